@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What one worker works with: the scratch of the burst in hand, as arrays, one lane a family; and
+ * the worker's own state, hot lines first. Only its own lcore writes it, but for what says
+ * otherwise.
+ */
+#ifndef DATAPLANE_BURST_H
+#define DATAPLANE_BURST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <emmintrin.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
+
+#include <dp/flow.h>
+#include <dp/stats.h>
+
+#include "flow_table.h"
+
+#define BURST_PACKETS 32
+#define TX_STAGE_FRAMES 64
+#define LCORE_QUEUES_MAX 64
+
+/* Packets of one family in a burst, from parse to act. Index i is one packet in every array. */
+struct lane {
+	uint16_t n;
+	uint16_t l2_bytes[BURST_PACKETS];
+	uint16_t l3_bytes[BURST_PACKETS];
+	uint32_t hash[BURST_PACKETS];
+	struct rte_mbuf *packets[BURST_PACKETS];
+	void *entries[BURST_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
+	union {
+		struct flow_key4 key4[BURST_PACKETS];
+		struct flow_key6 key6[BURST_PACKETS];
+	};
+};
+
+/* Frames that wait for the next tx burst of a port; each knows whose drop it would be. */
+struct tx_stage {
+	uint16_t n;
+	uint16_t ethdev; /* DPDK port id */
+	uint16_t queue;
+	bool shares_payload; /* the driver takes frames in several segments */
+	struct rte_mbuf *frames[TX_STAGE_FRAMES];
+	uint64_t *drops[TX_STAGE_FRAMES]; /* the leg's [DP_COPY_DROP_COUNT] */
+};
+
+/* One worker's counts of one port; control reads them, and sums. Fields as in dp_port_stats. */
+struct port_counters {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t forwarded;
+	uint64_t copies;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	uint64_t drops[DP_DROP_COUNT];
+} __rte_cache_aligned;
+
+struct rx_queue {
+	uint16_t ethdev; /* DPDK port id */
+	uint16_t queue;
+	uint16_t port; /* index of the port in the waist */
+};
+
+/* Next hops as one vector each, so that a worker reads an old or a new one, whole. */
+union next_hop {
+	struct dp_next_hop fields;
+	__m128i whole;
+};
+static_assert(sizeof(union next_hop) == 16, "a next hop is one vector");
+
+struct lcore {
+	/* Read in every round. */
+	uint16_t n_queues;
+	uint8_t owner; /* worker index + 1: how it signs flows */
+	uint8_t index;
+	uint32_t n_ports;
+	const bool *stop; /* written by control */
+	const union next_hop *next_hops;
+	struct flow_table *table4;
+	struct flow_table *table6;
+	struct port_counters *counters; /* [port] */
+	struct tx_stage *stages; /* [port] */
+	struct rte_mempool *packet_pool;
+	struct rte_mempool *header_pool;
+	struct rte_mempool *reference_pool;
+	struct rte_rcu_qsbr *qsbr;
+	struct dp_worker_stats stats; /* rx and tx packets are summed up by control */
+	struct rx_queue queues[LCORE_QUEUES_MAX];
+	/* Scratch. */
+	struct lane lane4 __rte_cache_aligned;
+	struct lane lane6 __rte_cache_aligned;
+	/* Control's. */
+	unsigned lcore_id;
+	unsigned core;
+} __rte_cache_aligned;
+
+/*
+ * Add to a counter that this lcore alone writes and control reads meanwhile. Plain instructions on
+ * x86-64; the atomic form only says that the store is not torn.
+ */
+static __rte_always_inline void
+count_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static __rte_always_inline union next_hop
+next_hop_load(const union next_hop *next_hops, uint16_t index)
+{
+	union next_hop copy;
+
+	/* One aligned 16-byte load, which x86-64 with AVX does whole. */
+	copy.whole = *(const volatile __m128i *)&next_hops[index].whole;
+	return copy;
+}
+
+#endif

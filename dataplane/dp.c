@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The data plane put together: ports, pools, tables, workers; and what control reads from it.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "dp_private.h"
+
+/* What drivers keep besides their descriptors (net_af_xdp: 4096 in a fill ring a queue). */
+#define PACKETS_A_QUEUE_EXTRA 4096
+#define PACKETS_A_WORKER 1024
+#define FRAME_OVERHEAD_BYTES (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
+#define FRAME_BYTES_MIN 2048
+
+void
+dp_warn(const struct dp *dp, const char *format, ...)
+{
+	char message[256];
+	va_list args;
+
+	if (dp->config.warn == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	dp->config.warn(dp->config.warn_arg, message);
+}
+
+/* Where the memory for a port belongs. */
+static int
+port_memory_socket(const struct port *port)
+{
+	return RTE_MAX(port->socket, 0);
+}
+
+static int
+ports_open(struct dp *dp, char *error, size_t error_size)
+{
+	for (unsigned p = 0; p < dp->config.n_ports; p++) {
+		int ret = port_open(
+			&dp->ports[p], &dp->config.ports[p], dp->n_workers, error, error_size);
+
+		if (ret < 0)
+			return ret;
+		dp->n_ports++;
+	}
+	return 0;
+}
+
+/* Pools on each socket that has a port, big enough for the queues there. */
+static int
+pools_create(struct dp *dp, char *error, size_t error_size)
+{
+	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++) {
+		unsigned n = PACKETS_A_WORKER * dp->n_workers, frame_bytes = FRAME_BYTES_MIN;
+		bool wanted = false;
+		int ret;
+
+		for (unsigned p = 0; p < dp->n_ports; p++) {
+			const struct port *port = &dp->ports[p];
+
+			if (port_memory_socket(port) != socket)
+				continue;
+			wanted = true;
+			frame_bytes = RTE_MAX(
+				frame_bytes, (unsigned)port->mtu + (unsigned)FRAME_OVERHEAD_BYTES);
+			n += port->n_rx * (port->n_rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
+			     port->n_tx * port->n_tx_descriptors;
+		}
+		if (!wanted)
+			continue;
+		if (dp->config.packet_buffers != 0)
+			n = dp->config.packet_buffers;
+		ret = pool_set_init(&dp->pools[socket], socket, n, frame_bytes);
+		if (ret < 0) {
+			snprintf(error, error_size,
+				"%u packet buffers of %u bytes on NUMA node %d: %s"
+				" (more hugepages, or a smaller packet_buffers)",
+				n, frame_bytes, socket, strerror(-ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static int
+tables_create(struct dp *dp, char *error, size_t error_size)
+{
+	int socket = port_memory_socket(&dp->ports[0]);
+	int ret = flow_table_init(
+		&dp->table4, DP_IPV4, dp->config.max_flows_ipv4, dp->n_workers, socket);
+
+	if (ret == 0)
+		ret = flow_table_init(
+			&dp->table6, DP_IPV6, dp->config.max_flows_ipv6, dp->n_workers, socket);
+	dp->next_hops = rte_zmalloc_socket("next_hops", DP_NEXT_HOPS_MAX * sizeof(*dp->next_hops),
+		RTE_CACHE_LINE_SIZE, socket);
+	dp->qsbr = rte_zmalloc_socket(
+		"qsbr", rte_rcu_qsbr_get_memsize(dp->n_workers), RTE_CACHE_LINE_SIZE, socket);
+	if (ret < 0 || dp->next_hops == NULL || dp->qsbr == NULL) {
+		snprintf(error, error_size,
+			"no memory for tables of %u IPv4 and %u IPv6 flows (more hugepages, or"
+			" smaller tables)",
+			dp->config.max_flows_ipv4, dp->config.max_flows_ipv6);
+		return -ENOMEM;
+	}
+	return rte_rcu_qsbr_init(dp->qsbr, dp->n_workers) == 0 ? 0 : -EINVAL;
+}
+
+static int
+ports_configure(struct dp *dp, char *error, size_t error_size)
+{
+	for (unsigned p = 0; p < dp->n_ports; p++) {
+		struct port *port = &dp->ports[p];
+		int ret = port_configure(
+			port, dp->pools[port_memory_socket(port)].packets, error, error_size);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+struct dp *
+dp_create(const struct dp_config *config, char *error, size_t error_size)
+{
+	struct dp *dp;
+
+	if (config->n_ports == 0 || config->n_ports > DP_PORTS_MAX ||
+		config->max_flows_ipv4 > DP_FLOWS_MAX || config->max_flows_ipv6 > DP_FLOWS_MAX) {
+		snprintf(error, error_size, "found %u ports, expected 1 to %u; at most %u flows",
+			config->n_ports, DP_PORTS_MAX, DP_FLOWS_MAX);
+		return NULL;
+	}
+	dp = calloc(1, sizeof(*dp));
+	if (dp == NULL) {
+		snprintf(error, error_size, "no memory");
+		return NULL;
+	}
+	dp->config = *config;
+	dp->n_workers = rte_lcore_count() - 1;
+	if (ports_open(dp, error, error_size) < 0 || pools_create(dp, error, error_size) < 0 ||
+		tables_create(dp, error, error_size) < 0 ||
+		ports_configure(dp, error, error_size) < 0 ||
+		dp_workers_create(dp, error, error_size) < 0) {
+		dp_destroy(dp);
+		return NULL;
+	}
+	return dp;
+}
+
+int
+dp_start(struct dp *dp, char *error, size_t error_size)
+{
+	for (unsigned p = 0; p < dp->n_ports; p++) {
+		int ret = port_start(&dp->ports[p], error, error_size);
+
+		if (ret < 0) {
+			dp_stop(dp);
+			return ret;
+		}
+	}
+	return dp_workers_start(dp, error, error_size);
+}
+
+void
+dp_stop(struct dp *dp)
+{
+	if (dp->running)
+		dp_workers_stop(dp);
+	if (dp->running)
+		return; /* a worker is stuck: its ports must not go under it */
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		port_stop(&dp->ports[p]);
+}
+
+void
+dp_destroy(struct dp *dp)
+{
+	dp_stop(dp);
+	if (dp->running)
+		return;
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		port_close(&dp->ports[p]);
+	dp_workers_destroy(dp);
+	flow_table_fini(&dp->table4);
+	flow_table_fini(&dp->table6);
+	rte_free(dp->next_hops);
+	rte_free(dp->qsbr);
+	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++)
+		pool_set_fini(&dp->pools[socket]);
+	free(dp->retired);
+	free(dp);
+}
+
+unsigned
+dp_port_count(const struct dp *dp)
+{
+	return dp->n_ports;
+}
+
+int
+dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
+{
+	if (port >= dp->n_ports)
+		return -ENOENT;
+	port_info(&dp->ports[port], info);
+	return 0;
+}
+
+int
+dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop)
+{
+	union next_hop whole = {.fields = *next_hop};
+
+	if (index >= DP_NEXT_HOPS_MAX || next_hop->port >= dp->n_ports)
+		return -EINVAL;
+	/* One aligned 16-byte store: a worker never sees half of it. */
+	*(volatile __m128i *)&dp->next_hops[index].whole = whole.whole;
+	return 0;
+}
+
+unsigned
+dp_flow_count(const struct dp *dp, enum dp_family family)
+{
+	return family == DP_IPV4 ? dp->table4.n_flows : dp->table6.n_flows;
+}
+
+unsigned
+dp_flow_capacity(const struct dp *dp, enum dp_family family)
+{
+	return family == DP_IPV4 ? dp->table4.capacity : dp->table6.capacity;
+}
+
+static void
+port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
+{
+	sum->rx_packets += __atomic_load_n(&counters->rx_packets, __ATOMIC_RELAXED);
+	sum->rx_bytes += __atomic_load_n(&counters->rx_bytes, __ATOMIC_RELAXED);
+	sum->forwarded += __atomic_load_n(&counters->forwarded, __ATOMIC_RELAXED);
+	sum->copies += __atomic_load_n(&counters->copies, __ATOMIC_RELAXED);
+	sum->tx_packets += __atomic_load_n(&counters->tx_packets, __ATOMIC_RELAXED);
+	sum->tx_bytes += __atomic_load_n(&counters->tx_bytes, __ATOMIC_RELAXED);
+	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
+		sum->drops[r] += __atomic_load_n(&counters->drops[r], __ATOMIC_RELAXED);
+}
+
+int
+dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stats)
+{
+	if (port >= dp->n_ports)
+		return -ENOENT;
+	memset(stats, 0, sizeof(*stats));
+	for (unsigned w = 0; w < dp->n_workers; w++)
+		port_stats_add(stats, &dp->workers[w]->counters[port]);
+	port_nic_stats(&dp->ports[port], stats);
+	return 0;
+}
+
+int
+dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs, unsigned n_legs)
+{
+	const struct flow_table *table = (handle & DP_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
+	uint32_t index = dp_handle_index(handle);
+
+	if (index >= table->capacity ||
+		(table->state[index] != FLOW_LIVE && table->state[index] != FLOW_REMOVED))
+		return -ENOENT;
+	if (n_legs != flow_table_n_legs(table, index))
+		return -EINVAL;
+	flow_table_read(table, index, flow, legs);
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The data plane behind the waist: what dp.c, worker.c and txn.c share. Control thread only, but
+ * for what lcores read through struct lcore.
+ */
+#ifndef DATAPLANE_DP_PRIVATE_H
+#define DATAPLANE_DP_PRIVATE_H
+
+#include <rte_config.h>
+#include <rte_rcu_qsbr.h>
+
+#include <dp/dp.h>
+
+#include "burst.h"
+#include "flow_table.h"
+#include "pool.h"
+#include "port.h"
+
+/* A flow that no worker finds any more, until every worker has passed a quiescent state. */
+struct retired {
+	uint32_t handle;
+	uint64_t token; /* of rte_rcu_qsbr_start() */
+};
+
+struct dp {
+	struct dp_config config;
+	unsigned n_ports;
+	struct port ports[DP_PORTS_MAX];
+	struct pool_set pools[RTE_MAX_NUMA_NODES];
+	struct flow_table table4;
+	struct flow_table table6;
+	union next_hop *next_hops;
+	struct rte_rcu_qsbr *qsbr;
+	unsigned n_workers;
+	struct lcore *workers[DP_WORKERS_MAX];
+	bool stop;
+	bool running;
+	bool in_txn;
+	/* Flows whose grace period did not end in time; looked at again by later commits. */
+	struct retired *retired;
+	unsigned n_retired;
+};
+
+/* Tell the operator, through the callback of dp_config. */
+void dp_warn(const struct dp *dp, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Handles carry the family in their top bit. */
+#define DP_HANDLE_IPV6 (UINT32_C(1) << 31)
+
+static inline struct flow_table *
+dp_handle_table(struct dp *dp, uint32_t handle)
+{
+	return (handle & DP_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
+}
+
+static inline uint32_t
+dp_handle_index(uint32_t handle)
+{
+	return handle & ~DP_HANDLE_IPV6;
+}
+
+/* Lay out, free, launch and join the workers. dp_workers_stop() waits at most a few seconds. */
+int dp_workers_create(struct dp *dp, char *error, size_t error_size);
+void dp_workers_destroy(struct dp *dp);
+int dp_workers_start(struct dp *dp, char *error, size_t error_size);
+void dp_workers_stop(struct dp *dp);
+
+#endif

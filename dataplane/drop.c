@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <dp/stats.h>
+
+#define DROP_NAME(name, help) [DP_DROP_##name] = #name,
+#define DROP_HELP(name, help) [DP_DROP_##name] = help,
+
+static const char *const names[DP_DROP_COUNT] = {
+	DP_PACKET_DROPS(DROP_NAME) DP_COPY_DROPS(DROP_NAME)};
+static const char *const helps[DP_DROP_COUNT] = {
+	DP_PACKET_DROPS(DROP_HELP) DP_COPY_DROPS(DROP_HELP)};
+
+const char *
+dp_drop_name(enum dp_drop reason)
+{
+	return names[reason];
+}
+
+const char *
+dp_drop_help(enum dp_drop reason)
+{
+	return helps[reason];
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The compiled flow that workers read. An IPv4 flow with one leg is ONE cache line: key, counters,
+ * rewrite, leg set. An IPv6 flow is two. A flow of several legs points to a leg set instead; its
+ * own rewrite is then unused.
+ *
+ * Who writes what, once an entry is published:
+ *	key, rewrite, legs	nobody
+ *	counters		the worker that owns the flow (tail.owner), nobody else
+ *	tail.owner		the first worker that meets the flow, once, from 0
+ */
+#ifndef DATAPLANE_FLOW_ENTRY_H
+#define DATAPLANE_FLOW_ENTRY_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+#include <rte_common.h>
+
+#include <dp/flow.h>
+
+/* The packet's own order: source, destination and ports of an option-less datagram are adjacent. */
+struct flow_key4 {
+	rte_be32_t src;
+	rte_be32_t dst;
+	rte_be16_t src_port;
+	rte_be16_t dst_port;
+	uint16_t port;
+	uint16_t vlan;
+} __rte_aligned(16);
+
+struct flow_key6 {
+	uint8_t src[16];
+	uint8_t dst[16];
+	rte_be16_t src_port;
+	rte_be16_t dst_port;
+	uint16_t port;
+	uint16_t vlan;
+} __rte_aligned(8);
+
+/* Room for a key of either family. */
+union flow_key {
+	struct flow_key4 v4;
+	struct flow_key6 v6;
+};
+
+struct flow_counters {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+#define REWRITE_SET_DSCP UINT8_C(1) /* tos replaces the DSCP bits */
+#define REWRITE_ANY_SOURCE UINT8_C(2) /* deltas lack the old source: take it from the packet */
+
+/* What is the same in both families. */
+struct rewrite_tail {
+	uint16_t next_hop;
+	rte_be16_t vlan_tci; /* 0 = send untagged */
+	uint8_t tos; /* DSCP << 2 */
+	uint8_t ttl; /* DP_TTL_DECREMENT or the value to send */
+	uint8_t flags; /* REWRITE_* */
+	uint8_t owner; /* in a flow entry: worker + 1 that owns its counters, 0 = none yet */
+};
+
+struct rewrite4 {
+	rte_be32_t src;
+	rte_be32_t dst;
+	rte_be16_t src_port;
+	rte_be16_t dst_port;
+	uint16_t ip_delta; /* RFC 1624 change of the header checksum by the addresses */
+	uint16_t udp_delta; /* the same of the UDP checksum, by addresses and ports */
+	struct rewrite_tail tail;
+};
+
+struct rewrite6 {
+	uint8_t src[16];
+	uint8_t dst[16];
+	rte_be16_t src_port;
+	rte_be16_t dst_port;
+	uint16_t udp_delta;
+	uint16_t reserved;
+	struct rewrite_tail tail;
+};
+
+/*
+ * Legs of a flow that has more than one. Rewrites are read-only and shared by all workers;
+ * counters are a row a worker, so that every count has one writer.
+ */
+struct leg_set {
+	uint16_t n_legs;
+	struct flow_counters *counters; /* [worker][leg]: copies and their bytes */
+	uint64_t *drops; /* [leg][DP_COPY_DROP_COUNT], added to atomically: rare */
+	uint8_t rewrites[] __rte_aligned(8); /* struct rewrite4 or rewrite6, n_legs of them */
+};
+
+struct flow_entry4 {
+	struct flow_key4 key;
+	struct flow_counters counters;
+	struct rewrite4 rewrite;
+	struct leg_set *legs;
+} __rte_cache_aligned;
+
+struct flow_entry6 {
+	struct flow_key6 key;
+	struct flow_counters counters;
+	struct leg_set *legs;
+	struct rewrite6 rewrite;
+} __rte_cache_aligned;
+
+static_assert(sizeof(struct flow_key4) == 16, "key compares as one vector");
+static_assert(sizeof(struct flow_key6) == 40, "key compares as five words");
+static_assert(sizeof(struct rewrite_tail) == 8, "tail");
+static_assert(sizeof(struct rewrite4) == 24, "rewrite");
+static_assert(sizeof(struct rewrite6) == 48, "rewrite");
+static_assert(offsetof(struct rewrite4, tail) == 16, "tail at the end");
+static_assert(offsetof(struct rewrite6, tail) == 40, "tail at the end");
+static_assert(sizeof(struct flow_entry4) == 64, "an IPv4 flow is one line");
+static_assert(offsetof(struct flow_entry4, counters) == 16, "entry layout");
+static_assert(offsetof(struct flow_entry4, rewrite) == 32, "entry layout");
+static_assert(offsetof(struct flow_entry4, legs) == 56, "entry layout");
+static_assert(sizeof(struct flow_entry6) == 128, "an IPv6 flow is two lines");
+static_assert(offsetof(struct flow_entry6, counters) == 40, "entry layout");
+static_assert(offsetof(struct flow_entry6, legs) == 56, "entry layout");
+static_assert(offsetof(struct flow_entry6, rewrite) == 64, "rewrite on the second line");
+
+/*
+ * Access by family. Callers pass a constant, so that nothing of the choice is left in the code.
+ */
+static __rte_always_inline size_t
+flow_entry_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(struct flow_entry4) : sizeof(struct flow_entry6);
+}
+
+static __rte_always_inline size_t
+rewrite_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(struct rewrite4) : sizeof(struct rewrite6);
+}
+
+static __rte_always_inline struct flow_counters *
+flow_entry_counters(void *entry, enum dp_family family)
+{
+	return family == DP_IPV4 ? &((struct flow_entry4 *)entry)->counters
+				 : &((struct flow_entry6 *)entry)->counters;
+}
+
+static __rte_always_inline struct leg_set *
+flow_entry_legs(const void *entry, enum dp_family family)
+{
+	return family == DP_IPV4 ? ((const struct flow_entry4 *)entry)->legs
+				 : ((const struct flow_entry6 *)entry)->legs;
+}
+
+static __rte_always_inline void *
+flow_entry_rewrite(void *entry, enum dp_family family)
+{
+	return family == DP_IPV4 ? (void *)&((struct flow_entry4 *)entry)->rewrite
+				 : (void *)&((struct flow_entry6 *)entry)->rewrite;
+}
+
+static __rte_always_inline const void *
+leg_set_rewrite(const struct leg_set *set, unsigned leg, enum dp_family family)
+{
+	return set->rewrites + leg * rewrite_bytes(family);
+}
+
+static __rte_always_inline struct rewrite_tail *
+rewrite_tail(void *rewrite, enum dp_family family)
+{
+	return family == DP_IPV4 ? &((struct rewrite4 *)rewrite)->tail
+				 : &((struct rewrite6 *)rewrite)->tail;
+}
+
+static __rte_always_inline const struct rewrite_tail *
+rewrite_tail_const(const void *rewrite, enum dp_family family)
+{
+	return family == DP_IPV4 ? &((const struct rewrite4 *)rewrite)->tail
+				 : &((const struct rewrite6 *)rewrite)->tail;
+}
+
+#endif

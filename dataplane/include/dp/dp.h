@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The waist: all that control, tests and benches may ask of the data plane.
+ *
+ * One process holds one data plane. Every function here is called from one thread, the control
+ * thread (the EAL main lcore), unless its comment says otherwise. Workers never wait for it and
+ * it never waits for them without a bound. Functions return 0 or a negative errno.
+ *
+ *	dp_eal_init -> dp_create -> dp_start -> transactions, counters -> dp_stop -> dp_destroy
+ *	            -> dp_eal_fini
+ */
+#ifndef DP_DP_H
+#define DP_DP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dp/flow.h>
+#include <dp/stats.h>
+
+#define DP_NAME_MAX 32
+#define DP_DEVARGS_MAX 256
+
+struct dp;
+struct dp_txn;
+
+/* What the EAL needs to know. Strings are borrowed for the call only. */
+struct dp_eal_config {
+	const char *program; /* argv[0] of log lines */
+	const char *file_prefix; /* hugepage file prefix, unique to a process on the host */
+	unsigned control_core; /* CPU of the control thread */
+	unsigned n_workers; /* 1..DP_WORKERS_MAX */
+	unsigned worker_cores[DP_WORKERS_MAX]; /* CPU ids, one a worker, none twice */
+	unsigned memory_mb; /* memory to take at start; 0 = as it is needed */
+	bool no_huge; /* ordinary pages, nothing shared, no root needed: for tests */
+	const char *log_level; /* EAL log level name, NULL for "notice" */
+	unsigned n_pci; /* PCI addresses that may be probed; none = PCI is not scanned */
+	const char *const *pci;
+};
+
+struct dp_port_config {
+	char name[DP_NAME_MAX]; /* what flows call the port */
+	char devargs[DP_DEVARGS_MAX]; /* PCI address or vdev with its arguments */
+	unsigned rx_queues; /* 0 = one a worker, as far as the device has them */
+	unsigned descriptors; /* a queue; 0 = the data plane's default */
+	unsigned mtu; /* bytes of IP; 0 = as the device has it */
+};
+
+struct dp_config {
+	unsigned n_ports; /* 1..DP_PORTS_MAX */
+	const struct dp_port_config *ports;
+	unsigned max_flows_ipv4; /* 0 = no table of that family */
+	unsigned max_flows_ipv6;
+	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
+	/* Called from the control thread with one line a message. */
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+struct dp_port_info {
+	char name[DP_NAME_MAX];
+	char devargs[DP_DEVARGS_MAX];
+	char driver[DP_NAME_MAX];
+	uint8_t mac[6];
+	uint16_t mtu; /* longest IP datagram that fits, in bytes */
+	int socket; /* NUMA node, -1 unknown */
+	unsigned ifindex; /* kernel interface behind the port, 0 = none */
+	unsigned rx_queues;
+	bool link_up;
+	uint32_t link_mbps; /* 0 = unknown */
+	bool shares_payload; /* replicas leave by reference; false: the driver needs one buffer */
+};
+
+struct dp_worker_info {
+	unsigned core;
+	int socket;
+	unsigned rx_queues; /* queues that it polls */
+};
+
+/*
+ * Bring the EAL up on the named cores and take the calling thread as control thread. Once in a
+ * process. On failure *error (caller's buffer) says which setting is at fault.
+ */
+int dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size);
+
+/* Give back hugepages and the EAL's files. Call after dp_destroy(). */
+void dp_eal_fini(void);
+
+/* Version text of the DPDK that runs. Static storage. Any thread. */
+const char *dp_dpdk_version(void);
+
+/*
+ * Probe and configure ports, allocate pools and tables on the NUMA socket of the ports. A device
+ * that some caller has probed before under the name in devargs is adopted as it is.
+ * Returns NULL and fills error on failure; nothing stays allocated then.
+ */
+struct dp *dp_create(const struct dp_config *config, char *error, size_t error_size);
+
+/* Start ports and launch the workers. */
+int dp_start(struct dp *dp, char *error, size_t error_size);
+
+/*
+ * Stop: workers finish the burst they hold, then ports are stopped. Counters stay readable and the
+ * conservation law holds exactly once this returns.
+ */
+void dp_stop(struct dp *dp);
+
+/* Close ports and free everything. Flows still installed are freed too. */
+void dp_destroy(struct dp *dp);
+
+/* Ports and workers, by index; -ENOENT past the last. */
+unsigned dp_port_count(const struct dp *dp);
+int dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info);
+unsigned dp_worker_count(const struct dp *dp);
+int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *info);
+
+/*
+ * Write next hop `index`, at any time, while legs use it: a worker sees the old or the new one,
+ * whole. -EINVAL: index or port out of range.
+ */
+int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop);
+
+/*
+ * A transaction gathers additions and removals and makes them visible together at commit. One may
+ * be open at a time; before commit no worker sees anything of it.
+ *
+ * dp_txn_add: *handle names the flow from then on (valid after commit until it is removed).
+ *	-EEXIST key is installed already (and not removed in this transaction), -ENOSPC table full,
+ *	-ENOMEM no memory for legs, -EINVAL a field is out of range. The transaction stays usable.
+ * dp_txn_remove: the handle must be installed and not yet removed; -ENOENT otherwise.
+ * dp_txn_on_removed: called in dp_txn_commit() for each removed flow with its final counters
+ *	(exact, as no worker can count any more).
+ * dp_txn_commit: publish, wait one grace period, free what was removed. Frees the transaction.
+ *	-ETIMEDOUT: published, but a worker did not pass a quiescent state within a second (it is
+ *	named through warn); what was removed is freed later and its last counters may be short.
+ * dp_txn_abort: forget all of it. Frees the transaction.
+ */
+struct dp_txn *dp_txn_begin(struct dp *dp);
+int dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle);
+int dp_txn_remove(struct dp_txn *txn, uint32_t handle);
+typedef void (*dp_removed_fn)(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
+	const struct dp_leg_stats *legs, unsigned n_legs);
+void dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg);
+int dp_txn_commit(struct dp_txn *txn);
+void dp_txn_abort(struct dp_txn *txn);
+
+/* Flows installed, and room for, by family. */
+unsigned dp_flow_count(const struct dp *dp, enum dp_family family);
+unsigned dp_flow_capacity(const struct dp *dp, enum dp_family family);
+
+/*
+ * Counters; reading them costs the workers nothing. `legs` has room for n_legs, which must be the
+ * flow's number of legs. -ENOENT: no such port, worker or handle.
+ */
+int dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stats);
+int dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats *stats);
+int dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs, unsigned n_legs);
+
+#endif

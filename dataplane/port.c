@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+
+#define DESCRIPTORS_DEFAULT 1024
+
+/* The device's name: devargs up to the first comma. */
+static void
+port_device_name(const char *devargs, char *name, size_t size)
+{
+	snprintf(name, size, "%.*s", (int)strcspn(devargs, ","), devargs);
+}
+
+static int
+port_probe(struct port *port, char *error, size_t error_size)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	int ret;
+
+	port_device_name(port->config.devargs, name, sizeof(name));
+	if (rte_eth_dev_get_port_by_name(name, &port->ethdev) == 0)
+		return 0;
+	ret = rte_dev_probe(port->config.devargs);
+	if (ret < 0) {
+		snprintf(error, error_size, "port %s: probing \"%s\" failed: %s", port->config.name,
+			port->config.devargs, strerror(-ret));
+		return ret;
+	}
+	port->probed = true;
+	ret = rte_eth_dev_get_port_by_name(name, &port->ethdev);
+	if (ret < 0)
+		snprintf(error, error_size, "port %s: \"%s\" was probed but made no port %s",
+			port->config.name, port->config.devargs, name);
+	return ret;
+}
+
+/* How many queues, and whether the driver has as many as the workers need. */
+static int
+port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigned n_workers,
+	char *error, size_t error_size)
+{
+	unsigned n_rx = port->config.rx_queues;
+
+	if (n_rx == 0)
+		n_rx = RTE_MIN(n_workers, (unsigned)info->max_rx_queues);
+	if (n_rx > info->max_rx_queues) {
+		snprintf(error, error_size, "port %s: rx_queues is %u, driver %s has %u",
+			port->config.name, n_rx, info->driver_name, info->max_rx_queues);
+		return -EINVAL;
+	}
+	if (n_workers > info->max_tx_queues) {
+		snprintf(error, error_size,
+			"port %s: %u workers need a transmit queue each, driver %s has %u"
+			" (net_af_xdp: set queue_count= in devargs)",
+			port->config.name, n_workers, info->driver_name, info->max_tx_queues);
+		return -EINVAL;
+	}
+	port->n_rx = (uint16_t)n_rx;
+	port->n_tx = (uint16_t)n_workers;
+	return 0;
+}
+
+static int
+port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
+{
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(port->ethdev, &info);
+
+	if (ret == 0)
+		ret = port_plan_queues(port, &info, n_workers, error, error_size);
+	else
+		snprintf(error, error_size, "port %s: rte_eth_dev_info_get: %s", port->config.name,
+			strerror(-ret));
+	if (ret < 0)
+		return ret;
+	port->socket = rte_eth_dev_socket_id(port->ethdev);
+	port->n_rx_descriptors = port->n_tx_descriptors =
+		(uint16_t)(port->config.descriptors != 0 ? port->config.descriptors
+							 : DESCRIPTORS_DEFAULT);
+	port->shares_payload = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	if (port->config.mtu != 0)
+		port->mtu = (uint16_t)port->config.mtu;
+	else
+		ret = rte_eth_dev_get_mtu(port->ethdev, &port->mtu);
+	if (ret < 0)
+		snprintf(error, error_size, "port %s: reading the MTU: %s", port->config.name,
+			strerror(-ret));
+	return ret;
+}
+
+int
+port_open(struct port *port, const struct dp_port_config *config, unsigned n_workers, char *error,
+	size_t error_size)
+{
+	int ret;
+
+	memset(port, 0, sizeof(*port));
+	port->config = *config;
+	ret = port_probe(port, error, error_size);
+	if (ret < 0)
+		return ret;
+	ret = port_plan(port, n_workers, error, error_size);
+	if (ret < 0)
+		port_close(port);
+	return ret;
+}
+
+/* Spread over receive queues what differs in UDP ports, where the NIC can. */
+static void
+port_set_rss(
+	const struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	uint64_t wanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
+
+	if (port->n_rx < 2 || (info->flow_type_rss_offloads & wanted) == 0)
+		return;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & wanted;
+}
+
+static int
+port_setup_queues(struct port *port, struct rte_mempool *packets)
+{
+	int socket = rte_eth_dev_socket_id(port->ethdev);
+	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(
+		port->ethdev, &port->n_rx_descriptors, &port->n_tx_descriptors);
+
+	for (uint16_t q = 0; q < port->n_rx && ret == 0; q++)
+		ret = rte_eth_rx_queue_setup(
+			port->ethdev, q, port->n_rx_descriptors, (unsigned)socket, NULL, packets);
+	for (uint16_t q = 0; q < port->n_tx && ret == 0; q++)
+		ret = rte_eth_tx_queue_setup(
+			port->ethdev, q, port->n_tx_descriptors, (unsigned)socket, NULL);
+	return ret;
+}
+
+int
+port_configure(struct port *port, struct rte_mempool *packets, char *error, size_t error_size)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	const char *step = "rte_eth_dev_info_get";
+	int ret = rte_eth_dev_info_get(port->ethdev, &info);
+
+	if (ret < 0)
+		goto failed;
+	conf.rxmode.mtu = port->mtu;
+	if (port->shares_payload)
+		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port_set_rss(port, &info, &conf);
+	step = "rte_eth_dev_configure";
+	ret = rte_eth_dev_configure(port->ethdev, port->n_rx, port->n_tx, &conf);
+	if (ret < 0)
+		goto failed;
+	if (port->config.mtu != 0) {
+		step = "rte_eth_dev_set_mtu";
+		ret = rte_eth_dev_set_mtu(port->ethdev, port->mtu);
+		if (ret < 0)
+			goto failed;
+	}
+	step = "queue setup";
+	ret = port_setup_queues(port, packets);
+	if (ret < 0)
+		goto failed;
+	return 0;
+
+failed:
+	snprintf(error, error_size, "port %s: %s with %u rx and %u tx queues, MTU %u: %s",
+		port->config.name, step, port->n_rx, port->n_tx, port->mtu, strerror(-ret));
+	return ret;
+}
+
+int
+port_start(struct port *port, char *error, size_t error_size)
+{
+	int ret = rte_eth_dev_start(port->ethdev);
+
+	if (ret < 0)
+		snprintf(error, error_size, "port %s: rte_eth_dev_start: %s", port->config.name,
+			strerror(-ret));
+	else
+		port->started = true;
+	return ret;
+}
+
+void
+port_stop(struct port *port)
+{
+	if (port->started)
+		rte_eth_dev_stop(port->ethdev);
+	port->started = false;
+}
+
+void
+port_close(struct port *port)
+{
+	struct rte_eth_dev_info info;
+	struct rte_device *device = NULL;
+
+	port_stop(port);
+	if (rte_eth_dev_info_get(port->ethdev, &info) == 0)
+		device = info.device;
+	rte_eth_dev_close(port->ethdev);
+	if (port->probed && device != NULL)
+		rte_dev_remove(device);
+}
+
+void
+port_info(const struct port *port, struct dp_port_info *info)
+{
+	struct rte_eth_dev_info dev;
+	struct rte_eth_link link;
+	struct rte_ether_addr mac;
+
+	memset(info, 0, sizeof(*info));
+	memcpy(info->name, port->config.name, sizeof(info->name));
+	memcpy(info->devargs, port->config.devargs, sizeof(info->devargs));
+	info->mtu = port->mtu;
+	info->socket = port->socket;
+	info->rx_queues = port->n_rx;
+	info->shares_payload = port->shares_payload;
+	if (rte_eth_dev_info_get(port->ethdev, &dev) == 0) {
+		snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
+		info->ifindex = dev.if_index;
+	}
+	if (rte_eth_macaddr_get(port->ethdev, &mac) == 0)
+		memcpy(info->mac, mac.addr_bytes, sizeof(info->mac));
+	if (rte_eth_link_get_nowait(port->ethdev, &link) == 0) {
+		info->link_up = link.link_status == RTE_ETH_LINK_UP;
+		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+			info->link_mbps = link.link_speed;
+	}
+}
+
+void
+port_nic_stats(const struct port *port, struct dp_port_stats *stats)
+{
+	struct rte_eth_stats nic;
+
+	if (rte_eth_stats_get(port->ethdev, &nic) < 0)
+		return;
+	stats->nic_missed = nic.imissed;
+	stats->nic_no_buffer = nic.rx_nombuf;
+	stats->nic_rx_errors = nic.ierrors;
+	stats->nic_tx_errors = nic.oerrors;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copies for the legs of a packet that has more than one. A copy is a small header mbuf of its own
+ * with the payload attached by reference: the payload is neither read nor written. Where a driver
+ * cannot send frames of two segments (net_af_xdp), or the packet lies in a buffer that is not its
+ * mbuf's own, the copy is one whole buffer.
+ *
+ * Headers of a copy are still those of the packet: rewrite.h comes after.
+ */
+#ifndef DATAPLANE_REPLICATE_H
+#define DATAPLANE_REPLICATE_H
+
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+#include <rte_udp.h>
+
+#include "burst.h"
+
+/* Room in a header mbuf: IPv6 and UDP; the link layer goes into the headroom. */
+#define REPLICA_HEADER_BYTES (sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
+
+static __rte_always_inline uint16_t
+replica_header_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr)
+				 : sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr);
+}
+
+/* Where the IP header of a fresh mbuf goes. */
+static __rte_always_inline void *
+replica_ip(struct rte_mbuf *m)
+{
+	return RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM);
+}
+
+/*
+ * Make `reference` stand for the payload of `owner`, whose reference count the caller has raised
+ * already: once for all legs, not once a leg.
+ */
+static __rte_always_inline void
+replica_attach(struct rte_mbuf *reference, const struct rte_mbuf *owner, const void *payload,
+	uint16_t bytes)
+{
+	reference->buf_addr = owner->buf_addr;
+	rte_mbuf_iova_set(reference, owner->buf_iova);
+	reference->buf_len = owner->buf_len;
+	reference->priv_size = owner->priv_size;
+	reference->data_off = (uint16_t)RTE_PTR_DIFF(payload, owner->buf_addr);
+	reference->data_len = bytes;
+	reference->pkt_len = bytes;
+	reference->ol_flags = RTE_MBUF_F_INDIRECT;
+}
+
+/*
+ * A copy by reference of the datagram at `ip` in `owner`. NULL: out of buffers, and then one of
+ * the references that the caller has raised stays unused.
+ */
+static __rte_always_inline struct rte_mbuf *
+replica_by_reference(struct lcore *lc, const struct rte_mbuf *owner, const void *ip,
+	uint16_t l3_bytes, enum dp_family family)
+{
+	const uint16_t header_bytes = replica_header_bytes(family);
+	struct rte_mbuf *header = rte_mbuf_raw_alloc(lc->header_pool);
+	struct rte_mbuf *reference = rte_mbuf_raw_alloc(lc->reference_pool);
+
+	if (unlikely(header == NULL || reference == NULL)) {
+		if (header != NULL)
+			rte_mbuf_raw_free(header);
+		if (reference != NULL)
+			rte_mbuf_raw_free(reference);
+		return NULL;
+	}
+	memcpy(replica_ip(header), ip, header_bytes);
+	replica_attach(reference, owner, (const uint8_t *)ip + header_bytes,
+		(uint16_t)(l3_bytes - header_bytes));
+	header->ol_flags = 0;
+	header->nb_segs = 2;
+	header->next = reference;
+	return header;
+}
+
+/* A copy in one buffer, or NULL: out of buffers. */
+static inline struct rte_mbuf *
+replica_whole(struct lcore *lc, const void *ip, uint16_t l3_bytes)
+{
+	struct rte_mbuf *copy = rte_mbuf_raw_alloc(lc->packet_pool);
+
+	if (unlikely(copy == NULL))
+		return NULL;
+	copy->ol_flags = 0;
+	rte_memcpy(replica_ip(copy), ip, l3_bytes);
+	return copy;
+}
+
+#endif
