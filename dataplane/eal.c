@@ -65,10 +65,11 @@ arg_list_build(struct arg_list *list, const struct dp_eal_config *config)
 
 	arg_add(list, "%s", config->program);
 	arg_add_lcores(list, config);
-	arg_add(list, "--in-memory");
 	arg_add(list, "--no-telemetry");
 	arg_add(list, "--file-prefix=%s", config->file_prefix);
 	arg_add(list, "--log-level=%s", config->log_level != NULL ? config->log_level : "notice");
+	/* DPDK 22.11 refuses --in-memory beside --no-huge, which has no files but the runtime ones. */
+	arg_add(list, config->no_huge ? "--no-shconf" : "--in-memory");
 	if (config->no_huge) {
 		arg_add(list, "--no-huge");
 		if (memory_mb == 0)

@@ -54,12 +54,24 @@ rewrite_udp_checksum(struct rte_udp_hdr *udp, uint32_t change)
 	udp->dgram_cksum = sum == 0 ? 0xffff : sum;
 }
 
+/*
+ * The 16-bit word that two header bytes make, as it lies in memory. Put together in a register: to
+ * store a byte and load the word around it would wait for the store (about 15 cycles each).
+ */
+static __rte_always_inline uint16_t
+rewrite_word(uint8_t first, uint8_t second)
+{
+	static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "first byte is the low one");
+	return (uint16_t)(first | second << 8);
+}
+
 static __rte_always_inline void
 rewrite_ip4(struct rte_ipv4_hdr *ip, const struct rewrite4 *rewrite)
 {
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
 	uint32_t ip_change = rewrite->ip_delta, udp_change = rewrite->udp_delta;
-	uint16_t old_tos, new_tos, old_ttl, new_ttl; /* the 16-bit words that hold them */
+	const uint8_t tos = rewrite_tos(ip->type_of_service, &rewrite->tail);
+	const uint8_t ttl = rewrite_ttl(ip->time_to_live, &rewrite->tail);
 
 	if (unlikely((rewrite->tail.flags & REWRITE_ANY_SOURCE) != 0)) {
 		uint32_t source = checksum_sum_complement(&ip->src_addr, sizeof(ip->src_addr));
@@ -67,14 +79,13 @@ rewrite_ip4(struct rte_ipv4_hdr *ip, const struct rewrite4 *rewrite)
 		ip_change += source;
 		udp_change += source + (uint16_t)~udp->src_port;
 	}
-	memcpy(&old_tos, &ip->version_ihl, sizeof(old_tos));
-	memcpy(&old_ttl, &ip->time_to_live, sizeof(old_ttl));
-	ip->type_of_service = rewrite_tos(ip->type_of_service, &rewrite->tail);
-	ip->time_to_live = rewrite_ttl(ip->time_to_live, &rewrite->tail);
-	memcpy(&new_tos, &ip->version_ihl, sizeof(new_tos));
-	memcpy(&new_ttl, &ip->time_to_live, sizeof(new_ttl));
-	ip_change += (uint16_t)~old_tos + (uint32_t)new_tos + (uint16_t)~old_ttl + new_ttl;
+	ip_change += (uint16_t)~rewrite_word(ip->version_ihl, ip->type_of_service) +
+		     (uint32_t)rewrite_word(ip->version_ihl, tos) +
+		     (uint16_t)~rewrite_word(ip->time_to_live, ip->next_proto_id) +
+		     rewrite_word(ttl, ip->next_proto_id);
 
+	ip->type_of_service = tos;
+	ip->time_to_live = ttl;
 	ip->hdr_checksum = checksum_update(ip->hdr_checksum, ip_change);
 	rewrite_udp_checksum(udp, udp_change);
 	memcpy(&ip->src_addr, rewrite, offsetof(struct rewrite4, ip_delta));
