@@ -54,12 +54,25 @@ ports_open(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
+/* The longest frame of any port: a worker may copy it into a buffer of any socket. */
+static unsigned
+frame_bytes_max(const struct dp *dp)
+{
+	unsigned bytes = FRAME_BYTES_MIN;
+
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		bytes = RTE_MAX(bytes, (unsigned)dp->ports[p].mtu + (unsigned)FRAME_OVERHEAD_BYTES);
+	return bytes;
+}
+
 /* Pools on each socket that has a port, big enough for the queues there. */
 static int
 pools_create(struct dp *dp, char *error, size_t error_size)
 {
+	const unsigned frame_bytes = frame_bytes_max(dp);
+
 	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++) {
-		unsigned n = PACKETS_A_WORKER * dp->n_workers, frame_bytes = FRAME_BYTES_MIN;
+		unsigned n = PACKETS_A_WORKER * dp->n_workers;
 		bool wanted = false;
 		int ret;
 
@@ -69,8 +82,6 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 			if (port_memory_socket(port) != socket)
 				continue;
 			wanted = true;
-			frame_bytes = RTE_MAX(
-				frame_bytes, (unsigned)port->mtu + (unsigned)FRAME_OVERHEAD_BYTES);
 			n += port->n_rx * (port->n_rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
 			     port->n_tx * port->n_tx_descriptors;
 		}
@@ -220,7 +231,8 @@ dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_ho
 {
 	union next_hop whole = {.fields = *next_hop};
 
-	if (index >= DP_NEXT_HOPS_MAX || next_hop->port >= dp->n_ports)
+	if (index >= DP_NEXT_HOPS_MAX || next_hop->port >= dp->n_ports ||
+		next_hop->mtu > dp->ports[next_hop->port].mtu)
 		return -EINVAL;
 	/* One aligned 16-byte store: a worker never sees half of it. */
 	*(volatile __m128i *)&dp->next_hops[index].whole = whole.whole;

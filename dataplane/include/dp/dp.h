@@ -117,7 +117,7 @@ int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_in
 
 /*
  * Write next hop `index`, at any time, while legs use it: a worker sees the old or the new one,
- * whole. -EINVAL: index or port out of range.
+ * whole. -EINVAL: index or port out of range, or an MTU above the port's.
  */
 int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop);
 
