@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * JSON-RPC 2.0 over sluiced's Unix stream socket, one JSON text a line, one call at a time. The
+ * connection is made by the first call and kept; after a failure the next call makes a new one.
+ */
+#ifndef CTRL_CLI_CLIENT_H
+#define CTRL_CLI_CLIENT_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+/* Values are sluicectl's exit codes, see enum cli_exit. */
+enum client_status {
+	CLIENT_REFUSED = 1, /* an error object came back */
+	CLIENT_UNREACHABLE = 3, /* no connection */
+	CLIENT_BROKEN = 4, /* time-out, lost connection, or not a reply to the call */
+};
+
+struct client_error {
+	enum client_status status;
+	char name[32]; /* of the refusal: "NOT_FOUND"; "" otherwise */
+	char text[1024]; /* for people, without the program's name */
+};
+
+struct client {
+	const char *path; /* of the socket; borrowed */
+	unsigned timeout_ms; /* for one call, connecting included */
+	int fd; /* -1: not connected */
+	json_int_t last_id;
+	char *buffer; /* bytes received, not yet taken */
+	size_t length;
+	size_t room;
+};
+
+void client_init(struct client *client, const char *path, unsigned timeout_ms);
+void client_fini(struct client *client);
+
+/*
+ * Call `method`. params is borrowed. Returns a new reference to the result, always an object; or
+ * NULL with *error filled.
+ */
+json_t *client_call(
+	struct client *client, const char *method, json_t *params, struct client_error *error);
+
+#endif

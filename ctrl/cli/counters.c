@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `counters`: what ports, and flows when asked, have counted since they began. */
+#include <inttypes.h>
+
+#include "cli/commands.h"
+#include "cli/flow_counters.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+static const struct table_column port_columns[] = {
+	{"PORT", false},
+	{"RX PACKETS", true},
+	{"RX BYTES", true},
+	{"FORWARDED", true},
+	{"COPIES", true},
+	{"TX PACKETS", true},
+	{"TX BYTES", true},
+};
+
+static const struct table_column drop_columns[] = {
+	{"PORT", false},
+	{"DROP", false},
+	{"PACKETS", true},
+};
+
+static const struct table_column nic_columns[] = {
+	{"PORT", false},
+	{"NIC", false},
+	{"PACKETS", true},
+};
+
+static void
+ports_print(const json_t *ports)
+{
+	static const char *const members[] = {
+		"rx_packets", "rx_bytes", "forwarded", "copies", "tx_packets", "tx_bytes"};
+	struct table *table = table_create(port_columns, 7);
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		table_cell(table, "%s", member_text(port, "name"));
+		for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++)
+			table_cell(table, "%" PRIu64, member_number(port, members[m]));
+	}
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+/* The counts other than zero in the object `member` of each port; nothing when there is none. */
+static void
+counts_print(const json_t *ports, const char *member, const struct table_column *columns)
+{
+	struct table *table = table_create(columns, 3);
+	const char *reason;
+	json_t *port, *count;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		json_object_foreach (json_object_get(port, member), reason, count) {
+			if (json_integer_value(count) == 0)
+				continue;
+			table_cell(table, "%s", member_text(port, "name"));
+			table_cell(table, "%s", reason);
+			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(count));
+			any = true;
+		}
+	}
+	if (any) {
+		putchar('\n');
+		table_print(table, stdout);
+	}
+	table_destroy(table);
+}
+
+static int
+counters(struct cli *cli, const struct arguments *arguments)
+{
+	const bool flows = arguments_value(arguments, "flows") != NULL;
+	const json_t *ports;
+	json_t *result;
+	int exit_code;
+
+	result = cli_call(cli, "counters.get", json_pack("{s:b}", "flows", flows), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json) {
+		cli_print_json(result);
+	} else {
+		ports = json_object_get(result, "ports");
+		ports_print(ports);
+		counts_print(ports, "drops", drop_columns);
+		counts_print(ports, "nic", nic_columns);
+		if (json_array_size(json_object_get(result, "flows")) > 0) {
+			putchar('\n');
+			flow_counters_print(json_object_get(result, "flows"), stdout);
+		}
+	}
+	json_decref(result);
+	return CLI_OK;
+}
+
+static const struct option_spec counters_options[] = {
+	{"flows", NULL, "flows and their legs too"},
+	{NULL},
+};
+
+const struct command command_counters = {
+	.name = "counters",
+	.arguments = "[--flows]",
+	.summary = "Show the counters of ports or flows, and drops by reason",
+	.example = "  sluicectl counters --flows",
+	.options = counters_options,
+	.run = counters,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `flow list`: all flows, page by page, or the one page that a program asks for. */
+#include <inttypes.h>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+#define PAGE_FLOWS 1000 /* what flow.list gives at most */
+
+static const struct table_column list_columns[] = {
+	{"FLOW", false},
+	{"MATCH", false},
+	{"LEGS", true},
+	{"TO", false},
+};
+
+static void
+list_print(const json_t *result)
+{
+	const json_t *flows = json_object_get(result, "flows");
+	struct table *table;
+	struct text text;
+	json_t *flow;
+	size_t i;
+
+	if (json_array_size(flows) == 0) {
+		printf("no flows\n");
+		return;
+	}
+	table = table_create(list_columns, 4);
+	json_array_foreach (flows, i, flow) {
+		const json_t *legs = json_object_get(flow, "legs");
+		const json_t *first = json_array_get(legs, 0);
+
+		table_cell(table, "%s", member_text(flow, "id"));
+		table_cell(table, "%s", text_match(&text, json_object_get(flow, "match")));
+		table_cell(table, "%zu", json_array_size(legs));
+		table_cell(table, "%s %s%s", member_text(first, "port"),
+			text_endpoint(&text, first, "dst"),
+			json_array_size(legs) > 1 ? " ..." : "");
+	}
+	table_print(table, stdout);
+	table_destroy(table);
+	if (json_is_string(json_object_get(result, "next_cursor")))
+		printf("%zu of %" PRIu64 " flows, go on with --cursor %s\n", json_array_size(flows),
+			member_number(result, "total"), member_text(result, "next_cursor"));
+}
+
+/*
+ * The page at `cursor` and, when `all`, those behind it, as one result. New reference, or NULL
+ * with *exit_code set.
+ */
+static json_t *
+list_fetch(struct cli *cli, uint64_t limit, const char *cursor, bool all, int *exit_code)
+{
+	json_t *result = NULL, *page, *params;
+
+	do {
+		params = json_pack("{s:I, s:s*}", "limit", (json_int_t)limit, "cursor", cursor);
+		page = cli_call(cli, "flow.list", params, exit_code);
+		if (page == NULL) {
+			json_decref(result);
+			return NULL;
+		}
+		if (result != NULL) {
+			json_t *flows = json_object_get(result, "flows");
+
+			json_array_extend(flows, json_object_get(page, "flows"));
+			json_object_set(page, "flows", flows);
+			json_decref(result);
+		}
+		result = page;
+		cursor = json_string_value(json_object_get(result, "next_cursor"));
+	} while (all && cursor != NULL);
+	return result;
+}
+
+static int
+flow_list(struct cli *cli, const struct arguments *arguments)
+{
+	const char *limit_text = arguments_value(arguments, "limit");
+	uint64_t limit = PAGE_FLOWS;
+	json_t *result;
+	int exit_code;
+
+	if (limit_text != NULL && number_parse(limit_text, 1, PAGE_FLOWS, &limit) < 0)
+		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", limit_text,
+			PAGE_FLOWS);
+	result = list_fetch(
+		cli, limit, arguments_value(arguments, "cursor"), limit_text == NULL, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else
+		list_print(result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+static const struct option_spec list_options[] = {
+	{"limit", "N", "one page of N flows (1..1000) instead of all"},
+	{"cursor", "CURSOR", "go on where the page before ended"},
+	{NULL},
+};
+
+const struct command command_flow_list = {
+	.name = "flow list",
+	.arguments = "[--limit N] [--cursor CURSOR]",
+	.summary = "List the flows that are installed",
+	.example = "  sluicectl flow list --json > flows.json",
+	.options = list_options,
+	.run = flow_list,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sluicectl: reads its arguments, finds the command, and lets it run. Everything that a command
+ * does is one or a few JSON-RPC calls and a way to show the result.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/commands.h"
+
+#define SOCKET_DEFAULT "/run/sluice/rpc.sock"
+#define TIMEOUT_DEFAULT_MS 10000
+
+static int
+global_option(struct cli *cli, const char *name, const char *value)
+{
+	uint64_t timeout_ms;
+
+	if (strcmp(name, "json") == 0) {
+		cli->json = true;
+	} else if (strcmp(name, "help") == 0) {
+		cli->help = true;
+	} else if (strcmp(name, "version") == 0) {
+		cli->version = true;
+	} else if (strcmp(name, "socket") == 0) {
+		cli->client.path = value;
+	} else {
+		if (seconds_parse(value, &timeout_ms) < 0)
+			return cli_usage(cli,
+				"--timeout: \"%s\" is not a number of seconds from 0.001 "
+				"to 86400",
+				value);
+		cli->client.timeout_ms = (unsigned)timeout_ms;
+	}
+	return CLI_OK;
+}
+
+/* A word is part of the command's name first, then an argument of the command. */
+static int
+word(struct cli *cli, const char **group, struct arguments *arguments, const char *value)
+{
+	if (cli->command != NULL) {
+		if (arguments->n_words >= cli->command->max_words)
+			return cli_usage(cli, "unexpected argument \"%s\"", value);
+		arguments->words[arguments->n_words++] = value;
+		return CLI_OK;
+	}
+	if (*group == NULL && command_is_group(value)) {
+		*group = value;
+		return CLI_OK;
+	}
+	cli->command = *group != NULL ? command_find(*group, value) : command_find(value, NULL);
+	if (cli->command == NULL)
+		return cli_usage(cli, "unknown command \"%s%s%s\"", *group != NULL ? *group : "",
+			*group != NULL ? " " : "", value);
+	return CLI_OK;
+}
+
+static int
+read_arguments(
+	struct cli *cli, struct option_scan *scan, const char **group, struct arguments *arguments)
+{
+	enum option_kind kind;
+	int exit_code = CLI_OK;
+
+	while (exit_code == CLI_OK && (kind = options_next(scan)) != OPTION_END) {
+		if (kind == OPTION_ERROR)
+			return cli_usage(cli, "%s", scan->error);
+		if (kind == OPTION_WORD) {
+			exit_code = word(cli, group, arguments, scan->value);
+			scan->locals = cli->command != NULL ? cli->command->options : NULL;
+		} else if (kind == OPTION_GLOBAL) {
+			exit_code = global_option(cli, scan->spec->name, scan->value);
+		} else {
+			arguments->options[arguments->n_options].name = scan->spec->name;
+			arguments->options[arguments->n_options++].value = scan->value;
+		}
+	}
+	return exit_code;
+}
+
+static int
+run(struct cli *cli, const char *group, const struct arguments *arguments)
+{
+	if (cli->version) {
+		printf("sluicectl %s\n", SLUICE_VERSION);
+		return CLI_OK;
+	}
+	if (cli->command == NULL) {
+		command_overview(group, cli->help ? stdout : stderr);
+		return cli->help ? CLI_OK : CLI_USAGE;
+	}
+	if (cli->help) {
+		command_help(cli->command, stdout);
+		return CLI_OK;
+	}
+	return cli->command->run(cli, arguments);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *environment = getenv("SLUICE_SOCKET");
+	struct option_scan scan = {.argc = argc,
+		.argv = (const char *const *)argv,
+		.next = 1,
+		.globals = command_globals};
+	struct cli cli = {0};
+	struct arguments arguments;
+	const char *group = NULL;
+	int exit_code;
+
+	client_init(&cli.client,
+		environment != NULL && environment[0] != '\0' ? environment : SOCKET_DEFAULT,
+		TIMEOUT_DEFAULT_MS);
+	if (arguments_init(&arguments, (size_t)argc) < 0)
+		cli_out_of_memory();
+	exit_code = read_arguments(&cli, &scan, &group, &arguments);
+	if (exit_code == CLI_OK)
+		exit_code = run(&cli, group, &arguments);
+	client_fini(&cli.client);
+	arguments_fini(&arguments);
+	if ((ferror(stdout) || fflush(stdout) != 0) && exit_code == CLI_OK) {
+		perror("sluicectl: standard output");
+		exit_code = CLI_OUTPUT;
+	}
+	return exit_code;
+}

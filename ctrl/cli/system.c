@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `info` and `port list`: what runs, and on what. */
+#include <inttypes.h>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+static const struct table_column worker_columns[] = {
+	{"WORKER", true},
+	{"CPU", true},
+	{"NODE", true},
+	{"QUEUES", true},
+	{"BUSY", true},
+	{"RX PACKETS", true},
+	{"TX PACKETS", true},
+};
+
+static const struct table_column port_columns[] = {
+	{"PORT", false},
+	{"DRIVER", false},
+	{"MAC", false},
+	{"MTU", true},
+	{"NODE", true},
+	{"NETDEV", false},
+	{"QUEUES", true},
+	{"LINK", false},
+	{"PAYLOAD", false},
+};
+
+/* NUMA node, where -1 means that nobody knows. */
+static void
+cell_node(struct table *table, const json_t *object)
+{
+	const json_int_t node = json_integer_value(json_object_get(object, "socket"));
+
+	if (node < 0)
+		table_cell(table, "-");
+	else
+		table_cell(table, "%" JSON_INTEGER_FORMAT, node);
+}
+
+static void
+workers_print(const json_t *workers)
+{
+	struct table *table = table_create(worker_columns, 7);
+	json_t *worker;
+	size_t i;
+
+	json_array_foreach (workers, i, worker) {
+		const uint64_t loops = member_number(worker, "loops");
+		const uint64_t busy = member_number(worker, "busy_loops");
+
+		table_cell(table, "%" PRIu64, member_number(worker, "worker"));
+		table_cell(table, "%" PRIu64, member_number(worker, "core"));
+		cell_node(table, worker);
+		table_cell(table, "%" PRIu64, member_number(worker, "rx_queues"));
+		table_cell(table, "%" PRIu64 "%%", loops != 0 ? busy * 100 / loops : 0);
+		table_cell(table, "%" PRIu64, member_number(worker, "rx_packets"));
+		table_cell(table, "%" PRIu64, member_number(worker, "tx_packets"));
+	}
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+static void
+info_print(const json_t *result)
+{
+	const uint64_t up_s = member_number(result, "uptime_s");
+	const json_t *flows = json_object_get(result, "flows");
+	const json_t *ipv4 = json_object_get(flows, "ipv4");
+	const json_t *ipv6 = json_object_get(flows, "ipv6");
+	const json_t *limits = json_object_get(result, "limits");
+
+	printf("version  %s %s, %s\n", member_text(result, "name"), member_text(result, "version"),
+		member_text(result, "dpdk"));
+	printf("process  pid %" PRIu64 ", control on CPU %" PRIu64 ", up %" PRIu64
+	       "d %02u:%02u:%02u\n",
+		member_number(result, "pid"), member_number(result, "control_core"), up_s / 86400,
+		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
+	printf("flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64 "\n",
+		member_number(ipv4, "installed"), member_number(ipv4, "capacity"),
+		member_number(ipv6, "installed"), member_number(ipv6, "capacity"));
+	printf("limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64
+	       " connections\n\n",
+		member_number(limits, "message_bytes"), member_number(limits, "depth"),
+		member_number(limits, "connections"));
+	workers_print(json_object_get(result, "workers"));
+}
+
+static void
+cell_link(struct table *table, const json_t *port)
+{
+	const uint64_t mbps = member_number(port, "link_mbps");
+
+	if (!json_is_true(json_object_get(port, "link_up")))
+		table_cell(table, "down");
+	else if (mbps == 0)
+		table_cell(table, "up");
+	else if (mbps % 1000 == 0)
+		table_cell(table, "%" PRIu64 "G", mbps / 1000);
+	else
+		table_cell(table, "%" PRIu64 "M", mbps);
+}
+
+static void
+ports_print(const json_t *result)
+{
+	struct table *table = table_create(port_columns, 9);
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "ports"), i, port) {
+		table_cell(table, "%s", member_text(port, "name"));
+		table_cell(table, "%s", member_text(port, "driver"));
+		table_cell(table, "%s", member_text(port, "mac"));
+		table_cell(table, "%" PRIu64, member_number(port, "mtu"));
+		cell_node(table, port);
+		table_cell(table, "%s", member_text(port, "netdev"));
+		table_cell(table, "%" PRIu64, member_number(port, "rx_queues"));
+		cell_link(table, port);
+		table_cell(table, "%s",
+			json_is_true(json_object_get(port, "shares_payload")) ? "shared"
+									      : "copied");
+	}
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+/* Both commands are one call without parameters and a way to show it. */
+static int
+call_and_print(struct cli *cli, const char *method, void (*print)(const json_t *result))
+{
+	json_t *result;
+	int exit_code;
+
+	result = cli_call(cli, method, json_object(), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else
+		print(result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+static int
+info(struct cli *cli, const struct arguments *arguments)
+{
+	(void)arguments;
+	return call_and_print(cli, "system.info", info_print);
+}
+
+static int
+port_list(struct cli *cli, const struct arguments *arguments)
+{
+	(void)arguments;
+	return call_and_print(cli, "port.list", ports_print);
+}
+
+const struct command command_info = {
+	.name = "info",
+	.arguments = "",
+	.summary = "Show versions, workers, room in the flow tables, limits",
+	.example = "  sluicectl info",
+	.run = info,
+};
+
+const struct command command_port_list = {
+	.name = "port list",
+	.arguments = "",
+	.summary = "List the ports, their drivers and links",
+	.example = "  sluicectl port list",
+	.run = port_list,
+};

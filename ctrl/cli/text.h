@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pieces of replies as people read them. A member that is absent or of another type becomes "-"
+ * or 0: an older or newer daemon makes a poorer table, never a crash.
+ */
+#ifndef CTRL_CLI_TEXT_H
+#define CTRL_CLI_TEXT_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+/* Text that is built piece by piece; what does not fit is cut. */
+struct text {
+	char s[1280];
+	size_t length;
+};
+
+/* Back to "". */
+void text_clear(struct text *text);
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Member of an object. The string is borrowed from it. */
+const char *member_text(const json_t *object, const char *name);
+uint64_t member_number(const json_t *object, const char *name);
+
+/*
+ * These fill *text anew and return text->s.
+ * match:  "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a listener
+ * endpoint: "192.0.2.1:5004", of the members <name> and <name>_port
+ * number: the member's number, or "-" when it is absent
+ * drops:  "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none
+ */
+const char *text_match(struct text *text, const json_t *match);
+const char *text_endpoint(struct text *text, const json_t *object, const char *name);
+const char *text_number(struct text *text, const json_t *object, const char *name);
+const char *text_drops(struct text *text, json_t *drops);
+
+#endif

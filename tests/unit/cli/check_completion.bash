@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Checks what bash completion offers: check_completion.bash SLUICECTL COMPLETION_FILE. Prints TAP.
+# The daemon's answers are canned; help comes from the real program.
+set -euo pipefail
+
+program=$1
+# shellcheck source=/dev/null
+. "$2"
+count=0
+
+sluicectl() {
+	case "$*" in
+	*"--json flow list"*) printf '{\n  "flows": [\n    {\n      "id": "cam1",\n      "legs": []\n    },\n    {\n      "id": "dvb:3"\n    }\n  ]\n}\n' ;;
+	*"--json port list"*) printf '{\n  "ports": [\n    {\n      "name": "p0",\n      "mtu": 1500\n    },\n    {\n      "name": "p1"\n    }\n  ]\n}\n' ;;
+	*"rpc --list") printf 'METHOD       SUMMARY\nflow.get     Show.\nsystem.info  What runs.\n' ;;
+	*) "$program" "$@" ;;
+	esac
+}
+
+# Readline would act on it; here nobody listens.
+compopt() {
+	:
+}
+
+# Typing LINE and pressing the tab key offers the words of EXPECTED.
+offers() {
+	local line=$1 expected=$2 verdict=ok
+	COMP_LINE=$line
+	COMP_POINT=${#line}
+	COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
+	_sluicectl
+	count=$((count + 1))
+	if [[ "${COMPREPLY[*]}" != "$expected" ]]; then
+		verdict="not ok"
+		echo "# offered: ${COMPREPLY[*]}"
+	fi
+	echo "$verdict $count - $line"
+}
+
+offers "sluicectl " "counters flow info port rpc watch"
+offers "sluicectl f" "flow"
+offers "sluicectl flow " "add del list show"
+offers "sluicectl --json flow d" "del"
+offers "sluicectl --socket /tmp/x port " "list"
+offers "sluicectl counters --f" "--flows"
+offers "sluicectl flow list --" "--limit --cursor --json --socket --timeout --help --version"
+offers "sluicectl flow del " "cam1 dvb:3"
+offers "sluicectl flow del cam1 d" "dvb:3"
+offers "sluicectl flow show dvb:" "3"
+offers "sluicectl watch --flow c" "cam1"
+offers "sluicectl watch --count " ""
+offers "sluicectl rpc s" "system.info"
+offers "sluicectl flow add --match " "port= dst= src= vlan="
+offers "sluicectl flow add --match port=" "p0 p1"
+offers "sluicectl flow add --match port=p0,v" "p0,vlan="
+offers "sluicectl flow add --leg dst=192.0.2.1:5004,port=p1" "p1"
+offers "sluicectl flow add --leg dst=192.0.2.1:5004,n" "5004,next-hop="
+offers "sluicectl frob " ""
+echo "1..$count"
