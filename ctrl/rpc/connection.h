@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One client of the control socket. Bytes come in, are cut into texts, and each text is answered
+ * before the next is looked at. A client that does not read its replies is not read from either
+ * until it does: what waits for it is bounded by CONNECTION_OUTPUT_HIGH and one reply.
+ */
+#ifndef CTRL_RPC_CONNECTION_H
+#define CTRL_RPC_CONNECTION_H
+
+#include <event2/event.h>
+
+#include "rpc/server.h"
+
+#define CONNECTION_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
+#define CONNECTION_OUTPUT_LOW (256u << 10) /* and below which it goes on */
+
+struct connection;
+
+/* Called once, when the client has gone; the connection is destroyed by its owner in it. */
+typedef void (*connection_closed_fn)(void *arg, struct connection *connection);
+
+/*
+ * Serve the client at fd, which is not blocking. limits and service are borrowed and must outlive
+ * the connection. On success fd belongs to the connection; NULL: out of memory, fd is still the
+ * caller's. Control thread.
+ */
+struct connection *connection_create(struct event_base *base, int fd,
+	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
+	void *arg);
+
+/* Close and free. */
+void connection_destroy(struct connection *connection);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* counters.get */
+#ifndef CTRL_RPC_COUNTER_METHODS_H
+#define CTRL_RPC_COUNTER_METHODS_H
+
+#include <jansson.h>
+
+#include "schema/fault.h"
+
+/* An rpc_method_fn; ctx is a struct methods_context. */
+json_t *counters_get(void *ctx, json_t *params, struct fault *fault);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The envelope of JSON-RPC 2.0, sections 4 and 5: what is around a call and around its outcome. */
+#ifndef CTRL_RPC_ENVELOPE_H
+#define CTRL_RPC_ENVELOPE_H
+
+#include <jansson.h>
+
+#include "schema/fault.h"
+
+/* One request; everything is borrowed from the message. */
+struct request {
+	const json_t *method; /* a string */
+	json_t *params; /* an object or an array; NULL: absent */
+	json_t *id; /* a string, a number or null; NULL: absent, a notification */
+};
+
+/*
+ * Take a message apart. Returns 0, or -1 with FAULT_INVALID_REQUEST and a pointer relative to the
+ * message; request->id is set even then if the message has a valid one. Any thread.
+ */
+int envelope_open(json_t *message, struct request *request, struct fault *fault);
+
+/*
+ * Replies, as new references; NULL: out of memory. id is borrowed, and NULL stands for null in an
+ * error reply; result is taken over, also on failure.
+ */
+json_t *rpc_result_reply(json_t *id, json_t *result);
+json_t *rpc_error_reply(json_t *id, const struct fault *fault);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* flow.install, flow.remove, flow.list, flow.get */
+#ifndef CTRL_RPC_FLOW_METHODS_H
+#define CTRL_RPC_FLOW_METHODS_H
+
+#include <jansson.h>
+
+#include "schema/fault.h"
+
+/* Each an rpc_method_fn; ctx is a struct methods_context. */
+json_t *flow_install(void *ctx, json_t *params, struct fault *fault);
+json_t *flow_remove(void *ctx, json_t *params, struct fault *fault);
+json_t *flow_list(void *ctx, json_t *params, struct fault *fault);
+json_t *flow_get(void *ctx, json_t *params, struct fault *fault);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table; the service checks it against the document, so that neither has more than the other.
+ */
+#include "rpc/methods.h"
+
+#include "rpc/counter_methods.h"
+#include "rpc/flow_methods.h"
+#include "rpc/port_methods.h"
+#include "rpc/system_methods.h"
+
+static const struct rpc_method table[] = {
+	{"system.info", system_info},
+	{"port.list", port_list},
+	{"flow.install", flow_install},
+	{"flow.remove", flow_remove},
+	{"flow.list", flow_list},
+	{"flow.get", flow_get},
+	{"counters.get", counters_get},
+};
+
+const struct rpc_method *
+methods_table(size_t *n)
+{
+	*n = sizeof(table) / sizeof(table[0]);
+	return table;
+}

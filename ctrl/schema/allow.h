@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whether one value is what its schema asks for, leaving aside its items and members. */
+#ifndef CTRL_SCHEMA_ALLOW_H
+#define CTRL_SCHEMA_ALLOW_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+/*
+ * Checks type, enum, minimum, maximum, minLength, maxLength, pattern, format, minItems and
+ * maxItems. The schema is no reference ("$ref"). Control thread.
+ */
+bool value_allowed(const json_t *schema, const json_t *value);
+
+#endif

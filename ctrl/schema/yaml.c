@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Builds a JSON value from the events of libyaml, top down. */
+#include "schema/yaml.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "describe.h"
+#include "scalar.h"
+
+#define DEPTH_MAX 64
+
+struct yaml_lines {
+	json_t *by_pointer; /* pointer -> line */
+};
+
+struct loader {
+	const char *path;
+	yaml_parser_t parser;
+	yaml_event_t event; /* the one that is looked at */
+	unsigned depth;
+	json_t *lines;
+	struct fault *fault;
+};
+
+static json_t *node_read(struct loader *loader, const struct place *place);
+
+/* Always returns -1. */
+static int
+refuse_at(struct loader *loader, size_t line, const char *what)
+{
+	return fault_set(
+		loader->fault, FAULT_PARSE, "", "%s:%zu: %s", loader->path, line + 1, what);
+}
+
+/* Always returns NULL. */
+static json_t *
+refuse(struct loader *loader, const char *what)
+{
+	refuse_at(loader, loader->event.start_mark.line, what);
+	return NULL;
+}
+
+static int
+event_next(struct loader *loader)
+{
+	const yaml_parser_t *parser = &loader->parser;
+
+	yaml_event_delete(&loader->event);
+	if (yaml_parser_parse(&loader->parser, &loader->event))
+		return 0;
+	/* A byte that is not UTF-8 has no mark yet, only the reader's place. */
+	return refuse_at(loader,
+		parser->error == YAML_READER_ERROR ? parser->mark.line : parser->problem_mark.line,
+		parser->problem ? parser->problem : "out of memory");
+}
+
+static void
+line_note(struct loader *loader, const struct place *place)
+{
+	char pointer[FAULT_POINTER_MAX];
+
+	place_pointer(place, pointer, sizeof(pointer));
+	json_object_set_new(loader->lines, pointer,
+		json_integer((json_int_t)loader->event.start_mark.line + 1));
+}
+
+/* The text of the scalar that the loader looks at; NULL, and refused, if it holds a NUL. */
+static const char *
+text_read(struct loader *loader)
+{
+	const char *text = (const char *)loader->event.data.scalar.value;
+
+	if (strlen(text) == loader->event.data.scalar.length)
+		return text;
+	refuse(loader, "found a NUL character, expected text");
+	return NULL;
+}
+
+static json_t *
+scalar_read(struct loader *loader)
+{
+	const char *text = text_read(loader);
+	const char *why = "out of memory";
+	json_t *value;
+
+	if (!text)
+		return NULL;
+	if (loader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+		value = scalar_value(text, &why);
+	else
+		value = json_string(text);
+	return value ? value : refuse(loader, why);
+}
+
+static int
+sequence_fill(struct loader *loader, json_t *array, const struct place *place)
+{
+	struct place inner = {.parent = place};
+
+	for (; !event_next(loader); inner.index++) {
+		json_t *item;
+
+		if (loader->event.type == YAML_SEQUENCE_END_EVENT)
+			return 0;
+		line_note(loader, &inner);
+		item = node_read(loader, &inner);
+		if (!item)
+			return -1;
+		json_array_append_new(array, item);
+	}
+	return -1;
+}
+
+/* Take the key that the loader looks at, and the value after it. */
+static int
+member_read(struct loader *loader, json_t *object, const char *key, const struct place *place)
+{
+	json_t *value;
+
+	if (json_object_get(object, key)) {
+		refuse(loader, "repeated key");
+		return -1;
+	}
+	line_note(loader, place);
+	if (event_next(loader))
+		return -1;
+	value = node_read(loader, place);
+	return value ? json_object_set_new(object, key, value) : -1;
+}
+
+static int
+mapping_fill(struct loader *loader, json_t *object, const struct place *place)
+{
+	struct place inner = {.parent = place};
+
+	while (!event_next(loader)) {
+		const char *text;
+		char *key;
+		int error;
+
+		if (loader->event.type == YAML_MAPPING_END_EVENT)
+			return 0;
+		if (loader->event.type != YAML_SCALAR_EVENT)
+			return refuse_at(loader, loader->event.start_mark.line,
+				"expected a plain or quoted key");
+		text = text_read(loader);
+		if (!text)
+			return -1;
+		key = strdup(text); /* the event goes when its value comes */
+		if (!key)
+			return refuse_at(loader, loader->event.start_mark.line, "out of memory");
+		inner.member = key;
+		error = member_read(loader, object, key, &inner);
+		free(key);
+		if (error)
+			return -1;
+	}
+	return -1;
+}
+
+static json_t *
+collection_read(struct loader *loader, const struct place *place)
+{
+	bool mapping = loader->event.type == YAML_MAPPING_START_EVENT;
+	json_t *value = mapping ? json_object() : json_array();
+	int error;
+
+	if (loader->depth == DEPTH_MAX) {
+		json_decref(value);
+		return refuse(loader, "nested too deep");
+	}
+	loader->depth++;
+	error = mapping ? mapping_fill(loader, value, place) : sequence_fill(loader, value, place);
+	loader->depth--;
+	if (!error)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
+static json_t *
+node_read(struct loader *loader, const struct place *place)
+{
+	const yaml_event_t *event = &loader->event;
+
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		if (event->data.scalar.anchor || event->data.scalar.tag)
+			break;
+		return scalar_read(loader);
+	case YAML_SEQUENCE_START_EVENT:
+		if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
+			break;
+		return collection_read(loader, place);
+	case YAML_MAPPING_START_EVENT:
+		if (event->data.mapping_start.anchor || event->data.mapping_start.tag)
+			break;
+		return collection_read(loader, place);
+	default:
+		break;
+	}
+	return refuse(loader, "anchors, aliases and tags are not supported");
+}
+
+/* Everything between the start and the end of the stream, which must be one document. */
+static json_t *
+document_read(struct loader *loader)
+{
+	const struct place top = {0};
+	json_t *value;
+
+	if (event_next(loader) || event_next(loader))
+		return NULL;
+	if (loader->event.type != YAML_DOCUMENT_START_EVENT)
+		return refuse(loader, "empty, expected a document");
+	if (event_next(loader))
+		return NULL;
+	line_note(loader, &top);
+	value = node_read(loader, &top);
+	if (!value)
+		return NULL;
+	if (!event_next(loader) && !event_next(loader)) {
+		if (loader->event.type == YAML_STREAM_END_EVENT)
+			return value;
+		refuse(loader, "a second document, expected one");
+	}
+	json_decref(value);
+	return NULL;
+}
+
+static json_t *
+stream_read(struct loader *loader, FILE *file)
+{
+	json_t *value;
+
+	if (!yaml_parser_initialize(&loader->parser)) {
+		refuse(loader, "out of memory");
+		return NULL;
+	}
+	yaml_parser_set_encoding(&loader->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_file(&loader->parser, file);
+	value = document_read(loader);
+	yaml_event_delete(&loader->event);
+	yaml_parser_delete(&loader->parser);
+	return value;
+}
+
+/* Hand the noted lines over; on failure they are freed. */
+static int
+lines_take(struct loader *loader, struct yaml_lines **lines)
+{
+	*lines = malloc(sizeof(**lines));
+	if (!*lines)
+		return refuse_at(loader, 0, "out of memory");
+	(*lines)->by_pointer = json_incref(loader->lines);
+	return 0;
+}
+
+json_t *
+yaml_load(const char *path, struct yaml_lines **lines, struct fault *fault)
+{
+	struct loader loader = {.path = path, .fault = fault};
+	FILE *file = fopen(path, "re");
+	json_t *value;
+
+	if (lines)
+		*lines = NULL;
+	if (!file) {
+		fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	loader.lines = json_object();
+	value = stream_read(&loader, file);
+	if (value && lines && lines_take(&loader, lines)) {
+		json_decref(value);
+		value = NULL;
+	}
+	json_decref(loader.lines);
+	fclose(file);
+	return value;
+}
+
+unsigned
+yaml_line(const struct yaml_lines *lines, const char *pointer)
+{
+	size_t bytes = strlen(pointer);
+	json_t *line;
+
+	while (!(line = json_object_getn(lines->by_pointer, pointer, bytes)) && bytes)
+		while (bytes && pointer[--bytes] != '/')
+			;
+	return (unsigned)json_integer_value(line);
+}
+
+void
+yaml_lines_destroy(struct yaml_lines *lines)
+{
+	if (!lines)
+		return;
+	json_decref(lines->by_pointer);
+	free(lines);
+}
