@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sluiced: bring everything up in the order of dependency, sleep in the event loop, take it down
+ * in reverse. This thread is the control thread; the workers run on cores of their own.
+ *
+ * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <dp/dp.h>
+
+#include "command_line.h"
+#include "rpc/methods.h"
+#include "rpc/server.h"
+#include "schema/documents.h"
+#include "socket_path.h"
+#include "state/config.h"
+#include "state/data_plane.h"
+#include "state/flows.h"
+#include "state/ports.h"
+#include "state/steering.h"
+
+#define N_STOP_SIGNALS 2
+
+struct daemon {
+	struct config config;
+	struct event_base *base;
+	struct event *stop[N_STOP_SIGNALS];
+	sigset_t stop_signals;
+	struct dp *dp;
+	struct ports ports;
+	struct steering steering;
+	struct flows flows;
+	struct methods_context context;
+	struct rpc_service *service;
+	struct rpc_server *server;
+	struct fault fault;
+};
+
+static void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void
+log_line(const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	fprintf(stderr, "sluiced: %s\n", line);
+}
+
+static void
+data_plane_warned(void *arg, const char *message)
+{
+	(void)arg;
+	log_line("warning: %s", message);
+}
+
+/* Also once more, while we stop: then nothing is left to do. */
+static void
+stop_asked(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)signal_number;
+	(void)what;
+	event_base_loopexit(daemon->base, NULL);
+}
+
+/*
+ * Signals stay blocked until the loop runs: they wait there rather than end a half-built process,
+ * and threads that start meanwhile inherit the mask, so that no worker is ever interrupted.
+ */
+static int
+events_init(struct daemon *daemon)
+{
+	static const int signals[N_STOP_SIGNALS] = {SIGTERM, SIGINT};
+	unsigned i;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&daemon->stop_signals);
+	daemon->base = event_base_new();
+	if (!daemon->base)
+		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "no event loop: %m");
+	for (i = 0; i < N_STOP_SIGNALS; i++) {
+		sigaddset(&daemon->stop_signals, signals[i]);
+		daemon->stop[i] = evsignal_new(daemon->base, signals[i], stop_asked, daemon);
+		if (!daemon->stop[i] || event_add(daemon->stop[i], NULL) < 0)
+			return fault_set(
+				&daemon->fault, FAULT_INTERNAL, "", "cannot watch for signals: %m");
+	}
+	return sigprocmask(SIG_BLOCK, &daemon->stop_signals, NULL);
+}
+
+static void
+events_fini(struct daemon *daemon)
+{
+	unsigned i;
+
+	for (i = 0; i < N_STOP_SIGNALS; i++) {
+		if (daemon->stop[i])
+			event_free(daemon->stop[i]);
+	}
+	if (daemon->base)
+		event_base_free(daemon->base);
+}
+
+static int
+service_create(struct daemon *daemon)
+{
+	const struct rpc_method *methods;
+	struct timespec now;
+	size_t n;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	daemon->context = (struct methods_context){
+		.dp = daemon->dp,
+		.config = &daemon->config,
+		.flows = &daemon->flows,
+		.started_s = (uint64_t)now.tv_sec,
+	};
+	methods = methods_table(&n);
+	daemon->service = rpc_service_create(schema_rpc_document(), methods, n, &daemon->context);
+	if (!daemon->service)
+		return fault_set(&daemon->fault, FAULT_INTERNAL, "",
+			"the methods do not fit the RPC document");
+	return 0;
+}
+
+static int
+server_create(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	const struct rpc_limits limits = {
+		.message_bytes = config->max_message_bytes,
+		.depth = config->max_depth,
+		.connections = config->max_connections,
+	};
+
+	daemon->server = rpc_server_create(
+		daemon->base, config->socket_path, &limits, daemon->service, &daemon->fault);
+	return daemon->server ? 0 : -1;
+}
+
+static int
+loop_run(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	int rc;
+
+	log_line("ready, %u ports, %u workers, socket %s", config->n_ports, config->n_workers,
+		config->socket_path);
+	sd_notify(0, "READY=1");
+	sigprocmask(SIG_UNBLOCK, &daemon->stop_signals, NULL);
+	rc = event_base_dispatch(daemon->base);
+	if (rc < 0)
+		fault_set(&daemon->fault, FAULT_INTERNAL, "", "the event loop failed");
+	sd_notify(0, "STOPPING=1");
+	log_line("stopping");
+	return rc;
+}
+
+/* The ladder: each rung is undone in reverse, on the way out as on failure. */
+static int
+daemon_run(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct fault *fault = &daemon->fault;
+	int rc = -1;
+
+	if (events_init(daemon) < 0 || data_plane_eal_init(config, fault) < 0)
+		goto err_events;
+	if (steering_clean(config, fault) < 0)
+		goto err_eal;
+	daemon->dp = data_plane_create(config, data_plane_warned, fault);
+	if (!daemon->dp)
+		goto err_eal;
+	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
+		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
+		goto err_dp;
+	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
+		    fault) < 0)
+		goto err_steering;
+	if (service_create(daemon) < 0)
+		goto err_flows;
+	if (server_create(daemon) < 0)
+		goto err_service;
+	if (data_plane_start(daemon->dp, fault) < 0)
+		goto err_server;
+	rc = loop_run(daemon);
+	dp_stop(daemon->dp);
+err_server:
+	rpc_server_destroy(daemon->server);
+err_service:
+	rpc_service_destroy(daemon->service);
+err_flows:
+	flows_fini(&daemon->flows);
+err_steering:
+	steering_fini(&daemon->steering);
+err_dp:
+	dp_destroy(daemon->dp);
+err_eal:
+	dp_eal_fini();
+err_events:
+	events_fini(daemon);
+	return rc;
+}
+
+/* The configuration, with what the command line puts in place of it. */
+static int
+daemon_configure(struct daemon *daemon, const struct command_line *line)
+{
+	struct config *config = &daemon->config;
+
+	if (config_load(line->config_path, config, &daemon->fault) < 0)
+		return -1;
+	if (line->check_only)
+		return 0;
+	if (socket_path_prepare(line->socket_path ? line->socket_path : config->socket_path,
+		    &daemon->fault) < 0)
+		return -1;
+	if (line->socket_path)
+		snprintf(config->socket_path, sizeof(config->socket_path), "%s", line->socket_path);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct daemon daemon; /* too large for some stacks */
+	struct command_line line;
+	int rc;
+
+	switch (command_line_read(argc, argv, &line)) {
+	case COMMAND_LINE_DONE:
+		return 0;
+	case COMMAND_LINE_WRONG:
+		return 2;
+	case COMMAND_LINE_RUN:
+		break;
+	}
+	setvbuf(stderr, NULL, _IOLBF, 0);
+	rc = daemon_configure(&daemon, &line);
+	if (rc == 0 && line.check_only)
+		printf("%s: valid\n", line.config_path);
+	else if (rc == 0)
+		rc = daemon_run(&daemon);
+	if (rc < 0)
+		log_line("%s", daemon.fault.message);
+	schema_documents_release();
+	return rc < 0 ? 1 : 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which UDP a port takes from its kernel interface. A port of DPDK's AF_XDP driver has the
+ * steering program (drivers-conf/af_xdp/steer.bpf.c) attached; here its keys are filled.
+ *
+ * All functions belong to the control thread, need CAP_NET_ADMIN and CAP_BPF (root has both) and
+ * act in the network namespace of the caller.
+ */
+#ifndef CTRL_NET_STEER_H
+#define CTRL_NET_STEER_H
+
+#include <stddef.h>
+
+#include "af_xdp/steer_layout.h" /* struct steer_key */
+
+struct steer; /* the steering of one port */
+
+/*
+ * Make the interface free for the driver, before it is probed: detach the steering program that a
+ * crashed run of ours left. Returns 0 when no XDP program is attached any more. -EBUSY: somebody
+ * else's program is there, or a process that is alive steers with ours; it is left alone. Other
+ * negative errno: the kernel refused. On failure *error holds one sentence for people.
+ */
+int steer_clean(unsigned ifindex, char *error, size_t error_size);
+
+/*
+ * Find the steering program and its maps behind the interface, after the driver set up the port's
+ * rx queues, and mark it as this process's. On success *steer is the caller's to close; on failure
+ * it is NULL. -ENOENT: no XDP program is attached; -EBUSY: it is not ours, or of another process
+ * that is alive; -EPROTO: ours, of another version, with other maps.
+ */
+int steer_open(unsigned ifindex, struct steer **steer);
+
+/*
+ * Steer one more, one less flow by this key. Counted: n additions want n deletions. -ENOSPC: all
+ * STEER_KEYS_MAX keys are in use; -ENOENT: the key was not added. The kernel acts on it at once.
+ */
+int steer_add(struct steer *steer, const struct steer_key *key);
+int steer_del(struct steer *steer, const struct steer_key *key);
+
+/* Let go. The program and its keys stay until the driver closes the port. NULL is allowed. */
+void steer_close(struct steer *steer);
+
+#endif

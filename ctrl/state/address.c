@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Address texts and kinds; inet_pton() does the reading, so that we accept what it accepts. */
+#include "state/address.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static_assert(ADDRESS_TEXT_MAX >= INET6_ADDRSTRLEN, "room for any address");
+
+uint8_t
+address_parse(const char *text, uint8_t bytes[16])
+{
+	memset(bytes, 0, 16);
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		return 4;
+	return inet_pton(AF_INET6, text, bytes) == 1 ? 6 : 0;
+}
+
+void
+address_format(uint8_t family, const uint8_t bytes[16], char text[ADDRESS_TEXT_MAX])
+{
+	if (!inet_ntop(family == 4 ? AF_INET : AF_INET6, bytes, text, ADDRESS_TEXT_MAX))
+		text[0] = '\0';
+}
+
+static enum address_kind
+kind_ipv4(const uint8_t *bytes)
+{
+	if (bytes[0] == 0)
+		return ADDRESS_UNSPECIFIED;
+	if (bytes[0] == 127)
+		return ADDRESS_LOOPBACK;
+	if (bytes[0] >= 240)
+		return ADDRESS_RESERVED;
+	return bytes[0] >= 224 ? ADDRESS_MULTICAST : ADDRESS_UNICAST;
+}
+
+static enum address_kind
+kind_ipv6(const uint8_t *bytes)
+{
+	static const uint8_t zero[15];
+
+	if (bytes[0] == 0xff)
+		return ADDRESS_MULTICAST;
+	if (memcmp(bytes, zero, sizeof(zero)) != 0 || bytes[15] > 1)
+		return ADDRESS_UNICAST;
+	return bytes[15] ? ADDRESS_LOOPBACK : ADDRESS_UNSPECIFIED;
+}
+
+enum address_kind
+address_kind(uint8_t family, const uint8_t bytes[16])
+{
+	return family == 4 ? kind_ipv4(bytes) : kind_ipv6(bytes);
+}
+
+const char *
+address_kind_name(enum address_kind kind)
+{
+	switch (kind) {
+	case ADDRESS_UNSPECIFIED:
+		return "unspecified";
+	case ADDRESS_LOOPBACK:
+		return "loopback";
+	case ADDRESS_UNICAST:
+		return "unicast";
+	case ADDRESS_MULTICAST:
+		return "multicast";
+	case ADDRESS_RESERVED:
+		return "reserved";
+	}
+	return "unknown";
+}
+
+int
+mac_parse(const char *text, uint8_t mac[6])
+{
+	int end = 0;
+	int n = sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		&mac[3], &mac[4], &mac[5], &end);
+
+	return n == 6 && text[end] == '\0' ? 0 : -EINVAL;
+}
+
+void
+mac_format(const uint8_t mac[6], char text[MAC_TEXT_MAX])
+{
+	snprintf(text, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+}

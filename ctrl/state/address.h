@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * IP and MAC addresses as text and as bytes, and what kind of address one is. The schema has said
+ * before that a text is an address; what its kind may be depends on the field it stands in.
+ */
+#ifndef CTRL_STATE_ADDRESS_H
+#define CTRL_STATE_ADDRESS_H
+
+#include <stdint.h>
+
+#define ADDRESS_TEXT_MAX 46 /* INET6_ADDRSTRLEN */
+#define MAC_TEXT_MAX 18
+
+/* Bits, so that a field can say which kinds it takes. */
+enum address_kind {
+	ADDRESS_UNSPECIFIED = 1, /* 0.0.0.0/8 (RFC 1122, 3.2.1.3), :: */
+	ADDRESS_LOOPBACK = 2, /* 127.0.0.0/8, ::1 */
+	ADDRESS_UNICAST = 4,
+	ADDRESS_MULTICAST = 8, /* 224.0.0.0/4 (RFC 5771), ff00::/8 (RFC 4291, 2.7) */
+	ADDRESS_RESERVED = 16, /* 240.0.0.0/4 with the limited broadcast (RFC 1112, 4) */
+};
+
+/*
+ * Read dotted or colon text into network-order bytes; an IPv4 address fills the first four, the
+ * rest become zero. Returns the family, 4 or 6, or 0 when the text is no address. Any thread.
+ */
+uint8_t address_parse(const char *text, uint8_t bytes[16]);
+
+/* Write the canonical text (RFC 5952 for IPv6). Any thread. */
+void address_format(uint8_t family, const uint8_t bytes[16], char text[ADDRESS_TEXT_MAX]);
+
+enum address_kind address_kind(uint8_t family, const uint8_t bytes[16]);
+
+/* "multicast", for messages. Static storage. */
+const char *address_kind_name(enum address_kind kind);
+
+/* "aa:bb:cc:dd:ee:ff" to bytes and back; 0 or -EINVAL. Any thread. */
+int mac_parse(const char *text, uint8_t mac[6]);
+void mac_format(const uint8_t mac[6], char text[MAC_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration of sluiced: read from YAML, checked by its schema and then across fields. */
+#ifndef CTRL_STATE_CONFIG_H
+#define CTRL_STATE_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/un.h>
+
+#include <dp/dp.h>
+
+#include "schema/fault.h"
+
+#define CONFIG_PREFIX_MAX 33
+
+struct config {
+	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t max_message_bytes;
+	unsigned max_depth;
+	unsigned max_connections;
+	unsigned control_core;
+	unsigned n_workers;
+	unsigned worker_cores[DP_WORKERS_MAX];
+	char file_prefix[CONFIG_PREFIX_MAX];
+	unsigned memory_mb;
+	bool hugepages;
+	unsigned packet_buffers;
+	char xdp_program[DP_DEVARGS_MAX]; /* of the ports that we steer */
+	unsigned ipv4_flows;
+	unsigned ipv6_flows;
+	unsigned n_ports;
+	struct dp_port_config ports[DP_PORTS_MAX]; /* devargs with the steering program added */
+	/* The kernel interface of a port that we steer; "" = the port needs no steering. */
+	char steered[DP_PORTS_MAX][IFNAMSIZ];
+	char pci[DP_PORTS_MAX][16]; /* PCI address of a port, "" = it has none */
+};
+
+/*
+ * Read and check the file. 0, or -1 with *fault set; its message then is the whole line for
+ * people, "FILE:LINE: /pointer: found ..., expected ...".
+ */
+int config_load(const char *path, struct config *config, struct fault *fault);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Three hash tables over the same flows. uthash keeps the elements of a table in a list in the
+ * order in which they were added, so the table of ids is the order of installation as well.
+ */
+#include "state/desired.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+desired_init(struct desired *desired)
+{
+	memset(desired, 0, sizeof(*desired));
+}
+
+void
+desired_fini(struct desired *desired)
+{
+	struct flow *flow, *next;
+
+	HASH_CLEAR(by_match, desired->matches);
+	HASH_CLEAR(by_sequence, desired->sequences);
+	HASH_ITER(by_id, desired->ids, flow, next)
+	{
+		HASH_DELETE(by_id, desired->ids, flow);
+		free(flow->spec);
+		free(flow);
+	}
+}
+
+struct flow *
+desired_find(const struct desired *desired, const char *id)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_id, desired->ids, id, strlen(id), flow);
+	return flow;
+}
+
+static struct flow *
+match_find(const struct desired *desired, const struct flow_match *match)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_match, desired->matches, match, sizeof(*match), flow);
+	return flow;
+}
+
+static void
+id_give(struct desired *desired, struct flow_spec *spec)
+{
+	do {
+		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++desired->last_number);
+	} while (desired_find(desired, spec->id));
+}
+
+void
+desired_id_avoid(struct desired *desired, const char *id)
+{
+	uint64_t number;
+
+	if (sscanf(id, "flow-%" SCNu64, &number) == 1 && number > desired->last_number)
+		desired->last_number = number;
+}
+
+static int
+conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+{
+	const struct flow *other;
+
+	if (spec->id[0] == '\0')
+		id_give(desired, spec);
+	else if (desired_find(desired, spec->id))
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found id %s, which another flow has, expected a free one", spec->id);
+	other = match_find(desired, &spec->match);
+	if (other)
+		return fault_set(fault, FAULT_CONFLICT, "/match",
+			"found the match of flow %s, expected one that no other flow has",
+			other->spec->id);
+	return 0;
+}
+
+static void
+tables_delete(struct desired *desired, struct flow *flow)
+{
+	if (flow->by_id.tbl)
+		HASH_DELETE(by_id, desired->ids, flow);
+	if (flow->by_match.tbl)
+		HASH_DELETE(by_match, desired->matches, flow);
+	if (flow->by_sequence.tbl)
+		HASH_DELETE(by_sequence, desired->sequences, flow);
+}
+
+/* uthash tells of memory that it could not get by an element that is left without a table. */
+static bool
+tables_add(struct desired *desired, struct flow *flow)
+{
+	struct flow_spec *spec = flow->spec;
+
+	HASH_ADD_KEYPTR(by_id, desired->ids, spec->id, strlen(spec->id), flow);
+	if (flow->by_id.tbl)
+		HASH_ADD_KEYPTR(
+			by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+	if (flow->by_match.tbl)
+		HASH_ADD(by_sequence, desired->sequences, sequence, sizeof(flow->sequence), flow);
+	if (!flow->by_sequence.tbl)
+		tables_delete(desired, flow);
+	return flow->by_sequence.tbl != NULL;
+}
+
+struct flow *
+desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+{
+	struct flow *flow;
+
+	if (conflict_check(desired, spec, fault) < 0)
+		return NULL;
+	flow = calloc(1, sizeof(*flow) + spec->n_legs * sizeof(flow->hops[0]));
+	if (flow) {
+		flow->spec = spec;
+		flow->sequence = ++desired->last_sequence;
+		if (tables_add(desired, flow))
+			return flow;
+		free(flow);
+	}
+	fault_set(fault, FAULT_NO_ROOM, "", "no memory for another flow beside %zu",
+		desired_count(desired));
+	return NULL;
+}
+
+struct flow_spec *
+desired_remove(struct desired *desired, struct flow *flow)
+{
+	struct flow_spec *spec = flow->spec;
+
+	tables_delete(desired, flow);
+	free(flow);
+	return spec;
+}
+
+size_t
+desired_count(const struct desired *desired)
+{
+	return HASH_CNT(by_id, desired->ids);
+}
+
+struct flow *
+desired_after(const struct desired *desired, uint64_t sequence)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_sequence, desired->sequences, &sequence, sizeof(sequence), flow);
+	if (flow)
+		return desired_next(flow);
+	/* The flow at which the page ended is gone: rare enough to look from the beginning. */
+	for (flow = desired->ids; flow && flow->sequence <= sequence; flow = desired_next(flow))
+		;
+	return flow;
+}
+
+struct flow *
+desired_next(const struct flow *flow)
+{
+	return flow->by_id.next;
+}

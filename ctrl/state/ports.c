@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* At most DP_PORTS_MAX names: a walk over them is as quick as a hash. */
+#include "state/ports.h"
+
+#include <string.h>
+
+int
+ports_init(struct ports *ports, const struct dp *dp)
+{
+	unsigned i;
+
+	memset(ports, 0, sizeof(*ports));
+	for (i = 0; i < dp_port_count(dp); i++) {
+		int rc = dp_port_info_get(dp, i, &ports->info[i]);
+
+		if (rc < 0)
+			return rc;
+	}
+	ports->n = i;
+	return 0;
+}
+
+int
+ports_find(const struct ports *ports, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < ports->n; i++) {
+		if (strcmp(ports->info[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}

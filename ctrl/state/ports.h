@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The appliance's ports as control needs them to compile flows: name to index, and what is fixed.
+ */
+#ifndef CTRL_STATE_PORTS_H
+#define CTRL_STATE_PORTS_H
+
+#include <dp/dp.h>
+
+struct ports {
+	unsigned n;
+	struct dp_port_info info[DP_PORTS_MAX]; /* as it was at start; the link changes since */
+};
+
+/* Read the ports of a data plane. 0, or the negative errno of dp_port_info_get(). */
+int ports_init(struct ports *ports, const struct dp *dp);
+
+/* Index of the port of that name, -1 when there is none. */
+int ports_find(const struct ports *ports, const char *name);
+
+#endif

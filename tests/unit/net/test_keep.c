@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Neighbours in use: what is reported when the kernel's table changes, and what is kept fresh. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <linux/neighbour.h>
+
+#include "namespace.h"
+#include "net/kept.h"
+#include "net/netlink.h"
+
+#define LOOP_MS 150
+#define REPORTS_MAX 64
+
+static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3};
+static const uint8_t peer_address[16] = {192, 0, 2, 2};
+
+struct report {
+	unsigned ifindex;
+	uint8_t family;
+	uint8_t address[16];
+	bool reachable;
+	uint8_t mac[6];
+};
+
+static struct event_base *base;
+static struct net *net;
+static struct report reports[REPORTS_MAX];
+static unsigned n_reports;
+static pid_t peer;
+static unsigned port;
+
+static void
+changed_record(
+	void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16], const uint8_t *mac)
+{
+	struct report *report = &reports[n_reports];
+
+	cr_assert_eq(arg, &base);
+	cr_assert_lt(n_reports, REPORTS_MAX);
+	n_reports++;
+	report->ifindex = ifindex;
+	report->family = family;
+	memcpy(report->address, address, sizeof(report->address));
+	report->reachable = mac;
+	if (mac)
+		memcpy(report->mac, mac, sizeof(report->mac));
+}
+
+static void
+setup(void)
+{
+	struct fault fault = {0};
+
+	namespace_enter();
+	peer = peer_start();
+	port = peer_link(peer);
+	base = event_base_new();
+	net = net_create(base, changed_record, &base, &fault);
+	cr_assert_not_null(net, "%s", fault.message);
+}
+
+static void
+teardown(void)
+{
+	net_destroy(net);
+	event_base_free(base);
+}
+
+static void
+loop_run(unsigned ms)
+{
+	const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+	n_reports = 0;
+	event_base_loopexit(base, &limit);
+	event_base_dispatch(base);
+}
+
+/* The last report is about the peer and says that it is, or is not, at this MAC address. */
+static void
+expect_last(const uint8_t *mac)
+{
+	const struct report *last = &reports[n_reports - 1];
+
+	cr_assert_gt(n_reports, 0, "nothing was reported");
+	cr_expect_eq(last->ifindex, port);
+	cr_expect_eq(last->family, 4);
+	cr_expect_eq(memcmp(last->address, peer_address, sizeof(peer_address)), 0);
+	cr_expect_eq(last->reachable, mac != NULL);
+	if (mac)
+		cr_expect_eq(memcmp(last->mac, mac, sizeof(last->mac)), 0);
+}
+
+/* Keep the peer and see it reported for the first time. */
+static void
+keep_peer(void)
+{
+	cr_assert_eq(net_keep(net, port, 4, peer_address), 0);
+	loop_run(LOOP_MS);
+	expect_last(peer_mac);
+}
+
+TestSuite(keep, .init = setup, .fini = teardown);
+
+/* The kernel did not know the neighbour: keeping it asks for it. */
+Test(keep, unknown_is_resolved_and_reported_once)
+{
+	keep_peer();
+	cr_expect_eq(n_reports, 1);
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
+}
+
+Test(keep, known_is_reported_once)
+{
+	shell("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud permanent");
+	keep_peer();
+	cr_expect_eq(n_reports, 1);
+	shell("ip neigh show 192.0.2.2 dev port | grep -q PERMANENT");
+}
+
+Test(keep, moved)
+{
+	keep_peer();
+	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 1);
+	expect_last(other_mac);
+}
+
+Test(keep, ipv6)
+{
+	uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 2};
+
+	cr_assert_eq(net_keep(net, port, 6, address), 0);
+	loop_run(LOOP_MS);
+	cr_assert_eq(n_reports, 1);
+	cr_expect_eq(reports[0].family, 6);
+	cr_expect_eq(memcmp(reports[0].address, address, sizeof(address)), 0);
+	cr_expect_eq(memcmp(reports[0].mac, peer_mac, sizeof(peer_mac)), 0);
+}
+
+Test(keep, deleted_is_asked_for_again_and_not_reported)
+{
+	keep_peer();
+	shell("ip neigh del 192.0.2.2 dev port");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
+	shell("ip neigh show 192.0.2.2 dev port | grep -q 02:00:00:00:00:02");
+}
+
+Test(keep, failed_is_reported_and_back_again)
+{
+	keep_peer();
+	shell("ip neigh change 192.0.2.2 dev port nud failed");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 1);
+	expect_last(NULL);
+	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud reachable");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 1);
+	expect_last(peer_mac);
+}
+
+Test(keep, link_down_and_up)
+{
+	keep_peer();
+	shell("ip ntable change name arp_cache dev port retrans 100 mcast_probes 2");
+	shell("ip link set port down");
+	loop_run(1000);
+	expect_last(NULL);
+	shell("ip ntable change name arp_cache dev port retrans 1000 mcast_probes 3");
+	shell("ip link set port up");
+	loop_run(2500);
+	expect_last(peer_mac);
+}
+
+Test(keep, link_gone)
+{
+	keep_peer();
+	shell("ip link del port");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 1);
+	expect_last(NULL);
+}
+
+Test(keep, others_are_not_reported)
+{
+	keep_peer();
+	shell("ip neigh replace 192.0.2.3 lladdr 02:00:00:00:00:03 dev port nud reachable");
+	shell("ip link add second type veth peer name second_wire && ip link set second up && "
+	      "ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev second nud reachable");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
+}
+
+Test(keep, counted)
+{
+	keep_peer();
+	cr_assert_eq(net_keep(net, port, 4, peer_address), 0);
+	net_forget(net, port, 4, peer_address);
+	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
+	loop_run(LOOP_MS);
+	expect_last(other_mac);
+	net_forget(net, port, 4, peer_address);
+	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud reachable");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
+	net_forget(net, port, 4, peer_address);
+}
+
+Test(keep, multicast_is_ignored)
+{
+	uint8_t group[16] = {233, 252, 0, 1};
+
+	cr_expect_eq(net_keep(net, port, 4, group), 0);
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
+	net_forget(net, port, 4, group);
+}
+
+/* The notification socket overflows before the change that matters: it is found all the same. */
+Test(keep, lost_events)
+{
+	keep_peer();
+	shell("for i in $(seq 1500); do "
+	      "echo neigh replace 192.0.2.9 lladdr 02:00:00:00:01:0$((i %% 10)) dev port; "
+	      "done | ip -batch -");
+	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 1);
+	expect_last(other_mac);
+}
+
+/* What the timer does to one neighbour: it confirms what is stale and has failed, nothing else. */
+Test(keep, confirmation)
+{
+	static const struct {
+		const char *set;
+		uint16_t expected;
+	} cases[] = {
+		{"lladdr 02:00:00:00:00:02 nud stale", NUD_DELAY | NUD_PROBE | NUD_REACHABLE},
+		{"lladdr 02:00:00:00:00:02 nud reachable", NUD_REACHABLE},
+		{"lladdr 02:00:00:00:00:02 nud permanent", NUD_PERMANENT},
+		{"lladdr 02:00:00:00:00:02 nud noarp", NUD_NOARP},
+		{"nud failed", NUD_INCOMPLETE | NUD_REACHABLE},
+	};
+	struct request request;
+	struct kept_set set = {.request = &request, .changed = changed_record, .arg = &base};
+	struct neigh_key key;
+	struct neigh neigh;
+
+	cr_assert_eq(request_open(&request), 0);
+	neigh_key_init(&key, port, 4, peer_address);
+	cr_assert_not_null(kept_add(&set, &key));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		shell("ip neigh replace 192.0.2.2 dev port %s", cases[i].set);
+		kept_refresh_all(&set, NULL, NULL);
+		cr_assert_eq(neigh_get(&request, &key, &neigh), 0);
+		cr_expect(
+			neigh.state & cases[i].expected, "%s: now %#x", cases[i].set, neigh.state);
+	}
+	kept_fini(&set);
+	request_close(&request);
+}

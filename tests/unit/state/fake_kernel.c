@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "fake_kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct net the_net;
+static struct steer the_steer;
+
+void
+fake_kernel_reset(void)
+{
+	memset(&the_net, 0, sizeof(the_net));
+	memset(&the_steer, 0, sizeof(the_steer));
+}
+
+struct net *
+fake_net(void)
+{
+	return &the_net;
+}
+
+struct steer *
+fake_steer(void)
+{
+	return &the_steer;
+}
+
+struct net *
+net_create(struct event_base *base, net_changed_fn changed, void *arg, struct fault *fault)
+{
+	(void)base;
+	(void)fault;
+	the_net.changed = changed;
+	the_net.arg = arg;
+	return &the_net;
+}
+
+static void
+hop_answer(struct net_hop *hop)
+{
+	const uint8_t *address = hop->has_gateway ? hop->gateway : hop->dst;
+	const uint8_t last = address[hop->family == 4 ? 3 : 15];
+
+	memcpy(hop->address, address, sizeof(hop->address));
+	memcpy(hop->mac, (uint8_t[]){0x02, 0, 0, 0, 1, last}, sizeof(hop->mac));
+	hop->out_ifindex = hop->ifindex + (hop->vlan ? 100 : 0);
+	hop->error = last >= 250 ? -ENETUNREACH : last >= 200 ? -EHOSTUNREACH : 0;
+}
+
+int
+net_resolve(struct net *net, struct net_hop *hops, size_t n, unsigned timeout_ms)
+{
+	int rc = 0;
+
+	(void)timeout_ms;
+	net->n_resolves++;
+	net->n_asked = n;
+	for (size_t i = 0; i < n; i++) {
+		hop_answer(&hops[i]);
+		rc = hops[i].error ? hops[i].error : rc;
+	}
+	return rc;
+}
+
+int
+net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+{
+	(void)ifindex;
+	(void)family;
+	(void)address;
+	if (net->fail_keep)
+		return net->fail_keep;
+	net->n_kept++;
+	return 0;
+}
+
+void
+net_forget(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+{
+	(void)ifindex;
+	(void)family;
+	(void)address;
+	net->n_kept--;
+}
+
+void
+net_destroy(struct net *net)
+{
+	(void)net;
+}
+
+int
+steer_clean(unsigned ifindex, char *error, size_t error_size)
+{
+	(void)ifindex;
+	(void)error;
+	(void)error_size;
+	return 0;
+}
+
+int
+steer_open(unsigned ifindex, struct steer **steer)
+{
+	if (ifindex != 10)
+		return -ENOENT;
+	*steer = &the_steer;
+	return 0;
+}
+
+int
+steer_add(struct steer *steer, const struct steer_key *key)
+{
+	if (steer->fail_add && steer->adds_before_fail-- == 0)
+		return steer->fail_add;
+	steer->last = *key;
+	steer->n_keys++;
+	return 0;
+}
+
+int
+steer_del(struct steer *steer, const struct steer_key *key)
+{
+	(void)key;
+	steer->n_keys--;
+	return 0;
+}
+
+void
+steer_close(struct steer *steer)
+{
+	(void)steer;
+}

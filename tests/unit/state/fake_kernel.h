@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A kernel of plain memory behind net/netlink.h and net/steer.h. */
+#ifndef TESTS_STATE_FAKE_KERNEL_H
+#define TESTS_STATE_FAKE_KERNEL_H
+
+#include "net/netlink.h"
+#include "net/steer.h"
+
+struct net {
+	net_changed_fn changed;
+	void *arg;
+	unsigned n_resolves; /* calls of net_resolve() */
+	size_t n_asked; /* hops in the last of them */
+	int n_kept; /* net_keep() without net_forget() */
+	int fail_keep;
+};
+
+struct steer {
+	unsigned n_keys; /* steer_add() without steer_del() */
+	struct steer_key last;
+	int fail_add;
+	unsigned adds_before_fail;
+};
+
+/*
+ * Start afresh. A neighbour whose address ends in 200 to 249 does not answer, to one that ends in
+ * 250 or more there is no route; the others have 02:00:00:00:01:<last octet>. VLAN interfaces have
+ * index 100 and more. The table of interface 10 is steered with fake_steer().
+ */
+void fake_kernel_reset(void);
+struct net *fake_net(void);
+struct steer *fake_steer(void);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every refusal names file, line and field. The files are written to a directory of the test. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "schema/documents.h"
+#include "state/config.h"
+
+#define PORTS "ports: [{name: p0, devargs: net_null0}]\n"
+
+static char directory[] = "/tmp/sluice-config-XXXXXX";
+static char path[64];
+
+static void
+setup(void)
+{
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/c.yaml", directory);
+}
+
+static void
+teardown(void)
+{
+	unlink(path);
+	rmdir(directory);
+	schema_documents_release();
+}
+
+TestSuite(config, .init = setup, .fini = teardown);
+
+static int
+loaded(const char *text, struct config *config, struct fault *fault)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+	memset(fault, 0, sizeof(*fault));
+	return config_load(path, config, fault);
+}
+
+/* Refused on that line at that field, and the message says these words. */
+static void
+refused(const char *text, unsigned line, const char *pointer, const char *words)
+{
+	struct config config;
+	struct fault fault;
+	char start[128];
+
+	snprintf(start, sizeof(start), "%s:%u: %s: ", path, line, pointer);
+	cr_expect_eq(loaded(text, &config, &fault), -1, "%s", text);
+	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s, expected %s",
+		fault.message, start);
+	cr_expect(strstr(fault.message, words), "%s", fault.message);
+}
+
+Test(config, defaults)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_expect_str_eq(config.socket_path, "/run/sluice/rpc.sock");
+	cr_expect_eq(config.max_message_bytes, 4194304);
+	cr_expect_eq(config.max_depth, 32);
+	cr_expect_eq(config.max_connections, 64);
+	cr_expect_eq(config.control_core, 0);
+	cr_expect_eq(config.n_workers, 1);
+	cr_expect_eq(config.worker_cores[0], 1);
+	cr_expect_str_eq(config.file_prefix, "sluice");
+	cr_expect(config.hugepages);
+	cr_expect_eq(config.ipv4_flows, 65536);
+	cr_expect_eq(config.ipv6_flows, 16384);
+	cr_assert_eq(config.n_ports, 1);
+	cr_expect_str_eq(config.ports[0].name, "p0");
+	cr_expect_str_eq(config.ports[0].devargs, "net_null0");
+	cr_expect_eq(config.ports[0].rx_queues, 0);
+	cr_expect_str_eq(config.steered[0], "");
+	cr_expect_str_eq(config.pci[0], "");
+}
+
+Test(config, everything_said)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("rpc: {socket: /tmp/s, max_message_bytes: 1024, max_depth: 8,\n"
+			    "  max_connections: 2}\n"
+			    "control: {core: 1}\n"
+			    "workers: [0]\n"
+			    "file_prefix: x\n"
+			    "memory_mb: 64\n"
+			    "hugepages: false\n"
+			    "packet_buffers: 4096\n"
+			    "tables: {ipv4_flows: 10, ipv6_flows: 0}\n"
+			    "ports:\n"
+			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
+			    "     descriptors: 512, mtu: 9000}\n",
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_expect_str_eq(config.socket_path, "/tmp/s");
+	cr_expect_eq(config.max_message_bytes, 1024);
+	cr_expect_eq(config.max_depth, 8);
+	cr_expect_eq(config.max_connections, 2);
+	cr_expect_eq(config.control_core, 1);
+	cr_expect_eq(config.worker_cores[0], 0);
+	cr_expect_str_eq(config.file_prefix, "x");
+	cr_expect_eq(config.memory_mb, 64);
+	cr_expect_not(config.hugepages);
+	cr_expect_eq(config.packet_buffers, 4096);
+	cr_expect_eq(config.ipv4_flows, 10);
+	cr_expect_eq(config.ipv6_flows, 0);
+	cr_expect_str_eq(config.pci[0], "0000:03:00.0");
+	cr_expect_eq(config.ports[0].rx_queues, 2);
+	cr_expect_eq(config.ports[0].descriptors, 512);
+	cr_expect_eq(config.ports[0].mtu, 9000);
+}
+
+Test(config, schema_faults_have_lines)
+{
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: 7\n", 4, "/ports/0/devargs",
+		"expected");
+	refused("workers: [1]\ncontrol:\n  core: 0\n  cor: 1\n" PORTS, 4, "/control/cor", "");
+	refused("workers: [1]\n" PORTS "tables: {ipv4_flows: -1}\n", 3, "/tables/ipv4_flows", "-1");
+	refused("workers: [1]\nports:\n  - devargs: net_null0\n", 3, "/ports/0/name", "missing");
+}
+
+Test(config, syntax_faults_have_lines)
+{
+	struct config config;
+	struct fault fault;
+	char start[128];
+
+	cr_expect_eq(loaded("workers: [1]\nports: [\n", &config, &fault), -1);
+	snprintf(start, sizeof(start), "%s:", path);
+	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s", fault.message);
+	cr_expect_eq(config_load("/nonexistent.yaml", &config, &fault), -1);
+	cr_expect(strstr(fault.message, "/nonexistent.yaml:"), "%s", fault.message);
+}
+
+Test(config, cores_are_used_once)
+{
+	refused("workers:\n  - 1\n  - 1\n" PORTS, 3, "/workers/1", "found CPU 1 again");
+	refused("workers:\n  - 1\n  - 0\n" PORTS, 3, "/workers/1",
+		"found CPU 0, which is the control");
+}
+
+Test(config, cores_exist)
+{
+	refused("workers:\n  - 1023\n" PORTS, 2, "/workers/0", "found CPU 1023");
+	refused("workers: [1]\ncontrol:\n  core: 1000\n" PORTS, 3, "/control/core",
+		"found CPU 1000");
+}
+
+Test(config, ports_are_told_apart)
+{
+	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
+		"  - {name: p0, devargs: net_null1}\n",
+		4, "/ports/1/name", "found p0, which /ports/0 has");
+	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
+		"  - name: p1\n    devargs: net_null0,size=64\n",
+		5, "/ports/1/devargs", "/ports/0");
+}
+
+/* The test's own configuration file serves as steering program: it is there. */
+static void
+with_program(char *text, size_t size, const char *ports)
+{
+	snprintf(text, size, "workers: [1]\nxdp_program: %s\nports:\n%s", path, ports);
+}
+
+Test(config, af_xdp_ports_are_steered)
+{
+	char text[512], expected[128];
+	struct config config;
+	struct fault fault;
+
+	with_program(text, sizeof(text),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0'}\n"
+		"  - {name: p1, devargs: 'net_af_xdp1,iface=veth1,xdp_prog=/x.o'}\n");
+	cr_assert_eq(loaded(text, &config, &fault), 0, "%s", fault.message);
+	cr_expect_str_eq(config.steered[0], "veth0");
+	snprintf(expected, sizeof(expected), "net_af_xdp0,iface=veth0,xdp_prog=%s", path);
+	cr_expect_str_eq(config.ports[0].devargs, expected);
+	cr_expect_str_eq(config.steered[1], "", "it brings its own program");
+	cr_expect_str_eq(config.ports[1].devargs, "net_af_xdp1,iface=veth1,xdp_prog=/x.o");
+}
+
+Test(config, af_xdp_faults)
+{
+	char text[1024], port[512];
+
+	with_program(text, sizeof(text), "  - {name: p0, devargs: net_af_xdp0}\n");
+	refused(text, 4, "/ports/0/devargs", "expected iface=");
+	with_program(text, sizeof(text),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0'}\n"
+		"  - {name: p1, devargs: 'net_af_xdp1,iface=veth0'}\n");
+	refused(text, 5, "/ports/1/devargs", "found interface veth0");
+	snprintf(port, sizeof(port),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0,x=%0220d'}\n", 0);
+	with_program(text, sizeof(text), port);
+	refused(text, 4, "/ports/0/devargs", "xdp_prog=");
+	refused("workers: [1]\nxdp_program: /nonexistent.o\n"
+		"ports: [{name: p0, devargs: 'net_af_xdp0,iface=veth0'}]\n",
+		2, "/xdp_program", "/nonexistent.o");
+}
