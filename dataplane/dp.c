@@ -16,7 +16,9 @@
 /* What drivers keep besides their descriptors (net_af_xdp: 4096 in a fill ring a queue). */
 #define PACKETS_A_QUEUE_EXTRA 4096
 #define PACKETS_A_WORKER 1024
-#define FRAME_OVERHEAD_BYTES (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
+#define XDP_HEADROOM_BYTES 256 /* which net_af_xdp leaves free in each buffer besides our own */
+#define FRAME_OVERHEAD_BYTES \
+	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN + XDP_HEADROOM_BYTES)
 #define FRAME_BYTES_MIN 2048
 
 void

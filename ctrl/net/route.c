@@ -104,6 +104,7 @@ route_next_hop(struct request *request, unsigned ifindex, uint8_t family,
 		return route_refusal(ret);
 	if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST || route.type == RTN_ANYCAST)
 		return -EADDRNOTAVAIL;
+	/* A VRF answers for all its interfaces, whichever was asked for. */
 	if (route.type != RTN_UNICAST || route.ifindex != ifindex || route.foreign_gateway)
 		return -ENETUNREACH;
 	memset(next_hop, 0, ADDRESS_BYTES);

@@ -49,7 +49,7 @@ struct dp_port_config {
 
 struct dp_config {
 	unsigned n_ports; /* 1..DP_PORTS_MAX */
-	const struct dp_port_config *ports;
+	const struct dp_port_config *ports; /* borrowed for the call of dp_create() only */
 	unsigned max_flows_ipv4; /* 0 = no table of that family */
 	unsigned max_flows_ipv6;
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
