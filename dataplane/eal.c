@@ -16,6 +16,7 @@
 #include <dp/dp.h>
 
 #define NO_HUGE_MEMORY_MB 1024
+#define HUGEPAGE_HINT " (are hugepages reserved? see /proc/sys/vm/nr_hugepages)"
 #define ARGS_MAX (32 + 2 * DP_PORTS_MAX)
 
 struct arg_list {
@@ -68,7 +69,8 @@ arg_list_build(struct arg_list *list, const struct dp_eal_config *config)
 	arg_add(list, "--no-telemetry");
 	arg_add(list, "--file-prefix=%s", config->file_prefix);
 	arg_add(list, "--log-level=%s", config->log_level != NULL ? config->log_level : "notice");
-	/* DPDK 22.11 refuses --in-memory beside --no-huge, which has no files but the runtime ones. */
+	/* DPDK 22.11 refuses --in-memory beside --no-huge, which has no files but the runtime ones.
+	 */
 	arg_add(list, config->no_huge ? "--no-shconf" : "--in-memory");
 	if (config->no_huge) {
 		arg_add(list, "--no-huge");
@@ -107,9 +109,7 @@ dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 		ret = rte_eal_init(list.n, argv) < 0 ? -rte_errno : 0;
 		if (ret < 0)
 			snprintf(error, error_size, "EAL init: %s%s", strerror(-ret),
-				config->no_huge
-					? ""
-					: " (are hugepages reserved? see /proc/sys/vm/nr_hugepages)");
+				config->no_huge ? "" : HUGEPAGE_HINT);
 	}
 	for (int i = 0; i < list.n; i++)
 		free(list.args[i]);

@@ -16,8 +16,7 @@
 int
 flow_check(const struct dp_flow *flow, enum dp_family family)
 {
-	if (flow->key.family != (uint8_t)family || flow->key.vlan > VLAN_ID_MAX ||
-		flow->key.port >= DP_PORTS_MAX)
+	if (flow->key.family != (uint8_t)family || flow->key.vlan > VLAN_ID_MAX)
 		return -EINVAL;
 	if (flow->n_legs == 0 || flow->n_legs > DP_FLOW_LEGS_MAX)
 		return -EINVAL;

@@ -111,7 +111,16 @@ struct flow_entry6 {
 
 static_assert(sizeof(struct flow_key4) == 16, "key compares as one vector");
 static_assert(sizeof(struct flow_key6) == 40, "key compares as five words");
+static_assert(offsetof(struct flow_key4, src_port) == 8, "the packet's order");
+static_assert(offsetof(struct flow_key4, port) == 12, "what is not the packet's comes last");
+static_assert(offsetof(struct flow_key6, src_port) == 32, "the packet's order");
+static_assert(offsetof(struct flow_key6, port) == 36, "what is not the packet's comes last");
+static_assert(sizeof(struct flow_counters) == 16, "four to a line");
+static_assert(offsetof(struct flow_counters, bytes) == 8, "counters");
 static_assert(sizeof(struct rewrite_tail) == 8, "tail");
+static_assert(offsetof(struct rewrite_tail, owner) == 7, "tail");
+static_assert(sizeof(struct leg_set) == 24, "rewrites follow the header");
+static_assert(offsetof(struct leg_set, rewrites) == 24, "rewrites follow the header");
 static_assert(sizeof(struct rewrite4) == 24, "rewrite");
 static_assert(sizeof(struct rewrite6) == 48, "rewrite");
 static_assert(offsetof(struct rewrite4, tail) == 16, "tail at the end");

@@ -11,7 +11,7 @@
 
 #include "dp_private.h"
 
-#define GRACE_TIMEOUT_US 1000000
+#define GRACE_TIMEOUT_S 1
 #define GRACE_POLL_US 20
 
 struct dp_txn {
@@ -89,8 +89,11 @@ dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle)
 	uint32_t family_bit = flow->key.family == DP_IPV6 ? DP_HANDLE_IPV6 : 0;
 	struct flow_table *table = dp_handle_table(txn->dp, family_bit);
 	uint32_t index;
-	int ret = flow_table_add(table, flow, &index);
+	int ret;
 
+	if (flow->key.port >= txn->dp->n_ports)
+		return -EINVAL;
+	ret = flow_table_add(table, flow, &index);
 	if (ret < 0)
 		return ret;
 	ret = handles_push(&txn->added, &txn->n_added, &txn->room_added, index | family_bit);
@@ -128,12 +131,14 @@ dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg)
 static bool
 grace_wait(struct dp *dp, uint64_t token)
 {
-	for (unsigned waited_us = 0; waited_us < GRACE_TIMEOUT_US; waited_us += GRACE_POLL_US) {
-		if (rte_rcu_qsbr_check(dp->qsbr, token, false) == 1)
-			return true;
+	const uint64_t deadline = rte_rdtsc() + GRACE_TIMEOUT_S * rte_get_tsc_hz();
+
+	while (rte_rcu_qsbr_check(dp->qsbr, token, false) != 1) {
+		if (rte_rdtsc() > deadline)
+			return false;
 		rte_delay_us_sleep(GRACE_POLL_US);
 	}
-	return false;
+	return true;
 }
 
 static void

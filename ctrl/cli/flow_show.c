@@ -54,11 +54,12 @@ show_legs(const json_t *legs)
 		table_cell(table, "%zu", i);
 		table_cell(table, "%s", member_text(leg, "port"));
 		table_cell(table, "%s",
-			member_number(leg, "vlan") != 0 ? text_number(&text, leg, "vlan") : "-");
+			member_number(leg, "vlan") != 0 ? text_number(&text, leg, "vlan", "-")
+							: "-");
 		table_cell(table, "%s", text_endpoint(&text, leg, "src"));
 		table_cell(table, "%s", text_endpoint(&text, leg, "dst"));
-		table_cell(table, "%s", text_number(&text, leg, "dscp"));
-		table_cell(table, "%s", text_number(&text, leg, "ttl"));
+		table_cell(table, "%s", text_number(&text, leg, "dscp", "keep"));
+		table_cell(table, "%s", text_number(&text, leg, "ttl", "less 1"));
 	}
 	table_finish(table);
 }

@@ -80,13 +80,13 @@ text_endpoint(struct text *text, const json_t *object, const char *name)
 }
 
 const char *
-text_number(struct text *text, const json_t *object, const char *name)
+text_number(struct text *text, const json_t *object, const char *name, const char *absent)
 {
 	text_clear(text);
 	if (json_is_integer(json_object_get(object, name)))
 		text_add(text, "%" PRIu64, member_number(object, name));
 	else
-		text_add(text, "-");
+		text_add(text, "%s", absent);
 	return text->s;
 }
 

@@ -28,12 +28,13 @@ uint64_t member_number(const json_t *object, const char *name);
  * These fill *text anew and return text->s.
  * match:  "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a listener
  * endpoint: "192.0.2.1:5004", of the members <name> and <name>_port
- * number: the member's number, or "-" when it is absent
+ * number: the member's number, or what its absence means
  * drops:  "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none
  */
 const char *text_match(struct text *text, const json_t *match);
 const char *text_endpoint(struct text *text, const json_t *object, const char *name);
-const char *text_number(struct text *text, const json_t *object, const char *name);
+const char *text_number(
+	struct text *text, const json_t *object, const char *name, const char *absent);
 const char *text_drops(struct text *text, json_t *drops);
 
 #endif

@@ -78,6 +78,12 @@ struct dp_worker_info {
 	unsigned rx_queues; /* queues that it polls */
 };
 
+static_assert(sizeof(struct dp_eal_config) == 184, "waist: EAL");
+static_assert(sizeof(struct dp_port_config) == 300, "waist: port to be");
+static_assert(sizeof(struct dp_config) == 48, "waist: data plane to be");
+static_assert(sizeof(struct dp_port_info) == 352, "waist: port");
+static_assert(sizeof(struct dp_worker_info) == 12, "waist: worker");
+
 /*
  * Bring the EAL up on the named cores and take the calling thread as control thread. Once in a
  * process. On failure *error (caller's buffer) says which setting is at fault.

@@ -66,6 +66,7 @@ struct dp_next_hop {
 
 static_assert(sizeof(struct dp_flow_key) == 44, "waist: flow key");
 static_assert(sizeof(struct dp_leg) == 44, "waist: leg");
+static_assert(sizeof(struct dp_flow) == 56, "waist: flow");
 static_assert(sizeof(struct dp_next_hop) == 16, "waist: next hop");
 
 #endif

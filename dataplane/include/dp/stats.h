@@ -97,4 +97,11 @@ struct dp_worker_stats {
 	uint64_t tx_packets;
 };
 
+static_assert(
+	sizeof(struct dp_port_stats) == (10 + DP_DROP_COUNT) * sizeof(uint64_t), "waist: port");
+static_assert(sizeof(struct dp_flow_stats) == 16, "waist: flow");
+static_assert(
+	sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t), "waist: leg");
+static_assert(sizeof(struct dp_worker_stats) == 32, "waist: worker");
+
 #endif

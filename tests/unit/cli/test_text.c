@@ -44,8 +44,8 @@ Test(text, members_of_the_wrong_kind_are_harmless)
 	cr_assert_str_eq(member_text(NULL, "port"), "-");
 	cr_assert_eq(member_number(object, "n"), 0);
 	cr_assert_eq(member_number(NULL, "n"), 0);
-	cr_assert_str_eq(text_number(&text, object, "n"), "-");
-	cr_assert_str_eq(text_number(&text, object, "zero"), "0");
+	cr_assert_str_eq(text_number(&text, object, "n", "keep"), "keep");
+	cr_assert_str_eq(text_number(&text, object, "zero", "-"), "0");
 	cr_assert_str_eq(text_match(&text, object), "- any > -:0");
 	cr_assert_str_eq(text_match(&text, NULL), "- any > -:0");
 	json_decref(object);

@@ -186,7 +186,8 @@ Test(schema, object_members)
 {
 	static const char schema[] =
 		"{\"type\": \"object\", \"required\": [\"dst\"], \"additionalProperties\": false,"
-		" \"properties\": {\"src\": {\"type\": \"integer\"}, \"dst\": {\"type\": \"string\"}}}";
+		" \"properties\": {\"src\": {\"type\": \"integer\"},"
+		" \"dst\": {\"type\": \"string\"}}}";
 	static const struct sample samples[] = {
 		{schema, "{\"dst\": \"a\"}"},
 		{schema, "{\"dst\": \"a\", \"src\": 1}"},
@@ -221,7 +222,8 @@ Test(schema, pointers_are_nested_and_escaped)
 Test(schema, reference_is_followed_also_for_missing_members)
 {
 	static const char schema[] =
-		"{\"components\": {\"schemas\": {\"vlan\": {\"type\": \"integer\", \"maximum\": 9}}},"
+		"{\"components\": {\"schemas\":"
+		" {\"vlan\": {\"type\": \"integer\", \"maximum\": 9}}},"
 		" \"required\": [\"vlan\"],"
 		" \"properties\": {\"vlan\": {\"$ref\": \"#/components/schemas/vlan\"}}}";
 	static const struct sample samples[] = {

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames as scapy builds them: every length and checksum is computed in full, from the fields of
+the very frame. Nothing here updates a checksum from an older one, which is what the data plane
+does: that is the point of the comparison."""
+
+import struct
+
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Raw
+
+PORTS = ("p0", "p1", "p2")
+# The runner gives its ports these addresses; the hosts beyond are the generator's.
+PORT_MAC = {"p0": "02:00:00:00:10:00", "p1": "02:00:00:00:10:01", "p2": "02:00:00:00:10:02"}
+SENDER_MAC = "02:00:00:00:20:00"
+RECEIVER_MAC = "02:00:00:00:30:00"
+
+# An IPv4 stream: the sender, the address it was given, the address we send from, a receiver.
+SENDER4, LOCAL4, EGRESS4, RECEIVER4 = "192.0.2.10", "192.0.2.1", "198.51.100.1", "198.51.100.20"
+SENDER6, LOCAL6 = "2001:db8:1::10", "2001:db8:1::1"
+EGRESS6, RECEIVER6 = "2001:db8:2::1", "2001:db8:2::20"
+SENDER_PORT, LOCAL_PORT, EGRESS_PORT, RECEIVER_PORT = 5004, 30000, 40000, 6000
+
+ETHER_BYTES, TAG_BYTES = 14, 4
+HEADER_BYTES = {4: 28, 6: 48}
+
+
+def payload(n_bytes, seed=0):
+    """Bytes that differ from their neighbours and, by seed, from another payload's."""
+    return bytes((seed * 37 + i * 7 + i // 256) & 0xFF for i in range(n_bytes))
+
+
+def udp4(src=SENDER4, dst=LOCAL4, sport=SENDER_PORT, dport=LOCAL_PORT, data=b"", ip=None,
+         udp=None):
+    """An IPv4 datagram; `ip` and `udp` override header fields by scapy's names."""
+    fields = {"src": src, "dst": dst, "ttl": 64, "id": 0x1234, "flags": "DF"} | (ip or {})
+    return IP(**fields) / UDP(**({"sport": sport, "dport": dport} | (udp or {}))) / Raw(data)
+
+
+def udp6(src=SENDER6, dst=LOCAL6, sport=SENDER_PORT, dport=LOCAL_PORT, data=b"", ip=None,
+         udp=None):
+    """The same for IPv6."""
+    fields = {"src": src, "dst": dst, "hlim": 64} | (ip or {})
+    return IPv6(**fields) / UDP(**({"sport": sport, "dport": dport} | (udp or {}))) / Raw(data)
+
+
+def arriving(datagram, port="p0", vlan=None, prio=0):
+    """The frame that reaches `port`; vlan None is untagged, 0 a priority tag."""
+    return link(datagram, SENDER_MAC, PORT_MAC[port], vlan, prio)
+
+
+def leaving(datagram, port="p1", mac=RECEIVER_MAC, vlan=None):
+    """The frame that leaves `port` for the neighbour `mac`."""
+    return link(datagram, PORT_MAC[port], mac, vlan, 0)
+
+
+def link(datagram, src, dst, vlan, prio):
+    frame = Ether(src=src, dst=dst)
+    if vlan is not None:
+        frame = frame / Dot1Q(vlan=vlan, prio=prio)
+    return bytes(frame / datagram)
+
+
+def padded(frame, n_bytes=60):
+    """Ethernet's shortest frame, FCS aside."""
+    return frame + b"\xee" * max(0, n_bytes - len(frame))
+
+
+def with_byte(frame, offset, value):
+    """One byte written over; checksums stay as they are, right or not."""
+    return frame[:offset] + bytes([value]) + frame[offset + 1:]
+
+
+def l3_offset(frame):
+    return ETHER_BYTES + (TAG_BYTES if frame[12:14] == b"\x81\x00" else 0)
+
+
+def l3_family(frame):
+    return frame[l3_offset(frame)] >> 4
+
+
+def l3_bytes(frame):
+    """Length of the datagram by its own header, padding not counted."""
+    start = l3_offset(frame)
+    if l3_family(frame) == 4:
+        return struct.unpack_from("!H", frame, start + 2)[0]
+    return 40 + struct.unpack_from("!H", frame, start + 4)[0]

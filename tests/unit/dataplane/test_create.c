@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bringing a data plane up and down: what is asked is told, what is wrong is named. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_mempool.h>
+
+#include "fixture.h"
+
+static char error[256];
+
+static void
+setup(void)
+{
+	fixture_eal(1);
+}
+
+TestSuite(create, .init = setup, .fini = dp_eal_fini);
+
+/* Two ports that need nothing of the host. */
+static struct dp_port_config ports[2] = {
+	{.name = "a", .devargs = "net_null0", .descriptors = 64},
+	{.name = "b", .devargs = "net_null1,no-rx=1", .mtu = 0},
+};
+
+static struct dp *
+create(unsigned n_ports)
+{
+	const struct dp_config config = {.n_ports = n_ports,
+		.ports = ports,
+		.max_flows_ipv4 = 16,
+		.max_flows_ipv6 = 32,
+		.packet_buffers = 1024};
+
+	error[0] = '\0';
+	return dp_create(&config, error, sizeof(error));
+}
+
+Test(create, ports_and_workers_are_as_they_were_asked_for)
+{
+	struct dp_worker_info worker;
+	struct dp_port_info port;
+	struct dp *dp = create(2);
+
+	cr_assert_not_null(dp, "%s", error);
+	cr_expect_eq(dp_port_count(dp), 2);
+	cr_assert_eq(dp_port_info_get(dp, 1, &port), 0);
+	cr_expect_str_eq(port.name, "b");
+	cr_expect_str_eq(port.devargs, "net_null1,no-rx=1");
+	cr_expect_str_eq(port.driver, "net_null");
+	cr_expect_eq(port.rx_queues, 1);
+	cr_expect_eq(port.mtu, 1500);
+	cr_expect_eq(dp_port_info_get(dp, 2, &port), -ENOENT);
+	cr_expect_eq(dp_worker_count(dp), 1);
+	cr_assert_eq(dp_worker_info_get(dp, 0, &worker), 0);
+	cr_expect_eq(worker.core, 1);
+	cr_expect_eq(worker.rx_queues, 2);
+	cr_expect_eq(dp_worker_info_get(dp, 1, &worker), -ENOENT);
+	cr_expect_eq(dp_flow_capacity(dp, DP_IPV4), 16);
+	cr_expect_eq(dp_flow_capacity(dp, DP_IPV6), 32);
+	dp_destroy(dp);
+}
+
+/* Names of pools and devices must be free again, and nothing may pile up. */
+Test(create, can_be_done_again_and_again)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct dp *dp = create(2);
+
+		cr_assert_not_null(dp, "round %u: %s", i, error);
+		cr_assert_eq(dp_start(dp, error, sizeof(error)), 0, "round %u: %s", i, error);
+		dp_stop(dp);
+		dp_destroy(dp);
+	}
+}
+
+Test(create, start_follows_stop)
+{
+	struct dp_worker_stats before, after;
+	struct dp *dp = create(2);
+
+	cr_assert_not_null(dp, "%s", error);
+	cr_assert_eq(dp_start(dp, error, sizeof(error)), 0);
+	dp_stop(dp);
+	dp_stop(dp);
+	cr_assert_eq(dp_worker_stats_get(dp, 0, &before), 0);
+	cr_assert_eq(dp_start(dp, error, sizeof(error)), 0, "%s", error);
+	dp_stop(dp);
+	cr_assert_eq(dp_worker_stats_get(dp, 0, &after), 0);
+	cr_expect_geq(after.loops, before.loops);
+	dp_destroy(dp);
+}
+
+Test(create, a_device_that_is_not_there_is_named_and_nothing_stays)
+{
+	struct dp *dp;
+
+	strcpy(ports[1].devargs, "net_unheard_of0");
+	cr_expect_null(create(2));
+	cr_expect_not_null(strstr(error, "port b"), "%s", error);
+	cr_expect_not_null(strstr(error, "net_unheard_of0"), "%s", error);
+	strcpy(ports[1].devargs, "net_null1");
+	dp = create(2);
+	cr_assert_not_null(dp, "the first device is free again: %s", error);
+	dp_destroy(dp);
+}
+
+Test(create, more_queues_than_the_driver_has_are_refused)
+{
+	ports[0].rx_queues = 4096;
+	cr_expect_null(create(1));
+	cr_expect_not_null(strstr(error, "rx_queues"), "%s", error);
+}
+
+Test(create, a_number_of_ports_out_of_range_is_refused)
+{
+	cr_expect_null(create(0));
+	cr_expect_gt(strlen(error), 0);
+	cr_expect_null(create(DP_PORTS_MAX + 1));
+	cr_expect_gt(strlen(error), 0);
+}
+
+Test(create, pools_too_big_for_memory_are_refused_and_named)
+{
+	const struct dp_config config = {
+		.n_ports = 1, .ports = ports, .max_flows_ipv4 = 16, .packet_buffers = 10000000};
+
+	cr_expect_null(dp_create(&config, error, sizeof(error)));
+	cr_expect_not_null(strstr(error, "packet_buffers"), "%s", error);
+	cr_expect_null(rte_mempool_lookup("packets_0"));
+}
+
+Test(create, tables_too_big_for_memory_are_refused)
+{
+	const struct dp_config config = {.n_ports = 1,
+		.ports = ports,
+		.max_flows_ipv4 = DP_FLOWS_MAX,
+		.packet_buffers = 1024};
+
+	cr_expect_null(dp_create(&config, error, sizeof(error)));
+	cr_expect_not_null(strstr(error, "flows"), "%s", error);
+}
+
+Test(eal, a_wrong_number_of_workers_is_refused)
+{
+	struct dp_eal_config config = {.program = "test", .file_prefix = "test", .no_huge = true};
+
+	cr_expect_eq(dp_eal_init(&config, error, sizeof(error)), -EINVAL);
+	cr_expect_not_null(strstr(error, "workers"), "%s", error);
+	config.n_workers = DP_WORKERS_MAX + 1;
+	cr_expect_eq(dp_eal_init(&config, error, sizeof(error)), -EINVAL);
+}
