@@ -2,7 +2,11 @@
 /* From struct config to the structures of the waist, and from its error texts to a fault. */
 #include "state/data_plane.h"
 
+#include <net/if.h>
 #include <string.h>
+
+#include "net/interface.h"
+#include "state/devargs.h"
 
 #define ERROR_MAX 384
 
@@ -32,21 +36,45 @@ data_plane_eal_init(const struct config *config, struct fault *fault)
 	return 0;
 }
 
+/* net_af_xdp reports 1500 whatever the interface has: ask the kernel where nothing is configured.
+ */
+static void
+ports_fill_mtu(struct dp_port_config *ports, unsigned n)
+{
+	char name[IF_NAMESIZE];
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		int mtu;
+
+		if (ports[i].mtu != 0 || !devargs_is_af_xdp(ports[i].devargs) ||
+			!devargs_value(ports[i].devargs, "iface", name, sizeof(name)))
+			continue;
+		mtu = interface_mtu(name);
+		if (mtu > 0)
+			ports[i].mtu = (unsigned)mtu;
+	}
+}
+
 struct dp *
 data_plane_create(const struct config *config, void (*warn)(void *arg, const char *message),
 	struct fault *fault)
 {
+	struct dp_port_config ports[DP_PORTS_MAX];
 	const struct dp_config dp_config = {
 		.n_ports = config->n_ports,
-		.ports = config->ports,
+		.ports = ports,
 		.max_flows_ipv4 = config->ipv4_flows,
 		.max_flows_ipv6 = config->ipv6_flows,
 		.packet_buffers = config->packet_buffers,
 		.warn = warn,
 	};
 	char error[ERROR_MAX];
-	struct dp *dp = dp_create(&dp_config, error, sizeof(error));
+	struct dp *dp;
 
+	memcpy(ports, config->ports, sizeof(ports));
+	ports_fill_mtu(ports, config->n_ports);
+	dp = dp_create(&dp_config, error, sizeof(error));
 	if (!dp)
 		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
 	return dp;

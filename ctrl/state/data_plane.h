@@ -12,7 +12,7 @@
 int data_plane_eal_init(const struct config *config, struct fault *fault);
 
 /*
- * dp_create() with what the configuration holds; the configuration must outlive the data plane.
+ * dp_create() with what the configuration holds, and with the kernel's MTU for AF_XDP ports.
  * Warnings go to `warn`, a line each. NULL with *fault set.
  */
 struct dp *data_plane_create(const struct config *config,
