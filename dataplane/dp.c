@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data plane put together: ports, pools, tables, workers; and what control reads from it.
+ * The data plane put together and taken apart: ports, pools, tables, workers.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +19,6 @@
 #define FRAME_OVERHEAD_BYTES \
 	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN + XDP_HEADROOM_BYTES)
 #define FRAME_BYTES_MIN 2048
-
-void
-dp_warn(const struct dp *dp, const char *format, ...)
-{
-	char message[256];
-	va_list args;
-
-	if (dp->config.warn == NULL)
-		return;
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
-	dp->config.warn(dp->config.warn_arg, message);
-}
 
 /* Where the memory for a port belongs. */
 static int
@@ -238,58 +223,5 @@ dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_ho
 		return -EINVAL;
 	/* One aligned 16-byte store: a worker never sees half of it. */
 	*(volatile __m128i *)&dp->next_hops[index].whole = whole.whole;
-	return 0;
-}
-
-unsigned
-dp_flow_count(const struct dp *dp, enum dp_family family)
-{
-	return family == DP_IPV4 ? dp->table4.n_flows : dp->table6.n_flows;
-}
-
-unsigned
-dp_flow_capacity(const struct dp *dp, enum dp_family family)
-{
-	return family == DP_IPV4 ? dp->table4.capacity : dp->table6.capacity;
-}
-
-static void
-port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
-{
-	sum->rx_packets += __atomic_load_n(&counters->rx_packets, __ATOMIC_RELAXED);
-	sum->rx_bytes += __atomic_load_n(&counters->rx_bytes, __ATOMIC_RELAXED);
-	sum->forwarded += __atomic_load_n(&counters->forwarded, __ATOMIC_RELAXED);
-	sum->copies += __atomic_load_n(&counters->copies, __ATOMIC_RELAXED);
-	sum->tx_packets += __atomic_load_n(&counters->tx_packets, __ATOMIC_RELAXED);
-	sum->tx_bytes += __atomic_load_n(&counters->tx_bytes, __ATOMIC_RELAXED);
-	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
-		sum->drops[r] += __atomic_load_n(&counters->drops[r], __ATOMIC_RELAXED);
-}
-
-int
-dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stats)
-{
-	if (port >= dp->n_ports)
-		return -ENOENT;
-	memset(stats, 0, sizeof(*stats));
-	for (unsigned w = 0; w < dp->n_workers; w++)
-		port_stats_add(stats, &dp->workers[w]->counters[port]);
-	port_nic_stats(&dp->ports[port], stats);
-	return 0;
-}
-
-int
-dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
-	struct dp_leg_stats *legs, unsigned n_legs)
-{
-	const struct flow_table *table = (handle & DP_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
-	uint32_t index = dp_handle_index(handle);
-
-	if (index >= table->capacity ||
-		(table->state[index] != FLOW_LIVE && table->state[index] != FLOW_REMOVED))
-		return -ENOENT;
-	if (n_legs != flow_table_n_legs(table, index))
-		return -EINVAL;
-	flow_table_read(table, index, flow, legs);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data plane behind the waist: what dp.c, worker.c and txn.c share. Control thread only, but
- * for what lcores read through struct lcore.
+ * The data plane behind the waist: what dp.c, worker.c, txn.c and counters.c share. Control thread
+ * only, but for what lcores read through struct lcore.
  */
 #ifndef DATAPLANE_DP_PRIVATE_H
 #define DATAPLANE_DP_PRIVATE_H

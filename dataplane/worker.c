@@ -197,21 +197,3 @@ dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *
 	info->rx_queues = dp->workers[worker]->n_queues;
 	return 0;
 }
-
-int
-dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats *stats)
-{
-	const struct lcore *lc;
-
-	if (worker >= dp->n_workers)
-		return -ENOENT;
-	lc = dp->workers[worker];
-	stats->loops = __atomic_load_n(&lc->stats.loops, __ATOMIC_RELAXED);
-	stats->busy_loops = __atomic_load_n(&lc->stats.busy_loops, __ATOMIC_RELAXED);
-	stats->rx_packets = stats->tx_packets = 0;
-	for (unsigned p = 0; p < dp->n_ports; p++) {
-		stats->rx_packets += __atomic_load_n(&lc->counters[p].rx_packets, __ATOMIC_RELAXED);
-		stats->tx_packets += __atomic_load_n(&lc->counters[p].tx_packets, __ATOMIC_RELAXED);
-	}
-	return 0;
-}

@@ -3,31 +3,9 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <dp/dp.h>
-
-struct spread {
-	double median, min, max;
-};
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static struct spread
-spread_of(double *values, unsigned n)
-{
-	qsort(values, n, sizeof(*values), by_value);
-	return (struct spread){.median = (values[(n - 1) / 2] + values[n / 2]) / 2,
-		.min = values[0],
-		.max = values[n - 1]};
-}
 
 static struct spread
 ratio_spread(const struct loop_report *report)
@@ -35,7 +13,7 @@ ratio_spread(const struct loop_report *report)
 	double ratios[LOOP_ROUNDS_MAX];
 
 	for (unsigned i = 0; i < report->rounds; i++)
-		ratios[i] = report->sluice[i].cycles_median / report->testpmd[i];
+		ratios[i] = report->sluice[i].cycles.median / report->testpmd[i];
 	return spread_of(ratios, report->rounds);
 }
 
@@ -45,10 +23,9 @@ cycles_spread(const struct loop_report *report)
 	double cycles[LOOP_ROUNDS_MAX];
 
 	if (report->rounds == 1)
-		return (struct spread){report->sluice[0].cycles_median,
-			report->sluice[0].cycles_min, report->sluice[0].cycles_max};
+		return report->sluice[0].cycles;
 	for (unsigned i = 0; i < report->rounds; i++)
-		cycles[i] = report->sluice[i].cycles_median;
+		cycles[i] = report->sluice[i].cycles.median;
 	return spread_of(cycles, report->rounds);
 }
 
@@ -86,8 +63,8 @@ loop_report_print(const struct loop_report *report)
 		printf("  round    sluice   testpmd 5tswap    ratio\n");
 		for (unsigned i = 0; i < report->rounds; i++)
 			printf("  %5u  %8.1f  %15.1f  %7.2f\n", i + 1,
-				report->sluice[i].cycles_median, report->testpmd[i],
-				report->sluice[i].cycles_median / report->testpmd[i]);
+				report->sluice[i].cycles.median, report->testpmd[i],
+				report->sluice[i].cycles.median / report->testpmd[i]);
 		printf("\n");
 	}
 	printf("  cycles/packet   median %8.1f   min %8.1f   max %8.1f\n", cycles.median,

@@ -32,7 +32,7 @@ eal_up(const struct loop_options *o)
 		.n_workers = o->workers,
 		.no_huge = o->no_huge,
 		.memory_mb = o->no_huge ? 512 + o->flows / 2048 : 0,
-		.log_level = "warning",
+		.log_level = "error",
 	};
 	char error[ERROR_MAX];
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,14 +13,6 @@
 
 #define WARM_UP_US 300000
 #define WINDOWS 20
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 /* Many short windows: a worker that the host takes off its CPU spoils some, not the median. */
 static void
@@ -39,10 +30,7 @@ windows_measure(const struct loop_rig *rig, struct loop_result *result)
 
 		cycles[i] = (double)(rte_rdtsc() - start) * o->workers / (double)(more ? more : 1);
 	}
-	qsort(cycles, WINDOWS, sizeof(cycles[0]), by_value);
-	result->cycles_min = cycles[0];
-	result->cycles_median = (cycles[WINDOWS / 2 - 1] + cycles[WINDOWS / 2]) / 2;
-	result->cycles_max = cycles[WINDOWS - 1];
+	result->cycles = spread_of(cycles, WINDOWS);
 }
 
 /* In the child: the whole life of a rig. */

@@ -10,11 +10,10 @@
 #include <stdint.h>
 
 #include "loop_options.h"
+#include "spread.h"
 
 struct loop_result {
-	double cycles_median; /* TSC cycles a packet put on tx */
-	double cycles_min;
-	double cycles_max;
+	struct spread cycles; /* TSC cycles a packet put on tx, over short windows */
 	uint64_t packets;
 	bool conserved;
 };
