@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""One line a second of what Sluice does.
+
+usage: live_line.py SECONDS LEG,LEG,... COMMAND...
+
+COMMAND prints the result of counters.get with flows. Ends after SECONDS lines. Flows with as many
+legs as are named get a column for each leg: what it has sent so far.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+
+def read_counters(command):
+    """One reading of all counters; ends the program when there is none to be had."""
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f"no counters: {command[0]} ended with {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def drops_text(ports):
+    """Drops of all ports by reason, those that happened."""
+    reasons = {}
+    for port in ports:
+        for reason, count in port["drops"].items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.items() if count) or "none"
+
+
+def legs_text(flow):
+    """What each leg of a flow sent: "120 120"."""
+    return " ".join(f"{leg['sent']:6d}" for leg in flow["legs"])
+
+
+def print_heads(flows, legs):
+    """Two lines: the flows, and the legs below each."""
+    width = 7 * len(legs) - 1
+    names = "".join(f"  {name:>{width}}" for name in flows)
+    below = ("  " + " ".join(f"{leg:>6}" for leg in legs)) * len(flows)
+    print(f"  {'time':>5}  {'packets/s':>9}  {'Mbit/s':>6}{names}")
+    print(f"  {'':>5}  {'sent':>9}  {'sent':>6}{below}  drops", flush=True)
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    seconds, legs, command = int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
+    before = read_counters(command)
+    shown = [flow["id"] for flow in before["flows"] if len(flow["legs"]) == len(legs)]
+    print_heads(shown, legs)
+    start = time.monotonic()
+    for second in range(1, seconds + 1):
+        time.sleep(max(0.0, start + second - time.monotonic()))
+        now = read_counters(command)
+        elapsed = (now["time_ns"] - before["time_ns"]) / 1e9
+        packets, octets = (
+            sum(port[name] for port in now["ports"]) - sum(port[name] for port in before["ports"])
+            for name in ("tx_packets", "tx_bytes")
+        )
+        flows = {flow["id"]: flow for flow in now["flows"]}
+        columns = "".join(f"  {legs_text(flows[name])}" for name in shown if name in flows)
+        print(f"  {second:3d} s  {packets / elapsed:9.0f}  {octets * 8 / elapsed / 1e6:6.2f}"
+              f"{columns}  {drops_text(now['ports'])}", flush=True)
+        before = now
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rules on who may include whom, what the fast path may hold, and what must be asserted."""
+
+import json
+import re
+
+from rules import line_of, rule
+
+STAGES = ("parse", "classify", "rewrite", "replicate", "police", "rtp", "punt", "tx")
+FASTPATH_LINES_MAX = 300
+FILE_LINES_MAX = 500
+
+# What a packet touches. Compiling and the table's writer side run on the control thread.
+FAST_PATH = (
+    r"dataplane/(" + "|".join(STAGES) + r"|burst|checksum|compat|fastpath|flow_entry)\.[ch]",
+)
+FORBIDDEN = {
+    "allocates": r"(m|c|re)alloc|free|strn?dup|rte_(m|zm|c|re)alloc\w*|rte_free",
+    "prints or logs": r"v?(f|d|s|sn|as)?printf|f?puts|f?putc|perror|v?syslog|RTE_LOG\w*|rte_v?log",
+    "locks": r"\w*(spin_?lock|rwlock|seqlock|ticketlock|mutex|semaphore)\w*|sem_(wait|post)",
+    "sleeps": r"u?sleep|nanosleep|clock_nanosleep|poll|epoll_wait|select|rte_delay_\w+|sched_yield",
+    "computes in floating point": r"float|double",
+    "orders all memory": r"__ATOMIC_SEQ_CST|memory_order_seq_cst|rte_memory_order_seq_cst|rte_s?mb"
+                         r"|rte_smp_mb|__sync_\w+|atomic_(load|store|exchange|fetch_\w+"
+                         r"|compare_exchange_(weak|strong)|thread_fence)",
+}
+
+
+@rule("ctrl-sees-waist", "ctrl/ includes nothing of dataplane/ but <dp/...>, and no DPDK header")
+def ctrl_sees_waist(tree):
+    inner = {path.rsplit("/", 1)[1] for path in tree.matching(r"dataplane/[^/]+\.h")}
+    own = set(tree.files)
+    for path in tree.matching(r"ctrl/.*\.[ch]"):
+        folder = path.rsplit("/", 1)[0]
+        for line, name in tree.includes(path):
+            target = name[1:-1]
+            ours = f"ctrl/{target}" in own or f"{folder}/{target}" in own
+            if re.match(r"rte_", target) or "dataplane" in target:
+                yield f"{path}:{line}: includes {name}"
+            elif not ours and target in inner:
+                yield f"{path}:{line}: includes {name}, which is inside dataplane/"
+
+
+@rule("arrows", "inside ctrl/: main -> rpc -> state -> net, and all may use schema")
+def arrows(tree):
+    may_use = {
+        "schema": set(), "net": {"schema"}, "state": {"net", "schema"},
+        "rpc": {"state", "net", "schema"}, "cli": {"schema"},
+    }
+    for path in tree.matching(r"ctrl/(schema|net|state|rpc|cli)/.*\.[ch]"):
+        room = path.split("/")[1]
+        for line, name in tree.includes(path):
+            other = name[1:-1].split("/")[0]
+            if other in may_use and other != room and other not in may_use[room]:
+                yield f"{path}:{line}: {room} includes {name}"
+
+
+@rule("waist-is-plain", "the headers of the waist include plain C and each other, nothing of DPDK")
+def waist_is_plain(tree):
+    allowed = {"<assert.h>", "<stdint.h>", "<stddef.h>", "<stdbool.h>"}
+    for path in tree.matching(r"dataplane/include/dp/.*\.h"):
+        for line, name in tree.includes(path):
+            if name not in allowed and not name.startswith("<dp/"):
+                yield f"{path}:{line}: includes {name}"
+
+
+@rule("stages-know-no-sibling", "a stage header includes no other stage")
+def stages_know_no_sibling(tree):
+    for stage in STAGES:
+        for line, name in tree.includes(f"dataplane/{stage}.h"):
+            other = name[1:-1].removesuffix(".h")
+            if other in STAGES:
+                yield f"dataplane/{stage}.h:{line}: includes {name}"
+
+
+@rule("fast-path-is-quiet", "the fast path has no malloc, printf, log, lock, sleep, float, seq_cst")
+def fast_path_is_quiet(tree):
+    for path in tree.matching(*FAST_PATH):
+        code = tree.code(path)
+        for why, words in FORBIDDEN.items():
+            for match in re.finditer(rf"(?<!\w)(?:{words})(?!\w)", code):
+                yield f"{path}:{line_of(code, match.start())}: {why}: {match.group()}"
+        for match in re.finditer(r"(?<![\w.])\d+\.\d*(?![\w.])", code):
+            yield f"{path}:{line_of(code, match.start())}: floating-point number {match.group()}"
+
+
+@rule("fast-path-is-short", f"fastpath.c is under {FASTPATH_LINES_MAX} lines")
+def fast_path_is_short(tree):
+    lines = tree.text("dataplane/fastpath.c").count("\n")
+    if lines == 0:
+        yield "dataplane/fastpath.c: is missing"
+    if lines >= FASTPATH_LINES_MAX:
+        yield f"dataplane/fastpath.c:{lines}: too long"
+
+
+@rule("files-are-short", f"no file of C is longer than {FILE_LINES_MAX} lines")
+def files_are_short(tree):
+    for path in tree.matching(r".*\.[ch]"):
+        lines = tree.text(path).count("\n")
+        if lines > FILE_LINES_MAX:
+            yield f"{path}:{lines}: too long; does it still have one job?"
+
+
+def structs_of(code):
+    """(name, offset) of each structure that is defined, not only named."""
+    for match in re.finditer(r"\bstruct\s+(?:\w+\([^)]*\)\s+)?(\w+)\s*(?:__\w+\s*)?\{", code):
+        yield match.group(1), match.start()
+
+
+@rule("sizes-are-asserted", "every struct of the waist and of flow_entry.h has its size asserted")
+def sizes_are_asserted(tree):
+    sources = tree.matching(r"dataplane/.*\.[ch]")
+    asserted = set()
+    for path in sources:
+        asserted |= set(re.findall(
+            r"static_assert\s*\(\s*sizeof\s*\(\s*struct\s+(\w+)\s*\)", tree.code(path)))
+    for path in tree.matching(r"dataplane/include/dp/.*\.h", r"dataplane/flow_entry\.h"):
+        code = tree.code(path)
+        for name, offset in structs_of(code):
+            if name not in asserted:
+                yield f"{path}:{line_of(code, offset)}: no static_assert on the size of {name}"
+
+
+@rule("offsets-are-asserted", "every struct of flow_entry.h has offsets asserted, too")
+def offsets_are_asserted(tree):
+    code = tree.code("dataplane/flow_entry.h")
+    for name, offset in structs_of(code):
+        if not re.search(rf"offsetof\s*\(\s*struct\s+{name}\s*,", code):
+            yield (f"dataplane/flow_entry.h:{line_of(code, offset)}: "
+                   f"no static_assert on an offset in {name}")
+
+
+def counted(value):
+    """Keys of the numbers other than zero, at any depth."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from counted(inner)
+        elif inner:
+            yield key
+
+
+@rule("drops-are-reached", "every drop reason is counted by a golden case")
+def drops_are_reached(tree):
+    text = tree.text("dataplane/include/dp/stats.h")
+    reasons = re.findall(r'\bX\((\w+),\s*"', text)
+    if not reasons:
+        yield "dataplane/include/dp/stats.h: no list of drop reasons found"
+    reached = set()
+    for path in tree.matching(r"tests/golden/cases/.*\.json"):
+        reached |= set(counted(json.loads(tree.text(path))["drops"]))
+    for reason in reasons:
+        if reason not in reached:
+            yield f"dataplane/include/dp/stats.h: no golden case drops by {reason}"

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# All ceremony of the system tests. A test sources this file, puts up a rig, and then tells its
+# story; what it made is taken down on any exit, and the conservation law is checked before that.
+#
+#	box: p0 192.0.2.1	--- h0: eth0 192.0.2.10
+#	     p1 198.51.100.1	--- h1: eth0 198.51.100.10
+#	     p2 203.0.113.1	--- h2: eth0 203.0.113.10
+#
+# and in IPv6 pN 2001:db8:N::1, hN 2001:db8:N::10. The namespaces are called after the test, so
+# that different tests may run side by side.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source drivers-conf/lib/rig.sh
+
+TEST_NAME=$(basename "$0" .sh)
+TEST_MEMORY_MB=192
+BOX_IPV4=(192.0.2.1 198.51.100.1 203.0.113.1)
+HOST_IPV4=(192.0.2.10 198.51.100.10 203.0.113.10)
+BOX_IPV6=(2001:db8:0::1 2001:db8:1::1 2001:db8:2::1)
+HOST_IPV6=(2001:db8:0::10 2001:db8:1::10 2001:db8:2::10)
+# shellcheck disable=SC2034
+BOX_MAC=(02:00:00:00:00:01 02:00:00:00:01:01 02:00:00:00:02:01)
+# shellcheck disable=SC2034
+HOST_MAC=(02:00:00:00:00:10 02:00:00:00:01:10 02:00:00:00:02:10)
+
+# What a test may set before it makes its rig.
+HUGEPAGES=false
+IPV4_FLOWS=1024
+IPV6_FLOWS=1024
+RPC_LIMITS=
+CONSERVATION_OPTIONS=()
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# Take the test's name for a rig of its own. First call of every test.
+test_begin() {
+	((EUID == 0)) || fail "must be run as root"
+	rig_begin "slt-$TEST_NAME"
+	trap test_end EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+test_end() {
+	local status=${1:-$?}
+	trap '' INT TERM HUP
+	if ((status == 0)) && rig_pid sluiced >/dev/null; then
+		counters_conserved sluiced || status=1
+	fi
+	if ((status != 0)); then
+		tail -n 15 "$RIG_RUN"/*.log 2>/dev/null || true
+	fi
+	rig_end || status=1
+	exit "$status"
+}
+
+# The conservation law, in the instance of that label.
+counters_conserved() {
+	drivers-conf/lib/conservation_check.py "${CONSERVATION_OPTIONS[@]}" \
+		"$(rig_built sluicectl)" --socket "$RIG_RUN/$1.sock" --json counters --flows
+}
+
+# A box with so many ports, each with a host behind it.
+topology_make() {
+	local i
+	rig_netns_add box
+	for ((i = 0; i < $1; i++)); do
+		rig_netns_add "h$i"
+		rig_veth_add box "p$i" "h$i" eth0
+		ip -n "$RIG_NAME-box" link set "p$i" address "${BOX_MAC[i]}"
+		ip -n "$RIG_NAME-h$i" link set eth0 address "${HOST_MAC[i]}"
+		rig_address_add box "p$i" "${BOX_IPV4[i]}/24" "${BOX_IPV6[i]}/64"
+		rig_address_add "h$i" eth0 "${HOST_IPV4[i]}/24" "${HOST_IPV6[i]}/64"
+	done
+}
+
+# Configuration of an instance whose ports are the box's first N over AF_XDP:
+# config_af_xdp LABEL N [FIRST]
+config_af_xdp() {
+	local label=$1 n=$2 first=${3:-0} i
+	config_head "$label"
+	echo "hugepages: $HUGEPAGES"
+	echo "xdp_program: $PWD/$(rig_built steer.bpf.o)"
+	echo "ports:"
+	for ((i = first; i < first + n; i++)); do
+		echo "  - {name: p$i, devargs: \"net_af_xdp$i,iface=p$i\", rx_queues: 1}"
+	done
+}
+
+# Configuration of an instance on ports that lead nowhere and need neither root nor hugepages.
+config_null() {
+	config_head "$1"
+	echo "hugepages: false"
+	echo "ports:"
+	echo "  - {name: p0, devargs: \"net_null0\", rx_queues: 1}"
+	echo "  - {name: p1, devargs: \"net_ring0\", rx_queues: 1}"
+}
+
+config_head() {
+	local cpus
+	mapfile -t cpus < <(rig_cpus)
+	cat <<-END
+		rpc: {socket: $RIG_RUN/$1.sock$RPC_LIMITS}
+		control: {core: ${cpus[0]}}
+		workers: [${cpus[-1]}]
+		file_prefix: $RIG_NAME-$1
+		tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}
+	END
+}
+
+# Start sluiced in the box on the configuration at stdin, and wait until it answers:
+# sluiced_start LABEL
+sluiced_start() {
+	local label=$1
+	cat >"$RIG_RUN/$label.yaml"
+	[[ $HUGEPAGES != true ]] || rig_hugepages_take "$TEST_MEMORY_MB"
+	rig_sluiced_start box "$RIG_RUN/$label.yaml" "$label"
+	rig_wait 30 ctl_of "$label" info || fail "$label does not answer"
+}
+
+# The usual rig: a box with N ports over AF_XDP, and sluiced on them.
+rig_make() {
+	topology_make "$1"
+	config_af_xdp sluiced "$1" | sluiced_start sluiced
+}
+
+ctl_of() {
+	local label=$1
+	shift
+	"$(rig_built sluicectl)" --socket "$RIG_RUN/$label.sock" "$@"
+}
+
+ctl() {
+	ctl_of sluiced "$@"
+}
+
+# A command that must be refused with this exit code: expect_exit CODE COMMAND...
+expect_exit() {
+	local wanted=$1 code=0
+	shift
+	"$@" || code=$?
+	((code == wanted)) || fail "expected exit code $wanted, found $code: $*"
+}
+
+# What counters.get says, by a path of keys: counter_read p0.rx_packets, or flow:NAME.packets
+counter_read() {
+	ctl --json counters --flows | /usr/bin/python3 -c '
+import json, sys
+counters, (name, *keys) = json.load(sys.stdin), sys.argv[1].split(".")
+kind, name = ("flows", name[5:]) if name.startswith("flow:") else ("ports", name)
+value = next(x for x in counters[kind] if name in (x.get("id"), x.get("name")))
+for key in keys:
+    value = value[int(key) if isinstance(value, list) else key]
+print(value)' "$1"
+}
+
+expect_counter() {
+	local found
+	found=$(counter_read "$1")
+	[[ $found == "$2" ]] || fail "expected $1 to be $2, found $found"
+}
+
+# Media between kernel sockets, see udp.py. receive_start LABEL HOST ARGUMENTS... waits until it
+# listens; receive_end LABEL succeeds if it got all that was expected.
+receive_start() {
+	local label=$1 host=$2
+	shift 2
+	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" tests/system/udp.py receive "$@"
+	rig_wait 10 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
+}
+
+receive_end() {
+	rig_wait 20 grep -q '^done' "$RIG_RUN/$1.log" || fail "$1: $(tail -n 1 "$RIG_RUN/$1.log")"
+	grep -q '^done: all' "$RIG_RUN/$1.log" || fail "$1: $(grep '^done' "$RIG_RUN/$1.log")"
+}
+
+send() {
+	local host=$1
+	shift
+	rig_exec "$host" tests/system/udp.py send "$@" || fail "could not send: $*"
+}

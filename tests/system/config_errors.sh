@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What is wrong with a configuration is said with file, line and field, and nothing is started.
+source "$(dirname "$0")/_lib.sh"
+test_begin
+config=$RIG_RUN/bad.yaml
+config_null sluiced >"$RIG_RUN/good.yaml"
+
+# refused WHAT LINE FIELD: the file at $config is refused, naming line and field.
+refused() {
+	local output code=0
+	output=$(timeout 20 "$(rig_built sluiced)" --config "$config" 2>&1) || code=$?
+	((code != 0 && code < 124)) || fail "$1: exit code $code: $output"
+	grep -qF -- "$config:$2" <<<"$output" || fail "$1: line $2 is not named: $output"
+	grep -qF -- "$3" <<<"$output" || fail "$1: $3 is not named: $output"
+	[[ $(wc -l <<<"$output") -le 2 ]] || fail "$1: more than the error is printed: $output"
+}
+
+# line_of TEXT: its line in $config
+line_of() {
+	grep -n -m 1 -- "$1" "$config" | cut -d : -f 1
+}
+
+edit() {
+	sed "$@" "$RIG_RUN/good.yaml" >"$config"
+}
+
+edit 's/^workers: .*/workers: [-1]/'
+refused "number out of range" "$(line_of workers)" workers
+edit 's/^workers: .*/workers: one/'
+refused "wrong type" "$(line_of workers)" workers
+edit 's/^workers:/werkers:/'
+refused "unknown field" "$(line_of werkers)" werkers
+edit '/^workers:/d'
+refused "missing field" "" workers
+edit 's/name: p1/name: p0/'
+refused "duplicate port" "$(line_of net_ring0)" /ports/1/name
+edit 's/^control: .*/control: {core: 1000}/'
+refused "no such CPU" "$(line_of control)" /control/core
+edit "s/^workers: .*/workers: [$(rig_cpus | head -n 1)]/"
+refused "the control thread's CPU" "$(line_of workers)" /workers/0
+edit 's/^hugepages: .*/hugepages: [/'
+refused "syntax" "" ""
+edit 's/^hugepages: .*/&\nhugepages: true/'
+refused "duplicate key" "" hugepages
+edit 's/net_null0/net_af_xdp0/'
+refused "no interface" "$(line_of net_af_xdp0)" /ports/0/devargs
+
+config=$RIG_RUN/absent.yaml
+output=$(timeout 20 "$(rig_built sluiced)" --config "$config" 2>&1) && fail "no file, but it started"
+grep -qF "$config" <<<"$output" || fail "the missing file is not named: $output"
+[[ ! -e $RIG_RUN/sluiced.sock ]] || fail "a socket was made"

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# While media flows through a port, the box's kernel still has the rest of it: ARP and neighbour
+# discovery, ping, TCP, and UDP to other ports.
+source "$(dirname "$0")/_lib.sh"
+test_begin
+rig_make 2
+
+ctl flow add --id cam --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
+	--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
+receive_start media h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 5000 --timeout 30
+rig_spawn media-out ip netns exec "$RIG_NAME-h0" \
+	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 5000 --gap-us 1000
+media_flows() {
+	(($(counter_read flow:cam.packets) > 0))
+}
+rig_wait 5 media_flows || fail "the media does not flow"
+
+for i in 0 1; do
+	# Forget what is known, so that ARP and neighbour discovery have to work as well.
+	ip -n "$RIG_NAME-h$i" neigh flush all
+	rig_exec "h$i" ping -q -c 5 -i 0.2 -W 2 "${BOX_IPV4[i]}" | grep ' 0% packet loss' ||
+		fail "h$i does not reach the box's kernel over IPv4"
+	rig_exec "h$i" ping -q -c 5 -i 0.2 -W 2 "${BOX_IPV6[i]}" | grep ' 0% packet loss' ||
+		fail "h$i does not reach the box's kernel over IPv6"
+	rig_exec box ping -q -c 5 -i 0.2 -W 2 "${HOST_IPV4[i]}" | grep ' 0% packet loss' ||
+		fail "the box's kernel does not reach h$i"
+done
+
+receive_start other box --src 192.0.2.10:1001 --dst 192.0.2.1:5005 --count 100
+send h0 --src 192.0.2.10:1001 --dst 192.0.2.1:5005 --count 100
+receive_end other
+
+rig_spawn tcp ip netns exec "$RIG_NAME-box" /usr/bin/python3 -c '
+import socket
+listener = socket.create_server(("192.0.2.1", 2222))
+print("ready", flush=True)
+listener.accept()[0].sendall(b"hello")'
+rig_wait 5 grep -q ready "$RIG_RUN/tcp.log" || fail "no TCP server"
+[[ $(rig_exec h0 /usr/bin/python3 -c '
+import socket
+print(socket.create_connection(("192.0.2.1", 2222), 5).recv(5).decode())') == hello ]] ||
+	fail "TCP to the box does not work"
+
+rig_pid media-out >/dev/null || fail "the media ended before the checks did: this proves nothing"
+receive_end media
+expect_counter p0.drops.no_flow 0
