@@ -124,8 +124,8 @@ member_read(struct loader *loader, json_t *object, const char *key, const struct
 	json_t *value;
 
 	if (json_object_get(object, key)) {
-		refuse(loader, "repeated key");
-		return -1;
+		return fault_set(loader->fault, FAULT_PARSE, "", "%s:%zu: repeated key %s",
+			loader->path, loader->event.start_mark.line + 1, key);
 	}
 	line_note(loader, place);
 	if (event_next(loader))

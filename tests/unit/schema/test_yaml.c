@@ -147,7 +147,7 @@ Test(yaml, syntax_errors_name_the_line)
 
 Test(yaml, refusals_name_the_line)
 {
-	refused("a: 1\nb: 2\na: 3\n", 3, "repeated key");
+	refused("a: 1\nb: 2\na: 3\n", 3, "repeated key a");
 	refused("a: &x 1\n", 1, "anchors");
 	refused("a: &x [1]\n", 1, "anchors");
 	refused("a: &x {b: 1}\n", 1, "anchors");
