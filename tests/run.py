@@ -17,13 +17,13 @@ import sys
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ("build", "lint", "unit", "golden", "system")
+SUITES = ("build", "lint", "unit", "golden", "perf", "system")
 SKIPPED = 77  # exit code of a test that cannot run here
 LOG_TAIL_LINES = 40
 
 # Build directory, compiler, meson options, suites whose tests run in it.
 BUILDS = {
-    "gcc": ("build", "gcc", ["-Dbuildtype=release"], ("unit", "golden")),
+    "gcc": ("build", "gcc", ["-Dbuildtype=release"], ("unit", "golden", "perf")),
     "clang": ("build-clang", "clang", ["-Dbuildtype=release"], ("unit",)),
     "asan": (
         "build-asan", "gcc",
@@ -215,7 +215,7 @@ def run_suites(tally, args):
         or name == "gcc" and "system" in args.suites
     ]
     built = {name for name in needed if build(tally, name)}
-    for suite in ("unit", "golden"):
+    for suite in ("unit", "golden", "perf"):
         for name in BUILDS:
             if suite in args.suites and name in built and suite in BUILDS[name][3]:
                 run_meson_suite(tally, suite, name, wanted)
