@@ -31,18 +31,26 @@ def drops_text(ports):
     return ", ".join(f"{reason} {count}" for reason, count in reasons.items() if count) or "none"
 
 
+def column_width(name, legs):
+    """Of a flow: its name, or five digits a leg, whichever is longer."""
+    return max(len(name), 6 * len(legs) - 1)
+
+
 def legs_text(flow):
-    """What each leg of a flow sent: "120 120"."""
-    return " ".join(f"{leg['sent']:6d}" for leg in flow["legs"])
+    """What each leg of a flow sent: "  120   120"."""
+    leg_width = (column_width(flow["id"], flow["legs"]) + 1) // len(flow["legs"]) - 1
+    sent = " ".join(f"{leg['sent']:{leg_width}d}" for leg in flow["legs"])
+    return f"{sent:>{column_width(flow['id'], flow['legs'])}}"
 
 
 def print_heads(flows, legs):
     """Two lines: the flows, and the legs below each."""
-    width = 7 * len(legs) - 1
-    names = "".join(f"  {name:>{width}}" for name in flows)
-    below = ("  " + " ".join(f"{leg:>6}" for leg in legs)) * len(flows)
-    print(f"  {'time':>5}  {'packets/s':>9}  {'Mbit/s':>6}{names}")
-    print(f"  {'':>5}  {'sent':>9}  {'sent':>6}{below}  drops", flush=True)
+    names = "".join(f"  {name:>{column_width(name, legs)}}" for name in flows)
+    below = "".join(
+        f"  {' '.join(f'{leg:>5}' for leg in legs):>{column_width(name, legs)}}" for name in flows
+    )
+    print(f"  {'time':>4}  {'pkt/s':>5}  {'Mbit/s':>6}{names}")
+    print(f"  {'':>4}  {'sent':>5}  {'sent':>6}{below}  drops", flush=True)
 
 
 def main():
@@ -63,7 +71,7 @@ def main():
         )
         flows = {flow["id"]: flow for flow in now["flows"]}
         columns = "".join(f"  {legs_text(flows[name])}" for name in shown if name in flows)
-        print(f"  {second:3d} s  {packets / elapsed:9.0f}  {octets * 8 / elapsed / 1e6:6.2f}"
+        print(f"  {second:2d} s  {packets / elapsed:5.0f}  {octets * 8 / elapsed / 1e6:6.2f}"
               f"{columns}  {drops_text(now['ports'])}", flush=True)
         before = now
 
