@@ -66,6 +66,18 @@ port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigne
 	return 0;
 }
 
+/*
+ * Whether a frame may leave in several segments. Two drivers of 22.11 take chains without saying
+ * so: net_null only frees them, net_pcap reads them with rte_pktmbuf_read().
+ */
+static bool
+port_takes_chains(const struct rte_eth_dev_info *info)
+{
+	return (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 ||
+	       strcmp(info->driver_name, "net_null") == 0 ||
+	       strcmp(info->driver_name, "net_pcap") == 0;
+}
+
 static int
 port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 {
@@ -83,7 +95,7 @@ port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 	port->n_rx_descriptors = port->n_tx_descriptors =
 		(uint16_t)(port->config.descriptors != 0 ? port->config.descriptors
 							 : DESCRIPTORS_DEFAULT);
-	port->shares_payload = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	port->shares_payload = port_takes_chains(&info);
 	if (port->config.mtu != 0)
 		port->mtu = (uint16_t)port->config.mtu;
 	else
@@ -151,8 +163,7 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	if (ret < 0)
 		goto failed;
 	conf.rxmode.mtu = port->mtu;
-	if (port->shares_payload)
-		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	port_set_rss(port, &info, &conf);
 	step = "rte_eth_dev_configure";
 	ret = rte_eth_dev_configure(port->ethdev, port->n_rx, port->n_tx, &conf);

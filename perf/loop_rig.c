@@ -73,6 +73,7 @@ dp_up(struct loop_rig *rig)
 		.max_flows_ipv4 = o->family == 4 ? o->flows : 0,
 		.max_flows_ipv6 = o->family == 6 ? o->flows : 0,
 	};
+	struct dp_port_info info;
 	char error[ERROR_MAX];
 
 	rig->dp = dp_create(&config, error, sizeof(error));
@@ -86,6 +87,9 @@ dp_up(struct loop_rig *rig)
 
 		if (dp_next_hop_set(rig->dp, p, &hop) < 0)
 			return refuse("next hop", "");
+		/* Replicas are to be measured as NICs send them, not as copies. */
+		if (dp_port_info_get(rig->dp, p, &info) < 0 || !info.shares_payload)
+			return refuse("port does not share payloads", ports[p].name);
 	}
 	return 0;
 }
