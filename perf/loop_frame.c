@@ -112,3 +112,30 @@ loop_frame_write(const struct loop_options *options, unsigned index, struct rte_
 	else
 		datagram6_write(&key, frame + l2_bytes, (uint16_t)(options->size - l2_bytes));
 }
+
+/* A UDP datagram with its checksum and pseudo header adds up to all ones (RFC 768). */
+static bool
+udp_sum_right(const void *udp, size_t bytes, uint16_t pseudo_header_sum)
+{
+	uint32_t sum = (uint32_t)rte_raw_cksum(udp, bytes) + pseudo_header_sum;
+
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+bool
+loop_frame_whole(const struct loop_options *options, const struct rte_mbuf *m)
+{
+	const size_t l2_bytes =
+		sizeof(struct rte_ether_hdr) + (options->vlan ? sizeof(struct rte_vlan_hdr) : 0);
+	const size_t ip_bytes = options->size - l2_bytes;
+	const void *ip = rte_pktmbuf_mtod_offset(m, const void *, l2_bytes);
+	const struct rte_ipv4_hdr *ip4 = ip;
+	const struct rte_ipv6_hdr *ip6 = ip;
+
+	if (m->nb_segs != 1 || m->data_len != options->size || m->pkt_len != options->size)
+		return false;
+	if (options->family == 6)
+		return udp_sum_right(ip6 + 1, ip_bytes - sizeof(*ip6), rte_ipv6_phdr_cksum(ip6, 0));
+	return rte_raw_cksum(ip4, sizeof(*ip4)) == 0xffff &&
+	       udp_sum_right(ip4 + 1, ip_bytes - sizeof(*ip4), rte_ipv4_phdr_cksum(ip4, 0));
+}

@@ -6,6 +6,8 @@
 #ifndef PERF_LOOP_FRAME_H
 #define PERF_LOOP_FRAME_H
 
+#include <stdbool.h>
+
 #include <dp/flow.h>
 
 #include "loop_options.h"
@@ -19,5 +21,8 @@ void loop_flow_key(const struct loop_options *options, unsigned index, struct dp
 
 /* Write into `m`, which is empty, a frame of options->size bytes that flow `index` matches. */
 void loop_frame_write(const struct loop_options *options, unsigned index, struct rte_mbuf *m);
+
+/* Is it still as long as it was written, and are its checksums right? */
+bool loop_frame_whole(const struct loop_options *options, const struct rte_mbuf *m);
 
 #endif

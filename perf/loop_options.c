@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include <dp/flow.h>
 
 #define INFLIGHT_MAX 960 /* testpmd's net_ring holds 1023 */
 #define SIZE_MAX_BYTES 1514
+#define SIZE_DEFAULT 64 /* testpmd's default, too */
 #define FLOWS_MAX (1u << 22)
 
 static const char help[] =
@@ -25,7 +27,7 @@ static const char help[] =
 	"  --vlan            frames and legs carry an 802.1Q tag\n"
 	"  --legs N          legs a flow, 1 to 64 (default 1); all but the last leave by a\n"
 	"                    second port that frees them\n"
-	"  --size BYTES      frame length without FCS (default 64)\n"
+	"  --size BYTES      frame length without FCS (default 64, or what its headers need)\n"
 	"  --workers N       worker lcores (default 1)\n"
 	"  --cores C,W,...   CPU of control, then of each worker (default 0,1,2,...)\n"
 	"  --seconds S       length of a measurement (default 2)\n"
@@ -101,7 +103,12 @@ cores_parse(struct loop_options *options, char *text)
 	unsigned n = 0;
 
 	for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
-		if (n > LOOP_WORKERS_MAX || number_parse("cores", item, 0, 1023, core) < 0)
+		if (n > LOOP_WORKERS_MAX) {
+			fprintf(stderr, "closed-loop: --cores: more than %u workers\n",
+				LOOP_WORKERS_MAX);
+			return -1;
+		}
+		if (number_parse("cores", item, 0, (unsigned)get_nprocs_conf() - 1, core) < 0)
 			return -1;
 		core = &options->worker_cores[n++ % LOOP_WORKERS_MAX];
 	}
@@ -169,11 +176,43 @@ option_take(struct loop_options *o, int option, char *text)
 	}
 }
 
+/* Each worker has a CPU of this machine to itself; control may share one, as it sleeps. */
+static bool
+cores_suffice(const struct loop_options *o)
+{
+	const unsigned cpus = (unsigned)get_nprocs_conf();
+
+	for (unsigned w = 0; w < o->workers; w++) {
+		if (o->worker_cores[w] >= cpus) {
+			fprintf(stderr,
+				"closed-loop: worker %u: found CPU %u, this machine has 0 to %u;"
+				" see --cores\n",
+				w, o->worker_cores[w], cpus - 1);
+			return false;
+		}
+		for (unsigned other = 0; other < w; other++) {
+			if (o->worker_cores[other] != o->worker_cores[w])
+				continue;
+			fprintf(stderr, "closed-loop: workers %u and %u: both on CPU %u\n", other,
+				w, o->worker_cores[w]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Bytes of Ethernet, VLAN, IP and UDP headers. */
+static unsigned
+header_bytes(const struct loop_options *o)
+{
+	return (o->family == 4 ? 42u : 62u) + (o->vlan ? 4u : 0u);
+}
+
 /* Rules across options. */
 static int
 options_check(const struct loop_options *o)
 {
-	unsigned least = (o->family == 4 ? 42u : 62u) + (o->vlan ? 4u : 0u);
+	const unsigned least = header_bytes(o);
 
 	if (o->family == 5)
 		fprintf(stderr, "closed-loop: --family: found \"5\", expected 4 or 6\n");
@@ -190,7 +229,7 @@ options_check(const struct loop_options *o)
 	else if (o->against && o->workers > 1)
 		fprintf(stderr, "closed-loop: --against compares one worker, found --workers %u\n",
 			o->workers);
-	else
+	else if (cores_suffice(o))
 		return 0;
 	return 2;
 }
@@ -204,7 +243,6 @@ loop_options_parse(struct loop_options *options, int argc, char **argv)
 		.inflight = 256,
 		.family = 4,
 		.legs = 1,
-		.size = 64,
 		.workers = 1,
 		.seconds = 2,
 		.rounds = 5};
@@ -222,5 +260,8 @@ loop_options_parse(struct loop_options *options, int argc, char **argv)
 		fprintf(stderr, "closed-loop: \"%s\" is no option\n", argv[optind]);
 		return 2;
 	}
+	if (options->size == 0)
+		options->size =
+			header_bytes(options) > SIZE_DEFAULT ? header_bytes(options) : SIZE_DEFAULT;
 	return options_check(options);
 }

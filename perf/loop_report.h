@@ -14,7 +14,7 @@ struct loop_report {
 	const struct loop_options *options; /* borrowed */
 	unsigned rounds;
 	struct loop_result sluice[LOOP_ROUNDS_MAX];
-	double testpmd[LOOP_ROUNDS_MAX];
+	struct spread testpmd[LOOP_ROUNDS_MAX];
 };
 
 /* Every round accounted for all its packets. */

@@ -139,7 +139,7 @@ flow_add(struct loop_rig *rig, struct dp_txn *txn, unsigned index, unsigned next
 		legs[i].vlan = to.vlan;
 		legs[i].dscp = DP_DSCP_KEEP;
 		legs[i].ttl = 64; /* they circulate for ever */
-		legs[i].next_hop = i + 1 == o->legs ? 0 : 1;
+		legs[i].next_hop = loop_leg_port(o, i); /* next hop p leaves by port p */
 	}
 	return dp_txn_add(txn, &flow, &rig->handles[index]);
 }
@@ -212,61 +212,6 @@ loop_rig_sent(const struct loop_rig *rig)
 			sent += stats.tx_packets;
 	}
 	return sent;
-}
-
-static uint64_t
-drops_sum(const uint64_t *drops, unsigned first, unsigned end)
-{
-	uint64_t sum = 0;
-
-	for (unsigned r = first; r < end; r++)
-		sum += drops[r];
-	return sum;
-}
-
-/* The laws on top of dp/stats.h, for ports; and what is left in the rings. */
-static bool
-ports_conserved(const struct loop_rig *rig, uint64_t *forwarded)
-{
-	uint64_t left = (uint64_t)rig->options->inflight * rig->options->workers;
-	bool ok = true;
-
-	for (unsigned p = 0; p < dp_port_count(rig->dp); p++) {
-		struct dp_port_stats s;
-		uint64_t lost;
-
-		dp_port_stats_get(rig->dp, p, &s);
-		lost = drops_sum(s.drops, DP_PACKET_DROP_COUNT, DP_DROP_COUNT);
-		ok = ok && s.copies == s.tx_packets + lost &&
-		     s.rx_packets == s.forwarded + drops_sum(s.drops, 0, DP_PACKET_DROP_COUNT);
-		if (p == 0) {
-			*forwarded = s.forwarded;
-			left -= lost + (s.rx_packets - s.forwarded);
-		}
-	}
-	for (unsigned w = 0; w < rig->options->workers; w++)
-		left -= rte_ring_count(rig->rings[w]);
-	return ok && left == 0;
-}
-
-bool
-loop_rig_conserved(const struct loop_rig *rig)
-{
-	const unsigned n_legs = rig->options->legs;
-	uint64_t forwarded = 0;
-	bool ok = ports_conserved(rig, &forwarded);
-
-	for (unsigned i = 0; i < rig->options->flows; i++) {
-		struct dp_leg_stats legs[DP_FLOW_LEGS_MAX];
-		struct dp_flow_stats flow;
-
-		if (dp_flow_stats_get(rig->dp, rig->handles[i], &flow, legs, n_legs) < 0)
-			return false;
-		for (unsigned l = 0; l < n_legs; l++)
-			ok = ok && legs[l].copies == flow.packets;
-		forwarded -= flow.packets;
-	}
-	return ok && forwarded == 0;
 }
 
 void

@@ -12,6 +12,8 @@
 
 #include "loop_options.h"
 
+#define LOOP_PORTS_MAX 2 /* 0 loops to itself; 1 frees what it is given */
+
 struct loop_rig {
 	const struct loop_options *options; /* borrowed */
 	struct dp *dp;
@@ -22,11 +24,14 @@ struct loop_rig {
 /* Bring up EAL, ports, flows and packets; nothing moves yet. 0, or -1 after a message. */
 int loop_rig_create(struct loop_rig *rig, const struct loop_options *options);
 
-/* After dp_stop(): is every packet and every copy accounted for, on ports, flows, legs and rings?
- */
-bool loop_rig_conserved(const struct loop_rig *rig);
-
 void loop_rig_destroy(struct loop_rig *rig);
+
+/* The port by which leg `leg` of every flow leaves: the last one circulates. */
+static inline uint16_t
+loop_leg_port(const struct loop_options *options, unsigned leg)
+{
+	return leg + 1 == options->legs ? 0 : 1;
+}
 
 /* Packets and replicas put on tx so far, by all workers. */
 uint64_t loop_rig_sent(const struct loop_rig *rig);

@@ -2,27 +2,38 @@
 #include "loop_run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
 
-#include "loop_rig.h"
+#include "loop_laws.h"
 
-#define WARM_UP_US 300000
-#define WINDOWS 20
+static double
+seconds_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* Many short windows: a worker that the host takes off its CPU spoils some, not the median. */
 static void
 windows_measure(const struct loop_rig *rig, struct loop_result *result)
 {
 	const struct loop_options *o = rig->options;
-	const unsigned window_us = (unsigned)(o->seconds * 1e6 / WINDOWS);
-	double cycles[WINDOWS];
+	const unsigned window_us = (unsigned)(o->seconds * 1e6 / LOOP_WINDOWS);
+	const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	const double wall = seconds_of(CLOCK_MONOTONIC);
+	double cycles[LOOP_WINDOWS];
 
-	for (unsigned i = 0; i < WINDOWS; i++) {
+	for (unsigned i = 0; i < LOOP_WINDOWS; i++) {
 		uint64_t sent = loop_rig_sent(rig), start = rte_rdtsc();
 
 		rte_delay_us_sleep(window_us);
@@ -30,7 +41,10 @@ windows_measure(const struct loop_rig *rig, struct loop_result *result)
 
 		cycles[i] = (double)(rte_rdtsc() - start) * o->workers / (double)(more ? more : 1);
 	}
-	result->cycles = spread_of(cycles, WINDOWS);
+	result->cycles = spread_of(cycles, LOOP_WINDOWS);
+	/* Control sleeps: what the process burns, its workers burn. */
+	result->cpu_share = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) /
+			    (seconds_of(CLOCK_MONOTONIC) - wall) / o->workers;
 }
 
 /* In the child: the whole life of a rig. */
@@ -46,11 +60,11 @@ rig_measure(const struct loop_options *options, struct loop_result *result)
 		ret = -1;
 	}
 	if (ret == 0) {
-		rte_delay_us_sleep(WARM_UP_US);
+		rte_delay_us_sleep(LOOP_WARM_UP_US);
 		windows_measure(&rig, result);
 		dp_stop(rig.dp);
 		result->packets = loop_rig_sent(&rig);
-		result->conserved = loop_rig_conserved(&rig);
+		result->conserved = loop_laws_hold(&rig);
 	}
 	loop_rig_destroy(&rig);
 	return ret;
@@ -70,6 +84,7 @@ loop_run_sluice(const struct loop_options *options, struct loop_result *result)
 	if (pid == 0) {
 		struct loop_result measured = {0};
 
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(fds[0]);
 		if (rig_measure(options, &measured) < 0 ||
 			write(fds[1], &measured, sizeof(measured)) != sizeof(measured))

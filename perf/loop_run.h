@@ -12,8 +12,12 @@
 #include "loop_options.h"
 #include "spread.h"
 
+#define LOOP_WARM_UP_US 300000
+#define LOOP_WINDOWS 20 /* of a measurement, on both sides */
+
 struct loop_result {
-	struct spread cycles; /* TSC cycles a packet put on tx, over short windows */
+	struct spread cycles; /* TSC cycles a packet put on tx, over the windows */
+	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
 	uint64_t packets;
 	bool conserved;
 };
@@ -21,7 +25,7 @@ struct loop_result {
 /* Run our pipeline in a child process. 0, or -1 after a message (of the child's). */
 int loop_run_sluice(const struct loop_options *options, struct loop_result *result);
 
-/* Run testpmd's 5tswap over the same time and load. 0, or -1 after a message. */
-int loop_run_testpmd(const struct loop_options *options, double *cycles_a_packet);
+/* Run testpmd's 5tswap over the same time and load; *cycles as above. 0, or -1 after a message. */
+int loop_run_testpmd(const struct loop_options *options, struct spread *cycles);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The other side: dpdk-testpmd with 5tswap, the cheapest forwarding of DPDK that rewrites what we
  * rewrite, on a net_ring device that loops to itself just as ours. Its own count of cycles is read,
- * which leaves out the polls that found nothing.
+ * which leaves out the polls that found nothing; in as many short windows as ours, so that both
+ * medians shrug off what the host takes away.
  */
 #include "loop_run.h"
 
@@ -11,11 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WARM_UP_US 300000
-#define START_UP_US 1000000
 #define ARGS_MAX 32
 #define ARG_BYTES 32
 
@@ -23,6 +23,7 @@ struct testpmd {
 	pid_t pid;
 	FILE *in;
 	FILE *out;
+	char last_line[256]; /* that it said before its prompt */
 };
 
 /* In the child: become testpmd, with the same lcores and kind of memory. */
@@ -71,9 +72,10 @@ testpmd_start(struct testpmd *t, const struct loop_options *o)
 		return -1;
 	}
 	if (t->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
-		dup2(out[1], STDERR_FILENO); /* it talks; testpmd_read() listens for one line */
+		dup2(out[1], STDERR_FILENO); /* it talks; testpmd_read() listens for its counts */
 		close(in[1]);
 		close(out[0]);
 		testpmd_exec(o);
@@ -85,54 +87,95 @@ testpmd_start(struct testpmd *t, const struct loop_options *o)
 	return t->in != NULL && t->out != NULL ? 0 : -1;
 }
 
-/* The dialogue: load the loop, warm up, count afresh, wait, ask. */
+/* Its prompt is the first thing that it writes past its buffers, when it is ready to listen. */
+static bool
+testpmd_await_prompt(struct testpmd *t)
+{
+	static const char prompt[] = "testpmd> ";
+	bool line_ended = false;
+	size_t seen = 0, n = 0;
+	int c;
+
+	while (seen < strlen(prompt) && (c = fgetc(t->out)) != EOF) {
+		seen = c == prompt[seen] ? seen + 1 : c == prompt[0];
+		if (line_ended)
+			n = 0;
+		line_ended = c == '\n';
+		if (!line_ended && n + 1 < sizeof(t->last_line))
+			t->last_line[n++] = (char)c;
+	}
+	t->last_line[n] = '\0';
+	return seen == strlen(prompt);
+}
+
+/* The dialogue: load the loop, warm up, and ask for the count at the edges of each window. */
 static void
 testpmd_drive(struct testpmd *t, const struct loop_options *o)
 {
-	usleep(START_UP_US);
 	fprintf(t->in, "set txpkts %u\nstart tx_first %u\n", o->size, o->inflight / LOOP_BURST);
 	fflush(t->in);
-	usleep(WARM_UP_US);
-	fprintf(t->in, "clear fwd stats all\n");
-	fflush(t->in);
-	usleep((useconds_t)(o->seconds * 1e6));
-	fprintf(t->in, "show fwd stats all\nstop\nquit\n");
+	usleep(LOOP_WARM_UP_US);
+	for (unsigned i = 0; i <= LOOP_WINDOWS; i++) {
+		if (i > 0)
+			usleep((useconds_t)(o->seconds * 1e6 / LOOP_WINDOWS));
+		fprintf(t->in, "show fwd stats all\n");
+		fflush(t->in);
+	}
+	fprintf(t->in, "stop\nquit\n");
 	fflush(t->in);
 }
 
-/* The first figure after the clear is the one that was asked for. */
-static double
-testpmd_read(struct testpmd *t)
+/* The counts that were asked for, until testpmd ends; cycles[i] of window i. Returns their number.
+ */
+static unsigned
+testpmd_read(struct testpmd *t, double cycles[LOOP_WINDOWS])
 {
-	static const char label[] = "CPU cycles/packet=";
+	unsigned long long cycles_before = 0, packets_before = 0, cycles_now, packets_now;
+	unsigned edges = 0, n = 0;
 	char line[512];
-	double cycles = 0;
 
 	while (fgets(line, sizeof(line), t->out) != NULL) {
-		const char *at = strstr(line, label);
+		const char *at = strstr(line, "(total cycles=");
 
-		if (at != NULL && cycles <= 0)
-			cycles = strtod(at + strlen(label), NULL);
+		if (at == NULL || edges > LOOP_WINDOWS ||
+			sscanf(at, "(total cycles=%llu / total %*s packets=%llu)", &cycles_now,
+				&packets_now) != 2)
+			continue;
+		if (edges++ > 0 && packets_now > packets_before)
+			cycles[n++] = (double)(cycles_now - cycles_before) /
+				      (double)(packets_now - packets_before);
+		cycles_before = cycles_now;
+		packets_before = packets_now;
 	}
-	return cycles;
+	return n;
 }
 
 int
-loop_run_testpmd(const struct loop_options *options, double *cycles_a_packet)
+loop_run_testpmd(const struct loop_options *options, struct spread *cycles)
 {
-	struct testpmd t;
+	struct testpmd t = {0};
+	double windows[LOOP_WINDOWS];
+	unsigned n = 0;
+	bool ready;
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (testpmd_start(&t, options) < 0)
 		return -1;
-	testpmd_drive(&t, options);
-	*cycles_a_packet = testpmd_read(&t);
+	ready = testpmd_await_prompt(&t);
+	if (ready) {
+		testpmd_drive(&t, options);
+		n = testpmd_read(&t, windows);
+	}
 	fclose(t.in);
 	fclose(t.out);
 	waitpid(t.pid, &status, 0);
-	if (status == 0 && *cycles_a_packet > 0)
+	if (status == 0 && n > LOOP_WINDOWS / 2) {
+		*cycles = spread_of(windows, n);
 		return 0;
-	fprintf(stderr, "closed-loop: testpmd gave no figure (exit status %d)\n", status);
+	}
+	fprintf(stderr, "closed-loop: testpmd measured %u of %u windows (wait status %#x)%s%s\n", n,
+		LOOP_WINDOWS, (unsigned)status,
+		ready ? "" : "; last it said: ", ready ? "" : t.last_line);
 	return -1;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Did the loop lose, invent or spoil anything? The laws on top of dp/stats.h, and three that only a
+ * closed loop can check: what left by a port is what its legs sent, as many packets are in the
+ * rings as were put in, and every one of them is still a whole datagram with right checksums.
+ */
+#ifndef PERF_LOOP_LAWS_H
+#define PERF_LOOP_LAWS_H
+
+#include <stdbool.h>
+
+#include "loop_rig.h"
+
+/* After dp_stop(). False after a message on standard error for each law that is broken. */
+bool loop_laws_hold(const struct loop_rig *rig);
+
+#endif
