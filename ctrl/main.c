@@ -24,6 +24,7 @@
 #include "state/flows.h"
 #include "state/ports.h"
 #include "state/steering.h"
+#include "state/watchers.h"
 
 #define N_STOP_SIGNALS 2
 
@@ -36,6 +37,7 @@ struct daemon {
 	struct ports ports;
 	struct steering steering;
 	struct flows flows;
+	struct watchers watchers;
 	struct methods_context context;
 	struct rpc_service *service;
 	struct rpc_server *server;
@@ -79,7 +81,7 @@ stop_asked(evutil_socket_t signal_number, short what, void *arg)
  * and threads that start meanwhile inherit the mask, so that no worker is ever interrupted.
  */
 static int
-events_init(struct daemon *daemon)
+loop_init(struct daemon *daemon)
 {
 	static const int signals[N_STOP_SIGNALS] = {SIGTERM, SIGINT};
 	unsigned i;
@@ -100,7 +102,7 @@ events_init(struct daemon *daemon)
 }
 
 static void
-events_fini(struct daemon *daemon)
+loop_fini(struct daemon *daemon)
 {
 	unsigned i;
 
@@ -124,6 +126,7 @@ service_create(struct daemon *daemon)
 		.dp = daemon->dp,
 		.config = &daemon->config,
 		.flows = &daemon->flows,
+		.watchers = &daemon->watchers,
 		.started_s = (uint64_t)now.tv_sec,
 	};
 	methods = methods_table(&n);
@@ -175,8 +178,8 @@ daemon_run(struct daemon *daemon)
 	struct fault *fault = &daemon->fault;
 	int rc = -1;
 
-	if (events_init(daemon) < 0 || data_plane_eal_init(config, fault) < 0)
-		goto err_events;
+	if (loop_init(daemon) < 0 || data_plane_eal_init(config, fault) < 0)
+		goto err_loop;
 	if (steering_clean(config, fault) < 0)
 		goto err_eal;
 	daemon->dp = data_plane_create(config, data_plane_warned, fault);
@@ -188,8 +191,10 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (service_create(daemon) < 0)
+	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_flows;
+	if (service_create(daemon) < 0)
+		goto err_watchers;
 	if (server_create(daemon) < 0)
 		goto err_service;
 	if (data_plane_start(daemon->dp, fault) < 0)
@@ -200,6 +205,8 @@ err_server:
 	rpc_server_destroy(daemon->server);
 err_service:
 	rpc_service_destroy(daemon->service);
+err_watchers:
+	watchers_fini(&daemon->watchers);
 err_flows:
 	flows_fini(&daemon->flows);
 err_steering:
@@ -208,8 +215,8 @@ err_dp:
 	dp_destroy(daemon->dp);
 err_eal:
 	dp_eal_fini();
-err_events:
-	events_fini(daemon);
+err_loop:
+	loop_fini(daemon);
 	return rc;
 }
 

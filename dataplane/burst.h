@@ -15,23 +15,27 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
 
 #include <dp/flow.h>
 #include <dp/stats.h>
 
 #include "flow_table.h"
+#include "leg_table.h"
+#include "police.h"
 
-#define BURST_PACKETS 32
+#define BURST_PACKETS DP_BURST_MAX
 #define TX_STAGE_FRAMES 64
 #define LCORE_QUEUES_MAX 64
 
 /* Packets of one family in a burst, from parse to act. Index i is one packet in every array. */
 struct lane {
 	uint16_t n;
-	uint16_t l2_bytes[BURST_PACKETS];
 	uint16_t l3_bytes[BURST_PACKETS];
 	uint32_t hash[BURST_PACKETS];
+	const struct bucket *buckets[BURST_PACKETS];
 	struct rte_mbuf *packets[BURST_PACKETS];
+	void *ips[BURST_PACKETS]; /* where its IP header is */
 	void *entries[BURST_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
 	union {
 		struct flow_key4 key4[BURST_PACKETS];
@@ -45,15 +49,17 @@ struct tx_stage {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t queue;
 	bool shares_payload; /* the driver takes frames in several segments */
+	uint64_t bytes; /* of the frames staged */
 	struct rte_mbuf *frames[TX_STAGE_FRAMES];
-	uint64_t *drops[TX_STAGE_FRAMES]; /* the leg's [DP_COPY_DROP_COUNT] */
-};
+	uintptr_t origins[TX_STAGE_FRAMES]; /* tx_origin() of the frame's leg */
+} __rte_cache_aligned;
 
 /* One worker's counts of one port; control reads them, and sums. Fields as in dp_port_stats. */
 struct port_counters {
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t forwarded;
+	uint64_t punted;
 	uint64_t copies;
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
@@ -72,6 +78,19 @@ union next_hop {
 	__m128i whole;
 };
 static_assert(sizeof(union next_hop) == 16, "a next hop is one vector");
+static_assert(offsetof(struct dp_next_hop, port) == 12, "word 6 of the vector");
+static_assert(offsetof(struct dp_next_hop, mtu) == 14, "word 7 of the vector");
+
+/* What a worker knows of its own time; dp_worker_stats has it in other units. */
+struct lcore_stats {
+	uint64_t loops;
+	uint64_t busy_loops;
+	uint64_t busy_cycles;
+	uint64_t total_cycles;
+	uint64_t longest_round_cycles;
+	uint64_t bursts[DP_BURST_MAX + 1];
+	uint64_t residence[DP_RESIDENCE_BUCKETS];
+};
 
 struct lcore {
 	/* Read in every round. */
@@ -85,15 +104,27 @@ struct lcore {
 	struct flow_table *table6;
 	struct port_counters *counters; /* [port] */
 	struct tx_stage *stages; /* [port] */
+	uint64_t now_ns; /* when this round began */
+	struct rte_rcu_qsbr *qsbr;
+	/* Replication. */
+	const struct leg_table *legs;
+	struct flow_counters *leg_counters; /* [leg] */
 	struct rte_mempool *packet_pool;
 	struct rte_mempool *header_pool;
 	struct rte_mempool *reference_pool;
-	struct rte_rcu_qsbr *qsbr;
-	struct dp_worker_stats stats; /* rx and tx packets are summed up by control */
+	/* Punting. */
+	struct rte_ring *punt_ring;
+	struct police punt_police;
+	const bool *punt_unmatched; /* [port] */
+	/* Counted once a round. */
+	struct lcore_stats stats;
 	struct rx_queue queues[LCORE_QUEUES_MAX];
 	/* Scratch. */
 	struct lane lane4 __rte_cache_aligned;
 	struct lane lane6 __rte_cache_aligned;
+	/* Clock: time in ns is (TSC - tsc_start) * ns_mult / 2^32. */
+	uint64_t tsc_start;
+	uint64_t ns_mult;
 	/* Control's. */
 	unsigned lcore_id;
 	unsigned core;
@@ -109,14 +140,23 @@ count_add(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-static __rte_always_inline union next_hop
+/* A next hop as it is at this moment, whole: one aligned load, which x86-64 with AVX does so. */
+static __rte_always_inline __m128i
 next_hop_load(const union next_hop *next_hops, uint16_t index)
 {
-	union next_hop copy;
+	return *(const volatile __m128i *)&next_hops[index].whole;
+}
 
-	/* One aligned 16-byte load, which x86-64 with AVX does whole. */
-	copy.whole = *(const volatile __m128i *)&next_hops[index].whole;
-	return copy;
+static __rte_always_inline uint16_t
+next_hop_port(__m128i next_hop)
+{
+	return (uint16_t)_mm_extract_epi16(next_hop, 6);
+}
+
+static __rte_always_inline uint16_t
+next_hop_mtu(__m128i next_hop)
+{
+	return (uint16_t)_mm_extract_epi16(next_hop, 7);
 }
 
 #endif

@@ -10,9 +10,12 @@
 #ifndef DATAPLANE_CHECKSUM_H
 #define DATAPLANE_CHECKSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <immintrin.h>
 
 #include <rte_byteorder.h>
 
@@ -20,9 +23,9 @@
 static inline uint16_t
 checksum_fold(uint32_t sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	uint16_t high = (uint16_t)(sum >> 16), low = (uint16_t)(sum + high);
+
+	return (uint16_t)(low + (low < high));
 }
 
 /* One's complement sum of `bytes` (even) at any alignment. */
@@ -45,6 +48,28 @@ static inline uint32_t
 checksum_sum_complement(const void *data, size_t bytes)
 {
 	return (uint32_t)(bytes / 2) * 0xffff - checksum_sum(data, bytes);
+}
+
+/* Whether an IPv4 header without options, its checksum included, sums to what it should. */
+static inline bool
+checksum_ip4_holds(const void *header)
+{
+	const uint8_t *p = header;
+	unsigned long long first, second, sum;
+	uint32_t third, high, folded;
+	unsigned char carry;
+
+	/* Carries wrap around, so a sum of 64 bits is one of 32, and that one of 16. */
+	memcpy(&first, p, sizeof(first));
+	memcpy(&second, p + 8, sizeof(second));
+	memcpy(&third, p + 16, sizeof(third));
+	carry = _addcarry_u64(0, first, second, &sum);
+	carry = _addcarry_u64(carry, sum, third, &sum);
+	high = (uint32_t)(sum >> 32);
+	folded = (uint32_t)sum;
+	carry = _addcarry_u32(carry, folded, high, &folded);
+	_addcarry_u32(carry, folded, 0, &folded);
+	return checksum_fold(folded) == 0xffff;
 }
 
 /* New checksum from the old one and the sum of ~m and m' of all that changed. */

@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
+#include "action.h"
 #include "dp_private.h"
+#include "latch.h"
 
 unsigned
 dp_flow_count(const struct dp *dp, enum dp_family family)
@@ -19,12 +23,25 @@ dp_flow_capacity(const struct dp *dp, enum dp_family family)
 	return family == DP_IPV4 ? dp->table4.capacity : dp->table6.capacity;
 }
 
+unsigned
+dp_leg_count(const struct dp *dp)
+{
+	return dp->legs.capacity - dp->legs.n_free;
+}
+
+unsigned
+dp_leg_capacity(const struct dp *dp)
+{
+	return dp->legs.capacity;
+}
+
 static void
 port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
 {
 	sum->rx_packets += __atomic_load_n(&counters->rx_packets, __ATOMIC_RELAXED);
 	sum->rx_bytes += __atomic_load_n(&counters->rx_bytes, __ATOMIC_RELAXED);
 	sum->forwarded += __atomic_load_n(&counters->forwarded, __ATOMIC_RELAXED);
+	sum->punted += __atomic_load_n(&counters->punted, __ATOMIC_RELAXED);
 	sum->copies += __atomic_load_n(&counters->copies, __ATOMIC_RELAXED);
 	sum->tx_packets += __atomic_load_n(&counters->tx_packets, __ATOMIC_RELAXED);
 	sum->tx_bytes += __atomic_load_n(&counters->tx_bytes, __ATOMIC_RELAXED);
@@ -44,20 +61,102 @@ dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stat
 	return 0;
 }
 
+/* The flow is installed: removed or replaced, at most, by a transaction that is still open. */
+static bool
+flow_is_counting(const struct dp *dp, uint32_t handle)
+{
+	const struct flow_table *table = dp_handle_table_const(dp, handle);
+	const uint32_t index = dp_handle_index(handle);
+
+	return index < table->n_places &&
+	       (table->state[index] == FLOW_LIVE || table->state[index] == FLOW_REMOVED ||
+		       table->state[index] == FLOW_REPLACED);
+}
+
+/* Its action; NULL when the flow is not installed, or plain. */
+static const struct flow_action *
+flow_action_of(const struct dp *dp, uint32_t handle)
+{
+	const struct flow_table *table = dp_handle_table_const(dp, handle);
+
+	if (!flow_is_counting(dp, handle))
+		return NULL;
+	return flow_entry_action(
+		flow_table_entry(table, dp_handle_index(handle), table->family), table->family);
+}
+
 int
 dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs, unsigned n_legs)
 {
-	const struct flow_table *table = (handle & DP_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
-	uint32_t index = dp_handle_index(handle);
+	const struct flow_table *table = dp_handle_table_const(dp, handle);
+	const uint32_t index = dp_handle_index(handle);
 
-	if (index >= table->capacity ||
-		(table->state[index] != FLOW_LIVE && table->state[index] != FLOW_REMOVED))
+	if (!flow_is_counting(dp, handle))
 		return -ENOENT;
-	if (n_legs != flow_table_n_legs(table, index))
+	if (legs != NULL && n_legs != flow_table_n_legs(table, index))
 		return -EINVAL;
 	flow_table_read(table, index, flow, legs);
 	return 0;
+}
+
+int
+dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
+	struct dp_stream_stats *stats, struct dp_leg_stats *legs, unsigned n_legs)
+{
+	const struct flow_action *action = flow_action_of(dp, handle);
+	const struct leg_places *places;
+
+	if (action == NULL || stream >= action->n_streams)
+		return -ENOENT;
+	places = &action->streams[stream].places;
+	if (n_legs != places->n)
+		return -EINVAL;
+	memset(stats, 0, sizeof(*stats));
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		const struct flow_counters *row =
+			&action->stream_counters[(size_t)w * action->n_streams + stream];
+
+		stats->packets += __atomic_load_n(&row->packets, __ATOMIC_RELAXED);
+		stats->bytes += __atomic_load_n(&row->bytes, __ATOMIC_RELAXED);
+	}
+	for (unsigned i = 0; i < n_legs; i++)
+		leg_table_read(&dp->legs, places->of[i], &legs[i]);
+	return 0;
+}
+
+int
+dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *latched)
+{
+	const struct flow_action *action = flow_action_of(dp, handle);
+
+	if (action == NULL || action->latch == NULL)
+		return -ENOENT;
+	latch_read(action->latch, latched);
+	return 0;
+}
+
+/* TSC cycles as time. */
+static uint64_t
+cycles_ns(uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * NS_PER_S / rte_get_tsc_hz());
+}
+
+static void
+worker_time_read(const struct lcore *lc, struct dp_worker_stats *stats)
+{
+	const struct lcore_stats *own = &lc->stats;
+
+	stats->busy_cycles = __atomic_load_n(&own->busy_cycles, __ATOMIC_RELAXED);
+	stats->busy_ns = cycles_ns(stats->busy_cycles);
+	stats->total_ns = cycles_ns(__atomic_load_n(&own->total_cycles, __ATOMIC_RELAXED));
+	stats->longest_round_ns =
+		cycles_ns(__atomic_load_n(&own->longest_round_cycles, __ATOMIC_RELAXED));
+	for (unsigned i = 0; i <= DP_BURST_MAX; i++)
+		stats->bursts[i] = __atomic_load_n(&own->bursts[i], __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < DP_RESIDENCE_BUCKETS; i++)
+		stats->residence[i] = __atomic_load_n(&own->residence[i], __ATOMIC_RELAXED);
 }
 
 int
@@ -70,6 +169,7 @@ dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats
 	lc = dp->workers[worker];
 	stats->loops = __atomic_load_n(&lc->stats.loops, __ATOMIC_RELAXED);
 	stats->busy_loops = __atomic_load_n(&lc->stats.busy_loops, __ATOMIC_RELAXED);
+	worker_time_read(lc, stats);
 	stats->rx_packets = stats->tx_packets = 0;
 	for (unsigned p = 0; p < dp->n_ports; p++) {
 		stats->rx_packets += __atomic_load_n(&lc->counters[p].rx_packets, __ATOMIC_RELAXED);

@@ -36,6 +36,7 @@ ports_open(struct dp *dp, char *error, size_t error_size)
 
 		if (ret < 0)
 			return ret;
+		dp->punt_unmatched[p] = dp->config.ports[p].punt_unmatched;
 		dp->n_ports++;
 	}
 	return 0;
@@ -92,21 +93,23 @@ static int
 tables_create(struct dp *dp, char *error, size_t error_size)
 {
 	int socket = port_memory_socket(&dp->ports[0]);
-	int ret = flow_table_init(
-		&dp->table4, DP_IPV4, dp->config.max_flows_ipv4, dp->n_workers, socket);
+	int ret = leg_table_init(&dp->legs, dp->config.max_legs, dp->n_workers, socket);
 
 	if (ret == 0)
-		ret = flow_table_init(
-			&dp->table6, DP_IPV6, dp->config.max_flows_ipv6, dp->n_workers, socket);
+		ret = flow_table_init(&dp->table4, DP_IPV4, dp->config.max_flows_ipv4,
+			dp->n_workers, socket, &dp->legs);
+	if (ret == 0)
+		ret = flow_table_init(&dp->table6, DP_IPV6, dp->config.max_flows_ipv6,
+			dp->n_workers, socket, &dp->legs);
 	dp->next_hops = rte_zmalloc_socket("next_hops", DP_NEXT_HOPS_MAX * sizeof(*dp->next_hops),
 		RTE_CACHE_LINE_SIZE, socket);
 	dp->qsbr = rte_zmalloc_socket(
 		"qsbr", rte_rcu_qsbr_get_memsize(dp->n_workers), RTE_CACHE_LINE_SIZE, socket);
 	if (ret < 0 || dp->next_hops == NULL || dp->qsbr == NULL) {
 		snprintf(error, error_size,
-			"no memory for tables of %u IPv4 and %u IPv6 flows (more hugepages, or"
-			" smaller tables)",
-			dp->config.max_flows_ipv4, dp->config.max_flows_ipv6);
+			"no memory for tables of %u IPv4 flows, %u IPv6 flows and %u legs (more"
+			" hugepages, or smaller tables)",
+			dp->config.max_flows_ipv4, dp->config.max_flows_ipv6, dp->config.max_legs);
 		return -ENOMEM;
 	}
 	return rte_rcu_qsbr_init(dp->qsbr, dp->n_workers) == 0 ? 0 : -EINVAL;
@@ -132,9 +135,11 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 	struct dp *dp;
 
 	if (config->n_ports == 0 || config->n_ports > DP_PORTS_MAX ||
-		config->max_flows_ipv4 > DP_FLOWS_MAX || config->max_flows_ipv6 > DP_FLOWS_MAX) {
-		snprintf(error, error_size, "found %u ports, expected 1 to %u; at most %u flows",
-			config->n_ports, DP_PORTS_MAX, DP_FLOWS_MAX);
+		config->max_flows_ipv4 > DP_FLOWS_MAX || config->max_flows_ipv6 > DP_FLOWS_MAX ||
+		config->max_legs > DP_LEGS_MAX) {
+		snprintf(error, error_size,
+			"found %u ports, expected 1 to %u; at most %u flows and %u legs",
+			config->n_ports, DP_PORTS_MAX, DP_FLOWS_MAX, DP_LEGS_MAX);
 		return NULL;
 	}
 	dp = calloc(1, sizeof(*dp));
@@ -143,6 +148,10 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 		return NULL;
 	}
 	dp->config = *config;
+	if (dp->config.punt_ring == 0)
+		dp->config.punt_ring = DP_PUNT_RING_DEFAULT;
+	if (dp->config.punt_rate == 0)
+		dp->config.punt_rate = DP_PUNT_RATE_DEFAULT;
 	dp->n_workers = rte_lcore_count() - 1;
 	if (ports_open(dp, error, error_size) < 0 || pools_create(dp, error, error_size) < 0 ||
 		tables_create(dp, error, error_size) < 0 ||
@@ -155,7 +164,7 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 }
 
 int
-dp_start(struct dp *dp, char *error, size_t error_size)
+dp_ports_start(struct dp *dp, char *error, size_t error_size)
 {
 	for (unsigned p = 0; p < dp->n_ports; p++) {
 		int ret = port_start(&dp->ports[p], error, error_size);
@@ -165,7 +174,15 @@ dp_start(struct dp *dp, char *error, size_t error_size)
 			return ret;
 		}
 	}
-	return dp_workers_start(dp, error, error_size);
+	return 0;
+}
+
+int
+dp_start(struct dp *dp, char *error, size_t error_size)
+{
+	int ret = dp_ports_start(dp, error, error_size);
+
+	return ret < 0 ? ret : dp_workers_start(dp, error, error_size);
 }
 
 void
@@ -187,14 +204,17 @@ dp_destroy(struct dp *dp)
 		return;
 	for (unsigned p = 0; p < dp->n_ports; p++)
 		port_close(&dp->ports[p]);
+	retired_fini(dp);
 	dp_workers_destroy(dp);
 	flow_table_fini(&dp->table4);
 	flow_table_fini(&dp->table6);
+	rule_set_fini(&dp->rules4);
+	rule_set_fini(&dp->rules6);
+	leg_table_fini(&dp->legs);
 	rte_free(dp->next_hops);
 	rte_free(dp->qsbr);
 	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++)
 		pool_set_fini(&dp->pools[socket]);
-	free(dp->retired);
 	free(dp);
 }
 

@@ -13,12 +13,16 @@
 
 #include "burst.h"
 #include "flow_table.h"
+#include "leg_table.h"
 #include "pool.h"
 #include "port.h"
+#include "retire.h"
+#include "rule_set.h"
 
-/* A flow that no worker finds any more, until every worker has passed a quiescent state. */
+/* What no worker finds any more, until every worker has passed a quiescent state. */
 struct retired {
-	uint32_t handle;
+	struct leaving leaving; /* handle DP_HANDLE_NONE: none */
+	struct rules *rules; /* NULL: none */
 	uint64_t token; /* of rte_rcu_qsbr_start() */
 };
 
@@ -29,14 +33,18 @@ struct dp {
 	struct pool_set pools[RTE_MAX_NUMA_NODES];
 	struct flow_table table4;
 	struct flow_table table6;
+	struct leg_table legs;
+	struct rule_set rules4;
+	struct rule_set rules6;
 	union next_hop *next_hops;
 	struct rte_rcu_qsbr *qsbr;
 	unsigned n_workers;
 	struct lcore *workers[DP_WORKERS_MAX];
+	bool punt_unmatched[DP_PORTS_MAX];
 	bool stop;
 	bool running;
 	bool in_txn;
-	/* Flows whose grace period did not end in time; looked at again by later commits. */
+	/* What a grace period did not end for in time; looked at again by later commits. */
 	struct retired *retired;
 	unsigned n_retired;
 };
@@ -44,20 +52,32 @@ struct dp {
 /* Tell the operator, through the callback of dp_config. */
 void dp_warn(const struct dp *dp, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Handles carry the family in their top bit. */
-#define DP_HANDLE_IPV6 (UINT32_C(1) << 31)
-
 static inline struct flow_table *
 dp_handle_table(struct dp *dp, uint32_t handle)
 {
-	return (handle & DP_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
+	return (handle & FLOW_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
+}
+
+static inline const struct flow_table *
+dp_handle_table_const(const struct dp *dp, uint32_t handle)
+{
+	return (handle & FLOW_HANDLE_IPV6) != 0 ? &dp->table6 : &dp->table4;
+}
+
+static inline struct rule_set *
+dp_handle_rules(struct dp *dp, uint32_t handle)
+{
+	return (handle & FLOW_HANDLE_IPV6) != 0 ? &dp->rules6 : &dp->rules4;
 }
 
 static inline uint32_t
 dp_handle_index(uint32_t handle)
 {
-	return handle & ~DP_HANDLE_IPV6;
+	return handle & ~FLOW_HANDLE_IPV6;
 }
+
+/* Start the ports alone, without workers: dp_start() does, and tests that are the worker. */
+int dp_ports_start(struct dp *dp, char *error, size_t error_size);
 
 /* Lay out, free, launch and join the workers. dp_workers_stop() waits at most a few seconds. */
 int dp_workers_create(struct dp *dp, char *error, size_t error_size);

@@ -5,9 +5,9 @@
 #define DROP_HELP(name, help) [DP_DROP_##name] = help,
 
 static const char *const names[DP_DROP_COUNT] = {
-	DP_PACKET_DROPS(DROP_NAME) DP_COPY_DROPS(DROP_NAME)};
+	DP_FRAME_DROPS(DROP_NAME) DP_FLOW_DROPS(DROP_NAME) DP_COPY_DROPS(DROP_NAME)};
 static const char *const helps[DP_DROP_COUNT] = {
-	DP_PACKET_DROPS(DROP_HELP) DP_COPY_DROPS(DROP_HELP)};
+	DP_FRAME_DROPS(DROP_HELP) DP_FLOW_DROPS(DROP_HELP) DP_COPY_DROPS(DROP_HELP)};
 
 const char *
 dp_drop_name(enum dp_drop reason)

@@ -6,77 +6,113 @@
  *	rx -> parse -> classify -> act -> tx
  *
  * No allocation but mbufs, no lock, no log, no system call of ours. Every packet ends up
- * forwarded or in a drop counter that has a name (dp/stats.h).
+ * forwarded, punted or in a drop counter that has a name (dp/stats.h).
  */
 #include "fastpath.h"
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include "act.h"
 #include "burst.h"
 #include "classify.h"
+#include "lcore_time.h"
+#include "martian.h"
 #include "parse.h"
-#include "replicate.h"
-#include "rewrite.h"
+#include "punt.h"
 #include "tx.h"
 
 /* Reporting quiescence costs a shared line: not in every round. */
 #define ROUNDS_A_QUIESCENT_STATE 64
 #define PARSE_PREFETCH_AHEAD 4
 
-static inline void
-packet_drop(struct lcore *lc, uint16_t port, struct rte_mbuf *m, enum dp_drop reason)
-{
-	count_add(&lc->counters[port].drops[reason], 1);
-	rte_pktmbuf_free(m);
-}
+/* How many datagrams each lane has, while a burst is parsed: in registers. */
+struct lane_sizes {
+	uint16_t n4, n6;
+};
 
+/* A datagram takes its place in the lane, and its bucket is on its way. */
 static __rte_always_inline void
-lane_append(struct lane *lane, struct rte_mbuf *m, const struct parsed_l2 *l2, uint16_t l3_bytes)
+lane_append(struct lane *lane, uint16_t n, const struct flow_table *table, struct rte_mbuf *m,
+	void *ip, uint16_t l3_bytes, enum dp_family family)
 {
-	lane->packets[lane->n] = m;
-	lane->l2_bytes[lane->n] = l2->l2_bytes;
-	lane->l3_bytes[lane->n] = l3_bytes;
-	lane->n++;
+	lane->packets[n] = m;
+	lane->ips[n] = ip;
+	lane->l3_bytes[n] = l3_bytes;
+	classify_begin(table, lane, n, family);
 }
 
-/* One frame into the lane of its family, or the reason why not. */
-static __rte_always_inline enum dp_drop
-parse_packet(struct lcore *lc, uint16_t port, struct rte_mbuf *m)
+/* Take extension headers out of a frame: what is before the UDP header moves up to it. */
+static __rte_noinline void
+extension_cut(struct rte_mbuf *m, uint16_t l2_bytes, uint32_t skip_bytes)
 {
-	struct parsed_l2 l2;
-	uint16_t l3_bytes;
-	const void *ip;
-	enum dp_drop reason = parse_l2(m, &l2);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	extension_remove((struct rte_ipv6_hdr *)(void *)(frame + l2_bytes), skip_bytes);
+	memmove(frame + skip_bytes, frame, l2_bytes);
+	rte_pktmbuf_adj(m, (uint16_t)skip_bytes);
+}
+
+/* What is behind a frame's link layer into the lane of its family, or the reason why not. */
+static __rte_always_inline enum dp_drop
+parse_datagram(struct lcore *lc, struct lane_sizes *sizes, struct rte_mbuf *m,
+	rte_be16_t ether_type, uint16_t l2_bytes, uint32_t domain)
+{
+	const uint32_t bytes = (uint32_t)m->data_len - l2_bytes;
+	void *ip = rte_pktmbuf_mtod_offset(m, void *, l2_bytes);
+	uint32_t skip_bytes;
+	uint16_t l3_bytes = 0;
+	enum dp_drop reason;
+
+	if (likely(ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4))) {
+		reason = parse_ip4(ip, bytes, &l3_bytes);
+		if (unlikely(reason != PARSE_OK))
+			return reason;
+		parse_key4(ip, domain, &lc->lane4.key4[sizes->n4]);
+		lane_append(&lc->lane4, sizes->n4++, lc->table4, m, ip, l3_bytes, DP_IPV4);
+		return PARSE_OK;
+	}
+	if (unlikely(ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6)))
+		return DP_DROP_not_ip;
+	reason = parse_ip6(ip, bytes, &l3_bytes, &skip_bytes);
+	if (unlikely(reason != PARSE_OK))
+		return reason;
+	if (unlikely(skip_bytes > 0)) {
+		extension_cut(m, l2_bytes, skip_bytes);
+		ip = rte_pktmbuf_mtod_offset(m, void *, l2_bytes);
+	}
+	parse_key6(ip, domain, &lc->lane6.key6[sizes->n6]);
+	lane_append(&lc->lane6, sizes->n6++, lc->table6, m, ip, l3_bytes, DP_IPV6);
+	return PARSE_OK;
+}
+
+/* One frame into a lane, or the reason why not. */
+static __rte_always_inline enum dp_drop
+parse_packet(struct lcore *lc, struct lane_sizes *sizes, uint16_t port, struct rte_mbuf *m)
+{
+	struct parsed_tags tags;
+	rte_be16_t ether_type;
+	enum dp_drop reason = parse_ethernet(m, &ether_type);
 
 	if (unlikely(reason != PARSE_OK))
 		return reason;
-	ip = rte_pktmbuf_mtod_offset(m, const void *, l2.l2_bytes);
-	if (likely(l2.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4))) {
-		reason = parse_ip4(ip, (uint32_t)m->data_len - l2.l2_bytes, &l3_bytes);
-		if (unlikely(reason != PARSE_OK))
-			return reason;
-		parse_key4(ip, port, l2.vlan, &lc->lane4.key4[lc->lane4.n]);
-		lane_append(&lc->lane4, m, &l2, l3_bytes);
-	} else if (l2.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
-		reason = parse_ip6(ip, (uint32_t)m->data_len - l2.l2_bytes, &l3_bytes);
-		if (unlikely(reason != PARSE_OK))
-			return reason;
-		parse_key6(ip, port, l2.vlan, &lc->lane6.key6[lc->lane6.n]);
-		lane_append(&lc->lane6, m, &l2, l3_bytes);
-	} else {
-		return DP_DROP_not_ip;
-	}
-	return PARSE_OK;
+	if (likely(!parse_is_tag(ether_type)))
+		return parse_datagram(
+			lc, sizes, m, ether_type, RTE_ETHER_HDR_LEN, flow_domain(port, 0, 0));
+	reason = parse_tags(m, ether_type, &tags);
+	if (unlikely(reason != PARSE_OK))
+		return reason;
+	return parse_datagram(lc, sizes, m, tags.ether_type, tags.l2_bytes,
+		flow_domain(port, tags.vlan, tags.outer_vlan));
 }
 
 static __rte_always_inline void
 parse_burst(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, uint16_t n)
 {
+	struct lane_sizes sizes = {0, 0};
 	uint64_t bytes = 0;
 
-	lc->lane4.n = 0;
-	lc->lane6.n = 0;
 	for (uint16_t i = 0; i < n && i < PARSE_PREFETCH_AHEAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	for (uint16_t i = 0; i < n; i++) {
@@ -85,10 +121,12 @@ parse_burst(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, uint16_t
 		if (likely(i + PARSE_PREFETCH_AHEAD < n))
 			rte_prefetch0(rte_pktmbuf_mtod(packets[i + PARSE_PREFETCH_AHEAD], void *));
 		bytes += packets[i]->pkt_len;
-		reason = parse_packet(lc, port, packets[i]);
+		reason = parse_packet(lc, &sizes, port, packets[i]);
 		if (unlikely(reason != PARSE_OK))
 			packet_drop(lc, port, packets[i], reason);
 	}
+	lc->lane4.n = sizes.n4;
+	lc->lane6.n = sizes.n6;
 	count_add(&lc->counters[port].rx_packets, n);
 	count_add(&lc->counters[port].rx_bytes, bytes);
 }
@@ -113,94 +151,41 @@ flow_count(struct lcore *lc, struct flow_table *table, void *entry, uint16_t byt
 	count_add(&counters->bytes, bytes);
 }
 
-/* Why a leg's copy may not leave; DP_DROP_COUNT when it may. */
-static __rte_always_inline enum dp_drop
-leg_refuses(const void *ip, uint16_t l3_bytes, const struct dp_next_hop *next_hop,
-	const struct rewrite_tail *tail, enum dp_family family)
-{
-	if (unlikely(l3_bytes > next_hop->mtu))
-		return next_hop->mtu == 0 ? DP_DROP_unresolved : DP_DROP_too_long;
-	if (unlikely(rewrite_expires(ip, tail, family)))
-		return DP_DROP_ttl_expired;
-	return DP_DROP_COUNT;
-}
-
-/* The packet itself leaves by this leg. */
-static __rte_always_inline void
-act_original(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes, const void *rewrite,
-	uint64_t *drops, enum dp_family family)
-{
-	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, family);
-	const union next_hop hop = next_hop_load(lc->next_hops, tail->next_hop);
-	enum dp_drop reason = leg_refuses(ip, l3_bytes, &hop.fields, tail, family);
-
-	count_add(&lc->counters[hop.fields.port].copies, 1);
-	if (unlikely(reason != DP_DROP_COUNT)) {
-		copy_drop(lc, hop.fields.port, drops, reason);
-		rte_pktmbuf_free(m);
-		return;
-	}
-	rewrite_ip(ip, rewrite, family);
-	rewrite_l2(m, ip, l3_bytes, l3_bytes, &hop.fields, tail, family);
-	tx_stage_frame(lc, hop.fields.port, m, drops);
-}
-
-/* A copy leaves by this leg; the packet stays as it is. Returns the references it took, 0 or 1. */
-static __rte_always_inline uint16_t
-act_replica(struct lcore *lc, const struct rte_mbuf *m, const void *ip, uint16_t l3_bytes,
-	const void *rewrite, uint64_t *drops, bool shareable, enum dp_family family)
-{
-	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, family);
-	const union next_hop hop = next_hop_load(lc->next_hops, tail->next_hop);
-	enum dp_drop reason = leg_refuses(ip, l3_bytes, &hop.fields, tail, family);
-	bool share = shareable && lc->stages[hop.fields.port].shares_payload;
-	struct rte_mbuf *copy = NULL;
-
-	count_add(&lc->counters[hop.fields.port].copies, 1);
-	if (likely(reason == DP_DROP_COUNT)) {
-		copy = share ? replica_by_reference(lc, m, ip, l3_bytes, family)
-			     : replica_whole(lc, ip, l3_bytes);
-		reason = DP_DROP_no_buffer;
-	}
-	if (unlikely(copy == NULL)) {
-		copy_drop(lc, hop.fields.port, drops, reason);
-		return 0;
-	}
-	rewrite_ip(replica_ip(copy), rewrite, family);
-	rewrite_l2(copy, replica_ip(copy), share ? replica_header_bytes(family) : l3_bytes,
-		l3_bytes, &hop.fields, tail, family);
-	tx_stage_frame(lc, hop.fields.port, copy, drops);
-	return share ? 1 : 0;
-}
-
 /*
- * One packet to all legs of a set. The payload's reference count moves up once for all of them
- * before the first copy can be freed, and down once for those that were not taken. The last leg
- * takes the packet itself.
+ * What is not a plain flow's is out of the loop's way, and takes the datagram in registers: were
+ * it to take a pointer, each packet would be written to memory for it.
  */
-static inline void
-act_replicate(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes,
-	const struct leg_set *set, enum dp_family family)
-{
-	struct flow_counters *counters = set->counters + (size_t)lc->index * set->n_legs;
-	const uint16_t last = (uint16_t)(set->n_legs - 1);
-	const bool shareable = RTE_MBUF_DIRECT(m) && l3_bytes > replica_header_bytes(family);
-	uint16_t taken = 0;
 
-	if (shareable)
-		rte_mbuf_refcnt_update(m, (int16_t)last);
-	for (uint16_t i = 0; i < last; i++)
-		taken = (uint16_t)(taken +
-				   act_replica(lc, m, ip, l3_bytes, leg_set_rewrite(set, i, family),
-					   set->drops + i * DP_COPY_DROP_COUNT, shareable, family));
-	for (uint16_t i = 0; i <= last; i++) {
-		count_add(&counters[i].packets, 1);
-		count_add(&counters[i].bytes, l3_bytes);
+/* No flow: the port's default. */
+static __rte_noinline void
+act_unmatched(
+	struct lcore *lc, struct rte_mbuf *m, const void *ip, uint16_t port, enum dp_family family)
+{
+	enum dp_drop reason = DP_DROP_no_flow;
+
+	if (martian(ip, family)) {
+		reason = DP_DROP_martian;
+	} else if (lc->punt_unmatched[port]) {
+		reason = punt(lc, m, port, DP_HANDLE_NONE);
+		if (reason == PUNT_OK) {
+			count_add(&lc->counters[port].punted, 1);
+			return;
+		}
 	}
-	if (shareable && unlikely(taken != last))
-		rte_mbuf_refcnt_update(m, (int16_t)(taken - last));
-	act_original(lc, m, ip, l3_bytes, leg_set_rewrite(set, last, family),
-		set->drops + last * DP_COPY_DROP_COUNT, family);
+	packet_drop(lc, port, m, reason);
+}
+
+/* A flow that is not plain. Returns whether the packet was forwarded. */
+static __rte_noinline bool
+act_special(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes, uint16_t port,
+	void *entry, enum dp_family family)
+{
+	const struct datagram d = {.m = m, .ip = ip, .l3_bytes = l3_bytes, .port = port};
+	const uint32_t handle =
+		family == DP_IPV4 ? flow_table_index(lc->table4, entry, DP_IPV4)
+				  : flow_table_index(lc->table6, entry, DP_IPV6) | FLOW_HANDLE_IPV6;
+
+	return act_flow(lc, &d, entry, handle, family);
 }
 
 /* Classify a lane and act on each of its packets. */
@@ -210,28 +195,27 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 {
 	uint64_t forwarded = 0;
 
-	classify_lane(table, lane, family);
+	classify_lane(lc, table, lane, family);
 	for (uint16_t i = 0; i < lane->n; i++) {
-		struct rte_mbuf *m = lane->packets[i];
 		void *entry = lane->entries[i];
-		void *ip = rte_pktmbuf_mtod_offset(m, void *, lane->l2_bytes[i]);
-		const struct leg_set *set;
+		const struct datagram d = {
+			.m = lane->packets[i],
+			.ip = lane->ips[i],
+			.l3_bytes = lane->l3_bytes[i],
+			.port = port,
+		};
 
 		if (unlikely(entry == NULL)) {
-			packet_drop(lc, port, m, DP_DROP_no_flow);
+			act_unmatched(lc, d.m, d.ip, port, family);
 			continue;
 		}
-		forwarded++;
-		flow_count(lc, table, entry, lane->l3_bytes[i], family);
-		set = flow_entry_legs(entry, family);
-		if (likely(set == NULL))
-			act_original(lc, m, ip, lane->l3_bytes[i],
-				flow_entry_rewrite(entry, family),
-				&table->drops[(size_t)flow_table_index(table, entry, family) *
-					      DP_COPY_DROP_COUNT],
-				family);
-		else
-			act_replicate(lc, m, ip, lane->l3_bytes[i], set, family);
+		flow_count(lc, table, entry, d.l3_bytes, family);
+		if (likely(act_is_plain(lc, flow_entry_action(entry, family), &d))) {
+			act_plain(lc, &d, entry, family);
+			forwarded++;
+		} else {
+			forwarded += act_special(lc, d.m, d.ip, d.l3_bytes, port, entry, family);
+		}
 	}
 	count_add(&lc->counters[port].forwarded, forwarded);
 }
@@ -244,6 +228,7 @@ poll_queue(struct lcore *lc, const struct rx_queue *rxq)
 
 	if (n == 0)
 		return 0;
+	count_add(&lc->stats.bursts[n], 1);
 	parse_burst(lc, rxq->port, packets, n);
 	if (lc->lane4.n > 0)
 		forward_lane(lc, rxq->port, lc->table4, &lc->lane4, DP_IPV4);
@@ -252,24 +237,35 @@ poll_queue(struct lcore *lc, const struct rx_queue *rxq)
 	return n;
 }
 
+uint16_t
+fastpath_round(struct lcore *lc, uint64_t now_ns)
+{
+	uint16_t n = 0;
+
+	lc->now_ns = now_ns;
+	for (uint16_t q = 0; q < lc->n_queues; q++)
+		n = (uint16_t)(n + poll_queue(lc, &lc->queues[q]));
+	for (uint16_t p = 0; p < lc->n_ports; p++) {
+		if (lc->stages[p].n > 0)
+			tx_flush(lc, p);
+	}
+	return n;
+}
+
 int
 fastpath_run(void *arg)
 {
 	struct lcore *lc = arg;
+	uint64_t began = rte_rdtsc(), rounds = 0;
 
 	rte_rcu_qsbr_thread_online(lc->qsbr, lc->index);
 	while (likely(!__atomic_load_n(lc->stop, __ATOMIC_RELAXED))) {
-		uint16_t n = 0;
+		const uint16_t n = fastpath_round(lc, lcore_ns(lc, began));
+		const uint64_t now = rte_rdtsc();
 
-		for (uint16_t q = 0; q < lc->n_queues; q++)
-			n = (uint16_t)(n + poll_queue(lc, &lc->queues[q]));
-		for (uint16_t p = 0; p < lc->n_ports; p++) {
-			if (lc->stages[p].n > 0)
-				tx_flush(lc, p);
-		}
-		count_add(&lc->stats.loops, 1);
-		count_add(&lc->stats.busy_loops, n > 0);
-		if (lc->stats.loops % ROUNDS_A_QUIESCENT_STATE == 0)
+		lcore_account(lc, n, now - began);
+		began = now;
+		if (++rounds % ROUNDS_A_QUIESCENT_STATE == 0)
 			rte_rcu_qsbr_quiescent(lc->qsbr, lc->index);
 	}
 	rte_rcu_qsbr_thread_offline(lc->qsbr, lc->index);

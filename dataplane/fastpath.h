@@ -2,10 +2,19 @@
 #ifndef DATAPLANE_FASTPATH_H
 #define DATAPLANE_FASTPATH_H
 
+#include <stdint.h>
+
+struct lcore;
+
+/* The loop of one worker: arg is its struct lcore. Returns 0 when told to stop. */
+int fastpath_run(void *arg);
+
 /*
- * The worker's loop, launched on its lcore with a struct lcore; returns 0 once *lcore->stop is
- * true and the burst in hand has left.
+ * One round of that loop: every queue of the worker is polled once, and all that came is forwarded
+ * or else accounted for. now_ns is the time, of any origin, by which policers and latches go.
+ * Returns the packets that came. For tests that are the worker themselves; fastpath_run() is made
+ * of it.
  */
-int fastpath_run(void *lcore);
+uint16_t fastpath_round(struct lcore *lc, uint64_t now_ns);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the waist's plain flow to what workers read: keys, rewrites with their checksum deltas, leg
- * sets. Pure but for the memory of a leg set.
+ * From the waist's plain flow to what workers read: is it in range, is it plain, its key, and the
+ * rewrites of its legs with their checksum deltas. Pure.
  */
 #ifndef DATAPLANE_FLOW_COMPILE_H
 #define DATAPLANE_FLOW_COMPILE_H
+
+#include <stdbool.h>
 
 #include <dp/flow.h>
 
@@ -13,15 +15,19 @@
 /* 0, or -EINVAL when a field is out of the range that dp/flow.h states. */
 int flow_check(const struct dp_flow *flow, enum dp_family family);
 
+/* Whether the flow does no more than send every packet on to one ordinary leg. */
+bool flow_is_plain(const struct dp_flow *flow);
+
+/* Whether the flow has one leg to send on to, an ordinary one that is up, and no streams. */
+bool flow_leg_is_inline(const struct dp_flow *flow);
+
+/* Whether a leg does no more than rewrite: no translation, outer tag, sampling, policing. */
+bool leg_is_ordinary(const struct dp_flow *flow, const struct dp_leg *leg);
+
 /* Fill a struct flow_key4 or flow_key6. */
 void flow_compile_key(const struct dp_flow_key *key, void *out, enum dp_family family);
 
-/* Fill a struct rewrite4 or rewrite6 for packets of `key`. */
-void flow_compile_rewrite(
-	const struct dp_flow_key *key, const struct dp_leg *leg, void *out, enum dp_family family);
-
-/* Leg set of a flow with more than one leg; the caller frees it with rte_free(). NULL: no memory.
- */
-struct leg_set *flow_compile_legs(const struct dp_flow *flow, unsigned n_workers, int socket);
+/* Fill a struct rewrite4 or rewrite6, as the leg's family says, for packets of `flow`. */
+void flow_compile_rewrite(const struct dp_flow *flow, const struct dp_leg *leg, void *out);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The compiled flow that workers read. An IPv4 flow with one leg is ONE cache line: key, counters,
- * rewrite, leg set. An IPv6 flow is two. A flow of several legs points to a leg set instead; its
- * own rewrite is then unused.
+ * The compiled flow that workers read. An IPv4 flow is ONE cache line: key, counters, rewrite,
+ * action. An IPv6 flow is two. A plain flow, which does no more than send a packet on to one leg,
+ * has all it takes in its rewrite; any other points to an action (action.h), and its own rewrite
+ * is unused.
  *
  * Who writes what, once an entry is published:
- *	key, rewrite, legs	nobody
+ *	key, rewrite, action	nobody: a flow that changes gets another entry
  *	counters		the worker that owns the flow (tail.owner), nobody else
  *	tail.owner		the first worker that meets the flow, once, from 0
  */
@@ -27,8 +28,7 @@ struct flow_key4 {
 	rte_be32_t dst;
 	rte_be16_t src_port;
 	rte_be16_t dst_port;
-	uint16_t port;
-	uint16_t vlan;
+	uint32_t domain; /* flow_domain() */
 } __rte_aligned(16);
 
 struct flow_key6 {
@@ -36,8 +36,7 @@ struct flow_key6 {
 	uint8_t dst[16];
 	rte_be16_t src_port;
 	rte_be16_t dst_port;
-	uint16_t port;
-	uint16_t vlan;
+	uint32_t domain; /* flow_domain() */
 } __rte_aligned(8);
 
 /* Room for a key of either family. */
@@ -46,21 +45,35 @@ union flow_key {
 	struct flow_key6 v6;
 };
 
+/* In the domain of a listener's key: it is no packet's, not even of one from address and port 0. */
+#define FLOW_DOMAIN_LISTENER (UINT32_C(1) << 31)
+
+/* Where a packet came in: port and up to two VLAN ids in one word. */
+static inline uint32_t
+flow_domain(uint16_t port, uint16_t vlan, uint16_t outer_vlan)
+{
+	static_assert(DP_PORTS_MAX <= 128, "a port is seven bits");
+	return (uint32_t)port << 24 | (uint32_t)outer_vlan << 12 | vlan;
+}
+
 struct flow_counters {
 	uint64_t packets;
 	uint64_t bytes;
 };
 
+/* What a rewrite does besides the ordinary: TTL less one, DSCP kept, all old fields in the key. */
 #define REWRITE_SET_DSCP UINT8_C(1) /* tos replaces the DSCP bits */
-#define REWRITE_ANY_SOURCE UINT8_C(2) /* deltas lack the old source: take it from the packet */
+#define REWRITE_SET_TTL UINT8_C(2) /* ttl replaces the packet's */
+#define REWRITE_ANY_SOURCE UINT8_C(4) /* deltas lack the old source: take it from the packet */
+#define REWRITE_ANY_DESTINATION UINT8_C(8) /* and the old destination */
 
 /* What is the same in both families. */
 struct rewrite_tail {
 	uint16_t next_hop;
 	rte_be16_t vlan_tci; /* 0 = send untagged */
 	uint8_t tos; /* DSCP << 2 */
-	uint8_t ttl; /* DP_TTL_DECREMENT or the value to send */
-	uint8_t flags; /* REWRITE_* */
+	uint8_t ttl;
+	uint8_t flags; /* REWRITE_*; 0 is the ordinary case */
 	uint8_t owner; /* in a flow entry: worker + 1 that owns its counters, 0 = none yet */
 };
 
@@ -69,8 +82,8 @@ struct rewrite4 {
 	rte_be32_t dst;
 	rte_be16_t src_port;
 	rte_be16_t dst_port;
-	uint16_t ip_delta; /* RFC 1624 change of the header checksum by the addresses */
-	uint16_t udp_delta; /* the same of the UDP checksum, by addresses and ports */
+	uint16_t ip_delta; /* RFC 1624 change of the header checksum, that of TTL - 1 included */
+	uint16_t udp_delta; /* of the UDP checksum, by addresses and ports */
 	struct rewrite_tail tail;
 };
 
@@ -84,43 +97,32 @@ struct rewrite6 {
 	struct rewrite_tail tail;
 };
 
-/*
- * Legs of a flow that has more than one. Rewrites are read-only and shared by all workers;
- * counters are a row a worker, so that every count has one writer.
- */
-struct leg_set {
-	uint16_t n_legs;
-	struct flow_counters *counters; /* [worker][leg]: copies and their bytes */
-	uint64_t *drops; /* [leg][DP_COPY_DROP_COUNT], added to atomically: rare */
-	uint8_t rewrites[] __rte_aligned(8); /* struct rewrite4 or rewrite6, n_legs of them */
-};
+struct flow_action;
 
 struct flow_entry4 {
 	struct flow_key4 key;
 	struct flow_counters counters;
 	struct rewrite4 rewrite;
-	struct leg_set *legs;
+	struct flow_action *action; /* NULL: plain */
 } __rte_cache_aligned;
 
 struct flow_entry6 {
 	struct flow_key6 key;
 	struct flow_counters counters;
-	struct leg_set *legs;
+	struct flow_action *action; /* NULL: plain */
 	struct rewrite6 rewrite;
 } __rte_cache_aligned;
 
 static_assert(sizeof(struct flow_key4) == 16, "key compares as one vector");
 static_assert(sizeof(struct flow_key6) == 40, "key compares as five words");
 static_assert(offsetof(struct flow_key4, src_port) == 8, "the packet's order");
-static_assert(offsetof(struct flow_key4, port) == 12, "what is not the packet's comes last");
+static_assert(offsetof(struct flow_key4, domain) == 12, "what is not the packet's comes last");
 static_assert(offsetof(struct flow_key6, src_port) == 32, "the packet's order");
-static_assert(offsetof(struct flow_key6, port) == 36, "what is not the packet's comes last");
+static_assert(offsetof(struct flow_key6, domain) == 36, "what is not the packet's comes last");
 static_assert(sizeof(struct flow_counters) == 16, "four to a line");
 static_assert(offsetof(struct flow_counters, bytes) == 8, "counters");
 static_assert(sizeof(struct rewrite_tail) == 8, "tail");
 static_assert(offsetof(struct rewrite_tail, owner) == 7, "tail");
-static_assert(sizeof(struct leg_set) == 24, "rewrites follow the header");
-static_assert(offsetof(struct leg_set, rewrites) == 24, "rewrites follow the header");
 static_assert(sizeof(struct rewrite4) == 24, "rewrite");
 static_assert(sizeof(struct rewrite6) == 48, "rewrite");
 static_assert(offsetof(struct rewrite4, tail) == 16, "tail at the end");
@@ -128,10 +130,10 @@ static_assert(offsetof(struct rewrite6, tail) == 40, "tail at the end");
 static_assert(sizeof(struct flow_entry4) == 64, "an IPv4 flow is one line");
 static_assert(offsetof(struct flow_entry4, counters) == 16, "entry layout");
 static_assert(offsetof(struct flow_entry4, rewrite) == 32, "entry layout");
-static_assert(offsetof(struct flow_entry4, legs) == 56, "entry layout");
+static_assert(offsetof(struct flow_entry4, action) == 56, "entry layout");
 static_assert(sizeof(struct flow_entry6) == 128, "an IPv6 flow is two lines");
 static_assert(offsetof(struct flow_entry6, counters) == 40, "entry layout");
-static_assert(offsetof(struct flow_entry6, legs) == 56, "entry layout");
+static_assert(offsetof(struct flow_entry6, action) == 56, "entry layout");
 static_assert(offsetof(struct flow_entry6, rewrite) == 64, "rewrite on the second line");
 
 /*
@@ -156,11 +158,11 @@ flow_entry_counters(void *entry, enum dp_family family)
 				 : &((struct flow_entry6 *)entry)->counters;
 }
 
-static __rte_always_inline struct leg_set *
-flow_entry_legs(const void *entry, enum dp_family family)
+static __rte_always_inline struct flow_action *
+flow_entry_action(const void *entry, enum dp_family family)
 {
-	return family == DP_IPV4 ? ((const struct flow_entry4 *)entry)->legs
-				 : ((const struct flow_entry6 *)entry)->legs;
+	return family == DP_IPV4 ? ((const struct flow_entry4 *)entry)->action
+				 : ((const struct flow_entry6 *)entry)->action;
 }
 
 static __rte_always_inline void *
@@ -168,12 +170,6 @@ flow_entry_rewrite(void *entry, enum dp_family family)
 {
 	return family == DP_IPV4 ? (void *)&((struct flow_entry4 *)entry)->rewrite
 				 : (void *)&((struct flow_entry6 *)entry)->rewrite;
-}
-
-static __rte_always_inline const void *
-leg_set_rewrite(const struct leg_set *set, unsigned leg, enum dp_family family)
-{
-	return set->rewrites + leg * rewrite_bytes(family);
 }
 
 static __rte_always_inline struct rewrite_tail *

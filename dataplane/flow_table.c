@@ -5,11 +5,25 @@
 
 #include <rte_malloc.h>
 
+#include "action.h"
 #include "flow_compile.h"
+#include "rules.h"
 
-/* A bucket holds half its slots when the table is full; the Poisson tail goes to overflow. */
+/*
+ * A bucket holds half its slots when the table is full. Of Poisson's tail, a bucket in 50 needs an
+ * overflow bucket, which is a flow in 200.
+ */
 #define FLOWS_A_BUCKET (BUCKET_SLOTS / 2)
+#define FLOWS_AN_OVERFLOW 32
 #define OVERFLOW_MIN 64
+/*
+ * Overflow buckets of one chain: what no random keys ever need, and what keys that were chosen to
+ * collide may cost a lookup at most.
+ */
+#define CHAIN_MAX 8
+/* Places beyond the capacity, so that the flows of a full table can be replaced. */
+#define FLOWS_A_SPARE 16
+#define SPARE_MIN 64
 
 static void *
 table_array(size_t n, size_t bytes, int socket)
@@ -20,13 +34,13 @@ table_array(size_t n, size_t bytes, int socket)
 static int
 table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow, int socket)
 {
-	size_t n = table->capacity;
+	size_t n = table->n_places;
 
 	table->buckets = table_array(n_buckets, sizeof(struct bucket), socket);
 	table->overflow = table_array(n_overflow, sizeof(struct bucket), socket);
 	table->overflow_stack = table_array(n_overflow, sizeof(uint32_t), socket);
 	table->entries = table_array(n, flow_entry_bytes(table->family), socket);
-	table->drops = table_array(n, DP_COPY_DROP_COUNT * sizeof(uint64_t), socket);
+	table->drops = table_array(n, PLAIN_DROP_COUNT * sizeof(uint64_t), socket);
 	table->free_stack = table_array(n, sizeof(uint32_t), socket);
 	table->state = table_array(n, sizeof(uint8_t), socket);
 	if (table->buckets == NULL || table->overflow == NULL || table->overflow_stack == NULL ||
@@ -43,41 +57,44 @@ table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow
 
 int
 flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capacity,
-	unsigned n_workers, int socket)
+	unsigned n_workers, int socket, struct leg_table *legs)
 {
 	uint32_t n_buckets = rte_align32pow2(RTE_MAX(capacity / FLOWS_A_BUCKET, 1u));
-	uint32_t n_overflow = capacity / BUCKET_SLOTS + OVERFLOW_MIN;
+	uint32_t n_overflow = capacity / FLOWS_AN_OVERFLOW + OVERFLOW_MIN;
 
 	memset(table, 0, sizeof(*table));
 	table->family = family;
 	table->capacity = capacity;
-	table->n_workers = n_workers;
-	table->bucket_mask = n_buckets - 1;
 	/* One place at least, so that a table without room still is a table. */
-	if (table->capacity == 0)
-		table->capacity = 1;
+	table->n_places = capacity == 0 ? 1 : capacity + capacity / FLOWS_A_SPARE + SPARE_MIN;
+	table->n_workers = n_workers;
+	table->legs = legs;
+	table->bucket_mask = n_buckets - 1;
 	if (table_allocate(table, n_buckets, n_overflow, socket) < 0) {
 		flow_table_fini(table);
 		return -ENOMEM;
 	}
-	table->capacity = capacity;
-	for (uint32_t i = 0; i < capacity; i++)
-		table->free_stack[i] = capacity - 1 - i;
-	table->n_free = capacity;
+	for (uint32_t i = 0; i < table->n_places; i++)
+		table->free_stack[i] = table->n_places - 1 - i;
+	table->n_free = table->n_places;
 	for (uint32_t i = 0; i < n_overflow; i++)
 		table->overflow_stack[i] = n_overflow - 1 - i;
-	table->n_overflow_free = n_overflow;
+	table->n_overflow_free = table->n_overflow = n_overflow;
 	return 0;
 }
 
 void
 flow_table_fini(struct flow_table *table)
 {
-	for (uint32_t i = 0; i < table->capacity && table->state != NULL; i++) {
-		if (table->state[i] != FLOW_FREE)
-			rte_free(flow_entry_legs(
-				flow_table_entry(table, i, table->family), table->family));
+	for (uint32_t i = 0; i < table->n_places && table->state != NULL; i++) {
+		if (table->state[i] == FLOW_FREE)
+			continue;
+		action_destroy(
+			flow_entry_action(flow_table_entry(table, i, table->family), table->family),
+			table->legs);
+		flow_table_carried_forget(table, i);
 	}
+	rules_destroy(table->rules);
 	rte_free(table->buckets);
 	rte_free(table->overflow);
 	rte_free(table->overflow_stack);
@@ -95,13 +112,18 @@ static bool
 key_is_taken(const struct flow_table *table, const void *key, uint32_t hash)
 {
 	const struct bucket *bucket = flow_table_bucket(table, hash);
+	const uint16_t signature = flow_hash_signature(hash);
 
 	for (;;) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			if ((bucket->used & (1u << i)) == 0)
 				continue;
+			/* What workers see under another signature has another key. */
+			if (bucket->signature[i] != 0 && bucket->signature[i] != signature)
+				continue;
 			uint32_t index = bucket->index[i];
-			if (table->state[index] != FLOW_ADDED && table->state[index] != FLOW_LIVE)
+			if (table->state[index] == FLOW_REMOVED ||
+				table->state[index] == FLOW_RETIRED)
 				continue;
 			if (flow_key_equal(flow_table_entry(table, index, table->family), key,
 				    table->family))
@@ -118,14 +140,18 @@ static int
 slot_take(struct flow_table *table, uint32_t hash, uint32_t index)
 {
 	struct bucket *bucket = flow_table_bucket(table, hash);
+	unsigned n_chained = 0;
 
-	while (bucket->used == UINT8_MAX && bucket->next != 0)
+	while (bucket->used == UINT8_MAX && bucket->next != 0) {
 		bucket = &table->overflow[bucket->next - 1];
+		n_chained++;
+	}
 	if (bucket->used == UINT8_MAX) {
-		if (table->n_overflow_free == 0)
+		if (n_chained == CHAIN_MAX || table->n_overflow_free == 0)
 			return -ENOSPC;
 		uint32_t fresh = table->overflow_stack[--table->n_overflow_free];
 
+		table->overflow[fresh].next = 0;
 		__atomic_store_n(&bucket->next, fresh + 1, __ATOMIC_RELEASE);
 		bucket = &table->overflow[fresh];
 	}
@@ -154,182 +180,268 @@ slot_find(const struct flow_table *table, uint32_t index, unsigned *slot)
 	}
 }
 
-/* Give empty buckets at the end of the chain back. See flow_table.h for why only there. */
+/*
+ * Take empty overflow buckets out of the chain. flow_table.h says why one in the middle rests for a
+ * grace period, with its own link as it is, and the tail need not.
+ */
 static void
 chain_trim(struct flow_table *table, uint32_t hash)
 {
-	for (;;) {
-		struct bucket *tail = flow_table_bucket(table, hash), *before = NULL;
+	struct bucket *before = flow_table_bucket(table, hash);
 
-		while (tail->next != 0) {
-			before = tail;
-			tail = &table->overflow[tail->next - 1];
+	while (before->next != 0) {
+		const uint32_t index = before->next - 1;
+		struct bucket *bucket = &table->overflow[index];
+
+		if (bucket->used != 0) {
+			before = bucket;
+			continue;
 		}
-		if (before == NULL || tail->used != 0)
-			return;
-		table->overflow_stack[table->n_overflow_free++] = before->next - 1;
-		__atomic_store_n(&before->next, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&before->next, bucket->next, __ATOMIC_RELEASE);
+		if (bucket->next == 0)
+			table->overflow_stack[table->n_overflow_free++] = index;
+		else
+			table->overflow_stack[table->n_overflow - ++table->n_overflow_resting] =
+				index;
 	}
 }
 
-static int
-entry_fill(struct flow_table *table, const struct dp_flow *flow, void *entry)
+void
+flow_table_rested(struct flow_table *table)
 {
-	struct leg_set *legs = NULL;
+	for (; table->n_overflow_resting > 0; table->n_overflow_resting--)
+		table->overflow_stack[table->n_overflow_free++] =
+			table->overflow_stack[table->n_overflow - table->n_overflow_resting];
+}
 
-	if (flow->n_legs > 1) {
-		legs = flow_compile_legs(flow, table->n_workers, SOCKET_ID_ANY);
-		if (legs == NULL)
-			return -ENOMEM;
+static struct rewrite_tail *
+entry_tail(const struct flow_table *table, uint32_t index)
+{
+	void *entry = flow_table_entry(table, index, table->family);
+
+	return rewrite_tail(flow_entry_rewrite(entry, table->family), table->family);
+}
+
+static bool
+entry_is_listener(const struct flow_table *table, uint32_t index)
+{
+	return (entry_tail(table, index)->flags & REWRITE_ANY_SOURCE) != 0 &&
+	       !flow_table_is_rule(table, index);
+}
+
+bool
+flow_table_is_rule(const struct flow_table *table, uint32_t index)
+{
+	return (entry_tail(table, index)->flags & REWRITE_ANY_DESTINATION) != 0;
+}
+
+/* Compile `flow` into a free place; `former` is the action that it replaces. */
+static int
+entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
+	const struct flow_action *former, const uint16_t *from)
+{
+	void *entry = flow_table_entry(table, index, table->family);
+	struct flow_action *action = NULL;
+
+	if (!flow_is_plain(flow)) {
+		int ret = action_create(&action, flow, table->legs, former, from);
+
+		if (ret < 0)
+			return ret;
 	}
 	memset(entry, 0, flow_entry_bytes(table->family));
-	flow_compile_key(&flow->key, entry, table->family);
-	flow_compile_rewrite(&flow->key, &flow->legs[0], flow_entry_rewrite(entry, table->family),
-		table->family);
+	if (flow->rule == NULL)
+		flow_compile_key(&flow->key, entry, table->family);
+	if (action == NULL || action->leg_in_entry)
+		flow_compile_rewrite(
+			flow, &flow->legs[0], flow_entry_rewrite(entry, table->family));
+	else if (flow->rule != NULL)
+		entry_tail(table, index)->flags = REWRITE_ANY_SOURCE | REWRITE_ANY_DESTINATION;
+	else if (flow->key.any_source)
+		entry_tail(table, index)->flags = REWRITE_ANY_SOURCE;
 	if (table->family == DP_IPV4)
-		((struct flow_entry4 *)entry)->legs = legs;
+		((struct flow_entry4 *)entry)->action = action;
 	else
-		((struct flow_entry6 *)entry)->legs = legs;
+		((struct flow_entry6 *)entry)->action = action;
 	return 0;
+}
+
+/* What entry_fill() took. */
+static void
+entry_empty(struct flow_table *table, uint32_t index)
+{
+	void *entry = flow_table_entry(table, index, table->family);
+
+	action_destroy(flow_entry_action(entry, table->family), table->legs);
+	memset(entry, 0, flow_entry_bytes(table->family));
+	memset(&table->drops[(size_t)index * PLAIN_DROP_COUNT], 0,
+		PLAIN_DROP_COUNT * sizeof(uint64_t));
+	for (unsigned w = 0; w < table->n_workers; w++) {
+		if (table->foreign[w] != NULL)
+			memset(&table->foreign[w][index], 0, sizeof(struct flow_counters));
+	}
 }
 
 int
 flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *index)
 {
 	union flow_key key;
-	uint32_t hash, free_index;
+	uint32_t hash = 0, place;
 	int error = flow_check(flow, table->family);
 
 	if (error < 0)
 		return error;
-	flow_compile_key(&flow->key, &key, table->family);
-	hash = flow_key_hash(&key, table->family);
-	if (key_is_taken(table, &key, hash))
-		return -EEXIST;
-	if (table->n_free == 0)
+	if (flow->rule == NULL) {
+		flow_compile_key(&flow->key, &key, table->family);
+		hash = flow_key_hash(&key, table->family);
+		if (key_is_taken(table, &key, hash))
+			return -EEXIST;
+	}
+	if (table->n_taken >= table->capacity || table->n_free == 0)
 		return -ENOSPC;
-	free_index = table->free_stack[table->n_free - 1];
-	error = entry_fill(table, flow, flow_table_entry(table, free_index, table->family));
+	place = table->free_stack[table->n_free - 1];
+	error = entry_fill(table, flow, place, NULL, NULL);
 	if (error < 0)
 		return error;
-	error = slot_take(table, hash, free_index);
+	error = flow->rule == NULL ? slot_take(table, hash, place) : 0;
 	if (error < 0) {
-		rte_free(flow_entry_legs(
-			flow_table_entry(table, free_index, table->family), table->family));
+		entry_empty(table, place);
 		return error;
 	}
 	table->n_free--;
-	table->state[free_index] = FLOW_ADDED;
-	*index = free_index;
+	table->n_taken++;
+	table->state[place] = FLOW_ADDED;
+	*index = place;
 	return 0;
 }
 
+/* Whether `flow` is matched as flow `index` is: the same key, or by a rule both. */
 static bool
-entry_is_listener(const struct flow_table *table, uint32_t index)
+match_is_same(const struct flow_table *table, uint32_t index, const struct dp_flow *flow)
 {
-	void *entry = flow_table_entry(table, index, table->family);
+	union flow_key key;
 
-	return (rewrite_tail(flow_entry_rewrite(entry, table->family), table->family)->flags &
-		       REWRITE_ANY_SOURCE) != 0;
+	if (flow->rule != NULL || flow_table_is_rule(table, index))
+		return flow->rule != NULL && flow_table_is_rule(table, index);
+	flow_compile_key(&flow->key, &key, table->family);
+	return flow_key_equal(&key, flow_table_entry(table, index, table->family), table->family);
+}
+
+int
+flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow *flow,
+	const uint16_t *from, uint32_t *index)
+{
+	const void *entry = flow_table_entry(table, old, table->family);
+	uint32_t place;
+	int error = flow_check(flow, table->family);
+
+	if (error < 0)
+		return error;
+	if (!match_is_same(table, old, flow))
+		return -EINVAL;
+	if (table->n_free == 0)
+		return -ENOSPC;
+	place = table->free_stack[table->n_free - 1];
+	error = flow_table_carried_prepare(table, place);
+	if (error < 0)
+		return error;
+	error = entry_fill(table, flow, place, flow_entry_action(entry, table->family), from);
+	if (error < 0) {
+		flow_table_carried_forget(table, place);
+		return error;
+	}
+	table->n_free--;
+	table->state[place] = FLOW_VERSION;
+	table->state[old] = FLOW_REPLACED;
+	*index = place;
+	return 0;
+}
+
+/* Visible flows with an action become more or fewer by `change`, if flow `index` has one. */
+static void
+actions_count(struct flow_table *table, uint32_t index, int change)
+{
+	const void *entry = flow_table_entry(table, index, table->family);
+
+	if (flow_entry_action(entry, table->family) != NULL)
+		__atomic_store_n(
+			&table->n_actions, table->n_actions + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
 void
 flow_table_publish(struct flow_table *table, uint32_t index)
 {
 	const void *entry = flow_table_entry(table, index, table->family);
-	uint16_t signature = flow_hash_signature(flow_key_hash(entry, table->family));
-	unsigned slot;
-	struct bucket *bucket = slot_find(table, index, &slot);
 
-	__atomic_store_n(&bucket->signature[slot], signature, __ATOMIC_RELEASE);
+	if (!flow_table_is_rule(table, index)) {
+		uint16_t signature = flow_hash_signature(flow_key_hash(entry, table->family));
+		unsigned slot;
+		struct bucket *bucket = slot_find(table, index, &slot);
+
+		__atomic_store_n(&bucket->signature[slot], signature, __ATOMIC_RELEASE);
+	}
 	if (entry_is_listener(table, index))
 		__atomic_store_n(&table->n_listeners, table->n_listeners + 1, __ATOMIC_RELEASE);
+	actions_count(table, index, 1);
 	table->state[index] = FLOW_LIVE;
 	table->n_flows++;
 }
 
 void
+flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
+{
+	if (!flow_table_is_rule(table, old)) {
+		unsigned slot;
+		struct bucket *bucket = slot_find(table, old, &slot);
+
+		__atomic_store_n(&bucket->index[slot], version, __ATOMIC_RELEASE);
+	}
+	actions_count(table, version, 1);
+	actions_count(table, old, -1);
+	table->state[version] = FLOW_LIVE;
+	table->state[old] = FLOW_OUTDATED;
+}
+
+void
 flow_table_unlink(struct flow_table *table, uint32_t index)
 {
+	if (!flow_table_is_rule(table, index)) {
+		unsigned slot;
+		struct bucket *bucket = slot_find(table, index, &slot);
+
+		__atomic_store_n(&bucket->signature[slot], 0, __ATOMIC_RELEASE);
+	}
+	if (entry_is_listener(table, index))
+		__atomic_store_n(&table->n_listeners, table->n_listeners - 1, __ATOMIC_RELEASE);
+	actions_count(table, index, -1);
+	table->state[index] = FLOW_RETIRED;
+	table->n_flows--;
+	table->n_taken--;
+}
+
+static void
+slot_give_back(struct flow_table *table, uint32_t index)
+{
+	const void *entry = flow_table_entry(table, index, table->family);
 	unsigned slot;
 	struct bucket *bucket = slot_find(table, index, &slot);
 
-	__atomic_store_n(&bucket->signature[slot], 0, __ATOMIC_RELEASE);
-	if (entry_is_listener(table, index))
-		__atomic_store_n(&table->n_listeners, table->n_listeners - 1, __ATOMIC_RELEASE);
-	table->state[index] = FLOW_RETIRED;
-	table->n_flows--;
+	bucket->used &= (uint8_t) ~(1u << slot);
+	chain_trim(table, flow_key_hash(entry, table->family));
 }
 
 void
 flow_table_free(struct flow_table *table, uint32_t index)
 {
-	void *entry = flow_table_entry(table, index, table->family);
-	uint32_t hash = flow_key_hash(entry, table->family);
-	unsigned slot;
-	struct bucket *bucket = slot_find(table, index, &slot);
+	const bool has_slot =
+		table->state[index] == FLOW_ADDED || table->state[index] == FLOW_RETIRED;
 
-	bucket->used &= (uint8_t) ~(1u << slot);
-	chain_trim(table, hash);
-	rte_free(flow_entry_legs(entry, table->family));
-	memset(entry, 0, flow_entry_bytes(table->family));
-	memset(&table->drops[(size_t)index * DP_COPY_DROP_COUNT], 0,
-		DP_COPY_DROP_COUNT * sizeof(uint64_t));
-	for (unsigned w = 0; w < table->n_workers; w++) {
-		if (table->foreign[w] != NULL)
-			memset(&table->foreign[w][index], 0, sizeof(struct flow_counters));
-	}
+	if (has_slot && !flow_table_is_rule(table, index))
+		slot_give_back(table, index);
+	if (table->state[index] == FLOW_ADDED)
+		table->n_taken--;
+	entry_empty(table, index);
+	flow_table_carried_forget(table, index);
 	table->state[index] = FLOW_FREE;
 	table->free_stack[table->n_free++] = index;
-}
-
-static void
-counters_add(const struct flow_counters *counters, uint64_t *packets, uint64_t *bytes)
-{
-	*packets += __atomic_load_n(&counters->packets, __ATOMIC_RELAXED);
-	*bytes += __atomic_load_n(&counters->bytes, __ATOMIC_RELAXED);
-}
-
-static void
-leg_drops_read(const uint64_t *drops, struct dp_leg_stats *leg)
-{
-	for (unsigned r = 0; r < DP_COPY_DROP_COUNT; r++)
-		leg->drops[r] = __atomic_load_n(&drops[r], __ATOMIC_RELAXED);
-}
-
-void
-flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_stats *flow,
-	struct dp_leg_stats *legs)
-{
-	void *entry = flow_table_entry(table, index, table->family);
-	const struct leg_set *set = flow_entry_legs(entry, table->family);
-
-	memset(flow, 0, sizeof(*flow));
-	counters_add(flow_entry_counters(entry, table->family), &flow->packets, &flow->bytes);
-	for (unsigned w = 0; w < table->n_workers; w++) {
-		if (table->foreign[w] != NULL)
-			counters_add(&table->foreign[w][index], &flow->packets, &flow->bytes);
-	}
-	if (set == NULL) {
-		legs[0].copies = flow->packets;
-		legs[0].bytes = flow->bytes;
-		leg_drops_read(&table->drops[(size_t)index * DP_COPY_DROP_COUNT], &legs[0]);
-		return;
-	}
-	memset(legs, 0, set->n_legs * sizeof(*legs));
-	for (unsigned i = 0; i < set->n_legs; i++) {
-		for (unsigned w = 0; w < table->n_workers; w++)
-			counters_add(&set->counters[w * set->n_legs + i], &legs[i].copies,
-				&legs[i].bytes);
-		leg_drops_read(&set->drops[i * DP_COPY_DROP_COUNT], &legs[i]);
-	}
-}
-
-unsigned
-flow_table_n_legs(const struct flow_table *table, uint32_t index)
-{
-	const struct leg_set *set =
-		flow_entry_legs(flow_table_entry(table, index, table->family), table->family);
-
-	return set == NULL ? 1 : set->n_legs;
 }

@@ -14,8 +14,9 @@
  *	  period (rte_rcu_qsbr), when no worker can hold a pointer into the entry;
  *	- a reader that pairs an old signature with a new index finds another key in the entry and
  *	  moves on;
- *	- an overflow bucket leaves its chain only as its empty tail, so a worker that still stands
- *	  on it has nothing left to see, whatever the bucket is used for next.
+ *	- an empty overflow bucket that leaves the middle of its chain keeps its link, and rests for
+ *	  a grace period: a worker that stands on it finds the rest of the chain. One that leaves as
+ *	  the tail has nothing behind it to be missed, whatever it is used for next.
  */
 #ifndef DATAPLANE_FLOW_TABLE_H
 #define DATAPLANE_FLOW_TABLE_H
@@ -36,6 +37,7 @@
 
 #define BUCKET_SLOTS 8
 #define FLOW_INDEX_NONE UINT32_MAX
+#define FLOW_HANDLE_IPV6 (UINT32_C(1) << 31) /* in a handle: index of table6, else of table4 */
 
 struct bucket {
 	uint16_t signature[BUCKET_SLOTS]; /* 0 = not visible */
@@ -48,67 +50,113 @@ static_assert(sizeof(struct bucket) == 64, "a bucket is one line");
 static_assert(offsetof(struct bucket, index) == 16, "bucket layout");
 static_assert(offsetof(struct bucket, next) == 48, "bucket layout");
 
+/* Drop reasons that a plain flow's one leg can have; the first of the copy drops. */
+#define PLAIN_DROP_COUNT 4
+static_assert(DP_DROP_tx_full - DP_COPY_DROP_FIRST == PLAIN_DROP_COUNT - 1, "plain drops first");
+
 enum flow_state {
 	FLOW_FREE,
-	FLOW_ADDED, /* in a transaction, not visible yet */
+	FLOW_ADDED, /* in a transaction, not visible yet; has a slot */
+	FLOW_VERSION, /* in a transaction: takes the slot of the flow that it replaces */
 	FLOW_LIVE, /* visible */
 	FLOW_REMOVED, /* in a transaction: visible until commit, then retired */
-	FLOW_RETIRED, /* not visible, waits for a grace period */
+	FLOW_REPLACED, /* in a transaction: visible until commit, then outdated */
+	FLOW_RETIRED, /* not visible, waits for a grace period; keeps its slot until then */
+	FLOW_OUTDATED, /* not visible, waits for a grace period; has no slot any more */
 };
+
+struct carried;
+struct leg_table;
+struct rules;
 
 struct flow_table {
 	/* Read by workers. */
 	struct bucket *buckets;
 	struct bucket *overflow;
 	uint8_t *entries;
-	uint64_t *drops; /* [flow][DP_COPY_DROP_COUNT] of one-leg flows, added to atomically */
+	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically */
 	uint32_t bucket_mask;
 	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
+	uint32_t n_actions; /* visible flows that are not plain: 0 = nothing to fetch for them */
+	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	/* counters of packets that a worker met in a flow owned by another one: [flow] a worker */
 	struct flow_counters *foreign[DP_WORKERS_MAX];
 
 	/* Writer only. */
 	enum dp_family family;
-	uint32_t capacity;
+	uint32_t capacity; /* flows at most */
+	uint32_t n_places; /* entries: some more, for new versions of flows in a full table */
 	uint32_t n_flows; /* live ones */
+	uint32_t n_taken; /* added or live ones, versions not counted */
 	uint32_t n_free; /* places in free_stack */
 	uint32_t *free_stack;
 	uint8_t *state; /* [flow] enum flow_state */
-	uint32_t n_overflow_free;
-	uint32_t *overflow_stack; /* overflow buckets in no chain */
+	uint32_t n_overflow; /* places in overflow_stack */
+	uint32_t n_overflow_free; /* buckets in no chain: from the bottom of the stack */
+	uint32_t n_overflow_resting; /* that a worker may still stand on: from its top */
+	uint32_t *overflow_stack;
 	unsigned n_workers;
+	struct leg_table *legs; /* where the legs of flows that are not plain live */
+	struct carried *carried; /* what flows had counted before they were replaced */
 };
 
 /*
- * Allocate an empty table on `socket`. capacity 0 makes a table that finds nothing. 0 or -ENOMEM;
- * nothing stays allocated on failure.
+ * Allocate an empty table on `socket`. capacity 0 makes a table that finds nothing. `legs` is
+ * borrowed. 0 or -ENOMEM; nothing stays allocated on failure.
  */
 int flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capacity,
-	unsigned n_workers, int socket);
+	unsigned n_workers, int socket, struct leg_table *legs);
 
-/* Free the table and the leg sets of flows still in it. No worker may run. */
+/* Free the table and the actions of flows still in it. No worker may run. */
 void flow_table_fini(struct flow_table *table);
 
 /*
  * Take a place for `flow`, invisible to workers. 0, or -EEXIST (a flow of that key that is not
- * being removed), -ENOSPC (table full), -ENOMEM (leg set), -EINVAL (field out of range).
+ * being removed), -ENOSPC (table or leg table full), -ENOMEM, -EINVAL (field out of range).
  */
 int flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *index);
 
-/* Make an added flow visible to workers. */
+/*
+ * Take a place for the version of flow `old` that is to replace it, invisible to workers; from as
+ * for dp_txn_replace(). Errors as of flow_table_add(); -EINVAL for another key, too.
+ */
+int flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow *flow,
+	const uint16_t *from, uint32_t *index);
+
+/* Make an added flow visible to workers; one that is matched by rule is so by its rules. */
 void flow_table_publish(struct flow_table *table, uint32_t index);
+
+/* Workers find `version` instead of `old` from now on, in one store. */
+void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
 
 /* Make a live or removed flow invisible. Its entry stays until flow_table_free(). */
 void flow_table_unlink(struct flow_table *table, uint32_t index);
 
-/* Give back an added flow, or an unlinked one after its grace period. */
+/* Give back an added flow or version, or one that is invisible after its grace period. */
 void flow_table_free(struct flow_table *table, uint32_t index);
 
-/* Exact counters of a flow, summed over workers. `legs` has room for its legs. */
+/* A grace period is over: overflow buckets that rested may be used again. */
+void flow_table_rested(struct flow_table *table);
+
+/* The flow is matched by rule and so in no bucket. */
+bool flow_table_is_rule(const struct flow_table *table, uint32_t index);
+
+/* Exact counters of a flow, summed over workers. `legs` has room for its legs, or is NULL.
+ * flow_stats.c. */
 void flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs);
 
-/* Number of legs of a flow that is not free. */
+/* Once no worker counts on `old` any more: its counts go on in `version`. flow_stats.c. */
+void flow_table_carry(
+	struct flow_table *table, uint32_t old, uint32_t version, const uint16_t *from);
+
+/* Make room for what is to be carried to a version. 0 or -ENOMEM. flow_stats.c. */
+int flow_table_carried_prepare(struct flow_table *table, uint32_t index);
+
+/* Forget what was carried to a flow that goes. flow_stats.c. */
+void flow_table_carried_forget(struct flow_table *table, uint32_t index);
+
+/* Number of legs of a flow that is not free, down ones too. */
 unsigned flow_table_n_legs(const struct flow_table *table, uint32_t index);
 
 static __rte_always_inline void *

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From a frame to a flow key, or to the reason why there is none. Every length is checked before a
- * field behind it is read. Pure: a frame goes in, nothing but the outputs is written.
+ * field behind it is read. An ordinary datagram passes a few tests taken all at once; what fails
+ * them is looked at again, test by test and out of the way, for the first fault it has
+ * (docs/dataplane.md gives the order).
  */
 #ifndef DATAPLANE_PARSE_H
 #define DATAPLANE_PARSE_H
@@ -10,6 +12,7 @@
 #include <string.h>
 
 #include <emmintrin.h>
+#include <smmintrin.h>
 
 #include <rte_byteorder.h>
 #include <rte_ether.h>
@@ -19,48 +22,128 @@
 
 #include <dp/stats.h>
 
+#include "checksum.h"
+#include "extension.h"
 #include "flow_entry.h"
 
 #define PARSE_OK DP_DROP_COUNT /* what a parser returns when there is no reason to drop */
 
 #define UDP4_BYTES (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define UDP6_BYTES (sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
+#define UDP6_PORTS_OFFSET sizeof(struct rte_ipv6_hdr)
 #define IPV4_VERSION_IHL 0x45 /* version 4, five words: no options */
 #define VLAN_ID_MASK 0x0fff
 
-/* The link layer of a frame. */
-struct parsed_l2 {
-	uint16_t l2_bytes;
-	uint16_t vlan; /* VLAN id, 0 = untagged or priority-tagged (802.1Q, 6.9) */
-	rte_be16_t ether_type;
+/* What the VLAN tags of a frame say. */
+struct parsed_tags {
+	uint16_t l2_bytes; /* of the frame, tags included */
+	uint16_t vlan; /* id of the only or inner 802.1Q tag; 0 = none, or a priority tag */
+	uint16_t outer_vlan; /* id of an outer tag, or of a lone 802.1ad one */
+	rte_be16_t ether_type; /* of what is behind them */
 };
 
-static __rte_always_inline enum dp_drop
-parse_l2(const struct rte_mbuf *m, struct parsed_l2 *l2)
+static __rte_always_inline bool
+parse_is_tag(rte_be16_t ether_type)
 {
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
+	return ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+	       ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+}
 
+static __rte_always_inline uint16_t
+parse_vlan_id(const struct rte_vlan_hdr *tag)
+{
+	return rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK;
+}
+
+/* An Ethernet header is there; *ether_type is what follows it. */
+static __rte_always_inline enum dp_drop
+parse_ethernet(const struct rte_mbuf *m, rte_be16_t *ether_type)
+{
 	if (unlikely(m->nb_segs != 1))
 		return DP_DROP_frame_segmented;
-	if (unlikely(m->data_len < sizeof(*eth)))
+	if (unlikely(m->data_len < sizeof(struct rte_ether_hdr)))
 		return DP_DROP_eth_truncated;
-	l2->l2_bytes = sizeof(*eth);
-	l2->vlan = 0;
-	l2->ether_type = eth->ether_type;
-	if (likely(l2->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN)))
-		return unlikely(l2->ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ))
-			       ? DP_DROP_vlan_stacked
-			       : PARSE_OK;
-	if (unlikely(m->data_len < sizeof(*eth) + sizeof(*tag)))
-		return DP_DROP_vlan_truncated;
-	l2->l2_bytes = sizeof(*eth) + sizeof(*tag);
-	l2->vlan = rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK;
-	l2->ether_type = tag->eth_proto;
-	if (unlikely(l2->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-		     l2->ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ)))
-		return DP_DROP_vlan_stacked;
+	*ether_type = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *)->ether_type;
 	return PARSE_OK;
+}
+
+/* The tags of a frame whose Ethernet header says that there is one: `first` is its EtherType. */
+static inline enum dp_drop
+parse_tags(const struct rte_mbuf *m, rte_be16_t first, struct parsed_tags *tags)
+{
+	const struct rte_vlan_hdr *tag =
+		rte_pktmbuf_mtod_offset(m, const struct rte_vlan_hdr *, RTE_ETHER_HDR_LEN);
+
+	tags->vlan = tags->outer_vlan = 0;
+	tags->l2_bytes = RTE_ETHER_HDR_LEN + sizeof(*tag);
+	if (unlikely(m->data_len < tags->l2_bytes))
+		return DP_DROP_vlan_truncated;
+	tags->ether_type = tag->eth_proto;
+	if (likely(!parse_is_tag(tags->ether_type))) {
+		if (first == RTE_BE16(RTE_ETHER_TYPE_VLAN))
+			tags->vlan = parse_vlan_id(tag);
+		else
+			tags->outer_vlan = parse_vlan_id(tag);
+		return PARSE_OK;
+	}
+	if (tags->ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ))
+		return DP_DROP_vlan_stacked;
+	tags->outer_vlan = parse_vlan_id(tag++);
+	tags->l2_bytes += sizeof(*tag);
+	if (unlikely(m->data_len < tags->l2_bytes))
+		return DP_DROP_vlan_truncated;
+	tags->vlan = parse_vlan_id(tag);
+	tags->ether_type = tag->eth_proto;
+	return parse_is_tag(tags->ether_type) ? DP_DROP_vlan_stacked : PARSE_OK;
+}
+
+/* What is wrong with UDP that starts at `udp` and is the last `bytes` of its datagram. */
+static inline enum dp_drop
+parse_udp_fault(const struct rte_udp_hdr *udp, uint32_t bytes)
+{
+	uint16_t udp_bytes;
+
+	if (bytes < sizeof(*udp))
+		return DP_DROP_udp_truncated;
+	udp_bytes = rte_be_to_cpu_16(udp->dgram_len);
+	return udp_bytes < sizeof(*udp) || udp_bytes > bytes ? DP_DROP_udp_length : PARSE_OK;
+}
+
+/* The first fault of an IPv4 datagram. */
+static __rte_noinline enum dp_drop
+parse_ip4_fault(const struct rte_ipv4_hdr *ip, uint32_t bytes)
+{
+	uint16_t total;
+
+	if (bytes < sizeof(*ip))
+		return DP_DROP_ip4_truncated;
+	if (ip->version_ihl >> 4 != 4 || (ip->version_ihl & RTE_IPV4_HDR_IHL_MASK) < 5)
+		return DP_DROP_ip4_header;
+	if (ip->version_ihl != IPV4_VERSION_IHL)
+		return DP_DROP_ip4_options;
+	total = rte_be_to_cpu_16(ip->total_length);
+	if (total < sizeof(*ip) || total > bytes)
+		return DP_DROP_ip4_length;
+	if (!checksum_ip4_holds(ip))
+		return DP_DROP_ip4_checksum;
+	if ((ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0)
+		return DP_DROP_ip4_fragment;
+	if (ip->next_proto_id != IPPROTO_UDP)
+		return DP_DROP_ip4_not_udp;
+	return parse_udp_fault((const struct rte_udp_hdr *)(ip + 1), total - (uint32_t)sizeof(*ip));
+}
+
+/* Version, header length, no fragment, UDP: the constant bytes of the first 16, in one compare. */
+static __rte_always_inline bool
+parse_ip4_is_ordinary(const struct rte_ipv4_hdr *ip)
+{
+	const __m128i mask = _mm_set_epi8(0, 0, 0, 0, 0, 0, -1, 0, -1, 0x3f, 0, 0, 0, 0, 0, -1);
+	const __m128i wanted = _mm_set_epi8(
+		0, 0, 0, 0, 0, 0, IPPROTO_UDP, 0, 0, 0, 0, 0, 0, 0, 0, IPV4_VERSION_IHL);
+	const __m128i head = _mm_loadu_si128((const __m128i *)(const void *)ip);
+	const __m128i differs = _mm_xor_si128(_mm_and_si128(head, mask), wanted);
+
+	return _mm_testz_si128(differs, differs) != 0;
 }
 
 /* `bytes` are there from `ip` on. *l3_bytes becomes the datagram's length: the rest is padding. */
@@ -68,101 +151,99 @@ static __rte_always_inline enum dp_drop
 parse_ip4(const struct rte_ipv4_hdr *ip, uint32_t bytes, uint16_t *l3_bytes)
 {
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
-	uint16_t total, udp_bytes;
+	uint32_t payload, udp_payload;
 
-	if (unlikely(bytes < sizeof(*ip)))
-		return DP_DROP_ip4_truncated;
-	if (unlikely(ip->version_ihl != IPV4_VERSION_IHL)) {
-		if (ip->version_ihl >> 4 != 4 || ip->version_ihl < IPV4_VERSION_IHL)
-			return DP_DROP_ip4_header;
-		return DP_DROP_ip4_options;
-	}
-	total = rte_be_to_cpu_16(ip->total_length);
-	if (unlikely(total < sizeof(*ip) || total > bytes))
-		return DP_DROP_ip4_length;
-	if (unlikely((ip->fragment_offset &
-			     RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0))
-		return DP_DROP_ip4_fragment;
-	if (unlikely(ip->next_proto_id != IPPROTO_UDP))
-		return DP_DROP_ip4_not_udp;
-	if (unlikely(total < UDP4_BYTES))
-		return DP_DROP_udp_truncated;
-	udp_bytes = rte_be_to_cpu_16(udp->dgram_len);
-	if (unlikely(udp_bytes < sizeof(*udp) || udp_bytes > total - sizeof(*ip)))
-		return DP_DROP_udp_length;
-	*l3_bytes = total;
+	if (unlikely(bytes < UDP4_BYTES || !parse_ip4_is_ordinary(ip)))
+		return parse_ip4_fault(ip, bytes);
+	/* Unsigned: what is too short becomes very long. */
+	payload = (uint32_t)rte_be_to_cpu_16(ip->total_length) - (uint32_t)UDP4_BYTES;
+	udp_payload = (uint32_t)rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp);
+	if (unlikely(payload > bytes - UDP4_BYTES || udp_payload > payload ||
+		     !checksum_ip4_holds(ip)))
+		return parse_ip4_fault(ip, bytes);
+	*l3_bytes = (uint16_t)(payload + UDP4_BYTES);
 	return PARSE_OK;
 }
 
-/* Next headers that RFC 8200 calls extension headers, or that hide what follows (RFC 4302, 4303).
+/*
+ * The first fault of an IPv6 datagram; PARSE_OK when all that is out of the ordinary is extension
+ * headers, of which there are then *skip_bytes.
  */
-static inline bool
-ip6_is_extension(uint8_t next_header)
+static __rte_noinline enum dp_drop
+parse_ip6_fault(const struct rte_ipv6_hdr *ip, uint32_t bytes, uint32_t *skip_bytes)
 {
-	switch (next_header) {
-	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-	case IPPROTO_FRAGMENT:
-	case IPPROTO_ESP:
-	case IPPROTO_AH:
-	case IPPROTO_DSTOPTS:
-	case 135: /* Mobility, RFC 6275 */
-	case 139: /* HIP, RFC 7401 */
-	case 140: /* Shim6, RFC 5533 */
-		return true;
-	default:
-		return false;
-	}
-}
-
-static __rte_always_inline enum dp_drop
-parse_ip6(const struct rte_ipv6_hdr *ip, uint32_t bytes, uint16_t *l3_bytes)
-{
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	const struct rte_udp_hdr *udp;
+	enum dp_drop reason;
 	uint32_t payload;
-	uint16_t udp_bytes;
 
-	if (unlikely(bytes < sizeof(*ip)))
+	*skip_bytes = 0;
+	if (bytes < sizeof(*ip))
 		return DP_DROP_ip6_truncated;
-	if (unlikely((ip->vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000)))
+	if ((ip->vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000))
 		return DP_DROP_ip6_header;
 	payload = rte_be_to_cpu_16(ip->payload_len);
-	if (unlikely(sizeof(*ip) + payload > bytes))
+	if (sizeof(*ip) + payload > bytes)
 		return DP_DROP_ip6_length;
-	if (unlikely(ip->proto != IPPROTO_UDP))
-		return ip6_is_extension(ip->proto) ? DP_DROP_ip6_extension : DP_DROP_ip6_not_udp;
-	if (unlikely(payload < sizeof(*udp)))
-		return DP_DROP_udp_truncated;
-	udp_bytes = rte_be_to_cpu_16(udp->dgram_len);
-	if (unlikely(udp_bytes < sizeof(*udp) || udp_bytes > payload))
-		return DP_DROP_udp_length;
-	if (unlikely(udp->dgram_cksum == 0))
-		return DP_DROP_udp6_no_checksum;
-	*l3_bytes = (uint16_t)(sizeof(*ip) + payload);
+	reason = extension_skip(ip, payload, skip_bytes);
+	if (reason != PARSE_OK)
+		return reason;
+	udp = RTE_PTR_ADD(ip + 1, *skip_bytes);
+	reason = parse_udp_fault(udp, payload - *skip_bytes);
+	if (reason != PARSE_OK)
+		return reason;
+	return udp->dgram_cksum == 0 ? DP_DROP_udp6_no_checksum : PARSE_OK;
+}
+
+/* As parse_ip4(). Where *skip_bytes is not 0, that many bytes of extension headers are in the way.
+ */
+static __rte_always_inline enum dp_drop
+parse_ip6(const struct rte_ipv6_hdr *ip, uint32_t bytes, uint16_t *l3_bytes, uint32_t *skip_bytes)
+{
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	uint32_t payload, udp_payload;
+
+	*skip_bytes = 0;
+	if (unlikely(bytes < UDP6_BYTES))
+		return parse_ip6_fault(ip, bytes, skip_bytes);
+	payload = (uint32_t)rte_be_to_cpu_16(ip->payload_len) - (uint32_t)sizeof(*udp);
+	udp_payload = (uint32_t)rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp);
+	if (unlikely(ip->proto != IPPROTO_UDP ||
+		     (ip->vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000) ||
+		     payload > bytes - UDP6_BYTES || udp_payload > payload ||
+		     udp->dgram_cksum == 0)) {
+		enum dp_drop reason = parse_ip6_fault(ip, bytes, skip_bytes);
+
+		if (reason != PARSE_OK)
+			return reason;
+		payload = (uint32_t)rte_be_to_cpu_16(ip->payload_len) - (uint32_t)sizeof(*udp);
+	}
+	*l3_bytes = (uint16_t)(payload + UDP6_BYTES - *skip_bytes);
 	return PARSE_OK;
 }
 
 /*
  * Addresses and ports lie adjacent in an option-less UDP datagram, so the key is one load: the
- * UDP length and checksum that come with it make way for ingress port and VLAN.
+ * UDP length and checksum that come with it make way for the ingress domain.
  */
 static __rte_always_inline void
-parse_key4(const struct rte_ipv4_hdr *ip, uint16_t port, uint16_t vlan, struct flow_key4 *key)
+parse_key4(const struct rte_ipv4_hdr *ip, uint32_t domain, struct flow_key4 *key)
 {
-	__m128i adjacent = _mm_loadu_si128((const __m128i *)(const void *)&ip->src_addr);
+	const __m128i adjacent = _mm_loadu_si128((const __m128i *)(const void *)&ip->src_addr);
 
-	adjacent = _mm_insert_epi16(adjacent, port, 6);
-	adjacent = _mm_insert_epi16(adjacent, vlan, 7);
-	_mm_store_si128((__m128i *)key, adjacent);
+	_mm_store_si128((__m128i *)key, _mm_insert_epi32(adjacent, (int)domain, 3));
 }
 
 static __rte_always_inline void
-parse_key6(const struct rte_ipv6_hdr *ip, uint16_t port, uint16_t vlan, struct flow_key6 *key)
+parse_key6(const struct rte_ipv6_hdr *ip, uint32_t domain, struct flow_key6 *key)
 {
+	uint64_t last;
+
+	/* The last word in one store: it is read again at once, whole, for the hash. */
+	memcpy(&last, (const uint8_t *)ip + UDP6_PORTS_OFFSET, sizeof(last));
+	last = (uint32_t)last | (uint64_t)domain << 32;
 	memcpy(key, (const uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr),
-		offsetof(struct flow_key6, port));
-	key->port = port;
-	key->vlan = vlan;
+		offsetof(struct flow_key6, src_port));
+	memcpy(&key->src_port, &last, sizeof(last));
 }
 
 #endif

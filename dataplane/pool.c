@@ -27,7 +27,7 @@ pool_set_init(struct pool_set *pools, int socket, unsigned n_packets, unsigned f
 	int error;
 
 	pools->packets = pool_create("packets", socket, n_packets, frame_bytes);
-	pools->headers = pool_create("headers", socket, n_packets, REPLICA_HEADER_BYTES);
+	pools->headers = pool_create("headers", socket, n_packets, REPLICA_COPY_BYTES);
 	pools->references = pool_create("references", socket, n_packets, 0);
 	if (pools->packets != NULL && pools->headers != NULL && pools->references != NULL)
 		return 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Copies for the legs of a packet that has more than one. A copy is a small header mbuf of its own
- * with the payload attached by reference: the payload is neither read nor written. Where a driver
- * cannot send frames of two segments (net_af_xdp), or the packet lies in a buffer that is not its
- * mbuf's own, the copy is one whole buffer.
+ * Copies for the legs of a packet that has more than one. A short datagram is copied whole: one
+ * small buffer costs less than the two of a copy by reference (docs/adr/0007-replicas.md). A longer
+ * one is a small header mbuf of its own with the payload attached by reference: the payload is
+ * neither read nor written. Where a driver cannot send frames of two segments (net_af_xdp), or the
+ * packet lies in a buffer that is not its mbuf's own, the copy is one whole buffer, too.
  *
- * Headers of a copy are still those of the packet: rewrite.h comes after.
+ * Headers of a copy are still those of the packet: rewrite.h or translate.h comes after.
  */
 #ifndef DATAPLANE_REPLICATE_H
 #define DATAPLANE_REPLICATE_H
@@ -19,8 +20,50 @@
 
 #include "burst.h"
 
-/* Room in a header mbuf: IPv6 and UDP; the link layer goes into the headroom. */
-#define REPLICA_HEADER_BYTES (sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
+/* Longest IP datagram that is copied whole into a header mbuf. */
+#define REPLICA_COPY_BYTES 256
+#define REPLICA_STOCK 32
+
+/* mbufs got from a pool at once, for the legs of one packet. */
+struct replica_stock {
+	struct rte_mempool *pool;
+	uint16_t wanted; /* that may still be asked for */
+	uint16_t n;
+	void *mbufs[REPLICA_STOCK];
+};
+
+static __rte_always_inline void
+replica_stock_init(struct replica_stock *stock, struct rte_mempool *pool, uint16_t wanted)
+{
+	stock->pool = pool;
+	stock->wanted = wanted;
+	stock->n = 0;
+}
+
+/* A raw mbuf, or NULL: out of buffers. */
+static __rte_always_inline struct rte_mbuf *
+replica_stock_take(struct replica_stock *stock)
+{
+	if (unlikely(stock->n == 0)) {
+		uint16_t n = (uint16_t)RTE_MIN(stock->wanted, REPLICA_STOCK);
+
+		if (unlikely(n == 0 || rte_mempool_get_bulk(stock->pool, stock->mbufs, n) < 0)) {
+			n = 1;
+			if (rte_mempool_get(stock->pool, &stock->mbufs[0]) < 0)
+				return NULL;
+		}
+		stock->n = n;
+		stock->wanted = (uint16_t)(stock->wanted - RTE_MIN(n, stock->wanted));
+	}
+	return stock->mbufs[--stock->n];
+}
+
+static __rte_always_inline void
+replica_stock_give_back(struct replica_stock *stock)
+{
+	if (stock->n > 0)
+		rte_mempool_put_bulk(stock->pool, stock->mbufs, stock->n);
+}
 
 static __rte_always_inline uint16_t
 replica_header_bytes(enum dp_family family)
@@ -34,6 +77,19 @@ static __rte_always_inline void *
 replica_ip(struct rte_mbuf *m)
 {
 	return RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM);
+}
+
+/* A whole copy in a small mbuf, or NULL. l3_bytes is at most REPLICA_COPY_BYTES. */
+static __rte_always_inline struct rte_mbuf *
+replica_short(struct replica_stock *headers, const void *ip, uint16_t l3_bytes)
+{
+	struct rte_mbuf *copy = replica_stock_take(headers);
+
+	if (unlikely(copy == NULL))
+		return NULL;
+	copy->ol_flags = 0;
+	rte_memcpy(replica_ip(copy), ip, l3_bytes);
+	return copy;
 }
 
 /*
@@ -59,12 +115,12 @@ replica_attach(struct rte_mbuf *reference, const struct rte_mbuf *owner, const v
  * the references that the caller has raised stays unused.
  */
 static __rte_always_inline struct rte_mbuf *
-replica_by_reference(struct lcore *lc, const struct rte_mbuf *owner, const void *ip,
-	uint16_t l3_bytes, enum dp_family family)
+replica_by_reference(struct replica_stock *headers, struct replica_stock *references,
+	const struct rte_mbuf *owner, const void *ip, uint16_t l3_bytes, enum dp_family family)
 {
 	const uint16_t header_bytes = replica_header_bytes(family);
-	struct rte_mbuf *header = rte_mbuf_raw_alloc(lc->header_pool);
-	struct rte_mbuf *reference = rte_mbuf_raw_alloc(lc->reference_pool);
+	struct rte_mbuf *header = replica_stock_take(headers);
+	struct rte_mbuf *reference = replica_stock_take(references);
 
 	if (unlikely(header == NULL || reference == NULL)) {
 		if (header != NULL)
@@ -82,11 +138,11 @@ replica_by_reference(struct lcore *lc, const struct rte_mbuf *owner, const void 
 	return header;
 }
 
-/* A copy in one buffer, or NULL: out of buffers. */
+/* A copy in one buffer as large as any packet, or NULL: out of buffers. */
 static inline struct rte_mbuf *
-replica_whole(struct lcore *lc, const void *ip, uint16_t l3_bytes)
+replica_whole(struct rte_mempool *pool, const void *ip, uint16_t l3_bytes)
 {
-	struct rte_mbuf *copy = rte_mbuf_raw_alloc(lc->packet_pool);
+	struct rte_mbuf *copy = rte_mbuf_raw_alloc(pool);
 
 	if (unlikely(copy == NULL))
 		return NULL;

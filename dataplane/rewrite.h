@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Turn the headers of a datagram into those that a leg leaves with. Checksums follow
- * incrementally, so an error that came in is still an error for the receiver.
+ * Turn the headers of a datagram into those that a leg of the same family leaves with, and put the
+ * link layer before them. Checksums follow incrementally, so an error that came in is still an
+ * error for the receiver.
  */
 #ifndef DATAPLANE_REWRITE_H
 #define DATAPLANE_REWRITE_H
@@ -26,7 +27,7 @@ rewrite_expires(const void *ip, const struct rewrite_tail *tail, enum dp_family 
 	uint8_t ttl = family == DP_IPV4 ? ((const struct rte_ipv4_hdr *)ip)->time_to_live
 					: ((const struct rte_ipv6_hdr *)ip)->hop_limits;
 
-	return tail->ttl == DP_TTL_DECREMENT && ttl <= 1;
+	return ttl <= 1 && (tail->flags & REWRITE_SET_TTL) == 0;
 }
 
 static __rte_always_inline uint8_t
@@ -39,7 +40,7 @@ rewrite_tos(uint8_t old, const struct rewrite_tail *tail)
 static __rte_always_inline uint8_t
 rewrite_ttl(uint8_t old, const struct rewrite_tail *tail)
 {
-	return tail->ttl == DP_TTL_DECREMENT ? (uint8_t)(old - 1) : tail->ttl;
+	return (tail->flags & REWRITE_SET_TTL) != 0 ? tail->ttl : (uint8_t)(old - 1);
 }
 
 /* RFC 768: 0 means "no checksum", so a sum of 0 is sent as its other form. */
@@ -65,50 +66,90 @@ rewrite_word(uint8_t first, uint8_t second)
 	return (uint16_t)(first | second << 8);
 }
 
+/* The part of the checksum changes that lies in the packet's own addresses and ports. */
+static inline uint32_t
+rewrite_open_fields(const void *ip, const struct rte_udp_hdr *udp, uint8_t flags,
+	enum dp_family family, uint32_t *addresses)
+{
+	const uint8_t *src =
+		(const uint8_t *)ip + (family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+							 : offsetof(struct rte_ipv6_hdr, src_addr));
+	const size_t bytes = family == DP_IPV4 ? sizeof(rte_be32_t) : 16;
+	uint32_t ports = 0;
+
+	*addresses = 0;
+	if ((flags & REWRITE_ANY_SOURCE) != 0) {
+		*addresses += checksum_sum_complement(src, bytes);
+		ports += (uint16_t)~udp->src_port;
+	}
+	if ((flags & REWRITE_ANY_DESTINATION) != 0) {
+		*addresses += checksum_sum_complement(src + bytes, bytes);
+		ports += (uint16_t)~udp->dst_port;
+	}
+	return *addresses + ports;
+}
+
+/* What is not ordinary about a rewrite: fields that are set, and fields that the key left open. */
+static inline void
+rewrite_ip4_special(struct rte_ipv4_hdr *ip, const struct rte_udp_hdr *udp,
+	const struct rewrite_tail *tail, uint32_t *ip_change, uint32_t *udp_change)
+{
+	const uint8_t tos = rewrite_tos(ip->type_of_service, tail);
+	uint32_t addresses;
+
+	*udp_change += rewrite_open_fields(ip, udp, tail->flags, DP_IPV4, &addresses);
+	*ip_change += addresses;
+	*ip_change += (uint16_t)~rewrite_word(ip->version_ihl, ip->type_of_service) +
+		      (uint32_t)rewrite_word(ip->version_ihl, tos);
+	ip->type_of_service = tos;
+	if ((tail->flags & REWRITE_SET_TTL) != 0) {
+		*ip_change += (uint16_t)~rewrite_word(ip->time_to_live, ip->next_proto_id) +
+			      (uint32_t)rewrite_word(tail->ttl, ip->next_proto_id);
+		ip->time_to_live = tail->ttl;
+	} else {
+		ip->time_to_live--;
+	}
+}
+
 static __rte_always_inline void
 rewrite_ip4(struct rte_ipv4_hdr *ip, const struct rewrite4 *rewrite)
 {
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
 	uint32_t ip_change = rewrite->ip_delta, udp_change = rewrite->udp_delta;
-	const uint8_t tos = rewrite_tos(ip->type_of_service, &rewrite->tail);
-	const uint8_t ttl = rewrite_ttl(ip->time_to_live, &rewrite->tail);
 
-	if (unlikely((rewrite->tail.flags & REWRITE_ANY_SOURCE) != 0)) {
-		uint32_t source = checksum_sum_complement(&ip->src_addr, sizeof(ip->src_addr));
-
-		ip_change += source;
-		udp_change += source + (uint16_t)~udp->src_port;
-	}
-	ip_change += (uint16_t)~rewrite_word(ip->version_ihl, ip->type_of_service) +
-		     (uint32_t)rewrite_word(ip->version_ihl, tos) +
-		     (uint16_t)~rewrite_word(ip->time_to_live, ip->next_proto_id) +
-		     rewrite_word(ttl, ip->next_proto_id);
-
-	ip->type_of_service = tos;
-	ip->time_to_live = ttl;
+	if (likely(rewrite->tail.flags == 0))
+		ip->time_to_live--;
+	else
+		rewrite_ip4_special(ip, udp, &rewrite->tail, &ip_change, &udp_change);
 	ip->hdr_checksum = checksum_update(ip->hdr_checksum, ip_change);
 	rewrite_udp_checksum(udp, udp_change);
-	memcpy(&ip->src_addr, rewrite, offsetof(struct rewrite4, ip_delta));
+	memcpy((uint8_t *)ip + offsetof(struct rte_ipv4_hdr, src_addr), rewrite,
+		offsetof(struct rewrite4, ip_delta));
 }
 
 static __rte_always_inline void
 rewrite_ip6(struct rte_ipv6_hdr *ip, const struct rewrite6 *rewrite)
 {
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
-	uint32_t word = rte_be_to_cpu_32(ip->vtc_flow), udp_change = rewrite->udp_delta;
-	uint8_t tos = rewrite_tos((uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT), &rewrite->tail);
+	uint32_t udp_change = rewrite->udp_delta;
 
-	if (unlikely((rewrite->tail.flags & REWRITE_ANY_SOURCE) != 0))
-		udp_change += checksum_sum_complement(&ip->src_addr, sizeof(ip->src_addr)) +
-			      (uint16_t)~udp->src_port;
-	ip->vtc_flow = rte_cpu_to_be_32((word & ~(uint32_t)RTE_IPV6_HDR_TC_MASK) |
-					((uint32_t)tos << RTE_IPV6_HDR_TC_SHIFT));
-	ip->hop_limits = rewrite_ttl(ip->hop_limits, &rewrite->tail);
+	if (likely(rewrite->tail.flags == 0)) {
+		ip->hop_limits--;
+	} else {
+		const uint32_t word = rte_be_to_cpu_32(ip->vtc_flow);
+		const uint8_t tos =
+			rewrite_tos((uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT), &rewrite->tail);
+		uint32_t addresses;
+
+		udp_change +=
+			rewrite_open_fields(ip, udp, rewrite->tail.flags, DP_IPV6, &addresses);
+		ip->vtc_flow = rte_cpu_to_be_32((word & ~(uint32_t)RTE_IPV6_HDR_TC_MASK) |
+						((uint32_t)tos << RTE_IPV6_HDR_TC_SHIFT));
+		ip->hop_limits = rewrite_ttl(ip->hop_limits, &rewrite->tail);
+	}
 	rewrite_udp_checksum(udp, udp_change);
-	memcpy(&ip->src_addr, rewrite->src, sizeof(rewrite->src));
-	memcpy(&ip->dst_addr, rewrite->dst, sizeof(rewrite->dst));
-	udp->src_port = rewrite->src_port;
-	udp->dst_port = rewrite->dst_port;
+	memcpy((uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr), rewrite,
+		offsetof(struct rewrite6, udp_delta));
 }
 
 static __rte_always_inline void
@@ -123,30 +164,45 @@ rewrite_ip(void *ip, const void *rewrite, enum dp_family family)
 /*
  * Put the link layer in front of `ip`, which lies in m's buffer with room before it: an mbuf from
  * a receive queue has RTE_PKTMBUF_HEADROOM. `here` bytes from ip on are in this segment, `l3_bytes`
- * in the whole frame.
+ * in the whole frame; outer_tci and vlan_tci 0 are no tag. Returns the length of the frame.
  */
-static __rte_always_inline void
-rewrite_l2(struct rte_mbuf *m, void *ip, uint16_t here, uint16_t l3_bytes,
-	const struct dp_next_hop *next_hop, const struct rewrite_tail *tail, enum dp_family family)
+static __rte_always_inline uint32_t
+rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, __m128i next_hop,
+	rte_be16_t outer_tci, rte_be16_t vlan_tci, enum dp_family family)
 {
 	const rte_be16_t type =
 		family == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	uint16_t l2_bytes = sizeof(struct rte_ether_hdr);
-	uint8_t *start;
+	uint16_t first_word;
 
-	if (tail->vlan_tci != 0)
-		l2_bytes += sizeof(struct rte_vlan_hdr);
-	start = (uint8_t *)ip - l2_bytes;
-	memcpy((uint8_t *)ip - sizeof(type), &type, sizeof(type));
-	if (tail->vlan_tci != 0) {
-		const rte_be16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), tail->vlan_tci};
+	if (likely(vlan_tci == 0 && outer_tci == 0)) {
+		/* One store: MACs, type, and the first word of the IP header as it is. */
+		memcpy(&first_word, ip, sizeof(first_word));
+		next_hop = _mm_insert_epi16(next_hop, type, 6);
+		next_hop = _mm_insert_epi16(next_hop, first_word, 7);
+		_mm_storeu_si128((__m128i *)(void *)(ip - l2_bytes), next_hop);
+	} else {
+		rte_be16_t tags[5], *end = tags;
 
-		memcpy(start + 2 * sizeof(struct rte_ether_addr), tag, sizeof(tag));
+		if (outer_tci != 0) {
+			*end++ = RTE_BE16(RTE_ETHER_TYPE_QINQ);
+			*end++ = outer_tci;
+		}
+		if (vlan_tci != 0) {
+			*end++ = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+			*end++ = vlan_tci;
+		}
+		*end++ = type;
+		l2_bytes = (uint16_t)(2 * sizeof(struct rte_ether_addr) +
+				      (size_t)(end - tags) * sizeof(tags[0]));
+		_mm_storeu_si128((__m128i *)(void *)(ip - l2_bytes), next_hop);
+		memcpy(ip - l2_bytes + 2 * sizeof(struct rte_ether_addr), tags,
+			l2_bytes - 2 * sizeof(struct rte_ether_addr));
 	}
-	memcpy(start, next_hop, 2 * sizeof(struct rte_ether_addr));
-	m->data_off = (uint16_t)(start - (uint8_t *)m->buf_addr);
+	m->data_off = (uint16_t)(ip - l2_bytes - (uint8_t *)m->buf_addr);
 	m->data_len = (uint16_t)(l2_bytes + here);
 	m->pkt_len = (uint32_t)l2_bytes + l3_bytes;
+	return m->pkt_len;
 }
 
 #endif

@@ -10,15 +10,56 @@
 
 #include "burst.h"
 
+/* Whose copy a frame is: a plain flow's entry or a leg, told apart by the low bits of the pointer.
+ */
+enum tx_origin { TX_FLOW4, TX_FLOW6, TX_LEG, TX_ORIGIN_MASK };
+
+static __rte_always_inline uintptr_t
+tx_origin(const void *of, enum tx_origin kind)
+{
+	return (uintptr_t)of | kind;
+}
+
+/* The drop counter of the flow's only leg, or of the leg. */
+static inline uint64_t *
+tx_origin_drop(const struct lcore *lc, uintptr_t origin, enum dp_drop reason)
+{
+	const void *of = (const void *)(origin & ~(uintptr_t)TX_ORIGIN_MASK);
+	const size_t drop = (size_t)(reason - DP_COPY_DROP_FIRST);
+
+	switch ((enum tx_origin)(origin & TX_ORIGIN_MASK)) {
+	case TX_FLOW4:
+		return &lc->table4->drops[flow_table_index(lc->table4, of, DP_IPV4) *
+						  (size_t)PLAIN_DROP_COUNT +
+					  drop];
+	case TX_FLOW6:
+		return &lc->table6->drops[flow_table_index(lc->table6, of, DP_IPV6) *
+						  (size_t)PLAIN_DROP_COUNT +
+					  drop];
+	default:
+		return &lc->legs->drops[(size_t)((const struct leg *)of - lc->legs->legs) *
+						DP_COPY_DROP_COUNT +
+					drop];
+	}
+}
+
 /*
  * One copy of a leg is not sent. Workers may meet in the leg's counters, so that add is atomic;
  * drops are rare enough.
  */
 static inline void
-copy_drop(struct lcore *lc, uint16_t port, uint64_t *leg_drops, enum dp_drop reason)
+copy_drop(struct lcore *lc, uint16_t port, uintptr_t origin, enum dp_drop reason)
 {
 	count_add(&lc->counters[port].drops[reason], 1);
-	__atomic_fetch_add(&leg_drops[reason - DP_COPY_DROP_FIRST], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(tx_origin_drop(lc, origin, reason), 1, __ATOMIC_RELAXED);
+}
+
+/* A leg meant to send a copy by this port, and may not. */
+static inline void
+copy_refuse(struct lcore *lc, uint16_t port, uintptr_t origin, enum dp_drop reason)
+{
+	count_add(&lc->counters[port].copies, 1);
+	copy_drop(lc, port, origin, reason);
 }
 
 /* Hand what is staged to the NIC; it is asked again for as long as it takes some. */
@@ -26,11 +67,12 @@ static inline void
 tx_flush(struct lcore *lc, uint16_t port)
 {
 	struct tx_stage *stage = &lc->stages[port];
-	uint64_t bytes = 0;
+	struct port_counters *counters = &lc->counters[port];
+	uint64_t bytes = stage->bytes;
 	uint16_t sent = 0, taken;
 
-	for (uint16_t i = 0; i < stage->n; i++)
-		bytes += stage->frames[i]->pkt_len;
+	/* Drivers write behind a frame that they have taken: what is not sent is all that is read.
+	 */
 	do {
 		taken = rte_eth_tx_burst(stage->ethdev, stage->queue, stage->frames + sent,
 			(uint16_t)(stage->n - sent));
@@ -38,22 +80,28 @@ tx_flush(struct lcore *lc, uint16_t port)
 	} while (unlikely(sent < stage->n) && taken > 0);
 	for (uint16_t i = sent; i < stage->n; i++) {
 		bytes -= stage->frames[i]->pkt_len;
-		copy_drop(lc, port, stage->drops[i], DP_DROP_tx_full);
+		copy_drop(lc, port, stage->origins[i], DP_DROP_tx_full);
 		rte_pktmbuf_free(stage->frames[i]);
 	}
-	count_add(&lc->counters[port].tx_packets, sent);
-	count_add(&lc->counters[port].tx_bytes, bytes);
+	count_add(&counters->copies, stage->n);
+	count_add(&counters->tx_packets, sent);
+	count_add(&counters->tx_bytes, bytes);
 	stage->n = 0;
+	stage->bytes = 0;
 }
 
 static __rte_always_inline void
-tx_stage_frame(struct lcore *lc, uint16_t port, struct rte_mbuf *frame, uint64_t *leg_drops)
+tx_stage_frame(
+	struct lcore *lc, uint16_t port, struct rte_mbuf *frame, uint32_t bytes, uintptr_t origin)
 {
 	struct tx_stage *stage = &lc->stages[port];
+	const uint16_t n = stage->n;
 
-	stage->frames[stage->n] = frame;
-	stage->drops[stage->n] = leg_drops;
-	if (unlikely(++stage->n == TX_STAGE_FRAMES))
+	stage->frames[n] = frame;
+	stage->origins[n] = origin;
+	stage->bytes += bytes;
+	stage->n = (uint16_t)(n + 1);
+	if (unlikely(n + 1 == TX_STAGE_FRAMES))
 		tx_flush(lc, port);
 }
 

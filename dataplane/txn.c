@@ -1,61 +1,61 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Transactions: additions take their places unseen, commit makes them visible, hides what is to
- * go, waits one grace period for all of it, and only then gives memory back.
+ * Transactions: additions and new versions take their places unseen, commit makes them visible,
+ * hides what is to go, waits one grace period for all of it (retire.c), and only then gives
+ * memory back.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_cycles.h>
-
 #include "dp_private.h"
-
-#define GRACE_TIMEOUT_S 1
-#define GRACE_POLL_US 20
+#include "retire.h"
 
 struct dp_txn {
 	struct dp *dp;
 	uint32_t *added;
-	uint32_t *removed;
+	struct leaving *leaving; /* removed and replaced flows */
 	unsigned n_added, room_added;
-	unsigned n_removed, room_removed;
+	unsigned n_leaving, room_leaving;
 	dp_removed_fn on_removed;
 	void *on_removed_arg;
 };
 
-/* Append to a growing array of handles. */
+/* Make room for one more element. */
 static int
-handles_push(uint32_t **handles, unsigned *n, unsigned *room, uint32_t handle)
+array_grow(void **array, unsigned n, unsigned *room, size_t bytes)
 {
-	if (*n == *room) {
-		unsigned more = *room == 0 ? 16 : 2 * *room;
-		uint32_t *grown = reallocarray(*handles, more, sizeof(**handles));
+	unsigned more = *room == 0 ? 16 : 2 * *room;
+	void *grown;
 
-		if (grown == NULL)
-			return -ENOMEM;
-		*handles = grown;
-		*room = more;
-	}
-	(*handles)[(*n)++] = handle;
+	if (n < *room)
+		return 0;
+	grown = reallocarray(*array, more, bytes);
+	if (grown == NULL)
+		return -ENOMEM;
+	*array = grown;
+	*room = more;
 	return 0;
 }
 
-/* Free what was retired by commits that could not wait for a slow worker. */
-static void
-retired_reap(struct dp *dp)
+static int
+added_grow(struct dp_txn *txn)
 {
-	unsigned kept = 0;
+	void *added = txn->added;
+	int ret = array_grow(&added, txn->n_added, &txn->room_added, sizeof(*txn->added));
 
-	for (unsigned i = 0; i < dp->n_retired; i++) {
-		struct retired r = dp->retired[i];
+	txn->added = added;
+	return ret;
+}
 
-		if (rte_rcu_qsbr_check(dp->qsbr, r.token, false) == 1)
-			flow_table_free(dp_handle_table(dp, r.handle), dp_handle_index(r.handle));
-		else
-			dp->retired[kept++] = r;
-	}
-	dp->n_retired = kept;
+static int
+leaving_grow(struct dp_txn *txn)
+{
+	void *leaving = txn->leaving;
+	int ret = array_grow(&leaving, txn->n_leaving, &txn->room_leaving, sizeof(*txn->leaving));
+
+	txn->leaving = leaving;
+	return ret;
 }
 
 struct dp_txn *
@@ -78,30 +78,102 @@ static void
 txn_free(struct dp_txn *txn)
 {
 	txn->dp->in_txn = false;
+	for (unsigned i = 0; i < txn->n_leaving; i++)
+		free(txn->leaving[i].from);
 	free(txn->added);
-	free(txn->removed);
+	free(txn->leaving);
 	free(txn);
+}
+
+static bool
+port_exists(const struct dp *dp, const struct dp_flow *flow)
+{
+	if (flow->rule != NULL)
+		return flow->rule->port == DP_RULE_ANY || flow->rule->port < dp->n_ports;
+	return flow->key.port < dp->n_ports;
 }
 
 int
 dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle)
 {
-	uint32_t family_bit = flow->key.family == DP_IPV6 ? DP_HANDLE_IPV6 : 0;
+	const uint32_t family_bit = flow->key.family == DP_IPV6 ? FLOW_HANDLE_IPV6 : 0;
 	struct flow_table *table = dp_handle_table(txn->dp, family_bit);
 	uint32_t index;
 	int ret;
 
-	if (flow->key.port >= txn->dp->n_ports)
+	if (!port_exists(txn->dp, flow))
 		return -EINVAL;
-	ret = flow_table_add(table, flow, &index);
+	ret = added_grow(txn);
+	if (ret == 0)
+		ret = flow_table_add(table, flow, &index);
 	if (ret < 0)
 		return ret;
-	ret = handles_push(&txn->added, &txn->n_added, &txn->room_added, index | family_bit);
-	if (ret < 0) {
-		flow_table_free(table, index);
-		return ret;
+	if (flow->rule != NULL) {
+		ret = rule_set_add(dp_handle_rules(txn->dp, family_bit), flow->rule, index);
+		if (ret < 0) {
+			flow_table_free(table, index);
+			return ret;
+		}
 	}
 	*handle = index | family_bit;
+	txn->added[txn->n_added++] = *handle;
+	return 0;
+}
+
+/* A copy of the origin of each leg; one element at least, so that NULL means no memory. */
+static uint16_t *
+from_copy(const uint16_t *from, unsigned n)
+{
+	uint16_t *copy = malloc((n + 1) * sizeof(*copy));
+
+	if (copy != NULL && n > 0)
+		memcpy(copy, from, n * sizeof(*copy));
+	return copy;
+}
+
+static bool
+is_live(const struct dp *dp, uint32_t handle)
+{
+	const struct flow_table *table = dp_handle_table_const(dp, handle);
+	const uint32_t index = dp_handle_index(handle);
+
+	return index < table->n_places && table->state[index] == FLOW_LIVE;
+}
+
+int
+dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
+	const uint16_t *from, uint32_t *new_handle)
+{
+	struct flow_table *table = dp_handle_table(txn->dp, handle);
+	const uint32_t old = dp_handle_index(handle);
+	struct leaving leaving = {.handle = handle};
+	uint32_t index;
+	int ret;
+
+	if (!is_live(txn->dp, handle))
+		return -ENOENT;
+	if (!port_exists(txn->dp, flow))
+		return -EINVAL;
+	leaving.from = from_copy(from, flow->n_legs);
+	ret = leaving.from == NULL ? -ENOMEM : leaving_grow(txn);
+	if (ret == 0)
+		ret = flow_table_version(table, old, flow, leaving.from, &index);
+	if (ret < 0) {
+		free(leaving.from);
+		return ret;
+	}
+	if (flow->rule != NULL) {
+		ret = rule_set_replace(dp_handle_rules(txn->dp, handle), old, flow->rule, index);
+		if (ret < 0) {
+			table->state[old] = FLOW_LIVE;
+			flow_table_free(table, index);
+			free(leaving.from);
+			return ret;
+		}
+	}
+	leaving.version = index | (handle & FLOW_HANDLE_IPV6);
+	txn->leaving[txn->n_leaving++] = leaving;
+	*new_handle = leaving.version;
 	return 0;
 }
 
@@ -109,15 +181,20 @@ int
 dp_txn_remove(struct dp_txn *txn, uint32_t handle)
 {
 	struct flow_table *table = dp_handle_table(txn->dp, handle);
-	uint32_t index = dp_handle_index(handle);
+	const uint32_t index = dp_handle_index(handle);
 	int ret;
 
-	if (index >= table->capacity || table->state[index] != FLOW_LIVE)
+	if (!is_live(txn->dp, handle))
 		return -ENOENT;
-	ret = handles_push(&txn->removed, &txn->n_removed, &txn->room_removed, handle);
-	if (ret == 0)
-		table->state[index] = FLOW_REMOVED;
-	return ret;
+	ret = leaving_grow(txn);
+	if (ret == 0 && flow_table_is_rule(table, index))
+		ret = rule_set_remove(dp_handle_rules(txn->dp, handle), index);
+	if (ret < 0)
+		return ret;
+	table->state[index] = FLOW_REMOVED;
+	txn->leaving[txn->n_leaving++] =
+		(struct leaving){.handle = handle, .version = DP_HANDLE_NONE};
+	return 0;
 }
 
 void
@@ -127,97 +204,44 @@ dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg)
 	txn->on_removed_arg = arg;
 }
 
-/* Wait until no worker can hold what was unlinked before; false when one takes too long. */
-static bool
-grace_wait(struct dp *dp, uint64_t token)
-{
-	const uint64_t deadline = rte_rdtsc() + GRACE_TIMEOUT_S * rte_get_tsc_hz();
-
-	while (rte_rcu_qsbr_check(dp->qsbr, token, false) != 1) {
-		if (rte_rdtsc() > deadline)
-			return false;
-		rte_delay_us_sleep(GRACE_POLL_US);
-	}
-	return true;
-}
-
+/* All that workers are to see, and what they are not to see any more. */
 static void
-removed_report(struct dp_txn *txn, uint32_t handle)
-{
-	const struct flow_table *table = dp_handle_table(txn->dp, handle);
-	struct dp_leg_stats legs[DP_FLOW_LEGS_MAX];
-	struct dp_flow_stats flow;
-
-	if (txn->on_removed == NULL)
-		return;
-	flow_table_read(table, dp_handle_index(handle), &flow, legs);
-	txn->on_removed(txn->on_removed_arg, handle, &flow, legs,
-		flow_table_n_legs(table, dp_handle_index(handle)));
-}
-
-/* Which worker holds the grace period up is for people: name those that lag behind. */
-static void
-warn_of_laggards(const struct dp *dp, uint64_t token)
-{
-	for (unsigned w = 0; w < dp->n_workers; w++) {
-		uint64_t seen = __atomic_load_n(&dp->qsbr->qsbr_cnt[w].cnt, __ATOMIC_RELAXED);
-
-		if (seen != __RTE_QSBR_CNT_THR_OFFLINE && seen < token)
-			dp_warn(dp, "worker on core %u passed no quiescent state for a second",
-				dp->workers[w]->core);
-	}
-}
-
-/* Keep what may not be freed yet. Where even that finds no memory it stays hidden, for good. */
-static void
-removed_retire(struct dp *dp, uint32_t handle, uint64_t token)
-{
-	struct retired *grown = reallocarray(dp->retired, dp->n_retired + 1, sizeof(*dp->retired));
-
-	if (grown == NULL) {
-		dp_warn(dp, "out of memory: a removed flow's place is lost until restart");
-		return;
-	}
-	dp->retired = grown;
-	dp->retired[dp->n_retired++] = (struct retired){.handle = handle, .token = token};
-}
-
-/* All that was unlinked goes: at once when the grace period ended in time, else later. */
-static int
-removed_finish(struct dp_txn *txn)
+txn_publish(struct dp_txn *txn)
 {
 	struct dp *dp = txn->dp;
-	uint64_t token = rte_rcu_qsbr_start(dp->qsbr);
-	bool in_time = grace_wait(dp, token);
 
-	if (!in_time)
-		warn_of_laggards(dp, token);
-	for (unsigned i = 0; i < txn->n_removed; i++) {
-		uint32_t handle = txn->removed[i];
+	for (unsigned i = 0; i < txn->n_added; i++)
+		flow_table_publish(
+			dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
+	for (unsigned i = 0; i < txn->n_leaving; i++) {
+		const struct leaving *leaving = &txn->leaving[i];
+		struct flow_table *table = dp_handle_table(dp, leaving->handle);
 
-		removed_report(txn, handle);
-		if (in_time)
-			flow_table_free(dp_handle_table(dp, handle), dp_handle_index(handle));
+		if (leaving->version != DP_HANDLE_NONE)
+			flow_table_swap(table, dp_handle_index(leaving->handle),
+				dp_handle_index(leaving->version));
 		else
-			removed_retire(dp, handle, token);
+			flow_table_unlink(table, dp_handle_index(leaving->handle));
 	}
-	return in_time ? 0 : -ETIMEDOUT;
 }
 
 int
 dp_txn_commit(struct dp_txn *txn)
 {
 	struct dp *dp = txn->dp;
-	int ret = 0;
+	struct rules *old_rules[2];
+	int ret;
 
-	for (unsigned i = 0; i < txn->n_added; i++)
-		flow_table_publish(
-			dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
-	for (unsigned i = 0; i < txn->n_removed; i++)
-		flow_table_unlink(
-			dp_handle_table(dp, txn->removed[i]), dp_handle_index(txn->removed[i]));
-	if (txn->n_removed > 0)
-		ret = removed_finish(txn);
+	if (rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
+		rule_set_compile(&dp->rules6, DP_IPV6) < 0) {
+		dp_txn_abort(txn);
+		return -ENOMEM;
+	}
+	txn_publish(txn);
+	old_rules[0] = rule_set_publish(&dp->rules4, &dp->table4);
+	old_rules[1] = rule_set_publish(&dp->rules6, &dp->table6);
+	ret = retire(
+		dp, txn->leaving, txn->n_leaving, old_rules, txn->on_removed, txn->on_removed_arg);
 	txn_free(txn);
 	return ret;
 }
@@ -229,8 +253,15 @@ dp_txn_abort(struct dp_txn *txn)
 
 	for (unsigned i = 0; i < txn->n_added; i++)
 		flow_table_free(dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
-	for (unsigned i = 0; i < txn->n_removed; i++)
-		dp_handle_table(dp, txn->removed[i])->state[dp_handle_index(txn->removed[i])] =
-			FLOW_LIVE;
+	for (unsigned i = 0; i < txn->n_leaving; i++) {
+		const struct leaving *leaving = &txn->leaving[i];
+		struct flow_table *table = dp_handle_table(dp, leaving->handle);
+
+		table->state[dp_handle_index(leaving->handle)] = FLOW_LIVE;
+		if (leaving->version != DP_HANDLE_NONE)
+			flow_table_free(table, dp_handle_index(leaving->version));
+	}
+	rule_set_abort(&dp->rules4);
+	rule_set_abort(&dp->rules6);
 	txn_free(txn);
 }

@@ -28,6 +28,36 @@ core_socket(unsigned core)
 	return node < 0 ? 0 : node;
 }
 
+/* A packet counts as one byte: the rate is one of packets. */
+static struct rte_ring *
+punt_ring_create(unsigned worker, unsigned frames, int socket)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "punt_%u", worker);
+	return rte_ring_create(
+		name, frames, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+}
+
+static void
+punt_ring_free(struct rte_ring *ring)
+{
+	void *m;
+
+	while (ring != NULL && rte_ring_sc_dequeue(ring, &m) == 0)
+		rte_pktmbuf_free(m);
+	rte_ring_free(ring);
+}
+
+static void
+worker_destroy(struct lcore *lc)
+{
+	punt_ring_free(lc->punt_ring);
+	rte_free(lc->counters);
+	rte_free(lc->stages);
+	rte_free(lc);
+}
+
 static struct lcore *
 worker_create(struct dp *dp, unsigned index)
 {
@@ -42,12 +72,17 @@ worker_create(struct dp *dp, unsigned index)
 		"port_counters", dp->n_ports * sizeof(*lc->counters), RTE_CACHE_LINE_SIZE, socket);
 	lc->stages = rte_zmalloc_socket(
 		"tx_stages", dp->n_ports * sizeof(*lc->stages), RTE_CACHE_LINE_SIZE, socket);
-	if (lc->counters == NULL || lc->stages == NULL) {
-		rte_free(lc->counters);
-		rte_free(lc->stages);
-		rte_free(lc);
+	lc->punt_ring = punt_ring_create(index, dp->config.punt_ring, socket);
+	if (lc->counters == NULL || lc->stages == NULL || lc->punt_ring == NULL) {
+		worker_destroy(lc);
 		return NULL;
 	}
+	police_init(&lc->punt_police, &(struct dp_police){
+					      .rate_bps = dp->config.punt_rate * UINT64_C(8),
+					      .burst_bytes = RTE_MAX(dp->config.punt_rate / 8, 1u),
+				      });
+	lc->tsc_start = rte_rdtsc();
+	lc->ns_mult = ((uint64_t)NS_PER_S << 32) / rte_get_tsc_hz();
 	lc->lcore_id = lcore_id;
 	lc->core = core;
 	lc->index = (uint8_t)index;
@@ -71,6 +106,9 @@ worker_wire(struct dp *dp, struct lcore *lc)
 	lc->next_hops = dp->next_hops;
 	lc->table4 = &dp->table4;
 	lc->table6 = &dp->table6;
+	lc->legs = &dp->legs;
+	lc->leg_counters = dp->legs.counters[lc->index];
+	lc->punt_unmatched = dp->punt_unmatched;
 	lc->qsbr = dp->qsbr;
 	for (unsigned p = 0; p < dp->n_ports; p++) {
 		lc->stages[p].ethdev = dp->ports[p].ethdev;
@@ -132,9 +170,7 @@ dp_workers_destroy(struct dp *dp)
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		if (dp->workers[w] == NULL)
 			continue;
-		rte_free(dp->workers[w]->counters);
-		rte_free(dp->workers[w]->stages);
-		rte_free(dp->workers[w]);
+		worker_destroy(dp->workers[w]);
 		dp->workers[w] = NULL;
 	}
 }

@@ -7,11 +7,10 @@
 
 #include "loop_options.h"
 #include "loop_report.h"
+#include "loop_rig.h"
 #include "loop_run.h"
 
-#define HUGEPAGE_BYTES (2u << 20)
-#define MEMORY_BASE_MB 256 /* pools and EAL */
-#define FLOW_BYTES 384 /* tables, the larger family */
+#define HUGEPAGE_MB 2
 
 /* Hugepages when enough are free for both tables and pools, and the user does not mind. */
 static bool
@@ -19,38 +18,65 @@ hugepages_suffice(const struct loop_options *options)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
 	unsigned long free_pages = 0;
-	unsigned long long wanted = ((unsigned long long)MEMORY_BASE_MB << 20) +
-				    (unsigned long long)options->flows * FLOW_BYTES;
 
 	if (file != NULL) {
 		if (fscanf(file, "%lu", &free_pages) != 1)
 			free_pages = 0;
 		fclose(file);
 	}
-	return (unsigned long long)free_pages * HUGEPAGE_BYTES >= wanted;
+	return free_pages * HUGEPAGE_MB >= loop_rig_memory_mb(options);
+}
+
+/* The same load on the CPU of the last worker alone: the first may share its CPU with control. */
+static int
+one_worker_run(const struct loop_options *options, struct spread *cycles)
+{
+	struct loop_options one = *options;
+	struct loop_result result;
+
+	one.workers = 1;
+	one.worker_cores[0] = options->worker_cores[options->workers - 1];
+	if (loop_run_sluice(&one, &result) < 0)
+		return -1;
+	*cycles = result.cycles;
+	return result.conserved ? 0 : -1;
+}
+
+static int
+other_run(const struct loop_options *options, struct spread *cycles)
+{
+	switch (options->against) {
+	case LOOP_TESTPMD:
+		return loop_run_testpmd(options, cycles);
+	case LOOP_ONE_WORKER:
+		return one_worker_run(options, cycles);
+	default:
+		return 0;
+	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct loop_options options;
+	static struct loop_options options;
 	static struct loop_report report;
+	static struct loop_summary summary;
 	int ret = loop_options_parse(&options, argc, argv);
 
 	if (ret != 0)
 		return ret < 0 ? 0 : ret;
 	options.no_huge = options.no_huge || !hugepages_suffice(&options);
 	report.options = &options;
-	report.rounds = options.against ? options.rounds : 1;
+	report.rounds = options.rounds;
 	for (unsigned i = 0; i < report.rounds; i++) {
-		if (loop_run_sluice(&options, &report.sluice[i]) < 0)
-			return 1;
-		if (options.against && loop_run_testpmd(&options, &report.testpmd[i]) < 0)
+		if (loop_run_sluice(&options, &report.sluice[i]) < 0 ||
+			other_run(&options, &report.other[i]) < 0)
 			return 1;
 	}
+	loop_report_sum_up(&report, &summary);
 	if (options.json)
-		loop_report_json(&report);
+		loop_report_json(&report, &summary);
 	else
-		loop_report_print(&report);
-	return loop_report_conserved(&report) ? 0 : 1;
+		loop_report_print(&report, &summary);
+	return summary.conserved ? 0 : 1;
 }

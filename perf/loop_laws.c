@@ -8,79 +8,28 @@
 #include <rte_ring.h>
 
 #include "loop_frame.h"
+#include "loop_law.h"
+#include "loop_told.h"
 
-/* What the flows and their legs say of the ports. */
-struct told {
-	uint64_t packets; /* of all flows; they all came by port 0 */
-	struct {
-		uint64_t copies;
-		uint64_t drops[DP_COPY_DROP_COUNT];
-	} ports[LOOP_PORTS_MAX];
-	bool ok; /* no flow disagrees with its own legs */
-};
+static const char *const port_names[LOOP_PORTS_MAX] = {"port loop", "port free"};
 
 static bool
-law(const char *of, const char *law_text, uint64_t found, uint64_t expected)
+port_agrees(const struct loop_rig *rig, unsigned port, const struct loop_told *told)
 {
-	if (found != expected)
-		fprintf(stderr, "closed-loop: %s: %s: found %llu, expected %llu\n", of, law_text,
-			(unsigned long long)found, (unsigned long long)expected);
-	return found == expected;
-}
-
-static uint64_t
-sum(const uint64_t *values, unsigned n)
-{
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		total += values[i];
-	return total;
-}
-
-/* Every leg has a copy of every packet of its flow. */
-static void
-flow_tell(const struct loop_rig *rig, unsigned index, struct told *told)
-{
-	const unsigned n_legs = rig->options->legs;
-	struct dp_leg_stats legs[DP_FLOW_LEGS_MAX];
-	struct dp_flow_stats flow;
-
-	if (dp_flow_stats_get(rig->dp, rig->handles[index], &flow, legs, n_legs) < 0) {
-		told->ok = law("flows", "one cannot be read, number", index, UINT64_MAX);
-		return;
-	}
-	told->packets += flow.packets;
-	for (unsigned l = 0; l < n_legs; l++) {
-		const unsigned port = loop_leg_port(rig->options, l);
-
-		/* The first flow that is wrong is enough. */
-		told->ok = told->ok && law("flow", "copies of a leg", legs[l].copies, flow.packets);
-		told->ok = told->ok && law("flow", "bytes of a leg", legs[l].bytes, flow.bytes);
-		told->ports[port].copies += legs[l].copies;
-		for (unsigned r = 0; r < DP_COPY_DROP_COUNT; r++)
-			told->ports[port].drops[r] += legs[l].drops[r];
-	}
-}
-
-static bool
-port_agrees(const struct loop_rig *rig, unsigned port, const struct told *told)
-{
-	static const char *const names[LOOP_PORTS_MAX] = {"port loop", "port free"};
+	const char *name = port_names[port];
+	const bool ingress = port == 0; /* all flows' packets come by port 0 */
 	struct dp_port_stats s;
 	bool ok = dp_port_stats_get(rig->dp, port, &s) == 0;
 
-	ok &= law(names[port], "received = forwarded + drops", s.rx_packets,
-		s.forwarded + sum(s.drops, DP_PACKET_DROP_COUNT));
-	ok &= law(names[port], "copies = sent + drops", s.copies,
-		s.tx_packets + sum(s.drops + DP_PACKET_DROP_COUNT, DP_COPY_DROP_COUNT));
-	ok &= law(names[port], "copies = those of its legs", s.copies, told->ports[port].copies);
-	ok &= law(names[port], "forwarded = packets of its flows", s.forwarded,
-		port == 0 ? told->packets : 0);
-	for (unsigned r = 0; r < DP_COPY_DROP_COUNT; r++)
-		ok &= law(names[port], dp_drop_name(DP_PACKET_DROP_COUNT + r),
-			s.drops[DP_PACKET_DROP_COUNT + r], told->ports[port].drops[r]);
-	return ok;
+	ok &= law(name, "received = forwarded + punted + drops", s.rx_packets,
+		s.forwarded + s.punted + law_sum(s.drops, DP_PACKET_DROP_COUNT));
+	ok &= law(name, "copies = sent + drops", s.copies,
+		s.tx_packets + law_sum(s.drops + DP_PACKET_DROP_COUNT, DP_COPY_DROP_COUNT));
+	ok &= law(name, "copies = those of its legs", s.copies, told->ports[port].copies);
+	ok &= law(
+		name, "forwarded = that of its flows", s.forwarded, ingress ? told->forwarded : 0);
+	ok &= law(name, "punted", s.punted, 0);
+	return law_no_drops(name, s.drops, 0, DP_DROP_COUNT) && ok;
 }
 
 static bool
@@ -107,14 +56,13 @@ workers_agree(const struct loop_rig *rig)
 	return law("ports less workers", "sent", sent, 0) && ok;
 }
 
-/* Each packet is either in a ring or in a drop counter of the port that loops. */
+/* Each packet that was put in is in a ring, and whole. */
 static bool
-rings_hold_the_rest(const struct loop_rig *rig)
+rings_hold_all(const struct loop_rig *rig)
 {
 	const struct loop_options *o = rig->options;
 	uint64_t left = 0, spoilt = 0;
-	struct dp_port_stats s;
-	bool ok = dp_port_stats_get(rig->dp, 0, &s) == 0;
+	bool ok;
 
 	for (unsigned w = 0; w < o->workers; w++) {
 		const unsigned n = rte_ring_count(rig->rings[w]);
@@ -125,26 +73,36 @@ rings_hold_the_rest(const struct loop_rig *rig)
 			left += rte_ring_enqueue(rig->rings[w], m) == 0;
 		}
 	}
-	ok &= law("rings", "frames that are not whole", spoilt, 0);
-	return law("rings", "packets left + dropped", left + sum(s.drops, DP_DROP_COUNT),
-		       (uint64_t)o->inflight * o->workers) &&
-	       ok;
+	ok = law("rings", "frames that are not whole", spoilt, 0);
+	return law("rings", "packets left", left, (uint64_t)o->inflight * o->workers) && ok;
+}
+
+/* Each replica that was sent was freed, or waits for it. */
+static bool
+sinks_got_all(const struct loop_rig *rig)
+{
+	struct dp_port_stats s;
+	uint64_t found = 0;
+
+	if (dp_port_count(rig->dp) < 2)
+		return true;
+	for (unsigned w = 0; w < rig->options->workers; w++)
+		found += rig->sinks[w].frames + rte_ring_count(rig->sinks[w].ring);
+	return dp_port_stats_get(rig->dp, 1, &s) == 0 &&
+	       law(port_names[1], "replicas freed", found, s.tx_packets);
 }
 
 bool
 loop_laws_hold(const struct loop_rig *rig)
 {
-	struct told told;
+	struct loop_told told;
 	bool ok = true;
 
-	memset(&told, 0, sizeof(told));
-	told.ok = true;
-	for (unsigned i = 0; i < rig->options->flows && told.ok; i++)
-		flow_tell(rig, i, &told);
-	if (!told.ok)
+	if (!loop_told_gather(rig, &told))
 		return false;
 	for (unsigned p = 0; p < dp_port_count(rig->dp); p++)
 		ok &= port_agrees(rig, p, &told);
 	ok &= workers_agree(rig);
-	return rings_hold_the_rest(rig) && ok;
+	ok &= sinks_got_all(rig);
+	return rings_hold_all(rig) && ok;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Did the loop lose, invent or spoil anything? The laws on top of dp/stats.h, and three that only a
- * closed loop can check: what left by a port is what its legs sent, as many packets are in the
- * rings as were put in, and every one of them is still a whole datagram with right checksums.
+ * Did the loop lose, invent or spoil anything? The laws on top of dp/stats.h, and what only a
+ * closed loop can check: what left by a port is what its legs sent, nothing was dropped, as many
+ * packets are in the rings as were put in, every one of them is still a whole datagram with right
+ * checksums, and flows that latch have learned the one source that there is.
  */
 #ifndef PERF_LOOP_LAWS_H
 #define PERF_LOOP_LAWS_H

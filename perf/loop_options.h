@@ -7,30 +7,63 @@
 
 #include <stdbool.h>
 
+#define LOOP_BURST 32
+#define LOOP_WORKERS_MAX 8
+#define LOOP_ROUNDS_MAX 100
+
+/* Which stage of the classification finds the flows. */
+enum loop_match { LOOP_EXACT, LOOP_LISTENER, LOOP_RULE };
+
+/* What the measurement alternates with. */
+enum loop_against { LOOP_ALONE, LOOP_TESTPMD, LOOP_ONE_WORKER };
+
 struct loop_options {
 	unsigned flows;
 	unsigned inflight; /* packets a worker, a multiple of LOOP_BURST */
-	unsigned family; /* 4 or 6 */
+	unsigned family; /* 4 or 6; of the first half of the flows with translate */
+	bool translate; /* the second half of the flows is IPv6, and packets alternate */
 	bool vlan;
-	unsigned legs;
-	unsigned size; /* bytes of a frame, without FCS */
+	unsigned match; /* enum loop_match */
+	unsigned latch; /* enum dp_latch */
+	bool police;
+	unsigned ttl_set; /* 1: each leg sets the TTL; 0: it decrements, as a relay does */
+	unsigned legs; /* of a flow, or of each of its streams */
+	unsigned streams; /* 0 = the flows have none */
+	unsigned size; /* bytes of a frame, without FCS; IPv6 ones are 20 longer with translate */
 	unsigned workers;
+	bool shared; /* the packets of all workers visit all flows */
+	unsigned updates; /* flows a second installed, and as many removed, meanwhile */
+	unsigned reads; /* times a second that the counters of all flows are read meanwhile */
 	unsigned control_core;
-	unsigned worker_cores[8];
+	unsigned worker_cores[LOOP_WORKERS_MAX];
 	double seconds;
-	unsigned rounds; /* of --against */
-	bool against; /* testpmd */
+	unsigned rounds;
+	unsigned against; /* enum loop_against */
 	bool no_huge;
 	bool json;
+	bool help;
 };
 
-#define LOOP_BURST 32
-#define LOOP_WORKERS_MAX 8
+/* Words for the values of match, latch and ttl_set, as on the command line. */
+extern const char *const loop_match_words[];
+extern const char *const loop_latch_words[];
+extern const char *const loop_ttl_words[];
 
 /*
  * Fill *options from the command line. 0, or the exit code with which the program should end:
  * 2 after a message on standard error, -1 after --help.
  */
 int loop_options_parse(struct loop_options *options, int argc, char **argv);
+
+/* Rules across options, and what follows from others; for loop_options_parse(). 0, or 2 as above.
+ */
+int loop_options_settle(struct loop_options *options);
+
+/* Control works while the workers are measured. */
+static inline bool
+loop_is_disturbed(const struct loop_options *options)
+{
+	return options->updates > 0 || options->reads > 0;
+}
 
 #endif

@@ -9,17 +9,35 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "loop_flow.h"
 #include "loop_frame.h"
 
 #define RING_SLOTS 2048
-#define SEED 1 /* the same cycle in every run */
 #define ERROR_MAX 256
+#define MEMORY_BASE_MB 384 /* pools and EAL */
+#define FLOW_BYTES 512 /* in tables, the larger family */
+#define LEG_BYTES 384
 
 static int
 refuse(const char *what, const char *why)
 {
 	fprintf(stderr, "closed-loop: %s%s%s\n", what, why[0] != '\0' ? ": " : "", why);
 	return -1;
+}
+
+static bool
+has_replicas(const struct loop_options *o)
+{
+	return o->legs > 1;
+}
+
+unsigned
+loop_rig_memory_mb(const struct loop_options *o)
+{
+	const uint64_t flows = (uint64_t)o->flows + loop_flows_spare(o);
+
+	return MEMORY_BASE_MB +
+	       (unsigned)((flows * FLOW_BYTES + loop_legs_needed(o) * LEG_BYTES) >> 20);
 }
 
 static int
@@ -31,7 +49,7 @@ eal_up(const struct loop_options *o)
 		.control_core = o->control_core,
 		.n_workers = o->workers,
 		.no_huge = o->no_huge,
-		.memory_mb = o->no_huge ? 512 + o->flows / 2048 : 0,
+		.memory_mb = o->no_huge ? loop_rig_memory_mb(o) : 0,
 		.log_level = "error",
 	};
 	char error[ERROR_MAX];
@@ -44,7 +62,9 @@ eal_up(const struct loop_options *o)
 static int
 loop_port_make(struct loop_rig *rig)
 {
-	for (unsigned w = 0; w < rig->options->workers; w++) {
+	const unsigned n = rig->options->workers;
+
+	for (unsigned w = 0; w < n; w++) {
 		char name[RTE_RING_NAMESIZE];
 
 		snprintf(name, sizeof(name), "loop_%u", w);
@@ -53,119 +73,86 @@ loop_port_make(struct loop_rig *rig)
 		if (rig->rings[w] == NULL)
 			return refuse("no memory for rings", "");
 	}
-	if (rte_eth_from_rings("loop", rig->rings, rig->options->workers, rig->rings,
-		    rig->options->workers, SOCKET_ID_ANY) < 0)
+	if (rte_eth_from_rings("loop", rig->rings, n, rig->rings, n, SOCKET_ID_ANY) < 0)
 		return refuse("rte_eth_from_rings failed", "");
-	return 0;
+	return has_replicas(rig->options) ? loop_sinks_init(rig->sinks, n) : 0;
+}
+
+static void
+warn(void *arg, const char *message)
+{
+	(void)arg;
+	fprintf(stderr, "closed-loop: %s\n", message);
 }
 
 static int
-dp_up(struct loop_rig *rig)
+dp_make(struct loop_rig *rig)
 {
 	const struct loop_options *o = rig->options;
-	const struct dp_port_config ports[2] = {
+	const unsigned flows = o->flows + loop_flows_spare(o);
+	const struct dp_port_config ports[LOOP_PORTS_MAX] = {
 		{.name = "loop", .devargs = "net_ring_loop"},
-		{.name = "free", .devargs = "net_null0,no-rx=1"},
+		{.name = "free", .devargs = LOOP_SINK_DEVICE},
 	};
 	const struct dp_config config = {
-		.n_ports = o->legs > 1 ? 2 : 1,
+		.n_ports = has_replicas(o) ? 2 : 1,
 		.ports = ports,
-		.max_flows_ipv4 = o->family == 4 ? o->flows : 0,
-		.max_flows_ipv6 = o->family == 6 ? o->flows : 0,
+		.max_flows_ipv4 = o->family == 4 ? flows : 0,
+		.max_flows_ipv6 = o->family == 6 || o->translate ? flows : 0,
+		.max_legs = (unsigned)loop_legs_needed(o),
+		.warn = warn,
 	};
-	struct dp_port_info info;
 	char error[ERROR_MAX];
 
 	rig->dp = dp_create(&config, error, sizeof(error));
 	if (rig->dp == NULL)
 		return refuse("data plane", error);
-	for (uint16_t p = 0; p < config.n_ports; p++) {
-		struct dp_next_hop hop = {.dst_mac = {2, 0, 0, 0, 0, 1},
+	return has_replicas(o) ? loop_sinks_attach(rig->sinks, o->workers) : 0;
+}
+
+/* Next hop p leaves by port p. */
+static int
+next_hops_set(const struct loop_rig *rig)
+{
+	for (uint16_t p = 0; p < dp_port_count(rig->dp); p++) {
+		const struct dp_next_hop hop = {.dst_mac = {2, 0, 0, 0, 0, 1},
 			.src_mac = {2, 0, 0, 0, 0, 2},
 			.port = p,
 			.mtu = 1500};
+		struct dp_port_info info;
 
 		if (dp_next_hop_set(rig->dp, p, &hop) < 0)
 			return refuse("next hop", "");
 		/* Replicas are to be measured as NICs send them, not as copies. */
 		if (dp_port_info_get(rig->dp, p, &info) < 0 || !info.shares_payload)
-			return refuse("port does not share payloads", ports[p].name);
+			return refuse("port does not share payloads", info.name);
 	}
 	return 0;
-}
-
-/*
- * next[i] is the flow into which flow i rewrites: one random cycle (Sattolo) through all flows of
- * a worker, so that packets visit every flow and never meet another worker's.
- */
-static unsigned *
-cycle_make(unsigned flows, unsigned workers)
-{
-	unsigned *next = calloc(flows, sizeof(*next));
-
-	if (next == NULL)
-		return NULL;
-	for (unsigned i = 0; i < flows; i++)
-		next[i] = i;
-	srandom(SEED);
-	for (unsigned i = flows - 1; i >= workers; i--) {
-		/* A lower flow of the same worker: i, i - workers, ... */
-		unsigned below = i / workers;
-		unsigned j = i % workers + workers * ((unsigned)random() % below);
-		unsigned swap = next[i];
-
-		next[i] = next[j];
-		next[j] = swap;
-	}
-	return next;
-}
-
-static int
-flow_add(struct loop_rig *rig, struct dp_txn *txn, unsigned index, unsigned next)
-{
-	const struct loop_options *o = rig->options;
-	struct dp_leg legs[DP_FLOW_LEGS_MAX];
-	struct dp_flow flow = {.n_legs = (uint16_t)o->legs, .legs = legs};
-	struct dp_flow_key to;
-
-	loop_flow_key(o, index, &flow.key);
-	loop_flow_key(o, next, &to);
-	memset(legs, 0, sizeof(legs));
-	for (unsigned i = 0; i < o->legs; i++) {
-		memcpy(legs[i].src, to.src, sizeof(to.src));
-		memcpy(legs[i].dst, to.dst, sizeof(to.dst));
-		legs[i].src_port = to.src_port;
-		legs[i].dst_port = to.dst_port;
-		legs[i].vlan = to.vlan;
-		legs[i].dscp = DP_DSCP_KEEP;
-		legs[i].ttl = 64; /* they circulate for ever */
-		legs[i].next_hop = loop_leg_port(o, i); /* next hop p leaves by port p */
-	}
-	return dp_txn_add(txn, &flow, &rig->handles[index]);
 }
 
 static int
 flows_install(struct loop_rig *rig)
 {
-	const struct loop_options *o = rig->options;
-	unsigned *next = cycle_make(o->flows, o->workers);
-	struct dp_txn *txn = dp_txn_begin(rig->dp);
-	int ret = 0;
+	int ret;
 
-	rig->handles = calloc(o->flows, sizeof(*rig->handles));
-	if (next == NULL || txn == NULL || rig->handles == NULL)
-		ret = -1;
-	for (unsigned i = 0; i < o->flows && ret == 0; i++)
-		ret = flow_add(rig, txn, i, next[i]);
-	free(next);
-	if (ret == 0)
-		ret = dp_txn_commit(txn);
-	else if (txn != NULL)
-		dp_txn_abort(txn);
+	rig->handles = calloc(rig->options->flows, sizeof(*rig->handles));
+	if (rig->handles == NULL)
+		return refuse("no memory for flows", "");
+	ret = loop_flows_install(rig->options, rig->dp, rig->handles);
 	return ret < 0 ? refuse("installing flows", strerror(-ret)) : 0;
 }
 
-/* Spread the packets of each worker evenly over its flows. */
+/* The flow that packet i of worker w meets first: evenly spread, families by turns. */
+static unsigned
+first_flow(const struct loop_options *o, unsigned w, unsigned i)
+{
+	const unsigned strands = loop_strands(o), strand = w % strands;
+	const uint64_t units = (loop_units(o) - strand + strands - 1) / strands;
+	const unsigned unit = strand + strands * (unsigned)(i * units / o->inflight);
+
+	return o->translate && i % 2 == 1 ? loop_units(o) + unit : unit;
+}
+
 static int
 packets_seed(struct loop_rig *rig)
 {
@@ -173,15 +160,13 @@ packets_seed(struct loop_rig *rig)
 	struct rte_mempool *pool = rte_mempool_lookup("packets_0");
 
 	for (unsigned w = 0; w < o->workers; w++) {
-		unsigned flows = (o->flows - w + o->workers - 1) / o->workers;
-
 		for (unsigned i = 0; i < o->inflight; i++) {
 			struct rte_mbuf *m = pool == NULL ? NULL : rte_pktmbuf_alloc(pool);
 
 			if (m == NULL)
 				return refuse("no packet buffers", "");
-			loop_frame_write(o,
-				w + o->workers * (unsigned)((uint64_t)i * flows / o->inflight), m);
+			loop_frame_write(
+				o, first_flow(o, w, i), o->streams > 0 ? i % o->streams : 0, m);
 			if (rte_ring_enqueue(rig->rings[w], m) < 0)
 				return refuse("ring full", "");
 		}
@@ -194,8 +179,8 @@ loop_rig_create(struct loop_rig *rig, const struct loop_options *options)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->options = options;
-	if (eal_up(options) < 0 || loop_port_make(rig) < 0 || dp_up(rig) < 0 ||
-		flows_install(rig) < 0 || packets_seed(rig) < 0)
+	if (eal_up(options) < 0 || loop_port_make(rig) < 0 || dp_make(rig) < 0 ||
+		next_hops_set(rig) < 0 || flows_install(rig) < 0 || packets_seed(rig) < 0)
 		return -1;
 	return 0;
 }
@@ -219,6 +204,7 @@ loop_rig_destroy(struct loop_rig *rig)
 {
 	void *m;
 
+	loop_sinks_drain(rig->sinks, rig->options->workers);
 	for (unsigned w = 0; w < rig->options->workers; w++) {
 		while (rig->rings[w] != NULL && rte_ring_dequeue(rig->rings[w], &m) == 0)
 			rte_pktmbuf_free(m);

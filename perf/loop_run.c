@@ -7,65 +7,66 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
 
+#include "loop_direct.h"
 #include "loop_laws.h"
+#include "loop_load.h"
+#include "loop_windows.h"
 
 static double
-seconds_of(clockid_t clock)
+longest_round_us(const struct dp *dp)
 {
-	struct timespec now;
+	uint64_t longest_ns = 0;
 
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	for (unsigned w = 0; w < dp_worker_count(dp); w++) {
+		struct dp_worker_stats stats;
+
+		if (dp_worker_stats_get(dp, w, &stats) == 0 && stats.longest_round_ns > longest_ns)
+			longest_ns = stats.longest_round_ns;
+	}
+	return (double)longest_ns / 1e3;
 }
 
-/* Many short windows: a worker that the host takes off its CPU spoils some, not the median. */
+/* While the workers run. */
 static void
-windows_measure(const struct loop_rig *rig, struct loop_result *result)
+load_and_measure(const struct loop_rig *rig, struct loop_load *load, struct loop_result *result)
 {
-	const struct loop_options *o = rig->options;
-	const unsigned window_us = (unsigned)(o->seconds * 1e6 / LOOP_WINDOWS);
-	const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-	const double wall = seconds_of(CLOCK_MONOTONIC);
-	double cycles[LOOP_WINDOWS];
-
-	for (unsigned i = 0; i < LOOP_WINDOWS; i++) {
-		uint64_t sent = loop_rig_sent(rig), start = rte_rdtsc();
-
-		rte_delay_us_sleep(window_us);
-		uint64_t more = loop_rig_sent(rig) - sent;
-
-		cycles[i] = (double)(rte_rdtsc() - start) * o->workers / (double)(more ? more : 1);
+	rte_delay_us_sleep(LOOP_WARM_UP_US);
+	loop_windows_measure(rig, load, result);
+	if (load->seconds > 0) {
+		result->updates_per_second = (double)load->installed / load->seconds;
+		result->reads_per_second = (double)load->reads / load->seconds;
 	}
-	result->cycles = spread_of(cycles, LOOP_WINDOWS);
-	/* Control sleeps: what the process burns, its workers burn. */
-	result->cpu_share = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) /
-			    (seconds_of(CLOCK_MONOTONIC) - wall) / o->workers;
+	loop_load_fini(load);
+	dp_stop(rig->dp);
+	result->packets = loop_rig_sent(rig);
+	result->longest_round_us = longest_round_us(rig->dp);
+	result->conserved = loop_laws_hold(rig);
+	result->conserved &= loop_load_sound(load);
 }
 
 /* In the child: the whole life of a rig. */
 static int
 rig_measure(const struct loop_options *options, struct loop_result *result)
 {
-	struct loop_rig rig;
+	static struct loop_rig rig;
+	static struct loop_load load;
 	char error[256];
 	int ret = loop_rig_create(&rig, options);
 
+	if (ret == 0)
+		ret = loop_load_init(&load, &rig);
 	if (ret == 0 && dp_start(rig.dp, error, sizeof(error)) < 0) {
 		fprintf(stderr, "closed-loop: %s\n", error);
 		ret = -1;
 	}
-	if (ret == 0) {
-		rte_delay_us_sleep(LOOP_WARM_UP_US);
-		windows_measure(&rig, result);
-		dp_stop(rig.dp);
-		result->packets = loop_rig_sent(&rig);
-		result->conserved = loop_laws_hold(&rig);
-	}
+	if (ret == 0 && (options->workers > 1 || options->against == LOOP_ONE_WORKER))
+		ret = loop_direct(&rig);
+	if (ret == 0)
+		load_and_measure(&rig, &load, result);
 	loop_rig_destroy(&rig);
 	return ret;
 }

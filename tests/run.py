@@ -17,17 +17,31 @@ import sys
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ("build", "lint", "unit", "golden", "perf", "system")
+SUITES = ("build", "lint", "unit", "golden", "model", "concurrency", "fuzz", "perf", "system")
 SKIPPED = 77  # exit code of a test that cannot run here
 LOG_TAIL_LINES = 40
 
-# Build directory, compiler, meson options, suites whose tests run in it.
+# Build directory, compiler, meson options, suites whose tests run in it, what to compile ([]: all).
 BUILDS = {
-    "gcc": ("build", "gcc", ["-Dbuildtype=release"], ("unit", "golden", "perf")),
-    "clang": ("build-clang", "clang", ["-Dbuildtype=release"], ("unit",)),
+    "gcc": (
+        "build", "gcc", ["-Dbuildtype=release"],
+        ("unit", "golden", "model", "concurrency", "perf"), [],
+    ),
+    "clang": ("build-clang", "clang", ["-Dbuildtype=release"], ("unit",), []),
     "asan": (
         "build-asan", "gcc",
-        ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined"], ("unit", "golden"),
+        ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined"],
+        ("unit", "golden", "model"), [],
+    ),
+    "tsan": (
+        "build-tsan", "gcc", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"],
+        ("concurrency",), ["tests/concurrency/changes"],
+    ),
+    "fuzz": (
+        "build-fuzz", "clang",
+        ["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Db_sanitize=address,undefined",
+         "-Db_lundef=false"],
+        ("fuzz",), ["tests/fuzz/fuzz-parse", "tests/fuzz/fuzz-pipeline"],
     ),
 }
 
@@ -97,14 +111,14 @@ def run_test(tally, name, argv, timeout_s, env=None):
 
 def build(tally, name):
     """Configure and compile one variant; true if it is good to test."""
-    directory, compiler, options, _ = BUILDS[name]
+    directory, compiler, options, _, targets = BUILDS[name]
     options = ["-Dtests=true", "-Dwerror=true", *options]
     if (TOP / directory / "build.ninja").exists():
         setup = ["meson", "configure", directory, *options]
     else:
         setup = ["meson", "setup", directory, *options]
-    script = 'CC=$1; export CC; shift; dir=$1; shift; "$@" && ninja --quiet -C "$dir"'
-    argv = ["sh", "-c", script, "sh", compiler, directory, *setup]
+    script = 'export CC="$1"; targets=$2; dir=$3; shift 3; "$@" && ninja --quiet -C "$dir" $targets'
+    argv = ["sh", "-c", script, "sh", compiler, " ".join(targets), directory, *setup]
     return run_test(tally, f"build/{name}", argv, 1200)
 
 
@@ -215,7 +229,7 @@ def run_suites(tally, args):
         or name == "gcc" and "system" in args.suites
     ]
     built = {name for name in needed if build(tally, name)}
-    for suite in ("unit", "golden", "perf"):
+    for suite in ("unit", "golden", "model", "concurrency", "perf"):
         for name in BUILDS:
             if suite in args.suites and name in built and suite in BUILDS[name][3]:
                 run_meson_suite(tally, suite, name, wanted)

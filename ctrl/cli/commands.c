@@ -6,12 +6,20 @@
 
 static const struct command *const commands[] = {
 	&command_flow_add,
+	&command_flow_replace,
 	&command_flow_del,
+	&command_flow_up,
+	&command_flow_down,
 	&command_flow_list,
 	&command_flow_show,
+	&command_leg_join,
+	&command_leg_leave,
 	&command_port_list,
 	&command_counters,
 	&command_watch,
+	&command_events,
+	&command_punted,
+	&command_workers,
 	&command_info,
 	&command_rpc,
 };
@@ -20,7 +28,7 @@ static const struct command *const commands[] = {
 
 const struct option_spec command_globals[] = {
 	{"json", NULL, "print the result as JSON, for programs"},
-	{"socket", "PATH", "sluiced's socket (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
+	{"socket", "PATH", "sluiced's (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
 	{"timeout", "SECONDS", "wait that long for a reply (10)"},
 	{"help", NULL, "show this help"},
 	{"version", NULL, "show the version"},
@@ -60,25 +68,49 @@ command_find(const char *first, const char *second)
 	return NULL;
 }
 
+static int
+option_width(const struct option_spec *option)
+{
+	const char *value = option->value != NULL ? option->value : "";
+
+	return (int)(strlen("  --") + strlen(option->name) + strlen(value) + (*value ? 1 : 0));
+}
+
+/* Width of the column that both tables together need. */
+static int
+options_width(const struct option_spec *locals)
+{
+	const struct option_spec *const tables[] = {locals, command_globals};
+	int width = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct option_spec *option = tables[i];
+			option != NULL && option->name != NULL; option++)
+			width = option_width(option) > width ? option_width(option) : width;
+	}
+	return width;
+}
+
 static void
-options_help(const struct option_spec *options, FILE *out)
+options_help(const struct option_spec *options, int width, FILE *out)
 {
 	for (; options != NULL && options->name != NULL; options++) {
 		const char *value = options->value != NULL ? options->value : "";
-		const int used =
-			fprintf(out, "  --%s%s%s", options->name, *value ? " " : "", value);
 
-		fprintf(out, "%*s  %s\n", used < 21 ? 21 - used : 0, "", options->help);
+		fprintf(out, "  --%s%s%s%*s  %s\n", options->name, *value ? " " : "", value,
+			width - option_width(options), "", options->help);
 	}
 }
 
 void
 command_help(const struct command *command, FILE *out)
 {
+	const int width = options_width(command->options);
+
 	fprintf(out, "Usage: sluicectl %s%s%s\n\n%s.\n\nOptions:\n", command->name,
 		command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
-	options_help(command->options, out);
-	options_help(command_globals, out);
+	options_help(command->options, width, out);
+	options_help(command_globals, width, out);
 	if (command->details != NULL) {
 		fputc('\n', out);
 		command->details(out);
@@ -96,12 +128,12 @@ command_overview(const char *group, FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (group != NULL && !command_in_group(commands[i], group))
 			continue;
-		fprintf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  %-12s  %s\n", commands[i]->name, commands[i]->summary);
 		if (first == NULL)
 			first = commands[i];
 	}
 	fprintf(out, "\nOptions:\n");
-	options_help(command_globals, out);
+	options_help(command_globals, options_width(NULL), out);
 	fprintf(out, "\n'sluicectl COMMAND --help' says more about each.\n\nExample:\n%s\n",
 		first->example);
 }

@@ -11,12 +11,20 @@
 #include "cli/cli.h"
 
 extern const struct command command_flow_add;
+extern const struct command command_flow_replace;
 extern const struct command command_flow_del;
+extern const struct command command_flow_up;
+extern const struct command command_flow_down;
 extern const struct command command_flow_list;
 extern const struct command command_flow_show;
+extern const struct command command_leg_join;
+extern const struct command command_leg_leave;
 extern const struct command command_port_list;
 extern const struct command command_counters;
 extern const struct command command_watch;
+extern const struct command command_events;
+extern const struct command command_punted;
+extern const struct command command_workers;
 extern const struct command command_info;
 extern const struct command command_rpc;
 

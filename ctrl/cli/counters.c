@@ -12,6 +12,7 @@ static const struct table_column port_columns[] = {
 	{"RX PACKETS", true},
 	{"RX BYTES", true},
 	{"FORWARDED", true},
+	{"PUNTED", true},
 	{"COPIES", true},
 	{"TX PACKETS", true},
 	{"TX BYTES", true},
@@ -32,9 +33,9 @@ static const struct table_column nic_columns[] = {
 static void
 ports_print(const json_t *ports)
 {
-	static const char *const members[] = {
-		"rx_packets", "rx_bytes", "forwarded", "copies", "tx_packets", "tx_bytes"};
-	struct table *table = table_create(port_columns, 7);
+	static const char *const members[] = {"rx_packets", "rx_bytes", "forwarded", "punted",
+		"copies", "tx_packets", "tx_bytes"};
+	struct table *table = table_create(port_columns, 8);
 	json_t *port;
 	size_t i;
 

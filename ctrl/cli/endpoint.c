@@ -22,6 +22,22 @@ address_is_valid(const char *text)
 	return address_is(AF_INET, text) || address_is(AF_INET6, text);
 }
 
+bool
+prefix_is_valid(const char *text)
+{
+	const size_t length = strcspn(text, "/");
+	char address[INET6_ADDRSTRLEN];
+	uint64_t bits;
+
+	if (text[length] == '\0' || length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return address_is_valid(address) &&
+	       number_parse(text + length + 1, 0, address_is(AF_INET, address) ? 32 : 128, &bits) ==
+		       0;
+}
+
 const char *
 endpoint_parse(const char *text, struct endpoint *endpoint)
 {

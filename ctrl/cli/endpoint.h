@@ -26,4 +26,7 @@ void endpoint_format(const char *address, uint16_t port, char *text);
 /* Is it a plain IPv4 or IPv6 address? */
 bool address_is_valid(const char *text);
 
+/* Is it ADDRESS/BITS? Whether bits behind the length are zero is for the daemon to judge. */
+bool prefix_is_valid(const char *text);
+
 #endif

@@ -1,100 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `flow add` and `flow del`: flows come and go, all that are named or none of them. */
+/* `flow add`, `flow replace` and `flow del`: all flows that are named or none of them. */
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/flow_args.h"
 #include "cli/flow_counters.h"
+#include "cli/flow_file.h"
 #include "cli/text.h"
-
-/* One flow from --id, --match and --leg. New reference, or NULL with the fault said. */
-static json_t *
-flow_from_options(const struct cli *cli, const struct arguments *arguments)
-{
-	const char *id = arguments_value(arguments, "id");
-	const char *match_text = arguments_value(arguments, "match"), *leg_text;
-	json_t *match, *leg, *legs = json_array();
-	char error[FLOW_ARGS_ERROR_MAX];
-	size_t position = 0;
-
-	match = flow_args_match(match_text, error);
-	if (match == NULL) {
-		cli_usage(cli, "--match: %s", error);
-		json_decref(legs);
-		return NULL;
-	}
-	while ((leg_text = arguments_next(arguments, "leg", &position)) != NULL) {
-		leg = flow_args_leg(leg_text, error);
-		if (leg == NULL) {
-			cli_usage(cli, "--leg number %zu: %s", json_array_size(legs) + 1, error);
-			json_decref(match);
-			json_decref(legs);
-			return NULL;
-		}
-		json_array_append_new(legs, leg);
-	}
-	return json_pack("{s:s*, s:o, s:o}", "id", id, "match", match, "legs", legs);
-}
-
-/* A file holds a flow, an array of flows, or what `flow list --json` printed. */
-static json_t *
-flows_from_file(const struct cli *cli, const char *path)
-{
-	json_t *document = cli_load_json(cli, path), *flows;
-
-	if (document == NULL)
-		return NULL;
-	flows = json_object_get(document, "flows");
-	if (flows != NULL) {
-		json_incref(flows);
-		json_decref(document);
-		return flows;
-	}
-	return json_is_array(document) ? document : json_pack("[o]", document);
-}
 
 /* The flows that the arguments name, as an array, or NULL with the fault said. */
 static json_t *
 flows_given(const struct cli *cli, const struct arguments *arguments)
 {
 	const char *file = arguments_value(arguments, "file");
-	const char *match = arguments_value(arguments, "match");
-	const char *leg = arguments_value(arguments, "leg");
-	json_t *flow;
+	const char *first = flow_args_first(arguments);
+	char error[FLOW_ARGS_ERROR_MAX];
+	json_t *flow = NULL;
 
-	if (file != NULL &&
-		(match != NULL || leg != NULL || arguments_value(arguments, "id") != NULL))
-		cli_usage(cli, "--file goes without --id, --match and --leg");
+	if (file != NULL && first != NULL)
+		cli_usage(cli, "--file goes without --%s: the file says it all", first);
 	else if (file != NULL)
-		return flows_from_file(cli, file);
-	else if (match == NULL)
-		cli_usage(cli, "--match or --file is missing");
-	else if (leg == NULL)
-		cli_usage(cli, "--leg is missing: a flow needs one at least");
-	else if ((flow = flow_from_options(cli, arguments)) != NULL)
-		return json_pack("[o]", flow);
-	return NULL;
+		return flow_file_load(cli, file, "flows");
+	else if (!arguments_value(arguments, "match") == !arguments_value(arguments, "rule"))
+		cli_usage(cli, "expected one of --match, --rule and --file");
+	else if ((flow = flow_args_flow(arguments, error)) == NULL)
+		cli_usage(cli, "%s", error);
+	return flow != NULL ? json_pack("[o]", flow) : NULL;
 }
 
+/* Hand the flows to a method, and print the ids that it returns behind a word each. */
 static int
-flow_add(struct cli *cli, const struct arguments *arguments)
+flows_call(struct cli *cli, const char *method, json_t *flows, const char *done)
 {
-	json_t *flows = flows_given(cli, arguments), *result, *id;
+	json_t *result, *id;
 	int exit_code;
 	size_t i;
 
 	if (flows == NULL)
 		return CLI_USAGE;
-	result = cli_call(cli, "flow.install", json_pack("{s:o}", "flows", flows), &exit_code);
+	result = cli_call(cli, method, json_pack("{s:o}", "flows", flows), &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json)
 		cli_print_json(result);
 	else
-		json_array_foreach (json_object_get(result, "installed"), i, id)
-			printf("installed %s\n", json_string_value(id));
+		json_array_foreach (json_object_get(result, done), i, id)
+			printf("%s %s\n", done, json_string_value(id));
 	json_decref(result);
 	return CLI_OK;
+}
+
+static int
+flow_add(struct cli *cli, const struct arguments *arguments)
+{
+	return flows_call(cli, "flow.install", flows_given(cli, arguments), "installed");
+}
+
+static int
+flow_replace(struct cli *cli, const struct arguments *arguments)
+{
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the FILE with the flows is missing");
+	return flows_call(
+		cli, "flow.replace", flow_file_load(cli, arguments->words[0], "flows"), "replaced");
 }
 
 static int
@@ -122,15 +90,25 @@ flow_del(struct cli *cli, const struct arguments *arguments)
 
 static const struct option_spec add_options[] = {
 	{"id", "ID", "name of the flow; without: flow-N is given"},
-	{"match", "K=V,...", "packets that belong to it"},
+	{"match", "K=V,...", "packets that belong to it, to one address"},
+	{"rule", "K=V,...", "packets that belong to it, by prefix and range"},
 	{"leg", "K=V,...", "where a copy goes; once for each leg"},
-	{"file", "FILE", "flows in JSON, one or an array; - for standard input"},
+	{"action", "forward|drop|punt", "what becomes of them (forward)"},
+	{"admin", "up|down", "down: installed, but drops all (up)"},
+	{"latch", "open|first|follow", "of which source, when any matches (open)"},
+	{"latch-interval-ms", "N", "follow: least time between two moves (1000)"},
+	{"allow", "ADDRESS/BITS", "sources that may send; may be given often"},
+	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
+	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
+	{"idle-timeout", "SECONDS", "remove the flow when idle so long"},
+	{"file", "FILE", "flows in JSON or YAML; - for standard input"},
 	{NULL},
 };
 
 const struct command command_flow_add = {
 	.name = "flow add",
-	.arguments = "[--id ID] --match K=V,... --leg K=V,... [--leg ...]...\n"
+	.arguments = "--match K=V,... [--leg K=V,...]... [OPTION]...\n"
+		     "       sluicectl flow add --rule K=V,... [--leg K=V,...]... [OPTION]...\n"
 		     "       sluicectl flow add --file FILE",
 	.summary = "Install flows: all that are given, or none",
 	.details = flow_args_print_keys,
@@ -139,6 +117,16 @@ const struct command command_flow_add = {
 		   "    --leg port=p2,src=203.0.113.129:5004,dst=203.0.113.137:5004,dscp=34",
 	.options = add_options,
 	.run = flow_add,
+};
+
+const struct command command_flow_replace = {
+	.name = "flow replace",
+	.arguments = "FILE",
+	.summary = "Replace flows by those of the same ids in a file: all, or none",
+	.example = "  sluicectl flow list --json > flows.json    # and edit it\n"
+		   "  sluicectl flow replace flows.json",
+	.max_words = 1,
+	.run = flow_replace,
 };
 
 const struct command command_flow_del = {

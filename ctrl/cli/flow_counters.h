@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of flows and their legs' counters, which `flow del` and `counters --flows` share.
+ * The tables of flows' and legs' counters, which several commands share.
  */
 #ifndef CTRL_CLI_FLOW_COUNTERS_H
 #define CTRL_CLI_FLOW_COUNTERS_H
@@ -10,9 +10,13 @@
 #include <jansson.h>
 
 /*
- * `flows` is an array of {"id", "legs": [...]} with "packets" and "bytes" beside them or in a
- * "counters" object. A line a leg.
+ * `flows` is an array of {"id", "legs": [...]} with the flow's counters beside them or in a
+ * "counters" object. A line a leg, and one of its own for a flow that has punted or dropped
+ * packets or has no leg.
  */
 void flow_counters_print(const json_t *flows, FILE *out);
+
+/* `legs` is an array of {"id", "counters"}. A line a leg. */
+void leg_counters_print(const json_t *legs, FILE *out);
 
 #endif

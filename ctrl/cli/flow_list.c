@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `flow list`: all flows, page by page, or the one page that a program asks for. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -14,6 +15,46 @@ static const struct table_column list_columns[] = {
 	{"LEGS", true},
 	{"TO", false},
 };
+
+/* The first leg that there is, of the flow or of a stream, and how many. */
+static const json_t *
+legs_of(const json_t *flow, size_t *n)
+{
+	const json_t *legs = json_object_get(flow, "legs");
+	const json_t *first = json_array_get(legs, 0);
+	json_t *stream;
+	size_t i;
+
+	*n = json_array_size(legs);
+	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
+		legs = json_object_get(stream, "legs");
+		*n += json_array_size(legs);
+		if (first == NULL)
+			first = json_array_get(legs, 0);
+	}
+	return first;
+}
+
+/* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop". */
+static const char *
+text_to(struct text *text, const json_t *flow)
+{
+	const char *action = json_string_value(json_object_get(flow, "action"));
+	struct text endpoint;
+	const json_t *first;
+	size_t n;
+
+	first = legs_of(flow, &n);
+	text_clear(text);
+	if (member_is(flow, "admin", "down"))
+		text_add(text, "down: ");
+	if (action != NULL && strcmp(action, "forward") != 0)
+		text_add(text, "%s%s", action, first != NULL ? ", " : "");
+	if (first != NULL)
+		text_add(text, "%s %s%s", member_text(first, "port"),
+			text_endpoint(&endpoint, first, "dst"), n > 1 ? " ..." : "");
+	return text->s;
+}
 
 static void
 list_print(const json_t *result)
@@ -30,15 +71,13 @@ list_print(const json_t *result)
 	}
 	table = table_create(list_columns, 4);
 	json_array_foreach (flows, i, flow) {
-		const json_t *legs = json_object_get(flow, "legs");
-		const json_t *first = json_array_get(legs, 0);
+		size_t n_legs;
 
+		legs_of(flow, &n_legs);
 		table_cell(table, "%s", member_text(flow, "id"));
-		table_cell(table, "%s", text_match(&text, json_object_get(flow, "match")));
-		table_cell(table, "%zu", json_array_size(legs));
-		table_cell(table, "%s %s%s", member_text(first, "port"),
-			text_endpoint(&text, first, "dst"),
-			json_array_size(legs) > 1 ? " ..." : "");
+		table_cell(table, "%s", text_match(&text, flow));
+		table_cell(table, "%zu", n_legs);
+		table_cell(table, "%s", text_to(&text, flow));
 	}
 	table_print(table, stdout);
 	table_destroy(table);

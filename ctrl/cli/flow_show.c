@@ -1,101 +1,166 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `flow show`: everything about one flow. */
+/* `flow show`: everything about one flow. Lines about what it does not use are left out. */
 #include <inttypes.h>
 
 #include "cli/commands.h"
+#include "cli/flow_legs.h"
+#include "cli/quantity.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
-static const struct table_column leg_columns[] = {
-	{"LEG", true},
-	{"PORT", false},
-	{"VLAN", true},
-	{"FROM", false},
-	{"TO", false},
-	{"DSCP", true},
-	{"TTL", true},
-};
-
-static const struct table_column hop_columns[] = {
-	{"LEG", true},
-	{"NEXT HOP", false},
-	{"MAC", false},
-	{"STATE", false},
-	{"NETDEV", false},
-};
-
-static const struct table_column count_columns[] = {
-	{"LEG", true},
-	{"COPIES", true},
+static const struct table_column stream_columns[] = {
+	{"STREAM", true},
+	{"SSRC", false},
+	{"TYPE", true},
+	{"ACTION", false},
+	{"LEGS", true},
+	{"PACKETS", true},
 	{"BYTES", true},
-	{"SENT", true},
-	{"DROPS", false},
 };
 
-#define TABLE(columns) table_create(columns, sizeof(columns) / sizeof(columns[0]))
+/* A member that is a word, unless it says what everybody's does. */
+static void
+line_word(const json_t *flow, const char *label, const char *member, const char *usual)
+{
+	if (json_object_get(flow, member) != NULL && !member_is(flow, member, usual))
+		printf("%-9s %s\n", label, member_text(flow, member));
+}
+
+/* Who may send: latch, and the prefixes allowed. */
+static void
+line_sources(const json_t *flow)
+{
+	const json_t *allow = json_object_get(flow, "allow");
+	const bool latches =
+		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
+	struct text text;
+	json_t *prefix;
+	size_t i;
+
+	if (!latches && json_array_size(allow) == 0)
+		return;
+	text_clear(&text);
+	text_add(&text, "%s", latches ? member_text(flow, "latch") : "any");
+	if (member_is(flow, "latch", "follow") &&
+		json_object_get(flow, "latch_interval_ms") != NULL)
+		text_add(&text, ", %" PRIu64 " ms between moves",
+			member_number(flow, "latch_interval_ms"));
+	json_array_foreach (allow, i, prefix)
+		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
+	printf("sources   %s\n", text.s);
+}
 
 static void
-table_finish(struct table *table)
+line_latched(const json_t *result, const json_t *flow)
 {
+	const json_t *latched = json_object_get(result, "latched");
+	struct text text;
+
+	if (json_is_object(latched))
+		printf("latched   %s, learned %" PRIu64 " time%s\n",
+			text_endpoint(&text, latched, "src"), member_number(latched, "moves"),
+			member_number(latched, "moves") == 1 ? "" : "s");
+	else if (member_is(flow, "latch", "first") || member_is(flow, "latch", "follow"))
+		printf("latched   to nobody yet\n");
+}
+
+static void
+line_classes(const json_t *flow)
+{
+	struct text text;
+	const char *class;
+	json_t *verdict;
+
+	text_clear(&text);
+	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
+		text_add(&text, "%s%s=%s", text.length > 0 ? " " : "", class,
+			json_string_value(verdict));
+	if (text.length > 0)
+		printf("classes   %s\n", text.s);
+}
+
+static void
+lines_limits(const json_t *flow)
+{
+	const json_t *police = json_object_get(flow, "police");
+	struct text text;
+
+	if (police != NULL) {
+		text_clear(&text);
+		text_add_police(&text, police);
+		printf("policed   to %s\n", text.s);
+	}
+	if (json_object_get(flow, "idle_timeout_s") != NULL)
+		printf("removed   when idle for %" PRIu64 " s\n",
+			member_number(flow, "idle_timeout_s"));
+}
+
+static void
+lines_counters(const json_t *counters)
+{
+	struct text drops;
+
+	printf("received  %" PRIu64 " packets, %" PRIu64 " bytes\n",
+		member_number(counters, "packets"), member_number(counters, "bytes"));
+	printf("          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s\n",
+		member_number(counters, "forwarded"), member_number(counters, "punted"),
+		text_drops(&drops, json_object_get(counters, "drops")));
+}
+
+static void
+show_streams(const json_t *streams, const json_t *states)
+{
+	struct table *table;
+	struct text text;
+	json_t *stream;
+	size_t i;
+
+	if (json_array_size(streams) == 0)
+		return;
+	table = table_create(stream_columns, sizeof(stream_columns) / sizeof(stream_columns[0]));
+	json_array_foreach (streams, i, stream) {
+		const json_t *state = json_array_get(states, i);
+
+		table_cell(table, "%zu", i + 1);
+		if (json_object_get(stream, "ssrc") != NULL)
+			table_cell(table, "0x%08" PRIx64, member_number(stream, "ssrc"));
+		else
+			table_cell(table, "any");
+		table_cell(table, "%s", text_number(&text, stream, "payload_type", "any"));
+		table_cell(table, "%s",
+			json_object_get(stream, "action") != NULL ? member_text(stream, "action")
+								  : "forward");
+		table_cell(table, "%zu", json_array_size(json_object_get(stream, "legs")));
+		table_cell(table, "%" PRIu64, member_number(state, "packets"));
+		table_cell(table, "%" PRIu64, member_number(state, "bytes"));
+	}
 	putchar('\n');
 	table_print(table, stdout);
 	table_destroy(table);
 }
 
 static void
-show_legs(const json_t *legs)
+show(const json_t *result)
 {
-	struct table *table = TABLE(leg_columns);
-	struct text text;
-	json_t *leg;
-	size_t i;
+	const json_t *flow = json_object_get(result, "flow");
+	struct text match;
 
-	json_array_foreach (legs, i, leg) {
-		table_cell(table, "%zu", i);
-		table_cell(table, "%s", member_text(leg, "port"));
-		table_cell(table, "%s",
-			member_number(leg, "vlan") != 0 ? text_number(&text, leg, "vlan", "-")
-							: "-");
-		table_cell(table, "%s", text_endpoint(&text, leg, "src"));
-		table_cell(table, "%s", text_endpoint(&text, leg, "dst"));
-		table_cell(table, "%s", text_number(&text, leg, "dscp", "keep"));
-		table_cell(table, "%s", text_number(&text, leg, "ttl", "less 1"));
-	}
-	table_finish(table);
-}
-
-/* Next hops and counters, which flow.get gives in one object a leg. */
-static void
-show_state(const json_t *states)
-{
-	struct table *hops = TABLE(hop_columns), *counts = TABLE(count_columns);
-	struct text text;
-	json_t *state;
-	size_t i;
-
-	json_array_foreach (states, i, state) {
-		const json_t *hop = json_object_get(state, "next_hop");
-
-		table_cell(hops, "%zu", i);
-		table_cell(hops, "%s", member_text(hop, "address"));
-		table_cell(hops, "%s", member_text(hop, "mac"));
-		table_cell(hops, "%s", member_text(hop, "state"));
-		table_cell(hops, "%s", member_text(hop, "netdev"));
-		table_cell(counts, "%zu", i);
-		table_cell(counts, "%" PRIu64, member_number(state, "copies"));
-		table_cell(counts, "%" PRIu64, member_number(state, "bytes"));
-		table_cell(counts, "%" PRIu64, member_number(state, "sent"));
-		table_cell(counts, "%s", text_drops(&text, json_object_get(state, "drops")));
-	}
-	table_finish(hops);
-	table_finish(counts);
+	printf("flow      %s\n", member_text(flow, "id"));
+	printf("match     %s\n", text_match(&match, flow));
+	line_word(flow, "admin", "admin", "up");
+	line_word(flow, "action", "action", "forward");
+	line_sources(flow);
+	line_latched(result, flow);
+	line_classes(flow);
+	lines_limits(flow);
+	lines_counters(json_object_get(result, "counters"));
+	show_streams(json_object_get(flow, "streams"), json_object_get(result, "streams"));
+	flow_legs_print(result);
 }
 
 static int
 flow_show(struct cli *cli, const struct arguments *arguments)
 {
-	const json_t *flow, *counters;
-	struct text match;
 	json_t *result;
 	int exit_code;
 
@@ -105,18 +170,10 @@ flow_show(struct cli *cli, const struct arguments *arguments)
 		cli, "flow.get", json_pack("{s:s}", "id", arguments->words[0]), &exit_code);
 	if (result == NULL)
 		return exit_code;
-	if (cli->json) {
+	if (cli->json)
 		cli_print_json(result);
-	} else {
-		flow = json_object_get(result, "flow");
-		counters = json_object_get(result, "counters");
-		printf("flow      %s\n", member_text(flow, "id"));
-		printf("match     %s\n", text_match(&match, json_object_get(flow, "match")));
-		printf("received  %" PRIu64 " packets, %" PRIu64 " bytes\n",
-			member_number(counters, "packets"), member_number(counters, "bytes"));
-		show_legs(json_object_get(flow, "legs"));
-		show_state(json_object_get(result, "legs"));
-	}
+	else
+		show(result);
 	json_decref(result);
 	return CLI_OK;
 }

@@ -19,6 +19,14 @@ _sluicectl_flows() {
 	_sluicectl_ask --json flow list --limit 1000 | sed -n 's/^      "id": "\([^"]*\)".*/\1/p'
 }
 
+# Legs of the flow that the command line names: the words behind the command's name.
+_sluicectl_legs() {
+	local flow=${_sluicectl_found[2]-}
+	if [[ -n $flow ]]; then
+		_sluicectl_ask --json flow show "$flow" | sed -n 's/^      "id": "\([^"]*\)".*/\1/p'
+	fi
+}
+
 _sluicectl_ports() {
 	_sluicectl_ask --json port list | sed -n 's/^      "name": "\([^"]*\)".*/\1/p'
 }
@@ -32,18 +40,26 @@ _sluicectl_options() {
 	sluicectl "$@" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
 }
 
+# Values of an option whose help lists them, as in "--admin up|down".
+_sluicectl_values() {
+	local option=$1
+	shift
+	sluicectl "$@" --help | sed -n "s/^  $option \([a-z]*|[a-z|]*\) .*/\1/p" | tr '|' '\n'
+}
+
 # Next words of a command name that begins with the words given.
 _sluicectl_commands() {
 	sluicectl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\+ \?[a-z]*\)  .*/\1/p' |
 		sed -n "s/^${*:+$* }\([a-z]\+\).*/\1/p" | sort -u
 }
 
-# Keys of --match or --leg, each with its "=".
+# Keys of --match, --rule, --classes or --leg, each with its "=".
 _sluicectl_keys() {
 	sluicectl flow add --help | sed -n "/^Keys of $1/,/^\$/s/^  \([a-z-]*=\).*/\1/p"
 }
 
-# A comma-separated KEY=VALUE list: complete the last key, or the port after port=.
+# A comma-separated KEY=VALUE list: complete the last key, or its value where the help lists those
+# that there are, or the port after port=.
 _sluicectl_pairs() {
 	local option=$1 list=$2 before="" last
 	last=${list##*,}
@@ -52,7 +68,11 @@ _sluicectl_pairs() {
 	fi
 	if [[ $last == port=* ]]; then
 		_sluicectl_ports | sed "s|^|${before}port=|"
-	elif [[ $last != *=* ]]; then
+	elif [[ $last == *=* ]]; then
+		sluicectl flow add --help |
+			sed -n "/^Keys of $option/,/^\$/s/^  ${last%%=*}=\([a-z]*|[a-z|]*\) .*/\1/p" |
+			tr '|' '\n' | sed "s/^/$before${last%%=*}=/"
+	else
 		_sluicectl_keys "$option" | sed "s|^|$before|"
 	fi
 }
@@ -66,31 +86,44 @@ _sluicectl_split() {
 	fi
 }
 
-# The words of the command's name, as far as they are given before the last word.
-_sluicectl_name() {
-	local -a found=()
+# Fill _sluicectl_found with the words before the last one that are no options, and print the
+# command's name, as far as it is given.
+_sluicectl_find() {
 	local i
-	for ((i = 1; i < ${#_sluicectl_words[@]} - 1 && ${#found[@]} < 2; i++)); do
+	_sluicectl_found=()
+	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
 		case ${_sluicectl_words[i]} in
-		--socket | --timeout) i=$((i + 1)) ;;
+		--socket | --timeout | --leg | --file) i=$((i + 1)) ;;
 		-*) ;;
-		*) found+=("${_sluicectl_words[i]}") ;;
+		*) _sluicectl_found+=("${_sluicectl_words[i]}") ;;
 		esac
 	done
-	if [[ ${found[0]-} != flow && ${found[0]-} != port ]]; then
-		found=("${found[@]:0:1}")
-	fi
-	echo "${found[*]}"
+	case ${_sluicectl_found[0]-} in
+	flow | leg | port) ;;
+	"") ;;
+	# One word is the whole name.
+	*) _sluicectl_found=("${_sluicectl_found[0]}" "" "${_sluicectl_found[@]:1}") ;;
+	esac
+	_sluicectl_name=${_sluicectl_found[*]:0:2}
+	_sluicectl_name=${_sluicectl_name% }
 }
 
 # Everything that could stand where the last word stands, one a line.
 _sluicectl_candidates() {
 	local name=$1 current=$2 previous=$3
+	case "$name $previous" in
+	"flow up --leg" | "flow down --leg") _sluicectl_legs && return ;;
+	esac
 	case $previous in
-	--match | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
+	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
 	--flow) _sluicectl_flows && return ;;
 	--socket | --file) compgen -f -- "$current" && return ;;
-	--timeout | --interval | --count | --limit | --cursor | --id) return ;;
+	--action | --admin | --latch)
+		# shellcheck disable=SC2086 # the name's words are arguments
+		_sluicectl_values "$previous" $name && return
+		;;
+	--timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
+	--allow | --police | --idle-timeout | --latch-interval-ms) return ;;
 	esac
 	if [[ $current == -* ]]; then
 		# shellcheck disable=SC2086 # the name's words are arguments
@@ -98,16 +131,28 @@ _sluicectl_candidates() {
 		return
 	fi
 	case $name in
-	"" | flow | port) _sluicectl_commands "$name" ;;
-	"flow del" | "flow show") _sluicectl_flows ;;
+	"" | flow | leg | port) _sluicectl_commands "$name" ;;
+	"flow del") _sluicectl_flows ;;
+	"flow show" | "flow up" | "flow down" | "leg join")
+		((${#_sluicectl_found[@]} > 2)) || _sluicectl_flows
+		;;
+	"leg leave")
+		if ((${#_sluicectl_found[@]} > 2)); then
+			_sluicectl_legs
+		else
+			_sluicectl_flows
+		fi
+		;;
+	"flow replace") compgen -f -- "$current" ;;
 	rpc) _sluicectl_methods ;;
 	esac
 }
 
 _sluicectl() {
-	local -a _sluicectl_words
-	local current previous prefix="" candidate
+	local -a _sluicectl_words _sluicectl_found
+	local _sluicectl_name current previous prefix="" candidate
 	_sluicectl_split
+	_sluicectl_find
 	current=${_sluicectl_words[-1]}
 	previous=${_sluicectl_words[-2]-}
 	# What readline takes for a word of its own already stands; the reply goes without it.
@@ -119,10 +164,10 @@ _sluicectl() {
 		if [[ $candidate == "$current"* ]]; then
 			COMPREPLY+=("${candidate#"$prefix"}")
 		fi
-	done < <(_sluicectl_candidates "$(_sluicectl_name)" "$current" "$previous" 2>/dev/null)
+	done < <(_sluicectl_candidates "$_sluicectl_name" "$current" "$previous" 2>/dev/null)
 	case $previous in
-	--match | --leg) compopt -o nospace ;;
-	--socket | --file) compopt -o filenames ;;
+	--match | --rule | --classes | --leg) compopt -o nospace ;;
+	--socket | --file | replace) compopt -o filenames ;;
 	esac
 }
 

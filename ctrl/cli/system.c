@@ -48,14 +48,13 @@ workers_print(const json_t *workers)
 	size_t i;
 
 	json_array_foreach (workers, i, worker) {
-		const uint64_t loops = member_number(worker, "loops");
-		const uint64_t busy = member_number(worker, "busy_loops");
+		const double share = json_number_value(json_object_get(worker, "busy_share"));
 
 		table_cell(table, "%" PRIu64, member_number(worker, "worker"));
 		table_cell(table, "%" PRIu64, member_number(worker, "core"));
 		cell_node(table, worker);
 		table_cell(table, "%" PRIu64, member_number(worker, "rx_queues"));
-		table_cell(table, "%" PRIu64 "%%", loops != 0 ? busy * 100 / loops : 0);
+		table_cell(table, "%.1f%%", share * 100);
 		table_cell(table, "%" PRIu64, member_number(worker, "rx_packets"));
 		table_cell(table, "%" PRIu64, member_number(worker, "tx_packets"));
 	}
@@ -70,6 +69,7 @@ info_print(const json_t *result)
 	const json_t *flows = json_object_get(result, "flows");
 	const json_t *ipv4 = json_object_get(flows, "ipv4");
 	const json_t *ipv6 = json_object_get(flows, "ipv6");
+	const json_t *legs = json_object_get(result, "legs");
 	const json_t *limits = json_object_get(result, "limits");
 
 	printf("version  %s %s, %s\n", member_text(result, "name"), member_text(result, "version"),
@@ -78,9 +78,11 @@ info_print(const json_t *result)
 	       "d %02u:%02u:%02u\n",
 		member_number(result, "pid"), member_number(result, "control_core"), up_s / 86400,
 		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
-	printf("flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64 "\n",
+	printf("flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64
+	       ", legs in sets %" PRIu64 " of %" PRIu64 "\n",
 		member_number(ipv4, "installed"), member_number(ipv4, "capacity"),
-		member_number(ipv6, "installed"), member_number(ipv6, "capacity"));
+		member_number(ipv6, "installed"), member_number(ipv6, "capacity"),
+		member_number(legs, "installed"), member_number(legs, "capacity"));
 	printf("limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64
 	       " connections\n\n",
 		member_number(limits, "message_bytes"), member_number(limits, "depth"),

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/endpoint.h"
 
@@ -27,6 +28,14 @@ text_add(struct text *text, const char *format, ...)
 	va_end(args);
 	if (length > 0)
 		text->length += (size_t)length < left ? (size_t)length : left - 1;
+}
+
+bool
+member_is(const json_t *object, const char *name, const char *value)
+{
+	const char *string = json_string_value(json_object_get(object, name));
+
+	return string != NULL && strcmp(string, value) == 0;
 }
 
 const char *
@@ -53,21 +62,90 @@ add_endpoint(struct text *text, const json_t *object, const char *name)
 	text_add(text, "%s", endpoint);
 }
 
-const char *
-text_match(struct text *text, const json_t *match)
+static void
+add_vlans(struct text *text, const json_t *object)
 {
-	const uint64_t vlan = member_number(match, "vlan");
+	const uint64_t outer = member_number(object, "outer_vlan");
 
-	text_clear(text);
+	if (outer != 0)
+		text_add(text, "%" PRIu64 ".", outer);
+	text_add(text, "%" PRIu64, member_number(object, "vlan"));
+}
+
+static void
+add_match(struct text *text, const json_t *match)
+{
 	text_add(text, "%s ", member_text(match, "port"));
-	if (vlan != 0)
-		text_add(text, "vlan %" PRIu64 " ", vlan);
+	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0) {
+		text_add(text, "vlan ");
+		add_vlans(text, match);
+		text_add(text, " ");
+	}
 	if (json_object_get(match, "src") != NULL)
 		add_endpoint(text, match, "src");
 	else
 		text_add(text, "any");
 	text_add(text, " > ");
 	add_endpoint(text, match, "dst");
+}
+
+/* "any", "192.0.2.0/24", "192.0.2.0/24:5000-5999", "any:5004" */
+static void
+add_range(struct text *text, const json_t *rule, const char *prefix, const char *ports)
+{
+	const json_t *range = json_object_get(rule, ports);
+	const json_int_t first = json_integer_value(json_array_get(range, 0));
+	const json_int_t last = json_integer_value(json_array_get(range, 1));
+	const char *address = json_string_value(json_object_get(rule, prefix));
+
+	if (address != NULL && strchr(address, ':') != NULL && range != NULL)
+		text_add(text, "[%s]", address);
+	else
+		text_add(text, "%s", address != NULL ? address : "any");
+	if (range != NULL)
+		text_add(text, ":%" JSON_INTEGER_FORMAT, first);
+	if (last != first)
+		text_add(text, "-%" JSON_INTEGER_FORMAT, last);
+}
+
+static void
+add_rule(struct text *text, const json_t *rule)
+{
+	text_add(text, "rule %" PRIu64 " ", member_number(rule, "priority"));
+	if (json_object_get(rule, "family") != NULL)
+		text_add(text, "IPv%" PRIu64 " ", member_number(rule, "family"));
+	if (json_object_get(rule, "port") != NULL)
+		text_add(text, "%s ", member_text(rule, "port"));
+	if (json_object_get(rule, "outer_vlan") != NULL)
+		text_add(text, "outer-vlan %" PRIu64 " ", member_number(rule, "outer_vlan"));
+	if (json_object_get(rule, "vlan") != NULL)
+		text_add(text, "vlan %" PRIu64 " ", member_number(rule, "vlan"));
+	add_range(text, rule, "src", "src_ports");
+	text_add(text, " > ");
+	add_range(text, rule, "dst", "dst_ports");
+}
+
+const char *
+text_match(struct text *text, const json_t *flow)
+{
+	const json_t *rule = json_object_get(flow, "rule");
+
+	text_clear(text);
+	if (rule != NULL)
+		add_rule(text, rule);
+	else
+		add_match(text, json_object_get(flow, "match"));
+	return text->s;
+}
+
+const char *
+text_vlans(struct text *text, const json_t *object)
+{
+	text_clear(text);
+	if (member_number(object, "vlan") != 0 || member_number(object, "outer_vlan") != 0)
+		add_vlans(text, object);
+	else
+		text_add(text, "-");
 	return text->s;
 }
 

@@ -6,6 +6,7 @@
 #ifndef CTRL_CLI_TEXT_H
 #define CTRL_CLI_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -24,14 +25,20 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 const char *member_text(const json_t *object, const char *name);
 uint64_t member_number(const json_t *object, const char *name);
 
+/* Is the member a string, and this one? */
+bool member_is(const json_t *object, const char *name, const char *value);
+
 /*
  * These fill *text anew and return text->s.
- * match:  "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a listener
+ * match:  of a flow: "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a
+ *	   listener; "rule 10 p0 192.0.2.0/24 > any:5000-5999"
+ * vlans:  "300.20" outer and inner, "20", "-" for none
  * endpoint: "192.0.2.1:5004", of the members <name> and <name>_port
  * number: the member's number, or what its absence means
  * drops:  "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none
  */
-const char *text_match(struct text *text, const json_t *match);
+const char *text_match(struct text *text, const json_t *flow);
+const char *text_vlans(struct text *text, const json_t *object);
 const char *text_endpoint(struct text *text, const json_t *object, const char *name);
 const char *text_number(
 	struct text *text, const json_t *object, const char *name, const char *absent);

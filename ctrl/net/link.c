@@ -20,7 +20,7 @@ struct link_attributes {
 	const struct nlattr *info;
 	bool is_vlan; /* from here on: inside info */
 	const struct nlattr *data;
-	bool is_8021q; /* inside data; the kernel leaves it out for 802.1Q in old releases */
+	uint16_t tpid; /* inside data; the kernel leaves it out for 802.1Q in old releases */
 	uint16_t id;
 };
 
@@ -73,7 +73,7 @@ vlan_attribute(const struct nlattr *attribute, void *arg)
 		found->id = mnl_attr_get_u16(attribute);
 		break;
 	case IFLA_VLAN_PROTOCOL:
-		found->is_8021q = mnl_attr_get_u16(attribute) == htons(ETH_P_8021Q);
+		found->tpid = ntohs(mnl_attr_get_u16(attribute));
 		break;
 	}
 	return MNL_CB_OK;
@@ -83,7 +83,7 @@ bool
 link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-	struct link_attributes found = {.is_8021q = true};
+	struct link_attributes found = {.tpid = ETH_P_8021Q};
 
 	if (message->nlmsg_type != RTM_NEWLINK ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*link))
@@ -97,8 +97,9 @@ link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 	mnl_attr_parse_nested(found.data, vlan_attribute, &found);
 	vlan->ifindex = (unsigned)link->ifi_index;
 	vlan->parent = mnl_attr_get_u32(found.parent);
+	vlan->tpid = found.tpid;
 	vlan->id = found.id;
-	return found.is_8021q && found.id != 0;
+	return found.id != 0;
 }
 
 static int
@@ -121,7 +122,8 @@ vlan_append(const struct nlmsghdr *message, void *arg)
 }
 
 int
-link_vlan_find(struct request *request, struct link_vlans *vlans, unsigned parent, uint16_t id)
+link_vlan_find(struct request *request, struct link_vlans *vlans, unsigned parent, uint16_t tpid,
+	uint16_t id)
 {
 	if (!vlans->loaded) {
 		char buffer[REQUEST_BYTES];
@@ -136,8 +138,10 @@ link_vlan_find(struct request *request, struct link_vlans *vlans, unsigned paren
 		vlans->loaded = true;
 	}
 	for (size_t i = 0; i < vlans->n; i++) {
-		if (vlans->vlan[i].parent == parent && vlans->vlan[i].id == id)
-			return (int)vlans->vlan[i].ifindex;
+		const struct link_vlan *vlan = &vlans->vlan[i];
+
+		if (vlan->parent == parent && vlan->tpid == tpid && vlan->id == id)
+			return (int)vlan->ifindex;
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 struct link_vlan {
 	unsigned ifindex;
 	unsigned parent; /* interface that it stands upon */
+	uint16_t tpid; /* ETH_P_8021Q or ETH_P_8021AD */
 	uint16_t id;
 };
 
@@ -24,14 +25,15 @@ struct link_vlans {
 	struct link_vlan *vlan;
 };
 
-/* Read one RTM_NEWLINK. True: it is an 802.1Q interface upon one of this namespace. Pure. */
+/* Read one RTM_NEWLINK. True: it is a VLAN interface upon one of this namespace. Pure. */
 bool link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan);
 
 /*
- * Interface index of VLAN `id` upon `parent`, 0 when there is none. *vlans starts as zeros, is
- * filled by the first call and released by link_vlans_fini(). Negative errno on failure.
+ * Interface index of VLAN `id` of that kind upon `parent`, 0 when there is none. *vlans starts as
+ * zeros, is filled by the first call and released by link_vlans_fini(). Negative errno on failure.
  */
-int link_vlan_find(struct request *request, struct link_vlans *vlans, unsigned parent, uint16_t id);
+int link_vlan_find(struct request *request, struct link_vlans *vlans, unsigned parent,
+	uint16_t tpid, uint16_t id);
 void link_vlans_fini(struct link_vlans *vlans);
 
 #endif

@@ -24,6 +24,7 @@ struct net;
 struct net_hop {
 	unsigned ifindex; /* the egress port's kernel interface */
 	uint16_t vlan; /* 802.1Q VLAN id to leave with, 0 = untagged */
+	uint16_t outer_vlan; /* 802.1ad VLAN id before that, 0 = none */
 	uint8_t family; /* 4 or 6 */
 	uint8_t dst[16]; /* where the leg sends */
 	bool has_gateway; /* the operator named the next hop: routes are not asked */
@@ -33,7 +34,7 @@ struct net_hop {
 	 * The answer:
 	 * 0		   address and mac are good
 	 * -ENETUNREACH	   no route out of that interface, or it is down; with out_ifindex 0: the
-	 *		   kernel has no interface for that VLAN upon it
+	 *		   kernel has no interface for these VLANs upon it
 	 * -EHOSTUNREACH   the neighbour did not answer, or not in time
 	 * -EADDRNOTAVAIL  no neighbour is meant: a broadcast, unspecified or the host's own address
 	 * -ENOBUFS	   the kernel's neighbour table is full (net.ipv4.neigh.default.gc_thresh3)

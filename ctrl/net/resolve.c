@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 
 #include "net/link.h"
@@ -27,12 +28,26 @@ struct resolution {
 	size_t n;
 };
 
+/* Step from hop->out_ifindex to the interface of one of its tags upon it. */
+static int
+tag_step(struct request *request, struct link_vlans *vlans, struct net_hop *hop, uint16_t tpid,
+	uint16_t id)
+{
+	const int ifindex = id ? link_vlan_find(request, vlans, hop->out_ifindex, tpid, id)
+			       : (int)hop->out_ifindex;
+
+	hop->out_ifindex = ifindex > 0 ? (unsigned)ifindex : 0;
+	if (ifindex < 0)
+		return ifindex;
+	return ifindex == 0 ? -ENETUNREACH : 0;
+}
+
 /* Settle which neighbour the hop means. Multicast is settled for good: RFC 1112, RFC 2464. */
 static int
 hop_aim(struct request *request, struct link_vlans *vlans, struct net_hop *hop)
 {
 	const uint8_t *dst = hop->has_gateway ? hop->gateway : hop->dst;
-	int vlan_ifindex;
+	int ret;
 
 	hop->out_ifindex = hop->ifindex;
 	memset(hop->address, 0, sizeof(hop->address));
@@ -43,20 +58,13 @@ hop_aim(struct request *request, struct link_vlans *vlans, struct net_hop *hop)
 		address_multicast_mac(hop->family, dst, hop->mac);
 		return 0;
 	}
-	if (hop->vlan) {
-		vlan_ifindex = link_vlan_find(request, vlans, hop->ifindex, hop->vlan);
-		hop->out_ifindex = vlan_ifindex > 0 ? (unsigned)vlan_ifindex : 0;
-		if (vlan_ifindex <= 0)
-			return vlan_ifindex < 0 ? vlan_ifindex : -ENETUNREACH;
-	}
-	if (!hop->has_gateway) {
-		int ret = route_next_hop(
+	ret = tag_step(request, vlans, hop, ETH_P_8021AD, hop->outer_vlan);
+	if (ret == 0)
+		ret = tag_step(request, vlans, hop, ETH_P_8021Q, hop->vlan);
+	if (ret == 0 && !hop->has_gateway)
+		ret = route_next_hop(
 			request, hop->out_ifindex, hop->family, hop->dst, hop->address);
-
-		if (ret < 0)
-			return ret;
-	}
-	return PENDING;
+	return ret < 0 ? ret : PENDING;
 }
 
 /* What the neighbour's state means for the hop. A failure counts only once it was kicked. */

@@ -22,9 +22,11 @@
 #include "net/owner.h"
 #include "net/program.h"
 #include "net/steer.h"
+#include "net/steer_ranges.h"
 
 struct steer {
 	int keys_fd;
+	struct steer_range_maps ranges;
 };
 
 /* Say what is in the way on the interface; returns code, for `return clean_fault(...)`. */
@@ -93,45 +95,80 @@ steer_clean(unsigned ifindex, char *error, size_t error_size)
 	return ret;
 }
 
-/* The program's key map, or -EPROTO when it is not shaped like ours. */
+/* The program's map of that name, or -EPROTO when it is not shaped like ours. */
 static int
-keys_open(const struct program *program)
+map_open(const struct program *program, const char *name, uint32_t type, size_t key_bytes,
+	size_t value_bytes)
 {
 	struct bpf_map_info info;
-	int fd = program_map_open(program, STEER_TEXT(STEER_KEYS), &info);
+	int fd = program_map_open(program, name, &info);
 
 	if (fd == -ENOENT)
 		return -EPROTO;
 	if (fd < 0)
 		return fd;
-	if (info.type == BPF_MAP_TYPE_HASH && info.key_size == sizeof(struct steer_key) &&
-		info.value_size == sizeof(uint32_t))
+	if (info.type == type && info.key_size == key_bytes && info.value_size == value_bytes)
 		return fd;
 	close(fd);
 	return -EPROTO;
 }
 
 static int
-keys_claim(const struct program *program)
+ranges_open(struct steer *steer, const struct program *program)
 {
-	int keys_fd;
+	int active_fd;
+	int ret;
+	int fd = map_open(program, STEER_TEXT(STEER_RANGES), BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
+		sizeof(struct steer_ranges));
+
+	if (fd < 0)
+		return fd;
+	active_fd = map_open(program, STEER_TEXT(STEER_ACTIVE), BPF_MAP_TYPE_ARRAY,
+		sizeof(uint32_t), sizeof(uint32_t));
+	ret = active_fd < 0 ? active_fd : steer_ranges_init(&steer->ranges, fd, active_fd);
+	if (ret == 0)
+		return 0;
+	if (active_fd >= 0)
+		close(active_fd);
+	close(fd);
+	return ret;
+}
+
+static void
+ranges_close(struct steer *steer)
+{
+	close(steer->ranges.ranges_fd);
+	close(steer->ranges.active_fd);
+}
+
+/* Open the maps, and mark the program as ours once it turns out that it can be used. */
+static int
+program_claim(struct steer *steer, const struct program *program)
+{
 	int ret;
 
 	if (!program_is_ours(program) || owner_read(program) > 0)
 		return -EBUSY;
-	keys_fd = keys_open(program);
-	if (keys_fd < 0)
-		return keys_fd;
+	steer->keys_fd = map_open(program, STEER_TEXT(STEER_KEYS), BPF_MAP_TYPE_HASH,
+		sizeof(struct steer_key), sizeof(uint32_t));
+	if (steer->keys_fd < 0)
+		return steer->keys_fd;
+	ret = ranges_open(steer, program);
+	if (ret < 0)
+		goto err_keys;
 	ret = owner_write(program);
 	if (ret == 0)
-		return keys_fd;
-	close(keys_fd);
+		return 0;
+	ranges_close(steer);
+err_keys:
+	close(steer->keys_fd);
 	return ret;
 }
 
 int
 steer_open(unsigned ifindex, struct steer **steer)
 {
+	struct steer *opened;
 	struct program program;
 	int ret;
 
@@ -139,16 +176,14 @@ steer_open(unsigned ifindex, struct steer **steer)
 	ret = program_find(ifindex, &program);
 	if (ret < 0)
 		return ret;
-	ret = keys_claim(&program);
+	opened = malloc(sizeof(*opened));
+	ret = opened ? program_claim(opened, &program) : -ENOMEM;
 	program_release(&program);
-	if (ret < 0)
+	if (ret < 0) {
+		free(opened);
 		return ret;
-	*steer = malloc(sizeof(**steer));
-	if (!*steer) {
-		close(ret);
-		return -ENOMEM;
 	}
-	(*steer)->keys_fd = ret;
+	*steer = opened;
 	return 0;
 }
 
@@ -179,11 +214,24 @@ steer_del(struct steer *steer, const struct steer_key *key)
 	return bpf_map_update_elem(steer->keys_fd, key, &uses, BPF_EXIST);
 }
 
+int
+steer_add_range(struct steer *steer, const struct steer_range *range)
+{
+	return steer_ranges_add(&steer->ranges, range);
+}
+
+int
+steer_del_range(struct steer *steer, const struct steer_range *range)
+{
+	return steer_ranges_del(&steer->ranges, range);
+}
+
 void
 steer_close(struct steer *steer)
 {
 	if (!steer)
 		return;
+	ranges_close(steer);
 	close(steer->keys_fd);
 	free(steer);
 }

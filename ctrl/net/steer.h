@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which UDP a port takes from its kernel interface. A port of DPDK's AF_XDP driver has the
- * steering program (drivers-conf/af_xdp/steer.bpf.c) attached; here its keys are filled.
+ * steering program (drivers-conf/af_xdp/steer.bpf.c) attached; here its maps are filled.
  *
  * All functions belong to the control thread, need CAP_NET_ADMIN and CAP_BPF (root has both) and
  * act in the network namespace of the caller.
@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "af_xdp/steer_layout.h" /* struct steer_key */
+#include "af_xdp/steer_layout.h" /* struct steer_key, struct steer_range */
 
 struct steer; /* the steering of one port */
 
@@ -38,7 +38,14 @@ int steer_open(unsigned ifindex, struct steer **steer);
 int steer_add(struct steer *steer, const struct steer_key *key);
 int steer_del(struct steer *steer, const struct steer_key *key);
 
-/* Let go. The program and its keys stay until the driver closes the port. NULL is allowed. */
+/*
+ * The same for what a range holds; its `uses` is not looked at. -ENOSPC: all STEER_RANGES_MAX
+ * ranges are in use.
+ */
+int steer_add_range(struct steer *steer, const struct steer_range *range);
+int steer_del_range(struct steer *steer, const struct steer_range *range);
+
+/* Let go. The program and its maps stay until the driver closes the port. NULL is allowed. */
 void steer_close(struct steer *steer);
 
 #endif

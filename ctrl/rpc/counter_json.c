@@ -2,43 +2,77 @@
 /* Names of reasons come from the waist's one list; none is written here. */
 #include "rpc/counter_json.h"
 
+#include <arpa/inet.h>
+
+#include "state/address.h"
+
+/* The reasons from `first` on that occurred; *dropped is their sum. */
+static json_t *
+drops_encode(const uint64_t *counts, unsigned n, enum dp_drop first, uint64_t *dropped)
+{
+	json_t *drops = json_object();
+	unsigned i;
+
+	*dropped = 0;
+	for (i = 0; i < n; i++) {
+		if (counts[i] == 0)
+			continue;
+		*dropped += counts[i];
+		json_object_set_new(drops, dp_drop_name((enum dp_drop)(first + i)),
+			json_integer((json_int_t)counts[i]));
+	}
+	return drops;
+}
+
 json_t *
 flow_counters_encode(const struct dp_flow_stats *stats)
 {
-	return json_pack("{s:I, s:I}", "packets", (json_int_t)stats->packets, "bytes",
-		(json_int_t)stats->bytes);
+	uint64_t dropped;
+	json_t *drops =
+		drops_encode(stats->drops, DP_FLOW_DROP_COUNT, DP_FLOW_DROP_FIRST, &dropped);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "packets", (json_int_t)stats->packets,
+		"bytes", (json_int_t)stats->bytes, "forwarded", (json_int_t)stats->forwarded,
+		"punted", (json_int_t)stats->punted, "drops", drops);
 }
 
 json_t *
 leg_counters_encode(const struct dp_leg_stats *stats)
 {
-	json_t *drops = json_object();
-	uint64_t dropped = 0;
-	unsigned i;
+	uint64_t dropped;
+	json_t *drops =
+		drops_encode(stats->drops, DP_COPY_DROP_COUNT, DP_COPY_DROP_FIRST, &dropped);
 
-	for (i = 0; i < DP_COPY_DROP_COUNT; i++) {
-		const enum dp_drop reason = (enum dp_drop)(DP_COPY_DROP_FIRST + i);
-
-		if (stats->drops[i] == 0)
-			continue;
-		dropped += stats->drops[i];
-		json_object_set_new(
-			drops, dp_drop_name(reason), json_integer((json_int_t)stats->drops[i]));
-	}
 	return json_pack("{s:I, s:I, s:I, s:o}", "copies", (json_int_t)stats->copies, "bytes",
 		(json_int_t)stats->bytes, "sent", (json_int_t)(stats->copies - dropped), "drops",
 		drops);
 }
 
 json_t *
-legs_counters_encode(const struct dp_leg_stats *stats, unsigned n_legs)
+legs_counters_encode(const struct flow_leg *legs, const struct dp_leg_stats *stats, unsigned n_legs)
 {
-	json_t *legs = json_array();
+	json_t *list = json_array();
 	unsigned i;
 
-	for (i = 0; i < n_legs; i++)
-		json_array_append_new(legs, leg_counters_encode(&stats[i]));
-	return legs;
+	for (i = 0; i < n_legs; i++) {
+		json_t *leg = json_object();
+
+		if (legs[i].id[0] != '\0')
+			json_object_set_new(leg, "id", json_string(legs[i].id));
+		json_object_update_new(leg, leg_counters_encode(&stats[i]));
+		json_array_append_new(list, leg);
+	}
+	return list;
+}
+
+json_t *
+latched_encode(uint8_t family, const struct dp_latched *latched)
+{
+	char src[ADDRESS_TEXT_MAX];
+
+	address_format(family, latched->src, src);
+	return json_pack("{s:s, s:i, s:I}", "src", src, "src_port", ntohs(latched->src_port),
+		"moves", (json_int_t)latched->moves);
 }
 
 json_t *
@@ -50,12 +84,12 @@ port_counters_encode(const char *name, const struct dp_port_stats *stats)
 	for (i = 0; i < DP_DROP_COUNT; i++)
 		json_object_set_new(drops, dp_drop_name((enum dp_drop)i),
 			json_integer((json_int_t)stats->drops[i]));
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I}}", "name",
-		name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
-		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "copies",
-		(json_int_t)stats->copies, "tx_packets", (json_int_t)stats->tx_packets, "tx_bytes",
-		(json_int_t)stats->tx_bytes, "drops", drops, "nic", "missed",
-		(json_int_t)stats->nic_missed, "no_buffer", (json_int_t)stats->nic_no_buffer,
-		"rx_errors", (json_int_t)stats->nic_rx_errors, "tx_errors",
-		(json_int_t)stats->nic_tx_errors);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I}}",
+		"name", name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
+		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
+		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
+		(json_int_t)stats->tx_packets, "tx_bytes", (json_int_t)stats->tx_bytes, "drops",
+		drops, "nic", "missed", (json_int_t)stats->nic_missed, "no_buffer",
+		(json_int_t)stats->nic_no_buffer, "rx_errors", (json_int_t)stats->nic_rx_errors,
+		"tx_errors", (json_int_t)stats->nic_tx_errors);
 }

@@ -7,14 +7,23 @@
 
 #include <dp/stats.h>
 
-/* {"packets", "bytes"}. All return new references, NULL without memory. */
+#include "state/flow_spec.h"
+
+/*
+ * {"packets", "bytes", "forwarded", "punted", "drops": {reason: n, none that is zero}}. All return
+ * new references, NULL without memory.
+ */
 json_t *flow_counters_encode(const struct dp_flow_stats *stats);
 
 /* {"copies", "bytes", "sent", "drops": {reason: n, none that is zero}} */
 json_t *leg_counters_encode(const struct dp_leg_stats *stats);
 
-/* An array of the above. */
-json_t *legs_counters_encode(const struct dp_leg_stats *stats, unsigned n_legs);
+/* An array of the above, with the "id" of each leg that has one. */
+json_t *legs_counters_encode(
+	const struct flow_leg *legs, const struct dp_leg_stats *stats, unsigned n_legs);
+
+/* {"src", "src_port", "moves"} of a source that was learned by a flow of that family. */
+json_t *latched_encode(uint8_t family, const struct dp_latched *latched);
 
 /* A port's counters with every drop reason. */
 json_t *port_counters_encode(const char *name, const struct dp_port_stats *stats);

@@ -2,6 +2,7 @@
 /* All counters at one time, as a collector wants them. */
 #include "rpc/counter_methods.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "rpc/counter_json.h"
@@ -23,28 +24,32 @@ ports_encode(const struct methods_context *context)
 	return list;
 }
 
+/* `legs` has room for the legs of any flow. */
 static json_t *
-flow_encode(const struct dp *dp, const struct flow *flow)
+flow_encode(const struct dp *dp, const struct flow *flow, struct dp_leg_stats *legs)
 {
-	struct dp_leg_stats legs[DP_FLOW_LEGS_MAX];
-	const unsigned n_legs = flow->spec->n_legs;
+	const struct flow_spec *spec = flow->spec;
 	struct dp_flow_stats stats;
+	json_t *json;
 
-	if (dp_flow_stats_get(dp, flow->handle, &stats, legs, n_legs) < 0)
+	if (dp_flow_stats_get(dp, flow->handle, &stats, legs, spec->n_legs) < 0)
 		return NULL;
-	return json_pack("{s:s, s:I, s:I, s:o}", "id", flow->spec->id, "packets",
-		(json_int_t)stats.packets, "bytes", (json_int_t)stats.bytes, "legs",
-		legs_counters_encode(legs, n_legs));
+	json = json_pack("{s:s}", "id", spec->id);
+	json_object_update_new(json, flow_counters_encode(&stats));
+	json_object_set_new(json, "legs", legs_counters_encode(spec->legs, legs, spec->n_legs));
+	return json;
 }
 
 static json_t *
 flows_encode(const struct methods_context *context)
 {
+	struct dp_leg_stats *legs = reallocarray(NULL, DP_FLOW_LEGS_MAX, sizeof(*legs));
 	const struct flow *flow = desired_after(&context->flows->desired, 0);
 	json_t *list = json_array();
 
-	for (; flow; flow = desired_next(flow))
-		json_array_append_new(list, flow_encode(context->dp, flow));
+	for (; legs && flow; flow = desired_next(flow))
+		json_array_append_new(list, flow_encode(context->dp, flow, legs));
+	free(legs);
 	return list;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flow.install, flow.remove, flow.list, flow.get */
+/* flow.install, flow.replace, flow.remove (flow_methods.c); flow.list, flow.get (flow_show.c) */
 #ifndef CTRL_RPC_FLOW_METHODS_H
 #define CTRL_RPC_FLOW_METHODS_H
 
@@ -9,6 +9,7 @@
 
 /* Each an rpc_method_fn; ctx is a struct methods_context. */
 json_t *flow_install(void *ctx, json_t *params, struct fault *fault);
+json_t *flow_replace(void *ctx, json_t *params, struct fault *fault);
 json_t *flow_remove(void *ctx, json_t *params, struct fault *fault);
 json_t *flow_list(void *ctx, json_t *params, struct fault *fault);
 json_t *flow_get(void *ctx, json_t *params, struct fault *fault);

@@ -4,18 +4,27 @@
 #include "rpc/methods.h"
 
 #include "rpc/counter_methods.h"
+#include "rpc/event_methods.h"
 #include "rpc/flow_methods.h"
+#include "rpc/leg_methods.h"
 #include "rpc/port_methods.h"
+#include "rpc/punt_methods.h"
 #include "rpc/system_methods.h"
 
 static const struct rpc_method table[] = {
 	{"system.info", system_info},
 	{"port.list", port_list},
 	{"flow.install", flow_install},
+	{"flow.replace", flow_replace},
 	{"flow.remove", flow_remove},
+	{"flow.admin", flow_admin},
+	{"leg.join", leg_join},
+	{"leg.leave", leg_leave},
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
 	{"counters.get", counters_get},
+	{"event.list", event_list},
+	{"punt.list", punt_list},
 };
 
 const struct rpc_method *

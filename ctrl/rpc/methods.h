@@ -12,12 +12,14 @@
 #include "rpc/service.h"
 #include "state/config.h"
 #include "state/flows.h"
+#include "state/watchers.h"
 
 /* The `ctx` of every method. All borrowed, for as long as the service lives. */
 struct methods_context {
 	struct dp *dp;
 	const struct config *config;
 	struct flows *flows;
+	const struct watchers *watchers;
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 };
 

@@ -7,19 +7,65 @@
 
 #include "rpc/methods.h"
 
+static double
+share(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 0.0 : (double)part / (double)whole;
+}
+
+static json_t *
+bursts_encode(const struct dp_worker_stats *stats)
+{
+	json_t *bursts = json_array();
+	unsigned i;
+
+	for (i = 0; i <= DP_BURST_MAX; i++)
+		json_array_append_new(bursts, json_integer((json_int_t)stats->bursts[i]));
+	return bursts;
+}
+
+/* Most buckets stay empty for ever: the times of one rig are all of one kind. */
+static json_t *
+residence_encode(const struct dp_worker_stats *stats)
+{
+	json_t *buckets = json_array();
+	unsigned i;
+
+	for (i = 0; i < DP_RESIDENCE_BUCKETS; i++) {
+		if (stats->residence[i] != 0)
+			json_array_append_new(
+				buckets, json_pack("{s:I, s:I}", "from_ns", (json_int_t)1 << i,
+						 "packets", (json_int_t)stats->residence[i]));
+	}
+	return buckets;
+}
+
+static json_t *
+load_encode(const struct dp_worker_stats *stats)
+{
+	return json_pack("{s:f, s:f, s:I, s:o, s:o}", "busy_share",
+		share(stats->busy_ns, stats->total_ns), "cycles_per_packet",
+		share(stats->busy_cycles, stats->rx_packets), "longest_round_us",
+		(json_int_t)(stats->longest_round_ns / 1000), "bursts", bursts_encode(stats),
+		"residence_ns", residence_encode(stats));
+}
+
 static json_t *
 worker_encode(const struct dp *dp, unsigned worker)
 {
 	struct dp_worker_info info;
 	struct dp_worker_stats stats;
+	json_t *encoded;
 
 	if (dp_worker_info_get(dp, worker, &info) < 0 ||
 		dp_worker_stats_get(dp, worker, &stats) < 0)
 		return NULL;
-	return json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "worker", worker, "core",
+	encoded = json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "worker", worker, "core",
 		info.core, "socket", info.socket, "rx_queues", info.rx_queues, "loops",
 		(json_int_t)stats.loops, "busy_loops", (json_int_t)stats.busy_loops, "rx_packets",
 		(json_int_t)stats.rx_packets, "tx_packets", (json_int_t)stats.tx_packets);
+	json_object_update_new(encoded, load_encode(&stats));
+	return encoded;
 }
 
 static json_t *
@@ -38,10 +84,15 @@ workers_encode(const struct dp *dp)
 }
 
 static json_t *
+fill_encode(unsigned installed, unsigned capacity)
+{
+	return json_pack("{s:i, s:i}", "installed", installed, "capacity", capacity);
+}
+
+static json_t *
 table_encode(const struct dp *dp, enum dp_family family)
 {
-	return json_pack("{s:i, s:i}", "installed", dp_flow_count(dp, family), "capacity",
-		dp_flow_capacity(dp, family));
+	return fill_encode(dp_flow_count(dp, family), dp_flow_capacity(dp, family));
 }
 
 json_t *
@@ -54,14 +105,16 @@ system_info(void *ctx, json_t *params, struct fault *fault)
 
 	(void)params;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	info = json_pack("{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:{s:I, s:i, s:i}}",
-		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
+	info = json_pack(
+		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}}", "name",
+		"sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - context->started_s),
 		"control_core", config->control_core, "workers", workers_encode(context->dp),
 		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
-		table_encode(context->dp, DP_IPV6), "limits", "message_bytes",
-		(json_int_t)config->max_message_bytes, "depth", config->max_depth, "connections",
-		config->max_connections);
+		table_encode(context->dp, DP_IPV6), "legs",
+		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
+		"message_bytes", (json_int_t)config->max_message_bytes, "depth", config->max_depth,
+		"connections", config->max_connections);
 	if (!info)
 		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return info;

@@ -17,14 +17,14 @@ type_matches(const char *type, const json_t *value)
 	case JSON_STRING:
 		return !strcmp(type, "string");
 	case JSON_INTEGER:
-		return !strcmp(type, "integer");
+		return !strcmp(type, "integer") || !strcmp(type, "number");
 	case JSON_TRUE:
 	case JSON_FALSE:
 		return !strcmp(type, "boolean");
 	case JSON_NULL:
 		return !strcmp(type, "null");
 	case JSON_REAL:
-		break;
+		return !strcmp(type, "number");
 	}
 	return false;
 }
@@ -93,6 +93,16 @@ string_allowed(const json_t *schema, const char *text)
 	       (!format || format_match(format, text));
 }
 
+static bool
+real_allowed(const json_t *schema, double number)
+{
+	const json_t *from = json_object_get(schema, "minimum");
+	const json_t *to = json_object_get(schema, "maximum");
+
+	return !(from && number < json_number_value(from)) &&
+	       !(to && number > json_number_value(to));
+}
+
 /* The bounds of numbers, lengths and item counts. */
 static bool
 bounds_allowed(const json_t *schema, const json_t *value)
@@ -101,6 +111,8 @@ bounds_allowed(const json_t *schema, const json_t *value)
 
 	if (json_is_integer(value))
 		return range_allowed(schema, "minimum", "maximum", json_integer_value(value));
+	if (json_is_real(value))
+		return real_allowed(schema, json_real_value(value));
 	if (json_is_array(value))
 		return range_allowed(schema, "minItems", "maxItems", items);
 	return !json_is_string(value) || string_allowed(schema, json_string_value(value));

@@ -109,8 +109,8 @@ append_string_schema(const json_t *schema, char *out, size_t size)
 static void
 append_type(const json_t *schema, const char *type, char *out, size_t size)
 {
-	if (!strcmp(type, "integer")) {
-		append(out, size, "an integer");
+	if (!strcmp(type, "integer") || !strcmp(type, "number")) {
+		append(out, size, type[0] == 'i' ? "an integer" : "a number");
 		append_range(json_object_get(schema, "minimum"), json_object_get(schema, "maximum"),
 			"", out, size);
 	} else if (!strcmp(type, "array")) {

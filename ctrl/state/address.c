@@ -41,10 +41,12 @@ kind_ipv4(const uint8_t *bytes)
 static enum address_kind
 kind_ipv6(const uint8_t *bytes)
 {
-	static const uint8_t zero[15];
+	static const uint8_t zero[15], mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	if (bytes[0] == 0xff)
 		return ADDRESS_MULTICAST;
+	if (memcmp(bytes, mapped, sizeof(mapped)) == 0)
+		return ADDRESS_MAPPED;
 	if (memcmp(bytes, zero, sizeof(zero)) != 0 || bytes[15] > 1)
 		return ADDRESS_UNICAST;
 	return bytes[15] ? ADDRESS_LOOPBACK : ADDRESS_UNSPECIFIED;
@@ -56,22 +58,39 @@ address_kind(uint8_t family, const uint8_t bytes[16])
 	return family == 4 ? kind_ipv4(bytes) : kind_ipv6(bytes);
 }
 
+static const struct {
+	enum address_kind kind;
+	const char *name;
+	const char *rule;
+} kinds[] = {
+	{ADDRESS_UNSPECIFIED, "unspecified",
+		"names no host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.2"},
+	{ADDRESS_LOOPBACK, "loopback",
+		"never leaves a host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.3"},
+	{ADDRESS_UNICAST, "unicast", "names one host"},
+	{ADDRESS_MULTICAST, "multicast", "names a group: RFC 5771 and RFC 4291, 2.7"},
+	{ADDRESS_RESERVED, "reserved", "for no host's use: RFC 1112, 4 and RFC 919, 7"},
+	{ADDRESS_MAPPED, "IPv4-mapped", "never on the wire: RFC 4291, 2.5.5.2 and RFC 6890"},
+};
+
 const char *
 address_kind_name(enum address_kind kind)
 {
-	switch (kind) {
-	case ADDRESS_UNSPECIFIED:
-		return "unspecified";
-	case ADDRESS_LOOPBACK:
-		return "loopback";
-	case ADDRESS_UNICAST:
-		return "unicast";
-	case ADDRESS_MULTICAST:
-		return "multicast";
-	case ADDRESS_RESERVED:
-		return "reserved";
-	}
-	return "unknown";
+	unsigned i = 0;
+
+	while (kinds[i].kind != kind)
+		i++;
+	return kinds[i].name;
+}
+
+const char *
+address_kind_rule(enum address_kind kind)
+{
+	unsigned i = 0;
+
+	while (kinds[i].kind != kind)
+		i++;
+	return kinds[i].rule;
 }
 
 int

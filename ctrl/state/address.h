@@ -18,6 +18,7 @@ enum address_kind {
 	ADDRESS_UNICAST = 4,
 	ADDRESS_MULTICAST = 8, /* 224.0.0.0/4 (RFC 5771), ff00::/8 (RFC 4291, 2.7) */
 	ADDRESS_RESERVED = 16, /* 240.0.0.0/4 with the limited broadcast (RFC 1112, 4) */
+	ADDRESS_MAPPED = 32, /* ::ffff:0:0/96 (RFC 4291, 2.5.5.2) */
 };
 
 /*
@@ -33,6 +34,9 @@ enum address_kind address_kind(uint8_t family, const uint8_t bytes[16]);
 
 /* "multicast", for messages. Static storage. */
 const char *address_kind_name(enum address_kind kind);
+
+/* What such an address is for, with the source: why a packet may not carry it. Static storage. */
+const char *address_kind_rule(enum address_kind kind);
 
 /* "aa:bb:cc:dd:ee:ff" to bytes and back; 0 or -EINVAL. Any thread. */
 int mac_parse(const char *text, uint8_t mac[6]);

@@ -34,6 +34,7 @@ process_read(const json_t *json, struct config *config)
 {
 	const json_t *rpc = json_object_get(json, "rpc");
 	const json_t *tables = json_object_get(json, "tables");
+	const json_t *punt = json_object_get(json, "punt");
 	const json_t *workers = json_object_get(json, "workers");
 
 	text_read(rpc, "socket", config->socket_path, sizeof(config->socket_path));
@@ -54,6 +55,9 @@ process_read(const json_t *json, struct config *config)
 			config->xdp_program, sizeof(config->xdp_program), "%s", SLUICE_XDP_PROGRAM);
 	config->ipv4_flows = number_read(tables, "ipv4_flows");
 	config->ipv6_flows = number_read(tables, "ipv6_flows");
+	config->legs = number_read(tables, "legs");
+	config->punt_ring = number_read(punt, "ring");
+	config->punt_rate_pps = number_read(punt, "rate_pps");
 }
 
 /* An AF_XDP port that brings no program of its own gets ours, and is steered. */
@@ -94,6 +98,8 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 		port->rx_queues = number_read(entry, "rx_queues");
 		port->descriptors = number_read(entry, "descriptors");
 		port->mtu = number_read(entry, "mtu");
+		port->punt_unmatched =
+			strcmp(json_string_value(json_object_get(entry, "unmatched")), "punt") == 0;
 		devargs_pci(port->devargs, config->pci[i], sizeof(config->pci[i]));
 		if (port_steer(config, i, fault) < 0) {
 			fault_prefix(fault, "/ports/%u", i);

@@ -29,6 +29,9 @@ struct config {
 	char xdp_program[DP_DEVARGS_MAX]; /* of the ports that we steer */
 	unsigned ipv4_flows;
 	unsigned ipv6_flows;
+	unsigned legs;
+	unsigned punt_ring;
+	unsigned punt_rate_pps;
 	unsigned n_ports;
 	struct dp_port_config ports[DP_PORTS_MAX]; /* devargs with the steering program added */
 	/* The kernel interface of a port that we steer; "" = the port needs no steering. */

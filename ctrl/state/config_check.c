@@ -100,12 +100,25 @@ program_check(const char *path, struct fault *fault)
 	return 0;
 }
 
+static int
+punt_check(const struct config *config, struct fault *fault)
+{
+	const unsigned ring = config->punt_ring;
+
+	if ((ring & (ring - 1)) != 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/punt/ring",
+			"found %u, expected a power of two", ring);
+	return 0;
+}
+
 int
 config_check(const struct config *config, struct fault *fault)
 {
 	unsigned i;
 
 	if (cpu_check(config->control_core, "/control/core", fault) < 0)
+		return -1;
+	if (punt_check(config, fault) < 0)
 		return -1;
 	for (i = 0; i < config->n_workers; i++) {
 		if (worker_check(config, i, fault) < 0)

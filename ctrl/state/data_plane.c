@@ -66,6 +66,9 @@ data_plane_create(const struct config *config, void (*warn)(void *arg, const cha
 		.ports = ports,
 		.max_flows_ipv4 = config->ipv4_flows,
 		.max_flows_ipv6 = config->ipv6_flows,
+		.max_legs = config->legs,
+		.punt_ring = config->punt_ring,
+		.punt_rate = config->punt_rate_pps,
 		.packet_buffers = config->packet_buffers,
 		.warn = warn,
 	};

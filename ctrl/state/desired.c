@@ -16,6 +16,31 @@ desired_init(struct desired *desired)
 	memset(desired, 0, sizeof(*desired));
 }
 
+static void
+flow_free(struct flow *flow)
+{
+	free(flow->hops);
+	free(flow);
+}
+
+static struct flow *
+flow_create(struct flow_spec *spec)
+{
+	const size_t bytes = (spec->n_all_legs + 1) * sizeof(uint16_t);
+	struct flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow)
+		return NULL;
+	flow->spec = spec;
+	flow->hops = malloc(bytes);
+	if (!flow->hops) {
+		free(flow);
+		return NULL;
+	}
+	memset(flow->hops, 0xff, bytes); /* HOP_WANTED */
+	return flow;
+}
+
 void
 desired_fini(struct desired *desired)
 {
@@ -27,7 +52,7 @@ desired_fini(struct desired *desired)
 	{
 		HASH_DELETE(by_id, desired->ids, flow);
 		free(flow->spec);
-		free(flow);
+		flow_free(flow);
 	}
 }
 
@@ -76,7 +101,7 @@ conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fa
 	else if (desired_find(desired, spec->id))
 		return fault_set(fault, FAULT_CONFLICT, "/id",
 			"found id %s, which another flow has, expected a free one", spec->id);
-	other = match_find(desired, &spec->match);
+	other = spec->rule ? NULL : match_find(desired, &spec->match);
 	if (other)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
@@ -102,10 +127,10 @@ tables_add(struct desired *desired, struct flow *flow)
 	struct flow_spec *spec = flow->spec;
 
 	HASH_ADD_KEYPTR(by_id, desired->ids, spec->id, strlen(spec->id), flow);
-	if (flow->by_id.tbl)
+	if (flow->by_id.tbl && !spec->rule)
 		HASH_ADD_KEYPTR(
 			by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
-	if (flow->by_match.tbl)
+	if (flow->by_match.tbl || (flow->by_id.tbl && spec->rule))
 		HASH_ADD(by_sequence, desired->sequences, sequence, sizeof(flow->sequence), flow);
 	if (!flow->by_sequence.tbl)
 		tables_delete(desired, flow);
@@ -119,17 +144,29 @@ desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault
 
 	if (conflict_check(desired, spec, fault) < 0)
 		return NULL;
-	flow = calloc(1, sizeof(*flow) + spec->n_legs * sizeof(flow->hops[0]));
+	flow = flow_create(spec);
 	if (flow) {
-		flow->spec = spec;
 		flow->sequence = ++desired->last_sequence;
 		if (tables_add(desired, flow))
 			return flow;
-		free(flow);
+		flow_free(flow);
 	}
 	fault_set(fault, FAULT_NO_ROOM, "", "no memory for another flow beside %zu",
 		desired_count(desired));
 	return NULL;
+}
+
+/* The tables' keys stand in the spec: the same bytes at another place. */
+void
+desired_swap(struct flow *flow, struct flow_spec *spec, uint16_t *hops)
+{
+	flow->by_id.key = spec->id;
+	if (flow->by_match.tbl)
+		flow->by_match.key = &spec->match;
+	free(flow->spec);
+	free(flow->hops);
+	flow->spec = spec;
+	flow->hops = hops;
 }
 
 struct flow_spec *
@@ -138,7 +175,7 @@ desired_remove(struct desired *desired, struct flow *flow)
 	struct flow_spec *spec = flow->spec;
 
 	tables_delete(desired, flow);
-	free(flow);
+	flow_free(flow);
 	return spec;
 }
 

@@ -18,6 +18,9 @@
 #include <uthash.h>
 
 #include "state/flow_spec.h"
+#include "state/flow_watch.h"
+
+#define HOP_WANTED UINT16_MAX /* no next hop yet */
 
 struct flow {
 	UT_hash_handle by_id; /* its list is the order of installation */
@@ -26,8 +29,9 @@ struct flow {
 	uint64_t sequence; /* ever growing, never given twice: where a page of a list ended */
 	struct flow_spec *spec;
 	uint32_t handle; /* of the data plane */
-	bool leaving; /* named in the removal that is being put together */
-	uint16_t hops[]; /* next hop index a leg */
+	bool named; /* in the request that is being put together: nobody is named twice */
+	uint16_t *hops; /* next hop index of each leg, those of streams too */
+	struct flow_watch watch;
 };
 
 struct desired {
@@ -44,9 +48,10 @@ void desired_init(struct desired *desired);
 void desired_fini(struct desired *desired);
 
 /*
- * Add a flow; an empty id in the spec is filled with a free "flow-N" first. The set owns the spec
- * from success on. NULL with *fault set, and nothing changed but perhaps the id, when the id or
- * the match is taken (the message names the other flow) or memory is short.
+ * Add a flow; an empty id in the spec is filled with a free "flow-N" first. Its hops are
+ * HOP_WANTED. The set owns the spec from success on. NULL with *fault set, and nothing changed but
+ * perhaps the id, when the id or the match is taken (the message names the other flow) or memory
+ * is short. Rules may be alike.
  */
 struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault);
 
@@ -55,6 +60,12 @@ struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct
  * "flow-N" too. Others, "" included, do nothing.
  */
 void desired_id_avoid(struct desired *desired, const char *id);
+
+/*
+ * Put another spec of the same id and match, or rule, in place of a flow's, and other hops; the
+ * old ones are freed. The flow stays where it is in the order.
+ */
+void desired_swap(struct flow *flow, struct flow_spec *spec, uint16_t *hops);
 
 /* Take a flow out and free it. Returns its spec, which is the caller's again. */
 struct flow_spec *desired_remove(struct desired *desired, struct flow *flow);

@@ -1,183 +1,162 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * JSON to struct flow_spec and the rules across the fields of one flow. Each refusal names the
- * field by pointer and says what was found and what was expected.
+ * JSON to struct flow_spec: how much there is to hold, then part by part, then the rules across
+ * parts. Each refusal names the field by pointer and says what was found and what was expected.
  */
 #include "state/flow_spec.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "state/field.h"
+#include "state/flow_parts.h"
+#include "state/leg_ids.h"
 
-static void
-name_read(const json_t *object, const char *member, char *name, size_t size)
+struct flow_spec *
+flow_spec_create(const struct flow_room *room)
 {
-	const char *text = json_string_value(json_object_get(object, member));
+	const size_t legs = room->n_all_legs * sizeof(struct flow_leg);
+	const size_t streams = room->n_streams * sizeof(struct flow_stream);
+	const size_t rule = room->rule ? sizeof(struct flow_rule) : 0;
+	const size_t allow = room->n_allow * sizeof(struct dp_prefix);
+	struct flow_spec *spec = calloc(1, sizeof(*spec) + legs + streams + rule + allow);
 
-	memset(name, 0, size);
-	if (text)
-		strncpy(name, text, size - 1);
+	if (!spec)
+		return NULL;
+	/* From the strictest alignment to the least. */
+	static_assert(alignof(struct flow_leg) <= alignof(struct flow_spec) &&
+			      alignof(struct flow_stream) <= alignof(struct flow_leg) &&
+			      alignof(struct flow_rule) <= alignof(struct flow_stream),
+		"each part may follow the one before");
+	spec->n_legs = (uint16_t)room->n_legs;
+	spec->n_all_legs = (uint32_t)room->n_all_legs;
+	spec->n_streams = (uint16_t)room->n_streams;
+	spec->n_allow = (uint8_t)room->n_allow;
+	spec->legs = (void *)(spec + 1);
+	spec->streams = (void *)(spec->legs + room->n_all_legs);
+	spec->rule = room->rule ? (void *)(spec->streams + room->n_streams) : NULL;
+	spec->allow = (void *)((char *)(spec->streams + room->n_streams) + rule);
+	return spec;
 }
 
-static uint16_t
-number_read(const json_t *object, const char *member)
+/* A spec like another with so many legs of its own; legs are not filled in, all else is. */
+static struct flow_spec *
+spec_like(const struct flow_spec *spec, unsigned n_legs)
 {
-	return (uint16_t)json_integer_value(json_object_get(object, member));
+	const struct flow_room room = {
+		.n_legs = n_legs,
+		.n_all_legs = n_legs + spec->n_all_legs - spec->n_legs,
+		.n_streams = spec->n_streams,
+		.n_allow = spec->n_allow,
+		.rule = spec->rule != NULL,
+	};
+	struct flow_spec *made = flow_spec_create(&room), parts;
+
+	if (!made)
+		return NULL;
+	parts = *made;
+	*made = *spec;
+	made->n_legs = parts.n_legs;
+	made->n_all_legs = parts.n_all_legs;
+	made->legs = parts.legs;
+	made->streams = parts.streams;
+	made->rule = parts.rule;
+	made->allow = parts.allow;
+	memcpy(made->streams, spec->streams, spec->n_streams * sizeof(spec->streams[0]));
+	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
+	if (spec->rule)
+		*made->rule = *spec->rule;
+	return made;
 }
 
-/* An address member of the family wanted (0 = any) and of one of the kinds; returns its family. */
-static uint8_t
-address_read(const json_t *object, const char *member, uint8_t family, unsigned kinds,
-	uint8_t bytes[16], struct fault *fault)
+struct flow_spec *
+flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned n_kept,
+	const struct flow_leg *added, unsigned n_added)
 {
-	const char *text = json_string_value(json_object_get(object, member));
-	char pointer[32];
-	enum address_kind kind;
-	uint8_t found;
+	const unsigned n_stream_legs = spec->n_all_legs - spec->n_legs;
+	struct flow_spec *made = spec_like(spec, n_kept + n_added);
+	unsigned i;
 
-	snprintf(pointer, sizeof(pointer), "/%s", member);
-	found = text ? address_parse(text, bytes) : 0;
-	if (!found) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found %s, expected an IPv4 or IPv6 address", text ? text : "nothing");
-		return 0;
+	if (!made)
+		return NULL;
+	for (i = 0; i < n_kept; i++)
+		made->legs[i] = spec->legs[kept[i]];
+	for (i = 0; i < n_added; i++)
+		made->legs[n_kept + i] = added[i];
+	memcpy(&made->legs[made->n_legs], &spec->legs[spec->n_legs],
+		n_stream_legs * sizeof(spec->legs[0]));
+	for (i = 0; i < made->n_streams; i++) {
+		made->streams[i].first_leg += made->n_legs;
+		made->streams[i].first_leg -= spec->n_legs;
 	}
-	if (family && found != family) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"family mismatch: found IPv%u, expected IPv%u as in match/dst", found,
-			family);
-		return 0;
-	}
-	kind = address_kind(found, bytes);
-	if (!(kind & kinds)) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found %s address %s, expected a unicast%s address",
-			address_kind_name(kind), text,
-			kinds & ADDRESS_MULTICAST ? " or multicast" : "");
-		return 0;
-	}
-	return found;
+	return made;
 }
 
-/* Source address and port come both or not at all; without them the flow is a listener. */
+/* One of match and rule tells the flow's packets. */
 static int
-match_source_decode(const json_t *json, struct flow_match *match, struct fault *fault)
+classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
-	const json_t *src = json_object_get(json, "src");
-	const json_t *src_port = json_object_get(json, "src_port");
+	const json_t *match = json_object_get(flow, "match");
 
-	match->any_source = !src && !src_port;
-	if (match->any_source)
-		return 0;
-	if (!src)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/src",
-			"found src_port alone, expected src with it, or neither for any source");
-	if (!src_port)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/src_port",
-			"found src alone, expected src_port with it, or neither for any source");
-	match->src_port = htons(number_read(json, "src_port"));
-	return address_read(json, "src", match->family, ADDRESS_UNICAST, match->src, fault) ? 0
-											    : -1;
-}
-
-static int
-match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
-{
-	memset(match, 0, sizeof(*match));
-	name_read(json, "port", match->port, sizeof(match->port));
-	match->vlan = number_read(json, "vlan");
-	match->dst_port = htons(number_read(json, "dst_port"));
-	match->family = address_read(
-		json, "dst", 0, ADDRESS_UNICAST | ADDRESS_MULTICAST, match->dst, fault);
-	if (!match->family)
+	if (match && spec->rule)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/rule",
+			"found match and rule, expected one of them");
+	if (!match && !spec->rule)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/match",
+			"found neither match nor rule, expected one of them");
+	if (match && flow_match_decode(match, &spec->match, fault) < 0) {
+		fault_prefix(fault, "/match");
 		return -1;
-	return match_source_decode(json, match, fault);
-}
-
-static int
-leg_hop_decode(const json_t *json, uint8_t family, struct flow_leg *leg, struct fault *fault)
-{
-	const char *mac = json_string_value(json_object_get(json, "mac"));
-
-	leg->hop = FLOW_HOP_ROUTE;
-	if (json_object_get(json, "next_hop")) {
-		leg->hop = FLOW_HOP_GATEWAY;
-		if (!address_read(json, "next_hop", family, ADDRESS_UNICAST, leg->next_hop, fault))
-			return -1;
 	}
-	if (!mac)
+	if (!spec->rule)
 		return 0;
-	if (leg->hop == FLOW_HOP_GATEWAY)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
-			"found mac and next_hop, expected one of them");
-	leg->hop = FLOW_HOP_MAC;
-	if (mac_parse(mac, leg->mac) < 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
-			"found %s, expected six octets like 02:00:00:00:00:01", mac);
+	if (flow_rule_decode(json_object_get(flow, "rule"), spec->rule, fault) < 0) {
+		fault_prefix(fault, "/rule");
+		return -1;
+	}
+	spec->match.family = spec->rule->rule.family;
 	return 0;
-}
-
-static int
-leg_decode(const json_t *json, uint8_t family, struct flow_leg *leg, struct fault *fault)
-{
-	const json_t *dscp = json_object_get(json, "dscp");
-	const unsigned any = ADDRESS_UNICAST | ADDRESS_MULTICAST;
-
-	memset(leg, 0, sizeof(*leg));
-	name_read(json, "port", leg->port, sizeof(leg->port));
-	leg->src_port = htons(number_read(json, "src_port"));
-	leg->dst_port = htons(number_read(json, "dst_port"));
-	leg->vlan = number_read(json, "vlan");
-	leg->dscp = dscp ? (uint8_t)json_integer_value(dscp) : DP_DSCP_KEEP;
-	leg->ttl = (uint8_t)number_read(json, "ttl"); /* absent reads as DP_TTL_DECREMENT */
-	if (!address_read(json, "src", family, ADDRESS_UNICAST, leg->src, fault) ||
-		!address_read(json, "dst", family, any, leg->dst, fault))
-		return -1;
-	return leg_hop_decode(json, family, leg, fault);
 }
 
 static int
 spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
-	const json_t *legs = json_object_get(flow, "legs");
-	size_t i;
-
-	name_read(flow, "id", spec->id, sizeof(spec->id));
-	if (match_decode(json_object_get(flow, "match"), &spec->match, fault) < 0) {
-		fault_prefix(fault, "/match");
+	field_name(flow, "id", spec->id, sizeof(spec->id));
+	if (classifier_decode(flow, spec, fault) < 0 || flow_policy_decode(flow, spec, fault) < 0)
 		return -1;
-	}
-	for (i = 0; i < spec->n_legs; i++) {
-		const json_t *leg = json_array_get(legs, i);
-
-		if (leg_decode(leg, spec->match.family, &spec->legs[i], fault) < 0) {
-			fault_prefix(fault, "/legs/%zu", i);
-			return -1;
-		}
-	}
-	return 0;
+	if (spec->verdict == DP_FORWARD && spec->n_all_legs == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
+			"found none, expected a leg here or in a stream, "
+			"as the flow's action is forward");
+	if (flow_legs_decode(json_object_get(flow, "legs"), spec->legs, spec->n_legs, fault) < 0 ||
+		leg_ids_check(spec->legs, spec->n_legs, fault) < 0)
+		return -1;
+	return flow_streams_decode(json_object_get(flow, "streams"), spec, fault);
 }
 
 struct flow_spec *
 flow_spec_decode(const json_t *flow, struct fault *fault)
 {
-	size_t n_legs = json_array_size(json_object_get(flow, "legs"));
+	const json_t *streams = json_object_get(flow, "streams"), *stream;
+	struct flow_room room = {
+		.n_legs = json_array_size(json_object_get(flow, "legs")),
+		.n_streams = json_array_size(streams),
+		.n_allow = json_array_size(json_object_get(flow, "allow")),
+		.rule = json_object_get(flow, "rule") != NULL,
+	};
 	struct flow_spec *spec;
+	size_t i;
 
-	if (n_legs < 1 || n_legs > DP_FLOW_LEGS_MAX) {
-		fault_set(fault, FAULT_INVALID_VALUE, "/legs", "found %zu legs, expected 1 to %u",
-			n_legs, DP_FLOW_LEGS_MAX);
-		return NULL;
-	}
-	spec = calloc(1, sizeof(*spec) + n_legs * sizeof(spec->legs[0]));
+	room.n_all_legs = room.n_legs;
+	json_array_foreach (streams, i, stream)
+		room.n_all_legs += json_array_size(json_object_get(stream, "legs"));
+	spec = flow_spec_create(&room);
 	if (!spec) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %zu legs", n_legs);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %zu legs",
+			room.n_all_legs);
 		return NULL;
 	}
-	spec->n_legs = (uint16_t)n_legs;
 	if (spec_decode(flow, spec, fault) < 0) {
 		free(spec);
 		return NULL;

@@ -4,6 +4,10 @@
  * each leg finds its next hop. Decoding is where the rules live that join two fields of one flow;
  * the schema has spoken about single fields before.
  *
+ * A spec is one piece of memory, whatever it holds, and is given to free(). The legs of streams
+ * stand behind the flow's own in one array, stream by stream, so that whoever walks over all legs
+ * (next hops, ports) needs one loop.
+ *
  * Addresses and UDP ports are in network order; an IPv4 address stands in the first four bytes.
  */
 #ifndef CTRL_STATE_FLOW_SPEC_H
@@ -19,7 +23,10 @@
 
 #define FLOW_ID_MAX 65 /* 64 characters and the end */
 
-/* Compared and hashed as bytes: names are padded with zeros, absent fields are zero. */
+/*
+ * Compared and hashed as bytes: names are padded with zeros, absent fields are zero. A flow that
+ * is matched by rule has nothing here but the family.
+ */
 struct flow_match {
 	char port[DP_NAME_MAX];
 	uint8_t src[16];
@@ -27,11 +34,17 @@ struct flow_match {
 	uint16_t src_port;
 	uint16_t dst_port;
 	uint16_t vlan;
-	uint8_t family; /* 4 or 6, of the whole flow */
+	uint16_t outer_vlan;
+	uint8_t family; /* 4 or 6, of what comes in */
 	uint8_t any_source;
 };
 
-static_assert(sizeof(struct flow_match) == 72, "no padding in what is hashed");
+static_assert(sizeof(struct flow_match) == 74, "no padding in what is hashed");
+
+struct flow_rule {
+	char port[DP_NAME_MAX]; /* "" = any */
+	struct dp_rule rule; /* all but the port's index, which is DP_RULE_ANY here */
+};
 
 enum flow_hop {
 	FLOW_HOP_ROUTE, /* as the kernel routes dst out of that port */
@@ -40,6 +53,7 @@ enum flow_hop {
 };
 
 struct flow_leg {
+	char id[FLOW_ID_MAX]; /* "" = one is to be given; always of a stream's leg */
 	char port[DP_NAME_MAX];
 	uint8_t src[16];
 	uint8_t dst[16];
@@ -48,16 +62,45 @@ struct flow_leg {
 	uint16_t src_port;
 	uint16_t dst_port;
 	uint16_t vlan;
+	uint16_t outer_vlan;
+	uint8_t family; /* 4 or 6, of what leaves */
 	uint8_t dscp; /* or DP_DSCP_KEEP */
 	uint8_t ttl; /* or DP_TTL_DECREMENT */
 	uint8_t hop; /* enum flow_hop */
+	uint8_t down;
+	uint32_t one_in;
+	struct dp_police police;
+};
+
+struct flow_stream {
+	uint32_t ssrc;
+	uint8_t has_ssrc;
+	uint8_t has_payload_type;
+	uint8_t payload_type;
+	uint8_t verdict; /* enum dp_verdict */
+	uint32_t first_leg; /* in the legs of the spec */
+	uint16_t n_legs;
 };
 
 struct flow_spec {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given */
+	uint8_t verdict; /* enum dp_verdict */
+	uint8_t down;
+	uint8_t latch; /* enum dp_latch */
+	uint8_t n_allow;
+	uint8_t class_verdict[DP_CLASS_COUNT];
 	struct flow_match match;
+	uint32_t latch_interval_ms; /* 0 unless the latch follows */
+	uint32_t idle_timeout_s; /* 0 = never */
+	struct dp_police police;
+	uint32_t last_leg_number; /* of the leg ids that we gave */
+	uint32_t n_all_legs; /* with those of streams */
 	uint16_t n_legs;
-	struct flow_leg legs[];
+	uint16_t n_streams;
+	struct flow_leg *legs; /* n_all_legs */
+	struct flow_stream *streams;
+	struct dp_prefix *allow;
+	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
 };
 
 /*
@@ -65,6 +108,19 @@ struct flow_spec {
  * to free(), or NULL with *fault set: pointer relative to the flow. Control thread.
  */
 struct flow_spec *flow_spec_decode(const json_t *flow, struct fault *fault);
+
+/*
+ * Decode n legs as they stand in a flow, into `legs`. 0, or -1 with *fault set: pointer
+ * "/legs/N/...". Control thread.
+ */
+int flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct fault *fault);
+
+/*
+ * A new spec like `spec` but for its own legs: those of the n_kept numbers in `kept`, then the
+ * n_added. Streams, their legs and all else are the same. NULL without memory. Any thread.
+ */
+struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
+	unsigned n_kept, const struct flow_leg *added, unsigned n_added);
 
 /* The flow as JSON again, in canonical spelling. New reference, NULL without memory. */
 json_t *flow_spec_encode(const struct flow_spec *spec);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bringing the room of flows up and down; install.c and remove.c do the work. */
+/* Bringing the room of flows up and down; install.c, replace.c, legs.c and remove.c do the work. */
 #include "state/flows.h"
 
 #include <string.h>
 
 #include "net/netlink.h"
+#include "state/flow_steering.h"
 
 /* The kernel's neighbours speak to the next hops directly: no flow is touched. */
 static void
@@ -37,16 +38,26 @@ flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct
 }
 
 void
+flows_observe(struct flows *flows, flows_changed_fn changed, void *arg)
+{
+	flows->changed = changed;
+	flows->changed_arg = arg;
+}
+
+void
+flows_changed(struct flows *flows, struct flow *now, struct flow *before)
+{
+	if (flows->changed)
+		flows->changed(flows->changed_arg, now, before);
+}
+
+void
 flows_fini(struct flows *flows)
 {
 	const struct flow *flow;
 
-	for (flow = flows->desired.ids; flow; flow = desired_next(flow)) {
-		const struct flow_match *match = &flow->spec->match;
-
-		steering_del(
-			flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
-	}
+	for (flow = flows->desired.ids; flow; flow = desired_next(flow))
+		flow_unsteer(flows, flow->spec);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	desired_fini(&flows->desired);

@@ -8,14 +8,26 @@
 
 #include "state/flows.h"
 
-/*
- * Find the next hop of every leg, take a reference on it, and note its index in the flow. Waits
- * up to a second for neighbours. 0, or -1 with *fault set ("/flows/N/legs/M/...") and no
- * reference taken. Control thread.
- */
-int leg_hops_get(struct flows *flows, struct flow *const *list, size_t n, struct fault *fault);
+/* The legs of one flow, those of streams too, and a next hop for each. */
+struct leg_hops {
+	const struct flow_spec *spec;
+	uint16_t *hops; /* HOP_WANTED: to be found; else a hop in use, to be shared */
+	unsigned first_leg; /* faults count the flow's own legs from here */
+};
 
-/* Give the references of n flows back. `seen`: they were committed. Control thread. */
-void leg_hops_put(struct flows *flows, struct flow *const *list, size_t n, bool seen);
+/*
+ * Take a reference on the next hop of every leg of one entry after the other, finding those that
+ * are wanted. Waits up to a second for neighbours. 0, or -1 with *fault set ("/legs/M/...",
+ * "/streams/S/legs/M/..."), *at the entry at fault, and no reference taken. Control thread.
+ */
+int leg_hops_get(struct flows *flows, const struct leg_hops *list, size_t n, size_t *at,
+	struct fault *fault);
+
+/* Give the references of a flow back. `seen`: they were committed. Control thread. */
+void leg_hops_put(
+	struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen);
+
+/* Whether two legs are handed to the same next hop, whatever that is. */
+bool leg_hops_same(const struct flow_leg *a, const struct flow_leg *b);
 
 #endif

@@ -160,6 +160,12 @@ next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]
 }
 
 void
+next_hops_hold(struct next_hops *hops, unsigned index)
+{
+	hops->slots[index].references++;
+}
+
+void
 next_hops_put(struct next_hops *hops, unsigned index, bool seen)
 {
 	struct hop *hop = &hops->slots[index];

@@ -43,6 +43,9 @@ int next_hops_get_neighbour(struct next_hops *hops, unsigned port, unsigned ifin
 /* The same for a MAC address that stays as the operator gave it. */
 int next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]);
 
+/* Take one more reference on an index that has some. */
+void next_hops_hold(struct next_hops *hops, unsigned index);
+
 /* Give a reference back. `seen`: a leg with this index was committed. */
 void next_hops_put(struct next_hops *hops, unsigned index, bool seen);
 

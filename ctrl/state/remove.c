@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/flows.h"
+#include "state/flow_steering.h"
 #include "state/leg_hops.h"
+#include "state/txn_fault.h"
 
 struct leaving {
 	struct flow *flow;
@@ -38,10 +39,10 @@ flows_mark(struct flows *flows, const char *const *ids, size_t n, struct removal
 		if (!flow)
 			return fault_set(fault, FAULT_NOT_FOUND, pointer,
 				"found %s, expected the id of an installed flow", ids[i]);
-		if (flow->leaving)
+		if (flow->named)
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 				"found %s twice, expected each id once", ids[i]);
-		flow->leaving = true;
+		flow->named = true;
 		removal->list[i] = (struct leaving){.flow = flow, .i = i};
 	}
 	return 0;
@@ -76,6 +77,7 @@ txn_run(struct flows *flows, struct removal *removal, struct fault *fault)
 {
 	struct dp_txn *txn = dp_txn_begin(flows->dp);
 	size_t i;
+	int rc;
 
 	if (!txn)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a transaction");
@@ -83,26 +85,27 @@ txn_run(struct flows *flows, struct removal *removal, struct fault *fault)
 	dp_txn_on_removed(txn, removed_report, removal);
 	for (i = 0; i < removal->n; i++) {
 		const struct flow *flow = removal->list[i].flow;
-		int rc = dp_txn_remove(txn, flow->handle);
 
+		rc = dp_txn_remove(txn, flow->handle);
 		if (rc < 0) {
 			dp_txn_abort(txn);
 			return fault_set(fault, FAULT_INTERNAL, "",
 				"the data plane keeps flow %s: %s", flow->spec->id, strerror(-rc));
 		}
 	}
-	removal->graced = dp_txn_commit(txn) == 0; /* late or not, the flows are out of the table */
+	rc = dp_txn_commit(txn);
+	if (rc < 0 && rc != -ETIMEDOUT)
+		return txn_commit_fault(rc, fault);
+	removal->graced = rc == 0; /* late or not, the flows are out of the table */
 	return 0;
 }
 
-/* A steering key that cannot be taken out does no harm: its packets are dropped as no_flow. */
 static void
 flow_forget(struct flows *flows, struct flow *flow)
 {
-	const struct flow_match *match = &flow->spec->match;
-
-	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
-	leg_hops_put(flows, &flow, 1, true);
+	flow_unsteer(flows, flow->spec);
+	leg_hops_put(flows, flow->spec, flow->hops, true);
+	flows_changed(flows, NULL, flow);
 	free(desired_remove(&flows->desired, flow));
 }
 
@@ -124,7 +127,7 @@ flows_remove(struct flows *flows, const char *const *ids, size_t n, flows_remove
 		if (rc == 0)
 			flow_forget(flows, removal.list[i].flow);
 		else
-			removal.list[i].flow->leaving = false;
+			removal.list[i].flow->named = false;
 	}
 	if (removal.graced)
 		next_hops_reclaim(flows->hops);

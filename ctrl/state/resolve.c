@@ -39,19 +39,17 @@ resolve_fini(struct resolve *resolve)
 }
 
 bool
-hop_request_make(const struct flow_spec *spec, const struct flow_leg *leg,
-	const struct ports *ports, struct hop_request *request)
+hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct hop_request *request)
 {
-	const uint8_t family = spec->match.family;
-
 	if (leg->hop == FLOW_HOP_MAC)
 		return false;
-	if (leg->hop == FLOW_HOP_ROUTE && address_kind(family, leg->dst) == ADDRESS_MULTICAST)
+	if (leg->hop == FLOW_HOP_ROUTE && address_kind(leg->family, leg->dst) == ADDRESS_MULTICAST)
 		return false;
 	memset(request, 0, sizeof(*request));
 	request->ifindex = ports->info[ports_find(ports, leg->port)].ifindex;
 	request->vlan = leg->vlan;
-	request->family = family;
+	request->outer_vlan = leg->outer_vlan;
+	request->family = leg->family;
 	request->has_gateway = leg->hop == FLOW_HOP_GATEWAY;
 	memcpy(request->dst, leg->dst, sizeof(request->dst));
 	memcpy(request->gateway, leg->next_hop, sizeof(request->gateway));
@@ -73,6 +71,7 @@ net_hop_fill(const struct hop_request *request, struct net_hop *hop)
 	memset(hop, 0, sizeof(*hop));
 	hop->ifindex = request->ifindex;
 	hop->vlan = request->vlan;
+	hop->outer_vlan = request->outer_vlan;
 	hop->family = request->family;
 	hop->has_gateway = request->has_gateway;
 	memcpy(hop->dst, request->dst, sizeof(hop->dst));
@@ -128,15 +127,18 @@ resolve_fault(const struct net_hop *hop, const struct flow_leg *leg, struct faul
 	const bool gateway = leg->hop == FLOW_HOP_GATEWAY;
 	const char *pointer = gateway ? "/next_hop" : "/dst";
 	char wanted[ADDRESS_TEXT_MAX], neighbour[ADDRESS_TEXT_MAX], iface[IF_NAMESIZE];
+	char outer[32] = "";
 
+	if (leg->outer_vlan)
+		snprintf(outer, sizeof(outer), " inside outer VLAN %u", leg->outer_vlan);
 	address_format(hop->family, gateway ? leg->next_hop : leg->dst, wanted);
 	address_format(hop->family, hop->address, neighbour);
 	if (!if_indextoname(hop->out_ifindex ? hop->out_ifindex : hop->ifindex, iface))
 		snprintf(iface, sizeof(iface), "#%u", hop->ifindex);
 	if (hop->error == -ENETUNREACH && hop->out_ifindex == 0)
 		return fault_set(fault, FAULT_UNRESOLVED, "/vlan",
-			"found %u, expected a VLAN for which there is an interface upon %s",
-			leg->vlan, iface);
+			"found VLAN %u%s, expected one for which there is an interface upon %s",
+			leg->vlan, outer, iface);
 	if (hop->error == -ENETUNREACH)
 		return fault_set(fault, FAULT_UNRESOLVED, pointer,
 			"found %s, expected an address to which the kernel has a route out of %s",

@@ -20,13 +20,15 @@
 struct hop_request {
 	uint32_t ifindex;
 	uint16_t vlan;
+	uint16_t outer_vlan;
 	uint8_t family;
 	uint8_t has_gateway;
+	uint8_t reserved[2];
 	uint8_t dst[16];
 	uint8_t gateway[16];
 };
 
-static_assert(sizeof(struct hop_request) == 40, "no padding in what is hashed");
+static_assert(sizeof(struct hop_request) == 44, "no padding in what is hashed");
 
 struct hop_wanted;
 
@@ -41,8 +43,8 @@ void resolve_init(struct resolve *resolve);
 void resolve_fini(struct resolve *resolve);
 
 /* What to ask for a leg; false when the leg does not need the kernel (static, or multicast). */
-bool hop_request_make(const struct flow_spec *spec, const struct flow_leg *leg,
-	const struct ports *ports, struct hop_request *request);
+bool hop_request_make(
+	const struct flow_leg *leg, const struct ports *ports, struct hop_request *request);
 
 /* Ask for this too, if nobody asked yet. 0 or -ENOMEM. */
 int resolve_add(struct resolve *resolve, const struct hop_request *request);

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One struct steer a shared port; a flow becomes a key of local address, local port and VLAN. */
+/*
+ * One struct steer a shared port. A flow becomes a key of local address, local port and VLANs; a
+ * rule becomes a range.
+ */
 #include "state/steering.h"
 
+#include <arpa/inet.h>
+#include <assert.h>
 #include <net/if.h>
 #include <string.h>
 
 #include "net/steer.h"
+
+static_assert(STEERING_RULES_MAX == STEER_RANGES_MAX, "a rule becomes a range");
 
 int
 steering_clean(const struct config *config, struct fault *fault)
@@ -69,6 +76,7 @@ key_make(const struct flow_match *match, struct steer_key *key)
 	memcpy(key->addr, match->dst, sizeof(key->addr));
 	key->port = match->dst_port;
 	key->vlan = match->vlan;
+	key->outer_vlan = match->outer_vlan;
 	key->family = match->family;
 }
 
@@ -92,4 +100,86 @@ steering_del(struct steering *steering, unsigned port, const struct flow_match *
 		return 0;
 	key_make(match, &key);
 	return steer_del(steering->steers[port], &key);
+}
+
+/* The words that a prefix leaves open are zero in both. */
+static void
+prefix_make(const uint8_t address[16], unsigned bits, uint32_t value[4], uint32_t mask[4])
+{
+	unsigned i;
+
+	memcpy(value, address, 16);
+	for (i = 0; i < 4; i++) {
+		const unsigned word = bits >= 32 * (i + 1) ? 32 : bits > 32 * i ? bits - 32 * i : 0;
+
+		mask[i] = word ? htonl(UINT32_MAX << (32 - word)) : 0;
+		value[i] &= mask[i];
+	}
+}
+
+static void
+vlan_make(uint16_t vlan, uint16_t *value, uint16_t *mask)
+{
+	*mask = vlan == DP_RULE_ANY ? 0 : UINT16_MAX;
+	*value = vlan & *mask;
+}
+
+static void
+range_make(const struct dp_rule *rule, struct steer_range *range)
+{
+	memset(range, 0, sizeof(*range));
+	prefix_make(rule->dst, rule->dst_bits, range->dst, range->dst_mask);
+	prefix_make(rule->src, rule->src_bits, range->src, range->src_mask);
+	range->dst_port_first = rule->dst_port_first;
+	range->dst_port_last = rule->dst_port_last;
+	range->src_port_first = rule->src_port_first;
+	range->src_port_last = rule->src_port_last;
+	vlan_make(rule->vlan, &range->vlan, &range->vlan_mask);
+	vlan_make(rule->outer_vlan, &range->outer_vlan, &range->outer_vlan_mask);
+	range->family = rule->family;
+}
+
+/* From the ports first to end - 1, all of them; the error is that of the last to refuse. */
+static int
+ranges_del(struct steering *steering, unsigned first, unsigned end, const struct steer_range *range)
+{
+	int ret = 0;
+
+	while (end-- > first) {
+		int rc = steering->steers[end] ? steer_del_range(steering->steers[end], range) : 0;
+
+		ret = rc < 0 ? rc : ret;
+	}
+	return ret;
+}
+
+int
+steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steer_range range;
+	unsigned i;
+
+	range_make(rule, &range);
+	for (i = first; i < end; i++) {
+		int rc = steering->steers[i] ? steer_add_range(steering->steers[i], &range) : 0;
+
+		if (rc < 0) {
+			ranges_del(steering, first, i, &range);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int
+steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steer_range range;
+
+	range_make(rule, &range);
+	return ranges_del(steering, first, end, &range);
 }

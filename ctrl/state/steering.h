@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which packets the kernel hands to us on ports that it shares with us: on an AF_XDP port the
- * steering program passes only what some flow's local address and port asks for. Ports of other
- * kinds hand over everything, and need no steering.
+ * steering program passes only what some flow's local address and port, or some rule, asks for;
+ * "unmatched" is there only what was steered and then met no flow. Ports of other kinds hand over
+ * everything, and need no steering.
  */
 #ifndef CTRL_STATE_STEERING_H
 #define CTRL_STATE_STEERING_H
@@ -11,6 +12,8 @@
 #include "state/config.h"
 #include "state/flow_spec.h"
 #include "state/ports.h"
+
+#define STEERING_RULES_MAX 64 /* different rules of one steered port */
 
 struct steer;
 
@@ -33,5 +36,12 @@ void steering_fini(struct steering *steering);
 /* Ask for, or no longer ask for, a flow's packets on a port. Counted. 0 or negative errno. */
 int steering_add(struct steering *steering, unsigned port, const struct flow_match *match);
 int steering_del(struct steering *steering, unsigned port, const struct flow_match *match);
+
+/*
+ * The same for a rule, whose own port is not looked at; DP_RULE_ANY is all ports that are steered,
+ * all of them or, on failure, none. -ENOSPC: a port has STEERING_RULES_MAX of them.
+ */
+int steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
+int steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Shares a network interface between the data plane and the kernel. UDP to a local address, port
- * and VLAN that some flow wants goes to the AF_XDP socket of the queue that it came in on;
- * everything else, and everything that we cannot read to the end of its UDP header, goes on to the
- * kernel as if we were not there.
+ * and VLANs that some flow wants, or within the ranges of some rule, goes to the AF_XDP socket of
+ * the queue that it came in on; everything else, and everything that we cannot read to the end of
+ * its UDP header, goes on to the kernel as if we were not there.
  *
  * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once a port, and puts its sockets into
  * xsks_map. The keys are the control thread's to fill: see ctrl/net/steer.h.
@@ -26,10 +26,28 @@
 #define VLAN_ID_MASK 0x0fff /* IEEE 802.1Q, 9.6: the low 12 bits of the TCI */
 #define IPV4_FRAGMENT_MASK 0x3fff /* RFC 791, 3.1: more fragments, fragment offset */
 #define IPV4_IHL_MIN 5 /* RFC 791, 3.1: words of four bytes */
+#define IPV6_EXTENSIONS_MAX 8 /* headers that the data plane skips, see docs/dataplane.md */
 
 struct vlan_tag {
 	__be16 tci;
 	__be16 ether_type;
+};
+
+/* What flows and rules tell packets apart by. */
+struct packet {
+	struct steer_key key;
+	__u32 dst[4]; /* the key's address, as words */
+	__u32 src[4];
+	__u16 src_port; /* host order */
+	__u16 dst_port; /* host order */
+};
+
+/* RFC 8200, 4.3, 4.4 and 4.6; the last byte is a Routing header's only. */
+struct ipv6_extension {
+	__u8 next_header;
+	__u8 length; /* in eight bytes, the first eight not counted */
+	__u8 type;
+	__u8 segments_left;
 };
 
 /* Where the parser stands: nothing at or after `end` may be read. */
@@ -44,6 +62,20 @@ struct {
 	__type(key, struct steer_key);
 	__type(value, __u32);
 } STEER_KEYS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct steer_ranges);
+} STEER_RANGES SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} STEER_ACTIVE SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -64,17 +96,34 @@ cursor_take(struct cursor *cursor, __u32 bytes)
 	return field;
 }
 
-/* Ethernet and at most one 802.1Q tag. Returns the EtherType of the payload, 0 = not ours. */
+/*
+ * Ethernet and at most two tags: a single 802.1Q tag gives vlan, a single 802.1ad tag outer_vlan,
+ * and of two the first gives outer_vlan and the second, an 802.1Q tag, vlan. Returns the EtherType
+ * of the payload, 0 = not ours; that of a third tag is not ours either.
+ */
 static __always_inline __be16
 parse_link(struct cursor *cursor, struct steer_key *key)
 {
 	const struct ethhdr *eth = cursor_take(cursor, sizeof(*eth));
 	const struct vlan_tag *tag;
+	__u16 id;
 
 	if (!eth)
 		return 0;
-	if (eth->h_proto != bpf_htons(ETH_P_8021Q))
+	if (eth->h_proto != bpf_htons(ETH_P_8021Q) && eth->h_proto != bpf_htons(ETH_P_8021AD))
 		return eth->h_proto;
+	tag = cursor_take(cursor, sizeof(*tag));
+	if (!tag)
+		return 0;
+	id = bpf_ntohs(tag->tci) & VLAN_ID_MASK;
+	if (tag->ether_type != bpf_htons(ETH_P_8021Q)) {
+		if (eth->h_proto == bpf_htons(ETH_P_8021Q))
+			key->vlan = id;
+		else
+			key->outer_vlan = id;
+		return tag->ether_type;
+	}
+	key->outer_vlan = id;
 	tag = cursor_take(cursor, sizeof(*tag));
 	if (!tag)
 		return 0;
@@ -84,7 +133,7 @@ parse_link(struct cursor *cursor, struct steer_key *key)
 
 /* True when an unfragmented UDP header follows, options skipped. */
 static __always_inline int
-parse_ipv4(struct cursor *cursor, struct steer_key *key)
+parse_ipv4(struct cursor *cursor, struct packet *packet)
 {
 	const struct iphdr *ip = cursor_take(cursor, sizeof(*ip));
 
@@ -94,22 +143,134 @@ parse_ipv4(struct cursor *cursor, struct steer_key *key)
 		return 0;
 	if (!cursor_take(cursor, (ip->ihl - IPV4_IHL_MIN) * 4))
 		return 0;
-	key->family = STEER_IPV4;
-	__builtin_memcpy(key->addr, &ip->daddr, sizeof(ip->daddr));
+	packet->key.family = STEER_IPV4;
+	__builtin_memcpy(packet->key.addr, &ip->daddr, sizeof(ip->daddr));
+	packet->dst[0] = ip->daddr;
+	packet->src[0] = ip->saddr;
 	return 1;
 }
 
-/* True when a UDP header follows at once; extension headers are the kernel's. */
+/*
+ * Skip the extension headers that the data plane skips, too: media hardly ever has one. True when
+ * UDP follows; a header that is not to be skipped leaves the packet to the kernel.
+ */
 static __always_inline int
-parse_ipv6(struct cursor *cursor, struct steer_key *key)
+parse_extensions(struct cursor *cursor, __u8 next_header)
+{
+	int i;
+
+	for (i = 0; i < IPV6_EXTENSIONS_MAX && next_header != IPPROTO_UDP; i++) {
+		const struct ipv6_extension *extension = cursor_take(cursor, 8);
+
+		if (!extension)
+			return 0;
+		if (next_header != IPPROTO_DSTOPTS && next_header != IPPROTO_ROUTING &&
+			(next_header != IPPROTO_HOPOPTS || i != 0))
+			return 0;
+		if (next_header == IPPROTO_ROUTING && extension->segments_left != 0)
+			return 0;
+		next_header = extension->next_header;
+		if (!cursor_take(cursor, extension->length * 8))
+			return 0;
+	}
+	return next_header == IPPROTO_UDP;
+}
+
+/* True when a UDP header follows. */
+static __always_inline int
+parse_ipv6(struct cursor *cursor, struct packet *packet)
 {
 	const struct ipv6hdr *ip = cursor_take(cursor, sizeof(*ip));
 
-	if (!ip || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
+	if (!ip || ip->version != 6)
 		return 0;
-	key->family = STEER_IPV6;
-	__builtin_memcpy(key->addr, &ip->daddr, sizeof(ip->daddr));
+	packet->key.family = STEER_IPV6;
+	__builtin_memcpy(packet->key.addr, &ip->daddr, sizeof(ip->daddr));
+	__builtin_memcpy(packet->dst, &ip->daddr, sizeof(ip->daddr));
+	__builtin_memcpy(packet->src, &ip->saddr, sizeof(ip->saddr));
+	return parse_extensions(cursor, ip->nexthdr);
+}
+
+/* True when the packet can be read to the end of its UDP header. */
+static __always_inline int
+parse(struct cursor *cursor, struct packet *packet)
+{
+	const struct udphdr *udp;
+	int is_udp = 0;
+
+	switch (parse_link(cursor, &packet->key)) {
+	case bpf_htons(ETH_P_IP):
+		is_udp = parse_ipv4(cursor, packet);
+		break;
+	case bpf_htons(ETH_P_IPV6):
+		is_udp = parse_ipv6(cursor, packet);
+		break;
+	}
+	if (!is_udp)
+		return 0;
+	udp = cursor_take(cursor, sizeof(*udp));
+	if (!udp)
+		return 0;
+	packet->key.port = udp->dest;
+	packet->src_port = bpf_ntohs(udp->source);
+	packet->dst_port = bpf_ntohs(udp->dest);
 	return 1;
+}
+
+/*
+ * Not 0 when a < b: the sign of their difference. The compiler is not shown what it means, or it
+ * would make a branch of it, and a loop of branches is too many paths for the verifier.
+ */
+static __always_inline __u32
+below(__u16 a, __u16 b)
+{
+	__u32 difference = (__u32)a - b;
+
+	__asm__ volatile("" : "+r"(difference));
+	return difference >> 31;
+}
+
+/* Not 0 when the packet is outside. Without branches, see below(). */
+static __always_inline __u32
+range_differs(const struct steer_range *range, const struct packet *packet)
+{
+	__u32 differs = range->family ^ packet->key.family;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 4; i++) {
+		differs |= (packet->dst[i] & range->dst_mask[i]) ^ range->dst[i];
+		differs |= (packet->src[i] & range->src_mask[i]) ^ range->src[i];
+	}
+	differs |= (packet->key.vlan & range->vlan_mask) ^ range->vlan;
+	differs |= (packet->key.outer_vlan & range->outer_vlan_mask) ^ range->outer_vlan;
+	differs |= below(packet->dst_port, range->dst_port_first);
+	differs |= below(range->dst_port_last, packet->dst_port);
+	differs |= below(packet->src_port, range->src_port_first);
+	differs |= below(range->src_port_last, packet->src_port);
+	return differs;
+}
+
+static __always_inline int
+ranges_match(const struct packet *packet)
+{
+	const struct steer_ranges *ranges;
+	const __u32 *active;
+	__u32 place = 0;
+	__u32 i;
+
+	active = bpf_map_lookup_elem(&STEER_ACTIVE, &place);
+	if (!active || *active == 0)
+		return 0;
+	place = *active - 1;
+	ranges = bpf_map_lookup_elem(&STEER_RANGES, &place);
+	if (!ranges)
+		return 0;
+	for (i = 0; i < STEER_RANGES_MAX && i < ranges->n; i++) {
+		if (!range_differs(&ranges->ranges[i], packet))
+			return 1;
+	}
+	return 0;
 }
 
 SEC("xdp")
@@ -120,25 +281,11 @@ STEER_PROGRAM(struct xdp_md *ctx)
 		.at = (const __u8 *)(long)ctx->data,
 		.end = (const __u8 *)(long)ctx->data_end,
 	};
-	struct steer_key key = {0};
-	const struct udphdr *udp;
-	int is_udp = 0;
+	struct packet packet = {0};
 
-	switch (parse_link(&cursor, &key)) {
-	case bpf_htons(ETH_P_IP):
-		is_udp = parse_ipv4(&cursor, &key);
-		break;
-	case bpf_htons(ETH_P_IPV6):
-		is_udp = parse_ipv6(&cursor, &key);
-		break;
-	}
-	if (!is_udp)
+	if (!parse(&cursor, &packet))
 		return XDP_PASS;
-	udp = cursor_take(&cursor, sizeof(*udp));
-	if (!udp)
-		return XDP_PASS;
-	key.port = udp->dest;
-	if (!bpf_map_lookup_elem(&STEER_KEYS, &key))
+	if (!bpf_map_lookup_elem(&STEER_KEYS, &packet.key) && !ranges_match(&packet))
 		return XDP_PASS;
 	/* A queue that has no socket falls back to the action in the flags. */
 	return bpf_redirect_map(&STEER_SOCKETS, ctx->rx_queue_index, XDP_PASS);

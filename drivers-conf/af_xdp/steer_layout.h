@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The contract between the steering program in the kernel (steer.bpf.c) and the control thread
- * that fills its map (ctrl/net/steer.c): names by which user space recognises our program and its
- * maps, and the bytes of a key. Written once, compiled for both, so it needs only <stdint.h>.
+ * that fills its maps (ctrl/net/steer.c): names by which user space recognises our program and its
+ * maps, and the bytes of a key and of a range. Written once, compiled for both, so it needs only
+ * <stdint.h>.
  */
 #ifndef STEER_LAYOUT_H
 #define STEER_LAYOUT_H
@@ -12,12 +13,15 @@
 /* The kernel keeps 15 characters of a name. */
 #define STEER_PROGRAM sluice_steer
 #define STEER_KEYS sluice_keys /* hash: struct steer_key -> uint32_t, how often it was added */
+#define STEER_RANGES sluice_ranges /* array of two: struct steer_ranges, one of them in use */
+#define STEER_ACTIVE sluice_active /* array of one: uint32_t, see struct steer_ranges */
 #define STEER_SOCKETS xsks_map /* the name that DPDK's AF_XDP driver looks for */
 
 #define STEER_TEXT_OF(token) #token
 #define STEER_TEXT(token) STEER_TEXT_OF(token)
 
 #define STEER_KEYS_MAX 65536 /* keys of one port; 6 MiB of kernel memory a port */
+#define STEER_RANGES_MAX 64 /* ranges of one port */
 #define STEER_QUEUES_MAX 128 /* rx queues of one port */
 
 #define STEER_IPV4 4
@@ -27,11 +31,43 @@
 struct steer_key {
 	uint8_t addr[16]; /* IPv4: the first four bytes, the rest zero */
 	uint16_t port; /* network order */
-	uint16_t vlan; /* host order, 802.1Q id 1..4094; 0 = untagged or priority-tagged */
+	uint16_t vlan; /* host order, id of the only or inner tag, 1..4094; 0 = none */
+	uint16_t outer_vlan; /* host order, id of the outer tag (IEEE 802.1ad), 1..4094; 0 = none */
 	uint8_t family; /* STEER_IPV4 or STEER_IPV6 */
-	uint8_t reserved[3]; /* zero */
+	uint8_t reserved; /* zero */
 };
 
 _Static_assert(sizeof(struct steer_key) == 24, "a steering key has no padding");
+
+/*
+ * UDP that the data plane wants by ranges. A packet is in the range when its family is the same,
+ * its ports are within the bounds, and every other field, taken with the mask, is the value here.
+ */
+struct steer_range {
+	uint32_t dst[4]; /* as it stands in the packet; IPv4: the first word, the rest zero */
+	uint32_t dst_mask[4];
+	uint32_t src[4];
+	uint32_t src_mask[4];
+	uint16_t dst_port_first, dst_port_last; /* host order, inclusive */
+	uint16_t src_port_first, src_port_last; /* host order, inclusive */
+	uint16_t vlan, vlan_mask; /* host order; mask 0 = any */
+	uint16_t outer_vlan, outer_vlan_mask;
+	uint32_t family; /* STEER_IPV4 or STEER_IPV6 */
+	uint32_t uses; /* how often it was added; nothing to the program */
+};
+
+_Static_assert(sizeof(struct steer_range) == 88, "a steering range has no padding");
+
+/*
+ * All ranges of a port. A new set is written whole into the place that is not in use, and then put
+ * into use by its number: STEER_ACTIVE is 0 while there are no ranges, else 1 + the place.
+ */
+struct steer_ranges {
+	uint32_t n;
+	uint32_t reserved; /* zero */
+	struct steer_range ranges[STEER_RANGES_MAX];
+};
+
+_Static_assert(sizeof(struct steer_ranges) == 8 + 88 * STEER_RANGES_MAX, "no padding");
 
 #endif

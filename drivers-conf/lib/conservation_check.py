@@ -1,19 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Does the conservation law hold? Every packet is forwarded or dropped by a named reason.
+"""Does the conservation law hold? Every packet is forwarded, punted or dropped by a named reason.
 
-usage: conservation_check.py [--flows-removed] COMMAND...
+usage: conservation_check.py [--flows-removed] [--legs-vary] COMMAND...
 
 COMMAND prints the result of counters.get with flows, as `sluicectl --json counters --flows` does.
 The law is exact at rest; it is asked for two seconds at most, until what was in flight has landed.
 Prints each equation that does not hold; the exit code is 0 only if all do.
 
-For each port:  rx_packets = forwarded + packet drops,  copies = tx_packets + copy drops
-For each flow:  a leg's copies = the flow's packets,  a leg's sent = copies - drops
-Together:       the packets of all flows = forwarded of all ports, and the same for copies
-                (not with --flows-removed: what a removed flow counted is still in its ports)
+For each port:  rx_packets = forwarded + punted + packet drops,  copies = tx_packets + copy drops
+For each flow:  packets = forwarded + punted + flow drops
+For each leg:   copies = what its flow forwarded,  sent = copies - drops
+                (with --legs-vary no more than that: legs joined late, were down, or sample)
+Together:       forwarded and copies of all flows = those of all ports, and no more punted or
+                dropped for a flow's reason (not with --flows-removed: what a removed flow, a leg
+                that left or the leg of a stream counted is still in its ports)
 """
 
+import argparse
 import json
 import pathlib
 import re
@@ -32,69 +36,103 @@ def reasons_of(list_name):
     return re.findall(r"\bX\((\w+),", body)
 
 
+def sum_of(drops, reasons):
+    """Packets or copies dropped for one of the reasons."""
+    return sum(drops.get(reason, 0) for reason in reasons)
+
+
 def port_faults(port, packet_drops, copy_drops):
     """Equations of one port that do not hold."""
     drops = port["drops"]
-    refused = sum(drops.get(reason, 0) for reason in packet_drops)
-    unsent = sum(drops.get(reason, 0) for reason in copy_drops)
+    refused, unsent = sum_of(drops, packet_drops), sum_of(drops, copy_drops)
     unknown = set(drops) - set(packet_drops) - set(copy_drops)
     if unknown:
         yield f"port {port['name']}: reasons that dp/stats.h does not list: {sorted(unknown)}"
-    if port["rx_packets"] != port["forwarded"] + refused:
-        yield (f"port {port['name']}: rx_packets {port['rx_packets']} is not "
-               f"forwarded {port['forwarded']} + drops {refused}")
+    if port["rx_packets"] != port["forwarded"] + port["punted"] + refused:
+        yield (f"port {port['name']}: rx_packets {port['rx_packets']} is not forwarded "
+               f"{port['forwarded']} + punted {port['punted']} + drops {refused}")
     if port["copies"] != port["tx_packets"] + unsent:
         yield (f"port {port['name']}: copies {port['copies']} is not "
                f"tx_packets {port['tx_packets']} + drops {unsent}")
 
 
-def flow_faults(flow):
+def leg_faults(name, leg, forwarded, legs_vary):
+    """Equations of one leg that do not hold."""
+    if leg["copies"] > forwarded or (leg["copies"] < forwarded and not legs_vary):
+        yield f"{name}: copies {leg['copies']}, but its flow forwarded {forwarded}"
+    if leg["sent"] != leg["copies"] - sum(leg["drops"].values()):
+        yield (f"{name}: sent {leg['sent']} is not copies {leg['copies']} - drops "
+               f"{sum(leg['drops'].values())}")
+
+
+def flow_faults(flow, legs_vary, flow_drops):
     """Equations of one flow that do not hold."""
+    refused = sum(flow["drops"].values())
+    unknown = set(flow["drops"]) - set(flow_drops)
+    if unknown:
+        yield f"flow {flow['id']}: reasons that are no flow's: {sorted(unknown)}"
+    if flow["packets"] != flow["forwarded"] + flow["punted"] + refused:
+        yield (f"flow {flow['id']}: packets {flow['packets']} is not forwarded "
+               f"{flow['forwarded']} + punted {flow['punted']} + drops {refused}")
     for index, leg in enumerate(flow["legs"]):
-        name = f"flow {flow['id']} leg {index}"
-        if leg["copies"] != flow["packets"]:
-            yield f"{name}: copies {leg['copies']} is not the flow's packets {flow['packets']}"
-        if leg["sent"] != leg["copies"] - sum(leg["drops"].values()):
-            yield (f"{name}: sent {leg['sent']} is not copies {leg['copies']} - drops "
-                   f"{sum(leg['drops'].values())}")
+        yield from leg_faults(f"flow {flow['id']} leg {index}", leg, flow["forwarded"], legs_vary)
 
 
-def total_faults(counters):
+def total_faults(counters, flow_drops):
     """Equations between all flows and all ports that do not hold."""
     ports, flows = counters["ports"], counters["flows"]
     sums = {
-        "forwarded": sum(flow["packets"] for flow in flows),
+        "forwarded": sum(flow["forwarded"] for flow in flows),
         "copies": sum(leg["copies"] for flow in flows for leg in flow["legs"]),
     }
     for name, of_flows in sums.items():
         of_ports = sum(port[name] for port in ports)
         if of_ports != of_flows:
             yield f"all ports: {name} {of_ports}, but the flows say {of_flows}"
+    # Packets of no flow may be punted as well.
+    caused = {"punted": (sum(flow["punted"] for flow in flows),
+                         sum(port["punted"] for port in ports))}
+    caused |= {reason: (sum(flow["drops"].get(reason, 0) for flow in flows),
+                        sum(port["drops"].get(reason, 0) for port in ports))
+               for reason in flow_drops}
+    for name, (of_flows, of_ports) in caused.items():
+        if of_flows > of_ports:
+            yield f"all ports: {name} {of_ports}, but the flows say {of_flows}"
 
 
-def faults(counters, flows_removed, packet_drops, copy_drops):
+def faults(counters, args):
     """All that does not hold, in words."""
+    flow_drops, copy_drops = reasons_of("DP_FLOW_DROPS"), reasons_of("DP_COPY_DROPS")
+    packet_drops = reasons_of("DP_FRAME_DROPS") + flow_drops
     found = []
     for port in counters["ports"]:
         found += port_faults(port, packet_drops, copy_drops)
     for flow in counters["flows"]:
-        found += flow_faults(flow)
-    if not flows_removed:
-        found += total_faults(counters)
+        found += flow_faults(flow, args.legs_vary, flow_drops)
+    if not args.flows_removed:
+        found += total_faults(counters, flow_drops)
     return found
 
 
+def parse_arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flows-removed", action="store_true")
+    parser.add_argument("--legs-vary", action="store_true")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    args = parser.parse_args()
+    if not args.command:
+        parser.error("the COMMAND is missing")
+    return args
+
+
 def main():
-    args = sys.argv[1:]
-    flows_removed = args[:1] == ["--flows-removed"]
-    command = args[1:] if flows_removed else args
-    if not command or command[0] in ("-h", "--help"):
-        sys.exit(__doc__)
-    packet_drops, copy_drops = reasons_of("DP_PACKET_DROPS"), reasons_of("DP_COPY_DROPS")
+    args = parse_arguments()
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-        found = faults(json.loads(output), flows_removed, packet_drops, copy_drops)
+        output = subprocess.run(args.command, check=True, stdout=subprocess.PIPE).stdout
+        found = faults(json.loads(output), args)
         if not found or time.monotonic() > deadline:
             break
         time.sleep(0.1)

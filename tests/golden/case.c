@@ -31,85 +31,9 @@ case_drop_index(const char *name)
 	return -1;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Bytes of a hex text, allocated also when there is none. NULL: not hex. */
-static uint8_t *
-hex_decode(const char *hex, unsigned *n_bytes)
-{
-	size_t n = strlen(hex);
-	uint8_t *bytes = malloc(n / 2 + 1);
-
-	for (size_t i = 0; bytes != NULL && i < n; i += 2) {
-		int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-
-		if (high < 0 || low < 0) {
-			free(bytes);
-			return NULL;
-		}
-		bytes[i / 2] = (uint8_t)(high << 4 | low);
-	}
-	*n_bytes = (unsigned)(n / 2);
-	return bytes;
-}
-
-static int
-frame_decode(const json_t *item, struct case_frame *frame, char *error, size_t error_size)
-{
-	const char *port, *hex, *drop = NULL;
-	int index, split = 0, reason = DP_DROP_COUNT;
-	json_error_t at;
-
-	if (json_unpack_ex((json_t *)(uintptr_t)item, &at, JSON_STRICT, "{s:s, s:s, s?:s, s?:i}",
-		    "port", &port, "hex", &hex, "drop", &drop, "split", &split) < 0) {
-		snprintf(error, error_size, "frame: %s", at.text);
-		return -1;
-	}
-	index = case_port_index(port);
-	if (drop != NULL)
-		reason = case_drop_index(drop);
-	frame->bytes = hex_decode(hex, &frame->n_bytes);
-	if (index < 0 || reason < 0 || frame->bytes == NULL || split < 0 ||
-		(unsigned)split > frame->n_bytes) {
-		snprintf(error, error_size,
-			"frame: port %s, drop %s, split %d, or its hex is wrong", port,
-			drop != NULL ? drop : "none", split);
-		return -1;
-	}
-	frame->port = (unsigned)index;
-	frame->drop = (unsigned)reason;
-	frame->split = (unsigned)split;
-	return 0;
-}
-
-/* Allocates *frames; *n counts those begun. */
-static int
-frames_decode(
-	const json_t *list, struct case_frame **frames, size_t *n, char *error, size_t error_size)
-{
-	size_t n_items = json_array_size(list);
-
-	*frames = calloc(n_items + 1, sizeof(**frames));
-	if (*frames == NULL)
-		return -1;
-	for (*n = 0; *n < n_items;) {
-		const json_t *item = json_array_get(list, *n);
-
-		if (frame_decode(item, &(*frames)[(*n)++], error, error_size) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* {"p0": {"no_flow": 1}} */
 static int
-drops_decode(struct golden_case *c, json_t *drops, char *error, size_t error_size)
+drops_decode(struct golden_case *c, json_t *drops, json_error_t *at)
 {
 	const char *port_name, *drop_name;
 	json_t *of_port, *count;
@@ -121,72 +45,159 @@ drops_decode(struct golden_case *c, json_t *drops, char *error, size_t error_siz
 			int reason = case_drop_index(drop_name);
 
 			if (port < 0 || reason < 0) {
-				snprintf(error, error_size, "drops: %s of %s is not known",
-					drop_name, port_name);
+				snprintf(at->text, sizeof(at->text), "no drop %s of %s", drop_name,
+					port_name);
 				return -1;
 			}
-			c->drops[port][reason] = (uint64_t)json_integer_value(count);
+			c->ports[port].drops[reason] = (uint64_t)json_integer_value(count);
 		}
 	}
 	return 0;
 }
 
+/* {"p0": {"forwarded": 1, "punted": 0, "copies": 2}} */
 static int
-case_decode(struct golden_case *c, char *error, size_t error_size)
+ports_decode(struct golden_case *c, json_t *ports, json_error_t *at)
 {
-	json_t *rfc, *flows, *in, *out, *drops, *counters;
-	int corrupt, step, tx_ring, packet_buffers, chained;
-	json_error_t at;
+	const char *name;
+	json_t *item;
 
-	if (json_unpack_ex(c->root, &at, JSON_STRICT,
-		    "{s:s, s:s, s:o, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:i, s:o}", "name",
-		    &c->name, "why", &c->why, "rfc", &rfc, "corrupt", &corrupt, "step", &step,
-		    "tx_ring", &tx_ring, "packet_buffers", &packet_buffers, "flows", &flows, "in",
-		    &in, "out", &out, "drops", &drops, "chained", &chained, "flow_counters",
-		    &counters) < 0) {
-		snprintf(error, error_size, "%s", at.text);
-		return -1;
+	json_object_foreach (ports, name, item) {
+		int port = case_port_index(name);
+		json_int_t forwarded, punted, copies;
+
+		if (port < 0 ||
+			json_unpack_ex(item, at, JSON_STRICT, "{s:I, s:I, s:I}", "forwarded",
+				&forwarded, "punted", &punted, "copies", &copies) < 0)
+			return -1;
+		c->ports[port].forwarded = (uint64_t)forwarded;
+		c->ports[port].punted = (uint64_t)punted;
+		c->ports[port].copies = (uint64_t)copies;
 	}
+	return 0;
+}
+
+/* ["p0"] */
+static int
+punt_unmatched_decode(struct golden_case *c, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		int port = case_port_index(json_string_value(json_array_get(list, i)));
+
+		if (port < 0)
+			return -1;
+		c->ports[port].punt_unmatched = true;
+	}
+	return 0;
+}
+
+static int
+flows_decode(struct golden_case *c, const json_t *flows, json_error_t *at)
+{
+	size_t n_items = json_array_size(flows);
+
+	c->flows = calloc(n_items + 1, sizeof(*c->flows));
+	if (c->flows == NULL)
+		return -1;
+	while (c->n_flows < n_items) {
+		json_t *item = json_array_get(flows, c->n_flows);
+
+		if (case_flow_decode(c, item, &c->flows[c->n_flows++], at) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+all_counts_decode(struct golden_case *c, json_t *counters, json_error_t *at)
+{
+	const char *id;
+	json_t *item;
+
+	c->counts = calloc(json_object_size(counters) + 1, sizeof(*c->counts));
+	if (c->counts == NULL)
+		return -1;
+	json_object_foreach (counters, id, item) {
+		if (case_counts_decode(id, item, &c->counts[c->n_counts++], at) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What kind of case it is. Whether a document is cited at all is seen to here. */
+static int
+head_decode(struct golden_case *c, json_t *head, json_error_t *at)
+{
+	int corrupt, step, clock, one_worker, tx_ring, packet_buffers, punt_ring, punt_rate;
+	json_t *punt_unmatched;
+	const char *rfc;
+
+	if (json_unpack_ex(head, at, JSON_STRICT,
+		    "{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:o}", "name",
+		    &c->name, "why", &c->why, "rfc", &rfc, "corrupt", &corrupt, "step", &step,
+		    "clock", &clock, "one_worker", &one_worker, "tx_ring", &tx_ring,
+		    "packet_buffers", &packet_buffers, "punt_ring", &punt_ring, "punt_rate",
+		    &punt_rate, "punt_unmatched", &punt_unmatched) < 0)
+		return -1;
 	c->corrupt = corrupt != 0;
 	c->step = step != 0;
+	c->clock = clock != 0;
+	c->one_worker = one_worker != 0;
 	c->tx_ring = (unsigned)tx_ring;
 	c->packet_buffers = (unsigned)packet_buffers;
-	c->n_chained = (size_t)chained;
-	if (drops_decode(c, drops, error, error_size) < 0 ||
-		frames_decode(in, &c->in, &c->n_in, error, error_size) < 0 ||
-		frames_decode(out, &c->out, &c->n_out, error, error_size) < 0)
+	c->punt_ring = (unsigned)punt_ring;
+	c->punt_rate = (unsigned)punt_rate;
+	return punt_unmatched_decode(c, punt_unmatched);
+}
+
+static int
+case_decode(struct golden_case *c, json_error_t *at)
+{
+	json_t *head, *flows, *script, *out, *punted, *drops, *ports, *counters;
+	int chained;
+
+	if (json_unpack_ex(c->root, at, JSON_STRICT,
+		    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "case", &head, "flows", &flows,
+		    "script", &script, "out", &out, "punted", &punted, "drops", &drops, "ports",
+		    &ports, "chained", &chained, "flow_counters", &counters) < 0)
 		return -1;
-	return case_flows_decode(c, flows, counters, error, error_size);
+	c->n_chained = (size_t)chained;
+	snprintf(at->text, sizeof(at->text), "a value is wrong");
+	if (head_decode(c, head, at) < 0 || flows_decode(c, flows, at) < 0 ||
+		case_script_decode(c, script, at) < 0 || case_frames_decode(out, &c->out, at) < 0 ||
+		case_frames_decode(punted, &c->punted, at) < 0)
+		return -1;
+	if (drops_decode(c, drops, at) < 0 || ports_decode(c, ports, at) < 0)
+		return -1;
+	return all_counts_decode(c, counters, at);
 }
 
 int
 case_init(struct golden_case *c, const char *path, char *error, size_t error_size)
 {
-	json_error_t at;
+	json_error_t at = {0};
 
 	memset(c, 0, sizeof(*c));
 	c->root = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
-	if (c->root == NULL) {
-		snprintf(error, error_size, "line %d: %s", at.line, at.text);
-		return -1;
-	}
-	return case_decode(c, error, error_size);
-}
-
-static void
-frames_fini(struct case_frame *frames, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(frames[i].bytes);
-	free(frames);
+	if (c->root != NULL && case_decode(c, &at) == 0)
+		return 0;
+	snprintf(error, error_size, "line %d: %s", at.line, at.text);
+	return -1;
 }
 
 void
 case_fini(struct golden_case *c)
 {
-	frames_fini(c->in, c->n_in);
-	frames_fini(c->out, c->n_out);
-	case_flows_fini(c);
+	for (size_t i = 0; i < c->n_flows; i++)
+		case_flow_fini(&c->flows[i]);
+	free(c->flows);
+	free(c->hops);
+	case_script_fini(c);
+	case_frames_fini(&c->out);
+	case_frames_fini(&c->punted);
+	for (size_t i = 0; i < c->n_counts; i++)
+		case_counts_fini(&c->counts[i]);
+	free(c->counts);
 	json_decref(c->root);
 	memset(c, 0, sizeof(*c));
 }

@@ -1,207 +1,182 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Flows of a case: from the shape that flow.install takes to the plain structures of the waist,
- * with the counters that the case expects.
- */
+/* Flows of a case: from the shape that flow.install takes to the plain structures of the waist. */
 #include "case.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HOP_MTU_BYTES 1500
-
-/* 4 or 6, or -1 when it is no address. `out` is zeroed first. */
+/* Index of a name in a list, or -1. */
 static int
-address_decode(const char *text, uint8_t out[16])
+name_index(const char *name, const char *const *names, unsigned n)
 {
-	memset(out, 0, 16);
-	if (inet_pton(AF_INET, text, out) == 1)
-		return DP_IPV4;
-	return inet_pton(AF_INET6, text, out) == 1 ? DP_IPV6 : -1;
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return (int)i;
+	}
+	return -1;
 }
 
 static int
-mac_decode(const char *text, uint8_t mac[6])
+verdict_index(const char *name)
 {
-	return sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
-		       &mac[4], &mac[5]) == 6
-		       ? 0
-		       : -1;
+	static const char *const names[DP_VERDICT_COUNT] = {
+		[DP_FORWARD] = "forward", [DP_DROP] = "drop", [DP_PUNT] = "punt"};
+
+	return name_index(name, names, DP_VERDICT_COUNT);
 }
 
 static int
-match_decode(json_t *match, struct dp_flow_key *key, json_error_t *at)
+latch_decode(struct dp_flow *flow, const char *name, int interval_ms)
 {
-	const char *port, *src = NULL, *dst;
-	int vlan = 0, src_port = 0, dst_port, index, family;
+	static const char *const names[] = {
+		[DP_LATCH_OPEN] = "open", [DP_LATCH_FIRST] = "first", [DP_LATCH_FOLLOW] = "follow"};
+	int latch = name_index(name, names, DP_LATCH_FOLLOW + 1);
 
-	if (json_unpack_ex(match, at, JSON_STRICT, "{s:s, s?:i, s?:s, s?:i, s:s, s:i}", "port",
-		    &port, "vlan", &vlan, "src", &src, "src_port", &src_port, "dst", &dst,
-		    "dst_port", &dst_port) < 0)
+	flow->latch = (uint8_t)latch;
+	flow->latch_interval_ms = (uint32_t)interval_ms;
+	return latch < 0 ? -1 : 0;
+}
+
+static int
+allow_decode(struct case_flow *flow, const json_t *list)
+{
+	size_t n = json_array_size(list);
+
+	flow->allow = calloc(n + 1, sizeof(*flow->allow));
+	if (flow->allow == NULL)
 		return -1;
-	index = case_port_index(port);
-	family = address_decode(dst, key->dst);
-	if (index < 0 || family < 0 || (src != NULL && address_decode(src, key->src) != family))
-		return -1;
-	key->port = (uint16_t)index;
-	key->family = (uint8_t)family;
-	key->vlan = (uint16_t)vlan;
-	key->src_port = htons((uint16_t)src_port);
-	key->dst_port = htons((uint16_t)dst_port);
-	key->any_source = src == NULL;
-	return 0;
-}
+	for (size_t i = 0; i < n; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
 
-/* Legs to one neighbour share its next hop. Without a MAC it is one that is not resolved. */
-static int
-hop_index(struct golden_case *c, unsigned port, const char *mac, uint16_t *index)
-{
-	struct dp_next_hop hop = {.port = (uint16_t)port};
-	struct dp_next_hop *grown;
-
-	if (mac != NULL) {
-		hop.mtu = HOP_MTU_BYTES;
-		case_port_mac(port, hop.src_mac);
-		if (mac_decode(mac, hop.dst_mac) < 0)
+		if (case_prefix_decode(text, flow->allow[i].address, &flow->allow[i].bits) !=
+			flow->flow.key.family)
 			return -1;
 	}
-	for (size_t i = 0; i < c->n_hops; i++) {
-		if (memcmp(&c->hops[i], &hop, sizeof(hop)) == 0) {
-			*index = (uint16_t)i;
-			return 0;
-		}
-	}
-	grown = reallocarray(c->hops, c->n_hops + 1, sizeof(hop));
-	if (grown == NULL)
-		return -1;
-	c->hops = grown;
-	c->hops[c->n_hops] = hop;
-	*index = (uint16_t)c->n_hops++;
+	flow->flow.allow = flow->allow;
+	flow->flow.n_allow = (uint8_t)n;
 	return 0;
 }
 
+/* {"stun": "punt", ...}; a class that is not there is forwarded */
 static int
-leg_decode(
-	struct golden_case *c, json_t *item, unsigned family, struct dp_leg *leg, json_error_t *at)
+classes_decode(struct dp_flow *flow, json_t *classes)
 {
-	const char *port, *src, *dst, *mac = NULL;
-	int src_port, dst_port, vlan = 0, dscp = DP_DSCP_KEEP, ttl = DP_TTL_DECREMENT, index;
-
-	if (json_unpack_ex(item, at, JSON_STRICT,
-		    "{s:s, s:s, s:i, s:s, s:i, s?:i, s?:i, s?:i, s?:s}", "port", &port, "src", &src,
-		    "src_port", &src_port, "dst", &dst, "dst_port", &dst_port, "vlan", &vlan,
-		    "dscp", &dscp, "ttl", &ttl, "mac", &mac) < 0)
-		return -1;
-	index = case_port_index(port);
-	if (index < 0 || address_decode(src, leg->src) != (int)family ||
-		address_decode(dst, leg->dst) != (int)family)
-		return -1;
-	leg->src_port = htons((uint16_t)src_port);
-	leg->dst_port = htons((uint16_t)dst_port);
-	leg->vlan = (uint16_t)vlan;
-	leg->dscp = (uint8_t)dscp;
-	leg->ttl = (uint8_t)ttl;
-	return hop_index(c, (unsigned)index, mac, &leg->next_hop);
-}
-
-static int
-leg_stats_decode(json_t *item, struct dp_leg_stats *stats)
-{
-	json_t *drops, *count;
-	json_int_t copies, bytes;
+	static const char *const names[DP_CLASS_COUNT] = {[DP_CLASS_STUN] = "stun",
+		[DP_CLASS_DTLS] = "dtls",
+		[DP_CLASS_RTP] = "rtp",
+		[DP_CLASS_OTHER] = "other"};
 	const char *name;
+	json_t *item;
 
-	if (json_unpack(item, "{s:I, s:I, s:o}", "copies", &copies, "bytes", &bytes, "drops",
-		    &drops) < 0)
-		return -1;
-	stats->copies = (uint64_t)copies;
-	stats->bytes = (uint64_t)bytes;
-	json_object_foreach (drops, name, count) {
-		int reason = case_drop_index(name);
+	json_object_foreach (classes, name, item) {
+		int class = name_index(name, names, DP_CLASS_COUNT);
+		int verdict = verdict_index(json_string_value(item));
 
-		if (reason < DP_COPY_DROP_FIRST)
+		if (class < 0 || verdict < 0)
 			return -1;
-		stats->drops[reason - DP_COPY_DROP_FIRST] = (uint64_t)json_integer_value(count);
+		flow->class_verdict[class] = (uint8_t)verdict;
 	}
 	return 0;
 }
 
 static int
-stats_decode(const json_t *counters, struct case_flow *flow)
-{
-	json_t *legs, *item = json_object_get(counters, flow->id);
-	json_int_t packets, bytes;
-
-	if (json_unpack(item, "{s:I, s:I, s:o}", "packets", &packets, "bytes", &bytes, "legs",
-		    &legs) < 0 ||
-		json_array_size(legs) != flow->flow.n_legs)
-		return -1;
-	flow->stats.packets = (uint64_t)packets;
-	flow->stats.bytes = (uint64_t)bytes;
-	for (size_t i = 0; i < flow->flow.n_legs; i++) {
-		if (leg_stats_decode(json_array_get(legs, i), &flow->leg_stats[i]) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-flow_decode(struct golden_case *c, json_t *item, const json_t *counters, struct case_flow *flow,
+stream_decode(struct golden_case *c, json_t *item, struct dp_stream *stream, struct case_legs *legs,
 	json_error_t *at)
 {
-	json_t *match, *legs;
-	size_t n_legs;
+	json_int_t ssrc = -1;
+	const char *action = "forward";
+	int type = -1, verdict;
+	json_t *list;
 
-	if (json_unpack_ex(item, at, JSON_STRICT, "{s:s, s:o, s:o}", "id", &flow->id, "match",
-		    &match, "legs", &legs) < 0 ||
-		match_decode(match, &flow->flow.key, at) < 0)
+	if (json_unpack_ex(item, at, JSON_STRICT, "{s?:I, s?:i, s?:s, s:o}", "ssrc", &ssrc,
+		    "payload_type", &type, "action", &action, "legs", &list) < 0)
 		return -1;
-	n_legs = json_array_size(legs);
-	flow->legs = calloc(n_legs + 1, sizeof(*flow->legs));
-	flow->leg_stats = calloc(n_legs + 1, sizeof(*flow->leg_stats));
-	if (flow->legs == NULL || flow->leg_stats == NULL)
+	verdict = verdict_index(action);
+	if (verdict < 0 || case_legs_decode(c, list, legs, at) < 0)
 		return -1;
-	flow->flow.n_legs = (uint16_t)n_legs;
-	flow->flow.legs = flow->legs;
-	for (size_t i = 0; i < n_legs; i++) {
-		if (leg_decode(c, json_array_get(legs, i), flow->flow.key.family, &flow->legs[i],
-			    at) < 0)
+	*stream = (struct dp_stream){
+		.ssrc = ssrc < 0 ? 0 : (uint32_t)ssrc,
+		.has_ssrc = ssrc >= 0,
+		.has_payload_type = type >= 0,
+		.payload_type = type < 0 ? 0 : (uint8_t)type,
+		.verdict = (uint8_t)verdict,
+		.n_legs = (uint16_t)legs->n,
+		.legs = legs->of,
+	};
+	return 0;
+}
+
+static int
+streams_decode(struct golden_case *c, const json_t *list, struct case_flow *flow, json_error_t *at)
+{
+	size_t n = json_array_size(list);
+
+	flow->streams = calloc(n + 1, sizeof(*flow->streams));
+	flow->stream_legs = calloc(n + 1, sizeof(*flow->stream_legs));
+	if (flow->streams == NULL || flow->stream_legs == NULL)
+		return -1;
+	flow->flow.streams = flow->streams;
+	for (size_t i = 0; i < n; i++) {
+		flow->flow.n_streams++;
+		if (stream_decode(c, json_array_get(list, i), &flow->streams[i],
+			    &flow->stream_legs[i], at) < 0)
 			return -1;
 	}
-	return stats_decode(counters, flow);
+	return 0;
+}
+
+/* Exactly one of the two is there. */
+static int
+match_or_rule_decode(struct case_flow *flow, json_t *match, json_t *rule, json_error_t *at)
+{
+	if ((match == NULL) == (rule == NULL))
+		return -1;
+	if (match != NULL)
+		return case_match_decode(match, &flow->flow.key, at);
+	flow->flow.rule = &flow->rule;
+	if (case_rule_decode(rule, &flow->rule, at) < 0)
+		return -1;
+	flow->flow.key.family = flow->rule.family;
+	return 0;
 }
 
 int
-case_flows_decode(struct golden_case *c, const json_t *flows, const json_t *counters, char *error,
-	size_t error_size)
+case_flow_decode(struct golden_case *c, json_t *item, struct case_flow *flow, json_error_t *at)
 {
-	size_t n_items = json_array_size(flows);
+	json_t *match = NULL, *rule = NULL, *legs = NULL, *streams = NULL, *allow = NULL;
+	json_t *classes = NULL, *police = NULL;
+	const char *admin = "up", *action = "forward", *latch = "open";
+	int interval_ms = 1000, verdict;
 
-	c->flows = calloc(n_items + 1, sizeof(*c->flows));
-	if (c->flows == NULL)
+	if (json_unpack_ex(item, at, JSON_STRICT,
+		    "{s:s, s?:o, s?:o, s?:s, s?:s, s?:s, s?:i, s?:o, s?:o, s?:o, s?:o, s?:o}", "id",
+		    &flow->id, "match", &match, "rule", &rule, "admin", &admin, "action", &action,
+		    "latch", &latch, "latch_interval_ms", &interval_ms, "allow", &allow, "classes",
+		    &classes, "police", &police, "streams", &streams, "legs", &legs) < 0)
 		return -1;
-	for (c->n_flows = 0; c->n_flows < n_items;) {
-		json_t *item = json_array_get(flows, c->n_flows);
-		struct case_flow *flow = &c->flows[c->n_flows++];
-		json_error_t at = {.text = "a value or its counters are wrong"};
-
-		if (flow_decode(c, item, counters, flow, &at) < 0) {
-			snprintf(error, error_size, "flow %zu: %s", c->n_flows - 1, at.text);
-			return -1;
-		}
-	}
-	return 0;
+	snprintf(at->text, sizeof(at->text), "a value of flow %s is wrong", flow->id);
+	verdict = verdict_index(action);
+	if (verdict < 0 || match_or_rule_decode(flow, match, rule, at) < 0 ||
+		latch_decode(&flow->flow, latch, interval_ms) < 0 ||
+		allow_decode(flow, allow) < 0 || classes_decode(&flow->flow, classes) < 0 ||
+		case_police_decode(police, &flow->flow.police, at) < 0 ||
+		case_legs_decode(c, legs, &flow->legs, at) < 0)
+		return -1;
+	flow->flow.down = strcmp(admin, "down") == 0;
+	flow->flow.verdict = (uint8_t)verdict;
+	flow->flow.legs = flow->legs.of;
+	flow->flow.n_legs = (uint16_t)flow->legs.n;
+	return streams_decode(c, streams, flow, at);
 }
 
 void
-case_flows_fini(struct golden_case *c)
+case_flow_fini(struct case_flow *flow)
 {
-	for (size_t i = 0; i < c->n_flows; i++) {
-		free(c->flows[i].legs);
-		free(c->flows[i].leg_stats);
-	}
-	free(c->flows);
-	free(c->hops);
+	for (unsigned i = 0; i < flow->flow.n_streams; i++)
+		case_legs_fini(&flow->stream_legs[i]);
+	case_legs_fini(&flow->legs);
+	free(flow->stream_legs);
+	free(flow->streams);
+	free(flow->allow);
 }

@@ -15,10 +15,20 @@ struct drop_counts {
 
 int drop_counts_read(const struct rig *rig, struct drop_counts *counts);
 
-/* True when the drop that frame `i` names, and no other, rose by one since `before`. */
-bool check_step(const struct rig *rig, size_t i, const struct drop_counts *before);
+/* Compare one number; `what` and `which` name it. */
+bool check_number(const char *what, const char *which, uint64_t found, uint64_t expected);
 
-/* Frames that left, byte by byte; drops; flow counters; conservation. After rig_stop(). */
+/* True when the drop that a frame names, and no other, rose by one since `before`. */
+bool check_step(
+	const struct rig *rig, const struct case_frame *frame, const struct drop_counts *before);
+
+/* Frames that left or were punted, byte by byte; drops; flows; conservation. After rig_stop(). */
 bool check_run(const struct rig *rig);
+
+/* Flows (check_flows.c): counters of one flow and its legs; those of all flows; a latched source */
+bool check_flow_counts(const struct case_counts *expected, const struct dp_flow_stats *flow,
+	const struct dp_leg_stats *legs, unsigned n_legs);
+bool check_flows(const struct rig *rig);
+bool check_latched(const struct rig *rig, const struct case_latched *expected);
 
 #endif

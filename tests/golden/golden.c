@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "run.h"
 
 #define MEMORY_MB 512
 #define ERROR_BYTES 256
@@ -46,84 +46,12 @@ report(struct tally *tally, bool ok, const char *name, const char *detail)
 	fflush(stdout);
 }
 
-/* All frames lie in the receive rings before a worker looks: bursts are full and the same. */
-static bool
-run_at_once(struct rig *rig, char *error)
-{
-	for (size_t i = 0; i < rig->c->n_in; i++) {
-		if (rig_send(rig, &rig->c->in[i]) < 0) {
-			snprintf(error, ERROR_BYTES, "no room for frame %zu", i);
-			return false;
-		}
-	}
-	if (rig_start(rig, error, ERROR_BYTES) < 0)
-		return false;
-	if (rig_settle(rig) < 0) {
-		printf("# frames are not accounted for after seconds\n");
-		return false;
-	}
-	return true;
-}
-
-static bool
-run_step_by_step(struct rig *rig, char *error)
-{
-	bool ok = true;
-
-	if (rig_start(rig, error, ERROR_BYTES) < 0)
-		return false;
-	for (size_t i = 0; i < rig->c->n_in; i++) {
-		struct drop_counts before;
-
-		if (drop_counts_read(rig, &before) < 0 || rig_send(rig, &rig->c->in[i]) < 0 ||
-			rig_settle(rig) < 0) {
-			printf("# frame %zu is not accounted for after seconds\n", i);
-			return false;
-		}
-		ok &= check_step(rig, i, &before);
-	}
-	return ok;
-}
-
-static void
-frames_write(const struct rig *rig, FILE *file)
-{
-	for (size_t i = 0; i < rig->n_received; i++) {
-		fprintf(file, "%s\t%s\t", rig->c->name, rig->c->corrupt ? "corrupt" : "good");
-		for (unsigned b = 0; b < rig->received[i].n_bytes; b++)
-			fprintf(file, "%02x", rig->received[i].bytes[b]);
-		fputc('\n', file);
-	}
-}
-
-static bool
-run_case(const struct golden_case *c, enum way way, FILE *frames)
-{
-	char error[ERROR_BYTES] = "";
-	struct rig rig;
-	bool ok = rig_init(&rig, c, way, error, sizeof(error)) == 0;
-
-	if (ok) {
-		error[0] = '\0';
-		ok = c->step ? run_step_by_step(&rig, error) : run_at_once(&rig, error);
-		ok &= rig_stop(&rig) == 0;
-		ok &= check_run(&rig);
-		ok &= rig_buffers_are_back();
-		if (frames != NULL)
-			frames_write(&rig, frames);
-	}
-	if (error[0] != '\0')
-		printf("# %s\n", error);
-	rig_fini(&rig);
-	return ok;
-}
-
 static void
 drops_note(struct tally *tally, const struct golden_case *c)
 {
 	for (unsigned p = 0; p < CASE_PORTS; p++) {
 		for (unsigned r = 0; r < DP_DROP_COUNT; r++)
-			tally->drop_seen[r] |= c->drops[p][r] > 0;
+			tally->drop_seen[r] |= c->ports[p].drops[r] > 0;
 	}
 }
 
@@ -137,8 +65,7 @@ run_file(const struct options *options, const char *file, struct tally *tally)
 	if (case_init(&c, path, error, sizeof(error)) < 0) {
 		printf("# %s: %s\n", path, error);
 		report(tally, false, file, "");
-	} else if (options->n_workers == 1 || (c.tx_ring == 0 && c.packet_buffers == 0)) {
-		/* Workers do not share what such a case makes scarce. */
+	} else if (options->n_workers == 1 || !c.one_worker) {
 		for (unsigned way = 0; way < WAY_COUNT; way++)
 			report(tally, run_case(&c, (enum way)way, options->frames), c.name,
 				way_names[way]);

@@ -12,10 +12,14 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
-#define RING_PLACES 4096
+#include "dp_private.h"
+#include "fastpath.h"
+
+#define RING_PLACES 8192
 #define POOL_BUFFERS 8192
 #define POOL_BUFFER_BYTES (RTE_PKTMBUF_HEADROOM + 2048)
 #define MAX_FLOWS 256
+#define MAX_LEGS 16384
 #define SETTLE_US 2000000
 #define SETTLE_POLL_US 50
 
@@ -75,50 +79,27 @@ static int
 dataplane_create(struct rig *rig, char *error, size_t error_size)
 {
 	struct dp_port_config ports[CASE_PORTS] = {0};
+	const struct golden_case *c = rig->c;
 	const struct dp_config config = {
 		.n_ports = CASE_PORTS,
 		.ports = ports,
 		.max_flows_ipv4 = MAX_FLOWS,
 		.max_flows_ipv6 = MAX_FLOWS,
-		.packet_buffers =
-			rig->c->packet_buffers != 0 ? rig->c->packet_buffers : POOL_BUFFERS,
+		.max_legs = MAX_LEGS,
+		.punt_ring = c->punt_ring,
+		.punt_rate = c->punt_rate,
+		.packet_buffers = c->packet_buffers != 0 ? c->packet_buffers : POOL_BUFFERS,
 		.warn = warn,
 	};
 
 	for (unsigned p = 0; p < CASE_PORTS; p++) {
 		snprintf(ports[p].name, sizeof(ports[p].name), "p%u", p);
 		snprintf(ports[p].devargs, sizeof(ports[p].devargs), "%s", rig->ports[p].device);
+		ports[p].punt_unmatched = c->ports[p].punt_unmatched;
 	}
 	hide_multi_segs = rig->way == WAY_WHOLE;
 	rig->dp = dp_create(&config, error, error_size);
 	return rig->dp != NULL ? 0 : -1;
-}
-
-static int
-flows_install(struct rig *rig, char *error, size_t error_size)
-{
-	const struct golden_case *c = rig->c;
-	struct dp_txn *txn;
-
-	for (size_t i = 0; i < c->n_hops; i++) {
-		if (dp_next_hop_set(rig->dp, (unsigned)i, &c->hops[i]) < 0)
-			return -1;
-	}
-	rig->handles = calloc(c->n_flows + 1, sizeof(*rig->handles));
-	txn = dp_txn_begin(rig->dp);
-	if (rig->handles == NULL || txn == NULL)
-		return -1;
-	for (size_t i = 0; i < c->n_flows; i++) {
-		int ret = dp_txn_add(txn, &c->flows[i].flow, &rig->handles[i]);
-
-		if (ret < 0) {
-			snprintf(error, error_size, "dp_txn_add of flow %s: %s", c->flows[i].id,
-				strerror(-ret));
-			dp_txn_abort(txn);
-			return -1;
-		}
-	}
-	return dp_txn_commit(txn);
 }
 
 /* Replicas must go the way that the case is to be run. */
@@ -142,6 +123,7 @@ rig_init(struct rig *rig, const struct golden_case *c, enum way way, char *error
 	rig->c = c;
 	rig->way = way;
 	rig->n_workers = rte_lcore_count() - 1;
+	rig_time_set(rig, 0);
 	snprintf(error, error_size, "the rig's ports, pool or flows cannot be made");
 	rig->pool = rte_pktmbuf_pool_create(
 		"golden", POOL_BUFFERS, 0, 0, POOL_BUFFER_BYTES, SOCKET_ID_ANY);
@@ -157,16 +139,32 @@ rig_init(struct rig *rig, const struct golden_case *c, enum way way, char *error
 		snprintf(error, error_size, "ports do not share payload as this way wants it");
 		return -1;
 	}
-	return flows_install(rig, error, error_size);
+	return rig_flows_install(rig, error, error_size);
 }
 
 int
 rig_start(struct rig *rig, char *error, size_t error_size)
 {
-	return dp_start(rig->dp, error, error_size) < 0 ? -1 : 0;
+	int ret = rig->c->clock ? dp_ports_start(rig->dp, error, error_size)
+				: dp_start(rig->dp, error, error_size);
+
+	return ret < 0 ? -1 : 0;
 }
 
-/* Are all frames received, each of them forwarded or dropped, and each copy sent or dropped? */
+/* Time has no origin that counts, so each way has another; one sees a policer's clock wrap. */
+void
+rig_time_set(struct rig *rig, uint64_t at_ns)
+{
+	static const uint64_t origins_ns[WAY_COUNT] = {
+		[WAY_SHARED] = 0,
+		[WAY_WHOLE] = UINT64_C(1000000000000),
+		[WAY_INDIRECT] = (UINT64_C(1) << 52) - 300000000,
+	};
+
+	rig->now_ns = origins_ns[rig->way] + at_ns;
+}
+
+/* Every packet forwarded, punted or dropped, and each copy sent or dropped? */
 static bool
 all_accounted_for(const struct rig *rig)
 {
@@ -178,7 +176,7 @@ all_accounted_for(const struct rig *rig)
 		if (dp_port_stats_get(rig->dp, p, &stats) < 0)
 			return false;
 		received += stats.rx_packets;
-		packets_open += stats.rx_packets - stats.forwarded;
+		packets_open += stats.rx_packets - stats.forwarded - stats.punted;
 		copies_open += stats.copies - stats.tx_packets;
 		for (unsigned r = 0; r < DP_PACKET_DROP_COUNT; r++)
 			packets_open -= stats.drops[r];
@@ -188,12 +186,27 @@ all_accounted_for(const struct rig *rig)
 	return received == rig->n_sent && packets_open == 0 && copies_open == 0;
 }
 
+static int
+rounds_take(const struct rig *rig)
+{
+	unsigned n_came;
+
+	do {
+		n_came = 0;
+		for (unsigned w = 0; w < rig->n_workers; w++)
+			n_came += fastpath_round(rig->dp->workers[w], rig->now_ns);
+	} while (n_came > 0);
+	return all_accounted_for(rig) ? 0 : -1;
+}
+
 int
 rig_settle(const struct rig *rig)
 {
 	/* Ports are read one after the other: only the second look is at rest for certain. */
 	unsigned looks = 0;
 
+	if (rig->c->clock)
+		return rounds_take(rig);
 	for (unsigned us = 0; us < SETTLE_US; us += SETTLE_POLL_US) {
 		looks = all_accounted_for(rig) ? looks + 1 : 0;
 		if (looks == 2)
@@ -235,9 +248,8 @@ rig_fini(struct rig *rig)
 		}
 	}
 	rte_mempool_free(rig->pool);
-	for (size_t i = 0; i < rig->n_received; i++)
-		free(rig->received[i].bytes);
-	free(rig->received);
-	free(rig->handles);
+	case_frames_fini(&rig->received);
+	case_frames_fini(&rig->punted);
+	free(rig->flows);
 	memset(rig, 0, sizeof(*rig));
 }

@@ -71,20 +71,36 @@ rig_send(struct rig *rig, const struct case_frame *frame)
 	return 0;
 }
 
+/* Room for one more frame of n_bytes, all zero; NULL: no memory. */
+static struct case_frame *
+frame_append(struct case_frames *frames, unsigned port, unsigned n_bytes)
+{
+	struct case_frame *grown = reallocarray(frames->of, frames->n + 1, sizeof(*grown));
+	struct case_frame *frame;
+
+	if (grown == NULL)
+		return NULL;
+	frames->of = grown;
+	frame = &grown[frames->n];
+	*frame =
+		(struct case_frame){.port = port, .n_bytes = n_bytes, .bytes = malloc(n_bytes + 1)};
+	if (frame->bytes == NULL)
+		return NULL;
+	frames->n++;
+	return frame;
+}
+
 static int
 frame_take(struct rig *rig, unsigned port, struct rte_mbuf *m)
 {
-	struct case_frame *frame = &rig->received[rig->n_received];
+	struct case_frame *frame = frame_append(&rig->received, port, m->pkt_len);
+	const char *why;
 	const void *bytes;
 
-	frame->port = port;
-	frame->n_bytes = m->pkt_len;
-	frame->bytes = malloc(m->pkt_len + 1);
-	if (frame->bytes == NULL)
+	if (frame == NULL || rte_mbuf_check(m, 1, &why) < 0)
 		return -1;
-	rig->n_received++;
 	bytes = rte_pktmbuf_read(m, 0, m->pkt_len, frame->bytes);
-	if (bytes == NULL || rte_mbuf_check(m, 1, &(const char *){NULL}) < 0)
+	if (bytes == NULL)
 		return -1;
 	if (bytes != frame->bytes)
 		memcpy(frame->bytes, bytes, frame->n_bytes);
@@ -93,25 +109,54 @@ frame_take(struct rig *rig, unsigned port, struct rte_mbuf *m)
 	return 0;
 }
 
+static int
+ring_empty(struct rig *rig, unsigned port, struct rte_ring *ring)
+{
+	int ret = 0;
+	void *m;
+
+	while (rte_ring_dequeue(ring, &m) == 0) {
+		if (frame_take(rig, port, m) < 0)
+			ret = -1;
+		rte_pktmbuf_free(m);
+	}
+	return ret;
+}
+
+static void
+punted_take(void *arg, const struct dp_punted *punted)
+{
+	struct rig *rig = arg;
+	struct case_frame *frame = frame_append(&rig->punted, punted->port, punted->frame_bytes);
+
+	if (frame == NULL || punted->worker >= rig->n_workers)
+		abort();
+	memcpy(frame->bytes, punted->frame, punted->frame_bytes);
+	if (punted->handle != DP_HANDLE_NONE)
+		frame->flow = rig_flow_name(rig, punted->handle);
+}
+
+int
+rig_punted_take(struct rig *rig, unsigned max)
+{
+	size_t before = rig->punted.n;
+	unsigned n = dp_punt_poll(rig->dp, max, punted_take, rig);
+
+	return n <= max && rig->punted.n - before == n ? 0 : -1;
+}
+
 int
 rig_stop(struct rig *rig)
 {
-	size_t n_frames = 0;
 	int ret = 0;
 
-	dp_stop(rig->dp);
-	for (unsigned i = 0; i < CASE_PORTS * rig->n_workers; i++)
-		n_frames += rte_ring_count(rig->ports[i / rig->n_workers].tx[i % rig->n_workers]);
-	rig->received = calloc(n_frames + 1, sizeof(*rig->received));
-	for (unsigned i = 0; i < CASE_PORTS * rig->n_workers && rig->received != NULL; i++) {
-		unsigned port = i / rig->n_workers;
-		void *m;
-
-		while (rte_ring_dequeue(rig->ports[port].tx[i % rig->n_workers], &m) == 0) {
-			if (frame_take(rig, port, m) < 0)
+	if (!rig->c->clock)
+		dp_stop(rig->dp);
+	for (unsigned port = 0; port < CASE_PORTS; port++) {
+		for (unsigned q = 0; q < rig->n_workers; q++) {
+			if (ring_empty(rig, port, rig->ports[port].tx[q]) < 0)
 				ret = -1;
-			rte_pktmbuf_free(m);
 		}
 	}
-	return rig->received != NULL ? ret : -1;
+	return rig_punted_take(rig, UINT32_MAX) < 0 ? -1 : ret;
 }

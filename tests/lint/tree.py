@@ -8,7 +8,7 @@ import re
 NOT_CODE = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL
 )
-SKIPPED_DIRECTORIES = re.compile(r"^(build.*|\.git|\.mypy_cache|__pycache__)$")
+SKIPPED_DIRECTORIES = re.compile(r"^(build.*|corpus|\.git|\.mypy_cache|__pycache__)$")
 
 
 class Tree:

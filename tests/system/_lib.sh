@@ -30,7 +30,9 @@ HUGEPAGES=false
 IPV4_FLOWS=1024
 IPV6_FLOWS=1024
 RPC_LIMITS=
-CONSERVATION_OPTIONS=()
+PUNT=
+UNMATCHED=drop
+CONSERVATION_OPTIONS=() # of conservation_check.py
 
 fail() {
 	echo "FAIL: $*" >&2
@@ -89,7 +91,8 @@ config_af_xdp() {
 	echo "xdp_program: $PWD/$(rig_built steer.bpf.o)"
 	echo "ports:"
 	for ((i = first; i < first + n; i++)); do
-		echo "  - {name: p$i, devargs: \"net_af_xdp$i,iface=p$i\", rx_queues: 1}"
+		echo "  - {name: p$i, devargs: \"net_af_xdp$i,iface=p$i\", rx_queues: 1,"
+		echo "     unmatched: $UNMATCHED}"
 	done
 }
 
@@ -111,6 +114,7 @@ config_head() {
 		workers: [${cpus[-1]}]
 		file_prefix: $RIG_NAME-$1
 		tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}
+		punt: {$PUNT}
 	END
 }
 
@@ -146,6 +150,27 @@ expect_exit() {
 	shift
 	"$@" || code=$?
 	((code == wanted)) || fail "expected exit code $wanted, found $code: $*"
+}
+
+# A value in the JSON at stdin: json_value EXPRESSION, in Python, of the document `d`
+json_value() {
+	/usr/bin/python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
+}
+
+# What flow.get says: flow_value FLOW EXPRESSION
+flow_value() {
+	ctl --json flow show "$1" | json_value "$2"
+}
+
+expect_flow() {
+	local found
+	found=$(flow_value "$1" "$2")
+	[[ $found == "$3" ]] || fail "expected $2 of flow $1 to be $3, found $found"
+}
+
+# Drops of a flow for a reason: expect_flow_drops FLOW REASON NUMBER
+expect_flow_drops() {
+	expect_flow "$1" "d['counters']['drops'].get('$2', 0)" "$3"
 }
 
 # What counters.get says, by a path of keys: counter_read p0.rx_packets, or flow:NAME.packets
@@ -184,4 +209,35 @@ send() {
 	local host=$1
 	shift
 	rig_exec "$host" tests/system/udp.py send "$@" || fail "could not send: $*"
+}
+
+# Media of all kinds, see media.py. tally_start LABEL HOST SECONDS ADDRESS:PORT... waits until it
+# listens; tally_end LABEL ends when the seconds are over, and tally_value LABEL EXPRESSION and
+# expect_tally LABEL EXPRESSION VALUE look at what arrived.
+tally_start() {
+	local label=$1 host=$2 seconds=$3
+	shift 3
+	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" \
+		tests/system/media.py tally --seconds "$seconds" "$@"
+	rig_wait 10 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
+}
+
+tally_end() {
+	rig_wait 40 grep -q '^done' "$RIG_RUN/$1.log" || fail "$1: $(tail -n 1 "$RIG_RUN/$1.log")"
+}
+
+tally_value() {
+	sed -n 's/^done: //p' "$RIG_RUN/$1.log" | json_value "$2"
+}
+
+expect_tally() {
+	local found
+	found=$(tally_value "$1" "$2")
+	[[ $found == "$3" ]] || fail "expected $2 of $1 to be $3, found $found"
+}
+
+media() {
+	local host=$1
+	shift
+	rig_exec "$host" tests/system/media.py send "$@" || fail "could not send: $*"
 }

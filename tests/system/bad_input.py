@@ -13,7 +13,7 @@ import json
 import socket
 import sys
 
-MESSAGE_BYTES, DEPTH, CONNECTIONS = 65536, 16, 4
+MESSAGE_BYTES, DEPTH, CONNECTIONS = 1 << 20, 16, 4
 IPV4_FLOWS = 64
 MAC = "02:00:00:00:00:10"
 
@@ -68,9 +68,26 @@ def flow_make(port, flow_id=None, address="192.0.2.1"):
     return {"id": flow_id, **flow} if flow_id else flow
 
 
+# Parts of a good flow that are there only to be changed.
+PARTS = {
+    "police": {"rate_bps": 64000},
+    "classes": {},
+    "allow": ["192.0.2.0/24"],
+    "streams": [{"ssrc": 1, "action": "drop"}],
+    "rule": {"priority": 5, "src": "192.0.2.0/24", "dst_ports": [1, 2]},
+}
+
+
 def changed(path, value):
     """A good flow with one field set, or taken away with None: "legs/0/ttl"."""
     flow = copy.deepcopy(flow_make(7000))
+    part = path.partition("/")[0]
+    if part != path and part in PARTS:
+        flow[part] = copy.deepcopy(PARTS[part])
+    if path.startswith("rule/"):
+        del flow["match"]
+    if path.startswith("legs/0/police"):
+        flow["legs"][0]["police"] = copy.deepcopy(PARTS["police"])
     *way, last = [int(key) if key.isdigit() else key for key in path.split("/")]
     target = flow
     for key in way:
@@ -87,25 +104,35 @@ def field_cases():
     for path, value in (
         ("match/dst_port", 0), ("match/dst_port", 65536), ("match/dst_port", -1),
         ("match/vlan", 4095), ("legs/0/dscp", 64), ("legs/0/ttl", 0), ("legs/0/ttl", 256),
-        ("legs/0/vlan", 5000), ("legs/0/dst_port", 1 << 40),
+        ("legs/0/vlan", 5000), ("legs/0/dst_port", 1 << 40), ("match/outer_vlan", 4095),
+        ("legs/0/outer_vlan", -1), ("legs/0/one_in", 0), ("latch_interval_ms", 3600001),
+        ("idle_timeout_s", 0), ("police/rate_bps", 63999), ("police/burst_bytes", 0),
+        ("legs/0/police/rate_bps", 400000000001), ("streams/0/payload_type", 128),
+        ("streams/0/ssrc", 1 << 32), ("rule/priority", 0), ("rule/dst_ports/1", 65536),
     ):
         yield f"number out of range: {path} {value}", changed(path, value), PARAMS, path
     for path, value in (
         ("match/dst_port", "5004"), ("match/dst_port", 5004.5), ("match/dst", 1),
-        ("legs", {}), ("match", []), ("id", 5), ("match/dst_port", True),
+        ("legs", {}), ("match", []), ("id", 5), ("match/dst_port", True), ("latch", 1),
+        ("allow", "192.0.2.0/24"), ("classes", []), ("police", 1000000), ("rule/src", 192),
     ):
         yield f"wrong type: {path} {value!r}", changed(path, value), PARAMS, path
-    for path in ("mtach", "match/dest", "legs/0/dsp"):
+    for path in ("mtach", "match/dest", "legs/0/dsp", "classes/quic", "police/rate", "rule/prio"):
         yield f"unknown field: {path}", changed(path, 1), PARAMS, path
-    for path in ("match", "legs", "match/dst", "match/port", "legs/0/src_port"):
+    for path in ("match", "legs", "match/dst", "match/port", "legs/0/src_port", "rule/priority",
+                 "police/rate_bps"):
         # The pointer names the object that lacks the field, or the field.
-        yield f"missing field: {path}", changed(path, None), PARAMS, (path.rpartition("/")[0], path)
+        yield (f"missing field: {path}", changed(path, None), (PARAMS, VALUE),
+               (path.rpartition("/")[0], path))
     for path, value in (
         ("match/dst", "192.0.2.256"), ("match/dst", "example"), ("legs/0/mac", "02:00"),
-        ("id", ""), ("id", "a b"), ("id", "x" * 65), ("legs", []),
+        ("id", ""), ("id", "a b"), ("id", "x" * 65), ("legs", []), ("latch", "last"),
+        ("action", "pass"), ("admin", "off"), ("classes/stun", "keep"), ("allow/0", "192.0.2.0"),
+        ("allow/0", "192.0.2.1/24"), ("allow/0", "192.0.2.0/33"), ("rule/src", "192.0.2.0/x"),
+        ("rule/dst_ports", [2, 1]), ("legs/0/admin", "off"),
     ):
         yield f"malformed: {path} {value!r}", changed(path, value), (PARAMS, VALUE), path
-    yield "too many legs", changed("legs", flow_make(1)["legs"] * 65), PARAMS, "legs"
+    yield "too many legs", changed("legs", flow_make(1)["legs"] * 4097), PARAMS, "legs"
     yield "family mismatch", changed("legs/0/dst", "2001:db8::1"), VALUE, "legs/0/dst"
     yield "family mismatch of src", changed("match/src", "2001:db8::1") | {
         "match": {**flow_make(7000)["match"], "src": "2001:db8::1", "src_port": 9}
@@ -117,6 +144,31 @@ def field_cases():
     yield "no next hop", changed("legs/0/mac", None), VALUE, "legs/0/mac"
     yield "mac and next_hop", changed("legs/0/next_hop", "198.51.100.10"), VALUE, "legs/0/mac"
     yield "multicast source", changed("legs/0/src", "224.0.0.1"), VALUE, "legs/0/src"
+    yield from policy_cases()
+
+
+def policy_cases():
+    """Fields that do not go with each other."""
+    exact = changed("match/src", "192.0.2.10")
+    exact["match"]["src_port"] = 9
+    both = {**changed("rule/priority", 5), "match": flow_make(7000)["match"]}
+    leg = flow_make(7000)["legs"][0]
+    yield "latch of an exact match", {**exact, "latch": "first"}, VALUE, "latch"
+    yield ("interval without follow", changed("latch_interval_ms", 5), VALUE, "latch_interval_ms")
+    yield "allow of the other family", changed("allow/0", "2001:db8::/32"), VALUE, "allow/0"
+    yield "match and rule", both, VALUE, ("", "rule", "match")
+    yield ("rule of no family", {"rule": {"priority": 5}, "action": "drop"}, VALUE,
+           ("rule", "rule/family"))
+    yield ("rule of both families", changed("rule/dst", "2001:db8::/32"), VALUE,
+           ("rule/dst", "rule/src", "rule/family"))
+    yield "forward without legs", {**changed("legs", []), "action": "forward"}, VALUE, "legs"
+    yield "stream of nothing", changed("streams/0/ssrc", None), VALUE, "streams/0"
+    yield ("stream without legs", {**flow_make(7000), "streams": [{"ssrc": 1}]}, VALUE,
+           ("streams/0/legs", "streams/0"))
+    yield ("stream twice", {**flow_make(7000), "streams": [{"ssrc": 1, "action": "drop"}] * 2},
+           (VALUE, CONFLICT), ("streams/1", "streams/1/ssrc"))
+    yield ("leg id twice", {**flow_make(7000), "legs": [{**leg, "id": "a"}] * 2},
+           (VALUE, CONFLICT), "legs/1/id")
 
 
 def install_cases():
@@ -148,6 +200,30 @@ def method_cases():
     yield "no ids", "flow.remove", {"ids": []}, PARAMS, "/ids"
     yield "unknown flow", "flow.get", {"id": "none"}, NOT_FOUND, "/id"
     yield "limit out of range", "flow.list", {"limit": 1001}, PARAMS, "/limit"
+    yield "limit out of range", "event.list", {"limit": 0}, PARAMS, "/limit"
+    yield "limit out of range", "punt.list", {"limit": 1001}, PARAMS, "/limit"
+    yield "negative sequence", "event.list", {"after": -1}, PARAMS, "/after"
+    kept, leg = flow_make(5000, "kept"), flow_make(5000)["legs"][0]
+    yield ("unknown id", "flow.replace", {"flows": [kept, flow_make(5001, "none")]}, NOT_FOUND,
+           "/flows/1/id")
+    yield "no id", "flow.replace", {"flows": [flow_make(5000)]}, (PARAMS, VALUE), (
+        "/flows/0", "/flows/0/id")
+    yield ("another match", "flow.replace", {"flows": [flow_make(5002, "kept")]}, VALUE,
+           "/flows/0/match")
+    yield "id twice", "flow.replace", {"flows": [kept, kept]}, (VALUE, CONFLICT), "/flows/1/id"
+    yield "unknown flow", "leg.join", {"flow": "none", "legs": [leg]}, NOT_FOUND, "/flow"
+    yield ("id in use", "leg.join", {"flow": "kept", "legs": [{**leg, "id": "leg-1"}]}, CONFLICT,
+           "/legs/0/id")
+    yield ("wrong leg", "leg.join", {"flow": "kept", "legs": [leg, {**leg, "ttl": 0}]}, PARAMS,
+           "/legs/1/ttl")
+    yield "unknown flow", "leg.leave", {"flow": "none", "legs": ["leg-1"]}, NOT_FOUND, "/flow"
+    yield ("unknown leg", "leg.leave", {"flow": "kept", "legs": ["leg-1", "none"]}, NOT_FOUND,
+           "/legs/1")
+    yield ("last leg", "leg.leave", {"flow": "kept", "legs": ["leg-1"]}, VALUE, "/legs")
+    yield "unknown flow", "flow.admin", {"flow": "none", "admin": "up"}, NOT_FOUND, "/flow"
+    yield ("unknown leg", "flow.admin", {"flow": "kept", "leg": "none", "admin": "up"}, NOT_FOUND,
+           "/leg")
+    yield "unknown state", "flow.admin", {"flow": "kept", "admin": "off"}, PARAMS, "/admin"
     yield "unknown field", "counters.get", {"flow": True}, PARAMS, "/flow"
     yield "unknown field", "system.info", {"x": 1}, PARAMS, "/x"
     yield "unknown field", "port.list", {"x": 1}, PARAMS, "/x"

@@ -12,17 +12,22 @@ import socket
 import struct
 import subprocess
 import sys
+import types
+
+import either
+import media
+import udp
 
 LIB = pathlib.Path("drivers-conf/lib")
 COUNTERS = {
     "ports": [
-        {"name": "p0", "rx_packets": 10, "forwarded": 7, "copies": 0, "tx_packets": 0,
-         "drops": {"no_flow": 2, "ip4_options": 1}},
-        {"name": "p1", "rx_packets": 0, "forwarded": 0, "copies": 14, "tx_packets": 13,
-         "drops": {"tx_full": 1}},
+        {"name": "p0", "rx_packets": 16, "forwarded": 7, "punted": 2, "copies": 0, "tx_packets": 0,
+         "drops": {"no_flow": 2, "ip4_options": 1, "policed": 4}},
+        {"name": "p1", "rx_packets": 0, "forwarded": 0, "punted": 0, "copies": 14,
+         "tx_packets": 13, "drops": {"tx_full": 1}},
     ],
     "flows": [
-        {"id": "a", "packets": 7, "legs": [
+        {"id": "a", "packets": 12, "forwarded": 7, "punted": 1, "drops": {"policed": 4}, "legs": [
             {"copies": 7, "sent": 7, "drops": {}},
             {"copies": 7, "sent": 6, "drops": {"tx_full": 1}},
         ]},
@@ -70,7 +75,8 @@ def check_conservation(scratch):
         return passes(LIB / "conservation_check.py", *options, "cat", path)
 
     yield "law holds", holds(COUNTERS)
-    for port, key in ((0, "rx_packets"), (0, "forwarded"), (1, "copies"), (1, "tx_packets")):
+    for port, key in ((0, "rx_packets"), (0, "forwarded"), (0, "punted"), (1, "copies"),
+                      (1, "tx_packets")):
         wrong = copy.deepcopy(COUNTERS)
         wrong["ports"][port][key] += 1
         yield f"port {key}", not holds(wrong)
@@ -78,8 +84,22 @@ def check_conservation(scratch):
         wrong = copy.deepcopy(COUNTERS)
         wrong["flows"][0]["legs"][leg][key] += 1
         yield f"leg {leg} {key}", not holds(wrong)
+    for key in ("packets", "forwarded", "punted"):
+        wrong = copy.deepcopy(COUNTERS)
+        wrong["flows"][0][key] += 1
+        yield f"flow {key}", not holds(wrong)
     wrong = copy.deepcopy(COUNTERS)
-    wrong["ports"][0]["drops"] = {"no_flow": 2, "mystery": 1}
+    wrong["flows"][0]["drops"]["policed"] += 1
+    wrong["flows"][0]["packets"] += 1
+    yield "more policed by flows than by ports", not holds(wrong)
+    fewer = copy.deepcopy(COUNTERS)
+    fewer["flows"][0]["legs"][0].update(copies=5, sent=5)
+    yield "leg with fewer copies", not holds(fewer, "--flows-removed")
+    yield "leg with fewer copies, and said so", holds(fewer, "--flows-removed", "--legs-vary")
+    fewer["flows"][0]["legs"][0].update(copies=8, sent=8)
+    yield "leg with more copies", not holds(fewer, "--flows-removed", "--legs-vary")
+    wrong = copy.deepcopy(COUNTERS)
+    wrong["ports"][0]["drops"] = {"no_flow": 2, "mystery": 5}
     yield "unknown reason", not holds(wrong)
     removed = copy.deepcopy(COUNTERS)
     removed["flows"] = []
@@ -136,9 +156,33 @@ def check_documents(scratch):
     yield "not marked", holds("$ false\n", "")
 
 
+def check_peers(_scratch):
+    """media.py and either.py, with payloads and headers that are not what was sent."""
+    for kind in ("stun", "dtls", "rtp:0x7:111", "rtcp:0x7", "turn", "quic", "empty"):
+        yield kind, media.kind_of(media.payload_make(kind, 5, 20)) == kind
+    for kind in ("stun", "dtls", "rtp"):
+        payload = media.payload_make(kind, 5, 20)
+        yield f"{kind} cut", media.kind_of(payload[:-1]) != kind
+        damaged = payload[:-1] + bytes([payload[-1] ^ 1])
+        yield f"{kind} damaged", media.kind_of(damaged) == "broken"
+
+    one = either.Version(("192.0.2.1", 1), 64, 10)
+    args = types.SimpleNamespace(seed="s", count=9)
+
+    def whole(payload=udp.payload_make("s", 3), source=one.source, ttl=one.ttl, dscp=one.dscp):
+        return not either.fault_of(udp.Arrival(source, payload, ttl, dscp), 3, one, args)
+
+    yield "whole", whole()
+    yield "other source", not whole(source=("192.0.2.1", 2))
+    yield "other TTL", not whole(ttl=63)
+    yield "other DSCP", not whole(dscp=11)
+    yield "other payload", not whole(payload=udp.payload_make("s", 4))
+
+
 def main():
     scratch = pathlib.Path(sys.argv[1])
-    checks = (check_conservation, check_payloads, check_pictures, check_documents)
+    checks = (check_conservation, check_payloads, check_pictures, check_documents,
+              check_peers)
     wrong = [f"{check.__name__}: {what}" for check in checks
              for what, held in check(scratch) if not held]
     print("\n".join(wrong), end="\n" if wrong else "")

@@ -3,6 +3,7 @@
 """Sends and receives UDP datagrams whose payloads both ends can compute, for the system tests.
 
 usage: udp.py send    --src ADDRESS:PORT --dst ADDRESS:PORT --count N [--seed S] [--gap-us U]
+                      [--no-checksum]
        udp.py receive --src ADDRESS:PORT --dst ADDRESS:PORT --count N [--seed S] [--timeout SECONDS]
                       [--ttl N] [--dscp N]
 
@@ -11,8 +12,8 @@ prints "ready"; at the end it prints "done: all N", or "done: " and what was wro
 sent, what the payload is, that the order is kept and, when asked, TTL and DSCP. --count 0 of a
 receiver means that nothing must arrive before the time is over.
 
-With --interface NAME --vlan ID (and --dst-mac MAC to send) frames are made and read here, tag
-included, as the kernel may know no VLANs; checksums are then checked here as well.
+With --interface NAME --vlan ID [--outer-vlan ID] (and --dst-mac MAC to send) frames are made and
+read here, tags included, as the kernel may know no VLANs; checksums are then checked here as well.
 """
 
 import argparse
@@ -25,10 +26,11 @@ import struct
 import sys
 import time
 
-ETHERTYPE_VLAN = 0x8100
+TPID_VLAN, TPID_OUTER = 0x8100, 0x88A8
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 1 << 4
 PACKET_OUTGOING = 4
 IP_RECVTTL = 12
+SO_NO_CHECK = 11
 IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVTCLASS, IPV6_TCLASS = 51, 52, 66, 67
 
 Arrival = collections.namedtuple("Arrival", "source payload ttl dscp")
@@ -67,6 +69,8 @@ class KernelEnd:
         family = family_of(local)
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        if args.no_checksum:
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
         if family == socket.AF_INET:
             self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
             self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
@@ -94,7 +98,7 @@ class KernelEnd:
 
 
 class FrameEnd:
-    """One end of the stream as frames with a VLAN tag."""
+    """One end of the stream as frames with one or two VLAN tags."""
 
     def __init__(self, args, _local):
         self.args = args
@@ -125,20 +129,36 @@ class FrameEnd:
             header += self.packed(args.src) + self.packed(args.dst)
             header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
         macs = bytes.fromhex((args.dst_mac + args.src_mac).replace(":", ""))
-        self.socket.send(
-            macs + struct.pack("!HHH", ETHERTYPE_VLAN, args.vlan, self.ethertype) + header + udp)
+        tags = struct.pack("!HH", TPID_OUTER, args.outer_vlan) if args.outer_vlan else b""
+        tags += struct.pack("!HH", TPID_VLAN, args.vlan) if args.vlan else b""
+        self.socket.send(macs + tags + struct.pack("!H", self.ethertype) + header + udp)
+
+    @staticmethod
+    def tags_of(frame, extra):
+        """([(TPID, VLAN id)], EtherType, what is behind). The kernel takes the first tag off."""
+        tags = []
+        for _, kind, data in extra:
+            if kind == PACKET_AUXDATA and struct.unpack_from("=I", data)[0] & TP_STATUS_VLAN_VALID:
+                vlan, tpid = struct.unpack_from("=16xHH", data)
+                tags.append((tpid or TPID_VLAN, vlan & 0xFFF))
+        at = 12
+        while len(frame) >= at + 4 and struct.unpack_from("!H", frame, at)[0] in (
+                TPID_VLAN, TPID_OUTER):
+            tpid, vlan = struct.unpack_from("!HH", frame, at)
+            tags.append((tpid, vlan & 0xFFF))
+            at += 4
+        return tags, struct.unpack_from("!H", frame, at)[0], frame[at + 2:]
 
     def receive(self):
-        """The next datagram of the VLAN; other frames are passed over."""
+        """The next datagram of the VLANs; other frames are passed over."""
+        args = self.args
+        wanted = [(TPID_OUTER, args.outer_vlan)] if args.outer_vlan else []
+        wanted += [(TPID_VLAN, args.vlan)] if args.vlan else []
         while True:
             frame, extra, _, address = self.socket.recvmsg(65536, 256)
-            vlan = next((struct.unpack_from("=12xHHHH", data)[2] & 0xFFF for _, kind, data in extra
-                         if kind == PACKET_AUXDATA
-                         and struct.unpack_from("=I", data)[0] & TP_STATUS_VLAN_VALID), 0)
-            if address[2] == PACKET_OUTGOING or vlan != self.args.vlan:
-                continue
-            if address[1] == self.ethertype:
-                return self.parse(frame[14:])
+            tags, ethertype, packet = self.tags_of(frame, extra)
+            if address[2] != PACKET_OUTGOING and tags == wanted and ethertype == self.ethertype:
+                return self.parse(packet)
 
     def parse(self, packet):
         if self.family == socket.AF_INET6:
@@ -208,8 +228,10 @@ def parse_arguments():
     parser.add_argument("--timeout", type=float, default=10)
     parser.add_argument("--ttl", type=int)
     parser.add_argument("--dscp", type=int)
+    parser.add_argument("--no-checksum", action="store_true")
     parser.add_argument("--interface")
-    parser.add_argument("--vlan", type=int)
+    parser.add_argument("--vlan", type=int, default=0)
+    parser.add_argument("--outer-vlan", type=int, default=0)
     parser.add_argument("--src-mac", default="02:00:00:00:00:10")
     parser.add_argument("--dst-mac")
     return parser.parse_args()

@@ -21,6 +21,8 @@
 
 #define DP_NAME_MAX 32
 #define DP_DEVARGS_MAX 256
+#define DP_PUNT_RING_DEFAULT 1024
+#define DP_PUNT_RATE_DEFAULT 10000
 
 struct dp;
 struct dp_txn;
@@ -45,6 +47,7 @@ struct dp_port_config {
 	unsigned rx_queues; /* 0 = one a worker, as far as the device has them */
 	unsigned descriptors; /* a queue; 0 = the data plane's default */
 	unsigned mtu; /* bytes of IP; 0 = as the device has it */
+	bool punt_unmatched; /* what no flow matches is punted, not dropped */
 };
 
 struct dp_config {
@@ -52,6 +55,9 @@ struct dp_config {
 	const struct dp_port_config *ports; /* borrowed for the call of dp_create() only */
 	unsigned max_flows_ipv4; /* 0 = no table of that family */
 	unsigned max_flows_ipv6;
+	unsigned max_legs; /* legs besides the only ones of plain flows; 0 = none */
+	unsigned punt_ring; /* frames a worker may hold for control; 0 = DP_PUNT_RING_DEFAULT */
+	unsigned punt_rate; /* frames a second and worker; 0 = DP_PUNT_RATE_DEFAULT */
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
 	/* Called from the control thread with one line a message. */
 	void (*warn)(void *arg, const char *message);
@@ -79,8 +85,8 @@ struct dp_worker_info {
 };
 
 static_assert(sizeof(struct dp_eal_config) == 184, "waist: EAL");
-static_assert(sizeof(struct dp_port_config) == 300, "waist: port to be");
-static_assert(sizeof(struct dp_config) == 48, "waist: data plane to be");
+static_assert(sizeof(struct dp_port_config) == 304, "waist: port to be");
+static_assert(sizeof(struct dp_config) == 56, "waist: data plane to be");
 static_assert(sizeof(struct dp_port_info) == 352, "waist: port");
 static_assert(sizeof(struct dp_worker_info) == 12, "waist: worker");
 
@@ -128,22 +134,37 @@ int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_in
 int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop);
 
 /*
- * A transaction gathers additions and removals and makes them visible together at commit. One may
- * be open at a time; before commit no worker sees anything of it.
+ * A transaction gathers additions, replacements and removals and makes them visible at commit. One
+ * may be open at a time; before commit no worker sees anything of it. Each packet meets a flow as
+ * it was before or as it is after, never a mixture.
  *
  * dp_txn_add: *handle names the flow from then on (valid after commit until it is removed).
- *	-EEXIST key is installed already (and not removed in this transaction), -ENOSPC table full,
- *	-ENOMEM no memory for legs, -EINVAL a field is out of range. The transaction stays usable.
- * dp_txn_remove: the handle must be installed and not yet removed; -ENOENT otherwise.
+ *	-EEXIST key is installed already (and not removed in this transaction), -ENOSPC table full
+ *	(flows, legs, rules), -ENOMEM no memory, -EINVAL a field is out of range. The transaction
+ *	stays usable.
+ * dp_txn_replace: `flow` takes the place of `handle`, which is not valid any more after commit;
+ *	*new_handle is. Both have the same key or are both rules. Counters of the flow go on, and so
+ *	do what it has learned (latch) and its policer's bucket where it still has these. from[i],
+ *	for each leg i of flow->legs, is the leg of the old flow that it carries on (its counters
+ *	and its bucket), or DP_LEG_NEW. If the streams select what they selected before they count
+ *	on, and so does a leg of a stream that is the same as before, down or not, at the same
+ *place; other legs of streams start anew. Errors as of dp_txn_add, and -ENOENT for a handle that is
+ *	not installed, or is replaced or removed already.
+ * dp_txn_remove: the handle must be installed and not yet removed or replaced; -ENOENT otherwise.
  * dp_txn_on_removed: called in dp_txn_commit() for each removed flow with its final counters
- *	(exact, as no worker can count any more).
+ *	(exact, as no worker can count any more), and for each replaced one under its old handle:
+ *	the flow's counters so far, and those of all legs that it had, final for those that no leg
+ *	of the new version carries on.
  * dp_txn_commit: publish, wait one grace period, free what was removed. Frees the transaction.
  *	-ETIMEDOUT: published, but a worker did not pass a quiescent state within a second (it is
  *	named through warn); what was removed is freed later and its last counters may be short.
+ *	-ENOMEM: the rules could not be compiled; nothing has changed.
  * dp_txn_abort: forget all of it. Frees the transaction.
  */
 struct dp_txn *dp_txn_begin(struct dp *dp);
 int dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle);
+int dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
+	const uint16_t *from, uint32_t *new_handle);
 int dp_txn_remove(struct dp_txn *txn, uint32_t handle);
 typedef void (*dp_removed_fn)(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	const struct dp_leg_stats *legs, unsigned n_legs);
@@ -155,13 +176,42 @@ void dp_txn_abort(struct dp_txn *txn);
 unsigned dp_flow_count(const struct dp *dp, enum dp_family family);
 unsigned dp_flow_capacity(const struct dp *dp, enum dp_family family);
 
+/* Legs in the leg table, and room for. */
+unsigned dp_leg_count(const struct dp *dp);
+unsigned dp_leg_capacity(const struct dp *dp);
+
 /*
  * Counters; reading them costs the workers nothing. `legs` has room for n_legs, which must be the
- * flow's number of legs. -ENOENT: no such port, worker or handle.
+ * flow's number of legs, down ones too; NULL and 0: the flow's counters only. -ENOENT: no such
+ * port, worker or handle.
  */
 int dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stats);
 int dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats *stats);
 int dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs, unsigned n_legs);
+
+/* Counters of stream `stream` of a flow and of its legs; as dp_flow_stats_get(). */
+int dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
+	struct dp_stream_stats *stats, struct dp_leg_stats *legs, unsigned n_legs);
+
+/* The source that a flow has latched to; -ENOENT: no such handle, or a flow that does not latch. */
+int dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *latched);
+
+/* A packet that a worker has handed to control. */
+struct dp_punted {
+	const uint8_t *frame; /* from the Ethernet header on; borrowed for the call */
+	uint32_t frame_bytes;
+	uint16_t port; /* index of the ingress port */
+	uint16_t worker;
+	uint32_t handle; /* of the flow, or DP_HANDLE_NONE: the port's default */
+};
+static_assert(sizeof(struct dp_punted) == 24, "waist: punted packet");
+
+/*
+ * Take at most `max` punted packets off the rings, oldest of each worker first, and hand each to
+ * fn. Returns how many. A flow may have gone meanwhile: its handle is then stale.
+ */
+typedef void (*dp_punted_fn)(void *arg, const struct dp_punted *punted);
+unsigned dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg);
 
 #endif

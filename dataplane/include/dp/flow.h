@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a flow is, as plain data: whom a packet must come from and go to (the key), and where its
- * copies leave (the legs). No DPDK type appears here; control fills these structures and the data
- * plane compiles them into the entries that workers read.
+ * What a flow is, as plain data: which packets belong to it (an exact key, a listener or a rule),
+ * what is done to them on the way, and where its copies leave (the legs). No DPDK type appears
+ * here; control fills these structures and the data plane compiles them into what workers read.
  *
  * Addresses and UDP ports are in network byte order, everything else in host order. An IPv4
  * address stands in the first four bytes of an address field, the other twelve are zero.
+ * docs/dataplane.md says in which order the steps of a flow are taken.
  */
 #ifndef DP_FLOW_H
 #define DP_FLOW_H
@@ -15,25 +16,88 @@
 
 #define DP_PORTS_MAX 32 /* ports of one appliance */
 #define DP_WORKERS_MAX 32 /* poll-mode lcores of one appliance */
-#define DP_FLOW_LEGS_MAX 64 /* legs of one flow */
+#define DP_FLOW_LEGS_MAX 4096 /* legs of one flow, those of its streams not counted */
+#define DP_STREAMS_MAX 256 /* streams of one flow */
+#define DP_ALLOW_MAX 32 /* source prefixes that one flow allows */
+#define DP_RULES_MAX 4096 /* flows of one family that are matched by rule */
+#define DP_RULE_PRIORITY_MAX 1000000
 #define DP_NEXT_HOPS_MAX 4096 /* next hops of one appliance */
 #define DP_FLOWS_MAX (4u << 20) /* flows of one family */
+#define DP_LEGS_MAX (4u << 20) /* legs of one appliance that are not the only one of a flow */
 #define DP_DSCP_KEEP UINT8_MAX /* leg: leave the six DSCP bits as they came */
 #define DP_TTL_DECREMENT UINT8_C(0) /* leg: one less than it came, as a router does */
+#define DP_HANDLE_NONE UINT32_MAX /* no flow's handle */
+#define DP_LEG_NEW UINT16_MAX /* replaced flow: a leg that carries none on */
+#define DP_RULE_ANY UINT16_MAX /* rule: any ingress port, any VLAN */
+#define DP_RATE_BPS_MAX UINT64_C(400000000000)
 
 enum dp_family { DP_IPV4 = 4, DP_IPV6 = 6 };
 
-/* What a packet must carry to belong to a flow. */
+/* What an exact flow or a listener matches. */
 struct dp_flow_key {
 	uint8_t src[16]; /* all zero when any_source */
 	uint8_t dst[16]; /* the local address that the sender was given */
 	uint16_t src_port; /* network order; zero when any_source */
 	uint16_t dst_port; /* network order */
 	uint16_t port; /* index of the ingress port */
-	uint16_t vlan; /* 802.1Q VLAN id 1..4094; 0 = untagged or priority-tagged */
+	uint16_t vlan; /* VLAN id of the only or inner tag, 1..4094; 0 = none, or a priority tag */
+	uint16_t outer_vlan; /* VLAN id of the outer tag (IEEE 802.1ad), 1..4094; 0 = none */
 	uint8_t family; /* enum dp_family */
 	uint8_t any_source; /* 1: a listener, which any source address and port match */
-	uint8_t reserved[2]; /* zero */
+};
+
+/* What a rule matches: the third stage, for packets that are no exact flow's nor a listener's. */
+struct dp_rule {
+	uint8_t src[16]; /* prefix; bits behind its length are zero */
+	uint8_t dst[16];
+	uint32_t priority; /* 1..DP_RULE_PRIORITY_MAX; the greatest wins, then the oldest rule */
+	uint16_t src_port_first, src_port_last; /* HOST order, inclusive */
+	uint16_t dst_port_first, dst_port_last; /* HOST order, inclusive */
+	uint16_t port; /* ingress port, or DP_RULE_ANY */
+	uint16_t vlan; /* as in the key, or DP_RULE_ANY */
+	uint16_t outer_vlan; /* as in the key, or DP_RULE_ANY */
+	uint8_t src_bits; /* prefix lengths; 0 = any */
+	uint8_t dst_bits;
+	uint8_t family;
+	uint8_t reserved[3]; /* zero */
+};
+
+/* What becomes of a packet. */
+enum dp_verdict {
+	DP_FORWARD, /* to the legs */
+	DP_DROP, /* counted under flow_drop, or class_drop for a class */
+	DP_PUNT, /* to control, through a bounded ring */
+	DP_VERDICT_COUNT
+};
+
+/* RFC 7983: what the first byte of the UDP payload says. An empty payload is DP_CLASS_OTHER. */
+enum dp_class {
+	DP_CLASS_STUN, /* 0..3 */
+	DP_CLASS_DTLS, /* 20..63 */
+	DP_CLASS_RTP, /* 128..191: RTP and RTCP */
+	DP_CLASS_OTHER,
+	DP_CLASS_COUNT
+};
+
+/* Which sources a listener or rule takes, of those that its allow-list lets through. */
+enum dp_latch {
+	DP_LATCH_OPEN, /* all */
+	DP_LATCH_FIRST, /* the first one seen, for ever */
+	DP_LATCH_FOLLOW, /* the latest one, but one move an interval at most */
+};
+
+struct dp_prefix {
+	uint8_t address[16]; /* bits behind the length are zero */
+	uint8_t bits; /* 0..32 or 0..128 */
+};
+
+/*
+ * A token bucket over the bytes of IP datagrams, header included; a packet that does not find its
+ * own length in tokens is dropped and takes none. The bucket is full at first.
+ */
+struct dp_police {
+	uint64_t rate_bps; /* bits a second, 64000..DP_RATE_BPS_MAX; 0 = not policed */
+	uint64_t burst_bytes; /* depth, 1..2^32 */
 };
 
 /* Where one copy of the packet goes: the header that it leaves with. */
@@ -43,16 +107,48 @@ struct dp_leg {
 	uint16_t src_port; /* network order */
 	uint16_t dst_port; /* network order */
 	uint16_t next_hop; /* index given to dp_next_hop_set(); it names egress port and MACs */
-	uint16_t vlan; /* 802.1Q VLAN id 1..4094 to send with; 0 = untagged */
+	uint16_t vlan; /* VLAN id of the only or inner tag to send with, 1..4094; 0 = none */
+	uint16_t outer_vlan; /* VLAN id of an 802.1ad tag before that; 0 = none */
+	uint8_t family; /* enum dp_family of src and dst; not the flow's: translated (RFC 7915) */
 	uint8_t dscp; /* 0..63, or DP_DSCP_KEEP; the two ECN bits are always kept */
 	uint8_t ttl; /* TTL or hop limit to send with, 1..255, or DP_TTL_DECREMENT */
-	uint8_t reserved[2];
+	uint8_t down; /* 1: gets no copies for now */
+	uint8_t reserved[2]; /* zero */
+	uint32_t one_in; /* a copy of every one_in-th packet only, the 1st first; 0 and 1: of all */
+	struct dp_police police;
+};
+
+/*
+ * Packets inside a flow that are told apart by their RTP header (RFC 3550); RTCP (RFC 5761) has no
+ * payload type, so only a stream without one can match it, by the SSRC of the sender. Of several
+ * that match, one with both fields goes before one with SSRC, and that before payload type.
+ */
+struct dp_stream {
+	uint32_t ssrc;
+	uint8_t has_ssrc;
+	uint8_t has_payload_type;
+	uint8_t payload_type; /* 0..127 */
+	uint8_t verdict; /* enum dp_verdict; DP_FORWARD needs legs */
+	uint16_t n_legs; /* 0..DP_FLOW_LEGS_MAX */
+	const struct dp_leg *legs;
 };
 
 /* A flow as handed to dp_txn_add(); the data plane copies what it needs. */
 struct dp_flow {
-	struct dp_flow_key key;
-	uint16_t n_legs; /* 1..DP_FLOW_LEGS_MAX */
+	struct dp_flow_key key; /* family, when there is a rule */
+	const struct dp_rule *rule; /* NULL: the key says what matches */
+	uint8_t verdict; /* enum dp_verdict; DP_FORWARD needs legs, or streams that have some */
+	uint8_t down; /* 1: its packets are dropped as flow_down */
+	uint8_t latch; /* enum dp_latch; listeners and rules only */
+	uint8_t n_allow; /* 0 = every source is allowed */
+	uint8_t class_verdict[DP_CLASS_COUNT]; /* enum dp_verdict; DP_FORWARD: go on as the flow
+						  says */
+	uint32_t latch_interval_ms; /* DP_LATCH_FOLLOW: least time between two moves; 0 = none */
+	const struct dp_prefix *allow; /* source prefixes of the flow's family */
+	struct dp_police police;
+	uint16_t n_streams;
+	uint16_t n_legs; /* 0..DP_FLOW_LEGS_MAX */
+	const struct dp_stream *streams;
 	const struct dp_leg *legs;
 };
 
@@ -65,8 +161,12 @@ struct dp_next_hop {
 };
 
 static_assert(sizeof(struct dp_flow_key) == 44, "waist: flow key");
-static_assert(sizeof(struct dp_leg) == 44, "waist: leg");
-static_assert(sizeof(struct dp_flow) == 56, "waist: flow");
+static_assert(sizeof(struct dp_rule) == 56, "waist: rule");
+static_assert(sizeof(struct dp_prefix) == 17, "waist: prefix");
+static_assert(sizeof(struct dp_police) == 16, "waist: policer");
+static_assert(sizeof(struct dp_leg) == 72, "waist: leg");
+static_assert(sizeof(struct dp_stream) == 24, "waist: stream");
+static_assert(sizeof(struct dp_flow) == 120, "waist: flow");
 static_assert(sizeof(struct dp_next_hop) == 16, "waist: next hop");
 
 #endif

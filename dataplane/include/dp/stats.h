@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the data plane counts, and the one list of reasons for which it drops. Enum, names, help
- * texts, metrics and docs/counters.md all come from the two lists below.
+ * texts, metrics and docs/counters.md all come from the lists below.
  *
  * Conservation law. At rest, for each port:
  *
- *	rx_packets    = forwarded + the packet drops, by reason
+ *	rx_packets    = forwarded + punted + the packet drops, by reason
  *	copies        = tx_packets + the copy drops, by reason
  *
- * and for each flow: every leg's copies = the flow's packets. While packets move, the two sides of
- * an equation are read a moment apart and may differ by what is in flight.
+ * for each flow:
+ *
+ *	packets       = forwarded + punted + the flow drops, by reason
+ *
+ * and every leg of the flow that was up all the time and takes every packet has as many copies as
+ * the flow (or the stream that the leg belongs to) forwarded packets. While packets move, the two
+ * sides of an equation are read a moment apart and may differ by what is in flight.
  */
 #ifndef DP_STATS_H
 #define DP_STATS_H
@@ -17,43 +22,65 @@
 #include <dp/flow.h>
 
 /* Packet drops: the packet is refused before it has copies. Counted on the ingress port. */
-#define DP_PACKET_DROPS(X) \
+#define DP_FRAME_DROPS(X) \
 	X(frame_segmented, "frame spans several packet buffers") \
 	X(eth_truncated, "frame shorter than its Ethernet header") \
-	X(vlan_truncated, "frame ends inside its 802.1Q tag") \
-	X(vlan_stacked, "more than one VLAN tag") \
+	X(vlan_truncated, "frame ends inside its VLAN tags") \
+	X(vlan_stacked, "more than two VLAN tags, or an 802.1ad tag inside another") \
 	X(not_ip, "EtherType is neither IPv4 nor IPv6") \
 	X(ip4_truncated, "frame ends inside the IPv4 header") \
 	X(ip4_header, "IPv4 version or header length field is wrong (RFC 791)") \
-	X(ip4_options, "IPv4 header carries options") \
+	X(ip4_options, "IPv4 header carries options (RFC 7126)") \
 	X(ip4_length, "IPv4 total length does not fit header and frame (RFC 791)") \
+	X(ip4_checksum, "IPv4 header checksum is wrong (RFC 1812, 5.2.2)") \
 	X(ip4_fragment, "IPv4 fragment") \
 	X(ip4_not_udp, "IPv4 protocol is not UDP") \
 	X(ip6_truncated, "frame ends inside the IPv6 header") \
 	X(ip6_header, "IPv6 version field is wrong (RFC 8200)") \
 	X(ip6_length, "IPv6 payload length does not fit the frame (RFC 8200)") \
-	X(ip6_extension, "IPv6 extension header") \
-	X(ip6_not_udp, "IPv6 next header is not UDP") \
+	X(ip6_extension, "IPv6 extension headers are malformed, too many or not to be skipped") \
+	X(ip6_fragment, "IPv6 fragment header (RFC 8200, 4.5)") \
+	X(ip6_not_udp, "IPv6 upper layer is not UDP") \
 	X(udp_truncated, "datagram ends inside the UDP header") \
 	X(udp_length, "UDP length does not fit header and datagram (RFC 768)") \
 	X(udp6_no_checksum, "UDP checksum of zero over IPv6 (RFC 8200, 8.1)") \
+	X(martian, "no flow by exact match, and an address that no packet may carry (RFC 6890)") \
 	X(no_flow, "no flow matches")
+
+/* Packet drops that a flow, or for the last two the port's default, is the cause of. */
+#define DP_FLOW_DROPS(X) \
+	X(flow_down, "the flow is administratively down") \
+	X(flow_drop, "the flow or its stream says drop, or has no leg that is up") \
+	X(source_refused, "source is not on the allow-list, or not the one latched to") \
+	X(class_drop, "the flow drops this class of payload (RFC 7983)") \
+	X(policed, "over the rate of the flow") \
+	X(punt_limited, "over the rate of what may be punted to control") \
+	X(punt_full, "ring to control full")
 
 /* Copy drops: one leg's copy is not sent. Counted on the egress port and on the leg. */
 #define DP_COPY_DROPS(X) \
 	X(ttl_expired, "TTL or hop limit would reach zero") \
 	X(unresolved, "link-layer address of the next hop is not known") \
 	X(too_long, "datagram longer than the MTU of the egress port") \
+	X(tx_full, "egress queue full: the NIC did not take the frame") \
 	X(no_buffer, "no packet buffer left for the copy") \
-	X(tx_full, "egress queue full: the NIC did not take the frame")
+	X(leg_policed, "over the rate of the leg")
 
 #define DP_DROP_ENUM(name, help) DP_DROP_##name,
-enum dp_drop { DP_PACKET_DROPS(DP_DROP_ENUM) DP_COPY_DROPS(DP_DROP_ENUM) DP_DROP_COUNT };
+enum dp_drop {
+	DP_FRAME_DROPS(DP_DROP_ENUM) DP_FLOW_DROPS(DP_DROP_ENUM) DP_COPY_DROPS(DP_DROP_ENUM)
+		DP_DROP_COUNT
+};
 #undef DP_DROP_ENUM
 
+#define DP_FLOW_DROP_FIRST DP_DROP_flow_down
 #define DP_COPY_DROP_FIRST DP_DROP_ttl_expired
 #define DP_PACKET_DROP_COUNT ((unsigned)DP_COPY_DROP_FIRST)
+#define DP_FLOW_DROP_COUNT ((unsigned)DP_COPY_DROP_FIRST - (unsigned)DP_FLOW_DROP_FIRST)
 #define DP_COPY_DROP_COUNT ((unsigned)DP_DROP_COUNT - DP_PACKET_DROP_COUNT)
+
+#define DP_BURST_MAX 32 /* packets that a worker takes from a queue at once */
+#define DP_RESIDENCE_BUCKETS 32
 
 /* Name ("ip4_options") and one-line help of a reason. Never NULL for a value below DP_DROP_COUNT.
  */
@@ -65,6 +92,7 @@ struct dp_port_stats {
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t forwarded; /* packets that were given to a flow's legs */
+	uint64_t punted; /* packets that were given to control */
 	uint64_t copies; /* copies that legs meant to leave by this port */
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
@@ -76,17 +104,37 @@ struct dp_port_stats {
 	uint64_t nic_tx_errors;
 };
 
-/* One flow, since it was installed. Bytes are those of IP datagrams, header included. */
+/*
+ * One flow, since it was installed: a flow that is replaced counts on. Bytes are those of IP
+ * datagrams as they came, headers included, but for IPv6 extension headers, which are taken out.
+ */
 struct dp_flow_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	uint64_t forwarded; /* given to the legs, of the flow or of a stream */
+	uint64_t punted;
+	uint64_t drops[DP_FLOW_DROP_COUNT]; /* index: reason - DP_FLOW_DROP_FIRST */
 };
 
-/* One leg, since its flow was installed. Sent = copies - the sum of drops. */
+/* One stream of a flow, since the flow has these streams. What its flow counts too. */
+struct dp_stream_stats {
+	uint64_t packets; /* that matched and were not policed */
+	uint64_t bytes;
+};
+
+/* One leg, since it joined its flow. Sent = copies - the sum of drops. */
 struct dp_leg_stats {
 	uint64_t copies;
-	uint64_t bytes; /* of the copies, those dropped included */
+	uint64_t bytes; /* of the copies as IP datagrams that leave, those dropped included */
 	uint64_t drops[DP_COPY_DROP_COUNT]; /* index: reason - DP_COPY_DROP_FIRST */
+};
+
+/* The source that a flow has learned. */
+struct dp_latched {
+	uint8_t src[16];
+	uint16_t src_port; /* network order */
+	uint16_t valid; /* 0: none yet */
+	uint32_t moves; /* times that the source was learned anew; the first is 1 */
 };
 
 /* One worker, since start. */
@@ -95,13 +143,25 @@ struct dp_worker_stats {
 	uint64_t busy_loops; /* rounds that found a packet */
 	uint64_t rx_packets;
 	uint64_t tx_packets;
+	uint64_t busy_ns; /* time in busy rounds; busy share = busy_ns / total_ns */
+	uint64_t total_ns;
+	uint64_t busy_cycles; /* of the TSC; cycles a packet = busy_cycles / rx_packets */
+	uint64_t longest_round_ns; /* longest gap from one look at the queues to the next */
+	uint64_t bursts[DP_BURST_MAX + 1]; /* bursts by packets in them; [0] stays 0 */
+	/* Packets of sampled rounds by time from rx to tx: [i] has 2^i <= ns < 2^(i+1). */
+	uint64_t residence[DP_RESIDENCE_BUCKETS];
 };
 
 static_assert(
-	sizeof(struct dp_port_stats) == (10 + DP_DROP_COUNT) * sizeof(uint64_t), "waist: port");
-static_assert(sizeof(struct dp_flow_stats) == 16, "waist: flow");
+	sizeof(struct dp_port_stats) == (11 + DP_DROP_COUNT) * sizeof(uint64_t), "waist: port");
+static_assert(
+	sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t), "waist: flow");
+static_assert(sizeof(struct dp_stream_stats) == 16, "waist: stream");
 static_assert(
 	sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t), "waist: leg");
-static_assert(sizeof(struct dp_worker_stats) == 32, "waist: worker");
+static_assert(sizeof(struct dp_latched) == 24, "waist: latched source");
+static_assert(sizeof(struct dp_worker_stats) ==
+		      (8 + DP_BURST_MAX + 1 + DP_RESIDENCE_BUCKETS) * sizeof(uint64_t),
+	"waist: worker");
 
 #endif

@@ -1,86 +1,200 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One golden case: flows, frames in, and all that must come of them. The counters that a case
-states follow from what its author said of each frame, so nothing is typed twice."""
+"""One golden case: flows, a script of what happens, and all that must come of it. The counters that
+a case states follow from what its author said of each frame, so nothing is typed twice."""
 
+import copy
 import json
 
 from . import frames
+from .table import frame_tables
 
 # Where the parsed file is a list, each item gets a line of its own.
-LISTS = ("flows", "in", "out")
+LISTS = ("flows", "script", "out", "punted")
+# Datagrams up to this many bytes are copied whole to each leg (docs/dataplane.md). Cases keep away
+# from it, for it is a matter of speed.
+WHOLE_COPY_BYTES, WELL_BELOW, WELL_ABOVE = 256, 128, 600
 
 
 class Case:
-    """`step` sends frame by frame and checks each one's drop; `corrupt` says that frames leave
-    with a wrong checksum on purpose. `tx_ring` and `packet_buffers` make a resource scarce."""
+    """`step` sends frame by frame and checks each one's drop; `corrupt` says that frames leave with
+    a wrong checksum on purpose. `tx_ring`, `packet_buffers`, `punt_ring` and `punt_rate` make a
+    resource scarce; `punt_unmatched` names ports whose default is to punt. `one_worker`: what is
+    expected depends on how many workers there are. `compact` writes frames as tables."""
 
-    def __init__(self, name, why, rfc=None, *, corrupt=False, step=False, tx_ring=0,
-                 packet_buffers=0):
+    def __init__(self, name, why, rfc, *, corrupt=False, step=False, one_worker=False, tx_ring=0,
+                 packet_buffers=0, punt_ring=0, punt_rate=0, punt_unmatched=(), compact=False):
+        scarce = tx_ring or packet_buffers or punt_ring or punt_rate
+        assert rfc, name
         self.name = name
+        self.compact = compact
         self.head = {"name": name, "why": why, "rfc": rfc, "corrupt": corrupt, "step": step,
-                     "tx_ring": tx_ring, "packet_buffers": packet_buffers}
+                     "clock": False, "one_worker": bool(one_worker or scarce), "tx_ring": tx_ring,
+                     "packet_buffers": packet_buffers, "punt_ring": punt_ring,
+                     "punt_rate": punt_rate, "punt_unmatched": list(punt_unmatched)}
         self.flows = []
+        self.live = {}
         self.counters = {}
-        self.frames_in = []
+        self.script = []
         self.frames_out = []
+        self.frames_punted = []
         self.drops = {}
+        self.ports = {}
         self.chained = 0
 
-    def flow(self, flow_id, match, legs):
-        self.flows.append({"id": flow_id, "match": match, "legs": legs})
-        self.counters[flow_id] = {
-            "packets": 0, "bytes": 0,
-            "legs": [{"copies": 0, "bytes": 0, "drops": {}} for _ in legs],
-        }
+    # Flows.
+
+    def flow(self, flow_id, match, legs=(), **settings):
+        """A flow that is there from the start."""
+        assert all("hex" in event for event in self.script), self.name
+        spec = flow_spec(flow_id, match, legs, **settings)
+        self.flows.append(spec)
+        self._install(spec)
         return flow_id
 
+    def change(self, *, remove=(), replace=(), add=()):
+        """One transaction: ids to remove, and flow_spec()s to replace or to add."""
+        ops = [{"remove": flow_id, "left": self._uninstall(flow_id)} for flow_id in remove]
+        for spec in replace:
+            ops.append({"replace": spec, "left": self._replace(spec)})
+        for spec in add:
+            ops.append({"add": spec})
+            self._install(spec)
+        self._event({"txn": ops})
+
+    def _install(self, spec):
+        assert spec["id"] not in self.live, self.name
+        # What depends on time runs by a clock of its own.
+        self.head["clock"] |= any(word in json.dumps(spec) for word in ('"police"', '"latch"'))
+        self.live[spec["id"]] = spec
+        self.counters[spec["id"]] = counters_of(spec)
+
+    def _uninstall(self, flow_id):
+        del self.live[flow_id]
+        left = self.counters.pop(flow_id)
+        return counters_text(left | {"streams": []})
+
+    def _replace(self, spec):
+        """Counters go on: of the flow, of legs with a name that it had; of streams and
+        their legs as streams_carry() has it."""
+        old, before = self.live[spec["id"]], self.counters[spec["id"]]
+        after = counters_of(spec) | {key: before[key]
+                                     for key in ("packets", "bytes", "forwarded", "punted")}
+        after["drops"] = dict(before["drops"])
+        names = [leg.get("id") for leg in legs_of(old)]
+        for i, leg in enumerate(legs_of(spec)):
+            if leg.get("id") in names and leg.get("id"):
+                after["legs"][i] = copy.deepcopy(before["legs"][names.index(leg["id"])])
+        streams_carry(old, spec, before["streams"], after["streams"])
+        self.live[spec["id"]], self.counters[spec["id"]] = spec, after
+        return counters_text(before | {"streams": []})
+
+    # What happens besides frames.
+
+    def at(self, ns):
+        """The clock goes to this time; frames before it have been dealt with."""
+        self._event({"at_ns": ns})
+
+    def latched(self, flow_id, src=None, src_port=None, moves=None):
+        """By now the flow has learned this source, or none."""
+        self._event(member_set({"latched": flow_id}, {"src": src, "src_port": src_port,
+                                                      "moves": moves}))
+
+    def poll(self, n):
+        """Control takes n punted packets."""
+        self._event({"poll": n})
+
+    def _event(self, event):
+        self.head["clock"] = True
+        self.script.append(event)
+
+    # Frames, by what becomes of them.
+
     def refuse(self, frame, reason, port="p0", split=0):
-        """A frame that gets a packet drop."""
+        """No flow's: it gets a packet drop."""
         self._send(port, frame, reason, split)
         self._drop(port, reason)
 
-    def forward(self, frame, flow_id, leaves, port="p0"):
-        """A frame that belongs to a flow; `leaves` has a frame or a copy drop for each leg."""
-        legs = self._legs(flow_id)
-        assert len(leaves) == len(legs), self.name
+    def flow_drop(self, frame, flow_id, reason, port="p0", stream=None):
+        """A flow's, which drops it."""
+        self._send(port, frame, reason)
+        self._drop(port, reason)
+        count(self._flow_counts(flow_id, frames.l3_bytes(frame), stream)["drops"], reason)
+
+    def punt(self, frame, flow_id=None, port="p0", stream=None, given=None):
+        """Control gets it, of a flow or by default of the port; `given` is what it gets where that
+        is not the frame as it came."""
+        given = frame if given is None else given
+        self._send(port, frame)
+        self._port(port)["punted"] += 1
+        punted = {"port": port, "hex": given.hex()}
+        if flow_id is not None:
+            self._flow_counts(flow_id, frames.l3_bytes(given), stream)["punted"] += 1
+            punted["flow"] = flow_id
+        self.frames_punted.append(punted)
+
+    def forward(self, frame, flow_id, leaves, port="p0", stream=None, skipped=0):
+        """A flow's, or one of its stream's, which goes to the legs: `leaves` has a frame or a copy
+        drop for each, or None for one that gets no copy. `skipped` bytes of extension headers are
+        taken out first."""
+        legs = legs_of(self.live[flow_id])
+        n_bytes = frames.l3_bytes(frame) - skipped
         reasons = [leaf for leaf in leaves if isinstance(leaf, str)]
-        self._send(port, frame, reasons[0] if reasons else None, 0)
+        self._send(port, frame, reasons[0] if reasons else None)
+        self._port(port)["forwarded"] += 1
+        counters = self._flow_counts(flow_id, n_bytes, stream)
+        counters["forwarded"] += 1
+        if stream is not None:
+            legs = legs_of(streams_of(self.live[flow_id])[stream])
+            counters = counters["streams"][stream]
+        self._copies(legs, counters["legs"], leaves, n_bytes, frames.l3_family(frame))
+
+    def _copies(self, legs, counted, leaves, n_bytes, family):
+        assert len(leaves) == len(legs) == len(counted), self.name
+        wanted = [i for i, leaf in enumerate(leaves) if leaf is not None]
+        assert len(wanted) < 2 or not WELL_BELOW < n_bytes < WELL_ABOVE, self.name
+        for i in wanted:
+            self._port(legs[i]["port"])["copies"] += 1
+            counted[i]["copies"] += 1
+            counted[i]["bytes"] += n_bytes + frames.growth(family, legs[i]["src"])
+            if isinstance(leaves[i], str):
+                count(counted[i]["drops"], leaves[i])
+                self._drop(legs[i]["port"], leaves[i])
+                continue
+            self.frames_out.append({"port": legs[i]["port"], "hex": leaves[i].hex()})
+            self.chained += n_bytes > WHOLE_COPY_BYTES and i != wanted[-1]
+
+    def _flow_counts(self, flow_id, n_bytes, stream):
         counters = self.counters[flow_id]
-        n_bytes = frames.l3_bytes(frame)
         counters["packets"] += 1
         counters["bytes"] += n_bytes
-        shareable = n_bytes > frames.HEADER_BYTES[frames.l3_family(frame)]
-        for i, (leg, leaf) in enumerate(zip(legs, leaves)):
-            counted = counters["legs"][i]
-            counted["copies"] += 1
-            counted["bytes"] += n_bytes
-            if isinstance(leaf, str):
-                counted["drops"][leaf] = counted["drops"].get(leaf, 0) + 1
-                self._drop(leg["port"], leaf)
-            else:
-                self.frames_out.append({"port": leg["port"], "hex": leaf.hex()})
-                self.chained += shareable and i < len(legs) - 1
+        if stream is not None:
+            counters["streams"][stream]["packets"] += 1
+            counters["streams"][stream]["bytes"] += n_bytes
+        return counters
 
-    def _legs(self, flow_id):
-        return next(flow["legs"] for flow in self.flows if flow["id"] == flow_id)
-
-    def _send(self, port, frame, reason, split):
+    def _send(self, port, frame, reason=None, split=0):
         item = {"port": port, "hex": frame.hex()}
         if self.head["step"] and reason is not None:
             item["drop"] = reason
         if split:
             item["split"] = split
-        self.frames_in.append(item)
+        self.script.append(item)
+
+    def _port(self, port):
+        return self.ports.setdefault(port, {"forwarded": 0, "punted": 0, "copies": 0})
 
     def _drop(self, port, reason):
-        of_port = self.drops.setdefault(port, {})
-        of_port[reason] = of_port.get(reason, 0) + 1
+        count(self.drops.setdefault(port, {}), reason)
 
     def text(self):
         """The case file."""
-        document = self.head | {
-            "flows": self.flows, "in": self.frames_in, "out": self.frames_out,
-            "drops": self.drops, "chained": self.chained, "flow_counters": self.counters,
+        out = frame_tables(self.frames_out) if self.compact else self.frames_out
+        document = {
+            "case": self.head, "flows": self.flows, "script": self.script, "out": out,
+            "punted": self.frames_punted, "drops": self.drops, "ports": self.ports,
+            "chained": self.chained,
+            "flow_counters": {flow_id: counters_text(counters)
+                              for flow_id, counters in self.counters.items()},
         }
         lines = [f"  {json.dumps(key)}: {member_text(key, value)}"
                  for key, value in document.items()]
@@ -91,6 +205,84 @@ def member_text(key, value):
     if key not in LISTS or not value:
         return json.dumps(value)
     return "[\n" + ",\n".join("    " + json.dumps(item) for item in value) + "\n  ]"
+
+
+def count(counters, name):
+    counters[name] = counters.get(name, 0) + 1
+
+
+def counters_of(spec):
+    """A new flow has counted nothing."""
+    def legs(holder):
+        return [{"copies": 0, "bytes": 0, "drops": {}} for _ in legs_of(holder)]
+
+    return {"packets": 0, "bytes": 0, "forwarded": 0, "punted": 0, "drops": {}, "legs": legs(spec),
+            "streams": [{"packets": 0, "bytes": 0, "legs": legs(stream)}
+                        for stream in streams_of(spec)]}
+
+
+def counters_text(counters):
+    """As the file has them: what may be left out and is empty is left out, and neighbours that
+    counted the same are one item with `times`."""
+    if "legs" not in counters:
+        return {key: value for key, value in counters.items() if value or key != "drops"}
+    text = {key: value for key, value in counters.items()
+            if value or key in ("packets", "bytes", "forwarded")}
+    if "streams" in text:
+        text["streams"] = [counters_text(stream) for stream in counters["streams"]]
+    text["legs"] = []
+    for leg in map(counters_text, counters["legs"]):
+        last = text["legs"][-1] if text["legs"] else {}
+        if {key: value for key, value in last.items() if key != "times"} == leg:
+            last["times"] = last.get("times", 1) + 1
+        else:
+            text["legs"].append(leg)
+    return copy.deepcopy(text)
+
+
+def legs_of(holder):
+    """Legs of a flow or stream; an item with `times` stands for so many, to ports that follow."""
+    return [leg | {"dst_port": leg["dst_port"] + i}
+            for leg in holder["legs"] for i in range(leg.get("times", 1))]
+
+
+def streams_of(spec):
+    return spec.get("streams", [])
+
+
+def selector(stream):
+    return stream.get("ssrc"), stream.get("payload_type")
+
+
+def streams_carry(old, spec, before, after):
+    """Counters of streams go on if all select what they selected before, and those of their legs
+    that are the very same in the same place, up or down."""
+    if list(map(selector, streams_of(old))) != list(map(selector, streams_of(spec))):
+        return
+    for old_stream, new_stream, was, now in zip(streams_of(old), streams_of(spec), before, after):
+        now.update(packets=was["packets"], bytes=was["bytes"])
+        for i, (old_leg, leg) in enumerate(zip(legs_of(old_stream), legs_of(new_stream))):
+            if old_leg | {"admin": 0} == leg | {"admin": 0}:
+                now["legs"][i] = copy.deepcopy(was["legs"][i])
+
+
+def flow_spec(flow_id, match, legs=(), **settings):
+    """A flow; `match` is one of match4() and its kin, or a rule4() or rule6()."""
+    kind = "rule" if "priority" in match else "match"
+    return {"id": flow_id, kind: match} | settings | {"legs": list(legs)}
+
+
+def stream(legs=(), **selectors):
+    """A stream: ssrc, payload_type, action."""
+    return selectors | {"legs": list(legs)}
+
+
+def rule4(priority, **fields):
+    return {"priority": priority, "family": 4} | fields
+
+
+def rule6(priority, **fields):
+    return {"priority": priority, "family": 6} | fields
 
 
 def match4(**fields):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Flows of several legs, and every reason for which one leg's copy is not sent while the others
-are."""
+"""Flows of several legs, up to as many as a flow may have, and every reason for which one leg's
+copy is not sent while the others are."""
 
 from .case import Case, leg4, leg6, listener6, match4, match6, sent4, sent6
 from .frames import arriving, leaving, payload, udp4, udp6
@@ -25,7 +25,7 @@ def mac(i):
 
 def fan_out(name, why, n_legs, n_packets, n_bytes, listener=False):
     """n_legs receivers behind p1 (IPv4) and p2 (IPv6), each with an address of its own."""
-    case = Case(name, why)
+    case = Case(name, why, "RFC 7667 3.5.1")
     key4 = {"src": None, "src_port": None} if listener else {}
     case.flow("v4", match4(**key4), [leg4(dst=receiver4(i), mac=mac(i)) for i in range(n_legs)])
     case.flow("v6", match6(**key4), [leg6(port="p2", dst=receiver6(i), mac=mac(i))
@@ -41,15 +41,46 @@ def fan_out(name, why, n_legs, n_packets, n_bytes, listener=False):
 
 def legs_2():
     return fan_out("legs_2", "two legs: two copies of each packet, payload by reference but for "
-                   "the last leg's", 2, 3, 172)
+                   "the last leg's", 2, 3, 700)
 
 
 def legs_3():
-    return fan_out("legs_3", "three legs, odd payload", 3, 2, 171)
+    return fan_out("legs_3", "three legs, odd payload", 3, 2, 701)
 
 
 def legs_64():
-    return fan_out("legs_64", "as many legs as a flow may have", 64, 1, 32)
+    return fan_out("legs_64", "64 legs of either family", 64, 1, 32)
+
+
+def legs_small():
+    return fan_out("legs_small", "what is short is copied whole to each leg, last leg or not: no "
+                   "frame that leaves refers to another's payload", 5, 2, 64)
+
+
+def fan_out_large(name, why, n_legs, n_bytes):
+    """n_legs receivers on ports of one host, half of them behind p1, the others behind p2."""
+    case = Case(name, why, "RFC 7667 3.5.1", compact=True)
+    half = n_legs // 2
+    case.flow("f", match4(), [leg4(dst_port=2000, times=half),
+                              leg4(port="p2", dst_port=20000, times=n_legs - half)])
+    data = payload(n_bytes)
+    case.forward(arriving(udp4(data=data)), "f",
+                 [leaving(sent4(data, dport=2000 + i)) for i in range(half)]
+                 + [leaving(sent4(data, dport=20000 + i), "p2") for i in range(n_legs - half)])
+    return case
+
+
+def legs_1000():
+    return fan_out_large("legs_1000", "a thousand legs share one payload", 1000, 640)
+
+
+def legs_4096():
+    return fan_out_large("legs_4096", "as many legs as a flow may have", 4096, 600)
+
+
+def legs_4096_small():
+    return fan_out_large("legs_4096_small", "as many legs as a flow may have, each with a copy of "
+                         "its own", 4096, 20)
 
 
 def legs_bursts():
@@ -73,7 +104,7 @@ def legs_largest():
 
 def legs_ports_and_vlans():
     case = Case("legs_ports_and_vlans", "legs of one flow to different ports and VLANs, and with "
-                "headers that differ in every field a leg may set")
+                "headers that differ in every field a leg may set", "RFC 7667 3.5.1")
     case.flow("f", match4(vlan=10), [
         leg4(port="p0", vlan=11),
         leg4(dst_port=7001, dscp=46),
@@ -81,7 +112,7 @@ def legs_ports_and_vlans():
         leg4(port="p2", src="203.0.113.1", src_port=1, dst="203.0.113.2", dst_port=65535, dscp=0),
         leg4(port="p2", vlan=1, mac=mac(9)),
     ])
-    for data in (b"one", payload(100)):
+    for data in (b"one", payload(600)):
         case.forward(arriving(udp4(data=data, ip={"tos": 0x29}), vlan=10), "f", [
             leaving(sent4(data, ip={"tos": 0x29}), "p0", vlan=11),
             leaving(sent4(data, dport=7001, ip={"tos": 46 << 2 | 1})),
@@ -119,7 +150,7 @@ def legs_corrupt():
 
 def legs_some_dropped():
     case = Case("legs_some_dropped", "a leg that cannot send does not stop the others, be it the "
-                "first, one between or the last")
+                "first, one between or the last", "RFC 7667 3.5.1")
     legs = [leg4(mac=None), leg4(), leg4(port="p2", mac=None), leg4(dst_port=7000, ttl=9)]
     case.flow("first", match4(), legs)
     case.flow("last", match4(dst_port=30002), [leg4(ttl=9), leg4(), leg4(port="p2", mac=None)])
@@ -137,7 +168,7 @@ def legs_some_dropped():
 
 def legs_all_dropped():
     case = Case("legs_all_dropped", "a flow none of whose legs can send counts every copy as "
-                "dropped and keeps no buffer")
+                "dropped and keeps no buffer", "RFC 7667 3.5.1")
     case.flow("v4", match4(), [leg4(mac=None)] * 3)
     case.flow("v6", match6(), [leg6(port="p2", mac=None)] * 2)
     for i in range(3):
@@ -148,7 +179,7 @@ def legs_all_dropped():
 
 def unresolved():
     case = Case("unresolved", "a next hop whose link-layer address is not known gets nothing, and "
-                "the drop is the egress port's and the leg's")
+                "the drop is the egress port's and the leg's", "RFC 1122 2.3.2.2")
     case.flow("v4", match4(), [leg4(mac=None)])
     case.flow("v6", listener6(), [leg6(port="p2", mac=None)])
     case.forward(arriving(udp4(data=b"whom")), "v4", ["unresolved"])
@@ -158,7 +189,7 @@ def unresolved():
 
 def too_long():
     case = Case("too_long", "what does not fit the egress MTU is dropped by name, a byte more is "
-                "enough; nothing is fragmented")
+                "enough; nothing is fragmented", "RFC 791 3.2, RFC 8200 5")
     case.flow("v4", match4(), [leg4()])
     case.flow("v6", match6(), [leg6(port="p2")])
     case.flow("legs", match4(dst_port=30002), [leg4(), leg4(port="p2")])
@@ -172,7 +203,7 @@ def too_long():
 
 def tx_full():
     case = Case("tx_full", "what an egress queue does not take is dropped by name, on the port and "
-                "on the leg; what it took has left", tx_ring=TX_RING)
+                "on the leg; what it took has left", "RFC 1812 5.3.6", tx_ring=TX_RING)
     case.flow("one", match4(), [leg4()])
     case.flow("legs", match6(), [leg6(port="p2", dst=receiver6(i)) for i in range(2)])
     for packet in range(10):
@@ -185,14 +216,12 @@ def tx_full():
     return case
 
 
-def no_buffer():
+def out_of_buffers(name, why, n_bytes):
     n_legs = 64
-    case = Case("no_buffer", "a copy for which no buffer is left is dropped by name; the last leg "
-                "needs none and goes on", packet_buffers=POOL_MIN)
+    case = Case(name, why, "RFC 1812 5.3.6", packet_buffers=POOL_MIN, compact=True)
     case.flow("f", match4(), [leg4(dst=receiver4(i)) for i in range(n_legs)])
-    left = POOL_MIN
-    for packet in range(POOL_MIN // (n_legs - 1) + 3):
-        data = payload(8, seed=packet)
+    left, data = POOL_MIN, payload(n_bytes)
+    for _ in range(POOL_MIN // (n_legs - 1) + 3):
         copies = min(left, n_legs - 1)
         left -= copies
         case.forward(arriving(udp4(data=data)), "f",
@@ -202,6 +231,17 @@ def no_buffer():
     return case
 
 
-CASES = (legs_2, legs_3, legs_64, legs_bursts, legs_of_listener, legs_empty_payload, legs_largest,
-         legs_ports_and_vlans, legs_no_checksum, legs_corrupt, legs_some_dropped, legs_all_dropped,
-         unresolved, too_long, tx_full, no_buffer)
+def no_buffer():
+    return out_of_buffers("no_buffer", "a copy for which no buffer is left is dropped by name; the "
+                          "last leg needs none and goes on", 8)
+
+
+def no_buffer_shared():
+    return out_of_buffers("no_buffer_shared", "the same where copies would share the payload: what "
+                          "cannot be made leaves no reference behind", 700)
+
+
+CASES = (legs_2, legs_3, legs_64, legs_small, legs_1000, legs_4096, legs_4096_small, legs_bursts,
+         legs_of_listener, legs_empty_payload, legs_largest, legs_ports_and_vlans, legs_no_checksum,
+         legs_corrupt, legs_some_dropped, legs_all_dropped, unresolved, too_long, tx_full,
+         no_buffer, no_buffer_shared)

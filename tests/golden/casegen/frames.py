@@ -7,7 +7,7 @@ import struct
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
 PORTS = ("p0", "p1", "p2")
@@ -23,7 +23,7 @@ EGRESS6, RECEIVER6 = "2001:db8:2::1", "2001:db8:2::20"
 SENDER_PORT, LOCAL_PORT, EGRESS_PORT, RECEIVER_PORT = 5004, 30000, 40000, 6000
 
 ETHER_BYTES, TAG_BYTES = 14, 4
-HEADER_BYTES = {4: 28, 6: 48}
+IP_HEADER_BYTES = {4: 20, 6: 40}
 
 
 def payload(n_bytes, seed=0):
@@ -45,18 +45,21 @@ def udp6(src=SENDER6, dst=LOCAL6, sport=SENDER_PORT, dport=LOCAL_PORT, data=b"",
     return IPv6(**fields) / UDP(**({"sport": sport, "dport": dport} | (udp or {}))) / Raw(data)
 
 
-def arriving(datagram, port="p0", vlan=None, prio=0):
-    """The frame that reaches `port`; vlan None is untagged, 0 a priority tag."""
-    return link(datagram, SENDER_MAC, PORT_MAC[port], vlan, prio)
+def arriving(datagram, port="p0", vlan=None, prio=0, outer=None):
+    """The frame that reaches `port`; vlan None is untagged, 0 a priority tag. `outer` is the id of
+    an 802.1ad tag before that."""
+    return link(datagram, SENDER_MAC, PORT_MAC[port], vlan, prio, outer)
 
 
-def leaving(datagram, port="p1", mac=RECEIVER_MAC, vlan=None):
+def leaving(datagram, port="p1", mac=RECEIVER_MAC, vlan=None, outer=None):
     """The frame that leaves `port` for the neighbour `mac`."""
-    return link(datagram, PORT_MAC[port], mac, vlan, 0)
+    return link(datagram, PORT_MAC[port], mac, vlan, 0, outer)
 
 
-def link(datagram, src, dst, vlan, prio):
+def link(datagram, src, dst, vlan, prio, outer):
     frame = Ether(src=src, dst=dst)
+    if outer is not None:
+        frame = frame / Dot1AD(vlan=outer, prio=prio)
     if vlan is not None:
         frame = frame / Dot1Q(vlan=vlan, prio=prio)
     return bytes(frame / datagram)
@@ -73,7 +76,10 @@ def with_byte(frame, offset, value):
 
 
 def l3_offset(frame):
-    return ETHER_BYTES + (TAG_BYTES if frame[12:14] == b"\x81\x00" else 0)
+    offset = ETHER_BYTES
+    while frame[offset - 2:offset] in (b"\x81\x00", b"\x88\xa8"):
+        offset += TAG_BYTES
+    return offset
 
 
 def l3_family(frame):
@@ -86,3 +92,8 @@ def l3_bytes(frame):
     if l3_family(frame) == 4:
         return struct.unpack_from("!H", frame, start + 2)[0]
     return 40 + struct.unpack_from("!H", frame, start + 4)[0]
+
+
+def growth(family, leg_src):
+    """How much longer a datagram of `family` is when it leaves from this address (RFC 7915)."""
+    return IP_HEADER_BYTES[6 if ":" in leg_src else 4] - IP_HEADER_BYTES[family]

@@ -151,6 +151,28 @@ def ip_checksum_zero():
     return case
 
 
+def ip_checksum_ffff():
+    case = Case("ip_checksum_ffff", "a header checksum of ffff where 0 is meant adds up, too, and "
+                "is accepted; what leaves is never ffff", "RFC 1624 3, RFC 1812 5.2.2")
+    case.flow("f", match4(), [leg4()])
+    case.flow("legs", match4(dst_port=30001), [leg4(), leg4(port="p2", ttl=64)])
+    case.flow("same", match4(dst_port=30002), [leg4(src=match4()["src"], dst=match4()["dst"],
+                                                    src_port=5004, dst_port=30002, ttl=64)])
+    ident = checksum_of(udp4(data=b"id", ip={"id": 0}), IP)
+    fields = {"id": ident}
+
+    def came(dport):
+        frame = arriving(udp4(dport=dport, data=b"id", ip=fields))
+        assert frame[24:26] == b"\0\0"
+        return frame[:24] + b"\xff\xff" + frame[26:]
+
+    case.forward(came(30000), "f", [leaving(sent4(b"id", ip=fields))])
+    case.forward(came(30001), "legs", [leaving(sent4(b"id", ip=fields)),
+                                       leaving(sent4(b"id", ip=fields | {"ttl": 64}), "p2")])
+    case.forward(came(30002), "same", [leaving(udp4(dport=30002, data=b"id", ip=fields))])
+    return case
+
+
 def corrupt_payload():
     case = Case("corrupt_payload", "a payload that was damaged before us still fails its checksum "
                 "behind us: the receiver must see it", "RFC 1624", corrupt=True)
@@ -171,4 +193,5 @@ def corrupt_payload():
 
 CASES = (dscp_keep, dscp_set, dscp_set_zero, dscp_set_highest, ttl_decrement, ttl_expired, ttl_set,
          ipv4_fields_kept, udp_checksum_zero_kept, udp_checksum_ffff_sent, udp_checksum_ffff_came,
-         udp_checksum_ffff_both, ip_checksum_zero, corrupt_payload)
+         udp_checksum_ffff_both, ip_checksum_zero, ip_checksum_ffff,
+         corrupt_payload)

@@ -24,7 +24,7 @@ def relay_ipv6():
 
 def relay_both_families():
     case = Case("relay_both_families", "one burst may carry both families; each finds its own "
-                "table and keeps its order")
+                "table and keeps its order", "RFC 7667 3.2.1.1")
     case.flow("v4", match4(), [leg4()])
     case.flow("v6", match6(), [leg6(port="p2")])
     for i in range(20):
@@ -35,7 +35,8 @@ def relay_both_families():
 
 
 def relay_back_to_ingress():
-    case = Case("relay_back_to_ingress", "a leg may leave by the port that the packet came from")
+    case = Case("relay_back_to_ingress", "a leg may leave by the port that the packet came from",
+                "RFC 7667 3.2.1.1")
     case.flow("f", match4(), [leg4(port="p0")])
     case.forward(arriving(udp4(data=b"hairpin")), "f", [leaving(sent4(b"hairpin"), "p0")])
     return case
@@ -43,7 +44,7 @@ def relay_back_to_ingress():
 
 def relay_bursts():
     case = Case("relay_bursts", "300 packets are more than a receive burst and more than a "
-                "transmit stage: all leave, in order")
+                "transmit stage: all leave, in order", "RFC 7667 3.2.1.1")
     case.flow("f", match4(), [leg4()])
     for i in range(300):
         data = i.to_bytes(2, "big")
@@ -65,7 +66,7 @@ def payload_lengths():
 
 def largest_frame():
     case = Case("largest_frame", "a datagram as long as the MTU passes, also with a VLAN tag in "
-                "front of it: the tag does not count")
+                "front of it: the tag does not count", "RFC 894, IEEE 802.1Q G.2")
     case.flow("plain", match4(), [leg4()])
     case.flow("tagged", match4(vlan=7), [leg4(vlan=9)])
     case.flow("v6", match6(), [leg6(port="p2")])
@@ -91,27 +92,30 @@ def padding_trimmed():
     return case
 
 
+def with_surplus(datagram, surplus):
+    """A datagram whose IP payload is longer than its UDP says."""
+    longer = datagram.__class__(bytes(datagram))
+    if longer.version == 6:
+        longer.plen += len(surplus)
+    else:
+        longer.len += len(surplus)
+        del longer.chksum
+    return longer / surplus
+
+
 def udp_surplus_kept():
     case = Case("udp_surplus_kept", "bytes between the end of UDP and the end of IP belong to the "
                 "datagram, not to the padding: they travel on", "RFC 768")
     case.flow("f", match4(), [leg4()])
     surplus = b"\x01\x02\x03\x04"
-
-    def with_surplus(datagram):
-        short = datagram.__class__(bytes(datagram))
-        total = short.len + len(surplus)
-        del short.chksum
-        short.len = total
-        return short / surplus
-
-    case.forward(arriving(with_surplus(udp4(data=b"media"))), "f",
-                 [leaving(with_surplus(sent4(b"media")))])
+    case.forward(arriving(with_surplus(udp4(data=b"media"), surplus)), "f",
+                 [leaving(with_surplus(sent4(b"media"), surplus))])
     return case
 
 
 def listener_two_sources():
     case = Case("listener_two_sources", "a listener takes packets of any source, and the checksum "
-                "follows whichever source it was")
+                "follows whichever source it was", "RFC 7362 4")
     case.flow("v4", listener4(), [leg4()])
     case.flow("v6", listener6(), [leg6(port="p2")])
     for i, source in enumerate(("192.0.2.77", "203.0.113.250")):
@@ -127,7 +131,7 @@ def listener_two_sources():
 
 def exact_before_listener():
     case = Case("exact_before_listener", "where an exact flow and a listener both match, the exact "
-                "one wins; other sources are the listener's")
+                "one wins; other sources are the listener's", "RFC 7362 4")
     case.flow("any", listener4(), [leg4(port="p2")])
     case.flow("exact", match4(), [leg4()])
     case.forward(arriving(udp4(data=b"exact")), "exact", [leaving(sent4(b"exact"))])
@@ -139,7 +143,7 @@ def exact_before_listener():
 
 def listener_is_local():
     case = Case("listener_is_local", "a listener is bound to its port, VLAN, address and UDP port; "
-                "what misses one of them has no flow")
+                "what misses one of them has no flow", "RFC 1122 3.2.1.3")
     case.flow("any", listener4(), [leg4()])
     case.forward(arriving(udp4(data=b"yes")), "any", [leaving(sent4(b"yes"))])
     case.refuse(arriving(udp4(data=b"no")), "no_flow", port="p1")
@@ -152,7 +156,7 @@ def listener_is_local():
 
 def flows_differ_in_port():
     case = Case("flows_differ_in_port", "two flows that differ in nothing but the ingress port are "
-                "two flows")
+                "two flows", "RFC 1812 5.2")
     case.flow("p0", match4(), [leg4(port="p2", dst_port=7000)])
     case.flow("p1", match4(port="p1"), [leg4(port="p2", dst_port=7001)])
     for port, dport in (("p0", 7000), ("p1", 7001)):

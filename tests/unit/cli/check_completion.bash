@@ -13,6 +13,7 @@ sluicectl() {
 	case "$*" in
 	*"--json flow list"*) printf '{\n  "flows": [\n    {\n      "id": "cam1",\n      "legs": []\n    },\n    {\n      "id": "dvb:3"\n    }\n  ]\n}\n' ;;
 	*"--json port list"*) printf '{\n  "ports": [\n    {\n      "name": "p0",\n      "mtu": 1500\n    },\n    {\n      "name": "p1"\n    }\n  ]\n}\n' ;;
+	*"--json flow show cam1"*) printf '{\n  "flow": {\n    "id": "cam1",\n    "legs": [\n      {\n        "id": "leg-1"\n      }\n    ]\n  },\n  "legs": [\n    {\n      "id": "leg-1",\n      "copies": 0\n    },\n    {\n      "id": "wall"\n    }\n  ]\n}\n' ;;
 	*"rpc --list") printf 'METHOD       SUMMARY\nflow.get     Show.\nsystem.info  What runs.\n' ;;
 	*) "$program" "$@" ;;
 	esac
@@ -38,23 +39,38 @@ offers() {
 	echo "$verdict $count - $line"
 }
 
-offers "sluicectl " "counters flow info port rpc watch"
+offers "sluicectl " "counters events flow info leg port punted rpc watch workers"
 offers "sluicectl f" "flow"
-offers "sluicectl flow " "add del list show"
-offers "sluicectl --json flow d" "del"
+offers "sluicectl flow " "add del down list replace show up"
+offers "sluicectl --json flow de" "del"
+offers "sluicectl leg " "join leave"
 offers "sluicectl --socket /tmp/x port " "list"
 offers "sluicectl counters --f" "--flows"
 offers "sluicectl flow list --" "--limit --cursor --json --socket --timeout --help --version"
 offers "sluicectl flow del " "cam1 dvb:3"
 offers "sluicectl flow del cam1 d" "dvb:3"
 offers "sluicectl flow show dvb:" "3"
+offers "sluicectl flow show cam1 " ""
+offers "sluicectl flow down c" "cam1"
+offers "sluicectl flow down cam1 --leg " "leg-1 wall"
+offers "sluicectl leg leave " "cam1 dvb:3"
+offers "sluicectl leg leave cam1 " "leg-1 wall"
+offers "sluicectl leg leave cam1 leg-1 w" "wall"
+offers "sluicectl --socket /tmp/x leg join cam1 --leg po" "port= police="
 offers "sluicectl watch --flow c" "cam1"
 offers "sluicectl watch --count " ""
+offers "sluicectl events --" "--follow --after --json --socket --timeout --help --version"
 offers "sluicectl rpc s" "system.info"
-offers "sluicectl flow add --match " "port= dst= src= vlan="
+offers "sluicectl flow add --match " "port= dst= src= vlan= outer-vlan="
 offers "sluicectl flow add --match port=" "p0 p1"
 offers "sluicectl flow add --match port=p0,v" "p0,vlan="
+offers "sluicectl flow add --rule src" "src= src-ports="
+offers "sluicectl flow add --action " "forward drop punt"
+offers "sluicectl flow add --latch f" "first follow"
+offers "sluicectl flow add --classes stun=p" "punt"
+offers "sluicectl flow add --classes stun=punt,r" "punt,rtp="
 offers "sluicectl flow add --leg dst=192.0.2.1:5004,port=p1" "p1"
 offers "sluicectl flow add --leg dst=192.0.2.1:5004,n" "5004,next-hop="
+offers "sluicectl flow add --leg port=p1,admin=" "up down"
 offers "sluicectl frob " ""
 echo "1..$count"

@@ -6,9 +6,10 @@
 
 #include "cli/commands.h"
 
-static const char *const names[][2] = {{"flow", "add"}, {"flow", "del"}, {"flow", "list"},
-	{"flow", "show"}, {"port", "list"}, {"counters", NULL}, {"watch", NULL}, {"info", NULL},
-	{"rpc", NULL}};
+static const char *const names[][2] = {{"flow", "add"}, {"flow", "replace"}, {"flow", "del"},
+	{"flow", "up"}, {"flow", "down"}, {"flow", "list"}, {"flow", "show"}, {"leg", "join"},
+	{"leg", "leave"}, {"port", "list"}, {"counters", NULL}, {"watch", NULL}, {"events", NULL},
+	{"punted", NULL}, {"workers", NULL}, {"info", NULL}, {"rpc", NULL}};
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -24,6 +25,7 @@ Test(commands, are_found_by_whole_words)
 	cr_assert_null(command_find("counter", NULL));
 	cr_assert(command_is_group("flow"));
 	cr_assert(command_is_group("port"));
+	cr_assert(command_is_group("leg"));
 	cr_assert_not(command_is_group("info"));
 	cr_assert_not(command_is_group("flo"));
 }
@@ -54,6 +56,20 @@ Test(commands, help_has_an_example_and_fits_80_columns)
 		cr_expect_not_null(strstr(text, "--socket PATH"), "%s", command->name);
 		free(text);
 	}
+}
+
+Test(commands, overview_fits_80_columns)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	command_overview(NULL, out);
+	fclose(out);
+	expect_lines_fit(text);
+	for (size_t i = 0; i < N_NAMES; i++)
+		cr_expect_not_null(strstr(text, command_find(names[i][0], names[i][1])->summary));
+	free(text);
 }
 
 Test(commands, overview_lists_the_group_alone)

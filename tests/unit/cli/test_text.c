@@ -12,14 +12,58 @@
 Test(text, match)
 {
 	struct text text;
-	JSON(exact, "{\"port\":\"p0\",\"vlan\":7,\"src\":\"198.51.100.1\",\"src_port\":1,"
-		    "\"dst\":\"192.0.2.1\",\"dst_port\":2}");
-	JSON(listener, "{\"port\":\"p0\",\"vlan\":0,\"dst\":\"2001:db8::1\",\"dst_port\":2}");
+	JSON(exact,
+		"{\"match\":{\"port\":\"p0\",\"vlan\":7,\"src\":\"198.51.100.1\",\"src_port\":1,"
+		"\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
+	JSON(listener,
+		"{\"match\":{\"port\":\"p0\",\"vlan\":0,\"dst\":\"2001:db8::1\",\"dst_port\":2}}");
+	JSON(stacked, "{\"match\":{\"port\":\"p0\",\"vlan\":0,\"outer_vlan\":300,"
+		      "\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
 
 	cr_assert_str_eq(text_match(&text, exact), "p0 vlan 7 198.51.100.1:1 > 192.0.2.1:2");
 	cr_assert_str_eq(text_match(&text, listener), "p0 any > [2001:db8::1]:2");
+	cr_assert_str_eq(text_match(&text, stacked), "p0 vlan 300.0 any > 192.0.2.1:2");
 	json_decref(exact);
 	json_decref(listener);
+	json_decref(stacked);
+}
+
+Test(text, rule)
+{
+	static const struct {
+		const char *rule;
+		const char *text;
+	} cases[] = {
+		{"\"family\":6", "rule 9 IPv6 any > any"},
+		{"\"port\":\"p0\",\"src\":\"192.0.2.0/24\",\"dst_ports\":[5000,5999]",
+			"rule 9 p0 192.0.2.0/24 > any:5000-5999"},
+		{"\"vlan\":0,\"outer_vlan\":300,\"dst\":\"2001:db8::/32\",\"src_ports\":[1,1]",
+			"rule 9 outer-vlan 300 vlan 0 any:1 > 2001:db8::/32"},
+		{"\"dst\":\"2001:db8::/32\",\"dst_ports\":[0,0]", "rule 9 any > [2001:db8::/32]:0"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct text text, source;
+
+		text_clear(&source);
+		text_add(&source, "{\"rule\":{\"priority\":9,%s}}", cases[i].rule);
+		JSON(flow, source.s);
+		cr_expect_str_eq(text_match(&text, flow), cases[i].text);
+		json_decref(flow);
+	}
+}
+
+Test(text, vlans)
+{
+	struct text text;
+	JSON(both, "{\"vlan\":20,\"outer_vlan\":300}");
+	JSON(inner, "{\"vlan\":20}");
+
+	cr_assert_str_eq(text_vlans(&text, both), "300.20");
+	cr_assert_str_eq(text_vlans(&text, inner), "20");
+	cr_assert_str_eq(text_vlans(&text, NULL), "-");
+	json_decref(both);
+	json_decref(inner);
 }
 
 Test(text, drops_without_zeros)

@@ -59,6 +59,7 @@ fixture_flow(enum dp_family family, uint32_t n, struct dp_leg *legs, unsigned n_
 		legs[i].src_port = htons(40000);
 		legs[i].dst_port = htons((uint16_t)(6000 + i));
 		legs[i].dscp = DP_DSCP_KEEP;
+		legs[i].family = (uint8_t)family;
 	}
 	return flow;
 }

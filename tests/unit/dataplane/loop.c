@@ -16,8 +16,9 @@
 #include "fixture.h"
 
 #define RING_PLACES 1024
-#define BUFFERS 1024
+#define BUFFERS 4096
 #define MTU_BYTES 1500
+#define LEGS 256
 #define TTL 64
 
 static void
@@ -49,6 +50,8 @@ loop_init(struct loop *loop, unsigned max_flows, bool hears_itself)
 	const struct dp_config config = {.n_ports = 1,
 		.ports = &port,
 		.max_flows_ipv4 = max_flows,
+		.max_flows_ipv6 = max_flows,
+		.max_legs = LEGS,
 		.packet_buffers = BUFFERS};
 	char error[256] = "";
 
@@ -70,7 +73,7 @@ loop_init(struct loop *loop, unsigned max_flows, bool hears_itself)
 }
 
 void
-loop_put(struct loop *loop, unsigned worker, uint32_t n)
+loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id)
 {
 	struct dp_leg leg;
 	struct dp_flow flow = fixture_flow(DP_IPV4, n, &leg, 1);
@@ -83,6 +86,7 @@ loop_put(struct loop *loop, unsigned worker, uint32_t n)
 		.eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
 		.ip = {.version_ihl = 0x45,
 			.total_length = RTE_BE16(sizeof(frame.ip) + sizeof(frame.udp)),
+			.packet_id = rte_cpu_to_be_16(id),
 			.time_to_live = TTL,
 			.next_proto_id = IPPROTO_UDP},
 		.udp = {.src_port = flow.key.src_port,
@@ -92,6 +96,7 @@ loop_put(struct loop *loop, unsigned worker, uint32_t n)
 
 	memcpy(&frame.ip.src_addr, flow.key.src, sizeof(frame.ip.src_addr));
 	memcpy(&frame.ip.dst_addr, flow.key.dst, sizeof(frame.ip.dst_addr));
+	frame.ip.hdr_checksum = rte_ipv4_cksum(&frame.ip);
 	require(m != NULL, "no buffer");
 	memcpy(rte_pktmbuf_append(m, sizeof(frame)), &frame, sizeof(frame));
 	require(rte_ring_enqueue(loop->rx[worker], m) == 0, "ring full");

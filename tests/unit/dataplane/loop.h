@@ -22,8 +22,8 @@ struct loop {
 /* Build it, with next hop 0 leading back to the port. Aborts the test on failure. */
 void loop_init(struct loop *loop, unsigned max_flows, bool hears_itself);
 
-/* Put one packet of flow `n` (fixture_flow(), IPv4) where a worker receives. */
-void loop_put(struct loop *loop, unsigned worker, uint32_t n);
+/* Put one packet of flow `n` (fixture_flow(), IPv4) where a worker receives; `id` is its own. */
+void loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id);
 
 /* Make a leg of flow `n` lead into that flow again, with a TTL that never expires. */
 void loop_leg(uint32_t n, struct dp_leg *leg);

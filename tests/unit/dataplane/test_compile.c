@@ -44,14 +44,15 @@ Test(compile, refuses_a_key_out_of_range)
 
 	flow.key.vlan = 4095;
 	cr_expect_eq(flow_check(&flow, DP_IPV4), -EINVAL);
+	flow = good_flow();
+	flow.key.outer_vlan = 4095;
+	cr_expect_eq(flow_check(&flow, DP_IPV4), -EINVAL);
 }
 
-Test(compile, refuses_a_wrong_number_of_legs)
+Test(compile, refuses_too_many_legs)
 {
 	struct dp_flow flow = good_flow();
 
-	flow.n_legs = 0;
-	cr_expect_eq(flow_check(&flow, DP_IPV4), -EINVAL);
 	flow.n_legs = DP_FLOW_LEGS_MAX + 1;
 	cr_expect_eq(flow_check(&flow, DP_IPV4), -EINVAL);
 }
@@ -78,13 +79,13 @@ Test(compile, a_key_keeps_the_order_of_the_wire)
 
 	flow.key.port = 3;
 	flow.key.vlan = 77;
+	flow.key.outer_vlan = 88;
 	flow_compile_key(&flow.key, &key, DP_IPV4);
 	cr_expect_eq(memcmp(&key.src, flow.key.src, 4), 0);
 	cr_expect_eq(memcmp(&key.dst, flow.key.dst, 4), 0);
 	cr_expect_eq(key.src_port, flow.key.src_port);
 	cr_expect_eq(key.dst_port, flow.key.dst_port);
-	cr_expect_eq(key.port, 3);
-	cr_expect_eq(key.vlan, 77);
+	cr_expect_eq(key.domain, flow_domain(3, 77, 88));
 
 	flow = fixture_flow(DP_IPV6, 1, legs, 1);
 	flow_compile_key(&flow.key, &key6, DP_IPV6);
@@ -118,15 +119,15 @@ Test(compile, a_rewrite_carries_the_settings_of_its_leg)
 	legs[0].dscp = 46;
 	legs[0].ttl = 9;
 	legs[0].next_hop = 7;
-	flow_compile_rewrite(&flow.key, &legs[0], &rewrite, DP_IPV4);
+	flow_compile_rewrite(&flow, &legs[0], &rewrite);
 	cr_expect_eq(rewrite.tail.vlan_tci, htons(0x123));
 	cr_expect_eq(rewrite.tail.tos, 46 << 2);
 	cr_expect_eq(rewrite.tail.ttl, 9);
 	cr_expect_eq(rewrite.tail.next_hop, 7);
-	cr_expect_eq(rewrite.tail.flags, REWRITE_SET_DSCP);
+	cr_expect_eq(rewrite.tail.flags, REWRITE_SET_DSCP | REWRITE_SET_TTL);
 	cr_expect_eq(rewrite.tail.owner, 0);
 	flow.key.any_source = 1;
 	legs[0].dscp = DP_DSCP_KEEP;
-	flow_compile_rewrite(&flow.key, &legs[0], &rewrite, DP_IPV4);
-	cr_expect_eq(rewrite.tail.flags, REWRITE_ANY_SOURCE);
+	flow_compile_rewrite(&flow, &legs[0], &rewrite);
+	cr_expect_eq(rewrite.tail.flags, REWRITE_ANY_SOURCE | REWRITE_SET_TTL);
 }

@@ -60,6 +60,15 @@ static const struct frame6 good6 = {
 		.dgram_cksum = RTE_BE16(1)},
 };
 
+/* The IPv4 checksum is verified: make it right. */
+static struct frame4
+checksummed(struct frame4 frame)
+{
+	frame.ip.hdr_checksum = 0;
+	frame.ip.hdr_checksum = rte_ipv4_cksum(&frame.ip);
+	return frame;
+}
+
 /* The end of a page that is followed by one without access. */
 static uint8_t *
 guarded_end(void)
@@ -75,24 +84,31 @@ guarded_end(void)
 
 /* Parse as the fast path does; the key is made when there is no reason against it. */
 static enum dp_drop
-parse(uint8_t *frame, uint16_t n_bytes, struct parsed_l2 *l2, uint16_t *l3_bytes,
+parse(uint8_t *frame, uint16_t n_bytes, struct parsed_tags *l2, uint16_t *l3_bytes,
 	union flow_key *key)
 {
 	struct rte_mbuf m = {.buf_addr = frame, .nb_segs = 1, .data_len = n_bytes};
-	enum dp_drop reason = parse_l2(&m, l2);
-	const void *ip = frame + l2->l2_bytes;
+	rte_be16_t type = 0;
+	enum dp_drop reason = parse_ethernet(&m, &type);
+	uint32_t skip_bytes, domain;
+	const void *ip;
 
+	*l2 = (struct parsed_tags){.l2_bytes = RTE_ETHER_HDR_LEN, .ether_type = type};
+	if (reason == PARSE_OK && parse_is_tag(type))
+		reason = parse_tags(&m, type, l2);
 	if (reason != PARSE_OK)
 		return reason;
+	ip = frame + l2->l2_bytes;
+	domain = flow_domain(3, l2->vlan, l2->outer_vlan);
 	if (l2->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
 		reason = parse_ip4(ip, (uint32_t)n_bytes - l2->l2_bytes, l3_bytes);
 		if (reason == PARSE_OK)
-			parse_key4(ip, 3, l2->vlan, &key->v4);
+			parse_key4(ip, domain, &key->v4);
 		return reason;
 	}
-	reason = parse_ip6(ip, (uint32_t)n_bytes - l2->l2_bytes, l3_bytes);
+	reason = parse_ip6(ip, (uint32_t)n_bytes - l2->l2_bytes, l3_bytes, &skip_bytes);
 	if (reason == PARSE_OK)
-		parse_key6(ip, 3, l2->vlan, &key->v6);
+		parse_key6(ip, domain, &key->v6);
 	return reason;
 }
 
@@ -100,7 +116,7 @@ static void
 prefixes_check(const void *frame, uint16_t n_bytes)
 {
 	uint8_t *end = guarded_end();
-	struct parsed_l2 l2 = {0};
+	struct parsed_tags l2 = {0};
 	uint16_t l3_bytes;
 	union flow_key key;
 
@@ -116,7 +132,9 @@ prefixes_check(const void *frame, uint16_t n_bytes)
 
 Test(parse, reads_nothing_behind_an_ipv4_frame)
 {
-	prefixes_check(&good4, sizeof(good4));
+	const struct frame4 frame = checksummed(good4);
+
+	prefixes_check(&frame, sizeof(frame));
 }
 
 Test(parse, reads_nothing_behind_an_ipv6_frame)
@@ -128,7 +146,7 @@ Test(parse, reads_nothing_behind_an_ipv6_frame)
 Test(parse, believes_no_length_field)
 {
 	uint8_t *end = guarded_end();
-	struct parsed_l2 l2 = {0};
+	struct parsed_tags l2 = {0};
 	uint16_t l3_bytes;
 	union flow_key key;
 
@@ -139,6 +157,7 @@ Test(parse, believes_no_length_field)
 
 		frame4.ip.total_length = rte_cpu_to_be_16((uint16_t)length);
 		frame4.udp.dgram_len = rte_cpu_to_be_16((uint16_t)(length - sizeof(frame4.ip)));
+		frame4 = checksummed(frame4);
 		memcpy(end - sizeof(frame4), &frame4, sizeof(frame4));
 		fits = length >= UDP4_BYTES && length <= UDP4_BYTES + DATA_BYTES;
 		if ((parse(end - sizeof(frame4), sizeof(frame4), &l2, &l3_bytes, &key) ==
@@ -156,9 +175,9 @@ Test(parse, believes_no_length_field)
 
 Test(parse, makes_the_key_of_the_wire)
 {
-	struct frame4 frame4 = good4;
+	struct frame4 frame4 = checksummed(good4);
 	struct frame6 frame6 = good6;
-	struct parsed_l2 l2;
+	struct parsed_tags l2;
 	uint16_t l3_bytes;
 	union flow_key key;
 
@@ -169,8 +188,7 @@ Test(parse, makes_the_key_of_the_wire)
 	cr_expect_eq(key.v4.dst, good4.ip.dst_addr);
 	cr_expect_eq(key.v4.src_port, RTE_BE16(5004));
 	cr_expect_eq(key.v4.dst_port, RTE_BE16(30000));
-	cr_expect_eq(key.v4.port, 3);
-	cr_expect_eq(key.v4.vlan, 12);
+	cr_expect_eq(key.v4.domain, flow_domain(3, 12, 0));
 
 	cr_assert_eq(parse((uint8_t *)&frame6, sizeof(frame6), &l2, &l3_bytes, &key), PARSE_OK);
 	cr_expect_eq(l2.l2_bytes, 14);
@@ -179,6 +197,5 @@ Test(parse, makes_the_key_of_the_wire)
 	cr_expect_eq(memcmp(key.v6.dst, good6.ip.dst_addr, 16), 0);
 	cr_expect_eq(key.v6.src_port, RTE_BE16(5004));
 	cr_expect_eq(key.v6.dst_port, RTE_BE16(30000));
-	cr_expect_eq(key.v6.port, 3);
-	cr_expect_eq(key.v6.vlan, 0);
+	cr_expect_eq(key.v6.domain, flow_domain(3, 0, 0));
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "burst.h"
 #include "fixture.h"
 #include "flow_compile.h"
 #include "rewrite.h"
@@ -56,6 +57,7 @@ draw_flow(enum dp_family family, struct dp_flow_key *key, struct dp_leg *leg)
 	fill(leg->src, n_bytes);
 	fill(leg->dst, n_bytes);
 	fill(&leg->src_port, 4);
+	leg->family = (uint8_t)family;
 	leg->dscp = rand() & 1 ? DP_DSCP_KEEP : (uint8_t)(rand() % 64);
 	leg->ttl = rand() & 1 ? DP_TTL_DECREMENT : (uint8_t)(1 + rand() % 255);
 }
@@ -65,6 +67,7 @@ Test(rewrite, ipv4_checksums_are_those_of_a_full_sum)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct datagram4 d = {0};
 		struct dp_flow_key key;
+		struct dp_flow flow;
 		struct rewrite4 rewrite;
 		struct dp_leg leg;
 		rte_be16_t sum;
@@ -72,6 +75,7 @@ Test(rewrite, ipv4_checksums_are_those_of_a_full_sum)
 		draw_flow(DP_IPV4, &key, &leg);
 		fill(&d.ip, sizeof(d) - HEADROOM);
 		d.ip.version_ihl = 0x45;
+		d.ip.time_to_live |= 2; /* what expires is not rewritten */
 		memcpy(&d.ip.src_addr, key.src, 4);
 		memcpy(&d.ip.dst_addr, key.dst, 4);
 		d.udp.src_port = key.src_port;
@@ -84,7 +88,8 @@ Test(rewrite, ipv4_checksums_are_those_of_a_full_sum)
 		d.udp.dgram_cksum = 0;
 		d.udp.dgram_cksum = rte_ipv4_udptcp_cksum(&d.ip, &d.udp);
 
-		flow_compile_rewrite(&key, &leg, &rewrite, DP_IPV4);
+		flow = (struct dp_flow){.key = key};
+		flow_compile_rewrite(&flow, &leg, &rewrite);
 		rewrite_ip4(&d.ip, &rewrite);
 		sum = d.udp.dgram_cksum;
 		d.udp.dgram_cksum = 0;
@@ -103,6 +108,7 @@ Test(rewrite, ipv6_checksums_are_those_of_a_full_sum)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct datagram6 d = {0};
 		struct dp_flow_key key;
+		struct dp_flow flow;
 		struct rewrite6 rewrite;
 		struct dp_leg leg;
 		rte_be16_t sum;
@@ -119,7 +125,8 @@ Test(rewrite, ipv6_checksums_are_those_of_a_full_sum)
 		d.udp.dgram_cksum = 0;
 		d.udp.dgram_cksum = rte_ipv6_udptcp_cksum(&d.ip, &d.udp);
 
-		flow_compile_rewrite(&key, &leg, &rewrite, DP_IPV6);
+		flow = (struct dp_flow){.key = key};
+		flow_compile_rewrite(&flow, &leg, &rewrite);
 		rewrite_ip6(&d.ip, &rewrite);
 		sum = d.udp.dgram_cksum;
 		d.udp.dgram_cksum = 0;
@@ -135,7 +142,7 @@ Test(rewrite, ipv6_checksums_are_those_of_a_full_sum)
 Test(rewrite, a_ttl_of_one_expires_unless_it_is_set)
 {
 	struct rte_ipv4_hdr ip = {0};
-	struct rewrite_tail decrement = {.ttl = DP_TTL_DECREMENT}, set = {.ttl = 5};
+	struct rewrite_tail decrement = {0}, set = {.ttl = 5, .flags = REWRITE_SET_TTL};
 
 	for (unsigned ttl = 0; ttl <= UINT8_MAX; ttl++) {
 		ip.time_to_live = (uint8_t)ttl;
@@ -144,27 +151,41 @@ Test(rewrite, a_ttl_of_one_expires_unless_it_is_set)
 	}
 }
 
-Test(rewrite, the_link_layer_goes_in_front_of_the_datagram)
+/* What rewrite_l2() leaves before the IP header, which it must not touch. */
+static void
+l2_check(rte_be16_t outer_tci, rte_be16_t vlan_tci, enum dp_family family, const uint8_t *expected,
+	uint16_t n_expected)
 {
-	const struct dp_next_hop hop = {
-		.dst_mac = {2, 0, 0, 0, 0, 1}, .src_mac = {2, 0, 0, 0, 0, 2}};
-	const struct rewrite_tail plain = {0}, tagged = {.vlan_tci = RTE_BE16(0x123)};
-	const uint8_t expected[18] = {
-		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0x01, 0x23, 0x08, 0};
-	struct datagram4 d = {.ip.version_ihl = 0x45};
+	const union next_hop hop = {.fields = {.dst_mac = {2, 0, 0, 0, 0, 1},
+					    .src_mac = {2, 0, 0, 0, 0, 2},
+					    .port = 0x5555,
+					    .mtu = 0x6666}};
+	struct datagram4 d = {.ip = {.version_ihl = 0x45, .type_of_service = 0xb8}};
+	const struct datagram4 before = d;
 	struct rte_mbuf m = {.buf_addr = &d};
 
-	rewrite_l2(&m, &d.ip, 28, 100, &hop, &tagged, DP_IPV4);
-	cr_expect_eq(m.data_off, HEADROOM - 18);
-	cr_expect_eq(m.data_len, 18 + 28);
-	cr_expect_eq(m.pkt_len, 18 + 100);
-	cr_expect_eq(memcmp(d.headroom + m.data_off, expected, sizeof(expected)), 0);
-	cr_expect_eq(d.ip.version_ihl, 0x45);
+	cr_expect_eq(
+		rewrite_l2(&m, (uint8_t *)&d.ip, 28, 100, hop.whole, outer_tci, vlan_tci, family),
+		n_expected + 100u);
+	cr_expect_eq(m.data_off, HEADROOM - n_expected);
+	cr_expect_eq(m.data_len, n_expected + 28);
+	cr_expect_eq(m.pkt_len, n_expected + 100u);
+	cr_expect_eq(memcmp(d.headroom + m.data_off, expected, n_expected), 0);
+	cr_expect_eq(memcmp(&d.ip, &before.ip, sizeof(d) - HEADROOM), 0);
+}
 
-	rewrite_l2(&m, &d.ip, 28, 28, &hop, &plain, DP_IPV6);
-	cr_expect_eq(m.data_off, HEADROOM - 14);
-	cr_expect_eq(m.pkt_len, 14 + 28);
-	cr_expect_eq(memcmp(d.headroom + m.data_off, expected, 12), 0);
-	cr_expect_eq(d.headroom[HEADROOM - 2], 0x86);
-	cr_expect_eq(d.headroom[HEADROOM - 1], 0xdd);
+Test(rewrite, the_link_layer_goes_in_front_of_the_datagram)
+{
+	const uint8_t plain6[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd};
+	const uint8_t tagged4[] = {
+		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0x01, 0x23, 0x08, 0};
+	const uint8_t outer4[] = {
+		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xa8, 0x04, 0x56, 0x08, 0};
+	const uint8_t stacked4[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xa8, 0x04, 0x56,
+		0x81, 0, 0x01, 0x23, 0x08, 0};
+
+	l2_check(0, 0, DP_IPV6, plain6, sizeof(plain6));
+	l2_check(0, RTE_BE16(0x123), DP_IPV4, tagged4, sizeof(tagged4));
+	l2_check(RTE_BE16(0x456), 0, DP_IPV4, outer4, sizeof(outer4));
+	l2_check(RTE_BE16(0x456), RTE_BE16(0x123), DP_IPV4, stacked4, sizeof(stacked4));
 }

@@ -8,32 +8,52 @@
 
 #include <rte_memory.h>
 
+#include "action.h"
 #include "fixture.h"
 #include "flow_compile.h"
 #include "flow_table.h"
+#include "leg_table.h"
 
 #define CAPACITY 1024
 
+#define LEGS 64
+
 static struct flow_table table;
+static struct leg_table legs_of_all;
 
 static void
 setup4(void)
 {
 	fixture_eal(1);
-	cr_assert_eq(flow_table_init(&table, DP_IPV4, CAPACITY, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(leg_table_init(&legs_of_all, LEGS, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(flow_table_init(&table, DP_IPV4, CAPACITY, 1, SOCKET_ID_ANY, &legs_of_all), 0);
 }
 
 static void
 setup6(void)
 {
 	fixture_eal(1);
-	cr_assert_eq(flow_table_init(&table, DP_IPV6, CAPACITY, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(leg_table_init(&legs_of_all, LEGS, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(flow_table_init(&table, DP_IPV6, CAPACITY, 1, SOCKET_ID_ANY, &legs_of_all), 0);
+}
+
+static unsigned
+legs_in_use(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < LEGS; i++)
+		n += legs_of_all.held[i] > 0;
+	return n;
 }
 
 static void
 teardown(void)
 {
+	cr_expect_eq(legs_of_all.n_free + legs_in_use(), LEGS);
 	flow_table_fini(&table);
+	cr_expect_eq(legs_of_all.n_free, LEGS, "every leg is given back");
+	leg_table_fini(&legs_of_all);
 	dp_eal_fini();
 }
 
@@ -43,7 +63,7 @@ TestSuite(table6, .init = setup6, .fini = teardown);
 static int
 flow_add(uint32_t n, unsigned n_legs, uint32_t *index)
 {
-	struct dp_leg legs[DP_FLOW_LEGS_MAX];
+	struct dp_leg legs[LEGS];
 	struct dp_flow flow = fixture_flow(table.family, n, legs, n_legs);
 
 	return flow_table_add(&table, &flow, index);
@@ -119,7 +139,7 @@ Test(table4, a_flow_is_found_from_publish_to_unlink)
 	cr_expect_eq(flow_find(1), FLOW_INDEX_NONE);
 	cr_expect_eq(table.n_flows, 0);
 	flow_table_free(&table, index);
-	cr_expect_eq(table.n_free, CAPACITY);
+	cr_expect_eq(table.n_free, table.n_places);
 }
 
 Test(table4, an_added_flow_can_be_given_back_unpublished)
@@ -128,7 +148,7 @@ Test(table4, an_added_flow_can_be_given_back_unpublished)
 
 	cr_assert_eq(flow_add(1, 3, &index), 0);
 	flow_table_free(&table, index);
-	cr_expect_eq(table.n_free, CAPACITY);
+	cr_expect_eq(table.n_free, table.n_places);
 	cr_expect_eq(flow_add(1, 1, &index), 0, "its key is free again");
 }
 
@@ -140,7 +160,7 @@ Test(table4, a_key_is_taken_once)
 	cr_expect_eq(flow_add(1, 1, &index), -EEXIST, "while added");
 	flow_table_publish(&table, index);
 	cr_expect_eq(flow_add(1, 2, &index), -EEXIST, "while live");
-	cr_expect_eq(table.n_free, CAPACITY - 1);
+	cr_expect_eq(table.n_free, table.n_places - 1);
 }
 
 /* As a transaction replaces: new one in, then old one out; a worker always finds one. */
@@ -190,39 +210,63 @@ Test(table6, a_full_table_finds_all_and_takes_no_more)
 	full_table_check();
 }
 
-/* All flows in one bucket: the chain takes as many as the table does. */
+#define CHAIN_FLOWS (9 * BUCKET_SLOTS) /* a bucket and eight overflow buckets */
+
+/* Flows that all hash to one bucket: its chain takes what a lookup may cost, and no more. */
 static void
 one_chain_check(void)
 {
-	uint32_t numbers[CAPACITY], index[CAPACITY], overflow_free = table.n_overflow_free;
+	const uint32_t overflow_free = table.n_overflow_free;
+	uint32_t numbers[CHAIN_FLOWS + 1], index[CHAIN_FLOWS], other;
 
-	numbers_of_one_bucket(numbers, CAPACITY);
-	for (unsigned i = 0; i < CAPACITY; i++)
+	numbers_of_one_bucket(numbers, CHAIN_FLOWS + 1);
+	for (unsigned i = 0; i < CHAIN_FLOWS; i++)
 		index[i] = flow_live(numbers[i]);
-	for (unsigned i = 0; i < CAPACITY; i++)
+	cr_expect_eq(flow_add(numbers[CHAIN_FLOWS], 1, &other), -ENOSPC);
+	for (unsigned i = 0; i < CHAIN_FLOWS; i++)
 		cr_assert_eq(flow_find(numbers[i]), index[i]);
-	cr_expect_lt(table.n_overflow_free, overflow_free);
+	cr_expect_eq(table.n_overflow_free, overflow_free - 8);
 	/* Out in an order that empties buckets in the middle first, and their neighbours last. */
-	for (unsigned i = 0; i < CAPACITY; i++) {
-		unsigned gone = i * 389 % CAPACITY;
+	for (unsigned i = 0; i < CHAIN_FLOWS; i++) {
+		unsigned gone = i * 5 % CHAIN_FLOWS;
 
 		flow_gone(index[gone]);
 		index[gone] = FLOW_INDEX_NONE;
-		for (unsigned k = 0; k < CAPACITY && i % 61 == 0; k++) {
+		for (unsigned k = 0; k < CHAIN_FLOWS; k++) {
 			if (flow_find(numbers[k]) != index[k])
 				cr_assert_fail("after %u removals, flow %u", i + 1, numbers[k]);
 		}
+		cr_expect_leq(table.n_overflow_free + table.n_overflow_resting, overflow_free);
 	}
+	cr_expect_eq(table.n_overflow_free + table.n_overflow_resting, overflow_free);
+	flow_table_rested(&table);
 	cr_expect_eq(table.n_overflow_free, overflow_free, "the chain is given back");
-	cr_expect_eq(table.n_free, CAPACITY);
+	cr_expect_eq(table.n_free, table.n_places);
 }
 
-Test(table4, one_chain_holds_a_whole_table)
+/* A bucket that leaves the middle of a chain still leads on, until a grace period is over. */
+Test(table4, a_bucket_that_rests_leads_to_the_rest_of_its_chain)
+{
+	uint32_t numbers[3 * BUCKET_SLOTS], index[3 * BUCKET_SLOTS], link;
+
+	numbers_of_one_bucket(numbers, 3 * BUCKET_SLOTS);
+	for (unsigned i = 0; i < 3 * BUCKET_SLOTS; i++)
+		index[i] = flow_live(numbers[i]);
+	link = table.buckets[0].next;
+	for (unsigned i = BUCKET_SLOTS; i < 2 * BUCKET_SLOTS; i++)
+		flow_gone(index[i]);
+	cr_expect_eq(table.n_overflow_resting, 1);
+	cr_expect_neq(table.buckets[0].next, link);
+	cr_expect_eq(table.overflow[link - 1].next, table.buckets[0].next);
+	cr_expect_eq(flow_find(numbers[2 * BUCKET_SLOTS]), index[2 * BUCKET_SLOTS]);
+}
+
+Test(table4, one_chain_takes_a_bounded_number)
 {
 	one_chain_check();
 }
 
-Test(table6, one_chain_holds_a_whole_table)
+Test(table6, one_chain_takes_a_bounded_number)
 {
 	one_chain_check();
 }
@@ -269,7 +313,7 @@ Test(table4, counters_start_from_zero_in_a_place_used_before)
 	struct dp_leg_stats leg;
 
 	flow_entry_counters(flow_table_entry(&table, index, DP_IPV4), DP_IPV4)->packets = 7;
-	table.drops[index * DP_COPY_DROP_COUNT + 1] = 5;
+	table.drops[index * PLAIN_DROP_COUNT + 1] = 5;
 	flow_table_read(&table, index, &stats, &leg);
 	cr_expect_eq(stats.packets, 7);
 	cr_expect_eq(leg.copies, 7);
@@ -284,23 +328,87 @@ Test(table4, counters_start_from_zero_in_a_place_used_before)
 
 Test(table4, legs_are_counted_each)
 {
+	const struct flow_action *action;
 	struct dp_flow_stats stats;
 	struct dp_leg_stats legs[3];
-	struct leg_set *set;
 	uint32_t index;
 
 	cr_assert_eq(flow_add(1, 3, &index), 0);
 	flow_table_publish(&table, index);
 	cr_expect_eq(flow_table_n_legs(&table, index), 3);
-	set = flow_entry_legs(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
-	cr_assert_not_null(set);
-	set->counters[2].packets = 4;
-	set->drops[2 * DP_COPY_DROP_COUNT] = 3;
+	action = flow_entry_action(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
+	cr_assert_not_null(action);
+	legs_of_all.counters[0][action->places.of[2]].packets = 4;
+	legs_of_all.drops[action->places.of[2] * DP_COPY_DROP_COUNT] = 3;
 	flow_table_read(&table, index, &stats, legs);
 	cr_expect_eq(legs[1].copies, 0);
 	cr_expect_eq(legs[2].copies, 4);
 	cr_expect_eq(legs[2].drops[0], 3);
 	cr_expect_eq(legs[0].drops[0], 0);
+}
+
+/* Replace flow 1 as a commit does. */
+static uint32_t
+version_live(uint32_t old, unsigned n_legs, const uint16_t *from)
+{
+	struct dp_leg legs[LEGS];
+	struct dp_flow flow = fixture_flow(table.family, 1, legs, n_legs);
+	uint32_t version = FLOW_INDEX_NONE;
+
+	cr_assert_eq(flow_table_version(&table, old, &flow, from, &version), 0);
+	cr_expect_eq(flow_find(1), old, "not yet");
+	flow_table_swap(&table, old, version);
+	cr_expect_eq(flow_find(1), version);
+	flow_table_carry(&table, old, version, from);
+	flow_table_free(&table, old);
+	return version;
+}
+
+Test(table4, a_flow_that_is_replaced_counts_on)
+{
+	const uint16_t same[] = {0, DP_LEG_NEW}, swapped[] = {DP_LEG_NEW, 0, 1}, third[] = {2};
+	uint32_t index = flow_live(1), twice;
+	struct dp_leg_stats legs[3];
+	struct dp_flow_stats stats;
+
+	flow_entry_counters(flow_table_entry(&table, index, DP_IPV4), DP_IPV4)->packets = 7;
+	table.drops[index * PLAIN_DROP_COUNT + 1] = 2;
+	index = version_live(index, 2, same);
+	flow_table_read(&table, index, &stats, legs);
+	cr_expect_eq(stats.packets, 7);
+	cr_expect_eq(stats.forwarded, 7);
+	cr_expect_eq(legs[0].copies, 7);
+	cr_expect_eq(legs[0].drops[1], 2);
+	cr_expect_eq(legs[1].copies, 0);
+
+	flow_entry_counters(flow_table_entry(&table, index, DP_IPV4), DP_IPV4)->packets = 5;
+	index = version_live(index, 3, swapped);
+	flow_table_read(&table, index, &stats, legs);
+	cr_expect_eq(stats.packets, 12);
+	cr_expect_eq(legs[0].copies, 0);
+	cr_expect_eq(legs[1].copies, 7);
+	cr_expect_eq(legs[1].drops[1], 2);
+
+	twice = version_live(index, 1, third);
+	flow_table_read(&table, twice, &stats, legs);
+	cr_expect_eq(stats.packets, 12);
+	cr_expect_eq(stats.forwarded, 12);
+	cr_expect_eq(flow_table_n_legs(&table, twice), 1);
+	cr_expect_eq(legs_in_use(), 0, "its leg is in the entry again");
+}
+
+Test(table4, a_full_table_can_be_replaced)
+{
+	const uint16_t from[] = {0};
+	uint32_t index = flow_live(1), other;
+
+	for (uint32_t n = 2; n <= CAPACITY; n++)
+		flow_live(n);
+	cr_expect_eq(flow_add(CAPACITY + 1, 1, &other), -ENOSPC);
+	index = version_live(index, 1, from);
+	cr_expect_eq(flow_find(1), index);
+	cr_expect_eq(table.n_flows, CAPACITY);
+	cr_expect_eq(flow_add(CAPACITY + 1, 1, &other), -ENOSPC);
 }
 
 Test(table4, a_refused_flow_takes_no_place)
@@ -311,7 +419,7 @@ Test(table4, a_refused_flow_takes_no_place)
 
 	legs[1].vlan = 4095;
 	cr_expect_eq(flow_table_add(&table, &flow, &index), -EINVAL);
-	cr_expect_eq(table.n_free, CAPACITY);
+	cr_expect_eq(table.n_free, table.n_places);
 }
 
 Test(table4, a_table_without_room_finds_nothing_and_takes_nothing)
@@ -319,7 +427,7 @@ Test(table4, a_table_without_room_finds_nothing_and_takes_nothing)
 	uint32_t index;
 
 	flow_table_fini(&table);
-	cr_assert_eq(flow_table_init(&table, DP_IPV4, 0, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(flow_table_init(&table, DP_IPV4, 0, 1, SOCKET_ID_ANY, &legs_of_all), 0);
 	cr_expect_eq(flow_find(1), FLOW_INDEX_NONE);
 	cr_expect_eq(flow_add(1, 1, &index), -ENOSPC);
 }

@@ -18,8 +18,8 @@
 #include "flow_table.h"
 
 #define CAPACITY 512
-#define N_STAYING 40
-#define N_PASSING 40
+#define N_STAYING 30
+#define N_PASSING 30
 #define ROUNDS 20000
 #define REPLACED_TTL_MIN 100
 
@@ -119,6 +119,7 @@ writer_round(uint32_t number, const uint32_t *passing, uint8_t edition, uint32_t
 	for (unsigned i = 0; i < N_PASSING; i++)
 		flow_table_unlink(&table, added[i]);
 	grace_wait();
+	flow_table_rested(&table);
 	flow_table_free(&table, *replaced);
 	for (unsigned i = 0; i < N_PASSING; i++)
 		flow_table_free(&table, added[i]);
@@ -130,7 +131,7 @@ Test(table_readers, see_each_flow_whole_at_every_moment)
 	uint32_t number = 0, passing[N_PASSING], replaced;
 
 	fixture_eal(1);
-	cr_assert_eq(flow_table_init(&table, DP_IPV4, CAPACITY, 1, SOCKET_ID_ANY), 0);
+	cr_assert_eq(flow_table_init(&table, DP_IPV4, CAPACITY, 1, SOCKET_ID_ANY, NULL), 0);
 	for (unsigned i = 0; i < N_STAYING; i++) {
 		number = next_number(number);
 		key_of(number, &staying_keys[i]);

@@ -107,7 +107,7 @@ Test(workers, count_exactly_when_they_meet_in_one_flow)
 
 	setup(true);
 	for (unsigned i = 0; i < N_PACKETS; i++)
-		loop_put(&loop, i % N_WORKERS, 1);
+		loop_put(&loop, i % N_WORKERS, 1, 0);
 	start();
 	usleep(RUN_US);
 	dp_stop(loop.dp);
@@ -141,7 +141,7 @@ Test(workers, lose_no_packet_while_their_flows_are_replaced)
 
 	setup(true);
 	for (unsigned i = 0; i < N_PACKETS; i++)
-		loop_put(&loop, i % N_WORKERS, i % N_FLOWS);
+		loop_put(&loop, i % N_WORKERS, i % N_FLOWS, 0);
 	start();
 	for (unsigned i = 0; i < REPLACEMENTS; i++) {
 		struct dp_txn *txn = dp_txn_begin(loop.dp);
@@ -191,7 +191,7 @@ Test(workers, read_next_hops_whole)
 	dp_next_hop_set(loop.dp, 0, &hops[0]);
 	start();
 	for (unsigned i = 0; i < HOP_FRAMES; i++) {
-		loop_put(&loop, 0, i % N_FLOWS);
+		loop_put(&loop, 0, i % N_FLOWS, 0);
 		for (unsigned k = 0; k < HOP_WRITES_A_FRAME; k++)
 			dp_next_hop_set(loop.dp, 0, &hops[k % 2]);
 	}

@@ -166,7 +166,7 @@ Test(link, vlan_parse)
 	static const struct vlan_case cases[] = {
 		{"802.1Q", "vlan", ETH_P_8021Q, 7, false, false, true},
 		{"no protocol given", "vlan", 0, 7, false, false, true},
-		{"802.1ad", "vlan", ETH_P_8021AD, 7, false, false, false},
+		{"802.1ad", "vlan", ETH_P_8021AD, 7, false, false, true},
 		{"not a VLAN", "macvlan", ETH_P_8021Q, 7, false, false, false},
 		{"no id", "vlan", ETH_P_8021Q, 0, false, false, false},
 		{"no parent", "vlan", ETH_P_8021Q, 7, true, false, false},
@@ -183,6 +183,8 @@ Test(link, vlan_parse)
 		cr_expect_eq(vlan.ifindex, 30);
 		cr_expect_eq(vlan.parent, 12);
 		cr_expect_eq(vlan.id, 7);
+		cr_expect_eq(vlan.tpid, cases[i].protocol ? cases[i].protocol : ETH_P_8021Q, "%s",
+			cases[i].what);
 	}
 }
 
@@ -203,15 +205,18 @@ Test(link, ordinary_link_is_no_vlan)
 Test(link, vlan_find)
 {
 	struct link_vlan list[] = {
-		{.ifindex = 30, .parent = 12, .id = 7},
-		{.ifindex = 31, .parent = 13, .id = 7},
-		{.ifindex = 32, .parent = 12, .id = 8},
+		{.ifindex = 30, .parent = 12, .tpid = ETH_P_8021Q, .id = 7},
+		{.ifindex = 31, .parent = 13, .tpid = ETH_P_8021Q, .id = 7},
+		{.ifindex = 32, .parent = 12, .tpid = ETH_P_8021Q, .id = 8},
+		{.ifindex = 33, .parent = 12, .tpid = ETH_P_8021AD, .id = 7},
 	};
-	struct link_vlans vlans = {.loaded = true, .n = 3, .vlan = list};
+	struct link_vlans vlans = {.loaded = true, .n = 4, .vlan = list};
 
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, 7), 30);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, 7), 31);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, 8), 32);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, 8), 0);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 14, 7), 0);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021Q, 7), 30);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, ETH_P_8021Q, 7), 31);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021Q, 8), 32);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021AD, 7), 33);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021AD, 8), 0);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, ETH_P_8021Q, 8), 0);
+	cr_expect_eq(link_vlan_find(NULL, &vlans, 14, ETH_P_8021Q, 7), 0);
 }

@@ -276,6 +276,35 @@ Test(resolve, vlan_interface)
 	cr_expect_eq(net_resolve(net, &hop, 1, WAIT_MS), -ENETUNREACH);
 }
 
+/* The 802.1ad interface, and the 802.1Q one upon it; without the outer tag there is none. */
+Test(resolve, vlan_inside_vlan)
+{
+	struct net_hop hop = hop_to("198.51.100.2");
+
+	hop.vlan = 7;
+	hop.outer_vlan = 300;
+	if (system("ip link add link port name port.300 type vlan protocol 802.1ad id 300 "
+		   "2>/dev/null") != 0) {
+		cr_expect_eq(net_resolve(net, &hop, 1, WAIT_MS), -ENETUNREACH);
+		return;
+	}
+	shell("ip link set port.300 up");
+	cr_expect_eq(net_resolve(net, &hop, 1, WAIT_MS), -ENETUNREACH, "no inner one yet");
+	cr_expect_eq(hop.out_ifindex, 0);
+	shell("ip link add link port.300 name port.300.7 type vlan id 7");
+	shell("ip addr add 198.51.100.1/24 dev port.300.7 && ip link set port.300.7 up");
+	peer_shell(peer, "ip link add link wire name wire.300 type vlan protocol 802.1ad id 300");
+	peer_shell(peer, "ip link set wire.300 up");
+	peer_shell(peer, "ip link add link wire.300 name wire.300.7 type vlan id 7");
+	peer_shell(peer, "ip addr add 198.51.100.2/24 dev wire.300.7");
+	peer_shell(peer, "ip link set wire.300.7 up");
+	cr_assert_eq(net_resolve(net, &hop, 1, WAIT_MS), 0, "%d", hop.error);
+	cr_expect_eq(hop.out_ifindex, if_nametoindex("port.300.7"));
+	cr_expect_eq(memcmp(hop.mac, peer_mac, sizeof(peer_mac)), 0);
+	hop.outer_vlan = 0;
+	cr_expect_eq(net_resolve(net, &hop, 1, WAIT_MS), -ENETUNREACH);
+}
+
 /* All are waited for together, and one that fails does not fail the others. */
 Test(resolve, many_at_once)
 {

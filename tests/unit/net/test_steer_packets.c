@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -27,12 +26,16 @@ static const struct {
 	const char *address;
 	uint16_t port;
 	uint16_t vlan;
+	uint16_t outer_vlan;
 } keys[] = {
-	{4, V4, 5000, 0},
-	{4, V4, 5002, 7},
-	{4, V4, 5004, 4094},
-	{6, V6, 5000, 0},
-	{6, V6, 5002, 7},
+	{4, V4, 5000, 0, 0},
+	{4, V4, 5002, 7, 0},
+	{4, V4, 5004, 4094, 0},
+	{4, V4, 5006, 7, 9},
+	{4, V4, 5008, 0, 9},
+	{6, V6, 5000, 0, 0},
+	{6, V6, 5002, 7, 0},
+	{6, V6, 5006, 7, 9},
 };
 
 static const struct {
@@ -66,6 +69,52 @@ static const struct {
 		STEERED},
 	{"a wrong UDP length is the data plane's to name",
 		{.family = 4, .udp_length = 9999, .dst = V4, .dst_port = 5000}, STEERED},
+	{"two tags, 802.1Q in 802.1ad",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {9, 7}, .dst = V4, .dst_port = 5006},
+		STEERED},
+	{"two tags, both 802.1Q",
+		{.family = 4, .tpid = {0x8100, 0x8100}, .tci = {9, 7}, .dst = V4, .dst_port = 5006},
+		STEERED},
+	{"two tags and priorities",
+		{.family = 4,
+			.tpid = {0x88a8, 0x8100},
+			.tci = {0xf009, 0xe007},
+			.dst = V4,
+			.dst_port = 5006},
+		STEERED},
+	{"two tags, IPv6",
+		{.family = 6, .tpid = {0x88a8, 0x8100}, .tci = {9, 7}, .dst = V6, .dst_port = 5006},
+		STEERED},
+	{"802.1ad alone", {.family = 4, .tpid = {0x88a8}, .tci = {9}, .dst = V4, .dst_port = 5008},
+		STEERED},
+	{"802.1ad and a priority tag",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {9, 0}, .dst = V4, .dst_port = 5008},
+		STEERED},
+	{"a priority tag before an 802.1Q one",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {0, 7}, .dst = V4, .dst_port = 5002},
+		STEERED},
+	{"two priority tags",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {0, 0}, .dst = V4, .dst_port = 5000},
+		STEERED},
+	{"hop-by-hop header",
+		{.family = 6, .extensions = {{FRAME_PROTOCOL_ZERO}}, .dst = V6, .dst_port = 5000},
+		STEERED},
+	{"hop-by-hop, routing and destination headers",
+		{.family = 6,
+			.extensions = {{FRAME_PROTOCOL_ZERO}, {43, 1}, {60, 2}},
+			.dst = V6,
+			.dst_port = 5000},
+		STEERED},
+	{"eight extension headers, tagged",
+		{.family = 6,
+			.tpid = {0x8100},
+			.tci = {7},
+			.extensions = {{60}, {60}, {60}, {60}, {60}, {60}, {60}, {60}},
+			.dst = V6,
+			.dst_port = 5002},
+		STEERED},
+	{"a long extension header is the data plane's to name",
+		{.family = 6, .extensions = {{60, 32}}, .dst = V6, .dst_port = 5000}, STEERED},
 
 	/* Not the address, port or VLAN of a flow. */
 	{"other address", {.family = 4, .dst = "192.0.2.2", .dst_port = 5000}, PASSED},
@@ -80,6 +129,23 @@ static const struct {
 		PASSED},
 	{"IPv6 in other VLAN",
 		{.family = 6, .tpid = {0x8100}, .tci = {8}, .dst = V6, .dst_port = 5002}, PASSED},
+	{"both VLANs the other way round",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {7, 9}, .dst = V4, .dst_port = 5006},
+		PASSED},
+	{"other outer VLAN",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {8, 7}, .dst = V4, .dst_port = 5006},
+		PASSED},
+	{"outer VLAN missing",
+		{.family = 4, .tpid = {0x8100}, .tci = {7}, .dst = V4, .dst_port = 5006}, PASSED},
+	{"an outer VLAN too many",
+		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {9, 7}, .dst = V4, .dst_port = 5002},
+		PASSED},
+	{"802.1Q is not 802.1ad",
+		{.family = 4, .tpid = {0x8100}, .tci = {9}, .dst = V4, .dst_port = 5008}, PASSED},
+	{"802.1ad is not 802.1Q",
+		{.family = 4, .tpid = {0x88a8}, .tci = {7}, .dst = V4, .dst_port = 5002}, PASSED},
+	{"other port behind an extension header",
+		{.family = 6, .extensions = {{60}}, .dst = V6, .dst_port = 5001}, PASSED},
 
 	/* Not something that a flow can want. */
 	{"TCP", {.family = 4, .protocol = 6, .dst = V4, .dst_port = 5000}, PASSED},
@@ -89,10 +155,28 @@ static const struct {
 	{"TCP over IPv6", {.family = 6, .protocol = 6, .dst = V6, .dst_port = 5000}, PASSED},
 	{"ICMPv6 (neighbour discovery)", {.family = 6, .protocol = 58, .dst = V6, .dst_port = 5000},
 		PASSED},
-	{"hop-by-hop header",
-		{.family = 6, .protocol = FRAME_PROTOCOL_ZERO, .dst = V6, .dst_port = 5000},
+	{"IPv6 fragment header", {.family = 6, .extensions = {{44}}, .dst = V6, .dst_port = 5000},
 		PASSED},
-	{"IPv6 fragment header", {.family = 6, .protocol = 44, .dst = V6, .dst_port = 5000},
+	{"fragment header behind a skipped one",
+		{.family = 6, .extensions = {{60}, {44}}, .dst = V6, .dst_port = 5000}, PASSED},
+	{"TCP behind a skipped header",
+		{.family = 6, .extensions = {{60}}, .protocol = 6, .dst = V6, .dst_port = 5000},
+		PASSED},
+	{"hop-by-hop header not first",
+		{.family = 6,
+			.extensions = {{60}, {FRAME_PROTOCOL_ZERO}},
+			.dst = V6,
+			.dst_port = 5000},
+		PASSED},
+	{"segments left", {.family = 6, .extensions = {{43, 0, 1}}, .dst = V6, .dst_port = 5000},
+		PASSED},
+	{"authentication header", {.family = 6, .extensions = {{51}}, .dst = V6, .dst_port = 5000},
+		PASSED},
+	{"nine extension headers",
+		{.family = 6,
+			.extensions = {{60}, {60}, {60}, {60}, {60}, {60}, {60}, {60}, {60}},
+			.dst = V6,
+			.dst_port = 5000},
 		PASSED},
 	{"first fragment", {.family = 4, .fragment = 0x2000, .dst = V4, .dst_port = 5000}, PASSED},
 	{"later fragment", {.family = 4, .fragment = 0x20b9, .dst = V4, .dst_port = 5000}, PASSED},
@@ -106,13 +190,20 @@ static const struct {
 		PASSED},
 	{"IPv4 behind the IPv6 EtherType",
 		{.family = 4, .ether_type = 0x86dd, .dst = V4, .dst_port = 5000}, PASSED},
-	{"two tags",
-		{.family = 4, .tpid = {0x8100, 0x8100}, .tci = {7, 7}, .dst = V4, .dst_port = 5002},
+	{"three tags",
+		{.family = 4,
+			.tpid = {0x88a8, 0x8100, 0x8100},
+			.tci = {9, 7, 7},
+			.dst = V4,
+			.dst_port = 5006},
 		PASSED},
-	{"802.1ad tag", {.family = 4, .tpid = {0x88a8}, .tci = {7}, .dst = V4, .dst_port = 5002},
+	{"802.1ad inside 802.1Q",
+		{.family = 4, .tpid = {0x8100, 0x88a8}, .tci = {9, 7}, .dst = V4, .dst_port = 5006},
 		PASSED},
-	{"802.1Q inside 802.1ad",
-		{.family = 4, .tpid = {0x88a8, 0x8100}, .tci = {7, 7}, .dst = V4, .dst_port = 5002},
+	{"802.1ad inside 802.1ad",
+		{.family = 4, .tpid = {0x88a8, 0x88a8}, .tci = {9, 7}, .dst = V4, .dst_port = 5006},
+		PASSED},
+	{"an unknown tag", {.family = 4, .tpid = {0x9100}, .tci = {7}, .dst = V4, .dst_port = 5002},
 		PASSED},
 };
 
@@ -132,6 +223,7 @@ keys_install(void)
 		struct steer_key key = {
 			.port = htons(keys[i].port),
 			.vlan = keys[i].vlan,
+			.outer_vlan = keys[i].outer_vlan,
 			.family = keys[i].family,
 		};
 
@@ -140,25 +232,13 @@ keys_install(void)
 	}
 }
 
-/* Put an AF_XDP socket where the driver puts the one of queue 0. */
-static void
-socket_install(void)
-{
-	int sockets_fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_SOCKETS));
-	uint32_t queue = 0;
-
-	socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-	cr_assert_geq(socket_fd, 0, "AF_XDP socket: %m");
-	cr_assert_eq(bpf_map_update_elem(sockets_fd, &queue, &socket_fd, BPF_ANY), 0);
-}
-
 static void
 setup(void)
 {
 	namespace_enter();
 	object = steer_program_load(&program_fd);
 	keys_install();
-	socket_install();
+	socket_fd = steer_program_socket(object);
 }
 
 static void
@@ -166,19 +246,6 @@ teardown(void)
 {
 	bpf_object__close(object);
 	close(socket_fd);
-}
-
-static uint32_t
-verdict_of(const uint8_t *bytes, size_t size)
-{
-	uint8_t out[FRAME_MAX] = {0};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = (uint32_t)size,
-		.data_out = out, .data_size_out = sizeof(out), .repeat = 1);
-
-	cr_assert_eq(bpf_prog_test_run_opts(program_fd, &opts), 0, "test run: %m");
-	cr_assert_eq(opts.data_size_out, size);
-	cr_assert_eq(memcmp(out, bytes, size), 0, "the program changed the frame");
-	return opts.retval;
 }
 
 TestSuite(steer_packets, .init = setup, .fini = teardown);
@@ -191,7 +258,8 @@ Test(steer_packets, verdicts)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		size_t size = frame_build(&cases[i].frame, bytes, &header_bytes);
 
-		cr_expect_eq(verdict_of(bytes, size), cases[i].verdict, "%s", cases[i].what);
+		cr_expect_eq(steer_program_run(program_fd, bytes, size), cases[i].verdict, "%s",
+			cases[i].what);
 	}
 }
 
@@ -209,8 +277,8 @@ Test(steer_packets, truncated_at_every_byte)
 		for (size_t cut = 14; cut <= size; cut++) {
 			uint32_t expected = cut < header_bytes ? PASSED : STEERED;
 
-			cr_expect_eq(verdict_of(bytes, cut), expected, "%s, cut at %zu of %zu",
-				cases[i].what, cut, size);
+			cr_expect_eq(steer_program_run(program_fd, bytes, cut), expected,
+				"%s, cut at %zu of %zu", cases[i].what, cut, size);
 		}
 	}
 }
@@ -224,5 +292,5 @@ Test(steer_packets, queue_without_socket_passes)
 	size_t size = frame_build(&cases[0].frame, bytes, &header_bytes);
 
 	cr_assert_eq(bpf_map_delete_elem(sockets_fd, &queue), 0);
-	cr_expect_eq(verdict_of(bytes, size), PASSED);
+	cr_expect_eq(steer_program_run(program_fd, bytes, size), PASSED);
 }

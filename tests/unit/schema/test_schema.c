@@ -79,6 +79,26 @@ Test(schema, type)
 	SAMPLES_CHECK(samples);
 }
 
+Test(schema, number)
+{
+	static const char share[] = "{\"type\": \"number\", \"minimum\": 0, \"maximum\": 1}";
+	static const struct sample samples[] = {
+		{share, "0"},
+		{share, "1"},
+		{share, "0.0"},
+		{share, "0.25"},
+		{share, "1.0"},
+		{share, "1.01", "", "found 1.01, expected a number from 0 to 1"},
+		{share, "-0.5", "", "found -0.5, expected a number from 0 to 1"},
+		{share, "2", "", "found 2, expected a number from 0 to 1"},
+		{share, "\"x\"", "", "found \"x\", expected a number from 0 to 1"},
+		{"{\"type\": \"number\"}", "-7.5"},
+		{"{\"type\": \"number\"}", "null", "", "found null, expected a number"},
+	};
+
+	SAMPLES_CHECK(samples);
+}
+
 Test(schema, integer_bounds)
 {
 	static const char both[] = "{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 4094}";

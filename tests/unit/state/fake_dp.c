@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_dp.h"
 
+#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct dp_txn {
-	struct dp *dp;
-	dp_removed_fn removed;
-	void *removed_arg;
-};
-
 static struct dp the_dp;
-static struct dp_txn the_txn;
 
 struct dp *
 fake_dp_reset(void)
@@ -30,6 +25,7 @@ fake_dp_reset(void)
 	}
 	the_dp.n_ports = 3;
 	the_dp.capacity = FAKE_FLOWS_MAX;
+	the_dp.leg_capacity = 65536;
 	return &the_dp;
 }
 
@@ -41,6 +37,17 @@ fake_dp_live(const struct dp *dp)
 	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++)
 		n += dp->flows[i].state == FAKE_LIVE;
 	return n;
+}
+
+struct fake_flow *
+fake_dp_only(struct dp *dp)
+{
+	unsigned i = 0;
+
+	cr_assert_eq(fake_dp_live(dp), 1);
+	while (dp->flows[i].state != FAKE_LIVE)
+		i++;
+	return &dp->flows[i];
 }
 
 unsigned
@@ -65,108 +72,70 @@ dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_ho
 	return 0;
 }
 
-struct dp_txn *
-dp_txn_begin(struct dp *dp)
+static int
+latched_check(const struct dp *dp, uint32_t handle)
 {
-	if (dp->fail_begin || dp->txn)
-		return NULL;
-	the_txn = (struct dp_txn){.dp = dp};
-	dp->txn = &the_txn;
-	return dp->txn;
+	const struct fake_flow *flow = &dp->flows[handle];
+
+	return flow->state == FAKE_LIVE && flow->flow.latch != DP_LATCH_OPEN ? 0 : -ENOENT;
 }
 
 int
-dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle)
+dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *latched)
 {
-	struct dp *dp = txn->dp;
-	unsigned i = 0;
-
-	if (dp->fail_add && dp->adds_before_fail-- == 0)
-		return dp->fail_add;
-	while (i < dp->capacity && dp->flows[i].state != FAKE_FREE)
-		i++;
-	if (i == dp->capacity)
-		return -ENOSPC;
-	dp->flows[i].state = FAKE_ADDED;
-	dp->flows[i].key = flow->key;
-	dp->flows[i].n_legs = flow->n_legs;
-	memcpy(dp->flows[i].legs, flow->legs, flow->n_legs * sizeof(flow->legs[0]));
-	*handle = i;
-	return 0;
+	*latched = dp->flows[handle].latched;
+	return latched_check(dp, handle);
 }
 
-int
-dp_txn_remove(struct dp_txn *txn, uint32_t handle)
+static void
+leg_stats_make(const struct dp_flow_stats *flow, unsigned number, struct dp_leg_stats *stats)
 {
-	struct fake_flow *flow = &txn->dp->flows[handle];
-
-	if (txn->dp->fail_remove)
-		return txn->dp->fail_remove;
-	if (flow->state != FAKE_LIVE)
-		return -ENOENT;
-	flow->state = FAKE_REMOVED;
-	return 0;
+	memset(stats, 0, sizeof(*stats));
+	stats->copies = flow->packets;
+	stats->bytes = flow->bytes;
+	stats->drops[DP_DROP_tx_full - DP_COPY_DROP_FIRST] = number;
 }
 
-void
-dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg)
+/* Also for versions that are on their way out. */
+static void
+flow_stats_make(const struct fake_flow *flow, struct dp_flow_stats *stats,
+	struct dp_leg_stats *legs, unsigned n_legs)
 {
-	txn->removed = fn;
-	txn->removed_arg = arg;
+	memset(stats, 0, sizeof(*stats));
+	stats->packets = 100 + flow->origin + flow->more_packets;
+	stats->bytes = 1000 + flow->origin;
+	stats->forwarded = stats->packets - 1;
+	stats->drops[DP_DROP_policed - DP_FLOW_DROP_FIRST] = 1;
+	for (unsigned i = 0; i < n_legs; i++)
+		leg_stats_make(stats, flow->numbers[i], &legs[i]);
 }
 
 int
 dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs, unsigned n_legs)
 {
-	if (dp->flows[handle].n_legs != n_legs)
+	const struct fake_flow *found = &dp->flows[handle];
+
+	if (found->state != FAKE_LIVE || (legs && found->flow.n_legs != n_legs))
 		return -ENOENT;
-	*flow = (struct dp_flow_stats){.packets = 100 + handle, .bytes = 1000 + handle};
-	memset(legs, 0, n_legs * sizeof(*legs));
-	for (unsigned i = 0; i < n_legs; i++) {
-		legs[i].copies = flow->packets;
-		legs[i].bytes = flow->bytes;
-		legs[i].drops[DP_DROP_tx_full - DP_COPY_DROP_FIRST] = i;
-	}
+	flow_stats_make(found, flow, legs, n_legs);
 	return 0;
 }
 
 int
-dp_txn_commit(struct dp_txn *txn)
+dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
+	struct dp_stream_stats *stats, struct dp_leg_stats *legs, unsigned n_legs)
 {
-	struct dp *dp = txn->dp;
-	struct dp_leg_stats legs[DP_FLOW_LEGS_MAX];
-	struct dp_flow_stats stats;
+	const struct fake_flow *flow = &dp->flows[handle];
+	const struct dp_flow_stats made = {.packets = 200 + stream, .bytes = 2000 + stream};
 
-	dp->txn = NULL;
-	dp->n_commits++;
-	for (uint32_t i = 0; i < FAKE_FLOWS_MAX; i++) {
-		struct fake_flow *flow = &dp->flows[i];
-
-		if (flow->state == FAKE_ADDED)
-			flow->state = FAKE_LIVE;
-		if (flow->state != FAKE_REMOVED)
-			continue;
-		dp_flow_stats_get(dp, i, &stats, legs, flow->n_legs);
-		txn->removed(txn->removed_arg, i, &stats, legs, flow->n_legs);
-		flow->state = FAKE_FREE;
-	}
-	return dp->fail_commit;
-}
-
-void
-dp_txn_abort(struct dp_txn *txn)
-{
-	struct dp *dp = txn->dp;
-
-	dp->txn = NULL;
-	dp->n_aborts++;
-	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++) {
-		if (dp->flows[i].state == FAKE_ADDED)
-			dp->flows[i].state = FAKE_FREE;
-		if (dp->flows[i].state == FAKE_REMOVED)
-			dp->flows[i].state = FAKE_LIVE;
-	}
+	if (flow->state != FAKE_LIVE || stream >= flow->flow.n_streams ||
+		flow->streams[stream].n_legs != n_legs)
+		return -ENOENT;
+	*stats = (struct dp_stream_stats){.packets = made.packets, .bytes = made.bytes};
+	for (unsigned i = 0; i < n_legs; i++)
+		leg_stats_make(&made, i, &legs[i]);
+	return 0;
 }
 
 unsigned
@@ -179,6 +148,46 @@ unsigned
 dp_flow_capacity(const struct dp *dp, enum dp_family family)
 {
 	return family == DP_IPV4 ? dp->capacity : 0;
+}
+
+static unsigned
+legs_taken(const struct dp_flow *flow)
+{
+	unsigned n = flow->n_legs > 1 ? flow->n_legs : 0;
+
+	for (unsigned i = 0; i < flow->n_streams; i++)
+		n += flow->streams[i].n_legs;
+	return n;
+}
+
+unsigned
+dp_leg_count(const struct dp *dp)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++) {
+		if (dp->flows[i].state != FAKE_FREE)
+			n += legs_taken(&dp->flows[i].flow);
+	}
+	return n;
+}
+
+unsigned
+dp_leg_capacity(const struct dp *dp)
+{
+	return dp->leg_capacity;
+}
+
+unsigned
+dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg)
+{
+	unsigned n = 0;
+
+	for (; n < max && n < dp->n_punted; n++)
+		fn(arg, &dp->punted[n]);
+	dp->punted += n;
+	dp->n_punted -= n;
+	return n;
 }
 
 unsigned
@@ -212,7 +221,8 @@ dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stat
 	(void)dp;
 	memset(stats, 0, sizeof(*stats));
 	stats->rx_packets = 10 + port;
-	stats->forwarded = 7 + port;
+	stats->forwarded = 6 + port;
+	stats->punted = 1;
 	stats->drops[DP_DROP_no_flow] = 3;
 	stats->nic_missed = 9;
 	return 0;
@@ -228,8 +238,8 @@ dp_dpdk_version(void)
 const char *
 dp_drop_name(enum dp_drop reason)
 {
-	static const char *const names[] = {
-		DP_PACKET_DROPS(FAKE_DROP_NAME) DP_COPY_DROPS(FAKE_DROP_NAME)};
+	static const char *const names[] = {DP_FRAME_DROPS(FAKE_DROP_NAME)
+			DP_FLOW_DROPS(FAKE_DROP_NAME) DP_COPY_DROPS(FAKE_DROP_NAME)};
 
 	return names[reason];
 }

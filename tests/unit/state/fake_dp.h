@@ -9,14 +9,32 @@
 #include <dp/dp.h>
 
 #define FAKE_FLOWS_MAX 64
+#define FAKE_STREAMS_MAX 8
 
-enum fake_flow_state { FAKE_FREE, FAKE_ADDED, FAKE_LIVE, FAKE_REMOVED };
+enum fake_flow_state {
+	FAKE_FREE,
+	FAKE_ADDED, /* or the new version of another, until commit */
+	FAKE_LIVE,
+	FAKE_REMOVED, /* until commit, as the next */
+	FAKE_REPLACED,
+};
 
 struct fake_flow {
 	enum fake_flow_state state;
 	struct dp_flow_key key;
-	unsigned n_legs;
-	struct dp_leg legs[DP_FLOW_LEGS_MAX];
+	bool has_rule;
+	struct dp_rule rule;
+	struct dp_flow flow; /* its pointers lead to the arrays below, or nowhere */
+	struct dp_leg *legs;
+	struct dp_stream streams[FAKE_STREAMS_MAX];
+	struct dp_prefix allow[DP_ALLOW_MAX];
+	uint32_t version_of; /* the handle that it replaces, or DP_HANDLE_NONE */
+	/* What counters are made of. */
+	uint32_t origin; /* handle of the first version */
+	uint16_t *numbers; /* of the legs: a leg keeps its own */
+	uint16_t last_number;
+	uint64_t more_packets; /* a test may let packets come */
+	struct dp_latched latched; /* and sources be learned */
 };
 
 struct dp {
@@ -26,11 +44,15 @@ struct dp {
 	struct dp_next_hop next_hops[DP_NEXT_HOPS_MAX];
 	struct dp_txn *txn; /* the open one */
 	unsigned capacity;
+	unsigned leg_capacity;
 	unsigned n_commits;
 	unsigned n_aborts;
+	/* What dp_punt_poll() is to hand over, once. */
+	const struct dp_punted *punted;
+	unsigned n_punted;
 	/* What is to fail: an error for a step, and how many calls go well before. */
 	bool fail_begin;
-	int fail_add;
+	int fail_add; /* dp_txn_replace() too */
 	unsigned adds_before_fail;
 	int fail_remove;
 	int fail_commit;
@@ -38,13 +60,18 @@ struct dp {
 };
 
 /*
- * Start afresh: ports p0 and p1 with kernel interfaces 10 and 11, and p2 without one. The
- * counters of flow h are packets = 100 + h, bytes = 1000 + h; its leg l made 100 + h copies, of
- * which l were dropped as tx_full.
+ * Start afresh: ports p0 and p1 with kernel interfaces 10 and 11, and p2 without one. A flow that
+ * was installed with handle h has counters packets = forwarded + 1 policed = 100 + h, bytes =
+ * 1000 + h, under whatever handle it runs. Its leg that was the l-th to come made 100 + h copies,
+ * of which l were dropped as tx_full. Its stream s has packets = 200 + s, bytes = 2000 + s, and l
+ * drops of its leg l.
  */
 struct dp *fake_dp_reset(void);
 
 /* Flows that workers would see. */
 unsigned fake_dp_live(const struct dp *dp);
+
+/* The flow that is live, when there is one only; the test ends otherwise. */
+struct fake_flow *fake_dp_only(struct dp *dp);
 
 #endif

@@ -126,6 +126,24 @@ steer_del(struct steer *steer, const struct steer_key *key)
 	return 0;
 }
 
+int
+steer_add_range(struct steer *steer, const struct steer_range *range)
+{
+	if (steer->fail_add_range)
+		return steer->fail_add_range;
+	steer->last_range = *range;
+	steer->n_ranges++;
+	return 0;
+}
+
+int
+steer_del_range(struct steer *steer, const struct steer_range *range)
+{
+	(void)range;
+	steer->n_ranges--;
+	return 0;
+}
+
 void
 steer_close(struct steer *steer)
 {

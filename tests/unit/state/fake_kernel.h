@@ -17,9 +17,12 @@ struct net {
 
 struct steer {
 	unsigned n_keys; /* steer_add() without steer_del() */
+	unsigned n_ranges; /* steer_add_range() without steer_del_range() */
 	struct steer_key last;
+	struct steer_range last_range;
 	int fail_add;
 	unsigned adds_before_fail;
+	int fail_add_range;
 };
 
 /*

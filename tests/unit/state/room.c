@@ -25,6 +25,7 @@ room_fini(struct room *room)
 {
 	flows_fini(&room->flows);
 	cr_expect_eq(fake_steer()->n_keys, 0, "steering keys are left");
+	cr_expect_eq(fake_steer()->n_ranges, 0, "steering ranges are left");
 	steering_fini(&room->steering);
 }
 
@@ -43,7 +44,7 @@ room_expect(const struct room *room, unsigned n_flows, int n_neighbours)
 {
 	cr_expect_eq(desired_count(&room->flows.desired), n_flows, "set");
 	cr_expect_eq(fake_dp_live(room->dp), n_flows, "data plane");
-	cr_expect_eq(fake_steer()->n_keys, n_flows, "steering");
+	cr_expect_eq(fake_steer()->n_keys + fake_steer()->n_ranges, n_flows, "steering");
 	cr_expect_eq(fake_net()->n_kept, n_neighbours, "neighbours");
 	cr_expect_null(room->dp->txn, "a transaction is open");
 }

@@ -45,6 +45,8 @@ Test(address, kinds)
 	cr_expect_eq(kind_of("1::1"), ADDRESS_UNICAST);
 	cr_expect_eq(kind_of("fe80::1"), ADDRESS_UNICAST);
 	cr_expect_eq(kind_of("ff02::1"), ADDRESS_MULTICAST);
+	cr_expect_eq(kind_of("::ffff:192.0.2.1"), ADDRESS_MAPPED);
+	cr_expect_eq(kind_of("::fffe:192.0.2.1"), ADDRESS_UNICAST);
 }
 
 Test(address, canonical_text)

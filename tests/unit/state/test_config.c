@@ -75,6 +75,10 @@ Test(config, defaults)
 	cr_expect(config.hugepages);
 	cr_expect_eq(config.ipv4_flows, 65536);
 	cr_expect_eq(config.ipv6_flows, 16384);
+	cr_expect_eq(config.legs, 65536);
+	cr_expect_eq(config.punt_ring, DP_PUNT_RING_DEFAULT);
+	cr_expect_eq(config.punt_rate_pps, DP_PUNT_RATE_DEFAULT);
+	cr_expect_not(config.ports[0].punt_unmatched);
 	cr_assert_eq(config.n_ports, 1);
 	cr_expect_str_eq(config.ports[0].name, "p0");
 	cr_expect_str_eq(config.ports[0].devargs, "net_null0");
@@ -96,10 +100,12 @@ Test(config, everything_said)
 			    "memory_mb: 64\n"
 			    "hugepages: false\n"
 			    "packet_buffers: 4096\n"
-			    "tables: {ipv4_flows: 10, ipv6_flows: 0}\n"
+			    "tables: {ipv4_flows: 10, ipv6_flows: 0, legs: 7}\n"
+			    "punt: {ring: 64, rate_pps: 1}\n"
 			    "ports:\n"
 			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
-			    "     descriptors: 512, mtu: 9000}\n",
+			    "     descriptors: 512, mtu: 9000, unmatched: punt}\n"
+			    "  - {name: b, devargs: net_null0, unmatched: drop}\n",
 			     &config, &fault),
 		0, "%s", fault.message);
 	cr_expect_str_eq(config.socket_path, "/tmp/s");
@@ -118,6 +124,11 @@ Test(config, everything_said)
 	cr_expect_eq(config.ports[0].rx_queues, 2);
 	cr_expect_eq(config.ports[0].descriptors, 512);
 	cr_expect_eq(config.ports[0].mtu, 9000);
+	cr_expect_eq(config.legs, 7);
+	cr_expect_eq(config.punt_ring, 64);
+	cr_expect_eq(config.punt_rate_pps, 1);
+	cr_expect(config.ports[0].punt_unmatched);
+	cr_expect_not(config.ports[1].punt_unmatched);
 }
 
 Test(config, schema_faults_have_lines)
@@ -127,6 +138,19 @@ Test(config, schema_faults_have_lines)
 	refused("workers: [1]\ncontrol:\n  core: 0\n  cor: 1\n" PORTS, 4, "/control/cor", "");
 	refused("workers: [1]\n" PORTS "tables: {ipv4_flows: -1}\n", 3, "/tables/ipv4_flows", "-1");
 	refused("workers: [1]\nports:\n  - devargs: net_null0\n", 3, "/ports/0/name", "missing");
+}
+
+Test(config, punt_ring_is_a_power_of_two)
+{
+	refused("workers: [1]\npunt:\n  ring: 1000\n" PORTS, 3, "/punt/ring", "power of two");
+	refused("workers: [1]\npunt:\n  ring: 32\n" PORTS, 3, "/punt/ring", "from 64 to 65536");
+	refused("workers: [1]\npunt:\n  rate_pps: 0\n" PORTS, 3, "/punt/rate_pps", "from 1");
+}
+
+Test(config, unmatched_is_dropped_or_punted)
+{
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n    unmatched: pass\n",
+		5, "/ports/0/unmatched", "drop");
 }
 
 Test(config, syntax_faults_have_lines)

@@ -89,6 +89,63 @@ Test(desired, every_field_of_a_match_counts)
 	desired_fini(&desired);
 }
 
+static struct flow_spec *
+rule_made(const char *id)
+{
+	char text[128];
+	struct fault fault;
+	struct flow_spec *spec;
+
+	snprintf(text, sizeof(text), "{'id':'%s','rule':{'priority':1,'family':4},'action':'drop'}",
+		id);
+	spec = flow_spec_of_text(text, &fault);
+	cr_assert_not_null(spec, "%s", fault.message);
+	return spec;
+}
+
+Test(desired, rules_may_be_alike)
+{
+	struct desired desired;
+	struct fault fault;
+	struct flow *a;
+
+	desired_init(&desired);
+	a = desired_add(&desired, rule_made("a"), &fault);
+	cr_assert_not_null(a);
+	cr_assert_not_null(desired_add(&desired, rule_made("b"), &fault));
+	cr_expect_eq(desired_find(&desired, "a"), a);
+	cr_expect_eq(desired_count(&desired), 2);
+	free(desired_remove(&desired, a));
+	cr_expect_null(desired_find(&desired, "a"));
+	cr_expect_not_null(desired_find(&desired, "b"));
+	desired_fini(&desired);
+}
+
+/* The tables hold the new spec's id and match; the old spec is gone. */
+Test(desired, swapped)
+{
+	struct desired desired;
+	struct flow *flow, *other;
+	uint16_t *hops = calloc(1, sizeof(*hops));
+	struct flow_spec *spec = flow_spec_made("a", 1, 77);
+
+	desired_init(&desired);
+	flow = added(&desired, "a", 1);
+	other = added(&desired, "b", 2);
+	cr_expect_eq(flow->hops[0], HOP_WANTED);
+	desired_swap(flow, spec, hops);
+	cr_expect_eq(flow->spec, spec);
+	cr_expect_eq(flow->hops, hops);
+	cr_expect_eq(desired_find(&desired, "a"), flow);
+	cr_expect_eq(desired_after(&desired, 0), flow);
+	cr_expect_eq(desired_next(flow), other);
+	refused(&desired, "c", 1, "/match", "flow a");
+	refused(&desired, "a", 3, "/id", "found id a");
+	free(desired_remove(&desired, flow));
+	added(&desired, "a", 1);
+	desired_fini(&desired);
+}
+
 Test(desired, ids_are_given)
 {
 	struct desired desired;

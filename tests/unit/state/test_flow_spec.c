@@ -41,15 +41,12 @@ Test(flow_spec, one_family)
 		"'src_port':7},'legs':[{" LEG_4 "}]}",
 		"/match/src", "family mismatch: found IPv6", "expected IPv4 as in match");
 	refused("{" MATCH ",'legs':[{" LEG_4 "},{" LEG ",'dst':'2001:db8::9'}]}", "/legs/1/dst",
-		"found IPv6", "expected IPv4");
+		"found IPv6", "expected IPv4 as in src");
 	refused("{" MATCH ",'legs':[{'port':'p1','src':'2001:db8::1','src_port':1,"
 		"'dst':'198.51.100.9','dst_port':2}]}",
-		"/legs/0/src", "found IPv6", "expected IPv4");
+		"/legs/0/dst", "found IPv4", "expected IPv6");
 	refused("{" MATCH ",'legs':[{" LEG_4 ",'next_hop':'2001:db8::1'}]}", "/legs/0/next_hop",
 		"found IPv6", "expected IPv4");
-	refused("{'match':{'port':'p0','vlan':0,'dst':'2001:db8::1','dst_port':1},'legs':[{" LEG_4
-		"}]}",
-		"/legs/0/src", "found IPv4", "expected IPv6");
 }
 
 Test(flow_spec, kinds_of_addresses)
@@ -110,6 +107,49 @@ Test(flow_spec, decoded_whole)
 	free(spec);
 }
 
+Test(flow_spec, mapped_addresses)
+{
+	refused("{'match':{'port':'p0','dst':'::ffff:192.0.2.1','dst_port':1},'legs':[{" LEG_4
+		"}]}",
+		"/match/dst", "found IPv4-mapped", "RFC 4291");
+}
+
+/* Legs before, between and after: what stays is whole, with the streams' legs behind. */
+Test(flow_spec, copied_with_other_legs)
+{
+	static const uint16_t kept[] = {2, 0};
+	struct fault fault;
+	struct flow_spec *spec = flow_spec_of_text(
+		"{'id':'f'," MATCH ",'allow':['192.0.2.0/25'],"
+		"'streams':[{'ssrc':1,'action':'drop'},{'payload_type':2,'legs':[{" LEG_4
+		",'ttl':9}]}],"
+		"'legs':[{'id':'a'," LEG_4 "},{'id':'b'," LEG_4 "},{'id':'c'," LEG_4 "}]}",
+		&fault);
+	struct flow_leg added = spec->legs[0];
+	struct flow_spec *made;
+
+	strcpy(added.id, "d");
+	made = flow_spec_with_legs(spec, kept, 2, &added, 1);
+	free(spec);
+	cr_assert_not_null(made);
+	cr_expect_str_eq(made->id, "f");
+	cr_assert_eq(made->n_legs, 3);
+	cr_assert_eq(made->n_all_legs, 4);
+	cr_expect_str_eq(made->legs[0].id, "c");
+	cr_expect_str_eq(made->legs[1].id, "a");
+	cr_expect_str_eq(made->legs[2].id, "d");
+	cr_expect_eq(made->streams[1].first_leg, 3);
+	cr_expect_eq(made->streams[1].payload_type, 2);
+	cr_expect_eq(made->legs[3].ttl, 9);
+	cr_expect_eq(made->allow[0].bits, 25);
+	cr_expect_null(made->rule);
+	spec = flow_spec_with_legs(made, NULL, 0, NULL, 0);
+	free(made);
+	cr_assert_eq(spec->n_all_legs, 1);
+	cr_expect_eq(spec->legs[spec->streams[1].first_leg].ttl, 9);
+	free(spec);
+}
+
 static void
 comes_back(const char *text)
 {
@@ -136,4 +176,22 @@ Test(flow_spec, encoded_as_given)
 	comes_back("{'id':'a','match':{'port':'p0','vlan':0,'dst':'2001:db8::1','dst_port':1},"
 		   "'legs':[{'port':'p1','vlan':9,'src':'2001:db8:1::1','src_port':1,"
 		   "'dst':'ff3e::8000:1','dst_port':2}]}");
+	comes_back("{'id':'r','rule':{'priority':1,'family':6},'action':'punt','legs':[]}");
+	comes_back("{'id':'r','rule':{'priority':1000000,'port':'p0','vlan':0,'outer_vlan':4094,"
+		   "'src':'192.0.2.0/24','dst':'198.51.100.1/32','src_ports':[0,0],"
+		   "'dst_ports':[5000,65535]},'admin':'down','latch':'first',"
+		   "'legs':[{'id':'x'," LEG_4 "}]}");
+	comes_back(
+		"{'id':'a','match':{'port':'p0','vlan':1,'outer_vlan':2,'dst':'192.0.2.1',"
+		"'dst_port':1},'latch':'follow','latch_interval_ms':0,'allow':['0.0.0.0/0'],"
+		"'classes':{'stun':'punt','dtls':'drop','rtp':'drop','other':'punt'},"
+		"'police':{'rate_bps':400000000000,'burst_bytes':4294967296},"
+		"'idle_timeout_s':31536000,'streams':["
+		"{'ssrc':4294967295,'payload_type':127,'legs':[{" LEG_4 ",'one_in':2},{" LEG_4
+		",'ttl':7}]},{'ssrc':5,'legs':[{" LEG_4 ",'ttl':8}]},"
+		"{'ssrc':0,'action':'drop','legs':[]},"
+		"{'payload_type':0,'action':'punt','legs':[]}],"
+		"'legs':[{'id':'l','port':'p1','vlan':9,'outer_vlan':8,'src':'2001:db8:1::1',"
+		"'src_port':1,'dst':'2001:db8:1::2','dst_port':2,'next_hop':'2001:db8:1::3',"
+		"'admin':'down','one_in':1000000,'police':{'rate_bps':64000,'burst_bytes':1}}]}");
 }

@@ -195,6 +195,116 @@ Test(install, steering_full)
 	second_refused(flow_spec_made("new-b", 12, 22), FAULT_NO_ROOM, "/flows/1/match/dst");
 }
 
+Test(install, rules_not_compiled)
+{
+	room.dp->fail_commit = -ENOMEM;
+	second_refused(flow_spec_made("new-b", 12, 22), FAULT_NO_ROOM, "");
+}
+
+static struct flow_spec *
+spec_of(const char *text)
+{
+	struct fault fault;
+	struct flow_spec *spec = flow_spec_of_text(text, &fault);
+
+	cr_assert_not_null(spec, "%s: %s", fault.pointer, fault.message);
+	return spec;
+}
+
+#define LEG(last) \
+	"{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100." #last "','dst_port':2}"
+#define MATCH(port) "'match':{'port':'p0','dst':'192.0.2.1','dst_port':" #port "}"
+
+Test(install, leg_table_full)
+{
+	room.dp->leg_capacity = 2;
+	second_refused(spec_of("{" MATCH(50) ",'legs':[" LEG(7) "," LEG(8) "," LEG(9) "]}"),
+		FAULT_NO_ROOM, "/flows/1/legs");
+}
+
+Test(install, stream_leg_fails)
+{
+	second_refused(spec_of("{" MATCH(50) ",'streams':[{'ssrc':1,'action':'drop'},"
+					     "{'ssrc':2,'legs':[" LEG(7) "," LEG(220) "]}]}"),
+		FAULT_UNRESOLVED, "/flows/1/streams/1/legs/1/dst");
+}
+
+Test(install, rule_not_steered)
+{
+	fake_steer()->fail_add_range = -ENOSPC;
+	second_refused(spec_of("{'rule':{'priority':1,'family':4},'action':'drop'}"), FAULT_NO_ROOM,
+		"/flows/1/rule");
+}
+
+Test(install, rules_may_be_alike)
+{
+	struct flow_spec *specs[2] = {
+		spec_of("{'rule':{'priority':1,'family':4},'legs':[" LEG(7) "]}"),
+		spec_of("{'rule':{'priority':1,'family':4},'action':'punt'}")};
+	struct fault fault;
+
+	cr_assert_eq(room_install(&room, specs, 2, &fault), 0, "%s", fault.message);
+	room_expect(&room, 3, 2);
+	cr_expect_eq(fake_steer()->n_ranges, 2);
+	cr_expect_str_eq(specs[0]->id, "flow-1");
+	cr_expect_str_eq(specs[1]->id, "flow-2");
+}
+
+Test(install, legs_get_ids_and_streams_get_hops)
+{
+	struct flow_spec *spec =
+		spec_of("{'id':'s'," MATCH(50) ",'streams':[{'ssrc':2,'legs':[" LEG(
+			9) "]}],"
+			   "'legs':[" LEG(
+				   7) ",{'id':'leg-2','port':'p2','src':'2001:db8::1','src_port':1,"
+				      "'dst':'ff3e::1','dst_port':2}," LEG(8) "]}");
+	const struct fake_flow *made;
+	const struct flow *flow;
+	struct fault fault;
+
+	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
+	room_expect(&room, 2, 3);
+	cr_expect_str_eq(spec->legs[0].id, "leg-3", "above the id that was brought");
+	cr_expect_str_eq(spec->legs[2].id, "leg-4");
+	cr_expect_str_eq(spec->legs[3].id, "", "a stream's leg has none");
+	flow = desired_find(&room.flows.desired, "s");
+	cr_expect_eq(flow->hops[3], desired_find(&room.flows.desired, "old")->hops[0]);
+	made = &room.dp->flows[flow->handle];
+	cr_assert_eq(made->flow.n_streams, 1);
+	cr_expect_eq(made->streams[0].legs[0].next_hop, flow->hops[3]);
+	cr_expect_eq(made->legs[1].family, DP_IPV6);
+	cr_expect_eq(made->legs[2].next_hop, flow->hops[2]);
+}
+
+struct told {
+	unsigned n;
+	const struct flow *now, *before;
+};
+
+static void
+told_note(void *arg, struct flow *now, struct flow *before)
+{
+	struct told *told = arg;
+
+	*told = (struct told){.n = told->n + 1, .now = now, .before = before};
+}
+
+Test(install, observer_is_told)
+{
+	struct flow_spec *spec = flow_spec_made("new", 12, 22);
+	struct told told = {0};
+	struct fault fault;
+
+	flows_observe(&room.flows, told_note, &told);
+	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0);
+	cr_expect_eq(told.n, 1);
+	cr_expect_eq(told.now, desired_find(&room.flows.desired, "new"));
+	cr_expect_null(told.before);
+	spec = flow_spec_made("new", 13, 22);
+	cr_expect_eq(room_install(&room, &spec, 1, &fault), -1);
+	cr_expect_eq(told.n, 1, "nothing has changed");
+}
+
 Test(install, late_worker_is_not_a_failure)
 {
 	struct flow_spec *spec = flow_spec_made("late", 12, 22);

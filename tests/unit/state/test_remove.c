@@ -102,6 +102,44 @@ Test(remove, data_plane_refuses)
 	cr_expect_eq(room.dp->n_aborts, 1);
 }
 
+Test(remove, rules_not_compiled)
+{
+	room.dp->fail_commit = -ENOMEM;
+	refused((const char *const[]){"a", "b"}, 2, FAULT_NO_ROOM, "");
+}
+
+struct told {
+	unsigned n;
+	char ids[2][FLOW_ID_MAX];
+};
+
+static void
+told_note(void *arg, struct flow *now, struct flow *before)
+{
+	struct told *told = arg;
+
+	cr_expect_null(now);
+	strcpy(told->ids[told->n++], before->spec->id);
+}
+
+Test(remove, observer_is_told)
+{
+	struct report report = {0};
+	struct told told = {0};
+	struct fault fault;
+
+	flows_observe(&room.flows, told_note, &told);
+	cr_expect_eq(flows_remove(&room.flows, (const char *const[]){"c", "x"}, 2, noted, &report,
+			     &fault),
+		-1);
+	cr_expect_eq(told.n, 0);
+	cr_expect_eq(
+		flows_remove(&room.flows, (const char *const[]){"c"}, 1, noted, &report, &fault),
+		0);
+	cr_expect_eq(told.n, 1);
+	cr_expect_str_eq(told.ids[0], "c");
+}
+
 Test(remove, no_transaction)
 {
 	room.dp->fail_begin = true;

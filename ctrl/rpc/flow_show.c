@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flows that are there, as they were asked for and as they do. */
+#include "rpc/flow_methods.h"
+
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/counter_json.h"
+#include "rpc/methods.h"
+#include "state/address.h"
+
+/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
+static int
+cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct fault *fault)
+{
+	const char *text = json_string_value(cursor);
+	char canonical[24];
+
+	*sequence = 0;
+	if (!text)
+		return 0;
+	*sequence = strtoull(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
+	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
+		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
+			"found %s, expected next_cursor of a page before", text);
+	return 0;
+}
+
+json_t *
+flow_list(void *ctx, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const struct desired *desired = &context->flows->desired;
+	json_int_t room = json_integer_value(json_object_get(params, "limit"));
+	char next_cursor[24];
+	const struct flow *flow;
+	uint64_t sequence;
+	json_t *flows;
+
+	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
+		    fault) < 0)
+		return NULL;
+	flows = json_array();
+	for (flow = desired_after(desired, sequence); flow && room-- > 0;
+		flow = desired_next(flow)) {
+		json_array_append_new(flows, flow_spec_encode(flow->spec));
+		sequence = flow->sequence;
+	}
+	snprintf(next_cursor, sizeof(next_cursor), "%" PRIu64, sequence);
+	return json_pack("{s:o, s:I, s:s?}", "flows", flows, "total",
+		(json_int_t)desired_count(desired), "next_cursor", flow ? next_cursor : NULL);
+}
+
+static json_t *
+next_hop_encode(const struct next_hops *hops, unsigned index)
+{
+	static const char *const states[] = {
+		[NEXT_HOP_UNRESOLVED] = "unresolved",
+		[NEXT_HOP_RESOLVED] = "resolved",
+		[NEXT_HOP_STATIC] = "static",
+	};
+	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
+	struct next_hop_info info;
+
+	next_hops_info_get(hops, index, &info);
+	address_format(info.family, info.address, address);
+	mac_format(info.mac, mac);
+	return json_pack("{s:s?, s:s?, s:s, s:s?}", "address",
+		info.state == NEXT_HOP_STATIC ? NULL : address, "mac",
+		info.state == NEXT_HOP_UNRESOLVED ? NULL : mac, "state", states[info.state],
+		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL);
+}
+
+/* Counters and next hops of n legs, from number `first` of the spec on. */
+static json_t *
+legs_state_encode(const struct methods_context *context, const struct flow *flow, unsigned first,
+	const struct dp_leg_stats *stats, unsigned n)
+{
+	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
+	size_t i;
+
+	json_array_foreach (list, i, leg)
+		json_object_set_new(leg, "next_hop",
+			next_hop_encode(context->flows->hops, flow->hops[first + i]));
+	return list;
+}
+
+static json_t *
+source_encode(const struct dp *dp, const struct flow *flow)
+{
+	struct dp_latched latched;
+
+	if (flow->spec->latch == DP_LATCH_OPEN ||
+		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
+		return json_null();
+	return latched_encode(flow->spec->match.family, &latched);
+}
+
+/* `legs` has room for the legs of any stream of the flow. */
+static json_t *
+streams_encode(
+	const struct methods_context *context, const struct flow *flow, struct dp_leg_stats *legs)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < flow->spec->n_streams; i++) {
+		const struct flow_stream *stream = &flow->spec->streams[i];
+		struct dp_stream_stats stats;
+
+		if (dp_stream_stats_get(
+			    context->dp, flow->handle, i, &stats, legs, stream->n_legs) < 0)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:o}", "packets", (json_int_t)stats.packets,
+				      "bytes", (json_int_t)stats.bytes, "legs",
+				      legs_state_encode(context, flow, stream->first_leg, legs,
+					      stream->n_legs)));
+	}
+	return list;
+}
+
+static json_t *
+flow_state_encode(
+	const struct methods_context *context, const struct flow *flow, struct fault *fault)
+{
+	const struct flow_spec *spec = flow->spec;
+	struct dp_leg_stats *legs = reallocarray(NULL, spec->n_all_legs + 1, sizeof(*legs));
+	struct dp_flow_stats stats;
+	json_t *state = NULL;
+
+	if (!legs)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the reply");
+	else if (dp_flow_stats_get(context->dp, flow->handle, &stats, legs, spec->n_legs) < 0)
+		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
+			spec->id);
+	else
+		state = json_pack("{s:o, s:o, s:o, s:o}", "flow", flow_spec_encode(spec),
+			"counters", flow_counters_encode(&stats), "latched",
+			source_encode(context->dp, flow), "legs",
+			legs_state_encode(context, flow, 0, legs, spec->n_legs));
+	if (state)
+		json_object_set_new(state, "streams", streams_encode(context, flow, legs));
+	free(legs);
+	return state;
+}
+
+json_t *
+flow_get(void *ctx, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const char *id = json_string_value(json_object_get(params, "id"));
+	const struct flow *flow = desired_find(&context->flows->desired, id);
+
+	if (flow)
+		return flow_state_encode(context, flow, fault);
+	fault_set(fault, FAULT_NOT_FOUND, "/id", "found %s, expected the id of an installed flow",
+		id);
+	return NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* punt.list */
+#ifndef CTRL_RPC_PUNT_METHODS_H
+#define CTRL_RPC_PUNT_METHODS_H
+
+#include <jansson.h>
+
+#include "schema/fault.h"
+
+/* An rpc_method_fn; ctx is a struct methods_context. */
+json_t *punt_list(void *ctx, json_t *params, struct fault *fault);
+
+#endif

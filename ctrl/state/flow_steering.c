@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A match is a key on its own port; a rule is one on its port, or on all of them. */
+#include "state/flow_steering.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/compile.h"
+
+static int
+rule_steer(struct flows *flows, const struct flow_rule *rule, struct fault *fault)
+{
+	struct dp_rule compiled;
+	int rc;
+
+	flow_rule_compile(rule, flows->ports, &compiled);
+	rc = steering_add_rule(flows->steering, compiled.port, &compiled);
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/rule",
+		"%s%s cannot be asked for its packets: %s", rule->port[0] ? "port " : "the ports",
+		rule->port, strerror(-rc));
+}
+
+int
+flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct flow_match *match = &spec->match;
+	int rc;
+
+	if (spec->rule)
+		return rule_steer(flows, spec->rule, fault);
+	rc = steering_add(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/match/dst",
+		"port %s cannot be asked for its packets: %s", match->port, strerror(-rc));
+}
+
+void
+flow_unsteer(struct flows *flows, const struct flow_spec *spec)
+{
+	const struct flow_match *match = &spec->match;
+	struct dp_rule compiled;
+
+	if (spec->rule) {
+		flow_rule_compile(spec->rule, flows->ports, &compiled);
+		steering_del_rule(flows->steering, compiled.port, &compiled);
+		return;
+	}
+	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
+}

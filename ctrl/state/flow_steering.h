@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Steering of a flow, whichever way its packets are matched. Control thread. */
+#ifndef CTRL_STATE_FLOW_STEERING_H
+#define CTRL_STATE_FLOW_STEERING_H
+
+#include "state/flows.h"
+
+/* Ask for the packets of a flow. 0, or -1 with *fault set relative to the flow. */
+int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault);
+
+/* No longer. A key that cannot be taken out does no harm: its packets are dropped as no_flow. */
+void flow_unsteer(struct flows *flows, const struct flow_spec *spec);
+
+#endif

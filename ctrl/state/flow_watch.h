@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the watchers of flows (sweep.c, punts.c) note down with each flow. All zero at first. */
+#ifndef CTRL_STATE_FLOW_WATCH_H
+#define CTRL_STATE_FLOW_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "state/idle.h"
+#include "state/wheel.h"
+
+struct flow_watch {
+	struct wheel_entry due; /* the next look at it */
+	struct idle idle; /* of a flow with a timeout; not begun while active_ns is 0 */
+	uint32_t moves; /* of a latched source: those that events were raised for */
+	uint32_t punt_handle; /* under which its packets are told apart, when it can punt */
+	bool punts;
+};
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tick first looks at its flows and then removes the idle ones in one request, so that they
+ * share one commit and one grace period.
+ */
+#include "state/sweep.h"
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "state/clock.h"
+
+/* A flow may have come that is due sooner, or the last one gone. */
+static bool
+timer_is_late(const struct sweep *sweep, const struct flow *flow)
+{
+	if (sweep->wheel.n == 0)
+		return sweep->timer_ns != UINT64_MAX;
+	return flow && wheel_holds(&flow->watch.due) &&
+	       flow->watch.due.slot * WHEEL_SLOT_NS < sweep->timer_ns;
+}
+
+static void
+timer_set(struct sweep *sweep, uint64_t now_ns)
+{
+	const uint64_t next_ns = wheel_next_ns(&sweep->wheel);
+	const uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+	const uint64_t wait_us = (wait_ns + 999) / 1000;
+	const struct timeval wait = {
+		.tv_sec = (time_t)(wait_us / 1000000),
+		.tv_usec = (suseconds_t)(wait_us % 1000000),
+	};
+
+	sweep->timer_ns = next_ns;
+	if (next_ns == UINT64_MAX)
+		evtimer_del(sweep->timer);
+	else
+		evtimer_add(sweep->timer, &wait);
+}
+
+static void
+timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	sweep_tick(arg, clock_read_ns(CLOCK_MONOTONIC));
+}
+
+int
+sweep_init(struct sweep *sweep, struct flows *flows, struct events *events, struct event_base *base,
+	struct fault *fault)
+{
+	sweep->flows = flows;
+	sweep->events = events;
+	sweep->timer_ns = UINT64_MAX;
+	wheel_init(&sweep->wheel, clock_read_ns(CLOCK_MONOTONIC));
+	sweep->timer = evtimer_new(base, timer_fired, sweep);
+	if (!sweep->timer)
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer for idle flows");
+	return 0;
+}
+
+void
+sweep_fini(struct sweep *sweep)
+{
+	event_free(sweep->timer);
+}
+
+/* A source that is learned for ever needs no second look. */
+static bool
+latch_may_move(const struct flow *flow)
+{
+	return flow->spec->latch == DP_LATCH_FOLLOW ||
+	       (flow->spec->latch == DP_LATCH_FIRST && flow->watch.moves == 0);
+}
+
+static void
+look_plan(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+{
+	const uint32_t timeout_s = flow->spec->idle_timeout_s;
+	uint64_t next_ns = UINT64_MAX;
+
+	if (timeout_s != 0)
+		next_ns = idle_next_ns(&flow->watch.idle, timeout_s, now_ns);
+	if (latch_may_move(flow) && next_ns > now_ns + SWEEP_LATCH_PERIOD_NS)
+		next_ns = now_ns + SWEEP_LATCH_PERIOD_NS;
+	if (next_ns != UINT64_MAX)
+		wheel_add(&sweep->wheel, &flow->watch.due, next_ns, now_ns);
+}
+
+/* A flow that is replaced goes on being idle, and its source is learned already. */
+static void
+flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
+{
+	struct flow_watch *watch = &flow->watch;
+
+	if (flow->spec->latch == DP_LATCH_OPEN)
+		watch->moves = 0;
+	if (flow->spec->idle_timeout_s == 0)
+		watch->idle.active_ns = 0;
+	else if (watch->idle.active_ns == 0)
+		idle_begin(&watch->idle, time_ns);
+	look_plan(sweep, flow, time_ns);
+}
+
+void
+sweep_flow_changed(struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns)
+{
+	if (before)
+		wheel_remove(&sweep->wheel, &before->watch.due);
+	if (now)
+		flow_begin(sweep, now, time_ns);
+	if (timer_is_late(sweep, now))
+		timer_set(sweep, time_ns);
+}
+
+static void
+latch_look(struct sweep *sweep, struct flow *flow)
+{
+	struct dp_latched latched;
+
+	if (dp_flow_latched_get(sweep->flows->dp, flow->handle, &latched) < 0 || !latched.valid ||
+		latched.moves == flow->watch.moves)
+		return;
+	flow->watch.moves = latched.moves;
+	events_flow_latched(sweep->events, flow->spec->id, flow->spec->match.family, &latched);
+}
+
+/* True when the flow is idle and to be removed. */
+static bool
+flow_look(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+{
+	const uint32_t timeout_s = flow->spec->idle_timeout_s;
+	struct dp_flow_stats stats;
+
+	if (latch_may_move(flow))
+		latch_look(sweep, flow);
+	return timeout_s != 0 &&
+	       dp_flow_stats_get(sweep->flows->dp, flow->handle, &stats, NULL, 0) == 0 &&
+	       idle_look(&flow->watch.idle, stats.packets, timeout_s, now_ns);
+}
+
+static void
+expired_report(void *arg, size_t i, const struct flow_spec *spec, const struct dp_flow_stats *stats,
+	const struct dp_leg_stats *legs)
+{
+	struct sweep *sweep = arg;
+
+	(void)i;
+	(void)legs;
+	events_flow_expired(sweep->events, spec->id, stats);
+}
+
+/* What cannot be removed now, for want of memory, is tried again a little later. */
+static void
+idle_remove(struct sweep *sweep, size_t n, uint64_t now_ns)
+{
+	struct fault fault;
+	size_t i;
+
+	if (n == 0 ||
+		flows_remove(sweep->flows, sweep->over, n, expired_report, sweep, &fault) == 0)
+		return;
+	for (i = 0; i < n; i++) {
+		struct flow *flow = desired_find(&sweep->flows->desired, sweep->over[i]);
+
+		wheel_add(&sweep->wheel, &flow->watch.due, now_ns + NS_PER_S, now_ns);
+	}
+}
+
+static struct flow *
+flow_of(struct wheel_entry *due)
+{
+	return (struct flow *)((char *)due - offsetof(struct flow, watch.due));
+}
+
+void
+sweep_tick(struct sweep *sweep, uint64_t now_ns)
+{
+	struct wheel_entry *due = NULL;
+	size_t n_over = 0;
+	unsigned i;
+
+	for (i = 0; i < SWEEP_LOOKS_MAX; i++) {
+		due = wheel_take(&sweep->wheel, now_ns);
+		if (!due)
+			break;
+		if (flow_look(sweep, flow_of(due), now_ns))
+			sweep->over[n_over++] = flow_of(due)->spec->id;
+		else
+			look_plan(sweep, flow_of(due), now_ns);
+	}
+	idle_remove(sweep, n_over, now_ns);
+	timer_set(sweep, now_ns);
+}

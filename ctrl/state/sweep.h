@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looks at the flows whose state changes by itself: those with an idle timeout, which it removes
+ * when they are due, and those that latch, whose new sources it raises events for. Each is looked
+ * at when its time comes (wheel.h), at most SWEEP_LOOKS_MAX of them before other work has its turn;
+ * without such flows there is no timer.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_STATE_SWEEP_H
+#define CTRL_STATE_SWEEP_H
+
+#include "state/events.h"
+#include "state/flows.h"
+#include "state/wheel.h"
+
+#define SWEEP_LOOKS_MAX 1000
+#define SWEEP_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
+
+struct event;
+struct event_base;
+
+struct sweep {
+	struct flows *flows;
+	struct events *events;
+	struct event *timer;
+	uint64_t timer_ns; /* when it fires; UINT64_MAX = it does not run */
+	struct wheel wheel;
+	const char *over[SWEEP_LOOKS_MAX]; /* ids of the flows that a tick found idle */
+};
+
+/* Begin on `base`; flows and events are borrowed. -1 with *fault set, and nothing left open. */
+int sweep_init(struct sweep *sweep, struct flows *flows, struct events *events,
+	struct event_base *base, struct fault *fault);
+void sweep_fini(struct sweep *sweep);
+
+/* A flow was installed, replaced or removed, as flows_changed_fn says, at CLOCK_MONOTONIC. */
+void sweep_flow_changed(
+	struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns);
+
+/* Look at what is due, and set the timer for what is due next. */
+void sweep_tick(struct sweep *sweep, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One change of a flow, told to each. */
+#include "state/watchers.h"
+
+#include "state/clock.h"
+
+static void
+flow_changed(void *arg, struct flow *now, struct flow *before)
+{
+	struct watchers *watchers = arg;
+
+	sweep_flow_changed(&watchers->sweep, now, before, clock_read_ns(CLOCK_MONOTONIC));
+	punts_flow_changed(&watchers->punts, now, before);
+}
+
+static bool
+any_unmatched_punted(const struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < config->n_ports; i++) {
+		if (config->ports[i].punt_unmatched)
+			return true;
+	}
+	return false;
+}
+
+int
+watchers_init(struct watchers *watchers, struct flows *flows, const struct config *config,
+	struct event_base *base, struct fault *fault)
+{
+	watchers->flows = flows;
+	events_init(&watchers->events);
+	if (sweep_init(&watchers->sweep, flows, &watchers->events, base, fault) < 0)
+		return -1;
+	if (punts_init(&watchers->punts, flows->dp, any_unmatched_punted(config), base, fault) <
+		0) {
+		sweep_fini(&watchers->sweep);
+		return -1;
+	}
+	flows_observe(flows, flow_changed, watchers);
+	return 0;
+}
+
+void
+watchers_fini(struct watchers *watchers)
+{
+	flows_observe(watchers->flows, NULL, NULL);
+	punts_fini(&watchers->punts);
+	sweep_fini(&watchers->sweep);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What becomes of a packet whose flow is known: a plain flow sends it on; any other takes the
+ * steps of its action in the order that docs/dataplane.md gives, and sends it to its legs. Every
+ * way ends in a count.
+ */
+#ifndef DATAPLANE_ACT_H
+#define DATAPLANE_ACT_H
+
+#include "action.h"
+#include "burst.h"
+#include "latch.h"
+#include "legs.h"
+#include "punt.h"
+#include "rtp.h"
+
+static inline void
+packet_drop(struct lcore *lc, uint16_t port, struct rte_mbuf *m, enum dp_drop reason)
+{
+	count_add(&lc->counters[port].drops[reason], 1);
+	rte_pktmbuf_free(m);
+}
+
+/* The packet of a plain flow leaves as its entry says. */
+static __rte_always_inline void
+act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_family family)
+{
+	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
+	const void *rewrite = flow_entry_rewrite(entry, family);
+	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, family);
+	const __m128i hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const uint16_t port = next_hop_port(hop);
+	enum dp_drop reason = leg_refuses(d->ip, d->l3_bytes, next_hop_mtu(hop), tail, family);
+	uint32_t bytes;
+
+	if (unlikely(reason != LEG_OK)) {
+		copy_refuse(lc, port, origin, reason);
+		rte_pktmbuf_free(d->m);
+		return;
+	}
+	rewrite_ip(d->ip, rewrite, family);
+	bytes = rewrite_l2(d->m, d->ip, d->l3_bytes, d->l3_bytes, hop, 0, tail->vlan_tci, family);
+	tx_stage_frame(lc, port, d->m, bytes, origin);
+}
+
+/* Source within the allow-list? */
+static inline bool
+source_is_allowed(const struct flow_action *action, const uint8_t *src)
+{
+	for (unsigned i = 0; i < action->n_allow; i++) {
+		const struct dp_prefix *prefix = &action->allow[i];
+		const unsigned whole = prefix->bits / 8, rest = prefix->bits % 8;
+
+		if (memcmp(src, prefix->address, whole) == 0 &&
+			(rest == 0 || (src[whole] ^ prefix->address[whole]) >> (8 - rest) == 0))
+			return true;
+	}
+	return action->n_allow == 0;
+}
+
+static inline bool
+source_is_latched(struct lcore *lc, const struct flow_action *action, const uint8_t *src,
+	rte_be16_t src_port, enum dp_family family)
+{
+	struct latch_source source;
+
+	if (action->latch == NULL)
+		return true;
+	latch_source_set(&source, src, family == DP_IPV4 ? 4 : 16, src_port);
+	return latch_accept(action->latch, lc->index, &source, (enum dp_latch)action->latch_mode,
+		action->latch_interval_ns, lc->now_ns);
+}
+
+/* What the steps of an action come to. */
+struct decision {
+	enum dp_verdict verdict;
+	enum dp_drop reason; /* DP_DROP */
+	int stream; /* whose legs, -1 = the flow's: DP_FORWARD */
+	const struct leg_list *legs; /* DP_FORWARD; NULL = the leg in the entry */
+};
+
+static inline struct decision
+decide_drop(enum dp_drop reason)
+{
+	return (struct decision){.verdict = DP_DROP, .reason = reason};
+}
+
+static inline struct decision
+decide_legs(uint8_t verdict, const struct leg_list *legs, bool leg_in_entry, int stream)
+{
+	if (verdict == DP_DROP || (verdict == DP_FORWARD && legs == NULL && !leg_in_entry))
+		return decide_drop(DP_DROP_flow_drop);
+	return (struct decision){
+		.verdict = (enum dp_verdict)verdict, .stream = stream, .legs = legs};
+}
+
+/* Which packet in the row of those that went to these legs this one is; 0 where nobody samples. */
+static inline uint64_t
+action_nth(struct lcore *lc, const struct flow_action *action, int stream)
+{
+	uint64_t *nth;
+
+	if (likely(action->nth == NULL))
+		return 0;
+	nth = &action->nth[(size_t)lc->index * (1u + action->n_streams) + (size_t)(1 + stream)];
+	return ++*nth;
+}
+
+/* Steps 2 to 8 of docs/dataplane.md. */
+static inline struct decision
+action_decide(struct lcore *lc, const struct flow_action *action, const struct datagram *d,
+	enum dp_family family)
+{
+	const uint16_t header_bytes = replica_header_bytes(family);
+	const struct rte_udp_hdr *udp = RTE_PTR_ADD(d->ip, header_bytes - sizeof(*udp));
+	const uint8_t *payload = (const uint8_t *)(udp + 1);
+	const uint32_t bytes = rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp);
+	const uint8_t *src = d->ip + (family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+							: offsetof(struct rte_ipv6_hdr, src_addr));
+	int stream = -1;
+
+	if (action->down)
+		return decide_drop(DP_DROP_flow_down);
+	if (!source_is_allowed(action, src))
+		return decide_drop(DP_DROP_source_refused);
+	if (action->has_classes) {
+		uint8_t verdict = action->class_verdict[rtp_class(payload, bytes)];
+
+		if (verdict == DP_DROP)
+			return decide_drop(DP_DROP_class_drop);
+		if (verdict == DP_PUNT)
+			return (struct decision){.verdict = DP_PUNT};
+	}
+	if (!source_is_latched(lc, action, src, udp->src_port, family))
+		return decide_drop(DP_DROP_source_refused);
+	if (action->stream_index != NULL)
+		stream = stream_find(action->stream_index, payload, bytes);
+	if (action->policer != NULL &&
+		!police_take(&action->policer->police, lc->now_ns, d->l3_bytes, lc->owner))
+		return decide_drop(DP_DROP_policed);
+	if (stream >= 0) {
+		const struct stream *s = &action->streams[stream];
+		struct flow_counters *row =
+			&action->stream_counters[(size_t)lc->index * action->n_streams +
+						 (unsigned)stream];
+
+		count_add(&row->packets, 1);
+		count_add(&row->bytes, d->l3_bytes);
+		return decide_legs(s->verdict, s->legs, false, stream);
+	}
+	return decide_legs(action->verdict, action->legs, action->leg_in_entry, -1);
+}
+
+/* The packet does not go on: count that on the flow. */
+static inline void
+flow_keep(struct action_counts *counts, uint64_t *count, const struct datagram *d)
+{
+	count_add(count, 1);
+	count_add(&counts->bytes, d->l3_bytes);
+}
+
+/* A packet of a flow that is not plain. Returns whether it was forwarded. */
+static inline bool
+act_flow(struct lcore *lc, const struct datagram *d, void *entry, uint32_t handle,
+	enum dp_family family)
+{
+	const struct flow_action *action = flow_entry_action(entry, family);
+	struct action_counts *counts;
+	struct decision decision;
+
+	if (likely(action->counts == NULL)) {
+		legs_act(lc, d, action->legs, action_nth(lc, action, -1), family);
+		return true;
+	}
+	counts = &action->counts[lc->index];
+	decision = action_decide(lc, action, d, family);
+	if (decision.verdict == DP_PUNT) {
+		decision.reason = punt(lc, d->m, d->port, handle);
+		if (decision.reason == PUNT_OK) {
+			flow_keep(counts, &counts->punted, d);
+			count_add(&lc->counters[d->port].punted, 1);
+			return false;
+		}
+		decision.verdict = DP_DROP;
+	}
+	if (decision.verdict == DP_DROP) {
+		flow_keep(counts, &counts->drops[decision.reason - DP_FLOW_DROP_FIRST], d);
+		packet_drop(lc, d->port, d->m, decision.reason);
+		return false;
+	}
+	if (decision.legs == NULL)
+		act_plain(lc, d, entry, family);
+	else
+		legs_act(lc, d, decision.legs, action_nth(lc, action, decision.stream), family);
+	return true;
+}
+
+/* The flow is plain, or would be but for its policer, and that lets the packet pass. */
+static __rte_always_inline bool
+act_is_plain(struct lcore *lc, const struct flow_action *action, const struct datagram *d)
+{
+	return likely(action == NULL) ||
+	       (action->only_polices && likely(police_take(&action->policer->police, lc->now_ns,
+						d->l3_bytes, lc->owner)));
+}
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "action.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "flow_compile.h"
+#include "latch.h"
+#include "policer.h"
+#include "rtp.h"
+#include "shared.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static void *
+action_array(size_t n, size_t bytes)
+{
+	return rte_zmalloc("action", RTE_MAX(n, 1u) * bytes, RTE_CACHE_LINE_SIZE);
+}
+
+static void
+places_put(struct leg_places *places, struct leg_table *legs)
+{
+	for (unsigned i = 0; i < places->n; i++)
+		leg_table_put(legs, places->of[i]);
+	rte_free(places->of);
+	memset(places, 0, sizeof(*places));
+}
+
+/* The place that leg i carries on. */
+static uint32_t
+former_place(const struct leg_places *former, const uint16_t *from, unsigned i)
+{
+	unsigned old = from == NULL ? i : from[i];
+
+	return former == NULL || old >= former->n ? LEG_NONE : former->of[old];
+}
+
+/* Take places for n legs. `former` NULL: all are new; `from` NULL: leg i carries on leg i. */
+static int
+places_take(struct leg_places *places, const struct dp_flow *flow, const struct dp_leg *legs,
+	unsigned n, struct leg_table *table, const struct leg_places *former, const uint16_t *from)
+{
+	places->of = action_array(n, sizeof(*places->of));
+	if (places->of == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++) {
+		int ret = leg_table_take(
+			table, flow, &legs[i], former_place(former, from, i), &places->of[i]);
+
+		if (ret < 0)
+			return ret;
+		places->n++;
+	}
+	return 0;
+}
+
+/* The list of those legs that are up; *list is NULL when none is. */
+static int
+list_create(struct leg_list **list, const struct dp_flow *flow, const struct dp_leg *legs,
+	const struct leg_places *places)
+{
+	struct leg_list *up;
+
+	*list = NULL;
+	up = action_array(1, sizeof(*up) + places->n * sizeof(up->legs[0]));
+	if (up == NULL)
+		return -ENOMEM;
+	up->ordinary = true;
+	for (unsigned i = 0; i < places->n; i++) {
+		if (legs[i].down)
+			continue;
+		up->legs[up->n++] = places->of[i];
+		up->ordinary = up->ordinary && leg_is_ordinary(flow, &legs[i]);
+	}
+	if (up->n > 0)
+		*list = up;
+	else
+		rte_free(up);
+	return 0;
+}
+
+static bool
+streams_are_same(const struct flow_action *former, const struct dp_flow *flow)
+{
+	if (former == NULL || former->n_streams != flow->n_streams)
+		return false;
+	for (unsigned i = 0; i < flow->n_streams; i++) {
+		const struct stream *a = &former->streams[i];
+		const struct dp_stream *b = &flow->streams[i];
+
+		if (a->has_ssrc != b->has_ssrc || a->has_payload_type != b->has_payload_type ||
+			a->ssrc != b->ssrc || a->payload_type != b->payload_type)
+			return false;
+	}
+	return true;
+}
+
+static int
+stream_create(struct stream *stream, const struct dp_flow *flow, const struct dp_stream *config,
+	struct leg_table *legs, const struct leg_places *former)
+{
+	int ret;
+
+	stream->verdict = config->verdict;
+	stream->has_ssrc = config->has_ssrc;
+	stream->has_payload_type = config->has_payload_type;
+	stream->payload_type = config->payload_type;
+	stream->ssrc = config->ssrc;
+	ret = places_take(&stream->places, flow, config->legs, config->n_legs, legs, former, NULL);
+	return ret < 0 ? ret : list_create(&stream->legs, flow, config->legs, &stream->places);
+}
+
+static int
+streams_create(struct flow_action *action, const struct dp_flow *flow, struct leg_table *legs,
+	const struct flow_action *former)
+{
+	const bool same = streams_are_same(former, flow);
+	struct stream_index *index;
+
+	if (flow->n_streams == 0)
+		return 0;
+	index = action_array(1, stream_index_bytes(flow->n_streams));
+	action->stream_index = index;
+	action->streams = action_array(flow->n_streams, sizeof(*action->streams));
+	action->stream_counters = same ? shared_hold(former->stream_counters)
+				       : shared_create((size_t)legs->n_workers * flow->n_streams *
+						       sizeof(*action->stream_counters));
+	if (index == NULL || action->streams == NULL || action->stream_counters == NULL)
+		return -ENOMEM;
+	stream_index_init(index, flow->streams, flow->n_streams);
+	for (unsigned i = 0; i < flow->n_streams; i++) {
+		int ret;
+
+		action->n_streams++;
+		ret = stream_create(&action->streams[i], flow, &flow->streams[i], legs,
+			same ? &former->streams[i].places : NULL);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
+latch_get(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers,
+	const struct flow_action *former)
+{
+	if (flow->latch == DP_LATCH_OPEN)
+		return 0;
+	if (former != NULL && former->latch != NULL) {
+		action->latch = shared_hold(former->latch);
+		return 0;
+	}
+	action->latch = shared_create(latch_bytes(n_workers));
+	if (action->latch == NULL)
+		return -ENOMEM;
+	latch_init(action->latch, n_workers);
+	return 0;
+}
+
+static bool
+has_classes(const struct dp_flow *flow)
+{
+	for (unsigned i = 0; i < DP_CLASS_COUNT; i++) {
+		if (flow->class_verdict[i] != DP_FORWARD)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing that takes a step of its own before the legs, the policer apart. */
+static bool
+has_no_step_but_police(const struct dp_flow *flow, const struct flow_action *action)
+{
+	return flow->verdict == DP_FORWARD && !flow->down && flow->latch == DP_LATCH_OPEN &&
+	       flow->n_allow == 0 && flow->n_streams == 0 && !action->has_classes;
+}
+
+static int
+counts_create(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers)
+{
+	const bool only_police = has_no_step_but_police(flow, action);
+
+	if (only_police && flow->police.rate_bps == 0 && action->legs != NULL)
+		return 0;
+	action->only_polices = only_police && action->leg_in_entry && action->policer != NULL;
+	action->counts = action_array(n_workers, sizeof(*action->counts));
+	return action->counts == NULL ? -ENOMEM : 0;
+}
+
+static bool
+legs_sample(const struct dp_leg *legs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (legs[i].one_in > 1)
+			return true;
+	}
+	return false;
+}
+
+/* Where some leg samples, packets are numbered: from 1 in each version of the flow. */
+static int
+nth_create(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers)
+{
+	bool sample = legs_sample(flow->legs, flow->n_legs);
+
+	for (unsigned i = 0; i < flow->n_streams; i++)
+		sample = sample || legs_sample(flow->streams[i].legs, flow->streams[i].n_legs);
+	if (!sample)
+		return 0;
+	action->nth =
+		action_array((size_t)n_workers * (1u + flow->n_streams), sizeof(*action->nth));
+	return action->nth == NULL ? -ENOMEM : 0;
+}
+
+static int
+allow_copy(struct flow_action *action, const struct dp_flow *flow)
+{
+	struct dp_prefix *allow = action_array(flow->n_allow, sizeof(*allow));
+
+	if (allow == NULL)
+		return -ENOMEM;
+	if (flow->n_allow > 0)
+		memcpy(allow, flow->allow, flow->n_allow * sizeof(*allow));
+	action->allow = allow;
+	action->n_allow = flow->n_allow;
+	return 0;
+}
+
+static int
+action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_table *legs,
+	const struct flow_action *former, const uint16_t *from)
+{
+	int ret;
+
+	action->verdict = flow->verdict;
+	action->down = flow->down;
+	action->latch_mode = flow->latch;
+	action->latch_interval_ns = flow->latch_interval_ms * NS_PER_MS;
+	memcpy(action->class_verdict, flow->class_verdict, sizeof(action->class_verdict));
+	action->has_classes = has_classes(flow);
+	action->leg_in_entry = flow_leg_is_inline(flow);
+	ret = places_take(&action->places, flow, flow->legs,
+		action->leg_in_entry ? 0 : flow->n_legs, legs,
+		former != NULL && from != NULL ? &former->places : NULL, from);
+	if (ret == 0)
+		ret = list_create(&action->legs, flow, flow->legs, &action->places);
+	action->first_leg = action->legs == NULL ? LEG_NONE : action->legs->legs[0];
+	if (ret == 0)
+		ret = streams_create(action, flow, legs, former);
+	if (ret == 0)
+		ret = policer_get(
+			&action->policer, &flow->police, former != NULL ? former->policer : NULL);
+	if (ret == 0)
+		ret = latch_get(action, flow, legs->n_workers, former);
+	if (ret == 0)
+		ret = allow_copy(action, flow);
+	if (ret == 0)
+		ret = nth_create(action, flow, legs->n_workers);
+	if (ret == 0)
+		ret = counts_create(action, flow, legs->n_workers);
+	return ret;
+}
+
+int
+action_create(struct flow_action **action, const struct dp_flow *flow, struct leg_table *legs,
+	const struct flow_action *former, const uint16_t *from)
+{
+	int ret;
+
+	*action = action_array(1, sizeof(**action));
+	if (*action == NULL)
+		return -ENOMEM;
+	ret = action_fill(*action, flow, legs, former, from);
+	if (ret < 0) {
+		action_destroy(*action, legs);
+		*action = NULL;
+	}
+	return ret;
+}
+
+/* rte_free() of memory that workers may only read. */
+static void
+const_free(const void *memory)
+{
+	rte_free((void *)(uintptr_t)memory);
+}
+
+void
+action_destroy(struct flow_action *action, struct leg_table *legs)
+{
+	if (action == NULL)
+		return;
+	for (unsigned i = 0; i < action->n_streams; i++) {
+		places_put(&action->streams[i].places, legs);
+		rte_free(action->streams[i].legs);
+	}
+	rte_free(action->streams);
+	const_free(action->stream_index);
+	shared_release(action->stream_counters);
+	places_put(&action->places, legs);
+	rte_free(action->legs);
+	shared_release(action->policer);
+	shared_release(action->latch);
+	rte_free(action->counts);
+	const_free(action->allow);
+	rte_free(action->nth);
+	rte_free(action);
+}
+
+uint64_t
+action_read(const struct flow_action *action, unsigned n_workers, struct dp_flow_stats *stats)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned w = 0; w < n_workers && action->counts != NULL; w++) {
+		const struct action_counts *counts = &action->counts[w];
+
+		stats->punted += __atomic_load_n(&counts->punted, __ATOMIC_RELAXED);
+		bytes += __atomic_load_n(&counts->bytes, __ATOMIC_RELAXED);
+		for (unsigned r = 0; r < DP_FLOW_DROP_COUNT; r++)
+			stats->drops[r] += __atomic_load_n(&counts->drops[r], __ATOMIC_RELAXED);
+	}
+	return bytes;
+}

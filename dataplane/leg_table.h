@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The legs of flows that are not plain: one table for all flows and both families. A leg keeps its
+ * place for as long as any version of its flow has it, so legs that join or leave a running flow
+ * do not touch the others; what a packet is sent to is a list of places (struct leg_list).
+ *
+ * Who writes what, once a leg is in the list of a published action:
+ *	leg		nobody
+ *	policer		the workers that meet it (police.h)
+ *	counters	each worker its own row; control has the row past the last worker, where
+ *			it puts what a leg had counted in a former place
+ *	drops		workers, added to atomically: rare
+ */
+#ifndef DATAPLANE_LEG_TABLE_H
+#define DATAPLANE_LEG_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dp/flow.h>
+#include <dp/stats.h>
+
+#include "flow_entry.h"
+
+#define LEG_NONE UINT32_MAX
+
+struct policer;
+
+/* One line: all that a worker reads to make a copy. */
+struct leg {
+	union {
+		struct rewrite4 rewrite4; /* when family, that of what leaves, is DP_IPV4 */
+		struct rewrite6 rewrite6;
+	};
+	struct policer *policer; /* NULL = not policed */
+	uint32_t one_in; /* 0 = a copy of every packet */
+	rte_be16_t outer_tci; /* 0 = no outer tag */
+	uint8_t family;
+	uint8_t reserved;
+} __rte_cache_aligned;
+static_assert(sizeof(struct leg) == 64, "a leg is one line");
+static_assert(offsetof(struct leg, policer) == 48, "leg layout");
+
+/* The legs that packets go to, those that are down left out. */
+struct leg_list {
+	uint16_t n;
+	bool ordinary; /* no leg translates, samples, polices or has an outer tag */
+	uint32_t legs[]; /* places in the table */
+};
+
+struct leg_table {
+	/* Read by workers. */
+	struct leg *legs;
+	uint64_t *drops; /* [leg][DP_COPY_DROP_COUNT] */
+	struct flow_counters *counters[DP_WORKERS_MAX + 1]; /* [worker][leg] */
+
+	/* Writer only. */
+	uint32_t capacity;
+	uint32_t n_free;
+	uint32_t *free_stack;
+	uint16_t *held; /* [leg] versions that have it, 0 = free */
+	unsigned n_workers;
+};
+
+/* Allocate an empty table on `socket`. 0 or -ENOMEM; nothing stays allocated on failure. */
+int leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int socket);
+void leg_table_fini(struct leg_table *table);
+
+/*
+ * A place for `leg` of a flow with `key` (or a rule, when `any_destination`), held once. `former`
+ * is the place that it carries on, or LEG_NONE: if that holds the very same leg it is held once
+ * more and returned; else the policer is shared, if it polices alike, and the counters follow with
+ * leg_table_carry(). 0, -ENOSPC or -ENOMEM.
+ */
+int leg_table_take(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
+	uint32_t former, uint32_t *place);
+
+/* Hold a place once less. When no version has it, it is free: after a grace period only. */
+void leg_table_put(struct leg_table *table, uint32_t place);
+
+/* Add what a leg counted elsewhere, and counts there no more, to a place. */
+void leg_table_carry(struct leg_table *table, uint32_t place, const struct dp_leg_stats *stats);
+
+/* Exact counters of a leg, summed over workers. */
+void leg_table_read(const struct leg_table *table, uint32_t place, struct dp_leg_stats *stats);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Addresses that no packet may carry (RFC 6890, RFC 1812 5.3.7, RFC 4291): only looked for in
+ * packets that no exact flow is there for.
+ */
+#ifndef DATAPLANE_MARTIAN_H
+#define DATAPLANE_MARTIAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+
+#include <dp/flow.h>
+
+static inline bool
+martian_ip4(const struct rte_ipv4_hdr *ip)
+{
+	const uint8_t src = (uint8_t)(rte_be_to_cpu_32(ip->src_addr) >> 24);
+	const uint8_t dst = (uint8_t)(rte_be_to_cpu_32(ip->dst_addr) >> 24);
+
+	return src == 0 || src == 127 || src >= 224 || dst == 0 || dst == 127 ||
+	       ip->dst_addr == UINT32_MAX;
+}
+
+/* Unspecified, loopback, or IPv4-mapped. */
+static inline bool
+martian_address6(const uint8_t address[16])
+{
+	static const uint8_t zeros[10];
+
+	if (memcmp(address, zeros, sizeof(zeros)) != 0)
+		return false;
+	if (address[10] == 0xff && address[11] == 0xff)
+		return true;
+	return memcmp(address + 10, zeros, 5) == 0 && address[15] <= 1;
+}
+
+static inline bool
+martian_ip6(const struct rte_ipv6_hdr *ip)
+{
+	return ip->src_addr[0] == 0xff || martian_address6(ip->src_addr) ||
+	       martian_address6(ip->dst_addr);
+}
+
+static inline bool
+martian(const void *ip, enum dp_family family)
+{
+	return family == DP_IPV4 ? martian_ip4(ip) : martian_ip6(ip);
+}
+
+#endif

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which sources a flow takes: its allow-list, and the source that it has latched to."""
+
+from .case import (Case, flow_spec, leg4, leg6, listener4, listener6, match4, rule4, sent4, sent6)
+from .frames import SENDER4, SENDER_PORT, arriving, leaving, udp4, udp6
+
+MS = 1000000
+OTHER4 = "203.0.113.9"
+
+
+def allow_list():
+    case = Case("allow_list", "a source outside the prefixes of the flow is refused, be the flow a "
+                "listener, a rule or exact", "RFC 2827", step=True)
+    allow = ["192.0.2.0/25", "203.0.113.9/32"]
+    case.flow("listener", listener4(), [leg4()], allow=allow)
+    case.flow("exact", match4(), [leg4(dst_port=7000)], allow=["192.0.2.11/32"])
+    case.flow("rule", rule4(1, dst_ports=[30001, 30001]), [leg4()], allow=allow)
+    case.flow("v6", listener6(), [leg6(port="p2")],
+              allow=["2001:db8:1:8::/61", "2001:db8:2::/127"])
+    for source in ("192.0.2.0", "192.0.2.127", "203.0.113.9"):
+        case.forward(arriving(udp4(src=source)), "listener", [leaving(sent4())])
+        case.forward(arriving(udp4(src=source, dport=30001)), "rule", [leaving(sent4())])
+    for source in ("192.0.2.128", "192.0.1.255", "203.0.113.8", "198.51.100.1"):
+        case.flow_drop(arriving(udp4(src=source)), "listener", "source_refused")
+        case.flow_drop(arriving(udp4(src=source, dport=30001)), "rule", "source_refused")
+    case.flow_drop(arriving(udp4()), "exact", "source_refused")
+    for source in ("2001:db8:1:8::", "2001:db8:1:f:ffff::1", "2001:db8:2::1"):
+        case.forward(arriving(udp6(src=source)), "v6", [leaving(sent6(), "p2")])
+    for source in ("2001:db8:1:7:ffff::1", "2001:db8:1:10::", "2001:db8:2::2"):
+        case.flow_drop(arriving(udp6(src=source)), "v6", "source_refused")
+    return case
+
+
+def allow_list_full():
+    case = Case("allow_list_full", "as many prefixes as a flow may have; the last counts, too",
+                "RFC 2827")
+    case.flow("f", listener4(), [leg4()], allow=[f"192.0.2.{8 * i}/30" for i in range(32)])
+    for i in (0, 17, 31):
+        case.forward(arriving(udp4(src=f"192.0.2.{8 * i + 3}")), "f", [leaving(sent4())])
+        case.flow_drop(arriving(udp4(src=f"192.0.2.{8 * i + 4}")), "f", "source_refused")
+    return case
+
+
+def latch_first():
+    case = Case("latch_first", "the first source, address and port, is learned for ever; any other "
+                "is refused, and what goes to the learned one goes on", "RFC 7362 4", step=True)
+    case.flow("v4", listener4(), [leg4()], latch="first")
+    case.flow("v6", listener6(), [leg6(port="p2")], latch="first")
+    case.flow("rule", rule4(1, dst_ports=[30001, 30001]), [leg4()], latch="first")
+    case.latched("v4")
+    case.forward(arriving(udp4()), "v4", [leaving(sent4())])
+    case.latched("v4", SENDER4, SENDER_PORT, 1)
+    case.latched("rule")
+    for fields in ({"sport": SENDER_PORT + 1}, {"src": OTHER4}, {"src": "192.0.2.11"}):
+        case.flow_drop(arriving(udp4(**fields)), "v4", "source_refused")
+    case.at(3600000 * MS)
+    case.flow_drop(arriving(udp4(src=OTHER4)), "v4", "source_refused")
+    case.forward(arriving(udp4()), "v4", [leaving(sent4())])
+    case.latched("v4", SENDER4, SENDER_PORT, 1)
+    case.forward(arriving(udp4(src=OTHER4, sport=9, dport=30001)), "rule", [leaving(sent4())])
+    case.flow_drop(arriving(udp4(dport=30001)), "rule", "source_refused")
+    case.latched("rule", OTHER4, 9, 1)
+    case.forward(arriving(udp6(src="2001:db8:1::1:0")), "v6", [leaving(sent6(), "p2")])
+    case.flow_drop(arriving(udp6(src="2001:db8:1::2:0")), "v6", "source_refused")
+    case.latched("v6", "2001:db8:1::1:0", SENDER_PORT, 1)
+    return case
+
+
+def latch_follow():
+    case = Case("latch_follow", "another source takes over when the interval has passed since the "
+                "last move, not since the last packet; until then it is refused", "RFC 7362 4")
+    case.flow("f", listener4(), [leg4()], latch="follow", latch_interval_ms=1000)
+    case.at(10 * MS)
+    case.forward(arriving(udp4(data=b"a")), "f", [leaving(sent4(b"a"))])
+    for ms in (510, 1009):
+        case.at(ms * MS)
+        case.forward(arriving(udp4(data=b"a")), "f", [leaving(sent4(b"a"))])
+        case.flow_drop(arriving(udp4(src=OTHER4, data=b"b")), "f", "source_refused")
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    case.at(1010 * MS)
+    case.forward(arriving(udp4(src=OTHER4, data=b"b")), "f", [leaving(sent4(b"b"))])
+    case.latched("f", OTHER4, SENDER_PORT, 2)
+    case.flow_drop(arriving(udp4(data=b"a")), "f", "source_refused")
+    case.forward(arriving(udp4(src=OTHER4, data=b"b")), "f", [leaving(sent4(b"b"))])
+    case.at(2009 * MS)
+    case.flow_drop(arriving(udp4(data=b"a")), "f", "source_refused")
+    case.at(2500 * MS)
+    case.forward(arriving(udp4(sport=1, data=b"c")), "f", [leaving(sent4(b"c"))])
+    case.flow_drop(arriving(udp4(src=OTHER4, data=b"b")), "f", "source_refused")
+    case.latched("f", SENDER4, 1, 3)
+    return case
+
+
+def latch_follow_at_once():
+    case = Case("latch_follow_at_once", "with an interval of zero every packet may move the source",
+                "RFC 7362 4")
+    case.flow("f", listener6(), [leg6()], latch="follow", latch_interval_ms=0)
+    for i in range(6):
+        source = f"2001:db8:1::{1 + i % 2}"
+        case.forward(arriving(udp6(src=source)), "f", [leaving(sent6())])
+    case.latched("f", "2001:db8:1::2", SENDER_PORT, 6)
+    case.forward(arriving(udp6(src="2001:db8:1::2")), "f", [leaving(sent6())])
+    case.latched("f", "2001:db8:1::2", SENDER_PORT, 6)
+    return case
+
+
+def latch_order():
+    case = Case("latch_order", "a source off the allow-list, or with payload of a class that is "
+                "dropped, is not learned; one that is then policed is", "RFC 7362 4, RFC 7983 7")
+    case.flow("f", listener4(), [leg4()], latch="first", allow=["192.0.2.0/24"],
+              classes={"stun": "drop", "dtls": "punt"},
+              police={"rate_bps": 64000, "burst_bytes": 40})
+    case.flow_drop(arriving(udp4(src=OTHER4, data=b"\x80rtp")), "f", "source_refused")
+    case.flow_drop(arriving(udp4(data=b"\0\1")), "f", "class_drop")
+    case.punt(arriving(udp4(data=b"\x16dtls")), "f")
+    case.latched("f")
+    case.flow_drop(arriving(udp4(sport=7, data=b"\x80" * 13)), "f", "policed")
+    case.latched("f", SENDER4, 7, 1)
+    case.flow_drop(arriving(udp4(data=b"\x80rtp")), "f", "source_refused")
+    case.punt(arriving(udp4(data=b"\x16dtls")), "f")
+    case.forward(arriving(udp4(sport=7, data=b"\x80" * 12)), "f", [leaving(sent4(b"\x80" * 12))])
+    return case
+
+
+def latch_kept():
+    case = Case("latch_kept", "what a flow has learned outlives changes to it and to other flows, "
+                "also from first to follow, and ends with latching", "RFC 7362 4")
+
+    def latching(mode, **leg):
+        return flow_spec("f", listener4(), [leg4(**leg)], latch=mode)
+
+    case.flow("f", listener4(), [leg4()], latch="first")
+    case.at(100 * MS)
+    case.forward(arriving(udp4()), "f", [leaving(sent4())])
+    case.change(add=[flow_spec("g", listener4(dst_port=9), [leg4()], latch="first")])
+    case.latched("g")
+    case.change(replace=[latching("first", dst_port=7001)], remove=["g"])
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    case.flow_drop(arriving(udp4(src=OTHER4)), "f", "source_refused")
+    case.forward(arriving(udp4()), "f", [leaving(sent4(dport=7001))])
+    case.change(replace=[latching("follow")])
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    case.at(1099 * MS)
+    case.flow_drop(arriving(udp4(src=OTHER4)), "f", "source_refused")
+    case.at(1100 * MS)
+    case.forward(arriving(udp4(src=OTHER4)), "f", [leaving(sent4())])
+    case.latched("f", OTHER4, SENDER_PORT, 2)
+    case.change(replace=[latching("open")])
+    case.forward(arriving(udp4()), "f", [leaving(sent4())])
+    case.forward(arriving(udp4(src=OTHER4)), "f", [leaving(sent4())])
+    case.change(replace=[latching("first")])
+    case.latched("f")
+    case.forward(arriving(udp4()), "f", [leaving(sent4())])
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    return case
+
+
+CASES = (allow_list, allow_list_full, latch_first, latch_follow, latch_follow_at_once, latch_order,
+         latch_kept)

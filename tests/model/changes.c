@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transactions of random additions, replacements and removals, errors among them, made on the data
+ * plane and, when it has committed, on the model.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+
+#define CHANGES_MAX 8
+#define FLOWS_AIM 60
+
+enum change_kind { CHANGE_ADD, CHANGE_REPLACE, CHANGE_REMOVE };
+
+struct change {
+	enum change_kind kind;
+	struct draft draft; /* add, replace */
+	uint32_t handle; /* replace, remove: the flow's before */
+	uint32_t new_handle;
+	bool done; /* the data plane took it */
+};
+
+struct transaction {
+	struct session *session;
+	struct dp_txn *txn;
+	unsigned n_changes;
+	struct change changes[CHANGES_MAX];
+	unsigned n_removed; /* calls of dp_removed_fn */
+	bool agree;
+};
+
+static const char *const kind_names[] = {"dp_txn_add", "dp_txn_replace", "dp_txn_remove"};
+
+/* Is this handle replaced or removed in this transaction already? */
+static bool
+handle_is_taken(const struct transaction *t, uint32_t handle)
+{
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		const struct change *change = &t->changes[i];
+
+		if (change->done && change->kind != CHANGE_ADD && change->handle == handle)
+			return true;
+	}
+	return false;
+}
+
+/* Would the key collide with a flow that is or will be there? */
+static bool
+key_is_taken(const struct transaction *t, const struct dp_flow *flow)
+{
+	const struct model_flow *there;
+
+	if (flow->rule != NULL)
+		return false;
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		const struct change *change = &t->changes[i];
+
+		if (change->done && change->kind == CHANGE_ADD && change->draft.flow.rule == NULL &&
+			memcmp(&change->draft.flow.key, &flow->key, sizeof(flow->key)) == 0)
+			return true;
+	}
+	there = model_key_find(&t->session->model, &flow->key);
+	if (there == NULL)
+		return false;
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		const struct change *change = &t->changes[i];
+
+		if (change->done && change->kind == CHANGE_REMOVE &&
+			change->handle == there->handle)
+			return false;
+	}
+	return true;
+}
+
+static bool
+result_compare(struct change *change, int ret, int expected)
+{
+	change->done = ret == 0;
+	if (ret == expected)
+		return true;
+	printf("%s returned %d (%s), expected %d (%s)\n", kind_names[change->kind], ret,
+		strerror(-ret), expected, strerror(-expected));
+	return false;
+}
+
+static bool
+change_add(struct transaction *t, struct change *change)
+{
+	int expected = key_is_taken(t, &change->draft.flow) ? -EEXIST : 0;
+
+	return result_compare(
+		change, dp_txn_add(t->txn, &change->draft.flow, &change->new_handle), expected);
+}
+
+static bool
+change_replace(struct transaction *t, struct change *change)
+{
+	int expected = handle_is_taken(t, change->handle) ? -ENOENT : 0;
+
+	return result_compare(change,
+		dp_txn_replace(t->txn, change->handle, &change->draft.flow, change->draft.from,
+			&change->new_handle),
+		expected);
+}
+
+static bool
+change_remove(struct transaction *t, struct change *change)
+{
+	bool there = model_flow_find(&t->session->model, change->handle) != NULL;
+	int expected = !there || handle_is_taken(t, change->handle) ? -ENOENT : 0;
+
+	return result_compare(change, dp_txn_remove(t->txn, change->handle), expected);
+}
+
+/* One change at random: the more flows there are, the more are removed. */
+static bool
+change_random(struct transaction *t)
+{
+	struct session *session = t->session;
+	const struct model *model = &session->model;
+	struct change *change = &t->changes[t->n_changes];
+	const struct model_flow *flow = NULL;
+	bool ok;
+
+	memset(change, 0, sizeof(*change));
+	if (model->n_flows > 0)
+		flow = model->flows[rng_below(&session->rng, model->n_flows)];
+	if (flow == NULL || rng_below(&session->rng, 2 * FLOWS_AIM) > model->n_flows) {
+		change->kind = CHANGE_ADD;
+		draft_init(&change->draft, &session->rng);
+		ok = change_add(t, change);
+	} else if (rng_one_in(&session->rng, 2)) {
+		change->kind = CHANGE_REPLACE;
+		change->handle = flow->handle;
+		draft_init_from(&change->draft, &session->rng, flow);
+		ok = change_replace(t, change);
+	} else {
+		change->kind = CHANGE_REMOVE;
+		change->handle = flow->handle;
+		if (rng_one_in(&session->rng, 20))
+			change->handle ^= 1u << rng_below(&session->rng, 32);
+		ok = change_remove(t, change);
+	}
+	t->n_changes++;
+	return ok;
+}
+
+/* dp_removed_fn: final counters of a flow that is removed, or of the version that is replaced. */
+static void
+on_removed(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
+	const struct dp_leg_stats *legs, unsigned n_legs)
+{
+	struct transaction *t = arg;
+	const struct model_flow *known = model_flow_find(&t->session->model, handle);
+
+	t->n_removed++;
+	if (known == NULL) {
+		printf("told of the removal of handle %x, which is no flow's\n", handle);
+		t->agree = false;
+		return;
+	}
+	if (!flow_stats_compare(known, flow, legs, n_legs)) {
+		printf("(final counters, as its removal was told)\n");
+		t->agree = false;
+	}
+}
+
+static void
+model_apply(struct transaction *t, const struct change *change)
+{
+	struct model *model = &t->session->model;
+
+	if (change->kind == CHANGE_ADD)
+		model_flow_add(model, &change->draft.flow, change->new_handle);
+	else if (change->kind == CHANGE_REPLACE)
+		model_flow_replace(model, change->handle, &change->draft.flow, change->draft.from,
+			change->new_handle);
+	else
+		model_flow_remove(model, change->handle);
+}
+
+static bool
+transaction_commit(struct transaction *t)
+{
+	unsigned n_told = 0;
+	int ret;
+
+	dp_txn_on_removed(t->txn, on_removed, t);
+	ret = dp_txn_commit(t->txn);
+	if (ret != 0) {
+		printf("dp_txn_commit returned %d (%s)\n", ret, strerror(-ret));
+		return false;
+	}
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		if (!t->changes[i].done)
+			continue;
+		n_told += t->changes[i].kind != CHANGE_ADD;
+		model_apply(t, &t->changes[i]);
+	}
+	if (n_told == t->n_removed)
+		return t->agree;
+	printf("dp_removed_fn was called %u times, expected %u\n", t->n_removed, n_told);
+	return false;
+}
+
+static bool
+transaction_begin(struct transaction *t, struct session *session)
+{
+	t->session = session;
+	t->n_changes = 0;
+	t->n_removed = 0;
+	t->agree = true;
+	t->txn = dp_txn_begin(session->rig.dp);
+	if (t->txn == NULL)
+		printf("dp_txn_begin returned NULL\n");
+	return t->txn != NULL;
+}
+
+bool
+session_change(struct session *session)
+{
+	struct transaction *t = model_alloc(1, sizeof(*t));
+	unsigned n = rng_between(&session->rng, 1, CHANGES_MAX);
+	bool ok = transaction_begin(t, session);
+
+	while (ok && n-- > 0)
+		ok = change_random(t);
+	if (t->txn != NULL && (!ok || rng_one_in(&session->rng, 10)))
+		dp_txn_abort(t->txn);
+	else
+		ok = ok && transaction_commit(t);
+	for (unsigned i = 0; i < t->n_changes; i++)
+		draft_fini(&t->changes[i].draft);
+	free(t);
+	return ok;
+}
+
+bool
+session_clear(struct session *session)
+{
+	struct transaction t;
+	unsigned n = session->model.n_flows;
+
+	if (!transaction_begin(&t, session))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (dp_txn_remove(t.txn, session->model.flows[i]->handle) != 0)
+			t.agree = false;
+	}
+	dp_txn_on_removed(t.txn, on_removed, &t);
+	if (dp_txn_commit(t.txn) != 0 || !t.agree || t.n_removed != n) {
+		printf("not all of %u flows can be removed: %u were\n", n, t.n_removed);
+		return false;
+	}
+	while (session->model.n_flows > 0)
+		model_flow_remove(&session->model, session->model.flows[0]->handle);
+	if (dp_flow_count(session->rig.dp, DP_IPV4) + dp_flow_count(session->rig.dp, DP_IPV6) ==
+			0 &&
+		dp_leg_count(session->rig.dp) == 0)
+		return true;
+	printf("flows or legs are left when all are removed\n");
+	return false;
+}
+
+bool
+session_next_hops(struct session *session, bool all)
+{
+	for (unsigned i = 0; i < MODEL_NEXT_HOPS; i++) {
+		struct dp_next_hop hop;
+		int ret;
+
+		if (!all && !rng_one_in(&session->rng, 4 * MODEL_NEXT_HOPS))
+			continue;
+		hop = next_hop_random(&session->rng);
+		ret = dp_next_hop_set(session->rig.dp, i, &hop);
+		if (ret != 0) {
+			printf("dp_next_hop_set returned %d\n", ret);
+			return false;
+		}
+		session->model.hops[i] = hop;
+	}
+	return true;
+}

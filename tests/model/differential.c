@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Differential test: random flows and random frames go through the real data plane and through the
+ * reference model, and everything that can be seen of both must be the same: frames out, punted
+ * packets, every counter, what was learned. Needs no root and no hugepages.
+ *
+ *	differential [--packets N] [--seed S] [--burst N]
+ *
+ * It is cut into sessions of SESSION_PACKETS packets, each of which starts empty and from a seed of
+ * its own: S, S + 1, ... A difference ends it with exit code 1 and the command line that shows it
+ * again in the first session. --burst 1 gives rounds of single packets. By night:
+ *
+ *	build/tests/model/differential --packets 10000000
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <unistd.h>
+
+#include "session.h"
+
+#define PACKETS_DEFAULT 200000
+#define SESSION_PACKETS 20000
+#define MEMORY_MB 512
+
+static int
+number_parse(const char *text, uint64_t max, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (errno == 0 && *end == '\0' && end != text && *number > 0 && *number <= max)
+		return 0;
+	fprintf(stderr, "not a number of 1..%llu: %s\n", (unsigned long long)max, text);
+	return -1;
+}
+
+static int
+options_parse(struct session_options *options, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"packets", required_argument, NULL, 'p'},
+		{"seed", required_argument, NULL, 's'},
+		{"burst", required_argument, NULL, 'b'},
+		{0},
+	};
+	uint64_t burst;
+	int option, ret = 0;
+
+	while (ret == 0 && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'p') {
+			ret = number_parse(optarg, UINT64_MAX, &options->packets);
+		} else if (option == 's') {
+			ret = number_parse(optarg, UINT64_MAX, &options->seed);
+		} else if (option == 'b') {
+			ret = number_parse(optarg, SESSION_BURST_MAX, &burst);
+			options->burst = (unsigned)burst;
+		} else {
+			ret = -1;
+		}
+	}
+	if (ret == 0 && optind == argc)
+		return 0;
+	fprintf(stderr, "usage: %s [--packets N] [--seed S] [--burst N]\n", argv[0]);
+	return -1;
+}
+
+static int
+eal_init(void)
+{
+	char prefix[32], error[256];
+	const struct dp_eal_config config = {
+		.program = "differential",
+		.file_prefix = prefix,
+		.n_workers = 1,
+		.worker_cores = {1},
+		.memory_mb = MEMORY_MB,
+		.no_huge = true,
+		.log_level = "error",
+	};
+
+	snprintf(prefix, sizeof(prefix), "model-%d", (int)getpid());
+	if (dp_eal_init(&config, error, sizeof(error)) == 0)
+		return 0;
+	fprintf(stderr, "%s\n", error);
+	return -1;
+}
+
+/* A long run that never meets some reason to drop tests less than it seems to. */
+static bool
+totals_report(const struct session_totals *totals)
+{
+	bool ok = true;
+
+	printf("%llu packets: forwarded %llu, punted %llu, frames sent %llu; drops:",
+		(unsigned long long)totals->packets, (unsigned long long)totals->forwarded,
+		(unsigned long long)totals->punted, (unsigned long long)totals->sent);
+	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
+		printf(" %s %llu", dp_drop_name((enum dp_drop)r),
+			(unsigned long long)totals->drops[r]);
+	printf("\n");
+	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {
+		if (totals->packets < PACKETS_DEFAULT || totals->drops[r] > 0 ||
+			r == DP_DROP_no_buffer)
+			continue;
+		printf("no packet met the reason %s\n", dp_drop_name((enum dp_drop)r));
+		ok = false;
+	}
+	return ok;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct session_options options = {
+		.packets = PACKETS_DEFAULT,
+		.seed = (uint64_t)time(NULL),
+		.burst = SESSION_BURST_MAX,
+	};
+	struct session_totals totals = {0};
+	uint64_t left;
+	bool ok = true;
+
+	setlinebuf(stdout);
+	if (options_parse(&options, argc, argv) < 0)
+		return 2;
+	if (eal_init() < 0)
+		return 2;
+	printf("seed %llu, %llu packets\n", (unsigned long long)options.seed,
+		(unsigned long long)options.packets);
+	for (left = options.packets; left > 0 && ok; left -= options.packets) {
+		options.packets = left < SESSION_PACKETS ? left : SESSION_PACKETS;
+		ok = session_run(&options, &totals);
+		options.seed++;
+	}
+	ok = totals_report(&totals) && ok;
+	printf("%s\n", ok ? "both sides agree" : "FAILED");
+	dp_eal_fini();
+	return ok ? 0 : 1;
+}

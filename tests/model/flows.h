@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Random flows that the data plane has to accept, with every feature that a flow can have. */
+#ifndef MODEL_FLOWS_H
+#define MODEL_FLOWS_H
+
+#include "model.h"
+#include "rng.h"
+
+/* A flow with the memory that it points to. Not to be copied. */
+struct draft {
+	struct dp_flow flow;
+	struct dp_rule rule;
+	struct dp_prefix allow[DP_ALLOW_MAX];
+	struct dp_stream streams[DP_STREAMS_MAX];
+	struct dp_leg *legs;
+	uint16_t *from; /* as in dp_txn_replace(), one a leg */
+};
+
+void draft_init(struct draft *draft, struct rng *rng);
+
+/* Another version of an installed flow: the same match, or another rule for a rule. */
+void draft_init_from(struct draft *draft, struct rng *rng, const struct model_flow *old);
+
+void draft_fini(struct draft *draft);
+
+/* A random leg. Its egress is one of MODEL_NEXT_HOPS next hops. */
+void leg_random(struct rng *rng, unsigned flow_family, struct dp_leg *leg);
+
+/* One field of a leg, or all of it, becomes another one. */
+void leg_change(struct rng *rng, unsigned flow_family, struct dp_leg *leg);
+
+/* Legs in an array of their own. */
+struct dp_leg *legs_random(struct rng *rng, unsigned flow_family, unsigned n_legs);
+
+/* How many legs a flow has: few, and now and then very many. */
+unsigned legs_count(struct rng *rng);
+
+/* Streams of a draft: new ones, or those of the flow that it takes the place of. */
+void streams_random(struct draft *draft, struct rng *rng);
+void streams_keep(struct draft *draft, struct rng *rng, const struct model_flow *old);
+bool streams_have_legs(const struct dp_flow *flow);
+
+void verdict_random(struct rng *rng, uint8_t *verdict);
+
+struct dp_next_hop next_hop_random(struct rng *rng);
+
+#endif

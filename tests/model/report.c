@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is printed when both sides differ: enough to see it without a debugger, and to replay it. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "session.h"
+
+static const char *const verdict_names[DP_VERDICT_COUNT] = {"forward", "drop", "punt"};
+static const char *const latch_names[] = {"open", "first", "follow"};
+
+void
+report_session(const struct session *session)
+{
+	printf("seed %llu, round %llu, packet %llu, time %llu ns\n",
+		(unsigned long long)session->options.seed, (unsigned long long)session->round,
+		(unsigned long long)session->n_packets, (unsigned long long)session->now_ns);
+	printf("replay: differential --seed %llu --packets %llu --burst %u\n",
+		(unsigned long long)session->options.seed,
+		(unsigned long long)session->options.packets, session->options.burst);
+}
+
+void
+report_hex(const char *what, const uint8_t *bytes, unsigned n_bytes)
+{
+	printf("%s (%u bytes): ", what, n_bytes);
+	for (unsigned i = 0; i < n_bytes; i++)
+		printf("%02x", bytes[i]);
+	printf("\n");
+}
+
+void
+report_frames(const struct session *session)
+{
+	printf("frames of this round and what the model made of them:\n");
+	for (unsigned i = 0; i < session->n_frames; i++) {
+		const struct session_frame *f = &session->frames[i];
+
+		printf("port %u, split %u, %s: ", f->frame.port, f->frame.split, f->fate);
+		report_hex("frame", f->frame.bytes, f->frame.n_bytes);
+	}
+}
+
+static const char *
+address_text(unsigned family, const uint8_t *address, char text[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(family == DP_IPV4 ? AF_INET : AF_INET6, address, text, INET6_ADDRSTRLEN);
+}
+
+static void
+report_match(const struct model_flow *flow)
+{
+	const struct dp_flow_key *key = &flow->spec.key;
+	const struct dp_rule *rule = flow->spec.rule;
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+
+	if (rule == NULL) {
+		printf("  %s port %u vlan %u outer %u: %s %u -> %s %u\n",
+			key->any_source != 0 ? "listener" : "exact", key->port, key->vlan,
+			key->outer_vlan, address_text(key->family, key->src, src),
+			ntohs(key->src_port), address_text(key->family, key->dst, dst),
+			ntohs(key->dst_port));
+		return;
+	}
+	printf("  rule priority %u port %u vlan %u outer %u: %s/%u %u-%u -> %s/%u %u-%u\n",
+		rule->priority, rule->port, rule->vlan, rule->outer_vlan,
+		address_text(rule->family, rule->src, src), rule->src_bits, rule->src_port_first,
+		rule->src_port_last, address_text(rule->family, rule->dst, dst), rule->dst_bits,
+		rule->dst_port_first, rule->dst_port_last);
+}
+
+static void
+report_legs(const char *indent, const struct model_set *set)
+{
+	for (unsigned i = 0; i < set->n_legs; i++) {
+		const struct dp_leg *leg = &set->legs[i].spec;
+		char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+
+		printf("%sleg %u: %s %u -> %s %u hop %u vlan %u outer %u dscp %u ttl %u down %u "
+		       "one_in %u police %llu/%llu\n",
+			indent, i, address_text(leg->family, leg->src, src), ntohs(leg->src_port),
+			address_text(leg->family, leg->dst, dst), ntohs(leg->dst_port),
+			leg->next_hop, leg->vlan, leg->outer_vlan, leg->dscp, leg->ttl, leg->down,
+			leg->one_in, (unsigned long long)leg->police.rate_bps,
+			(unsigned long long)leg->police.burst_bytes);
+	}
+}
+
+static void
+report_features(const struct dp_flow *spec)
+{
+	printf("  verdict %s, down %u, latch %s %u ms, allow %u, classes %s %s %s %s, "
+	       "police %llu/%llu\n",
+		verdict_names[spec->verdict], spec->down, latch_names[spec->latch],
+		spec->latch_interval_ms, spec->n_allow,
+		verdict_names[spec->class_verdict[DP_CLASS_STUN]],
+		verdict_names[spec->class_verdict[DP_CLASS_DTLS]],
+		verdict_names[spec->class_verdict[DP_CLASS_RTP]],
+		verdict_names[spec->class_verdict[DP_CLASS_OTHER]],
+		(unsigned long long)spec->police.rate_bps,
+		(unsigned long long)spec->police.burst_bytes);
+}
+
+void
+report_flow(const struct model_flow *flow)
+{
+	printf("flow %x:\n", flow->handle);
+	report_match(flow);
+	report_features(&flow->spec);
+	for (unsigned i = 0; i < flow->spec.n_streams; i++) {
+		const struct dp_stream *stream = &flow->streams[i].spec;
+
+		printf("  stream %u: ssrc %d %x payload type %d %u, %s\n", i, stream->has_ssrc,
+			stream->ssrc, stream->has_payload_type, stream->payload_type,
+			verdict_names[stream->verdict]);
+		report_legs("    ", &flow->streams[i].set);
+	}
+	report_legs("  ", &flow->set);
+}

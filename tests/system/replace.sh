@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A flow is replaced a hundred times under traffic: every datagram arrives once, with the header of
+# the old or of the new flow, whole, and the flow's counters go on.
+source "$(dirname "$0")/_lib.sh"
+CONSERVATION_OPTIONS=(--flows-removed --legs-vary)
+test_begin
+rig_make 2
+
+version() {
+	cat <<-END
+		id: cam
+		match: {port: p0, src: 192.0.2.10, src_port: 1000, dst: 192.0.2.1, dst_port: 5004}
+		legs:
+		  - {port: p1, src: 198.51.100.1, src_port: 600$1, dst: 198.51.100.10, dst_port: 700$1,
+		     ttl: 10$1, dscp: 1$1}
+	END
+}
+version 1 >"$RIG_RUN/one.yaml"
+version 2 >"$RIG_RUN/two.yaml"
+ctl flow add --file "$RIG_RUN/one.yaml"
+
+rig_spawn either ip netns exec "$RIG_NAME-h1" tests/system/either.py --count 10000 --timeout 30 \
+	198.51.100.1:6001,198.51.100.10:7001,101,11 198.51.100.1:6002,198.51.100.10:7002,102,12
+rig_wait 10 grep -q '^ready' "$RIG_RUN/either.log" || fail "the receiver does not listen"
+rig_spawn stream ip netns exec "$RIG_NAME-h0" \
+	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 10000 --gap-us 700
+flows() {
+	(($(counter_read flow:cam.packets) > 0))
+}
+rig_wait 5 flows || fail "the media does not flow"
+for ((i = 0; i < 50; i++)); do
+	ctl flow replace "$RIG_RUN/two.yaml" >/dev/null
+	ctl flow replace "$RIG_RUN/one.yaml" >/dev/null
+done
+rig_pid stream >/dev/null || fail "the stream ended before the replacements did: this proves nothing"
+receive_end either
+read -r -a shares < <(sed -n 's/^done: all 10000: //p' "$RIG_RUN/either.log")
+((shares[0] > 100 && shares[1] > 100)) || fail "the versions had ${shares[*]}: this proves little"
+expect_counter flow:cam.packets 10000
+expect_counter flow:cam.forwarded 10000
+
+# A match cannot change, and nobody can be replaced who is not there; nothing changes then.
+sed 's/5004/5005/' "$RIG_RUN/one.yaml" >"$RIG_RUN/other.yaml"
+expect_exit 1 ctl flow replace "$RIG_RUN/other.yaml"
+sed 's/cam/nobody/' "$RIG_RUN/one.yaml" >"$RIG_RUN/other.yaml"
+expect_exit 1 ctl flow replace "$RIG_RUN/other.yaml"
+expect_counter flow:cam.packets 10000

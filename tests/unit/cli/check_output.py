@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks what sluicectl asks for and what it shows, against a server with canned answers.
+
+Usage: check_output.py SLUICECTL
+
+Each case is a command line, the request that it must send, the result that it gets back, and the
+lines that it must print. Prints TAP.
+"""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+LEG = "port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004"
+LEG_JSON = {"port": "p1", "src": "203.0.113.1", "src_port": 5004,
+            "dst": "203.0.113.9", "dst_port": 5004}
+HOP = {"address": "203.0.113.9", "mac": "02:00:5e:00:53:01", "state": "resolved", "netdev": "p1"}
+COUNTS = {"copies": 9, "bytes": 1800, "sent": 8, "drops": {"tx_full": 1}}
+FLOW = {"id": "cam", "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004},
+        "legs": [LEG_JSON]}
+
+CASES = [
+    ("add by rule", ["flow", "add", "--rule", "priority=9,family=4", "--action", "punt"],
+     ("flow.install", {"flows": [{"rule": {"priority": 9, "family": 4}, "action": "punt",
+                                  "legs": []}]}),
+     {"installed": ["flow-1"]}, "installed flow-1\n"),
+    ("add from JSON", ["flow", "add", "--file", "{flow.json}"],
+     ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
+    ("add from YAML", ["flow", "add", "--file", "{flow.yaml}"],
+     ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
+    ("replace", ["flow", "replace", "{list.json}"],
+     ("flow.replace", {"flows": [FLOW]}), {"replaced": ["cam"]}, "replaced cam\n"),
+    ("join", ["leg", "join", "cam", "--leg", "id=wall," + LEG],
+     ("leg.join", {"flow": "cam", "legs": [{"id": "wall", **LEG_JSON}]}),
+     {"joined": ["wall"]}, "joined wall\n"),
+    ("join from YAML", ["leg", "join", "cam", "--file", "{legs.yaml}"],
+     ("leg.join", {"flow": "cam", "legs": [LEG_JSON]}), {"joined": ["leg-2"]}, "joined leg-2\n"),
+    ("leave", ["leg", "leave", "cam", "wall", "leg-2"],
+     ("leg.leave", {"flow": "cam", "legs": ["wall", "leg-2"]}),
+     {"left": [{"id": "wall", "counters": COUNTS}]},
+     "LEG   COPIES  BYTES  SENT  DROPS\nwall       9   1800     8  tx_full=1\n"),
+    ("down", ["flow", "down", "cam"],
+     ("flow.admin", {"flow": "cam", "admin": "down"}), {}, "down cam\n"),
+    ("leg up", ["flow", "up", "cam", "--leg", "wall"],
+     ("flow.admin", {"flow": "cam", "leg": "wall", "admin": "up"}), {}, "up cam wall\n"),
+    ("del of what dropped and punted", ["flow", "del", "cam"],
+     ("flow.remove", {"ids": ["cam"]}),
+     {"removed": [{"id": "cam", "counters": {"packets": 12, "bytes": 2400, "forwarded": 9,
+                                             "punted": 1, "drops": {"policed": 2}},
+                   "legs": [{"id": "leg-1", **COUNTS}]}]},
+     "FLOW  PACKETS  BYTES  PUNTED  LEG    SENT  DROPS\n"
+     "cam        12   2400       1  -         -  policed=2\n"
+     "                              leg-1     8  tx_full=1\n"),
+    ("list", ["flow", "list"], ("flow.list", {"limit": 1000}),
+     {"flows": [FLOW, {"id": "off", "rule": {"priority": 9, "dst_ports": [1, 2]},
+                       "admin": "down", "action": "drop", "legs": []},
+                {**FLOW, "id": "st", "action": "punt", "legs": [],
+                 "streams": [{"ssrc": 1, "legs": [LEG_JSON, LEG_JSON]}]}],
+      "total": 3, "next_cursor": None},
+     "FLOW  MATCH                    LEGS  TO\n"
+     "cam   p0 any > 192.0.2.1:5004     1  p1 203.0.113.9:5004\n"
+     "off   rule 9 any > any:1-2        0  down: drop\n"
+     "st    p0 any > 192.0.2.1:5004     2  punt, p1 203.0.113.9:5004 ...\n"),
+    ("show everything", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
+     {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
+               "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],
+               "classes": {"stun": "punt", "rtp": "forward"}, "idle_timeout_s": 60,
+               "police": {"rate_bps": 4000000, "burst_bytes": 3000},
+               "streams": [{"ssrc": 3735928559, "payload_type": 96, "legs": [LEG_JSON]},
+                           {"payload_type": 0, "action": "drop", "legs": []}],
+               "legs": [{**LEG_JSON, "id": "wall", "vlan": 7, "outer_vlan": 300, "dscp": 46,
+                         "ttl": 9, "one_in": 10, "admin": "down",
+                         "police": {"rate_bps": 64000}}]},
+      "counters": {"packets": 12, "bytes": 2400, "forwarded": 9, "punted": 1,
+                   "drops": {"policed": 2}},
+      "latched": {"src": "192.0.2.9", "src_port": 7, "moves": 2},
+      "legs": [{"id": "wall", **COUNTS, "next_hop": HOP}],
+      "streams": [{"packets": 3, "bytes": 300, "legs": [{**COUNTS, "next_hop": HOP}]},
+                  {"packets": 4, "bytes": 400, "legs": []}]},
+     """flow      cam
+match     p0 any > 192.0.2.1:5004
+admin     down
+action    drop
+sources   follow, 500 ms between moves of 192.0.2.0/24 203.0.113.0/24
+latched   192.0.2.9:7, learned 2 times
+classes   stun=punt rtp=forward
+policed   to 4 Mbit/s, burst 3000 bytes
+removed   when idle for 60 s
+received  12 packets, 2400 bytes
+          9 forwarded, 1 punted, drops: policed=2
+
+STREAM  SSRC        TYPE  ACTION   LEGS  PACKETS  BYTES
+     1  0xdeadbeef    96  forward     1        3    300
+     2  any            0  drop        0        4    400
+
+LEG   PORT   VLAN  FROM              TO                DSCP     TTL  STATE
+wall  p1    300.7  203.0.113.1:5004  203.0.113.9:5004    46       9  down, 1 in 10, 64 kbit/s
+1/1   p1        -  203.0.113.1:5004  203.0.113.9:5004  keep  less 1  up
+
+LEG   NEXT HOP     MAC                STATE     NETDEV
+wall  203.0.113.9  02:00:5e:00:53:01  resolved  p1
+1/1   203.0.113.9  02:00:5e:00:53:01  resolved  p1
+
+LEG   COPIES  BYTES  SENT  DROPS
+wall       9   1800     8  tx_full=1
+1/1        9   1800     8  tx_full=1
+"""),
+    ("show little", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
+     {"flow": {"id": "cam", "match": FLOW["match"], "latch": "first", "admin": "up",
+               "action": "forward", "legs": []},
+      "counters": {"packets": 0, "bytes": 0, "forwarded": 0, "punted": 0, "drops": {}},
+      "latched": None, "legs": [], "streams": []},
+     """flow      cam
+match     p0 any > 192.0.2.1:5004
+sources   first
+latched   to nobody yet
+received  0 packets, 0 bytes
+          0 forwarded, 0 punted, drops: -
+"""),
+    ("workers", ["workers"], ("system.info", {}),
+     {"workers": [{"worker": 0, "core": 3, "rx_queues": 2, "rx_packets": 1000, "tx_packets": 900,
+                   "busy_share": 0.1234, "cycles_per_packet": 410.4, "longest_round_us": 85.2,
+                   "bursts": [0, 80, 20, 0, 10] + [0] * 27 + [1],
+                   "residence_ns": [{"from_ns": 512, "packets": 5},
+                                    {"from_ns": 65536, "packets": 15}]},
+                  {"worker": 1, "core": 4, "rx_queues": 1, "rx_packets": 0, "tx_packets": 0,
+                   "busy_share": 0, "cycles_per_packet": 0, "longest_round_us": 7,
+                   "bursts": [0] * 33, "residence_ns": []}]},
+     """worker 0  on CPU 3, 2 queues, 1000 packets in, 900 out
+          busy 12.3% of the time, 410 cycles a packet, longest round 85 us
+  IN A BURST      BURSTS
+           1          80  72.1%  ########################################
+           2          20  18.0%  ##########
+         3-4          10   9.0%  #####
+         5-8           0   0.0%
+        9-16           0   0.0%
+       17-32           1   0.9%  #
+  INSIDE FOR     PACKETS
+      512 ns           5  25.0%  #############
+     65.5 us          15  75.0%  ########################################
+
+worker 1  on CPU 4, 1 queues, 0 packets in, 0 out
+          busy 0.0% of the time, 0 cycles a packet, longest round 7 us
+"""),
+    ("events", ["events", "--after", "4"], ("event.list", {"after": 4, "limit": 1000}),
+     {"events": [{"sequence": 5, "time_ns": 1700000000123456789, "event": "flow_latched",
+                  "flow": "cam", "src": "192.0.2.9", "src_port": 7, "moves": 1},
+                 {"sequence": 6, "time_ns": 1700000001000000000, "event": "flow_expired",
+                  "flow": "cam", "packets": 12, "drops": {"policed": 2}, "legs": []}],
+      "lost": 0},
+     "SEQUENCE  TIME                     EVENT          FLOW\n"
+     "       5  2023-11-14 22:13:20.123  flow_latched   cam src=192.0.2.9 src_port=7 moves=1\n"
+     "       6  2023-11-14 22:13:21.000  flow_expired   cam packets=12 policed=2\n"),
+    ("events as JSON", ["events", "--json"], ("event.list", {"after": 0, "limit": 1000}),
+     {"events": [{"sequence": 1, "event": "x"}], "lost": 0}, '{"sequence":1,"event":"x"}\n'),
+    ("punted", ["punted"], ("punt.list", {"after": 0, "limit": 1000}),
+     {"packets": [{"sequence": 1, "time_ns": 1700000000123456789, "port": "p0", "flow": None,
+                   "frame_bytes": 60, "frame": "0011"}], "lost": 0},
+     "SEQUENCE  TIME                     PORT      BYTES  FLOW\n"
+     "       1  2023-11-14 22:13:20.123  p0           60  -\n"),
+    ("punted in hex", ["punted", "--hex"], ("punt.list", {"after": 0, "limit": 1000}),
+     {"packets": [{"sequence": 1, "time_ns": 1700000000123456789, "port": "p0", "flow": "cam",
+                   "frame_bytes": 60, "frame": "00112233445566778899aabbccddeeff" "77"}],
+      "lost": 0},
+     "#       1  2023-11-14 22:13:20.123  p0           60  cam\n"
+     "000000 00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff\n000010 77\n"),
+]
+
+# Command lines that must be refused before anybody is asked, and what must be said.
+REFUSED = [
+    (["flow", "add"], "expected one of --match, --rule and --file"),
+    (["flow", "add", "--match", "port=p0,dst=192.0.2.1:1", "--rule", "priority=1"],
+     "expected one of --match, --rule and --file"),
+    (["flow", "add", "--file", "{flow.json}", "--police", "1M"], "--file goes without --police"),
+    (["flow", "replace"], "the FILE with the flows is missing"),
+    (["flow", "add", "--file", "{bad.yaml}"], "bad.yaml:2:"),
+    (["flow", "add", "--file", "{none.yaml}"], "none.yaml"),
+    (["leg", "join"], "the ID of a flow is missing"),
+    (["leg", "join", "cam"], "expected --leg or --file"),
+    (["leg", "join", "cam", "--leg", "port=p1"], "--leg number 1: src= is missing"),
+    (["leg", "leave", "cam"], "the ID of a flow's leg is missing"),
+    (["flow", "up"], "the ID of a flow is missing"),
+    (["events", "--after", "x"], '--after: "x" is not a number'),
+]
+
+FILES = {
+    "flow.json": json.dumps(FLOW),
+    "list.json": json.dumps({"flows": [FLOW], "total": 1, "next_cursor": None}),
+    "flow.yaml": """
+        id: cam
+        match: {port: p0, dst: 192.0.2.1, dst_port: 5004}
+        legs:
+          - {port: p1, src: 203.0.113.1, src_port: 5004, dst: 203.0.113.9, dst_port: 5004}
+        """,
+    "legs.yaml": "legs:\n- " + json.dumps(LEG_JSON) + "\n",
+    "bad.yaml": "id: cam\nid: dog\n",
+}
+
+
+class Server(threading.Thread):
+    """Answers every request with the same result, and keeps what was asked last."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.result, self.asked = {}, None
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with connection, connection.makefile("rw") as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    self.asked = (request["method"], request["params"])
+                    print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
+                                      "result": self.result}), file=lines, flush=True)
+
+
+def run(sluicectl, folder, words):
+    """The command's result; {NAME} stands for the path of one of our files."""
+    words = [f"{folder}/{word[1:-1]}" if word[0] == "{" else word for word in words]
+    return subprocess.run(
+        [sluicectl, "--socket", f"{folder}/socket", *words], check=False, capture_output=True,
+        text=True, timeout=20, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"},
+    )
+
+
+def faults_of(sluicectl, folder, server, case):
+    _, words, asked, server.result, printed = case
+    server.asked = None
+    done = run(sluicectl, folder, words)
+    if done.returncode != 0 or done.stderr:
+        yield f"exit code {done.returncode}: {done.stderr}"
+    if server.asked != asked:
+        yield f"asked for {server.asked}\nexpected {asked}"
+    if done.stdout != printed:
+        yield f"printed\n{done.stdout}expected\n{printed}"
+
+
+def faults_of_refusal(sluicectl, folder, server, words, said):
+    server.asked = None
+    done = run(sluicectl, folder, words)
+    if done.returncode != 2 or said not in done.stderr or server.asked is not None:
+        yield f"exit code {done.returncode}, asked for {server.asked}, said: {done.stderr}"
+
+
+def main():
+    (sluicectl,) = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for file_name, text in FILES.items():
+            (folder / file_name).write_text(text, encoding="utf-8")
+        server = Server(folder / "socket")
+        server.start()
+        checks = [(case[0], faults_of(sluicectl, folder, server, case)) for case in CASES]
+        checks += [(f"refused: {' '.join(words)}",
+                    faults_of_refusal(sluicectl, folder, server, words, said))
+                   for words, said in REFUSED]
+        print(f"1..{len(checks)}")
+        for number, (title, faults) in enumerate(checks, start=1):
+            faults = list(faults)
+            print(f"{'not ' if faults else ''}ok {number} - {title}")
+            for line in "\n".join(faults).splitlines():
+                print(f"# {line}")
+
+
+main()

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "service.h"
+
+#include <criterion/criterion.h>
+
+#include "rpc/methods.h"
+#include "schema/documents.h"
+#include "schema/schema.h"
+
+static struct room room;
+static struct methods_context context;
+static struct rpc_service *service;
+
+void
+service_setup(void)
+{
+	const struct rpc_method *methods;
+	size_t n;
+
+	room_init(&room);
+	room.config.max_message_bytes = 1024;
+	context = (struct methods_context){
+		.dp = room.dp, .config = &room.config, .flows = &room.flows};
+	methods = methods_table(&n);
+	service = rpc_service_create(schema_rpc_document(), methods, n, &context);
+	cr_assert_not_null(service, "table and document must fit each other");
+}
+
+void
+service_teardown(void)
+{
+	rpc_service_destroy(service);
+	room_fini(&room);
+	schema_documents_release();
+}
+
+struct room *
+service_room(void)
+{
+	return &room;
+}
+
+/* Takes the reference of params; returns the whole reply. */
+static json_t *
+called(const char *method, json_t *params)
+{
+	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
+		method, "params", params);
+	json_t *reply = rpc_service_call(service, request);
+
+	cr_assert_not_null(reply);
+	json_decref(request);
+	return reply;
+}
+
+json_t *
+service_result(const char *method, json_t *params)
+{
+	json_t *reply = called(method, params);
+	json_t *document = schema_rpc_document();
+	json_t *result = json_incref(json_object_get(reply, "result")), *checked;
+	struct fault fault = {0};
+
+	cr_assert_not_null(result, "%s", json_dumps(reply, 0));
+	checked = json_deep_copy(result); /* the check fills in defaults */
+	cr_expect_eq(
+		schema_check(document, schema_method_result(schema_method_find(document, method)),
+			checked, &fault),
+		0, "%s: %s: %s", method, fault.pointer, fault.message);
+	json_decref(checked);
+	json_decref(reply);
+	return result;
+}
+
+void
+service_refuses(const char *method, json_t *params, int code, const char *pointer)
+{
+	json_t *reply = called(method, params);
+	json_t *error = json_object_get(reply, "error");
+	json_t *data = json_object_get(error, "data");
+
+	cr_expect_eq(json_integer_value(json_object_get(error, "code")), code, "%s",
+		json_dumps(reply, 0));
+	cr_expect_str_eq(json_string_value(json_object_get(data, "pointer")), pointer);
+	json_decref(reply);
+}
+
+void
+json_expect(json_t *json, const char *text)
+{
+	json_t *expected = json_of_text(text);
+
+	cr_expect(json_equal(json, expected), "%s", json_dumps(json, 0));
+	json_decref(expected);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ring of events, and the arithmetic by which readers keep their place in it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "state/clock.h"
+#include "state/events.h"
+#include "state/sequence.h"
+
+static struct events events;
+
+static void
+setup(void)
+{
+	events_init(&events);
+}
+
+TestSuite(events, .init = setup);
+
+static void
+expired(unsigned n)
+{
+	while (n-- > 0)
+		events_flow_expired(&events, "a", &(struct dp_flow_stats){.packets = events.last});
+}
+
+Test(events, none_yet)
+{
+	uint64_t lost;
+
+	cr_expect_null(events_get(&events, 0));
+	cr_expect_null(events_get(&events, 1));
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 0, &lost), 1);
+	cr_expect_eq(lost, 0);
+}
+
+Test(events, say_what_happened)
+{
+	const struct dp_flow_stats counters = {.packets = 7, .bytes = 8, .drops = {1, 2}};
+	const struct dp_latched latched = {.src = {203, 0, 113, 7}, .src_port = 5, .moves = 3};
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	const struct event_entry *entry;
+
+	events_flow_expired(&events, "a", &counters);
+	events_flow_latched(&events, "b", 4, &latched);
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
+	cr_expect_str_eq(entry->flow, "a");
+	cr_expect_eq(memcmp(&entry->counters, &counters, sizeof(counters)), 0);
+	cr_expect_geq(entry->time_ns, now_ns);
+	cr_expect_lt(entry->time_ns, now_ns + 10 * NS_PER_S);
+	entry = events_get(&events, 2);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_LATCHED);
+	cr_expect_str_eq(entry->flow, "b");
+	cr_expect_eq(entry->source.family, 4);
+	cr_expect_eq(memcmp(&entry->source.latched, &latched, sizeof(latched)), 0);
+	cr_expect_null(events_get(&events, 3));
+}
+
+Test(events, longest_id)
+{
+	char id[FLOW_ID_MAX] = {0};
+
+	memset(id, 'x', FLOW_ID_MAX - 1);
+	events_flow_expired(&events, id, &(struct dp_flow_stats){0});
+	cr_expect_str_eq(events_get(&events, 1)->flow, id);
+}
+
+Test(events, oldest_are_overwritten)
+{
+	uint64_t lost;
+
+	expired(EVENTS_MAX);
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 0, &lost), 1);
+	cr_expect_eq(lost, 0, "a full ring has lost nothing");
+	expired(3);
+	cr_expect_null(events_get(&events, 3));
+	cr_expect_eq(events_get(&events, 4)->counters.packets, 3);
+	cr_expect_eq(events_get(&events, EVENTS_MAX + 3)->sequence, EVENTS_MAX + 3);
+	cr_expect_null(events_get(&events, EVENTS_MAX + 4));
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 0, &lost), 4);
+	cr_expect_eq(lost, 3);
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 2, &lost), 4);
+	cr_expect_eq(lost, 1, "a reader is told only of what is behind its place");
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 3, &lost), 4);
+	cr_expect_eq(lost, 0);
+	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, events.last, &lost), events.last + 1);
+	cr_expect_eq(lost, 0);
+}
+
+/* A reader of any speed sees or is told of every event, once. */
+Test(events, readers_account_for_all)
+{
+	uint64_t after = 0, seen = 0, lost_sum = 0, lost;
+
+	for (unsigned round = 1; round < 50; round++) {
+		uint64_t i;
+
+		expired(round * 60);
+		i = sequence_first(events.last, EVENTS_MAX, after, &lost);
+		lost_sum += lost;
+		for (unsigned limit = 900; limit > 0 && i <= events.last; limit--, i++) {
+			cr_assert_eq(events_get(&events, i)->counters.packets, i - 1);
+			seen++;
+		}
+		after = i - 1;
+		cr_assert_eq(seen + lost_sum, after);
+	}
+	cr_expect_gt(lost_sum, 0);
+}

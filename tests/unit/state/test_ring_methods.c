@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* event.list and punt.list: pages of the rings, checked against the document. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/event_methods.h"
+#include "rpc/methods.h"
+#include "rpc/punt_methods.h"
+#include "schema/documents.h"
+#include "schema/schema.h"
+
+static struct ports ports = {.n = 1, .info = {{.name = "p0"}}};
+static struct flows flows = {.ports = &ports};
+static struct watchers watchers;
+static struct methods_context context = {.flows = &flows, .watchers = &watchers};
+
+static void
+teardown(void)
+{
+	schema_documents_release();
+}
+
+TestSuite(ring_methods, .fini = teardown);
+
+typedef json_t *(*method_fn)(void *ctx, json_t *params, struct fault *fault);
+
+/* Params as the service hands them over: checked, with defaults. NULL: refused, at *fault. */
+static json_t *
+called(const char *name, method_fn method, uint64_t after, unsigned limit, struct fault *fault)
+{
+	json_t *document = schema_rpc_document();
+	json_t *params = json_pack("{s:I}", "after", (json_int_t)after), *result;
+	const json_t *described = schema_method_find(document, name);
+	json_t *schema = schema_method_params(described);
+
+	if (limit)
+		json_object_set_new(params, "limit", json_integer(limit));
+	cr_assert_eq(schema_check(document, schema, params, fault), 0, "%s", fault->message);
+	result = method(&context, params, fault);
+	if (result)
+		cr_expect_eq(schema_check(document, schema_method_result(described), result, fault),
+			0, "%s: %s", fault->pointer, fault->message);
+	json_decref(schema);
+	json_decref(params);
+	return result;
+}
+
+static json_t *
+events_after(uint64_t after, unsigned limit)
+{
+	struct fault fault = {0};
+	json_t *result = called("event.list", event_list, after, limit, &fault);
+
+	cr_assert_not_null(result, "%s", fault.message);
+	return result;
+}
+
+static json_int_t
+number(const json_t *object, const char *member)
+{
+	return json_integer_value(json_object_get(object, member));
+}
+
+/* The first and the last number of a page, and its length. */
+static void
+page_expect(const json_t *page, const char *list, json_int_t first, size_t n, json_int_t lost)
+{
+	const json_t *entries = json_object_get(page, list);
+
+	cr_assert_eq(json_array_size(entries), n);
+	cr_expect_eq(number(page, "lost"), lost);
+	if (n == 0)
+		return;
+	cr_expect_eq(number(json_array_get(entries, 0), "sequence"), first);
+	cr_expect_eq(number(json_array_get(entries, n - 1), "sequence"), first + (json_int_t)n - 1);
+}
+
+Test(ring_methods, events_say_what_happened)
+{
+	const struct dp_latched latched = {
+		.src = {203, 0, 113, 7}, .src_port = 0x409c, .valid = 1, .moves = 2};
+	struct dp_flow_stats counters = {.packets = 9, .bytes = 900, .forwarded = 5, .punted = 1};
+	json_t *page, *list, *expected, *event;
+
+	counters.drops[DP_DROP_policed - DP_FLOW_DROP_FIRST] = 3;
+	events_flow_latched(&watchers.events, "a", 4, &latched);
+	events_flow_expired(&watchers.events, "a", &counters);
+	page = events_after(0, 0);
+	list = json_object_get(page, "events");
+	cr_assert_eq(json_array_size(list), 2);
+	event = json_array_get(list, 0);
+	cr_expect_gt(number(event, "time_ns"), 0);
+	json_object_del(event, "time_ns");
+	expected = json_pack("{s:i, s:s, s:s, s:s, s:i, s:i}", "sequence", 1, "event",
+		"flow_latched", "flow", "a", "src", "203.0.113.7", "src_port", 40000, "moves", 2);
+	cr_expect(json_equal(event, expected), "%s", json_dumps(event, 0));
+	json_decref(expected);
+	event = json_array_get(list, 1);
+	json_object_del(event, "time_ns");
+	expected = json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:{s:i}}", "sequence", 2, "event",
+		"flow_expired", "flow", "a", "packets", 9, "bytes", 900, "forwarded", 5, "punted",
+		1, "drops", "policed", 3);
+	cr_expect(json_equal(event, expected), "%s", json_dumps(event, 0));
+	json_decref(expected);
+	json_decref(page);
+}
+
+Test(ring_methods, events_by_the_page)
+{
+	static const struct {
+		uint64_t after;
+		unsigned limit;
+		json_int_t first;
+		size_t n;
+		json_int_t lost;
+	} pages[] = {
+		{0, 0, 7, 100, 6},
+		{0, 1000, 7, 1000, 6},
+		{6, 1, 7, 1, 0},
+		{5, 1, 7, 1, 1},
+		{1000, 1000, 1001, 30, 0},
+		{1029, 1, 1030, 1, 0},
+		{1030, 1, 0, 0, 0},
+	};
+
+	for (unsigned i = 0; i < EVENTS_MAX + 6; i++)
+		events_flow_expired(&watchers.events, "a", &(struct dp_flow_stats){0});
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		json_t *page = events_after(pages[i].after, pages[i].limit);
+
+		page_expect(page, "events", pages[i].first, pages[i].n, pages[i].lost);
+		json_decref(page);
+	}
+}
+
+Test(ring_methods, reader_from_before_a_restart)
+{
+	struct fault fault = {0};
+
+	events_flow_expired(&watchers.events, "a", &(struct dp_flow_stats){0});
+	cr_expect_null(called("event.list", event_list, 2, 0, &fault));
+	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
+	cr_expect_str_eq(fault.pointer, "/after");
+	cr_expect_null(called("punt.list", punt_list, 1, 0, &fault));
+}
+
+/* Straight into the ring, as punts_poll() fills it. */
+static void
+punted(const char *flow, unsigned frame_bytes)
+{
+	struct punts *punts = &watchers.punts;
+	struct punt *punt = &punts->ring[++punts->last % PUNTS_MAX];
+
+	punt->sequence = punts->last;
+	punt->time_ns = 5;
+	strcpy(punt->flow, flow);
+	punt->frame_bytes = frame_bytes;
+	punt->kept_bytes =
+		(uint16_t)(frame_bytes < PUNTS_FRAME_MAX ? frame_bytes : PUNTS_FRAME_MAX);
+	memset(punt->frame, 0xa5, punt->kept_bytes);
+	punt->frame[0] = 0x0f;
+}
+
+Test(ring_methods, punted_packets)
+{
+	struct fault fault = {0};
+	json_t *page, *list, *expected;
+
+	punted("a", 3);
+	punted("", 1500);
+	page = called("punt.list", punt_list, 0, 0, &fault);
+	cr_assert_not_null(page, "%s", fault.message);
+	list = json_object_get(page, "packets");
+	cr_assert_eq(json_array_size(list), 2);
+	expected = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s}", "sequence", 1, "time_ns", 5, "port",
+		"p0", "flow", "a", "frame_bytes", 3, "frame", "0fa5a5");
+	cr_expect(json_equal(json_array_get(list, 0), expected), "%s", json_dumps(list, 0));
+	json_decref(expected);
+	cr_expect(json_is_null(json_object_get(json_array_get(list, 1), "flow")));
+	cr_expect_eq(number(json_array_get(list, 1), "frame_bytes"), 1500);
+	cr_expect_eq(json_string_length(json_object_get(json_array_get(list, 1), "frame")), 512);
+	json_decref(page);
+	for (unsigned i = 0; i < PUNTS_MAX; i++)
+		punted("a", 60);
+	page = called("punt.list", punt_list, 1, 1000, &fault);
+	page_expect(page, "packets", 3, PUNTS_MAX, 1);
+	json_decref(page);
+}

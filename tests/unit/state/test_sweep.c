@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Idle flows and latching ones, over a data plane that is an array of counters. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/clock.h"
+#include "state/sweep.h"
+
+#define FLOWS_MAX 3000
+#define START_NS (clock_at_start)
+
+struct dp {
+	uint64_t packets[FLOWS_MAX];
+	struct dp_latched latched[FLOWS_MAX];
+	unsigned n_looks;
+};
+
+static uint64_t clock_at_start;
+static struct dp dp;
+static struct event_base *base;
+static struct flows flows;
+static struct events events;
+static struct sweep sweep;
+static unsigned n_removals;
+static int fail_remove;
+
+int
+dp_flow_stats_get(const struct dp *from, uint32_t handle, struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs, unsigned n_legs)
+{
+	cr_assert_null(legs);
+	cr_assert_eq(n_legs, 0);
+	memset(flow, 0, sizeof(*flow));
+	flow->packets = from->packets[handle];
+	dp.n_looks++;
+	return 0;
+}
+
+int
+dp_flow_latched_get(const struct dp *from, uint32_t handle, struct dp_latched *latched)
+{
+	*latched = from->latched[handle];
+	dp.n_looks++;
+	return 0;
+}
+
+int
+flows_remove(struct flows *from, const char *const *ids, size_t n, flows_removed_fn removed,
+	void *arg, struct fault *fault)
+{
+	n_removals++;
+	if (fail_remove)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory");
+	for (size_t i = 0; i < n; i++) {
+		struct flow *flow = desired_find(&from->desired, ids[i]);
+		struct dp_flow_stats stats;
+
+		cr_assert_not_null(flow, "%s", ids[i]);
+		dp_flow_stats_get(from->dp, flow->handle, &stats, NULL, 0);
+		removed(arg, i, flow->spec, &stats, NULL);
+		sweep_flow_changed(&sweep, NULL, flow, START_NS);
+		free(desired_remove(&from->desired, flow));
+	}
+	return 0;
+}
+
+static void
+setup(void)
+{
+	struct fault fault;
+
+	base = event_base_new();
+	flows.dp = &dp;
+	desired_init(&flows.desired);
+	events_init(&events);
+	cr_assert_eq(sweep_init(&sweep, &flows, &events, base, &fault), 0);
+	clock_at_start = clock_read_ns(CLOCK_MONOTONIC);
+}
+
+static void
+teardown(void)
+{
+	sweep_fini(&sweep);
+	desired_fini(&flows.desired);
+	event_base_free(base);
+}
+
+TestSuite(sweep, .init = setup, .fini = teardown);
+
+static struct flow *
+flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
+{
+	struct flow_spec *spec = calloc(1, sizeof(*spec));
+	struct fault fault;
+	struct flow *flow;
+
+	snprintf(spec->id, sizeof(spec->id), "f%u", handle);
+	spec->match.family = 4;
+	spec->match.dst_port = (uint16_t)handle;
+	spec->idle_timeout_s = timeout_s;
+	spec->latch = (uint8_t)latch;
+	flow = desired_add(&flows.desired, spec, &fault);
+	cr_assert_not_null(flow, "%s", fault.message);
+	flow->handle = handle;
+	sweep_flow_changed(&sweep, flow, NULL, START_NS);
+	return flow;
+}
+
+static void
+tick_at(double seconds)
+{
+	sweep_tick(&sweep, START_NS + (uint64_t)(seconds * 1e9));
+}
+
+/* Tick as the timer would, until a time. */
+static void
+ticks_until(double seconds)
+{
+	const uint64_t end_ns = START_NS + (uint64_t)(seconds * 1e9);
+
+	while (wheel_next_ns(&sweep.wheel) <= end_ns)
+		sweep_tick(&sweep, wheel_next_ns(&sweep.wheel));
+}
+
+static void
+latched_to(uint32_t handle, uint8_t last, uint32_t moves)
+{
+	dp.latched[handle] = (struct dp_latched){
+		.src = {203, 0, 113, last}, .src_port = 7, .valid = 1, .moves = moves};
+}
+
+Test(sweep, idle_flow_goes_with_its_counters)
+{
+	const struct event_entry *entry;
+
+	flow_added(1, 10, DP_LATCH_OPEN);
+	dp.packets[1] = 5;
+	ticks_until(10);
+	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	ticks_until(11.3);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
+	cr_expect_str_eq(entry->flow, "f1");
+	cr_expect_eq(entry->counters.packets, 5);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, busy_flow_stays)
+{
+	flow_added(1, 2, DP_LATCH_OPEN);
+	for (unsigned i = 0; i < 60; i++) {
+		dp.packets[1]++;
+		ticks_until(i);
+	}
+	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	cr_expect_eq(n_removals, 0);
+	ticks_until(59 + 2 + 1);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+}
+
+Test(sweep, flow_without_timeout_is_not_looked_at)
+{
+	flow_added(1, 0, DP_LATCH_OPEN);
+	cr_expect_eq(wheel_next_ns(&sweep.wheel), UINT64_MAX);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+	tick_at(1000);
+	cr_expect_eq(dp.n_looks, 0);
+}
+
+Test(sweep, a_tick_is_bounded_and_removes_in_one_request)
+{
+	for (uint32_t i = 0; i < FLOWS_MAX; i++)
+		flow_added(i, 1, DP_LATCH_OPEN);
+	for (unsigned tick = 1; tick <= 3; tick++) {
+		dp.n_looks = 0;
+		tick_at(5);
+		cr_expect_leq(dp.n_looks, 2 * SWEEP_LOOKS_MAX, "looks, and the counters read last");
+		cr_expect_eq(n_removals, tick);
+		cr_expect_eq(desired_count(&flows.desired), FLOWS_MAX - tick * SWEEP_LOOKS_MAX);
+		cr_expect_eq(evtimer_pending(sweep.timer, NULL), tick < 3 ? EV_TIMEOUT : 0);
+	}
+	cr_expect_eq(events.last, FLOWS_MAX);
+}
+
+Test(sweep, what_cannot_be_removed_is_tried_again)
+{
+	flow_added(1, 1, DP_LATCH_OPEN);
+	fail_remove = 1;
+	tick_at(5);
+	cr_expect_eq(n_removals, 1);
+	cr_expect_eq(events.last, 0);
+	tick_at(5.5);
+	cr_expect_eq(n_removals, 1, "not at once");
+	fail_remove = 0;
+	tick_at(6.5);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, replaced_flow_goes_on_being_idle)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	ticks_until(8);
+	flow->handle = 2;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 8 * NS_PER_S);
+	cr_expect_eq(sweep.wheel.n, 1);
+	ticks_until(11.3);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, timeout_comes_and_goes)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	flow->spec->idle_timeout_s = 0;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 5 * NS_PER_S);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+	ticks_until(100);
+	flow->spec->idle_timeout_s = 10;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 100 * NS_PER_S);
+	ticks_until(110);
+	cr_expect_eq(events.last, 0, "the time without timeout does not count");
+	ticks_until(111.3);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, removed_flow_is_forgotten)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	sweep_flow_changed(&sweep, NULL, flow, START_NS);
+	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+}
+
+Test(sweep, first_source_is_told_once_and_not_looked_for_again)
+{
+	const struct event_entry *entry;
+
+	flow_added(1, 0, DP_LATCH_FIRST);
+	ticks_until(3);
+	cr_expect_eq(events.last, 0);
+	latched_to(1, 7, 1);
+	ticks_until(5);
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_LATCHED);
+	cr_expect_str_eq(entry->flow, "f1");
+	cr_expect_eq(entry->source.family, 4);
+	cr_expect_eq(entry->source.latched.src[3], 7);
+	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, moves_are_told)
+{
+	struct flow *flow = flow_added(1, 0, DP_LATCH_FOLLOW);
+
+	latched_to(1, 7, 1);
+	ticks_until(2);
+	latched_to(1, 8, 4);
+	ticks_until(4);
+	ticks_until(9);
+	cr_expect_eq(events.last, 2);
+	cr_expect_eq(events_get(&events, 2)->source.latched.moves, 4);
+	flow->handle = 2;
+	latched_to(2, 8, 4);
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	ticks_until(12);
+	cr_expect_eq(events.last, 2, "what goes on over a replacement is no news");
+}
+
+Test(sweep, latching_flow_times_out_too)
+{
+	flow_added(1, 5, DP_LATCH_FIRST);
+	dp.packets[1] = 1;
+	latched_to(1, 7, 1);
+	ticks_until(7.3);
+	cr_expect_eq(events.last, 2);
+	cr_expect_eq(events_get(&events, 1)->kind, EVENT_FLOW_LATCHED);
+	cr_expect_eq(events_get(&events, 2)->kind, EVENT_FLOW_EXPIRED);
+}
+
+Test(sweep, the_timer_ticks)
+{
+	const uint64_t began_ns = clock_read_ns(CLOCK_MONOTONIC);
+	uint64_t took_ns;
+
+	flow_added(1, 1, DP_LATCH_OPEN);
+	event_base_dispatch(base); /* returns when there is no timer any more */
+	took_ns = clock_read_ns(CLOCK_MONOTONIC) - began_ns;
+	cr_expect_eq(events.last, 1);
+	cr_expect_geq(took_ns, NS_PER_S);
+	cr_expect_lt(took_ns, 3 * NS_PER_S);
+}
