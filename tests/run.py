@@ -15,35 +15,47 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ("build", "lint", "unit", "golden", "model", "concurrency", "fuzz", "perf", "system")
 SKIPPED = 77  # exit code of a test that cannot run here
 LOG_TAIL_LINES = 40
 
-# Build directory, compiler, meson options, suites whose tests run in it, what to compile ([]: all).
+
+
+class Build(typing.NamedTuple):
+    """A variant of the build."""
+
+    directory: str
+    compiler: str
+    options: list  # of meson
+    suites: tuple  # whose tests run in it
+    targets: list = []  # what to compile; [] is all
+
+
+SANITIZED = "-Db_sanitize=address,undefined"
 BUILDS = {
-    "gcc": (
+    "gcc": Build(
         "build", "gcc", ["-Dbuildtype=release"],
-        ("unit", "golden", "model", "concurrency", "perf"), [],
+        ("unit", "golden", "model", "concurrency", "perf"),
     ),
-    "clang": ("build-clang", "clang", ["-Dbuildtype=release"], ("unit",), []),
-    "asan": (
-        "build-asan", "gcc",
-        ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined"],
-        ("unit", "golden", "model"), [],
+    "clang": Build("build-clang", "clang", ["-Dbuildtype=release"], ("unit",)),
+    "asan": Build(
+        "build-asan", "gcc", ["-Dbuildtype=debugoptimized", SANITIZED],
+        ("unit", "golden", "model"),
     ),
-    "tsan": (
+    "tsan": Build(
         "build-tsan", "gcc", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"],
         ("concurrency",), ["tests/concurrency/changes"],
     ),
-    "fuzz": (
+    "fuzz": Build(
         "build-fuzz", "clang",
-        ["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Db_sanitize=address,undefined",
-         "-Db_lundef=false"],
+        ["-Dbuildtype=debugoptimized", "-Dfuzz=true", SANITIZED, "-Db_lundef=false"],
         ("fuzz",), ["tests/fuzz/fuzz-parse", "tests/fuzz/fuzz-pipeline"],
     ),
 }
+MESON_SUITES = ("unit", "golden", "model", "concurrency", "fuzz", "perf")
 
 
 class Tally:
@@ -111,14 +123,13 @@ def run_test(tally, name, argv, timeout_s, env=None):
 
 def build(tally, name):
     """Configure and compile one variant; true if it is good to test."""
-    directory, compiler, options, _, targets = BUILDS[name]
-    options = ["-Dtests=true", "-Dwerror=true", *options]
-    if (TOP / directory / "build.ninja").exists():
-        setup = ["meson", "configure", directory, *options]
-    else:
-        setup = ["meson", "setup", directory, *options]
+    variant = BUILDS[name]
+    options = ["-Dtests=true", "-Dwerror=true", *variant.options]
+    there = (TOP / variant.directory / "build.ninja").exists()
+    setup = ["meson", "configure" if there else "setup", variant.directory, *options]
     script = 'export CC="$1"; targets=$2; dir=$3; shift 3; "$@" && ninja --quiet -C "$dir" $targets'
-    argv = ["sh", "-c", script, "sh", compiler, " ".join(targets), directory, *setup]
+    argv = ["sh", "-c", script, "sh", variant.compiler, " ".join(variant.targets),
+            variant.directory, *setup]
     return run_test(tally, f"build/{name}", argv, 1200)
 
 
@@ -157,7 +168,7 @@ def report_meson_test(tally, prefix, record):
 
 def run_meson_suite(tally, suite, name, wanted):
     """All tests of a suite in one build."""
-    directory = BUILDS[name][0]
+    directory = BUILDS[name].directory
     tests = [t for t in meson_tests(directory, suite) if wanted(f"{suite}/{name}/{t}")]
     if not tests:
         return
@@ -187,7 +198,7 @@ def run_lint(tally, wanted):
 
 def run_system(tally, wanted):
     """Every script of tests/system; one may ask for more than two minutes in a comment."""
-    env = dict(os.environ, RIG_BUILD=BUILDS["gcc"][0])
+    env = dict(os.environ, RIG_BUILD=BUILDS["gcc"].directory)
     for path in sorted((TOP / "tests/system").glob("[!_]*.sh")):
         if not wanted(f"system/{path.stem}"):
             continue
@@ -224,14 +235,14 @@ def run_suites(tally, args):
     if "lint" in args.suites:
         run_lint(tally, wanted)
     needed = [
-        name for name, (_, _, _, suites) in BUILDS.items()
-        if set(suites) & set(args.suites) or "build" in args.suites
+        name for name, variant in BUILDS.items()
+        if set(variant.suites) & set(args.suites) or "build" in args.suites
         or name == "gcc" and "system" in args.suites
     ]
     built = {name for name in needed if build(tally, name)}
-    for suite in ("unit", "golden", "model", "concurrency", "perf"):
+    for suite in MESON_SUITES:
         for name in BUILDS:
-            if suite in args.suites and name in built and suite in BUILDS[name][3]:
+            if suite in args.suites and name in built and suite in BUILDS[name].suites:
                 run_meson_suite(tally, suite, name, wanted)
     if "system" in args.suites and "gcc" in built:
         run_system(tally, wanted)
