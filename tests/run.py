@@ -169,7 +169,10 @@ def report_meson_test(tally, prefix, record):
 def run_meson_suite(tally, suite, name, wanted):
     """All tests of a suite in one build."""
     directory = BUILDS[name].directory
-    tests = [t for t in meson_tests(directory, suite) if wanted(f"{suite}/{name}/{t}")]
+    there = meson_tests(directory, suite)
+    tests = [t for t in there if wanted(f"{suite}/{name}/{t}")]
+    if not there:
+        tally.add(f"{suite}/{name}", 0, "the build has no test of this suite", failed=1)
     if not tests:
         return
     log = TOP / directory / "meson-logs/testlog.json"
