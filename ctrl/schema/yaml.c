@@ -24,7 +24,8 @@ struct loader {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the one that is looked at */
 	unsigned depth;
-	json_t *lines;
+	json_t *lines; /* NULL: nobody asks */
+	const char *wanted; /* note only the lines on the way to this pointer; NULL: all lines */
 	struct fault *fault;
 };
 
@@ -60,12 +61,27 @@ event_next(struct loader *loader)
 		parser->problem ? parser->problem : "out of memory");
 }
 
+/* Is the value at the pointer the wanted one, or around it? */
+static bool
+line_is_wanted(const struct loader *loader, const char *pointer)
+{
+	const size_t bytes = strlen(pointer);
+
+	return !loader->wanted ||
+	       (strncmp(loader->wanted, pointer, bytes) == 0 &&
+		       (loader->wanted[bytes] == '\0' || loader->wanted[bytes] == '/'));
+}
+
 static void
 line_note(struct loader *loader, const struct place *place)
 {
 	char pointer[FAULT_POINTER_MAX];
 
+	if (!loader->lines)
+		return;
 	place_pointer(place, pointer, sizeof(pointer));
+	if (!line_is_wanted(loader, pointer))
+		return;
 	json_object_set_new(loader->lines, pointer,
 		json_integer((json_int_t)loader->event.start_mark.line + 1));
 }
@@ -262,28 +278,53 @@ lines_take(struct loader *loader, struct yaml_lines **lines)
 	return 0;
 }
 
+static json_t *
+file_read(struct loader *loader)
+{
+	FILE *file = fopen(loader->path, "re");
+	json_t *value;
+
+	if (!file) {
+		fault_set(loader->fault, FAULT_NOT_FOUND, "", "%s: %s", loader->path,
+			strerror(errno));
+		return NULL;
+	}
+	value = stream_read(loader, file);
+	fclose(file);
+	return value;
+}
+
 json_t *
 yaml_load(const char *path, struct yaml_lines **lines, struct fault *fault)
 {
-	struct loader loader = {.path = path, .fault = fault};
-	FILE *file = fopen(path, "re");
+	struct loader loader = {
+		.path = path, .lines = lines ? json_object() : NULL, .fault = fault};
 	json_t *value;
 
 	if (lines)
 		*lines = NULL;
-	if (!file) {
-		fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	loader.lines = json_object();
-	value = stream_read(&loader, file);
+	value = file_read(&loader);
 	if (value && lines && lines_take(&loader, lines)) {
 		json_decref(value);
 		value = NULL;
 	}
 	json_decref(loader.lines);
-	fclose(file);
 	return value;
+}
+
+unsigned
+yaml_locate(const char *path, const char *pointer)
+{
+	struct fault unread;
+	struct loader loader = {
+		.path = path, .lines = json_object(), .wanted = pointer, .fault = &unread};
+	const struct yaml_lines lines = {.by_pointer = loader.lines};
+	unsigned line;
+
+	json_decref(file_read(&loader));
+	line = yaml_line(&lines, pointer);
+	json_decref(loader.lines);
+	return line;
 }
 
 unsigned

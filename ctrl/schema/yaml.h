@@ -30,6 +30,12 @@ json_t *yaml_load(const char *path, struct yaml_lines **lines, struct fault *fau
  */
 unsigned yaml_line(const struct yaml_lines *lines, const char *pointer);
 
+/*
+ * The same from the file itself, for files whose lines are too many to keep until one is asked
+ * for: reads it again. 0 when it cannot be read. Any thread.
+ */
+unsigned yaml_locate(const char *path, const char *pointer);
+
 /* NULL is allowed. */
 void yaml_lines_destroy(struct yaml_lines *lines);
 

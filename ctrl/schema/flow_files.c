@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See flow_files.h. Flows of all files stand in one array; a file knows where its own begin. */
+#include "schema/flow_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "schema/describe.h"
+#include "schema/documents.h"
+#include "schema/schema.h"
+#include "schema/yaml.h"
+
+struct flow_file {
+	char *path;
+	size_t first; /* index of its first flow */
+};
+
+struct flow_files {
+	json_t *flows;
+	struct flow_file *files;
+	size_t n_files;
+};
+
+/* Always returns -1. */
+static int
+refuse_memory(struct fault *fault)
+{
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the files of flows");
+}
+
+/* Always returns -1: what is at fault in a file, where it is not inside a flow. */
+static int
+refuse_at(struct fault *fault, enum fault_code code, const char *path, const char *pointer,
+	const char *what)
+{
+	return fault_set(fault, code, pointer, "%s:%u: %s: %s", path, yaml_locate(path, pointer),
+		pointer[0] ? pointer : "/", what);
+}
+
+static const struct flow_file *
+file_of(const struct flow_files *files, size_t index)
+{
+	size_t i = files->n_files;
+
+	while (i > 0 && files->files[i - 1].first > index)
+		i--;
+	return i > 0 && index < json_array_size(files->flows) ? &files->files[i - 1] : NULL;
+}
+
+void
+flow_files_locate(const struct flow_files *files, size_t index, struct fault *fault)
+{
+	const char *id =
+		json_string_value(json_object_get(json_array_get(files->flows, index), "id"));
+	const struct flow_file *file = file_of(files, index);
+	const struct fault field = *fault;
+	struct fault found = *fault;
+
+	if (!file)
+		return;
+	fault_prefix(&found, "/flows/%zu", index - file->first);
+	fault_set(fault, found.code, found.pointer, "%s:%u: flow %.64s: %.200s%s%s", file->path,
+		yaml_locate(file->path, found.pointer), id ? id : "without an id", field.pointer,
+		field.pointer[0] ? ": " : "", field.message);
+}
+
+/* Schema of a flow and, as it is declared, its id. */
+static int
+flow_check(json_t *flow, struct fault *fault)
+{
+	json_t *root = schema_rpc_document();
+	const json_t *schema = json_object_get(
+		json_object_get(json_object_get(root, "components"), "schemas"), "flow");
+
+	if (schema_check(root, schema, flow, fault) < 0)
+		return -1;
+	if (!json_object_get(flow, "id"))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
+			"missing, expected an id: every declared flow needs one");
+	return 0;
+}
+
+/* The first flow of an id was declared where `first` says; this is the second one. */
+static int
+refuse_duplicate(const struct flow_files *files, size_t first, size_t second, struct fault *fault)
+{
+	const struct flow_file *file = file_of(files, first);
+	char pointer[64];
+
+	snprintf(pointer, sizeof(pointer), "/flows/%zu/id", first - file->first);
+	fault_set(fault, FAULT_CONFLICT, "/id",
+		"declared twice, first at %s:%u; rename or remove one of them", file->path,
+		yaml_locate(file->path, pointer));
+	flow_files_locate(files, second, fault);
+	return -1;
+}
+
+static int
+flows_check(const struct flow_files *files, struct fault *fault)
+{
+	json_t *seen = json_object(), *flow, *first;
+	int rc = 0;
+	size_t i;
+
+	json_array_foreach (files->flows, i, flow) {
+		const char *id;
+
+		if (flow_check(flow, fault) < 0) {
+			flow_files_locate(files, i, fault);
+			rc = -1;
+			break;
+		}
+		id = json_string_value(json_object_get(flow, "id"));
+		first = json_object_get(seen, id);
+		if (first) {
+			rc = refuse_duplicate(files, (size_t)json_integer_value(first), i, fault);
+			break;
+		}
+		if (json_object_set_new(seen, id, json_integer((json_int_t)i)) < 0) {
+			rc = refuse_memory(fault);
+			break;
+		}
+	}
+	json_decref(seen);
+	return rc;
+}
+
+/* Take the flows of a document over to ours. */
+static int
+document_take(struct flow_files *files, const char *path, json_t *document, struct fault *fault)
+{
+	json_t *flows = json_object_get(document, "flows");
+	char found[FAULT_MESSAGE_MAX / 2], what[FAULT_MESSAGE_MAX];
+	const char *member;
+	json_t *value;
+
+	if (!json_is_object(document)) {
+		describe_found(document, found, sizeof(found));
+		snprintf(what, sizeof(what), "found %s, expected a mapping with `flows:`", found);
+		return refuse_at(fault, FAULT_INVALID_VALUE, path, "", what);
+	}
+	json_object_foreach (document, member, value) {
+		if (strcmp(member, "flows") == 0)
+			continue;
+		snprintf(found, sizeof(found), "/%.64s", member);
+		return refuse_at(fault, FAULT_INVALID_VALUE, path, found,
+			"unknown member, expected one of: flows");
+	}
+	if (!json_is_array(flows)) {
+		describe_found(flows, found, sizeof(found));
+		snprintf(what, sizeof(what), "%s%s, expected a list of flows",
+			flows ? "found " : "missing", flows ? found : "");
+		return refuse_at(fault, FAULT_INVALID_VALUE, path, "/flows", what);
+	}
+	return json_array_extend(files->flows, flows) < 0 ? refuse_memory(fault) : 0;
+}
+
+static int
+file_add(struct flow_files *files, const char *path, struct fault *fault)
+{
+	struct flow_file *grown =
+		reallocarray(files->files, files->n_files + 1, sizeof(*files->files));
+	json_t *document;
+	int rc;
+
+	if (!grown)
+		return refuse_memory(fault);
+	files->files = grown;
+	grown[files->n_files].first = json_array_size(files->flows);
+	grown[files->n_files].path = strdup(path);
+	if (!grown[files->n_files++].path)
+		return refuse_memory(fault);
+	document = yaml_load(path, NULL, fault);
+	if (!document)
+		return -1;
+	rc = document_take(files, path, document, fault);
+	json_decref(document);
+	return rc;
+}
+
+static bool
+name_ends(const char *name, const char *ending)
+{
+	const size_t length = strlen(name), end = strlen(ending);
+
+	return length > end && strcmp(name + length - end, ending) == 0;
+}
+
+/* Files that are not hidden and look as if they held flows, also by a name that is not read. */
+static int
+name_is_ours(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' &&
+	       (name_ends(entry->d_name, ".yaml") || name_ends(entry->d_name, ".yml") ||
+		       name_ends(entry->d_name, ".json"));
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* A file that would be passed over unseen means flows that go away: refused instead. */
+static int
+entry_add(struct flow_files *files, const char *directory, const char *name, struct fault *fault)
+{
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s/%s", directory, name) < 0)
+		return refuse_memory(fault);
+	if (name_ends(name, ".yaml"))
+		rc = file_add(files, path, fault);
+	else
+		rc = fault_set(fault, FAULT_INVALID_VALUE, "",
+			"%s: found another ending, expected .yaml; rename the file or take it away",
+			path);
+	free(path);
+	return rc;
+}
+
+static int
+directory_add(struct flow_files *files, const char *path, struct fault *fault)
+{
+	size_t length = strlen(path);
+	struct dirent **entries;
+	char *directory;
+	int n, rc = 0;
+
+	n = scandir(path, &entries, name_is_ours, by_name);
+	if (n < 0)
+		return fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	directory = strndup(path, length);
+	if (!directory)
+		rc = refuse_memory(fault);
+	for (int i = 0; i < n; i++) {
+		if (rc == 0)
+			rc = entry_add(files, directory, entries[i]->d_name, fault);
+		free(entries[i]);
+	}
+	free(entries);
+	free(directory);
+	return rc;
+}
+
+struct flow_files *
+flow_files_load(const char *path, struct fault *fault)
+{
+	struct flow_files *files = calloc(1, sizeof(*files));
+	struct stat status;
+	int rc;
+
+	if (files)
+		files->flows = json_array();
+	if (!files || !files->flows)
+		rc = refuse_memory(fault);
+	else if (stat(path, &status) < 0)
+		rc = fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
+	else if (S_ISDIR(status.st_mode))
+		rc = directory_add(files, path, fault);
+	else
+		rc = file_add(files, path, fault);
+	if (rc == 0)
+		rc = flows_check(files, fault);
+	if (rc == 0)
+		return files;
+	flow_files_destroy(files);
+	return NULL;
+}
+
+void
+flow_files_destroy(struct flow_files *files)
+{
+	if (!files)
+		return;
+	for (size_t i = 0; i < files->n_files; i++)
+		free(files->files[i].path);
+	free(files->files);
+	json_decref(files->flows);
+	free(files);
+}
+
+json_t *
+flow_files_flows(const struct flow_files *files)
+{
+	return files->flows;
+}
+
+size_t
+flow_files_count(const struct flow_files *files)
+{
+	return files->n_files;
+}
