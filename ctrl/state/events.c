@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Raising an event costs a copy and never fails. */
+/* The ring, and a function a kind that fills an entry. */
 #include "state/events.h"
 
 #include <stdio.h>
@@ -13,31 +13,146 @@ events_init(struct events *events)
 	memset(events, 0, sizeof(*events));
 }
 
+void
+events_observe(struct events *events, events_raised_fn raised, void *arg)
+{
+	events->on_raise = raised;
+	events->on_raise_arg = arg;
+}
+
+const char *
+events_kind_name(unsigned kind)
+{
+	static const char *const names[EVENT_KINDS] = {
+		[EVENT_FLOW_ADDED] = "flow_added",
+		[EVENT_FLOW_REMOVED] = "flow_removed",
+		[EVENT_FLOW_EXPIRED] = "flow_expired",
+		[EVENT_FLOW_LATCHED] = "flow_latched",
+		[EVENT_PORT_UP] = "port_up",
+		[EVENT_PORT_DOWN] = "port_down",
+		[EVENT_NEIGHBOUR_LOST] = "neighbour_lost",
+		[EVENT_NEIGHBOUR_RESOLVED] = "neighbour_resolved",
+		[EVENT_COMMIT] = "commit",
+		[EVENT_ROLLBACK] = "rollback",
+		[EVENT_OVERLOAD] = "overload",
+	};
+
+	return kind < EVENT_KINDS ? names[kind] : NULL;
+}
+
+/* The next entry of the ring, empty but for what every event has. */
 static struct event_entry *
-entry_begin(struct events *events, enum event_kind kind, const char *flow)
+entry_begin(struct events *events, enum event_kind kind)
 {
 	struct event_entry *entry = &events->ring[++events->last % EVENTS_MAX];
 
+	if (entry->sequence != 0)
+		events->gone[entry->kind]++;
 	memset(entry, 0, sizeof(*entry));
 	entry->sequence = events->last;
 	entry->time_ns = clock_read_ns(CLOCK_REALTIME);
 	entry->kind = kind;
-	snprintf(entry->flow, sizeof(entry->flow), "%s", flow);
+	events->raised[kind]++;
+	if (events->on_raise)
+		events->on_raise(events->on_raise_arg);
 	return entry;
+}
+
+static struct event_flow *
+flow_begin(struct events *events, enum event_kind kind, const char *flow)
+{
+	struct event_entry *entry = entry_begin(events, kind);
+
+	snprintf(entry->flow.id, sizeof(entry->flow.id), "%s", flow);
+	return &entry->flow;
+}
+
+void
+events_flow_added(struct events *events, const char *flow)
+{
+	flow_begin(events, EVENT_FLOW_ADDED, flow);
+}
+
+void
+events_flow_removed(struct events *events, const char *flow, const struct dp_flow_stats *counters)
+{
+	struct event_flow *entry = flow_begin(events, EVENT_FLOW_REMOVED, flow);
+
+	if (!counters)
+		return;
+	entry->counted = true;
+	entry->counters = *counters;
 }
 
 void
 events_flow_expired(struct events *events, const char *flow, const struct dp_flow_stats *counters)
 {
-	entry_begin(events, EVENT_FLOW_EXPIRED, flow)->counters = *counters;
+	struct event_flow *entry = flow_begin(events, EVENT_FLOW_EXPIRED, flow);
+
+	entry->counted = true;
+	entry->counters = *counters;
 }
 
 void
 events_flow_latched(
 	struct events *events, const char *flow, uint8_t family, const struct dp_latched *latched)
 {
-	entry_begin(events, EVENT_FLOW_LATCHED, flow)->source =
-		(struct event_source){.family = family, .latched = *latched};
+	struct event_flow *entry = flow_begin(events, EVENT_FLOW_LATCHED, flow);
+
+	entry->family = family;
+	entry->latched = *latched;
+}
+
+void
+events_port(struct events *events, unsigned port, bool up)
+{
+	entry_begin(events, up ? EVENT_PORT_UP : EVENT_PORT_DOWN)->port = (uint16_t)port;
+}
+
+void
+events_neighbour(struct events *events, unsigned port, uint8_t family, const uint8_t address[16],
+	const uint8_t mac[6], bool lost)
+{
+	struct event_neighbour *neighbour =
+		&entry_begin(events, lost ? EVENT_NEIGHBOUR_LOST : EVENT_NEIGHBOUR_RESOLVED)
+			 ->neighbour;
+
+	neighbour->port = (uint16_t)port;
+	neighbour->family = family;
+	memcpy(neighbour->address, address, sizeof(neighbour->address));
+	memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
+}
+
+void
+events_commit(struct events *events, uint64_t generation, const struct actor *actor,
+	const char *method, uint64_t added, uint64_t changed, uint64_t removed)
+{
+	struct event_commit *commit = &entry_begin(events, EVENT_COMMIT)->commit;
+
+	commit->generation = generation;
+	commit->added = added;
+	commit->changed = changed;
+	commit->removed = removed;
+	commit->uid = actor->uid;
+	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
+	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
+	snprintf(commit->text, sizeof(commit->text), "%s", method);
+}
+
+void
+events_rollback(struct events *events, uint64_t generation, uint64_t to, const char *reason)
+{
+	struct event_commit *commit = &entry_begin(events, EVENT_ROLLBACK)->commit;
+
+	commit->generation = generation;
+	commit->to = to;
+	snprintf(commit->text, sizeof(commit->text), "%s", reason);
+}
+
+void
+events_overload(struct events *events, const struct event_overload *overload)
+{
+	entry_begin(events, EVENT_OVERLOAD)->overload = *overload;
 }
 
 const struct event_entry *

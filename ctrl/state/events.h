@@ -1,53 +1,148 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happened by itself, without a request: the last EVENTS_MAX of it, in order. Readers keep
- * their own place (sequence.h), so there may be any number of them and none delays another.
+ * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX of it, in order.
+ * Readers keep their own place (sequence.h), so there may be any number of them and none delays
+ * another. Raising an event costs a copy, calls nobody but a hook that takes a note, and never
+ * fails.
  *
  * Everything here is called by the control thread.
  */
 #ifndef CTRL_STATE_EVENTS_H
 #define CTRL_STATE_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <dp/stats.h>
 
+#include "state/actor.h"
 #include "state/flow_spec.h"
 
-#define EVENTS_MAX 1024
+#define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
+#define EVENT_METHOD_MAX 32
 
+/* In the order of events_kind_name(), which is the one list of their names. */
 enum event_kind {
+	EVENT_FLOW_ADDED,
+	EVENT_FLOW_REMOVED, /* by a request */
 	EVENT_FLOW_EXPIRED, /* no packet for its idle timeout: removed */
 	EVENT_FLOW_LATCHED, /* it has learned a source */
+	EVENT_PORT_UP,
+	EVENT_PORT_DOWN,
+	EVENT_NEIGHBOUR_LOST,
+	EVENT_NEIGHBOUR_RESOLVED, /* after it was lost, or pending */
+	EVENT_COMMIT,
+	EVENT_ROLLBACK,
+	EVENT_OVERLOAD,
+	EVENT_KINDS
 };
 
-struct event_source {
+enum overload_cause {
+	OVERLOAD_WORKER_BUSY, /* amount: busy share in 1/1000 */
+	OVERLOAD_WORKER_LATE, /* amount: commits that a worker was late for */
+	OVERLOAD_RX_MISSED, /* amount: packets that the NIC had no descriptor for */
+	OVERLOAD_RX_NO_BUFFER, /* amount: times that there was no buffer to receive into */
+	OVERLOAD_PUNTS_LOST, /* amount: packets not handed to control */
+};
+
+/* EVENT_FLOW_*; which member of the union holds depends on the kind. */
+struct event_flow {
+	char id[FLOW_ID_MAX];
+	uint8_t family; /* of latched.src */
+	bool counted; /* EVENT_FLOW_REMOVED: counters are known */
+	union {
+		struct dp_flow_stats counters; /* removed and expired: the last */
+		struct dp_latched latched;
+	};
+};
+
+/* EVENT_NEIGHBOUR_*: the next hop of legs out of that port. */
+struct event_neighbour {
+	uint16_t port;
 	uint8_t family;
-	struct dp_latched latched;
+	uint8_t address[16];
+	uint8_t mac[6]; /* the last one known */
+};
+
+/* EVENT_COMMIT, EVENT_ROLLBACK. */
+struct event_commit {
+	uint64_t generation;
+	uint64_t to; /* rollback: whose state is back */
+	uint64_t added;
+	uint64_t changed;
+	uint64_t removed;
+	uint32_t uid;
+	char who[ACTOR_NAME_MAX];
+	char via[ACTOR_VIA_MAX];
+	char text[EVENT_METHOD_MAX]; /* commit: the method; rollback: the reason */
+};
+
+struct event_overload {
+	enum overload_cause cause;
+	bool over; /* false: it is over; only OVERLOAD_WORKER_BUSY says so */
+	uint16_t index; /* of the worker or port, where the cause has one */
+	uint64_t amount; /* as the cause says */
+	uint64_t period_ns; /* during which */
 };
 
 struct event_entry {
 	uint64_t sequence;
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	enum event_kind kind;
-	char flow[FLOW_ID_MAX];
 	union {
-		struct dp_flow_stats counters; /* EVENT_FLOW_EXPIRED: the last */
-		struct event_source source; /* EVENT_FLOW_LATCHED */
+		struct event_flow flow;
+		uint16_t port; /* EVENT_PORT_* */
+		struct event_neighbour neighbour;
+		struct event_commit commit;
+		struct event_overload overload;
 	};
 };
 
+/* Something was raised: to be noted, not acted upon. */
+typedef void (*events_raised_fn)(void *arg);
+
 struct events {
 	uint64_t last; /* sequence number of the newest, 0 = none yet */
+	uint64_t raised[EVENT_KINDS]; /* by kind, since the beginning */
+	uint64_t gone[EVENT_KINDS]; /* of those, overwritten in the ring */
+	events_raised_fn on_raise; /* NULL = nobody wants to know */
+	void *on_raise_arg;
 	struct event_entry ring[EVENTS_MAX];
 };
 
 void events_init(struct events *events);
 
+/* Have each event noted; NULL: no more. */
+void events_observe(struct events *events, events_raised_fn raised, void *arg);
+
+/* "flow_added". NULL for what is no kind. Static storage. */
+const char *events_kind_name(unsigned kind);
+
+/* For commits of a few flows; one of many is told by events_commit() alone. */
+void events_flow_added(struct events *events, const char *flow);
+/* counters: the last; NULL: not known. */
+void events_flow_removed(
+	struct events *events, const char *flow, const struct dp_flow_stats *counters);
+
 void events_flow_expired(
 	struct events *events, const char *flow, const struct dp_flow_stats *counters);
 void events_flow_latched(
 	struct events *events, const char *flow, uint8_t family, const struct dp_latched *latched);
+
+void events_port(struct events *events, unsigned port, bool up);
+
+/* mac: the last one known; all zeros when none ever was. */
+void events_neighbour(struct events *events, unsigned port, uint8_t family,
+	const uint8_t address[16], const uint8_t mac[6], bool lost);
+
+/* Numbers are of flows. */
+void events_commit(struct events *events, uint64_t generation, const struct actor *actor,
+	const char *method, uint64_t added, uint64_t changed, uint64_t removed);
+
+/* The flows are as generation `to` left them; `generation` is the one that made them so. */
+void events_rollback(struct events *events, uint64_t generation, uint64_t to, const char *reason);
+
+void events_overload(struct events *events, const struct event_overload *overload);
 
 /* The event of that number; NULL when it was overwritten or has not happened. */
 const struct event_entry *events_get(const struct events *events, uint64_t sequence);

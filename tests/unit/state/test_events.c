@@ -46,16 +46,16 @@ Test(events, say_what_happened)
 	entry = events_get(&events, 1);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
-	cr_expect_str_eq(entry->flow, "a");
-	cr_expect_eq(memcmp(&entry->counters, &counters, sizeof(counters)), 0);
+	cr_expect_str_eq(entry->flow.id, "a");
+	cr_expect_eq(memcmp(&entry->flow.counters, &counters, sizeof(counters)), 0);
 	cr_expect_geq(entry->time_ns, now_ns);
 	cr_expect_lt(entry->time_ns, now_ns + 10 * NS_PER_S);
 	entry = events_get(&events, 2);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_FLOW_LATCHED);
-	cr_expect_str_eq(entry->flow, "b");
-	cr_expect_eq(entry->source.family, 4);
-	cr_expect_eq(memcmp(&entry->source.latched, &latched, sizeof(latched)), 0);
+	cr_expect_str_eq(entry->flow.id, "b");
+	cr_expect_eq(entry->flow.family, 4);
+	cr_expect_eq(memcmp(&entry->flow.latched, &latched, sizeof(latched)), 0);
 	cr_expect_null(events_get(&events, 3));
 }
 
@@ -65,7 +65,7 @@ Test(events, longest_id)
 
 	memset(id, 'x', FLOW_ID_MAX - 1);
 	events_flow_expired(&events, id, &(struct dp_flow_stats){0});
-	cr_expect_str_eq(events_get(&events, 1)->flow, id);
+	cr_expect_str_eq(events_get(&events, 1)->flow.id, id);
 }
 
 Test(events, oldest_are_overwritten)
@@ -77,7 +77,7 @@ Test(events, oldest_are_overwritten)
 	cr_expect_eq(lost, 0, "a full ring has lost nothing");
 	expired(3);
 	cr_expect_null(events_get(&events, 3));
-	cr_expect_eq(events_get(&events, 4)->counters.packets, 3);
+	cr_expect_eq(events_get(&events, 4)->flow.counters.packets, 3);
 	cr_expect_eq(events_get(&events, EVENTS_MAX + 3)->sequence, EVENTS_MAX + 3);
 	cr_expect_null(events_get(&events, EVENTS_MAX + 4));
 	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 0, &lost), 4);
@@ -98,15 +98,59 @@ Test(events, readers_account_for_all)
 	for (unsigned round = 1; round < 50; round++) {
 		uint64_t i;
 
-		expired(round * 60);
+		expired(round * 960);
 		i = sequence_first(events.last, EVENTS_MAX, after, &lost);
 		lost_sum += lost;
-		for (unsigned limit = 900; limit > 0 && i <= events.last; limit--, i++) {
-			cr_assert_eq(events_get(&events, i)->counters.packets, i - 1);
+		for (unsigned limit = 14400; limit > 0 && i <= events.last; limit--, i++) {
+			cr_assert_eq(events_get(&events, i)->flow.counters.packets, i - 1);
 			seen++;
 		}
 		after = i - 1;
 		cr_assert_eq(seen + lost_sum, after);
 	}
 	cr_expect_gt(lost_sum, 0);
+}
+
+/* What a reader of some kinds may have lost: those raised, less those that it saw. */
+Test(events, are_counted_by_kind)
+{
+	expired(5);
+	events_port(&events, 0, true);
+	cr_expect_eq(events.raised[EVENT_FLOW_EXPIRED], 5);
+	cr_expect_eq(events.raised[EVENT_PORT_UP], 1);
+	cr_expect_eq(events.gone[EVENT_FLOW_EXPIRED], 0);
+	expired(EVENTS_MAX - 6);
+	cr_expect_eq(events.gone[EVENT_FLOW_EXPIRED], 0, "full");
+	expired(5);
+	cr_expect_eq(events.gone[EVENT_FLOW_EXPIRED], 5);
+	cr_expect_eq(events.gone[EVENT_PORT_UP], 0);
+	expired(1);
+	cr_expect_eq(events.gone[EVENT_FLOW_EXPIRED], 5);
+	cr_expect_eq(events.gone[EVENT_PORT_UP], 1);
+}
+
+Test(events, kinds_have_names)
+{
+	for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
+		cr_expect_not_null(events_kind_name(kind));
+	cr_expect_null(events_kind_name(EVENT_KINDS));
+}
+
+static void
+note(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+Test(events, are_noted)
+{
+	unsigned n = 0;
+
+	expired(1);
+	events_observe(&events, note, &n);
+	expired(2);
+	cr_expect_eq(n, 2);
+	events_observe(&events, NULL, NULL);
+	expired(1);
+	cr_expect_eq(n, 2);
 }

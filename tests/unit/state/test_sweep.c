@@ -145,8 +145,8 @@ Test(sweep, idle_flow_goes_with_its_counters)
 	entry = events_get(&events, 1);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
-	cr_expect_str_eq(entry->flow, "f1");
-	cr_expect_eq(entry->counters.packets, 5);
+	cr_expect_str_eq(entry->flow.id, "f1");
+	cr_expect_eq(entry->flow.counters.packets, 5);
 	cr_expect_eq(events.last, 1);
 }
 
@@ -251,9 +251,9 @@ Test(sweep, first_source_is_told_once_and_not_looked_for_again)
 	entry = events_get(&events, 1);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_FLOW_LATCHED);
-	cr_expect_str_eq(entry->flow, "f1");
-	cr_expect_eq(entry->source.family, 4);
-	cr_expect_eq(entry->source.latched.src[3], 7);
+	cr_expect_str_eq(entry->flow.id, "f1");
+	cr_expect_eq(entry->flow.family, 4);
+	cr_expect_eq(entry->flow.latched.src[3], 7);
 	cr_expect_eq(sweep.wheel.n, 0);
 	cr_expect_eq(events.last, 1);
 }
@@ -268,7 +268,7 @@ Test(sweep, moves_are_told)
 	ticks_until(4);
 	ticks_until(9);
 	cr_expect_eq(events.last, 2);
-	cr_expect_eq(events_get(&events, 2)->source.latched.moves, 4);
+	cr_expect_eq(events_get(&events, 2)->flow.latched.moves, 4);
 	flow->handle = 2;
 	latched_to(2, 8, 4);
 	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
