@@ -13,7 +13,7 @@
 
 struct bound_method {
 	const char *name;
-	json_t *params_schema;
+	struct schema *params_schema;
 	rpc_method_fn call;
 	void *ctx;
 };
@@ -47,11 +47,15 @@ static int
 method_bind(struct rpc_service *service, const char *name, rpc_method_fn call, void *ctx)
 {
 	const json_t *method = schema_method_find(service->document, name);
-	json_t *schema;
+	struct schema *schema;
+	struct fault fault;
+	json_t *params;
 
 	if (!method || method_find(service, name))
 		return -1;
-	schema = schema_method_params(method);
+	params = schema_method_params(method);
+	schema = params ? schema_create(service->document, params, &fault) : NULL;
+	json_decref(params);
 	if (!schema)
 		return -1;
 	service->methods[service->n_methods++] = (struct bound_method){name, schema, call, ctx};
@@ -87,22 +91,21 @@ rpc_service_destroy(struct rpc_service *service)
 	if (!service)
 		return;
 	for (size_t i = 0; i < service->n_methods; i++)
-		json_decref(service->methods[i].params_schema);
+		schema_destroy(service->methods[i].params_schema);
 	json_decref(service->document);
 	free(service);
 }
 
 /* Check params, or the lack of them, and run the method. */
 static json_t *
-method_call(const struct rpc_service *service, const struct bound_method *method, json_t *params,
-	struct fault *fault)
+method_call(const struct bound_method *method, json_t *params, struct fault *fault)
 {
 	if (json_is_array(params)) {
 		fault_set(fault, FAULT_INVALID_PARAMS, "",
 			"found an array, expected an object: parameters are passed by name");
 		return NULL;
 	}
-	if (schema_check(service->document, method->params_schema, params, fault))
+	if (schema_check(method->params_schema, params, fault))
 		return NULL;
 	return method->call(method->ctx, params, fault);
 }
@@ -123,7 +126,7 @@ request_run(const struct rpc_service *service, const struct request *request, st
 	}
 	fault_set(fault, FAULT_INTERNAL, "", "%s failed and did not say why", name);
 	params = request->params ? json_incref(request->params) : json_object();
-	result = method_call(service, method, params, fault);
+	result = method_call(method, params, fault);
 	json_decref(params);
 	return result;
 }

@@ -7,10 +7,12 @@
 
 #include <jansson.h>
 
+#include "tree.h"
+
 /*
  * Checks type, enum, minimum, maximum, minLength, maxLength, pattern, format, minItems and
- * maxItems. The schema is no reference ("$ref"). Control thread.
+ * maxItems. The thread that made the schema.
  */
-bool value_allowed(const json_t *schema, const json_t *value);
+bool value_allowed(const struct schema_node *node, const json_t *value);
 
 #endif

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "embedded.h"
-#include "pattern.h"
 
 static json_t *rpc_document;
 static json_t *config_document;
@@ -34,7 +33,14 @@ schema_documents_release(void)
 	json_decref(config_document);
 	rpc_document = NULL;
 	config_document = NULL;
-	pattern_cache_release();
+}
+
+json_t *
+schema_component(const json_t *document, const char *name)
+{
+	const json_t *components = json_object_get(document, "components");
+
+	return json_object_get(json_object_get(components, "schemas"), name);
 }
 
 json_t *

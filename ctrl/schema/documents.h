@@ -16,8 +16,11 @@
 json_t *schema_rpc_document(void);
 json_t *schema_config_document(void);
 
-/* Free both documents and what schema_check() keeps of them. They may be asked for again. */
+/* Give both documents up. They may be asked for again. */
 void schema_documents_release(void);
+
+/* A schema that the document has under components, such as "flow". Borrowed; NULL: none. */
+json_t *schema_component(const json_t *document, const char *name);
 
 /* The method object of that name in an OpenRPC document; borrowed, NULL when there is none. */
 json_t *schema_method_find(const json_t *document, const char *name);

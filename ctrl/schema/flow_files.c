@@ -71,13 +71,9 @@ flow_files_locate(const struct flow_files *files, size_t index, struct fault *fa
 
 /* Schema of a flow and, as it is declared, its id. */
 static int
-flow_check(json_t *flow, struct fault *fault)
+flow_check(const struct schema *schema, json_t *flow, struct fault *fault)
 {
-	json_t *root = schema_rpc_document();
-	const json_t *schema = json_object_get(
-		json_object_get(json_object_get(root, "components"), "schemas"), "flow");
-
-	if (schema_check(root, schema, flow, fault) < 0)
+	if (schema_check(schema, flow, fault) < 0)
 		return -1;
 	if (!json_object_get(flow, "id"))
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
@@ -101,7 +97,7 @@ refuse_duplicate(const struct flow_files *files, size_t first, size_t second, st
 }
 
 static int
-flows_check(const struct flow_files *files, struct fault *fault)
+flows_check_by(const struct schema *schema, const struct flow_files *files, struct fault *fault)
 {
 	json_t *seen = json_object(), *flow, *first;
 	int rc = 0;
@@ -110,7 +106,7 @@ flows_check(const struct flow_files *files, struct fault *fault)
 	json_array_foreach (files->flows, i, flow) {
 		const char *id;
 
-		if (flow_check(flow, fault) < 0) {
+		if (flow_check(schema, flow, fault) < 0) {
 			flow_files_locate(files, i, fault);
 			rc = -1;
 			break;
@@ -127,6 +123,17 @@ flows_check(const struct flow_files *files, struct fault *fault)
 		}
 	}
 	json_decref(seen);
+	return rc;
+}
+
+static int
+flows_check(const struct flow_files *files, struct fault *fault)
+{
+	json_t *root = schema_rpc_document();
+	struct schema *schema = schema_create(root, schema_component(root, "flow"), fault);
+	int rc = schema ? flows_check_by(schema, files, fault) : -1;
+
+	schema_destroy(schema);
 	return rc;
 }
 

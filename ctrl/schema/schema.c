@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walks value and schema side by side. Where the walk stands is a chain of places on the stack;
- * it is turned into a pointer only when something is refused, so a good value costs no text.
+ * Walks value and nodes side by side. Where the walk stands is a chain of places on the stack; it
+ * is turned into a pointer only when something is refused, so a good value costs no text.
  */
 #include "schema.h"
 
@@ -11,191 +11,183 @@
 
 #include "allow.h"
 #include "describe.h"
+#include "tree.h"
 
 #define WORDS_MAX 256
 
-struct check {
-	const json_t *root;
-	struct fault *fault;
-};
-
-static int check_value(
-	const struct check *check, const json_t *schema, json_t *value, const struct place *place);
+static int node_check(const struct schema_node *node, json_t *value, const struct place *place,
+	struct fault *fault);
 
 static int
-refuse(const struct check *check, const struct place *place, enum fault_code code,
-	const char *message)
+refuse(struct fault *fault, const struct place *place, enum fault_code code, const char *message)
 {
 	char pointer[FAULT_POINTER_MAX];
 
 	place_pointer(place, pointer, sizeof(pointer));
-	return fault_set(check->fault, code, pointer, "%s", message);
+	return fault_set(fault, code, pointer, "%s", message);
 }
 
 static int
-refuse_value(const struct check *check, const json_t *schema, const json_t *value,
-	const struct place *place)
+refuse_value(const struct schema_node *node, const json_t *value, const struct place *place,
+	struct fault *fault)
 {
 	char message[2 * WORDS_MAX + 32];
 	char expected[WORDS_MAX];
 	char found[WORDS_MAX];
 
 	describe_found(value, found, sizeof(found));
-	describe_expected(schema, expected, sizeof(expected));
+	describe_expected(node->source, expected, sizeof(expected));
 	snprintf(message, sizeof(message), "found %s, expected %s", found, expected);
-	return refuse(check, place, FAULT_INVALID_PARAMS, message);
+	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
 }
 
 static int
-refuse_unknown(const struct check *check, json_t *properties, const struct place *place)
+refuse_unknown(const struct schema_node *node, const struct place *place, struct fault *fault)
 {
 	char message[WORDS_MAX + 64];
 	char members[WORDS_MAX];
 
-	describe_members(properties, members, sizeof(members));
+	describe_members(json_object_get(node->source, "properties"), members, sizeof(members));
 	if (members[0])
 		snprintf(message, sizeof(message), "unknown member, expected one of: %s", members);
 	else
 		snprintf(message, sizeof(message), "unknown member, expected none");
-	return refuse(check, place, FAULT_INVALID_PARAMS, message);
+	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
 }
 
 static int
-refuse_missing(const struct check *check, const json_t *schema, const struct place *place)
+refuse_missing(const struct schema_node *node, const struct place *place, struct fault *fault)
 {
 	char message[WORDS_MAX + 32];
 	char expected[WORDS_MAX];
 
-	describe_expected(schema, expected, sizeof(expected));
+	describe_expected(node->source, expected, sizeof(expected));
 	snprintf(message, sizeof(message), "missing, expected %s", expected);
-	return refuse(check, place, FAULT_INVALID_PARAMS, message);
-}
-
-/* Follow "$ref"; NULL when it leads nowhere. */
-static const json_t *
-schema_resolve(const struct check *check, const json_t *schema)
-{
-	const char *ref = json_string_value(json_object_get(schema, "$ref"));
-	const json_t *target = check->root;
-	size_t bytes;
-
-	if (!ref)
-		return schema;
-	for (ref += strcspn(ref, "/"); *ref == '/'; ref += bytes) {
-		ref++;
-		bytes = strcspn(ref, "/");
-		target = json_object_getn(target, ref, bytes);
-	}
-	return target;
+	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
 }
 
 static int
-check_array(
-	const struct check *check, const json_t *schema, json_t *array, const struct place *place)
+items_check(const struct schema_node *node, const json_t *array, const struct place *place,
+	struct fault *fault)
 {
-	const json_t *items = json_object_get(schema, "items");
 	struct place inner = {.parent = place};
 	json_t *item;
 
 	json_array_foreach (array, inner.index, item)
-		if (items && check_value(check, items, item, &inner))
+		if (node_check(node->items, item, &inner, fault))
 			return -1;
 	return 0;
 }
 
-/* Members that the schema does not name. */
-static int
-check_others(
-	const struct check *check, const json_t *schema, json_t *object, const struct place *place)
+/*
+ * The number of the member of that name, or n_members. Objects mostly come in the order of their
+ * schema, so the search goes on behind the one that was found last.
+ */
+static size_t
+member_find(const struct schema_node *node, const char *name, size_t bytes, size_t *from)
 {
-	const json_t *others = json_object_get(schema, "additionalProperties");
-	json_t *properties = json_object_get(schema, "properties");
-	struct place inner = {.parent = place};
-	json_t *value;
+	for (size_t n = 0; n < node->n_members; n++) {
+		const size_t next = *from + n;
+		const size_t i = next < node->n_members ? next : next - node->n_members;
+		const struct schema_member *member = &node->members[i];
 
-	if (!others)
-		return 0;
-	json_object_foreach (object, inner.member, value) {
-		if (json_object_get(properties, inner.member))
+		if (member->name_bytes != bytes || memcmp(member->name, name, bytes) != 0)
 			continue;
-		if (json_is_false(others))
-			return refuse_unknown(check, properties, &inner);
-		if (check_value(check, others, value, &inner))
-			return -1;
+		*from = i + 1;
+		return i;
 	}
-	return 0;
+	return node->n_members;
 }
 
-static bool
-member_required(const json_t *schema, const char *member)
-{
-	const json_t *name;
-	size_t i;
-
-	json_array_foreach (json_object_get(schema, "required"), i, name)
-		if (!strcmp(json_string_value(name), member))
-			return true;
-	return false;
-}
-
-/* A member that the schema names: missing, to be filled in, or to be checked. */
+/* Sort the members of an object into `values`, by number; check those that have no number. */
 static int
-check_member(const struct check *check, const json_t *object_schema, const json_t *schema,
-	json_t *object, const struct place *place)
-{
-	json_t *value = json_object_get(object, place->member);
-	const json_t *found = schema_resolve(check, schema);
-	const json_t *preset = json_object_get(found, "default");
-
-	if (value)
-		return check_value(check, schema, value, place);
-	if (preset) {
-		value = json_deep_copy(preset);
-		if (json_object_set_new(object, place->member, value))
-			return refuse(check, place, FAULT_INTERNAL, "out of memory");
-		return check_value(check, schema, value, place);
-	}
-	if (member_required(object_schema, place->member))
-		return refuse_missing(check, found, place);
-	return 0;
-}
-
-static int
-check_object(
-	const struct check *check, const json_t *schema, json_t *object, const struct place *place)
+members_sort(const struct schema_node *node, json_t *object, json_t **values,
+	const struct place *place, struct fault *fault)
 {
 	struct place inner = {.parent = place};
-	const json_t *member_schema;
+	size_t from = 0;
+	void *iter;
 
-	if (check_others(check, schema, object, place))
-		return -1;
-	json_object_foreach (json_object_get(schema, "properties"), inner.member, member_schema)
-		if (check_member(check, schema, member_schema, object, &inner))
+	for (iter = json_object_iter(object); iter; iter = json_object_iter_next(object, iter)) {
+		size_t i;
+
+		inner.member = json_object_iter_key(iter);
+		i = member_find(node, inner.member, json_object_iter_key_len(iter), &from);
+		if (i < node->n_members)
+			values[i] = json_object_iter_value(iter);
+		else if (node->closed)
+			return refuse_unknown(node, &inner, fault);
+		else if (node->others &&
+			 node_check(node->others, json_object_iter_value(iter), &inner, fault))
 			return -1;
+	}
 	return 0;
 }
 
+/* Put the default of a member that is absent into its object. */
 static int
-check_value(
-	const struct check *check, const json_t *schema, json_t *value, const struct place *place)
+preset_fill(const struct schema_member *member, json_t *object, const struct place *place,
+	struct fault *fault)
 {
-	schema = schema_resolve(check, schema);
-	if (!json_is_object(schema))
-		return refuse(check, place, FAULT_INTERNAL, "the schema is broken here");
-	if (!value_allowed(schema, value))
-		return refuse_value(check, schema, value, place);
-	if (json_is_array(value))
-		return check_array(check, schema, value, place);
+	json_t *value = member->preset_shared ? json_incref(member->preset)
+					      : json_deep_copy(member->preset);
+
+	if (json_object_setn_new_nocheck(object, member->name, member->name_bytes, value))
+		return refuse(fault, place, FAULT_INTERNAL, "out of memory");
+	return member->preset_shared ? 0 : node_check(member->node, value, place, fault);
+}
+
+static int
+object_check(const struct schema_node *node, json_t *object, const struct place *place,
+	struct fault *fault)
+{
+	struct place inner = {.parent = place};
+	json_t *values[SCHEMA_MEMBERS_MAX];
+	int rc;
+
+	memset(values, 0, node->n_members * sizeof(values[0]));
+	rc = members_sort(node, object, values, place, fault);
+	for (size_t i = 0; i < node->n_members && rc == 0; i++) {
+		const struct schema_member *member = &node->members[i];
+
+		inner.member = member->name;
+		if (values[i])
+			rc = node_check(member->node, values[i], &inner, fault);
+		else if (member->preset)
+			rc = preset_fill(member, object, &inner, fault);
+		else if (member->required)
+			rc = refuse_missing(member->node, &inner, fault);
+	}
+	return rc;
+}
+
+static int
+node_check(const struct schema_node *node, json_t *value, const struct place *place,
+	struct fault *fault)
+{
+	if (!value_allowed(node, value))
+		return refuse_value(node, value, place, fault);
+	if (json_is_array(value) && node->items)
+		return items_check(node, value, place, fault);
 	if (json_is_object(value))
-		return check_object(check, schema, value, place);
+		return object_check(node, value, place, fault);
 	return 0;
 }
 
 int
-schema_check(const json_t *root, const json_t *schema, json_t *value, struct fault *fault)
+schema_check(const struct schema *schema, json_t *value, struct fault *fault)
 {
-	const struct check check = {.root = root, .fault = fault};
 	const struct place top = {0};
 
-	return check_value(&check, schema, value, &top);
+	return node_check(schema->top, value, &top, fault);
+}
+
+int
+schema_check_once(json_t *root, json_t *source, json_t *value, struct fault *fault)
+{
+	struct schema *schema = schema_create(root, source, fault);
+	int rc = schema ? schema_check(schema, value, fault) : -1;
+
+	schema_destroy(schema);
+	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checks a JSON value against a schema and says in words what is wrong, where.
+ * Checks JSON values against a schema and says in words what is wrong, where. A schema is made
+ * ready once (tree.h) and then checks any number of values.
  *
  * The subset of JSON Schema (draft 7) that is understood: type (a name or a list of names; object,
  * array, string, integer, boolean, null), enum, required, properties, additionalProperties (false
@@ -15,13 +16,28 @@
 
 #include "schema/fault.h"
 
+struct schema;
+
 /*
- * Check value against schema; references are looked up in root. Defaults are put into objects
- * for members that are absent, and checked like any other member; value may be changed so even
- * when it is refused. Returns 0, or -1 with the first fault that was found: FAULT_INVALID_PARAMS,
- * the pointer relative to value; FAULT_INTERNAL when the schema itself is broken or memory is
- * short. Control thread.
+ * Make a schema ready; references are looked up in root. Both get a reference of their own and
+ * must not change as long as the schema lives. NULL with *fault set to FAULT_INTERNAL when the
+ * schema is broken (the message says where) or memory is short. Any thread.
  */
-int schema_check(const json_t *root, const json_t *schema, json_t *value, struct fault *fault);
+struct schema *schema_create(json_t *root, json_t *schema, struct fault *fault);
+
+/* NULL is allowed. */
+void schema_destroy(struct schema *schema);
+
+/*
+ * Check a value. Defaults are put into objects for members that are absent, and checked like any
+ * other member; value may be changed so even when it is refused. A default that is a number, a
+ * string or a boolean is shared with the schema, so nobody may write into it. Returns 0, or -1
+ * with the first fault that was found: FAULT_INVALID_PARAMS, the pointer relative to value;
+ * FAULT_INTERNAL when memory is short. The thread that made the schema.
+ */
+int schema_check(const struct schema *schema, json_t *value, struct fault *fault);
+
+/* All three for what is checked once, such as a configuration file. */
+int schema_check_once(json_t *root, json_t *schema, json_t *value, struct fault *fault);
 
 #endif

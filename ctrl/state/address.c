@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Address texts and kinds; inet_pton() does the reading, so that we accept what it accepts. */
+/* Address texts and kinds. */
 #include "state/address.h"
 
 #include <arpa/inet.h>
@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/ip_text.h"
+
 static_assert(ADDRESS_TEXT_MAX >= INET6_ADDRSTRLEN, "room for any address");
 
 uint8_t
 address_parse(const char *text, uint8_t bytes[16])
 {
-	memset(bytes, 0, 16);
-	if (inet_pton(AF_INET, text, bytes) == 1)
-		return 4;
-	return inet_pton(AF_INET6, text, bytes) == 1 ? 6 : 0;
+	return ip_read(text, bytes);
 }
 
 void

@@ -132,7 +132,7 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	json = yaml_load(path, &lines, fault);
 	if (!json)
 		return -1;
-	rc = schema_check(schema, schema, json, fault);
+	rc = schema_check_once(schema, schema, json, fault);
 	if (rc == 0) {
 		process_read(json, config);
 		rc = ports_read(json, config, fault);

@@ -111,10 +111,10 @@ Test(documents, methods_are_described_and_their_examples_fit)
 				json_object_get(json_object_get(example, "result"), "value");
 			json_t *params = example_params(example);
 
-			cr_expect_eq(schema_check(document, schema, params, &fault), 0,
+			cr_expect_eq(schema_check_once(document, schema, params, &fault), 0,
 				"%s params %s: %s", name, fault.pointer, fault.message);
-			cr_expect_eq(schema_check(document, schema_method_result(method), result,
-					     &fault),
+			cr_expect_eq(schema_check_once(document, schema_method_result(method),
+					     result, &fault),
 				0, "%s result %s: %s", name, fault.pointer, fault.message);
 			json_decref(params);
 		}
@@ -140,9 +140,9 @@ Test(documents, params_of_a_method_are_strict)
 	json_t *missing = json_object();
 	struct fault fault;
 
-	cr_expect_eq(schema_check(document, schema, missing, &fault), -1);
+	cr_expect_eq(schema_check_once(document, schema, missing, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/id");
-	cr_expect_eq(schema_check(document, schema, unknown, &fault), -1);
+	cr_expect_eq(schema_check_once(document, schema, unknown, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/x");
 	json_decref(missing);
 	json_decref(unknown);
@@ -170,7 +170,7 @@ Test(documents, smallest_config_gets_its_defaults)
 	const char *socket = NULL;
 	int bytes = 0, depth = 0, connections = 0, core = -1, ipv4 = 0, mtu = -1;
 
-	cr_assert_eq(schema_check(document, document, config, &fault), 0, "%s", fault.message);
+	cr_assert_eq(schema_check_once(document, document, config, &fault), 0, "%s", fault.message);
 	cr_assert_eq(json_unpack(config, "{s:{s:s, s:i, s:i, s:i}, s:{s:i}, s:{s:i}, s:[{s:i}]}",
 			     "rpc", "socket", &socket, "max_message_bytes", &bytes, "max_depth",
 			     &depth, "max_connections", &connections, "control", "core", &core,

@@ -2,7 +2,6 @@
 /* Each keyword, taken and refused, with the words and the pointer of the refusal. */
 #include <criterion/criterion.h>
 
-#include "schema/documents.h"
 #include "schema/schema.h"
 
 static json_t *
@@ -29,7 +28,7 @@ sample_check(const struct sample *sample)
 	json_t *schema = json_of(sample->schema);
 	json_t *value = json_of(sample->value);
 	struct fault fault = {0};
-	int error = schema_check(schema, schema, value, &fault);
+	int error = schema_check_once(schema, schema, value, &fault);
 
 	if (!sample->pointer) {
 		cr_expect_eq(
@@ -42,7 +41,6 @@ sample_check(const struct sample *sample)
 	}
 	json_decref(value);
 	json_decref(schema);
-	schema_documents_release();
 }
 
 #define SAMPLES_CHECK(samples) \
@@ -276,14 +274,14 @@ Test(schema, long_strings_are_cut_at_a_character)
 Test(schema, long_pointer_is_cut)
 {
 	json_t *schema = json_of("{\"additionalProperties\": false}");
-	struct fault fault;
+	struct fault fault = {0};
 	char name[4096];
 	json_t *value;
 
 	memset(name, '/', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
 	value = json_pack("{s:i}", name, 1);
-	cr_expect_eq(schema_check(schema, schema, value, &fault), -1);
+	cr_expect_eq(schema_check_once(schema, schema, value, &fault), -1);
 	cr_expect_eq(strncmp(fault.pointer, "/~1~1~1", 7), 0);
 	cr_expect_lt(strlen(fault.pointer), sizeof(fault.pointer));
 	json_decref(value);
@@ -292,15 +290,92 @@ Test(schema, long_pointer_is_cut)
 
 Test(schema, broken_schema_is_an_internal_fault)
 {
-	json_t *schema = json_of("{\"properties\": {\"a\": {\"$ref\": \"#/nowhere\"}}}");
-	json_t *value = json_of("{\"a\": 1}");
-	struct fault fault;
+	static const struct {
+		const char *schema;
+		const char *message;
+	} samples[] = {
+		{"{\"properties\": {\"a\": {\"$ref\": \"#/nowhere\"}}}",
+			"the schema is broken: found #/nowhere, expected an object in its place"},
+		{"{\"items\": [true]}",
+			"the schema is broken: found no schema, expected an object in its place"},
+	};
 
-	cr_expect_eq(schema_check(schema, schema, value, &fault), -1);
-	cr_expect_eq(fault.code, FAULT_INTERNAL);
-	cr_expect_str_eq(fault.pointer, "/a");
-	json_decref(value);
-	json_decref(schema);
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		json_t *source = json_of(samples[i].schema);
+		struct fault fault;
+
+		cr_expect_null(schema_create(source, source, &fault));
+		cr_expect_eq(fault.code, FAULT_INTERNAL);
+		cr_expect_str_eq(fault.message, samples[i].message);
+		json_decref(source);
+	}
+}
+
+Test(schema, objects_of_too_many_members_are_broken)
+{
+	json_t *properties = json_object(), *source = json_pack("{s:O}", "properties", properties);
+	struct fault fault;
+	char name[16];
+
+	for (int i = 0; i < 65; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		json_object_set_new(properties, name, json_object());
+	}
+	cr_expect_null(schema_create(source, source, &fault));
+	cr_expect_str_eq(fault.message,
+		"the schema is broken: 65 members in an object, expected at most 64");
+	json_decref(source);
+	json_decref(properties);
+}
+
+Test(schema, references_may_be_round)
+{
+	static const char schema[] = "{\"type\": \"object\","
+				     " \"additionalProperties\": {\"$ref\": \"#/properties/tree\"},"
+				     " \"properties\": {\"tree\": {\"type\": \"array\","
+				     " \"items\": {\"$ref\": \"#/properties/tree\"}}}}";
+	static const struct sample samples[] = {
+		{schema, "{\"tree\": [[], [[]]], \"b\": [[]]}"},
+		{schema, "{\"tree\": [[], [[1]]]}", "/tree/1/0/0", "found 1, expected an array"},
+		{schema, "{\"tree\": [[], [[1]]], \"b\": [2]}", "/b/0",
+			"found 2, expected an array"},
+	};
+
+	SAMPLES_CHECK(samples);
+}
+
+Test(schema, members_are_found_in_any_order)
+{
+	static const char schema[] =
+		"{\"additionalProperties\": false, \"properties\": {\"aa\": {\"type\": \"null\"},"
+		" \"ab\": {\"type\": \"integer\"}, \"b\": {\"type\": \"string\"}}}";
+	static const struct sample samples[] = {
+		{schema, "{\"aa\": null, \"ab\": 1, \"b\": \"\"}"},
+		{schema, "{\"b\": \"\", \"ab\": 1, \"aa\": null}"},
+		{schema, "{\"ab\": 1, \"b\": \"\", \"aa\": null}"},
+		{schema, "{\"b\": 1, \"ab\": \"x\"}", "/ab", "found \"x\", expected an integer"},
+		{schema, "{\"b\": 1, \"a\": 0}", "/a",
+			"unknown member, expected one of: aa, ab, b"},
+	};
+
+	SAMPLES_CHECK(samples);
+}
+
+Test(schema, shared_defaults_survive_their_values)
+{
+	json_t *source = json_of("{\"properties\": {\"a\": {\"default\": \"text\"}}}");
+	struct fault fault = {0};
+	struct schema *schema = schema_create(source, source, &fault);
+
+	json_decref(source);
+	for (int i = 0; i < 3; i++) {
+		json_t *value = json_object();
+
+		cr_expect_eq(schema_check(schema, value, &fault), 0);
+		cr_expect_str_eq(json_string_value(json_object_get(value, "a")), "text");
+		json_decref(value);
+	}
+	schema_destroy(schema);
 }
 
 /* Check value, which must fit, and compare what it has become. */
@@ -314,7 +389,7 @@ filled_check(const char *schema_text, const char *before, const char *after)
 	struct fault fault = {0};
 	char *found;
 
-	cr_assert_eq(schema_check(schema, schema, value, &fault), 0, "%s", fault.message);
+	cr_assert_eq(schema_check_once(schema, schema, value, &fault), 0, "%s", fault.message);
 	found = json_dumps(value, JSON_COMPACT);
 	cr_expect(json_equal(value, expected), "%s became %s", before, found);
 	cr_expect(json_equal(schema, untouched), "the schema was changed");

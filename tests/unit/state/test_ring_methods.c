@@ -37,10 +37,11 @@ called(const char *name, method_fn method, uint64_t after, unsigned limit, struc
 
 	if (limit)
 		json_object_set_new(params, "limit", json_integer(limit));
-	cr_assert_eq(schema_check(document, schema, params, fault), 0, "%s", fault->message);
+	cr_assert_eq(schema_check_once(document, schema, params, fault), 0, "%s", fault->message);
 	result = method(&context, params, fault);
 	if (result)
-		cr_expect_eq(schema_check(document, schema_method_result(described), result, fault),
+		cr_expect_eq(
+			schema_check_once(document, schema_method_result(described), result, fault),
 			0, "%s: %s", fault->pointer, fault->message);
 	json_decref(schema);
 	json_decref(params);
