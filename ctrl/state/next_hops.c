@@ -38,6 +38,8 @@ struct next_hops {
 	struct dp *dp;
 	const struct ports *ports;
 	struct net *net;
+	next_hops_changed_fn changed; /* NULL = nobody wants to know */
+	void *changed_arg;
 	struct hop *by_key;
 	unsigned n_free;
 	unsigned n_idle;
@@ -69,6 +71,13 @@ next_hops_destroy(struct next_hops *hops)
 		return;
 	HASH_CLEAR(hh, hops->by_key);
 	free(hops);
+}
+
+void
+next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *arg)
+{
+	hops->changed = changed;
+	hops->changed_arg = arg;
 }
 
 /* Tell the data plane what the slot holds; without a MAC its MTU is 0, and copies are dropped. */
@@ -119,12 +128,16 @@ hop_create(struct next_hops *hops, const struct hop_key *key, const uint8_t mac[
 static void
 hop_update(struct next_hops *hops, struct hop *hop, const uint8_t *mac)
 {
-	if (hop->resolved == (mac != NULL) && (!mac || memcmp(hop->mac, mac, 6) == 0))
+	const bool flips = hop->resolved != (mac != NULL);
+
+	if (!flips && (!mac || memcmp(hop->mac, mac, 6) == 0))
 		return;
 	hop->resolved = mac != NULL;
 	if (mac)
 		memcpy(hop->mac, mac, sizeof(hop->mac));
 	hop_publish(hops, hop); /* cannot fail: index and port were accepted before */
+	if (flips && hops->changed)
+		hops->changed(hops->changed_arg, (unsigned)(hop - hops->slots), hop->resolved);
 }
 
 static int

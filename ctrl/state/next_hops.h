@@ -28,9 +28,15 @@ struct next_hop_info {
 	uint8_t mac[6]; /* the last one known */
 };
 
+/* The neighbour behind an index was lost, or was resolved after it was not. */
+typedef void (*next_hops_changed_fn)(void *arg, unsigned index, bool resolved);
+
 /* dp, ports and net are borrowed and must outlive the table. NULL without memory. */
 struct next_hops *next_hops_create(struct dp *dp, const struct ports *ports, struct net *net);
 void next_hops_destroy(struct next_hops *hops);
+
+/* Have it told what becomes of neighbours in use; NULL: no more. fn must not change the table. */
+void next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *arg);
 
 /*
  * Take a reference on a neighbour, resolved to that MAC, behind `port` on interface `ifindex` (the

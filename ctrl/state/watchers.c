@@ -13,6 +13,17 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 	punts_flow_changed(&watchers->punts, now, before);
 }
 
+static void
+hop_changed(void *arg, unsigned index, bool resolved)
+{
+	struct watchers *watchers = arg;
+	struct next_hop_info info;
+
+	next_hops_info_get(watchers->flows->hops, index, &info);
+	events_neighbour(
+		&watchers->events, info.port, info.family, info.address, info.mac, !resolved);
+}
+
 static bool
 any_unmatched_punted(const struct config *config)
 {
@@ -33,19 +44,27 @@ watchers_init(struct watchers *watchers, struct flows *flows, const struct confi
 	events_init(&watchers->events);
 	if (sweep_init(&watchers->sweep, flows, &watchers->events, base, fault) < 0)
 		return -1;
-	if (punts_init(&watchers->punts, flows->dp, any_unmatched_punted(config), base, fault) <
-		0) {
-		sweep_fini(&watchers->sweep);
-		return -1;
-	}
+	if (punts_init(&watchers->punts, flows->dp, any_unmatched_punted(config), base, fault) < 0)
+		goto err_sweep;
+	if (health_init(&watchers->health, flows->dp, &watchers->events, base, fault) < 0)
+		goto err_punts;
 	flows_observe(flows, flow_changed, watchers);
+	next_hops_observe(flows->hops, hop_changed, watchers);
 	return 0;
+
+err_punts:
+	punts_fini(&watchers->punts);
+err_sweep:
+	sweep_fini(&watchers->sweep);
+	return -1;
 }
 
 void
 watchers_fini(struct watchers *watchers)
 {
+	next_hops_observe(watchers->flows->hops, NULL, NULL);
 	flows_observe(watchers->flows, NULL, NULL);
+	health_fini(&watchers->health);
 	punts_fini(&watchers->punts);
 	sweep_fini(&watchers->sweep);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Everyone who wants to know what becomes of flows, and what they have found out. They begin and
- * end together, after the flows and before them.
+ * Everyone who wants to know what becomes of flows, ports and workers, and what they have found
+ * out. They begin and end together, after the flows and before them.
  *
  * Everything here is called by the control thread.
  */
@@ -10,6 +10,7 @@
 
 #include "state/config.h"
 #include "state/events.h"
+#include "state/health.h"
 #include "state/punts.h"
 #include "state/sweep.h"
 
@@ -18,6 +19,7 @@ struct watchers {
 	struct events events;
 	struct sweep sweep;
 	struct punts punts;
+	struct health health;
 };
 
 /* Watch the flows, from `base`; flows are borrowed. -1 with *fault set, and nothing left open. */

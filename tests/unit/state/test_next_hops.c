@@ -99,6 +99,41 @@ Test(next_hops, neighbour_moves_and_goes)
 	cr_expect_eq(info.ifindex, 11);
 }
 
+struct told {
+	unsigned n;
+	unsigned index;
+	bool resolved;
+};
+
+static void
+tell(void *arg, unsigned index, bool resolved)
+{
+	struct told *told = arg;
+
+	*told = (struct told){told->n + 1, index, resolved};
+}
+
+Test(next_hops, lost_and_resolved_are_told)
+{
+	unsigned index = (unsigned)next_hops_get_neighbour(hops, 1, 11, 4, address_a, mac_a);
+	struct told told = {0};
+
+	next_hops_observe(hops, tell, &told);
+	next_hops_changed(hops, 11, 4, address_a, mac_b);
+	cr_expect_eq(told.n, 0, "a move is neither");
+	next_hops_changed(hops, 11, 4, address_a, NULL);
+	next_hops_changed(hops, 11, 4, address_a, NULL);
+	cr_expect_eq(told.n, 1);
+	cr_expect_eq(told.index, index);
+	cr_expect_not(told.resolved);
+	next_hops_changed(hops, 11, 4, address_a, mac_b);
+	cr_expect_eq(told.n, 2);
+	cr_expect(told.resolved);
+	next_hops_observe(hops, NULL, NULL);
+	next_hops_changed(hops, 11, 4, address_a, NULL);
+	cr_expect_eq(told.n, 2);
+}
+
 Test(next_hops, changes_of_others_are_ignored)
 {
 	unsigned index = (unsigned)next_hops_get_neighbour(hops, 1, 11, 4, address_a, mac_a);
