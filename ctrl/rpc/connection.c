@@ -5,6 +5,7 @@
  */
 #include "connection.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,12 @@
 struct connection {
 	struct bufferevent *stream;
 	struct rpc_service *service;
+	struct rpc_session *session;
 	connection_closed_fn closed;
 	void *arg;
 	bool ending;
+	bool busy; /* a message is not answered yet; the next ones wait */
+	bool handling; /* input_handle() is at work */
 	struct frame frame;
 };
 
@@ -44,21 +48,32 @@ text_free(const void *text, size_t bytes, void *arg)
 	free(arg);
 }
 
-/* Send a reply, which is taken over, as one line. NULL is no reply. */
-static void
-reply_send(struct connection *connection, json_t *reply)
+/* Send a message, which is taken over, as one line. 0 or -ENOMEM. */
+static int
+message_send(void *arg, json_t *message)
 {
+	struct connection *connection = arg;
 	struct evbuffer *output = bufferevent_get_output(connection->stream);
-	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+	char *text = json_dumps(message, JSON_COMPACT);
 	size_t bytes = text ? strlen(text) : 0;
 
-	json_decref(reply);
+	json_decref(message);
 	if (!text)
-		return;
+		return -ENOMEM;
 	text[bytes] = '\n'; /* in the place of the terminator */
-	if (evbuffer_add_reference(output, text, bytes + 1, text_free, text))
-		free(text);
+	if (evbuffer_add_reference(output, text, bytes + 1, text_free, text) == 0)
+		return 0;
+	free(text);
+	return -ENOMEM;
 }
+
+static bool
+output_full(void *arg)
+{
+	return output_bytes(arg) >= CONNECTION_OUTPUT_HIGH;
+}
+
+static const struct rpc_link link = {.full = output_full, .send = message_send};
 
 static void
 limit_refuse(struct connection *connection, const char *what, size_t limit)
@@ -66,7 +81,23 @@ limit_refuse(struct connection *connection, const char *what, size_t limit)
 	struct fault fault;
 
 	fault_set(&fault, FAULT_LIMIT, "", "request passes %s, which is %zu", what, limit);
-	reply_send(connection, rpc_error_reply(NULL, &fault));
+	message_send(connection, rpc_error_reply(NULL, &fault));
+}
+
+static void input_handle(struct connection *connection);
+
+/* A message is answered; NULL: there is nothing to say. */
+static void
+on_reply(void *arg, json_t *reply)
+{
+	struct connection *connection = arg;
+
+	connection->busy = false;
+	if (reply)
+		message_send(connection, reply);
+	if (connection->handling)
+		return;
+	input_handle(connection);
 }
 
 static void
@@ -79,8 +110,9 @@ event_handle(struct connection *connection, enum frame_event event)
 	case FRAME_MORE:
 		break;
 	case FRAME_TEXT:
-		reply_send(connection,
-			rpc_service_call_text(connection->service, frame->text, frame->n_text));
+		connection->busy = true;
+		rpc_service_call_text(connection->service, connection->session, frame->text,
+			frame->n_text, on_reply, connection);
 		break;
 	case FRAME_TOO_LONG:
 		limit_refuse(connection, "max_message_bytes", frame->max_bytes);
@@ -90,28 +122,35 @@ event_handle(struct connection *connection, enum frame_event event)
 		break;
 	case FRAME_NO_MEMORY:
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
-		reply_send(connection, rpc_error_reply(NULL, &fault));
+		message_send(connection, rpc_error_reply(NULL, &fault));
 		break;
 	}
 }
 
-/* Answer what has come in, as long as the client takes the replies. */
+/*
+ * Answer what has come in, as long as the client takes the replies and no call is deferred, and
+ * read on only then.
+ */
 static void
 input_handle(struct connection *connection)
 {
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	enum frame_event event;
+	enum frame_event event = FRAME_TEXT;
 
-	do {
+	connection->handling = true;
+	while (!connection->busy && !output_full(connection) &&
+		(event != FRAME_MORE || evbuffer_get_length(input))) {
 		size_t bytes = evbuffer_get_contiguous_space(input);
 		const char *data = (const char *)evbuffer_pullup(input, (ev_ssize_t)bytes);
 
 		evbuffer_drain(input, frame_feed(&connection->frame, data, bytes, &event));
 		event_handle(connection, event);
-	} while ((event != FRAME_MORE || evbuffer_get_length(input)) &&
-		 output_bytes(connection) < CONNECTION_OUTPUT_HIGH);
-	if (output_bytes(connection) >= CONNECTION_OUTPUT_HIGH)
+	}
+	connection->handling = false;
+	if (connection->busy || output_full(connection))
 		bufferevent_disable(connection->stream, EV_READ);
+	else
+		bufferevent_enable(connection->stream, EV_READ);
 }
 
 static void
@@ -129,10 +168,11 @@ on_written(struct bufferevent *stream, void *arg)
 
 	if (connection->ending) {
 		connection_close(connection);
-	} else if (!(bufferevent_get_enabled(stream) & EV_READ)) {
-		bufferevent_enable(stream, EV_READ);
-		input_handle(connection);
+		return;
 	}
+	rpc_session_drained(connection->session);
+	if (!(bufferevent_get_enabled(stream) & EV_READ))
+		input_handle(connection);
 }
 
 /* The client will send no more. */
@@ -141,6 +181,7 @@ connection_end(struct connection *connection)
 {
 	connection->ending = true;
 	bufferevent_disable(connection->stream, EV_READ);
+	connection->handling = true; /* what broke off is answered at once */
 	event_handle(connection, frame_end(&connection->frame));
 	bufferevent_setwatermark(connection->stream, EV_WRITE, 0, 0);
 	if (!output_bytes(connection))
@@ -158,31 +199,35 @@ on_event(struct bufferevent *stream, short what, void *arg)
 }
 
 struct connection *
-connection_create(struct event_base *base, int fd, const struct rpc_limits *limits,
-	struct rpc_service *service, connection_closed_fn closed, void *arg)
+connection_create(struct bufferevent *stream, const struct actor *actor,
+	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
+	void *arg)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)
 		return NULL;
-	connection->stream = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!connection->stream) {
+	connection->session = rpc_session_create(actor, &link, connection);
+	if (!connection->session) {
 		free(connection);
 		return NULL;
 	}
+	connection->stream = stream;
 	connection->service = service;
 	connection->closed = closed;
 	connection->arg = arg;
 	frame_init(&connection->frame, limits->message_bytes, limits->depth);
-	bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
-	bufferevent_setwatermark(connection->stream, EV_WRITE, CONNECTION_OUTPUT_LOW, 0);
-	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+	bufferevent_setcb(stream, on_read, on_written, on_event, connection);
+	bufferevent_setwatermark(stream, EV_WRITE, CONNECTION_OUTPUT_LOW, 0);
+	bufferevent_enable(stream, EV_READ | EV_WRITE);
 	return connection;
 }
 
 void
 connection_destroy(struct connection *connection)
 {
+	rpc_session_close(connection->session);
+	rpc_session_unref(connection->session);
 	bufferevent_free(connection->stream);
 	frame_fini(&connection->frame);
 	free(connection);

@@ -7,7 +7,7 @@
 #ifndef CTRL_RPC_CONNECTION_H
 #define CTRL_RPC_CONNECTION_H
 
-#include <event2/event.h>
+#include <event2/bufferevent.h>
 
 #include "rpc/server.h"
 
@@ -20,15 +20,15 @@ struct connection;
 typedef void (*connection_closed_fn)(void *arg, struct connection *connection);
 
 /*
- * Serve the client at fd, which is not blocking. limits and service are borrowed and must outlive
- * the connection. On success fd belongs to the connection; NULL: out of memory, fd is still the
- * caller's. Control thread.
+ * Serve the client *actor at the other end of stream, which is connected. limits and service are
+ * borrowed and must outlive the connection. On success stream belongs to the connection; NULL: out
+ * of memory, stream is still the caller's. Control thread.
  */
-struct connection *connection_create(struct event_base *base, int fd,
+struct connection *connection_create(struct bufferevent *stream, const struct actor *actor,
 	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
 	void *arg);
 
-/* Close and free. */
+/* Close and free; deferred calls go on without it. */
 void connection_destroy(struct connection *connection);
 
 #endif

@@ -54,12 +54,13 @@ flows_encode(const struct methods_context *context)
 }
 
 json_t *
-counters_get(void *ctx, json_t *params, struct fault *fault)
+counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct timespec now;
 	json_t *reply;
 
+	(void)call;
 	clock_gettime(CLOCK_REALTIME, &now);
 	reply = json_pack("{s:I, s:o}", "time_ns",
 		(json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "ports", ports_encode(context));

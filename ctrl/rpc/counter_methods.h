@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "rpc/call.h"
 
 /* An rpc_method_fn; ctx is a struct methods_context. */
-json_t *counters_get(void *ctx, json_t *params, struct fault *fault);
+json_t *counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

@@ -7,7 +7,7 @@
 #include "rpc/sequence_page.h"
 
 json_t *
-event_list(void *ctx, json_t *params, struct fault *fault)
+event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct events *events = &context->watchers->events;
@@ -15,6 +15,7 @@ event_list(void *ctx, json_t *params, struct fault *fault)
 	json_t *list;
 	uint64_t i;
 
+	(void)call;
 	if (sequence_page_read(params, events->last, EVENTS_MAX, &page, fault) < 0)
 		return NULL;
 	list = json_array();

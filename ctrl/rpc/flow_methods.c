@@ -67,14 +67,16 @@ specs_apply(const struct methods_context *context, const json_t *params, specs_f
 }
 
 json_t *
-flow_install(void *ctx, json_t *params, struct fault *fault)
+flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
+	(void)call;
 	return specs_apply(ctx, params, flows_install, "installed", fault);
 }
 
 json_t *
-flow_replace(void *ctx, json_t *params, struct fault *fault)
+flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
+	(void)call;
 	return specs_apply(ctx, params, flows_replace, "replaced", fault);
 }
 
@@ -89,7 +91,7 @@ removed_encode(void *arg, size_t i, const struct flow_spec *spec, const struct d
 }
 
 json_t *
-flow_remove(void *ctx, json_t *params, struct fault *fault)
+flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const json_t *list = json_object_get(params, "ids");
@@ -99,6 +101,7 @@ flow_remove(void *ctx, json_t *params, struct fault *fault)
 	size_t i;
 	int rc;
 
+	(void)call;
 	if (!ids) {
 		json_decref(removed);
 		return no_memory(fault);

@@ -5,13 +5,13 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "rpc/call.h"
 
 /* Each an rpc_method_fn; ctx is a struct methods_context. */
-json_t *flow_install(void *ctx, json_t *params, struct fault *fault);
-json_t *flow_replace(void *ctx, json_t *params, struct fault *fault);
-json_t *flow_remove(void *ctx, json_t *params, struct fault *fault);
-json_t *flow_list(void *ctx, json_t *params, struct fault *fault);
-json_t *flow_get(void *ctx, json_t *params, struct fault *fault);
+json_t *flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

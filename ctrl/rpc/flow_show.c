@@ -30,7 +30,7 @@ cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct faul
 }
 
 json_t *
-flow_list(void *ctx, json_t *params, struct fault *fault)
+flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct desired *desired = &context->flows->desired;
@@ -40,6 +40,7 @@ flow_list(void *ctx, json_t *params, struct fault *fault)
 	uint64_t sequence;
 	json_t *flows;
 
+	(void)call;
 	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
 		    fault) < 0)
 		return NULL;
@@ -149,12 +150,13 @@ flow_state_encode(
 }
 
 json_t *
-flow_get(void *ctx, json_t *params, struct fault *fault)
+flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "id"));
 	const struct flow *flow = desired_find(&context->flows->desired, id);
 
+	(void)call;
 	if (flow)
 		return flow_state_encode(context, flow, fault);
 	fault_set(fault, FAULT_NOT_FOUND, "/id", "found %s, expected the id of an installed flow",

@@ -16,7 +16,7 @@ no_memory(size_t n, struct fault *fault)
 }
 
 json_t *
-leg_join(void *ctx, json_t *params, struct fault *fault)
+leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "flow"));
@@ -26,6 +26,7 @@ leg_join(void *ctx, json_t *params, struct fault *fault)
 	json_t *joined;
 	size_t i;
 
+	(void)call;
 	if (!legs)
 		return no_memory(n, fault);
 	if (flow_legs_decode(list, legs, n, fault) < 0 ||
@@ -49,7 +50,7 @@ left_encode(void *arg, size_t i, const char *id, const struct dp_leg_stats *stat
 }
 
 json_t *
-leg_leave(void *ctx, json_t *params, struct fault *fault)
+leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "flow"));
@@ -60,6 +61,7 @@ leg_leave(void *ctx, json_t *params, struct fault *fault)
 	size_t i;
 	int rc;
 
+	(void)call;
 	if (!legs) {
 		json_decref(left);
 		return no_memory(n, fault);
@@ -76,13 +78,14 @@ leg_leave(void *ctx, json_t *params, struct fault *fault)
 }
 
 json_t *
-flow_admin(void *ctx, json_t *params, struct fault *fault)
+flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "flow"));
 	const char *leg = json_string_value(json_object_get(params, "leg"));
 	const char *admin = json_string_value(json_object_get(params, "admin"));
 
+	(void)call;
 	if (flows_admin(context->flows, id, leg, strcmp(admin, "down") == 0, fault) < 0)
 		return NULL;
 	return json_object();

@@ -5,11 +5,11 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "rpc/call.h"
 
 /* Each an rpc_method_fn; ctx is a struct methods_context. */
-json_t *leg_join(void *ctx, json_t *params, struct fault *fault);
-json_t *leg_leave(void *ctx, json_t *params, struct fault *fault);
-json_t *flow_admin(void *ctx, json_t *params, struct fault *fault);
+json_t *leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

@@ -26,12 +26,13 @@ port_encode(const struct dp *dp, unsigned port)
 }
 
 json_t *
-port_list(void *ctx, json_t *params, struct fault *fault)
+port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	json_t *ports = json_array();
 	unsigned i;
 
+	(void)call;
 	(void)params;
 	for (i = 0; i < dp_port_count(context->dp); i++) {
 		if (json_array_append_new(ports, port_encode(context->dp, i)) < 0) {

@@ -31,7 +31,7 @@ punt_encode(const struct punt *punt, const struct ports *ports)
 }
 
 json_t *
-punt_list(void *ctx, json_t *params, struct fault *fault)
+punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct punts *punts = &context->watchers->punts;
@@ -39,6 +39,7 @@ punt_list(void *ctx, json_t *params, struct fault *fault)
 	json_t *list;
 	uint64_t i;
 
+	(void)call;
 	if (sequence_page_read(params, punts->last, PUNTS_MAX, &page, fault) < 0)
 		return NULL;
 	list = json_array();

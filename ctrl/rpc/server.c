@@ -14,6 +14,7 @@
 
 #include "connection.h"
 #include "frame.h"
+#include "peer.h"
 #include "unix_socket.h"
 
 /* How long to leave the listener alone when the process has no descriptors left. */
@@ -53,7 +54,7 @@ on_closed(void *arg, struct connection *connection)
 }
 
 static int
-client_add(struct rpc_server *server, int fd)
+client_add(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
@@ -61,7 +62,7 @@ client_add(struct rpc_server *server, int fd)
 		return -ENOMEM;
 	client->server = server;
 	client->connection = connection_create(
-		server->base, fd, &server->limits, server->service, on_closed, client);
+		stream, actor, &server->limits, server->service, on_closed, client);
 	if (!client->connection) {
 		free(client);
 		return -ENOMEM;
@@ -69,6 +70,28 @@ client_add(struct rpc_server *server, int fd)
 	LIST_INSERT_HEAD(&server->clients, client, link);
 	server->n_clients++;
 	return 0;
+}
+
+/* Serve the local peer at fd, which belongs to its connection on success. */
+static int
+peer_add(struct rpc_server *server, int fd)
+{
+	struct bufferevent *stream;
+	struct actor actor;
+	int rc = peer_read(fd, &actor);
+
+	if (rc < 0)
+		return rc;
+	actor.role = actor.uid == 0 || actor.uid == geteuid() ? ROLE_ADMIN : ROLE_VIEWER;
+	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!stream)
+		return -ENOMEM;
+	rc = client_add(server, stream, &actor);
+	if (rc < 0) {
+		bufferevent_setfd(stream, -1);
+		bufferevent_free(stream);
+	}
+	return rc;
 }
 
 /* Say why and hang up. One line fits the buffer of a fresh socket, so nothing waits for it. */
@@ -96,18 +119,22 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 {
 	struct rpc_server *server = arg;
 	struct fault fault;
+	int rc;
 
 	(void)listener;
 	(void)address;
 	(void)address_bytes;
-	if (server->n_clients == server->limits.connections)
+	if (server->n_clients == server->limits.connections) {
 		fault_set(&fault, FAULT_LIMIT, "", "connection passes max_connections, which is %u",
 			server->limits.connections);
-	else if (client_add(server, fd))
-		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the connection");
-	else
+		connection_refuse(fd, &fault);
 		return;
-	connection_refuse(fd, &fault);
+	}
+	rc = peer_add(server, fd);
+	if (rc < 0) {
+		fault_set(&fault, FAULT_NO_ROOM, "", "connection failed: %s", strerror(-rc));
+		connection_refuse(fd, &fault);
+	}
 }
 
 /* Out of descriptors: the listener would call again at once, so give it a rest. */

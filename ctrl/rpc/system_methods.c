@@ -96,13 +96,14 @@ table_encode(const struct dp *dp, enum dp_family family)
 }
 
 json_t *
-system_info(void *ctx, json_t *params, struct fault *fault)
+system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct config *config = context->config;
 	struct timespec now;
 	json_t *info;
 
+	(void)call;
 	(void)params;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	info = json_pack(

@@ -61,6 +61,14 @@ fault_code_name(enum fault_code code)
 		return "NO_ROOM";
 	case FAULT_LIMIT:
 		return "LIMIT";
+	case FAULT_FORBIDDEN:
+		return "FORBIDDEN";
+	case FAULT_STALE:
+		return "STALE";
+	case FAULT_STORE:
+		return "STORE";
+	case FAULT_BUSY:
+		return "BUSY";
 	}
 	return "UNKNOWN";
 }

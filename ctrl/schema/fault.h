@@ -24,6 +24,10 @@ enum fault_code {
 	FAULT_UNRESOLVED = -32004, /* no route or no neighbour for a next hop */
 	FAULT_NO_ROOM = -32005, /* table or memory full */
 	FAULT_LIMIT = -32006, /* a limit of the server, named in the message */
+	FAULT_FORBIDDEN = -32007, /* the caller's role does not allow it */
+	FAULT_STALE = -32008, /* the state has moved on since the caller looked */
+	FAULT_STORE = -32009, /* the store could not be written */
+	FAULT_BUSY = -32010, /* something that excludes this one is under way */
 };
 
 struct fault {

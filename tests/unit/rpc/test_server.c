@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The real socket, server and clients in one thread: the loop is turned while a client waits. */
+/* Connections over the real socket: what they carry, and what limits them. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,148 +12,9 @@
 #include <unistd.h>
 
 #include "rpc/connection.h"
-#include "rpc/server.h"
-#include "schema/documents.h"
+#include "server_rig.h"
 
-#define LINE_MAX_BYTES 4096
-#define PATIENCE_MS 3000
-#define QUIET_MS 30 /* how long to listen for what should not come */
-#define BIG_BYTES 100000
-
-static const char document_text[] = "{\"methods\": ["
-				    " {\"name\": \"rpc.discover\", \"params\": []},"
-				    " {\"name\": \"echo\", \"params\": [{\"name\": \"x\","
-				    "   \"schema\": {}}]},"
-				    " {\"name\": \"big\", \"params\": []}]}";
-
-static unsigned n_calls;
-
-static json_t *
-echo(void *ctx, json_t *params, struct fault *fault)
-{
-	(void)ctx;
-	(void)fault;
-	n_calls++;
-	return json_incref(params);
-}
-
-static json_t *
-big(void *ctx, json_t *params, struct fault *fault)
-{
-	static char text[BIG_BYTES + 1];
-
-	(void)ctx;
-	(void)params;
-	(void)fault;
-	n_calls++;
-	memset(text, 'x', BIG_BYTES);
-	return json_string(text);
-}
-
-static const struct rpc_method methods[] = {{"echo", echo}, {"big", big}};
-static const struct rpc_limits limits = {.message_bytes = 200, .depth = 6, .connections = 3};
-
-static char directory[] = "/tmp/test-server-XXXXXX";
-static char path[64];
-static struct event_base *base;
-static struct rpc_service *service;
-static struct rpc_server *server;
-
-static void
-setup(void)
-{
-	json_t *document = json_loads(document_text, 0, NULL);
-	struct fault fault;
-
-	n_calls = 0;
-	cr_assert_not_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/rpc.sock", directory);
-	base = event_base_new();
-	service = rpc_service_create(document, methods, 2, NULL);
-	json_decref(document);
-	server = rpc_server_create(base, path, &limits, service, &fault);
-	cr_assert_not_null(server, "%s", fault.message);
-}
-
-static void
-teardown(void)
-{
-	rpc_server_destroy(server);
-	rpc_service_destroy(service);
-	event_base_free(base);
-	unlink(path);
-	rmdir(directory);
-	schema_documents_release();
-}
-
-TestSuite(server, .init = setup, .fini = teardown, .timeout = 30);
-
-static int
-client_open(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	strcpy(address.sun_path, path);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void
-client_say(int fd, const char *text)
-{
-	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-/* Turn the loop until fd is readable or has hung up, or for so long. */
-static bool
-client_wait(int fd, int patience_ms)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-
-	for (int waited_ms = 0; waited_ms <= patience_ms; waited_ms += 5) {
-		event_base_loop(base, EVLOOP_NONBLOCK);
-		if (poll(&poll_fd, 1, 5) > 0)
-			return true;
-	}
-	return false;
-}
-
-/* The next line without its line feed; "" at the end of the stream. */
-static const char *
-client_line(int fd)
-{
-	static char line[LINE_MAX_BYTES];
-	size_t used = 0;
-
-	while (used < sizeof(line) - 1) {
-		ssize_t n;
-
-		cr_assert(client_wait(fd, PATIENCE_MS), "no reply");
-		n = recv(fd, line + used, 1, 0);
-		if (n <= 0 || line[used] == '\n')
-			break;
-		used++;
-	}
-	line[used] = '\0';
-	return line;
-}
-
-static void
-line_has(int fd, const char *text)
-{
-	const char *line = client_line(fd);
-
-	cr_expect_not_null(strstr(line, text), "%s, expected %s in it", line, text);
-}
-
-/* Send an echo request and see its answer. */
-static void
-echo_works(int fd)
-{
-	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"x\":5},\"id\":5}\n");
-	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"result\":{\"x\":5},\"id\":5}");
-}
+TestSuite(server, .init = server_rig_setup, .fini = server_rig_teardown, .timeout = 30);
 
 Test(server, answers_a_line_a_request)
 {
@@ -169,7 +29,7 @@ Test(server, socket_is_for_owner_and_group)
 {
 	struct stat found;
 
-	cr_assert_eq(stat(path, &found), 0);
+	cr_assert_eq(stat(rig()->path, &found), 0);
 	cr_expect(S_ISSOCK(found.st_mode));
 	cr_expect_eq(found.st_mode & 0777, 0660);
 }
@@ -194,7 +54,7 @@ Test(server, notification_is_not_answered)
 
 	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}\n");
 	cr_expect_not(client_wait(fd, QUIET_MS));
-	cr_expect_eq(n_calls, 1);
+	cr_expect_eq(rig()->n_calls, 1);
 	close(fd);
 }
 
@@ -304,24 +164,6 @@ Test(server, end_of_requests_is_not_the_end_of_replies)
 	close(fd);
 }
 
-/* Read what has come, turning the loop, until so many lines have been seen. */
-static unsigned
-lines_drain(int fd, unsigned n_lines)
-{
-	static char data[65536];
-	unsigned seen = 0;
-
-	while (seen < n_lines && client_wait(fd, PATIENCE_MS)) {
-		ssize_t n = recv(fd, data, sizeof(data), 0);
-
-		for (ssize_t i = 0; i < n; i++)
-			seen += data[i] == '\n';
-		if (n <= 0)
-			break;
-	}
-	return seen;
-}
-
 Test(server, client_that_does_not_read_is_paused_and_loses_nothing)
 {
 	static const char request[] = "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n";
@@ -333,11 +175,12 @@ Test(server, client_that_does_not_read_is_paused_and_loses_nothing)
 	for (unsigned i = 0; i < n_requests; i++)
 		client_say(fd, request);
 	for (int i = 0; i < 20; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	cr_expect_gt(n_calls, 0);
-	cr_expect_leq(n_calls, n_bound, "%u replies made for a client that reads none", n_calls);
+		event_base_loop(rig()->base, EVLOOP_NONBLOCK);
+	cr_expect_gt(rig()->n_calls, 0);
+	cr_expect_leq(rig()->n_calls, n_bound, "%u replies made for a client that reads none",
+		rig()->n_calls);
 	cr_expect_eq(lines_drain(fd, n_requests), n_requests);
-	cr_expect_eq(n_calls, n_requests);
+	cr_expect_eq(rig()->n_calls, n_requests);
 	echo_works(fd);
 	close(fd);
 }
@@ -351,7 +194,7 @@ Test(server, paused_client_that_ends_gets_all_replies)
 		client_say(fd, request);
 	shutdown(fd, SHUT_WR);
 	for (int i = 0; i < 20; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
+		event_base_loop(rig()->base, EVLOOP_NONBLOCK);
 	cr_expect_eq(lines_drain(fd, 50), 50);
 	cr_expect_str_eq(client_line(fd), "");
 	close(fd);
@@ -362,11 +205,12 @@ Test(server, live_socket_is_not_taken)
 	struct fault fault;
 	int fd;
 
-	cr_expect_null(rpc_server_create(base, path, &limits, service, &fault));
+	cr_expect_null(rpc_server_create(
+		rig()->base, rig()->path, &server_rig_limits, rig()->service, &fault));
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
 	cr_expect_not_null(
 		strstr(fault.message, "another process listens there"), "%s", fault.message);
-	cr_expect_not_null(strstr(fault.message, path));
+	cr_expect_not_null(strstr(fault.message, rig()->path));
 	fd = client_open();
 	echo_works(fd);
 	close(fd);
@@ -378,13 +222,14 @@ Test(server, stale_socket_is_replaced)
 	struct fault fault;
 	int fd;
 
-	rpc_server_destroy(server);
-	strcpy(address.sun_path, path);
+	rpc_server_destroy(rig()->server);
+	strcpy(address.sun_path, rig()->path);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	server = rpc_server_create(base, path, &limits, service, &fault);
-	cr_assert_not_null(server, "%s", fault.message);
+	rig()->server = rpc_server_create(
+		rig()->base, rig()->path, &server_rig_limits, rig()->service, &fault);
+	cr_assert_not_null(rig()->server, "%s", fault.message);
 	fd = client_open();
 	echo_works(fd);
 	close(fd);
@@ -396,14 +241,15 @@ Test(server, file_in_the_way_is_left_alone)
 	struct fault fault;
 	FILE *file;
 
-	rpc_server_destroy(server);
-	file = fopen(path, "w");
+	rpc_server_destroy(rig()->server);
+	file = fopen(rig()->path, "w");
 	cr_assert_not_null(file);
 	fclose(file);
-	server = rpc_server_create(base, path, &limits, service, &fault);
-	cr_expect_null(server);
+	rig()->server = rpc_server_create(
+		rig()->base, rig()->path, &server_rig_limits, rig()->service, &fault);
+	cr_expect_null(rig()->server);
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
-	cr_expect_eq(stat(path, &found), 0);
+	cr_expect_eq(stat(rig()->path, &found), 0);
 }
 
 Test(server, path_must_fit_and_its_directory_exist)
@@ -414,11 +260,14 @@ Test(server, path_must_fit_and_its_directory_exist)
 	memset(longest, 'x', sizeof(longest));
 	longest[0] = '/';
 	longest[108] = '\0';
-	cr_expect_null(rpc_server_create(base, longest, &limits, service, &fault));
+	cr_expect_null(rpc_server_create(
+		rig()->base, longest, &server_rig_limits, rig()->service, &fault));
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
-	cr_expect_null(rpc_server_create(base, "", &limits, service, &fault));
+	cr_expect_null(
+		rpc_server_create(rig()->base, "", &server_rig_limits, rig()->service, &fault));
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
-	cr_expect_null(rpc_server_create(base, "/nonexistent/s", &limits, service, &fault));
+	cr_expect_null(rpc_server_create(
+		rig()->base, "/nonexistent/s", &server_rig_limits, rig()->service, &fault));
 	cr_expect_not_null(
 		strstr(fault.message, "/nonexistent/s: No such file"), "%s", fault.message);
 }
@@ -429,7 +278,8 @@ Test(server, limits_must_make_sense)
 	struct fault fault;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		cr_expect_null(rpc_server_create(base, "/tmp/x", &bad[i], service, &fault));
+		cr_expect_null(
+			rpc_server_create(rig()->base, "/tmp/x", &bad[i], rig()->service, &fault));
 		cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
 	}
 }
@@ -439,9 +289,9 @@ Test(server, destroy_hangs_up_and_removes_the_socket)
 	int fd = client_open();
 
 	echo_works(fd);
-	rpc_server_destroy(server);
-	server = NULL;
+	rpc_server_destroy(rig()->server);
+	rig()->server = NULL;
 	cr_expect_str_eq(client_line(fd), "");
-	cr_expect_eq(access(path, F_OK), -1);
+	cr_expect_eq(access(rig()->path, F_OK), -1);
 	close(fd);
 }

@@ -10,10 +10,12 @@
 static struct room room;
 static struct methods_context context;
 static struct rpc_service *service;
+static struct rpc_session *session;
 
 void
 service_setup(void)
 {
+	const struct actor actor = {.name = "root", .via = "unix", .role = ROLE_ADMIN};
 	const struct rpc_method *methods;
 	size_t n;
 
@@ -21,6 +23,7 @@ service_setup(void)
 	room.config.max_message_bytes = 1024;
 	context = (struct methods_context){
 		.dp = room.dp, .config = &room.config, .flows = &room.flows};
+	session = rpc_session_create(&actor, NULL, NULL);
 	methods = methods_table(&n);
 	service = rpc_service_create(schema_rpc_document(), methods, n, &context);
 	cr_assert_not_null(service, "table and document must fit each other");
@@ -29,6 +32,8 @@ service_setup(void)
 void
 service_teardown(void)
 {
+	rpc_session_close(session);
+	rpc_session_unref(session);
 	rpc_service_destroy(service);
 	room_fini(&room);
 	schema_documents_release();
@@ -40,14 +45,23 @@ service_room(void)
 	return &room;
 }
 
+static void
+replied(void *arg, json_t *reply)
+{
+	json_t **kept = arg;
+
+	*kept = reply;
+}
+
 /* Takes the reference of params; returns the whole reply. */
 static json_t *
 called(const char *method, json_t *params)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
 		method, "params", params);
-	json_t *reply = rpc_service_call(service, request);
+	json_t *reply = NULL;
 
+	rpc_service_call(service, session, request, replied, &reply);
 	cr_assert_not_null(reply);
 	json_decref(request);
 	return reply;

@@ -24,11 +24,9 @@ teardown(void)
 
 TestSuite(ring_methods, .fini = teardown);
 
-typedef json_t *(*method_fn)(void *ctx, json_t *params, struct fault *fault);
-
 /* Params as the service hands them over: checked, with defaults. NULL: refused, at *fault. */
 static json_t *
-called(const char *name, method_fn method, uint64_t after, unsigned limit, struct fault *fault)
+called(const char *name, rpc_method_fn method, uint64_t after, unsigned limit, struct fault *fault)
 {
 	json_t *document = schema_rpc_document();
 	json_t *params = json_pack("{s:I}", "after", (json_int_t)after), *result;
@@ -38,7 +36,7 @@ called(const char *name, method_fn method, uint64_t after, unsigned limit, struc
 	if (limit)
 		json_object_set_new(params, "limit", json_integer(limit));
 	cr_assert_eq(schema_check_once(document, schema, params, fault), 0, "%s", fault->message);
-	result = method(&context, params, fault);
+	result = method(&context, NULL, params, fault);
 	if (result)
 		cr_expect_eq(
 			schema_check_once(document, schema_method_result(described), result, fault),

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Between call.c, which takes messages apart, and service.c, which knows the methods. */
+#ifndef CTRL_RPC_DISPATCH_H
+#define CTRL_RPC_DISPATCH_H
+
+#include "rpc/service.h"
+
+/* A method of the document, bound to its function. */
+struct bound_method {
+	const char *name;
+	enum role role; /* that it needs */
+	struct schema *params_schema;
+	rpc_method_fn call;
+	void *ctx;
+};
+
+/* A service lives until it is destroyed and its last call has been answered. */
+struct rpc_service *rpc_service_ref(struct rpc_service *service);
+void rpc_service_unref(struct rpc_service *service);
+
+/* NULL: there is none of that name. */
+const struct bound_method *rpc_service_find(const struct rpc_service *service, const char *name);
+
+/*
+ * Check the caller's role and the parameters (NULL: none), and run the method. Returns as an
+ * rpc_method_fn does.
+ */
+json_t *rpc_service_run(const struct rpc_service *service, const struct bound_method *method,
+	struct rpc_call *call, json_t *params, struct fault *fault);
+
+#endif
