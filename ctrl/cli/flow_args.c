@@ -71,6 +71,7 @@ static const struct flow_option {
 	{"allow", "allow", FORM_PREFIXES, NULL},
 	{"classes", "classes", FORM_PAIRS, flow_class_keys}, {"police", "police", FORM_RATE, NULL},
 	{"idle-timeout", "idle_timeout_s", FORM_NUMBER, NULL},
+	{"max-datagram", "max_datagram_bytes", FORM_NUMBER, NULL},
 	{"leg", NULL, FORM_PAIRS, NULL}, /* flow_args_legs() sees to it */
 };
 

@@ -101,6 +101,7 @@ static const struct option_spec add_options[] = {
 	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
 	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
 	{"idle-timeout", "SECONDS", "remove the flow when idle so long"},
+	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
 	{"file", "FILE", "flows in JSON or YAML; - for standard input"},
 	{NULL},
 };

@@ -93,6 +93,9 @@ lines_limits(const json_t *flow)
 	if (json_object_get(flow, "idle_timeout_s") != NULL)
 		printf("removed   when idle for %" PRIu64 " s\n",
 			member_number(flow, "idle_timeout_s"));
+	if (json_object_get(flow, "max_datagram_bytes") != NULL)
+		printf("carries   datagrams of up to %" PRIu64 " bytes\n",
+			member_number(flow, "max_datagram_bytes"));
 }
 
 static void

@@ -123,7 +123,7 @@ _sluicectl_candidates() {
 		_sluicectl_values "$previous" $name && return
 		;;
 	--timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
-	--allow | --police | --idle-timeout | --latch-interval-ms) return ;;
+	--allow | --police | --idle-timeout | --latch-interval-ms | --max-datagram) return ;;
 	esac
 	if [[ $current == -* ]]; then
 		# shellcheck disable=SC2086 # the name's words are arguments

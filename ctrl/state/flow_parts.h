@@ -32,7 +32,8 @@ json_t *flow_rule_encode(const struct flow_rule *rule);
 
 /*
  * What is done to the packets of a flow before its streams: "admin", "action", "latch", "allow",
- * "classes", "police", "idle_timeout_s". The match or rule stands in the spec.
+ * "classes", "police", "idle_timeout_s", "max_datagram_bytes". The match or rule stands in the
+ * spec.
  */
 int flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault);
 int flow_policy_encode(json_t *flow, const struct flow_spec *spec);

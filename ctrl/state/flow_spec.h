@@ -92,6 +92,7 @@ struct flow_spec {
 	struct flow_match match;
 	uint32_t latch_interval_ms; /* 0 unless the latch follows */
 	uint32_t idle_timeout_s; /* 0 = never */
+	uint32_t max_datagram_bytes; /* IP header included; 0 = as the ingress port's MTU */
 	struct dp_police police;
 	uint32_t last_leg_number; /* of the leg ids that we gave */
 	uint32_t n_all_legs; /* with those of streams */

@@ -114,6 +114,8 @@ flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fau
 	police_decode(flow, &spec->police);
 	spec->idle_timeout_s =
 		(uint32_t)json_integer_value(json_object_get(flow, "idle_timeout_s"));
+	spec->max_datagram_bytes =
+		(uint32_t)json_integer_value(json_object_get(flow, "max_datagram_bytes"));
 	if (latch_decode(flow, spec, fault) < 0)
 		return -1;
 	return allow_decode(json_object_get(flow, "allow"), spec, fault);
@@ -182,5 +184,8 @@ flow_policy_encode(json_t *flow, const struct flow_spec *spec)
 	if (spec->idle_timeout_s > 0)
 		rc |= json_object_set_new(
 			flow, "idle_timeout_s", json_integer(spec->idle_timeout_s));
+	if (spec->max_datagram_bytes > 0)
+		rc |= json_object_set_new(
+			flow, "max_datagram_bytes", json_integer(spec->max_datagram_bytes));
 	return rc;
 }

@@ -1,47 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Keeps the indexes of shadow.c and loop.c in step, and asks one after the other. */
 #include "state/validate.h"
 
 #include <stdlib.h>
 
+#include "state/endpoints.h"
+#include "state/leg_mtu.h"
+#include "state/loop.h"
+#include "state/shadow.h"
+
 struct validate {
-	uint64_t n; /* specs that are put */
+	struct endpoints endpoints;
+	struct shadows shadows;
+	struct loop_search search;
 };
 
 struct validate *
 validate_create(void)
 {
-	return calloc(1, sizeof(struct validate));
+	struct validate *validate = calloc(1, sizeof(*validate));
+
+	if (validate)
+		validate->search.endpoints = &validate->endpoints;
+	return validate;
 }
 
 void
 validate_destroy(struct validate *validate)
 {
+	if (!validate)
+		return;
+	endpoints_fini(&validate->endpoints);
+	shadows_fini(&validate->shadows);
 	free(validate);
 }
 
 int
 validate_put(struct validate *validate, const struct flow_spec *spec, uint64_t sequence)
 {
-	(void)spec;
-	(void)sequence;
-	validate->n++;
-	return 0;
+	int rc = endpoints_put(&validate->endpoints, spec);
+
+	if (rc < 0)
+		return rc;
+	rc = shadows_put(&validate->shadows, spec, sequence);
+	if (rc < 0)
+		endpoints_take(&validate->endpoints, spec);
+	return rc;
 }
 
 void
 validate_take(struct validate *validate, const struct flow_spec *spec)
 {
-	(void)spec;
-	validate->n--;
+	endpoints_take(&validate->endpoints, spec);
+	shadows_take(&validate->shadows, spec);
 }
 
 int
 validate_check(struct validate *validate, const struct flow_spec *spec, const struct ports *ports,
 	struct fault *fault)
 {
-	(void)validate;
-	(void)spec;
-	(void)ports;
-	(void)fault;
-	return 0;
+	if (legs_mtu_check(spec, ports, fault) < 0 ||
+		shadow_check(&validate->shadows, &validate->endpoints, spec, fault) < 0)
+		return -1;
+	return loop_check(&validate->search, spec, fault);
 }

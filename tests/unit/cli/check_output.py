@@ -71,6 +71,7 @@ CASES = [
      {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
                "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],
                "classes": {"stun": "punt", "rtp": "forward"}, "idle_timeout_s": 60,
+               "max_datagram_bytes": 1200,
                "police": {"rate_bps": 4000000, "burst_bytes": 3000},
                "streams": [{"ssrc": 3735928559, "payload_type": 96, "legs": [LEG_JSON]},
                            {"payload_type": 0, "action": "drop", "legs": []}],
@@ -92,6 +93,7 @@ latched   192.0.2.9:7, learned 2 times
 classes   stun=punt rtp=forward
 policed   to 4 Mbit/s, burst 3000 bytes
 removed   when idle for 60 s
+carries   datagrams of up to 1200 bytes
 received  12 packets, 2400 bytes
           9 forwarded, 1 punted, drops: policed=2
 

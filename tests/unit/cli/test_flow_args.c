@@ -104,7 +104,7 @@ Test(flow_args, whole_flow)
 	const char *const given[] = {"id", "cam", "match", MATCH, "leg", LEG, "leg", LEG, "action",
 		"punt", "admin", "down", "latch", "follow", "latch-interval-ms", "0", "allow",
 		"192.0.2.0/24", "allow", "203.0.113.0/24", "classes", "stun=punt,other=drop",
-		"police", "64k", "idle-timeout", "60", NULL};
+		"police", "64k", "idle-timeout", "60", "max-datagram", "1200", NULL};
 
 	expect_flow(given,
 		"{\"id\": \"cam\", \"match\": " MATCH_JSON ", \"legs\": [{" LEG_JSON "}, {" LEG_JSON
@@ -112,7 +112,8 @@ Test(flow_args, whole_flow)
 		" \"latch\": \"follow\", \"latch_interval_ms\": 0,"
 		" \"allow\": [\"192.0.2.0/24\", \"203.0.113.0/24\"],"
 		" \"classes\": {\"stun\": \"punt\", \"other\": \"drop\"},"
-		" \"police\": {\"rate_bps\": 64000}, \"idle_timeout_s\": 60}",
+		" \"police\": {\"rate_bps\": 64000}, \"idle_timeout_s\": 60,"
+		" \"max_datagram_bytes\": 1200}",
 		"");
 }
 

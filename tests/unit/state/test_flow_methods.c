@@ -133,7 +133,7 @@ Test(flow_methods, list_shows_all_of_a_flow)
 		"'dst_port':1},'latch':'follow','latch_interval_ms':0,'allow':['0.0.0.0/0'],"
 		"'classes':{'stun':'punt','dtls':'drop','rtp':'drop','other':'punt'},"
 		"'police':{'rate_bps':400000000000,'burst_bytes':4294967296},"
-		"'idle_timeout_s':31536000,'streams':["
+		"'idle_timeout_s':31536000,'max_datagram_bytes':1200,'streams':["
 		"{'ssrc':4294967295,'payload_type':127,'legs':[{'port':'p1','vlan':0,"
 		"'src':'198.51.100.1','src_port':1,'dst':'198.51.100.7','dst_port':2,"
 		"'one_in':2}]},{'ssrc':0,'action':'drop','legs':[]}],"

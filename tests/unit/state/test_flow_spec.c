@@ -186,7 +186,7 @@ Test(flow_spec, encoded_as_given)
 		"'dst_port':1},'latch':'follow','latch_interval_ms':0,'allow':['0.0.0.0/0'],"
 		"'classes':{'stun':'punt','dtls':'drop','rtp':'drop','other':'punt'},"
 		"'police':{'rate_bps':400000000000,'burst_bytes':4294967296},"
-		"'idle_timeout_s':31536000,'streams':["
+		"'idle_timeout_s':31536000,'max_datagram_bytes':65535,'streams':["
 		"{'ssrc':4294967295,'payload_type':127,'legs':[{" LEG_4 ",'one_in':2},{" LEG_4
 		",'ttl':7}]},{'ssrc':5,'legs':[{" LEG_4 ",'ttl':8}]},"
 		"{'ssrc':0,'action':'drop','legs':[]},"

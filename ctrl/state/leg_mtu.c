@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "state/leg_mtu.h"
+
+#include <stdio.h>
+
+#include "state/leg_place.h"
+
+#define IPV6_MTU_LEAST 1280 /* RFC 8200, 5 */
+#define TRANSLATION_BYTES 20 /* between an IPv6 and an IPv4 header */
+
+/* The port by which the longest datagrams come in. */
+static const struct dp_port_info *
+ingress_find(const struct flow_spec *spec, const struct ports *ports)
+{
+	const char *name = spec->rule ? spec->rule->port : spec->match.port;
+	const struct dp_port_info *widest = &ports->info[0];
+	unsigned i;
+
+	if (name[0] != '\0')
+		return &ports->info[ports_find(ports, name)];
+	for (i = 1; i < ports->n; i++) {
+		if (ports->info[i].mtu > widest->mtu)
+			widest = &ports->info[i];
+	}
+	return widest;
+}
+
+static int
+growth_bytes(const struct flow_spec *spec, const struct flow_leg *leg)
+{
+	if (leg->family == spec->match.family)
+		return 0;
+	return leg->family == 6 ? TRANSLATION_BYTES : -TRANSLATION_BYTES;
+}
+
+static int
+narrow_fault(const struct flow_spec *spec, const struct flow_leg *leg, unsigned mtu,
+	const struct dp_port_info *ingress, struct fault *fault)
+{
+	const int growth = growth_bytes(spec, leg);
+
+	if (!spec->max_datagram_bytes)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
+			"found %s, whose MTU is %u, expected at least %u (%s's, where the flow "
+			"comes in): give the flow max_datagram_bytes, or raise the MTU",
+			leg->port, mtu, ingress->mtu, ingress->name);
+	return fault_set(fault, FAULT_INVALID_VALUE, "/port",
+		"found %s, whose MTU is %u, expected at least %d (max_datagram_bytes%s): lower "
+		"that, or raise the MTU",
+		leg->port, mtu, (int)spec->max_datagram_bytes + growth,
+		growth > 0   ? " and 20 for IPv6"
+		: growth < 0 ? " less 20 for IPv4"
+			     : "");
+}
+
+static int
+leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const struct ports *ports,
+	const struct dp_port_info *ingress, struct fault *fault)
+{
+	const unsigned mtu = ports->info[ports_find(ports, leg->port)].mtu;
+	const int longest = spec->max_datagram_bytes
+				    ? (int)spec->max_datagram_bytes + growth_bytes(spec, leg)
+				    : (int)ingress->mtu;
+
+	if (leg->family == 6 && mtu < IPV6_MTU_LEAST)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
+			"found %s, whose MTU is %u, expected at least %u, as every IPv6 link has: "
+			"raise the MTU",
+			leg->port, mtu, IPV6_MTU_LEAST);
+	return (int)mtu < longest ? narrow_fault(spec, leg, mtu, ingress, fault) : 0;
+}
+
+int
+legs_mtu_check(const struct flow_spec *spec, const struct ports *ports, struct fault *fault)
+{
+	const struct dp_port_info *ingress = ingress_find(spec, ports);
+	unsigned i;
+
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0) {
+			leg_place_prefix(spec, i, fault);
+			return -1;
+		}
+	}
+	return 0;
+}
