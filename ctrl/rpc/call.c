@@ -11,6 +11,7 @@
 
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
+#include "schema/json_text.h"
 
 struct rpc_call {
 	struct rpc_service *service;
@@ -230,7 +231,7 @@ rpc_service_call_text(struct rpc_service *service, struct rpc_session *session, 
 	size_t bytes, rpc_reply_fn reply, void *arg)
 {
 	json_error_t error;
-	json_t *message = json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *message = json_text_load(text, bytes, &error);
 	struct fault fault;
 
 	if (!message) {

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads what nearly all texts are made of by itself. At the first thing that is rare or wrong (an
+ * escape, a real number, a repeated member, a missing bracket) it gives up, and jansson reads the
+ * text once more from the beginning: what JSON is, and what the error is called, is for it to say.
+ */
+#include "json_text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define DEPTH_MAX 64 /* of what is read here, on the stack */
+#define DIGITS_MAX 18 /* that surely fit 64 bits */
+
+struct reader {
+	const char *at;
+	const char *end;
+	unsigned depth;
+};
+
+/* A string between its quotes, in the text. */
+struct span {
+	const char *text;
+	size_t bytes;
+	bool ascii;
+};
+
+static json_t *value_read(struct reader *reader);
+
+/* The next byte that is not blank, or NUL at the end. */
+static char
+next_look(struct reader *reader)
+{
+	while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
+						   *reader->at == '\t' || *reader->at == '\r'))
+		reader->at++;
+	return reader->at < reader->end ? *reader->at : '\0';
+}
+
+static bool
+next_take(struct reader *reader, char c)
+{
+	if (next_look(reader) != c)
+		return false;
+	reader->at++;
+	return true;
+}
+
+/* A string without escapes; the opening quote is taken. */
+static bool
+span_read(struct reader *reader, struct span *span)
+{
+	const char *at = reader->at;
+	unsigned char seen = 0;
+
+	span->text = at;
+	while (at < reader->end && *at != '"' && *at != '\\' && (unsigned char)*at >= ' ')
+		seen |= (unsigned char)*at++;
+	if (at == reader->end || *at != '"')
+		return false;
+	span->bytes = (size_t)(at - span->text);
+	span->ascii = seen < 128;
+	reader->at = at + 1;
+	return true;
+}
+
+static json_t *
+string_read(struct reader *reader)
+{
+	struct span span;
+
+	if (!span_read(reader, &span))
+		return NULL;
+	return span.ascii ? json_stringn_nocheck(span.text, span.bytes)
+			  : json_stringn(span.text, span.bytes);
+}
+
+static json_t *
+integer_read(struct reader *reader)
+{
+	const bool negative = *reader->at == '-';
+	const char *first = reader->at + negative, *at = first;
+	json_int_t number = 0;
+
+	while (at < reader->end && *at >= '0' && *at <= '9' && at - first < DIGITS_MAX)
+		number = number * 10 + (*at++ - '0');
+	if (at == first || (*first == '0' && at - first > 1))
+		return NULL;
+	if (at < reader->end && ((*at >= '0' && *at <= '9') || *at == '.' || (*at | 32) == 'e'))
+		return NULL;
+	reader->at = at;
+	return json_integer(negative ? -number : number);
+}
+
+static bool
+member_read(struct reader *reader, json_t *object)
+{
+	struct span name;
+	json_t *value;
+
+	if (!next_take(reader, '"') || !span_read(reader, &name) || !next_take(reader, ':'))
+		return false;
+	value = value_read(reader);
+	if (!value)
+		return false;
+	if (name.ascii)
+		return !json_object_setn_new_nocheck(object, name.text, name.bytes, value);
+	return !json_object_setn_new(object, name.text, name.bytes, value);
+}
+
+/* The opening bracket is taken. A repeated member shows as a member too few. */
+static json_t *
+object_read(struct reader *reader)
+{
+	json_t *object = json_object();
+	size_t n = 0;
+
+	if (!object || next_take(reader, '}'))
+		return object;
+	do {
+		if (!member_read(reader, object) || json_object_size(object) != ++n)
+			goto err;
+	} while (next_take(reader, ','));
+	if (next_take(reader, '}'))
+		return object;
+err:
+	json_decref(object);
+	return NULL;
+}
+
+/* The opening bracket is taken. */
+static json_t *
+array_read(struct reader *reader)
+{
+	json_t *array = json_array();
+
+	if (!array || next_take(reader, ']'))
+		return array;
+	do {
+		json_t *item = value_read(reader);
+
+		if (!item || json_array_append_new(array, item))
+			goto err;
+	} while (next_take(reader, ','));
+	if (next_take(reader, ']'))
+		return array;
+err:
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *
+nested_read(struct reader *reader, json_t *(*read)(struct reader *reader))
+{
+	json_t *value;
+
+	if (reader->depth == DEPTH_MAX)
+		return NULL;
+	reader->depth++;
+	reader->at++;
+	value = read(reader);
+	reader->depth--;
+	return value;
+}
+
+static json_t *
+word_read(struct reader *reader, const char *word, size_t bytes, json_t *value)
+{
+	if ((size_t)(reader->end - reader->at) < bytes || memcmp(reader->at, word, bytes) != 0)
+		return NULL;
+	reader->at += bytes;
+	return value;
+}
+
+static json_t *
+value_read(struct reader *reader)
+{
+	switch (next_look(reader)) {
+	case '{':
+		return nested_read(reader, object_read);
+	case '[':
+		return nested_read(reader, array_read);
+	case '"':
+		reader->at++;
+		return string_read(reader);
+	case 't':
+		return word_read(reader, "true", 4, json_true());
+	case 'f':
+		return word_read(reader, "false", 5, json_false());
+	case 'n':
+		return word_read(reader, "null", 4, json_null());
+	case '\0':
+		return NULL;
+	default:
+		return integer_read(reader);
+	}
+}
+
+json_t *
+json_text_load(const char *text, size_t bytes, json_error_t *error)
+{
+	struct reader reader = {.at = text, .end = text + bytes};
+	json_t *value = value_read(&reader);
+
+	if (value && next_look(&reader) == '\0' && reader.at == reader.end)
+		return value;
+	json_decref(value);
+	return json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
+}

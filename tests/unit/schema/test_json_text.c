@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Beside jansson's own reader: texts that are right, near misses, and the documents, damaged. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/documents.h"
+#include "schema/json_text.h"
+
+static void
+alike_check(const char *text, size_t bytes)
+{
+	json_error_t right, error;
+	json_t *expected =
+		json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &right);
+	json_t *found = json_text_load(text, bytes, &error);
+
+	if (expected)
+		cr_expect(found && json_equal(found, expected), "%.*s", (int)bytes, text);
+	else
+		cr_expect(!found && !strcmp(error.text, right.text) && error.line == right.line,
+			"%.*s", (int)bytes, text);
+	json_decref(expected);
+	json_decref(found);
+}
+
+Test(json_text, reads_as_jansson_does)
+{
+	static const char *const texts[] = {"{}", "[]", " { } ", "[ ]", "\"\"", "\"a\"", "0", "-0",
+		"-1", "12", "01", "-", "--1", "+1", "1.5", "1e3", "1E3", "1.", "123456789012345678",
+		"999999999999999999", "1234567890123456789", "9223372036854775807",
+		"9223372036854775808", "-9223372036854775808", "-99999999999999999999", "true",
+		"false", "null", "tru", "truex", "True", "nul", "", " ", "{\"a\":1}", "{\"a\":1,}",
+		"{\"a\":1,\"a\":2}", "{\"a\":1 \"b\":2}", "{\"a\"}", "{a:1}", "{\"a\":}", "[1,2]",
+		"[1,]", "[,1]", "[1 2]", "[1", "{\"a\":1", "[1]]", "1 2", "\"a\nb\"", "\"a\\nb\"",
+		"\"\\u00e9\"", "\"\\u0000\"", "\"\xc3\xa9\"", "\"\xc3\"", "{\"\xc3\xa9\": 1}",
+		"{\"\xff\": 1}", "\"\x7f\"", "{\"a\\u0062\": 1, \"ab\": 2}",
+		"[\"a\", {\"b\": [{}]}]", "\r\n\t[\r\n\t1\r\n\t,\r\n\t2\r\n\t]\r\n\t", "[1]\v",
+		"'a'", "[1e400]", "NaN"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		alike_check(texts[i], strlen(texts[i]));
+}
+
+Test(json_text, a_text_ends_where_it_ends)
+{
+	static const char text[] = "[12345, \"abc\", true]";
+
+	for (size_t bytes = 0; bytes < sizeof(text); bytes++)
+		alike_check(text, bytes); /* the last one has a NUL behind it */
+	alike_check("[1]\0[2]", 7);
+	alike_check("\"a\0b\"", 5);
+}
+
+Test(json_text, reads_deep_texts)
+{
+	char text[2 * 4096];
+
+	for (size_t depth = 1; depth <= sizeof(text) / 2; depth *= 2) {
+		memset(text, '[', depth);
+		memset(text + depth, ']', depth);
+		alike_check(text, 2 * depth);
+		alike_check(text, 2 * depth - 1);
+	}
+}
+
+/* The document of the socket, one byte of it changed. */
+Test(json_text, reads_damaged_texts_as_jansson_does)
+{
+	static const char bytes[] = "{}[]\",:\\ 019-.eutfn\n\x80\xc3";
+	char *text = json_dumps(schema_method_find(schema_rpc_document(), "flow.install"), 0);
+	const size_t n = strlen(text);
+
+	srand(1);
+	for (int i = 0; i < 3000; i++) {
+		char *at = &text[(size_t)rand() % n];
+		const char kept = *at;
+
+		*at = bytes[(size_t)rand() % sizeof(bytes)];
+		alike_check(text, n);
+		*at = kept;
+	}
+	free(text);
+	schema_documents_release();
+}
