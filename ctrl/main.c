@@ -15,6 +15,7 @@
 #include <dp/dp.h>
 
 #include "command_line.h"
+#include "rpc/event_feed.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "schema/documents.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct steering steering;
 	struct flows flows;
 	struct watchers watchers;
+	struct event_feed *feed;
 	struct methods_context context;
 	struct rpc_service *service;
 	struct rpc_server *server;
@@ -115,6 +117,15 @@ loop_fini(struct daemon *daemon)
 }
 
 static int
+feed_create(struct daemon *daemon)
+{
+	daemon->feed = event_feed_create(daemon->base, &daemon->watchers.events, &daemon->ports);
+	if (!daemon->feed)
+		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for events");
+	return 0;
+}
+
+static int
 service_create(struct daemon *daemon)
 {
 	const struct rpc_method *methods;
@@ -127,6 +138,7 @@ service_create(struct daemon *daemon)
 		.config = &daemon->config,
 		.flows = &daemon->flows,
 		.watchers = &daemon->watchers,
+		.feed = daemon->feed,
 		.started_s = (uint64_t)now.tv_sec,
 	};
 	methods = methods_table(&n);
@@ -193,8 +205,10 @@ daemon_run(struct daemon *daemon)
 		goto err_steering;
 	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_flows;
-	if (service_create(daemon) < 0)
+	if (feed_create(daemon) < 0)
 		goto err_watchers;
+	if (service_create(daemon) < 0)
+		goto err_feed;
 	if (server_create(daemon) < 0)
 		goto err_service;
 	if (data_plane_start(daemon->dp, fault) < 0)
@@ -205,6 +219,8 @@ err_server:
 	rpc_server_destroy(daemon->server);
 err_service:
 	rpc_service_destroy(daemon->service);
+err_feed:
+	event_feed_destroy(daemon->feed);
 err_watchers:
 	watchers_fini(&daemon->watchers);
 err_flows:

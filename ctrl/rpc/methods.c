@@ -24,6 +24,8 @@ static const struct rpc_method table[] = {
 	{"flow.get", flow_get},
 	{"counters.get", counters_get},
 	{"event.list", event_list},
+	{"events.subscribe", events_subscribe},
+	{"events.unsubscribe", events_unsubscribe},
 	{"punt.list", punt_list},
 };
 

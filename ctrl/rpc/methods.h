@@ -14,12 +14,15 @@
 #include "state/flows.h"
 #include "state/watchers.h"
 
+struct event_feed;
+
 /* The `ctx` of every method. All borrowed, for as long as the service lives. */
 struct methods_context {
 	struct dp *dp;
 	const struct config *config;
 	struct flows *flows;
 	const struct watchers *watchers;
+	struct event_feed *feed;
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 };
 

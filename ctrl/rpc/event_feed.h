@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tells events to those who subscribed to them, as notifications on their connections. A client
+ * that does not read is left alone until it does: events wait for it in the ring, as many as it
+ * asked for; of those that went by meanwhile it gets the number. Each has its turn, a few events at
+ * a time, and none waits for another.
+ *
+ * All functions of this header: control thread.
+ */
+#ifndef CTRL_RPC_EVENT_FEED_H
+#define CTRL_RPC_EVENT_FEED_H
+
+#include <event2/event.h>
+
+#include "rpc/session.h"
+#include "schema/fault.h"
+#include "state/events.h"
+#include "state/ports.h"
+
+#define EVENT_FEED_METHOD "event" /* of the notifications */
+
+struct event_feed;
+
+/*
+ * From the loop of `base`. Everything is borrowed and must outlive the feed; the feed is the one
+ * observer of the events. NULL without memory.
+ */
+struct event_feed *event_feed_create(
+	struct event_base *base, struct events *events, const struct ports *ports);
+
+/* Every session must have ended. NULL is allowed. */
+void event_feed_destroy(struct event_feed *feed);
+
+/*
+ * Tell the session the events of these kinds (bits of enum event_kind) that come after `after`, at
+ * most events->last, and let at most `queue` of them wait. In place of what it had subscribed to.
+ * Ends with the session. -1 with *fault set, and nothing changed, without memory.
+ */
+int event_feed_subscribe(struct event_feed *feed, struct rpc_session *session, uint32_t kinds,
+	uint64_t queue, uint64_t after, struct fault *fault);
+
+/* False when it had not subscribed. */
+bool event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *session);
+
+#endif
