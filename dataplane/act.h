@@ -103,7 +103,8 @@ action_nth(struct lcore *lc, const struct flow_action *action, int stream)
 	if (likely(action->nth == NULL))
 		return 0;
 	nth = &action->nth[(size_t)lc->index * (1u + action->n_streams) + (size_t)(1 + stream)];
-	return ++*nth;
+	count_add(nth, 1);
+	return *nth;
 }
 
 /* Steps 2 to 8 of docs/dataplane.md. */

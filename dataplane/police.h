@@ -134,4 +134,33 @@ police_take(struct police *police, uint64_t now_ns, uint32_t bytes, uint8_t owne
 	return true;
 }
 
+/*
+ * The bucket as it is at this moment, in a copy that belongs to `owner` alone: to see what it would
+ * say to a packet. Any thread.
+ */
+static inline void
+police_peek(const struct police *police, uint8_t owner, struct police *copy)
+{
+	*copy = (struct police){
+		.full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED),
+		.burst = police->burst,
+		.cost = police->cost,
+		.owner = __atomic_load_n(&police->owner, __ATOMIC_RELAXED) == 0 ? 0 : owner,
+	};
+}
+
+/* Bytes that are there at now_ns, in a bucket that nobody takes from meanwhile. */
+static inline uint64_t
+police_left_bytes(const struct police *police, uint64_t now_ns)
+{
+	uint64_t missing = police->full_at - (now_ns << POLICE_TIME_BITS);
+
+	if (police->owner == 0 || missing > police->burst + POLICE_SLACK)
+		missing = 0;
+	if (missing >= police->burst)
+		return 0;
+	return (uint64_t)(((unsigned __int128)(police->burst - missing) << POLICE_COST_BITS) /
+			  police->cost);
+}
+
 #endif

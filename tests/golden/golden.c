@@ -4,10 +4,11 @@
  * and what must come of them. Every case is run in several ways that must make no difference.
  * Needs no root and no hugepages. Emits TAP.
  *
- *	golden [--frames FILE] [--workers N] DIRECTORY [CASE ...]
+ *	golden [--frames FILE] [--workers N] [--trace] DIRECTORY [CASE ...]
  *
  * --frames writes what left, one line a frame: case, "good" or "corrupt", hex. --workers 2 spreads
- * the frames of a port over two workers, to see that two lcores in one flow count exactly.
+ * the frames of a port over two workers, to see that two lcores in one flow count exactly. --trace
+ *sends frames one by one, and has each of them traced before.
  */
 #include <dirent.h>
 #include <getopt.h>
@@ -26,6 +27,7 @@ struct options {
 	const char *directory;
 	FILE *frames; /* NULL = not wanted */
 	unsigned n_workers;
+	bool trace;
 	char **cases; /* names; none = all */
 	int n_cases;
 };
@@ -34,6 +36,7 @@ struct tally {
 	unsigned n_tests;
 	unsigned n_failed;
 	bool drop_seen[DP_DROP_COUNT];
+	size_t n_traced; /* frames */
 };
 
 static void
@@ -56,6 +59,22 @@ drops_note(struct tally *tally, const struct golden_case *c)
 }
 
 static void
+run_traced(const struct golden_case *c, struct tally *tally)
+{
+	const char *reason = traced_refuses(c);
+	struct traced traced = {0};
+	char detail[ERROR_BYTES];
+
+	if (reason != NULL)
+		snprintf(detail, sizeof(detail), "# SKIP %s", reason);
+	else
+		snprintf(detail, sizeof(detail), "as traced");
+	report(tally, reason != NULL || run_case(c, WAY_SHARED, NULL, &traced), c->name, detail);
+	tally->n_traced += traced.n_frames;
+	traced_fini(&traced);
+}
+
+static void
 run_file(const struct options *options, const char *file, struct tally *tally)
 {
 	char path[4096], error[ERROR_BYTES] = "";
@@ -65,9 +84,11 @@ run_file(const struct options *options, const char *file, struct tally *tally)
 	if (case_init(&c, path, error, sizeof(error)) < 0) {
 		printf("# %s: %s\n", path, error);
 		report(tally, false, file, "");
+	} else if (options->trace) {
+		run_traced(&c, tally);
 	} else if (options->n_workers == 1 || !c.one_worker) {
 		for (unsigned way = 0; way < WAY_COUNT; way++)
-			report(tally, run_case(&c, (enum way)way, options->frames), c.name,
+			report(tally, run_case(&c, (enum way)way, options->frames, NULL), c.name,
 				way_names[way]);
 		drops_note(tally, &c);
 	}
@@ -94,7 +115,7 @@ run_directory(const struct options *options, struct tally *tally)
 	}
 	if (n >= 0)
 		free(entries);
-	for (unsigned r = 0; r < DP_DROP_COUNT && options->n_workers == 1; r++)
+	for (unsigned r = 0; r < DP_DROP_COUNT && options->n_workers == 1 && !options->trace; r++)
 		report(tally, tally->drop_seen[r], "a case covers", dp_drop_name((enum dp_drop)r));
 }
 
@@ -104,6 +125,7 @@ options_parse(struct options *options, int argc, char **argv)
 	static const struct option known[] = {
 		{"frames", required_argument, NULL, 'f'},
 		{"workers", required_argument, NULL, 'w'},
+		{"trace", no_argument, NULL, 't'},
 		{0},
 	};
 	int option;
@@ -116,11 +138,14 @@ options_parse(struct options *options, int argc, char **argv)
 		}
 		if (option == 'w')
 			options->n_workers = (unsigned)strtoul(optarg, NULL, 10);
+		if (option == 't')
+			options->trace = true;
 		if (option == '?')
 			return -1;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: %s [--frames FILE] [--workers N] DIRECTORY [CASE ...]\n",
+		fprintf(stderr,
+			"usage: %s [--frames FILE] [--workers N] [--trace] DIRECTORY [CASE ...]\n",
 			argv[0]);
 		return -1;
 	}
@@ -156,6 +181,8 @@ main(int argc, char **argv)
 		run_file(&options, options.cases[i], &tally);
 	if (options.n_cases == 0)
 		run_directory(&options, &tally);
+	if (options.trace)
+		printf("# %zu frames were traced\n", tally.n_traced);
 	printf("1..%u\n", tally.n_tests);
 	if (options.frames != NULL)
 		fclose(options.frames);

@@ -78,6 +78,12 @@ void rig_time_set(struct rig *rig, uint64_t at_ns);
 /* Stop the workers and take all that left, or was punted, into the rig. 0 or -1. */
 int rig_stop(struct rig *rig);
 
+/* Take what has left so far into the rig, port by port. 0 or -1. */
+int rig_received_take(struct rig *rig);
+
+/* Room for one more frame of n_bytes, all zero; NULL: no memory. */
+struct case_frame *rig_frame_append(struct case_frames *frames, unsigned port, unsigned n_bytes);
+
 /* Take at most `max` punted packets. 0 or -1. */
 int rig_punted_take(struct rig *rig, unsigned max);
 

@@ -71,9 +71,8 @@ rig_send(struct rig *rig, const struct case_frame *frame)
 	return 0;
 }
 
-/* Room for one more frame of n_bytes, all zero; NULL: no memory. */
-static struct case_frame *
-frame_append(struct case_frames *frames, unsigned port, unsigned n_bytes)
+struct case_frame *
+rig_frame_append(struct case_frames *frames, unsigned port, unsigned n_bytes)
 {
 	struct case_frame *grown = reallocarray(frames->of, frames->n + 1, sizeof(*grown));
 	struct case_frame *frame;
@@ -93,7 +92,7 @@ frame_append(struct case_frames *frames, unsigned port, unsigned n_bytes)
 static int
 frame_take(struct rig *rig, unsigned port, struct rte_mbuf *m)
 {
-	struct case_frame *frame = frame_append(&rig->received, port, m->pkt_len);
+	struct case_frame *frame = rig_frame_append(&rig->received, port, m->pkt_len);
 	const char *why;
 	const void *bytes;
 
@@ -123,11 +122,26 @@ ring_empty(struct rig *rig, unsigned port, struct rte_ring *ring)
 	return ret;
 }
 
+int
+rig_received_take(struct rig *rig)
+{
+	int ret = 0;
+
+	for (unsigned port = 0; port < CASE_PORTS; port++) {
+		for (unsigned q = 0; q < rig->n_workers; q++) {
+			if (ring_empty(rig, port, rig->ports[port].tx[q]) < 0)
+				ret = -1;
+		}
+	}
+	return ret;
+}
+
 static void
 punted_take(void *arg, const struct dp_punted *punted)
 {
 	struct rig *rig = arg;
-	struct case_frame *frame = frame_append(&rig->punted, punted->port, punted->frame_bytes);
+	struct case_frame *frame =
+		rig_frame_append(&rig->punted, punted->port, punted->frame_bytes);
 
 	if (frame == NULL || punted->worker >= rig->n_workers)
 		abort();
@@ -148,15 +162,10 @@ rig_punted_take(struct rig *rig, unsigned max)
 int
 rig_stop(struct rig *rig)
 {
-	int ret = 0;
+	int ret;
 
 	if (!rig->c->clock)
 		dp_stop(rig->dp);
-	for (unsigned port = 0; port < CASE_PORTS; port++) {
-		for (unsigned q = 0; q < rig->n_workers; q++) {
-			if (ring_empty(rig, port, rig->ports[port].tx[q]) < 0)
-				ret = -1;
-		}
-	}
+	ret = rig_received_take(rig);
 	return rig_punted_take(rig, UINT32_MAX) < 0 ? -1 : ret;
 }

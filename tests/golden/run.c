@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Three modes. Without a clock, real workers run: frames wait in the receive rings before a worker
+ * Four modes. Without a clock, real workers run: frames wait in the receive rings before a worker
  * looks, so that bursts are full and the same each time; or they go in one by one. With a clock,
  * events are taken in turn, and frames between two others are a burst; two workers take turns
- * frame by frame, so that order does not depend on how many there are.
+ * frame by frame, so that order does not depend on how many there are. And traced: as the script
+ * says, but frame by frame.
  */
 #include "run.h"
 
@@ -95,6 +96,24 @@ run_script(struct rig *rig, char *error)
 	return rig_settle(rig) == 0;
 }
 
+static bool
+run_traced(struct rig *rig, struct traced *traced, char *error)
+{
+	if (rig_start(rig, error, ERROR_BYTES) < 0)
+		return false;
+	for (size_t i = 0; i < rig->c->n_script; i++) {
+		const struct case_event *event = &rig->c->script[i];
+		bool ok = event->kind == CASE_FRAME ? traced_send(rig, &event->frame, traced)
+						    : event_take(rig, event);
+
+		if (!ok) {
+			printf("# that was event %zu of the script\n", i);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void
 frames_write(const struct rig *rig, FILE *file)
 {
@@ -109,15 +128,17 @@ frames_write(const struct rig *rig, FILE *file)
 }
 
 static bool
-run_rig(struct rig *rig, char *error)
+run_rig(struct rig *rig, struct traced *traced, char *error)
 {
+	if (traced != NULL)
+		return run_traced(rig, traced, error);
 	if (rig->c->clock)
 		return run_script(rig, error);
 	return rig->c->step ? run_step_by_step(rig, error) : run_at_once(rig, error);
 }
 
 bool
-run_case(const struct golden_case *c, enum way way, FILE *frames)
+run_case(const struct golden_case *c, enum way way, FILE *frames, struct traced *traced)
 {
 	char error[ERROR_BYTES] = "";
 	struct rig rig;
@@ -125,9 +146,10 @@ run_case(const struct golden_case *c, enum way way, FILE *frames)
 
 	if (ok) {
 		error[0] = '\0';
-		ok = run_rig(&rig, error);
+		ok = run_rig(&rig, traced, error);
 		ok &= rig_stop(&rig) == 0;
 		ok &= check_run(&rig);
+		ok &= traced == NULL || traced_check_punted(&rig, traced);
 		ok &= rig_buffers_are_back();
 		if (frames != NULL)
 			frames_write(&rig, frames);

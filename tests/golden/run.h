@@ -6,11 +6,13 @@
 #include <stdio.h>
 
 #include "rig.h"
+#include "traced.h"
 
 /*
  * Run a case one way, and say whether all came as it states; what did not is printed as TAP
- * comments. Frames that left are written to `frames`, unless it is NULL.
+ * comments. Frames that left are written to `frames`, unless it is NULL. With `traced`, which is
+ * empty, frames go in one by one, and each is held against its trace.
  */
-bool run_case(const struct golden_case *c, enum way way, FILE *frames);
+bool run_case(const struct golden_case *c, enum way way, FILE *frames, struct traced *traced);
 
 #endif

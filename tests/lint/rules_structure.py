@@ -8,12 +8,12 @@ from rules import line_of, rule
 
 # What is done to each packet, and which of these a stage is made of; no stage includes another.
 STAGES = {
-    "parse": {"extension"}, "extension": set(),
+    "lane": {"classify", "parse"}, "parse": {"extension"}, "extension": set(),
     "classify": {"martian", "rules"}, "martian": set(), "rules": set(),
-    "act": {"latch", "legs", "punt", "rtp"}, "latch": set(), "police": set(), "punt": set(),
-    "rtp": set(),
+    "act": {"latch", "legs", "punt", "rtp"}, "latch": set(), "police": set(),
+    "punt": set(), "rtp": set(),
     "legs": {"replicate", "rewrite", "translate", "tx"}, "replicate": set(), "rewrite": set(),
-    "translate": {"rewrite"}, "tx": set(),
+    "translate": {"rewrite"}, "tx": set(), "unmatched": {"act", "martian"},
 }
 DROP_LISTS = ("DP_FRAME_DROPS", "DP_FLOW_DROPS", "DP_COPY_DROPS")
 FASTPATH = "dataplane/fastpath.c"
