@@ -18,11 +18,29 @@ address_parse(const char *text, uint8_t bytes[16])
 	return ip_read(text, bytes);
 }
 
+/* Returns the end. */
+static char *
+octet_format(uint8_t octet, char *text)
+{
+	if (octet >= 100)
+		*text++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*text++ = (char)('0' + octet / 10 % 10);
+	*text++ = (char)('0' + octet % 10);
+	return text;
+}
+
 void
 address_format(uint8_t family, const uint8_t bytes[16], char text[ADDRESS_TEXT_MAX])
 {
-	if (!inet_ntop(family == 4 ? AF_INET : AF_INET6, bytes, text, ADDRESS_TEXT_MAX))
-		text[0] = '\0';
+	if (family != 4) {
+		inet_ntop(AF_INET6, bytes, text, ADDRESS_TEXT_MAX); /* cannot fail: there is room */
+		return;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		text = octet_format(bytes[i], text);
+		*text++ = i < 3 ? '.' : '\0';
+	}
 }
 
 static enum address_kind

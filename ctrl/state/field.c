@@ -155,13 +155,13 @@ prefix_format(uint8_t family, const uint8_t address[16], unsigned bits, char tex
 	snprintf(text, PREFIX_TEXT_MAX, "%s/%u", host, bits);
 }
 
-int
-field_end_add(json_t *object, const char *address_member, const char *port_member, uint8_t family,
-	const uint8_t bytes[16], uint16_t port)
+void
+field_end_write(struct json_writer *out, const char *address_member, const char *port_member,
+	uint8_t family, const uint8_t bytes[16], uint16_t port)
 {
 	char text[ADDRESS_TEXT_MAX];
 
 	address_format(family, bytes, text);
-	return json_object_set_new(object, address_member, json_string(text)) |
-	       json_object_set_new(object, port_member, json_integer(ntohs(port)));
+	json_write_string_member(out, address_member, text);
+	json_write_integer_member(out, port_member, ntohs(port));
 }

@@ -11,6 +11,7 @@
 #include <dp/flow.h>
 
 #include "schema/fault.h"
+#include "schema/json_writer.h"
 
 #define PREFIX_TEXT_MAX 50 /* of an IPv6 address, '/', three digits and the end */
 
@@ -44,8 +45,8 @@ uint8_t prefix_read(
 void prefix_format(
 	uint8_t family, const uint8_t address[16], unsigned bits, char text[PREFIX_TEXT_MAX]);
 
-/* Add an address and a UDP port to an object. 0, or -1 without memory. */
-int field_end_add(json_t *object, const char *address_member, const char *port_member,
+/* Write an address and a UDP port as two members. */
+void field_end_write(struct json_writer *out, const char *address_member, const char *port_member,
 	uint8_t family, const uint8_t bytes[16], uint16_t port);
 
 #endif

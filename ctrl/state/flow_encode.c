@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* struct flow_spec back to JSON: what says no more than its default stays out, but for VLANs. */
+#include <stdlib.h>
+
+#include "schema/json_text.h"
 #include "state/flow_parts.h"
 
-static int
-members_encode(json_t *flow, const struct flow_spec *spec)
+void
+flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	int rc = json_object_set_new(flow, "id", json_string(spec->id));
-
+	json_write_open(out, '{');
+	json_write_string_member(out, "id", spec->id);
+	json_write_name(out, spec->rule ? "rule" : "match");
 	if (spec->rule)
-		rc |= json_object_set_new(flow, "rule", flow_rule_encode(spec->rule));
+		flow_rule_write(out, spec->rule);
 	else
-		rc |= json_object_set_new(flow, "match", flow_match_encode(&spec->match));
-	rc |= flow_policy_encode(flow, spec);
-	if (spec->n_streams > 0)
-		rc |= json_object_set_new(flow, "streams", flow_streams_encode(spec));
-	return rc | json_object_set_new(flow, "legs", flow_legs_encode(spec->legs, spec->n_legs));
+		flow_match_write(out, &spec->match);
+	flow_policy_write(out, spec);
+	flow_streams_write(out, spec);
+	flow_legs_write(out, spec->legs, spec->n_legs);
+	json_write_close(out, '}');
 }
 
 json_t *
 flow_spec_encode(const struct flow_spec *spec)
 {
-	json_t *flow = json_object();
+	struct json_writer writer;
+	json_error_t error;
+	json_t *flow;
+	size_t bytes;
+	char *text;
 
-	if (members_encode(flow, spec) == 0)
-		return flow;
-	json_decref(flow);
-	return NULL;
+	json_writer_init(&writer);
+	flow_spec_write(&writer, spec);
+	text = json_writer_take(&writer, &bytes);
+	if (!text)
+		return NULL;
+	flow = json_text_load(text, bytes, &error);
+	free(text);
+	return flow;
 }

@@ -3,9 +3,8 @@
  * The parts of a flow between JSON and plain C, each in a file of its own; flow_spec.c and
  * flow_encode.c put them together.
  *
- * A decoder returns 0, or -1 with *fault set, its pointer relative to the object it was given. An
- * encoder that returns JSON returns a new reference, NULL without memory; one that adds to an
- * object returns 0, or -1 without memory. Control thread.
+ * A decoder returns 0, or -1 with *fault set, its pointer relative to the object it was given.
+ * What is written is an object, or members of one whose bracket is open. Control thread.
  */
 #ifndef CTRL_STATE_FLOW_PARTS_H
 #define CTRL_STATE_FLOW_PARTS_H
@@ -24,11 +23,11 @@ struct flow_spec *flow_spec_create(const struct flow_room *room);
 
 /* "match". */
 int flow_match_decode(const json_t *json, struct flow_match *match, struct fault *fault);
-json_t *flow_match_encode(const struct flow_match *match);
+void flow_match_write(struct json_writer *out, const struct flow_match *match);
 
 /* "rule". */
 int flow_rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault);
-json_t *flow_rule_encode(const struct flow_rule *rule);
+void flow_rule_write(struct json_writer *out, const struct flow_rule *rule);
 
 /*
  * What is done to the packets of a flow before its streams: "admin", "action", "latch", "allow",
@@ -36,16 +35,17 @@ json_t *flow_rule_encode(const struct flow_rule *rule);
  * spec.
  */
 int flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault);
-int flow_policy_encode(json_t *flow, const struct flow_spec *spec);
+void flow_policy_write(struct json_writer *out, const struct flow_spec *spec);
 
 /* A member "police" of an object: a flow or a leg. */
 void police_decode(const json_t *object, struct dp_police *police);
-int police_encode(json_t *object, const struct dp_police *police);
+void police_write(struct json_writer *out, const struct dp_police *police);
 
-/* "streams" with their legs; the spec has room for them. */
+/* "streams" with their legs, for which the spec has room; not written when there are none. */
 int flow_streams_decode(const json_t *streams, struct flow_spec *spec, struct fault *fault);
-json_t *flow_streams_encode(const struct flow_spec *spec);
+void flow_streams_write(struct json_writer *out, const struct flow_spec *spec);
 
-json_t *flow_legs_encode(const struct flow_leg *legs, size_t n);
+/* "legs". */
+void flow_legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n);
 
 #endif

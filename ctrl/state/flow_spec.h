@@ -20,6 +20,7 @@
 #include <dp/dp.h>
 
 #include "schema/fault.h"
+#include "schema/json_writer.h"
 
 #define FLOW_ID_MAX 65 /* 64 characters and the end */
 
@@ -123,7 +124,11 @@ int flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct 
 struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
 	unsigned n_kept, const struct flow_leg *added, unsigned n_added);
 
-/* The flow as JSON again, in canonical spelling. New reference, NULL without memory. */
+/*
+ * The flow as JSON again, in canonical spelling: as text, or as a new reference to a value, NULL
+ * without memory. Any thread.
+ */
+void flow_spec_write(struct json_writer *out, const struct flow_spec *spec);
 json_t *flow_spec_encode(const struct flow_spec *spec);
 
 #endif

@@ -70,73 +70,60 @@ flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct faul
 	return 0;
 }
 
-static int
-hop_encode(json_t *json, const struct flow_leg *leg)
+static void
+hop_write(struct json_writer *out, const struct flow_leg *leg)
 {
 	char text[ADDRESS_TEXT_MAX];
 
 	if (leg->hop == FLOW_HOP_GATEWAY) {
 		address_format(leg->family, leg->next_hop, text);
-		return json_object_set_new(json, "next_hop", json_string(text));
-	}
-	if (leg->hop == FLOW_HOP_MAC) {
+		json_write_string_member(out, "next_hop", text);
+	} else if (leg->hop == FLOW_HOP_MAC) {
 		mac_format(leg->mac, text);
-		return json_object_set_new(json, "mac", json_string(text));
+		json_write_string_member(out, "mac", text);
 	}
-	return 0;
 }
 
 /* What a copy gets beside its addresses; each is left out where it changes nothing. */
-static int
-treatment_encode(json_t *json, const struct flow_leg *leg)
+static void
+treatment_write(struct json_writer *out, const struct flow_leg *leg)
 {
-	int rc = 0;
-
 	if (leg->outer_vlan)
-		rc |= json_object_set_new(json, "outer_vlan", json_integer(leg->outer_vlan));
+		json_write_integer_member(out, "outer_vlan", leg->outer_vlan);
 	if (leg->dscp != DP_DSCP_KEEP)
-		rc |= json_object_set_new(json, "dscp", json_integer(leg->dscp));
+		json_write_integer_member(out, "dscp", leg->dscp);
 	if (leg->ttl != DP_TTL_DECREMENT)
-		rc |= json_object_set_new(json, "ttl", json_integer(leg->ttl));
+		json_write_integer_member(out, "ttl", leg->ttl);
 	if (leg->down)
-		rc |= json_object_set_new(json, "admin", json_string("down"));
+		json_write_string_member(out, "admin", "down");
 	if (leg->one_in > 1)
-		rc |= json_object_set_new(json, "one_in", json_integer(leg->one_in));
-	return rc | police_encode(json, &leg->police);
+		json_write_integer_member(out, "one_in", leg->one_in);
+	police_write(out, &leg->police);
 }
 
-static json_t *
-leg_encode(const struct flow_leg *leg)
+static void
+leg_write(struct json_writer *out, const struct flow_leg *leg)
 {
-	json_t *json = json_object();
-	int rc = 0;
-
+	json_write_open(out, '{');
 	if (leg->id[0] != '\0')
-		rc |= json_object_set_new(json, "id", json_string(leg->id));
-	rc |= json_object_set_new(json, "port", json_string(leg->port));
-	rc |= json_object_set_new(json, "vlan", json_integer(leg->vlan));
-	rc |= field_end_add(json, "src", "src_port", leg->family, leg->src, leg->src_port);
-	rc |= field_end_add(json, "dst", "dst_port", leg->family, leg->dst, leg->dst_port);
-	rc |= treatment_encode(json, leg);
-	rc |= hop_encode(json, leg);
-	if (rc) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+		json_write_string_member(out, "id", leg->id);
+	json_write_string_member(out, "port", leg->port);
+	json_write_integer_member(out, "vlan", leg->vlan);
+	field_end_write(out, "src", "src_port", leg->family, leg->src, leg->src_port);
+	field_end_write(out, "dst", "dst_port", leg->family, leg->dst, leg->dst_port);
+	treatment_write(out, leg);
+	hop_write(out, leg);
+	json_write_close(out, '}');
 }
 
-json_t *
-flow_legs_encode(const struct flow_leg *legs, size_t n)
+void
+flow_legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n)
 {
-	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (json_array_append_new(list, leg_encode(&legs[i]))) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
+	json_write_name(out, "legs");
+	json_write_open(out, '[');
+	for (i = 0; i < n; i++)
+		leg_write(out, &legs[i]);
+	json_write_close(out, ']');
 }

@@ -45,21 +45,16 @@ flow_match_decode(const json_t *json, struct flow_match *match, struct fault *fa
 	return source_decode(json, match, fault);
 }
 
-json_t *
-flow_match_encode(const struct flow_match *match)
+void
+flow_match_write(struct json_writer *out, const struct flow_match *match)
 {
-	json_t *json = json_pack("{s:s, s:i}", "port", match->port, "vlan", match->vlan);
-	int rc = 0;
-
+	json_write_open(out, '{');
+	json_write_string_member(out, "port", match->port);
+	json_write_integer_member(out, "vlan", match->vlan);
 	if (match->outer_vlan)
-		rc |= json_object_set_new(json, "outer_vlan", json_integer(match->outer_vlan));
+		json_write_integer_member(out, "outer_vlan", match->outer_vlan);
 	if (!match->any_source)
-		rc |= field_end_add(
-			json, "src", "src_port", match->family, match->src, match->src_port);
-	rc |= field_end_add(json, "dst", "dst_port", match->family, match->dst, match->dst_port);
-	if (rc) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+		field_end_write(out, "src", "src_port", match->family, match->src, match->src_port);
+	field_end_write(out, "dst", "dst_port", match->family, match->dst, match->dst_port);
+	json_write_close(out, '}');
 }

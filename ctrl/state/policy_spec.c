@@ -47,14 +47,16 @@ police_decode(const json_t *object, struct dp_police *police)
 		burst ? (uint64_t)json_integer_value(burst) : burst_default(police->rate_bps);
 }
 
-int
-police_encode(json_t *object, const struct dp_police *police)
+void
+police_write(struct json_writer *out, const struct dp_police *police)
 {
 	if (police->rate_bps == 0)
-		return 0;
-	return json_object_set_new(object, "police",
-		json_pack("{s:I, s:I}", "rate_bps", (json_int_t)police->rate_bps, "burst_bytes",
-			(json_int_t)police->burst_bytes));
+		return;
+	json_write_name(out, "police");
+	json_write_open(out, '{');
+	json_write_integer_member(out, "rate_bps", (int64_t)police->rate_bps);
+	json_write_integer_member(out, "burst_bytes", (int64_t)police->burst_bytes);
+	json_write_close(out, '}');
 }
 
 static int
@@ -121,71 +123,68 @@ flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fau
 	return allow_decode(json_object_get(flow, "allow"), spec, fault);
 }
 
-static int
-latch_encode(json_t *flow, const struct flow_spec *spec)
+static void
+latch_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	int rc = 0;
-
 	if (spec->latch != DP_LATCH_OPEN)
-		rc |= json_object_set_new(flow, "latch", json_string(latches[spec->latch]));
+		json_write_string_member(out, "latch", latches[spec->latch]);
 	if (spec->latch == DP_LATCH_FOLLOW)
-		rc |= json_object_set_new(
-			flow, "latch_interval_ms", json_integer(spec->latch_interval_ms));
-	return rc;
+		json_write_integer_member(out, "latch_interval_ms", spec->latch_interval_ms);
 }
 
-static int
-allow_encode(json_t *flow, const struct flow_spec *spec)
+static void
+allow_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	json_t *list = json_array();
 	char text[PREFIX_TEXT_MAX];
 	unsigned i;
 
+	if (spec->n_allow == 0)
+		return;
+	json_write_name(out, "allow");
+	json_write_open(out, '[');
 	for (i = 0; i < spec->n_allow; i++) {
 		const struct dp_prefix *prefix = &spec->allow[i];
 
 		prefix_format(spec->match.family, prefix->address, prefix->bits, text);
-		json_array_append_new(list, json_string(text));
+		json_write_string(out, text);
 	}
-	return json_object_set_new(flow, "allow", list);
+	json_write_close(out, ']');
 }
 
-static int
-classes_encode(json_t *flow, const struct flow_spec *spec)
+/* "classes", when one of them is not just forwarded. */
+static void
+classes_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	json_t *by_class = json_object();
+	bool open = false;
 	unsigned i;
 
 	for (i = 0; i < DP_CLASS_COUNT; i++) {
-		if (spec->class_verdict[i] != DP_FORWARD)
-			json_object_set_new(by_class, classes[i],
-				json_string(verdict_name(spec->class_verdict[i])));
+		if (spec->class_verdict[i] == DP_FORWARD)
+			continue;
+		if (!open) {
+			json_write_name(out, "classes");
+			json_write_open(out, '{');
+			open = true;
+		}
+		json_write_string_member(out, classes[i], verdict_name(spec->class_verdict[i]));
 	}
-	if (json_object_size(by_class) > 0)
-		return json_object_set_new(flow, "classes", by_class);
-	json_decref(by_class);
-	return 0;
+	if (open)
+		json_write_close(out, '}');
 }
 
-int
-flow_policy_encode(json_t *flow, const struct flow_spec *spec)
+void
+flow_policy_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	int rc = 0;
-
 	if (spec->down)
-		rc |= json_object_set_new(flow, "admin", json_string("down"));
+		json_write_string_member(out, "admin", "down");
 	if (spec->verdict != DP_FORWARD)
-		rc |= json_object_set_new(flow, "action", json_string(verdict_name(spec->verdict)));
-	rc |= latch_encode(flow, spec);
-	if (spec->n_allow > 0)
-		rc |= allow_encode(flow, spec);
-	rc |= classes_encode(flow, spec);
-	rc |= police_encode(flow, &spec->police);
+		json_write_string_member(out, "action", verdict_name(spec->verdict));
+	latch_write(out, spec);
+	allow_write(out, spec);
+	classes_write(out, spec);
+	police_write(out, &spec->police);
 	if (spec->idle_timeout_s > 0)
-		rc |= json_object_set_new(
-			flow, "idle_timeout_s", json_integer(spec->idle_timeout_s));
+		json_write_integer_member(out, "idle_timeout_s", spec->idle_timeout_s);
 	if (spec->max_datagram_bytes > 0)
-		rc |= json_object_set_new(
-			flow, "max_datagram_bytes", json_integer(spec->max_datagram_bytes));
-	return rc;
+		json_write_integer_member(out, "max_datagram_bytes", spec->max_datagram_bytes);
 }

@@ -83,54 +83,53 @@ flow_rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault
 	return 0;
 }
 
-static int
-rule_prefix_encode(
-	json_t *json, const char *member, uint8_t family, const uint8_t address[16], unsigned bits)
+static void
+rule_prefix_write(struct json_writer *out, const char *member, uint8_t family,
+	const uint8_t address[16], unsigned bits)
 {
 	char text[PREFIX_TEXT_MAX];
 
 	if (bits == 0)
-		return 0;
+		return;
 	prefix_format(family, address, bits, text);
-	return json_object_set_new(json, member, json_string(text));
+	json_write_string_member(out, member, text);
 }
 
-static int
-ports_range_encode(json_t *json, const char *member, unsigned first, unsigned last)
+static void
+ports_range_write(struct json_writer *out, const char *member, unsigned first, unsigned last)
 {
 	if (first == 0 && last == UINT16_MAX)
-		return 0;
-	return json_object_set_new(json, member, json_pack("[i, i]", (int)first, (int)last));
+		return;
+	json_write_name(out, member);
+	json_write_open(out, '[');
+	json_write_integer(out, first);
+	json_write_integer(out, last);
+	json_write_close(out, ']');
 }
 
-static int
-known_encode(json_t *json, const char *member, unsigned number)
+static void
+known_write(struct json_writer *out, const char *member, unsigned number)
 {
-	if (number == DP_RULE_ANY)
-		return 0;
-	return json_object_set_new(json, member, json_integer(number));
+	if (number != DP_RULE_ANY)
+		json_write_integer_member(out, member, number);
 }
 
-json_t *
-flow_rule_encode(const struct flow_rule *rule)
+void
+flow_rule_write(struct json_writer *out, const struct flow_rule *rule)
 {
 	const struct dp_rule *in = &rule->rule;
-	json_t *json = json_pack("{s:i}", "priority", (int)in->priority);
-	int rc = 0;
 
+	json_write_open(out, '{');
+	json_write_integer_member(out, "priority", in->priority);
 	if (in->src_bits == 0 && in->dst_bits == 0)
-		rc |= json_object_set_new(json, "family", json_integer(in->family));
+		json_write_integer_member(out, "family", in->family);
 	if (rule->port[0] != '\0')
-		rc |= json_object_set_new(json, "port", json_string(rule->port));
-	rc |= known_encode(json, "vlan", in->vlan);
-	rc |= known_encode(json, "outer_vlan", in->outer_vlan);
-	rc |= rule_prefix_encode(json, "src", in->family, in->src, in->src_bits);
-	rc |= rule_prefix_encode(json, "dst", in->family, in->dst, in->dst_bits);
-	rc |= ports_range_encode(json, "src_ports", in->src_port_first, in->src_port_last);
-	rc |= ports_range_encode(json, "dst_ports", in->dst_port_first, in->dst_port_last);
-	if (rc) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+		json_write_string_member(out, "port", rule->port);
+	known_write(out, "vlan", in->vlan);
+	known_write(out, "outer_vlan", in->outer_vlan);
+	rule_prefix_write(out, "src", in->family, in->src, in->src_bits);
+	rule_prefix_write(out, "dst", in->family, in->dst, in->dst_bits);
+	ports_range_write(out, "src_ports", in->src_port_first, in->src_port_last);
+	ports_range_write(out, "dst_ports", in->dst_port_first, in->dst_port_last);
+	json_write_close(out, '}');
 }

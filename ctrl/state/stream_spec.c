@@ -84,39 +84,31 @@ flow_streams_decode(const json_t *streams, struct flow_spec *spec, struct fault 
 	return 0;
 }
 
-static json_t *
-stream_encode(const struct flow_spec *spec, const struct flow_stream *stream)
+static void
+stream_write(
+	struct json_writer *out, const struct flow_spec *spec, const struct flow_stream *stream)
 {
-	json_t *json = json_object();
-	int rc = 0;
-
+	json_write_open(out, '{');
 	if (stream->has_ssrc)
-		rc |= json_object_set_new(json, "ssrc", json_integer(stream->ssrc));
+		json_write_integer_member(out, "ssrc", stream->ssrc);
 	if (stream->has_payload_type)
-		rc |= json_object_set_new(json, "payload_type", json_integer(stream->payload_type));
+		json_write_integer_member(out, "payload_type", stream->payload_type);
 	if (stream->verdict != DP_FORWARD)
-		rc |= json_object_set_new(
-			json, "action", json_string(verdict_name(stream->verdict)));
-	rc |= json_object_set_new(
-		json, "legs", flow_legs_encode(&spec->legs[stream->first_leg], stream->n_legs));
-	if (rc) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+		json_write_string_member(out, "action", verdict_name(stream->verdict));
+	flow_legs_write(out, &spec->legs[stream->first_leg], stream->n_legs);
+	json_write_close(out, '}');
 }
 
-json_t *
-flow_streams_encode(const struct flow_spec *spec)
+void
+flow_streams_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	json_t *list = json_array();
 	unsigned i;
 
-	for (i = 0; i < spec->n_streams; i++) {
-		if (json_array_append_new(list, stream_encode(spec, &spec->streams[i]))) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
+	if (spec->n_streams == 0)
+		return;
+	json_write_name(out, "streams");
+	json_write_open(out, '[');
+	for (i = 0; i < spec->n_streams; i++)
+		stream_write(out, spec, &spec->streams[i]);
+	json_write_close(out, ']');
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Writes compact JSON text from the beginning to the end, without a value of it in memory. Commas
+ * come by themselves; that brackets match and each member has a name and a value is the caller's
+ * affair. Want of memory is kept and shows at the end. Any thread, one writer each.
+ */
+#ifndef CTRL_SCHEMA_JSON_WRITER_H
+#define CTRL_SCHEMA_JSON_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct json_writer {
+	char *text;
+	size_t bytes;
+	size_t room;
+	bool follows; /* what is written next comes after a value of the same bracket */
+	bool failed;
+};
+
+/* Begin without a text; what is not taken is given up with free(writer->text). */
+void json_writer_init(struct json_writer *writer);
+
+/* The text, terminated, for free(); *bytes is its length. NULL if memory was short. */
+char *json_writer_take(struct json_writer *writer, size_t *bytes);
+
+/* { or [, and } or ]. */
+void json_write_open(struct json_writer *writer, char bracket);
+void json_write_close(struct json_writer *writer, char bracket);
+
+/* A member's name, of letters, digits and underscores; its value comes next. */
+void json_write_name_of(struct json_writer *writer, const char *name, size_t bytes);
+
+/* A string in UTF-8. */
+void json_write_string(struct json_writer *writer, const char *text);
+
+void json_write_integer(struct json_writer *writer, int64_t number);
+
+static inline void
+json_write_name(struct json_writer *writer, const char *name)
+{
+	json_write_name_of(writer, name, strlen(name));
+}
+
+static inline void
+json_write_string_member(struct json_writer *writer, const char *name, const char *text)
+{
+	json_write_name(writer, name);
+	json_write_string(writer, text);
+}
+
+static inline void
+json_write_integer_member(struct json_writer *writer, const char *name, int64_t number)
+{
+	json_write_name(writer, name);
+	json_write_integer(writer, number);
+}
+
+#endif
