@@ -25,7 +25,8 @@ cli_usage(const struct cli *cli, const char *format, ...)
 	va_end(args);
 	fprintf(stderr, "\nTry 'sluicectl %s%s--help'.\n", name != NULL ? name : "",
 		name != NULL ? " " : "");
-	return CLI_USAGE;
+	return cli->command != NULL && cli->command->usage_exit != 0 ? cli->command->usage_exit
+								     : CLI_USAGE;
 }
 
 json_t *

@@ -14,6 +14,8 @@
 #include "cli/client.h"
 #include "cli/options.h"
 
+#define CLI_SOCKET_DEFAULT "/run/sluice/rpc.sock"
+
 /* Stable: sluicectl(1) documents them. client.h gives 1, 3 and 4. */
 enum cli_exit {
 	CLI_OK = 0,
@@ -43,11 +45,15 @@ struct command {
 	const char *example; /* lines that can be pasted */
 	const struct option_spec *options; /* ends with a NULL name; NULL for none */
 	unsigned max_words; /* positional arguments taken at most */
+	int usage_exit; /* instead of CLI_USAGE where 2 says something else; 0: CLI_USAGE */
 	/* Returns an enum cli_exit, having said on stderr what went wrong. */
 	int (*run)(struct cli *cli, const struct arguments *arguments);
 };
 
-/* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
+/*
+ * Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE, or what the
+ * command exits with instead.
+ */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*

@@ -20,6 +20,8 @@ enum client_status {
 struct client_error {
 	enum client_status status;
 	char name[32]; /* of the refusal: "NOT_FOUND"; "" otherwise */
+	char pointer[256]; /* of the refusal: the part of the parameters at fault */
+	char message[768]; /* of the refusal: its sentence alone */
 	char text[1024]; /* for people, without the program's name */
 };
 

@@ -2,6 +2,8 @@
 /* `flow add`, `flow replace` and `flow del`: all flows that are named or none of them. */
 #include <string.h>
 
+#include "cli/batch.h"
+#include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/flow_args.h"
 #include "cli/flow_counters.h"
@@ -28,9 +30,35 @@ flows_given(const struct cli *cli, const struct arguments *arguments)
 	return flow != NULL ? json_pack("[o]", flow) : NULL;
 }
 
+/* More than a message holds: the same as one transaction, which tells numbers, not ids. */
+static int
+flows_batch(struct cli *cli, const struct arguments *arguments, const char *member, json_t *items)
+{
+	json_t *begin = json_object(), *commit = json_object(), *result;
+	struct batch batch;
+	int exit_code = change_if_generation(cli, arguments, begin);
+
+	change_comment(arguments, commit);
+	if (exit_code == CLI_OK)
+		exit_code = batch_begin(&batch, cli, NULL, json_incref(begin));
+	if (exit_code == CLI_OK)
+		exit_code = batch_put(&batch, member, items);
+	if (exit_code == CLI_OK) {
+		result = batch_commit(
+			&batch, json_incref(commit), json_array_size(items), &exit_code);
+		if (result != NULL)
+			change_committed(cli, result);
+		json_decref(result);
+	}
+	json_decref(begin);
+	json_decref(commit);
+	return exit_code;
+}
+
 /* Hand the flows to a method, and print the ids that it returns behind a word each. */
 static int
-flows_call(struct cli *cli, const char *method, json_t *flows, const char *done)
+flows_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *flows,
+	const char *done)
 {
 	json_t *result, *id;
 	int exit_code;
@@ -38,7 +66,13 @@ flows_call(struct cli *cli, const char *method, json_t *flows, const char *done)
 
 	if (flows == NULL)
 		return CLI_USAGE;
-	result = cli_call(cli, method, json_pack("{s:o}", "flows", flows), &exit_code);
+	if (batch_needed(cli, flows)) {
+		exit_code = flows_batch(cli, arguments, strchr(method, '.') + 1, flows);
+		json_decref(flows);
+		return exit_code;
+	}
+	result =
+		change_call(cli, arguments, method, json_pack("{s:o}", "flows", flows), &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json)
@@ -53,7 +87,7 @@ flows_call(struct cli *cli, const char *method, json_t *flows, const char *done)
 static int
 flow_add(struct cli *cli, const struct arguments *arguments)
 {
-	return flows_call(cli, "flow.install", flows_given(cli, arguments), "installed");
+	return flows_call(cli, arguments, "flow.install", flows_given(cli, arguments), "installed");
 }
 
 static int
@@ -61,23 +95,23 @@ flow_replace(struct cli *cli, const struct arguments *arguments)
 {
 	if (arguments->n_words == 0)
 		return cli_usage(cli, "the FILE with the flows is missing");
-	return flows_call(
-		cli, "flow.replace", flow_file_load(cli, arguments->words[0], "flows"), "replaced");
+	return flows_call(cli, arguments, "flow.replace",
+		flow_file_load(cli, arguments->words[0], "flows"), "replaced");
 }
 
 static int
 flow_del(struct cli *cli, const struct arguments *arguments)
 {
-	json_t *ids = json_array(), *result;
+	json_t *ids, *result;
 	int exit_code;
 
-	if (arguments->n_words == 0) {
-		json_decref(ids);
+	if (arguments->n_words == 0)
 		return cli_usage(cli, "the ID of a flow is missing");
-	}
+	ids = json_array();
 	for (size_t i = 0; i < arguments->n_words; i++)
 		json_array_append_new(ids, json_string(arguments->words[i]));
-	result = cli_call(cli, "flow.remove", json_pack("{s:o}", "ids", ids), &exit_code);
+	result = change_call(
+		cli, arguments, "flow.remove", json_pack("{s:o}", "ids", ids), &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json)
@@ -103,8 +137,13 @@ static const struct option_spec add_options[] = {
 	{"idle-timeout", "SECONDS", "remove the flow when idle so long"},
 	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
 	{"file", "FILE", "flows in JSON or YAML; - for standard input"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
 	{NULL},
 };
+
+static const struct option_spec change_options[] = {
+	{CHANGE_IF_GENERATION}, {CHANGE_COMMENT}, {NULL}};
 
 const struct command command_flow_add = {
 	.name = "flow add",
@@ -126,6 +165,7 @@ const struct command command_flow_replace = {
 	.summary = "Replace flows by those of the same ids in a file: all, or none",
 	.example = "  sluicectl flow list --json > flows.json    # and edit it\n"
 		   "  sluicectl flow replace flows.json",
+	.options = change_options,
 	.max_words = 1,
 	.run = flow_replace,
 };
@@ -135,6 +175,7 @@ const struct command command_flow_del = {
 	.arguments = "ID...",
 	.summary = "Remove flows and show their final counters",
 	.example = "  sluicectl flow del cam1 cam2",
+	.options = change_options,
 	.max_words = UINT32_MAX,
 	.run = flow_del,
 };

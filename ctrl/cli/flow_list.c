@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/flow_pages.h"
 #include "cli/table.h"
 #include "cli/text.h"
-
-#define PAGE_FLOWS 1000 /* what flow.list gives at most */
 
 static const struct table_column list_columns[] = {
 	{"FLOW", false},
@@ -86,48 +85,22 @@ list_print(const json_t *result)
 			member_number(result, "total"), member_text(result, "next_cursor"));
 }
 
-/*
- * The page at `cursor` and, when `all`, those behind it, as one result. New reference, or NULL
- * with *exit_code set.
- */
-static json_t *
-list_fetch(struct cli *cli, uint64_t limit, const char *cursor, bool all, int *exit_code)
-{
-	json_t *result = NULL, *page, *params;
-
-	do {
-		params = json_pack("{s:I, s:s*}", "limit", (json_int_t)limit, "cursor", cursor);
-		page = cli_call(cli, "flow.list", params, exit_code);
-		if (page == NULL) {
-			json_decref(result);
-			return NULL;
-		}
-		if (result != NULL) {
-			json_t *flows = json_object_get(result, "flows");
-
-			json_array_extend(flows, json_object_get(page, "flows"));
-			json_object_set(page, "flows", flows);
-			json_decref(result);
-		}
-		result = page;
-		cursor = json_string_value(json_object_get(result, "next_cursor"));
-	} while (all && cursor != NULL);
-	return result;
-}
-
 static int
 flow_list(struct cli *cli, const struct arguments *arguments)
 {
 	const char *limit_text = arguments_value(arguments, "limit");
-	uint64_t limit = PAGE_FLOWS;
-	json_t *result;
+	uint64_t limit;
+	json_t *filter, *result;
 	int exit_code;
 
-	if (limit_text != NULL && number_parse(limit_text, 1, PAGE_FLOWS, &limit) < 0)
+	if (limit_text != NULL && number_parse(limit_text, 1, FLOW_PAGE_MAX, &limit) < 0)
 		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", limit_text,
-			PAGE_FLOWS);
-	result = list_fetch(
-		cli, limit, arguments_value(arguments, "cursor"), limit_text == NULL, &exit_code);
+			FLOW_PAGE_MAX);
+	filter = json_pack("{s:s*}", "cursor", arguments_value(arguments, "cursor"));
+	if (limit_text == NULL)
+		result = flow_pages_fetch(cli, filter, &exit_code);
+	else
+		result = flow_pages_one(cli, filter, limit, &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json)

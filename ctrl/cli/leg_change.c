@@ -3,6 +3,7 @@
  * What changes at a flow while it runs: `leg join` and `leg leave`, `flow up` and `flow down`.
  * Legs that are not named go on without a gap.
  */
+#include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/flow_args.h"
 #include "cli/flow_counters.h"
@@ -42,7 +43,7 @@ leg_join(struct cli *cli, const struct arguments *arguments)
 	legs = legs_given(cli, arguments);
 	if (legs == NULL)
 		return CLI_USAGE;
-	result = cli_call(cli, "leg.join",
+	result = change_call(cli, arguments, "leg.join",
 		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
 	if (result == NULL)
 		return exit_code;
@@ -67,7 +68,7 @@ leg_leave(struct cli *cli, const struct arguments *arguments)
 	legs = json_array();
 	for (size_t i = 1; i < arguments->n_words; i++)
 		json_array_append_new(legs, json_string(arguments->words[i]));
-	result = cli_call(cli, "leg.leave",
+	result = change_call(cli, arguments, "leg.leave",
 		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
 	if (result == NULL)
 		return exit_code;
@@ -88,7 +89,7 @@ flow_admin(struct cli *cli, const struct arguments *arguments, const char *admin
 
 	if (arguments->n_words == 0)
 		return cli_usage(cli, "the ID of a flow is missing");
-	result = cli_call(cli, "flow.admin",
+	result = change_call(cli, arguments, "flow.admin",
 		json_pack("{s:s, s:s*, s:s}", "flow", arguments->words[0], "leg", leg, "admin",
 			admin),
 		&exit_code);
@@ -118,11 +119,18 @@ flow_down(struct cli *cli, const struct arguments *arguments)
 static const struct option_spec join_options[] = {
 	{"leg", "K=V,...", "where a copy goes; once for each leg"},
 	{"file", "FILE", "legs in JSON or YAML; - for standard input"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
 	{NULL},
 };
 
+static const struct option_spec leave_options[] = {
+	{CHANGE_IF_GENERATION}, {CHANGE_COMMENT}, {NULL}};
+
 static const struct option_spec admin_options[] = {
 	{"leg", "LEG", "only this leg of the flow"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
 	{NULL},
 };
 
@@ -144,6 +152,7 @@ const struct command command_leg_leave = {
 	.arguments = "FLOW LEG...",
 	.summary = "Take legs out of a flow that runs and show their final counters",
 	.example = "  sluicectl leg leave cam1 wall",
+	.options = leave_options,
 	.max_words = UINT32_MAX,
 	.run = leg_leave,
 };

@@ -10,7 +10,6 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 
-#define SOCKET_DEFAULT "/run/sluice/rpc.sock"
 #define TIMEOUT_DEFAULT_MS 10000
 
 static int
@@ -113,7 +112,7 @@ main(int argc, char **argv)
 	int exit_code;
 
 	client_init(&cli.client,
-		environment != NULL && environment[0] != '\0' ? environment : SOCKET_DEFAULT,
+		environment != NULL && environment[0] != '\0' ? environment : CLI_SOCKET_DEFAULT,
 		TIMEOUT_DEFAULT_MS);
 	if (arguments_init(&arguments, (size_t)argc) < 0)
 		cli_out_of_memory();

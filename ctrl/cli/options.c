@@ -7,12 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By name, "--output" or "--output=FILE", or by letter, "-o". */
 static const struct option_spec *
-spec_find(const struct option_spec *table, const char *name, size_t length)
+spec_find(const struct option_spec *table, const char *argument)
 {
+	const char *name = argument + 2;
+	const size_t length = strcspn(name, "=");
+
 	for (; table != NULL && table->name != NULL; table++) {
-		if (strlen(table->name) == length && memcmp(table->name, name, length) == 0)
+		if (argument[1] != '-') {
+			if (table->letter == argument[1] && argument[2] == '\0')
+				return table;
+		} else if (strlen(table->name) == length &&
+			   memcmp(table->name, name, length) == 0) {
 			return table;
+		}
 	}
 	return NULL;
 }
@@ -28,17 +37,13 @@ option_error(struct option_scan *scan, const char *what, const char *argument)
 static enum option_kind
 option_take(struct option_scan *scan, const char *argument)
 {
-	const char *name = strcmp(argument, "-h") == 0 ? "help" : argument + 2;
-	const char *equals = strchr(name, '=');
-	const size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+	const char *equals = strchr(argument, '=');
 	enum option_kind kind = OPTION_GLOBAL;
 
-	scan->spec = NULL;
-	if (name != argument + 2 || argument[1] == '-')
-		scan->spec = spec_find(scan->globals, name, length);
-	if (scan->spec == NULL && argument[1] == '-') {
+	scan->spec = spec_find(scan->globals, argument);
+	if (scan->spec == NULL) {
 		kind = OPTION_LOCAL;
-		scan->spec = spec_find(scan->locals, name, length);
+		scan->spec = spec_find(scan->locals, argument);
 	}
 	if (scan->spec == NULL)
 		return option_error(scan, "unknown option", argument);

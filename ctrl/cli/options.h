@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The argument parser: long options that each command declares in a table, which is also where
- * their help comes from. An option is `--name`, `--name VALUE` or `--name=VALUE`; `-h` is --help;
- * `-` alone is a word; `--` ends the options. Options of the program are taken anywhere.
+ * their help comes from. An option is `--name`, `--name VALUE` or `--name=VALUE`, and `-n` for one
+ * that has a letter; `-` alone is a word; `--` ends the options. Options of the program are taken
+ * anywhere.
  */
 #ifndef CTRL_CLI_OPTIONS_H
 #define CTRL_CLI_OPTIONS_H
@@ -15,6 +16,7 @@ struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
 	const char *value; /* what the help calls its value; NULL: it takes none */
 	const char *help;
+	char letter; /* -o for --output, too; 0: none */
 };
 
 enum option_kind { OPTION_END, OPTION_WORD, OPTION_GLOBAL, OPTION_LOCAL, OPTION_ERROR };

@@ -12,7 +12,7 @@ client_error_set(struct client_error *error, enum client_status status, const ch
 	va_list args;
 
 	error->status = status;
-	error->name[0] = '\0';
+	error->name[0] = error->pointer[0] = error->message[0] = '\0';
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
@@ -43,6 +43,8 @@ reply_refused(const json_t *object, struct client_error *error)
 	else
 		client_error_set(error, CLIENT_REFUSED, "%s: %s", name, message);
 	snprintf(error->name, sizeof(error->name), "%s", name);
+	snprintf(error->pointer, sizeof(error->pointer), "%s", pointer != NULL ? pointer : "");
+	snprintf(error->message, sizeof(error->message), "%s", message);
 	return -1;
 }
 

@@ -31,6 +31,11 @@ _sluicectl_ports() {
 	_sluicectl_ask --json port list | sed -n 's/^      "name": "\([^"]*\)".*/\1/p'
 }
 
+# Generations that one may go back to, the latest first.
+_sluicectl_generations() {
+	_sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p'
+}
+
 _sluicectl_methods() {
 	_sluicectl_ask rpc --list | sed '1d; s/ .*//'
 }
@@ -93,7 +98,8 @@ _sluicectl_find() {
 	_sluicectl_found=()
 	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
 		case ${_sluicectl_words[i]} in
-		--socket | --timeout | --leg | --file) i=$((i + 1)) ;;
+		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
+		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
 		-*) ;;
 		*) _sluicectl_found+=("${_sluicectl_words[i]}") ;;
 		esac
@@ -117,12 +123,14 @@ _sluicectl_candidates() {
 	case $previous in
 	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
 	--flow) _sluicectl_flows && return ;;
-	--socket | --file) compgen -f -- "$current" && return ;;
+	--socket | --file | --output | -o) compgen -f -- "$current" && return ;;
+	--directory | -d) compgen -d -- "$current" && return ;;
+	--if-generation) _sluicectl_generations && return ;;
 	--action | --admin | --latch)
 		# shellcheck disable=SC2086 # the name's words are arguments
 		_sluicectl_values "$previous" $name && return
 		;;
-	--timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
+	--comment | --confirm-within | --timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
 	--allow | --police | --idle-timeout | --latch-interval-ms | --max-datagram) return ;;
 	esac
 	if [[ $current == -* ]]; then
@@ -144,6 +152,12 @@ _sluicectl_candidates() {
 		fi
 		;;
 	"flow replace") compgen -f -- "$current" ;;
+	validate | plan | apply)
+		((${#_sluicectl_found[@]} > 2)) || compgen -f -- "$current"
+		;;
+	confirm | rollback | history)
+		((${#_sluicectl_found[@]} > 2)) || _sluicectl_generations
+		;;
 	rpc) _sluicectl_methods ;;
 	esac
 }
@@ -167,7 +181,8 @@ _sluicectl() {
 	done < <(_sluicectl_candidates "$_sluicectl_name" "$current" "$previous" 2>/dev/null)
 	case $previous in
 	--match | --rule | --classes | --leg) compopt -o nospace ;;
-	--socket | --file | replace) compopt -o filenames ;;
+	--socket | --file | --output | -o | --directory | -d) compopt -o filenames ;;
+	replace | validate | plan | apply) compopt -o filenames ;;
 	esac
 }
 

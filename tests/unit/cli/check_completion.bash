@@ -14,6 +14,7 @@ sluicectl() {
 	*"--json flow list"*) printf '{\n  "flows": [\n    {\n      "id": "cam1",\n      "legs": []\n    },\n    {\n      "id": "dvb:3"\n    }\n  ]\n}\n' ;;
 	*"--json port list"*) printf '{\n  "ports": [\n    {\n      "name": "p0",\n      "mtu": 1500\n    },\n    {\n      "name": "p1"\n    }\n  ]\n}\n' ;;
 	*"--json flow show cam1"*) printf '{\n  "flow": {\n    "id": "cam1",\n    "legs": [\n      {\n        "id": "leg-1"\n      }\n    ]\n  },\n  "legs": [\n    {\n      "id": "leg-1",\n      "copies": 0\n    },\n    {\n      "id": "wall"\n    }\n  ]\n}\n' ;;
+	*"--json history --limit 50") printf '{\n  "generations": [\n    {\n      "generation": 42,\n      "added": 1\n    },\n    {\n      "generation": 41\n    }\n  ]\n}\n' ;;
 	*"rpc --list") printf 'METHOD       SUMMARY\nflow.get     Show.\nsystem.info  What runs.\n' ;;
 	*) "$program" "$@" ;;
 	esac
@@ -39,7 +40,20 @@ offers() {
 	echo "$verdict $count - $line"
 }
 
-offers "sluicectl " "counters events flow info leg port punted rpc watch workers"
+offers "sluicectl " "apply confirm counters events export flow history info leg plan port punted rollback rpc validate watch workers"
+offers "sluicectl app" "apply"
+offers "sluicectl apply --" "--prune --confirm-within --comment --if-generation --limit --yes --json --socket --timeout --help --version"
+offers "sluicectl apply --comment why --pr" "--prune"
+offers "sluicectl apply --confirm-within " ""
+offers "sluicectl plan ${0%/*}/check_comp" "${0%/*}/check_completion.bash"
+offers "sluicectl validate --offline ${0%/*}/check_comp" "${0%/*}/check_completion.bash"
+offers "sluicectl export -o ${0%/*}/check_comp" "${0%/*}/check_completion.bash"
+offers "sluicectl rollback " "42 41"
+offers "sluicectl rollback 42 " ""
+offers "sluicectl --socket /tmp/x history 4" "42 41"
+offers "sluicectl confirm " "42 41"
+offers "sluicectl flow del cam1 --if-generation " "42 41"
+offers "sluicectl flow del --comment why c" "cam1"
 offers "sluicectl f" "flow"
 offers "sluicectl flow " "add del down list replace show up"
 offers "sluicectl --json flow de" "del"

@@ -8,8 +8,10 @@
 
 static const char *const names[][2] = {{"flow", "add"}, {"flow", "replace"}, {"flow", "del"},
 	{"flow", "up"}, {"flow", "down"}, {"flow", "list"}, {"flow", "show"}, {"leg", "join"},
-	{"leg", "leave"}, {"port", "list"}, {"counters", NULL}, {"watch", NULL}, {"events", NULL},
-	{"punted", NULL}, {"workers", NULL}, {"info", NULL}, {"rpc", NULL}};
+	{"leg", "leave"}, {"validate", NULL}, {"plan", NULL}, {"apply", NULL}, {"confirm", NULL},
+	{"rollback", NULL}, {"history", NULL}, {"export", NULL}, {"port", "list"},
+	{"counters", NULL}, {"watch", NULL}, {"events", NULL}, {"punted", NULL}, {"workers", NULL},
+	{"info", NULL}, {"rpc", NULL}};
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 

@@ -6,8 +6,9 @@
 #include "cli/options.h"
 
 static const struct option_spec globals[] = {
-	{"json", NULL, ""}, {"socket", "PATH", ""}, {"help", NULL, ""}, {NULL}};
-static const struct option_spec locals[] = {{"leg", "K=V", ""}, {"flows", NULL, ""}, {NULL}};
+	{"json", NULL, ""}, {"socket", "PATH", ""}, {"help", NULL, "", 'h'}, {NULL}};
+static const struct option_spec locals[] = {
+	{"leg", "K=V", ""}, {"flows", NULL, ""}, {"output", "FILE", "", 'o'}, {NULL}};
 
 static struct option_scan
 scan_of(int argc, const char *const *argv)
@@ -172,4 +173,13 @@ Test(numbers, seconds_become_milliseconds)
 			"%s", cases[i].text);
 		cr_expect_eq(ms, cases[i].ms, "%s", cases[i].text);
 	}
+}
+
+Test(options, some_have_a_letter)
+{
+	SCAN("-o", "flows.yaml", "-oflows.yaml");
+
+	expect(&scan, OPTION_LOCAL, "output", "flows.yaml");
+	cr_assert_eq(options_next(&scan), OPTION_ERROR);
+	cr_assert_str_eq(scan.error, "unknown option -oflows.yaml");
 }

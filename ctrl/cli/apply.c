@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `apply`: what `plan` shows is shown, asked about, and then done to the very generation that it
+ * was shown for, or not at all.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/diff.h"
+#include "cli/plan.h"
+#include "cli/text.h"
+#include "schema/flow_files.h"
+
+#define TERMINAL_CHANGES 20
+
+/* At a terminal a person decides; a script has decided before. */
+static bool
+agreed(const struct arguments *arguments)
+{
+	char answer[16];
+
+	if (arguments_value(arguments, "yes") != NULL || !isatty(STDIN_FILENO))
+		return true;
+	fprintf(stderr, "Apply this? [y/N] ");
+	if (fgets(answer, sizeof(answer), stdin) != NULL &&
+		(strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+		return true;
+	fprintf(stderr, "Nothing was changed.\n");
+	return false;
+}
+
+/* Commit what was planned; `options` are taken over. */
+static int
+apply_commit(struct batch *batch, json_t *options, const json_t *plan)
+{
+	json_t *result;
+	int exit_code;
+
+	json_object_set(options, "if_generation", json_object_get(plan, "generation"));
+	result = batch_commit(batch, options, diff_size(plan), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	change_committed(batch->cli, result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+/* Plan, ask and commit; `commit` holds the options of that. */
+static int
+apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit, json_t *commit)
+{
+	struct plan_of_batch of = {batch, arguments_value(arguments, "prune") != NULL};
+	struct cli *cli = batch->cli;
+	int exit_code = CLI_OK;
+	json_t *plan;
+
+	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
+	if (plan == NULL)
+		return exit_code;
+	if (diff_size(plan) > 0)
+		exit_code = agreed(arguments) ? apply_commit(batch, json_incref(commit), plan)
+					      : CLI_REFUSED;
+	else if (cli->json)
+		cli_print_json(plan);
+	json_decref(plan);
+	return exit_code;
+}
+
+static int
+apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, json_t *begin,
+	json_t *commit)
+{
+	struct flow_files *files = plan_files(arguments);
+	struct batch batch;
+	int exit_code;
+
+	if (files == NULL)
+		return CLI_USAGE;
+	exit_code = plan_declare(&batch, cli, files, json_incref(begin));
+	if (exit_code == CLI_OK)
+		exit_code = apply_run(&batch, arguments, limit, commit);
+	flow_files_destroy(files);
+	return exit_code;
+}
+
+static int
+apply(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *begin = json_object();
+	json_t *commit = json_pack("{s:b}", "prune", arguments_value(arguments, "prune") != NULL);
+	uint64_t limit;
+	int exit_code;
+
+	exit_code = change_if_generation(cli, arguments, begin);
+	if (exit_code == CLI_OK)
+		exit_code = change_confirm_within(cli, arguments, commit);
+	if (exit_code == CLI_OK && plan_limit(cli, arguments, TERMINAL_CHANGES, 0, &limit) < 0)
+		exit_code = CLI_USAGE;
+	change_comment(arguments, commit);
+	if (exit_code == CLI_OK)
+		exit_code = apply_files(cli, arguments, limit, begin, commit);
+	json_decref(begin);
+	json_decref(commit);
+	return exit_code;
+}
+
+static void
+apply_details(FILE *out)
+{
+	fprintf(out,
+		"PATH is a file, or a directory whose *.yaml are read by name;\n"
+		"without it %s.\n\n"
+		"Flows that an earlier apply brought and that are not in the files any\n"
+		"more go away; those installed otherwise stay, unless --prune is given.\n",
+		PLAN_FILES_DEFAULT);
+}
+
+static const struct option_spec apply_options[] = {
+	{"prune", NULL, "also remove flows that were not declared"},
+	{"confirm-within", "TIME", "60s, 5m: go back by itself unless confirmed"},
+	{CHANGE_COMMENT},
+	{CHANGE_IF_GENERATION},
+	{"limit", "N", "show N changed flows (a terminal: 20, else none)"},
+	{"yes", NULL, "do not ask"},
+	{NULL},
+};
+
+const struct command command_apply = {
+	.name = "apply",
+	.arguments = "[PATH] [--prune] [--confirm-within TIME] [--comment TEXT]\n"
+		     "       [--if-generation N] [--limit N] [--yes]",
+	.summary = "Make the flows what files say: all of them, or nothing",
+	.details = apply_details,
+	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
+	.options = apply_options,
+	.max_words = 1,
+	.run = apply,
+};

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See batch.h. */
+#include "cli/batch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/progress.h"
+#include "cli/text.h"
+#include "schema/flow_files.h"
+
+/* Small enough that the daemon answers others between two of them. */
+#define PUT_BYTES (256u << 10)
+#define PUT_ITEMS 1000
+#define MESSAGE_ITEMS 10000 /* flow.install takes no more */
+#define ENVELOPE_BYTES 512 /* of a request without its items */
+#define MESSAGE_BYTES_LEAST 1024 /* the least that a daemon may be configured to take */
+#define CHANGES_A_MS 10 /* a large commit is waited for longer */
+
+static size_t
+json_bytes(const json_t *value)
+{
+	return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* Bytes that the daemon takes in one message. */
+static uint64_t
+message_bytes(struct cli *cli)
+{
+	struct client_error error;
+	json_t *params = json_object(), *info;
+	uint64_t bytes;
+
+	info = client_call(&cli->client, "system.info", params, &error);
+	bytes = member_number(json_object_get(info, "limits"), "message_bytes");
+	json_decref(params);
+	json_decref(info);
+	return bytes > MESSAGE_BYTES_LEAST ? bytes : MESSAGE_BYTES_LEAST;
+}
+
+/* Say what the daemon has against an item, "/declare/7/legs/0/port" of those sent from `first`. */
+static int
+batch_refused(const struct batch *batch, const struct client_error *error, const char *member,
+	size_t first)
+{
+	const size_t length = strlen(member);
+	struct fault fault;
+	char *rest;
+	size_t index;
+
+	if (error->pointer[0] != '/' || strncmp(error->pointer + 1, member, length) != 0 ||
+		error->pointer[length + 1] != '/') {
+		fprintf(stderr, "sluicectl: %s\n", error->text);
+		return (int)error->status;
+	}
+	index = first + strtoul(error->pointer + length + 2, &rest, 10);
+	if (batch->files != NULL) {
+		fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s", error->message);
+		flow_files_locate(batch->files, index, &fault);
+		fprintf(stderr, "sluicectl: %s: %s\n", error->name, fault.message);
+	} else {
+		fprintf(stderr, "sluicectl: %s at /%s/%zu%s: %s\n", error->name, member, index,
+			rest, error->message);
+	}
+	return (int)error->status;
+}
+
+/* A call whose params are taken over; NULL with the fault said. */
+static json_t *
+batch_call(struct batch *batch, const char *method, json_t *params, int *exit_code)
+{
+	struct client_error error;
+	json_t *result;
+
+	if (params == NULL)
+		cli_out_of_memory();
+	result = client_call(&batch->cli->client, method, params, &error);
+	json_decref(params);
+	if (result != NULL)
+		return result;
+	*exit_code = batch_refused(batch, &error, "declare", 0);
+	if (strcmp(error.name, "STALE") == 0)
+		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
+				"then run 'sluicectl plan' again.\n");
+	return NULL;
+}
+
+int
+batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options)
+{
+	json_t *result;
+	int exit_code;
+
+	*batch = (struct batch){.cli = cli, .files = files};
+	result = batch_call(batch, "txn.begin", options, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	snprintf(batch->txn, sizeof(batch->txn), "%s", member_text(result, "txn"));
+	batch->generation = member_number(result, "generation");
+	json_decref(result);
+	return CLI_OK;
+}
+
+/* How many of the items from `first` on go into one message. */
+static size_t
+put_length(const json_t *items, size_t first, uint64_t limit)
+{
+	const size_t n = json_array_size(items);
+	uint64_t bytes = ENVELOPE_BYTES;
+	size_t i = first;
+
+	do
+		bytes += json_bytes(json_array_get(items, i++)) + 1;
+	while (i < n && i - first < PUT_ITEMS &&
+		bytes + json_bytes(json_array_get(items, i)) < limit);
+	return i - first;
+}
+
+static int
+put_send(struct batch *batch, const char *member, const json_t *items, size_t first, size_t n)
+{
+	json_t *params, *part = json_array(), *result;
+	struct client_error error;
+
+	for (size_t i = first; i < first + n; i++)
+		json_array_append(part, json_array_get(items, i));
+	params = json_pack("{s:s, s:o}", "txn", batch->txn, member, part);
+	if (params == NULL)
+		cli_out_of_memory();
+	result = client_call(&batch->cli->client, "txn.put", params, &error);
+	json_decref(params);
+	if (result == NULL)
+		return batch_refused(batch, &error, member, first);
+	json_decref(result);
+	return CLI_OK;
+}
+
+int
+batch_put(struct batch *batch, const char *member, const json_t *items)
+{
+	const size_t n = json_array_size(items);
+	uint64_t limit = message_bytes(batch->cli);
+	struct progress progress;
+	int exit_code = CLI_OK;
+
+	limit = limit < PUT_BYTES ? limit : PUT_BYTES;
+	progress_begin(&progress, "sending flows", n);
+	for (size_t first = 0, part; first < n && exit_code == CLI_OK; first += part) {
+		part = put_length(items, first, limit);
+		exit_code = put_send(batch, member, items, first, part);
+		if (exit_code == CLI_OK)
+			progress_at(&progress, first + part);
+		else
+			progress_end(&progress);
+	}
+	progress_end(&progress);
+	return exit_code;
+}
+
+/* As batch_call() for what takes the daemon longer the more changes there are. */
+static json_t *
+batch_wait(
+	struct batch *batch, const char *method, json_t *params, uint64_t changes, int *exit_code)
+{
+	struct client *client = &batch->cli->client;
+	const unsigned usual_ms = client->timeout_ms;
+	json_t *result;
+
+	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
+	result = batch_call(batch, method, params, exit_code);
+	client->timeout_ms = usual_ms;
+	return result;
+}
+
+json_t *
+batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code)
+{
+	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", prune,
+		"after", (json_int_t)after, "limit", (json_int_t)limit);
+
+	return batch_wait(batch, "txn.plan", params, 1u << 20, exit_code);
+}
+
+json_t *
+batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code)
+{
+	json_t *result;
+
+	json_object_set_new(options, "txn", json_string(batch->txn));
+	result = batch_wait(batch, "txn.commit", options, changes, exit_code);
+	if (result == NULL && *exit_code == CLI_BROKEN)
+		fprintf(stderr,
+			"Nobody knows yet whether it was done: 'sluicectl history' tells.\n");
+	return result;
+}
+
+void
+batch_abort(struct batch *batch)
+{
+	json_t *params = json_pack("{s:s}", "txn", batch->txn), *result;
+	struct client_error error;
+
+	result = client_call(&batch->cli->client, "txn.abort", params, &error);
+	json_decref(params);
+	json_decref(result);
+}
+
+bool
+batch_needed(struct cli *cli, const json_t *items)
+{
+	const size_t bytes = json_bytes(items) + ENVELOPE_BYTES;
+
+	if (bytes <= MESSAGE_BYTES_LEAST)
+		return false;
+	return json_array_size(items) > MESSAGE_ITEMS || bytes > message_bytes(cli);
+}

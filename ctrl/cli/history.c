@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `history`: the generations of the flows, or what one of them changed. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/diff.h"
+#include "cli/duration.h"
+#include "cli/paint.h"
+#include "cli/plan.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX 1000
+#define TERMINAL_CHANGES 50
+#define COMMENT_COLUMNS 20 /* in the table; the whole of it stands with the one generation */
+
+static const struct table_column history_columns[] = {
+	{"GEN", true},
+	{"WHEN", false},
+	{"WHO", false},
+	{"WHAT", false},
+	{"+", true},
+	{"~", true},
+	{"-", true},
+	{"STATE", false},
+	{"COMMENT", false},
+};
+
+/* What others wrote, without what a terminal would act on; cut to `columns`, 0 for whole. */
+static const char *
+text_comment(struct text *text, const json_t *entry, size_t columns)
+{
+	const char *comment = json_string_value(json_object_get(entry, "comment"));
+	size_t shown = 0;
+
+	text_clear(text);
+	for (; comment != NULL && *comment != '\0'; comment++) {
+		const unsigned char byte = (unsigned char)*comment;
+
+		if ((byte & 0xc0) != 0x80 && columns > 0 && shown++ == columns) {
+			text_add(text, "...");
+			break;
+		}
+		text_add(text, "%c", byte < ' ' || byte == 0x7f ? ' ' : byte);
+	}
+	return text->s;
+}
+
+static void
+text_actor(struct text *text, const json_t *entry)
+{
+	const json_t *actor = json_object_get(entry, "actor");
+
+	text_clear(text);
+	text_add(text, "%s", member_text(actor, "name"));
+	if (member_is(actor, "via", "tls"))
+		text_add(text, " (tls)");
+}
+
+static void
+row_add(struct table *table, const json_t *entry)
+{
+	char moment[MOMENT_TEXT_MAX];
+	struct text text;
+
+	table_cell(table, "%" PRIu64, member_number(entry, "generation"));
+	table_cell(table, "%s", moment_text(member_number(entry, "time_ns"), moment));
+	text_actor(&text, entry);
+	table_cell(table, "%s", text.s);
+	table_cell(table, "%s", member_text(entry, "method"));
+	table_cell(table, "%" PRIu64, member_number(entry, "added"));
+	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
+	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
+	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
+	table_cell(table, "%s", text_comment(&text, entry, COMMENT_COLUMNS));
+}
+
+static int
+history_list(struct cli *cli, uint64_t limit)
+{
+	json_t *result, *entry;
+	struct table *table;
+	int exit_code;
+	size_t i;
+
+	result = cli_call(
+		cli, "history.list", json_pack("{s:I}", "limit", (json_int_t)limit), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json) {
+		cli_print_json(result);
+	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
+		printf("no generations yet\n");
+	} else {
+		table = table_create(history_columns, 9);
+		json_array_foreach (json_object_get(result, "generations"), i, entry)
+			row_add(table, entry);
+		table_print(table, stdout);
+		table_destroy(table);
+	}
+	json_decref(result);
+	return CLI_OK;
+}
+
+static void
+entry_print(const json_t *entry)
+{
+	char moment[MOMENT_TEXT_MAX];
+	struct text text;
+
+	text_actor(&text, entry);
+	printf("generation  %" PRIu64 "%s%s\n", member_number(entry, "generation"),
+		json_object_get(entry, "state") ? ", " : "",
+		json_object_get(entry, "state") ? member_text(entry, "state") : "");
+	printf("when        %s\n", moment_text(member_number(entry, "time_ns"), moment));
+	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
+	if (text_comment(&text, entry, 0)[0] != '\0')
+		printf("comment     %s\n", text.s);
+	printf("flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed\n",
+		member_number(entry, "added"), member_number(entry, "changed"),
+		member_number(entry, "removed"));
+}
+
+/* Print the changes of a page, or add them to those of the entry. */
+static void
+page_take(const struct cli *cli, json_t *entry, json_t *page)
+{
+	json_t *changes = json_object_get(page, "changes"), *change;
+	const bool colour = paint_wanted(stdout);
+	size_t i;
+
+	if (cli->json) {
+		if (entry != page)
+			json_array_extend(json_object_get(entry, "changes"), changes);
+		return;
+	}
+	if (entry == page) {
+		entry_print(entry);
+		if (json_array_size(changes) > 0)
+			putchar('\n');
+	}
+	json_array_foreach (changes, i, change)
+		diff_change_print(change, colour, stdout);
+}
+
+static int
+history_show(struct cli *cli, uint64_t generation, uint64_t limit)
+{
+	json_t *entry = NULL, *page;
+	uint64_t after = 0, shown = 0;
+	int exit_code;
+
+	do {
+		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
+
+		page = cli_call(cli, "history.get",
+			json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)generation, "after",
+				(json_int_t)after, "limit", (json_int_t)room),
+			&exit_code);
+		if (page == NULL) {
+			json_decref(entry);
+			return exit_code;
+		}
+		entry = entry != NULL ? entry : json_incref(page);
+		page_take(cli, entry, page);
+		shown += json_array_size(json_object_get(page, "changes"));
+		after = member_number(page, "next");
+		json_decref(page);
+	} while (after > 0 && shown < limit);
+	json_object_del(entry, "next");
+	if (cli->json)
+		cli_print_json(entry);
+	else if (after > 0)
+		printf("... and more; --limit shows them\n");
+	json_decref(entry);
+	return CLI_OK;
+}
+
+static int
+history(struct cli *cli, const struct arguments *arguments)
+{
+	const bool one = arguments->n_words > 0;
+	const char *text = arguments_value(arguments, "limit");
+	const bool terminal = isatty(STDOUT_FILENO) && !cli->json;
+	uint64_t generation, limit = !one	? LIMIT_DEFAULT
+				     : terminal ? TERMINAL_CHANGES
+						: UINT64_MAX;
+
+	if (text != NULL && number_parse(text, 1, one ? UINT32_MAX : LIMIT_MAX, &limit) < 0)
+		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", text,
+			one ? UINT32_MAX : LIMIT_MAX);
+	if (!one)
+		return history_list(cli, limit);
+	if (number_parse(arguments->words[0], 0, INT64_MAX, &generation) < 0)
+		return cli_usage(
+			cli, "\"%s\" is not the number of a generation", arguments->words[0]);
+	return history_show(cli, generation, limit);
+}
+
+static const struct option_spec history_options[] = {
+	{"limit", "N", "so many generations (20) or changed flows"},
+	{NULL},
+};
+
+const struct command command_history = {
+	.name = "history",
+	.arguments = "[GENERATION] [--limit N]",
+	.summary = "Show who changed the flows when, or what a generation changed",
+	.example = "  sluicectl history\n  sluicectl history 42",
+	.options = history_options,
+	.max_words = 1,
+	.run = history,
+};

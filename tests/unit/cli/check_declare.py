@@ -1,0 +1,475 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks the declarative commands of sluicectl, against a server that plays a script.
+
+Usage: check_declare.py SLUICECTL
+
+Each check is a function that runs commands and yields what is wrong. Prints TAP.
+"""
+
+import json
+import os
+import pathlib
+import pty
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+MATCH = {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004}
+LEG = {"id": "leg-1", "port": "p1", "vlan": 0, "src": "203.0.113.1", "src_port": 5004,
+       "dst": "203.0.113.9", "dst_port": 5004}
+CAM1 = {"id": "cam1", "match": MATCH, "legs": [LEG]}
+CAM2 = {"id": "cam2", "match": {**MATCH, "dst_port": 5006}, "action": "drop", "legs": []}
+SIZES = {"legs": {"now": 1, "then": 2}, "table_bytes": {"now": 64, "then": 128}}
+PLAN = {"generation": 41, **SIZES,
+        "flows": {"added": 1, "changed": 1, "removed": 0, "unchanged": 0, "left_alone": 0},
+        "changes": [{"op": "add", "id": "cam1", "flow": CAM1},
+                    {"op": "change", "id": "cam2",
+                     "fields": [{"pointer": "/action", "before": "punt", "after": "drop"}]}]}
+NOTHING = {**PLAN, "changes": [],
+           "flows": {"added": 0, "changed": 0, "removed": 0, "unchanged": 2, "left_alone": 0}}
+DIFF = """+ cam1  p0 any > 192.0.2.1:5004
+    leg p1 203.0.113.1:5004 > 203.0.113.9:5004 {id: leg-1}
+~ cam2
+    ~ /action: punt -> drop
+"""
+SUMMARY = """Plan for generation 41: 1 to add, 1 to change, 0 to remove, 0 stay
+  flows 1 -> 2, legs 1 -> 2, table 64 bytes -> 128 bytes
+"""
+COMMITTED = {"generation": 42, "added": 1, "changed": 1, "removed": 0}
+ENTRY = {"generation": 42, "time_ns": 1700000000123456789, "method": "txn.commit",
+         "actor": {"name": "ana", "uid": 1000, "via": "unix"}, "comment": "evening\x1b[31m show",
+         "added": 1, "changed": 1, "removed": 0, "state": "current"}
+FILES = {
+    "flows.d/10.yaml": """flows:
+  - id: cam1
+    match: {port: p0, dst: 192.0.2.1, dst_port: 5004}
+    legs:
+      - {port: p1, src: 203.0.113.1, src_port: 5004, dst: 203.0.113.9, dst_port: 5004}
+""",
+    "flows.d/20.yaml": """flows:
+  - id: cam2
+    match: {port: p0, dst: 192.0.2.1, dst_port: 5006}
+    action: drop
+""",
+    "wrong.yaml": "flows:\n  - id: cam1\n    match: {port: p0, dst: 192.0.2.1, dst_port: 5004}\n",
+    "empty/README": "",
+}
+
+
+def refusal(name, message, pointer=""):
+    return {"error": {"code": -32001, "message": message,
+                      "data": {"name": name, "pointer": pointer}}}
+
+
+class Server(threading.Thread):
+    """Answers each method as its script says: one answer, or several in turn."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.script, self.asked = {}, []
+
+    def plays(self, **more):
+        """The usual answers, and others for the methods named (with _ for the dot)."""
+        self.asked = []
+        self.script = {
+            "system.info": {"limits": {"message_bytes": 4096}},
+            "txn.begin": {"txn": "txn-7", "generation": 41}, "txn.put": {"held": 1},
+            "txn.plan": PLAN, "txn.commit": COMMITTED, "txn.abort": {},
+            **{name.replace("_", "."): answer for name, answer in more.items()},
+        }
+
+    def answer(self, request):
+        self.asked.append((request["method"], request["params"]))
+        answer = self.script.get(request["method"], refusal("METHOD_NOT_FOUND", "no such method"))
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        return answer if "error" in answer else {"result": answer}
+
+    def params(self, method):
+        """What the method was asked with, each time."""
+        return [params for name, params in self.asked if name == method]
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with connection, connection.makefile("rw") as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
+                                      **self.answer(request)}), file=lines, flush=True)
+
+
+class Rig:
+    """sluicectl in a folder with our files, and the server."""
+
+    def __init__(self, sluicectl, folder):
+        self.sluicectl, self.folder = sluicectl, folder
+        for name, text in FILES.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self.server = Server(folder / "socket")
+        self.server.start()
+        self.environment = {**os.environ, "TZ": "UTC", "TERM": "xterm"}
+        self.environment.pop("NO_COLOR", None)
+
+    def ctl(self, *words, target="socket"):
+        """Exit code, output and errors, without a terminal."""
+        done = subprocess.run(
+            [self.sluicectl, "--socket", target, *words], check=False, capture_output=True,
+            text=True, timeout=20, stdin=subprocess.DEVNULL, cwd=self.folder, env=self.environment)
+        return done.returncode, done.stdout, done.stderr
+
+    def terminal(self, typed, *words, **environment):
+        """Exit code and all that a terminal shows, when `typed` is typed."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+                [self.sluicectl, "--socket", "socket", *words], stdin=theirs, stdout=theirs,
+                stderr=theirs, cwd=self.folder, env={**self.environment, **environment}) as child:
+            os.close(theirs)
+            os.write(ours, typed.encode())
+            shown = b""
+            try:
+                while chunk := os.read(ours, 4096):
+                    shown += chunk
+            except OSError:  # the child has closed its side
+                pass
+            os.close(ours)
+        return child.returncode, shown.decode().replace("\r\n", "\n")
+
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def differs(found, expected):
+    if found != expected:
+        yield f"found {found}"
+        yield f"expected {expected}"
+
+
+@check
+def plan_shows_the_diff_and_exits_with_2(rig):
+    rig.server.plays()
+    yield from differs(rig.ctl("plan", "flows.d"), (2, DIFF + "\n" + SUMMARY, ""))
+    yield from differs(rig.server.asked[0], ("txn.begin", {"declare": True}))
+    put = rig.server.params("txn.put")
+    yield from differs([flow["id"] for flow in put[0]["declare"]], ["cam1", "cam2"])
+    yield from differs(rig.server.params("txn.plan"),
+                       [{"txn": "txn-7", "prune": False, "after": 0, "limit": 1000}])
+    yield from differs(rig.server.asked[-1][0], "txn.abort")
+
+
+@check
+def plan_without_changes_exits_with_0(rig):
+    rig.server.plays(txn_plan=NOTHING)
+    yield from differs(rig.ctl("plan", "flows.d", "--prune"), (
+        0, "No changes to generation 41: 2 stay\n"
+        "  flows 2 -> 2, legs 1 -> 2, table 64 bytes -> 128 bytes\n", ""))
+    yield from differs(rig.server.params("txn.plan")[0]["prune"], True)
+
+
+@check
+def plan_exits_with_1_when_anything_is_wrong(rig):
+    rig.server.plays()
+    for words in (["plan", "none"], ["plan", "--frob"], ["plan", "wrong.yaml", "--limit", "x"],
+                  ["plan", "empty"]):
+        code, out, error = rig.ctl(*words)
+        yield from differs((code, out, bool(error)), (1, "", True))
+    yield from differs(rig.server.asked, [])
+    rig.server.plays(txn_begin=refusal("FORBIDDEN", "needs role operator"))
+    yield from differs(rig.ctl("plan", "flows.d"),
+                       (1, "", "sluicectl: FORBIDDEN: needs role operator\n"))
+
+
+@check
+def plan_reads_page_by_page_and_stops_at_the_limit(rig):
+    one, two = PLAN["changes"]
+    pages = [{**PLAN, "changes": [one], "next": 1}, {**PLAN, "changes": [two]}]
+    rig.server.plays(txn_plan=list(pages))
+    yield from differs(rig.ctl("plan", "flows.d")[1], DIFF + "\n" + SUMMARY)
+    yield from differs([p["after"] for p in rig.server.params("txn.plan")], [0, 1])
+    rig.server.plays(txn_plan=list(pages))
+    code, out, _ = rig.ctl("--json", "plan", "flows.d")
+    yield from differs((code, json.loads(out)), (2, PLAN))
+    rig.server.plays(txn_plan=list(pages))
+    code, out, _ = rig.ctl("plan", "flows.d", "--limit", "1")
+    yield from differs((code, "... and 1 more; --limit 2 shows them all\n" in out), (2, True))
+    rig.server.plays()
+    yield from differs(rig.ctl("plan", "flows.d", "--limit", "0"), (2, SUMMARY, ""))
+
+
+@check
+def plan_has_colour_at_a_terminal_only(rig):
+    rig.server.plays()
+    code, shown = rig.terminal("", "plan", "flows.d")
+    yield from differs((code, "\x1b[32m+ cam1" in shown), (2, True))
+    yield from differs(re.sub(r"\x1b\[\d+m", "", shown), DIFF + "\n" + SUMMARY)
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        yield from differs(rig.terminal("", "plan", "flows.d", **environment),
+                           (2, DIFF + "\n" + SUMMARY))
+
+
+@check
+def a_refused_flow_is_named_by_file_and_line(rig):
+    rig.server.plays(txn_put=refusal("INVALID_VALUE", "no such port", "/declare/1/match/port"))
+    yield from differs(rig.ctl("apply", "flows.d"), (
+        1, "", "sluicectl: INVALID_VALUE: flows.d/20.yaml:3: flow cam2: /match/port: "
+        "no such port\n"))
+
+
+@check
+def many_flows_are_sent_in_parts_that_the_daemon_takes(rig):
+    rig.server.plays(txn_put=[{"held": 1}] * 200)
+    flows = [{**CAM2, "id": f"f{i}", "match": {**MATCH, "dst_port": i + 1}} for i in range(500)]
+    (rig.folder / "many.json").write_text(json.dumps({"flows": flows}))
+    yield from differs(rig.ctl("plan", "many.json", "--limit", "0")[0], 2)
+    parts = rig.server.params("txn.put")
+    longest = max(len(json.dumps(part, separators=(",", ":"))) for part in parts)
+    yield from differs((len(parts) > 10, longest < 4096), (True, True))
+    yield from differs([flow["id"] for part in parts for flow in part["declare"]],
+                       [flow["id"] for flow in flows])
+    rig.server.plays(txn_put=[{"held": 1}, refusal("CONFLICT", "taken", "/declare/0/match")])
+    first = len(parts[0]["declare"])
+    yield from differs(rig.ctl("plan", "many.json")[2], "sluicectl: CONFLICT: many.json:1: "
+                       f"flow f{first}: /match: taken\n")
+
+
+@check
+def apply_commits_what_was_planned(rig):
+    rig.server.plays()
+    yield from differs(
+        rig.ctl("apply", "flows.d", "--comment", "evening show", "--if-generation", "41"),
+        (0, SUMMARY + "Generation 42: 1 added, 1 changed, 0 removed.\n", ""))
+    yield from differs(rig.server.params("txn.begin"), [{"declare": True, "if_generation": 41}])
+    yield from differs(rig.server.params("txn.commit"), [
+        {"txn": "txn-7", "prune": False, "comment": "evening show", "if_generation": 41}])
+
+
+@check
+def apply_of_what_is_already_there_commits_nothing(rig):
+    rig.server.plays(txn_plan=NOTHING)
+    code, out, _ = rig.ctl("apply", "flows.d")
+    yield from differs((code, out.splitlines()[0]), (0, "No changes to generation 41: 2 stay"))
+    yield from differs(rig.server.params("txn.commit"), [])
+
+
+@check
+def apply_to_be_confirmed_says_how_and_until_when(rig):
+    rig.server.plays(txn_commit={**COMMITTED, "confirm_by_ns": 1700000060000000000})
+    yield from differs(rig.ctl("apply", "flows.d", "--confirm-within", "1m")[1], SUMMARY +
+                       "Generation 42: 1 added, 1 changed, 0 removed.\n"
+                       "The flows of before return by themselves at 2023-11-14 22:14:20, "
+                       "unless you say:\n  sluicectl --socket socket confirm 42\n")
+    yield from differs(rig.server.params("txn.commit")[0]["confirm_within_s"], 60)
+    code, _, error = rig.ctl("apply", "flows.d", "--confirm-within", "1w")
+    yield from differs((code, error.splitlines()[0]), (
+        2, 'sluicectl: apply: --confirm-within: "1w" is not a time from 1s to 1d, as 60s or 5m'))
+
+
+@check
+def apply_asks_at_a_terminal(rig):
+    for typed, code, commits in (("n\n", 1, 0), ("\n", 1, 0), ("y\n", 0, 1), ("yes\n", 0, 1)):
+        rig.server.plays()
+        found, shown = rig.terminal(typed, "apply", "flows.d")
+        yield from differs((found, len(rig.server.params("txn.commit"))), (code, commits))
+        yield from differs(("Apply this? [y/N]" in shown, "Nothing was changed." in shown),
+                           (True, not commits))
+    rig.server.plays()
+    code, shown = rig.terminal("", "apply", "flows.d", "--yes")
+    yield from differs((code, "Apply this?" in shown), (0, False))
+
+
+@check
+def a_stale_generation_says_what_to_do_next(rig):
+    stale = refusal("STALE", "found generation 43, expected 41")
+    for method in ("txn_commit", "txn_begin"):
+        rig.server.plays(**{method: stale})
+        code, _, error = rig.ctl("apply", "flows.d")
+        yield from differs((code, error), (
+            1, "sluicectl: STALE: found generation 43, expected 41\nThe flows have changed "
+            "meanwhile: look at 'sluicectl history', then run 'sluicectl plan' again.\n"))
+
+
+@check
+def validate_asks_a_daemon_that_runs(rig):
+    rig.server.plays()
+    yield from differs(rig.ctl("validate", "flows.d"),
+                       (0, "valid, and sluiced agrees: 2 flows in 2 files\n", ""))
+    yield from differs(rig.server.params("txn.commit"), [])
+    rig.server.plays(txn_plan=refusal("CONFLICT", "flow cam2 takes the packets of flow x"))
+    yield from differs(rig.ctl("validate", "flows.d"),
+                       (1, "", "sluicectl: CONFLICT: flow cam2 takes the packets of flow x\n"))
+    rig.server.plays()
+    yield from differs(rig.ctl("validate", "flows.d", "--offline"),
+                       (0, "valid: 2 flows in 2 files\n", ""))
+    yield from differs(rig.server.asked, [])
+
+
+@check
+def validate_does_without_a_daemon(rig):
+    code, out, error = rig.ctl("validate", "flows.d", target="nobody")
+    yield from differs((code, out, error.startswith("Not checked against a sluiced: ")),
+                       (0, "valid: 2 flows in 2 files\n", True))
+
+
+@check
+def validate_decodes_as_the_daemon_does(rig):
+    yield from differs(rig.ctl("validate", "wrong.yaml"), (
+        2, "", "sluicectl: wrong.yaml:2: flow cam1: /legs: found none, expected a leg here or in "
+        "a stream, as the flow's action is forward\n"))
+
+
+@check
+def confirm_and_rollback(rig):
+    rig.server.plays(state_confirm={"generation": 42}, state_rollback=COMMITTED)
+    yield from differs(rig.ctl("confirm"), (0, "Generation 42 is confirmed: it stays.\n", ""))
+    yield from differs(rig.ctl("confirm", "42")[0], 0)
+    yield from differs(rig.server.params("state.confirm"), [{}, {"generation": 42}])
+    yield from differs(
+        rig.ctl("rollback", "40", "--comment", "dark wall", "--confirm-within", "5m"),
+        (0, "Generation 42: 1 added, 1 changed, 0 removed.\n"
+         "The flows are again those of generation 40.\n", ""))
+    yield from differs(rig.server.params("state.rollback"), [
+        {"generation": 40, "comment": "dark wall", "confirm_within_s": 300}])
+    rig.server.plays(state_rollback=PLAN)
+    yield from differs(rig.ctl("rollback", "40", "--plan"), (0, DIFF + "\n" + SUMMARY, ""))
+    for words in (["rollback"], ["rollback", "x"], ["confirm", "x"]):
+        code, _, error = rig.ctl(*words)
+        yield from differs((code, "'sluicectl history' lists them" in error), (2, True))
+
+
+@check
+def history_is_a_table(rig):
+    rig.server.plays(history_list={"generations": [
+        ENTRY, {**ENTRY, "generation": 7, "state": "reverted", "added": 100000,
+                "actor": {"name": "studio", "via": "tls"},
+                "comment": "a comment that is longer than the table has room for"}]})
+    yield from differs(rig.ctl("history", "--limit", "5"), (0, """\
+GEN  WHEN                 WHO           WHAT             +  ~  -  STATE     COMMENT
+ 42  2023-11-14 22:13:20  ana           txn.commit       1  1  0  current   evening [31m show
+  7  2023-11-14 22:13:20  studio (tls)  txn.commit  100000  1  0  reverted  \
+a comment that is lo...
+""", ""))
+    yield from differs(rig.server.params("history.list"), [{"limit": 5}])
+    rig.server.plays(history_list={"generations": []})
+    yield from differs(rig.ctl("history")[1], "no generations yet\n")
+
+
+@check
+def history_of_one_generation_is_its_diff(rig):
+    one, two = PLAN["changes"]
+    rig.server.plays(history_get=[{**ENTRY, "changes": [one], "next": 1},
+                                  {**ENTRY, "changes": [two]}])
+    yield from differs(rig.ctl("history", "42"), (0, """\
+generation  42, current
+when        2023-11-14 22:13:20
+who         ana, by txn.commit
+comment     evening [31m show
+flows       1 added, 1 changed, 0 removed
+
+""" + DIFF, ""))
+
+
+@check
+def export_is_what_apply_reads(rig):
+    pages = [{"flows": [CAM1], "total": 2, "next_cursor": "c"},
+             {"flows": [CAM2], "total": 2, "next_cursor": None}]
+    rig.server.plays(flow_list=list(pages))
+    code, out, _ = rig.ctl("export")
+    yield from differs((code, out), (0, """\
+flows:
+  - id: cam1
+    match: {port: p0, dst: 192.0.2.1, dst_port: 5004}
+    legs:
+      - {id: leg-1, port: p1, vlan: 0, src: 203.0.113.1, src_port: 5004, dst: 203.0.113.9, \
+dst_port: 5004}
+  - id: cam2
+    match: {port: p0, dst: 192.0.2.1, dst_port: 5006}
+    action: drop
+    legs: []
+"""))
+    yield from differs(rig.server.params("flow.list"), [
+        {"declared": True, "limit": 1000}, {"declared": True, "limit": 1000, "cursor": "c"}])
+    (rig.folder / "out.yaml").write_text(out)
+    rig.server.plays()
+    rig.ctl("plan", "out.yaml")
+    put = rig.server.params("txn.put")[0]["declare"]
+    yield from differs([flow["legs"] for flow in put], [[{**put[0]["legs"][0], **LEG}], []])
+
+
+@check
+def export_writes_a_file_or_a_directory(rig):
+    listed = {"flows": [CAM1, {**CAM2, "match": {**MATCH, "port": "p1"}},
+                        {"id": "r", "rule": {"priority": 1, "family": 4}, "action": "drop"}],
+              "total": 3, "next_cursor": None}
+    rig.server.plays(flow_list=listed)
+    yield from differs(rig.ctl("export", "--all", "-o", "all.yaml"), (0, "", ""))
+    yield from differs(rig.server.params("flow.list"), [{"limit": 1000}])
+    yield from differs(rig.ctl("validate", "all.yaml", "--offline")[1],
+                       "valid: 3 flows in 1 file\n")
+    yield from differs(rig.ctl("export", "--all", "-d", "export.d"), (0, "", ""))
+    yield from differs(sorted(path.name for path in (rig.folder / "export.d").iterdir()),
+                       ["any.yaml", "p0.yaml", "p1.yaml"])
+    yield from differs(rig.ctl("validate", "export.d", "--offline")[1],
+                       "valid: 3 flows in 3 files\n")
+    code, _, error = rig.ctl("export", "--all", "-d", "export.d")
+    yield from differs((code, "export.d: found files of flows" in error), (2, True))
+    rig.server.plays(flow_list={"flows": [], "total": 0, "next_cursor": None})
+    yield from differs(rig.ctl("export")[1:], (
+        "flows: []\n", "No flow is declared; --all exports those installed otherwise.\n"))
+
+
+@check
+def changes_take_a_comment_and_a_generation(rig):
+    more = ["--comment", "why", "--if-generation", "41"]
+    asked = {"comment": "why", "if_generation": 41}
+    rig.server.plays(flow_remove={"removed": []}, leg_leave={"left": []}, flow_admin={},
+                     flow_install={"installed": ["x"]})
+    rig.ctl("flow", "del", "cam1", *more)
+    rig.ctl("leg", "leave", "cam1", "leg-1", *more)
+    rig.ctl("flow", "down", "cam1", *more)
+    rig.ctl("flow", "add", "--match", "port=p0,dst=192.0.2.1:1", *more)
+    found = [params for _, params in rig.server.asked]
+    yield from differs([{key: params.get(key) for key in asked} for params in found], [asked] * 4)
+
+
+@check
+def a_file_larger_than_a_message_is_added_in_a_transaction(rig):
+    flows = [{**CAM2, "id": f"f{i}", "match": {**MATCH, "dst_port": i + 1}} for i in range(500)]
+    (rig.folder / "many.json").write_text(json.dumps({"flows": flows}))
+    for words, member in ((["flow", "add", "--file"], "install"), (["flow", "replace"], "replace")):
+        rig.server.plays()
+        yield from differs(rig.ctl(*words, "many.json", "--comment", "why"),
+                           (0, "Generation 42: 1 added, 1 changed, 0 removed.\n", ""))
+        yield from differs(rig.server.params("txn.begin"), [{}])
+        yield from differs(
+            [flow["id"] for part in rig.server.params("txn.put") for flow in part[member]],
+            [flow["id"] for flow in flows])
+        yield from differs(rig.server.params("txn.commit"), [{"txn": "txn-7", "comment": "why"}])
+
+
+def main():
+    (sluicectl,) = sys.argv[1:]
+    print(f"1..{len(CHECKS)}")
+    for number, function in enumerate(CHECKS, start=1):
+        with tempfile.TemporaryDirectory() as name:
+            faults = list(function(Rig(os.path.abspath(sluicectl), pathlib.Path(name))))
+        title = function.__name__.replace("_", " ")
+        print(f"{'not ' if faults else ''}ok {number} - {title}")
+        for line in "\n".join(faults).splitlines():
+            print(f"# {line}")
+
+
+main()
