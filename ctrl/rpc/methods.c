@@ -10,6 +10,7 @@
 #include "rpc/port_methods.h"
 #include "rpc/punt_methods.h"
 #include "rpc/system_methods.h"
+#include "rpc/top_methods.h"
 
 static const struct rpc_method table[] = {
 	{"system.info", system_info},
@@ -23,6 +24,7 @@ static const struct rpc_method table[] = {
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
 	{"counters.get", counters_get},
+	{"counters.top", counters_top},
 	{"event.list", event_list},
 	{"events.subscribe", events_subscribe},
 	{"events.unsubscribe", events_unsubscribe},

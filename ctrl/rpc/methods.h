@@ -21,7 +21,7 @@ struct methods_context {
 	struct dp *dp;
 	const struct config *config;
 	struct flows *flows;
-	const struct watchers *watchers;
+	struct watchers *watchers;
 	struct event_feed *feed;
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 };

@@ -11,6 +11,7 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 
 	sweep_flow_changed(&watchers->sweep, now, before, clock_read_ns(CLOCK_MONOTONIC));
 	punts_flow_changed(&watchers->punts, now, before);
+	flow_rates_flow_changed(&watchers->rates, now, before);
 }
 
 static void
@@ -48,10 +49,14 @@ watchers_init(struct watchers *watchers, struct flows *flows, const struct confi
 		goto err_sweep;
 	if (health_init(&watchers->health, flows->dp, &watchers->events, base, fault) < 0)
 		goto err_punts;
+	if (flow_rates_init(&watchers->rates, flows, base, fault) < 0)
+		goto err_health;
 	flows_observe(flows, flow_changed, watchers);
 	next_hops_observe(flows->hops, hop_changed, watchers);
 	return 0;
 
+err_health:
+	health_fini(&watchers->health);
 err_punts:
 	punts_fini(&watchers->punts);
 err_sweep:
@@ -64,6 +69,7 @@ watchers_fini(struct watchers *watchers)
 {
 	next_hops_observe(watchers->flows->hops, NULL, NULL);
 	flows_observe(watchers->flows, NULL, NULL);
+	flow_rates_fini(&watchers->rates);
 	health_fini(&watchers->health);
 	punts_fini(&watchers->punts);
 	sweep_fini(&watchers->sweep);

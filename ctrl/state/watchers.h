@@ -10,6 +10,7 @@
 
 #include "state/config.h"
 #include "state/events.h"
+#include "state/flow_rates.h"
 #include "state/health.h"
 #include "state/punts.h"
 #include "state/sweep.h"
@@ -20,6 +21,7 @@ struct watchers {
 	struct sweep sweep;
 	struct punts punts;
 	struct health health;
+	struct flow_rates rates;
 };
 
 /* Watch the flows, from `base`; flows are borrowed. -1 with *fault set, and nothing left open. */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How much flows and legs carry now, of which there may be a million: so nobody counts while
+ * nobody asks. Whoever asks gets what a walk over all flows finds, compared with the walk before;
+ * walks go in slices of about a millisecond, those who ask meanwhile share one, and what is known
+ * is forgotten RATES_KEPT_NS after the last question. Memory while it is known: 64 bytes a flow,
+ * and as much a leg if legs were asked for; twice that during a walk.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_STATE_FLOW_RATES_H
+#define CTRL_STATE_FLOW_RATES_H
+
+#include <sys/queue.h>
+
+#include "state/clock.h"
+#include "state/flows.h"
+
+#define RATES_FRESH_NS (NS_PER_S / 2) /* a walk that began since then need not be repeated */
+#define RATES_KEPT_NS (30 * NS_PER_S)
+
+struct event;
+struct event_base;
+
+/* One flow, or one leg of its own (not of a stream). */
+struct rate_row {
+	uint64_t flow; /* sequence number of the flow */
+	uint64_t leg; /* rate_leg_key() of its id; 0: the flow itself */
+	uint64_t packets; /* of a leg: copies */
+	uint64_t bytes;
+	uint64_t drops;
+	uint64_t new_packets; /* during the period; 0 for what was not there before */
+	uint64_t new_bytes;
+	uint64_t new_drops;
+};
+
+struct rate_table {
+	struct rate_row *rows; /* in the order of the flows, and of the legs of each */
+	size_t n;
+	size_t room;
+};
+
+/* One who waits for a walk; told once, when there are figures, or with a fault. */
+struct rates_waiter {
+	STAILQ_ENTRY(rates_waiter) link;
+	void (*done)(struct rates_waiter *waiter, const struct fault *fault);
+	bool legs;
+};
+
+struct flow_rates {
+	struct flows *flows;
+	struct event *timer; /* the next slice, or the time to forget */
+	bool walking;
+	bool with_legs; /* the figures have them, and so has the walk */
+	struct flow *cursor; /* the next flow of the walk */
+	size_t before; /* where in the figures before it stands */
+	size_t before_leg;
+	uint64_t walk_ns; /* when the walk began, CLOCK_MONOTONIC */
+	uint64_t figures_ns; /* and the one before, whose figures are known; 0 = none are */
+	uint64_t period_ns; /* between these two; 0 = there was one only */
+	struct rate_table figures[2]; /* [0] of flows, [1] of legs */
+	struct rate_table growing[2]; /* the one that goes on */
+	STAILQ_HEAD(, rates_waiter) waiters;
+};
+
+/* Begin on `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
+int flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base *base,
+	struct fault *fault);
+/* Whoever still waits is not told. */
+void flow_rates_fini(struct flow_rates *rates);
+
+/* Have the waiter told when figures are fresh: at once or later, from the loop. */
+void flow_rates_ask(struct flow_rates *rates, struct rates_waiter *waiter);
+
+/* A flow was installed, replaced or removed: as flows_changed_fn. */
+void flow_rates_flow_changed(
+	struct flow_rates *rates, const struct flow *now, const struct flow *before);
+
+/* The flow of a row; NULL when it has gone since. */
+const struct flow *rate_row_flow(const struct flow_rates *rates, const struct rate_row *row);
+
+/* Name of a leg in rate_row. Never 0. */
+uint64_t rate_leg_key(const char *id);
+
+#endif
