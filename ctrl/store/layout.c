@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A flow keeps its row while it is there, so that rows come back in the order in which they were
+ * put. Changes have only what was before: what came after is in the next change of the same flow,
+ * or in the flow itself. All changes of a generation are in consecutive rows.
+ */
+#include "store/layout.h"
+
+#include <stdio.h>
+
+#include "store/db.h"
+
+static const char layout_tables[] =
+	"CREATE TABLE flow ("
+	" row INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" text TEXT NOT NULL,"
+	" last_leg INTEGER NOT NULL,"
+	" declared INTEGER NOT NULL,"
+	" sum INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE change ("
+	" row INTEGER PRIMARY KEY,"
+	" generation INTEGER NOT NULL,"
+	" id TEXT NOT NULL,"
+	" text TEXT," /* before; NULL = the flow did not exist */
+	" last_leg INTEGER NOT NULL,"
+	" declared INTEGER NOT NULL,"
+	" sum INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE UNIQUE INDEX change_of ON change (id, generation);"
+	"CREATE TABLE generation ("
+	" number INTEGER PRIMARY KEY,"
+	" time_ns INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL,"
+	" gid INTEGER NOT NULL,"
+	" pid INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" via TEXT NOT NULL,"
+	" role INTEGER NOT NULL,"
+	" method TEXT NOT NULL,"
+	" comment TEXT NOT NULL,"
+	" added INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL,"
+	" removed INTEGER NOT NULL,"
+	" is_rollback INTEGER NOT NULL,"
+	" returns_to INTEGER NOT NULL,"
+	" to_confirm INTEGER NOT NULL," /* whether confirmation was asked for */
+	" first_change INTEGER NOT NULL," /* row of change */
+	" n_changes INTEGER NOT NULL,"
+	" flows_sum INTEGER NOT NULL," /* of the flows after it */
+	" chain INTEGER NOT NULL," /* sum of the generation before */
+	" sum INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE ledger ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" generation INTEGER NOT NULL,"
+	" base INTEGER NOT NULL,"
+	" flows INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" flows_sum INTEGER NOT NULL,"
+	" chain INTEGER NOT NULL,"
+	" next_change INTEGER NOT NULL,"
+	" has_confirm INTEGER NOT NULL,"
+	" confirm_generation INTEGER NOT NULL,"
+	" confirm_previous INTEGER NOT NULL,"
+	" confirm_deadline_ns INTEGER NOT NULL,"
+	" sum INTEGER NOT NULL"
+	") STRICT;";
+
+int
+layout_look(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault)
+{
+	uint64_t application, user_version, tables;
+
+	*version = 0;
+	if (db_number(db, "PRAGMA application_id", &application, fault) < 0 ||
+		db_number(db, "PRAGMA user_version", &user_version, fault) < 0 ||
+		db_number(db, "SELECT count(*) FROM sqlite_schema", &tables, fault) < 0)
+		return -1;
+	if (tables == 0 && application == 0) {
+		*state = LAYOUT_EMPTY;
+		return 0;
+	}
+	if (application != DB_APPLICATION_ID || user_version == 0) {
+		*state = LAYOUT_FOREIGN;
+		return 0;
+	}
+	*version = (unsigned)user_version;
+	*state = *version > LAYOUT_VERSION ? LAYOUT_NEWER : LAYOUT_OURS;
+	return 0;
+}
+
+static int
+version_set(sqlite3 *db, unsigned version, struct fault *fault)
+{
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %u",
+		DB_APPLICATION_ID, version);
+	return db_run(db, sql, fault);
+}
+
+/* In one transaction: the statements, then the version. */
+static int
+statements_run(sqlite3 *db, const layout_step *steps, unsigned n_steps, unsigned version,
+	struct fault *fault)
+{
+	int rc = db_run(db, "BEGIN IMMEDIATE", fault);
+	unsigned i;
+
+	if (rc < 0)
+		return -1;
+	for (i = 0; i < n_steps && rc == 0; i++)
+		rc = db_run(db, steps[i], fault);
+	if (rc == 0)
+		rc = version_set(db, version, fault);
+	if (rc == 0)
+		rc = db_run(db, "COMMIT", fault);
+	if (rc < 0 && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+int
+layout_create(sqlite3 *db, struct fault *fault)
+{
+	const layout_step tables = layout_tables;
+
+	return statements_run(db, &tables, 1, LAYOUT_VERSION, fault);
+}
+
+int
+layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsigned n_steps,
+	struct fault *fault)
+{
+	if (version > n_steps)
+		return 0;
+	return statements_run(db, steps + version - 1, n_steps + 1 - version, n_steps + 1, fault);
+}
+
+int
+layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
+{
+	static const layout_step none[1];
+
+	return layout_migrate_by(db, version, none, LAYOUT_VERSION - 1, fault);
+}

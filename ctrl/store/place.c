@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+#define DIRECTORY_MODE 0750
+#define FILE_MODE 0640
+
+static int
+place_fault(struct fault *fault, const char *what, const char *path)
+{
+	const char *advice = errno == ENOSPC || errno == EDQUOT ? "free space on its file system"
+			     : errno == EROFS			? "make its file system writable"
+					      : "check the path and its permissions";
+
+	return fault_set(fault, FAULT_STORE, "",
+		"%s %s: %s; %s, or set state.path to another place", what, path, strerror(errno),
+		advice);
+}
+
+int
+place_sync(const char *path, struct fault *fault)
+{
+	char copy[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+	const char *directory;
+	int fd, rc;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	directory = dirname(copy);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return place_fault(fault, "cannot open", directory);
+	rc = fsync(fd);
+	/* Some file systems cannot, and say so; they have nothing to make durable either. */
+	if (rc < 0 && errno != EINVAL)
+		place_fault(fault, "cannot sync", directory);
+	else
+		rc = 0;
+	close(fd);
+	return rc;
+}
+
+int
+place_prepare(const char *path, struct fault *fault)
+{
+	char copy[STORE_PATH_MAX];
+	char *slash;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, DIRECTORY_MODE) == 0) {
+			if (place_sync(copy, fault) < 0)
+				return -1;
+		} else if (errno != EEXIST) {
+			return place_fault(fault, "cannot make directory", copy);
+		}
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* The pid that the holder wrote, "unknown" if it has not yet. */
+static void
+holder_read(int fd, char *pid, size_t size)
+{
+	ssize_t n = pread(fd, pid, size - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strspn(pid, "0123456789")] = '\0';
+	if (pid[0] == '\0')
+		snprintf(pid, size, "unknown");
+}
+
+/* Only for people: without it the lock holds as well. */
+static void
+holder_write(int fd)
+{
+	char pid[16];
+	const int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) < 0)
+		return;
+}
+
+int
+place_lock(const char *path, struct fault *fault)
+{
+	char name[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+	char holder[16];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s-lock", path);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+	if (fd < 0) {
+		place_fault(fault, "cannot open", name);
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		holder_write(fd);
+		return fd;
+	}
+	if (errno == EWOULDBLOCK) {
+		holder_read(fd, holder, sizeof(holder));
+		fault_set(fault, FAULT_STORE, "",
+			"store %s is in use by process %s; stop that one, or set state.path to "
+			"another place",
+			path, holder);
+	} else {
+		place_fault(fault, "cannot lock", name);
+	}
+	close(fd);
+	return -1;
+}
+
+int
+place_file_look(const char *path, struct fault *fault)
+{
+	struct stat info;
+
+	if (stat(path, &info) < 0)
+		return errno == ENOENT ? 0 : place_fault(fault, "cannot look at", path);
+	if (!S_ISREG(info.st_mode))
+		return fault_set(fault, FAULT_STORE, "",
+			"%s is not a regular file; set state.path to another place", path);
+	return info.st_size > 0;
+}
+
+int
+place_file_make(const char *path, struct fault *fault)
+{
+	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+
+	if (fd < 0)
+		return place_fault(fault, "cannot make", path);
+	close(fd);
+	return place_sync(path, fault);
+}
+
+int
+place_move(const char *from, const char *to, struct fault *fault)
+{
+	if (rename(from, to) < 0)
+		return place_fault(fault, "cannot rename", from);
+	return place_sync(to, fault);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The place of the file: its directory, its lock, and moves that survive a power loss. */
+#ifndef CTRL_STORE_PLACE_H
+#define CTRL_STORE_PLACE_H
+
+#include <stddef.h>
+
+#include "schema/fault.h"
+
+/* Longest suffix that is put behind a store's path. */
+#define PLACE_SUFFIX_MAX 32
+
+/* Make the directory of the path, with those above it, 0750. 0 or -1 with *fault. */
+int place_prepare(const char *path, struct fault *fault);
+
+/*
+ * Take the lock of the store, PATH-lock, for as long as the descriptor is open. The descriptor, or
+ * -1 with *fault when another process has it (named by its pid) or on an error.
+ */
+int place_lock(const char *path, struct fault *fault);
+
+/* Make an empty file, 0640, if there is none; durably. 0 or -1 with *fault. */
+int place_file_make(const char *path, struct fault *fault);
+
+/* Whether there is a file that is not empty. 1, 0, or -1 with *fault (not a regular file, ...). */
+int place_file_look(const char *path, struct fault *fault);
+
+/* Rename durably. 0 or -1 with *fault. */
+int place_move(const char *from, const char *to, struct fault *fault);
+
+/* Make the names in the file's directory durable. 0 or -1 with *fault. */
+int place_sync(const char *path, struct fault *fault);
+
+#endif

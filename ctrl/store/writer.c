@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * After each group its verdicts go out first; what keeps the file in shape comes after: checkpoints
+ * of the journal, trimming, settling of commits that failed. When nothing is queued trimming goes
+ * on by itself, and what is unsettled is tried again each second.
+ */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/db.h"
+#include "store/group.h"
+
+#define WAL_PAGES_MAX 4096 /* 16 MiB; then its pages move to the file */
+#define TRIM_ROWS_IDLE 1000
+#define TRIM_ROWS_MIN 256
+#define TRIM_RATE 2 /* rows trimmed for each that is written: faster than they come */
+#define SETTLE_AGAIN_S 1
+
+static void
+list_init(struct batch_list *list)
+{
+	list->first = NULL;
+	list->end = &list->first;
+}
+
+static void
+list_add(struct batch_list *list, struct store_batch *batch)
+{
+	batch->next = NULL;
+	*list->end = batch;
+	list->end = &batch->next;
+}
+
+/* All of them, linked. */
+static struct store_batch *
+list_take(struct batch_list *list)
+{
+	struct store_batch *first = list->first;
+
+	list_init(list);
+	return first;
+}
+
+static int
+wal_grown(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct writer *writer = arg;
+
+	(void)db;
+	(void)name;
+	writer->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* A cursor that is open keeps pages in the journal; the next time gets further. */
+static void
+journal_shorten(struct writer *writer)
+{
+	sqlite3 *db = writer->write.db;
+
+	if (writer->wal_pages < WAL_PAGES_MAX)
+		return;
+	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	writer->wal_pages = 0;
+}
+
+/*
+ * A commit whose fsync failed was refused, but its pages may have reached the disk: after a power
+ * loss they would be found and taken for committed. Any commit that succeeds writes over them.
+ */
+static void
+settle(struct writer *writer)
+{
+	sqlite3 *db = writer->write.db;
+
+	if (sqlite3_exec(db, "UPDATE ledger SET one = one", NULL, NULL, NULL) != SQLITE_OK)
+		return;
+	writer->unsettled = false;
+}
+
+static void
+group_run(struct writer *writer, struct store_batch *first)
+{
+	if (writer->still)
+		pthread_rwlock_wrlock(writer->still);
+	if (group_write(&writer->write, first))
+		writer->unsettled = true;
+	if (writer->still)
+		pthread_rwlock_unlock(writer->still);
+}
+
+/* What may wait until the verdicts are out. True when there is more of it. */
+static bool
+upkeep_run(struct writer *writer, uint64_t trim_rows)
+{
+	bool more;
+
+	if (writer->still)
+		pthread_rwlock_wrlock(writer->still);
+	if (writer->unsettled)
+		settle(writer);
+	more = trim_step(&writer->trim, trim_rows);
+	journal_shorten(writer);
+	if (writer->still)
+		pthread_rwlock_unlock(writer->still);
+	return more;
+}
+
+static void
+done_tell(struct writer *writer, struct store_batch *first)
+{
+	const uint64_t one = 1;
+	struct store_batch *next;
+
+	pthread_mutex_lock(&writer->mutex);
+	for (; first; first = next) {
+		next = first->next;
+		list_add(&writer->done, first);
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	/* It cannot fail: the counter would have to be near 2^64. */
+	if (write(writer->event_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+/* Wait for batches: at most a second when something has to be tried again. */
+static void
+wake_wait(struct writer *writer)
+{
+	struct timespec until;
+
+	if (!writer->unsettled) {
+		pthread_cond_wait(&writer->wake, &writer->mutex);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += SETTLE_AGAIN_S;
+	pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
+}
+
+/* NULL when it was stopped, or when upkeep should go on; *stop tells. */
+static struct store_batch *
+queue_take(struct writer *writer, bool may_wait, bool *stop)
+{
+	struct store_batch *first;
+
+	pthread_mutex_lock(&writer->mutex);
+	if (may_wait && !writer->queue.first && !writer->stop)
+		wake_wait(writer);
+	first = list_take(&writer->queue);
+	*stop = writer->stop && !first;
+	pthread_mutex_unlock(&writer->mutex);
+	return first;
+}
+
+static void *
+writer_run(void *arg)
+{
+	struct writer *writer = arg;
+	struct store_batch *first;
+	bool more = true, stop = false;
+	uint64_t rows;
+
+	while (true) {
+		first = queue_take(writer, !more, &stop);
+		if (stop)
+			return NULL;
+		rows = TRIM_ROWS_IDLE;
+		if (first) {
+			rows = writer->write.rows;
+			group_run(writer, first);
+			rows = TRIM_ROWS_MIN + TRIM_RATE * (writer->write.rows - rows);
+			done_tell(writer, first);
+		}
+		more = upkeep_run(writer, rows);
+	}
+}
+
+/* On the control thread. */
+static void
+done_call(struct writer *writer)
+{
+	struct store_batch *batch, *next;
+
+	pthread_mutex_lock(&writer->mutex);
+	batch = list_take(&writer->done);
+	pthread_mutex_unlock(&writer->mutex);
+	for (; batch; batch = next) {
+		next = batch->next;
+		if (!batch->failed)
+			writer->ledger = batch->after;
+		batch->done(batch->arg, batch->failed ? &batch->fault : NULL);
+		store_batch_destroy(batch);
+	}
+}
+
+static void
+done_ready(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t count;
+
+	(void)what;
+	/* Nothing to read means that somebody else has called them already. */
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		done_call(arg);
+}
+
+void
+writer_submit(struct writer *writer, struct store_batch *batch)
+{
+	pthread_mutex_lock(&writer->mutex);
+	list_add(&writer->queue, batch);
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+static void
+sync_init(struct writer *writer)
+{
+	pthread_condattr_t attributes;
+
+	list_init(&writer->queue);
+	list_init(&writer->done);
+	pthread_mutex_init(&writer->mutex, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static void
+sync_fini(struct writer *writer)
+{
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->mutex);
+}
+
+/* No signal is delivered to it: they are the control thread's. */
+static int
+thread_start(struct writer *writer)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rc = pthread_create(&writer->thread, NULL, writer_run, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		pthread_setname_np(writer->thread, "store");
+	return -rc;
+}
+
+static int
+event_init(struct writer *writer, struct event_base *base)
+{
+	writer->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (writer->event_fd < 0)
+		return -errno;
+	writer->event = event_new(base, writer->event_fd, EV_READ | EV_PERSIST, done_ready, writer);
+	if (writer->event && event_add(writer->event, NULL) == 0)
+		return 0;
+	if (writer->event)
+		event_free(writer->event);
+	close(writer->event_fd);
+	return -ENOMEM;
+}
+
+static void
+event_fini(struct writer *writer)
+{
+	event_free(writer->event);
+	close(writer->event_fd);
+}
+
+int
+writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still, struct event_base *base,
+	struct fault *fault)
+{
+	int rc;
+
+	*writer = (struct writer){.still = still};
+	if (write_init(&writer->write, db, fault) < 0)
+		return -1;
+	if (trim_init(&writer->trim, db, fault) < 0)
+		goto err_write;
+	writer->ledger = writer->write.ledger;
+	sqlite3_wal_hook(db, wal_grown, writer);
+	sync_init(writer);
+	rc = event_init(writer, base);
+	if (rc < 0)
+		goto err_sync;
+	rc = thread_start(writer);
+	if (rc < 0)
+		goto err_event;
+	return 0;
+err_event:
+	event_fini(writer);
+err_sync:
+	sync_fini(writer);
+	trim_fini(&writer->trim);
+	fault_set(fault, FAULT_INTERNAL, "", "cannot start the store's thread: %s", strerror(-rc));
+err_write:
+	write_fini(&writer->write);
+	return -1;
+}
+
+void
+writer_fini(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->stop = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->mutex);
+	pthread_join(writer->thread, NULL);
+	done_call(writer);
+	event_fini(writer);
+	sync_fini(writer);
+	trim_fini(&writer->trim);
+	write_fini(&writer->write);
+}
