@@ -11,6 +11,7 @@
 #include "rpc/punt_methods.h"
 #include "rpc/system_methods.h"
 #include "rpc/top_methods.h"
+#include "rpc/trace_methods.h"
 
 static const struct rpc_method table[] = {
 	{"system.info", system_info},
@@ -29,6 +30,7 @@ static const struct rpc_method table[] = {
 	{"events.subscribe", events_subscribe},
 	{"events.unsubscribe", events_unsubscribe},
 	{"punt.list", punt_list},
+	{"packet.trace", packet_trace},
 };
 
 const struct rpc_method *

@@ -2,21 +2,9 @@
 /* Punted packets by the page, their first bytes in hex. */
 #include "rpc/punt_methods.h"
 
+#include "rpc/hex.h"
 #include "rpc/methods.h"
 #include "rpc/sequence_page.h"
-
-static void
-hex_write(const uint8_t *bytes, size_t n, char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		*text++ = digits[bytes[i] >> 4];
-		*text++ = digits[bytes[i] & 0xf];
-	}
-	*text = '\0';
-}
 
 static json_t *
 punt_encode(const struct punt *punt, const struct ports *ports)

@@ -234,6 +234,29 @@ dp_dpdk_version(void)
 	return "DPDK fake";
 }
 
+int
+dp_trace(struct dp *dp, const struct dp_trace_request *request, struct dp_trace *trace,
+	dp_trace_leg_fn fn, void *arg)
+{
+	if (request->frame_bytes > DP_TRACE_FRAME_MAX)
+		return -EMSGSIZE;
+	memcpy(dp->traced, request->frame, request->frame_bytes);
+	dp->trace_request = *request;
+	dp->trace_request.frame = dp->traced;
+	*trace = dp->trace;
+	for (unsigned i = request->first_leg;
+		i < dp->n_trace_legs && i < (unsigned)request->first_leg + request->n_legs; i++)
+		fn(arg, &dp->trace_legs[i]);
+	return 0;
+}
+
+const char *
+dp_drop_help(enum dp_drop reason)
+{
+	(void)reason;
+	return "help";
+}
+
 #define FAKE_DROP_NAME(name, help) #name,
 const char *
 dp_drop_name(enum dp_drop reason)

@@ -7,6 +7,7 @@
 #define TESTS_STATE_FAKE_DP_H
 
 #include <dp/dp.h>
+#include <dp/trace.h>
 
 #define FAKE_FLOWS_MAX 64
 #define FAKE_STREAMS_MAX 8
@@ -50,6 +51,12 @@ struct dp {
 	/* What dp_punt_poll() is to hand over, once. */
 	const struct dp_punted *punted;
 	unsigned n_punted;
+	/* What dp_trace() is to say, and what it was asked last. */
+	struct dp_trace trace;
+	const struct dp_trace_leg *trace_legs;
+	unsigned n_trace_legs;
+	struct dp_trace_request trace_request; /* its frame is the next */
+	uint8_t traced[DP_TRACE_FRAME_MAX];
 	/* What is to fail: an error for a step, and how many calls go well before. */
 	bool fail_begin;
 	int fail_add; /* dp_txn_replace() too */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* packet.trace */
+#ifndef CTRL_RPC_TRACE_METHODS_H
+#define CTRL_RPC_TRACE_METHODS_H
+
+#include <jansson.h>
+
+#include "rpc/call.h"
+
+/* An rpc_method_fn; ctx is a struct methods_context. */
+json_t *packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+
+#endif

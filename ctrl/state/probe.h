@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A UDP packet made of its fields, to be traced. */
+#ifndef CTRL_STATE_PROBE_H
+#define CTRL_STATE_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROBE_HEADERS_MAX 70 /* bytes: Ethernet, two tags, IPv6, UDP */
+
+/* Addresses and UDP ports in network order; an IPv4 address stands in the first four bytes. */
+struct probe {
+	uint8_t src_mac[6];
+	uint8_t dst_mac[6];
+	uint8_t src[16];
+	uint8_t dst[16];
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint16_t vlan; /* 0 = no such tag */
+	uint16_t outer_vlan;
+	uint8_t family; /* 4 or 6 */
+	uint8_t ttl;
+	uint8_t dscp;
+	const uint8_t *payload; /* borrowed */
+	size_t payload_bytes; /* the datagram has to be below 65536 bytes */
+};
+
+/*
+ * Write the frame, with all checksums; it has room for PROBE_HEADERS_MAX + payload_bytes. Returns
+ * its length. Any thread.
+ */
+size_t probe_build(const struct probe *probe, uint8_t *frame);
+
+#endif
