@@ -35,12 +35,15 @@ process_read(const json_t *json, struct config *config)
 	const json_t *rpc = json_object_get(json, "rpc");
 	const json_t *tables = json_object_get(json, "tables");
 	const json_t *punt = json_object_get(json, "punt");
+	const json_t *state = json_object_get(json, "state");
 	const json_t *workers = json_object_get(json, "workers");
 
 	text_read(rpc, "socket", config->socket_path, sizeof(config->socket_path));
 	config->max_message_bytes = number_read(rpc, "max_message_bytes");
 	config->max_depth = number_read(rpc, "max_depth");
 	config->max_connections = number_read(rpc, "max_connections");
+	text_read(state, "path", config->state_path, sizeof(config->state_path));
+	text_read(state, "flows", config->state_flows, sizeof(config->state_flows));
 	config->control_core = number_read(json_object_get(json, "control"), "core");
 	for (; config->n_workers < json_array_size(workers); config->n_workers++)
 		config->worker_cores[config->n_workers] =

@@ -13,12 +13,15 @@
 #include "schema/fault.h"
 
 #define CONFIG_PREFIX_MAX 33
+#define CONFIG_STATE_PATH_MAX 401
 
 struct config {
 	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	size_t max_message_bytes;
 	unsigned max_depth;
 	unsigned max_connections;
+	char state_path[CONFIG_STATE_PATH_MAX]; /* "" = nothing is kept */
+	char state_flows[CONFIG_STATE_PATH_MAX]; /* "" = none */
 	unsigned control_core;
 	unsigned n_workers;
 	unsigned worker_cores[DP_WORKERS_MAX];

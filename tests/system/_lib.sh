@@ -31,6 +31,7 @@ IPV4_FLOWS=1024
 IPV6_FLOWS=1024
 RPC_LIMITS=
 PUNT=
+STATE_PATH= # of what survives a restart; empty = nothing
 UNMATCHED=drop
 CONSERVATION_OPTIONS=() # of conservation_check.py
 
@@ -110,6 +111,7 @@ config_head() {
 	mapfile -t cpus < <(rig_cpus)
 	cat <<-END
 		rpc: {socket: $RIG_RUN/$1.sock$RPC_LIMITS}
+		state: {path: "$STATE_PATH"}
 		control: {core: ${cpus[0]}}
 		workers: [${cpus[-1]}]
 		file_prefix: $RIG_NAME-$1

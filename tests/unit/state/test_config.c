@@ -232,3 +232,22 @@ Test(config, af_xdp_faults)
 		"ports: [{name: p0, devargs: 'net_af_xdp0,iface=veth0'}]\n",
 		2, "/xdp_program", "/nonexistent.o");
 }
+
+Test(config, state_is_kept_where_it_says)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_assert_str_eq(config.state_path, "/var/lib/sluice/state.db");
+	cr_assert_str_eq(config.state_flows, "");
+	cr_assert_eq(loaded("state: {path: /x/y.db, flows: /etc/f.d}\nworkers: [1]\n" PORTS,
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_assert_str_eq(config.state_path, "/x/y.db");
+	cr_assert_str_eq(config.state_flows, "/etc/f.d");
+	cr_assert_eq(loaded("state: {path: ''}\nworkers: [1]\n" PORTS, &config, &fault), 0);
+	cr_assert_str_eq(config.state_path, "");
+	refused("state: {path: y.db}\nworkers: [1]\n" PORTS, 1, "/state/path", "y.db");
+	refused("state: {path: /y/}\nworkers: [1]\n" PORTS, 1, "/state/path", "/y/");
+}
