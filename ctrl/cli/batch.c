@@ -66,16 +66,36 @@ batch_refused(const struct batch *batch, const struct client_error *error, const
 	return (int)error->status;
 }
 
-/* A call whose params are taken over; NULL with the fault said. */
-static json_t *
-batch_call(struct batch *batch, const char *method, json_t *params, int *exit_code)
+static void
+batch_waits(void *arg)
 {
+	progress_wait(arg);
+}
+
+/*
+ * A call whose params are taken over; NULL with the fault said. What takes the daemon longer the
+ * more changes there are is waited for longer.
+ */
+static json_t *
+batch_call(
+	struct batch *batch, const char *method, json_t *params, uint64_t changes, int *exit_code)
+{
+	struct client *client = &batch->cli->client;
+	const unsigned usual_ms = client->timeout_ms;
 	struct client_error error;
+	struct progress progress;
 	json_t *result;
 
 	if (params == NULL)
 		cli_out_of_memory();
-	result = client_call(&batch->cli->client, method, params, &error);
+	progress_begin(&progress, "waiting for sluiced", 0);
+	client->waits = batch_waits;
+	client->waits_arg = &progress;
+	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
+	result = client_call(client, method, params, &error);
+	client->timeout_ms = usual_ms;
+	client->waits = NULL;
+	progress_end(&progress);
 	json_decref(params);
 	if (result != NULL)
 		return result;
@@ -93,11 +113,10 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 	int exit_code;
 
 	*batch = (struct batch){.cli = cli, .files = files};
-	result = batch_call(batch, "txn.begin", options, &exit_code);
+	result = batch_call(batch, "txn.begin", options, 0, &exit_code);
 	if (result == NULL)
 		return exit_code;
 	snprintf(batch->txn, sizeof(batch->txn), "%s", member_text(result, "txn"));
-	batch->generation = member_number(result, "generation");
 	json_decref(result);
 	return CLI_OK;
 }
@@ -146,6 +165,7 @@ batch_put(struct batch *batch, const char *member, const json_t *items)
 
 	limit = limit < PUT_BYTES ? limit : PUT_BYTES;
 	progress_begin(&progress, "sending flows", n);
+	batch->held += n;
 	for (size_t first = 0, part; first < n && exit_code == CLI_OK; first += part) {
 		part = put_length(items, first, limit);
 		exit_code = put_send(batch, member, items, first, part);
@@ -158,28 +178,13 @@ batch_put(struct batch *batch, const char *member, const json_t *items)
 	return exit_code;
 }
 
-/* As batch_call() for what takes the daemon longer the more changes there are. */
-static json_t *
-batch_wait(
-	struct batch *batch, const char *method, json_t *params, uint64_t changes, int *exit_code)
-{
-	struct client *client = &batch->cli->client;
-	const unsigned usual_ms = client->timeout_ms;
-	json_t *result;
-
-	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
-	result = batch_call(batch, method, params, exit_code);
-	client->timeout_ms = usual_ms;
-	return result;
-}
-
 json_t *
 batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code)
 {
 	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", prune,
 		"after", (json_int_t)after, "limit", (json_int_t)limit);
 
-	return batch_wait(batch, "txn.plan", params, 1u << 20, exit_code);
+	return batch_call(batch, "txn.plan", params, batch->held, exit_code);
 }
 
 json_t *
@@ -188,7 +193,7 @@ batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_c
 	json_t *result;
 
 	json_object_set_new(options, "txn", json_string(batch->txn));
-	result = batch_wait(batch, "txn.commit", options, changes, exit_code);
+	result = batch_call(batch, "txn.commit", options, changes, exit_code);
 	if (result == NULL && *exit_code == CLI_BROKEN)
 		fprintf(stderr,
 			"Nobody knows yet whether it was done: 'sluicectl history' tells.\n");

@@ -22,7 +22,7 @@ struct batch {
 	struct cli *cli;
 	const struct flow_files *files; /* that the flows come from; NULL: no files */
 	char txn[72];
-	uint64_t generation; /* that it began on */
+	uint64_t held; /* items put */
 };
 
 /*

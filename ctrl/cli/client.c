@@ -21,6 +21,7 @@
 #include "cli/reply.h"
 
 #define READ_BYTES (64u << 10)
+#define WAITS_MS 100
 
 static int64_t
 now_ms(void)
@@ -112,11 +113,17 @@ client_poll(
 	struct pollfd pollfd = {.fd = client->fd, .events = events};
 	int64_t left_ms;
 
-	do {
+	for (;;) {
 		left_ms = deadline_ms - now_ms();
 		if (left_ms <= 0)
 			return client_timed_out(client, error);
-	} while (poll(&pollfd, 1, (int)left_ms) <= 0);
+		if (client->waits != NULL && left_ms > WAITS_MS)
+			left_ms = WAITS_MS;
+		if (poll(&pollfd, 1, (int)left_ms) > 0)
+			break;
+		if (client->waits != NULL)
+			client->waits(client->waits_arg);
+	}
 	return pollfd.revents;
 }
 

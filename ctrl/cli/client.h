@@ -29,6 +29,9 @@ struct client {
 	const char *path; /* of the socket; borrowed */
 	unsigned timeout_ms; /* for one call, connecting included */
 	int fd; /* -1: not connected */
+	void (*waits)(
+		void *arg); /* called ten times a second while a reply is waited for, or NULL */
+	void *waits_arg;
 	json_int_t last_id;
 	char *buffer; /* bytes received, not yet taken */
 	size_t length;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `history`: the generations of the flows, or what one of them changed. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 1000
 #define TERMINAL_CHANGES 50
-#define COMMENT_COLUMNS 20 /* in the table; the whole of it stands with the one generation */
+#define COLUMNS 80
 
 static const struct table_column history_columns[] = {
 	{"GEN", true},
@@ -29,21 +30,16 @@ static const struct table_column history_columns[] = {
 	{"COMMENT", false},
 };
 
-/* What others wrote, without what a terminal would act on; cut to `columns`, 0 for whole. */
+/* What others wrote, without what a terminal would act on. */
 static const char *
-text_comment(struct text *text, const json_t *entry, size_t columns)
+text_comment(struct text *text, const json_t *entry)
 {
 	const char *comment = json_string_value(json_object_get(entry, "comment"));
-	size_t shown = 0;
 
 	text_clear(text);
 	for (; comment != NULL && *comment != '\0'; comment++) {
 		const unsigned char byte = (unsigned char)*comment;
 
-		if ((byte & 0xc0) != 0x80 && columns > 0 && shown++ == columns) {
-			text_add(text, "...");
-			break;
-		}
 		text_add(text, "%c", byte < ' ' || byte == 0x7f ? ' ' : byte);
 	}
 	return text->s;
@@ -75,7 +71,44 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
 	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
 	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	table_cell(table, "%s", text_comment(&text, entry, COMMENT_COLUMNS));
+	table_cell(table, "%s", text_comment(&text, entry));
+}
+
+/* Bytes of the first `columns` characters of a line in UTF-8. */
+static size_t
+line_cut(const char *line, size_t length, size_t columns)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++) {
+		if (((unsigned char)line[i] & 0xc0) != 0x80 && columns-- == 0)
+			break;
+	}
+	return i;
+}
+
+/* The table; a terminal gets of the comments, which stand last, what fits its lines. */
+static void
+table_show(const struct table *table)
+{
+	char *text = NULL, *line, *end;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL)
+		cli_out_of_memory();
+	table_print(table, out);
+	if (fclose(out) != 0)
+		cli_out_of_memory();
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		const size_t whole = (size_t)(end - line), fits = line_cut(line, whole, COLUMNS);
+
+		if (fits == whole || !isatty(STDOUT_FILENO))
+			printf("%.*s\n", (int)whole, line);
+		else
+			printf("%.*s...\n", (int)line_cut(line, whole, COLUMNS - 3), line);
+	}
+	free(text);
 }
 
 static int
@@ -98,7 +131,7 @@ history_list(struct cli *cli, uint64_t limit)
 		table = table_create(history_columns, 9);
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
 			row_add(table, entry);
-		table_print(table, stdout);
+		table_show(table);
 		table_destroy(table);
 	}
 	json_decref(result);
@@ -117,7 +150,7 @@ entry_print(const json_t *entry)
 		json_object_get(entry, "state") ? member_text(entry, "state") : "");
 	printf("when        %s\n", moment_text(member_number(entry, "time_ns"), moment));
 	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
-	if (text_comment(&text, entry, 0)[0] != '\0')
+	if (text_comment(&text, entry)[0] != '\0')
 		printf("comment     %s\n", text.s);
 	printf("flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed\n",
 		member_number(entry, "added"), member_number(entry, "changed"),

@@ -45,19 +45,44 @@ progress_begin(struct progress *progress, const char *what, uint64_t total)
 		.terminal = isatty(STDERR_FILENO)};
 }
 
+static bool
+progress_due(const struct progress *progress, int64_t now)
+{
+	return progress->terminal && now - progress->begun_ms >= PATIENCE_MS &&
+	       now - progress->drawn_ms >= REDRAW_MS;
+}
+
+static void
+progress_draw(struct progress *progress, int64_t now, const char *text)
+{
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
+	progress->drawn_ms = now;
+}
+
 void
 progress_at(struct progress *progress, uint64_t done)
 {
 	const int64_t now = now_ms();
 	char text[PROGRESS_TEXT_MAX];
 
-	if (!progress->terminal || now - progress->begun_ms < PATIENCE_MS ||
-		now - progress->drawn_ms < REDRAW_MS)
+	if (!progress_due(progress, now))
 		return;
 	progress_text(text, progress->what, done, progress->total);
-	fprintf(stderr, "\r%s\033[K", text);
-	fflush(stderr);
-	progress->drawn_ms = now;
+	progress_draw(progress, now, text);
+}
+
+void
+progress_wait(struct progress *progress)
+{
+	const int64_t now = now_ms();
+	char text[PROGRESS_TEXT_MAX];
+
+	if (!progress_due(progress, now))
+		return;
+	snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
+		(now - progress->begun_ms) / 1000);
+	progress_draw(progress, now, text);
 }
 
 void

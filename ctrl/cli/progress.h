@@ -24,6 +24,9 @@ void progress_begin(struct progress *progress, const char *what, uint64_t total)
 /* So much of the total is done. */
 void progress_at(struct progress *progress, uint64_t done);
 
+/* Nobody knows how much is done; show for how long it has been going on. */
+void progress_wait(struct progress *progress);
+
 /* Take the bar away. To be called before anything else is printed, also when the work failed. */
 void progress_end(struct progress *progress);
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 MATCH = {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004}
 LEG = {"id": "leg-1", "port": "p1", "vlan": 0, "src": "203.0.113.1", "src_port": 5004,
@@ -73,7 +74,7 @@ class Server(threading.Thread):
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(path))
         self.listener.listen()
-        self.script, self.asked = {}, []
+        self.script, self.asked, self.slow = {}, [], {}
 
     def plays(self, **more):
         """The usual answers, and others for the methods named (with _ for the dot)."""
@@ -87,6 +88,7 @@ class Server(threading.Thread):
 
     def answer(self, request):
         self.asked.append((request["method"], request["params"]))
+        time.sleep(self.slow.get(request["method"], 0))
         answer = self.script.get(request["method"], refusal("METHOD_NOT_FOUND", "no such method"))
         if isinstance(answer, list):
             answer = answer.pop(0)
@@ -145,18 +147,18 @@ class Rig:
         return child.returncode, shown.decode().replace("\r\n", "\n")
 
 
+def differs(found, expected):
+    if found != expected:
+        yield f"found {found}"
+        yield f"expected {expected}"
+
+
 CHECKS = []
 
 
 def check(function):
     CHECKS.append(function)
     return function
-
-
-def differs(found, expected):
-    if found != expected:
-        yield f"found {found}"
-        yield f"expected {expected}"
 
 
 @check
@@ -352,17 +354,22 @@ def confirm_and_rollback(rig):
 
 @check
 def history_is_a_table(rig):
-    rig.server.plays(history_list={"generations": [
+    listed = {"generations": [
         ENTRY, {**ENTRY, "generation": 7, "state": "reverted", "added": 100000,
                 "actor": {"name": "studio", "via": "tls"},
-                "comment": "a comment that is longer than the table has room for"}]})
-    yield from differs(rig.ctl("history", "--limit", "5"), (0, """\
+                "comment": "a comment that is longer than a line has room for"}]}
+    rig.server.plays(history_list=listed)
+    table = """\
 GEN  WHEN                 WHO           WHAT             +  ~  -  STATE     COMMENT
  42  2023-11-14 22:13:20  ana           txn.commit       1  1  0  current   evening [31m show
   7  2023-11-14 22:13:20  studio (tls)  txn.commit  100000  1  0  reverted  \
-a comment that is lo...
-""", ""))
+a comment that is longer than a line has room for
+"""
+    yield from differs(rig.ctl("history", "--limit", "5"), (0, table, ""))
     yield from differs(rig.server.params("history.list"), [{"limit": 5}])
+    rig.server.plays(history_list=listed)
+    cut = [line if len(line) <= 80 else line[:77] + "..." for line in table.splitlines()]
+    yield from differs(rig.terminal("", "history"), (0, "\n".join(cut) + "\n"))
     rig.server.plays(history_list={"generations": []})
     yield from differs(rig.ctl("history")[1], "no generations yet\n")
 
@@ -380,6 +387,27 @@ comment     evening [31m show
 flows       1 added, 1 changed, 0 removed
 
 """ + DIFF, ""))
+
+
+@check
+def what_takes_long_is_shown_at_a_terminal_and_leaves_no_trace(rig):
+    rig.server.plays()
+    rig.server.slow["txn.commit"] = 1.5
+    code, shown = rig.terminal("", "apply", "flows.d", "--yes", "--limit", "0")
+    del rig.server.slow["txn.commit"]
+    yield from differs((code, "\rwaiting for sluiced ... 1 s\x1b[K" in shown), (0, True))
+    drawn = shown.rindex("waiting for sluiced")
+    yield from differs(shown[drawn:].split("\r")[1], "\x1b[KGeneration 42: 1 added, 1 changed, "
+                       "0 removed.\n")
+    flows = [{**CAM2, "id": f"f{i}", "match": {**MATCH, "dst_port": i + 1}} for i in range(400)]
+    (rig.folder / "many.json").write_text(json.dumps({"flows": flows}))
+    rig.server.plays()
+    rig.server.slow["txn.put"] = 0.1
+    code, shown = rig.terminal("", "plan", "many.json", "--limit", "0")
+    del rig.server.slow["txn.put"]
+    yield from differs((code, bool(re.search(
+        r"\rsending flows \[#+ +\]  \d\d%  \d+ of 400\x1b\[K", shown))), (2, True))
+    yield from differs(shown.rsplit("\r", 1)[1], "\x1b[K" + SUMMARY)
 
 
 @check
