@@ -26,9 +26,8 @@ def field(path, pattern, otherwise="unknown"):
     return match[1].strip() if match else otherwise
 
 
-def describe(top, measured):
-    """A dictionary of what has a say in the figures. `measured` is what closed-loop reported."""
-    runs = [run for row in measured.values() for run in row["runs"]]
+def machine(top):
+    """A dictionary of what has a say in any figure."""
     revision = output_of(["git", "rev-parse", "--short=12", "HEAD"], top)
     if output_of(["git", "status", "--porcelain", "--untracked-files=no"], top):
         revision += " and local changes"
@@ -41,8 +40,16 @@ def describe(top, measured):
         "kernel": platform.release(),
         "system": field("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)'),
         "compiler": output_of(["gcc", "--version"]).partition("\n")[0],
-        "dpdk": runs[0]["dpdk"] if runs else "unknown",
         "revision": revision or "unknown",
+    }
+
+
+def describe(top, measured):
+    """The machine, and what closed-loop reported of it and itself."""
+    runs = [run for row in measured.values() for run in row["runs"]]
+    return {
+        **machine(top),
+        "dpdk": runs[0]["dpdk"] if runs else "unknown",
         "hugepages": all(run["setting"]["hugepages"] for run in runs),
         "worker_cpu_share_least": min((run["worker_cpu_share"] for run in runs), default=0),
     }
