@@ -39,29 +39,89 @@ message_bytes(struct cli *cli)
 	return bytes > MESSAGE_BYTES_LEAST ? bytes : MESSAGE_BYTES_LEAST;
 }
 
-/* Say what the daemon has against an item, "/declare/7/legs/0/port" of those sent from `first`. */
-static int
-batch_refused(const struct batch *batch, const struct client_error *error, const char *member,
-	size_t first)
+/* How many of the items from `first` on go into one message. */
+static size_t
+put_length(const json_t *items, size_t first, uint64_t limit)
 {
-	const size_t length = strlen(member);
+	const size_t n = json_array_size(items);
+	uint64_t bytes = ENVELOPE_BYTES;
+	size_t i = first;
+
+	do
+		bytes += json_bytes(json_array_get(items, i++)) + 1;
+	while (i < n && i - first < PUT_ITEMS &&
+		bytes + json_bytes(json_array_get(items, i)) < limit);
+	return i - first;
+}
+
+/* The first item of a message of ours. */
+static size_t
+message_first(const struct batch *batch, unsigned long message)
+{
+	size_t first = 0;
+
+	while (message-- > 0 && first < json_array_size(batch->items))
+		first += put_length(batch->items, first, batch->put_bytes);
+	return first;
+}
+
+/*
+ * Which item a pointer is about, and what is behind that in it: "/messages/3/declare/7/id" of a
+ * plan or commit, "/declare/7/id" of a put whose items are those from `first` on. Returns false
+ * when it is about no item.
+ */
+static bool
+pointer_read(const struct batch *batch, const char *pointer, size_t first, size_t *index,
+	const char **rest)
+{
+	unsigned long message, number;
+	char member[16];
+	int length = 0;
+
+	if (sscanf(pointer, "/messages/%lu%n", &message, &length) == 1) {
+		first = message_first(batch, message);
+		pointer += length;
+	}
+	if (sscanf(pointer, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
+		strcmp(member, batch->member) != 0)
+		return false;
+	*index = first + number;
+	*rest = pointer + length;
+	return *index < json_array_size(batch->items);
+}
+
+/* The message without the "flow ID: " that the file's line tells, too. */
+static const char *
+message_of_flow(const struct client_error *error, const json_t *flow)
+{
+	const char *id = json_string_value(json_object_get(flow, "id"));
+	const size_t length = id != NULL ? strlen(id) : 0;
+
+	if (id != NULL && strncmp(error->message, "flow ", 5) == 0 &&
+		strncmp(error->message + 5, id, length) == 0 &&
+		strncmp(error->message + 5 + length, ": ", 2) == 0)
+		return error->message + 5 + length + 2;
+	return error->message;
+}
+
+/* Say what the daemon has against an item, or against the whole. */
+static int
+batch_refused(const struct batch *batch, const struct client_error *error, size_t first)
+{
 	struct fault fault;
-	char *rest;
+	const char *rest;
 	size_t index;
 
-	if (error->pointer[0] != '/' || strncmp(error->pointer + 1, member, length) != 0 ||
-		error->pointer[length + 1] != '/') {
+	if (!pointer_read(batch, error->pointer, first, &index, &rest)) {
 		fprintf(stderr, "sluicectl: %s\n", error->text);
-		return (int)error->status;
-	}
-	index = first + strtoul(error->pointer + length + 2, &rest, 10);
-	if (batch->files != NULL) {
-		fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s", error->message);
+	} else if (batch->files != NULL) {
+		fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s",
+			message_of_flow(error, json_array_get(batch->items, index)));
 		flow_files_locate(batch->files, index, &fault);
 		fprintf(stderr, "sluicectl: %s: %s\n", error->name, fault.message);
 	} else {
-		fprintf(stderr, "sluicectl: %s at /%s/%zu%s: %s\n", error->name, member, index,
-			rest, error->message);
+		fprintf(stderr, "sluicectl: %s at /%s/%zu%s: %s\n", error->name, batch->member,
+			index, rest, error->message);
 	}
 	return (int)error->status;
 }
@@ -99,7 +159,7 @@ batch_call(
 	json_decref(params);
 	if (result != NULL)
 		return result;
-	*exit_code = batch_refused(batch, &error, "declare", 0);
+	*exit_code = batch_refused(batch, &error, 0);
 	if (strcmp(error.name, "STALE") == 0)
 		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
 				"then run 'sluicectl plan' again.\n");
@@ -112,7 +172,7 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 	json_t *result;
 	int exit_code;
 
-	*batch = (struct batch){.cli = cli, .files = files};
+	*batch = (struct batch){.cli = cli, .files = files, .member = ""};
 	result = batch_call(batch, "txn.begin", options, 0, &exit_code);
 	if (result == NULL)
 		return exit_code;
@@ -121,36 +181,21 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 	return CLI_OK;
 }
 
-/* How many of the items from `first` on go into one message. */
-static size_t
-put_length(const json_t *items, size_t first, uint64_t limit)
-{
-	const size_t n = json_array_size(items);
-	uint64_t bytes = ENVELOPE_BYTES;
-	size_t i = first;
-
-	do
-		bytes += json_bytes(json_array_get(items, i++)) + 1;
-	while (i < n && i - first < PUT_ITEMS &&
-		bytes + json_bytes(json_array_get(items, i)) < limit);
-	return i - first;
-}
-
 static int
-put_send(struct batch *batch, const char *member, const json_t *items, size_t first, size_t n)
+put_send(struct batch *batch, size_t first, size_t n)
 {
 	json_t *params, *part = json_array(), *result;
 	struct client_error error;
 
 	for (size_t i = first; i < first + n; i++)
-		json_array_append(part, json_array_get(items, i));
-	params = json_pack("{s:s, s:o}", "txn", batch->txn, member, part);
+		json_array_append(part, json_array_get(batch->items, i));
+	params = json_pack("{s:s, s:o}", "txn", batch->txn, batch->member, part);
 	if (params == NULL)
 		cli_out_of_memory();
 	result = client_call(&batch->cli->client, "txn.put", params, &error);
 	json_decref(params);
 	if (result == NULL)
-		return batch_refused(batch, &error, member, first);
+		return batch_refused(batch, &error, first);
 	json_decref(result);
 	return CLI_OK;
 }
@@ -158,17 +203,18 @@ put_send(struct batch *batch, const char *member, const json_t *items, size_t fi
 int
 batch_put(struct batch *batch, const char *member, const json_t *items)
 {
+	const uint64_t limit = message_bytes(batch->cli);
 	const size_t n = json_array_size(items);
-	uint64_t limit = message_bytes(batch->cli);
 	struct progress progress;
 	int exit_code = CLI_OK;
 
-	limit = limit < PUT_BYTES ? limit : PUT_BYTES;
+	batch->member = member;
+	batch->items = items;
+	batch->put_bytes = limit < PUT_BYTES ? limit : PUT_BYTES;
 	progress_begin(&progress, "sending flows", n);
-	batch->held += n;
 	for (size_t first = 0, part; first < n && exit_code == CLI_OK; first += part) {
-		part = put_length(items, first, limit);
-		exit_code = put_send(batch, member, items, first, part);
+		part = put_length(items, first, batch->put_bytes);
+		exit_code = put_send(batch, first, part);
 		if (exit_code == CLI_OK)
 			progress_at(&progress, first + part);
 		else
@@ -184,7 +230,7 @@ batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int 
 	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", prune,
 		"after", (json_int_t)after, "limit", (json_int_t)limit);
 
-	return batch_call(batch, "txn.plan", params, batch->held, exit_code);
+	return batch_call(batch, "txn.plan", params, json_array_size(batch->items), exit_code);
 }
 
 json_t *

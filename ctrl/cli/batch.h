@@ -22,7 +22,9 @@ struct batch {
 	struct cli *cli;
 	const struct flow_files *files; /* that the flows come from; NULL: no files */
 	char txn[72];
-	uint64_t held; /* items put */
+	const char *member; /* of the items put; borrowed */
+	const json_t *items; /* borrowed: they stay as long as the batch is used */
+	uint64_t put_bytes; /* that one message may have */
 };
 
 /*
@@ -32,7 +34,10 @@ struct batch {
 int batch_begin(
 	struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options);
 
-/* Send all items of an array as the member ("declare", "install" ...) of as many txn.put. */
+/*
+ * Send all items of an array as the member ("declare", "install" ...) of as many txn.put as it
+ * takes. Once a batch.
+ */
 int batch_put(struct batch *batch, const char *member, const json_t *items);
 
 /*

@@ -166,6 +166,8 @@ diff_change_print(json_t *change, bool colour, FILE *out)
 	header_print(change, mark, colour, out);
 	if (mark == '+')
 		flow_print(json_object_get(change, "flow"), colour, out);
+	if (mark == '~' && json_array_size(json_object_get(change, "fields")) == 0)
+		fprintf(out, "%*sbecomes declared, and stays as it is\n", FIELD_INDENT, "");
 	json_array_foreach (json_object_get(change, "fields"), i, field)
 		field_print(field, colour, out);
 }

@@ -246,6 +246,10 @@ def many_flows_are_sent_in_parts_that_the_daemon_takes(rig):
     first = len(parts[0]["declare"])
     yield from differs(rig.ctl("plan", "many.json")[2], "sluicectl: CONFLICT: many.json:1: "
                        f"flow f{first}: /match: taken\n")
+    rig.server.plays(txn_put=[{"held": 1}] * 200, txn_plan=refusal(
+        "CONFLICT", f"flow f{first + 2}: taken", "/messages/1/declare/2/match"))
+    yield from differs(rig.ctl("plan", "many.json")[2], "sluicectl: CONFLICT: many.json:1: "
+                       f"flow f{first + 2}: /match: taken\n")
 
 
 @check

@@ -110,7 +110,7 @@ Test(diff, colour_begins_and_ends_with_a_line)
 
 Test(diff, an_older_daemon_makes_a_poorer_diff)
 {
-	expect_change("{}", "~ -\n");
+	expect_change("{}", "~ -\n    becomes declared, and stays as it is\n");
 	expect_change("{'op': 'add', 'id': 'x'}", "+ x\n");
 }
 
