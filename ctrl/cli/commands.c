@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
 	&command_watch,
 	&command_events,
 	&command_punted,
+	&command_trace,
 	&command_workers,
 	&command_info,
 	&command_rpc,

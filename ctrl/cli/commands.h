@@ -31,6 +31,7 @@ extern const struct command command_counters;
 extern const struct command command_watch;
 extern const struct command command_events;
 extern const struct command command_punted;
+extern const struct command command_trace;
 extern const struct command command_workers;
 extern const struct command command_info;
 extern const struct command command_rpc;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/frame_text.h"
 #include "cli/text.h"
 
 #define PAGE_ENTRIES 1000
@@ -72,20 +73,6 @@ event_print(json_t *event, bool dump)
 	printf("%s\n", text.length > 0 ? text.s : "");
 }
 
-/* The frame as lines of an offset and 16 bytes, which text2pcap(1) reads. */
-static void
-frame_dump(const char *hex)
-{
-	const size_t n = strlen(hex) / 2;
-
-	for (size_t i = 0; i < n; i++) {
-		if (i % 16 == 0)
-			printf("%s%06zx", i > 0 ? "\n" : "", i);
-		printf(" %.2s", hex + 2 * i);
-	}
-	printf("\n");
-}
-
 static void
 punted_print(json_t *packet, bool dump)
 {
@@ -96,7 +83,7 @@ punted_print(json_t *packet, bool dump)
 		text_time(&text, member_number(packet, "time_ns")), member_text(packet, "port"),
 		member_number(packet, "frame_bytes"), member_text(packet, "flow"));
 	if (dump)
-		frame_dump(member_text(packet, "frame"));
+		frame_dump(member_text(packet, "frame"), SIZE_MAX, "");
 }
 
 /* Show the entries of a page and move on behind them. Returns how many there were. */

@@ -100,6 +100,8 @@ _sluicectl_find() {
 		case ${_sluicectl_words[i]} in
 		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
 		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
+		--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --payload) i=$((i + 1)) ;;
+		--hex | --pcap | --packet | --count | --legs | --legs-after) i=$((i + 1)) ;;
 		-*) ;;
 		*) _sluicectl_found+=("${_sluicectl_words[i]}") ;;
 		esac
@@ -123,7 +125,7 @@ _sluicectl_candidates() {
 	case $previous in
 	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
 	--flow) _sluicectl_flows && return ;;
-	--socket | --file | --output | -o) compgen -f -- "$current" && return ;;
+	--socket | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
 	--directory | -d) compgen -d -- "$current" && return ;;
 	--if-generation) _sluicectl_generations && return ;;
 	--action | --admin | --latch)
@@ -131,6 +133,9 @@ _sluicectl_candidates() {
 		_sluicectl_values "$previous" $name && return
 		;;
 	--comment | --confirm-within | --timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
+	--payload) printf '%s\n' rtp stun dtls && return ;;
+	--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --packet) return ;;
+	--legs | --legs-after) return ;;
 	--allow | --police | --idle-timeout | --latch-interval-ms | --max-datagram) return ;;
 	esac
 	if [[ $current == -* ]]; then
@@ -158,6 +163,9 @@ _sluicectl_candidates() {
 	confirm | rollback | history)
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_generations
 		;;
+	trace)
+		((${#_sluicectl_found[@]} > 2)) || _sluicectl_ports
+		;;
 	rpc) _sluicectl_methods ;;
 	esac
 }
@@ -181,7 +189,7 @@ _sluicectl() {
 	done < <(_sluicectl_candidates "$_sluicectl_name" "$current" "$previous" 2>/dev/null)
 	case $previous in
 	--match | --rule | --classes | --leg) compopt -o nospace ;;
-	--socket | --file | --output | -o | --directory | -d) compopt -o filenames ;;
+	--socket | --file | --output | -o | --directory | -d | --pcap) compopt -o filenames ;;
 	replace | validate | plan | apply) compopt -o filenames ;;
 	esac
 }

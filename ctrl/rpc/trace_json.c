@@ -7,7 +7,7 @@
 
 #include <dp/dp.h>
 
-#include "rpc/hex.h"
+#include "schema/hex.h"
 #include "state/address.h"
 
 static const char *const verdict_names[] = {

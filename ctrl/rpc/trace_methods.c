@@ -9,9 +9,9 @@
 
 #include <dp/trace.h>
 
-#include "rpc/hex.h"
 #include "rpc/methods.h"
 #include "rpc/trace_json.h"
+#include "schema/hex.h"
 #include "state/address.h"
 #include "state/probe.h"
 

@@ -25,6 +25,12 @@ COUNTS = {"copies": 9, "bytes": 1800, "sent": 8, "drops": {"tx_full": 1}}
 FLOW = {"id": "cam", "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004},
         "legs": [LEG_JSON]}
 
+TRACED = {"src": "192.0.2.9", "src_port": 7, "dst": "192.0.2.1", "dst_port": 5004, "ttl": 9,
+          "dscp": 46, "vlan": 20, "outer_vlan": 300, "ip_bytes": 29, "payload_bytes": 1,
+          "extension_bytes": 0, "mtu": 1500}
+FRAME = ("02005e00532002005e005302080045000028000040003f11e748c6336401c633641417"
+         "70138c0014ffeb8060000100000000000000ff")
+
 CASES = [
     ("add by rule", ["flow", "add", "--rule", "priority=9,family=4", "--action", "punt"],
      ("flow.install", {"flows": [{"rule": {"priority": 9, "family": 4}, "action": "punt",
@@ -172,6 +178,80 @@ worker 1  on CPU 4, 1 queues, 0 packets in, 0 out
       "lost": 0},
      "#       1  2023-11-14 22:13:20.123  p0           60  cam\n"
      "000000 00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff\n000010 77\n"),
+    ("trace through every step",
+     ["trace", "p0", "--from", "192.0.2.9:7", "--to", "[2001:db8::1]:5004", "--vlan", "20",
+      "--outer-vlan", "300", "--ttl", "9", "--dscp", "46", "--payload", "rtp", "--legs", "3"],
+     ("packet.trace",
+      {"port": "p0", "limit": 3,
+       "fields": {"src": "192.0.2.9", "src_port": 7, "dst": "2001:db8::1", "dst_port": 5004,
+                  "vlan": 20, "outer_vlan": 300, "ttl": 9, "dscp": 46,
+                  "payload": "800000010000000000000001"}}),
+     {"port": "p0", "frame": "00", "verdict": "forward", "flow": "cam", "worker": 0,
+      "workers": 2, "n_legs": 4, "next": 3,
+      "stages": [
+          {**TRACED, "stage": "parse", "outcome": "pass", "ip_bytes": 1600,
+           "extension_bytes": 8},
+          {"stage": "exact", "outcome": "miss"}, {"stage": "listener", "outcome": "miss"},
+          {"stage": "rules", "outcome": "match"},
+          {"stage": "allow", "outcome": "pass", "prefixes": 2},
+          {"stage": "class", "outcome": "pass", "class": "rtp"},
+          {"stage": "latch", "outcome": "pass", "mode": "follow", "source": "moves",
+           "latched": {"src": "192.0.2.8", "src_port": 8, "moves": 1}},
+          {"stage": "stream", "outcome": "pass", "stream": None},
+          {"stage": "police", "outcome": "pass", "rate_bps": 64000, "burst_bytes": 3000,
+           "left_bytes": 2000},
+          {"stage": "action", "outcome": "forward"}],
+      "legs": [
+          {"index": 0, "id": "wall", "outcome": "sent", "port": "p1", "link_up": False,
+           "next_hop": {"mac": "02:00:5e:00:53:20"}, "frame_bytes": 54, "frame": FRAME},
+          {"index": 1, "id": "down", "outcome": "down", "port": "p1", "link_up": True},
+          {"index": 2, "outcome": "sampled_out", "port": "p2", "link_up": True, "one_in": 10,
+           "nth": 4}]},
+     """p0         192.0.2.9:7 > 192.0.2.1:5004
+parse      pass: ttl 9, dscp 46, vlan 300.20, 1 byte of payload, extension
+           headers taken out; longer than the port's MTU of 1500, it would not
+           get in
+exact      miss
+listener   miss
+rules      match: flow cam
+allow      pass: 2 source prefixes
+class      pass: rtp
+latch      pass: follow, would move here from 192.0.2.8:8
+stream     pass: in no stream, as the flow says
+police     pass: 64 kbit/s, burst 3000 bytes, 2000 bytes left
+action     forward: 4 legs
+
+wall       out of p1: 54 bytes to 02:00:5e:00:53:20
+           p1 has no link now
+  198.51.100.1:6000 > 198.51.100.20:5004
+  ttl 63, dscp 0, 12 bytes of payload
+  000000 02 00 5e 00 53 20 02 00 5e 00 53 02 08 00 45 00
+  000010 00 28 00 00 40 00 3f 11 e7 48 c6 33 64 01 c6 33
+  000020 64 14 17 70 13 8c 00 14 ff eb 80 60 00 01 00 00
+  000030 00 00 00 00 00 ff
+
+down       out of p1: down
+
+leg 3      out of p2: not sent, packet 4 where it takes 1 in 10
+next       more legs, with --legs-after 3
+note       as worker 0 would; 2 poll the port, each samples by itself
+"""),
+    ("trace of what is dropped", ["trace", "p0", "--hex", "00:11 22\n33"],
+     ("packet.trace", {"port": "p0", "frame": "00112233"}),
+     {"port": "p0", "frame": "00112233", "verdict": "drop", "flow": None, "worker": 0,
+      "workers": 1, "n_legs": 0, "legs": [],
+      "stages": [{**TRACED, "stage": "parse", "outcome": "pass"},
+                 {"stage": "exact", "outcome": "miss"},
+                 {"stage": "unmatched", "outcome": "drop", "reason": "no_flow",
+                  "help": "no flow matches", "kernel_beside": True}]},
+     """p0         192.0.2.9:7 > 192.0.2.1:5004
+parse      pass: ttl 9, dscp 46, vlan 300.20, 1 byte of payload
+exact      miss
+unmatched  drop
+           no_flow: no flow matches
+           the kernel keeps what no flow or rule asks this port for
+next       'sluicectl flow list' shows what is there; compare port, VLAN, addresses
+"""),
 ]
 
 # Command lines that must be refused before anybody is asked, and what must be said.
@@ -188,6 +268,17 @@ REFUSED = [
     (["leg", "join", "cam", "--leg", "port=p1"], "--leg number 1: src= is missing"),
     (["leg", "leave", "cam"], "the ID of a flow's leg is missing"),
     (["flow", "up"], "the ID of a flow is missing"),
+    (["trace"], "which port does the packet come in by?"),
+    (["trace", "p0"], "no --from; a packet is"),
+    (["trace", "p0", "--from", "192.0.2.1:1"], "no --to; a packet is"),
+    (["trace", "p0", "--from", "192.0.2.1:1", "--hex", "00"], "exclude each other"),
+    (["trace", "p0", "--hex", "0g"], "expected two hexadecimal digits a byte"),
+    (["trace", "p0", "--hex", "-"], "standard input is empty"),
+    (["trace", "p0", "--from", "192.0.2.1:1", "--to", "192.0.2.2:2", "--ttl", "256"],
+     '--ttl: "256" is not a number from 0 to 255'),
+    (["trace", "p0", "--pcap", "{none.pcap}"], "none.pcap: No such file"),
+    (["trace", "p0", "--pcap", "{flow.json}"], "flow.json: unknown file format"),
+    (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"], "are numbers from 1"),
     (["events", "--after", "x"], '--after: "x" is not a number'),
 ]
 

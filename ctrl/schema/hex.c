@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "rpc/hex.h"
+#include "schema/hex.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bytes as texts of two hexadecimal digits each. */
-#ifndef CTRL_RPC_HEX_H
-#define CTRL_RPC_HEX_H
+#ifndef CTRL_HEX_H
+#define CTRL_HEX_H
 
 #include <stddef.h>
 #include <stdint.h>
