@@ -16,6 +16,7 @@
 #include <dp/dp.h>
 
 #include "command_line.h"
+#include "rpc/audit.h"
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
@@ -34,7 +35,8 @@ struct daemon {
 	struct config config;
 	struct event_base *base;
 	struct event *stop[N_STOP_SIGNALS];
-	sigset_t stop_signals;
+	struct event *hangup;
+	sigset_t signals;
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
@@ -42,6 +44,7 @@ struct daemon {
 	struct watchers watchers;
 	struct event_feed *feed;
 	struct methods_context context;
+	struct audit *audit;
 	struct rpc_service *service;
 	struct rpc_server *server;
 	struct fault fault;
@@ -52,7 +55,7 @@ static void log_line(const char *format, ...) __attribute__((format(printf, 1, 2
 static void
 log_line(const char *format, ...)
 {
-	char line[1024];
+	char line[4096];
 	va_list args;
 
 	va_start(args, format);
@@ -62,7 +65,7 @@ log_line(const char *format, ...)
 }
 
 static void
-data_plane_warned(void *arg, const char *message)
+warned(void *arg, const char *message)
 {
 	(void)arg;
 	log_line("warning: %s", message);
@@ -79,6 +82,21 @@ stop_asked(evutil_socket_t signal_number, short what, void *arg)
 	event_base_loopexit(daemon->base, NULL);
 }
 
+/* The audit log was rotated, or certificates were renewed: take up the new files. */
+static void
+hangup_asked(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	struct fault fault;
+
+	(void)signal_number;
+	(void)what;
+	audit_reopen(daemon->audit);
+	if (rpc_server_reload(daemon->server, &fault) < 0)
+		log_line("warning: the old certificates stay: %s", fault.message);
+	log_line("files reopened");
+}
+
 /*
  * Signals stay blocked until the loop runs: they wait there rather than end a half-built process,
  * and threads that start meanwhile inherit the mask, so that no worker is ever interrupted.
@@ -90,18 +108,22 @@ loop_init(struct daemon *daemon)
 	unsigned i;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&daemon->stop_signals);
+	sigemptyset(&daemon->signals);
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "no event loop: %m");
 	for (i = 0; i < N_STOP_SIGNALS; i++) {
-		sigaddset(&daemon->stop_signals, signals[i]);
+		sigaddset(&daemon->signals, signals[i]);
 		daemon->stop[i] = evsignal_new(daemon->base, signals[i], stop_asked, daemon);
 		if (!daemon->stop[i] || event_add(daemon->stop[i], NULL) < 0)
 			return fault_set(
 				&daemon->fault, FAULT_INTERNAL, "", "cannot watch for signals: %m");
 	}
-	return sigprocmask(SIG_BLOCK, &daemon->stop_signals, NULL);
+	sigaddset(&daemon->signals, SIGHUP);
+	daemon->hangup = evsignal_new(daemon->base, SIGHUP, hangup_asked, daemon);
+	if (!daemon->hangup || event_add(daemon->hangup, NULL) < 0)
+		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "cannot watch for SIGHUP: %m");
+	return sigprocmask(SIG_BLOCK, &daemon->signals, NULL);
 }
 
 static void
@@ -113,6 +135,8 @@ loop_fini(struct daemon *daemon)
 		if (daemon->stop[i])
 			event_free(daemon->stop[i]);
 	}
+	if (daemon->hangup)
+		event_free(daemon->hangup);
 	if (daemon->base)
 		event_base_free(daemon->base);
 }
@@ -124,6 +148,18 @@ feed_create(struct daemon *daemon)
 	if (!daemon->feed)
 		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for events");
 	return 0;
+}
+
+/* No log is a choice that can be made. */
+static int
+audit_create(struct daemon *daemon)
+{
+	const char *path = daemon->config.access.audit_log;
+
+	if (!path[0])
+		return 0;
+	daemon->audit = audit_open(path, warned, NULL, &daemon->fault);
+	return daemon->audit ? 0 : -1;
 }
 
 static int
@@ -147,6 +183,8 @@ service_create(struct daemon *daemon)
 	if (!daemon->service)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "",
 			"the methods do not fit the RPC document");
+	rpc_service_audit(daemon->service, daemon->audit);
+	rpc_service_pace(daemon->service, daemon->base);
 	return 0;
 }
 
@@ -154,14 +192,18 @@ static int
 server_create(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
-	const struct rpc_limits limits = {
-		.message_bytes = config->max_message_bytes,
-		.depth = config->max_depth,
-		.connections = config->max_connections,
+	const struct rpc_server_config server = {
+		.socket_path = config->socket_path,
+		.limits = {.message_bytes = config->max_message_bytes,
+			.depth = config->max_depth,
+			.connections = config->max_connections,
+			.requests_per_s = config->max_requests_per_s},
+		.access = &config->access,
+		.tls = config->tls.listen[0] ? &config->tls : NULL,
+		.warn = warned,
 	};
 
-	daemon->server = rpc_server_create(
-		daemon->base, config->socket_path, &limits, daemon->service, &daemon->fault);
+	daemon->server = rpc_server_create(daemon->base, &server, daemon->service, &daemon->fault);
 	return daemon->server ? 0 : -1;
 }
 
@@ -174,7 +216,7 @@ loop_run(struct daemon *daemon)
 	log_line("ready, %u ports, %u workers, socket %s", config->n_ports, config->n_workers,
 		config->socket_path);
 	sd_notify(0, "READY=1");
-	sigprocmask(SIG_UNBLOCK, &daemon->stop_signals, NULL);
+	sigprocmask(SIG_UNBLOCK, &daemon->signals, NULL);
 	rc = event_base_dispatch(daemon->base);
 	if (rc < 0)
 		fault_set(&daemon->fault, FAULT_INTERNAL, "", "the event loop failed");
@@ -191,11 +233,12 @@ daemon_run(struct daemon *daemon)
 	struct fault *fault = &daemon->fault;
 	int rc = -1;
 
-	if (loop_init(daemon) < 0 || data_plane_eal_init(config, fault) < 0)
+	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 ||
+		data_plane_eal_init(config, fault) < 0)
 		goto err_loop;
 	if (steering_clean(config, fault) < 0)
 		goto err_eal;
-	daemon->dp = data_plane_create(config, data_plane_warned, fault);
+	daemon->dp = data_plane_create(config, warned, fault);
 	if (!daemon->dp)
 		goto err_eal;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
@@ -233,6 +276,7 @@ err_dp:
 err_eal:
 	dp_eal_fini();
 err_loop:
+	audit_close(daemon->audit);
 	loop_fini(daemon);
 	return rc;
 }

@@ -8,12 +8,19 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include <event2/event.h>
+
+#include "rpc/audit.h"
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
 #include "schema/json_text.h"
 
+#define SLICE_NS 5000000 /* that the requests of a batch may take together, and then it rests */
+
 struct rpc_call {
+	LIST_ENTRY(rpc_call) resting; /* in the service's list while its turn is to come */
 	struct rpc_service *service;
 	struct rpc_session *session;
 	json_t *message;
@@ -25,6 +32,8 @@ struct rpc_call {
 	void *arg;
 	struct request request; /* the one that runs; borrowed from message */
 	const struct bound_method *method; /* its */
+	json_t *what; /* it is about, for the audit log; NULL: it is not logged */
+	struct event *turn; /* that goes on with the batch; NULL: it did not take long so far */
 	bool inside; /* its method has not returned yet */
 	bool answered; /* and yet was answered, with: */
 	json_t *result; /* or if that is NULL, */
@@ -74,6 +83,12 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 {
 	json_t *id = call->request.id;
 
+	if (call->what) {
+		audit_call(rpc_service_log(call->service), rpc_call_actor(call), call->method->name,
+			call->what, result, fault);
+		json_decref(call->what);
+		call->what = NULL;
+	}
 	if (!id)
 		json_decref(result);
 	else
@@ -95,6 +110,8 @@ method_run(struct rpc_call *call)
 		fault_set(&call->fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
 		return NULL;
 	}
+	if (call->method->role > ROLE_VIEWER && rpc_service_log(call->service))
+		call->what = audit_what(call->request.params);
 	call->inside = true;
 	call->answered = false;
 	result = rpc_service_run(
@@ -131,16 +148,57 @@ call_end(struct rpc_call *call)
 		json_decref(call->replies);
 	else
 		call->reply(call->arg, call->replies);
+	if (call->turn)
+		event_free(call->turn);
 	json_decref(call->message);
 	rpc_session_unref(call->session);
 	rpc_service_unref(call->service);
 	free(call);
 }
 
-/* Run what is left, up to a request that is deferred. */
+static void call_go_on(struct rpc_call *call);
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct rpc_call *call = arg;
+
+	(void)fd;
+	(void)what;
+	LIST_REMOVE(call, resting);
+	call_go_on(call);
+}
+
+/* Have the rest of the batch run by the loop. False: there is no loop, or no memory. */
+static bool
+call_rest(struct rpc_call *call)
+{
+	static const struct timeval at_once;
+	struct event_base *base = rpc_service_base(call->service);
+
+	if (base && !call->turn)
+		call->turn = evtimer_new(base, on_turn, call);
+	if (!base || !call->turn || evtimer_add(call->turn, &at_once) < 0)
+		return false;
+	LIST_INSERT_HEAD(rpc_service_resting(call->service), call, resting);
+	return true;
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Run what is left, up to a request that is deferred, for as long as a slice lasts. */
 static void
 call_go_on(struct rpc_call *call)
 {
+	const uint64_t end_ns = now_ns() + SLICE_NS;
+
 	while (call->next < call->n_requests) {
 		json_t *message =
 			call->batch ? json_array_get(call->message, call->next) : call->message;
@@ -148,8 +206,21 @@ call_go_on(struct rpc_call *call)
 		call->next++;
 		if (!request_run(call, message))
 			return;
+		if (call->next < call->n_requests && now_ns() > end_ns && call_rest(call))
+			return;
 	}
 	call_end(call);
+}
+
+void
+rpc_calls_finish(struct call_list *resting)
+{
+	struct rpc_call *call;
+
+	while ((call = LIST_FIRST(resting)) != NULL) {
+		LIST_REMOVE(call, resting);
+		call_go_on(call);
+	}
 }
 
 /* Takes result over. */
@@ -196,50 +267,54 @@ batch_check(const json_t *message, struct fault *fault)
 		n_requests, RPC_BATCH_MAX);
 }
 
-void
+size_t
 rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
 	rpc_reply_fn reply, void *arg)
 {
+	const size_t n_requests = json_is_array(message) ? json_array_size(message) : 1;
 	struct rpc_call *call;
 	struct fault fault;
 
 	if (batch_check(message, &fault)) {
 		reply(arg, rpc_error_reply(NULL, &fault));
-		return;
+		return 1;
 	}
 	call = calloc(1, sizeof(*call));
 	if (!call) {
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
 		reply(arg, rpc_error_reply(NULL, &fault));
-		return;
+		return 1;
 	}
 	*call = (struct rpc_call){
 		.service = rpc_service_ref(service),
 		.session = rpc_session_ref(session),
 		.message = json_incref(message),
 		.batch = json_is_array(message),
-		.n_requests = json_is_array(message) ? json_array_size(message) : 1,
+		.n_requests = n_requests,
 		.replies = json_is_array(message) ? json_array() : NULL,
 		.reply = reply,
 		.arg = arg,
 	};
 	call_go_on(call);
+	return n_requests;
 }
 
-void
+size_t
 rpc_service_call_text(struct rpc_service *service, struct rpc_session *session, const char *text,
 	size_t bytes, rpc_reply_fn reply, void *arg)
 {
 	json_error_t error;
 	json_t *message = json_text_load(text, bytes, &error);
 	struct fault fault;
+	size_t n_requests;
 
 	if (!message) {
 		fault_set(&fault, FAULT_PARSE, "", "not JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
 		reply(arg, rpc_error_reply(NULL, &fault));
-		return;
+		return 1;
 	}
-	rpc_service_call(service, session, message, reply, arg);
+	n_requests = rpc_service_call(service, session, message, reply, arg);
 	json_decref(message);
+	return n_requests;
 }

@@ -3,17 +3,22 @@
  * A connection is open, then ending (the client has said all, replies still wait), then closed.
  * Everything happens in the callbacks of one bufferevent, on the control thread.
  */
-#include "connection.h"
+#include "rpc/connection.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "frame.h"
+#include "rpc/frame.h"
+
+#define NS_PER_S 1000000000ull
+#define SLICE_NS 5000000 /* of one client's requests, before others have their turn */
+#define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
 
 struct connection {
 	struct bufferevent *stream;
@@ -22,6 +27,10 @@ struct connection {
 	connection_closed_fn closed;
 	void *arg;
 	bool ending;
+	bool resting; /* until `turn` comes */
+	struct event *turn;
+	unsigned requests_per_s; /* 0: any number */
+	uint64_t due_ns; /* when the requests that were let in would have come at that rate */
 	bool busy; /* a message is not answered yet; the next ones wait */
 	bool handling; /* input_handle() is at work */
 	struct frame frame;
@@ -75,6 +84,40 @@ output_full(void *arg)
 
 static const struct rpc_link link = {.full = output_full, .send = message_send};
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Leave the input alone for that long. */
+static void
+rest(struct connection *connection, uint64_t ns)
+{
+	const struct timeval time = {.tv_sec = (time_t)(ns / NS_PER_S),
+		.tv_usec = (suseconds_t)((ns % NS_PER_S + 999) / 1000)};
+
+	connection->resting = evtimer_add(connection->turn, &time) == 0;
+}
+
+/* Requests were let in: rest for as long as they were too many. */
+static void
+requests_count(struct connection *connection, size_t n_requests)
+{
+	const uint64_t now = now_ns();
+
+	if (!connection->requests_per_s)
+		return;
+	if (connection->due_ns < now)
+		connection->due_ns = now;
+	connection->due_ns += n_requests * NS_PER_S / connection->requests_per_s;
+	if (connection->due_ns > now + BURST_NS)
+		rest(connection, connection->due_ns - now - BURST_NS);
+}
+
 static void
 limit_refuse(struct connection *connection, const char *what, size_t limit)
 {
@@ -111,8 +154,9 @@ event_handle(struct connection *connection, enum frame_event event)
 		break;
 	case FRAME_TEXT:
 		connection->busy = true;
-		rpc_service_call_text(connection->service, connection->session, frame->text,
-			frame->n_text, on_reply, connection);
+		requests_count(
+			connection, rpc_service_call_text(connection->service, connection->session,
+					    frame->text, frame->n_text, on_reply, connection));
 		break;
 	case FRAME_TOO_LONG:
 		limit_refuse(connection, "max_message_bytes", frame->max_bytes);
@@ -127,30 +171,50 @@ event_handle(struct connection *connection, enum frame_event event)
 	}
 }
 
+static bool
+may_go_on(const struct connection *connection)
+{
+	return !connection->busy && !connection->resting &&
+	       output_bytes(connection) < CONNECTION_OUTPUT_HIGH;
+}
+
 /*
- * Answer what has come in, as long as the client takes the replies and no call is deferred, and
- * read on only then.
+ * Answer what has come in, as long as the client takes the replies, no call is deferred and it is
+ * not somebody else's turn, and read on only then.
  */
 static void
 input_handle(struct connection *connection)
 {
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	const uint64_t end_ns = now_ns() + SLICE_NS;
 	enum frame_event event = FRAME_TEXT;
 
 	connection->handling = true;
-	while (!connection->busy && !output_full(connection) &&
-		(event != FRAME_MORE || evbuffer_get_length(input))) {
+	while (may_go_on(connection) && (event != FRAME_MORE || evbuffer_get_length(input))) {
 		size_t bytes = evbuffer_get_contiguous_space(input);
 		const char *data = (const char *)evbuffer_pullup(input, (ev_ssize_t)bytes);
 
 		evbuffer_drain(input, frame_feed(&connection->frame, data, bytes, &event));
 		event_handle(connection, event);
+		if (!connection->resting && event != FRAME_MORE && now_ns() > end_ns)
+			rest(connection, 0);
 	}
 	connection->handling = false;
-	if (connection->busy || output_full(connection))
-		bufferevent_disable(connection->stream, EV_READ);
-	else
+	if (may_go_on(connection))
 		bufferevent_enable(connection->stream, EV_READ);
+	else
+		bufferevent_disable(connection->stream, EV_READ);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *connection = arg;
+
+	(void)fd;
+	(void)what;
+	connection->resting = false;
+	input_handle(connection);
 }
 
 static void
@@ -198,6 +262,17 @@ on_event(struct bufferevent *stream, short what, void *arg)
 		connection_end(arg);
 }
 
+static void
+connection_free(struct connection *connection)
+{
+	if (connection->session)
+		rpc_session_unref(connection->session);
+	if (connection->turn)
+		event_free(connection->turn);
+	frame_fini(&connection->frame);
+	free(connection);
+}
+
 struct connection *
 connection_create(struct bufferevent *stream, const struct actor *actor,
 	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
@@ -208,11 +283,13 @@ connection_create(struct bufferevent *stream, const struct actor *actor,
 	if (!connection)
 		return NULL;
 	connection->session = rpc_session_create(actor, &link, connection);
-	if (!connection->session) {
-		free(connection);
+	connection->turn = evtimer_new(bufferevent_get_base(stream), on_turn, connection);
+	if (!connection->session || !connection->turn) {
+		connection_free(connection);
 		return NULL;
 	}
 	connection->stream = stream;
+	connection->requests_per_s = limits->requests_per_s;
 	connection->service = service;
 	connection->closed = closed;
 	connection->arg = arg;
@@ -227,8 +304,6 @@ void
 connection_destroy(struct connection *connection)
 {
 	rpc_session_close(connection->session);
-	rpc_session_unref(connection->session);
 	bufferevent_free(connection->stream);
-	frame_fini(&connection->frame);
-	free(connection);
+	connection_free(connection);
 }

@@ -3,6 +3,8 @@
 #ifndef CTRL_RPC_DISPATCH_H
 #define CTRL_RPC_DISPATCH_H
 
+#include <sys/queue.h>
+
 #include "rpc/service.h"
 
 /* A method of the document, bound to its function. */
@@ -18,8 +20,18 @@ struct bound_method {
 struct rpc_service *rpc_service_ref(struct rpc_service *service);
 void rpc_service_unref(struct rpc_service *service);
 
+/* Calls of batches that take long, which go on at the next turn of the loop. */
+LIST_HEAD(call_list, rpc_call);
+struct call_list *rpc_service_resting(struct rpc_service *service);
+
+/* Go on with all of them at once; the service has been destroyed, so it does not take long. */
+void rpc_calls_finish(struct call_list *resting);
+
 /* NULL: there is none of that name. */
 const struct bound_method *rpc_service_find(const struct rpc_service *service, const char *name);
+
+struct audit *rpc_service_log(const struct rpc_service *service); /* NULL: none */
+struct event_base *rpc_service_base(const struct rpc_service *service); /* NULL: none */
 
 /*
  * Check the caller's role and the parameters (NULL: none), and run the method. Returns as an

@@ -62,9 +62,8 @@ envelope_open(json_t *message, struct request *request, struct fault *fault)
 	return members_known(message, fault);
 }
 
-/* Text that may have been cut in the middle of a character: what is not UTF-8 becomes '?'. */
-static json_t *
-text_json(const char *text)
+json_t *
+rpc_text(const char *text)
 {
 	json_t *string = json_string(text);
 	char *ascii;
@@ -84,8 +83,8 @@ json_t *
 rpc_error_reply(json_t *id, const struct fault *fault)
 {
 	return json_pack("{s:s, s:{s:i, s:o, s:{s:s, s:o}}, s:O?}", "jsonrpc", "2.0", "error",
-		"code", (int)fault->code, "message", text_json(fault->message), "data", "name",
-		fault_code_name(fault->code), "pointer", text_json(fault->pointer), "id", id);
+		"code", (int)fault->code, "message", rpc_text(fault->message), "data", "name",
+		fault_code_name(fault->code), "pointer", rpc_text(fault->pointer), "id", id);
 }
 
 json_t *

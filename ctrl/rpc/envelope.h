@@ -20,6 +20,9 @@ struct request {
  */
 int envelope_open(json_t *message, struct request *request, struct fault *fault);
 
+/* A text that may be cut in the middle of a character: what is not UTF-8 becomes '?'. */
+json_t *rpc_text(const char *text);
+
 /*
  * Replies, as new references; NULL: out of memory. id is borrowed, and NULL stands for null in an
  * error reply; result is taken over, also on failure.

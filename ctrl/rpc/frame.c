@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ROOM_FIRST 4096 /* bytes of a text to make room for at first */
-#define ROOM_KEPT 65536 /* bytes of room to keep from one text to the next */
+#define ROOM_KEPT 4096 /* bytes of room to keep from one text to the next */
 
 /* What becomes of the byte that was looked at. */
 enum step {

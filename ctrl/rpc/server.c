@@ -1,45 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Takes connections in, counts them, and turns away the one too many. */
-#include "server.h"
+#include "rpc/server.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/listener.h>
+#include <event2/bufferevent.h>
 
-#include "connection.h"
-#include "frame.h"
-#include "peer.h"
-#include "unix_socket.h"
-
-/* How long to leave the listener alone when the process has no descriptors left. */
-static const struct timeval accept_pause = {.tv_usec = 200000};
+#include "rpc/connection.h"
+#include "rpc/descriptors.h"
+#include "rpc/frame.h"
+#include "rpc/listener.h"
+#include "rpc/peer.h"
+#include "rpc/tls.h"
+#include "rpc/unix_socket.h"
 
 struct client {
 	LIST_ENTRY(client) link;
 	struct rpc_server *server;
 	struct connection *connection;
+	struct bufferevent *tls_stream; /* of the connection; NULL: it is a local one */
 };
 
 struct rpc_server {
+	struct rpc_server_config config;
 	struct event_base *base;
-	struct evconnlistener *listener;
-	struct event *resume; /* the listener after a pause */
 	struct rpc_service *service;
-	struct rpc_limits limits;
+	struct listener *local;
+	struct tls *tls;
 	unsigned n_clients;
 	LIST_HEAD(, client) clients;
-	char *path;
+	char *path; /* of the socket, once it is there */
 };
 
 static void
 client_remove(struct client *client)
 {
+	if (client->tls_stream)
+		tls_goodbye(client->tls_stream);
 	connection_destroy(client->connection);
 	LIST_REMOVE(client, link);
 	client->server->n_clients--;
@@ -53,16 +57,19 @@ on_closed(void *arg, struct connection *connection)
 	client_remove(arg);
 }
 
+/* Serve the client *actor. 0, or -ENOMEM with stream still the caller's. */
 static int
-client_add(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor)
+client_add(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor,
+	bool by_tls)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
 	if (!client)
 		return -ENOMEM;
 	client->server = server;
+	client->tls_stream = by_tls ? stream : NULL;
 	client->connection = connection_create(
-		stream, actor, &server->limits, server->service, on_closed, client);
+		stream, actor, &server->config.limits, server->service, on_closed, client);
 	if (!client->connection) {
 		free(client);
 		return -ENOMEM;
@@ -72,26 +79,15 @@ client_add(struct rpc_server *server, struct bufferevent *stream, const struct a
 	return 0;
 }
 
-/* Serve the local peer at fd, which belongs to its connection on success. */
-static int
-peer_add(struct rpc_server *server, int fd)
+/* Is there a place for one more of that actor's? */
+static bool
+has_place(const struct rpc_server *server, const struct actor *actor)
 {
-	struct bufferevent *stream;
-	struct actor actor;
-	int rc = peer_read(fd, &actor);
+	unsigned places = server->config.limits.connections;
 
-	if (rc < 0)
-		return rc;
-	actor.role = actor.uid == 0 || actor.uid == geteuid() ? ROLE_ADMIN : ROLE_VIEWER;
-	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!stream)
-		return -ENOMEM;
-	rc = client_add(server, stream, &actor);
-	if (rc < 0) {
-		bufferevent_setfd(stream, -1);
-		bufferevent_free(stream);
-	}
-	return rc;
+	if (actor->uid == 0 || actor->uid == geteuid())
+		places += RPC_CONNECTIONS_KEPT;
+	return server->n_clients < places;
 }
 
 /* Say why and hang up. One line fits the buffer of a fresh socket, so nothing waits for it. */
@@ -113,48 +109,49 @@ connection_refuse(int fd, const struct fault *fault)
 	close(fd);
 }
 
-static void
-on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-	int address_bytes, void *arg)
+/* Serve the local peer at fd. On failure *fault is set and fd still the caller's. */
+static int
+peer_add(struct rpc_server *server, int fd, struct fault *fault)
 {
-	struct rpc_server *server = arg;
+	struct bufferevent *stream;
+	struct actor actor;
+	int rc = peer_read(fd, server->config.access, &actor);
+
+	if (rc < 0)
+		return fault_set(fault, FAULT_INTERNAL, "",
+			"cannot tell who is at the other end: %s", strerror(-rc));
+	if (!has_place(server, &actor))
+		return fault_set(fault, FAULT_LIMIT, "",
+			"connection passes max_connections, which is %u",
+			server->config.limits.connections);
+	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (stream && client_add(server, stream, &actor, false) == 0)
+		return 0;
+	if (stream) {
+		bufferevent_setfd(stream, -1);
+		bufferevent_free(stream);
+	}
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the connection");
+}
+
+static void
+on_local(void *arg, int fd)
+{
 	struct fault fault;
-	int rc;
 
-	(void)listener;
-	(void)address;
-	(void)address_bytes;
-	if (server->n_clients == server->limits.connections) {
-		fault_set(&fault, FAULT_LIMIT, "", "connection passes max_connections, which is %u",
-			server->limits.connections);
+	if (peer_add(arg, fd, &fault) < 0)
 		connection_refuse(fd, &fault);
+}
+
+static void
+on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
+{
+	struct rpc_server *server = arg;
+
+	if (has_place(server, actor) && client_add(server, stream, actor, true) == 0)
 		return;
-	}
-	rc = peer_add(server, fd);
-	if (rc < 0) {
-		fault_set(&fault, FAULT_NO_ROOM, "", "connection failed: %s", strerror(-rc));
-		connection_refuse(fd, &fault);
-	}
-}
-
-/* Out of descriptors: the listener would call again at once, so give it a rest. */
-static void
-on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	struct rpc_server *server = arg;
-
-	evconnlistener_disable(listener);
-	evtimer_add(server->resume, &accept_pause);
-}
-
-static void
-on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct rpc_server *server = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(server->listener);
+	tls_goodbye(stream);
+	bufferevent_free(stream);
 }
 
 static int
@@ -169,49 +166,58 @@ limits_check(const struct rpc_limits *limits, struct fault *fault)
 		limits->message_bytes, limits->depth, limits->connections, FRAME_DEPTH_MAX);
 }
 
-/* Path, timer and listener; what was made before a failure is for rpc_server_destroy(). */
 static int
-server_listen(struct rpc_server *server, const char *path, struct fault *fault)
+local_listen(struct rpc_server *server, const char *path, struct fault *fault)
 {
-	int fd;
+	int fd = unix_socket_listen(path, fault);
 
-	server->resume = evtimer_new(server->base, on_resume, server);
-	if (!server->resume)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
-	fd = unix_socket_listen(path, fault);
 	if (fd < 0)
 		return -1;
 	server->path = strdup(path);
-	server->listener = evconnlistener_new(server->base, on_accept, server,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!server->path || !server->listener) {
+	if (server->path)
+		server->local = listener_create(server->base, fd, on_local, server);
+	if (server->local)
+		return 0;
+	close(fd);
+	if (!server->path)
 		unlink(path);
-		if (!server->listener)
-			close(fd);
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
-	}
-	evconnlistener_set_error_cb(server->listener, on_accept_error);
-	return 0;
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
+}
+
+/* What was made before a failure is for rpc_server_destroy(). */
+static int
+server_listen(struct rpc_server *server, struct fault *fault)
+{
+	const struct rpc_server_config *config = &server->config;
+
+	if (descriptors_raise(config->limits.connections + RPC_CONNECTIONS_KEPT, fault) < 0 ||
+		local_listen(server, config->socket_path, fault) < 0)
+		return -1;
+	if (!config->tls)
+		return 0;
+	server->tls = tls_create(
+		server->base, config->tls, on_tls, server, config->warn, config->warn_arg, fault);
+	return server->tls ? 0 : -1;
 }
 
 struct rpc_server *
-rpc_server_create(struct event_base *base, const char *socket_path, const struct rpc_limits *limits,
+rpc_server_create(struct event_base *base, const struct rpc_server_config *config,
 	struct rpc_service *service, struct fault *fault)
 {
 	struct rpc_server *server;
 
-	if (limits_check(limits, fault))
+	if (limits_check(&config->limits, fault))
 		return NULL;
 	server = calloc(1, sizeof(*server));
 	if (!server) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
 		return NULL;
 	}
+	server->config = *config;
 	server->base = base;
 	server->service = service;
-	server->limits = *limits;
 	LIST_INIT(&server->clients);
-	if (server_listen(server, socket_path, fault)) {
+	if (server_listen(server, fault)) {
 		rpc_server_destroy(server);
 		return NULL;
 	}
@@ -226,12 +232,16 @@ rpc_server_destroy(struct rpc_server *server)
 		return;
 	while (!LIST_EMPTY(&server->clients))
 		client_remove(LIST_FIRST(&server->clients));
-	if (server->listener)
-		evconnlistener_free(server->listener);
-	if (server->resume)
-		event_free(server->resume);
+	tls_destroy(server->tls);
+	listener_destroy(server->local);
 	if (server->path)
 		unlink(server->path);
 	free(server->path);
 	free(server);
+}
+
+int
+rpc_server_reload(struct rpc_server *server, struct fault *fault)
+{
+	return tls_reload(server->tls, fault);
 }

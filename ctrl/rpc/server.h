@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket: a Unix stream socket, its connections and their limits. Requests of one
- * connection are answered in order, a line each. What passes a limit is answered with an error
- * that names the limit; only a connection too many is closed after that.
+ * The control socket and, if the configuration has one, the TLS listener: their connections and
+ * limits. Requests of one connection are answered in order, a line each. What passes a limit is
+ * answered with an error that names the limit, except that a client which asks too often is made to
+ * wait; only a connection too many is closed.
  */
 #ifndef CTRL_RPC_SERVER_H
 #define CTRL_RPC_SERVER_H
@@ -11,27 +12,46 @@
 
 #include <event2/event.h>
 
+#include "rpc/audit.h"
 #include "rpc/service.h"
 #include "schema/fault.h"
+#include "state/access.h"
+
+/* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
+#define RPC_CONNECTIONS_KEPT 2
 
 struct rpc_limits {
 	size_t message_bytes; /* longest text of a request, at least 1 */
 	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
 	unsigned connections; /* at a time, at least 1 */
+	unsigned requests_per_s; /* of one connection; 0: any number */
+};
+
+struct rpc_server_config {
+	const char *socket_path;
+	struct rpc_limits limits;
+	const struct access *access;
+	const struct tls_config *tls; /* NULL: no TLS listener */
+	audit_warn_fn warn; /* told of TLS handshakes that fail; NULL only without TLS */
+	void *warn_arg;
 };
 
 struct rpc_server;
 
 /*
- * Listen on socket_path (mode 0660) and answer from within base's event loop. A socket that a dead
- * process left there is replaced. base and service are borrowed and must outlive the server.
- * SIGPIPE is ignored by the process from then on. NULL: *fault says why; FAULT_CONFLICT when
- * another process listens there, or something that is no socket is in the way.
+ * Listen on the socket (mode 0660) and answer from within base's event loop. A socket that a dead
+ * process left there is replaced. The process's limit of descriptors is raised when the connections
+ * need it. base, service and what config points to are borrowed and must outlive the server;
+ * *config itself is copied. SIGPIPE is ignored by the process from then on. NULL: *fault says why;
+ * FAULT_CONFLICT when another process listens there, or something that is no socket is in the way.
  */
-struct rpc_server *rpc_server_create(struct event_base *base, const char *socket_path,
-	const struct rpc_limits *limits, struct rpc_service *service, struct fault *fault);
+struct rpc_server *rpc_server_create(struct event_base *base,
+	const struct rpc_server_config *config, struct rpc_service *service, struct fault *fault);
 
 /* Close all connections and remove the socket. NULL is allowed. Not from within a method. */
 void rpc_server_destroy(struct rpc_server *server);
+
+/* Read the TLS listener's files anew; -1 with *fault set: the old ones stay. */
+int rpc_server_reload(struct rpc_server *server, struct fault *fault);
 
 #endif

@@ -15,6 +15,9 @@
 struct rpc_service {
 	json_t *document;
 	unsigned n_refs;
+	struct audit *audit;
+	struct event_base *base;
+	struct call_list resting;
 	bool destroyed; /* and kept by calls that are still to be answered */
 	size_t n_methods;
 	struct bound_method methods[];
@@ -109,7 +112,38 @@ rpc_service_destroy(struct rpc_service *service)
 	if (!service)
 		return;
 	service->destroyed = true;
+	rpc_calls_finish(&service->resting);
 	rpc_service_unref(service);
+}
+
+void
+rpc_service_audit(struct rpc_service *service, struct audit *audit)
+{
+	service->audit = audit;
+}
+
+struct audit *
+rpc_service_log(const struct rpc_service *service)
+{
+	return service->audit;
+}
+
+void
+rpc_service_pace(struct rpc_service *service, struct event_base *base)
+{
+	service->base = base;
+}
+
+struct event_base *
+rpc_service_base(const struct rpc_service *service)
+{
+	return service->destroyed ? NULL : service->base;
+}
+
+struct call_list *
+rpc_service_resting(struct rpc_service *service)
+{
+	return &service->resting;
 }
 
 /* What someone who was refused can do about it. */
@@ -148,6 +182,8 @@ rpc_service_run(const struct rpc_service *service, const struct bound_method *me
 		return NULL;
 	}
 	if (role_check(method, rpc_call_actor(call), fault))
+		return NULL;
+	if (method->role > ROLE_VIEWER && audit_ready(service->audit, fault))
 		return NULL;
 	if (json_is_array(params)) {
 		fault_set(fault, FAULT_INVALID_PARAMS, "",

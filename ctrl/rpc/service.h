@@ -14,8 +14,10 @@
 
 #include <stddef.h>
 
+#include <event2/event.h>
 #include <jansson.h>
 
+#include "rpc/audit.h"
 #include "rpc/call.h"
 #include "rpc/envelope.h"
 #include "rpc/session.h"
@@ -46,6 +48,15 @@ struct rpc_service *rpc_service_create(
  */
 void rpc_service_destroy(struct rpc_service *service);
 
+/*
+ * Log every call of a method that needs more than the role viewer, and refuse such calls while the
+ * log cannot be written. audit is borrowed, until the last call is answered; NULL: no log.
+ */
+void rpc_service_audit(struct rpc_service *service, struct audit *audit);
+
+/* Let base's loop turn between the requests of a batch that takes long. base is borrowed. */
+void rpc_service_pace(struct rpc_service *service, struct event_base *base);
+
 /* Takes the reply over; NULL: nothing is to be sent (notifications). */
 typedef void (*rpc_reply_fn)(void *arg, json_t *reply);
 
@@ -53,13 +64,13 @@ typedef void (*rpc_reply_fn)(void *arg, json_t *reply);
  * Answer one message, a request or a batch, of that session. message is borrowed for the time of
  * the call, and gets a reference when it is deferred; its params may get defaults. reply is called
  * exactly once: before this returns, or later when a method defers; not at all when the session is
- * closed by then.
+ * closed by then. Returns the number of requests in the message, at least 1.
  */
-void rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
+size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
 	rpc_reply_fn reply, void *arg);
 
 /* The same for a text that is still to be parsed; it need not be JSON. */
-void rpc_service_call_text(struct rpc_service *service, struct rpc_session *session,
+size_t rpc_service_call_text(struct rpc_service *service, struct rpc_session *session,
 	const char *text, size_t bytes, rpc_reply_fn reply, void *arg);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+#define BACKLOG 1024
 #define SOCKET_UMASK 0117 /* leaves rw-rw---- */
 
 static int

@@ -44,6 +44,7 @@ process_read(const json_t *json, struct config *config)
 	config->max_connections = number_read(rpc, "max_connections");
 	text_read(state, "path", config->state_path, sizeof(config->state_path));
 	text_read(state, "flows", config->state_flows, sizeof(config->state_flows));
+	config->max_requests_per_s = number_read(rpc, "max_requests_per_s");
 	config->control_core = number_read(json_object_get(json, "control"), "core");
 	for (; config->n_workers < json_array_size(workers); config->n_workers++)
 		config->worker_cores[config->n_workers] =
@@ -138,8 +139,12 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	rc = schema_check_once(schema, schema, json, fault);
 	if (rc == 0) {
 		process_read(json, config);
-		rc = ports_read(json, config, fault);
+		rc = access_read(json_object_get(json, "access"), &config->access, fault);
 	}
+	if (rc == 0)
+		rc = tls_config_read(json_object_get(json, "tls"), &config->tls, fault);
+	if (rc == 0)
+		rc = ports_read(json, config, fault);
 	if (rc == 0)
 		rc = config_check(config, fault);
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include <dp/dp.h>
 
 #include "schema/fault.h"
+#include "state/access.h"
 
 #define CONFIG_PREFIX_MAX 33
 #define CONFIG_STATE_PATH_MAX 401
@@ -22,6 +23,9 @@ struct config {
 	unsigned max_connections;
 	char state_path[CONFIG_STATE_PATH_MAX]; /* "" = nothing is kept */
 	char state_flows[CONFIG_STATE_PATH_MAX]; /* "" = none */
+	unsigned max_requests_per_s; /* of one connection; 0 = any number */
+	struct access access;
+	struct tls_config tls;
 	unsigned control_core;
 	unsigned n_workers;
 	unsigned worker_cores[DP_WORKERS_MAX];

@@ -30,6 +30,8 @@ HUGEPAGES=false
 IPV4_FLOWS=1024
 IPV6_FLOWS=1024
 RPC_LIMITS=
+AUDIT_LOG=
+ACCESS= # more of that section, as ", default_role: none"
 PUNT=
 STATE_PATH= # of what survives a restart; empty = nothing
 UNMATCHED=drop
@@ -112,6 +114,7 @@ config_head() {
 	cat <<-END
 		rpc: {socket: $RIG_RUN/$1.sock$RPC_LIMITS}
 		state: {path: "$STATE_PATH"}
+		access: {audit_log: "$AUDIT_LOG"$ACCESS}
 		control: {core: ${cpus[0]}}
 		workers: [${cpus[-1]}]
 		file_prefix: $RIG_NAME-$1

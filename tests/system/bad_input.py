@@ -13,7 +13,8 @@ import json
 import socket
 import sys
 
-MESSAGE_BYTES, DEPTH, CONNECTIONS = 1 << 20, 16, 4
+MESSAGE_BYTES, DEPTH = 1 << 20, 16
+CONNECTIONS = 4 + 2  # two more are kept for root
 IPV4_FLOWS = 64
 MAC = "02:00:00:00:00:10"
 

@@ -68,6 +68,16 @@ later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 static const struct rpc_method methods[] = {{"echo", echo}, {"later", later}, {"big", big}};
 const struct rpc_limits server_rig_limits = {.message_bytes = 200, .depth = 6, .connections = 3};
+static const struct access access_default = {.default_role = ROLE_VIEWER};
+
+struct rpc_server *
+server_rig_listen(const char *path, const struct rpc_limits *limits, struct fault *fault)
+{
+	const struct rpc_server_config config = {
+		.socket_path = path, .limits = *limits, .access = &access_default};
+
+	return rpc_server_create(rig()->base, &config, rig()->service, fault);
+}
 
 static char directory[] = "/tmp/test-server-XXXXXX";
 void
@@ -82,8 +92,7 @@ server_rig_setup(void)
 	rig()->base = event_base_new();
 	rig()->service = rpc_service_create(document, methods, 3, NULL);
 	json_decref(document);
-	rig()->server = rpc_server_create(
-		rig()->base, rig()->path, &server_rig_limits, rig()->service, &fault);
+	rig()->server = server_rig_listen(rig()->path, &server_rig_limits, &fault);
 	cr_assert_not_null(rig()->server, "%s", fault.message);
 }
 

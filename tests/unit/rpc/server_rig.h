@@ -26,6 +26,11 @@ struct server_rig {
 extern const struct rpc_limits server_rig_limits; /* 200 bytes, depth 6, 3 connections */
 
 struct server_rig *rig(void);
+
+/* Another server of the rig's service, over Unix sockets only. */
+struct rpc_server *server_rig_listen(
+	const char *path, const struct rpc_limits *limits, struct fault *fault);
+
 void server_rig_setup(void);
 void server_rig_teardown(void);
 void loop_turn(void);

@@ -179,7 +179,7 @@ Test(documents, smallest_config_gets_its_defaults)
 	cr_expect_str_eq(socket, "/run/sluice/rpc.sock");
 	cr_expect_eq(bytes, 4194304);
 	cr_expect_eq(depth, 32);
-	cr_expect_eq(connections, 64);
+	cr_expect_eq(connections, 1024);
 	cr_expect_eq(core, 0);
 	cr_expect_eq(ipv4, 65536);
 	cr_expect_eq(mtu, 0);

@@ -67,7 +67,12 @@ Test(config, defaults)
 	cr_expect_str_eq(config.socket_path, "/run/sluice/rpc.sock");
 	cr_expect_eq(config.max_message_bytes, 4194304);
 	cr_expect_eq(config.max_depth, 32);
-	cr_expect_eq(config.max_connections, 64);
+	cr_expect_eq(config.max_connections, 1024);
+	cr_expect_eq(config.max_requests_per_s, 0);
+	cr_expect_eq(config.access.default_role, ROLE_VIEWER);
+	cr_expect_eq(config.access.n_users + config.access.n_groups, 0);
+	cr_expect_str_eq(config.access.audit_log, "/var/log/sluice/audit.log");
+	cr_expect_str_eq(config.tls.listen, "");
 	cr_expect_eq(config.control_core, 0);
 	cr_expect_eq(config.n_workers, 1);
 	cr_expect_eq(config.worker_cores[0], 1);
@@ -129,6 +134,85 @@ Test(config, everything_said)
 	cr_expect_eq(config.punt_rate_pps, 1);
 	cr_expect(config.ports[0].punt_unmatched);
 	cr_expect_not(config.ports[1].punt_unmatched);
+}
+
+Test(config, access_is_read)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS "access:\n"
+			    "  default_role: none\n"
+			    "  audit_log: ''\n"
+			    "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
+			    "  groups: [{group: root, role: admin}]\n"
+			    "rpc: {max_requests_per_s: 7, max_connections: 4096}\n",
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_expect_eq(config.access.default_role, ROLE_NONE);
+	cr_expect_str_eq(config.access.audit_log, "");
+	cr_assert_eq(config.access.n_users, 2);
+	cr_expect_eq(config.access.users[0].id, 0);
+	cr_expect_eq(config.access.users[0].role, ROLE_VIEWER);
+	cr_expect_eq(config.access.users[1].id, 1234);
+	cr_expect_eq(config.access.users[1].role, ROLE_OPERATOR);
+	cr_assert_eq(config.access.n_groups, 1);
+	cr_expect_eq(config.access.groups[0].id, 0);
+	cr_expect_eq(config.access.groups[0].role, ROLE_ADMIN);
+	cr_expect_eq(config.max_requests_per_s, 7);
+	cr_expect_eq(config.max_connections, 4096);
+}
+
+Test(config, access_faults)
+{
+	refused("workers: [1]\n" PORTS
+		"access:\n  users:\n    - {user: no-such-user, role: admin}\n",
+		5, "/access/users/0/user", "found no-such-user, expected the name of a user");
+	refused("workers: [1]\n" PORTS "access:\n  groups:\n    - {group: nogr, role: admin}\n", 5,
+		"/access/groups/0/group", "found nogr, expected the name of a group");
+	refused("workers: [1]\n" PORTS "access: {default_role: king}\n", 3, "/access/default_role",
+		"king");
+	refused("workers: [1]\n" PORTS "access: {audit_log: audit.log}\n", 3, "/access/audit_log",
+		"audit.log");
+	refused("workers: [1]\n" PORTS "rpc: {max_connections: 4097}\n", 3, "/rpc/max_connections",
+		"4096");
+}
+
+#define TLS "tls:\n  listen: 192.0.2.1:7878\n  certificate: /c\n  key: /k\n  ca: /a\n"
+
+Test(config, tls_is_read)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(
+		loaded("workers: [1]\n" PORTS TLS "  roles: [{subject_cn: ana, role: operator},\n"
+		       "    {subject_alt_name: 'DNS:box.example', role: viewer}]\n",
+			&config, &fault),
+		0, "%s", fault.message);
+	cr_expect_str_eq(config.tls.listen, "192.0.2.1:7878");
+	cr_expect_str_eq(config.tls.certificate, "/c");
+	cr_expect_str_eq(config.tls.key, "/k");
+	cr_expect_str_eq(config.tls.ca, "/a");
+	cr_assert_eq(config.tls.n_subjects, 2);
+	cr_expect_str_eq(config.tls.subjects[0].name, "ana");
+	cr_expect_not(config.tls.subjects[0].alternative);
+	cr_expect_eq(config.tls.subjects[0].role, ROLE_OPERATOR);
+	cr_expect_str_eq(config.tls.subjects[1].name, "DNS:box.example");
+	cr_expect(config.tls.subjects[1].alternative);
+}
+
+Test(config, tls_faults)
+{
+	refused("workers: [1]\n" PORTS "tls:\n  listen: 192.0.2.1:7878\n", 3, "/tls/certificate",
+		"missing");
+	refused("workers: [1]\n" PORTS TLS "  roles: [{role: viewer}]\n", 8, "/tls/roles/0",
+		"found neither, expected one of subject_cn and subject_alt_name");
+	refused("workers: [1]\n" PORTS TLS
+		"  roles: [{subject_cn: a, subject_alt_name: 'DNS:a', role: viewer}]\n",
+		8, "/tls/roles/0", "found both");
+	refused("workers: [1]\n" PORTS TLS "  roles: [{subject_alt_name: a, role: viewer}]\n", 8,
+		"/tls/roles/0/subject_alt_name", "");
 }
 
 Test(config, schema_faults_have_lines)

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One write(2) a line, to a file that is opened to append. */
+#include "rpc/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rpc/envelope.h"
+
+#define MODE 0640
+#define DIRECTORY_MODE 0750
+
+struct audit {
+	char *path;
+	int fd;
+	audit_warn_fn warn;
+	void *warn_arg;
+	char *waiting; /* what could not be written, from the first missing byte on */
+	size_t n_waiting; /* bytes */
+};
+
+static void
+audit_warn(struct audit *audit, const char *what, const char *why)
+{
+	char text[PATH_MAX + 128];
+
+	snprintf(text, sizeof(text), "audit log %s: %s: %s", audit->path, what, why);
+	audit->warn(audit->warn_arg, text);
+}
+
+static int
+log_open(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	(void)mkdir(dirname(copy), DIRECTORY_MODE); /* if it is not there; open() says what is */
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
+	return fd < 0 ? -errno : fd;
+}
+
+struct audit *
+audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault)
+{
+	struct audit *audit = calloc(1, sizeof(*audit));
+
+	if (audit)
+		audit->path = strdup(path);
+	if (!audit || !audit->path) {
+		free(audit);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the audit log");
+		return NULL;
+	}
+	audit->warn = warn;
+	audit->warn_arg = warn_arg;
+	audit->fd = log_open(path);
+	if (audit->fd < 0) {
+		fault_set(fault, FAULT_INVALID_VALUE, "/access/audit_log",
+			"/access/audit_log: cannot write %s: %s; name another file, or none: \"\"",
+			path, strerror(-audit->fd));
+		audit_close(audit);
+		return NULL;
+	}
+	return audit;
+}
+
+/* Write what waits. 0, or a negative errno with the rest still waiting. */
+static int
+waiting_write(struct audit *audit)
+{
+	while (audit->n_waiting) {
+		ssize_t written = write(audit->fd, audit->waiting, audit->n_waiting);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		audit->n_waiting -= (size_t)written;
+		memmove(audit->waiting, audit->waiting + written, audit->n_waiting);
+	}
+	free(audit->waiting);
+	audit->waiting = NULL;
+	return 0;
+}
+
+void
+audit_close(struct audit *audit)
+{
+	if (!audit)
+		return;
+	if (audit->waiting && waiting_write(audit) < 0)
+		audit_warn(audit, "never written", audit->waiting);
+	if (audit->fd >= 0)
+		close(audit->fd);
+	free(audit->waiting);
+	free(audit->path);
+	free(audit);
+}
+
+void
+audit_reopen(struct audit *audit)
+{
+	int fd;
+
+	if (!audit)
+		return;
+	fd = log_open(audit->path);
+	if (fd < 0) {
+		audit_warn(audit, "cannot reopen, writing on to the old file", strerror(-fd));
+		return;
+	}
+	close(audit->fd);
+	audit->fd = fd;
+}
+
+int
+audit_ready(struct audit *audit, struct fault *fault)
+{
+	int rc = audit && audit->waiting ? waiting_write(audit) : 0;
+
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, FAULT_STORE, "",
+		"audit log %s: %s; no change is made until it can be written", audit->path,
+		strerror(-rc));
+}
+
+/* Write a line, which is taken over, or keep it; done: something was done. */
+static void
+line_write(struct audit *audit, char *line, bool done)
+{
+	const size_t bytes = strlen(line);
+	ssize_t written = -1;
+	char *joined;
+
+	line[bytes] = '\n'; /* in the place of the terminator */
+	errno = ENOSPC; /* of those before this one, mostly */
+	if (!audit->waiting)
+		written = write(audit->fd, line, bytes + 1);
+	if (written == (ssize_t)bytes + 1) {
+		free(line);
+		return;
+	}
+	line[bytes] = '\0';
+	audit_warn(audit, written < 0 ? strerror(errno) : "cut short", line);
+	/* Of what was refused nothing has to be kept, unless half of it is in the file. */
+	joined = done || written > 0 ? realloc(audit->waiting, audit->n_waiting + bytes + 2) : NULL;
+	if (joined) {
+		line[bytes] = '\n';
+		written = written < 0 ? 0 : written;
+		memcpy(joined + audit->n_waiting, line + written, bytes + 1 - (size_t)written);
+		audit->n_waiting += bytes + 1 - (size_t)written;
+		joined[audit->n_waiting] = '\0';
+		audit->waiting = joined;
+	}
+	free(line);
+}
+
+static json_t *
+time_encode(void)
+{
+	struct timespec now;
+	struct tm parts;
+	char text[40];
+	size_t length;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(text + length, sizeof(text) - length, ".%06ldZ", now.tv_nsec / 1000);
+	return json_string(text);
+}
+
+static json_t *
+actor_encode(const struct actor *actor)
+{
+	json_t *encoded = json_pack("{s:o, s:s, s:s}", "name", rpc_text(actor->name), "via",
+		actor->via, "role", role_name(actor->role));
+
+	if (actor->uid != UINT32_MAX)
+		json_object_update_new(
+			encoded, json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)actor->uid, "gid",
+					 (json_int_t)actor->gid, "pid", (json_int_t)actor->pid));
+	return encoded;
+}
+
+/* What a result says about the change that was made. */
+static void
+result_add(json_t *line, const json_t *result)
+{
+	static const char *const told[] = {"txn", "generation", "added", "changed", "removed"};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		json_t *value = json_object_get(result, told[i]);
+
+		if (json_is_integer(value) || json_is_string(value))
+			json_object_set(line, told[i], value);
+	}
+}
+
+void
+audit_call(struct audit *audit, const struct actor *actor, const char *method, json_t *what,
+	const json_t *result, const struct fault *fault)
+{
+	json_t *line;
+	char *text;
+
+	if (!audit)
+		return;
+	line = json_pack("{s:o, s:o, s:s, s:O*}", "time", time_encode(), "actor",
+		actor_encode(actor), "method", method, "what", what);
+	if (result) {
+		result_add(line, result);
+		json_object_set_new(line, "outcome", json_string("ok"));
+	} else {
+		json_object_set_new(line, "outcome", json_string(fault_code_name(fault->code)));
+		json_object_set_new(line, "message", rpc_text(fault->message));
+		json_object_set_new(line, "pointer", rpc_text(fault->pointer));
+	}
+	text = json_dumps(line, JSON_COMPACT);
+	json_decref(line);
+	if (text)
+		line_write(audit, text, result != NULL);
+	else
+		audit_warn(audit, "no memory for the line of", method);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A listening TCP socket at an address that people write. */
+#ifndef CTRL_RPC_TCP_SOCKET_H
+#define CTRL_RPC_TCP_SOCKET_H
+
+#include "schema/fault.h"
+
+/*
+ * Listen at "192.0.2.1:7878" or "[2001:db8::1]:7878", not blocking, closed on exec. Returns the
+ * descriptor, for the caller to close, or -1 with *fault set.
+ */
+int tcp_socket_listen(const char *text, struct fault *fault);
+
+/* For a connection that was taken in: no delay of small replies, and a dead peer is noticed. */
+void tcp_socket_tune(int fd);
+
+#endif
