@@ -169,7 +169,7 @@ limits_check(const struct rpc_limits *limits, struct fault *fault)
 static int
 local_listen(struct rpc_server *server, const char *path, struct fault *fault)
 {
-	int fd = unix_socket_listen(path, fault);
+	int fd = unix_socket_listen(path, server->config.access->socket_group, fault);
 
 	if (fd < 0)
 		return -1;

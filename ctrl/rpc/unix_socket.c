@@ -54,17 +54,19 @@ stale_remove(const struct sockaddr_un *address, struct fault *fault)
 }
 
 static int
-listen_at(int fd, const struct sockaddr_un *address)
+listen_at(int fd, const struct sockaddr_un *address, gid_t group)
 {
 	mode_t before = umask(SOCKET_UMASK);
 	int error = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 
 	umask(before);
+	if (!error && group != (gid_t)-1)
+		error = chown(address->sun_path, (uid_t)-1, group);
 	return error ? error : listen(fd, BACKLOG);
 }
 
 int
-unix_socket_listen(const char *path, struct fault *fault)
+unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
@@ -77,7 +79,7 @@ unix_socket_listen(const char *path, struct fault *fault)
 	fd = socket_open(fault, path);
 	if (fd < 0)
 		return -1;
-	if (!listen_at(fd, &address))
+	if (!listen_at(fd, &address, group))
 		return fd;
 	refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
 	close(fd);

@@ -53,24 +53,31 @@ struct kind {
 static const struct kind users = {"users", "user", user_find};
 static const struct kind groups = {"groups", "group", group_find};
 
+/* A name or a number; pointer is where it stands. */
+static int
+id_read(const json_t *who, const struct kind *kind, const char *pointer, uint32_t *id,
+	struct fault *fault)
+{
+	if (json_is_integer(who)) {
+		*id = (uint32_t)json_integer_value(who);
+		return 0;
+	}
+	if (kind->find(json_string_value(who), id) == 0)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found %s, expected the name of a %s of this host, or a number",
+		json_string_value(who), kind->member);
+}
+
 static int
 entry_read(const json_t *json, const struct kind *kind, size_t i, struct access_entry *entry,
 	struct fault *fault)
 {
-	const json_t *who = json_object_get(json, kind->member);
 	char pointer[64];
 
-	entry->role = role_read(json, "role");
-	if (json_is_integer(who)) {
-		entry->id = (uint32_t)json_integer_value(who);
-		return 0;
-	}
-	if (kind->find(json_string_value(who), &entry->id) == 0)
-		return 0;
 	snprintf(pointer, sizeof(pointer), "/access/%s/%zu/%s", kind->list, i, kind->member);
-	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found %s, expected the name of a %s of this host, or a number",
-		json_string_value(who), kind->member);
+	entry->role = role_read(json, "role");
+	return id_read(json_object_get(json, kind->member), kind, pointer, &entry->id, fault);
 }
 
 static int
@@ -89,8 +96,14 @@ entries_read(const json_t *json, const struct kind *kind, struct access_entry *e
 }
 
 int
-access_read(const json_t *json, struct access *access, struct fault *fault)
+access_read(const json_t *config, struct access *access, struct fault *fault)
 {
+	const json_t *group = json_object_get(json_object_get(config, "rpc"), "socket_group");
+	const json_t *json = json_object_get(config, "access");
+
+	access->socket_group = UINT32_MAX;
+	if (group && id_read(group, &groups, "/rpc/socket_group", &access->socket_group, fault) < 0)
+		return -1;
 	access->default_role = role_read(json, "default_role");
 	text_read(json, "audit_log", access->audit_log, sizeof(access->audit_log));
 	if (entries_read(json, &users, access->users, &access->n_users, fault) < 0)
@@ -118,8 +131,9 @@ subject_read(const json_t *json, size_t i, struct tls_subject *subject, struct f
 }
 
 int
-tls_config_read(const json_t *json, struct tls_config *tls, struct fault *fault)
+tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault)
 {
+	const json_t *json = json_object_get(config, "tls");
 	const json_t *roles = json_object_get(json, "roles");
 	size_t i;
 

@@ -30,6 +30,7 @@ struct access {
 	struct access_entry users[ACCESS_ENTRIES_MAX];
 	struct access_entry groups[ACCESS_ENTRIES_MAX];
 	char audit_log[ACCESS_PATH_MAX]; /* "" = none */
+	uint32_t socket_group; /* gid of the control socket; UINT32_MAX = the process's own */
 };
 
 struct tls_subject {
@@ -48,11 +49,11 @@ struct tls_config {
 };
 
 /*
- * Read the sections `access` and `tls` (NULL: absent) of a configuration that fits its schema.
+ * Read what a configuration that fits its schema says about access, and about the TLS listener.
  * Names are looked up among the users and groups of this host. 0, or -1 with *fault set, its
  * pointer from the top of the configuration. Control thread.
  */
-int access_read(const json_t *json, struct access *access, struct fault *fault);
-int tls_config_read(const json_t *json, struct tls_config *tls, struct fault *fault);
+int access_read(const json_t *config, struct access *access, struct fault *fault);
+int tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault);
 
 #endif

@@ -139,10 +139,10 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	rc = schema_check_once(schema, schema, json, fault);
 	if (rc == 0) {
 		process_read(json, config);
-		rc = access_read(json_object_get(json, "access"), &config->access, fault);
+		rc = access_read(json, &config->access, fault);
 	}
 	if (rc == 0)
-		rc = tls_config_read(json_object_get(json, "tls"), &config->tls, fault);
+		rc = tls_config_read(json, &config->tls, fault);
 	if (rc == 0)
 		rc = ports_read(json, config, fault);
 	if (rc == 0)

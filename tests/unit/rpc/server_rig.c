@@ -68,7 +68,8 @@ later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 static const struct rpc_method methods[] = {{"echo", echo}, {"later", later}, {"big", big}};
 const struct rpc_limits server_rig_limits = {.message_bytes = 200, .depth = 6, .connections = 3};
-static const struct access access_default = {.default_role = ROLE_VIEWER};
+static const struct access access_default = {
+	.default_role = ROLE_VIEWER, .socket_group = UINT32_MAX};
 
 struct rpc_server *
 server_rig_listen(const char *path, const struct rpc_limits *limits, struct fault *fault)

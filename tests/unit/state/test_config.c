@@ -141,13 +141,14 @@ Test(config, access_is_read)
 	struct config config;
 	struct fault fault;
 
-	cr_assert_eq(loaded("workers: [1]\n" PORTS "access:\n"
-			    "  default_role: none\n"
-			    "  audit_log: ''\n"
-			    "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
-			    "  groups: [{group: root, role: admin}]\n"
-			    "rpc: {max_requests_per_s: 7, max_connections: 4096}\n",
-			     &config, &fault),
+	cr_assert_eq(
+		loaded("workers: [1]\n" PORTS "access:\n"
+		       "  default_role: none\n"
+		       "  audit_log: ''\n"
+		       "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
+		       "  groups: [{group: root, role: admin}]\n"
+		       "rpc: {max_requests_per_s: 7, max_connections: 4096, socket_group: root}\n",
+			&config, &fault),
 		0, "%s", fault.message);
 	cr_expect_eq(config.access.default_role, ROLE_NONE);
 	cr_expect_str_eq(config.access.audit_log, "");
@@ -159,6 +160,7 @@ Test(config, access_is_read)
 	cr_assert_eq(config.access.n_groups, 1);
 	cr_expect_eq(config.access.groups[0].id, 0);
 	cr_expect_eq(config.access.groups[0].role, ROLE_ADMIN);
+	cr_expect_eq(config.access.socket_group, 0);
 	cr_expect_eq(config.max_requests_per_s, 7);
 	cr_expect_eq(config.max_connections, 4096);
 }
@@ -170,6 +172,8 @@ Test(config, access_faults)
 		5, "/access/users/0/user", "found no-such-user, expected the name of a user");
 	refused("workers: [1]\n" PORTS "access:\n  groups:\n    - {group: nogr, role: admin}\n", 5,
 		"/access/groups/0/group", "found nogr, expected the name of a group");
+	refused("workers: [1]\n" PORTS "rpc:\n  socket_group: nogr\n", 4, "/rpc/socket_group",
+		"found nogr, expected the name of a group");
 	refused("workers: [1]\n" PORTS "access: {default_role: king}\n", 3, "/access/default_role",
 		"king");
 	refused("workers: [1]\n" PORTS "access: {audit_log: audit.log}\n", 3, "/access/audit_log",
