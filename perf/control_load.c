@@ -8,12 +8,13 @@
 #include "load_text.h"
 
 static const char usage[] =
-	"usage: control-load --socket PATH [--flows N] [--batch N] [--clients N]\n"
+	"usage: control-load --socket PATH [--flows N] [--batch N] [--clients N] [--keep]\n"
 	"       control-load --socket PATH --large [--flows N] [--batch N] [--get-every US]\n"
 	"\n"
-	"Installs N flows in batches over some connections and removes them, or puts them\n"
-	"all into one transaction and commits it while another connection reads a flow\n"
-	"every US microseconds. The flows go from port p0 to port p1.\n";
+	"Installs N flows in batches over some connections and, unless they are to be\n"
+	"kept, removes them; or puts them all into one transaction and commits it while\n"
+	"another connection reads a flow every US microseconds. The flows go from port p0\n"
+	"to port p1.\n";
 
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
@@ -21,6 +22,7 @@ static const struct option long_options[] = {
 	{"batch", required_argument, NULL, 'b'},
 	{"clients", required_argument, NULL, 'c'},
 	{"get-every", required_argument, NULL, 'g'},
+	{"keep", no_argument, NULL, 'k'},
 	{"large", no_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -66,6 +68,9 @@ options_parse(int argc, char **argv)
 			break;
 		case 'g':
 			options.get_interval_us = number_of(optarg);
+			break;
+		case 'k':
+			options.keep = true;
 			break;
 		case 'l':
 			options.large = true;

@@ -153,14 +153,14 @@ load_batches_run(const struct load_options *options)
 
 	if (lanes_init(&batches) == 0)
 		installed = phase_run(&batches, load_text_flows, "flow.install", "flows");
-	if (installed)
+	if (installed && !options->keep)
 		removed = phase_run(&batches, load_text_ids, "flow.remove", "ids");
 	for (unsigned lane = 0; batches.lanes && lane < options->clients; lane++)
 		load_client_fini(&batches.lanes[lane].client);
 	free(batches.lanes);
 	free(batches.polls);
-	if (removed)
-		return json_pack("{s:o, s:o}", "install", installed, "remove", removed);
+	if (installed && (removed || options->keep))
+		return json_pack("{s:o, s:o*}", "install", installed, "remove", removed);
 	json_decref(installed);
 	return NULL;
 }

@@ -59,6 +59,8 @@ method_bind(struct rpc_service *service, const char *name, rpc_method_fn call, v
 	json_decref(params);
 	if (!schema)
 		return -1;
+	schema_leave_items(
+		schema); /* flows and legs: flow_spec_decode() knows what absence means */
 	service->methods[service->n_methods++] =
 		(struct bound_method){name, role, schema, call, ctx};
 	return 0;

@@ -15,8 +15,14 @@
 
 #define WORDS_MAX 256
 
-static int node_check(const struct schema_node *node, json_t *value, const struct place *place,
-	struct fault *fault);
+/* What goes along with the walk. */
+struct check {
+	struct fault *fault;
+	bool leave_items; /* objects in arrays get no defaults */
+};
+
+static int node_check(const struct check *check, const struct schema_node *node, json_t *value,
+	const struct place *place, bool fill);
 
 static int
 refuse(struct fault *fault, const struct place *place, enum fault_code code, const char *message)
@@ -67,14 +73,14 @@ refuse_missing(const struct schema_node *node, const struct place *place, struct
 }
 
 static int
-items_check(const struct schema_node *node, const json_t *array, const struct place *place,
-	struct fault *fault)
+items_check(const struct check *check, const struct schema_node *node, const json_t *array,
+	const struct place *place, bool fill)
 {
 	struct place inner = {.parent = place};
 	json_t *item;
 
 	json_array_foreach (array, inner.index, item)
-		if (node_check(node->items, item, &inner, fault))
+		if (node_check(check, node->items, item, &inner, fill && !check->leave_items))
 			return -1;
 	return 0;
 }
@@ -101,8 +107,8 @@ member_find(const struct schema_node *node, const char *name, size_t bytes, size
 
 /* Sort the members of an object into `values`, by number; check those that have no number. */
 static int
-members_sort(const struct schema_node *node, json_t *object, json_t **values,
-	const struct place *place, struct fault *fault)
+members_sort(const struct check *check, const struct schema_node *node, json_t *object,
+	json_t **values, const struct place *place, bool fill)
 {
 	struct place inner = {.parent = place};
 	size_t from = 0;
@@ -116,9 +122,9 @@ members_sort(const struct schema_node *node, json_t *object, json_t **values,
 		if (i < node->n_members)
 			values[i] = json_object_iter_value(iter);
 		else if (node->closed)
-			return refuse_unknown(node, &inner, fault);
-		else if (node->others &&
-			 node_check(node->others, json_object_iter_value(iter), &inner, fault))
+			return refuse_unknown(node, &inner, check->fault);
+		else if (node->others && node_check(check, node->others,
+						 json_object_iter_value(iter), &inner, fill))
 			return -1;
 	}
 	return 0;
@@ -126,60 +132,61 @@ members_sort(const struct schema_node *node, json_t *object, json_t **values,
 
 /* Put the default of a member that is absent into its object. */
 static int
-preset_fill(const struct schema_member *member, json_t *object, const struct place *place,
-	struct fault *fault)
+preset_fill(const struct check *check, const struct schema_member *member, json_t *object,
+	const struct place *place)
 {
 	json_t *value = member->preset_shared ? json_incref(member->preset)
 					      : json_deep_copy(member->preset);
 
 	if (json_object_setn_new_nocheck(object, member->name, member->name_bytes, value))
-		return refuse(fault, place, FAULT_INTERNAL, "out of memory");
-	return member->preset_shared ? 0 : node_check(member->node, value, place, fault);
+		return refuse(check->fault, place, FAULT_INTERNAL, "out of memory");
+	return member->preset_shared ? 0 : node_check(check, member->node, value, place, true);
 }
 
 static int
-object_check(const struct schema_node *node, json_t *object, const struct place *place,
-	struct fault *fault)
+object_check(const struct check *check, const struct schema_node *node, json_t *object,
+	const struct place *place, bool fill)
 {
 	struct place inner = {.parent = place};
 	json_t *values[SCHEMA_MEMBERS_MAX];
 	int rc;
 
 	memset(values, 0, node->n_members * sizeof(values[0]));
-	rc = members_sort(node, object, values, place, fault);
+	rc = members_sort(check, node, object, values, place, fill);
 	for (size_t i = 0; i < node->n_members && rc == 0; i++) {
 		const struct schema_member *member = &node->members[i];
 
 		inner.member = member->name;
 		if (values[i])
-			rc = node_check(member->node, values[i], &inner, fault);
+			rc = node_check(check, member->node, values[i], &inner, fill);
 		else if (member->preset)
-			rc = preset_fill(member, object, &inner, fault);
+			rc = fill ? preset_fill(check, member, object, &inner) : 0;
 		else if (member->required)
-			rc = refuse_missing(member->node, &inner, fault);
+			rc = refuse_missing(member->node, &inner, check->fault);
 	}
 	return rc;
 }
 
 static int
-node_check(const struct schema_node *node, json_t *value, const struct place *place,
-	struct fault *fault)
+node_check(const struct check *check, const struct schema_node *node, json_t *value,
+	const struct place *place, bool fill)
 {
 	if (!value_allowed(node, value))
-		return refuse_value(node, value, place, fault);
+		return refuse_value(node, value, place, check->fault);
 	if (json_is_array(value) && node->items)
-		return items_check(node, value, place, fault);
+		return items_check(check, node, value, place, fill);
 	if (json_is_object(value))
-		return object_check(node, value, place, fault);
+		return object_check(check, node, value, place, fill);
 	return 0;
 }
 
 int
 schema_check(const struct schema *schema, json_t *value, struct fault *fault)
 {
+	const struct check check = {.fault = fault, .leave_items = schema->leave_items};
 	const struct place top = {0};
 
-	return node_check(schema->top, value, &top, fault);
+	return node_check(&check, schema->top, value, &top, true);
 }
 
 int

@@ -25,15 +25,21 @@ struct schema;
  */
 struct schema *schema_create(json_t *root, json_t *schema, struct fault *fault);
 
+/*
+ * Put no defaults into objects that stand in arrays: for requests that bring very many of them,
+ * whose reader knows what absence means.
+ */
+void schema_leave_items(struct schema *schema);
+
 /* NULL is allowed. */
 void schema_destroy(struct schema *schema);
 
 /*
  * Check a value. Defaults are put into objects for members that are absent, and checked like any
- * other member; value may be changed so even when it is refused. A default that is a number, a
- * string or a boolean is shared with the schema, so nobody may write into it. Returns 0, or -1
- * with the first fault that was found: FAULT_INVALID_PARAMS, the pointer relative to value;
- * FAULT_INTERNAL when memory is short. The thread that made the schema.
+ * other member, but for schema_leave_items(); value may be changed so even when it is refused. A
+ * default that is a number, a string or a boolean is shared with the schema, so nobody may write
+ * into it. Returns 0, or -1 with the first fault that was found: FAULT_INVALID_PARAMS, the pointer
+ * relative to value; FAULT_INTERNAL when memory is short. The thread that made the schema.
  */
 int schema_check(const struct schema *schema, json_t *value, struct fault *fault);
 

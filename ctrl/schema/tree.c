@@ -235,6 +235,12 @@ schema_create(json_t *root, json_t *source, struct fault *fault)
 }
 
 void
+schema_leave_items(struct schema *schema)
+{
+	schema->leave_items = true;
+}
+
+void
 schema_destroy(struct schema *schema)
 {
 	if (!schema)

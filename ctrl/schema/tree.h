@@ -54,6 +54,7 @@ struct schema {
 	json_t *source;
 	struct schema_node *nodes;
 	const struct schema_node *top;
+	bool leave_items; /* objects in arrays get no defaults */
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,14 +111,23 @@ address_kind_rule(enum address_kind kind)
 	return kinds[i].rule;
 }
 
+/* Of a hexadecimal digit. */
+static unsigned
+digit_value(char digit)
+{
+	return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)((digit | 32) - 'a' + 10);
+}
+
 int
 mac_parse(const char *text, uint8_t mac[6])
 {
-	int end = 0;
-	int n = sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
-		&mac[3], &mac[4], &mac[5], &end);
-
-	return n == 6 && text[end] == '\0' ? 0 : -EINVAL;
+	for (unsigned i = 0; i < 6; i++, text += 3) {
+		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
+			text[2] != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		mac[i] = (uint8_t)(digit_value(text[0]) << 4 | digit_value(text[1]));
+	}
+	return 0;
 }
 
 void

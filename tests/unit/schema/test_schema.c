@@ -413,6 +413,29 @@ Test(schema, defaults_are_filled_in)
 	filled_check(schema, "{\"rpc\": {}}", "{\"vlan\": 0, \"rpc\": {\"depth\": 32}}");
 }
 
+Test(schema, items_may_be_left_without_defaults)
+{
+	json_t *source = json_of(
+		"{\"properties\": {\"n\": {\"default\": 1}, \"list\": {\"items\": {\"properties\":"
+		" {\"m\": {\"default\": 2}, \"k\": {\"type\": \"integer\"}}}}}}");
+	json_t *value = json_of("{\"list\": [{}, {\"k\": 3}]}");
+	json_t *expected = json_of("{\"n\": 1, \"list\": [{}, {\"k\": 3}]}");
+	json_t *bad = json_of("{\"list\": [{}, {\"k\": \"3\"}]}");
+	struct fault fault = {0};
+	struct schema *schema = schema_create(source, source, &fault);
+
+	schema_leave_items(schema);
+	cr_expect_eq(schema_check(schema, value, &fault), 0);
+	cr_expect(json_equal(value, expected));
+	cr_expect_eq(schema_check(schema, bad, &fault), -1);
+	cr_expect_str_eq(fault.pointer, "/list/1/k");
+	schema_destroy(schema);
+	json_decref(bad);
+	json_decref(expected);
+	json_decref(value);
+	json_decref(source);
+}
+
 Test(schema, defaults_are_checked)
 {
 	static const struct sample samples[] = {
