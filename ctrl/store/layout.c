@@ -101,9 +101,16 @@ version_set(sqlite3 *db, unsigned version, struct fault *fault)
 	return db_run(db, sql, fault);
 }
 
-/* In one transaction: the statements, then the version. */
-static int
-statements_run(sqlite3 *db, const layout_step *steps, unsigned n_steps, unsigned version,
+int
+layout_create(sqlite3 *db, struct fault *fault)
+{
+	if (db_run(db, layout_tables, fault) < 0)
+		return -1;
+	return version_set(db, LAYOUT_VERSION, fault);
+}
+
+int
+layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsigned n_steps,
 	struct fault *fault)
 {
 	int rc = db_run(db, "BEGIN IMMEDIATE", fault);
@@ -111,10 +118,10 @@ statements_run(sqlite3 *db, const layout_step *steps, unsigned n_steps, unsigned
 
 	if (rc < 0)
 		return -1;
-	for (i = 0; i < n_steps && rc == 0; i++)
+	for (i = version - 1; i < n_steps && rc == 0; i++)
 		rc = db_run(db, steps[i], fault);
 	if (rc == 0)
-		rc = version_set(db, version, fault);
+		rc = version_set(db, n_steps + 1, fault);
 	if (rc == 0)
 		rc = db_run(db, "COMMIT", fault);
 	if (rc < 0 && !sqlite3_get_autocommit(db))
@@ -123,26 +130,10 @@ statements_run(sqlite3 *db, const layout_step *steps, unsigned n_steps, unsigned
 }
 
 int
-layout_create(sqlite3 *db, struct fault *fault)
-{
-	const layout_step tables = layout_tables;
-
-	return statements_run(db, &tables, 1, LAYOUT_VERSION, fault);
-}
-
-int
-layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsigned n_steps,
-	struct fault *fault)
-{
-	if (version > n_steps)
-		return 0;
-	return statements_run(db, steps + version - 1, n_steps + 1 - version, n_steps + 1, fault);
-}
-
-int
 layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 {
-	static const layout_step none[1];
+	/* A step for each version before ours; there is none yet. */
+	static const layout_step steps[LAYOUT_VERSION];
 
-	return layout_migrate_by(db, version, none, LAYOUT_VERSION - 1, fault);
+	return layout_migrate_by(db, version, steps, LAYOUT_VERSION - 1, fault);
 }

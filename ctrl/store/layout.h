@@ -20,10 +20,10 @@ enum layout_state {
 /* -1 with *fault when it cannot be read; *version is 0 unless it is ours or newer. */
 int layout_look(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault);
 
-/* Makes the tables in an empty file, in one transaction. 0 or -1 with *fault. */
+/* Makes the tables in an empty file, in the transaction that is open. 0 or -1 with *fault. */
 int layout_create(sqlite3 *db, struct fault *fault);
 
-/* What turns a file of version n, its place in the list + 1, into one of n + 1. */
+/* What turns a file of version n, its place in the list + 1, into one of n + 1: SQL. */
 typedef const char *layout_step;
 
 /*

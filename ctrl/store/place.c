@@ -154,3 +154,49 @@ place_move(const char *from, const char *to, struct fault *fault)
 		return place_fault(fault, "cannot rename", from);
 	return place_sync(to, fault);
 }
+
+int
+place_file_sync(const char *path, struct fault *fault)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return place_fault(fault, "cannot open", path);
+	rc = fsync(fd);
+	if (rc < 0)
+		place_fault(fault, "cannot sync", path);
+	close(fd);
+	return rc;
+}
+
+static const char *const file_parts[] = {"", "-wal", "-shm"};
+#define N_FILE_PARTS (sizeof(file_parts) / sizeof(file_parts[0]))
+#define PART_MAX (STORE_PATH_MAX + 2 * PLACE_SUFFIX_MAX)
+
+void
+place_file_remove(const char *path)
+{
+	char part[PART_MAX];
+	unsigned i;
+
+	for (i = 0; i < N_FILE_PARTS; i++) {
+		snprintf(part, sizeof(part), "%s%s", path, file_parts[i]);
+		unlink(part);
+	}
+}
+
+int
+place_file_move(const char *from, const char *to, struct fault *fault)
+{
+	char part[PART_MAX], moved[PART_MAX];
+	unsigned i;
+
+	for (i = 0; i < N_FILE_PARTS; i++) {
+		snprintf(part, sizeof(part), "%s%s", from, file_parts[i]);
+		snprintf(moved, sizeof(moved), "%s%s", to, file_parts[i]);
+		if (access(part, F_OK) == 0 && place_move(part, moved, fault) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -25,6 +25,15 @@ int place_file_make(const char *path, struct fault *fault);
 /* Whether there is a file that is not empty. 1, 0, or -1 with *fault (not a regular file, ...). */
 int place_file_look(const char *path, struct fault *fault);
 
+/* Make what is in a file durable. 0 or -1 with *fault. */
+int place_file_sync(const char *path, struct fault *fault);
+
+/* Remove a file with its -wal and -shm, those that are there. */
+void place_file_remove(const char *path);
+
+/* Move a file with its -wal and -shm, those that are there; the file first. 0 or -1 with *fault. */
+int place_file_move(const char *from, const char *to, struct fault *fault);
+
 /* Rename durably. 0 or -1 with *fault. */
 int place_move(const char *from, const char *to, struct fault *fault);
 

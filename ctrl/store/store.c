@@ -66,7 +66,14 @@ store_open(
 		goto err_lock;
 	if (writer_init(&store->writer, store->db, path[0] ? NULL : &store->still, base, fault) < 0)
 		goto err_connections;
+	if (path[0] == '\0')
+		return store;
+	if (snapshot_init(&store->snapshot, store->path, report->generation, fault) < 0)
+		goto err_writer;
+	store->writer.snapshot = &store->snapshot;
 	return store;
+err_writer:
+	writer_fini(&store->writer);
 err_connections:
 	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
@@ -85,12 +92,23 @@ store_close(struct store *store)
 	if (!store)
 		return;
 	writer_fini(&store->writer);
+	if (store->writer.snapshot)
+		snapshot_fini(&store->snapshot);
 	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
 	if (store->lock >= 0)
 		close(store->lock);
 	pthread_rwlock_destroy(&store->still);
 	free(store);
+}
+
+static void
+snapshot_state(struct snapshot *snapshot, struct store_state *state)
+{
+	pthread_mutex_lock(&snapshot->mutex);
+	state->snapshot_generation = snapshot->taken;
+	snprintf(state->snapshot_fault, sizeof(state->snapshot_fault), "%s", snapshot->damage);
+	pthread_mutex_unlock(&snapshot->mutex);
 }
 
 void
@@ -109,6 +127,8 @@ store_state(const struct store *store, struct store_state *state)
 		.confirm = ledger->confirm,
 	};
 	snprintf(state->path, sizeof(state->path), "%s", store->path);
+	if (store->writer.snapshot)
+		snapshot_state(store->writer.snapshot, state);
 }
 
 void

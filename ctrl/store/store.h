@@ -89,6 +89,10 @@ struct store_state {
 	bool has_confirm;
 	struct store_confirm confirm; /* if has_confirm */
 	char path[STORE_PATH_MAX]; /* "" = in memory */
+	/* Of the copy that a damaged store is recovered from; 0 = none taken since the start. */
+	uint64_t snapshot_generation;
+	/* Why the last copy failed, such as damage found in the store; "" = it did not. */
+	char snapshot_fault[STORE_REASON_MAX];
 };
 
 /* What a cursor reads; everything pointed to is valid until the next call on that cursor. */

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "store/place.h"
+#include "store/snapshot.h"
 #include "store/writer.h"
 
 struct store {
@@ -17,6 +18,7 @@ struct store {
 	sqlite3 *reader; /* the history's, on the control thread */
 	pthread_rwlock_t still; /* see struct writer */
 	struct writer writer;
+	struct snapshot snapshot; /* not of a store in memory */
 };
 
 /* A store in memory keeps still meanwhile; one in a file need not. */

@@ -90,8 +90,10 @@ group_run(struct writer *writer, struct store_batch *first)
 {
 	if (writer->still)
 		pthread_rwlock_wrlock(writer->still);
-	if (group_write(&writer->write, first))
+	if (group_write(&writer->write, first)) {
 		writer->unsettled = true;
+		settle(writer);
+	}
 	if (writer->still)
 		pthread_rwlock_unlock(writer->still);
 }
@@ -199,6 +201,8 @@ done_call(struct writer *writer)
 		batch->done(batch->arg, batch->failed ? &batch->fault : NULL);
 		store_batch_destroy(batch);
 	}
+	if (writer->snapshot)
+		snapshot_tell(writer->snapshot, writer->ledger.generation);
 }
 
 static void

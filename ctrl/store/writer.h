@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "store/batch.h"
+#include "store/snapshot.h"
 #include "store/trim.h"
 #include "store/write.h"
 
@@ -38,6 +39,7 @@ struct writer {
 	pthread_t thread;
 	int event_fd; /* written by the writer */
 	struct event *event;
+	struct snapshot *snapshot; /* told of new generations; NULL = there is none */
 	struct ledger ledger; /* after the last batch that was finished */
 };
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A copy of the store beside it, PATH-good, for the day on which the store itself is damaged. It is
+ * taken by a thread of low priority from a view of its own, so that no batch waits for it; checked
+ * whole; and only then put in place of the copy before.
+ */
+#ifndef CTRL_STORE_SNAPSHOT_H
+#define CTRL_STORE_SNAPSHOT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/place.h"
+#include "store/store.h"
+
+struct snapshot {
+	const char *store; /* path, borrowed */
+	pthread_t thread;
+	/* Under the mutex. */
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	bool stop;
+	uint64_t generation; /* of the store */
+	uint64_t taken; /* generation of the copy; 0 = none was taken by this process */
+	char damage[STORE_REASON_MAX]; /* found in the last copy, so in the store; "" = none */
+};
+
+/* 0, or -1 with *fault. The path is not copied. */
+int snapshot_init(
+	struct snapshot *snapshot, const char *path, uint64_t generation, struct fault *fault);
+
+/* Gives up a copy that is under way. */
+void snapshot_fini(struct snapshot *snapshot);
+
+/* The store is of that generation now. */
+void snapshot_tell(struct snapshot *snapshot, uint64_t generation);
+
+/*
+ * Take a copy now, on the caller's thread, which must not be that of an open cursor's view. 0 with
+ * *taken its generation; -1 with *fault (FAULT_STORE "... is damaged ..." when the copy is).
+ */
+int snapshot_take(struct snapshot *snapshot, uint64_t *taken, struct fault *fault);
+
+#endif

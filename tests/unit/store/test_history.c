@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The last 50 generations can be listed, looked into, and returned to. */
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+static struct rig rig;
+
+static void
+setup(void)
+{
+	rig_init(&rig);
+	rig_open(&rig);
+}
+
+static void
+teardown(void)
+{
+	rig_fini(&rig);
+}
+
+TestSuite(history, .init = setup, .fini = teardown);
+
+static char listed[4096];
+
+static int
+number_list(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	static const char outcomes[] = "dcoCr";
+	size_t n = strlen(listed);
+
+	(void)arg;
+	snprintf(listed + n, sizeof(listed) - n, "%s%llu%c", n ? " " : "",
+		(unsigned long long)generation->number, outcomes[outcome]);
+	return 0;
+}
+
+static void
+expect_list(uint64_t before, unsigned limit, const char *expected)
+{
+	listed[0] = '\0';
+	cr_assert_eq(store_history_list(rig.store, before, limit, number_list, NULL, &rig.fault), 0,
+		"%s", rig.fault.message);
+	cr_assert_str_eq(listed, expected);
+}
+
+static int
+change_list(void *arg, const struct store_change *change)
+{
+	size_t n = strlen(listed);
+
+	(void)arg;
+	snprintf(listed + n, sizeof(listed) - n, "%s%llu:%s:%s>%s", n ? " " : "",
+		(unsigned long long)change->place, change->id, change->before ? change->before : "",
+		change->after ? change->after : "");
+	return 0;
+}
+
+static void
+expect_changes(uint64_t generation, uint64_t after, unsigned limit, const char *expected)
+{
+	listed[0] = '\0';
+	cr_assert_eq(store_history_changes(
+			     rig.store, generation, after, limit, change_list, NULL, &rig.fault),
+		0, "%s", rig.fault.message);
+	cr_assert_str_eq(listed, expected);
+}
+
+Test(history, all_of_a_generation_comes_back)
+{
+	struct store_generation generation = {
+		.number = 5,
+		.time_ns = 123456789,
+		.actor = {.uid = UINT32_MAX,
+			.gid = 7,
+			.pid = -1,
+			.name = "CN=noc \xc3\xa4",
+			.via = "tls",
+			.role = ROLE_ADMIN},
+		.method = "txn.commit",
+		.comment = "why",
+		.added = 1,
+		.changed = 2,
+		.removed = 3,
+		.is_rollback = true,
+		.returns_to = 2,
+	};
+	struct store_batch *batch = store_batch_create(rig.store);
+	struct store_generation found;
+	enum store_outcome outcome;
+
+	store_batch_generation(batch, &generation);
+	cr_assert(rig_submit(&rig, batch));
+	cr_assert_eq(store_history_get(rig.store, 5, &found, &outcome, &rig.fault), 0);
+	cr_assert_eq(found.number, 5);
+	cr_assert_eq(found.time_ns, 123456789);
+	cr_assert_eq(found.actor.uid, UINT32_MAX);
+	cr_assert_eq(found.actor.gid, 7);
+	cr_assert_eq(found.actor.pid, -1);
+	cr_assert_eq(found.actor.role, ROLE_ADMIN);
+	cr_assert_str_eq(found.actor.name, generation.actor.name);
+	cr_assert_str_eq(found.actor.via, "tls");
+	cr_assert_str_eq(found.method, "txn.commit");
+	cr_assert_str_eq(found.comment, "why");
+	cr_assert_eq(found.added, 1);
+	cr_assert_eq(found.changed, 2);
+	cr_assert_eq(found.removed, 3);
+	cr_assert(found.is_rollback);
+	cr_assert_eq(found.returns_to, 2);
+	cr_assert_eq(outcome, STORE_CURRENT);
+}
+
+Test(history, is_listed_newest_first_in_pages)
+{
+	uint64_t i;
+
+	expect_list(0, 10, "");
+	for (i = 1; i <= 5; i++)
+		rig_commit(&rig, 10 * i, "a", "{}");
+	expect_list(0, 3, "50c 40d 30d");
+	expect_list(30, 3, "20d 10d");
+	expect_list(1, 3, "");
+}
+
+static int
+first_take(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	(void)outcome;
+	*(uint64_t *)arg = generation->number;
+	return 7;
+}
+
+Test(history, ends_where_the_caller_ends_it)
+{
+	uint64_t number = 0;
+
+	rig_commit(&rig, 1, "a", "{}");
+	rig_commit(&rig, 2, "a", "{}");
+	cr_assert_eq(store_history_list(rig.store, 0, 9, first_take, &number, &rig.fault), 7);
+	cr_assert_eq(number, 2);
+	rig_commit(&rig, 3, "a", "{}");
+}
+
+Test(history, tells_what_became_of_a_confirmation)
+{
+	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
+	struct store_generation back = {.number = 5, .is_rollback = true, .returns_to = 3};
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(&rig, 2);
+	rig_put(batch, "a", "{2}");
+	store_batch_confirm(batch, &confirm);
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "2o 1d");
+	batch = store_batch_create(rig.store);
+	store_batch_confirm(batch, NULL);
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "2c 1d");
+	rig_commit(&rig, 3, "a", "{3}");
+	expect_list(0, 9, "3c 2C 1d");
+	rig_commit(&rig, 4, "a", "{4}");
+	batch = store_batch_create(rig.store);
+	store_batch_generation(batch, &back);
+	rig_put(batch, "a", "{3}");
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "5c 4r 3d 2C 1d");
+}
+
+Test(history, has_before_and_after_of_each_change)
+{
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(&rig, 2);
+	rig_put(batch, "b", "{b}");
+	rig_put(batch, "a", "{2}");
+	rig_put(batch, "c", "{c}");
+	cr_assert(rig_submit(&rig, batch));
+	rig_commit(&rig, 3, "a", NULL);
+	rig_commit(&rig, 4, "a", "{4}");
+	expect_changes(1, 0, 9, "1:a:>{1}");
+	expect_changes(2, 0, 9, "1:b:>{b} 2:a:{1}>{2} 3:c:>{c}");
+	expect_changes(2, 1, 1, "2:a:{1}>{2}");
+	expect_changes(2, 3, 9, "");
+	expect_changes(3, 0, 9, "1:a:{2}>");
+	expect_changes(4, 0, 9, "1:a:>{4}");
+	cr_assert_eq(store_history_changes(rig.store, 9, 0, 9, change_list, NULL, &rig.fault), -1);
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+}
+
+Test(history, of_several_changes_in_a_generation_the_first_before_and_the_last_after_count)
+{
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(&rig, 2);
+	rig_put(batch, "a", "{x}");
+	store_batch_remove(batch, "a");
+	rig_put(batch, "a", "{2}");
+	rig_put(batch, "b", "{b}");
+	store_batch_remove(batch, "b");
+	cr_assert(rig_submit(&rig, batch));
+	expect_changes(2, 0, 9, "1:a:{1}>{2} 2:b:>");
+	rig_expect_flows(&rig, "a={2}");
+	rig_expect_rollback(&rig, 1, "a={1} b-");
+}
+
+Test(history, rollback_has_each_flow_once_as_it_was)
+{
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "b", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	rig_commit(&rig, 4, "b", NULL);
+	rig_commit(&rig, 5, "a", "{5}");
+	rig_commit(&rig, 6, "c", "{6}");
+	rig_expect_rollback(&rig, 6, "");
+	rig_expect_rollback(&rig, 3, "b={2} a={3} c-");
+	rig_expect_rollback(&rig, 2, "a={1} b={2} c-");
+	rig_expect_rollback(&rig, 0, "a- b- c-");
+	cr_assert_null(store_rollback_open(rig.store, 7, &rig.fault));
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+}
+
+Test(history, a_cursor_keeps_its_view_while_others_are_written)
+{
+	struct store_cursor *cursor;
+	struct store_flow flow;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "b", "{1}");
+	cursor = store_flows_open(rig.store, &rig.fault);
+	rig_commit(&rig, 3, "a", "{3}");
+	rig_commit(&rig, 4, "b", NULL);
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1);
+	cr_assert_str_eq(flow.text, "{1}");
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1);
+	cr_assert_str_eq(flow.id, "b");
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 0);
+	store_cursor_close(cursor);
+	rig_expect_flows(&rig, "a={3}");
+}
+
+static unsigned
+changes_held(void)
+{
+	char command[256];
+	unsigned n = 0;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "sqlite3 %s 'SELECT count(*) FROM change'", rig.path);
+	out = popen(command, "r");
+	cr_assert_eq(fscanf(out, "%u", &n), 1);
+	pclose(out);
+	return n;
+}
+
+/* 80 generations of 100 changes: those of the last 50 stay, the rest goes by itself. */
+Test(history, the_last_fifty_are_kept_and_what_is_older_goes)
+{
+	struct store_state state;
+	uint64_t number;
+	unsigned i;
+
+	for (number = 1; number <= 80; number++) {
+		struct store_batch *batch = rig_batch(&rig, number);
+		char id[16], text[32];
+
+		for (i = 0; i < 100; i++) {
+			snprintf(id, sizeof(id), "f%u", i);
+			snprintf(text, sizeof(text), "{%llu}", (unsigned long long)number);
+			rig_put(batch, id, text);
+		}
+		cr_assert(rig_submit(&rig, batch));
+	}
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 30);
+	cr_assert_null(store_rollback_open(rig.store, 29, &rig.fault));
+	expect_changes(31, 99, 9, "100:f99:{30}>{31}");
+	cr_assert_eq(store_history_changes(rig.store, 30, 0, 9, change_list, NULL, &rig.fault), -1);
+	for (i = 0; changes_held() != 5000 && i < 50; i++)
+		usleep(100000);
+	cr_assert_eq(changes_held(), 5000);
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 30);
+	rig_commit(&rig, 81, "f1", NULL);
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 31);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file of version 1 opens, and the way from one version to the next is all or nothing. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig.h"
+#include "store/db.h"
+#include "store/layout.h"
+
+static struct rig rig;
+static sqlite3 *db;
+static int code;
+
+static void
+setup(void)
+{
+	rig_init(&rig);
+}
+
+static void
+teardown(void)
+{
+	sqlite3_close(db);
+	rig_fini(&rig);
+}
+
+TestSuite(layout, .init = setup, .fini = teardown);
+
+static void
+file_make(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "sqlite3 %s <" SOURCE_DIR "/fixtures/version-1.sql",
+		rig.path);
+	cr_assert_eq(system(command), 0);
+}
+
+/* A dump of a store of that version, made when it was new; every later one has to open it. */
+Test(layout, a_store_of_version_1_opens_with_all_it_has)
+{
+	file_make();
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.migrated_from, LAYOUT_VERSION == 1 ? 0 : 1);
+	rig_expect_flows(&rig, "a={3} c={4}");
+	rig_expect_rollback(&rig, 2, "a={1} b={2} c-");
+	rig_commit(&rig, 5, "c", NULL);
+}
+
+static unsigned
+version(void)
+{
+	enum layout_state state;
+	unsigned found;
+
+	cr_assert_eq(layout_look(db, &state, &found, &rig.fault), 0);
+	return found;
+}
+
+static void
+opened(void)
+{
+	file_make();
+	db = db_open(rig.path, false, &code, &rig.fault);
+	cr_assert_not_null(db);
+}
+
+static uint64_t
+number(const char *sql)
+{
+	uint64_t found;
+
+	cr_assert_eq(db_number(db, sql, &found, &rig.fault), 0, "%s", rig.fault.message);
+	return found;
+}
+
+Test(layout, steps_run_in_order_from_the_version_of_the_file)
+{
+	static const layout_step steps[] = {"ALTER TABLE flow ADD COLUMN x INTEGER",
+		"UPDATE flow SET x = 7; CREATE TABLE more (a INTEGER)",
+		"INSERT INTO more SELECT sum(x) FROM flow"};
+
+	opened();
+	cr_assert_eq(layout_migrate_by(db, 1, steps, 3, &rig.fault), 0, "%s", rig.fault.message);
+	cr_assert_eq(number("PRAGMA user_version"), 4);
+	cr_assert_eq(number("SELECT a FROM more"), 14);
+}
+
+Test(layout, a_file_in_between_takes_the_rest_of_the_steps)
+{
+	static const layout_step steps[] = {"this is no SQL", "CREATE TABLE more (a INTEGER)"};
+
+	opened();
+	cr_assert_eq(layout_migrate_by(db, 2, steps, 2, &rig.fault), 0, "%s", rig.fault.message);
+	cr_assert_eq(number("PRAGMA user_version"), 3);
+}
+
+Test(layout, a_step_that_fails_leaves_the_file_as_it_was)
+{
+	static const layout_step steps[] = {"CREATE TABLE more (a INTEGER)", "this is no SQL"};
+
+	opened();
+	cr_assert_eq(layout_migrate_by(db, 1, steps, 2, &rig.fault), -1);
+	cr_assert_eq(version(), 1);
+	cr_assert_eq(number("SELECT count(*) FROM sqlite_schema WHERE name = 'more'"), 0);
+}
