@@ -20,12 +20,16 @@
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
+#include "rpc/transactions.h"
 #include "schema/documents.h"
 #include "socket_path.h"
+#include "state/commits.h"
 #include "state/config.h"
+#include "state/confirm.h"
 #include "state/data_plane.h"
 #include "state/flows.h"
 #include "state/ports.h"
+#include "state/restore.h"
 #include "state/steering.h"
 #include "state/watchers.h"
 
@@ -40,7 +44,12 @@ struct daemon {
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
+	struct store *store;
+	bool store_is_fresh;
 	struct flows flows;
+	struct confirm confirm;
+	struct restored restored;
+	struct transactions transactions;
 	struct watchers watchers;
 	struct event_feed *feed;
 	struct methods_context context;
@@ -141,6 +150,67 @@ loop_fini(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
+/* What was there is said in one line, and what became of it if it was damaged. */
+static int
+store_create(struct daemon *daemon)
+{
+	struct store_report report;
+
+	daemon->store =
+		store_open(daemon->config.state_path, daemon->base, &report, &daemon->fault);
+	if (!daemon->store)
+		return -1;
+	if (report.moved_to[0] != '\0')
+		log_line("warning: the stored state was damaged (%s) and is kept as %s",
+			report.reason, report.moved_to);
+	if (report.found > STORE_OK)
+		log_line("warning: going on from generation %llu, the last good one that could be "
+			 "read; 'sluicectl history' shows what it holds",
+			(unsigned long long)report.generation);
+	if (report.migrated_from != 0)
+		log_line("the stored state was of version %u and is of ours now",
+			report.migrated_from);
+	daemon->store_is_fresh = report.found == STORE_FRESH;
+	return 0;
+}
+
+static int
+commits_begin(struct daemon *daemon)
+{
+	struct store_state state;
+
+	store_state(daemon->store, &state);
+	daemon->flows.commits =
+		commits_create(&daemon->flows, daemon->store, daemon->base, state.generation);
+	if (!daemon->flows.commits)
+		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for commits");
+	commits_warn(daemon->flows.commits, warned, NULL);
+	return 0;
+}
+
+/*
+ * The flows are in the table before the first packet is received. What was on trial when sluiced
+ * ended, and has not been confirmed in time, is taken back before that, too.
+ */
+static int
+flows_restore(struct daemon *daemon)
+{
+	const char *files = daemon->config.state_flows;
+
+	if (restore_flows(&daemon->flows, daemon->store, &daemon->restored, &daemon->fault) < 0)
+		return -1;
+	if (daemon->restored.flows != 0 || daemon->restored.left_out != 0)
+		log_line("%llu flows restored, %llu left out",
+			(unsigned long long)daemon->restored.flows,
+			(unsigned long long)daemon->restored.left_out);
+	if (daemon->store_is_fresh && files[0] != '\0' &&
+		restore_files(&daemon->flows, files, &daemon->fault) < 0)
+		return -1;
+	confirm_catch_up(&daemon->confirm);
+	commits_finish(daemon->flows.commits);
+	return 0;
+}
+
 static int
 feed_create(struct daemon *daemon)
 {
@@ -174,6 +244,10 @@ service_create(struct daemon *daemon)
 		.dp = daemon->dp,
 		.config = &daemon->config,
 		.flows = &daemon->flows,
+		.store = daemon->store,
+		.confirm = &daemon->confirm,
+		.transactions = &daemon->transactions,
+		.restored = &daemon->restored,
 		.watchers = &daemon->watchers,
 		.feed = daemon->feed,
 		.started_s = (uint64_t)now.tv_sec,
@@ -244,11 +318,21 @@ daemon_run(struct daemon *daemon)
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
 		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
 		goto err_dp;
+	if (store_create(daemon) < 0)
+		goto err_steering;
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
-		goto err_steering;
-	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
+		goto err_store;
+	if (commits_begin(daemon) < 0)
 		goto err_flows;
+	if (confirm_init(&daemon->confirm, &daemon->flows, daemon->store, daemon->base, warned,
+		    NULL, fault) < 0)
+		goto err_commits;
+	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
+		goto err_confirm;
+	if (flows_restore(daemon) < 0)
+		goto err_watchers;
+	transactions_init(&daemon->transactions);
 	if (feed_create(daemon) < 0)
 		goto err_watchers;
 	if (service_create(daemon) < 0)
@@ -261,14 +345,23 @@ daemon_run(struct daemon *daemon)
 	dp_stop(daemon->dp);
 err_server:
 	rpc_server_destroy(daemon->server);
+	transactions_fini(&daemon->transactions);
 err_service:
 	rpc_service_destroy(daemon->service);
 err_feed:
 	event_feed_destroy(daemon->feed);
 err_watchers:
 	watchers_fini(&daemon->watchers);
+err_confirm:
+	confirm_fini(&daemon->confirm);
+err_commits:
+	store_close(daemon->store);
+	daemon->store = NULL;
+	commits_destroy(daemon->flows.commits);
 err_flows:
 	flows_fini(&daemon->flows);
+err_store:
+	store_close(daemon->store);
 err_steering:
 	steering_fini(&daemon->steering);
 err_dp:

@@ -17,6 +17,7 @@ struct dp_txn {
 	struct leaving *leaving; /* removed and replaced flows */
 	unsigned n_added, room_added;
 	unsigned n_leaving, room_leaving;
+	bool prepared;
 	dp_removed_fn on_removed;
 	void *on_removed_arg;
 };
@@ -226,14 +227,32 @@ txn_publish(struct dp_txn *txn)
 }
 
 int
+dp_txn_prepare(struct dp_txn *txn)
+{
+	struct dp *dp = txn->dp;
+
+	if (rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
+		rule_set_compile(&dp->rules6, DP_IPV6) < 0)
+		return -ENOMEM;
+	txn->prepared = true;
+	return 0;
+}
+
+int
+dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
+{
+	(void)max_flows;
+	return dp_txn_commit(txn);
+}
+
+int
 dp_txn_commit(struct dp_txn *txn)
 {
 	struct dp *dp = txn->dp;
 	struct rules *old_rules[2];
 	int ret;
 
-	if (rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
-		rule_set_compile(&dp->rules6, DP_IPV6) < 0) {
+	if (!txn->prepared && dp_txn_prepare(txn) < 0) {
 		dp_txn_abort(txn);
 		return -ENOMEM;
 	}

@@ -11,6 +11,8 @@
 #include "rpc/methods.h"
 #include "state/address.h"
 
+#define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
+
 /* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
 static int
 cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct fault *fault)
@@ -34,6 +36,8 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct desired *desired = &context->flows->desired;
+	const bool declared = json_is_true(json_object_get(params, "declared"));
+	unsigned looks = LOOKS_MAX;
 	json_int_t room = json_integer_value(json_object_get(params, "limit"));
 	char next_cursor[24];
 	const struct flow *flow;
@@ -45,10 +49,13 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 		    fault) < 0)
 		return NULL;
 	flows = json_array();
-	for (flow = desired_after(desired, sequence); flow && room-- > 0;
+	for (flow = desired_after(desired, sequence); flow && room > 0 && looks-- > 0;
 		flow = desired_next(flow)) {
-		json_array_append_new(flows, flow_spec_encode(flow->spec));
 		sequence = flow->sequence;
+		if (declared && !flow->spec->declared)
+			continue;
+		room--;
+		json_array_append_new(flows, flow_spec_encode(flow->spec));
 	}
 	snprintf(next_cursor, sizeof(next_cursor), "%" PRIu64, sequence);
 	return json_pack("{s:o, s:I, s:s?}", "flows", flows, "total",
@@ -139,9 +146,9 @@ flow_state_encode(
 		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
 			spec->id);
 	else
-		state = json_pack("{s:o, s:o, s:o, s:o}", "flow", flow_spec_encode(spec),
-			"counters", flow_counters_encode(&stats), "latched",
-			source_encode(context->dp, flow), "legs",
+		state = json_pack("{s:o, s:b, s:o, s:o, s:o}", "flow", flow_spec_encode(spec),
+			"declared", spec->declared, "counters", flow_counters_encode(&stats),
+			"latched", source_encode(context->dp, flow), "legs",
 			legs_state_encode(context, flow, 0, legs, spec->n_legs));
 	if (state)
 		json_object_set_new(state, "streams", streams_encode(context, flow, legs));

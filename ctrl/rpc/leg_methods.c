@@ -2,91 +2,94 @@
 /* Changes to a flow that runs: legs that join and leave, and what is up or down. */
 #include "rpc/leg_methods.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "rpc/change_call.h"
 #include "rpc/counter_json.h"
-#include "rpc/methods.h"
+
+/* A request of one operation; NULL: *fault says why there is none. */
+static json_t *
+op_submit(void *ctx, struct rpc_call *call, const json_t *params, struct op *op,
+	change_reply_fn reply, struct fault *fault)
+{
+	struct proposal *proposal;
+
+	if (!op)
+		return NULL;
+	proposal = change_call_begin(call, params, reply, fault);
+	if (!proposal) {
+		op_destroy(op);
+		return NULL;
+	}
+	if (proposal_add(proposal, op, "", UINT32_MAX, fault) < 0)
+		return change_call_cancel(proposal);
+	return change_call_submit(ctx, call, proposal);
+}
 
 static json_t *
-no_memory(size_t n, struct fault *fault)
+joined_encode(const struct proposal *proposal)
 {
-	fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu legs", n);
-	return NULL;
+	const struct op *op = proposal->ops[0];
+	json_t *joined = json_array();
+	unsigned i;
+
+	for (i = 0; i < op->n_legs; i++)
+		json_array_append_new(joined, json_string(op->legs[i].id));
+	return json_pack("{s:o}", "joined", joined);
 }
 
 json_t *
 leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
-	const char *id = json_string_value(json_object_get(params, "flow"));
-	const json_t *list = json_object_get(params, "legs");
-	const size_t n = json_array_size(list);
-	struct flow_leg *legs = calloc(n, sizeof(*legs));
-	json_t *joined;
-	size_t i;
-
-	(void)call;
-	if (!legs)
-		return no_memory(n, fault);
-	if (flow_legs_decode(list, legs, n, fault) < 0 ||
-		flows_join(context->flows, id, legs, n, fault) < 0) {
-		free(legs);
-		return NULL;
-	}
-	joined = json_array();
-	for (i = 0; i < n; i++)
-		json_array_append_new(joined, json_string(legs[i].id));
-	free(legs);
-	return json_pack("{s:o}", "joined", joined);
+	return op_submit(ctx, call, params, change_join(params, fault), joined_encode, fault);
 }
 
-static void
-left_encode(void *arg, size_t i, const char *id, const struct dp_leg_stats *stats)
+/* A leg that came and went in one commit never ran, and has counted nothing. */
+static json_t *
+left_encode(const struct op *op, unsigned i)
 {
-	(void)i; /* they come in the order of the request */
-	json_array_append_new(
-		arg, json_pack("{s:s, s:o}", "id", id, "counters", leg_counters_encode(stats)));
+	static const struct dp_leg_stats nothing;
+	const struct change *change = op->change;
+	const bool ran = op->left[i] != DP_LEG_NEW && change->last_legs;
+
+	return json_pack("{s:s, s:o}", "id", op->leg_ids[i], "counters",
+		leg_counters_encode(ran ? &change->last_legs[op->left[i]] : &nothing));
+}
+
+static json_t *
+all_left_encode(const struct proposal *proposal)
+{
+	const struct op *op = proposal->ops[0];
+	json_t *left = json_array();
+	unsigned i;
+
+	for (i = 0; i < op->n_legs; i++)
+		json_array_append_new(left, left_encode(op, i));
+	return json_pack("{s:o}", "left", left);
 }
 
 json_t *
 leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
-	const char *id = json_string_value(json_object_get(params, "flow"));
-	const json_t *list = json_object_get(params, "legs");
-	const size_t n = json_array_size(list);
-	const char **legs = calloc(n, sizeof(const char *));
-	json_t *left = json_array();
-	size_t i;
-	int rc;
+	return op_submit(ctx, call, params, change_leave(params, fault), all_left_encode, fault);
+}
 
-	(void)call;
-	if (!legs) {
-		json_decref(left);
-		return no_memory(n, fault);
-	}
-	for (i = 0; i < n; i++)
-		legs[i] = json_string_value(json_array_get(list, i));
-	rc = flows_leave(context->flows, id, legs, n, left_encode, left, fault);
-	free(legs);
-	if (rc < 0) {
-		json_decref(left);
-		return NULL;
-	}
-	return json_pack("{s:o}", "left", left);
+static json_t *
+nothing_encode(const struct proposal *proposal)
+{
+	(void)proposal;
+	return json_object();
 }
 
 json_t *
 flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "flow"));
 	const char *leg = json_string_value(json_object_get(params, "leg"));
 	const char *admin = json_string_value(json_object_get(params, "admin"));
+	struct op *op = op_create_admin(id, leg, strcmp(admin, "down") == 0);
 
-	(void)call;
-	if (flows_admin(context->flows, id, leg, strcmp(admin, "down") == 0, fault) < 0)
-		return NULL;
-	return json_object();
+	if (!op)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
+	return op_submit(ctx, call, params, op, nothing_encode, fault);
 }

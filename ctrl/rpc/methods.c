@@ -9,9 +9,11 @@
 #include "rpc/leg_methods.h"
 #include "rpc/port_methods.h"
 #include "rpc/punt_methods.h"
+#include "rpc/state_methods.h"
 #include "rpc/system_methods.h"
 #include "rpc/top_methods.h"
 #include "rpc/trace_methods.h"
+#include "rpc/txn_methods.h"
 
 static const struct rpc_method table[] = {
 	{"system.info", system_info},
@@ -22,6 +24,16 @@ static const struct rpc_method table[] = {
 	{"flow.admin", flow_admin},
 	{"leg.join", leg_join},
 	{"leg.leave", leg_leave},
+	{"txn.begin", txn_begin},
+	{"txn.put", txn_put},
+	{"txn.plan", txn_plan},
+	{"txn.commit", txn_commit},
+	{"txn.abort", txn_abort},
+	{"state.get", state_get},
+	{"state.confirm", state_confirm},
+	{"state.rollback", state_rollback},
+	{"history.list", history_list},
+	{"history.get", history_get},
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
 	{"counters.get", counters_get},

@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 #include "rpc/service.h"
+#include "rpc/transactions.h"
 #include "state/config.h"
+#include "state/confirm.h"
 #include "state/flows.h"
+#include "state/restore.h"
 #include "state/watchers.h"
 
 struct event_feed;
@@ -22,6 +25,10 @@ struct methods_context {
 	const struct config *config;
 	struct flows *flows;
 	struct watchers *watchers;
+	struct store *store;
+	struct confirm *confirm;
+	struct transactions *transactions;
+	const struct restored *restored;
 	struct event_feed *feed;
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 };

@@ -5,6 +5,7 @@
  */
 #include "state/desired.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,24 +24,6 @@ flow_free(struct flow *flow)
 	free(flow);
 }
 
-static struct flow *
-flow_create(struct flow_spec *spec)
-{
-	const size_t bytes = (spec->n_all_legs + 1) * sizeof(uint16_t);
-	struct flow *flow = calloc(1, sizeof(*flow));
-
-	if (!flow)
-		return NULL;
-	flow->spec = spec;
-	flow->hops = malloc(bytes);
-	if (!flow->hops) {
-		free(flow);
-		return NULL;
-	}
-	memset(flow->hops, 0xff, bytes); /* HOP_WANTED */
-	return flow;
-}
-
 void
 desired_fini(struct desired *desired)
 {
@@ -51,13 +34,14 @@ desired_fini(struct desired *desired)
 	HASH_ITER(by_id, desired->ids, flow, next)
 	{
 		HASH_DELETE(by_id, desired->ids, flow);
-		free(flow->spec);
+		if (flow->presence == FLOW_LIVE)
+			free(flow->spec);
 		flow_free(flow);
 	}
 }
 
 struct flow *
-desired_find(const struct desired *desired, const char *id)
+desired_seek(const struct desired *desired, const char *id)
 {
 	struct flow *flow;
 
@@ -65,8 +49,16 @@ desired_find(const struct desired *desired, const char *id)
 	return flow;
 }
 
-static struct flow *
-match_find(const struct desired *desired, const struct flow_match *match)
+struct flow *
+desired_find(const struct desired *desired, const char *id)
+{
+	struct flow *flow = desired_seek(desired, id);
+
+	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
+}
+
+struct flow *
+desired_match_seek(const struct desired *desired, const struct flow_match *match)
 {
 	struct flow *flow;
 
@@ -79,7 +71,7 @@ id_give(struct desired *desired, struct flow_spec *spec)
 {
 	do {
 		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++desired->last_number);
-	} while (desired_find(desired, spec->id));
+	} while (desired_seek(desired, spec->id));
 }
 
 void
@@ -98,10 +90,10 @@ conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fa
 
 	if (spec->id[0] == '\0')
 		id_give(desired, spec);
-	else if (desired_find(desired, spec->id))
+	else if (desired_seek(desired, spec->id))
 		return fault_set(fault, FAULT_CONFLICT, "/id",
 			"found id %s, which another flow has, expected a free one", spec->id);
-	other = spec->rule ? NULL : match_find(desired, &spec->match);
+	other = spec->rule ? NULL : desired_match_seek(desired, &spec->match);
 	if (other)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
@@ -144,8 +136,9 @@ desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault
 
 	if (conflict_check(desired, spec, fault) < 0)
 		return NULL;
-	flow = flow_create(spec);
+	flow = calloc(1, sizeof(*flow));
 	if (flow) {
+		flow->spec = spec;
 		flow->sequence = ++desired->last_sequence;
 		if (tables_add(desired, flow))
 			return flow;
@@ -156,33 +149,69 @@ desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault
 	return NULL;
 }
 
+void
+desired_reveal(struct desired *desired, struct flow *flow, struct flow_spec *spec, uint16_t *hops)
+{
+	flow->spec = spec;
+	flow->hops = hops;
+	flow->presence = FLOW_LIVE;
+	desired->n_live++;
+}
+
+void
+desired_hide(struct desired *desired, struct flow *flow)
+{
+	flow->presence = FLOW_GOING;
+	desired->n_live--;
+}
+
+void
+desired_withdraw(struct desired *desired, struct flow *flow)
+{
+	tables_delete(desired, flow);
+	flow_free(flow);
+}
+
 /* The tables' keys stand in the spec: the same bytes at another place. */
 void
-desired_swap(struct flow *flow, struct flow_spec *spec, uint16_t *hops)
+desired_rekey(struct flow *flow, const struct flow_spec *spec)
 {
 	flow->by_id.key = spec->id;
 	if (flow->by_match.tbl)
 		flow->by_match.key = &spec->match;
-	free(flow->spec);
-	free(flow->hops);
-	flow->spec = spec;
-	flow->hops = hops;
 }
 
-struct flow_spec *
-desired_remove(struct desired *desired, struct flow *flow)
+void
+desired_match_free(struct desired *desired, struct flow *flow)
 {
-	struct flow_spec *spec = flow->spec;
+	if (!flow->by_match.tbl)
+		return;
+	HASH_DELETE(by_match, desired->matches, flow);
+	flow->by_match.tbl = NULL;
+}
 
-	tables_delete(desired, flow);
-	flow_free(flow);
-	return spec;
+int
+desired_match_take(struct desired *desired, struct flow *flow, const struct flow_spec *spec)
+{
+	if (spec->rule)
+		return 0;
+	HASH_ADD_KEYPTR(by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+	return flow->by_match.tbl ? 0 : -ENOMEM;
 }
 
 size_t
 desired_count(const struct desired *desired)
 {
-	return HASH_CNT(by_id, desired->ids);
+	return desired->n_live;
+}
+
+/* The first live one from here on. */
+static struct flow *
+live(struct flow *flow)
+{
+	while (flow && flow->presence == FLOW_GOING)
+		flow = flow->by_id.next;
+	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
 }
 
 struct flow *
@@ -194,7 +223,8 @@ desired_after(const struct desired *desired, uint64_t sequence)
 	if (flow)
 		return desired_next(flow);
 	/* The flow at which the page ended is gone: rare enough to look from the beginning. */
-	for (flow = desired->ids; flow && flow->sequence <= sequence; flow = desired_next(flow))
+	for (flow = live(desired->ids); flow && flow->sequence <= sequence;
+		flow = desired_next(flow))
 		;
 	return flow;
 }
@@ -202,5 +232,5 @@ desired_after(const struct desired *desired, uint64_t sequence)
 struct flow *
 desired_next(const struct flow *flow)
 {
-	return flow->by_id.next;
+	return live(flow->by_id.next);
 }

@@ -4,6 +4,9 @@
  * order of installation. It does no I/O and knows nothing of how a flow gets into the data plane;
  * it keeps two numbers a flow for those who do (handle, next hops).
  *
+ * A flow that a draft (draft.h) adds stands in the tables already, so that ids and matches are
+ * taken, but is not live: those who read the state do not meet it before it is committed.
+ *
  * Everything here is called by the control thread.
  */
 #ifndef CTRL_STATE_DESIRED_H
@@ -22,6 +25,12 @@
 
 #define HOP_WANTED UINT16_MAX /* no next hop yet */
 
+enum flow_presence {
+	FLOW_COMING, /* in a draft; behind it in the order there are only more of them */
+	FLOW_LIVE,
+	FLOW_GOING, /* it was removed, and waits to be freed */
+};
+
 struct flow {
 	UT_hash_handle by_id; /* its list is the order of installation */
 	UT_hash_handle by_match;
@@ -29,10 +38,14 @@ struct flow {
 	uint64_t sequence; /* ever growing, never given twice: where a page of a list ended */
 	struct flow_spec *spec;
 	uint32_t handle; /* of the data plane */
-	bool named; /* in the request that is being put together: nobody is named twice */
+	uint32_t mark; /* of the declaration that named it last */
+	uint8_t presence; /* enum flow_presence */
+	struct change *change; /* what the draft is to make of it, NULL: it stays */
 	uint16_t *hops; /* next hop index of each leg, those of streams too */
 	struct flow_watch watch;
 };
+
+struct change;
 
 struct desired {
 	struct flow *ids;
@@ -40,6 +53,7 @@ struct desired {
 	struct flow *sequences;
 	uint64_t last_sequence;
 	uint64_t last_number; /* of the ids that we gave */
+	size_t n_live;
 };
 
 void desired_init(struct desired *desired);
@@ -48,12 +62,22 @@ void desired_init(struct desired *desired);
 void desired_fini(struct desired *desired);
 
 /*
- * Add a flow; an empty id in the spec is filled with a free "flow-N" first. Its hops are
- * HOP_WANTED. The set owns the spec from success on. NULL with *fault set, and nothing changed but
- * perhaps the id, when the id or the match is taken (the message names the other flow) or memory
- * is short. Rules may be alike.
+ * Add a flow that is not live yet; an empty id in the spec is filled with a free "flow-N" first.
+ * It has no hops yet, and the spec is borrowed until desired_reveal(). NULL with *fault set, and
+ * nothing changed but perhaps the id, when the id or the match is taken (the message names the
+ * other flow) or memory is short. Rules may be alike.
  */
 struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault);
+
+/* A coming flow is committed: it is met from now on, and owns spec and hops. */
+void desired_reveal(
+	struct desired *desired, struct flow *flow, struct flow_spec *spec, uint16_t *hops);
+
+/* A live flow is committed to go: nobody meets it any more. */
+void desired_hide(struct desired *desired, struct flow *flow);
+
+/* Take a flow that is not live out and free it with its hops, but not its spec. */
+void desired_withdraw(struct desired *desired, struct flow *flow);
 
 /*
  * An id that a flow is about to bring: the numbers given from now on are above its own, if it is a
@@ -61,16 +85,18 @@ struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct
  */
 void desired_id_avoid(struct desired *desired, const char *id);
 
-/*
- * Put another spec of the same id and match, or rule, in place of a flow's, and other hops; the
- * old ones are freed. The flow stays where it is in the order.
- */
-void desired_swap(struct flow *flow, struct flow_spec *spec, uint16_t *hops);
+/* The id and, unless it is out of the table of matches, the match stand in another spec now. */
+void desired_rekey(struct flow *flow, const struct flow_spec *spec);
 
-/* Take a flow out and free it. Returns its spec, which is the caller's again. */
-struct flow_spec *desired_remove(struct desired *desired, struct flow *flow);
+/* The match of a flow is free for others, or taken again (a rule has none). 0 or -ENOMEM. */
+void desired_match_free(struct desired *desired, struct flow *flow);
+int desired_match_take(struct desired *desired, struct flow *flow, const struct flow_spec *spec);
 
-/* NULL when there is none. */
+/* Whoever has that id or that match, live or not. NULL: it is free. */
+struct flow *desired_seek(const struct desired *desired, const char *id);
+struct flow *desired_match_seek(const struct desired *desired, const struct flow_match *match);
+
+/* NULL when there is no live one. */
 struct flow *desired_find(const struct desired *desired, const char *id);
 
 size_t desired_count(const struct desired *desired);
@@ -81,7 +107,7 @@ size_t desired_count(const struct desired *desired);
  */
 struct flow *desired_after(const struct desired *desired, uint64_t sequence);
 
-/* The next in the order of installation, NULL after the last. */
+/* The next live one in the order of installation, NULL after the last. */
 struct flow *desired_next(const struct flow *flow);
 
 #endif

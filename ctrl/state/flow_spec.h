@@ -89,6 +89,7 @@ struct flow_spec {
 	uint8_t down;
 	uint8_t latch; /* enum dp_latch */
 	uint8_t n_allow;
+	uint8_t declared; /* ours: a declaration brought it, and may take it away */
 	uint8_t class_verdict[DP_CLASS_COUNT];
 	struct flow_match match;
 	uint32_t latch_interval_ms; /* 0 unless the latch follows */

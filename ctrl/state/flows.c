@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bringing the room of flows up and down; install.c, replace.c, legs.c and remove.c do the work. */
+/* Bringing the room of flows up and down. */
 #include "state/flows.h"
 
 #include <string.h>
 
 #include "net/netlink.h"
 #include "state/flow_steering.h"
+#include "state/flow_text.h"
 
 /* The kernel's neighbours speak to the next hops directly: no flow is touched. */
 static void
@@ -26,15 +27,27 @@ flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct
 	flows->ports = ports;
 	flows->steering = steering;
 	desired_init(&flows->desired);
+	flows->schema = flow_text_schema(fault);
+	if (!flows->schema)
+		return -1;
+	flows->validate = validate_create();
+	if (!flows->validate) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for flows");
+		goto err_schema;
+	}
 	flows->net = net_create(base, neighbour_changed, flows, fault);
 	if (!flows->net)
-		return -1;
+		goto err_validate;
 	flows->hops = next_hops_create(dp, ports, flows->net);
-	if (!flows->hops) {
-		net_destroy(flows->net);
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
-	}
-	return 0;
+	if (flows->hops)
+		return 0;
+	fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
+	net_destroy(flows->net);
+err_validate:
+	validate_destroy(flows->validate);
+err_schema:
+	schema_destroy(flows->schema);
+	return -1;
 }
 
 void
@@ -54,11 +67,13 @@ flows_changed(struct flows *flows, struct flow *now, struct flow *before)
 void
 flows_fini(struct flows *flows)
 {
-	const struct flow *flow;
+	const struct flow *flow = desired_after(&flows->desired, 0);
 
-	for (flow = flows->desired.ids; flow; flow = desired_next(flow))
+	for (; flow; flow = desired_next(flow))
 		flow_unsteer(flows, flow->spec);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
+	validate_destroy(flows->validate);
+	schema_destroy(flows->schema);
 	desired_fini(&flows->desired);
 }

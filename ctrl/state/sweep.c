@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A tick first looks at its flows and then removes the idle ones in one request, so that they
- * share one commit and one grace period.
+ * A tick first looks at its flows and then asks for the idle ones to be removed, together, so that
+ * they share one commit and one grace period.
  */
 #include "state/sweep.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "state/clock.h"
+#include "state/commits.h"
 
 /* A flow may have come that is due sooner, or the last one gone. */
 static bool
@@ -141,32 +142,62 @@ flow_look(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
 	       idle_look(&flow->watch.idle, stats.packets, timeout_s, now_ns);
 }
 
+/* What cannot be removed now is looked at again a little later, if it is still there. */
 static void
-expired_report(void *arg, size_t i, const struct flow_spec *spec, const struct dp_flow_stats *stats,
-	const struct dp_leg_stats *legs)
+look_again(struct sweep *sweep, const char *id)
 {
-	struct sweep *sweep = arg;
+	struct flow *flow = desired_find(&sweep->flows->desired, id);
 
-	(void)i;
-	(void)legs;
-	events_flow_expired(sweep->events, spec->id, stats);
+	if (!flow || wheel_holds(&flow->watch.due))
+		return;
+	wheel_add(&sweep->wheel, &flow->watch.due, sweep->tick_ns + NS_PER_S, sweep->tick_ns);
+	if (timer_is_late(sweep, flow))
+		timer_set(sweep, sweep->tick_ns);
 }
 
-/* What cannot be removed now, for want of memory, is tried again a little later. */
 static void
-idle_remove(struct sweep *sweep, size_t n, uint64_t now_ns)
+idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
 {
-	struct fault fault;
+	struct sweep *sweep = arg;
 	size_t i;
 
-	if (n == 0 ||
-		flows_remove(sweep->flows, sweep->over, n, expired_report, sweep, &fault) == 0)
-		return;
-	for (i = 0; i < n; i++) {
-		struct flow *flow = desired_find(&sweep->flows->desired, sweep->over[i]);
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct op *op = proposal->ops[i];
 
-		wheel_add(&sweep->wheel, &flow->watch.due, now_ns + NS_PER_S, now_ns);
+		if (fault)
+			look_again(sweep, op->id);
+		else
+			events_flow_expired(sweep->events, op->id, &op->change->last);
 	}
+}
+
+static int
+op_add(struct proposal *proposal, const char *id, uint32_t place)
+{
+	struct op *op = op_create_remove(id);
+	struct fault fault;
+
+	if (op)
+		op->reports = true;
+	return proposal_add(proposal, op, "ids", place, &fault);
+}
+
+static void
+idle_remove(struct sweep *sweep, uint32_t n)
+{
+	struct proposal *proposal = NULL;
+	uint32_t i = 0;
+
+	if (n > 0)
+		proposal = proposal_create(NULL, "idle", NULL, idle_removed, sweep);
+	while (proposal && i < n && op_add(proposal, sweep->over[i], i) == 0)
+		i++;
+	if (i > 0)
+		commits_submit(sweep->flows->commits, proposal);
+	else
+		proposal_destroy(proposal);
+	for (; i < n; i++)
+		look_again(sweep, sweep->over[i]);
 }
 
 static struct flow *
@@ -179,9 +210,10 @@ void
 sweep_tick(struct sweep *sweep, uint64_t now_ns)
 {
 	struct wheel_entry *due = NULL;
-	size_t n_over = 0;
+	uint32_t n_over = 0;
 	unsigned i;
 
+	sweep->tick_ns = now_ns;
 	for (i = 0; i < SWEEP_LOOKS_MAX; i++) {
 		due = wheel_take(&sweep->wheel, now_ns);
 		if (!due)
@@ -191,6 +223,6 @@ sweep_tick(struct sweep *sweep, uint64_t now_ns)
 		else
 			look_plan(sweep, flow_of(due), now_ns);
 	}
-	idle_remove(sweep, n_over, now_ns);
 	timer_set(sweep, now_ns);
+	idle_remove(sweep, n_over);
 }

@@ -24,6 +24,7 @@ struct sweep {
 	struct flows *flows;
 	struct events *events;
 	struct event *timer;
+	uint64_t tick_ns; /* of the last tick */
 	uint64_t timer_ns; /* when it fires; UINT64_MAX = it does not run */
 	struct wheel wheel;
 	const char *over[SWEEP_LOOKS_MAX]; /* ids of the flows that a tick found idle */

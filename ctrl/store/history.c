@@ -178,6 +178,8 @@ change_tell(
 		.id = before.id,
 		.before = before.text,
 		.before_bytes = before.bytes,
+		.before_last_leg = before.last_leg,
+		.before_declared = before.declared,
 		.after = db_text(list, 7),
 		.after_bytes = (size_t)sqlite3_column_bytes(list, 7),
 	};

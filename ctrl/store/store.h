@@ -222,6 +222,8 @@ struct store_change {
 	const char *id;
 	const char *before;
 	size_t before_bytes;
+	uint64_t before_last_leg;
+	bool before_declared;
 	const char *after;
 	size_t after_bytes;
 };

@@ -159,6 +159,9 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	-ETIMEDOUT: published, but a worker did not pass a quiescent state within a second (it is
  *	named through warn); what was removed is freed later and its last counters may be short.
  *	-ENOMEM: the rules could not be compiled; nothing has changed.
+ * dp_txn_prepare: do all that may fail; -ENOMEM, and the transaction stays as it is. After it
+ *	nothing can be put into the transaction, and dp_txn_commit() cannot but succeed or be late.
+ * dp_txn_commit_step: commit a part of it, of about that many flows; -EAGAIN while there is more.
  * dp_txn_abort: forget all of it. Frees the transaction.
  */
 struct dp_txn *dp_txn_begin(struct dp *dp);
@@ -169,7 +172,9 @@ int dp_txn_remove(struct dp_txn *txn, uint32_t handle);
 typedef void (*dp_removed_fn)(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	const struct dp_leg_stats *legs, unsigned n_legs);
 void dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg);
+int dp_txn_prepare(struct dp_txn *txn);
 int dp_txn_commit(struct dp_txn *txn);
+int dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows);
 void dp_txn_abort(struct dp_txn *txn);
 
 /* Flows installed, and room for, by family. */

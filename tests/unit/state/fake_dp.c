@@ -20,7 +20,7 @@ fake_dp_reset(void)
 
 		snprintf(port->name, sizeof(port->name), "p%u", i);
 		memcpy(port->mac, (uint8_t[]){0x02, 0, 0, 0, 0, (uint8_t)(0xa0 + i)}, 6);
-		port->mtu = (uint16_t)(1500 + i);
+		port->mtu = 1500;
 		port->ifindex = ifindexes[i];
 	}
 	the_dp.n_ports = 3;

@@ -62,7 +62,9 @@ struct dp {
 	int fail_add; /* dp_txn_replace() too */
 	unsigned adds_before_fail;
 	int fail_remove;
-	int fail_commit;
+	int fail_prepare;
+	int fail_commit; /* -ETIMEDOUT */
+	unsigned steps_to_commit; /* that end with -EAGAIN */
 	int fail_next_hop;
 };
 

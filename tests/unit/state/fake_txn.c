@@ -173,13 +173,20 @@ gone_report(const struct dp_txn *txn, uint32_t handle)
 }
 
 int
-dp_txn_commit(struct dp_txn *txn)
+dp_txn_prepare(struct dp_txn *txn)
+{
+	return txn->dp->fail_prepare;
+}
+
+int
+dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
 {
 	struct dp *dp = txn->dp;
 
-	if (dp->fail_commit && dp->fail_commit != -ETIMEDOUT) {
-		dp_txn_abort(txn);
-		return dp->fail_commit;
+	(void)max_flows;
+	if (dp->steps_to_commit > 0) {
+		dp->steps_to_commit--;
+		return -EAGAIN;
 	}
 	dp->txn = NULL;
 	dp->n_commits++;

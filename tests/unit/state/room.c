@@ -18,25 +18,160 @@ room_init(struct room *room)
 	cr_assert_eq(steering_init(&room->steering, &room->config, &room->ports, &fault), 0);
 	cr_assert_eq(
 		flows_init(&room->flows, room->dp, &room->ports, &room->steering, NULL, &fault), 0);
+	room->flows.commits = commits_create(&room->flows, NULL, NULL, 0);
+	cr_assert_not_null(room->flows.commits);
 }
 
 void
 room_fini(struct room *room)
 {
+	commits_destroy(room->flows.commits);
 	flows_fini(&room->flows);
 	cr_expect_eq(fake_steer()->n_keys, 0, "steering keys are left");
 	cr_expect_eq(fake_steer()->n_ranges, 0, "steering ranges are left");
 	steering_fini(&room->steering);
 }
 
+/* What a request is told when it is done; what it wants to know is asked for in `tell`. */
+struct told {
+	int rc;
+	struct fault *fault;
+	void (*tell)(struct told *told, const struct proposal *proposal);
+	room_removed_fn removed;
+	room_left_fn left;
+	struct flow_leg *legs;
+	void *arg;
+	unsigned n_calls;
+};
+
+static void
+done(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	struct told *told = arg;
+
+	told->n_calls++;
+	told->rc = fault ? -1 : 0;
+	if (fault)
+		*told->fault = *fault;
+	else if (told->tell)
+		told->tell(told, proposal);
+}
+
+static int
+asked(struct room *room, struct op *const *ops, size_t n, const char *member, struct told *told)
+{
+	struct proposal *proposal = proposal_create(NULL, "test", NULL, done, told);
+
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(proposal_add(proposal, ops[i], member,
+				     member ? (uint32_t)i : UINT32_MAX, told->fault),
+			0);
+	commits_submit(room->flows.commits, proposal);
+	cr_assert_eq(told->n_calls, 1, "told exactly once");
+	return told->rc;
+}
+
+static int
+specs_asked(struct room *room, enum op_kind kind, struct flow_spec *const *specs, size_t n,
+	struct fault *fault)
+{
+	struct told told = {.fault = fault};
+	struct op **ops = calloc(n, sizeof(struct op *));
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		ops[i] = op_create_spec(kind, specs[i]);
+	rc = asked(room, ops, n, "flows", &told);
+	free(ops);
+	return rc;
+}
+
 int
 room_install(struct room *room, struct flow_spec **specs, size_t n, struct fault *fault)
 {
-	int rc = flows_install(&room->flows, specs, n, fault);
+	return specs_asked(room, OP_INSTALL, specs, n, fault);
+}
 
-	for (size_t i = 0; rc < 0 && i < n; i++)
-		free(specs[i]);
+int
+room_replace(struct room *room, struct flow_spec *const *specs, size_t n, struct fault *fault)
+{
+	return specs_asked(room, OP_REPLACE, specs, n, fault);
+}
+
+static void
+removed_tell(struct told *told, const struct proposal *proposal)
+{
+	for (size_t i = 0; i < proposal->n_ops; i++) {
+		const struct change *change = proposal->ops[i]->change;
+
+		told->removed(told->arg, i, change->old_spec, &change->last, change->last_legs);
+	}
+}
+
+int
+room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn removed, void *arg,
+	struct fault *fault)
+{
+	struct told told = {.fault = fault, .tell = removed_tell, .removed = removed, .arg = arg};
+	struct op **ops = calloc(n, sizeof(struct op *));
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		ops[i] = op_create_remove(ids[i]);
+		ops[i]->reports = true;
+	}
+	rc = asked(room, ops, n, "ids", &told);
+	free(ops);
 	return rc;
+}
+
+static void
+joined_tell(struct told *told, const struct proposal *proposal)
+{
+	const struct op *op = proposal->ops[0];
+
+	for (unsigned i = 0; i < op->n_legs; i++)
+		memcpy(told->legs[i].id, op->legs[i].id, sizeof(op->legs[i].id));
+}
+
+int
+room_join(struct room *room, const char *id, struct flow_leg *legs, size_t n, struct fault *fault)
+{
+	struct told told = {.fault = fault, .tell = joined_tell, .legs = legs};
+	struct flow_leg *copy = calloc(n, sizeof(*copy));
+	struct op *op;
+
+	memcpy(copy, legs, n * sizeof(*copy));
+	op = op_create_join(id, copy, (unsigned)n);
+	return asked(room, &op, 1, NULL, &told);
+}
+
+static void
+left_tell(struct told *told, const struct proposal *proposal)
+{
+	const struct op *op = proposal->ops[0];
+
+	for (unsigned i = 0; i < op->n_legs; i++)
+		told->left(told->arg, i, op->leg_ids[i], &op->change->last_legs[op->left[i]]);
+}
+
+int
+room_leave(struct room *room, const char *id, const char *const *legs, size_t n, room_left_fn left,
+	void *arg, struct fault *fault)
+{
+	struct told told = {.fault = fault, .tell = left_tell, .left = left, .arg = arg};
+	struct op *op = op_create_leave(id, legs, (unsigned)n);
+
+	return asked(room, &op, 1, NULL, &told);
+}
+
+int
+room_admin(struct room *room, const char *id, const char *leg, bool down, struct fault *fault)
+{
+	struct told told = {.fault = fault};
+	struct op *op = op_create_admin(id, leg, down);
+
+	return asked(room, &op, 1, NULL, &told);
 }
 
 void

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "flow_json.h"
+#include "flow_live.h"
 #include "state/desired.h"
 
 static struct flow *
 added(struct desired *desired, const char *id, int port)
 {
 	struct fault fault;
-	struct flow *flow = desired_add(desired, flow_spec_made(id, port, 9), &fault);
+	struct flow *flow = flow_live(desired, flow_spec_made(id, port, 9), &fault);
 
 	cr_assert_not_null(flow, "%s", fault.message);
 	return flow;
@@ -23,7 +24,7 @@ refused(struct desired *desired, const char *id, int port, const char *pointer, 
 	const size_t before = desired_count(desired);
 	struct fault fault = {0};
 
-	cr_expect_null(desired_add(desired, spec, &fault));
+	cr_expect_null(flow_live(desired, spec, &fault));
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
 	cr_expect_str_eq(fault.pointer, pointer);
 	cr_expect(strstr(fault.message, words), "%s", fault.message);
@@ -43,7 +44,7 @@ Test(desired, found_by_id)
 	cr_expect_eq(desired_find(&desired, "a"), a);
 	cr_expect_null(desired_find(&desired, "c"));
 	cr_expect_eq(desired_count(&desired), 2);
-	free(desired_remove(&desired, a));
+	free(flow_gone(&desired, a));
 	cr_expect_null(desired_find(&desired, "a"));
 	cr_expect_eq(desired_count(&desired), 1);
 	added(&desired, "c", 1); /* the match of a is free again */
@@ -83,7 +84,7 @@ Test(desired, every_field_of_a_match_counts)
 		struct fault fault;
 
 		spec->match = others[i];
-		cr_expect_not_null(desired_add(&desired, spec, &fault), "%zu", i);
+		cr_expect_not_null(flow_live(&desired, spec, &fault), "%zu", i);
 	}
 	cr_expect_eq(desired_count(&desired), 8);
 	desired_fini(&desired);
@@ -110,39 +111,71 @@ Test(desired, rules_may_be_alike)
 	struct flow *a;
 
 	desired_init(&desired);
-	a = desired_add(&desired, rule_made("a"), &fault);
+	a = flow_live(&desired, rule_made("a"), &fault);
 	cr_assert_not_null(a);
-	cr_assert_not_null(desired_add(&desired, rule_made("b"), &fault));
+	cr_assert_not_null(flow_live(&desired, rule_made("b"), &fault));
 	cr_expect_eq(desired_find(&desired, "a"), a);
 	cr_expect_eq(desired_count(&desired), 2);
-	free(desired_remove(&desired, a));
+	free(flow_gone(&desired, a));
 	cr_expect_null(desired_find(&desired, "a"));
 	cr_expect_not_null(desired_find(&desired, "b"));
 	desired_fini(&desired);
 }
 
-/* The tables hold the new spec's id and match; the old spec is gone. */
-Test(desired, swapped)
+/* Who is coming holds its id and match, and is met by nobody. */
+Test(desired, coming_and_going)
 {
 	struct desired desired;
+	struct fault fault;
+	struct flow_spec *spec = flow_spec_made("b", 2, 77);
+	struct flow *a, *b;
+
+	desired_init(&desired);
+	a = added(&desired, "a", 1);
+	b = desired_add(&desired, spec, &fault);
+	cr_assert_not_null(b);
+	cr_expect_null(desired_find(&desired, "b"));
+	cr_expect_eq(desired_seek(&desired, "b"), b);
+	cr_expect_null(desired_next(a));
+	cr_expect_eq(desired_count(&desired), 1);
+	refused(&desired, "b", 3, "/id", "found id b");
+	refused(&desired, "c", 2, "/match", "flow b");
+	desired_reveal(&desired, b, spec, calloc(1, sizeof(uint16_t)));
+	cr_expect_eq(desired_find(&desired, "b"), b);
+	cr_expect_eq(desired_next(a), b);
+	desired_hide(&desired, a);
+	cr_expect_null(desired_find(&desired, "a"));
+	cr_expect_eq(desired_after(&desired, 0), b);
+	cr_expect_eq(desired_count(&desired), 1);
+	refused(&desired, "a", 3, "/id", "found id a");
+	free(a->spec);
+	desired_withdraw(&desired, a);
+	added(&desired, "a", 1);
+	desired_fini(&desired);
+}
+
+/* The tables hold the id and match of another spec; a match can change hands. */
+Test(desired, rekeyed)
+{
+	struct desired desired;
+	struct flow_spec *spec = flow_spec_made("a", 3, 77), *before;
 	struct flow *flow, *other;
-	uint16_t *hops = calloc(1, sizeof(*hops));
-	struct flow_spec *spec = flow_spec_made("a", 1, 77);
 
 	desired_init(&desired);
 	flow = added(&desired, "a", 1);
 	other = added(&desired, "b", 2);
-	cr_expect_eq(flow->hops[0], HOP_WANTED);
-	desired_swap(flow, spec, hops);
-	cr_expect_eq(flow->spec, spec);
-	cr_expect_eq(flow->hops, hops);
+	before = flow->spec;
+	desired_match_free(&desired, flow);
+	cr_expect_eq(desired_match_take(&desired, flow, spec), 0);
+	desired_rekey(flow, spec);
+	flow->spec = spec;
+	cr_expect_eq(desired_match_seek(&desired, &spec->match), flow);
+	cr_expect_null(desired_match_seek(&desired, &before->match));
+	free(before);
 	cr_expect_eq(desired_find(&desired, "a"), flow);
-	cr_expect_eq(desired_after(&desired, 0), flow);
 	cr_expect_eq(desired_next(flow), other);
-	refused(&desired, "c", 1, "/match", "flow a");
-	refused(&desired, "a", 3, "/id", "found id a");
-	free(desired_remove(&desired, flow));
-	added(&desired, "a", 1);
+	refused(&desired, "c", 3, "/match", "flow a");
+	added(&desired, "d", 1);
 	desired_fini(&desired);
 }
 
@@ -188,12 +221,12 @@ Test(desired, cursor_outlives_its_flow)
 	for (int i = 0; i < 5; i++)
 		flows[i] = added(&desired, NULL, 10 + i);
 	sequence = flows[2]->sequence;
-	free(desired_remove(&desired, flows[0]));
-	free(desired_remove(&desired, flows[2]));
+	free(flow_gone(&desired, flows[0]));
+	free(flow_gone(&desired, flows[2]));
 	cr_expect_eq(desired_after(&desired, sequence), flows[3]);
-	free(desired_remove(&desired, flows[3]));
+	free(flow_gone(&desired, flows[3]));
 	cr_expect_eq(desired_after(&desired, sequence), flows[4]);
-	free(desired_remove(&desired, flows[4]));
+	free(flow_gone(&desired, flows[4]));
 	cr_expect_null(desired_after(&desired, sequence));
 	flows[0] = added(&desired, "new", 20);
 	cr_expect_eq(desired_after(&desired, sequence), flows[0]);
@@ -212,7 +245,7 @@ Test(desired, many)
 	}
 	for (int i = 0; i < 20000; i += 2) {
 		snprintf(id, sizeof(id), "f%d", i);
-		free(desired_remove(&desired, desired_find(&desired, id)));
+		free(flow_gone(&desired, desired_find(&desired, id)));
 	}
 	cr_expect_eq(desired_count(&desired), 10000);
 	cr_expect_null(desired_find(&desired, "f0"));

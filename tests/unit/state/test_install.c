@@ -197,7 +197,7 @@ Test(install, steering_full)
 
 Test(install, rules_not_compiled)
 {
-	room.dp->fail_commit = -ENOMEM;
+	room.dp->fail_prepare = -ENOMEM;
 	second_refused(flow_spec_made("new-b", 12, 22), FAULT_NO_ROOM, "");
 }
 
@@ -236,10 +236,24 @@ Test(install, rule_not_steered)
 		"/flows/1/rule");
 }
 
-Test(install, rules_may_be_alike)
+Test(install, rule_that_no_packet_meets)
+{
+	struct flow_spec *rule =
+		spec_of("{'id':'r','rule':{'priority':1,'family':4},'action':'drop'}");
+	struct fault fault;
+
+	cr_assert_eq(room_install(&room, &rule, 1, &fault), 0, "%s", fault.message);
+	rule = spec_of("{'rule':{'priority':1,'family':4,'port':'p0'},'action':'punt'}");
+	cr_expect_eq(room_install(&room, &rule, 1, &fault), -1);
+	cr_expect_eq(fault.code, FAULT_CONFLICT);
+	cr_expect_str_eq(fault.pointer, "/flows/0/rule");
+	room_expect(&room, 2, 1);
+}
+
+Test(install, rules_of_one_priority)
 {
 	struct flow_spec *specs[2] = {
-		spec_of("{'rule':{'priority':1,'family':4},'legs':[" LEG(7) "]}"),
+		spec_of("{'rule':{'priority':1,'dst':'192.0.2.0/24'},'legs':[" LEG(7) "]}"),
 		spec_of("{'rule':{'priority':1,'family':4},'action':'punt'}")};
 	struct fault fault;
 

@@ -73,7 +73,7 @@ Test(legs, join)
 	const uint16_t hops[3] = {flow->hops[0], flow->hops[1], flow->hops[2]};
 	struct fault fault;
 
-	cr_assert_eq(flows_join(&room.flows, "a", legs, 3, &fault), 0, "%s", fault.message);
+	cr_assert_eq(room_join(&room, "a", legs, 3, &fault), 0, "%s", fault.message);
 	room_expect(&room, 1, 4);
 	cr_expect_str_eq(legs[0].id, "leg-1");
 	cr_expect_str_eq(legs[2].id, "leg-2");
@@ -94,7 +94,7 @@ join_refused(struct flow_leg *legs, size_t n, enum fault_code code, const char *
 	const struct flow_spec *spec = flow->spec;
 	struct fault fault = {0};
 
-	cr_expect_eq(flows_join(&room.flows, "a", legs, n, &fault), -1);
+	cr_expect_eq(room_join(&room, "a", legs, n, &fault), -1);
 	cr_expect_eq(fault.code, code, "%s", fault.message);
 	cr_expect_str_eq(fault.pointer, pointer, "%s: %s", fault.pointer, fault.message);
 	cr_expect_eq(flow->spec, spec);
@@ -120,7 +120,7 @@ Test(legs, join_refused)
 	room.dp->leg_capacity = 65536;
 	room.dp->fail_add = -ENOMEM;
 	join_refused(legs, 1, FAULT_NO_ROOM, "");
-	cr_expect_eq(flows_join(&room.flows, "b", legs, 2, &fault), -1);
+	cr_expect_eq(room_join(&room, "b", legs, 2, &fault), -1);
 	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 	cr_expect_str_eq(fault.pointer, "/flow");
 }
@@ -133,8 +133,8 @@ Test(legs, as_many_as_there_may_be)
 	for (unsigned i = 0; i < DP_FLOW_LEGS_MAX; i++)
 		legs[i] = leg_made("", 7);
 	join_refused(legs, DP_FLOW_LEGS_MAX - 1, FAULT_NO_ROOM, "/legs");
-	cr_expect_eq(flows_join(&room.flows, "a", legs, DP_FLOW_LEGS_MAX - 2, &fault), 0, "%s",
-		fault.message);
+	cr_expect_eq(
+		room_join(&room, "a", legs, DP_FLOW_LEGS_MAX - 2, &fault), 0, "%s", fault.message);
 	cr_expect_eq(flow->spec->n_legs, DP_FLOW_LEGS_MAX);
 	cr_expect_eq(fake_dp_only(room.dp)->flow.n_legs, DP_FLOW_LEGS_MAX);
 	room_expect(&room, 1, 3);
@@ -163,9 +163,9 @@ Test(legs, leave)
 	struct report report = {0};
 	struct fault fault;
 
-	cr_assert_eq(flows_join(&room.flows, "a", legs, 2, &fault), 0);
-	cr_assert_eq(flows_leave(&room.flows, "a", (const char *const[]){"z", "x"}, 2, left,
-			     &report, &fault),
+	cr_assert_eq(room_join(&room, "a", legs, 2, &fault), 0);
+	cr_assert_eq(
+		room_leave(&room, "a", (const char *const[]){"z", "x"}, 2, left, &report, &fault),
 		0, "%s", fault.message);
 	room_expect(&room, 1, 3);
 	cr_assert_eq(report.n, 2);
@@ -179,7 +179,7 @@ Test(legs, leave)
 	leg_drops_expect(0, 1);
 	leg_drops_expect(1, 3);
 	legs[0] = leg_made("", 12);
-	cr_assert_eq(flows_join(&room.flows, "a", legs, 1, &fault), 0);
+	cr_assert_eq(room_join(&room, "a", legs, 1, &fault), 0);
 	cr_expect_str_eq(legs[0].id, "leg-2", "no id is given twice");
 }
 
@@ -190,7 +190,7 @@ leave_refused(const char *const *ids, size_t n, enum fault_code code, const char
 	struct report report = {0};
 	struct fault fault = {0};
 
-	cr_expect_eq(flows_leave(&room.flows, "a", ids, n, left, &report, &fault), -1);
+	cr_expect_eq(room_leave(&room, "a", ids, n, left, &report, &fault), -1);
 	cr_expect_eq(fault.code, code, "%s", fault.message);
 	cr_expect_str_eq(fault.pointer, pointer, "%s: %s", fault.pointer, fault.message);
 	cr_expect_eq(report.n, 0);
@@ -205,9 +205,9 @@ Test(legs, leave_refused)
 
 	leave_refused((const char *const[]){"x", "w"}, 2, FAULT_NOT_FOUND, "/legs/1");
 	leave_refused((const char *const[]){"x", "y", "x"}, 3, FAULT_INVALID_VALUE, "/legs/2");
-	room.dp->fail_commit = -ENOMEM;
+	room.dp->fail_prepare = -ENOMEM;
 	leave_refused((const char *const[]){"x"}, 1, FAULT_NO_ROOM, "");
-	cr_expect_eq(flows_leave(&room.flows, "b", NULL, 0, left, &report, &fault), -1);
+	cr_expect_eq(room_leave(&room, "b", NULL, 0, left, &report, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/flow");
 }
 
@@ -217,14 +217,14 @@ Test(legs, the_last_one_stays_unless_a_stream_has_some)
 	struct report report = {0};
 	struct fault fault;
 
-	cr_expect_eq(flows_leave(&room.flows, "a", (const char *const[]){"x", "y"}, 2, left,
-			     &report, &fault),
+	cr_expect_eq(
+		room_leave(&room, "a", (const char *const[]){"x", "y"}, 2, left, &report, &fault),
 		0, "%s", fault.message);
 	cr_expect_eq(flow->spec->n_legs, 0);
 	room_expect(&room, 1, 1);
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0);
-	cr_expect_eq(flows_leave(&room.flows, "b", (const char *const[]){"leg-1"}, 1, left, &report,
-			     &fault),
+	cr_expect_eq(
+		room_leave(&room, "b", (const char *const[]){"leg-1"}, 1, left, &report, &fault),
 		-1);
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
 	cr_expect_str_eq(fault.pointer, "/legs");
@@ -235,25 +235,25 @@ Test(legs, admin)
 	const unsigned n_commits = room.dp->n_commits;
 	struct fault fault;
 
-	cr_expect_eq(flows_admin(&room.flows, "a", "y", true, &fault), 0);
+	cr_expect_eq(room_admin(&room, "a", "y", true, &fault), 0);
 	cr_expect_eq(fake_dp_only(room.dp)->legs[1].down, 1);
 	cr_expect_eq(fake_dp_only(room.dp)->flow.down, 0);
 	leg_drops_expect(1, 1);
-	cr_expect_eq(flows_admin(&room.flows, "a", NULL, true, &fault), 0);
+	cr_expect_eq(room_admin(&room, "a", NULL, true, &fault), 0);
 	cr_expect_eq(fake_dp_only(room.dp)->flow.down, 1);
 	cr_expect_eq(room.dp->n_commits, n_commits + 2);
-	cr_expect_eq(flows_admin(&room.flows, "a", NULL, true, &fault), 0);
+	cr_expect_eq(room_admin(&room, "a", NULL, true, &fault), 0);
 	cr_expect_eq(room.dp->n_commits, n_commits + 2, "it is down already");
-	cr_expect_eq(flows_admin(&room.flows, "a", "y", false, &fault), 0);
+	cr_expect_eq(room_admin(&room, "a", "y", false, &fault), 0);
 	cr_expect_eq(fake_dp_only(room.dp)->legs[1].down, 0);
 	cr_expect_eq(fake_dp_only(room.dp)->flow.down, 1);
 	room_expect(&room, 1, 3);
-	cr_expect_eq(flows_admin(&room.flows, "a", "w", false, &fault), -1);
+	cr_expect_eq(room_admin(&room, "a", "w", false, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/leg");
-	cr_expect_eq(flows_admin(&room.flows, "b", NULL, false, &fault), -1);
+	cr_expect_eq(room_admin(&room, "b", NULL, false, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/flow");
 	room.dp->fail_add = -ENOMEM;
-	cr_expect_eq(flows_admin(&room.flows, "a", NULL, false, &fault), -1);
+	cr_expect_eq(room_admin(&room, "a", NULL, false, &fault), -1);
 	cr_expect_eq(flow->spec->down, 1);
 	room_expect(&room, 1, 3);
 }
@@ -280,11 +280,11 @@ Test(legs, observer_is_told)
 	struct fault fault;
 
 	flows_observe(&room.flows, told_note, &told);
-	cr_expect_eq(flows_admin(&room.flows, "a", "x", true, &fault), 0);
+	cr_expect_eq(room_admin(&room, "a", "x", true, &fault), 0);
 	cr_expect_eq(told.n, 1);
 	cr_expect_eq(told.handle, flow->handle);
 	cr_expect_eq(fake_dp_only(room.dp), &room.dp->flows[told.handle]);
-	cr_expect_eq(flows_join(&room.flows, "a", &leg, 1, &fault), -1);
+	cr_expect_eq(room_join(&room, "a", &leg, 1, &fault), -1);
 	cr_expect_eq(told.n, 1);
 }
 
@@ -298,10 +298,9 @@ Test(legs, late_worker_keeps_next_hops_from_reuse)
 
 	room.dp->fail_commit = -ETIMEDOUT;
 	cr_expect_eq(
-		flows_leave(&room.flows, "a", (const char *const[]){"x"}, 1, left, &report, &fault),
-		0);
+		room_leave(&room, "a", (const char *const[]){"x"}, 1, left, &report, &fault), 0);
 	cr_expect_eq(report.n, 1);
-	cr_expect_eq(flows_join(&room.flows, "a", &leg, 1, &fault), 0);
+	cr_expect_eq(room_join(&room, "a", &leg, 1, &fault), 0);
 	cr_expect_neq(flow->hops[1], hop);
 	room_expect(&room, 1, 3);
 }

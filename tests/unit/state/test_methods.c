@@ -52,7 +52,7 @@ Test(methods, get_shows_flow_counters_and_next_hop)
 		"{'flow':{'id':'a','match':{'port':'p0','vlan':0,'dst':'192.0.2.1','dst_port':1},"
 		"'legs':[{'id':'leg-1','port':'p1','vlan':0,'src':'198.51.100.1','src_port':6000,"
 		"'dst':'198.51.100.9','dst_port':5004}]},'counters':{'packets':100,'bytes':1000,"
-		"'forwarded':99,'punted':0,'drops':{'policed':1}},'latched':null,"
+		"'forwarded':99,'punted':0,'drops':{'policed':1}},'declared':false,'latched':null,"
 		"'legs':[{'id':'leg-1','copies':100,'bytes':1000,'sent':100,'drops':{},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
 		"'netdev':null}}],'streams':[]}");

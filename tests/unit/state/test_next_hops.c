@@ -40,7 +40,7 @@ Test(next_hops, written_whole)
 		.dst_mac = {2, 0, 0, 0, 0, 0xa},
 		.src_mac = {2, 0, 0, 0, 0, 0xa1},
 		.port = 1,
-		.mtu = 1501,
+		.mtu = 1500,
 	};
 
 	cr_assert_geq(index, 0);
@@ -85,13 +85,13 @@ Test(next_hops, neighbour_moves_and_goes)
 
 	next_hops_changed(hops, 11, 4, address_a, mac_b);
 	cr_expect_arr_eq(dp->next_hops[index].dst_mac, mac_b, 6);
-	cr_expect_eq(dp->next_hops[index].mtu, 1501);
+	cr_expect_eq(dp->next_hops[index].mtu, 1500);
 	next_hops_changed(hops, 11, 4, address_a, NULL);
 	cr_expect_eq(dp->next_hops[index].mtu, 0, "copies are dropped as unresolved");
 	next_hops_info_get(hops, index, &info);
 	cr_expect_eq(info.state, NEXT_HOP_UNRESOLVED);
 	next_hops_changed(hops, 11, 4, address_a, mac_a);
-	cr_expect_eq(dp->next_hops[index].mtu, 1501);
+	cr_expect_eq(dp->next_hops[index].mtu, 1500);
 	next_hops_info_get(hops, index, &info);
 	cr_expect_eq(info.state, NEXT_HOP_RESOLVED);
 	cr_expect_arr_eq(info.mac, mac_a, 6);

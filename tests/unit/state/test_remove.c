@@ -55,7 +55,7 @@ refused(const char *const *ids, size_t n, enum fault_code code, const char *poin
 	struct report report = {0};
 	struct fault fault = {0};
 
-	cr_expect_eq(flows_remove(&room.flows, ids, n, noted, &report, &fault), -1);
+	cr_expect_eq(room_remove(&room, ids, n, noted, &report, &fault), -1);
 	cr_expect_eq(fault.code, code, "%s", fault.message);
 	cr_expect_str_eq(fault.pointer, pointer);
 	cr_expect_eq(report.n, 0);
@@ -68,7 +68,7 @@ Test(remove, last_counters_in_order_of_request)
 	struct report report = {0};
 	struct fault fault;
 
-	cr_assert_eq(flows_remove(&room.flows, ids, 2, noted, &report, &fault), 0);
+	cr_assert_eq(room_remove(&room, ids, 2, noted, &report, &fault), 0);
 	cr_assert_eq(report.n, 2);
 	cr_expect_str_eq(report.ids[0], "c");
 	cr_expect_eq(report.packets[0], 102);
@@ -91,20 +91,20 @@ Test(remove, id_twice)
 	struct fault fault;
 
 	refused((const char *const[]){"a", "b", "a"}, 3, FAULT_INVALID_VALUE, "/ids/2");
-	cr_expect_eq(flows_remove(&room.flows, ids, 1, noted, &report, &fault), 0,
+	cr_expect_eq(room_remove(&room, ids, 1, noted, &report, &fault), 0,
 		"the mark of the refused request is gone");
 }
 
 Test(remove, data_plane_refuses)
 {
 	room.dp->fail_remove = -ENOENT;
-	refused((const char *const[]){"a", "b"}, 2, FAULT_INTERNAL, "");
+	refused((const char *const[]){"a", "b"}, 2, FAULT_INTERNAL, "/ids/0");
 	cr_expect_eq(room.dp->n_aborts, 1);
 }
 
 Test(remove, rules_not_compiled)
 {
-	room.dp->fail_commit = -ENOMEM;
+	room.dp->fail_prepare = -ENOMEM;
 	refused((const char *const[]){"a", "b"}, 2, FAULT_NO_ROOM, "");
 }
 
@@ -129,13 +129,10 @@ Test(remove, observer_is_told)
 	struct fault fault;
 
 	flows_observe(&room.flows, told_note, &told);
-	cr_expect_eq(flows_remove(&room.flows, (const char *const[]){"c", "x"}, 2, noted, &report,
-			     &fault),
-		-1);
-	cr_expect_eq(told.n, 0);
 	cr_expect_eq(
-		flows_remove(&room.flows, (const char *const[]){"c"}, 1, noted, &report, &fault),
-		0);
+		room_remove(&room, (const char *const[]){"c", "x"}, 2, noted, &report, &fault), -1);
+	cr_expect_eq(told.n, 0);
+	cr_expect_eq(room_remove(&room, (const char *const[]){"c"}, 1, noted, &report, &fault), 0);
 	cr_expect_eq(told.n, 1);
 	cr_expect_str_eq(told.ids[0], "c");
 }
@@ -164,14 +161,13 @@ Test(remove, late_worker_keeps_next_hops_from_reuse)
 	struct fault fault;
 
 	room.dp->fail_commit = -ETIMEDOUT;
-	cr_expect_eq(flows_remove(&room.flows, c, 1, noted, &report, &fault), 0);
+	cr_expect_eq(room_remove(&room, c, 1, noted, &report, &fault), 0);
 	cr_expect_eq(report.n, 1);
 	room_expect(&room, 2, 1);
 	cr_expect_neq(hop_of_new_flow(20, 30), hop);
 	room.dp->fail_commit = 0;
-	cr_expect_eq(flows_remove(&room.flows, b, 1, noted, &report, &fault), 0);
+	cr_expect_eq(room_remove(&room, b, 1, noted, &report, &fault), 0);
 	cr_expect_eq(
-		flows_remove(&room.flows, (const char *const[]){"new"}, 1, noted, &report, &fault),
-		0);
+		room_remove(&room, (const char *const[]){"new"}, 1, noted, &report, &fault), 0);
 	room_expect(&room, 1, 1);
 }

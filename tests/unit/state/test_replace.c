@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_live.h"
 #include "room.h"
 
 static struct room room;
@@ -62,11 +63,7 @@ TestSuite(replace, .init = setup, .fini = teardown);
 static int
 replace(struct flow_spec **specs, size_t n, struct fault *fault)
 {
-	int rc = flows_replace(&room.flows, specs, n, fault);
-
-	for (size_t i = 0; rc < 0 && i < n; i++)
-		free(specs[i]);
-	return rc;
+	return room_replace(&room, specs, n, fault);
 }
 
 /* b is given anew and then `text`: refused there, and both are what they were. */
@@ -208,7 +205,7 @@ Test(replace, found_by_the_new_spec)
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the id is taken");
 	other = spec_of("{'id':'c'," MATCH(2) ",'action':'drop'}");
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the match is taken");
-	free(desired_remove(&room.flows.desired, flow_of("r")));
+	free(flow_gone(&room.flows.desired, flow_of("r")));
 	steering_del_rule(&room.steering, DP_RULE_ANY, &(struct dp_rule){.family = 4});
 }
 
@@ -284,7 +281,7 @@ Test(replace, no_transaction)
 
 Test(replace, not_committed)
 {
-	room.dp->fail_commit = -ENOMEM;
+	room.dp->fail_prepare = -ENOMEM;
 	refused("{'id':'r','rule':{'priority':1,'dst':'192.0.2.0/24'},'action':'drop'}",
 		FAULT_NO_ROOM, "");
 }

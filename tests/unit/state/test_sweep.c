@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_live.h"
 #include "state/clock.h"
+#include "state/commits.h"
 #include "state/sweep.h"
 
 #define FLOWS_MAX 3000
@@ -47,24 +49,29 @@ dp_flow_latched_get(const struct dp *from, uint32_t handle, struct dp_latched *l
 	return 0;
 }
 
-int
-flows_remove(struct flows *from, const char *const *ids, size_t n, flows_removed_fn removed,
-	void *arg, struct fault *fault)
+/* The removal is asked for here, and done or refused at once. */
+void
+commits_submit(struct commits *commits, struct proposal *proposal)
 {
-	n_removals++;
-	if (fail_remove)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory");
-	for (size_t i = 0; i < n; i++) {
-		struct flow *flow = desired_find(&from->desired, ids[i]);
-		struct dp_flow_stats stats;
+	const struct fault refused = {.code = FAULT_NO_ROOM};
+	struct change *changes = calloc(proposal->n_ops, sizeof(*changes));
 
-		cr_assert_not_null(flow, "%s", ids[i]);
-		dp_flow_stats_get(from->dp, flow->handle, &stats, NULL, 0);
-		removed(arg, i, flow->spec, &stats, NULL);
+	(void)commits;
+	n_removals++;
+	for (size_t i = 0; !fail_remove && i < proposal->n_ops; i++) {
+		struct op *op = proposal->ops[i];
+		struct flow *flow = desired_find(&flows.desired, op->id);
+
+		cr_assert_not_null(flow, "%s", op->id);
+		cr_assert(op->reports);
+		op->change = &changes[i];
+		dp_flow_stats_get(flows.dp, flow->handle, &changes[i].last, NULL, 0);
 		sweep_flow_changed(&sweep, NULL, flow, START_NS);
-		free(desired_remove(&from->desired, flow));
+		free(flow_gone(&flows.desired, flow));
 	}
-	return 0;
+	proposal->done(proposal->arg, proposal, fail_remove ? &refused : NULL);
+	proposal_destroy(proposal);
+	free(changes);
 }
 
 static void
@@ -102,7 +109,7 @@ flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
 	spec->match.dst_port = (uint16_t)handle;
 	spec->idle_timeout_s = timeout_s;
 	spec->latch = (uint8_t)latch;
-	flow = desired_add(&flows.desired, spec, &fault);
+	flow = flow_live(&flows.desired, spec, &fault);
 	cr_assert_not_null(flow, "%s", fault.message);
 	flow->handle = handle;
 	sweep_flow_changed(&sweep, flow, NULL, START_NS);

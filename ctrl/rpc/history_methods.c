@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What has been done, by whom, when and what for. */
+#include "rpc/state_methods.h"
+
+#include "rpc/methods.h"
+#include "state/plan.h"
+#include "store/store.h"
+
+static const char *
+outcome_name(enum store_outcome outcome)
+{
+	switch (outcome) {
+	case STORE_CURRENT:
+		return "current";
+	case STORE_OPEN:
+		return "open";
+	case STORE_CONFIRMED:
+		return "confirmed";
+	case STORE_REVERTED:
+		return "reverted";
+	case STORE_DONE:
+		break;
+	}
+	return NULL;
+}
+
+static json_t *
+actor_encode(const struct actor *actor)
+{
+	return json_pack("{s:s, s:o*, s:s}", "name", actor->name, "uid",
+		actor->uid == UINT32_MAX ? NULL : json_integer(actor->uid), "via", actor->via);
+}
+
+static json_t *
+generation_encode(const struct store_generation *generation, enum store_outcome outcome)
+{
+	json_t *entry = json_pack("{s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:s*}", "generation",
+		(json_int_t)generation->number, "time_ns", (json_int_t)generation->time_ns, "actor",
+		actor_encode(&generation->actor), "method", generation->method, "added",
+		(json_int_t)generation->added, "changed", (json_int_t)generation->changed,
+		"removed", (json_int_t)generation->removed, "comment",
+		generation->comment[0] ? generation->comment : NULL, "state",
+		outcome_name(outcome));
+
+	if (generation->is_rollback)
+		json_object_set_new(
+			entry, "returns_to", json_integer((json_int_t)generation->returns_to));
+	return entry;
+}
+
+static int
+entry_add(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	return json_array_append_new(arg, generation_encode(generation, outcome));
+}
+
+json_t *
+history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	json_t *generations = json_array();
+
+	(void)call;
+	if (store_history_list(context->store,
+		    (uint64_t)json_integer_value(json_object_get(params, "before")),
+		    (unsigned)json_integer_value(json_object_get(params, "limit")), entry_add,
+		    generations, fault) == 0)
+		return json_pack("{s:o}", "generations", generations);
+	json_decref(generations);
+	return NULL;
+}
+
+struct page {
+	json_t *changes;
+	uint64_t last_place;
+};
+
+static int
+change_encode(void *arg, const struct store_change *change)
+{
+	struct page *page = arg;
+
+	page->last_place = change->place;
+	return json_array_append_new(
+		page->changes, plan_change_encode(change->id, change->before, change->after));
+}
+
+json_t *
+history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const uint64_t number = (uint64_t)json_integer_value(json_object_get(params, "generation"));
+	const unsigned limit = (unsigned)json_integer_value(json_object_get(params, "limit"));
+	struct page page = {.changes = json_array()};
+	struct store_generation generation;
+	enum store_outcome outcome;
+	json_t *entry;
+
+	(void)call;
+	if (store_history_get(context->store, number, &generation, &outcome, fault) < 0 ||
+		store_history_changes(context->store, number,
+			(uint64_t)json_integer_value(json_object_get(params, "after")), limit,
+			change_encode, &page, fault) != 0) {
+		json_decref(page.changes);
+		return NULL;
+	}
+	entry = generation_encode(&generation, outcome);
+	if (json_array_size(page.changes) == limit)
+		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_place));
+	json_object_set_new(entry, "changes", page.changes);
+	return entry;
+}

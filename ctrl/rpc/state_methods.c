@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The state as a whole: which generation it is, what it waits for, and the way back. */
+#include "rpc/state_methods.h"
+
+#include <stdlib.h>
+
+#include "rpc/change_call.h"
+#include "state/commits.h"
+#include "state/plan.h"
+#include "state/rollback.h"
+
+static json_t *
+confirm_encode(const struct confirm *confirm)
+{
+	struct store_confirm open;
+
+	if (!confirm_open(confirm, &open))
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)open.generation, "previous",
+		(json_int_t)open.previous, "deadline_ns", (json_int_t)open.deadline_ns);
+}
+
+json_t *
+state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct store_state state;
+
+	(void)call;
+	(void)params;
+	(void)fault;
+	store_state(context->store, &state);
+	return json_pack("{s:I, s:I, s:b, s:s, s:I, s:I, s:o}", "generation",
+		(json_int_t)commits_generation(context->flows->commits), "oldest",
+		(json_int_t)state.oldest, "durable", state.is_durable, "path", state.path, "flows",
+		(json_int_t)desired_count(&context->flows->desired), "left_out",
+		(json_int_t)context->restored->left_out, "confirm",
+		confirm_encode(context->confirm));
+}
+
+struct confirm_call {
+	struct rpc_call *call;
+	uint64_t generation;
+};
+
+static void
+confirmed(void *arg, const struct fault *error)
+{
+	struct confirm_call *confirm = arg;
+
+	if (error)
+		rpc_call_fault(confirm->call, error);
+	else
+		rpc_call_result(confirm->call,
+			json_pack("{s:I}", "generation", (json_int_t)confirm->generation));
+	free(confirm);
+}
+
+json_t *
+state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct confirm_call *confirm = calloc(1, sizeof(*confirm));
+	struct store_confirm open;
+
+	if (!confirm) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
+		return NULL;
+	}
+	confirm_open(context->confirm, &open);
+	confirm->call = call;
+	confirm->generation = open.generation;
+	if (confirm_accept(context->confirm,
+		    (uint64_t)json_integer_value(json_object_get(params, "generation")), confirmed,
+		    confirm, fault) < 0) {
+		free(confirm);
+		return NULL;
+	}
+	return rpc_call_defer(call);
+}
+
+/* What a rollback that is only a plan waits for. */
+struct rollback_call {
+	struct rpc_call *call;
+	const struct methods_context *context;
+	size_t after, limit;
+};
+
+static void
+rollback_planned(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	struct rollback_call *rollback = arg;
+	struct plan plan;
+	json_t *reply = NULL;
+
+	if (fault) {
+		rpc_call_fault(rollback->call, fault);
+	} else {
+		if (plan_init(&plan, proposal, &rollback->context->flows->desired) == 0) {
+			reply = plan_encode(&plan, rollback->after, rollback->limit);
+			plan_fini(&plan);
+		}
+		rpc_call_result(rollback->call, reply);
+	}
+	free(rollback);
+}
+
+/* Answer with the plan instead of committing. 0, or -1 with *fault set. */
+static int
+rollback_plan(const struct methods_context *context, struct rpc_call *call, const json_t *params,
+	struct proposal *proposal, struct fault *fault)
+{
+	struct rollback_call *rollback = calloc(1, sizeof(*rollback));
+
+	if (!rollback)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
+	*rollback = (struct rollback_call){
+		.call = call,
+		.context = context,
+		.after = (size_t)json_integer_value(json_object_get(params, "after")),
+		.limit = (size_t)json_integer_value(json_object_get(params, "limit")),
+	};
+	free(proposal->arg);
+	proposal->plan = true;
+	proposal->done = rollback_planned;
+	proposal->arg = rollback;
+	return 0;
+}
+
+json_t *
+state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct proposal *proposal = change_call_begin(call, params, change_committed_encode, fault);
+	const json_t *generation = json_object_get(params, "generation");
+
+	if (!proposal)
+		return NULL;
+	proposal->confirm_within_s =
+		(uint32_t)json_integer_value(json_object_get(params, "confirm_within_s"));
+	if (rollback_to(proposal, context->flows, context->store,
+		    (uint64_t)json_integer_value(generation), fault) < 0)
+		return change_call_cancel(proposal);
+	if (json_is_true(json_object_get(params, "plan")) &&
+		rollback_plan(context, call, params, proposal, fault) < 0)
+		return change_call_cancel(proposal);
+	return change_call_submit(context, call, proposal);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transactions that clients have open: what is put into one by several messages is a proposal in
+ * the end. A transaction belongs to the connection that began it, and goes with it.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_RPC_TRANSACTIONS_H
+#define CTRL_RPC_TRANSACTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "rpc/call.h"
+#include "rpc/session.h"
+#include "state/plan.h"
+#include "state/proposal.h"
+
+#define TRANSACTIONS_MAX 64 /* open at a time */
+#define TRANSACTION_OPS_MAX (16u << 20)
+#define TRANSACTION_NAME_MAX 24
+
+struct methods_context;
+
+struct transactions {
+	LIST_HEAD(, transaction) list;
+	uint64_t last_number;
+	unsigned n;
+};
+
+struct transaction {
+	LIST_ENTRY(transaction) link;
+	struct transactions *all;
+	struct rpc_session *session;
+	char name[TRANSACTION_NAME_MAX];
+	struct proposal *proposal; /* kept; NULL: it has been handed over */
+	const struct methods_context *context; /* of that call */
+	struct rpc_call *call; /* that waits for a plan; then nothing else may be done to it */
+	size_t plan_after, plan_limit;
+	struct plan plan;
+	bool planned; /* the plan is that of the proposal as it is now */
+	bool ended; /* while a call waited */
+	uint32_t n_messages;
+};
+
+void transactions_init(struct transactions *transactions);
+
+/* What is still open is forgotten. */
+void transactions_fini(struct transactions *transactions);
+
+/*
+ * Begin one; takes the proposal over, on success, and keeps it. NULL with *fault set: too many, or
+ * no memory.
+ */
+struct transaction *transaction_begin(struct transactions *transactions,
+	struct rpc_session *session, struct proposal *proposal, struct fault *fault);
+
+/* That session's transaction of that name. NULL with *fault set ("/txn"). */
+struct transaction *transaction_find(struct transactions *transactions,
+	const struct rpc_session *session, const char *name, struct fault *fault);
+
+/* It is over, with what it holds; as soon as no call waits. */
+void transaction_end(struct transaction *transaction);
+
+/* Forget the plan, as what it was made for changes. */
+void transaction_plan_forget(struct transaction *transaction);
+
+#endif

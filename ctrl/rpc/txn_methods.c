@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Changes that are larger than a message, or that somebody wants to see before they are made. A
+ * message that is refused is not in the transaction; the others are.
+ */
+#include "rpc/txn_methods.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rpc/change_call.h"
+#include "rpc/transactions.h"
+#include "state/commits.h"
+
+json_t *
+txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const json_t *generation = json_object_get(params, "if_generation");
+	const uint64_t now = commits_generation(context->flows->commits);
+	struct transaction *transaction;
+	struct proposal *proposal;
+
+	proposal = proposal_create(rpc_call_actor(call), "txn.commit",
+		json_string_value(json_object_get(params, "comment")), NULL, NULL);
+	if (!proposal) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a transaction");
+		return NULL;
+	}
+	proposal->declares = json_is_true(json_object_get(params, "declare"));
+	proposal->conditional = generation != NULL;
+	proposal->if_generation = (uint64_t)json_integer_value(generation);
+	if (generation && proposal->if_generation != now) {
+		fault_set(fault, FAULT_STALE, "/if_generation",
+			"found %" PRIu64 ", expected %" PRIu64 ", which is the generation now",
+			proposal->if_generation, now);
+		proposal_destroy(proposal);
+		return NULL;
+	}
+	transaction =
+		transaction_begin(context->transactions, rpc_call_session(call), proposal, fault);
+	if (!transaction) {
+		proposal_destroy(proposal);
+		return NULL;
+	}
+	return json_pack("{s:s, s:I}", "txn", transaction->name, "generation", (json_int_t)now);
+}
+
+static struct transaction *
+transaction_of(const struct methods_context *context, struct rpc_call *call, const json_t *params,
+	struct fault *fault)
+{
+	return transaction_find(context->transactions, rpc_call_session(call),
+		json_string_value(json_object_get(params, "txn")), fault);
+}
+
+/* What a transaction of that kind does not take. */
+static int
+members_check(const struct proposal *proposal, const json_t *params, struct fault *fault)
+{
+	static const char *const others[] = {"install", "replace", "remove", "join", "leave"};
+	char pointer[32];
+	size_t i;
+
+	if (!proposal->declares && json_object_get(params, "declare"))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/declare",
+			"found flows to declare, expected none, as the transaction does not "
+			"declare; begin one with declare: true");
+	for (i = 0; proposal->declares && i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!json_object_get(params, others[i]))
+			continue;
+		snprintf(pointer, sizeof(pointer), "/%s", others[i]);
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found it in a transaction that declares, expected declare only");
+	}
+	return 0;
+}
+
+typedef struct op *(*leg_op_fn)(const json_t *params, struct fault *fault);
+
+static int
+leg_ops_add(struct proposal *proposal, leg_op_fn make, const json_t *list, const char *member,
+	struct fault *fault)
+{
+	const json_t *entry;
+	struct op *op;
+	size_t i;
+
+	json_array_foreach (list, i, entry) {
+		op = make(entry, fault);
+		if (!op) {
+			fault_prefix(fault, "/%s/%zu", member, i);
+			return -1;
+		}
+		if (proposal_add(proposal, op, member, (uint32_t)i, fault) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The flows of a declaration are told apart by their ids. */
+static int
+declared_check(const struct proposal *proposal, size_t first, struct fault *fault)
+{
+	size_t i;
+
+	for (i = first; i < proposal->n_ops; i++) {
+		struct flow_spec *spec = proposal->ops[i]->spec;
+
+		spec->declared = true;
+		if (spec->id[0] != '\0')
+			continue;
+		fault_set(fault, FAULT_INVALID_VALUE, "/id",
+			"found none, expected one, as the flow is declared");
+		fault_prefix(fault, "/declare/%zu", i - first);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+message_add(struct proposal *proposal, const json_t *params, struct fault *fault)
+{
+	const size_t first = proposal->n_ops;
+
+	if (change_add_flows(proposal, OP_INSTALL, json_object_get(params, "install"), "install",
+		    fault) < 0 ||
+		change_add_flows(proposal, OP_REPLACE, json_object_get(params, "replace"),
+			"replace", fault) < 0 ||
+		change_add_removals(
+			proposal, json_object_get(params, "remove"), "remove", false, fault) < 0 ||
+		leg_ops_add(proposal, change_join, json_object_get(params, "join"), "join", fault) <
+			0 ||
+		leg_ops_add(proposal, change_leave, json_object_get(params, "leave"), "leave",
+			fault) < 0 ||
+		change_add_flows(
+			proposal, OP_PUT, json_object_get(params, "declare"), "declare", fault) < 0)
+		return -1;
+	return proposal->declares ? declared_check(proposal, first, fault) : 0;
+}
+
+/* Take out again what a message that is refused brought. */
+static void
+message_drop(struct proposal *proposal, size_t first)
+{
+	while (proposal->n_ops > first)
+		op_destroy(proposal->ops[--proposal->n_ops]);
+}
+
+json_t *
+txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+	struct proposal *proposal;
+	size_t first, i;
+
+	if (!transaction || members_check(transaction->proposal, params, fault) < 0)
+		return NULL;
+	proposal = transaction->proposal;
+	first = proposal->n_ops;
+	if (message_add(proposal, params, fault) < 0) {
+		message_drop(proposal, first);
+		return NULL;
+	}
+	if (proposal->n_ops > TRANSACTION_OPS_MAX) {
+		message_drop(proposal, first);
+		fault_set(fault, FAULT_LIMIT, "", "expected at most %u changes in a transaction",
+			TRANSACTION_OPS_MAX);
+		return NULL;
+	}
+	for (i = first; i < proposal->n_ops; i++)
+		proposal->ops[i]->message = transaction->n_messages;
+	transaction->n_messages++;
+	transaction_plan_forget(transaction);
+	return json_pack("{s:I}", "held", (json_int_t)proposal->n_ops);
+}
+
+static json_t *
+page_encode(const struct transaction *transaction)
+{
+	return plan_encode(&transaction->plan, transaction->plan_after, transaction->plan_limit);
+}
+
+static void
+planned(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	struct transaction *transaction = arg;
+	const struct methods_context *context = transaction->context;
+	struct rpc_call *call = transaction->call;
+	const struct fault no_memory = {.code = FAULT_NO_ROOM, .message = "no memory for the plan"};
+
+	if (!fault && plan_init(&transaction->plan, proposal, &context->flows->desired) < 0)
+		fault = &no_memory;
+	transaction->planned = !fault;
+	transaction->call = NULL;
+	if (fault)
+		rpc_call_fault(call, fault);
+	else
+		rpc_call_result(call, page_encode(transaction));
+	if (!transaction->ended)
+		return;
+	proposal->keep = false; /* it is destroyed by who calls this */
+	transaction->proposal = NULL;
+	transaction_end(transaction);
+}
+
+static bool
+plan_is_current(
+	const struct methods_context *context, const struct transaction *transaction, bool prune)
+{
+	return transaction->planned && transaction->proposal->prunes == prune &&
+	       transaction->plan.generation == commits_generation(context->flows->commits);
+}
+
+json_t *
+txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct transaction *transaction = transaction_of(context, call, params, fault);
+	const bool prune = json_is_true(json_object_get(params, "prune"));
+	struct proposal *proposal;
+	json_t *later;
+
+	if (!transaction)
+		return NULL;
+	transaction->plan_after = (size_t)json_integer_value(json_object_get(params, "after"));
+	transaction->plan_limit = (size_t)json_integer_value(json_object_get(params, "limit"));
+	if (plan_is_current(context, transaction, prune))
+		return page_encode(transaction);
+	transaction_plan_forget(transaction);
+	proposal = transaction->proposal;
+	proposal->prunes = prune;
+	proposal->plan = true;
+	proposal->done = planned;
+	proposal->arg = transaction;
+	transaction->context = context;
+	transaction->call = call;
+	later = rpc_call_defer(call);
+	commits_submit(context->flows->commits, proposal);
+	return later;
+}
+
+/* What begin said of comment and generation holds unless commit says something else. */
+json_t *
+txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+	const char *comment = json_string_value(json_object_get(params, "comment"));
+	const json_t *generation = json_object_get(params, "if_generation");
+	struct proposal *proposal;
+
+	if (!transaction ||
+		change_call_take(transaction->proposal, call, change_committed_encode, fault) < 0)
+		return NULL;
+	proposal = transaction->proposal;
+	transaction->proposal = NULL;
+	transaction_end(transaction);
+	if (comment)
+		snprintf(proposal->comment, sizeof(proposal->comment), "%s", comment);
+	if (generation) {
+		proposal->conditional = true;
+		proposal->if_generation = (uint64_t)json_integer_value(generation);
+	}
+	proposal->plan = false;
+	proposal->keep = false;
+	proposal->prunes = json_is_true(json_object_get(params, "prune"));
+	proposal->confirm_within_s =
+		(uint32_t)json_integer_value(json_object_get(params, "confirm_within_s"));
+	return change_call_submit(ctx, call, proposal);
+}
+
+json_t *
+txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+
+	if (!transaction)
+		return NULL;
+	transaction_end(transaction);
+	return json_object();
+}

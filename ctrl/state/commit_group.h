@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The proposals that are committed together, and the phases that they go through (commits.c runs
+ * them in order). Control thread.
+ */
+#ifndef CTRL_STATE_COMMIT_GROUP_H
+#define CTRL_STATE_COMMIT_GROUP_H
+
+#include "state/commits.h"
+#include "state/compile.h"
+
+STAILQ_HEAD(proposal_queue, proposal);
+
+#define COMMIT_OBSERVERS_MAX 4
+
+struct commit_observer {
+	commits_observer_fn observe;
+	void *arg;
+};
+
+struct commits {
+	struct flows *flows;
+	struct store *store;
+	struct event_base *base;
+	struct event *timer; /* the next slice */
+	struct proposal_queue waiting;
+	struct proposal_queue group;
+	uint64_t generation; /* of the state as it is */
+	uint64_t next_generation; /* that the group would make next */
+	struct draft draft;
+	struct dp_txn *txn;
+	struct compiled compiled;
+	struct change **reports; /* those whose last counters are wanted, by handle */
+	size_t n_reports;
+	struct store_batch *batch; /* that is being filled */
+	bool written; /* the store has answered, */
+	bool write_failed; /* and refused */
+	bool late; /* a worker was */
+	/* Where the group stands. */
+	unsigned phase;
+	bool running;
+	size_t at; /* the next change of a phase that goes over them */
+	struct proposal *proposal; /* the one that is staged */
+	size_t op; /* its next op */
+	struct flow *swept; /* the next flow to look at for a declaration */
+	uint64_t slice_end_ns;
+	unsigned looks; /* at the clock that were saved */
+	struct fault fault; /* why a phase failed, */
+	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
+	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
+	unsigned n_observers;
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+enum phase_end {
+	PHASE_FAILED = -1, /* commits->fault, commits->offender */
+	PHASE_MORE, /* the slice is over */
+	PHASE_DONE,
+	PHASE_WAITS, /* for the store */
+	PHASE_PLANNED, /* all of the group was a plan, which is told */
+};
+
+/* In the order in which they run. */
+enum phase_end commit_stage(struct commits *commits);
+enum phase_end commit_index(struct commits *commits);
+enum phase_end commit_check(struct commits *commits);
+enum phase_end commit_hops(struct commits *commits);
+enum phase_end commit_take_out(struct commits *commits);
+enum phase_end commit_put_in(struct commits *commits);
+enum phase_end commit_steer(struct commits *commits);
+enum phase_end commit_prepare(struct commits *commits);
+enum phase_end commit_write(struct commits *commits);
+enum phase_end commit_run(struct commits *commits);
+enum phase_end commit_flip(struct commits *commits);
+enum phase_end commit_settle(struct commits *commits);
+
+/* The store has answered. */
+void commits_go_on(struct commits *commits);
+
+/* Whether it is time to let others have their turn. Cheap: looks at the clock now and then. */
+bool commit_slice_over(struct commits *commits);
+
+/* A phase fails for a change: prefix the fault with its place, and name the offender. */
+enum phase_end commit_fail_at(struct commits *commits, const struct change *change);
+
+/* A change of a proposal that restores is left out, with a warning; false: it does not restore. */
+bool commit_leave_out(struct commits *commits, struct change *change);
+
+/* Give back, in reverse, whatever the phases up to commit_write() took. */
+void commit_undo(struct commits *commits);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a prepared transaction to a state that is durable, running, and the one that readers see. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "state/clock.h"
+#include "state/commit_group.h"
+#include "state/flow_steering.h"
+#include "state/flow_text.h"
+#include "state/leg_hops.h"
+
+#define COMMIT_FLOWS_AT_ONCE 1024
+#define EACH_TOLD_MAX 256 /* changes of one group that are told one by one */
+
+static int
+op_write(struct store_batch *batch, const struct op *op)
+{
+	size_t bytes;
+	char *text;
+
+	if (op->effect == CHANGE_NONE)
+		return 0;
+	if (op->effect == CHANGE_REMOVE) {
+		store_batch_remove(batch, op->id);
+		return 0;
+	}
+	text = flow_text_encode(op->spec, &bytes);
+	if (!text)
+		return -ENOMEM;
+	store_batch_put(
+		batch, op->spec->id, text, bytes, op->spec->last_leg_number, op->spec->declared);
+	free(text);
+	return 0;
+}
+
+static bool
+changes(const struct proposal *proposal)
+{
+	return proposal->added + proposal->changed + proposal->removed > 0;
+}
+
+/* A return that finds nothing to change ends the wait for a confirmation all the same. */
+static bool
+writes(const struct proposal *proposal)
+{
+	return !proposal->restores && (changes(proposal) || proposal->ends_confirm);
+}
+
+static void
+generation_write(struct store_batch *batch, struct proposal *proposal)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_generation generation = {
+		.number = proposal->generation,
+		.time_ns = now_ns,
+		.actor = proposal->actor,
+		.added = proposal->added,
+		.changed = proposal->changed,
+		.removed = proposal->removed,
+		.is_rollback = proposal->returns,
+		.returns_to = proposal->returns_to,
+	};
+	struct store_confirm confirm = {
+		.generation = proposal->generation,
+		.previous = proposal->generation - 1,
+		.deadline_ns = now_ns + proposal->confirm_within_s * NS_PER_S,
+	};
+
+	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
+	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
+	if (changes(proposal))
+		store_batch_generation(batch, &generation);
+	if (proposal->confirm_within_s != 0 && changes(proposal)) {
+		proposal->confirm_by_ns = confirm.deadline_ns;
+		store_batch_confirm(batch, &confirm);
+	} else if (proposal->ends_confirm) {
+		store_batch_confirm(batch, NULL);
+	}
+}
+
+static void
+batch_done(void *arg, const struct fault *error)
+{
+	struct commits *commits = arg;
+
+	commits->written = true;
+	commits->write_failed = error != NULL;
+	if (error)
+		commits->fault = *error;
+	commits_go_on(commits);
+}
+
+/* One proposal after the other, one op after the other; commits->op is the next. */
+static enum phase_end
+batch_fill(struct commits *commits)
+{
+	while (commits->proposal) {
+		struct proposal *proposal = commits->proposal;
+
+		if (commits->op == 0 && writes(proposal))
+			generation_write(commits->batch, proposal);
+		for (; writes(proposal) && commits->op < proposal->n_ops; commits->op++) {
+			if (commit_slice_over(commits))
+				return PHASE_MORE;
+			if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
+				fault_set(&commits->fault, FAULT_NO_ROOM, "",
+					"no memory for the journal");
+				return PHASE_FAILED;
+			}
+		}
+		commits->proposal = STAILQ_NEXT(proposal, link);
+		commits->op = 0;
+	}
+	return PHASE_DONE;
+}
+
+static bool
+group_writes(const struct commits *commits)
+{
+	const struct proposal *proposal;
+
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		if (writes(proposal))
+			return true;
+	}
+	return false;
+}
+
+enum phase_end
+commit_write(struct commits *commits)
+{
+	enum phase_end end;
+
+	if (commits->written) {
+		commits->written = false;
+		return commits->write_failed ? PHASE_FAILED : PHASE_DONE;
+	}
+	if (!commits->store || !group_writes(commits))
+		return PHASE_DONE;
+	if (!commits->batch) {
+		commits->batch = store_batch_create(commits->store);
+		commits->proposal = STAILQ_FIRST(&commits->group);
+		commits->op = 0;
+	}
+	if (!commits->batch) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
+		return PHASE_FAILED;
+	}
+	end = batch_fill(commits);
+	if (end != PHASE_DONE)
+		return end;
+	store_batch_submit(commits->batch, batch_done, commits);
+	commits->batch = NULL;
+	return PHASE_WAITS;
+}
+
+/* A worker that is late has the flows in its table all the same; the data plane warns. */
+enum phase_end
+commit_run(struct commits *commits)
+{
+	int rc;
+
+	if (!commits->txn)
+		return PHASE_DONE;
+	while ((rc = dp_txn_commit_step(commits->txn, COMMIT_FLOWS_AT_ONCE)) == -EAGAIN) {
+		if (commits->base && clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns)
+			return PHASE_MORE;
+	}
+	commits->txn = NULL;
+	commits->late = rc < 0;
+	return PHASE_DONE;
+}
+
+/* What the flow was stays with the change until it is settled. */
+static void
+change_flip(struct commits *commits, struct change *change)
+{
+	struct desired *desired = &commits->flows->desired;
+	struct flow *flow = change->flow;
+	uint16_t *hops = change->hops;
+
+	switch (change->kind) {
+	case CHANGE_ADD:
+		desired_reveal(desired, flow, change->op->spec, hops);
+		change->hops = NULL;
+		break;
+	case CHANGE_REPLACE:
+	case CHANGE_RENEW:
+		desired_rekey(flow, change->op->spec);
+		change->old_spec = flow->spec;
+		change->hops = flow->hops;
+		flow->spec = change->op->spec;
+		flow->hops = hops;
+		break;
+	case CHANGE_REMOVE:
+		desired_hide(desired, flow);
+		change->old_spec = flow->spec;
+		return;
+	default:
+		return;
+	}
+	flow->handle = change->handle;
+	change->op->settled = true;
+}
+
+/* Readers see all of the new state from here on, so this is done in one go. */
+enum phase_end
+commit_flip(struct commits *commits)
+{
+	size_t i;
+
+	for (i = 0; i < commits->draft.n; i++)
+		change_flip(commits, commits->draft.list[i]);
+	commits->generation = commits->next_generation - 1;
+	commits->flows->tell_each = commits->draft.n <= EACH_TOLD_MAX;
+	return PHASE_DONE;
+}
+
+/* What only the old version of a flow held goes. */
+static void
+old_let_go(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	const struct flow_spec *old = change->old_spec;
+	const bool goes = change->kind == CHANGE_REMOVE;
+
+	if (goes || change->steered)
+		flow_unsteer(flows, old);
+	leg_hops_put(flows, old, goes ? change->flow->hops : change->hops, true);
+}
+
+static void
+change_settle(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	struct flow *flow = change->flow;
+
+	flow->change = NULL;
+	switch (change->kind) {
+	case CHANGE_NONE:
+		desired_withdraw(&flows->desired, flow);
+		return;
+	case CHANGE_ADD:
+		flows_changed(flows, flow, NULL);
+		return;
+	case CHANGE_REPLACE:
+		old_let_go(commits, change);
+		flows_changed(flows, flow, flow);
+		return;
+	case CHANGE_RENEW:
+		old_let_go(commits, change);
+		flows_changed(flows, NULL, flow);
+		flows_changed(flows, flow, NULL);
+		return;
+	case CHANGE_REMOVE:
+		old_let_go(commits, change);
+		flows_changed(flows, NULL, flow);
+		desired_withdraw(&flows->desired, flow);
+		return;
+	}
+}
+
+enum phase_end
+commit_settle(struct commits *commits)
+{
+	for (; commits->at < commits->draft.n; commits->at++) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		change_settle(commits, commits->draft.list[commits->at]);
+	}
+	if (!commits->late && commits->draft.n > 0)
+		next_hops_reclaim(commits->flows->hops);
+	free(commits->reports);
+	commits->reports = NULL;
+	commits->n_reports = 0;
+	return PHASE_DONE;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From operations to a draft that is valid: nothing here is seen by anybody else. */
+#include <stdio.h>
+
+#include "state/commit_group.h"
+
+static enum phase_end
+proposal_failed(struct commits *commits, struct proposal *proposal)
+{
+	commits->offender = proposal;
+	return PHASE_FAILED;
+}
+
+enum phase_end
+commit_fail_at(struct commits *commits, const struct change *change)
+{
+	/* A proposal owns the op, and is who the op calls its owner. */
+	struct proposal *proposal = (struct proposal *)(uintptr_t)change->op->owner;
+
+	op_fault_prefix(change->op, proposal->transaction, &commits->fault);
+	return proposal_failed(commits, proposal);
+}
+
+static void
+leave_out_warn(struct commits *commits, const struct op *op)
+{
+	char message[FAULT_MESSAGE_MAX + FAULT_POINTER_MAX + FLOW_ID_MAX + 32];
+
+	if (!commits->warn)
+		return;
+	snprintf(message, sizeof(message), "flow %s is left out: %s%s%s", op->spec->id,
+		commits->fault.pointer, commits->fault.pointer[0] ? ": " : "",
+		commits->fault.message);
+	commits->warn(commits->warn_arg, message);
+}
+
+bool
+commit_leave_out(struct commits *commits, struct change *change)
+{
+	struct proposal *proposal = (struct proposal *)(uintptr_t)change->op->owner;
+
+	if (!proposal->restores)
+		return false;
+	leave_out_warn(commits, change->op);
+	if (change->indexed)
+		validate_take(commits->flows->validate, change->op->spec);
+	change->indexed = false;
+	desired_match_free(&commits->flows->desired, change->flow);
+	change->kind = CHANGE_NONE;
+	proposal->left_out++;
+	proposal->added--;
+	return true;
+}
+
+static bool
+confirm_is_open(const struct commits *commits)
+{
+	struct store_state state = {0};
+
+	if (commits->store)
+		store_state(commits->store, &state);
+	return state.has_confirm;
+}
+
+/* All that it says can be staged, and in the state that it expects. */
+static int
+proposal_begin(struct commits *commits, struct proposal *proposal)
+{
+	size_t i;
+
+	if (proposal->confirm_within_s != 0 && confirm_is_open(commits))
+		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
+			"another generation waits to be confirmed; confirm it or roll it back "
+			"first");
+	if (proposal->conditional && proposal->if_generation != commits->next_generation - 1)
+		return fault_set(&commits->fault, FAULT_STALE, "/if_generation",
+			"found %llu, expected %llu, which is the generation now; look at what has "
+			"changed since, and ask again",
+			(unsigned long long)proposal->if_generation,
+			(unsigned long long)commits->next_generation - 1);
+	for (i = 0; i < proposal->n_ops; i++) {
+		if (proposal->ops[i]->spec && proposal->ops[i]->kind <= OP_PUT)
+			desired_id_avoid(&commits->flows->desired, proposal->ops[i]->spec->id);
+	}
+	draft_declare(&commits->draft, proposal->declares);
+	return 0;
+}
+
+static void
+op_count(struct proposal *proposal, const struct op *op)
+{
+	switch (op->effect) {
+	case CHANGE_ADD:
+		proposal->added++;
+		break;
+	case CHANGE_REPLACE:
+	case CHANGE_RENEW:
+		proposal->changed++;
+		break;
+	case CHANGE_REMOVE:
+		proposal->removed++;
+		break;
+	}
+}
+
+static int
+op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
+{
+	if (draft_stage(&commits->draft, op, &commits->fault) == 0) {
+		op_count(proposal, op);
+		return 0;
+	}
+	if (proposal->restores) {
+		leave_out_warn(commits, op);
+		proposal->left_out++;
+		return 0;
+	}
+	op_fault_prefix(op, proposal->transaction, &commits->fault);
+	return -1;
+}
+
+/* A flow that the declaration does not name goes, when it is one of those it speaks of. */
+static int
+flow_sweep(struct commits *commits, struct proposal *proposal, struct flow *flow)
+{
+	struct op *op;
+
+	if (!(flow->spec->declared || proposal->prunes) || draft_declared(&commits->draft, flow) ||
+		flow->change)
+		return 0;
+	op = op_create_remove(flow->spec->id);
+	if (op)
+		op->swept = true;
+	if (proposal_add(proposal, op, "declare", UINT32_MAX, &commits->fault) < 0)
+		return -1;
+	return op_stage(commits, proposal, op);
+}
+
+static enum phase_end
+declaration_sweep(struct commits *commits, struct proposal *proposal)
+{
+	if (!commits->swept)
+		commits->swept = desired_after(&commits->flows->desired, 0);
+	for (; commits->swept; commits->swept = desired_next(commits->swept)) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (flow_sweep(commits, proposal, commits->swept) < 0)
+			return PHASE_FAILED;
+	}
+	return PHASE_DONE;
+}
+
+static enum phase_end
+ops_load(struct commits *commits, struct proposal *proposal)
+{
+	while (proposal->load) {
+		const int rc = proposal->load(proposal->load_arg, proposal, &commits->fault);
+
+		if (rc < 0)
+			return PHASE_FAILED;
+		if (rc == 0)
+			proposal->load = NULL;
+		else if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	return PHASE_DONE;
+}
+
+static enum phase_end
+ops_stage(struct commits *commits, struct proposal *proposal)
+{
+	/* The removals that a sweep adds are staged already, when there are any. */
+	for (; !commits->swept && commits->op < proposal->n_ops; commits->op++) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (op_stage(commits, proposal, proposal->ops[commits->op]) < 0)
+			return PHASE_FAILED;
+	}
+	return proposal->declares ? declaration_sweep(commits, proposal) : PHASE_DONE;
+}
+
+static void
+proposal_staged(struct commits *commits, struct proposal *proposal)
+{
+	const bool changes = proposal->added + proposal->changed + proposal->removed > 0;
+
+	proposal->generation = commits->next_generation - !changes;
+	commits->next_generation += changes && !proposal->restores;
+	commits->proposal = STAILQ_NEXT(proposal, link);
+	commits->op = 0;
+	commits->swept = NULL;
+}
+
+enum phase_end
+commit_stage(struct commits *commits)
+{
+	while (commits->proposal) {
+		struct proposal *proposal = commits->proposal;
+		enum phase_end end = ops_load(commits, proposal);
+
+		if (end == PHASE_DONE && commits->op == 0 && !commits->swept &&
+			proposal_begin(commits, proposal) < 0)
+			end = PHASE_FAILED;
+		if (end == PHASE_DONE)
+			end = ops_stage(commits, proposal);
+		if (end == PHASE_FAILED)
+			return proposal_failed(commits, proposal);
+		if (end != PHASE_DONE)
+			return end;
+		proposal_staged(commits, proposal);
+	}
+	return PHASE_DONE;
+}
+
+static int
+change_index(struct commits *commits, struct change *change)
+{
+	struct validate *validate = commits->flows->validate;
+	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+
+	if (before)
+		validate_take(validate, before);
+	if (spec && validate_put(validate, spec, change->flow->sequence) < 0) {
+		if (before)
+			validate_put(validate, before, change->flow->sequence);
+		return fault_set(
+			&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
+	}
+	change->indexed = true;
+	return 0;
+}
+
+enum phase_end
+commit_index(struct commits *commits)
+{
+	for (; commits->at < commits->draft.n; commits->at++) {
+		struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (change_index(commits, change) < 0)
+			return commit_fail_at(commits, change);
+	}
+	return PHASE_DONE;
+}
+
+enum phase_end
+commit_check(struct commits *commits)
+{
+	const struct proposal *first = STAILQ_FIRST(&commits->group);
+
+	for (; commits->at < commits->draft.n; commits->at++) {
+		struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (change_spec(change) &&
+			validate_check(commits->flows->validate, change_spec(change),
+				commits->flows->ports, &commits->fault) < 0 &&
+			!commit_leave_out(commits, change))
+			return commit_fail_at(commits, change);
+	}
+	return first->plan ? PHASE_PLANNED : PHASE_DONE;
+}

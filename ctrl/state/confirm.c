@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "state/confirm.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+
+#include "state/clock.h"
+#include "state/rollback.h"
+
+#define RETRY_S 5 /* when it could not be taken back */
+
+bool
+confirm_open(const struct confirm *confirm, struct store_confirm *open)
+{
+	struct store_state state;
+
+	store_state(confirm->store, &state);
+	*open = state.confirm;
+	return state.has_confirm;
+}
+
+/* The clock of the wall, as a restart lies between perhaps; it is asked again when time is up. */
+static void
+timer_set(struct confirm *confirm)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_confirm open;
+	struct timeval wait;
+	uint64_t wait_us;
+
+	if (!confirm_open(confirm, &open)) {
+		evtimer_del(confirm->timer);
+		return;
+	}
+	wait_us = open.deadline_ns > now_ns ? (open.deadline_ns - now_ns + 999) / 1000 : 0;
+	wait.tv_sec = (time_t)(wait_us / 1000000);
+	wait.tv_usec = (suseconds_t)(wait_us % 1000000);
+	evtimer_add(confirm->timer, &wait);
+}
+
+static void
+warn_of(const struct confirm *confirm, const char *what, uint64_t generation, const char *why)
+{
+	char message[FAULT_MESSAGE_MAX + 128];
+
+	snprintf(message, sizeof(message), "generation %llu was not confirmed in time%s%s%s",
+		(unsigned long long)generation, what, why ? ": " : "", why ? why : "");
+	confirm->warn(confirm->warn_arg, message);
+}
+
+static void
+taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	static const struct timeval later = {.tv_sec = RETRY_S};
+	struct confirm *confirm = arg;
+
+	confirm->returning = false;
+	warn_of(confirm, fault ? " and could not be taken back yet" : ", and was taken back",
+		proposal->returns_to + 1, fault ? fault->message : NULL);
+	if (fault)
+		evtimer_add(confirm->timer, &later);
+}
+
+static void
+take_back(struct confirm *confirm, uint64_t generation)
+{
+	struct proposal *proposal =
+		proposal_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
+	static const struct timeval later = {.tv_sec = RETRY_S};
+	struct fault fault;
+
+	if (proposal &&
+		rollback_of(proposal, confirm->flows, confirm->store, generation, &fault) == 0) {
+		confirm->returning = true;
+		commits_submit(confirm->flows->commits, proposal);
+		return;
+	}
+	proposal_destroy(proposal);
+	evtimer_add(confirm->timer, &later);
+}
+
+static void
+time_is_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct confirm *confirm = arg;
+	struct store_confirm open;
+
+	(void)fd;
+	(void)what;
+	if (!confirm_open(confirm, &open) || confirm->returning || confirm->accepted)
+		return;
+	if (open.deadline_ns > clock_read_ns(CLOCK_REALTIME))
+		timer_set(confirm);
+	else
+		take_back(confirm, open.generation);
+}
+
+static void
+committed(void *arg, const struct proposal *proposal)
+{
+	struct confirm *confirm = arg;
+
+	if (proposal->confirm_within_s != 0 || proposal->ends_confirm)
+		timer_set(confirm);
+}
+
+int
+confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
+	struct event_base *base, void (*warn)(void *arg, const char *message), void *warn_arg,
+	struct fault *fault)
+{
+	confirm->flows = flows;
+	confirm->store = store;
+	confirm->warn = warn;
+	confirm->warn_arg = warn_arg;
+	confirm->timer = evtimer_new(base, time_is_up, confirm);
+	if (!confirm->timer)
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer for confirmations");
+	timer_set(confirm);
+	commits_observe(flows->commits, committed, confirm);
+	return 0;
+}
+
+void
+confirm_fini(struct confirm *confirm)
+{
+	event_free(confirm->timer);
+}
+
+void
+confirm_catch_up(struct confirm *confirm)
+{
+	struct store_confirm open;
+
+	if (confirm_open(confirm, &open) && open.deadline_ns <= clock_read_ns(CLOCK_REALTIME))
+		take_back(confirm, open.generation);
+}
+
+/* The store has it, or could not be written and the wait goes on. */
+static void
+accept_done(void *arg, const struct fault *error)
+{
+	struct confirm *confirm = arg;
+	const store_done_fn accepted = confirm->accepted;
+
+	confirm->accepted = NULL;
+	timer_set(confirm);
+	accepted(confirm->accepted_arg, error);
+}
+
+int
+confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done, void *arg,
+	struct fault *fault)
+{
+	struct store_batch *batch;
+	struct store_confirm open;
+
+	if (!confirm_open(confirm, &open))
+		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+			"no generation waits to be confirmed; history.list tells what became "
+			"of it");
+	if (generation != 0 && generation != open.generation)
+		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+			"found %llu, expected %llu, which is the one that waits",
+			(unsigned long long)generation, (unsigned long long)open.generation);
+	if (confirm->returning || confirm->accepted)
+		return fault_set(fault, FAULT_CONFLICT, "/generation",
+			"generation %llu is being %s at this moment",
+			(unsigned long long)open.generation,
+			confirm->returning ? "taken back" : "confirmed");
+	batch = store_batch_create(confirm->store);
+	if (!batch)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to confirm");
+	store_batch_confirm(batch, NULL);
+	confirm->accepted = done;
+	confirm->accepted_arg = arg;
+	store_batch_submit(batch, accept_done, confirm);
+	return 0;
+}

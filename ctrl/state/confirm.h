@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The generation that holds only if somebody confirms it in time. The store knows of it, so that
+ * neither the end of the operator's session nor that of sluiced makes it last: when the time has
+ * come, what it changed is taken back by itself.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_STATE_CONFIRM_H
+#define CTRL_STATE_CONFIRM_H
+
+#include "state/commits.h"
+
+struct event;
+struct event_base;
+
+struct confirm {
+	struct flows *flows;
+	struct store *store;
+	struct event *timer;
+	bool returning; /* it is being taken back: too late to confirm */
+	store_done_fn accepted; /* it is being confirmed: not to be taken back */
+	void *accepted_arg;
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+/*
+ * Watch the flows' commits, from `base`, and what the store knows already: a time that is over is
+ * acted upon when the loop runs, or in commits_finish(). -1 with *fault set.
+ */
+int confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
+	struct event_base *base, void (*warn)(void *arg, const char *message), void *warn_arg,
+	struct fault *fault);
+void confirm_fini(struct confirm *confirm);
+
+/* If its time is over already, take it back now rather than when the loop runs. */
+void confirm_catch_up(struct confirm *confirm);
+
+/* The open one; false when there is none. */
+bool confirm_open(const struct confirm *confirm, struct store_confirm *open);
+
+/*
+ * It is good (generation 0: whichever is open). done(arg, error) when that is durable; -1 with
+ * *fault set ("/generation"), and no call, when it is not open.
+ */
+int confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done, void *arg,
+	struct fault *fault);
+
+#endif

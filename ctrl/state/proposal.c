@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "state/proposal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct actor sluiced = {
+	.uid = UINT32_MAX,
+	.gid = UINT32_MAX,
+	.name = "sluiced",
+	.via = "sluiced",
+	.role = ROLE_ADMIN,
+};
+
+struct proposal *
+proposal_create(const struct actor *actor, const char *method, const char *comment,
+	proposal_done_fn done, void *arg)
+{
+	struct proposal *proposal = calloc(1, sizeof(*proposal));
+
+	if (!proposal)
+		return NULL;
+	proposal->actor = actor ? *actor : sluiced;
+	snprintf(proposal->method, sizeof(proposal->method), "%s", method);
+	snprintf(proposal->comment, sizeof(proposal->comment), "%s", comment ? comment : "");
+	proposal->done = done;
+	proposal->arg = arg;
+	return proposal;
+}
+
+void
+proposal_destroy(struct proposal *proposal)
+{
+	if (!proposal)
+		return;
+	if (proposal->load_end)
+		proposal->load_end(proposal->load_arg);
+	while (proposal->n_ops > 0)
+		op_destroy(proposal->ops[--proposal->n_ops]);
+	free(proposal->ops);
+	free(proposal);
+}
+
+void
+proposal_let_go(struct proposal *proposal)
+{
+	if (!proposal->keep)
+		proposal_destroy(proposal);
+}
+
+static int
+ops_grow(struct proposal *proposal)
+{
+	const size_t room = proposal->room_ops ? 2 * proposal->room_ops : 16;
+	struct op **ops;
+
+	if (proposal->n_ops < proposal->room_ops)
+		return 0;
+	ops = reallocarray(proposal->ops, room, sizeof(struct op *));
+	if (!ops)
+		return -1;
+	proposal->ops = ops;
+	proposal->room_ops = room;
+	return 0;
+}
+
+int
+proposal_add(struct proposal *proposal, struct op *op, const char *member, uint32_t place,
+	struct fault *fault)
+{
+	if (!op || ops_grow(proposal) < 0) {
+		op_destroy(op);
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory for %zu changes", proposal->n_ops + 1);
+	}
+	op->owner = proposal;
+	op->member = member;
+	op->place = place;
+	proposal->ops[proposal->n_ops++] = op;
+	return 0;
+}
+
+void
+proposal_unstage(struct proposal *proposal)
+{
+	size_t i;
+
+	while (proposal->n_ops > 0 && proposal->ops[proposal->n_ops - 1]->swept)
+		op_destroy(proposal->ops[--proposal->n_ops]);
+	for (i = 0; i < proposal->n_ops; i++)
+		op_unstage(proposal->ops[i]);
+	proposal->added = proposal->changed = proposal->removed = 0;
+}

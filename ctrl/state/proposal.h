@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A request to change flows: its operations, who asks, on what conditions, and whom to tell. All
+ * of its operations are committed, in one generation, or none.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_STATE_PROPOSAL_H
+#define CTRL_STATE_PROPOSAL_H
+
+#include <sys/queue.h>
+
+#include "state/actor.h"
+#include "state/draft.h"
+
+#define PROPOSAL_METHOD_MAX 32
+#define PROPOSAL_COMMENT_MAX 201 /* 200 characters and the end */
+
+struct proposal;
+
+/*
+ * It is committed, or fault says why not; a plan is not committed in either case, but its changes
+ * stand in proposal->draft during the call. The proposal is destroyed after the call, not in it,
+ * unless `keep` says that it is the caller's again.
+ */
+typedef void (*proposal_done_fn)(void *arg, struct proposal *proposal, const struct fault *fault);
+
+/*
+ * Operations that are not there from the beginning: each call adds some of them, little enough for
+ * a moment's work. 1 when there may be more, 0 at the end, -1 with *fault set.
+ */
+typedef int (*proposal_load_fn)(void *arg, struct proposal *proposal, struct fault *fault);
+
+struct proposal {
+	STAILQ_ENTRY(proposal) link;
+	struct actor actor;
+	char method[PROPOSAL_METHOD_MAX];
+	char comment[PROPOSAL_COMMENT_MAX];
+	struct op **ops;
+	size_t n_ops;
+	size_t room_ops;
+	proposal_load_fn load; /* NULL: all are there */
+	void (*load_end)(void *arg);
+	void *load_arg;
+	uint64_t if_generation; /* the state must be this one */
+	bool conditional; /* if_generation counts */
+	bool transaction; /* faults tell the message, too */
+	bool declares; /* of flows that a declaration brought only those that are put stay */
+	bool prunes; /* and of all others, too */
+	bool plan; /* do not commit */
+	bool keep; /* it is not destroyed when it is done */
+	bool restores; /* from the store: it need not be written; what does not fit is left out */
+	bool returns; /* to the flows of generation returns_to */
+	bool ends_confirm; /* nobody need confirm the open generation any more */
+	uint64_t returns_to;
+	uint32_t confirm_within_s; /* 0: it is for good */
+	proposal_done_fn done;
+	void *arg;
+	/* Outcome. */
+	uint64_t generation; /* that it made, or that it found and did not change */
+	uint64_t confirm_by_ns; /* CLOCK_REALTIME */
+	uint64_t added, changed, removed; /* flows */
+	uint64_t left_out; /* when it restores */
+	bool late; /* a worker was, which the data plane has warned of */
+	const struct draft *draft; /* while done() is told of a plan */
+};
+
+/*
+ * The actor (NULL: sluiced itself), method and comment (NULL: none) are copied. NULL without
+ * memory.
+ */
+struct proposal *proposal_create(const struct actor *actor, const char *method, const char *comment,
+	proposal_done_fn done, void *arg);
+
+/* With its ops. NULL is allowed. Nobody is told. */
+void proposal_destroy(struct proposal *proposal);
+
+/* Destroy it unless it is to be kept. */
+void proposal_let_go(struct proposal *proposal);
+
+/*
+ * Take an op over, which stands at "/MEMBER/PLACE" of the request (PLACE UINT32_MAX: it is all of
+ * it). 0, or -1 with *fault set and the op destroyed; a NULL op is such a fault.
+ */
+int proposal_add(struct proposal *proposal, struct op *op, const char *member, uint32_t place,
+	struct fault *fault);
+
+/* Forget that its ops were staged, and its outcome. */
+void proposal_unstage(struct proposal *proposal);
+
+#endif
