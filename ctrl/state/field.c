@@ -58,36 +58,45 @@ field_down(const json_t *object)
 	return text && strcmp(text, "down") == 0;
 }
 
-uint8_t
-field_address(const json_t *object, const char *member, unsigned kinds, uint8_t family,
-	const char *like, uint8_t bytes[16], struct fault *fault)
+/* The pointer of a fault is that of the text itself: no request that is right pays for one. */
+static uint8_t
+address_of_text(const char *text, unsigned kinds, uint8_t family, const char *like,
+	uint8_t bytes[16], struct fault *fault)
 {
-	const char *text = json_string_value(json_object_get(object, member));
-	char pointer[32];
+	const uint8_t found = text ? address_parse(text, bytes) : 0;
 	enum address_kind kind;
-	uint8_t found;
 
-	snprintf(pointer, sizeof(pointer), "/%s", member);
-	found = text ? address_parse(text, bytes) : 0;
 	if (!found) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s, expected an IPv4 or IPv6 address", text ? text : "nothing");
 		return 0;
 	}
 	if (family && found != family) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"family mismatch: found IPv%u, expected IPv%u as in %s", found, family,
 			like);
 		return 0;
 	}
 	kind = address_kind(found, bytes);
 	if (!(kind & kinds)) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s address %s (%s), expected a unicast%s address",
 			address_kind_name(kind), text, address_kind_rule(kind),
 			kinds & ADDRESS_MULTICAST ? " or multicast" : "");
 		return 0;
 	}
+	return found;
+}
+
+uint8_t
+field_address(const json_t *object, const char *member, unsigned kinds, uint8_t family,
+	const char *like, uint8_t bytes[16], struct fault *fault)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+	const uint8_t found = address_of_text(text, kinds, family, like, bytes, fault);
+
+	if (!found)
+		fault_prefix(fault, "/%s", member);
 	return found;
 }
 
