@@ -26,6 +26,7 @@ class Sluiced:
         self.configuration = f"""\
 rpc: {{socket: {self.socket_path}, max_message_bytes: {MESSAGE_BYTES}}}
 state: {{path: "{state}"}}
+access: {{audit_log: ""}}
 control: {{core: {arguments.control_core}}}
 workers: [{arguments.worker_core}]
 file_prefix: sluice-control-{os.getpid()}
