@@ -346,6 +346,7 @@ daemon_run(struct daemon *daemon)
 err_server:
 	rpc_server_destroy(daemon->server);
 	transactions_fini(&daemon->transactions);
+	commits_finish(daemon->flows.commits); /* what was under way is durable, if unanswered */
 err_service:
 	rpc_service_destroy(daemon->service);
 err_feed:

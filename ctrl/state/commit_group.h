@@ -74,6 +74,8 @@ enum phase_end commit_write(struct commits *commits);
 enum phase_end commit_run(struct commits *commits);
 enum phase_end commit_flip(struct commits *commits);
 enum phase_end commit_settle(struct commits *commits);
+enum phase_end commit_answer(struct commits *commits);
+enum phase_end commit_clear(struct commits *commits);
 
 /* The store has answered. */
 void commits_go_on(struct commits *commits);

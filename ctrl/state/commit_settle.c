@@ -277,3 +277,40 @@ commit_settle(struct commits *commits)
 	commits->n_reports = 0;
 	return PHASE_DONE;
 }
+
+enum phase_end
+commit_answer(struct commits *commits)
+{
+	struct proposal *proposal;
+	unsigned i;
+
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		proposal->late = commits->late;
+		for (i = 0; i < commits->n_observers; i++)
+			commits->observers[i].observe(commits->observers[i].arg, proposal);
+		proposal->done(proposal->arg, proposal, NULL);
+	}
+	return PHASE_DONE;
+}
+
+/* A million changes take a while to free, too. */
+enum phase_end
+commit_clear(struct commits *commits)
+{
+	struct proposal *proposal;
+
+	while (draft_drop(&commits->draft)) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	while ((proposal = STAILQ_FIRST(&commits->group))) {
+		while (proposal_drop(proposal)) {
+			if (commit_slice_over(commits))
+				return PHASE_MORE;
+		}
+		STAILQ_REMOVE_HEAD(&commits->group, link);
+		proposal_destroy(proposal);
+	}
+	return PHASE_DONE;
+}

@@ -26,6 +26,8 @@ static enum phase_end (*const phases[])(struct commits *) = {
 	commit_run,
 	commit_flip,
 	commit_settle,
+	commit_answer,
+	commit_clear,
 };
 
 #define N_PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -190,23 +192,6 @@ group_fail(struct commits *commits)
 	}
 }
 
-static void
-group_end(struct commits *commits)
-{
-	struct proposal *proposal;
-	unsigned i;
-
-	while ((proposal = STAILQ_FIRST(&commits->group))) {
-		STAILQ_REMOVE_HEAD(&commits->group, link);
-		proposal->late = commits->late;
-		for (i = 0; i < commits->n_observers; i++)
-			commits->observers[i].observe(commits->observers[i].arg, proposal);
-		proposal_tell(proposal, NULL);
-	}
-	draft_clear(&commits->draft);
-	commits->running = false;
-}
-
 /* It is told while it stands; then all of it is taken back. */
 static void
 plan_end(struct commits *commits)
@@ -251,8 +236,7 @@ pump(struct commits *commits)
 			break;
 		case PHASE_DONE:
 			commits->at = 0;
-			if (++commits->phase == N_PHASES)
-				group_end(commits);
+			commits->running = ++commits->phase < N_PHASES;
 		}
 	}
 }

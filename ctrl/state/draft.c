@@ -228,9 +228,19 @@ draft_undo(struct draft *draft)
 void
 draft_clear(struct draft *draft)
 {
-	while (draft->n > 0)
+	while (draft_drop(draft))
+		;
+}
+
+bool
+draft_drop(struct draft *draft)
+{
+	if (draft->n > 0) {
 		change_free(draft->list[--draft->n]);
+		return true;
+	}
 	free(draft->list);
 	draft->list = NULL;
 	draft->room = 0;
+	return false;
 }

@@ -74,6 +74,9 @@ void draft_undo(struct draft *draft);
 /* Forget the changes, as they are made now, and free what ran before. */
 void draft_clear(struct draft *draft);
 
+/* The same for one of them; false: there is none left. */
+bool draft_drop(struct draft *draft);
+
 /* The flow as it is to be, NULL when it is to go. */
 const struct flow_spec *change_spec(const struct change *change);
 

@@ -35,10 +35,19 @@ proposal_destroy(struct proposal *proposal)
 		return;
 	if (proposal->load_end)
 		proposal->load_end(proposal->load_arg);
-	while (proposal->n_ops > 0)
-		op_destroy(proposal->ops[--proposal->n_ops]);
+	while (proposal_drop(proposal))
+		;
 	free(proposal->ops);
 	free(proposal);
+}
+
+bool
+proposal_drop(struct proposal *proposal)
+{
+	if (proposal->n_ops == 0)
+		return false;
+	op_destroy(proposal->ops[--proposal->n_ops]);
+	return true;
 }
 
 void

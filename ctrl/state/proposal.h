@@ -75,6 +75,9 @@ struct proposal *proposal_create(const struct actor *actor, const char *method, 
 /* With its ops. NULL is allowed. Nobody is told. */
 void proposal_destroy(struct proposal *proposal);
 
+/* Destroy its last op; false: there is none left. */
+bool proposal_drop(struct proposal *proposal);
+
 /* Destroy it unless it is to be kept. */
 void proposal_let_go(struct proposal *proposal);
 

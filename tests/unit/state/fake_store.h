@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A store that remembers in words what it was told, and answers when the test says so. It stands in
+ * for ctrl/store where a test wants to see what is written, and when.
+ */
+#ifndef TESTS_STATE_FAKE_STORE_H
+#define TESTS_STATE_FAKE_STORE_H
+
+#include "store/store.h"
+
+/* Start afresh. */
+struct store *fake_store_reset(void);
+
+/*
+ * What was written so far, a word each: "g3" a generation, "+id" a flow that is put, "-id" one that
+ * is removed, "c" a confirmation that is asked for and "k" one that is not any more, "." the end of
+ * a batch.
+ */
+const char *fake_store_words(void);
+
+/* Batches that wait to be written. */
+unsigned fake_store_waiting(void);
+
+/* Write them; with a fault, none of them is written, and that is said. */
+void fake_store_answer(const struct fault *fault);
+
+#endif
