@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define READ_BYTES (64u << 10)
 #define WAITS_MS 100
+#define NOTICE_WAIT_MS INT32_MAX /* weeks */
 
 static int64_t
 now_ms(void)
@@ -45,6 +47,9 @@ client_close(struct client *client)
 		close(client->fd);
 	client->fd = -1;
 	client->length = 0;
+	client->searched = 0;
+	json_decref(client->notices);
+	client->notices = NULL;
 }
 
 void
@@ -151,8 +156,8 @@ client_send(struct client *client, const char *bytes, size_t length, int64_t dea
 	return 0;
 }
 
-/* Read once into the buffer. Returns the number of bytes, or -1 with *error set. */
-static ssize_t
+/* Read once into the buffer. Returns 0, or -1 with *error set. */
+static int
 client_fill(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
 	ssize_t received;
@@ -169,34 +174,73 @@ client_fill(struct client *client, int64_t deadline_ms, struct client_error *err
 	if (client_poll(client, POLLIN, deadline_ms, error) < 0)
 		return -1;
 	received = recv(client->fd, client->buffer + client->length, READ_BYTES, 0);
-	if (received > 0)
-		return received;
+	if (received > 0) {
+		client->length += (size_t)received;
+		return 0;
+	}
 	return client_error_set(error, CLIENT_BROKEN,
 		"sluiced at %s closed the connection without a reply%s%s", client->path,
 		received < 0 ? ": " : "", received < 0 ? strerror(errno) : "");
+}
+
+/* Wait for the end of a line. Its place in the buffer, or NULL with *error set. */
+static const char *
+line_wait(struct client *client, int64_t deadline_ms, struct client_error *error)
+{
+	const char *end = NULL;
+
+	for (;;) {
+		if (client->length > client->searched)
+			end = memchr(client->buffer + client->searched, '\n',
+				client->length - client->searched);
+		if (end != NULL)
+			return end;
+		client->searched = client->length;
+		if (client_fill(client, deadline_ms, error) < 0)
+			return NULL;
+	}
 }
 
 /* Take one line from the stream and parse it. New reference, or NULL with *error set. */
 static json_t *
 client_receive(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
+	const char *end = line_wait(client, deadline_ms, error);
 	json_error_t where;
 	json_t *message;
-	char *end = NULL;
+	size_t bytes;
 
-	while (end == NULL) {
-		const ssize_t received = client_fill(client, deadline_ms, error);
-
-		if (received < 0)
-			return NULL;
-		end = memchr(client->buffer + client->length, '\n', (size_t)received);
-		client->length += (size_t)received;
-	}
-	message = json_loadb(client->buffer, (size_t)(end - client->buffer), 0, &where);
+	if (end == NULL)
+		return NULL;
+	bytes = (size_t)(end - client->buffer);
+	message = json_loadb(client->buffer, bytes, 0, &where);
 	if (message == NULL)
 		client_error_set(error, CLIENT_BROKEN, "the reply is not JSON: %s at byte %d",
 			where.text, where.position);
-	client->length = 0;
+	client->length -= bytes + 1;
+	client->searched = 0;
+	memmove(client->buffer, end + 1, client->length);
+	return message;
+}
+
+static bool
+is_notice(const json_t *message)
+{
+	return json_object_get(message, "method") != NULL && json_object_get(message, "id") == NULL;
+}
+
+/* The next message that is a reply; notifications are kept for later. */
+static json_t *
+client_reply(struct client *client, int64_t deadline_ms, struct client_error *error)
+{
+	json_t *message;
+
+	while ((message = client_receive(client, deadline_ms, error)) != NULL &&
+		is_notice(message)) {
+		if (client->notices == NULL)
+			client->notices = json_array();
+		json_array_append_new(client->notices, message);
+	}
 	return message;
 }
 
@@ -216,7 +260,7 @@ client_exchange(struct client *client, json_t *request, struct client_error *err
 	text[length] = '\n'; /* the line's end takes the place of the string's */
 	if (client->fd >= 0 || client_connect(client, error) == 0) {
 		if (client_send(client, text, length + 1, deadline_ms, error) == 0)
-			reply = client_receive(client, deadline_ms, error);
+			reply = client_reply(client, deadline_ms, error);
 	}
 	free(text);
 	return reply;
@@ -239,4 +283,24 @@ client_call(struct client *client, const char *method, json_t *params, struct cl
 		client_close(client);
 	json_decref(reply);
 	return result;
+}
+
+json_t *
+client_notice(struct client *client, struct client_error *error)
+{
+	json_t *message = json_incref(json_array_get(client->notices, 0)), *params;
+
+	if (message != NULL)
+		json_array_remove(client->notices, 0);
+	while (message == NULL || !is_notice(message)) {
+		json_decref(message);
+		message = client_receive(client, now_ms() + NOTICE_WAIT_MS, error);
+		if (message == NULL) {
+			client_close(client);
+			return NULL;
+		}
+	}
+	params = json_incref(json_object_get(message, "params"));
+	json_decref(message);
+	return params;
 }

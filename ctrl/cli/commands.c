@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&command_export,
 	&command_port_list,
 	&command_counters,
+	&command_top,
 	&command_watch,
 	&command_events,
 	&command_punted,

@@ -28,6 +28,7 @@ extern const struct command command_history;
 extern const struct command command_export;
 extern const struct command command_port_list;
 extern const struct command command_counters;
+extern const struct command command_top;
 extern const struct command command_watch;
 extern const struct command command_events;
 extern const struct command command_punted;

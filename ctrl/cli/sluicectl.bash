@@ -99,6 +99,7 @@ _sluicectl_find() {
 	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
 		case ${_sluicectl_words[i]} in
 		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
+		--view | --sort | --filter | --interval | --kinds) i=$((i + 1)) ;;
 		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
 		--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --payload) i=$((i + 1)) ;;
 		--hex | --pcap | --packet | --count | --legs | --legs-after) i=$((i + 1)) ;;
@@ -125,14 +126,15 @@ _sluicectl_candidates() {
 	case $previous in
 	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
 	--flow) _sluicectl_flows && return ;;
+	--kinds) sluicectl events --help | sed -n '/^Kinds of/,$s/^  \([a-z_]*\)$/\1/p' && return ;;
 	--socket | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
 	--directory | -d) compgen -d -- "$current" && return ;;
 	--if-generation) _sluicectl_generations && return ;;
-	--action | --admin | --latch)
+	--action | --admin | --latch | --view | --sort)
 		# shellcheck disable=SC2086 # the name's words are arguments
 		_sluicectl_values "$previous" $name && return
 		;;
-	--comment | --confirm-within | --timeout | --interval | --count | --limit | --cursor | --id | --after) return ;;
+	--comment | --confirm-within | --timeout | --interval | --filter | --count | --limit | --cursor | --id | --after) return ;;
 	--payload) printf '%s\n' rtp stun dtls && return ;;
 	--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --packet) return ;;
 	--legs | --legs-after) return ;;

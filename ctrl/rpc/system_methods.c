@@ -43,7 +43,9 @@ residence_encode(const struct dp_worker_stats *stats)
 static json_t *
 load_encode(const struct dp_worker_stats *stats)
 {
-	return json_pack("{s:f, s:f, s:I, s:o, s:o}", "busy_share",
+	return json_pack("{s:I, s:I, s:I, s:f, s:f, s:I, s:o, s:o}", "busy_ns",
+		(json_int_t)stats->busy_ns, "total_ns", (json_int_t)stats->total_ns, "busy_cycles",
+		(json_int_t)stats->busy_cycles, "busy_share",
 		share(stats->busy_ns, stats->total_ns), "cycles_per_packet",
 		share(stats->busy_cycles, stats->rx_packets), "longest_round_us",
 		(json_int_t)(stats->longest_round_ns / 1000), "bursts", bursts_encode(stats),
