@@ -7,6 +7,7 @@
  */
 #include <event2/event.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,14 +151,37 @@ loop_fini(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
+/*
+ * The store has a thread of its own: it may run on any CPU that this process may use, but for those
+ * of the workers. Our own CPUs are what they were afterwards.
+ */
+static struct store *
+store_open_beside_workers(struct daemon *daemon, struct store_report *report)
+{
+	const struct config *config = &daemon->config;
+	cpu_set_t ours, others;
+	struct store *store;
+	unsigned i;
+
+	CPU_ZERO(&ours);
+	sched_getaffinity(0, sizeof(ours), &ours);
+	others = ours;
+	for (i = 0; i < config->n_workers; i++)
+		CPU_CLR(config->worker_cores[i], &others);
+	if (CPU_COUNT(&others) > 0)
+		sched_setaffinity(0, sizeof(others), &others);
+	store = store_open(config->state_path, daemon->base, report, &daemon->fault);
+	sched_setaffinity(0, sizeof(ours), &ours);
+	return store;
+}
+
 /* What was there is said in one line, and what became of it if it was damaged. */
 static int
 store_create(struct daemon *daemon)
 {
 	struct store_report report;
 
-	daemon->store =
-		store_open(daemon->config.state_path, daemon->base, &report, &daemon->fault);
+	daemon->store = store_open_beside_workers(daemon, &report);
 	if (!daemon->store)
 		return -1;
 	if (report.moved_to[0] != '\0')
@@ -307,9 +331,10 @@ daemon_run(struct daemon *daemon)
 	struct fault *fault = &daemon->fault;
 	int rc = -1;
 
-	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 ||
-		data_plane_eal_init(config, fault) < 0)
+	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 || store_create(daemon) < 0)
 		goto err_loop;
+	if (data_plane_eal_init(config, fault) < 0)
+		goto err_store;
 	if (steering_clean(config, fault) < 0)
 		goto err_eal;
 	daemon->dp = data_plane_create(config, warned, fault);
@@ -318,11 +343,9 @@ daemon_run(struct daemon *daemon)
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
 		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
 		goto err_dp;
-	if (store_create(daemon) < 0)
-		goto err_steering;
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
-		goto err_store;
+		goto err_steering;
 	if (commits_begin(daemon) < 0)
 		goto err_flows;
 	if (confirm_init(&daemon->confirm, &daemon->flows, daemon->store, daemon->base, warned,
@@ -361,14 +384,14 @@ err_commits:
 	commits_destroy(daemon->flows.commits);
 err_flows:
 	flows_fini(&daemon->flows);
-err_store:
-	store_close(daemon->store);
 err_steering:
 	steering_fini(&daemon->steering);
 err_dp:
 	dp_destroy(daemon->dp);
 err_eal:
 	dp_eal_fini();
+err_store:
+	store_close(daemon->store);
 err_loop:
 	audit_close(daemon->audit);
 	loop_fini(daemon);

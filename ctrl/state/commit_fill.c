@@ -63,7 +63,7 @@ hops_gather(struct commits *commits, struct change **changes, struct leg_hops *l
 	for (i = commits->at; i < commits->draft.n && n < HOPS_AT_ONCE; i++) {
 		struct change *change = commits->draft.list[i];
 
-		if (!change_spec(change))
+		if (!change_runs(change))
 			continue;
 		if (!change->hops && hops_begin(change) < 0)
 			break;
@@ -185,7 +185,7 @@ commit_put_in(struct commits *commits)
 
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (!change_spec(change))
+		if (!change_runs(change))
 			continue;
 		rc = change_put(commits, change);
 		if (rc == 0)
@@ -309,7 +309,7 @@ change_undo(struct flows *flows, struct change *change)
 {
 	if (change->steered)
 		flow_unsteer(flows, change_spec(change));
-	if (change->hopped && change_spec(change))
+	if (change->hopped && change_runs(change))
 		leg_hops_put(flows, change_spec(change), change->hops, false);
 	if (!change->indexed)
 		return;

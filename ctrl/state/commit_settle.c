@@ -198,6 +198,9 @@ change_flip(struct commits *commits, struct change *change)
 		desired_hide(desired, flow);
 		change->old_spec = flow->spec;
 		return;
+	case CHANGE_ADOPT:
+		flow->spec->declared = change->op->spec->declared;
+		return;
 	default:
 		return;
 	}

@@ -95,6 +95,7 @@ op_count(struct proposal *proposal, const struct op *op)
 		break;
 	case CHANGE_REPLACE:
 	case CHANGE_RENEW:
+	case CHANGE_ADOPT:
 		proposal->changed++;
 		break;
 	case CHANGE_REMOVE:
@@ -218,6 +219,8 @@ change_index(struct commits *commits, struct change *change)
 	struct validate *validate = commits->flows->validate;
 	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
 
+	if (change->kind == CHANGE_ADOPT)
+		return 0;
 	if (before)
 		validate_take(validate, before);
 	if (spec && validate_put(validate, spec, change->flow->sequence) < 0) {
@@ -254,7 +257,7 @@ commit_check(struct commits *commits)
 
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (change_spec(change) &&
+		if (change_runs(change) &&
 			validate_check(commits->flows->validate, change_spec(change),
 				commits->flows->ports, &commits->fault) < 0 &&
 			!commit_leave_out(commits, change))

@@ -30,9 +30,18 @@ change_spec(const struct change *change)
 	case CHANGE_REPLACE:
 	case CHANGE_RENEW:
 		return change->op->spec;
+	case CHANGE_ADOPT:
+		return change->flow->spec;
 	default:
 		return NULL;
 	}
+}
+
+bool
+change_runs(const struct change *change)
+{
+	return change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE ||
+	       change->kind == CHANGE_RENEW;
 }
 
 const struct flow_spec *

@@ -19,6 +19,7 @@ enum change_kind {
 	CHANGE_REPLACE, /* by a version of it: what it counts and knows goes on */
 	CHANGE_RENEW, /* it goes, and another of that id comes in its place */
 	CHANGE_REMOVE,
+	CHANGE_ADOPT, /* it stays as it is, and is declared from now on, or no longer */
 };
 
 struct change {
@@ -79,6 +80,9 @@ bool draft_drop(struct draft *draft);
 
 /* The flow as it is to be, NULL when it is to go. */
 const struct flow_spec *change_spec(const struct change *change);
+
+/* Whether the data plane gets a flow, or a version of one. */
+bool change_runs(const struct change *change);
 
 /* The flow as it runs, NULL when it is new. */
 const struct flow_spec *change_before(const struct change *change);

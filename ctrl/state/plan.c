@@ -64,7 +64,8 @@ change_add(struct plan *plan, const struct change *change)
 	struct plan_entry *entry = &plan->entries[plan->n];
 	bool failed = false;
 
-	if (!before && !after)
+	plan->adopted += change->kind == CHANGE_ADOPT;
+	if ((!before && !after) || change->kind == CHANGE_ADOPT)
 		return 0;
 	memcpy(entry->id, (after ? after : before)->id, sizeof(entry->id));
 	entry->before = text_of(before, &failed);
@@ -156,13 +157,14 @@ plan_encode(const struct plan *plan, size_t after, size_t limit)
 	const size_t end = after + limit < plan->n ? after + limit : plan->n;
 	json_t *json;
 
-	json = json_pack("{s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:o}",
+	json = json_pack("{s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:o}",
 		"generation", (json_int_t)plan->generation, "flows", "added",
 		(json_int_t)plan->added, "changed", (json_int_t)plan->changed, "removed",
 		(json_int_t)plan->removed, "unchanged", (json_int_t)plan->unchanged, "left_alone",
-		(json_int_t)plan->left_alone, "legs", "now", (json_int_t)plan->legs_now, "then",
-		(json_int_t)plan->legs_then, "table_bytes", "now", (json_int_t)plan->bytes_now,
-		"then", (json_int_t)plan->bytes_then, "changes", changes_encode(plan, after, end));
+		(json_int_t)plan->left_alone, "adopted", (json_int_t)plan->adopted, "legs", "now",
+		(json_int_t)plan->legs_now, "then", (json_int_t)plan->legs_then, "table_bytes",
+		"now", (json_int_t)plan->bytes_now, "then", (json_int_t)plan->bytes_then, "changes",
+		changes_encode(plan, after, end));
 	if (end < plan->n)
 		json_object_set_new(json, "next", json_integer((json_int_t)end));
 	return json;

@@ -15,6 +15,7 @@ struct plan_entry;
 struct plan {
 	uint64_t generation; /* that it is a plan for */
 	uint64_t added, changed, removed, unchanged, left_alone;
+	uint64_t adopted; /* they stay, and are declared from then on, or no longer */
 	uint64_t legs_now, legs_then; /* of all flows */
 	uint64_t bytes_now, bytes_then; /* of the data plane's tables, about */
 	struct plan_entry *entries;

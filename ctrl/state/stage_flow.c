@@ -179,12 +179,12 @@ stage_remove(struct draft *draft, struct op *op, struct fault *fault)
 	return flow_leave(draft, flow, op, fault);
 }
 
-/* Whether two flows say the same, but for what is ours. 1, 0, or -1 without memory. */
+/* Whether two flows say the same. 1, 0, or -1 without memory. */
 static int
 spec_same(const struct flow_spec *a, const struct flow_spec *b)
 {
 	char *one = flow_text_encode(a, NULL), *other = flow_text_encode(b, NULL);
-	int same = !one || !other ? -1 : a->declared == b->declared && strcmp(one, other) == 0;
+	int same = !one || !other ? -1 : strcmp(one, other) == 0;
 
 	free(one);
 	free(other);
@@ -216,6 +216,19 @@ leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 }
 
 static int
+adopt(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	struct change *change = staged_change(draft, flow, CHANGE_ADOPT, fault);
+
+	if (!change)
+		return -1;
+	change->op = op;
+	op->change = change;
+	op->effect = CHANGE_ADOPT;
+	return 0;
+}
+
+static int
 put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
 	const struct flow_spec *before = staged_spec(flow);
@@ -230,7 +243,7 @@ put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fa
 		return fault_set(
 			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
 	if (same)
-		return 0;
+		return before->declared == op->spec->declared ? 0 : adopt(draft, flow, op, fault);
 	if (classifier_check(before, op->spec, &other) == 0)
 		return flow_version(draft, flow, op, fault);
 	leg_ids_give(op->spec);

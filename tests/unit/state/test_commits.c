@@ -2,114 +2,12 @@
 /* Who is committed with whom, in what order things happen, and what a failure leaves behind. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_store.h"
-#include "room.h"
+#include "asked.h"
 
-struct asked {
-	unsigned n_told;
-	int rc;
-	struct fault fault;
-	uint64_t generation, added, changed, removed, left_out;
-};
-
-static struct room room;
-static struct event_base *base;
-static struct commits *commits;
-
-static void
-setup(void)
-{
-	room_init(&room);
-	base = event_base_new();
-	commits_destroy(room.flows.commits);
-	commits = commits_create(&room.flows, fake_store_reset(), base, 0);
-	room.flows.commits = commits;
-}
-
-static void
-teardown(void)
-{
-	room_fini(&room);
-	event_base_free(base);
-}
-
-TestSuite(commits, .init = setup, .fini = teardown);
-
-static void
-told(void *arg, struct proposal *proposal, const struct fault *fault)
-{
-	struct asked *asked = arg;
-
-	asked->n_told++;
-	asked->rc = fault ? -1 : 0;
-	if (fault)
-		asked->fault = *fault;
-	asked->generation = proposal->generation;
-	asked->added = proposal->added;
-	asked->changed = proposal->changed;
-	asked->removed = proposal->removed;
-	asked->left_out = proposal->left_out;
-}
-
-static struct proposal *
-proposal_made(struct asked *asked)
-{
-	memset(asked, 0, sizeof(*asked));
-	return proposal_create(NULL, "test", NULL, told, asked);
-}
-
-static void
-op_put(struct proposal *proposal, struct op *op)
-{
-	struct fault fault;
-
-	cr_assert_eq(proposal_add(proposal, op, "flows", (uint32_t)proposal->n_ops, &fault), 0);
-}
-
-static void
-spec_put(struct proposal *proposal, enum op_kind kind, const char *id, int port, int last)
-{
-	op_put(proposal, op_create_spec(kind, flow_spec_made(id, port, last)));
-}
-
-static struct proposal *
-installing(struct asked *asked, const char *id, int port)
-{
-	struct proposal *proposal = proposal_made(asked);
-
-	spec_put(proposal, OP_INSTALL, id, port, 7);
-	return proposal;
-}
-
-/* Let the loop go round until the store is asked, or nothing is left to do. */
-static void
-rounds(void)
-{
-	for (unsigned i = 0; i < 200 && fake_store_waiting() == 0; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-}
-
-static void
-submit_and_write(struct proposal *proposal)
-{
-	commits_submit(commits, proposal);
-	rounds();
-	fake_store_answer(NULL);
-	rounds();
-}
-
-static void
-installed(const char *id, int port)
-{
-	struct asked asked;
-
-	submit_and_write(installing(&asked, id, port));
-	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-}
+TestSuite(commits, .init = asked_setup, .fini = asked_teardown);
 
 Test(commits, written_before_it_is_seen)
 {
@@ -206,7 +104,7 @@ Test(commits, one_is_refused_late)
 	room.dp->adds_before_fail = 1;
 	commits_submit(commits, installing(&first, "a", 1));
 	commits_submit(commits, installing(&second, "b", 2));
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	round_once();
 	room.dp->fail_add = 0;
 	commits_submit(commits, installing(&third, "c", 3));
 	rounds();
@@ -314,127 +212,6 @@ Test(commits, one_on_top_of_the_other)
 	cr_expect_eq(flow->spec->legs[0].down, 1);
 	room_expect(&room, 1, 1);
 	cr_expect_eq(room.dp->n_commits, 2);
-}
-
-static struct proposal *
-declaring(struct asked *asked, const char *const *ids, const int *ports, size_t n)
-{
-	struct proposal *proposal = proposal_made(asked);
-
-	for (size_t i = 0; i < n; i++) {
-		struct flow_spec *spec = flow_spec_made(ids[i], ports[i], 7);
-
-		spec->declared = true;
-		op_put(proposal, op_create_spec(OP_PUT, spec));
-	}
-	proposal->declares = true;
-	return proposal;
-}
-
-Test(commits, a_declaration_takes_its_own_away)
-{
-	struct asked asked;
-
-	installed("other", 9);
-	submit_and_write(
-		declaring(&asked, (const char *const[]){"a", "b"}, (const int[]){1, 2}, 2));
-	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-	submit_and_write(
-		declaring(&asked, (const char *const[]){"b", "c"}, (const int[]){2, 1}, 2));
-	cr_expect_eq(asked.rc, -1, "a has the match of c, and goes only after it");
-	submit_and_write(
-		declaring(&asked, (const char *const[]){"b", "c"}, (const int[]){2, 3}, 2));
-	cr_expect_eq(asked.added, 1);
-	cr_expect_eq(asked.changed, 0);
-	cr_expect_eq(asked.removed, 1);
-	room_expect(&room, 3, 1);
-	submit_and_write(
-		declaring(&asked, (const char *const[]){"b", "c"}, (const int[]){2, 3}, 2));
-	cr_expect_eq(asked.generation, 3, "nothing to change makes no generation");
-	cr_expect_not_null(desired_find(&room.flows.desired, "other"));
-}
-
-Test(commits, a_declaration_prunes)
-{
-	struct asked asked;
-	struct proposal *proposal;
-
-	installed("other", 9);
-	proposal = declaring(&asked, (const char *const[]){"a"}, (const int[]){1}, 1);
-	proposal->prunes = true;
-	submit_and_write(proposal);
-	cr_expect_eq(asked.removed, 1);
-	cr_expect_null(desired_find(&room.flows.desired, "other"));
-	room_expect(&room, 1, 1);
-}
-
-Test(commits, a_flow_is_named_twice_in_a_declaration)
-{
-	struct asked asked;
-
-	submit_and_write(
-		declaring(&asked, (const char *const[]){"a", "a"}, (const int[]){1, 2}, 2));
-	cr_expect_eq(asked.fault.code, FAULT_INVALID_VALUE);
-	cr_expect_str_eq(asked.fault.pointer, "/flows/1/id");
-	room_expect(&room, 0, 0);
-}
-
-Test(commits, a_plan_leaves_nothing)
-{
-	struct asked asked;
-	struct proposal *proposal;
-
-	installed("a", 1);
-	proposal = proposal_made(&asked);
-	proposal->plan = true;
-	spec_put(proposal, OP_INSTALL, "b", 2, 8);
-	spec_put(proposal, OP_REPLACE, "a", 1, 9);
-	commits_submit(commits, proposal);
-	rounds();
-	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(asked.added, 1);
-	cr_expect_eq(asked.changed, 1);
-	cr_expect_eq(fake_store_waiting(), 0);
-	room_expect(&room, 1, 1);
-	cr_expect_eq(commits_generation(commits), 1);
-	installed("b", 2);
-}
-
-Test(commits, a_restore_leaves_out_what_does_not_fit)
-{
-	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
-	struct flow_spec *spec = flow_spec_made("gone", 2, 8);
-
-	strcpy(spec->legs[0].port, "p9");
-	proposal->restores = true;
-	spec_put(proposal, OP_INSTALL, "a", 1, 7);
-	op_put(proposal, op_create_spec(OP_INSTALL, spec));
-	spec_put(proposal, OP_INSTALL, "b", 3, 7);
-	commits_submit(commits, proposal);
-	rounds();
-	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(asked.left_out, 1);
-	cr_expect_eq(asked.added, 2);
-	cr_expect_eq(fake_store_waiting(), 0, "the store has it");
-	cr_expect_eq(commits_generation(commits), 0);
-	room_expect(&room, 2, 1);
-}
-
-Test(commits, a_restore_that_the_table_does_not_hold)
-{
-	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
-
-	room.dp->capacity = 2;
-	proposal->restores = true;
-	for (int i = 1; i <= 4; i++)
-		spec_put(proposal, OP_INSTALL, (char[]){(char)('a' + i), '\0'}, i, 7);
-	commits_submit(commits, proposal);
-	rounds();
-	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(asked.left_out, 2);
-	room_expect(&room, 2, 1);
 }
 
 /* While the data plane commits step by step, readers see what was. */
