@@ -49,7 +49,7 @@ static struct load_options
 options_parse(int argc, char **argv)
 {
 	struct load_options options = {
-		.flows = 100000, .batch = 10000, .clients = 1, .get_interval_us = 1000};
+		.flows = 100000, .batch = 10000, .clients = 1, .get_interval_us = 10000};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {

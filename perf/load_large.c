@@ -73,21 +73,24 @@ call(struct load_client *client, const char *method, const char *params)
 	return rc;
 }
 
-/* The members of params that name the transaction. */
+/* Begin a transaction; `head` becomes the member of params that names it, with a comma behind. */
 static int
 transaction_begin(struct load_client *client, char *head, size_t size)
 {
-	const json_t *name;
+	const char *name;
 	json_t *reply;
+	int rc;
 
 	if (call(client, "txn.begin", "{}") < 0)
 		return -1;
 	reply = json_loads(client->reply, 0, NULL);
-	name = json_object_get(json_object_get(reply, "result"), "txn");
-	snprintf(
-		head, size, "\"txn\":\"%s\",", json_is_string(name) ? json_string_value(name) : "");
+	rc = json_unpack(reply, "{s:{s:s}}", "result", "txn", &name);
+	if (rc == 0)
+		snprintf(head, size, "\"txn\":\"%s\",", name);
+	else
+		fprintf(stderr, "control-load: txn.begin names no transaction\n");
 	json_decref(reply);
-	return json_is_string(name) ? 0 : -1;
+	return rc;
 }
 
 static int
