@@ -10,6 +10,7 @@ from control_sluiced import Sluiced, run_json
 GET_MS_MAX = 50
 FLOWS_PER_SECOND = 200_000
 GROWTH_MAX = 0.1
+PUT_FLOWS = 1000  # of a txn.put: a quarter of a megabyte, as sluicectl sends them
 
 
 @dataclasses.dataclass
@@ -94,7 +95,7 @@ def rpc_row(batch, flows, *, clients=1, durable=False, target=None):
 def large_row(flows, *, durable):
     def run(arguments, directory):
         with Sluiced(arguments, directory, flows=flows + 16, durable=durable) as sluiced:
-            return load(arguments, sluiced, "--large", "--flows", flows, "--batch", 10000)
+            return load(arguments, sluiced, "--large", "--flows", flows, "--batch", PUT_FLOWS)
     limit = below(GET_MS_MAX * 1000, "us")
     figures = [
         Figure("installed", "flows/s", ("flows_per_second",)),

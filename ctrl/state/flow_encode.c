@@ -4,6 +4,7 @@
 
 #include "schema/json_text.h"
 #include "state/flow_parts.h"
+#include "state/flow_text.h"
 
 void
 flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
@@ -24,15 +25,11 @@ flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
 json_t *
 flow_spec_encode(const struct flow_spec *spec)
 {
-	struct json_writer writer;
 	json_error_t error;
 	json_t *flow;
 	size_t bytes;
-	char *text;
+	char *text = flow_text_encode(spec, &bytes);
 
-	json_writer_init(&writer);
-	flow_spec_write(&writer, spec);
-	text = json_writer_take(&writer, &bytes);
 	if (!text)
 		return NULL;
 	flow = json_text_load(text, bytes, &error);

@@ -2,6 +2,7 @@
 #include "state/flow_text.h"
 
 #include "schema/documents.h"
+#include "schema/json_text.h"
 #include "schema/json_writer.h"
 #include "schema/schema.h"
 
@@ -20,15 +21,18 @@ struct schema *
 flow_text_schema(struct fault *fault)
 {
 	json_t *document = schema_rpc_document();
+	struct schema *schema = schema_create(document, schema_component(document, "flow"), fault);
 
-	return schema_create(document, schema_component(document, "flow"), fault);
+	if (schema)
+		schema_leave_items(schema); /* flow_spec_decode() knows what absence means */
+	return schema;
 }
 
 struct flow_spec *
 flow_text_decode(const struct schema *schema, const char *text, size_t bytes, struct fault *fault)
 {
 	json_error_t error;
-	json_t *flow = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+	json_t *flow = json_text_load(text, bytes, &error);
 	struct flow_spec *spec = NULL;
 
 	if (!flow) {
