@@ -91,7 +91,7 @@ frame_describe(const uint8_t *frame, size_t bytes, struct text *endpoints, struc
 		return false;
 	ip = take(&reader, ip4 ? sizeof(struct iphdr) : sizeof(struct ip6_hdr));
 	udp = take(&reader, sizeof(struct udphdr));
-	if (udp == NULL || word_at(udp + 4) < sizeof(struct udphdr) ||
+	if (ip == NULL || udp == NULL || word_at(udp + 4) < sizeof(struct udphdr) ||
 		(ip4 ? ip[0] != 0x45 || ip[9] != IPPROTO_UDP : ip[6] != IPPROTO_UDP))
 		return false;
 	endpoints_add(endpoints, ip4 ? AF_INET : AF_INET6, ip + (ip4 ? 12 : 8),

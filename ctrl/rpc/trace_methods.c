@@ -132,19 +132,52 @@ port_read(const struct methods_context *context, const json_t *params, struct fa
 	return port;
 }
 
+/* What an exact flow's or a listener's match says that takes the packet. */
+static void
+match_of(const struct packet_trace *trace, struct flow_match *match)
+{
+	const struct dp_flow_key *key = &trace->trace.key;
+
+	memset(match, 0, sizeof(*match));
+	memcpy(match->port, trace->port.name, strlen(trace->port.name));
+	memcpy(match->dst, key->dst, sizeof(match->dst));
+	match->dst_port = key->dst_port;
+	match->vlan = key->vlan;
+	match->outer_vlan = key->outer_vlan;
+	match->family = key->family;
+	match->any_source = trace->trace.match == DP_TRACE_LISTENER;
+	if (match->any_source)
+		return;
+	memcpy(match->src, key->src, sizeof(match->src));
+	match->src_port = key->src_port;
+}
+
+/* Rules are found by their handle alone, one flow after the other. */
+static const struct flow *
+rule_of(const struct packet_trace *trace)
+{
+	const struct flow *flow = desired_after(&trace->context->flows->desired, 0);
+
+	while (flow && (!flow->spec->rule || flow->handle != trace->trace.handle))
+		flow = desired_next(flow);
+	return flow;
+}
+
 /* The flow that has the packet, looked for once; NULL when none has. */
 static const struct flow *
 flow_of(struct packet_trace *trace)
 {
-	const struct flow *flow = trace->flow;
+	struct flow_match match;
 
-	if (flow || trace->trace.handle == DP_HANDLE_NONE)
-		return flow;
-	flow = desired_after(&trace->context->flows->desired, 0);
-	while (flow && flow->handle != trace->trace.handle)
-		flow = desired_next(flow);
-	trace->flow = flow;
-	return flow;
+	if (trace->flow || trace->trace.handle == DP_HANDLE_NONE)
+		return trace->flow;
+	if (trace->trace.match == DP_TRACE_RULE) {
+		trace->flow = rule_of(trace);
+	} else {
+		match_of(trace, &match);
+		trace->flow = desired_match_seek(&trace->context->flows->desired, &match);
+	}
+	return trace->flow;
 }
 
 static void
