@@ -11,51 +11,39 @@
 #include "cli/frame_text.h"
 #include "cli/quantity.h"
 #include "cli/text.h"
+#include "cli/trace_hint.h"
 #include "schema/hex.h"
 
 #define NAME_WIDTH 11
-#define TEXT_WIDTH (80 - NAME_WIDTH)
+#define LINE_WIDTH 80
+#define FRAME_INDENT 2
 #define DUMP_BYTES 96 /* of each leg's frame, unless it is wanted whole */
 
-/* What to do about a reason, where that can be said. %s: the flow. */
-static const struct {
-	const char *reason;
-	const char *hint;
-} hints[] = {
-	{"no_flow", "'sluicectl flow list' shows what is there; compare port, VLAN, addresses"},
-	{"martian", "such addresses pass by an exact match only: 'sluicectl flow add --match'"},
-	{"flow_down", "'sluicectl flow up %s' brings it up"},
-	{"flow_drop", "'sluicectl flow show %s' says what it does, and which legs are up"},
-	{"source_refused", "'sluicectl flow show %s' shows whom it allows and latched to"},
-	{"class_drop", "'sluicectl flow show %s' shows what it does with each class"},
-	{"policed", "'sluicectl flow show %s' shows the rate; a moment later there is more"},
-	{"punt_limited", "punt.rate_pps of the configuration is the limit; try again"},
-	{"punt_full", "punt.ring of the configuration is the room; try again"},
-	{"punted", "'sluicectl punted' shows what control was handed"},
-	{"unresolved", "'sluicectl flow show %s' shows the next hop; can the kernel reach it?"},
-	{"too_long", "a larger MTU of the port, or shorter packets from the sender"},
-	{"ttl_expired", "a leg with ttl=N sets the TTL, whatever came"},
-	{"leg_policed", "'sluicectl flow show %s' shows the leg's rate"},
-};
-
-/* A name and its text, which goes on below where it does not fit. */
+/* Text behind a name that is `indent` wide; what does not fit in the line goes on below. */
 static void
-line(const char *name, const struct text *text)
+wrap(const char *name, unsigned indent, const struct text *text)
 {
+	const size_t width = LINE_WIDTH - indent;
 	const char *rest = text->s;
 
 	do {
 		size_t n = strlen(rest);
 
-		if (n > TEXT_WIDTH) {
-			n = TEXT_WIDTH;
+		if (n > width) {
+			n = width;
 			while (n > 1 && rest[n] != ' ')
 				n--;
 		}
-		printf("%-*s%.*s\n", NAME_WIDTH, name, (int)n, rest);
+		printf("%-*s%.*s\n", (int)indent, name, (int)n, rest);
 		rest += n + (rest[n] == ' ');
 		name = "";
 	} while (*rest != '\0');
+}
+
+static void
+line(const char *name, const struct text *text)
+{
+	wrap(name, NAME_WIDTH, text);
 }
 
 /* "1 leg", "3 legs" */
@@ -199,8 +187,10 @@ frame_print(const json_t *leg, bool full)
 		cli_out_of_memory();
 	text_clear(&endpoints);
 	text_clear(&fields);
-	if (hex_read(hex, 2 * n, frame) == 0 && frame_describe(frame, n, &endpoints, &fields))
-		printf("  %s\n  %s\n", endpoints.s, fields.s);
+	if (hex_read(hex, 2 * n, frame) == 0 && frame_describe(frame, n, &endpoints, &fields)) {
+		wrap("", FRAME_INDENT, &endpoints);
+		wrap("", FRAME_INDENT, &fields);
+	}
 	frame_dump(hex, full ? SIZE_MAX : DUMP_BYTES, "  ");
 	free(frame);
 }
@@ -249,23 +239,16 @@ leg_print(const json_t *leg, bool full)
 		frame_print(leg, full);
 }
 
-/* Once for each reason: the packet's own, and those of its legs. */
 static void
 hint_print(const char *reason, const char *flow)
 {
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-		const char *hint = hints[i].hint, *place = strstr(hint, "%s");
+	struct text text;
 
-		if (strcmp(hints[i].reason, reason) != 0)
-			continue;
-		if (place == NULL)
-			printf("%-*s%s\n", NAME_WIDTH, "next", hint);
-		else
-			printf("%-*s%.*s%s%s\n", NAME_WIDTH, "next", (int)(place - hint), hint,
-				flow, place + 2);
-	}
+	if (trace_hint(&text, reason, flow))
+		line("next", &text);
 }
 
+/* Once for each reason: the packet's own, and those of its legs. */
 static void
 hints_print(const json_t *trace)
 {

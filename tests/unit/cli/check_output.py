@@ -250,7 +250,7 @@ exact      miss
 unmatched  drop
            no_flow: no flow matches
            the kernel keeps what no flow or rule asks this port for
-next       'sluicectl flow list' shows what is there; compare port, VLAN, addresses
+next       'sluicectl flow list' shows what is there: compare port and addresses
 """),
 ]
 
