@@ -64,7 +64,9 @@ change_call(struct cli *cli, const struct arguments *arguments, const char *meth
 void
 change_print_target(const struct cli *cli, FILE *out)
 {
-	if (strcmp(cli->client.path, CLI_SOCKET_DEFAULT) != 0)
+	if (cli->client.target.endpoint != NULL)
+		fprintf(out, " --connect %s", cli->client.target.endpoint);
+	else if (strcmp(cli->client.path, CLI_SOCKET_DEFAULT) != 0)
 		fprintf(out, " --socket %s", cli->client.path);
 }
 

@@ -43,8 +43,11 @@ client_init(struct client *client, const char *path, unsigned timeout_ms)
 static void
 client_close(struct client *client)
 {
-	if (client->fd >= 0)
+	if (client->remote != NULL)
+		remote_close(client->remote);
+	else if (client->fd >= 0)
 		close(client->fd);
+	client->remote = NULL;
 	client->fd = -1;
 	client->length = 0;
 	client->searched = 0;
@@ -88,6 +91,19 @@ client_unreachable(const struct client *client, int number, struct client_error 
 }
 
 static int
+client_connect_remote(struct client *client, struct client_error *error)
+{
+	char why[512];
+
+	client->remote = remote_open(&client->target, client->timeout_ms, why, sizeof(why));
+	if (client->remote == NULL)
+		return client_error_set(error, CLIENT_UNREACHABLE, "cannot reach sluiced at %s: %s",
+			client->target.endpoint, why);
+	client->fd = remote_fd(client->remote);
+	return 0;
+}
+
+static int
 client_connect(struct client *client, struct client_error *error)
 {
 	const struct timeval timeout = {
@@ -95,6 +111,8 @@ client_connect(struct client *client, struct client_error *error)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int number;
 
+	if (client->target.endpoint != NULL)
+		return client_connect_remote(client, error);
 	if (strlen(client->path) >= sizeof(address.sun_path))
 		return client_unreachable(client, ENAMETOOLONG, error);
 	strcpy(address.sun_path, client->path);
@@ -132,6 +150,47 @@ client_poll(
 	return pollfd.revents;
 }
 
+/* Bytes sent, 0: wait and try again, -1: it cannot be. */
+static ssize_t
+wire_send(struct client *client, const char *bytes, size_t length)
+{
+	ssize_t sent;
+
+	if (client->remote != NULL)
+		return remote_write(client->remote, bytes, length);
+	sent = send(client->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
+}
+
+/* Does what poll() saw hold something for us? TLS has records of its own. */
+static bool
+wire_readable(struct client *client)
+{
+	return client->remote == NULL || remote_readable(client->remote);
+}
+
+/* Wait until there is something to receive, be it the end of the stream. */
+static int
+wire_wait(struct client *client, int64_t deadline_ms, struct client_error *error)
+{
+	while (client->remote == NULL || !remote_readable(client->remote)) {
+		if (client_poll(client, POLLIN, deadline_ms, error) < 0)
+			return -1;
+		if (client->remote == NULL)
+			break;
+	}
+	return 0;
+}
+
+static ssize_t
+wire_receive(struct client *client, char *bytes, size_t room)
+{
+	if (client->remote == NULL)
+		return recv(client->fd, bytes, room, 0);
+	errno = ECONNRESET; /* if it has gone; TLS tells no more */
+	return remote_read(client->remote, bytes, room);
+}
+
 /* Send all of it, or as much as the daemon takes before it answers or hangs up. */
 static int
 client_send(struct client *client, const char *bytes, size_t length, int64_t deadline_ms,
@@ -143,10 +202,10 @@ client_send(struct client *client, const char *bytes, size_t length, int64_t dea
 
 		if (revents < 0)
 			return -1;
-		if (revents & POLLIN)
+		if ((revents & POLLIN) && wire_readable(client))
 			return 0;
-		sent = send(client->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		sent = wire_send(client, bytes, length);
+		if (sent < 0)
 			return 0; /* receiving tells what happened */
 		if (sent > 0) {
 			bytes += sent;
@@ -171,9 +230,9 @@ client_fill(struct client *client, int64_t deadline_ms, struct client_error *err
 		client->buffer = buffer;
 		client->room = room;
 	}
-	if (client_poll(client, POLLIN, deadline_ms, error) < 0)
+	if (wire_wait(client, deadline_ms, error) < 0)
 		return -1;
-	received = recv(client->fd, client->buffer + client->length, READ_BYTES, 0);
+	received = wire_receive(client, client->buffer + client->length, READ_BYTES);
 	if (received > 0) {
 		client->length += (size_t)received;
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * JSON-RPC 2.0 over sluiced's Unix stream socket, one JSON text a line, one call at a time. The
- * connection is made by the first call and kept; after a failure the next call makes a new one.
+ * JSON-RPC 2.0 over sluiced's Unix stream socket, or TLS, one JSON text a line, one call at a time.
+ * The connection is made by the first call and kept; after a failure the next call makes a new one.
  */
 #ifndef CTRL_CLI_CLIENT_H
 #define CTRL_CLI_CLIENT_H
@@ -9,6 +9,8 @@
 #include <stddef.h>
 
 #include <jansson.h>
+
+#include "cli/remote.h"
 
 /* Values are sluicectl's exit codes, see enum cli_exit. */
 enum client_status {
@@ -26,7 +28,9 @@ struct client_error {
 };
 
 struct client {
-	const char *path; /* of the socket; borrowed */
+	const char *path; /* of the socket; borrowed; the endpoint when that is remote */
+	struct remote_target target; /* its endpoint NULL: the socket */
+	struct remote *remote; /* the connection there; NULL: none */
 	unsigned timeout_ms; /* for one call, connecting included */
 	int fd; /* -1: not connected */
 	void (*waits)(

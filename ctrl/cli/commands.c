@@ -38,6 +38,10 @@ static const struct command *const commands[] = {
 const struct option_spec command_globals[] = {
 	{"json", NULL, "print the result as JSON, for programs"},
 	{"socket", "PATH", "sluiced's (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
+	{"connect", "HOST:PORT", "go there with TLS instead ($SLUICE_CONNECT)"},
+	{"cert", "FILE", "own certificate, for --connect ($SLUICE_CERT)"},
+	{"key", "FILE", "its private key ($SLUICE_KEY)"},
+	{"ca", "FILE", "authority of sluiced's certificate ($SLUICE_CA)"},
 	{"timeout", "SECONDS", "wait that long for a reply (10)"},
 	{"help", NULL, "show this help", 'h'},
 	{"version", NULL, "show the version"},

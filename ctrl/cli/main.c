@@ -12,6 +12,43 @@
 
 #define TIMEOUT_DEFAULT_MS 10000
 
+/* A variable that is empty is none. */
+static const char *
+environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static void
+target_default(struct cli *cli)
+{
+	const char *socket = environment("SLUICE_SOCKET");
+
+	client_init(&cli->client, socket != NULL ? socket : CLI_SOCKET_DEFAULT, TIMEOUT_DEFAULT_MS);
+	cli->client.target = (struct remote_target){
+		.endpoint = environment("SLUICE_CONNECT"),
+		.certificate = environment("SLUICE_CERT"),
+		.key = environment("SLUICE_KEY"),
+		.ca = environment("SLUICE_CA"),
+	};
+}
+
+/* A remote daemon takes all four. */
+static int
+target_check(struct cli *cli)
+{
+	const struct remote_target *target = &cli->client.target;
+
+	if (target->endpoint == NULL)
+		return CLI_OK;
+	if (target->certificate == NULL || target->key == NULL || target->ca == NULL)
+		return cli_usage(cli, "--connect takes --cert, --key and --ca, too");
+	cli->client.path = target->endpoint;
+	return CLI_OK;
+}
+
 static int
 global_option(struct cli *cli, const char *name, const char *value)
 {
@@ -25,6 +62,15 @@ global_option(struct cli *cli, const char *name, const char *value)
 		cli->version = true;
 	} else if (strcmp(name, "socket") == 0) {
 		cli->client.path = value;
+		cli->client.target.endpoint = NULL;
+	} else if (strcmp(name, "connect") == 0) {
+		cli->client.target.endpoint = value;
+	} else if (strcmp(name, "cert") == 0) {
+		cli->client.target.certificate = value;
+	} else if (strcmp(name, "key") == 0) {
+		cli->client.target.key = value;
+	} else if (strcmp(name, "ca") == 0) {
+		cli->client.target.ca = value;
 	} else {
 		if (seconds_parse(value, &timeout_ms) < 0)
 			return cli_usage(cli,
@@ -101,7 +147,6 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 int
 main(int argc, char **argv)
 {
-	const char *environment = getenv("SLUICE_SOCKET");
 	struct option_scan scan = {.argc = argc,
 		.argv = (const char *const *)argv,
 		.next = 1,
@@ -111,12 +156,12 @@ main(int argc, char **argv)
 	const char *group = NULL;
 	int exit_code;
 
-	client_init(&cli.client,
-		environment != NULL && environment[0] != '\0' ? environment : CLI_SOCKET_DEFAULT,
-		TIMEOUT_DEFAULT_MS);
+	target_default(&cli);
 	if (arguments_init(&arguments, (size_t)argc) < 0)
 		cli_out_of_memory();
 	exit_code = read_arguments(&cli, &scan, &group, &arguments);
+	if (exit_code == CLI_OK)
+		exit_code = target_check(&cli);
 	if (exit_code == CLI_OK)
 		exit_code = run(&cli, group, &arguments);
 	client_fini(&cli.client);

@@ -8,9 +8,11 @@ _sluicectl_ask() {
 	local -a target=()
 	local i
 	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
-		if [[ ${_sluicectl_words[i]} == --socket ]]; then
-			target=(--socket "${_sluicectl_words[i + 1]}")
-		fi
+		case ${_sluicectl_words[i]} in
+		--socket | --connect | --cert | --key | --ca)
+			target+=("${_sluicectl_words[i]}" "${_sluicectl_words[i + 1]}")
+			;;
+		esac
 	done
 	sluicectl --timeout 1 "${target[@]}" "$@" 2>/dev/null
 }
@@ -98,6 +100,7 @@ _sluicectl_find() {
 	_sluicectl_found=()
 	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
 		case ${_sluicectl_words[i]} in
+		--connect | --cert | --key | --ca) i=$((i + 1)) ;;
 		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
 		--view | --sort | --filter | --interval | --kinds) i=$((i + 1)) ;;
 		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
@@ -127,7 +130,7 @@ _sluicectl_candidates() {
 	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
 	--flow) _sluicectl_flows && return ;;
 	--kinds) sluicectl events --help | sed -n '/^Kinds of/,$s/^  \([a-z_]*\)$/\1/p' && return ;;
-	--socket | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
+	--socket | --cert | --key | --ca | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
 	--directory | -d) compgen -d -- "$current" && return ;;
 	--if-generation) _sluicectl_generations && return ;;
 	--action | --admin | --latch | --view | --sort)
@@ -191,7 +194,8 @@ _sluicectl() {
 	done < <(_sluicectl_candidates "$_sluicectl_name" "$current" "$previous" 2>/dev/null)
 	case $previous in
 	--match | --rule | --classes | --leg) compopt -o nospace ;;
-	--socket | --file | --output | -o | --directory | -d | --pcap) compopt -o filenames ;;
+	--socket | --cert | --key | --ca) compopt -o filenames ;;
+	--file | --output | -o | --directory | -d | --pcap) compopt -o filenames ;;
 	replace | validate | plan | apply) compopt -o filenames ;;
 	esac
 }
