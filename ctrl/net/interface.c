@@ -8,17 +8,37 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int
-interface_mtu(const char *name)
+/* Ask the kernel about request->ifr_name. 0 or a negative errno. */
+static int
+interface_ask(unsigned long question, struct ifreq *request)
 {
-	struct ifreq request = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	rc = ioctl(fd, SIOCGIFMTU, &request) < 0 ? -errno : request.ifr_mtu;
+	rc = ioctl(fd, question, request) < 0 ? -errno : 0;
 	close(fd);
 	return rc;
+}
+
+int
+interface_mtu(const char *name)
+{
+	struct ifreq request = {0};
+	int rc;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	rc = interface_ask(SIOCGIFMTU, &request);
+	return rc < 0 ? rc : request.ifr_mtu;
+}
+
+bool
+interface_runs(unsigned ifindex)
+{
+	struct ifreq request = {0};
+
+	return if_indextoname(ifindex, request.ifr_name) &&
+	       interface_ask(SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) &&
+	       (request.ifr_flags & IFF_UP);
 }

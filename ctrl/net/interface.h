@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the kernel says of an interface by its name. Control thread. */
+/* What the kernel says of an interface. Control thread. */
 #ifndef CTRL_NET_INTERFACE_H
 #define CTRL_NET_INTERFACE_H
 
+#include <stdbool.h>
+
 /* MTU in bytes of IP, or a negative errno. */
 int interface_mtu(const char *name);
+
+/* It is up and has a carrier; false also for one that is gone. */
+bool interface_runs(unsigned ifindex);
 
 #endif

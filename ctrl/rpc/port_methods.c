@@ -21,8 +21,8 @@ port_encode(const struct dp *dp, unsigned port)
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b}", "name",
 		info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac, "mtu",
 		info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
-		"link_up", info.link_up, "link_mbps", (json_int_t)info.link_mbps, "shares_payload",
-		info.shares_payload);
+		"link_up", port_link_up(&info), "link_mbps", (json_int_t)info.link_mbps,
+		"shares_payload", info.shares_payload);
 }
 
 json_t *

@@ -123,6 +123,18 @@ events_neighbour(struct events *events, unsigned port, uint8_t family, const uin
 	memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
 }
 
+/* As much as fits, whole characters of UTF-8. */
+static void
+text_copy(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	while (n > 0 && ((uint8_t)from[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 void
 events_commit(struct events *events, uint64_t generation, const struct actor *actor,
 	const char *method, uint64_t added, uint64_t changed, uint64_t removed)
@@ -136,7 +148,7 @@ events_commit(struct events *events, uint64_t generation, const struct actor *ac
 	commit->uid = actor->uid;
 	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
 	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
-	snprintf(commit->text, sizeof(commit->text), "%s", method);
+	text_copy(commit->text, sizeof(commit->text), method);
 }
 
 void
@@ -146,7 +158,7 @@ events_rollback(struct events *events, uint64_t generation, uint64_t to, const c
 
 	commit->generation = generation;
 	commit->to = to;
-	snprintf(commit->text, sizeof(commit->text), "%s", reason);
+	text_copy(commit->text, sizeof(commit->text), reason);
 }
 
 void

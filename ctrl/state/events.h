@@ -19,7 +19,7 @@
 #include "state/flow_spec.h"
 
 #define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
-#define EVENT_METHOD_MAX 32
+#define EVENT_METHOD_MAX 64
 
 /* In the order of events_kind_name(), which is the one list of their names. */
 enum event_kind {

@@ -15,6 +15,7 @@ struct flow_watch {
 	uint32_t moves; /* of a latched source: those that events were raised for */
 	uint32_t punt_handle; /* under which its packets are told apart, when it can punt */
 	bool punts;
+	bool expires; /* it is being removed because it is idle */
 };
 
 #endif

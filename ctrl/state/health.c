@@ -5,6 +5,8 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "state/ports.h"
+
 static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
@@ -87,13 +89,15 @@ link_look(struct health *health, unsigned i)
 {
 	struct health_port *port = &health->ports[i];
 	struct dp_port_info info;
+	bool up;
 
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
-	if (port->known ? info.link_up != port->up : !info.link_up)
-		events_port(health->events, i, info.link_up);
+	up = port_link_up(&info);
+	if (port->known ? up != port->up : !up)
+		events_port(health->events, i, up);
 	port->known = true;
-	port->up = info.link_up;
+	port->up = up;
 }
 
 static void

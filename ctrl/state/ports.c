@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "net/interface.h"
+
 int
 ports_init(struct ports *ports, const struct dp *dp)
 {
@@ -30,4 +32,10 @@ ports_find(const struct ports *ports, const char *name)
 			return (int)i;
 	}
 	return -1;
+}
+
+bool
+port_link_up(const struct dp_port_info *info)
+{
+	return info->link_up && (info->ifindex == 0 || interface_runs(info->ifindex));
 }

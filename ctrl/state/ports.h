@@ -17,4 +17,10 @@ int ports_init(struct ports *ports, const struct dp *dp);
 /* Index of the port of that name, -1 when there is none. */
 int ports_find(const struct ports *ports, const char *name);
 
+/*
+ * Whether a port has a link. net_af_xdp says yes for ever: where there is a kernel interface, that
+ * is asked too.
+ */
+bool port_link_up(const struct dp_port_info *info);
+
 #endif

@@ -150,6 +150,7 @@ look_again(struct sweep *sweep, const char *id)
 
 	if (!flow || wheel_holds(&flow->watch.due))
 		return;
+	flow->watch.expires = false;
 	wheel_add(&sweep->wheel, &flow->watch.due, sweep->tick_ns + NS_PER_S, sweep->tick_ns);
 	if (timer_is_late(sweep, flow))
 		timer_set(sweep, sweep->tick_ns);
@@ -218,7 +219,8 @@ sweep_tick(struct sweep *sweep, uint64_t now_ns)
 		due = wheel_take(&sweep->wheel, now_ns);
 		if (!due)
 			break;
-		if (flow_look(sweep, flow_of(due), now_ns))
+		flow_of(due)->watch.expires = flow_look(sweep, flow_of(due), now_ns);
+		if (flow_of(due)->watch.expires)
 			sweep->over[n_over++] = flow_of(due)->spec->id;
 		else
 			look_plan(sweep, flow_of(due), now_ns);

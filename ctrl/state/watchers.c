@@ -3,6 +3,19 @@
 #include "state/watchers.h"
 
 #include "state/clock.h"
+#include "state/commits.h"
+
+/* Of a few flows only; what expires is told by the sweep. */
+static void
+flow_tell(struct watchers *watchers, const struct flow *now, const struct flow *before)
+{
+	if (!watchers->flows->tell_each)
+		return;
+	if (!before)
+		events_flow_added(&watchers->events, now->spec->id);
+	else if (!now && !before->watch.expires)
+		events_flow_removed(&watchers->events, before->spec->id, NULL);
+}
 
 static void
 flow_changed(void *arg, struct flow *now, struct flow *before)
@@ -12,6 +25,24 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 	sweep_flow_changed(&watchers->sweep, now, before, clock_read_ns(CLOCK_MONOTONIC));
 	punts_flow_changed(&watchers->punts, now, before);
 	flow_rates_flow_changed(&watchers->rates, now, before);
+	flow_tell(watchers, now, before);
+}
+
+/* What is restored at start makes no generation, and what changed nothing neither. */
+static void
+committed(void *arg, const struct proposal *proposal)
+{
+	struct watchers *watchers = arg;
+
+	if (proposal->late)
+		health_worker_late(&watchers->health);
+	if (proposal->restores || proposal->added + proposal->changed + proposal->removed == 0)
+		return;
+	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
+		proposal->added, proposal->changed, proposal->removed);
+	if (proposal->returns)
+		events_rollback(&watchers->events, proposal->generation, proposal->returns_to,
+			proposal->comment);
 }
 
 static void
@@ -53,6 +84,7 @@ watchers_init(struct watchers *watchers, struct flows *flows, const struct confi
 		goto err_health;
 	flows_observe(flows, flow_changed, watchers);
 	next_hops_observe(flows->hops, hop_changed, watchers);
+	commits_observe(flows->commits, committed, watchers);
 	return 0;
 
 err_health:

@@ -1,0 +1,228 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sets calls up and down through Sluice: a small call control, standard library only.
+
+usage: call_setup.py --near PORT=ADDRESS --far PORT=ADDRESS --caller ADDRESS:PORT
+                     --callee ADDRESS:PORT [--recorder ADDRESS:PORT] [--hold SECONDS] ...
+
+A call needs two UDP ports of the box, one that faces the caller and one that faces the callee, and
+two flows between them, one a direction. Both are installed in one request: there is never half a
+call. A recorder is a leg that joins the caller's flow while the call goes on, and leaves it again.
+
+    caller --> near:A  [flow NAME-out ]  far:B  --> callee
+    callee --> far:B   [flow NAME-back]  near:A --> caller
+
+Prints a line for each step, and the counters of the call at its end.
+"""
+
+import argparse
+import json
+import socket
+import sys
+import time
+
+RETRIES = 5  # of a request that was refused for now, or whose connection broke
+FOR_NOW = ("BUSY", "UNRESOLVED")  # refusals that a little patience cures
+
+
+class Refused(Exception):
+    """Sluice said no: `name` says what kind of no, `pointer` which parameter."""
+
+    def __init__(self, error):
+        self.name = error.get("data", {}).get("name", str(error["code"]))
+        self.pointer = error.get("data", {}).get("pointer", "")
+        super().__init__(f"{self.name} {self.pointer}: {error['message']}")
+
+
+class Sluice:
+    """A connection to sluiced: one JSON text a line, one call at a time."""
+
+    def __init__(self, path):
+        self.path, self.stream, self.last_id = path, None, 0
+
+    def connect(self):
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.settimeout(10)
+        link.connect(self.path)
+        self.stream = link.makefile("rw", encoding="utf-8", newline="\n")
+
+    def ask(self, method, params):
+        """One request, one reply. OSError when the connection broke."""
+        if self.stream is None:
+            self.connect()
+        self.last_id += 1
+        request = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
+        self.stream.write(json.dumps(request) + "\n")
+        self.stream.flush()
+        while True:
+            line = self.stream.readline()
+            if not line:
+                raise ConnectionError("sluiced closed the connection")
+            reply = json.loads(line)
+            if "id" in reply:  # the rest is events, which we have not asked for
+                break
+        if "error" in reply:
+            raise Refused(reply["error"])
+        return reply["result"]
+
+    def call(self, method, **params):
+        """As ask(), again and again while it may help."""
+        for attempt in range(RETRIES):
+            try:
+                return self.ask(method, params)
+            except OSError:
+                self.stream = None
+                if attempt == RETRIES - 1:
+                    raise
+            except Refused as refusal:
+                if refusal.name not in FOR_NOW or attempt == RETRIES - 1:
+                    raise
+            time.sleep(0.2 * 2**attempt)
+        raise AssertionError("not reached")
+
+
+class Ports:
+    """The UDP ports of the box that are free for calls. Even ones: RTCP has the next odd one."""
+
+    def __init__(self, sluice, first, last):
+        self.free = set(range(first + first % 2, last + 1, 2))
+        cursor = {}
+        while True:  # what was installed before we were: by us, perhaps, before we were restarted
+            page = sluice.call("flow.list", limit=1000, **cursor)
+            for flow in page["flows"]:
+                self.free.discard(flow.get("match", {}).get("dst_port"))
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    def take(self):
+        if not self.free:
+            raise RuntimeError("no UDP port left: end calls, or give a wider --ports")
+        return self.free.pop()
+
+    def give(self, *ports):
+        self.free.update(ports)
+
+
+def direction(name, ingress, local, remote, egress, source, destination):
+    """A flow: what comes in at `local` from `remote` leaves by `egress` for `destination`."""
+    return {
+        "id": name,
+        "match": {
+            "port": ingress, "src": remote[0], "src_port": remote[1],
+            "dst": local[0], "dst_port": local[1],
+        },
+        "legs": [{
+            "id": "peer", "port": egress, "src": source[0], "src_port": source[1],
+            "dst": destination[0], "dst_port": destination[1],
+        }],
+    }
+
+
+class Call:
+    """Two flows. Whoever makes one ends it: with Call(...) as call."""
+
+    def __init__(self, sluice, ports, name, faces, caller, callee):
+        """faces: (Sluice port, local address) towards the caller, and towards the callee."""
+        self.sluice, self.ports, self.name = sluice, ports, name
+        (self.caller_port, caller_side), (self.callee_port, callee_side) = faces
+        self.taken = ports.take(), ports.take()
+        near, far = (caller_side, self.taken[0]), (callee_side, self.taken[1])
+        self.near, self.far = near, far
+        try:
+            result = sluice.call("flow.install", comment=f"call {name}", flows=[
+                direction(f"{name}-out", self.caller_port, near, caller,
+                          self.callee_port, far, callee),
+                direction(f"{name}-back", self.callee_port, far, callee,
+                          self.caller_port, near, caller),
+            ])
+        except Refused as refusal:
+            ports.give(*self.taken)
+            if refusal.name == "NO_ROOM":
+                raise RuntimeError("Sluice is full: send the caller elsewhere") from refusal
+            raise
+        self.generation = result["generation"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def record(self, recorder):
+        """Copy what the caller says to the recorder too, if nobody has changed anything since.
+
+        STALE says that somebody has: look whether the call is still ours, and try again.
+        """
+        leg = {
+            "id": "recorder", "port": self.callee_port, "src": self.far[0],
+            "src_port": self.far[1] + 1, "dst": recorder[0], "dst_port": recorder[1],
+        }
+        while True:
+            try:
+                return self.sluice.call("leg.join", flow=f"{self.name}-out", legs=[leg],
+                                        if_generation=self.generation)
+            except Refused as refusal:
+                if refusal.name != "STALE":
+                    raise
+                self.sluice.call("flow.get", id=f"{self.name}-out")  # NOT_FOUND: the call is over
+                self.generation = self.sluice.call("state.get")["generation"]
+
+    def stop_recording(self):
+        return self.sluice.call("leg.leave", flow=f"{self.name}-out", legs=["recorder"])
+
+    def end(self):
+        """Remove both flows; their last counters."""
+        try:
+            result = self.sluice.call("flow.remove", ids=[f"{self.name}-out", f"{self.name}-back"])
+        except Refused as refusal:
+            if refusal.name != "NOT_FOUND":  # somebody else has ended it
+                raise
+            result = {}
+        self.ports.give(*self.taken)
+        return result
+
+
+def endpoint(text):
+    address, port = text.rsplit(":", 1)
+    return address.strip("[]"), int(port)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--socket", default="/run/sluice/rpc.sock")
+    parser.add_argument("--name", default="call-1")
+    parser.add_argument("--near", required=True, metavar="PORT=ADDRESS",
+                        help="Sluice's port and local address that face the caller")
+    parser.add_argument("--far", required=True, metavar="PORT=ADDRESS",
+                        help="the same towards the callee")
+    parser.add_argument("--caller", required=True, type=endpoint, metavar="ADDRESS:PORT")
+    parser.add_argument("--callee", required=True, type=endpoint, metavar="ADDRESS:PORT")
+    parser.add_argument("--recorder", type=endpoint, metavar="ADDRESS:PORT")
+    parser.add_argument("--ports", default="20000-29999", metavar="FIRST-LAST")
+    parser.add_argument("--hold", type=float, default=5, metavar="SECONDS")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_arguments()
+    sluice = Sluice(args.socket)
+    first, last = map(int, args.ports.split("-"))
+    faces = tuple(tuple(face.split("=", 1)) for face in (args.near, args.far))
+    try:
+        ports = Ports(sluice, first, last)
+        with Call(sluice, ports, args.name, faces, args.caller, args.callee) as call:
+            print(f"up near={call.near[1]} far={call.far[1]}", flush=True)
+            if args.recorder:
+                call.record(args.recorder)
+                print("recording", flush=True)
+            time.sleep(args.hold)
+            if args.recorder:
+                print("recorded", json.dumps(call.stop_recording()), flush=True)
+            print("over", json.dumps(sluice.call("flow.get", id=f"{args.name}-out")["counters"]))
+    except (OSError, Refused, RuntimeError) as problem:
+        sys.exit(f"call_setup: {problem}")
+
+
+if __name__ == "__main__":
+    main()
