@@ -32,7 +32,26 @@ line_begin(struct line *line)
 	return line->stream;
 }
 
-/* Print it indented, broken at blanks, what follows a break indented more. */
+/*
+ * Where to break a text that has no room: at the last blank that fits, of those that are not
+ * between a key and its value if it can be.
+ */
+static size_t
+break_at(const char *text, size_t room)
+{
+	size_t any = 0;
+
+	for (size_t i = room; i > 0; i--) {
+		if (text[i] != ' ')
+			continue;
+		if (text[i - 1] != ':')
+			return i;
+		any = any > 0 ? any : i;
+	}
+	return any > 0 ? any : strcspn(text, " ");
+}
+
+/* Print it indented, broken where it is too long, what follows a break indented more. */
 static void
 line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
 {
@@ -41,19 +60,15 @@ line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
 	if (fclose(line->stream) != 0)
 		cli_out_of_memory();
 	for (rest = line->text; *rest != '\0';) {
-		size_t room = COLUMNS - indent, length = strlen(rest), next;
+		const size_t room = COLUMNS - indent;
+		size_t length = strlen(rest);
 
-		if (length > room) {
-			for (length = room; length > 0 && rest[length] != ' '; length--)
-				;
-			if (length == 0)
-				length = strcspn(rest, " ");
-		}
-		next = length + strspn(rest + length, " ");
+		if (length > room)
+			length = break_at(rest, room);
 		fprintf(out, "%*s%s%.*s%s\n", (int)indent, "", paint_begin(colour, mark),
 			(int)length, rest, paint_end(colour));
 		indent += rest == line->text ? FIELD_INDENT : 0;
-		rest += next;
+		rest += length + strspn(rest + length, " ");
 	}
 	free(line->text);
 }

@@ -90,6 +90,12 @@ Test(diff, long_lines_are_broken_at_blanks)
 		"~ cam2\n"
 		"    ~ /allow: [192.0.2.0/28, 192.0.2.16/28, 192.0.2.32/28, 192.0.2.48/28] ->\n"
 		"        [192.0.2.0/26, 198.51.100.0/26]\n");
+	expect_change("{'op': 'change', 'id': 'cam2', 'fields': [{'pointer': '/legs/1', 'after': "
+		      "{'id': 'leg-1', 'port': 'p1', 'src': '198.51.100.1', 'src_port': 5001, "
+		      "'dst': '198.51.100.10', 'dst_port': 5001, 'mac': '02:00:00:00:00:10'}}]}",
+		"~ cam2\n"
+		"    + /legs/1: p1 198.51.100.1:5001 > 198.51.100.10:5001 {id: leg-1,\n"
+		"        mac: 02:00:00:00:00:10}\n");
 	expect_change("{'op': 'remove', 'id': "
 		      "'a-name-of-sixty-four-characters-which-is-the-longest-that-there-may', "
 		      "'flow': {'match': {'port': 'p0', 'vlan': 7, 'src': '2001:db8:1111:2222::1', "

@@ -1,0 +1,251 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Flows as files: validate, plan, apply, confirm, roll back, look back, export. What is not
+# confirmed returns by itself, also when sluiced was killed meanwhile; two operators cannot
+# overwrite each other unseen; and a terminal of 80 columns shows what it should.
+# timeout: 240
+source "$(dirname "$0")/_lib.sh"
+CONSERVATION_OPTIONS=(--flows-removed --legs-vary)
+IPV4_FLOWS=4096
+test_begin
+rig_netns_add box
+STATE_PATH=$RIG_RUN/state.db
+CTL=("$(rig_built sluicectl)" --socket "$RIG_RUN/sluiced.sock")
+F=$RIG_RUN/files
+mkdir -p "$F/flows.d"
+
+start() {
+	config_null sluiced | sluiced_start sluiced
+}
+
+# A flow for the files: flow_yaml ID PORT [DSCP]
+flow_yaml() {
+	cat <<-END
+		  - id: $1
+		    match: {port: p0, dst: 192.0.2.1, dst_port: $2}
+		    legs:
+		      - {port: p1, src: 198.51.100.1, src_port: $2, dst: 198.51.100.10, dst_port: $2,
+		         mac: "02:00:00:00:00:10", dscp: ${3:-34}}
+	END
+}
+
+ids() {
+	ctl --json flow list | json_value "' '.join(sorted(f['id'] for f in d['flows']))"
+}
+
+expect_ids() {
+	local found
+	found=$(ids)
+	[[ $found == "$1" ]] || fail "expected flows $1, found $found"
+}
+
+generation() {
+	ctl rpc state.get | json_value "d['generation']"
+}
+
+dscp_of() {
+	flow_value "$1" "d['flow']['legs'][0]['dscp']"
+}
+
+# What the command shows in 80 columns is the text at stdin, where N stands for numbers that vary:
+# at_terminal COMMAND...
+at_terminal() {
+	local found expected code=0
+	found=$(NO_COLOR=1 tests/system/terminal.py -- "${CTL[@]}" "$@") || code=$?
+	((code == 0 || code == 2)) || fail "exit code $code: $*: $found"
+	awk 'length($0) > 80 { exit 1 }' <<<"$found" || fail "longer than 80 columns: $found"
+	expected=$(cat)
+	found=$(vary <<<"$found")
+	[[ $found == "$expected" ]] ||
+		fail "$*: $(diff <(echo "$expected") <(echo "$found"))"
+}
+
+# Times, generations and sizes in memory vary.
+vary() {
+	sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}/DATE/; s/[0-9.]+ (bytes|kB)/N bytes/g
+		s/[Gg]eneration +[0-9]+/generation N/; s/^ +[0-9]+  DATE/  N  DATE/'
+}
+
+{ echo "flows:" && flow_yaml cam1 5001 && flow_yaml cam2 5002; } >"$F/flows.d/10.yaml"
+{ echo "flows:" && flow_yaml talk 5003; } >"$F/flows.d/20.yaml"
+
+# Without sluiced: by schema, decoder and ids.
+ctl validate "$F/flows.d" 2>"$F/said" | grep -q '^valid: 3 flows in 2 files$' ||
+	fail "validate without sluiced"
+grep -q '^Not checked against a sluiced' "$F/said" ||
+	fail "validate does not say that nobody was asked"
+{ echo "flows:" && flow_yaml cam1 5009; } >"$F/flows.d/30.yaml"
+expect_exit 2 ctl validate --offline "$F/flows.d" 2>"$F/said"
+grep -q '/30.yaml:2: flow cam1: /id: declared twice, first at .*/10.yaml:2;' "$F/said" ||
+	fail "the duplicate is said to be: $(cat "$F/said")"
+rm "$F/flows.d/30.yaml"
+
+start
+ctl validate "$F/flows.d" | grep -q 'sluiced agrees: 3 flows in 2 files' || fail "validate with sluiced"
+{ echo "flows:" && flow_yaml cam9 5001; } >"$F/other.yaml"
+sed 's/p0/p7/' "$F/other.yaml" >"$F/wrong.yaml"
+expect_exit 1 ctl validate "$F/wrong.yaml" 2>"$F/said"
+grep -q '/wrong.yaml:3: flow cam9: /match/port' "$F/said" ||
+	fail "the port is said to be: $(cat "$F/said")"
+expect_exit 1 ctl plan "$F/wrong.yaml"
+expect_exit 1 ctl plan "$F/none.yaml"
+
+# Plan, apply, and nothing more to change.
+ctl flow add --id manual --match port=p0,dst=192.0.2.1:5010 --action drop
+before=$(generation)
+expect_exit 2 ctl plan "$F/flows.d" >/dev/null
+[[ $(generation) == "$before" ]] || fail "a plan made a generation"
+at_terminal plan "$F/flows.d" <<'END'
++ cam1  p0 any > 192.0.2.1:5001
+    leg p1 198.51.100.1:5001 > 198.51.100.10:5001 {id: leg-1, dscp: 34,
+        mac: 02:00:00:00:00:10}
++ cam2  p0 any > 192.0.2.1:5002
+    leg p1 198.51.100.1:5002 > 198.51.100.10:5002 {id: leg-1, dscp: 34,
+        mac: 02:00:00:00:00:10}
++ talk  p0 any > 192.0.2.1:5003
+    leg p1 198.51.100.1:5003 > 198.51.100.10:5003 {id: leg-1, dscp: 34,
+        mac: 02:00:00:00:00:10}
+
+Plan for generation N: 3 to add, 0 to change, 0 to remove, 0 stay
+  1 left alone: not declared, installed otherwise; --prune removes them
+  flows 1 -> 4, legs 0 -> 3, table N bytes -> N bytes
+END
+ctl apply "$F/flows.d" --comment "first show" >/dev/null
+expect_ids "cam1 cam2 manual talk"
+ctl plan "$F/flows.d" >/dev/null || fail "the plan of what was applied has changes"
+first=$(generation)
+ctl apply "$F/flows.d" --yes >/dev/null
+[[ $(generation) == "$first" ]] || fail "applying what is there made a generation"
+
+# A flow changes, one goes, one comes.
+{ echo "flows:" && flow_yaml cam1 5001 46 && flow_yaml cam3 5004; } >"$F/flows.d/10.yaml"
+at_terminal plan "$F/flows.d" <<'END'
+~ cam1
+    ~ /legs/0/dscp: 34 -> 46
++ cam3  p0 any > 192.0.2.1:5004
+    leg p1 198.51.100.1:5004 > 198.51.100.10:5004 {id: leg-1, dscp: 34,
+        mac: 02:00:00:00:00:10}
+- cam2  p0 any > 192.0.2.1:5002
+
+Plan for generation N: 1 to add, 1 to change, 1 to remove, 1 stays
+  1 left alone: not declared, installed otherwise; --prune removes them
+  flows 4 -> 4, legs 3 -> 3, table N bytes -> N bytes
+END
+ctl apply "$F/flows.d" --comment "second show" >/dev/null
+second=$(generation)
+expect_ids "cam1 cam3 manual talk"
+[[ $(dscp_of cam1) == 46 ]] || fail "cam1 was not changed"
+at_terminal history --limit 2 <<'END'
+GEN  WHEN                 WHO   WHAT        +  ~  -  STATE    COMMENT
+  N  DATE  root  txn.commit  1  1  1  current  second show
+  N  DATE  root  txn.commit  3  0  0           first show
+END
+at_terminal history "$second" <<'END'
+generation N, current
+when        DATE
+who         root, by txn.commit
+comment     second show
+flows       1 added, 1 changed, 1 removed
+
+~ cam1
+    ~ /legs/0/dscp: 34 -> 46
++ cam3  p0 any > 192.0.2.1:5004
+    leg p1 198.51.100.1:5004 > 198.51.100.10:5004 {id: leg-1, dscp: 34,
+        mac: 02:00:00:00:00:10}
+- cam2  p0 any > 192.0.2.1:5002
+END
+
+# Export and apply are inverse to each other, of what was declared and of all.
+ctl export -o "$F/declared.yaml"
+ctl plan "$F/declared.yaml" >/dev/null || fail "what was exported is planned to change"
+if grep -q manual "$F/declared.yaml"; then fail "export wrote a flow that nobody declared"; fi
+ctl export --all -d "$F/all.d"
+grep -q manual "$F/all.d"/*.yaml || fail "export --all left a flow out"
+ctl flow del manual >/dev/null
+ctl apply "$F/all.d" >/dev/null
+expect_ids "cam1 cam3 manual talk"
+ctl plan "$F/all.d" >/dev/null || fail "the flows are not those exported: $(ctl plan "$F/all.d")"
+ctl apply "$F/declared.yaml" >/dev/null
+expect_ids "cam1 cam3 talk"
+
+# Back to a generation, looked at first.
+ctl rollback "$first" --plan >"$F/said"
+grep -q '~ /legs/0/dscp: 46 -> 34' "$F/said" || fail "the plan of a rollback is $(cat "$F/said")"
+ctl rollback "$first" --comment "the wall went dark" >/dev/null
+expect_ids "cam1 cam2 manual talk"
+[[ $(dscp_of cam1) == 34 ]] || fail "cam1 is not what it was"
+expect_exit 1 ctl rollback 999999
+
+# Confirmed in time, it stays.
+{ echo "flows:" && flow_yaml cam7 5007; } >"$F/one.yaml"
+ctl apply "$F/one.yaml" --confirm-within 5s >"$F/said"
+confirm=$(sed -n 's/^  sluicectl --socket [^ ]* \(confirm [0-9]*\)$/\1/p' "$F/said")
+[[ -n $confirm ]] || fail "apply does not say how to confirm: $(cat "$F/said")"
+# shellcheck disable=SC2086 # two words
+ctl $confirm | grep -q 'it stays' || fail "$confirm failed"
+sleep 5
+expect_ids "cam7 manual"
+expect_exit 1 ctl confirm
+
+# Not confirmed, it goes, though the session is long gone; and the history says so.
+returned() {
+	[[ $(ids) == "$1" ]]
+}
+ctl apply "$F/flows.d" --confirm-within 4s >/dev/null
+expect_ids "cam1 cam3 manual talk"
+sleep 1
+expect_ids "cam1 cam3 manual talk"
+rig_wait 6 returned "cam7 manual" || fail "the flows of before did not return"
+ctl history --limit 2 | grep -q reverted || fail "the history does not tell: $(ctl history)"
+
+# Nor is a killed sluiced a way to stay.
+ctl apply "$F/flows.d" --confirm-within 3s >/dev/null
+rig_stop sluiced KILL
+sleep 3
+start
+rig_wait 3 returned "cam7 manual" || fail "killed meanwhile, the flows of before did not return"
+# One that has time left gets it.
+ctl apply "$F/flows.d" --confirm-within 60s >/dev/null
+rig_stop sluiced KILL
+start
+expect_ids "cam1 cam3 manual talk"
+ctl confirm >/dev/null
+
+# Two operators: who looked first but comes second is told, whether he names what he saw or not.
+seen=$(generation)
+ctl apply "$F/one.yaml" --if-generation "$seen" >/dev/null
+expect_exit 1 ctl apply "$F/flows.d" --if-generation "$seen" 2>"$F/said"
+grep -q STALE "$F/said" || fail "expected STALE, found $(cat "$F/said")"
+grep -q "run 'sluicectl plan' again" "$F/said" ||
+	fail "it does not say what to do next: $(cat "$F/said")"
+expect_exit 1 ctl flow del cam7 --if-generation "$seen"
+expect_ids "cam7 manual"
+expect_exit 1 tests/system/terminal.py --at '[y/N]' --type y \
+	--first "${CTL[*]} flow del manual" \
+	-- "${CTL[@]}" apply "$F/flows.d" >"$F/said"
+grep -q STALE "$F/said" || fail "another's change was overwritten unseen: $(cat "$F/said")"
+expect_ids "cam7"
+expect_exit 1 tests/system/terminal.py --at '[y/N]' --type n \
+	-- "${CTL[@]}" apply "$F/flows.d" >"$F/said"
+expect_ids "cam7"
+tests/system/terminal.py --at '[y/N]' --type y \
+	-- "${CTL[@]}" apply "$F/flows.d" --prune >"$F/said"
+expect_ids "cam1 cam3 talk"
+
+# More than a message holds: added, exported, declared, and the same.
+/usr/bin/python3 - >"$F/many.json" <<'END'
+import json
+legs = [{"port": "p1", "src": "198.51.100.1", "src_port": 5000, "dst": "198.51.100.10",
+         "dst_port": 5000, "mac": "02:00:00:00:00:10"}] * 40
+print(json.dumps({"flows": [
+    {"id": f"f{i}", "match": {"port": "p0", "dst": "192.0.2.2", "dst_port": i + 1}, "legs": legs}
+    for i in range(900)]}))
+END
+(($(wc -c <"$F/many.json") > 4194304)) || fail "this fits a message"
+ctl flow add --file "$F/many.json" --comment "from another box" >"$F/said"
+grep -q '900 added' "$F/said" || fail "900 flows: $(cat "$F/said")"
+ctl export --all -o "$F/many.yaml"
+ctl --json flow list >"$F/before"
+ctl apply "$F/many.yaml" >/dev/null
+ctl plan "$F/many.yaml" >/dev/null || fail "900 flows were exported and are not the same"
+ctl --json flow list | cmp - "$F/before" || fail "900 flows were applied as they were, and changed"
