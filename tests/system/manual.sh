@@ -25,11 +25,6 @@ example_run() {
 
 n=0
 for path in "$folder"/[0-9][0-9]; do
-	if grep -q 'flow add --file' "$path"; then
-		# "When sluiced was started anew": it has no flows then.
-		mapfile -t ids < <(ctl flow list | awk 'NR > 1 { print $1 }')
-		ctl flow del "${ids[@]}"
-	fi
 	if grep -q punted "$path"; then
 		media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:6004 --count 3 stun
 	fi
