@@ -12,6 +12,7 @@
 STAILQ_HEAD(proposal_queue, proposal);
 
 #define COMMIT_OBSERVERS_MAX 4
+#define LOOKS_SAVED_MAX 32
 
 struct commit_observer {
 	commits_observer_fn observe;
@@ -43,8 +44,10 @@ struct commits {
 	struct proposal *proposal; /* the one that is staged */
 	size_t op; /* its next op */
 	struct flow *swept; /* the next flow to look at for a declaration */
+	uint64_t slice_ns; /* how long to work before others have their turn */
 	uint64_t slice_end_ns;
-	unsigned looks; /* at the clock that were saved */
+	unsigned looks_saved; /* works between two looks at the clock */
+	unsigned looks; /* that were saved since the last */
 	struct fault fault; /* why a phase failed, */
 	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
 	struct commit_observer observers[COMMIT_OBSERVERS_MAX];

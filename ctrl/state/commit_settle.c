@@ -93,22 +93,32 @@ batch_done(void *arg, const struct fault *error)
 
 /* One proposal after the other, one op after the other; commits->op is the next. */
 static enum phase_end
+proposal_write(struct commits *commits, struct proposal *proposal)
+{
+	if (commits->op == 0)
+		generation_write(commits->batch, proposal);
+	while (commits->op < proposal->n_ops) {
+		if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
+			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
+			return PHASE_FAILED;
+		}
+		commits->op++; /* before a slice ends: what is begun is not begun again */
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	return PHASE_DONE;
+}
+
+static enum phase_end
 batch_fill(struct commits *commits)
 {
 	while (commits->proposal) {
 		struct proposal *proposal = commits->proposal;
 
-		if (commits->op == 0 && writes(proposal))
-			generation_write(commits->batch, proposal);
-		for (; writes(proposal) && commits->op < proposal->n_ops; commits->op++) {
-			if (commit_slice_over(commits))
-				return PHASE_MORE;
-			if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
-				fault_set(&commits->fault, FAULT_NO_ROOM, "",
-					"no memory for the journal");
-				return PHASE_FAILED;
-			}
-		}
+		if (writes(proposal) && proposal_write(commits, proposal) == PHASE_FAILED)
+			return PHASE_FAILED;
+		if (writes(proposal) && commits->op < proposal->n_ops)
+			return PHASE_MORE;
 		commits->proposal = STAILQ_NEXT(proposal, link);
 		commits->op = 0;
 	}
@@ -165,7 +175,8 @@ commit_run(struct commits *commits)
 	if (!commits->txn)
 		return PHASE_DONE;
 	while ((rc = dp_txn_commit_step(commits->txn, COMMIT_FLOWS_AT_ONCE)) == -EAGAIN) {
-		if (commits->base && clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns)
+		commits->looks = LOOKS_SAVED_MAX; /* a step is long enough to look at the clock */
+		if (commit_slice_over(commits))
 			return PHASE_MORE;
 	}
 	commits->txn = NULL;

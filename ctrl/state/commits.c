@@ -10,7 +10,6 @@
 #include "state/commit_group.h"
 
 #define SLICE_NS (5 * NS_PER_S / 1000)
-#define LOOKS_SAVED 32 /* works between two looks at the clock */
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 
 static enum phase_end (*const phases[])(struct commits *) = {
@@ -54,6 +53,8 @@ commits_create(
 	commits->store = store;
 	commits->base = base;
 	commits->generation = generation;
+	commits->slice_ns = SLICE_NS;
+	commits->looks_saved = LOOKS_SAVED_MAX;
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
 	draft_init(&commits->draft, &flows->desired, flows->ports);
@@ -118,7 +119,7 @@ commits_warn(struct commits *commits, void (*warn)(void *arg, const char *messag
 bool
 commit_slice_over(struct commits *commits)
 {
-	if (++commits->looks < LOOKS_SAVED || !commits->base)
+	if (++commits->looks < commits->looks_saved || !commits->base)
 		return false;
 	commits->looks = 0;
 	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
@@ -218,7 +219,7 @@ slice_again(struct commits *commits)
 static void
 pump(struct commits *commits)
 {
-	commits->slice_end_ns = clock_read_ns(CLOCK_MONOTONIC) + SLICE_NS;
+	commits->slice_end_ns = clock_read_ns(CLOCK_MONOTONIC) + commits->slice_ns;
 	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
 		if (!commits->running)
 			group_begin(commits);

@@ -16,7 +16,7 @@ struct asked {
 extern struct room room;
 extern struct commits *commits;
 
-/* Of each test. */
+/* Of each test. With SLICED in the environment a slice is over after each piece of work. */
 void asked_setup(void);
 void asked_teardown(void);
 
