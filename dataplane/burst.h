@@ -99,6 +99,7 @@ struct lcore {
 	uint8_t index;
 	uint32_t n_ports;
 	const bool *stop; /* written by control */
+	const uint32_t *view; /* enum view, written by control */
 	const union next_hop *next_hops;
 	struct flow_table *table4;
 	struct flow_table *table6;

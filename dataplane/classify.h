@@ -2,7 +2,8 @@
 /*
  * Which flow is it: the exact one, else a listener on the local address and port, else the first
  * rule that matches. A lane is looked up in passes, each prefetching what the next one reads:
- * bucket line, then entry line. A stage that has no entries is not gone into.
+ * bucket line, then entry line. A stage that has no entries is not gone into. While a commit goes
+ * on, what was found is looked at once more: is it there in the worker's view.
  */
 #ifndef DATAPLANE_CLASSIFY_H
 #define DATAPLANE_CLASSIFY_H
@@ -77,6 +78,39 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 	}
 }
 
+/*
+ * The view of what classify_lookup() has answered at the same positions: a flow that is not there
+ * may hide another of its key, one that is replaced is its successor.
+ */
+static inline void
+classify_view(const struct flow_table *table, struct lane *lane, const uint8_t *which, uint16_t n,
+	enum view view, enum dp_family family)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const uint16_t p = which == NULL ? i : which[i];
+
+		if (lane->entries[p] != NULL)
+			rte_prefetch0(
+				&table->state[flow_table_index(table, lane->entries[p], family)]);
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		const uint16_t p = which == NULL ? i : which[i];
+		uint32_t found, seen;
+
+		if (lane->entries[p] == NULL)
+			continue;
+		found = flow_table_index(table, lane->entries[p], family);
+		seen = flow_table_seen(table, found, view);
+		if (likely(seen == found))
+			continue;
+		lane->entries[p] = seen != FLOW_INDEX_NONE
+					   ? flow_table_entry(table, seen, family)
+					   : flow_table_walk(table, lane_key(lane, p, family),
+						     lane->hash[p], view, family);
+		classify_prefetch_entry(lane->entries[p], family);
+	}
+}
+
 /* A listener's key: the same without the source, and marked. */
 static __rte_always_inline void
 classify_drop_source(void *key, enum dp_family family)
@@ -109,7 +143,8 @@ classify_missed(const struct lane *lane, uint8_t *missed, enum dp_family family)
 }
 
 static inline void
-classify_by_listener(const struct flow_table *table, struct lane *lane, enum dp_family family)
+classify_by_listener(
+	const struct flow_table *table, struct lane *lane, enum view view, enum dp_family family)
 {
 	uint8_t missed[BURST_PACKETS];
 	const uint16_t n = classify_missed(lane, missed, family);
@@ -119,6 +154,8 @@ classify_by_listener(const struct flow_table *table, struct lane *lane, enum dp_
 		classify_begin(table, lane, missed[i], family);
 	}
 	classify_lookup(table, lane, missed, n, family);
+	if (view != VIEW_SETTLED)
+		classify_view(table, lane, missed, n, view, family);
 }
 
 static inline void
@@ -169,17 +206,23 @@ classify_prefetch_actions(const struct lcore *lc, const struct lane *lane, enum 
 	}
 }
 
-/* Fill lane->entries: NULL where there is no flow. classify_begin() has seen every key. */
+/*
+ * Fill lane->entries: NULL where there is no flow. classify_begin() has seen every key. In the
+ * normal state the view is a constant.
+ */
 static __rte_always_inline void
 classify_lane(const struct lcore *lc, const struct flow_table *table, struct lane *lane,
-	enum dp_family family)
+	enum view view, enum dp_family family)
 {
 	const struct rules *rules;
 
 	classify_lookup(table, lane, NULL, lane->n, family);
+	if (view != VIEW_SETTLED)
+		classify_view(table, lane, NULL, lane->n, view, family);
 	if (unlikely(__atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0))
-		classify_by_listener(table, lane, family);
-	rules = __atomic_load_n(&table->rules, __ATOMIC_ACQUIRE);
+		classify_by_listener(table, lane, view, family);
+	rules = __atomic_load_n(
+		view == VIEW_NEW ? &table->next_rules : &table->rules, __ATOMIC_ACQUIRE);
 	if (unlikely(rules != NULL))
 		classify_by_rule(table, rules, lane, family);
 	if (unlikely(__atomic_load_n(&table->n_actions, __ATOMIC_RELAXED) != 0))

@@ -61,16 +61,31 @@ dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stat
 	return 0;
 }
 
-/* The flow is installed: removed or replaced, at most, by a transaction that is still open. */
+/*
+ * The flow is installed: removed or replaced, at most, by a transaction that is still open. Its
+ * handle is good for as long as that is not over.
+ */
 static bool
 flow_is_counting(const struct dp *dp, uint32_t handle)
 {
 	const struct flow_table *table = dp_handle_table_const(dp, handle);
 	const uint32_t index = dp_handle_index(handle);
 
-	return index < table->n_places &&
-	       (table->state[index] == FLOW_LIVE || table->state[index] == FLOW_REMOVED ||
-		       table->state[index] == FLOW_REPLACED);
+	if (index >= table->n_places)
+		return false;
+	switch ((enum flow_state)table->state[index]) {
+	case FLOW_LIVE:
+	case FLOW_REMOVED:
+	case FLOW_REPLACED:
+	case FLOW_LEAVING:
+	case FLOW_SUCCEEDED:
+		return true;
+	case FLOW_RETIRED:
+	case FLOW_OUTDATED:
+		return dp->committing;
+	default:
+		return false;
+	}
 }
 
 /* Its action; NULL when the flow is not installed, or plain. */

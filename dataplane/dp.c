@@ -147,6 +147,7 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 		snprintf(error, error_size, "no memory");
 		return NULL;
 	}
+	STAILQ_INIT(&dp->retired);
 	dp->config = *config;
 	if (dp->config.punt_ring == 0)
 		dp->config.punt_ring = DP_PUNT_RING_DEFAULT;

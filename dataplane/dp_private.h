@@ -6,6 +6,8 @@
 #ifndef DATAPLANE_DP_PRIVATE_H
 #define DATAPLANE_DP_PRIVATE_H
 
+#include <sys/queue.h>
+
 #include <rte_config.h>
 #include <rte_rcu_qsbr.h>
 
@@ -18,13 +20,6 @@
 #include "port.h"
 #include "retire.h"
 #include "rule_set.h"
-
-/* What no worker finds any more, until every worker has passed a quiescent state. */
-struct retired {
-	struct leaving leaving; /* handle DP_HANDLE_NONE: none */
-	struct rules *rules; /* NULL: none */
-	uint64_t token; /* of rte_rcu_qsbr_start() */
-};
 
 struct dp {
 	struct dp_config config;
@@ -43,10 +38,10 @@ struct dp {
 	bool punt_unmatched[DP_PORTS_MAX];
 	bool stop;
 	bool running;
+	uint32_t view; /* enum view: workers read it */
 	bool in_txn;
-	/* What a grace period did not end for in time; looked at again by later commits. */
-	struct retired *retired;
-	unsigned n_retired;
+	bool committing; /* the open transaction */
+	STAILQ_HEAD(, dp_txn) retired; /* those that are over, and still hold places */
 };
 
 /* Tell the operator, through the callback of dp_config. */

@@ -88,14 +88,28 @@ act_special(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes, u
 	return act_flow(lc, &d, entry, handle, family);
 }
 
+/* Classify a lane while a commit goes on. */
+static __rte_noinline void
+classify_changing(const struct lcore *lc, const struct flow_table *table, struct lane *lane,
+	enum view view, enum dp_family family)
+{
+	if (family == DP_IPV4)
+		classify_lane(lc, table, lane, view, DP_IPV4);
+	else
+		classify_lane(lc, table, lane, view, DP_IPV6);
+}
+
 /* Classify a lane and act on each of its packets. */
 static __rte_always_inline void
 forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct lane *lane,
-	enum dp_family family)
+	enum view view, enum dp_family family)
 {
 	uint64_t forwarded = 0;
 
-	classify_lane(lc, table, lane, family);
+	if (likely(view == VIEW_SETTLED))
+		classify_lane(lc, table, lane, VIEW_SETTLED, family);
+	else
+		classify_changing(lc, table, lane, view, family);
 	for (uint16_t i = 0; i < lane->n; i++) {
 		void *entry = lane->entries[i];
 		const struct datagram d = {
@@ -121,7 +135,7 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 }
 
 static __rte_always_inline uint16_t
-poll_queue(struct lcore *lc, const struct rx_queue *rxq)
+poll_queue(struct lcore *lc, const struct rx_queue *rxq, enum view view)
 {
 	struct rte_mbuf *packets[BURST_PACKETS];
 	uint16_t n = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets, BURST_PACKETS);
@@ -131,20 +145,21 @@ poll_queue(struct lcore *lc, const struct rx_queue *rxq)
 	count_add(&lc->stats.bursts[n], 1);
 	parse_burst(lc, rxq->port, packets, n);
 	if (lc->lane4.n > 0)
-		forward_lane(lc, rxq->port, lc->table4, &lc->lane4, DP_IPV4);
+		forward_lane(lc, rxq->port, lc->table4, &lc->lane4, view, DP_IPV4);
 	if (lc->lane6.n > 0)
-		forward_lane(lc, rxq->port, lc->table6, &lc->lane6, DP_IPV6);
+		forward_lane(lc, rxq->port, lc->table6, &lc->lane6, view, DP_IPV6);
 	return n;
 }
 
 uint16_t
 fastpath_round(struct lcore *lc, uint64_t now_ns)
 {
+	const enum view view = view_load(lc->view);
 	uint16_t n = 0;
 
 	lc->now_ns = now_ns;
 	for (uint16_t q = 0; q < lc->n_queues; q++)
-		n = (uint16_t)(n + poll_queue(lc, &lc->queues[q]));
+		n = (uint16_t)(n + poll_queue(lc, &lc->queues[q], view));
 	for (uint16_t p = 0; p < lc->n_ports; p++) {
 		if (lc->stages[p].n > 0)
 			tx_flush(lc, p);

@@ -2,6 +2,7 @@
 #include "flow_table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <rte_malloc.h>
 
@@ -102,6 +103,7 @@ flow_table_fini(struct flow_table *table)
 	rte_free(table->drops);
 	rte_free(table->free_stack);
 	rte_free(table->state);
+	free(table->successor);
 	for (unsigned w = 0; w < DP_WORKERS_MAX; w++)
 		rte_free(table->foreign[w]);
 	memset(table, 0, sizeof(*table));
@@ -368,8 +370,14 @@ actions_count(struct flow_table *table, uint32_t index, int change)
 			&table->n_actions, table->n_actions + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
+static void
+state_set(struct flow_table *table, uint32_t index, enum flow_state state)
+{
+	__atomic_store_n(&table->state[index], (uint8_t)state, __ATOMIC_RELEASE);
+}
+
 void
-flow_table_publish(struct flow_table *table, uint32_t index)
+flow_table_show(struct flow_table *table, uint32_t index)
 {
 	const void *entry = flow_table_entry(table, index, table->family);
 
@@ -383,8 +391,34 @@ flow_table_publish(struct flow_table *table, uint32_t index)
 	if (entry_is_listener(table, index))
 		__atomic_store_n(&table->n_listeners, table->n_listeners + 1, __ATOMIC_RELEASE);
 	actions_count(table, index, 1);
-	table->state[index] = FLOW_LIVE;
+}
+
+void
+flow_table_settle(struct flow_table *table, uint32_t index)
+{
+	state_set(table, index, FLOW_LIVE);
 	table->n_flows++;
+}
+
+int
+flow_table_successors_prepare(struct flow_table *table)
+{
+	if (table->successor == NULL)
+		table->successor = calloc(table->n_places, sizeof(*table->successor));
+	return table->successor == NULL ? -ENOMEM : 0;
+}
+
+void
+flow_table_leave(struct flow_table *table, uint32_t index)
+{
+	state_set(table, index, FLOW_LEAVING);
+}
+
+void
+flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version)
+{
+	__atomic_store_n(&table->successor[old], version, __ATOMIC_RELAXED);
+	state_set(table, old, FLOW_SUCCEEDED);
 }
 
 void
@@ -398,8 +432,8 @@ flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
 	}
 	actions_count(table, version, 1);
 	actions_count(table, old, -1);
-	table->state[version] = FLOW_LIVE;
-	table->state[old] = FLOW_OUTDATED;
+	state_set(table, version, FLOW_LIVE);
+	state_set(table, old, FLOW_OUTDATED);
 }
 
 void
@@ -414,9 +448,20 @@ flow_table_unlink(struct flow_table *table, uint32_t index)
 	if (entry_is_listener(table, index))
 		__atomic_store_n(&table->n_listeners, table->n_listeners - 1, __ATOMIC_RELEASE);
 	actions_count(table, index, -1);
-	table->state[index] = FLOW_RETIRED;
+	state_set(table, index, FLOW_RETIRED);
 	table->n_flows--;
 	table->n_taken--;
+}
+
+void
+flow_table_abandon(struct flow_table *table, uint32_t index)
+{
+	if (table->state[index] == FLOW_ADDED) {
+		table->n_taken--;
+		state_set(table, index, FLOW_RETIRED);
+	} else {
+		state_set(table, index, FLOW_OUTDATED);
+	}
 }
 
 static void

@@ -17,6 +17,9 @@
  *	- an empty overflow bucket that leaves the middle of its chain keeps its link, and rests for
  *	  a grace period: a worker that stands on it finds the rest of the chain. One that leaves as
  *	  the tail has nothing behind it to be missed, whatever it is used for next.
+ *
+ * While a commit of several flows goes on, the table holds what was there before and what is to be,
+ * and a reader chooses by its view (view.h) and the state of what it finds.
  */
 #ifndef DATAPLANE_FLOW_TABLE_H
 #define DATAPLANE_FLOW_TABLE_H
@@ -34,6 +37,7 @@
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "view.h"
 
 #define BUCKET_SLOTS 8
 #define FLOW_INDEX_NONE UINT32_MAX
@@ -56,11 +60,13 @@ static_assert(DP_DROP_tx_full - DP_COPY_DROP_FIRST == PLAIN_DROP_COUNT - 1, "pla
 
 enum flow_state {
 	FLOW_FREE,
-	FLOW_ADDED, /* in a transaction, not visible yet; has a slot */
+	FLOW_ADDED, /* in a transaction; has a slot, seen from commit on in the new view alone */
 	FLOW_VERSION, /* in a transaction: takes the slot of the flow that it replaces */
 	FLOW_LIVE, /* visible */
-	FLOW_REMOVED, /* in a transaction: visible until commit, then retired */
-	FLOW_REPLACED, /* in a transaction: visible until commit, then outdated */
+	FLOW_REMOVED, /* in a transaction: visible until commit */
+	FLOW_REPLACED, /* in a transaction: visible until commit */
+	FLOW_LEAVING, /* removed, by a commit of several flows: not in the new view */
+	FLOW_SUCCEEDED, /* replaced, by a commit of several flows: its successor in the new view */
 	FLOW_RETIRED, /* not visible, waits for a grace period; keeps its slot until then */
 	FLOW_OUTDATED, /* not visible, waits for a grace period; has no slot any more */
 };
@@ -79,6 +85,9 @@ struct flow_table {
 	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
 	uint32_t n_actions; /* visible flows that are not plain: 0 = nothing to fetch for them */
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
+	struct rules *next_rules; /* the same in the new view */
+	uint8_t *state; /* [flow] enum flow_state; read while a commit of several goes on */
+	uint32_t *successor; /* [flow] of FLOW_SUCCEEDED and FLOW_OUTDATED; NULL = none yet */
 	/* counters of packets that a worker met in a flow owned by another one: [flow] a worker */
 	struct flow_counters *foreign[DP_WORKERS_MAX];
 
@@ -90,7 +99,6 @@ struct flow_table {
 	uint32_t n_taken; /* added or live ones, versions not counted */
 	uint32_t n_free; /* places in free_stack */
 	uint32_t *free_stack;
-	uint8_t *state; /* [flow] enum flow_state */
 	uint32_t n_overflow; /* places in overflow_stack */
 	uint32_t n_overflow_free; /* buckets in no chain: from the bottom of the stack */
 	uint32_t n_overflow_resting; /* that a worker may still stand on: from its top */
@@ -123,14 +131,30 @@ int flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_
 int flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow *flow,
 	const uint16_t *from, uint32_t *index);
 
-/* Make an added flow visible to workers; one that is matched by rule is so by its rules. */
-void flow_table_publish(struct flow_table *table, uint32_t index);
+/*
+ * Workers find an added flow from now on, those of the old view apart; one that is matched by rule
+ * they find by its rules.
+ */
+void flow_table_show(struct flow_table *table, uint32_t index);
+
+/* No worker has the old view any more: an added flow is like any other. */
+void flow_table_settle(struct flow_table *table, uint32_t index);
+
+/* Make room for successors. 0 or -ENOMEM. */
+int flow_table_successors_prepare(struct flow_table *table);
+
+/* A removed flow is not in the new view; a replaced one is `version` there. */
+void flow_table_leave(struct flow_table *table, uint32_t index);
+void flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version);
 
 /* Workers find `version` instead of `old` from now on, in one store. */
 void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
 
 /* Make a live or removed flow invisible. Its entry stays until flow_table_free(). */
 void flow_table_unlink(struct flow_table *table, uint32_t index);
+
+/* An added flow or version is not to be after all, and as if it were not there. */
+void flow_table_abandon(struct flow_table *table, uint32_t index);
 
 /* Give back an added flow or version, or one that is invisible after its grace period. */
 void flow_table_free(struct flow_table *table, uint32_t index);
@@ -227,23 +251,43 @@ flow_key_equal(const void *a, const void *b, enum dp_family family)
 }
 
 /*
- * The visible entry of `key`, or NULL. The whole chain is walked; classify.h tries the likely slot
- * first and comes here only when that was another flow's.
+ * What a worker of that view finds in place of flow `index`: the flow itself, its successor, or
+ * FLOW_INDEX_NONE.
  */
-static inline void *
-flow_table_find(
-	const struct flow_table *table, const void *key, uint32_t hash, enum dp_family family)
+static __rte_always_inline uint32_t
+flow_table_seen(const struct flow_table *table, uint32_t index, enum view view)
+{
+	const uint8_t state = __atomic_load_n(&table->state[index], __ATOMIC_ACQUIRE);
+
+	if (view == VIEW_OLD)
+		return state == FLOW_ADDED ? FLOW_INDEX_NONE : index;
+	if (state == FLOW_LEAVING || state == FLOW_RETIRED)
+		return FLOW_INDEX_NONE;
+	if (state == FLOW_SUCCEEDED || state == FLOW_OUTDATED)
+		return __atomic_load_n(&table->successor[index], __ATOMIC_RELAXED);
+	return index;
+}
+
+/* The whole chain is walked; several of the same key may stand in it while a commit goes on. */
+static __rte_always_inline void *
+flow_table_walk(const struct flow_table *table, const void *key, uint32_t hash, enum view view,
+	enum dp_family family)
 {
 	const struct bucket *bucket = flow_table_bucket(table, hash);
 	uint16_t signature = flow_hash_signature(hash);
 
 	for (;;) {
 		for (uint32_t hits = bucket_match(bucket, signature); hits != 0; hits &= hits - 1) {
-			void *entry = flow_table_entry(
-				table, bucket_index(bucket, (unsigned)__builtin_ctz(hits)), family);
+			uint32_t index = bucket_index(bucket, (unsigned)__builtin_ctz(hits));
+			void *entry = flow_table_entry(table, index, family);
 
-			if (flow_key_equal(entry, key, family))
+			if (!flow_key_equal(entry, key, family))
+				continue;
+			if (view == VIEW_SETTLED)
 				return entry;
+			index = flow_table_seen(table, index, view);
+			if (index != FLOW_INDEX_NONE)
+				return flow_table_entry(table, index, family);
 		}
 		uint32_t next = __atomic_load_n(&bucket->next, __ATOMIC_ACQUIRE);
 
@@ -251,6 +295,17 @@ flow_table_find(
 			return NULL;
 		bucket = &table->overflow[next - 1];
 	}
+}
+
+/*
+ * The visible entry of `key`, or NULL, while nothing changes. classify.h tries the likely slot
+ * first and comes here only when that was another flow's.
+ */
+static inline void *
+flow_table_find(
+	const struct flow_table *table, const void *key, uint32_t hash, enum dp_family family)
+{
+	return flow_table_walk(table, key, hash, VIEW_SETTLED, family);
 }
 
 #endif

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "retire.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include <rte_cycles.h>
 
 #include "dp_private.h"
 #include "rules.h"
+#include "txn.h"
 
-#define GRACE_TIMEOUT_S 1
-#define GRACE_POLL_US 20
+#define GRACE_TIMEOUT_MS 1000
+#define GRACE_TIMEOUT_LATE_MS 10 /* once a worker hangs: for the others */
 
-/* Wait until no worker can hold what was hidden before; false when one takes too long. */
-static bool
-grace_wait(struct dp *dp, uint64_t token)
+void
+grace_begin(struct dp_txn *txn)
 {
-	const uint64_t deadline = rte_rdtsc() + GRACE_TIMEOUT_S * rte_get_tsc_hz();
+	const uint64_t ms = txn->late ? GRACE_TIMEOUT_LATE_MS : GRACE_TIMEOUT_MS;
 
-	while (rte_rcu_qsbr_check(dp->qsbr, token, false) != 1) {
-		if (rte_rdtsc() > deadline)
-			return false;
-		rte_delay_us_sleep(GRACE_POLL_US);
-	}
-	return true;
+	txn->token = rte_rcu_qsbr_start(txn->dp->qsbr);
+	txn->deadline_tsc = rte_rdtsc() + ms * (rte_get_tsc_hz() / MS_PER_S);
+	txn->waiting = true;
 }
 
 /* Which worker holds the grace period up is for people: name those that lag behind. */
@@ -39,122 +35,137 @@ warn_of_laggards(const struct dp *dp, uint64_t token)
 	}
 }
 
-/* Nobody holds it any more. */
-static void
-retired_free(struct dp *dp, const struct retired *retired)
+bool
+grace_has_ended(const struct dp_txn *txn)
 {
-	rules_destroy(retired->rules);
-	if (retired->leaving.handle == DP_HANDLE_NONE)
+	return rte_rcu_qsbr_check(txn->dp->qsbr, txn->token, false) == 1;
+}
+
+bool
+grace_is_over(struct dp_txn *txn)
+{
+	if (!txn->waiting || grace_has_ended(txn)) {
+		txn->waiting = false;
+		return true;
+	}
+	if (rte_rdtsc() < txn->deadline_tsc)
+		return false;
+	if (!txn->late)
+		warn_of_laggards(txn->dp, txn->token);
+	txn->late = true;
+	txn->waiting = false;
+	return true;
+}
+
+/* What a flow that is replaced has counted goes on in its version. */
+static void
+leaving_carry(struct dp *dp, struct leaving *leaving)
+{
+	if (leaving->version == DP_HANDLE_NONE)
 		return;
-
-	struct flow_table *table = dp_handle_table(dp, retired->leaving.handle);
-	uint32_t index = dp_handle_index(retired->leaving.handle);
-
-	if (retired->leaving.version != DP_HANDLE_NONE)
-		flow_table_carry(table, index, dp_handle_index(retired->leaving.version),
-			retired->leaving.from);
-	flow_table_free(table, index);
-	free(retired->leaving.from);
+	flow_table_carry(dp_handle_table(dp, leaving->handle), dp_handle_index(leaving->handle),
+		dp_handle_index(leaving->version), leaving->from);
 }
 
 void
-retired_reap(struct dp *dp)
+leaving_tell(struct dp_txn *txn, unsigned i)
 {
-	unsigned kept = 0;
+	struct leaving *leaving = &txn->leaving[i];
+	const struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
+	const uint32_t index = dp_handle_index(leaving->handle);
+	struct dp_flow_stats flow;
 
-	for (unsigned i = 0; i < dp->n_retired; i++) {
-		struct retired retired = dp->retired[i];
-
-		if (rte_rcu_qsbr_check(dp->qsbr, retired.token, false) == 1)
-			retired_free(dp, &retired);
-		else
-			dp->retired[kept++] = retired;
+	if (txn->on_removed != NULL) {
+		flow_table_read(table, index, &flow, txn->last_legs);
+		txn->on_removed(txn->on_removed_arg, leaving->handle, &flow, txn->last_legs,
+			flow_table_n_legs(table, index));
 	}
-	dp->n_retired = kept;
+	if (txn->carried)
+		leaving_carry(txn->dp, leaving);
+}
+
+static unsigned
+places_count(const struct dp_txn *txn)
+{
+	return txn->aborted ? txn->n_added + txn->n_leaving : txn->n_leaving;
+}
+
+/* The i-th place that the transaction gives up; DP_HANDLE_NONE: none. */
+static uint32_t
+place_of(const struct dp_txn *txn, unsigned i)
+{
+	if (!txn->aborted)
+		return txn->leaving[i].handle;
+	return i < txn->n_added ? txn->added[i] : txn->leaving[i - txn->n_added].version;
+}
+
+/* Returns whether all of the transaction's places are free. */
+static bool
+places_free(struct dp_txn *txn, unsigned *budget)
+{
+	const unsigned n = places_count(txn);
+
+	for (; txn->at<n && * budget> 0; txn->at++, --*budget) {
+		const uint32_t handle = place_of(txn, txn->at);
+
+		if (!txn->aborted && !txn->carried)
+			leaving_carry(txn->dp, &txn->leaving[txn->at]);
+		if (handle != DP_HANDLE_NONE)
+			flow_table_free(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+	}
+	return txn->at == n;
+}
+
+static void
+retired_destroy(struct dp *dp, struct dp_txn *txn)
+{
+	STAILQ_REMOVE_HEAD(&dp->retired, link);
+	rules_destroy(txn->old_rules[0]);
+	rules_destroy(txn->old_rules[1]);
+	txn_destroy(txn);
+}
+
+void
+retired_keep(struct dp_txn *txn)
+{
+	txn->at = 0;
+	STAILQ_INSERT_TAIL(&txn->dp->retired, txn, link);
+}
+
+unsigned
+retired_reap(struct dp *dp, unsigned max_flows)
+{
+	unsigned budget = max_flows;
+	struct dp_txn *txn;
+
+	while ((txn = STAILQ_FIRST(&dp->retired)) != NULL && grace_has_ended(txn) &&
+		places_free(txn, &budget))
+		retired_destroy(dp, txn);
+	return max_flows - budget;
+}
+
+void
+retired_carry(struct dp *dp)
+{
+	struct dp_txn *txn;
+
+	STAILQ_FOREACH(txn, &dp->retired, link)
+	{
+		for (unsigned i = txn->at; i < txn->n_leaving && !txn->aborted && !txn->carried;
+			i++)
+			leaving_carry(dp, &txn->leaving[i]);
+		txn->carried = true;
+	}
 }
 
 void
 retired_fini(struct dp *dp)
 {
-	for (unsigned i = 0; i < dp->n_retired; i++)
-		retired_free(dp, &dp->retired[i]);
-	free(dp->retired);
-	dp->retired = NULL;
-	dp->n_retired = 0;
-}
+	unsigned budget = UINT32_MAX;
+	struct dp_txn *txn;
 
-/* Keep what may not be freed yet. Where even that finds no memory it stays hidden, for good. */
-static void
-retired_keep(struct dp *dp, const struct retired *retired)
-{
-	struct retired *grown = reallocarray(dp->retired, dp->n_retired + 1, sizeof(*dp->retired));
-
-	if (grown == NULL) {
-		dp_warn(dp, "out of memory: a removed flow's place is lost until restart");
-		return;
+	while ((txn = STAILQ_FIRST(&dp->retired)) != NULL) {
+		places_free(txn, &budget);
+		retired_destroy(dp, txn);
 	}
-	dp->retired = grown;
-	dp->retired[dp->n_retired++] = *retired;
-}
-
-/* At the end of its grace period, or for a worker that is late. */
-static void
-retired_settle(struct dp *dp, const struct retired *retired, bool in_time)
-{
-	if (in_time)
-		retired_free(dp, retired);
-	else
-		retired_keep(dp, retired);
-}
-
-/* Tell the last counters of a flow, or of a version that is replaced. */
-static int
-removed_report(struct dp *dp, uint32_t handle, dp_removed_fn on_removed, void *arg)
-{
-	const struct flow_table *table = dp_handle_table(dp, handle);
-	const unsigned n_legs = flow_table_n_legs(table, dp_handle_index(handle));
-	struct dp_leg_stats *legs = calloc(n_legs + 1, sizeof(*legs));
-	struct dp_flow_stats flow;
-
-	if (legs == NULL)
-		return -ENOMEM;
-	flow_table_read(table, dp_handle_index(handle), &flow, legs);
-	on_removed(arg, handle, &flow, legs, n_legs);
-	free(legs);
-	return 0;
-}
-
-int
-retire(struct dp *dp, struct leaving *leaving, unsigned n, struct rules *const rules[2],
-	dp_removed_fn on_removed, void *arg)
-{
-	struct retired retired = {.token = 0};
-	bool in_time;
-
-	if (n == 0 && rules[0] == NULL && rules[1] == NULL)
-		return 0;
-	retired.token = rte_rcu_qsbr_start(dp->qsbr);
-	in_time = grace_wait(dp, retired.token);
-	if (in_time) {
-		flow_table_rested(&dp->table4);
-		flow_table_rested(&dp->table6);
-		retired_reap(dp); /* older tokens are over too; what they carry comes first */
-	} else {
-		warn_of_laggards(dp, retired.token);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		retired.leaving = leaving[i];
-		leaving[i].from = NULL;
-		if (on_removed != NULL &&
-			removed_report(dp, retired.leaving.handle, on_removed, arg) < 0)
-			dp_warn(dp, "out of memory: last counters of a flow are lost");
-		retired_settle(dp, &retired, in_time);
-	}
-	retired.leaving = (struct leaving){.handle = DP_HANDLE_NONE};
-	for (unsigned i = 0; i < 2; i++) {
-		retired.rules = rules[i];
-		if (rules[i] != NULL)
-			retired_settle(dp, &retired, in_time);
-	}
-	return in_time ? 0 : -ETIMEDOUT;
 }

@@ -1,33 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What workers find no more, until none can hold it: one grace period (rte_rcu_qsbr) for all that
- * a commit has hidden, then final counters are told or carried on and memory is given back. A
- * worker that is late is named, not waited for; what it may hold is kept and looked at again by
- * later transactions. Control thread only.
+ * What workers find no more, until none can hold it: grace periods (rte_rcu_qsbr), final counters,
+ * and the places of flows, which are given back a part at a time, by the calls that follow. So a
+ * commit of a million flows does not end in a long silence. Control thread only.
  */
 #ifndef DATAPLANE_RETIRE_H
 #define DATAPLANE_RETIRE_H
 
-#include <dp/dp.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-struct rules;
+struct dp;
+struct dp_txn;
 
-/* A flow that is removed, or replaced by a version of it. */
-struct leaving {
-	uint32_t handle;
-	uint32_t version; /* DP_HANDLE_NONE: removed */
-	uint16_t *from; /* of dp_txn_replace() */
-};
+#define RETIRE_AT_ONCE 4096 /* flows: a millisecond or so */
+
+/* A grace period begins: of what is hidden by now, and of the view that was just left. */
+void grace_begin(struct dp_txn *txn);
 
 /*
- * Wait a grace period and let go of the flows and of the rule searches (NULL: none). Takes the
- * `from` arrays over. 0, or -ETIMEDOUT as dp_txn_commit() has it.
+ * Whether the grace period is over, or has lasted so long that it is not waited for any more; the
+ * transaction is late then, and the workers that are at fault are named. Does not wait.
  */
-int retire(struct dp *dp, struct leaving *leaving, unsigned n, struct rules *const rules[2],
-	dp_removed_fn on_removed, void *arg);
+bool grace_is_over(struct dp_txn *txn);
 
-/* Let go of what former commits could not, as far as its grace period is over now. */
-void retired_reap(struct dp *dp);
+/* Nobody can hold what was hidden before the transaction's last grace period began. */
+bool grace_has_ended(const struct dp_txn *txn);
+
+/* Tell the last counters of the i-th leaving flow, and carry them on to its version. */
+void leaving_tell(struct dp_txn *txn, unsigned i);
+
+/* Keep a transaction that is over until its places are free. Takes it over. */
+void retired_keep(struct dp_txn *txn);
+
+/* Free places of at most max_flows flows, as far as their grace periods are over. How many. */
+unsigned retired_reap(struct dp *dp, unsigned max_flows);
+
+/* Before more is carried on: all that former commits could not yet. Their time is over, too. */
+void retired_carry(struct dp *dp);
 
 /* Let go of everything that is still held. No worker may run. */
 void retired_fini(struct dp *dp);

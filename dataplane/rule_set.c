@@ -119,6 +119,13 @@ rule_set_compile(struct rule_set *set, enum dp_family family)
 	return set->next_rules == NULL ? -ENOMEM : 0;
 }
 
+void
+rule_set_offer(const struct rule_set *set, struct flow_table *table)
+{
+	__atomic_store_n(&table->next_rules, set->changing ? set->next_rules : table->rules,
+		__ATOMIC_RELEASE);
+}
+
 struct rules *
 rule_set_publish(struct rule_set *set, struct flow_table *table)
 {

@@ -41,6 +41,9 @@ int rule_set_remove(struct rule_set *set, uint32_t index);
 /* Compile what the open transaction makes of the set, if it changes it at all. 0 or -ENOMEM. */
 int rule_set_compile(struct rule_set *set, enum dp_family family);
 
+/* Workers of the new view search the new rules, or go on as before where nothing changed. */
+void rule_set_offer(const struct rule_set *set, struct flow_table *table);
+
 /*
  * Workers search the new rules from now on. Returns the old ones, which are to be destroyed after
  * a grace period; NULL when there are none or nothing changed.

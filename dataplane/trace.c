@@ -117,7 +117,7 @@ trace_datagram(const struct tracing *t, struct lane *lane, enum dp_family family
 		packet_describe6(t->trace, lane->ips[0], &lane->key6[0]);
 		packet_describe(t, &d, lane->key6[0].domain, family);
 	}
-	classify_lane(&t->shadow->lc, table, lane, family);
+	classify_lane(&t->shadow->lc, table, lane, view_load(&t->dp->view), family);
 	match_describe(t->trace, table, lane, family);
 	if (lane->entries[0] == NULL)
 		trace_unmatched(t, &d, family);

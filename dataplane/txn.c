@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Transactions: additions and new versions take their places unseen, commit makes them visible,
- * hides what is to go, waits one grace period for all of it (retire.c), and only then gives
- * memory back.
+ * Transactions as they are filled and forgotten: additions and new versions take their places
+ * unseen. What commit makes of them is in commit.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "dp_private.h"
-#include "retire.h"
+#include "txn.h"
 
-struct dp_txn {
-	struct dp *dp;
-	uint32_t *added;
-	struct leaving *leaving; /* removed and replaced flows */
-	unsigned n_added, room_added;
-	unsigned n_leaving, room_leaving;
-	bool prepared;
-	dp_removed_fn on_removed;
-	void *on_removed_arg;
-};
+/* Places of former transactions that are freed with each flow: they shrink as new ones are taken.
+ */
+#define REAP_A_FLOW 2
 
 /* Make room for one more element. */
 static int
@@ -71,18 +64,18 @@ dp_txn_begin(struct dp *dp)
 		return NULL;
 	txn->dp = dp;
 	dp->in_txn = true;
-	retired_reap(dp);
+	retired_reap(dp, RETIRE_AT_ONCE);
 	return txn;
 }
 
-static void
-txn_free(struct dp_txn *txn)
+void
+txn_destroy(struct dp_txn *txn)
 {
-	txn->dp->in_txn = false;
 	for (unsigned i = 0; i < txn->n_leaving; i++)
 		free(txn->leaving[i].from);
 	free(txn->added);
 	free(txn->leaving);
+	free(txn->last_legs);
 	free(txn);
 }
 
@@ -94,6 +87,13 @@ port_exists(const struct dp *dp, const struct dp_flow *flow)
 	return flow->key.port < dp->n_ports;
 }
 
+/* Where room is short, all that former transactions still hold is freed. Whether that was any. */
+static bool
+room_is_made(struct dp_txn *txn, int error)
+{
+	return error == -ENOSPC && retired_reap(txn->dp, UINT32_MAX) > 0;
+}
+
 int
 dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle)
 {
@@ -102,10 +102,13 @@ dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle)
 	uint32_t index;
 	int ret;
 
-	if (!port_exists(txn->dp, flow))
+	if (txn->prepared || !port_exists(txn->dp, flow))
 		return -EINVAL;
+	retired_reap(txn->dp, REAP_A_FLOW);
 	ret = added_grow(txn);
 	if (ret == 0)
+		ret = flow_table_add(table, flow, &index);
+	if (room_is_made(txn, ret))
 		ret = flow_table_add(table, flow, &index);
 	if (ret < 0)
 		return ret;
@@ -153,11 +156,14 @@ dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
 
 	if (!is_live(txn->dp, handle))
 		return -ENOENT;
-	if (!port_exists(txn->dp, flow))
+	if (txn->prepared || !port_exists(txn->dp, flow))
 		return -EINVAL;
+	retired_reap(txn->dp, REAP_A_FLOW);
 	leaving.from = from_copy(from, flow->n_legs);
 	ret = leaving.from == NULL ? -ENOMEM : leaving_grow(txn);
 	if (ret == 0)
+		ret = flow_table_version(table, old, flow, leaving.from, &index);
+	if (room_is_made(txn, ret))
 		ret = flow_table_version(table, old, flow, leaving.from, &index);
 	if (ret < 0) {
 		free(leaving.from);
@@ -187,6 +193,8 @@ dp_txn_remove(struct dp_txn *txn, uint32_t handle)
 
 	if (!is_live(txn->dp, handle))
 		return -ENOENT;
+	if (txn->prepared)
+		return -EINVAL;
 	ret = leaving_grow(txn);
 	if (ret == 0 && flow_table_is_rule(table, index))
 		ret = rule_set_remove(dp_handle_rules(txn->dp, handle), index);
@@ -205,82 +213,30 @@ dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg)
 	txn->on_removed_arg = arg;
 }
 
-/* All that workers are to see, and what they are not to see any more. */
-static void
-txn_publish(struct dp_txn *txn)
-{
-	struct dp *dp = txn->dp;
-
-	for (unsigned i = 0; i < txn->n_added; i++)
-		flow_table_publish(
-			dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
-	for (unsigned i = 0; i < txn->n_leaving; i++) {
-		const struct leaving *leaving = &txn->leaving[i];
-		struct flow_table *table = dp_handle_table(dp, leaving->handle);
-
-		if (leaving->version != DP_HANDLE_NONE)
-			flow_table_swap(table, dp_handle_index(leaving->handle),
-				dp_handle_index(leaving->version));
-		else
-			flow_table_unlink(table, dp_handle_index(leaving->handle));
-	}
-}
-
-int
-dp_txn_prepare(struct dp_txn *txn)
-{
-	struct dp *dp = txn->dp;
-
-	if (rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
-		rule_set_compile(&dp->rules6, DP_IPV6) < 0)
-		return -ENOMEM;
-	txn->prepared = true;
-	return 0;
-}
-
-int
-dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
-{
-	(void)max_flows;
-	return dp_txn_commit(txn);
-}
-
-int
-dp_txn_commit(struct dp_txn *txn)
-{
-	struct dp *dp = txn->dp;
-	struct rules *old_rules[2];
-	int ret;
-
-	if (!txn->prepared && dp_txn_prepare(txn) < 0) {
-		dp_txn_abort(txn);
-		return -ENOMEM;
-	}
-	txn_publish(txn);
-	old_rules[0] = rule_set_publish(&dp->rules4, &dp->table4);
-	old_rules[1] = rule_set_publish(&dp->rules6, &dp->table6);
-	ret = retire(
-		dp, txn->leaving, txn->n_leaving, old_rules, txn->on_removed, txn->on_removed_arg);
-	txn_free(txn);
-	return ret;
-}
-
 void
 dp_txn_abort(struct dp_txn *txn)
 {
 	struct dp *dp = txn->dp;
 
+	if (commit_has_begun(txn)) {
+		(void)dp_txn_commit(txn);
+		return;
+	}
 	for (unsigned i = 0; i < txn->n_added; i++)
-		flow_table_free(dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
+		flow_table_abandon(
+			dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
 	for (unsigned i = 0; i < txn->n_leaving; i++) {
 		const struct leaving *leaving = &txn->leaving[i];
 		struct flow_table *table = dp_handle_table(dp, leaving->handle);
 
 		table->state[dp_handle_index(leaving->handle)] = FLOW_LIVE;
 		if (leaving->version != DP_HANDLE_NONE)
-			flow_table_free(table, dp_handle_index(leaving->version));
+			flow_table_abandon(table, dp_handle_index(leaving->version));
 	}
 	rule_set_abort(&dp->rules4);
 	rule_set_abort(&dp->rules6);
-	txn_free(txn);
+	dp->in_txn = false;
+	txn->aborted = true;
+	retired_keep(txn);
+	retired_reap(dp, RETIRE_AT_ONCE);
 }

@@ -103,6 +103,7 @@ worker_wire(struct dp *dp, struct lcore *lc)
 	lc->reference_pool = pools->references;
 	lc->n_ports = dp->n_ports;
 	lc->stop = &dp->stop;
+	lc->view = &dp->view;
 	lc->next_hops = dp->next_hops;
 	lc->table4 = &dp->table4;
 	lc->table6 = &dp->table6;

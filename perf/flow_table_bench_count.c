@@ -84,7 +84,7 @@ burst_count(struct worker *worker, enum how how)
 		classify_begin(worker->table, lane, i, DP_IPV4);
 	}
 	lane->n = BENCH_BURST;
-	classify_lane(NULL, worker->table, lane, DP_IPV4);
+	classify_lane(NULL, worker->table, lane, VIEW_SETTLED, DP_IPV4);
 	if (how == ROWS) {
 		for (unsigned i = 0; i < BENCH_BURST; i++)
 			rte_prefetch0(&worker->table->foreign[worker->index][flow_table_index(
@@ -195,7 +195,8 @@ table_fill(struct flow_table *table, uint32_t n_flows)
 			return -ENOSPC;
 		entry = flow_table_entry(table, place, DP_IPV4);
 		entry->rewrite.tail.owner = (uint8_t)(i % WORKERS + 1);
-		flow_table_publish(table, place);
+		flow_table_show(table, place);
+		flow_table_settle(table, place);
 	}
 	return 0;
 }

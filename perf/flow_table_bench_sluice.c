@@ -100,7 +100,8 @@ sluice_add(void *table, const struct bench_flow *flow)
 
 	if (ret < 0)
 		return ret;
-	flow_table_publish(own, place);
+	flow_table_show(own, place);
+	flow_table_settle(own, place);
 	*sluice_place(table, flow->number) = place;
 	return 0;
 }
@@ -144,7 +145,7 @@ lane_visit(struct flow_table *table, struct lane *lane, enum dp_family family)
 {
 	unsigned n_found = 0;
 
-	classify_lane(NULL, table, lane, family);
+	classify_lane(NULL, table, lane, VIEW_SETTLED, family);
 	for (uint16_t i = 0; i < lane->n; i++) {
 		if (unlikely(lane->entries[i] == NULL))
 			continue;

@@ -90,7 +90,8 @@ split_add(void *table, const struct bench_flow *flow)
 	split->keys[place] = entry->key;
 	split->rewrites[place].rewrite = entry->rewrite;
 	split->counters[place] = (struct flow_counters){0};
-	flow_table_publish(&split->table, place);
+	flow_table_show(&split->table, place);
+	flow_table_settle(&split->table, place);
 	split->places[flow->number] = place;
 	return 0;
 }

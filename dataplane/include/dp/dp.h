@@ -136,7 +136,10 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
 /*
  * A transaction gathers additions, replacements and removals and makes them visible at commit. One
  * may be open at a time; before commit no worker sees anything of it. Each packet meets a flow as
- * it was before or as it is after, never a mixture.
+ * it was before or as it is after, never a mixture; and what a worker polls in one round meets all
+ * flows of the transaction as they were before, or all as they are after: it is one store of one
+ * word by which a commit comes to be, whatever the number of flows. A flow that is replaced, or
+ * removed and added again in the same transaction, is found at every moment.
  *
  * dp_txn_add: *handle names the flow from then on (valid after commit until it is removed).
  *	-EEXIST key is installed already (and not removed in this transaction), -ENOSPC table full
@@ -151,18 +154,27 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *place; other legs of streams start anew. Errors as of dp_txn_add, and -ENOENT for a handle that is
  *	not installed, or is replaced or removed already.
  * dp_txn_remove: the handle must be installed and not yet removed or replaced; -ENOENT otherwise.
- * dp_txn_on_removed: called in dp_txn_commit() for each removed flow with its final counters
- *	(exact, as no worker can count any more), and for each replaced one under its old handle:
- *	the flow's counters so far, and those of all legs that it had, final for those that no leg
- *	of the new version carries on.
- * dp_txn_commit: publish, wait one grace period, free what was removed. Frees the transaction.
- *	-ETIMEDOUT: published, but a worker did not pass a quiescent state within a second (it is
- *	named through warn); what was removed is freed later and its last counters may be short.
- *	-ENOMEM: the rules could not be compiled; nothing has changed.
- * dp_txn_prepare: do all that may fail; -ENOMEM, and the transaction stays as it is. After it
- *	nothing can be put into the transaction, and dp_txn_commit() cannot but succeed or be late.
- * dp_txn_commit_step: commit a part of it, of about that many flows; -EAGAIN while there is more.
- * dp_txn_abort: forget all of it. Frees the transaction.
+ * dp_txn_on_removed: called during commit for each removed flow with its final counters (exact, as
+ *	no worker can count any more), and for each replaced one under its old handle: the flow's
+ *	counters so far, and those of all legs that it had, final for those that no leg of the new
+ *	version carries on.
+ * dp_txn_prepare: do all of the commit that may fail: compile rules, take memory. 0, or
+ *	-ENOMEM: the transaction is as it was. After it nothing can be put into the transaction
+ *	(-EINVAL); it can be committed, which will not fail, or aborted.
+ * dp_txn_commit_step: a part of the commit, as much as visits about max_flows flows; it waits for
+ *	nothing. -EAGAIN: there is more to do, or to be looked at again: call it soon. Handles
+ *	keep their meaning, and their counters, until it returns anything else; that is as of
+ *	dp_txn_commit().
+ * dp_txn_commit: prepare, and all steps. Frees the transaction. 0, or
+ *	-ETIMEDOUT: all is visible, but a worker did not pass a quiescent state within a second.
+ *	It is named through warn, and may have met a mixture in the round that it hangs in; what
+ *	was removed is freed later, and its last counters may be short.
+ *	-ENOMEM: as of dp_txn_prepare(), and the transaction is aborted.
+ * dp_txn_abort: forget all of it. Frees the transaction. One whose commit has begun is finished
+ *	instead.
+ *
+ * Places of flows that are gone are given back a few thousand at a time, by the calls that follow,
+ * and all at once where room is short.
  */
 struct dp_txn *dp_txn_begin(struct dp *dp);
 int dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle);

@@ -76,7 +76,8 @@ flow_live(uint32_t n)
 	uint32_t index = FLOW_INDEX_NONE;
 
 	cr_assert_eq(flow_add(n, 1, &index), 0, "flow %u", n);
-	flow_table_publish(&table, index);
+	flow_table_show(&table, index);
+	flow_table_settle(&table, index);
 	return index;
 }
 
@@ -131,7 +132,8 @@ Test(table4, a_flow_is_found_from_publish_to_unlink)
 	cr_assert_eq(flow_add(1, 1, &index), 0);
 	cr_expect_eq(flow_find(1), FLOW_INDEX_NONE, "added is not visible");
 	cr_expect_eq(table.n_flows, 0);
-	flow_table_publish(&table, index);
+	flow_table_show(&table, index);
+	flow_table_settle(&table, index);
 	cr_expect_eq(flow_find(1), index);
 	cr_expect_eq(flow_find(2), FLOW_INDEX_NONE);
 	cr_expect_eq(table.n_flows, 1);
@@ -158,7 +160,8 @@ Test(table4, a_key_is_taken_once)
 
 	cr_assert_eq(flow_add(1, 1, &index), 0);
 	cr_expect_eq(flow_add(1, 1, &index), -EEXIST, "while added");
-	flow_table_publish(&table, index);
+	flow_table_show(&table, index);
+	flow_table_settle(&table, index);
 	cr_expect_eq(flow_add(1, 2, &index), -EEXIST, "while live");
 	cr_expect_eq(table.n_free, table.n_places - 1);
 }
@@ -171,7 +174,8 @@ Test(table4, a_key_whose_flow_is_being_removed_can_be_taken)
 	table.state[old] = FLOW_REMOVED;
 	cr_assert_eq(flow_add(1, 1, &new), 0);
 	cr_expect_eq(flow_find(1), old);
-	flow_table_publish(&table, new);
+	flow_table_show(&table, new);
+	flow_table_settle(&table, new);
 	cr_expect_neq(flow_find(1), FLOW_INDEX_NONE);
 	flow_table_unlink(&table, old);
 	cr_expect_eq(flow_find(1), new);
@@ -300,7 +304,8 @@ Test(table4, listeners_are_counted_so_that_workers_may_skip_them)
 	cr_expect_eq(table.n_listeners, 0);
 	cr_assert_eq(flow_table_add(&table, &listener, &index), 0);
 	cr_expect_eq(table.n_listeners, 0);
-	flow_table_publish(&table, index);
+	flow_table_show(&table, index);
+	flow_table_settle(&table, index);
 	cr_expect_eq(table.n_listeners, 1);
 	flow_gone(index);
 	cr_expect_eq(table.n_listeners, 0);
@@ -334,7 +339,8 @@ Test(table4, legs_are_counted_each)
 	uint32_t index;
 
 	cr_assert_eq(flow_add(1, 3, &index), 0);
-	flow_table_publish(&table, index);
+	flow_table_show(&table, index);
+	flow_table_settle(&table, index);
 	cr_expect_eq(flow_table_n_legs(&table, index), 3);
 	action = flow_entry_action(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
 	cr_assert_not_null(action);

@@ -110,11 +110,13 @@ writer_round(uint32_t number, const uint32_t *passing, uint8_t edition, uint32_t
 
 	for (unsigned i = 0; i < N_PASSING; i++) {
 		added[i] = flow_add(passing[i], 99);
-		flow_table_publish(&table, added[i]);
+		flow_table_show(&table, added[i]);
+		flow_table_settle(&table, added[i]);
 	}
 	table.state[*replaced] = FLOW_REMOVED;
 	fresh = flow_add(number, edition);
-	flow_table_publish(&table, fresh);
+	flow_table_show(&table, fresh);
+	flow_table_settle(&table, fresh);
 	flow_table_unlink(&table, *replaced);
 	for (unsigned i = 0; i < N_PASSING; i++)
 		flow_table_unlink(&table, added[i]);
@@ -136,14 +138,16 @@ Test(table_readers, see_each_flow_whole_at_every_moment)
 		number = next_number(number);
 		key_of(number, &staying_keys[i]);
 		staying[i] = flow_add(number, (uint8_t)(i + 1));
-		flow_table_publish(&table, staying[i]);
+		flow_table_show(&table, staying[i]);
+		flow_table_settle(&table, staying[i]);
 	}
 	for (unsigned i = 0; i < N_PASSING; i++)
 		passing[i] = number = next_number(number);
 	number = next_number(number);
 	key_of(number, &replaced_key);
 	replaced = flow_add(number, REPLACED_TTL_MIN);
-	flow_table_publish(&table, replaced);
+	flow_table_show(&table, replaced);
+	flow_table_settle(&table, replaced);
 
 	cr_assert_eq(rte_eal_remote_launch(reader_run, NULL, 1), 0);
 	for (unsigned i = 0; i < ROUNDS; i++)

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A commit, in phases that can be left and gone on with at any flow. view.h has what workers see of
+ * it; `grace` is a grace period, which is looked at and not waited for:
+ *
+ *	old	VIEW_OLD; grace	workers look at states, and what is to be added is not there
+ *	show			additions stand in the table
+ *	mark			what leaves is marked, as none but the new view heeds
+ *	flip	VIEW_NEW; grace	the one store by which all of it comes to be
+ *	live, pass		what is not in the new view leaves the table, so do old versions
+ *	settle	VIEW_SETTLED; grace
+ *	tell			last counters: no worker can count any more
+ *
+ * Where nothing is added there is no need for the old view, where nothing leaves none for the new
+ * one; and one flow alone needs neither, for it is in one store that it comes, goes or changes.
+ */
+#include "commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+
+#include "dp_private.h"
+#include "txn.h"
+
+#define GRACE_POLL_US 20
+
+/* Returns whether the phase is over; else there is more to do, or to wait for. */
+typedef bool (*phase_fn)(struct dp_txn *txn, unsigned *budget);
+
+static bool
+is_single(const struct dp_txn *txn)
+{
+	return txn->n_added + txn->n_leaving <= 1;
+}
+
+/* Something that workers may hold goes out of their sight. */
+static bool
+lets_go(const struct dp_txn *txn)
+{
+	const struct dp *dp = txn->dp;
+
+	return txn->n_leaving > 0 || dp->rules4.changing || dp->rules6.changing;
+}
+
+static void
+view_set(struct dp_txn *txn, enum view view)
+{
+	__atomic_store_n(&txn->dp->view, (uint32_t)view, __ATOMIC_RELEASE);
+	grace_begin(txn);
+}
+
+static bool
+phase_grace(struct dp_txn *txn, unsigned *budget)
+{
+	(void)budget;
+	return grace_is_over(txn);
+}
+
+static bool
+phase_old(struct dp_txn *txn, unsigned *budget)
+{
+	(void)budget;
+	if (txn->n_added > 0 && !is_single(txn))
+		view_set(txn, VIEW_OLD);
+	return true;
+}
+
+static bool
+phase_show(struct dp_txn *txn, unsigned *budget)
+{
+	for (; txn->at<txn->n_added && * budget> 0; txn->at++, --*budget) {
+		const uint32_t handle = txn->added[txn->at];
+
+		flow_table_show(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+	}
+	return txn->at == txn->n_added;
+}
+
+static bool
+phase_mark(struct dp_txn *txn, unsigned *budget)
+{
+	if (is_single(txn))
+		return true;
+	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget) {
+		const struct leaving *leaving = &txn->leaving[txn->at];
+		struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
+		const uint32_t index = dp_handle_index(leaving->handle);
+
+		if (leaving->version == DP_HANDLE_NONE)
+			flow_table_leave(table, index);
+		else
+			flow_table_succeed(table, index, dp_handle_index(leaving->version));
+	}
+	return txn->at == txn->n_leaving;
+}
+
+static bool
+phase_flip(struct dp_txn *txn, unsigned *budget)
+{
+	struct dp *dp = txn->dp;
+
+	(void)budget;
+	if (is_single(txn))
+		return true;
+	rule_set_offer(&dp->rules4, &dp->table4);
+	rule_set_offer(&dp->rules6, &dp->table6);
+	view_set(txn, lets_go(txn) ? VIEW_NEW : VIEW_SETTLED);
+	return true;
+}
+
+static bool
+phase_live(struct dp_txn *txn, unsigned *budget)
+{
+	for (; txn->at<txn->n_added && * budget> 0; txn->at++, --*budget) {
+		const uint32_t handle = txn->added[txn->at];
+
+		flow_table_settle(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+	}
+	return txn->at == txn->n_added;
+}
+
+static bool
+phase_pass(struct dp_txn *txn, unsigned *budget)
+{
+	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget) {
+		const struct leaving *leaving = &txn->leaving[txn->at];
+		struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
+		const uint32_t index = dp_handle_index(leaving->handle);
+
+		if (leaving->version == DP_HANDLE_NONE)
+			flow_table_unlink(table, index);
+		else
+			flow_table_swap(table, index, dp_handle_index(leaving->version));
+	}
+	return txn->at == txn->n_leaving;
+}
+
+static bool
+phase_settle(struct dp_txn *txn, unsigned *budget)
+{
+	struct dp *dp = txn->dp;
+
+	(void)budget;
+	if (!lets_go(txn))
+		return true;
+	txn->old_rules[0] = rule_set_publish(&dp->rules4, &dp->table4);
+	txn->old_rules[1] = rule_set_publish(&dp->rules6, &dp->table6);
+	view_set(txn, VIEW_SETTLED);
+	return true;
+}
+
+/* Buckets that rested before this commit are free again; older counts go on before newer ones. */
+static bool
+phase_rest(struct dp_txn *txn, unsigned *budget)
+{
+	struct dp *dp = txn->dp;
+
+	(void)budget;
+	if (txn->token == 0 || !grace_has_ended(txn))
+		return true;
+	flow_table_rested(&dp->table4);
+	flow_table_rested(&dp->table6);
+	retired_carry(dp);
+	txn->carried = true;
+	return true;
+}
+
+static bool
+phase_tell(struct dp_txn *txn, unsigned *budget)
+{
+	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget)
+		leaving_tell(txn, txn->at);
+	return txn->at == txn->n_leaving;
+}
+
+static const phase_fn phases[] = {
+	phase_old,
+	phase_grace,
+	phase_show,
+	phase_mark,
+	phase_flip,
+	phase_grace,
+	phase_live,
+	phase_pass,
+	phase_settle,
+	phase_grace,
+	phase_rest,
+	phase_tell,
+};
+
+#define N_PHASES (sizeof(phases) / sizeof(phases[0]))
+
+bool
+commit_has_begun(const struct dp_txn *txn)
+{
+	return txn->dp->committing;
+}
+
+/* Whether some flow needs a successor: not one that changes alone. */
+static int
+successors_prepare(struct dp_txn *txn)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < txn->n_leaving && ret == 0 && !is_single(txn); i++) {
+		const struct leaving *leaving = &txn->leaving[i];
+		struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
+
+		if (leaving->version != DP_HANDLE_NONE)
+			ret = flow_table_successors_prepare(table);
+	}
+	return ret;
+}
+
+int
+dp_txn_prepare(struct dp_txn *txn)
+{
+	struct dp *dp = txn->dp;
+
+	if (txn->prepared)
+		return 0;
+	if (txn->on_removed != NULL && txn->n_leaving > 0 && txn->last_legs == NULL)
+		txn->last_legs = calloc(DP_FLOW_LEGS_MAX, sizeof(*txn->last_legs));
+	if ((txn->on_removed != NULL && txn->n_leaving > 0 && txn->last_legs == NULL) ||
+		successors_prepare(txn) < 0 || rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
+		rule_set_compile(&dp->rules6, DP_IPV6) < 0)
+		return -ENOMEM;
+	txn->prepared = true;
+	return 0;
+}
+
+int
+dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
+{
+	struct dp *dp = txn->dp;
+	unsigned budget = RTE_MAX(max_flows, 1u);
+	int ret;
+
+	if (dp_txn_prepare(txn) < 0) {
+		dp_txn_abort(txn);
+		return -ENOMEM;
+	}
+	dp->committing = true;
+	for (; txn->phase < N_PHASES; txn->phase++, txn->at = 0) {
+		if (!phases[txn->phase](txn, &budget))
+			return -EAGAIN;
+	}
+	ret = txn->late ? -ETIMEDOUT : 0;
+	dp->committing = false;
+	dp->in_txn = false;
+	retired_keep(txn);
+	retired_reap(dp, RTE_MAX(budget, (unsigned)RETIRE_AT_ONCE));
+	return ret;
+}
+
+int
+dp_txn_commit(struct dp_txn *txn)
+{
+	int ret;
+
+	while ((ret = dp_txn_commit_step(txn, UINT32_MAX)) == -EAGAIN)
+		rte_delay_us_sleep(GRACE_POLL_US);
+	return ret;
+}
