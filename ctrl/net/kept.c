@@ -6,23 +6,32 @@
  * A neighbour that the kernel merely forgot (flushed, collected) is not told as unreachable: its
  * address most likely still holds, and media goes on while the kernel asks again. Only a kernel
  * that asked and got no answer, or cannot ask, makes it unreachable.
+ *
+ * Waiting is done in a queue for each length of time, so that each is in order by itself.
  */
+#include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/kept.h"
 
-struct kept_walk {
-	const struct kept_set *set;
-	bool (*wanted)(const struct kept *kept, void *arg);
-	void *arg;
-};
+static const unsigned step_ms[KEPT_STEPS] = {0, KEPT_RETRY_MS, 2000, 4000, 8000, KEPT_PERIOD_MS};
 
 static int
 kept_compare(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct neigh_key));
+}
+
+void
+kept_init(struct kept_set *set, struct request *request, const struct net_observer *observer)
+{
+	unsigned step;
+
+	*set = (struct kept_set){.request = request, .observer = observer};
+	for (step = 0; step < KEPT_STEPS; step++)
+		TAILQ_INIT(&set->queues[step]);
 }
 
 struct kept *
@@ -33,8 +42,37 @@ kept_find(const struct kept_set *set, const struct neigh_key *key)
 	return node ? *node : NULL;
 }
 
+static void
+kept_wait(struct kept_set *set, struct kept *kept, unsigned step, uint64_t now_ms)
+{
+	kept->step = step;
+	kept->due_ms = now_ms + step_ms[step];
+	TAILQ_INSERT_TAIL(&set->queues[step], kept, link);
+}
+
+static void
+kept_wait_anew(struct kept_set *set, struct kept *kept, unsigned step, uint64_t now_ms)
+{
+	TAILQ_REMOVE(&set->queues[kept->step], kept, link);
+	kept_wait(set, kept, step, now_ms);
+}
+
+/* As told, without telling: 0, or why there is no address. */
+static void
+kept_look(const struct kept_set *set, struct kept *kept)
+{
+	struct neigh neigh;
+	const int ret = neigh_get(set->request, &kept->key, &neigh);
+
+	kept->error = ret < 0 ? ret : -EINPROGRESS;
+	if (ret == 0 && neigh_is_usable(&neigh)) {
+		kept->error = 0;
+		memcpy(kept->mac, neigh.mac, sizeof(kept->mac));
+	}
+}
+
 struct kept *
-kept_add(struct kept_set *set, const struct neigh_key *key)
+kept_add(struct kept_set *set, const struct neigh_key *key, uint64_t now_ms)
 {
 	struct kept *kept = kept_find(set, key);
 
@@ -51,6 +89,8 @@ kept_add(struct kept_set *set, const struct neigh_key *key)
 		free(kept);
 		return NULL;
 	}
+	kept_look(set, kept);
+	kept_wait(set, kept, 0, now_ms);
 	return kept;
 }
 
@@ -61,65 +101,102 @@ kept_remove(struct kept_set *set, const struct neigh_key *key)
 
 	if (!kept || --kept->uses > 0)
 		return;
+	TAILQ_REMOVE(&set->queues[kept->step], kept, link);
 	tdelete(kept, &set->root, kept_compare);
 	free(kept);
 }
 
 static void
-kept_tell(const struct kept_set *set, struct kept *kept, const uint8_t *mac)
+kept_tell(const struct kept_set *set, struct kept *kept, const uint8_t *mac, int error)
 {
-	enum kept_told told = mac ? KEPT_REACHABLE : KEPT_UNREACHABLE;
+	const struct net_observer *observer = set->observer;
 
-	if (kept->told == told && (!mac || memcmp(kept->mac, mac, sizeof(kept->mac)) == 0))
+	if (kept->error == error && (!mac || memcmp(kept->mac, mac, sizeof(kept->mac)) == 0))
 		return;
-	kept->told = told;
+	kept->error = error;
 	if (mac)
 		memcpy(kept->mac, mac, sizeof(kept->mac));
-	set->changed(set->arg, kept->key.ifindex, kept->key.family, kept->key.address, mac);
+	observer->neighbour(
+		observer->arg, kept->key.ifindex, kept->key.family, kept->key.address, mac, error);
 }
 
-void
-kept_refresh(const struct kept_set *set, struct kept *kept, bool confirm)
+/* Read the entry and tell; with `confirm` also have the kernel ask for what is stale or failed. */
+static void
+kept_visit(const struct kept_set *set, struct kept *kept, bool confirm)
 {
 	struct neigh neigh;
 	int ret = neigh_get(set->request, &kept->key, &neigh);
 
 	if (ret == 0 && neigh_is_usable(&neigh))
-		kept_tell(set, kept, neigh.mac);
+		kept_tell(set, kept, neigh.mac, 0);
 	else if (ret < 0 || neigh_is_failed(&neigh))
-		kept_tell(set, kept, NULL);
+		kept_tell(set, kept, NULL, ret < 0 ? ret : -EHOSTUNREACH);
 	if (ret < 0 || !neigh_wants_kick(&neigh))
 		return;
 	if (!confirm && neigh.state != 0)
 		return;
-	if (neigh_kick(set->request, &kept->key) < 0)
-		kept_tell(set, kept, NULL);
-}
-
-static void
-kept_visit(const void *node, VISIT visit, void *arg)
-{
-	const struct kept_walk *walk = arg;
-	struct kept *kept = *(struct kept *const *)node;
-
-	if (visit != postorder && visit != leaf)
-		return;
-	if (!walk->wanted || walk->wanted(kept, walk->arg))
-		kept_refresh(walk->set, kept, true);
+	ret = neigh_kick(set->request, &kept->key);
+	if (ret < 0)
+		kept_tell(set, kept, NULL, ret);
 }
 
 void
-kept_refresh_all(
-	const struct kept_set *set, bool (*wanted)(const struct kept *kept, void *arg), void *arg)
+kept_refresh(struct kept_set *set, struct kept *kept, uint64_t now_ms)
 {
-	struct kept_walk walk = {.set = set, .wanted = wanted, .arg = arg};
+	const bool was_reachable = kept->error == 0;
 
-	twalk_r(set->root, kept_visit, &walk);
+	kept_visit(set, kept, false);
+	if (was_reachable != (kept->error == 0))
+		kept_wait_anew(set, kept, was_reachable ? 1 : KEPT_STEPS - 1, now_ms);
+}
+
+void
+kept_hurry(struct kept_set *set, unsigned ifindex, uint64_t now_ms)
+{
+	struct kept *kept, *next;
+	unsigned step;
+
+	for (step = 1; step < KEPT_STEPS; step++) {
+		for (kept = TAILQ_FIRST(&set->queues[step]); kept; kept = next) {
+			next = TAILQ_NEXT(kept, link);
+			if (!ifindex || (kept->key.ifindex == ifindex && kept->error != 0))
+				kept_wait_anew(set, kept, 0, now_ms);
+		}
+	}
+}
+
+/* A neighbour that is there has its period; one that is not waits longer each time. */
+static unsigned
+step_next(const struct kept *kept, unsigned step)
+{
+	if (kept->error == 0 || step + 1 == KEPT_STEPS)
+		return KEPT_STEPS - 1;
+	return step + 1;
+}
+
+uint64_t
+kept_run(struct kept_set *set, uint64_t now_ms, unsigned max)
+{
+	uint64_t next_ms = UINT64_MAX;
+	struct kept *kept;
+	unsigned step;
+
+	for (step = 0; step < KEPT_STEPS; step++) {
+		while ((kept = TAILQ_FIRST(&set->queues[step])) && kept->due_ms <= now_ms) {
+			if (max-- == 0)
+				return 0;
+			kept_visit(set, kept, true);
+			kept_wait_anew(set, kept, step_next(kept, step), now_ms);
+		}
+		if (kept && kept->due_ms - now_ms < next_ms)
+			next_ms = kept->due_ms - now_ms;
+	}
+	return next_ms;
 }
 
 void
 kept_fini(struct kept_set *set)
 {
 	tdestroy(set->root, free);
-	set->root = NULL;
+	kept_init(set, NULL, NULL);
 }

@@ -1,46 +1,85 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Wires the room together: a socket for questions, a socket for notifications that the event loop
- * watches, a timer that keeps neighbours in use from going stale, and the set of these. The data
- * plane sends past the kernel, so the kernel never sees their use and would let them age.
+ * Wires the room together: a socket for questions, a socket for notifications, and the neighbours
+ * in use with a timer that keeps these from going stale. The data plane sends past the kernel, so
+ * the kernel never sees their use and would let them age.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <linux/if.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
+#include "net/aim.h"
 #include "net/kept.h"
 #include "net/netlink.h"
-#include "net/resolve.h"
+#include "net/watch.h"
 
-#define KEEP_PERIOD_S 15 /* half of the kernel's shortest default time to staleness */
-#define EVENT_BYTES 8192
-#define EVENTS_PER_WAKE 64 /* receptions before others of the loop have their turn */
+#define KEPT_AT_ONCE 64 /* neighbours looked at before others of the loop have their turn */
+#define KEPT_PAUSE_MS 5 /* before the next so many */
 
 struct net {
+	struct net_observer observer;
 	struct request request;
-	struct mnl_socket *events;
-	struct event *on_events;
-	struct event *on_period;
-	struct event *on_kept; /* something new is kept */
+	struct watch watch;
+	struct link_vlans vlans; /* until a link changes */
 	struct kept_set kept;
+	struct event *on_due; /* a neighbour is to be looked at */
+	uint64_t due_ms; /* UINT64_MAX: the timer does not run */
 };
 
-static bool
-kept_is_new(const struct kept *kept, void *arg)
+static uint64_t
+clock_ms(void)
 {
-	(void)arg;
-	return kept->told == KEPT_NOTHING;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool
-kept_is_waiting_on(const struct kept *kept, void *arg)
+/* Have the timer go off no later than in that many ms. */
+static void
+due_set(struct net *net, uint64_t now_ms, uint64_t in_ms)
 {
-	const unsigned *ifindex = arg;
+	const struct timeval delay = {
+		.tv_sec = (time_t)(in_ms / 1000), .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
 
-	return kept->key.ifindex == *ifindex && kept->told != KEPT_REACHABLE;
+	if (in_ms == UINT64_MAX || net->due_ms <= now_ms + in_ms)
+		return;
+	net->due_ms = now_ms + in_ms;
+	event_add(net->on_due, &delay);
+}
+
+static void
+kept_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *net = arg;
+	const uint64_t now_ms = clock_ms();
+	uint64_t next_ms;
+
+	(void)fd;
+	(void)what;
+	net->due_ms = UINT64_MAX;
+	next_ms = kept_run(&net->kept, now_ms, KEPT_AT_ONCE);
+	due_set(net, now_ms, next_ms < KEPT_PAUSE_MS ? KEPT_PAUSE_MS : next_ms);
+}
+
+static void
+kept_hurry_now(struct net *net, unsigned ifindex)
+{
+	const uint64_t now_ms = clock_ms();
+
+	kept_hurry(&net->kept, ifindex, now_ms);
+	due_set(net, now_ms, 0);
+}
+
+static void
+routes_changed(struct net *net, const struct net_prefix *prefix)
+{
+	net->observer.routes(net->observer.arg, prefix);
 }
 
 /* A link that came up: ask at once for those behind it that were given up. */
@@ -48,99 +87,108 @@ static void
 link_event(struct net *net, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-	unsigned ifindex;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*link) || !(link->ifi_flags & IFF_RUNNING))
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*link))
 		return;
-	ifindex = (unsigned)link->ifi_index;
-	kept_refresh_all(&net->kept, kept_is_waiting_on, &ifindex);
+	link_vlans_fini(&net->vlans);
+	if (message->nlmsg_type == RTM_NEWLINK && link->ifi_flags & IFF_RUNNING)
+		kept_hurry_now(net, (unsigned)link->ifi_index);
+	routes_changed(net, NULL);
 }
 
 static int
-event_take(const struct nlmsghdr *message, void *arg)
+destination_attribute(const struct nlattr *attribute, void *arg)
 {
-	struct net *net = arg;
-	struct neigh neigh;
-	struct kept *kept;
+	struct net_prefix *prefix = arg;
 
-	if (message->nlmsg_type == RTM_NEWLINK)
-		link_event(net, message);
-	if (!neigh_parse(message, &neigh))
-		return MNL_CB_OK;
-	kept = kept_find(&net->kept, &neigh.key);
-	if (kept)
-		kept_refresh(&net->kept, kept, false);
+	if (mnl_attr_get_type(attribute) == RTA_DST &&
+		mnl_attr_get_payload_len(attribute) == address_size(prefix->family))
+		memcpy(prefix->address, mnl_attr_get_payload(attribute),
+			address_size(prefix->family));
 	return MNL_CB_OK;
 }
 
 static void
-events_read(evutil_socket_t fd, short what, void *arg)
+route_event(struct net *net, const struct nlmsghdr *message)
+{
+	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
+	struct net_prefix prefix = {0};
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*body) || body->rtm_flags & RTM_F_CLONED)
+		return;
+	prefix.family = address_from_af(body->rtm_family);
+	prefix.bits = body->rtm_dst_len;
+	if (prefix.family == 0)
+		return;
+	mnl_attr_parse(message, sizeof(*body), destination_attribute, &prefix);
+	routes_changed(net, &prefix);
+}
+
+static void
+neighbour_event(struct net *net, const struct nlmsghdr *message)
+{
+	const uint64_t now_ms = clock_ms();
+	struct neigh neigh;
+	struct kept *kept;
+
+	if (!neigh_parse(message, &neigh))
+		return;
+	kept = kept_find(&net->kept, &neigh.key);
+	if (!kept)
+		return;
+	kept_refresh(&net->kept, kept, now_ms);
+	due_set(net, now_ms, KEPT_RETRY_MS);
+}
+
+static void
+message_take(void *arg, const struct nlmsghdr *message)
 {
 	struct net *net = arg;
-	char buffer[EVENT_BYTES];
 
-	(void)fd;
-	(void)what;
-	for (unsigned i = 0; i < EVENTS_PER_WAKE; i++) {
-		ssize_t bytes = mnl_socket_recvfrom(net->events, buffer, sizeof(buffer));
-
-		if (bytes > 0)
-			mnl_cb_run(buffer, (size_t)bytes, 0, 0, event_take, net);
-		else if (bytes < 0 && errno == ENOBUFS)
-			kept_refresh_all(&net->kept, NULL, NULL); /* events were lost */
-		else
-			return;
+	switch (message->nlmsg_type) {
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		neighbour_event(net, message);
+		return;
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		link_event(net, message);
+		return;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		route_event(net, message);
+		return;
+	default: /* an address, a rule, a next-hop object */
+		routes_changed(net, NULL);
 	}
 }
 
 static void
-period_passed(evutil_socket_t fd, short what, void *arg)
+messages_lost(void *arg)
 {
 	struct net *net = arg;
 
-	(void)fd;
-	(void)what;
-	kept_refresh_all(&net->kept, NULL, NULL);
-}
-
-static void
-new_kept(evutil_socket_t fd, short what, void *arg)
-{
-	struct net *net = arg;
-
-	(void)fd;
-	(void)what;
-	kept_refresh_all(&net->kept, kept_is_new, NULL);
+	link_vlans_fini(&net->vlans);
+	kept_hurry_now(net, 0);
+	routes_changed(net, NULL);
 }
 
 static int
-events_open(struct net *net)
+net_open(struct net *net, struct event_base *base)
 {
-	net->events = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!net->events ||
-		mnl_socket_bind(net->events, RTMGRP_NEIGH | RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
-}
+	int ret = request_open(&net->request);
 
-static int
-events_watch(struct net *net, struct event_base *base)
-{
-	const struct timeval period = {.tv_sec = KEEP_PERIOD_S};
-
-	net->on_events = event_new(
-		base, mnl_socket_get_fd(net->events), EV_READ | EV_PERSIST, events_read, net);
-	net->on_period = event_new(base, -1, EV_PERSIST, period_passed, net);
-	net->on_kept = event_new(base, -1, 0, new_kept, net);
-	if (!net->on_events || !net->on_period || !net->on_kept)
+	if (ret < 0)
+		return ret;
+	net->on_due = event_new(base, -1, 0, kept_due, net);
+	if (!net->on_due)
 		return -ENOMEM;
-	if (event_add(net->on_events, NULL) < 0 || event_add(net->on_period, &period) < 0)
-		return -EIO;
-	return 0;
+	net->watch = (struct watch){.message = message_take, .lost = messages_lost, .arg = net};
+	return watch_open(&net->watch, base);
 }
 
 struct net *
-net_create(struct event_base *base, net_changed_fn changed, void *arg, struct fault *fault)
+net_create(struct event_base *base, const struct net_observer *observer, struct fault *fault)
 {
 	struct net *net = calloc(1, sizeof(*net));
 	int ret;
@@ -149,12 +197,10 @@ net_create(struct event_base *base, net_changed_fn changed, void *arg, struct fa
 		fault_set(fault, FAULT_INTERNAL, "", "netlink: %s", strerror(ENOMEM));
 		return NULL;
 	}
-	net->kept = (struct kept_set){.request = &net->request, .changed = changed, .arg = arg};
-	ret = request_open(&net->request);
-	if (ret == 0)
-		ret = events_open(net);
-	if (ret == 0)
-		ret = events_watch(net, base);
+	net->observer = *observer;
+	net->due_ms = UINT64_MAX;
+	kept_init(&net->kept, &net->request, &net->observer);
+	ret = net_open(net, base);
 	if (ret == 0)
 		return net;
 	fault_set(fault, FAULT_INTERNAL, "", "netlink: cannot watch the kernel's tables: %s",
@@ -163,24 +209,27 @@ net_create(struct event_base *base, net_changed_fn changed, void *arg, struct fa
 	return NULL;
 }
 
-int
-net_resolve(struct net *net, struct net_hop *hops, size_t n, unsigned timeout_ms)
+void
+net_aim(struct net *net, struct net_hop *hop)
 {
-	return resolve_hops(&net->request, hops, n, timeout_ms);
+	hop_aim(&net->request, &net->vlans, hop);
 }
 
 int
-net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	uint8_t mac[6])
 {
+	const uint64_t now_ms = clock_ms();
 	struct neigh_key key;
+	struct kept *kept;
 
-	if (address_is_multicast(family, address))
-		return 0;
 	neigh_key_init(&key, ifindex, family, address);
-	if (!kept_add(&net->kept, &key))
+	kept = kept_add(&net->kept, &key, now_ms);
+	if (!kept)
 		return -ENOMEM;
-	event_active(net->on_kept, 0, 0);
-	return 0;
+	due_set(net, now_ms, 0);
+	memcpy(mac, kept->mac, sizeof(kept->mac));
+	return kept->error;
 }
 
 void
@@ -198,14 +247,10 @@ net_destroy(struct net *net)
 	if (!net)
 		return;
 	kept_fini(&net->kept);
-	if (net->on_kept)
-		event_free(net->on_kept);
-	if (net->on_period)
-		event_free(net->on_period);
-	if (net->on_events)
-		event_free(net->on_events);
-	if (net->events)
-		mnl_socket_close(net->events);
+	link_vlans_fini(&net->vlans);
+	watch_close(&net->watch);
+	if (net->on_due)
+		event_free(net->on_due);
 	request_close(&net->request);
 	free(net);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Next hops as the kernel knows them. Routes, VLAN interfaces and neighbours are the kernel's;
- * here they are asked for when a flow is installed, and neighbours in use are watched and kept
- * fresh, so that whatever manages the kernel's tables manages ours.
+ * here they are asked for when a flow is installed, and watched from then on, so that whatever
+ * manages the kernel's tables manages ours. Nothing here waits for a neighbour.
  *
  * Everything here belongs to the control thread and needs CAP_NET_ADMIN. Families are 4 and 6; an
  * IPv4 address stands in the first four of its sixteen bytes.
@@ -20,62 +20,70 @@
 
 struct net;
 
-/* A question to net_resolve(), and the answer to it. */
+/* A question to net_aim(), and the answer to it. */
 struct net_hop {
 	unsigned ifindex; /* the egress port's kernel interface */
 	uint16_t vlan; /* 802.1Q VLAN id to leave with, 0 = untagged */
 	uint16_t outer_vlan; /* 802.1ad VLAN id before that, 0 = none */
 	uint8_t family; /* 4 or 6 */
-	uint8_t dst[16]; /* where the leg sends */
+	uint8_t dst[16]; /* where the leg sends; not looked at when there is a gateway */
 	bool has_gateway; /* the operator named the next hop: routes are not asked */
 	uint8_t gateway[16]; /* of the same family */
 
 	/*
 	 * The answer:
-	 * 0		   address and mac are good
+	 * 0		   address is the neighbour
 	 * -ENETUNREACH	   no route out of that interface, or it is down; with out_ifindex 0: the
 	 *		   kernel has no interface for these VLANs upon it
-	 * -EHOSTUNREACH   the neighbour did not answer, or not in time
 	 * -EADDRNOTAVAIL  no neighbour is meant: a broadcast, unspecified or the host's own address
-	 * -ENOBUFS	   the kernel's neighbour table is full (net.ipv4.neigh.default.gc_thresh3)
 	 * or what else the kernel refused a question with
 	 */
 	int error;
 	unsigned out_ifindex; /* the VLAN's interface when there is one, else ifindex */
-	uint8_t address[16]; /* the neighbour; a multicast group is its own */
-	uint8_t mac[6];
+	uint8_t address[16];
 };
 
-/*
- * A neighbour that is kept has this MAC address now; NULL: it is not reachable any more. Called
- * from the event loop on every change, and once soon after net_keep(), so that a change between
- * net_resolve() and net_keep() is not missed. It must not call net_keep(), net_forget() or
- * net_destroy().
- */
-typedef void (*net_changed_fn)(
-	void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16], const uint8_t *mac);
+/* Destinations that a change of routes concerns. */
+struct net_prefix {
+	uint8_t address[16];
+	uint8_t bits;
+	uint8_t family;
+};
+
+struct net_observer {
+	/*
+	 * A neighbour that is kept has this MAC address now; NULL: it has none, and error says why
+	 * as net_keep() does. It must not call net_keep(), net_forget() or net_destroy().
+	 */
+	void (*neighbour)(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
+		const uint8_t *mac, int error);
+	/* What net_aim() answers for these may be another thing now; NULL: for any. */
+	void (*routes)(void *arg, const struct net_prefix *prefix);
+	void *arg;
+};
 
 /*
  * Watch the kernel's tables from the event loop of `base`, which must outlive the result. Returns
  * NULL and sets *fault on failure.
  */
 struct net *net_create(
-	struct event_base *base, net_changed_fn changed, void *arg, struct fault *fault);
+	struct event_base *base, const struct net_observer *observer, struct fault *fault);
 
 /*
- * Answer all hops: ask routes and neighbours, have the kernel resolve those that it does not know
- * and wait for these, all together, at most timeout_ms (the kernel itself gives a neighbour up
- * after three seconds). Blocks for that time; the event loop does not run. Returns 0 when every
- * hop has error 0, otherwise the first error found; each hop has its own in any case.
+ * Find out which neighbour a hop means: by its VLANs' interface and the routes out of it. One
+ * question or two to the kernel, which answers at once.
  */
-int net_resolve(struct net *net, struct net_hop *hops, size_t n, unsigned timeout_ms);
+void net_aim(struct net *net, struct net_hop *hop);
 
 /*
- * Keep a neighbour (out_ifindex, family, address of a hop) fresh and report on it, until it is
- * forgotten. Counted: n calls want n of net_forget(). Multicast groups have no neighbour and are
- * ignored. -ENOMEM: not kept.
+ * Keep a neighbour (out_ifindex, family, address of a hop) fresh and report changes of it, until it
+ * is forgotten. Counted: n calls want n of net_forget(). 0: it has that MAC address now. Else it is
+ * kept and has none (yet): -EINPROGRESS the kernel is being asked, -EHOSTUNREACH it did not answer,
+ * -ENOBUFS the kernel's neighbour table is full, -ENETDOWN or -ENODEV the interface is down or
+ * gone. -ENOMEM: not kept.
  */
-int net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16]);
+int net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	uint8_t mac[6]);
 
 /* What was not kept is ignored. */
 void net_forget(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16]);

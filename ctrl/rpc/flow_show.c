@@ -10,6 +10,7 @@
 #include "rpc/counter_json.h"
 #include "rpc/methods.h"
 #include "state/address.h"
+#include "state/leg_hops.h"
 
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
 
@@ -63,23 +64,24 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static json_t *
-next_hop_encode(const struct next_hops *hops, unsigned index)
+next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
 {
 	static const char *const states[] = {
-		[NEXT_HOP_UNRESOLVED] = "unresolved",
+		[NEXT_HOP_PENDING] = "pending",
 		[NEXT_HOP_RESOLVED] = "resolved",
 		[NEXT_HOP_STATIC] = "static",
 	};
 	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
+	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
 
-	next_hops_info_get(hops, index, &info);
+	leg_hop_info_get(flows, leg, index, &info, reason);
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
-	return json_pack("{s:s?, s:s?, s:s, s:s?}", "address",
-		info.state == NEXT_HOP_STATIC ? NULL : address, "mac",
-		info.state == NEXT_HOP_UNRESOLVED ? NULL : mac, "state", states[info.state],
-		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL);
+	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
+		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", states[info.state],
+		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
+		info.state == NEXT_HOP_PENDING ? reason : NULL);
 }
 
 /* Counters and next hops of n legs, from number `first` of the spec on. */
@@ -92,7 +94,8 @@ legs_state_encode(const struct methods_context *context, const struct flow *flow
 
 	json_array_foreach (list, i, leg)
 		json_object_set_new(leg, "next_hop",
-			next_hop_encode(context->flows->hops, flow->hops[first + i]));
+			next_hop_encode(context->flows, &flow->spec->legs[first + i],
+				flow->hops[first + i]));
 	return list;
 }
 

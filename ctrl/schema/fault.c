@@ -55,8 +55,6 @@ fault_code_name(enum fault_code code)
 		return "NOT_FOUND";
 	case FAULT_CONFLICT:
 		return "CONFLICT";
-	case FAULT_UNRESOLVED:
-		return "UNRESOLVED";
 	case FAULT_NO_ROOM:
 		return "NO_ROOM";
 	case FAULT_LIMIT:

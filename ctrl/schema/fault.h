@@ -21,7 +21,7 @@ enum fault_code {
 	FAULT_INVALID_VALUE = -32001, /* fits the schema, but not the other fields */
 	FAULT_NOT_FOUND = -32002, /* no flow, port or cursor of that name */
 	FAULT_CONFLICT = -32003, /* id or match is in use */
-	FAULT_UNRESOLVED = -32004, /* no route or no neighbour for a next hop */
+	/* -32004 was UNRESOLVED: a next hop that cannot be reached yet is no fault any more */
 	FAULT_NO_ROOM = -32005, /* table or memory full */
 	FAULT_LIMIT = -32006, /* a limit of the server, named in the message */
 	FAULT_FORBIDDEN = -32007, /* the caller's role does not allow it */

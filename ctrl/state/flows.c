@@ -8,14 +8,48 @@
 #include "state/flow_steering.h"
 #include "state/flow_text.h"
 
-/* The kernel's neighbours speak to the next hops directly: no flow is touched. */
+/* The kernel's neighbours and routes speak to the next hops directly: no flow is touched. */
 static void
-neighbour_changed(
-	void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16], const uint8_t *mac)
+neighbour_changed(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	const uint8_t *mac, int error)
 {
 	struct flows *flows = arg;
 
-	next_hops_changed(flows->hops, ifindex, family, address, mac);
+	next_hops_neighbour_changed(flows->hops, ifindex, family, address, mac, error);
+}
+
+static void
+routes_changed(void *arg, const struct net_prefix *prefix)
+{
+	struct flows *flows = arg;
+
+	next_hops_routes_changed(flows->hops, prefix);
+}
+
+/* Next hops, what tells them, and what follows them. */
+static int
+hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
+{
+	const struct net_observer observer = {
+		.neighbour = neighbour_changed, .routes = routes_changed, .arg = flows};
+
+	flows->net = net_create(base, &observer, fault);
+	if (!flows->net)
+		return -1;
+	flows->hops = next_hops_create(flows->dp, flows->ports, flows->net, base);
+	if (flows->hops && hop_repoint_init(&flows->repoint, flows, base) == 0)
+		return 0;
+	next_hops_destroy(flows->hops);
+	net_destroy(flows->net);
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
+}
+
+static void
+hops_fini(struct flows *flows)
+{
+	hop_repoint_fini(&flows->repoint);
+	next_hops_destroy(flows->hops);
+	net_destroy(flows->net);
 }
 
 int
@@ -35,15 +69,8 @@ flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for flows");
 		goto err_schema;
 	}
-	flows->net = net_create(base, neighbour_changed, flows, fault);
-	if (!flows->net)
-		goto err_validate;
-	flows->hops = next_hops_create(dp, ports, flows->net);
-	if (flows->hops)
+	if (hops_init(flows, base, fault) == 0)
 		return 0;
-	fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
-	net_destroy(flows->net);
-err_validate:
 	validate_destroy(flows->validate);
 err_schema:
 	schema_destroy(flows->schema);
@@ -71,8 +98,7 @@ flows_fini(struct flows *flows)
 
 	for (; flow; flow = desired_next(flow))
 		flow_unsteer(flows, flow->spec);
-	next_hops_destroy(flows->hops);
-	net_destroy(flows->net);
+	hops_fini(flows);
 	validate_destroy(flows->validate);
 	schema_destroy(flows->schema);
 	desired_fini(&flows->desired);

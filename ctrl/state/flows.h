@@ -14,6 +14,7 @@
 
 #include "schema/fault.h"
 #include "state/desired.h"
+#include "state/hop_repoint.h"
 #include "state/next_hops.h"
 #include "state/ports.h"
 #include "state/steering.h"
@@ -33,6 +34,7 @@ struct flows {
 	struct steering *steering;
 	struct net *net;
 	struct next_hops *hops;
+	struct hop_repoint repoint;
 	struct desired desired;
 	struct validate *validate;
 	struct schema *schema; /* of a flow's text */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two walks over the legs: one gathers what to ask the kernel, one takes what it answered. */
 #include "state/leg_hops.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "net/address.h"
-#include "state/resolve.h"
-
-#define RESOLVE_TIMEOUT_MS 1000
+#include "state/leg_place.h"
 
 bool
 leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
@@ -20,108 +16,71 @@ leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }
 
-static int
-hops_ask(struct flows *flows, const struct leg_hops *list, size_t n, struct resolve *resolve)
-{
-	struct hop_request request;
-	size_t i;
-	unsigned leg;
-
-	for (i = 0; i < n; i++) {
-		const struct flow_spec *spec = list[i].spec;
-
-		for (leg = 0; leg < spec->n_all_legs; leg++) {
-			if (list[i].hops[leg] == HOP_WANTED &&
-				hop_request_make(&spec->legs[leg], flows->ports, &request) &&
-				resolve_add(resolve, &request) < 0)
-				return -ENOMEM;
-		}
-	}
-	resolve_run(resolve, flows->net, RESOLVE_TIMEOUT_MS);
-	return 0;
-}
-
-/* A link-layer address that needs no kernel: the operator's, or that of a multicast group. */
-static int
-static_get(struct flows *flows, unsigned port, const struct flow_leg *leg)
-{
-	uint8_t group_mac[6];
-
-	if (leg->hop == FLOW_HOP_MAC)
-		return next_hops_get_static(flows->hops, port, leg->mac);
-	address_multicast_mac(leg->family, leg->dst, group_mac);
-	return next_hops_get_static(flows->hops, port, group_mac);
-}
-
 /* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
 static int
-leg_hop_find(struct flows *flows, const struct flow_leg *leg, const struct resolve *resolve,
-	struct fault *fault)
+leg_hop_get(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
 {
-	const unsigned port = (unsigned)ports_find(flows->ports, leg->port);
 	struct hop_request request;
-	const struct net_hop *hop;
+	uint8_t mac[6];
 	int rc;
 
 	if (hop_request_make(leg, flows->ports, &request)) {
-		hop = resolve_find(resolve, &request);
-		if (hop->error)
-			return resolve_fault(hop, leg, fault);
-		rc = next_hops_get_neighbour(
-			flows->hops, port, hop->out_ifindex, hop->family, hop->address, hop->mac);
+		rc = next_hops_get(flows->hops, &request);
 	} else {
-		rc = static_get(flows, port, leg);
+		hop_static_mac(leg, mac);
+		rc = next_hops_get_static(
+			flows->hops, (unsigned)ports_find(flows->ports, leg->port), mac);
 	}
 	if (rc == -ENOSPC)
 		return fault_set(fault, FAULT_NO_ROOM, "",
 			"found one next hop more, expected at most %u in use", DP_NEXT_HOPS_MAX);
+	if (rc == -ENOMEM)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
 	if (rc < 0)
 		return fault_set(
 			fault, FAULT_INTERNAL, "", "the next hop was refused: %s", strerror(-rc));
 	return rc;
 }
 
+static void
+leg_hop_put(struct flows *flows, const struct flow_leg *leg, unsigned index, bool seen)
+{
+	struct hop_request request;
+	const bool asks = hop_request_make(leg, flows->ports, &request);
+
+	next_hops_put(flows->hops, asks ? &request : NULL, index, seen);
+}
+
 /* Put the place of a leg before the pointer of a fault. */
 static void
 leg_prefix(struct fault *fault, const struct leg_hops *entry, unsigned leg)
 {
-	const struct flow_spec *spec = entry->spec;
-	unsigned i = 0;
-
-	if (leg < spec->n_legs) {
+	if (leg < entry->spec->n_legs)
 		fault_prefix(fault, "/legs/%u", leg - entry->first_leg);
-		return;
-	}
-	while (leg >= spec->streams[i].first_leg + spec->streams[i].n_legs)
-		i++;
-	fault_prefix(fault, "/streams/%u/legs/%u", i, leg - spec->streams[i].first_leg);
+	else
+		leg_place_prefix(entry->spec, leg, fault);
 }
 
 /* Give back the first n_legs references of a flow. */
 static void
-hops_put(struct flows *flows, const uint16_t *hops, unsigned n_legs, bool seen)
+hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
+	bool seen)
 {
 	while (n_legs-- > 0)
-		next_hops_put(flows->hops, hops[n_legs], seen);
+		leg_hop_put(flows, &spec->legs[n_legs], hops[n_legs], seen);
 }
 
 static int
-flow_hops_get(struct flows *flows, const struct leg_hops *entry, const struct resolve *resolve,
-	struct fault *fault)
+flow_hops_get(struct flows *flows, const struct leg_hops *entry, struct fault *fault)
 {
 	unsigned leg;
 
 	for (leg = 0; leg < entry->spec->n_all_legs; leg++) {
-		int hop;
+		int hop = leg_hop_get(flows, &entry->spec->legs[leg], fault);
 
-		if (entry->hops[leg] != HOP_WANTED) {
-			next_hops_hold(flows->hops, entry->hops[leg]);
-			continue;
-		}
-		hop = leg_hop_find(flows, &entry->spec->legs[leg], resolve, fault);
 		if (hop < 0) {
 			leg_prefix(fault, entry, leg);
-			hops_put(flows, entry->hops, leg, false);
+			hops_put(flows, entry->spec, entry->hops, leg, false);
 			return -1;
 		}
 		entry->hops[leg] = (uint16_t)hop;
@@ -133,29 +92,32 @@ int
 leg_hops_get(
 	struct flows *flows, const struct leg_hops *list, size_t n, size_t *at, struct fault *fault)
 {
-	struct resolve resolve;
 	size_t i;
-	int rc;
 
-	*at = 0;
-	resolve_init(&resolve);
-	rc = hops_ask(flows, list, n, &resolve);
-	if (rc < 0)
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
-	for (i = 0; rc == 0 && i < n; i++) {
-		rc = flow_hops_get(flows, &list[i], &resolve, fault);
-		*at = i;
+	for (*at = 0; *at < n; ++*at) {
+		if (flow_hops_get(flows, &list[*at], fault) < 0) {
+			for (i = *at; i-- > 0;)
+				leg_hops_put(flows, list[i].spec, list[i].hops, false);
+			return -1;
+		}
 	}
-	if (rc < 0) {
-		for (i = *at; i-- > 0;)
-			leg_hops_put(flows, list[i].spec, list[i].hops, false);
-	}
-	resolve_fini(&resolve);
-	return rc < 0 ? -1 : 0;
+	return 0;
 }
 
 void
 leg_hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen)
 {
-	hops_put(flows, hops, spec->n_all_legs, seen);
+	hops_put(flows, spec, hops, spec->n_all_legs, seen);
+}
+
+void
+leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
+	struct next_hop_info *info, char reason[HOP_REASON_MAX])
+{
+	struct hop_request request;
+
+	next_hops_info_get(flows->hops, index, info);
+	reason[0] = '\0';
+	if (info->state == NEXT_HOP_PENDING && hop_request_make(leg, flows->ports, &request))
+		next_hops_reason(flows->hops, &request, reason);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A table of slots, found by key through a hash and given out from a stack of free indexes. A slot
- * is free, in use, or idle: without references, but perhaps still in a worker's hands.
+ * Slots and targets. A slot is free, in use, or idle: without references, but perhaps still in a
+ * worker's hands. Free indexes are a stack.
  */
 #include "state/next_hops.h"
 
@@ -9,47 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
-#include "net/netlink.h"
-
-struct hop_key {
-	uint32_t ifindex;
-	uint16_t port;
-	uint8_t family; /* 0 = static */
-	uint8_t reserved;
-	uint8_t address[16];
-	uint8_t static_mac[6];
-	uint8_t reserved2[2];
-};
-
-static_assert(sizeof(struct hop_key) == 32, "no padding in what is hashed");
-
-struct hop {
-	UT_hash_handle hh;
-	struct hop_key key;
-	unsigned references;
-	bool resolved;
-	uint8_t mac[6];
-};
-
-struct next_hops {
-	struct dp *dp;
-	const struct ports *ports;
-	struct net *net;
-	next_hops_changed_fn changed; /* NULL = nobody wants to know */
-	void *changed_arg;
-	struct hop *by_key;
-	unsigned n_free;
-	unsigned n_idle;
-	uint16_t free[DP_NEXT_HOPS_MAX];
-	uint16_t idle[DP_NEXT_HOPS_MAX];
-	struct hop slots[DP_NEXT_HOPS_MAX];
-};
+#include "state/hop_table.h"
 
 struct next_hops *
-next_hops_create(struct dp *dp, const struct ports *ports, struct net *net)
+next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base)
 {
 	struct next_hops *hops = calloc(1, sizeof(*hops));
 	unsigned i;
@@ -61,15 +24,31 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net)
 	hops->net = net;
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
-	return hops;
+	if (hop_moves_init(hops, base) == 0)
+		return hops;
+	free(hops);
+	return NULL;
 }
 
 void
 next_hops_destroy(struct next_hops *hops)
 {
+	struct hop_target *target, *next_target;
+	struct hop_asker *asker, *next_asker;
+
 	if (!hops)
 		return;
-	HASH_CLEAR(hh, hops->by_key);
+	hop_moves_fini(hops);
+	HASH_ITER(hh, hops->askers, asker, next_asker)
+	{
+		HASH_DELETE(hh, hops->askers, asker);
+		free(asker);
+	}
+	HASH_ITER(hh, hops->targets, target, next_target)
+	{
+		HASH_DELETE(hh, hops->targets, target);
+		free(target);
+	}
 	free(hops);
 }
 
@@ -80,118 +59,193 @@ next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *ar
 	hops->changed_arg = arg;
 }
 
-/* Tell the data plane what the slot holds; without a MAC its MTU is 0, and copies are dropped. */
-static int
-hop_publish(const struct next_hops *hops, const struct hop *hop)
+static struct hop_target *
+target_create(struct next_hops *hops, const struct hop_key *key)
 {
-	const struct dp_port_info *port = &hops->ports->info[hop->key.port];
-	struct dp_next_hop next_hop = {
-		.port = hop->key.port,
-		.mtu = hop->resolved ? port->mtu : 0,
-	};
+	struct hop_target *target = calloc(1, sizeof(*target));
 
-	memcpy(next_hop.dst_mac, hop->mac, sizeof(next_hop.dst_mac));
-	memcpy(next_hop.src_mac, port->mac, sizeof(next_hop.src_mac));
-	return dp_next_hop_set(hops->dp, (unsigned)(hop - hops->slots), &next_hop);
+	if (!target)
+		return NULL;
+	target->key = *key;
+	memcpy(target->mac, key->mac, sizeof(target->mac));
+	if (!key->has_way)
+		target->error = -ENETUNREACH;
+	else if (key->family)
+		target->error =
+			net_keep(hops->net, key->ifindex, key->family, key->address, target->mac);
+	if (target->error != -ENOMEM)
+		HASH_ADD(hh, hops->targets, key, sizeof(target->key), target);
+	if (target->hh.tbl)
+		return target;
+	if (target->error != -ENOMEM && key->has_way && key->family)
+		net_forget(hops->net, key->ifindex, key->family, key->address);
+	free(target);
+	return NULL;
 }
 
-static int
-hop_create(struct next_hops *hops, const struct hop_key *key, const uint8_t mac[6])
+static struct hop_target *
+target_find(const struct next_hops *hops, const struct hop_key *key)
 {
-	struct hop *hop;
-	uint16_t index;
-	int rc;
+	struct hop_target *target;
 
-	if (hops->n_free == 0)
-		return -ENOSPC;
-	index = hops->free[hops->n_free - 1];
-	hop = &hops->slots[index];
-	memset(hop, 0, sizeof(*hop));
-	hop->key = *key;
-	hop->resolved = true;
-	memcpy(hop->mac, mac, sizeof(hop->mac));
-	rc = hop_publish(hops, hop);
-	if (rc < 0)
-		return rc;
-	HASH_ADD(hh, hops->by_key, key, sizeof(hop->key), hop);
-	if (!hop->hh.tbl)
-		return -ENOMEM;
-	if (key->family && net_keep(hops->net, key->ifindex, key->family, key->address) < 0) {
-		HASH_DELETE(hh, hops->by_key, hop);
-		return -ENOMEM;
-	}
-	hops->n_free--;
-	hop->references = 1;
-	return index;
+	HASH_FIND(hh, hops->targets, key, sizeof(*key), target);
+	return target;
+}
+
+/* It is kept as long as a slot points to it. */
+static void
+target_release(struct next_hops *hops, struct hop_target *target)
+{
+	const struct hop_key *key = &target->key;
+
+	if (!LIST_EMPTY(&target->slots))
+		return;
+	if (key->has_way && key->family)
+		net_forget(hops->net, key->ifindex, key->family, key->address);
+	HASH_DELETE(hh, hops->targets, target);
+	free(target);
+}
+
+/* Tell the data plane where the slot points; without a MAC its MTU is 0, and copies are dropped. */
+static int
+slot_publish(struct next_hops *hops, struct hop_slot *slot)
+{
+	const struct dp_port_info *port = &hops->ports->info[slot->port];
+	const struct hop_target *target = slot->target;
+	struct dp_next_hop next_hop = {
+		.port = slot->port,
+		.mtu = target->error == 0 ? port->mtu : 0,
+	};
+
+	memcpy(next_hop.dst_mac, target->mac, sizeof(next_hop.dst_mac));
+	memcpy(next_hop.src_mac, port->mac, sizeof(next_hop.src_mac));
+	slot->resolved = target->error == 0;
+	return dp_next_hop_set(hops->dp, slot_index(hops, slot), &next_hop);
 }
 
 static void
-hop_update(struct next_hops *hops, struct hop *hop, const uint8_t *mac)
+slot_tell(struct next_hops *hops, const struct hop_slot *slot, bool resolved)
 {
-	const bool flips = hop->resolved != (mac != NULL);
-
-	if (!flips && (!mac || memcmp(hop->mac, mac, 6) == 0))
-		return;
-	hop->resolved = mac != NULL;
-	if (mac)
-		memcpy(hop->mac, mac, sizeof(hop->mac));
-	hop_publish(hops, hop); /* cannot fail: index and port were accepted before */
-	if (flips && hops->changed)
-		hops->changed(hops->changed_arg, (unsigned)(hop - hops->slots), hop->resolved);
+	if (hops->changed)
+		hops->changed(hops->changed_arg, slot_index(hops, slot), resolved);
 }
 
-static int
-hop_get(struct next_hops *hops, const struct hop_key *key, const uint8_t mac[6])
+/* Cannot fail for a slot in use: index and port were accepted before. */
+static void
+slot_update(struct next_hops *hops, struct hop_slot *slot)
 {
-	struct hop *hop;
+	const bool was_resolved = slot->resolved;
 
-	HASH_FIND(hh, hops->by_key, key, sizeof(*key), hop);
-	if (!hop)
-		return hop_create(hops, key, mac);
-	hop_update(hops, hop, mac);
-	hop->references++;
-	return (int)(hop - hops->slots);
+	slot_publish(hops, slot);
+	if (was_resolved != slot->resolved)
+		slot_tell(hops, slot, slot->resolved);
+}
+
+static void
+slot_free(struct next_hops *hops, struct hop_slot *slot)
+{
+	const uint16_t index = (uint16_t)slot_index(hops, slot);
+	struct hop_target *target = slot->target;
+
+	LIST_REMOVE(slot, link);
+	slot->target = NULL;
+	target_release(hops, target);
+	if (slot->seen)
+		hops->idle[hops->n_idle++] = index;
+	else
+		hops->free[hops->n_free++] = index;
+}
+
+static struct hop_slot *
+slot_create(struct next_hops *hops, unsigned port, struct hop_target *target, int *error)
+{
+	struct hop_slot *slot;
+	unsigned index;
+
+	if (hops->n_free == 0) {
+		*error = -ENOSPC;
+		return NULL;
+	}
+	index = hops->free[--hops->n_free];
+	if (index >= hops->n_ever)
+		hops->n_ever = index + 1;
+	slot = &hops->slots[index];
+	memset(slot, 0, sizeof(*slot));
+	slot->target = target;
+	slot->port = (uint16_t)port;
+	LIST_INSERT_HEAD(&target->slots, slot, link);
+	*error = slot_publish(hops, slot);
+	if (*error == 0)
+		return slot;
+	slot_free(hops, slot);
+	return NULL;
+}
+
+struct hop_slot *
+hop_slot_take(
+	struct next_hops *hops, unsigned port, const struct hop_key *key, bool fresh, int *error)
+{
+	struct hop_target *target = target_find(hops, key);
+	struct hop_slot *slot;
+
+	if (!target)
+		target = target_create(hops, key);
+	if (!target) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	LIST_FOREACH (slot, &target->slots, link) {
+		if (!fresh && slot->port == port)
+			return slot;
+	}
+	slot = slot_create(hops, port, target, error);
+	if (!slot && *error == -ENOSPC)
+		target_release(hops, target);
+	return slot;
+}
+
+void
+hop_slot_release(struct next_hops *hops, struct hop_slot *slot)
+{
+	if (slot->legs == 0 && LIST_EMPTY(&slot->askers))
+		slot_free(hops, slot);
 }
 
 int
-next_hops_get_neighbour(struct next_hops *hops, unsigned port, unsigned ifindex, uint8_t family,
-	const uint8_t address[16], const uint8_t mac[6])
+hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct hop_key *key)
 {
-	struct hop_key key = {.ifindex = ifindex, .port = (uint16_t)port, .family = family};
+	struct hop_target *before = slot->target, *target = target_find(hops, key);
 
-	memcpy(key.address, address, sizeof(key.address));
-	return hop_get(hops, &key, mac);
+	if (!target)
+		target = target_create(hops, key);
+	if (!target)
+		return -ENOMEM;
+	/* Whoever is told may ask for the neighbour that was lost, while it is still there. */
+	if (slot->resolved && target->error != 0) {
+		slot_tell(hops, slot, false);
+		slot->resolved = false;
+	}
+	LIST_REMOVE(slot, link);
+	LIST_INSERT_HEAD(&target->slots, slot, link);
+	slot->target = target;
+	slot_update(hops, slot);
+	target_release(hops, before);
+	return 0;
 }
 
 int
 next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6])
 {
-	struct hop_key key = {.port = (uint16_t)port};
+	struct hop_key key = {.has_way = 1};
+	struct hop_slot *slot;
+	int error;
 
-	memcpy(key.static_mac, mac, sizeof(key.static_mac));
-	return hop_get(hops, &key, mac);
-}
-
-void
-next_hops_hold(struct next_hops *hops, unsigned index)
-{
-	hops->slots[index].references++;
-}
-
-void
-next_hops_put(struct next_hops *hops, unsigned index, bool seen)
-{
-	struct hop *hop = &hops->slots[index];
-
-	if (--hop->references > 0)
-		return;
-	if (hop->key.family)
-		net_forget(hops->net, hop->key.ifindex, hop->key.family, hop->key.address);
-	HASH_DELETE(hh, hops->by_key, hop);
-	if (seen)
-		hops->idle[hops->n_idle++] = (uint16_t)index;
-	else
-		hops->free[hops->n_free++] = (uint16_t)index;
+	memcpy(key.mac, mac, sizeof(key.mac));
+	slot = hop_slot_take(hops, port, &key, false, &error);
+	if (!slot)
+		return error;
+	slot->legs++;
+	return (int)slot_index(hops, slot);
 }
 
 void
@@ -202,33 +256,38 @@ next_hops_reclaim(struct next_hops *hops)
 }
 
 void
-next_hops_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
-	const uint8_t address[16], const uint8_t *mac)
+next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
+	const uint8_t address[16], const uint8_t *mac, int error)
 {
-	struct hop_key key = {.ifindex = ifindex, .family = family};
-	struct hop *hop;
+	struct hop_key key = {.ifindex = ifindex, .family = family, .has_way = 1};
+	struct hop_target *target;
+	struct hop_slot *slot;
 
 	memcpy(key.address, address, sizeof(key.address));
-	/* Two ports may be queues of one kernel interface, so the port is tried, not computed. */
-	for (key.port = 0; key.port < hops->ports->n; key.port++) {
-		HASH_FIND(hh, hops->by_key, &key, sizeof(key), hop);
-		if (hop)
-			hop_update(hops, hop, mac);
-	}
+	target = target_find(hops, &key);
+	if (!target)
+		return;
+	target->error = mac ? 0 : error;
+	if (mac)
+		memcpy(target->mac, mac, sizeof(target->mac));
+	LIST_FOREACH (slot, &target->slots, link)
+		slot_update(hops, slot);
 }
 
 void
 next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info)
 {
-	const struct hop *hop = &hops->slots[index];
+	const struct hop_slot *slot = &hops->slots[index];
+	const struct hop_target *target = slot->target;
 
 	memset(info, 0, sizeof(*info));
-	info->state = hop->resolved ? NEXT_HOP_RESOLVED : NEXT_HOP_UNRESOLVED;
-	if (hop->key.family == 0)
+	info->state = target->error == 0 ? NEXT_HOP_RESOLVED : NEXT_HOP_PENDING;
+	if (target->key.has_way && target->key.family == 0)
 		info->state = NEXT_HOP_STATIC;
-	info->port = hop->key.port;
-	info->ifindex = hop->key.ifindex;
-	info->family = hop->key.family;
-	memcpy(info->address, hop->key.address, sizeof(info->address));
-	memcpy(info->mac, hop->mac, sizeof(info->mac));
+	info->port = slot->port;
+	info->ifindex = target->key.ifindex;
+	info->family = target->key.has_way ? target->key.family : 0;
+	info->error = target->error;
+	memcpy(info->address, target->key.address, sizeof(info->address));
+	memcpy(info->mac, target->mac, sizeof(info->mac));
 }

@@ -1,27 +1,43 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A leg whose next hop cannot be resolved is refused by name, and nothing of the request is
-# installed; with the neighbour there, the same request is taken.
+# A leg whose next hop cannot be reached yet is installed and pending, says for what it waits, and
+# its copies are dropped by name; other legs of the same flow go on. Only what can never be
+# reached is refused.
 source "$(dirname "$0")/_lib.sh"
 test_begin
 rig_make 2
 
-refused() {
-	local pointer=$1 reply
-	shift
-	reply=$(expect_exit 1 ctl flow add "$@" 2>&1)
-	grep -q "UNRESOLVED at $pointer" <<<"$reply" ||
-		fail "expected UNRESOLVED at $pointer, found: $reply"
-	[[ $(ctl --json flow list | tr -d ' \n') == '{"flows":[],"total":0,'* ]] ||
-		fail "something was installed: $(ctl --json flow list)"
+# The reason for which the only leg of a flow is pending; nothing when it is not.
+reason_of() {
+	ctl --json flow show "$1" | python3 -c '
+import json, sys
+hop = json.load(sys.stdin)["legs"][-1]["next_hop"]
+print(hop.get("reason", "") if hop["state"] == "pending" else hop["state"])'
 }
 
-match=(--match "port=p0,dst=192.0.2.1:5004")
-good=port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
+pending() {
+	local says=$1 id=$2
+	shift 2
+	ctl flow add --id "$id" --match "port=p0,dst=192.0.2.1:$((RANDOM % 30000 + 10000))" "$@"
+	[[ $(reason_of "$id") == *"$says"* ]] || fail "$id: expected '$says', found '$(reason_of "$id")'"
+}
 
-refused /flows/0/legs/1/dst "${match[@]}" --leg $good \
-	--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.77:7004
-refused /flows/0/legs/0/dst "${match[@]}" --leg port=p1,src=198.51.100.1:6004,dst=203.0.113.10:7004
-refused /flows/0/legs/0/next_hop "${match[@]}" \
-	--leg port=p1,src=198.51.100.1:6004,dst=203.0.113.10:7004,next-hop=198.51.100.78
-ctl flow add "${match[@]}" --leg $good
+from=port=p1,src=198.51.100.1:6004
+pending "neighbour 198.51.100.77 on p1" silent --leg $from,dst=198.51.100.77:7004
+pending "no route to 203.0.113.10 out of p1" far --leg $from,dst=203.0.113.10:7004
+pending "neighbour 198.51.100.78 on p1" gateway \
+	--leg $from,dst=203.0.113.10:7004,next-hop=198.51.100.78
+pending "no interface for VLAN 9 upon p1" vlan --leg $from,dst=198.51.100.10:7004,vlan=9
+pending "host's own" own --leg $from,dst=198.51.100.1:7004
+
+# A flow with a leg that is pending serves the other.
+ctl flow add --id both --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
+	--leg $from,dst=198.51.100.10:7004 --leg $from,dst=203.0.113.10:7004
+receive_start h1 h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 100
+send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100
+receive_end h1
+ctl --json flow show both | python3 -c '
+import json, sys
+legs = json.load(sys.stdin)["legs"]
+assert legs[0]["sent"] == 100, legs
+assert legs[1]["drops"] == {"unresolved": 100}, legs'

@@ -21,7 +21,7 @@
 #define DP_ALLOW_MAX 32 /* source prefixes that one flow allows */
 #define DP_RULES_MAX 4096 /* flows of one family that are matched by rule */
 #define DP_RULE_PRIORITY_MAX 1000000
-#define DP_NEXT_HOPS_MAX 4096 /* next hops of one appliance */
+#define DP_NEXT_HOPS_MAX 65535 /* next hops of one appliance */
 #define DP_FLOWS_MAX (4u << 20) /* flows of one family */
 #define DP_LEGS_MAX (4u << 20) /* legs of one appliance that are not the only one of a flow */
 #define DP_DSCP_KEEP UINT8_MAX /* leg: leave the six DSCP bits as they came */

@@ -24,6 +24,7 @@ struct report {
 	uint8_t family;
 	uint8_t address[16];
 	bool reachable;
+	int error;
 	uint8_t mac[6];
 };
 
@@ -35,8 +36,8 @@ static pid_t peer;
 static unsigned port;
 
 static void
-changed_record(
-	void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16], const uint8_t *mac)
+changed_record(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	const uint8_t *mac, int error)
 {
 	struct report *report = &reports[n_reports];
 
@@ -47,9 +48,24 @@ changed_record(
 	report->family = family;
 	memcpy(report->address, address, sizeof(report->address));
 	report->reachable = mac;
+	report->error = error;
 	if (mac)
 		memcpy(report->mac, mac, sizeof(report->mac));
 }
+
+static unsigned n_route_changes;
+static struct net_prefix last_prefix; /* bits 255: anything */
+
+static void
+routes_record(void *arg, const struct net_prefix *prefix)
+{
+	cr_assert_eq(arg, &base);
+	n_route_changes++;
+	last_prefix = prefix ? *prefix : (struct net_prefix){.bits = 255};
+}
+
+static const struct net_observer observer = {
+	.neighbour = changed_record, .routes = routes_record, .arg = &base};
 
 static void
 setup(void)
@@ -60,7 +76,7 @@ setup(void)
 	peer = peer_start();
 	port = peer_link(peer);
 	base = event_base_new();
-	net = net_create(base, changed_record, &base, &fault);
+	net = net_create(base, &observer, &fault);
 	cr_assert_not_null(net, "%s", fault.message);
 }
 
@@ -100,7 +116,9 @@ expect_last(const uint8_t *mac)
 static void
 keep_peer(void)
 {
-	cr_assert_eq(net_keep(net, port, 4, peer_address), 0);
+	uint8_t mac[6];
+
+	cr_assert_eq(net_keep(net, port, 4, peer_address, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	expect_last(peer_mac);
 }
@@ -116,11 +134,15 @@ Test(keep, unknown_is_resolved_and_reported_once)
 	cr_expect_eq(n_reports, 0);
 }
 
-Test(keep, known_is_reported_once)
+Test(keep, known_is_told_at_once)
 {
+	uint8_t mac[6];
+
 	shell("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud permanent");
-	keep_peer();
-	cr_expect_eq(n_reports, 1);
+	cr_expect_eq(net_keep(net, port, 4, peer_address, mac), 0);
+	cr_expect_arr_eq(mac, peer_mac, sizeof(mac));
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_reports, 0);
 	shell("ip neigh show 192.0.2.2 dev port | grep -q PERMANENT");
 }
 
@@ -136,8 +158,9 @@ Test(keep, moved)
 Test(keep, ipv6)
 {
 	uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 2};
+	uint8_t mac[6];
 
-	cr_assert_eq(net_keep(net, port, 6, address), 0);
+	cr_assert_eq(net_keep(net, port, 6, address, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	cr_assert_eq(n_reports, 1);
 	cr_expect_eq(reports[0].family, 6);
@@ -201,8 +224,10 @@ Test(keep, others_are_not_reported)
 
 Test(keep, counted)
 {
+	uint8_t mac[6];
+
 	keep_peer();
-	cr_assert_eq(net_keep(net, port, 4, peer_address), 0);
+	cr_assert_eq(net_keep(net, port, 4, peer_address, mac), 0);
 	net_forget(net, port, 4, peer_address);
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
 	loop_run(LOOP_MS);
@@ -214,14 +239,55 @@ Test(keep, counted)
 	net_forget(net, port, 4, peer_address);
 }
 
-Test(keep, multicast_is_ignored)
+/* Nobody has that address: it is told, and asked for again, but less and less often. */
+Test(keep, silent_is_told_and_asked_again)
 {
-	uint8_t group[16] = {233, 252, 0, 1};
+	const uint8_t address[16] = {192, 0, 2, 77};
+	uint8_t mac[6];
 
-	cr_expect_eq(net_keep(net, port, 4, group), 0);
+	shell("ip ntable change name arp_cache dev port retrans 100 mcast_probes 1");
+	cr_expect_eq(net_keep(net, port, 4, address, mac), -EINPROGRESS);
+	loop_run(1800);
+	cr_assert_geq(n_reports, 1);
+	cr_expect_eq(reports[0].error, -EHOSTUNREACH);
+	peer_shell(peer, "ip addr add 192.0.2.77/24 dev wire");
+	loop_run(4500);
+	cr_assert_eq(n_reports, 1);
+	cr_expect(reports[0].reachable);
+}
+
+/* What the kernel says of routes, links and addresses comes as what it may concern. */
+Test(keep, routes_are_told)
+{
+	static const char *const anything[] = {
+		"ip addr add 203.0.113.1/24 dev port",
+		"ip link add second type veth peer name second_wire",
+		"ip link set port down",
+		"ip rule add to 203.0.113.0/24 table 77",
+		"ip nexthop add id 7 blackhole",
+	};
+
 	loop_run(LOOP_MS);
-	cr_expect_eq(n_reports, 0);
-	net_forget(net, port, 4, group);
+	shell("ip route add 198.51.100.0/25 via 192.0.2.2");
+	loop_run(LOOP_MS);
+	cr_expect_eq(last_prefix.family, 4);
+	cr_expect_eq(last_prefix.bits, 25);
+	cr_expect_arr_eq(last_prefix.address, ((uint8_t[16]){198, 51, 100}), 16);
+	shell("ip route replace 2001:db8:9::/48 via 2001:db8::2");
+	loop_run(LOOP_MS);
+	cr_expect_eq(last_prefix.family, 6);
+	cr_expect_eq(last_prefix.bits, 48);
+	n_route_changes = 0;
+	shell("ip route add default via 192.0.2.2");
+	loop_run(LOOP_MS);
+	cr_expect_eq(n_route_changes, 1);
+	cr_expect_eq(last_prefix.bits, 0);
+	for (size_t i = 0; i < sizeof(anything) / sizeof(anything[0]); i++) {
+		n_route_changes = 0;
+		shell("%s", anything[i]);
+		loop_run(LOOP_MS);
+		cr_expect_gt(n_route_changes, 0, "%s", anything[i]);
+	}
 }
 
 /* The notification socket overflows before the change that matters: it is found all the same. */
@@ -251,16 +317,17 @@ Test(keep, confirmation)
 		{"nud failed", NUD_INCOMPLETE | NUD_REACHABLE},
 	};
 	struct request request;
-	struct kept_set set = {.request = &request, .changed = changed_record, .arg = &base};
+	struct kept_set set;
 	struct neigh_key key;
 	struct neigh neigh;
 
 	cr_assert_eq(request_open(&request), 0);
 	neigh_key_init(&key, port, 4, peer_address);
-	cr_assert_not_null(kept_add(&set, &key));
+	kept_init(&set, &request, &observer);
+	cr_assert_not_null(kept_add(&set, &key, 0));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		shell("ip neigh replace 192.0.2.2 dev port %s", cases[i].set);
-		kept_refresh_all(&set, NULL, NULL);
+		cr_expect_gt(kept_run(&set, (i + 1) * KEPT_PERIOD_MS, 1), 0, "one was due");
 		cr_assert_eq(neigh_get(&request, &key, &neigh), 0);
 		cr_expect(
 			neigh.state & cases[i].expected, "%s: now %#x", cases[i].set, neigh.state);

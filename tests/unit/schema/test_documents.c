@@ -72,7 +72,7 @@ Test(documents, errors_are_the_fault_codes)
 
 		cr_expect_str_eq(fault_code_name((enum fault_code)code), name);
 	}
-	cr_expect_eq(json_object_size(errors), 15);
+	cr_expect_eq(json_object_size(errors), 14);
 	schema_documents_release();
 }
 

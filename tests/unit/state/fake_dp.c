@@ -24,7 +24,7 @@ fake_dp_reset(void)
 		port->ifindex = ifindexes[i];
 	}
 	the_dp.n_ports = 3;
-	the_dp.capacity = FAKE_FLOWS_MAX;
+	the_dp.capacity = 64;
 	the_dp.leg_capacity = 65536;
 	return &the_dp;
 }

@@ -9,7 +9,7 @@
 #include <dp/dp.h>
 #include <dp/trace.h>
 
-#define FAKE_FLOWS_MAX 64
+#define FAKE_FLOWS_MAX 2048
 #define FAKE_STREAMS_MAX 8
 
 enum fake_flow_state {

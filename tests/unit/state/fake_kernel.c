@@ -27,51 +27,46 @@ fake_steer(void)
 }
 
 struct net *
-net_create(struct event_base *base, net_changed_fn changed, void *arg, struct fault *fault)
+net_create(struct event_base *base, const struct net_observer *observer, struct fault *fault)
 {
 	(void)base;
 	(void)fault;
-	the_net.changed = changed;
-	the_net.arg = arg;
+	the_net.observer = *observer;
 	return &the_net;
 }
 
-static void
-hop_answer(struct net_hop *hop)
+static uint8_t
+last_of(uint8_t family, const uint8_t address[16])
+{
+	return address[family == 4 ? 3 : 15];
+}
+
+void
+net_aim(struct net *net, struct net_hop *hop)
 {
 	const uint8_t *address = hop->has_gateway ? hop->gateway : hop->dst;
-	const uint8_t last = address[hop->family == 4 ? 3 : 15];
 
+	net->n_aims++;
 	memcpy(hop->address, address, sizeof(hop->address));
-	memcpy(hop->mac, (uint8_t[]){0x02, 0, 0, 0, 1, last}, sizeof(hop->mac));
 	hop->out_ifindex = hop->ifindex + (hop->vlan ? 100 : 0);
-	hop->error = last >= 250 ? -ENETUNREACH : last >= 200 ? -EHOSTUNREACH : 0;
+	hop->error = last_of(hop->family, address) >= 250 ? -ENETUNREACH : 0;
+	if (net->route)
+		net->route(hop);
 }
 
 int
-net_resolve(struct net *net, struct net_hop *hops, size_t n, unsigned timeout_ms)
+net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	uint8_t mac[6])
 {
-	int rc = 0;
+	const uint8_t last = last_of(family, address);
 
-	(void)timeout_ms;
-	net->n_resolves++;
-	net->n_asked = n;
-	for (size_t i = 0; i < n; i++) {
-		hop_answer(&hops[i]);
-		rc = hops[i].error ? hops[i].error : rc;
-	}
-	return rc;
-}
-
-int
-net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
-{
 	(void)ifindex;
-	(void)family;
-	(void)address;
-	if (net->fail_keep)
+	if (net->fail_keep && net->keeps_before_fail-- == 0)
 		return net->fail_keep;
 	net->n_kept++;
+	if (last >= 200)
+		return -EINPROGRESS;
+	memcpy(mac, (uint8_t[]){0x02, 0, 0, 0, 1, last}, 6);
 	return 0;
 }
 

@@ -7,12 +7,12 @@
 #include "net/steer.h"
 
 struct net {
-	net_changed_fn changed;
-	void *arg;
-	unsigned n_resolves; /* calls of net_resolve() */
-	size_t n_asked; /* hops in the last of them */
+	struct net_observer observer;
+	unsigned n_aims; /* calls of net_aim() */
+	void (*route)(struct net_hop *hop); /* changes an answer; NULL = as below */
 	int n_kept; /* net_keep() without net_forget() */
 	int fail_keep;
+	unsigned keeps_before_fail;
 };
 
 struct steer {
@@ -26,7 +26,7 @@ struct steer {
 };
 
 /*
- * Start afresh. A neighbour whose address ends in 200 to 249 does not answer, to one that ends in
+ * Start afresh. A neighbour whose address ends in 200 to 249 has not answered, to one that ends in
  * 250 or more there is no route; the others have 02:00:00:00:01:<last octet>. VLAN interfaces have
  * index 100 and more. The table of interface 10 is steered with fake_steer().
  */

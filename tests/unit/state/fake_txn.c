@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The transactions of the fake data plane: what is done counts at commit, and not before. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,4 +215,19 @@ dp_txn_abort(struct dp_txn *txn)
 		if (dp->flows[i].state == FAKE_REMOVED || dp->flows[i].state == FAKE_REPLACED)
 			dp->flows[i].state = FAKE_LIVE;
 	}
+}
+
+int
+dp_txn_commit(struct dp_txn *txn)
+{
+	int rc = dp_txn_prepare(txn);
+
+	if (rc < 0) {
+		dp_txn_abort(txn);
+		return rc;
+	}
+	do {
+		rc = dp_txn_commit_step(txn, UINT_MAX);
+	} while (rc == -EAGAIN);
+	return rc;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "room.h"
+#include "state/leg_hops.h"
 
 static struct room room;
 
@@ -47,6 +48,7 @@ second_refused(struct flow_spec *second, enum fault_code code, const char *point
 	cr_expect_not_null(desired_find(&room.flows.desired, "old"));
 	memset(&room.dp->fail_begin, 0, sizeof(*room.dp) - offsetof(struct dp, fail_begin));
 	fake_steer()->fail_add = 0;
+	fake_net()->fail_keep = 0;
 	again[0] = flow_spec_made("new-a", 11, 20);
 	cr_expect_eq(room_install(&room, again, 1, &fault), 0, "%s", fault.message);
 	room_expect(&room, 2, 2);
@@ -61,8 +63,7 @@ Test(install, all_at_once)
 	cr_assert_eq(room_install(&room, specs, 3, &fault), 0, "%s", fault.message);
 	room_expect(&room, 4, 3);
 	cr_expect_eq(room.dp->n_commits, 2);
-	cr_expect_eq(fake_net()->n_resolves, 2, "one wait a request");
-	cr_expect_eq(fake_net()->n_asked, 2, "each neighbour asked for once");
+	cr_expect_eq(fake_net()->n_aims, 3, "each destination asked for once");
 	cr_expect_str_eq(specs[1]->id, "flow-2", "flow-1 comes later in the request");
 }
 
@@ -131,23 +132,42 @@ Test(install, unknown_port)
 	second_refused(spec, FAULT_NOT_FOUND, "/flows/1/legs/0/port");
 }
 
+/* Install one flow whose only leg is then pending, for this reason. */
+static void
+pending(struct flow_spec *spec, const char *says)
+{
+	char reason[HOP_REASON_MAX];
+	struct next_hop_info info;
+	const struct flow *flow;
+	struct fault fault;
+
+	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
+	flow = desired_find(&room.flows.desired, spec->id);
+	leg_hop_info_get(&room.flows, &spec->legs[0], flow->hops[0], &info, reason);
+	cr_expect_eq(info.state, NEXT_HOP_PENDING);
+	cr_expect_not_null(strstr(reason, says), "%s", reason);
+	cr_expect_eq(room.dp->next_hops[flow->hops[0]].mtu, 0, "its copies are dropped");
+}
+
 Test(install, neighbour_silent)
 {
-	second_refused(flow_spec_made("new-b", 12, 200), FAULT_UNRESOLVED, "/flows/1/legs/0/dst");
+	pending(flow_spec_made("new", 12, 200), "neighbour 198.51.100.200");
+	room_expect(&room, 2, 2);
 }
 
 Test(install, no_route)
 {
-	second_refused(flow_spec_made("new-b", 12, 250), FAULT_UNRESOLVED, "/flows/1/legs/0/dst");
+	pending(flow_spec_made("new", 12, 250), "no route to 198.51.100.250");
+	room_expect(&room, 2, 1);
 }
 
 Test(install, gateway_silent)
 {
-	struct flow_spec *spec = flow_spec_made("new-b", 12, 22);
+	struct flow_spec *spec = flow_spec_made("new", 12, 22);
 
 	spec->legs[0].hop = FLOW_HOP_GATEWAY;
 	memcpy(spec->legs[0].next_hop, (uint8_t[]){198, 51, 100, 201}, 4);
-	second_refused(spec, FAULT_UNRESOLVED, "/flows/1/legs/0/next_hop");
+	pending(spec, "neighbour 198.51.100.201");
 }
 
 Test(install, later_leg_fails)
@@ -156,11 +176,13 @@ Test(install, later_leg_fails)
 	struct flow_spec *spec = flow_spec_of_text(
 		"{'match':{'port':'p0','dst':'192.0.2.1','dst_port':50},'legs':["
 		"{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100.7','dst_port':2},"
-		"{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100.222',"
+		"{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100.8',"
 		"'dst_port':2}]}",
 		&fault);
 
-	second_refused(spec, FAULT_UNRESOLVED, "/flows/1/legs/1/dst");
+	fake_net()->fail_keep = -ENOMEM;
+	fake_net()->keeps_before_fail = 2;
+	second_refused(spec, FAULT_NO_ROOM, "/flows/1/legs/1");
 }
 
 Test(install, next_hop_refused)
@@ -224,9 +246,11 @@ Test(install, leg_table_full)
 
 Test(install, stream_leg_fails)
 {
+	fake_net()->fail_keep = -ENOMEM;
+	fake_net()->keeps_before_fail = 2;
 	second_refused(spec_of("{" MATCH(50) ",'streams':[{'ssrc':1,'action':'drop'},"
-					     "{'ssrc':2,'legs':[" LEG(7) "," LEG(220) "]}]}"),
-		FAULT_UNRESOLVED, "/flows/1/streams/1/legs/1/dst");
+					     "{'ssrc':2,'legs':[" LEG(7) "," LEG(8) "]}]}"),
+		FAULT_NO_ROOM, "/flows/1/streams/1/legs/1");
 }
 
 Test(install, rule_not_steered)
@@ -334,6 +358,6 @@ Test(install, kernel_moves_neighbour)
 	const struct flow *flow = desired_find(&room.flows.desired, "old");
 	const uint8_t address[16] = {198, 51, 100, 9}, mac[6] = {2, 9, 9, 9, 9, 9};
 
-	fake_net()->changed(fake_net()->arg, 11, 4, address, mac);
+	fake_net()->observer.neighbour(fake_net()->observer.arg, 11, 4, address, mac, 0);
 	cr_expect_arr_eq(room.dp->next_hops[flow->hops[0]].dst_mac, mac, 6);
 }

@@ -79,7 +79,7 @@ Test(legs, join)
 	cr_expect_str_eq(legs[2].id, "leg-2");
 	cr_assert_eq(flow->spec->n_legs, 5);
 	cr_expect_str_eq(flow->spec->legs[2].id, "leg-1");
-	cr_expect_eq(fake_net()->n_asked, 2, "only for the legs that are new");
+	cr_expect_eq(fake_net()->n_aims, 4, "only for what no leg asked for before");
 	cr_expect_arr_eq(flow->hops, hops, 2 * sizeof(hops[0]));
 	cr_expect_eq(flow->hops[2], hops[1], "the same neighbour");
 	cr_expect_eq(flow->hops[5], hops[2], "the stream's leg");
@@ -109,8 +109,11 @@ Test(legs, join_refused)
 	join_refused(legs, 2, FAULT_CONFLICT, "/legs/1/id");
 	strcpy(legs[1].id, "z");
 	join_refused(legs, 2, FAULT_INVALID_VALUE, "/legs/1/id");
-	legs[1] = leg_made("", 201);
-	join_refused(legs, 2, FAULT_UNRESOLVED, "/legs/1/dst");
+	legs[1] = leg_made("", 12);
+	fake_net()->fail_keep = -ENOMEM;
+	fake_net()->keeps_before_fail = 1;
+	join_refused(legs, 2, FAULT_NO_ROOM, "/legs/1");
+	fake_net()->fail_keep = 0;
 	legs[1] = leg_made("", 12);
 	strcpy(legs[1].port, "p9");
 	join_refused(legs, 2, FAULT_NOT_FOUND, "/legs/1/port");
@@ -275,7 +278,7 @@ told_note(void *arg, struct flow *now, struct flow *before)
 
 Test(legs, observer_is_told)
 {
-	struct flow_leg leg = leg_made("", 201);
+	struct flow_leg leg = leg_made("x", 11);
 	struct told told = {0};
 	struct fault fault;
 

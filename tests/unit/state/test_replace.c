@@ -85,6 +85,7 @@ refused(const char *text, enum fault_code code, const char *pointer)
 	cr_expect(a->spec == spec_a && b->spec == spec_b);
 	cr_expect(a->handle == handle_a && b->handle == handle_b);
 	memset(&room.dp->fail_begin, 0, sizeof(*room.dp) - offsetof(struct dp, fail_begin));
+	fake_net()->fail_keep = 0;
 	again = spec_of("{'id':'b'," MATCH(2) ",'legs':[" LEG("x", 10) "]}");
 	cr_expect_eq(replace(&again, 1, &fault), 0, "%s", fault.message);
 	room_expect(&room, 3, 4);
@@ -167,17 +168,16 @@ Test(replace, legs_that_stay_keep_their_hops)
 			   "'legs':[" LEG("y", 8) "," LEG("x", 7) "]}");
 	const struct flow *flow = flow_of("a");
 	const uint16_t hops[3] = {flow->hops[1], flow->hops[0], flow->hops[2]};
-	const unsigned n_resolves = fake_net()->n_resolves;
+	const unsigned n_aims = fake_net()->n_aims;
 	struct fault fault;
 
 	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
-	cr_expect_eq(fake_net()->n_resolves, n_resolves);
+	cr_expect_eq(fake_net()->n_aims, n_aims);
 	cr_expect_arr_eq(flow->hops, hops, sizeof(hops));
 	room_expect(&room, 3, 4);
 	spec = spec_of("{'id':'a'," MATCH(1) ",'legs':[" LEG("y", 12) "]}");
 	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
-	cr_expect_eq(fake_net()->n_resolves, n_resolves + 1);
-	cr_expect_eq(fake_net()->n_asked, 1);
+	cr_expect_eq(fake_net()->n_aims, n_aims + 1);
 	cr_expect_eq(leg_drops(flow, 0), 1, "its counters go on all the same");
 	room_expect(&room, 3, 2);
 }
@@ -249,13 +249,17 @@ Test(replace, unknown_port)
 		FAULT_NOT_FOUND, "/flows/1/legs/0/port");
 }
 
-Test(replace, neighbour_silent)
+Test(replace, no_memory_for_next_hop)
 {
-	refused("{'id':'a'," MATCH(1) ",'legs':[" LEG("x", 7) "," LEG("y", 200) "]}",
-		FAULT_UNRESOLVED, "/flows/1/legs/1/dst");
-	refused("{'id':'a'," MATCH(1) ",'streams':[{'ssrc':1,'legs':[" NEW_LEG(9) "," NEW_LEG(
-			201) "]}]}",
-		FAULT_UNRESOLVED, "/flows/1/streams/0/legs/1/dst");
+	fake_net()->fail_keep = -ENOMEM;
+	fake_net()->keeps_before_fail = 2;
+	refused("{'id':'a'," MATCH(1) ",'legs':[" LEG("x", 17) "," LEG("y", 18) "]}", FAULT_NO_ROOM,
+		"/flows/1/legs/1");
+	fake_net()->fail_keep = -ENOMEM;
+	fake_net()->keeps_before_fail = 2;
+	refused("{'id':'a'," MATCH(1) ",'streams':[{'ssrc':1,'legs':[" NEW_LEG(17) "," NEW_LEG(
+			18) "]}]}",
+		FAULT_NO_ROOM, "/flows/1/streams/0/legs/1");
 }
 
 Test(replace, data_plane_full)
