@@ -8,6 +8,7 @@
 #include "cli/flow_args.h"
 #include "cli/flow_counters.h"
 #include "cli/flow_file.h"
+#include "cli/pending.h"
 #include "cli/text.h"
 
 /* The flows that the arguments name, as an array, or NULL with the fault said. */
@@ -80,6 +81,7 @@ flows_call(struct cli *cli, const struct arguments *arguments, const char *metho
 	else
 		json_array_foreach (json_object_get(result, done), i, id)
 			printf("%s %s\n", done, json_string_value(id));
+	pending_warn(cli, json_object_get(result, done));
 	json_decref(result);
 	return CLI_OK;
 }

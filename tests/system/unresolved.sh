@@ -15,10 +15,14 @@ hop = json.load(sys.stdin)["legs"][-1]["next_hop"]
 print(hop.get("reason", "") if hop["state"] == "pending" else hop["state"])'
 }
 
+port=6000
 pending() {
 	local says=$1 id=$2
 	shift 2
-	ctl flow add --id "$id" --match "port=p0,dst=192.0.2.1:$((RANDOM % 30000 + 10000))" "$@"
+	ctl flow add --id "$id" --match "port=p0,dst=192.0.2.1:$((port += 1))" "$@" \
+		2>"$RIG_RUN/warned"
+	grep -qF "leg leg-1 of flow $id is pending: $says" "$RIG_RUN/warned" ||
+		fail "no warning of $id: $(<"$RIG_RUN/warned")"
 	[[ $(reason_of "$id") == *"$says"* ]] || fail "$id: expected '$says', found '$(reason_of "$id")'"
 }
 
@@ -28,7 +32,7 @@ pending "no route to 203.0.113.10 out of p1" far --leg $from,dst=203.0.113.10:70
 pending "neighbour 198.51.100.78 on p1" gateway \
 	--leg $from,dst=203.0.113.10:7004,next-hop=198.51.100.78
 pending "no interface for VLAN 9 upon p1" vlan --leg $from,dst=198.51.100.10:7004,vlan=9
-pending "host's own" own --leg $from,dst=198.51.100.1:7004
+pending "198.51.100.1 is this host's own" own --leg $from,dst=198.51.100.1:7004
 
 # A flow with a leg that is pending serves the other.
 ctl flow add --id both --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \

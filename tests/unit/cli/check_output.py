@@ -297,7 +297,8 @@ FILES = {
 
 
 class Server(threading.Thread):
-    """Answers every request with the same result, and keeps what was asked last."""
+    """Answers every request with the same result, and keeps what was asked last, but for a
+    look at the flows that a command has changed."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -312,7 +313,8 @@ class Server(threading.Thread):
             with connection, connection.makefile("rw") as lines:
                 for line in lines:
                     request = json.loads(line)
-                    self.asked = (request["method"], request["params"])
+                    if not self.asked or request["method"] != "flow.get":
+                        self.asked = (request["method"], request["params"])
                     print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
                                       "result": self.result}), file=lines, flush=True)
 
