@@ -468,12 +468,12 @@ def changes_take_a_comment_and_a_generation(rig):
     more = ["--comment", "why", "--if-generation", "41"]
     asked = {"comment": "why", "if_generation": 41}
     rig.server.plays(flow_remove={"removed": []}, leg_leave={"left": []}, flow_admin={},
-                     flow_install={"installed": ["x"]})
+                     flow_install={"installed": ["x"]}, flow_get={"legs": []})
     rig.ctl("flow", "del", "cam1", *more)
     rig.ctl("leg", "leave", "cam1", "leg-1", *more)
     rig.ctl("flow", "down", "cam1", *more)
     rig.ctl("flow", "add", "--match", "port=p0,dst=192.0.2.1:1", *more)
-    found = [params for _, params in rig.server.asked]
+    found = [params for method, params in rig.server.asked if method != "flow.get"]
     yield from differs([{key: params.get(key) for key in asked} for params in found], [asked] * 4)
 
 
