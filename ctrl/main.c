@@ -6,7 +6,6 @@
  * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
  */
 #include <event2/event.h>
-#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -432,9 +431,6 @@ main(int argc, char **argv)
 		break;
 	}
 	setvbuf(stderr, NULL, _IOLBF, 0);
-	/* A large request is very many small values. Without glibc's fast bins they join their
-	 * neighbours as they are freed, while they are in cache, not all at once later. */
-	mallopt(M_MXFAST, 0);
 	rc = daemon_configure(&daemon, &line);
 	if (rc == 0 && line.check_only)
 		printf("%s: valid\n", line.config_path);
