@@ -221,10 +221,10 @@ dp_txn_prepare(struct dp_txn *txn)
 
 	if (txn->prepared)
 		return 0;
-	if (txn->on_removed != NULL && txn->n_leaving > 0 && txn->last_legs == NULL)
-		txn->last_legs = calloc(DP_FLOW_LEGS_MAX, sizeof(*txn->last_legs));
-	if ((txn->on_removed != NULL && txn->n_leaving > 0 && txn->last_legs == NULL) ||
-		successors_prepare(txn) < 0 || rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
+	if (txn->last_legs == NULL)
+		txn->last_legs = malloc(DP_FLOW_LEGS_MAX * sizeof(*txn->last_legs));
+	if (txn->last_legs == NULL || successors_prepare(txn) < 0 ||
+		rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
 		rule_set_compile(&dp->rules6, DP_IPV6) < 0)
 		return -ENOMEM;
 	txn->prepared = true;

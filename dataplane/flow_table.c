@@ -403,9 +403,19 @@ flow_table_settle(struct flow_table *table, uint32_t index)
 int
 flow_table_successors_prepare(struct flow_table *table)
 {
-	if (table->successor == NULL)
-		table->successor = calloc(table->n_places, sizeof(*table->successor));
-	return table->successor == NULL ? -ENOMEM : 0;
+	uint32_t *successor;
+
+	if (table->successor != NULL)
+		return 0;
+	successor = calloc(table->n_places, sizeof(*successor));
+	__atomic_store_n(&table->successor, successor, __ATOMIC_RELEASE);
+	return successor == NULL ? -ENOMEM : 0;
+}
+
+static void
+successor_set(struct flow_table *table, uint32_t old, uint32_t version)
+{
+	__atomic_store_n(&table->successor[old], version, __ATOMIC_RELAXED);
 }
 
 void
@@ -417,7 +427,7 @@ flow_table_leave(struct flow_table *table, uint32_t index)
 void
 flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version)
 {
-	__atomic_store_n(&table->successor[old], version, __ATOMIC_RELAXED);
+	successor_set(table, old, version);
 	state_set(table, old, FLOW_SUCCEEDED);
 }
 
@@ -432,6 +442,8 @@ flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
 	}
 	actions_count(table, version, 1);
 	actions_count(table, old, -1);
+	if (table->successor != NULL) /* for a worker that hangs since a commit of several */
+		successor_set(table, old, version);
 	state_set(table, version, FLOW_LIVE);
 	state_set(table, old, FLOW_OUTDATED);
 }

@@ -258,14 +258,16 @@ static __rte_always_inline uint32_t
 flow_table_seen(const struct flow_table *table, uint32_t index, enum view view)
 {
 	const uint8_t state = __atomic_load_n(&table->state[index], __ATOMIC_ACQUIRE);
+	const uint32_t *successor;
 
 	if (view == VIEW_OLD)
 		return state == FLOW_ADDED ? FLOW_INDEX_NONE : index;
 	if (state == FLOW_LEAVING || state == FLOW_RETIRED)
 		return FLOW_INDEX_NONE;
-	if (state == FLOW_SUCCEEDED || state == FLOW_OUTDATED)
-		return __atomic_load_n(&table->successor[index], __ATOMIC_RELAXED);
-	return index;
+	if (state != FLOW_SUCCEEDED && state != FLOW_OUTDATED)
+		return index;
+	successor = __atomic_load_n(&table->successor, __ATOMIC_ACQUIRE);
+	return successor == NULL ? index : __atomic_load_n(&successor[index], __ATOMIC_RELAXED);
 }
 
 /* The whole chain is walked; several of the same key may stand in it while a commit goes on. */

@@ -95,7 +95,7 @@ leg_table_take(struct leg_table *table, const struct dp_flow *flow, const struct
 	ret = policer_get(&compiled.policer, &leg->police, carried ? carried->policer : NULL);
 	if (ret < 0)
 		return ret;
-	if (carried != NULL && leg_equal(carried, &compiled)) {
+	if (carried != NULL && leg_equal(carried, &compiled) && table->held[former] < UINT16_MAX) {
 		shared_release(compiled.policer);
 		table->held[former]++;
 		*place = former;

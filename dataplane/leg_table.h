@@ -69,8 +69,8 @@ void leg_table_fini(struct leg_table *table);
 /*
  * A place for `leg` of a flow with `key` (or a rule, when `any_destination`), held once. `former`
  * is the place that it carries on, or LEG_NONE: if that holds the very same leg it is held once
- * more and returned; else the policer is shared, if it polices alike, and the counters follow with
- * leg_table_carry(). 0, -ENOSPC or -ENOMEM.
+ * more and returned, unless as many versions hold it as can be counted; else the policer is shared,
+ * if it polices alike, and the counters follow with leg_table_carry(). 0, -ENOSPC or -ENOMEM.
  */
 int leg_table_take(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
 	uint32_t former, uint32_t *place);

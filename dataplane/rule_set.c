@@ -104,6 +104,8 @@ rule_set_compile(struct rule_set *set, enum dp_family family)
 {
 	struct rule_entry *entries;
 
+	rules_destroy(set->next_rules);
+	set->next_rules = NULL;
 	if (!set->changing || set->n_next == 0)
 		return 0;
 	qsort(set->next, set->n_next, sizeof(*set->next), rule_place_compare);

@@ -38,7 +38,10 @@ int rule_set_replace(
 	struct rule_set *set, uint32_t old, const struct dp_rule *rule, uint32_t index);
 int rule_set_remove(struct rule_set *set, uint32_t index);
 
-/* Compile what the open transaction makes of the set, if it changes it at all. 0 or -ENOMEM. */
+/*
+ * Compile what the open transaction makes of the set, if it changes it at all; anew each time. 0 or
+ * -ENOMEM.
+ */
 int rule_set_compile(struct rule_set *set, enum dp_family family);
 
 /* Workers of the new view search the new rules, or go on as before where nothing changed. */

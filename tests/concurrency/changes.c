@@ -8,11 +8,9 @@
  * Made to run under ThreadSanitizer too. Usage: changes [SECONDS]
  */
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_ether.h>
@@ -23,7 +21,7 @@
 #include "dp_private.h"
 #include "fixture.h"
 #include "loop.h"
-#include "visible.h"
+#include "rig.h"
 
 #define N_WORKERS 2
 #define N_STAYING 6 /* flows 1 to 6 are replaced */
@@ -46,37 +44,6 @@ static unsigned editions[N_FLOWS + 1];
 static struct sent sent[N_IDS];
 static unsigned long n_sent, n_complete, n_changes;
 static uint16_t next_id;
-
-/* What the port dropped, for people. */
-static void
-drops_print(void)
-{
-	struct dp_port_stats s;
-
-	if (loop.dp == NULL || dp_port_stats_get(loop.dp, 0, &s) != 0)
-		return;
-	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {
-		if (s.drops[r] != 0)
-			fprintf(stderr, "changes: %s %lu\n", dp_drop_name((enum dp_drop)r),
-				(unsigned long)s.drops[r]);
-	}
-}
-
-static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-static void
-fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "changes: ");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	drops_print();
-	_exit(1); /* workers still run */
-}
 
 static unsigned
 edition_legs(unsigned edition)
@@ -103,7 +70,7 @@ edition_flow(unsigned number, unsigned edition, struct dp_leg legs[LEGS_MAX])
 		legs[i].vlan = edition_vlan(edition);
 	}
 	if (edition % 5 == 1)
-		flow.police = (struct dp_police){DP_RATE_BPS_MAX, UINT32_MAX};
+		flow.police = RIG_POLICE;
 	if (edition % 5 == 2)
 		flow.class_verdict[DP_CLASS_STUN] = DP_DROP;
 	return flow;
@@ -115,7 +82,7 @@ begin(void)
 	struct dp_txn *txn = dp_txn_begin(loop.dp);
 
 	if (txn == NULL)
-		fail("no transaction");
+		rig_fail(&loop, "no transaction");
 	return txn;
 }
 
@@ -125,7 +92,7 @@ commit(struct dp_txn *txn)
 	int ret = dp_txn_commit(txn);
 
 	if (ret != 0)
-		fail("commit: %s", strerror(-ret));
+		rig_fail(&loop, "commit: %s", strerror(-ret));
 	n_changes++;
 }
 
@@ -138,7 +105,7 @@ flow_add(unsigned number)
 	struct dp_txn *txn = begin();
 
 	if (dp_txn_add(txn, &flow, &handles[number]) != 0)
-		fail("no room for flow %u", number);
+		rig_fail(&loop, "no room for flow %u", number);
 	commit(txn);
 	editions[number] = edition;
 }
@@ -155,7 +122,7 @@ flow_replace(unsigned number)
 	for (unsigned i = 0; i < flow.n_legs; i++)
 		from[i] = i < edition_legs(editions[number]) ? (uint16_t)i : DP_LEG_NEW;
 	if (dp_txn_replace(txn, handles[number], &flow, from, &handles[number]) != 0)
-		fail("flow %u cannot be replaced", number);
+		rig_fail(&loop, "flow %u cannot be replaced", number);
 	commit(txn);
 	editions[number] = edition;
 }
@@ -174,8 +141,8 @@ removed_check(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	for (unsigned r = 0; r < DP_FLOW_DROP_COUNT; r++)
 		accounted += flow->drops[r];
 	if (flow->packets != accounted)
-		fail("a flow of %lu packets accounts for %lu", (unsigned long)flow->packets,
-			(unsigned long)accounted);
+		rig_fail(&loop, "a flow of %lu packets accounts for %lu",
+			(unsigned long)flow->packets, (unsigned long)accounted);
 }
 
 static void
@@ -185,7 +152,7 @@ flow_remove(unsigned number)
 
 	dp_txn_on_removed(txn, removed_check, NULL);
 	if (dp_txn_remove(txn, handles[number]) != 0)
-		fail("flow %u is lost", number);
+		rig_fail(&loop, "flow %u is lost", number);
 	commit(txn);
 	handles[number] = DP_HANDLE_NONE;
 }
@@ -212,10 +179,10 @@ sent_check(uint16_t id)
 	if (s->flow == 0 || (s->flow > N_STAYING && s->copies == 0))
 		return;
 	if (s->copies == 0)
-		fail("packet %u of flow %u is missing", id, s->flow);
+		rig_fail(&loop, "packet %u of flow %u is missing", id, s->flow);
 	if (s->copies != edition_legs(s->edition))
-		fail("packet %u of flow %u: %u copies of edition %u, which has %u legs", id,
-			s->flow, s->copies, s->edition, edition_legs(s->edition));
+		rig_fail(&loop, "packet %u of flow %u: %u copies of edition %u, which has %u legs",
+			id, s->flow, s->copies, s->edition, edition_legs(s->edition));
 	n_complete++;
 }
 
@@ -252,11 +219,12 @@ frame_check(const struct rte_mbuf *m)
 		udp->dst_port != htons((uint16_t)(20000 + edition)) ||
 		(tagged ? ntohs(tag->vlan_tci) : 0) != edition_vlan(edition) ||
 		rte_ipv4_cksum(ip) != 0)
-		fail("torn: TTL %u, ports %u and %u, VLAN %u", edition, ntohs(udp->src_port),
-			ntohs(udp->dst_port), tagged ? ntohs(tag->vlan_tci) : 0u);
+		rig_fail(&loop, "torn: TTL %u, ports %u and %u, VLAN %u", edition,
+			ntohs(udp->src_port), ntohs(udp->dst_port),
+			tagged ? ntohs(tag->vlan_tci) : 0u);
 	if (s->flow == 0 || (s->copies > 0 && s->edition != edition))
-		fail("packet %u of flow %u: copies of editions %u and %u", ntohs(ip->packet_id),
-			s->flow, s->edition, edition);
+		rig_fail(&loop, "packet %u of flow %u: copies of editions %u and %u",
+			ntohs(ip->packet_id), s->flow, s->edition, edition);
 	s->edition = (uint8_t)edition;
 	s->copies++;
 }
@@ -277,54 +245,18 @@ packets_take(void)
 	return n;
 }
 
-static void
-conservation_check(unsigned long n_taken)
-{
-	struct dp_port_stats s;
-	uint64_t drops = 0;
-
-	if (dp_port_stats_get(loop.dp, 0, &s) != 0)
-		fail("no counters");
-	for (unsigned r = 0; r < DP_PACKET_DROP_COUNT; r++)
-		drops += s.drops[r];
-	if (s.rx_packets != n_sent || s.rx_packets != s.forwarded + s.punted + drops ||
-		drops != s.drops[DP_DROP_no_flow])
-		fail("%lu sent: %lu received, %lu forwarded, %lu dropped", n_sent,
-			(unsigned long)s.rx_packets, (unsigned long)s.forwarded,
-			(unsigned long)drops);
-	if (s.copies != s.tx_packets || s.tx_packets != n_taken)
-		fail("%lu copies, %lu sent, %lu taken", (unsigned long)s.copies,
-			(unsigned long)s.tx_packets, n_taken);
-}
-
-static double
-now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 int
 main(int argc, char **argv)
 {
-	const double until = now_s() + (argc > 1 ? atof(argv[1]) : 2);
+	const double until = rig_now_s() + (argc > 1 ? atof(argv[1]) : 2);
 	unsigned long n_taken = 0;
-	char error[256] = "";
 
 	srandom(1);
-	fixture_eal(N_WORKERS);
-	visible_pools();
-	loop_init(&loop, 2 * N_FLOWS, false);
+	rig_init(&loop, N_WORKERS, 2 * N_FLOWS);
 	for (unsigned n = 1; n <= N_FLOWS; n++)
 		flow_add(n);
-	if (dp_ports_start(loop.dp, error, sizeof(error)) != 0)
-		fail("%s", error);
-	visible_port(&loop);
-	if (dp_workers_start(loop.dp, error, sizeof(error)) != 0)
-		fail("%s", error);
-	while (now_s() < until) {
+	rig_start(&loop);
+	while (rig_now_s() < until) {
 		packets_put();
 		change();
 		n_taken += packets_take();
@@ -335,7 +267,7 @@ main(int argc, char **argv)
 	n_taken += packets_take();
 	for (unsigned id = 0; id < N_IDS; id++)
 		sent_check((uint16_t)id);
-	conservation_check(n_taken);
+	rig_conservation_check(&loop, n_sent, n_taken);
 	for (unsigned n = 1; n <= N_FLOWS; n++) {
 		if (handles[n] != DP_HANDLE_NONE)
 			flow_remove(n);

@@ -218,6 +218,25 @@ Test(txn, removal_is_told_once_at_commit_and_not_at_abort)
 	cr_expect_eq(removed.handle, handle);
 }
 
+/* Each version that a worker may still see holds its legs; there is a last one that can. */
+Test(txn, a_leg_that_is_held_too_often_is_copied)
+{
+	const uint16_t from[2] = {0, 1};
+	struct dp_leg legs[2];
+	struct dp_flow flow = fixture_flow(DP_IPV4, 1, legs, 2);
+	uint32_t handle = installed(1, 2);
+	struct dp_txn *txn = begin();
+
+	cr_assert_eq(dp_leg_count(loop.dp), 2);
+	loop.dp->legs.held[0] = UINT16_MAX;
+	cr_assert_eq(dp_txn_replace(txn, handle, &flow, from, &handle), 0);
+	cr_expect_eq(dp_leg_count(loop.dp), 3);
+	cr_expect_eq(loop.dp->legs.held[0], UINT16_MAX);
+	cr_expect_eq(loop.dp->legs.held[1], 2);
+	cr_assert_eq(dp_txn_commit(txn), 0);
+	cr_expect_eq(loop.dp->legs.held[0], UINT16_MAX - 1);
+}
+
 Test(txn, next_hops_outside_the_range_are_refused)
 {
 	const struct dp_next_hop hop = {.mtu = 1500}, elsewhere = {.mtu = 1500, .port = 1};
