@@ -25,6 +25,7 @@
 #include "txn.h"
 
 #define GRACE_POLL_US 20
+#define TELL_COST 4 /* flows' worth in a step: counters lie apart */
 
 /* Returns whether the phase is over; else there is more to do, or to wait for. */
 typedef bool (*phase_fn)(struct dp_txn *txn, unsigned *budget);
@@ -51,6 +52,17 @@ view_set(struct dp_txn *txn, enum view view)
 	grace_begin(txn);
 }
 
+/* The next one of the phase's n flows, as long as the step can afford it. */
+static bool
+next_flow(struct dp_txn *txn, unsigned n, unsigned cost, unsigned *budget, unsigned *i)
+{
+	if (txn->at == n || *budget == 0)
+		return false;
+	*budget -= RTE_MIN(*budget, cost);
+	*i = txn->at++;
+	return true;
+}
+
 static bool
 phase_grace(struct dp_txn *txn, unsigned *budget)
 {
@@ -70,8 +82,10 @@ phase_old(struct dp_txn *txn, unsigned *budget)
 static bool
 phase_show(struct dp_txn *txn, unsigned *budget)
 {
-	for (; txn->at<txn->n_added && * budget> 0; txn->at++, --*budget) {
-		const uint32_t handle = txn->added[txn->at];
+	unsigned i;
+
+	while (next_flow(txn, txn->n_added, 1, budget, &i)) {
+		const uint32_t handle = txn->added[i];
 
 		flow_table_show(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
 	}
@@ -81,10 +95,12 @@ phase_show(struct dp_txn *txn, unsigned *budget)
 static bool
 phase_mark(struct dp_txn *txn, unsigned *budget)
 {
+	unsigned i;
+
 	if (is_single(txn))
 		return true;
-	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget) {
-		const struct leaving *leaving = &txn->leaving[txn->at];
+	while (next_flow(txn, txn->n_leaving, 1, budget, &i)) {
+		const struct leaving *leaving = &txn->leaving[i];
 		struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
 		const uint32_t index = dp_handle_index(leaving->handle);
 
@@ -113,8 +129,10 @@ phase_flip(struct dp_txn *txn, unsigned *budget)
 static bool
 phase_live(struct dp_txn *txn, unsigned *budget)
 {
-	for (; txn->at<txn->n_added && * budget> 0; txn->at++, --*budget) {
-		const uint32_t handle = txn->added[txn->at];
+	unsigned i;
+
+	while (next_flow(txn, txn->n_added, 1, budget, &i)) {
+		const uint32_t handle = txn->added[i];
 
 		flow_table_settle(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
 	}
@@ -124,8 +142,10 @@ phase_live(struct dp_txn *txn, unsigned *budget)
 static bool
 phase_pass(struct dp_txn *txn, unsigned *budget)
 {
-	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget) {
-		const struct leaving *leaving = &txn->leaving[txn->at];
+	unsigned i;
+
+	while (next_flow(txn, txn->n_leaving, 1, budget, &i)) {
+		const struct leaving *leaving = &txn->leaving[i];
 		struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);
 		const uint32_t index = dp_handle_index(leaving->handle);
 
@@ -170,8 +190,10 @@ phase_rest(struct dp_txn *txn, unsigned *budget)
 static bool
 phase_tell(struct dp_txn *txn, unsigned *budget)
 {
-	for (; txn->at<txn->n_leaving && * budget> 0; txn->at++, --*budget)
-		leaving_tell(txn, txn->at);
+	unsigned i;
+
+	while (next_flow(txn, txn->n_leaving, TELL_COST, budget, &i))
+		leaving_tell(txn, i);
 	return txn->at == txn->n_leaving;
 }
 
@@ -251,7 +273,7 @@ dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
 	dp->committing = false;
 	dp->in_txn = false;
 	retired_keep(txn);
-	retired_reap(dp, RTE_MAX(budget, (unsigned)RETIRE_AT_ONCE));
+	retired_reap(dp, RTE_MAX(budget / TELL_COST, (unsigned)RETIRE_AT_ONCE));
 	return ret;
 }
 

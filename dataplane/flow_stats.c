@@ -122,13 +122,13 @@ leg_stats_add(struct dp_leg_stats *sum, const struct dp_leg_stats *stats)
 		sum->drops[r] += stats->drops[r];
 }
 
-/* The leg that is in the entry. */
+/* The leg that is in the entry, and what its flow has forwarded; `carried` is the flow's, or NULL.
+ */
 static void
-entry_leg_read(const struct flow_table *table, uint32_t index, uint64_t copies, uint64_t bytes,
-	struct dp_leg_stats *leg)
+entry_leg_read(const struct flow_table *table, uint32_t index, const struct carried *carried,
+	uint64_t copies, uint64_t bytes, struct dp_leg_stats *leg)
 {
 	const uint64_t *drops = &table->drops[(size_t)index * PLAIN_DROP_COUNT];
-	const struct carried *carried = carried_find(table, index);
 
 	memset(leg, 0, sizeof(*leg));
 	leg->copies = copies;
@@ -148,28 +148,26 @@ flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_s
 	const uint64_t bytes = version_read(table, index, flow);
 
 	if (legs != NULL && leg_is_in_entry(action))
-		entry_leg_read(table, index, flow->forwarded, bytes, &legs[0]);
+		entry_leg_read(table, index, carried, flow->forwarded, bytes, &legs[0]);
 	for (unsigned i = 0; legs != NULL && !leg_is_in_entry(action) && i < action->places.n; i++)
 		leg_table_read(table->legs, action->places.of[i], &legs[i]);
 	if (carried != NULL)
 		flow_stats_add(flow, &carried->flow);
 }
 
-/* Leg i of `version` gets what leg `old_leg` of `old` counted, where that is another place. */
+/*
+ * Leg i of `version` gets what leg `old_leg` of `old` counted, where that is another place; of the
+ * leg that is in the old entry it is entry_leg.
+ */
 static void
 leg_carry(struct flow_table *table, uint32_t old, uint32_t version, unsigned i, unsigned old_leg,
-	struct carried *carried)
+	const struct dp_leg_stats *entry_leg, struct carried *carried)
 {
 	const struct flow_action *before = action_of(table, old),
 				 *after = action_of(table, version);
-	struct dp_flow_stats counts;
-	struct dp_leg_stats stats;
+	struct dp_leg_stats stats = *entry_leg;
 
-	if (leg_is_in_entry(before)) {
-		const uint64_t bytes = version_read(table, old, &counts);
-
-		entry_leg_read(table, old, counts.forwarded, bytes, &stats);
-	} else {
+	if (!leg_is_in_entry(before)) {
 		if (!leg_is_in_entry(after) && before->places.of[old_leg] == after->places.of[i])
 			return;
 		leg_table_read(table->legs, before->places.of[old_leg], &stats);
@@ -187,14 +185,16 @@ flow_table_carry(struct flow_table *table, uint32_t old, uint32_t version, const
 	const unsigned n_legs = flow_table_n_legs(table, version);
 	const unsigned n_before = flow_table_n_legs(table, old);
 	struct carried *carried = carried_find(table, version);
+	struct dp_leg_stats entry_leg;
 	struct dp_flow_stats counts;
+	const uint64_t bytes = version_read(table, old, &counts);
 
-	version_read(table, old, &counts);
+	entry_leg_read(table, old, before, counts.forwarded, bytes, &entry_leg);
 	flow_stats_add(&carried->flow, &counts);
 	if (before != NULL)
 		flow_stats_add(&carried->flow, &before->flow);
 	for (unsigned i = 0; i < n_legs; i++) {
 		if (from[i] < n_before)
-			leg_carry(table, old, version, i, from[i], carried);
+			leg_carry(table, old, version, i, from[i], &entry_leg, carried);
 	}
 }

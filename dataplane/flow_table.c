@@ -8,6 +8,7 @@
 
 #include "action.h"
 #include "flow_compile.h"
+#include "flow_slots.h"
 #include "rules.h"
 
 /*
@@ -17,11 +18,6 @@
 #define FLOWS_A_BUCKET (BUCKET_SLOTS / 2)
 #define FLOWS_AN_OVERFLOW 32
 #define OVERFLOW_MIN 64
-/*
- * Overflow buckets of one chain: what no random keys ever need, and what keys that were chosen to
- * collide may cost a lookup at most.
- */
-#define CHAIN_MAX 8
 /* Places beyond the capacity, so that the flows of a full table can be replaced. */
 #define FLOWS_A_SPARE 16
 #define SPARE_MIN 64
@@ -109,113 +105,6 @@ flow_table_fini(struct flow_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-/* A flow of this key that will still be there after the running transaction. */
-static bool
-key_is_taken(const struct flow_table *table, const void *key, uint32_t hash)
-{
-	const struct bucket *bucket = flow_table_bucket(table, hash);
-	const uint16_t signature = flow_hash_signature(hash);
-
-	for (;;) {
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			if ((bucket->used & (1u << i)) == 0)
-				continue;
-			/* What workers see under another signature has another key. */
-			if (bucket->signature[i] != 0 && bucket->signature[i] != signature)
-				continue;
-			uint32_t index = bucket->index[i];
-			if (table->state[index] == FLOW_REMOVED ||
-				table->state[index] == FLOW_RETIRED)
-				continue;
-			if (flow_key_equal(flow_table_entry(table, index, table->family), key,
-				    table->family))
-				return true;
-		}
-		if (bucket->next == 0)
-			return false;
-		bucket = &table->overflow[bucket->next - 1];
-	}
-}
-
-/* Reserve a slot for `index` in the chain of `hash`, growing the chain where it is full. */
-static int
-slot_take(struct flow_table *table, uint32_t hash, uint32_t index)
-{
-	struct bucket *bucket = flow_table_bucket(table, hash);
-	unsigned n_chained = 0;
-
-	while (bucket->used == UINT8_MAX && bucket->next != 0) {
-		bucket = &table->overflow[bucket->next - 1];
-		n_chained++;
-	}
-	if (bucket->used == UINT8_MAX) {
-		if (n_chained == CHAIN_MAX || table->n_overflow_free == 0)
-			return -ENOSPC;
-		uint32_t fresh = table->overflow_stack[--table->n_overflow_free];
-
-		table->overflow[fresh].next = 0;
-		__atomic_store_n(&bucket->next, fresh + 1, __ATOMIC_RELEASE);
-		bucket = &table->overflow[fresh];
-	}
-	unsigned slot = (unsigned)__builtin_ctz(~(uint32_t)bucket->used);
-
-	bucket->used |= (uint8_t)(1u << slot);
-	__atomic_store_n(&bucket->index[slot], index, __ATOMIC_RELEASE);
-	return 0;
-}
-
-/* Where `index` stands; it must be in the table. */
-static struct bucket *
-slot_find(const struct flow_table *table, uint32_t index, unsigned *slot)
-{
-	const void *entry = flow_table_entry(table, index, table->family);
-	struct bucket *bucket = flow_table_bucket(table, flow_key_hash(entry, table->family));
-
-	for (;;) {
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			if ((bucket->used & (1u << i)) != 0 && bucket->index[i] == index) {
-				*slot = i;
-				return bucket;
-			}
-		}
-		bucket = &table->overflow[bucket->next - 1];
-	}
-}
-
-/*
- * Take empty overflow buckets out of the chain. flow_table.h says why one in the middle rests for a
- * grace period, with its own link as it is, and the tail need not.
- */
-static void
-chain_trim(struct flow_table *table, uint32_t hash)
-{
-	struct bucket *before = flow_table_bucket(table, hash);
-
-	while (before->next != 0) {
-		const uint32_t index = before->next - 1;
-		struct bucket *bucket = &table->overflow[index];
-
-		if (bucket->used != 0) {
-			before = bucket;
-			continue;
-		}
-		__atomic_store_n(&before->next, bucket->next, __ATOMIC_RELEASE);
-		if (bucket->next == 0)
-			table->overflow_stack[table->n_overflow_free++] = index;
-		else
-			table->overflow_stack[table->n_overflow - ++table->n_overflow_resting] =
-				index;
-	}
-}
-
-void
-flow_table_rested(struct flow_table *table)
-{
-	for (; table->n_overflow_resting > 0; table->n_overflow_resting--)
-		table->overflow_stack[table->n_overflow_free++] =
-			table->overflow_stack[table->n_overflow - table->n_overflow_resting];
-}
-
 static struct rewrite_tail *
 entry_tail(const struct flow_table *table, uint32_t index)
 {
@@ -296,7 +185,7 @@ flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *i
 	if (flow->rule == NULL) {
 		flow_compile_key(&flow->key, &key, table->family);
 		hash = flow_key_hash(&key, table->family);
-		if (key_is_taken(table, &key, hash))
+		if (flow_slot_is_taken(table, &key, hash))
 			return -EEXIST;
 	}
 	if (table->n_taken >= table->capacity || table->n_free == 0)
@@ -305,7 +194,7 @@ flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *i
 	error = entry_fill(table, flow, place, NULL, NULL);
 	if (error < 0)
 		return error;
-	error = flow->rule == NULL ? slot_take(table, hash, place) : 0;
+	error = flow->rule == NULL ? flow_slot_take(table, hash, place) : 0;
 	if (error < 0) {
 		entry_empty(table, place);
 		return error;
@@ -384,7 +273,7 @@ flow_table_show(struct flow_table *table, uint32_t index)
 	if (!flow_table_is_rule(table, index)) {
 		uint16_t signature = flow_hash_signature(flow_key_hash(entry, table->family));
 		unsigned slot;
-		struct bucket *bucket = slot_find(table, index, &slot);
+		struct bucket *bucket = flow_slot_find(table, index, &slot);
 
 		__atomic_store_n(&bucket->signature[slot], signature, __ATOMIC_RELEASE);
 	}
@@ -436,7 +325,7 @@ flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
 {
 	if (!flow_table_is_rule(table, old)) {
 		unsigned slot;
-		struct bucket *bucket = slot_find(table, old, &slot);
+		struct bucket *bucket = flow_slot_find(table, old, &slot);
 
 		__atomic_store_n(&bucket->index[slot], version, __ATOMIC_RELEASE);
 	}
@@ -453,7 +342,7 @@ flow_table_unlink(struct flow_table *table, uint32_t index)
 {
 	if (!flow_table_is_rule(table, index)) {
 		unsigned slot;
-		struct bucket *bucket = slot_find(table, index, &slot);
+		struct bucket *bucket = flow_slot_find(table, index, &slot);
 
 		__atomic_store_n(&bucket->signature[slot], 0, __ATOMIC_RELEASE);
 	}
@@ -476,17 +365,6 @@ flow_table_abandon(struct flow_table *table, uint32_t index)
 	}
 }
 
-static void
-slot_give_back(struct flow_table *table, uint32_t index)
-{
-	const void *entry = flow_table_entry(table, index, table->family);
-	unsigned slot;
-	struct bucket *bucket = slot_find(table, index, &slot);
-
-	bucket->used &= (uint8_t) ~(1u << slot);
-	chain_trim(table, flow_key_hash(entry, table->family));
-}
-
 void
 flow_table_free(struct flow_table *table, uint32_t index)
 {
@@ -494,7 +372,7 @@ flow_table_free(struct flow_table *table, uint32_t index)
 		table->state[index] == FLOW_ADDED || table->state[index] == FLOW_RETIRED;
 
 	if (has_slot && !flow_table_is_rule(table, index))
-		slot_give_back(table, index);
+		flow_slot_give_back(table, index);
 	if (table->state[index] == FLOW_ADDED)
 		table->n_taken--;
 	entry_empty(table, index);

@@ -159,7 +159,7 @@ void flow_table_abandon(struct flow_table *table, uint32_t index);
 /* Give back an added flow or version, or one that is invisible after its grace period. */
 void flow_table_free(struct flow_table *table, uint32_t index);
 
-/* A grace period is over: overflow buckets that rested may be used again. */
+/* A grace period is over: overflow buckets that rested may be used again. flow_slots.c. */
 void flow_table_rested(struct flow_table *table);
 
 /* The flow is matched by rule and so in no bucket. */

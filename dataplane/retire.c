@@ -105,7 +105,7 @@ places_free(struct dp_txn *txn, unsigned *budget)
 {
 	const unsigned n = places_count(txn);
 
-	for (; txn->at<n && * budget> 0; txn->at++, --*budget) {
+	for (; txn->at != n && *budget != 0; txn->at++, --*budget) {
 		const uint32_t handle = place_of(txn, txn->at);
 
 		if (!txn->aborted && !txn->carried)

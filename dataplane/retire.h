@@ -13,7 +13,7 @@
 struct dp;
 struct dp_txn;
 
-#define RETIRE_AT_ONCE 4096 /* flows: a millisecond or so */
+#define RETIRE_AT_ONCE 1024 /* flows: a millisecond at worst */
 
 /* A grace period begins: of what is hidden by now, and of the view that was just left. */
 void grace_begin(struct dp_txn *txn);

@@ -5,10 +5,13 @@
  * Figures as JSON.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <dp/dp.h>
 #include <jansson.h>
@@ -19,6 +22,8 @@
 #define ERROR_MAX 256
 #define MEMORY_BASE_MB 256
 #define FLOW_BYTES 512 /* in the table, at most */
+#define STEP_FLOWS 4096 /* as sluiced commits */
+#define STEP_REST_US 20
 #define PORTS 60000u /* different UDP ports of one address */
 
 struct api_options {
@@ -32,6 +37,7 @@ struct api_bench {
 	struct dp *dp;
 	uint32_t *handles;
 	struct load_latency latency; /* of a transaction */
+	struct load_latency steps; /* of its parts, between which others are served */
 };
 
 static const char usage[] =
@@ -82,10 +88,11 @@ options_parse(int argc, char **argv)
 	return o;
 }
 
-/* Exact flow number n, of one leg. */
+/* Exact flow number n, of one leg, added or in place of what it is now. */
 static int
-flow_add(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+flow_put(struct api_bench *bench, struct dp_txn *txn, unsigned n, bool replaces)
 {
+	const uint16_t from = 0;
 	const uint16_t port = htons((uint16_t)(1024 + n % PORTS));
 	const struct dp_leg leg = {.src = {192, 0, 2, 2},
 		.dst = {203, 0, 113, 1},
@@ -103,7 +110,21 @@ flow_add(struct api_bench *bench, struct dp_txn *txn, unsigned n)
 		.legs = &leg,
 	};
 
+	if (replaces)
+		return dp_txn_replace(txn, bench->handles[n], &flow, &from, &bench->handles[n]);
 	return dp_txn_add(txn, &flow, &bench->handles[n]);
+}
+
+static int
+flow_add(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+{
+	return flow_put(bench, txn, n, false);
+}
+
+static int
+flow_replace(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+{
+	return flow_put(bench, txn, n, true);
 }
 
 static int
@@ -114,6 +135,30 @@ flow_remove(struct api_bench *bench, struct dp_txn *txn, unsigned n)
 
 typedef int (*step_fn)(struct api_bench *bench, struct dp_txn *txn, unsigned n);
 
+/* As sluiced does: step by step, with a look at others between them. */
+static int
+batch_run(struct api_bench *bench, struct dp_txn *txn)
+{
+	const uint64_t prepare_ns = load_now_ns();
+	int rc = dp_txn_prepare(txn);
+
+	load_latency_add(&bench->steps, load_now_ns() - prepare_ns);
+	if (rc < 0) {
+		dp_txn_abort(txn);
+		return rc;
+	}
+
+	do {
+		const uint64_t begun_ns = load_now_ns();
+
+		rc = dp_txn_commit_step(txn, STEP_FLOWS);
+		load_latency_add(&bench->steps, load_now_ns() - begun_ns);
+		if (rc == -EAGAIN)
+			usleep(STEP_REST_US);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
 static int
 batch_commit(struct api_bench *bench, step_fn step, unsigned first, unsigned n)
 {
@@ -123,13 +168,13 @@ batch_commit(struct api_bench *bench, step_fn step, unsigned first, unsigned n)
 	for (unsigned i = 0; rc == 0 && i < n; i++)
 		rc = step(bench, txn, first + i);
 	if (rc == 0)
-		return dp_txn_commit(txn);
+		return batch_run(bench, txn);
 	if (txn)
 		dp_txn_abort(txn);
 	return rc;
 }
 
-/* All flows, batch by batch: {"seconds", "flows_per_second", "requests": latencies} */
+/* All flows, batch by batch: {"seconds", "flows_per_second", "requests", "steps": latencies} */
 static json_t *
 phase_run(struct api_bench *bench, step_fn step)
 {
@@ -139,6 +184,7 @@ phase_run(struct api_bench *bench, step_fn step)
 	double seconds;
 
 	bench->latency = (struct load_latency){0};
+	bench->steps = (struct load_latency){0};
 	for (unsigned first = 0; first < n; first += bench->options.batch) {
 		const unsigned left = n - first;
 		const uint64_t begun_ns = load_now_ns();
@@ -152,10 +198,32 @@ phase_run(struct api_bench *bench, step_fn step)
 		load_latency_add(&bench->latency, load_now_ns() - begun_ns);
 	}
 	seconds = (double)(load_now_ns() - start_ns) / 1e9;
-	result = json_pack("{s:f, s:f, s:o}", "seconds", seconds, "flows_per_second", n / seconds,
-		"requests", load_latency_json(&bench->latency));
+	result = json_pack("{s:f, s:f, s:o, s:o}", "seconds", seconds, "flows_per_second",
+		n / seconds, "requests", load_latency_json(&bench->latency), "steps",
+		load_latency_json(&bench->steps));
 	load_latency_fini(&bench->latency);
+	load_latency_fini(&bench->steps);
 	return result;
+}
+
+/* The time to forget a transaction of a batch of flows; NULL when it cannot be filled. */
+static json_t *
+abort_run(struct api_bench *bench)
+{
+	struct dp_txn *txn = dp_txn_begin(bench->dp);
+	const unsigned n = bench->options.batch < bench->options.flows ? bench->options.batch
+								       : bench->options.flows;
+	uint64_t begun_ns;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (flow_add(bench, txn, i) < 0) {
+			dp_txn_abort(txn);
+			return NULL;
+		}
+	}
+	begun_ns = load_now_ns();
+	dp_txn_abort(txn);
+	return json_pack("{s:f}", "us", (double)(load_now_ns() - begun_ns) / 1e3);
 }
 
 static int
@@ -193,12 +261,16 @@ int
 main(int argc, char **argv)
 {
 	struct api_bench bench = {.options = options_parse(argc, argv)};
-	json_t *installed = NULL, *removed = NULL, *result;
+	json_t *aborted, *installed = NULL, *replaced = NULL, *removed = NULL, *result;
 
 	if (bench_init(&bench) < 0)
 		return 1;
-	installed = phase_run(&bench, flow_add);
+	aborted = abort_run(&bench);
+	if (aborted)
+		installed = phase_run(&bench, flow_add);
 	if (installed)
+		replaced = phase_run(&bench, flow_replace);
+	if (replaced)
 		removed = phase_run(&bench, flow_remove);
 	dp_stop(bench.dp);
 	dp_destroy(bench.dp);
@@ -206,8 +278,9 @@ main(int argc, char **argv)
 	free(bench.handles);
 	if (!removed)
 		return 1;
-	result = json_pack("{s:o, s:o, s:i, s:i, s:s}", "install", installed, "remove", removed,
-		"flows", (int)bench.options.flows, "batch", (int)bench.options.batch, "dpdk",
+	result = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:s}", "abort", aborted, "install",
+		installed, "replace", replaced, "remove", removed, "flows",
+		(int)bench.options.flows, "batch", (int)bench.options.batch, "dpdk",
 		dp_dpdk_version());
 	json_dumpf(result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	putchar('\n');
