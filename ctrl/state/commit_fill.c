@@ -268,10 +268,10 @@ reports_gather(struct commits *commits)
 {
 	size_t n = 0, i;
 
+	if (!commits->draft.reports)
+		return 0;
 	for (i = 0; i < commits->draft.n; i++)
 		n += commits->draft.list[i]->reports;
-	if (n == 0)
-		return 0;
 	commits->reports = calloc(n, sizeof(struct change *));
 	if (!commits->reports)
 		return -1;

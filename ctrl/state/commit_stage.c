@@ -66,8 +66,6 @@ confirm_is_open(const struct commits *commits)
 static int
 proposal_begin(struct commits *commits, struct proposal *proposal)
 {
-	size_t i;
-
 	if (proposal->confirm_within_s != 0 && confirm_is_open(commits))
 		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
 			"another generation waits to be confirmed; confirm it or roll it back "
@@ -78,10 +76,7 @@ proposal_begin(struct commits *commits, struct proposal *proposal)
 			"changed since, and ask again",
 			(unsigned long long)proposal->if_generation,
 			(unsigned long long)commits->next_generation - 1);
-	for (i = 0; i < proposal->n_ops; i++) {
-		if (proposal->ops[i]->spec && proposal->ops[i]->kind <= OP_PUT)
-			desired_id_avoid(&commits->flows->desired, proposal->ops[i]->spec->id);
-	}
+	desired_number_avoid(&commits->flows->desired, proposal->highest_number);
 	draft_declare(&commits->draft, proposal->declares);
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include "state/clock.h"
 #include "state/commit_group.h"
 
-#define SLICE_NS (5 * NS_PER_S / 1000)
+#define SLICE_NS (2 * NS_PER_S / 1000)
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 
 static enum phase_end (*const phases[])(struct commits *) = {

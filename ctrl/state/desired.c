@@ -11,10 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many buckets a table begins with; `desired` is at hand wherever one is made. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS (1u << desired->buckets_log2)
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 (desired->buckets_log2)
+
 void
-desired_init(struct desired *desired)
+desired_init(struct desired *desired, size_t n_expected)
 {
 	memset(desired, 0, sizeof(*desired));
+	desired->buckets_log2 = 5;
+	while (((size_t)1 << desired->buckets_log2) < n_expected)
+		desired->buckets_log2++;
 }
 
 static void
@@ -74,12 +83,22 @@ id_give(struct desired *desired, struct flow_spec *spec)
 	} while (desired_seek(desired, spec->id));
 }
 
-void
-desired_id_avoid(struct desired *desired, const char *id)
+uint64_t
+desired_id_number(const char *id)
 {
+	static const char prefix[] = "flow-";
 	uint64_t number;
 
-	if (sscanf(id, "flow-%" SCNu64, &number) == 1 && number > desired->last_number)
+	if (strncmp(id, prefix, sizeof(prefix) - 1) != 0 ||
+		sscanf(id + sizeof(prefix) - 1, "%" SCNu64, &number) != 1)
+		return 0;
+	return number;
+}
+
+void
+desired_number_avoid(struct desired *desired, uint64_t number)
+{
+	if (number > desired->last_number)
 		desired->last_number = number;
 }
 

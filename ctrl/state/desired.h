@@ -54,9 +54,14 @@ struct desired {
 	uint64_t last_sequence;
 	uint64_t last_number; /* of the ids that we gave */
 	size_t n_live;
+	unsigned buckets_log2; /* of a table that is made */
 };
 
-void desired_init(struct desired *desired);
+/*
+ * Begin without flows. With room for n_expected of them the tables need not grow later, which would
+ * move all that is there at once.
+ */
+void desired_init(struct desired *desired, size_t n_expected);
 
 /* Free every flow and its spec. */
 void desired_fini(struct desired *desired);
@@ -80,10 +85,11 @@ void desired_hide(struct desired *desired, struct flow *flow);
 void desired_withdraw(struct desired *desired, struct flow *flow);
 
 /*
- * An id that a flow is about to bring: the numbers given from now on are above its own, if it is a
- * "flow-N" too. Others, "" included, do nothing.
+ * The number of an id of the kind that we give, "flow-N"; 0 of others, "" included. A number is
+ * kept from being given by desired_number_avoid(): those that are given then are above it.
  */
-void desired_id_avoid(struct desired *desired, const char *id);
+uint64_t desired_id_number(const char *id);
+void desired_number_avoid(struct desired *desired, uint64_t number);
 
 /* The id and, unless it is out of the table of matches, the match stand in another spec now. */
 void desired_rekey(struct flow *flow, const struct flow_spec *spec);

@@ -251,5 +251,6 @@ draft_drop(struct draft *draft)
 	free(draft->list);
 	draft->list = NULL;
 	draft->room = 0;
+	draft->reports = false;
 	return false;
 }

@@ -46,6 +46,7 @@ struct draft {
 	struct change **list;
 	size_t n;
 	size_t room;
+	bool reports; /* some last counters are wanted */
 	uint32_t mark; /* of the last declaration */
 	bool declares; /* it is being staged */
 };

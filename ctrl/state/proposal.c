@@ -82,6 +82,12 @@ proposal_add(struct proposal *proposal, struct op *op, const char *member, uint3
 		return fault_set(
 			fault, FAULT_NO_ROOM, "", "no memory for %zu changes", proposal->n_ops + 1);
 	}
+	if (op->spec) {
+		const uint64_t number = desired_id_number(op->spec->id);
+
+		if (number > proposal->highest_number)
+			proposal->highest_number = number;
+	}
 	op->owner = proposal;
 	op->member = member;
 	op->place = place;

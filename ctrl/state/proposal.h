@@ -39,6 +39,7 @@ struct proposal {
 	struct op **ops;
 	size_t n_ops;
 	size_t room_ops;
+	uint64_t highest_number; /* of the ids "flow-N" that it brings */
 	proposal_load_fn load; /* NULL: all are there */
 	void (*load_end)(void *arg);
 	void *load_arg;

@@ -160,6 +160,7 @@ flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *
 	change->from = NULL;
 	change->kind = change->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
 	change->reports |= op->reports;
+	draft->reports |= op->reports;
 	change->op = op;
 	op->change = change;
 	op->effect = CHANGE_REMOVE;

@@ -175,6 +175,7 @@ leave_stage(struct draft *draft, struct flow *flow, struct leave *leave, struct 
 	if (stage_version(draft, flow, op, leave->staying, fault) < 0)
 		return -1;
 	op->change->reports = true;
+	draft->reports = true;
 	return 0;
 }
 

@@ -37,7 +37,7 @@ Test(desired, found_by_id)
 	struct desired desired;
 	struct flow *a;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	cr_expect_null(desired_find(&desired, "a"));
 	a = added(&desired, "a", 1);
 	added(&desired, "b", 2);
@@ -55,7 +55,7 @@ Test(desired, conflicts_name_the_other)
 {
 	struct desired desired;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	added(&desired, "a", 1);
 	refused(&desired, "a", 2, "/id", "found id a");
 	refused(&desired, "b", 1, "/match", "flow a");
@@ -78,7 +78,7 @@ Test(desired, every_field_of_a_match_counts)
 	others[5].any_source = 1;
 	others[6].src[0] = 1;
 	others[7].src_port = 1;
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	for (size_t i = 0; i < 8; i++) {
 		struct flow_spec *spec = flow_spec_made(NULL, 1, 9);
 		struct fault fault;
@@ -110,7 +110,7 @@ Test(desired, rules_may_be_alike)
 	struct fault fault;
 	struct flow *a;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	a = flow_live(&desired, rule_made("a"), &fault);
 	cr_assert_not_null(a);
 	cr_assert_not_null(flow_live(&desired, rule_made("b"), &fault));
@@ -130,7 +130,7 @@ Test(desired, coming_and_going)
 	struct flow_spec *spec = flow_spec_made("b", 2, 77);
 	struct flow *a, *b;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	a = added(&desired, "a", 1);
 	b = desired_add(&desired, spec, &fault);
 	cr_assert_not_null(b);
@@ -161,7 +161,7 @@ Test(desired, rekeyed)
 	struct flow_spec *spec = flow_spec_made("a", 3, 77), *before;
 	struct flow *flow, *other;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	flow = added(&desired, "a", 1);
 	other = added(&desired, "b", 2);
 	before = flow->spec;
@@ -183,13 +183,13 @@ Test(desired, ids_are_given)
 {
 	struct desired desired;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	added(&desired, "flow-2", 1);
 	cr_expect_str_eq(added(&desired, NULL, 2)->spec->id, "flow-1");
 	cr_expect_str_eq(added(&desired, NULL, 3)->spec->id, "flow-3", "flow-2 is taken");
-	desired_id_avoid(&desired, "flow-7");
-	desired_id_avoid(&desired, "flow-4");
-	desired_id_avoid(&desired, "other");
+	desired_number_avoid(&desired, desired_id_number("flow-7"));
+	desired_number_avoid(&desired, desired_id_number("flow-4"));
+	desired_number_avoid(&desired, desired_id_number("other"));
 	cr_expect_str_eq(added(&desired, NULL, 4)->spec->id, "flow-8");
 	desired_fini(&desired);
 }
@@ -199,7 +199,7 @@ Test(desired, listed_in_order_of_installation)
 	struct flow *flows[5];
 	struct desired desired;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	cr_expect_null(desired_after(&desired, 0));
 	for (int i = 0; i < 5; i++)
 		flows[i] = added(&desired, NULL, 10 - i);
@@ -217,7 +217,7 @@ Test(desired, cursor_outlives_its_flow)
 	struct desired desired;
 	uint64_t sequence;
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	for (int i = 0; i < 5; i++)
 		flows[i] = added(&desired, NULL, 10 + i);
 	sequence = flows[2]->sequence;
@@ -238,7 +238,7 @@ Test(desired, many)
 	struct desired desired;
 	char id[16];
 
-	desired_init(&desired);
+	desired_init(&desired, 0);
 	for (int i = 0; i < 20000; i++) {
 		snprintf(id, sizeof(id), "f%d", i);
 		added(&desired, id, i + 1);

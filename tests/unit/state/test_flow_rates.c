@@ -43,7 +43,7 @@ setup(void)
 
 	base = event_base_new();
 	flows.dp = &dp;
-	desired_init(&flows.desired);
+	desired_init(&flows.desired, 0);
 	cr_assert_eq(flow_rates_init(&rates, &flows, base, &fault), 0);
 }
 

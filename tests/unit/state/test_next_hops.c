@@ -124,14 +124,15 @@ Test(next_hops, shared_and_counted)
 	cr_expect_eq(fake_net()->n_kept, 1);
 	cr_expect_neq(get(10), index);
 	request.vlan = 5;
-	cr_expect_neq(next_hops_get(hops, &request), index, "VLAN");
+	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "VLAN");
 	request = asks(9);
 	request.port = 0;
-	cr_expect_neq(next_hops_get(hops, &request), index, "port");
-	cr_expect_neq(next_hops_get_static(hops, 1, mac_a), index);
+	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "port");
+	cr_expect_neq((unsigned)next_hops_get_static(hops, 1, mac_a), index);
 	request = asks(9);
 	request.has_gateway = 1;
-	cr_expect_eq(next_hops_get(hops, &request), index, "the same neighbour by its name");
+	cr_expect_eq(
+		(unsigned)next_hops_get(hops, &request), index, "the same neighbour by its name");
 	cr_expect_eq(fake_net()->n_kept, 3, "static ones are not the kernel's");
 	put(9, index, false);
 	put(9, index, false);
@@ -153,7 +154,7 @@ Test(next_hops, index_waits_for_grace)
 	cr_expect_neq(other, index, "a worker may still hold a packet for it");
 	next_hops_put(hops, NULL, (unsigned)other, false);
 	next_hops_reclaim(hops);
-	cr_expect_eq(next_hops_get_static(hops, 2, mac_b), index);
+	cr_expect_eq((unsigned)next_hops_get_static(hops, 2, mac_b), index);
 }
 
 Test(next_hops, neighbour_moves_and_goes)
@@ -228,7 +229,7 @@ Test(next_hops, pending_until_there_is_a_route)
 	cr_expect_eq(info.family, 0);
 	expect_reason(&request, "no route to 198.51.100.250 out of ");
 	vlan.vlan = 7;
-	cr_expect_neq(next_hops_get(hops, &vlan), index);
+	cr_expect_neq((unsigned)next_hops_get(hops, &vlan), index);
 	fake_net()->route = route_all_by_9;
 	routes_changed(NULL);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 9});

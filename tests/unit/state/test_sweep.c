@@ -81,7 +81,7 @@ setup(void)
 
 	base = event_base_new();
 	flows.dp = &dp;
-	desired_init(&flows.desired);
+	desired_init(&flows.desired, 0);
 	events_init(&events);
 	cr_assert_eq(sweep_init(&sweep, &flows, &events, base, &fault), 0);
 	clock_at_start = clock_read_ns(CLOCK_MONOTONIC);
