@@ -60,8 +60,8 @@ flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct
 	flows->dp = dp;
 	flows->ports = ports;
 	flows->steering = steering;
-	desired_init(&flows->desired,
-		dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
+	desired_init(
+		&flows->desired, dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
 	flows->schema = flow_text_schema(fault);
 	if (!flows->schema)
 		return -1;

@@ -154,7 +154,7 @@ Test(next_hops, index_waits_for_grace)
 	cr_expect_neq(other, index, "a worker may still hold a packet for it");
 	next_hops_put(hops, NULL, (unsigned)other, false);
 	next_hops_reclaim(hops);
-	cr_expect_eq((unsigned)next_hops_get_static(hops, 2, mac_b), index);
+	cr_expect_eq(next_hops_get_static(hops, 2, mac_b), index);
 }
 
 Test(next_hops, neighbour_moves_and_goes)
