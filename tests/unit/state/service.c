@@ -11,19 +11,46 @@ static struct room room;
 static struct methods_context context;
 static struct rpc_service *service;
 static struct rpc_session *session;
+static struct transactions transactions;
+
+static void
+session_begin(void)
+{
+	const struct actor actor = {.name = "root", .via = "unix", .role = ROLE_ADMIN};
+
+	session = rpc_session_create(&actor, NULL, NULL);
+}
+
+static void
+session_end(void)
+{
+	rpc_session_close(session);
+	rpc_session_unref(session);
+}
+
+void
+service_reconnect(void)
+{
+	session_end();
+	session_begin();
+}
 
 void
 service_setup(void)
 {
-	const struct actor actor = {.name = "root", .via = "unix", .role = ROLE_ADMIN};
 	const struct rpc_method *methods;
 	size_t n;
 
 	room_init(&room);
 	room.config.max_message_bytes = 1024;
 	context = (struct methods_context){
-		.dp = room.dp, .config = &room.config, .flows = &room.flows};
-	session = rpc_session_create(&actor, NULL, NULL);
+		.dp = room.dp,
+		.config = &room.config,
+		.flows = &room.flows,
+		.transactions = &transactions,
+	};
+	transactions_init(&transactions);
+	session_begin();
 	methods = methods_table(&n);
 	service = rpc_service_create(schema_rpc_document(), methods, n, &context);
 	cr_assert_not_null(service, "table and document must fit each other");
@@ -32,8 +59,8 @@ service_setup(void)
 void
 service_teardown(void)
 {
-	rpc_session_close(session);
-	rpc_session_unref(session);
+	session_end();
+	cr_expect_eq(transactions.n, 0, "a transaction outlives its connection");
 	rpc_service_destroy(service);
 	room_fini(&room);
 	schema_documents_release();

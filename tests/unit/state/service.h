@@ -9,6 +9,9 @@ void service_setup(void);
 void service_teardown(void);
 struct room *service_room(void);
 
+/* The connection ends, and another one begins. */
+void service_reconnect(void);
+
 /*
  * Call a method and return its result, a new reference, which must fit the schema that the
  * document gives for it. Takes the reference of params, and so does the next.

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Transactions over several messages: seen as a whole or not at all, and gone with who began them.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "flow_json.h"
+#include "service.h"
+
+TestSuite(txn_methods, .init = service_setup, .fini = service_teardown);
+
+static json_t *
+txn(const char *name, const char *text)
+{
+	json_t *params = json_of_text(text);
+
+	json_object_set_new(params, "txn", json_string(name));
+	return params;
+}
+
+/* Begin one, and say its name. */
+static const char *
+begun(const char *text)
+{
+	static char name[24];
+	json_t *result = service_result("txn.begin", json_of_text(text));
+
+	strcpy(name, json_string_value(json_object_get(result, "txn")));
+	json_decref(result);
+	return name;
+}
+
+static void
+put_flow(const char *name, const char *member, json_t *flow, int held)
+{
+	json_t *result =
+		service_result("txn.put", json_pack("{s:s, s:[o]}", "txn", name, member, flow));
+
+	cr_expect_eq(json_integer_value(json_object_get(result, "held")), held);
+	json_decref(result);
+}
+
+static void
+answers(const char *method, json_t *params, const char *text)
+{
+	json_t *result = service_result(method, params);
+
+	json_expect(result, text);
+	json_decref(result);
+}
+
+Test(txn_methods, all_of_it_or_nothing)
+{
+	const char *name = begun("{'comment':'for the test'}");
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	put_flow(name, "install", flow_json("b", 2, 7), 2);
+	room_expect(service_room(), 0, 0);
+	answers("txn.commit", txn(name, "{}"), "{'added':2,'changed':0,'removed':0}");
+	room_expect(service_room(), 2, 1);
+	service_refuses("txn.commit", txn(name, "{}"), -32002, "/txn");
+}
+
+Test(txn_methods, of_every_kind)
+{
+	const char *name = begun("{}");
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	put_flow(name, "replace", flow_json("a", 1, 8), 2);
+	json_decref(service_result(
+		"txn.put", txn(name, "{'join':[{'flow':'a','legs':[{'id':'more','port':'p1',"
+				     "'src':'198.51.100.1','src_port':1,'dst':'198.51.100.9',"
+				     "'dst_port':2}]}]}")));
+	json_decref(
+		service_result("txn.put", txn(name, "{'leave':[{'flow':'a','legs':['more']}]}")));
+	put_flow(name, "install", flow_json("b", 2, 7), 5);
+	json_decref(service_result("txn.put", txn(name, "{'remove':['b']}")));
+	json_decref(service_result("txn.commit", txn(name, "{}")));
+	cr_expect_not_null(desired_find(&service_room()->flows.desired, "a"));
+	room_expect(service_room(), 1, 1);
+}
+
+Test(txn_methods, a_fault_names_message_and_place)
+{
+	const char *name = begun("{}");
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	put_flow(name, "install", flow_json("b", 1, 7), 2);
+	service_refuses("txn.plan", txn(name, "{}"), -32003, "/messages/1/install/0/match");
+	service_refuses("txn.commit", txn(name, "{}"), -32003, "/messages/1/install/0/match");
+	room_expect(service_room(), 0, 0);
+}
+
+Test(txn_methods, a_message_that_is_refused_is_not_in_it)
+{
+	const char *name = begun("{}");
+	json_t *bad = flow_json("b", 2, 7);
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	json_object_del(bad, "legs");
+	service_refuses("txn.put",
+		json_pack("{s:s, s:[o, o]}", "txn", name, "install", flow_json("c", 3, 7), bad),
+		-32001, "/install/1/legs");
+	answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
+}
+
+Test(txn_methods, a_plan_changes_nothing_and_can_be_asked_again)
+{
+	const char *name = begun("{}");
+	json_t *first, *second;
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	put_flow(name, "install", flow_json("b", 2, 7), 2);
+	first = service_result("txn.plan", txn(name, "{'limit':1}"));
+	cr_expect_eq(json_array_size(json_object_get(first, "changes")), 1);
+	cr_expect_eq(json_integer_value(json_object_get(first, "next")), 1);
+	second = service_result("txn.plan", txn(name, "{'after':1}"));
+	cr_expect_eq(json_array_size(json_object_get(second, "changes")), 1);
+	cr_expect_null(json_object_get(second, "next"));
+	cr_expect(json_equal(json_object_get(first, "flows"), json_object_get(second, "flows")));
+	room_expect(service_room(), 0, 0);
+	json_decref(first);
+	json_decref(second);
+	json_decref(service_result("txn.abort", txn(name, "{}")));
+	service_refuses("txn.plan", txn(name, "{}"), -32002, "/txn");
+}
+
+Test(txn_methods, gone_with_the_connection)
+{
+	char name[24];
+
+	strcpy(name, begun("{}"));
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	json_decref(service_result("txn.plan", txn(name, "{}")));
+	service_reconnect();
+	service_refuses("txn.put", txn(name, "{}"), -32002, "/txn");
+	room_expect(service_room(), 0, 0);
+}
+
+Test(txn_methods, the_generation_must_hold)
+{
+	const char *name = begun("{'if_generation':0}");
+
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	json_decref(service_result(
+		"flow.install", json_pack("{s:[o]}", "flows", flow_json("other", 9, 7))));
+	service_refuses("txn.commit", txn(name, "{}"), -32008, "/if_generation");
+	service_refuses("txn.begin", json_of_text("{'if_generation':0}"), -32008, "/if_generation");
+}
+
+Test(txn_methods, declared_only_where_it_is_declared)
+{
+	const char *name = begun("{'declare':true}");
+
+	service_refuses("txn.put", txn(name, "{'remove':['a']}"), -32001, "/remove");
+	service_refuses("txn.put",
+		json_pack("{s:s, s:[o]}", "txn", name, "declare", flow_json(NULL, 1, 7)), -32001,
+		"/declare/0/id");
+	put_flow(name, "declare", flow_json("a", 1, 7), 1);
+	answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
+	name = begun("{'declare':true}");
+	answers("txn.commit", txn(name, "{}"), "{'added':0,'changed':0,'removed':1}");
+	name = begun("{}");
+	service_refuses("txn.put",
+		json_pack("{s:s, s:[o]}", "txn", name, "declare", flow_json("a", 1, 7)), -32001,
+		"/declare");
+}
+
+Test(txn_methods, not_too_many)
+{
+	for (unsigned i = 0; i < 64; i++)
+		begun("{}");
+	service_refuses("txn.begin", json_object(), -32006, "");
+}
