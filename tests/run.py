@@ -47,7 +47,7 @@ BUILDS = {
     ),
     "tsan": Build(
         "build-tsan", "gcc", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"],
-        ("concurrency",), ["tests/concurrency/changes"],
+        ("concurrency",), ["tests/concurrency/changes", "tests/concurrency/sets"],
     ),
     "fuzz": Build(
         "build-fuzz", "clang",
