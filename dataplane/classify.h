@@ -51,12 +51,32 @@ classify_begin(const struct flow_table *table, struct lane *lane, uint16_t p, en
 }
 
 /*
+ * The entry of this key, once more while a commit goes on: is it there in the worker's view? One
+ * that is not may hide another of its key; one that is replaced is its successor.
+ */
+static __rte_always_inline void *
+classify_view(const struct flow_table *table, void *entry, const void *key, uint32_t hash,
+	enum view view, enum dp_family family)
+{
+	const uint32_t found = flow_table_index(table, entry, family);
+	const uint32_t seen = flow_table_seen(table, found, view);
+
+	if (likely(seen == found))
+		return entry;
+	if (seen == FLOW_INDEX_NONE)
+		return flow_table_walk(table, key, hash, view, family);
+	entry = flow_table_entry(table, seen, family);
+	classify_prefetch_entry(entry, family);
+	return entry;
+}
+
+/*
  * Look `n` keys up that classify_begin() has seen; entries[] gets the answers. `which` says at
  * which positions they are; NULL, a constant, for the first n.
  */
 static __rte_always_inline void
 classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, uint16_t n,
-	enum dp_family family)
+	enum view view, enum dp_family family)
 {
 	for (uint16_t i = 0; i < n; i++) {
 		const uint16_t p = which == NULL ? i : which[i];
@@ -66,6 +86,8 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 		if (likely(guess != FLOW_INDEX_NONE)) {
 			lane->entries[p] = flow_table_entry(table, guess, family);
 			classify_prefetch_entry(lane->entries[p], family);
+			if (view != VIEW_SETTLED)
+				rte_prefetch0(&table->state[guess]);
 		}
 	}
 	for (uint16_t i = 0; i < n; i++) {
@@ -74,40 +96,10 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 
 		if (unlikely(lane->entries[p] == NULL ||
 			     !flow_key_equal(lane->entries[p], key, family)))
-			lane->entries[p] = flow_table_find(table, key, lane->hash[p], family);
-	}
-}
-
-/*
- * The view of what classify_lookup() has answered at the same positions: a flow that is not there
- * may hide another of its key, one that is replaced is its successor.
- */
-static inline void
-classify_view(const struct flow_table *table, struct lane *lane, const uint8_t *which, uint16_t n,
-	enum view view, enum dp_family family)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		const uint16_t p = which == NULL ? i : which[i];
-
-		if (lane->entries[p] != NULL)
-			rte_prefetch0(
-				&table->state[flow_table_index(table, lane->entries[p], family)]);
-	}
-	for (uint16_t i = 0; i < n; i++) {
-		const uint16_t p = which == NULL ? i : which[i];
-		uint32_t found, seen;
-
-		if (lane->entries[p] == NULL)
-			continue;
-		found = flow_table_index(table, lane->entries[p], family);
-		seen = flow_table_seen(table, found, view);
-		if (likely(seen == found))
-			continue;
-		lane->entries[p] = seen != FLOW_INDEX_NONE
-					   ? flow_table_entry(table, seen, family)
-					   : flow_table_walk(table, lane_key(lane, p, family),
-						     lane->hash[p], view, family);
-		classify_prefetch_entry(lane->entries[p], family);
+			lane->entries[p] = flow_table_walk(table, key, lane->hash[p], view, family);
+		else if (view != VIEW_SETTLED)
+			lane->entries[p] = classify_view(
+				table, lane->entries[p], key, lane->hash[p], view, family);
 	}
 }
 
@@ -153,9 +145,7 @@ classify_by_listener(
 		classify_drop_source(lane_key(lane, missed[i], family), family);
 		classify_begin(table, lane, missed[i], family);
 	}
-	classify_lookup(table, lane, missed, n, family);
-	if (view != VIEW_SETTLED)
-		classify_view(table, lane, missed, n, view, family);
+	classify_lookup(table, lane, missed, n, view, family);
 }
 
 static inline void
@@ -216,9 +206,7 @@ classify_lane(const struct lcore *lc, const struct flow_table *table, struct lan
 {
 	const struct rules *rules;
 
-	classify_lookup(table, lane, NULL, lane->n, family);
-	if (view != VIEW_SETTLED)
-		classify_view(table, lane, NULL, lane->n, view, family);
+	classify_lookup(table, lane, NULL, lane->n, view, family);
 	if (unlikely(__atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0))
 		classify_by_listener(table, lane, view, family);
 	rules = __atomic_load_n(

@@ -270,8 +270,12 @@ flow_table_seen(const struct flow_table *table, uint32_t index, enum view view)
 	return successor == NULL ? index : __atomic_load_n(&successor[index], __ATOMIC_RELAXED);
 }
 
-/* The whole chain is walked; several of the same key may stand in it while a commit goes on. */
-static __rte_always_inline void *
+/*
+ * The entry of `key` in that view, or NULL. The whole chain is walked, in which several of the same
+ * key may stand while a commit goes on. classify.h tries the likely slot first and comes here only
+ * when that was another flow's.
+ */
+static inline void *
 flow_table_walk(const struct flow_table *table, const void *key, uint32_t hash, enum view view,
 	enum dp_family family)
 {
@@ -299,10 +303,7 @@ flow_table_walk(const struct flow_table *table, const void *key, uint32_t hash, 
 	}
 }
 
-/*
- * The visible entry of `key`, or NULL, while nothing changes. classify.h tries the likely slot
- * first and comes here only when that was another flow's.
- */
+/* The entry of `key`, or NULL, while nothing changes. */
 static inline void *
 flow_table_find(
 	const struct flow_table *table, const void *key, uint32_t hash, enum dp_family family)
