@@ -33,7 +33,7 @@ tally_end all
 
 rig_wait 3 grep -q '"flow_expired".*"lively"' "$RIG_RUN/follow.log" ||
 	fail "events --follow did not tell: $(cat "$RIG_RUN/follow.log")"
-[[ $(grep '"quiet"' "$RIG_RUN/follow.log" | json_value \
+[[ $(grep 'flow_expired.*"quiet"' "$RIG_RUN/follow.log" | json_value \
 	"d['event'], d['packets'], d['forwarded'], d['punted'], d['drops']") == \
 	"('flow_expired', 10, 10, 0, {})" ]] || fail "the event does not tell the counters"
 # What has expired is not steered to Sluice any more: the kernel has the port again.
