@@ -100,7 +100,7 @@ class Checker:
             with self.tcp() as client:
                 client.sendall(garbage)
                 with contextlib.suppress(OSError):  # it may have hung up on us already
-                client.shutdown(socket.SHUT_WR)
+                    client.shutdown(socket.SHUT_WR)
                 reply = b""
                 try:
                     while piece := client.recv(4096):
