@@ -9,10 +9,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/store.h"
 
+#define LOCK_TRIES 40 /* with a pause before each but the first: two seconds */
+#define LOCK_PAUSE_NS 50000000
 #define DIRECTORY_MODE 0750
 #define FILE_MODE 0640
 
@@ -93,6 +96,21 @@ holder_write(int fd)
 		return;
 }
 
+/* A process that was killed holds its files until the kernel has taken its memory back. */
+static int
+lock_wait(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	unsigned i;
+
+	for (i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int
 place_lock(const char *path, struct fault *fault)
 {
@@ -106,7 +124,7 @@ place_lock(const char *path, struct fault *fault)
 		place_fault(fault, "cannot open", name);
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (lock_wait(fd) == 0) {
 		holder_write(fd);
 		return fd;
 	}
