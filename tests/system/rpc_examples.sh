@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Every example of docs/rpc.md, which is made of the contract, is answered as the example says.
+source "$(dirname "$0")/_lib.sh"
+CONSERVATION_OPTIONS=(--flows-removed)
+UNMATCHED=punt
+# What the examples call the machines around.
+BOX_MAC=(02:00:5e:00:53:01 02:00:5e:00:53:02 02:00:5e:00:53:03)
+HOST_MAC=(02:00:5e:00:53:10 02:00:5e:00:53:20 02:00:5e:00:53:30)
+HOST_IPV4=(192.0.2.10 198.51.100.20 203.0.113.30)
+test_begin
+STATE_PATH=$RIG_RUN/state.db
+rig_make 3
+rig_exec h0 timeout 100 tests/system/rpc_examples.py "$RIG_RUN/sluiced.sock" eth0 \
+	ctrl/schema/sluice-rpc.json || fail "the examples do not tell how it is"
