@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Answers held against the JSON Schemas of the contract, by a checker written apart from sluiced's."""
+"""Answers held against the schemas of the contract; written apart from the checker of sluiced."""
 
 import re
 
