@@ -22,7 +22,7 @@ import sys
 import time
 
 RETRIES = 5  # of a request that was refused for now, or whose connection broke
-FOR_NOW = ("BUSY", "UNRESOLVED")  # refusals that a little patience cures
+FOR_NOW = ("BUSY",)  # refusals that a little patience cures
 
 
 class Refused(Exception):
