@@ -38,7 +38,10 @@ grep -q '^33 flows' "$RIG_RUN/once" || fail "expected 33 flows: $(cat "$RIG_RUN/
 	"d['rows'][0]['flow'], d['rows'][0]['leg'], 100 < d['rows'][0]['pps'] < 300") == \
 	"('talk-2', 'out-2', True)" ]] || fail "legs: $(ctl top --once --view legs --json)"
 [[ $(ctl top --once --view ports --sort pps --json | json_value \
-	"[row['port'] for row in d['rows']], d['rows'][0]['link_up']") == "(['p0', 'p1'], True)" ]] ||
+	"(sorted(row['port'] for row in d['rows']), d['rows'][0]['link_up'],
+	[row['rx_pps'] + row['tx_pps'] for row in d['rows']] ==
+	sorted((row['rx_pps'] + row['tx_pps'] for row in d['rows']), reverse=True))") == \
+	"(['p0', 'p1'], True, True)" ]] ||
 	fail "ports: $(ctl top --once --view ports --json)"
 [[ $(ctl top --once --view workers --json | json_value \
 	"0 < d['rows'][0]['busy_share'] < 1 and d['rows'][0]['rx_pps'] > 100") == True ]] ||
