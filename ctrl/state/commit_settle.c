@@ -195,7 +195,7 @@ change_flip(struct commits *commits, struct change *change)
 
 	switch (change->kind) {
 	case CHANGE_ADD:
-		desired_reveal(desired, flow, change->op->spec, hops);
+		desired_reveal(desired, flow, hops);
 		change->hops = NULL;
 		break;
 	case CHANGE_REPLACE:
@@ -217,7 +217,6 @@ change_flip(struct commits *commits, struct change *change)
 		return;
 	}
 	flow->handle = change->handle;
-	change->op->settled = true;
 }
 
 /* What a flip will touch soon: a million of them would wait for memory otherwise. */
@@ -225,12 +224,11 @@ static void
 flip_prefetch(const struct draft *draft, size_t i)
 {
 	if (i + 2 * FLIP_AHEAD < draft->n)
-		__builtin_prefetch(draft->list[i + 2 * FLIP_AHEAD]);
+		__builtin_prefetch(draft->list[i + 2 * FLIP_AHEAD], 1);
 	if (i + FLIP_AHEAD >= draft->n)
 		return;
 	__builtin_prefetch(draft->list[i + FLIP_AHEAD]->flow, 1);
-	__builtin_prefetch(&draft->list[i + FLIP_AHEAD]->flow->presence, 1);
-	__builtin_prefetch(draft->list[i + FLIP_AHEAD]->op, 1);
+	__builtin_prefetch(&draft->list[i + FLIP_AHEAD]->flow->change, 1);
 }
 
 /* Readers see all of the new state from here on, so this is done in one go. */
@@ -273,13 +271,16 @@ change_settle(struct commits *commits, struct change *change)
 		desired_withdraw(&flows->desired, flow);
 		return;
 	case CHANGE_ADD:
+		change->op->settled = true;
 		flows_changed(flows, flow, NULL);
 		return;
 	case CHANGE_REPLACE:
+		change->op->settled = true;
 		old_let_go(commits, change);
 		flows_changed(flows, flow, flow);
 		return;
 	case CHANGE_RENEW:
+		change->op->settled = true;
 		old_let_go(commits, change);
 		flows_changed(flows, NULL, flow);
 		flows_changed(flows, flow, NULL);

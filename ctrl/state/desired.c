@@ -10,6 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/*
+ * A table is mapped, so that its zero pages come when they are first used: written to at once,
+ * those of a large one would hold up whoever asks something when the first flow is installed.
+ */
+static void *
+table_map(size_t bytes)
+{
+	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (table == MAP_FAILED)
+		return NULL;
+	madvise(table, bytes, MADV_HUGEPAGE);
+	return table;
+}
+
+#undef uthash_malloc
+#undef uthash_free
+#undef uthash_bzero
+#define uthash_malloc(bytes) table_map(bytes)
+#define uthash_free(table, bytes) munmap(table, bytes)
+#define uthash_bzero(table, bytes) ((void)0)
 
 /* How many buckets a table begins with; `desired` is at hand wherever one is made. */
 #undef HASH_INITIAL_NUM_BUCKETS
@@ -169,9 +192,8 @@ desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault
 }
 
 void
-desired_reveal(struct desired *desired, struct flow *flow, struct flow_spec *spec, uint16_t *hops)
+desired_reveal(struct desired *desired, struct flow *flow, uint16_t *hops)
 {
-	flow->spec = spec;
 	flow->hops = hops;
 	flow->presence = FLOW_LIVE;
 	desired->n_live++;
@@ -193,8 +215,10 @@ desired_withdraw(struct desired *desired, struct flow *flow)
 
 /* The tables' keys stand in the spec: the same bytes at another place. */
 void
-desired_rekey(struct flow *flow, const struct flow_spec *spec)
+desired_rekey(struct flow *flow, struct flow_spec *spec)
 {
+	if (flow->presence == FLOW_COMING)
+		flow->spec = spec;
 	flow->by_id.key = spec->id;
 	if (flow->by_match.tbl)
 		flow->by_match.key = &spec->match;

@@ -31,17 +31,18 @@ enum flow_presence {
 	FLOW_GOING, /* it was removed, and waits to be freed */
 };
 
+/* What a commit writes in one go for all of its flows stands first, near to each other. */
 struct flow {
-	UT_hash_handle by_id; /* its list is the order of installation */
-	UT_hash_handle by_match;
-	UT_hash_handle by_sequence;
-	uint64_t sequence; /* ever growing, never given twice: where a page of a list ended */
 	struct flow_spec *spec;
+	uint16_t *hops; /* next hop index of each leg, those of streams too */
 	uint32_t handle; /* of the data plane */
 	uint32_t mark; /* of the declaration that named it last */
 	uint8_t presence; /* enum flow_presence */
 	struct change *change; /* what the draft is to make of it, NULL: it stays */
-	uint16_t *hops; /* next hop index of each leg, those of streams too */
+	uint64_t sequence; /* ever growing, never given twice: where a page of a list ended */
+	UT_hash_handle by_id; /* its list is the order of installation */
+	UT_hash_handle by_match;
+	UT_hash_handle by_sequence;
 	struct flow_watch watch;
 };
 
@@ -74,9 +75,8 @@ void desired_fini(struct desired *desired);
  */
 struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault);
 
-/* A coming flow is committed: it is met from now on, and owns spec and hops. */
-void desired_reveal(
-	struct desired *desired, struct flow *flow, struct flow_spec *spec, uint16_t *hops);
+/* A coming flow is committed: it is met from now on, and owns its spec and the hops. */
+void desired_reveal(struct desired *desired, struct flow *flow, uint16_t *hops);
 
 /* A live flow is committed to go: nobody meets it any more. */
 void desired_hide(struct desired *desired, struct flow *flow);
@@ -91,8 +91,11 @@ void desired_withdraw(struct desired *desired, struct flow *flow);
 uint64_t desired_id_number(const char *id);
 void desired_number_avoid(struct desired *desired, uint64_t number);
 
-/* The id and, unless it is out of the table of matches, the match stand in another spec now. */
-void desired_rekey(struct flow *flow, const struct flow_spec *spec);
+/*
+ * The id and, unless it is out of the table of matches, the match stand in another spec now. Of a
+ * flow that is coming it is the spec from now on, borrowed like the one before.
+ */
+void desired_rekey(struct flow *flow, struct flow_spec *spec);
 
 /* The match of a flow is free for others, or taken again (a rule has none). 0 or -ENOMEM. */
 void desired_match_free(struct desired *desired, struct flow *flow);

@@ -118,16 +118,24 @@ store_batch_create(struct store *store)
 }
 
 void
-store_batch_destroy(struct store_batch *batch)
+batch_empty(struct store_batch *batch)
 {
 	struct batch_chunk *chunk, *next;
 
-	if (!batch)
-		return;
 	for (chunk = batch->first; chunk; chunk = next) {
 		next = chunk->next;
 		chunk_destroy(chunk);
 	}
+	batch->first = NULL;
+	batch->last = NULL;
+}
+
+void
+store_batch_destroy(struct store_batch *batch)
+{
+	if (!batch)
+		return;
+	batch_empty(batch);
 	free(batch);
 }
 

@@ -89,4 +89,7 @@ batch_walk_begin(const struct store_batch *batch)
 /* NULL at the end. */
 const struct batch_op *batch_walk_next(struct batch_walk *walk);
 
+/* Give back the operations, and keep what became of them. Those of a large batch take a while. */
+void batch_empty(struct store_batch *batch);
+
 #endif

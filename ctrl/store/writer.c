@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #define TRIM_ROWS_MIN 256
 #define TRIM_RATE 2 /* rows trimmed for each that is written: faster than they come */
 #define SETTLE_AGAIN_S 1
+#define WRITER_NICE 5
 
 static void
 list_init(struct batch_list *list)
@@ -98,6 +100,14 @@ group_run(struct writer *writer, struct store_batch *first)
 		pthread_rwlock_unlock(writer->still);
 }
 
+/* Here, not on the control thread, which would answer nobody meanwhile. */
+static void
+group_empty(struct store_batch *first)
+{
+	for (; first; first = first->next)
+		batch_empty(first);
+}
+
 /* What may wait until the verdicts are out. True when there is more of it. */
 static bool
 upkeep_run(struct writer *writer, uint64_t trim_rows)
@@ -162,6 +172,13 @@ queue_take(struct writer *writer, bool may_wait, bool *stop)
 	return first;
 }
 
+/* It may share its core with the control thread, whose callers wait for nothing but an answer. */
+static void
+nice_be(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
+}
+
 static void *
 writer_run(void *arg)
 {
@@ -170,6 +187,7 @@ writer_run(void *arg)
 	bool more = true, stop = false;
 	uint64_t rows;
 
+	nice_be();
 	while (true) {
 		first = queue_take(writer, !more, &stop);
 		if (stop)
@@ -178,6 +196,7 @@ writer_run(void *arg)
 		if (first) {
 			rows = writer->write.rows;
 			group_run(writer, first);
+			group_empty(first);
 			rows = TRIM_ROWS_MIN + TRIM_RATE * (writer->write.rows - rows);
 			done_tell(writer, first);
 		}

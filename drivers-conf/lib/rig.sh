@@ -232,6 +232,7 @@ rig_built() {
 	case $1 in
 	sluiced) echo "$RIG_BUILD/ctrl/sluiced" ;;
 	sluicectl) echo "$RIG_BUILD/ctrl/cli/sluicectl" ;;
+	control-load) echo "$RIG_BUILD/perf/control-load" ;;
 	steer.bpf.o) echo "$RIG_BUILD/drivers-conf/steer.bpf.o" ;;
 	esac
 }

@@ -16,7 +16,7 @@ flow_live(struct desired *desired, struct flow_spec *spec, struct fault *fault)
 	hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(hops[0]));
 	cr_assert_not_null(hops);
 	memset(hops, 0xff, spec->n_all_legs * sizeof(hops[0]));
-	desired_reveal(desired, flow, spec, hops);
+	desired_reveal(desired, flow, hops);
 	return flow;
 }
 

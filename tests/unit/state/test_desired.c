@@ -140,7 +140,7 @@ Test(desired, coming_and_going)
 	cr_expect_eq(desired_count(&desired), 1);
 	refused(&desired, "b", 3, "/id", "found id b");
 	refused(&desired, "c", 2, "/match", "flow b");
-	desired_reveal(&desired, b, spec, calloc(1, sizeof(uint16_t)));
+	desired_reveal(&desired, b, calloc(1, sizeof(uint16_t)));
 	cr_expect_eq(desired_find(&desired, "b"), b);
 	cr_expect_eq(desired_next(a), b);
 	desired_hide(&desired, a);
