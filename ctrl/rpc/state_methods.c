@@ -83,25 +83,30 @@ state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fa
 struct rollback_call {
 	struct rpc_call *call;
 	const struct methods_context *context;
+	struct plan plan;
 	size_t after, limit;
 };
+
+static int
+rollback_look(void *arg, struct proposal *proposal, struct fault *fault)
+{
+	struct rollback_call *rollback = arg;
+
+	return plan_look(&rollback->plan, proposal, &rollback->context->flows->desired, fault);
+}
 
 static void
 rollback_planned(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct rollback_call *rollback = arg;
-	struct plan plan;
-	json_t *reply = NULL;
 
-	if (fault) {
+	(void)proposal;
+	if (fault)
 		rpc_call_fault(rollback->call, fault);
-	} else {
-		if (plan_init(&plan, proposal, &rollback->context->flows->desired) == 0) {
-			reply = plan_encode(&plan, rollback->after, rollback->limit);
-			plan_fini(&plan);
-		}
-		rpc_call_result(rollback->call, reply);
-	}
+	else
+		rpc_call_result(rollback->call,
+			plan_encode(&rollback->plan, rollback->after, rollback->limit));
+	plan_fini(&rollback->plan);
 	free(rollback);
 }
 
@@ -121,7 +126,8 @@ rollback_plan(const struct methods_context *context, struct rpc_call *call, cons
 		.limit = (size_t)json_integer_value(json_object_get(params, "limit")),
 	};
 	free(proposal->arg);
-	proposal->plan = true;
+	plan_init(&rollback->plan);
+	proposal->look = rollback_look;
 	proposal->done = rollback_planned;
 	proposal->arg = rollback;
 	return 0;

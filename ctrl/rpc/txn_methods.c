@@ -182,17 +182,24 @@ page_encode(const struct transaction *transaction)
 	return plan_encode(&transaction->plan, transaction->plan_after, transaction->plan_limit);
 }
 
+static int
+plan_look_on(void *arg, struct proposal *proposal, struct fault *fault)
+{
+	struct transaction *transaction = arg;
+
+	return plan_look(
+		&transaction->plan, proposal, &transaction->context->flows->desired, fault);
+}
+
 static void
 planned(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct transaction *transaction = arg;
-	const struct methods_context *context = transaction->context;
 	struct rpc_call *call = transaction->call;
-	const struct fault no_memory = {.code = FAULT_NO_ROOM, .message = "no memory for the plan"};
 
-	if (!fault && plan_init(&transaction->plan, proposal, &context->flows->desired) < 0)
-		fault = &no_memory;
 	transaction->planned = !fault;
+	if (fault)
+		plan_fini(&transaction->plan);
 	transaction->call = NULL;
 	if (fault)
 		rpc_call_fault(call, fault);
@@ -231,7 +238,8 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction_plan_forget(transaction);
 	proposal = transaction->proposal;
 	proposal->prunes = prune;
-	proposal->plan = true;
+	plan_init(&transaction->plan);
+	proposal->look = plan_look_on;
 	proposal->done = planned;
 	proposal->arg = transaction;
 	transaction->context = context;
@@ -262,7 +270,7 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 		proposal->conditional = true;
 		proposal->if_generation = (uint64_t)json_integer_value(generation);
 	}
-	proposal->plan = false;
+	proposal->look = NULL;
 	proposal->keep = false;
 	proposal->prunes = json_is_true(json_object_get(params, "prune"));
 	proposal->confirm_within_s =

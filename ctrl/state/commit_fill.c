@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From a valid draft to a prepared transaction of the data plane, and the way back. Packets are
- * asked for before any worker knows the flow: they are counted as dropped rather than go to the
- * kernel.
+ * From a valid draft to a prepared transaction of the data plane. Packets are asked for before any
+ * worker knows the flow: they are counted as dropped rather than go to the kernel.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -302,40 +301,4 @@ commit_prepare(struct commits *commits)
 		return PHASE_DONE;
 	txn_commit_fault(rc, &commits->fault);
 	return PHASE_FAILED;
-}
-
-static void
-change_undo(struct flows *flows, struct change *change)
-{
-	if (change->steered)
-		flow_unsteer(flows, change_spec(change));
-	if (change->hopped && change_runs(change))
-		leg_hops_put(flows, change_spec(change), change->hops, false);
-	if (!change->indexed)
-		return;
-	if (change_spec(change))
-		validate_take(flows->validate, change_spec(change));
-	if (change_before(change))
-		validate_put(flows->validate, change_before(change), change->flow->sequence);
-}
-
-void
-commit_undo(struct commits *commits)
-{
-	struct proposal *proposal;
-	size_t i;
-
-	for (i = commits->draft.n; i-- > 0;)
-		change_undo(commits->flows, commits->draft.list[i]);
-	if (commits->txn)
-		dp_txn_abort(commits->txn);
-	commits->txn = NULL;
-	store_batch_destroy(commits->batch);
-	commits->batch = NULL;
-	free(commits->reports);
-	commits->reports = NULL;
-	commits->n_reports = 0;
-	draft_undo(&commits->draft);
-	STAILQ_FOREACH(proposal, &commits->group, link)
-	proposal_unstage(proposal);
 }

@@ -14,6 +14,16 @@ STAILQ_HEAD(proposal_queue, proposal);
 #define COMMIT_OBSERVERS_MAX 4
 #define LOOKS_SAVED_MAX 32
 
+enum phase_end {
+	PHASE_FAILED = -1, /* commits->fault, commits->offender */
+	PHASE_MORE, /* the slice is over */
+	PHASE_DONE,
+	PHASE_WAITS, /* for the store */
+	PHASE_SEEN, /* all of the group was to be looked at, and goes back */
+};
+
+typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
+
 struct commit_observer {
 	commits_observer_fn observe;
 	void *arg;
@@ -38,6 +48,7 @@ struct commits {
 	bool write_failed; /* and refused */
 	bool late; /* a worker was */
 	/* Where the group stands. */
+	const commit_phase_fn *way; /* its phases, NULL behind the last */
 	unsigned phase;
 	bool running;
 	size_t at; /* the next change of a phase that goes over them */
@@ -48,7 +59,8 @@ struct commits {
 	uint64_t slice_end_ns;
 	unsigned looks_saved; /* works between two looks at the clock */
 	unsigned looks; /* that were saved since the last */
-	struct fault fault; /* why a phase failed, */
+	bool failed; /* a phase did, */
+	struct fault fault; /* and why, */
 	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
 	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
 	unsigned n_observers;
@@ -56,18 +68,11 @@ struct commits {
 	void *warn_arg;
 };
 
-enum phase_end {
-	PHASE_FAILED = -1, /* commits->fault, commits->offender */
-	PHASE_MORE, /* the slice is over */
-	PHASE_DONE,
-	PHASE_WAITS, /* for the store */
-	PHASE_PLANNED, /* all of the group was a plan, which is told */
-};
-
 /* In the order in which they run. */
 enum phase_end commit_stage(struct commits *commits);
 enum phase_end commit_index(struct commits *commits);
 enum phase_end commit_check(struct commits *commits);
+enum phase_end commit_look(struct commits *commits);
 enum phase_end commit_hops(struct commits *commits);
 enum phase_end commit_take_out(struct commits *commits);
 enum phase_end commit_put_in(struct commits *commits);
@@ -80,6 +85,13 @@ enum phase_end commit_settle(struct commits *commits);
 enum phase_end commit_answer(struct commits *commits);
 enum phase_end commit_clear(struct commits *commits);
 
+/* The same for what failed before it was written, or was looked at; commit_clear() is their end. */
+enum phase_end commit_retrace(struct commits *commits);
+enum phase_end commit_abort(struct commits *commits);
+enum phase_end commit_undraft(struct commits *commits);
+enum phase_end commit_unstage(struct commits *commits);
+enum phase_end commit_refuse(struct commits *commits);
+
 /* The store has answered. */
 void commits_go_on(struct commits *commits);
 
@@ -91,8 +103,5 @@ enum phase_end commit_fail_at(struct commits *commits, const struct change *chan
 
 /* A change of a proposal that restores is left out, with a warning; false: it does not restore. */
 bool commit_leave_out(struct commits *commits, struct change *change);
-
-/* Give back, in reverse, whatever the phases up to commit_write() took. */
-void commit_undo(struct commits *commits);
 
 #endif

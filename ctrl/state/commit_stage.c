@@ -245,8 +245,6 @@ commit_index(struct commits *commits)
 enum phase_end
 commit_check(struct commits *commits)
 {
-	const struct proposal *first = STAILQ_FIRST(&commits->group);
-
 	for (; commits->at < commits->draft.n; commits->at++) {
 		struct change *change = commits->draft.list[commits->at];
 
@@ -258,5 +256,23 @@ commit_check(struct commits *commits)
 			!commit_leave_out(commits, change))
 			return commit_fail_at(commits, change);
 	}
-	return first->plan ? PHASE_PLANNED : PHASE_DONE;
+	return PHASE_DONE;
+}
+
+/* Who only looks is alone in the group. */
+enum phase_end
+commit_look(struct commits *commits)
+{
+	struct proposal *proposal = STAILQ_FIRST(&commits->group);
+	int rc;
+
+	if (!proposal->look)
+		return PHASE_DONE;
+	proposal->draft = &commits->draft;
+	proposal->generation = commits->generation;
+	while ((rc = proposal->look(proposal->arg, proposal, &commits->fault)) > 0) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	return rc < 0 ? proposal_failed(commits, proposal) : PHASE_SEEN;
 }

@@ -12,10 +12,11 @@
 #define SLICE_NS (2 * NS_PER_S / 1000)
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 
-static enum phase_end (*const phases[])(struct commits *) = {
+static const commit_phase_fn forward[] = {
 	commit_stage,
 	commit_index,
 	commit_check,
+	commit_look,
 	commit_hops,
 	commit_take_out,
 	commit_put_in,
@@ -27,9 +28,18 @@ static enum phase_end (*const phases[])(struct commits *) = {
 	commit_settle,
 	commit_answer,
 	commit_clear,
+	NULL,
 };
 
-#define N_PHASES (sizeof(phases) / sizeof(phases[0]))
+static const commit_phase_fn back[] = {
+	commit_retrace,
+	commit_abort,
+	commit_undraft,
+	commit_unstage,
+	commit_refuse,
+	commit_clear,
+	NULL,
+};
 
 static void pump(struct commits *commits);
 
@@ -69,13 +79,45 @@ commits_create(
 }
 
 static void
+way_begin(struct commits *commits, const commit_phase_fn *way)
+{
+	commits->way = way;
+	commits->phase = 0;
+	commits->at = 0;
+	commits->op = 0;
+	commits->proposal = STAILQ_FIRST(&commits->group);
+}
+
+static void
+phase_end(struct commits *commits)
+{
+	commits->at = 0;
+	commits->phase++;
+	commits->running = commits->way[commits->phase] != NULL;
+}
+
+/* All the way back in one go, as far as nobody is told. */
+static void
+group_break_off(struct commits *commits)
+{
+	commits->base = NULL;
+	if (commits->way != back)
+		way_begin(commits, back);
+	while (commits->running && commits->way[commits->phase] != commit_refuse) {
+		commits->way[commits->phase](commits);
+		phase_end(commits);
+	}
+}
+
+static void
 queue_drop(struct proposal_queue *queue)
 {
 	struct proposal *proposal;
 
 	while ((proposal = STAILQ_FIRST(queue))) {
 		STAILQ_REMOVE_HEAD(queue, link);
-		proposal_let_go(proposal);
+		if (!proposal->keep)
+			proposal_destroy(proposal);
 	}
 }
 
@@ -85,7 +127,7 @@ commits_destroy(struct commits *commits)
 	if (!commits)
 		return;
 	if (commits->running)
-		commit_undo(commits);
+		group_break_off(commits);
 	queue_drop(&commits->group);
 	queue_drop(&commits->waiting);
 	draft_fini(&commits->draft);
@@ -125,11 +167,11 @@ commit_slice_over(struct commits *commits)
 	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
 }
 
-/* Plans, and what is not all there yet, see the state as it is. */
+/* Who looks, and what is not all there yet, see the state as it is. */
 static bool
 proposal_is_alone(const struct proposal *proposal)
 {
-	return proposal->plan || proposal->load || proposal->declares ||
+	return proposal->look || proposal->load || proposal->declares ||
 	       proposal->n_ops > GROUP_OPS_MAX;
 }
 
@@ -150,62 +192,12 @@ group_begin(struct commits *commits)
 		if (alone)
 			break;
 	}
+	way_begin(commits, forward);
 	commits->running = true;
-	commits->phase = 0;
-	commits->at = 0;
-	commits->op = 0;
+	commits->failed = false;
 	commits->late = false;
-	commits->proposal = STAILQ_FIRST(&commits->group);
 	commits->next_generation = commits->generation + 1;
 	commits->swept = NULL;
-}
-
-static void
-proposal_tell(struct proposal *proposal, const struct fault *fault)
-{
-	proposal->done(proposal->arg, proposal, fault);
-	proposal_let_go(proposal);
-}
-
-/* The others begin anew, without the one whose fault it was. */
-static void
-group_fail(struct commits *commits)
-{
-	struct proposal *offender = commits->offender, *proposal;
-	struct proposal_queue failed = STAILQ_HEAD_INITIALIZER(failed);
-	struct proposal_queue later = STAILQ_HEAD_INITIALIZER(later);
-
-	commit_undo(commits);
-	if (offender) {
-		STAILQ_REMOVE(&commits->group, offender, proposal, link);
-		STAILQ_INSERT_TAIL(&failed, offender, link);
-		STAILQ_CONCAT(&later, &commits->waiting);
-		STAILQ_CONCAT(&commits->waiting, &commits->group);
-		STAILQ_CONCAT(&commits->waiting, &later);
-	} else {
-		STAILQ_CONCAT(&failed, &commits->group);
-	}
-	commits->running = false;
-	commits->offender = NULL;
-	while ((proposal = STAILQ_FIRST(&failed))) {
-		STAILQ_REMOVE_HEAD(&failed, link);
-		proposal_tell(proposal, &commits->fault);
-	}
-}
-
-/* It is told while it stands; then all of it is taken back. */
-static void
-plan_end(struct commits *commits)
-{
-	struct proposal *proposal = STAILQ_FIRST(&commits->group);
-
-	proposal->draft = &commits->draft;
-	proposal->generation = commits->generation;
-	proposal->done(proposal->arg, proposal, NULL);
-	proposal->draft = NULL;
-	commit_undo(commits);
-	queue_drop(&commits->group);
-	commits->running = false;
 }
 
 static void
@@ -223,21 +215,21 @@ pump(struct commits *commits)
 	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
 		if (!commits->running)
 			group_begin(commits);
-		switch (phases[commits->phase](commits)) {
+		switch (commits->way[commits->phase](commits)) {
 		case PHASE_WAITS:
 			return;
 		case PHASE_MORE:
 			slice_again(commits);
 			return;
 		case PHASE_FAILED:
-			group_fail(commits);
+			commits->failed = true;
+			way_begin(commits, back);
 			break;
-		case PHASE_PLANNED:
-			plan_end(commits);
+		case PHASE_SEEN:
+			way_begin(commits, back);
 			break;
 		case PHASE_DONE:
-			commits->at = 0;
-			commits->running = ++commits->phase < N_PHASES;
+			phase_end(commits);
 		}
 	}
 }
@@ -253,10 +245,12 @@ void
 commits_submit(struct commits *commits, struct proposal *proposal)
 {
 	STAILQ_INSERT_TAIL(&commits->waiting, proposal, link);
-	if (!commits->base)
-		pump(commits);
-	else if (!commits->running)
+	if (commits->running)
+		return;
+	if (commits->base)
 		slice_again(commits);
+	else
+		pump(commits);
 }
 
 void

@@ -18,8 +18,8 @@ draft_init(struct draft *draft, struct desired *desired, const struct ports *por
 void
 draft_fini(struct draft *draft)
 {
-	draft_undo(draft);
-	free(draft->list);
+	while (draft_undo(draft))
+		;
 }
 
 const struct flow_spec *
@@ -223,24 +223,6 @@ change_free(struct change *change)
 	free(change);
 }
 
-/* In reverse, so that a match is free before the one who had it first takes it back. */
-void
-draft_undo(struct draft *draft)
-{
-	size_t i;
-
-	for (i = draft->n; i-- > 0;)
-		change_undo(draft, draft->list[i]);
-	draft_clear(draft);
-}
-
-void
-draft_clear(struct draft *draft)
-{
-	while (draft_drop(draft))
-		;
-}
-
 bool
 draft_drop(struct draft *draft)
 {
@@ -253,4 +235,13 @@ draft_drop(struct draft *draft)
 	draft->room = 0;
 	draft->reports = false;
 	return false;
+}
+
+/* In reverse, so that a match is free before the one who had it first takes it back. */
+bool
+draft_undo(struct draft *draft)
+{
+	if (draft->n > 0)
+		change_undo(draft, draft->list[draft->n - 1]);
+	return draft_drop(draft);
 }

@@ -70,13 +70,13 @@ void draft_declare(struct draft *draft, bool declares);
 /* Whether the declaration that is being staged named this flow. */
 bool draft_declared(const struct draft *draft, const struct flow *flow);
 
-/* Forget the changes; flows that were to come are gone. Ops are the caller's to unstage. */
-void draft_undo(struct draft *draft);
+/*
+ * Take back the last of the changes; a flow that was to come is gone. False: there is none left.
+ * Ops are the caller's to unstage.
+ */
+bool draft_undo(struct draft *draft);
 
-/* Forget the changes, as they are made now, and free what ran before. */
-void draft_clear(struct draft *draft);
-
-/* The same for one of them; false: there is none left. */
+/* Forget the last of the changes, as it is made now, and free what ran before. The same. */
 bool draft_drop(struct draft *draft);
 
 /* The flow as it is to be, NULL when it is to go. */

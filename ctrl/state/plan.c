@@ -13,6 +13,8 @@
 #define FLOW_BYTES_IPV6 192
 #define LEG_BYTES 128
 
+#define LOOK_FLOWS 16 /* noted down in a moment */
+
 struct plan_entry {
 	char id[FLOW_ID_MAX];
 	char *before; /* NULL: there is none */
@@ -28,24 +30,20 @@ spec_bytes(const struct flow_spec *spec)
 	       (plain ? 0 : (uint64_t)spec->n_all_legs * LEG_BYTES);
 }
 
-/* The state as it is, and the flows that the declaration does not speak of. */
+/* A flow of the state as it is, and whether the declaration does not speak of it. */
 static void
-now_add(struct plan *plan, const struct proposal *proposal, const struct desired *desired)
+flow_count(struct plan *plan, const struct proposal *proposal, const struct flow *flow)
 {
-	const struct flow *flow = desired_after(desired, 0);
-
-	for (; flow; flow = desired_next(flow)) {
-		plan->legs_now += flow->spec->n_all_legs;
-		plan->bytes_now += spec_bytes(flow->spec);
-		if (flow->change)
-			continue;
-		if (proposal->declares && !draft_declared(proposal->draft, flow))
-			plan->left_alone++;
-		else
-			plan->unchanged++;
-	}
-	plan->legs_then = plan->legs_now;
-	plan->bytes_then = plan->bytes_now;
+	plan->legs_now += flow->spec->n_all_legs;
+	plan->legs_then += flow->spec->n_all_legs;
+	plan->bytes_now += spec_bytes(flow->spec);
+	plan->bytes_then += spec_bytes(flow->spec);
+	if (flow->change)
+		return;
+	if (proposal->declares && !draft_declared(proposal->draft, flow))
+		plan->left_alone++;
+	else
+		plan->unchanged++;
 }
 
 static char *
@@ -85,25 +83,42 @@ change_add(struct plan *plan, const struct change *change)
 	return failed ? -1 : 0;
 }
 
+void
+plan_init(struct plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+}
+
+static int
+look_begin(struct plan *plan, const struct proposal *proposal, const struct desired *desired)
+{
+	plan->generation = proposal->generation;
+	plan->entries = calloc(proposal->draft->n + 1, sizeof(plan->entries[0]));
+	plan->flow = desired_after(desired, 0);
+	return plan->entries ? 0 : -1;
+}
+
 int
-plan_init(struct plan *plan, const struct proposal *proposal, const struct desired *desired)
+plan_look(struct plan *plan, const struct proposal *proposal, const struct desired *desired,
+	struct fault *fault)
 {
 	const struct draft *draft = proposal->draft;
-	size_t i;
+	unsigned i;
+	int rc = 0;
 
-	memset(plan, 0, sizeof(*plan));
-	plan->generation = proposal->generation;
-	plan->entries = calloc(draft->n + 1, sizeof(plan->entries[0]));
 	if (!plan->entries)
-		return -1;
-	now_add(plan, proposal, desired);
-	for (i = 0; i < draft->n; i++) {
-		if (change_add(plan, draft->list[i]) < 0) {
-			plan_fini(plan);
-			return -1;
+		rc = look_begin(plan, proposal, desired);
+	for (i = 0; i < LOOK_FLOWS && rc == 0; i++) {
+		if (plan->flow) {
+			flow_count(plan, proposal, plan->flow);
+			plan->flow = desired_next(plan->flow);
+		} else if (plan->change < draft->n) {
+			rc = change_add(plan, draft->list[plan->change++]);
+		} else {
+			return 0;
 		}
 	}
-	return 0;
+	return rc == 0 ? 1 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
 }
 
 void

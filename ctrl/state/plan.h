@@ -20,14 +20,21 @@ struct plan {
 	uint64_t bytes_now, bytes_then; /* of the data plane's tables, about */
 	struct plan_entry *entries;
 	size_t n;
+	/* While it is noted down. */
+	const struct flow *flow; /* the next to be counted */
+	size_t change; /* the next of the draft */
 };
 
-/*
- * Note down what proposal->draft holds, among the flows of `desired`. 0, or -1 without memory and
- * nothing kept. plan_fini() when it is not needed any more.
- */
-int plan_init(struct plan *plan, const struct proposal *proposal, const struct desired *desired);
+void plan_init(struct plan *plan);
 void plan_fini(struct plan *plan);
+
+/*
+ * Note down what proposal->draft holds, among the flows of `desired`: a moment's work each time,
+ * and neither changes in between. 1 when there is more, 0 at the end, -1 with *fault without
+ * memory.
+ */
+int plan_look(struct plan *plan, const struct proposal *proposal, const struct desired *desired,
+	struct fault *fault);
 
 /*
  * The plan as JSON with at most `limit` of its changes, from number `after` on; "next" says where

@@ -50,13 +50,6 @@ proposal_drop(struct proposal *proposal)
 	return true;
 }
 
-void
-proposal_let_go(struct proposal *proposal)
-{
-	if (!proposal->keep)
-		proposal_destroy(proposal);
-}
-
 static int
 ops_grow(struct proposal *proposal)
 {
@@ -93,16 +86,4 @@ proposal_add(struct proposal *proposal, struct op *op, const char *member, uint3
 	op->place = place;
 	proposal->ops[proposal->n_ops++] = op;
 	return 0;
-}
-
-void
-proposal_unstage(struct proposal *proposal)
-{
-	size_t i;
-
-	while (proposal->n_ops > 0 && proposal->ops[proposal->n_ops - 1]->swept)
-		op_destroy(proposal->ops[--proposal->n_ops]);
-	for (i = 0; i < proposal->n_ops; i++)
-		op_unstage(proposal->ops[i]);
-	proposal->added = proposal->changed = proposal->removed = 0;
 }

@@ -19,9 +19,8 @@
 struct proposal;
 
 /*
- * It is committed, or fault says why not; a plan is not committed in either case, but its changes
- * stand in proposal->draft during the call. The proposal is destroyed after the call, not in it,
- * unless `keep` says that it is the caller's again.
+ * It is committed, or was looked at, or fault says why neither. The proposal is destroyed after the
+ * call, not in it, unless `keep` says that it is the caller's again.
  */
 typedef void (*proposal_done_fn)(void *arg, struct proposal *proposal, const struct fault *fault);
 
@@ -30,6 +29,13 @@ typedef void (*proposal_done_fn)(void *arg, struct proposal *proposal, const str
  * a moment's work. 1 when there may be more, 0 at the end, -1 with *fault set.
  */
 typedef int (*proposal_load_fn)(void *arg, struct proposal *proposal, struct fault *fault);
+
+/*
+ * It is not to be committed, but to be looked at: its changes stand in proposal->draft, and
+ * proposal->generation is that of the state below. Called again while it returns 1, a moment's work
+ * each time; 0 at the end, -1 with *fault set.
+ */
+typedef int (*proposal_look_fn)(void *arg, struct proposal *proposal, struct fault *fault);
 
 struct proposal {
 	STAILQ_ENTRY(proposal) link;
@@ -48,22 +54,22 @@ struct proposal {
 	bool transaction; /* faults tell the message, too */
 	bool declares; /* of flows that a declaration brought only those that are put stay */
 	bool prunes; /* and of all others, too */
-	bool plan; /* do not commit */
 	bool keep; /* it is not destroyed when it is done */
 	bool restores; /* from the store: it need not be written; what does not fit is left out */
 	bool returns; /* to the flows of generation returns_to */
 	bool ends_confirm; /* nobody need confirm the open generation any more */
 	uint64_t returns_to;
 	uint32_t confirm_within_s; /* 0: it is for good */
+	proposal_look_fn look; /* NULL: it is to be committed */
 	proposal_done_fn done;
-	void *arg;
+	void *arg; /* of both */
 	/* Outcome. */
 	uint64_t generation; /* that it made, or that it found and did not change */
 	uint64_t confirm_by_ns; /* CLOCK_REALTIME */
 	uint64_t added, changed, removed; /* flows */
 	uint64_t left_out; /* when it restores */
 	bool late; /* a worker was, which the data plane has warned of */
-	const struct draft *draft; /* while done() is told of a plan */
+	const struct draft *draft; /* while it is looked at */
 };
 
 /*
@@ -79,17 +85,11 @@ void proposal_destroy(struct proposal *proposal);
 /* Destroy its last op; false: there is none left. */
 bool proposal_drop(struct proposal *proposal);
 
-/* Destroy it unless it is to be kept. */
-void proposal_let_go(struct proposal *proposal);
-
 /*
  * Take an op over, which stands at "/MEMBER/PLACE" of the request (PLACE UINT32_MAX: it is all of
  * it). 0, or -1 with *fault set and the op destroyed; a NULL op is such a fault.
  */
 int proposal_add(struct proposal *proposal, struct op *op, const char *member, uint32_t place,
 	struct fault *fault);
-
-/* Forget that its ops were staged, and its outcome. */
-void proposal_unstage(struct proposal *proposal);
 
 #endif
