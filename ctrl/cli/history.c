@@ -152,6 +152,10 @@ entry_print(const json_t *entry)
 	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
 	if (text_comment(&text, entry)[0] != '\0')
 		printf("comment     %s\n", text.s);
+	if (json_object_get(entry, "returns_to") != NULL)
+		printf("returns to  generation %" PRIu64 "\n", member_number(entry, "returns_to"));
+	if (json_object_get(entry, "takes_back") != NULL)
+		printf("takes back  generation %" PRIu64 "\n", member_number(entry, "takes_back"));
 	printf("flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed\n",
 		member_number(entry, "added"), member_number(entry, "changed"),
 		member_number(entry, "removed"));

@@ -49,8 +49,9 @@ commit_encode(const struct event_commit *commit)
 static json_t *
 rollback_encode(const struct event_commit *commit)
 {
-	return json_pack("{s:I, s:I, s:s}", "generation", (json_int_t)commit->generation, "to",
-		(json_int_t)commit->to, "reason", commit->text);
+	return json_pack("{s:I, s:I, s:s*}", "generation", (json_int_t)commit->generation,
+		commit->returns == STORE_RETURN_OF ? "of" : "to", (json_int_t)commit->returned,
+		"reason", commit->text[0] ? commit->text : NULL);
 }
 
 /* Whose overload it is: a member named after the kind of it, or none. */

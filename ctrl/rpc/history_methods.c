@@ -42,9 +42,10 @@ generation_encode(const struct store_generation *generation, enum store_outcome 
 		generation->comment[0] ? generation->comment : NULL, "state",
 		outcome_name(outcome));
 
-	if (generation->is_rollback)
-		json_object_set_new(
-			entry, "returns_to", json_integer((json_int_t)generation->returns_to));
+	if (generation->returns != STORE_RETURN_NONE)
+		json_object_set_new(entry,
+			generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
+			json_integer((json_int_t)generation->returned));
 	return entry;
 }
 

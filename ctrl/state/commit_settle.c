@@ -59,8 +59,8 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 		.added = proposal->added,
 		.changed = proposal->changed,
 		.removed = proposal->removed,
-		.is_rollback = proposal->returns,
-		.returns_to = proposal->returns_to,
+		.returns = proposal->returns,
+		.returned = proposal->returned,
 	};
 	struct store_confirm confirm = {
 		.generation = proposal->generation,

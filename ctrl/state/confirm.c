@@ -56,7 +56,7 @@ taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
 
 	confirm->returning = false;
 	warn_of(confirm, fault ? " and could not be taken back yet" : ", and was taken back",
-		proposal->returns_to + 1, fault ? fault->message : NULL);
+		proposal->returned, fault ? fault->message : NULL);
 	if (fault)
 		evtimer_add(confirm->timer, &later);
 }

@@ -152,12 +152,14 @@ events_commit(struct events *events, uint64_t generation, const struct actor *ac
 }
 
 void
-events_rollback(struct events *events, uint64_t generation, uint64_t to, const char *reason)
+events_rollback(struct events *events, uint64_t generation, enum store_return returns,
+	uint64_t returned, const char *reason)
 {
 	struct event_commit *commit = &entry_begin(events, EVENT_ROLLBACK)->commit;
 
 	commit->generation = generation;
-	commit->to = to;
+	commit->returns = returns;
+	commit->returned = returned;
 	text_copy(commit->text, sizeof(commit->text), reason);
 }
 

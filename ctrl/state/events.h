@@ -17,6 +17,7 @@
 
 #include "state/actor.h"
 #include "state/flow_spec.h"
+#include "store/store.h"
 
 #define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
 #define EVENT_METHOD_MAX 64
@@ -67,7 +68,8 @@ struct event_neighbour {
 /* EVENT_COMMIT, EVENT_ROLLBACK. */
 struct event_commit {
 	uint64_t generation;
-	uint64_t to; /* rollback: whose state is back */
+	enum store_return returns; /* rollback: what is back, */
+	uint64_t returned; /* and of which generation */
 	uint64_t added;
 	uint64_t changed;
 	uint64_t removed;
@@ -139,8 +141,9 @@ void events_neighbour(struct events *events, unsigned port, uint8_t family,
 void events_commit(struct events *events, uint64_t generation, const struct actor *actor,
 	const char *method, uint64_t added, uint64_t changed, uint64_t removed);
 
-/* The flows are as generation `to` left them; `generation` is the one that made them so. */
-void events_rollback(struct events *events, uint64_t generation, uint64_t to, const char *reason);
+/* What `generation` brought back, of `returned`; a reason may be "". */
+void events_rollback(struct events *events, uint64_t generation, enum store_return returns,
+	uint64_t returned, const char *reason);
 
 void events_overload(struct events *events, const struct event_overload *overload);
 

@@ -12,6 +12,7 @@
 
 #include "state/actor.h"
 #include "state/draft.h"
+#include "store/store.h"
 
 #define PROPOSAL_METHOD_MAX 32
 #define PROPOSAL_COMMENT_MAX 201 /* 200 characters and the end */
@@ -56,9 +57,9 @@ struct proposal {
 	bool prunes; /* and of all others, too */
 	bool keep; /* it is not destroyed when it is done */
 	bool restores; /* from the store: it need not be written; what does not fit is left out */
-	bool returns; /* to the flows of generation returns_to */
 	bool ends_confirm; /* nobody need confirm the open generation any more */
-	uint64_t returns_to;
+	enum store_return returns; /* what it brings back */
+	uint64_t returned;
 	uint32_t confirm_within_s; /* 0: it is for good */
 	proposal_look_fn look; /* NULL: it is to be committed */
 	proposal_done_fn done;

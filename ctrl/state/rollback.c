@@ -117,7 +117,6 @@ rollback_begin(struct proposal *proposal, const struct flows *flows, struct stor
 	proposal->load = load;
 	proposal->load_end = rollback_end;
 	proposal->load_arg = rollback;
-	proposal->returns = true;
 	proposal->ends_confirm = true;
 	return 0;
 }
@@ -143,7 +142,8 @@ rollback_to(struct proposal *proposal, const struct flows *flows, struct store *
 {
 	if (generation_check(store, generation, fault) < 0)
 		return -1;
-	proposal->returns_to = generation;
+	proposal->returns = STORE_RETURN_TO;
+	proposal->returned = generation;
 	return rollback_begin(proposal, flows, store, generation, cursor_load, fault);
 }
 
@@ -151,6 +151,7 @@ int
 rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault)
 {
-	proposal->returns_to = generation - 1;
+	proposal->returns = STORE_RETURN_OF;
+	proposal->returned = generation;
 	return rollback_begin(proposal, flows, store, generation, changes_load, fault);
 }

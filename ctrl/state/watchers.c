@@ -40,9 +40,9 @@ committed(void *arg, const struct proposal *proposal)
 		return;
 	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
 		proposal->added, proposal->changed, proposal->removed);
-	if (proposal->returns)
-		events_rollback(&watchers->events, proposal->generation, proposal->returns_to,
-			proposal->comment);
+	if (proposal->returns != STORE_RETURN_NONE)
+		events_rollback(&watchers->events, proposal->generation, proposal->returns,
+			proposal->returned, proposal->comment);
 }
 
 static void

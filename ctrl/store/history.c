@@ -8,11 +8,25 @@
 
 #define REVERTED_COLUMN 21 /* behind GENERATION_COLUMNS */
 
+/*
+ * The generations whose changes make up the state, from the last one backwards: behind one that
+ * returned to another (1) that other one follows. One of them may have taken a single one back (2).
+ */
+#define STANDING_SQL \
+	"WITH RECURSIVE standing(number, before) AS (" \
+	" SELECT number, CASE is_rollback WHEN 1 THEN returns_to ELSE number - 1 END" \
+	" FROM generation WHERE number = (SELECT max(number) FROM generation)" \
+	" UNION ALL" \
+	" SELECT o.number, CASE o.is_rollback WHEN 1 THEN o.returns_to ELSE o.number - 1 END" \
+	" FROM standing AS s JOIN generation AS o" \
+	" ON o.number = (SELECT max(number) FROM generation WHERE number <= s.before))"
+
 /* `condition` is that on the generation g. */
 #define HISTORY_SQL(condition) \
-	"SELECT " GENERATION_COLUMNS ", EXISTS (SELECT 1 FROM generation AS r" \
-	" WHERE r.number > g.number AND r.is_rollback AND r.returns_to < g.number)" \
-	" FROM generation AS g WHERE " condition
+	STANDING_SQL " SELECT " GENERATION_COLUMNS ", number NOT IN (SELECT number FROM standing)" \
+		     " OR EXISTS (SELECT 1 FROM generation AS r WHERE r.is_rollback = 2" \
+		     " AND r.returns_to = g.number AND r.number IN (SELECT number FROM standing))" \
+		     " FROM generation AS g WHERE " condition
 
 static enum store_outcome
 outcome_of(const struct generation_row *row, bool reverted, const struct ledger *ledger)

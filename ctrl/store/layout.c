@@ -43,7 +43,7 @@ static const char layout_tables[] =
 	" added INTEGER NOT NULL,"
 	" changed INTEGER NOT NULL,"
 	" removed INTEGER NOT NULL,"
-	" is_rollback INTEGER NOT NULL,"
+	" is_rollback INTEGER NOT NULL," /* enum store_return */
 	" returns_to INTEGER NOT NULL,"
 	" to_confirm INTEGER NOT NULL," /* whether confirmation was asked for */
 	" first_change INTEGER NOT NULL," /* row of change */

@@ -16,8 +16,8 @@ generation_row_sum(const struct generation_row *row)
 		actor->name, actor->via, generation->method, generation->comment};
 	const uint64_t numbers[] = {generation->number, generation->time_ns, actor->uid, actor->gid,
 		(uint64_t)actor->pid, actor->role, generation->added, generation->changed,
-		generation->removed, generation->is_rollback, generation->returns_to,
-		row->to_confirm, row->first_change, row->n_changes, row->flows_sum, row->chain};
+		generation->removed, generation->returns, generation->returned, row->to_confirm,
+		row->first_change, row->n_changes, row->flows_sum, row->chain};
 	uint64_t sum = SUM_START;
 	unsigned i;
 
@@ -57,8 +57,8 @@ generation_row_read(sqlite3_stmt *statement, struct generation_row *row)
 				.added = db_column(statement, 10),
 				.changed = db_column(statement, 11),
 				.removed = db_column(statement, 12),
-				.is_rollback = db_column(statement, 13) != 0,
-				.returns_to = db_column(statement, 14),
+				.returns = (enum store_return)db_column(statement, 13),
+				.returned = db_column(statement, 14),
 			},
 		.to_confirm = db_column(statement, 15) != 0,
 		.first_change = db_column(statement, 16),
@@ -92,9 +92,9 @@ generation_row_save(sqlite3_stmt *statement, const struct generation_row *row, s
 		(uint64_t)actor->uid, (uint64_t)actor->gid, (uint64_t)actor->pid, actor->name,
 		actor->via, (uint64_t)actor->role, generation->method, generation->comment,
 		generation->added, generation->changed, generation->removed,
-		(uint64_t)generation->is_rollback, generation->returns_to,
-		(uint64_t)row->to_confirm, row->first_change, row->n_changes, row->flows_sum,
-		row->chain, generation_row_sum(row));
+		(uint64_t)generation->returns, generation->returned, (uint64_t)row->to_confirm,
+		row->first_change, row->n_changes, row->flows_sum, row->chain,
+		generation_row_sum(row));
 	return db_step(statement, fault);
 }
 

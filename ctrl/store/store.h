@@ -56,6 +56,13 @@ struct store_report {
 	char moved_to[STORE_PATH_MAX]; /* where the damaged store is now; "" = nowhere */
 };
 
+/* What a generation brought back; the values are the file's. */
+enum store_return {
+	STORE_RETURN_NONE, /* it is a change like others */
+	STORE_RETURN_TO, /* all flows are as `returned` left them */
+	STORE_RETURN_OF, /* what `returned` changed is as it was before; later changes stay */
+};
+
 /* A generation: a number greater than that of every one before it, who, when, and what for. */
 struct store_generation {
 	uint64_t number;
@@ -66,9 +73,8 @@ struct store_generation {
 	uint64_t added;
 	uint64_t changed;
 	uint64_t removed;
-	/* Whether it brought back the flows of generation `returns_to`. */
-	bool is_rollback;
-	uint64_t returns_to;
+	enum store_return returns;
+	uint64_t returned; /* the generation of which `returns` speaks */
 };
 
 /* A generation that holds only if it is confirmed in time. */

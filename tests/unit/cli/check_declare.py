@@ -394,6 +394,14 @@ flows       1 added, 1 changed, 0 removed
 
 
 @check
+def history_tells_what_a_generation_brought_back(rig):
+    for member, line in (("returns_to", "returns to  generation 40\n"),
+                         ("takes_back", "takes back  generation 40\n")):
+        rig.server.plays(history_get=[{**ENTRY, member: 40, "changes": []}])
+        yield from differs(line in rig.ctl("history", "42")[1], True)
+
+
+@check
 def what_takes_long_is_shown_at_a_terminal_and_leaves_no_trace(rig):
     rig.server.plays()
     rig.server.slow["txn.commit"] = 1.5

@@ -124,7 +124,8 @@ events_raise(struct events *events)
 	events_neighbour(events, 0, 4, address, none, false);
 	events_commit(events, 42, &ana, "flow.install", 3, 2, 1);
 	events_commit(events, 43, &cert, "txn.commit", 0, 0, 9);
-	events_rollback(events, 44, 42, "not confirmed in time");
+	events_rollback(events, 44, STORE_RETURN_OF, 42, "not confirmed in time");
+	events_rollback(events, 45, STORE_RETURN_TO, 41, "");
 	events_overload(
 		events, &(struct event_overload){OVERLOAD_WORKER_BUSY, true, 1, 975, 2 * NS_PER_S});
 	events_overload(
@@ -152,8 +153,9 @@ Test(ring_methods, events_of_every_kind)
 		" 'actor': {'name': 'ana', 'via': 'unix', 'uid': 1000}}",
 		"{'event': 'commit', 'generation': 43, 'method': 'txn.commit', 'added': 0,"
 		" 'changed': 0, 'removed': 9, 'actor': {'name': 'cn=ops', 'via': 'tls'}}",
-		"{'event': 'rollback', 'generation': 44, 'to': 42,"
+		"{'event': 'rollback', 'generation': 44, 'of': 42,"
 		" 'reason': 'not confirmed in time'}",
+		"{'event': 'rollback', 'generation': 45, 'to': 41}",
 		"{'event': 'overload', 'cause': 'worker_busy', 'worker': 1, 'over': true,"
 		" 'busy_share': 0.975, 'period_ms': 2000}",
 		"{'event': 'overload', 'cause': 'rx_missed', 'port': 'p0', 'packets': 7,"

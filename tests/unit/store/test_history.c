@@ -87,8 +87,8 @@ Test(history, all_of_a_generation_comes_back)
 		.added = 1,
 		.changed = 2,
 		.removed = 3,
-		.is_rollback = true,
-		.returns_to = 2,
+		.returns = STORE_RETURN_TO,
+		.returned = 2,
 	};
 	struct store_batch *batch = store_batch_create(rig.store);
 	struct store_generation found;
@@ -110,8 +110,8 @@ Test(history, all_of_a_generation_comes_back)
 	cr_assert_eq(found.added, 1);
 	cr_assert_eq(found.changed, 2);
 	cr_assert_eq(found.removed, 3);
-	cr_assert(found.is_rollback);
-	cr_assert_eq(found.returns_to, 2);
+	cr_assert_eq(found.returns, STORE_RETURN_TO);
+	cr_assert_eq(found.returned, 2);
 	cr_assert_eq(outcome, STORE_CURRENT);
 }
 
@@ -149,7 +149,7 @@ Test(history, ends_where_the_caller_ends_it)
 Test(history, tells_what_became_of_a_confirmation)
 {
 	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
-	struct store_generation back = {.number = 5, .is_rollback = true, .returns_to = 3};
+	struct store_generation back = {.number = 5, .returns = STORE_RETURN_TO, .returned = 3};
 	struct store_batch *batch;
 
 	rig_commit(&rig, 1, "a", "{1}");
@@ -170,6 +170,44 @@ Test(history, tells_what_became_of_a_confirmation)
 	rig_put(batch, "a", "{3}");
 	cr_assert(rig_submit(&rig, batch));
 	expect_list(0, 9, "5c 4r 3d 2C 1d");
+}
+
+static void
+commit_return(uint64_t number, enum store_return returns, uint64_t returned)
+{
+	struct store_generation back = {.number = number, .returns = returns, .returned = returned};
+	struct store_batch *batch = store_batch_create(rig.store);
+
+	store_batch_generation(batch, &back);
+	rig_put(batch, "a", "{back}");
+	cr_assert(rig_submit(&rig, batch));
+}
+
+Test(history, a_generation_that_is_taken_back_takes_no_later_one_with_it)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 4; i++)
+		rig_commit(&rig, i, "a", "{}");
+	commit_return(5, STORE_RETURN_OF, 2);
+	expect_list(0, 9, "5c 4d 3d 2r 1d");
+	commit_return(6, STORE_RETURN_TO, 3);
+	expect_list(0, 9, "6c 5r 4r 3d 2d 1d");
+}
+
+Test(history, a_return_to_what_was_reverted_makes_it_stand_again)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 3; i++)
+		rig_commit(&rig, 10 * i, "a", "{}");
+	commit_return(40, STORE_RETURN_TO, 10);
+	expect_list(0, 9, "40c 30r 20r 10d");
+	commit_return(50, STORE_RETURN_TO, 20);
+	expect_list(0, 9, "50c 40r 30r 20d 10d");
+	rig_commit(&rig, 60, "a", "{}");
+	expect_list(0, 2, "60c 50d");
+	expect_list(50, 9, "40r 30r 20d 10d");
 }
 
 Test(history, has_before_and_after_of_each_change)
