@@ -354,7 +354,7 @@ daemon_run(struct daemon *daemon)
 		goto err_confirm;
 	if (flows_restore(daemon) < 0)
 		goto err_watchers;
-	transactions_init(&daemon->transactions);
+	transactions_init(&daemon->transactions, daemon->flows.commits);
 	if (feed_create(daemon) < 0)
 		goto err_watchers;
 	if (service_create(daemon) < 0)
@@ -367,8 +367,8 @@ daemon_run(struct daemon *daemon)
 	dp_stop(daemon->dp);
 err_server:
 	rpc_server_destroy(daemon->server);
-	transactions_fini(&daemon->transactions);
 	commits_finish(daemon->flows.commits); /* what was under way is durable, if unanswered */
+	transactions_fini(&daemon->transactions);
 err_service:
 	rpc_service_destroy(daemon->service);
 err_feed:

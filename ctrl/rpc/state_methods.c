@@ -82,38 +82,26 @@ state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fa
 /* What a rollback that is only a plan waits for. */
 struct rollback_call {
 	struct rpc_call *call;
-	const struct methods_context *context;
-	struct plan plan;
 	size_t after, limit;
 };
-
-static int
-rollback_look(void *arg, struct proposal *proposal, struct fault *fault)
-{
-	struct rollback_call *rollback = arg;
-
-	return plan_look(&rollback->plan, proposal, &rollback->context->flows->desired, fault);
-}
 
 static void
 rollback_planned(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct rollback_call *rollback = arg;
 
-	(void)proposal;
 	if (fault)
 		rpc_call_fault(rollback->call, fault);
 	else
 		rpc_call_result(rollback->call,
-			plan_encode(&rollback->plan, rollback->after, rollback->limit));
-	plan_fini(&rollback->plan);
+			plan_encode(proposal->plan, rollback->after, rollback->limit));
 	free(rollback);
 }
 
 /* Answer with the plan instead of committing. 0, or -1 with *fault set. */
 static int
-rollback_plan(const struct methods_context *context, struct rpc_call *call, const json_t *params,
-	struct proposal *proposal, struct fault *fault)
+rollback_plan(
+	struct rpc_call *call, const json_t *params, struct proposal *proposal, struct fault *fault)
 {
 	struct rollback_call *rollback = calloc(1, sizeof(*rollback));
 
@@ -121,13 +109,11 @@ rollback_plan(const struct methods_context *context, struct rpc_call *call, cons
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
 	*rollback = (struct rollback_call){
 		.call = call,
-		.context = context,
 		.after = (size_t)json_integer_value(json_object_get(params, "after")),
 		.limit = (size_t)json_integer_value(json_object_get(params, "limit")),
 	};
 	free(proposal->arg);
-	plan_init(&rollback->plan);
-	proposal->look = rollback_look;
+	proposal->plans = true;
 	proposal->done = rollback_planned;
 	proposal->arg = rollback;
 	return 0;
@@ -148,7 +134,7 @@ state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *f
 		    (uint64_t)json_integer_value(generation), fault) < 0)
 		return change_call_cancel(proposal);
 	if (json_is_true(json_object_get(params, "plan")) &&
-		rollback_plan(context, call, params, proposal, fault) < 0)
+		rollback_plan(call, params, proposal, fault) < 0)
 		return change_call_cancel(proposal);
 	return change_call_submit(context, call, proposal);
 }

@@ -7,9 +7,10 @@
 #include <string.h>
 
 void
-transactions_init(struct transactions *transactions)
+transactions_init(struct transactions *transactions, struct commits *commits)
 {
 	memset(transactions, 0, sizeof(*transactions));
+	transactions->commits = commits;
 	LIST_INIT(&transactions->list);
 }
 
@@ -78,14 +79,6 @@ transaction_find(struct transactions *transactions, const struct rpc_session *se
 }
 
 void
-transaction_plan_forget(struct transaction *transaction)
-{
-	if (transaction->planned)
-		plan_fini(&transaction->plan);
-	transaction->planned = false;
-}
-
-void
 transaction_end(struct transaction *transaction)
 {
 	if (transaction->call) {
@@ -93,8 +86,7 @@ transaction_end(struct transaction *transaction)
 		return;
 	}
 	rpc_session_cancel_close(transaction->session, session_closed, transaction);
-	transaction_plan_forget(transaction);
-	proposal_destroy(transaction->proposal);
+	commits_discard(transaction->all->commits, transaction->proposal);
 	LIST_REMOVE(transaction, link);
 	transaction->all->n--;
 	free(transaction);

@@ -14,16 +14,14 @@
 
 #include "rpc/call.h"
 #include "rpc/session.h"
-#include "state/plan.h"
-#include "state/proposal.h"
+#include "state/commits.h"
 
 #define TRANSACTIONS_MAX 64 /* open at a time */
 #define TRANSACTION_OPS_MAX (16u << 20)
 #define TRANSACTION_NAME_MAX 24
 
-struct methods_context;
-
 struct transactions {
+	struct commits *commits;
 	LIST_HEAD(, transaction) list;
 	uint64_t last_number;
 	unsigned n;
@@ -35,16 +33,14 @@ struct transaction {
 	struct rpc_session *session;
 	char name[TRANSACTION_NAME_MAX];
 	struct proposal *proposal; /* kept; NULL: it has been handed over */
-	const struct methods_context *context; /* of that call */
 	struct rpc_call *call; /* that waits for a plan; then nothing else may be done to it */
 	size_t plan_after, plan_limit;
-	struct plan plan;
-	bool planned; /* the plan is that of the proposal as it is now */
 	bool ended; /* while a call waited */
 	uint32_t n_messages;
 };
 
-void transactions_init(struct transactions *transactions);
+/* commits is borrowed. */
+void transactions_init(struct transactions *transactions, struct commits *commits);
 
 /* What is still open is forgotten. */
 void transactions_fini(struct transactions *transactions);
@@ -62,8 +58,5 @@ struct transaction *transaction_find(struct transactions *transactions,
 
 /* It is over, with what it holds; as soon as no call waits. */
 void transaction_end(struct transaction *transaction);
-
-/* Forget the plan, as what it was made for changes. */
-void transaction_plan_forget(struct transaction *transaction);
 
 #endif

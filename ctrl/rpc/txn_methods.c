@@ -12,6 +12,7 @@
 #include "rpc/change_call.h"
 #include "rpc/transactions.h"
 #include "state/commits.h"
+#include "state/plan.h"
 
 json_t *
 txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
@@ -148,6 +149,14 @@ message_drop(struct proposal *proposal, size_t first)
 		op_destroy(proposal->ops[--proposal->n_ops]);
 }
 
+/* What it was made for changes. */
+static void
+plan_forget(struct proposal *proposal)
+{
+	plan_destroy(proposal->plan);
+	proposal->plan = NULL;
+}
+
 json_t *
 txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
@@ -172,23 +181,15 @@ txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	for (i = first; i < proposal->n_ops; i++)
 		proposal->ops[i]->message = transaction->n_messages;
 	transaction->n_messages++;
-	transaction_plan_forget(transaction);
+	plan_forget(proposal);
 	return json_pack("{s:I}", "held", (json_int_t)proposal->n_ops);
 }
 
 static json_t *
 page_encode(const struct transaction *transaction)
 {
-	return plan_encode(&transaction->plan, transaction->plan_after, transaction->plan_limit);
-}
-
-static int
-plan_look_on(void *arg, struct proposal *proposal, struct fault *fault)
-{
-	struct transaction *transaction = arg;
-
-	return plan_look(
-		&transaction->plan, proposal, &transaction->context->flows->desired, fault);
+	return plan_encode(
+		transaction->proposal->plan, transaction->plan_after, transaction->plan_limit);
 }
 
 static void
@@ -197,14 +198,13 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 	struct transaction *transaction = arg;
 	struct rpc_call *call = transaction->call;
 
-	transaction->planned = !fault;
-	if (fault)
-		plan_fini(&transaction->plan);
 	transaction->call = NULL;
-	if (fault)
+	if (fault) {
+		plan_forget(proposal);
 		rpc_call_fault(call, fault);
-	else
+	} else {
 		rpc_call_result(call, page_encode(transaction));
+	}
 	if (!transaction->ended)
 		return;
 	proposal->keep = false; /* it is destroyed by who calls this */
@@ -213,11 +213,10 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 }
 
 static bool
-plan_is_current(
-	const struct methods_context *context, const struct transaction *transaction, bool prune)
+plan_is_current(const struct methods_context *context, const struct proposal *proposal, bool prune)
 {
-	return transaction->planned && transaction->proposal->prunes == prune &&
-	       transaction->plan.generation == commits_generation(context->flows->commits);
+	return proposal->plan && proposal->prunes == prune &&
+	       proposal->plan->generation == commits_generation(context->flows->commits);
 }
 
 json_t *
@@ -231,18 +230,16 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 	if (!transaction)
 		return NULL;
+	proposal = transaction->proposal;
 	transaction->plan_after = (size_t)json_integer_value(json_object_get(params, "after"));
 	transaction->plan_limit = (size_t)json_integer_value(json_object_get(params, "limit"));
-	if (plan_is_current(context, transaction, prune))
+	if (plan_is_current(context, proposal, prune))
 		return page_encode(transaction);
-	transaction_plan_forget(transaction);
-	proposal = transaction->proposal;
+	plan_forget(proposal);
 	proposal->prunes = prune;
-	plan_init(&transaction->plan);
-	proposal->look = plan_look_on;
+	proposal->plans = true;
 	proposal->done = planned;
 	proposal->arg = transaction;
-	transaction->context = context;
 	transaction->call = call;
 	later = rpc_call_defer(call);
 	commits_submit(context->flows->commits, proposal);
@@ -270,7 +267,7 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 		proposal->conditional = true;
 		proposal->if_generation = (uint64_t)json_integer_value(generation);
 	}
-	proposal->look = NULL;
+	proposal->plans = false;
 	proposal->keep = false;
 	proposal->prunes = json_is_true(json_object_get(params, "prune"));
 	proposal->confirm_within_s =

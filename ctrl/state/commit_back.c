@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The way back, after a failure or a look: all that was taken is returned, in reverse. */
+/* The way back, after a failure or a plan: all that was taken is returned, in reverse. */
 #include <stdlib.h>
 
 #include "state/commit_group.h"
@@ -73,7 +73,6 @@ commit_unstage(struct commits *commits)
 				op_unstage(proposal->ops[commits->op++]);
 		}
 		commits->op = 0;
-		proposal->draft = NULL;
 		proposal->added = proposal->changed = proposal->removed = 0;
 	}
 	return PHASE_DONE;

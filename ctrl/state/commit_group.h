@@ -19,7 +19,7 @@ enum phase_end {
 	PHASE_MORE, /* the slice is over */
 	PHASE_DONE,
 	PHASE_WAITS, /* for the store */
-	PHASE_SEEN, /* all of the group was to be looked at, and goes back */
+	PHASE_PLANNED, /* the plan is made, and the group goes back */
 };
 
 typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
@@ -85,7 +85,7 @@ enum phase_end commit_settle(struct commits *commits);
 enum phase_end commit_answer(struct commits *commits);
 enum phase_end commit_clear(struct commits *commits);
 
-/* The same for what failed before it was written, or was looked at; commit_clear() is their end. */
+/* The same for what failed before it was written, and for plans; commit_clear() is their end. */
 enum phase_end commit_retrace(struct commits *commits);
 enum phase_end commit_abort(struct commits *commits);
 enum phase_end commit_undraft(struct commits *commits);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "state/commit_group.h"
+#include "state/plan.h"
 
 static enum phase_end
 proposal_failed(struct commits *commits, struct proposal *proposal)
@@ -259,20 +260,25 @@ commit_check(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* Who only looks is alone in the group. */
+/* Who plans is alone in the group. */
 enum phase_end
 commit_look(struct commits *commits)
 {
 	struct proposal *proposal = STAILQ_FIRST(&commits->group);
 	int rc;
 
-	if (!proposal->look)
+	if (!proposal->plans)
 		return PHASE_DONE;
-	proposal->draft = &commits->draft;
-	proposal->generation = commits->generation;
-	while ((rc = proposal->look(proposal->arg, proposal, &commits->fault)) > 0) {
+	if (!proposal->plan)
+		proposal->plan = plan_create();
+	if (!proposal->plan) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a plan");
+		return proposal_failed(commits, proposal);
+	}
+	while ((rc = plan_look(proposal->plan, proposal, &commits->draft, commits->generation,
+			&commits->fault)) > 0) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
 	}
-	return rc < 0 ? proposal_failed(commits, proposal) : PHASE_SEEN;
+	return rc < 0 ? proposal_failed(commits, proposal) : PHASE_PLANNED;
 }

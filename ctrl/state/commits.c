@@ -41,6 +41,11 @@ static const commit_phase_fn back[] = {
 	NULL,
 };
 
+static const commit_phase_fn away[] = {
+	commit_clear,
+	NULL,
+};
+
 static void pump(struct commits *commits);
 
 static void
@@ -101,7 +106,7 @@ static void
 group_break_off(struct commits *commits)
 {
 	commits->base = NULL;
-	if (commits->way != back)
+	if (commits->way == forward)
 		way_begin(commits, back);
 	while (commits->running && commits->way[commits->phase] != commit_refuse) {
 		commits->way[commits->phase](commits);
@@ -167,11 +172,11 @@ commit_slice_over(struct commits *commits)
 	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
 }
 
-/* Who looks, and what is not all there yet, see the state as it is. */
+/* Plans, and what is not all there yet, see the state as it is. */
 static bool
 proposal_is_alone(const struct proposal *proposal)
 {
-	return proposal->look || proposal->load || proposal->declares ||
+	return proposal->plans || proposal->discarded || proposal->load || proposal->declares ||
 	       proposal->n_ops > GROUP_OPS_MAX;
 }
 
@@ -192,7 +197,8 @@ group_begin(struct commits *commits)
 		if (alone)
 			break;
 	}
-	way_begin(commits, forward);
+	proposal = STAILQ_FIRST(&commits->group);
+	way_begin(commits, proposal->discarded ? away : forward);
 	commits->running = true;
 	commits->failed = false;
 	commits->late = false;
@@ -225,7 +231,7 @@ pump(struct commits *commits)
 			commits->failed = true;
 			way_begin(commits, back);
 			break;
-		case PHASE_SEEN:
+		case PHASE_PLANNED:
 			way_begin(commits, back);
 			break;
 		case PHASE_DONE:
@@ -251,6 +257,16 @@ commits_submit(struct commits *commits, struct proposal *proposal)
 		slice_again(commits);
 	else
 		pump(commits);
+}
+
+void
+commits_discard(struct commits *commits, struct proposal *proposal)
+{
+	if (!proposal)
+		return;
+	proposal->discarded = true;
+	proposal->keep = false;
+	commits_submit(commits, proposal);
 }
 
 void

@@ -40,6 +40,9 @@ void commits_destroy(struct commits *commits);
 /* Take a proposal over. It is told of, from within this call at the earliest, exactly once. */
 void commits_submit(struct commits *commits, struct proposal *proposal);
 
+/* Destroy a proposal that may be huge, a bit at a time; nobody is told. NULL is allowed. */
+void commits_discard(struct commits *commits, struct proposal *proposal);
+
 /* Go on until nothing waits; before the event loop runs. */
 void commits_finish(struct commits *commits);
 

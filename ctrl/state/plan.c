@@ -1,136 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Texts rather than specs: the flows that they tell of may have changed by the next page. */
+/* What a plan holds, how it is shown, and how it goes. */
 #include "state/plan.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "state/flow_diff.h"
-#include "state/flow_text.h"
 
-/* What a flow takes in the data plane: key, entry and its share of buckets; docs/control.md. */
-#define FLOW_BYTES_IPV4 128
-#define FLOW_BYTES_IPV6 192
-#define LEG_BYTES 128
-
-#define LOOK_FLOWS 16 /* noted down in a moment */
-
-struct plan_entry {
-	char id[FLOW_ID_MAX];
-	char *before; /* NULL: there is none */
-	char *after;
-};
-
-static uint64_t
-spec_bytes(const struct flow_spec *spec)
+struct plan *
+plan_create(void)
 {
-	const bool plain = spec->n_all_legs == 1 && spec->n_streams == 0;
-
-	return (spec->match.family == 6 ? FLOW_BYTES_IPV6 : FLOW_BYTES_IPV4) +
-	       (plain ? 0 : (uint64_t)spec->n_all_legs * LEG_BYTES);
+	return calloc(1, sizeof(struct plan));
 }
 
-/* A flow of the state as it is, and whether the declaration does not speak of it. */
-static void
-flow_count(struct plan *plan, const struct proposal *proposal, const struct flow *flow)
+bool
+plan_drop(struct plan *plan)
 {
-	plan->legs_now += flow->spec->n_all_legs;
-	plan->legs_then += flow->spec->n_all_legs;
-	plan->bytes_now += spec_bytes(flow->spec);
-	plan->bytes_then += spec_bytes(flow->spec);
-	if (flow->change)
-		return;
-	if (proposal->declares && !draft_declared(proposal->draft, flow))
-		plan->left_alone++;
-	else
-		plan->unchanged++;
-}
-
-static char *
-text_of(const struct flow_spec *spec, bool *failed)
-{
-	char *text = spec ? flow_text_encode(spec, NULL) : NULL;
-
-	*failed |= spec && !text;
-	return text;
-}
-
-static int
-change_add(struct plan *plan, const struct change *change)
-{
-	const struct flow_spec *before = change_before(change), *after = change_spec(change);
-	struct plan_entry *entry = &plan->entries[plan->n];
-	bool failed = false;
-
-	plan->adopted += change->kind == CHANGE_ADOPT;
-	if ((!before && !after) || change->kind == CHANGE_ADOPT)
-		return 0;
-	memcpy(entry->id, (after ? after : before)->id, sizeof(entry->id));
-	entry->before = text_of(before, &failed);
-	entry->after = text_of(after, &failed);
-	plan->n++;
-	plan->added += !before;
-	plan->removed += !after;
-	plan->changed += before && after;
-	if (before) {
-		plan->legs_then -= before->n_all_legs;
-		plan->bytes_then -= spec_bytes(before);
-	}
-	if (after) {
-		plan->legs_then += after->n_all_legs;
-		plan->bytes_then += spec_bytes(after);
-	}
-	return failed ? -1 : 0;
-}
-
-void
-plan_init(struct plan *plan)
-{
-	memset(plan, 0, sizeof(*plan));
-}
-
-static int
-look_begin(struct plan *plan, const struct proposal *proposal, const struct desired *desired)
-{
-	plan->generation = proposal->generation;
-	plan->entries = calloc(proposal->draft->n + 1, sizeof(plan->entries[0]));
-	plan->flow = desired_after(desired, 0);
-	return plan->entries ? 0 : -1;
-}
-
-int
-plan_look(struct plan *plan, const struct proposal *proposal, const struct desired *desired,
-	struct fault *fault)
-{
-	const struct draft *draft = proposal->draft;
-	unsigned i;
-	int rc = 0;
-
-	if (!plan->entries)
-		rc = look_begin(plan, proposal, desired);
-	for (i = 0; i < LOOK_FLOWS && rc == 0; i++) {
-		if (plan->flow) {
-			flow_count(plan, proposal, plan->flow);
-			plan->flow = desired_next(plan->flow);
-		} else if (plan->change < draft->n) {
-			rc = change_add(plan, draft->list[plan->change++]);
-		} else {
-			return 0;
-		}
-	}
-	return rc == 0 ? 1 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
-}
-
-void
-plan_fini(struct plan *plan)
-{
-	while (plan->n > 0) {
+	if (plan && plan->n > 0) {
 		plan->n--;
 		free(plan->entries[plan->n].before);
 		free(plan->entries[plan->n].after);
+		return true;
 	}
-	free(plan->entries);
-	plan->entries = NULL;
+	if (plan)
+		free(plan->entries);
+	free(plan);
+	return false;
+}
+
+void
+plan_destroy(struct plan *plan)
+{
+	while (plan_drop(plan))
+		;
 }
 
 json_t *

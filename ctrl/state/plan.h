@@ -7,10 +7,15 @@
 #define CTRL_STATE_PLAN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "state/proposal.h"
 
-struct plan_entry;
+struct plan_entry {
+	char id[FLOW_ID_MAX];
+	char *before; /* NULL: there is none */
+	char *after;
+};
 
 struct plan {
 	uint64_t generation; /* that it is a plan for */
@@ -25,16 +30,22 @@ struct plan {
 	size_t change; /* the next of the draft */
 };
 
-void plan_init(struct plan *plan);
-void plan_fini(struct plan *plan);
+/* An empty one. NULL without memory. */
+struct plan *plan_create(void);
+
+/* NULL is allowed. */
+void plan_destroy(struct plan *plan);
+
+/* Destroy a piece of it. False: there was none left, and the plan is gone as well. */
+bool plan_drop(struct plan *plan);
 
 /*
- * Note down what proposal->draft holds, among the flows of `desired`: a moment's work each time,
- * and neither changes in between. 1 when there is more, 0 at the end, -1 with *fault without
- * memory.
+ * Note down a draft of that proposal over the flows of `desired`, which generation `generation`
+ * left: a moment's work each time, and nothing of it changes in between. 1 when there is more, 0 at
+ * the end, -1 with *fault without memory.
  */
-int plan_look(struct plan *plan, const struct proposal *proposal, const struct desired *desired,
-	struct fault *fault);
+int plan_look(struct plan *plan, const struct proposal *proposal, const struct draft *draft,
+	uint64_t generation, struct fault *fault);
 
 /*
  * The plan as JSON with at most `limit` of its changes, from number `after` on; "next" says where

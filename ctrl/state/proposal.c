@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "state/plan.h"
+
 static const struct actor sluiced = {
 	.uid = UINT32_MAX,
 	.gid = UINT32_MAX,
@@ -44,10 +46,14 @@ proposal_destroy(struct proposal *proposal)
 bool
 proposal_drop(struct proposal *proposal)
 {
-	if (proposal->n_ops == 0)
-		return false;
-	op_destroy(proposal->ops[--proposal->n_ops]);
-	return true;
+	if (proposal->n_ops > 0) {
+		op_destroy(proposal->ops[--proposal->n_ops]);
+		return true;
+	}
+	if (plan_drop(proposal->plan))
+		return true;
+	proposal->plan = NULL;
+	return false;
 }
 
 static int

@@ -17,11 +17,12 @@
 #define PROPOSAL_METHOD_MAX 32
 #define PROPOSAL_COMMENT_MAX 201 /* 200 characters and the end */
 
+struct plan;
 struct proposal;
 
 /*
- * It is committed, or was looked at, or fault says why neither. The proposal is destroyed after the
- * call, not in it, unless `keep` says that it is the caller's again.
+ * It is committed, or its plan is made, or fault says why neither. The proposal is destroyed after
+ * the call, not in it, unless `keep` says that it is the caller's again.
  */
 typedef void (*proposal_done_fn)(void *arg, struct proposal *proposal, const struct fault *fault);
 
@@ -30,13 +31,6 @@ typedef void (*proposal_done_fn)(void *arg, struct proposal *proposal, const str
  * a moment's work. 1 when there may be more, 0 at the end, -1 with *fault set.
  */
 typedef int (*proposal_load_fn)(void *arg, struct proposal *proposal, struct fault *fault);
-
-/*
- * It is not to be committed, but to be looked at: its changes stand in proposal->draft, and
- * proposal->generation is that of the state below. Called again while it returns 1, a moment's work
- * each time; 0 at the end, -1 with *fault set.
- */
-typedef int (*proposal_look_fn)(void *arg, struct proposal *proposal, struct fault *fault);
 
 struct proposal {
 	STAILQ_ENTRY(proposal) link;
@@ -61,16 +55,17 @@ struct proposal {
 	enum store_return returns; /* what it brings back */
 	uint64_t returned;
 	uint32_t confirm_within_s; /* 0: it is for good */
-	proposal_look_fn look; /* NULL: it is to be committed */
+	bool plans; /* it is not to be committed, but `plan` made */
+	bool discarded; /* it is only to be destroyed */
 	proposal_done_fn done;
-	void *arg; /* of both */
+	void *arg;
 	/* Outcome. */
 	uint64_t generation; /* that it made, or that it found and did not change */
 	uint64_t confirm_by_ns; /* CLOCK_REALTIME */
 	uint64_t added, changed, removed; /* flows */
 	uint64_t left_out; /* when it restores */
 	bool late; /* a worker was, which the data plane has warned of */
-	const struct draft *draft; /* while it is looked at */
+	struct plan *plan; /* what it would change; its own. NULL: none was made */
 };
 
 /*
@@ -83,7 +78,7 @@ struct proposal *proposal_create(const struct actor *actor, const char *method, 
 /* With its ops. NULL is allowed. Nobody is told. */
 void proposal_destroy(struct proposal *proposal);
 
-/* Destroy its last op; false: there is none left. */
+/* Destroy a piece of what it holds; false: there is none left. */
 bool proposal_drop(struct proposal *proposal);
 
 /*

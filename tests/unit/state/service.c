@@ -49,7 +49,7 @@ service_setup(void)
 		.flows = &room.flows,
 		.transactions = &transactions,
 	};
-	transactions_init(&transactions);
+	transactions_init(&transactions, room.flows.commits);
 	session_begin();
 	methods = methods_table(&n);
 	service = rpc_service_create(schema_rpc_document(), methods, n, &context);

@@ -71,23 +71,6 @@ Test(declare, a_flow_is_named_twice_in_a_declaration)
 	room_expect(&room, 0, 0);
 }
 
-static struct plan plan;
-
-static int
-look(void *arg, struct proposal *proposal, struct fault *fault)
-{
-	(void)arg;
-	return plan_look(&plan, proposal, &room.flows.desired, fault);
-}
-
-static int
-look_refused(void *arg, struct proposal *proposal, struct fault *fault)
-{
-	(void)arg;
-	(void)proposal;
-	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a look");
-}
-
 Test(declare, a_plan_leaves_nothing)
 {
 	struct asked asked;
@@ -96,43 +79,30 @@ Test(declare, a_plan_leaves_nothing)
 	installed("a", 1);
 	installed("c", 3);
 	proposal = proposal_made(&asked);
-	plan_init(&plan);
-	proposal->look = look;
+	proposal->plans = true;
+	proposal->keep = true;
 	spec_put(proposal, OP_INSTALL, "b", 2, 8);
 	spec_put(proposal, OP_REPLACE, "a", 1, 9);
 	commits_submit(commits, proposal);
 	rounds();
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.n_told, 1);
-	cr_expect_eq(plan.generation, 2);
-	cr_expect_eq(plan.n, 2);
-	cr_expect_eq(plan.added, 1);
-	cr_expect_eq(plan.changed, 1);
-	cr_expect_eq(plan.unchanged, 1);
-	cr_expect_eq(plan.legs_now, 2);
-	cr_expect_eq(plan.legs_then, 3);
-	plan_fini(&plan);
+	cr_assert_not_null(proposal->plan);
+	cr_expect_eq(proposal->plan->generation, 2);
+	cr_expect_eq(proposal->plan->n, 2);
+	cr_expect_eq(proposal->plan->added, 1);
+	cr_expect_eq(proposal->plan->changed, 1);
+	cr_expect_eq(proposal->plan->unchanged, 1);
+	cr_expect_eq(proposal->plan->legs_now, 2);
+	cr_expect_eq(proposal->plan->legs_then, 3);
+	proposal_destroy(proposal);
 	cr_expect_eq(fake_store_waiting(), 0);
 	room_expect(&room, 2, 1);
 	cr_expect_eq(commits_generation(commits), 2);
 	installed("b", 2);
 }
 
-Test(declare, a_look_that_fails_leaves_nothing)
-{
-	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
-
-	proposal->look = look_refused;
-	spec_put(proposal, OP_INSTALL, "b", 2, 8);
-	commits_submit(commits, proposal);
-	rounds();
-	cr_expect_eq(asked.n_told, 1);
-	cr_expect_eq(asked.fault.code, FAULT_NO_ROOM);
-	installed("b", 2);
-}
-
-Test(declare, a_kept_proposal_is_looked_at_and_committed)
+Test(declare, a_kept_proposal_is_planned_and_committed)
 {
 	struct asked asked;
 	struct proposal *proposal = proposal_made(&asked);
@@ -140,18 +110,36 @@ Test(declare, a_kept_proposal_is_looked_at_and_committed)
 	proposal->keep = true;
 	spec_put(proposal, OP_INSTALL, "a", 1, 7);
 	spec_put(proposal, OP_REPLACE, "a", 1, 8);
-	plan_init(&plan);
-	proposal->look = look;
+	proposal->plans = true;
 	commits_submit(commits, proposal);
 	rounds();
-	cr_expect_eq(plan.n, 1);
-	plan_fini(&plan);
-	proposal->look = NULL;
+	cr_expect_eq(proposal->plan->n, 1);
+	proposal->plans = false;
 	proposal->keep = false;
 	submit_and_write(proposal);
 	cr_expect_eq(asked.n_told, 2);
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	room_expect(&room, 1, 1);
+}
+
+Test(declare, a_proposal_is_discarded_and_nobody_is_told)
+{
+	struct asked asked = {0};
+	struct proposal *proposal = proposal_made(&asked);
+
+	proposal->keep = true;
+	proposal->plans = true;
+	spec_put(proposal, OP_INSTALL, "a", 1, 7);
+	spec_put(proposal, OP_INSTALL, "b", 2, 7);
+	commits_submit(commits, proposal);
+	rounds();
+	cr_expect_eq(asked.n_told, 1);
+	commits_discard(commits, proposal);
+	commits_discard(commits, NULL);
+	installed("a", 1);
+	cr_expect_eq(asked.n_told, 1);
+	room_expect(&room, 1, 1);
+	cr_expect_eq(commits_generation(commits), 1);
 }
 
 Test(declare, a_restore_leaves_out_what_does_not_fit)
