@@ -12,14 +12,23 @@
 /* Beside the store: the copy of its last good generation, and a file that is being made. */
 #define RECOVER_SNAPSHOT "-good"
 #define RECOVER_NEW "-new"
+/* The damaged store with a journal that was mended, to be read and then removed. */
+#define RECOVER_MENDED "-mended"
+
+/* What is known of a damaged store. */
+struct recover_from {
+	const char *source; /* the file whose flows may be good: the store or the mended one */
+	const struct verdict *verdict; /* on that file */
+	uint64_t damaged_generation; /* the highest that was given, as far as is known */
+};
 
 /*
- * Put a good store where there is a damaged one or none. Of a damaged one, whose verdict is given,
- * the flows are used if they are all good; else the snapshot, else nothing. What is there goes to
- * PATH.corrupt-TIME. Whatever is found, a generation more says that it was recovered, so that
- * numbers go on. *report is filled in but for its reason. 0, or -1 with *fault.
+ * Put a good store where there is a damaged one or none. Of a damaged one the flows are used
+ * if they are all good and no older than the snapshot; else that, else nothing. What is there goes
+ * to PATH.corrupt-TIME. Whatever is found, a generation more says that it was recovered, so that
+ * numbers go on. *report, whose reason is given, is filled in. 0, or -1 with *fault.
  */
-int recover(const char *path, const struct verdict *verdict, struct store_report *report,
+int recover(const char *path, const struct recover_from *from, struct store_report *report,
 	struct fault *fault);
 
 #endif

@@ -51,10 +51,6 @@ bool
 trim_step(struct trim *trim, uint64_t rows)
 {
 	struct fault ignored;
-	bool more;
 
-	sqlite3_exec(trim->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
-	more = rows_delete(trim, rows, &ignored) == 0 && sqlite3_changes(trim->db) > 0;
-	sqlite3_exec(trim->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
-	return more;
+	return rows_delete(trim, rows, &ignored) == 0 && sqlite3_changes(trim->db) > 0;
 }

@@ -19,8 +19,8 @@ int trim_init(struct trim *trim, sqlite3 *db, struct fault *fault);
 void trim_fini(struct trim *trim);
 
 /*
- * Delete at most so many changes, in a transaction that is not waited for to be durable: what a
- * crash brings back is deleted once more. True when there may be more. Errors are for the next
+ * Delete at most so many changes, in a transaction that is made durable as any other: the journal
+ * is judged by that (see journal.h). True when there may be more. Errors are for the next
  * batch to meet.
  */
 bool trim_step(struct trim *trim, uint64_t rows);

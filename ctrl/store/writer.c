@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * After each group its verdicts go out first; what keeps the file in shape comes after: checkpoints
- * of the journal, trimming, settling of commits that failed. When nothing is queued trimming goes
- * on by itself, and what is unsettled is tried again each second.
+ * of the journal, trimming, settling of commits that failed. Trimming waits until it is worth its
+ * fsync; when nothing is queued for a while it goes on by itself. What is unsettled is tried again
+ * each second.
  */
 #include "store/writer.h"
 
@@ -20,9 +21,12 @@
 
 #define WAL_PAGES_MAX 4096 /* 16 MiB; then its pages move to the file */
 #define TRIM_ROWS_IDLE 1000
-#define TRIM_ROWS_MIN 256
+#define TRIM_ROWS_MIN 2048
+#define TRIM_ROWS_MAX 16384
 #define TRIM_RATE 2 /* rows trimmed for each that is written: faster than they come */
-#define SETTLE_AGAIN_S 1
+#define NS_PER_S 1000000000
+#define IDLE_NS 20000000 /* without a batch for so long */
+#define SETTLE_AGAIN_NS NS_PER_S
 #define WRITER_NICE 5
 
 static void
@@ -108,17 +112,36 @@ group_empty(struct store_batch *first)
 		batch_empty(first);
 }
 
+/* Rows to trim now: as many as came, but rarely, or, when nothing comes, all there are. */
+static uint64_t
+trim_due(struct writer *writer, bool is_idle)
+{
+	uint64_t rows = writer->trim_rows;
+
+	if (is_idle)
+		return TRIM_ROWS_IDLE;
+	if (rows < TRIM_ROWS_MIN)
+		return 0;
+	rows = rows < TRIM_ROWS_MAX ? rows : TRIM_ROWS_MAX;
+	writer->trim_rows -= rows;
+	return rows;
+}
+
 /* What may wait until the verdicts are out. True when there is more of it. */
 static bool
-upkeep_run(struct writer *writer, uint64_t trim_rows)
+upkeep_run(struct writer *writer, bool is_idle)
 {
-	bool more;
+	const uint64_t rows = trim_due(writer, is_idle);
+	bool more = true;
 
 	if (writer->still)
 		pthread_rwlock_wrlock(writer->still);
 	if (writer->unsettled)
 		settle(writer);
-	more = trim_step(&writer->trim, trim_rows);
+	if (rows > 0)
+		more = trim_step(&writer->trim, rows);
+	if (!more)
+		writer->trim_rows = 0;
 	journal_shorten(writer);
 	if (writer->still)
 		pthread_rwlock_unlock(writer->still);
@@ -142,30 +165,32 @@ done_tell(struct writer *writer, struct store_batch *first)
 		abort();
 }
 
-/* Wait for batches: at most a second when something has to be tried again. */
+/* Wait for batches, not for long when there is something else to do. */
 static void
-wake_wait(struct writer *writer)
+wake_wait(struct writer *writer, bool more)
 {
 	struct timespec until;
 
-	if (!writer->unsettled) {
+	if (!writer->unsettled && !more) {
 		pthread_cond_wait(&writer->wake, &writer->mutex);
 		return;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += SETTLE_AGAIN_S;
+	until.tv_nsec += more ? IDLE_NS : SETTLE_AGAIN_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
 	pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
 }
 
 /* NULL when it was stopped, or when upkeep should go on; *stop tells. */
 static struct store_batch *
-queue_take(struct writer *writer, bool may_wait, bool *stop)
+queue_take(struct writer *writer, bool more, bool *stop)
 {
 	struct store_batch *first;
 
 	pthread_mutex_lock(&writer->mutex);
-	if (may_wait && !writer->queue.first && !writer->stop)
-		wake_wait(writer);
+	if (!writer->queue.first && !writer->stop)
+		wake_wait(writer, more);
 	first = list_take(&writer->queue);
 	*stop = writer->stop && !first;
 	pthread_mutex_unlock(&writer->mutex);
@@ -189,18 +214,17 @@ writer_run(void *arg)
 
 	nice_be();
 	while (true) {
-		first = queue_take(writer, !more, &stop);
+		first = queue_take(writer, more, &stop);
 		if (stop)
 			return NULL;
-		rows = TRIM_ROWS_IDLE;
 		if (first) {
 			rows = writer->write.rows;
 			group_run(writer, first);
 			group_empty(first);
-			rows = TRIM_ROWS_MIN + TRIM_RATE * (writer->write.rows - rows);
+			writer->trim_rows += TRIM_RATE * (writer->write.rows - rows);
 			done_tell(writer, first);
 		}
-		more = upkeep_run(writer, rows);
+		more = upkeep_run(writer, !first);
 	}
 }
 

@@ -25,6 +25,7 @@ struct writer {
 	/* The writer's thread's. */
 	struct write write;
 	struct trim trim;
+	uint64_t trim_rows; /* that may be trimmed for what was written */
 	int wal_pages; /* in the journal, as of the last commit */
 	bool unsettled; /* a commit failed whose pages may be in the journal all the same */
 	/* Read-locked by open cursors, so that a store in memory keeps still for them. */
