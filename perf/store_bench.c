@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * How fast flows become durable: batches of a size, so many submitted at a time, each submitter
- * going on when its batch is durable. Prints one line of JSON.
+ * going on when its batch is durable; or, at a steady rate, whether those before are durable or
+ * not. Prints one line of JSON.
  *
- * usage: store-bench PATH FLOWS-A-BATCH SUBMITTERS BATCHES [keep]
+ * usage: store-bench [-r BATCHES-A-SECOND] PATH FLOWS-A-BATCH SUBMITTERS BATCHES [keep]
  *
- * PATH must not exist; it is removed afterwards unless told to keep it.
+ * PATH is removed afterwards unless told to keep it; one that was kept is gone on with.
  */
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@ struct bench {
 	unsigned batches;
 	unsigned begun;
 	unsigned done;
+	double rate; /* batches a second; 0 = as fast as they become durable */
 	double *latency_s; /* of each batch that is done */
 	off_t journal_bytes; /* the most that was seen */
 	char journal[STORE_PATH_MAX + 8];
@@ -45,7 +48,18 @@ now_s(void)
 	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void submit(struct submitter *submitter);
+/* Of all threads. */
+static double
+cpu_s(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_SELF, &used);
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	       1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+static void submit_now(struct submitter *submitter);
 
 static void
 batch_done(void *arg, const struct fault *error)
@@ -61,8 +75,10 @@ batch_done(void *arg, const struct fault *error)
 	bench->latency_s[bench->done++] = now_s() - submitter->since_s;
 	if (stat(bench->journal, &info) == 0 && info.st_size > bench->journal_bytes)
 		bench->journal_bytes = info.st_size;
-	if (bench->begun < bench->batches)
-		submit(submitter);
+	if (bench->rate > 0)
+		free(submitter);
+	else if (bench->begun < bench->batches)
+		submit_now(submitter);
 }
 
 static void
@@ -75,7 +91,6 @@ submit(struct submitter *submitter)
 	char id[48];
 	unsigned i;
 
-	submitter->since_s = now_s();
 	store_batch_generation(batch, &generation);
 	for (i = 0; i < bench->flows; i++) {
 		/* Ids in no order, as those of calls are. */
@@ -88,6 +103,34 @@ submit(struct submitter *submitter)
 	store_batch_submit(batch, batch_done, submitter);
 }
 
+static void
+submit_now(struct submitter *submitter)
+{
+	submitter->since_s = now_s();
+	submit(submitter);
+}
+
+/* Each counts from when it was due, so that one that is slow does not hide those behind it. */
+static void
+rate_keep(struct bench *bench)
+{
+	const double begin_s = now_s();
+	unsigned i, n = bench->batches - bench->begun;
+	struct submitter *submitter;
+
+	for (i = 0; i < n; i++) {
+		const double due_s = begin_s + i / bench->rate;
+
+		while (now_s() < due_s) {
+			event_base_loop(bench->base, EVLOOP_NONBLOCK);
+			usleep(200);
+		}
+		submitter = calloc(1, sizeof(*submitter));
+		*submitter = (struct submitter){bench, due_s};
+		submit(submitter);
+	}
+}
+
 static int
 latency_compare(const void *a, const void *b)
 {
@@ -96,18 +139,28 @@ latency_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+struct times {
+	double open_s;
+	double run_s;
+	double close_s;
+	double cpu_s; /* while it ran */
+};
+
 static void
-report_print(
-	const struct bench *bench, unsigned submitters, double open_s, double run_s, double close_s)
+report_print(const struct bench *bench, unsigned submitters, const struct times *times)
 {
+	const double flows = (double)bench->flows * bench->done;
+
 	qsort(bench->latency_s, bench->done, sizeof(double), latency_compare);
-	printf("{\"flows_a_batch\": %u, \"submitters\": %u, \"batches\": %u, "
+	printf("{\"flows_a_batch\": %u, \"submitters\": %u, \"rate\": %.0f, \"batches\": %u, "
 	       "\"flows_per_s\": %.0f, \"batches_per_s\": %.1f, \"p50_ms\": %.2f, "
-	       "\"p99_ms\": %.2f, \"open_s\": %.2f, \"close_s\": %.2f, \"journal_mb\": %.1f}\n",
-		bench->flows, submitters, bench->done, bench->flows * bench->done / run_s,
-		bench->done / run_s, 1e3 * bench->latency_s[bench->done / 2],
-		1e3 * bench->latency_s[bench->done * 99 / 100], open_s, close_s,
-		1e-6 * (double)bench->journal_bytes);
+	       "\"p99_ms\": %.2f, \"max_ms\": %.2f, \"cpu_us_a_flow\": %.2f, "
+	       "\"open_s\": %.2f, \"close_s\": %.2f, \"journal_mb\": %.1f}\n",
+		bench->flows, submitters, bench->rate, bench->done, flows / times->run_s,
+		bench->done / times->run_s, 1e3 * bench->latency_s[bench->done / 2],
+		1e3 * bench->latency_s[bench->done * 99 / 100],
+		1e3 * bench->latency_s[bench->done - 1], 1e6 * times->cpu_s / flows, times->open_s,
+		times->close_s, 1e-6 * (double)bench->journal_bytes);
 }
 
 static void
@@ -123,49 +176,83 @@ files_remove(const char *path)
 	}
 }
 
+static void
+run(struct bench *bench, unsigned n_submitters)
+{
+	struct submitter *submitters = calloc(n_submitters, sizeof(*submitters));
+	const unsigned n = bench->batches - bench->begun;
+	unsigned i;
+
+	if (bench->rate > 0)
+		rate_keep(bench);
+	for (i = 0; i < n_submitters && bench->begun < bench->batches; i++) {
+		submitters[i].bench = bench;
+		submit_now(&submitters[i]);
+	}
+	while (bench->done < n)
+		event_base_loop(bench->base, EVLOOP_ONCE);
+	free(submitters);
+}
+
+static void
+bench_open(struct bench *bench, const char *path)
+{
+	struct store_report report;
+	struct fault fault;
+
+	bench->base = event_base_new();
+	bench->latency_s = calloc(bench->batches + 1, sizeof(double));
+	snprintf(bench->journal, sizeof(bench->journal), "%s-wal", path);
+	bench->store = store_open(path, bench->base, &report, &fault);
+	if (!bench->store) {
+		fprintf(stderr, "store-bench: %s\n", fault.message);
+		exit(1);
+	}
+	bench->begun = (unsigned)report.generation;
+	bench->batches += bench->begun;
+}
+
+/* Where the arguments begin that have no letter. */
+static int
+options_read(int argc, char **argv, struct bench *bench)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "r:")) == 'r')
+		bench->rate = atof(optarg);
+	if (option == -1 && argc - optind >= 4)
+		return optind;
+	fprintf(stderr, "usage: store-bench [-r BATCHES-A-SECOND] PATH FLOWS-A-BATCH SUBMITTERS "
+			"BATCHES [keep]\n");
+	exit(2);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct bench bench = {.base = event_base_new()};
-	struct store_report report;
-	struct submitter *submitters;
-	double opening_s, begin_s, end_s;
-	struct fault fault;
-	unsigned n, i;
+	struct bench bench = {.rate = 0};
+	char **args = argv + options_read(argc, argv, &bench);
+	const unsigned submitters = (unsigned)atoi(args[2]);
+	struct times times;
+	double begin_s, used_s;
 
-	if (argc < 5) {
-		fprintf(stderr,
-			"usage: store-bench PATH FLOWS-A-BATCH SUBMITTERS BATCHES [keep]\n");
-		return 2;
-	}
-	bench.flows = (unsigned)atoi(argv[2]);
-	n = (unsigned)atoi(argv[3]);
-	bench.batches = (unsigned)atoi(argv[4]);
-	bench.latency_s = calloc(bench.batches + 1, sizeof(double));
-	submitters = calloc(n, sizeof(*submitters));
-	snprintf(bench.journal, sizeof(bench.journal), "%s-wal", argv[1]);
-	opening_s = now_s();
-	bench.store = store_open(argv[1], bench.base, &report, &fault);
-	if (!bench.store) {
-		fprintf(stderr, "store-bench: %s\n", fault.message);
-		return 1;
-	}
+	bench.flows = (unsigned)atoi(args[1]);
+	bench.batches = (unsigned)atoi(args[3]);
 	begin_s = now_s();
-	bench.begun = (unsigned)report.generation;
-	bench.batches += bench.begun;
-	for (i = 0; i < n && bench.begun < bench.batches; i++) {
-		submitters[i].bench = &bench;
-		submit(&submitters[i]);
-	}
-	while (bench.done + (unsigned)report.generation < bench.batches)
-		event_base_loop(bench.base, EVLOOP_ONCE);
-	end_s = now_s();
+	bench_open(&bench, args[0]);
+	times.open_s = now_s() - begin_s;
+	begin_s = now_s();
+	used_s = cpu_s();
+	run(&bench, submitters);
+	times.cpu_s = cpu_s() - used_s;
+	times.run_s = now_s() - begin_s;
+	begin_s = now_s();
 	store_close(bench.store);
-	report_print(&bench, n, begin_s - opening_s, end_s - begin_s, now_s() - end_s);
-	if (argc < 6)
-		files_remove(argv[1]);
+	times.close_s = now_s() - begin_s;
+	report_print(&bench, submitters, &times);
+	if (!args[4])
+		files_remove(args[0]);
 	event_base_free(bench.base);
-	free(submitters);
 	free(bench.latency_s);
 	return 0;
 }
