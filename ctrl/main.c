@@ -193,6 +193,7 @@ store_create(struct daemon *daemon)
 	if (report.migrated_from != 0)
 		log_line("the stored state was of version %u and is of ours now",
 			report.migrated_from);
+	store_warn(daemon->store, warned, NULL);
 	daemon->store_is_fresh = report.found == STORE_FRESH;
 	return 0;
 }

@@ -20,6 +20,33 @@ confirm_encode(const struct confirm *confirm)
 		(json_int_t)open.previous, "deadline_ns", (json_int_t)open.deadline_ns);
 }
 
+/* What the store is recovered from, should it be damaged. */
+static json_t *
+copy_encode(const struct store_state *state)
+{
+	if (!state->is_durable)
+		return json_null();
+	return json_pack("{s:I, s:s}", "generation", (json_int_t)state->snapshot_generation,
+		"fault", state->snapshot_fault);
+}
+
+/* What was damaged when sluiced started, and what came of it. */
+static json_t *
+recovery_encode(const struct store_report *report)
+{
+	static const char *const sources[] = {
+		[STORE_SALVAGED] = "flows",
+		[STORE_SNAPSHOT] = "copy",
+		[STORE_LOST] = "nothing",
+	};
+
+	if (report->found <= STORE_OK)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s, s:I}", "from", sources[report->found], "reason",
+		report->reason, "moved_to", report->moved_to, "generation",
+		(json_int_t)report->generation);
+}
+
 json_t *
 state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
@@ -30,12 +57,13 @@ state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	(void)params;
 	(void)fault;
 	store_state(context->store, &state);
-	return json_pack("{s:I, s:I, s:b, s:s, s:I, s:I, s:o}", "generation",
+	return json_pack("{s:I, s:I, s:b, s:s, s:I, s:I, s:o, s:o, s:o}", "generation",
 		(json_int_t)commits_generation(context->flows->commits), "oldest",
 		(json_int_t)state.oldest, "durable", state.is_durable, "path", state.path, "flows",
 		(json_int_t)desired_count(&context->flows->desired), "left_out",
 		(json_int_t)context->restored->left_out, "confirm",
-		confirm_encode(context->confirm));
+		confirm_encode(context->confirm), "copy", copy_encode(&state), "recovery",
+		recovery_encode(state.report));
 }
 
 struct confirm_call {

@@ -3,9 +3,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/db.h"
 #include "store/file.h"
@@ -119,6 +121,20 @@ wait_until(struct snapshot *snapshot, int64_t time_ns)
 	return !snapshot->stop;
 }
 
+/* Under the mutex; snapshot_warn() looks whether it is news. */
+static void
+damage_set(struct snapshot *snapshot, const char *damage)
+{
+	const uint64_t one = 1;
+
+	if (strncmp(snapshot->damage, damage, STORE_REASON_MAX - 1) == 0)
+		return;
+	snprintf(snapshot->damage, sizeof(snapshot->damage), "%.*s", STORE_REASON_MAX - 1, damage);
+	/* It cannot fail: the counter would have to be near 2^64. */
+	if (snapshot->event_fd >= 0 && write(snapshot->event_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
 /* When the next copy may be taken. */
 static int64_t
 copy_take(struct snapshot *snapshot)
@@ -135,8 +151,8 @@ copy_take(struct snapshot *snapshot)
 	pthread_mutex_lock(&snapshot->mutex);
 	if (rc == 0)
 		snapshot->taken = taken;
-	snprintf(snapshot->damage, sizeof(snapshot->damage), "%.*s", STORE_REASON_MAX - 1,
-		rc == 0 || snapshot->stop ? "" : fault.message);
+	if (!snapshot->stop)
+		damage_set(snapshot, rc == 0 ? "" : fault.message);
 	pause_ns = AFTER_COPY_TIMES * (end_ns - begin_ns);
 	return end_ns + (pause_ns > AFTER_COPY_NS ? pause_ns : AFTER_COPY_NS);
 }
@@ -164,13 +180,15 @@ snapshot_run(void *arg)
 }
 
 int
-snapshot_init(struct snapshot *snapshot, const char *path, uint64_t generation, struct fault *fault)
+snapshot_init(struct snapshot *snapshot, const char *path, uint64_t generation, int event_fd,
+	struct fault *fault)
 {
 	pthread_condattr_t attributes;
 	sigset_t all, before;
 	int rc;
 
-	*snapshot = (struct snapshot){.store = path, .generation = generation};
+	*snapshot =
+		(struct snapshot){.store = path, .event_fd = event_fd, .generation = generation};
 	pthread_mutex_init(&snapshot->mutex, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -209,4 +227,22 @@ snapshot_tell(struct snapshot *snapshot, uint64_t generation)
 	snapshot->generation = generation;
 	pthread_cond_signal(&snapshot->wake);
 	pthread_mutex_unlock(&snapshot->mutex);
+}
+
+void
+snapshot_warn(struct snapshot *snapshot)
+{
+	char damage[STORE_REASON_MAX], text[STORE_REASON_MAX + 64];
+
+	pthread_mutex_lock(&snapshot->mutex);
+	snprintf(damage, sizeof(damage), "%s", snapshot->damage);
+	pthread_mutex_unlock(&snapshot->mutex);
+	if (!snapshot->warn || strcmp(damage, snapshot->told) == 0)
+		return;
+	snprintf(snapshot->told, sizeof(snapshot->told), "%s", damage);
+	if (damage[0] != '\0')
+		snprintf(text, sizeof(text), "no checked copy of the state is taken: %s", damage);
+	else
+		snprintf(text, sizeof(text), "checked copies of the state are taken again");
+	snapshot->warn(snapshot->arg, text);
 }

@@ -66,9 +66,11 @@ store_open(
 		goto err_lock;
 	if (writer_init(&store->writer, store->db, path[0] ? NULL : &store->still, base, fault) < 0)
 		goto err_connections;
+	store->report = *report;
 	if (path[0] == '\0')
 		return store;
-	if (snapshot_init(&store->snapshot, store->path, report->generation, fault) < 0)
+	if (snapshot_init(&store->snapshot, store->path, report->generation, store->writer.event_fd,
+		    fault) < 0)
 		goto err_writer;
 	store->writer.snapshot = &store->snapshot;
 	return store;
@@ -91,9 +93,11 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
-	writer_fini(&store->writer);
-	if (store->writer.snapshot)
+	if (store->writer.snapshot) {
+		store->writer.snapshot = NULL;
 		snapshot_fini(&store->snapshot);
+	}
+	writer_fini(&store->writer);
 	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
 	if (store->lock >= 0)
@@ -125,10 +129,18 @@ store_state(const struct store *store, struct store_state *state)
 		.is_durable = store->path[0] != '\0',
 		.has_confirm = ledger->has_confirm,
 		.confirm = ledger->confirm,
+		.report = &store->report,
 	};
 	snprintf(state->path, sizeof(state->path), "%s", store->path);
 	if (store->writer.snapshot)
 		snapshot_state(store->writer.snapshot, state);
+}
+
+void
+store_warn(struct store *store, store_warn_fn warn, void *arg)
+{
+	store->snapshot.warn = warn;
+	store->snapshot.arg = arg;
 }
 
 void

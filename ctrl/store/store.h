@@ -99,6 +99,7 @@ struct store_state {
 	uint64_t snapshot_generation;
 	/* Why the last copy failed, such as damage found in the store; "" = it did not. */
 	char snapshot_fault[STORE_REASON_MAX];
+	const struct store_report *report; /* of store_open(); valid while the store is open */
 };
 
 /* What a cursor reads; everything pointed to is valid until the next call on that cursor. */
@@ -126,6 +127,12 @@ struct store *store_open(const char *path, struct event_base *base, struct store
  * All cursors must have been closed. NULL is allowed.
  */
 void store_close(struct store *store);
+
+/* A sentence for the log; the text is valid during the call. From the base's loop. */
+typedef void (*store_warn_fn)(void *arg, const char *text);
+
+/* Tell from now on when copies fail, and when they do no longer: once for each change. */
+void store_warn(struct store *store, store_warn_fn warn, void *arg);
 
 /* Never blocks, reads no file. */
 void store_state(const struct store *store, struct store_state *state);

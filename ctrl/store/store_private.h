@@ -14,6 +14,7 @@ struct store {
 	char path[STORE_PATH_MAX]; /* "" = in memory */
 	char name[STORE_PATH_MAX + PLACE_SUFFIX_MAX]; /* what db_open() takes */
 	int lock; /* -1 = in memory */
+	struct store_report report;
 	sqlite3 *db; /* the writer's connection */
 	sqlite3 *reader; /* the history's, on the control thread */
 	pthread_rwlock_t still; /* see struct writer */

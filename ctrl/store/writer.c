@@ -244,8 +244,10 @@ done_call(struct writer *writer)
 		batch->done(batch->arg, batch->failed ? &batch->fault : NULL);
 		store_batch_destroy(batch);
 	}
-	if (writer->snapshot)
+	if (writer->snapshot) {
 		snapshot_tell(writer->snapshot, writer->ledger.generation);
+		snapshot_warn(writer->snapshot);
+	}
 }
 
 static void

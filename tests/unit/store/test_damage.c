@@ -84,7 +84,7 @@ snapshot_make(uint64_t expected)
 	struct fault fault;
 	uint64_t taken;
 
-	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, &fault), 0);
+	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, -1, &fault), 0);
 	cr_assert_eq(snapshot_take(&snapshot, &taken, &fault), 0, "%s", fault.message);
 	cr_assert_eq(taken, expected);
 	snapshot_fini(&snapshot);
@@ -324,7 +324,7 @@ Test(damage, a_snapshot_beside_a_writer_is_whole)
 	store_fill();
 	rig_open(&rig);
 	rig_commit(&rig, 12, "f7", "{12}");
-	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, &fault), 0);
+	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, -1, &fault), 0);
 	cr_assert_eq(snapshot_take(&snapshot, &taken, &fault), 0, "%s", fault.message);
 	cr_assert_eq(taken, 12);
 	rig_commit(&rig, 13, "f7", "{13}");
@@ -333,4 +333,37 @@ Test(damage, a_snapshot_beside_a_writer_is_whole)
 	command("rm state.db && ! ls state.db-good?* 2>/dev/null");
 	rig_open(&rig);
 	expect_all("{12}");
+}
+
+static unsigned n_told;
+static char last_told[512];
+
+static void
+told(void *arg, const char *text)
+{
+	(void)arg;
+	n_told++;
+	snprintf(last_told, sizeof(last_told), "%s", text);
+}
+
+Test(damage, copies_that_fail_are_told_of_once_for_each_change)
+{
+	static const char *const faults[] = {"", "a page", "a page", "the disk", "", ""};
+	static const unsigned expected[] = {0, 1, 1, 2, 3, 3};
+	struct snapshot snapshot;
+	struct fault fault;
+	unsigned i;
+
+	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, -1, &fault), 0);
+	snapshot.warn = told;
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		pthread_mutex_lock(&snapshot.mutex);
+		snprintf(snapshot.damage, sizeof(snapshot.damage), "%s", faults[i]);
+		pthread_mutex_unlock(&snapshot.mutex);
+		snapshot_warn(&snapshot);
+		cr_assert_eq(n_told, expected[i], "%u of %u", i, n_told);
+		cr_assert(n_told == 0 || faults[i][0] == '\0' || strstr(last_told, faults[i]));
+	}
+	cr_assert_not_null(strstr(last_told, "again"));
+	snapshot_fini(&snapshot);
 }

@@ -231,7 +231,7 @@ Test(journal, a_snapshot_that_is_newer_than_what_is_left_is_used)
 
 	rig_open(&rig);
 	commits(1, COMMITS - 2);
-	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, &fault), 0);
+	cr_assert_eq(snapshot_init(&snapshot, rig.path, 0, -1, &fault), 0);
 	cr_assert_eq(snapshot_take(&snapshot, &taken, &fault), 0, "%s", fault.message);
 	snapshot_fini(&snapshot);
 	commits(COMMITS - 1, COMMITS);
