@@ -24,6 +24,14 @@ enum phase_end {
 
 typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
 
+/* A proposal that says what is to be lets go of everything before it takes anything. */
+enum stage_pass {
+	PASS_BEGIN,
+	PASS_LET_GO,
+	PASS_SWEEP, /* what a declaration does not name */
+	PASS_STAGE,
+};
+
 struct commit_observer {
 	commits_observer_fn observe;
 	void *arg;
@@ -53,6 +61,7 @@ struct commits {
 	bool running;
 	size_t at; /* the next change of a phase that goes over them */
 	struct proposal *proposal; /* the one that is staged */
+	enum stage_pass pass; /* over its ops */
 	size_t op; /* its next op */
 	struct flow *swept; /* the next flow to look at for a declaration */
 	uint64_t slice_ns; /* how long to work before others have their turn */

@@ -101,12 +101,8 @@ op_count(struct proposal *proposal, const struct op *op)
 }
 
 static int
-op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
+op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
 {
-	if (draft_stage(&commits->draft, op, &commits->fault) == 0) {
-		op_count(proposal, op);
-		return 0;
-	}
 	if (proposal->restores) {
 		leave_out_warn(commits, op);
 		proposal->left_out++;
@@ -114,6 +110,32 @@ op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
 	}
 	op_fault_prefix(op, proposal->transaction, &commits->fault);
 	return -1;
+}
+
+static int
+op_let_go(struct commits *commits, struct proposal *proposal, struct op *op)
+{
+	if (draft_let_go(&commits->draft, op, &commits->fault) < 0)
+		return op_failed(commits, proposal, op);
+	if (op->kind == OP_REMOVE)
+		op_count(proposal, op);
+	return 0;
+}
+
+static int
+op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
+{
+	if (draft_stage(&commits->draft, op, &commits->fault) < 0)
+		return op_failed(commits, proposal, op);
+	op_count(proposal, op);
+	return 0;
+}
+
+/* What is said in whatever order: by a declaration, or by the history. */
+static bool
+says_what_is_to_be(const struct proposal *proposal)
+{
+	return proposal->declares || proposal->returns != STORE_RETURN_NONE;
 }
 
 /* A flow that the declaration does not name goes, when it is one of those it speaks of. */
@@ -136,6 +158,8 @@ flow_sweep(struct commits *commits, struct proposal *proposal, struct flow *flow
 static enum phase_end
 declaration_sweep(struct commits *commits, struct proposal *proposal)
 {
+	if (!proposal->declares)
+		return PHASE_DONE;
 	if (!commits->swept)
 		commits->swept = desired_after(&commits->flows->desired, 0);
 	for (; commits->swept; commits->swept = desired_next(commits->swept)) {
@@ -164,16 +188,68 @@ ops_load(struct commits *commits, struct proposal *proposal)
 }
 
 static enum phase_end
-ops_stage(struct commits *commits, struct proposal *proposal)
+ops_let_go(struct commits *commits, struct proposal *proposal)
 {
-	/* The removals that a sweep adds are staged already, when there are any. */
-	for (; !commits->swept && commits->op < proposal->n_ops; commits->op++) {
+	if (!says_what_is_to_be(proposal))
+		return PHASE_DONE;
+	for (; commits->op < proposal->n_ops; commits->op++) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (op_stage(commits, proposal, proposal->ops[commits->op]) < 0)
+		if (op_let_go(commits, proposal, proposal->ops[commits->op]) < 0)
 			return PHASE_FAILED;
 	}
-	return proposal->declares ? declaration_sweep(commits, proposal) : PHASE_DONE;
+	return PHASE_DONE;
+}
+
+/* What was let go of by a removal, and what the sweep added, is staged already. */
+static bool
+op_is_staged(const struct proposal *proposal, const struct op *op)
+{
+	return op->swept || (op->kind == OP_REMOVE && says_what_is_to_be(proposal));
+}
+
+static enum phase_end
+ops_stage(struct commits *commits, struct proposal *proposal)
+{
+	for (; commits->op < proposal->n_ops; commits->op++) {
+		struct op *op = proposal->ops[commits->op];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (!op_is_staged(proposal, op) && op_stage(commits, proposal, op) < 0)
+			return PHASE_FAILED;
+	}
+	return PHASE_DONE;
+}
+
+static enum phase_end
+pass_run(struct commits *commits, struct proposal *proposal)
+{
+	switch (commits->pass) {
+	case PASS_BEGIN:
+		return proposal_begin(commits, proposal) < 0 ? PHASE_FAILED : PHASE_DONE;
+	case PASS_LET_GO:
+		return ops_let_go(commits, proposal);
+	case PASS_SWEEP:
+		return declaration_sweep(commits, proposal);
+	default:
+		return ops_stage(commits, proposal);
+	}
+}
+
+static enum phase_end
+proposal_stage(struct commits *commits, struct proposal *proposal)
+{
+	enum phase_end end = ops_load(commits, proposal);
+
+	while (end == PHASE_DONE) {
+		end = pass_run(commits, proposal);
+		if (end != PHASE_DONE || commits->pass == PASS_STAGE)
+			break;
+		commits->pass++;
+		commits->op = 0;
+	}
+	return end;
 }
 
 static void
@@ -184,8 +260,8 @@ proposal_staged(struct commits *commits, struct proposal *proposal)
 	proposal->generation = commits->next_generation - !changes;
 	commits->next_generation += changes && !proposal->restores;
 	commits->proposal = STAILQ_NEXT(proposal, link);
+	commits->pass = PASS_BEGIN;
 	commits->op = 0;
-	commits->swept = NULL;
 }
 
 enum phase_end
@@ -193,13 +269,8 @@ commit_stage(struct commits *commits)
 {
 	while (commits->proposal) {
 		struct proposal *proposal = commits->proposal;
-		enum phase_end end = ops_load(commits, proposal);
+		const enum phase_end end = proposal_stage(commits, proposal);
 
-		if (end == PHASE_DONE && commits->op == 0 && !commits->swept &&
-			proposal_begin(commits, proposal) < 0)
-			end = PHASE_FAILED;
-		if (end == PHASE_DONE)
-			end = ops_stage(commits, proposal);
 		if (end == PHASE_FAILED)
 			return proposal_failed(commits, proposal);
 		if (end != PHASE_DONE)

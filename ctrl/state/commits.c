@@ -90,6 +90,7 @@ way_begin(struct commits *commits, const commit_phase_fn *way)
 	commits->phase = 0;
 	commits->at = 0;
 	commits->op = 0;
+	commits->pass = PASS_BEGIN;
 	commits->proposal = STAILQ_FIRST(&commits->group);
 }
 

@@ -7,6 +7,8 @@
 
 #include "state/stage.h"
 
+#define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
+
 void
 draft_init(struct draft *draft, struct desired *desired, const struct ports *ports)
 {
@@ -171,17 +173,30 @@ draft_stage(struct draft *draft, struct op *op, struct fault *fault)
 	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
 }
 
+int
+draft_let_go(struct draft *draft, struct op *op, struct fault *fault)
+{
+	switch (op->kind) {
+	case OP_PUT:
+		return stage_let_go(draft, op, fault);
+	case OP_REMOVE:
+		return stage_remove(draft, op, fault);
+	default:
+		return 0;
+	}
+}
+
 void
 draft_declare(struct draft *draft, bool declares)
 {
 	draft->declares = declares;
-	draft->mark += declares;
+	draft->mark += declares ? MARKS : 0;
 }
 
 bool
 draft_declared(const struct draft *draft, const struct flow *flow)
 {
-	return flow->mark == draft->mark;
+	return flow->mark >= draft->mark;
 }
 
 /* The match that it had is its own again, and what was to be has let go of it. */

@@ -62,12 +62,19 @@ void draft_fini(struct draft *draft);
 int draft_stage(struct draft *draft, struct op *op, struct fault *fault);
 
 /*
- * What is put from here on is a declaration or not: of one, the flows are marked, also those that
- * stay as they are.
+ * Of operations that together say what is to be, in whatever order: all of them let go of what they
+ * take away, flows and matches, before one is staged that takes what has become free. A removal is
+ * staged with that. 0, or -1 as draft_stage().
+ */
+int draft_let_go(struct draft *draft, struct op *op, struct fault *fault);
+
+/*
+ * What is let go of and put from here on is a declaration or not: of one, the flows are marked,
+ * also those that stay as they are.
  */
 void draft_declare(struct draft *draft, bool declares);
 
-/* Whether the declaration that is being staged named this flow. */
+/* Whether the declaration that is being staged names this flow. */
 bool draft_declared(const struct draft *draft, const struct flow *flow);
 
 /*

@@ -7,6 +7,8 @@
 
 int stage_install(struct draft *draft, struct op *op, struct fault *fault);
 int stage_replace(struct draft *draft, struct op *op, struct fault *fault);
+/* A put lets go of the match that its flow has and is not to have any more. */
+int stage_let_go(struct draft *draft, struct op *op, struct fault *fault);
 int stage_put(struct draft *draft, struct op *op, struct fault *fault);
 int stage_remove(struct draft *draft, struct op *op, struct fault *fault);
 int stage_join(struct draft *draft, struct op *op, struct fault *fault);

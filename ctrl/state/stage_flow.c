@@ -258,7 +258,7 @@ stage_put(struct draft *draft, struct op *op, struct fault *fault)
 {
 	struct flow *flow = desired_seek(draft->desired, op->spec->id);
 
-	if (flow && draft->declares && flow->mark == draft->mark)
+	if (flow && draft->declares && flow->mark == draft->mark + 1)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
 			"found %s twice, expected each id once", op->spec->id);
 	if (flow && staged_there(flow)) {
@@ -268,6 +268,24 @@ stage_put(struct draft *draft, struct op *op, struct fault *fault)
 		return -1;
 	}
 	if (draft->declares)
-		desired_seek(draft->desired, op->spec->id)->mark = draft->mark;
+		desired_seek(draft->desired, op->spec->id)->mark = draft->mark + 1;
 	return 0;
+}
+
+int
+stage_let_go(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = desired_seek(draft->desired, op->spec->id);
+	const struct flow_spec *before;
+	struct fault other;
+
+	if (flow && draft->declares)
+		flow->mark = draft->mark;
+	if (!flow || !staged_there(flow))
+		return 0;
+	before = staged_spec(flow);
+	if (classifier_check(before, op->spec, &other) == 0)
+		return 0;
+	leg_ids_take_over(before, op->spec);
+	return flow_leave(draft, flow, op, fault);
 }

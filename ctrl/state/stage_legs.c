@@ -88,7 +88,8 @@ stage_join(struct draft *draft, struct op *op, struct fault *fault)
 	for (i = 0; i < op->n_legs; i++)
 		memcpy(op->legs[i].id, op->spec->legs[spec->n_legs + i].id, sizeof(op->legs[i].id));
 	rc = stage_version(draft, flow, op, from, fault);
-	flow->change->first_leg = spec->n_legs;
+	if (rc == 0)
+		flow->change->first_leg = spec->n_legs;
 	free(from);
 	return rc;
 }

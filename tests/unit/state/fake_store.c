@@ -8,9 +8,17 @@
 
 #define WAITING_MAX 8
 #define WORDS_MAX 4096
+#define FLOWS_MAX 64
+
+struct stored_flow {
+	char id[32]; /* "": no flow */
+	char *text; /* of a batch, NULL: it is to be removed */
+};
 
 struct store_batch {
 	char words[WORDS_MAX];
+	struct stored_flow changes[FLOWS_MAX];
+	unsigned n_changes;
 	struct store_confirm confirm;
 	bool confirms, ends_confirm;
 	uint64_t generation;
@@ -20,6 +28,7 @@ struct store_batch {
 
 struct store {
 	char words[WORDS_MAX];
+	struct stored_flow flows[FLOWS_MAX];
 	struct store_batch *waiting[WAITING_MAX];
 	unsigned n_waiting;
 	struct store_state state;
@@ -30,8 +39,44 @@ static struct store store;
 struct store *
 fake_store_reset(void)
 {
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		free(store.flows[i].text);
 	memset(&store, 0, sizeof(store));
 	return &store;
+}
+
+void
+fake_store_forget_words(void)
+{
+	store.words[0] = '\0';
+}
+
+static struct stored_flow *
+stored_find(const char *id)
+{
+	unsigned i = 0;
+
+	while (i < FLOWS_MAX && strcmp(store.flows[i].id, id) != 0)
+		i++;
+	return i < FLOWS_MAX ? &store.flows[i] : NULL;
+}
+
+const char *
+fake_store_text(const char *id)
+{
+	const struct stored_flow *flow = stored_find(id);
+
+	return flow ? flow->text : NULL;
+}
+
+unsigned
+fake_store_flows(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		n += store.flows[i].text != NULL;
+	return n;
 }
 
 const char *
@@ -46,10 +91,29 @@ fake_store_waiting(void)
 	return store.n_waiting;
 }
 
+/* The batch's change becomes the store's flow. */
 static void
-batch_write(const struct store_batch *batch)
+change_write(struct stored_flow *change)
 {
+	struct stored_flow *flow = stored_find(change->id);
+
+	if (!flow)
+		flow = stored_find("");
+	cr_assert_not_null(flow, "the fake store is full");
+	free(flow->text);
+	memset(flow, 0, sizeof(*flow));
+	if (change->text)
+		*flow = *change;
+	change->text = NULL;
+}
+
+static void
+batch_write(struct store_batch *batch)
+{
+	cr_assert_lt(strlen(store.words) + strlen(batch->words), WORDS_MAX);
 	strcat(store.words, batch->words);
+	for (unsigned i = 0; i < batch->n_changes; i++)
+		change_write(&batch->changes[i]);
 	if (batch->generation != 0)
 		store.state.generation = batch->generation;
 	store.state.has_confirm |= batch->confirms;
@@ -71,7 +135,7 @@ fake_store_answer(const struct fault *fault)
 		if (!fault)
 			batch_write(batches[i]);
 		batches[i]->done(batches[i]->arg, fault);
-		free(batches[i]);
+		store_batch_destroy(batches[i]);
 	}
 }
 
@@ -91,6 +155,8 @@ store_batch_create(struct store *to)
 void
 store_batch_destroy(struct store_batch *batch)
 {
+	for (unsigned i = 0; batch && i < batch->n_changes; i++)
+		free(batch->changes[i].text);
 	free(batch);
 }
 
@@ -112,6 +178,17 @@ store_batch_generation(struct store_batch *batch, const struct store_generation 
 	batch->generation = generation->number;
 }
 
+static void
+change_add(struct store_batch *batch, const char *id, const char *text)
+{
+	struct stored_flow *change = &batch->changes[batch->n_changes];
+
+	cr_assert_lt(batch->n_changes, FLOWS_MAX, "a batch of too many flows");
+	snprintf(change->id, sizeof(change->id), "%s", id);
+	change->text = text ? strdup(text) : NULL;
+	batch->n_changes++;
+}
+
 void
 store_batch_put(struct store_batch *batch, const char *id, const char *text, size_t bytes,
 	uint64_t last_leg, bool declared)
@@ -120,12 +197,14 @@ store_batch_put(struct store_batch *batch, const char *id, const char *text, siz
 	(void)declared;
 	cr_expect_eq(strlen(text), bytes);
 	word_add(batch, "+", id);
+	change_add(batch, id, text);
 }
 
 void
 store_batch_remove(struct store_batch *batch, const char *id)
 {
 	word_add(batch, "-", id);
+	change_add(batch, id, NULL);
 }
 
 void

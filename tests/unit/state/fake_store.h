@@ -18,6 +18,13 @@ struct store *fake_store_reset(void);
  */
 const char *fake_store_words(void);
 
+/* Forget the words, and keep what is stored. */
+void fake_store_forget_words(void);
+
+/* The text of a stored flow, NULL: there is none; how many there are. */
+const char *fake_store_text(const char *id);
+unsigned fake_store_flows(void);
+
 /* Batches that wait to be written. */
 unsigned fake_store_waiting(void);
 
