@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/file.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "store/db.h"
 #include "store/layout.h"
 #include "store/place.h"
@@ -88,23 +91,39 @@ file_finish(sqlite3 *db, const char *path, struct fault *fault)
 	return rc == SQLITE_OK ? place_file_sync(path, fault) : -1;
 }
 
+/*
+ * Step by step, each on the disk before the next: else all of it goes there at the end, and batches
+ * wait for that as well.
+ */
+static int
+pages_copy(sqlite3_backup *backup, int pages, int fd, bool (*go_on)(void *), void *arg)
+{
+	int code = SQLITE_OK;
+
+	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
+		code = sqlite3_backup_step(backup, pages);
+		if (code == SQLITE_OK)
+			fdatasync(fd);
+	}
+	return code;
+}
+
 int
 file_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
 	struct fault *fault)
 {
 	sqlite3_backup *backup;
 	sqlite3 *to;
-	int code;
+	int code, fd;
 
 	if (place_file_make(path, fault) < 0)
 		return -1;
 	to = db_open(path, false, &code, fault);
 	if (!to)
 		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	backup = sqlite3_backup_init(to, "main", from, "main");
-	code = backup ? SQLITE_OK : SQLITE_ERROR;
-	while (code == SQLITE_OK && (!go_on || go_on(arg)))
-		code = sqlite3_backup_step(backup, pages);
+	code = backup ? pages_copy(backup, pages, fd, go_on, arg) : SQLITE_ERROR;
 	sqlite3_backup_finish(backup);
 	if (code == SQLITE_OK)
 		fault_set(fault, FAULT_STORE, "", "the copy was given up");
@@ -112,5 +131,8 @@ file_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), voi
 		fault_set(fault, FAULT_STORE, "", "cannot copy to %s: %s", path,
 			sqlite3_errstr(code));
 	sqlite3_close(to);
+	/* Not before: it would take the locks of the connection along. */
+	if (fd >= 0)
+		close(fd);
 	return code == SQLITE_DONE ? 0 : -1;
 }

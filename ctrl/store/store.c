@@ -64,8 +64,11 @@ store_open(
 		goto err_store;
 	if (connections_open(store, report, fault) < 0)
 		goto err_lock;
-	if (writer_init(&store->writer, store->db, path[0] ? NULL : &store->still, base, fault) < 0)
+	if (path[0] != '\0' && checkpoint_init(&store->checkpoint, store->path, fault) < 0)
 		goto err_connections;
+	if (writer_init(&store->writer, store->db, path[0] ? NULL : &store->still,
+		    path[0] ? &store->checkpoint : NULL, base, fault) < 0)
+		goto err_checkpoint;
 	store->report = *report;
 	if (path[0] == '\0')
 		return store;
@@ -76,6 +79,9 @@ store_open(
 	return store;
 err_writer:
 	writer_fini(&store->writer);
+err_checkpoint:
+	if (path[0] != '\0')
+		checkpoint_fini(&store->checkpoint);
 err_connections:
 	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
@@ -98,6 +104,8 @@ store_close(struct store *store)
 		snapshot_fini(&store->snapshot);
 	}
 	writer_fini(&store->writer);
+	if (store->path[0] != '\0')
+		checkpoint_fini(&store->checkpoint);
 	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
 	if (store->lock >= 0)

@@ -19,7 +19,8 @@ struct store {
 	sqlite3 *reader; /* the history's, on the control thread */
 	pthread_rwlock_t still; /* see struct writer */
 	struct writer writer;
-	struct snapshot snapshot; /* not of a store in memory */
+	struct checkpoint checkpoint; /* this and the next not of a store in memory */
+	struct snapshot snapshot;
 };
 
 /* A store in memory keeps still meanwhile; one in a file need not. */

@@ -19,7 +19,8 @@
 #include "store/db.h"
 #include "store/group.h"
 
-#define WAL_PAGES_MAX 4096 /* 16 MiB; then its pages move to the file */
+#define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, beside us */
+#define WAL_PAGES_MAX 16384 /* then we do it ourselves, and batches wait */
 #define TRIM_ROWS_IDLE 1000
 #define TRIM_ROWS_MIN 2048
 #define TRIM_ROWS_MAX 16384
@@ -71,8 +72,16 @@ journal_shorten(struct writer *writer)
 {
 	sqlite3 *db = writer->write.db;
 
-	if (writer->wal_pages < WAL_PAGES_MAX)
+	if (!writer->checkpoint || writer->wal_pages == 0)
 		return;
+	if (writer->wal_pages < WAL_PAGES) {
+		checkpoint_renewed(writer->checkpoint);
+		return;
+	}
+	if (writer->wal_pages < WAL_PAGES_MAX || !checkpoint_has_run(writer->checkpoint)) {
+		checkpoint_ask(writer->checkpoint);
+		return;
+	}
 	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	writer->wal_pages = 0;
 }
@@ -330,12 +339,12 @@ event_fini(struct writer *writer)
 }
 
 int
-writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still, struct event_base *base,
-	struct fault *fault)
+writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still,
+	struct checkpoint *checkpoint, struct event_base *base, struct fault *fault)
 {
 	int rc;
 
-	*writer = (struct writer){.still = still};
+	*writer = (struct writer){.still = still, .checkpoint = checkpoint};
 	if (write_init(&writer->write, db, fault) < 0)
 		return -1;
 	if (trim_init(&writer->trim, db, fault) < 0)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "store/batch.h"
+#include "store/checkpoint.h"
 #include "store/snapshot.h"
 #include "store/trim.h"
 #include "store/write.h"
@@ -28,6 +29,7 @@ struct writer {
 	uint64_t trim_rows; /* that may be trimmed for what was written */
 	int wal_pages; /* in the journal, as of the last commit */
 	bool unsettled; /* a commit failed whose pages may be in the journal all the same */
+	struct checkpoint *checkpoint; /* NULL = there is no journal */
 	/* Read-locked by open cursors, so that a store in memory keeps still for them. */
 	pthread_rwlock_t *still;
 	/* Both threads', under the mutex. */
@@ -46,10 +48,11 @@ struct writer {
 
 /*
  * Start the thread, which alone uses the connection until writer_fini(). `still` is NULL for a
- * store in a file. 0, or -1 with *fault and nothing to release.
+ * store in a file, `checkpoint` for one in memory; both outlive this. 0, or -1 with *fault and
+ * nothing to release.
  */
 int writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still,
-	struct event_base *base, struct fault *fault);
+	struct checkpoint *checkpoint, struct event_base *base, struct fault *fault);
 
 /* Write what is queued, stop the thread, call what is to be called. */
 void writer_fini(struct writer *writer);
