@@ -47,7 +47,8 @@ BUILDS = {
     ),
     "tsan": Build(
         "build-tsan", "gcc", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"],
-        ("concurrency",), ["tests/concurrency/changes", "tests/concurrency/sets"],
+        ("concurrency",),
+        ["tests/concurrency/changes", "tests/concurrency/sets", "tests/concurrency/store"],
     ),
     "fuzz": Build(
         "build-fuzz", "clang",
