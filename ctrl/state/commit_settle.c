@@ -35,17 +35,11 @@ op_write(struct store_batch *batch, const struct op *op)
 	return 0;
 }
 
-static bool
-changes(const struct proposal *proposal)
-{
-	return proposal->added + proposal->changed + proposal->removed > 0;
-}
-
 /* A return that finds nothing to change ends the wait for a confirmation all the same. */
 static bool
 writes(const struct proposal *proposal)
 {
-	return !proposal->restores && (changes(proposal) || proposal->ends_confirm);
+	return !proposal->restores && (proposal_changes(proposal) || proposal->ends_confirm);
 }
 
 static void
@@ -70,9 +64,9 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 
 	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
 	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
-	if (changes(proposal))
+	if (proposal_changes(proposal))
 		store_batch_generation(batch, &generation);
-	if (proposal->confirm_within_s != 0 && changes(proposal)) {
+	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
 		proposal->confirm_by_ns = confirm.deadline_ns;
 		store_batch_confirm(batch, &confirm);
 	} else if (proposal->ends_confirm) {

@@ -53,13 +53,24 @@ commit_leave_out(struct commits *commits, struct change *change)
 	return true;
 }
 
+/* As the store will have it when those before this one are written. */
 static bool
-confirm_is_open(const struct commits *commits)
+confirm_is_open(const struct commits *commits, const struct proposal *proposal)
 {
+	const struct proposal *before;
 	struct store_state state = {0};
 
 	if (commits->store)
 		store_state(commits->store, &state);
+	STAILQ_FOREACH(before, &commits->group, link)
+	{
+		if (before == proposal)
+			break;
+		if (before->confirm_within_s != 0 && proposal_changes(before))
+			state.has_confirm = true;
+		else if (before->ends_confirm)
+			state.has_confirm = false;
+	}
 	return state.has_confirm;
 }
 
@@ -67,7 +78,7 @@ confirm_is_open(const struct commits *commits)
 static int
 proposal_begin(struct commits *commits, struct proposal *proposal)
 {
-	if (proposal->confirm_within_s != 0 && confirm_is_open(commits))
+	if (proposal->confirm_within_s != 0 && confirm_is_open(commits, proposal))
 		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
 			"another generation waits to be confirmed; confirm it or roll it back "
 			"first");
@@ -131,13 +142,6 @@ op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
 	return 0;
 }
 
-/* What is said in whatever order: by a declaration, or by the history. */
-static bool
-says_what_is_to_be(const struct proposal *proposal)
-{
-	return proposal->declares || proposal->returns != STORE_RETURN_NONE;
-}
-
 /* A flow that the declaration does not name goes, when it is one of those it speaks of. */
 static int
 flow_sweep(struct commits *commits, struct proposal *proposal, struct flow *flow)
@@ -190,7 +194,7 @@ ops_load(struct commits *commits, struct proposal *proposal)
 static enum phase_end
 ops_let_go(struct commits *commits, struct proposal *proposal)
 {
-	if (!says_what_is_to_be(proposal))
+	if (!proposal_is_whole(proposal))
 		return PHASE_DONE;
 	for (; commits->op < proposal->n_ops; commits->op++) {
 		if (commit_slice_over(commits))
@@ -205,7 +209,7 @@ ops_let_go(struct commits *commits, struct proposal *proposal)
 static bool
 op_is_staged(const struct proposal *proposal, const struct op *op)
 {
-	return op->swept || (op->kind == OP_REMOVE && says_what_is_to_be(proposal));
+	return op->swept || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
 }
 
 static enum phase_end
@@ -255,7 +259,7 @@ proposal_stage(struct commits *commits, struct proposal *proposal)
 static void
 proposal_staged(struct commits *commits, struct proposal *proposal)
 {
-	const bool changes = proposal->added + proposal->changed + proposal->removed > 0;
+	const bool changes = proposal_changes(proposal);
 
 	proposal->generation = commits->next_generation - !changes;
 	commits->next_generation += changes && !proposal->restores;

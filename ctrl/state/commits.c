@@ -173,12 +173,12 @@ commit_slice_over(struct commits *commits)
 	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
 }
 
-/* Plans, and what is not all there yet, see the state as it is. */
+/* Plans, what is not all there yet, and what says how all is to be see the state as it is. */
 static bool
 proposal_is_alone(const struct proposal *proposal)
 {
-	return proposal->plans || proposal->discarded || proposal->load || proposal->declares ||
-	       proposal->n_ops > GROUP_OPS_MAX;
+	return proposal->plans || proposal->discarded || proposal->load ||
+	       proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
 }
 
 static void

@@ -15,7 +15,8 @@
 enum op_kind {
 	OP_INSTALL, /* a flow whose id and match are free */
 	OP_REPLACE, /* in place of the flow of that id, which has the same match */
-	OP_PUT, /* whichever it needs for the flow to be so; a match may change, too */
+	OP_PUT, /* whichever it needs for the flow to be so; a match may change, too. For whole
+		   proposals */
 	OP_REMOVE,
 	OP_JOIN, /* legs to a flow */
 	OP_LEAVE,

@@ -75,6 +75,20 @@ struct proposal {
 struct proposal *proposal_create(const struct actor *actor, const char *method, const char *comment,
 	proposal_done_fn done, void *arg);
 
+/* Whether its ops say, in whatever order, how flows are to be: a declaration, or the history. */
+static inline bool
+proposal_is_whole(const struct proposal *proposal)
+{
+	return proposal->declares || proposal->returns != STORE_RETURN_NONE;
+}
+
+/* Whether it changes a flow, as staged. */
+static inline bool
+proposal_changes(const struct proposal *proposal)
+{
+	return proposal->added + proposal->changed + proposal->removed > 0;
+}
+
 /* With its ops. NULL is allowed. Nobody is told. */
 void proposal_destroy(struct proposal *proposal);
 

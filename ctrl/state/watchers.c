@@ -36,7 +36,7 @@ committed(void *arg, const struct proposal *proposal)
 
 	if (proposal->late)
 		health_worker_late(&watchers->health);
-	if (proposal->restores || proposal->added + proposal->changed + proposal->removed == 0)
+	if (proposal->restores || !proposal_changes(proposal))
 		return;
 	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
 		proposal->added, proposal->changed, proposal->removed);
