@@ -92,8 +92,9 @@ file_finish(sqlite3 *db, const char *path, struct fault *fault)
 }
 
 /*
- * Step by step, each on the disk before the next: else all of it goes there at the end, and batches
- * wait for that as well.
+ * Step by step, each on its way to the disk when the next begins: else all of it goes there at the
+ * end, and batches wait for that as well. Nobody waits here, since what is read keeps the journal
+ * from beginning anew.
  */
 static int
 pages_copy(sqlite3_backup *backup, int pages, int fd, bool (*go_on)(void *), void *arg)
@@ -103,7 +104,7 @@ pages_copy(sqlite3_backup *backup, int pages, int fd, bool (*go_on)(void *), voi
 	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
 		code = sqlite3_backup_step(backup, pages);
 		if (code == SQLITE_OK)
-			fdatasync(fd);
+			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	}
 	return code;
 }
