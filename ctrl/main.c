@@ -6,9 +6,7 @@
  * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
  */
 #include <event2/event.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -16,6 +14,8 @@
 #include <dp/dp.h>
 
 #include "command_line.h"
+#include "kept_state.h"
+#include "log.h"
 #include "rpc/audit.h"
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
@@ -25,11 +25,9 @@
 #include "socket_path.h"
 #include "state/commits.h"
 #include "state/config.h"
-#include "state/confirm.h"
 #include "state/data_plane.h"
 #include "state/flows.h"
 #include "state/ports.h"
-#include "state/restore.h"
 #include "state/steering.h"
 #include "state/watchers.h"
 
@@ -44,11 +42,8 @@ struct daemon {
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
-	struct store *store;
-	bool store_is_fresh;
+	struct kept_state kept;
 	struct flows flows;
-	struct confirm confirm;
-	struct restored restored;
 	struct transactions transactions;
 	struct watchers watchers;
 	struct event_feed *feed;
@@ -58,27 +53,6 @@ struct daemon {
 	struct rpc_server *server;
 	struct fault fault;
 };
-
-static void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-log_line(const char *format, ...)
-{
-	char line[4096];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	fprintf(stderr, "sluiced: %s\n", line);
-}
-
-static void
-warned(void *arg, const char *message)
-{
-	(void)arg;
-	log_line("warning: %s", message);
-}
 
 /* Also once more, while we stop: then nothing is left to do. */
 static void
@@ -150,91 +124,6 @@ loop_fini(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
-/*
- * The store has a thread of its own: it may run on any CPU that this process may use, but for those
- * of the workers. Our own CPUs are what they were afterwards.
- */
-static struct store *
-store_open_beside_workers(struct daemon *daemon, struct store_report *report)
-{
-	const struct config *config = &daemon->config;
-	cpu_set_t ours, others;
-	struct store *store;
-	unsigned i;
-
-	CPU_ZERO(&ours);
-	sched_getaffinity(0, sizeof(ours), &ours);
-	others = ours;
-	for (i = 0; i < config->n_workers; i++)
-		CPU_CLR(config->worker_cores[i], &others);
-	if (CPU_COUNT(&others) > 0)
-		sched_setaffinity(0, sizeof(others), &others);
-	store = store_open(config->state_path, daemon->base, report, &daemon->fault);
-	sched_setaffinity(0, sizeof(ours), &ours);
-	return store;
-}
-
-/* What was there is said in one line, and what became of it if it was damaged. */
-static int
-store_create(struct daemon *daemon)
-{
-	struct store_report report;
-
-	daemon->store = store_open_beside_workers(daemon, &report);
-	if (!daemon->store)
-		return -1;
-	if (report.moved_to[0] != '\0')
-		log_line("warning: the stored state was damaged (%s) and is kept as %s",
-			report.reason, report.moved_to);
-	if (report.found > STORE_OK)
-		log_line("warning: going on from generation %llu, the last good one that could be "
-			 "read; 'sluicectl history' shows what it holds",
-			(unsigned long long)report.generation);
-	if (report.migrated_from != 0)
-		log_line("the stored state was of version %u and is of ours now",
-			report.migrated_from);
-	store_warn(daemon->store, warned, NULL);
-	daemon->store_is_fresh = report.found == STORE_FRESH;
-	return 0;
-}
-
-static int
-commits_begin(struct daemon *daemon)
-{
-	struct store_state state;
-
-	store_state(daemon->store, &state);
-	daemon->flows.commits =
-		commits_create(&daemon->flows, daemon->store, daemon->base, state.generation);
-	if (!daemon->flows.commits)
-		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for commits");
-	commits_warn(daemon->flows.commits, warned, NULL);
-	return 0;
-}
-
-/*
- * The flows are in the table before the first packet is received. What was on trial when sluiced
- * ended, and has not been confirmed in time, is taken back before that, too.
- */
-static int
-flows_restore(struct daemon *daemon)
-{
-	const char *files = daemon->config.state_flows;
-
-	if (restore_flows(&daemon->flows, daemon->store, &daemon->restored, &daemon->fault) < 0)
-		return -1;
-	if (daemon->restored.flows != 0 || daemon->restored.left_out != 0)
-		log_line("%llu flows restored, %llu left out",
-			(unsigned long long)daemon->restored.flows,
-			(unsigned long long)daemon->restored.left_out);
-	if (daemon->store_is_fresh && files[0] != '\0' &&
-		restore_files(&daemon->flows, files, &daemon->fault) < 0)
-		return -1;
-	confirm_catch_up(&daemon->confirm);
-	commits_finish(daemon->flows.commits);
-	return 0;
-}
-
 static int
 feed_create(struct daemon *daemon)
 {
@@ -252,7 +141,7 @@ audit_create(struct daemon *daemon)
 
 	if (!path[0])
 		return 0;
-	daemon->audit = audit_open(path, warned, NULL, &daemon->fault);
+	daemon->audit = audit_open(path, log_warned, NULL, &daemon->fault);
 	return daemon->audit ? 0 : -1;
 }
 
@@ -268,10 +157,10 @@ service_create(struct daemon *daemon)
 		.dp = daemon->dp,
 		.config = &daemon->config,
 		.flows = &daemon->flows,
-		.store = daemon->store,
-		.confirm = &daemon->confirm,
+		.store = daemon->kept.store,
+		.confirm = &daemon->kept.confirm,
 		.transactions = &daemon->transactions,
-		.restored = &daemon->restored,
+		.restored = &daemon->kept.restored,
 		.watchers = &daemon->watchers,
 		.feed = daemon->feed,
 		.started_s = (uint64_t)now.tv_sec,
@@ -298,7 +187,7 @@ server_create(struct daemon *daemon)
 			.requests_per_s = config->max_requests_per_s},
 		.access = &config->access,
 		.tls = config->tls.listen[0] ? &config->tls : NULL,
-		.warn = warned,
+		.warn = log_warned,
 	};
 
 	daemon->server = rpc_server_create(daemon->base, &server, daemon->service, &daemon->fault);
@@ -331,13 +220,14 @@ daemon_run(struct daemon *daemon)
 	struct fault *fault = &daemon->fault;
 	int rc = -1;
 
-	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 || store_create(daemon) < 0)
+	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 ||
+		kept_state_open(&daemon->kept, config, daemon->base, fault) < 0)
 		goto err_loop;
 	if (data_plane_eal_init(config, fault) < 0)
 		goto err_store;
 	if (steering_clean(config, fault) < 0)
 		goto err_eal;
-	daemon->dp = data_plane_create(config, warned, fault);
+	daemon->dp = data_plane_create(config, log_warned, fault);
 	if (!daemon->dp)
 		goto err_eal;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
@@ -346,14 +236,11 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (commits_begin(daemon) < 0)
+	if (kept_state_attach(&daemon->kept, &daemon->flows, daemon->base, fault) < 0)
 		goto err_flows;
-	if (confirm_init(&daemon->confirm, &daemon->flows, daemon->store, daemon->base, warned,
-		    NULL, fault) < 0)
-		goto err_commits;
 	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
-		goto err_confirm;
-	if (flows_restore(daemon) < 0)
+		goto err_attached;
+	if (kept_state_restore(&daemon->kept, &daemon->flows, config, fault) < 0)
 		goto err_watchers;
 	transactions_init(&daemon->transactions, daemon->flows.commits);
 	if (feed_create(daemon) < 0)
@@ -376,12 +263,8 @@ err_feed:
 	event_feed_destroy(daemon->feed);
 err_watchers:
 	watchers_fini(&daemon->watchers);
-err_confirm:
-	confirm_fini(&daemon->confirm);
-err_commits:
-	store_close(daemon->store);
-	daemon->store = NULL;
-	commits_destroy(daemon->flows.commits);
+err_attached:
+	kept_state_detach(&daemon->kept);
 err_flows:
 	flows_fini(&daemon->flows);
 err_steering:
@@ -391,7 +274,7 @@ err_dp:
 err_eal:
 	dp_eal_fini();
 err_store:
-	store_close(daemon->store);
+	kept_state_close(&daemon->kept);
 err_loop:
 	audit_close(daemon->audit);
 	loop_fini(daemon);

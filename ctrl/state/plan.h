@@ -27,7 +27,7 @@ struct plan {
 	size_t n;
 	/* While it is noted down. */
 	const struct flow *flow; /* the next to be counted */
-	size_t change; /* the next of the draft */
+	size_t change; /* the next of the draft, which is gone through twice */
 };
 
 /* An empty one. NULL without memory. */

@@ -76,6 +76,16 @@ change_add(struct plan *plan, const struct change *change)
 	return failed ? -1 : 0;
 }
 
+/* What comes and changes first, what goes behind it. */
+static int
+change_look(struct plan *plan, const struct draft *draft, size_t i)
+{
+	const bool second = i >= draft->n;
+	const struct change *change = draft->list[second ? i - draft->n : i];
+
+	return second == (change->kind == CHANGE_REMOVE) ? change_add(plan, change) : 0;
+}
+
 static int
 look_begin(struct plan *plan, const struct draft *draft, uint64_t generation)
 {
@@ -98,8 +108,8 @@ plan_look(struct plan *plan, const struct proposal *proposal, const struct draft
 		if (plan->flow) {
 			flow_count(plan, proposal, draft, plan->flow);
 			plan->flow = desired_next(plan->flow);
-		} else if (plan->change < draft->n) {
-			rc = change_add(plan, draft->list[plan->change++]);
+		} else if (plan->change < 2 * draft->n) {
+			rc = change_look(plan, draft, plan->change++);
 		} else {
 			return 0;
 		}
