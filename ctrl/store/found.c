@@ -193,8 +193,10 @@ journal_recovered_open(const char *path, const struct journal *journal, struct s
 	snprintf(made, sizeof(made), "%s" RECOVER_MENDED, path);
 	mended_look(path, journal, made, &mended);
 	look = file_look(path, &db, &ended, report, fault);
-	if (look == LOOK_REFUSED)
+	if (look == LOOK_REFUSED) {
+		place_file_remove(made);
 		return NULL;
+	}
 	/* All of it is in the file already. */
 	if (look == LOOK_GOOD && mended.all_good &&
 		ended.ledger.generation == mended.ledger.generation) {
@@ -213,6 +215,16 @@ journal_recovered_open(const char *path, const struct journal *journal, struct s
 	db = recovered_from(path, &from, report, fault);
 	place_file_remove(made);
 	return db;
+}
+
+/* What a recovery left that was interrupted: another name for the damaged file. */
+static void
+mended_remove(const char *path)
+{
+	char made[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+
+	snprintf(made, sizeof(made), "%s" RECOVER_MENDED, path);
+	place_file_remove(made);
 }
 
 static bool
@@ -249,6 +261,7 @@ found_open(const char *path, struct store_report *report, struct fault *fault)
 	*report = (struct store_report){.found = STORE_OK};
 	if (there < 0)
 		return NULL;
+	mended_remove(path);
 	if (there == 0 && has_remains(path))
 		return recovered_open(path, &verdict, report, fault);
 	if (there == 0 && place_file_make(path, fault) < 0)
