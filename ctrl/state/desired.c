@@ -21,10 +21,7 @@ table_map(size_t bytes)
 {
 	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (table == MAP_FAILED)
-		return NULL;
-	madvise(table, bytes, MADV_HUGEPAGE);
-	return table;
+	return table == MAP_FAILED ? NULL : table;
 }
 
 #undef uthash_malloc
