@@ -202,7 +202,7 @@ receive_start() {
 	local label=$1 host=$2
 	shift 2
 	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" tests/system/udp.py receive "$@"
-	rig_wait 10 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
+	rig_wait 30 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
 }
 
 receive_end() {
@@ -224,7 +224,7 @@ tally_start() {
 	shift 3
 	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" \
 		tests/system/media.py tally --seconds "$seconds" "$@"
-	rig_wait 10 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
+	rig_wait 30 grep -q '^ready' "$RIG_RUN/$label.log" || fail "$label does not listen"
 }
 
 tally_end() {

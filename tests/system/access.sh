@@ -76,7 +76,7 @@ for line in open(sys.argv[1], encoding="utf-8"):
 # Rotated.
 mv "$log" "$log.1"
 kill -HUP "$pid"
-rig_wait 5 test -e "$log" || fail "no new log after SIGHUP"
+rig_wait 30 test -e "$log" || fail "no new log after SIGHUP"
 ctl flow del by-root >/dev/null
 [[ $(wc -l <"$log") == 1 && $(wc -l <"$log.1") == 7 ]] || fail "the lines are not where they belong"
 
@@ -117,6 +117,6 @@ cat >"$RIG_RUN/hold.py" <<-'END'
 	time.sleep(60)
 END
 rig_spawn hold /usr/bin/python3 "$RIG_RUN/hold.py" "$RIG_RUN/sluiced.sock"
-rig_wait 10 grep -q "connection passes max_connections, which is 20" "$RIG_RUN/hold.log" ||
+rig_wait 30 grep -q "connection passes max_connections, which is 20" "$RIG_RUN/hold.log" ||
 	fail "a connection too many is not refused: $(cat "$RIG_RUN/hold.log")"
 ctl info >/dev/null || fail "root does not get in"

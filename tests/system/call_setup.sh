@@ -11,7 +11,7 @@ rig_spawn follow "$(rig_built sluicectl)" --socket "$RIG_RUN/sluiced.sock" --jso
 rig_spawn call docs/examples/call_setup.py --socket "$RIG_RUN/sluiced.sock" \
 	--near p0=192.0.2.1 --far p1=198.51.100.1 --caller 192.0.2.10:4000 \
 	--callee 198.51.100.10:5000 --recorder 198.51.100.10:5999 --ports 20000-20003 --hold 8
-rig_wait 10 grep -q '^recording' "$RIG_RUN/call.log" || fail "$(cat "$RIG_RUN/call.log")"
+rig_wait 30 grep -q '^recording' "$RIG_RUN/call.log" || fail "$(cat "$RIG_RUN/call.log")"
 near=$(sed -n 's/^up near=\([0-9]*\) .*/\1/p' "$RIG_RUN/call.log")
 far=$(sed -n 's/^up .* far=\([0-9]*\)/\1/p' "$RIG_RUN/call.log")
 
@@ -30,7 +30,7 @@ receive_end recorder
 receive_start caller h0 --src "192.0.2.1:$near" --dst 192.0.2.10:4000 --count 50
 send h1 --src 198.51.100.10:5000 --dst "198.51.100.1:$far" --count 50
 receive_end caller
-rig_wait 15 grep -q '^over' "$RIG_RUN/call.log" || fail "$(cat "$RIG_RUN/call.log")"
+rig_wait 30 grep -q '^over' "$RIG_RUN/call.log" || fail "$(cat "$RIG_RUN/call.log")"
 [[ $(sed -n 's/^over //p' "$RIG_RUN/call.log" | json_value "d['packets'], d['forwarded']") == \
 	"(50, 50)" ]] || fail "$(cat "$RIG_RUN/call.log")"
 
@@ -38,7 +38,7 @@ heard() {
 	grep -q -- "$1" "$RIG_RUN/follow.log"
 }
 expect_heard() {
-	rig_wait 6 heard "$1" || fail "not heard: $1: $(cat "$RIG_RUN/follow.log")"
+	rig_wait 30 heard "$1" || fail "not heard: $1: $(cat "$RIG_RUN/follow.log")"
 }
 expect_heard '"event":"flow_added","flow":"call-1-back"'
 expect_heard '"event":"commit".*"method":"flow.install"'

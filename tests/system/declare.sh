@@ -195,7 +195,7 @@ ctl apply "$F/flows.d" --confirm-within 4s >/dev/null
 expect_ids "cam1 cam3 manual talk"
 sleep 1
 expect_ids "cam1 cam3 manual talk"
-rig_wait 6 returned "cam7 manual" || fail "the flows of before did not return"
+rig_wait 30 returned "cam7 manual" || fail "the flows of before did not return"
 ctl history --limit 2 | grep -q reverted || fail "the history does not tell: $(ctl history)"
 
 # Nor is a killed sluiced a way to stay.
@@ -203,7 +203,7 @@ ctl apply "$F/flows.d" --confirm-within 3s >/dev/null
 rig_stop sluiced KILL
 sleep 3
 start
-rig_wait 3 returned "cam7 manual" || fail "killed meanwhile, the flows of before did not return"
+rig_wait 30 returned "cam7 manual" || fail "killed meanwhile, the flows of before did not return"
 # One that has time left gets it.
 ctl apply "$F/flows.d" --confirm-within 60s >/dev/null
 rig_stop sluiced KILL

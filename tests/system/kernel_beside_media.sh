@@ -14,7 +14,7 @@ rig_spawn media-out ip netns exec "$RIG_NAME-h0" \
 media_flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
-rig_wait 5 media_flows || fail "the media does not flow"
+rig_wait 30 media_flows || fail "the media does not flow"
 
 for i in 0 1; do
 	# Forget what is known, so that ARP and neighbour discovery have to work as well.
@@ -36,7 +36,7 @@ import socket
 listener = socket.create_server(("192.0.2.1", 2222))
 print("ready", flush=True)
 listener.accept()[0].sendall(b"hello")'
-rig_wait 5 grep -q ready "$RIG_RUN/tcp.log" || fail "no TCP server"
+rig_wait 30 grep -q ready "$RIG_RUN/tcp.log" || fail "no TCP server"
 [[ $(rig_exec h0 /usr/bin/python3 -c '
 import socket
 print(socket.create_connection(("192.0.2.1", 2222), 5).recv(5).decode())') == hello ]] ||

@@ -16,7 +16,7 @@ add_and_stream() {
 
 add_and_stream first
 rig_spawn follow "$(rig_built sluicectl)" --socket "$RIG_RUN/sluiced.sock" events --follow
-rig_wait 5 grep -q '^SEQUENCE' "$RIG_RUN/follow.log" || fail "events --follow does not begin"
+rig_wait 30 grep -q '^SEQUENCE' "$RIG_RUN/follow.log" || fail "events --follow does not begin"
 rig_stop sluiced KILL
 [[ -S $RIG_RUN/sluiced.sock ]] || fail "the socket is gone: it was not killed half-way"
 config_af_xdp sluiced 2 | sluiced_start sluiced
@@ -27,7 +27,7 @@ expect_counter flow:cam.packets 200
 ctl flow add --id learns --match port=p0,dst=192.0.2.1:5006 --latch first \
 	--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
 media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5006 --count 1 rtp
-rig_wait 5 grep -Eq '^ *[0-9]+ .*flow_latched *learns src=192.0.2.10' "$RIG_RUN/follow.log" ||
+rig_wait 30 grep -Eq '^ *[0-9]+ .*flow_latched *learns src=192.0.2.10' "$RIG_RUN/follow.log" ||
 	fail "the event was not followed: $(cat "$RIG_RUN/follow.log")"
 grep -q 'sluiced is back' "$RIG_RUN/follow.log" || fail "it does not say that sluiced is back"
 

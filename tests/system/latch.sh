@@ -14,7 +14,7 @@ leg() {
 
 ctl flow add --id first --match port=p0,dst=192.0.2.1:5004 --latch first --leg "$(leg 7004)"
 ctl flow add --id follow --match port=p0,dst=192.0.2.1:5006 --latch follow \
-	--latch-interval-ms 1500 --leg "$(leg 7006)"
+	--latch-interval-ms 4000 --leg "$(leg 7006)"
 ctl flow add --id allowed --match port=p0,dst=192.0.2.1:5008 --latch first \
 	--allow 192.0.2.64/26 --allow 203.0.113.0/24 --leg "$(leg 7008)"
 ctl flow show first | grep -q '^latched   to nobody yet$' || fail "it has latched to nobody"
@@ -44,7 +44,7 @@ media h0 --src 192.0.2.10:2000 --dst 192.0.2.1:5006 --count 10 rtp
 media h0 --src 192.0.2.10:2001 --dst 192.0.2.1:5006 --count 10 rtp
 expect_flow follow "d['latched']" "{'src': '192.0.2.10', 'src_port': 2000, 'moves': 1}"
 expect_flow_drops follow source_refused 10
-sleep 1.6
+sleep 4.2
 media h0 --src 192.0.2.10:2001 --dst 192.0.2.1:5006 --count 10 rtp
 media h0 --src 192.0.2.10:2000 --dst 192.0.2.1:5006 --count 4 rtp
 expect_flow follow "d['latched']" "{'src': '192.0.2.10', 'src_port': 2001, 'moves': 2}"
@@ -68,6 +68,6 @@ events_seen() {
 has_events() {
 	(($(events_seen) >= 4))
 }
-rig_wait 5 has_events || fail "expected 4 events of sources learned, found $(events_seen)"
+rig_wait 30 has_events || fail "expected 4 events of sources learned, found $(events_seen)"
 ctl events | grep -q 'flow_latched *follow src=192.0.2.10 src_port=2001 moves=2' ||
 	fail "no event of the move: $(ctl events)"

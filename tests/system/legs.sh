@@ -15,7 +15,7 @@ rig_spawn stream ip netns exec "$RIG_NAME-h0" \
 flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
-rig_wait 5 flows || fail "the media does not flow"
+rig_wait 30 flows || fail "the media does not flow"
 
 # Fifty come and go; ids that are given and ids that are not.
 copies_left=0

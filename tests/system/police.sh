@@ -17,7 +17,7 @@ tally_start all h1 10 198.51.100.10:{7004,7006,7008}
 rig_spawn second ip netns exec "$RIG_NAME-h0" tests/system/media.py send --src 192.0.2.10:1001 \
 	--dst 192.0.2.1:5006 --count 2130 --gap-us 2817 --bytes 840 rtp
 media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 2130 --gap-us 2817 --bytes 840 rtp
-rig_wait 10 rig_ended second || fail "the second sender does not end"
+rig_wait 30 rig_ended second || fail "the second sender does not end"
 tally_end all
 
 # The rate of what came after the burst, in percent of what was asked for.

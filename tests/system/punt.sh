@@ -47,4 +47,4 @@ limited=$(flow_value stun "d['counters']['drops'].get('punt_limited', 0)")
 followed_all() {
 	(($(wc -l <"$RIG_RUN/follow.log") == 8 + punted))
 }
-rig_wait 3 followed_all || fail "followed $(wc -l <"$RIG_RUN/follow.log"), not $((8 + punted))"
+rig_wait 30 followed_all || fail "followed $(wc -l <"$RIG_RUN/follow.log"), not $((8 + punted))"

@@ -22,13 +22,13 @@ ctl flow add --file "$RIG_RUN/one.yaml"
 
 rig_spawn either ip netns exec "$RIG_NAME-h1" tests/system/either.py --count 10000 --timeout 30 \
 	198.51.100.1:6001,198.51.100.10:7001,101,11 198.51.100.1:6002,198.51.100.10:7002,102,12
-rig_wait 10 grep -q '^ready' "$RIG_RUN/either.log" || fail "the receiver does not listen"
+rig_wait 30 grep -q '^ready' "$RIG_RUN/either.log" || fail "the receiver does not listen"
 rig_spawn stream ip netns exec "$RIG_NAME-h0" \
 	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 10000 --gap-us 700
 flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
-rig_wait 5 flows || fail "the media does not flow"
+rig_wait 30 flows || fail "the media does not flow"
 for ((i = 0; i < 50; i++)); do
 	ctl flow replace "$RIG_RUN/two.yaml" >/dev/null
 	ctl flow replace "$RIG_RUN/one.yaml" >/dev/null

@@ -62,7 +62,7 @@ shows() {
 	picture | grep -q -- "$1"
 }
 expect_shows() {
-	rig_wait 8 shows "$1" || fail "does not show $1: $(picture)"
+	rig_wait 30 shows "$1" || fail "does not show $1: $(picture)"
 }
 end_tmux() {
 	local status=$?

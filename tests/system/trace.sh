@@ -38,7 +38,7 @@ expect_flow three4 "d['latched']" None
 for i in 1 2; do
 	rig_spawn "capture$i" ip netns exec "$RIG_NAME-h$i" tcpdump -i eth0 -s 0 -U -n \
 		-w "$RIG_RUN/out$i.pcap" -Z root udp and dst port 7004
-	rig_wait 10 grep -q 'listening on' "$RIG_RUN/capture$i.log" || fail "no capture behind p$i"
+	rig_wait 30 grep -q 'listening on' "$RIG_RUN/capture$i.log" || fail "no capture behind p$i"
 done
 rig_exec h0 tests/system/trace.py send "$RIG_RUN/in.pcap" eth0
 
@@ -51,7 +51,7 @@ arrived() {
 	(($(counter_read "$1.tx_packets") >= $(foretold "$1")))
 }
 for i in 1 2; do
-	rig_wait 10 arrived "p$i" || fail "p$i sent $(counter_read "p$i.tx_packets")"
+	rig_wait 30 arrived "p$i" || fail "p$i sent $(counter_read "p$i.tx_packets")"
 done
 sleep 0.5
 for i in 1 2; do
