@@ -20,13 +20,15 @@ media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 2130 --gap-us 2817 -
 rig_wait 30 rig_ended second || fail "the second sender does not end"
 tally_end all
 
-# The rate of what came after the burst, in percent of what was asked for.
+# The rate of what came after the burst, in percent of what was asked for: never more. It is less when
+# the sender was held up for longer than the burst lasts, as on a busy machine; that the policer itself
+# is exact is for its unit tests to say.
 expect_rate() {
 	local percent
 	percent=$(tally_value all "round((d['198.51.100.10:$1']['ip_bytes'] - 3000) * 8 * 100 / \
 		d['198.51.100.10:$1']['seconds'] / $2, 2)")
 	echo "port $1: $percent % of $2 bit/s"
-	[[ $(json_value "abs($percent - 100) <= 3" <<<0) == True ]] ||
+	[[ $(json_value "80 <= $percent <= 103" <<<0) == True ]] ||
 		fail "port $1 received $percent % of $2 bit/s"
 }
 expect_rate 7004 1000000
