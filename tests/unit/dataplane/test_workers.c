@@ -13,7 +13,7 @@
 #define N_WORKERS 2
 #define N_FLOWS 64
 #define N_PACKETS 256 /* that go round */
-#define RUN_US 300000
+#define RUN_US 1000000
 #define REPLACEMENTS 300
 #define HOP_FRAMES 800
 #define HOP_WRITES_A_FRAME 50

@@ -321,7 +321,7 @@ Test(history, the_last_fifty_are_kept_and_what_is_older_goes)
 	cr_assert_null(store_rollback_open(rig.store, 29, &rig.fault));
 	expect_changes(31, 99, 9, "100:f99:{30}>{31}");
 	cr_assert_eq(store_history_changes(rig.store, 30, 0, 9, change_list, NULL, &rig.fault), -1);
-	for (i = 0; changes_held() != 5000 && i < 50; i++)
+	for (i = 0; changes_held() != 5000 && i < 300; i++)
 		usleep(100000);
 	cr_assert_eq(changes_held(), 5000);
 	rig_close(&rig);
