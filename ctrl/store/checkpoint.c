@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/checkpoint.h"
 
-#include <signal.h>
-#include <string.h>
-#include <sys/resource.h>
-
 #include "store/db.h"
+#include "store/thread.h"
 
 #define PASSES 8 /* at a time, each for what was written during the one before */
 #define CHECKPOINT_NICE 5
@@ -31,8 +28,7 @@ checkpoint_run(void *arg)
 {
 	struct checkpoint *checkpoint = arg;
 
-	/* Of this thread alone. */
-	setpriority(PRIO_PROCESS, 0, CHECKPOINT_NICE);
+	store_thread_be_nice(CHECKPOINT_NICE);
 	pthread_mutex_lock(&checkpoint->mutex);
 	while (!checkpoint->stop) {
 		if (!checkpoint->asked) {
@@ -51,26 +47,10 @@ checkpoint_run(void *arg)
 	return NULL;
 }
 
-/* No signal is delivered to it: they are the control thread's. */
-static int
-thread_start(struct checkpoint *checkpoint)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&checkpoint->thread, NULL, checkpoint_run, checkpoint);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
-		pthread_setname_np(checkpoint->thread, "store-journal");
-	return rc;
-}
-
 int
 checkpoint_init(struct checkpoint *checkpoint, const char *path, struct fault *fault)
 {
-	int code, rc;
+	int code;
 
 	*checkpoint = (struct checkpoint){.db = db_open(path, false, &code, fault)};
 	if (!checkpoint->db)
@@ -80,13 +60,11 @@ checkpoint_init(struct checkpoint *checkpoint, const char *path, struct fault *f
 		goto err_db;
 	pthread_mutex_init(&checkpoint->mutex, NULL);
 	pthread_cond_init(&checkpoint->wake, NULL);
-	rc = thread_start(checkpoint);
-	if (rc == 0)
+	if (store_thread_start(
+		    &checkpoint->thread, "store-journal", checkpoint_run, checkpoint, fault) == 0)
 		return 0;
 	pthread_cond_destroy(&checkpoint->wake);
 	pthread_mutex_destroy(&checkpoint->mutex);
-	fault_set(fault, FAULT_INTERNAL, "", "cannot start the store's thread of checkpoints: %s",
-		strerror(rc));
 err_db:
 	sqlite3_close(checkpoint->db);
 	return -1;

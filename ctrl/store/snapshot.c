@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/snapshot.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/db.h"
 #include "store/file.h"
 #include "store/recover.h"
+#include "store/thread.h"
 #include "store/verify.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -20,6 +19,7 @@
 #define AFTER_COPY_NS (60 * NS_PER_S)
 #define AFTER_COPY_TIMES 20
 #define PAGES_A_STEP 1024
+#define COPY_NICE 10
 #define OPS_A_LOOK 100000 /* of SQLite's machine, between looks at whether to stop */
 #define PATH_ROOM (STORE_PATH_MAX + PLACE_SUFFIX_MAX)
 
@@ -163,8 +163,7 @@ snapshot_run(void *arg)
 	struct snapshot *snapshot = arg;
 	int64_t earliest_ns = 0, due_ns;
 
-	/* Of this thread alone; if it is refused the copy is only less polite. */
-	setpriority(PRIO_PROCESS, 0, 10);
+	store_thread_be_nice(COPY_NICE);
 	pthread_mutex_lock(&snapshot->mutex);
 	while (!snapshot->stop) {
 		if (snapshot->generation == snapshot->taken) {
@@ -184,8 +183,6 @@ snapshot_init(struct snapshot *snapshot, const char *path, uint64_t generation, 
 	struct fault *fault)
 {
 	pthread_condattr_t attributes;
-	sigset_t all, before;
-	int rc;
 
 	*snapshot =
 		(struct snapshot){.store = path, .event_fd = event_fd, .generation = generation};
@@ -194,18 +191,11 @@ snapshot_init(struct snapshot *snapshot, const char *path, uint64_t generation, 
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&snapshot->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&snapshot->thread, NULL, snapshot_run, snapshot);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0) {
-		pthread_cond_destroy(&snapshot->wake);
-		pthread_mutex_destroy(&snapshot->mutex);
-		return fault_set(fault, FAULT_INTERNAL, "",
-			"cannot start the store's thread of copies: %s", strerror(rc));
-	}
-	pthread_setname_np(snapshot->thread, "store-copy");
-	return 0;
+	if (store_thread_start(&snapshot->thread, "store-copy", snapshot_run, snapshot, fault) == 0)
+		return 0;
+	pthread_cond_destroy(&snapshot->wake);
+	pthread_mutex_destroy(&snapshot->mutex);
+	return -1;
 }
 
 void

@@ -8,16 +8,15 @@
 #include "store/writer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/db.h"
 #include "store/group.h"
+#include "store/thread.h"
 
 #define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, beside us */
 #define WAL_PAGES_MAX 16384 /* then we do it ourselves, and batches wait */
@@ -206,13 +205,6 @@ queue_take(struct writer *writer, bool more, bool *stop)
 	return first;
 }
 
-/* It may share its core with the control thread, whose callers wait for nothing but an answer. */
-static void
-nice_be(void)
-{
-	setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
-}
-
 static void *
 writer_run(void *arg)
 {
@@ -221,7 +213,7 @@ writer_run(void *arg)
 	bool more = true, stop = false;
 	uint64_t rows;
 
-	nice_be();
+	store_thread_be_nice(WRITER_NICE);
 	while (true) {
 		first = queue_take(writer, more, &stop);
 		if (stop)
@@ -300,22 +292,6 @@ sync_fini(struct writer *writer)
 	pthread_mutex_destroy(&writer->mutex);
 }
 
-/* No signal is delivered to it: they are the control thread's. */
-static int
-thread_start(struct writer *writer)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&writer->thread, NULL, writer_run, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
-		pthread_setname_np(writer->thread, "store");
-	return -rc;
-}
-
 static int
 event_init(struct writer *writer, struct event_base *base)
 {
@@ -353,18 +329,17 @@ writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still,
 	sqlite3_wal_hook(db, wal_grown, writer);
 	sync_init(writer);
 	rc = event_init(writer, base);
-	if (rc < 0)
+	if (rc < 0) {
+		fault_set(fault, FAULT_INTERNAL, "", "cannot hear of the store's thread: %s",
+			strerror(-rc));
 		goto err_sync;
-	rc = thread_start(writer);
-	if (rc < 0)
-		goto err_event;
-	return 0;
-err_event:
+	}
+	if (store_thread_start(&writer->thread, "store", writer_run, writer, fault) == 0)
+		return 0;
 	event_fini(writer);
 err_sync:
 	sync_fini(writer);
 	trim_fini(&writer->trim);
-	fault_set(fault, FAULT_INTERNAL, "", "cannot start the store's thread: %s", strerror(-rc));
 err_write:
 	write_fini(&writer->write);
 	return -1;
