@@ -23,6 +23,7 @@
 #include "flow_table.h"
 #include "leg_table.h"
 #include "police.h"
+#include "vector.h"
 
 #define BURST_PACKETS DP_BURST_MAX
 #define TX_STAGE_FRAMES 64
@@ -141,11 +142,11 @@ count_add(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/* A next hop as it is at this moment, whole: one aligned load, which x86-64 with AVX does so. */
+/* A next hop as it is at this moment, whole. */
 static __rte_always_inline __m128i
 next_hop_load(const union next_hop *next_hops, uint16_t index)
 {
-	return *(const volatile __m128i *)&next_hops[index].whole;
+	return vector_load_once(&next_hops[index].whole);
 }
 
 static __rte_always_inline uint16_t

@@ -243,6 +243,6 @@ dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_ho
 		next_hop->mtu > dp->ports[next_hop->port].mtu)
 		return -EINVAL;
 	/* One aligned 16-byte store: a worker never sees half of it. */
-	*(volatile __m128i *)&dp->next_hops[index].whole = whole.whole;
+	vector_store(&dp->next_hops[index].whole, whole.whole);
 	return 0;
 }

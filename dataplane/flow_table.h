@@ -37,6 +37,7 @@
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "vector.h"
 #include "view.h"
 
 #define BUCKET_SLOTS 8
@@ -226,7 +227,7 @@ flow_table_bucket(const struct flow_table *table, uint32_t hash)
 static __rte_always_inline uint32_t
 bucket_match(const struct bucket *bucket, uint16_t signature)
 {
-	__m128i all = _mm_load_si128((const __m128i *)bucket->signature);
+	__m128i all = vector_load(bucket->signature);
 	__m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16((short)signature));
 
 	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
