@@ -60,7 +60,7 @@ struct store_report {
 enum store_return {
 	STORE_RETURN_NONE, /* it is a change like others */
 	STORE_RETURN_TO, /* all flows are as `returned` left them */
-	STORE_RETURN_OF, /* what `returned` changed is as it was before; later changes stay */
+	STORE_RETURN_OF, /* the flows that `returned` changed are as before it; others stay */
 };
 
 /* A generation: a number greater than that of every one before it, who, when, and what for. */
