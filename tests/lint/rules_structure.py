@@ -18,7 +18,6 @@ STAGES = {
 DROP_LISTS = ("DP_FRAME_DROPS", "DP_FLOW_DROPS", "DP_COPY_DROPS")
 FASTPATH = "dataplane/fastpath.c"
 FASTPATH_LINES_MAX = 300
-FILE_LINES_MAX = 500
 
 FORBIDDEN = {
     "allocates": r"(m|c|re)alloc|free|strn?dup|rte_(m|zm|c|re)alloc\w*|rte_free",
@@ -115,14 +114,6 @@ def fast_path_is_short(tree):
         yield f"{FASTPATH}: is missing"
     if lines >= FASTPATH_LINES_MAX:
         yield f"{FASTPATH}:{lines}: too long"
-
-
-@rule("files-are-short", f"no file of C is longer than {FILE_LINES_MAX} lines")
-def files_are_short(tree):
-    for path in tree.matching(r".*\.[ch]"):
-        lines = tree.text(path).count("\n")
-        if lines > FILE_LINES_MAX:
-            yield f"{path}:{lines}: too long; does it still have one job?"
 
 
 def structs_of(code):

@@ -8,13 +8,15 @@
 #	     p1 198.51.100.1	--- h1: eth0 198.51.100.10
 #	     p2 203.0.113.1	--- h2: eth0 203.0.113.10
 #
-# and in IPv6 pN 2001:db8:N::1, hN 2001:db8:N::10. The namespaces are called after the test, so
-# that different tests may run side by side.
+# and in IPv6 pN 2001:db8:N::1, hN 2001:db8:N::10. The namespaces are called after the test and the
+# checkout, so that different tests, and those of different checkouts, may run side by side.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source drivers-conf/lib/rig.sh
 
 TEST_NAME=$(basename "$0" .sh)
+# All that a test makes on the host has this name: the test's, and a number of the checkout's path.
+TEST_RIG=slt-$TEST_NAME-$(cksum <<<"$PWD" | awk '{ printf "%04x", $1 % 65536 }')
 TEST_MEMORY_MB=192
 BOX_IPV4=(192.0.2.1 198.51.100.1 203.0.113.1)
 HOST_IPV4=(192.0.2.10 198.51.100.10 203.0.113.10)
@@ -45,7 +47,7 @@ fail() {
 # Take the test's name for a rig of its own. First call of every test.
 test_begin() {
 	((EUID == 0)) || fail "must be run as root"
-	rig_begin "slt-$TEST_NAME"
+	rig_begin "$TEST_RIG"
 	trap test_end EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT

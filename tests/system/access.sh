@@ -20,8 +20,8 @@ end_access() {
 trap end_access EXIT
 config_null sluiced | sluiced_start sluiced
 pid=$(rig_pid sluiced)
-install -m 755 "$(rig_built sluicectl)" /run/slt-access-ctl
-trap 'rm -f /run/slt-access-ctl; end_access' EXIT
+install -m 755 "$(rig_built sluicectl)" "/run/$TEST_RIG-ctl"
+trap 'rm -f "/run/$TEST_RIG-ctl"; end_access' EXIT
 chmod 755 "$RIG_RUN"
 
 # as UID GROUPS COMMAND...: sluicectl as that user, in these groups
@@ -29,7 +29,7 @@ as() {
 	local uid=$1 groups=$2
 	shift 2
 	setpriv --reuid "$uid" --regid 7001 --groups "$groups" --no-new-privs \
-		/run/slt-access-ctl --socket "$RIG_RUN/sluiced.sock" "$@"
+		"/run/$TEST_RIG-ctl" --socket "$RIG_RUN/sluiced.sock" "$@"
 }
 
 # refused UID GROUPS NEEDS HAS COMMAND...
@@ -49,7 +49,7 @@ refused 7101 7001,7002 operator viewer "${flow[@]}" x # a user's entry comes fir
 refused 7100 7001,7003 operator viewer "${flow[@]}" x
 as 7100 7003,7002 "${flow[@]}" by-group >/dev/null
 as 7102 7001 flow del by-group >/dev/null
-[[ $(setpriv --reuid 7102 --regid 9 --clear-groups /run/slt-access-ctl --socket \
+[[ $(setpriv --reuid 7102 --regid 9 --clear-groups "/run/$TEST_RIG-ctl" --socket \
 	"$RIG_RUN/sluiced.sock" info 2>&1) == *"permission denied"* ]] ||
 	fail "who is not in the socket's group got in"
 ctl "${flow[@]}" by-root >/dev/null

@@ -4,7 +4,7 @@
 # timeout: 600
 source "$(dirname "$0")/_lib.sh"
 test_begin
-export SLUICE_QUICKSTART_NAME=slt-documents-rig
+export SLUICE_QUICKSTART_NAME=$TEST_RIG-rig
 
 end_documents() {
 	local status=$?

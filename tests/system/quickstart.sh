@@ -5,7 +5,7 @@
 # timeout: 400
 source "$(dirname "$0")/_lib.sh"
 test_begin
-export SLUICE_QUICKSTART_NAME=slt-quickstart-rig
+export SLUICE_QUICKSTART_NAME=$TEST_RIG-rig
 run=/run/$SLUICE_QUICKSTART_NAME
 hugepages_before=$(cat /proc/sys/vm/nr_hugepages)
 
