@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `apply`: what `plan` shows is shown, asked about, and then done to the very generation that it
- * was shown for, or not at all.
+ * `apply`: what `plan` shows is shown, asked about, and then done. When other clients changed flows
+ * meanwhile so that it would do something else, that is shown and asked about in turn.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,15 +15,20 @@
 #include "schema/flow_files.h"
 
 #define TERMINAL_CHANGES 20
+#define PLANS_UNSEEN 10 /* that are made in turn while there is no person to ask */
 
 /* At a terminal a person decides; a script has decided before. */
 static bool
-agreed(const struct arguments *arguments)
+asks(const struct arguments *arguments)
+{
+	return arguments_value(arguments, "yes") == NULL && isatty(STDIN_FILENO);
+}
+
+static bool
+agreed(void)
 {
 	char answer[16];
 
-	if (arguments_value(arguments, "yes") != NULL || !isatty(STDIN_FILENO))
-		return true;
 	fprintf(stderr, "Apply this? [y/N] ");
 	if (fgets(answer, sizeof(answer), stdin) != NULL &&
 		(strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
@@ -39,7 +44,6 @@ apply_commit(struct batch *batch, json_t *options, const json_t *plan)
 	json_t *result;
 	int exit_code;
 
-	json_object_set(options, "if_generation", json_object_get(plan, "generation"));
 	result = batch_commit(batch, options, diff_size(plan), &exit_code);
 	if (result == NULL)
 		return exit_code;
@@ -61,27 +65,43 @@ apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit
 	if (plan == NULL)
 		return exit_code;
 	if (diff_size(plan) > 0)
-		exit_code = agreed(arguments) ? apply_commit(batch, json_incref(commit), plan)
-					      : CLI_REFUSED;
+		exit_code = !asks(arguments) || agreed()
+				    ? apply_commit(batch, json_copy(commit), plan)
+				    : CLI_REFUSED;
 	else if (cli->json)
 		cli_print_json(plan);
 	json_decref(plan);
 	return exit_code;
 }
 
+/* Until it is done, refused by a person, or refused by the daemon for any other cause. */
 static int
 apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, json_t *begin,
 	json_t *commit)
 {
 	struct flow_files *files = plan_files(arguments);
 	struct batch batch;
+	unsigned plans = 0;
 	int exit_code;
 
 	if (files == NULL)
 		return CLI_USAGE;
-	exit_code = plan_declare(&batch, cli, files, json_incref(begin));
-	if (exit_code == CLI_OK)
-		exit_code = apply_run(&batch, arguments, limit, commit);
+	for (;;) {
+		exit_code = plan_declare(&batch, cli, files, json_incref(begin));
+		if (exit_code == CLI_OK)
+			exit_code = apply_run(&batch, arguments, limit, commit);
+		if (!batch.plan_is_old)
+			break;
+		if (!asks(arguments) && ++plans == PLANS_UNSEEN) {
+			fprintf(stderr,
+				"sluicectl: STALE: other clients changed what the files would "
+				"change, %u times in turn; run it again when they pause\n",
+				plans);
+			break;
+		}
+		fprintf(stderr, "Other clients have changed flows meanwhile, and with them what "
+				"the files would change. Nothing is done yet; now it is:\n");
+	}
 	flow_files_destroy(files);
 	return exit_code;
 }
@@ -90,7 +110,8 @@ static int
 apply(struct cli *cli, const struct arguments *arguments)
 {
 	json_t *begin = json_object();
-	json_t *commit = json_pack("{s:b}", "prune", arguments_value(arguments, "prune") != NULL);
+	json_t *commit = json_pack("{s:b, s:b}", "prune",
+		arguments_value(arguments, "prune") != NULL, "if_plan", true);
 	uint64_t limit;
 	int exit_code;
 

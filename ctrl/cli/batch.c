@@ -159,7 +159,12 @@ batch_call(
 	json_decref(params);
 	if (result != NULL)
 		return result;
-	*exit_code = batch_refused(batch, &error, 0);
+	*exit_code = (int)error.status;
+	batch->plan_is_old =
+		strcmp(error.name, "STALE") == 0 && strcmp(error.pointer, "/if_plan") == 0;
+	if (batch->plan_is_old)
+		return NULL;
+	batch_refused(batch, &error, 0);
 	if (strcmp(error.name, "STALE") == 0)
 		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
 				"then run 'sluicectl plan' again.\n");

@@ -25,6 +25,7 @@ struct batch {
 	const char *member; /* of the items put; borrowed */
 	const json_t *items; /* borrowed: they stay as long as the batch is used */
 	uint64_t put_bytes; /* that one message may have */
+	bool plan_is_old; /* the commit was refused, as it would not do any more what was planned */
 };
 
 /*
@@ -48,7 +49,8 @@ json_t *batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t lim
 
 /*
  * Commit `changes` changes; `options` are further members of txn.commit, taken over. The result as
- * a new reference, or NULL with *exit_code set.
+ * a new reference, or NULL with *exit_code set. Nothing is said when the plan is old: the caller
+ * plans again, or gives up.
  */
 json_t *batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code);
 

@@ -18,7 +18,7 @@ static const char *const changes[] = {"join", "leave"};
 
 /* Members of params that are told as they are. */
 static const char *const told[] = {"comment", "flow", "leg", "admin", "txn", "generation", "plan",
-	"prune", "confirm_within_s", "if_generation"};
+	"prune", "confirm_within_s", "if_generation", "if_plan"};
 
 /* A text cut to its bound, between characters. */
 static json_t *

@@ -246,6 +246,16 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	return later;
 }
 
+static int
+plan_check(const struct proposal *proposal, bool if_plan, struct fault *fault)
+{
+	if (!if_plan || proposal->plan)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/if_plan",
+		"found true for a transaction without a plan, expected txn.plan after the last "
+		"txn.put");
+}
+
 /* What begin said of comment and generation holds unless commit says something else. */
 json_t *
 txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
@@ -253,9 +263,10 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	struct transaction *transaction = transaction_of(ctx, call, params, fault);
 	const char *comment = json_string_value(json_object_get(params, "comment"));
 	const json_t *generation = json_object_get(params, "if_generation");
+	const bool if_plan = json_is_true(json_object_get(params, "if_plan"));
 	struct proposal *proposal;
 
-	if (!transaction ||
+	if (!transaction || plan_check(transaction->proposal, if_plan, fault) < 0 ||
 		change_call_take(transaction->proposal, call, change_committed_encode, fault) < 0)
 		return NULL;
 	proposal = transaction->proposal;
@@ -268,6 +279,7 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 		proposal->if_generation = (uint64_t)json_integer_value(generation);
 	}
 	proposal->plans = false;
+	proposal->if_plan = if_plan;
 	proposal->keep = false;
 	proposal->prunes = json_is_true(json_object_get(params, "prune"));
 	proposal->confirm_within_s =

@@ -335,25 +335,45 @@ commit_check(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* Who plans is alone in the group. */
-enum phase_end
-commit_look(struct commits *commits)
+/* Look at the plan of the state as it is, which is kept in *plan. */
+static enum phase_end
+plan_make(struct commits *commits, struct proposal *proposal, struct plan **plan)
 {
-	struct proposal *proposal = STAILQ_FIRST(&commits->group);
 	int rc;
 
-	if (!proposal->plans)
-		return PHASE_DONE;
-	if (!proposal->plan)
-		proposal->plan = plan_create();
-	if (!proposal->plan) {
+	if (!*plan)
+		*plan = plan_create();
+	if (!*plan) {
 		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a plan");
 		return proposal_failed(commits, proposal);
 	}
-	while ((rc = plan_look(proposal->plan, proposal, &commits->draft, commits->generation,
+	while ((rc = plan_look(*plan, proposal, &commits->draft, commits->generation,
 			&commits->fault)) > 0) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
 	}
-	return rc < 0 ? proposal_failed(commits, proposal) : PHASE_PLANNED;
+	return rc < 0 ? proposal_failed(commits, proposal) : PHASE_DONE;
+}
+
+/* Who plans, and who commits a plan, is alone in the group. */
+enum phase_end
+commit_look(struct commits *commits)
+{
+	struct proposal *proposal = STAILQ_FIRST(&commits->group);
+	enum phase_end end;
+
+	if (proposal->plans) {
+		end = plan_make(commits, proposal, &proposal->plan);
+		return end == PHASE_DONE ? PHASE_PLANNED : end;
+	}
+	if (!proposal->if_plan || proposal->plan->generation == commits->generation)
+		return PHASE_DONE;
+	end = plan_make(commits, proposal, &proposal->plan_now);
+	if (end != PHASE_DONE || plan_equal(proposal->plan, proposal->plan_now))
+		return end;
+	fault_set(&commits->fault, FAULT_STALE, "/if_plan",
+		"the flows have changed since the plan for generation %llu was made, and with them "
+		"what the transaction would change; plan it again",
+		(unsigned long long)proposal->plan->generation);
+	return proposal_failed(commits, proposal);
 }

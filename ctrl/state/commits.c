@@ -177,7 +177,7 @@ commit_slice_over(struct commits *commits)
 static bool
 proposal_is_alone(const struct proposal *proposal)
 {
-	return proposal->plans || proposal->discarded || proposal->load ||
+	return proposal->plans || proposal->if_plan || proposal->discarded || proposal->load ||
 	       proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
 }
 

@@ -3,6 +3,7 @@
 #include "state/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "state/flow_diff.h"
 
@@ -32,6 +33,29 @@ plan_destroy(struct plan *plan)
 {
 	while (plan_drop(plan))
 		;
+}
+
+static bool
+text_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool
+plan_equal(const struct plan *a, const struct plan *b)
+{
+	size_t i;
+
+	if (a->n != b->n || a->adopted != b->adopted)
+		return false;
+	for (i = 0; i < a->n; i++) {
+		const struct plan_entry *one = &a->entries[i], *other = &b->entries[i];
+
+		if (strcmp(one->id, other->id) != 0 || !text_equal(one->before, other->before) ||
+			!text_equal(one->after, other->after))
+			return false;
+	}
+	return true;
 }
 
 json_t *

@@ -47,6 +47,9 @@ bool plan_drop(struct plan *plan);
 int plan_look(struct plan *plan, const struct proposal *proposal, const struct draft *draft,
 	uint64_t generation, struct fault *fault);
 
+/* Whether two plans change the same flows from the same to the same; each may be for any state. */
+bool plan_equal(const struct plan *a, const struct plan *b);
+
 /*
  * The plan as JSON with at most `limit` of its changes, from number `after` on; "next" says where
  * the next page begins. A new reference, NULL without memory.

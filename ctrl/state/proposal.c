@@ -53,6 +53,9 @@ proposal_drop(struct proposal *proposal)
 	if (plan_drop(proposal->plan))
 		return true;
 	proposal->plan = NULL;
+	if (plan_drop(proposal->plan_now))
+		return true;
+	proposal->plan_now = NULL;
 	return false;
 }
 

@@ -56,6 +56,7 @@ struct proposal {
 	uint64_t returned;
 	uint32_t confirm_within_s; /* 0: it is for good */
 	bool plans; /* it is not to be committed, but `plan` made */
+	bool if_plan; /* it must change what `plan` says, whatever the generation */
 	bool discarded; /* it is only to be destroyed */
 	proposal_done_fn done;
 	void *arg;
@@ -66,6 +67,7 @@ struct proposal {
 	uint64_t left_out; /* when it restores */
 	bool late; /* a worker was, which the data plane has warned of */
 	struct plan *plan; /* what it would change; its own. NULL: none was made */
+	struct plan *plan_now; /* the same for the state that it is committed in, with if_plan */
 };
 
 /*

@@ -260,7 +260,7 @@ def apply_commits_what_was_planned(rig):
         (0, SUMMARY + "Generation 42: 1 added, 1 changed, 0 removed.\n", ""))
     yield from differs(rig.server.params("txn.begin"), [{"declare": True, "if_generation": 41}])
     yield from differs(rig.server.params("txn.commit"), [
-        {"txn": "txn-7", "prune": False, "comment": "evening show", "if_generation": 41}])
+        {"txn": "txn-7", "prune": False, "if_plan": True, "comment": "evening show"}])
 
 
 @check
@@ -298,14 +298,39 @@ def apply_asks_at_a_terminal(rig):
 
 
 @check
+def apply_shows_what_other_clients_have_made_of_it(rig):
+    old = refusal("STALE", "the flows have changed", "/if_plan")
+    plans = [PLAN, {**PLAN, "generation": 43}]
+    rig.server.plays(txn_commit=[old, COMMITTED], txn_plan=list(plans))
+    meanwhile = ("Other clients have changed flows meanwhile, and with them what the files would "
+                 "change. Nothing is done yet; now it is:\n")
+    later = SUMMARY.replace("41", "43")
+    done = "Generation 42: 1 added, 1 changed, 0 removed.\n"
+    yield from differs(rig.ctl("apply", "flows.d"), (0, SUMMARY + later + done, meanwhile))
+    yield from differs([method for method, _ in rig.server.asked].count("txn.put"), 2)
+    for typed, code, end in (("y\ny\n", 0, done), ("y\nn\n", 1, "Nothing was changed.\n")):
+        rig.server.plays(txn_commit=[old, COMMITTED], txn_plan=list(plans))
+        found, shown = rig.terminal(typed, "apply", "flows.d", NO_COLOR="1")
+        yield from differs((found, shown.removeprefix(typed)), (
+            code, f"{DIFF}\n{SUMMARY}Apply this? [y/N] {meanwhile}{DIFF}\n{later}"
+            f"Apply this? [y/N] {end}"))
+    rig.server.plays(txn_commit=old)
+    code, _, error = rig.ctl("apply", "flows.d", "--yes")
+    yield from differs((code, error.splitlines()[-1], len(rig.server.params("txn.commit"))), (
+        1, "sluicectl: STALE: other clients changed what the files would change, 10 times in turn; "
+        "run it again when they pause", 10))
+
+
+@check
 def a_stale_generation_says_what_to_do_next(rig):
-    stale = refusal("STALE", "found generation 43, expected 41")
+    stale = refusal("STALE", "found generation 43, expected 41", "/if_generation")
     for method in ("txn_commit", "txn_begin"):
         rig.server.plays(**{method: stale})
         code, _, error = rig.ctl("apply", "flows.d")
         yield from differs((code, error), (
-            1, "sluicectl: STALE: found generation 43, expected 41\nThe flows have changed "
-            "meanwhile: look at 'sluicectl history', then run 'sluicectl plan' again.\n"))
+            1, "sluicectl: STALE at /if_generation: found generation 43, expected 41\n"
+            "The flows have changed meanwhile: look at 'sluicectl history', then run "
+            "'sluicectl plan' again.\n"))
 
 
 @check

@@ -148,6 +148,71 @@ Test(txn_methods, the_generation_must_hold)
 	service_refuses("txn.begin", json_of_text("{'if_generation':0}"), -32008, "/if_generation");
 }
 
+static void
+install_other(const char *id, int port)
+{
+	json_decref(service_result(
+		"flow.install", json_pack("{s:[o]}", "flows", flow_json(id, port, 7))));
+}
+
+/* Begin a declaration of a and b, of which b is installed as it is to be, and plan it. */
+static const char *
+planned(const char *plan)
+{
+	const char *name = begun("{'declare':true}");
+
+	put_flow(name, "declare", flow_json("a", 1, 7), 1);
+	put_flow(name, "declare", flow_json("b", 2, 7), 2);
+	json_decref(service_result("txn.plan", txn(name, plan)));
+	return name;
+}
+
+Test(txn_methods, a_plan_that_other_flows_do_not_change_is_committed)
+{
+	const char *name;
+
+	install_other("b", 2);
+	name = planned("{'limit':1}");
+	install_other("other", 9);
+	answers("txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':1,'removed':0}");
+	room_expect(service_room(), 3, 1);
+}
+
+Test(txn_methods, a_plan_that_has_changed_is_stale)
+{
+	static const char *const prune = "{'prune':true}";
+	const char *name;
+
+	/* What it adopts; what it adds is there by now, the same or another; what it prunes. */
+	install_other("b", 2);
+	name = planned("{}");
+	json_decref(service_result("flow.remove", json_of_text("{'ids':['b']}")));
+	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32008, "/if_plan");
+	name = planned("{}");
+	install_other("a", 1);
+	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32008, "/if_plan");
+	json_decref(service_result("flow.remove", json_of_text("{'ids':['a']}")));
+	name = planned(prune);
+	install_other("other", 9);
+	service_refuses(
+		"txn.commit", txn(name, "{'if_plan':true,'prune':true}"), -32008, "/if_plan");
+	name = planned(prune);
+	answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
+		"{'added':2,'changed':0,'removed':1}");
+}
+
+Test(txn_methods, a_plan_is_of_what_the_transaction_holds)
+{
+	const char *name = begun("{}");
+
+	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32001, "/if_plan");
+	json_decref(service_result("txn.plan", txn(name, "{}")));
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32001, "/if_plan");
+	json_decref(service_result("txn.plan", txn(name, "{}")));
+	answers("txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':0,'removed':0}");
+}
+
 Test(txn_methods, declared_only_where_it_is_declared)
 {
 	const char *name = begun("{'declare':true}");
