@@ -61,7 +61,7 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 
 	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++) {
 		unsigned n = PACKETS_A_WORKER * dp->n_workers;
-		bool wanted = false;
+		bool wanted = false, registered = false;
 		int ret;
 
 		for (unsigned p = 0; p < dp->n_ports; p++) {
@@ -70,6 +70,7 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 			if (port_memory_socket(port) != socket)
 				continue;
 			wanted = true;
+			registered = registered || port->registers_pool;
 			n += port->n_rx * (port->n_rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
 			     port->n_tx * port->n_tx_descriptors;
 		}
@@ -77,14 +78,10 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 			continue;
 		if (dp->config.packet_buffers != 0)
 			n = dp->config.packet_buffers;
-		ret = pool_set_init(&dp->pools[socket], socket, n, frame_bytes);
-		if (ret < 0) {
-			snprintf(error, error_size,
-				"%u packet buffers of %u bytes on NUMA node %d: %s"
-				" (more hugepages, or a smaller packet_buffers)",
-				n, frame_bytes, socket, strerror(-ret));
+		ret = pool_set_init(
+			&dp->pools[socket], socket, n, frame_bytes, registered, error, error_size);
+		if (ret < 0)
 			return ret;
-		}
 	}
 	return 0;
 }

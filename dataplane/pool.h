@@ -6,6 +6,8 @@
 #ifndef DATAPLANE_POOL_H
 #define DATAPLANE_POOL_H
 
+#include <stdbool.h>
+
 #include <rte_mempool.h>
 
 struct pool_set {
@@ -15,10 +17,13 @@ struct pool_set {
 };
 
 /*
- * Make the pools of `socket` with `n_packets` buffers that hold frames of `frame_bytes`. 0 or a
- * negative errno; nothing stays allocated on failure.
+ * Make the pools of `socket` with `n_packets` buffers that hold frames of `frame_bytes`;
+ * `registered`: a net_af_xdp port receives into them, so each lies inside what that driver
+ * registers with the kernel. 0, or a negative errno and a text in error; nothing stays allocated on
+ * failure.
  */
-int pool_set_init(struct pool_set *pools, int socket, unsigned n_packets, unsigned frame_bytes);
+int pool_set_init(struct pool_set *pools, int socket, unsigned n_packets, unsigned frame_bytes,
+	bool registered, char *error, size_t error_size);
 
 /* Free the pools; all mbufs must be back, which closed ports see to. */
 void pool_set_fini(struct pool_set *pools);

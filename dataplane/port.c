@@ -96,6 +96,7 @@ port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 		(uint16_t)(port->config.descriptors != 0 ? port->config.descriptors
 							 : DESCRIPTORS_DEFAULT);
 	port->shares_payload = port_takes_chains(&info);
+	port->registers_pool = strcmp(info.driver_name, "net_af_xdp") == 0;
 	if (port->config.mtu != 0)
 		port->mtu = (uint16_t)port->config.mtu;
 	else

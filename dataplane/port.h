@@ -22,6 +22,7 @@ struct port {
 	uint16_t n_rx_descriptors;
 	uint16_t n_tx_descriptors;
 	bool shares_payload;
+	bool registers_pool; /* net_af_xdp: the kernel has to know the receive buffers */
 };
 
 /* Probe the device, or adopt it where it is probed already, and read what it can do. */

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# timeout: 300
+# A port over AF_XDP keeps its packet buffers, however the memory is got: after many times as many
+# packets as it has buffers, punted from sources that no flow knows, it still forwards all.
+source "$(dirname "$0")/_lib.sh"
+BUFFERS=6144
+UNMATCHED=punt
+test_begin
+topology_make 1
+
+punts_at_least() {
+	(($(counter_read p0.punted) + $(counter_read p0.drops.punt_limited) >= $1))
+}
+
+# With a line of configuration more: buffers_stay MODE LINE
+buffers_stay() {
+	local mode=$1 tries
+	sluiced_start sluiced < <(
+		config_af_xdp sluiced 1
+		echo "packet_buffers: $BUFFERS"
+		echo "$2"
+	)
+	ctl flow add --id relay --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
+		--leg port=p0,src=192.0.2.1:6004,dst=192.0.2.10:7004
+	for ((tries = 0; tries < 5; tries++)); do
+		media h0 --src 192.0.2.10:999 --dst 192.0.2.1:5004 \
+			--count $((10 * BUFFERS)) --gap-us 50 rtp
+		! punts_at_least $((10 * BUFFERS)) || break
+	done
+	punts_at_least $((10 * BUFFERS)) ||
+		fail "$mode: $(counter_read p0.rx_packets) received of $((5 * 10 * BUFFERS))"
+	receive_start back h0 --src 192.0.2.1:6004 --dst 192.0.2.10:7004 --count 200
+	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 200
+	receive_end back
+	counters_conserved sluiced
+	rig_stop '*'
+}
+
+buffers_stay "ordinary pages" ""
+HUGEPAGES=true
+buffers_stay "hugepages" ""
+buffers_stay "hugepages taken at start" "memory_mb: 128"
