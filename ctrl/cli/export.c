@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `export`: the flows that run as files that `apply` takes back. A file is written under another
- * name first, so that one that is there is either the old or the new one, whole.
+ * `export`: the flows that run as files that `apply` takes back. What the path names stays what it
+ * is: a regular file is replaced by one with its mode and owner, behind symbolic links, so that it
+ * is either the old or the new one, whole; a device or a FIFO is written to.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -60,27 +64,114 @@ flows_print(FILE *out, json_t *flows, const char *port)
 		fputs(" []\n", out);
 }
 
+/*
+ * The descriptor that a path stands for, or -1. To open /dev/stdout is not the same: a regular file
+ * behind it would be begun again, and what others write there lost.
+ */
+static int
+path_descriptor(const char *path)
+{
+	int fd, length = 0;
+
+	if (strcmp(path, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(path, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	if ((sscanf(path, "/dev/fd/%d%n", &fd, &length) == 1 ||
+		    sscanf(path, "/proc/self/fd/%d%n", &fd, &length) == 1) &&
+		path[length] == '\0')
+		return fd;
+	return -1;
+}
+
+/* Write what is there already, without another file in its place. */
+static int
+open_in_place(const char *path)
+{
+	const int fd = path_descriptor(path);
+
+	if (fd >= 0)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
+}
+
+/*
+ * Where a file is written that takes the place of `path` when it is whole: "" when that cannot be,
+ * as it is no regular file, has another name or an access list, or is behind a link to nothing.
+ */
+static void
+path_resolve(const char *path, struct stat *status, char target[PATH_MAX])
+{
+	const bool is_there = stat(path, status) == 0;
+	struct stat link;
+
+	target[0] = '\0';
+	if (path_descriptor(path) >= 0)
+		return;
+	if (!is_there && lstat(path, &link) < 0 && errno == ENOENT && strlen(path) < PATH_MAX)
+		strcpy(target, path);
+	else if (is_there && S_ISREG(status->st_mode) && status->st_nlink == 1 &&
+		 getxattr(path, "system.posix_acl_access", NULL, 0) < 0 &&
+		 realpath(path, target) == NULL)
+		target[0] = '\0';
+	if (!is_there)
+		status->st_mode = 0;
+}
+
+/* A new file beside the target, with the owner and the mode of the one that is there. -1: none. */
+static int
+open_beside(const char *temporary, const struct stat *status)
+{
+	const bool is_there = S_ISREG(status->st_mode);
+	const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		is_there ? 0600 : 0666);
+
+	if (fd < 0 || !is_there ||
+		(fchown(fd, status->st_uid, status->st_gid) == 0 &&
+			fchmod(fd, status->st_mode & 07777) == 0))
+		return fd;
+	close(fd);
+	unlink(temporary);
+	return -1;
+}
+
+static int
+stream_write(int fd, json_t *flows, const char *port)
+{
+	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	bool failed;
+
+	if (file == NULL)
+		return -1;
+	flows_print(file, flows, port);
+	/* A pipe or a terminal has no disk below it. */
+	failed = fflush(file) != 0 || (fsync(fd) < 0 && errno != EINVAL && errno != EROFS);
+	return failed | fclose(file) ? -1 : 0;
+}
+
 static int
 file_write(const char *path, json_t *flows, const char *port)
 {
-	int exit_code = CLI_OK;
-	char *temporary;
-	FILE *file;
+	char target[PATH_MAX], *temporary;
+	struct stat status;
+	int fd = -1, rc;
 
-	if (asprintf(&temporary, "%s.new", path) < 0)
+	path_resolve(path, &status, target);
+	if (asprintf(&temporary, "%s.%ld.new", target, (long)getpid()) < 0)
 		cli_out_of_memory();
-	file = fopen(temporary, "we");
-	if (file == NULL) {
-		exit_code = export_failed(temporary);
+	if (target[0] != '\0')
+		fd = open_beside(temporary, &status);
+	if (fd < 0) {
+		rc = stream_write(open_in_place(path), flows, port);
 	} else {
-		flows_print(file, flows, port);
-		if (ferror(file) | fclose(file) || rename(temporary, path) < 0) {
-			exit_code = export_failed(path);
+		rc = stream_write(fd, flows, port);
+		if (rc == 0)
+			rc = rename(temporary, target);
+		if (rc < 0)
 			unlink(temporary);
-		}
 	}
 	free(temporary);
-	return exit_code;
+	return rc < 0 ? export_failed(path) : CLI_OK;
 }
 
 /* Files of flows would be read together with ours, and what they hold come back. */
@@ -122,6 +213,14 @@ directory_write(const char *path, json_t *flows)
 	json_object_foreach (ports, port, value) {
 		if (exit_code != CLI_OK)
 			break;
+		if (strchr(port, '/') != NULL) {
+			fprintf(stderr,
+				"sluicectl: found a port named %s, expected a name that a file can "
+				"have\n",
+				port);
+			exit_code = CLI_BROKEN;
+			break;
+		}
 		if (asprintf(&name, "%s/%s.yaml", path, port) < 0)
 			cli_out_of_memory();
 		exit_code = file_write(name, flows, port);
@@ -139,7 +238,7 @@ export_flows(struct cli *cli, const struct arguments *arguments, json_t *flows)
 
 	if (directory != NULL)
 		return directory_write(directory, flows);
-	if (file != NULL)
+	if (file != NULL && strcmp(file, "-") != 0)
 		return file_write(file, flows, NULL);
 	if (cli->json)
 		json_dumpf(flows, stdout, JSON_INDENT(2));
@@ -151,13 +250,18 @@ export_flows(struct cli *cli, const struct arguments *arguments, json_t *flows)
 static int export(struct cli *cli, const struct arguments *arguments)
 {
 	const bool all = arguments_value(arguments, "all") != NULL;
+	const char *directory = arguments_value(arguments, "directory");
 	json_t *filter = json_object(), *result;
 	int exit_code;
 
-	if (arguments_value(arguments, "output") != NULL &&
-		arguments_value(arguments, "directory") != NULL) {
+	if (arguments_value(arguments, "output") != NULL && directory != NULL) {
 		json_decref(filter);
 		return cli_usage(cli, "expected one of --output and --directory");
+	}
+	if (directory != NULL && strcmp(directory, "-") == 0) {
+		json_decref(filter);
+		return cli_usage(cli, "--directory: found -, expected a directory; standard output "
+				      "is --output -");
 	}
 	if (!all)
 		json_object_set_new(filter, "declared", json_true());
@@ -173,7 +277,7 @@ static int export(struct cli *cli, const struct arguments *arguments)
 
 static const struct option_spec export_options[] = {
 	{"all", NULL, "also flows that were not declared"},
-	{"output", "FILE", "into a file (-o), instead of standard output", 'o'},
+	{"output", "FILE", "into a file (-o); - is standard output", 'o'},
 	{"directory", "DIR", "into a directory (-d), a file for each port", 'd'},
 	{NULL},
 };

@@ -13,6 +13,7 @@ import pathlib
 import pty
 import re
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -151,6 +152,12 @@ def differs(found, expected):
     if found != expected:
         yield f"found {found}"
         yield f"expected {expected}"
+
+
+def export_text(rig):
+    """What `export` writes of one flow, which the server has from now on."""
+    rig.server.plays(flow_list={"flows": [CAM1], "total": 1, "next_cursor": None})
+    return rig.ctl("export")[1]
 
 
 CHECKS = []
@@ -494,6 +501,76 @@ def export_writes_a_file_or_a_directory(rig):
     rig.server.plays(flow_list={"flows": [], "total": 0, "next_cursor": None})
     yield from differs(rig.ctl("export")[1:], (
         "flows: []\n", "No flow is declared; --all exports those installed otherwise.\n"))
+
+
+def kept(path):
+    """What replacing a file must not change."""
+    status = path.stat()
+    return stat.filemode(status.st_mode), status.st_uid, status.st_gid
+
+
+@check
+def export_leaves_a_file_its_mode_owner_and_names(rig):
+    text = export_text(rig)
+    secret, link, shared = (rig.folder / name for name in ("secret", "link", "shared"))
+    secret.write_text("before", encoding="utf-8")
+    secret.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(secret, 12345, 54321)
+    before, number = kept(secret), secret.stat().st_ino
+    yield from differs(rig.ctl("export", "-o", "secret"), (0, "", ""))
+    yield from differs((secret.read_text(encoding="utf-8"), kept(secret)), (text, before))
+    yield from differs(secret.stat().st_ino == number, False)
+    secret.write_text("before", encoding="utf-8")
+    link.symlink_to("secret")
+    yield from differs(rig.ctl("export", "-o", "link"), (0, "", ""))
+    yield from differs((link.is_symlink(), secret.read_text(encoding="utf-8"), kept(secret)),
+                       (True, text, before))
+    shared.hardlink_to(secret)
+    secret.write_text("before", encoding="utf-8")
+    yield from differs(rig.ctl("export", "-o", "shared"), (0, "", ""))
+    yield from differs((secret.read_text(encoding="utf-8"), shared.samefile(secret)), (text, True))
+    (rig.folder / "to_be").symlink_to("target")
+    yield from differs(rig.ctl("export", "-o", "to_be"), (0, "", ""))
+    yield from differs(((rig.folder / "to_be").is_symlink(),
+                        (rig.folder / "target").read_text(encoding="utf-8")), (True, text))
+    mask = os.umask(0o027)
+    rig.ctl("export", "-o", "made")
+    os.umask(mask)
+    yield from differs(stat.filemode((rig.folder / "made").stat().st_mode), "-rw-r-----")
+    yield from differs(sorted(path.name for path in rig.folder.glob("*.new")), [])
+
+
+@check
+def export_writes_to_what_is_no_file(rig):
+    text = export_text(rig)
+    yield from differs(rig.ctl("export", "-o", "-"), (0, text, ""))
+    yield from differs(rig.ctl("export", "-o", "/dev/stdout"), (0, text, ""))
+    yield from differs((rig.folder / "-").exists(), False)
+    with (rig.folder / "out").open("w") as out:
+        out.write("before\n")
+        out.flush()
+        subprocess.run([rig.sluicectl, "--socket", "socket", "export", "-o", "/dev/fd/1"],
+                       check=True, stdout=out, cwd=rig.folder, env=rig.environment, timeout=20)
+    yield from differs((rig.folder / "out").read_text(encoding="utf-8"), "before\n" + text)
+    yield from differs(rig.ctl("export", "-o", "/dev/full"), (
+        5, "", "sluicectl: /dev/full: No space left on device\n"))
+    yield from differs(rig.ctl("export", "-o", "empty"), (
+        5, "", "sluicectl: empty: Is a directory\n"))
+    os.mkfifo(rig.folder / "fifo")
+    read = []
+    reader = threading.Thread(
+        target=lambda: read.append((rig.folder / "fifo").read_text(encoding="utf-8")), daemon=True)
+    reader.start()
+    yield from differs(rig.ctl("export", "-o", "fifo"), (0, "", ""))
+    reader.join(20)
+    yield from differs((read, (rig.folder / "fifo").is_fifo()), ([text], True))
+    yield from differs(rig.ctl("export", "-d", "-")[0], 2)
+    listed = {"flows": [{**CAM1, "match": {**MATCH, "port": "../escaped"}}], "total": 1,
+              "next_cursor": None}
+    rig.server.plays(flow_list=listed)
+    yield from differs(rig.ctl("export", "-d", "into")[0], 4)
+    yield from differs((rig.folder / "escaped.yaml").exists(), False)
 
 
 @check
