@@ -22,7 +22,8 @@ files_decode(const struct flow_files *files)
 	json_array_foreach (flow_files_flows(files), i, flow) {
 		struct flow_spec *spec = flow_spec_decode(flow, &fault);
 
-		if (spec == NULL) {
+		if (spec == NULL || flow_legs_apart(spec, &fault) < 0) {
+			free(spec);
 			flow_files_locate(files, i, &fault);
 			fprintf(stderr, "sluicectl: %s\n", fault.message);
 			return CLI_USAGE;

@@ -102,7 +102,8 @@ change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flo
 	json_array_foreach (flows, i, flow) {
 		struct flow_spec *spec = flow_spec_decode(flow, fault);
 
-		if (!spec) {
+		if (!spec || flow_legs_apart(spec, fault) < 0) {
+			free(spec);
 			fault_prefix(fault, "/%s/%zu", member, i);
 			return -1;
 		}

@@ -113,6 +113,13 @@ struct flow_spec {
 struct flow_spec *flow_spec_decode(const json_t *flow, struct fault *fault);
 
 /*
+ * No two legs of a flow that is asked for, nor of one of its streams, may send the same packet to
+ * the same place, see legs_apart(). Flows that were kept are not asked. -1 with *fault set. Any
+ * thread.
+ */
+int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
+
+/*
  * Decode n legs as they stand in a flow, into `legs`. 0, or -1 with *fault set: pointer
  * "/legs/N/...". Control thread.
  */

@@ -98,7 +98,8 @@ files_add(const struct flow_files *files, struct proposal *proposal, struct faul
 	json_array_foreach (flow_files_flows(files), i, flow) {
 		struct flow_spec *spec = flow_spec_decode(flow, fault);
 
-		if (!spec) {
+		if (!spec || flow_legs_apart(spec, fault) < 0) {
+			free(spec);
 			flow_files_locate(files, i, fault);
 			return -1;
 		}

@@ -79,14 +79,14 @@ classifier_check(const struct flow_spec *before, const struct flow_spec *spec, s
 	return 0;
 }
 
-/* Legs go on by id; those without one are new, under a number that the flow never gave before. */
+/* Legs go on by id; the others are new, under a number that the flow never gave before. */
 static int
 legs_trace(const struct flow_spec *before, struct flow_spec *spec, uint16_t *from)
 {
 	struct leg_index index;
 	unsigned i;
 
-	if (leg_index_init(&index, before->legs, before->n_legs) < 0)
+	if (leg_index_init(&index, before->legs, before->n_legs, leg_compare_id) < 0)
 		return -1;
 	for (i = 0; i < spec->n_legs; i++) {
 		int leg = spec->legs[i].id[0] ? leg_index_find(&index, spec->legs[i].id) : -1;
@@ -142,6 +142,9 @@ stage_replace(struct draft *draft, struct op *op, struct fault *fault)
 		classifier_check(staged_spec(flow), op->spec, fault) < 0 ||
 		flow_ports_check(op->spec, draft->ports, fault) < 0)
 		return -1;
+	if (leg_ids_take_over(staged_spec(flow), op->spec) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", op->spec->id);
 	op->spec->declared = staged_spec(flow)->declared;
 	return flow_version(draft, flow, op, fault);
 }
@@ -192,30 +195,6 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 	return same;
 }
 
-static bool
-leg_id_is_free(const struct flow_spec *spec, const char *id)
-{
-	unsigned i;
-
-	for (i = 0; i < spec->n_legs; i++) {
-		if (strcmp(spec->legs[i].id, id) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Legs that a declaration gives no ids are, one after the other, those that were there so. */
-static void
-leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
-{
-	unsigned i;
-
-	for (i = 0; i < spec->n_legs && i < before->n_legs; i++) {
-		if (spec->legs[i].id[0] == '\0' && leg_id_is_free(spec, before->legs[i].id))
-			memcpy(spec->legs[i].id, before->legs[i].id, sizeof(spec->legs[i].id));
-	}
-}
-
 static int
 adopt(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
@@ -238,8 +217,7 @@ put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fa
 
 	if (flow_ports_check(op->spec, draft->ports, fault) < 0)
 		return -1;
-	leg_ids_take_over(before, op->spec);
-	same = spec_same(before, op->spec);
+	same = leg_ids_take_over(before, op->spec) < 0 ? -1 : spec_same(before, op->spec);
 	if (same < 0)
 		return fault_set(
 			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
@@ -286,6 +264,8 @@ stage_let_go(struct draft *draft, struct op *op, struct fault *fault)
 	before = staged_spec(flow);
 	if (classifier_check(before, op->spec, &other) == 0)
 		return 0;
-	leg_ids_take_over(before, op->spec);
+	if (leg_ids_take_over(before, op->spec) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
 	return flow_leave(draft, flow, op, fault);
 }

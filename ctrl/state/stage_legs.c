@@ -18,7 +18,7 @@ join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *
 
 	if (rc < 0)
 		return -1;
-	if (leg_index_init(&index, spec->legs, spec->n_legs) < 0)
+	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %u legs", spec->n_legs);
 	for (i = 0; rc == 0 && i < op->n_legs; i++) {
 		if (op->legs[i].id[0] == '\0' || leg_index_find(&index, op->legs[i].id) < 0)
@@ -84,6 +84,10 @@ stage_join(struct draft *draft, struct op *op, struct fault *fault)
 		free(from);
 		return no_memory(spec, fault);
 	}
+	if (legs_apart(op->spec->legs, op->spec->n_legs, spec->n_legs, fault) < 0) {
+		free(from);
+		return -1;
+	}
 	leg_ids_give(op->spec);
 	for (i = 0; i < op->n_legs; i++)
 		memcpy(op->legs[i].id, op->spec->legs[spec->n_legs + i].id, sizeof(op->legs[i].id));
@@ -143,7 +147,7 @@ legs_choose(struct leave *leave, struct fault *fault)
 	struct leg_index index;
 	int rc;
 
-	if (leg_index_init(&index, leave->spec->legs, leave->spec->n_legs) < 0)
+	if (leg_index_init(&index, leave->spec->legs, leave->spec->n_legs, leg_compare_id) < 0)
 		return no_memory(leave->spec, fault);
 	rc = legs_part(leave, &index, fault);
 	leg_index_fini(&index);

@@ -170,6 +170,8 @@ def policy_cases():
            (VALUE, CONFLICT), ("streams/1", "streams/1/ssrc"))
     yield ("leg id twice", {**flow_make(7000), "legs": [{**leg, "id": "a"}] * 2},
            (VALUE, CONFLICT), "legs/1/id")
+    yield ("leg to one place twice", {**flow_make(7000), "legs": [leg, {**leg, "dscp": 9}]},
+           VALUE, "legs/1")
 
 
 def install_cases():

@@ -268,7 +268,7 @@ expect_ids "cam1 cam3 talk"
 /usr/bin/python3 - >"$F/many.json" <<'END'
 import json
 legs = [{"port": "p1", "src": "198.51.100.1", "src_port": 5000, "dst": "198.51.100.10",
-         "dst_port": 5000, "mac": "02:00:00:00:00:10"}] * 40
+         "dst_port": 5000 + i, "mac": "02:00:00:00:00:10"} for i in range(40)]
 print(json.dumps({"flows": [
     {"id": f"f{i}", "match": {"port": "p0", "dst": "192.0.2.2", "dst_port": i + 1}, "legs": legs}
     for i in range(900)]}))

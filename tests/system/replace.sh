@@ -40,6 +40,24 @@ read -r -a shares < <(sed -n 's/^done: all 10000: //p' "$RIG_RUN/either.log")
 expect_counter flow:cam.packets 10000
 expect_counter flow:cam.forwarded 10000
 
+# Legs without an id go on with their counters, in whatever order the file has them.
+cat >"$RIG_RUN/pair.yaml" <<-END
+	id: pair
+	match: {port: p0, src: 192.0.2.10, src_port: 1000, dst: 192.0.2.1, dst_port: 5006}
+	legs:
+	  - {port: p1, src: 198.51.100.1, src_port: 6001, dst: 198.51.100.10, dst_port: 7001}
+	  - {port: p1, src: 198.51.100.1, src_port: 6002, dst: 198.51.100.10, dst_port: 7002, one_in: 10}
+END
+ctl flow add --file "$RIG_RUN/pair.yaml"
+send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5006 --count 100
+sed '4{h;d}; 5G' "$RIG_RUN/pair.yaml" >"$RIG_RUN/turned.yaml"
+ctl flow replace "$RIG_RUN/turned.yaml"
+expect_flow pair "[(leg['id'], leg['copies']) for leg in d['legs']]" "[('leg-2', 10), ('leg-1', 100)]"
+# The same place twice is refused.
+sed 's/7002/7001/' "$RIG_RUN/pair.yaml" >"$RIG_RUN/twice.yaml"
+expect_exit 1 ctl flow replace "$RIG_RUN/twice.yaml"
+expect_flow pair "len(d['legs'])" "2"
+
 # A match cannot change, and nobody can be replaced who is not there; nothing changes then.
 sed 's/5004/5005/' "$RIG_RUN/one.yaml" >"$RIG_RUN/other.yaml"
 expect_exit 1 ctl flow replace "$RIG_RUN/other.yaml"

@@ -186,7 +186,8 @@ def flows_told(replay):
         replay.replay(replay.begin(), "flow.install", number)
     for name in ("leg.join", "flow.admin", "flow.replace", "flow.remove"):
         replay.replay(replay.begin(video), name)
-    replay.replay(replay.begin({**video, "legs": [*legs, {"id": "leg-3", **LEG}]}), "leg.leave")
+    third = {"id": "leg-3", **LEG, "dst_port": 5006}
+    replay.replay(replay.begin({**video, "legs": [*legs, third]}), "leg.leave")
 
 
 def state_told(replay):

@@ -17,9 +17,10 @@ wall6='port=p2,src=[2001:db8:2::1]:6004,dst=[2001:db8:2::10]:7004'
 ctl flow add --id relay4 --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 --leg "$v4"
 ctl flow add --id relay6 --match 'port=p0,dst=[2001:db8:0::1]:5004' --leg "$v6"
 ctl flow add --id three4 --match port=p0,dst=192.0.2.1:5006 --latch first \
-	--leg "$v4" --leg "$wall4,dscp=34,ttl=200" --leg "$v4,admin=down" --leg "$wall4"
+	--leg "$v4" --leg "$wall4,dscp=34,ttl=200" --leg "${v4/7004/7005},admin=down" \
+	--leg "${wall4/7004/7005}"
 ctl flow add --id three6 --match 'port=p0,dst=[2001:db8:0::1]:5006' \
-	--leg "$v6,dscp=10" --leg "$wall6" --leg "$wall6,ttl=9"
+	--leg "$v6,dscp=10" --leg "$wall6" --leg "${wall6/7004/7005},ttl=9"
 ctl flow add --id up --match port=p0,dst=192.0.2.1:5008 --leg "$v6" --leg "$wall6"
 ctl flow add --id down --match 'port=p0,dst=[2001:db8:0::1]:5008' --leg "$v4,dscp=0"
 ctl flow add --id both --rule priority=1,port=p0,family=4,dst-ports=5010-5011 --leg "$v4" --leg "$v6"
@@ -37,7 +38,7 @@ expect_flow three4 "d['latched']" None
 
 for i in 1 2; do
 	rig_spawn "capture$i" ip netns exec "$RIG_NAME-h$i" tcpdump -i eth0 -s 0 -U -n \
-		-w "$RIG_RUN/out$i.pcap" -Z root udp and dst port 7004
+		-w "$RIG_RUN/out$i.pcap" -Z root udp and dst portrange 7004-7005
 	rig_wait 30 grep -q 'listening on' "$RIG_RUN/capture$i.log" || fail "no capture behind p$i"
 done
 rig_exec h0 tests/system/trace.py send "$RIG_RUN/in.pcap" eth0

@@ -125,8 +125,8 @@ leg_json(const struct model_leg *leg)
 	snprintf(id, sizeof(id), "out-%d", leg->id);
 	snprintf(dst, sizeof(dst), "198.51.100.%d", leg->last);
 	return json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:s}", "id", id, "port", "p1", "vlan",
-		0, "src", "198.51.100.1", "src_port", 6000, "dst", dst, "dst_port", 5004, "admin",
-		leg->down ? "down" : "up");
+		0, "src", "198.51.100.1", "src_port", 6000, "dst", dst, "dst_port", 5004 + leg->id,
+		"admin", leg->down ? "down" : "up");
 }
 
 static const char *

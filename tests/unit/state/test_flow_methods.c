@@ -49,6 +49,9 @@ Test(flow_methods, replace)
 	refuses("flow.replace", "{'flows':[{" MATCH ",'legs':[" LEG("x", 7) "]}]}", -32001,
 		"/flows/0/id");
 	refuses("flow.replace", "{'flows':[{'id':'a'," MATCH "}]}", -32001, "/flows/0/legs");
+	refuses("flow.replace",
+		"{'flows':[{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "," LEG("y", 7) "]}]}", -32001,
+		"/flows/0/legs/1");
 }
 
 Test(flow_methods, join_and_leave)

@@ -129,7 +129,7 @@ Test(flow_parts, leg_ids_are_unique)
 {
 	refused("{" MATCH ",'legs':[{'id':'b'," LEG_4 "},{" LEG_4 "},{'id':'a'," LEG_4 "},{" LEG_4
 		"},{'id':'b'," LEG_4 "}]}",
-		"/legs/4/id", "found b, which leg 0 has", "expected each id once");
+		"/legs/4/id", "found b, which leg number 1 has", "expected each id once");
 }
 
 Test(flow_parts, bursts_by_rate)

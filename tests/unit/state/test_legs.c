@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Legs join and leave a flow, go down and come up; what they do not touch stays as it is. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -40,14 +41,16 @@ teardown(void)
 
 TestSuite(legs, .init = setup, .fini = teardown);
 
-/* A leg to 198.51.100.<last>. */
+/* A leg to 198.51.100.<last>, each to a UDP port of its own. */
 static struct flow_leg
 leg_made(const char *id, uint8_t last)
 {
+	static uint16_t dst_port = 1000;
 	struct flow_leg leg = flow->spec->legs[0];
 
 	strcpy(leg.id, id);
 	leg.dst[3] = last;
+	leg.dst_port = htons(dst_port++);
 	return leg;
 }
 
@@ -117,6 +120,9 @@ Test(legs, join_refused)
 	legs[1] = leg_made("", 12);
 	strcpy(legs[1].port, "p9");
 	join_refused(legs, 2, FAULT_NOT_FOUND, "/legs/1/port");
+	legs[1] = flow->spec->legs[0];
+	legs[1].id[0] = '\0';
+	join_refused(legs, 2, FAULT_INVALID_VALUE, "/legs/1");
 	legs[1] = leg_made("", 12);
 	room.dp->leg_capacity = 3;
 	join_refused(legs, 2, FAULT_NO_ROOM, "/legs");

@@ -146,15 +146,34 @@ Test(replace, both_or_none)
 	cr_expect_eq(desired_after(&room.flows.desired, 0), flow_of("a"), "the order stays");
 }
 
+/* Legs without an id go on as those that send to the same place. */
+Test(replace, legs_without_an_id_keep_their_counters)
+{
+	struct flow_spec *spec = spec_of(
+		"{'id':'a'," MATCH(1) ",'legs':[" NEW_LEG(8) "," NEW_LEG(12) "," NEW_LEG(7) "]}");
+	const struct flow *flow = flow_of("a");
+	struct fault fault;
+
+	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
+	cr_expect_str_eq(spec->legs[0].id, "y");
+	cr_expect_str_eq(spec->legs[1].id, "leg-1");
+	cr_expect_str_eq(spec->legs[2].id, "x");
+	cr_expect_eq(leg_drops(flow, 0), 1, "y was the second leg");
+	cr_expect_eq(leg_drops(flow, 2), 0, "x was the first leg");
+	cr_expect_eq(leg_drops(flow, 1), 2, "a new one");
+}
+
 /* A leg that left is not taken for one that comes: numbers go on from where they were. */
 Test(replace, leg_numbers_go_on)
 {
-	struct flow_spec *spec = spec_of("{'id':'b'," MATCH(2) ",'legs':[" NEW_LEG(10) "]}");
+	struct flow_spec *spec = spec_of("{'id':'b'," MATCH(2) ",'legs':[" NEW_LEG(11) "]}");
 	struct fault fault;
 
 	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
 	cr_expect_str_eq(spec->legs[0].id, "leg-1");
-	spec = spec_of("{'id':'b'," MATCH(2) ",'legs':[" NEW_LEG(10) "]}");
+	spec = spec_of("{'id':'b'," MATCH(2) ",'action':'drop'}");
+	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
+	spec = spec_of("{'id':'b'," MATCH(2) ",'legs':[" NEW_LEG(11) "]}");
 	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s", fault.message);
 	cr_expect_str_eq(spec->legs[0].id, "leg-2");
 }
