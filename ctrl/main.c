@@ -90,7 +90,6 @@ loop_init(struct daemon *daemon)
 	static const int signals[N_STOP_SIGNALS] = {SIGTERM, SIGINT};
 	unsigned i;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&daemon->signals);
 	daemon->base = event_base_new();
 	if (!daemon->base)
@@ -163,6 +162,7 @@ service_create(struct daemon *daemon)
 		.restored = &daemon->kept.restored,
 		.watchers = &daemon->watchers,
 		.feed = daemon->feed,
+		.log_lines_lost = log_lines_lost,
 		.started_s = (uint64_t)now.tv_sec,
 	};
 	methods = methods_table(&n);
@@ -314,12 +314,12 @@ main(int argc, char **argv)
 	case COMMAND_LINE_RUN:
 		break;
 	}
-	setvbuf(stderr, NULL, _IOLBF, 0);
 	rc = daemon_configure(&daemon, &line);
 	if (rc == 0 && line.check_only)
 		printf("%s: valid\n", line.config_path);
 	else if (rc == 0)
-		rc = daemon_run(&daemon);
+		rc = log_start(daemon.config.control_core, &daemon.fault) == 0 ? daemon_run(&daemon)
+									       : -1;
 	if (rc < 0)
 		log_line("%s", daemon.fault.message);
 	schema_documents_release();

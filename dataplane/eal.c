@@ -11,6 +11,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <rte_version.h>
 
 #include <dp/dp.h>
@@ -104,6 +105,8 @@ dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 		snprintf(error, error_size, "too many EAL arguments");
 		ret = -E2BIG;
 	} else {
+		/* Without, the EAL writes to syslog as well, which may wait. */
+		rte_openlog_stream(stderr);
 		/* The EAL permutes argv: it gets a copy. */
 		memcpy(argv, list.args, sizeof(argv));
 		ret = rte_eal_init(list.n, argv) < 0 ? -rte_errno : 0;

@@ -71,6 +71,7 @@ info_print(const json_t *result)
 	const json_t *ipv6 = json_object_get(flows, "ipv6");
 	const json_t *legs = json_object_get(result, "legs");
 	const json_t *limits = json_object_get(result, "limits");
+	const uint64_t lost = member_number(result, "log_lines_lost");
 
 	printf("version  %s %s, %s\n", member_text(result, "name"), member_text(result, "version"),
 		member_text(result, "dpdk"));
@@ -83,10 +84,13 @@ info_print(const json_t *result)
 		member_number(ipv4, "installed"), member_number(ipv4, "capacity"),
 		member_number(ipv6, "installed"), member_number(ipv6, "capacity"),
 		member_number(legs, "installed"), member_number(legs, "capacity"));
-	printf("limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64
-	       " connections\n\n",
+	printf("limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64 " connections\n",
 		member_number(limits, "message_bytes"), member_number(limits, "depth"),
 		member_number(limits, "connections"));
+	if (lost > 0)
+		printf("log      %" PRIu64 " line%s lost: standard error was not read\n", lost,
+			lost == 1 ? " was" : "s were");
+	putchar('\n');
 	workers_print(json_object_get(result, "workers"));
 }
 

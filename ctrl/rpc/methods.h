@@ -30,6 +30,7 @@ struct methods_context {
 	struct transactions *transactions;
 	const struct restored *restored;
 	struct event_feed *feed;
+	uint64_t (*log_lines_lost)(void); /* NULL = there is no log */
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 };
 

@@ -109,15 +109,16 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	(void)params;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	info = json_pack(
-		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}}", "name",
-		"sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
+		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I}",
+		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - context->started_s),
 		"control_core", config->control_core, "workers", workers_encode(context->dp),
 		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
 		table_encode(context->dp, DP_IPV6), "legs",
 		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
 		"message_bytes", (json_int_t)config->max_message_bytes, "depth", config->max_depth,
-		"connections", config->max_connections);
+		"connections", config->max_connections, "log_lines_lost",
+		(json_int_t)(context->log_lines_lost ? context->log_lines_lost() : 0));
 	if (!info)
 		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return info;
