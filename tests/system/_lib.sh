@@ -119,7 +119,7 @@ config_head() {
 		access: {audit_log: "$AUDIT_LOG"$ACCESS}
 		control: {core: ${cpus[0]}}
 		workers: [${cpus[-1]}]
-		file_prefix: $RIG_NAME-$1
+		file_prefix: ${RIG_NAME#slt-}-$1
 		tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}
 		punt: {$PUNT}
 	END

@@ -14,7 +14,7 @@ files_left() {
 	while read -r mount; do
 		find "$mount" -type f
 	done < <(awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts)
-	find "/run/dpdk/$RIG_NAME-sluiced" ! -type d 2>/dev/null || true
+	find "/run/dpdk/${RIG_NAME#slt-}-sluiced" ! -type d 2>/dev/null || true
 }
 
 has_xdp() {
