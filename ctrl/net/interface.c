@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,6 +32,20 @@ interface_mtu(const char *name)
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	rc = interface_ask(SIOCGIFMTU, &request);
 	return rc < 0 ? rc : request.ifr_mtu;
+}
+
+int
+interface_mac(unsigned ifindex, uint8_t mac[6])
+{
+	struct ifreq request = {0};
+	int rc;
+
+	if (!if_indextoname(ifindex, request.ifr_name))
+		return -ENODEV;
+	rc = interface_ask(SIOCGIFHWADDR, &request);
+	if (rc == 0)
+		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	return rc;
 }
 
 bool

@@ -4,9 +4,13 @@
 #define CTRL_NET_INTERFACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* MTU in bytes of IP, or a negative errno. */
 int interface_mtu(const char *name);
+
+/* Its MAC address. 0 or a negative errno; -ENODEV: it is gone. */
+int interface_mac(unsigned ifindex, uint8_t mac[6]);
 
 /* It is up and has a carrier; false also for one that is gone. */
 bool interface_runs(unsigned ifindex);

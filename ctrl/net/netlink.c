@@ -93,6 +93,7 @@ link_event(struct net *net, const struct nlmsghdr *message)
 	link_vlans_fini(&net->vlans);
 	if (message->nlmsg_type == RTM_NEWLINK && link->ifi_flags & IFF_RUNNING)
 		kept_hurry_now(net, (unsigned)link->ifi_index);
+	net->observer.link(net->observer.arg, (unsigned)link->ifi_index);
 	routes_changed(net, NULL);
 }
 
@@ -170,6 +171,7 @@ messages_lost(void *arg)
 
 	link_vlans_fini(&net->vlans);
 	kept_hurry_now(net, 0);
+	net->observer.link(net->observer.arg, 0);
 	routes_changed(net, NULL);
 }
 

@@ -59,6 +59,8 @@ struct net_observer {
 		const uint8_t *mac, int error);
 	/* What net_aim() answers for these may be another thing now; NULL: for any. */
 	void (*routes)(void *arg, const struct net_prefix *prefix);
+	/* An interface changed in some way; 0: any may have. It may be gone. */
+	void (*link)(void *arg, unsigned ifindex);
 	void *arg;
 };
 

@@ -19,13 +19,31 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
+#include "net/interface.h"
 #include "net/owner.h"
 #include "net/program.h"
 #include "net/steer.h"
 #include "net/steer_ranges.h"
 
+enum steer_map { MAP_KEYS, MAP_RANGES, MAP_ACTIVE, MAP_PORT, MAP_COUNT };
+
+/* What the program's maps look like; one of another version of ours has others. */
+static const struct {
+	const char *name;
+	uint32_t type;
+	uint32_t key_bytes;
+	uint32_t value_bytes;
+} shapes[MAP_COUNT] = {
+	[MAP_KEYS] = {STEER_TEXT(STEER_KEYS), BPF_MAP_TYPE_HASH, sizeof(struct steer_key), 4},
+	[MAP_RANGES] = {STEER_TEXT(STEER_RANGES), BPF_MAP_TYPE_ARRAY, 4,
+		sizeof(struct steer_ranges)},
+	[MAP_ACTIVE] = {STEER_TEXT(STEER_ACTIVE), BPF_MAP_TYPE_ARRAY, 4, 4},
+	[MAP_PORT] = {STEER_TEXT(STEER_PORT), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct steer_port)},
+};
+
 struct steer {
-	int keys_fd;
+	unsigned ifindex;
+	int fd[MAP_COUNT]; /* -1: not open */
 	struct steer_range_maps ranges;
 };
 
@@ -95,50 +113,35 @@ steer_clean(unsigned ifindex, char *error, size_t error_size)
 	return ret;
 }
 
-/* The program's map of that name, or -EPROTO when it is not shaped like ours. */
+/* The program's map, or -EPROTO when it is not shaped like ours. */
 static int
-map_open(const struct program *program, const char *name, uint32_t type, size_t key_bytes,
-	size_t value_bytes)
+map_open(const struct program *program, enum steer_map map)
 {
 	struct bpf_map_info info;
-	int fd = program_map_open(program, name, &info);
+	int fd = program_map_open(program, shapes[map].name, &info);
 
 	if (fd == -ENOENT)
 		return -EPROTO;
 	if (fd < 0)
 		return fd;
-	if (info.type == type && info.key_size == key_bytes && info.value_size == value_bytes)
+	if (info.type == shapes[map].type && info.key_size == shapes[map].key_bytes &&
+		info.value_size == shapes[map].value_bytes)
 		return fd;
 	close(fd);
 	return -EPROTO;
 }
 
 static int
-ranges_open(struct steer *steer, const struct program *program)
+maps_open(struct steer *steer, const struct program *program)
 {
-	int active_fd;
-	int ret;
-	int fd = map_open(program, STEER_TEXT(STEER_RANGES), BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
-		sizeof(struct steer_ranges));
+	int map;
 
-	if (fd < 0)
-		return fd;
-	active_fd = map_open(program, STEER_TEXT(STEER_ACTIVE), BPF_MAP_TYPE_ARRAY,
-		sizeof(uint32_t), sizeof(uint32_t));
-	ret = active_fd < 0 ? active_fd : steer_ranges_init(&steer->ranges, fd, active_fd);
-	if (ret == 0)
-		return 0;
-	if (active_fd >= 0)
-		close(active_fd);
-	close(fd);
-	return ret;
-}
-
-static void
-ranges_close(struct steer *steer)
-{
-	close(steer->ranges.ranges_fd);
-	close(steer->ranges.active_fd);
+	for (map = 0; map < MAP_COUNT; map++) {
+		steer->fd[map] = map_open(program, (enum steer_map)map);
+		if (steer->fd[map] < 0)
+			return steer->fd[map];
+	}
+	return steer_ranges_init(&steer->ranges, steer->fd[MAP_RANGES], steer->fd[MAP_ACTIVE]);
 }
 
 /* Open the maps, and mark the program as ours once it turns out that it can be used. */
@@ -149,20 +152,10 @@ program_claim(struct steer *steer, const struct program *program)
 
 	if (!program_is_ours(program) || owner_read(program) > 0)
 		return -EBUSY;
-	steer->keys_fd = map_open(program, STEER_TEXT(STEER_KEYS), BPF_MAP_TYPE_HASH,
-		sizeof(struct steer_key), sizeof(uint32_t));
-	if (steer->keys_fd < 0)
-		return steer->keys_fd;
-	ret = ranges_open(steer, program);
-	if (ret < 0)
-		goto err_keys;
-	ret = owner_write(program);
+	ret = maps_open(steer, program);
 	if (ret == 0)
-		return 0;
-	ranges_close(steer);
-err_keys:
-	close(steer->keys_fd);
-	return ret;
+		ret = steer_follow_mac(steer);
+	return ret < 0 ? ret : owner_write(program);
 }
 
 int
@@ -177,26 +170,43 @@ steer_open(unsigned ifindex, struct steer **steer)
 	if (ret < 0)
 		return ret;
 	opened = malloc(sizeof(*opened));
-	ret = opened ? program_claim(opened, &program) : -ENOMEM;
-	program_release(&program);
-	if (ret < 0) {
-		free(opened);
-		return ret;
+	if (!opened) {
+		program_release(&program);
+		return -ENOMEM;
 	}
-	*steer = opened;
-	return 0;
+	opened->ifindex = ifindex;
+	memset(opened->fd, 0xff, sizeof(opened->fd));
+	ret = program_claim(opened, &program);
+	program_release(&program);
+	if (ret < 0)
+		steer_close(opened);
+	else
+		*steer = opened;
+	return ret;
+}
+
+int
+steer_follow_mac(struct steer *steer)
+{
+	const uint32_t only = 0;
+	struct steer_port port = {0};
+	int ret = interface_mac(steer->ifindex, port.mac);
+
+	if (ret < 0)
+		return ret;
+	return bpf_map_update_elem(steer->fd[MAP_PORT], &only, &port, BPF_ANY);
 }
 
 int
 steer_add(struct steer *steer, const struct steer_key *key)
 {
 	uint32_t uses = 0;
-	int ret = bpf_map_lookup_elem(steer->keys_fd, key, &uses);
+	int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
 
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
 	uses++;
-	ret = bpf_map_update_elem(steer->keys_fd, key, &uses, BPF_ANY);
+	ret = bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_ANY);
 	return ret == -E2BIG ? -ENOSPC : ret;
 }
 
@@ -204,14 +214,14 @@ int
 steer_del(struct steer *steer, const struct steer_key *key)
 {
 	uint32_t uses = 0;
-	int ret = bpf_map_lookup_elem(steer->keys_fd, key, &uses);
+	int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
 
 	if (ret < 0)
 		return ret;
 	if (uses <= 1)
-		return bpf_map_delete_elem(steer->keys_fd, key);
+		return bpf_map_delete_elem(steer->fd[MAP_KEYS], key);
 	uses--;
-	return bpf_map_update_elem(steer->keys_fd, key, &uses, BPF_EXIST);
+	return bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_EXIST);
 }
 
 int
@@ -229,9 +239,13 @@ steer_del_range(struct steer *steer, const struct steer_range *range)
 void
 steer_close(struct steer *steer)
 {
+	int map;
+
 	if (!steer)
 		return;
-	ranges_close(steer);
-	close(steer->keys_fd);
+	for (map = 0; map < MAP_COUNT; map++) {
+		if (steer->fd[map] >= 0)
+			close(steer->fd[map]);
+	}
 	free(steer);
 }

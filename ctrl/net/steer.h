@@ -32,6 +32,12 @@ int steer_clean(unsigned ifindex, char *error, size_t error_size);
 int steer_open(unsigned ifindex, struct steer **steer);
 
 /*
+ * Frames to the interface's MAC address are steered: read it again, after a change. steer_open()
+ * does so, too. 0 or a negative errno.
+ */
+int steer_follow_mac(struct steer *steer);
+
+/*
  * Steer one more, one less flow by this key. Counted: n additions want n deletions. -ENOSPC: all
  * STEER_KEYS_MAX keys are in use; -ENOENT: the key was not added. The kernel acts on it at once.
  */

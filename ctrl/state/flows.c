@@ -26,12 +26,24 @@ routes_changed(void *arg, const struct net_prefix *prefix)
 	next_hops_routes_changed(flows->hops, prefix);
 }
 
+static void
+link_changed(void *arg, unsigned ifindex)
+{
+	struct flows *flows = arg;
+
+	steering_link_changed(flows->steering, flows->ports, ifindex);
+}
+
 /* Next hops, what tells them, and what follows them. */
 static int
 hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 {
 	const struct net_observer observer = {
-		.neighbour = neighbour_changed, .routes = routes_changed, .arg = flows};
+		.neighbour = neighbour_changed,
+		.routes = routes_changed,
+		.link = link_changed,
+		.arg = flows,
+	};
 
 	flows->net = net_create(base, &observer, fault);
 	if (!flows->net)

@@ -69,6 +69,17 @@ steering_fini(struct steering *steering)
 	steering->n = 0;
 }
 
+void
+steering_link_changed(const struct steering *steering, const struct ports *ports, unsigned ifindex)
+{
+	unsigned i;
+
+	for (i = 0; i < steering->n; i++) {
+		if (steering->steers[i] && (ifindex == 0 || ports->info[i].ifindex == ifindex))
+			steer_follow_mac(steering->steers[i]);
+	}
+}
+
 static void
 key_make(const struct flow_match *match, struct steer_key *key)
 {

@@ -33,6 +33,10 @@ int steering_init(struct steering *steering, const struct config *config, const 
 	struct fault *fault);
 void steering_fini(struct steering *steering);
 
+/* An interface changed, 0 = any may have: ask for frames to the MAC address that it has now. */
+void steering_link_changed(
+	const struct steering *steering, const struct ports *ports, unsigned ifindex);
+
 /* Ask for, or no longer ask for, a flow's packets on a port. Counted. 0 or negative errno. */
 int steering_add(struct steering *steering, unsigned port, const struct flow_match *match);
 int steering_del(struct steering *steering, unsigned port, const struct flow_match *match);

@@ -2,8 +2,9 @@
 /*
  * Shares a network interface between the data plane and the kernel. UDP to a local address, port
  * and VLANs that some flow wants, or within the ranges of some rule, goes to the AF_XDP socket of
- * the queue that it came in on; everything else, and everything that we cannot read to the end of
- * its UDP header, goes on to the kernel as if we were not there.
+ * the queue that it came in on; everything else, everything that we cannot read to the end of its
+ * UDP header, and every frame to another MAC address, goes on to the kernel as if we were not
+ * there.
  *
  * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once a port, and puts its sockets into
  * xsks_map. The keys are the control thread's to fill: see ctrl/net/steer.h.
@@ -76,6 +77,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } STEER_ACTIVE SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_port);
+} STEER_PORT SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -273,6 +281,40 @@ ranges_match(const struct packet *packet)
 	return 0;
 }
 
+static __always_inline int
+is_multicast(const struct packet *packet)
+{
+	if (packet->key.family == STEER_IPV4)
+		return (packet->dst[0] & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000);
+	return packet->key.addr[0] == 0xff;
+}
+
+/*
+ * Whether the frame was sent to this interface. RFC 1812, 5.3.4: what came by link-layer multicast
+ * or broadcast is not forwarded, unless it is for a multicast address.
+ */
+static __always_inline int
+mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
+	const struct steer_port *port;
+	const __u32 only = 0;
+	__u8 differs = 0;
+	int i;
+
+	if ((const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
+		return 0;
+	if (eth->h_dest[0] & 1)
+		return is_multicast(packet);
+	port = bpf_map_lookup_elem(&STEER_PORT, &only);
+	if (!port)
+		return 0;
+#pragma unroll
+	for (i = 0; i < ETH_ALEN; i++)
+		differs |= eth->h_dest[i] ^ port->mac[i];
+	return differs == 0;
+}
+
 SEC("xdp")
 int
 STEER_PROGRAM(struct xdp_md *ctx)
@@ -286,6 +328,8 @@ STEER_PROGRAM(struct xdp_md *ctx)
 	if (!parse(&cursor, &packet))
 		return XDP_PASS;
 	if (!bpf_map_lookup_elem(&STEER_KEYS, &packet.key) && !ranges_match(&packet))
+		return XDP_PASS;
+	if (!mac_is_ours(ctx, &packet))
 		return XDP_PASS;
 	/* A queue that has no socket falls back to the action in the flags. */
 	return bpf_redirect_map(&STEER_SOCKETS, ctx->rx_queue_index, XDP_PASS);

@@ -15,6 +15,7 @@
 #define STEER_KEYS sluice_keys /* hash: struct steer_key -> uint32_t, how often it was added */
 #define STEER_RANGES sluice_ranges /* array of two: struct steer_ranges, one of them in use */
 #define STEER_ACTIVE sluice_active /* array of one: uint32_t, see struct steer_ranges */
+#define STEER_PORT sluice_port /* array of one: struct steer_port */
 #define STEER_SOCKETS xsks_map /* the name that DPDK's AF_XDP driver looks for */
 
 #define STEER_TEXT_OF(token) #token
@@ -69,5 +70,13 @@ struct steer_ranges {
 };
 
 _Static_assert(sizeof(struct steer_ranges) == 8 + 88 * STEER_RANGES_MAX, "no padding");
+
+/* What the program knows of its interface. */
+struct steer_port {
+	uint8_t mac[6]; /* frames to another one are the kernel's */
+	uint16_t reserved; /* zero */
+};
+
+_Static_assert(sizeof(struct steer_port) == 8, "an address changes in one store");
 
 #endif

@@ -44,4 +44,25 @@ print(socket.create_connection(("192.0.2.1", 2222), 5).recv(5).decode())') == he
 
 rig_pid media-out >/dev/null || fail "the media ended before the checks did: this proves nothing"
 receive_end media
+
+# RFC 1812, 5.3.4: what went to another host, to all or to a group is not forwarded. What goes to
+# the address that p0 has now is, also when it changes.
+cam_to() {
+	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --interface eth0 --dst-mac "$1" --count 10
+}
+cam_gets() {
+	cam_to "$1"
+	sleep 0.1
+	(($(counter_read flow:cam.packets) > 5000))
+}
+for mac in 02:00:00:00:00:99 ff:ff:ff:ff:ff:ff 01:00:5e:00:02:01; do
+	cam_gets "$mac" && fail "a frame to $mac was forwarded"
+done
+ip -n "$RIG_NAME-box" link set p0 address 02:00:00:00:00:99
+rig_wait 30 cam_gets 02:00:00:00:00:99 || fail "p0 does not follow its MAC address"
+forwarded=$(counter_read flow:cam.packets)
+cam_to "${BOX_MAC[0]}"
+sleep 0.5
+expect_counter flow:cam.packets "$forwarded"
+
 expect_counter p0.drops.no_flow 0

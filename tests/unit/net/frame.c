@@ -40,6 +40,8 @@ put_link(uint8_t *at, const struct frame *frame)
 	unsigned by_family = frame->family == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
 
 	memcpy(at, macs, sizeof(macs));
+	if (memcmp(frame->dst_mac, "\0\0\0\0\0", 6) != 0)
+		memcpy(at, frame->dst_mac, 6);
 	at += sizeof(macs);
 	for (int i = 0; i < FRAME_TAGS_MAX; i++) {
 		if (!frame->tpid[i])

@@ -13,6 +13,7 @@
 #define FRAME_PROTOCOL_ZERO 255 /* stands for protocol 0, since zero stands for UDP */
 
 struct frame {
+	uint8_t dst_mac[6]; /* zeros = 02:00:00:00:00:01 */
 	uint16_t tpid[FRAME_TAGS_MAX]; /* tag protocol ids, outermost first; 0 = no tag */
 	uint16_t tci[FRAME_TAGS_MAX];
 	uint16_t ether_type; /* 0 = by family */

@@ -13,13 +13,18 @@ struct bpf_object *
 steer_program_load(int *program_fd)
 {
 	struct bpf_object *object = bpf_object__open_file(STEER_OBJECT, NULL);
+	const struct steer_port port = {.mac = {2, 0, 0, 0, 0, 1}}; /* of frame_build() */
+	const uint32_t only = 0;
 	struct bpf_program *program;
+	int port_fd;
 
 	cr_assert_not_null(object, "cannot open %s", STEER_OBJECT);
 	cr_assert_eq(bpf_object__load(object), 0);
 	program = bpf_object__find_program_by_name(object, STEER_TEXT(STEER_PROGRAM));
 	cr_assert_not_null(program);
 	*program_fd = bpf_program__fd(program);
+	port_fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_PORT));
+	cr_assert_eq(bpf_map_update_elem(port_fd, &only, &port, BPF_ANY), 0);
 	return object;
 }
 

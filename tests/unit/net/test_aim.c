@@ -30,8 +30,14 @@ routes_ignore(void *arg, const struct net_prefix *prefix)
 	(void)arg, (void)prefix;
 }
 
+static void
+link_ignore(void *arg, unsigned ifindex)
+{
+	(void)arg, (void)ifindex;
+}
+
 static const struct net_observer observer = {
-	.neighbour = neighbour_ignore, .routes = routes_ignore};
+	.neighbour = neighbour_ignore, .routes = routes_ignore, .link = link_ignore};
 
 static void
 setup(void)

@@ -64,8 +64,17 @@ routes_record(void *arg, const struct net_prefix *prefix)
 	last_prefix = prefix ? *prefix : (struct net_prefix){.bits = 255};
 }
 
+static unsigned last_link;
+
+static void
+link_record(void *arg, unsigned ifindex)
+{
+	cr_assert_eq(arg, &base);
+	last_link = ifindex;
+}
+
 static const struct net_observer observer = {
-	.neighbour = changed_record, .routes = routes_record, .arg = &base};
+	.neighbour = changed_record, .routes = routes_record, .link = link_record, .arg = &base};
 
 static void
 setup(void)
@@ -197,6 +206,7 @@ Test(keep, link_down_and_up)
 	shell("ip link set port down");
 	loop_run(1000);
 	expect_last(NULL);
+	cr_expect_eq(last_link, port);
 	shell("ip ntable change name arp_cache dev port retrans 1000 mcast_probes 3");
 	shell("ip link set port up");
 	loop_run(2500);

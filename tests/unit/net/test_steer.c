@@ -144,6 +144,28 @@ Test(steer, keys_are_counted)
 	bpf_object__close(object);
 }
 
+Test(steer, mac_address_is_followed)
+{
+	struct bpf_object *object = program_attach(ifindex, XDP_FLAGS_DRV_MODE);
+	const int fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_PORT));
+	const uint32_t only = 0;
+	struct steer_port port;
+	struct steer *steer;
+
+	shell("ip link set port address 02:00:00:00:00:0a");
+	cr_assert_eq(steer_open(ifindex, &steer), 0);
+	cr_assert_eq(bpf_map_lookup_elem(fd, &only, &port), 0);
+	cr_expect_eq(port.mac[5], 0x0a);
+	shell("ip link set port address 02:00:00:00:00:0b");
+	cr_expect_eq(steer_follow_mac(steer), 0);
+	cr_assert_eq(bpf_map_lookup_elem(fd, &only, &port), 0);
+	cr_expect_eq(port.mac[5], 0x0b);
+	shell("ip link del port");
+	cr_expect_eq(steer_follow_mac(steer), -ENODEV);
+	steer_close(steer);
+	bpf_object__close(object);
+}
+
 Test(steer, full)
 {
 	struct bpf_object *object = program_attach(ifindex, XDP_FLAGS_DRV_MODE);

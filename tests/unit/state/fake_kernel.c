@@ -104,6 +104,13 @@ steer_open(unsigned ifindex, struct steer **steer)
 }
 
 int
+steer_follow_mac(struct steer *steer)
+{
+	steer->n_macs_read++;
+	return 0;
+}
+
+int
 steer_add(struct steer *steer, const struct steer_key *key)
 {
 	if (steer->fail_add && steer->adds_before_fail-- == 0)

@@ -18,6 +18,7 @@ struct net {
 struct steer {
 	unsigned n_keys; /* steer_add() without steer_del() */
 	unsigned n_ranges; /* steer_add_range() without steer_del_range() */
+	unsigned n_macs_read; /* steer_follow_mac() */
 	struct steer_key last;
 	struct steer_range last_range;
 	int fail_add;
