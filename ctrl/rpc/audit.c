@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "rpc/envelope.h"
+#include "store/place.h"
 
-#define MODE 0640
 #define DIRECTORY_MODE 0750
 
 struct audit {
@@ -38,21 +38,20 @@ audit_warn(struct audit *audit, const char *what, const char *why)
 }
 
 static int
-log_open(const char *path)
+log_open(const char *path, char *why, size_t why_bytes)
 {
 	char copy[PATH_MAX];
-	int fd;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	(void)mkdir(dirname(copy), DIRECTORY_MODE); /* if it is not there; open() says what is */
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
-	return fd < 0 ? -errno : fd;
+	return place_open(path, O_WRONLY | O_CREAT | O_APPEND, why, why_bytes);
 }
 
 struct audit *
 audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault)
 {
 	struct audit *audit = calloc(1, sizeof(*audit));
+	char why[PLACE_WHY_MAX];
 
 	if (audit)
 		audit->path = strdup(path);
@@ -63,11 +62,11 @@ audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *f
 	}
 	audit->warn = warn;
 	audit->warn_arg = warn_arg;
-	audit->fd = log_open(path);
+	audit->fd = log_open(path, why, sizeof(why));
 	if (audit->fd < 0) {
 		fault_set(fault, FAULT_INVALID_VALUE, "/access/audit_log",
 			"/access/audit_log: cannot write %s: %s; name another file, or none: \"\"",
-			path, strerror(-audit->fd));
+			path, why);
 		audit_close(audit);
 		return NULL;
 	}
@@ -110,13 +109,14 @@ audit_close(struct audit *audit)
 void
 audit_reopen(struct audit *audit)
 {
+	char why[PLACE_WHY_MAX];
 	int fd;
 
 	if (!audit)
 		return;
-	fd = log_open(audit->path);
+	fd = log_open(audit->path, why, sizeof(why));
 	if (fd < 0) {
-		audit_warn(audit, "cannot reopen, writing on to the old file", strerror(-fd));
+		audit_warn(audit, "cannot reopen, writing on to the old file", why);
 		return;
 	}
 	close(audit->fd);

@@ -61,7 +61,7 @@ listen_at(int fd, const struct sockaddr_un *address, gid_t group)
 
 	umask(before);
 	if (!error && group != (gid_t)-1)
-		error = chown(address->sun_path, (uid_t)-1, group);
+		error = lchown(address->sun_path, (uid_t)-1, group);
 	return error ? error : listen(fd, BACKLOG);
 }
 

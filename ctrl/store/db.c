@@ -53,7 +53,7 @@ db_open(const char *name, bool read_only, int *code, struct fault *fault)
 	const bool is_uri = strncmp(name, "file:", 5) == 0;
 	const int flags = SQLITE_OPEN_NOMUTEX | (is_uri ? SQLITE_OPEN_URI : 0) |
 			  (read_only && !is_uri ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-			  (is_uri ? SQLITE_OPEN_CREATE : 0);
+			  (is_uri ? SQLITE_OPEN_CREATE : SQLITE_OPEN_NOFOLLOW);
 	sqlite3 *db;
 
 	*code = sqlite3_open_v2(name, &db, flags, NULL);

@@ -122,7 +122,7 @@ file_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), voi
 	to = db_open(path, false, &code, fault);
 	if (!to)
 		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	backup = sqlite3_backup_init(to, "main", from, "main");
 	code = backup ? pages_copy(backup, pages, fd, go_on, arg) : SQLITE_ERROR;
 	sqlite3_backup_finish(backup);

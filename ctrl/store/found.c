@@ -227,6 +227,22 @@ mended_remove(const char *path)
 	place_file_remove(made);
 }
 
+/* What others may have put there is not ours to recover from. 1, 0 or -1 as place_file_look(). */
+static int
+files_look(const char *path, struct fault *fault)
+{
+	static const char *const beside[] = {RECOVER_SNAPSHOT, RECOVER_NEW};
+	char name[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+	unsigned i;
+
+	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, beside[i]);
+		if (place_file_look(name, fault) < 0)
+			return -1;
+	}
+	return place_file_look(path, fault);
+}
+
 static bool
 has_part(const char *path, const char *suffix)
 {
@@ -252,7 +268,7 @@ has_remains(const char *path)
 sqlite3 *
 found_open(const char *path, struct store_report *report, struct fault *fault)
 {
-	const int there = place_file_look(path, fault);
+	const int there = files_look(path, fault);
 	struct verdict verdict = {.reason = "the file is missing or empty"};
 	struct journal journal;
 	sqlite3 *db;

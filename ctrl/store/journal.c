@@ -304,7 +304,7 @@ journal_mend(const char *path, const struct journal *journal, const char *made, 
 	if (link(path, made) < 0)
 		return journal_fault(fault, "link", path);
 	from = part_open(path, "rbe");
-	to = part_open(made, "wbe");
+	to = part_open(made, "wbex"); /* x: what is there is not ours, nor a link */
 	good = from && to && frames_copy(from, to, journal);
 	if (from)
 		fclose(from);

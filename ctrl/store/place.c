@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +22,75 @@
 #define FILE_MODE 0640
 
 static int
-place_fault(struct fault *fault, const char *what, const char *path)
+place_fault_why(struct fault *fault, const char *what, const char *path, const char *why)
 {
 	const char *advice = errno == ENOSPC || errno == EDQUOT ? "free space on its file system"
 			     : errno == EROFS			? "make its file system writable"
 					      : "check the path and its permissions";
 
 	return fault_set(fault, FAULT_STORE, "",
-		"%s %s: %s; %s, or set state.path to another place", what, path, strerror(errno),
-		advice);
+		"%s %s: %s; %s, or set state.path to another place", what, path, why, advice);
+}
+
+static int
+place_fault(struct fault *fault, const char *what, const char *path)
+{
+	return place_fault_why(fault, what, path, strerror(errno));
+}
+
+/* The owner of the directory could put anything into the place of the file anyway. */
+static bool
+is_ours(const char *path, const struct stat *file)
+{
+	char copy[PATH_MAX];
+	struct stat directory;
+
+	if (file->st_uid == geteuid() || file->st_uid == 0)
+		return true;
+	snprintf(copy, sizeof(copy), "%s", path);
+	return stat(dirname(copy), &directory) == 0 && file->st_uid == directory.st_uid;
+}
+
+int
+place_open(const char *path, int flags, char *why, size_t why_bytes)
+{
+	const int fd =
+		open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, FILE_MODE);
+	struct stat file;
+
+	if (fd < 0) {
+		const int error = errno;
+
+		snprintf(why, why_bytes, "%s",
+			error == ELOOP ? "it is a symbolic link, which is not followed here"
+				       : strerror(error));
+		errno = error;
+		return -1;
+	}
+	if (fstat(fd, &file) == 0 && is_ours(path, &file))
+		return fd;
+	snprintf(why, why_bytes,
+		"it belongs to user %u, expected user %u, root, or the owner of its directory",
+		file.st_uid, geteuid());
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+static int
+file_open(const char *path, int flags, const char *what, struct fault *fault)
+{
+	char why[PLACE_WHY_MAX];
+	const int fd = place_open(path, flags, why, sizeof(why));
+	struct stat file;
+
+	if (fd < 0)
+		return place_fault_why(fault, what, path, why);
+	if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
+		return fd;
+	close(fd);
+	return fault_set(fault, FAULT_STORE, "",
+		"%s is not a regular file; set state.path to another place", path);
 }
 
 int
@@ -54,10 +116,12 @@ place_sync(const char *path, struct fault *fault)
 }
 
 int
-place_prepare(const char *path, struct fault *fault)
+place_prepare(char *path, size_t path_bytes, struct fault *fault)
 {
 	char copy[STORE_PATH_MAX];
-	char *slash;
+	char name[STORE_PATH_MAX];
+	char *slash, *real;
+	int n;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -70,6 +134,16 @@ place_prepare(const char *path, struct fault *fault)
 		}
 		*slash = '/';
 	}
+	snprintf(name, sizeof(name), "%s", basename(copy));
+	real = realpath(dirname(copy), NULL);
+	if (!real)
+		return place_fault(fault, "cannot look at the directory of", path);
+	n = snprintf(path, path_bytes, "%s/%s", real[1] ? real : "", name);
+	free(real);
+	if ((size_t)n >= path_bytes)
+		return fault_set(fault, FAULT_STORE, "",
+			"the directory of the store is a link to one whose path is too long; set "
+			"state.path to another place");
 	return 0;
 }
 
@@ -119,11 +193,9 @@ place_lock(const char *path, struct fault *fault)
 	int fd;
 
 	snprintf(name, sizeof(name), "%s-lock", path);
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
-	if (fd < 0) {
-		place_fault(fault, "cannot open", name);
+	fd = file_open(name, O_RDWR | O_CREAT, "cannot open", fault);
+	if (fd < 0)
 		return -1;
-	}
 	if (lock_wait(fd) == 0) {
 		holder_write(fd);
 		return fd;
@@ -142,25 +214,12 @@ place_lock(const char *path, struct fault *fault)
 }
 
 int
-place_file_look(const char *path, struct fault *fault)
-{
-	struct stat info;
-
-	if (stat(path, &info) < 0)
-		return errno == ENOENT ? 0 : place_fault(fault, "cannot look at", path);
-	if (!S_ISREG(info.st_mode))
-		return fault_set(fault, FAULT_STORE, "",
-			"%s is not a regular file; set state.path to another place", path);
-	return info.st_size > 0;
-}
-
-int
 place_file_make(const char *path, struct fault *fault)
 {
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+	const int fd = file_open(path, O_RDWR | O_CREAT, "cannot make", fault);
 
 	if (fd < 0)
-		return place_fault(fault, "cannot make", path);
+		return -1;
 	close(fd);
 	return place_sync(path, fault);
 }
@@ -176,11 +235,11 @@ place_move(const char *from, const char *to, struct fault *fault)
 int
 place_file_sync(const char *path, struct fault *fault)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = file_open(path, O_RDONLY, "cannot open", fault);
 	int rc;
 
 	if (fd < 0)
-		return place_fault(fault, "cannot open", path);
+		return -1;
 	rc = fsync(fd);
 	if (rc < 0)
 		place_fault(fault, "cannot sync", path);
@@ -191,6 +250,26 @@ place_file_sync(const char *path, struct fault *fault)
 static const char *const file_parts[] = {"", "-wal", "-shm"};
 #define N_FILE_PARTS (sizeof(file_parts) / sizeof(file_parts[0]))
 #define PART_MAX (STORE_PATH_MAX + 2 * PLACE_SUFFIX_MAX)
+
+int
+place_file_look(const char *path, struct fault *fault)
+{
+	char part[PART_MAX];
+	struct stat file;
+	unsigned i;
+	int fd;
+
+	for (i = 0; i < N_FILE_PARTS; i++) {
+		snprintf(part, sizeof(part), "%s%s", path, file_parts[i]);
+		if (lstat(part, &file) < 0 && errno == ENOENT)
+			continue;
+		fd = file_open(part, O_RDONLY, "cannot open", fault);
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	return lstat(path, &file) == 0 && file.st_size > 0;
+}
 
 void
 place_file_remove(const char *path)
@@ -208,12 +287,13 @@ int
 place_file_move(const char *from, const char *to, struct fault *fault)
 {
 	char part[PART_MAX], moved[PART_MAX];
+	struct stat file;
 	unsigned i;
 
 	for (i = 0; i < N_FILE_PARTS; i++) {
 		snprintf(part, sizeof(part), "%s%s", from, file_parts[i]);
 		snprintf(moved, sizeof(moved), "%s%s", to, file_parts[i]);
-		if (access(part, F_OK) == 0 && place_move(part, moved, fault) < 0)
+		if (lstat(part, &file) == 0 && place_move(part, moved, fault) < 0)
 			return -1;
 	}
 	return 0;

@@ -10,8 +10,22 @@
 /* Longest suffix that is put behind a store's path. */
 #define PLACE_SUFFIX_MAX 32
 
-/* Make the directory of the path, with those above it, 0750. 0 or -1 with *fault. */
-int place_prepare(const char *path, struct fault *fault);
+/* Enough for what place_open() says. */
+#define PLACE_WHY_MAX 160
+
+/*
+ * open(2) of a file of ours, or of one that we make, 0640. Never through a symbolic link, and only
+ * when it belongs to us, to root or to the owner of its directory: in a directory where others may
+ * write, anything else was put there by them. Links further up in the path are followed. The
+ * descriptor, or -1 with errno and the reason in `why`.
+ */
+int place_open(const char *path, int flags, char *why, size_t why_bytes);
+
+/*
+ * Make the directory of the path, with those above it, 0750, and put the directory's real name into
+ * the path, so that SQLite finds no symbolic link in it. 0 or -1 with *fault.
+ */
+int place_prepare(char *path, size_t path_bytes, struct fault *fault);
 
 /*
  * Take the lock of the store, PATH-lock, for as long as the descriptor is open. The descriptor, or
@@ -22,7 +36,11 @@ int place_lock(const char *path, struct fault *fault);
 /* Make an empty file, 0640, if there is none; durably. 0 or -1 with *fault. */
 int place_file_make(const char *path, struct fault *fault);
 
-/* Whether there is a file that is not empty. 1, 0, or -1 with *fault (not a regular file, ...). */
+/*
+ * Whether there is a file that is not empty. 1, 0, or -1 with *fault: it or its -wal or -shm is
+ * not a regular file or, as for place_open(), not ours. Closing one drops the process's locks of
+ * it: not while SQLite has it open.
+ */
 int place_file_look(const char *path, struct fault *fault);
 
 /* Make what is in a file durable. 0 or -1 with *fault. */

@@ -22,9 +22,9 @@ store_place(struct store *store, struct fault *fault)
 			(void *)store);
 		return 0;
 	}
-	snprintf(store->name, sizeof(store->name), "%s", store->path);
-	if (place_prepare(store->path, fault) < 0)
+	if (place_prepare(store->path, sizeof(store->path), fault) < 0)
 		return -1;
+	snprintf(store->name, sizeof(store->name), "%s", store->path);
 	store->lock = place_lock(store->path, fault);
 	return store->lock < 0 ? -1 : 0;
 }

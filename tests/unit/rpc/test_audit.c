@@ -190,6 +190,30 @@ Test(audit, file_is_for_owner_and_group_and_appended_to)
 	line_check(2, "{" ACTOR ", 'what': {}, 'generation': 2, 'outcome': 'ok'}");
 }
 
+/* In a directory where others may write, what has its name may be theirs. */
+Test(audit, link_is_not_followed)
+{
+	struct fault fault;
+
+	cr_assert_eq(rename(path, moved), 0);
+	cr_assert_eq(symlink(moved, path), 0);
+	cr_expect_null(audit_open(path, warn, NULL, &fault));
+	cr_expect_not_null(strstr(fault.message, "it is a symbolic link"), "%s", fault.message);
+	audit_reopen(audit);
+	cr_expect_not_null(strstr(warned, "it is a symbolic link"), "%s", warned);
+}
+
+Test(audit, file_of_somebody_else_is_refused)
+{
+	struct fault fault;
+
+	if (geteuid() != 0)
+		cr_skip_test("giving files away needs root");
+	cr_assert_eq(chown(path, 12345, 0), 0);
+	cr_expect_null(audit_open(path, warn, NULL, &fault));
+	cr_expect_not_null(strstr(fault.message, "it belongs to user 12345"), "%s", fault.message);
+}
+
 Test(audit, log_is_rotated)
 {
 	json_t *line;
