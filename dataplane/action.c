@@ -281,6 +281,16 @@ action_create(struct flow_action **action, const struct dp_flow *flow, struct le
 	return ret;
 }
 
+unsigned
+action_n_places(const struct flow_action *action)
+{
+	unsigned n = action == NULL ? 0 : action->places.n;
+
+	for (unsigned i = 0; action != NULL && i < action->n_streams; i++)
+		n += action->streams[i].places.n;
+	return n;
+}
+
 /* rte_free() of memory that workers may only read. */
 static void
 const_free(const void *memory)

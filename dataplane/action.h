@@ -78,6 +78,9 @@ static_assert(offsetof(struct flow_action, only_polices) < 64, "what most packet
 int action_create(struct flow_action **action, const struct dp_flow *flow, struct leg_table *legs,
 	const struct flow_action *former, const uint16_t *from);
 
+/* How many places in the leg table its legs have, those of streams too; 0 for NULL. */
+unsigned action_n_places(const struct flow_action *action);
+
 /* Let go of all that the action holds; after a grace period when workers have seen it. */
 void action_destroy(struct flow_action *action, struct leg_table *legs);
 

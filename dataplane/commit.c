@@ -243,6 +243,8 @@ dp_txn_prepare(struct dp_txn *txn)
 
 	if (txn->prepared)
 		return 0;
+	if (dp->legs.n_taken > dp->legs.capacity)
+		return -ENOSPC;
 	if (txn->last_legs == NULL)
 		txn->last_legs = malloc(DP_FLOW_LEGS_MAX * sizeof(*txn->last_legs));
 	if (txn->last_legs == NULL || successors_prepare(txn) < 0 ||
@@ -260,9 +262,10 @@ dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
 	unsigned budget = RTE_MAX(max_flows, 1u);
 	int ret;
 
-	if (dp_txn_prepare(txn) < 0) {
+	ret = dp_txn_prepare(txn);
+	if (ret < 0) {
 		dp_txn_abort(txn);
-		return -ENOMEM;
+		return ret;
 	}
 	dp->committing = true;
 	for (; txn->phase < N_PHASES; txn->phase++, txn->at = 0) {

@@ -26,7 +26,7 @@ dp_flow_capacity(const struct dp *dp, enum dp_family family)
 unsigned
 dp_leg_count(const struct dp *dp)
 {
-	return dp->legs.capacity - dp->legs.n_free;
+	return dp->legs.n_taken;
 }
 
 unsigned

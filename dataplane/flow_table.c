@@ -18,9 +18,6 @@
 #define FLOWS_A_BUCKET (BUCKET_SLOTS / 2)
 #define FLOWS_AN_OVERFLOW 32
 #define OVERFLOW_MIN 64
-/* Places beyond the capacity, so that the flows of a full table can be replaced. */
-#define FLOWS_A_SPARE 16
-#define SPARE_MIN 64
 
 static void *
 table_array(size_t n, size_t bytes, int socket)
@@ -57,13 +54,14 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 	unsigned n_workers, int socket, struct leg_table *legs)
 {
 	uint32_t n_buckets = rte_align32pow2(RTE_MAX(capacity / FLOWS_A_BUCKET, 1u));
-	uint32_t n_overflow = capacity / FLOWS_AN_OVERFLOW + OVERFLOW_MIN;
+	uint32_t n_overflow = capacity / FLOWS_AN_OVERFLOW +
+			      table_reserve(capacity) / BUCKET_SLOTS + OVERFLOW_MIN;
 
 	memset(table, 0, sizeof(*table));
 	table->family = family;
 	table->capacity = capacity;
 	/* One place at least, so that a table without room still is a table. */
-	table->n_places = capacity == 0 ? 1 : capacity + capacity / FLOWS_A_SPARE + SPARE_MIN;
+	table->n_places = capacity == 0 ? 1 : capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
 	table->legs = legs;
 	table->bucket_mask = n_buckets - 1;
@@ -173,6 +171,22 @@ entry_empty(struct flow_table *table, uint32_t index)
 	}
 }
 
+/*
+ * The legs of flow `index` count, or no longer, as those that are there after the transaction.
+ * Whether they all fit.
+ */
+static bool
+legs_count(struct flow_table *table, uint32_t index, int sign)
+{
+	const void *entry = flow_table_entry(table, index, table->family);
+	const unsigned n = action_n_places(flow_entry_action(entry, table->family));
+
+	if (n == 0)
+		return true;
+	table->legs->n_taken += (uint32_t)sign * n;
+	return table->legs->n_taken <= table->legs->capacity;
+}
+
 int
 flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *index)
 {
@@ -194,8 +208,12 @@ flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *i
 	error = entry_fill(table, flow, place, NULL, NULL);
 	if (error < 0)
 		return error;
-	error = flow->rule == NULL ? flow_slot_take(table, hash, place) : 0;
+	if (!legs_count(table, place, 1))
+		error = -ENOSPC;
+	else if (flow->rule == NULL)
+		error = flow_slot_take(table, hash, place);
 	if (error < 0) {
+		legs_count(table, place, -1);
 		entry_empty(table, place);
 		return error;
 	}
@@ -241,6 +259,8 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 		flow_table_carried_forget(table, place);
 		return error;
 	}
+	legs_count(table, place, 1);
+	legs_count(table, old, -1);
 	table->n_free--;
 	table->state[place] = FLOW_VERSION;
 	table->state[old] = FLOW_REPLACED;
@@ -338,8 +358,26 @@ flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
 }
 
 void
+flow_table_remove(struct flow_table *table, uint32_t index)
+{
+	table->n_taken--;
+	legs_count(table, index, -1);
+	table->state[index] = FLOW_REMOVED;
+}
+
+void
+flow_table_keep(struct flow_table *table, uint32_t index)
+{
+	table->n_taken += table->state[index] == FLOW_REMOVED;
+	legs_count(table, index, 1);
+	table->state[index] = FLOW_LIVE;
+}
+
+void
 flow_table_unlink(struct flow_table *table, uint32_t index)
 {
+	if (table->state[index] == FLOW_LIVE)
+		flow_table_remove(table, index);
 	if (!flow_table_is_rule(table, index)) {
 		unsigned slot;
 		struct bucket *bucket = flow_slot_find(table, index, &slot);
@@ -351,12 +389,12 @@ flow_table_unlink(struct flow_table *table, uint32_t index)
 	actions_count(table, index, -1);
 	state_set(table, index, FLOW_RETIRED);
 	table->n_flows--;
-	table->n_taken--;
 }
 
 void
 flow_table_abandon(struct flow_table *table, uint32_t index)
 {
+	legs_count(table, index, -1);
 	if (table->state[index] == FLOW_ADDED) {
 		table->n_taken--;
 		state_set(table, index, FLOW_RETIRED);
@@ -373,8 +411,8 @@ flow_table_free(struct flow_table *table, uint32_t index)
 
 	if (has_slot && !flow_table_is_rule(table, index))
 		flow_slot_give_back(table, index);
-	if (table->state[index] == FLOW_ADDED)
-		table->n_taken--;
+	if (table->state[index] == FLOW_ADDED || table->state[index] == FLOW_VERSION)
+		flow_table_abandon(table, index);
 	entry_empty(table, index);
 	flow_table_carried_forget(table, index);
 	table->state[index] = FLOW_FREE;

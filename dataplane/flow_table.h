@@ -95,9 +95,9 @@ struct flow_table {
 	/* Writer only. */
 	enum dp_family family;
 	uint32_t capacity; /* flows at most */
-	uint32_t n_places; /* entries: some more, for new versions of flows in a full table */
+	uint32_t n_places; /* entries: some more, as what goes and what comes stand side by side */
 	uint32_t n_flows; /* live ones */
-	uint32_t n_taken; /* added or live ones, versions not counted */
+	uint32_t n_taken; /* once the open transaction is committed */
 	uint32_t n_free; /* places in free_stack */
 	uint32_t *free_stack;
 	uint32_t n_overflow; /* places in overflow_stack */
@@ -150,6 +150,10 @@ void flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version
 
 /* Workers find `version` instead of `old` from now on, in one store. */
 void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
+
+/* A live flow is to go with the open transaction; one that was to go, or be replaced, stays. */
+void flow_table_remove(struct flow_table *table, uint32_t index);
+void flow_table_keep(struct flow_table *table, uint32_t index);
 
 /* Make a live or removed flow invisible. Its entry stays until flow_table_free(). */
 void flow_table_unlink(struct flow_table *table, uint32_t index);

@@ -19,7 +19,7 @@ table_array(size_t n, size_t bytes, int socket)
 static int
 table_allocate(struct leg_table *table, int socket)
 {
-	size_t n = table->capacity;
+	size_t n = table->n_places;
 
 	table->legs = table_array(n, sizeof(*table->legs), socket);
 	table->drops = table_array(n, DP_COPY_DROP_COUNT * sizeof(*table->drops), socket);
@@ -41,14 +41,15 @@ leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, i
 {
 	memset(table, 0, sizeof(*table));
 	table->capacity = capacity;
+	table->n_places = capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
 	if (table_allocate(table, socket) < 0) {
 		leg_table_fini(table);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < capacity; i++)
-		table->free_stack[i] = capacity - 1 - i;
-	table->n_free = capacity;
+	for (uint32_t i = 0; i < table->n_places; i++)
+		table->free_stack[i] = table->n_places - 1 - i;
+	table->n_free = table->n_places;
 	return 0;
 }
 

@@ -55,12 +55,27 @@ struct leg_table {
 	struct flow_counters *counters[DP_WORKERS_MAX + 1]; /* [worker][leg] */
 
 	/* Writer only. */
-	uint32_t capacity;
+	uint32_t capacity; /* legs at most, */
+	uint32_t n_taken; /* and how many once the open transaction is committed */
+	uint32_t n_places; /* some more, as what goes and what comes stand side by side */
 	uint32_t n_free;
 	uint32_t *free_stack;
 	uint16_t *held; /* [leg] versions that have it, 0 = free */
 	unsigned n_workers;
 };
+
+/*
+ * Places of a table beyond its capacity. What a transaction adds stands beside what it removes
+ * until the last worker has left the old view, so this is how many it may exchange in a table that
+ * is full.
+ */
+static inline uint32_t
+table_reserve(uint32_t capacity)
+{
+	const uint32_t most = RTE_MAX(capacity / 16, 16384u);
+
+	return capacity == 0 ? 0 : RTE_MIN(capacity, most) + 64;
+}
 
 /* Allocate an empty table on `socket`. 0 or -ENOMEM; nothing stays allocated on failure. */
 int leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int socket);

@@ -9,6 +9,7 @@
 
 #include "commit.h"
 #include "dp_private.h"
+#include "flow_compile.h"
 #include "txn.h"
 
 /* Places of former transactions that are freed with each flow: they shrink as new ones are taken.
@@ -172,7 +173,7 @@ dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
 	if (flow->rule != NULL) {
 		ret = rule_set_replace(dp_handle_rules(txn->dp, handle), old, flow->rule, index);
 		if (ret < 0) {
-			table->state[old] = FLOW_LIVE;
+			flow_table_keep(table, old);
 			flow_table_free(table, index);
 			free(leaving.from);
 			return ret;
@@ -200,7 +201,7 @@ dp_txn_remove(struct dp_txn *txn, uint32_t handle)
 		ret = rule_set_remove(dp_handle_rules(txn->dp, handle), index);
 	if (ret < 0)
 		return ret;
-	table->state[index] = FLOW_REMOVED;
+	flow_table_remove(table, index);
 	txn->leaving[txn->n_leaving++] =
 		(struct leaving){.handle = handle, .version = DP_HANDLE_NONE};
 	return 0;
@@ -211,6 +212,36 @@ dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg)
 {
 	txn->on_removed = fn;
 	txn->on_removed_arg = arg;
+}
+
+unsigned
+dp_flow_legs(const struct dp_flow *flow)
+{
+	unsigned n = flow_leg_is_inline(flow) ? 0 : flow->n_legs;
+
+	for (unsigned i = 0; i < flow->n_streams; i++)
+		n += flow->streams[i].n_legs;
+	return n;
+}
+
+unsigned
+dp_txn_flow_count(const struct dp_txn *txn, enum dp_family family)
+{
+	return family == DP_IPV4 ? txn->dp->table4.n_taken : txn->dp->table6.n_taken;
+}
+
+unsigned
+dp_txn_rule_count(const struct dp_txn *txn, enum dp_family family)
+{
+	const struct rule_set *set = family == DP_IPV4 ? &txn->dp->rules4 : &txn->dp->rules6;
+
+	return set->changing ? set->n_next : set->n;
+}
+
+unsigned
+dp_txn_leg_count(const struct dp_txn *txn)
+{
+	return txn->dp->legs.n_taken;
 }
 
 void
@@ -229,7 +260,7 @@ dp_txn_abort(struct dp_txn *txn)
 		const struct leaving *leaving = &txn->leaving[i];
 		struct flow_table *table = dp_handle_table(dp, leaving->handle);
 
-		table->state[dp_handle_index(leaving->handle)] = FLOW_LIVE;
+		flow_table_keep(table, dp_handle_index(leaving->handle));
 		if (leaving->version != DP_HANDLE_NONE)
 			flow_table_abandon(table, dp_handle_index(leaving->version));
 	}

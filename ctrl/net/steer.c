@@ -44,6 +44,7 @@ static const struct {
 struct steer {
 	unsigned ifindex;
 	int fd[MAP_COUNT]; /* -1: not open */
+	unsigned n_keys; /* in the map */
 	struct steer_range_maps ranges;
 };
 
@@ -152,6 +153,7 @@ program_claim(struct steer *steer, const struct program *program)
 
 	if (!program_is_ours(program) || owner_read(program) > 0)
 		return -EBUSY;
+	steer->n_keys = 0;
 	ret = maps_open(steer, program);
 	if (ret == 0)
 		ret = steer_follow_mac(steer);
@@ -207,6 +209,7 @@ steer_add(struct steer *steer, const struct steer_key *key)
 		return ret;
 	uses++;
 	ret = bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_ANY);
+	steer->n_keys += ret == 0 && uses == 1;
 	return ret == -E2BIG ? -ENOSPC : ret;
 }
 
@@ -218,10 +221,28 @@ steer_del(struct steer *steer, const struct steer_key *key)
 
 	if (ret < 0)
 		return ret;
-	if (uses <= 1)
-		return bpf_map_delete_elem(steer->fd[MAP_KEYS], key);
+	if (uses <= 1) {
+		ret = bpf_map_delete_elem(steer->fd[MAP_KEYS], key);
+		steer->n_keys -= ret == 0;
+		return ret;
+	}
 	uses--;
 	return bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_EXIST);
+}
+
+unsigned
+steer_key_count(const struct steer *steer)
+{
+	return steer->n_keys;
+}
+
+int
+steer_has(const struct steer *steer, const struct steer_key *key)
+{
+	uint32_t uses;
+	const int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
+
+	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
 }
 
 int
@@ -234,6 +255,18 @@ int
 steer_del_range(struct steer *steer, const struct steer_range *range)
 {
 	return steer_ranges_del(&steer->ranges, range);
+}
+
+unsigned
+steer_range_count(const struct steer *steer)
+{
+	return steer->ranges.set.n;
+}
+
+bool
+steer_has_range(const struct steer *steer, const struct steer_range *range)
+{
+	return steer_ranges_has(&steer->ranges, range);
 }
 
 void

@@ -9,6 +9,7 @@
 #ifndef CTRL_NET_STEER_H
 #define CTRL_NET_STEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "af_xdp/steer_layout.h" /* struct steer_key, struct steer_range */
@@ -44,12 +45,18 @@ int steer_follow_mac(struct steer *steer);
 int steer_add(struct steer *steer, const struct steer_key *key);
 int steer_del(struct steer *steer, const struct steer_key *key);
 
+/* Different keys in use; whether that one is, or -errno. */
+unsigned steer_key_count(const struct steer *steer);
+int steer_has(const struct steer *steer, const struct steer_key *key);
+
 /*
  * The same for what a range holds; its `uses` is not looked at. -ENOSPC: all STEER_RANGES_MAX
  * ranges are in use.
  */
 int steer_add_range(struct steer *steer, const struct steer_range *range);
 int steer_del_range(struct steer *steer, const struct steer_range *range);
+unsigned steer_range_count(const struct steer *steer);
+bool steer_has_range(const struct steer *steer, const struct steer_range *range);
 
 /* Let go. The program and its maps stay until the driver closes the port. NULL is allowed. */
 void steer_close(struct steer *steer);

@@ -78,6 +78,12 @@ steer_ranges_add(struct steer_range_maps *maps, const struct steer_range *range)
 	return set_publish(maps, &set);
 }
 
+bool
+steer_ranges_has(const struct steer_range_maps *maps, const struct steer_range *range)
+{
+	return range_find(&maps->set, range) < maps->set.n;
+}
+
 int
 steer_ranges_del(struct steer_range_maps *maps, const struct steer_range *range)
 {

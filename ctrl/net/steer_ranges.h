@@ -6,6 +6,8 @@
 #ifndef CTRL_NET_STEER_RANGES_H
 #define CTRL_NET_STEER_RANGES_H
 
+#include <stdbool.h>
+
 #include "af_xdp/steer_layout.h"
 
 struct steer_range_maps {
@@ -21,5 +23,6 @@ int steer_ranges_init(struct steer_range_maps *maps, int ranges_fd, int active_f
 /* As steer_add_range() and steer_del_range(); on failure the old ranges stay in use. */
 int steer_ranges_add(struct steer_range_maps *maps, const struct steer_range *range);
 int steer_ranges_del(struct steer_range_maps *maps, const struct steer_range *range);
+bool steer_ranges_has(const struct steer_range_maps *maps, const struct steer_range *range);
 
 #endif

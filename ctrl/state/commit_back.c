@@ -40,6 +40,7 @@ commit_abort(struct commits *commits)
 	if (commits->txn)
 		dp_txn_abort(commits->txn);
 	commits->txn = NULL;
+	steering_wants_fini(&commits->wants);
 	store_batch_destroy(commits->batch);
 	commits->batch = NULL;
 	free(commits->reports);
@@ -107,11 +108,33 @@ others_requeue(struct commits *commits)
 	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
 }
 
+/*
+ * What is committed together stands in the tables together, old and new. So who finds no room among
+ * others is asked again alone.
+ */
+static bool
+alone_requeue(struct commits *commits)
+{
+	struct proposal *offender = commits->offender;
+
+	if (!offender || offender->alone || commits->fault.code != FAULT_NO_ROOM ||
+		!STAILQ_NEXT(STAILQ_FIRST(&commits->group), link))
+		return false;
+	offender->alone = true;
+	STAILQ_CONCAT(&commits->group, &commits->waiting);
+	STAILQ_CONCAT(&commits->waiting, &commits->group);
+	return true;
+}
+
 enum phase_end
 commit_refuse(struct commits *commits)
 {
 	const struct fault fault = commits->fault;
 
+	if (alone_requeue(commits)) {
+		commits->offender = NULL;
+		return PHASE_DONE;
+	}
 	if (commits->offender)
 		others_requeue(commits);
 	commits->offender = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From a valid draft to a prepared transaction of the data plane. Packets are asked for before any
- * worker knows the flow: they are counted as dropped rather than go to the kernel.
+ * From a valid draft to a prepared transaction of the data plane. A plan comes as far, so that it
+ * meets each limit that a commit would meet, and goes back from there. Packets are asked for before
+ * any worker knows the flow: they are counted as dropped rather than go to the kernel.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,6 +90,49 @@ txn_begin(struct commits *commits)
 	return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a transaction");
 }
 
+static bool
+plans(const struct commits *commits)
+{
+	return STAILQ_FIRST(&commits->group)->plans;
+}
+
+/* Who plans is not in need of next hops as long as there are enough for every leg. */
+static bool
+plan_hops_fit(struct commits *commits, const struct leg_hops *list, size_t n)
+{
+	unsigned leg;
+	size_t i;
+
+	if (commits->plan_counts_hops)
+		return false;
+	for (i = 0; i < n; i++)
+		commits->plan_legs += list[i].spec->n_all_legs;
+	if (commits->plan_legs > next_hops_left(commits->flows->hops)) {
+		commits->plan_counts_hops = true;
+		commits->at = 0;
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		for (leg = 0; leg < list[i].spec->n_all_legs; leg++) {
+			if (list[i].hops[leg] == HOP_WANTED)
+				list[i].hops[leg] = DP_NEXT_HOPS_MAX - 1;
+		}
+	}
+	return true;
+}
+
+static int
+batch_hops_get(struct commits *commits, const struct leg_hops *list, size_t n, size_t *at)
+{
+	struct next_hops *hops = commits->flows->hops;
+	int rc;
+
+	next_hops_rehearse(hops, plans(commits));
+	rc = leg_hops_get(commits->flows, list, n, at, &commits->fault);
+	next_hops_rehearse(hops, false);
+	return rc;
+}
+
 enum phase_end
 commit_hops(struct commits *commits)
 {
@@ -106,7 +150,12 @@ commit_hops(struct commits *commits)
 			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
 			return commit_fail_at(commits, commits->draft.list[end]);
 		}
-		if (n > 0 && leg_hops_get(commits->flows, list, n, &at, &commits->fault) < 0) {
+		if (plans(commits) && !commits->plan_counts_hops) {
+			if (plan_hops_fit(commits, list, n))
+				commits->at = end;
+			continue;
+		}
+		if (n > 0 && batch_hops_get(commits, list, n, &at) < 0) {
 			if (!commit_leave_out(commits, changes[at]))
 				return commit_fail_at(commits, changes[at]);
 			continue;
@@ -154,41 +203,98 @@ change_put(struct commits *commits, struct change *change)
 		change->from, &change->handle);
 }
 
-/* The data plane refused a change. */
+/* The i-th change that is put in, or NULL: versions first, as they may make room for more legs. */
+static struct change *
+put_order(const struct draft *draft, size_t i)
+{
+	struct change *change = draft->list[i < draft->n ? i : i - draft->n];
+
+	return change_runs(change) && (change->kind == CHANGE_REPLACE) == (i < draft->n) ? change
+											 : NULL;
+}
+
+/* What is put in from change `at` on comes to the refusal's numbers. */
+static void
+refusal_count(struct commits *commits, struct txn_refusal *refusal)
+{
+	size_t i;
+
+	for (i = 0; i < 2 * commits->draft.n; i++) {
+		const struct change *change = put_order(&commits->draft, i);
+		const struct flow_spec *spec = change ? change_spec(change) : NULL;
+
+		if (!spec)
+			continue;
+		if (spec->match.family == refusal->spec->match.family) {
+			refusal->n_together++;
+			refusal->n_fitting += i < commits->at;
+		}
+		if (i < commits->at || change->kind == CHANGE_REPLACE)
+			continue;
+		if (spec->match.family == refusal->spec->match.family) {
+			refusal->n_flows++;
+			refusal->n_rules += spec->rule != NULL;
+		}
+		if (flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled) ==
+			0)
+			refusal->n_legs += dp_flow_legs(&commits->compiled.flow);
+	}
+}
+
+/* The data plane refused a change. What is restored may be refused flow by flow. */
 static void
 refused(struct commits *commits, const struct change *change, int error)
 {
+	const struct proposal *proposal = change->op->owner;
 	struct txn_refusal refusal = {
 		.spec = change_spec(change),
 		.replacing = change->kind == CHANGE_REPLACE,
 		.error = error,
+		.n_flows = 1,
+		.n_rules = 1,
+		.n_legs = dp_flow_legs(&commits->compiled.flow),
 	};
-	size_t other;
 
-	for (other = 0; other < commits->at; other++) {
-		const struct change *before = commits->draft.list[other];
-
-		refusal.n_pending +=
-			before->kind == CHANGE_ADD &&
-			change_spec(before)->match.family == refusal.spec->match.family;
+	if (error == -ENOSPC && !proposal->restores) {
+		refusal.n_flows = refusal.n_rules = refusal.n_legs = 0;
+		refusal_count(commits, &refusal);
 	}
-	txn_fault(commits->flows->dp, &refusal, &commits->fault);
+	txn_fault(commits->flows->dp, commits->txn, &refusal, &commits->fault);
+}
+
+/* All versions are in: whether their legs fit, those of flows that are to come not counted. */
+static bool
+versions_fit(struct commits *commits)
+{
+	const struct dp *dp = commits->flows->dp;
+
+	if (!commits->grown || dp_txn_leg_count(commits->txn) <= dp_leg_capacity(dp))
+		return true;
+	refused(commits, commits->grown, -ENOSPC);
+	return false;
 }
 
 enum phase_end
 commit_put_in(struct commits *commits)
 {
-	for (; commits->at < commits->draft.n; commits->at++) {
-		struct change *change = commits->draft.list[commits->at];
+	for (; commits->at < 2 * commits->draft.n; commits->at++) {
+		struct change *change = put_order(&commits->draft, commits->at);
+		unsigned n_legs;
 		int rc;
 
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (!change_runs(change))
+		if (commits->at == commits->draft.n && !versions_fit(commits))
+			return commit_fail_at(commits, commits->grown);
+		if (!change)
 			continue;
+		n_legs = dp_txn_leg_count(commits->txn);
 		rc = change_put(commits, change);
-		if (rc == 0)
+		if (rc == 0) {
+			if (dp_txn_leg_count(commits->txn) > n_legs)
+				commits->grown = change;
 			continue;
+		}
 		refused(commits, change, rc);
 		if (!commit_leave_out(commits, change))
 			return commit_fail_at(commits, change);
@@ -209,6 +315,32 @@ asks_for_packets(const struct change *change)
 	default:
 		return false;
 	}
+}
+
+/* Whether the kernel can be asked for the packets of all. */
+enum phase_end
+commit_want(struct commits *commits)
+{
+	struct flows *flows = commits->flows;
+	int rc;
+
+	for (; commits->at < commits->draft.n; commits->at++) {
+		const struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (!asks_for_packets(change))
+			continue;
+		if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
+			    &commits->fault) < 0)
+			return commit_fail_at(commits, change);
+		if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
+						 flows->ports, &commits->fault) < 0)
+			commits->wanting = change;
+	}
+	rc = steering_wants_check(flows->steering, &commits->wants, flows->ports, &commits->fault);
+	steering_wants_fini(&commits->wants);
+	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
 }
 
 enum phase_end

@@ -49,6 +49,11 @@ struct commits {
 	struct draft draft;
 	struct dp_txn *txn;
 	struct compiled compiled;
+	size_t plan_legs; /* of a plan, as long as each may have a next hop of its own */
+	bool plan_counts_hops; /* they are too many for that */
+	struct change *grown; /* the last version by which there are more legs */
+	struct steering_wants wants;
+	const struct change *wanting; /* the first change by which they are too many */
 	struct change **reports; /* those whose last counters are wanted, by handle */
 	size_t n_reports;
 	struct store_batch *batch; /* that is being filled */
@@ -81,12 +86,13 @@ struct commits {
 enum phase_end commit_stage(struct commits *commits);
 enum phase_end commit_index(struct commits *commits);
 enum phase_end commit_check(struct commits *commits);
-enum phase_end commit_look(struct commits *commits);
 enum phase_end commit_hops(struct commits *commits);
 enum phase_end commit_take_out(struct commits *commits);
 enum phase_end commit_put_in(struct commits *commits);
-enum phase_end commit_steer(struct commits *commits);
+enum phase_end commit_want(struct commits *commits);
 enum phase_end commit_prepare(struct commits *commits);
+enum phase_end commit_look(struct commits *commits);
+enum phase_end commit_steer(struct commits *commits);
 enum phase_end commit_write(struct commits *commits);
 enum phase_end commit_run(struct commits *commits);
 enum phase_end commit_flip(struct commits *commits);

@@ -16,12 +16,13 @@ static const commit_phase_fn forward[] = {
 	commit_stage,
 	commit_index,
 	commit_check,
-	commit_look,
 	commit_hops,
 	commit_take_out,
 	commit_put_in,
-	commit_steer,
+	commit_want,
 	commit_prepare,
+	commit_look,
+	commit_steer,
 	commit_write,
 	commit_run,
 	commit_flip,
@@ -137,6 +138,7 @@ commits_destroy(struct commits *commits)
 	queue_drop(&commits->group);
 	queue_drop(&commits->waiting);
 	draft_fini(&commits->draft);
+	steering_wants_fini(&commits->wants);
 	compiled_fini(&commits->compiled);
 	if (commits->timer)
 		event_free(commits->timer);
@@ -177,8 +179,8 @@ commit_slice_over(struct commits *commits)
 static bool
 proposal_is_alone(const struct proposal *proposal)
 {
-	return proposal->plans || proposal->if_plan || proposal->discarded || proposal->load ||
-	       proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
+	return proposal->plans || proposal->if_plan || proposal->discarded || proposal->alone ||
+	       proposal->load || proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
 }
 
 static void
@@ -205,6 +207,10 @@ group_begin(struct commits *commits)
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
 	commits->swept = NULL;
+	commits->plan_legs = 0;
+	commits->plan_counts_hops = false;
+	commits->grown = NULL;
+	commits->wanting = NULL;
 }
 
 static void

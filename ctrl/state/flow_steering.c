@@ -50,3 +50,23 @@ flow_unsteer(struct flows *flows, const struct flow_spec *spec)
 	}
 	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
 }
+
+int
+flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
+	struct steering_wants *wants, struct fault *fault)
+{
+	const unsigned port = spec->rule ? 0 : (unsigned)ports_find(flows->ports, spec->match.port);
+	struct dp_rule compiled;
+	int rc = 0;
+
+	if (spec->rule) {
+		flow_rule_compile(spec->rule, flows->ports, &compiled);
+		rc = steering_want_rule(flows->steering, wants, compiled.port, &compiled);
+	} else if (!steering_has_room(flows->steering, port, n_changes)) {
+		rc = steering_want(flows->steering, wants, port, &spec->match);
+	}
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
+		"the steering of packets was not counted: %s", strerror(-rc));
+}

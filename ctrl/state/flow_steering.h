@@ -8,6 +8,13 @@
 /* Ask for the packets of a flow. 0, or -1 with *fault set relative to the flow. */
 int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault);
 
+/*
+ * Count what the packets of a flow to come would need besides what is in use, one of n_changes that
+ * are made together. 0, or -1 with *fault set.
+ */
+int flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
+	struct steering_wants *wants, struct fault *fault);
+
 /* No longer. A key that cannot be taken out does no harm: its packets are dropped as no_flow. */
 void flow_unsteer(struct flows *flows, const struct flow_spec *spec);
 

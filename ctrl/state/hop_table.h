@@ -37,6 +37,7 @@ struct hop_target {
 	struct hop_slots slots;
 	int error; /* 0: mac is good */
 	uint8_t mac[6]; /* the last one known */
+	bool kept; /* the kernel is asked to know it */
 };
 
 struct hop_slot {
@@ -76,6 +77,7 @@ struct next_hops {
 	struct hop_asker *askers;
 	struct hop_moves moves;
 	uint64_t away;
+	bool rehearses; /* neighbours are not asked for */
 	unsigned n_ever; /* slots from here on were never used */
 	unsigned n_free;
 	unsigned n_idle;

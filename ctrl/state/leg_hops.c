@@ -33,7 +33,9 @@ leg_hop_get(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 	}
 	if (rc == -ENOSPC)
 		return fault_set(fault, FAULT_NO_ROOM, "",
-			"found one next hop more, expected at most %u in use", DP_NEXT_HOPS_MAX);
+			"found one next hop more than the %u that fit, those of legs that go with "
+			"this change counted",
+			DP_NEXT_HOPS_MAX);
 	if (rc == -ENOMEM)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
 	if (rc < 0)

@@ -71,14 +71,10 @@ target_create(struct next_hops *hops, const struct hop_key *key)
 	if (!key->has_way)
 		target->error = -ENETUNREACH;
 	else if (key->family)
-		target->error =
-			net_keep(hops->net, key->ifindex, key->family, key->address, target->mac);
-	if (target->error != -ENOMEM)
-		HASH_ADD(hh, hops->targets, key, sizeof(target->key), target);
+		target->error = -EINPROGRESS;
+	HASH_ADD(hh, hops->targets, key, sizeof(target->key), target);
 	if (target->hh.tbl)
 		return target;
-	if (target->error != -ENOMEM && key->has_way && key->family)
-		net_forget(hops->net, key->ifindex, key->family, key->address);
 	free(target);
 	return NULL;
 }
@@ -100,10 +96,28 @@ target_release(struct next_hops *hops, struct hop_target *target)
 
 	if (!LIST_EMPTY(&target->slots))
 		return;
-	if (key->has_way && key->family)
+	if (target->kept)
 		net_forget(hops->net, key->ifindex, key->family, key->address);
 	HASH_DELETE(hh, hops->targets, target);
 	free(target);
+}
+
+/* The target of a key, there or made; unless this is a rehearsal the kernel is asked to know it. */
+static struct hop_target *
+target_get(struct next_hops *hops, const struct hop_key *key)
+{
+	struct hop_target *target = target_find(hops, key);
+
+	if (!target)
+		target = target_create(hops, key);
+	if (!target || target->kept || hops->rehearses || !key->has_way || !key->family)
+		return target;
+	target->error = net_keep(hops->net, key->ifindex, key->family, key->address, target->mac);
+	target->kept = target->error != -ENOMEM;
+	if (target->kept)
+		return target;
+	target_release(hops, target);
+	return NULL;
 }
 
 /* Tell the data plane where the slot points; without a MAC its MTU is 0, and copies are dropped. */
@@ -185,11 +199,9 @@ struct hop_slot *
 hop_slot_take(
 	struct next_hops *hops, unsigned port, const struct hop_key *key, bool fresh, int *error)
 {
-	struct hop_target *target = target_find(hops, key);
+	struct hop_target *target = target_get(hops, key);
 	struct hop_slot *slot;
 
-	if (!target)
-		target = target_create(hops, key);
 	if (!target) {
 		*error = -ENOMEM;
 		return NULL;
@@ -214,10 +226,8 @@ hop_slot_release(struct next_hops *hops, struct hop_slot *slot)
 int
 hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct hop_key *key)
 {
-	struct hop_target *before = slot->target, *target = target_find(hops, key);
+	struct hop_target *before = slot->target, *target = target_get(hops, key);
 
-	if (!target)
-		target = target_create(hops, key);
 	if (!target)
 		return -ENOMEM;
 	/* Whoever is told may ask for the neighbour that was lost, while it is still there. */
@@ -246,6 +256,18 @@ next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]
 		return error;
 	slot->legs++;
 	return (int)slot_index(hops, slot);
+}
+
+unsigned
+next_hops_left(const struct next_hops *hops)
+{
+	return hops->n_free;
+}
+
+void
+next_hops_rehearse(struct next_hops *hops, bool rehearses)
+{
+	hops->rehearses = rehearses;
 }
 
 void

@@ -60,6 +60,15 @@ void next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, voi
 /* Have fn called when there are legs away; NULL: no more. It must not change the table. */
 void next_hops_on_away(struct next_hops *hops, void (*fn)(void *arg), void *arg);
 
+/* Indexes that are in no use. */
+unsigned next_hops_left(const struct next_hops *hops);
+
+/*
+ * While it rehearses, references are taken to see whether there is room for them: the kernel is
+ * asked for routes, but not for neighbours.
+ */
+void next_hops_rehearse(struct next_hops *hops, bool rehearses);
+
 /*
  * Take the reference of one leg. Returns the index, -ENOSPC when all indexes are in use, -ENOMEM,
  * or what dp_next_hop_set() refused with.

@@ -7,8 +7,13 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "net/steer.h"
 
@@ -193,4 +198,137 @@ steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule
 
 	range_make(rule, &range);
 	return ranges_del(steering, first, end, &range);
+}
+
+/* Hashed as bytes. */
+struct steering_what {
+	uint32_t port;
+	uint32_t is_range;
+	union {
+		struct steer_key key;
+		struct steer_range range;
+	};
+};
+
+struct steering_want {
+	UT_hash_handle hh;
+	struct steering_what what;
+};
+
+/* 1: it was not wanted yet, 0: it was, or -ENOMEM. */
+static int
+want_add(struct steering_wants *wants, const struct steering_what *what)
+{
+	struct steering_want *want;
+
+	HASH_FIND(hh, wants->all, what, sizeof(*what), want);
+	if (want)
+		return 0;
+	want = calloc(1, sizeof(*want));
+	if (!want)
+		return -ENOMEM;
+	want->what = *what;
+	HASH_ADD(hh, wants->all, what, sizeof(want->what), want);
+	if (want->hh.tbl)
+		return 1;
+	free(want);
+	return -ENOMEM;
+}
+
+int
+steering_want(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct flow_match *match)
+{
+	const struct steer *steer = steering->steers[port];
+	struct steering_what what;
+	int rc;
+
+	if (!steer)
+		return 0;
+	memset(&what, 0, sizeof(what));
+	what.port = port;
+	key_make(match, &what.key);
+	rc = steer_has(steer, &what.key);
+	if (rc == 0)
+		rc = want_add(wants, &what);
+	else if (rc > 0)
+		rc = 0;
+	wants->n_keys[port] += rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+int
+steering_want_rule(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steering_what what;
+	unsigned i;
+
+	memset(&what, 0, sizeof(what));
+	what.is_range = 1;
+	range_make(rule, &what.range);
+	for (i = first; i < end; i++) {
+		int rc;
+
+		if (!steering->steers[i] || steer_has_range(steering->steers[i], &what.range))
+			continue;
+		what.port = i;
+		rc = want_add(wants, &what);
+		if (rc < 0)
+			return rc;
+		wants->n_ranges[i] += rc > 0;
+	}
+	return 0;
+}
+
+bool
+steering_has_room(const struct steering *steering, unsigned port, size_t n)
+{
+	const struct steer *steer = steering->steers[port];
+
+	return !steer || steer_key_count(steer) + n <= STEER_KEYS_MAX;
+}
+
+int
+steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
+	const struct ports *ports, struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < steering->n; i++) {
+		const struct steer *steer = steering->steers[i];
+
+		if (!steer)
+			continue;
+		if (steer_key_count(steer) + wants->n_keys[i] > STEER_KEYS_MAX)
+			return fault_set(fault, FAULT_NO_ROOM, "/match/dst",
+				"found %u different local addresses, ports and VLANs on port %s, "
+				"those of flows that go with this change counted, expected at "
+				"most %u",
+				steer_key_count(steer) + wants->n_keys[i], ports->info[i].name,
+				STEER_KEYS_MAX);
+		if (steer_range_count(steer) + wants->n_ranges[i] > STEER_RANGES_MAX)
+			return fault_set(fault, FAULT_NO_ROOM, "/rule",
+				"found %u different rules on port %s, "
+				"those of flows that go with this change counted, expected at "
+				"most %u",
+				steer_range_count(steer) + wants->n_ranges[i], ports->info[i].name,
+				STEER_RANGES_MAX);
+	}
+	return 0;
+}
+
+void
+steering_wants_fini(struct steering_wants *wants)
+{
+	struct steering_want *want, *next;
+
+	HASH_ITER(hh, wants->all, want, next)
+	{
+		HASH_DELETE(hh, wants->all, want);
+		free(want);
+	}
+	memset(wants, 0, sizeof(*wants));
 }

@@ -16,6 +16,14 @@
 #define STEERING_RULES_MAX 64 /* different rules of one steered port */
 
 struct steer;
+struct steering_want;
+
+/* Different keys and ranges that are not in use yet, and are wanted. Zeroes: none. */
+struct steering_wants {
+	struct steering_want *all;
+	unsigned n_keys[DP_PORTS_MAX];
+	unsigned n_ranges[DP_PORTS_MAX];
+};
 
 struct steering {
 	unsigned n;
@@ -47,5 +55,20 @@ int steering_del(struct steering *steering, unsigned port, const struct flow_mat
  */
 int steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
 int steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
+
+/*
+ * Count what a match, or a rule, would need beyond what is in use or counted before. 0 or negative
+ * errno. Matches need not be counted where n more of them fit on the port in any case.
+ */
+int steering_want(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct flow_match *match);
+int steering_want_rule(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct dp_rule *rule);
+bool steering_has_room(const struct steering *steering, unsigned port, size_t n);
+
+/* -1 with *fault set when more is wanted of some port than it has. */
+int steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
+	const struct ports *ports, struct fault *fault);
+void steering_wants_fini(struct steering_wants *wants);
 
 #endif

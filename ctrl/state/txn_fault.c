@@ -6,35 +6,39 @@
 #include <string.h>
 
 static int
-room_fault(const struct dp *dp, const struct txn_refusal *refusal, struct fault *fault)
+room_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
+	struct fault *fault)
 {
-	const struct flow_spec *spec = refusal->spec;
-	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
-	const unsigned legs_left = dp_leg_capacity(dp) - dp_leg_count(dp);
+	const enum dp_family family = refusal->spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
+	const unsigned flows = dp_txn_flow_count(txn, family);
+	const unsigned rules = dp_txn_rule_count(txn, family);
+	const unsigned legs = dp_txn_leg_count(txn);
 
-	if (!refusal->replacing &&
-		dp_flow_count(dp, family) + refusal->n_pending >= dp_flow_capacity(dp, family))
+	if (!refusal->replacing && flows >= dp_flow_capacity(dp, family))
 		return fault_set(fault, FAULT_NO_ROOM, "",
-			"found one flow more than the IPv%d table holds, expected at most %u",
-			(int)family, dp_flow_capacity(dp, family));
-	if (legs_left < spec->n_all_legs)
-		return fault_set(fault, FAULT_NO_ROOM, "/legs",
-			"found %u legs, expected at most the %u that are left of tables.legs (%u)",
-			spec->n_all_legs, legs_left, dp_leg_capacity(dp));
-	if (spec->rule && !refusal->replacing)
+			"found %zu IPv%d flows in all, expected at most %u (tables.ipv%d_flows)",
+			flows + refusal->n_flows, (int)family, dp_flow_capacity(dp, family),
+			(int)family);
+	if (!refusal->replacing && refusal->spec->rule && rules >= DP_RULES_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/rule",
-			"found one IPv%d rule more than fit, expected at most %d", (int)family,
-			DP_RULES_MAX);
+			"found %zu IPv%d rules in all, expected at most %d",
+			rules + refusal->n_rules, (int)family, DP_RULES_MAX);
+	if (legs + refusal->n_legs > dp_leg_capacity(dp))
+		return fault_set(fault, FAULT_NO_ROOM, "/legs",
+			"found %zu legs in all, expected at most %u (tables.legs)",
+			legs + refusal->n_legs, dp_leg_capacity(dp));
 	return fault_set(fault, FAULT_NO_ROOM, "",
-		"the IPv%d table has no place for %s now, expected fewer flows at once",
-		(int)family, refusal->replacing ? "another version of the flow" : "the flow");
+		"found %zu IPv%d flows that are added or replaced at once, of which %zu fit beside "
+		"those that they replace or that go; do it in several steps",
+		refusal->n_together, (int)family, refusal->n_fitting);
 }
 
 int
-txn_fault(const struct dp *dp, const struct txn_refusal *refusal, struct fault *fault)
+txn_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
+	struct fault *fault)
 {
 	if (refusal->error == -ENOSPC)
-		return room_fault(dp, refusal, fault);
+		return room_fault(dp, txn, refusal, fault);
 	if (refusal->error == -ENOMEM)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u legs",
 			refusal->spec->n_all_legs);

@@ -11,12 +11,17 @@
 struct txn_refusal {
 	const struct flow_spec *spec;
 	bool replacing; /* dp_txn_replace(), not dp_txn_add() */
-	size_t n_pending; /* flows of this family that the transaction adds already */
 	int error; /* negative errno */
+	/* This one and those that were to be added after it: flows of its family, of them rules, */
+	size_t n_flows, n_rules;
+	size_t n_legs; /* and legs in the leg table, of both families */
+	/* Flows of its family that are added or replaced: in all, and those that found a place. */
+	size_t n_together, n_fitting;
 };
 
 /* Say why, relative to the flow. Always returns -1. */
-int txn_fault(const struct dp *dp, const struct txn_refusal *refusal, struct fault *fault);
+int txn_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
+	struct fault *fault);
 
 /* Say why dp_txn_commit() changed nothing. Always returns -1. */
 int txn_commit_fault(int error, struct fault *fault);

@@ -281,3 +281,28 @@ ctl --json flow list >"$F/before"
 ctl apply "$F/many.yaml" >/dev/null
 ctl plan "$F/many.yaml" >/dev/null || fail "900 flows were exported and are not the same"
 ctl --json flow list | cmp - "$F/before" || fail "900 flows were applied as they were, and changed"
+
+# The room that there is: a plan and a check meet the limits of a commit. A table that is full takes
+# other flows in place of all of its own at once.
+flows_of() { # FIRST PORT, N
+	/usr/bin/python3 - "$1" "$2" <<-'PYTHON'
+		import json, sys
+		first, n = map(int, sys.argv[1:])
+		print(json.dumps({"flows": [{"id": f"r{i}", "action": "drop", "match": {
+		    "port": "p0", "dst": "192.0.2.3", "dst_port": i}} for i in range(first, first + n)]}))
+	PYTHON
+}
+flows_of 1 5000 >"$F/5000.json"
+flows_of 1 4096 >"$F/4096.json"
+flows_of 10000 4096 >"$F/others.json"
+for verb in validate plan "apply --yes"; do
+	# shellcheck disable=SC2086
+	expect_exit 1 ctl $verb --prune "$F/5000.json" 2>"$F/said"
+	grep -q 'found 5000 IPv4 flows in all, expected at most 4096 (tables.ipv4_flows)' "$F/said" ||
+		fail "$verb of 5000 flows for a table of 4096: $(cat "$F/said")"
+done
+ctl validate --prune "$F/4096.json" >/dev/null || fail "a table of 4096 does not take 4096 flows"
+ctl apply --yes --prune "$F/4096.json" >/dev/null
+ctl validate --prune "$F/others.json" >/dev/null || fail "4096 others do not fit in their place"
+ctl apply --yes --prune "$F/others.json" >"$F/said"
+grep -q '4096 added, 0 changed, 4096 removed' "$F/said" || fail "the exchange: $(cat "$F/said")"

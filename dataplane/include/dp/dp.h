@@ -144,7 +144,9 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  * dp_txn_add: *handle names the flow from then on (valid after commit until it is removed).
  *	-EEXIST key is installed already (and not removed in this transaction), -ENOSPC table full
  *	(flows, legs, rules), -ENOMEM no memory, -EINVAL a field is out of range. The transaction
- *	stays usable.
+ *	stays usable. What the transaction removes makes room for what it adds. Both stand until the
+ *	commit is over, for which tables have a reserve (docs/validation.md): -ENOSPC too, where a
+ *	transaction exchanges more in a full table.
  * dp_txn_replace: `flow` takes the place of `handle`, which is not valid any more after commit;
  *	*new_handle is. Both have the same key or are both rules. Counters of the flow go on, and so
  *	do what it has learned (latch) and its policer's bucket where it still has these. from[i],
@@ -158,9 +160,13 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	no worker can count any more), and for each replaced one under its old handle: the flow's
  *	counters so far, and those of all legs that it had, final for those that no leg of the new
  *	version carries on.
+ * dp_txn_flow_count, dp_txn_rule_count, dp_txn_leg_count: flows of a family, those of them that are
+ *	matched by rule, and legs in the leg table, as they would be once what is in the transaction
+ *	so far is committed.
  * dp_txn_prepare: do all of the commit that may fail: compile rules, take memory. 0, or
- *	-ENOMEM: the transaction is as it was. After it nothing can be put into the transaction
- *	(-EINVAL); it can be committed, which will not fail, or aborted.
+ *	-ENOMEM, or -ENOSPC: new versions have more legs than the leg table is to hold. The
+ *	transaction is as it was then. After it nothing can be put into the transaction (-EINVAL);
+ *	it can be committed, which will not fail, or aborted.
  * dp_txn_commit_step: a part of the commit, as much as visits about max_flows flows; it waits for
  *	nothing. -EAGAIN: there is more to do, or to be looked at again: call it soon. Handles
  *	keep their meaning, and their counters, until it returns anything else; that is as of
@@ -169,7 +175,7 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	-ETIMEDOUT: all is visible, but a worker did not pass a quiescent state within a second.
  *	It is named through warn, and may have met a mixture in the round that it hangs in; what
  *	was removed is freed later, and its last counters may be short.
- *	-ENOMEM: as of dp_txn_prepare(), and the transaction is aborted.
+ *	-ENOMEM, -ENOSPC: as of dp_txn_prepare(), and the transaction is aborted.
  * dp_txn_abort: forget all of it. Frees the transaction. One whose commit has begun is finished
  *	instead.
  *
@@ -184,6 +190,9 @@ int dp_txn_remove(struct dp_txn *txn, uint32_t handle);
 typedef void (*dp_removed_fn)(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	const struct dp_leg_stats *legs, unsigned n_legs);
 void dp_txn_on_removed(struct dp_txn *txn, dp_removed_fn fn, void *arg);
+unsigned dp_txn_flow_count(const struct dp_txn *txn, enum dp_family family);
+unsigned dp_txn_rule_count(const struct dp_txn *txn, enum dp_family family);
+unsigned dp_txn_leg_count(const struct dp_txn *txn);
 int dp_txn_prepare(struct dp_txn *txn);
 int dp_txn_commit(struct dp_txn *txn);
 int dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows);
@@ -193,7 +202,10 @@ void dp_txn_abort(struct dp_txn *txn);
 unsigned dp_flow_count(const struct dp *dp, enum dp_family family);
 unsigned dp_flow_capacity(const struct dp *dp, enum dp_family family);
 
-/* Legs in the leg table, and room for. */
+/* Legs that a flow takes in the leg table: none for the only one of most flows that have one. */
+unsigned dp_flow_legs(const struct dp_flow *flow);
+
+/* Legs in the leg table, those of an open transaction counted as it would leave them; room for. */
 unsigned dp_leg_count(const struct dp *dp);
 unsigned dp_leg_capacity(const struct dp *dp);
 

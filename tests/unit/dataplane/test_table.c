@@ -42,7 +42,7 @@ legs_in_use(void)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < LEGS; i++)
+	for (unsigned i = 0; i < legs_of_all.n_places; i++)
 		n += legs_of_all.held[i] > 0;
 	return n;
 }
@@ -50,9 +50,10 @@ legs_in_use(void)
 static void
 teardown(void)
 {
-	cr_expect_eq(legs_of_all.n_free + legs_in_use(), LEGS);
+	cr_expect_eq(legs_of_all.n_free + legs_in_use(), legs_of_all.n_places);
 	flow_table_fini(&table);
-	cr_expect_eq(legs_of_all.n_free, LEGS, "every leg is given back");
+	cr_expect_eq(legs_of_all.n_free, legs_of_all.n_places, "every leg is given back");
+	cr_expect_eq(legs_of_all.n_taken, legs_in_use());
 	leg_table_fini(&legs_of_all);
 	dp_eal_fini();
 }
@@ -171,7 +172,7 @@ Test(table4, a_key_whose_flow_is_being_removed_can_be_taken)
 {
 	uint32_t old = flow_live(1), new;
 
-	table.state[old] = FLOW_REMOVED;
+	flow_table_remove(&table, old);
 	cr_assert_eq(flow_add(1, 1, &new), 0);
 	cr_expect_eq(flow_find(1), old);
 	flow_table_show(&table, new);
@@ -212,6 +213,42 @@ Test(table4, a_full_table_finds_all_and_takes_no_more)
 Test(table6, a_full_table_finds_all_and_takes_no_more)
 {
 	full_table_check();
+}
+
+/* What goes stands until the commit is over, and what comes beside it. */
+static void
+exchange_check(void)
+{
+	uint32_t index[CAPACITY], added[CAPACITY], other;
+
+	for (uint32_t n = 0; n < CAPACITY; n++)
+		index[n] = flow_live(n);
+	cr_expect_eq(flow_add(CAPACITY, 1, &other), -ENOSPC);
+	for (uint32_t n = 0; n < CAPACITY; n++)
+		flow_table_remove(&table, index[n]);
+	for (uint32_t n = 0; n < CAPACITY; n++)
+		cr_assert_eq(flow_add(CAPACITY + n, 1, &added[n]), 0, "flow %u", n);
+	cr_expect_eq(flow_add(2 * CAPACITY, 1, &other), -ENOSPC);
+	for (uint32_t n = 0; n < CAPACITY; n++)
+		cr_assert_eq(flow_find(n), index[n], "flow %u", n);
+	for (uint32_t n = 0; n < CAPACITY; n++) {
+		flow_table_show(&table, added[n]);
+		flow_table_settle(&table, added[n]);
+		flow_gone(index[n]);
+		cr_assert_eq(flow_find(CAPACITY + n), added[n], "flow %u", n);
+	}
+	cr_expect_eq(table.n_taken, CAPACITY);
+	cr_expect_eq(table.n_flows, CAPACITY);
+}
+
+Test(table4, all_flows_of_a_full_table_can_be_exchanged_at_once)
+{
+	exchange_check();
+}
+
+Test(table6, all_flows_of_a_full_table_can_be_exchanged_at_once)
+{
+	exchange_check();
 }
 
 #define CHAIN_FLOWS (9 * BUCKET_SLOTS) /* a bucket and eight overflow buckets */

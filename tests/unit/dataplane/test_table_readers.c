@@ -113,7 +113,7 @@ writer_round(uint32_t number, const uint32_t *passing, uint8_t edition, uint32_t
 		flow_table_show(&table, added[i]);
 		flow_table_settle(&table, added[i]);
 	}
-	table.state[*replaced] = FLOW_REMOVED;
+	flow_table_remove(&table, *replaced);
 	fresh = flow_add(number, edition);
 	flow_table_show(&table, fresh);
 	flow_table_settle(&table, fresh);

@@ -141,6 +141,62 @@ Test(txn, a_full_table_says_so_and_takes_a_flow_when_one_has_gone)
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), MAX_FLOWS);
 }
 
+Test(txn, what_is_removed_makes_room_in_a_full_table_at_once)
+{
+	uint32_t handles[MAX_FLOWS], handle;
+	struct dp_txn *txn;
+
+	for (uint32_t n = 0; n < MAX_FLOWS; n++)
+		handles[n] = installed(n, 1);
+	txn = begin();
+	for (uint32_t n = 0; n < MAX_FLOWS; n++) {
+		cr_expect_eq(dp_txn_remove(txn, handles[n]), 0);
+		cr_expect_eq(dp_txn_flow_count(txn, DP_IPV4), MAX_FLOWS - 1);
+		cr_expect_eq(add(txn, MAX_FLOWS + n, 1, &handles[n]), 0);
+		cr_expect_eq(add(txn, 2 * MAX_FLOWS, 1, &handle), -ENOSPC);
+	}
+	dp_txn_abort(txn);
+	txn = begin();
+	cr_expect_eq(dp_txn_flow_count(txn, DP_IPV4), MAX_FLOWS, "as before");
+	cr_expect_eq(add(txn, MAX_FLOWS, 1, &handle), -ENOSPC);
+	dp_txn_abort(txn);
+	cr_expect_eq(loop.dp->table4.n_free, loop.dp->table4.n_places - MAX_FLOWS);
+}
+
+/* The leg table is full with two flows; what their legs leave behind is room for others. */
+Test(txn, legs_that_go_make_room_for_legs_that_come)
+{
+	const unsigned half = loop.dp->legs.capacity / 2;
+	const uint16_t none[2] = {DP_LEG_NEW, DP_LEG_NEW};
+	struct dp_leg legs[DP_FLOW_LEGS_MAX];
+	struct dp_flow flow = fixture_flow(DP_IPV4, 1, legs, half);
+	uint16_t from[DP_FLOW_LEGS_MAX];
+	uint32_t first = installed(1, half), second = installed(2, half), handle;
+	struct dp_txn *txn = begin();
+
+	cr_assert_eq(dp_leg_count(loop.dp), 2 * half);
+	cr_expect_eq(add(txn, 3, 2, &handle), -ENOSPC);
+	memset(from, 0xff, sizeof(from));
+	legs[0].dst_port++;
+	cr_assert_eq(dp_txn_replace(txn, first, &flow, from, &handle), 0, "each leg is another");
+	cr_expect_eq(dp_txn_leg_count(txn), 2 * half);
+	cr_assert_eq(dp_txn_remove(txn, second), 0);
+	cr_assert_eq(add(txn, 3, half, &handle), 0);
+	cr_assert_eq(dp_txn_prepare(txn), 0);
+	dp_txn_abort(txn);
+	cr_expect_eq(dp_leg_count(loop.dp), 2 * half, "as before");
+
+	txn = begin();
+	flow = fixture_flow(DP_IPV4, 1, legs, half + 1);
+	cr_assert_eq(dp_txn_replace(txn, first, &flow, from, &handle), 0);
+	cr_expect_eq(dp_txn_prepare(txn), -ENOSPC, "one leg too many");
+	flow = fixture_flow(DP_IPV4, 2, legs, 2);
+	cr_assert_eq(dp_txn_replace(txn, second, &flow, none, &handle), 0);
+	cr_expect_eq(dp_txn_commit(txn), 0, "another flow has made room");
+	cr_expect_eq(dp_leg_count(loop.dp), half + 3);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - half - 3);
+}
+
 Test(txn, a_flow_out_of_range_is_refused)
 {
 	struct dp_leg legs[DP_FLOW_LEGS_MAX];
@@ -230,7 +286,8 @@ Test(txn, a_leg_that_is_held_too_often_is_copied)
 	cr_assert_eq(dp_leg_count(loop.dp), 2);
 	loop.dp->legs.held[0] = UINT16_MAX;
 	cr_assert_eq(dp_txn_replace(txn, handle, &flow, from, &handle), 0);
-	cr_expect_eq(dp_leg_count(loop.dp), 3);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - 3);
+	cr_expect_eq(dp_leg_count(loop.dp), 2);
 	cr_expect_eq(loop.dp->legs.held[0], UINT16_MAX);
 	cr_expect_eq(loop.dp->legs.held[1], 2);
 	cr_assert_eq(dp_txn_commit(txn), 0);
@@ -298,11 +355,11 @@ Test(txn, a_worker_that_hangs_is_named_and_what_it_may_hold_is_freed_later)
 	cr_assert_eq(add(txn, 0, 1, &handle), 0);
 	cr_expect_neq(handle, first, "its place is not free yet");
 	dp_txn_abort(txn);
-	cr_expect_eq(dp_leg_count(loop.dp), 2, "nor are its legs");
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - 2, "nor are its legs");
 
 	rte_rcu_qsbr_quiescent(loop.dp->qsbr, 0);
 	installed(0, 1);
-	cr_expect_eq(dp_leg_count(loop.dp), 0);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places);
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), MAX_FLOWS);
 	rte_rcu_qsbr_thread_offline(loop.dp->qsbr, 0);
 	rte_rcu_qsbr_thread_unregister(loop.dp->qsbr, 0);

@@ -150,8 +150,43 @@ dp_flow_capacity(const struct dp *dp, enum dp_family family)
 	return family == DP_IPV4 ? dp->capacity : 0;
 }
 
-static unsigned
-legs_taken(const struct dp_flow *flow)
+/* Whether the flow is there once the open transaction is committed. */
+static bool
+stays(const struct fake_flow *flow)
+{
+	return flow->state == FAKE_LIVE || flow->state == FAKE_ADDED;
+}
+
+unsigned
+dp_txn_flow_count(const struct dp_txn *txn, enum dp_family family)
+{
+	const struct dp *dp = fake_txn_dp(txn);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++)
+		n += family == DP_IPV4 && stays(&dp->flows[i]);
+	return n;
+}
+
+unsigned
+dp_txn_rule_count(const struct dp_txn *txn, enum dp_family family)
+{
+	const struct dp *dp = fake_txn_dp(txn);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++)
+		n += family == DP_IPV4 && stays(&dp->flows[i]) && dp->flows[i].has_rule;
+	return n;
+}
+
+unsigned
+dp_txn_leg_count(const struct dp_txn *txn)
+{
+	return dp_leg_count(fake_txn_dp(txn));
+}
+
+unsigned
+dp_flow_legs(const struct dp_flow *flow)
 {
 	unsigned n = flow->n_legs > 1 ? flow->n_legs : 0;
 
@@ -166,8 +201,8 @@ dp_leg_count(const struct dp *dp)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++) {
-		if (dp->flows[i].state != FAKE_FREE)
-			n += legs_taken(&dp->flows[i].flow);
+		if (stays(&dp->flows[i]))
+			n += dp_flow_legs(&dp->flows[i].flow);
 	}
 	return n;
 }

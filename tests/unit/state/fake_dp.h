@@ -77,6 +77,8 @@ struct dp {
  */
 struct dp *fake_dp_reset(void);
 
+const struct dp *fake_txn_dp(const struct dp_txn *txn);
+
 /* Flows that workers would see. */
 unsigned fake_dp_live(const struct dp *dp);
 

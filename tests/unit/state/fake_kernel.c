@@ -128,6 +128,34 @@ steer_del(struct steer *steer, const struct steer_key *key)
 	return 0;
 }
 
+unsigned
+steer_key_count(const struct steer *steer)
+{
+	return steer->n_keys + steer->n_others;
+}
+
+int
+steer_has(const struct steer *steer, const struct steer_key *key)
+{
+	(void)steer;
+	(void)key;
+	return 0;
+}
+
+unsigned
+steer_range_count(const struct steer *steer)
+{
+	return steer->n_ranges;
+}
+
+bool
+steer_has_range(const struct steer *steer, const struct steer_range *range)
+{
+	(void)steer;
+	(void)range;
+	return false;
+}
+
 int
 steer_add_range(struct steer *steer, const struct steer_range *range)
 {

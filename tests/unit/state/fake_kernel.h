@@ -19,6 +19,7 @@ struct steer {
 	unsigned n_keys; /* steer_add() without steer_del() */
 	unsigned n_ranges; /* steer_add_range() without steer_del_range() */
 	unsigned n_macs_read; /* steer_follow_mac() */
+	unsigned n_others; /* keys that are in use besides */
 	struct steer_key last;
 	struct steer_range last_range;
 	int fail_add;

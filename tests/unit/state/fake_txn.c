@@ -25,6 +25,12 @@ dp_txn_begin(struct dp *dp)
 	return dp->txn;
 }
 
+const struct dp *
+fake_txn_dp(const struct dp_txn *txn)
+{
+	return txn->dp;
+}
+
 /* An array of none may be NULL, which memcpy() does not take. */
 static void
 items_copy(void *to, const void *from, size_t bytes)
@@ -75,19 +81,20 @@ flow_drop(struct fake_flow *flow)
 
 /* A place for a flow: its handle, or a negative errno. */
 static int
-flow_place(struct dp *dp, const struct dp_flow *flow, bool spare)
+flow_place(struct dp *dp, const struct dp_flow *flow, bool version)
 {
-	const unsigned room = spare ? FAKE_FLOWS_MAX : dp->capacity;
 	unsigned i = 0;
 
 	if (dp->fail_add && dp->adds_before_fail-- == 0)
 		return dp->fail_add;
-	while (i < room && dp->flows[i].state != FAKE_FREE)
+	if (!version && dp_txn_flow_count(dp->txn, DP_IPV4) >= dp->capacity)
+		return -ENOSPC;
+	while (i < FAKE_FLOWS_MAX && dp->flows[i].state != FAKE_FREE)
 		i++;
-	if (i == room)
+	if (i == FAKE_FLOWS_MAX)
 		return -ENOSPC;
 	flow_copy(flow, &dp->flows[i]);
-	if (dp_leg_count(dp) <= dp->leg_capacity)
+	if (version || dp_leg_count(dp) <= dp->leg_capacity)
 		return (int)i;
 	flow_drop(&dp->flows[i]);
 	return -ENOSPC;

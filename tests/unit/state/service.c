@@ -113,17 +113,27 @@ service_result(const char *method, json_t *params)
 	return result;
 }
 
+json_t *
+service_error(const char *method, json_t *params)
+{
+	json_t *reply = called(method, params);
+	json_t *error = json_incref(json_object_get(reply, "error"));
+
+	cr_assert_not_null(error, "%s", json_dumps(reply, 0));
+	json_decref(reply);
+	return error;
+}
+
 void
 service_refuses(const char *method, json_t *params, int code, const char *pointer)
 {
-	json_t *reply = called(method, params);
-	json_t *error = json_object_get(reply, "error");
+	json_t *error = service_error(method, params);
 	json_t *data = json_object_get(error, "data");
 
 	cr_expect_eq(json_integer_value(json_object_get(error, "code")), code, "%s",
-		json_dumps(reply, 0));
+		json_dumps(error, 0));
 	cr_expect_str_eq(json_string_value(json_object_get(data, "pointer")), pointer);
-	json_decref(reply);
+	json_decref(error);
 }
 
 void

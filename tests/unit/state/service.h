@@ -18,6 +18,9 @@ void service_reconnect(void);
  */
 json_t *service_result(const char *method, json_t *params);
 
+/* Call a method, which must refuse, and return the error, a new reference. */
+json_t *service_error(const char *method, json_t *params);
+
 /* Call a method, which must refuse with that code and pointer. */
 void service_refuses(const char *method, json_t *params, int code, const char *pointer);
 

@@ -116,6 +116,46 @@ Test(commits, one_is_refused_late)
 	cr_expect_eq(desired_count(&room.flows.desired), fake_dp_live(room.dp));
 }
 
+/* Two that find room for one of them: the one that has none is asked again alone, and refused. */
+Test(commits, who_finds_no_room_among_others_is_asked_alone)
+{
+	struct asked first, second, third;
+
+	room.dp->fail_add = -ENOSPC;
+	room.dp->adds_before_fail = 1;
+	commits_submit(commits, installing(&first, "a", 1));
+	commits_submit(commits, installing(&second, "b", 2));
+	commits_submit(commits, installing(&third, "c", 3));
+	round_once();
+	while (!first.n_told) {
+		room.dp->fail_add = 0;
+		rounds();
+		fake_store_answer(NULL);
+	}
+	rounds();
+	fake_store_answer(NULL);
+	rounds();
+	fake_store_answer(NULL);
+	rounds();
+	cr_expect_eq(first.generation, 1);
+	cr_expect_eq(second.rc, 0, "%s", second.fault.message);
+	cr_expect_eq(second.generation, 2);
+	cr_expect_eq(third.generation, 3);
+	cr_expect_str_eq(fake_store_words(), "g1 +a . g2 +b . g3 +c . ");
+
+	room.dp->capacity = 4;
+	commits_submit(commits, installing(&first, "d", 4));
+	commits_submit(commits, installing(&second, "e", 5));
+	rounds();
+	fake_store_answer(NULL);
+	rounds();
+	cr_expect_eq(first.rc, 0);
+	cr_expect_eq(second.rc, -1);
+	cr_expect_eq(second.n_told, 1);
+	cr_expect_eq(second.fault.code, FAULT_NO_ROOM);
+	room_expect(&room, 4, 1);
+}
+
 Test(commits, generation_must_hold)
 {
 	struct asked asked;

@@ -283,9 +283,10 @@ Test(replace, no_memory_for_next_hop)
 
 Test(replace, data_plane_full)
 {
-	room.dp->leg_capacity = dp_leg_count(room.dp) + 1;
-	refused("{'id':'a'," MATCH(1) ",'legs':[" LEG("x", 7) "," LEG("y", 8) "]}", FAULT_NO_ROOM,
-		"/flows/1/legs");
+	room.dp->leg_capacity = dp_leg_count(room.dp);
+	refused("{'id':'a'," MATCH(1) ",'legs':[" LEG("x", 7) "," LEG("y", 8) "," LEG(
+			"z", 9) "," LEG("w", 9) "]}",
+		FAULT_NO_ROOM, "/flows/1/legs");
 }
 
 Test(replace, no_memory)

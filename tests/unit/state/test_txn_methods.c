@@ -125,6 +125,97 @@ Test(txn_methods, a_plan_changes_nothing_and_can_be_asked_again)
 	service_refuses("txn.plan", txn(name, "{}"), -32002, "/txn");
 }
 
+/* Each limit that a commit meets is met by the plan of it, and in the same words. */
+static void
+plan_and_commit_refuse(const char *name, const char *pointer, const char *message)
+{
+	json_t *plan = service_error("txn.plan", txn(name, "{}"));
+	json_t *commit = service_error("txn.commit", txn(name, "{}"));
+	const json_t *data = json_object_get(plan, "data");
+
+	cr_expect(json_equal(plan, commit), "%s, %s", json_dumps(plan, 0), json_dumps(commit, 0));
+	cr_expect_eq(json_integer_value(json_object_get(plan, "code")), -32005);
+	cr_expect_str_eq(json_string_value(json_object_get(data, "pointer")), pointer);
+	cr_expect_str_eq(json_string_value(json_object_get(plan, "message")), message);
+	json_decref(plan);
+	json_decref(commit);
+}
+
+static const char *
+begun_with(unsigned n_flows)
+{
+	const char *name = begun("{}");
+	char id[2] = "a";
+
+	for (unsigned i = 0; i < n_flows; i++, id[0]++)
+		put_flow(name, "install", flow_json(id, (int)i + 1, 7), (int)i + 1);
+	return name;
+}
+
+Test(txn_methods, a_plan_knows_how_many_flows_fit)
+{
+	service_room()->dp->capacity = 2;
+	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0",
+		"flow c: found 5 IPv4 flows in all, expected at most 2 (tables.ipv4_flows)");
+	room_expect(service_room(), 0, 0);
+	answers("txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
+}
+
+Test(txn_methods, a_plan_knows_how_many_legs_fit)
+{
+	const char *name = begun("{}");
+	json_t *flow = flow_json("a", 1, 7),
+	       *leg = json_array_get(json_object_get(flow, "legs"), 0);
+
+	for (int i = 0; i < 3; i++) {
+		json_t *other = json_deep_copy(leg);
+
+		json_object_set_new(other, "dst_port", json_integer(7000 + i));
+		json_array_append_new(json_object_get(flow, "legs"), other);
+	}
+	service_room()->dp->leg_capacity = 3;
+	put_flow(name, "install", flow, 1);
+	plan_and_commit_refuse(name, "/messages/0/install/0/legs",
+		"flow a: found 4 legs in all, expected at most 3 (tables.legs)");
+}
+
+Test(txn_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
+{
+	fake_steer()->n_others = 65536 - 2;
+	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0/match/dst",
+		"flow c: found 65539 different local addresses, ports and VLANs on port p0, "
+		"those of flows that go with this change counted, expected at most 65536");
+	room_expect(service_room(), 0, 0);
+	answers("txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
+}
+
+/* A neighbour that is asked for can be seen in the network: no plan asks. */
+Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
+{
+	struct next_hops *hops = service_room()->flows.hops;
+	unsigned n = DP_NEXT_HOPS_MAX - 1;
+	uint8_t mac[6] = {2};
+	const char *name;
+
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(mac + 2, &i, sizeof(i));
+		cr_assert_geq(next_hops_get_static(hops, 0, mac), 0);
+	}
+	name = begun("{}");
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	put_flow(name, "install", flow_json("b", 2, 7), 2);
+	json_decref(service_result("txn.plan", txn(name, "{}")));
+	cr_expect_eq(fake_net()->n_kept, 0);
+	put_flow(name, "install", flow_json("c", 3, 8), 3);
+	plan_and_commit_refuse(name, "/messages/2/install/0/legs/0",
+		"flow c: found one next hop more than the 65535 that fit, "
+		"those of legs that go with this change counted");
+	cr_expect_eq(fake_net()->n_kept, 0);
+	cr_expect_eq(next_hops_left(hops), 1);
+	while (n-- > 0)
+		next_hops_put(hops, NULL, n, false);
+}
+
 Test(txn_methods, gone_with_the_connection)
 {
 	char name[24];
