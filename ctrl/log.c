@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "schema/describe.h"
 #include "store/thread.h"
 
 #define PIPE_BYTES (1 << 20)
@@ -203,13 +204,14 @@ log_lines_lost(void)
 void
 log_line(const char *format, ...)
 {
-	char line[PIPE_BUF - 16];
+	char line[PIPE_BUF - 16], safe[PIPE_BUF - 16];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fprintf(stderr, "sluiced: %s\n", line);
+	describe_safe(line, safe, sizeof(safe));
+	fprintf(stderr, "sluiced: %s\n", safe);
 }
 
 void

@@ -10,21 +10,24 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "schema/describe.h"
 
 int
 cli_usage(const struct cli *cli, const char *format, ...)
 {
 	const char *name = cli->command != NULL ? cli->command->name : NULL;
+	char *text, *safe;
 	va_list args;
 
-	fprintf(stderr, "sluicectl: ");
-	if (name != NULL)
-		fprintf(stderr, "%s: ", name);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	if (vasprintf(&text, format, args) < 0 || (safe = describe_safe_copy(text)) == NULL)
+		cli_out_of_memory();
 	va_end(args);
-	fprintf(stderr, "\nTry 'sluicectl %s%s--help'.\n", name != NULL ? name : "",
+	fprintf(stderr, "sluicectl: %s%s%s\nTry 'sluicectl %s%s--help'.\n",
+		name != NULL ? name : "", name != NULL ? ": " : "", safe, name != NULL ? name : "",
 		name != NULL ? " " : "");
+	free(safe);
+	free(text);
 	return cli->command != NULL && cli->command->usage_exit != 0 ? cli->command->usage_exit
 								     : CLI_USAGE;
 }

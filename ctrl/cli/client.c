@@ -276,6 +276,8 @@ client_receive(struct client *client, int64_t deadline_ms, struct client_error *
 	if (message == NULL)
 		client_error_set(error, CLIENT_BROKEN, "the reply is not JSON: %s at byte %d",
 			where.text, where.position);
+	else if (!client->verbatim)
+		reply_make_safe(message);
 	client->length -= bytes + 1;
 	client->searched = 0;
 	memmove(client->buffer, end + 1, client->length);

@@ -6,6 +6,7 @@
 #ifndef CTRL_CLI_CLIENT_H
 #define CTRL_CLI_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
@@ -33,6 +34,7 @@ struct client {
 	struct remote *remote; /* the connection there; NULL: none */
 	unsigned timeout_ms; /* for one call, connecting included */
 	int fd; /* -1: not connected */
+	bool verbatim; /* replies are data for programs; else their texts are made safe to show */
 	void (*waits)(
 		void *arg); /* called ten times a second while a reply is waited for, or NULL */
 	void *waits_arg;

@@ -214,10 +214,8 @@ directory_write(const char *path, json_t *flows)
 		if (exit_code != CLI_OK)
 			break;
 		if (strchr(port, '/') != NULL) {
-			fprintf(stderr,
-				"sluicectl: found a port named %s, expected a name that a file can "
-				"have\n",
-				port);
+			fprintf(stderr, "sluicectl: found a port whose name has a slash in it, "
+					"expected one that a file can have\n");
 			exit_code = CLI_BROKEN;
 			break;
 		}
@@ -265,6 +263,7 @@ static int export(struct cli *cli, const struct arguments *arguments)
 	}
 	if (!all)
 		json_object_set_new(filter, "declared", json_true());
+	cli->client.verbatim = true;
 	result = flow_pages_fetch(cli, filter, &exit_code);
 	if (result == NULL)
 		return exit_code;

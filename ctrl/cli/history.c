@@ -30,21 +30,6 @@ static const struct table_column history_columns[] = {
 	{"COMMENT", false},
 };
 
-/* What others wrote, without what a terminal would act on. */
-static const char *
-text_comment(struct text *text, const json_t *entry)
-{
-	const char *comment = json_string_value(json_object_get(entry, "comment"));
-
-	text_clear(text);
-	for (; comment != NULL && *comment != '\0'; comment++) {
-		const unsigned char byte = (unsigned char)*comment;
-
-		text_add(text, "%c", byte < ' ' || byte == 0x7f ? ' ' : byte);
-	}
-	return text->s;
-}
-
 static void
 text_actor(struct text *text, const json_t *entry)
 {
@@ -71,7 +56,8 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
 	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
 	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	table_cell(table, "%s", text_comment(&text, entry));
+	table_cell(table, "%s",
+		json_object_get(entry, "comment") ? member_text(entry, "comment") : "");
 }
 
 /* Bytes of the first `columns` characters of a line in UTF-8. */
@@ -150,8 +136,8 @@ entry_print(const json_t *entry)
 		json_object_get(entry, "state") ? member_text(entry, "state") : "");
 	printf("when        %s\n", moment_text(member_number(entry, "time_ns"), moment));
 	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
-	if (text_comment(&text, entry)[0] != '\0')
-		printf("comment     %s\n", text.s);
+	if (json_string_length(json_object_get(entry, "comment")) > 0)
+		printf("comment     %s\n", member_text(entry, "comment"));
 	if (json_object_get(entry, "returns_to") != NULL)
 		printf("returns to  generation %" PRIu64 "\n", member_number(entry, "returns_to"));
 	if (json_object_get(entry, "takes_back") != NULL)

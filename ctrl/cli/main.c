@@ -141,6 +141,7 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 		command_help(cli->command, stdout);
 		return CLI_OK;
 	}
+	cli->client.verbatim = cli->json;
 	return cli->command->run(cli, arguments);
 }
 

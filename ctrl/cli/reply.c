@@ -4,18 +4,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "cli/cli.h"
+#include "schema/describe.h"
 
 int
 client_error_set(struct client_error *error, enum client_status status, const char *format, ...)
 {
+	char text[sizeof(error->text)];
 	va_list args;
 
 	error->status = status;
 	error->name[0] = error->pointer[0] = error->message[0] = '\0';
 	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	describe_safe(text, error->text, sizeof(error->text));
 	return -1;
 }
 
@@ -42,9 +48,9 @@ reply_refused(const json_t *object, struct client_error *error)
 		client_error_set(error, CLIENT_REFUSED, "%s at %s: %s", name, pointer, message);
 	else
 		client_error_set(error, CLIENT_REFUSED, "%s: %s", name, message);
-	snprintf(error->name, sizeof(error->name), "%s", name);
-	snprintf(error->pointer, sizeof(error->pointer), "%s", pointer != NULL ? pointer : "");
-	snprintf(error->message, sizeof(error->message), "%s", message);
+	describe_safe(name, error->name, sizeof(error->name));
+	describe_safe(pointer != NULL ? pointer : "", error->pointer, sizeof(error->pointer));
+	describe_safe(message, error->message, sizeof(error->message));
 	return -1;
 }
 
@@ -74,4 +80,58 @@ reply_result(json_t *reply, json_int_t id, struct client_error *error)
 		return NULL;
 	}
 	return json_incref(result);
+}
+
+static bool
+is_safe(const char *text)
+{
+	return text[describe_safe_head(text)] == '\0';
+}
+
+static char *
+safe_copy(const char *text)
+{
+	char *copy = describe_safe_copy(text);
+
+	if (copy == NULL)
+		cli_out_of_memory();
+	return copy;
+}
+
+static void
+members_make_safe(json_t *object)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+	char *safe;
+
+	json_object_foreach_safe(object, next, name, value)
+	{
+		reply_make_safe(value);
+		if (is_safe(name))
+			continue;
+		safe = safe_copy(name);
+		json_object_set(object, safe, value);
+		json_object_del(object, name);
+		free(safe);
+	}
+}
+
+void
+reply_make_safe(json_t *message)
+{
+	json_t *item;
+	char *safe;
+	size_t i;
+
+	if (json_is_string(message) && !is_safe(json_string_value(message))) {
+		safe = safe_copy(json_string_value(message));
+		json_string_set(message, safe);
+		free(safe);
+	}
+	json_array_foreach (message, i, item)
+		reply_make_safe(item);
+	if (json_is_object(message))
+		members_make_safe(message);
 }

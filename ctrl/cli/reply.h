@@ -10,7 +10,7 @@
 
 #include "cli/client.h"
 
-/* Fill *error with a status and a printf-style text. Always returns -1. */
+/* Fill *error with a status and a printf-style text, made safe to be shown. Always returns -1. */
 int client_error_set(struct client_error *error, enum client_status status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -19,5 +19,11 @@ int client_error_set(struct client_error *error, enum client_status status, cons
  * CLIENT_REFUSED and "NAME at POINTER: message", or CLIENT_BROKEN.
  */
 json_t *reply_result(json_t *reply, json_int_t id, struct client_error *error);
+
+/*
+ * Make all strings and names in a message what describe_safe() makes of them: what peers and the
+ * kernel wrote reaches a terminal by no view. Names that are the same then become one.
+ */
+void reply_make_safe(json_t *message);
 
 #endif

@@ -71,6 +71,7 @@ rpc(struct cli *cli, const struct arguments *arguments)
 	params = params_load(cli, arguments);
 	if (params == NULL)
 		return CLI_USAGE;
+	cli->client.verbatim = true;
 	result = cli_call(cli, arguments->words[0], params, &exit_code);
 	if (result == NULL)
 		return exit_code;

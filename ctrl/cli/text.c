@@ -16,6 +16,17 @@ text_clear(struct text *text)
 	text->s[0] = '\0';
 }
 
+/* Bytes of a text without a last character that may be half of one (RFC 3629, section 3). */
+static size_t
+utf8_cut(const char *text, size_t length)
+{
+	size_t first = length;
+
+	while (first > 0 && ((unsigned char)text[first - 1] & 0xc0) == 0x80)
+		first--;
+	return first > 0 && (unsigned char)text[first - 1] >= 0xc0 ? first - 1 : length;
+}
+
 void
 text_add(struct text *text, const char *format, ...)
 {
@@ -28,6 +39,9 @@ text_add(struct text *text, const char *format, ...)
 	va_end(args);
 	if (length > 0)
 		text->length += (size_t)length < left ? (size_t)length : left - 1;
+	if (length >= 0 && (size_t)length >= left)
+		text->length = utf8_cut(text->s, text->length);
+	text->s[text->length] = '\0';
 }
 
 bool

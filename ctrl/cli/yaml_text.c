@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "schema/describe.h"
 #include "schema/scalar.h"
 
 #define COLUMNS_MAX 120
@@ -36,6 +37,34 @@ string_is_plain(const char *text)
 	return plain;
 }
 
+/* Quoted text is the same in YAML and in JSON; nothing of it acts on a terminal. */
+static void
+string_print(FILE *out, json_t *string)
+{
+	char *text, *safe;
+
+	if (string_is_plain(json_string_value(string))) {
+		fputs(json_string_value(string), out);
+		return;
+	}
+	text = json_dumps(string, JSON_ENCODE_ANY);
+	safe = text != NULL ? describe_safe_copy(text) : NULL;
+	if (safe == NULL)
+		cli_out_of_memory();
+	fputs(safe, out);
+	free(safe);
+	free(text);
+}
+
+static void
+key_print(FILE *out, const char *key)
+{
+	json_t *string = json_string(key);
+
+	string_print(out, string);
+	json_decref(string);
+}
+
 static void
 members_print(FILE *out, json_t *object)
 {
@@ -44,7 +73,9 @@ members_print(FILE *out, json_t *object)
 
 	fputc('{', out);
 	json_object_foreach (object, key, value) {
-		fprintf(out, "%s%s: ", separator, key);
+		fputs(separator, out);
+		key_print(out, key);
+		fputs(": ", out);
 		yaml_text_print(out, value);
 		separator = ", ";
 	}
@@ -72,10 +103,10 @@ yaml_text_print(FILE *out, json_t *value)
 		members_print(out, value);
 	else if (json_is_array(value))
 		items_print(out, value);
-	else if (json_is_string(value) && string_is_plain(json_string_value(value)))
-		fputs(json_string_value(value), out);
+	else if (json_is_string(value))
+		string_print(out, value);
 	else if (value != NULL)
-		json_dumpf(value, out, JSON_ENCODE_ANY); /* quoted text is the same in YAML */
+		json_dumpf(value, out, JSON_ENCODE_ANY);
 }
 
 /* The value on one line, to be freed. */
@@ -104,7 +135,9 @@ mapping_print(FILE *out, json_t *object, unsigned indent)
 	json_t *value;
 
 	json_object_foreach (object, key, value) {
-		fprintf(out, "%*s%s:", first ? 0 : (int)indent, "", key);
+		fprintf(out, "%*s", first ? 0 : (int)indent, "");
+		key_print(out, key);
+		fputc(':', out);
 		value_print(out, value, indent + strlen(key) + 1, indent + 2);
 		first = false;
 	}

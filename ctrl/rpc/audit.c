@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "rpc/envelope.h"
+#include "schema/describe.h"
 #include "store/place.h"
 
 #define DIRECTORY_MODE 0750
@@ -213,7 +214,7 @@ audit_call(struct audit *audit, const struct actor *actor, const char *method, j
 	const json_t *result, const struct fault *fault)
 {
 	json_t *line;
-	char *text;
+	char *text, *safe;
 
 	if (!audit)
 		return;
@@ -229,8 +230,10 @@ audit_call(struct audit *audit, const struct actor *actor, const char *method, j
 	}
 	text = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
-	if (text)
-		line_write(audit, text, result != NULL);
+	safe = text ? describe_safe_copy(text) : NULL; /* as JSON it says the same */
+	free(text);
+	if (safe)
+		line_write(audit, safe, result != NULL);
 	else
 		audit_warn(audit, "no memory for the line of", method);
 }

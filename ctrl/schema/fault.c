@@ -5,16 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "describe.h"
+
 int
 fault_set(struct fault *fault, enum fault_code code, const char *pointer, const char *format, ...)
 {
+	char message[FAULT_MESSAGE_MAX];
 	va_list args;
 
 	fault->code = code;
 	snprintf(fault->pointer, sizeof(fault->pointer), "%s", pointer);
 	va_start(args, format);
-	vsnprintf(fault->message, sizeof(fault->message), format, args);
+	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
+	describe_safe(message, fault->message, sizeof(fault->message));
 	return -1;
 }
 

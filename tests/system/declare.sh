@@ -176,6 +176,19 @@ expect_ids "cam1 cam2 manual talk"
 [[ $(dscp_of cam1) == 34 ]] || fail "cam1 is not what it was"
 expect_exit 1 ctl rollback 999999
 
+# What others wrote does not act on a terminal: escape sequences, C1, a change of direction.
+ctl rollback "$second" --comment $'x\e]0;owned\a\e[2J\u009b2J\u202e' >/dev/null
+ctl rollback "$first" >/dev/null
+for view in "history" "history $(($(generation) - 1))" "events"; do
+	# shellcheck disable=SC2086 # words
+	ctl $view >"$F/said"
+	grep -qF 'x\u001b]0;owned\u0007\u001b[2J\u009b2J\u202e' "$F/said" ||
+		fail "$view does not show the comment: $(cat -v "$F/said")"
+	if LC_ALL=C grep -q $'[^\t -~]' "$F/said"; then
+		fail "$view lets through: $(cat -v "$F/said")"
+	fi
+done
+
 # Confirmed in time, it stays.
 { echo "flows:" && flow_yaml cam7 5007; } >"$F/one.yaml"
 ctl apply "$F/one.yaml" --confirm-within 5s >"$F/said"

@@ -397,7 +397,7 @@ def history_is_a_table(rig):
     rig.server.plays(history_list=listed)
     table = """\
 GEN  WHEN                 WHO           WHAT             +  ~  -  STATE     COMMENT
- 42  2023-11-14 22:13:20  ana           txn.commit       1  1  0  current   evening [31m show
+ 42  2023-11-14 22:13:20  ana           txn.commit       1  1  0  current   evening\\u001b[31m show
   7  2023-11-14 22:13:20  studio (tls)  txn.commit  100000  1  0  reverted  \
 a comment that is longer than a line has room for
 """
@@ -419,7 +419,7 @@ def history_of_one_generation_is_its_diff(rig):
 generation  42, current
 when        2023-11-14 22:13:20
 who         ana, by txn.commit
-comment     evening [31m show
+comment     evening\\u001b[31m show
 flows       1 added, 1 changed, 0 removed
 
 """ + DIFF, ""))

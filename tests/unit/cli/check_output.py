@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks what sluicectl asks for and what it shows, against a server with canned answers.
 
-Usage: check_output.py SLUICECTL
+Usage: check_output.py SLUICECTL CONTRACT
 
 Each case is a command line, the request that it must send, the result that it gets back, and the
-lines that it must print. Prints TAP.
+lines that it must print. Then every view is shown the examples of the contract (sluice-rpc.json)
+with what acts on a terminal in their texts. Prints TAP.
 """
 
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import sys
@@ -282,6 +284,23 @@ REFUSED = [
     (["events", "--after", "x"], '--after: "x" is not a number'),
 ]
 
+# What must not reach a terminal: C0, DEL and C1, and what changes the direction or ends a line.
+HOSTILE = {*map(chr, [*range(0x20), *range(0x7f, 0xa0), 0x61c, 0x200e, 0x200f,
+                      *range(0x2028, 0x202f), *range(0x2066, 0x206a)])} - {"\0"}
+HOSTILE_ROUNDS = 4
+VIEWS = [
+    ["flow", "list"], ["flow", "show", "cam"], ["flow", "add", "--file", "{flow.json}"],
+    ["flow", "del", "cam"], ["flow", "down", "cam"], ["leg", "leave", "cam", "wall"],
+    ["leg", "join", "cam", "--leg", LEG], ["plan", "{declared.yaml}"],
+    ["apply", "{declared.yaml}", "--limit", "9"], ["validate", "{declared.yaml}"], ["confirm"],
+    ["rollback", "1"], ["rollback", "1", "--plan"], ["history"], ["history", "2"], ["export"],
+    ["port", "list"], ["counters"], ["counters", "--flows"], ["events"], ["punted"],
+    ["punted", "--hex"], ["trace", "p0", "--hex", "00"], ["workers"], ["info"],
+    ["watch", "--count", "1", "--interval", "0.1"], ["rpc", "--list"],
+    *[["top", "--once", "--interval", "0.1", "--view", view]
+      for view in ("flows", "legs", "ports", "workers")],
+]
+
 FILES = {
     "flow.json": json.dumps(FLOW),
     "list.json": json.dumps({"flows": [FLOW], "total": 1, "next_cursor": None}),
@@ -293,6 +312,17 @@ FILES = {
         """,
     "legs.yaml": "legs:\n- " + json.dumps(LEG_JSON) + "\n",
     "bad.yaml": "id: cam\nid: dog\n",
+    "declared.yaml": "flows:\n- " + json.dumps(FLOW) + "\n",
+}
+
+# Files that others wrote, and what quotes them.
+HOSTILE_TEXT = "".join(sorted(HOSTILE - {"\n", "\r", "\x85", "\u2028", "\u2029"}))
+HOSTILE_FILES = {
+    "key.yaml": f"flows: []\n'{HOSTILE_TEXT[-12:]}': 1\n",
+    "twice.yaml": f"'{HOSTILE_TEXT[-12:]}': 1\n'{HOSTILE_TEXT[-12:]}': 1\n",
+    "id.yaml": f"flows:\n- {{id: '{HOSTILE_TEXT[-12:]}'}}\n",
+    "text.json": "{\"a\": \x1b]0;owned\x07\x9b2J}",
+    "\x1b]0;\u202eowned.yml": "flows: []\n",
 }
 
 
@@ -306,6 +336,15 @@ class Server(threading.Thread):
         self.listener.bind(str(path))
         self.listener.listen()
         self.result, self.asked = {}, None
+        self.by_method = None  # instead of the one result: what answers each method
+
+    def answer(self, method):
+        if self.by_method is None:
+            return {"result": self.result}
+        answer = self.by_method.get(method, {"error": {"code": -32601, "message": "none"}})
+        if "time_ns" in answer.get("result", {}):  # rates take two looks
+            answer["result"]["time_ns"] += 10 ** 9
+        return answer
 
     def run(self):
         while True:
@@ -316,15 +355,16 @@ class Server(threading.Thread):
                     if not self.asked or request["method"] != "flow.get":
                         self.asked = (request["method"], request["params"])
                     print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
-                                      "result": self.result}), file=lines, flush=True)
+                                      **self.answer(request["method"])}),
+                          file=lines, flush=True)
 
 
-def run(sluicectl, folder, words):
+def run(sluicectl, folder, words, text=True):
     """The command's result; {NAME} stands for the path of one of our files."""
     words = [f"{folder}/{word[1:-1]}" if word[0] == "{" else word for word in words]
     return subprocess.run(
         [sluicectl, "--socket", f"{folder}/socket", *words], check=False, capture_output=True,
-        text=True, timeout=20, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"},
+        text=text, timeout=20, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"},
     )
 
 
@@ -347,8 +387,57 @@ def faults_of_refusal(sluicectl, folder, server, words, said):
         yield f"exit code {done.returncode}, asked for {server.asked}, said: {done.stderr}"
 
 
+def made_hostile(value, choice):
+    """The value with hostile characters in some of its texts and names."""
+    if isinstance(value, dict):
+        result = {name: made_hostile(inner, choice) for name, inner in value.items()}
+        return {**result, "".join(choice.sample(sorted(HOSTILE), 3)): choice.randrange(1, 9)}
+    if isinstance(value, list):
+        return [made_hostile(inner, choice) for inner in value]
+    if isinstance(value, str) and choice.random() < 0.5:
+        return value + "".join(choice.sample(sorted(HOSTILE), 3)) + "\x1b]0;owned\x07"
+    return value
+
+
+def answers_of(contract, choice):
+    """An answer for each method, some of them refusals."""
+    refusal = {"code": -32001, "message": "found x", "data": {"name": "NAME", "pointer": "/flows"}}
+    answers = {}
+    for method in contract["methods"]:
+        examples = [example["result"]["value"] for example in method.get("examples", [])
+                    if "result" in example]
+        if choice.random() < 0.2 or not examples:
+            answers[method["name"]] = {"error": made_hostile(refusal, choice)}
+        else:
+            result = made_hostile(choice.choice(examples), choice)
+            result.pop("next", None)
+            result.pop("next_cursor", None)
+            answers[method["name"]] = {"result": result}
+    return answers
+
+
+def faults_of_hostile(sluicectl, folder, words):
+    done = run(sluicectl, folder, words, text=False)
+    shown = done.stdout + done.stderr
+    found = HOSTILE & set(shown.decode(errors="replace")) - {"\n"}
+    if found or done.returncode < 0:
+        yield f"exit code {done.returncode}, shown {sorted(found)} of {shown}"
+    try:
+        shown.decode()
+    except UnicodeDecodeError as error:
+        yield f"{error}: {shown}"
+
+
+def faults_of_view(sluicectl, folder, server, contract, words):
+    for seed in range(HOSTILE_ROUNDS):
+        choice = random.Random(f"{seed} {words}")
+        server.by_method = answers_of(contract, choice)
+        yield from faults_of_hostile(sluicectl, folder, words)
+    server.by_method = None
+
+
 def main():
-    (sluicectl,) = sys.argv[1:]
+    sluicectl, contract = sys.argv[1], json.loads(pathlib.Path(sys.argv[2]).read_text("utf-8"))
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for file_name, text in FILES.items():
@@ -359,6 +448,19 @@ def main():
         checks += [(f"refused: {' '.join(words)}",
                     faults_of_refusal(sluicectl, folder, server, words, said))
                    for words, said in REFUSED]
+        checks += [(f"safe to be shown: {' '.join(words)}",
+                    faults_of_view(sluicectl, folder, server, contract, words)) for words in VIEWS]
+        (folder / "hostile.d").mkdir()
+        for file_name, text in HOSTILE_FILES.items():
+            (folder / "hostile.d" / file_name).write_text(text, encoding="utf-8")
+        checks += [(f"safe to be shown: the faults of {file_name!a}", faults_of_hostile(
+            sluicectl, folder, ["validate", "--offline", f"{folder}/hostile.d/{file_name}"]))
+                   for file_name in HOSTILE_FILES]
+        checks += [("safe to be shown: the faults of a folder", faults_of_hostile(
+            sluicectl, folder, ["validate", "--offline", f"{folder}/hostile.d"])),
+                   ("safe to be shown: the faults of JSON", faults_of_hostile(
+                       sluicectl, folder, ["flow", "add", "--file",
+                                           f"{folder}/hostile.d/text.json"]))]
         print(f"1..{len(checks)}")
         for number, (title, faults) in enumerate(checks, start=1):
             faults = list(faults)

@@ -117,6 +117,26 @@ line_check(unsigned number, const char *text)
 	"'actor': {'name': 'ana', 'uid': 1000, 'gid': 100, 'pid': 77, 'via': 'unix', " \
 	"'role': 'operator'}, 'method': 'flow.install'"
 
+Test(audit, what_acts_on_a_terminal_is_escaped)
+{
+	static const char comment[] = "{\"comment\": \"\\u001b[2J\x7f\xc2\x9b\xe2\x80\xae\"}";
+	char text[1024];
+	json_t *params = json_loads(comment, 0, NULL), *line;
+	FILE *file;
+
+	call_log(comment, "{}");
+	file = fopen(path, "r");
+	cr_assert_not_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	for (const char *c = text; *c != '\n'; c++)
+		cr_expect(*c >= ' ' && *c < 0x7f, "%s", text);
+	line = line_read(path, 1);
+	cr_expect(json_equal(json_object_get(json_object_get(line, "what"), "comment"),
+		json_object_get(params, "comment")));
+	json_decref(line);
+	json_decref(params);
+}
+
 Test(audit, line_of_what_was_done)
 {
 	call_log("{\"flows\": [{\"id\": \"a\", \"legs\": [{}, {}]}, {\"match\": {}}],"
@@ -130,7 +150,7 @@ Test(audit, line_of_what_was_refused)
 {
 	call_log("{\"ids\": [\"a\", 3, \"b\"]}", NULL);
 	line_check(1, "{" ACTOR ", 'what': {'ids': ['a', 'b'], 'flows': 3}, 'outcome': 'CONFLICT', "
-		      "'message': 'cut ?\?', 'pointer': '/flows/0/id'}");
+		      "'message': 'cut \\\\xe2\\\\x82', 'pointer': '/flows/0/id'}");
 }
 
 Test(audit, transactions_and_legs_are_told)

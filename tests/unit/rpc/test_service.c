@@ -229,7 +229,7 @@ Test(service, error_texts_that_are_not_utf8_are_mended)
 	cr_assert_not_null(reply);
 	cr_expect_str_eq(
 		json_string_value(json_object_get(json_object_get(reply, "error"), "message")),
-		"cut ??");
+		"cut \\xe2\\x82");
 	json_decref(reply);
 }
 
