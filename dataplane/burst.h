@@ -50,6 +50,7 @@ struct tx_stage {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t queue;
 	bool shares_payload; /* the driver takes frames in several segments */
+	bool down; /* the port has no link; written by control */
 	uint64_t bytes; /* of the frames staged */
 	struct rte_mbuf *frames[TX_STAGE_FRAMES];
 	uintptr_t origins[TX_STAGE_FRAMES]; /* tx_origin() of the frame's leg */

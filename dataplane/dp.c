@@ -232,6 +232,22 @@ dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
 }
 
 int
+dp_port_down_set(struct dp *dp, unsigned port, bool down)
+{
+	if (port >= dp->n_ports)
+		return -ENOENT;
+	for (unsigned w = 0; w < dp->n_workers; w++)
+		__atomic_store_n(&dp->workers[w]->stages[port].down, down, __ATOMIC_RELAXED);
+	return 0;
+}
+
+bool
+dp_port_is_down(const struct dp *dp, unsigned port)
+{
+	return port < dp->n_ports && dp->workers[0]->stages[port].down;
+}
+
+int
 dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop)
 {
 	union next_hop whole = {.fields = *next_hop};

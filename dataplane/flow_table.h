@@ -56,8 +56,8 @@ static_assert(offsetof(struct bucket, index) == 16, "bucket layout");
 static_assert(offsetof(struct bucket, next) == 48, "bucket layout");
 
 /* Drop reasons that a plain flow's one leg can have; the first of the copy drops. */
-#define PLAIN_DROP_COUNT 4
-static_assert(DP_DROP_tx_full - DP_COPY_DROP_FIRST == PLAIN_DROP_COUNT - 1, "plain drops first");
+#define PLAIN_DROP_COUNT 5
+static_assert(DP_DROP_port_down - DP_COPY_DROP_FIRST == PLAIN_DROP_COUNT - 1, "plain drops first");
 
 enum flow_state {
 	FLOW_FREE,

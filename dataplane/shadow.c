@@ -39,6 +39,8 @@ shadow_create(const struct dp *dp, unsigned worker, uint64_t now_ns)
 	s->lc.table6 = like->table6;
 	s->lc.legs = like->legs;
 	s->lc.leg_counters = like->leg_counters; /* fetched ahead, until shadow_enter() */
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		s->stages[p].down = like->stages[p].down;
 	police_peek(&like->punt_police, SHADOW_OWNER, &s->lc.punt_police);
 	ring_set(s, like);
 	return s;

@@ -129,6 +129,9 @@ leg_tell(const struct tracing *t, struct dp_trace_leg *leg)
 			if (t->shadow->drops[r] > 0)
 				leg->drop = (uint16_t)(DP_COPY_DROP_FIRST + r);
 		}
+	} else if (leg->outcome == DP_TRACE_SENT && stage->down) {
+		leg->outcome = DP_TRACE_DROPPED;
+		leg->drop = DP_DROP_port_down;
 	} else if (leg->outcome == DP_TRACE_SENT) {
 		leg->frame = rte_pktmbuf_mtod(stage->frames[0], const uint8_t *);
 		leg->frame_bytes = stage->frames[0]->pkt_len;

@@ -62,25 +62,31 @@ copy_refuse(struct lcore *lc, uint16_t port, uintptr_t origin, enum dp_drop reas
 	copy_drop(lc, port, origin, reason);
 }
 
-/* Hand what is staged to the NIC; it is asked again for as long as it takes some. */
+/*
+ * Hand what is staged to the NIC; it is asked again for as long as it takes some. Without a link it
+ * is not asked: a driver would take the frames, and the kernel or the NIC throw them away.
+ */
 static inline void
 tx_flush(struct lcore *lc, uint16_t port)
 {
 	struct tx_stage *stage = &lc->stages[port];
 	struct port_counters *counters = &lc->counters[port];
+	const bool down = __atomic_load_n(&stage->down, __ATOMIC_RELAXED);
 	uint64_t bytes = stage->bytes;
-	uint16_t sent = 0, taken;
+	uint16_t sent = 0, taken = 0;
 
 	/* Drivers write behind a frame that they have taken: what is not sent is all that is read.
 	 */
 	do {
+		if (unlikely(down))
+			break;
 		taken = rte_eth_tx_burst(stage->ethdev, stage->queue, stage->frames + sent,
 			(uint16_t)(stage->n - sent));
 		sent = (uint16_t)(sent + taken);
 	} while (unlikely(sent < stage->n) && taken > 0);
 	for (uint16_t i = sent; i < stage->n; i++) {
 		bytes -= stage->frames[i]->pkt_len;
-		copy_drop(lc, port, stage->origins[i], DP_DROP_tx_full);
+		copy_drop(lc, port, stage->origins[i], down ? DP_DROP_port_down : DP_DROP_tx_full);
 		rte_pktmbuf_free(stage->frames[i]);
 	}
 	count_add(&counters->copies, stage->n);

@@ -44,15 +44,19 @@ struct leg_tables {
 	struct table *counts;
 };
 
-/* "up", "down", "up, 1 in 10, 2.5 Mbit/s" */
+/* "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s" */
 static const char *
-text_state(struct text *text, const json_t *leg)
+text_state(struct text *text, const json_t *leg, const json_t *state)
 {
 	const json_t *police = json_object_get(leg, "police");
 	const uint64_t one_in = member_number(leg, "one_in");
 
 	text_clear(text);
-	text_add(text, "%s", member_is(leg, "admin", "down") ? "down" : "up");
+	if (member_is(leg, "admin", "down"))
+		text_add(text, "down");
+	else
+		text_add(text,
+			json_is_false(json_object_get(state, "link_up")) ? "port down" : "up");
 	if (one_in > 1)
 		text_add(text, ", 1 in %" PRIu64, one_in);
 	if (police != NULL) {
@@ -63,7 +67,7 @@ text_state(struct text *text, const json_t *leg)
 }
 
 static void
-add_leg(struct table *table, const char *name, const json_t *leg)
+add_leg(struct table *table, const char *name, const json_t *leg, const json_t *state)
 {
 	struct text text;
 
@@ -74,7 +78,7 @@ add_leg(struct table *table, const char *name, const json_t *leg)
 	table_cell(table, "%s", text_endpoint(&text, leg, "dst"));
 	table_cell(table, "%s", text_number(&text, leg, "dscp", "keep"));
 	table_cell(table, "%s", text_number(&text, leg, "ttl", "less 1"));
-	table_cell(table, "%s", text_state(&text, leg));
+	table_cell(table, "%s", text_state(&text, leg, state));
 }
 
 static void
@@ -115,7 +119,7 @@ add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, in
 			text_add(&name, "%s", member_text(leg, "id"));
 		else
 			text_add(&name, "%d/%zu", stream, i + 1);
-		add_leg(tables->legs, name.s, leg);
+		add_leg(tables->legs, name.s, leg, state);
 		add_hop(tables->hops, name.s, json_object_get(state, "next_hop"));
 		add_counts(tables->counts, name.s, state);
 	}

@@ -34,9 +34,53 @@ legs_of(const json_t *flow, size_t *n)
 	return first;
 }
 
+static bool
+port_is_down(const json_t *ports, const char *name)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		if (member_is(port, "name", name))
+			return json_is_false(json_object_get(port, "link_up"));
+	}
+	return false;
+}
+
+/* The first port without a link by which one of these legs leaves; NULL = none. */
+static const char *
+down_port_of(const json_t *legs, const json_t *ports)
+{
+	json_t *leg;
+	size_t i;
+
+	json_array_foreach (legs, i, leg) {
+		const char *port = member_text(leg, "port");
+
+		if (port_is_down(ports, port))
+			return port;
+	}
+	return NULL;
+}
+
+static void
+add_down_port(struct text *text, const json_t *flow, const json_t *ports)
+{
+	const char *port = down_port_of(json_object_get(flow, "legs"), ports);
+	json_t *stream;
+	size_t i;
+
+	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
+		if (port == NULL)
+			port = down_port_of(json_object_get(stream, "legs"), ports);
+	}
+	if (port != NULL)
+		text_add(text, ", port %s down", port);
+}
+
 /* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop". */
 static const char *
-text_to(struct text *text, const json_t *flow)
+text_to(struct text *text, const json_t *flow, const json_t *ports)
 {
 	const char *action = json_string_value(json_object_get(flow, "action"));
 	struct text endpoint;
@@ -52,11 +96,12 @@ text_to(struct text *text, const json_t *flow)
 	if (first != NULL)
 		text_add(text, "%s %s%s", member_text(first, "port"),
 			text_endpoint(&endpoint, first, "dst"), n > 1 ? " ..." : "");
+	add_down_port(text, flow, ports);
 	return text->s;
 }
 
 static void
-list_print(const json_t *result)
+list_print(const json_t *result, const json_t *ports)
 {
 	const json_t *flows = json_object_get(result, "flows");
 	struct table *table;
@@ -76,7 +121,7 @@ list_print(const json_t *result)
 		table_cell(table, "%s", member_text(flow, "id"));
 		table_cell(table, "%s", text_match(&text, flow));
 		table_cell(table, "%zu", n_legs);
-		table_cell(table, "%s", text_to(&text, flow));
+		table_cell(table, "%s", text_to(&text, flow, ports));
 	}
 	table_print(table, stdout);
 	table_destroy(table);
@@ -90,7 +135,7 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 {
 	const char *limit_text = arguments_value(arguments, "limit");
 	uint64_t limit;
-	json_t *filter, *result;
+	json_t *filter, *result, *ports;
 	int exit_code;
 
 	if (limit_text != NULL && number_parse(limit_text, 1, FLOW_PAGE_MAX, &limit) < 0)
@@ -103,12 +148,17 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 		result = flow_pages_one(cli, filter, limit, &exit_code);
 	if (result == NULL)
 		return exit_code;
-	if (cli->json)
+	if (cli->json) {
 		cli_print_json(result);
-	else
-		list_print(result);
+		json_decref(result);
+		return CLI_OK;
+	}
+	ports = cli_call(cli, "port.list", json_object(), &exit_code);
+	if (ports != NULL)
+		list_print(result, json_object_get(ports, "ports"));
+	json_decref(ports);
 	json_decref(result);
-	return CLI_OK;
+	return ports != NULL ? CLI_OK : exit_code;
 }
 
 static const struct option_spec list_options[] = {

@@ -21,6 +21,7 @@ static const struct {
 	{"punt_full", "punt.ring of the configuration is the room; try again"},
 	{"punted", "'sluicectl punted' shows what control was handed"},
 	{"unresolved", "'sluicectl flow show %s' shows the next hop; can the kernel reach it?"},
+	{"port_down", "'sluicectl port list' shows the links; is the cable in, the peer up?"},
 	{"too_long", "a larger MTU of the port, or shorter packets from the sender"},
 	{"ttl_expired", "a leg with ttl=N sets the TTL, whatever came"},
 	{"leg_policed", "'sluicectl flow show %s' shows the leg's rate"},

@@ -84,7 +84,7 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 		info.state == NEXT_HOP_PENDING ? reason : NULL);
 }
 
-/* Counters and next hops of n legs, from number `first` of the spec on. */
+/* Counters, links and next hops of n legs, from number `first` of the spec on. */
 static json_t *
 legs_state_encode(const struct methods_context *context, const struct flow *flow, unsigned first,
 	const struct dp_leg_stats *stats, unsigned n)
@@ -92,10 +92,15 @@ legs_state_encode(const struct methods_context *context, const struct flow *flow
 	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
 	size_t i;
 
-	json_array_foreach (list, i, leg)
+	json_array_foreach (list, i, leg) {
+		const struct flow_leg *spec = &flow->spec->legs[first + i];
+
 		json_object_set_new(leg, "next_hop",
-			next_hop_encode(context->flows, &flow->spec->legs[first + i],
-				flow->hops[first + i]));
+			next_hop_encode(context->flows, spec, flow->hops[first + i]));
+		json_object_set_new(leg, "link_up",
+			json_boolean(!dp_port_is_down(context->dp,
+				(unsigned)ports_find(context->flows->ports, spec->port))));
+	}
 	return list;
 }
 

@@ -188,6 +188,7 @@ leg_take(void *arg, const struct dp_trace_leg *leg)
 	struct dp_port_info egress;
 
 	dp_port_info_get(trace->context->dp, leg->hop.port, &egress);
+	egress.link_up = !dp_port_is_down(trace->context->dp, leg->hop.port);
 	if (json_array_append_new(trace->legs,
 		    trace_leg_encode(&trace->trace, leg, flow ? flow->spec : NULL, &egress)) < 0)
 		trace->no_memory = true;

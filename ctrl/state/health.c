@@ -16,6 +16,14 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+links_timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	health_links_look(arg);
+}
+
+static void
 losses_begin(struct health *health)
 {
 	unsigned i;
@@ -33,6 +41,7 @@ health_init(struct health *health, struct dp *dp, struct events *events, struct 
 	struct fault *fault)
 {
 	const struct timeval period = {.tv_sec = HEALTH_PERIOD_S};
+	const struct timeval links_period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
 
 	memset(health, 0, sizeof(*health));
 	health->dp = dp;
@@ -40,17 +49,24 @@ health_init(struct health *health, struct dp *dp, struct events *events, struct 
 	health->looked_ns = clock_read_ns(CLOCK_MONOTONIC);
 	losses_begin(health);
 	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
-	if (!health->timer)
+	health->links_timer = event_new(base, -1, EV_PERSIST, links_timer_fired, health);
+	if (!health->timer || !health->links_timer) {
+		health_fini(health);
 		return fault_set(
 			fault, FAULT_INTERNAL, "", "no timer for looks at ports and workers");
+	}
 	event_add(health->timer, &period);
+	event_add(health->links_timer, &links_period);
 	return 0;
 }
 
 void
 health_fini(struct health *health)
 {
-	event_free(health->timer);
+	if (health->timer)
+		event_free(health->timer);
+	if (health->links_timer)
+		event_free(health->links_timer);
 }
 
 void
@@ -94,10 +110,21 @@ link_look(struct health *health, unsigned i)
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
 	up = port_link_up(&info);
-	if (port->known ? up != port->up : !up)
+	if (port->known ? up != port->up : !up) {
+		dp_port_down_set(health->dp, i, !up);
 		events_port(health->events, i, up);
+	}
 	port->known = true;
 	port->up = up;
+}
+
+void
+health_links_look(struct health *health)
+{
+	unsigned i;
+
+	for (i = 0; i < dp_port_count(health->dp); i++)
+		link_look(health, i);
 }
 
 static void
@@ -106,7 +133,6 @@ port_look(struct health *health, unsigned i, uint64_t now_ns)
 	struct health_port *port = &health->ports[i];
 	struct dp_port_stats stats;
 
-	link_look(health, i);
 	if (dp_port_stats_get(health->dp, i, &stats) < 0)
 		return;
 	loss_look(health, &port->missed, stats.nic_missed, OVERLOAD_RX_MISSED, i, now_ns);
@@ -161,6 +187,7 @@ health_look(struct health *health, uint64_t now_ns)
 {
 	unsigned i;
 
+	health_links_look(health);
 	for (i = 0; i < dp_port_count(health->dp); i++)
 		port_look(health, i, now_ns);
 	for (i = 0; i < dp_worker_count(health->dp); i++)

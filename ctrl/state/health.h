@@ -2,7 +2,8 @@
 /*
  * Looks at ports and workers once a second and raises events for what nobody asked for: links that
  * go up and down, workers that have no pause left, packets that were lost before a worker saw them
- * or on their way to control. Reading counters costs the workers nothing.
+ * or on their way to control. Reading counters costs the workers nothing. At links it looks more
+ * often, and says to the data plane which ports have none: no driver reports it by itself.
  *
  * Overload is told when it begins and in measured doses: a worker counts as overloaded from
  * HEALTH_BUSY_LOOKS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
@@ -23,6 +24,7 @@
 #include "state/events.h"
 
 #define HEALTH_PERIOD_S 1
+#define HEALTH_LINKS_PERIOD_MS 50
 #define HEALTH_BUSY_LOOKS 2
 #define HEALTH_BUSY_MILLI 950 /* busy share in 1/1000 */
 #define HEALTH_EASY_MILLI 850
@@ -58,6 +60,7 @@ struct health {
 	struct dp *dp;
 	struct events *events;
 	struct event *timer;
+	struct event *links_timer;
 	uint64_t looked_ns;
 	uint64_t n_late; /* commits that found a worker late */
 	struct health_loss late;
@@ -73,7 +76,10 @@ void health_fini(struct health *health);
 /* A commit went on without a worker; it is told with the next look. */
 void health_worker_late(struct health *health);
 
-/* Look now, at CLOCK_MONOTONIC. */
+/* Look at the links now. */
+void health_links_look(struct health *health);
+
+/* Look at everything now, at CLOCK_MONOTONIC. */
 void health_look(struct health *health, uint64_t now_ns);
 
 #endif

@@ -77,16 +77,17 @@ ports_decode(struct golden_case *c, json_t *ports, json_error_t *at)
 	return 0;
 }
 
-/* ["p0"] */
+/* ["p0"]: the ports of which something is true; bit 1 << port each. */
 static int
-punt_unmatched_decode(struct golden_case *c, const json_t *list)
+port_set_decode(const json_t *list, unsigned *set)
 {
+	*set = 0;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		int port = case_port_index(json_string_value(json_array_get(list, i)));
 
 		if (port < 0)
 			return -1;
-		c->ports[port].punt_unmatched = true;
+		*set |= 1u << port;
 	}
 	return 0;
 }
@@ -129,15 +130,17 @@ static int
 head_decode(struct golden_case *c, json_t *head, json_error_t *at)
 {
 	int corrupt, step, clock, one_worker, tx_ring, packet_buffers, punt_ring, punt_rate;
-	json_t *punt_unmatched;
+	json_t *punt_unmatched, *down = NULL;
+	unsigned punting, downs;
 	const char *rfc;
 
 	if (json_unpack_ex(head, at, JSON_STRICT,
-		    "{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:o}", "name",
+		    "{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:o, s?:o}", "name",
 		    &c->name, "why", &c->why, "rfc", &rfc, "corrupt", &corrupt, "step", &step,
 		    "clock", &clock, "one_worker", &one_worker, "tx_ring", &tx_ring,
 		    "packet_buffers", &packet_buffers, "punt_ring", &punt_ring, "punt_rate",
-		    &punt_rate, "punt_unmatched", &punt_unmatched) < 0)
+		    &punt_rate, "punt_unmatched", &punt_unmatched, "down", &down) < 0 ||
+		port_set_decode(punt_unmatched, &punting) < 0 || port_set_decode(down, &downs) < 0)
 		return -1;
 	c->corrupt = corrupt != 0;
 	c->step = step != 0;
@@ -147,7 +150,11 @@ head_decode(struct golden_case *c, json_t *head, json_error_t *at)
 	c->packet_buffers = (unsigned)packet_buffers;
 	c->punt_ring = (unsigned)punt_ring;
 	c->punt_rate = (unsigned)punt_rate;
-	return punt_unmatched_decode(c, punt_unmatched);
+	for (unsigned p = 0; p < CASE_PORTS; p++) {
+		c->ports[p].punt_unmatched = (punting & 1u << p) != 0;
+		c->ports[p].down = (downs & 1u << p) != 0;
+	}
+	return 0;
 }
 
 static int

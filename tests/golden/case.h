@@ -91,6 +91,7 @@ struct case_event {
 
 struct case_port {
 	bool punt_unmatched;
+	bool down;
 	uint64_t forwarded, punted, copies; /* expected */
 	uint64_t drops[DP_DROP_COUNT]; /* expected */
 };

@@ -99,6 +99,8 @@ dataplane_create(struct rig *rig, char *error, size_t error_size)
 	}
 	hide_multi_segs = rig->way == WAY_WHOLE;
 	rig->dp = dp_create(&config, error, error_size);
+	for (unsigned p = 0; rig->dp != NULL && p < CASE_PORTS; p++)
+		dp_port_down_set(rig->dp, p, c->ports[p].down);
 	return rig->dp != NULL ? 0 : -1;
 }
 

@@ -282,5 +282,11 @@ session_next_hops(struct session *session, bool all)
 		}
 		session->model.hops[i] = hop;
 	}
+	for (unsigned p = 0; p < MODEL_PORTS; p++) {
+		if (!rng_one_in(&session->rng, session->model.down[p] ? 4 : 100))
+			continue;
+		session->model.down[p] = !session->model.down[p];
+		dp_port_down_set(session->rig.dp, p, session->model.down[p]);
+	}
 	return true;
 }

@@ -110,6 +110,7 @@ struct model_config {
 struct model {
 	struct model_config config;
 	struct dp_next_hop hops[MODEL_NEXT_HOPS];
+	bool down[MODEL_PORTS];
 	struct model_flow **flows;
 	unsigned n_flows, room_flows;
 	uint64_t next_age;

@@ -156,6 +156,8 @@ leg_refuses(struct model *model, struct model_leg *leg, const struct model_packe
 		return DP_DROP_ttl_expired;
 	if (!model_bucket_take(&leg->bucket, &leg->spec.police, n_bytes, model->now_ns))
 		return DP_DROP_leg_policed;
+	if (model->down[hop->port])
+		return DP_DROP_port_down;
 	if (model->out[hop->port].n_frames == model->config.tx_places[hop->port])
 		return DP_DROP_tx_full;
 	return DP_DROP_COUNT;

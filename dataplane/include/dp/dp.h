@@ -128,6 +128,16 @@ unsigned dp_worker_count(const struct dp *dp);
 int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *info);
 
 /*
+ * Say whether a port has a link, which control alone knows: copies that would leave by one that is
+ * down are dropped as port_down. At any time; a worker sees it with its next burst. Ports are up
+ * at first. -ENOENT: no such port.
+ */
+int dp_port_down_set(struct dp *dp, unsigned port, bool down);
+
+/* What was said last; false for a port that there is not. */
+bool dp_port_is_down(const struct dp *dp, unsigned port);
+
+/*
  * Write next hop `index`, at any time, while legs use it: a worker sees the old or the new one,
  * whole. -EINVAL: index or port out of range, or an MTU above the port's.
  */

@@ -63,6 +63,7 @@
 	X(unresolved, "link-layer address of the next hop is not known") \
 	X(too_long, "datagram longer than the MTU of the egress port") \
 	X(tx_full, "egress queue full: the NIC did not take the frame") \
+	X(port_down, "egress port has no link") \
 	X(no_buffer, "no packet buffer left for the copy") \
 	X(leg_policed, "over the rate of the leg")
 

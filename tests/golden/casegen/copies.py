@@ -216,6 +216,23 @@ def tx_full():
     return case
 
 
+def port_down():
+    case = Case("port_down", "a copy to a port without a link is dropped by name, on the port and "
+                "on the leg; other legs of the same packet are sent", "RFC 2863 3.1.13",
+                down=("p1",))
+    case.flow("v4", match4(), [leg4()])
+    case.flow("v6", match6(), [leg6()])
+    case.flow("legs", match4(dst_port=30002), [leg4(), leg4(port="p2")])
+    case.flow("whom", match4(dst_port=30003), [leg4(mac=None)])
+    data = payload(9)
+    case.forward(arriving(udp4(data=data)), "v4", ["port_down"])
+    case.forward(arriving(udp6(data=data)), "v6", ["port_down"])
+    case.forward(arriving(udp4(dport=30002, data=data)), "legs",
+                 ["port_down", leaving(sent4(data), "p2")])
+    case.forward(arriving(udp4(dport=30003, data=data)), "whom", ["unresolved"])
+    return case
+
+
 def out_of_buffers(name, why, n_bytes):
     n_legs = 64
     case = Case(name, why, "RFC 1812 5.3.6", packet_buffers=POOL_MIN, compact=True)
@@ -244,4 +261,4 @@ def no_buffer_shared():
 CASES = (legs_2, legs_3, legs_64, legs_small, legs_1000, legs_4096, legs_4096_small, legs_bursts,
          legs_of_listener, legs_empty_payload, legs_largest, legs_ports_and_vlans, legs_no_checksum,
          legs_corrupt, legs_some_dropped, legs_all_dropped, unresolved, too_long, tx_full,
-         no_buffer, no_buffer_shared)
+         port_down, no_buffer, no_buffer_shared)

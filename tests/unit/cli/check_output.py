@@ -75,6 +75,15 @@ CASES = [
      "cam   p0 any > 192.0.2.1:5004     1  p1 203.0.113.9:5004\n"
      "off   rule 9 any > any:1-2        0  down: drop\n"
      "st    p0 any > 192.0.2.1:5004     2  punt, p1 203.0.113.9:5004 ...\n"),
+    ("list of what leaves by a port without a link", ["flow", "list", "--limit", "2"],
+     ("flow.list", {"limit": 2}),
+     {"flows": [FLOW, {**FLOW, "id": "st", "legs": [], "streams": [
+         {"ssrc": 1, "legs": [{**LEG_JSON, "port": "p2"}, LEG_JSON]}]}],
+      "total": 2, "next_cursor": None,
+      "ports": [{"name": "p1", "link_up": False}, {"name": "p2", "link_up": True}]},
+     "FLOW  MATCH                    LEGS  TO\n"
+     "cam   p0 any > 192.0.2.1:5004     1  p1 203.0.113.9:5004, port p1 down\n"
+     "st    p0 any > 192.0.2.1:5004     2  p2 203.0.113.9:5004 ..., port p1 down\n"),
     ("show everything", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
      {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
                "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],
@@ -90,7 +99,8 @@ CASES = [
                    "drops": {"policed": 2}},
       "latched": {"src": "192.0.2.9", "src_port": 7, "moves": 2},
       "legs": [{"id": "wall", **COUNTS, "next_hop": HOP}],
-      "streams": [{"packets": 3, "bytes": 300, "legs": [{**COUNTS, "next_hop": HOP}]},
+      "streams": [{"packets": 3, "bytes": 300, "legs": [{**COUNTS, "next_hop": HOP,
+                                                             "link_up": False}]},
                   {"packets": 4, "bytes": 400, "legs": []}]},
      """flow      cam
 match     p0 any > 192.0.2.1:5004
@@ -111,7 +121,7 @@ STREAM  SSRC        TYPE  ACTION   LEGS  PACKETS  BYTES
 
 LEG   PORT   VLAN  FROM              TO                DSCP     TTL  STATE
 wall  p1    300.7  203.0.113.1:5004  203.0.113.9:5004    46       9  down, 1 in 10, 64 kbit/s
-1/1   p1        -  203.0.113.1:5004  203.0.113.9:5004  keep  less 1  up
+1/1   p1        -  203.0.113.1:5004  203.0.113.9:5004  keep  less 1  port down
 
 LEG   NEXT HOP     MAC                STATE     NETDEV
 wall  203.0.113.9  02:00:5e:00:53:01  resolved  p1
@@ -328,7 +338,7 @@ HOSTILE_FILES = {
 
 class Server(threading.Thread):
     """Answers every request with the same result, and keeps what was asked last, but for a
-    look at the flows that a command has changed."""
+    look at the flows that a command has changed, and at the ports of those that it lists."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -352,7 +362,7 @@ class Server(threading.Thread):
             with connection, connection.makefile("rw") as lines:
                 for line in lines:
                     request = json.loads(line)
-                    if not self.asked or request["method"] != "flow.get":
+                    if not self.asked or request["method"] not in ("flow.get", "port.list"):
                         self.asked = (request["method"], request["params"])
                     print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
                                       **self.answer(request["method"])}),

@@ -63,6 +63,12 @@ dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
 	return 0;
 }
 
+bool
+dp_port_is_down(const struct dp *dp, unsigned port)
+{
+	return dp->down[port];
+}
+
 int
 dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop)
 {

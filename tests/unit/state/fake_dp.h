@@ -41,6 +41,7 @@ struct fake_flow {
 struct dp {
 	unsigned n_ports;
 	struct dp_port_info ports[3];
+	bool down[3]; /* of ports */
 	struct fake_flow flows[FAKE_FLOWS_MAX];
 	struct dp_next_hop next_hops[DP_NEXT_HOPS_MAX];
 	struct dp_txn *txn; /* the open one */

@@ -107,6 +107,7 @@ Test(flow_methods, get_shows_latch_and_streams)
 	cr_expect(json_is_null(json_object_get(result, "latched")), "none has been learned yet");
 	json_decref(result);
 	fake_dp_only(service_room()->dp)->latched = latched;
+	service_room()->dp->down[1] = true;
 	result = service_result("flow.get", json_of_text("{'id':'a'}"));
 	json_expect(json_object_get(result, "latched"),
 		"{'src':'192.0.2.77','src_port':5004,'moves':3}");
@@ -114,10 +115,10 @@ Test(flow_methods, get_shows_latch_and_streams)
 		"[{'packets':200,'bytes':2000,'legs':[]},{'packets':201,'bytes':2001,'legs':["
 		"{'copies':201,'bytes':2001,'sent':201,'drops':{},'next_hop':{"
 		"'address':'198.51.100.8','mac':'02:00:00:00:01:08','state':'resolved',"
-		"'netdev':null}},"
+		"'netdev':null},'link_up':false},"
 		"{'copies':201,'bytes':2001,'sent':200,'drops':{'tx_full':1},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
-		"'netdev':null}}]}]");
+		"'netdev':null},'link_up':false}]}]");
 	json_decref(result);
 	answers("flow.admin", "{'flow':'a','admin':'down'}", "{}");
 	result = service_result("flow.get", json_of_text("{'id':'a'}"));

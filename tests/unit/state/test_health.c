@@ -9,6 +9,7 @@
 
 struct dp {
 	bool link_up[2];
+	bool down[2];
 	struct dp_port_stats ports[2];
 	struct dp_worker_stats workers[2];
 };
@@ -38,6 +39,13 @@ dp_port_info_get(const struct dp *from, unsigned port, struct dp_port_info *info
 {
 	memset(info, 0, sizeof(*info));
 	info->link_up = from->link_up[port];
+	return 0;
+}
+
+int
+dp_port_down_set(struct dp *to, unsigned port, bool down)
+{
+	to->down[port] = down;
 	return 0;
 }
 
@@ -107,11 +115,13 @@ Test(health, links)
 	second(0);
 	cr_expect_eq(newest(1)->kind, EVENT_PORT_DOWN, "down from the start");
 	cr_expect_eq(newest(1)->port, 1);
+	cr_expect(dp.down[1] && !dp.down[0]);
 	second(0);
 	cr_expect_eq(events.last, 1, "told once");
 	dp.link_up[1] = true;
 	dp.link_up[0] = false;
-	second(0);
+	health_links_look(&health);
+	cr_expect(dp.down[0] && !dp.down[1]);
 	cr_expect_eq(newest(3)->kind, EVENT_PORT_UP);
 	cr_expect_eq(newest(3)->port, 1);
 	cr_expect_eq(events_get(&events, 2)->kind, EVENT_PORT_DOWN);

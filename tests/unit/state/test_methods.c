@@ -54,7 +54,7 @@ Test(methods, get_shows_flow_counters_and_next_hop)
 		"'forwarded':99,'punted':0,'drops':{'policed':1}},'declared':false,'latched':null,"
 		"'legs':[{'id':'leg-1','copies':100,'bytes':1000,'sent':100,'drops':{},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
-		"'netdev':null}}],'streams':[]}");
+		"'netdev':null},'link_up':true}],'streams':[]}");
 	json_decref(result);
 	service_refuses("flow.get", json_pack("{s:s}", "id", "b"), -32002, "/id");
 }

@@ -125,18 +125,18 @@ Test(trace_methods, legs)
 	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00','limit':2}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "flow")), "cam");
 	json_expect(json_object_get(result, "legs"),
-		"[{'index':0,'id':'leg-1','outcome':'sent','port':'p1','link_up':false,"
+		"[{'index':0,'id':'leg-1','outcome':'sent','port':'p1','link_up':true,"
 		"'next_hop':{'resolved':true,'mac':'02:01:00:00:00:00',"
 		"'src_mac':'02:02:00:00:00:00','mtu':1400},'frame_bytes':2,'frame':'abcd'},"
 		"{'index':1,'outcome':'drop','reason':'unresolved','help':'help','port':'p1',"
-		"'link_up':false,'next_hop':{'resolved':false,'mac':null,'src_mac':null,'mtu':0},"
+		"'link_up':true,'next_hop':{'resolved':false,'mac':null,'src_mac':null,'mtu':0},"
 		"'police':{'rate_bps':64000,'burst_bytes':3000,'left_bytes':2000}}]");
 	cr_expect_eq(json_integer_value(json_object_get(result, "next")), 2);
 	json_decref(result);
 	result = service_result(
 		"packet.trace", params_of("{'port':'p0','frame':'00','legs_after':2}"));
 	json_expect(json_object_get(result, "legs"),
-		"[{'index':2,'outcome':'sampled_out','port':'p1','link_up':false,'next_hop':"
+		"[{'index':2,'outcome':'sampled_out','port':'p1','link_up':true,'next_hop':"
 		"{'resolved':false,'mac':null,'src_mac':null,'mtu':0},'one_in':10,'nth':4}]");
 	cr_expect_null(json_object_get(result, "next"));
 	json_decref(result);
