@@ -171,7 +171,6 @@ service_create(struct daemon *daemon)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "",
 			"the methods do not fit the RPC document");
 	rpc_service_audit(daemon->service, daemon->audit);
-	rpc_service_pace(daemon->service, daemon->base);
 	return 0;
 }
 
@@ -184,7 +183,8 @@ server_create(struct daemon *daemon)
 		.limits = {.message_bytes = config->max_message_bytes,
 			.depth = config->max_depth,
 			.connections = config->max_connections,
-			.requests_per_s = config->max_requests_per_s},
+			.requests_per_s = config->max_requests_per_s,
+			.waiting_bytes = config->max_waiting_bytes},
 		.access = &config->access,
 		.tls = config->tls.listen[0] ? &config->tls : NULL,
 		.warn = log_warned,

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/flow_counters.h"
+#include "cli/flow_pages.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -83,7 +84,9 @@ counters(struct cli *cli, const struct arguments *arguments)
 	json_t *result;
 	int exit_code;
 
-	result = cli_call(cli, "counters.get", json_pack("{s:b}", "flows", flows), &exit_code);
+	result = flows ? flow_pages_fetch(
+				 cli, "counters.get", json_pack("{s:b}", "flows", true), &exit_code)
+		       : cli_call(cli, "counters.get", json_object(), &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json) {

@@ -264,7 +264,7 @@ static int export(struct cli *cli, const struct arguments *arguments)
 	if (!all)
 		json_object_set_new(filter, "declared", json_true());
 	cli->client.verbatim = true;
-	result = flow_pages_fetch(cli, filter, &exit_code);
+	result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	if (result == NULL)
 		return exit_code;
 	exit_code = export_flows(cli, arguments, json_object_get(result, "flows"));

@@ -143,9 +143,9 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 			FLOW_PAGE_MAX);
 	filter = json_pack("{s:s*}", "cursor", arguments_value(arguments, "cursor"));
 	if (limit_text == NULL)
-		result = flow_pages_fetch(cli, filter, &exit_code);
+		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	else
-		result = flow_pages_one(cli, filter, limit, &exit_code);
+		result = flow_pages_one(cli, "flow.list", filter, limit, &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json) {

@@ -6,14 +6,14 @@
 #include "cli/text.h"
 
 json_t *
-flow_pages_one(struct cli *cli, json_t *filter, uint64_t limit, int *exit_code)
+flow_pages_one(struct cli *cli, const char *method, json_t *filter, uint64_t limit, int *exit_code)
 {
 	json_object_set_new(filter, "limit", json_integer((json_int_t)limit));
-	return cli_call(cli, "flow.list", filter, exit_code);
+	return cli_call(cli, method, filter, exit_code);
 }
 
 json_t *
-flow_pages_fetch(struct cli *cli, json_t *filter, int *exit_code)
+flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
 	json_t *result = NULL, *page, *flows = json_array();
 	struct progress progress;
@@ -21,7 +21,7 @@ flow_pages_fetch(struct cli *cli, json_t *filter, int *exit_code)
 
 	progress_begin(&progress, "reading flows", 0);
 	do {
-		page = flow_pages_one(cli, json_copy(filter), FLOW_PAGE_MAX, exit_code);
+		page = flow_pages_one(cli, method, json_copy(filter), FLOW_PAGE_MAX, exit_code);
 		json_decref(result);
 		result = page;
 		if (page == NULL)

@@ -2,7 +2,8 @@
 /*
  * A message on its way: its requests run one after the other (JSON-RPC 2.0, 6), and a request that
  * is deferred holds up those behind it. One struct rpc_call serves all requests of a message in
- * turn.
+ * turn. Replies of a batch leave as they are made; when the client does not take them, the batch
+ * waits until it does.
  */
 #include "rpc/call.h"
 
@@ -10,30 +11,28 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <event2/event.h>
-
 #include "rpc/audit.h"
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
 #include "schema/json_text.h"
 
-#define SLICE_NS 5000000 /* that the requests of a batch may take together, and then it rests */
-
 struct rpc_call {
-	LIST_ENTRY(rpc_call) resting; /* in the service's list while its turn is to come */
+	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */
 	struct rpc_service *service;
 	struct rpc_session *session;
 	json_t *message;
 	bool batch;
 	size_t n_requests;
 	size_t next; /* request of a batch to run */
-	json_t *replies; /* of a batch, so far; otherwise the one, NULL: none */
+	json_t *only; /* reply to a message that is no batch; NULL: none */
 	rpc_reply_fn reply;
 	void *arg;
 	struct request request; /* the one that runs; borrowed from message */
 	const struct bound_method *method; /* its */
 	json_t *what; /* it is about, for the audit log; NULL: it is not logged */
-	struct event *turn; /* that goes on with the batch; NULL: it did not take long so far */
+	struct rpc_turn turn; /* of the session's user */
+	rpc_session_fn run; /* what to do in it */
+	void *run_arg;
 	bool inside; /* its method has not returned yet */
 	bool answered; /* and yet was answered, with: */
 	json_t *result; /* or if that is NULL, */
@@ -67,14 +66,18 @@ rpc_call_method(const struct rpc_call *call)
 	return call->method->name;
 }
 
-/* Keep the reply to a request, which is taken over; NULL: it gets none. */
+/* Pass the reply to a request on, which is taken over; NULL: it gets none. */
 static void
-reply_keep(struct rpc_call *call, json_t *reply)
+reply_pass(struct rpc_call *call, json_t *reply)
 {
-	if (!call->batch)
-		call->replies = reply;
-	else if (reply)
-		json_array_append_new(call->replies, reply);
+	if (!call->batch) {
+		call->only = reply;
+	} else if (rpc_session_closed(call->session)) {
+		json_decref(reply);
+	} else if (reply) {
+		rpc_session_hold(call->session, true);
+		call->reply(call->arg, reply, RPC_REPLY_PART);
+	}
 }
 
 /* The request that runs is answered: result (taken over), or if that is NULL, *fault. */
@@ -92,7 +95,7 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 	if (!id)
 		json_decref(result);
 	else
-		reply_keep(
+		reply_pass(
 			call, result ? rpc_result_reply(id, result) : rpc_error_reply(id, fault));
 }
 
@@ -120,6 +123,17 @@ method_run(struct rpc_call *call)
 	return result == &deferred && call->answered ? call->result : result;
 }
 
+/* Of a request that is deferred only the id is needed any more. */
+static void
+message_release(struct rpc_call *call)
+{
+	if (call->batch)
+		return;
+	json_incref(call->request.id);
+	json_decref(call->message);
+	call->message = call->request.id;
+}
+
 /* Run a request. True: it is answered, or needs no answer; false: it is deferred. */
 static bool
 request_run(struct rpc_call *call, json_t *message)
@@ -127,12 +141,14 @@ request_run(struct rpc_call *call, json_t *message)
 	json_t *result;
 
 	if (envelope_open(message, &call->request, &call->fault)) {
-		reply_keep(call, rpc_error_reply(call->request.id, &call->fault));
+		reply_pass(call, rpc_error_reply(call->request.id, &call->fault));
 		return true;
 	}
 	result = method_run(call);
-	if (result == &deferred)
+	if (result == &deferred) {
+		message_release(call);
 		return false;
+	}
 	request_end(call, result, &call->fault);
 	return true;
 }
@@ -140,47 +156,88 @@ request_run(struct rpc_call *call, json_t *message)
 static void
 call_end(struct rpc_call *call)
 {
-	if (call->batch && json_array_size(call->replies) == 0) {
-		json_decref(call->replies);
-		call->replies = NULL;
+	if (rpc_session_closed(call->session)) {
+		json_decref(call->only);
+	} else {
+		call->reply(call->arg, call->only, RPC_REPLY_END);
+		rpc_session_hold(call->session, false);
 	}
-	if (rpc_session_closed(call->session))
-		json_decref(call->replies);
-	else
-		call->reply(call->arg, call->replies);
-	if (call->turn)
-		event_free(call->turn);
 	json_decref(call->message);
 	rpc_session_unref(call->session);
 	rpc_service_unref(call->service);
 	free(call);
 }
 
-static void call_go_on(struct rpc_call *call);
+static void session_drained(void *arg);
+
+/* `run` is about to be called. */
+static void
+rest_end(struct rpc_call *call)
+{
+	LIST_REMOVE(call, resting);
+	rpc_turn_cancel(&call->turn);
+	rpc_session_cancel_drain(call->session, session_drained, call);
+	rpc_session_cancel_close(call->session, session_drained, call);
+}
 
 static void
-on_turn(evutil_socket_t fd, short what, void *arg)
+on_turn(void *arg)
 {
 	struct rpc_call *call = arg;
 
-	(void)fd;
-	(void)what;
-	LIST_REMOVE(call, resting);
-	call_go_on(call);
+	rest_end(call);
+	call->run(call->run_arg);
 }
 
-/* Have the rest of the batch run by the loop. False: there is no loop, or no memory. */
-static bool
-call_rest(struct rpc_call *call)
+static void
+call_rest(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
-	static const struct timeval at_once;
-	struct event_base *base = rpc_service_base(call->service);
-
-	if (base && !call->turn)
-		call->turn = evtimer_new(base, on_turn, call);
-	if (!base || !call->turn || evtimer_add(call->turn, &at_once) < 0)
-		return false;
+	call->run = run;
+	call->run_arg = arg;
 	LIST_INSERT_HEAD(rpc_service_resting(call->service), call, resting);
+}
+
+/* Have run(arg) called in a turn. False: there are no turns. */
+static bool
+turn_take(struct rpc_call *call, rpc_session_fn run, void *arg)
+{
+	if (rpc_service_stopped(call->service) || !rpc_turn_ask(&call->turn))
+		return false;
+	call_rest(call, run, arg);
+	return true;
+}
+
+void
+rpc_call_in_turn(struct rpc_call *call, rpc_session_fn run, void *arg)
+{
+	if (!turn_take(call, run, arg))
+		run(arg);
+}
+
+/* The client has read, or has gone. */
+static void
+session_drained(void *arg)
+{
+	struct rpc_call *call = arg;
+
+	rpc_session_cancel_drain(call->session, session_drained, call);
+	rpc_session_cancel_close(call->session, session_drained, call);
+	if (!rpc_turn_ask(&call->turn))
+		on_turn(call);
+}
+
+/* Have run(arg) called when the client has read what waits for it, if much does. */
+static bool
+drain_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
+{
+	if (rpc_service_stopped(call->service) || !rpc_session_full(call->session) ||
+		rpc_session_on_drain(call->session, session_drained, call) < 0)
+		return false;
+	if (rpc_session_on_close(call->session, session_drained, call) < 0) {
+		rpc_session_cancel_drain(call->session, session_drained, call);
+		return false;
+	}
+	call_rest(call, run, arg);
 	return true;
 }
 
@@ -193,11 +250,12 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Run what is left, up to a request that is deferred, for as long as a slice lasts. */
+/* Run what is left, up to a request that is deferred, for as long as a turn lasts. */
 static void
-call_go_on(struct rpc_call *call)
+call_go_on(void *arg)
 {
-	const uint64_t end_ns = now_ns() + SLICE_NS;
+	struct rpc_call *call = arg;
+	const uint64_t end_ns = now_ns() + TURN_NS;
 
 	while (call->next < call->n_requests) {
 		json_t *message =
@@ -206,7 +264,9 @@ call_go_on(struct rpc_call *call)
 		call->next++;
 		if (!request_run(call, message))
 			return;
-		if (call->next < call->n_requests && now_ns() > end_ns && call_rest(call))
+		if (call->next < call->n_requests &&
+			(drain_wait(call, call_go_on, call) ||
+				(now_ns() > end_ns && turn_take(call, call_go_on, call))))
 			return;
 	}
 	call_end(call);
@@ -217,10 +277,8 @@ rpc_calls_finish(struct call_list *resting)
 {
 	struct rpc_call *call;
 
-	while ((call = LIST_FIRST(resting)) != NULL) {
-		LIST_REMOVE(call, resting);
-		call_go_on(call);
-	}
+	while ((call = LIST_FIRST(resting)) != NULL)
+		on_turn(call);
 }
 
 /* Takes result over. */
@@ -276,13 +334,13 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 	struct fault fault;
 
 	if (batch_check(message, &fault)) {
-		reply(arg, rpc_error_reply(NULL, &fault));
+		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
 		return 1;
 	}
 	call = calloc(1, sizeof(*call));
 	if (!call) {
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
-		reply(arg, rpc_error_reply(NULL, &fault));
+		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
 		return 1;
 	}
 	*call = (struct rpc_call){
@@ -291,9 +349,9 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 		.message = json_incref(message),
 		.batch = json_is_array(message),
 		.n_requests = n_requests,
-		.replies = json_is_array(message) ? json_array() : NULL,
 		.reply = reply,
 		.arg = arg,
+		.turn = {.user = rpc_session_user(session), .run = on_turn, .arg = call},
 	};
 	call_go_on(call);
 	return n_requests;
@@ -311,7 +369,7 @@ rpc_service_call_text(struct rpc_service *service, struct rpc_session *session, 
 	if (!message) {
 		fault_set(&fault, FAULT_PARSE, "", "not JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
-		reply(arg, rpc_error_reply(NULL, &fault));
+		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
 		return 1;
 	}
 	n_requests = rpc_service_call(service, session, message, reply, arg);

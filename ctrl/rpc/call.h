@@ -11,11 +11,11 @@
 
 #include <jansson.h>
 
+#include "rpc/session.h"
 #include "schema/fault.h"
 #include "state/actor.h"
 
 struct rpc_call;
-struct rpc_session;
 
 /*
  * A method. params is an object that fits the schema, borrowed; the callee may change it, and
@@ -37,6 +37,12 @@ void rpc_call_result(struct rpc_call *call, json_t *result);
 
 /* Refuse a deferred call; *fault is copied. */
 void rpc_call_fault(struct rpc_call *call, const struct fault *fault);
+
+/*
+ * Have run(arg) called in a turn of the caller's user, where a deferred call may do a part of its
+ * work: at once if there are no turns (any more). Not again until it has been called.
+ */
+void rpc_call_in_turn(struct rpc_call *call, rpc_session_fn run, void *arg);
 
 /* Who calls, and through which connection. Borrowed, valid as long as the call is. */
 const struct actor *rpc_call_actor(const struct rpc_call *call);

@@ -14,10 +14,13 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "rpc/envelope.h"
 #include "rpc/frame.h"
+#include "rpc/users.h"
 
 #define NS_PER_S 1000000000ull
-#define SLICE_NS 5000000 /* of one client's requests, before others have their turn */
+#define INPUT_BYTES 16384 /* to read before they are looked at */
+#define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
 #define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
 
 struct connection {
@@ -26,13 +29,17 @@ struct connection {
 	struct rpc_session *session;
 	connection_closed_fn closed;
 	void *arg;
+	bool ended; /* the client will send no more */
 	bool ending;
-	bool resting; /* until `turn` comes */
-	struct event *turn;
+	struct rpc_turn turn; /* to look at the input, or for more of it */
+	bool resting; /* until `timer` comes */
+	struct event *timer;
 	unsigned requests_per_s; /* 0: any number */
 	uint64_t due_ns; /* when the requests that were let in would have come at that rate */
 	bool busy; /* a message is not answered yet; the next ones wait */
 	bool handling; /* input_handle() is at work */
+	unsigned n_parts; /* of the answer to a batch, that have been sent */
+	size_t frame_bytes; /* of the frame, that count as waiting */
 	struct frame frame;
 };
 
@@ -49,31 +56,25 @@ output_bytes(const struct connection *connection)
 	return evbuffer_get_length(bufferevent_get_output(connection->stream));
 }
 
-static void
-text_free(const void *text, size_t bytes, void *arg)
-{
-	(void)text;
-	(void)bytes;
-	free(arg);
-}
-
 /* Send a message, which is taken over, as one line. 0 or -ENOMEM. */
 static int
 message_send(void *arg, json_t *message)
 {
 	struct connection *connection = arg;
-	struct evbuffer *output = bufferevent_get_output(connection->stream);
-	char *text = json_dumps(message, JSON_COMPACT);
-	size_t bytes = text ? strlen(text) : 0;
 
-	json_decref(message);
-	if (!text)
-		return -ENOMEM;
-	text[bytes] = '\n'; /* in the place of the terminator */
-	if (evbuffer_add_reference(output, text, bytes + 1, text_free, text) == 0)
-		return 0;
-	free(text);
-	return -ENOMEM;
+	return rpc_message_write(
+		connection->service, "", message, "\n", bufferevent_get_output(connection->stream));
+}
+
+/* What waits for the client, or has been taken by it, counts for its user. */
+static void
+on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+	const struct connection *connection = arg;
+
+	(void)output;
+	rpc_user_bytes_add(connection->turn.user, info->n_added);
+	rpc_user_bytes_remove(connection->turn.user, info->n_deleted);
 }
 
 static bool
@@ -100,7 +101,7 @@ rest(struct connection *connection, uint64_t ns)
 	const struct timeval time = {.tv_sec = (time_t)(ns / NS_PER_S),
 		.tv_usec = (suseconds_t)((ns % NS_PER_S + 999) / 1000)};
 
-	connection->resting = evtimer_add(connection->turn, &time) == 0;
+	connection->resting = evtimer_add(connection->timer, &time) == 0;
 }
 
 /* Requests were let in: rest for as long as they were too many. */
@@ -123,24 +124,31 @@ limit_refuse(struct connection *connection, const char *what, size_t limit)
 {
 	struct fault fault;
 
-	fault_set(&fault, FAULT_LIMIT, "", "request passes %s, which is %zu", what, limit);
+	fault_set(&fault, FAULT_LIMIT, "", "request passes %s, which is %zu%s", what, limit,
+		limit == VIEWER_BYTES ? " for those who may change nothing" : "");
 	message_send(connection, rpc_error_reply(NULL, &fault));
 }
 
-static void input_handle(struct connection *connection);
-
-/* A message is answered; NULL: there is nothing to say. */
+/* An answer, or a part of one. */
 static void
-on_reply(void *arg, json_t *reply)
+on_reply(void *arg, json_t *reply, enum rpc_reply_part part)
 {
 	struct connection *connection = arg;
+	struct evbuffer *output = bufferevent_get_output(connection->stream);
 
-	connection->busy = false;
+	if (part == RPC_REPLY_PART) {
+		rpc_message_write(
+			connection->service, connection->n_parts++ ? "," : "[", reply, "", output);
+		return;
+	}
 	if (reply)
 		message_send(connection, reply);
-	if (connection->handling)
-		return;
-	input_handle(connection);
+	else if (connection->n_parts)
+		evbuffer_add(output, "]\n", 2);
+	connection->n_parts = 0;
+	connection->busy = false;
+	if (!connection->handling)
+		rpc_turn_ask(&connection->turn);
 }
 
 static void
@@ -171,57 +179,101 @@ event_handle(struct connection *connection, enum frame_event event)
 	}
 }
 
+/* While much waits for the user, a connection has to be read from before it may ask for more. */
 static bool
 may_go_on(const struct connection *connection)
 {
+	const size_t waiting_bytes = output_bytes(connection);
+	struct fault fault;
+
 	return !connection->busy && !connection->resting &&
-	       output_bytes(connection) < CONNECTION_OUTPUT_HIGH;
+	       waiting_bytes < CONNECTION_OUTPUT_HIGH &&
+	       (!waiting_bytes || rpc_user_check(connection->turn.user, &fault) == 0);
+}
+
+/* What the frame keeps counts for the user; a request that grows beyond the limit is given up. */
+static void
+frame_count(struct connection *connection, enum frame_event event)
+{
+	struct frame *frame = &connection->frame;
+	const bool grows = event == FRAME_MORE && frame->room > connection->frame_bytes;
+	struct fault fault;
+
+	rpc_user_bytes_add(connection->turn.user, frame->room);
+	rpc_user_bytes_remove(connection->turn.user, connection->frame_bytes);
+	connection->frame_bytes = frame->room;
+	if (!grows || rpc_user_check(connection->turn.user, &fault) == 0)
+		return;
+	frame_give_up(frame);
+	message_send(connection, rpc_error_reply(NULL, &fault));
+	frame_count(connection, FRAME_MORE);
+}
+
+/* The client will send no more, and what it has sent is answered. */
+static void
+connection_end(struct connection *connection)
+{
+	connection->ending = true;
+	connection->handling = true; /* what broke off is answered at once */
+	event_handle(connection, frame_end(&connection->frame));
+	bufferevent_setwatermark(connection->stream, EV_WRITE, 0, 0);
+	if (!output_bytes(connection))
+		connection_close(connection);
 }
 
 /*
- * Answer what has come in, as long as the client takes the replies, no call is deferred and it is
- * not somebody else's turn, and read on only then.
+ * Answer what has come in, as long as the client takes the replies, no call is deferred and the
+ * turn lasts, and read on only then.
  */
 static void
-input_handle(struct connection *connection)
+input_handle(void *arg)
 {
+	struct connection *connection = arg;
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	const uint64_t end_ns = now_ns() + SLICE_NS;
+	const uint64_t end_ns = now_ns() + TURN_NS;
 	enum frame_event event = FRAME_TEXT;
+	bool is_over = false;
 
 	connection->handling = true;
-	while (may_go_on(connection) && (event != FRAME_MORE || evbuffer_get_length(input))) {
+	while (may_go_on(connection) && !is_over &&
+		(event != FRAME_MORE || evbuffer_get_length(input))) {
 		size_t bytes = evbuffer_get_contiguous_space(input);
 		const char *data = (const char *)evbuffer_pullup(input, (ev_ssize_t)bytes);
 
 		evbuffer_drain(input, frame_feed(&connection->frame, data, bytes, &event));
+		frame_count(connection, event);
 		event_handle(connection, event);
-		if (!connection->resting && event != FRAME_MORE && now_ns() > end_ns)
-			rest(connection, 0);
+		is_over = event != FRAME_MORE && now_ns() > end_ns;
 	}
 	connection->handling = false;
-	if (may_go_on(connection))
-		bufferevent_enable(connection->stream, EV_READ);
-	else
+	if (!may_go_on(connection))
 		bufferevent_disable(connection->stream, EV_READ);
+	else if (is_over)
+		rpc_turn_ask(&connection->turn);
+	else if (connection->ended)
+		connection_end(connection);
+	else
+		bufferevent_enable(connection->stream, EV_READ);
 }
 
 static void
-on_turn(evutil_socket_t fd, short what, void *arg)
+on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *connection = arg;
 
 	(void)fd;
 	(void)what;
 	connection->resting = false;
-	input_handle(connection);
+	rpc_turn_ask(&connection->turn);
 }
 
 static void
 on_read(struct bufferevent *stream, void *arg)
 {
+	struct connection *connection = arg;
+
 	(void)stream;
-	input_handle(arg);
+	rpc_turn_ask(&connection->turn);
 }
 
 /* The client has taken replies: all of them when it is ending, enough to go on otherwise. */
@@ -236,30 +288,21 @@ on_written(struct bufferevent *stream, void *arg)
 	}
 	rpc_session_drained(connection->session);
 	if (!(bufferevent_get_enabled(stream) & EV_READ))
-		input_handle(connection);
-}
-
-/* The client will send no more. */
-static void
-connection_end(struct connection *connection)
-{
-	connection->ending = true;
-	bufferevent_disable(connection->stream, EV_READ);
-	connection->handling = true; /* what broke off is answered at once */
-	event_handle(connection, frame_end(&connection->frame));
-	bufferevent_setwatermark(connection->stream, EV_WRITE, 0, 0);
-	if (!output_bytes(connection))
-		connection_close(connection);
+		rpc_turn_ask(&connection->turn);
 }
 
 static void
 on_event(struct bufferevent *stream, short what, void *arg)
 {
-	(void)stream;
-	if (what & BEV_EVENT_ERROR)
-		connection_close(arg);
-	else if (what & BEV_EVENT_EOF)
-		connection_end(arg);
+	struct connection *connection = arg;
+
+	if (what & BEV_EVENT_ERROR) {
+		connection_close(connection);
+	} else if (what & BEV_EVENT_EOF) {
+		bufferevent_disable(stream, EV_READ);
+		connection->ended = true;
+		rpc_turn_ask(&connection->turn);
+	}
 }
 
 static void
@@ -267,35 +310,41 @@ connection_free(struct connection *connection)
 {
 	if (connection->session)
 		rpc_session_unref(connection->session);
-	if (connection->turn)
-		event_free(connection->turn);
+	if (connection->timer)
+		event_free(connection->timer);
 	frame_fini(&connection->frame);
 	free(connection);
 }
 
 struct connection *
-connection_create(struct bufferevent *stream, const struct actor *actor,
+connection_create(struct bufferevent *stream, const struct actor *actor, struct rpc_user *user,
 	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
 	void *arg)
 {
+	const size_t max_bytes = actor->role <= ROLE_VIEWER && limits->message_bytes > VIEWER_BYTES
+					 ? VIEWER_BYTES
+					 : limits->message_bytes;
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)
 		return NULL;
-	connection->session = rpc_session_create(actor, &link, connection);
-	connection->turn = evtimer_new(bufferevent_get_base(stream), on_turn, connection);
-	if (!connection->session || !connection->turn) {
+	connection->session = rpc_session_create(actor, user, &link, connection);
+	connection->timer = evtimer_new(bufferevent_get_base(stream), on_timer, connection);
+	if (!connection->session || !connection->timer ||
+		!evbuffer_add_cb(bufferevent_get_output(stream), on_output, connection)) {
 		connection_free(connection);
 		return NULL;
 	}
 	connection->stream = stream;
+	connection->turn = (struct rpc_turn){.user = user, .run = input_handle, .arg = connection};
 	connection->requests_per_s = limits->requests_per_s;
 	connection->service = service;
 	connection->closed = closed;
 	connection->arg = arg;
-	frame_init(&connection->frame, limits->message_bytes, limits->depth);
+	frame_init(&connection->frame, max_bytes, limits->depth);
 	bufferevent_setcb(stream, on_read, on_written, on_event, connection);
 	bufferevent_setwatermark(stream, EV_WRITE, CONNECTION_OUTPUT_LOW, 0);
+	bufferevent_setwatermark(stream, EV_READ, 0, INPUT_BYTES);
 	bufferevent_enable(stream, EV_READ | EV_WRITE);
 	return connection;
 }
@@ -303,6 +352,12 @@ connection_create(struct bufferevent *stream, const struct actor *actor,
 void
 connection_destroy(struct connection *connection)
 {
+	struct evbuffer *output = bufferevent_get_output(connection->stream);
+
+	rpc_turn_cancel(&connection->turn);
+	evbuffer_remove_cb(output, on_output, connection);
+	rpc_user_bytes_remove(
+		connection->turn.user, evbuffer_get_length(output) + connection->frame_bytes);
 	rpc_session_close(connection->session);
 	bufferevent_free(connection->stream);
 	connection_free(connection);

@@ -10,6 +10,7 @@
 #include <event2/bufferevent.h>
 
 #include "rpc/server.h"
+#include "rpc/users.h"
 
 #define CONNECTION_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 #define CONNECTION_OUTPUT_LOW (256u << 10) /* and below which it goes on */
@@ -20,13 +21,14 @@ struct connection;
 typedef void (*connection_closed_fn)(void *arg, struct connection *connection);
 
 /*
- * Serve the client *actor at the other end of stream, which is connected. limits and service are
+ * Serve the client *actor, which is that user, at the other end of stream, which is connected.
+ * limits and service are
  * borrowed and must outlive the connection. On success stream belongs to the connection; NULL: out
  * of memory, stream is still the caller's. Control thread.
  */
 struct connection *connection_create(struct bufferevent *stream, const struct actor *actor,
-	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
-	void *arg);
+	struct rpc_user *user, const struct rpc_limits *limits, struct rpc_service *service,
+	connection_closed_fn closed, void *arg);
 
 /* Close and free; deferred calls go on without it. */
 void connection_destroy(struct connection *connection);

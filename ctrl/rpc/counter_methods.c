@@ -2,10 +2,10 @@
 /* All counters at one time, as a collector wants them. */
 #include "rpc/counter_methods.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #include "rpc/counter_json.h"
+#include "rpc/flow_methods.h"
 #include "rpc/methods.h"
 
 static json_t *
@@ -41,15 +41,13 @@ flow_encode(const struct dp *dp, const struct flow *flow, struct dp_leg_stats *l
 }
 
 static json_t *
-flows_encode(const struct methods_context *context)
+flows_encode(const struct methods_context *context, struct flow_page *page)
 {
-	struct dp_leg_stats *legs = reallocarray(NULL, DP_FLOW_LEGS_MAX, sizeof(*legs));
-	const struct flow *flow = desired_after(&context->flows->desired, 0);
+	static struct dp_leg_stats legs[DP_FLOW_LEGS_MAX]; /* too large for the stack */
 	json_t *list = json_array();
 
-	for (; legs && flow; flow = desired_next(flow))
-		json_array_append_new(list, flow_encode(context->dp, flow, legs));
-	free(legs);
+	for (; page->flow; flow_page_next(page, true))
+		json_array_append_new(list, flow_encode(context->dp, page->flow, legs));
 	return list;
 }
 
@@ -57,15 +55,24 @@ json_t *
 counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
+	const struct desired *desired = &context->flows->desired;
+	struct flow_page page;
 	struct timespec now;
 	json_t *reply;
 
 	(void)call;
+	if (flow_page_begin(&page, desired, params, fault) < 0)
+		return NULL;
 	clock_gettime(CLOCK_REALTIME, &now);
 	reply = json_pack("{s:I, s:o}", "time_ns",
 		(json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "ports", ports_encode(context));
-	if (json_is_true(json_object_get(params, "flows")))
-		json_object_set_new(reply, "flows", flows_encode(context));
+	if (json_is_true(json_object_get(params, "flows"))) {
+		json_object_set_new(reply, "flows", flows_encode(context, &page));
+		json_object_set_new(
+			reply, "total", json_integer((json_int_t)desired_count(desired)));
+		json_object_set_new(reply, "next_cursor",
+			page.next_cursor[0] ? json_string(page.next_cursor) : json_null());
+	}
 	if (!reply)
 		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return reply;

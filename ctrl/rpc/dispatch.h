@@ -3,6 +3,7 @@
 #ifndef CTRL_RPC_DISPATCH_H
 #define CTRL_RPC_DISPATCH_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "rpc/service.h"
@@ -20,7 +21,7 @@ struct bound_method {
 struct rpc_service *rpc_service_ref(struct rpc_service *service);
 void rpc_service_unref(struct rpc_service *service);
 
-/* Calls of batches that take long, which go on at the next turn of the loop. */
+/* Calls that wait for a turn, or for their client to read. */
 LIST_HEAD(call_list, rpc_call);
 struct call_list *rpc_service_resting(struct rpc_service *service);
 
@@ -31,7 +32,7 @@ void rpc_calls_finish(struct call_list *resting);
 const struct bound_method *rpc_service_find(const struct rpc_service *service, const char *name);
 
 struct audit *rpc_service_log(const struct rpc_service *service); /* NULL: none */
-struct event_base *rpc_service_base(const struct rpc_service *service); /* NULL: none */
+bool rpc_service_stopped(const struct rpc_service *service); /* it has been destroyed */
 
 /*
  * Check the caller's role and the parameters (NULL: none), and run the method. Returns as an

@@ -2,10 +2,16 @@
 /* Requests out of their envelope, replies into theirs. */
 #include "envelope.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
+
+#include "rpc/service.h"
 #include "schema/describe.h"
+
+#define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
 
 static int
 member_refuse(const char *pointer, const char *expected, struct fault *fault)
@@ -91,4 +97,79 @@ json_t *
 rpc_result_reply(json_t *id, json_t *result)
 {
 	return json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", id);
+}
+
+static void
+text_free(const void *text, size_t bytes, void *arg)
+{
+	(void)text;
+	(void)bytes;
+	free(arg);
+}
+
+/* A handed-over text costs a chain of its own, so that small ones are copied into shared ones. */
+static int
+value_write(const json_t *value, struct evbuffer *output)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	const size_t bytes = text ? strlen(text) : 0;
+	int rc = -1;
+
+	if (bytes > TEXT_COPIED_MAX &&
+		evbuffer_add_reference(output, text, bytes, text_free, text) == 0)
+		return 0;
+	if (text)
+		rc = evbuffer_add(output, text, bytes);
+	free(text);
+	return rc;
+}
+
+/* A member of the reply, whose value may be the document. */
+static int
+member_write(const struct rpc_service *service, const char *name, const json_t *value,
+	struct evbuffer *output)
+{
+	const char *text;
+	size_t bytes;
+
+	if (evbuffer_add_printf(output, "\"%s\":", name) < 0)
+		return -1;
+	if (value == rpc_service_document(service, &text, &bytes))
+		return evbuffer_add_reference(output, text, bytes, NULL, NULL);
+	return value_write(value, output);
+}
+
+static int
+members_write(const struct rpc_service *service, json_t *message, struct evbuffer *output)
+{
+	const char *name, *comma = "{";
+	json_t *value;
+
+	json_object_foreach (message, name, value) {
+		if (evbuffer_add(output, comma, 1) < 0 ||
+			member_write(service, name, value, output) < 0)
+			return -1;
+		comma = ",";
+	}
+	return evbuffer_add(output, "}", 1);
+}
+
+int
+rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
+	const char *after, struct evbuffer *output)
+{
+	const json_t *result = json_object_get(message, "result");
+	const char *text;
+	size_t bytes;
+	int rc;
+
+	rc = evbuffer_add(output, before, strlen(before));
+	if (rc == 0 && result && result == rpc_service_document(service, &text, &bytes))
+		rc = members_write(service, message, output);
+	else if (rc == 0)
+		rc = value_write(message, output);
+	if (rc == 0)
+		rc = evbuffer_add(output, after, strlen(after));
+	json_decref(message);
+	return rc < 0 ? -ENOMEM : 0;
 }

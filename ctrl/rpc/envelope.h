@@ -30,4 +30,15 @@ json_t *rpc_text(const char *text);
 json_t *rpc_result_reply(json_t *id, json_t *result);
 json_t *rpc_error_reply(json_t *id, const struct fault *fault);
 
+struct evbuffer;
+struct rpc_service;
+
+/*
+ * Append the message, which is taken over, as compact JSON between the two texts. The result of
+ * rpc.discover is not copied, but refers to the text of the service, which outlives the output.
+ * 0 or -ENOMEM.
+ */
+int rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
+	const char *after, struct evbuffer *output);
+
 #endif

@@ -32,35 +32,66 @@ cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct faul
 	return 0;
 }
 
+int
+flow_page_begin(struct flow_page *page, const struct desired *desired, const json_t *params,
+	struct fault *fault)
+{
+	uint64_t sequence;
+
+	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
+		    fault) < 0)
+		return -1;
+	*page = (struct flow_page){
+		.flow = desired_after(desired, sequence),
+		.room = json_integer_value(json_object_get(params, "limit")),
+		.looks = LOOKS_MAX,
+		.legs = FLOW_PAGE_LEGS,
+	};
+	return 0;
+}
+
+void
+flow_page_next(struct flow_page *page, bool taken)
+{
+	const struct flow *flow = page->flow;
+	const unsigned n_legs = flow->spec->n_all_legs;
+
+	page->flow = desired_next(flow);
+	page->looks--;
+	if (taken) {
+		page->room--;
+		page->legs -= n_legs < page->legs ? n_legs : page->legs;
+	}
+	if (!page->flow || (page->room > 0 && page->looks > 0 && page->legs > 0))
+		return;
+	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
+	page->flow = NULL;
+}
+
 json_t *
 flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct desired *desired = &context->flows->desired;
 	const bool declared = json_is_true(json_object_get(params, "declared"));
-	unsigned looks = LOOKS_MAX;
-	json_int_t room = json_integer_value(json_object_get(params, "limit"));
-	char next_cursor[24];
-	const struct flow *flow;
-	uint64_t sequence;
+	struct flow_page page;
 	json_t *flows;
 
 	(void)call;
-	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
-		    fault) < 0)
+	if (flow_page_begin(&page, desired, params, fault) < 0)
 		return NULL;
 	flows = json_array();
-	for (flow = desired_after(desired, sequence); flow && room > 0 && looks-- > 0;
-		flow = desired_next(flow)) {
-		sequence = flow->sequence;
-		if (declared && !flow->spec->declared)
-			continue;
-		room--;
-		json_array_append_new(flows, flow_spec_encode(flow->spec));
+	while (page.flow) {
+		const struct flow_spec *spec = page.flow->spec;
+		const bool taken = !declared || spec->declared;
+
+		if (taken)
+			json_array_append_new(flows, flow_spec_encode(spec));
+		flow_page_next(&page, taken);
 	}
-	snprintf(next_cursor, sizeof(next_cursor), "%" PRIu64, sequence);
 	return json_pack("{s:o, s:I, s:s?}", "flows", flows, "total",
-		(json_int_t)desired_count(desired), "next_cursor", flow ? next_cursor : NULL);
+		(json_int_t)desired_count(desired), "next_cursor",
+		page.next_cursor[0] ? page.next_cursor : NULL);
 }
 
 static json_t *

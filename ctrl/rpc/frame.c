@@ -250,6 +250,13 @@ frame_feed(struct frame *frame, const char *data, size_t bytes, enum frame_event
 	return used;
 }
 
+void
+frame_give_up(struct frame *frame)
+{
+	frame->skip = true;
+	frame_fini(frame);
+}
+
 enum frame_event
 frame_end(struct frame *frame)
 {

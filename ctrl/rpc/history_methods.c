@@ -73,6 +73,7 @@ history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 
 struct page {
 	json_t *changes;
+	size_t bytes; /* of the flows that the changes are made of */
 	uint64_t last_place;
 };
 
@@ -82,8 +83,11 @@ change_encode(void *arg, const struct store_change *change)
 	struct page *page = arg;
 
 	page->last_place = change->place;
-	return json_array_append_new(
-		page->changes, plan_change_encode(change->id, change->before, change->after));
+	page->bytes += plan_change_bytes(change->before, change->after);
+	if (json_array_append_new(page->changes,
+		    plan_change_encode(change->id, change->before, change->after)) < 0)
+		return -1;
+	return page->bytes >= PLAN_PAGE_BYTES;
 }
 
 json_t *
@@ -101,12 +105,12 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	if (store_history_get(context->store, number, &generation, &outcome, fault) < 0 ||
 		store_history_changes(context->store, number,
 			(uint64_t)json_integer_value(json_object_get(params, "after")), limit,
-			change_encode, &page, fault) != 0) {
+			change_encode, &page, fault) < 0) {
 		json_decref(page.changes);
 		return NULL;
 	}
 	entry = generation_encode(&generation, outcome);
-	if (json_array_size(page.changes) == limit)
+	if (json_array_size(page.changes) == limit || page.bytes >= PLAN_PAGE_BYTES)
 		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_place));
 	json_object_set_new(entry, "changes", page.changes);
 	return entry;

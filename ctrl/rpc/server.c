@@ -32,6 +32,7 @@ struct rpc_server {
 	struct rpc_server_config config;
 	struct event_base *base;
 	struct rpc_service *service;
+	struct rpc_users *users;
 	struct listener *local;
 	struct tls *tls;
 	unsigned n_clients;
@@ -63,14 +64,17 @@ client_add(struct rpc_server *server, struct bufferevent *stream, const struct a
 	bool by_tls)
 {
 	struct client *client = calloc(1, sizeof(*client));
+	struct rpc_user *user = rpc_user_of(server->users, actor);
 
-	if (!client)
-		return -ENOMEM;
-	client->server = server;
-	client->tls_stream = by_tls ? stream : NULL;
-	client->connection = connection_create(
-		stream, actor, &server->config.limits, server->service, on_closed, client);
-	if (!client->connection) {
+	if (client && user) {
+		client->server = server;
+		client->tls_stream = by_tls ? stream : NULL;
+		client->connection = connection_create(stream, actor, user, &server->config.limits,
+			server->service, on_closed, client);
+	}
+	if (user)
+		rpc_user_unref(user);
+	if (!client || !client->connection) {
 		free(client);
 		return -ENOMEM;
 	}
@@ -157,8 +161,8 @@ on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 static int
 limits_check(const struct rpc_limits *limits, struct fault *fault)
 {
-	if (limits->message_bytes && limits->connections && limits->depth &&
-		limits->depth <= FRAME_DEPTH_MAX)
+	if (limits->message_bytes && limits->connections && limits->waiting_bytes &&
+		limits->depth && limits->depth <= FRAME_DEPTH_MAX)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, "",
 		"limits of the control socket: found %zu bytes, depth %u, %u connections, expected "
@@ -209,7 +213,10 @@ rpc_server_create(struct event_base *base, const struct rpc_server_config *confi
 	if (limits_check(&config->limits, fault))
 		return NULL;
 	server = calloc(1, sizeof(*server));
-	if (!server) {
+	if (server)
+		server->users = rpc_users_create(base, config->limits.waiting_bytes);
+	if (!server || !server->users) {
+		free(server);
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
 		return NULL;
 	}
@@ -237,6 +244,7 @@ rpc_server_destroy(struct rpc_server *server)
 	if (server->path)
 		unlink(server->path);
 	free(server->path);
+	rpc_users_destroy(server->users);
 	free(server);
 }
 

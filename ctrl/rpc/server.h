@@ -25,6 +25,7 @@ struct rpc_limits {
 	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
 	unsigned connections; /* at a time, at least 1 */
 	unsigned requests_per_s; /* of one connection; 0: any number */
+	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
 };
 
 struct rpc_server_config {

@@ -14,9 +14,10 @@
 
 struct rpc_service {
 	json_t *document;
+	char *document_text; /* compact */
+	size_t document_bytes;
 	unsigned n_refs;
 	struct audit *audit;
-	struct event_base *base;
 	struct call_list resting;
 	bool destroyed; /* and kept by calls that are still to be answered */
 	size_t n_methods;
@@ -77,6 +78,10 @@ rpc_service_create(json_t *document, const struct rpc_method *methods, size_t n_
 		return NULL;
 	service->document = json_incref(document);
 	service->n_refs = 1;
+	service->document_text = json_dumps(document, JSON_COMPACT);
+	if (!service->document_text)
+		goto err;
+	service->document_bytes = strlen(service->document_text);
 	if (json_array_size(json_object_get(document, "methods")) != n_bound ||
 		method_bind(service, DISCOVER, discover, service))
 		goto err;
@@ -105,6 +110,7 @@ rpc_service_unref(struct rpc_service *service)
 	for (size_t i = 0; i < service->n_methods; i++)
 		schema_destroy(service->methods[i].params_schema);
 	json_decref(service->document);
+	free(service->document_text);
 	free(service);
 }
 
@@ -130,16 +136,18 @@ rpc_service_log(const struct rpc_service *service)
 	return service->audit;
 }
 
-void
-rpc_service_pace(struct rpc_service *service, struct event_base *base)
+const json_t *
+rpc_service_document(const struct rpc_service *service, const char **text, size_t *bytes)
 {
-	service->base = base;
+	*text = service->document_text;
+	*bytes = service->document_bytes;
+	return service->document;
 }
 
-struct event_base *
-rpc_service_base(const struct rpc_service *service)
+bool
+rpc_service_stopped(const struct rpc_service *service)
 {
-	return service->destroyed ? NULL : service->base;
+	return service->destroyed;
 }
 
 struct call_list *
@@ -184,6 +192,8 @@ rpc_service_run(const struct rpc_service *service, const struct bound_method *me
 		return NULL;
 	}
 	if (role_check(method, rpc_call_actor(call), fault))
+		return NULL;
+	if (rpc_user_check(rpc_session_user(rpc_call_session(call)), fault))
 		return NULL;
 	if (method->role > ROLE_VIEWER && audit_ready(service->audit, fault))
 		return NULL;

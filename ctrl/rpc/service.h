@@ -14,7 +14,6 @@
 
 #include <stddef.h>
 
-#include <event2/event.h>
 #include <jansson.h>
 
 #include "rpc/audit.h"
@@ -54,17 +53,27 @@ void rpc_service_destroy(struct rpc_service *service);
  */
 void rpc_service_audit(struct rpc_service *service, struct audit *audit);
 
-/* Let base's loop turn between the requests of a batch that takes long. base is borrowed. */
-void rpc_service_pace(struct rpc_service *service, struct event_base *base);
+/*
+ * The compact text of the document, not terminated, for as long as the service lives: rpc.discover
+ * returns the document itself, so that its answer need not be written again for every call.
+ */
+const json_t *rpc_service_document(
+	const struct rpc_service *service, const char **text, size_t *bytes);
 
-/* Takes the reply over; NULL: nothing is to be sent (notifications). */
-typedef void (*rpc_reply_fn)(void *arg, json_t *reply);
+enum rpc_reply_part {
+	RPC_REPLY_PART, /* the next reply of a batch; more may come */
+	RPC_REPLY_END, /* the reply, NULL: nothing is to be sent (notifications), or a batch ends */
+};
+
+/* Takes the reply over. */
+typedef void (*rpc_reply_fn)(void *arg, json_t *reply, enum rpc_reply_part part);
 
 /*
  * Answer one message, a request or a batch, of that session. message is borrowed for the time of
  * the call, and gets a reference when it is deferred; its params may get defaults. reply is called
- * exactly once: before this returns, or later when a method defers; not at all when the session is
- * closed by then. Returns the number of requests in the message, at least 1.
+ * exactly once with RPC_REPLY_END, and for the requests of a batch with RPC_REPLY_PART before:
+ * before this returns, or later when a method defers; not at all when the session is closed by
+ * then. Returns the number of requests in the message, at least 1.
  */
 size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
 	rpc_reply_fn reply, void *arg);

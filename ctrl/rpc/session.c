@@ -16,24 +16,28 @@ TAILQ_HEAD(watch_list, watch);
 
 struct rpc_session {
 	struct actor actor;
+	struct rpc_user *user;
 	const struct rpc_link *link;
 	void *link_arg;
 	unsigned n_refs;
 	bool closed;
-	bool refused; /* a notification, since the last drain */
+	bool refused; /* something, since the last drain */
+	bool held; /* half an answer has been sent */
 	struct watch_list closing;
 	struct watch_list draining;
 	struct watch *next; /* of those that are being called now */
 };
 
 struct rpc_session *
-rpc_session_create(const struct actor *actor, const struct rpc_link *link, void *link_arg)
+rpc_session_create(const struct actor *actor, struct rpc_user *user, const struct rpc_link *link,
+	void *link_arg)
 {
 	struct rpc_session *session = calloc(1, sizeof(*session));
 
 	if (!session)
 		return NULL;
 	session->actor = *actor;
+	session->user = user ? rpc_user_ref(user) : NULL;
 	session->link = link;
 	session->link_arg = link_arg;
 	session->n_refs = 1;
@@ -67,6 +71,8 @@ rpc_session_unref(struct rpc_session *session)
 		return;
 	watches_free(&session->closing);
 	watches_free(&session->draining);
+	if (session->user)
+		rpc_user_unref(session->user);
 	free(session);
 }
 
@@ -74,6 +80,12 @@ const struct actor *
 rpc_session_actor(const struct rpc_session *session)
 {
 	return &session->actor;
+}
+
+struct rpc_user *
+rpc_session_user(const struct rpc_session *session)
+{
+	return session->user;
 }
 
 bool
@@ -168,12 +180,29 @@ rpc_session_drained(struct rpc_session *session)
 	watches_call(session, &session->draining);
 }
 
+bool
+rpc_session_full(struct rpc_session *session)
+{
+	const bool full = session->link && session->link->full(session->link_arg);
+
+	session->refused |= full;
+	return full;
+}
+
+void
+rpc_session_hold(struct rpc_session *session, bool held)
+{
+	session->held = held;
+	if (!held && !rpc_session_full(session))
+		rpc_session_drained(session);
+}
+
 int
 rpc_session_notify(struct rpc_session *session, const char *method, json_t *params)
 {
 	json_t *message;
 
-	if (!session->link || session->link->full(session->link_arg)) {
+	if (!session->link || session->held || rpc_session_full(session)) {
 		json_decref(params);
 		if (!session->link)
 			return -ENOTCONN;

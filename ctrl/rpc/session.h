@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "rpc/users.h"
 #include "state/actor.h"
 
 struct rpc_session;
@@ -37,8 +38,8 @@ void rpc_session_cancel_close(struct rpc_session *session, rpc_session_fn fn, vo
 
 /*
  * Send a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
- * 0; -ENOBUFS when CONNECTION_OUTPUT_HIGH bytes wait for the client already; -ENOTCONN when it has
- * gone; -ENOMEM.
+ * 0; -ENOBUFS when CONNECTION_OUTPUT_HIGH bytes wait for the client already, or half an answer has
+ * been sent; -ENOTCONN when it has gone; -ENOMEM.
  */
 int rpc_session_notify(struct rpc_session *session, const char *method, json_t *params);
 
@@ -51,6 +52,18 @@ void rpc_session_cancel_drain(struct rpc_session *session, rpc_session_fn fn, vo
 
 /* The rest is for connections and for calls. */
 
+/* The user whose connection it is; NULL: it takes no turns. */
+struct rpc_user *rpc_session_user(const struct rpc_session *session);
+
+/*
+ * Whether CONNECTION_OUTPUT_HIGH bytes wait for the client. If so, those of rpc_session_on_drain()
+ * are called when there is room again.
+ */
+bool rpc_session_full(struct rpc_session *session);
+
+/* Half an answer has been sent (or all of it): nothing else may come between. */
+void rpc_session_hold(struct rpc_session *session, bool held);
+
 /* What a session sends through. */
 struct rpc_link {
 	bool (*full)(void *arg); /* CONNECTION_OUTPUT_HIGH bytes or more wait */
@@ -58,11 +71,11 @@ struct rpc_link {
 };
 
 /*
- * A session of a copy of *actor, with one reference. link is borrowed; NULL: nothing can be sent.
- * NULL: no memory.
+ * A session of a copy of *actor, with one reference, and one to user, which may be NULL. link is
+ * borrowed; NULL: nothing can be sent. NULL: no memory.
  */
-struct rpc_session *rpc_session_create(
-	const struct actor *actor, const struct rpc_link *link, void *link_arg);
+struct rpc_session *rpc_session_create(const struct actor *actor, struct rpc_user *user,
+	const struct rpc_link *link, void *link_arg);
 
 /* The connection goes: call everybody who wants to know, forget the link. Once. */
 void rpc_session_close(struct rpc_session *session);

@@ -14,7 +14,6 @@ struct top {
 	const struct methods_context *context;
 	enum rate_order order;
 	size_t limit;
-	const struct rate_row *best[];
 };
 
 static json_int_t
@@ -63,12 +62,12 @@ top_encode(struct top *top)
 {
 	const struct flow_rates *rates = &top->context->watchers->rates;
 	const struct rate_table *table = &rates->figures[top->waiter.legs];
-	const size_t n = rate_top(table, top->order, top->limit, top->best);
+	const struct rate_best *best = &table->best[top->order];
 	json_t *rows = json_array();
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		json_array_append_new(rows, row_encode(top, top->best[i]));
+	for (i = 0; i < top->limit && i < best->n; i++)
+		json_array_append_new(rows, row_encode(top, &table->rows[best->rows[i]]));
 	return json_pack("{s:I, s:I, s:I, s:o}", "time_ns",
 		(json_int_t)clock_read_ns(CLOCK_REALTIME), "period_ms",
 		(json_int_t)(rates->period_ns / 1000000), "total", (json_int_t)table->n, "rows",
@@ -76,14 +75,25 @@ top_encode(struct top *top)
 }
 
 static void
+top_answer(void *arg)
+{
+	struct top *top = arg;
+
+	rpc_call_result(top->call, top_encode(top));
+	free(top);
+}
+
+/* Many may wait for the same figures: each is answered in its user's turn. */
+static void
 rates_known(struct rates_waiter *waiter, const struct fault *fault)
 {
 	struct top *top = (struct top *)waiter;
 
-	if (fault)
-		rpc_call_fault(top->call, fault);
-	else
-		rpc_call_result(top->call, top_encode(top));
+	if (!fault) {
+		rpc_call_in_turn(top->call, top_answer, top);
+		return;
+	}
+	rpc_call_fault(top->call, fault);
 	free(top);
 }
 
@@ -108,10 +118,10 @@ counters_top(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 {
 	const struct methods_context *context = ctx;
 	const size_t limit = (size_t)json_integer_value(json_object_get(params, "limit"));
-	struct top *top = calloc(1, sizeof(*top) + limit * sizeof(top->best[0]));
+	struct top *top = calloc(1, sizeof(*top));
 
 	if (!top) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for %zu rows", limit);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
 		return NULL;
 	}
 	top->waiter.done = rates_known;

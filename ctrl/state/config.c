@@ -45,6 +45,9 @@ process_read(const json_t *json, struct config *config)
 	text_read(state, "path", config->state_path, sizeof(config->state_path));
 	text_read(state, "flows", config->state_flows, sizeof(config->state_flows));
 	config->max_requests_per_s = number_read(rpc, "max_requests_per_s");
+	config->max_waiting_bytes = number_read(rpc, "max_waiting_bytes");
+	if (config->max_waiting_bytes < 2 * config->max_message_bytes)
+		config->max_waiting_bytes = 2 * config->max_message_bytes;
 	config->control_core = number_read(json_object_get(json, "control"), "core");
 	for (; config->n_workers < json_array_size(workers); config->n_workers++)
 		config->worker_cores[config->n_workers] =

@@ -24,6 +24,7 @@ struct config {
 	char state_path[CONFIG_STATE_PATH_MAX]; /* "" = nothing is kept */
 	char state_flows[CONFIG_STATE_PATH_MAX]; /* "" = none */
 	unsigned max_requests_per_s; /* of one connection; 0 = any number */
+	size_t max_waiting_bytes; /* of one user */
 	struct access access;
 	struct tls_config tls;
 	unsigned control_core;

@@ -257,15 +257,21 @@ live(struct flow *flow)
 struct flow *
 desired_after(const struct desired *desired, uint64_t sequence)
 {
-	struct flow *flow;
+	struct flow *flow, *later;
+	uint64_t next = sequence;
 
 	HASH_FIND(by_sequence, desired->sequences, &sequence, sizeof(sequence), flow);
 	if (flow)
 		return desired_next(flow);
-	/* The flow at which the page ended is gone: rare enough to look from the beginning. */
+	/* The flow at which the page ended is gone: look from the beginning, and by number. */
 	for (flow = live(desired->ids); flow && flow->sequence <= sequence;
-		flow = desired_next(flow))
-		;
+		flow = desired_next(flow)) {
+		if (++next > desired->last_sequence)
+			return NULL;
+		HASH_FIND(by_sequence, desired->sequences, &next, sizeof(next), later);
+		if (later)
+			return live(later);
+	}
 	return flow;
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/rate_top.h"
+
 #define SLICE_NS 1000000 /* of a walk, before other work has its turn */
 #define SLICE_FLOWS 32 /* between two looks at the clock */
 
@@ -136,6 +138,7 @@ legs_visit(struct flow_rates *rates, const struct flow *flow, const struct dp_le
 		for (drop = 0; drop < DP_COPY_DROP_COUNT; drop++)
 			row->drops += stats[i].drops[drop];
 		row_compare(row, leg_before(rows, n, key, &hint));
+		rate_top_add(&rates->growing[1]);
 	}
 	return 0;
 }
@@ -160,6 +163,7 @@ flow_visit(struct flow_rates *rates, const struct flow *flow)
 	for (drop = 0; drop < DP_FLOW_DROP_COUNT; drop++)
 		row->drops += stats.drops[drop];
 	row_compare(row, flow_before(rates, flow->sequence));
+	rate_top_add(&rates->growing[0]);
 	return n_legs ? legs_visit(rates, flow, legs) : 0;
 }
 
@@ -183,14 +187,25 @@ waiters_tell(struct flow_rates *rates, const struct fault *fault)
 	}
 }
 
+/* Its room stays. */
+static void
+table_clear(struct rate_table *table)
+{
+	enum rate_order order;
+
+	table->n = 0;
+	for (order = 0; order < RATE_ORDERS; order++)
+		table->best[order].n = 0;
+}
+
 static void
 walk_begin(struct flow_rates *rates, bool legs)
 {
 	rates->walk_ns = clock_read_ns(CLOCK_MONOTONIC);
 	rates->walking = true;
 	rates->with_legs |= legs;
-	rates->growing[0].n = 0;
-	rates->growing[1].n = 0;
+	table_clear(&rates->growing[0]);
+	table_clear(&rates->growing[1]);
 	rates->cursor = desired_after(&rates->flows->desired, 0);
 	rates->before = 0;
 	rates->before_leg = 0;
@@ -213,6 +228,8 @@ walk_end(struct flow_rates *rates)
 	rates->walking = false;
 	rates->period_ns = rates->figures_ns ? rates->walk_ns - rates->figures_ns : 0;
 	rates->figures_ns = rates->walk_ns;
+	rate_top_sort(&rates->growing[0]);
+	rate_top_sort(&rates->growing[1]);
 	tables_free(rates->figures);
 	memcpy(rates->figures, rates->growing, sizeof(rates->figures));
 	memset(rates->growing, 0, sizeof(rates->growing));

@@ -3,8 +3,9 @@
  * How much flows and legs carry now, of which there may be a million: so nobody counts while
  * nobody asks. Whoever asks gets what a walk over all flows finds, compared with the walk before;
  * walks go in slices of about a millisecond, those who ask meanwhile share one, and what is known
- * is forgotten RATES_KEPT_NS after the last question. Memory while it is known: 64 bytes a flow,
- * and as much a leg if legs were asked for; twice that during a walk.
+ * is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that have most as
+ * well, so that a question costs no more than the rows it asks for. Memory while it is known: 64
+ * bytes a flow, and as much a leg if legs were asked for; twice that during a walk.
  *
  * Everything here is called by the control thread.
  */
@@ -34,10 +35,22 @@ struct rate_row {
 	uint64_t new_drops;
 };
 
+enum rate_order { RATE_BY_PPS, RATE_BY_BPS, RATE_BY_DROPS, RATE_BY_PACKETS };
+
+#define RATE_ORDERS (RATE_BY_PACKETS + 1)
+
+#define RATE_TOP_MAX 1000 /* rows of a table that are known to have most */
+
+struct rate_best {
+	uint32_t n;
+	uint32_t rows[RATE_TOP_MAX]; /* their numbers, most first */
+};
+
 struct rate_table {
 	struct rate_row *rows; /* in the order of the flows, and of the legs of each */
 	size_t n;
 	size_t room;
+	struct rate_best best[RATE_ORDERS]; /* sorted at the end of a walk */
 };
 
 /* One who waits for a walk; told once, when there are figures, or with a fault. */

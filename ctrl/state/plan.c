@@ -76,25 +76,35 @@ plan_change_encode(const char *id, const char *before, const char *after)
 	return change;
 }
 
+size_t
+plan_change_bytes(const char *before, const char *after)
+{
+	return (before ? strlen(before) : 0) + (after ? strlen(after) : 0);
+}
+
+/* *end: one past the last that the page may have, and then that it has. */
 static json_t *
-changes_encode(const struct plan *plan, size_t after, size_t end)
+changes_encode(const struct plan *plan, size_t after, size_t *end)
 {
 	json_t *changes = json_array();
-	size_t i;
+	size_t i, bytes = 0;
 
-	for (i = after; i < end; i++) {
+	for (i = after; i < *end && bytes < PLAN_PAGE_BYTES; i++) {
 		const struct plan_entry *entry = &plan->entries[i];
 
+		bytes += plan_change_bytes(entry->before, entry->after);
 		json_array_append_new(
 			changes, plan_change_encode(entry->id, entry->before, entry->after));
 	}
+	*end = i;
 	return changes;
 }
 
 json_t *
 plan_encode(const struct plan *plan, size_t after, size_t limit)
 {
-	const size_t end = after + limit < plan->n ? after + limit : plan->n;
+	size_t end = after + limit < plan->n ? after + limit : plan->n;
+	json_t *changes = changes_encode(plan, after, &end);
 	json_t *json;
 
 	json = json_pack("{s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:o}",
@@ -104,7 +114,7 @@ plan_encode(const struct plan *plan, size_t after, size_t limit)
 		(json_int_t)plan->left_alone, "adopted", (json_int_t)plan->adopted, "legs", "now",
 		(json_int_t)plan->legs_now, "then", (json_int_t)plan->legs_then, "table_bytes",
 		"now", (json_int_t)plan->bytes_now, "then", (json_int_t)plan->bytes_then, "changes",
-		changes_encode(plan, after, end));
+		changes);
 	if (end < plan->n)
 		json_object_set_new(json, "next", json_integer((json_int_t)end));
 	return json;

@@ -50,9 +50,15 @@ int plan_look(struct plan *plan, const struct proposal *proposal, const struct d
 /* Whether two plans change the same flows from the same to the same; each may be for any state. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 
+/* Of flows, as texts, whose changes one page tells; the change that reaches it is the last. */
+#define PLAN_PAGE_BYTES (256u << 10)
+
+/* What a change counts for that. */
+size_t plan_change_bytes(const char *before, const char *after);
+
 /*
- * The plan as JSON with at most `limit` of its changes, from number `after` on; "next" says where
- * the next page begins. A new reference, NULL without memory.
+ * The plan as JSON with at most `limit` of its changes, or PLAN_PAGE_BYTES, from number `after` on;
+ * "next" says where the next page begins. A new reference, NULL without memory.
  */
 json_t *plan_encode(const struct plan *plan, size_t after, size_t limit);
 

@@ -2,12 +2,11 @@
 /* The best so far are a heap whose worst is on top, where a better row takes its place. */
 #include "state/rate_top.h"
 
-#include <stdbool.h>
-
-/* Whether a is to stand above b. */
+/* Whether row a is to stand above row b. */
 static bool
-is_above(enum rate_order order, const struct rate_row *a, const struct rate_row *b)
+is_above(const struct rate_table *table, enum rate_order order, uint32_t at_a, uint32_t at_b)
 {
+	const struct rate_row *a = &table->rows[at_a], *b = &table->rows[at_b];
 	uint64_t of_a = a->packets, of_b = b->packets, then_a = a->bytes, then_b = b->bytes;
 
 	switch (order) {
@@ -32,49 +31,69 @@ is_above(enum rate_order order, const struct rate_row *a, const struct rate_row 
 	}
 	if (of_a != of_b)
 		return of_a > of_b;
-	return then_a != then_b ? then_a > then_b : a < b;
+	return then_a != then_b ? then_a > then_b : at_a < at_b;
 }
 
 /* Put what stands at i in its place among the n. */
 static void
-heap_sink(const struct rate_row **heap, size_t n, size_t i, enum rate_order order)
+heap_sink(const struct rate_table *table, enum rate_order order, uint32_t *heap, size_t n, size_t i)
 {
-	const struct rate_row *row = heap[i];
+	const uint32_t row = heap[i];
 	size_t child;
 
 	for (; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && is_above(order, heap[child], heap[child + 1]))
+		if (child + 1 < n && is_above(table, order, heap[child], heap[child + 1]))
 			child++;
-		if (!is_above(order, row, heap[child]))
+		if (!is_above(table, order, row, heap[child]))
 			break;
 		heap[i] = heap[child];
 	}
 	heap[i] = row;
 }
 
-size_t
-rate_top(const struct rate_table *table, enum rate_order order, size_t limit,
-	const struct rate_row **best)
+/* Put a row where it belongs, from below the last of the heap. */
+static void
+heap_rise(const struct rate_table *table, enum rate_order order, uint32_t *heap, size_t i,
+	uint32_t row)
 {
-	const size_t n = table->n < limit ? table->n : limit;
+	for (; i > 0 && is_above(table, order, heap[(i - 1) / 2], row); i = (i - 1) / 2)
+		heap[i] = heap[(i - 1) / 2];
+	heap[i] = row;
+}
+
+void
+rate_top_add(struct rate_table *table)
+{
+	const uint32_t row = (uint32_t)(table->n - 1);
+	enum rate_order order;
+
+	for (order = 0; order < RATE_ORDERS; order++) {
+		struct rate_best *best = &table->best[order];
+
+		if (best->n < RATE_TOP_MAX) {
+			heap_rise(table, order, best->rows, best->n++, row);
+		} else if (is_above(table, order, row, best->rows[0])) {
+			best->rows[0] = row;
+			heap_sink(table, order, best->rows, best->n, 0);
+		}
+	}
+}
+
+void
+rate_top_sort(struct rate_table *table)
+{
+	enum rate_order order;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		best[i] = &table->rows[i];
-	for (i = n / 2; i-- > 0;)
-		heap_sink(best, n, i, order);
-	for (i = n; n > 0 && i < table->n; i++) {
-		if (!is_above(order, &table->rows[i], best[0]))
-			continue;
-		best[0] = &table->rows[i];
-		heap_sink(best, n, 0, order);
-	}
-	for (i = n; i-- > 1;) {
-		const struct rate_row *worst = best[0];
+	for (order = 0; order < RATE_ORDERS; order++) {
+		uint32_t *rows = table->best[order].rows;
 
-		best[0] = best[i];
-		best[i] = worst;
-		heap_sink(best, i, 0, order);
+		for (i = table->best[order].n; i-- > 1;) {
+			const uint32_t worst = rows[0];
+
+			rows[0] = rows[i];
+			rows[i] = worst;
+			heap_sink(table, order, rows, i, 0);
+		}
 	}
-	return n;
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rows of a table that have most of something. Pure. */
+/* The rows of a table that have most of something, kept while the table grows. Pure. */
 #ifndef CTRL_STATE_RATE_TOP_H
 #define CTRL_STATE_RATE_TOP_H
 
-#include <stddef.h>
-
 #include "state/flow_rates.h"
 
-enum rate_order { RATE_BY_PPS, RATE_BY_BPS, RATE_BY_DROPS, RATE_BY_PACKETS };
+/*
+ * Look at the last row of the table, which is complete, for table->best; once for each row. Time:
+ * mostly a comparison an order.
+ */
+void rate_top_add(struct rate_table *table);
 
 /*
- * Fill best[] with the `limit` rows that have most, most first; older flows come first among
- * equals, so that rows keep their places. Returns how many there are. Memory is best[] alone, and
- * the time is that of one pass over the table.
+ * All rows have been looked at: sort table->best, most first. Older flows come first among equals,
+ * so that rows keep their places.
  */
-size_t rate_top(const struct rate_table *table, enum rate_order order, size_t limit,
-	const struct rate_row **best);
+void rate_top_sort(struct rate_table *table);
 
 #endif

@@ -67,7 +67,8 @@ later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static const struct rpc_method methods[] = {{"echo", echo}, {"later", later}, {"big", big}};
-const struct rpc_limits server_rig_limits = {.message_bytes = 200, .depth = 6, .connections = 3};
+const struct rpc_limits server_rig_limits = {
+	.message_bytes = 200, .depth = 6, .connections = 3, .waiting_bytes = 64 << 20};
 static const struct access access_default = {
 	.default_role = ROLE_VIEWER, .socket_group = UINT32_MAX};
 

@@ -74,11 +74,18 @@ const struct rpc_method rig_methods[] = {
 	{"add", add}, {"fail", fail}, {"mute", mute}, {"later", later}};
 
 void
-rig_replied(void *arg, json_t *reply)
+rig_replied(void *arg, json_t *reply, enum rpc_reply_part part)
 {
 	cr_expect_eq(arg, &rig()->n_replies);
+	if (part == RPC_REPLY_PART) {
+		if (!rig()->parts)
+			rig()->parts = json_array();
+		json_array_append_new(rig()->parts, reply);
+		return;
+	}
 	json_decref(rig()->last_reply);
-	rig()->last_reply = reply;
+	rig()->last_reply = rig()->parts ? rig()->parts : reply;
+	rig()->parts = NULL;
 	rig()->n_replies++;
 }
 
@@ -88,7 +95,7 @@ rig_session_begin(enum role role)
 	const struct actor actor = {
 		.uid = 1000, .gid = 100, .name = "ana", .via = "unix", .role = (uint8_t)role};
 
-	rig()->session = rpc_session_create(&actor, NULL, NULL);
+	rig()->session = rpc_session_create(&actor, NULL, NULL, NULL);
 }
 
 void

@@ -13,6 +13,7 @@ struct service_rig {
 	struct rpc_service *service;
 	struct rpc_session *session;
 	json_t *last_reply;
+	json_t *parts; /* of the answer to a batch, so far; NULL: none */
 	unsigned n_replies;
 	unsigned n_calls; /* of add, to see that notifications run */
 	struct rpc_call *waiting; /* the last call of later */
@@ -31,7 +32,7 @@ void rig_session_begin(enum role role);
 void rig_session_end(void);
 
 /* The rpc_reply_fn of all calls; arg is &rig()->n_replies. */
-void rig_replied(void *arg, json_t *reply);
+void rig_replied(void *arg, json_t *reply, enum rpc_reply_part part);
 
 /* Call, and get a new reference to the reply; NULL: there was none. */
 json_t *rig_call(const char *text, size_t bytes);

@@ -71,7 +71,7 @@ client_begin(unsigned i, size_t room)
 	static const struct actor actor = {.name = "ana", .role = ROLE_VIEWER};
 
 	clients[i] = (struct client){.room = room};
-	clients[i].session = rpc_session_create(&actor, &link_of_clients, &clients[i]);
+	clients[i].session = rpc_session_create(&actor, NULL, &link_of_clients, &clients[i]);
 	return &clients[i];
 }
 

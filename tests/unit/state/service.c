@@ -18,7 +18,7 @@ session_begin(void)
 {
 	const struct actor actor = {.name = "root", .via = "unix", .role = ROLE_ADMIN};
 
-	session = rpc_session_create(&actor, NULL, NULL);
+	session = rpc_session_create(&actor, NULL, NULL, NULL);
 }
 
 static void
@@ -73,10 +73,11 @@ service_room(void)
 }
 
 static void
-replied(void *arg, json_t *reply)
+replied(void *arg, json_t *reply, enum rpc_reply_part part)
 {
 	json_t **kept = arg;
 
+	cr_expect_eq(part, RPC_REPLY_END);
 	*kept = reply;
 }
 

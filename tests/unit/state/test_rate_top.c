@@ -2,10 +2,11 @@
 /* The best of a table, against sorting all of it. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "state/rate_top.h"
 
-#define ROWS_MAX 500
+#define ROWS_MAX 3000
 
 static struct rate_row rows[ROWS_MAX];
 static enum rate_order order_now;
@@ -35,39 +36,56 @@ compare(const void *a, const void *b)
 	return of_a > of_b ? -1 : of_a < of_b;
 }
 
+static struct rate_table table;
+
+/* Have rows[0, n) looked at. */
+static void
+table_fill(size_t n)
+{
+	memset(&table, 0, sizeof(table));
+	table.rows = rows;
+	while (table.n < n) {
+		table.n++;
+		rate_top_add(&table);
+	}
+	rate_top_sort(&table);
+}
+
 Test(rate_top, agrees_with_sorting)
 {
-	const struct rate_row *sorted[ROWS_MAX], *best[ROWS_MAX];
+	static const struct rate_row *sorted[ROWS_MAX];
 
 	srand(3);
-	for (unsigned round = 0; round < 400; round++) {
-		const size_t n = (size_t)rand() % ROWS_MAX, limit = (size_t)rand() % 40 + 1;
-		const struct rate_table table = {.rows = rows, .n = n};
+	for (unsigned round = 0; round < 100; round++) {
+		const size_t n = (size_t)rand() % ROWS_MAX;
 
-		order_now = round % 4;
 		for (size_t i = 0; i < n; i++) {
-			rows[i] = (struct rate_row){.packets = (uint64_t)rand() % 90,
-				.new_packets = (uint64_t)rand() % 90,
+			rows[i] = (struct rate_row){.packets = (uint64_t)rand() % 9000,
+				.new_packets = (uint64_t)rand() % 9000,
 				.new_bytes = (uint64_t)rand() % 90,
 				.new_drops = (uint64_t)rand() % 4};
-			sorted[i] = &rows[i];
 		}
-		qsort(sorted, n, sizeof(sorted[0]), compare);
-		cr_assert_eq(rate_top(&table, order_now, limit, best), n < limit ? n : limit);
-		for (size_t i = 0; i < n && i < limit; i++)
-			cr_assert_eq(what_counts(best[i]), what_counts(sorted[i]));
+		table_fill(n);
+		for (order_now = 0; order_now < RATE_ORDERS; order_now++) {
+			const struct rate_best *best = &table.best[order_now];
+
+			for (size_t i = 0; i < n; i++)
+				sorted[i] = &rows[i];
+			qsort(sorted, n, sizeof(sorted[0]), compare);
+			cr_assert_eq(best->n, n < RATE_TOP_MAX ? n : RATE_TOP_MAX);
+			for (size_t i = 0; i < best->n; i++)
+				cr_assert_eq(
+					what_counts(&rows[best->rows[i]]), what_counts(sorted[i]));
+		}
 	}
 }
 
 Test(rate_top, equals_keep_their_places)
 {
-	const struct rate_table table = {.rows = rows, .n = 10};
-	const struct rate_row *best[4];
-
-	cr_assert_eq(rate_top(&table, RATE_BY_PPS, 4, best), 4);
-	for (unsigned i = 0; i < 4; i++)
-		cr_expect_eq(best[i], &rows[i]);
+	table_fill(RATE_TOP_MAX + 10);
+	for (uint32_t i = 0; i < RATE_TOP_MAX; i++)
+		cr_expect_eq(table.best[RATE_BY_PPS].rows[i], i);
 	rows[7].packets = 1;
-	rate_top(&table, RATE_BY_PPS, 4, best);
-	cr_expect_eq(best[0], &rows[7], "what ever carried something comes first");
+	table_fill(RATE_TOP_MAX + 10);
+	cr_expect_eq(table.best[RATE_BY_PPS].rows[0], 7, "what ever carried something comes first");
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Turns run in rounds. One that is asked for while none waits runs in the same iteration of the
+ * loop, behind the callbacks of what else was ready; what is left after ROUND_NS runs in the next
+ * iteration, after the sockets.
+ */
+#include "rpc/users.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUND_NS 2000000 /* that the turns of one iteration may take together */
+
+TAILQ_HEAD(turn_list, rpc_turn);
+
+struct rpc_user {
+	TAILQ_ENTRY(rpc_user) waiting; /* in the list of users that have turns to run */
+	LIST_ENTRY(rpc_user) link;
+	struct rpc_users *users;
+	unsigned n_refs;
+	uint32_t uid; /* UINT32_MAX: the name says who it is */
+	char name[ACTOR_NAME_MAX];
+	size_t bytes; /* that wait */
+	struct turn_list turns; /* the next comes first */
+};
+
+struct rpc_users {
+	struct event *round; /* NULL: destroyed, and kept by its users */
+	size_t max_bytes;
+	bool running;
+	LIST_HEAD(, rpc_user) users;
+	TAILQ_HEAD(, rpc_user) waiting; /* whose turn is next comes first */
+};
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Run the next turn of the user that is first, which goes behind the others. */
+static void
+turn_run(struct rpc_users *users)
+{
+	struct rpc_user *user = TAILQ_FIRST(&users->waiting);
+	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
+
+	TAILQ_REMOVE(&user->turns, turn, link);
+	TAILQ_REMOVE(&users->waiting, user, waiting);
+	if (!TAILQ_EMPTY(&user->turns))
+		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	turn->waiting = false;
+	turn->run(turn->arg);
+}
+
+static void
+round_run(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once;
+	struct rpc_users *users = arg;
+	const uint64_t end_ns = now_ns() + ROUND_NS;
+
+	(void)fd;
+	(void)what;
+	users->running = true;
+	while (!TAILQ_EMPTY(&users->waiting) && now_ns() < end_ns)
+		turn_run(users);
+	users->running = false;
+	if (!TAILQ_EMPTY(&users->waiting))
+		evtimer_add(users->round, &at_once);
+}
+
+struct rpc_users *
+rpc_users_create(struct event_base *base, size_t max_bytes)
+{
+	struct rpc_users *users = calloc(1, sizeof(*users));
+
+	if (!users)
+		return NULL;
+	users->max_bytes = max_bytes;
+	LIST_INIT(&users->users);
+	TAILQ_INIT(&users->waiting);
+	users->round = evtimer_new(base, round_run, users);
+	if (users->round)
+		return users;
+	free(users);
+	return NULL;
+}
+
+void
+rpc_users_destroy(struct rpc_users *users)
+{
+	if (!users)
+		return;
+	event_free(users->round);
+	users->round = NULL;
+	if (LIST_EMPTY(&users->users))
+		free(users);
+}
+
+struct rpc_user *
+rpc_user_of(struct rpc_users *users, const struct actor *actor)
+{
+	struct rpc_user *user;
+
+	LIST_FOREACH (user, &users->users, link) {
+		if (user->uid == actor->uid &&
+			(user->uid != UINT32_MAX || strcmp(user->name, actor->name) == 0))
+			return rpc_user_ref(user);
+	}
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->users = users;
+	user->n_refs = 1;
+	user->uid = actor->uid;
+	memcpy(user->name, actor->name, sizeof(user->name));
+	TAILQ_INIT(&user->turns);
+	LIST_INSERT_HEAD(&users->users, user, link);
+	return user;
+}
+
+struct rpc_user *
+rpc_user_ref(struct rpc_user *user)
+{
+	user->n_refs++;
+	return user;
+}
+
+void
+rpc_user_unref(struct rpc_user *user)
+{
+	struct rpc_users *users = user->users;
+
+	if (--user->n_refs)
+		return;
+	LIST_REMOVE(user, link);
+	free(user);
+	if (!users->round && LIST_EMPTY(&users->users))
+		free(users);
+}
+
+bool
+rpc_turn_ask(struct rpc_turn *turn)
+{
+	struct rpc_user *user = turn->user;
+	struct rpc_users *users = user ? user->users : NULL;
+
+	if (!users || !users->round)
+		return false;
+	if (turn->waiting)
+		return true;
+	turn->waiting = true;
+	if (TAILQ_EMPTY(&user->turns))
+		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	TAILQ_INSERT_TAIL(&user->turns, turn, link);
+	if (!users->running && !evtimer_pending(users->round, NULL))
+		event_active(users->round, 0, 0);
+	return true;
+}
+
+void
+rpc_turn_cancel(struct rpc_turn *turn)
+{
+	struct rpc_user *user = turn->user;
+
+	if (!turn->waiting)
+		return;
+	turn->waiting = false;
+	TAILQ_REMOVE(&user->turns, turn, link);
+	if (TAILQ_EMPTY(&user->turns))
+		TAILQ_REMOVE(&user->users->waiting, user, waiting);
+}
+
+void
+rpc_user_bytes_add(struct rpc_user *user, size_t bytes)
+{
+	user->bytes += bytes;
+}
+
+void
+rpc_user_bytes_remove(struct rpc_user *user, size_t bytes)
+{
+	user->bytes -= bytes;
+}
+
+int
+rpc_user_check(const struct rpc_user *user, struct fault *fault)
+{
+	if (!user || user->bytes < user->users->max_bytes)
+		return 0;
+	return fault_set(fault, FAULT_LIMIT, "",
+		"%zu bytes of unread answers and unfinished requests wait on the connections of "
+		"user %s, expected less than rpc.max_waiting_bytes, which is %zu; read the "
+		"answers, or close connections",
+		user->bytes, user->name, user->users->max_bytes);
+}
