@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,24 +58,40 @@ cli_print_json(json_t *document)
 	return CLI_OK;
 }
 
+/* Pass over a byte order mark of UTF-8, RFC 8259 section 8.1. -1: the text is in UTF-16 or UTF-32.
+ */
+static int
+encoding_begin(FILE *file)
+{
+	const int first = getc(file);
+
+	if (first == 0xef && getc(file) == 0xbb && getc(file) == 0xbf)
+		return 0;
+	if (first != EOF)
+		ungetc(first, file);
+	return first == 0 || first == 0xfe || first == 0xff ? -1 : 0;
+}
+
 json_t *
 cli_load_json(const struct cli *cli, const char *path)
 {
 	const bool from_stdin = strcmp(path, "-") == 0;
-	const size_t flags = JSON_REJECT_DUPLICATES;
+	const char *name = from_stdin ? "standard input" : path;
+	FILE *file = from_stdin ? stdin : fopen(path, "re");
+	json_t *document = NULL;
 	json_error_t error;
-	json_t *document;
 
-	document =
-		from_stdin ? json_loadf(stdin, flags, &error) : json_load_file(path, flags, &error);
-	if (document != NULL)
-		return document;
-	if (error.line > 0)
-		cli_usage(cli, "%s:%d:%d: %s", from_stdin ? "standard input" : path, error.line,
-			error.column, error.text);
-	else
-		cli_usage(cli, "%s", error.text);
-	return NULL;
+	if (file == NULL) {
+		cli_usage(cli, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (encoding_begin(file) < 0)
+		cli_usage(cli, "%s: found UTF-16 or UTF-32, expected UTF-8", name);
+	else if ((document = json_loadf(file, JSON_REJECT_DUPLICATES, &error)) == NULL)
+		cli_usage(cli, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+	if (!from_stdin)
+		fclose(file);
+	return document;
 }
 
 void

@@ -29,6 +29,8 @@ struct loader {
 	struct fault *fault;
 };
 
+static const char marked[] = "anchors, aliases and tags are not supported";
+
 static json_t *node_read(struct loader *loader, const struct place *place);
 
 /* Always returns -1. */
@@ -47,6 +49,34 @@ refuse(struct loader *loader, const char *what)
 	return NULL;
 }
 
+/* The line, from 0, of a byte of the file. */
+static size_t
+line_of_byte(const struct loader *loader, size_t offset)
+{
+	FILE *file = fopen(loader->path, "re");
+	size_t line = 0;
+
+	while (file && offset-- > 0)
+		line += getc(file) == '\n';
+	if (file)
+		fclose(file);
+	return line;
+}
+
+/* A byte or a character that no text has: the parser has read ahead of its marks by then. */
+static int
+reader_refuse(struct loader *loader)
+{
+	const yaml_parser_t *parser = &loader->parser;
+	const int value = parser->problem_value;
+
+	/* What a file in UTF-16 or UTF-32 begins with, with a byte order mark or without. */
+	if (parser->problem_offset < 4 && (value == 0 || value == 0xfe || value == 0xff))
+		return refuse_at(loader, 0,
+			"found UTF-16 or UTF-32, expected UTF-8; save the file in that encoding");
+	return refuse_at(loader, line_of_byte(loader, parser->problem_offset), parser->problem);
+}
+
 static int
 event_next(struct loader *loader)
 {
@@ -55,10 +85,26 @@ event_next(struct loader *loader)
 	yaml_event_delete(&loader->event);
 	if (yaml_parser_parse(&loader->parser, &loader->event))
 		return 0;
-	/* A byte that is not UTF-8 has no mark yet, only the reader's place. */
-	return refuse_at(loader,
-		parser->error == YAML_READER_ERROR ? parser->mark.line : parser->problem_mark.line,
+	if (parser->error == YAML_READER_ERROR)
+		return reader_refuse(loader);
+	return refuse_at(loader, parser->problem_mark.line,
 		parser->problem ? parser->problem : "out of memory");
+}
+
+/* Whether the node that the loader looks at has an anchor or a tag, or is an alias. */
+static bool
+node_is_marked(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return event->data.scalar.anchor || event->data.scalar.tag;
+	case YAML_SEQUENCE_START_EVENT:
+		return event->data.sequence_start.anchor || event->data.sequence_start.tag;
+	case YAML_MAPPING_START_EVENT:
+		return event->data.mapping_start.anchor || event->data.mapping_start.tag;
+	default:
+		return event->type == YAML_ALIAS_EVENT;
+	}
 }
 
 /* Is the value at the pointer the wanted one, or around it? */
@@ -162,12 +208,18 @@ mapping_fill(struct loader *loader, json_t *object, const struct place *place)
 
 		if (loader->event.type == YAML_MAPPING_END_EVENT)
 			return 0;
+		if (node_is_marked(&loader->event))
+			return refuse_at(loader, loader->event.start_mark.line, marked);
 		if (loader->event.type != YAML_SCALAR_EVENT)
 			return refuse_at(loader, loader->event.start_mark.line,
 				"expected a plain or quoted key");
 		text = text_read(loader);
 		if (!text)
 			return -1;
+		if (strcmp(text, "<<") == 0 &&
+			loader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+			return refuse_at(loader, loader->event.start_mark.line,
+				"merge keys (<<) are not supported");
 		key = strdup(text); /* the event goes when its value comes */
 		if (!key)
 			return refuse_at(loader, loader->event.start_mark.line, "out of memory");
@@ -203,25 +255,10 @@ collection_read(struct loader *loader, const struct place *place)
 static json_t *
 node_read(struct loader *loader, const struct place *place)
 {
-	const yaml_event_t *event = &loader->event;
-
-	switch (event->type) {
-	case YAML_SCALAR_EVENT:
-		if (event->data.scalar.anchor || event->data.scalar.tag)
-			break;
-		return scalar_read(loader);
-	case YAML_SEQUENCE_START_EVENT:
-		if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
-			break;
-		return collection_read(loader, place);
-	case YAML_MAPPING_START_EVENT:
-		if (event->data.mapping_start.anchor || event->data.mapping_start.tag)
-			break;
-		return collection_read(loader, place);
-	default:
-		break;
-	}
-	return refuse(loader, "anchors, aliases and tags are not supported");
+	if (node_is_marked(&loader->event))
+		return refuse(loader, marked);
+	return loader->event.type == YAML_SCALAR_EVENT ? scalar_read(loader)
+						       : collection_read(loader, place);
 }
 
 /* Everything between the start and the end of the stream, which must be one document. */

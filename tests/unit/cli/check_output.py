@@ -42,6 +42,8 @@ CASES = [
      ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
     ("add from YAML", ["flow", "add", "--file", "{flow.yaml}"],
      ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
+    ("add from JSON with a byte order mark", ["flow", "add", "--file", "{bom.json}"],
+     ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
     ("replace", ["flow", "replace", "{list.json}"],
      ("flow.replace", {"flows": [FLOW]}), {"replaced": ["cam"]}, "replaced cam\n"),
     ("join", ["leg", "join", "cam", "--leg", "id=wall," + LEG],
@@ -275,6 +277,8 @@ REFUSED = [
     (["flow", "replace"], "the FILE with the flows is missing"),
     (["flow", "add", "--file", "{bad.yaml}"], "bad.yaml:2:"),
     (["flow", "add", "--file", "{none.yaml}"], "none.yaml"),
+    (["flow", "add", "--file", "{none.json}"], "none.json: No such file or directory"),
+    (["flow", "add", "--file", "{utf16.json}"], "found UTF-16 or UTF-32, expected UTF-8"),
     (["leg", "join"], "the ID of a flow is missing"),
     (["leg", "join", "cam"], "expected --leg or --file"),
     (["leg", "join", "cam", "--leg", "port=p1"], "--leg number 1: src= is missing"),
@@ -313,6 +317,8 @@ VIEWS = [
 
 FILES = {
     "flow.json": json.dumps(FLOW),
+    "bom.json": "\ufeff" + json.dumps(FLOW),
+    "utf16.json": "\0" + json.dumps(FLOW),
     "list.json": json.dumps({"flows": [FLOW], "total": 1, "next_cursor": None}),
     "flow.yaml": """
         id: cam

@@ -142,7 +142,8 @@ Test(yaml, syntax_errors_name_the_line)
 	refused("a: 1\n  b: 2\n", 2, "mapping values are not allowed");
 	refused("a: \"x\n", 2, "unexpected end of stream");
 	refused("a: 1\n\tb: 2\n", 2, "tab character");
-	bytes_refused("a: 1\nb: \xff\n", 10, 1, "UTF-8");
+	bytes_refused("a: 1\nb: \xff\n", 10, 2, "UTF-8");
+	bytes_refused("a: 1\n\n\nb: \x01\n", 12, 4, "control characters");
 }
 
 Test(yaml, refusals_name_the_line)
@@ -153,6 +154,15 @@ Test(yaml, refusals_name_the_line)
 	refused("a: &x {b: 1}\n", 1, "anchors");
 	refused("a: 1\nb: *x\n", 2, "aliases");
 	refused("a: !!str 1\n", 1, "tags");
+	refused("a: ! 1\n", 1, "tags");
+	refused("--- !x {a: 1}\n", 1, "tags");
+	refused("a: 1\n&x b: 2\n", 2, "anchors");
+	refused("a: 1\n!!str b: 2\n", 2, "tags");
+	refused("a: 1\n! b: 2\n", 2, "tags");
+	refused("a: {b: {\n? !x c\n: 2}}\n", 2, "tags");
+	refused("a: 1\n*x : 2\n", 2, "aliases");
+	refused("&x [1]: 2\n", 1, "anchors");
+	refused("a:\n  <<: {b: 1}\n", 2, "merge keys");
 	refused("\n[1]: 2\n", 2, "key");
 	refused("a: .inf\n", 1, "not finite");
 	refused("a: -.INF\n", 1, "not finite");
@@ -164,6 +174,20 @@ Test(yaml, refusals_name_the_line)
 	refused("a: 1\n---\nb: 2\n", 2, "second document");
 	refused("", 1, "empty");
 	refused("# nothing\n", 2, "empty");
+}
+
+Test(yaml, encodings)
+{
+	value_check("\xef\xbb\xbf"
+		    "a: 1\n",
+		"{\"a\": 1}");
+	value_check("\"<<\": 1\n", "{\"<<\": 1}");
+	bytes_refused("\xff\xfe"
+		      "a\0:\0 \0001\0",
+		10, 1, "found UTF-16 or UTF-32, expected UTF-8");
+	bytes_refused("\xfe\xff\0a\0:\0 \0001", 10, 1, "found UTF-16 or UTF-32, expected UTF-8");
+	bytes_refused("a\0:\0 \0001\0", 8, 1, "found UTF-16 or UTF-32, expected UTF-8");
+	bytes_refused("\0\0\xfe\xff\0\0\0a", 8, 1, "found UTF-16 or UTF-32, expected UTF-8");
 }
 
 Test(yaml, depth_is_bounded)
