@@ -31,6 +31,12 @@ static const struct table_column nic_columns[] = {
 	{"PACKETS", true},
 };
 
+static const struct table_column steering_columns[] = {
+	{"PORT", false},
+	{"STEERING", false},
+	{"PACKETS", true},
+};
+
 static void
 ports_print(const json_t *ports)
 {
@@ -49,26 +55,40 @@ ports_print(const json_t *ports)
 	table_destroy(table);
 }
 
+/* Rows for the counts other than zero, those in objects below too; returns whether there are any.
+ */
+static bool
+counts_add(struct table *table, const char *port, const char *above, json_t *counts)
+{
+	const char *name;
+	json_t *count;
+	bool any = false;
+
+	json_object_foreach (counts, name, count) {
+		if (json_is_object(count)) {
+			any |= counts_add(table, port, name, count);
+		} else if (json_integer_value(count) != 0) {
+			table_cell(table, "%s", port);
+			table_cell(table, "%s%s%s", above, above[0] != '\0' ? ": " : "", name);
+			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(count));
+			any = true;
+		}
+	}
+	return any;
+}
+
 /* The counts other than zero in the object `member` of each port; nothing when there is none. */
 static void
 counts_print(const json_t *ports, const char *member, const struct table_column *columns)
 {
 	struct table *table = table_create(columns, 3);
-	const char *reason;
-	json_t *port, *count;
+	json_t *port;
 	bool any = false;
 	size_t i;
 
-	json_array_foreach (ports, i, port) {
-		json_object_foreach (json_object_get(port, member), reason, count) {
-			if (json_integer_value(count) == 0)
-				continue;
-			table_cell(table, "%s", member_text(port, "name"));
-			table_cell(table, "%s", reason);
-			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(count));
-			any = true;
-		}
-	}
+	json_array_foreach (ports, i, port)
+		any |= counts_add(
+			table, member_text(port, "name"), "", json_object_get(port, member));
 	if (any) {
 		putchar('\n');
 		table_print(table, stdout);
@@ -96,6 +116,7 @@ counters(struct cli *cli, const struct arguments *arguments)
 		ports_print(ports);
 		counts_print(ports, "drops", drop_columns);
 		counts_print(ports, "nic", nic_columns);
+		counts_print(ports, "steering", steering_columns);
 		if (json_array_size(json_object_get(result, "flows")) > 0) {
 			putchar('\n');
 			flow_counters_print(json_object_get(result, "flows"), stdout);

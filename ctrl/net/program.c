@@ -14,7 +14,7 @@
 #include "af_xdp/steer_layout.h"
 #include "net/program.h"
 
-#define PROGRAM_MAPS_MAX 16 /* ours has six; one with more is not ours */
+#define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
 
 /* The id and the mode of what is attached; 0 = nothing. */
 static int

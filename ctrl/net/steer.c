@@ -25,7 +25,16 @@
 #include "net/steer.h"
 #include "net/steer_ranges.h"
 
-enum steer_map { MAP_KEYS, MAP_RANGES, MAP_ACTIVE, MAP_PORT, MAP_COUNT };
+enum steer_map {
+	MAP_KEYS,
+	MAP_PAIRS,
+	MAP_NEAR,
+	MAP_TALLY,
+	MAP_RANGES,
+	MAP_ACTIVE,
+	MAP_PORT,
+	MAP_COUNT
+};
 
 /* What the program's maps look like; one of another version of ours has others. */
 static const struct {
@@ -34,7 +43,12 @@ static const struct {
 	uint32_t key_bytes;
 	uint32_t value_bytes;
 } shapes[MAP_COUNT] = {
-	[MAP_KEYS] = {STEER_TEXT(STEER_KEYS), BPF_MAP_TYPE_HASH, sizeof(struct steer_key), 4},
+	[MAP_KEYS] = {STEER_TEXT(STEER_KEYS), BPF_MAP_TYPE_HASH, sizeof(struct steer_key),
+		sizeof(struct steer_uses)},
+	[MAP_PAIRS] = {STEER_TEXT(STEER_PAIRS), BPF_MAP_TYPE_HASH, sizeof(struct steer_pair), 4},
+	[MAP_NEAR] = {STEER_TEXT(STEER_NEAR), BPF_MAP_TYPE_HASH, sizeof(struct steer_key), 4},
+	[MAP_TALLY] = {STEER_TEXT(STEER_TALLY), BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+		sizeof(struct steer_tally)},
 	[MAP_RANGES] = {STEER_TEXT(STEER_RANGES), BPF_MAP_TYPE_ARRAY, 4,
 		sizeof(struct steer_ranges)},
 	[MAP_ACTIVE] = {STEER_TEXT(STEER_ACTIVE), BPF_MAP_TYPE_ARRAY, 4, 4},
@@ -199,35 +213,161 @@ steer_follow_mac(struct steer *steer)
 	return bpf_map_update_elem(steer->fd[MAP_PORT], &only, &port, BPF_ANY);
 }
 
-int
-steer_add(struct steer *steer, const struct steer_key *key)
+/* One more, or one less, of what a map counts. -ENOSPC: the map is full. */
+static int
+count_add(int fd, const void *key)
 {
-	uint32_t uses = 0;
-	int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
+	uint32_t uses = 1;
+	int ret = bpf_map_update_elem(fd, key, &uses, BPF_NOEXIST);
 
-	if (ret < 0 && ret != -ENOENT)
-		return ret;
-	uses++;
-	ret = bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_ANY);
-	steer->n_keys += ret == 0 && uses == 1;
+	if (ret == -EEXIST) {
+		ret = bpf_map_lookup_elem(fd, key, &uses);
+		if (ret == 0) {
+			uses++;
+			ret = bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
+		}
+	}
 	return ret == -E2BIG ? -ENOSPC : ret;
 }
 
-int
-steer_del(struct steer *steer, const struct steer_key *key)
+static int
+count_del(int fd, const void *key)
 {
 	uint32_t uses = 0;
-	int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
+	int ret = bpf_map_lookup_elem(fd, key, &uses);
 
 	if (ret < 0)
 		return ret;
-	if (uses <= 1) {
-		ret = bpf_map_delete_elem(steer->fd[MAP_KEYS], key);
-		steer->n_keys -= ret == 0;
-		return ret;
-	}
+	if (uses <= 1)
+		return bpf_map_delete_elem(fd, key);
 	uses--;
-	return bpf_map_update_elem(steer->fd[MAP_KEYS], key, &uses, BPF_EXIST);
+	return bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
+}
+
+/* A key has come or gone. Without room for it here, packets are counted under another cause. */
+static void
+near_change(const struct steer *steer, const struct steer_key *key,
+	int (*change)(int fd, const void *key))
+{
+	struct steer_key near = *key;
+
+	near.vlan = near.outer_vlan = 0;
+	near.near = STEER_NEAR_PORT;
+	change(steer->fd[MAP_NEAR], &near);
+	near.port = 0;
+	near.near = STEER_NEAR_ADDRESS;
+	change(steer->fd[MAP_NEAR], &near);
+}
+
+static int
+pair_change(const struct steer *steer, const struct steer_key *key, const struct steer_end *source,
+	int (*change)(int fd, const void *key))
+{
+	const struct steer_pair pair = {.key = *key, .source = *source};
+
+	return change(steer->fd[MAP_PAIRS], &pair);
+}
+
+int
+steer_add(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
+{
+	const int fd = steer->fd[MAP_KEYS];
+	struct steer_uses uses = {0};
+	int ret = bpf_map_lookup_elem(fd, key, &uses);
+	const bool is_new = ret == -ENOENT;
+
+	if (ret < 0 && !is_new)
+		return ret;
+	/* The source first: from the key on, others are dropped. */
+	if (source && pair_change(steer, key, source, count_add) < 0)
+		source = NULL;
+	if (source)
+		uses.pairs++;
+	else
+		uses.any++;
+	ret = bpf_map_update_elem(fd, key, &uses, BPF_ANY);
+	if (ret < 0 && source)
+		pair_change(steer, key, source, count_del);
+	if (ret == 0 && is_new) {
+		near_change(steer, key, count_add);
+		steer->n_keys++;
+	}
+	return ret == -E2BIG ? -ENOSPC : ret;
+}
+
+/*
+ * A source for which there was no room was counted with those of any. When several have the same
+ * one, the first deletion takes it from the pairs, whichever of them it was that stood there: what
+ * is steered is the same.
+ */
+int
+steer_del(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
+{
+	const int fd = steer->fd[MAP_KEYS];
+	struct steer_uses uses = {0};
+	int ret = bpf_map_lookup_elem(fd, key, &uses);
+
+	if (ret < 0)
+		return ret;
+	if (source && pair_change(steer, key, source, count_del) == 0)
+		uses.pairs--;
+	else if (uses.any > 0)
+		uses.any--;
+	else
+		return -ENOENT;
+	if (uses.any + uses.pairs > 0)
+		return bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
+	ret = bpf_map_delete_elem(fd, key);
+	if (ret == 0) {
+		near_change(steer, key, count_del);
+		steer->n_keys--;
+	}
+	return ret;
+}
+
+int
+steer_narrow(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
+{
+	const int fd = steer->fd[MAP_KEYS];
+	struct steer_uses uses = {0};
+	int ret = bpf_map_lookup_elem(fd, key, &uses);
+
+	if (ret == 0 && uses.any == 0)
+		ret = -ENOENT;
+	if (ret == 0)
+		ret = pair_change(steer, key, source, count_add);
+	if (ret < 0)
+		return ret;
+	uses.any--;
+	uses.pairs++;
+	ret = bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
+	if (ret < 0)
+		pair_change(steer, key, source, count_del);
+	return ret;
+}
+
+int
+steer_tally_read(const struct steer *steer, struct steer_tally *tally)
+{
+	const int n_cpus = libbpf_num_possible_cpus();
+	struct steer_tally *of_cpu;
+	const uint32_t only = 0;
+	unsigned i;
+	int ret, cpu;
+
+	memset(tally, 0, sizeof(*tally));
+	if (n_cpus < 0)
+		return n_cpus;
+	of_cpu = calloc((size_t)n_cpus, sizeof(*of_cpu));
+	if (!of_cpu)
+		return -ENOMEM;
+	ret = bpf_map_lookup_elem(steer->fd[MAP_TALLY], &only, of_cpu);
+	for (cpu = 0; ret == 0 && cpu < n_cpus; cpu++) {
+		for (i = 0; i < STEER_COUNTS; i++)
+			tally->packets[i] += of_cpu[cpu].packets[i];
+	}
+	free(of_cpu);
+	return ret;
 }
 
 unsigned
@@ -239,7 +379,7 @@ steer_key_count(const struct steer *steer)
 int
 steer_has(const struct steer *steer, const struct steer_key *key)
 {
-	uint32_t uses;
+	struct steer_uses uses;
 	const int ret = bpf_map_lookup_elem(steer->fd[MAP_KEYS], key, &uses);
 
 	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;

@@ -39,11 +39,22 @@ int steer_open(unsigned ifindex, struct steer **steer);
 int steer_follow_mac(struct steer *steer);
 
 /*
- * Steer one more, one less flow by this key. Counted: n additions want n deletions. -ENOSPC: all
- * STEER_KEYS_MAX keys are in use; -ENOENT: the key was not added. The kernel acts on it at once.
+ * Steer one more, one less flow by this key, when its packets come from `source`; NULL = any.
+ * Counted: n additions want n deletions, with the same source. -ENOSPC: all STEER_KEYS_MAX keys are
+ * in use; without room for the source, packets of any source are steered. -ENOENT: the key was not
+ * added. The kernel acts on it at once.
  */
-int steer_add(struct steer *steer, const struct steer_key *key);
-int steer_del(struct steer *steer, const struct steer_key *key);
+int steer_add(struct steer *steer, const struct steer_key *key, const struct steer_end *source);
+int steer_del(struct steer *steer, const struct steer_key *key, const struct steer_end *source);
+
+/*
+ * A flow that was added for any source takes packets of this one only, from now on, and is to be
+ * deleted with it. On failure nothing has changed; -ENOSPC: all STEER_PAIRS_MAX are in use.
+ */
+int steer_narrow(struct steer *steer, const struct steer_key *key, const struct steer_end *source);
+
+/* What the program made of packets so far. 0 or a negative errno. */
+int steer_tally_read(const struct steer *steer, struct steer_tally *tally);
 
 /* Different keys in use; whether that one is, or -errno. */
 unsigned steer_key_count(const struct steer *steer);

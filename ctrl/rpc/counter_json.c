@@ -3,6 +3,7 @@
 #include "rpc/counter_json.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 #include "state/address.h"
 
@@ -92,4 +93,25 @@ port_counters_encode(const char *name, const struct dp_port_stats *stats)
 		drops, "nic", "missed", (json_int_t)stats->nic_missed, "no_buffer",
 		(json_int_t)stats->nic_no_buffer, "rx_errors", (json_int_t)stats->nic_rx_errors,
 		"tx_errors", (json_int_t)stats->nic_tx_errors);
+}
+
+json_t *
+steering_counts_encode(const struct steering_count *counts, unsigned n)
+{
+	json_t *passed = json_object(), *dropped = json_object();
+	json_int_t steered = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		const json_int_t packets = (json_int_t)counts[i].packets;
+
+		if (!counts[i].cause)
+			steered = packets;
+		else
+			json_object_set_new(
+				strcmp(counts[i].verdict, "dropped") == 0 ? dropped : passed,
+				counts[i].cause, json_integer(packets));
+	}
+	return json_pack(
+		"{s:I, s:o, s:o}", "steered", steered, "passed", passed, "dropped", dropped);
 }

@@ -8,6 +8,7 @@
 #include <dp/stats.h>
 
 #include "state/flow_spec.h"
+#include "state/steering.h"
 
 /*
  * {"packets", "bytes", "forwarded", "punted", "drops": {reason: n, none that is zero}}. All return
@@ -27,5 +28,8 @@ json_t *latched_encode(uint8_t family, const struct dp_latched *latched);
 
 /* A port's counters with every drop reason. */
 json_t *port_counters_encode(const char *name, const struct dp_port_stats *stats);
+
+/* {"steered": N, "passed": {CAUSE: N, ...}, "dropped": {CAUSE: N, ...}} */
+json_t *steering_counts_encode(const struct steering_count *counts, unsigned n);
 
 #endif

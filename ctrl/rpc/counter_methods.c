@@ -8,6 +8,19 @@
 #include "rpc/flow_methods.h"
 #include "rpc/methods.h"
 
+/* A port that shares its interface with the kernel has counts of that, too. */
+static json_t *
+port_encode(const struct methods_context *context, unsigned port, const struct dp_port_stats *stats)
+{
+	json_t *json = port_counters_encode(context->flows->ports->info[port].name, stats);
+	struct steering_count counts[STEERING_COUNTS_MAX];
+	const int n = steering_counts(context->flows->steering, port, counts);
+
+	if (n > 0)
+		json_object_set_new(json, "steering", steering_counts_encode(counts, (unsigned)n));
+	return json;
+}
+
 static json_t *
 ports_encode(const struct methods_context *context)
 {
@@ -18,8 +31,7 @@ ports_encode(const struct methods_context *context)
 
 	for (i = 0; i < ports->n; i++) {
 		if (dp_port_stats_get(context->dp, i, &stats) == 0)
-			json_array_append_new(
-				list, port_counters_encode(ports->info[i].name, &stats));
+			json_array_append_new(list, port_encode(context, i, &stats));
 	}
 	return list;
 }

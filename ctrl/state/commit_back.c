@@ -10,7 +10,7 @@ static void
 change_retrace(struct flows *flows, const struct change *change)
 {
 	if (change->steered)
-		flow_unsteer(flows, change_spec(change));
+		flow_unsteer(flows, change_spec(change), NULL);
 	if (change->hopped && change_runs(change))
 		leg_hops_put(flows, change_spec(change), change->hops, false);
 	if (!change->indexed)

@@ -302,7 +302,10 @@ commit_put_in(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* A match stays what it was when its flow is replaced; a rule need not. */
+/*
+ * A match stays what it was when its flow is replaced; a rule need not, and a flow that was
+ * narrowed to one source may take others.
+ */
 static bool
 asks_for_packets(const struct change *change)
 {
@@ -311,7 +314,7 @@ asks_for_packets(const struct change *change)
 	case CHANGE_RENEW:
 		return true;
 	case CHANGE_REPLACE:
-		return change_spec(change)->rule != NULL;
+		return change_spec(change)->rule || change->flow->only;
 	default:
 		return false;
 	}

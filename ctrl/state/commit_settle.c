@@ -248,8 +248,10 @@ old_let_go(struct commits *commits, struct change *change)
 	const struct flow_spec *old = change->old_spec;
 	const bool goes = change->kind == CHANGE_REMOVE;
 
-	if (goes || change->steered)
-		flow_unsteer(flows, old);
+	if (goes || change->steered) {
+		flow_unsteer(flows, old, change->flow->only);
+		flow_widen(change->flow);
+	}
 	leg_hops_put(flows, old, goes ? change->flow->hops : change->hops, true);
 }
 

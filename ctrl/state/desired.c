@@ -50,6 +50,7 @@ static void
 flow_free(struct flow *flow)
 {
 	free(flow->hops);
+	free(flow->only);
 	free(flow);
 }
 

@@ -3,8 +3,10 @@
 #include "state/flow_steering.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "net/steer.h"
 #include "state/compile.h"
 
 static int
@@ -38,7 +40,7 @@ flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *faul
 }
 
 void
-flow_unsteer(struct flows *flows, const struct flow_spec *spec)
+flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct steer_end *only)
 {
 	const struct flow_match *match = &spec->match;
 	struct dp_rule compiled;
@@ -48,7 +50,45 @@ flow_unsteer(struct flows *flows, const struct flow_spec *spec)
 		steering_del_rule(flows->steering, compiled.port, &compiled);
 		return;
 	}
-	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
+	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match, only);
+}
+
+/* Classes are looked at before the latch: what is punted may come from anywhere, as STUN does. */
+static bool
+others_are_refused(const struct flow_spec *spec)
+{
+	unsigned i;
+
+	for (i = 0; i < DP_CLASS_COUNT; i++) {
+		if (spec->class_verdict[i] == DP_PUNT)
+			return false;
+	}
+	return spec->latch == DP_LATCH_FIRST && !spec->rule;
+}
+
+void
+flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source)
+{
+	const struct flow_spec *spec = flow->spec;
+	struct steer_end *only;
+
+	/* What is being changed is steered for its new version, too, and looked at again later. */
+	if (flow->only || flow->change || !others_are_refused(spec))
+		return;
+	only = malloc(sizeof(*only));
+	if (only && steering_narrow(flows->steering,
+			    (unsigned)ports_find(flows->ports, spec->match.port), &spec->match,
+			    source, only) == 0)
+		flow->only = only;
+	else
+		free(only);
+}
+
+void
+flow_widen(struct flow *flow)
+{
+	free(flow->only);
+	flow->only = NULL;
 }
 
 int

@@ -15,7 +15,19 @@ int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *
 int flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
 	struct steering_wants *wants, struct fault *fault);
 
-/* No longer. A key that cannot be taken out does no harm: its packets are dropped as no_flow. */
-void flow_unsteer(struct flows *flows, const struct flow_spec *spec);
+/*
+ * No longer; `only` is what flow_narrow() made, or NULL. A key that cannot be taken out does no
+ * harm: its packets are dropped as no_flow.
+ */
+void flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct steer_end *only);
+
+/*
+ * A flow that takes the first source that comes has learned it: where nothing else of the flow
+ * concerns other sources, they need not come any more. Sets flow->only if so.
+ */
+void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
+
+/* The flow has another version now, and its packets were asked for anew. */
+void flow_widen(struct flow *flow);
 
 #endif

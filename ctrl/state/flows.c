@@ -110,7 +110,7 @@ flows_fini(struct flows *flows)
 	const struct flow *flow = desired_after(&flows->desired, 0);
 
 	for (; flow; flow = desired_next(flow))
-		flow_unsteer(flows, flow->spec);
+		flow_unsteer(flows, flow->spec, flow->only);
 	hops_fini(flows);
 	validate_destroy(flows->validate);
 	schema_destroy(flows->schema);

@@ -53,6 +53,7 @@ steering_init(struct steering *steering, const struct config *config, const stru
 
 		if (config->steered[steering->n][0] == '\0')
 			continue;
+		steering->punts[steering->n] = config->ports[steering->n].punt_unmatched;
 		rc = steer_open(info->ifindex, &steering->steers[steering->n]);
 		if (rc < 0) {
 			steering_fini(steering);
@@ -96,26 +97,55 @@ key_make(const struct flow_match *match, struct steer_key *key)
 	key->family = match->family;
 }
 
-int
-steering_add(struct steering *steering, unsigned port, const struct flow_match *match)
+static void
+end_make(const uint8_t address[16], uint16_t port, struct steer_end *end)
 {
-	struct steer_key key;
-
-	if (!steering->steers[port])
-		return 0;
-	key_make(match, &key);
-	return steer_add(steering->steers[port], &key);
+	memset(end, 0, sizeof(*end));
+	memcpy(end->addr, address, sizeof(end->addr));
+	end->port = port;
 }
 
 int
-steering_del(struct steering *steering, unsigned port, const struct flow_match *match)
+steering_add(struct steering *steering, unsigned port, const struct flow_match *match)
 {
+	struct steer_end source;
 	struct steer_key key;
 
 	if (!steering->steers[port])
 		return 0;
 	key_make(match, &key);
-	return steer_del(steering->steers[port], &key);
+	end_make(match->src, match->src_port, &source);
+	return steer_add(steering->steers[port], &key,
+		match->any_source || steering->punts[port] ? NULL : &source);
+}
+
+int
+steering_del(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct steer_end *only)
+{
+	struct steer_end source;
+	struct steer_key key;
+
+	if (!steering->steers[port])
+		return 0;
+	key_make(match, &key);
+	end_make(match->src, match->src_port, &source);
+	if (!match->any_source && !steering->punts[port])
+		only = &source;
+	return steer_del(steering->steers[port], &key, only);
+}
+
+int
+steering_narrow(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct dp_latched *source, struct steer_end *only)
+{
+	struct steer_key key;
+
+	if (!steering->steers[port] || steering->punts[port])
+		return -EPERM;
+	key_make(match, &key);
+	end_make(source->src, source->src_port, only);
+	return steer_narrow(steering->steers[port], &key, only);
 }
 
 /* The words that a prefix leaves open are zero in both. */
@@ -331,4 +361,32 @@ steering_wants_fini(struct steering_wants *wants)
 		free(want);
 	}
 	memset(wants, 0, sizeof(*wants));
+}
+
+#define COUNT_PASSED(name, help) [STEER_COUNT_##name] = {"passed", #name, 0},
+#define COUNT_DROPPED(name, help) [STEER_COUNT_##name] = {"dropped", #name, 0},
+static const struct steering_count count_names[STEER_COUNTS] = {
+	[STEER_COUNT_steered] = {"steered", NULL, 0},
+	STEER_PASSED(COUNT_PASSED) STEER_DROPPED(COUNT_DROPPED)};
+#undef COUNT_PASSED
+#undef COUNT_DROPPED
+static_assert(STEER_COUNTS <= STEERING_COUNTS_MAX, "all counts have room");
+
+int
+steering_counts(const struct steering *steering, unsigned port,
+	struct steering_count counts[STEERING_COUNTS_MAX])
+{
+	struct steer_tally tally;
+	unsigned i;
+	int ret;
+
+	if (!steering->steers[port])
+		return 0;
+	ret = steer_tally_read(steering->steers[port], &tally);
+	if (ret < 0)
+		return ret;
+	memcpy(counts, count_names, sizeof(count_names));
+	for (i = 0; i < STEER_COUNTS; i++)
+		counts[i].packets = tally.packets[i];
+	return STEER_COUNTS;
 }

@@ -24,10 +24,12 @@ struct steering_wants {
 	unsigned n_keys[DP_PORTS_MAX];
 	unsigned n_ranges[DP_PORTS_MAX];
 };
+struct steer_end;
 
 struct steering {
 	unsigned n;
 	struct steer *steers[DP_PORTS_MAX]; /* NULL: the port is not steered */
+	bool punts[DP_PORTS_MAX]; /* what no flow matches goes to control: every source is wanted */
 };
 
 /*
@@ -45,9 +47,22 @@ void steering_fini(struct steering *steering);
 void steering_link_changed(
 	const struct steering *steering, const struct ports *ports, unsigned ifindex);
 
-/* Ask for, or no longer ask for, a flow's packets on a port. Counted. 0 or negative errno. */
+/*
+ * Ask for, or no longer ask for, a flow's packets on a port: those of the source that the match
+ * names, else of the one that it was narrowed to, `only`; NULL = of any. Counted. 0 or negative
+ * errno.
+ */
 int steering_add(struct steering *steering, unsigned port, const struct flow_match *match);
-int steering_del(struct steering *steering, unsigned port, const struct flow_match *match);
+int steering_del(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct steer_end *only);
+
+/*
+ * A listener that was added takes packets of one source only; *only becomes what steering_del() is
+ * to be given. 0 or negative errno, and nothing has changed; -EPERM: others' are wanted all the
+ * same.
+ */
+int steering_narrow(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct dp_latched *source, struct steer_end *only);
 
 /*
  * The same for a rule, whose own port is not looked at; DP_RULE_ANY is all ports that are steered,
@@ -70,5 +85,18 @@ bool steering_has_room(const struct steering *steering, unsigned port, size_t n)
 int steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
 	const struct ports *ports, struct fault *fault);
 void steering_wants_fini(struct steering_wants *wants);
+
+/* Packets that the steering program made the same of, since it was attached. */
+struct steering_count {
+	const char *verdict; /* "steered", "passed" to the kernel, or "dropped" */
+	const char *cause; /* of the last two: a name of docs/counters.md */
+	uint64_t packets;
+};
+
+#define STEERING_COUNTS_MAX 16
+
+/* Fill in all counts of a port. Returns how many; 0: it is not steered; or a negative errno. */
+int steering_counts(const struct steering *steering, unsigned port,
+	struct steering_count counts[STEERING_COUNTS_MAX]);
 
 #endif

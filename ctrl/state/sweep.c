@@ -11,6 +11,7 @@
 
 #include "state/clock.h"
 #include "state/commits.h"
+#include "state/flow_steering.h"
 
 /* A flow may have come that is due sooner, or the last one gone. */
 static bool
@@ -68,12 +69,13 @@ sweep_fini(struct sweep *sweep)
 	event_free(sweep->timer);
 }
 
-/* A source that is learned for ever needs no second look. */
+/* A source that is learned for ever needs no second look, unless nothing could be made of it. */
 static bool
 latch_may_move(const struct flow *flow)
 {
 	return flow->spec->latch == DP_LATCH_FOLLOW ||
-	       (flow->spec->latch == DP_LATCH_FIRST && flow->watch.moves == 0);
+	       (flow->spec->latch == DP_LATCH_FIRST &&
+		       (flow->watch.moves == 0 || flow->watch.narrow_later));
 }
 
 static void
@@ -98,6 +100,7 @@ flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
 
 	if (flow->spec->latch == DP_LATCH_OPEN)
 		watch->moves = 0;
+	watch->narrow_later = watch->moves != 0;
 	if (flow->spec->idle_timeout_s == 0)
 		watch->idle.active_ns = 0;
 	else if (watch->idle.active_ns == 0)
@@ -110,6 +113,8 @@ sweep_flow_changed(struct sweep *sweep, struct flow *now, struct flow *before, u
 {
 	if (before)
 		wheel_remove(&sweep->wheel, &before->watch.due);
+	if (now && !before)
+		now->watch.moves = 0; /* it has learned nothing, or anew */
 	if (now)
 		flow_begin(sweep, now, time_ns);
 	if (timer_is_late(sweep, now))
@@ -121,8 +126,11 @@ latch_look(struct sweep *sweep, struct flow *flow)
 {
 	struct dp_latched latched;
 
-	if (dp_flow_latched_get(sweep->flows->dp, flow->handle, &latched) < 0 || !latched.valid ||
-		latched.moves == flow->watch.moves)
+	if (dp_flow_latched_get(sweep->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
+		return;
+	flow->watch.narrow_later = flow->change != NULL;
+	flow_narrow(sweep->flows, flow, &latched);
+	if (latched.moves == flow->watch.moves)
 		return;
 	flow->watch.moves = latched.moves;
 	events_flow_latched(sweep->events, flow->spec->id, flow->spec->match.family, &latched);

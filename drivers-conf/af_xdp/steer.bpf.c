@@ -2,7 +2,9 @@
 /*
  * Shares a network interface between the data plane and the kernel. UDP to a local address, port
  * and VLANs that some flow wants, or within the ranges of some rule, goes to the AF_XDP socket of
- * the queue that it came in on; everything else, everything that we cannot read to the end of its
+ * the queue that it came in on. Where all flows of a local address and port say which sources they
+ * take, what comes from others is dropped here, so that it takes no media's place in the socket's
+ * ring. Everything else, everything that we cannot read to the end of its
  * UDP header, and every frame to another MAC address, goes on to the kernel as if we were not
  * there.
  *
@@ -41,6 +43,7 @@ struct packet {
 	__u32 src[4];
 	__u16 src_port; /* host order */
 	__u16 dst_port; /* host order */
+	__u16 source_port; /* network order */
 };
 
 /* RFC 8200, 4.3, 4.4 and 4.6; the last byte is a Routing header's only. */
@@ -61,8 +64,31 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, STEER_KEYS_MAX);
 	__type(key, struct steer_key);
-	__type(value, __u32);
+	__type(value, struct steer_uses);
 } STEER_KEYS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STEER_PAIRS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct steer_pair);
+	__type(value, __u32);
+} STEER_PAIRS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * STEER_KEYS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct steer_key);
+	__type(value, __u32);
+} STEER_NEAR SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_tally);
+} STEER_TALLY SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -139,59 +165,65 @@ parse_link(struct cursor *cursor, struct steer_key *key)
 	return tag->ether_type;
 }
 
-/* True when an unfragmented UDP header follows, options skipped. */
-static __always_inline int
+/* STEER_COUNT_steered when an unfragmented UDP header follows, options skipped; else why not. */
+static __always_inline enum steer_count
 parse_ipv4(struct cursor *cursor, struct packet *packet)
 {
 	const struct iphdr *ip = cursor_take(cursor, sizeof(*ip));
 
-	if (!ip || ip->version != 4 || ip->ihl < IPV4_IHL_MIN || ip->protocol != IPPROTO_UDP)
-		return 0;
+	if (!ip || ip->version != 4 || ip->ihl < IPV4_IHL_MIN)
+		return STEER_COUNT_unreadable;
+	if (ip->protocol != IPPROTO_UDP)
+		return STEER_COUNT_not_udp;
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
-		return 0;
+		return STEER_COUNT_fragment;
 	if (!cursor_take(cursor, (ip->ihl - IPV4_IHL_MIN) * 4))
-		return 0;
+		return STEER_COUNT_unreadable;
 	packet->key.family = STEER_IPV4;
 	__builtin_memcpy(packet->key.addr, &ip->daddr, sizeof(ip->daddr));
 	packet->dst[0] = ip->daddr;
 	packet->src[0] = ip->saddr;
-	return 1;
+	return STEER_COUNT_steered;
 }
 
 /*
- * Skip the extension headers that the data plane skips, too: media hardly ever has one. True when
- * UDP follows; a header that is not to be skipped leaves the packet to the kernel.
+ * Skip the extension headers that the data plane skips, too: media hardly ever has one. A header
+ * that is not to be skipped leaves the packet to the kernel.
  */
-static __always_inline int
+static __always_inline enum steer_count
 parse_extensions(struct cursor *cursor, __u8 next_header)
 {
 	int i;
 
 	for (i = 0; i < IPV6_EXTENSIONS_MAX && next_header != IPPROTO_UDP; i++) {
-		const struct ipv6_extension *extension = cursor_take(cursor, 8);
+		const struct ipv6_extension *extension;
 
-		if (!extension)
-			return 0;
+		if (next_header == IPPROTO_FRAGMENT)
+			return STEER_COUNT_fragment;
 		if (next_header != IPPROTO_DSTOPTS && next_header != IPPROTO_ROUTING &&
-			(next_header != IPPROTO_HOPOPTS || i != 0))
-			return 0;
+			next_header != IPPROTO_HOPOPTS)
+			return STEER_COUNT_not_udp;
+		if (next_header == IPPROTO_HOPOPTS && i != 0)
+			return STEER_COUNT_unreadable;
+		extension = cursor_take(cursor, 8);
+		if (!extension)
+			return STEER_COUNT_unreadable;
 		if (next_header == IPPROTO_ROUTING && extension->segments_left != 0)
-			return 0;
+			return STEER_COUNT_unreadable;
 		next_header = extension->next_header;
 		if (!cursor_take(cursor, extension->length * 8))
-			return 0;
+			return STEER_COUNT_unreadable;
 	}
-	return next_header == IPPROTO_UDP;
+	return next_header == IPPROTO_UDP ? STEER_COUNT_steered : STEER_COUNT_unreadable;
 }
 
-/* True when a UDP header follows. */
-static __always_inline int
+static __always_inline enum steer_count
 parse_ipv6(struct cursor *cursor, struct packet *packet)
 {
 	const struct ipv6hdr *ip = cursor_take(cursor, sizeof(*ip));
 
 	if (!ip || ip->version != 6)
-		return 0;
+		return STEER_COUNT_unreadable;
 	packet->key.family = STEER_IPV6;
 	__builtin_memcpy(packet->key.addr, &ip->daddr, sizeof(ip->daddr));
 	__builtin_memcpy(packet->dst, &ip->daddr, sizeof(ip->daddr));
@@ -199,30 +231,33 @@ parse_ipv6(struct cursor *cursor, struct packet *packet)
 	return parse_extensions(cursor, ip->nexthdr);
 }
 
-/* True when the packet can be read to the end of its UDP header. */
-static __always_inline int
+/* STEER_COUNT_steered when the packet can be read to the end of its UDP header; else why not. */
+static __always_inline enum steer_count
 parse(struct cursor *cursor, struct packet *packet)
 {
+	enum steer_count count = STEER_COUNT_not_udp;
 	const struct udphdr *udp;
-	int is_udp = 0;
 
 	switch (parse_link(cursor, &packet->key)) {
+	case 0:
+		return STEER_COUNT_unreadable;
 	case bpf_htons(ETH_P_IP):
-		is_udp = parse_ipv4(cursor, packet);
+		count = parse_ipv4(cursor, packet);
 		break;
 	case bpf_htons(ETH_P_IPV6):
-		is_udp = parse_ipv6(cursor, packet);
+		count = parse_ipv6(cursor, packet);
 		break;
 	}
-	if (!is_udp)
-		return 0;
+	if (count != STEER_COUNT_steered)
+		return count;
 	udp = cursor_take(cursor, sizeof(*udp));
 	if (!udp)
-		return 0;
+		return STEER_COUNT_unreadable;
 	packet->key.port = udp->dest;
+	packet->source_port = udp->source;
 	packet->src_port = bpf_ntohs(udp->source);
 	packet->dst_port = bpf_ntohs(udp->dest);
-	return 1;
+	return STEER_COUNT_steered;
 }
 
 /*
@@ -315,24 +350,79 @@ mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
 	return differs == 0;
 }
 
-SEC("xdp")
-int
-STEER_PROGRAM(struct xdp_md *ctx)
+/* Whether one of the users of a key takes packets of this one's source. */
+static __always_inline int
+source_is_wanted(const struct packet *packet, const struct steer_uses *uses)
+{
+	struct steer_pair pair = {.key = packet->key};
+
+	if (uses->any)
+		return 1;
+	__builtin_memcpy(pair.source.addr, packet->src, sizeof(packet->src));
+	pair.source.port = packet->source_port;
+	return bpf_map_lookup_elem(&STEER_PAIRS, &pair) != 0;
+}
+
+/* By what a packet that nothing matches missed the nearest key. */
+static __always_inline enum steer_count
+miss(const struct packet *packet)
+{
+	struct steer_key near = packet->key;
+
+	near.vlan = near.outer_vlan = 0;
+	near.near = STEER_NEAR_PORT;
+	if (bpf_map_lookup_elem(&STEER_NEAR, &near))
+		return STEER_COUNT_vlan;
+	near.port = 0;
+	near.near = STEER_NEAR_ADDRESS;
+	return bpf_map_lookup_elem(&STEER_NEAR, &near) ? STEER_COUNT_port : STEER_COUNT_address;
+}
+
+static __always_inline enum steer_count
+decide(const struct xdp_md *ctx)
 {
 	struct cursor cursor = {
 		.at = (const __u8 *)(long)ctx->data,
 		.end = (const __u8 *)(long)ctx->data_end,
 	};
 	struct packet packet = {0};
+	enum steer_count count = parse(&cursor, &packet);
+	const struct steer_uses *uses;
 
-	if (!parse(&cursor, &packet))
-		return XDP_PASS;
-	if (!bpf_map_lookup_elem(&STEER_KEYS, &packet.key) && !ranges_match(&packet))
-		return XDP_PASS;
-	if (!mac_is_ours(ctx, &packet))
-		return XDP_PASS;
-	/* A queue that has no socket falls back to the action in the flags. */
-	return bpf_redirect_map(&STEER_SOCKETS, ctx->rx_queue_index, XDP_PASS);
+	if (count != STEER_COUNT_steered)
+		return count;
+	uses = bpf_map_lookup_elem(&STEER_KEYS, &packet.key);
+	if (!uses || !source_is_wanted(&packet, uses)) {
+		if (!ranges_match(&packet)) {
+			if (!uses)
+				return miss(&packet);
+			count = STEER_COUNT_source;
+		}
+	}
+	return mac_is_ours(ctx, &packet) ? count : STEER_COUNT_other_mac;
+}
+
+SEC("xdp")
+int
+STEER_PROGRAM(struct xdp_md *ctx)
+{
+	enum steer_count count = decide(ctx);
+	struct steer_tally *tally;
+	const __u32 only = 0;
+	int verdict = XDP_PASS;
+
+	if (count == STEER_COUNT_steered) {
+		/* A queue that has no socket falls back to the action in the flags. */
+		verdict = (int)bpf_redirect_map(&STEER_SOCKETS, ctx->rx_queue_index, XDP_PASS);
+		if (verdict != XDP_REDIRECT)
+			count = STEER_COUNT_no_socket;
+	} else if (count == STEER_COUNT_source) {
+		verdict = XDP_DROP;
+	}
+	tally = bpf_map_lookup_elem(&STEER_TALLY, &only);
+	if (tally && count < STEER_COUNTS)
+		tally->packets[count]++;
+	return verdict;
 }
 
 char _license[] SEC("license") = "BSD-3-Clause";

@@ -92,10 +92,10 @@ static uint32_t
 uses_of(struct bpf_object *object, const struct steer_key *key)
 {
 	int fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_KEYS));
-	uint32_t uses = 0;
+	struct steer_uses uses = {0};
 
 	bpf_map_lookup_elem(fd, key, &uses);
-	return uses;
+	return uses.any + uses.pairs;
 }
 
 static const struct steer_key some_key = {.addr = {192, 0, 2, 1}, .port = 1, .family = 4};
@@ -129,16 +129,16 @@ Test(steer, keys_are_counted)
 
 	other.vlan = 7;
 	cr_assert_eq(steer_open(ifindex, &steer), 0);
-	cr_expect_eq(steer_del(steer, &some_key), -ENOENT);
-	cr_expect_eq(steer_add(steer, &some_key), 0);
-	cr_expect_eq(steer_add(steer, &some_key), 0);
-	cr_expect_eq(steer_add(steer, &other), 0);
+	cr_expect_eq(steer_del(steer, &some_key, NULL), -ENOENT);
+	cr_expect_eq(steer_add(steer, &some_key, NULL), 0);
+	cr_expect_eq(steer_add(steer, &some_key, NULL), 0);
+	cr_expect_eq(steer_add(steer, &other, NULL), 0);
 	cr_expect_eq(uses_of(object, &some_key), 2);
-	cr_expect_eq(steer_del(steer, &some_key), 0);
+	cr_expect_eq(steer_del(steer, &some_key, NULL), 0);
 	cr_expect_eq(uses_of(object, &some_key), 1);
-	cr_expect_eq(steer_del(steer, &some_key), 0);
+	cr_expect_eq(steer_del(steer, &some_key, NULL), 0);
 	cr_expect_eq(uses_of(object, &some_key), 0);
-	cr_expect_eq(steer_del(steer, &some_key), -ENOENT);
+	cr_expect_eq(steer_del(steer, &some_key, NULL), -ENOENT);
 	cr_expect_eq(uses_of(object, &other), 1);
 	steer_close(steer);
 	bpf_object__close(object);
@@ -175,16 +175,16 @@ Test(steer, full)
 	cr_assert_eq(steer_open(ifindex, &steer), 0);
 	for (uint32_t i = 0; i < STEER_KEYS_MAX; i++) {
 		memcpy(key.addr, &i, sizeof(i));
-		cr_assert_eq(steer_add(steer, &key), 0, "key %u", i);
+		cr_assert_eq(steer_add(steer, &key, NULL), 0, "key %u", i);
 	}
-	cr_expect_eq(steer_add(steer, &key), 0, "a key that is there needs no room");
+	cr_expect_eq(steer_add(steer, &key, NULL), 0, "a key that is there needs no room");
 	key.port++;
-	cr_expect_eq(steer_add(steer, &key), -ENOSPC);
+	cr_expect_eq(steer_add(steer, &key, NULL), -ENOSPC);
 	key.port--;
-	cr_expect_eq(steer_del(steer, &key), 0);
-	cr_expect_eq(steer_del(steer, &key), 0);
+	cr_expect_eq(steer_del(steer, &key, NULL), 0);
+	cr_expect_eq(steer_del(steer, &key, NULL), 0);
 	key.port++;
-	cr_expect_eq(steer_add(steer, &key), 0);
+	cr_expect_eq(steer_add(steer, &key, NULL), 0);
 	steer_close(steer);
 	bpf_object__close(object);
 }
@@ -202,7 +202,7 @@ Test(steer, ports_have_their_own_keys)
 	second_object = program_attach(second_ifindex, XDP_FLAGS_DRV_MODE);
 	cr_assert_eq(steer_open(ifindex, &steer), 0);
 	cr_assert_eq(steer_open(second_ifindex, &second), 0);
-	cr_expect_eq(steer_add(second, &some_key), 0);
+	cr_expect_eq(steer_add(second, &some_key, NULL), 0);
 	cr_expect_eq(uses_of(object, &some_key), 0);
 	cr_expect_eq(uses_of(second_object, &some_key), 1);
 	steer_close(second);

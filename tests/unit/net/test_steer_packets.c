@@ -276,7 +276,7 @@ static void
 keys_install(void)
 {
 	int keys_fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_KEYS));
-	uint32_t uses = 1;
+	const struct steer_uses uses = {.any = 1};
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		struct steer_key key = {

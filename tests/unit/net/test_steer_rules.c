@@ -247,11 +247,191 @@ Test(steer_rules, keys_beside_rules)
 	struct steer_key key = {
 		.addr = {192, 0, 2, 77}, .port = htons(5000), .outer_vlan = 9, .family = 4};
 
-	cr_assert_eq(steer_add(steering.steers[0], &key), 0);
+	cr_assert_eq(steer_add(steering.steers[0], &key, NULL), 0);
 	cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
 	cr_expect_eq(verdict_of((struct frame)F4(.tpid = {0x88a8}, .tci = {9})), STEERED);
 	cr_expect_eq(verdict_of((struct frame)F4()), PASSED);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
+}
+
+#define DROPPED XDP_DROP
+
+static const struct steer_end sources[] = {
+	{.addr = {198, 51, 100, 9}, .port = 0x409c}, /* 40000, that of frame_build() */
+	{.addr = {198, 51, 100, 10}, .port = 0x409c},
+};
+
+static uint32_t
+verdict_from(const char *src, uint16_t port)
+{
+	return verdict_of((struct frame)F4(.src = src, .src_port = port));
+}
+
+/* Where all flows name their source, others are dropped; not what a rule takes. */
+Test(steer_rules, only_sources_that_a_flow_takes)
+{
+	struct dp_rule rule = {.family = 4, ANY_PORTS, ANY_VLANS, .src_bits = 32};
+	const struct steer_key key = {.addr = {192, 0, 2, 77}, .port = htons(5000), .family = 4};
+	struct steer *steer = steering.steers[0];
+
+	rule = rule_make(rule, "198.51.100.11", NULL);
+	cr_assert_eq(steer_add(steer, &key, &sources[0]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), STEERED);
+	cr_expect_eq(verdict_from(NULL, 40001), DROPPED);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), DROPPED);
+	cr_expect_eq(verdict_of((struct frame)F4(.dst_port = 5001)), PASSED);
+	cr_expect_eq(verdict_of((struct frame)F4(.src_port = 1, .dst_mac = {2, 0, 0, 0, 0, 9})),
+		PASSED, "another host's stranger");
+	cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
+	cr_expect_eq(verdict_from("198.51.100.11", 0), STEERED);
+	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0);
+	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0, "while one takes another's place");
+	cr_expect_eq(verdict_from("198.51.100.10", 0), STEERED);
+	cr_assert_eq(steer_add(steer, &key, NULL), 0, "a listener");
+	cr_expect_eq(verdict_from("198.51.100.12", 0), STEERED);
+	cr_assert_eq(steer_del(steer, &key, NULL), 0);
+	cr_expect_eq(verdict_from("198.51.100.12", 0), DROPPED);
+	cr_expect_eq(steer_del(steer, &key, NULL), -ENOENT);
+	cr_assert_eq(steer_del(steer, &key, &sources[1]), 0);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), STEERED);
+	cr_assert_eq(steer_del(steer, &key, &sources[1]), 0);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), DROPPED);
+	cr_assert_eq(steer_del(steer, &key, &sources[0]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), PASSED);
+	cr_expect_eq(verdict_from("198.51.100.11", 0), STEERED, "by the rule");
+}
+
+Test(steer_rules, a_listener_is_narrowed)
+{
+	const struct steer_key key = {.addr = {192, 0, 2, 77}, .port = htons(5000), .family = 4};
+	struct steer *steer = steering.steers[0];
+
+	cr_expect_eq(steer_narrow(steer, &key, &sources[1]), -ENOENT);
+	cr_assert_eq(steer_add(steer, &key, NULL), 0);
+	cr_expect_eq(verdict_from(NULL, 0), STEERED);
+	cr_assert_eq(steer_narrow(steer, &key, &sources[1]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), DROPPED);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), STEERED);
+	cr_expect_eq(steer_narrow(steer, &key, &sources[0]), -ENOENT);
+	cr_assert_eq(steer_add(steer, &key, NULL), 0, "its next version");
+	cr_expect_eq(verdict_from(NULL, 0), STEERED);
+	cr_assert_eq(steer_del(steer, &key, &sources[1]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), STEERED);
+	cr_assert_eq(steer_del(steer, &key, NULL), 0);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), PASSED);
+}
+
+/* More sources than there is room for: those beyond are steered with all others of their key. */
+Test(steer_rules, room_for_sources_runs_out)
+{
+	const struct steer_key key = {.addr = {192, 0, 2, 77}, .port = htons(5000), .family = 4};
+	struct steer *steer = steering.steers[0];
+	struct steer_end source = {.port = 1};
+
+	for (uint32_t i = 0; i < STEER_PAIRS_MAX; i++) {
+		memcpy(source.addr, &i, sizeof(i));
+		cr_assert_eq(steer_add(steer, &key, &source), 0);
+	}
+	cr_expect_eq(verdict_from(NULL, 0), DROPPED);
+	cr_expect_eq(steer_add(steer, &key, &sources[0]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), STEERED);
+	cr_expect_eq(verdict_from("198.51.100.10", 0), STEERED);
+	cr_expect_eq(steer_add(steer, &key, NULL), 0);
+	cr_expect_eq(steer_narrow(steer, &key, &sources[1]), -ENOSPC);
+	cr_expect_eq(steer_del(steer, &key, NULL), 0);
+	cr_expect_eq(steer_del(steer, &key, &sources[0]), 0);
+	cr_expect_eq(verdict_from(NULL, 0), DROPPED);
+}
+
+/* What no flow matches on a port that punts it is any source's. */
+Test(steer_rules, ports_that_punt_take_any_source)
+{
+	struct flow_match match = {.port = "p0",
+		.family = 4,
+		.dst = {192, 0, 2, 77},
+		.dst_port = htons(5000),
+		.src = {198, 51, 100, 9},
+		.src_port = htons(40000)};
+	const struct dp_latched learned = {.src = {198, 51, 100, 9}, .src_port = 1, .valid = 1};
+	struct steer_end only;
+
+	cr_assert_eq(steering_add(&steering, 0, &match), 0);
+	cr_expect_eq(verdict_from(NULL, 1), DROPPED);
+	cr_assert_eq(steering_del(&steering, 0, &match, NULL), 0);
+	steering.punts[0] = true;
+	cr_assert_eq(steering_add(&steering, 0, &match), 0);
+	cr_expect_eq(verdict_from(NULL, 1), STEERED);
+	match.any_source = 1;
+	cr_expect_eq(steering_narrow(&steering, 0, &match, &learned, &only), -EPERM);
+	cr_expect_eq(steering_narrow(&steering, 1, &match, &learned, &only), -EPERM);
+	match.any_source = 0;
+	cr_assert_eq(steering_del(&steering, 0, &match, NULL), 0);
+	cr_expect_eq(verdict_from(NULL, 1), PASSED);
+}
+
+/* Each packet is counted by what became of it, and why. */
+Test(steer_rules, counted_by_cause)
+{
+	static const struct {
+		enum steer_count count;
+		struct frame frame;
+	} counted[] = {
+		{STEER_COUNT_steered, F4()},
+		{STEER_COUNT_source, F4(.src_port = 1)},
+		{STEER_COUNT_address, F4(.dst = "192.0.2.78")},
+		{STEER_COUNT_address, F6()},
+		{STEER_COUNT_port, F4(.dst_port = 5001)},
+		{STEER_COUNT_vlan, F4(.tpid = {0x8100}, .tci = {7})},
+		{STEER_COUNT_vlan, F4(.tpid = {0x88a8, 0x8100}, .tci = {7, 7})},
+		{STEER_COUNT_port, F4(.tpid = {0x8100}, .tci = {7}, .dst_port = 5001)},
+		{STEER_COUNT_other_mac, F4(.dst_mac = {2, 0, 0, 0, 0, 9})},
+		{STEER_COUNT_other_mac, F4(.dst_mac = {2, 0, 0, 0, 0, 9}, .src_port = 1)},
+		{STEER_COUNT_fragment, F4(.fragment = 0x2000)},
+		{STEER_COUNT_fragment, F6(.extensions = {{44}})},
+		{STEER_COUNT_fragment, F6(.extensions = {{60}, {44}})},
+		{STEER_COUNT_not_udp, F4(.protocol = 6)},
+		{STEER_COUNT_not_udp, F6(.protocol = 58)},
+		{STEER_COUNT_not_udp, F4(.ether_type = 0x0806)},
+		{STEER_COUNT_unreadable, F4(.ihl = 4)},
+		{STEER_COUNT_unreadable, F6(.version = 4)},
+		{STEER_COUNT_unreadable, F6(.extensions = {{43, 0, 1}})},
+	};
+	struct steer_key key = {.addr = {192, 0, 2, 77}, .port = htons(5000), .family = 4};
+	struct steer *steer = steering.steers[0];
+	struct steer_tally before, after;
+	uint32_t queue = 0;
+
+	cr_assert_eq(steer_add(steer, &key, &sources[0]), 0);
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		cr_assert_eq(steer_tally_read(steer, &before), 0);
+		verdict_of(counted[i].frame);
+		cr_assert_eq(steer_tally_read(steer, &after), 0);
+		before.packets[counted[i].count]++;
+		cr_expect_arr_eq(&before, &after, sizeof(after), "frame %zu", i);
+	}
+	cr_assert_eq(
+		bpf_map_delete_elem(
+			bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_SOCKETS)), &queue),
+		0);
+	before = after;
+	verdict_of((struct frame)F4());
+	cr_assert_eq(steer_tally_read(steer, &after), 0);
+	cr_expect_eq(
+		after.packets[STEER_COUNT_no_socket], before.packets[STEER_COUNT_no_socket] + 1);
+
+	/* The address is known as long as one key has it. */
+	key.port++;
+	cr_assert_eq(steer_add(steer, &key, NULL), 0);
+	key.port--;
+	cr_assert_eq(steer_del(steer, &key, &sources[0]), 0);
+	verdict_of((struct frame)F4());
+	cr_assert_eq(steer_tally_read(steer, &before), 0);
+	cr_expect_eq(before.packets[STEER_COUNT_port], after.packets[STEER_COUNT_port] + 1);
+	key.port++;
+	cr_assert_eq(steer_del(steer, &key, NULL), 0);
+	verdict_of((struct frame)F4());
+	cr_assert_eq(steer_tally_read(steer, &after), 0);
+	cr_expect_eq(after.packets[STEER_COUNT_address], before.packets[STEER_COUNT_address] + 1);
 }
 
 /* What is in use is read from the kernel, not remembered. */

@@ -111,20 +111,39 @@ steer_follow_mac(struct steer *steer)
 }
 
 int
-steer_add(struct steer *steer, const struct steer_key *key)
+steer_add(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
 {
 	if (steer->fail_add && steer->adds_before_fail-- == 0)
 		return steer->fail_add;
 	steer->last = *key;
+	steer->last_source = source ? *source : (struct steer_end){0};
 	steer->n_keys++;
+	steer->n_sources += source != NULL;
 	return 0;
 }
 
 int
-steer_del(struct steer *steer, const struct steer_key *key)
+steer_del(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
 {
 	(void)key;
 	steer->n_keys--;
+	steer->n_sources -= source != NULL;
+	return 0;
+}
+
+int
+steer_narrow(struct steer *steer, const struct steer_key *key, const struct steer_end *source)
+{
+	(void)key;
+	steer->last_source = *source;
+	steer->n_sources++;
+	return 0;
+}
+
+int
+steer_tally_read(const struct steer *steer, struct steer_tally *tally)
+{
+	*tally = steer->tally;
 	return 0;
 }
 

@@ -20,7 +20,10 @@ struct steer {
 	unsigned n_ranges; /* steer_add_range() without steer_del_range() */
 	unsigned n_macs_read; /* steer_follow_mac() */
 	unsigned n_others; /* keys that are in use besides */
+	unsigned n_sources; /* those of them for one source only */
 	struct steer_key last;
+	struct steer_end last_source;
+	struct steer_tally tally;
 	struct steer_range last_range;
 	int fail_add;
 	unsigned adds_before_fail;

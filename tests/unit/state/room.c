@@ -28,6 +28,7 @@ room_fini(struct room *room)
 	commits_destroy(room->flows.commits);
 	flows_fini(&room->flows);
 	cr_expect_eq(fake_steer()->n_keys, 0, "steering keys are left");
+	cr_expect_eq(fake_steer()->n_sources, 0, "steering sources are left");
 	cr_expect_eq(fake_steer()->n_ranges, 0, "steering ranges are left");
 	steering_fini(&room->steering);
 }

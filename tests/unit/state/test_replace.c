@@ -7,6 +7,7 @@
 
 #include "flow_live.h"
 #include "room.h"
+#include "state/flow_steering.h"
 
 static struct room room;
 
@@ -212,6 +213,52 @@ Test(replace, a_rule_may_change)
 	cr_expect_eq(room.dp->flows[flow_of("r")->handle].rule.dst_bits, 24);
 	cr_expect_eq(fake_steer()->n_ranges, 1);
 	room_expect(&room, 3, 4);
+}
+
+static const struct dp_latched learned = {
+	.src = {203, 0, 113, 7}, .src_port = 7, .valid = 1, .moves = 1};
+
+/* From before the new version runs, the packets of any source are asked for. */
+Test(replace, a_narrowed_flow_is_steered_for_any_source_again)
+{
+	struct flow_spec *spec;
+	struct fault fault;
+
+	flow_narrow(&room.flows, flow_of("a"), &learned);
+	flow_narrow(&room.flows, flow_of("a"), &learned);
+	cr_expect_eq(fake_steer()->n_sources, 1);
+	cr_expect_eq(fake_steer()->last_source.addr[0], 203);
+	spec = spec_of("{'id':'a'," MATCH(1) ",'latch':'follow','latch_interval_ms':1,'legs':[" LEG(
+		"x", 7) "," LEG("y", 8) "]}");
+	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s %s", fault.pointer, fault.message);
+	cr_expect_eq(fake_steer()->n_sources, 0);
+	cr_expect_null(flow_of("a")->only);
+	flow_narrow(&room.flows, flow_of("a"), &learned);
+	cr_expect_eq(fake_steer()->n_sources, 0, "its source may move");
+	room_expect(&room, 3, 3);
+}
+
+Test(replace, a_narrowed_flow_stays_so_when_its_change_is_refused)
+{
+	flow_narrow(&room.flows, flow_of("a"), &learned);
+	room.dp->fail_prepare = -ENOMEM;
+	refused("{'id':'a'," MATCH(1) ",'latch':'first','legs':[" LEG("x", 7) "]}", FAULT_NO_ROOM,
+		"");
+	cr_expect_eq(fake_steer()->n_sources, 1);
+	cr_expect_not_null(flow_of("a")->only);
+}
+
+Test(replace, what_is_punted_by_class_may_come_from_anywhere)
+{
+	struct flow_spec *spec =
+		spec_of("{'id':'a'," MATCH(1) ",'latch':'first','classes':"
+					      "{'stun':'punt'},'legs':[" LEG("x", 7) "]}");
+	struct fault fault;
+
+	cr_assert_eq(replace(&spec, 1, &fault), 0, "%s %s", fault.pointer, fault.message);
+	flow_narrow(&room.flows, flow_of("a"), &learned);
+	cr_expect_eq(fake_steer()->n_sources, 0);
+	cr_expect_null(flow_of("a")->only);
 }
 
 Test(replace, found_by_the_new_spec)

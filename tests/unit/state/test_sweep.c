@@ -9,6 +9,7 @@
 #include "flow_live.h"
 #include "state/clock.h"
 #include "state/commits.h"
+#include "state/flow_steering.h"
 #include "state/sweep.h"
 
 #define FLOWS_MAX 3000
@@ -72,6 +73,16 @@ commits_submit(struct commits *commits, struct proposal *proposal)
 	proposal->done(proposal->arg, proposal, fail_remove ? &refused : NULL);
 	proposal_destroy(proposal);
 	free(changes);
+}
+
+static unsigned n_narrowed;
+
+void
+flow_narrow(struct flows *of, struct flow *flow, const struct dp_latched *source)
+{
+	cr_assert_eq(of, &flows);
+	cr_assert(source->valid);
+	n_narrowed += !flow->change;
 }
 
 static void
@@ -281,6 +292,27 @@ Test(sweep, moves_are_told)
 	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
 	ticks_until(12);
 	cr_expect_eq(events.last, 2, "what goes on over a replacement is no news");
+}
+
+/* A flow that is replaced is steered for its new version, and narrowed to its source again. */
+Test(sweep, learned_source_is_narrowed_to_once_a_version)
+{
+	struct change change;
+	struct flow *flow = flow_added(1, 0, DP_LATCH_FIRST);
+
+	ticks_until(3);
+	cr_expect_eq(n_narrowed, 0);
+	latched_to(1, 7, 1);
+	ticks_until(9);
+	cr_expect_eq(n_narrowed, 1);
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	flow->change = &change;
+	ticks_until(12);
+	cr_expect_eq(n_narrowed, 1, "not while it changes");
+	flow->change = NULL;
+	ticks_until(20);
+	cr_expect_eq(n_narrowed, 2);
+	cr_expect_eq(events.last, 1, "told once");
 }
 
 Test(sweep, latching_flow_times_out_too)
