@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -17,6 +21,144 @@ port_device_name(const char *devargs, char *name, size_t size)
 	snprintf(name, size, "%.*s", (int)strcspn(devargs, ","), devargs);
 }
 
+/* Characters to insert, delete or replace to make one name of the other (Levenshtein). */
+static unsigned
+name_distance(const char *a, const char *b)
+{
+	unsigned row[RTE_ETH_NAME_MAX_LEN + 1], left, corner;
+	const size_t n = strlen(b);
+
+	for (size_t i = 0; i <= n; i++)
+		row[i] = (unsigned)i;
+	for (unsigned line = 1; *a != '\0'; a++, line++) {
+		corner = row[0];
+		left = row[0] = line;
+		for (size_t i = 0; i < n; i++) {
+			const unsigned above = row[i + 1];
+
+			left = RTE_MIN(RTE_MIN(left, above) + 1, corner + (*a != b[i]));
+			corner = above;
+			row[i + 1] = left;
+		}
+	}
+	return row[n];
+}
+
+/* What to do about a virtual device of a driver that the EAL does not know. */
+static void
+driver_hint(const char *device, char *hint, size_t size)
+{
+	static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_bonding",
+		"net_failsafe", "net_memif", "net_null", "net_pcap", "net_ring", "net_tap",
+		"net_tun", "net_vhost", "net_virtio_user"};
+	unsigned best = UINT_MAX, nearest = 0;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	size_t length;
+
+	snprintf(name, sizeof(name), "%s", device);
+	if (if_nametoindex(name) != 0) {
+		snprintf(hint, size,
+			"%s is a kernel interface: \"net_af_xdp0,iface=%s\" is a port on "
+			"it",
+			name, name);
+		return;
+	}
+	for (length = strlen(name); length > 0 && isdigit(name[length - 1]); length--)
+		name[length - 1] = '\0';
+	for (unsigned i = 0; i < RTE_DIM(drivers); i++) {
+		const unsigned distance = name_distance(name, drivers[i]);
+
+		if (distance < best) {
+			best = distance;
+			nearest = i;
+		}
+	}
+	if (best == 0)
+		snprintf(hint, size,
+			"driver %s is not installed; with Debian it is in one of the "
+			"packages librte-net-*",
+			name);
+	else if (best <= 4)
+		snprintf(hint, size, "there is no driver %s; did you mean %s?", name,
+			drivers[nearest]);
+	else
+		snprintf(hint, size,
+			"there is no driver %s; expected a PCI address as 0000:03:00.0, or "
+			"net_af_xdp0,iface=INTERFACE",
+			name);
+}
+
+/* What to do about a PCI device that no driver of DPDK has taken. */
+static void
+pci_hint(const char *device, char *hint, size_t size)
+{
+	char path[128], target[128], address[RTE_ETH_NAME_MAX_LEN + 8];
+	const char *driver;
+	ssize_t length;
+
+	/* As sysfs spells it; the domain may be left out. */
+	snprintf(address, sizeof(address), "%s%s",
+		strchr(device, ':') == strrchr(device, ':') ? "0000:" : "", device);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	if (access(path, F_OK) < 0) {
+		snprintf(hint, size,
+			"there is no %s; 'dpdk-devbind.py --status-dev net' lists NICs", path);
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	driver = strrchr(target, '/');
+	if (driver == NULL)
+		snprintf(hint, size,
+			"no kernel driver has it; for most NICs "
+			"'dpdk-devbind.py -b vfio-pci %s' makes it DPDK's",
+			address);
+	else if (strcmp(driver, "/vfio-pci") == 0)
+		snprintf(hint, size,
+			"vfio-pci has it, but no driver of DPDK took it: see the lines "
+			"above, the packages librte-net-*, and whether /dev/vfio may be opened");
+	else
+		snprintf(hint, size,
+			"driver %s has it; for most NICs "
+			"'dpdk-devbind.py -b vfio-pci %s' makes it DPDK's",
+			driver + 1, address);
+}
+
+/* A text that is a PCI address but for what may be behind it. */
+static bool
+is_pci(const char *device)
+{
+	return device[strspn(device, "0123456789abcdefABCDEF:.")] == '\0' &&
+	       strchr(device, ':') != NULL;
+}
+
+/* rte_dev_probe() says little more than that it failed: -EFAULT when no bus knows the name. */
+static void
+port_probe_failed(
+	const struct port *port, const char *device, int ret, char *error, size_t error_size)
+{
+	char iface[IF_NAMESIZE] = "", hint[192];
+	const char *at = strstr(port->config.devargs, ",iface=");
+
+	if (at != NULL)
+		snprintf(iface, sizeof(iface), "%.*s", (int)strcspn(at + 7, ","), at + 7);
+	if (is_pci(device))
+		pci_hint(device, hint, sizeof(hint));
+	else if (ret == -EFAULT)
+		driver_hint(device, hint, sizeof(hint));
+	else if (iface[0] != '\0' && if_nametoindex(iface) == 0)
+		snprintf(hint, sizeof(hint),
+			"there is no interface %s; 'ip link' lists those there "
+			"are",
+			iface);
+	else
+		snprintf(hint, sizeof(hint), "%s; the lines above say why",
+			ret == -EPERM ? "the driver refused it" : strerror(-ret));
+	snprintf(error, error_size, "port %s: probing \"%s\" failed: %s", port->config.name,
+		port->config.devargs, hint);
+}
+
 static int
 port_probe(struct port *port, char *error, size_t error_size)
 {
@@ -28,8 +170,7 @@ port_probe(struct port *port, char *error, size_t error_size)
 		return 0;
 	ret = rte_dev_probe(port->config.devargs);
 	if (ret < 0) {
-		snprintf(error, error_size, "port %s: probing \"%s\" failed: %s", port->config.name,
-			port->config.devargs, strerror(-ret));
+		port_probe_failed(port, name, ret, error, error_size);
 		return ret;
 	}
 	port->probed = true;

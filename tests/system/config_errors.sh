@@ -46,6 +46,19 @@ refused "duplicate key" "" hugepages
 edit 's/net_null0/net_af_xdp0/'
 refused "no interface" "$(line_of net_af_xdp0)" /ports/0/devargs
 
+# A device that cannot be probed: the port, its devargs and what to do are named behind what the EAL
+# says.
+not_probed() {
+	local output code=0
+	output=$(timeout 20 "$(rig_built sluiced)" --config "$config" 2>&1) || code=$?
+	((code != 0 && code < 124)) || fail "$1: exit code $code: $output"
+	grep -q "port p0: probing \"$1\" failed: .*$2" <<<"$output" || fail "$1: $output"
+}
+edit 's/net_null0/net_nul0/'
+not_probed net_nul0 'did you mean net_null?'
+edit 's/net_null0/0000:ff:1f.7/'
+not_probed 0000:ff:1f.7 'there is no /sys/bus/pci/devices/0000:ff:1f.7'
+
 config=$RIG_RUN/absent.yaml
 output=$(timeout 20 "$(rig_built sluiced)" --config "$config" 2>&1) && fail "no file, but it started"
 grep -qF "$config" <<<"$output" || fail "the missing file is not named: $output"

@@ -2,14 +2,16 @@
 /* Bringing a data plane up and down: what is asked is told, what is wrong is named. */
 #include <criterion/criterion.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_mempool.h>
 
 #include "fixture.h"
 
-static char error[256];
+static char error[384];
 
 static void
 setup(void)
@@ -105,6 +107,52 @@ Test(create, a_device_that_is_not_there_is_named_and_nothing_stays)
 	dp = create(2);
 	cr_assert_not_null(dp, "the first device is free again: %s", error);
 	dp_destroy(dp);
+}
+
+/* A port on such a device is not made, and what to do about it is said. */
+static void
+hinted(const char *devargs, const char *hint)
+{
+	snprintf(ports[0].devargs, sizeof(ports[0].devargs), "%s", devargs);
+	cr_expect_null(create(1), "%s", devargs);
+	cr_expect_not_null(strstr(error, "port a"), "%s", error);
+	cr_expect_not_null(strstr(error, devargs), "%s", error);
+	cr_expect_not_null(strstr(error, hint), "%s: %s", error, hint);
+}
+
+Test(create, what_to_do_about_a_device_is_said)
+{
+	hinted("net_nul0", "no driver net_nul; did you mean net_null?");
+	hinted("net_af_xpd0,iface=lo", "did you mean net_af_xdp?");
+	hinted("af_xdp0,iface=lo", "did you mean net_af_xdp?");
+	hinted("memory", "expected a PCI address");
+	hinted("lo", "\"net_af_xdp0,iface=lo\"");
+	hinted("net_pcap0,iface=none9", "no interface none9");
+	hinted("net_null0,foo=1", "the driver refused it");
+	hinted("0000:ff:1f.7", "no /sys/bus/pci/devices/0000:ff:1f.7;");
+	hinted("ff:1f.7", "no /sys/bus/pci/devices/0000:ff:1f.7;");
+}
+
+/* Nothing is done to it: the EAL of these tests looks at no PCI device. */
+Test(create, a_pci_device_of_a_kernel_driver_is_to_be_bound)
+{
+	char link[300], driver[256], hint[300];
+	struct dirent *entry;
+	ssize_t length = -1;
+	DIR *devices = opendir("/sys/bus/pci/devices");
+
+	cr_assert_not_null(devices);
+	while (length < 0 && (entry = readdir(devices)) != NULL) {
+		snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/driver", entry->d_name);
+		length = readlink(link, driver, sizeof(driver) - 1);
+		snprintf(hint, sizeof(hint), "dpdk-devbind.py -b vfio-pci %s", entry->d_name);
+	}
+	if (length < 0)
+		cr_skip("this machine has no PCI device with a driver");
+	driver[length] = '\0';
+	hinted(entry->d_name, hint);
+	cr_expect_not_null(strstr(error, strrchr(driver, '/') + 1), "%s", error);
+	closedir(devices);
 }
 
 Test(create, more_queues_than_the_driver_has_are_refused)
