@@ -11,7 +11,6 @@
 #define VLAN_ID_MAX 4094
 #define DSCP_MAX 63
 #define PAYLOAD_TYPE_MAX 127
-#define RATE_BPS_MIN 64000
 #define BURST_BYTES_MAX (UINT64_C(1) << 32)
 #define TTL_LESS_ONE 0xfffe /* ~m + m' of a TTL that is one less, whatever it was */
 
@@ -25,8 +24,9 @@ static bool
 police_in_range(const struct dp_police *police)
 {
 	return police->rate_bps == 0 ||
-	       (police->rate_bps >= RATE_BPS_MIN && police->rate_bps <= DP_RATE_BPS_MAX &&
-		       police->burst_bytes >= 1 && police->burst_bytes <= BURST_BYTES_MAX);
+	       (police->rate_bps >= DP_RATE_BPS_MIN && police->rate_bps <= DP_RATE_BPS_MAX &&
+		       police->burst_bytes >= 1 && police->burst_bytes <= BURST_BYTES_MAX &&
+		       police->burst_bytes <= police->rate_bps * DP_BURST_PER_BPS_MAX);
 }
 
 static bool

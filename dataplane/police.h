@@ -44,13 +44,15 @@ struct police {
 static_assert(sizeof(struct police) == 32, "two to a line");
 
 /*
- * A full bucket. rate_bps is not 0. Within the ranges of struct dp_police nothing overflows: 2^32
- * bytes at 64 kbit/s are 2^61 units. A lower rate is possible where the burst takes less than 2^49
- * ns and each packet less than 2^42. Control thread, before workers see it.
+ * A full bucket. rate_bps is not 0. Within the ranges of struct dp_police nothing overflows: the
+ * deepest burst takes 540,000 s, below 2^49 ns and so 2^61 units, and the longest datagram at the
+ * lowest rate 66 s. Control thread, before workers see it.
  */
 static inline void
 police_init(struct police *police, const struct dp_police *config)
 {
+	static_assert(DP_BURST_PER_BPS_MAX * UINT64_C(8000000000) < UINT64_C(1) << 49,
+		"the time of a burst fits");
 	const uint64_t second = UINT64_C(8000000000) << (POLICE_TIME_BITS + POLICE_COST_BITS);
 	const uint64_t cost = (second + config->rate_bps / 2) / config->rate_bps;
 	const unsigned __int128 burst = (unsigned __int128)config->burst_bytes * cost;

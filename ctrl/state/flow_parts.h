@@ -38,7 +38,7 @@ int flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault 
 void flow_policy_write(struct json_writer *out, const struct flow_spec *spec);
 
 /* A member "police" of an object: a flow or a leg. */
-void police_decode(const json_t *object, struct dp_police *police);
+int police_decode(const json_t *object, struct dp_police *police, struct fault *fault);
 void police_write(struct json_writer *out, const struct dp_police *police);
 
 /* "streams" with their legs, for which the spec has room; not written when there are none. */

@@ -49,7 +49,8 @@ leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 	leg->ttl = (uint8_t)field_number(json, "ttl"); /* absent reads as DP_TTL_DECREMENT */
 	leg->down = field_down(json);
 	leg->one_in = one_in ? (uint32_t)json_integer_value(one_in) : 1;
-	police_decode(json, &leg->police);
+	if (police_decode(json, &leg->police, fault) < 0)
+		return -1;
 	leg->family = field_address(json, "src", ADDRESS_UNICAST, 0, "", leg->src, fault);
 	if (!leg->family || !field_address(json, "dst", any, leg->family, "src", leg->dst, fault))
 		return -1;

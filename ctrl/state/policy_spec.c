@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a flow does to its packets before their copies: state, sources, classes, rate, timeout. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,18 +34,25 @@ burst_default(uint64_t rate_bps)
 	return eighth_second > BURST_BYTES_MAX ? BURST_BYTES_MAX : eighth_second;
 }
 
-void
-police_decode(const json_t *object, struct dp_police *police)
+int
+police_decode(const json_t *object, struct dp_police *police, struct fault *fault)
 {
 	const json_t *json = json_object_get(object, "police");
 	const json_t *burst = json_object_get(json, "burst_bytes");
 
 	memset(police, 0, sizeof(*police));
 	if (!json)
-		return;
+		return 0;
 	police->rate_bps = (uint64_t)json_integer_value(json_object_get(json, "rate_bps"));
 	police->burst_bytes =
 		burst ? (uint64_t)json_integer_value(burst) : burst_default(police->rate_bps);
+	if (police->burst_bytes > police->rate_bps * DP_BURST_PER_BPS_MAX)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/police/burst_bytes",
+			"found %" PRIu64 " bytes, expected at most %" PRIu64 " at %" PRIu64
+			" bit/s: what comes in %d s",
+			police->burst_bytes, police->rate_bps * DP_BURST_PER_BPS_MAX,
+			police->rate_bps, DP_BURST_PER_BPS_MAX * 8);
+	return 0;
 }
 
 void
@@ -113,7 +121,8 @@ flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fau
 	spec->verdict = field_verdict(flow, "action");
 	for (i = 0; i < DP_CLASS_COUNT; i++)
 		spec->class_verdict[i] = field_verdict(by_class, classes[i]);
-	police_decode(flow, &spec->police);
+	if (police_decode(flow, &spec->police, fault) < 0)
+		return -1;
 	spec->idle_timeout_s =
 		(uint32_t)json_integer_value(json_object_get(flow, "idle_timeout_s"));
 	spec->max_datagram_bytes =

@@ -26,7 +26,7 @@ police_draw(struct cursor *cursor)
 	struct dp_police police = {0, 0};
 
 	if (take_below(cursor, 4) == 0) {
-		police.rate_bps = 64000 + take_word(cursor);
+		police.rate_bps = DP_RATE_BPS_MIN + take_word(cursor);
 		police.burst_bytes = 1 + take_word(cursor) % 100000;
 	}
 	return police;

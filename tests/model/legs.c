@@ -8,6 +8,7 @@
 
 #define MANY_LEGS 200
 #define PORT_MTU 1500
+#define BURST_BYTES_MAX (UINT64_C(1) << 32)
 
 static struct dp_police
 police_random(struct rng *rng)
@@ -15,9 +16,12 @@ police_random(struct rng *rng)
 	struct dp_police police = {.rate_bps = world_rate_bps(rng)};
 
 	if (rng_one_in(rng, 10))
-		police.burst_bytes = rng_one_in(rng, 2) ? UINT64_C(1) << 32 : 1;
+		police.burst_bytes =
+			rng_one_in(rng, 2) ? police.rate_bps * DP_BURST_PER_BPS_MAX : 1;
 	else
 		police.burst_bytes = rng_between(rng, 40, rng_one_in(rng, 2) ? 400 : 20000);
+	if (police.burst_bytes > BURST_BYTES_MAX)
+		police.burst_bytes = BURST_BYTES_MAX;
 	return police;
 }
 

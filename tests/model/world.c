@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-#define RATE_BPS_MIN 64000
 /* 8 bits x 10^9 ns x 2^12 = 2^24 x 5^9: what a rate has to divide. */
 #define RATE_TWOS 24
 #define RATE_FIVES 9
@@ -128,7 +127,7 @@ world_rate_bps(struct rng *rng)
 			rate *= 2;
 		for (unsigned n = rng_below(rng, RATE_FIVES + 1); n > 0; n--)
 			rate *= 5;
-		if (rate >= RATE_BPS_MIN && rate <= DP_RATE_BPS_MAX)
+		if (rate >= DP_RATE_BPS_MIN && rate <= DP_RATE_BPS_MAX)
 			return rate;
 	}
 }

@@ -107,7 +107,7 @@ def field_cases():
         ("match/vlan", 4095), ("legs/0/dscp", 64), ("legs/0/ttl", 0), ("legs/0/ttl", 256),
         ("legs/0/vlan", 5000), ("legs/0/dst_port", 1 << 40), ("match/outer_vlan", 4095),
         ("legs/0/outer_vlan", -1), ("legs/0/one_in", 0), ("latch_interval_ms", 3600001),
-        ("idle_timeout_s", 0), ("police/rate_bps", 63999), ("police/burst_bytes", 0),
+        ("idle_timeout_s", 0), ("police/rate_bps", 7999), ("police/burst_bytes", 0),
         ("legs/0/police/rate_bps", 400000000001), ("streams/0/payload_type", 128),
         ("streams/0/ssrc", 1 << 32), ("rule/priority", 0), ("rule/dst_ports/1", 65536),
     ):

@@ -29,7 +29,9 @@
 #define DP_HANDLE_NONE UINT32_MAX /* no flow's handle */
 #define DP_LEG_NEW UINT16_MAX /* replaced flow: a leg that carries none on */
 #define DP_RULE_ANY UINT16_MAX /* rule: any ingress port, any VLAN */
+#define DP_RATE_BPS_MIN 8000
 #define DP_RATE_BPS_MAX UINT64_C(400000000000)
+#define DP_BURST_PER_BPS_MAX 67500 /* bytes: what comes in 540,000 s */
 
 enum dp_family { DP_IPV4 = 4, DP_IPV6 = 6 };
 
@@ -96,8 +98,8 @@ struct dp_prefix {
  * own length in tokens is dropped and takes none. The bucket is full at first.
  */
 struct dp_police {
-	uint64_t rate_bps; /* bits a second, 64000..DP_RATE_BPS_MAX; 0 = not policed */
-	uint64_t burst_bytes; /* depth, 1..2^32 */
+	uint64_t rate_bps; /* bits a second, DP_RATE_BPS_MIN..DP_RATE_BPS_MAX; 0 = not policed */
+	uint64_t burst_bytes; /* depth, 1..2^32 and at most DP_BURST_PER_BPS_MAX * rate_bps */
 };
 
 /* Where one copy of the packet goes: the header that it leaves with. */

@@ -74,12 +74,12 @@ def police_second():
 def police_rates():
     case = Case("police_rates", "from the least rate to the greatest: a burst passes, then "
                 "nothing, then a packet when its time has come", BUCKET)
-    rates = (64000, 10**6, 8 * 10**6, 10**8, 10**9, 10**10, 10**11, 4 * 10**11)
+    rates = (8000, 20000, 64000, 10**6, 8 * 10**6, 10**8, 10**9, 10**10, 10**11, 4 * 10**11)
     sizes = [100 if rate <= 10**9 else 1000 for rate in rates]
     for i, (rate, size) in enumerate(zip(rates, sizes)):
         case.flow(f"f{i}", match4(dst_port=30000 + i), [leg4()], police=police(rate, 3 * size))
     for i, (rate, size) in enumerate(zip(rates, sizes)):
-        bucket, start = Bucket(rate, 3 * size), (1 + i) * SECOND
+        bucket, start = Bucket(rate, 3 * size), (1 + 6 * i) * SECOND
         cost, data = Fraction(8 * size * SECOND, rate), payload(size - 28)
         for after, times in ((Fraction(0), 4), (cost * 98 / 100, 1), (cost * 102 / 100, 2),
                              (cost * 299 / 100, 3), (cost * 307 / 100, 1), (cost * 50, 4)):

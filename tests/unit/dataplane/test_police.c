@@ -47,9 +47,9 @@ model_take(struct model *model, uint64_t now_ns, uint32_t bytes)
 }
 
 /* At the last but one a byte takes 82.5 units. */
-static const uint64_t rates[] = {64000, 100000, 1000000, 2048000, 33333333, UINT64_C(1000000000),
-	UINT64_C(9999999967), UINT64_C(40000000000), UINT64_C(100000000000), UINT64_C(397187878788),
-	DP_RATE_BPS_MAX};
+static const uint64_t rates[] = {DP_RATE_BPS_MIN, 20000, 64000, 100000, 1000000, 2048000, 33333333,
+	UINT64_C(1000000000), UINT64_C(9999999967), UINT64_C(40000000000), UINT64_C(100000000000),
+	UINT64_C(397187878788), DP_RATE_BPS_MAX};
 
 /* Sizes of packets: the least datagram, voice, media, the longest; 0: all sorts. */
 static const uint32_t sizes[] = {28, 200, 1228, 1500, 65535, 0};
@@ -121,7 +121,7 @@ Test(police, clock_may_wrap)
 Test(police, every_verdict_is_exact_where_nothing_is_rounded)
 {
 	static const uint64_t whole[] = {
-		64000, 1000000, 8000000, UINT64_C(1000000000), UINT64_C(65536000000)};
+		8000, 20000, 64000, 1000000, 8000000, UINT64_C(1000000000), UINT64_C(65536000000)};
 
 	for (unsigned r = 0; r < RTE_DIM(whole); r++) {
 		const struct dp_police config = {.rate_bps = whole[r], .burst_bytes = 9000};
@@ -171,12 +171,12 @@ Test(police, burst_passes_and_no_more)
 
 	for (unsigned r = 0; r < RTE_DIM(rates); r++) {
 		for (unsigned b = 0; b < RTE_DIM(bursts); b++) {
-			const struct dp_police config = {
-				.rate_bps = rates[r], .burst_bytes = bursts[b]};
+			const struct dp_police config = {.rate_bps = rates[r],
+				.burst_bytes = RTE_MIN(bursts[b], rates[r] * DP_BURST_PER_BPS_MAX)};
 			struct police police;
 
 			police_init(&police, &config);
-			expect_full(&police, 1000, bursts[b], "at first");
+			expect_full(&police, 1000, config.burst_bytes, "at first");
 		}
 	}
 }
@@ -216,7 +216,7 @@ Test(police, bucket_is_full_after_idling)
 
 		police_init(&police, &config);
 		expect_full(&police, now_ns, 100000, "at first");
-		for (uint64_t idle_ns = 20 * SECOND_NS; idle_ns < YEAR_NS; idle_ns *= 3) {
+		for (uint64_t idle_ns = 101 * SECOND_NS; idle_ns < YEAR_NS; idle_ns *= 3) {
 			now_ns += idle_ns;
 			expect_full(&police, now_ns, 100000, "after idling");
 		}

@@ -172,7 +172,7 @@ Test(flow_methods, install_says_what_it_wants)
 		"{'flows':[{'rule':{'priority':1,'family':4,'src_ports':[1]},'action':'drop'}]}",
 		-32602, "/flows/0/rule/src_ports");
 	refuses("flow.install",
-		"{'flows':[{" MATCH ",'police':{'rate_bps':63999},'action':'drop'}]}", -32602,
+		"{'flows':[{" MATCH ",'police':{'rate_bps':7999},'action':'drop'}]}", -32602,
 		"/flows/0/police/rate_bps");
 	refuses("flow.install",
 		"{'flows':[{" MATCH

@@ -143,6 +143,7 @@ Test(flow_parts, bursts_by_rate)
 		{"{'rate_bps':8000000}", 125000},
 		{"{'rate_bps':400000000000}", UINT64_C(1) << 32},
 		{"{'rate_bps':64000,'burst_bytes':4294967296}", UINT64_C(1) << 32},
+		{"{'rate_bps':8000,'burst_bytes':540000000}", 540000000},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -156,6 +157,16 @@ Test(flow_parts, bursts_by_rate)
 		cr_expect_eq(spec->police.burst_bytes, cases[i].burst_bytes, "%s", cases[i].police);
 		free(spec);
 	}
+}
+
+Test(flow_parts, bursts_by_rate_have_an_end)
+{
+	refused("{" MATCH LEGS ",'police':{'rate_bps':8000,'burst_bytes':540000001}}",
+		"/police/burst_bytes", "found 540000001 bytes",
+		"expected at most 540000000 at 8000 bit/s");
+	refused("{" MATCH ",'legs':[{" LEG_4
+		",'police':{'rate_bps':8000,'burst_bytes':540000001}}]}",
+		"/legs/0/police/burst_bytes", "found 540000001 bytes", "at 8000 bit/s");
 }
 
 Test(flow_parts, follow_has_an_interval)
