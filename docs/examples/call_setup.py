@@ -12,11 +12,15 @@ call. A recorder is a leg that joins the caller's flow while the call goes on, a
     caller --> near:A  [flow NAME-out ]  far:B  --> callee
     callee --> far:B   [flow NAME-back]  near:A --> caller
 
+A reply that is lost leaves open whether the request was done. It is sent again; ids are our own, so
+what is refused then because it is there already, or gone already, is what was asked for.
+
 Prints a line for each step, and the counters of the call at its end.
 """
 
 import argparse
 import json
+import signal
 import socket
 import sys
 import time
@@ -39,6 +43,7 @@ class Sluice:
 
     def __init__(self, path):
         self.path, self.stream, self.last_id = path, None, 0
+        self.repeated = False  # the last call was sent more than once: it may have been done before
 
     def connect(self):
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -67,11 +72,12 @@ class Sluice:
 
     def call(self, method, **params):
         """As ask(), again and again while it may help."""
+        self.repeated = False
         for attempt in range(RETRIES):
             try:
                 return self.ask(method, params)
             except OSError:
-                self.stream = None
+                self.stream, self.repeated = None, True
                 if attempt == RETRIES - 1:
                     raise
             except Refused as refusal:
@@ -129,19 +135,32 @@ class Call:
         self.taken = ports.take(), ports.take()
         near, far = (caller_side, self.taken[0]), (callee_side, self.taken[1])
         self.near, self.far = near, far
+        flows = [
+            direction(f"{name}-out", self.caller_port, near, caller,
+                      self.callee_port, far, callee),
+            direction(f"{name}-back", self.callee_port, far, callee,
+                      self.caller_port, near, caller),
+        ]
         try:
-            result = sluice.call("flow.install", comment=f"call {name}", flows=[
-                direction(f"{name}-out", self.caller_port, near, caller,
-                          self.callee_port, far, callee),
-                direction(f"{name}-back", self.callee_port, far, callee,
-                          self.caller_port, near, caller),
-            ])
+            result = sluice.call("flow.install", comment=f"call {name}", flows=flows)
         except Refused as refusal:
-            ports.give(*self.taken)
-            if refusal.name == "NO_ROOM":
-                raise RuntimeError("Sluice is full: send the caller elsewhere") from refusal
-            raise
+            if refusal.name != "CONFLICT" or not sluice.repeated or not self.is_there(flows):
+                ports.give(*self.taken)
+                if refusal.name == "NO_ROOM":
+                    raise RuntimeError("Sluice is full: send the caller elsewhere") from refusal
+                raise
+            result = sluice.call("state.get")
         self.generation = result["generation"]
+
+    def is_there(self, flows):
+        """Whether these flows, which may have come by a request of ours, are installed."""
+        try:
+            there = [self.sluice.call("flow.get", id=flow["id"])["flow"] for flow in flows]
+        except Refused:
+            return False
+        return all(flow["match"].items() <= found["match"].items()
+                   and flow["legs"][0].items() <= found["legs"][0].items()
+                   for flow, found in zip(flows, there))
 
     def __enter__(self):
         return self
@@ -165,22 +184,36 @@ class Call:
             except Refused as refusal:
                 if refusal.name != "STALE":
                     raise
-                self.sluice.call("flow.get", id=f"{self.name}-out")  # NOT_FOUND: the call is over
+                # NOT_FOUND: the call is over.
+                legs = self.sluice.call("flow.get", id=f"{self.name}-out")["flow"]["legs"]
+                if any(leg.items() <= found.items() for found in legs):
+                    return {"joined": [leg["id"]]}  # by ourselves; the reply was lost
                 self.generation = self.sluice.call("state.get")["generation"]
 
     def stop_recording(self):
-        return self.sluice.call("leg.leave", flow=f"{self.name}-out", legs=["recorder"])
+        try:
+            return self.sluice.call("leg.leave", flow=f"{self.name}-out", legs=["recorder"])
+        except Refused as refusal:
+            if refusal.name != "NOT_FOUND" or not self.sluice.repeated:
+                raise
+            return {"left": []}  # its last counters were in the reply that was lost
 
     def end(self):
-        """Remove both flows; their last counters."""
+        """Remove both flows; their last counters, unless a reply with them was lost."""
+        ids, removed = [f"{self.name}-out", f"{self.name}-back"], []
         try:
-            result = self.sluice.call("flow.remove", ids=[f"{self.name}-out", f"{self.name}-back"])
+            removed = self.sluice.call("flow.remove", ids=ids)["removed"]
         except Refused as refusal:
-            if refusal.name != "NOT_FOUND":  # somebody else has ended it
+            if refusal.name != "NOT_FOUND":
                 raise
-            result = {}
+            for flow in ids:  # one of them is gone: nothing was removed, or all was
+                try:
+                    removed += self.sluice.call("flow.remove", ids=[flow])["removed"]
+                except Refused as gone:
+                    if gone.name != "NOT_FOUND":
+                        raise
         self.ports.give(*self.taken)
-        return result
+        return removed
 
 
 def endpoint(text):
@@ -206,6 +239,7 @@ def parse_arguments():
 
 def main():
     args = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("call_setup: terminated"))  # ends the call
     sluice = Sluice(args.socket)
     first, last = map(int, args.ports.split("-"))
     faces = tuple(tuple(face.split("=", 1)) for face in (args.near, args.far))

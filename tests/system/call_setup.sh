@@ -45,6 +45,42 @@ expect_heard '"event":"commit".*"method":"flow.install"'
 expect_heard '"event":"commit".*"method":"leg.join"'
 expect_heard '"event":"flow_removed","flow":"call-1-out"'
 [[ $(ctl --json flow list | json_value "d['total']") == 0 ]] || fail "the call is still there"
+
+# Each change's first reply is lost: nothing is leaked, and each step is done once.
+cat >"$RIG_RUN/lossy.py" <<'END'
+import json
+import socket
+import sys
+lost = {"flow.install", "leg.join", "leg.leave", "flow.remove"}
+door = socket.socket(socket.AF_UNIX)
+door.bind(sys.argv[1])
+door.listen()
+while True:
+    client = door.accept()[0]
+    sluiced = socket.socket(socket.AF_UNIX)
+    sluiced.connect(sys.argv[2])
+    replies = sluiced.makefile("rb")
+    for request in client.makefile("rb"):
+        sluiced.sendall(request)
+        reply, method = replies.readline(), json.loads(request)["method"]
+        if method in lost:
+            lost.remove(method)
+            print("lost the reply to", method, flush=True)
+            break
+        client.sendall(reply)
+    client.shutdown(socket.SHUT_RDWR)
+    client.close()
+    sluiced.close()
+END
+rig_spawn lossy /usr/bin/python3 "$RIG_RUN/lossy.py" "$RIG_RUN/lossy.sock" "$RIG_RUN/sluiced.sock"
+rig_wait 30 test -S "$RIG_RUN/lossy.sock" || fail "the proxy does not listen"
+docs/examples/call_setup.py --socket "$RIG_RUN/lossy.sock" --name torn \
+	--near p0=192.0.2.1 --far p1=198.51.100.1 --caller 192.0.2.10:4004 \
+	--callee 198.51.100.10:5004 --recorder 198.51.100.10:5997 --ports 20000-20003 --hold 0 \
+	>"$RIG_RUN/torn.log" 2>&1 || fail "replies were lost: $(cat "$RIG_RUN/torn.log")"
+[[ $(wc -l <"$RIG_RUN/lossy.log") == 4 ]] || fail "lost were $(cat "$RIG_RUN/lossy.log")"
+[[ $(ctl --json flow list | json_value "d['total']") == 0 ]] || fail "the torn call is still there"
+
 rig_exec h0 ip link set eth0 down
 expect_heard '"event":"port_down","port":"p0"'
 rig_exec h0 ip link set eth0 up
