@@ -194,12 +194,26 @@ server_create(struct daemon *daemon)
 	return daemon->server ? 0 : -1;
 }
 
+static void
+hints_log(const struct ports *ports)
+{
+	unsigned i;
+
+	for (i = 0; i < ports->n; i++) {
+		const char *hint = port_hint(&ports->info[i]);
+
+		if (hint)
+			log_line("port %s: %s", ports->info[i].name, hint);
+	}
+}
+
 static int
 loop_run(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	int rc;
 
+	hints_log(&daemon->ports);
 	log_line("ready, %u ports, %u workers, socket %s", config->n_ports, config->n_workers,
 		config->socket_path);
 	sd_notify(0, "READY=1");

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
 /* Ask the kernel about request->ifr_name. 0 or a negative errno. */
 static int
 interface_ask(unsigned long question, struct ifreq *request)
@@ -46,6 +49,16 @@ interface_mac(unsigned ifindex, uint8_t mac[6])
 	if (rc == 0)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
 	return rc;
+}
+
+bool
+interface_is_veth(unsigned ifindex)
+{
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = {.ifr_data = (char *)&driver};
+
+	return if_indextoname(ifindex, request.ifr_name) &&
+	       interface_ask(SIOCETHTOOL, &request) == 0 && strcmp(driver.driver, "veth") == 0;
 }
 
 bool

@@ -12,6 +12,9 @@ int interface_mtu(const char *name);
 /* Its MAC address. 0 or a negative errno; -ENODEV: it is gone. */
 int interface_mac(unsigned ifindex, uint8_t mac[6]);
 
+/* It is one end of a veth pair. */
+bool interface_is_veth(unsigned ifindex);
+
 /* It is up and has a carrier; false also for one that is gone. */
 bool interface_runs(unsigned ifindex);
 

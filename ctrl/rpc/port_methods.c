@@ -18,11 +18,11 @@ port_encode(const struct dp *dp, unsigned port)
 		return NULL;
 	mac_format(info.mac, mac);
 	name = info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL;
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b}", "name",
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b, s:s*}", "name",
 		info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac, "mtu",
 		info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
 		"link_up", port_link_up(&info), "link_mbps", (json_int_t)info.link_mbps,
-		"shares_payload", info.shares_payload);
+		"shares_payload", info.shares_payload, "hint", port_hint(&info));
 }
 
 json_t *

@@ -34,6 +34,15 @@ ports_find(const struct ports *ports, const char *name)
 	return -1;
 }
 
+const char *
+port_hint(const struct dp_port_info *info)
+{
+	if (info->ifindex == 0 || !interface_is_veth(info->ifindex))
+		return NULL;
+	return "its interface is a veth: run 'ethtool -K PEER tx off txvlan off' at the other end, "
+	       "else what is sent there arrives with wrong checksums and without VLAN tags";
+}
+
 bool
 port_link_up(const struct dp_port_info *info)
 {

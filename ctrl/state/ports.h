@@ -18,6 +18,13 @@ int ports_init(struct ports *ports, const struct dp *dp);
 int ports_find(const struct ports *ports, const char *name);
 
 /*
+ * What to see to outside of sluiced, a sentence of static storage; NULL: nothing. A veth's other
+ * end leaves checksums and VLAN tags to a device that there is not: what it sends is forwarded with
+ * a wrong checksum, and tagged packets match no flow.
+ */
+const char *port_hint(const struct dp_port_info *info);
+
+/*
  * Whether a port has a link. net_af_xdp says yes for ever: where there is a kernel interface, that
  * is asked too.
  */
