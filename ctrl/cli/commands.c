@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
 	&command_history,
 	&command_export,
 	&command_port_list,
+	&command_port_show,
 	&command_counters,
 	&command_top,
 	&command_watch,

@@ -27,6 +27,7 @@ extern const struct command command_rollback;
 extern const struct command command_history;
 extern const struct command command_export;
 extern const struct command command_port_list;
+extern const struct command command_port_show;
 extern const struct command command_counters;
 extern const struct command command_top;
 extern const struct command command_watch;
@@ -39,6 +40,9 @@ extern const struct command command_rpc;
 
 /* Options taken by every command. */
 extern const struct option_spec command_globals[];
+
+/* What these ports have counted, as counters.get lists them, in tables. */
+void counters_ports_print(const json_t *ports);
 
 /* Is the word the first of a two-word command? */
 bool command_is_group(const char *word);

@@ -96,11 +96,19 @@ counts_print(const json_t *ports, const char *member, const struct table_column 
 	table_destroy(table);
 }
 
+void
+counters_ports_print(const json_t *ports)
+{
+	ports_print(ports);
+	counts_print(ports, "drops", drop_columns);
+	counts_print(ports, "nic", nic_columns);
+	counts_print(ports, "steering", steering_columns);
+}
+
 static int
 counters(struct cli *cli, const struct arguments *arguments)
 {
 	const bool flows = arguments_value(arguments, "flows") != NULL;
-	const json_t *ports;
 	json_t *result;
 	int exit_code;
 
@@ -112,11 +120,7 @@ counters(struct cli *cli, const struct arguments *arguments)
 	if (cli->json) {
 		cli_print_json(result);
 	} else {
-		ports = json_object_get(result, "ports");
-		ports_print(ports);
-		counts_print(ports, "drops", drop_columns);
-		counts_print(ports, "nic", nic_columns);
-		counts_print(ports, "steering", steering_columns);
+		counters_ports_print(json_object_get(result, "ports"));
 		if (json_array_size(json_object_get(result, "flows")) > 0) {
 			putchar('\n');
 			flow_counters_print(json_object_get(result, "flows"), stdout);

@@ -168,7 +168,7 @@ _sluicectl_candidates() {
 	confirm | rollback | history)
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_generations
 		;;
-	trace)
+	trace | "port show")
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_ports
 		;;
 	rpc) _sluicectl_methods ;;

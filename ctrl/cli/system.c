@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `info` and `port list`: what runs, and on what. */
+/* `info`, `port list` and `port show`: what runs, and on what. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -131,9 +132,73 @@ ports_print(const json_t *result)
 	}
 	table_print(table, stdout);
 	table_destroy(table);
+	json_array_foreach (json_object_get(result, "ports"), i, port) {
+		if (json_object_get(port, "hint") != NULL)
+			printf("%s: %s\n", member_text(port, "name"), member_text(port, "hint"));
+	}
 }
 
-/* Both commands are one call without parameters and a way to show it. */
+/* Of "ports" only the one of that name; -1 when it is not among them. */
+static int
+port_keep(json_t *result, const char *name)
+{
+	json_t *kept = json_array(), *port;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "ports"), i, port) {
+		if (member_is(port, "name", name))
+			json_array_append(kept, port);
+	}
+	json_object_set_new(result, "ports", kept);
+	return json_array_size(kept) == 1 ? 0 : -1;
+}
+
+static int
+port_print(const struct cli *cli, const json_t *ports, const json_t *counters)
+{
+	json_t *document;
+
+	if (cli->json) {
+		document = json_pack("{s:O, s:O}", "port",
+			json_array_get(json_object_get(ports, "ports"), 0), "counters",
+			json_array_get(json_object_get(counters, "ports"), 0));
+		cli_print_json(document);
+		json_decref(document);
+		return CLI_OK;
+	}
+	ports_print(ports);
+	putchar('\n');
+	counters_ports_print(json_object_get(counters, "ports"));
+	return CLI_OK;
+}
+
+static int
+port_show(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *ports, *counters;
+	const char *name;
+	int exit_code;
+
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the name of a port is missing");
+	name = arguments->words[0];
+	ports = cli_call(cli, "port.list", json_object(), &exit_code);
+	if (ports == NULL)
+		return exit_code;
+	counters = cli_call(cli, "counters.get", json_object(), &exit_code);
+	if (counters != NULL && port_keep(ports, name) == 0 && port_keep(counters, name) == 0) {
+		exit_code = port_print(cli, ports, counters);
+	} else if (counters != NULL) {
+		fprintf(stderr, "sluicectl: found no port %s; 'sluicectl port list' shows them\n",
+			name);
+		exit_code = CLI_REFUSED;
+	}
+	json_decref(ports);
+	json_decref(counters);
+	return exit_code;
+}
+
+/* The others are one call without parameters and a way to show it. */
 static int
 call_and_print(struct cli *cli, const char *method, void (*print)(const json_t *result))
 {
@@ -179,4 +244,13 @@ const struct command command_port_list = {
 	.summary = "List the ports, their drivers and links",
 	.example = "  sluicectl port list",
 	.run = port_list,
+};
+
+const struct command command_port_show = {
+	.name = "port show",
+	.arguments = "PORT",
+	.summary = "Show one port and all that it has counted",
+	.example = "  sluicectl port show p0",
+	.max_words = 1,
+	.run = port_show,
 };

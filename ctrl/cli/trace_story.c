@@ -91,6 +91,8 @@ parse_add(const json_t *stage, struct text *text)
 	text_add(text, ", ");
 	add_count(
 		text, member_number(stage, "payload_bytes"), "byte of payload", "bytes of payload");
+	if (json_object_get(stage, "udp_checksum") != NULL)
+		text_add(text, ", UDP checksum %s", member_text(stage, "udp_checksum"));
 	if (member_number(stage, "extension_bytes") > 0)
 		text_add(text, ", extension headers taken out");
 	if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
@@ -132,6 +134,27 @@ stream_add(const json_t *stage, struct text *text)
 		text_add(text, "in no stream, as the flow says");
 }
 
+/* A checksum that makes receivers drop what is forwarded. */
+static void
+checksum_print(const json_t *stage)
+{
+	struct text text;
+
+	if (json_object_get(stage, "checksum_found") == NULL)
+		return;
+	text_clear(&text);
+	text_add(&text, "UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64 ": ",
+		member_number(stage, "checksum_found"), member_number(stage, "checksum_expected"));
+	if (member_is(stage, "udp_checksum", "partial"))
+		text_add(&text,
+			"the sender left it to a device that did not fill it in; switch that "
+			"off there with 'ethtool -K INTERFACE tx off'");
+	else
+		text_add(&text, "damaged on the way, or made wrong by the sender");
+	text_add(&text, "; receivers drop such packets");
+	line("", &text);
+}
+
 /* What a stage had before it. */
 static void
 detail_add(const json_t *stage, const json_t *trace, struct text *text)
@@ -169,10 +192,56 @@ stage_print(const json_t *stage, const json_t *trace)
 	text_add(&text, "%s%s%s", member_text(stage, "outcome"), detail.length > 0 ? ": " : "",
 		detail.s);
 	line(member_text(stage, "stage"), &text);
+	checksum_print(stage);
 	reason_print(stage);
-	if (json_is_true(json_object_get(stage, "kernel_beside")))
-		printf("%-*sthe kernel keeps what no flow or rule asks this port for\n", NAME_WIDTH,
-			"");
+	if (json_is_true(json_object_get(stage, "kernel_beside"))) {
+		text_clear(&text);
+		text_add(&text,
+			"such packets do not reach this port: the kernel gets them, or, at an "
+			"address where flows take other sources, nothing does; 'sluicectl "
+			"counters' has both under STEERING");
+		line("", &text);
+	}
+}
+
+/* The flow that the packet nearly was one of. */
+static void
+nearest_print(const json_t *trace)
+{
+	static const struct {
+		const char *field;
+		const char *name;
+	} fields[] = {
+		{"port", "port"},
+		{"outer_vlan", "outer VLAN"},
+		{"vlan", "VLAN"},
+		{"src", "source address"},
+		{"src_port", "source port"},
+		{"dst", "destination address"},
+		{"dst_port", "destination port"},
+	};
+	const json_t *nearest = json_object_get(trace, "nearest"), *differs;
+	struct text text;
+	size_t i, f;
+
+	if (nearest == NULL)
+		return;
+	text_clear(&text);
+	text_add(&text, "flow %s takes", member_text(nearest, "flow"));
+	json_array_foreach (json_object_get(nearest, "differs"), i, differs) {
+		const char *name = member_text(differs, "field");
+
+		for (f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+			if (strcmp(fields[f].field, name) == 0)
+				name = fields[f].name;
+		}
+		text_add(&text, "%s %s %s, not %s", i > 0 ? ";" : "", name,
+			member_text(differs, "flow"), member_text(differs, "packet"));
+	}
+	if (member_number(nearest, "looked_at") < member_number(nearest, "flows"))
+		text_add(&text, " (the newest %" PRIu64 " of %" PRIu64 " flows were compared)",
+			member_number(nearest, "looked_at"), member_number(nearest, "flows"));
+	line("nearest", &text);
 }
 
 static void
@@ -280,6 +349,7 @@ trace_story_print(const json_t *trace, bool full)
 
 	json_array_foreach (json_object_get(trace, "stages"), i, item)
 		stage_print(item, trace);
+	nearest_print(trace);
 	json_array_foreach (json_object_get(trace, "legs"), i, item)
 		leg_print(item, full);
 	hints_print(trace);

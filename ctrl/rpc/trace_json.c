@@ -3,7 +3,9 @@
 #include "rpc/trace_json.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <dp/dp.h>
 
@@ -248,4 +250,94 @@ trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 		return NULL;
 	}
 	return object;
+}
+
+struct near_text {
+	char s[ADDRESS_TEXT_MAX + 8];
+};
+
+static void
+vlan_text(uint16_t vlan, struct near_text *text)
+{
+	if (vlan)
+		snprintf(text->s, sizeof(text->s), "%u", vlan);
+	else
+		snprintf(text->s, sizeof(text->s), "none");
+}
+
+static void
+range_text(uint16_t first, uint16_t last, struct near_text *text)
+{
+	if (first == last)
+		snprintf(text->s, sizeof(text->s), "%u", first);
+	else
+		snprintf(text->s, sizeof(text->s), "%u-%u", first, last);
+}
+
+/* A field of a match, or of a rule where there is one. */
+static void
+field_text(enum near_field field, const struct flow_match *match, const struct flow_rule *rule,
+	struct near_text *text)
+{
+	const bool of_source = field == NEAR_SRC || field == NEAR_SRC_PORT;
+	const uint16_t port = ntohs(of_source ? match->src_port : match->dst_port);
+	const struct dp_rule *r = rule ? &rule->rule : NULL;
+	size_t n;
+
+	switch (field) {
+	case NEAR_PORT:
+		snprintf(text->s, sizeof(text->s), "%s", rule ? rule->port : match->port);
+		return;
+	case NEAR_OUTER_VLAN:
+		vlan_text(r ? r->outer_vlan : match->outer_vlan, text);
+		return;
+	case NEAR_VLAN:
+		vlan_text(r ? r->vlan : match->vlan, text);
+		return;
+	case NEAR_SRC_PORT:
+		range_text(r ? r->src_port_first : port, r ? r->src_port_last : port, text);
+		return;
+	case NEAR_DST_PORT:
+		range_text(r ? r->dst_port_first : port, r ? r->dst_port_last : port, text);
+		return;
+	default:
+		break;
+	}
+	if (!r) {
+		address_format(match->family, of_source ? match->src : match->dst, text->s);
+		return;
+	}
+	address_format(match->family, of_source ? r->src : r->dst, text->s);
+	n = strlen(text->s);
+	snprintf(text->s + n, sizeof(text->s) - n, "/%u", of_source ? r->src_bits : r->dst_bits);
+}
+
+json_t *
+trace_nearest_encode(const struct nearest *nearest, const struct flow_match *packet, size_t n_flows)
+{
+	static const char *const names[NEAR_FIELDS] = {
+		[NEAR_PORT] = "port",
+		[NEAR_OUTER_VLAN] = "outer_vlan",
+		[NEAR_VLAN] = "vlan",
+		[NEAR_SRC] = "src",
+		[NEAR_SRC_PORT] = "src_port",
+		[NEAR_DST] = "dst",
+		[NEAR_DST_PORT] = "dst_port",
+	};
+	const struct flow_spec *spec = nearest->spec;
+	json_t *differs = json_array();
+	unsigned i;
+
+	for (i = 0; i < NEAR_FIELDS; i++) {
+		struct near_text found, wanted;
+
+		if (!(nearest->differs & 1u << i))
+			continue;
+		field_text((enum near_field)i, packet, NULL, &found);
+		field_text((enum near_field)i, &spec->match, spec->rule, &wanted);
+		json_array_append_new(differs, json_pack("{s:s, s:s, s:s}", "field", names[i],
+						       "packet", found.s, "flow", wanted.s));
+	}
+	return json_pack("{s:s, s:o, s:I, s:I}", "flow", spec->id, "differs", differs, "looked_at",
+		(json_int_t)nearest->n_looked, "flows", (json_int_t)n_flows);
 }

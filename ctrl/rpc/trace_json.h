@@ -8,6 +8,7 @@
 #include <dp/trace.h>
 
 #include "state/desired.h"
+#include "state/nearest.h"
 #include "state/ports.h"
 
 /*
@@ -21,5 +22,12 @@ json_t *trace_stages_encode(const struct dp_trace *trace, const struct dp_port_i
  */
 json_t *trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 	const struct flow_spec *spec, const struct dp_port_info *egress);
+
+/*
+ * {"flow": id, "differs": [{"field", "packet", "flow"}...], "looked_at", "flows"} of a flow that
+ * the packet misses; "flows" is how many there are.
+ */
+json_t *trace_nearest_encode(
+	const struct nearest *nearest, const struct flow_match *packet, size_t n_flows);
 
 #endif

@@ -13,6 +13,7 @@
 #include "rpc/trace_json.h"
 #include "schema/hex.h"
 #include "state/address.h"
+#include "state/nearest.h"
 #include "state/probe.h"
 
 /* The sender's, of a packet that is made of fields: locally administered, nobody's. */
@@ -26,6 +27,7 @@ struct packet_trace {
 	const struct flow *flow; /* see flow_of() */
 	uint8_t *frame;
 	size_t frame_bytes;
+	bool is_made; /* of fields: its checksums are right */
 	json_t *legs;
 	bool no_memory;
 };
@@ -114,6 +116,7 @@ packet_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 		trace->frame = bytes_of(params, "frame", &trace->frame_bytes, fault);
 		return trace->frame ? 0 : -1;
 	}
+	trace->is_made = true;
 	if (fields_read(trace, fields, fault) == 0)
 		return 0;
 	fault_prefix(fault, "/fields");
@@ -180,6 +183,23 @@ flow_of(struct packet_trace *trace)
 	return trace->flow;
 }
 
+/* What a packet that is no flow's nearly is. */
+static void
+nearest_add(const struct packet_trace *trace, json_t *result)
+{
+	const struct flows *flows = trace->context->flows;
+	struct flow_match packet;
+	struct nearest nearest;
+
+	if (trace->trace.step != DP_TRACE_CLASSIFY)
+		return;
+	match_of(trace, &packet);
+	nearest_find(&flows->desired, validate_endpoints(flows->validate), &packet, &nearest);
+	if (nearest.spec)
+		json_object_set_new(result, "nearest",
+			trace_nearest_encode(&nearest, &packet, desired_count(&flows->desired)));
+}
+
 static void
 leg_take(void *arg, const struct dp_trace_leg *leg)
 {
@@ -192,6 +212,37 @@ leg_take(void *arg, const struct dp_trace_leg *leg)
 	if (json_array_append_new(trace->legs,
 		    trace_leg_encode(&trace->trace, leg, flow ? flow->spec : NULL, &egress)) < 0)
 		trace->no_memory = true;
+}
+
+/* The data plane updates checksums and looks at none of UDP's: what is wrong stays so. */
+static void
+checksum_add(const struct packet_trace *trace, json_t *stages)
+{
+	static const char *const said[] = {
+		[PROBE_CHECKSUM_RIGHT] = "right",
+		[PROBE_CHECKSUM_WRONG] = "wrong",
+		[PROBE_CHECKSUM_PARTIAL] = "partial",
+		[PROBE_CHECKSUM_NONE] = "none",
+	};
+	const struct dp_flow_key *key = &trace->trace.key;
+	const size_t at = trace->trace.l2_bytes +
+			  (key->family == 4 ? 20 : 40u + trace->trace.extension_bytes);
+	struct probe ends = {.family = key->family};
+	json_t *parse = json_array_get(stages, 0);
+	enum probe_checksum checksum;
+	uint16_t found, expected;
+
+	if (trace->trace.step == DP_TRACE_PARSE ||
+		trace->frame_bytes < at + 8 + trace->trace.payload_bytes)
+		return;
+	memcpy(ends.src, key->src, sizeof(ends.src));
+	memcpy(ends.dst, key->dst, sizeof(ends.dst));
+	checksum = probe_udp_check(&ends, trace->frame + at, &found, &expected);
+	json_object_set_new(parse, "udp_checksum", json_string(said[checksum]));
+	if (checksum == PROBE_CHECKSUM_RIGHT || checksum == PROBE_CHECKSUM_NONE)
+		return;
+	json_object_set_new(parse, "checksum_found", json_integer(found));
+	json_object_set_new(parse, "checksum_expected", json_integer(expected));
 }
 
 static json_t *
@@ -211,6 +262,9 @@ result_encode(struct packet_trace *trace, uint32_t end)
 		trace->trace.n_workers, "stages", trace_stages_encode(&trace->trace, &trace->port),
 		"n_legs", (int)trace->trace.n_legs, "legs", trace->legs);
 	free(hex);
+	nearest_add(trace, result);
+	if (!trace->is_made)
+		checksum_add(trace, json_object_get(result, "stages"));
 	if (end < trace->trace.n_legs)
 		json_object_set_new(result, "next", json_integer(end));
 	return result;

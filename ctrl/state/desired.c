@@ -281,3 +281,13 @@ desired_next(const struct flow *flow)
 {
 	return live(flow->by_id.next);
 }
+
+struct flow *
+desired_before(const struct desired *desired, const struct flow *flow)
+{
+	if (flow)
+		return flow->by_id.prev;
+	if (!desired->ids)
+		return NULL;
+	return ELMT_FROM_HH(desired->ids->by_id.tbl, desired->ids->by_id.tbl->tail);
+}

@@ -118,6 +118,9 @@ size_t desired_count(const struct desired *desired);
  */
 struct flow *desired_after(const struct desired *desired, uint64_t sequence);
 
+/* The one installed before, live or not, NULL before the first; before NULL is the newest. */
+struct flow *desired_before(const struct desired *desired, const struct flow *flow);
+
 /* The next live one in the order of installation, NULL after the last. */
 struct flow *desired_next(const struct flow *flow);
 

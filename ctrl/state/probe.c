@@ -98,17 +98,49 @@ put_ip6(uint8_t *at, const struct probe *probe, uint16_t udp_bytes)
 	return put_bytes(at, &ip, sizeof(ip));
 }
 
-/* The pseudo-header's sum; a checksum of zero would say that there is none (RFC 768). */
+static uint32_t
+sum_pseudo_header(const struct probe *probe, uint16_t udp_bytes)
+{
+	const size_t address_bytes = probe->family == 4 ? 4 : 16;
+
+	return sum_bytes(probe->src, address_bytes) + sum_bytes(probe->dst, address_bytes) +
+	       IPPROTO_UDP + udp_bytes;
+}
+
+/* A checksum of zero would say that there is none (RFC 768). The field itself is zero. */
 static uint16_t
 udp_checksum(const struct probe *probe, const uint8_t *udp, uint16_t udp_bytes)
 {
-	const size_t address_bytes = probe->family == 4 ? 4 : 16;
-	const uint32_t sum = sum_bytes(probe->src, address_bytes) +
-			     sum_bytes(probe->dst, address_bytes) + IPPROTO_UDP + udp_bytes +
-			     sum_bytes(udp, udp_bytes);
-	const uint16_t checksum = sum_finish(sum);
+	const uint16_t checksum =
+		sum_finish(sum_pseudo_header(probe, udp_bytes) + sum_bytes(udp, udp_bytes));
 
 	return checksum ? checksum : 0xffff;
+}
+
+static uint16_t
+get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+enum probe_checksum
+probe_udp_check(const struct probe *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected)
+{
+	const uint16_t udp_bytes = get16(udp + offsetof(struct udphdr, len));
+	const uint32_t pseudo = sum_pseudo_header(ends, udp_bytes);
+	uint16_t checksum;
+
+	*found = get16(udp + offsetof(struct udphdr, check));
+	/* The sum is of all bytes: without the field, it is less by what stands there. */
+	checksum = sum_finish(pseudo + sum_bytes(udp, udp_bytes) + (uint16_t) ~*found);
+	*expected = checksum ? checksum : 0xffff;
+	if (*found == 0)
+		return PROBE_CHECKSUM_NONE;
+	if (*found == *expected)
+		return PROBE_CHECKSUM_RIGHT;
+	/* The sum itself, as Linux leaves it to a device, and not its complement. */
+	return (*found ^ sum_finish(pseudo)) == 0xffff ? PROBE_CHECKSUM_PARTIAL
+						       : PROBE_CHECKSUM_WRONG;
 }
 
 size_t

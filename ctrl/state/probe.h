@@ -25,6 +25,22 @@ struct probe {
 	size_t payload_bytes; /* the datagram has to be below 65536 bytes */
 };
 
+/* What a packet says of its own bytes. */
+enum probe_checksum {
+	PROBE_CHECKSUM_RIGHT,
+	PROBE_CHECKSUM_WRONG,
+	PROBE_CHECKSUM_PARTIAL, /* of the pseudo-header alone: the sender left the rest to its
+				   device */
+	PROBE_CHECKSUM_NONE, /* zero */
+};
+
+/*
+ * Check the checksum of UDP at `udp`, all of whose bytes are there, against the addresses and
+ * family of `ends`; the numbers are in host order. Any thread.
+ */
+enum probe_checksum probe_udp_check(
+	const struct probe *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected);
+
 /*
  * Write the frame, with all checksums; it has room for PROBE_HEADERS_MAX + payload_bytes. Returns
  * its length. Any thread.

@@ -25,6 +25,12 @@ validate_create(void)
 	return validate;
 }
 
+const struct endpoints *
+validate_endpoints(const struct validate *validate)
+{
+	return &validate->endpoints;
+}
+
 void
 validate_destroy(struct validate *validate)
 {

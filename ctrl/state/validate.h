@@ -16,10 +16,14 @@
 #include "state/flow_spec.h"
 #include "state/ports.h"
 
+struct endpoints;
 struct validate;
 
 /* An empty index; NULL without memory. */
 struct validate *validate_create(void);
+
+/* The index of where flows receive. */
+const struct endpoints *validate_endpoints(const struct validate *validate);
 
 /* Forgets all that was put. NULL is allowed. */
 void validate_destroy(struct validate *validate);

@@ -64,5 +64,40 @@ forwarded=$(counter_read flow:cam.packets)
 cam_to "${BOX_MAC[0]}"
 sleep 0.5
 expect_counter flow:cam.packets "$forwarded"
+ip -n "$RIG_NAME-h0" neigh flush all
+
+# What does not get in is counted by cause, and a trace says by what it missed the flow.
+steering() {
+	counter_read "p0.steering.$1"
+}
+expect_steering() {
+	local cause=$1 before=$2 more=$3
+	(($(steering "$cause") == before + more)) ||
+		fail "expected $more more under $cause, found $before and $(steering "$cause")"
+}
+source=$(steering dropped.source) port=$(steering passed.port) vlan=$(steering passed.vlan)
+send h0 --src 192.0.2.10:1001 --dst 192.0.2.1:5004 --count 3
+send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5005 --count 4
+send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --interface eth0 --vlan 7 \
+	--dst-mac 02:00:00:00:00:99 --count 5
+expect_steering dropped.source "$source" 3
+expect_steering passed.port "$port" 4
+expect_steering passed.vlan "$vlan" 5
+(($(steering passed.not_udp) > 0 && $(steering passed.other_mac) >= 30)) ||
+	fail "pings and frames to others are not counted: $(ctl counters)"
+ctl port show p0 | grep -q '^p0 .*dropped: source ' || fail "$(ctl port show p0)"
+expect_exit 1 ctl port show p9
+ctl trace p0 --from 192.0.2.10:1001 --to 192.0.2.1:5004 |
+	grep -q '^nearest    flow cam takes source port 1000, not 1001$' ||
+	fail "a trace does not name the nearest flow"
+
+# What a veth's other end may do to packets is said at start, and of a frame.
+grep -q "port p0: its interface is a veth: run 'ethtool" "$RIG_RUN/sluiced.log" ||
+	fail "a veth is not mentioned"
+ctl port list | grep -q '^p1: its interface is a veth' || fail "no hint: $(ctl port list)"
+frame=$(ctl --json trace p0 --from 192.0.2.10:1000 --to 192.0.2.1:5004 | json_value "d['frame']")
+ctl trace p0 --hex "$frame" | grep -q 'UDP checksum right$' || fail "a right checksum is not said"
+ctl trace p0 --hex "${frame:0:80}1234${frame:84}" | grep -q 'UDP checksum 0x1234 where its bytes' ||
+	fail "a wrong checksum is not said"
 
 expect_counter p0.drops.no_flow 0

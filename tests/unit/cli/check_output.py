@@ -257,13 +257,20 @@ note       as worker 0 would; 2 poll the port, each samples by itself
       "stages": [{**TRACED, "stage": "parse", "outcome": "pass"},
                  {"stage": "exact", "outcome": "miss"},
                  {"stage": "unmatched", "outcome": "drop", "reason": "no_flow",
-                  "help": "no flow matches", "kernel_beside": True}]},
+                  "help": "no flow matches", "kernel_beside": True}],
+      "nearest": {"flow": "cam", "looked_at": 8192, "flows": 10000, "differs": [
+          {"field": "src_port", "packet": "7", "flow": "8"},
+          {"field": "vlan", "packet": "20", "flow": "none"}]}},
      """p0         192.0.2.9:7 > 192.0.2.1:5004
 parse      pass: ttl 9, dscp 46, vlan 300.20, 1 byte of payload
 exact      miss
 unmatched  drop
            no_flow: no flow matches
-           the kernel keeps what no flow or rule asks this port for
+           such packets do not reach this port: the kernel gets them, or, at an
+           address where flows take other sources, nothing does; 'sluicectl
+           counters' has both under STEERING
+nearest    flow cam takes source port 8, not 7; VLAN none, not 20 (the newest
+           8192 of 10000 flows were compared)
 next       'sluicectl flow list' shows what is there: compare port and addresses
 """),
 ]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* packet.trace: what is asked of the data plane, and what is told of its answer. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "service.h"
@@ -217,6 +218,67 @@ Test(trace_methods, unmatched)
 	json_expect(json_array_get(json_object_get(result, "stages"), 2),
 		"{'stage':'unmatched','outcome':'punt','kernel_beside':false}");
 	cr_expect(json_is_null(json_object_get(result, "flow")));
+	json_decref(result);
+}
+
+static void
+expect_checksum(const char *frame, const char *expected)
+{
+	json_t *result, *parse, *params = json_pack("{s:s, s:s}", "port", "p0", "frame", frame);
+	json_t *wanted = json_of_text(expected), *value;
+	const char *name;
+
+	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
+	service_room()->dp->trace.l2_bytes = 14;
+	result = service_result("packet.trace", params);
+	parse = json_array_get(json_object_get(result, "stages"), 0);
+	json_object_foreach (wanted, name, value)
+		cr_expect(json_equal(json_object_get(parse, name), value), "%s: %s", frame, name);
+	cr_expect_eq(!json_object_get(parse, "checksum_found"),
+		!json_object_get(wanted, "checksum_found"));
+	json_decref(wanted);
+	json_decref(result);
+}
+
+/* The frame as it left, and as it is left to a device that is not there. */
+Test(trace_methods, udp_checksum_of_a_frame)
+{
+	static const char head[] = "0200000000a0020000000000080045b80021000040000911ed09c0000209"
+				   "c000020100090001000d";
+	char frame[128];
+
+	expect_checksum(IN, "{'udp_checksum':'right'}");
+	snprintf(frame, sizeof(frame), "%s85038000aabbcc", head);
+	expect_checksum(frame, "{'udp_checksum':'wrong','checksum_found':34051,"
+			       "'checksum_expected':34050}");
+	snprintf(frame, sizeof(frame), "%s84298000aabbcc", head);
+	expect_checksum(frame, "{'udp_checksum':'partial','checksum_found':33833,"
+			       "'checksum_expected':34050}");
+	snprintf(frame, sizeof(frame), "%s00008000aabbcc", head);
+	expect_checksum(frame, "{'udp_checksum':'none'}");
+}
+
+/* What the packet misses the nearest flow by. */
+Test(trace_methods, nearest_flow)
+{
+	json_t *result;
+
+	installed("{'id':'cam','match':{'port':'p0','src':'192.0.2.8','src_port':9,'vlan':7,"
+		  "'dst':'192.0.2.1','dst_port':1},'action':'drop'}");
+	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
+	service_room()->dp->trace.step = DP_TRACE_CLASSIFY;
+	service_room()->dp->trace.verdict = DP_DROP;
+	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	json_expect(json_object_get(result, "nearest"),
+		"{'flow':'cam','differs':[{'field':'vlan','packet':'none','flow':'7'},{'field':"
+		"'src','packet':'192.0.2.9','flow':'192.0.2.8'}],'looked_at':1,'flows':1}");
+	json_decref(result);
+	installed("{'id':'net','rule':{'priority':1,'family':4,'dst':'192.0.2.0/28','dst_ports':"
+		  "[2,9]},'action':'drop'}");
+	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	json_expect(json_object_get(result, "nearest"),
+		"{'flow':'net','differs':[{'field':'dst_port','packet':'1','flow':'2-9'}],"
+		"'looked_at':2,'flows':2}");
 	json_decref(result);
 }
 
