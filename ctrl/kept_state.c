@@ -68,8 +68,8 @@ kept_state_close(struct kept_state *kept)
 }
 
 int
-kept_state_attach(
-	struct kept_state *kept, struct flows *flows, struct event_base *base, struct fault *fault)
+kept_state_attach(struct kept_state *kept, struct flows *flows, struct events *events,
+	struct event_base *base, struct fault *fault)
 {
 	struct store_state state;
 
@@ -78,7 +78,8 @@ kept_state_attach(
 	if (!flows->commits)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for commits");
 	commits_warn(flows->commits, log_warned, NULL);
-	if (confirm_init(&kept->confirm, flows, kept->store, base, log_warned, NULL, fault) == 0)
+	if (confirm_init(
+		    &kept->confirm, flows, kept->store, events, base, log_warned, NULL, fault) == 0)
 		return 0;
 	commits_destroy(flows->commits);
 	return -1;

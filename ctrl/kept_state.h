@@ -27,9 +27,12 @@ int kept_state_open(struct kept_state *kept, const struct config *config, struct
 /* Unless it is closed already. */
 void kept_state_close(struct kept_state *kept);
 
-/* Changes of flows go through the store from now on: flows->commits is made. -1 with *fault set. */
-int kept_state_attach(
-	struct kept_state *kept, struct flows *flows, struct event_base *base, struct fault *fault);
+/*
+ * Changes of flows go through the store from now on: flows->commits is made. Events are raised when
+ * flows are restored, and later. -1 with *fault set.
+ */
+int kept_state_attach(struct kept_state *kept, struct flows *flows, struct events *events,
+	struct event_base *base, struct fault *fault);
 
 /* No more changes: closes the store, which calls the commits back until then, and destroys them. */
 void kept_state_detach(struct kept_state *kept);

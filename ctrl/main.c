@@ -250,7 +250,8 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (kept_state_attach(&daemon->kept, &daemon->flows, daemon->base, fault) < 0)
+	if (kept_state_attach(&daemon->kept, &daemon->flows, &daemon->watchers.events, daemon->base,
+		    fault) < 0)
 		goto err_flows;
 	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_attached;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/diff.h"
 #include "cli/duration.h"
@@ -97,6 +98,21 @@ table_show(const struct table *table)
 	free(text);
 }
 
+/* What a person has to act upon stands below the table. */
+static void
+fault_show(const struct cli *cli, const json_t *entry)
+{
+	const uint64_t generation = member_number(entry, "generation");
+
+	if (json_object_get(entry, "fault") == NULL)
+		return;
+	printf("\nGeneration %" PRIu64 " was not confirmed in time and cannot be taken back: %s.\n"
+	       "It is tried again every 5 s. To keep its flows instead:\n  sluicectl",
+		generation, member_text(entry, "fault"));
+	change_print_target(cli, stdout);
+	printf(" confirm %" PRIu64 "\n", generation);
+}
+
 static int
 history_list(struct cli *cli, uint64_t limit)
 {
@@ -119,6 +135,8 @@ history_list(struct cli *cli, uint64_t limit)
 			row_add(table, entry);
 		table_show(table);
 		table_destroy(table);
+		json_array_foreach (json_object_get(result, "generations"), i, entry)
+			fault_show(cli, entry);
 	}
 	json_decref(result);
 	return CLI_OK;
@@ -142,6 +160,8 @@ entry_print(const json_t *entry)
 		printf("returns to  generation %" PRIu64 "\n", member_number(entry, "returns_to"));
 	if (json_object_get(entry, "takes_back") != NULL)
 		printf("takes back  generation %" PRIu64 "\n", member_number(entry, "takes_back"));
+	if (json_object_get(entry, "fault") != NULL)
+		printf("fault       cannot be taken back: %s\n", member_text(entry, "fault"));
 	printf("flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed\n",
 		member_number(entry, "added"), member_number(entry, "changed"),
 		member_number(entry, "removed"));

@@ -54,6 +54,13 @@ rollback_encode(const struct event_commit *commit)
 		"reason", commit->text[0] ? commit->text : NULL);
 }
 
+static json_t *
+rollback_failed_encode(const struct event_rollback_failed *failed)
+{
+	return json_pack("{s:I, s:s*, s:s}", "of", (json_int_t)failed->of, "flow",
+		failed->flow[0] ? failed->flow : NULL, "reason", failed->reason);
+}
+
 /* Whose overload it is: a member named after the kind of it, or none. */
 static json_t *
 subject_encode(const struct event_overload *overload, const struct ports *ports)
@@ -104,6 +111,8 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 		return commit_encode(&entry->commit);
 	case EVENT_ROLLBACK:
 		return rollback_encode(&entry->commit);
+	case EVENT_ROLLBACK_FAILED:
+		return rollback_failed_encode(&entry->rollback_failed);
 	case EVENT_OVERLOAD:
 		return overload_encode(&entry->overload, ports);
 	default:

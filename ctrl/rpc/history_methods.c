@@ -32,7 +32,8 @@ actor_encode(const struct actor *actor)
 }
 
 static json_t *
-generation_encode(const struct store_generation *generation, enum store_outcome outcome)
+generation_encode(const struct confirm *confirm, const struct store_generation *generation,
+	enum store_outcome outcome)
 {
 	json_t *entry = json_pack("{s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:s*}", "generation",
 		(json_int_t)generation->number, "time_ns", (json_int_t)generation->time_ns, "actor",
@@ -46,28 +47,38 @@ generation_encode(const struct store_generation *generation, enum store_outcome 
 		json_object_set_new(entry,
 			generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
 			json_integer((json_int_t)generation->returned));
+	if (outcome == STORE_OPEN && confirm->fault[0] != '\0')
+		json_object_set_new(entry, "fault", json_string(confirm->fault));
 	return entry;
 }
+
+struct list {
+	const struct confirm *confirm;
+	json_t *generations;
+};
 
 static int
 entry_add(void *arg, const struct store_generation *generation, enum store_outcome outcome)
 {
-	return json_array_append_new(arg, generation_encode(generation, outcome));
+	const struct list *list = arg;
+
+	return json_array_append_new(
+		list->generations, generation_encode(list->confirm, generation, outcome));
 }
 
 json_t *
 history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	json_t *generations = json_array();
+	struct list list = {context->confirm, json_array()};
 
 	(void)call;
 	if (store_history_list(context->store,
 		    (uint64_t)json_integer_value(json_object_get(params, "before")),
 		    (unsigned)json_integer_value(json_object_get(params, "limit")), entry_add,
-		    generations, fault) == 0)
-		return json_pack("{s:o}", "generations", generations);
-	json_decref(generations);
+		    &list, fault) == 0)
+		return json_pack("{s:o}", "generations", list.generations);
+	json_decref(list.generations);
 	return NULL;
 }
 
@@ -109,7 +120,7 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		json_decref(page.changes);
 		return NULL;
 	}
-	entry = generation_encode(&generation, outcome);
+	entry = generation_encode(context->confirm, &generation, outcome);
 	if (json_array_size(page.changes) == limit || page.bytes >= PLAN_PAGE_BYTES)
 		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_place));
 	json_object_set_new(entry, "changes", page.changes);

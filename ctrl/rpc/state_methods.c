@@ -16,8 +16,9 @@ confirm_encode(const struct confirm *confirm)
 
 	if (!confirm_open(confirm, &open))
 		return json_null();
-	return json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)open.generation, "previous",
-		(json_int_t)open.previous, "deadline_ns", (json_int_t)open.deadline_ns);
+	return json_pack("{s:I, s:I, s:I, s:s*}", "generation", (json_int_t)open.generation,
+		"previous", (json_int_t)open.previous, "deadline_ns", (json_int_t)open.deadline_ns,
+		"fault", confirm->fault[0] ? confirm->fault : NULL);
 }
 
 /* What the store is recovered from, should it be damaged. */

@@ -80,8 +80,8 @@ proposal_begin(struct commits *commits, struct proposal *proposal)
 {
 	if (proposal->confirm_within_s != 0 && confirm_is_open(commits, proposal))
 		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
-			"another generation waits to be confirmed; confirm it or roll it back "
-			"first");
+			"another generation waits to be confirmed, which state.get names; confirm "
+			"it or roll it back first");
 	if (proposal->conditional && proposal->if_generation != commits->next_generation - 1)
 		return fault_set(&commits->fault, FAULT_STALE, "/if_generation",
 			"found %llu, expected %llu, which is the generation now; look at what has "

@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "state/clock.h"
 #include "state/rollback.h"
@@ -38,27 +39,41 @@ timer_set(struct confirm *confirm)
 	evtimer_add(confirm->timer, &wait);
 }
 
+/* The same reason is reported once, however often it is tried again. */
 static void
-warn_of(const struct confirm *confirm, const char *what, uint64_t generation, const char *why)
+failed(struct confirm *confirm, uint64_t generation, const struct fault *fault)
 {
-	char message[FAULT_MESSAGE_MAX + 128];
+	static const struct timeval later = {.tv_sec = RETRY_S};
+	char message[FAULT_MESSAGE_MAX + 256];
 
-	snprintf(message, sizeof(message), "generation %llu was not confirmed in time%s%s%s",
-		(unsigned long long)generation, what, why ? ": " : "", why ? why : "");
+	evtimer_add(confirm->timer, &later);
+	if (strcmp(confirm->fault, fault->message) == 0)
+		return;
+	snprintf(confirm->fault, sizeof(confirm->fault), "%s", fault->message);
+	events_rollback_failed(confirm->events, generation, NULL, confirm->fault);
+	snprintf(message, sizeof(message),
+		"generation %llu was not confirmed in time and cannot be taken back: %s; it is "
+		"tried again every %d s, 'sluicectl confirm %llu' keeps its flows and ends that",
+		(unsigned long long)generation, confirm->fault, RETRY_S,
+		(unsigned long long)generation);
 	confirm->warn(confirm->warn_arg, message);
 }
 
 static void
 taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
 {
-	static const struct timeval later = {.tv_sec = RETRY_S};
 	struct confirm *confirm = arg;
+	char message[96];
 
 	confirm->returning = false;
-	warn_of(confirm, fault ? " and could not be taken back yet" : ", and was taken back",
-		proposal->returned, fault ? fault->message : NULL);
-	if (fault)
-		evtimer_add(confirm->timer, &later);
+	if (fault) {
+		failed(confirm, proposal->returned, fault);
+		return;
+	}
+	snprintf(message, sizeof(message),
+		"generation %llu was not confirmed in time and was taken back",
+		(unsigned long long)proposal->returned);
+	confirm->warn(confirm->warn_arg, message);
 }
 
 static void
@@ -66,17 +81,18 @@ take_back(struct confirm *confirm, uint64_t generation)
 {
 	struct proposal *proposal =
 		proposal_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
-	static const struct timeval later = {.tv_sec = RETRY_S};
 	struct fault fault;
 
-	if (proposal &&
-		rollback_of(proposal, confirm->flows, confirm->store, generation, &fault) == 0) {
-		confirm->returning = true;
-		commits_submit(confirm->flows->commits, proposal);
+	if (!proposal)
+		fault_set(&fault, FAULT_NO_ROOM, "", "no memory to take it back");
+	if (!proposal ||
+		rollback_of(proposal, confirm->flows, confirm->store, generation, &fault) < 0) {
+		proposal_destroy(proposal);
+		failed(confirm, generation, &fault);
 		return;
 	}
-	proposal_destroy(proposal);
-	evtimer_add(confirm->timer, &later);
+	confirm->returning = true;
+	commits_submit(confirm->flows->commits, proposal);
 }
 
 static void
@@ -100,17 +116,21 @@ committed(void *arg, const struct proposal *proposal)
 {
 	struct confirm *confirm = arg;
 
-	if (proposal->confirm_within_s != 0 || proposal->ends_confirm)
-		timer_set(confirm);
+	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
+		return;
+	confirm->fault[0] = '\0';
+	timer_set(confirm);
 }
 
 int
 confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
-	struct event_base *base, void (*warn)(void *arg, const char *message), void *warn_arg,
-	struct fault *fault)
+	struct events *events, struct event_base *base,
+	void (*warn)(void *arg, const char *message), void *warn_arg, struct fault *fault)
 {
 	confirm->flows = flows;
 	confirm->store = store;
+	confirm->events = events;
+	confirm->fault[0] = '\0';
 	confirm->warn = warn;
 	confirm->warn_arg = warn_arg;
 	confirm->timer = evtimer_new(base, time_is_up, confirm);
@@ -144,6 +164,8 @@ accept_done(void *arg, const struct fault *error)
 	const store_done_fn accepted = confirm->accepted;
 
 	confirm->accepted = NULL;
+	if (!error)
+		confirm->fault[0] = '\0';
 	timer_set(confirm);
 	accepted(confirm->accepted_arg, error);
 }

@@ -2,7 +2,8 @@
 /*
  * The generation that holds only if somebody confirms it in time. The store knows of it, so that
  * neither the end of the operator's session nor that of sluiced makes it last: when the time has
- * come, what it changed is taken back by itself.
+ * come, what it changed is taken back by itself. If that fails it is tried again every few seconds,
+ * until it succeeds or the generation is confirmed.
  *
  * Everything here is called by the control thread.
  */
@@ -10,6 +11,7 @@
 #define CTRL_STATE_CONFIRM_H
 
 #include "state/commits.h"
+#include "state/events.h"
 
 struct event;
 struct event_base;
@@ -17,7 +19,9 @@ struct event_base;
 struct confirm {
 	struct flows *flows;
 	struct store *store;
+	struct events *events;
 	struct event *timer;
+	char fault[FAULT_MESSAGE_MAX]; /* why it could not be taken back; "" = it was not tried */
 	bool returning; /* it is being taken back: too late to confirm */
 	store_done_fn accepted; /* it is being confirmed: not to be taken back */
 	void *accepted_arg;
@@ -27,11 +31,12 @@ struct confirm {
 
 /*
  * Watch the flows' commits, from `base`, and what the store knows already: a time that is over is
- * acted upon when the loop runs, or in commits_finish(). -1 with *fault set.
+ * acted upon when the loop runs, or in commits_finish(). Events are raised from then on only. -1
+ * with *fault set.
  */
 int confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
-	struct event_base *base, void (*warn)(void *arg, const char *message), void *warn_arg,
-	struct fault *fault);
+	struct events *events, struct event_base *base,
+	void (*warn)(void *arg, const char *message), void *warn_arg, struct fault *fault);
 void confirm_fini(struct confirm *confirm);
 
 /* If its time is over already, take it back now rather than when the loop runs. */

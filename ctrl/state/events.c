@@ -34,6 +34,7 @@ events_kind_name(unsigned kind)
 		[EVENT_NEIGHBOUR_RESOLVED] = "neighbour_resolved",
 		[EVENT_COMMIT] = "commit",
 		[EVENT_ROLLBACK] = "rollback",
+		[EVENT_ROLLBACK_FAILED] = "rollback_failed",
 		[EVENT_OVERLOAD] = "overload",
 	};
 
@@ -161,6 +162,17 @@ events_rollback(struct events *events, uint64_t generation, enum store_return re
 	commit->returns = returns;
 	commit->returned = returned;
 	text_copy(commit->text, sizeof(commit->text), reason);
+}
+
+void
+events_rollback_failed(struct events *events, uint64_t of, const char *flow, const char *reason)
+{
+	struct event_rollback_failed *failed =
+		&entry_begin(events, EVENT_ROLLBACK_FAILED)->rollback_failed;
+
+	failed->of = of;
+	snprintf(failed->flow, sizeof(failed->flow), "%s", flow ? flow : "");
+	text_copy(failed->reason, sizeof(failed->reason), reason);
 }
 
 void

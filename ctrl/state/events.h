@@ -21,6 +21,7 @@
 
 #define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
 #define EVENT_METHOD_MAX 64
+#define EVENT_REASON_MAX 256
 
 /* In the order of events_kind_name(), which is the one list of their names. */
 enum event_kind {
@@ -34,6 +35,7 @@ enum event_kind {
 	EVENT_NEIGHBOUR_RESOLVED, /* after it was lost, or pending */
 	EVENT_COMMIT,
 	EVENT_ROLLBACK,
+	EVENT_ROLLBACK_FAILED, /* of what was not confirmed in time */
 	EVENT_OVERLOAD,
 	EVENT_KINDS
 };
@@ -79,6 +81,13 @@ struct event_commit {
 	char text[EVENT_METHOD_MAX]; /* commit: the method; rollback: the reason */
 };
 
+/* EVENT_ROLLBACK_FAILED. */
+struct event_rollback_failed {
+	uint64_t of; /* the generation whose changes were to be taken back */
+	char flow[FLOW_ID_MAX]; /* that stays as it is; "": all that it changed does, for now */
+	char reason[EVENT_REASON_MAX];
+};
+
 struct event_overload {
 	enum overload_cause cause;
 	bool over; /* false: it is over; only OVERLOAD_WORKER_BUSY says so */
@@ -96,6 +105,7 @@ struct event_entry {
 		uint16_t port; /* EVENT_PORT_* */
 		struct event_neighbour neighbour;
 		struct event_commit commit;
+		struct event_rollback_failed rollback_failed;
 		struct event_overload overload;
 	};
 };
@@ -144,6 +154,10 @@ void events_commit(struct events *events, uint64_t generation, const struct acto
 /* What `generation` brought back, of `returned`; a reason may be "". */
 void events_rollback(struct events *events, uint64_t generation, enum store_return returns,
 	uint64_t returned, const char *reason);
+
+/* flow: the one that cannot return; NULL: the generation as a whole, which is tried again. */
+void events_rollback_failed(
+	struct events *events, uint64_t of, const char *flow, const char *reason);
 
 void events_overload(struct events *events, const struct event_overload *overload);
 

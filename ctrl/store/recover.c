@@ -36,6 +36,7 @@ flows_copy(sqlite3 *db, const char *damaged, struct fault *fault)
 	return rc;
 }
 
+/* What waits to be confirmed is kept, so that its end says that its changes are lost. */
 static int
 salvage(const char *damaged, const char *path, const struct ledger *found, struct fault *fault)
 {
@@ -46,6 +47,8 @@ salvage(const char *damaged, const char *path, const struct ledger *found, struc
 		.bytes = found->bytes,
 		.flows_sum = found->flows_sum,
 		.next_change = 1,
+		.has_confirm = found->has_confirm,
+		.confirm = found->confirm,
 	};
 	sqlite3 *db = file_create(path, &ledger, fault);
 	int rc;

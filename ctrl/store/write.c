@@ -190,7 +190,10 @@ flow_write(struct write *write, struct write_generation *generation, const struc
 	return rc;
 }
 
-/* The oldest generations go when there are more than we keep; their changes go later, in steps. */
+/*
+ * The oldest generations go when there are more than we keep; their changes go later, in steps. One
+ * that waits to be confirmed stays, and with it all that came after it.
+ */
 static int
 generations_trim(struct write *write, struct fault *fault)
 {
@@ -205,6 +208,8 @@ generations_trim(struct write *write, struct fault *fault)
 		sqlite3_reset(oldest);
 		if (rc < 0)
 			return -1;
+		if (write->ledger.has_confirm && number >= write->ledger.confirm.generation)
+			return 0;
 		db_bind(delete, "i", number);
 		if (db_step(delete, fault) < 0)
 			return -1;

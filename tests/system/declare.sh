@@ -217,6 +217,15 @@ rig_stop sluiced KILL
 sleep 3
 start
 rig_wait 30 returned "cam7 manual" || fail "killed meanwhile, the flows of before did not return"
+# Nor are many changes of other flows meanwhile, also when it is killed among them.
+ctl apply "$F/flows.d" --confirm-within 20s >/dev/null
+for ((i = 0; i < 60; i++)); do
+	ctl flow add --id call --match port=p0,dst=192.0.2.1:5020 --action drop >/dev/null
+	ctl flow del call >/dev/null
+	((i != 30)) || { rig_stop sluiced KILL && start; }
+done
+expect_ids "cam1 cam3 manual talk"
+rig_wait 30 returned "cam7 manual" || fail "among many changes, the flows of before did not return"
 # One that has time left gets it.
 ctl apply "$F/flows.d" --confirm-within 60s >/dev/null
 rig_stop sluiced KILL

@@ -411,6 +411,20 @@ a comment that is longer than a line has room for
 
 
 @check
+def history_says_what_cannot_be_taken_back(rig):
+    stuck = {**ENTRY, "state": "open", "fault": "the disk is full"}
+    rig.server.plays(history_list={"generations": [stuck]})
+    yield from differs(rig.ctl("history")[1].split("\n\n")[1], """\
+Generation 42 was not confirmed in time and cannot be taken back: the disk is full.
+It is tried again every 5 s. To keep its flows instead:
+  sluicectl --socket socket confirm 42
+""")
+    rig.server.plays(history_get=[{**stuck, "changes": []}])
+    yield from differs("\nfault       cannot be taken back: the disk is full\n" in
+                       rig.ctl("history", "42")[1], True)
+
+
+@check
 def history_of_one_generation_is_its_diff(rig):
     one, two = PLAN["changes"]
     rig.server.plays(history_get=[{**ENTRY, "changes": [one], "next": 1},

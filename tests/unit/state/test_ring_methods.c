@@ -126,6 +126,8 @@ events_raise(struct events *events)
 	events_commit(events, 43, &cert, "txn.commit", 0, 0, 9);
 	events_rollback(events, 44, STORE_RETURN_OF, 42, "not confirmed in time");
 	events_rollback(events, 45, STORE_RETURN_TO, 41, "");
+	events_rollback_failed(events, 42, NULL, "disk");
+	events_rollback_failed(events, 42, "a", "its match is taken");
 	events_overload(
 		events, &(struct event_overload){OVERLOAD_WORKER_BUSY, true, 1, 975, 2 * NS_PER_S});
 	events_overload(
@@ -156,6 +158,9 @@ Test(ring_methods, events_of_every_kind)
 		"{'event': 'rollback', 'generation': 44, 'of': 42,"
 		" 'reason': 'not confirmed in time'}",
 		"{'event': 'rollback', 'generation': 45, 'to': 41}",
+		"{'event': 'rollback_failed', 'of': 42, 'reason': 'disk'}",
+		"{'event': 'rollback_failed', 'of': 42, 'flow': 'a',"
+		" 'reason': 'its match is taken'}",
 		"{'event': 'overload', 'cause': 'worker_busy', 'worker': 1, 'over': true,"
 		" 'busy_share': 0.975, 'period_ms': 2000}",
 		"{'event': 'overload', 'cause': 'rx_missed', 'port': 'p0', 'packets': 7,"

@@ -205,6 +205,28 @@ Test(damage, a_history_that_is_damaged_costs_the_history_alone)
 	cr_assert_eq(rig.report.found, STORE_OK);
 }
 
+Test(damage, a_trial_whose_history_is_lost_still_waits)
+{
+	const struct store_confirm confirm = {.generation = 12, .previous = 11, .deadline_ns = 99};
+	struct store_batch *batch;
+	struct store_state state;
+
+	store_fill();
+	rig_open(&rig);
+	batch = rig_batch(&rig, 12);
+	rig_put(batch, "f7", "{12}");
+	store_batch_confirm(batch, &confirm);
+	cr_assert(rig_submit(&rig, batch));
+	rig_close(&rig);
+	sql("UPDATE change SET text = 'x' WHERE generation = 5");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_SALVAGED);
+	store_state(rig.store, &state);
+	cr_assert(state.has_confirm);
+	cr_assert_eq(state.confirm.generation, 12);
+	cr_assert_eq(state.confirm.deadline_ns, 99);
+}
+
 Test(damage, a_change_that_is_missing_is_found)
 {
 	store_fill();

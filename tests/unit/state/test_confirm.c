@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is on trial returns when its time is over, whatever happened meanwhile; or it is said. */
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../store/rig.h"
+#include "room.h"
+#include "state/clock.h"
+#include "state/confirm.h"
+#include "state/restore.h"
+
+static struct rig rig;
+static struct room room;
+static struct confirm confirm;
+static struct events events;
+static char warned[8192];
+
+static void
+warn(void *arg, const char *message)
+{
+	const size_t n = strlen(warned);
+
+	(void)arg;
+	snprintf(warned + n, sizeof(warned) - n, "%s\n", message);
+}
+
+/* As sluiced does it at start. */
+static void
+up(void)
+{
+	struct restored restored;
+	struct fault fault;
+
+	room_init(&room);
+	rig_open(&rig);
+	commits_destroy(room.flows.commits);
+	room.flows.commits =
+		commits_create(&room.flows, rig.store, rig.base, rig.report.generation);
+	events_init(&events);
+	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
+			     &fault),
+		0);
+	cr_assert_eq(restore_flows(&room.flows, rig.store, &restored, &fault), 0);
+	confirm_catch_up(&confirm);
+	commits_finish(room.flows.commits);
+}
+
+static void
+down(void)
+{
+	confirm_fini(&confirm);
+	rig_close(&rig);
+	room_fini(&room);
+}
+
+static void
+setup(void)
+{
+	rig_init(&rig);
+	warned[0] = '\0';
+}
+
+static void
+teardown(void)
+{
+	rig_fini(&rig);
+}
+
+TestSuite(confirm, .init = setup, .fini = teardown, .timeout = 60);
+
+static void
+told(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	(void)arg;
+	(void)proposal;
+	cr_assert_null(fault, "%s", fault ? fault->message : "");
+}
+
+static struct proposal *
+proposal_made(void)
+{
+	return proposal_create(NULL, "test", NULL, told, NULL);
+}
+
+static void
+put(struct proposal *proposal, const char *id, int port, int last)
+{
+	cr_assert_eq(proposal_add(proposal, op_create_spec(OP_PUT, flow_spec_made(id, port, last)),
+			     "flows", UINT32_MAX, &rig.fault),
+		0);
+}
+
+static void
+taken(struct proposal *proposal, const char *id)
+{
+	cr_assert_eq(
+		proposal_add(proposal, op_create_remove(id), "ids", UINT32_MAX, &rig.fault), 0);
+}
+
+static void
+submit(struct proposal *proposal)
+{
+	commits_submit(room.flows.commits, proposal);
+	commits_finish(room.flows.commits);
+}
+
+static void
+install(const char *id, int port, int last)
+{
+	struct proposal *proposal = proposal_made();
+
+	put(proposal, id, port, last);
+	submit(proposal);
+}
+
+static void
+remove_one(const char *id)
+{
+	struct proposal *proposal = proposal_made();
+
+	taken(proposal, id);
+	submit(proposal);
+}
+
+static bool
+is_open(void)
+{
+	struct store_confirm open;
+
+	return confirm_open(&confirm, &open);
+}
+
+/* Let the loop run so long, or until nothing is on trial. */
+static void
+run_ms(unsigned ms)
+{
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ms * (NS_PER_S / 1000);
+	const struct timeval step = {.tv_usec = 20000};
+
+	while (is_open() && clock_read_ns(CLOCK_MONOTONIC) < end_ns) {
+		event_base_loopexit(rig.base, &step);
+		event_base_dispatch(rig.base);
+	}
+	commits_finish(room.flows.commits);
+}
+
+/* The last byte of the address that the flow's leg sends to; 0: there is no such flow. */
+static int
+last_of(const char *id)
+{
+	const struct flow *flow = desired_find(&room.flows.desired, id);
+
+	return flow ? flow->spec->legs[0].dst[3] : 0;
+}
+
+/* A trial of a flow that changes, and many changes of others by single calls meanwhile. */
+static void
+trial_among_calls(unsigned n_calls, unsigned within_s)
+{
+	struct proposal *proposal = proposal_made();
+	unsigned i;
+
+	install("a", 1, 7);
+	put(proposal, "a", 1, 9);
+	put(proposal, "b", 2, 9);
+	proposal->confirm_within_s = within_s;
+	submit(proposal);
+	cr_assert_eq(last_of("a"), 9);
+	for (i = 0; i < n_calls; i += 2) {
+		install("call", 3, 7);
+		remove_one("call");
+	}
+	install("stays", 4, 7);
+}
+
+static void
+expect_returned(void)
+{
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("a"), 7);
+	cr_expect_eq(last_of("b"), 0);
+	cr_expect_eq(last_of("stays"), 7, "what others installed stays");
+	cr_expect_not_null(strstr(warned, "was taken back"), "%s", warned);
+}
+
+Test(confirm, a_trial_returns_after_hundreds_of_generations)
+{
+	up();
+	trial_among_calls(400, 1);
+	run_ms(10000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, without_a_state_file_it_does_so_too)
+{
+	rig.path[0] = '\0';
+	up();
+	trial_among_calls(400, 1);
+	run_ms(10000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, and_when_its_time_is_over_at_the_next_start)
+{
+	up();
+	trial_among_calls(400, 1);
+	down();
+	usleep(1100000);
+	up();
+	expect_returned();
+	down();
+}
+
+/* As a damaged file has it, which was good when it was opened. */
+static void
+changes_damage(void)
+{
+	sqlite3 *db;
+
+	cr_assert_eq(sqlite3_open(rig.path, &db), SQLITE_OK);
+	cr_assert_eq(
+		sqlite3_exec(db, "UPDATE change SET last_leg = 7 WHERE id = 'a'", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+accepted(void *arg, const struct fault *error)
+{
+	cr_assert_null(error);
+	*(bool *)arg = true;
+}
+
+Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
+{
+	const struct event_entry *entry;
+	struct store_confirm open;
+	bool done = false;
+
+	up();
+	trial_among_calls(0, 1);
+	changes_damage();
+	run_ms(1500);
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_not_null(strstr(confirm.fault, "is damaged in the store"), "%s", confirm.fault);
+	cr_expect_not_null(strstr(warned, "'sluicectl confirm 2' keeps its flows"), "%s", warned);
+	entry = events_get(&events, events.last);
+	cr_assert_eq(entry->kind, EVENT_ROLLBACK_FAILED);
+	cr_expect_eq(entry->rollback_failed.of, 2);
+	cr_expect_str_eq(entry->rollback_failed.flow, "");
+	cr_expect_str_eq(entry->rollback_failed.reason, confirm.fault);
+	cr_assert_eq(confirm_accept(&confirm, 2, accepted, &done, &rig.fault), 0);
+	run_ms(5000);
+	cr_expect(done);
+	cr_expect_not(is_open());
+	cr_expect_str_eq(confirm.fault, "");
+	cr_expect_eq(last_of("a"), 9, "its flows stay");
+	down();
+}
