@@ -194,7 +194,7 @@ totals_encode(const struct top_sample *after, const struct rate *rate, json_int_
 static json_int_t
 drops_rate(const struct traffic *before, const struct traffic *after)
 {
-	const uint64_t elapsed_ns = after->time_ns - before->time_ns;
+	const uint64_t elapsed_ns = after->monotonic_ns - before->monotonic_ns;
 	json_t *drops = traffic_drops(before, after), *count;
 	const char *reason;
 	json_int_t sum = 0;
@@ -231,7 +231,7 @@ top_record(const struct top_sample *before, const struct top_sample *after, enum
 	traffic_init(&was, before->counters);
 	traffic_init(&is, after->counters);
 	if (traffic_rate(&was, &is, &rate)) {
-		elapsed_ns = is.time_ns - was.time_ns;
+		elapsed_ns = is.monotonic_ns - was.monotonic_ns;
 		rows = rows_of(before, after, view, sort, elapsed_ns);
 		of = after->top ? member_number(after->top, "total") : json_array_size(rows);
 		record = json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "view", views[view].name,

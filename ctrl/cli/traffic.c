@@ -27,6 +27,10 @@ traffic_init(struct traffic *traffic, const json_t *counters)
 	size_t i;
 
 	*traffic = (struct traffic){.time_ns = member_number(counters, "time_ns")};
+	/* An older sluiced has the one clock only. */
+	traffic->monotonic_ns = json_object_get(counters, "monotonic_ns") != NULL
+					? member_number(counters, "monotonic_ns")
+					: traffic->time_ns;
 	traffic->drops = json_object();
 	if (traffic->drops == NULL)
 		cli_out_of_memory();
@@ -58,9 +62,9 @@ per_second(uint64_t delta, unsigned scale, uint64_t elapsed_ns)
 bool
 traffic_rate(const struct traffic *before, const struct traffic *after, struct rate *rate)
 {
-	const uint64_t elapsed_ns = after->time_ns - before->time_ns;
+	const uint64_t elapsed_ns = after->monotonic_ns - before->monotonic_ns;
 
-	if (after->time_ns <= before->time_ns || after->rx_packets < before->rx_packets ||
+	if (after->monotonic_ns <= before->monotonic_ns || after->rx_packets < before->rx_packets ||
 		after->rx_bytes < before->rx_bytes || after->tx_packets < before->tx_packets ||
 		after->tx_bytes < before->tx_bytes)
 		return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From two replies of counters.get to rates. Arithmetic on plain numbers, no I/O; the clock is
- * the daemon's own time_ns, so that a reply that comes late does not bend the figures.
+ * the daemon's own monotonic_ns, so that neither a reply that comes late nor a clock that is set
+ * bends the figures.
  */
 #ifndef CTRL_CLI_TRAFFIC_H
 #define CTRL_CLI_TRAFFIC_H
@@ -14,6 +15,7 @@
 /* Sum over all ports at one moment. */
 struct traffic {
 	uint64_t time_ns; /* CLOCK_REALTIME of the daemon */
+	uint64_t monotonic_ns; /* its CLOCK_MONOTONIC, of which rates are made */
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t tx_packets;
@@ -34,7 +36,7 @@ void traffic_fini(struct traffic *traffic);
 
 /*
  * Rates from `before` to `after`, rounded to the nearest. False when there is none: a counter or
- * the clock went back, so the daemon was started anew or its clock was set.
+ * the clock went back, so daemon or machine were started anew.
  */
 bool traffic_rate(const struct traffic *before, const struct traffic *after, struct rate *rate);
 

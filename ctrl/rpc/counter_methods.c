@@ -2,11 +2,10 @@
 /* All counters at one time, as a collector wants them. */
 #include "rpc/counter_methods.h"
 
-#include <time.h>
-
 #include "rpc/counter_json.h"
 #include "rpc/flow_methods.h"
 #include "rpc/methods.h"
+#include "state/clock.h"
 
 /* A port that shares its interface with the kernel has counts of that, too. */
 static json_t *
@@ -69,15 +68,14 @@ counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	const struct methods_context *context = ctx;
 	const struct desired *desired = &context->flows->desired;
 	struct flow_page page;
-	struct timespec now;
 	json_t *reply;
 
 	(void)call;
 	if (flow_page_begin(&page, desired, params, fault) < 0)
 		return NULL;
-	clock_gettime(CLOCK_REALTIME, &now);
-	reply = json_pack("{s:I, s:o}", "time_ns",
-		(json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "ports", ports_encode(context));
+	reply = json_pack("{s:I, s:I, s:o}", "time_ns", (json_int_t)clock_read_ns(CLOCK_REALTIME),
+		"monotonic_ns", (json_int_t)clock_read_ns(CLOCK_MONOTONIC), "ports",
+		ports_encode(context));
 	if (json_is_true(json_object_get(params, "flows"))) {
 		json_object_set_new(reply, "flows", flows_encode(context, &page));
 		json_object_set_new(

@@ -60,6 +60,7 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 		.generation = proposal->generation,
 		.previous = proposal->generation - 1,
 		.deadline_ns = now_ns + proposal->confirm_within_s * NS_PER_S,
+		.within_ns = proposal->confirm_within_s * NS_PER_S,
 	};
 
 	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
@@ -68,6 +69,7 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 		store_batch_generation(batch, &generation);
 	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
 		proposal->confirm_by_ns = confirm.deadline_ns;
+		proposal->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
 		store_batch_confirm(batch, &confirm);
 	} else if (proposal->ends_confirm) {
 		store_batch_confirm(batch, NULL);

@@ -10,6 +10,18 @@
 
 #define RETRY_S 5 /* when it could not be taken back */
 
+/* The one that was announced, unless the clock was set since. */
+static uint64_t
+deadline_now(const struct confirm *confirm, uint64_t announced_ns)
+{
+	const uint64_t now_ns =
+		clock_read_ns(CLOCK_REALTIME) + confirm->due_ns - clock_read_ns(CLOCK_MONOTONIC);
+	const uint64_t off_ns =
+		now_ns > announced_ns ? now_ns - announced_ns : announced_ns - now_ns;
+
+	return off_ns < NS_PER_S ? announced_ns : now_ns;
+}
+
 bool
 confirm_open(const struct confirm *confirm, struct store_confirm *open)
 {
@@ -17,14 +29,16 @@ confirm_open(const struct confirm *confirm, struct store_confirm *open)
 
 	store_state(confirm->store, &state);
 	*open = state.confirm;
+	if (state.has_confirm)
+		open->deadline_ns = deadline_now(confirm, open->deadline_ns);
 	return state.has_confirm;
 }
 
-/* The clock of the wall, as a restart lies between perhaps; it is asked again when time is up. */
+/* Again when time is up: the loop's clock may be coarser. */
 static void
 timer_set(struct confirm *confirm)
 {
-	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
 	struct store_confirm open;
 	struct timeval wait;
 	uint64_t wait_us;
@@ -33,7 +47,7 @@ timer_set(struct confirm *confirm)
 		evtimer_del(confirm->timer);
 		return;
 	}
-	wait_us = open.deadline_ns > now_ns ? (open.deadline_ns - now_ns + 999) / 1000 : 0;
+	wait_us = confirm->due_ns > now_ns ? (confirm->due_ns - now_ns + 999) / 1000 : 0;
 	wait.tv_sec = (time_t)(wait_us / 1000000);
 	wait.tv_usec = (suseconds_t)(wait_us % 1000000);
 	evtimer_add(confirm->timer, &wait);
@@ -105,7 +119,7 @@ time_is_up(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!confirm_open(confirm, &open) || confirm->returning || confirm->accepted)
 		return;
-	if (open.deadline_ns > clock_read_ns(CLOCK_REALTIME))
+	if (confirm->due_ns > clock_read_ns(CLOCK_MONOTONIC))
 		timer_set(confirm);
 	else
 		take_back(confirm, open.generation);
@@ -119,7 +133,24 @@ committed(void *arg, const struct proposal *proposal)
 	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
 		return;
 	confirm->fault[0] = '\0';
+	confirm->due_ns = proposal->confirm_due_ns;
 	timer_set(confirm);
+}
+
+/* A clock that was set back meanwhile, or is not set yet, extends no trial. */
+static void
+due_resume(struct confirm *confirm)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_state state;
+	uint64_t left_ns = 0;
+
+	store_state(confirm->store, &state);
+	if (state.confirm.deadline_ns > now_ns)
+		left_ns = state.confirm.deadline_ns - now_ns;
+	if (left_ns > state.confirm.within_ns)
+		left_ns = state.confirm.within_ns;
+	confirm->due_ns = clock_read_ns(CLOCK_MONOTONIC) + left_ns;
 }
 
 int
@@ -131,6 +162,7 @@ confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
 	confirm->store = store;
 	confirm->events = events;
 	confirm->fault[0] = '\0';
+	due_resume(confirm);
 	confirm->warn = warn;
 	confirm->warn_arg = warn_arg;
 	confirm->timer = evtimer_new(base, time_is_up, confirm);
@@ -152,7 +184,7 @@ confirm_catch_up(struct confirm *confirm)
 {
 	struct store_confirm open;
 
-	if (confirm_open(confirm, &open) && open.deadline_ns <= clock_read_ns(CLOCK_REALTIME))
+	if (confirm_open(confirm, &open) && confirm->due_ns <= clock_read_ns(CLOCK_MONOTONIC))
 		take_back(confirm, open.generation);
 }
 

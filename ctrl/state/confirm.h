@@ -5,6 +5,10 @@
  * come, what it changed is taken back by itself. If that fails it is tried again every few seconds,
  * until it succeeds or the generation is confirmed.
  *
+ * The time runs on CLOCK_MONOTONIC, so setting the clock neither ends nor extends it. Over a
+ * restart only CLOCK_REALTIME goes on: what is left is what that says, but no more than the whole
+ * time.
+ *
  * Everything here is called by the control thread.
  */
 #ifndef CTRL_STATE_CONFIRM_H
@@ -21,6 +25,7 @@ struct confirm {
 	struct store *store;
 	struct events *events;
 	struct event *timer;
+	uint64_t due_ns; /* of the open one; CLOCK_MONOTONIC */
 	char fault[FAULT_MESSAGE_MAX]; /* why it could not be taken back; "" = it was not tried */
 	bool returning; /* it is being taken back: too late to confirm */
 	store_done_fn accepted; /* it is being confirmed: not to be taken back */
@@ -42,7 +47,7 @@ void confirm_fini(struct confirm *confirm);
 /* If its time is over already, take it back now rather than when the loop runs. */
 void confirm_catch_up(struct confirm *confirm);
 
-/* The open one; false when there is none. */
+/* The open one, its deadline by the clock as it is set now; false when there is none. */
 bool confirm_open(const struct confirm *confirm, struct store_confirm *open);
 
 /*

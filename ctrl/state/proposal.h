@@ -63,7 +63,8 @@ struct proposal {
 	void *arg;
 	/* Outcome. */
 	uint64_t generation; /* that it made, or that it found and did not change */
-	uint64_t confirm_by_ns; /* CLOCK_REALTIME */
+	uint64_t confirm_by_ns; /* CLOCK_REALTIME, */
+	uint64_t confirm_due_ns; /* and CLOCK_MONOTONIC, which counts */
 	uint64_t added, changed, removed; /* flows */
 	uint64_t left_out; /* when it restores */
 	bool late; /* a worker was, which the data plane has warned of */

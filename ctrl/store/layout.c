@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "store/db.h"
+#include "store/sum.h"
 
 static const char layout_tables[] =
 	"CREATE TABLE flow ("
@@ -65,6 +66,7 @@ static const char layout_tables[] =
 	" confirm_generation INTEGER NOT NULL,"
 	" confirm_previous INTEGER NOT NULL,"
 	" confirm_deadline_ns INTEGER NOT NULL,"
+	" confirm_within_ns INTEGER NOT NULL,"
 	" sum INTEGER NOT NULL"
 	") STRICT;";
 
@@ -109,16 +111,28 @@ layout_create(sqlite3 *db, struct fault *fault)
 	return version_set(db, LAYOUT_VERSION, fault);
 }
 
+static void
+sum_number_call(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	sqlite3_result_int64(
+		context, (sqlite3_int64)sum_number((uint64_t)sqlite3_value_int64(values[0]),
+				 (uint64_t)sqlite3_value_int64(values[1])));
+}
+
 int
 layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsigned n_steps,
 	struct fault *fault)
 {
-	int rc = db_run(db, "BEGIN IMMEDIATE", fault);
 	unsigned i;
+	int rc;
 
-	if (rc < 0)
+	if (sqlite3_create_function(db, "sum_number", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+		    sum_number_call, NULL, NULL) != SQLITE_OK)
+		return db_fault(db, fault);
+	if (db_run(db, "BEGIN IMMEDIATE", fault) < 0)
 		return -1;
-	for (i = version - 1; i < n_steps && rc == 0; i++)
+	for (rc = 0, i = version - 1; i < n_steps && rc == 0; i++)
 		rc = db_run(db, steps[i], fault);
 	if (rc == 0)
 		rc = version_set(db, n_steps + 1, fault);
@@ -132,8 +146,17 @@ layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsig
 int
 layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 {
-	/* A step for each version before ours; there is none yet. */
-	static const layout_step steps[LAYOUT_VERSION];
+	static const layout_step steps[LAYOUT_VERSION - 1] = {
+		/*
+		 * 2: how long a trial is. Generations of version 1 may have been written by a
+		 * sluiced that did not know STORE_RETURN_OF; no such one opens the file any more.
+		 */
+		"ALTER TABLE ledger ADD COLUMN confirm_within_ns INTEGER NOT NULL DEFAULT 0;"
+		"UPDATE ledger SET confirm_within_ns = coalesce("
+		" (SELECT confirm_deadline_ns - time_ns FROM generation"
+		"  WHERE number = confirm_generation), 0);"
+		"UPDATE ledger SET sum = sum_number(sum, confirm_within_ns)",
+	};
 
 	return layout_migrate_by(db, version, steps, LAYOUT_VERSION - 1, fault);
 }

@@ -7,7 +7,7 @@
 
 #include "schema/fault.h"
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 /* What to find in a file. */
 enum layout_state {
@@ -23,7 +23,11 @@ int layout_look(sqlite3 *db, enum layout_state *state, unsigned *version, struct
 /* Makes the tables in an empty file, in the transaction that is open. 0 or -1 with *fault. */
 int layout_create(sqlite3 *db, struct fault *fault);
 
-/* What turns a file of version n, its place in the list + 1, into one of n + 1: SQL. */
+/*
+ * What turns a file of version n, its place in the list + 1, into one of n + 1: SQL. A number that
+ * is added to what a checksum covers is added to the checksum with sum_number(sum, number): that of
+ * a damaged row stays wrong.
+ */
 typedef const char *layout_step;
 
 /*

@@ -81,7 +81,8 @@ struct store_generation {
 struct store_confirm {
 	uint64_t generation; /* the unconfirmed one */
 	uint64_t previous; /* where to return to */
-	uint64_t deadline_ns; /* CLOCK_REALTIME */
+	uint64_t deadline_ns; /* CLOCK_REALTIME, as it was when the generation was made */
+	uint64_t within_ns; /* from then on: no restart waits for longer */
 };
 
 /* What is known without reading the file, as of the last batch that was finished. */

@@ -64,7 +64,7 @@ def main():
     for second in range(1, seconds + 1):
         time.sleep(max(0.0, start + second - time.monotonic()))
         now = read_counters(command)
-        elapsed = (now["time_ns"] - before["time_ns"]) / 1e9
+        elapsed = (now["monotonic_ns"] - before["monotonic_ns"]) / 1e9
         packets, octets = (
             sum(port[name] for port in now["ports"]) - sum(port[name] for port in before["ports"])
             for name in ("tx_packets", "tx_bytes")

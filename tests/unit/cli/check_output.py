@@ -365,8 +365,8 @@ class Server(threading.Thread):
         if self.by_method is None:
             return {"result": self.result}
         answer = self.by_method.get(method, {"error": {"code": -32601, "message": "none"}})
-        if "time_ns" in answer.get("result", {}):  # rates take two looks
-            answer["result"]["time_ns"] += 10 ** 9
+        if "monotonic_ns" in answer.get("result", {}):  # rates take two looks
+            answer["result"]["monotonic_ns"] += 10 ** 9
         return answer
 
     def run(self):

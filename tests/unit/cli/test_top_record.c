@@ -24,12 +24,13 @@ parsed(const char *source)
 static json_t *
 counters_of(unsigned seconds, unsigned rx, unsigned tx, unsigned drops)
 {
-	return json_pack("{s:I, s:[{s:s, s:i, s:i, s:i, s:i, s:{s:i}, s:{s:i}}"
+	return json_pack("{s:I, s:I, s:[{s:s, s:i, s:i, s:i, s:i, s:{s:i}, s:{s:i}}"
 			 " {s:s, s:i, s:i, s:i, s:i, s:{}, s:{}}]}",
-		"time_ns", (json_int_t)seconds * 1000000000, "ports", "name", "p0", "rx_packets",
-		rx, "rx_bytes", 100 * rx, "tx_packets", 0, "tx_bytes", 0, "drops", "no_flow", drops,
-		"nic", "missed", 2 * seconds, "name", "p1", "rx_packets", 0, "rx_bytes", 0,
-		"tx_packets", tx, "tx_bytes", 100 * tx, "drops", "nic");
+		"time_ns", (json_int_t)1, "monotonic_ns", (json_int_t)seconds * 1000000000, "ports",
+		"name", "p0", "rx_packets", rx, "rx_bytes", 100 * rx, "tx_packets", 0, "tx_bytes",
+		0, "drops", "no_flow", drops, "nic", "missed", 2 * seconds, "name", "p1",
+		"rx_packets", 0, "rx_bytes", 0, "tx_packets", tx, "tx_bytes", 100 * tx, "drops",
+		"nic");
 }
 
 static json_t *

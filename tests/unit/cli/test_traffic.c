@@ -8,7 +8,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 static const char reading[] =
-	"{\"time_ns\": 5000000000, \"ports\": ["
+	"{\"time_ns\": 5000000000, \"monotonic_ns\": 7, \"ports\": ["
 	"{\"name\": \"p0\", \"rx_packets\": 10, \"rx_bytes\": 1000, \"tx_packets\": 1,"
 	" \"tx_bytes\": 100, \"drops\": {\"no_flow\": 3, \"tx_full\": 1}},"
 	"{\"name\": \"p1\", \"rx_packets\": 5, \"rx_bytes\": 500, \"tx_packets\": 20,"
@@ -31,6 +31,7 @@ Test(traffic, ports_are_summed)
 	struct traffic traffic = traffic_of(reading);
 
 	cr_assert_eq(traffic.time_ns, 5 * NS_PER_S);
+	cr_assert_eq(traffic.monotonic_ns, 7);
 	cr_assert_eq(traffic.rx_packets, 15);
 	cr_assert_eq(traffic.rx_bytes, 1500);
 	cr_assert_eq(traffic.tx_packets, 21);
@@ -51,8 +52,8 @@ Test(traffic, a_reply_without_ports_is_all_zero)
 
 Test(traffic, rates_are_rounded_over_the_time_that_passed)
 {
-	const struct traffic before = {.time_ns = NS_PER_S, .rx_packets = 100};
-	struct traffic after = {.time_ns = 3 * NS_PER_S,
+	const struct traffic before = {.monotonic_ns = NS_PER_S, .rx_packets = 100};
+	struct traffic after = {.monotonic_ns = 3 * NS_PER_S,
 		.rx_packets = 301,
 		.rx_bytes = 1000,
 		.tx_packets = 3,
@@ -64,7 +65,7 @@ Test(traffic, rates_are_rounded_over_the_time_that_passed)
 	cr_assert_eq(rate.rx_bps, 4000);
 	cr_assert_eq(rate.tx_pps, 2); /* 1.5 */
 	cr_assert_eq(rate.tx_bps, 4);
-	after.time_ns = NS_PER_S + NS_PER_S / 4;
+	after.monotonic_ns = NS_PER_S + NS_PER_S / 4;
 	cr_assert(traffic_rate(&before, &after, &rate));
 	cr_assert_eq(rate.rx_pps, 804);
 }
@@ -72,9 +73,9 @@ Test(traffic, rates_are_rounded_over_the_time_that_passed)
 /* 400 Gbit/s for a day: the product of bytes, eight and 10^9 needs more than 64 bits. */
 Test(traffic, large_figures_do_not_overflow)
 {
-	const struct traffic before = {.time_ns = 0};
+	const struct traffic before = {.monotonic_ns = 0};
 	const struct traffic after = {
-		.time_ns = 86400 * NS_PER_S, .rx_bytes = UINT64_C(50000000000) * 86400};
+		.monotonic_ns = 86400 * NS_PER_S, .rx_bytes = UINT64_C(50000000000) * 86400};
 	struct rate rate;
 
 	cr_assert(traffic_rate(&before, &after, &rate));
@@ -84,14 +85,14 @@ Test(traffic, large_figures_do_not_overflow)
 Test(traffic, no_rate_when_counters_or_clock_went_back)
 {
 	const struct traffic before = {
-		.time_ns = 2, .rx_packets = 1, .tx_packets = 1, .tx_bytes = 1};
+		.monotonic_ns = 2, .rx_packets = 1, .tx_packets = 1, .tx_bytes = 1};
 	const struct traffic clock_back = {
-		.time_ns = 1, .rx_packets = 1, .tx_packets = 1, .tx_bytes = 1};
+		.monotonic_ns = 1, .rx_packets = 1, .tx_packets = 1, .tx_bytes = 1};
 	const struct traffic same_time = before;
 	const struct traffic fresh = {
-		.time_ns = 3, .rx_packets = 0, .tx_packets = 1, .tx_bytes = 1};
+		.monotonic_ns = 3, .rx_packets = 0, .tx_packets = 1, .tx_bytes = 1};
 	const struct traffic tx_back = {
-		.time_ns = 3, .rx_packets = 9, .tx_packets = 0, .tx_bytes = 1};
+		.monotonic_ns = 3, .rx_packets = 9, .tx_packets = 0, .tx_bytes = 1};
 	struct rate rate;
 
 	cr_assert_not(traffic_rate(&before, &clock_back, &rate));

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../store/rig.h"
@@ -12,6 +13,19 @@
 #include "state/clock.h"
 #include "state/confirm.h"
 #include "state/restore.h"
+
+static int wall_s; /* how far CLOCK_REALTIME was set */
+
+/* Instead of that of the C library, for all that is linked here. */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	const int rc = (int)syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec += wall_s;
+	return rc;
+}
 
 static struct rig rig;
 static struct room room;
@@ -261,5 +275,67 @@ Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
 	cr_expect_not(is_open());
 	cr_expect_str_eq(confirm.fault, "");
 	cr_expect_eq(last_of("a"), 9, "its flows stay");
+	down();
+}
+
+/* No clock that is set makes a trial last, nor ends it. */
+Test(confirm, a_clock_that_is_set_back_extends_no_trial)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 1);
+	wall_s = -3600;
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_leq(open.deadline_ns, clock_read_ns(CLOCK_REALTIME) + NS_PER_S,
+		"it is announced by the clock as it is");
+	run_ms(3000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, a_clock_that_is_set_forward_ends_none)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 60);
+	wall_s = 3600;
+	run_ms(300);
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_gt(open.deadline_ns, clock_read_ns(CLOCK_REALTIME) + 50 * NS_PER_S);
+	cr_expect_eq(last_of("a"), 9);
+	down();
+}
+
+Test(confirm, a_clock_that_was_set_back_before_the_start_gives_it_no_more_than_its_time)
+{
+	up();
+	trial_among_calls(0, 1);
+	down();
+	wall_s = -3600;
+	up();
+	cr_expect_eq(last_of("a"), 9, "all of its time");
+	run_ms(3000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, over_a_restart_it_goes_on_with_the_time_that_is_left)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 60);
+	down();
+	wall_s = 50;
+	up();
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_leq(confirm.due_ns, clock_read_ns(CLOCK_MONOTONIC) + 10 * NS_PER_S);
+	cr_expect_gt(confirm.due_ns, clock_read_ns(CLOCK_MONOTONIC));
+	down();
+	wall_s = 61;
+	up();
+	expect_returned();
 	down();
 }

@@ -30,25 +30,59 @@ teardown(void)
 TestSuite(layout, .init = setup, .fini = teardown);
 
 static void
-file_make(void)
+file_make(const char *fixture)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command), "sqlite3 %s <" SOURCE_DIR "/fixtures/version-1.sql",
-		rig.path);
+	snprintf(command, sizeof(command), "sqlite3 %s <" SOURCE_DIR "/fixtures/%s", rig.path,
+		fixture);
 	cr_assert_eq(system(command), 0);
 }
 
 /* A dump of a store of that version, made when it was new; every later one has to open it. */
 Test(layout, a_store_of_version_1_opens_with_all_it_has)
 {
-	file_make();
+	file_make("version-1.sql");
 	rig_open(&rig);
 	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
-	cr_assert_eq(rig.report.migrated_from, LAYOUT_VERSION == 1 ? 0 : 1);
+	cr_assert_eq(rig.report.migrated_from, 1);
 	rig_expect_flows(&rig, "a={3} c={4}");
 	rig_expect_rollback(&rig, 2, "a={1} b={2} c-");
 	rig_commit(&rig, 5, "c", NULL);
+}
+
+/* Version 1 did not say how long a trial is; its generation says when it began. */
+Test(layout, a_trial_of_version_1_goes_on)
+{
+	struct store_generation generation;
+	enum store_outcome outcome;
+	struct store_state state;
+
+	file_make("version-1-trial.sql");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	store_state(rig.store, &state);
+	cr_assert(state.has_confirm);
+	cr_expect_eq(state.confirm.generation, 5);
+	cr_expect_eq(state.confirm.deadline_ns, UINT64_C(60000005000));
+	cr_expect_eq(state.confirm.within_ns, UINT64_C(60000000000));
+	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(generation.returns, STORE_RETURN_OF);
+	rig_expect_rollback(&rig, 4, "a={1} c-");
+	rig_commit(&rig, 6, "c", NULL);
+}
+
+/* Nor is a row that was damaged before good afterwards. */
+Test(layout, a_migration_mends_no_checksum)
+{
+	char command[256];
+
+	file_make("version-1-trial.sql");
+	snprintf(command, sizeof(command), "sqlite3 %s 'UPDATE ledger SET next_change = 9'",
+		rig.path);
+	cr_assert_eq(system(command), 0);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_LOST);
 }
 
 static unsigned
@@ -64,7 +98,7 @@ version(void)
 static void
 opened(void)
 {
-	file_make();
+	file_make("version-1.sql");
 	db = db_open(rig.path, false, &code, &rig.fault);
 	cr_assert_not_null(db);
 }

@@ -165,7 +165,8 @@ Test(store, a_flow_outside_of_a_generation_is_refused)
 
 Test(store, a_confirm_is_kept_until_it_is_cleared)
 {
-	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 99};
+	const struct store_confirm confirm = {
+		.generation = 2, .previous = 1, .deadline_ns = 99, .within_ns = 7};
 	struct store_batch *batch;
 
 	rig_open(&rig);
@@ -180,6 +181,7 @@ Test(store, a_confirm_is_kept_until_it_is_cleared)
 	cr_assert_eq(state().confirm.generation, 2);
 	cr_assert_eq(state().confirm.previous, 1);
 	cr_assert_eq(state().confirm.deadline_ns, 99);
+	cr_assert_eq(state().confirm.within_ns, 7);
 	batch = store_batch_create(rig.store);
 	store_batch_confirm(batch, NULL);
 	cr_assert(rig_submit(&rig, batch));
