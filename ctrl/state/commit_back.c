@@ -108,21 +108,31 @@ others_requeue(struct commits *commits)
 	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
 }
 
+/* All of the group begin anew, before those that came later. */
+static void
+group_requeue(struct commits *commits)
+{
+	STAILQ_CONCAT(&commits->group, &commits->waiting);
+	STAILQ_CONCAT(&commits->waiting, &commits->group);
+}
+
 /*
  * What is committed together stands in the tables together, old and new. So who finds no room among
- * others is asked again alone.
+ * others is asked again alone; and a partial proposal without what cannot be done of it.
  */
 static bool
-alone_requeue(struct commits *commits)
+asked_again(struct commits *commits)
 {
 	struct proposal *offender = commits->offender;
+	const bool again = commits->again;
 
+	commits->again = false;
+	if (again)
+		return true;
 	if (!offender || offender->alone || commits->fault.code != FAULT_NO_ROOM ||
 		!STAILQ_NEXT(STAILQ_FIRST(&commits->group), link))
 		return false;
 	offender->alone = true;
-	STAILQ_CONCAT(&commits->group, &commits->waiting);
-	STAILQ_CONCAT(&commits->waiting, &commits->group);
 	return true;
 }
 
@@ -131,8 +141,9 @@ commit_refuse(struct commits *commits)
 {
 	const struct fault fault = commits->fault;
 
-	if (alone_requeue(commits)) {
+	if (asked_again(commits)) {
 		commits->offender = NULL;
+		group_requeue(commits);
 		return PHASE_DONE;
 	}
 	if (commits->offender)

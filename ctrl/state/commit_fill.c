@@ -241,7 +241,7 @@ refusal_count(struct commits *commits, struct txn_refusal *refusal)
 	}
 }
 
-/* The data plane refused a change. What is restored may be refused flow by flow. */
+/* The data plane refused a change. What is restored or partial may be refused flow by flow. */
 static void
 refused(struct commits *commits, const struct change *change, int error)
 {
@@ -255,7 +255,7 @@ refused(struct commits *commits, const struct change *change, int error)
 		.n_legs = dp_flow_legs(&commits->compiled.flow),
 	};
 
-	if (error == -ENOSPC && !proposal->restores) {
+	if (error == -ENOSPC && !proposal->restores && !proposal->partial) {
 		refusal.n_flows = refusal.n_rules = refusal.n_legs = 0;
 		refusal_count(commits, &refusal);
 	}
@@ -296,10 +296,10 @@ commit_put_in(struct commits *commits)
 			continue;
 		}
 		refused(commits, change, rc);
-		if (!commit_leave_out(commits, change))
+		if (!commit_leave_out(commits, change) && !commit_do_without(commits, change->op))
 			return commit_fail_at(commits, change);
 	}
-	return PHASE_DONE;
+	return commits->again ? PHASE_FAILED : PHASE_DONE;
 }
 
 /*

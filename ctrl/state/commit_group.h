@@ -73,6 +73,7 @@ struct commits {
 	uint64_t slice_end_ns;
 	unsigned looks_saved; /* works between two looks at the clock */
 	unsigned looks; /* that were saved since the last */
+	bool again; /* some of a partial proposal is left out, and it begins again without */
 	bool failed; /* a phase did, */
 	struct fault fault; /* and why, */
 	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
@@ -112,6 +113,13 @@ void commits_go_on(struct commits *commits);
 
 /* Whether it is time to let others have their turn. Cheap: looks at the clock now and then. */
 bool commit_slice_over(struct commits *commits);
+
+/*
+ * An op cannot be done, and is left out if its proposal is partial: the phase may look for more of
+ * them, and fails at its end if commits->again. False: it is not partial, or the fault is not that
+ * of the flow, and the phase fails.
+ */
+bool commit_do_without(struct commits *commits, struct op *op);
 
 /* A phase fails for a change: prefix the fault with its place, and name the offender. */
 enum phase_end commit_fail_at(struct commits *commits, const struct change *change);

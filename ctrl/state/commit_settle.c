@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "state/clock.h"
 #include "state/commit_group.h"
@@ -39,7 +40,30 @@ op_write(struct store_batch *batch, const struct op *op)
 static bool
 writes(const struct proposal *proposal)
 {
-	return !proposal->restores && (proposal_changes(proposal) || proposal->ends_confirm);
+	return proposal_is_generation(proposal) || (!proposal->restores && proposal->ends_confirm);
+}
+
+/* As much of it as a comment has room for. */
+static void
+left_out_comment(struct proposal *proposal)
+{
+	char *const comment = proposal->comment;
+	const size_t room = sizeof(proposal->comment);
+	size_t n = strlen(comment), i, bytes;
+
+	n += (size_t)snprintf(comment + n, room - n, "; cannot return: %llu flow%s",
+		(unsigned long long)proposal->left_out, proposal->left_out == 1 ? "" : "s");
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct op *op = proposal->ops[i];
+
+		bytes = op->left_out ? strlen(op_flow(op)) + 2 : 0;
+		if (n + bytes + 5 >= room) {
+			snprintf(comment + n, room - n, ", ...");
+			return;
+		}
+		if (op->left_out)
+			n += (size_t)snprintf(comment + n, room - n, ", %s", op_flow(op));
+	}
 }
 
 static void
@@ -63,9 +87,11 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 		.within_ns = proposal->confirm_within_s * NS_PER_S,
 	};
 
+	if (proposal->partial && proposal->left_out > 0)
+		left_out_comment(proposal);
 	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
 	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
-	if (proposal_changes(proposal))
+	if (proposal_is_generation(proposal))
 		store_batch_generation(batch, &generation);
 	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
 		proposal->confirm_by_ns = confirm.deadline_ns;

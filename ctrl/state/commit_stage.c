@@ -12,12 +12,30 @@ proposal_failed(struct commits *commits, struct proposal *proposal)
 	return PHASE_FAILED;
 }
 
+/* A proposal owns the op, and is who the op calls its owner. */
+static struct proposal *
+op_proposal(const struct op *op)
+{
+	return (struct proposal *)(uintptr_t)op->owner;
+}
+
+bool
+commit_do_without(struct commits *commits, struct op *op)
+{
+	if (!op_proposal(op)->partial || commits->fault.code == FAULT_INTERNAL ||
+		commits->fault.code == FAULT_STORE || op_leave_out(op, commits->fault.message) < 0)
+		return false;
+	commits->again = true;
+	return true;
+}
+
 enum phase_end
 commit_fail_at(struct commits *commits, const struct change *change)
 {
-	/* A proposal owns the op, and is who the op calls its owner. */
-	struct proposal *proposal = (struct proposal *)(uintptr_t)change->op->owner;
+	struct proposal *proposal = op_proposal(change->op);
 
+	if (commit_do_without(commits, change->op))
+		return PHASE_FAILED;
 	op_fault_prefix(change->op, proposal->transaction, &commits->fault);
 	return proposal_failed(commits, proposal);
 }
@@ -38,7 +56,7 @@ leave_out_warn(struct commits *commits, const struct op *op)
 bool
 commit_leave_out(struct commits *commits, struct change *change)
 {
-	struct proposal *proposal = (struct proposal *)(uintptr_t)change->op->owner;
+	struct proposal *proposal = op_proposal(change->op);
 
 	if (!proposal->restores)
 		return false;
@@ -111,9 +129,12 @@ op_count(struct proposal *proposal, const struct op *op)
 	}
 }
 
+/* What failed holds nothing, so that others may still be staged, to find those that fail, too. */
 static int
 op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
 {
+	if (commit_do_without(commits, op))
+		return 0;
 	if (proposal->restores) {
 		leave_out_warn(commits, op);
 		proposal->left_out++;
@@ -199,17 +220,19 @@ ops_let_go(struct commits *commits, struct proposal *proposal)
 	for (; commits->op < proposal->n_ops; commits->op++) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
+		if (proposal->ops[commits->op]->left_out)
+			continue;
 		if (op_let_go(commits, proposal, proposal->ops[commits->op]) < 0)
 			return PHASE_FAILED;
 	}
 	return PHASE_DONE;
 }
 
-/* What was let go of by a removal, and what the sweep added, is staged already. */
+/* What was let go of by a removal, and what the sweep added, is staged already; or need not be. */
 static bool
 op_is_staged(const struct proposal *proposal, const struct op *op)
 {
-	return op->swept || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
+	return op->swept || op->left_out || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
 }
 
 static enum phase_end
@@ -257,12 +280,25 @@ proposal_stage(struct commits *commits, struct proposal *proposal)
 }
 
 static void
+left_out_count(struct proposal *proposal)
+{
+	size_t i;
+
+	proposal->left_out = 0;
+	for (i = 0; i < proposal->n_ops; i++)
+		proposal->left_out += proposal->ops[i]->left_out != NULL;
+}
+
+static void
 proposal_staged(struct commits *commits, struct proposal *proposal)
 {
-	const bool changes = proposal_changes(proposal);
+	bool is_generation;
 
-	proposal->generation = commits->next_generation - !changes;
-	commits->next_generation += changes && !proposal->restores;
+	if (proposal->partial)
+		left_out_count(proposal);
+	is_generation = proposal_is_generation(proposal);
+	proposal->generation = commits->next_generation - !is_generation;
+	commits->next_generation += is_generation;
 	commits->proposal = STAILQ_NEXT(proposal, link);
 	commits->pass = PASS_BEGIN;
 	commits->op = 0;
@@ -279,6 +315,8 @@ commit_stage(struct commits *commits)
 			return proposal_failed(commits, proposal);
 		if (end != PHASE_DONE)
 			return end;
+		if (commits->again)
+			return PHASE_FAILED;
 		proposal_staged(commits, proposal);
 	}
 	return PHASE_DONE;

@@ -9,6 +9,7 @@
 #include "state/rollback.h"
 
 #define RETRY_S 5 /* when it could not be taken back */
+#define LEFT_OUT_TOLD_MAX 256 /* flows that are told one by one */
 
 /* The one that was announced, unless the clock was set since. */
 static uint64_t
@@ -77,7 +78,7 @@ static void
 taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct confirm *confirm = arg;
-	char message[96];
+	char message[160];
 
 	confirm->returning = false;
 	if (fault) {
@@ -85,8 +86,9 @@ taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
 		return;
 	}
 	snprintf(message, sizeof(message),
-		"generation %llu was not confirmed in time and was taken back",
-		(unsigned long long)proposal->returned);
+		"generation %llu was not confirmed in time and was taken back%s",
+		(unsigned long long)proposal->returned,
+		proposal->left_out > 0 ? ", but for flows that could not return" : "");
 	confirm->warn(confirm->warn_arg, message);
 }
 
@@ -125,6 +127,29 @@ time_is_up(evutil_socket_t fd, short what, void *arg)
 		take_back(confirm, open.generation);
 }
 
+/* Of a few each; all of them are counted in the generation's comment. */
+static void
+left_out_tell(const struct confirm *confirm, const struct proposal *proposal)
+{
+	char message[FAULT_MESSAGE_MAX + FLOW_ID_MAX + 96];
+	unsigned told = 0;
+	size_t i;
+
+	for (i = 0; i < proposal->n_ops && told < LEFT_OUT_TOLD_MAX; i++) {
+		const struct op *op = proposal->ops[i];
+
+		if (!op->left_out)
+			continue;
+		told++;
+		events_rollback_failed(
+			confirm->events, proposal->returned, op_flow(op), op->left_out);
+		snprintf(message, sizeof(message),
+			"flow %s is not taken back to what it was before generation %llu: %s",
+			op_flow(op), (unsigned long long)proposal->returned, op->left_out);
+		confirm->warn(confirm->warn_arg, message);
+	}
+}
+
 static void
 committed(void *arg, const struct proposal *proposal)
 {
@@ -132,6 +157,8 @@ committed(void *arg, const struct proposal *proposal)
 
 	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
 		return;
+	if (proposal->partial)
+		left_out_tell(confirm, proposal);
 	confirm->fault[0] = '\0';
 	confirm->due_ns = proposal->confirm_due_ns;
 	timer_set(confirm);

@@ -122,6 +122,7 @@ op_destroy(struct op *op)
 	free(op->left);
 	if (!op->settled)
 		free(op->spec);
+	free(op->left_out);
 	free(op->id);
 	free(op);
 }
@@ -137,6 +138,19 @@ op_unstage(struct op *op)
 	op->spec = NULL;
 }
 
+int
+op_leave_out(struct op *op, const char *why)
+{
+	op->left_out = strdup(why);
+	return op->left_out ? 0 : -1;
+}
+
+const char *
+op_flow(const struct op *op)
+{
+	return op->id ? op->id : op->spec->id;
+}
+
 void
 op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
 {
@@ -147,7 +161,6 @@ op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
 	if (!in_transaction)
 		return;
 	fault_prefix(fault, "/messages/%u", op->message);
-	snprintf(message, sizeof(message), "flow %s: %.400s", op->id ? op->id : op->spec->id,
-		fault->message);
+	snprintf(message, sizeof(message), "flow %s: %.400s", op_flow(op), fault->message);
 	memcpy(fault->message, message, sizeof(fault->message));
 }

@@ -36,6 +36,7 @@ struct op {
 	const char *member; /* where it stands in the request: "/MEMBER/PLACE"; static storage */
 	uint32_t place; /* UINT32_MAX: it is all of the request */
 	uint32_t message; /* of a transaction, counted from 0 */
+	char *left_out; /* why it is, of a proposal that may do without; NULL: it is not */
 	struct flow_spec
 		*spec; /* OP_INSTALL, OP_REPLACE, OP_PUT: as asked; else as staged, or NULL */
 	char *id; /* of the flow: OP_REMOVE, OP_JOIN, OP_LEAVE, OP_ADMIN */
@@ -65,6 +66,12 @@ void op_destroy(struct op *op);
 
 /* Forget that it was staged. */
 void op_unstage(struct op *op);
+
+/* It is left out from now on. -1 without memory. */
+int op_leave_out(struct op *op, const char *why);
+
+/* The flow that it is about. */
+const char *op_flow(const struct op *op);
 
 /*
  * Put the op's place in its request before the pointer of a fault; in a transaction, which the

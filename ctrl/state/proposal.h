@@ -51,6 +51,7 @@ struct proposal {
 	bool prunes; /* and of all others, too */
 	bool keep; /* it is not destroyed when it is done */
 	bool restores; /* from the store: it need not be written; what does not fit is left out */
+	bool partial; /* what cannot be done is left out, flow by flow; such a one is whole */
 	bool ends_confirm; /* nobody need confirm the open generation any more */
 	enum store_return returns; /* what it brings back */
 	uint64_t returned;
@@ -66,7 +67,7 @@ struct proposal {
 	uint64_t confirm_by_ns; /* CLOCK_REALTIME, */
 	uint64_t confirm_due_ns; /* and CLOCK_MONOTONIC, which counts */
 	uint64_t added, changed, removed; /* flows */
-	uint64_t left_out; /* when it restores */
+	uint64_t left_out; /* when it restores, or is partial: flows */
 	bool late; /* a worker was, which the data plane has warned of */
 	struct plan *plan; /* what it would change; its own. NULL: none was made */
 	struct plan *plan_now; /* the same for the state that it is committed in, with if_plan */
@@ -91,6 +92,14 @@ static inline bool
 proposal_changes(const struct proposal *proposal)
 {
 	return proposal->added + proposal->changed + proposal->removed > 0;
+}
+
+/* Whether a generation says so: also of a partial one of which all is left out. */
+static inline bool
+proposal_is_generation(const struct proposal *proposal)
+{
+	return !proposal->restores &&
+	       (proposal_changes(proposal) || (proposal->partial && proposal->left_out > 0));
 }
 
 /* With its ops. NULL is allowed. Nobody is told. */

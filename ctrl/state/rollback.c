@@ -28,6 +28,19 @@ rollback_end(void *arg)
 	free(rollback);
 }
 
+/* What the store has of it is no flow to this sluiced. */
+static int
+flow_leave_out(struct rollback *rollback, const char *id)
+{
+	struct op *op = op_create_remove(id);
+
+	if (op && op_leave_out(op, rollback->fault->message) < 0) {
+		op_destroy(op);
+		op = NULL;
+	}
+	return proposal_add(rollback->proposal, op, "flows", UINT32_MAX, rollback->fault);
+}
+
 /* A flow is to be as that text says; NULL: it is not to be. */
 static int
 flow_return(struct rollback *rollback, const char *id, const char *text, size_t bytes,
@@ -42,7 +55,7 @@ flow_return(struct rollback *rollback, const char *id, const char *text, size_t 
 			rollback->fault);
 	spec = flow_text_decode(rollback->flows->schema, text, bytes, rollback->fault);
 	if (!spec)
-		return -1;
+		return rollback->proposal->partial ? flow_leave_out(rollback, id) : -1;
 	spec->last_leg_number = (uint32_t)last_leg;
 	spec->declared = declared;
 	return proposal_add(rollback->proposal, op_create_spec(OP_PUT, spec), "flows", UINT32_MAX,
@@ -153,5 +166,6 @@ rollback_of(struct proposal *proposal, const struct flows *flows, struct store *
 {
 	proposal->returns = STORE_RETURN_OF;
 	proposal->returned = generation;
+	proposal->partial = true;
 	return rollback_begin(proposal, flows, store, generation, changes_load, fault);
 }

@@ -18,8 +18,9 @@ int rollback_to(struct proposal *proposal, const struct flows *flows, struct sto
 	uint64_t generation, struct fault *fault);
 
 /*
- * Have the proposal take back what that generation changed; what came later elsewhere stays. As
- * above.
+ * Have the proposal take back what that generation changed; what came later elsewhere stays. Flows
+ * that cannot return, as when others have taken their match or their room, are left out and stay as
+ * they are. Else as above.
  */
 int rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault);

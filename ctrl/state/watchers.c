@@ -36,7 +36,7 @@ committed(void *arg, const struct proposal *proposal)
 
 	if (proposal->late)
 		health_worker_late(&watchers->health);
-	if (proposal->restores || !proposal_changes(proposal))
+	if (!proposal_is_generation(proposal))
 		return;
 	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
 		proposal->added, proposal->changed, proposal->removed);

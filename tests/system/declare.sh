@@ -226,6 +226,19 @@ for ((i = 0; i < 60; i++)); do
 done
 expect_ids "cam1 cam3 manual talk"
 rig_wait 30 returned "cam7 manual" || fail "among many changes, the flows of before did not return"
+# One flow that cannot return keeps no other away.
+ctl apply "$F/flows.d" --prune >/dev/null
+echo "flows: []" >"$F/none.d.yaml"
+ctl apply "$F/none.d.yaml" --confirm-within 2s >/dev/null
+ctl flow add --id taker --match port=p0,dst=192.0.2.1:5004 --action drop >/dev/null
+rig_wait 30 returned "cam1 taker talk" || fail "cam3 keeps the others away: $(ids)"
+ctl history --limit 1 | grep -q 'cannot return: 1 flow, cam3$' ||
+	fail "the history does not name cam3: $(ctl history --limit 1)"
+ctl events --kinds rollback_failed | grep -q 'cam3 .*taker' || fail "no event names cam3"
+expect_exit 1 ctl confirm
+ctl flow del taker >/dev/null
+ctl apply "$F/one.yaml" >/dev/null
+ctl flow add --id manual --match port=p0,dst=192.0.2.1:5010 --action drop >/dev/null
 # One that has time left gets it.
 ctl apply "$F/flows.d" --confirm-within 60s >/dev/null
 rig_stop sluiced KILL

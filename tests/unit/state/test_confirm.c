@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "../store/rig.h"
 #include "room.h"
 #include "state/clock.h"
+#include "state/commit_group.h"
 #include "state/confirm.h"
 #include "state/restore.h"
 
@@ -55,6 +57,10 @@ up(void)
 	room.flows.commits =
 		commits_create(&room.flows, rig.store, rig.base, rig.report.generation);
 	events_init(&events);
+	if (getenv("SLICED")) {
+		room.flows.commits->slice_ns = 0;
+		room.flows.commits->looks_saved = 2;
+	}
 	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
 			     &fault),
 		0);
@@ -337,5 +343,157 @@ Test(confirm, over_a_restart_it_goes_on_with_the_time_that_is_left)
 	wall_s = 61;
 	up();
 	expect_returned();
+	down();
+}
+
+/* The flows of before cannot all return: those that can do, and what others have stays theirs. */
+static void
+room_taken(unsigned within_s)
+{
+	struct proposal *proposal;
+
+	install("a", 1, 7);
+	install("b", 2, 7);
+	install("c", 3, 7);
+	proposal = proposal_made();
+	taken(proposal, "a");
+	taken(proposal, "b");
+	put(proposal, "c", 3, 9);
+	proposal->confirm_within_s = within_s;
+	submit(proposal);
+	install("other", 1, 8);
+}
+
+static void
+expect_all_but_a(void)
+{
+	struct store_generation generation;
+	const struct event_entry *entry;
+	enum store_outcome outcome;
+	struct store_state state;
+
+	cr_assert_not(is_open());
+	cr_expect_eq(last_of("a"), 0);
+	cr_expect_eq(last_of("b"), 7);
+	cr_expect_eq(last_of("c"), 7);
+	cr_expect_eq(last_of("other"), 8);
+	store_state(rig.store, &state);
+	cr_assert_eq(
+		store_history_get(rig.store, state.generation, &generation, &outcome, &rig.fault),
+		0);
+	cr_expect_eq(generation.returned, 4);
+	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	entry = events_get(&events, events.last);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_ROLLBACK_FAILED);
+	cr_expect_eq(entry->rollback_failed.of, 4);
+	cr_expect_str_eq(entry->rollback_failed.flow, "a");
+	cr_expect_not_null(strstr(entry->rollback_failed.reason, "the match of flow other"), "%s",
+		entry->rollback_failed.reason);
+	cr_expect_not_null(
+		strstr(warned, "flow a is not taken back to what it was before generation 4: "));
+}
+
+Test(confirm, one_flow_that_cannot_return_keeps_no_other_away)
+{
+	up();
+	room_taken(1);
+	run_ms(10000);
+	expect_all_but_a();
+	down();
+}
+
+Test(confirm, nor_does_it_at_the_next_start)
+{
+	up();
+	room_taken(1);
+	down();
+	usleep(1100000);
+	up();
+	expect_all_but_a();
+	down();
+}
+
+/* One that stays as it is keeps its match, so that another cannot return to it either. */
+Test(confirm, what_depends_on_a_flow_that_stays_does_so_too)
+{
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	install("b", 2, 7);
+	install("c", 3, 7);
+	proposal = proposal_made();
+	proposal->returns = STORE_RETURN_TO; /* matches may change places */
+	put(proposal, "a", 4, 9);
+	put(proposal, "b", 1, 9);
+	put(proposal, "c", 3, 9);
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	cr_assert_eq(last_of("b"), 9);
+	install("other", 2, 8);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("b"), 9, "its match is taken");
+	cr_expect_eq(last_of("a"), 9, "b has its match");
+	cr_expect_eq(last_of("c"), 7);
+	cr_expect_eq(events.raised[EVENT_ROLLBACK_FAILED], 2);
+	room_expect(&room, 4, 3);
+	down();
+}
+
+Test(confirm, when_none_can_return_the_trial_is_over_all_the_same)
+{
+	struct store_generation generation;
+	enum store_outcome outcome;
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	proposal = proposal_made();
+	taken(proposal, "a");
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	install("other", 1, 8);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(generation.returned, 2);
+	cr_expect_eq(generation.added, 0);
+	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	cr_expect_eq(commits_generation(room.flows.commits), 4);
+	install("more", 5, 7);
+	cr_expect_eq(commits_generation(room.flows.commits), 5);
+	down();
+}
+
+/* The table is full of others: as many return as there is room for. */
+Test(confirm, flows_without_room_are_left_out)
+{
+	struct proposal *proposal;
+	char id[8];
+	int i;
+
+	up();
+	room.dp->capacity = 20;
+	for (i = 1; i <= 20; i++) {
+		snprintf(id, sizeof(id), "f%d", i);
+		install(id, i, 7);
+	}
+	proposal = proposal_made();
+	for (i = 1; i <= 10; i++) {
+		snprintf(id, sizeof(id), "f%d", i);
+		taken(proposal, id);
+	}
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	for (i = 1; i <= 4; i++) {
+		snprintf(id, sizeof(id), "o%d", i);
+		install(id, 100 + i, 8);
+	}
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(desired_count(&room.flows.desired), 20);
+	cr_expect_eq(events.raised[EVENT_ROLLBACK_FAILED], 4);
 	down();
 }
