@@ -17,6 +17,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -133,6 +134,9 @@ class Rig:
     def terminal(self, typed, *words, **environment):
         """Exit code and all that a terminal shows, when `typed` is typed."""
         ours, theirs = pty.openpty()
+        mode = termios.tcgetattr(theirs)
+        mode[3] &= ~termios.ECHO  # which would stand anywhere among what is shown
+        termios.tcsetattr(theirs, termios.TCSANOW, mode)
         with subprocess.Popen(
                 [self.sluicectl, "--socket", "socket", *words], stdin=theirs, stdout=theirs,
                 stderr=theirs, cwd=self.folder, env={**self.environment, **environment}) as child:
@@ -318,7 +322,7 @@ def apply_shows_what_other_clients_have_made_of_it(rig):
     for typed, code, end in (("y\ny\n", 0, done), ("y\nn\n", 1, "Nothing was changed.\n")):
         rig.server.plays(txn_commit=[old, COMMITTED], txn_plan=list(plans))
         found, shown = rig.terminal(typed, "apply", "flows.d", NO_COLOR="1")
-        yield from differs((found, shown.removeprefix(typed)), (
+        yield from differs((found, shown), (
             code, f"{DIFF}\n{SUMMARY}Apply this? [y/N] {meanwhile}{DIFF}\n{later}"
             f"Apply this? [y/N] {end}"))
     rig.server.plays(txn_commit=old)
