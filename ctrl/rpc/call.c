@@ -14,7 +14,6 @@
 #include "rpc/audit.h"
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
-#include "schema/json_text.h"
 
 struct rpc_call {
 	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */
@@ -362,7 +361,7 @@ rpc_service_call_text(struct rpc_service *service, struct rpc_session *session, 
 	size_t bytes, rpc_reply_fn reply, void *arg)
 {
 	json_error_t error;
-	json_t *message = json_text_load(text, bytes, &error);
+	json_t *message = rpc_message_load(text, bytes, &error);
 	struct fault fault;
 	size_t n_requests;
 

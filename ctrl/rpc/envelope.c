@@ -2,7 +2,10 @@
 /* Requests out of their envelope, replies into theirs. */
 #include "envelope.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +13,111 @@
 
 #include "rpc/service.h"
 #include "schema/describe.h"
+#include "schema/json_text.h"
 
 #define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
+
+/* Whether it stands for an integer that jansson has none for. */
+static bool
+id_is_large(const json_t *id)
+{
+	return json_string_length(id) > 0 && !json_string_value(id)[0];
+}
+
+/* The end of a string, behind its quote; NULL: it has none, or holds a zero byte. */
+static const char *
+string_end(const char *string, const char *end)
+{
+	const char *at = string + 1;
+
+	for (; at < end && *at != '"'; at++) {
+		if (*at != '\\')
+			continue;
+		at++;
+		if (end - at >= 5 && memcmp(at, "u0000", 5) == 0)
+			return NULL;
+	}
+	return at < end ? at + 1 : NULL;
+}
+
+/* Write what stands for an id that is a number; returns its end. */
+static const char *
+id_write(const char *id, const char *end, FILE *out)
+{
+	const char *at = id;
+	char number[24], *last;
+	bool is_integer;
+	uint64_t value;
+
+	while (at < end && *at && strchr("+-.eE0123456789", *at))
+		at++;
+	snprintf(number, sizeof(number), "%.*s", (int)(at - id), id);
+	errno = 0;
+	value = number[0] == '-' ? (uint64_t)-strtoll(number, &last, 10)
+				 : strtoull(number, &last, 10);
+	is_integer = at - id < (ptrdiff_t)sizeof(number) && !*last && !errno;
+	if (!is_integer)
+		fputs("0.5", out); /* which is refused as an id, as is any other than an integer */
+	else if (number[0] == '-' || number[0] == '0' || value <= INT64_MAX)
+		fputs(number, out);
+	else
+		fprintf(out, "\"\\u0000%s\"", number);
+	return at;
+}
+
+/* Write the message with other values for ids that are numbers. -1: it is not JSON. */
+static int
+message_write(const char *text, const char *end, FILE *out)
+{
+	unsigned depth = 0, id_depth = 1;
+	bool is_id = false; /* the value that comes next */
+
+	for (const char *at = text, *token; at < end;) {
+		token = at++;
+		if (*token == '"') {
+			at = string_end(token, end);
+			if (!at)
+				return -1;
+			is_id = depth == id_depth && at - token == 4 &&
+				memcmp(token, "\"id\"", 4) == 0;
+		} else if (*token == '{' || *token == '[') {
+			id_depth = depth == 0 && *token == '[' ? 2 : id_depth;
+			depth++;
+		} else if (*token == '}' || *token == ']') {
+			depth--;
+		} else if (*token == ',') {
+			is_id = false;
+		} else if (is_id && depth == id_depth &&
+			   (*token == '-' || isdigit((unsigned char)*token))) {
+			at = id_write(token, end, out);
+			continue;
+		}
+		fwrite(token, 1, (size_t)(at - token), out);
+	}
+	return 0;
+}
+
+json_t *
+rpc_message_load(const char *text, size_t bytes, json_error_t *error)
+{
+	json_t *message = json_text_load(text, bytes, error);
+	char *copy = NULL;
+	size_t copied;
+	FILE *out;
+	int rc;
+
+	if (message || json_error_code(error) != json_error_numeric_overflow)
+		return message;
+	out = open_memstream(&copy, &copied);
+	if (!out)
+		return NULL;
+	rc = message_write(text, text + bytes, out);
+	if (fclose(out) == 0 && rc == 0)
+		message = json_loadb(copy, copied,
+			JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
+	free(copy);
+	return message;
+}
 
 static int
 member_refuse(const char *pointer, const char *expected, struct fault *fault)
@@ -56,8 +162,9 @@ envelope_open(json_t *message, struct request *request, struct fault *fault)
 	};
 	if (!json_is_object(message))
 		return member_refuse("", "an object", fault);
-	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
-		return member_refuse("/id", "a string, a number or null", fault);
+	if (id && !json_is_string(id) && !json_is_integer(id) && !json_is_null(id))
+		return member_refuse(
+			"/id", "a string, null, or an integer from -2^63 to 2^64 - 1", fault);
 	request->id = id;
 	if (!version || strcmp(version, "2.0"))
 		return member_refuse("/jsonrpc", "\"2.0\"", fault);
@@ -124,7 +231,7 @@ value_write(const json_t *value, struct evbuffer *output)
 	return rc;
 }
 
-/* A member of the reply, whose value may be the document. */
+/* A member of the reply, whose value may be the document, or an id that is large. */
 static int
 member_write(const struct rpc_service *service, const char *name, const json_t *value,
 	struct evbuffer *output)
@@ -136,6 +243,9 @@ member_write(const struct rpc_service *service, const char *name, const json_t *
 		return -1;
 	if (value == rpc_service_document(service, &text, &bytes))
 		return evbuffer_add_reference(output, text, bytes, NULL, NULL);
+	if (strcmp(name, "id") == 0 && id_is_large(value))
+		return evbuffer_add(
+			output, json_string_value(value) + 1, json_string_length(value) - 1);
 	return value_write(value, output);
 }
 
@@ -164,7 +274,8 @@ rpc_message_write(const struct rpc_service *service, const char *before, json_t 
 	int rc;
 
 	rc = evbuffer_add(output, before, strlen(before));
-	if (rc == 0 && result && result == rpc_service_document(service, &text, &bytes))
+	if (rc == 0 && ((result && result == rpc_service_document(service, &text, &bytes)) ||
+			       id_is_large(json_object_get(message, "id"))))
 		rc = members_write(service, message, output);
 	else if (rc == 0)
 		rc = value_write(message, output);

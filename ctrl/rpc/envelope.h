@@ -7,11 +7,17 @@
 
 #include "schema/fault.h"
 
+/*
+ * A message out of its text, as json_text_load() reads it. An id from 2^63 to 2^64 - 1, for which
+ * jansson has no integer, becomes a string that no text can hold: a zero byte, and the digits.
+ */
+json_t *rpc_message_load(const char *text, size_t bytes, json_error_t *error);
+
 /* One request; everything is borrowed from the message. */
 struct request {
 	const json_t *method; /* a string */
 	json_t *params; /* an object or an array; NULL: absent */
-	json_t *id; /* a string, a number or null; NULL: absent, a notification */
+	json_t *id; /* a string, an integer or null; NULL: absent, a notification */
 };
 
 /*

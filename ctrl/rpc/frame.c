@@ -2,6 +2,7 @@
 /* A state machine that is fed a byte at a time. */
 #include "frame.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,25 +34,60 @@ frame_fini(struct frame *frame)
 	frame->room = 0;
 }
 
+/* In brackets that are too deep to be kept any kind of token is taken. */
+static bool
+expects(const struct frame *frame, enum frame_expect one, enum frame_expect other)
+{
+	return frame->expect == one || frame->expect == other || frame->depth > frame->max_depth;
+}
+
+static bool
+expects_value(const struct frame *frame)
+{
+	return expects(frame, FRAME_VALUE, FRAME_VALUE_OR_END);
+}
+
+/* A value has ended. */
+static void
+value_end(struct frame *frame)
+{
+	frame->expect = FRAME_COMMA_OR_END;
+	frame->state = FRAME_NESTED;
+}
+
 static enum step
 step_open(struct frame *frame, char c)
 {
-	if (frame->value)
+	if (!expects_value(frame))
 		return frame->line_start ? STEP_BEFORE : STEP_BREAK;
 	if (frame->depth < frame->max_depth)
 		frame->closing[frame->depth] = c == '{' ? '}' : ']';
 	frame->depth++;
+	frame->expect = c == '{' ? FRAME_NAME_OR_END : FRAME_VALUE_OR_END;
 	return frame->depth > frame->max_depth && !frame->skip ? STEP_TOO_DEEP : STEP_TAKE;
 }
 
 static enum step
 step_close(struct frame *frame, char c)
 {
+	const bool may_end = frame->expect == FRAME_COMMA_OR_END ||
+			     expects(frame, FRAME_NAME_OR_END, FRAME_VALUE_OR_END);
+
 	frame->depth--;
-	if (frame->depth < frame->max_depth && frame->closing[frame->depth] != c)
+	if (!may_end || (frame->depth < frame->max_depth && frame->closing[frame->depth] != c))
 		return STEP_BREAK;
-	frame->value = true;
+	value_end(frame);
 	return frame->depth ? STEP_TAKE : STEP_END;
+}
+
+static enum step
+step_comma(struct frame *frame)
+{
+	if (!expects(frame, FRAME_COMMA_OR_END, FRAME_COMMA_OR_END))
+		return STEP_BREAK;
+	if (frame->depth <= frame->max_depth)
+		frame->expect = frame->closing[frame->depth - 1] == '}' ? FRAME_NAME : FRAME_VALUE;
+	return STEP_TAKE;
 }
 
 static enum step
@@ -64,40 +100,147 @@ step_line_feed(struct frame *frame)
 	return STEP_TAKE;
 }
 
+/* The first character of a number, true, false or null. */
+static enum step
+step_word_begin(struct frame *frame, char c)
+{
+	static const char *const words[] = {"true", "false", "null"};
+
+	if (!expects_value(frame))
+		return STEP_BREAK;
+	frame->state = FRAME_WORD;
+	frame->word = NULL;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (c == words[i][0])
+			frame->word = words[i] + 1;
+	}
+	if (frame->word)
+		return STEP_TAKE;
+	frame->state = FRAME_NUMBER;
+	frame->number = c == '-' ? FRAME_SIGN : c == '0' ? FRAME_ZERO : FRAME_DIGITS;
+	return c == '-' || isdigit((unsigned char)c) ? STEP_TAKE : STEP_BREAK;
+}
+
+static enum step
+step_quote(struct frame *frame)
+{
+	frame->is_name = expects(frame, FRAME_NAME, FRAME_NAME_OR_END);
+	frame->state = FRAME_STRING;
+	return frame->is_name || expects_value(frame) ? STEP_TAKE : STEP_BREAK;
+}
+
+static enum step
+step_colon(struct frame *frame)
+{
+	if (!expects(frame, FRAME_COLON, FRAME_COLON))
+		return STEP_BREAK;
+	frame->expect = FRAME_VALUE;
+	return STEP_TAKE;
+}
+
+static enum step
+step_token(struct frame *frame, char c)
+{
+	switch (c) {
+	case '{':
+	case '[':
+		return step_open(frame, c);
+	case '}':
+	case ']':
+		return step_close(frame, c);
+	case '"':
+		return step_quote(frame);
+	case ',':
+		return step_comma(frame);
+	case ':':
+		return step_colon(frame);
+	default:
+		return step_word_begin(frame, c);
+	}
+}
+
 static enum step
 step_nested(struct frame *frame, char c)
 {
-	enum step step = STEP_TAKE;
+	enum step step;
 
-	switch (c) {
-	case ' ':
-	case '\t':
-	case '\r':
+	if (c == ' ' || c == '\t' || c == '\r')
 		return STEP_TAKE;
-	case '\n':
+	if (c == '\n')
 		return step_line_feed(frame);
-	case '{':
-	case '[':
-		step = step_open(frame, c);
-		break;
-	case '}':
-	case ']':
-		step = step_close(frame, c);
-		break;
-	case '"':
-		if (frame->value)
-			step = STEP_BREAK;
-		frame->state = FRAME_STRING;
-		break;
-	case ',':
-	case ':':
-		frame->value = false;
-		break;
-	default:
-		frame->value = true;
-	}
+	step = step_token(frame, c);
 	frame->line_start = false;
 	return step;
+}
+
+/* A number goes on with c. False: it does not, whether it is complete or not. */
+static bool
+number_goes_on(struct frame *frame, char c)
+{
+	static const enum frame_number behind_digit[] = {
+		[FRAME_SIGN] = FRAME_DIGITS,
+		[FRAME_DIGITS] = FRAME_DIGITS,
+		[FRAME_POINT] = FRAME_FRACTION,
+		[FRAME_FRACTION] = FRAME_FRACTION,
+		[FRAME_E] = FRAME_EXPONENT,
+		[FRAME_E_SIGN] = FRAME_EXPONENT,
+		[FRAME_EXPONENT] = FRAME_EXPONENT,
+	};
+	const enum frame_number number = frame->number;
+	const bool is_whole = number == FRAME_ZERO || number == FRAME_DIGITS;
+
+	if (isdigit((unsigned char)c) && number != FRAME_ZERO)
+		frame->number =
+			number == FRAME_SIGN && c == '0' ? FRAME_ZERO : behind_digit[number];
+	else if (c == '.' && is_whole)
+		frame->number = FRAME_POINT;
+	else if ((c == 'e' || c == 'E') && (is_whole || number == FRAME_FRACTION))
+		frame->number = FRAME_E;
+	else if ((c == '+' || c == '-') && number == FRAME_E)
+		frame->number = FRAME_E_SIGN;
+	else
+		return false;
+	return true;
+}
+
+/* Behind the last character of a number, true, false or null comes another token. */
+static enum step
+step_scalar(struct frame *frame, char c)
+{
+	const enum frame_number number = frame->number;
+	bool is_complete;
+
+	if (frame->state == FRAME_WORD) {
+		is_complete = !*frame->word;
+		if (!is_complete && *frame->word++ == c)
+			return STEP_TAKE;
+	} else {
+		if (number_goes_on(frame, c))
+			return STEP_TAKE;
+		is_complete = number == FRAME_ZERO || number == FRAME_DIGITS ||
+			      number == FRAME_FRACTION || number == FRAME_EXPONENT;
+	}
+	if (!is_complete)
+		return c == '\n' ? STEP_END : STEP_BREAK;
+	value_end(frame);
+	return step_nested(frame, c);
+}
+
+/* Behind a backslash: one character, or u and four digits. */
+static enum step
+step_escape(struct frame *frame, char c)
+{
+	if (frame->n_hex > 0) {
+		frame->n_hex--;
+		if (frame->n_hex == 0)
+			frame->state = FRAME_STRING;
+		return isxdigit((unsigned char)c) ? STEP_TAKE : STEP_BREAK;
+	}
+	if (c == 'u')
+		frame->n_hex = 4;
+	else
+		frame->state = FRAME_STRING;
+	return c && strchr("\"\\/bfnrtu", c) ? STEP_TAKE : STEP_BREAK;
 }
 
 static enum step
@@ -105,13 +248,17 @@ step_string(struct frame *frame, char c)
 {
 	if (c == '\n')
 		return STEP_END;
-	if (frame->state == FRAME_ESCAPE) {
-		frame->state = FRAME_STRING;
-	} else if (c == '\\') {
+	if ((unsigned char)c < ' ')
+		return STEP_BREAK;
+	if (frame->state == FRAME_ESCAPE)
+		return step_escape(frame, c);
+	if (c == '\\') {
 		frame->state = FRAME_ESCAPE;
-	} else if (c == '"') {
+	} else if (c == '"' && frame->is_name) {
+		frame->expect = FRAME_COLON;
 		frame->state = FRAME_NESTED;
-		frame->value = true;
+	} else if (c == '"') {
+		value_end(frame);
 	}
 	return STEP_TAKE;
 }
@@ -123,6 +270,8 @@ step_take(struct frame *frame, char c)
 		return c == '\n' ? STEP_BEFORE : STEP_TAKE;
 	if (frame->state == FRAME_NESTED)
 		return step_nested(frame, c);
+	if (frame->state == FRAME_WORD || frame->state == FRAME_NUMBER)
+		return step_scalar(frame, c);
 	return step_string(frame, c);
 }
 
@@ -164,7 +313,8 @@ text_begin(struct frame *frame, char c)
 {
 	frame->n_text = 0;
 	frame->depth = 0;
-	frame->value = false;
+	frame->expect = FRAME_VALUE;
+	frame->n_hex = 0;
 	frame->line_start = false;
 	frame->many_lines = false;
 	frame->state = c == '{' || c == '[' ? FRAME_NESTED : FRAME_LINE;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Cuts a stream of bytes into JSON texts: one a line, or back to back, or over several lines. It
- * follows brackets and strings only; whether a text is JSON is for the parser to say.
+ * follows the grammar (RFC 8259) but for UTF-8; whether a text is JSON is for the parser to say.
  *
  * A text that begins with { or [ ends with the bracket that closes it. Anything else (a bare
- * scalar, or noise) is a text that ends with its line. When brackets cannot be right any more (a
- * wrong closing one, a line feed inside a string, a value right behind a value) the text ends
- * there, for the parser to refuse, and the next one begins on the next line; if a { or [ at the
- * start of a line was the surprise, the next text begins with it.
+ * scalar, or noise) is a text that ends with its line. At the first byte with which the text cannot
+ * become JSON any more it ends, for the parser to refuse, and the next one begins on the next line;
+ * if that byte is a { or [ at the start of a line, the next text begins with it.
  *
  * A text beyond a limit is reported once and then passed over, not kept. It ends where it would
  * have ended, or with its line if it had held no line feed so far.
@@ -34,6 +33,30 @@ enum frame_state {
 	FRAME_NESTED, /* in brackets, outside strings */
 	FRAME_STRING,
 	FRAME_ESCAPE, /* behind a backslash in a string */
+	FRAME_WORD, /* in true, false or null */
+	FRAME_NUMBER,
+};
+
+/* The token that may come next in brackets. */
+enum frame_expect {
+	FRAME_VALUE,
+	FRAME_VALUE_OR_END,
+	FRAME_NAME,
+	FRAME_NAME_OR_END,
+	FRAME_COLON,
+	FRAME_COMMA_OR_END,
+};
+
+/* The last character of a number so far. */
+enum frame_number {
+	FRAME_SIGN,
+	FRAME_ZERO, /* that begins it */
+	FRAME_DIGITS,
+	FRAME_POINT,
+	FRAME_FRACTION,
+	FRAME_E,
+	FRAME_E_SIGN,
+	FRAME_EXPONENT,
 };
 
 struct frame {
@@ -41,7 +64,11 @@ struct frame {
 	unsigned max_depth;
 	enum frame_state state;
 	bool skip; /* pass over what is left of this text */
-	bool value; /* the last token was a value or the end of one */
+	enum frame_expect expect;
+	enum frame_number number;
+	const char *word; /* what has to follow of it */
+	unsigned n_hex; /* digits that have to follow of an escape */
+	bool is_name; /* the string is a member's name */
 	bool line_start; /* nothing but blanks on this line of the text so far */
 	bool many_lines; /* the text has a line feed in it */
 	size_t depth; /* open brackets */

@@ -236,6 +236,11 @@ def text_cases():
     """Raw texts: (what, text, code)."""
     yield "malformed JSON", '{"jsonrpc": "2.0", "id": 1, "method": }\n', PARSE
     yield "not JSON", "hello\n", PARSE
+    yield "a word cut off", '{"jsonrpc": "2.0", "id": tru\n', PARSE
+    yield "an id that is no integer", '{"jsonrpc": "2.0", "id": 1.5, "method": "x"}\n', \
+        INVALID_REQUEST
+    yield "an id of 65 bits", '{"jsonrpc": "2.0", "id": 18446744073709551616, "method": "x"}\n', \
+        INVALID_REQUEST
     yield "a bracket too many", '{"jsonrpc": "2.0", "id": 1]\n', PARSE
     yield "a number", "1\n", (INVALID_REQUEST, PARSE)
     yield "no method", '{"jsonrpc": "2.0", "id": 1}\n', INVALID_REQUEST

@@ -30,7 +30,7 @@ TOP = {"jsonrpc": "2.0", "id": 1, "method": "counters.top", "params": {"limit": 
 
 def connect(path):
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(120)
+    connection.settimeout(300)
     connection.connect(path)
     return connection
 

@@ -157,6 +157,45 @@ Test(frame, forgotten_bracket_costs_one_line)
 	stream_check("[[1]\n  [2]\n", "|[[1]\n  |[2]");
 }
 
+Test(frame, line_that_cannot_become_json_costs_no_other)
+{
+	stream_check("{\"a\":1,\n{\"b\":2}\n{}", "|{\"a\":1,\n|{\"b\":2}|{}");
+	stream_check("{\"a\":{\n{\"b\":2}\n", "|{\"a\":{\n|{\"b\":2}");
+	stream_check("{\n[1]\n", "|{\n|[1]");
+	stream_check("{\"a\"\n{}", "|{\"a\"\n|{}");
+	stream_check("{\"a\":tru\n{}", "|{\"a\":tru\n|{}");
+	stream_check("{\"a\":-\n{}", "|{\"a\":-\n|{}");
+	stream_check("[1.\n{}", "|[1.\n|{}");
+	stream_check("[\"\\u12\n{}", "|[\"\\u12\n|{}");
+}
+
+Test(frame, text_ends_where_it_cannot_become_json)
+{
+	stream_check("{a:1}\n{}", "|{a|{}");
+	stream_check("{\"a\" 1}\n{}", "|{\"a\" 1|{}");
+	stream_check("{\"a\":1,}\n{}", "|{\"a\":1,}|{}");
+	stream_check("{\"a\":}\n{}", "|{\"a\":}|{}");
+	stream_check("[1,,2]\n{}", "|[1,,|{}");
+	stream_check("[:\n{}", "|[:|{}");
+	stream_check("[01]\n{}", "|[01|{}");
+	stream_check("[1e+]\n{}", "|[1e+]|{}");
+	stream_check("[.5]\n{}", "|[.|{}");
+	stream_check("[truest]\n{}", "|[trues|{}");
+	stream_check("[\"\\x\"]\n{}", "|[\"\\x|{}");
+	stream_check("[\"\\u00g0\"]\n{}", "|[\"\\u00g|{}");
+	stream_check("[\"\t\"]\n{}", "|[\"\t|{}");
+}
+
+Test(frame, all_of_the_grammar)
+{
+	stream_check("[0,-0,10,-1.50]{}", "|[0,-0,10,-1.50]|{}");
+	stream_check("[1e5,0E-1,2.0e+00]{}", "|[1e5,0E-1,2.0e+00]|{}");
+	stream_check("[true\n,false ,null]{}", "|[true\n,false ,null]|{}");
+	stream_check("[\"\\u00Af\\n\\/\\\"\"]{}", "|[\"\\u00Af\\n\\/\\\"\"]|{}");
+	stream_check("{\"\":[],\"b\"\n:{\n}}{}", "|{\"\":[],\"b\"\n:{\n}}|{}");
+	stream_check("[[],[{}],\n[\n]]{}", "|[[],[{}],\n[\n]]|{}");
+}
+
 Test(frame, text_of_exactly_the_limit)
 {
 	stream_check("[1234567890123456 ]\n{}", "|[1234567890123456 ]|{}");

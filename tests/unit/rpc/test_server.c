@@ -48,6 +48,71 @@ Test(server, texts_back_to_back_and_in_pieces)
 	close(fd);
 }
 
+Test(server, ids_are_strings_or_integers_of_64_bits)
+{
+	static const char *const good[] = {"18446744073709551615", "9223372036854775808",
+		"9223372036854775807", "-9223372036854775808", "0", "\"1.5\"", "null"};
+	static const char *const bad[] = {"18446744073709551616", "-9223372036854775809", "1.5",
+		"1e3", "1e999", "123456789012345678901234567890", "[18446744073709551615]", "true"};
+	char text[128], expected[64];
+	int fd = client_open();
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text),
+			"{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":%s}\n", good[i]);
+		snprintf(expected, sizeof(expected), "\"result\":{},\"id\":%s}", good[i]);
+		client_say(fd, text);
+		line_has(fd, expected);
+		snprintf(text, sizeof(text),
+			"[{\"id\" : %s, \"jsonrpc\":\"2.0\",\"method\":\"\\u0065cho\"}]\n",
+			good[i]);
+		snprintf(expected, sizeof(expected), "\"result\":{},\"id\":%s}]", good[i]);
+		client_say(fd, text);
+		line_has(fd, expected);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text),
+			"{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":%s}\n", bad[i]);
+		client_say(fd, text);
+		/* Within an array the number is no id, and is what the parser says of it. */
+		line_has(fd, bad[i][0] == '[' ? "\"code\":-32700" : "an integer from -2^63");
+	}
+	close(fd);
+}
+
+Test(server, large_numbers_elsewhere_are_not_ids)
+{
+	int fd = client_open();
+
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"x\":"
+		       "{\"id\":18446744073709551615}},\"id\":1}\n");
+	line_has(fd, "\"code\":-32700");
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"x\":"
+		       "\"\\u00001\"},\"id\":18446744073709551615}\n");
+	line_has(fd, "\"code\":-32700");
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":\"\\u00001\"}\n");
+	line_has(fd, "\"code\":-32700");
+	close(fd);
+}
+
+Test(server, unfinished_line_does_not_swallow_the_next)
+{
+	static const char *const texts[] = {"{\"jsonrpc\":\"2.0\",\"id\":1,\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"params\":{\n", "{\"jsonrpc\":\"2.0\",\"id\"\n",
+		"{\n"};
+	int fd = client_open();
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		client_say(fd, texts[i]);
+		client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":9}\n");
+		line_has(fd, "\"code\":-32700");
+		line_has(fd, "\"id\":9}");
+	}
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"id\":tru\n");
+	line_has(fd, "\"code\":-32700");
+	close(fd);
+}
+
 Test(server, notification_is_not_answered)
 {
 	int fd = client_open();

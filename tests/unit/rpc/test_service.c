@@ -43,7 +43,7 @@ Test(service, default_is_filled_in)
 Test(service, ids_come_back_as_they_were)
 {
 	static const char *const ids[] = {
-		"0", "-1", "1.5", "\"\"", "\"\\u00e9\"", "null", "9223372036854775807"};
+		"0", "-1", "\"\"", "\"\\u00e9\"", "null", "9223372036854775807"};
 	char text[128], start[64];
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
@@ -110,9 +110,9 @@ Test(service, what_is_not_a_request)
 	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":null,\"id\":1}",
 		FAULT_INVALID_REQUEST, "/params", "1", "an object");
 	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":{}}", FAULT_INVALID_REQUEST,
-		"/id", "null", "a string, a number or null");
+		"/id", "null", "a string, null, or an integer");
 	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":true}",
-		FAULT_INVALID_REQUEST, "/id", "null", "a string, a number or null");
+		FAULT_INVALID_REQUEST, "/id", "null", "a string, null, or an integer");
 	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":1,\"x/y\":0}",
 		FAULT_INVALID_REQUEST, "/x~1y", "1", "no members but");
 	cr_expect_eq(rig()->n_calls, 0);
