@@ -237,6 +237,10 @@ client_fill(struct client *client, int64_t deadline_ms, struct client_error *err
 		client->length += (size_t)received;
 		return 0;
 	}
+	if (client->remote != NULL && remote_reason(client->remote)[0] != '\0')
+		return client_error_set(error, CLIENT_BROKEN,
+			"sluiced at %s closed the connection: %s", client->path,
+			remote_reason(client->remote));
 	return client_error_set(error, CLIENT_BROKEN,
 		"sluiced at %s closed the connection without a reply%s%s", client->path,
 		received < 0 ? ": " : "", received < 0 ? strerror(errno) : "");

@@ -27,6 +27,7 @@ struct remote {
 	int fd;
 	SSL_CTX *context;
 	SSL *ssl;
+	char reason[128]; /* why it has gone; "": unknown */
 };
 
 /* What an attempt to connect knows. */
@@ -73,6 +74,52 @@ ssl_reason(void)
 		reason = strerror(ERR_GET_REASON(error));
 	ERR_clear_error();
 	return reason ? reason : "the connection broke off";
+}
+
+/* The alert that the far end has ended the connection with; NULL: it is none. */
+static const char *
+alert_name(unsigned long error)
+{
+	const char *reason = ERR_reason_error_string(error);
+
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL || ERR_GET_REASON(error) < SSL_AD_REASON_OFFSET)
+		return NULL;
+	reason = reason ? strstr(reason, "alert ") : NULL;
+	return reason ? reason + strlen("alert ") : NULL;
+}
+
+/* Whether an alert is about the certificate that we have shown, RFC 8446 section 6.2. */
+static bool
+alert_is_about_us(unsigned long error)
+{
+	switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Keep the first alert that the far end has sent; it is gone from the queue of errors then. */
+static void
+alert_keep(struct remote *remote)
+{
+	const unsigned long error = ERR_peek_last_error();
+	const char *name = alert_name(error);
+
+	if (name && !remote->reason[0])
+		snprintf(remote->reason, sizeof(remote->reason), "%s (alert: %s)",
+			alert_is_about_us(error) ? "it refused the certificate of --cert"
+						 : "it ended TLS",
+			name);
+	ERR_clear_error();
 }
 
 static int
@@ -196,6 +243,10 @@ handshake_failed(struct attempt *attempt)
 	if (verified != X509_V_OK)
 		return attempt_fail(attempt, "its certificate is not accepted: %s (--ca)",
 			X509_verify_cert_error_string(verified));
+	if (alert_name(ERR_peek_last_error())) {
+		alert_keep(attempt->remote);
+		return attempt_fail(attempt, "%s", attempt->remote->reason);
+	}
 	return attempt_fail(attempt, "TLS: %s", ssl_reason());
 }
 
@@ -269,9 +320,17 @@ remote_readable(struct remote *remote)
 {
 	char byte;
 	int rc = SSL_peek(remote->ssl, &byte, 1);
+	int error = SSL_get_error(remote->ssl, rc);
 
+	alert_keep(remote);
 	/* The end of the stream and errors are for remote_read() to find, too. */
-	return rc > 0 || SSL_get_error(remote->ssl, rc) != SSL_ERROR_WANT_READ;
+	return rc > 0 || error != SSL_ERROR_WANT_READ;
+}
+
+const char *
+remote_reason(const struct remote *remote)
+{
+	return remote->reason;
 }
 
 /* 0: wait; -1: the connection has gone. */
@@ -280,7 +339,7 @@ result_of(struct remote *remote, int rc)
 {
 	int error = SSL_get_error(remote->ssl, rc);
 
-	ERR_clear_error();
+	alert_keep(remote);
 	if (rc > 0)
 		return rc;
 	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;

@@ -35,6 +35,9 @@ int remote_fd(const struct remote *remote); /* to poll; it does not block */
 /* Has something been received that remote_read() would give at once? */
 bool remote_readable(struct remote *remote);
 
+/* Why the connection has gone, for people; "" when that is not known, or it has not. */
+const char *remote_reason(const struct remote *remote);
+
 /* Bytes written or read; 0: wait and try again; -1: the connection has gone. */
 ssize_t remote_write(struct remote *remote, const void *bytes, size_t length);
 ssize_t remote_read(struct remote *remote, void *bytes, size_t room);

@@ -185,8 +185,9 @@ time_encode(void)
 static json_t *
 actor_encode(const struct actor *actor)
 {
-	json_t *encoded = json_pack("{s:o, s:s, s:s}", "name", rpc_text(actor->name), "via",
-		actor->via, "role", role_name(actor->role));
+	json_t *encoded = json_pack("{s:o, s:s, s:s, s:s*}", "name", rpc_text(actor->name), "via",
+		actor->via, "role", role_name(actor->role), "address",
+		actor->address[0] ? actor->address : NULL);
 
 	if (actor->uid != UINT32_MAX)
 		json_object_update_new(

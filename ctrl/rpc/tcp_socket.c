@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -113,4 +114,22 @@ tcp_socket_tune(int fd)
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
 			sizeof(options[i].value));
+}
+
+void
+tcp_socket_peer(int fd, char *text, size_t size)
+{
+	union address address;
+	socklen_t bytes = sizeof(address);
+	char host[INET6_ADDRSTRLEN];
+
+	snprintf(text, size, "?");
+	if (getpeername(fd, &address.any, &bytes) < 0)
+		return;
+	if (address.any.sa_family == AF_INET &&
+		inet_ntop(AF_INET, &address.ipv4.sin_addr, host, sizeof(host)))
+		snprintf(text, size, "%s:%u", host, ntohs(address.ipv4.sin_port));
+	else if (address.any.sa_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &address.ipv6.sin6_addr, host, sizeof(host)))
+		snprintf(text, size, "[%s]:%u", host, ntohs(address.ipv6.sin6_port));
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A handshake is a stream with a time limit; when it is done the stream is handed on. */
+/*
+ * A handshake is a stream with a time limit; when it is done the stream is handed on. When it fails
+ * the client is to read why: closing a socket that has input makes the kernel send a reset, which
+ * overtakes the alert, so that the input is passed over until the client hangs up.
+ */
 #include "rpc/tls.h"
 
 #include <errno.h>
@@ -21,12 +25,17 @@
 #include "rpc/tls_subject.h"
 
 #define WARNINGS_A_MINUTE 10
+#define SUBJECT_MAX 128 /* characters of it to tell */
+#define REFUSED_S 2 /* that a client has for reading why */
 
 struct handshake {
 	TAILQ_ENTRY(handshake) link;
 	struct tls *tls;
-	struct bufferevent *stream;
+	struct bufferevent *stream; /* NULL: it has failed */
 	struct event *timer;
+	struct event *refused; /* input of a client that has been refused; NULL: none has */
+	char address[ACTOR_ADDRESS_MAX];
+	char subject[SUBJECT_MAX]; /* of a certificate that was not accepted; "": none */
 };
 
 struct tls {
@@ -52,7 +61,7 @@ static void
 tls_warn(struct tls *tls, const char *format, ...)
 {
 	struct timespec now;
-	char text[256];
+	char text[512];
 	va_list args;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -80,6 +89,10 @@ handshake_free(struct handshake *handshake)
 		event_free(handshake->timer);
 	if (handshake->stream)
 		bufferevent_free(handshake->stream);
+	if (handshake->refused) {
+		close(event_get_fd(handshake->refused));
+		event_free(handshake->refused);
+	}
 	free(handshake);
 }
 
@@ -90,8 +103,36 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	tls_warn(handshake->tls, "tls: a handshake took longer than %d s", TLS_HANDSHAKE_MS / 1000);
+	if (handshake->stream)
+		tls_warn(handshake->tls, "tls: %s: the handshake took longer than %d s",
+			handshake->address, TLS_HANDSHAKE_MS / 1000);
 	handshake_free(handshake);
+}
+
+/* A subject as RFC 2253 has it, where what is no plain character is escaped. */
+static void
+subject_write(X509 *certificate, char subject[SUBJECT_MAX])
+{
+	BIO *text = BIO_new(BIO_s_mem());
+	int bytes = 0;
+
+	if (text && X509_NAME_print_ex(
+			    text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0)
+		bytes = BIO_read(text, subject, SUBJECT_MAX - 1);
+	subject[bytes > 0 ? bytes : 0] = '\0';
+	BIO_free(text);
+}
+
+/* Remember whose certificate it is that is not accepted. */
+static int
+on_verified(int is_valid, X509_STORE_CTX *context)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct handshake *handshake = SSL_get_app_data(ssl);
+
+	if (!is_valid && handshake)
+		subject_write(X509_STORE_CTX_get0_cert(context), handshake->subject);
+	return is_valid;
 }
 
 static void
@@ -109,12 +150,51 @@ handshake_done(struct handshake *handshake)
 		return;
 	}
 	tls_subject_read(certificate, tls->config, &actor);
+	snprintf(actor.address, sizeof(actor.address), "%s", handshake->address);
+	if (actor.role == ROLE_NONE) {
+		subject_write(certificate, handshake->subject);
+		tls_warn(tls, "tls: %s: the certificate %s has no role, see tls.roles",
+			actor.address, handshake->subject);
+	}
 	X509_free(certificate);
+	SSL_set_app_data(ssl, NULL);
 	handshake->stream = NULL;
 	handshake_free(handshake);
 	bufferevent_disable(stream, EV_READ);
 	bufferevent_setcb(stream, NULL, NULL, NULL, NULL);
 	tls->client(tls->arg, stream, &actor);
+}
+
+/* Pass over what a client sends that has been refused, until it hangs up. */
+static void
+on_refused_input(evutil_socket_t fd, short what, void *arg)
+{
+	char bytes[4096];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	(void)what;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		handshake_free(arg);
+}
+
+/* The alert has been sent: let the client read it. */
+static void
+handshake_refuse(struct handshake *handshake)
+{
+	static const struct timeval patience = {.tv_sec = REFUSED_S};
+	int fd = dup(bufferevent_getfd(handshake->stream));
+
+	bufferevent_free(handshake->stream);
+	handshake->stream = NULL;
+	if (fd >= 0)
+		handshake->refused = event_new(handshake->tls->base, fd, EV_READ | EV_PERSIST,
+			on_refused_input, handshake);
+	if (fd >= 0 && !handshake->refused)
+		close(fd);
+	if (!handshake->refused || shutdown(fd, SHUT_WR) < 0 ||
+		event_add(handshake->refused, NULL) < 0 ||
+		evtimer_add(handshake->timer, &patience) < 0)
+		handshake_free(handshake);
 }
 
 static void
@@ -127,9 +207,13 @@ handshake_failed(struct handshake *handshake)
 
 	if (verified != X509_V_OK)
 		reason = X509_verify_cert_error_string(verified);
-	tls_warn(handshake->tls, "tls: a handshake failed: %s",
+	tls_warn(handshake->tls, "tls: %s: the handshake failed: %s%s%s", handshake->address,
+		handshake->subject[0] ? handshake->subject : "", handshake->subject[0] ? ": " : "",
 		reason ? reason : "the client hung up");
-	handshake_free(handshake);
+	if (reason)
+		handshake_refuse(handshake);
+	else
+		handshake_free(handshake);
 }
 
 static void
@@ -170,7 +254,8 @@ on_accept(void *arg, int fd)
 
 	tcp_socket_tune(fd);
 	if (tls->n_handshakes == TLS_HANDSHAKES_MAX) {
-		tls_warn(tls, "tls: more than %d handshakes at a time", TLS_HANDSHAKES_MAX);
+		tls_warn(tls, "tls: more than %d handshakes at a time, %s is hung up on",
+			TLS_HANDSHAKES_MAX, TAILQ_FIRST(&tls->handshakes)->address);
 		handshake_free(TAILQ_FIRST(&tls->handshakes));
 	}
 	handshake = calloc(1, sizeof(*handshake));
@@ -179,6 +264,7 @@ on_accept(void *arg, int fd)
 		return;
 	}
 	handshake->tls = tls;
+	tcp_socket_peer(fd, handshake->address, sizeof(handshake->address));
 	TAILQ_INSERT_TAIL(&tls->handshakes, handshake, link);
 	tls->n_handshakes++;
 	handshake->timer = evtimer_new(tls->base, on_timeout, handshake);
@@ -189,6 +275,9 @@ on_accept(void *arg, int fd)
 		handshake_free(handshake);
 		return;
 	}
+	SSL_set_app_data(bufferevent_openssl_get_ssl(handshake->stream), handshake);
+	SSL_set_verify(bufferevent_openssl_get_ssl(handshake->stream),
+		SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verified);
 	bufferevent_setcb(handshake->stream, NULL, NULL, on_event, handshake);
 	bufferevent_enable(handshake->stream, EV_READ | EV_WRITE);
 }

@@ -8,6 +8,7 @@
 
 #define ACTOR_NAME_MAX 64
 #define ACTOR_VIA_MAX 16
+#define ACTOR_ADDRESS_MAX 64
 
 /* Each may do all that those before it may. Kept in stores as text, see role_name(). */
 enum role {
@@ -23,6 +24,7 @@ struct actor {
 	int32_t pid; /* 0: none */
 	char name[ACTOR_NAME_MAX]; /* user name, "uid 1234", or the subject of a certificate */
 	char via[ACTOR_VIA_MAX]; /* "unix", "tls", or "sluiced" for what sluiced does by itself */
+	char address[ACTOR_ADDRESS_MAX]; /* and port, of a peer over TLS; "": none. Not in stores */
 	uint8_t role; /* enum role */
 };
 

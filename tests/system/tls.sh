@@ -5,6 +5,7 @@
 # said about files that are not in order.
 source "$(dirname "$0")/_lib.sh"
 test_begin
+AUDIT_LOG=$RIG_RUN/audit.log
 rig_netns_add box
 rig_netns_add h0
 rig_veth_add box p0 h0 eth0
@@ -39,22 +40,17 @@ certificate() {
 	certificate other stranger 2
 	authority second "Second authority"
 	certificate new second 2
+	certificate guest ca 2
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=ana" \
 		-keyout old.key -out old.csr
 	openssl x509 -req -in old.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days -1 -out old.pem
 ) >>"$RIG_RUN/openssl.log" 2>&1 || fail "openssl: $(tail -n 3 "$RIG_RUN/openssl.log")"
 
+# The section tls of docs/access.md; only the directory is another.
 config_tls() {
 	config_null sluiced
-	cat <<-END
-		tls:
-		  listen: 192.0.2.1:7878
-		  certificate: $certs/box.pem
-		  key: $certs/box.key
-		  ca: $certs/ca.pem
-		  roles:
-		    - {subject_cn: ana, role: operator}
-	END
+	awk '/^```yaml$/ { on = 1; next } /^```$/ { on = 0 } on && /^tls:/ { here = 1 } on && here' \
+		docs/access.md | sed "s|/etc/sluice/|$certs/|"
 }
 
 # refused FIELD SED...: with the configuration so edited nothing starts, and the field is named
@@ -88,10 +84,42 @@ remote() {
 remote ana 192.0.2.1:7878 info >/dev/null
 remote ana 192.0.2.1:7878 flow add --id far --match port=p0,dst=192.0.2.1:5004 --action drop
 ctl flow show far >/dev/null
-[[ $(remote monitoring 192.0.2.1:7878 info 2>&1) == *"monitoring has none"* ]] ||
+
+# The command of docs/access.md, word for word, by both of its clients.
+command=$(grep -m 1 '^    sluicectl --connect' docs/access.md)
+for name in ana monitoring; do
+	(cd "$certs" && PATH=$top/$(dirname "$(rig_built sluicectl)"):$PATH \
+		rig_exec h0 bash -c "${command//ana./$name.}") | grep -q far ||
+		fail "docs/access.md does not work for $name"
+done
+expect_exit 1 remote monitoring 192.0.2.1:7878 flow add --id more \
+	--match port=p0,dst=192.0.2.1:5006 --action drop 2>/dev/null
+grep -q '"name": *"monitoring".*"address": *"192.0.2.10:[0-9]*".*"outcome": *"FORBIDDEN"' \
+	"$RIG_RUN/audit.log" || fail "the audit log does not say from where: $(<"$RIG_RUN/audit.log")"
+
+[[ $(remote guest 192.0.2.1:7878 info 2>&1) == *"guest has none"* ]] ||
 	fail "a certificate without a role is not told so"
-expect_exit 1 remote monitoring 192.0.2.1:7878 info 2>/dev/null
+expect_exit 1 remote guest 192.0.2.1:7878 info 2>/dev/null
+logged() {
+	grep -qE "warning: tls: 192.0.2.10:[0-9]+: $1" "$RIG_RUN/sluiced.log" ||
+		fail "sluiced does not say: $1: $(grep tls: "$RIG_RUN/sluiced.log")"
+}
+logged "the certificate CN=guest has no role"
+
+# turned_away NAME ALERT REASON: sluicectl says which alert it was, and sluiced whose, from where
+# and why; often, as a
+# reset that overtakes the alert comes now and then
+turned_away() {
+	local i found
+	for ((i = 0; i < 20; i++)); do
+		found=$(remote "$1" 192.0.2.1:7878 info 2>&1) && fail "$1 was let in"
+		[[ $found == *"it refused the certificate of --cert (alert: $2)"* ]] ||
+			fail "$1 is not told why, at attempt $i: $found"
+	done
+	logged "the handshake failed: CN=$3"
+}
 expect_exit 4 remote other 192.0.2.1:7878 info 2>/dev/null
+turned_away old "certificate expired" "ana: certificate has expired"
 expect_exit 3 remote ana 192.0.2.1:7879 info 2>/dev/null
 expect_exit 2 rig_exec h0 "$top/$(rig_built sluicectl)" --connect 192.0.2.1:7878 info 2>/dev/null
 rig_address_add box p0 192.0.2.2/24

@@ -4,7 +4,7 @@
 
 usage: tls_clients.py ADDRESS PORT DIRECTORY
 
-DIRECTORY has ca.pem, ana.pem/.key (an operator), monitoring.pem/.key (no role), other.pem/.key of
+DIRECTORY has ca.pem, ana.pem/.key (an operator), guest.pem/.key (no role), other.pem/.key of
 another authority, and old.pem/.key, which has expired. Prints what is wrong, a line each; the exit
 code is 1 if anything is.
 """
@@ -84,10 +84,10 @@ class Checker:
         self.works("after those")
 
     def run_roles(self):
-        with self.client("monitoring") as client:
+        with self.client("guest") as client:
             error = self.call(client, "system.info")["error"]
             self.expect("no role", error["data"]["name"], "FORBIDDEN")
-            wanted = "system.info needs role viewer, monitoring has none; an entry for the " \
+            wanted = "system.info needs role viewer, guest has none; an entry for the " \
                      "certificate under tls.roles in sluice.yaml gives it"
             self.expect("no role, message", error["message"], wanted)
         with self.client("ana") as client:
