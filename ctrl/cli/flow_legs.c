@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/pending.h"
 #include "cli/quantity.h"
 #include "cli/table.h"
-#include "cli/text.h"
 
 static const struct table_column leg_columns[] = {
 	{"LEG", false},
@@ -28,6 +28,11 @@ static const struct table_column hop_columns[] = {
 	{"NETDEV", false},
 };
 
+static const struct table_column why_columns[] = {
+	{"LEG", false},
+	{"WHY", false},
+};
+
 static const struct table_column count_columns[] = {
 	{"LEG", false},
 	{"COPIES", true},
@@ -41,7 +46,9 @@ static const struct table_column count_columns[] = {
 struct leg_tables {
 	struct table *legs;
 	struct table *hops;
+	struct table *whys; /* of hops that have a reason */
 	struct table *counts;
+	size_t n_whys;
 };
 
 /* "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s" */
@@ -92,6 +99,18 @@ add_hop(struct table *table, const char *name, const json_t *hop)
 }
 
 static void
+add_why(struct leg_tables *tables, const char *name, const json_t *leg, const json_t *hop)
+{
+	struct text text;
+
+	if (json_object_get(hop, "reason") == NULL)
+		return;
+	table_cell(tables->whys, "%s", name);
+	table_cell(tables->whys, "%s", pending_text(&text, leg, hop));
+	tables->n_whys++;
+}
+
+static void
 add_counts(struct table *table, const char *name, const json_t *state)
 {
 	struct text text;
@@ -121,6 +140,7 @@ add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, in
 			text_add(&name, "%d/%zu", stream, i + 1);
 		add_leg(tables->legs, name.s, leg, state);
 		add_hop(tables->hops, name.s, json_object_get(state, "next_hop"));
+		add_why(tables, name.s, leg, json_object_get(state, "next_hop"));
 		add_counts(tables->counts, name.s, state);
 	}
 	return json_array_size(legs);
@@ -139,7 +159,8 @@ table_finish(struct table *table, bool print)
 void
 flow_legs_print(const json_t *result)
 {
-	struct leg_tables tables = {TABLE(leg_columns), TABLE(hop_columns), TABLE(count_columns)};
+	struct leg_tables tables = {TABLE(leg_columns), TABLE(hop_columns), TABLE(why_columns),
+		TABLE(count_columns), 0};
 	const json_t *flow = json_object_get(result, "flow"), *states;
 	json_t *stream;
 	size_t i, n;
@@ -152,5 +173,6 @@ flow_legs_print(const json_t *result)
 	}
 	table_finish(tables.legs, n > 0);
 	table_finish(tables.hops, n > 0);
+	table_finish(tables.whys, tables.n_whys > 0);
 	table_finish(tables.counts, n > 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The three tables about legs that `flow show` prints: what they do, their next hops, and what
- * they have counted.
+ * The tables about legs that `flow show` prints: what they do, their next hops, why some are not
+ * handed on, and what they have counted.
  */
 #ifndef CTRL_CLI_FLOW_LEGS_H
 #define CTRL_CLI_FLOW_LEGS_H

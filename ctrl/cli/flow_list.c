@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "cli/flow_pages.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -11,6 +12,7 @@
 static const struct table_column list_columns[] = {
 	{"FLOW", false},
 	{"MATCH", false},
+	{"HEALTH", false},
 	{"LEGS", true},
 	{"TO", false},
 };
@@ -100,26 +102,48 @@ text_to(struct text *text, const json_t *flow, const json_t *ports)
 	return text->s;
 }
 
+/* "pending, dropping", "ok" */
+static const char *
+text_health(struct text *text, const json_t *health)
+{
+	const json_t *states = json_object_get(health, "states");
+	json_t *state;
+	size_t i;
+
+	text_clear(text);
+	json_array_foreach (states, i, state)
+		text_add(text, "%s%s", i > 0 ? ", " : "", json_string_value(state));
+	if (json_array_size(states) == 0)
+		text_add(text, "ok");
+	return text->s;
+}
+
 static void
 list_print(const json_t *result, const json_t *ports)
 {
+	const json_t *health = json_object_get(result, "health");
 	const json_t *flows = json_object_get(result, "flows");
 	struct table *table;
 	struct text text;
 	json_t *flow;
 	size_t i;
 
+	if (json_array_size(flows) == 0 && member_number(result, "total") > 0) {
+		printf("none of %" PRIu64 " flows\n", member_number(result, "total"));
+		return;
+	}
 	if (json_array_size(flows) == 0) {
 		printf("no flows\n");
 		return;
 	}
-	table = table_create(list_columns, 4);
+	table = table_create(list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
 	json_array_foreach (flows, i, flow) {
 		size_t n_legs;
 
 		legs_of(flow, &n_legs);
 		table_cell(table, "%s", member_text(flow, "id"));
 		table_cell(table, "%s", text_match(&text, flow));
+		table_cell(table, "%s", text_health(&text, json_array_get(health, i)));
 		table_cell(table, "%zu", n_legs);
 		table_cell(table, "%s", text_to(&text, flow, ports));
 	}
@@ -130,18 +154,47 @@ list_print(const json_t *result, const json_t *ports)
 			member_number(result, "total"), member_text(result, "next_cursor"));
 }
 
+/* The states that are named, as flow.list wants them; NULL: none is. */
+static json_t *
+only_read(const struct arguments *arguments)
+{
+	static const char *const states[] = {"pending", "down", "dropping", "silent"};
+	json_t *only = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (arguments_value(arguments, states[i]) == NULL)
+			continue;
+		if (only == NULL)
+			only = json_array();
+		json_array_append_new(only, json_string(states[i]));
+	}
+	return only;
+}
+
 static int
 flow_list(struct cli *cli, const struct arguments *arguments)
 {
+	const char *within_text = arguments_value(arguments, "within");
 	const char *limit_text = arguments_value(arguments, "limit");
-	uint64_t limit;
-	json_t *filter, *result, *ports;
+	uint64_t limit, within_s = 1;
+	json_t *filter, *result, *only, *ports;
 	int exit_code;
 
 	if (limit_text != NULL && number_parse(limit_text, 1, FLOW_PAGE_MAX, &limit) < 0)
 		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", limit_text,
 			FLOW_PAGE_MAX);
-	filter = json_pack("{s:s*}", "cursor", arguments_value(arguments, "cursor"));
+	if (within_text != NULL && (duration_parse(within_text, &within_s) < 0 || within_s > 25))
+		return cli_usage(cli, "--within: \"%s\" is not a time from 1s to 25s", within_text);
+	only = only_read(arguments);
+	filter = json_pack(
+		"{s:s*, s:O*}", "cursor", arguments_value(arguments, "cursor"), "only", only);
+	/* What programs read costs no time, unless they ask for it. */
+	if (!cli->json || only != NULL || arguments_value(arguments, "health") != NULL) {
+		json_object_set_new(filter, "health", json_true());
+		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
+	}
+	json_decref(only);
 	if (limit_text == NULL)
 		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	else
@@ -164,14 +217,20 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 static const struct option_spec list_options[] = {
 	{"limit", "N", "one page of N flows (1..1000) instead of all"},
 	{"cursor", "CURSOR", "go on where the page before ended"},
+	{"pending", NULL, "only flows with a leg that waits for its next hop"},
+	{"down", NULL, "only flows that are down, or a leg of which is"},
+	{"dropping", NULL, "only flows that drop packets or copies"},
+	{"silent", NULL, "only flows that no packet comes for"},
+	{"within", "TIME", "what dropping and silent are about, 1s to 25s (1s)"},
+	{"health", NULL, "with --json: say how each flow does, too"},
 	{NULL},
 };
 
 const struct command command_flow_list = {
 	.name = "flow list",
-	.arguments = "[--limit N] [--cursor CURSOR]",
-	.summary = "List the flows that are installed",
-	.example = "  sluicectl flow list --json > flows.json",
+	.arguments = "[OPTION]...",
+	.summary = "List the flows that are installed, and how they do",
+	.example = "  sluicectl flow list --pending --dropping",
 	.options = list_options,
 	.run = flow_list,
 };

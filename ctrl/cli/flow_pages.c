@@ -15,7 +15,7 @@ flow_pages_one(struct cli *cli, const char *method, json_t *filter, uint64_t lim
 json_t *
 flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
-	json_t *result = NULL, *page, *flows = json_array();
+	json_t *result = NULL, *page, *flows = json_array(), *health = json_array();
 	struct progress progress;
 	const char *cursor;
 
@@ -27,6 +27,8 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 		if (page == NULL)
 			break;
 		json_array_extend(flows, json_object_get(page, "flows"));
+		if (json_object_get(page, "health") != NULL)
+			json_array_extend(health, json_object_get(page, "health"));
 		progress.total = member_number(page, "total");
 		progress_at(&progress, json_array_size(flows));
 		cursor = json_string_value(json_object_get(page, "next_cursor"));
@@ -36,7 +38,10 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 	progress_end(&progress);
 	if (result != NULL)
 		json_object_set(result, "flows", flows);
+	if (result != NULL && json_object_get(result, "health") != NULL)
+		json_object_set(result, "health", health);
 	json_decref(flows);
+	json_decref(health);
 	json_decref(filter);
 	return result;
 }

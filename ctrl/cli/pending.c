@@ -4,8 +4,6 @@
 
 #include <time.h>
 
-#include "cli/text.h"
-
 #define FLOWS_MAX 16
 #define WAIT_MS 1000 /* for all flows together */
 #define PAUSE_MS 20
@@ -29,36 +27,40 @@ flow_is_pending(const json_t *result)
 	return false;
 }
 
-/* What shows the kernel's side of it. */
-static void
-advice_print(const json_t *leg, const json_t *hop)
+const char *
+pending_text(struct text *text, const json_t *leg, const json_t *hop)
 {
 	const char *address = json_string_value(json_object_get(hop, "address"));
 	const char *netdev = json_string_value(json_object_get(hop, "netdev"));
 
+	text_clear(text);
+	text_add(text, "%s: %s", member_text(hop, "state"), member_text(hop, "reason"));
+	if (!member_is(hop, "state", "pending"))
+		return text->s;
 	if (netdev == NULL)
-		fprintf(stderr, "'ip -d link show type vlan'\n");
+		text_add(text, "; see 'ip -d link show type vlan'");
 	else if (address != NULL)
-		fprintf(stderr, "'ip neigh show %s dev %s'\n", address, netdev);
+		text_add(text, "; see 'ip neigh show %s dev %s'", address, netdev);
 	else
-		fprintf(stderr, "'ip route get %s oif %s'\n", member_text(leg, "dst"), netdev);
+		text_add(text, "; see 'ip route get %s oif %s'", member_text(leg, "dst"), netdev);
+	return text->s;
 }
 
 static void
 flow_warn(const json_t *result)
 {
-	const json_t *flow = json_object_get(result, "flow"), *hop;
+	const json_t *flow = json_object_get(result, "flow");
+	struct text text;
 	json_t *state;
 	size_t i;
 
 	json_array_foreach (json_object_get(result, "legs"), i, state) {
 		if (!leg_is_pending(state))
 			continue;
-		hop = json_object_get(state, "next_hop");
-		fprintf(stderr, "sluicectl: leg %s of flow %s is pending: %s; see ",
-			member_text(state, "id"), member_text(flow, "id"),
-			member_text(hop, "reason"));
-		advice_print(json_array_get(json_object_get(flow, "legs"), i), hop);
+		fprintf(stderr, "sluicectl: leg %s of flow %s is %s\n", member_text(state, "id"),
+			member_text(flow, "id"),
+			pending_text(&text, json_array_get(json_object_get(flow, "legs"), i),
+				json_object_get(state, "next_hop")));
 	}
 }
 

@@ -4,6 +4,13 @@
 #define CTRL_CLI_PENDING_H
 
 #include "cli/cli.h"
+#include "cli/text.h"
+
+/*
+ * Why a leg is not handed on, and how to look at it: "pending: no route to ...; see 'ip route
+ * ...'". leg of flow.get, hop its next hop there, which has a reason.
+ */
+const char *pending_text(struct text *text, const json_t *leg, const json_t *hop);
 
 /*
  * Wait a moment for the neighbours of flows with these ids (an array), and say on stderr which of

@@ -184,9 +184,8 @@ totals_encode(const struct top_sample *after, const struct rate *rate, json_int_
 				 member_number(json_object_get(flows, "ipv6"), "installed");
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)n_flows,
-		"legs",
-		(json_int_t)member_number(json_object_get(after->info, "legs"), "installed"),
-		"rx_pps", (json_int_t)rate->rx_pps, "rx_bps", (json_int_t)rate->rx_bps, "tx_pps",
+		"legs", (json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
+		(json_int_t)rate->rx_pps, "rx_bps", (json_int_t)rate->rx_bps, "tx_pps",
 		(json_int_t)rate->tx_pps, "tx_bps", (json_int_t)rate->tx_bps, "drops_ps", drops_ps);
 }
 

@@ -13,6 +13,7 @@
 #include "state/leg_hops.h"
 
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
+#define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */
 
 /* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
 static int
@@ -68,40 +69,226 @@ flow_page_next(struct flow_page *page, bool taken)
 	page->flow = NULL;
 }
 
+static const char *const hop_states[] = {
+	[NEXT_HOP_PENDING] = "pending",
+	[NEXT_HOP_RESOLVED] = "resolved",
+	[NEXT_HOP_STATIC] = "static",
+};
+
+#define HOP_STATES (sizeof(hop_states) / sizeof(hop_states[0]))
+#define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC))
+#define HEALTH_PORT_DOWN (1u << 15)
+#define HEALTH_DOWN (1u << 16)
+#define HEALTH_DROPPING (1u << 17)
+#define HEALTH_SILENT (1u << 18)
+
+/* A page that is asked for. */
+struct list {
+	struct rates_waiter waiter;
+	struct rpc_call *call;
+	const struct methods_context *context;
+	json_t *params; /* limit and cursor; a flow may go while figures are waited for */
+	bool declared; /* no other flows */
+	bool health; /* say how flows do, for which there are figures */
+	uint32_t only; /* flows of which one of these holds; 0 = all */
+};
+
+/* What is the matter with a flow; *bad is the first leg that is not handed on, n_all_legs for none.
+ */
+static uint32_t
+flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
+{
+	const struct flow_rates *rates = &list->context->watchers->rates;
+	const struct rate_row *row = flow_rate_row(rates, flow);
+	const struct flow_spec *spec = flow->spec;
+	uint32_t health = spec->down ? HEALTH_DOWN : 0;
+	struct next_hop_info info;
+	unsigned i;
+
+	*bad = spec->n_all_legs;
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (spec->legs[i].down)
+			health |= HEALTH_DOWN;
+		if (spec->down || spec->legs[i].down)
+			continue;
+		next_hops_info_get(list->context->flows->hops, flow->hops[i], &info);
+		health |= 1u << info.state;
+		if (dp_port_is_down(list->context->dp, info.port))
+			health |= HEALTH_PORT_DOWN;
+		if (*bad == spec->n_all_legs && ((1u << info.state) & HOP_GOOD) == 0)
+			*bad = i;
+	}
+	if (row && row->drops_ns && rates->figures_ns - row->drops_ns < list->waiter.span_ns)
+		health |= HEALTH_DROPPING;
+	if (row && rates->figures_ns - row->packets_ns >= list->waiter.span_ns)
+		health |= HEALTH_SILENT;
+	return health & ~HOP_GOOD;
+}
+
+/* "leg out-1: neighbour 198.51.100.10 on p1 does not answer" */
+static json_t *
+leg_reason_encode(const struct flows *flows, const struct flow *flow, unsigned leg)
+{
+	const struct flow_spec *spec = flow->spec;
+	char reason[HOP_REASON_MAX];
+	struct next_hop_info info;
+	unsigned i = 0;
+
+	leg_hop_info_get(flows, &spec->legs[leg], flow->hops[leg], &info, reason);
+	if (reason[0] == '\0')
+		return NULL;
+	if (leg < spec->n_legs)
+		return json_sprintf("leg %s: %s", spec->legs[leg].id, reason);
+	while (leg >= spec->streams[i].first_leg + spec->streams[i].n_legs)
+		i++;
+	return json_sprintf(
+		"stream %u, leg %u: %s", i + 1, leg - spec->streams[i].first_leg + 1, reason);
+}
+
+static json_t *
+health_encode(const struct flows *flows, const struct flow *flow, uint32_t health, unsigned bad)
+{
+	json_t *states = json_array();
+	unsigned i;
+
+	if (health & HEALTH_DOWN)
+		json_array_append_new(states, json_string("down"));
+	for (i = 0; i < HOP_STATES; i++) {
+		if (health & (1u << i))
+			json_array_append_new(states, json_string(hop_states[i]));
+	}
+	if (health & HEALTH_PORT_DOWN)
+		json_array_append_new(states, json_string("port_down"));
+	if (health & HEALTH_DROPPING)
+		json_array_append_new(states, json_string("dropping"));
+	if (health & HEALTH_SILENT)
+		json_array_append_new(states, json_string("silent"));
+	return json_pack("{s:o, s:o*}", "states", states, "reason",
+		bad < flow->spec->n_all_legs ? leg_reason_encode(flows, flow, bad) : NULL);
+}
+
+static json_t *
+page_encode(const struct list *list, struct flow_page *page)
+{
+	const struct flows *flows = list->context->flows;
+	json_t *specs = json_array(), *healths = list->health ? json_array() : NULL;
+
+	while (page->flow) {
+		const struct flow *flow = page->flow;
+		bool taken = !list->declared || flow->spec->declared;
+		uint32_t health = 0;
+		unsigned bad = 0, cost;
+
+		if (taken && list->health) {
+			health = flow_health(list, flow, &bad);
+			cost = flow->spec->n_all_legs / LEGS_A_LOOK;
+			page->looks -= cost < page->looks ? cost : page->looks - 1;
+		}
+		taken = taken && (!list->only || (health & list->only));
+		if (taken)
+			json_array_append_new(specs, flow_spec_encode(flow->spec));
+		if (taken && list->health)
+			json_array_append_new(healths, health_encode(flows, flow, health, bad));
+		flow_page_next(page, taken);
+	}
+	return json_pack("{s:o, s:I, s:s?, s:o*}", "flows", specs, "total",
+		(json_int_t)desired_count(&flows->desired), "next_cursor",
+		page->next_cursor[0] ? page->next_cursor : NULL, "health", healths);
+}
+
+static void
+list_free(struct list *list)
+{
+	json_decref(list->params);
+	free(list);
+}
+
+static void
+list_answer(void *arg)
+{
+	struct list *list = arg;
+	struct flow_page page;
+	struct fault fault;
+
+	if (flow_page_begin(&page, &list->context->flows->desired, list->params, &fault) < 0)
+		rpc_call_fault(list->call, &fault);
+	else
+		rpc_call_result(list->call, page_encode(list, &page));
+	list_free(list);
+}
+
+/* Many may wait for the same figures: each is answered in its user's turn. */
+static void
+list_figures(struct rates_waiter *waiter, const struct fault *fault)
+{
+	struct list *list = (struct list *)waiter;
+
+	if (!fault) {
+		rpc_call_in_turn(list->call, list_answer, list);
+		return;
+	}
+	rpc_call_fault(list->call, fault);
+	list_free(list);
+}
+
+/* What the schema allows. */
+static uint32_t
+only_read(const json_t *only)
+{
+	const json_t *name;
+	uint32_t health = 0;
+	size_t i;
+
+	json_array_foreach (only, i, name) {
+		const char *text = json_string_value(name);
+
+		if (strcmp(text, "down") == 0)
+			health |= HEALTH_DOWN | HEALTH_PORT_DOWN;
+		else if (strcmp(text, "pending") == 0)
+			health |= 1u << NEXT_HOP_PENDING;
+		else
+			health |= strcmp(text, "silent") == 0 ? HEALTH_SILENT : HEALTH_DROPPING;
+	}
+	return health;
+}
+
 json_t *
 flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const struct desired *desired = &context->flows->desired;
-	const bool declared = json_is_true(json_object_get(params, "declared"));
+	struct list list = {
+		.waiter.done = list_figures,
+		.waiter.span_ns =
+			(uint64_t)json_integer_value(json_object_get(params, "within_s")) *
+			NS_PER_S,
+		.call = call,
+		.context = context,
+		.params = params,
+		.declared = json_is_true(json_object_get(params, "declared")),
+		.only = only_read(json_object_get(params, "only")),
+	};
 	struct flow_page page;
-	json_t *flows;
+	struct list *waiting;
 
-	(void)call;
-	if (flow_page_begin(&page, desired, params, fault) < 0)
+	if (flow_page_begin(&page, &context->flows->desired, params, fault) < 0)
 		return NULL;
-	flows = json_array();
-	while (page.flow) {
-		const struct flow_spec *spec = page.flow->spec;
-		const bool taken = !declared || spec->declared;
-
-		if (taken)
-			json_array_append_new(flows, flow_spec_encode(spec));
-		flow_page_next(&page, taken);
+	list.health = list.only || json_is_true(json_object_get(params, "health"));
+	if (!list.health)
+		return page_encode(&list, &page);
+	waiting = malloc(sizeof(*waiting));
+	if (!waiting) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a page");
+		return NULL;
 	}
-	return json_pack("{s:o, s:I, s:s?}", "flows", flows, "total",
-		(json_int_t)desired_count(desired), "next_cursor",
-		page.next_cursor[0] ? page.next_cursor : NULL);
+	*waiting = list;
+	json_incref(params);
+	flow_rates_ask(&context->watchers->rates, &waiting->waiter);
+	return rpc_call_defer(call);
 }
 
 static json_t *
 next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
 {
-	static const char *const states[] = {
-		[NEXT_HOP_PENDING] = "pending",
-		[NEXT_HOP_RESOLVED] = "resolved",
-		[NEXT_HOP_STATIC] = "static",
-	};
 	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
 	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
@@ -110,7 +297,7 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
 	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
-		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", states[info.state],
+		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
 		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
 		info.state == NEXT_HOP_PENDING ? reason : NULL);
 }

@@ -109,7 +109,8 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	(void)params;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	info = json_pack(
-		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I}",
+		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I, "
+		"s:I}",
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - context->started_s),
 		"control_core", config->control_core, "workers", workers_encode(context->dp),
@@ -118,7 +119,8 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
 		"message_bytes", (json_int_t)config->max_message_bytes, "depth", config->max_depth,
 		"connections", config->max_connections, "log_lines_lost",
-		(json_int_t)(context->log_lines_lost ? context->log_lines_lost() : 0));
+		(json_int_t)(context->log_lines_lost ? context->log_lines_lost() : 0), "flow_legs",
+		(json_int_t)context->flows->desired.n_legs);
 	if (!info)
 		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return info;

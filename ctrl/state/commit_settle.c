@@ -284,12 +284,24 @@ old_let_go(struct commits *commits, struct change *change)
 }
 
 static void
+legs_count(struct desired *desired, const struct change *change)
+{
+	if (change->kind == CHANGE_NONE || change->kind == CHANGE_ADOPT)
+		return;
+	if (change->old_spec)
+		desired->n_legs -= change->old_spec->n_all_legs;
+	if (change->kind != CHANGE_REMOVE)
+		desired->n_legs += change->flow->spec->n_all_legs;
+}
+
+static void
 change_settle(struct commits *commits, struct change *change)
 {
 	struct flows *flows = commits->flows;
 	struct flow *flow = change->flow;
 
 	flow->change = NULL;
+	legs_count(&flows->desired, change);
 	switch (change->kind) {
 	case CHANGE_NONE:
 		desired_withdraw(&flows->desired, flow);

@@ -57,6 +57,7 @@ struct desired {
 	uint64_t last_sequence;
 	uint64_t last_number; /* of the ids that we gave */
 	size_t n_live;
+	uint64_t n_legs; /* of live flows, those of streams too; counted when a change settles */
 	unsigned buckets_log2; /* of a table that is made */
 };
 

@@ -74,13 +74,18 @@ row_add(struct rate_table *table)
 
 /* What the row has more than the one before, if there was one. Counters of a version go on. */
 static void
-row_compare(struct rate_row *row, const struct rate_row *before)
+row_compare(struct rate_row *row, const struct rate_row *before, uint64_t walk_ns)
 {
+	row->packets_ns = walk_ns;
 	if (!before || row->packets < before->packets)
 		return;
 	row->new_packets = row->packets - before->packets;
 	row->new_bytes = row->bytes - before->bytes;
-	row->new_drops = row->drops - before->drops;
+	/* A leg that has left takes its drops along. */
+	row->new_drops = row->drops > before->drops ? row->drops - before->drops : 0;
+	row->drops_ns = row->new_drops ? walk_ns : before->drops_ns;
+	if (row->new_packets == 0)
+		row->packets_ns = before->packets_ns;
 }
 
 static const struct rate_row *
@@ -93,6 +98,19 @@ flow_before(struct flow_rates *rates, uint64_t sequence)
 	if (rates->before < table->n && table->rows[rates->before].flow == sequence)
 		return &table->rows[rates->before];
 	return NULL;
+}
+
+static uint64_t
+copy_drops(const struct dp_leg_stats *legs, unsigned n)
+{
+	uint64_t drops = 0;
+	unsigned i, drop;
+
+	for (i = 0; i < n; i++) {
+		for (drop = 0; drop < DP_COPY_DROP_COUNT; drop++)
+			drops += legs[i].drops[drop];
+	}
+	return drops;
 }
 
 /* *hint: where in the legs of the flow, which are rows [0, n), the last one was found. */
@@ -118,7 +136,7 @@ legs_visit(struct flow_rates *rates, const struct flow *flow, const struct dp_le
 	const struct rate_table *table = &rates->figures[1];
 	const struct rate_row *rows;
 	size_t n = 0, hint = 0;
-	unsigned i, drop;
+	unsigned i;
 
 	while (rates->before_leg < table->n && table->rows[rates->before_leg].flow < flow->sequence)
 		rates->before_leg++;
@@ -134,10 +152,9 @@ legs_visit(struct flow_rates *rates, const struct flow *flow, const struct dp_le
 		*row = (struct rate_row){.flow = flow->sequence,
 			.leg = key,
 			.packets = stats[i].copies,
-			.bytes = stats[i].bytes};
-		for (drop = 0; drop < DP_COPY_DROP_COUNT; drop++)
-			row->drops += stats[i].drops[drop];
-		row_compare(row, leg_before(rows, n, key, &hint));
+			.bytes = stats[i].bytes,
+			.drops = copy_drops(&stats[i], 1)};
+		row_compare(row, leg_before(rows, n, key, &hint), rates->walk_ns);
 		rate_top_add(&rates->growing[1]);
 	}
 	return 0;
@@ -147,24 +164,34 @@ static int
 flow_visit(struct flow_rates *rates, const struct flow *flow)
 {
 	static struct dp_leg_stats legs[DP_FLOW_LEGS_MAX]; /* too large for the stack */
-	const unsigned n_legs = rates->with_legs ? flow->spec->n_legs : 0;
+	const struct flow_spec *spec = flow->spec;
+	const struct dp *dp = rates->flows->dp;
+	struct dp_stream_stats stream;
 	struct dp_flow_stats stats;
 	struct rate_row *row;
-	unsigned drop;
+	unsigned i;
 
-	if (dp_flow_stats_get(
-		    rates->flows->dp, flow->handle, &stats, n_legs ? legs : NULL, n_legs) < 0)
+	if (dp_flow_stats_get(dp, flow->handle, &stats, legs, spec->n_legs) < 0)
 		return 0;
 	row = row_add(&rates->growing[0]);
 	if (!row)
 		return -1;
 	*row = (struct rate_row){
 		.flow = flow->sequence, .packets = stats.packets, .bytes = stats.bytes};
-	for (drop = 0; drop < DP_FLOW_DROP_COUNT; drop++)
-		row->drops += stats.drops[drop];
-	row_compare(row, flow_before(rates, flow->sequence));
+	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
+		row->drops += stats.drops[i];
+	row->drops += copy_drops(legs, spec->n_legs);
+	if (rates->with_legs && legs_visit(rates, flow, legs) < 0)
+		return -1;
+	for (i = 0; i < spec->n_streams; i++) {
+		const unsigned n = spec->streams[i].n_legs;
+
+		if (dp_stream_stats_get(dp, flow->handle, i, &stream, legs, n) == 0)
+			row->drops += copy_drops(legs, n);
+	}
+	row_compare(row, flow_before(rates, flow->sequence), rates->walk_ns);
 	rate_top_add(&rates->growing[0]);
-	return n_legs ? legs_visit(rates, flow, legs) : 0;
+	return 0;
 }
 
 static void
@@ -176,14 +203,43 @@ timer_set(struct flow_rates *rates, uint64_t wait_ns)
 	evtimer_add(rates->timer, &wait);
 }
 
+static bool
+span_is_known(const struct flow_rates *rates, const struct rates_waiter *waiter)
+{
+	return rates->figures_ns - rates->known_ns >= waiter->span_ns;
+}
+
+/* When to walk again for those who wait for a longer span. */
+static void
+span_await(struct flow_rates *rates)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	const struct rates_waiter *waiter;
+	uint64_t wait_ns = RATES_KEPT_NS;
+
+	STAILQ_FOREACH(waiter, &rates->waiters, link)
+	{
+		const uint64_t due_ns = rates->known_ns + waiter->span_ns;
+		const uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+
+		wait_ns = left_ns < wait_ns ? left_ns : wait_ns;
+	}
+	timer_set(rates, wait_ns);
+}
+
 static void
 waiters_tell(struct flow_rates *rates, const struct fault *fault)
 {
+	STAILQ_HEAD(, rates_waiter) told = STAILQ_HEAD_INITIALIZER(told);
 	struct rates_waiter *waiter;
 
-	while ((waiter = STAILQ_FIRST(&rates->waiters)) != NULL) {
-		STAILQ_REMOVE_HEAD(&rates->waiters, link);
-		waiter->done(waiter, fault);
+	STAILQ_CONCAT(&told, &rates->waiters);
+	while ((waiter = STAILQ_FIRST(&told)) != NULL) {
+		STAILQ_REMOVE_HEAD(&told, link);
+		if (fault || span_is_known(rates, waiter))
+			waiter->done(waiter, fault);
+		else
+			STAILQ_INSERT_TAIL(&rates->waiters, waiter, link);
 	}
 }
 
@@ -227,14 +283,17 @@ walk_end(struct flow_rates *rates)
 {
 	rates->walking = false;
 	rates->period_ns = rates->figures_ns ? rates->walk_ns - rates->figures_ns : 0;
+	if (!rates->figures_ns)
+		rates->known_ns = rates->walk_ns;
 	rates->figures_ns = rates->walk_ns;
 	rate_top_sort(&rates->growing[0]);
 	rate_top_sort(&rates->growing[1]);
 	tables_free(rates->figures);
 	memcpy(rates->figures, rates->growing, sizeof(rates->figures));
 	memset(rates->growing, 0, sizeof(rates->growing));
-	timer_set(rates, RATES_KEPT_NS);
 	waiters_tell(rates, NULL);
+	if (!rates->walking)
+		span_await(rates);
 }
 
 static void
@@ -280,6 +339,8 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (rates->walking)
 		walk_slice(rates);
+	else if (!STAILQ_EMPTY(&rates->waiters))
+		walk_begin(rates, false);
 	else
 		figures_forget(rates);
 }
@@ -290,12 +351,16 @@ flow_rates_ask(struct flow_rates *rates, struct rates_waiter *waiter)
 	const bool more = waiter->legs && !rates->with_legs;
 	const uint64_t age_ns = clock_read_ns(CLOCK_MONOTONIC) - rates->figures_ns;
 
-	if (!rates->walking && !more && rates->figures_ns && age_ns < RATES_FRESH_NS) {
+	const bool fresh = !rates->walking && !more && rates->figures_ns && age_ns < RATES_FRESH_NS;
+
+	if (fresh && span_is_known(rates, waiter)) {
 		waiter->done(waiter, NULL);
 		return;
 	}
 	STAILQ_INSERT_TAIL(&rates->waiters, waiter, link);
-	if (!rates->walking || more)
+	if (fresh)
+		span_await(rates);
+	else if (!rates->walking || more)
 		walk_begin(rates, waiter->legs);
 }
 
@@ -304,6 +369,24 @@ flow_rates_flow_changed(struct flow_rates *rates, const struct flow *now, const 
 {
 	if (!now && before == rates->cursor)
 		rates->cursor = desired_next(before);
+}
+
+const struct rate_row *
+flow_rate_row(const struct flow_rates *rates, const struct flow *flow)
+{
+	const struct rate_row *rows = rates->figures[0].rows;
+	size_t first = 0, end = rates->figures[0].n;
+
+	while (first < end) {
+		const size_t middle = first + (end - first) / 2;
+
+		if (rows[middle].flow < flow->sequence)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < rates->figures[0].n && rows[first].flow == flow->sequence ? &rows[first]
+										 : NULL;
 }
 
 const struct flow *

@@ -4,7 +4,7 @@
  * nobody asks. Whoever asks gets what a walk over all flows finds, compared with the walk before;
  * walks go in slices of about a millisecond, those who ask meanwhile share one, and what is known
  * is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that have most as
- * well, so that a question costs no more than the rows it asks for. Memory while it is known: 64
+ * well, so that a question costs no more than the rows it asks for. Memory while it is known: 80
  * bytes a flow, and as much a leg if legs were asked for; twice that during a walk.
  *
  * Everything here is called by the control thread.
@@ -29,10 +29,12 @@ struct rate_row {
 	uint64_t leg; /* rate_leg_key() of its id; 0: the flow itself */
 	uint64_t packets; /* of a leg: copies */
 	uint64_t bytes;
-	uint64_t drops;
+	uint64_t drops; /* of a flow: packets, and copies of its legs, those of streams too */
 	uint64_t new_packets; /* during the period; 0 for what was not there before */
 	uint64_t new_bytes;
 	uint64_t new_drops;
+	uint64_t packets_ns; /* the first walk that found as many packets, CLOCK_MONOTONIC */
+	uint64_t drops_ns; /* the last that found more drops than the one before it; 0 = none */
 };
 
 enum rate_order { RATE_BY_PPS, RATE_BY_BPS, RATE_BY_DROPS, RATE_BY_PACKETS };
@@ -58,6 +60,7 @@ struct rates_waiter {
 	STAILQ_ENTRY(rates_waiter) link;
 	void (*done)(struct rates_waiter *waiter, const struct fault *fault);
 	bool legs;
+	uint64_t span_ns; /* between the first walk that is known and the last, at least */
 };
 
 struct flow_rates {
@@ -71,6 +74,7 @@ struct flow_rates {
 	uint64_t walk_ns; /* when the walk began, CLOCK_MONOTONIC */
 	uint64_t figures_ns; /* and the one before, whose figures are known; 0 = none are */
 	uint64_t period_ns; /* between these two; 0 = there was one only */
+	uint64_t known_ns; /* when the first walk since figures were forgotten began */
 	struct rate_table figures[2]; /* [0] of flows, [1] of legs */
 	struct rate_table growing[2]; /* the one that goes on */
 	STAILQ_HEAD(, rates_waiter) waiters;
@@ -88,6 +92,9 @@ void flow_rates_ask(struct flow_rates *rates, struct rates_waiter *waiter);
 /* A flow was installed, replaced or removed: as flows_changed_fn. */
 void flow_rates_flow_changed(
 	struct flow_rates *rates, const struct flow *now, const struct flow *before);
+
+/* The row of a flow; NULL when the last walk has not met it. */
+const struct rate_row *flow_rate_row(const struct flow_rates *rates, const struct flow *flow);
 
 /* The flow of a row; NULL when it has gone since. */
 const struct flow *rate_row_flow(const struct flow_rates *rates, const struct rate_row *row);

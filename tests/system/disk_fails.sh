@@ -88,10 +88,10 @@ add broken 7200
 after=$(generation)
 
 # All that was acknowledged is there after a kill, and nothing that was refused.
-ctl flow list >"$RIG_RUN/flows.before"
+ctl --json flow list >"$RIG_RUN/flows.before"
 rig_stop sluiced KILL
 start
-ctl flow list >"$RIG_RUN/flows.after"
+ctl --json flow list >"$RIG_RUN/flows.after"
 diff "$RIG_RUN/flows.before" "$RIG_RUN/flows.after" || fail "other flows are back"
 [[ $(generation) == "$after" ]] || fail "expected generation $after, found $(generation)"
 stream_while sleep 1

@@ -31,9 +31,11 @@ def examples_of(text):
 
 
 def normalised(line):
-    """A line without what may differ: numbers, hexadecimal ones too, and runs of blanks."""
+    """A line without what may differ: numbers, hexadecimal ones too, runs of blanks, and whether a
+    packet of a flow came within a second."""
     line = re.sub(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC", line)
     line = re.sub(r"\d+(?:\.\d+)*", "N", line)
+    line = re.sub(r"  silent  ", "  ok      ", line)
     return re.sub(r"[-─=]{3,}", "---", re.sub(r"\s+", " ", line)).strip()
 
 

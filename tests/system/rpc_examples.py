@@ -203,6 +203,7 @@ def looks_told(replay):
     replay.replay(replay.begin(LISTENER, ELSEWHERE), "flow.list")
     chapter = replay.begin(LISTENER)
     wait_until(replay.resolved)
+    replay.replay(chapter, "flow.list", 1)
     for name in ("rpc.discover", "system.info", "port.list", "flow.get", "counters.get",
                  "counters.top", "packet.trace"):
         replay.replay(chapter, name)

@@ -24,6 +24,8 @@ pending() {
 	grep -qF "leg leg-1 of flow $id is pending: $says" "$RIG_RUN/warned" ||
 		fail "no warning of $id: $(<"$RIG_RUN/warned")"
 	[[ $(reason_of "$id") == *"$says"* ]] || fail "$id: expected '$says', found '$(reason_of "$id")'"
+	ctl flow show "$id" | grep -q "^leg-1  pending: .*$says.*; see 'ip " ||
+		fail "flow show hides why $id is pending: $(ctl flow show "$id")"
 }
 
 from=port=p1,src=198.51.100.1:6004
@@ -45,3 +47,42 @@ import json, sys
 legs = json.load(sys.stdin)["legs"]
 assert legs[0]["sent"] == 100, legs
 assert legs[1]["drops"] == {"unresolved": 100}, legs'
+
+# The list says how flows do, and lists those alone that are asked for.
+names() {
+	ctl flow list "$@" | awk 'NR > 1 { print $1 }' | xargs
+}
+expect_names() {
+	local expected=$1 found
+	shift
+	found=$(names "$@")
+	[[ $found == "$expected" ]] || fail "flow list $*: expected $expected, found $found"
+}
+ctl flow add --id good --match port=p0,src=192.0.2.10:1001,dst=192.0.2.1:5006 \
+	--leg $from,dst=198.51.100.10:7006
+ctl flow add --id off --match port=p0,dst=192.0.2.1:5008 --leg $from,dst=198.51.100.10:7008
+ctl flow down off --leg leg-1
+rig_spawn media ip netns exec "$RIG_NAME-h0" tests/system/udp.py send \
+	--src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100000 --gap-us 5000
+rig_spawn more ip netns exec "$RIG_NAME-h0" tests/system/udp.py send \
+	--src 192.0.2.10:1001 --dst 192.0.2.1:5006 --count 100000 --gap-us 5000
+expect_names "silent far gateway vlan own both" --pending
+expect_names off --down
+expect_names both --dropping --within 2s
+expect_names "silent far gateway vlan own off" --silent --within 2s
+expect_names "both off" --down --dropping
+expect_names "" --silent --limit 1 --cursor 8
+[[ $(ctl flow list | awk '$1 == "good" { print $6 }') == ok ]] ||
+	fail "good is not ok: $(ctl flow list)"
+ctl flow list | grep -q '^both .* pending, dropping  *2  ' || fail "both: $(ctl flow list)"
+[[ $(ctl --json flow list --pending --limit 1 | json_value "d['health'][0]['reason']") == \
+	"leg leg-1: neighbour 198.51.100.77 on p1 "* ]] ||
+	fail "no reason in the list: $(ctl --json flow list --pending --limit 1)"
+[[ $(ctl --json flow list | json_value "'health' in d") == False ]] ||
+	fail "programs pay for the health that they did not ask for"
+expect_exit 2 ctl flow list --silent --within 1h
+
+# A flow that loses half of its copies drops; legs that take no room in the table are counted, too.
+ctl top --once --interval 1 --sort drops --json >"$RIG_RUN/top"
+[[ $(json_value "d['rows'][0]['flow'], 100 < d['rows'][0]['drops_ps'] < 300, d['totals']['legs']" \
+	<"$RIG_RUN/top") == "('both', True, 9)" ]] || fail "top: $(<"$RIG_RUN/top")"

@@ -67,25 +67,32 @@ CASES = [
      "FLOW  PACKETS  BYTES  PUNTED  LEG    SENT  DROPS\n"
      "cam        12   2400       1  -         -  policed=2\n"
      "                              leg-1     8  tx_full=1\n"),
-    ("list", ["flow", "list"], ("flow.list", {"limit": 1000}),
+    ("list", ["flow", "list"],
+     ("flow.list", {"health": True, "within_s": 1, "limit": 1000}),
      {"flows": [FLOW, {"id": "off", "rule": {"priority": 9, "dst_ports": [1, 2]},
                        "admin": "down", "action": "drop", "legs": []},
                 {**FLOW, "id": "st", "action": "punt", "legs": [],
                  "streams": [{"ssrc": 1, "legs": [LEG_JSON, LEG_JSON]}]}],
-      "total": 3, "next_cursor": None},
-     "FLOW  MATCH                    LEGS  TO\n"
-     "cam   p0 any > 192.0.2.1:5004     1  p1 203.0.113.9:5004\n"
-     "off   rule 9 any > any:1-2        0  down: drop\n"
-     "st    p0 any > 192.0.2.1:5004     2  punt, p1 203.0.113.9:5004 ...\n"),
+      "total": 3, "next_cursor": None,
+      "health": [{"states": []}, {"states": ["down"]}, {"states": ["pending", "silent"]}]},
+     "FLOW  MATCH                    HEALTH           LEGS  TO\n"
+     "cam   p0 any > 192.0.2.1:5004  ok                  1  p1 203.0.113.9:5004\n"
+     "off   rule 9 any > any:1-2     down                0  down: drop\n"
+     "st    p0 any > 192.0.2.1:5004  pending, silent     2  punt, p1 203.0.113.9:5004 ...\n"),
+    ("list what is the matter", ["flow", "list", "--pending", "--dropping", "--within", "5s"],
+     ("flow.list", {"only": ["pending", "dropping"], "health": True, "within_s": 5,
+                    "limit": 1000}),
+     {"flows": [], "total": 3, "next_cursor": None, "health": []}, "none of 3 flows\n"),
     ("list of what leaves by a port without a link", ["flow", "list", "--limit", "2"],
-     ("flow.list", {"limit": 2}),
+     ("flow.list", {"health": True, "within_s": 1, "limit": 2}),
      {"flows": [FLOW, {**FLOW, "id": "st", "legs": [], "streams": [
          {"ssrc": 1, "legs": [{**LEG_JSON, "port": "p2"}, LEG_JSON]}]}],
       "total": 2, "next_cursor": None,
+      "health": [{"states": ["port_down"]}, {"states": []}],
       "ports": [{"name": "p1", "link_up": False}, {"name": "p2", "link_up": True}]},
-     "FLOW  MATCH                    LEGS  TO\n"
-     "cam   p0 any > 192.0.2.1:5004     1  p1 203.0.113.9:5004, port p1 down\n"
-     "st    p0 any > 192.0.2.1:5004     2  p2 203.0.113.9:5004 ..., port p1 down\n"),
+     "FLOW  MATCH                    HEALTH     LEGS  TO\n"
+     "cam   p0 any > 192.0.2.1:5004  port_down     1  p1 203.0.113.9:5004, port p1 down\n"
+     "st    p0 any > 192.0.2.1:5004  ok            2  p2 203.0.113.9:5004 ..., port p1 down\n"),
     ("show everything", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
      {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
                "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],

@@ -36,11 +36,11 @@ counters_of(unsigned seconds, unsigned rx, unsigned tx, unsigned drops)
 static json_t *
 info_of(unsigned packets, unsigned busy, unsigned total)
 {
-	return json_pack("{s:{s:{s:i}, s:{s:i}}, s:{s:i}, s:[{s:i, s:i, s:i, s:i, s:i, s:i, s:i}"
+	return json_pack("{s:{s:{s:i}, s:{s:i}}, s:i, s:[{s:i, s:i, s:i, s:i, s:i, s:i, s:i}"
 			 " {s:i, s:i, s:i, s:i, s:i, s:i, s:i}]}",
-		"flows", "ipv4", "installed", 7, "ipv6", "installed", 2, "legs", "installed", 11,
-		"workers", "worker", 0, "core", 1, "rx_packets", 0, "tx_packets", 0, "busy_ns", 0,
-		"total_ns", total, "busy_cycles", 0, "worker", 1, "core", 2, "rx_packets", packets,
+		"flows", "ipv4", "installed", 7, "ipv6", "installed", 2, "flow_legs", 11, "workers",
+		"worker", 0, "core", 1, "rx_packets", 0, "tx_packets", 0, "busy_ns", 0, "total_ns",
+		total, "busy_cycles", 0, "worker", 1, "core", 2, "rx_packets", packets,
 		"tx_packets", packets, "busy_ns", busy, "total_ns", total, "busy_cycles",
 		400 * packets);
 }

@@ -16,6 +16,7 @@ struct dp {
 };
 
 static struct dp dp;
+static uint64_t leg_drops;
 static struct event_base *base;
 static struct flows flows;
 static struct flow_rates rates;
@@ -32,7 +33,21 @@ dp_flow_stats_get(const struct dp *from, uint32_t handle, struct dp_flow_stats *
 	flow->bytes = 10 * flow->packets;
 	flow->drops[0] = flow->packets / 10;
 	for (unsigned i = 0; i < n_legs; i++)
-		legs[i] = (struct dp_leg_stats){.copies = flow->packets + i};
+		legs[i] = (struct dp_leg_stats){.copies = flow->packets + i, .drops[1] = leg_drops};
+	return 0;
+}
+
+/* Its one leg drops as many as each leg of the flow. */
+int
+dp_stream_stats_get(const struct dp *from, uint32_t handle, unsigned stream,
+	struct dp_stream_stats *stats, struct dp_leg_stats *legs, unsigned n_legs)
+{
+	(void)from;
+	(void)handle;
+	(void)stream;
+	memset(stats, 0, sizeof(*stats));
+	for (unsigned i = 0; i < n_legs; i++)
+		legs[i] = (struct dp_leg_stats){.drops[1] = leg_drops};
 	return 0;
 }
 
@@ -166,6 +181,58 @@ Test(flow_rates, legs_are_compared_by_id)
 	cr_expect_eq(rows[0].new_packets, 50 - 1);
 	cr_expect_eq(rows[1].new_packets, 51 - 2);
 	cr_expect_eq(rows[2].new_packets, 0);
+}
+
+/* A flow that loses copies drops, whichever of its legs does. */
+Test(flow_rates, drops_of_a_flow_are_those_of_its_legs_too)
+{
+	struct flow *flow = flow_added(1, 3);
+	struct flow_stream stream = {.n_legs = 1};
+	struct rates_waiter waiter;
+	const struct rate_row *row;
+
+	flow->spec->streams = &stream;
+	flow->spec->n_streams = 1;
+	dp.packets[1] = 100;
+	leg_drops = 5;
+	asked(&waiter, false);
+	leg_drops = 12;
+	asked(&waiter, false);
+	row = flow_rate_row(&rates, flow);
+	cr_assert_not_null(row);
+	cr_expect_eq(row->drops, 10 + 3 * 12 + 12);
+	cr_expect_eq(row->new_drops, 4 * 7);
+	cr_expect_eq(row->drops_ns, rates.figures_ns);
+	asked(&waiter, false);
+	row = flow_rate_row(&rates, flow);
+	cr_expect_eq(row->new_drops, 0);
+	cr_expect_lt(row->drops_ns, rates.figures_ns);
+	leg_drops = 0;
+	asked(&waiter, false);
+	cr_expect_eq(flow_rate_row(&rates, flow)->new_drops, 0, "a leg that left");
+	flow->spec->streams = NULL;
+	flow->spec->n_streams = 0;
+}
+
+/* Who wants to know of a span of time gets it from walks at its ends. */
+Test(flow_rates, a_span_is_waited_for)
+{
+	struct rates_waiter waiter = {.done = done, .span_ns = NS_PER_S / 10};
+	const uint64_t begin_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct flow *quiet = flow_added(1, 1), *busy = flow_added(2, 1);
+
+	flow_rates_ask(&rates, &waiter);
+	while (rates.figures_ns == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	dp.packets[2]++;
+	cr_expect_eq(n_told, 0);
+	while (n_told == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	cr_expect_geq(rates.figures_ns - begin_ns, waiter.span_ns);
+	cr_expect_eq(flow_rate_row(&rates, quiet)->packets_ns, rates.known_ns);
+	cr_expect_eq(flow_rate_row(&rates, busy)->packets_ns, rates.figures_ns);
+	flow_rates_ask(&rates, &waiter);
+	cr_expect_eq(n_told, 2, "it is known now");
 }
 
 Test(flow_rates, who_asks_soon_gets_the_same_and_who_asks_meanwhile_too)
