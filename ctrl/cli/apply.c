@@ -158,5 +158,6 @@ const struct command command_apply = {
 	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
 	.options = apply_options,
 	.max_words = 1,
+	.changes = true,
 	.run = apply,
 };

@@ -108,22 +108,26 @@ message_of_flow(const struct client_error *error, const json_t *flow)
 static int
 batch_refused(const struct batch *batch, const struct client_error *error, size_t first)
 {
+	struct client_error located;
 	struct fault fault;
 	const char *rest;
 	size_t index;
 
-	if (!pointer_read(batch, error->pointer, first, &index, &rest)) {
-		fprintf(stderr, "sluicectl: %s\n", error->text);
-	} else if (batch->files != NULL) {
-		fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s",
-			message_of_flow(error, json_array_get(batch->items, index)));
-		flow_files_locate(batch->files, index, &fault);
-		fprintf(stderr, "sluicectl: %s: %s\n", error->name, fault.message);
-	} else {
-		fprintf(stderr, "sluicectl: %s at /%s/%zu%s: %s\n", error->name, batch->member,
-			index, rest, error->message);
+	if (!pointer_read(batch, error->pointer, first, &index, &rest))
+		return cli_refused(batch->cli, error);
+	if (batch->files == NULL) {
+		struct client_error item = *error;
+
+		snprintf(item.pointer, sizeof(item.pointer), "/flows/%zu%.200s", index, rest);
+		return cli_refused(batch->cli, &item);
 	}
-	return (int)error->status;
+	fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s",
+		message_of_flow(error, json_array_get(batch->items, index)));
+	flow_files_locate(batch->files, index, &fault);
+	located = *error;
+	located.pointer[0] = '\0';
+	snprintf(located.message, sizeof(located.message), "%s", fault.message);
+	return cli_refused(batch->cli, &located);
 }
 
 static void
@@ -145,6 +149,7 @@ batch_call(
 	struct client_error error;
 	struct progress progress;
 	json_t *result;
+	bool is_change;
 
 	if (params == NULL)
 		cli_out_of_memory();
@@ -152,19 +157,26 @@ batch_call(
 	client->waits = batch_waits;
 	client->waits_arg = &progress;
 	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
+	is_change = cli_change_sent(method, params);
 	result = client_call(client, method, params, &error);
 	client->timeout_ms = usual_ms;
 	client->waits = NULL;
 	progress_end(&progress);
 	json_decref(params);
-	if (result != NULL)
+	if (result != NULL) {
+		if (is_change)
+			cli_change_answered(result, &error);
 		return result;
+	}
 	*exit_code = (int)error.status;
 	batch->plan_is_old =
 		strcmp(error.name, "STALE") == 0 && strcmp(error.pointer, "/if_plan") == 0;
+	if (!batch->plan_is_old)
+		batch_refused(batch, &error, 0);
+	if (is_change)
+		cli_change_answered(NULL, &error);
 	if (batch->plan_is_old)
 		return NULL;
-	batch_refused(batch, &error, 0);
 	if (strcmp(error.name, "STALE") == 0)
 		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
 				"then run 'sluicectl plan' again.\n");
@@ -241,14 +253,8 @@ batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int 
 json_t *
 batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code)
 {
-	json_t *result;
-
 	json_object_set_new(options, "txn", json_string(batch->txn));
-	result = batch_call(batch, "txn.commit", options, changes, exit_code);
-	if (result == NULL && *exit_code == CLI_BROKEN)
-		fprintf(stderr,
-			"Nobody knows yet whether it was done: 'sluicectl history' tells.\n");
-	return result;
+	return batch_call(batch, "txn.commit", options, changes, exit_code);
 }
 
 void

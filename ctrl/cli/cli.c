@@ -6,12 +6,15 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "schema/describe.h"
+#include "schema/yaml.h"
 
 int
 cli_usage(const struct cli *cli, const char *format, ...)
@@ -29,8 +32,215 @@ cli_usage(const struct cli *cli, const char *format, ...)
 		name != NULL ? " " : "");
 	free(safe);
 	free(text);
-	return cli->command != NULL && cli->command->usage_exit != 0 ? cli->command->usage_exit
-								     : CLI_USAGE;
+	return CLI_USAGE;
+}
+
+/* With a command's words for the methods that the daemon's messages name. */
+static void
+message_print(const char *message)
+{
+	static const struct {
+		const char *method, *command;
+	} methods[] = {
+		{"port.list", "port list"},
+		{"flow.list", "flow list"},
+		{"flow.get", "flow show"},
+		{"history.list", "history"},
+		{"history.get", "history"},
+		{"state.get", "history"},
+		{"txn.plan", "plan"},
+	};
+
+	while (*message != '\0') {
+		size_t i = 0, length = 1;
+
+		while (i < sizeof(methods) / sizeof(methods[0]) &&
+			strncmp(message, methods[i].method, strlen(methods[i].method)) != 0)
+			i++;
+		if (i < sizeof(methods) / sizeof(methods[0])) {
+			length = strlen(methods[i].method);
+			fprintf(stderr, "'sluicectl %s'", methods[i].command);
+		} else {
+			fputc(*message, stderr);
+		}
+		message += length;
+	}
+}
+
+static bool
+is_number(const char *text)
+{
+	return text != NULL && text[0] >= '0' && text[0] <= '9';
+}
+
+/* The option of the command for a member, whose name may have a unit that the option has not. */
+static const struct option_spec *
+option_of_member(const struct cli *cli, const char *member, size_t length)
+{
+	const struct option_spec *option = cli->command->options;
+
+	for (; option != NULL && option->name != NULL; option++) {
+		if (strlen(option->name) == length && strncmp(option->name, member, length) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+/*
+ * "--leg 2 dst=" for "/flows/0/legs/1/dst_port", "--idle-timeout" for "/flows/0/idle_timeout_s":
+ * members are options and keys with dashes. "" for what is no option.
+ */
+static void
+option_place(const struct cli *cli, const char *pointer, char *text, size_t size)
+{
+	const struct option_spec *option;
+	char copy[256], *rest = copy, *member, *key, *dash;
+	size_t length;
+
+	text[0] = '\0';
+	snprintf(copy, sizeof(copy), "%s", pointer[0] == '/' ? pointer + 1 : pointer);
+	for (char *c = copy; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c;
+	member = strsep(&rest, "/");
+	if (strcmp(member, "flows") == 0 && is_number(rest)) {
+		strsep(&rest, "/");
+		member = strsep(&rest, "/");
+	}
+	if (member == NULL)
+		return;
+	length = strcmp(member, "legs") == 0 ? strlen("leg") : strlen(member);
+	option = option_of_member(cli, member, length);
+	dash = strrchr(member, '-');
+	if (option == NULL && dash != NULL)
+		option = option_of_member(cli, member, (size_t)(dash - member));
+	if (option == NULL)
+		return;
+	length = (size_t)snprintf(text, size, "--%s", option->name);
+	if (is_number(rest))
+		length += (size_t)snprintf(text + length, size - length, " %lu",
+			strtoul(strsep(&rest, "/"), NULL, 10) + 1);
+	key = strsep(&rest, "/");
+	if (key == NULL || option->value == NULL || strncmp(option->value, "K=V", 3) != 0)
+		return;
+	dash = strrchr(key, '-');
+	if (dash != NULL && strcmp(dash, "-port") == 0)
+		*dash = '\0';
+	snprintf(text + length, size - length, " %s=", key);
+}
+
+/* "flows.yaml:7: /flows/0/match/port" for a pointer into what a file holds. */
+static void
+file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
+{
+	const char *item = strchr(pointer + 1, '/'); /* behind the name of the parameter */
+	char place[256] = "", line[512];
+
+	if (cli->file_array == NULL)
+		item = item != NULL ? strchr(item + 1, '/') : NULL;
+	if (item != NULL)
+		snprintf(place, sizeof(place), "%s%s%s",
+			cli->file_array != NULL && cli->file_array[0] != '\0' ? "/" : "",
+			cli->file_array != NULL ? cli->file_array : "", item);
+	if (strcmp(cli->file, "-") == 0)
+		snprintf(line, sizeof(line), "standard input: %s", place[0] != '\0' ? place : "/");
+	else
+		snprintf(line, sizeof(line), "%s:%u: %s", cli->file, yaml_locate(cli->file, place),
+			place[0] != '\0' ? place : "/");
+	describe_safe(line, text, size);
+}
+
+int
+cli_refused(const struct cli *cli, const struct client_error *error)
+{
+	const bool typed_methods = strcmp(cli->command->name, "rpc") == 0;
+	const char *pointer = error->pointer;
+	char place[512] = "";
+
+	if (error->name[0] == '\0' || typed_methods) {
+		fprintf(stderr, "sluicectl: %s\n", error->text);
+		return (int)error->status;
+	}
+	fprintf(stderr, "sluicectl: %s", error->name);
+	if (cli->file != NULL &&
+		(strncmp(pointer, "/flows", 6) == 0 || strncmp(pointer, "/legs", 5) == 0)) {
+		file_place(cli, pointer, place, sizeof(place));
+		fprintf(stderr, ": %s", place);
+	} else {
+		option_place(cli, pointer, place, sizeof(place));
+		fprintf(stderr, "%s%s", place[0] != '\0' ? " at " : "", place);
+	}
+	fprintf(stderr, ": ");
+	message_print(error->message);
+	fputc('\n', stderr);
+	return (int)error->status;
+}
+
+/* What an interrupt says; written by the one thread, read by its signal handler. */
+static const char nothing_text[] = "\nsluicectl: interrupted: nothing was changed\n";
+static const char sent_text[] =
+	"\nsluicectl: interrupted: the change was sent, and no reply has come; "
+	"it is not known whether it was done: 'sluicectl history' tells\n";
+static char done_text[128];
+static const char *volatile interrupt_text = nothing_text;
+
+static void
+interrupted(int number)
+{
+	const char *text = interrupt_text;
+	ssize_t written = write(STDERR_FILENO, text, strlen(text));
+
+	(void)written;
+	_exit(128 + number);
+}
+
+void
+cli_interrupts_catch(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = interrupted}, former;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		/* What nohup(1) and shells have put aside stays so. */
+		if (sigaction(numbers[i], NULL, &former) == 0 && former.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	}
+}
+
+bool
+cli_change_sent(const char *method, const json_t *params)
+{
+	static const char *const methods[] = {"flow.install", "flow.replace", "flow.remove",
+		"flow.admin", "leg.join", "leg.leave", "txn.commit", "state.confirm",
+		"state.rollback"};
+
+	size_t i = 0;
+
+	while (i < sizeof(methods) / sizeof(methods[0]) && strcmp(methods[i], method) != 0)
+		i++;
+	if (i == sizeof(methods) / sizeof(methods[0]) ||
+		json_is_true(json_object_get(params, "plan")))
+		return false;
+	interrupt_text = sent_text;
+	return true;
+}
+
+void
+cli_change_answered(const json_t *result, const struct client_error *error)
+{
+	const json_t *generation = json_object_get(result, "generation");
+
+	if (generation != NULL) {
+		snprintf(done_text, sizeof(done_text),
+			"\nsluicectl: interrupted: the change was committed as generation "
+			"%" JSON_INTEGER_FORMAT "\n",
+			json_integer_value(generation));
+		interrupt_text = done_text;
+	} else if (result != NULL || error->status != CLIENT_BROKEN) {
+		interrupt_text = nothing_text;
+	} else {
+		fprintf(stderr,
+			"It is not known whether it was done: 'sluicectl history' tells.\n");
+	}
 }
 
 json_t *
@@ -38,15 +248,17 @@ cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 {
 	struct client_error error;
 	json_t *result;
+	bool changes;
 
 	if (params == NULL)
 		cli_out_of_memory();
+	changes = cli_change_sent(method, params);
 	result = client_call(&cli->client, method, params, &error);
 	json_decref(params);
-	if (result == NULL) {
-		fprintf(stderr, "sluicectl: %s\n", error.text);
-		*exit_code = (int)error.status;
-	}
+	if (result == NULL)
+		*exit_code = cli_refused(cli, &error);
+	if (changes)
+		cli_change_answered(result, &error);
 	return result;
 }
 

@@ -19,11 +19,12 @@
 /* Stable: sluicectl(1) documents them. client.h gives 1, 3 and 4. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_REFUSED = 1, /* the daemon said no */
-	CLI_USAGE = 2, /* the arguments, or the file they name, make no sense */
+	CLI_REFUSED = 1, /* the daemon said no, or the person who was asked */
+	CLI_USAGE = 2, /* the arguments, or the file they name, make no sense to us or the daemon */
 	CLI_UNREACHABLE = 3, /* nobody answers on the socket */
 	CLI_BROKEN = 4, /* no reply in time, or one that is not JSON-RPC */
-	CLI_OUTPUT = 5, /* standard output could not be written */
+	CLI_OUTPUT = 5, /* standard output, or a file, could not be written */
+	CLI_CHANGES = 6, /* of a plan: it would change something */
 };
 
 struct command;
@@ -34,6 +35,9 @@ struct cli {
 	bool help;
 	bool version;
 	const struct command *command; /* the one that runs; NULL until its words are read */
+	const char *file; /* that the flows or legs of the request are from; NULL: none */
+	const char *file_array; /* the member of it that holds them, "" if it is an array itself,
+				 * NULL if it is the only one */
 };
 
 /* A sub-command. All of its help comes from here; strings are static. */
@@ -45,15 +49,12 @@ struct command {
 	const char *example; /* lines that can be pasted */
 	const struct option_spec *options; /* ends with a NULL name; NULL for none */
 	unsigned max_words; /* positional arguments taken at most */
-	int usage_exit; /* instead of CLI_USAGE where 2 says something else; 0: CLI_USAGE */
+	bool changes; /* it asks the daemon to change something: an interrupt says how far it got */
 	/* Returns an enum cli_exit, having said on stderr what went wrong. */
 	int (*run)(struct cli *cli, const struct arguments *arguments);
 };
 
-/*
- * Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE, or what the
- * command exits with instead.
- */
+/* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
@@ -62,6 +63,26 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
  * always an object; or NULL, with *exit_code set.
  */
 json_t *cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code);
+
+/*
+ * Say on stderr what the daemon refused, in the words of the command line: the option and key, or
+ * the line of the file, that a pointer stands for, and commands for methods. Returns error->status.
+ */
+int cli_refused(const struct cli *cli, const struct client_error *error);
+
+/*
+ * SIGINT, SIGTERM and SIGHUP end the program with 128 and their number, and a sentence that says
+ * what became of the change: nothing, as long as no method that changes something was sent; not
+ * known, until its reply has come; or the generation that it made.
+ */
+void cli_interrupts_catch(void);
+
+/*
+ * A method is about to be called: true if that changes something, and then the other is called
+ * with its result, or NULL with *error set.
+ */
+bool cli_change_sent(const char *method, const json_t *params);
+void cli_change_answered(const json_t *result, const struct client_error *error);
 
 /* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
 int cli_print_json(json_t *document);

@@ -16,6 +16,7 @@
 /* Values are sluicectl's exit codes, see enum cli_exit. */
 enum client_status {
 	CLIENT_REFUSED = 1, /* an error object came back */
+	CLIENT_WRONG = 2, /* one that says that the request itself is wrong */
 	CLIENT_UNREACHABLE = 3, /* no connection */
 	CLIENT_BROKEN = 4, /* time-out, lost connection, or not a reply to the call */
 };

@@ -13,19 +13,20 @@
 
 /* The flows that the arguments name, as an array, or NULL with the fault said. */
 static json_t *
-flows_given(const struct cli *cli, const struct arguments *arguments)
+flows_given(struct cli *cli, const struct arguments *arguments)
 {
-	const char *file = arguments_value(arguments, "file");
-	const char *first = flow_args_first(arguments);
+	const char *first = flow_args_first(arguments), *file;
 	char error[FLOW_ARGS_ERROR_MAX];
 	json_t *flow = NULL;
 
+	if (flow_file_given(cli, arguments, 0, &file) != CLI_OK)
+		return NULL;
 	if (file != NULL && first != NULL)
-		cli_usage(cli, "--file goes without --%s: the file says it all", first);
+		cli_usage(cli, "a FILE goes without --%s: the file says it all", first);
 	else if (file != NULL)
 		return flow_file_load(cli, file, "flows");
 	else if (!arguments_value(arguments, "match") == !arguments_value(arguments, "rule"))
-		cli_usage(cli, "expected one of --match, --rule and --file");
+		cli_usage(cli, "expected one of --match, --rule and a FILE");
 	else if ((flow = flow_args_flow(arguments, error)) == NULL)
 		cli_usage(cli, "%s", error);
 	return flow != NULL ? json_pack("[o]", flow) : NULL;
@@ -95,10 +96,15 @@ flow_add(struct cli *cli, const struct arguments *arguments)
 static int
 flow_replace(struct cli *cli, const struct arguments *arguments)
 {
-	if (arguments->n_words == 0)
+	const char *file;
+	int exit_code = flow_file_given(cli, arguments, 0, &file);
+
+	if (exit_code != CLI_OK)
+		return exit_code;
+	if (file == NULL)
 		return cli_usage(cli, "the FILE with the flows is missing");
-	return flows_call(cli, arguments, "flow.replace",
-		flow_file_load(cli, arguments->words[0], "flows"), "replaced");
+	return flows_call(
+		cli, arguments, "flow.replace", flow_file_load(cli, file, "flows"), "replaced");
 }
 
 static int
@@ -138,7 +144,14 @@ static const struct option_spec add_options[] = {
 	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
 	{"idle-timeout", "SECONDS", "remove the flow when idle so long"},
 	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
-	{"file", "FILE", "flows in JSON or YAML; - for standard input"},
+	{"file", "FILE", "the same as FILE; - is standard input"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
+	{NULL},
+};
+
+static const struct option_spec replace_options[] = {
+	{"file", "FILE", "the same as FILE"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
 	{NULL},
@@ -151,13 +164,15 @@ const struct command command_flow_add = {
 	.name = "flow add",
 	.arguments = "--match K=V,... [--leg K=V,...]... [OPTION]...\n"
 		     "       sluicectl flow add --rule K=V,... [--leg K=V,...]... [OPTION]...\n"
-		     "       sluicectl flow add --file FILE",
+		     "       sluicectl flow add FILE",
 	.summary = "Install flows: all that are given, or none",
 	.details = flow_args_print_keys,
 	.example = "  sluicectl flow add --id cam1 --match port=p0,dst=192.0.2.1:5004 \\\n"
 		   "    --leg port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004 \\\n"
 		   "    --leg port=p2,src=203.0.113.129:5004,dst=203.0.113.137:5004,dscp=34",
 	.options = add_options,
+	.max_words = 1,
+	.changes = true,
 	.run = flow_add,
 };
 
@@ -167,8 +182,9 @@ const struct command command_flow_replace = {
 	.summary = "Replace flows by those of the same ids in a file: all, or none",
 	.example = "  sluicectl flow list --json > flows.json    # and edit it\n"
 		   "  sluicectl flow replace flows.json",
-	.options = change_options,
+	.options = replace_options,
 	.max_words = 1,
+	.changes = true,
 	.run = flow_replace,
 };
 
@@ -179,5 +195,6 @@ const struct command command_flow_del = {
 	.example = "  sluicectl flow del cam1 cam2",
 	.options = change_options,
 	.max_words = UINT32_MAX,
+	.changes = true,
 	.run = flow_del,
 };

@@ -29,18 +29,35 @@ document_load(const struct cli *cli, const char *path)
 	return document;
 }
 
+int
+flow_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
+{
+	*path = arguments_value(arguments, "file");
+	if (arguments->n_words <= word)
+		return CLI_OK;
+	if (*path != NULL)
+		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
+			arguments->words[word], *path);
+	*path = arguments->words[word];
+	return CLI_OK;
+}
+
 json_t *
-flow_file_load(const struct cli *cli, const char *path, const char *member)
+flow_file_load(struct cli *cli, const char *path, const char *member)
 {
 	json_t *document = document_load(cli, path), *array;
 
 	if (document == NULL)
 		return NULL;
+	cli->file = path;
 	array = json_object_get(document, member);
 	if (json_is_array(array)) {
+		cli->file_array = member;
 		json_incref(array);
 		json_decref(document);
 		return array;
 	}
+	cli->file_array = json_is_array(document) ? "" : NULL;
 	return json_is_array(document) ? document : json_pack("[o]", document);
 }

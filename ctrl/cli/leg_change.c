@@ -12,15 +12,16 @@
 
 /* The legs that the arguments name, as an array, or NULL with the fault said. */
 static json_t *
-legs_given(const struct cli *cli, const struct arguments *arguments)
+legs_given(struct cli *cli, const struct arguments *arguments)
 {
-	const char *file = arguments_value(arguments, "file");
-	const char *leg = arguments_value(arguments, "leg");
+	const char *leg = arguments_value(arguments, "leg"), *file;
 	char error[FLOW_ARGS_ERROR_MAX];
 	json_t *legs;
 
+	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
+		return NULL;
 	if ((file == NULL) == (leg == NULL)) {
-		cli_usage(cli, "expected --leg or --file");
+		cli_usage(cli, "expected --leg or a FILE");
 		return NULL;
 	}
 	if (file != NULL)
@@ -118,7 +119,7 @@ flow_down(struct cli *cli, const struct arguments *arguments)
 
 static const struct option_spec join_options[] = {
 	{"leg", "K=V,...", "where a copy goes; once for each leg"},
-	{"file", "FILE", "legs in JSON or YAML; - for standard input"},
+	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
 	{NULL},
@@ -137,13 +138,14 @@ static const struct option_spec admin_options[] = {
 const struct command command_leg_join = {
 	.name = "leg join",
 	.arguments = "FLOW --leg K=V,... [--leg ...]...\n"
-		     "       sluicectl leg join FLOW --file FILE",
+		     "       sluicectl leg join FLOW FILE",
 	.summary = "Add legs to a flow that runs: all that are given, or none",
 	.details = flow_args_print_leg_keys,
 	.example = "  sluicectl leg join cam1 \\\n"
 		   "    --leg id=wall,port=p1,src=203.0.113.1:5004,dst=203.0.113.20:5004",
 	.options = join_options,
-	.max_words = 1,
+	.max_words = 2,
+	.changes = true,
 	.run = leg_join,
 };
 
@@ -154,6 +156,7 @@ const struct command command_leg_leave = {
 	.example = "  sluicectl leg leave cam1 wall",
 	.options = leave_options,
 	.max_words = UINT32_MAX,
+	.changes = true,
 	.run = leg_leave,
 };
 
@@ -164,6 +167,7 @@ const struct command command_flow_up = {
 	.example = "  sluicectl flow up cam1",
 	.options = admin_options,
 	.max_words = 1,
+	.changes = true,
 	.run = flow_up,
 };
 
@@ -174,5 +178,6 @@ const struct command command_flow_down = {
 	.example = "  sluicectl flow down cam1 --leg wall",
 	.options = admin_options,
 	.max_words = 1,
+	.changes = true,
 	.run = flow_down,
 };

@@ -142,6 +142,8 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 		return CLI_OK;
 	}
 	cli->client.verbatim = cli->json;
+	if (cli->command->changes)
+		cli_interrupts_catch();
 	return cli->command->run(cli, arguments);
 }
 

@@ -12,8 +12,6 @@
 #include "schema/flow_files.h"
 
 #define TERMINAL_CHANGES 50
-#define EXIT_ERROR 1
-#define EXIT_CHANGES 2
 
 struct flow_files *
 plan_files(const struct arguments *arguments)
@@ -145,7 +143,7 @@ plan_run(struct cli *cli, const struct arguments *arguments, const struct flow_f
 		return exit_code;
 	if (cli->json)
 		cli_print_json(plan);
-	exit_code = diff_size(plan) > 0 ? EXIT_CHANGES : CLI_OK;
+	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
 	json_decref(plan);
 	batch_abort(&batch);
 	return exit_code;
@@ -159,10 +157,10 @@ plan(struct cli *cli, const struct arguments *arguments)
 	int exit_code;
 
 	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) < 0)
-		return EXIT_ERROR;
+		return CLI_USAGE;
 	files = plan_files(arguments);
 	if (files == NULL)
-		return EXIT_ERROR;
+		return CLI_USAGE;
 	exit_code = plan_run(cli, arguments, files, limit);
 	flow_files_destroy(files);
 	return exit_code;
@@ -173,7 +171,7 @@ plan_details(FILE *out)
 {
 	fprintf(out, "PATH is a file, or a directory whose *.yaml are read by name;\n"
 		     "without it " PLAN_FILES_DEFAULT ".\n\n"
-		     "The exit code is 0 without changes, 2 with changes, 1 after an error.\n");
+		     "The exit code is 0 without changes, 6 with changes.\n");
 }
 
 static const struct option_spec plan_options[] = {
@@ -190,6 +188,5 @@ const struct command command_plan = {
 	.example = "  sluicectl plan flows.d",
 	.options = plan_options,
 	.max_words = 1,
-	.usage_exit = EXIT_ERROR,
 	.run = plan,
 };

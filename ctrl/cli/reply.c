@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "schema/describe.h"
+#include "schema/fault.h"
 
 int
 client_error_set(struct client_error *error, enum client_status status, const char *format, ...)
@@ -25,6 +26,20 @@ client_error_set(struct client_error *error, enum client_status status, const ch
 	return -1;
 }
 
+/* Whoever finds that what was asked for is wrong, sluicectl or the daemon, the answer is one. */
+static enum client_status
+refusal_status(json_int_t code)
+{
+	static const json_int_t wrong[] = {FAULT_PARSE, FAULT_INVALID_REQUEST,
+		FAULT_METHOD_NOT_FOUND, FAULT_INVALID_PARAMS, FAULT_INVALID_VALUE};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		if (code == wrong[i])
+			return CLIENT_WRONG;
+	}
+	return CLIENT_REFUSED;
+}
+
 /* Fill *error from the error object of JSON-RPC 2.0 section 5.1. */
 static int
 reply_refused(const json_t *object, struct client_error *error)
@@ -34,6 +49,7 @@ reply_refused(const json_t *object, struct client_error *error)
 	const char *name = json_string_value(json_object_get(data, "name"));
 	const char *pointer = json_string_value(json_object_get(data, "pointer"));
 	const json_t *code = json_object_get(object, "code");
+	enum client_status status = refusal_status(json_integer_value(code));
 	char number[32];
 
 	if (!json_is_integer(code) || message == NULL)
@@ -45,9 +61,9 @@ reply_refused(const json_t *object, struct client_error *error)
 		name = number;
 	}
 	if (pointer != NULL && pointer[0] != '\0')
-		client_error_set(error, CLIENT_REFUSED, "%s at %s: %s", name, pointer, message);
+		client_error_set(error, status, "%s at %s: %s", name, pointer, message);
 	else
-		client_error_set(error, CLIENT_REFUSED, "%s: %s", name, message);
+		client_error_set(error, status, "%s: %s", name, message);
 	describe_safe(name, error->name, sizeof(error->name));
 	describe_safe(pointer != NULL ? pointer : "", error->pointer, sizeof(error->pointer));
 	describe_safe(message, error->message, sizeof(error->message));

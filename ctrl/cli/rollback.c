@@ -78,8 +78,9 @@ back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generatio
 		return exit_code;
 	if (cli->json)
 		cli_print_json(plan);
+	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
 	json_decref(plan);
-	return CLI_OK;
+	return exit_code;
 }
 
 static int
@@ -134,6 +135,7 @@ const struct command command_confirm = {
 	.summary = "Stay with what was applied with --confirm-within",
 	.example = "  sluicectl confirm 42",
 	.max_words = 1,
+	.changes = true,
 	.run = confirm,
 };
 
@@ -146,5 +148,6 @@ const struct command command_rollback = {
 		   "  sluicectl rollback 41 --comment 'the wall went dark'",
 	.options = rollback_options,
 	.max_words = 1,
+	.changes = true,
 	.run = rollback,
 };

@@ -92,5 +92,6 @@ const struct command command_rpc = {
 	.example = "  sluicectl rpc flow.get '{\"id\": \"cam1\"}'",
 	.options = rpc_options,
 	.max_words = 2,
+	.changes = true,
 	.run = rpc,
 };

@@ -151,8 +151,15 @@ _sluicectl_candidates() {
 	case $name in
 	"" | flow | leg | port) _sluicectl_commands "$name" ;;
 	"flow del") _sluicectl_flows ;;
-	"flow show" | "flow up" | "flow down" | "leg join")
+	"flow show" | "flow up" | "flow down")
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_flows
+		;;
+	"leg join")
+		if ((${#_sluicectl_found[@]} > 2)); then
+			compgen -f -- "$current"
+		else
+			_sluicectl_flows
+		fi
 		;;
 	"leg leave")
 		if ((${#_sluicectl_found[@]} > 2)); then
@@ -161,7 +168,7 @@ _sluicectl_candidates() {
 			_sluicectl_flows
 		fi
 		;;
-	"flow replace") compgen -f -- "$current" ;;
+	"flow add" | "flow replace") compgen -f -- "$current" ;;
 	validate | plan | apply)
 		((${#_sluicectl_found[@]} > 2)) || compgen -f -- "$current"
 		;;

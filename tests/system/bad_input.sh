@@ -13,7 +13,7 @@ tests/system/bad_input.py "$RIG_RUN/sluiced.sock"
 
 expect_exit 0 ctl info
 expect_exit 1 ctl flow show no-such-flow
-expect_exit 1 ctl rpc no.such.method
+expect_exit 2 ctl rpc no.such.method
 expect_exit 2 ctl no-such-command
 expect_exit 2 ctl flow add --match port=p0
 expect_exit 1 ctl flow replace <(echo '{"id": "nobody", "match": {"port": "p0", "dst": "192.0.2.1",

@@ -88,12 +88,12 @@ expect_exit 1 ctl validate "$F/wrong.yaml" 2>"$F/said"
 grep -q '/wrong.yaml:3: flow cam9: /match/port' "$F/said" ||
 	fail "the port is said to be: $(cat "$F/said")"
 expect_exit 1 ctl plan "$F/wrong.yaml"
-expect_exit 1 ctl plan "$F/none.yaml"
+expect_exit 2 ctl plan "$F/none.yaml"
 
 # Plan, apply, and nothing more to change.
 ctl flow add --id manual --match port=p0,dst=192.0.2.1:5010 --action drop
 before=$(generation)
-expect_exit 2 ctl plan "$F/flows.d" >/dev/null
+expect_exit 6 ctl plan "$F/flows.d" >/dev/null
 [[ $(generation) == "$before" ]] || fail "a plan made a generation"
 at_terminal plan "$F/flows.d" <<'END'
 + cam1  p0 any > 192.0.2.1:5001

@@ -66,7 +66,7 @@ receive_end up
 # What is refused names what is at fault, and changes nothing.
 expect_exit 1 ctl leg leave cam nobody
 expect_exit 1 ctl leg join cam --leg id=stays,port=p1,src=198.51.100.1:1,dst=198.51.100.10:1
-expect_exit 1 ctl leg leave cam stays sample
+expect_exit 2 ctl leg leave cam stays sample
 expect_exit 1 ctl flow down cam --leg nobody
 expect_exit 1 ctl flow up nobody
 expect_flow cam "[leg['id'] for leg in d['legs']]" "['stays', 'sample']"

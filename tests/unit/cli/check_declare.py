@@ -7,11 +7,13 @@ Usage: check_declare.py SLUICECTL
 Each check is a function that runs commands and yields what is wrong. Prints TAP.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import pty
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -63,8 +65,12 @@ FILES = {
 }
 
 
+CODES = {"INVALID_VALUE": -32001, "NOT_FOUND": -32002, "CONFLICT": -32003, "NO_ROOM": -32005,
+         "FORBIDDEN": -32007, "STALE": -32008, "METHOD_NOT_FOUND": -32601}
+
+
 def refusal(name, message, pointer=""):
-    return {"error": {"code": -32001, "message": message,
+    return {"error": {"code": CODES[name], "message": message,
                       "data": {"name": name, "pointer": pointer}}}
 
 
@@ -103,7 +109,8 @@ class Server(threading.Thread):
     def run(self):
         while True:
             connection, _ = self.listener.accept()
-            with connection, connection.makefile("rw") as lines:
+            with (contextlib.suppress(BrokenPipeError),  # of a client that was interrupted
+                  connection, connection.makefile("rw") as lines):
                 for line in lines:
                     request = json.loads(line)
                     print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
@@ -173,9 +180,9 @@ def check(function):
 
 
 @check
-def plan_shows_the_diff_and_exits_with_2(rig):
+def plan_shows_the_diff_and_exits_with_6(rig):
     rig.server.plays()
-    yield from differs(rig.ctl("plan", "flows.d"), (2, DIFF + "\n" + SUMMARY, ""))
+    yield from differs(rig.ctl("plan", "flows.d"), (6, DIFF + "\n" + SUMMARY, ""))
     yield from differs(rig.server.asked[0], ("txn.begin", {"declare": True}))
     put = rig.server.params("txn.put")
     yield from differs([flow["id"] for flow in put[0]["declare"]], ["cam1", "cam2"])
@@ -194,12 +201,12 @@ def plan_without_changes_exits_with_0(rig):
 
 
 @check
-def plan_exits_with_1_when_anything_is_wrong(rig):
+def plan_exits_with_2_when_anything_is_wrong(rig):
     rig.server.plays()
     for words in (["plan", "none"], ["plan", "--frob"], ["plan", "wrong.yaml", "--limit", "x"],
                   ["plan", "empty"]):
         code, out, error = rig.ctl(*words)
-        yield from differs((code, out, bool(error)), (1, "", True))
+        yield from differs((code, out, bool(error)), (2, "", True))
     yield from differs(rig.server.asked, [])
     rig.server.plays(txn_begin=refusal("FORBIDDEN", "needs role operator"))
     yield from differs(rig.ctl("plan", "flows.d"),
@@ -215,30 +222,30 @@ def plan_reads_page_by_page_and_stops_at_the_limit(rig):
     yield from differs([p["after"] for p in rig.server.params("txn.plan")], [0, 1])
     rig.server.plays(txn_plan=list(pages))
     code, out, _ = rig.ctl("--json", "plan", "flows.d")
-    yield from differs((code, json.loads(out)), (2, PLAN))
+    yield from differs((code, json.loads(out)), (6, PLAN))
     rig.server.plays(txn_plan=list(pages))
     code, out, _ = rig.ctl("plan", "flows.d", "--limit", "1")
-    yield from differs((code, "... and 1 more; --limit 2 shows them all\n" in out), (2, True))
+    yield from differs((code, "... and 1 more; --limit 2 shows them all\n" in out), (6, True))
     rig.server.plays()
-    yield from differs(rig.ctl("plan", "flows.d", "--limit", "0"), (2, SUMMARY, ""))
+    yield from differs(rig.ctl("plan", "flows.d", "--limit", "0"), (6, SUMMARY, ""))
 
 
 @check
 def plan_has_colour_at_a_terminal_only(rig):
     rig.server.plays()
     code, shown = rig.terminal("", "plan", "flows.d")
-    yield from differs((code, "\x1b[32m+ cam1" in shown), (2, True))
+    yield from differs((code, "\x1b[32m+ cam1" in shown), (6, True))
     yield from differs(re.sub(r"\x1b\[\d+m", "", shown), DIFF + "\n" + SUMMARY)
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         yield from differs(rig.terminal("", "plan", "flows.d", **environment),
-                           (2, DIFF + "\n" + SUMMARY))
+                           (6, DIFF + "\n" + SUMMARY))
 
 
 @check
 def a_refused_flow_is_named_by_file_and_line(rig):
     rig.server.plays(txn_put=refusal("INVALID_VALUE", "no such port", "/declare/1/match/port"))
     yield from differs(rig.ctl("apply", "flows.d"), (
-        1, "", "sluicectl: INVALID_VALUE: flows.d/20.yaml:3: flow cam2: /match/port: "
+        2, "", "sluicectl: INVALID_VALUE: flows.d/20.yaml:3: flow cam2: /match/port: "
         "no such port\n"))
 
 
@@ -247,7 +254,7 @@ def many_flows_are_sent_in_parts_that_the_daemon_takes(rig):
     rig.server.plays(txn_put=[{"held": 1}] * 200)
     flows = [{**CAM2, "id": f"f{i}", "match": {**MATCH, "dst_port": i + 1}} for i in range(500)]
     (rig.folder / "many.json").write_text(json.dumps({"flows": flows}))
-    yield from differs(rig.ctl("plan", "many.json", "--limit", "0")[0], 2)
+    yield from differs(rig.ctl("plan", "many.json", "--limit", "0")[0], 6)
     parts = rig.server.params("txn.put")
     longest = max(len(json.dumps(part, separators=(",", ":"))) for part in parts)
     yield from differs((len(parts) > 10, longest < 4096), (True, True))
@@ -339,7 +346,7 @@ def a_stale_generation_says_what_to_do_next(rig):
         rig.server.plays(**{method: stale})
         code, _, error = rig.ctl("apply", "flows.d")
         yield from differs((code, error), (
-            1, "sluicectl: STALE at /if_generation: found generation 43, expected 41\n"
+            1, "sluicectl: STALE at --if-generation: found generation 43, expected 41\n"
             "The flows have changed meanwhile: look at 'sluicectl history', then run "
             "'sluicectl plan' again.\n"))
 
@@ -386,7 +393,7 @@ def confirm_and_rollback(rig):
     yield from differs(rig.server.params("state.rollback"), [
         {"generation": 40, "comment": "dark wall", "confirm_within_s": 300}])
     rig.server.plays(state_rollback=PLAN)
-    yield from differs(rig.ctl("rollback", "40", "--plan"), (0, DIFF + "\n" + SUMMARY, ""))
+    yield from differs(rig.ctl("rollback", "40", "--plan"), (6, DIFF + "\n" + SUMMARY, ""))
     for words in (["rollback"], ["rollback", "x"], ["confirm", "x"]):
         code, _, error = rig.ctl(*words)
         yield from differs((code, "'sluicectl history' lists them" in error), (2, True))
@@ -468,8 +475,32 @@ def what_takes_long_is_shown_at_a_terminal_and_leaves_no_trace(rig):
     code, shown = rig.terminal("", "plan", "many.json", "--limit", "0")
     del rig.server.slow["txn.put"]
     yield from differs((code, bool(re.search(
-        r"\rsending flows \[#+ +\]  \d\d%  \d+ of 400\x1b\[K", shown))), (2, True))
+        r"\rsending flows \[#+ +\]  \d\d%  \d+ of 400\x1b\[K", shown))), (6, True))
     yield from differs(shown.rsplit("\r", 1)[1], "\x1b[K" + SUMMARY)
+
+
+@check
+def an_interrupt_says_what_was_done(rig):
+    apply = ("apply", "flows.d", "--yes")
+    for method, words, said in (
+            ("txn.begin", apply, "nothing was changed"), ("txn.put", apply, "nothing was changed"),
+            ("txn.plan", apply, "nothing was changed"),
+            ("txn.commit", apply, "it is not known whether it was done: 'sluicectl history' tells"),
+            ("flow.get", ("flow", "add", "flows.d/10.yaml"), "was committed as generation 44")):
+        rig.server.plays(flow_install={"installed": ["cam1"], "generation": 44}, flow_get={})
+        rig.server.slow[method] = 2
+        with subprocess.Popen(
+                [rig.sluicectl, "--socket", "socket", *words], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                cwd=rig.folder) as child:
+            deadline = time.monotonic() + 20
+            while not rig.server.params(method) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            child.send_signal(signal.SIGINT)
+            error = child.communicate(timeout=20)[1]
+        del rig.server.slow[method]
+        yield from differs((child.returncode, "interrupted" in error, said in error),
+                           (130, True, True))
 
 
 @check

@@ -13,11 +13,13 @@ import json
 import os
 import pathlib
 import random
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 LEG = "port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004"
 LEG_JSON = {"port": "p1", "src": "203.0.113.1", "src_port": 5004,
@@ -44,6 +46,12 @@ CASES = [
      ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
     ("add from JSON with a byte order mark", ["flow", "add", "--file", "{bom.json}"],
      ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
+    ("add from a word", ["flow", "add", "{flow.yaml}"],
+     ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
+    ("replace by option", ["flow", "replace", "--file", "{list.json}"],
+     ("flow.replace", {"flows": [FLOW]}), {"replaced": ["cam"]}, "replaced cam\n"),
+    ("join from a word", ["leg", "join", "cam", "{legs.yaml}"],
+     ("leg.join", {"flow": "cam", "legs": [LEG_JSON]}), {"joined": ["leg-2"]}, "joined leg-2\n"),
     ("replace", ["flow", "replace", "{list.json}"],
      ("flow.replace", {"flows": [FLOW]}), {"replaced": ["cam"]}, "replaced cam\n"),
     ("join", ["leg", "join", "cam", "--leg", "id=wall," + LEG],
@@ -284,17 +292,21 @@ next       'sluicectl flow list' shows what is there: compare port and addresses
 
 # Command lines that must be refused before anybody is asked, and what must be said.
 REFUSED = [
-    (["flow", "add"], "expected one of --match, --rule and --file"),
+    (["flow", "add"], "expected one of --match, --rule and a FILE"),
     (["flow", "add", "--match", "port=p0,dst=192.0.2.1:1", "--rule", "priority=1"],
-     "expected one of --match, --rule and --file"),
-    (["flow", "add", "--file", "{flow.json}", "--police", "1M"], "--file goes without --police"),
+     "expected one of --match, --rule and a FILE"),
+    (["flow", "add", "--file", "{flow.json}", "--police", "1M"], "a FILE goes without --police"),
     (["flow", "replace"], "the FILE with the flows is missing"),
     (["flow", "add", "--file", "{bad.yaml}"], "bad.yaml:2:"),
     (["flow", "add", "--file", "{none.yaml}"], "none.yaml"),
     (["flow", "add", "--file", "{none.json}"], "none.json: No such file or directory"),
     (["flow", "add", "--file", "{utf16.json}"], "found UTF-16 or UTF-32, expected UTF-8"),
+    (["flow", "add", "{flow.json}", "--file", "{flow.json}"], "expected one of them"),
+    (["flow", "replace", "{flow.json}", "--file", "{flow.json}"], "expected one of them"),
+    (["plan", "{none.yaml}"], "none.yaml"),
+    (["plan", "--limit", "x"], '--limit: "x" is not a number'),
     (["leg", "join"], "the ID of a flow is missing"),
-    (["leg", "join", "cam"], "expected --leg or --file"),
+    (["leg", "join", "cam"], "expected --leg or a FILE"),
     (["leg", "join", "cam", "--leg", "port=p1"], "--leg number 1: src= is missing"),
     (["leg", "leave", "cam"], "the ID of a flow's leg is missing"),
     (["flow", "up"], "the ID of a flow is missing"),
@@ -329,7 +341,64 @@ VIEWS = [
       for view in ("flows", "legs", "ports", "workers")],
 ]
 
+ADD = ["flow", "add", "--match", "port=p0,dst=192.0.2.1:5004", "--leg", LEG, "--leg", LEG]
+
+# What the daemon has against a command line, by pointer, and how the person who typed it reads it.
+TOLD = [
+    (ADD, "/flows/0/match/port", "as port.list gives it",
+     "at --match port=: as 'sluicectl port list' gives it"),
+    (ADD, "/flows/0/match/dst_port", "no", "at --match dst=: no"),
+    (ADD, "/flows/0/legs/1/dst", "no", "at --leg 2 dst=: no"),
+    (ADD, "/flows/0/legs/0/src_port", "no", "at --leg 1 src=: no"),
+    (ADD, "/flows/0/legs/1/police/rate_bps", "no", "at --leg 2 police=: no"),
+    (ADD, "/flows/0/legs/1/next_hop", "no", "at --leg 2 next-hop=: no"),
+    (ADD, "/flows/0/legs", "no", "at --leg: no"),
+    (ADD, "/flows/0/rule/dst_ports/1", "no", "at --rule dst-ports=: no"),
+    (ADD, "/flows/0/police/burst_bytes", "no", "at --police: no"),
+    (ADD, "/flows/0/idle_timeout_s", "no", "at --idle-timeout: no"),
+    (ADD, "/flows/0/latch_interval_ms", "no", "at --latch-interval-ms: no"),
+    (ADD, "/flows/0/max_datagram_bytes", "no", "at --max-datagram: no"),
+    (ADD, "/flows/0/allow/1", "no", "at --allow 2: no"),
+    (ADD, "/flows/0", "no", "CONFLICT: no"),
+    (["leg", "join", "cam", "--leg", LEG], "/legs/0/vlan", "no", "at --leg 1 vlan=: no"),
+    (["leg", "leave", "cam", "wall"], "/legs/0", "flow.get", "CONFLICT: 'sluicectl flow show'"),
+    (["flow", "del", "cam"], "/ids/0", "no", "CONFLICT: no"),
+    (["flow", "del", "cam", "--if-generation", "3"], "/if_generation", "no",
+     "at --if-generation: no"),
+    (["flow", "up", "cam", "--leg", "wall"], "/leg", "no", "at --leg: no"),
+    (["rollback", "3"], "/generation", "history.list names them",
+     "CONFLICT: 'sluicectl history' names them"),
+    (["rpc", "flow.get", "{}"], "/id", "as flow.list", "CONFLICT at /id: as flow.list"),
+    (["flow", "add", "{flow.yaml}"], "/flows/0/match/port", "no",
+     "flow.yaml:3: /match/port: no"),
+    (["flow", "replace", "{list.json}"], "/flows/0/match/port", "no",
+     "list.json:1: /flows/0/match/port: no"),
+    (["leg", "join", "cam", "{legs.yaml}"], "/legs/0/dst", "no", "legs.yaml:2: /legs/0/dst: no"),
+]
+
+# Every verb that asks the daemon: what it exits with does not depend on which verb it is.
+VERBS = [
+    ADD, ["flow", "add", "{flow.json}"], ["flow", "replace", "{list.json}"], ["flow", "del", "cam"],
+    ["flow", "up", "cam"], ["flow", "down", "cam"], ["flow", "list"], ["flow", "show", "cam"],
+    ["leg", "join", "cam", "--leg", LEG], ["leg", "leave", "cam", "wall"],
+    ["plan", "{flows.yaml}"], ["apply", "{flows.yaml}", "--yes"], ["confirm"], ["rollback", "3"],
+    ["rollback", "3", "--plan"], ["history"], ["history", "3"], ["export"], ["port", "list"],
+    ["counters"], ["top", "--once"], ["watch", "--count", "1"], ["events"], ["punted"],
+    ["trace", "p0", "--hex", "00"], ["workers"], ["info"], ["rpc", "flow.get"],
+]
+ANSWERS = [
+    ("NOT_FOUND", -32002, 1), ("CONFLICT", -32003, 1), ("NO_ROOM", -32005, 1),
+    ("FORBIDDEN", -32007, 1), ("STALE", -32008, 1), ("BUSY", -32010, 1),
+    ("INVALID_PARAMS", -32602, 2), ("INVALID_VALUE", -32001, 2), ("METHOD_NOT_FOUND", -32601, 2),
+]
+# Those that are only taken back by an interrupt: what they say when it comes before a reply.
+CHANGES = [ADD, ["flow", "replace", "{list.json}"], ["flow", "del", "cam"], ["flow", "up", "cam"],
+           ["leg", "join", "cam", "--leg", LEG], ["leg", "leave", "cam", "wall"], ["confirm"],
+           ["rollback", "3"]]
+
 FILES = {
+    "flows.yaml": "flows:\n- {id: cam, match: {port: p0, dst: 192.0.2.1, dst_port: 5004}, "
+                  "action: drop}\n",
     "flow.json": json.dumps(FLOW),
     "bom.json": "\ufeff" + json.dumps(FLOW),
     "utf16.json": "\0" + json.dumps(FLOW),
@@ -365,10 +434,12 @@ class Server(threading.Thread):
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(path))
         self.listener.listen()
-        self.result, self.asked = {}, None
+        self.result, self.asked, self.error, self.silent = {}, None, None, False
         self.by_method = None  # instead of the one result: what answers each method
 
     def answer(self, method):
+        if self.error:
+            return {"error": self.error}
         if self.by_method is None:
             return {"result": self.result}
         answer = self.by_method.get(method, {"error": {"code": -32601, "message": "none"}})
@@ -384,14 +455,22 @@ class Server(threading.Thread):
                     request = json.loads(line)
                     if not self.asked or request["method"] not in ("flow.get", "port.list"):
                         self.asked = (request["method"], request["params"])
+                    if self.silent:
+                        continue
                     print(json.dumps({"jsonrpc": "2.0", "id": request["id"],
                                       **self.answer(request["method"])}),
                           file=lines, flush=True)
 
 
+def with_paths(folder, words):
+    """{NAME} stands for the path of one of our files."""
+    return [f"{folder}/{word[1:-1]}" if word[0] == "{" and word != "{}" else word
+            for word in words]
+
+
 def run(sluicectl, folder, words, text=True):
-    """The command's result; {NAME} stands for the path of one of our files."""
-    words = [f"{folder}/{word[1:-1]}" if word[0] == "{" else word for word in words]
+    """The command's result."""
+    words = with_paths(folder, words)
     return subprocess.run(
         [sluicectl, "--socket", f"{folder}/socket", *words], check=False, capture_output=True,
         text=text, timeout=20, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"},
@@ -466,6 +545,55 @@ def faults_of_view(sluicectl, folder, server, contract, words):
     server.by_method = None
 
 
+def refusal(name, code, pointer="", message="no"):
+    return {"code": code, "message": message, "data": {"name": name, "pointer": pointer}}
+
+
+def faults_of_words(sluicectl, folder, server, case):
+    words, pointer, message, said = case
+    server.error = refusal("CONFLICT", -32003, pointer, message)
+    done = run(sluicectl, folder, words)
+    server.error = None
+    if done.returncode != 1 or said not in done.stderr:
+        yield f"exit code {done.returncode}: {done.stderr}expected {said}"
+
+
+def faults_of_exits(sluicectl, folder, server, answer):
+    name, code, wanted = answer
+    server.error = refusal(name, code)
+    for words in VERBS:
+        done = run(sluicectl, folder, words)
+        if done.returncode != wanted or name not in done.stderr:
+            yield f"{' '.join(words)}: exit code {done.returncode}: {done.stderr}"
+    server.error = None
+
+
+def faults_of_unreachable(sluicectl, folder):
+    for words in VERBS:
+        done = run(sluicectl, folder, ["--socket", f"{folder}/none", *words])
+        if done.returncode != 3 or "cannot reach sluiced" not in done.stderr:
+            yield f"{' '.join(words)}: exit code {done.returncode}: {done.stderr}"
+        done = run(sluicectl, folder, [*words, "--nope"])
+        if done.returncode != 2 or "unknown option --nope" not in done.stderr:
+            yield f"{' '.join(words)} --nope: exit code {done.returncode}: {done.stderr}"
+
+
+def faults_of_interrupts(sluicectl, folder, server, words):
+    """An interrupt while the reply is waited for."""
+    server.silent, server.asked = True, None
+    words = with_paths(folder, words)
+    child = subprocess.Popen([sluicectl, "--socket", f"{folder}/socket", *words],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while server.asked is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=20)[1]
+    server.silent = False
+    if child.returncode != 130 or "it is not known whether it was done" not in said:
+        yield f"exit code {child.returncode}: {said}"
+
+
 def main():
     sluicectl, contract = sys.argv[1], json.loads(pathlib.Path(sys.argv[2]).read_text("utf-8"))
     with tempfile.TemporaryDirectory() as name:
@@ -491,6 +619,13 @@ def main():
                    ("safe to be shown: the faults of JSON", faults_of_hostile(
                        sluicectl, folder, ["flow", "add", "--file",
                                            f"{folder}/hostile.d/text.json"]))]
+        checks += [(f"said of {case[1]}: {' '.join(case[0])}",
+                    faults_of_words(sluicectl, folder, server, case)) for case in TOLD]
+        checks += [(f"every verb: {answer[0]}", faults_of_exits(sluicectl, folder, server, answer))
+                   for answer in ANSWERS]
+        checks += [("every verb: no daemon, bad usage", faults_of_unreachable(sluicectl, folder))]
+        checks += [(f"interrupted: {' '.join(words)}",
+                    faults_of_interrupts(sluicectl, folder, server, words)) for words in CHANGES]
         print(f"1..{len(checks)}")
         for number, (title, faults) in enumerate(checks, start=1):
             faults = list(faults)
