@@ -20,7 +20,7 @@
 #define POOL_BUFFER_BYTES (RTE_PKTMBUF_HEADROOM + 2048)
 #define MAX_FLOWS 256
 #define MAX_LEGS 16384
-#define SETTLE_US 2000000
+#define SETTLE_US 20000000
 #define SETTLE_POLL_US 50
 
 int __real_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
@@ -201,20 +201,46 @@ rounds_take(const struct rig *rig)
 	return all_accounted_for(rig) ? 0 : -1;
 }
 
+/* The least that a worker has gone round since `before`. */
+static uint64_t
+rounds_since(
+	const struct rig *rig, const uint64_t before[DP_WORKERS_MAX], uint64_t now[DP_WORKERS_MAX])
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned w = 0; w < rig->n_workers; w++) {
+		struct dp_worker_stats stats = {0};
+
+		dp_worker_stats_get(rig->dp, w, &stats);
+		now[w] = stats.loops;
+		if (now[w] - before[w] < least)
+			least = now[w] - before[w];
+	}
+	return least;
+}
+
 int
 rig_settle(const struct rig *rig)
 {
-	/* Ports are read one after the other: only the second look is at rest for certain. */
-	unsigned looks = 0;
+	uint64_t before[DP_WORKERS_MAX] = {0}, now[DP_WORKERS_MAX];
+	bool was_accounted_for = false;
 
 	if (rig->c->clock)
 		return rounds_take(rig);
+	/*
+	 * A worker that loses its CPU may have counted a packet and not yet its copies: at rest is
+	 * what adds up once more when every worker has begun and ended a round since.
+	 */
 	for (unsigned us = 0; us < SETTLE_US; us += SETTLE_POLL_US) {
-		looks = all_accounted_for(rig) ? looks + 1 : 0;
-		if (looks == 2)
+		const bool ended = rounds_since(rig, before, now) >= 2;
+		const bool accounted_for = all_accounted_for(rig);
+
+		if (accounted_for && was_accounted_for && ended)
 			return 0;
-		if (looks == 0)
-			usleep(SETTLE_POLL_US);
+		if (!was_accounted_for || !accounted_for)
+			memcpy(before, now, sizeof(before));
+		was_accounted_for = accounted_for;
+		usleep(SETTLE_POLL_US);
 	}
 	return -1;
 }

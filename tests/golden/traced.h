@@ -11,8 +11,8 @@ struct traced {
 	size_t n_frames; /* that were traced */
 };
 
-/* Why a case cannot be foretold, or NULL. */
-const char *traced_refuses(const struct golden_case *c);
+/* True unless a case fills a transmit queue or uses up the buffers, which is not foretold. */
+bool traced_foretells(const struct golden_case *c);
 
 /*
  * Send one frame. True when what became of it is what its trace had said: the frames that left,
