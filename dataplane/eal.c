@@ -17,7 +17,9 @@
 #include <dp/dp.h>
 
 #define NO_HUGE_MEMORY_MB 1024
-#define HUGEPAGE_HINT " (are hugepages reserved? see /proc/sys/vm/nr_hugepages)"
+#define HUGEPAGE_HINT \
+	" (are hugepages reserved, as by 'sysctl vm.nr_hugepages=256'? 'hugepages: false' does " \
+	"without)"
 #define ARGS_MAX (32 + 2 * DP_PORTS_MAX)
 
 struct arg_list {
@@ -70,6 +72,13 @@ arg_list_build(struct arg_list *list, const struct dp_eal_config *config)
 	arg_add(list, "--no-telemetry");
 	arg_add(list, "--file-prefix=%s", config->file_prefix);
 	arg_add(list, "--log-level=%s", config->log_level != NULL ? config->log_level : "notice");
+	/*
+	 * While it starts it warns of a hugetlbfs that is not mounted, which --in-memory does not
+	 * need, and of each size of which there are no free pages; that there are none at all is an
+	 * error.
+	 */
+	if (config->log_level == NULL)
+		arg_add(list, "--log-level=lib.eal:error");
 	/* DPDK 22.11 refuses --in-memory beside --no-huge, which has no files but the runtime ones.
 	 */
 	arg_add(list, config->no_huge ? "--no-shconf" : "--in-memory");
@@ -110,6 +119,8 @@ dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 		/* The EAL permutes argv: it gets a copy. */
 		memcpy(argv, list.args, sizeof(argv));
 		ret = rte_eal_init(list.n, argv) < 0 ? -rte_errno : 0;
+		if (config->log_level == NULL)
+			rte_log_set_level_pattern("lib.eal", RTE_LOG_NOTICE);
 		if (ret < 0)
 			snprintf(error, error_size, "EAL init: %s%s", strerror(-ret),
 				config->no_huge ? "" : HUGEPAGE_HINT);

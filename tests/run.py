@@ -200,13 +200,16 @@ def run_lint(tally, wanted):
         run_test(tally, "lint/self-test", ["tests/lint/self-test"], 300)
 
 
-def run_system(tally, wanted):
-    """Every script of tests/system; one may ask for more than two minutes in a comment."""
+def run_system(tally, wanted, nightly):
+    """Every script of tests/system; comments ask for more time, or for --nightly."""
     env = dict(os.environ, RIG_BUILD=BUILDS["gcc"].directory)
     for path in sorted((TOP / "tests/system").glob("[!_]*.sh")):
         if not wanted(f"system/{path.stem}"):
             continue
-        asked = re.search(r"^# timeout: (\d+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"^# nightly", text, re.MULTILINE) and not nightly:
+            continue
+        asked = re.search(r"^# timeout: (\d+)", text, re.MULTILINE)
         run_test(tally, f"system/{path.stem}", [str(path)], int(asked[1]) if asked else 120, env)
 
 
@@ -220,6 +223,8 @@ def parse_arguments():
                         help=f"of {', '.join(SUITES)} (default: all)")
     parser.add_argument("--filter", type=re.compile, default=re.compile(""), metavar="REGEX",
                         help="only tests whose name, as in system/relay_ipv4, it matches")
+    parser.add_argument("--nightly", action="store_true",
+                        help="also the tests that take very long: system/clean_root")
     parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     unknown = [suite for suite in args.suites if suite not in SUITES]
@@ -249,7 +254,7 @@ def run_suites(tally, args):
             if suite in args.suites and name in built and suite in BUILDS[name].suites:
                 run_meson_suite(tally, suite, name, wanted)
     if "system" in args.suites and "gcc" in built:
-        run_system(tally, wanted)
+        run_system(tally, wanted, args.nightly)
 
 
 def main():

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the examples of a document and compares what they print with what the document says.
 
-usage: document_examples.py [--list] DOCUMENT.md
+usage: document_examples.py [--list [--mark MARK]] DOCUMENT.md
 
-An example is a ```console block below a line `<!-- tested -->`. Lines that start with "$ " are
-commands (a backslash at the end continues one); what follows each is its output. Commands run in
-order, from the top of the tree, and must succeed. Output may differ in numbers and in the width of
-columns, and a line "..." stands for any lines; an example without output is only run. As tests
-run as root on a rig of their own, sudo is left out, and the name sluice-quickstart is replaced by
-that in SLUICE_QUICKSTART_NAME.
+An example is a ```console block below a line `<!-- tested -->`, or with what --mark says in the
+place of "tested". Lines that start with "$ " are commands (a backslash at the end continues one);
+what follows each is its output. Commands run in order, from the top of the tree, and must succeed.
+Output may differ in numbers and in the width of columns, and a line "..." stands for any lines; an
+example without output is only run. As tests run as root on a rig of their own, sudo is left out,
+and the name sluice-quickstart is replaced by that in SLUICE_QUICKSTART_NAME.
 """
 
 import os
@@ -21,9 +21,10 @@ NAME = "sluice-quickstart"
 COMMAND_TIMEOUT_S = 120
 
 
-def examples_of(text):
+def examples_of(text, mark="tested"):
     """(command, expected output lines) of each example, in order."""
-    for block in re.findall(r"^<!-- tested -->\n+```console\n(.*?)^```", text, re.M | re.S):
+    head = rf"^<!-- {re.escape(mark)} -->\n+```console\n"
+    for block in re.findall(head + r"(.*?)^```", text, re.M | re.S):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, output = re.match(
             r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)\Z", part, re.S).groups()
@@ -64,7 +65,7 @@ def main():
     if not args or args[0] in ("-h", "--help"):
         sys.exit(__doc__)
     with open(args[-1], encoding="utf-8") as file:
-        examples = list(examples_of(file.read()))
+        examples = list(examples_of(file.read(), *args[2:-1]))
     if args[0] == "--list":
         print("\n".join(command for command, _ in examples), end="\n" if examples else "")
         return

@@ -32,6 +32,8 @@ for signal in TERM INT; do
 		--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
 	counters_conserved sluiced
 
+	! grep -v '^sluiced: ready' "$RIG_RUN/sluiced.log" || fail "a start says more than that it is ready"
+
 	kill "-$signal" "$RIG_PID"
 	code=0
 	wait "$RIG_PID" || code=$?
