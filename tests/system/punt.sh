@@ -37,9 +37,12 @@ ctl punted --hex | text2pcap -q - "$RIG_RUN/punted.pcap" 2>/dev/null
 start=$(date +%s%N)
 media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:3478 --count 1600 --gap-us 1000 stun
 took_ms=$((($(date +%s%N) - start) / 1000000))
+# While the worker has no CPU the kernel may run out of room for some of them.
+rig_wait 10 flow_value_is stun "d['counters']['packets'] - 5" 1600 || true
+came=$(flow_value stun "d['counters']['packets'] - 5")
+((came >= 1200)) || fail "$came of 1600 arrived"
+expect_flow stun "d['counters']['punted'] - 5 + d['counters']['drops'].get('punt_limited', 0)" "$came"
 punted=$(flow_value stun "d['counters']['punted'] - 5")
-limited=$(flow_value stun "d['counters']['drops'].get('punt_limited', 0)")
-((punted + limited == 1600)) || fail "$punted punted and $limited limited are not 1600"
 ((punted >= 280 && punted <= 26 + took_ms / 5)) ||
 	fail "$punted punted in $took_ms ms at 200 a second"
 # Control keeps the last 256; who follows has seen them all.
