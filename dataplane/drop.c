@@ -9,6 +9,15 @@ static const char *const names[DP_DROP_COUNT] = {
 static const char *const helps[DP_DROP_COUNT] = {
 	DP_FRAME_DROPS(DROP_HELP) DP_FLOW_DROPS(DROP_HELP) DP_COPY_DROPS(DROP_HELP)};
 
+#define XDP_NAME(name, help) [DP_XDP_##name] = #name,
+static const char *const xdp_names[DP_XDP_COUNT] = {DP_XDP_COUNTS(XDP_NAME)};
+
+const char *
+dp_xdp_name(enum dp_xdp count)
+{
+	return xdp_names[count];
+}
+
 const char *
 dp_drop_name(enum dp_drop reason)
 {

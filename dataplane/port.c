@@ -2,12 +2,16 @@
 #include "port.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/if_xdp.h>
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -278,16 +282,62 @@ port_set_rss(
 	conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & wanted;
 }
 
+/* The AF_XDP sockets of this process, and in *n how many; no more than fit. */
+static void
+xdp_sockets_find(int sockets[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX], unsigned *n)
+{
+	DIR *all = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	*n = 0;
+	while (all != NULL && (entry = readdir(all)) != NULL) {
+		const int fd = atoi(entry->d_name);
+		int domain = 0;
+		socklen_t size = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+			domain == AF_XDP && *n < PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX)
+			sockets[(*n)++] = fd;
+	}
+	if (all != NULL)
+		closedir(all);
+}
+
+/*
+ * net_af_xdp does not expose its sockets, and AF_XDP has no getsockname(): the sockets of a port
+ * are those that were opened with its queues.
+ */
+static void
+port_note_xdp_sockets(struct port *port, const int *before, unsigned n_before)
+{
+	int now[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX];
+	unsigned n_now;
+
+	xdp_sockets_find(now, &n_now);
+	for (unsigned i = 0; i < n_now; i++) {
+		bool known = false;
+
+		for (unsigned k = 0; k < n_before; k++)
+			known = known || before[k] == now[i];
+		if (!known && port->n_xdp_sockets < PORT_XDP_SOCKETS_MAX)
+			port->xdp_sockets[port->n_xdp_sockets++] = now[i];
+	}
+}
+
 static int
 port_setup_queues(struct port *port, struct rte_mempool *packets)
 {
+	int before[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX];
+	unsigned n_before;
 	int socket = rte_eth_dev_socket_id(port->ethdev);
 	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(
 		port->ethdev, &port->n_rx_descriptors, &port->n_tx_descriptors);
 
+	xdp_sockets_find(before, &n_before);
 	for (uint16_t q = 0; q < port->n_rx && ret == 0; q++)
 		ret = rte_eth_rx_queue_setup(
 			port->ethdev, q, port->n_rx_descriptors, (unsigned)socket, NULL, packets);
+	port_note_xdp_sockets(port, before, n_before);
 	for (uint16_t q = 0; q < port->n_tx && ret == 0; q++)
 		ret = rte_eth_tx_queue_setup(
 			port->ethdev, q, port->n_tx_descriptors, (unsigned)socket, NULL);
@@ -391,6 +441,21 @@ port_info(const struct port *port, struct dp_port_info *info)
 	}
 }
 
+static void
+xdp_stats_add(int fd, uint64_t sum[DP_XDP_COUNT])
+{
+	struct xdp_statistics found = {0};
+	socklen_t size = sizeof(found);
+
+	if (getsockopt(fd, SOL_XDP, XDP_STATISTICS, &found, &size) < 0)
+		return;
+	sum[DP_XDP_rx_ring_full] += found.rx_ring_full;
+	sum[DP_XDP_rx_dropped] += found.rx_dropped;
+	sum[DP_XDP_rx_fill_ring_empty] += found.rx_fill_ring_empty_descs;
+	sum[DP_XDP_rx_invalid_descs] += found.rx_invalid_descs;
+	sum[DP_XDP_tx_invalid_descs] += found.tx_invalid_descs;
+}
+
 void
 port_nic_stats(const struct port *port, struct dp_port_stats *stats)
 {
@@ -398,7 +463,10 @@ port_nic_stats(const struct port *port, struct dp_port_stats *stats)
 
 	if (rte_eth_stats_get(port->ethdev, &nic) < 0)
 		return;
-	stats->nic_missed = nic.imissed;
+	for (unsigned i = 0; i < port->n_xdp_sockets; i++)
+		xdp_stats_add(port->xdp_sockets[i], stats->xdp);
+	/* The driver counts only what was dropped for other reasons. */
+	stats->nic_missed = nic.imissed + stats->xdp[DP_XDP_rx_ring_full];
 	stats->nic_no_buffer = nic.rx_nombuf;
 	stats->nic_rx_errors = nic.ierrors;
 	stats->nic_tx_errors = nic.oerrors;

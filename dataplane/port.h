@@ -10,6 +10,8 @@
 
 #include <dp/dp.h>
 
+#define PORT_XDP_SOCKETS_MAX 64
+
 struct port {
 	struct dp_port_config config;
 	uint16_t ethdev; /* DPDK port id */
@@ -23,6 +25,8 @@ struct port {
 	uint16_t n_tx_descriptors;
 	bool shares_payload;
 	bool registers_pool; /* net_af_xdp: the kernel has to know the receive buffers */
+	unsigned n_xdp_sockets;
+	int xdp_sockets[PORT_XDP_SOCKETS_MAX]; /* the driver's */
 };
 
 /* Probe the device, or adopt it where it is probed already, and read what it can do. */

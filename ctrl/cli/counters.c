@@ -37,6 +37,18 @@ static const struct table_column steering_columns[] = {
 	{"PACKETS", true},
 };
 
+static const struct table_column xdp_columns[] = {
+	{"PORT", false},
+	{"AF_XDP", false},
+	{"COUNT", true},
+};
+
+static const struct table_column interface_columns[] = {
+	{"PORT", false},
+	{"INTERFACE", false},
+	{"PACKETS", true},
+};
+
 static void
 ports_print(const json_t *ports)
 {
@@ -103,6 +115,8 @@ counters_ports_print(const json_t *ports)
 	counts_print(ports, "drops", drop_columns);
 	counts_print(ports, "nic", nic_columns);
 	counts_print(ports, "steering", steering_columns);
+	counts_print(ports, "xdp", xdp_columns);
+	counts_print(ports, "interface", interface_columns);
 }
 
 static int

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +11,11 @@
 #include <unistd.h>
 
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+
+#include "net/request.h"
 
 /* Ask the kernel about request->ifr_name. 0 or a negative errno. */
 static int
@@ -48,6 +53,56 @@ interface_mac(unsigned ifindex, uint8_t mac[6])
 	rc = interface_ask(SIOCGIFHWADDR, &request);
 	if (rc == 0)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	return rc;
+}
+
+static int
+losses_attribute(const struct nlattr *attribute, void *arg)
+{
+	struct interface_losses *losses = arg;
+	struct rtnl_link_stats64 stats;
+
+	if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
+		mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, multicast))
+		return MNL_CB_OK;
+	memset(&stats, 0, sizeof(stats));
+	memcpy(&stats, mnl_attr_get_payload(attribute),
+		mnl_attr_get_payload_len(attribute) < sizeof(stats)
+			? mnl_attr_get_payload_len(attribute)
+			: sizeof(stats));
+	*losses = (struct interface_losses){
+		.rx_dropped = stats.rx_dropped,
+		.rx_missed = stats.rx_missed_errors,
+		.rx_errors = stats.rx_errors,
+		.tx_dropped = stats.tx_dropped,
+		.tx_errors = stats.tx_errors,
+	};
+	return MNL_CB_OK;
+}
+
+static int
+losses_take(const struct nlmsghdr *message, void *arg)
+{
+	return mnl_attr_parse(message, sizeof(struct ifinfomsg), losses_attribute, arg);
+}
+
+int
+interface_losses_read(unsigned ifindex, struct interface_losses *losses)
+{
+	char buffer[REQUEST_BYTES];
+	struct request request;
+	struct nlmsghdr *message;
+	struct ifinfomsg *link;
+	int rc = request_open(&request);
+
+	if (rc < 0)
+		return rc;
+	memset(losses, 0, sizeof(*losses));
+	message = request_begin(buffer, RTM_GETLINK, 0, sizeof(*link));
+	link = mnl_nlmsg_get_payload(message);
+	link->ifi_index = (int)ifindex;
+	rc = request_ask(&request, message, losses_take, losses);
+	request_close(&request);
 	return rc;
 }
 

@@ -15,6 +15,18 @@ int interface_mac(unsigned ifindex, uint8_t mac[6]);
 /* It is one end of a veth pair. */
 bool interface_is_veth(unsigned ifindex);
 
+/* What the kernel lost on an interface since that exists. */
+struct interface_losses {
+	uint64_t rx_dropped;
+	uint64_t rx_missed;
+	uint64_t rx_errors;
+	uint64_t tx_dropped;
+	uint64_t tx_errors;
+};
+
+/* 0 or a negative errno. */
+int interface_losses_read(unsigned ifindex, struct interface_losses *losses);
+
 /* It is up and has a carrier; false also for one that is gone. */
 bool interface_runs(unsigned ifindex);
 

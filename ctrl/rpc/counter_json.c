@@ -76,8 +76,30 @@ latched_encode(uint8_t family, const struct dp_latched *latched)
 		"moves", (json_int_t)latched->moves);
 }
 
+static json_t *
+xdp_encode(const struct dp_port_stats *stats)
+{
+	json_t *counts = json_object();
+	unsigned i;
+
+	for (i = 0; i < DP_XDP_COUNT; i++)
+		json_object_set_new(counts, dp_xdp_name((enum dp_xdp)i),
+			json_integer((json_int_t)stats->xdp[i]));
+	return counts;
+}
+
+static json_t *
+interface_encode(const struct interface_losses *losses)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "rx_dropped", (json_int_t)losses->rx_dropped,
+		"rx_missed", (json_int_t)losses->rx_missed, "rx_errors",
+		(json_int_t)losses->rx_errors, "tx_dropped", (json_int_t)losses->tx_dropped,
+		"tx_errors", (json_int_t)losses->tx_errors);
+}
+
 json_t *
-port_counters_encode(const char *name, const struct dp_port_stats *stats)
+port_counters_encode(const struct dp_port_info *info, const struct dp_port_stats *stats,
+	const struct interface_losses *losses)
 {
 	json_t *drops = json_object();
 	unsigned i;
@@ -85,14 +107,17 @@ port_counters_encode(const char *name, const struct dp_port_stats *stats)
 	for (i = 0; i < DP_DROP_COUNT; i++)
 		json_object_set_new(drops, dp_drop_name((enum dp_drop)i),
 			json_integer((json_int_t)stats->drops[i]));
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I}}",
-		"name", name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
+			 " s:o*, s:o*}",
+		"name", info->name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
 		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
 		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
 		(json_int_t)stats->tx_packets, "tx_bytes", (json_int_t)stats->tx_bytes, "drops",
 		drops, "nic", "missed", (json_int_t)stats->nic_missed, "no_buffer",
 		(json_int_t)stats->nic_no_buffer, "rx_errors", (json_int_t)stats->nic_rx_errors,
-		"tx_errors", (json_int_t)stats->nic_tx_errors);
+		"tx_errors", (json_int_t)stats->nic_tx_errors, "xdp",
+		strcmp(info->driver, "net_af_xdp") == 0 ? xdp_encode(stats) : NULL, "interface",
+		losses ? interface_encode(losses) : NULL);
 }
 
 json_t *

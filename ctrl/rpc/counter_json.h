@@ -5,8 +5,9 @@
 
 #include <jansson.h>
 
-#include <dp/stats.h>
+#include <dp/dp.h>
 
+#include "net/interface.h"
 #include "state/flow_spec.h"
 #include "state/steering.h"
 
@@ -26,8 +27,12 @@ json_t *legs_counters_encode(
 /* {"src", "src_port", "moves"} of a source that was learned by a flow of that family. */
 json_t *latched_encode(uint8_t family, const struct dp_latched *latched);
 
-/* A port's counters with every drop reason. */
-json_t *port_counters_encode(const char *name, const struct dp_port_stats *stats);
+/*
+ * A port's counters with every drop reason; "xdp" where it is over AF_XDP, "interface" with
+ * `losses`, which may be NULL.
+ */
+json_t *port_counters_encode(const struct dp_port_info *info, const struct dp_port_stats *stats,
+	const struct interface_losses *losses);
 
 /* {"steered": N, "passed": {CAUSE: N, ...}, "dropped": {CAUSE: N, ...}} */
 json_t *steering_counts_encode(const struct steering_count *counts, unsigned n);

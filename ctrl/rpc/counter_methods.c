@@ -11,7 +11,10 @@
 static json_t *
 port_encode(const struct methods_context *context, unsigned port, const struct dp_port_stats *stats)
 {
-	json_t *json = port_counters_encode(context->flows->ports->info[port].name, stats);
+	const struct dp_port_info *info = &context->flows->ports->info[port];
+	struct interface_losses losses;
+	const bool has_losses = info->ifindex && interface_losses_read(info->ifindex, &losses) == 0;
+	json_t *json = port_counters_encode(info, stats, has_losses ? &losses : NULL);
 	struct steering_count counts[STEERING_COUNTS_MAX];
 	const int n = steering_counts(context->flows->steering, port, counts);
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # timeout: 300
 # A port over AF_XDP keeps its packet buffers, however the memory is got: after many times as many
-# packets as it has buffers, punted from sources that no flow knows, it still forwards all.
+# packets as it has buffers, punted from sources that no flow knows, it still forwards all. What the
+# kernel loses while no worker takes packets is counted, to the last one.
 source "$(dirname "$0")/_lib.sh"
 BUFFERS=6144
 UNMATCHED=punt
@@ -33,6 +34,8 @@ buffers_stay() {
 	receive_start back h0 --src 192.0.2.1:6004 --dst 192.0.2.10:7004 --count 200
 	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 200
 	receive_end back
+	expect_counter p0.xdp.rx_invalid_descs 0
+	expect_counter p0.xdp.tx_invalid_descs 0
 	counters_conserved sluiced
 	rig_stop '*'
 }
@@ -41,3 +44,26 @@ buffers_stay "ordinary pages" ""
 HUGEPAGES=true
 buffers_stay "hugepages" ""
 buffers_stay "hugepages taken at start" "memory_mb: 128"
+
+# A process that is stopped takes no packets, and the kernel goes on: its ring takes 1024, then none.
+UNMATCHED=drop
+HUGEPAGES=false
+config_af_xdp sluiced 1 | sluiced_start sluiced
+ctl flow add --id sink --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 --action drop
+pid=$(rig_pid sluiced)
+kill -STOP "$pid"
+media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 20000 --gap-us 50 rtp
+kill -CONT "$pid"
+all_counted() {
+	(($(counter_read p0.rx_packets) + $(counter_read p0.nic.missed) == 20000))
+}
+rig_wait 20 all_counted || fail "20000 sent: $(ctl counters)"
+(($(counter_read p0.rx_packets) <= 2048)) || fail "the worker was not held up: $(ctl counters)"
+(($(counter_read p0.nic.missed) == $(counter_read p0.xdp.rx_ring_full) + \
+	$(counter_read p0.xdp.rx_dropped))) || fail "missed differs: $(ctl --json counters)"
+[[ $(ctl counters) =~ AF_XDP.*rx_ring_full ]] || fail "not shown: $(ctl counters)"
+missed_told() {
+	ctl events | grep -q "overload.*rx_missed"
+}
+rig_wait 20 missed_told || fail "no event: $(ctl events)"
+[[ $(counter_read p0.interface.tx_dropped) == 0 ]] || fail "not 0: $(ctl --json counters)"

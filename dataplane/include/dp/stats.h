@@ -67,6 +67,21 @@
 	X(no_buffer, "no packet buffer left for the copy") \
 	X(leg_policed, "over the rate of the leg")
 
+/*
+ * What the kernel counts on the sockets of a port over AF_XDP (XDP_STATISTICS), outside the
+ * conservation law: no worker saw these packets. Not all are losses of their own.
+ */
+#define DP_XDP_COUNTS(X) \
+	X(rx_ring_full, "packets lost: the worker did not empty the receive ring in time") \
+	X(rx_dropped, "packets lost: no buffer in the fill ring, or a frame too long for one") \
+	X(rx_fill_ring_empty, "times that the kernel, or the NIC's driver, found no buffer there") \
+	X(rx_invalid_descs, "buffers that the kernel refused to receive into: they are lost") \
+	X(tx_invalid_descs, "frames that the kernel refused to send: their buffers are lost")
+
+#define DP_XDP_ENUM(name, help) DP_XDP_##name,
+enum dp_xdp { DP_XDP_COUNTS(DP_XDP_ENUM) DP_XDP_COUNT };
+#undef DP_XDP_ENUM
+
 #define DP_DROP_ENUM(name, help) DP_DROP_##name,
 enum dp_drop {
 	DP_FRAME_DROPS(DP_DROP_ENUM) DP_FLOW_DROPS(DP_DROP_ENUM) DP_COPY_DROPS(DP_DROP_ENUM)
@@ -88,6 +103,9 @@ enum dp_drop {
 const char *dp_drop_name(enum dp_drop reason);
 const char *dp_drop_help(enum dp_drop reason);
 
+/* Name of a count of AF_XDP sockets; never NULL for a value below DP_XDP_COUNT. */
+const char *dp_xdp_name(enum dp_xdp count);
+
 /* One port, since start. Bytes are those of Ethernet frames without FCS. */
 struct dp_port_stats {
 	uint64_t rx_packets;
@@ -99,10 +117,11 @@ struct dp_port_stats {
 	uint64_t tx_bytes;
 	uint64_t drops[DP_DROP_COUNT]; /* packet drops of ingress, copy drops of egress */
 	/* The NIC's own, outside the conservation law: packets that no worker ever saw. */
-	uint64_t nic_missed;
+	uint64_t nic_missed; /* over AF_XDP: rx_ring_full and rx_dropped */
 	uint64_t nic_no_buffer;
 	uint64_t nic_rx_errors;
 	uint64_t nic_tx_errors;
+	uint64_t xdp[DP_XDP_COUNT]; /* of all queues; zero unless the port is over AF_XDP */
 };
 
 /*
@@ -154,7 +173,8 @@ struct dp_worker_stats {
 };
 
 static_assert(
-	sizeof(struct dp_port_stats) == (11 + DP_DROP_COUNT) * sizeof(uint64_t), "waist: port");
+	sizeof(struct dp_port_stats) == (11 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
+	"waist: port");
 static_assert(
 	sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t), "waist: flow");
 static_assert(sizeof(struct dp_stream_stats) == 16, "waist: stream");

@@ -21,6 +21,12 @@ Test(drop, every_reason_has_a_name_that_metrics_can_carry)
 	}
 }
 
+Test(drop, every_count_of_af_xdp_has_a_name)
+{
+	for (unsigned i = 0; i < DP_XDP_COUNT; i++)
+		cr_expect_gt(strlen(dp_xdp_name((enum dp_xdp)i)), 0);
+}
+
 Test(drop, every_reason_has_a_help_text)
 {
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {

@@ -32,6 +32,13 @@ dp_drop_name(enum dp_drop reason)
 	return "drop";
 }
 
+const char *
+dp_xdp_name(enum dp_xdp count)
+{
+	(void)count;
+	return "count";
+}
+
 static bool
 client_full(void *arg)
 {

@@ -300,6 +300,13 @@ dp_drop_help(enum dp_drop reason)
 
 #define FAKE_DROP_NAME(name, help) #name,
 const char *
+dp_xdp_name(enum dp_xdp count)
+{
+	(void)count;
+	return "xdp";
+}
+
+const char *
 dp_drop_name(enum dp_drop reason)
 {
 	static const char *const names[] = {DP_FRAME_DROPS(FAKE_DROP_NAME)
