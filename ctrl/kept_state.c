@@ -56,6 +56,7 @@ kept_state_open(struct kept_state *kept, const struct config *config, struct eve
 		return -1;
 	report_tell(&report);
 	store_warn(kept->store, log_warned, NULL);
+	store_keep(kept->store, config->keep_declared, config->keep_calls);
 	kept->is_fresh = report.found == STORE_FRESH;
 	return 0;
 }

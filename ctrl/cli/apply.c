@@ -4,8 +4,6 @@
  * meanwhile so that it would do something else, that is shown and asked about in turn.
  */
 #include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cli/change.h"
 #include "cli/commands.h"
@@ -16,26 +14,6 @@
 
 #define TERMINAL_CHANGES 20
 #define PLANS_UNSEEN 10 /* that are made in turn while there is no person to ask */
-
-/* At a terminal a person decides; a script has decided before. */
-static bool
-asks(const struct arguments *arguments)
-{
-	return arguments_value(arguments, "yes") == NULL && isatty(STDIN_FILENO);
-}
-
-static bool
-agreed(void)
-{
-	char answer[16];
-
-	fprintf(stderr, "Apply this? [y/N] ");
-	if (fgets(answer, sizeof(answer), stdin) != NULL &&
-		(strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
-		return true;
-	fprintf(stderr, "Nothing was changed.\n");
-	return false;
-}
 
 /* Commit what was planned; `options` are taken over. */
 static int
@@ -65,7 +43,7 @@ apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit
 	if (plan == NULL)
 		return exit_code;
 	if (diff_size(plan) > 0)
-		exit_code = !asks(arguments) || agreed()
+		exit_code = !change_asks(arguments) || change_agreed("Apply this?")
 				    ? apply_commit(batch, json_copy(commit), plan)
 				    : CLI_REFUSED;
 	else if (cli->json)
@@ -92,7 +70,7 @@ apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, 
 			exit_code = apply_run(&batch, arguments, limit, commit);
 		if (!batch.plan_is_old)
 			break;
-		if (!asks(arguments) && ++plans == PLANS_UNSEEN) {
+		if (!change_asks(arguments) && ++plans == PLANS_UNSEEN) {
 			fprintf(stderr,
 				"sluicectl: STALE: other clients changed what the files would "
 				"change, %u times in turn; run it again when they pause\n",

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/duration.h"
 #include "cli/text.h"
@@ -59,6 +60,25 @@ change_call(struct cli *cli, const struct arguments *arguments, const char *meth
 	}
 	change_comment(arguments, params);
 	return cli_call(cli, method, params, exit_code);
+}
+
+bool
+change_asks(const struct arguments *arguments)
+{
+	return arguments_value(arguments, "yes") == NULL && isatty(STDIN_FILENO);
+}
+
+bool
+change_agreed(const char *question)
+{
+	char answer[16];
+
+	fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof(answer), stdin) != NULL &&
+		(strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+		return true;
+	fprintf(stderr, "Nothing was changed.\n");
+	return false;
 }
 
 void

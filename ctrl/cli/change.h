@@ -27,6 +27,13 @@ json_t *change_call(struct cli *cli, const struct arguments *arguments, const ch
 /* Tell what a commit did and, when it waits to be confirmed, how and until when. */
 void change_committed(struct cli *cli, json_t *result);
 
+/* Whether to ask: at a terminal a person decides, unless with --yes; a script has decided before.
+ */
+bool change_asks(const struct arguments *arguments);
+
+/* Ask on standard error; whatever is not yes is no, and said to be. */
+bool change_agreed(const char *question);
+
 /* The options that name our daemon, for a command to be pasted: "" or " --socket PATH". */
 void change_print_target(const struct cli *cli, FILE *out);
 

@@ -42,6 +42,20 @@ text_actor(struct text *text, const json_t *entry)
 		text_add(text, " (tls)");
 }
 
+/* Its tag stands before it. */
+static void
+text_comment(struct text *text, const json_t *entry)
+{
+	const bool tagged = json_object_get(entry, "tag") != NULL;
+	const bool commented = json_object_get(entry, "comment") != NULL;
+
+	text_clear(text);
+	if (tagged)
+		text_add(text, "[%s]%s", member_text(entry, "tag"), commented ? " " : "");
+	if (commented)
+		text_add(text, "%s", member_text(entry, "comment"));
+}
+
 static void
 row_add(struct table *table, const json_t *entry)
 {
@@ -57,8 +71,8 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
 	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
 	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	table_cell(table, "%s",
-		json_object_get(entry, "comment") ? member_text(entry, "comment") : "");
+	text_comment(&text, entry);
+	table_cell(table, "%s", text.s);
 }
 
 /* Bytes of the first `columns` characters of a line in UTF-8. */
@@ -113,22 +127,36 @@ fault_show(const struct cli *cli, const json_t *entry)
 	printf(" confirm %" PRIu64 "\n", generation);
 }
 
+static json_t *
+list_params(const struct arguments *arguments, uint64_t limit)
+{
+	const char *by = arguments_value(arguments, "by");
+	const char *method = arguments_value(arguments, "method");
+	json_t *params = json_pack(
+		"{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor", by, "method", method);
+
+	if (arguments_value(arguments, "declared") != NULL)
+		json_object_set_new(params, "declared", json_true());
+	if (arguments_value(arguments, "tagged") != NULL)
+		json_object_set_new(params, "tagged", json_true());
+	return params;
+}
+
 static int
-history_list(struct cli *cli, uint64_t limit)
+history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 {
 	json_t *result, *entry;
 	struct table *table;
 	int exit_code;
 	size_t i;
 
-	result = cli_call(
-		cli, "history.list", json_pack("{s:I}", "limit", (json_int_t)limit), &exit_code);
+	result = cli_call(cli, "history.list", list_params(arguments, limit), &exit_code);
 	if (result == NULL)
 		return exit_code;
 	if (cli->json) {
 		cli_print_json(result);
 	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
-		printf("no generations yet\n");
+		printf("no generations\n");
 	} else {
 		table = table_create(history_columns, 9);
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
@@ -156,6 +184,8 @@ entry_print(const json_t *entry)
 	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
 	if (json_string_length(json_object_get(entry, "comment")) > 0)
 		printf("comment     %s\n", member_text(entry, "comment"));
+	if (json_object_get(entry, "tag") != NULL)
+		printf("tag         %s\n", member_text(entry, "tag"));
 	if (json_object_get(entry, "returns_to") != NULL)
 		printf("returns to  generation %" PRIu64 "\n", member_number(entry, "returns_to"));
 	if (json_object_get(entry, "takes_back") != NULL)
@@ -222,6 +252,36 @@ history_show(struct cli *cli, uint64_t generation, uint64_t limit)
 	return CLI_OK;
 }
 
+/* `tag GENERATION NAME`, `untag GENERATION`. */
+static int
+history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
+{
+	const char *word = arguments->n_words > 1 ? arguments->words[1] : "";
+	json_t *result;
+	uint64_t generation;
+	int exit_code;
+
+	if (arguments->n_words != (tags ? 3 : 2))
+		return cli_usage(cli, "expected: history %s",
+			tags ? "tag GENERATION NAME" : "untag GENERATION");
+	if (number_parse(word, 0, INT64_MAX, &generation) < 0)
+		return cli_usage(cli, "\"%s\" is not the number of a generation", word);
+	result = cli_call(cli, "history.tag",
+		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
+			tags ? arguments->words[2] : NULL),
+		&exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else if (tags)
+		printf("Generation %" PRIu64 " is kept as %s.\n", generation, arguments->words[2]);
+	else
+		printf("Generation %" PRIu64 " has no tag any more.\n", generation);
+	json_decref(result);
+	return CLI_OK;
+}
+
 static int
 history(struct cli *cli, const struct arguments *arguments)
 {
@@ -232,28 +292,51 @@ history(struct cli *cli, const struct arguments *arguments)
 				     : terminal ? TERMINAL_CHANGES
 						: UINT64_MAX;
 
+	if (one && (strcmp(arguments->words[0], "tag") == 0 ||
+			   strcmp(arguments->words[0], "untag") == 0))
+		return history_tag(cli, arguments, arguments->words[0][0] == 't');
+	if (arguments->n_words > 1)
+		return cli_usage(cli, "unexpected argument \"%s\"", arguments->words[1]);
 	if (text != NULL && number_parse(text, 1, one ? UINT32_MAX : LIMIT_MAX, &limit) < 0)
 		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", text,
 			one ? UINT32_MAX : LIMIT_MAX);
 	if (!one)
-		return history_list(cli, limit);
+		return history_list(cli, arguments, limit);
 	if (number_parse(arguments->words[0], 0, INT64_MAX, &generation) < 0)
 		return cli_usage(
 			cli, "\"%s\" is not the number of a generation", arguments->words[0]);
 	return history_show(cli, generation, limit);
 }
 
+static void
+history_details(FILE *out)
+{
+	fprintf(out, "A generation with a tag is kept until the tag is taken away. Of the others\n"
+		     "the latest are kept, those of apply and rollback apart from those of single\n"
+		     "calls: state.history in the configuration says how many.\n");
+}
+
 static const struct option_spec history_options[] = {
 	{"limit", "N", "so many generations (20) or changed flows"},
+	{"by", "NAME", "only those of that user or certificate"},
+	{"method", "METHOD", "only those that this method made"},
+	{"declared", NULL, "only those of apply"},
+	{"tagged", NULL, "only those with a tag"},
 	{NULL},
 };
 
 const struct command command_history = {
 	.name = "history",
-	.arguments = "[GENERATION] [--limit N]",
+	.arguments = "[--by NAME] [--method METHOD] [--declared] [--tagged]\n"
+		     "       [--limit N]\n"
+		     "       sluicectl history GENERATION [--limit N]\n"
+		     "       sluicectl history tag GENERATION NAME\n"
+		     "       sluicectl history untag GENERATION",
 	.summary = "Show who changed the flows when, or what a generation changed",
-	.example = "  sluicectl history\n  sluicectl history 42",
+	.details = history_details,
+	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
+		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,
-	.max_words = 1,
+	.max_words = 3,
 	.run = history,
 };

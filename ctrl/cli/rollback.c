@@ -5,10 +5,12 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/diff.h"
+#include "cli/duration.h"
 #include "cli/plan.h"
 #include "cli/text.h"
 
 #define TERMINAL_CHANGES 50
+#define DECLARED_LOOKED_AT 100
 
 /* The generation that a word names. */
 static int
@@ -47,6 +49,49 @@ confirm(struct cli *cli, const struct arguments *arguments)
 	return CLI_OK;
 }
 
+/* Neither the one that runs, nor one that has no part in the state, or may have none soon. */
+static bool
+is_way_back(const json_t *entry)
+{
+	return !member_is(entry, "state", "current") && !member_is(entry, "state", "open") &&
+	       !member_is(entry, "state", "reverted");
+}
+
+/* The last declared generation, said to be it. */
+static int
+last_declared(struct cli *cli, uint64_t *generation)
+{
+	json_t *result, *entry, *found = NULL;
+	char moment[MOMENT_TEXT_MAX];
+	int exit_code;
+	size_t i;
+
+	result = cli_call(cli, "history.list",
+		json_pack("{s:b, s:i}", "declared", 1, "limit", DECLARED_LOOKED_AT), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	json_array_foreach (json_object_get(result, "generations"), i, entry) {
+		if (found == NULL && is_way_back(entry))
+			found = entry;
+	}
+	if (found == NULL) {
+		fprintf(stderr,
+			"sluicectl: there is no declared generation to go back to; name one that "
+			"'sluicectl history' lists\n");
+		exit_code = CLI_REFUSED;
+	} else {
+		*generation = member_number(found, "generation");
+		fprintf(stderr, "The last declared generation is %" PRIu64 ", of %s by %s%s%s.\n",
+			*generation, moment_text(member_number(found, "time_ns"), moment),
+			member_text(json_object_get(found, "actor"), "name"),
+			json_object_get(found, "comment") != NULL ? ": " : "",
+			json_object_get(found, "comment") != NULL ? member_text(found, "comment")
+								  : "");
+	}
+	json_decref(result);
+	return exit_code;
+}
+
 struct back {
 	struct cli *cli;
 	uint64_t generation;
@@ -83,6 +128,19 @@ back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generatio
 	return exit_code;
 }
 
+/* What it would change, and whether that is wanted. */
+static int
+back_ask(struct cli *cli, const struct arguments *arguments, uint64_t generation)
+{
+	int exit_code = back_plan(cli, arguments, generation);
+	char question[64];
+
+	if (exit_code != CLI_OK && exit_code != CLI_CHANGES)
+		return exit_code;
+	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", generation);
+	return change_agreed(question) ? CLI_OK : CLI_REFUSED;
+}
+
 static int
 back_do(struct cli *cli, const struct arguments *arguments, uint64_t generation)
 {
@@ -107,25 +165,40 @@ back_do(struct cli *cli, const struct arguments *arguments, uint64_t generation)
 static int
 rollback(struct cli *cli, const struct arguments *arguments)
 {
+	const bool plans = arguments_value(arguments, "plan") != NULL;
+	const bool asks = !plans && change_asks(arguments);
 	uint64_t generation;
 	int exit_code;
 
-	if (arguments->n_words == 0)
+	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
 		return cli_usage(cli,
-			"the GENERATION to go back to is missing; 'sluicectl history' lists them");
-	exit_code = generation_read(cli, arguments->words[0], &generation);
-	if (exit_code != CLI_OK)
-		return exit_code;
-	if (arguments_value(arguments, "plan") != NULL)
+			"without a terminal to ask at, name the GENERATION to go back to, which "
+			"'sluicectl history' lists, or say --yes for the last declared one");
+	exit_code = arguments->n_words == 0
+			    ? last_declared(cli, &generation)
+			    : generation_read(cli, arguments->words[0], &generation);
+	if (exit_code == CLI_OK && plans)
 		return back_plan(cli, arguments, generation);
-	return back_do(cli, arguments, generation);
+	if (exit_code == CLI_OK && asks)
+		exit_code = back_ask(cli, arguments, generation);
+	return exit_code == CLI_OK ? back_do(cli, arguments, generation) : exit_code;
+}
+
+static void
+rollback_details(FILE *out)
+{
+	fprintf(out,
+		"Without GENERATION it is the last declared one, of those before the one that\n"
+		"runs that were not reverted. A terminal is shown what would change, and asked.\n"
+		"GENERATION may also be the one before one that 'sluicectl history' lists.\n");
 }
 
 static const struct option_spec rollback_options[] = {
 	{"plan", NULL, "only show what it would change"},
 	{CHANGE_COMMENT},
 	{"confirm-within", "TIME", "60s, 5m: return by itself unless confirmed"},
-	{"limit", "N", "with --plan: show N changed flows"},
+	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
+	{"yes", NULL, "do not ask"},
 	{NULL},
 };
 
@@ -141,9 +214,10 @@ const struct command command_confirm = {
 
 const struct command command_rollback = {
 	.name = "rollback",
-	.arguments = "GENERATION [--plan [--limit N]] [--comment TEXT]\n"
-		     "       [--confirm-within TIME]",
-	.summary = "Go back to the flows of one of the last 50 generations",
+	.arguments = "[GENERATION] [--plan] [--limit N] [--comment TEXT]\n"
+		     "       [--confirm-within TIME] [--yes]",
+	.summary = "Go back to the flows of a generation of the history",
+	.details = rollback_details,
 	.example = "  sluicectl rollback 41 --plan\n"
 		   "  sluicectl rollback 41 --comment 'the wall went dark'",
 	.options = rollback_options,

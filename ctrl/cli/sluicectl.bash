@@ -102,7 +102,7 @@ _sluicectl_find() {
 		case ${_sluicectl_words[i]} in
 		--connect | --cert | --key | --ca) i=$((i + 1)) ;;
 		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
-		--view | --sort | --filter | --interval | --kinds) i=$((i + 1)) ;;
+		--view | --sort | --filter | --interval | --kinds | --by | --method) i=$((i + 1)) ;;
 		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
 		--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --payload) i=$((i + 1)) ;;
 		--hex | --pcap | --packet | --count | --legs | --legs-after) i=$((i + 1)) ;;
@@ -133,11 +133,12 @@ _sluicectl_candidates() {
 	--socket | --cert | --key | --ca | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
 	--directory | -d) compgen -d -- "$current" && return ;;
 	--if-generation) _sluicectl_generations && return ;;
+	--method) _sluicectl_methods && return ;;
 	--action | --admin | --latch | --view | --sort)
 		# shellcheck disable=SC2086 # the name's words are arguments
 		_sluicectl_values "$previous" $name && return
 		;;
-	--comment | --confirm-within | --timeout | --interval | --filter | --count | --limit | --cursor | --id | --after) return ;;
+	--comment | --by | --confirm-within | --timeout | --interval | --filter | --count | --limit | --cursor | --id | --after) return ;;
 	--payload) printf '%s\n' rtp stun dtls && return ;;
 	--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --packet) return ;;
 	--legs | --legs-after) return ;;
@@ -172,8 +173,14 @@ _sluicectl_candidates() {
 	validate | plan | apply)
 		((${#_sluicectl_found[@]} > 2)) || compgen -f -- "$current"
 		;;
-	confirm | rollback | history)
+	confirm | rollback)
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_generations
+		;;
+	history)
+		case ${#_sluicectl_found[@]}${_sluicectl_found[2]-} in
+		2) printf '%s\n' tag untag && _sluicectl_generations ;;
+		3tag | 3untag) _sluicectl_generations ;;
+		esac
 		;;
 	trace | "port show")
 		((${#_sluicectl_found[@]} > 2)) || _sluicectl_ports

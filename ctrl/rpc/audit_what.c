@@ -17,8 +17,8 @@ static const char *const lists[] = {"flows", "ids", "install", "replace", "remov
 static const char *const changes[] = {"join", "leave"};
 
 /* Members of params that are told as they are. */
-static const char *const told[] = {"comment", "flow", "leg", "admin", "txn", "generation", "plan",
-	"prune", "confirm_within_s", "if_generation", "if_plan"};
+static const char *const told[] = {"comment", "flow", "leg", "admin", "txn", "generation", "tag",
+	"plan", "prune", "confirm_within_s", "if_generation", "if_plan"};
 
 /* A text cut to its bound, between characters. */
 static json_t *

@@ -2,6 +2,8 @@
 /* What has been done, by whom, when and what for. */
 #include "rpc/state_methods.h"
 
+#include <stdlib.h>
+
 #include "rpc/methods.h"
 #include "state/plan.h"
 #include "store/store.h"
@@ -47,6 +49,10 @@ generation_encode(const struct confirm *confirm, const struct store_generation *
 		json_object_set_new(entry,
 			generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
 			json_integer((json_int_t)generation->returned));
+	if (generation->declared)
+		json_object_set_new(entry, "declared", json_true());
+	if (generation->tag[0] != '\0')
+		json_object_set_new(entry, "tag", json_string(generation->tag));
 	if (outcome == STORE_OPEN && confirm->fault[0] != '\0')
 		json_object_set_new(entry, "fault", json_string(confirm->fault));
 	return entry;
@@ -70,11 +76,17 @@ json_t *
 history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
+	const struct store_history_filter filter = {
+		.before = (uint64_t)json_integer_value(json_object_get(params, "before")),
+		.name = json_string_value(json_object_get(params, "actor")),
+		.method = json_string_value(json_object_get(params, "method")),
+		.declared = json_is_true(json_object_get(params, "declared")),
+		.tagged = json_is_true(json_object_get(params, "tagged")),
+	};
 	struct list list = {context->confirm, json_array()};
 
 	(void)call;
-	if (store_history_list(context->store,
-		    (uint64_t)json_integer_value(json_object_get(params, "before")),
+	if (store_history_list(context->store, &filter,
 		    (unsigned)json_integer_value(json_object_get(params, "limit")), entry_add,
 		    &list, fault) == 0)
 		return json_pack("{s:o}", "generations", list.generations);
@@ -125,4 +137,45 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_place));
 	json_object_set_new(entry, "changes", page.changes);
 	return entry;
+}
+
+struct tag_call {
+	struct rpc_call *call;
+	json_t *result;
+};
+
+static void
+tagged(void *arg, const struct fault *error)
+{
+	struct tag_call *tag = arg;
+
+	if (error)
+		rpc_call_fault(tag->call, error);
+	else
+		rpc_call_result(tag->call, json_incref(tag->result));
+	json_decref(tag->result);
+	free(tag);
+}
+
+json_t *
+history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const json_t *generation = json_object_get(params, "generation");
+	const char *name = json_string_value(json_object_get(params, "tag"));
+	struct store_batch *batch = store_batch_create(context->store);
+	struct tag_call *tag = calloc(1, sizeof(*tag));
+
+	if (!batch || !tag) {
+		free(tag);
+		store_batch_destroy(batch);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
+		return NULL;
+	}
+	tag->call = call;
+	tag->result =
+		json_pack("{s:I, s:s*}", "generation", json_integer_value(generation), "tag", name);
+	store_batch_tag(batch, (uint64_t)json_integer_value(generation), name ? name : "");
+	store_batch_submit(batch, tagged, tag);
+	return rpc_call_defer(call);
 }

@@ -34,6 +34,7 @@ static const struct rpc_method table[] = {
 	{"state.rollback", state_rollback},
 	{"history.list", history_list},
 	{"history.get", history_get},
+	{"history.tag", history_tag},
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
 	{"counters.get", counters_get},

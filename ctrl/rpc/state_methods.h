@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* state.get, state.confirm, state.rollback; history.list, history.get (history_methods.c) */
+/* state.get, state.confirm, state.rollback; history.list, history.get, history.tag
+ * (history_methods.c) */
 #ifndef CTRL_RPC_STATE_METHODS_H
 #define CTRL_RPC_STATE_METHODS_H
 
@@ -13,5 +14,6 @@ json_t *state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct f
 json_t *state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 json_t *history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 json_t *history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

@@ -79,6 +79,7 @@ generation_write(struct store_batch *batch, struct proposal *proposal)
 		.removed = proposal->removed,
 		.returns = proposal->returns,
 		.returned = proposal->returned,
+		.declared = proposal->declares,
 	};
 	struct store_confirm confirm = {
 		.generation = proposal->generation,

@@ -44,6 +44,8 @@ process_read(const json_t *json, struct config *config)
 	config->max_connections = number_read(rpc, "max_connections");
 	text_read(state, "path", config->state_path, sizeof(config->state_path));
 	text_read(state, "flows", config->state_flows, sizeof(config->state_flows));
+	config->keep_declared = number_read(json_object_get(state, "history"), "declared");
+	config->keep_calls = number_read(json_object_get(state, "history"), "calls");
 	config->max_requests_per_s = number_read(rpc, "max_requests_per_s");
 	config->max_waiting_bytes = number_read(rpc, "max_waiting_bytes");
 	if (config->max_waiting_bytes < 2 * config->max_message_bytes)

@@ -23,6 +23,8 @@ struct config {
 	unsigned max_connections;
 	char state_path[CONFIG_STATE_PATH_MAX]; /* "" = nothing is kept */
 	char state_flows[CONFIG_STATE_PATH_MAX]; /* "" = none */
+	unsigned keep_declared; /* generations, see store_keep() */
+	unsigned keep_calls;
 	unsigned max_requests_per_s; /* of one connection; 0 = any number */
 	size_t max_waiting_bytes; /* of one user */
 	struct access access;

@@ -135,18 +135,17 @@ rollback_begin(struct proposal *proposal, const struct flows *flows, struct stor
 }
 
 static int
-generation_check(const struct store *store, uint64_t generation, struct fault *fault)
+generation_check(struct store *store, uint64_t generation, struct fault *fault)
 {
 	struct store_state state;
 
 	store_state(store, &state);
-	if (generation >= state.oldest && generation < state.generation)
-		return 0;
+	if (generation != state.generation)
+		return store_return_check(store, generation, fault);
 	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-		"found %llu, expected one of the generations %llu to %llu that are kept and are "
-		"not the one that runs; history.list names them",
-		(unsigned long long)generation, (unsigned long long)state.oldest,
-		(unsigned long long)state.generation - (state.generation != 0));
+		"found %llu, which is the generation that runs, expected an earlier one that "
+		"history.list names",
+		(unsigned long long)generation);
 }
 
 int

@@ -197,6 +197,15 @@ store_batch_confirm(struct store_batch *batch, const struct store_confirm *confi
 		memcpy(op->data, confirm, sizeof(*confirm));
 }
 
+void
+store_batch_tag(struct store_batch *batch, uint64_t generation, const char *tag)
+{
+	struct batch_op *op = flow_op_add(batch, BATCH_TAG, tag, "", 0);
+
+	if (op)
+		op->number = generation;
+}
+
 size_t
 store_batch_bytes(const struct store_batch *batch)
 {

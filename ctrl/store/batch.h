@@ -15,6 +15,7 @@ enum batch_kind {
 	BATCH_REMOVE,
 	BATCH_CONFIRM,
 	BATCH_CLEAR,
+	BATCH_TAG, /* id is the tag, number the generation */
 };
 
 /* One operation. What follows it is a generation, a confirm, or id and text, NUL after each. */
@@ -25,6 +26,7 @@ struct batch_op {
 	size_t id_bytes;
 	size_t text_bytes;
 	uint64_t last_leg;
+	uint64_t number;
 	char data[];
 };
 

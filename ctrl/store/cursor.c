@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Cursors: a connection and a read transaction each, so that each has a view of its own. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/db.h"
@@ -19,8 +20,9 @@ static const char flows_sql[] = "SELECT sum, id, text, last_leg, declared FROM f
 /* Of several changes of a flow after the generation the first has what it was then. */
 static const char rollback_sql[] =
 	"SELECT sum, id, text, last_leg, declared, row, generation FROM change AS c"
-	" WHERE row >= (SELECT first_change FROM generation"
-	"  WHERE number > ?1 ORDER BY number LIMIT 1)"
+	" WHERE row >= coalesce("
+	"  (SELECT first_change + n_changes FROM generation WHERE number = ?1),"
+	"  (SELECT first_change FROM generation WHERE number > ?1 ORDER BY number LIMIT 1))"
 	" AND NOT EXISTS (SELECT 1 FROM change AS e"
 	"  WHERE e.id = c.id AND e.generation > ?1 AND e.generation < c.generation)"
 	" ORDER BY row";
@@ -72,6 +74,36 @@ store_flows_open(struct store *store, struct fault *fault)
 	return cursor;
 }
 
+static int
+return_check(sqlite3 *db, const struct ledger *ledger, uint64_t generation, struct fault *fault)
+{
+	uint64_t kept;
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM generation WHERE number IN (%llu, %llu)",
+		(unsigned long long)generation, (unsigned long long)generation + 1);
+	if (db_number(db, sql, &kept, fault) < 0)
+		return -1;
+	if (kept > 0 || generation == ledger->base || generation == ledger->generation)
+		return 0;
+	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+		"found %llu, expected a generation from %llu to %llu that is kept, or the one "
+		"before such a one; history.list names them",
+		(unsigned long long)generation, (unsigned long long)ledger->base,
+		(unsigned long long)ledger->generation);
+}
+
+int
+store_return_check(struct store *store, uint64_t generation, struct fault *fault)
+{
+	int rc;
+
+	store_still(store);
+	rc = return_check(store->reader, &store->writer.ledger, generation, fault);
+	store_go_on(store);
+	return rc;
+}
+
 struct store_cursor *
 store_rollback_open(struct store *store, uint64_t generation, struct fault *fault)
 {
@@ -83,13 +115,8 @@ store_rollback_open(struct store *store, uint64_t generation, struct fault *faul
 	cursor->of_changes = true;
 	if (ledger_load(cursor->db, &ledger, fault) < 0)
 		goto err;
-	if (generation < ledger.base || generation > ledger.generation) {
-		fault_set(fault, FAULT_NOT_FOUND, "",
-			"found generation %llu, expected one from %llu to %llu, which are kept",
-			(unsigned long long)generation, (unsigned long long)ledger.base,
-			(unsigned long long)ledger.generation);
+	if (return_check(cursor->db, &ledger, generation, fault) < 0)
 		goto err;
-	}
 	db_bind(cursor->rows, "i", generation);
 	return cursor;
 err:

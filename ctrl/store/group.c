@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/group.h"
 
+#include <string.h>
+
 #include "store/db.h"
 
 /* What in struct write belongs to the transaction that is open. */
 struct write_mark {
 	struct ledger ledger;
-	unsigned n_generations;
+	unsigned n_kept[WRITE_KINDS];
+	unsigned n_tags;
 };
 
 static struct write_mark
 mark_take(const struct write *write)
 {
-	return (struct write_mark){write->ledger, write->n_generations};
+	struct write_mark mark = {.ledger = write->ledger, .n_tags = write->n_tags};
+
+	memcpy(mark.n_kept, write->n_kept, sizeof(mark.n_kept));
+	return mark;
 }
 
 static void
 mark_return(struct write *write, const struct write_mark *mark)
 {
 	write->ledger = mark->ledger;
-	write->n_generations = mark->n_generations;
+	memcpy(write->n_kept, mark->n_kept, sizeof(write->n_kept));
+	write->n_tags = mark->n_tags;
 }
 
 static void

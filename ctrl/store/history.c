@@ -6,7 +6,7 @@
 #include "store/rows.h"
 #include "store/store_private.h"
 
-#define REVERTED_COLUMN 21 /* behind GENERATION_COLUMNS */
+#define REVERTED_COLUMN GENERATION_COLUMNS_N
 
 /*
  * The generations whose changes make up the state, from the last one backwards: behind one that
@@ -100,16 +100,21 @@ reading_end(struct store *store, sqlite3_stmt *statement)
 }
 
 int
-store_history_list(struct store *store, uint64_t before, unsigned limit, store_history_fn fn,
-	void *arg, struct fault *fault)
+store_history_list(struct store *store, const struct store_history_filter *filter, unsigned limit,
+	store_history_fn fn, void *arg, struct fault *fault)
 {
-	sqlite3_stmt *list =
-		reading_begin(store, HISTORY_SQL("number < ? ORDER BY number DESC LIMIT ?"), fault);
+	sqlite3_stmt *list = reading_begin(store,
+		HISTORY_SQL("number < ?1 AND (?2 IS NULL OR name = ?2)"
+			    " AND (?3 IS NULL OR method = ?3) AND (NOT ?4 OR flags & 2)"
+			    " AND (NOT ?5 OR tag <> '') ORDER BY number DESC LIMIT ?6"),
+		fault);
 	int rc;
 
 	if (!list)
 		return -1;
-	db_bind(list, "ii", before ? before : (uint64_t)INT64_MAX, (uint64_t)limit);
+	db_bind(list, "ittiii", filter->before ? filter->before : (uint64_t)INT64_MAX, filter->name,
+		filter->method, (uint64_t)filter->declared, (uint64_t)filter->tagged,
+		(uint64_t)limit);
 	rc = history_read(store->reader, list, fn, arg, fault);
 	reading_end(store, list);
 	return rc;

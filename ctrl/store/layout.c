@@ -3,6 +3,10 @@
  * A flow keeps its row while it is there, so that rows come back in the order in which they were
  * put. Changes have only what was before: what came after is in the next change of the same flow,
  * or in the flow itself. All changes of a generation are in consecutive rows.
+ *
+ * Generations that are not kept may lie between two that are. Of their changes there remain those
+ * that lead back to the older of the two: of each flow the first, unless the flow is again what it
+ * was (see trim.c).
  */
 #include "store/layout.h"
 
@@ -46,12 +50,15 @@ static const char layout_tables[] =
 	" removed INTEGER NOT NULL,"
 	" is_rollback INTEGER NOT NULL," /* enum store_return */
 	" returns_to INTEGER NOT NULL,"
-	" to_confirm INTEGER NOT NULL," /* whether confirmation was asked for */
+	" flags INTEGER NOT NULL," /* enum generation_flag */
 	" first_change INTEGER NOT NULL," /* row of change */
 	" n_changes INTEGER NOT NULL,"
 	" flows_sum INTEGER NOT NULL," /* of the flows after it */
-	" chain INTEGER NOT NULL," /* sum of the generation before */
-	" sum INTEGER NOT NULL"
+	" chain INTEGER NOT NULL," /* sum of the generation before, when it was written */
+	" sum INTEGER NOT NULL," /* of all above */
+	" link INTEGER NOT NULL," /* sum of the generation that is before it now */
+	" tag TEXT NOT NULL,"
+	" tag_sum INTEGER NOT NULL"
 	") STRICT;"
 	"CREATE TABLE ledger ("
 	" one INTEGER PRIMARY KEY CHECK (one = 1),"
@@ -67,6 +74,8 @@ static const char layout_tables[] =
 	" confirm_previous INTEGER NOT NULL,"
 	" confirm_deadline_ns INTEGER NOT NULL,"
 	" confirm_within_ns INTEGER NOT NULL,"
+	" changes INTEGER NOT NULL,"
+	" changes_sum INTEGER NOT NULL,"
 	" sum INTEGER NOT NULL"
 	") STRICT;";
 
@@ -156,6 +165,17 @@ layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 		" (SELECT confirm_deadline_ns - time_ns FROM generation"
 		"  WHERE number = confirm_generation), 0);"
 		"UPDATE ledger SET sum = sum_number(sum, confirm_within_ns)",
+		/* 3: which generations declarations made; tags; gaps between generations. */
+		"ALTER TABLE generation RENAME COLUMN to_confirm TO flags;"
+		"ALTER TABLE generation ADD COLUMN link INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE generation ADD COLUMN tag TEXT NOT NULL DEFAULT '';"
+		"ALTER TABLE generation ADD COLUMN tag_sum INTEGER NOT NULL DEFAULT 0;"
+		"UPDATE generation SET link = chain;"
+		"ALTER TABLE ledger ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE ledger ADD COLUMN changes_sum INTEGER NOT NULL DEFAULT 0;"
+		"UPDATE ledger SET (changes, changes_sum) ="
+		" (SELECT count(*), coalesce(sum(sum & 4294967295), 0) FROM change);"
+		"UPDATE ledger SET sum = sum_number(sum_number(sum, changes), changes_sum)",
 	};
 
 	return layout_migrate_by(db, version, steps, LAYOUT_VERSION - 1, fault);

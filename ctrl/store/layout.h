@@ -7,7 +7,7 @@
 
 #include "schema/fault.h"
 
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 /* What to find in a file. */
 enum layout_state {

@@ -13,7 +13,7 @@
 
 struct ledger {
 	uint64_t generation; /* the last one; 0 = none */
-	uint64_t base; /* the oldest generation to which the changes lead back */
+	uint64_t base; /* the oldest state to which the changes lead back */
 	uint64_t flows;
 	uint64_t bytes; /* of their texts */
 	uint64_t flows_sum; /* of their checksums, modulo 2^64, so in any order */
@@ -21,6 +21,8 @@ struct ledger {
 	uint64_t next_change; /* row of the next change */
 	bool has_confirm;
 	struct store_confirm confirm; /* zeros unless has_confirm */
+	uint64_t changes; /* rows of them, */
+	uint64_t changes_sum; /* and the lower halves of their checksums */
 };
 
 /* 0, or -1 with *fault: FAULT_STORE also when the row is missing or damaged. Any thread. */

@@ -6,6 +6,22 @@
 #include "store/db.h"
 
 #define SUM_COLUMN 20
+#define LINK_COLUMN 21
+#define TAG_COLUMN 22
+#define TAG_SUM_COLUMN 23
+
+static uint64_t
+row_flags(const struct generation_row *row)
+{
+	return (row->to_confirm ? GENERATION_TO_CONFIRM : 0) |
+	       (row->generation.declared ? GENERATION_DECLARED : 0);
+}
+
+uint64_t
+generation_tag_sum(uint64_t number, const char *tag)
+{
+	return tag[0] ? sum_text(sum_number(SUM_START, number), tag) : 0;
+}
 
 uint64_t
 generation_row_sum(const struct generation_row *row)
@@ -16,7 +32,7 @@ generation_row_sum(const struct generation_row *row)
 		actor->name, actor->via, generation->method, generation->comment};
 	const uint64_t numbers[] = {generation->number, generation->time_ns, actor->uid, actor->gid,
 		(uint64_t)actor->pid, actor->role, generation->added, generation->changed,
-		generation->removed, generation->returns, generation->returned, row->to_confirm,
+		generation->removed, generation->returns, generation->returned, row_flags(row),
 		row->first_change, row->n_changes, row->flows_sum, row->chain};
 	uint64_t sum = SUM_START;
 	unsigned i;
@@ -59,18 +75,25 @@ generation_row_read(sqlite3_stmt *statement, struct generation_row *row)
 				.removed = db_column(statement, 12),
 				.returns = (enum store_return)db_column(statement, 13),
 				.returned = db_column(statement, 14),
+				.declared = (db_column(statement, 15) & GENERATION_DECLARED) != 0,
 			},
-		.to_confirm = db_column(statement, 15) != 0,
+		.to_confirm = (db_column(statement, 15) & GENERATION_TO_CONFIRM) != 0,
 		.first_change = db_column(statement, 16),
 		.n_changes = db_column(statement, 17),
 		.flows_sum = db_column(statement, 18),
 		.chain = db_column(statement, 19),
+		.link = db_column(statement, LINK_COLUMN),
 	};
 	text_read(statement, 5, actor->name, sizeof(actor->name));
 	text_read(statement, 6, actor->via, sizeof(actor->via));
 	text_read(statement, 8, generation->method, sizeof(generation->method));
 	text_read(statement, 9, generation->comment, sizeof(generation->comment));
-	return db_column(statement, SUM_COLUMN) == generation_row_sum(row) ? 0 : -1;
+	text_read(statement, TAG_COLUMN, generation->tag, sizeof(generation->tag));
+	return db_column(statement, SUM_COLUMN) == generation_row_sum(row) &&
+			       db_column(statement, TAG_SUM_COLUMN) ==
+				       generation_tag_sum(generation->number, generation->tag)
+		       ? 0
+		       : -1;
 }
 
 sqlite3_stmt *
@@ -78,7 +101,8 @@ generation_row_prepare(sqlite3 *db, struct fault *fault)
 {
 	return db_prepare(db,
 		"INSERT INTO generation (" GENERATION_COLUMNS
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" '', 0)",
 		fault);
 }
 
@@ -88,13 +112,13 @@ generation_row_save(sqlite3_stmt *statement, const struct generation_row *row, s
 	const struct store_generation *generation = &row->generation;
 	const struct actor *actor = &generation->actor;
 
-	db_bind(statement, "iiiiittittiiiiiiiiiii", generation->number, generation->time_ns,
+	db_bind(statement, "iiiiittittiiiiiiiiiiii", generation->number, generation->time_ns,
 		(uint64_t)actor->uid, (uint64_t)actor->gid, (uint64_t)actor->pid, actor->name,
 		actor->via, (uint64_t)actor->role, generation->method, generation->comment,
 		generation->added, generation->changed, generation->removed,
-		(uint64_t)generation->returns, generation->returned, (uint64_t)row->to_confirm,
+		(uint64_t)generation->returns, generation->returned, row_flags(row),
 		row->first_change, row->n_changes, row->flows_sum, row->chain,
-		generation_row_sum(row));
+		generation_row_sum(row), row->link);
 	return db_step(statement, fault);
 }
 

@@ -25,6 +25,11 @@ change_sum(uint64_t row, uint64_t generation, const struct store_flow *before)
 	return sum_number(sum_number(flow_sum(before), row), generation);
 }
 
+enum generation_flag {
+	GENERATION_TO_CONFIRM = 1, /* confirmation was asked for */
+	GENERATION_DECLARED = 2, /* struct store_generation has it */
+};
+
 /* Columns of a generation with what the public structure does not have. */
 struct generation_row {
 	struct store_generation generation;
@@ -33,17 +38,22 @@ struct generation_row {
 	uint64_t n_changes;
 	uint64_t flows_sum;
 	uint64_t chain;
+	uint64_t link; /* the next are not of its checksum: they may change */
 };
 
 /* In the order of generation_row_read(). */
 #define GENERATION_COLUMNS \
 	"number, time_ns, uid, gid, pid, name, via, role, method, comment, added, changed," \
-	" removed, is_rollback, returns_to, to_confirm, first_change, n_changes, flows_sum," \
-	" chain, sum"
+	" removed, is_rollback, returns_to, flags, first_change, n_changes, flows_sum," \
+	" chain, sum, link, tag, tag_sum"
+#define GENERATION_COLUMNS_N 24
 
 uint64_t generation_row_sum(const struct generation_row *row);
 
-/* From the columns of a statement from `column` on. 0, or -1 when the checksum does not fit. */
+/* Of a tag, which has a checksum of its own; "" has 0. */
+uint64_t generation_tag_sum(uint64_t number, const char *tag);
+
+/* From the columns of a statement from `column` on. 0, or -1 when a checksum does not fit. */
 int generation_row_read(sqlite3_stmt *statement, struct generation_row *row);
 
 /* A statement for generation_row_save(); NULL with *fault. */

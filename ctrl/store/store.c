@@ -145,6 +145,13 @@ store_state(const struct store *store, struct store_state *state)
 }
 
 void
+store_keep(struct store *store, unsigned declared, unsigned calls)
+{
+	store->writer.write.keep[WRITE_DECLARED] = declared;
+	store->writer.write.keep[WRITE_CALL] = calls;
+}
+
+void
 store_warn(struct store *store, store_warn_fn warn, void *arg)
 {
 	store->snapshot.warn = warn;

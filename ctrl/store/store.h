@@ -23,13 +23,20 @@
 #include "schema/fault.h"
 #include "state/actor.h"
 
-/* Generations whose changes are kept, so to which one can return. */
-#define STORE_GENERATIONS_KEPT 50
+/*
+ * Generations that are kept, so to which one can return, unless store_keep() says otherwise:
+ * declared ones, among which are counted those that brought something back; and all others.
+ */
+#define STORE_KEEP_DECLARED 50
+#define STORE_KEEP_CALLS 200
+/* And those that have a tag. */
+#define STORE_TAGS_MAX 100
 
 #define STORE_PATH_MAX 512
 #define STORE_REASON_MAX 256
 #define STORE_METHOD_MAX 32
 #define STORE_COMMENT_MAX 201
+#define STORE_TAG_MAX 33
 
 struct event_base;
 struct store;
@@ -75,6 +82,8 @@ struct store_generation {
 	uint64_t removed;
 	enum store_return returns;
 	uint64_t returned; /* the generation of which `returns` speaks */
+	bool declared; /* a declaration made it */
+	char tag[STORE_TAG_MAX]; /* "" = none; not written by store_batch_generation() */
 };
 
 /* A generation that holds only if it is confirmed in time. */
@@ -88,7 +97,7 @@ struct store_confirm {
 /* What is known without reading the file, as of the last batch that was finished. */
 struct store_state {
 	uint64_t generation; /* the last one; 0 = there was none yet */
-	uint64_t oldest; /* the oldest generation to which store_rollback_open() can return */
+	uint64_t oldest; /* the oldest state to which store_rollback_open() can return */
 	uint64_t flows;
 	uint64_t bytes; /* of their texts */
 	unsigned version; /* of the file's layout */
@@ -128,6 +137,12 @@ struct store *store_open(const char *path, struct event_base *base, struct store
  * All cursors must have been closed. NULL is allowed.
  */
 void store_close(struct store *store);
+
+/*
+ * How many generations of either kind to keep, each at least 1; before the first batch. What is too
+ * many goes with the next batch. The one that waits to be confirmed is kept as well.
+ */
+void store_keep(struct store *store, unsigned declared, unsigned calls);
 
 /* A sentence for the log; the text is valid during the call. From the base's loop. */
 typedef void (*store_warn_fn)(void *arg, const char *text);
@@ -170,6 +185,14 @@ void store_batch_remove(struct store_batch *batch, const char *id);
  */
 void store_batch_confirm(struct store_batch *batch, const struct store_confirm *confirm);
 
+/*
+ * Give a generation that is kept a tag, instead of one that it has, or take its tag away (""). It
+ * is kept as long as it has one. In a batch of its own, which fails with FAULT_NOT_FOUND (no such
+ * generation), FAULT_CONFLICT (another one has that tag) or FAULT_NO_ROOM (STORE_TAGS_MAX have
+ * one).
+ */
+void store_batch_tag(struct store_batch *batch, uint64_t generation, const char *tag);
+
 /* Bytes that the batch holds, for limits. */
 size_t store_batch_bytes(const struct store_batch *batch);
 
@@ -198,11 +221,16 @@ struct store_cursor *store_flows_open(struct store *store, struct fault *fault);
 
 /*
  * Each flow that changed after `generation`, once, as it was then: putting (or, text NULL,
- * removing) them all returns to that generation. FAULT_NOT_FOUND when the generation is not kept
- * (see store_state.oldest) or has not been.
+ * removing) them all returns to that generation. FAULT_NOT_FOUND as store_return_check() has it.
  */
 struct store_cursor *store_rollback_open(
 	struct store *store, uint64_t generation, struct fault *fault);
+
+/*
+ * Whether one can return to that generation: it is kept, or the next one is, whose changes lead
+ * back to it. 0, or -1 with *fault (FAULT_NOT_FOUND, "/generation").
+ */
+int store_return_check(struct store *store, uint64_t generation, struct fault *fault);
 
 /* 1 with *flow filled, 0 at the end, -1 with *fault (I/O error, or a row that is damaged). */
 int store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct fault *fault);
@@ -223,12 +251,18 @@ enum store_outcome {
 typedef int (*store_history_fn)(
 	void *arg, const struct store_generation *generation, enum store_outcome outcome);
 
-/*
- * The last generations, newest first, of those below `before` (0 = from the newest), at most
- * `limit`. 0, what fn returned, or -1 with *fault.
- */
-int store_history_list(struct store *store, uint64_t before, unsigned limit, store_history_fn fn,
-	void *arg, struct fault *fault);
+/* Which generations to list. */
+struct store_history_filter {
+	uint64_t before; /* only those below; 0 = all */
+	const char *name; /* of the actor; NULL = any, as the next */
+	const char *method;
+	bool declared; /* only declared ones */
+	bool tagged; /* only those with a tag */
+};
+
+/* The last generations, newest first, at most `limit`. 0, what fn returned, or -1 with *fault. */
+int store_history_list(struct store *store, const struct store_history_filter *filter,
+	unsigned limit, store_history_fn fn, void *arg, struct fault *fault);
 
 /* How one generation changed one flow. NULL = it did not exist; pointers valid during the call. */
 struct store_change {

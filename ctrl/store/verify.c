@@ -76,6 +76,7 @@ change_tally(sqlite3_stmt *rows, struct tally *tally)
 	flow_read(rows, 2, &before);
 	tally->n++;
 	tally->keys += sum_number(sum_number(sum_text(SUM_START, before.id), row), generation);
+	tally->sums += (uint32_t)db_column(rows, 1);
 	if (change_sum(row, generation, &before) != db_column(rows, 1))
 		tally->damaged = true;
 }
@@ -163,6 +164,9 @@ changes_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 		return -1;
 	if (rows.damaged)
 		damage(verdict, "a change does not match its checksum");
+	if (rows.n != verdict->ledger.changes || rows.sums != verdict->ledger.changes_sum)
+		damage(verdict, "%llu changes do not come to the %llu of the ledger",
+			(unsigned long long)rows.n, (unsigned long long)verdict->ledger.changes);
 	if (entries.keys != rows.keys)
 		damage(verdict, "the index of changes does not match them");
 	return 0;
@@ -173,7 +177,6 @@ struct chain {
 	uint64_t n;
 	uint64_t sum; /* of the last one */
 	uint64_t number;
-	uint64_t first_change; /* of the oldest */
 	uint64_t n_changes; /* of all */
 };
 
@@ -185,12 +188,11 @@ chain_follow(sqlite3_stmt *rows, struct chain *chain, struct verdict *verdict)
 	if (generation_row_read(rows, &row) < 0)
 		damage(verdict, "the entry of generation %llu does not match its checksum",
 			(unsigned long long)row.generation.number);
-	else if (chain->n > 0 && row.chain != chain->sum)
+	else if (chain->n > 0 && row.link != chain->sum)
 		damage(verdict, "generation %llu does not follow generation %llu",
 			(unsigned long long)row.generation.number,
 			(unsigned long long)chain->number);
-	if (chain->n++ == 0)
-		chain->first_change = row.first_change;
+	chain->n++;
 	chain->sum = generation_row_sum(&row);
 	chain->number = row.generation.number;
 	chain->n_changes += row.n_changes;
@@ -203,7 +205,6 @@ chain_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 	struct chain chain = {.n = 0};
 	sqlite3_stmt *rows;
 	uint64_t n_changes;
-	char sql[96];
 	int rc;
 
 	rows = db_prepare(
@@ -220,11 +221,12 @@ chain_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 		damage(verdict, "the last generation is not that of the ledger");
 	if (chain.n == 0 && ledger->base != ledger->generation)
 		damage(verdict, "no generation is there");
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM change WHERE row >= %llu",
-		(unsigned long long)chain.first_change);
-	if (db_number(db, sql, &n_changes, fault) < 0)
+	if (db_number(db,
+		    "SELECT count(*) FROM change WHERE generation IN"
+		    " (SELECT number FROM generation)",
+		    &n_changes, fault) < 0)
 		return error_judge(db, "changes", verdict, fault);
-	if (chain.n > 0 && n_changes != chain.n_changes)
+	if (n_changes != chain.n_changes)
 		damage(verdict, "%llu changes are there, expected %llu",
 			(unsigned long long)n_changes, (unsigned long long)chain.n_changes);
 	return 0;

@@ -323,7 +323,7 @@ writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still,
 	*writer = (struct writer){.still = still, .checkpoint = checkpoint};
 	if (write_init(&writer->write, db, fault) < 0)
 		return -1;
-	if (trim_init(&writer->trim, db, fault) < 0)
+	if (trim_init(&writer->trim, &writer->write, fault) < 0)
 		goto err_write;
 	writer->ledger = writer->write.ledger;
 	sqlite3_wal_hook(db, wal_grown, writer);

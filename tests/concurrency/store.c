@@ -140,7 +140,8 @@ history_check(void)
 	uint64_t before = 0;
 	struct fault fault;
 
-	if (store_history_list(test.store, 0, HISTORY, history_entry, &before, &fault) < 0)
+	if (store_history_list(test.store, &(struct store_history_filter){0}, HISTORY,
+		    history_entry, &before, &fault) < 0)
 		fail("history: %s", fault.message);
 }
 

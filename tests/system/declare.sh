@@ -211,6 +211,43 @@ expect_ids "cam1 cam3 manual talk"
 rig_wait 30 returned "cam7 manual" || fail "the flows of before did not return"
 ctl history --limit 2 | grep -q reverted || fail "the history does not tell: $(ctl history)"
 
+# However many single calls come, the operator's last apply is there to go back to.
+ctl apply "$F/flows.d" --comment "evening show" >/dev/null
+evening=$(generation)
+ctl history tag 1 beginning >/dev/null
+/usr/bin/python3 - "$RIG_RUN/sluiced.sock" <<'END'
+import json, socket, sys
+link = socket.socket(socket.AF_UNIX)
+link.connect(sys.argv[1])
+lines = link.makefile()
+flow = {"id": "call", "action": "drop",
+        "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 5020}}
+for i in range(1000):
+    method, params = (("flow.remove", {"ids": ["call"]}) if i % 2 else
+                      ("flow.install", {"flows": [flow]}))
+    link.sendall(json.dumps({"jsonrpc": "2.0", "id": i, "method": method,
+                             "params": params}).encode() + b"\n")
+    assert "result" in json.loads(lines.readline())
+END
+ctl flow del cam1 >/dev/null
+ctl history --declared --limit 1 | grep -q "^ *$evening .*evening show$" ||
+	fail "the last apply is not in the history: $(ctl history --declared)"
+ctl --json history --limit 1000 |
+	json_value "len([g for g in d['generations'] if 'tag' not in g and g['method'][:5] == 'flow.'])" |
+	grep -qx 200 || fail "not the last 200 calls are kept"
+ctl history --tagged | grep -q '^ *1 .*\[beginning\]' || fail "the tagged generation is gone"
+expect_exit 2 ctl rollback
+rig_stop sluiced KILL
+start
+expect_exit 6 ctl rollback --plan >"$F/plan" 2>"$F/said"
+grep -q '^+ cam1' "$F/plan" || fail "the way back does not bring cam1: $(cat "$F/plan")"
+grep -q "^The last declared generation is $evening, .*: evening show.$" "$F/said" ||
+	fail "rollback names $(cat "$F/said")"
+tests/system/terminal.py --at '[y/N]' --type y -- "${CTL[@]}" rollback >"$F/said"
+expect_ids "cam1 cam3 manual talk"
+ctl history untag 1 >/dev/null
+ctl apply "$F/one.yaml" >/dev/null
+
 # Nor is a killed sluiced a way to stay.
 ctl apply "$F/flows.d" --confirm-within 3s >/dev/null
 rig_stop sluiced KILL

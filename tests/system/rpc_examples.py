@@ -194,7 +194,7 @@ def state_told(replay):
     """A declaration on trial, which is confirmed and undone later."""
     chapter = replay.begin(replay.example("flow.install")["params"][0]["value"][0])
     for name in ("txn.begin", "txn.put", "txn.plan", "txn.commit", "state.get", "state.confirm",
-                 "state.rollback", "history.list", "history.get", "txn.abort"):
+                 "state.rollback", "history.list", "history.get", "history.tag", "txn.abort"):
         replay.replay(chapter, name)
 
 

@@ -394,9 +394,74 @@ def confirm_and_rollback(rig):
         {"generation": 40, "comment": "dark wall", "confirm_within_s": 300}])
     rig.server.plays(state_rollback=PLAN)
     yield from differs(rig.ctl("rollback", "40", "--plan"), (6, DIFF + "\n" + SUMMARY, ""))
-    for words in (["rollback"], ["rollback", "x"], ["confirm", "x"]):
+    for words in (["rollback", "x"], ["confirm", "x"]):
         code, _, error = rig.ctl(*words)
         yield from differs((code, "'sluicectl history' lists them" in error), (2, True))
+
+
+DECLARED = {"generations": [
+    {**ENTRY, "state": "current"}, {**ENTRY, "generation": 40, "state": "open"},
+    {**ENTRY, "generation": 39, "state": "reverted"},
+    {**ENTRY, "generation": 38, "state": "confirmed", "comment": "evening show"},
+    {**ENTRY, "generation": 37}]}
+LAST_DECLARED = ("The last declared generation is 38, of 2023-11-14 22:13:20 by ana: "
+                 "evening show.\n")
+
+
+@check
+def rollback_names_the_last_declared_generation(rig):
+    rig.server.plays(history_list=DECLARED, state_rollback=PLAN)
+    yield from differs(rig.ctl("rollback", "--plan"), (6, DIFF + "\n" + SUMMARY, LAST_DECLARED))
+    yield from differs(rig.server.params("history.list"), [{"declared": True, "limit": 100}])
+    yield from differs([params["generation"] for params in rig.server.params("state.rollback")],
+                       [38])
+    rig.server.plays(history_list=DECLARED, state_rollback=COMMITTED)
+    code, out, error = rig.ctl("rollback", "--yes")
+    yield from differs((code, error), (0, LAST_DECLARED))
+    yield from differs("The flows are again those of generation 38.\n" in out, True)
+    rig.server.plays(history_list=DECLARED)
+    code, _, error = rig.ctl("rollback")
+    yield from differs((code, "say --yes for the last declared one" in error), (2, True))
+    yield from differs(rig.server.asked, [])
+    rig.server.plays(history_list={"generations": [ENTRY]})
+    code, _, error = rig.ctl("rollback", "--yes")
+    yield from differs((code, "no declared generation to go back to" in error), (1, True))
+
+
+@check
+def rollback_shows_and_asks_at_a_terminal(rig):
+    rig.server.plays(history_list=DECLARED, state_rollback=[PLAN])
+    code, shown = rig.terminal("n\n", "rollback")
+    yield from differs(code, 1)
+    yield from differs(LAST_DECLARED.strip() in shown and SUMMARY.strip() in shown.replace(
+        "\r\n", "\n") and "Go back to generation 38? [y/N]" in shown and
+                       "Nothing was changed." in shown, True)
+    yield from differs(len(rig.server.params("state.rollback")), 1)
+    rig.server.plays(state_rollback=[PLAN, COMMITTED])
+    code, shown = rig.terminal("y\n", "rollback", "40")
+    yield from differs((code, "The flows are again those of generation 40." in shown), (0, True))
+    yield from differs(rig.server.params("state.rollback")[1], {"generation": 40})
+
+
+@check
+def history_is_filtered_and_tagged(rig):
+    rig.server.plays(history_list={"generations": [{**ENTRY, "tag": "good"}]},
+                     history_tag={"generation": 42})
+    out = rig.ctl("history", "--by", "ana", "--method", "txn.commit", "--declared", "--tagged")[1]
+    yield from differs(rig.server.params("history.list"), [
+        {"limit": 20, "actor": "ana", "method": "txn.commit", "declared": True, "tagged": True}])
+    yield from differs("  current  [good] evening" in out, True)
+    yield from differs(rig.ctl("history", "tag", "42", "good"),
+                       (0, "Generation 42 is kept as good.\n", ""))
+    yield from differs(rig.ctl("history", "untag", "42"),
+                       (0, "Generation 42 has no tag any more.\n", ""))
+    yield from differs(rig.server.params("history.tag"),
+                       [{"generation": 42, "tag": "good"}, {"generation": 42}])
+    for words, said in ((["tag", "42"], "history tag GENERATION NAME"),
+                        (["untag", "x"], "not the number of a generation"),
+                        (["42", "43"], 'unexpected argument "43"')):
+        code, _, error = rig.ctl("history", *words)
+        yield from differs((code, said in error), (2, True))
 
 
 @check
@@ -418,7 +483,7 @@ a comment that is longer than a line has room for
     cut = [line if len(line) <= 80 else line[:77] + "..." for line in table.splitlines()]
     yield from differs(rig.terminal("", "history"), (0, "\n".join(cut) + "\n"))
     rig.server.plays(history_list={"generations": []})
-    yield from differs(rig.ctl("history")[1], "no generations yet\n")
+    yield from differs(rig.ctl("history")[1], "no generations\n")
 
 
 @check

@@ -122,6 +122,15 @@ rig_commit(struct rig *rig, uint64_t number, const char *id, const char *text)
 	cr_assert(rig_submit(rig, batch), "%s", rig->fault.message);
 }
 
+bool
+rig_tag(struct rig *rig, uint64_t number, const char *tag)
+{
+	struct store_batch *batch = store_batch_create(rig->store);
+
+	store_batch_tag(batch, number, tag);
+	return rig_submit(rig, batch);
+}
+
 static void
 cursor_expect(struct rig *rig, struct store_cursor *cursor, const char *expected)
 {

@@ -36,6 +36,9 @@ bool rig_submit(struct rig *rig, struct store_batch *batch);
 /* One generation that puts, or with text NULL removes, one flow. Expects to succeed. */
 void rig_commit(struct rig *rig, uint64_t number, const char *id, const char *text);
 
+/* Give a generation a tag, "" for none: true when that is durable. */
+bool rig_tag(struct rig *rig, uint64_t number, const char *tag);
+
 /* Expect these flows in this order, as "id=text id=text". */
 void rig_expect_flows(struct rig *rig, const char *expected);
 

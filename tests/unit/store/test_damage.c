@@ -235,6 +235,48 @@ Test(damage, a_change_that_is_missing_is_found)
 	cr_assert_eq(rig.report.found, STORE_SALVAGED);
 }
 
+/* Generations 3 to 9 are not kept any more; what is left of them leads back to 2. */
+static void
+gap_make(void)
+{
+	uint64_t number;
+
+	rig_open(&rig);
+	store_keep(rig.store, 1, 2);
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "a", "{2}");
+	cr_assert(rig_tag(&rig, 2, "good"));
+	for (number = 3; number <= 11; number++)
+		rig_commit(&rig, number, "a", number % 2 ? "{odd}" : "{even}");
+	rig_close(&rig);
+}
+
+Test(damage, a_change_between_what_is_kept_that_is_missing_is_found)
+{
+	gap_make();
+	sql("DELETE FROM change WHERE generation = 3");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_SALVAGED);
+	rig_expect_flows(&rig, "a={odd}");
+}
+
+Test(damage, a_generation_before_a_gap_that_is_missing_is_found)
+{
+	gap_make();
+	sql("DELETE FROM change WHERE generation = 10;"
+	    "DELETE FROM generation WHERE number = 10");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_SALVAGED);
+}
+
+Test(damage, a_tag_that_differs_is_found)
+{
+	gap_make();
+	sql("UPDATE generation SET tag = 'bad' WHERE number = 2");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_SALVAGED);
+}
+
 Test(damage, a_generation_that_is_missing_is_found)
 {
 	store_fill();

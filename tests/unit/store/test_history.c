@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The last 50 generations can be listed, looked into, and returned to. */
+/* The generations that are kept can be listed, looked into, and returned to. */
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -43,9 +43,11 @@ number_list(void *arg, const struct store_generation *generation, enum store_out
 static void
 expect_list(uint64_t before, unsigned limit, const char *expected)
 {
+	const struct store_history_filter filter = {.before = before};
+
 	listed[0] = '\0';
-	cr_assert_eq(store_history_list(rig.store, before, limit, number_list, NULL, &rig.fault), 0,
-		"%s", rig.fault.message);
+	cr_assert_eq(store_history_list(rig.store, &filter, limit, number_list, NULL, &rig.fault),
+		0, "%s", rig.fault.message);
 	cr_assert_str_eq(listed, expected);
 }
 
@@ -141,7 +143,9 @@ Test(history, ends_where_the_caller_ends_it)
 
 	rig_commit(&rig, 1, "a", "{}");
 	rig_commit(&rig, 2, "a", "{}");
-	cr_assert_eq(store_history_list(rig.store, 0, 9, first_take, &number, &rig.fault), 7);
+	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 9, first_take,
+			     &number, &rig.fault),
+		7);
 	cr_assert_eq(number, 2);
 	rig_commit(&rig, 3, "a", "{}");
 }
@@ -299,12 +303,13 @@ changes_held(void)
 }
 
 /* 80 generations of 100 changes: those of the last 50 stay, the rest goes by itself. */
-Test(history, the_last_fifty_are_kept_and_what_is_older_goes)
+Test(history, the_latest_are_kept_and_what_is_older_goes)
 {
 	struct store_state state;
 	uint64_t number;
 	unsigned i;
 
+	store_keep(rig.store, 1, 50);
 	for (number = 1; number <= 80; number++) {
 		struct store_batch *batch = rig_batch(&rig, number);
 		char id[16], text[32];
@@ -327,9 +332,278 @@ Test(history, the_last_fifty_are_kept_and_what_is_older_goes)
 	rig_close(&rig);
 	rig_open(&rig);
 	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	store_keep(rig.store, 1, 50);
 	store_state(rig.store, &state);
 	cr_assert_eq(state.oldest, 30);
 	rig_commit(&rig, 81, "f1", NULL);
 	store_state(rig.store, &state);
 	cr_assert_eq(state.oldest, 31);
+}
+
+static void
+declare(uint64_t number, const char *id, const char *text)
+{
+	struct store_generation generation = {
+		.number = number, .method = "txn.commit", .declared = true};
+	struct store_batch *batch = store_batch_create(rig.store);
+
+	store_batch_generation(batch, &generation);
+	rig_put(batch, id, text);
+	cr_assert(rig_submit(&rig, batch));
+}
+
+static void
+expect_changes_held(unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; changes_held() != n && i < 100; i++)
+		usleep(50000);
+	cr_expect_eq(changes_held(), n, "%u", changes_held());
+}
+
+static void
+reopen(unsigned declared, unsigned calls)
+{
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	store_keep(rig.store, declared, calls);
+}
+
+/* However many single calls there are, the way back to a declaration is there. */
+Test(history, calls_push_no_declaration_out)
+{
+	struct store_state state;
+	uint64_t number;
+
+	store_keep(rig.store, 2, 5);
+	rig_commit(&rig, 1, "a", "{1}");
+	declare(2, "a", "{2}");
+	for (number = 3; number < 203; number += 2) {
+		rig_commit(&rig, number, "call", "{}");
+		rig_commit(&rig, number + 1, "call", NULL);
+	}
+	rig_commit(&rig, 203, "a", "{203}");
+	expect_list(0, 99, "203c 202d 201d 200d 199d 2d");
+	rig_expect_rollback(&rig, 1, "a={1} call-");
+	rig_expect_rollback(&rig, 2, "call- a={2}");
+	cr_assert_null(store_rollback_open(rig.store, 100, &rig.fault), "not kept");
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+	rig_expect_rollback(&rig, 198, "call- a={2}");
+	store_state(rig.store, &state);
+	cr_expect_eq(state.oldest, 1);
+	/* Of those that came and went between what is kept there is nothing. */
+	expect_changes_held(6);
+	rig_expect_rollback(&rig, 2, "call- a={2}");
+	reopen(2, 5);
+	rig_expect_rollback(&rig, 1, "a={1} call-");
+	declare(204, "a", "{204}");
+	declare(205, "a", "{205}");
+	expect_list(0, 99, "205c 204d 203d 202d 201d 200d 199d");
+	expect_changes_held(7);
+	reopen(2, 5);
+	rig_expect_rollback(&rig, 203, "a={203}");
+}
+
+Test(history, a_generation_with_a_tag_is_kept)
+{
+	uint64_t number;
+	char name[16];
+
+	store_keep(rig.store, 1, 2);
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "a", "{2}");
+	cr_assert(rig_tag(&rig, 1, "good"));
+	cr_assert_not(rig_tag(&rig, 2, "good"));
+	cr_assert_eq(rig.fault.code, FAULT_CONFLICT);
+	cr_assert_not(rig_tag(&rig, 9, "none"));
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+	for (number = 3; number <= 9; number++)
+		rig_commit(&rig, number, "a", "{}");
+	expect_list(0, 9, "9c 8d 1d");
+	reopen(1, 2);
+	rig_expect_rollback(&rig, 1, "a={1}");
+	cr_assert(rig_tag(&rig, 1, ""));
+	expect_list(0, 9, "9c 8d");
+	cr_assert_null(store_rollback_open(rig.store, 1, &rig.fault));
+	for (number = 10; number < 10 + STORE_TAGS_MAX; number++) {
+		rig_commit(&rig, number, "a", "{}");
+		snprintf(name, sizeof(name), "t%u", (unsigned)number);
+		cr_assert(rig_tag(&rig, number, name));
+	}
+	rig_commit(&rig, number, "a", "{}");
+	cr_assert_not(rig_tag(&rig, number, "more"));
+	cr_assert_eq(rig.fault.code, FAULT_NO_ROOM);
+	cr_assert(rig_tag(&rig, 10, "other"), "in place of the one that it has");
+	reopen(1, 2);
+}
+
+/* The trial itself is kept, and where it began; what came since is subject to the budget. */
+Test(history, a_trial_is_kept_whatever_comes)
+{
+	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
+	struct store_batch *batch;
+	uint64_t number;
+
+	store_keep(rig.store, 1, 2);
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(&rig, 2);
+	rig_put(batch, "a", "{2}");
+	store_batch_confirm(batch, &confirm);
+	cr_assert(rig_submit(&rig, batch));
+	for (number = 3; number <= 99; number++)
+		rig_commit(&rig, number, number % 2 ? "a" : "b", "{}");
+	expect_list(0, 9, "99c 2o");
+	expect_changes(2, 0, 9, "1:a:{1}>{2}");
+	rig_expect_rollback(&rig, 1, "a={1} b-");
+}
+
+/* Without the return in the history, what it took back would seem to be part of the state. */
+Test(history, what_was_taken_back_goes_with_what_took_it_back)
+{
+	uint64_t number;
+
+	store_keep(rig.store, 2, 50);
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "a", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	commit_return(4, STORE_RETURN_TO, 1);
+	for (number = 5; number <= 6; number++)
+		declare(number, "b", "{}");
+	expect_list(0, 9, "6c 5d 1d");
+	reopen(2, 50);
+}
+
+Test(history, is_filtered_by_who_and_what)
+{
+	const struct store_history_filter by = {.name = "ana"}, other = {.name = "bob"};
+	const struct store_history_filter method = {.method = "txn.commit"};
+	const struct store_history_filter declared = {.declared = true}, tagged = {.tagged = true};
+	const struct {
+		const struct store_history_filter *filter;
+		const char *expected;
+	} cases[] = {
+		{&by, "3c 1d"}, {&other, ""}, {&method, "2d"}, {&declared, "2d"}, {&tagged, "1d"}};
+	unsigned i;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	declare(2, "a", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	cr_assert(rig_tag(&rig, 1, "first"));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		listed[0] = '\0';
+		cr_assert_eq(store_history_list(
+				     rig.store, cases[i].filter, 9, number_list, NULL, &rig.fault),
+			0, "%s", rig.fault.message);
+		cr_expect_str_eq(listed, cases[i].expected);
+	}
+}
+
+#define MODEL_IDS 6
+#define MODEL_GENERATIONS 600
+
+/* What each flow was in each generation; 0 = it was not. */
+static unsigned model[MODEL_GENERATIONS + 1][MODEL_IDS];
+
+static void
+model_commit(uint64_t number, unsigned random)
+{
+	struct store_generation generation = {.number = number, .declared = random % 8 == 0};
+	struct store_batch *batch = store_batch_create(rig.store);
+	unsigned i, id;
+	char text[16], name[2] = "a";
+
+	memcpy(model[number], model[number - 1], sizeof(model[number]));
+	store_batch_generation(batch, &generation);
+	for (i = 0; i <= random / 8 % 3; i++) {
+		id = (unsigned)rand() % MODEL_IDS;
+		name[0] = (char)('a' + id);
+		model[number][id] = (unsigned)rand() % 3;
+		snprintf(text, sizeof(text), "{%u}", model[number][id]);
+		if (model[number][id])
+			rig_put(batch, name, text);
+		else
+			store_batch_remove(batch, name);
+	}
+	cr_assert(rig_submit(&rig, batch));
+}
+
+/* What the way back to a generation makes of the flows as they are. */
+static void
+model_expect(uint64_t number, uint64_t now)
+{
+	struct store_cursor *cursor = store_rollback_open(rig.store, number, &rig.fault);
+	unsigned flows[MODEL_IDS];
+	struct store_flow flow;
+
+	cr_assert_not_null(cursor, "%s", rig.fault.message);
+	memcpy(flows, model[now], sizeof(flows));
+	while (store_cursor_next(cursor, &flow, &rig.fault) == 1)
+		flows[flow.id[0] - 'a'] = flow.text ? (unsigned)(flow.text[1] - '0') : 0;
+	store_cursor_close(cursor);
+	cr_assert_eq(memcmp(flows, model[number], sizeof(flows)), 0, "%u of %u", (unsigned)number,
+		(unsigned)now);
+}
+
+struct kept {
+	uint64_t numbers[64];
+	unsigned n;
+};
+
+static int
+kept_take(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	struct kept *kept = arg;
+
+	(void)outcome;
+	kept->numbers[kept->n++] = generation->number;
+	return 0;
+}
+
+static struct kept
+model_expect_all(uint64_t now)
+{
+	struct kept kept = {.n = 0};
+	unsigned i;
+
+	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 64, kept_take,
+			     &kept, &rig.fault),
+		0);
+	for (i = 0; i < kept.n; i++) {
+		model_expect(kept.numbers[i], now);
+		model_expect(kept.numbers[i] - 1, now);
+	}
+	return kept;
+}
+
+/* Whatever is kept and whatever goes, each way back leads to what was there. */
+Test(history, every_way_back_leads_to_what_was_there)
+{
+	struct kept kept = {.n = 0};
+	uint64_t number;
+	char name[16];
+
+	srand(7);
+	store_keep(rig.store, 5, 7);
+	for (number = 1; number <= MODEL_GENERATIONS; number++) {
+		model_commit(number, (unsigned)rand());
+		if (number % 10 == 0)
+			usleep(30000); /* gaps are thinned when nothing comes */
+		if (number % 4 == 0)
+			kept = model_expect_all(number);
+		if (number % 20 == 0) {
+			snprintf(name, sizeof(name), "t%u", (unsigned)number);
+			cr_assert(rig_tag(&rig, kept.numbers[(unsigned)rand() % kept.n], name));
+		}
+		if (number % 12 == 0)
+			rig_tag(&rig, kept.numbers[(unsigned)rand() % kept.n], "");
+		if (number % 97 == 0)
+			reopen(5, 7);
+	}
+	usleep(200000);
+	kept = model_expect_all(MODEL_GENERATIONS);
+	cr_expect_leq(changes_held(), kept.n * 2 * MODEL_IDS);
+	reopen(5, 7);
+	model_expect_all(MODEL_GENERATIONS);
 }
