@@ -142,7 +142,7 @@ static const struct option_spec add_options[] = {
 	{"allow", "ADDRESS/BITS", "sources that may send; may be given often"},
 	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
 	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
-	{"idle-timeout", "SECONDS", "remove the flow when idle so long"},
+	{"idle-timeout", "SECONDS", "remove the flow when it took no packet so long"},
 	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},

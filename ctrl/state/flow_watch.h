@@ -14,6 +14,7 @@ struct flow_watch {
 	struct idle idle; /* of a flow with a timeout; not begun while active_ns is 0 */
 	uint32_t moves; /* of a latched source: those that events were raised for */
 	uint32_t punt_handle; /* under which its packets are told apart, when it can punt */
+	bool drops; /* its action is drop: what it drops by that is taken */
 	bool narrow_later; /* its source is learned, and what is steered is to be looked at */
 	bool punts;
 	bool expires; /* it is being removed because it is idle */

@@ -19,10 +19,10 @@ idle_begin(struct idle *idle, uint64_t now_ns)
 }
 
 bool
-idle_look(struct idle *idle, uint64_t packets, uint32_t timeout_s, uint64_t now_ns)
+idle_look(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns)
 {
-	if (packets != idle->packets)
-		*idle = (struct idle){.packets = packets, .active_ns = now_ns};
+	if (accepted > idle->accepted)
+		*idle = (struct idle){.accepted = accepted, .active_ns = now_ns};
 	return now_ns - idle->active_ns >= timeout_s * NS_PER_S;
 }
 

@@ -92,19 +92,24 @@ look_plan(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
 		wheel_add(&sweep->wheel, &flow->watch.due, next_ns, now_ns);
 }
 
-/* A flow that is replaced goes on being idle, and its source is learned already. */
+/*
+ * A flow that is replaced goes on being idle, and its source is learned already. With another
+ * action other packets count, so that its time begins again.
+ */
 static void
 flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
 {
 	struct flow_watch *watch = &flow->watch;
+	const bool drops = flow->spec->verdict == DP_DROP;
 
 	if (flow->spec->latch == DP_LATCH_OPEN)
 		watch->moves = 0;
 	watch->narrow_later = watch->moves != 0;
 	if (flow->spec->idle_timeout_s == 0)
 		watch->idle.active_ns = 0;
-	else if (watch->idle.active_ns == 0)
+	else if (watch->idle.active_ns == 0 || watch->drops != drops)
 		idle_begin(&watch->idle, time_ns);
+	watch->drops = drops;
 	look_plan(sweep, flow, time_ns);
 }
 
@@ -113,8 +118,10 @@ sweep_flow_changed(struct sweep *sweep, struct flow *now, struct flow *before, u
 {
 	if (before)
 		wheel_remove(&sweep->wheel, &before->watch.due);
-	if (now && !before)
+	if (now && !before) {
 		now->watch.moves = 0; /* it has learned nothing, or anew */
+		now->watch.idle.active_ns = 0;
+	}
 	if (now)
 		flow_begin(sweep, now, time_ns);
 	if (timer_is_late(sweep, now))
@@ -136,18 +143,40 @@ latch_look(struct sweep *sweep, struct flow *flow)
 	events_flow_latched(sweep->events, flow->spec->id, flow->spec->match.family, &latched);
 }
 
+/*
+ * Packets that the flow has taken: those it forwarded or punted, and where its action is drop those
+ * that it dropped by that. What it refused is read after all that came, as a worker counts a packet
+ * before its drop: the count may be too low by what was refused between the two, but never too
+ * high.
+ */
+static uint64_t
+accepted_count(const struct flow *flow, const struct dp_flow_stats *came,
+	const struct dp_flow_stats *dropped)
+{
+	uint64_t refused = 0;
+	unsigned i;
+
+	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
+		refused += dropped->drops[i];
+	if (flow->watch.drops)
+		refused -= dropped->drops[DP_DROP_flow_drop - DP_FLOW_DROP_FIRST];
+	return came->packets > refused ? came->packets - refused : 0;
+}
+
 /* True when the flow is idle and to be removed. */
 static bool
 flow_look(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
 {
 	const uint32_t timeout_s = flow->spec->idle_timeout_s;
-	struct dp_flow_stats stats;
+	const struct dp *dp = sweep->flows->dp;
+	struct dp_flow_stats came, dropped;
 
 	if (latch_may_move(flow))
 		latch_look(sweep, flow);
-	return timeout_s != 0 &&
-	       dp_flow_stats_get(sweep->flows->dp, flow->handle, &stats, NULL, 0) == 0 &&
-	       idle_look(&flow->watch.idle, stats.packets, timeout_s, now_ns);
+	return timeout_s != 0 && dp_flow_stats_get(dp, flow->handle, &came, NULL, 0) == 0 &&
+	       dp_flow_stats_get(dp, flow->handle, &dropped, NULL, 0) == 0 &&
+	       idle_look(
+		       &flow->watch.idle, accepted_count(flow, &came, &dropped), timeout_s, now_ns);
 }
 
 /* What cannot be removed now is looked at again a little later, if it is still there. */

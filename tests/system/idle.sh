@@ -11,6 +11,15 @@ leg=port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
 ctl flow add --id quiet --match port=p0,dst=192.0.2.1:5004 --idle-timeout 4 --leg $leg
 ctl flow add --id lively --match port=p0,dst=192.0.2.1:5006 --idle-timeout 5 --leg $leg
 ctl flow add --id patient --match port=p0,dst=192.0.2.1:5008 --leg $leg
+# These have packets all the time, and take none of them.
+ctl flow add --id stranger --match port=p0,dst=192.0.2.1:5010 --idle-timeout 4 \
+	--allow 203.0.113.0/24 --leg $leg
+ctl flow add --id off --match port=p0,dst=192.0.2.1:5012 --idle-timeout 4 --leg $leg
+ctl flow down off
+rig_spawn refused ip netns exec "$RIG_NAME-h0" tests/system/media.py send \
+	--src 192.0.2.10:1010 --dst 192.0.2.1:5010 --count 100000 --gap-us 20000 rtp
+rig_spawn down ip netns exec "$RIG_NAME-h0" tests/system/media.py send \
+	--src 192.0.2.10:1012 --dst 192.0.2.1:5012 --count 100000 --gap-us 20000 rtp
 rig_spawn follow "$(rig_built sluicectl)" --socket "$RIG_RUN/sluiced.sock" --json events --follow
 
 is_installed() {
@@ -29,6 +38,8 @@ is_installed lively >/dev/null || fail "a flow that had packets is gone"
 is_installed patient >/dev/null || fail "a flow without a time-out is gone"
 rig_wait 30 is_gone lively || fail "the second flow did not expire"
 is_installed patient >/dev/null || fail "a flow without a time-out is gone"
+rig_wait 30 is_gone stranger || fail "refused packets keep an idle flow"
+rig_wait 30 is_gone off || fail "packets of a flow that is down keep it"
 tally_end all
 
 rig_wait 30 grep -q '"flow_expired".*"lively"' "$RIG_RUN/follow.log" ||

@@ -17,6 +17,7 @@
 
 struct dp {
 	uint64_t packets[FLOWS_MAX];
+	uint64_t drops[FLOWS_MAX][DP_FLOW_DROP_COUNT];
 	struct dp_latched latched[FLOWS_MAX];
 	unsigned n_looks;
 };
@@ -38,6 +39,7 @@ dp_flow_stats_get(const struct dp *from, uint32_t handle, struct dp_flow_stats *
 	cr_assert_eq(n_legs, 0);
 	memset(flow, 0, sizeof(*flow));
 	flow->packets = from->packets[handle];
+	memcpy(flow->drops, from->drops[handle], sizeof(flow->drops));
 	dp.n_looks++;
 	return 0;
 }
@@ -181,6 +183,80 @@ Test(sweep, busy_flow_stays)
 	cr_expect_null(desired_find(&flows.desired, "f1"));
 }
 
+/* What a flow refuses, for whatever reason, does not keep it. */
+Test(sweep, refused_packets_do_not_keep_an_idle_flow)
+{
+	for (unsigned reason = 0; reason < DP_FLOW_DROP_COUNT; reason++)
+		flow_added(reason, 10, DP_LATCH_OPEN);
+	for (unsigned second = 0; second < 12; second++) {
+		for (unsigned reason = 0; reason < DP_FLOW_DROP_COUNT; reason++) {
+			dp.packets[reason] += 50;
+			dp.drops[reason][reason] += 50;
+		}
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 0);
+}
+
+/* To drop is what it is for. */
+Test(sweep, a_flow_that_drops_is_kept_by_what_it_drops)
+{
+	const unsigned dropped = DP_DROP_flow_drop - DP_FLOW_DROP_FIRST;
+	const unsigned refused = DP_DROP_source_refused - DP_FLOW_DROP_FIRST;
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	flow->spec->verdict = DP_DROP;
+	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	for (unsigned second = 0; second < 10; second++) {
+		dp.packets[1]++;
+		dp.drops[1][dropped]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+	for (unsigned second = 10; second < 15; second++) {
+		dp.packets[1]++;
+		dp.drops[1][refused]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 0);
+}
+
+/* What it dropped before is not taken any more: the count is smaller, and grows from there. */
+Test(sweep, a_flow_that_drops_no_longer_is_kept_by_what_it_forwards)
+{
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	flow->spec->verdict = DP_DROP;
+	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	dp.packets[1] = 1000;
+	dp.drops[1][DP_DROP_flow_drop - DP_FLOW_DROP_FIRST] = 1000;
+	ticks_until(2);
+	flow->spec->verdict = DP_FORWARD;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 2 * NS_PER_S);
+	for (unsigned second = 3; second < 12; second++) {
+		dp.packets[1]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+}
+
+/* One that comes in its place counts from 0 and has its whole time. */
+Test(sweep, renewed_flow_begins_again)
+{
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	dp.packets[1] = 1000;
+	ticks_until(2);
+	sweep_flow_changed(&sweep, NULL, flow, START_NS + 2 * NS_PER_S);
+	flow->handle = 2;
+	sweep_flow_changed(&sweep, flow, NULL, START_NS + 2 * NS_PER_S);
+	for (unsigned second = 3; second < 12; second++) {
+		dp.packets[2]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+}
+
 Test(sweep, flow_without_timeout_is_not_looked_at)
 {
 	flow_added(1, 0, DP_LATCH_OPEN);
@@ -197,7 +273,8 @@ Test(sweep, a_tick_is_bounded_and_removes_in_one_request)
 	for (unsigned tick = 1; tick <= 3; tick++) {
 		dp.n_looks = 0;
 		tick_at(5);
-		cr_expect_leq(dp.n_looks, 2 * SWEEP_LOOKS_MAX, "looks, and the counters read last");
+		cr_expect_leq(
+			dp.n_looks, 3 * SWEEP_LOOKS_MAX, "two a look, and the counters read last");
 		cr_expect_eq(n_removals, tick);
 		cr_expect_eq(desired_count(&flows.desired), FLOWS_MAX - tick * SWEEP_LOOKS_MAX);
 		cr_expect_eq(evtimer_pending(sweep.timer, NULL), tick < 3 ? EV_TIMEOUT : 0);
