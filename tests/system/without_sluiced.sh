@@ -8,7 +8,8 @@ topology_make 2
 
 stream() {
 	local label=$1 count=$2
-	receive_start "$label" h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count "$count" --timeout 3
+	receive_start "$label" h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 \
+		--count "$count" --timeout $((count > 0 ? 30 : 3))
 	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 300
 	receive_end "$label"
 }
