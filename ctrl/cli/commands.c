@@ -43,7 +43,7 @@ const struct option_spec command_globals[] = {
 	{"cert", "FILE", "own certificate, for --connect ($SLUICE_CERT)"},
 	{"key", "FILE", "its private key ($SLUICE_KEY)"},
 	{"ca", "FILE", "authority of sluiced's certificate ($SLUICE_CA)"},
-	{"timeout", "SECONDS", "wait that long for a reply (10)"},
+	{"timeout", "TIME", "wait that long for a reply (10s)"},
 	{"help", NULL, "show this help", 'h'},
 	{"version", NULL, "show the version"},
 	{NULL},

@@ -7,45 +7,19 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/options.h"
+#include "schema/scalar.h"
 
-#define DURATION_MAX_S 86400
-
-static uint64_t
-unit_seconds(char unit)
-{
-	switch (unit) {
-	case 's':
-		return 1;
-	case 'm':
-		return 60;
-	case 'h':
-		return 3600;
-	case 'd':
-		return 86400;
-	default:
-		return 0;
-	}
-}
+#define DURATION_MAX_S UINT64_C(86400)
 
 int
 duration_parse(const char *text, uint64_t *seconds)
 {
-	size_t length = strlen(text);
-	uint64_t unit = length > 0 ? unit_seconds(text[length - 1]) : 0, number;
-	char digits[8];
+	uint64_t ms;
 
-	if (unit > 0)
-		length--;
-	else
-		unit = 1;
-	if (length >= sizeof(digits))
+	if (time_parse(text, 1000, &ms) < 0 || ms % 1000 != 0 || ms == 0 ||
+		ms > DURATION_MAX_S * 1000)
 		return -EINVAL;
-	memcpy(digits, text, length);
-	digits[length] = '\0';
-	if (number_parse(digits, 1, DURATION_MAX_S / unit, &number) < 0)
-		return -EINVAL;
-	*seconds = number * unit;
+	*seconds = ms / 1000;
 	return 0;
 }
 

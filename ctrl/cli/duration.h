@@ -8,7 +8,7 @@
 #define MOMENT_TEXT_MAX 32
 
 /*
- * "60s", "5m", "2h", "1d", or a plain number of seconds; whole numbers only, 1 to 86400 s.
+ * "60s", "5m", "2h", "1d", or a plain number of seconds; whole seconds only, 1 to 86400.
  * Returns 0 or -EINVAL.
  */
 int duration_parse(const char *text, uint64_t *seconds);

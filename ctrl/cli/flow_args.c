@@ -45,7 +45,7 @@ const struct pair_key flow_leg_keys[] = {
 	{"id", "id", PAIR_NAME, false, "name of the leg; without: leg-N is given"},
 	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN to send with; without: untagged"},
 	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN around it; without: none"},
-	{"dscp", "dscp", PAIR_NUMBER, false, "DSCP to set; without: kept"},
+	{"dscp", "dscp", PAIR_DSCP, false, "0 to 63 or EF, AF41, CS3 ...; without: kept"},
 	{"ttl", "ttl", PAIR_NUMBER, false, "TTL or hop limit to set; without: one less"},
 	{"next-hop", "next_hop", PAIR_ADDRESS, false, "gateway; without: by the kernel's route"},
 	{"mac", "mac", PAIR_MAC, false, "link-layer address of the next hop, fixed"},
@@ -56,7 +56,15 @@ const struct pair_key flow_leg_keys[] = {
 };
 
 /* How the value of an option becomes a member of the flow. */
-enum option_form { FORM_TEXT, FORM_NUMBER, FORM_RATE, FORM_PREFIXES, FORM_PAIRS };
+enum option_form {
+	FORM_TEXT,
+	FORM_SECONDS,
+	FORM_MILLISECONDS,
+	FORM_BYTES,
+	FORM_RATE,
+	FORM_PREFIXES,
+	FORM_PAIRS,
+};
 
 static const struct flow_option {
 	const char *name;
@@ -67,11 +75,11 @@ static const struct flow_option {
 	{"id", "id", FORM_TEXT, NULL}, {"match", "match", FORM_PAIRS, flow_match_keys},
 	{"rule", "rule", FORM_PAIRS, flow_rule_keys}, {"admin", "admin", FORM_TEXT, NULL},
 	{"action", "action", FORM_TEXT, NULL}, {"latch", "latch", FORM_TEXT, NULL},
-	{"latch-interval-ms", "latch_interval_ms", FORM_NUMBER, NULL},
+	{"latch-interval-ms", "latch_interval_ms", FORM_MILLISECONDS, NULL},
 	{"allow", "allow", FORM_PREFIXES, NULL},
 	{"classes", "classes", FORM_PAIRS, flow_class_keys}, {"police", "police", FORM_RATE, NULL},
-	{"idle-timeout", "idle_timeout_s", FORM_NUMBER, NULL},
-	{"max-datagram", "max_datagram_bytes", FORM_NUMBER, NULL},
+	{"idle-timeout", "idle_timeout_s", FORM_SECONDS, NULL},
+	{"max-datagram", "max_datagram_bytes", FORM_BYTES, NULL},
 	{"leg", NULL, FORM_PAIRS, NULL}, /* flow_args_legs() sees to it */
 };
 
@@ -125,17 +133,23 @@ option_json(const struct flow_option *option, const struct arguments *arguments,
 {
 	const char *what = "UTF-8";
 	json_t *json = NULL;
-	uint64_t number;
 
 	switch (option->form) {
 	case FORM_PAIRS:
 		return pairs_parse(option->keys, value, wrong);
 	case FORM_PREFIXES:
 		return prefixes_json(arguments, option->name, wrong);
-	case FORM_NUMBER:
-		what = "a number";
-		if (number_parse(value, 0, UINT32_MAX, &number) == 0)
-			return json_integer((json_int_t)number);
+	case FORM_SECONDS:
+		what = "a time in whole seconds, as 60, 60s or 5m";
+		json = unit_value("s", value);
+		break;
+	case FORM_MILLISECONDS:
+		what = "a time in whole milliseconds, as 500, 500ms or 2s";
+		json = unit_value("ms", value);
+		break;
+	case FORM_BYTES:
+		what = "a number of bytes";
+		json = unit_value("decimal", value);
 		break;
 	case FORM_RATE:
 		what = "RATE or RATE/BURST, as 64k or 2.5M/3000";

@@ -74,8 +74,7 @@ global_option(struct cli *cli, const char *name, const char *value)
 	} else {
 		if (seconds_parse(value, &timeout_ms) < 0)
 			return cli_usage(cli,
-				"--timeout: \"%s\" is not a number of seconds from 0.001 "
-				"to 86400",
+				"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
 				value);
 		cli->client.timeout_ms = (unsigned)timeout_ms;
 	}

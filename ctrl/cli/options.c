@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/scalar.h"
+
 /* By name, "--output" or "--output=FILE", or by letter, "-o". */
 static const struct option_spec *
 spec_find(const struct option_spec *table, const char *argument)
@@ -141,27 +143,10 @@ number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 int
 seconds_parse(const char *text, uint64_t *milliseconds)
 {
-	static const uint64_t scale[] = {0, 100, 10, 1};
-	const size_t whole_length = strcspn(text, ".");
-	uint64_t whole, fraction = 0;
-	char digits[8];
+	uint64_t ms;
 
-	if (whole_length >= sizeof(digits))
+	if (time_parse(text, 1000, &ms) < 0 || ms < 1 || ms > 86400000)
 		return -EINVAL;
-	memcpy(digits, text, whole_length);
-	digits[whole_length] = '\0';
-	if (number_parse(digits, 0, 86400, &whole) < 0)
-		return -EINVAL;
-	if (text[whole_length] == '.') {
-		const char *rest = text + whole_length + 1;
-
-		if (strlen(rest) > 3 || number_parse(rest, 0, 999, &fraction) < 0)
-			return -EINVAL;
-		fraction *= scale[strlen(rest)];
-	}
-	whole = whole * 1000 + fraction;
-	if (whole < 1 || whole > 86400000)
-		return -EINVAL;
-	*milliseconds = whole;
+	*milliseconds = ms;
 	return 0;
 }

@@ -62,7 +62,7 @@ const char *arguments_value(const struct arguments *arguments, const char *name)
  */
 const char *arguments_next(const struct arguments *arguments, const char *name, size_t *position);
 
-/* "10", "0.5", "1.25" seconds to milliseconds, 1..86400000. Returns 0 or -EINVAL. */
+/* "10", "0.5", "10s", "500ms", "1m" to milliseconds, 1..86400000. Returns 0 or -EINVAL. */
 int seconds_parse(const char *text, uint64_t *milliseconds);
 
 /* A decimal number min..max and nothing after it. Returns 0 or -EINVAL. */

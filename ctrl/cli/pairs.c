@@ -15,6 +15,7 @@ static const char *const kind_values[] = {
 	[PAIR_VERDICT] = "forward|drop|punt",
 	[PAIR_MAC] = "MAC",
 	[PAIR_NUMBER] = "NUMBER",
+	[PAIR_DSCP] = "DSCP",
 	[PAIR_ADDRESS] = "ADDRESS",
 	[PAIR_ENDPOINT] = "ADDRESS:PORT",
 	[PAIR_PREFIX] = "ADDRESS/BITS",
@@ -85,6 +86,9 @@ value_json(enum pair_kind kind, const char *value, const char **wrong)
 	case PAIR_NUMBER:
 		*wrong = "is not a number";
 		return number_json(value);
+	case PAIR_DSCP:
+		*wrong = "is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3";
+		return unit_value("dscp", value);
 	case PAIR_ADDRESS:
 		*wrong = "is not an IP address";
 		return address_is_valid(value) ? json_string(value) : NULL;

@@ -21,6 +21,7 @@ enum pair_kind {
 	PAIR_VERDICT, /* what becomes of a packet */
 	PAIR_MAC,
 	PAIR_NUMBER,
+	PAIR_DSCP, /* a number or "EF" */
 	PAIR_ADDRESS,
 	PAIR_ENDPOINT, /* fills <member> and <member>_port */
 	PAIR_PREFIX,

@@ -9,41 +9,6 @@
 
 #include "cli/options.h"
 
-#define DIGITS_MAX 20 /* of UINT64_MAX */
-
-/* Digits that a suffix moves the point to the right by; -1 when it is none. */
-static int
-suffix_digits(const char *suffix)
-{
-	static const char letters[] = "kMG";
-	const char *letter;
-
-	if (suffix[0] == '\0')
-		return 0;
-	letter = strchr(letters, suffix[0]);
-	return letter != NULL && suffix[1] == '\0' ? 3 * (int)(letter - letters + 1) : -1;
-}
-
-int
-quantity_parse(const char *text, uint64_t *number)
-{
-	const size_t whole = strspn(text, "0123456789");
-	const char *fraction = text[whole] == '.' ? text + whole + 1 : text + whole;
-	const size_t places = fraction > text + whole ? strspn(fraction, "0123456789") : 0;
-	const int moved = suffix_digits(fraction + places);
-	char digits[DIGITS_MAX + 10];
-
-	if (whole == 0 || (fraction > text + whole && places == 0) || moved < (int)places)
-		return -EINVAL;
-	if (whole + (size_t)moved > DIGITS_MAX)
-		return -EINVAL;
-	memset(digits, '0', sizeof(digits));
-	memcpy(digits, text, whole);
-	memcpy(digits + whole, fraction, places);
-	digits[whole + (size_t)moved] = '\0';
-	return number_parse(digits, 0, UINT64_MAX, number);
-}
-
 json_t *
 police_parse(const char *text)
 {

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Rates and sizes as people write them: 64k, 2.5M, 10G are thousands, millions and thousands of
- * millions (decimal, as everywhere in networking). Integers only: what does not come out even is
- * refused, not rounded.
- */
+/* Policers as people write and read them. */
 #ifndef CTRL_CLI_QUANTITY_H
 #define CTRL_CLI_QUANTITY_H
 
@@ -12,9 +8,7 @@
 #include <jansson.h>
 
 #include "cli/text.h"
-
-/* "64000", "64k", "2.5M", "10G" to a number. Returns 0 or -EINVAL. */
-int quantity_parse(const char *text, uint64_t *number);
+#include "schema/scalar.h"
 
 /*
  * A policer, RATE or RATE/BURST (bits a second, bytes), to {"rate_bps", "burst_bytes"}. Returns a

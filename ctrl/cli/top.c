@@ -168,7 +168,7 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 		return CLI_USAGE;
 	if (interval != NULL && (seconds_parse(interval, &number) < 0 || number < 100))
 		return cli_usage(cli,
-			"--interval: \"%s\" is not a number of seconds from 0.1 to 86400",
+			"--interval: \"%s\" is not a time from 100ms to 1d, as 10s or 500ms",
 			interval);
 	if (interval != NULL)
 		top->interval_ms = (unsigned)number;
@@ -214,7 +214,7 @@ static const struct option_spec top_options[] = {
 	{"view", "flows|legs|ports|workers", "what a row is (flows)"},
 	{"sort", "pps|bps|drops|packets|name|busy", "what the first row has most of"},
 	{"filter", "TEXT", "only rows with this text in a name"},
-	{"interval", "SECONDS", "time between looks (1)"},
+	{"interval", "TIME", "time between looks (1)"},
 	{"once", NULL, "print one table, after one interval, and end"},
 	{"limit", "N", "with --once or --json: rows at most (20)"},
 	{NULL},
@@ -222,7 +222,7 @@ static const struct option_spec top_options[] = {
 
 const struct command command_top = {
 	.name = "top",
-	.arguments = "[--view VIEW] [--sort BY] [--filter TEXT] [--interval SECONDS] [--once]",
+	.arguments = "[--view VIEW] [--sort BY] [--filter TEXT] [--interval TIME] [--once]",
 	.summary = "Show the busiest flows, legs, ports and workers live",
 	.details = top_details,
 	.example = "  sluicectl top --view legs --sort drops --once",

@@ -9,6 +9,7 @@
 #include "cli/capture.h"
 #include "cli/endpoint.h"
 #include "schema/hex.h"
+#include "schema/scalar.h"
 
 #define COUNT_MAX 1000
 #define HEX_MAX 65536 /* characters that are read from standard input */
@@ -56,8 +57,8 @@ numbers_set(const struct cli *cli, const struct arguments *arguments, json_t *fi
 		{"vlan", "vlan", 4094},
 		{"outer-vlan", "outer_vlan", 4094},
 		{"ttl", "ttl", 255},
-		{"dscp", "dscp", 63},
 	};
+	const char *dscp = arguments_value(arguments, "dscp");
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		const char *text = arguments_value(arguments, numbers[i].option);
@@ -70,6 +71,10 @@ numbers_set(const struct cli *cli, const struct arguments *arguments, json_t *fi
 				numbers[i].option, text, (unsigned)numbers[i].max);
 		json_object_set_new(fields, numbers[i].member, json_integer((json_int_t)number));
 	}
+	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0)
+		return cli_usage(cli,
+			"--dscp: \"%s\" is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
+			dscp);
 	return CLI_OK;
 }
 

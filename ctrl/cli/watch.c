@@ -218,8 +218,7 @@ watch(struct cli *cli, const struct arguments *arguments)
 
 	if (interval != NULL && seconds_parse(interval, &interval_ms) < 0)
 		return cli_usage(cli,
-			"--interval: \"%s\" is not a number of seconds from 0.001 "
-			"to 86400",
+			"--interval: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
 			interval);
 	if (lines != NULL && number_parse(lines, 1, UINT32_MAX, &count) < 0)
 		return cli_usage(cli, "--count: \"%s\" is not a number from 1", lines);
@@ -229,7 +228,7 @@ watch(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec watch_options[] = {
-	{"interval", "SECONDS", "time between lines (1)"},
+	{"interval", "TIME", "time between lines (1)"},
 	{"count", "N", "stop after N intervals"},
 	{"flow", "ID", "show what this flow's legs sent; may be given often"},
 	{NULL},
@@ -237,7 +236,7 @@ static const struct option_spec watch_options[] = {
 
 const struct command command_watch = {
 	.name = "watch",
-	.arguments = "[--interval SECONDS] [--count N] [--flow ID]...",
+	.arguments = "[--interval TIME] [--count N] [--flow ID]...",
 	.summary = "Show rates, legs and drops live, a line a second",
 	.example = "  sluicectl watch --flow cam1 --count 10",
 	.options = watch_options,

@@ -108,6 +108,20 @@ append_string_schema(const json_t *schema, char *out, size_t size)
 		append(out, size, " matching %s", pattern);
 }
 
+/* What else than digits may say the number. */
+static void
+append_unit(const char *unit, char *out, size_t size)
+{
+	static const char *const texts[][2] = {{"s", "a time as 90s or 5m"},
+		{"ms", "a time as 500ms or 2s"}, {"decimal", "a text as 64k or 2.5M"},
+		{"dscp", "a name as EF, AF41 or CS3"}};
+
+	for (size_t i = 0; unit && i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!strcmp(unit, texts[i][0]))
+			append(out, size, ", or %s", texts[i][1]);
+	}
+}
+
 static void
 append_type(const json_t *schema, const char *type, char *out, size_t size)
 {
@@ -115,6 +129,7 @@ append_type(const json_t *schema, const char *type, char *out, size_t size)
 		append(out, size, type[0] == 'i' ? "an integer" : "a number");
 		append_range(json_object_get(schema, "minimum"), json_object_get(schema, "maximum"),
 			"", out, size);
+		append_unit(json_string_value(json_object_get(schema, "x-unit")), out, size);
 	} else if (!strcmp(type, "array")) {
 		append(out, size, "an array");
 		append_range(json_object_get(schema, "minItems"),

@@ -11,6 +11,7 @@
 
 #include "allow.h"
 #include "describe.h"
+#include "scalar.h"
 #include "tree.h"
 
 #define WORDS_MAX 256
@@ -105,6 +106,20 @@ member_find(const struct schema_node *node, const char *name, size_t bytes, size
 	return node->n_members;
 }
 
+/* A member's value; a text that stands for a number becomes that number. */
+static json_t *
+value_read(const struct schema_node *node, json_t *object, void *iter)
+{
+	json_t *value = json_object_iter_value(iter), *number;
+
+	if (!node->unit || !json_is_string(value))
+		return value;
+	number = unit_value(node->unit, json_string_value(value));
+	if (!number || json_object_iter_set_new(object, iter, number) < 0)
+		return value;
+	return number;
+}
+
 /* Sort the members of an object into `values`, by number; check those that have no number. */
 static int
 members_sort(const struct check *check, const struct schema_node *node, json_t *object,
@@ -120,7 +135,7 @@ members_sort(const struct check *check, const struct schema_node *node, json_t *
 		inner.member = json_object_iter_key(iter);
 		i = member_find(node, inner.member, json_object_iter_key_len(iter), &from);
 		if (i < node->n_members)
-			values[i] = json_object_iter_value(iter);
+			values[i] = value_read(node->members[i].node, object, iter);
 		else if (node->closed)
 			return refuse_unknown(node, &inner, check->fault);
 		else if (node->others && node_check(check, node->others,

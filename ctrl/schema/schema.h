@@ -6,7 +6,8 @@
  * The subset of JSON Schema (draft 7) that is understood: type (a name or a list of names; object,
  * array, string, integer, boolean, null), enum, required, properties, additionalProperties (false
  * or a schema), items (a schema), minItems, maxItems, minimum, maximum, minLength, maxLength (in
- * characters), pattern (POSIX extended), format ("ip", "mac"), default, and $ref of the form
+ * characters), pattern (POSIX extended), format ("ip", "mac"), x-unit (our own: a text
+ * may stand for the number, which takes its place; scalar.h), default, and $ref of the form
  * "#/name/name" in the root document, which stands alone. Keywords of description are skipped.
  */
 #ifndef CTRL_SCHEMA_SCHEMA_H

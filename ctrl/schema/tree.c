@@ -155,6 +155,7 @@ node_fill(struct builder *builder, struct schema_node *node)
 
 	node->types = type_bits(json_object_get(source, "type"));
 	node->choices = json_object_get(source, "enum");
+	node->unit = json_string_value(json_object_get(source, "x-unit"));
 	node->number = range_of(source, "minimum", "maximum");
 	node->real_low = real_bound(source, "minimum", -HUGE_VAL);
 	node->real_high = real_bound(source, "maximum", HUGE_VAL);

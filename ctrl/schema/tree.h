@@ -34,6 +34,7 @@ struct schema_node {
 	double real_high;
 	struct pattern *pattern; /* owned; NULL: none */
 	format_fn format; /* NULL: none */
+	const char *unit; /* a text may stand for the number, see unit_value(); NULL: none may */
 	const struct schema_node *items; /* NULL: any */
 	const struct schema_node *others; /* of members that are not named; NULL: any, or closed */
 	struct schema_member *members; /* owned, in the order of the schema */

@@ -25,7 +25,7 @@ flow_yaml() {
 		    match: {port: p0, dst: 192.0.2.1, dst_port: $2}
 		    legs:
 		      - {port: p1, src: 198.51.100.1, src_port: $2, dst: 198.51.100.10, dst_port: $2,
-		         mac: "02:00:00:00:00:10", dscp: ${3:-34}}
+		         mac: "02:00:00:00:00:10", dscp: ${3:-AF41}}
 	END
 }
 
@@ -118,7 +118,7 @@ ctl apply "$F/flows.d" --yes >/dev/null
 [[ $(generation) == "$first" ]] || fail "applying what is there made a generation"
 
 # A flow changes, one goes, one comes.
-{ echo "flows:" && flow_yaml cam1 5001 46 && flow_yaml cam3 5004; } >"$F/flows.d/10.yaml"
+{ echo "flows:" && flow_yaml cam1 5001 EF && flow_yaml cam3 5004; } >"$F/flows.d/10.yaml"
 at_terminal plan "$F/flows.d" <<'END'
 ~ cam1
     ~ /legs/0/dscp: 34 -> 46

@@ -21,6 +21,8 @@ Test(duration, units)
 	expect("60s", 60);
 	expect("1s", 1);
 	expect("5m", 300);
+	expect("1.5m", 90);
+	expect("5000ms", 5);
 	expect("2h", 7200);
 	expect("24h", 86400);
 	expect("1d", 86400);
@@ -29,7 +31,7 @@ Test(duration, units)
 
 Test(duration, what_is_none_is_refused)
 {
-	const char *const texts[] = {"", "s", "0", "0s", "-1s", "1.5m", "5 m", "5x", "5ms", "86401",
+	const char *const texts[] = {"", "s", "0", "0s", "-1s", "1.5s", "5 m", "5x", "5ms", "86401",
 		"1441m", "25h", "2d", "18446744073709551617s", "s5"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -88,7 +88,7 @@ Test(flow_args, rule)
 Test(flow_args, leg)
 {
 	expect_json(flow_leg_keys, LEG, "{" LEG_JSON "}");
-	expect_json(flow_leg_keys, LEG ",vlan=0,dscp=46,ttl=64,next-hop=203.0.113.254",
+	expect_json(flow_leg_keys, LEG ",vlan=0,dscp=ef,ttl=64,next-hop=203.0.113.254",
 		"{" LEG_JSON ", \"vlan\": 0, \"dscp\": 46, \"ttl\": 64,"
 		" \"next_hop\": \"203.0.113.254\"}");
 	expect_json(flow_leg_keys, LEG ",mac=02:00:5e:00:53:01,id=wall,outer-vlan=9,admin=down",
@@ -102,14 +102,14 @@ Test(flow_args, leg)
 Test(flow_args, whole_flow)
 {
 	const char *const given[] = {"id", "cam", "match", MATCH, "leg", LEG, "leg", LEG, "action",
-		"punt", "admin", "down", "latch", "follow", "latch-interval-ms", "0", "allow",
+		"punt", "admin", "down", "latch", "follow", "latch-interval-ms", "1.5s", "allow",
 		"192.0.2.0/24", "allow", "203.0.113.0/24", "classes", "stun=punt,other=drop",
-		"police", "64k", "idle-timeout", "60", "max-datagram", "1200", NULL};
+		"police", "64k", "idle-timeout", "1m", "max-datagram", "1.2k", NULL};
 
 	expect_flow(given,
 		"{\"id\": \"cam\", \"match\": " MATCH_JSON ", \"legs\": [{" LEG_JSON "}, {" LEG_JSON
 		"}], \"action\": \"punt\", \"admin\": \"down\","
-		" \"latch\": \"follow\", \"latch_interval_ms\": 0,"
+		" \"latch\": \"follow\", \"latch_interval_ms\": 1500,"
 		" \"allow\": [\"192.0.2.0/24\", \"203.0.113.0/24\"],"
 		" \"classes\": {\"stun\": \"punt\", \"other\": \"drop\"},"
 		" \"police\": {\"rate_bps\": 64000}, \"idle_timeout_s\": 60,"
@@ -132,13 +132,14 @@ Test(flow_args, the_option_at_fault_is_named)
 	const char *const rate[] = {"match", MATCH, "police", "1.5", NULL};
 	const char *const prefix[] = {
 		"match", MATCH, "allow", "192.0.2.0/24", "allow", "192.0.2.0", NULL};
-	const char *const number[] = {"match", MATCH, "idle-timeout", "1m", NULL};
+	const char *const number[] = {"match", MATCH, "idle-timeout", "1w", NULL};
 	const char *const rule[] = {"rule", "port=p0", NULL};
 
 	expect_flow(leg, NULL, "--leg number 2: src= is missing");
 	expect_flow(rate, NULL, "--police: \"1.5\" is not RATE or RATE/BURST, as 64k or 2.5M/3000");
 	expect_flow(prefix, NULL, "--allow: \"192.0.2.0\" is not a prefix, as 192.0.2.0/24");
-	expect_flow(number, NULL, "--idle-timeout: \"1m\" is not a number");
+	expect_flow(number, NULL,
+		"--idle-timeout: \"1w\" is not a time in whole seconds, as 60, 60s or 5m");
 	expect_flow(rule, NULL, "--rule: priority= is missing");
 }
 

@@ -7,7 +7,8 @@
 
 static const char *const keywords[] = {"type", "enum", "required", "properties",
 	"additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum", "minLength",
-	"maxLength", "pattern", "format", "default", "$ref", "description", "title", "$schema"};
+	"maxLength", "pattern", "format", "x-unit", "default", "$ref", "description", "title",
+	"$schema"};
 
 static void
 keywords_check(json_t *schema, const char *where)

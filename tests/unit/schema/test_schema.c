@@ -97,6 +97,75 @@ Test(schema, number)
 	SAMPLES_CHECK(samples);
 }
 
+/* A text stands for a number where the schema says which kind of number it is. */
+Test(schema, units)
+{
+	static const struct {
+		const char *unit;
+		const char *text;
+		json_int_t number; /* -1: refused */
+	} cases[] = {
+		{"s", "60", 60},
+		{"s", "60s", 60},
+		{"s", "5m", 300},
+		{"s", "2h", 7200},
+		{"s", "1d", 86400},
+		{"s", "1.5m", 90},
+		{"s", "2000ms", 2},
+		{"s", "500ms", -1},
+		{"s", "5 m", -1},
+		{"s", "m", -1},
+		{"s", "", -1},
+		{"s", "1w", -1},
+		{"s", "213503983d", -1}, /* 2^64 and some thousandths of a millisecond */
+		{"s", "-1s", -1},
+		{"ms", "500", 500},
+		{"ms", "500ms", 500},
+		{"ms", "1.5s", 1500},
+		{"ms", "0.5", -1},
+		{"decimal", "64k", 64000},
+		{"decimal", "2.5M", 2500000},
+		{"decimal", "1.5", -1},
+		{"decimal", "64 k", -1},
+		{"dscp", "EF", 46},
+		{"dscp", "ef", 46},
+		{"dscp", "VA", 44},
+		{"dscp", "BE", 0},
+		{"dscp", "DF", 0},
+		{"dscp", "LE", 1},
+		{"dscp", "CS0", 0},
+		{"dscp", "CS3", 24},
+		{"dscp", "CS7", 56},
+		{"dscp", "CS8", -1},
+		{"dscp", "AF11", 10},
+		{"dscp", "AF41", 34},
+		{"dscp", "AF43", 38},
+		{"dscp", "AF44", -1},
+		{"dscp", "AF51", -1},
+		{"dscp", "46", 46},
+		{"dscp", "64", -1},
+		{"dscp", "EFX", -1},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *schema = json_pack("{s:{s:{s:s, s:i, s:s}}}", "properties", "a", "type",
+			"integer", "maximum", 10000000, "x-unit", cases[i].unit);
+		json_t *value = json_pack("{s:s, s:i}", "a", cases[i].text, "b", 7);
+		struct fault fault = {0};
+		int rc = schema_check_once(schema, schema, value, &fault);
+
+		cr_expect_eq(
+			rc, cases[i].number < 0 ? -1 : 0, "%s: %s", cases[i].text, fault.message);
+		if (rc == 0)
+			cr_expect_eq(json_integer_value(json_object_get(value, "a")),
+				cases[i].number, "%s", cases[i].text);
+		else
+			cr_expect_str_eq(fault.pointer, "/a");
+		json_decref(value);
+		json_decref(schema);
+	}
+}
+
 Test(schema, integer_bounds)
 {
 	static const char both[] = "{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 4094}";

@@ -141,14 +141,14 @@ Test(config, access_is_read)
 	struct config config;
 	struct fault fault;
 
-	cr_assert_eq(
-		loaded("workers: [1]\n" PORTS "access:\n"
-		       "  default_role: none\n"
-		       "  audit_log: ''\n"
-		       "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
-		       "  groups: [{group: root, role: admin}]\n"
-		       "rpc: {max_requests_per_s: 7, max_connections: 4096, socket_group: root}\n",
-			&config, &fault),
+	cr_assert_eq(loaded("workers: [1]\n" PORTS "access:\n"
+			    "  default_role: none\n"
+			    "  audit_log: ''\n"
+			    "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
+			    "  groups: [{group: root, role: admin}]\n"
+			    "rpc: {max_requests_per_s: 1.5k, max_connections: 4096,\n"
+			    "  socket_group: root}\n",
+			     &config, &fault),
 		0, "%s", fault.message);
 	cr_expect_eq(config.access.default_role, ROLE_NONE);
 	cr_expect_str_eq(config.access.audit_log, "");
@@ -161,7 +161,7 @@ Test(config, access_is_read)
 	cr_expect_eq(config.access.groups[0].id, 0);
 	cr_expect_eq(config.access.groups[0].role, ROLE_ADMIN);
 	cr_expect_eq(config.access.socket_group, 0);
-	cr_expect_eq(config.max_requests_per_s, 7);
+	cr_expect_eq(config.max_requests_per_s, 1500);
 	cr_expect_eq(config.max_connections, 4096);
 }
 
