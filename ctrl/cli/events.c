@@ -9,6 +9,17 @@
 
 #define QUEUE_EVENTS 10000 /* what events.subscribe gives at most */
 
+static void
+text_add_list(struct text *text, const char *name, const json_t *values)
+{
+	json_t *value;
+	size_t i;
+
+	text_add(text, " %s=", name);
+	json_array_foreach (values, i, value)
+		text_add(text, "%s%s", i > 0 ? "," : "", json_string_value(value));
+}
+
 /* A member of an event as " NAME=VALUE"; who did it as " by NAME"; drops as their reasons. */
 static void
 text_add_member(struct text *text, const char *name, json_t *value)
@@ -23,6 +34,8 @@ text_add_member(struct text *text, const char *name, json_t *value)
 		text_add(text, " %s=%.3f", name, json_real_value(value));
 	else if (json_is_boolean(value))
 		text_add(text, " %s=%s", name, json_is_true(value) ? "yes" : "no");
+	else if (json_array_size(value) > 0)
+		text_add_list(text, name, value);
 	else if (strcmp(name, "actor") == 0)
 		text_add(text, " by %s", member_text(value, "name"));
 	else if (json_object_size(value) > 0)

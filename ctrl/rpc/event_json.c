@@ -34,16 +34,48 @@ neighbour_encode(const struct event_neighbour *neighbour, const struct ports *po
 }
 
 static json_t *
+actor_encode(const char *name, const char *via, uint32_t uid)
+{
+	json_t *actor = json_pack("{s:s, s:s}", "name", name, "via", via);
+
+	if (uid != UINT32_MAX)
+		json_object_set_new(actor, "uid", json_integer(uid));
+	return actor;
+}
+
+static json_t *
+fields_encode(const char *fields)
+{
+	json_t *list = json_array();
+
+	while (*fields != '\0') {
+		const size_t length = strcspn(fields, ",");
+
+		json_array_append_new(list, json_stringn(fields, length));
+		fields += length + (fields[length] == ',');
+	}
+	return list;
+}
+
+static json_t *
+changed_encode(const struct event_changed *changed)
+{
+	return json_pack("{s:s, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:o}", "flow", changed->id,
+		"generation", (json_int_t)changed->generation, "actor",
+		actor_encode(changed->who, changed->via, changed->uid), "method", changed->method,
+		"legs_joined", (json_int_t)changed->joined, "legs_left", (json_int_t)changed->left,
+		"legs_changed", (json_int_t)changed->changed, "leg",
+		changed->leg[0] ? changed->leg : NULL, "fields", fields_encode(changed->fields));
+}
+
+static json_t *
 commit_encode(const struct event_commit *commit)
 {
-	json_t *actor = json_pack("{s:s, s:s}", "name", commit->who, "via", commit->via);
-
-	if (commit->uid != UINT32_MAX)
-		json_object_set_new(actor, "uid", json_integer(commit->uid));
 	return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I}", "generation",
-		(json_int_t)commit->generation, "actor", actor, "method", commit->text, "added",
-		(json_int_t)commit->added, "changed", (json_int_t)commit->changed, "removed",
-		(json_int_t)commit->removed);
+		(json_int_t)commit->generation, "actor",
+		actor_encode(commit->who, commit->via, commit->uid), "method", commit->text,
+		"added", (json_int_t)commit->added, "changed", (json_int_t)commit->changed,
+		"removed", (json_int_t)commit->removed);
 }
 
 static json_t *
@@ -107,6 +139,8 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 	case EVENT_NEIGHBOUR_LOST:
 	case EVENT_NEIGHBOUR_RESOLVED:
 		return neighbour_encode(&entry->neighbour, ports);
+	case EVENT_FLOW_CHANGED:
+		return changed_encode(&entry->changed);
 	case EVENT_COMMIT:
 		return commit_encode(&entry->commit);
 	case EVENT_ROLLBACK:

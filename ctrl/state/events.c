@@ -25,6 +25,7 @@ events_kind_name(unsigned kind)
 {
 	static const char *const names[EVENT_KINDS] = {
 		[EVENT_FLOW_ADDED] = "flow_added",
+		[EVENT_FLOW_CHANGED] = "flow_changed",
 		[EVENT_FLOW_REMOVED] = "flow_removed",
 		[EVENT_FLOW_EXPIRED] = "flow_expired",
 		[EVENT_FLOW_LATCHED] = "flow_latched",
@@ -72,6 +73,12 @@ void
 events_flow_added(struct events *events, const char *flow)
 {
 	flow_begin(events, EVENT_FLOW_ADDED, flow);
+}
+
+void
+events_flow_changed(struct events *events, const struct event_changed *changed)
+{
+	entry_begin(events, EVENT_FLOW_CHANGED)->changed = *changed;
 }
 
 void

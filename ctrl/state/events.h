@@ -21,11 +21,13 @@
 
 #define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
 #define EVENT_METHOD_MAX 64
+#define EVENT_FIELDS_MAX 160 /* holds all members of a flow */
 #define EVENT_REASON_MAX 256
 
 /* In the order of events_kind_name(), which is the one list of their names. */
 enum event_kind {
 	EVENT_FLOW_ADDED,
+	EVENT_FLOW_CHANGED, /* by a request, while it runs */
 	EVENT_FLOW_REMOVED, /* by a request */
 	EVENT_FLOW_EXPIRED, /* no packet for its idle timeout: removed */
 	EVENT_FLOW_LATCHED, /* it has learned a source */
@@ -57,6 +59,19 @@ struct event_flow {
 		struct dp_flow_stats counters; /* removed and expired: the last */
 		struct dp_latched latched;
 	};
+};
+
+/* EVENT_FLOW_CHANGED. */
+struct event_changed {
+	char id[FLOW_ID_MAX];
+	char leg[FLOW_ID_MAX]; /* when one leg joined, left or changed: its id; else "" */
+	uint64_t generation;
+	uint32_t joined, left, changed; /* legs */
+	uint32_t uid;
+	char who[ACTOR_NAME_MAX];
+	char via[ACTOR_VIA_MAX];
+	char method[EVENT_METHOD_MAX];
+	char fields[EVENT_FIELDS_MAX]; /* the flow's other members that are different, "a,b" */
 };
 
 /* EVENT_NEIGHBOUR_*: the next hop of legs out of that port. */
@@ -102,6 +117,7 @@ struct event_entry {
 	enum event_kind kind;
 	union {
 		struct event_flow flow;
+		struct event_changed changed;
 		uint16_t port; /* EVENT_PORT_* */
 		struct event_neighbour neighbour;
 		struct event_commit commit;
@@ -132,6 +148,7 @@ const char *events_kind_name(unsigned kind);
 
 /* For commits of a few flows; one of many is told by events_commit() alone. */
 void events_flow_added(struct events *events, const char *flow);
+void events_flow_changed(struct events *events, const struct event_changed *changed);
 /* counters: the last; NULL: not known. */
 void events_flow_removed(
 	struct events *events, const char *flow, const struct dp_flow_stats *counters);

@@ -70,3 +70,32 @@ expect_exit 2 ctl leg leave cam stays sample
 expect_exit 1 ctl flow down cam --leg nobody
 expect_exit 1 ctl flow up nobody
 expect_flow cam "[leg['id'] for leg in d['legs']]" "['stays', 'sample']"
+
+# An event names the flow, what changed and who did it.
+ctl flow down cam --leg stays
+ctl flow up cam --leg stays
+ctl --json flow show cam | json_value "__import__('json').dumps({**d['flow'], 'idle_timeout_s': 900,
+	'police': {'rate_bps': 9000000}})" >"$RIG_RUN/cam.json"
+ctl flow replace "$RIG_RUN/cam.json"
+ctl --json flow show cam | json_value "__import__('json').dumps({**d['flow'], 'streams': [
+	{'ssrc': 7, 'legs': [{'port': 'p2', 'dst': '203.0.113.10', 'dst_port': 7010,
+		'src': '203.0.113.1', 'src_port': 6010}]}]})" >"$RIG_RUN/cam.json"
+ctl flow replace "$RIG_RUN/cam.json"
+ctl --json flow show cam | json_value "__import__('json').dumps({**d['flow'], 'idle_timeout_s': 901})" \
+	>"$RIG_RUN/cam.json"
+ctl flow replace "$RIG_RUN/cam.json"
+ctl --json events --kinds flow_changed | /usr/bin/python3 -c '
+import json, sys
+for line in sys.stdin:
+    d = json.loads(line)
+    print(d["flow"], d["method"], d.get("leg", "-"), d["legs_joined"], d["legs_left"],
+          d["legs_changed"], *sorted(d["fields"]), "generation" if d["generation"] > 1 else "none",
+          d["actor"]["via"])' >"$RIG_RUN/changes"
+for change in "leg.join late 1 0 0" "leg.leave late 0 1 0" "flow.admin stays 0 0 1" \
+	"flow.admin - 0 0 0 admin" "flow.replace - 0 0 0 idle_timeout_s police" \
+	"flow.replace - 0 0 0 streams" "flow.replace - 0 0 0 idle_timeout_s"; do
+	grep -qx "cam $change generation unix" "$RIG_RUN/changes" ||
+		fail "no event of cam $change: $(cat "$RIG_RUN/changes")"
+done
+ctl events --kinds flow_changed | grep -q ' flow_changed  .* cam generation=.* by .*fields=' ||
+	fail "events shows: $(ctl events --kinds flow_changed | tail -n 3)"

@@ -232,6 +232,13 @@ def packets_told(replay):
 
     wait_until(expired)
     replay.replay(chapter, "event.list")
+
+    chapter = replay.begin(LISTENER)
+    example = replay.example("event.list", 1)
+    chapter.bound["sequence", example["params"][0]["value"]] = replay.last_sequence()
+    replay.client.call("leg.join", flow="flow-1", legs=[{**LEG, "dst_port": 5008}])
+    replay.client.call("flow.admin", flow="flow-1", admin="down")
+    replay.replay(chapter, "event.list", 1)
     chapter = replay.begin()
     replay.replay(chapter, "events.subscribe")
     replay.replay(chapter, "events.unsubscribe")

@@ -189,11 +189,16 @@ worker 1  on CPU 4, 1 queues, 0 packets in, 0 out
      {"events": [{"sequence": 5, "time_ns": 1700000000123456789, "event": "flow_latched",
                   "flow": "cam", "src": "192.0.2.9", "src_port": 7, "moves": 1},
                  {"sequence": 6, "time_ns": 1700000001000000000, "event": "flow_expired",
-                  "flow": "cam", "packets": 12, "drops": {"policed": 2}, "legs": []}],
+                  "flow": "cam", "packets": 12, "drops": {"policed": 2}, "legs": []},
+                 {"sequence": 7, "time_ns": 1700000002000000000, "event": "flow_changed",
+                  "flow": "cam", "actor": {"name": "ana", "via": "unix"}, "legs_joined": 1,
+                  "leg": "late", "fields": ["admin", "police"]}],
       "lost": 0},
      "SEQUENCE  TIME                     EVENT\n"
      "       5  2023-11-14 22:13:20.123  flow_latched       cam src=192.0.2.9 src_port=7 moves=1\n"
-     "       6  2023-11-14 22:13:21.000  flow_expired       cam packets=12 policed=2\n"),
+     "       6  2023-11-14 22:13:21.000  flow_expired       cam packets=12 policed=2\n"
+     "       7  2023-11-14 22:13:22.000  flow_changed       cam by ana legs_joined=1 leg=late"
+     " fields=admin,police\n"),
     ("events as JSON", ["events", "--json"], ("event.list", {"after": 0, "limit": 1000}),
      {"events": [{"sequence": 1, "event": "x"}], "lost": 0}, '{"sequence":1,"event":"x"}\n'),
     ("punted", ["punted"], ("punt.list", {"after": 0, "limit": 1000}),

@@ -59,6 +59,27 @@ Test(events, say_what_happened)
 	cr_expect_null(events_get(&events, 3));
 }
 
+Test(events, a_change_is_kept_as_it_was)
+{
+	struct event_changed changed = {.id = "a",
+		.leg = "l",
+		.generation = 7,
+		.left = 1,
+		.uid = 5,
+		.who = "ana",
+		.via = "unix",
+		.method = "leg.leave",
+		.fields = ""};
+	const struct event_entry *entry;
+
+	events_flow_changed(&events, &changed);
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_CHANGED);
+	cr_expect_str_eq(events_kind_name(entry->kind), "flow_changed");
+	cr_expect_eq(memcmp(&entry->changed, &changed, sizeof(changed)), 0);
+}
+
 Test(events, longest_id)
 {
 	char id[FLOW_ID_MAX] = {0};

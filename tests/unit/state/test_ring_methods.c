@@ -116,6 +116,23 @@ events_raise(struct events *events)
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x10}, none[6];
 
 	events_flow_added(events, "a");
+	events_flow_changed(events, &(struct event_changed){.id = "a",
+					    .leg = "l",
+					    .generation = 41,
+					    .joined = 1,
+					    .uid = 1000,
+					    .who = "ana",
+					    .via = "unix",
+					    .method = "leg.join"});
+	events_flow_changed(events, &(struct event_changed){.id = "a",
+					    .generation = 42,
+					    .left = 1,
+					    .changed = 2,
+					    .uid = UINT32_MAX,
+					    .who = "cn=ops",
+					    .via = "tls",
+					    .method = "flow.replace",
+					    .fields = "admin,police"});
 	events_flow_removed(events, "a", &(struct dp_flow_stats){.packets = 3, .forwarded = 3});
 	events_flow_removed(events, "b", NULL);
 	events_port(events, 0, false);
@@ -142,6 +159,13 @@ Test(ring_methods, events_of_every_kind)
 {
 	static const char *const texts[] = {
 		"{'event': 'flow_added', 'flow': 'a'}",
+		"{'event': 'flow_changed', 'flow': 'a', 'generation': 41,"
+		" 'actor': {'name': 'ana', 'via': 'unix', 'uid': 1000}, 'method': 'leg.join',"
+		" 'legs_joined': 1, 'legs_left': 0, 'legs_changed': 0, 'leg': 'l', 'fields': []}",
+		"{'event': 'flow_changed', 'flow': 'a', 'generation': 42,"
+		" 'actor': {'name': 'cn=ops', 'via': 'tls'}, 'method': 'flow.replace',"
+		" 'legs_joined': 0, 'legs_left': 1, 'legs_changed': 2,"
+		" 'fields': ['admin', 'police']}",
 		"{'event': 'flow_removed', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 3,"
 		" 'punted': 0, 'drops': {}}",
 		"{'event': 'flow_removed', 'flow': 'b'}",
