@@ -106,9 +106,9 @@ change_committed(struct cli *cli, json_t *result)
 		member_number(result, "changed"), member_number(result, "removed"));
 	if (confirm_by_ns == 0)
 		return;
-	printf("The flows of before return by themselves at %s, unless you say:\n"
-	       "  sluicectl",
+	text_print(stdout, 2, "The flows of before return by themselves at %s, unless you say:",
 		moment_text(confirm_by_ns, moment));
+	printf("  sluicectl");
 	change_print_target(cli, stdout);
 	printf(" confirm %" PRIu64 "\n", member_number(result, "generation"));
 }

@@ -13,7 +13,7 @@
 #include "cli/text.h"
 #include "cli/yaml_text.h"
 
-#define COLUMNS 80
+#define COLUMNS_IN_PIPE 80
 #define FIELD_INDENT 4
 
 /* A line that is being made. */
@@ -55,12 +55,13 @@ break_at(const char *text, size_t room)
 static void
 line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
 {
+	const size_t columns = paint_columns(out, COLUMNS_IN_PIPE);
 	char *rest;
 
 	if (fclose(line->stream) != 0)
 		cli_out_of_memory();
 	for (rest = line->text; *rest != '\0';) {
-		const size_t room = COLUMNS - indent;
+		const size_t room = columns - indent;
 		size_t length = strlen(rest);
 
 		if (length > room)
@@ -220,14 +221,17 @@ sizes_print(const json_t *plan, FILE *out)
 	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
 	const json_t *bytes = json_object_get(plan, "table_bytes");
 	const uint64_t now = flows_now(flows);
+	struct line line;
+	FILE *stream = line_begin(&line);
 
-	fprintf(out, "  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64 ", table ",
-		now, now + member_number(flows, "added") - member_number(flows, "removed"),
+	fprintf(stream,
+		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64 ", table ", now,
+		now + member_number(flows, "added") - member_number(flows, "removed"),
 		member_number(legs, "now"), member_number(legs, "then"));
-	bytes_print(out, member_number(bytes, "now"));
-	fputs(" -> ", out);
-	bytes_print(out, member_number(bytes, "then"));
-	fputc('\n', out);
+	bytes_print(stream, member_number(bytes, "now"));
+	fputs(" -> ", stream);
+	bytes_print(stream, member_number(bytes, "then"));
+	line_end(&line, 0, false, ' ', out);
 }
 
 void
@@ -236,24 +240,27 @@ diff_summary_print(const json_t *plan, FILE *out)
 	const json_t *flows = json_object_get(plan, "flows");
 	const uint64_t alone = member_number(flows, "left_alone");
 	const uint64_t adopted = member_number(flows, "adopted");
+	struct line line;
+	FILE *stream = line_begin(&line);
 
 	if (diff_size(plan) == 0)
-		fprintf(out, "No changes to generation %" PRIu64 ": ",
+		fprintf(stream, "No changes to generation %" PRIu64 ": ",
 			member_number(plan, "generation"));
 	else
-		fprintf(out,
+		fprintf(stream,
 			"Plan for generation %" PRIu64 ": %" PRIu64 " to add, %" PRIu64
 			" to change, %" PRIu64 " to remove, ",
 			member_number(plan, "generation"), member_number(flows, "added"),
 			member_number(flows, "changed"), member_number(flows, "removed"));
-	fprintf(out, "%" PRIu64 " stay%s\n", member_number(flows, "unchanged"),
+	fprintf(stream, "%" PRIu64 " stay%s", member_number(flows, "unchanged"),
 		member_number(flows, "unchanged") == 1 ? "s" : "");
+	line_end(&line, 0, false, ' ', out);
 	if (adopted > 0)
 		fprintf(out, "  %" PRIu64 " of those that stay become declared\n", adopted);
 	if (alone > 0)
-		fprintf(out,
+		text_print(out, FIELD_INDENT,
 			"  %" PRIu64 " left alone: not declared, installed otherwise; --prune "
-			"removes them\n",
+			"removes them",
 			alone);
 	sizes_print(plan, out);
 }

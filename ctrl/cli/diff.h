@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a plan would change, or a generation has changed, as people read it: `+ ~ -` for each flow
- * and each field of it, in 80 columns.
+ * and each field of it, in the columns of the terminal, 80 in a pipe.
  */
 #ifndef CTRL_CLI_DIFF_H
 #define CTRL_CLI_DIFF_H

@@ -7,6 +7,7 @@
 #include "cli/follow.h"
 #include "schema/documents.h"
 
+#define EVENT_INDENT 10 /* where the time stands */
 #define QUEUE_EVENTS 10000 /* what events.subscribe gives at most */
 
 static void
@@ -46,14 +47,14 @@ text_add_member(struct text *text, const char *name, json_t *value)
 static void
 event_print(json_t *event, bool dump)
 {
-	struct text text;
+	struct text text, time;
 	const char *name;
 	json_t *value;
 
 	(void)dump;
-	printf("%8" PRIu64 "  %s  %-18s", member_number(event, "sequence"),
-		text_time(&text, member_number(event, "time_ns")), member_text(event, "event"));
 	text_clear(&text);
+	text_add(&text, "%8" PRIu64 "  %s  %-18s", member_number(event, "sequence"),
+		text_time(&time, member_number(event, "time_ns")), member_text(event, "event"));
 	json_object_foreach (event, name, value) {
 		if (strcmp(name, "flow") == 0)
 			text_add(&text, " %s", json_string_value(value));
@@ -61,7 +62,7 @@ event_print(json_t *event, bool dump)
 			 strcmp(name, "event") != 0)
 			text_add_member(&text, name, value);
 	}
-	printf("%s\n", text.length > 0 ? text.s : "");
+	text_print(stdout, EVENT_INDENT, "%s", text.s);
 }
 
 /* Show all that comes behind what was shown. Returns -1 with *error set, or 0: nobody reads it. */

@@ -150,8 +150,9 @@ list_print(const json_t *result, const json_t *ports)
 	table_print(table, stdout);
 	table_destroy(table);
 	if (json_is_string(json_object_get(result, "next_cursor")))
-		printf("%zu of %" PRIu64 " flows, go on with --cursor %s\n", json_array_size(flows),
-			member_number(result, "total"), member_text(result, "next_cursor"));
+		text_print(stdout, 0, "%zu of %" PRIu64 " flows, go on with --cursor %s",
+			json_array_size(flows), member_number(result, "total"),
+			member_text(result, "next_cursor"));
 }
 
 /* The states that are named, as flow.list wants them; NULL: none is. */

@@ -8,6 +8,8 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
+#define LABEL_INDENT 10
+
 static const struct table_column stream_columns[] = {
 	{"STREAM", true},
 	{"SSRC", false},
@@ -23,7 +25,7 @@ static void
 line_word(const json_t *flow, const char *label, const char *member, const char *usual)
 {
 	if (json_object_get(flow, member) != NULL && !member_is(flow, member, usual))
-		printf("%-9s %s\n", label, member_text(flow, member));
+		text_print(stdout, LABEL_INDENT, "%-9s %s", label, member_text(flow, member));
 }
 
 /* Who may send: latch, and the prefixes allowed. */
@@ -47,7 +49,7 @@ line_sources(const json_t *flow)
 			member_number(flow, "latch_interval_ms"));
 	json_array_foreach (allow, i, prefix)
 		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
-	printf("sources   %s\n", text.s);
+	text_print(stdout, LABEL_INDENT, "sources   %s", text.s);
 }
 
 static void
@@ -57,11 +59,11 @@ line_latched(const json_t *result, const json_t *flow)
 	struct text text;
 
 	if (json_is_object(latched))
-		printf("latched   %s, learned %" PRIu64 " time%s\n",
+		text_print(stdout, LABEL_INDENT, "latched   %s, learned %" PRIu64 " time%s",
 			text_endpoint(&text, latched, "src"), member_number(latched, "moves"),
 			member_number(latched, "moves") == 1 ? "" : "s");
 	else if (member_is(flow, "latch", "first") || member_is(flow, "latch", "follow"))
-		printf("latched   to nobody yet\n");
+		text_print(stdout, LABEL_INDENT, "latched   to nobody yet");
 }
 
 static void
@@ -76,7 +78,7 @@ line_classes(const json_t *flow)
 		text_add(&text, "%s%s=%s", text.length > 0 ? " " : "", class,
 			json_string_value(verdict));
 	if (text.length > 0)
-		printf("classes   %s\n", text.s);
+		text_print(stdout, LABEL_INDENT, "classes   %s", text.s);
 }
 
 static void
@@ -88,13 +90,13 @@ lines_limits(const json_t *flow)
 	if (police != NULL) {
 		text_clear(&text);
 		text_add_police(&text, police);
-		printf("policed   to %s\n", text.s);
+		text_print(stdout, LABEL_INDENT, "policed   to %s", text.s);
 	}
 	if (json_object_get(flow, "idle_timeout_s") != NULL)
-		printf("removed   when idle for %" PRIu64 " s\n",
+		text_print(stdout, LABEL_INDENT, "removed   when idle for %" PRIu64 " s",
 			member_number(flow, "idle_timeout_s"));
 	if (json_object_get(flow, "max_datagram_bytes") != NULL)
-		printf("carries   datagrams of up to %" PRIu64 " bytes\n",
+		text_print(stdout, LABEL_INDENT, "carries   datagrams of up to %" PRIu64 " bytes",
 			member_number(flow, "max_datagram_bytes"));
 }
 
@@ -103,9 +105,10 @@ lines_counters(const json_t *counters)
 {
 	struct text drops;
 
-	printf("received  %" PRIu64 " packets, %" PRIu64 " bytes\n",
+	text_print(stdout, LABEL_INDENT, "received  %" PRIu64 " packets, %" PRIu64 " bytes",
 		member_number(counters, "packets"), member_number(counters, "bytes"));
-	printf("          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s\n",
+	text_print(stdout, LABEL_INDENT,
+		"          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s",
 		member_number(counters, "forwarded"), member_number(counters, "punted"),
 		text_drops(&drops, json_object_get(counters, "drops")));
 }
@@ -148,8 +151,8 @@ show(const json_t *result)
 	const json_t *flow = json_object_get(result, "flow");
 	struct text match;
 
-	printf("flow      %s\n", member_text(flow, "id"));
-	printf("match     %s\n", text_match(&match, flow));
+	text_print(stdout, LABEL_INDENT, "flow      %s", member_text(flow, "id"));
+	text_print(stdout, LABEL_INDENT, "match     %s", text_match(&match, flow));
 	line_word(flow, "admin", "admin", "up");
 	line_word(flow, "action", "action", "forward");
 	line_sources(flow);

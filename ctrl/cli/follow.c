@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/frame_text.h"
 
+#define PUNTED_INDENT 10 /* where the time stands */
 #define PAGE_ENTRIES 1000
 #define FOLLOW_US 200000
 
@@ -34,8 +35,8 @@ punted_print(json_t *packet, bool dump)
 {
 	struct text text;
 
-	printf("%s%8" PRIu64 "  %s  %-8s  %5" PRIu64 "  %s\n", dump ? "#" : "",
-		member_number(packet, "sequence"),
+	text_print(stdout, PUNTED_INDENT, "%s%8" PRIu64 "  %s  %-8s  %5" PRIu64 "  %s",
+		dump ? "#" : "", member_number(packet, "sequence"),
 		text_time(&text, member_number(packet, "time_ns")), member_text(packet, "port"),
 		member_number(packet, "frame_bytes"), member_text(packet, "flow"));
 	if (dump)

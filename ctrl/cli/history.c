@@ -14,10 +14,10 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
+#define LABEL_INDENT 12
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 1000
 #define TERMINAL_CHANGES 50
-#define COLUMNS 80
 
 static const struct table_column history_columns[] = {
 	{"GEN", true},
@@ -28,7 +28,7 @@ static const struct table_column history_columns[] = {
 	{"~", true},
 	{"-", true},
 	{"STATE", false},
-	{"COMMENT", false},
+	{"COMMENT", false, true},
 };
 
 static void
@@ -75,43 +75,6 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%s", text.s);
 }
 
-/* Bytes of the first `columns` characters of a line in UTF-8. */
-static size_t
-line_cut(const char *line, size_t length, size_t columns)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++) {
-		if (((unsigned char)line[i] & 0xc0) != 0x80 && columns-- == 0)
-			break;
-	}
-	return i;
-}
-
-/* The table; a terminal gets of the comments, which stand last, what fits its lines. */
-static void
-table_show(const struct table *table)
-{
-	char *text = NULL, *line, *end;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
-
-	if (out == NULL)
-		cli_out_of_memory();
-	table_print(table, out);
-	if (fclose(out) != 0)
-		cli_out_of_memory();
-	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		const size_t whole = (size_t)(end - line), fits = line_cut(line, whole, COLUMNS);
-
-		if (fits == whole || !isatty(STDOUT_FILENO))
-			printf("%.*s\n", (int)whole, line);
-		else
-			printf("%.*s...\n", (int)line_cut(line, whole, COLUMNS - 3), line);
-	}
-	free(text);
-}
-
 /* What a person has to act upon stands below the table. */
 static void
 fault_show(const struct cli *cli, const json_t *entry)
@@ -120,9 +83,12 @@ fault_show(const struct cli *cli, const json_t *entry)
 
 	if (json_object_get(entry, "fault") == NULL)
 		return;
-	printf("\nGeneration %" PRIu64 " was not confirmed in time and cannot be taken back: %s.\n"
-	       "It is tried again every 5 s. To keep its flows instead:\n  sluicectl",
+	putchar('\n');
+	text_print(stdout, 0,
+		"Generation %" PRIu64 " was not confirmed in time and cannot be taken back: %s.",
 		generation, member_text(entry, "fault"));
+	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
+	printf("  sluicectl");
 	change_print_target(cli, stdout);
 	printf(" confirm %" PRIu64 "\n", generation);
 }
@@ -161,7 +127,7 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 		table = table_create(history_columns, 9);
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
 			row_add(table, entry);
-		table_show(table);
+		table_print(table, stdout);
 		table_destroy(table);
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
 			fault_show(cli, entry);
@@ -177,22 +143,28 @@ entry_print(const json_t *entry)
 	struct text text;
 
 	text_actor(&text, entry);
-	printf("generation  %" PRIu64 "%s%s\n", member_number(entry, "generation"),
-		json_object_get(entry, "state") ? ", " : "",
+	text_print(stdout, LABEL_INDENT, "generation  %" PRIu64 "%s%s",
+		member_number(entry, "generation"), json_object_get(entry, "state") ? ", " : "",
 		json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	printf("when        %s\n", moment_text(member_number(entry, "time_ns"), moment));
-	printf("who         %s, by %s\n", text.s, member_text(entry, "method"));
+	text_print(stdout, LABEL_INDENT, "when        %s",
+		moment_text(member_number(entry, "time_ns"), moment));
+	text_print(stdout, LABEL_INDENT, "who         %s, by %s", text.s,
+		member_text(entry, "method"));
 	if (json_string_length(json_object_get(entry, "comment")) > 0)
-		printf("comment     %s\n", member_text(entry, "comment"));
+		text_print(stdout, LABEL_INDENT, "comment     %s", member_text(entry, "comment"));
 	if (json_object_get(entry, "tag") != NULL)
-		printf("tag         %s\n", member_text(entry, "tag"));
+		text_print(stdout, LABEL_INDENT, "tag         %s", member_text(entry, "tag"));
 	if (json_object_get(entry, "returns_to") != NULL)
-		printf("returns to  generation %" PRIu64 "\n", member_number(entry, "returns_to"));
+		text_print(stdout, LABEL_INDENT, "returns to  generation %" PRIu64 "",
+			member_number(entry, "returns_to"));
 	if (json_object_get(entry, "takes_back") != NULL)
-		printf("takes back  generation %" PRIu64 "\n", member_number(entry, "takes_back"));
+		text_print(stdout, LABEL_INDENT, "takes back  generation %" PRIu64 "",
+			member_number(entry, "takes_back"));
 	if (json_object_get(entry, "fault") != NULL)
-		printf("fault       cannot be taken back: %s\n", member_text(entry, "fault"));
-	printf("flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed\n",
+		text_print(stdout, LABEL_INDENT, "fault       cannot be taken back: %s",
+			member_text(entry, "fault"));
+	text_print(stdout, LABEL_INDENT,
+		"flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed",
 		member_number(entry, "added"), member_number(entry, "changed"),
 		member_number(entry, "removed"));
 }

@@ -3,6 +3,7 @@
  * sluicectl: reads its arguments, finds the command, and lets it run. Everything that a command
  * does is one or a few JSON-RPC calls and a way to show the result.
  */
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,6 +159,7 @@ main(int argc, char **argv)
 	const char *group = NULL;
 	int exit_code;
 
+	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
 	target_default(&cli);
 	if (arguments_init(&arguments, (size_t)argc) < 0)
 		cli_out_of_memory();

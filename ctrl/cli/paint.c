@@ -4,7 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "cli/options.h"
+
+#define COLUMNS_LEAST 40
+#define COLUMNS_USUAL 80
 
 bool
 paint_wanted(FILE *out)
@@ -13,6 +19,22 @@ paint_wanted(FILE *out)
 
 	return isatty(fileno(out)) && (refused == NULL || refused[0] == '\0') && terminal != NULL &&
 	       strcmp(terminal, "dumb") != 0;
+}
+
+size_t
+paint_columns(FILE *out, size_t otherwise)
+{
+	const char *wanted = getenv("COLUMNS");
+	struct winsize size = {0};
+	uint64_t columns;
+
+	if (!isatty(fileno(out)))
+		return otherwise;
+	if (wanted != NULL && number_parse(wanted, COLUMNS_LEAST, UINT16_MAX, &columns) == 0)
+		return columns;
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return COLUMNS_USUAL;
+	return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
 }
 
 const char *

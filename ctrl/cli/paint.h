@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Colour, for people at a terminal only: not into files and pipes, not where NO_COLOR is set
- * (no-color.org) or the terminal is a dumb one.
+ * What a terminal is given: its width, and colour, for people at a terminal only: not into files
+ * and pipes, not where NO_COLOR is set (no-color.org) or the terminal is a dumb one.
  */
 #ifndef CTRL_CLI_PAINT_H
 #define CTRL_CLI_PAINT_H
@@ -11,6 +11,12 @@
 
 /* Should what goes to this stream have colour? */
 bool paint_wanted(FILE *out);
+
+/*
+ * Columns of the terminal that this stream goes to: what COLUMNS says (POSIX, XBD 8.3), else its
+ * own, else 80. `otherwise` when it is no terminal.
+ */
+size_t paint_columns(FILE *out, size_t otherwise);
 
 /* Sequences for the mark of a change, '+', '~' or '-', and back; "" when colour is not wanted. */
 const char *paint_begin(bool colour, char mark);

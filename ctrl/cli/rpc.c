@@ -8,7 +8,7 @@
 
 static const struct table_column method_columns[] = {
 	{"METHOD", false},
-	{"SUMMARY", false},
+	{"SUMMARY", false, true},
 };
 
 /* Names and summaries come from the daemon that would serve them. */

@@ -7,6 +7,8 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
+#define LABEL_INDENT 9
+
 static const struct table_column worker_columns[] = {
 	{"WORKER", true},
 	{"CPU", true},
@@ -74,22 +76,26 @@ info_print(const json_t *result)
 	const json_t *limits = json_object_get(result, "limits");
 	const uint64_t lost = member_number(result, "log_lines_lost");
 
-	printf("version  %s %s, %s\n", member_text(result, "name"), member_text(result, "version"),
-		member_text(result, "dpdk"));
-	printf("process  pid %" PRIu64 ", control on CPU %" PRIu64 ", up %" PRIu64
-	       "d %02u:%02u:%02u\n",
+	text_print(stdout, LABEL_INDENT, "version  %s %s, %s", member_text(result, "name"),
+		member_text(result, "version"), member_text(result, "dpdk"));
+	text_print(stdout, LABEL_INDENT,
+		"process  pid %" PRIu64 ", control on CPU %" PRIu64 ", up %" PRIu64
+		"d %02u:%02u:%02u",
 		member_number(result, "pid"), member_number(result, "control_core"), up_s / 86400,
 		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
-	printf("flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64
-	       ", legs in sets %" PRIu64 " of %" PRIu64 "\n",
+	text_print(stdout, LABEL_INDENT,
+		"flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64
+		", legs in sets %" PRIu64 " of %" PRIu64,
 		member_number(ipv4, "installed"), member_number(ipv4, "capacity"),
 		member_number(ipv6, "installed"), member_number(ipv6, "capacity"),
 		member_number(legs, "installed"), member_number(legs, "capacity"));
-	printf("limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64 " connections\n",
+	text_print(stdout, LABEL_INDENT,
+		"limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64 " connections",
 		member_number(limits, "message_bytes"), member_number(limits, "depth"),
 		member_number(limits, "connections"));
 	if (lost > 0)
-		printf("log      %" PRIu64 " line%s lost: standard error was not read\n", lost,
+		text_print(stdout, LABEL_INDENT,
+			"log      %" PRIu64 " line%s lost: standard error was not read", lost,
 			lost == 1 ? " was" : "s were");
 	putchar('\n');
 	workers_print(json_object_get(result, "workers"));
@@ -134,7 +140,8 @@ ports_print(const json_t *result)
 	table_destroy(table);
 	json_array_foreach (json_object_get(result, "ports"), i, port) {
 		if (json_object_get(port, "hint") != NULL)
-			printf("%s: %s\n", member_text(port, "name"), member_text(port, "hint"));
+			text_print(stdout, 0, "%s: %s", member_text(port, "name"),
+				member_text(port, "hint"));
 	}
 }
 

@@ -3,11 +3,23 @@
 #include "cli/text.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
+#include "cli/cli.h"
 #include "cli/endpoint.h"
+#include "cli/paint.h"
+
+/* Bytes of a character in UTF-8 behind its first, RFC 3629 section 3. */
+static const char continuation[] =
+	"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
+	"\x90\x91\x92\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f"
+	"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac\xad\xae\xaf"
+	"\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xbb\xbc\xbd\xbe\xbf";
 
 void
 text_clear(struct text *text)
@@ -42,6 +54,90 @@ text_add(struct text *text, const char *format, ...)
 	if (length >= 0 && (size_t)length >= left)
 		text->length = utf8_cut(text->s, text->length);
 	text->s[text->length] = '\0';
+}
+
+/* Of the character at the head of a text; what is no character, or unknown, takes one column. */
+static unsigned
+character_columns(const char *text, size_t *bytes)
+{
+	mbstate_t state = {0};
+	wchar_t character;
+	int columns;
+
+	*bytes = mbrtowc(&character, text, MB_LEN_MAX, &state);
+	if (*bytes <= MB_LEN_MAX) {
+		columns = wcwidth(character);
+		return columns < 0 ? 1 : (unsigned)columns;
+	}
+	*bytes = 1 + strspn(text + 1, continuation);
+	return 1;
+}
+
+/* Bytes of a text up to its end, or to the character that goes past so many columns. */
+static size_t
+text_measure(const char *text, size_t room, size_t *columns)
+{
+	size_t length = 0, bytes;
+	unsigned wide;
+
+	for (*columns = 0; text[length] != '\0'; length += bytes, *columns += wide) {
+		wide = character_columns(text + length, &bytes);
+		if (*columns + wide > room)
+			break;
+	}
+	return length;
+}
+
+size_t
+text_columns(const char *text)
+{
+	size_t columns;
+
+	text_measure(text, SIZE_MAX - 1, &columns);
+	return columns;
+}
+
+size_t
+text_fit(const char *text, size_t columns)
+{
+	size_t used;
+
+	return text_measure(text, columns, &used);
+}
+
+void
+text_wrap(FILE *out, size_t columns, unsigned indent, const char *text)
+{
+	size_t kept = indent, length;
+
+	columns = columns > indent ? columns : indent + 1;
+	for (;; kept = 0) {
+		length = text_fit(text, columns - (kept == 0 ? indent : 0));
+		if (text[length] != '\0') {
+			while (length > kept && text[length] != ' ')
+				length--;
+			if (length <= kept)
+				length = kept + strcspn(text + kept, " ");
+		}
+		fprintf(out, "%*s%.*s\n", kept == 0 ? (int)indent : 0, "", (int)length, text);
+		text += length + strspn(text + length, " ");
+		if (*text == '\0')
+			return;
+	}
+}
+
+void
+text_print(FILE *out, unsigned indent, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		cli_out_of_memory();
+	va_end(args);
+	text_wrap(out, paint_columns(out, SIZE_MAX), indent, text);
+	free(text);
 }
 
 bool

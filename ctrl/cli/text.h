@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -20,6 +21,21 @@ struct text {
 /* Back to "". */
 void text_clear(struct text *text);
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Columns that a terminal gives a text in UTF-8, and bytes of its head that so many columns hold.
+ */
+size_t text_columns(const char *text);
+size_t text_fit(const char *text, size_t columns);
+
+/*
+ * Print a line, broken at blanks so that it keeps to the columns; what follows a break is indented.
+ * There is no break in the first `indent` bytes, nor in a word that is too long.
+ */
+void text_wrap(FILE *out, size_t columns, unsigned indent, const char *text);
+
+/* Print a line, wrapped where the stream goes to a terminal, and there only. */
+void text_print(FILE *out, unsigned indent, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Member of an object. The string is borrowed from it. */
 const char *member_text(const json_t *object, const char *name);

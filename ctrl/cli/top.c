@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/paint.h"
 #include "cli/top_draw.h"
 
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 1000 /* what counters.top gives at most */
-#define ONCE_WIDTH 80
+#define ROW_INDENT 4
+#define ONCE_WIDTH 80 /* in a pipe, unless names are longer */
 
 /* Call and keep the result. Returns 0, or -1 with *error set. */
 static int
@@ -74,15 +76,18 @@ static void
 record_print(const struct top *top)
 {
 	const size_t n = json_array_size(json_object_get(top->record, "rows"));
+	const size_t least = top_draw_width(top->record);
+	const size_t width = paint_columns(stdout, least > ONCE_WIDTH ? least : ONCE_WIDTH);
 	struct text line;
 
 	top_draw_totals(&line, top->record);
-	printf("%s\n\n", line.s);
-	top_draw_header(&line, top->record, ONCE_WIDTH);
-	printf("%s\n", line.s);
+	text_print(stdout, ROW_INDENT, "%s", line.s);
+	putchar('\n');
+	top_draw_header(&line, top->record, width);
+	text_print(stdout, ROW_INDENT, "%s", line.s);
 	for (size_t i = 0; i < n; i++) {
-		top_draw_row(&line, top->record, i, ONCE_WIDTH);
-		printf("%s\n", line.s);
+		top_draw_row(&line, top->record, i, width);
+		text_print(stdout, ROW_INDENT, "%s", line.s);
 	}
 }
 

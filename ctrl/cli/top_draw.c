@@ -13,7 +13,6 @@
 enum column_kind {
 	COLUMN_NONE, /* past the last */
 	COLUMN_NAME, /* takes what is left over, shared between all of them */
-	COLUMN_TEXT,
 	COLUMN_NUMBER,
 	COLUMN_SHARE,
 	COLUMN_LINK,
@@ -42,7 +41,7 @@ static const struct column columns[TOP_VIEWS][COLUMNS_MAX] =
 			{
 				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
 				{COLUMN_NAME, "LEG", "leg", 8, NULL},
-				{COLUMN_TEXT, "PORT", "port", 6, NULL},
+				{COLUMN_NAME, "PORT", "port", 6, NULL},
 				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
 				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
 				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
@@ -111,6 +110,28 @@ column_width(const struct column *table, const struct column *column, size_t wid
 	}
 	least--;
 	return column->width + (width > least ? (width - least) / n : 0);
+}
+
+size_t
+top_draw_width(const json_t *record)
+{
+	const struct column *const table = columns[view_of(record)];
+	size_t width = 0, names = 0, excess = 0, i;
+	json_t *row;
+
+	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
+		width += column->width + 1;
+		names += column->kind == COLUMN_NAME;
+		if (column->kind != COLUMN_NAME)
+			continue;
+		json_array_foreach (json_object_get(record, "rows"), i, row) {
+			const size_t length = strlen(member_text(row, column->member));
+
+			if (length > column->width + excess)
+				excess = length - column->width;
+		}
+	}
+	return width - 1 + names * excess;
 }
 
 static bool

@@ -18,6 +18,9 @@
 /* "0".."9999", "12.3k", "1.50M": 6 characters at most. `text` has room for 8. */
 void top_number(uint64_t number, char *text);
 
+/* The width that shows all names of a record whole. */
+size_t top_draw_width(const json_t *record);
+
 /* All fill *line anew. What is in and out, all in all. */
 void top_draw_totals(struct text *line, const json_t *record);
 /* Titles of the columns; the one that rows are sorted by has a mark. */

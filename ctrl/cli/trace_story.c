@@ -9,13 +9,14 @@
 
 #include "cli/cli.h"
 #include "cli/frame_text.h"
+#include "cli/paint.h"
 #include "cli/quantity.h"
 #include "cli/text.h"
 #include "cli/trace_hint.h"
 #include "schema/hex.h"
 
 #define NAME_WIDTH 11
-#define LINE_WIDTH 80
+#define LINE_WIDTH 80 /* in a pipe */
 #define FRAME_INDENT 2
 #define DUMP_BYTES 96 /* of each leg's frame, unless it is wanted whole */
 
@@ -23,21 +24,11 @@
 static void
 wrap(const char *name, unsigned indent, const struct text *text)
 {
-	const size_t width = LINE_WIDTH - indent;
-	const char *rest = text->s;
+	struct text line;
 
-	do {
-		size_t n = strlen(rest);
-
-		if (n > width) {
-			n = width;
-			while (n > 1 && rest[n] != ' ')
-				n--;
-		}
-		printf("%-*s%.*s\n", (int)indent, name, (int)n, rest);
-		rest += n + (rest[n] == ' ');
-		name = "";
-	} while (*rest != '\0');
+	text_clear(&line);
+	text_add(&line, "%-*s%s", (int)indent, name, text->s);
+	text_wrap(stdout, paint_columns(stdout, LINE_WIDTH), indent, line.s);
 }
 
 static void
@@ -354,8 +345,9 @@ trace_story_print(const json_t *trace, bool full)
 		leg_print(item, full);
 	hints_print(trace);
 	if (member_number(trace, "workers") > 1)
-		printf("%-*sas worker %" PRIu64 " would; %" PRIu64
-		       " poll the port, each samples by itself\n",
+		text_print(stdout, NAME_WIDTH,
+			"%-*sas worker %" PRIu64 " would; %" PRIu64
+			" poll the port, each samples by itself",
 			NAME_WIDTH, "note", member_number(trace, "worker"),
 			member_number(trace, "workers"));
 }

@@ -6,6 +6,7 @@
 
 #include "cli/text.h"
 
+#define TIME_INDENT 9
 #define LEGS_SINGLY 8 /* a flow with more is shown by its least and its most */
 
 void
@@ -20,8 +21,8 @@ watch_line_time(time_t seconds, char *text)
 void
 watch_line_header(FILE *out)
 {
-	fprintf(out, "%-8s %9s %8s %9s %8s  %-19s  %s\n", "TIME", "IN PKT/S", "MBIT/S", "OUT PKT/S",
-		"MBIT/S", "SENT BY LEG", "DROPS");
+	text_print(out, TIME_INDENT, "%-8s %9s %8s %9s %8s  %-19s  %s", "TIME", "IN PKT/S",
+		"MBIT/S", "OUT PKT/S", "MBIT/S", "SENT BY LEG", "DROPS");
 }
 
 static void
@@ -86,7 +87,7 @@ watch_line_print(json_t *record, FILE *out)
 	char clock_text[WATCH_TIME_MAX];
 
 	watch_line_time((time_t)time_s, clock_text);
-	fprintf(out, "%s %9" PRIu64 " %8s %9" PRIu64 " %8s  %-19s  %s\n", clock_text,
+	text_print(out, TIME_INDENT, "%s %9" PRIu64 " %8s %9" PRIu64 " %8s  %-19s  %s", clock_text,
 		member_number(record, "rx_pps"), text_mbit(&rx, member_number(record, "rx_bps")),
 		member_number(record, "tx_pps"), text_mbit(&tx, member_number(record, "tx_bps")),
 		text_flows(&flows, record), text_drops(&drops, json_object_get(record, "drops")));

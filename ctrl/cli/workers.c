@@ -3,15 +3,20 @@
 #include <inttypes.h>
 
 #include "cli/commands.h"
+#include "cli/paint.h"
 #include "cli/text.h"
 
-#define BAR_MAX 40 /* characters of the longest bar */
+#define LABEL_INDENT 10
+#define BAR_AT 33 /* column where a bar begins */
+#define BAR_MAX 40 /* characters of the longest one */
 
 /* A row of a histogram: what it stands for, and how many. What is not 0 can be seen. */
 static void
 bar_print(const char *label, uint64_t count, uint64_t most, uint64_t sum)
 {
-	uint64_t length = most != 0 ? count * BAR_MAX / most : 0;
+	const size_t columns = paint_columns(stdout, SIZE_MAX);
+	const size_t longest = columns - BAR_AT < BAR_MAX ? columns - BAR_AT : BAR_MAX;
+	uint64_t length = most != 0 ? count * longest / most : 0;
 	const double share = sum != 0 ? 100.0 * (double)count / (double)sum : 0;
 
 	if (length == 0 && count != 0)
@@ -96,12 +101,14 @@ member_real(const json_t *object, const char *name)
 static void
 worker_print(const json_t *worker)
 {
-	printf("worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queues, %" PRIu64
-	       " packets in, %" PRIu64 " out\n",
+	text_print(stdout, LABEL_INDENT,
+		"worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queues, %" PRIu64
+		" packets in, %" PRIu64 " out",
 		member_number(worker, "worker"), member_number(worker, "core"),
 		member_number(worker, "rx_queues"), member_number(worker, "rx_packets"),
 		member_number(worker, "tx_packets"));
-	printf("          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us\n",
+	text_print(stdout, LABEL_INDENT,
+		"          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us",
 		member_real(worker, "busy_share") * 100, member_real(worker, "cycles_per_packet"),
 		member_real(worker, "longest_round_us"));
 	if (member_number(worker, "rx_packets") == 0)

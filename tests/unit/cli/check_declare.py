@@ -8,6 +8,7 @@ Each check is a function that runs commands and yields what is wrong. Prints TAP
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -138,12 +140,13 @@ class Rig:
             text=True, timeout=20, stdin=subprocess.DEVNULL, cwd=self.folder, env=self.environment)
         return done.returncode, done.stdout, done.stderr
 
-    def terminal(self, typed, *words, **environment):
+    def terminal(self, typed, *words, columns=0, **environment):
         """Exit code and all that a terminal shows, when `typed` is typed."""
         ours, theirs = pty.openpty()
         mode = termios.tcgetattr(theirs)
         mode[3] &= ~termios.ECHO  # which would stand anywhere among what is shown
         termios.tcsetattr(theirs, termios.TCSANOW, mode)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         with subprocess.Popen(
                 [self.sluicectl, "--socket", "socket", *words], stdin=theirs, stdout=theirs,
                 stderr=theirs, cwd=self.folder, env={**self.environment, **environment}) as child:
@@ -480,8 +483,19 @@ a comment that is longer than a line has room for
     yield from differs(rig.ctl("history", "--limit", "5"), (0, table, ""))
     yield from differs(rig.server.params("history.list"), [{"limit": 5}])
     rig.server.plays(history_list=listed)
-    cut = [line if len(line) <= 80 else line[:77] + "..." for line in table.splitlines()]
-    yield from differs(rig.terminal("", "history"), (0, "\n".join(cut) + "\n"))
+    for columns in ({"COLUMNS": "200"}, {"columns": 200}):
+        yield from differs(rig.terminal("", "history", **columns), (0, table))
+    cut = table.replace("is longer than a line has room for", "is l...")
+    yield from differs(rig.terminal("", "history", columns=max(map(len, cut.splitlines()))),
+                       (0, cut))
+    yield from differs(rig.terminal("", "history", columns=60), (0, """\
+GEN  WHEN                 WHO           WHAT             +
+    ~  -  STATE     COMMENT
+ 42  2023-11-14 22:13:20  ana           txn.commit       1
+    1  0  current   evening\\u001b[31m show
+  7  2023-11-14 22:13:20  studio (tls)  txn.commit  100000
+    1  0  reverted  a comment that is longer than a line ...
+"""))
     rig.server.plays(history_list={"generations": []})
     yield from differs(rig.ctl("history")[1], "no generations\n")
 

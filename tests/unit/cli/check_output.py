@@ -6,18 +6,22 @@ Usage: check_output.py SLUICECTL CONTRACT
 
 Each case is a command line, the request that it must send, the result that it gets back, and the
 lines that it must print. Then every view is shown the examples of the contract (sluice-rpc.json)
-with what acts on a terminal in their texts. Prints TAP.
+with what acts on a terminal in their texts, and at terminals of several widths. Prints TAP.
 """
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -339,8 +343,8 @@ VIEWS = [
     ["leg", "join", "cam", "--leg", LEG], ["plan", "{declared.yaml}"],
     ["apply", "{declared.yaml}", "--limit", "9"], ["validate", "{declared.yaml}"], ["confirm"],
     ["rollback", "1"], ["rollback", "1", "--plan"], ["history"], ["history", "2"], ["export"],
-    ["port", "list"], ["counters"], ["counters", "--flows"], ["events"], ["punted"],
-    ["punted", "--hex"], ["trace", "p0", "--hex", "00"], ["workers"], ["info"],
+    ["port", "list"], ["port", "show", "p0"], ["counters"], ["counters", "--flows"], ["events"],
+    ["punted"], ["punted", "--hex"], ["trace", "p0", "--hex", "00"], ["workers"], ["info"],
     ["watch", "--count", "1", "--interval", "0.1"], ["rpc", "--list"],
     *[["top", "--once", "--interval", "0.1", "--view", view]
       for view in ("flows", "legs", "ports", "workers")],
@@ -473,11 +477,14 @@ def with_paths(folder, words):
             for word in words]
 
 
+def command_of(sluicectl, folder, words):
+    return [sluicectl, "--socket", f"{folder}/socket", *with_paths(folder, words)]
+
+
 def run(sluicectl, folder, words, text=True):
-    """The command's result."""
-    words = with_paths(folder, words)
+    """The command's result, in a pipe."""
     return subprocess.run(
-        [sluicectl, "--socket", f"{folder}/socket", *words], check=False, capture_output=True,
+        command_of(sluicectl, folder, words), check=False, capture_output=True,
         text=text, timeout=20, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"},
     )
 
@@ -599,6 +606,48 @@ def faults_of_interrupts(sluicectl, folder, server, words):
         yield f"exit code {child.returncode}: {said}"
 
 
+def shown_at(sluicectl, folder, words, columns):
+    """What the command prints at a terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(
+            command_of(sluicectl, folder, words), stdin=subprocess.DEVNULL, stdout=theirs,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TZ": "UTC", "TERM": "xterm", "NO_COLOR": "1"}):
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:  # the command has closed its side
+            pass
+        os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def faults_of_width(sluicectl, folder, server, contract, words):
+    """No line is longer than the terminal, but for a word, and no word is cut without a sign."""
+    for columns in (60, 80, 200):
+        answers = {method["name"]: [example["result"]["value"] for example in method["examples"]
+                                    if "result" in example] for method in contract["methods"]}
+        server.by_method = {name: {"result": max(examples, key=lambda value: len(str(value)))}
+                            for name, examples in answers.items() if examples}
+        for answer in server.by_method.values():
+            answer["result"].pop("next", None)
+            answer["result"].pop("next_cursor", None)
+        shown = shown_at(sluicectl, folder, words, columns)
+        for line in shown.splitlines():
+            if len(line) > columns and len(line.split()) > 1:
+                yield f"longer than {columns} columns: {line}"
+        if words[0] in ("top", "watch"):  # rates differ
+            continue
+        whole = run(sluicectl, folder, words).stdout.split()
+        for word in shown.split():
+            if word.strip("#") and word not in whole and not word.endswith("..."):
+                yield f"at {columns} columns, not a word of its own: {word}"
+    server.by_method = None
+
+
 def main():
     sluicectl, contract = sys.argv[1], json.loads(pathlib.Path(sys.argv[2]).read_text("utf-8"))
     with tempfile.TemporaryDirectory() as name:
@@ -613,6 +662,9 @@ def main():
                    for words, said in REFUSED]
         checks += [(f"safe to be shown: {' '.join(words)}",
                     faults_of_view(sluicectl, folder, server, contract, words)) for words in VIEWS]
+        checks += [(f"fits the terminal: {' '.join(words)}",
+                    faults_of_width(sluicectl, folder, server, contract, words))
+                   for words in VIEWS if words[0] != "export"]  # which writes data
         (folder / "hostile.d").mkdir()
         for file_name, text in HOSTILE_FILES.items():
             (folder / "hostile.d" / file_name).write_text(text, encoding="utf-8")

@@ -65,6 +65,78 @@ Test(table, an_unfinished_row_is_printed_as_far_as_it_goes)
 	expect_print(table, "ID  PACKETS  DROPS\na\n");
 }
 
+static const struct table_column wide_columns[] = {
+	{"FLOW", false, false}, {"TO", false, false}, {"N", true, false}, {"COMMENT", false, true}};
+
+static struct table *
+wide_table(void)
+{
+	struct table *table = table_create(wide_columns, 4);
+
+	table_cell(table, "cam1");
+	table_cell(table, "p1 192.0.2.1:5004 > 192.0.2.9:5004");
+	table_cell(table, "%d", 12345);
+	table_cell(table, "the caf\xc3\xa9's wall, in the evening only, until Friday");
+	table_cell(table, "b");
+	table_cell(table, "drop");
+	table_cell(table, "%d", 7);
+	table_cell(table, "%s", "");
+	return table;
+}
+
+static void
+expect_within(size_t room, const char *expected)
+{
+	struct table *table = wide_table();
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	table_print_within(table, room, out);
+	fclose(out);
+	cr_expect_str_eq(text, expected);
+	free(text);
+	table_destroy(table);
+}
+
+Test(table, free_text_is_cut_to_the_room_that_is_left)
+{
+	expect_within(200,
+		"FLOW  TO                                      N  COMMENT\n"
+		"cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345  the caf\xc3\xa9's wall, in "
+		"the evening only, until Friday\n"
+		"b     drop                                    7\n");
+	expect_within(70,
+		"FLOW  TO                                      N  COMMENT\n"
+		"cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345  the caf\xc3\xa9's wall, i...\n"
+		"b     drop                                    7\n");
+}
+
+Test(table, columns_without_room_go_on_below)
+{
+	expect_within(60, "FLOW  TO                                      N\n"
+			  "    COMMENT\n"
+			  "cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345\n"
+			  "    the caf\xc3\xa9's wall, in the evening only, until Friday\n"
+			  "b     drop                                    7\n");
+	expect_within(40, "FLOW  TO\n"
+			  "        N  COMMENT\n"
+			  "cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004\n"
+			  "    12345  the caf\xc3\xa9's wall, in the ev...\n"
+			  "b     drop\n"
+			  "        7\n");
+	expect_within(30, "FLOW\n"
+			  "    TO\n"
+			  "        N  COMMENT\n"
+			  "cam1\n"
+			  "    p1 192.0.2.1:5004 >\n"
+			  "        192.0.2.9:5004\n"
+			  "    12345  the caf\xc3\xa9's wall,...\n"
+			  "b\n"
+			  "    drop\n"
+			  "        7\n");
+}
+
 Test(table, many_rows)
 {
 	struct table *table = table_create(columns, 3);
