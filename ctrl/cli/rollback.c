@@ -80,6 +80,7 @@ last_declared(struct cli *cli, uint64_t *generation)
 			"'sluicectl history' lists\n");
 		exit_code = CLI_REFUSED;
 	} else {
+		exit_code = CLI_OK;
 		*generation = member_number(found, "generation");
 		fprintf(stderr, "The last declared generation is %" PRIu64 ", of %s by %s%s%s.\n",
 			*generation, moment_text(member_number(found, "time_ns"), moment),
