@@ -53,7 +53,7 @@ id_write(const char *id, const char *end, FILE *out)
 		at++;
 	snprintf(number, sizeof(number), "%.*s", (int)(at - id), id);
 	errno = 0;
-	value = number[0] == '-' ? (uint64_t)-strtoll(number, &last, 10)
+	value = number[0] == '-' ? (uint64_t)strtoll(number, &last, 10)
 				 : strtoull(number, &last, 10);
 	is_integer = at - id < (ptrdiff_t)sizeof(number) && !*last && !errno;
 	if (!is_integer)
