@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "log.h"
+#include "schema/describe.h"
 
 /*
  * The store has threads of its own: they may run on any CPU that this process may use, but for
@@ -105,8 +106,8 @@ kept_state_restore(struct kept_state *kept, struct flows *flows, const struct co
 	if (restore_flows(flows, kept->store, &kept->restored, fault) < 0)
 		return -1;
 	if (kept->restored.flows != 0 || kept->restored.left_out != 0)
-		log_line("%llu flows restored, %llu left out",
-			(unsigned long long)kept->restored.flows,
+		log_line("%llu flow%s restored, %llu left out",
+			(unsigned long long)kept->restored.flows, plural_s(kept->restored.flows),
 			(unsigned long long)kept->restored.left_out);
 	if (kept->is_fresh && files[0] != '\0' && restore_files(flows, files, fault) < 0)
 		return -1;

@@ -21,6 +21,7 @@
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "rpc/transactions.h"
+#include "schema/describe.h"
 #include "schema/documents.h"
 #include "socket_path.h"
 #include "state/commits.h"
@@ -214,7 +215,8 @@ loop_run(struct daemon *daemon)
 	int rc;
 
 	hints_log(&daemon->ports);
-	log_line("ready, %u ports, %u workers, socket %s", config->n_ports, config->n_workers,
+	log_line("ready, %u port%s, %u worker%s, socket %s", config->n_ports,
+		plural_s(config->n_ports), config->n_workers, plural_s(config->n_workers),
 		config->socket_path);
 	sd_notify(0, "READY=1");
 	sigprocmask(SIG_UNBLOCK, &daemon->signals, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See capture.h. */
 #include "cli/capture.h"
+#include "schema/describe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,9 +32,9 @@ frame_take(const struct pcap_pkthdr *header, const uint8_t *frame, uint64_t numb
 	if (header->caplen < header->len) {
 		snprintf(error, CAPTURE_ERROR_MAX,
 			"%s: packet %" PRIu64
-			" was cut to %u of its %u bytes when it was captured; "
+			" was cut to %u of its %u byte%s when it was captured; "
 			"capture with tcpdump -s 0",
-			path, number, header->caplen, header->len);
+			path, number, header->caplen, header->len, plural_s(header->len));
 		return -1;
 	}
 	fn(arg, number, frame, header->caplen);
@@ -62,8 +63,8 @@ frames_take(pcap_t *file, const char *path, uint64_t first, unsigned count, capt
 			number, pcap_geterr(file));
 	else if (n == 0)
 		snprintf(error, CAPTURE_ERROR_MAX,
-			"%s: found %" PRIu64 " packets, expected %" PRIu64 " at least", path,
-			number, first);
+			"%s: found %" PRIu64 " packet%s, expected %" PRIu64 " at least", path,
+			number, plural_s(number), first);
 	return ret == PCAP_ERROR || n == 0 ? -1 : (int)n;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/quantity.h"
 #include "cli/text.h"
 #include "cli/yaml_text.h"
+#include "schema/describe.h"
 
 #define COLUMNS_IN_PIPE 80
 #define FIELD_INDENT 4
@@ -208,7 +209,7 @@ static void
 bytes_print(FILE *out, uint64_t bytes)
 {
 	if (bytes < 10000)
-		fprintf(out, "%" PRIu64 " bytes", bytes);
+		fprintf(out, "%" PRIu64 " byte%s", bytes, plural_s(bytes));
 	else if (bytes < 10000000)
 		fprintf(out, "%.1f kB", (double)bytes / 1e3);
 	else
@@ -256,11 +257,12 @@ diff_summary_print(const json_t *plan, FILE *out)
 		member_number(flows, "unchanged") == 1 ? "s" : "");
 	line_end(&line, 0, false, ' ', out);
 	if (adopted > 0)
-		fprintf(out, "  %" PRIu64 " of those that stay become declared\n", adopted);
+		fprintf(out, "  %" PRIu64 " of those that stay become%s declared\n", adopted,
+			adopted == 1 ? "s" : "");
 	if (alone > 0)
 		text_print(out, FIELD_INDENT,
 			"  %" PRIu64 " left alone: not declared, installed otherwise; --prune "
-			"removes them",
-			alone);
+			"removes %s",
+			alone, alone == 1 ? "it" : "them");
 	sizes_print(plan, out);
 }

@@ -8,6 +8,7 @@
 #include "cli/flow_pages.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "schema/describe.h"
 
 static const struct table_column list_columns[] = {
 	{"FLOW", false},
@@ -150,8 +151,9 @@ list_print(const json_t *result, const json_t *ports)
 	table_print(table, stdout);
 	table_destroy(table);
 	if (json_is_string(json_object_get(result, "next_cursor")))
-		text_print(stdout, 0, "%zu of %" PRIu64 " flows, go on with --cursor %s",
+		text_print(stdout, 0, "%zu of %" PRIu64 " flow%s, go on with --cursor %s",
 			json_array_size(flows), member_number(result, "total"),
+			plural_s(member_number(result, "total")),
 			member_text(result, "next_cursor"));
 }
 

@@ -7,6 +7,7 @@
 #include "cli/quantity.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "schema/describe.h"
 
 #define LABEL_INDENT 10
 
@@ -96,8 +97,9 @@ lines_limits(const json_t *flow)
 		text_print(stdout, LABEL_INDENT, "removed   when idle for %" PRIu64 " s",
 			member_number(flow, "idle_timeout_s"));
 	if (json_object_get(flow, "max_datagram_bytes") != NULL)
-		text_print(stdout, LABEL_INDENT, "carries   datagrams of up to %" PRIu64 " bytes",
-			member_number(flow, "max_datagram_bytes"));
+		text_print(stdout, LABEL_INDENT, "carries   datagrams of up to %" PRIu64 " byte%s",
+			member_number(flow, "max_datagram_bytes"),
+			plural_s(member_number(flow, "max_datagram_bytes")));
 }
 
 static void
@@ -105,8 +107,9 @@ lines_counters(const json_t *counters)
 {
 	struct text drops;
 
-	text_print(stdout, LABEL_INDENT, "received  %" PRIu64 " packets, %" PRIu64 " bytes",
-		member_number(counters, "packets"), member_number(counters, "bytes"));
+	text_print(stdout, LABEL_INDENT, "received  %" PRIu64 " packet%s, %" PRIu64 " byte%s",
+		member_number(counters, "packets"), plural_s(member_number(counters, "packets")),
+		member_number(counters, "bytes"), plural_s(member_number(counters, "bytes")));
 	text_print(stdout, LABEL_INDENT,
 		"          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s",
 		member_number(counters, "forwarded"), member_number(counters, "punted"),

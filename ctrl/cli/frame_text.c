@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cli/endpoint.h"
+#include "schema/describe.h"
 
 #define VLAN_TAG_BYTES 4
 #define VLAN_ID_MASK 0xfff
@@ -98,8 +99,9 @@ frame_describe(const uint8_t *frame, size_t bytes, struct text *endpoints, struc
 		ip + (ip4 ? 16 : 24), udp);
 	ttl = ip4 ? ip[8] : ip[7];
 	dscp = ip4 ? ip[1] >> 2 : (unsigned)(word_at(ip) >> 6 & 0x3f);
-	text_add(fields, "ttl %u, dscp %u%s, %u bytes of payload", ttl, dscp, vlans.s,
-		word_at(udp + 4) - (unsigned)sizeof(struct udphdr));
+	text_add(fields, "ttl %u, dscp %u%s, %u byte%s of payload", ttl, dscp, vlans.s,
+		word_at(udp + 4) - (unsigned)sizeof(struct udphdr),
+		plural_s(word_at(udp + 4) - sizeof(struct udphdr)));
 	return true;
 }
 
@@ -115,5 +117,6 @@ frame_dump(const char *hex, size_t max_bytes, const char *indent)
 	}
 	printf("\n");
 	if (shown < n)
-		printf("%s# %zu bytes more, with --full\n", indent, n - shown);
+		printf("%s# %zu byte%s more, with --full\n", indent, n - shown,
+			plural_s(n - shown));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "schema/describe.h"
 
 json_t *
 police_parse(const char *text)
@@ -51,5 +52,5 @@ text_add_police(struct text *text, const json_t *police)
 	}
 	text_add(text, " %sbit/s", scales[i].prefix);
 	if (burst != 0)
-		text_add(text, ", burst %" PRIu64 " bytes", burst);
+		text_add(text, ", burst %" PRIu64 " byte%s", burst, plural_s(burst));
 }

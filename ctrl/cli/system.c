@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "schema/describe.h"
 
 #define LABEL_INDENT 9
 
@@ -90,9 +91,12 @@ info_print(const json_t *result)
 		member_number(ipv6, "installed"), member_number(ipv6, "capacity"),
 		member_number(legs, "installed"), member_number(legs, "capacity"));
 	text_print(stdout, LABEL_INDENT,
-		"limits   %" PRIu64 " bytes a message, depth %" PRIu64 ", %" PRIu64 " connections",
-		member_number(limits, "message_bytes"), member_number(limits, "depth"),
-		member_number(limits, "connections"));
+		"limits   %" PRIu64 " byte%s a message, depth %" PRIu64 ", %" PRIu64
+		" connection%s",
+		member_number(limits, "message_bytes"),
+		plural_s(member_number(limits, "message_bytes")), member_number(limits, "depth"),
+		member_number(limits, "connections"),
+		plural_s(member_number(limits, "connections")));
 	if (lost > 0)
 		text_print(stdout, LABEL_INDENT,
 			"log      %" PRIu64 " line%s lost: standard error was not read", lost,

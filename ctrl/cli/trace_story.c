@@ -13,6 +13,7 @@
 #include "cli/quantity.h"
 #include "cli/text.h"
 #include "cli/trace_hint.h"
+#include "schema/describe.h"
 #include "schema/hex.h"
 
 #define NAME_WIDTH 11
@@ -113,7 +114,8 @@ static void
 police_add(const json_t *police, struct text *text)
 {
 	text_add_police(text, police);
-	text_add(text, ", %" PRIu64 " bytes left", member_number(police, "left_bytes"));
+	text_add(text, ", %" PRIu64 " byte%s left", member_number(police, "left_bytes"),
+		plural_s(member_number(police, "left_bytes")));
 }
 
 static void
@@ -263,7 +265,8 @@ outcome_add(const json_t *leg, struct text *text)
 		text_add(text, "not sent, packet %" PRIu64 " where it takes 1 in %" PRIu64,
 			member_number(leg, "nth"), member_number(leg, "one_in"));
 	else if (member_is(leg, "outcome", "sent"))
-		text_add(text, "%" PRIu64 " bytes to %s", member_number(leg, "frame_bytes"),
+		text_add(text, "%" PRIu64 " byte%s to %s", member_number(leg, "frame_bytes"),
+			plural_s(member_number(leg, "frame_bytes")),
 			member_text(json_object_get(leg, "next_hop"), "mac"));
 	else
 		text_add(text, "%s", member_text(leg, "outcome"));

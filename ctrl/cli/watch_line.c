@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cli/text.h"
+#include "schema/describe.h"
 
 #define TIME_INDENT 9
 #define LEGS_SINGLY 8 /* a flow with more is shown by its least and its most */
@@ -64,7 +65,8 @@ text_flows(struct text *text, const json_t *record)
 		}
 	}
 	if (text->length == 0)
-		text_add(text, "%" PRIu64 " flows", member_number(record, "installed"));
+		text_add(text, "%" PRIu64 " flow%s", member_number(record, "installed"),
+			plural_s(member_number(record, "installed")));
 	return text->s;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/paint.h"
 #include "cli/text.h"
+#include "schema/describe.h"
 
 #define LABEL_INDENT 10
 #define BAR_AT 33 /* column where a bar begins */
@@ -102,10 +103,11 @@ static void
 worker_print(const json_t *worker)
 {
 	text_print(stdout, LABEL_INDENT,
-		"worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queues, %" PRIu64
-		" packets in, %" PRIu64 " out",
+		"worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queue%s, %" PRIu64
+		" packet%s in, %" PRIu64 " out",
 		member_number(worker, "worker"), member_number(worker, "core"),
-		member_number(worker, "rx_queues"), member_number(worker, "rx_packets"),
+		member_number(worker, "rx_queues"), plural_s(member_number(worker, "rx_queues")),
+		member_number(worker, "rx_packets"), plural_s(member_number(worker, "rx_packets")),
 		member_number(worker, "tx_packets"));
 	text_print(stdout, LABEL_INDENT,
 		"          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us",

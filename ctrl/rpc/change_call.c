@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "schema/describe.h"
 #include "state/commits.h"
 
 struct change_call {
@@ -135,7 +136,7 @@ change_add_removals(struct proposal *proposal, const json_t *ids, const char *me
 static struct op *
 no_memory(size_t n, struct fault *fault)
 {
-	fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu legs", n);
+	fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
 	return NULL;
 }
 

@@ -32,6 +32,13 @@ void describe_members(json_t *object, char *out, size_t size);
 void place_pointer(const struct place *place, char *out, size_t size);
 void describe_safe(const char *text, char *out, size_t size);
 
+/* The end of a noun behind a number: "1 flow", "2 flows". */
+static inline const char *
+plural_s(unsigned long long n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* Bytes at the head of a text that describe_safe() would leave as they are. */
 size_t describe_safe_head(const char *text);
 

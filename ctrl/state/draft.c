@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/describe.h"
 #include "state/stage.h"
 
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
@@ -139,7 +140,8 @@ stage_version(struct draft *draft, struct flow *flow, struct op *op, const uint1
 		composed = from_compose(change, from, op->spec->n_legs);
 		if (!composed)
 			return fault_set(fault, FAULT_NO_ROOM, "",
-				"no memory for a flow of %u legs", op->spec->n_all_legs);
+				"no memory for a flow of %u leg%s", op->spec->n_all_legs,
+				plural_s(op->spec->n_all_legs));
 		free(change->from);
 		change->from = composed;
 	} else {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/describe.h"
 #include "state/field.h"
 #include "state/flow_parts.h"
 #include "state/leg_ids.h"
@@ -153,8 +154,8 @@ flow_spec_decode(const json_t *flow, struct fault *fault)
 		room.n_all_legs += json_array_size(json_object_get(stream, "legs"));
 	spec = flow_spec_create(&room);
 	if (!spec) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %zu legs",
-			room.n_all_legs);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %zu leg%s",
+			room.n_all_legs, plural_s(room.n_all_legs));
 		return NULL;
 	}
 	if (spec_decode(flow, spec, fault) < 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/describe.h"
 #include "state/address.h"
 
 int
@@ -108,7 +109,8 @@ leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault)
 	if (n < 2)
 		return 0;
 	if (leg_index_init(&index, legs, n, leg_compare_id) < 0)
-		return fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu legs", n);
+		return fault_set(
+			fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
 	for (i = 1; i < n && rc == 0; i++) {
 		const uint16_t before = index.order[i - 1], leg = index.order[i];
 
@@ -231,7 +233,8 @@ legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault
 	if (n < 2)
 		return 0;
 	if (leg_index_init(&index, legs, n, leg_compare_way) < 0)
-		return fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %u legs", n);
+		return fault_set(
+			fault, FAULT_NO_ROOM, "/legs", "no memory for %u leg%s", n, plural_s(n));
 	for (i = 1; i < n && rc == 0; i++) {
 		const uint16_t before = index.order[i - 1], leg = index.order[i];
 

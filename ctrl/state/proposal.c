@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "schema/describe.h"
 #include "state/plan.h"
 
 static const struct actor sluiced = {
@@ -81,8 +82,8 @@ proposal_add(struct proposal *proposal, struct op *op, const char *member, uint3
 {
 	if (!op || ops_grow(proposal) < 0) {
 		op_destroy(op);
-		return fault_set(
-			fault, FAULT_NO_ROOM, "", "no memory for %zu changes", proposal->n_ops + 1);
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %zu change%s",
+			proposal->n_ops + 1, plural_s(proposal->n_ops + 1));
 	}
 	if (op->spec) {
 		const uint64_t number = desired_id_number(op->spec->id);

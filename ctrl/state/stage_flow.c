@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/describe.h"
 #include "state/compile.h"
 #include "state/flow_text.h"
 #include "state/leg_ids.h"
@@ -107,8 +108,8 @@ flow_version(struct draft *draft, struct flow *flow, struct op *op, struct fault
 	int rc;
 
 	if (!from || legs_trace(staged_spec(flow), spec, from) < 0)
-		rc = fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u legs",
-			spec->n_all_legs);
+		rc = fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+			spec->n_all_legs, plural_s(spec->n_all_legs));
 	else
 		rc = stage_version(draft, flow, op, from, fault);
 	free(from);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/describe.h"
 #include "state/compile.h"
 #include "state/leg_ids.h"
 #include "state/stage.h"
@@ -19,7 +20,8 @@ join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *
 	if (rc < 0)
 		return -1;
 	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %u legs", spec->n_legs);
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %u leg%s", spec->n_legs,
+			plural_s(spec->n_legs));
 	for (i = 0; rc == 0 && i < op->n_legs; i++) {
 		if (op->legs[i].id[0] == '\0' || leg_index_find(&index, op->legs[i].id) < 0)
 			continue;
@@ -38,8 +40,8 @@ join_check(const struct draft *draft, const struct flow_spec *spec, const struct
 {
 	if (op->n_legs > DP_FLOW_LEGS_MAX || spec->n_legs + op->n_legs > DP_FLOW_LEGS_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/legs",
-			"found %u legs beside %u, expected at most %d in one flow", op->n_legs,
-			spec->n_legs, DP_FLOW_LEGS_MAX);
+			"found %u leg%s beside %u, expected at most %d in one flow", op->n_legs,
+			plural_s(op->n_legs), spec->n_legs, DP_FLOW_LEGS_MAX);
 	if (join_ids_check(spec, op, fault) < 0)
 		return -1;
 	return legs_ports_check(op->legs, op->n_legs, draft->ports, fault);

@@ -78,7 +78,7 @@ done
 # The last one is a look at it. Nothing that is said on the way is alarming.
 grep -q '^version  sluice' "$RIG_RUN/command.log" || fail "no version: $(cat "$RIG_RUN/command.log")"
 ! grep '^EAL' "$RIG_RUN/sluiced.log" || fail "the EAL warns though all is well"
-grep -q '^sluiced: ready, 1 ports' "$RIG_RUN/sluiced.log" || fail "it does not say that it is ready"
+grep -q '^sluiced: ready, 1 port,' "$RIG_RUN/sluiced.log" || fail "it does not say that it is ready"
 inside "sluicectl flow add --id echo --match port=p0,dst=192.0.2.1:5004 \
 	--leg port=p0,src=192.0.2.1:6004,dst=192.0.2.10:7004" || fail "cannot add a flow"
 receive_start echo h0 --src 192.0.2.1:6004 --dst 192.0.2.10:7004 --count 100

@@ -15,6 +15,7 @@ import os
 import pathlib
 import pty
 import random
+import re
 import signal
 import socket
 import struct
@@ -186,7 +187,7 @@ received  0 packets, 0 bytes
       512 ns           5  25.0%  #############
      65.5 us          15  75.0%  ########################################
 
-worker 1  on CPU 4, 1 queues, 0 packets in, 0 out
+worker 1  on CPU 4, 1 queue, 0 packets in, 0 out
           busy 0.0% of the time, 0 cycles a packet, longest round 7 us
 """),
     ("events", ["events", "--after", "4"], ("event.list", {"after": 4, "limit": 1000}),
@@ -537,6 +538,29 @@ def answers_of(contract, choice):
     return answers
 
 
+def with_ones(value):
+    """The value with 1 for each of its numbers."""
+    if isinstance(value, dict):
+        return {name: with_ones(inner) for name, inner in value.items()
+                if name not in ("next", "next_cursor")}
+    if isinstance(value, list):
+        return [with_ones(inner) for inner in value]
+    return 1 if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def faults_of_plurals(sluicectl, folder, server, contract, words):
+    """No view says "1 flows"; a member's name, as packets=1, may follow a number."""
+    server.by_method = {
+        method["name"]: {"result": with_ones(example["result"]["value"])}
+        for method in contract["methods"] for example in method.get("examples", [])[:1]
+        if "result" in example}
+    shown = run(sluicectl, folder, words).stdout
+    server.by_method = None
+    if found := re.findall(r"(?<![\d.,])1 (?:flow|leg|packet|byte|queue|connection|port|worker|"
+                           r"time|change|file|second)s\b(?!=)", shown):
+        yield f"shown {found} in {shown}"
+
+
 def faults_of_hostile(sluicectl, folder, words):
     done = run(sluicectl, folder, words, text=False)
     shown = done.stdout + done.stderr
@@ -665,6 +689,9 @@ def main():
         checks += [(f"fits the terminal: {' '.join(words)}",
                     faults_of_width(sluicectl, folder, server, contract, words))
                    for words in VIEWS if words[0] != "export"]  # which writes data
+        checks += [(f"one of each: {' '.join(words)}",
+                    faults_of_plurals(sluicectl, folder, server, contract, words))
+                   for words in VIEWS]
         (folder / "hostile.d").mkdir()
         for file_name, text in HOSTILE_FILES.items():
             (folder / "hostile.d" / file_name).write_text(text, encoding="utf-8")

@@ -77,5 +77,5 @@ Test(frame_text, dump, .init = cr_redirect_stdout)
 	cr_assert_stdout_eq_str("  000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f\n"
 				"  000010 10\n"
 				"000000 00 01\n"
-				"# 1 bytes more, with --full\n");
+				"# 1 byte more, with --full\n");
 }

@@ -62,7 +62,7 @@ Test(quantity, a_policer_reads_as_it_was_written)
 {
 	expect_police("64k", 64000, 0, "64 kbit/s");
 	expect_police("2.5M/3k", 2500000, 3000, "2.5 Mbit/s, burst 3000 bytes");
-	expect_police("10G/1", 10000000000, 1, "10 Gbit/s, burst 1 bytes");
+	expect_police("10G/1", 10000000000, 1, "10 Gbit/s, burst 1 byte");
 	expect_police("1234567", 1234567, 0, "1234.567 kbit/s");
 	expect_police("7", 7, 0, "7 bit/s");
 }
