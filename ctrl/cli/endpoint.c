@@ -57,8 +57,8 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	endpoint->address[end - address] = '\0';
 	if (!address_is(bracketed ? AF_INET6 : AF_INET, endpoint->address))
 		return bracketed ? "not an IPv6 address in the brackets" : "not an IPv4 address";
-	if (number_parse(bracketed ? end + 2 : end + 1, 1, UINT16_MAX, &port) < 0)
-		return "the port is not a number from 1 to 65535";
+	if (number_parse(bracketed ? end + 2 : end + 1, 0, UINT16_MAX, &port) < 0)
+		return "the port is not a number from 0 to 65535";
 	endpoint->port = (uint16_t)port;
 	return NULL;
 }

@@ -141,6 +141,22 @@ def exact_before_listener():
     return case
 
 
+def exact_source_port_zero():
+    case = Case("exact_source_port_zero", "a sender that uses no source port has port 0, which is "
+                "matched exactly: its other ports are the listener's", "RFC 768")
+    case.flow("any", listener4(), [leg4(port="p2")])
+    case.flow("exact", match4(src_port=0), [leg4()])
+    case.flow("any6", listener6(), [leg6(port="p2")])
+    case.flow("exact6", match6(src_port=0), [leg6()])
+    case.forward(arriving(udp4(sport=0, data=b"zero")), "exact", [leaving(sent4(b"zero"))])
+    case.forward(arriving(udp4(data=b"port")), "any", [leaving(sent4(b"port"), "p2")])
+    case.forward(arriving(udp4(src="192.0.2.11", sport=0, data=b"addr")), "any",
+                 [leaving(sent4(b"addr"), "p2")])
+    case.forward(arriving(udp6(sport=0, data=b"zero")), "exact6", [leaving(sent6(b"zero"))])
+    case.forward(arriving(udp6(data=b"port")), "any6", [leaving(sent6(b"port"), "p2")])
+    return case
+
+
 def listener_is_local():
     case = Case("listener_is_local", "a listener is bound to its port, VLAN, address and UDP port; "
                 "what misses one of them has no flow", "RFC 1122 3.2.1.3")
@@ -182,4 +198,5 @@ def same_rewrite():
 
 CASES = (relay_ipv4, relay_ipv6, relay_both_families, relay_back_to_ingress, relay_bursts,
          payload_lengths, largest_frame, padding_trimmed, udp_surplus_kept, listener_two_sources,
-         exact_before_listener, listener_is_local, flows_differ_in_port, same_rewrite)
+         exact_before_listener, exact_source_port_zero, listener_is_local, flows_differ_in_port,
+         same_rewrite)

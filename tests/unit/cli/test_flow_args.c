@@ -68,9 +68,9 @@ Test(flow_args, match)
 {
 	expect_json(flow_match_keys, MATCH, MATCH_JSON);
 	expect_json(flow_match_keys,
-		"vlan=7,outer-vlan=300,src=[2001:db8::9]:1,dst=[2001:db8::1]:65535,port=media:0",
+		"vlan=7,outer-vlan=300,src=[2001:db8::9]:0,dst=[2001:db8::1]:65535,port=media:0",
 		"{\"port\": \"media:0\", \"vlan\": 7, \"outer_vlan\": 300,"
-		" \"src\": \"2001:db8::9\", \"src_port\": 1,"
+		" \"src\": \"2001:db8::9\", \"src_port\": 0,"
 		" \"dst\": \"2001:db8::1\", \"dst_port\": 65535}");
 }
 

@@ -170,7 +170,7 @@ Test(flow_spec, encoded_as_given)
 {
 	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 "}]}");
 	comes_back(
-		"{'id':'a','match':{'port':'p0','vlan':4094,'src':'192.0.2.9','src_port':65535,"
+		"{'id':'a','match':{'port':'p0','vlan':4094,'src':'192.0.2.9','src_port':0,"
 		"'dst':'192.0.2.1','dst_port':1},'legs':[{" LEG_4 ",'dscp':0,'ttl':255,"
 		"'next_hop':'198.51.100.254'},{" LEG_4 ",'dscp':63,'mac':'02:00:00:00:00:01'}]}");
 	comes_back("{'id':'a','match':{'port':'p0','vlan':0,'dst':'2001:db8::1','dst_port':1},"
