@@ -14,6 +14,14 @@ punts_at_least() {
 	(($(counter_read p0.punted) + $(counter_read p0.drops.punt_limited) >= $1))
 }
 
+# The ring is empty: on a busy machine a worker may be behind, and what comes meanwhile is lost.
+drained() {
+	local before
+	before=$(counter_read p0.rx_packets)
+	sleep 1
+	(($(counter_read p0.rx_packets) == before))
+}
+
 # With a line of configuration more: buffers_stay MODE LINE
 buffers_stay() {
 	local mode=$1 tries
