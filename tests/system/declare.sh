@@ -107,7 +107,7 @@ at_terminal plan "$F/flows.d" <<'END'
         mac: 02:00:00:00:00:10}
 
 Plan for generation N: 3 to add, 0 to change, 0 to remove, 0 stay
-  1 left alone: not declared, installed otherwise; --prune removes them
+  1 left alone: not declared, installed otherwise; --prune removes it
   flows 1 -> 4, legs 0 -> 3, table N bytes -> N bytes
 END
 ctl apply "$F/flows.d" --comment "first show" >/dev/null
@@ -128,7 +128,7 @@ at_terminal plan "$F/flows.d" <<'END'
 - cam2  p0 any > 192.0.2.1:5002
 
 Plan for generation N: 1 to add, 1 to change, 1 to remove, 1 stays
-  1 left alone: not declared, installed otherwise; --prune removes them
+  1 left alone: not declared, installed otherwise; --prune removes it
   flows 4 -> 4, legs 3 -> 3, table N bytes -> N bytes
 END
 ctl apply "$F/flows.d" --comment "second show" >/dev/null
