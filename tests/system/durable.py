@@ -66,9 +66,9 @@ class Connection:
 
 
 def leg_make(name, port):
-    """A leg that needs no neighbour."""
+    """A leg that needs no neighbour; no two of a flow send to one place."""
     return {"id": name, "port": "p1", "src": "198.51.100.1", "src_port": port,
-            "dst": "198.51.100.10", "dst_port": port, "mac": MAC}
+            "dst": f"198.51.100.1{name[-1]}", "dst_port": port, "mac": MAC}
 
 
 class Client:
