@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "rpc/audit.h"
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
+#include "state/clock.h"
 
 struct rpc_call {
 	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */
@@ -240,21 +240,12 @@ drain_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 	return true;
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Run what is left, up to a request that is deferred, for as long as a turn lasts. */
 static void
 call_go_on(void *arg)
 {
 	struct rpc_call *call = arg;
-	const uint64_t end_ns = now_ns() + TURN_NS;
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + TURN_NS;
 
 	while (call->next < call->n_requests) {
 		json_t *message =
@@ -265,7 +256,8 @@ call_go_on(void *arg)
 			return;
 		if (call->next < call->n_requests &&
 			(drain_wait(call, call_go_on, call) ||
-				(now_ns() > end_ns && turn_take(call, call_go_on, call))))
+				(clock_read_ns(CLOCK_MONOTONIC) > end_ns &&
+					turn_take(call, call_go_on, call))))
 			return;
 	}
 	call_end(call);

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -17,8 +16,8 @@
 #include "rpc/envelope.h"
 #include "rpc/frame.h"
 #include "rpc/users.h"
+#include "state/clock.h"
 
-#define NS_PER_S 1000000000ull
 #define INPUT_BYTES 16384 /* to read before they are looked at */
 #define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
 #define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
@@ -85,15 +84,6 @@ output_full(void *arg)
 
 static const struct rpc_link link = {.full = output_full, .send = message_send};
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Leave the input alone for that long. */
 static void
 rest(struct connection *connection, uint64_t ns)
@@ -108,7 +98,7 @@ rest(struct connection *connection, uint64_t ns)
 static void
 requests_count(struct connection *connection, size_t n_requests)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_read_ns(CLOCK_MONOTONIC);
 
 	if (!connection->requests_per_s)
 		return;
@@ -230,7 +220,7 @@ input_handle(void *arg)
 {
 	struct connection *connection = arg;
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	const uint64_t end_ns = now_ns() + TURN_NS;
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + TURN_NS;
 	enum frame_event event = FRAME_TEXT;
 	bool is_over = false;
 
@@ -243,7 +233,7 @@ input_handle(void *arg)
 		evbuffer_drain(input, frame_feed(&connection->frame, data, bytes, &event));
 		frame_count(connection, event);
 		event_handle(connection, event);
-		is_over = event != FRAME_MORE && now_ns() > end_ns;
+		is_over = event != FRAME_MORE && clock_read_ns(CLOCK_MONOTONIC) > end_ns;
 	}
 	connection->handling = false;
 	if (!may_go_on(connection))

@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "state/clock.h"
 
 #define ROUND_NS 2000000 /* that the turns of one iteration may take together */
 
@@ -33,15 +34,6 @@ struct rpc_users {
 	TAILQ_HEAD(, rpc_user) waiting; /* whose turn is next comes first */
 };
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Run the next turn of the user that is first, which goes behind the others. */
 static void
 turn_run(struct rpc_users *users)
@@ -62,12 +54,12 @@ round_run(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once;
 	struct rpc_users *users = arg;
-	const uint64_t end_ns = now_ns() + ROUND_NS;
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ROUND_NS;
 
 	(void)fd;
 	(void)what;
 	users->running = true;
-	while (!TAILQ_EMPTY(&users->waiting) && now_ns() < end_ns)
+	while (!TAILQ_EMPTY(&users->waiting) && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
 		turn_run(users);
 	users->running = false;
 	if (!TAILQ_EMPTY(&users->waiting))
