@@ -14,8 +14,8 @@
 
 #include <jansson.h>
 
+#include "base/actor.h"
 #include "schema/fault.h"
-#include "state/actor.h"
 
 #define AUDIT_IDS_MAX 16 /* ids of flows that a line names */
 

@@ -11,9 +11,9 @@
 
 #include <jansson.h>
 
+#include "base/actor.h"
 #include "rpc/session.h"
 #include "schema/fault.h"
-#include "state/actor.h"
 
 struct rpc_call;
 

@@ -14,8 +14,8 @@
 
 #include <jansson.h>
 
+#include "base/actor.h"
 #include "rpc/users.h"
-#include "state/actor.h"
 
 struct rpc_session;
 

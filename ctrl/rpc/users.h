@@ -15,8 +15,8 @@
 
 #include <event2/event.h>
 
+#include "base/actor.h"
 #include "schema/fault.h"
-#include "state/actor.h"
 
 #define TURN_NS 1000000 /* that a turn may take, apart from the request that it ends with */
 

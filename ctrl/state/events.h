@@ -15,7 +15,7 @@
 
 #include <dp/stats.h>
 
-#include "state/actor.h"
+#include "base/actor.h"
 #include "state/flow_spec.h"
 #include "store/store.h"
 

@@ -10,7 +10,7 @@
 
 #include <sys/queue.h>
 
-#include "state/actor.h"
+#include "base/actor.h"
 #include "state/draft.h"
 #include "store/store.h"
 

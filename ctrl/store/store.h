@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/actor.h"
 #include "schema/fault.h"
-#include "state/actor.h"
 
 /*
  * Generations that are kept, so to which one can return, unless store_keep() says otherwise:

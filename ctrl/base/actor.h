@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who asks for something, and what that one may do. Plain data; copied wherever it is kept. */
-#ifndef CTRL_STATE_ACTOR_H
-#define CTRL_STATE_ACTOR_H
+#ifndef CTRL_BASE_ACTOR_H
+#define CTRL_BASE_ACTOR_H
 
 #include <stdint.h>
 #include <string.h>
