@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Flows a second through the data plane's own transactions, without a control side: what is left
+ * when nothing is parsed, checked or stored. A worker runs meanwhile, on a port without packets.
+ * Figures as JSON.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dp/dp.h>
+
+#include "common/figures.h"
+
+#define FLOWS_MAX 4000000u
+#define ERROR_MAX 256
+#define MEMORY_BASE_MB 256
+#define FLOW_BYTES 512 /* in the table, at most */
+#define STEP_FLOWS 4096 /* as sluiced commits */
+#define STEP_REST_US 20
+#define PORTS 60000u /* different UDP ports of one address */
+
+struct api_options {
+	unsigned flows;
+	unsigned batch;
+	unsigned cores[2]; /* of control and of the worker */
+};
+
+struct api_bench {
+	struct api_options options;
+	struct dp *dp;
+	uint32_t *handles;
+	struct latency latency; /* of a transaction */
+	struct latency steps; /* of its parts, between which others are served */
+};
+
+static const char usage[] =
+	"usage: control-api [--flows N] [--batch N] [--control-core CPU] [--worker-core CPU]\n";
+
+static const struct option long_options[] = {
+	{"flows", required_argument, NULL, 'f'},
+	{"batch", required_argument, NULL, 'b'},
+	{"control-core", required_argument, NULL, 'c'},
+	{"worker-core", required_argument, NULL, 'w'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static int
+refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "control-api: %s: %s\n", what, why);
+	return -1;
+}
+
+static struct api_options
+options_parse(int argc, char **argv)
+{
+	struct api_options o = {.flows = 1000000, .batch = 10000, .cores = {0, 1}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		const unsigned number = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+
+		if (option == 'f')
+			o.flows = number;
+		else if (option == 'b')
+			o.batch = number;
+		else if (option == 'c')
+			o.cores[0] = number;
+		else if (option == 'w')
+			o.cores[1] = number;
+		else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			exit(option == 'h' ? 0 : 2);
+		}
+	}
+	if (optind < argc || !o.flows || o.flows > FLOWS_MAX || !o.batch) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	return o;
+}
+
+/* Exact flow number n, of one leg, added or in place of what it is now. */
+static int
+flow_put(struct api_bench *bench, struct dp_txn *txn, unsigned n, bool replaces)
+{
+	const uint16_t from = 0;
+	const uint16_t port = htons((uint16_t)(1024 + n % PORTS));
+	const struct dp_leg leg = {.src = {192, 0, 2, 2},
+		.dst = {203, 0, 113, 1},
+		.src_port = port,
+		.dst_port = port,
+		.family = DP_IPV4,
+		.dscp = DP_DSCP_KEEP};
+	const struct dp_flow flow = {
+		.key = {.src = {198, 51, 100, (uint8_t)(n / PORTS)},
+			.dst = {192, 0, 2, 1},
+			.src_port = port,
+			.dst_port = htons(5004),
+			.family = DP_IPV4},
+		.n_legs = 1,
+		.legs = &leg,
+	};
+
+	if (replaces)
+		return dp_txn_replace(txn, bench->handles[n], &flow, &from, &bench->handles[n]);
+	return dp_txn_add(txn, &flow, &bench->handles[n]);
+}
+
+static int
+flow_add(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+{
+	return flow_put(bench, txn, n, false);
+}
+
+static int
+flow_replace(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+{
+	return flow_put(bench, txn, n, true);
+}
+
+static int
+flow_remove(struct api_bench *bench, struct dp_txn *txn, unsigned n)
+{
+	return dp_txn_remove(txn, bench->handles[n]);
+}
+
+typedef int (*step_fn)(struct api_bench *bench, struct dp_txn *txn, unsigned n);
+
+/* As sluiced does: step by step, with a look at others between them. */
+static int
+batch_run(struct api_bench *bench, struct dp_txn *txn)
+{
+	const uint64_t prepare_ns = now_ns();
+	int rc = dp_txn_prepare(txn);
+
+	latency_add(&bench->steps, now_ns() - prepare_ns);
+	if (rc < 0) {
+		dp_txn_abort(txn);
+		return rc;
+	}
+
+	do {
+		const uint64_t begun_ns = now_ns();
+
+		rc = dp_txn_commit_step(txn, STEP_FLOWS);
+		latency_add(&bench->steps, now_ns() - begun_ns);
+		if (rc == -EAGAIN)
+			usleep(STEP_REST_US);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
+static int
+batch_commit(struct api_bench *bench, step_fn step, unsigned first, unsigned n)
+{
+	struct dp_txn *txn = dp_txn_begin(bench->dp);
+	int rc = txn ? 0 : -1;
+
+	for (unsigned i = 0; rc == 0 && i < n; i++)
+		rc = step(bench, txn, first + i);
+	if (rc == 0)
+		return batch_run(bench, txn);
+	if (txn)
+		dp_txn_abort(txn);
+	return rc;
+}
+
+/* All flows, batch by batch: {"seconds", "flows_per_second", "requests", "steps": latencies} */
+static json_t *
+phase_run(struct api_bench *bench, step_fn step)
+{
+	const unsigned n = bench->options.flows;
+	const uint64_t start_ns = now_ns();
+	json_t *result;
+	double seconds;
+
+	bench->latency = (struct latency){0};
+	bench->steps = (struct latency){0};
+	for (unsigned first = 0; first < n; first += bench->options.batch) {
+		const unsigned left = n - first;
+		const uint64_t begun_ns = now_ns();
+		int rc = batch_commit(bench, step, first,
+			left < bench->options.batch ? left : bench->options.batch);
+
+		if (rc < 0) {
+			refuse("transaction", strerror(-rc));
+			return NULL;
+		}
+		latency_add(&bench->latency, now_ns() - begun_ns);
+	}
+	seconds = (double)(now_ns() - start_ns) / 1e9;
+	result = json_pack("{s:f, s:f, s:o, s:o}", "seconds", seconds, "flows_per_second",
+		n / seconds, "requests", latency_json(&bench->latency), "steps",
+		latency_json(&bench->steps));
+	latency_fini(&bench->latency);
+	latency_fini(&bench->steps);
+	return result;
+}
+
+/* The time to forget a transaction of a batch of flows; NULL when it cannot be filled. */
+static json_t *
+abort_run(struct api_bench *bench)
+{
+	struct dp_txn *txn = dp_txn_begin(bench->dp);
+	const unsigned n = bench->options.batch < bench->options.flows ? bench->options.batch
+								       : bench->options.flows;
+	uint64_t begun_ns;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (flow_add(bench, txn, i) < 0) {
+			dp_txn_abort(txn);
+			return NULL;
+		}
+	}
+	begun_ns = now_ns();
+	dp_txn_abort(txn);
+	return json_pack("{s:f}", "us", (double)(now_ns() - begun_ns) / 1e3);
+}
+
+static int
+bench_init(struct api_bench *bench)
+{
+	const struct api_options *o = &bench->options;
+	const struct dp_eal_config eal = {
+		.program = "control-api",
+		.file_prefix = "control-api",
+		.control_core = o->cores[0],
+		.n_workers = 1,
+		.worker_cores = {o->cores[1]},
+		.no_huge = true,
+		.memory_mb = MEMORY_BASE_MB + (unsigned)((uint64_t)o->flows * FLOW_BYTES >> 20),
+		.log_level = "error",
+	};
+	const struct dp_port_config port = {.name = "p0", .devargs = "net_ring0"};
+	const struct dp_config config = {
+		.n_ports = 1, .ports = &port, .max_flows_ipv4 = o->flows + o->batch};
+	const struct dp_next_hop hop = {.dst_mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500};
+	char error[ERROR_MAX];
+
+	bench->handles = calloc(o->flows, sizeof(bench->handles[0]));
+	if (!bench->handles)
+		return refuse("handles", "no memory");
+	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
+		return refuse("EAL", error);
+	bench->dp = dp_create(&config, error, sizeof(error));
+	if (!bench->dp || dp_start(bench->dp, error, sizeof(error)) < 0)
+		return refuse("data plane", error);
+	return dp_next_hop_set(bench->dp, 0, &hop) < 0 ? refuse("next hop", "refused") : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct api_bench bench = {.options = options_parse(argc, argv)};
+	json_t *aborted, *installed = NULL, *replaced = NULL, *removed = NULL, *result;
+
+	if (bench_init(&bench) < 0)
+		return 1;
+	aborted = abort_run(&bench);
+	if (aborted)
+		installed = phase_run(&bench, flow_add);
+	if (installed)
+		replaced = phase_run(&bench, flow_replace);
+	if (replaced)
+		removed = phase_run(&bench, flow_remove);
+	dp_stop(bench.dp);
+	dp_destroy(bench.dp);
+	dp_eal_fini();
+	free(bench.handles);
+	if (!removed)
+		return 1;
+	result = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:s}", "abort", aborted, "install",
+		installed, "replace", replaced, "remove", removed, "flows",
+		(int)bench.options.flows, "batch", (int)bench.options.batch, "dpdk",
+		dp_dpdk_version());
+	json_dumpf(result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(result);
+	return 0;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "flow.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+
+#define TTL 255 /* frames start with it; so that cycles of decrementing flows last */
+#define SSRC_FIRST 1000u
+#define RTP_VERSION 0x80 /* 2, and no more in the first byte (RFC 3550, 5.1) */
+#define SEED 1 /* the same cycle in every run */
+/* One unit in so many renews the TTL, which starts at 255 and loses at most two a unit. */
+#define UNITS_A_RENEWAL 120
+#define SOURCE4_BITS 17 /* 198.18.0.0/15; the rest of the index goes into the port */
+#define LOCAL4_BITS 8 /* 203.0.113.0/24; the same */
+#define SOURCE_PORT 1024
+#define LOCAL_PORT 5004
+#define POLICE_BURST_BYTES (1u << 20)
+#define LATCH_INTERVAL_MS 1000
+
+/* What a flow does with its packet. */
+struct step {
+	unsigned next; /* the flow that the packet meets then */
+	bool renews; /* sets the TTL, so that no packet of the cycle dies */
+};
+
+/* One random cycle (Sattolo) through all units of a strand, so that none is left out. */
+static unsigned *
+cycle_make(unsigned units, unsigned strands)
+{
+	unsigned *next = calloc(units, sizeof(*next));
+
+	if (next == NULL)
+		return NULL;
+	for (unsigned i = 0; i < units; i++)
+		next[i] = i;
+	srandom(SEED);
+	for (unsigned i = units - 1; i >= strands; i--) {
+		/* A lower unit of the same strand: i, i - strands, ... */
+		unsigned below = i / strands;
+		unsigned j = i % strands + strands * ((unsigned)random() % below);
+		unsigned swap = next[i];
+
+		next[i] = next[j];
+		next[j] = swap;
+	}
+	return next;
+}
+
+/* One step a flow, or NULL without memory; the caller frees it. */
+static struct step *
+steps_make(const struct loop_options *o)
+{
+	const unsigned units = loop_units(o), strands = loop_strands(o);
+	unsigned *cycle = cycle_make(units, strands);
+	struct step *steps = calloc(o->flows, sizeof(*steps));
+
+	for (unsigned s = 0; s < strands && cycle != NULL && steps != NULL; s++) {
+		unsigned u = s, n = 0;
+
+		do {
+			steps[u].renews = n++ % UNITS_A_RENEWAL == 0;
+			steps[u].next = o->translate ? units + u : cycle[u];
+			if (o->translate)
+				steps[units + u].next = cycle[u];
+			u = cycle[u];
+		} while (u != s);
+	}
+	if (cycle == NULL) {
+		free(steps);
+		steps = NULL;
+	}
+	free(cycle);
+	return steps;
+}
+
+/* Memory that one flow after the other is described in. */
+struct draft {
+	struct dp_flow flow;
+	struct dp_rule rule;
+	struct dp_leg *legs;
+	struct dp_stream *streams;
+};
+
+/* IPv4 sources are of the benchmark range (RFC 2544, 198.18.0.0/15). */
+static void
+key4_fill(unsigned index, bool local_varies, struct dp_flow_key *key)
+{
+	static const uint8_t local[4] = {198, 51, 100, 1};
+	const uint32_t source = htonl(0xc6120000 | (index & ((1u << SOURCE4_BITS) - 1)));
+	const uint32_t own = htonl(0xcb007100 | (index & ((1u << LOCAL4_BITS) - 1)));
+
+	memcpy(key->src, &source, sizeof(source));
+	memcpy(key->dst, local, sizeof(local));
+	key->src_port = htons((uint16_t)(SOURCE_PORT + (index >> SOURCE4_BITS)));
+	key->dst_port = htons(LOCAL_PORT);
+	if (!local_varies)
+		return;
+	memcpy(key->dst, &own, sizeof(own));
+	key->dst_port = htons((uint16_t)(LOCAL_PORT + (index >> LOCAL4_BITS)));
+}
+
+static void
+key6_fill(unsigned index, bool local_varies, struct dp_flow_key *key)
+{
+	static const uint8_t prefix[4] = {0x20, 0x01, 0x0d, 0xb8};
+	const uint32_t low = htonl(index);
+
+	memcpy(key->src, prefix, sizeof(prefix));
+	memcpy(key->src + 12, &low, sizeof(low));
+	memcpy(key->dst, prefix, sizeof(prefix));
+	key->dst[5] = 1; /* another subnet than the sources' */
+	if (local_varies)
+		memcpy(key->dst + 12, &low, sizeof(low));
+	else
+		key->dst[15] = 1;
+	key->src_port = htons(SOURCE_PORT);
+	key->dst_port = htons(LOCAL_PORT);
+}
+
+void
+loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *key)
+{
+	/* Listeners and rules are told apart by their own address, exact flows by the sender's. */
+	const bool local_varies = o->match != LOOP_EXACT && index < o->flows;
+
+	memset(key, 0, sizeof(*key));
+	key->family = (uint8_t)loop_flow_family(o, index);
+	key->vlan = o->vlan ? LOOP_VLAN : 0;
+	if (key->family == DP_IPV4)
+		key4_fill(index, local_varies, key);
+	else
+		key6_fill(index, local_varies, key);
+}
+
+/* Which packets are the flow's. */
+static void
+match_fill(const struct loop_options *o, unsigned index, struct draft *draft)
+{
+	struct dp_flow_key *key = &draft->flow.key;
+
+	loop_flow_key(o, index, key);
+	if (index >= o->flows || o->match == LOOP_EXACT)
+		return;
+	if (o->match == LOOP_RULE) {
+		draft->rule = (struct dp_rule){
+			.priority = 1,
+			.src_port_last = UINT16_MAX,
+			.dst_port_first = ntohs(key->dst_port),
+			.dst_port_last = ntohs(key->dst_port),
+			.port = key->port,
+			.vlan = key->vlan,
+			.dst_bits = key->family == DP_IPV4 ? 32 : 128,
+			.family = key->family,
+		};
+		memcpy(draft->rule.dst, key->dst, sizeof(key->dst));
+		draft->flow.rule = &draft->rule;
+		*key = (struct dp_flow_key){.family = draft->rule.family};
+		return;
+	}
+	memset(key->src, 0, sizeof(key->src));
+	key->src_port = 0;
+	key->any_source = 1;
+}
+
+static void
+legs_fill(const struct loop_options *o, const struct step *step, struct dp_leg *legs, unsigned n)
+{
+	struct dp_flow_key to;
+
+	loop_flow_key(o, step->next, &to);
+	for (unsigned l = 0; l < n; l++) {
+		struct dp_leg *leg = &legs[l];
+
+		*leg = (struct dp_leg){
+			.src_port = to.src_port,
+			.dst_port = to.dst_port,
+			/* Next hop p leaves by port p. */
+			.next_hop = loop_leg_port(l, n),
+			.vlan = to.vlan,
+			.family = to.family,
+			.dscp = DP_DSCP_KEEP,
+			.ttl = o->ttl_set || step->renews ? TTL : DP_TTL_DECREMENT,
+		};
+		memcpy(leg->src, to.src, sizeof(to.src));
+		memcpy(leg->dst, to.dst, sizeof(to.dst));
+	}
+}
+
+static void
+streams_fill(const struct loop_options *o, struct draft *draft)
+{
+	for (unsigned s = 0; s < o->streams; s++)
+		draft->streams[s] = (struct dp_stream){
+			.ssrc = SSRC_FIRST + s,
+			.has_ssrc = 1,
+			.verdict = DP_FORWARD,
+			.n_legs = (uint16_t)o->legs,
+			.legs = draft->legs,
+		};
+	draft->flow.n_streams = (uint16_t)o->streams;
+	draft->flow.streams = draft->streams;
+}
+
+static int
+flow_add(const struct loop_options *o, struct dp_txn *txn, unsigned index, const struct step *step,
+	struct draft *draft, uint32_t *handle)
+{
+	struct dp_flow *flow = &draft->flow;
+
+	*flow = (struct dp_flow){.verdict = DP_FORWARD};
+	match_fill(o, index, draft);
+	legs_fill(o, step, draft->legs, o->legs);
+	if (o->police)
+		flow->police = (struct dp_police){DP_RATE_BPS_MAX, POLICE_BURST_BYTES};
+	flow->latch = (uint8_t)o->latch;
+	if (o->latch == DP_LATCH_FOLLOW)
+		flow->latch_interval_ms = LATCH_INTERVAL_MS;
+	if (o->streams > 0) {
+		streams_fill(o, draft);
+	} else {
+		flow->n_legs = (uint16_t)o->legs;
+		flow->legs = draft->legs;
+	}
+	return dp_txn_add(txn, flow, handle);
+}
+
+int
+loop_flows_install(const struct loop_options *o, struct dp *dp, uint32_t *handles)
+{
+	struct step *steps = steps_make(o);
+	struct draft draft = {
+		.legs = calloc(o->legs, sizeof(*draft.legs)),
+		.streams = calloc(o->streams + 1, sizeof(*draft.streams)),
+	};
+	struct dp_txn *txn = dp_txn_begin(dp);
+	int ret = steps == NULL || draft.legs == NULL || draft.streams == NULL || txn == NULL
+			  ? -ENOMEM
+			  : 0;
+
+	for (unsigned i = 0; i < o->flows && ret == 0; i++)
+		ret = flow_add(o, txn, i, &steps[i], &draft, &handles[i]);
+	if (ret == 0)
+		ret = dp_txn_commit(txn);
+	else if (txn != NULL)
+		dp_txn_abort(txn);
+	free(draft.streams);
+	free(draft.legs);
+	free(steps);
+	return ret;
+}
+
+int
+loop_flow_add_idle(
+	const struct loop_options *o, struct dp_txn *txn, unsigned index, uint32_t *handle)
+{
+	const struct step step = {.next = index};
+	struct dp_leg leg;
+	struct dp_flow flow = {.verdict = DP_FORWARD, .n_legs = 1, .legs = &leg};
+
+	loop_flow_key(o, index, &flow.key);
+	legs_fill(o, &step, &leg, 1);
+	return dp_txn_add(txn, &flow, handle);
+}
+
+static size_t
+ip_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+}
+
+static rte_be16_t
+ether_type(enum dp_family family)
+{
+	return family == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
+static void
+l2_write(const struct loop_options *options, enum dp_family family, uint8_t *frame)
+{
+	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
+	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
+
+	eth->ether_type = ether_type(family);
+	if (!options->vlan)
+		return;
+	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	tag->vlan_tci = RTE_BE16(LOOP_VLAN);
+	tag->eth_proto = ether_type(family);
+}
+
+static void
+datagram4_write(const struct dp_flow_key *key, void *at, uint16_t bytes)
+{
+	struct rte_ipv4_hdr *ip = at;
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->total_length = htons(bytes);
+	ip->time_to_live = TTL;
+	ip->next_proto_id = IPPROTO_UDP;
+	memcpy(&ip->src_addr, key->src, sizeof(ip->src_addr));
+	memcpy(&ip->dst_addr, key->dst, sizeof(ip->dst_addr));
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	udp->src_port = key->src_port;
+	udp->dst_port = key->dst_port;
+	udp->dgram_len = htons((uint16_t)(bytes - sizeof(*ip)));
+	udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+}
+
+static void
+datagram6_write(const struct dp_flow_key *key, void *at, uint16_t bytes)
+{
+	struct rte_ipv6_hdr *ip = at;
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	ip->vtc_flow = RTE_BE32(0x60000000);
+	ip->payload_len = htons((uint16_t)(bytes - sizeof(*ip)));
+	ip->proto = IPPROTO_UDP;
+	ip->hop_limits = TTL;
+	memcpy(&ip->src_addr, key->src, sizeof(ip->src_addr));
+	memcpy(&ip->dst_addr, key->dst, sizeof(ip->dst_addr));
+	udp->src_port = key->src_port;
+	udp->dst_port = key->dst_port;
+	udp->dgram_len = ip->payload_len;
+	udp->dgram_cksum = rte_ipv6_udptcp_cksum(ip, udp);
+}
+
+/* A frame of `family`, without FCS. */
+static unsigned
+frame_bytes(const struct loop_options *o, enum dp_family family)
+{
+	return o->size + (o->translate && family == DP_IPV6 ? LOOP_TRANSLATE_BYTES : 0);
+}
+
+/* An RTP packet of stream `stream`; the rest of it stays zero. */
+static void
+rtp_write(unsigned stream, uint8_t *payload)
+{
+	const rte_be32_t ssrc = htonl(SSRC_FIRST + stream);
+
+	payload[0] = RTP_VERSION;
+	memcpy(payload + 8, &ssrc, sizeof(ssrc));
+}
+
+void
+loop_frame_write(
+	const struct loop_options *options, unsigned index, unsigned stream, struct rte_mbuf *m)
+{
+	const unsigned l2_bytes = LOOP_L2_BYTES(options);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	struct dp_flow_key key;
+	unsigned bytes;
+
+	loop_flow_key(options, index, &key);
+	bytes = frame_bytes(options, key.family);
+	memset(frame, 0, bytes);
+	m->data_len = (uint16_t)bytes;
+	m->pkt_len = bytes;
+	l2_write(options, key.family, frame);
+	if (options->streams > 0)
+		rtp_write(stream,
+			frame + l2_bytes + ip_bytes(key.family) + sizeof(struct rte_udp_hdr));
+	if (key.family == DP_IPV4)
+		datagram4_write(&key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
+	else
+		datagram6_write(&key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
+}
+
+/* A UDP datagram with its checksum and pseudo header adds up to all ones (RFC 768). */
+static bool
+udp_sum_right(const void *udp, size_t bytes, uint16_t pseudo_header_sum)
+{
+	uint32_t sum = (uint32_t)rte_raw_cksum(udp, bytes) + pseudo_header_sum;
+
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+/* The family that the EtherType tells; 0 when it is neither, or the tag is not ours. */
+static unsigned
+frame_family(const struct loop_options *o, const struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
+	const rte_be16_t type = o->vlan ? tag->eth_proto : eth->ether_type;
+
+	if (o->vlan && (eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+			       tag->vlan_tci != RTE_BE16(LOOP_VLAN)))
+		return 0;
+	if (type == ether_type(DP_IPV4))
+		return DP_IPV4;
+	return type == ether_type(DP_IPV6) ? DP_IPV6 : 0;
+}
+
+bool
+loop_frame_whole(const struct loop_options *options, const struct rte_mbuf *m)
+{
+	const unsigned l2_bytes = LOOP_L2_BYTES(options);
+	const void *ip = rte_pktmbuf_mtod_offset(m, const void *, l2_bytes);
+	const struct rte_ipv4_hdr *ip4 = ip;
+	const struct rte_ipv6_hdr *ip6 = ip;
+	unsigned family, bytes;
+
+	if (m->nb_segs != 1 || m->data_len < loop_frame_bytes_min(options))
+		return false;
+	family = frame_family(options, m);
+	bytes = frame_bytes(options, family);
+	if (family == 0 || m->data_len != bytes || m->pkt_len != bytes)
+		return false;
+	if (family == DP_IPV6)
+		return udp_sum_right(
+			ip6 + 1, bytes - l2_bytes - sizeof(*ip6), rte_ipv6_phdr_cksum(ip6, 0));
+	return rte_raw_cksum(ip4, sizeof(*ip4)) == 0xffff &&
+	       udp_sum_right(ip4 + 1, bytes - l2_bytes - sizeof(*ip4), rte_ipv4_phdr_cksum(ip4, 0));
+}

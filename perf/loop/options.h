@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What one closed-loop measurement is asked to do, and what follows from it.
+ */
+#ifndef PERF_LOOP_OPTIONS_H
+#define PERF_LOOP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOOP_BURST 32
+#define LOOP_VLAN 7
+#define LOOP_BATCH_FLOWS 1024 /* that --during-updates installs in one transaction, at most */
+#define LOOP_TRANSLATE_BYTES 20 /* by which a datagram grows from IPv4 to IPv6 */
+#define LOOP_L2_BYTES(options) ((options)->vlan ? 18u : 14u)
+#define LOOP_WORKERS_MAX 8
+#define LOOP_ROUNDS_MAX 100
+
+/* Which stage of the classification finds the flows. */
+enum loop_match { LOOP_EXACT, LOOP_LISTENER, LOOP_RULE };
+
+/* What the measurement alternates with. */
+enum loop_against { LOOP_ALONE, LOOP_TESTPMD, LOOP_ONE_WORKER };
+
+struct loop_options {
+	unsigned flows;
+	unsigned inflight; /* packets a worker, a multiple of LOOP_BURST */
+	unsigned family; /* 4 or 6; of the first half of the flows with translate */
+	bool translate; /* the second half of the flows is IPv6, and packets alternate */
+	bool vlan;
+	unsigned match; /* enum loop_match */
+	unsigned latch; /* enum dp_latch */
+	bool police;
+	unsigned ttl_set; /* 1: each leg sets the TTL; 0: it decrements, as a relay does */
+	unsigned legs; /* of a flow, or of each of its streams */
+	unsigned streams; /* 0 = the flows have none */
+	unsigned size; /* bytes of a frame, without FCS; IPv6 ones are 20 longer with translate */
+	unsigned workers;
+	bool shared; /* the packets of all workers visit all flows */
+	unsigned updates; /* flows a second installed, and as many removed, meanwhile */
+	unsigned reads; /* times a second that the counters of all flows are read meanwhile */
+	unsigned control_core;
+	unsigned worker_cores[LOOP_WORKERS_MAX];
+	double seconds;
+	unsigned rounds;
+	unsigned against; /* enum loop_against */
+	bool no_huge;
+	bool json;
+	bool help;
+};
+
+/* Words for the values of match, latch and ttl_set, as on the command line. */
+extern const char *const loop_match_words[];
+extern const char *const loop_latch_words[];
+extern const char *const loop_ttl_words[];
+
+/*
+ * Fill *options from the command line. 0, or the exit code with which the program should end:
+ * 2 after a message on standard error, -1 after --help.
+ */
+int loop_options_parse(struct loop_options *options, int argc, char **argv);
+
+/* Control works while the workers are measured. */
+static inline bool
+loop_is_disturbed(const struct loop_options *options)
+{
+	return options->updates > 0 || options->reads > 0;
+}
+
+/* Steps on the cycles. */
+static inline unsigned
+loop_units(const struct loop_options *options)
+{
+	return options->translate ? options->flows / 2 : options->flows;
+}
+
+/* Cycles; unit u is on cycle u % strands. */
+static inline unsigned
+loop_strands(const struct loop_options *options)
+{
+	return options->shared ? 1 : options->workers;
+}
+
+/* Room in the flow tables for what --during-updates has installed at a time. */
+unsigned loop_flows_spare(const struct loop_options *options);
+
+/* Legs in the leg table: a plain flow has its only one in itself, as --during-updates has. */
+uint64_t loop_legs_needed(const struct loop_options *options);
+
+/* Bytes of all headers that frames have: Ethernet, VLAN, IP, UDP, and RTP where streams want it. */
+unsigned loop_frame_bytes_min(const struct loop_options *options);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "flow.h"
+
+#define RING_SLOTS 2048
+#define SINK_NAME "free"
+#define SINK_DEVICE "net_ring_" SINK_NAME
+#define FREE_FRAMES 256 /* at once: as many as circulate by default */
+#define ERROR_MAX 256
+#define MEMORY_BASE_MB 384 /* pools and EAL */
+#define FLOW_BYTES 512 /* in tables, the larger family */
+#define LEG_BYTES 384
+
+static int
+refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "closed-loop: %s%s%s\n", what, why[0] != '\0' ? ": " : "", why);
+	return -1;
+}
+
+static bool
+has_replicas(const struct loop_options *o)
+{
+	return o->legs > 1;
+}
+
+unsigned
+loop_rig_memory_mb(const struct loop_options *o)
+{
+	const uint64_t flows = (uint64_t)o->flows + loop_flows_spare(o);
+
+	return MEMORY_BASE_MB +
+	       (unsigned)((flows * FLOW_BYTES + loop_legs_needed(o) * LEG_BYTES) >> 20);
+}
+
+static int
+eal_up(const struct loop_options *o)
+{
+	struct dp_eal_config eal = {
+		.program = "closed-loop",
+		.file_prefix = "closed-loop",
+		.control_core = o->control_core,
+		.n_workers = o->workers,
+		.no_huge = o->no_huge,
+		.memory_mb = o->no_huge ? loop_rig_memory_mb(o) : 0,
+		.log_level = "error",
+	};
+	char error[ERROR_MAX];
+
+	memcpy(eal.worker_cores, o->worker_cores, sizeof(o->worker_cores));
+	return dp_eal_init(&eal, error, sizeof(error)) < 0 ? refuse("EAL", error) : 0;
+}
+
+static struct rte_ring *
+ring_make(const char *kind, unsigned worker)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s_%u", kind, worker);
+	return rte_ring_create(name, RING_SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int
+sinks_init(struct loop_sink *sinks, unsigned n_workers)
+{
+	struct rte_ring *sent[RTE_MAX_LCORE];
+	struct rte_ring *received[RTE_MAX_LCORE]; /* empty: the device does not go without */
+
+	for (unsigned w = 0; w < n_workers; w++) {
+		sent[w] = ring_make("sink", w);
+		received[w] = ring_make("sink_rx", w);
+		if (sent[w] == NULL || received[w] == NULL)
+			return refuse("no memory for rings", "");
+		sinks[w] = (struct loop_sink){.ring = sent[w]};
+	}
+	if (rte_eth_from_rings(SINK_NAME, received, n_workers, sent, n_workers, SOCKET_ID_ANY) < 0)
+		return refuse("port that frees replicas", "rte_eth_from_rings failed");
+	return 0;
+}
+
+/*
+ * Free chains: their first segments, then their second ones and so on, as those that follow each
+ * other then lie in one pool and return to it together.
+ */
+static void
+chains_free(struct rte_mbuf **chains, unsigned n)
+{
+	struct rte_mbuf *rest[FREE_FRAMES];
+
+	while (n > 0) {
+		unsigned more = 0;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (chains[i]->next == NULL)
+				continue;
+			rest[more++] = chains[i]->next;
+			chains[i]->next = NULL;
+			chains[i]->nb_segs = 1;
+		}
+		rte_pktmbuf_free_bulk(chains, n);
+		for (unsigned i = 0; i < more; i++)
+			chains[i] = rest[i];
+		n = more;
+	}
+}
+
+/* Not inlined: perf/instructions leaves out what happens below this name. */
+static __attribute__((noinline)) void
+loop_sink_free(struct loop_sink *sink)
+{
+	struct rte_mbuf *frames[FREE_FRAMES];
+	const uint64_t start = rte_rdtsc();
+	const unsigned n = rte_ring_dequeue_burst(sink->ring, (void **)frames, FREE_FRAMES, NULL);
+
+	chains_free(frames, n);
+	__atomic_store_n(&sink->frames, sink->frames + n, __ATOMIC_RELAXED);
+	__atomic_store_n(&sink->cycles, sink->cycles + rte_rdtsc() - start, __ATOMIC_RELAXED);
+}
+
+/* Called by rte_eth_tx_burst() on the worker's lcore, before the frames go into the ring. */
+static uint16_t
+before_tx(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n, void *arg)
+{
+	struct loop_sink *sink = arg;
+
+	(void)port;
+	(void)queue;
+	(void)frames;
+	if (rte_ring_count(sink->ring) >= FREE_FRAMES)
+		loop_sink_free(sink);
+	return n;
+}
+
+/* Free from now on what arrives; once the data plane has configured the device. */
+static int
+sinks_attach(struct loop_sink *sinks, unsigned n_workers)
+{
+	uint16_t port;
+
+	if (rte_eth_dev_get_port_by_name(SINK_DEVICE, &port) < 0)
+		return refuse("port that frees replicas", "the device is gone");
+	for (unsigned w = 0; w < n_workers; w++) {
+		if (rte_eth_add_tx_callback(port, (uint16_t)w, before_tx, &sinks[w]) == NULL)
+			return refuse("port that frees replicas", "rte_eth_add_tx_callback failed");
+	}
+	return 0;
+}
+
+/* Free what is still in the rings; nothing may be sent any more. */
+static void
+sinks_drain(struct loop_sink *sinks, unsigned n_workers)
+{
+	for (unsigned w = 0; w < n_workers; w++) {
+		while (sinks[w].ring != NULL && !rte_ring_empty(sinks[w].ring))
+			loop_sink_free(&sinks[w]);
+	}
+}
+
+/* net_ring with rings of ours, so that packets can be put in: rte_eth_from_rings names it. */
+static int
+loop_port_make(struct loop_rig *rig)
+{
+	const unsigned n = rig->options->workers;
+
+	for (unsigned w = 0; w < n; w++) {
+		rig->rings[w] = ring_make("loop", w);
+		if (rig->rings[w] == NULL)
+			return refuse("no memory for rings", "");
+	}
+	if (rte_eth_from_rings("loop", rig->rings, n, rig->rings, n, SOCKET_ID_ANY) < 0)
+		return refuse("rte_eth_from_rings failed", "");
+	return has_replicas(rig->options) ? sinks_init(rig->sinks, n) : 0;
+}
+
+static void
+warn(void *arg, const char *message)
+{
+	(void)arg;
+	fprintf(stderr, "closed-loop: %s\n", message);
+}
+
+static int
+dp_make(struct loop_rig *rig)
+{
+	const struct loop_options *o = rig->options;
+	const unsigned flows = o->flows + loop_flows_spare(o);
+	const struct dp_port_config ports[LOOP_PORTS_MAX] = {
+		{.name = "loop", .devargs = "net_ring_loop"},
+		{.name = "free", .devargs = SINK_DEVICE},
+	};
+	const struct dp_config config = {
+		.n_ports = has_replicas(o) ? 2 : 1,
+		.ports = ports,
+		.max_flows_ipv4 = o->family == 4 ? flows : 0,
+		.max_flows_ipv6 = o->family == 6 || o->translate ? flows : 0,
+		.max_legs = (unsigned)loop_legs_needed(o),
+		.warn = warn,
+	};
+	char error[ERROR_MAX];
+
+	rig->dp = dp_create(&config, error, sizeof(error));
+	if (rig->dp == NULL)
+		return refuse("data plane", error);
+	return has_replicas(o) ? sinks_attach(rig->sinks, o->workers) : 0;
+}
+
+/* Next hop p leaves by port p. */
+static int
+next_hops_set(const struct loop_rig *rig)
+{
+	for (uint16_t p = 0; p < dp_port_count(rig->dp); p++) {
+		const struct dp_next_hop hop = {.dst_mac = {2, 0, 0, 0, 0, 1},
+			.src_mac = {2, 0, 0, 0, 0, 2},
+			.port = p,
+			.mtu = 1500};
+		struct dp_port_info info;
+
+		if (dp_next_hop_set(rig->dp, p, &hop) < 0)
+			return refuse("next hop", "");
+		/* Replicas are to be measured as NICs send them, not as copies. */
+		if (dp_port_info_get(rig->dp, p, &info) < 0 || !info.shares_payload)
+			return refuse("port does not share payloads", info.name);
+	}
+	return 0;
+}
+
+static int
+flows_install(struct loop_rig *rig)
+{
+	int ret;
+
+	rig->handles = calloc(rig->options->flows, sizeof(*rig->handles));
+	if (rig->handles == NULL)
+		return refuse("no memory for flows", "");
+	ret = loop_flows_install(rig->options, rig->dp, rig->handles);
+	return ret < 0 ? refuse("installing flows", strerror(-ret)) : 0;
+}
+
+/* The flow that packet i of worker w meets first: evenly spread, families by turns. */
+static unsigned
+first_flow(const struct loop_options *o, unsigned w, unsigned i)
+{
+	const unsigned strands = loop_strands(o), strand = w % strands;
+	const uint64_t units = (loop_units(o) - strand + strands - 1) / strands;
+	const unsigned unit = strand + strands * (unsigned)(i * units / o->inflight);
+
+	return o->translate && i % 2 == 1 ? loop_units(o) + unit : unit;
+}
+
+static int
+packets_seed(struct loop_rig *rig)
+{
+	const struct loop_options *o = rig->options;
+	struct rte_mempool *pool = rte_mempool_lookup("packets_0");
+
+	for (unsigned w = 0; w < o->workers; w++) {
+		for (unsigned i = 0; i < o->inflight; i++) {
+			struct rte_mbuf *m = pool == NULL ? NULL : rte_pktmbuf_alloc(pool);
+
+			if (m == NULL)
+				return refuse("no packet buffers", "");
+			loop_frame_write(
+				o, first_flow(o, w, i), o->streams > 0 ? i % o->streams : 0, m);
+			if (rte_ring_enqueue(rig->rings[w], m) < 0)
+				return refuse("ring full", "");
+		}
+	}
+	return 0;
+}
+
+int
+loop_rig_create(struct loop_rig *rig, const struct loop_options *options)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->options = options;
+	if (eal_up(options) < 0 || loop_port_make(rig) < 0 || dp_make(rig) < 0 ||
+		next_hops_set(rig) < 0 || flows_install(rig) < 0 || packets_seed(rig) < 0)
+		return -1;
+	return 0;
+}
+
+uint64_t
+loop_rig_sent(const struct loop_rig *rig)
+{
+	uint64_t sent = 0;
+
+	for (unsigned w = 0; w < dp_worker_count(rig->dp); w++) {
+		struct dp_worker_stats stats;
+
+		if (dp_worker_stats_get(rig->dp, w, &stats) == 0)
+			sent += stats.tx_packets;
+	}
+	return sent;
+}
+
+void
+loop_rig_destroy(struct loop_rig *rig)
+{
+	void *m;
+
+	sinks_drain(rig->sinks, rig->options->workers);
+	for (unsigned w = 0; w < rig->options->workers; w++) {
+		while (rig->rings[w] != NULL && rte_ring_dequeue(rig->rings[w], &m) == 0)
+			rte_pktmbuf_free(m);
+	}
+	if (rig->dp != NULL)
+		dp_destroy(rig->dp);
+	free(rig->handles);
+	dp_eal_fini();
+}
+
+uint64_t
+loop_rig_freeing_cycles(const struct loop_rig *rig)
+{
+	uint64_t cycles = 0;
+
+	for (unsigned w = 0; w < rig->options->workers; w++)
+		cycles += __atomic_load_n(&rig->sinks[w].cycles, __ATOMIC_RELAXED);
+	return cycles;
+}
+
+/* One a worker; written before the port's functions are. */
+static struct rte_ring *direct_rings[LOOP_WORKERS_MAX];
+
+/* Worker w is EAL lcore w + 1. */
+static struct rte_ring *
+own_ring(void)
+{
+	return direct_rings[rte_lcore_id() - 1];
+}
+
+static uint16_t
+direct_rx(void *queue, struct rte_mbuf **packets, uint16_t n)
+{
+	(void)queue;
+	return (uint16_t)rte_ring_sc_dequeue_burst(own_ring(), (void **)packets, n, NULL);
+}
+
+static uint16_t
+direct_tx(void *queue, struct rte_mbuf **packets, uint16_t n)
+{
+	(void)queue;
+	return (uint16_t)rte_ring_sp_enqueue_burst(own_ring(), (void **)packets, n, NULL);
+}
+
+int
+loop_rig_direct(const struct loop_rig *rig)
+{
+	uint16_t port;
+
+	if (rte_eth_dev_get_port_by_name("net_ring_loop", &port) != 0)
+		return refuse("no port net_ring_loop", "");
+	for (unsigned w = 0; w < LOOP_WORKERS_MAX; w++)
+		direct_rings[w] = rig->rings[w];
+	/* Workers may be at it already: either function does the same to the same ring. */
+	__atomic_store_n(&rte_eth_fp_ops[port].rx_pkt_burst, direct_rx, __ATOMIC_RELEASE);
+	__atomic_store_n(&rte_eth_fp_ops[port].tx_pkt_burst, direct_tx, __ATOMIC_RELEASE);
+	return 0;
+}

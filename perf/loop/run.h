@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One measurement of each side. Both run in a process of their own, so that they can alternate: the
+ * EAL starts once a process.
+ */
+#ifndef PERF_LOOP_RUN_H
+#define PERF_LOOP_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/figures.h"
+#include "options.h"
+
+/*
+ * All cycles are those of the TSC a packet put on tx, over the windows of the measurement; while
+ * control disturbs the workers, over every other window, and the rest are `calm`.
+ */
+struct loop_result {
+	struct spread cycles; /* what freeing replicas took is left out ... */
+	struct spread cycles_all; /* ... and in */
+	struct spread calm; /* as `cycles`; of no meaning when nothing disturbs */
+	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
+	double updates_per_second; /* flows installed a second, and as many removed */
+	double reads_per_second; /* flows whose counters were read */
+	double longest_round_us; /* of any worker between two looks at its queues */
+	uint64_t packets;
+	bool conserved;
+};
+
+/* Run our pipeline in a child process. 0, or -1 after a message (of the child's). */
+int loop_run_sluice(const struct loop_options *options, struct loop_result *result);
+
+/* Run testpmd's 5tswap over the same time and load; *cycles as above. 0, or -1 after a message. */
+int loop_run_testpmd(const struct loop_options *options, struct spread *cycles);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * flow-table: Sluice's flow table beside others that would do, on one machine in one run. What was
+ * decided from it is in docs/adr/0006-flow-table.md.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <dp/dp.h>
+
+#include "bench.h"
+#include "common/figures.h"
+#include "sections.h"
+
+#define NO_HUGE_MEMORY_MB 2048
+#define ROUNDS_DEFAULT 11
+#define CPU_SHARE_QUIET 0.98 /* below, the machine is too busy to measure on */
+
+static const struct {
+	const char *name;
+	const char *title;
+	int (*run)(const struct bench_options *options, json_t *rows);
+} sections[] = {
+	{"lookup", "Find a flow and count a packet", bench_lookup},
+	{"insert", "Add and remove", bench_insert},
+	{"fill", "Lookups by load", bench_fill},
+	{"collide", "Keys of one hash", bench_collide},
+	{"count", "Counting with two workers", bench_count},
+};
+
+static const char help[] =
+	"Usage: flow-table [OPTION]...\n"
+	"\n"
+	"Compare Sluice's flow table with rte_hash and others. Markdown on standard output.\n"
+	"\n"
+	"  --section NAME   lookup, insert, fill, collide or count alone\n"
+	"  --rounds N       measurements of each kind, 1 to 101 (11)\n"
+	"  --no-huge        ordinary pages; hugepages else, of which it takes up to 1.5 GiB\n"
+	"  --cores C,W      the CPUs of the first and the second thread (0,1)\n"
+	"  --small          check that it runs: few flows, few lookups, no figures worth reading\n"
+	"  --json           one JSON object\n"
+	"  --help           this text\n"
+	"\n"
+	"Exit code 0 only when every flow was found and every packet counted, 2 for wrong\n"
+	"options.\n";
+
+static bool
+section_exists(const char *name)
+{
+	for (unsigned i = 0; i < RTE_DIM(sections); i++) {
+		if (strcmp(name, sections[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A list of two CPUs. */
+static bool
+cores_parse(const char *text, unsigned cores[2])
+{
+	char rest;
+
+	return sscanf(text, "%u,%u%c", &cores[0], &cores[1], &rest) == 2;
+}
+
+static const struct option longs[] = {
+	{"section", required_argument, NULL, 's'},
+	{"rounds", required_argument, NULL, 'r'},
+	{"no-huge", no_argument, NULL, 'n'},
+	{"cores", required_argument, NULL, 'c'},
+	{"small", no_argument, NULL, 'm'},
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+/* Take one option; false for one that does not exist or a value that will not do. */
+static bool
+option_take(struct bench_options *options, int option, const char *value)
+{
+	switch (option) {
+	case 's':
+		options->section = value;
+		return section_exists(value);
+	case 'r':
+		options->rounds = (unsigned)strtoul(value, NULL, 10);
+		return options->rounds >= 1 && options->rounds <= BENCH_ROUNDS_MAX;
+	case 'c':
+		return cores_parse(value, options->cores);
+	case 'n':
+		options->no_huge = true;
+		return true;
+	case 'm':
+		options->small = true;
+		return true;
+	case 'j':
+		options->json = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* 0, 1 after the help text, or -1 after a message. */
+static int
+options_parse(struct bench_options *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .cores = {0, 1}};
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return 1;
+		}
+		if (option_take(options, option, optarg))
+			continue;
+		if (option != '?')
+			fprintf(stderr, "flow-table: wrong value '%s'; see --help\n", optarg);
+		return -1;
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "flow-table: '%s' is not expected; see --help\n", argv[optind]);
+	return -1;
+}
+
+static int
+eal_start(const struct bench_options *options)
+{
+	char prefix[32], error[256];
+	struct dp_eal_config config = {
+		.program = "flow-table",
+		.file_prefix = prefix,
+		.control_core = options->cores[0],
+		.n_workers = 1,
+		.worker_cores = {options->cores[1]},
+		.memory_mb = options->no_huge ? NO_HUGE_MEMORY_MB : 0,
+		.no_huge = options->no_huge,
+		.log_level = "warning",
+	};
+	int ret;
+
+	snprintf(prefix, sizeof(prefix), "flow-table-%d", (int)getpid());
+	ret = dp_eal_init(&config, error, sizeof(error));
+	if (ret < 0)
+		fprintf(stderr, "flow-table: %s\n", error);
+	return ret;
+}
+
+static int
+sections_run(const struct bench_options *options, json_t *report)
+{
+	for (unsigned i = 0; i < RTE_DIM(sections); i++) {
+		json_t *rows = json_array();
+
+		json_object_set_new(report, sections[i].title, rows);
+		if (options->section != NULL && strcmp(options->section, sections[i].name) != 0)
+			continue;
+		if (sections[i].run(options, rows) < 0) {
+			fprintf(stderr, "flow-table: section %s failed\n", sections[i].name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench_options options;
+	json_t *report = json_object();
+	int ret = options_parse(&options, argc, argv);
+	double wall, cpu, share;
+
+	if (ret != 0)
+		return ret < 0 ? 2 : 0;
+	if (eal_start(&options) < 0)
+		return 1;
+	wall = seconds_of(CLOCK_MONOTONIC);
+	cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+	ret = sections_run(&options, report);
+	share = (seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu) / (seconds_of(CLOCK_MONOTONIC) - wall);
+	json_object_set_new(report, "cpu_share", json_real(share));
+	if (options.json)
+		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	else
+		bench_report_print(report);
+	if (share < CPU_SHARE_QUIET)
+		fprintf(stderr, "This had %.0f %% of its CPU's time: repeat on a quiet machine.\n",
+			100 * share);
+	json_decref(report);
+	dp_eal_fini();
+	return ret < 0;
+}

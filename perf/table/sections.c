@@ -1,0 +1,753 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sections.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_common.h>
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#include "classify.h"
+#include "common/figures.h"
+#include "flow_table.h"
+#include "tables.h"
+
+#define CAPACITY (UINT32_C(1) << 20)
+#define CAPACITY_SMALL (UINT32_C(1) << 12)
+#define BURSTS_A_ROUND 16384 /* at least; half a million lookups */
+#define BURSTS_SMALL 64
+#define REFUSALS 1000
+#define PASSES 5
+#define REMOVAL_STRIDE UINT64_C(1000003) /* prime to the capacities: visits all, not in order */
+#define COLLIDE_CAPACITY UINT32_C(65536)
+#define ORDINARY (COLLIDE_CAPACITY / 2)
+#define COLLIDE_BURSTS 64
+#define OFFERED (COLLIDE_CAPACITY / 8) /* ordinary flows that are offered after the worst ones */
+#define WORKERS 2
+#define COUNT_BURSTS 8192
+
+/* A table that is measured in turn with others: what the machine does besides hits all. */
+struct subject {
+	const struct bench_way *way;
+	void *table;
+	double bytes_a_flow;
+	uint32_t n_added;
+	double cycles[BENCH_ROUNDS_MAX];
+};
+
+static int
+subject_create(struct subject *subject, const struct bench_way *way, uint32_t capacity)
+{
+	const size_t before = bench_heap_bytes();
+	size_t bytes;
+
+	*subject = (struct subject){.way = way, .table = way->create(capacity)};
+	if (subject->table == NULL) {
+		fprintf(stderr, "%s: no memory for %u flows\n", way->name, capacity);
+		return -ENOMEM;
+	}
+	bytes = bench_heap_bytes() - before;
+	if (way->spare_bytes != NULL)
+		bytes -= way->spare_bytes(subject->table);
+	subject->bytes_a_flow = (double)bytes / capacity;
+	return 0;
+}
+
+/* Fill the caches with what this one uses, then measure. */
+static int
+subject_measure(struct subject *subject, unsigned round, uint32_t n_flows, unsigned n_bursts)
+{
+	bench_visit_random(subject->way, subject->table, 0, n_flows, n_bursts / 4);
+	subject->cycles[round] =
+		bench_visit_random(subject->way, subject->table, 0, n_flows, n_bursts);
+	return isnan(subject->cycles[round]) ? -ENOENT : 0;
+}
+
+static void
+subjects_destroy(struct subject *subjects, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (subjects[i].table != NULL)
+			subjects[i].way->destroy(subjects[i].table);
+	}
+}
+
+/*
+ * What finding a flow costs, in full tables of several sizes. All tables of a size exist at once.
+ */
+static const struct bench_way *const lookup_ways[] = {
+	&bench_sluice4, /* the first is what the others are compared with */
+	&bench_three_lines,
+	&bench_rte_hash,
+	&bench_one_table4,
+	&bench_sluice6,
+	&bench_two_tables,
+	&bench_one_table,
+	&bench_keys_alone,
+};
+
+static void
+lookup_report(const struct subject *subject, const struct subject *base, unsigned rounds,
+	json_t *rows, uint32_t n_flows)
+{
+	const bool is_table = subject->way != &bench_keys_alone;
+	double values[BENCH_ROUNDS_MAX], ratios[BENCH_ROUNDS_MAX];
+	struct spread cycles;
+
+	for (unsigned i = 0; i < rounds; i++) {
+		values[i] = subject->cycles[i];
+		ratios[i] = subject->cycles[i] / base->cycles[i];
+	}
+	cycles = spread_of(values, rounds);
+	json_array_append_new(
+		rows, json_pack("{s:i, s:s, s:f, s:f, s:f, s:f, s:o}", "flows", (int)n_flows, "way",
+			      subject->way->name, "cycles a lookup", cycles.median, "min",
+			      cycles.min, "max", cycles.max, "times Sluice's IPv4",
+			      spread_of(ratios, rounds).median, "bytes a flow",
+			      is_table ? json_real(subject->bytes_a_flow) : json_string("")));
+}
+
+static int
+lookup_measure(const struct bench_options *options, json_t *rows, uint32_t n_flows)
+{
+	const unsigned n_bursts =
+		options->small ? BURSTS_SMALL : RTE_MAX(BURSTS_A_ROUND, n_flows / BENCH_BURST);
+	struct subject subjects[RTE_DIM(lookup_ways)] = {0};
+	int ret = 0;
+
+	for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++) {
+		const struct bench_way *way = lookup_ways[i];
+
+		ret = subject_create(&subjects[i], way, n_flows);
+		if (ret == 0 && way != &bench_keys_alone)
+			ret = bench_add_range(way, subjects[i].table, 0, n_flows);
+	}
+	for (unsigned round = 0; round < options->rounds && ret == 0; round++) {
+		for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++)
+			ret = subject_measure(&subjects[i], round, n_flows, n_bursts);
+	}
+	for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++)
+		lookup_report(&subjects[i], &subjects[0], options->rounds, rows, n_flows);
+	subjects_destroy(subjects, RTE_DIM(lookup_ways));
+	return ret;
+}
+
+int
+bench_lookup(const struct bench_options *options, json_t *rows)
+{
+	static const uint32_t sizes[] = {1000, 10000, 100000, 1000000};
+	int ret = 0;
+
+	for (unsigned i = 0; i < RTE_DIM(sizes) && ret == 0; i++) {
+		if (!options->small || sizes[i] <= 10000)
+			ret = lookup_measure(options, rows, sizes[i]);
+	}
+	return ret;
+}
+
+/*
+ * What adding a flow costs while the table fills up, and taking one out. The same flows are added
+ * in the same order in several passes, each timed alone, and the least time of each is taken: what
+ * a host takes away hits another flow in the next pass, what the table does hits the same.
+ */
+struct timing {
+	uint32_t capacity;
+	uint32_t n_added; /* the others were refused */
+	uint32_t *least[2]; /* cycles of each add, each removal */
+	uint32_t *worst[2];
+};
+
+enum { ADD, REMOVE };
+
+static void
+timing_note(struct timing *timing, int what, uint32_t i, uint64_t start, bool is_first)
+{
+	const uint32_t cycles = (uint32_t)RTE_MIN(rte_rdtsc() - start, UINT64_C(0xffffffff));
+
+	if (is_first || cycles < timing->least[what][i])
+		timing->least[what][i] = cycles;
+	if (is_first || cycles > timing->worst[what][i])
+		timing->worst[what][i] = cycles;
+}
+
+static int
+pass(const struct bench_way *way, struct timing *timing, bool is_first)
+{
+	void *table = way->create(timing->capacity);
+	struct bench_flow flow;
+	uint32_t n;
+
+	if (table == NULL)
+		return -ENOMEM;
+	for (n = 0; n < timing->capacity; n++) {
+		bench_flow_make(&flow, way->shape, n);
+
+		const uint64_t start = rte_rdtsc();
+
+		if (way->add(table, &flow) < 0)
+			break;
+		timing_note(timing, ADD, n, start, is_first);
+	}
+	timing->n_added = n;
+	for (uint32_t i = 0; i < timing->capacity; i++) {
+		const uint32_t number = (uint32_t)(i * REMOVAL_STRIDE % timing->capacity);
+
+		if (number >= n)
+			continue;
+		bench_flow_make(&flow, way->shape, number);
+
+		const uint64_t start = rte_rdtsc();
+
+		way->remove(table, &flow);
+		timing_note(timing, REMOVE, number, start, is_first);
+	}
+	way->destroy(table);
+	return 0;
+}
+
+static int
+by_cycles(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* A row for the flows first..last-1; sorts their times. */
+static void
+span_report(struct timing *timing, int what, uint32_t first, uint32_t last, const char *name,
+	const struct bench_way *way, json_t *rows)
+{
+	uint32_t *cycles = timing->least[what] + first, n = last - first, worst = 0;
+	uint64_t sum = 0;
+
+	if (n == 0)
+		return;
+	qsort(cycles, n, sizeof(*cycles), by_cycles);
+	for (uint32_t i = 0; i < n; i++) {
+		sum += cycles[i];
+		worst = RTE_MAX(worst, timing->worst[what][first + i]);
+	}
+	json_array_append_new(
+		rows, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "way", way->name,
+			      "ns a flow", name, "mean", bench_ns((double)sum / n), "p99",
+			      bench_ns(cycles[n - 1 - n / 100]), "p99.9",
+			      bench_ns(cycles[n - 1 - n / 1000]), "worst", bench_ns(cycles[n - 1]),
+			      "worst seen", bench_ns(worst)));
+}
+
+static void
+insert_report(struct timing *timing, const struct bench_way *way, json_t *rows)
+{
+	const uint32_t n = timing->n_added, half = RTE_MIN(n, timing->capacity / 2);
+	const uint32_t most = RTE_MIN(n, (uint32_t)((uint64_t)timing->capacity * 9 / 10));
+
+	span_report(timing, ADD, 0, half, "add, 0 to 50 % full", way, rows);
+	span_report(timing, ADD, half, most, "add, 50 to 90 %", way, rows);
+	span_report(timing, ADD, most, n,
+		n == timing->capacity ? "add, 90 to 100 %" : "add, 90 % until refused", way, rows);
+	span_report(timing, REMOVE, 0, n, "remove", way, rows);
+}
+
+static int
+insert_measure(const struct bench_way *way, struct timing *timing, json_t *rows)
+{
+	for (unsigned i = 0; i < PASSES; i++) {
+		if (pass(way, timing, i == 0) < 0) {
+			fprintf(stderr, "%s: no memory for %u flows\n", way->name,
+				timing->capacity);
+			return -ENOMEM;
+		}
+	}
+	insert_report(timing, way, rows);
+	return 0;
+}
+
+int
+bench_insert(const struct bench_options *options, json_t *rows)
+{
+	static const struct bench_way *const ways[] = {
+		&bench_sluice4, &bench_sluice6, &bench_rte_hash, &bench_rte_hash_plain};
+	struct timing timing = {.capacity = options->small ? CAPACITY_SMALL : CAPACITY};
+	uint32_t *times = calloc(4 * (size_t)timing.capacity, sizeof(*times));
+	int ret = 0;
+
+	if (times == NULL)
+		return -ENOMEM;
+	for (unsigned what = 0; what < 2; what++) {
+		timing.least[what] = times + what * (size_t)timing.capacity;
+		timing.worst[what] = times + (2 + what) * (size_t)timing.capacity;
+	}
+	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
+		ret = insert_measure(ways[i], &timing, rows);
+	free(times);
+	return ret;
+}
+
+/*
+ * What load does to lookups: the same flows are looked up in tables that are half full, nearly
+ * full and full, and in a full one between attempts to add more, all of which must be refused.
+ */
+struct load {
+	const char *name;
+	unsigned percent;
+	bool refuses; /* more flows are offered before each round */
+};
+
+static const struct load loads[] = {
+	{"50 %", 50, false},
+	{"90 %", 90, false},
+	{"100 %", 100, false},
+	{"100 %, refusing more", 100, true},
+};
+
+/* Offer flows to a full table. 0 when all were refused with -ENOSPC. */
+static int
+offer_more(const struct bench_way *way, void *table, uint32_t capacity)
+{
+	for (uint32_t i = 0; i < REFUSALS; i++) {
+		int ret = bench_add_range(way, table, capacity + i, 1);
+
+		if (ret == -ENOSPC)
+			continue;
+		fprintf(stderr, "%s: a full table returned %d, not -ENOSPC\n", way->name, ret);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+static void
+fill_report(struct subject *subject, const struct load *load, unsigned rounds, uint32_t capacity,
+	json_t *rows)
+{
+	const struct bench_way *way = subject->way;
+	const struct spread cycles = spread_of(subject->cycles, rounds);
+
+	json_array_append_new(rows,
+		json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:o}", "way", way->name, "load",
+			load->name, "flows taken, % of capacity",
+			100.0 * subject->n_added / capacity, "cycles a lookup", cycles.median,
+			"min", cycles.min, "max", cycles.max, "overflow buckets",
+			way == &bench_sluice4 ? json_integer(bench_sluice4_overflow(subject->table))
+					      : json_string("")));
+}
+
+static int
+fill_measure(const struct bench_way *way, const struct bench_options *options, uint32_t capacity,
+	json_t *rows)
+{
+	struct subject subjects[RTE_DIM(loads)] = {0};
+	int ret = 0;
+
+	for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++) {
+		const uint32_t wanted = (uint32_t)((uint64_t)capacity * loads[i].percent / 100);
+		struct subject *s = &subjects[i];
+
+		ret = subject_create(s, way, capacity);
+		while (ret == 0 && s->n_added < wanted &&
+			bench_add_range(way, s->table, s->n_added, 1) == 0)
+			s->n_added++;
+	}
+	for (unsigned round = 0; round < options->rounds && ret == 0; round++) {
+		for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++) {
+			if (loads[i].refuses && subjects[i].n_added == capacity)
+				ret = offer_more(way, subjects[i].table, capacity);
+			if (ret == 0)
+				ret = subject_measure(&subjects[i], round, capacity / 2,
+					options->small ? BURSTS_SMALL : BURSTS_A_ROUND);
+		}
+	}
+	for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++)
+		fill_report(&subjects[i], &loads[i], options->rounds, capacity, rows);
+	subjects_destroy(subjects, RTE_DIM(loads));
+	return ret;
+}
+
+int
+bench_fill(const struct bench_options *options, json_t *rows)
+{
+	static const struct bench_way *const ways[] = {
+		&bench_sluice4, &bench_rte_hash, &bench_rte_hash_plain};
+	const uint32_t capacity = options->small ? CAPACITY_SMALL : CAPACITY;
+	int ret = 0;
+
+	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
+		ret = fill_measure(ways[i], options, capacity, rows);
+	return ret;
+}
+
+/*
+ * The worst keys: all of one hash, so of one bucket and one signature, in a table that holds
+ * ordinary flows besides. CRC32C is linear and has no secret, so anyone can make them; but only
+ * who may install flows can put them into the table.
+ */
+struct state {
+	const struct bench_way *way;
+	void *table;
+	json_t *rows;
+	uint32_t first; /* oldest colliding flow */
+	uint32_t n_colliding;
+};
+
+static int
+state_report(const struct state *state, const char *when, double add_ns, uint32_t n_refused)
+{
+	const struct bench_way *way = state->way;
+	const double own = state->n_colliding == 0
+				   ? 0
+				   : bench_visit_random(way, state->table, state->first,
+					     state->n_colliding, COLLIDE_BURSTS);
+	const double others =
+		bench_visit_random(way, state->table, 0, ORDINARY, 100 * COLLIDE_BURSTS);
+
+	if (isnan(own) || isnan(others))
+		return -ENOENT;
+	json_array_append_new(state->rows,
+		json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:i, s:o}", "way", way->name, "when",
+			when, "colliding flows", (int)state->n_colliding, "ns to add one", add_ns,
+			"cycles to find one", own, "cycles to find an ordinary flow", others,
+			"ordinary flows refused", (int)n_refused, "overflow buckets held",
+			way == &bench_sluice4 ? json_integer(bench_sluice4_overflow(state->table))
+					      : json_string("")));
+	return 0;
+}
+
+/* Add colliding flows until there are `wanted`, or one is refused: 1. Reports. */
+static int
+state_collide(struct state *state, uint32_t wanted)
+{
+	const uint32_t before = state->n_colliding;
+	const uint64_t start = rte_rdtsc();
+	int ret = 0;
+
+	while (state->n_colliding < wanted && ret == 0) {
+		ret = bench_add_range(
+			state->way, state->table, BENCH_COLLIDING + state->n_colliding, 1);
+		state->n_colliding += ret == 0;
+	}
+	if (ret < 0 && ret != -ENOSPC)
+		return ret;
+
+	const double ns = bench_ns((double)(rte_rdtsc() - start));
+	const uint32_t n_tried = state->n_colliding - before + (ret < 0);
+	int error = state_report(
+		state, ret == 0 ? "added" : "added until refused", ns / RTE_MAX(n_tried, 1u), 0);
+
+	return error < 0 ? error : ret < 0;
+}
+
+/* Take colliding flows out, the oldest first, until `left` are there; report. */
+static int
+state_relieve(struct state *state, uint32_t left, const char *when)
+{
+	while (state->n_colliding > left) {
+		struct bench_flow flow;
+
+		bench_flow_make(&flow, state->way->shape, state->first++);
+		state->way->remove(state->table, &flow);
+		state->n_colliding--;
+	}
+	return state_report(state, when, 0, 0);
+}
+
+/* Offer more ordinary flows and report how many were refused. */
+static int
+state_offer(struct state *state)
+{
+	uint32_t n_refused = 0;
+
+	for (uint32_t i = 0; i < OFFERED; i++)
+		n_refused += bench_add_range(state->way, state->table, ORDINARY + i, 1) < 0;
+	return state_report(state, "ordinary flows offered", 0, n_refused);
+}
+
+static int
+collide_measure(const struct bench_way *way, const struct bench_options *options, json_t *rows)
+{
+	static const uint32_t steps[] = {8, 64, 512, 4096, COLLIDE_CAPACITY - ORDINARY - OFFERED};
+	const unsigned n_steps = options->small ? 3 : RTE_DIM(steps);
+	struct state state = {.way = way, .rows = rows, .first = BENCH_COLLIDING};
+	int ret;
+
+	state.table = way->create(COLLIDE_CAPACITY);
+	if (state.table == NULL)
+		return -ENOMEM;
+	ret = bench_add_range(way, state.table, 0, ORDINARY);
+	if (ret == 0)
+		ret = state_report(&state, "before", 0, 0);
+	for (unsigned i = 0; i < n_steps && ret == 0; i++)
+		ret = state_collide(&state, steps[i]);
+	if (ret >= 0)
+		ret = state_offer(&state);
+	if (ret == 0)
+		ret = state_relieve(&state, 1, "all but the newest removed");
+	if (ret == 0)
+		ret = state_relieve(&state, 0, "all removed");
+	way->destroy(state.table);
+	return ret;
+}
+
+int
+bench_collide(const struct bench_options *options, json_t *rows)
+{
+	static const struct bench_way *const ways[] = {&bench_sluice4, &bench_rte_hash};
+	int ret = 0;
+
+	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
+		ret = collide_measure(ways[i], options, rows);
+	return ret;
+}
+
+/*
+ * Exact counters when two workers meet the same flows, in three ways: counters in the entry that
+ * the worker writes who met the flow first, the other one has a row of its own (what Sluice does);
+ * a row for each worker; counters in the entry that both add to atomically. Two threads look flows
+ * up and count, each its own half of them, or both all of them; at the end the sums must be exact.
+ */
+enum how { OWNER, ROWS, ATOMIC };
+enum who { ALONE, OWN_HALF, ALL };
+
+static const char *const how_names[] = {
+	"owner in the entry, others in rows", "a row a worker", "atomic adds in the entry"};
+static const char *const who_names[] = {
+	"one worker alone", "both, each its own flows", "both, all flows"};
+
+struct worker {
+	struct lane lane;
+	struct flow_table *table;
+	uint64_t random;
+	uint64_t counted; /* packets, in all rounds */
+	uint32_t n_flows;
+	uint8_t index;
+	enum how how;
+	enum who who;
+	struct meeting *meeting;
+} __rte_cache_aligned;
+
+/* Where both start and the second one ends. */
+struct meeting {
+	unsigned n_ready;
+	unsigned n_expected;
+	bool is_over;
+	unsigned n_bursts; /* of the first worker */
+	double cycles;
+} __rte_cache_aligned;
+
+static __rte_always_inline void
+count_packet(struct worker *worker, struct flow_entry4 *entry, enum how how)
+{
+	const uint32_t place = flow_table_index(worker->table, entry, DP_IPV4);
+	struct flow_counters *row = &worker->table->foreign[worker->index][place];
+
+	if (how == ATOMIC) {
+		__atomic_fetch_add(&entry->counters.packets, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&entry->counters.bytes, BENCH_PACKET_BYTES, __ATOMIC_RELAXED);
+	} else if (how == ROWS || entry->rewrite.tail.owner != worker->index + 1) {
+		bench_count_packet(row);
+	} else {
+		bench_count_packet(&entry->counters);
+	}
+	bench_read(&entry->rewrite);
+}
+
+static __rte_always_inline void
+burst_count(struct worker *worker, enum how how)
+{
+	struct lane *lane = &worker->lane;
+
+	for (uint16_t i = 0; i < BENCH_BURST; i++) {
+		uint32_t flow = bench_random(&worker->random, worker->n_flows);
+
+		if (worker->who != ALL)
+			flow = (flow & ~UINT32_C(1)) | worker->index;
+		bench_key4(flow, &lane->key4[i]);
+		classify_begin(worker->table, lane, i, DP_IPV4);
+	}
+	lane->n = BENCH_BURST;
+	classify_lane(NULL, worker->table, lane, VIEW_SETTLED, DP_IPV4);
+	if (how == ROWS) {
+		for (unsigned i = 0; i < BENCH_BURST; i++)
+			rte_prefetch0(&worker->table->foreign[worker->index][flow_table_index(
+				worker->table, lane->entries[i], DP_IPV4)]);
+	}
+	for (unsigned i = 0; i < BENCH_BURST; i++)
+		count_packet(worker, lane->entries[i], how);
+}
+
+static void
+burst_run(struct worker *worker)
+{
+	if (worker->how == OWNER)
+		burst_count(worker, OWNER);
+	else if (worker->how == ROWS)
+		burst_count(worker, ROWS);
+	else
+		burst_count(worker, ATOMIC);
+	worker->counted += BENCH_BURST;
+}
+
+/* Run the worker's bursts in windows; cycles a packet in the median one. */
+static double
+windows_run(struct worker *worker, unsigned n_bursts)
+{
+	const unsigned n = n_bursts / BENCH_WINDOWS + 1;
+	double cycles[BENCH_WINDOWS];
+
+	for (unsigned w = 0; w < BENCH_WINDOWS; w++) {
+		const uint64_t start = rte_rdtsc();
+
+		for (unsigned i = 0; i < n; i++)
+			burst_run(worker);
+		cycles[w] = (double)(rte_rdtsc() - start) / (n * BENCH_BURST);
+	}
+	return spread_of(cycles, BENCH_WINDOWS).median;
+}
+
+/* The first worker measures; the other one is there until it is done. */
+static int
+worker_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct meeting *meeting = worker->meeting;
+
+	__atomic_add_fetch(&meeting->n_ready, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&meeting->n_ready, __ATOMIC_ACQUIRE) < meeting->n_expected)
+		rte_pause();
+	if (worker->index == 0) {
+		meeting->cycles = windows_run(worker, meeting->n_bursts);
+		__atomic_store_n(&meeting->is_over, true, __ATOMIC_RELEASE);
+		return 0;
+	}
+	while (!__atomic_load_n(&meeting->is_over, __ATOMIC_ACQUIRE))
+		burst_run(worker);
+	return 0;
+}
+
+/* Cycles a packet of the first worker. */
+static double
+round_measure(struct worker *workers, enum how how, enum who who, unsigned n_bursts)
+{
+	struct meeting meeting = {.n_expected = who == ALONE ? 1 : WORKERS, .n_bursts = n_bursts};
+
+	for (unsigned w = 0; w < WORKERS; w++) {
+		workers[w].how = how;
+		workers[w].who = who;
+		workers[w].meeting = &meeting;
+	}
+	if (who != ALONE)
+		rte_eal_remote_launch(worker_run, &workers[1], 1);
+	worker_run(&workers[0]);
+	rte_eal_wait_lcore(1);
+	return meeting.cycles;
+}
+
+/* Every packet must have been counted, somewhere. */
+static int
+sums_check(const struct flow_table *table, const struct worker *workers)
+{
+	uint64_t counted = 0, wanted = 0;
+
+	for (uint32_t i = 0; i < table->n_places; i++) {
+		counted += ((struct flow_entry4 *)table->entries)[i].counters.packets;
+		for (unsigned w = 0; w < WORKERS; w++)
+			counted += table->foreign[w][i].packets;
+	}
+	for (unsigned w = 0; w < WORKERS; w++)
+		wanted += workers[w].counted;
+	if (counted == wanted)
+		return 0;
+	fprintf(stderr, "counters hold %llu of %llu packets\n", (unsigned long long)counted,
+		(unsigned long long)wanted);
+	return -EPROTO;
+}
+
+/* Flow i belongs to worker i % 2, in every way. */
+static int
+table_fill(struct flow_table *table, uint32_t n_flows)
+{
+	for (uint32_t i = 0; i < n_flows; i++) {
+		struct bench_flow flow;
+		struct flow_entry4 *entry;
+		uint32_t place;
+
+		bench_flow_make(&flow, BENCH_IPV4, i);
+		if (flow_table_add(table, &flow.flow, &place) < 0)
+			return -ENOSPC;
+		entry = flow_table_entry(table, place, DP_IPV4);
+		entry->rewrite.tail.owner = (uint8_t)(i % WORKERS + 1);
+		flow_table_show(table, place);
+		flow_table_settle(table, place);
+	}
+	return 0;
+}
+
+/* Cycles a packet, [who][how][round]. */
+typedef double count_cycles[RTE_DIM(who_names)][RTE_DIM(how_names)][BENCH_ROUNDS_MAX];
+
+static void
+count_report(count_cycles *cycles, unsigned rounds, uint32_t n_flows, json_t *rows)
+{
+	for (unsigned who = 0; who < RTE_DIM(who_names); who++) {
+		for (unsigned how = 0; how < RTE_DIM(how_names); how++) {
+			const struct spread s = spread_of((*cycles)[who][how], rounds);
+
+			json_array_append_new(rows,
+				json_pack("{s:i, s:s, s:s, s:f, s:f, s:f}", "flows", (int)n_flows,
+					"who", who_names[who], "how", how_names[how],
+					"cycles a packet", s.median, "min", s.min, "max", s.max));
+		}
+	}
+}
+
+static int
+count_measure(const struct bench_options *options, struct worker *workers, uint32_t n_flows,
+	struct flow_table *table, json_t *rows)
+{
+	const unsigned n_bursts =
+		options->small ? BURSTS_SMALL : RTE_MAX(COUNT_BURSTS, n_flows / BENCH_BURST);
+	static count_cycles cycles;
+
+	for (unsigned w = 0; w < WORKERS; w++)
+		workers[w] = (struct worker){.table = table,
+			.random = bench_mix(w + 1),
+			.n_flows = n_flows,
+			.index = (uint8_t)w};
+	for (unsigned round = 0; round < options->rounds; round++) {
+		for (unsigned who = 0; who < RTE_DIM(who_names); who++) {
+			for (unsigned how = 0; how < RTE_DIM(how_names); how++) {
+				/* Fill the caches with what this one uses, then measure. */
+				round_measure(workers, how, who, n_bursts / 4);
+				cycles[who][how][round] =
+					round_measure(workers, how, who, n_bursts);
+			}
+		}
+	}
+	count_report(&cycles, options->rounds, n_flows, rows);
+	return sums_check(table, workers);
+}
+
+int
+bench_count(const struct bench_options *options, json_t *rows)
+{
+	static const uint32_t sizes[] = {1000, 100000, 1000000};
+	static struct worker workers[WORKERS];
+	int ret = 0;
+
+	for (unsigned i = 0; i < (options->small ? 1 : RTE_DIM(sizes)) && ret == 0; i++) {
+		struct flow_table table;
+
+		ret = flow_table_init(&table, DP_IPV4, sizes[i], WORKERS, SOCKET_ID_ANY, NULL);
+		if (ret < 0)
+			break;
+		ret = table_fill(&table, sizes[i]);
+		if (ret == 0)
+			ret = count_measure(options, workers, sizes[i], &table, rows);
+		flow_table_fini(&table);
+	}
+	return ret;
+}
