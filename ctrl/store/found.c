@@ -7,7 +7,6 @@
 
 #include "store/db.h"
 #include "store/file.h"
-#include "store/journal.h"
 #include "store/layout.h"
 #include "store/place.h"
 #include "store/recover.h"
@@ -104,31 +103,17 @@ good_use(sqlite3 *db, uint64_t generation, struct store_report *report, struct f
 	return NULL;
 }
 
+/* Its tables go into the file: a journal that is lost later leaves a store without generations. */
 static sqlite3 *
 fresh_use(sqlite3 *db, struct store_report *report, struct fault *fault)
 {
 	report->found = STORE_FRESH;
 	if (file_shape(db, fault) == 0 &&
-		file_tables_make(db, &(struct ledger){.next_change = 1}, fault) == 0)
+		file_tables_make(db, &(struct ledger){.next_change = 1}, fault) == 0) {
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		return db;
+	}
 	sqlite3_close(db);
-	return NULL;
-}
-
-static sqlite3 *
-recovered_from(const char *path, const struct recover_from *from, struct store_report *report,
-	struct fault *fault)
-{
-	struct store_report ignored = {0};
-	struct verdict made;
-	sqlite3 *db;
-
-	if (recover(path, from, report, fault) < 0)
-		return NULL;
-	if (file_look(path, &db, &made, &ignored, fault) == LOOK_GOOD)
-		return good_use(db, made.ledger.generation, report, fault);
-	fault_set(fault, FAULT_STORE, "", "store %s: what was recovered is damaged: %.200s", path,
-		made.reason);
 	return NULL;
 }
 
@@ -136,95 +121,18 @@ static sqlite3 *
 recovered_open(const char *path, const struct verdict *verdict, struct store_report *report,
 	struct fault *fault)
 {
-	const struct recover_from from = {path, verdict, verdict->ledger.generation};
+	struct store_report ignored = {0};
+	struct verdict made;
+	sqlite3 *db;
 
 	snprintf(report->reason, sizeof(report->reason), "%s", verdict->reason);
-	return recovered_from(path, &from, report, fault);
-}
-
-/* A page has room for fewer, so a damaged frame hides no more. */
-#define GENERATIONS_A_FRAME 64
-
-/* The highest that may have been given. */
-static uint64_t
-generation_guess(
-	const struct journal *journal, const struct verdict *mended, const struct verdict *ended)
-{
-	if (mended->ledger.generation > 0)
-		return mended->ledger.generation;
-	return ended->ledger.generation +
-	       GENERATIONS_A_FRAME * (journal->end + 1 - journal->damaged);
-}
-
-/* With the journal mended, as well as that goes: rows have checksums of their own. */
-static void
-mended_look(
-	const char *path, const struct journal *journal, const char *made, struct verdict *verdict)
-{
-	struct store_report report;
-	struct fault ignored;
-	sqlite3 *db;
-
-	*verdict = (struct verdict){.all_good = false};
-	if (journal_mend(path, journal, made, &ignored) < 0)
-		return;
-	if (file_look(made, &db, verdict, &report, &ignored) == LOOK_REFUSED)
-		*verdict = (struct verdict){.all_good = false};
-	if (!db)
-		return;
-	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_close(db);
-}
-
-/*
- * The journal has a damaged frame, and behind it commits that were durable. Their flows are there
- * if the damaged page does not matter to them; else what SQLite makes of it, which ends before.
- */
-static sqlite3 *
-journal_recovered_open(const char *path, const struct journal *journal, struct store_report *report,
-	struct fault *fault)
-{
-	char made[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
-	struct verdict mended, ended = {.all_good = false};
-	struct recover_from from = {made, &mended, 0};
-	enum look look;
-	sqlite3 *db;
-
-	snprintf(made, sizeof(made), "%s" RECOVER_MENDED, path);
-	mended_look(path, journal, made, &mended);
-	look = file_look(path, &db, &ended, report, fault);
-	if (look == LOOK_REFUSED) {
-		place_file_remove(made);
+	if (recover(path, verdict, report, fault) < 0)
 		return NULL;
-	}
-	/* All of it is in the file already. */
-	if (look == LOOK_GOOD && mended.all_good &&
-		ended.ledger.generation == mended.ledger.generation) {
-		place_file_remove(made);
-		return good_use(db, ended.ledger.generation, report, fault);
-	}
-	if (db)
-		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_close(db);
-	if (!mended.flows_good)
-		from = (struct recover_from){path, &ended, 0};
-	from.damaged_generation = generation_guess(journal, &mended, &ended);
-	snprintf(report->reason, sizeof(report->reason),
-		"its journal is damaged at frame %llu of %llu",
-		(unsigned long long)journal->damaged, (unsigned long long)journal->end);
-	db = recovered_from(path, &from, report, fault);
-	place_file_remove(made);
-	return db;
-}
-
-/* What a recovery left that was interrupted: another name for the damaged file. */
-static void
-mended_remove(const char *path)
-{
-	char made[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
-
-	snprintf(made, sizeof(made), "%s" RECOVER_MENDED, path);
-	place_file_remove(made);
+	if (file_look(path, &db, &made, &ignored, fault) == LOOK_GOOD)
+		return good_use(db, made.ledger.generation, report, fault);
+	fault_set(fault, FAULT_STORE, "", "store %s: what was recovered is damaged: %.200s", path,
+		made.reason);
+	return NULL;
 }
 
 /* What others may have put there is not ours to recover from. 1, 0 or -1 as place_file_look(). */
@@ -265,29 +173,44 @@ has_remains(const char *path)
 	return has_snapshot(path) || has_part(path, RECOVER_NEW) || has_part(path, "-wal");
 }
 
+/*
+ * Whether the checked copy is of a later generation: SQLite ends the journal at the first frame
+ * that is damaged, and drops what is behind it.
+ */
+static bool
+is_behind(const char *path, struct verdict *verdict)
+{
+	const uint64_t copied = recover_copy_generation(path);
+
+	if (copied <= verdict->ledger.generation)
+		return false;
+	snprintf(verdict->reason, sizeof(verdict->reason),
+		"its journal ends at generation %llu, and the checked copy is of generation %llu",
+		(unsigned long long)verdict->ledger.generation, (unsigned long long)copied);
+	return true;
+}
+
 sqlite3 *
 found_open(const char *path, struct store_report *report, struct fault *fault)
 {
 	const int there = files_look(path, fault);
 	struct verdict verdict = {.reason = "the file is missing or empty"};
-	struct journal journal;
 	sqlite3 *db;
-	int damaged;
 
 	*report = (struct store_report){.found = STORE_OK};
 	if (there < 0)
 		return NULL;
-	mended_remove(path);
 	if (there == 0 && has_remains(path))
 		return recovered_open(path, &verdict, report, fault);
 	if (there == 0 && place_file_make(path, fault) < 0)
 		return NULL;
-	damaged = journal_look(path, &journal, fault);
-	if (damaged != 0)
-		return damaged < 0 ? NULL : journal_recovered_open(path, &journal, report, fault);
 	switch (file_look(path, &db, &verdict, report, fault)) {
 	case LOOK_GOOD:
-		return good_use(db, verdict.ledger.generation, report, fault);
+		if (!is_behind(path, &verdict))
+			return good_use(db, verdict.ledger.generation, report, fault);
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		sqlite3_close(db);
+		return recovered_open(path, &verdict, report, fault);
 	case LOOK_EMPTY:
 		if (!has_snapshot(path))
 			return fresh_use(db, report, fault);

@@ -154,15 +154,16 @@ recovery_record(const char *path, uint64_t damaged_generation, struct store_repo
 	return file_finish(db, path, fault) < 0 ? -1 : rc;
 }
 
-/* 0 when there is none that could be read. */
-static uint64_t
-snapshot_generation(const char *snapshot)
+uint64_t
+recover_copy_generation(const char *path)
 {
 	struct ledger ledger = {.generation = 0};
+	char snapshot[PATH_ROOM];
 	struct fault ignored;
 	sqlite3 *db;
 	int code;
 
+	snprintf(snapshot, sizeof(snapshot), "%s" RECOVER_SNAPSHOT, path);
 	db = access(snapshot, F_OK) == 0 ? db_open(snapshot, true, &code, &ignored) : NULL;
 	if (db && ledger_load(db, &ledger, &ignored) < 0)
 		ledger.generation = 0;
@@ -171,13 +172,11 @@ snapshot_generation(const char *snapshot)
 }
 
 static int
-salvage_try(const struct recover_from *from, const char *path, struct store_report *report,
-	struct fault *fault)
+salvage_try(const char *damaged, const struct verdict *verdict, const char *path,
+	struct store_report *report, struct fault *fault)
 {
-	const struct verdict *verdict = from->verdict;
-
 	report->found = STORE_SALVAGED;
-	if (verdict->flows_good && salvage(from->source, path, &verdict->ledger, fault) == 0)
+	if (verdict->flows_good && salvage(damaged, path, &verdict->ledger, fault) == 0)
 		return 0;
 	place_file_remove(path);
 	return -1;
@@ -196,7 +195,7 @@ snapshot_try(
 
 /* The best that can be had, at `path`: a store whose journal lost much may be the older one. */
 static int
-new_make(const char *damaged, const char *path, const struct recover_from *from,
+new_make(const char *damaged, const char *path, const struct verdict *found,
 	struct store_report *report, struct fault *fault)
 {
 	char snapshot[PATH_ROOM];
@@ -204,10 +203,10 @@ new_make(const char *damaged, const char *path, const struct recover_from *from,
 	sqlite3 *db;
 
 	snprintf(snapshot, sizeof(snapshot), "%s" RECOVER_SNAPSHOT, damaged);
-	is_older = snapshot_generation(snapshot) > from->verdict->ledger.generation;
-	if ((!is_older && salvage_try(from, path, report, fault) == 0) ||
+	is_older = recover_copy_generation(damaged) > found->ledger.generation;
+	if ((!is_older && salvage_try(damaged, found, path, report, fault) == 0) ||
 		snapshot_try(snapshot, path, report, fault) == 0 ||
-		(is_older && salvage_try(from, path, report, fault) == 0))
+		(is_older && salvage_try(damaged, found, path, report, fault) == 0))
 		return 0;
 	report->found = STORE_LOST;
 	db = file_create(path, &(struct ledger){.next_change = 1}, fault);
@@ -231,10 +230,10 @@ aside_name(const char *path, char *name, size_t size)
 }
 
 int
-recover(const char *path, const struct recover_from *from, struct store_report *report,
+recover(const char *path, const struct verdict *found, struct store_report *report,
 	struct fault *fault)
 {
-	const uint64_t damaged_generation = from->damaged_generation;
+	const uint64_t damaged_generation = found->ledger.generation;
 	char made[PATH_ROOM], wal[PATH_ROOM];
 
 	snprintf(made, sizeof(made), "%s" RECOVER_NEW, path);
@@ -242,7 +241,7 @@ recover(const char *path, const struct recover_from *from, struct store_report *
 	/* With no store at the path, a file that is good is what an interrupted recovery made. */
 	if (access(path, F_OK) == 0 || !is_good(made)) {
 		place_file_remove(made);
-		if (new_make(path, made, from, report, fault) < 0 ||
+		if (new_make(path, made, found, report, fault) < 0 ||
 			recovery_record(made, damaged_generation, report, report->reason, fault) <
 				0)
 			return -1;

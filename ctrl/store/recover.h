@@ -12,15 +12,8 @@
 /* Beside the store: the copy of its last good generation, and a file that is being made. */
 #define RECOVER_SNAPSHOT "-good"
 #define RECOVER_NEW "-new"
-/* The damaged store with a journal that was mended, to be read and then removed. */
-#define RECOVER_MENDED "-mended"
-
-/* What is known of a damaged store. */
-struct recover_from {
-	const char *source; /* the file whose flows may be good: the store or the mended one */
-	const struct verdict *verdict; /* on that file */
-	uint64_t damaged_generation; /* the highest that was given, as far as is known */
-};
+/* Of the copy beside the store at `path`; 0 when there is none that could be read. */
+uint64_t recover_copy_generation(const char *path);
 
 /*
  * Put a good store where there is a damaged one or none. Of a damaged one the flows are used
@@ -28,7 +21,7 @@ struct recover_from {
  * to PATH.corrupt-TIME. Whatever is found, a generation more says that it was recovered, so that
  * numbers go on. *report, whose reason is given, is filled in. 0, or -1 with *fault.
  */
-int recover(const char *path, const struct recover_from *from, struct store_report *report,
+int recover(const char *path, const struct verdict *found, struct store_report *report,
 	struct fault *fault);
 
 #endif

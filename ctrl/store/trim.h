@@ -32,9 +32,8 @@ int trim_init(struct trim *trim, struct write *write, struct fault *fault);
 void trim_fini(struct trim *trim);
 
 /*
- * Look at so many changes at most and delete those that are not needed, in a transaction that is
- * made durable as any other: the journal is judged by that (see journal.h). True when there may be
- * more. Errors are for the next batch to meet.
+ * Look at so many changes at most and delete those that are not needed, in a transaction. True when
+ * there may be more. Errors are for the next batch to meet.
  */
 bool trim_step(struct trim *trim, uint64_t rows);
 
