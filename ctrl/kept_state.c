@@ -3,8 +3,8 @@
 
 #include <sched.h>
 
-#include "log.h"
-#include "schema/describe.h"
+#include "base/escape.h"
+#include "base/log.h"
 
 /*
  * The store has threads of its own: they may run on any CPU that this process may use, but for

@@ -13,15 +13,15 @@
 
 #include <dp/dp.h>
 
+#include "base/escape.h"
+#include "base/log.h"
 #include "command_line.h"
 #include "kept_state.h"
-#include "log.h"
 #include "rpc/audit.h"
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "rpc/transactions.h"
-#include "schema/describe.h"
 #include "schema/documents.h"
 #include "socket_path.h"
 #include "state/commits.h"

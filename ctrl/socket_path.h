@@ -3,7 +3,7 @@
 #ifndef CTRL_SOCKET_PATH_H
 #define CTRL_SOCKET_PATH_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * Make the directory of the path (0755) if its parent exists, and check that the path is free, or

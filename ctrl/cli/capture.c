@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See capture.h. */
 #include "cli/capture.h"
-#include "schema/describe.h"
+#include "base/escape.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "cli/commands.h"
-#include "schema/describe.h"
 #include "schema/yaml.h"
 
 int
@@ -24,7 +24,7 @@ cli_usage(const struct cli *cli, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0 || (safe = describe_safe_copy(text)) == NULL)
+	if (vasprintf(&text, format, args) < 0 || (safe = text_escape_copy(text)) == NULL)
 		cli_out_of_memory();
 	va_end(args);
 	fprintf(stderr, "sluicectl: %s%s%s\nTry 'sluicectl %s%s--help'.\n",
@@ -146,7 +146,7 @@ file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 	else
 		snprintf(line, sizeof(line), "%s:%u: %s", cli->file, yaml_locate(cli->file, place),
 			place[0] != '\0' ? place : "/");
-	describe_safe(line, text, size);
+	text_escape(line, text, size);
 }
 
 int

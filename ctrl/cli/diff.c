@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/cli.h"
 #include "cli/endpoint.h"
 #include "cli/paint.h"
 #include "cli/quantity.h"
 #include "cli/text.h"
 #include "cli/yaml_text.h"
-#include "schema/describe.h"
 
 #define COLUMNS_IN_PIPE 80
 #define FIELD_INDENT 4

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "schema/yaml.h"
 
 static bool

@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/flow_pages.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "schema/describe.h"
 
 static const struct table_column list_columns[] = {
 	{"FLOW", false},

@@ -2,12 +2,12 @@
 /* `flow show`: everything about one flow. Lines about what it does not use are left out. */
 #include <inttypes.h>
 
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/flow_legs.h"
 #include "cli/quantity.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "schema/describe.h"
 
 #define LABEL_INDENT 10
 

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/endpoint.h"
-#include "schema/describe.h"
 
 #define VLAN_TAG_BYTES 4
 #define VLAN_ID_MASK 0xfff

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/options.h"
-#include "schema/describe.h"
 
 json_t *
 police_parse(const char *text)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
+#include "base/fault.h"
 #include "cli/cli.h"
-#include "schema/describe.h"
-#include "schema/fault.h"
 
 int
 client_error_set(struct client_error *error, enum client_status status, const char *format, ...)
@@ -22,7 +22,7 @@ client_error_set(struct client_error *error, enum client_status status, const ch
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	describe_safe(text, error->text, sizeof(error->text));
+	text_escape(text, error->text, sizeof(error->text));
 	return -1;
 }
 
@@ -64,9 +64,9 @@ reply_refused(const json_t *object, struct client_error *error)
 		client_error_set(error, status, "%s at %s: %s", name, pointer, message);
 	else
 		client_error_set(error, status, "%s: %s", name, message);
-	describe_safe(name, error->name, sizeof(error->name));
-	describe_safe(pointer != NULL ? pointer : "", error->pointer, sizeof(error->pointer));
-	describe_safe(message, error->message, sizeof(error->message));
+	text_escape(name, error->name, sizeof(error->name));
+	text_escape(pointer != NULL ? pointer : "", error->pointer, sizeof(error->pointer));
+	text_escape(message, error->message, sizeof(error->message));
 	return -1;
 }
 
@@ -101,13 +101,13 @@ reply_result(json_t *reply, json_int_t id, struct client_error *error)
 static bool
 is_safe(const char *text)
 {
-	return text[describe_safe_head(text)] == '\0';
+	return text[text_plain_length(text)] == '\0';
 }
 
 static char *
 safe_copy(const char *text)
 {
-	char *copy = describe_safe_copy(text);
+	char *copy = text_escape_copy(text);
 
 	if (copy == NULL)
 		cli_out_of_memory();

@@ -21,7 +21,7 @@ int client_error_set(struct client_error *error, enum client_status status, cons
 json_t *reply_result(json_t *reply, json_int_t id, struct client_error *error);
 
 /*
- * Make all strings and names in a message what describe_safe() makes of them: what peers and the
+ * Make all strings and names in a message what text_escape() makes of them: what peers and the
  * kernel wrote reaches a terminal by no view. Names that are the same then become one.
  */
 void reply_make_safe(json_t *message);

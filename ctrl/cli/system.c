@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "schema/describe.h"
 
 #define LABEL_INDENT 9
 

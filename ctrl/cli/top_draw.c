@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/top_record.h"
-#include "schema/describe.h"
 
 #define COLUMNS_MAX 9
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/capture.h"
 #include "cli/endpoint.h"
-#include "schema/hex.h"
 #include "schema/scalar.h"
 
 #define COUNT_MAX 1000

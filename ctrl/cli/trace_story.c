@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/cli.h"
 #include "cli/frame_text.h"
 #include "cli/paint.h"
 #include "cli/quantity.h"
 #include "cli/text.h"
 #include "cli/trace_hint.h"
-#include "schema/describe.h"
-#include "schema/hex.h"
 
 #define NAME_WIDTH 11
 #define LINE_WIDTH 80 /* in a pipe */

@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 
+#include "base/escape.h"
 #include "cli/text.h"
-#include "schema/describe.h"
 
 #define TIME_INDENT 9
 #define LEGS_SINGLY 8 /* a flow with more is shown by its least and its most */

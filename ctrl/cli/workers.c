@@ -2,10 +2,10 @@
 /* `workers`: how busy each worker is, and two histograms as bars. */
 #include <inttypes.h>
 
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/paint.h"
 #include "cli/text.h"
-#include "schema/describe.h"
 
 #define LABEL_INDENT 10
 #define BAR_AT 33 /* column where a bar begins */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/cli.h"
-#include "schema/describe.h"
 #include "schema/scalar.h"
 
 #define COLUMNS_MAX 120
@@ -48,7 +48,7 @@ string_print(FILE *out, json_t *string)
 		return;
 	}
 	text = json_dumps(string, JSON_ENCODE_ANY);
-	safe = text != NULL ? describe_safe_copy(text) : NULL;
+	safe = text != NULL ? text_escape_copy(text) : NULL;
 	if (safe == NULL)
 		cli_out_of_memory();
 	fputs(safe, out);

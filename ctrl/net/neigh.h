@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/address.h"
+#include "base/addr.h"
 #include "net/request.h"
 
 /* Compared byte by byte: made by neigh_key_init() only. */

@@ -16,7 +16,7 @@
 
 #include <event2/event.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct net;
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "net/address.h"
+#include "base/addr.h"
 #include "net/request.h"
 
 /*

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "rpc/envelope.h"
-#include "schema/describe.h"
 #include "store/place.h"
 
 #define DIRECTORY_MODE 0750
@@ -231,7 +231,7 @@ audit_call(struct audit *audit, const struct actor *actor, const char *method, j
 	}
 	text = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
-	safe = text ? describe_safe_copy(text) : NULL; /* as JSON it says the same */
+	safe = text ? text_escape_copy(text) : NULL; /* as JSON it says the same */
 	free(text);
 	if (safe)
 		line_write(audit, safe, result != NULL);

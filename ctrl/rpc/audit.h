@@ -15,7 +15,7 @@
 #include <jansson.h>
 
 #include "base/actor.h"
-#include "schema/fault.h"
+#include "base/fault.h"
 
 #define AUDIT_IDS_MAX 16 /* ids of flows that a line names */
 

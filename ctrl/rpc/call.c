@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "rpc/audit.h"
 #include "rpc/dispatch.h"
 #include "schema/describe.h"
-#include "state/clock.h"
 
 struct rpc_call {
 	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */

@@ -12,8 +12,8 @@
 #include <jansson.h>
 
 #include "base/actor.h"
+#include "base/fault.h"
 #include "rpc/session.h"
-#include "schema/fault.h"
 
 struct rpc_call;
 

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "schema/describe.h"
+#include "base/escape.h"
 #include "state/commits.h"
 
 struct change_call {

@@ -13,10 +13,10 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "base/clock.h"
 #include "rpc/envelope.h"
 #include "rpc/frame.h"
 #include "rpc/users.h"
-#include "state/clock.h"
 
 #define INPUT_BYTES 16384 /* to read before they are looked at */
 #define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */

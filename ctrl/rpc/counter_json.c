@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 
 /* The reasons from `first` on that occurred; *dropped is their sum. */
 static json_t *

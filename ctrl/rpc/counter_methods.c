@@ -2,10 +2,10 @@
 /* All counters at one time, as a collector wants them. */
 #include "rpc/counter_methods.h"
 
+#include "base/clock.h"
 #include "rpc/counter_json.h"
 #include "rpc/flow_methods.h"
 #include "rpc/methods.h"
-#include "state/clock.h"
 
 /* A port that shares its interface with the kernel has counts of that, too. */
 static json_t *

@@ -3,7 +3,7 @@
 #ifndef CTRL_RPC_DESCRIPTORS_H
 #define CTRL_RPC_DESCRIPTORS_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 #define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 

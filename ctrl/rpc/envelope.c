@@ -11,9 +11,9 @@
 
 #include <event2/buffer.h>
 
+#include "base/json.h"
 #include "rpc/service.h"
 #include "schema/describe.h"
-#include "schema/json_text.h"
 
 #define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
 

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * A message out of its text, as json_text_load() reads it. An id from 2^63 to 2^64 - 1, for which

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "rpc/event_json.h"
-#include "state/clock.h"
 #include "state/event_reader.h"
 
 #define ROUND_EVENTS_MAX 512 /* told in one round, in about three milliseconds */

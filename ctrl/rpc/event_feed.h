@@ -12,8 +12,8 @@
 
 #include <event2/event.h>
 
+#include "base/fault.h"
 #include "rpc/session.h"
-#include "schema/fault.h"
 #include "state/events.h"
 #include "state/ports.h"
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "base/addr.h"
 #include "rpc/counter_json.h"
-#include "state/address.h"
 
 static json_t *
 flow_encode(const struct event_entry *entry)

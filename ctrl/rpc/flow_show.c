@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "rpc/counter_json.h"
 #include "rpc/methods.h"
-#include "state/address.h"
 #include "state/leg_hops.h"
 
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */

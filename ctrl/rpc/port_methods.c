@@ -4,8 +4,8 @@
 
 #include <net/if.h>
 
+#include "base/addr.h"
 #include "rpc/methods.h"
-#include "state/address.h"
 
 static json_t *
 port_encode(const struct dp *dp, unsigned port)

@@ -2,9 +2,9 @@
 /* Punted packets by the page, their first bytes in hex. */
 #include "rpc/punt_methods.h"
 
+#include "base/escape.h"
 #include "rpc/methods.h"
 #include "rpc/sequence_page.h"
-#include "schema/hex.h"
 
 static json_t *
 punt_encode(const struct punt *punt, const struct ports *ports)

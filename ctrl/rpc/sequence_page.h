@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct sequence_page {
 	uint64_t first;

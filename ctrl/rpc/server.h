@@ -12,9 +12,9 @@
 
 #include <event2/event.h>
 
+#include "base/fault.h"
 #include "rpc/audit.h"
 #include "rpc/service.h"
-#include "schema/fault.h"
 #include "state/access.h"
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */

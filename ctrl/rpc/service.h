@@ -16,11 +16,11 @@
 
 #include <jansson.h>
 
+#include "base/fault.h"
 #include "rpc/audit.h"
 #include "rpc/call.h"
 #include "rpc/envelope.h"
 #include "rpc/session.h"
-#include "schema/fault.h"
 
 #define RPC_BATCH_MAX 100 /* requests of one batch: bounds what one text can set going */
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * Listen at "192.0.2.1:7878" or "[2001:db8::1]:7878", not blocking, closed on exec. Returns the

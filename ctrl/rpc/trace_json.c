@@ -9,8 +9,8 @@
 
 #include <dp/dp.h>
 
-#include "schema/hex.h"
-#include "state/address.h"
+#include "base/addr.h"
+#include "base/escape.h"
 
 static const char *const verdict_names[] = {
 	[DP_FORWARD] = "forward",

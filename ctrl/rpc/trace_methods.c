@@ -9,10 +9,10 @@
 
 #include <dp/trace.h>
 
+#include "base/addr.h"
+#include "base/escape.h"
 #include "rpc/methods.h"
 #include "rpc/trace_json.h"
-#include "schema/hex.h"
-#include "state/address.h"
 #include "state/nearest.h"
 #include "state/probe.h"
 

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * Listen at path, mode 0660, of that group ((gid_t)-1: the process's own), not blocking, closed on

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 
 #define ROUND_NS 2000000 /* that the turns of one iteration may take together */
 

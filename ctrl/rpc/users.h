@@ -16,7 +16,7 @@
 #include <event2/event.h>
 
 #include "base/actor.h"
-#include "schema/fault.h"
+#include "base/fault.h"
 
 #define TURN_NS 1000000 /* that a turn may take, apart from the request that it ends with */
 

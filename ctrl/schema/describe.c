@@ -3,8 +3,6 @@
 #include "describe.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,87 +210,4 @@ place_pointer(const struct place *place, char *out, size_t size)
 {
 	out[0] = '\0';
 	append_place(place, out, size);
-}
-
-/* The character at the head of a text in UTF-8 (RFC 3629) and its bytes; 0 bytes: there is none. */
-static unsigned
-character_read(const char *text, uint32_t *character)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* of that many bytes */
-	const unsigned char first = (unsigned char)text[0];
-	const unsigned bytes = first < 0x80	    ? 1
-			       : first >> 5 == 0x6  ? 2
-			       : first >> 4 == 0xe  ? 3
-			       : first >> 3 == 0x1e ? 4
-						    : 0;
-	uint32_t value = bytes > 1 ? first & (0x7fU >> bytes) : first;
-	unsigned i;
-
-	for (i = 1; i < bytes; i++) {
-		if (((unsigned char)text[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | ((unsigned char)text[i] & 0x3f);
-	}
-	*character = value;
-	return value < least[bytes] || value > 0x10ffff || value >> 11 == 0x1b ? 0 : bytes;
-}
-
-/* ISO 6429 for C0 and C1; the Unicode bidirectional algorithm, UAX #9 section 2, for marks. */
-static bool
-character_is_safe(uint32_t character)
-{
-	return character >= 0x20 && !(character >= 0x7f && character <= 0x9f) &&
-	       character != 0x61c && character != 0x200e && character != 0x200f &&
-	       !(character >= 0x2028 && character <= 0x202e) &&
-	       !(character >= 0x2066 && character <= 0x2069);
-}
-
-size_t
-describe_safe_head(const char *text)
-{
-	uint32_t character;
-	size_t length = 0;
-	unsigned bytes;
-
-	while ((bytes = character_read(text + length, &character)) > 0 &&
-		character_is_safe(character))
-		length += bytes;
-	return length;
-}
-
-void
-describe_safe(const char *text, char *out, size_t size)
-{
-	char piece[8];
-	uint32_t character;
-	unsigned bytes;
-	size_t length;
-
-	for (; *text; text += bytes ? bytes : 1) {
-		bytes = character_read(text, &character);
-		if (!bytes)
-			snprintf(piece, sizeof(piece), "\\x%02x", (unsigned char)*text);
-		else if (character_is_safe(character))
-			snprintf(piece, sizeof(piece), "%.*s", (int)bytes, text);
-		else
-			snprintf(piece, sizeof(piece), "\\u%04x", character);
-		length = strlen(piece);
-		if (length >= size)
-			break;
-		memcpy(out, piece, length);
-		out += length;
-		size -= length;
-	}
-	*out = '\0';
-}
-
-char *
-describe_safe_copy(const char *text)
-{
-	const size_t size = strlen(text) * strlen("\\u0000") + 1;
-	char *copy = malloc(size);
-
-	if (copy)
-		describe_safe(text, copy, size);
-	return copy;
 }

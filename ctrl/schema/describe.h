@@ -21,28 +21,10 @@ struct place {
  * describe_expected: `an integer from 0 to 4094`, `one of "a", "b"`.
  * describe_members: the names of an object's members, `a, b, c`.
  * place_pointer: the JSON pointer (RFC 6901) of a place.
- * describe_safe: a text as it may be shown at a terminal, or logged: control characters (C0, DEL,
- *	C1), those that change the direction of a text or end its line, and bytes that are not UTF-8
- *	become escapes, `\u001b`, `\u202e`, `\xff`. The result is UTF-8, cut between characters. In
- *	a JSON text, where no byte is wrong, the escapes say the same as what they stand for.
  */
 void describe_found(const json_t *value, char *out, size_t size);
 void describe_expected(const json_t *schema, char *out, size_t size);
 void describe_members(json_t *object, char *out, size_t size);
 void place_pointer(const struct place *place, char *out, size_t size);
-void describe_safe(const char *text, char *out, size_t size);
-
-/* The end of a noun behind a number: "1 flow", "2 flows". */
-static inline const char *
-plural_s(unsigned long long n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* Bytes at the head of a text that describe_safe() would leave as they are. */
-size_t describe_safe_head(const char *text);
-
-/* The whole of what describe_safe() makes of a text, to be freed; NULL without memory. */
-char *describe_safe_copy(const char *text);
 
 #endif

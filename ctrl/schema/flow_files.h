@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct flow_files;
 

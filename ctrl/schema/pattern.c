@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ip_text.h"
+#include "base/addr.h"
 
 enum pattern_kind {
 	PATTERN_NOTHING, /* the expression is not valid */
@@ -111,7 +111,7 @@ ip_match(const char *text)
 {
 	uint8_t bytes[16];
 
-	return ip_read(text, bytes) != 0;
+	return address_parse(text, bytes) != 0;
 }
 
 static bool

@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct schema;
 

@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct yaml_lines;
 

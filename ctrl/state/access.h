@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "base/actor.h"
-#include "schema/fault.h"
+#include "base/fault.h"
 
 #define ACCESS_ENTRIES_MAX 64 /* the schema has it as maxItems */
 #define ACCESS_PATH_MAX 256

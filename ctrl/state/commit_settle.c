@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/commit_group.h"
 #include "state/flow_steering.h"
 #include "state/flow_text.h"

@@ -6,7 +6,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/commit_group.h"
 
 #define SLICE_NS (2 * NS_PER_S / 1000)

@@ -10,7 +10,7 @@
 
 #include <dp/dp.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/access.h"
 
 #define CONFIG_PREFIX_MAX 33

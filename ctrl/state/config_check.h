@@ -3,7 +3,7 @@
 #ifndef CTRL_STATE_CONFIG_CHECK_H
 #define CTRL_STATE_CONFIG_CHECK_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/config.h"
 
 /* 0, or -1 with *fault set: pointer relative to the document. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/rollback.h"
 
 #define RETRY_S 5 /* when it could not be taken back */

@@ -5,7 +5,7 @@
 
 #include <dp/dp.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/config.h"
 
 /* dp_eal_init() with what the configuration holds. 0, or -1 with *fault set. */

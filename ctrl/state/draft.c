@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/describe.h"
+#include "base/escape.h"
 #include "state/stage.h"
 
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 
 void
 events_init(struct events *events)

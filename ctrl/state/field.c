@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 
 static const char *const verdicts[DP_VERDICT_COUNT] = {
 	[DP_FORWARD] = "forward",

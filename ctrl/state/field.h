@@ -10,8 +10,8 @@
 
 #include <dp/flow.h>
 
-#include "schema/fault.h"
-#include "schema/json_writer.h"
+#include "base/fault.h"
+#include "base/json.h"
 
 #define PREFIX_TEXT_MAX 50 /* of an IPv6 address, '/', three digits and the end */
 

@@ -2,7 +2,7 @@
 /* struct flow_spec back to JSON: what says no more than its default stays out, but for VLANs. */
 #include <stdlib.h>
 
-#include "schema/json_text.h"
+#include "base/json.h"
 #include "state/flow_parts.h"
 #include "state/flow_text.h"
 

@@ -14,7 +14,7 @@
 
 #include <sys/queue.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/flows.h"
 
 #define RATES_FRESH_NS (NS_PER_S / 2) /* a walk that began since then need not be repeated */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/describe.h"
+#include "base/escape.h"
 #include "state/field.h"
 #include "state/flow_parts.h"
 #include "state/leg_ids.h"

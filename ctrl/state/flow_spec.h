@@ -19,8 +19,8 @@
 
 #include <dp/dp.h>
 
-#include "schema/fault.h"
-#include "schema/json_writer.h"
+#include "base/fault.h"
+#include "base/json.h"
 
 #define FLOW_ID_MAX 65 /* 64 characters and the end */
 

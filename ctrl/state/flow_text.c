@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/flow_text.h"
 
+#include "base/json.h"
 #include "schema/documents.h"
-#include "schema/json_text.h"
-#include "schema/json_writer.h"
 #include "schema/schema.h"
 
 char *

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "state/idle.h"
-#include "state/wheel.h"
 
 struct flow_watch {
 	struct wheel_entry due; /* the next look at it */

@@ -12,7 +12,7 @@
 
 #include <dp/dp.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/desired.h"
 #include "state/hop_repoint.h"
 #include "state/next_hops.h"

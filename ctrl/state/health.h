@@ -19,8 +19,8 @@
 
 #include <dp/dp.h>
 
-#include "schema/fault.h"
-#include "state/clock.h"
+#include "base/clock.h"
+#include "base/fault.h"
 #include "state/events.h"
 
 #define HEALTH_PERIOD_S 1

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 #include "state/hop_table.h"
 
 struct hop_asker *

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/hop_table.h"
 
 #define SOON_US 20000 /* a burst of changes is over by then, mostly */

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "net/address.h"
-#include "state/address.h"
+#include "base/addr.h"
 
 bool
 hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct hop_request *request)

@@ -6,8 +6,7 @@
  */
 #include "state/idle.h"
 
-#include "state/clock.h"
-#include "state/wheel.h"
+#include "base/clock.h"
 
 #define LATE_MIN_NS NS_PER_S
 #define LATE_MAX_NS (60 * NS_PER_S)

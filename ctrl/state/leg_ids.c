@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/describe.h"
-#include "state/address.h"
+#include "base/addr.h"
+#include "base/escape.h"
 
 int
 leg_compare_id(const struct flow_leg *a, const struct flow_leg *b)

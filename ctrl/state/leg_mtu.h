@@ -6,7 +6,7 @@
 #ifndef CTRL_STATE_LEG_MTU_H
 #define CTRL_STATE_LEG_MTU_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/flow_spec.h"
 #include "state/ports.h"
 

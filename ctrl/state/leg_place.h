@@ -3,7 +3,7 @@
 #ifndef CTRL_STATE_LEG_PLACE_H
 #define CTRL_STATE_LEG_PLACE_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/flow_spec.h"
 
 /*

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 #include "state/leg_place.h"
 
 #define LOOP_LEGS_MAX 16384 /* legs and endpoints looked at for one flow, beside its own legs */

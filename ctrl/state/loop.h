@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/endpoints.h"
 #include "state/flow_spec.h"
 

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 #include "state/field.h"
 #include "state/flow_parts.h"
 

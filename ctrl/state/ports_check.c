@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every port by its name: that it is there, and that a leg can find its next hop on it. */
-#include "state/address.h"
+#include "base/addr.h"
 #include "state/compile.h"
 
 static int

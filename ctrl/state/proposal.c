@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "schema/describe.h"
+#include "base/escape.h"
 #include "state/plan.h"
 
 static const struct actor sluiced = {

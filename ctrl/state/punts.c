@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 
 #define POLL_MAX 1024 /* packets taken at once, in about a fifth of a millisecond */
 #define DRAIN_POLLS_MAX 2048 /* as many as the largest rings of DP_WORKERS_MAX hold */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/endpoints.h"
 #include "state/flow_spec.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/describe.h"
+#include "base/escape.h"
 #include "state/compile.h"
 #include "state/flow_text.h"
 #include "state/leg_ids.h"

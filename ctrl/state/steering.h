@@ -8,7 +8,7 @@
 #ifndef CTRL_STATE_STEERING_H
 #define CTRL_STATE_STEERING_H
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/config.h"
 #include "state/flow_spec.h"
 #include "state/ports.h"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/commits.h"
 #include "state/flow_steering.h"
 

@@ -10,9 +10,9 @@
 #ifndef CTRL_STATE_SWEEP_H
 #define CTRL_STATE_SWEEP_H
 
+#include "base/clock.h"
 #include "state/events.h"
 #include "state/flows.h"
-#include "state/wheel.h"
 
 #define SWEEP_LOOKS_MAX 1000
 #define SWEEP_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The waist has one error for every table that is full; which one it was shows in their fill. */
 #include "state/txn_fault.h"
-#include "schema/describe.h"
+#include "base/escape.h"
 
 #include <errno.h>
 #include <string.h>

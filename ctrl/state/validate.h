@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 #include "state/flow_spec.h"
 #include "state/ports.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/commits.h"
 #include "state/flow_diff.h"
 

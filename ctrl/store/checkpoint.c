@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/checkpoint.h"
 
+#include "base/thread.h"
 #include "store/db.h"
-#include "store/thread.h"
 
 #define PASSES 8 /* at a time, each for what was written during the one before */
 #define CHECKPOINT_NICE 5
@@ -28,7 +28,7 @@ checkpoint_run(void *arg)
 {
 	struct checkpoint *checkpoint = arg;
 
-	store_thread_be_nice(CHECKPOINT_NICE);
+	thread_be_nice(CHECKPOINT_NICE);
 	pthread_mutex_lock(&checkpoint->mutex);
 	while (!checkpoint->stop) {
 		if (!checkpoint->asked) {
@@ -60,8 +60,8 @@ checkpoint_init(struct checkpoint *checkpoint, const char *path, struct fault *f
 		goto err_db;
 	pthread_mutex_init(&checkpoint->mutex, NULL);
 	pthread_cond_init(&checkpoint->wake, NULL);
-	if (store_thread_start(
-		    &checkpoint->thread, "store-journal", checkpoint_run, checkpoint, fault) == 0)
+	if (thread_start(&checkpoint->thread, "store-journal", checkpoint_run, checkpoint, fault) ==
+		0)
 		return 0;
 	pthread_cond_destroy(&checkpoint->wake);
 	pthread_mutex_destroy(&checkpoint->mutex);

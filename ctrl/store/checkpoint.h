@@ -11,7 +11,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 struct checkpoint {
 	sqlite3 *db; /* the thread's */

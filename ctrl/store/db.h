@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /* "SLUI", in the header of each file of ours. */
 #define DB_APPLICATION_ID 0x534c5549

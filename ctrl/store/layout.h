@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 #define LAYOUT_VERSION 3
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /* Longest suffix that is put behind a store's path. */
 #define PLACE_SUFFIX_MAX 32

@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "store/db.h"
 #include "store/file.h"
 #include "store/recover.h"
-#include "store/thread.h"
 #include "store/verify.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -163,7 +163,7 @@ snapshot_run(void *arg)
 	struct snapshot *snapshot = arg;
 	int64_t earliest_ns = 0, due_ns;
 
-	store_thread_be_nice(COPY_NICE);
+	thread_be_nice(COPY_NICE);
 	pthread_mutex_lock(&snapshot->mutex);
 	while (!snapshot->stop) {
 		if (snapshot->generation == snapshot->taken) {
@@ -191,7 +191,7 @@ snapshot_init(struct snapshot *snapshot, const char *path, uint64_t generation, 
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&snapshot->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
-	if (store_thread_start(&snapshot->thread, "store-copy", snapshot_run, snapshot, fault) == 0)
+	if (thread_start(&snapshot->thread, "store-copy", snapshot_run, snapshot, fault) == 0)
 		return 0;
 	pthread_cond_destroy(&snapshot->wake);
 	pthread_mutex_destroy(&snapshot->mutex);

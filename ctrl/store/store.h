@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/actor.h"
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * Generations that are kept, so to which one can return, unless store_keep() says otherwise:

@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "store/db.h"
 #include "store/group.h"
-#include "store/thread.h"
 
 #define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, beside us */
 #define WAL_PAGES_MAX 16384 /* then we do it ourselves, and batches wait */
@@ -213,7 +213,7 @@ writer_run(void *arg)
 	bool more = true, stop = false;
 	uint64_t rows;
 
-	store_thread_be_nice(WRITER_NICE);
+	thread_be_nice(WRITER_NICE);
 	while (true) {
 		first = queue_take(writer, more, &stop);
 		if (stop)
@@ -334,7 +334,7 @@ writer_init(struct writer *writer, sqlite3 *db, pthread_rwlock_t *still,
 			strerror(-rc));
 		goto err_sync;
 	}
-	if (store_thread_start(&writer->thread, "store", writer_run, writer, fault) == 0)
+	if (thread_start(&writer->thread, "store", writer_run, writer, fault) == 0)
 		return 0;
 	event_fini(writer);
 err_sync:

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "cli/frame_text.h"
-#include "schema/hex.h"
 
 #define IP4 \
 	"0200000000a0020000000000080045b80021000040000911ed09c0000209c0000201" \

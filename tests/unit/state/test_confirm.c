@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "../store/rig.h"
+#include "base/clock.h"
 #include "room.h"
-#include "state/clock.h"
 #include "state/commit_group.h"
 #include "state/confirm.h"
 #include "state/restore.h"

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/events.h"
 #include "state/sequence.h"
 

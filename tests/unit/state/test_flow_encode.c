@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "schema/documents.h"
-#include "schema/json_text.h"
 #include "schema/schema.h"
 #include "state/flow_spec.h"
 

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/clock.h"
+#include "base/clock.h"
 #include "state/idle.h"
-#include "state/wheel.h"
 
 #define START_NS (1000 * NS_PER_S + 12345)
 #define PACKETS_MAX 64

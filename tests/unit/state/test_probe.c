@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "state/address.h"
+#include "base/addr.h"
 #include "state/probe.h"
 
 static struct probe

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "rpc/event_methods.h"
 #include "rpc/methods.h"
 #include "rpc/punt_methods.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
-#include "state/clock.h"
 
 static struct ports ports = {.n = 1, .info = {{.name = "p0"}}};
 static struct flows flows = {.ports = &ports};

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "flow_live.h"
-#include "state/clock.h"
 #include "state/commits.h"
 #include "state/flow_steering.h"
 #include "state/sweep.h"

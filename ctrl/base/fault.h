@@ -4,8 +4,8 @@
  * fill and only the outermost one prints: a code for programs, a JSON pointer (RFC 6901) to the
  * offending field, and a sentence for people that says what was found and what was expected.
  */
-#ifndef CTRL_FAULT_H
-#define CTRL_FAULT_H
+#ifndef CTRL_BASE_FAULT_H
+#define CTRL_BASE_FAULT_H
 
 #define FAULT_POINTER_MAX 256
 #define FAULT_MESSAGE_MAX 512
@@ -38,7 +38,7 @@ struct fault {
 
 /*
  * Fill *fault; pointer and message are printf-style results cut to their room, and what the message
- * quotes is made safe for a terminal, see describe_safe(). Always returns -1, so that a step can
+ * quotes is made safe for a terminal, see text_escape(). Always returns -1, so that a step can
  * say `return fault_set(...)`.
  */
 int fault_set(struct fault *fault, enum fault_code code, const char *pointer, const char *format,

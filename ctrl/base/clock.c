@@ -3,7 +3,7 @@
  * A slot holds what is due at its beginning, so an entry's time is rounded up. `at` follows the
  * clock as slots are found empty; all entries lie within WHEEL_SLOTS from it.
  */
-#include "state/wheel.h"
+#include "base/clock.h"
 
 #include <string.h>
 

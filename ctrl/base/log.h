@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What sluiced says on stderr, a line each: systemd's journal takes it from there. Any thread. */
-#ifndef CTRL_LOG_H
-#define CTRL_LOG_H
+#ifndef CTRL_BASE_LOG_H
+#define CTRL_BASE_LOG_H
 
 #include <stdint.h>
 
-#include "schema/fault.h"
+#include "base/fault.h"
 
 /*
  * From now on nothing that is written to stderr waits for whoever reads it, also not what libraries

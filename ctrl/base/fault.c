@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "fault.h"
+#include "base/fault.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "describe.h"
+#include "base/escape.h"
 
 int
 fault_set(struct fault *fault, enum fault_code code, const char *pointer, const char *format, ...)
@@ -18,7 +18,7 @@ fault_set(struct fault *fault, enum fault_code code, const char *pointer, const 
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	describe_safe(message, fault->message, sizeof(fault->message));
+	text_escape(message, fault->message, sizeof(fault->message));
 	return -1;
 }
 

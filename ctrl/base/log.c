@@ -5,7 +5,7 @@
  * full is lost and counted. The stream stderr counts for the libraries, too. O_NONBLOCK on the
  * descriptor that was inherited would not do: other processes share it.
  */
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "schema/describe.h"
-#include "store/thread.h"
+#include "base/escape.h"
+#include "base/thread.h"
 
 #define PIPE_BYTES (1 << 20)
 #define PAUSE_NS 10000000 /* between tries to write, and to see whether all is written */
@@ -180,7 +180,7 @@ log_start(unsigned cpu, struct fault *fault)
 		return fault_set(fault, FAULT_INTERNAL, "", "no pipe for the log: %m");
 	fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* if it may not be that long, it is shorter */
 	queue.from = ends[0];
-	if (store_thread_start(&thread, "log", log_run, NULL, fault) < 0)
+	if (thread_start(&thread, "log", log_run, NULL, fault) < 0)
 		return -1;
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
@@ -210,7 +210,7 @@ log_line(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	describe_safe(line, safe, sizeof(safe));
+	text_escape(line, safe, sizeof(safe));
 	fprintf(stderr, "sluiced: %s\n", safe);
 }
 

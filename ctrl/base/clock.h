@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * A timer wheel: entries that are due at some time within the next minute, found without looking
- * at the others. Pure: it knows no clock, times are given. An entry that is due further ahead than
- * WHEEL_AHEAD_NS_MAX comes round early; its owner then adds it again.
- *
- * Everything here is called by the control thread.
- */
-#ifndef CTRL_STATE_WHEEL_H
-#define CTRL_STATE_WHEEL_H
+/* Clocks in nanoseconds, and a timer wheel. */
+#ifndef CTRL_BASE_CLOCK_H
+#define CTRL_BASE_CLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <time.h>
 
+#define NS_PER_S UINT64_C(1000000000)
+
+static inline uint64_t
+clock_read_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * The wheel: entries that are due at some time within the next minute, found without looking at the
+ * others. Pure: it knows no clock, times are given. An entry that is due further ahead than
+ * WHEEL_AHEAD_NS_MAX comes round early; its owner then adds it again. Control thread.
+ */
 #define WHEEL_SLOTS 512 /* power of two */
 #define WHEEL_SLOT_NS UINT64_C(125000000)
 #define WHEEL_AHEAD_NS_MAX ((WHEEL_SLOTS - 2) * WHEEL_SLOT_NS)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "store/thread.h"
+#include "base/thread.h"
 
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 
 int
-store_thread_start(
+thread_start(
 	pthread_t *thread, const char *name, void *(*run)(void *), void *arg, struct fault *fault)
 {
 	sigset_t all, before;
@@ -24,7 +24,7 @@ store_thread_start(
 }
 
 void
-store_thread_be_nice(int nice)
+thread_be_nice(int nice)
 {
 	/* Linux takes the process for the thread that calls. */
 	setpriority(PRIO_PROCESS, 0, nice);
