@@ -9,10 +9,11 @@
  * Precision: the time of a byte has 8 bits more than the clock (error below 3e-5 at 400 Gbit/s);
  * that of a packet is rounded down to 2^-12 ns, which at 400 Gbit/s is 5e-4 of the least datagram.
  *
- * The first worker that meets a bucket owns it and updates it with plain loads and stores. Another
- * that meets it marks it shared, for ever, and from then on everybody updates it by compare and
- * swap. What others take between the owner's last look at the mark and its store is not counted:
- * a packet or so, once in the bucket's life.
+ * The first worker that meets a bucket owns it and updates full_at with plain loads and stores.
+ * Another worker that meets it marks it as shared, for ever, and copies full_at to shared_full_at,
+ * which all workers update by compare and swap from then on. What the owner has in its pipeline
+ * when the bucket is marked may be missing from the copy: some packets, once in the life of the
+ * bucket, however long either worker is held up.
  */
 #ifndef DATAPLANE_POLICE_H
 #define DATAPLANE_POLICE_H
@@ -34,14 +35,15 @@
 #define POLICE_SLACK (UINT64_C(1) << (30 + POLICE_TIME_BITS))
 
 struct police {
-	uint64_t full_at; /* the owner writes it; once shared, every worker */
+	uint64_t full_at; /* until the bucket is shared; the owner writes it */
 	uint64_t burst; /* time that an empty bucket takes to fill; below 2^61 */
 	uint64_t cost; /* time of a byte, with POLICE_COST_BITS of fraction */
 	uint8_t owner; /* worker + 1 that met the bucket first, 0 = none yet; written once */
 	uint8_t shared; /* 1: several workers have met it; written once */
 	uint8_t reserved[6];
+	uint64_t shared_full_at; /* once it is shared; any worker writes it; 0 = no copy yet */
 };
-static_assert(sizeof(struct police) == 32, "two to a line");
+static_assert(sizeof(struct police) == 40, "one line with what policer.h adds");
 
 /*
  * A full bucket. rate_bps is not 0. Within the ranges of struct dp_police nothing overflows: the
@@ -82,14 +84,22 @@ police_spend(const struct police *police, uint64_t now, uint32_t bytes, uint64_t
 static __rte_noinline bool
 police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
 {
-	uint64_t before = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_load_n(&police->shared_full_at, __ATOMIC_RELAXED);
 
+	if (before == 0) {
+		const uint64_t full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED);
+		const uint64_t copy = full_at == 0 ? 1 : full_at;
+
+		if (__atomic_compare_exchange_n(&police->shared_full_at, &before, copy, false,
+			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			before = copy;
+	}
 	for (unsigned i = 0; i < POLICE_TRIES; i++) {
 		uint64_t after = before;
 
 		if (!police_spend(police, now, bytes, &after))
 			return false;
-		if (__atomic_compare_exchange_n(&police->full_at, &before, after, false,
+		if (__atomic_compare_exchange_n(&police->shared_full_at, &before, after, false,
 			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	}
@@ -108,8 +118,9 @@ police_claim(struct police *police, uint64_t now, uint8_t owner)
 		__atomic_store_n(&police->full_at, now, __ATOMIC_RELAXED);
 		return true;
 	}
-	if (__atomic_load_n(&police->shared, __ATOMIC_RELAXED) == 0)
-		__atomic_store_n(&police->shared, 1, __ATOMIC_RELAXED);
+	/* The mark before the copy, or the owner goes on taking from what has been copied. */
+	if (__atomic_load_n(&police->shared, __ATOMIC_ACQUIRE) == 0)
+		__atomic_exchange_n(&police->shared, 1, __ATOMIC_ACQ_REL);
 	return false;
 }
 
@@ -127,7 +138,7 @@ police_take(struct police *police, uint64_t now_ns, uint32_t bytes, uint8_t owne
 	if (unlikely(__atomic_load_n(&police->owner, __ATOMIC_RELAXED) != owner) &&
 		!police_claim(police, now, owner))
 		return police_take_shared(police, now, bytes);
-	if (unlikely(__atomic_load_n(&police->shared, __ATOMIC_RELAXED) != 0))
+	if (unlikely(__atomic_load_n(&police->shared, __ATOMIC_ACQUIRE) != 0))
 		return police_take_shared(police, now, bytes);
 	full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED);
 	if (!police_spend(police, now, bytes, &full_at))
@@ -143,8 +154,11 @@ police_take(struct police *police, uint64_t now_ns, uint32_t bytes, uint8_t owne
 static inline void
 police_peek(const struct police *police, uint8_t owner, struct police *copy)
 {
+	const uint64_t shared = __atomic_load_n(&police->shared_full_at, __ATOMIC_RELAXED);
+
 	*copy = (struct police){
-		.full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED),
+		.full_at =
+			shared != 0 ? shared : __atomic_load_n(&police->full_at, __ATOMIC_RELAXED),
 		.burst = police->burst,
 		.cost = police->cost,
 		.owner = __atomic_load_n(&police->owner, __ATOMIC_RELAXED) == 0 ? 0 : owner,
