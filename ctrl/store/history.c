@@ -21,11 +21,14 @@
 	" FROM standing AS s JOIN generation AS o" \
 	" ON o.number = (SELECT max(number) FROM generation WHERE number <= s.before))"
 
-/* `condition` is that on the generation g. */
+/*
+ * `condition` is that on the generation g. The subqueries do not depend on g, so that they run
+ * once.
+ */
 #define HISTORY_SQL(condition) \
 	STANDING_SQL " SELECT " GENERATION_COLUMNS ", number NOT IN (SELECT number FROM standing)" \
-		     " OR EXISTS (SELECT 1 FROM generation AS r WHERE r.is_rollback = 2" \
-		     " AND r.returns_to = g.number AND r.number IN (SELECT number FROM standing))" \
+		     " OR number IN (SELECT returns_to FROM generation WHERE is_rollback = 2" \
+		     " AND number IN (SELECT number FROM standing))" \
 		     " FROM generation AS g WHERE " condition
 
 static enum store_outcome

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -606,4 +607,27 @@ Test(history, every_way_back_leads_to_what_was_there)
 	cr_expect_leq(changes_held(), kept.n * 2 * MODEL_IDS);
 	reopen(5, 7);
 	model_expect_all(MODEL_GENERATIONS);
+}
+
+/* The control thread lists them, and whoever may look may ask for it. */
+Test(history, a_list_of_many_generations_takes_little_time)
+{
+	enum { N = 8000 };
+	const struct store_history_filter filter = {.before = 0};
+	struct timespec begun, ended;
+	unsigned number;
+
+	rig_close(&rig);
+	rig.path[0] = '\0'; /* in memory */
+	rig_open(&rig);
+	store_keep(rig.store, 1, N);
+	for (number = 1; number <= N; number++)
+		rig_commit(&rig, number, "a", number % 2 ? "one" : "two");
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+	cr_assert_eq(store_history_list(rig.store, &filter, N, number_list, NULL, &rig.fault), 0,
+		"%s", rig.fault.message);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+	cr_expect_lt(
+		(ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000,
+		500, "the time grows as the number of generations, not as its square");
 }
