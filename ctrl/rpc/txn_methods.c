@@ -247,10 +247,15 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static int
-plan_check(const struct proposal *proposal, bool if_plan, struct fault *fault)
+plan_check(const struct proposal *proposal, bool if_plan, bool prune, struct fault *fault)
 {
-	if (!if_plan || proposal->plan)
+	if (!if_plan || (proposal->plan && proposal->prunes == prune))
 		return 0;
+	if (proposal->plan)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/prune",
+			"found %s, expected %s as in the last txn.plan, which if_plan is about; "
+			"plan it again",
+			prune ? "true" : "false", prune ? "false" : "true");
 	return fault_set(fault, FAULT_INVALID_VALUE, "/if_plan",
 		"found true for a transaction without a plan, expected txn.plan after the last "
 		"txn.put");
@@ -264,9 +269,10 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	const char *comment = json_string_value(json_object_get(params, "comment"));
 	const json_t *generation = json_object_get(params, "if_generation");
 	const bool if_plan = json_is_true(json_object_get(params, "if_plan"));
+	const bool prune = json_is_true(json_object_get(params, "prune"));
 	struct proposal *proposal;
 
-	if (!transaction || plan_check(transaction->proposal, if_plan, fault) < 0 ||
+	if (!transaction || plan_check(transaction->proposal, if_plan, prune, fault) < 0 ||
 		change_call_take(transaction->proposal, call, change_committed_encode, fault) < 0)
 		return NULL;
 	proposal = transaction->proposal;
@@ -281,7 +287,7 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	proposal->plans = false;
 	proposal->if_plan = if_plan;
 	proposal->keep = false;
-	proposal->prunes = json_is_true(json_object_get(params, "prune"));
+	proposal->prunes = prune;
 	proposal->confirm_within_s =
 		(uint32_t)json_integer_value(json_object_get(params, "confirm_within_s"));
 	return change_call_submit(ctx, call, proposal);

@@ -304,6 +304,20 @@ Test(txn_methods, a_plan_is_of_what_the_transaction_holds)
 	answers("txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':0,'removed':0}");
 }
 
+/* In the very generation of the plan, too, where nothing else need be compared. */
+Test(txn_methods, a_plan_is_of_what_is_pruned_or_is_not)
+{
+	const char *name;
+
+	install_other("other", 9);
+	name = planned("{}");
+	service_refuses("txn.commit", txn(name, "{'if_plan':true,'prune':true}"), -32001, "/prune");
+	json_decref(service_result("txn.plan", txn(name, "{'prune':true}")));
+	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32001, "/prune");
+	answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
+		"{'added':2,'changed':0,'removed':1}");
+}
+
 Test(txn_methods, declared_only_where_it_is_declared)
 {
 	const char *name = begun("{'declare':true}");
