@@ -94,12 +94,11 @@ proposal_changes(const struct proposal *proposal)
 	return proposal->added + proposal->changed + proposal->removed > 0;
 }
 
-/* Whether a generation says so: also of a partial one of which all is left out. */
+/* Whether a generation says so: also of a partial one that changes nothing, which ends a trial. */
 static inline bool
 proposal_is_generation(const struct proposal *proposal)
 {
-	return !proposal->restores &&
-	       (proposal_changes(proposal) || (proposal->partial && proposal->left_out > 0));
+	return !proposal->restores && (proposal_changes(proposal) || proposal->partial);
 }
 
 /* With its ops. NULL is allowed. Nobody is told. */

@@ -467,6 +467,33 @@ Test(confirm, when_none_can_return_the_trial_is_over_all_the_same)
 	down();
 }
 
+/* Somebody has changed all of it back by then: it was not confirmed, and the history says so. */
+Test(confirm, a_trial_with_nothing_to_take_back_is_reverted_too)
+{
+	struct store_generation generation;
+	enum store_outcome outcome;
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	proposal = proposal_made();
+	put(proposal, "a", 1, 9);
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	proposal = proposal_made();
+	put(proposal, "a", 1, 7);
+	submit(proposal);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("a"), 7);
+	cr_assert_eq(store_history_get(rig.store, 2, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(outcome, STORE_REVERTED);
+	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(generation.returned, 2);
+	cr_expect_str_eq(generation.comment, "not confirmed in time");
+	down();
+}
+
 /* The table is full of others: as many return as there is room for. */
 Test(confirm, flows_without_room_are_left_out)
 {
