@@ -27,6 +27,13 @@ flow_is_pending(const json_t *result)
 	return false;
 }
 
+static bool
+leg_is_tagged(const json_t *leg)
+{
+	return json_integer_value(json_object_get(leg, "vlan")) > 0 ||
+	       json_integer_value(json_object_get(leg, "outer_vlan")) > 0;
+}
+
 const char *
 pending_text(struct text *text, const json_t *leg, const json_t *hop)
 {
@@ -37,8 +44,10 @@ pending_text(struct text *text, const json_t *leg, const json_t *hop)
 	text_add(text, "%s: %s", member_text(hop, "state"), member_text(hop, "reason"));
 	if (!member_is(hop, "state", "pending"))
 		return text->s;
-	if (netdev == NULL)
+	if (netdev == NULL && leg_is_tagged(leg))
 		text_add(text, "; see 'ip -d link show type vlan'");
+	else if (netdev == NULL)
+		return text->s; /* the port's interface is gone */
 	else if (address != NULL)
 		text_add(text, "; see 'ip neigh show %s dev %s'", address, netdev);
 	else

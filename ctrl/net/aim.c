@@ -7,6 +7,7 @@
 
 #include <linux/if_ether.h>
 
+#include "net/interface.h"
 #include "net/route.h"
 
 /* Step from hop->out_ifindex to the interface of one of its tags upon it. */
@@ -40,7 +41,7 @@ hop_find(struct request *request, struct link_vlans *vlans, struct net_hop *hop)
 	if (ret == 0 && !hop->has_gateway)
 		ret = route_next_hop(
 			request, hop->out_ifindex, hop->family, hop->dst, hop->address);
-	return ret;
+	return ret == -ENETUNREACH && interface_is_gone(hop->ifindex) ? -ENODEV : ret;
 }
 
 void

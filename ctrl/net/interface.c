@@ -107,6 +107,14 @@ interface_losses_read(unsigned ifindex, struct interface_losses *losses)
 }
 
 bool
+interface_is_gone(unsigned ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name) && errno == ENXIO;
+}
+
+bool
 interface_is_veth(unsigned ifindex)
 {
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};

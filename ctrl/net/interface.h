@@ -12,6 +12,9 @@ int interface_mtu(const char *name);
 /* Its MAC address. 0 or a negative errno; -ENODEV: it is gone. */
 int interface_mac(unsigned ifindex, uint8_t mac[6]);
 
+/* It was deleted, or moved to another network namespace; one of that name is another one. */
+bool interface_is_gone(unsigned ifindex);
+
 /* It is one end of a veth pair. */
 bool interface_is_veth(unsigned ifindex);
 

@@ -188,7 +188,10 @@ way_reason(const struct hop_asker *asker, const char *to, char reason[HOP_REASON
 		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
 	if (request->outer_vlan)
 		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
-	if (asker->error == -ENETUNREACH && out == 0)
+	if (asker->error == -ENODEV)
+		snprintf(reason, HOP_REASON_MAX,
+			"the port's interface is gone; restart sluiced when it is there again");
+	else if (asker->error == -ENETUNREACH && out == 0)
 		snprintf(reason, HOP_REASON_MAX, "no interface for VLAN %u%s upon %s",
 			request->vlan ? request->vlan : request->outer_vlan,
 			request->vlan ? outer : "", iface);

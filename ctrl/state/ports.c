@@ -37,6 +37,9 @@ ports_find(const struct ports *ports, const char *name)
 const char *
 port_hint(const struct dp_port_info *info)
 {
+	if (info->ifindex != 0 && interface_is_gone(info->ifindex))
+		return "its interface is gone: restart sluiced when it is there again, until then "
+		       "nothing is received or sent here";
 	if (info->ifindex == 0 || !interface_is_veth(info->ifindex))
 		return NULL;
 	return "its interface is a veth: run 'ethtool -K PEER tx off txvlan off' at the other end, "

@@ -74,3 +74,7 @@ rig_exec box ip link set p1 up
 up_expect
 rig_exec box ip link del p1
 down_expect "the interface is deleted"
+[[ $(ctl port list) == *"p1: its interface is gone: restart sluiced"* ]] || fail "$(ctl port list)"
+why=$(ctl flow show routed)
+[[ $why == *"pending: the port's interface is gone; restart sluiced when it is there again"$'\n'* ]] ||
+	fail "it does not say why it is pending: $why"
