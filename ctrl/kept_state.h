@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
+#include "config/config.h"
 #include "state/commits.h"
-#include "state/config.h"
 #include "state/confirm.h"
 #include "state/restore.h"
 

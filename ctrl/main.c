@@ -16,7 +16,11 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "command_line.h"
+#include "config/config.h"
+#include "config/dataplane_init.h"
+#include "config/ports.h"
 #include "kept_state.h"
+#include "monitor/monitor.h"
 #include "rpc/audit.h"
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
@@ -25,12 +29,8 @@
 #include "schema/documents.h"
 #include "socket_path.h"
 #include "state/commits.h"
-#include "state/config.h"
-#include "state/data_plane.h"
 #include "state/flows.h"
-#include "state/ports.h"
 #include "state/steering.h"
-#include "state/watchers.h"
 
 #define N_STOP_SIGNALS 2
 

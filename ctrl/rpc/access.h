@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "state/access.h"
+#include "config/access.h"
 
 /*
  * The role of a local user of that uid and these groups: root and the user that this process runs

@@ -10,8 +10,8 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "monitor/events.h"
 #include "rpc/event_json.h"
-#include "state/event_reader.h"
 
 #define ROUND_EVENTS_MAX 512 /* told in one round, in about three milliseconds */
 #define TURN_EVENTS_MAX 16 /* and to one subscriber at a time */

@@ -13,9 +13,9 @@
 #include <event2/event.h>
 
 #include "base/fault.h"
+#include "config/ports.h"
+#include "monitor/events.h"
 #include "rpc/session.h"
-#include "state/events.h"
-#include "state/ports.h"
 
 #define EVENT_FEED_METHOD "event" /* of the notifications */
 

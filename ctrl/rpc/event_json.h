@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
-#include "state/events.h"
-#include "state/ports.h"
+#include "config/ports.h"
+#include "monitor/events.h"
 
 /*
  * {"sequence", "time_ns", "event"} and what events of that kind say beside it. New reference; NULL

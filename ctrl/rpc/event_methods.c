@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "monitor/events.h"
 #include "rpc/event_feed.h"
 #include "rpc/event_json.h"
 #include "rpc/methods.h"
 #include "rpc/sequence_page.h"
-#include "state/event_reader.h"
 
 json_t *
 event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/config.h"
+#include "monitor/monitor.h"
 #include "rpc/service.h"
 #include "rpc/transactions.h"
-#include "state/config.h"
 #include "state/confirm.h"
 #include "state/flows.h"
 #include "state/restore.h"
-#include "state/watchers.h"
 
 struct event_feed;
 

@@ -3,7 +3,7 @@
 #ifndef CTRL_RPC_PEER_H
 #define CTRL_RPC_PEER_H
 
-#include "state/access.h"
+#include "config/access.h"
 
 /*
  * The peer of the connected socket fd, as it was when it connected: uid, gid, pid, via, its name

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "state/sequence.h"
+#include "monitor/events.h"
 
 int
 sequence_page_read(const json_t *params, uint64_t last, unsigned size, struct sequence_page *page,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The parameters `after` and `limit` of methods that read a ring (state/sequence.h). */
+/* The parameters `after` and `limit` of methods that read a ring (monitor/events.h). */
 #ifndef CTRL_RPC_SEQUENCE_PAGE_H
 #define CTRL_RPC_SEQUENCE_PAGE_H
 

@@ -13,9 +13,9 @@
 #include <event2/event.h>
 
 #include "base/fault.h"
+#include "config/access.h"
 #include "rpc/audit.h"
 #include "rpc/service.h"
-#include "state/access.h"
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
 #define RPC_CONNECTIONS_KEPT 2

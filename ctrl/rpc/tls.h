@@ -8,8 +8,8 @@
 
 #include <event2/bufferevent.h>
 
+#include "config/access.h"
 #include "rpc/audit.h"
-#include "state/access.h"
 
 #define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is hung up on */
 #define TLS_HANDSHAKE_MS 10000 /* that one may take */

@@ -5,7 +5,7 @@
 
 #include <openssl/ssl.h>
 
-#include "state/access.h"
+#include "config/access.h"
 
 /*
  * A context for servers: TLS 1.2 or later, a client must come with a certificate of the

@@ -5,7 +5,7 @@
 
 #include <openssl/x509.h>
 
-#include "state/access.h"
+#include "config/access.h"
 
 /*
  * The holder of a certificate that was verified: named after its common name, or an alternative

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/rates.h"
 #include "rpc/methods.h"
-#include "state/rate_top.h"
 
 struct top {
 	struct rates_waiter waiter;

@@ -7,9 +7,9 @@
 
 #include <dp/trace.h>
 
+#include "config/ports.h"
+#include "monitor/packet_trace.h"
 #include "state/desired.h"
-#include "state/nearest.h"
-#include "state/ports.h"
 
 /*
  * The stages in the order in which the packet met them, up to the one that decided. New reference.

@@ -11,10 +11,9 @@
 
 #include "base/addr.h"
 #include "base/escape.h"
+#include "monitor/packet_trace.h"
 #include "rpc/methods.h"
 #include "rpc/trace_json.h"
-#include "state/nearest.h"
-#include "state/probe.h"
 
 /* The sender's, of a packet that is made of fields: locally administered, nobody's. */
 static const uint8_t probe_mac[6] = {0x02};

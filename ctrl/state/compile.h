@@ -7,8 +7,8 @@
 
 #include <dp/flow.h>
 
+#include "config/ports.h"
 #include "state/flow_spec.h"
-#include "state/ports.h"
 
 /*
  * A compiled flow and what it points to. Room grows with the largest flow that was compiled into

@@ -14,8 +14,8 @@
 #ifndef CTRL_STATE_CONFIRM_H
 #define CTRL_STATE_CONFIRM_H
 
+#include "monitor/events.h"
 #include "state/commits.h"
-#include "state/events.h"
 
 struct event;
 struct event_base;

@@ -9,9 +9,9 @@
 #ifndef CTRL_STATE_DRAFT_H
 #define CTRL_STATE_DRAFT_H
 
+#include "config/ports.h"
 #include "state/desired.h"
 #include "state/op.h"
-#include "state/ports.h"
 
 enum change_kind {
 	CHANGE_NONE, /* a flow came and went within the draft */

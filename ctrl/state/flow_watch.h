@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the watchers of flows (sweep.c, punts.c) note down with each flow. All zero at first. */
+/* What the watchers of flows (monitor/idle.c, punts.c) note down with each flow. All zero at first.
+ */
 #ifndef CTRL_STATE_FLOW_WATCH_H
 #define CTRL_STATE_FLOW_WATCH_H
 
@@ -7,7 +8,12 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "state/idle.h"
+
+/* When it was active last, see monitor/idle.h. */
+struct idle {
+	uint64_t accepted; /* packets, as far as was seen */
+	uint64_t active_ns; /* when there were seen to be so many */
+};
 
 struct flow_watch {
 	struct wheel_entry due; /* the next look at it */

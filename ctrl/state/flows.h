@@ -13,10 +13,10 @@
 #include <dp/dp.h>
 
 #include "base/fault.h"
+#include "config/ports.h"
 #include "state/desired.h"
 #include "state/hop_repoint.h"
 #include "state/next_hops.h"
-#include "state/ports.h"
 #include "state/steering.h"
 #include "state/validate.h"
 

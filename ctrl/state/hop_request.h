@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/ports.h"
 #include "state/flow_spec.h"
-#include "state/ports.h"
 
 /* Hashed as bytes. */
 struct hop_request {

@@ -7,8 +7,8 @@
 #define CTRL_STATE_LEG_MTU_H
 
 #include "base/fault.h"
+#include "config/ports.h"
 #include "state/flow_spec.h"
-#include "state/ports.h"
 
 /*
  * The longest datagram of a flow is its max_datagram_bytes, and 20 more in a leg that translates to

@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/ports.h"
 #include "net/netlink.h"
 #include "state/hop_request.h"
-#include "state/ports.h"
 
 #define HOP_REASON_MAX 256
 

@@ -9,9 +9,9 @@
 #define CTRL_STATE_STEERING_H
 
 #include "base/fault.h"
-#include "state/config.h"
+#include "config/config.h"
+#include "config/ports.h"
 #include "state/flow_spec.h"
-#include "state/ports.h"
 
 #define STEERING_RULES_MAX 64 /* different rules of one steered port */
 

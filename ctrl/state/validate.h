@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "config/ports.h"
 #include "state/flow_spec.h"
-#include "state/ports.h"
 
 struct endpoints;
 struct validate;

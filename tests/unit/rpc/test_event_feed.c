@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/events.h"
 #include "rpc/event_feed.h"
-#include "state/event_reader.h"
 
 #define CLIENTS_MAX 200
 

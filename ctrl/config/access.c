@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Names become ids once, at start, so that a role does not hang on a directory service later. */
+#include "config/access.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+text_read(const json_t *object, const char *member, char *text, size_t size)
+{
+	const char *value = json_string_value(json_object_get(object, member));
+
+	snprintf(text, size, "%s", value ? value : "");
+}
+
+static uint8_t
+role_read(const json_t *entry, const char *member)
+{
+	return (uint8_t)role_of_name(json_string_value(json_object_get(entry, member)));
+}
+
+static int
+user_find(const char *name, uint32_t *id)
+{
+	const struct passwd *found = getpwnam(name);
+
+	if (!found)
+		return -1;
+	*id = found->pw_uid;
+	return 0;
+}
+
+static int
+group_find(const char *name, uint32_t *id)
+{
+	const struct group *found = getgrnam(name);
+
+	if (!found)
+		return -1;
+	*id = found->gr_gid;
+	return 0;
+}
+
+/* What a list of `users` and one of `groups` differ in. */
+struct kind {
+	const char *list;
+	const char *member;
+	int (*find)(const char *name, uint32_t *id);
+};
+
+static const struct kind users = {"users", "user", user_find};
+static const struct kind groups = {"groups", "group", group_find};
+
+/* A name or a number; pointer is where it stands. */
+static int
+id_read(const json_t *who, const struct kind *kind, const char *pointer, uint32_t *id,
+	struct fault *fault)
+{
+	if (json_is_integer(who)) {
+		*id = (uint32_t)json_integer_value(who);
+		return 0;
+	}
+	if (kind->find(json_string_value(who), id) == 0)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found %s, expected the name of a %s of this host, or a number",
+		json_string_value(who), kind->member);
+}
+
+static int
+entry_read(const json_t *json, const struct kind *kind, size_t i, struct access_entry *entry,
+	struct fault *fault)
+{
+	char pointer[64];
+
+	snprintf(pointer, sizeof(pointer), "/access/%s/%zu/%s", kind->list, i, kind->member);
+	entry->role = role_read(json, "role");
+	return id_read(json_object_get(json, kind->member), kind, pointer, &entry->id, fault);
+}
+
+static int
+entries_read(const json_t *json, const struct kind *kind, struct access_entry *entries,
+	unsigned *n_entries, struct fault *fault)
+{
+	const json_t *list = json_object_get(json, kind->list);
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		if (entry_read(json_array_get(list, i), kind, i, &entries[i], fault) < 0)
+			return -1;
+	}
+	*n_entries = (unsigned)i;
+	return 0;
+}
+
+int
+access_read(const json_t *config, struct access *access, struct fault *fault)
+{
+	const json_t *group = json_object_get(json_object_get(config, "rpc"), "socket_group");
+	const json_t *json = json_object_get(config, "access");
+
+	access->socket_group = UINT32_MAX;
+	if (group && id_read(group, &groups, "/rpc/socket_group", &access->socket_group, fault) < 0)
+		return -1;
+	access->default_role = role_read(json, "default_role");
+	text_read(json, "audit_log", access->audit_log, sizeof(access->audit_log));
+	if (entries_read(json, &users, access->users, &access->n_users, fault) < 0)
+		return -1;
+	return entries_read(json, &groups, access->groups, &access->n_groups, fault);
+}
+
+static int
+subject_read(const json_t *json, size_t i, struct tls_subject *subject, struct fault *fault)
+{
+	const char *common = json_string_value(json_object_get(json, "subject_cn"));
+	const char *alternative = json_string_value(json_object_get(json, "subject_alt_name"));
+	char pointer[64];
+
+	if (!common == !alternative) {
+		snprintf(pointer, sizeof(pointer), "/tls/roles/%zu", i);
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, expected one of subject_cn and subject_alt_name",
+			common ? "both" : "neither");
+	}
+	subject->alternative = alternative != NULL;
+	snprintf(subject->name, sizeof(subject->name), "%s", common ? common : alternative);
+	subject->role = role_read(json, "role");
+	return 0;
+}
+
+int
+tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault)
+{
+	const json_t *json = json_object_get(config, "tls");
+	const json_t *roles = json_object_get(json, "roles");
+	size_t i;
+
+	text_read(json, "listen", tls->listen, sizeof(tls->listen));
+	text_read(json, "certificate", tls->certificate, sizeof(tls->certificate));
+	text_read(json, "key", tls->key, sizeof(tls->key));
+	text_read(json, "ca", tls->ca, sizeof(tls->ca));
+	for (i = 0; i < json_array_size(roles); i++) {
+		if (subject_read(json_array_get(roles, i), i, &tls->subjects[i], fault) < 0)
+			return -1;
+	}
+	tls->n_subjects = (unsigned)i;
+	return 0;
+}

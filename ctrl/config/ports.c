@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* At most DP_PORTS_MAX names: a walk over them is as quick as a hash. */
+#include "config/ports.h"
+
+#include <string.h>
+
+#include "net/interface.h"
+
+int
+ports_init(struct ports *ports, const struct dp *dp)
+{
+	unsigned i;
+
+	memset(ports, 0, sizeof(*ports));
+	for (i = 0; i < dp_port_count(dp); i++) {
+		int rc = dp_port_info_get(dp, i, &ports->info[i]);
+
+		if (rc < 0)
+			return rc;
+	}
+	ports->n = i;
+	return 0;
+}
+
+int
+ports_find(const struct ports *ports, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < ports->n; i++) {
+		if (strcmp(ports->info[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+const char *
+port_hint(const struct dp_port_info *info)
+{
+	if (info->ifindex != 0 && interface_is_gone(info->ifindex))
+		return "its interface is gone: restart sluiced when it is there again, until then "
+		       "nothing is received or sent here";
+	if (info->ifindex == 0 || !interface_is_veth(info->ifindex))
+		return NULL;
+	return "its interface is a veth: run 'ethtool -K PEER tx off txvlan off' at the other end, "
+	       "else what is sent there arrives with wrong checksums and without VLAN tags";
+}
+
+bool
+port_link_up(const struct dp_port_info *info)
+{
+	return info->link_up && (info->ifindex == 0 || interface_runs(info->ifindex));
+}

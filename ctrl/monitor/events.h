@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX of it, in order.
+ * Readers keep their own place (sequence_first()), so there may be any number of them and none
+ * delays another. Raising an event costs a copy, calls nobody but a hook that takes a note, and
+ * never fails.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_MONITOR_EVENTS_H
+#define CTRL_MONITOR_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dp/stats.h>
+
+#include "base/actor.h"
+#include "state/flow_spec.h"
+#include "store/store.h"
+
+/*
+ * Rings whose newest entry overwrites the oldest. Entries have sequence numbers 1, 2, 3..., which
+ * stand at number % size, and a reader is nothing but the last number that it has seen: whatever
+ * it did not read in time it is told of as lost.
+ */
+
+/*
+ * The first entry for a reader that has seen `after`, in a ring of `size` whose newest is `last`
+ * (0 = none yet); past `last` when there is nothing new. *lost: how many after `after` are gone.
+ */
+static inline uint64_t
+sequence_first(uint64_t last, unsigned size, uint64_t after, uint64_t *lost)
+{
+	const uint64_t gone = last > size ? last - size : 0;
+
+	*lost = gone > after ? gone - after : 0;
+	return after + *lost + 1;
+}
+
+#define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
+#define EVENT_METHOD_MAX 64
+#define EVENT_FIELDS_MAX 160 /* holds all members of a flow */
+#define EVENT_REASON_MAX 256
+
+/* In the order of events_kind_name(), which is the one list of their names. */
+enum event_kind {
+	EVENT_FLOW_ADDED,
+	EVENT_FLOW_CHANGED, /* by a request, while it runs */
+	EVENT_FLOW_REMOVED, /* by a request */
+	EVENT_FLOW_EXPIRED, /* no packet for its idle timeout: removed */
+	EVENT_FLOW_LATCHED, /* it has learned a source */
+	EVENT_PORT_UP,
+	EVENT_PORT_DOWN,
+	EVENT_NEIGHBOUR_LOST,
+	EVENT_NEIGHBOUR_RESOLVED, /* after it was lost, or pending */
+	EVENT_COMMIT,
+	EVENT_ROLLBACK,
+	EVENT_ROLLBACK_FAILED, /* of what was not confirmed in time */
+	EVENT_OVERLOAD,
+	EVENT_KINDS
+};
+
+enum overload_cause {
+	OVERLOAD_WORKER_BUSY, /* amount: busy share in 1/1000 */
+	OVERLOAD_WORKER_LATE, /* amount: commits that a worker was late for */
+	OVERLOAD_RX_MISSED, /* amount: packets that the NIC had no descriptor for */
+	OVERLOAD_RX_NO_BUFFER, /* amount: times that there was no buffer to receive into */
+	OVERLOAD_PUNTS_LOST, /* amount: packets not handed to control */
+};
+
+/* EVENT_FLOW_*; which member of the union holds depends on the kind. */
+struct event_flow {
+	char id[FLOW_ID_MAX];
+	uint8_t family; /* of latched.src */
+	bool counted; /* EVENT_FLOW_REMOVED: counters are known */
+	union {
+		struct dp_flow_stats counters; /* removed and expired: the last */
+		struct dp_latched latched;
+	};
+};
+
+/* EVENT_FLOW_CHANGED. */
+struct event_changed {
+	char id[FLOW_ID_MAX];
+	char leg[FLOW_ID_MAX]; /* when one leg joined, left or changed: its id; else "" */
+	uint64_t generation;
+	uint32_t joined, left, changed; /* legs */
+	uint32_t uid;
+	char who[ACTOR_NAME_MAX];
+	char via[ACTOR_VIA_MAX];
+	char method[EVENT_METHOD_MAX];
+	char fields[EVENT_FIELDS_MAX]; /* the flow's other members that are different, "a,b" */
+};
+
+/* EVENT_NEIGHBOUR_*: the next hop of legs out of that port. */
+struct event_neighbour {
+	uint16_t port;
+	uint8_t family;
+	uint8_t address[16];
+	uint8_t mac[6]; /* the last one known */
+};
+
+/* EVENT_COMMIT, EVENT_ROLLBACK. */
+struct event_commit {
+	uint64_t generation;
+	enum store_return returns; /* rollback: what is back, */
+	uint64_t returned; /* and of which generation */
+	uint64_t added;
+	uint64_t changed;
+	uint64_t removed;
+	uint32_t uid;
+	char who[ACTOR_NAME_MAX];
+	char via[ACTOR_VIA_MAX];
+	char text[EVENT_METHOD_MAX]; /* commit: the method; rollback: the reason */
+};
+
+/* EVENT_ROLLBACK_FAILED. */
+struct event_rollback_failed {
+	uint64_t of; /* the generation whose changes were to be taken back */
+	char flow[FLOW_ID_MAX]; /* that stays as it is; "": all that it changed does, for now */
+	char reason[EVENT_REASON_MAX];
+};
+
+struct event_overload {
+	enum overload_cause cause;
+	bool over; /* false: it is over; only OVERLOAD_WORKER_BUSY says so */
+	uint16_t index; /* of the worker or port, where the cause has one */
+	uint64_t amount; /* as the cause says */
+	uint64_t period_ns; /* during which */
+};
+
+struct event_entry {
+	uint64_t sequence;
+	uint64_t time_ns; /* CLOCK_REALTIME */
+	enum event_kind kind;
+	union {
+		struct event_flow flow;
+		struct event_changed changed;
+		uint16_t port; /* EVENT_PORT_* */
+		struct event_neighbour neighbour;
+		struct event_commit commit;
+		struct event_rollback_failed rollback_failed;
+		struct event_overload overload;
+	};
+};
+
+/* Something was raised: to be noted, not acted upon. */
+typedef void (*events_raised_fn)(void *arg);
+
+struct events {
+	uint64_t last; /* sequence number of the newest, 0 = none yet */
+	uint64_t raised[EVENT_KINDS]; /* by kind, since the beginning */
+	uint64_t gone[EVENT_KINDS]; /* of those, overwritten in the ring */
+	events_raised_fn on_raise; /* NULL = nobody wants to know */
+	void *on_raise_arg;
+	struct event_entry ring[EVENTS_MAX];
+};
+
+void events_init(struct events *events);
+
+/* Have each event noted; NULL: no more. */
+void events_observe(struct events *events, events_raised_fn raised, void *arg);
+
+/* "flow_added". NULL for what is no kind. Static storage. */
+const char *events_kind_name(unsigned kind);
+
+/* For commits of a few flows; one of many is told by events_commit() alone. */
+void events_flow_added(struct events *events, const char *flow);
+void events_flow_changed(struct events *events, const struct event_changed *changed);
+/* counters: the last; NULL: not known. */
+void events_flow_removed(
+	struct events *events, const char *flow, const struct dp_flow_stats *counters);
+
+void events_flow_expired(
+	struct events *events, const char *flow, const struct dp_flow_stats *counters);
+void events_flow_latched(
+	struct events *events, const char *flow, uint8_t family, const struct dp_latched *latched);
+
+void events_port(struct events *events, unsigned port, bool up);
+
+/* mac: the last one known; all zeros when none ever was. */
+void events_neighbour(struct events *events, unsigned port, uint8_t family,
+	const uint8_t address[16], const uint8_t mac[6], bool lost);
+
+/* Numbers are of flows. */
+void events_commit(struct events *events, uint64_t generation, const struct actor *actor,
+	const char *method, uint64_t added, uint64_t changed, uint64_t removed);
+
+/* What `generation` brought back, of `returned`; a reason may be "". */
+void events_rollback(struct events *events, uint64_t generation, enum store_return returns,
+	uint64_t returned, const char *reason);
+
+/* flow: the one that cannot return; NULL: the generation as a whole, which is tried again. */
+void events_rollback_failed(
+	struct events *events, uint64_t of, const char *flow, const char *reason);
+
+void events_overload(struct events *events, const struct event_overload *overload);
+
+/* The event of that number; NULL when it was overwritten or has not happened. */
+const struct event_entry *events_get(const struct events *events, uint64_t sequence);
+
+/*
+ * A reader of the ring of events who wants some kinds only and lets no more than `queue` of them
+ * wait. It holds no event: its queue is its place in the ring, and what it has lost it knows by
+ * counting, so a reader costs the same whether it is quick or stuck.
+ *
+ * Everything here is called by the control thread.
+ */
+
+#define EVENT_KINDS_ALL ((UINT32_C(1) << EVENT_KINDS) - 1)
+
+struct event_reader {
+	uint32_t kinds; /* bit k: enum event_kind k is wanted */
+	uint64_t queue; /* wanted events that may wait, below EVENTS_MAX */
+	uint64_t place; /* the last event that was read, passed over or lost */
+	uint64_t passed[EVENT_KINDS]; /* events up to there, by kind */
+	uint64_t lost; /* wanted events that went by unread; whoever announces them takes them */
+};
+
+/*
+ * Begin behind event `after`, which is at most events->last. Events that are overwritten already
+ * count as lost, of whatever kind.
+ */
+void event_reader_init(struct event_reader *reader, const struct events *events, uint32_t kinds,
+	uint64_t queue, uint64_t after);
+
+/* Wanted events that wait. */
+uint64_t event_reader_pending(const struct event_reader *reader, const struct events *events);
+
+/*
+ * The next wanted event, NULL when none waits. The oldest of more than `queue` are lost first, so
+ * the events before reader->lost came before this one. It stays the next until it is taken.
+ */
+const struct event_entry *event_reader_next(
+	struct event_reader *reader, const struct events *events);
+
+/* The event that event_reader_next() gave has been read. */
+void event_reader_take(struct event_reader *reader, const struct event_entry *entry);
+
+#endif

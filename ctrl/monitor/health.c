@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One look compares counters with those of the look before. */
+#include "monitor/health.h"
+
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "config/ports.h"
+
+static void
+timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	health_look(arg, clock_read_ns(CLOCK_MONOTONIC));
+}
+
+static void
+links_timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	health_links_look(arg);
+}
+
+static void
+losses_begin(struct health *health)
+{
+	unsigned i;
+
+	health->late.since_ns = health->looked_ns;
+	for (i = 0; i < DP_PORTS_MAX; i++) {
+		health->ports[i].missed.since_ns = health->looked_ns;
+		health->ports[i].no_buffer.since_ns = health->looked_ns;
+		health->ports[i].punts.since_ns = health->looked_ns;
+	}
+}
+
+int
+health_init(struct health *health, struct dp *dp, struct events *events, struct event_base *base,
+	struct fault *fault)
+{
+	const struct timeval period = {.tv_sec = HEALTH_PERIOD_S};
+	const struct timeval links_period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
+
+	memset(health, 0, sizeof(*health));
+	health->dp = dp;
+	health->events = events;
+	health->looked_ns = clock_read_ns(CLOCK_MONOTONIC);
+	losses_begin(health);
+	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
+	health->links_timer = event_new(base, -1, EV_PERSIST, links_timer_fired, health);
+	if (!health->timer || !health->links_timer) {
+		health_fini(health);
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "no timer for looks at ports and workers");
+	}
+	event_add(health->timer, &period);
+	event_add(health->links_timer, &links_period);
+	return 0;
+}
+
+void
+health_fini(struct health *health)
+{
+	if (health->timer)
+		event_free(health->timer);
+	if (health->links_timer)
+		event_free(health->links_timer);
+}
+
+void
+health_worker_late(struct health *health)
+{
+	health->n_late++;
+}
+
+static void
+loss_look(struct health *health, struct health_loss *loss, uint64_t count,
+	enum overload_cause cause, unsigned index, uint64_t now_ns)
+{
+	struct event_overload overload = {
+		.cause = cause,
+		.over = true,
+		.index = (uint16_t)index,
+		.amount = count - loss->told,
+		.period_ns = now_ns - loss->since_ns,
+	};
+
+	if (count == loss->told) {
+		loss->since_ns = now_ns;
+		return;
+	}
+	if (loss->told_ns != 0 && now_ns - loss->told_ns < HEALTH_REPEAT_NS)
+		return;
+	events_overload(health->events, &overload);
+	loss->told = count;
+	loss->since_ns = now_ns;
+	loss->told_ns = now_ns;
+}
+
+/* A link that is up from the start is no news. */
+static void
+link_look(struct health *health, unsigned i)
+{
+	struct health_port *port = &health->ports[i];
+	struct dp_port_info info;
+	bool up;
+
+	if (dp_port_info_get(health->dp, i, &info) < 0)
+		return;
+	up = port_link_up(&info);
+	if (port->known ? up != port->up : !up) {
+		dp_port_down_set(health->dp, i, !up);
+		events_port(health->events, i, up);
+	}
+	port->known = true;
+	port->up = up;
+}
+
+void
+health_links_look(struct health *health)
+{
+	unsigned i;
+
+	for (i = 0; i < dp_port_count(health->dp); i++)
+		link_look(health, i);
+}
+
+static void
+port_look(struct health *health, unsigned i, uint64_t now_ns)
+{
+	struct health_port *port = &health->ports[i];
+	struct dp_port_stats stats;
+
+	if (dp_port_stats_get(health->dp, i, &stats) < 0)
+		return;
+	loss_look(health, &port->missed, stats.nic_missed, OVERLOAD_RX_MISSED, i, now_ns);
+	loss_look(health, &port->no_buffer, stats.nic_no_buffer, OVERLOAD_RX_NO_BUFFER, i, now_ns);
+	loss_look(health, &port->punts,
+		stats.drops[DP_DROP_punt_full] + stats.drops[DP_DROP_punt_limited],
+		OVERLOAD_PUNTS_LOST, i, now_ns);
+}
+
+static void
+busy_tell(struct health *health, unsigned i, bool over, uint64_t share_milli, uint64_t now_ns)
+{
+	struct health_worker *worker = &health->workers[i];
+	const struct event_overload overload = {
+		.cause = OVERLOAD_WORKER_BUSY,
+		.over = over,
+		.index = (uint16_t)i,
+		.amount = share_milli,
+		.period_ns = now_ns - (over ? worker->busy_since_ns : health->looked_ns),
+	};
+
+	worker->over = over;
+	events_overload(health->events, &overload);
+}
+
+static void
+worker_look(struct health *health, unsigned i, uint64_t now_ns)
+{
+	struct health_worker *worker = &health->workers[i];
+	struct dp_worker_stats stats;
+	uint64_t share_milli = 0;
+
+	if (dp_worker_stats_get(health->dp, i, &stats) < 0)
+		return;
+	if (stats.total_ns > worker->total_ns)
+		share_milli = (stats.busy_ns - worker->busy_ns) * 1000 /
+			      (stats.total_ns - worker->total_ns);
+	worker->busy_ns = stats.busy_ns;
+	worker->total_ns = stats.total_ns;
+	if (share_milli < HEALTH_BUSY_MILLI)
+		worker->n_busy = 0;
+	else if (worker->n_busy++ == 0)
+		worker->busy_since_ns = health->looked_ns;
+	if (!worker->over && worker->n_busy >= HEALTH_BUSY_LOOKS)
+		busy_tell(health, i, true, share_milli, now_ns);
+	else if (worker->over && share_milli < HEALTH_EASY_MILLI)
+		busy_tell(health, i, false, share_milli, now_ns);
+}
+
+void
+health_look(struct health *health, uint64_t now_ns)
+{
+	unsigned i;
+
+	health_links_look(health);
+	for (i = 0; i < dp_port_count(health->dp); i++)
+		port_look(health, i, now_ns);
+	for (i = 0; i < dp_worker_count(health->dp); i++)
+		worker_look(health, i, now_ns);
+	loss_look(health, &health->late, health->n_late, OVERLOAD_WORKER_LATE, 0, now_ns);
+	health->looked_ns = now_ns;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looks at ports and workers once a second and raises events for what nobody asked for: links that
+ * go up and down, workers that have no pause left, packets that were lost before a worker saw them
+ * or on their way to control. Reading counters costs the workers nothing. At links it looks more
+ * often, and says to the data plane which ports have none: no driver reports it by itself.
+ *
+ * Overload is told when it begins and in measured doses: a worker counts as overloaded from
+ * HEALTH_BUSY_LOOKS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
+ * loss that goes on is told every HEALTH_REPEAT_NS with all that was lost meanwhile.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_MONITOR_HEALTH_H
+#define CTRL_MONITOR_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dp/dp.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "monitor/events.h"
+
+#define HEALTH_PERIOD_S 1
+#define HEALTH_LINKS_PERIOD_MS 50
+#define HEALTH_BUSY_LOOKS 2
+#define HEALTH_BUSY_MILLI 950 /* busy share in 1/1000 */
+#define HEALTH_EASY_MILLI 850
+#define HEALTH_REPEAT_NS (10 * NS_PER_S)
+
+struct event;
+struct event_base;
+
+/* A count that should not grow. */
+struct health_loss {
+	uint64_t told; /* as far as events were raised for it */
+	uint64_t since_ns; /* when it last was all told; CLOCK_MONOTONIC, as all times here */
+	uint64_t told_ns; /* when an event was raised; 0 = none was */
+};
+
+struct health_port {
+	bool known; /* whether the link is up */
+	bool up;
+	struct health_loss missed;
+	struct health_loss no_buffer;
+	struct health_loss punts;
+};
+
+struct health_worker {
+	uint64_t busy_ns;
+	uint64_t total_ns;
+	uint64_t busy_since_ns; /* the look before the first one of the row */
+	unsigned n_busy; /* looks in a row that found it busy */
+	bool over;
+};
+
+struct health {
+	struct dp *dp;
+	struct events *events;
+	struct event *timer;
+	struct event *links_timer;
+	uint64_t looked_ns;
+	uint64_t n_late; /* commits that found a worker late */
+	struct health_loss late;
+	struct health_port ports[DP_PORTS_MAX];
+	struct health_worker workers[DP_WORKERS_MAX];
+};
+
+/* Begin on `base`; dp and events are borrowed. -1 with *fault set, and nothing left open. */
+int health_init(struct health *health, struct dp *dp, struct events *events,
+	struct event_base *base, struct fault *fault);
+void health_fini(struct health *health);
+
+/* A commit went on without a worker; it is told with the next look. */
+void health_worker_late(struct health *health);
+
+/* Look at the links now. */
+void health_links_look(struct health *health);
+
+/* Look at everything now, at CLOCK_MONOTONIC. */
+void health_look(struct health *health, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tick first looks at its flows and then asks for the idle ones to be removed, together, so that
+ * they share one commit and one grace period.
+ */
+#include "monitor/idle.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "state/commits.h"
+#include "state/flow_steering.h"
+
+/*
+ * How late a flow times out: one period between two looks, until its last packet is seen, and then
+ * twice the grain of the wheel that calls for a look. Hence the period is what may be late less
+ * the two grains. The upper bound keeps a long timeout within the wheel.
+ */
+
+#define LATE_MIN_NS NS_PER_S
+#define LATE_MAX_NS (60 * NS_PER_S)
+
+void
+idle_begin(struct idle *idle, uint64_t now_ns)
+{
+	*idle = (struct idle){.active_ns = now_ns};
+}
+
+bool
+idle_look(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns)
+{
+	if (accepted > idle->accepted)
+		*idle = (struct idle){.accepted = accepted, .active_ns = now_ns};
+	return now_ns - idle->active_ns >= timeout_s * NS_PER_S;
+}
+
+uint64_t
+idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns)
+{
+	const uint64_t over_ns = idle->active_ns + timeout_s * NS_PER_S;
+	uint64_t late_ns = timeout_s * NS_PER_S / 8;
+	uint64_t next_ns;
+
+	if (late_ns < LATE_MIN_NS)
+		late_ns = LATE_MIN_NS;
+	if (late_ns > LATE_MAX_NS)
+		late_ns = LATE_MAX_NS;
+	next_ns = now_ns + late_ns - 2 * WHEEL_SLOT_NS;
+	return next_ns < over_ns ? next_ns : over_ns;
+}
+
+/* A flow may have come that is due sooner, or the last one gone. */
+static bool
+timer_is_late(const struct sweep *sweep, const struct flow *flow)
+{
+	if (sweep->wheel.n == 0)
+		return sweep->timer_ns != UINT64_MAX;
+	return flow && wheel_holds(&flow->watch.due) &&
+	       flow->watch.due.slot * WHEEL_SLOT_NS < sweep->timer_ns;
+}
+
+static void
+timer_set(struct sweep *sweep, uint64_t now_ns)
+{
+	const uint64_t next_ns = wheel_next_ns(&sweep->wheel);
+	const uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+	const uint64_t wait_us = (wait_ns + 999) / 1000;
+	const struct timeval wait = {
+		.tv_sec = (time_t)(wait_us / 1000000),
+		.tv_usec = (suseconds_t)(wait_us % 1000000),
+	};
+
+	sweep->timer_ns = next_ns;
+	if (next_ns == UINT64_MAX)
+		evtimer_del(sweep->timer);
+	else
+		evtimer_add(sweep->timer, &wait);
+}
+
+static void
+timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	sweep_tick(arg, clock_read_ns(CLOCK_MONOTONIC));
+}
+
+int
+sweep_init(struct sweep *sweep, struct flows *flows, struct events *events, struct event_base *base,
+	struct fault *fault)
+{
+	sweep->flows = flows;
+	sweep->events = events;
+	sweep->timer_ns = UINT64_MAX;
+	wheel_init(&sweep->wheel, clock_read_ns(CLOCK_MONOTONIC));
+	sweep->timer = evtimer_new(base, timer_fired, sweep);
+	if (!sweep->timer)
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer for idle flows");
+	return 0;
+}
+
+void
+sweep_fini(struct sweep *sweep)
+{
+	event_free(sweep->timer);
+}
+
+/* A source that is learned for ever needs no second look, unless nothing could be made of it. */
+static bool
+latch_may_move(const struct flow *flow)
+{
+	return flow->spec->latch == DP_LATCH_FOLLOW ||
+	       (flow->spec->latch == DP_LATCH_FIRST &&
+		       (flow->watch.moves == 0 || flow->watch.narrow_later));
+}
+
+static void
+look_plan(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+{
+	const uint32_t timeout_s = flow->spec->idle_timeout_s;
+	uint64_t next_ns = UINT64_MAX;
+
+	if (timeout_s != 0)
+		next_ns = idle_next_ns(&flow->watch.idle, timeout_s, now_ns);
+	if (latch_may_move(flow) && next_ns > now_ns + SWEEP_LATCH_PERIOD_NS)
+		next_ns = now_ns + SWEEP_LATCH_PERIOD_NS;
+	if (next_ns != UINT64_MAX)
+		wheel_add(&sweep->wheel, &flow->watch.due, next_ns, now_ns);
+}
+
+/*
+ * A flow that is replaced goes on being idle, and its source is learned already. With another
+ * action other packets count, so that its time begins again.
+ */
+static void
+flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
+{
+	struct flow_watch *watch = &flow->watch;
+	const bool drops = flow->spec->verdict == DP_DROP;
+
+	if (flow->spec->latch == DP_LATCH_OPEN)
+		watch->moves = 0;
+	watch->narrow_later = watch->moves != 0;
+	if (flow->spec->idle_timeout_s == 0)
+		watch->idle.active_ns = 0;
+	else if (watch->idle.active_ns == 0 || watch->drops != drops)
+		idle_begin(&watch->idle, time_ns);
+	watch->drops = drops;
+	look_plan(sweep, flow, time_ns);
+}
+
+void
+sweep_flow_changed(struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns)
+{
+	if (before)
+		wheel_remove(&sweep->wheel, &before->watch.due);
+	if (now && !before) {
+		now->watch.moves = 0; /* it has learned nothing, or anew */
+		now->watch.idle.active_ns = 0;
+	}
+	if (now)
+		flow_begin(sweep, now, time_ns);
+	if (timer_is_late(sweep, now))
+		timer_set(sweep, time_ns);
+}
+
+static void
+latch_look(struct sweep *sweep, struct flow *flow)
+{
+	struct dp_latched latched;
+
+	if (dp_flow_latched_get(sweep->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
+		return;
+	flow->watch.narrow_later = flow->change != NULL;
+	flow_narrow(sweep->flows, flow, &latched);
+	if (latched.moves == flow->watch.moves)
+		return;
+	flow->watch.moves = latched.moves;
+	events_flow_latched(sweep->events, flow->spec->id, flow->spec->match.family, &latched);
+}
+
+/*
+ * Packets that the flow has taken: those it forwarded or punted, and where its action is drop those
+ * that it dropped by that. What it refused is read after all that came, as a worker counts a packet
+ * before its drop: the count may be too low by what was refused between the two, but never too
+ * high.
+ */
+static uint64_t
+accepted_count(const struct flow *flow, const struct dp_flow_stats *came,
+	const struct dp_flow_stats *dropped)
+{
+	uint64_t refused = 0;
+	unsigned i;
+
+	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
+		refused += dropped->drops[i];
+	if (flow->watch.drops)
+		refused -= dropped->drops[DP_DROP_flow_drop - DP_FLOW_DROP_FIRST];
+	return came->packets > refused ? came->packets - refused : 0;
+}
+
+/* True when the flow is idle and to be removed. */
+static bool
+flow_look(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+{
+	const uint32_t timeout_s = flow->spec->idle_timeout_s;
+	const struct dp *dp = sweep->flows->dp;
+	struct dp_flow_stats came, dropped;
+
+	if (latch_may_move(flow))
+		latch_look(sweep, flow);
+	return timeout_s != 0 && dp_flow_stats_get(dp, flow->handle, &came, NULL, 0) == 0 &&
+	       dp_flow_stats_get(dp, flow->handle, &dropped, NULL, 0) == 0 &&
+	       idle_look(
+		       &flow->watch.idle, accepted_count(flow, &came, &dropped), timeout_s, now_ns);
+}
+
+/* What cannot be removed now is looked at again a little later, if it is still there. */
+static void
+look_again(struct sweep *sweep, const char *id)
+{
+	struct flow *flow = desired_find(&sweep->flows->desired, id);
+
+	if (!flow || wheel_holds(&flow->watch.due))
+		return;
+	flow->watch.expires = false;
+	wheel_add(&sweep->wheel, &flow->watch.due, sweep->tick_ns + NS_PER_S, sweep->tick_ns);
+	if (timer_is_late(sweep, flow))
+		timer_set(sweep, sweep->tick_ns);
+}
+
+static void
+idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	struct sweep *sweep = arg;
+	size_t i;
+
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct op *op = proposal->ops[i];
+
+		if (fault)
+			look_again(sweep, op->id);
+		else
+			events_flow_expired(sweep->events, op->id, &op->change->last);
+	}
+}
+
+static int
+op_add(struct proposal *proposal, const char *id, uint32_t place)
+{
+	struct op *op = op_create_remove(id);
+	struct fault fault;
+
+	if (op)
+		op->reports = true;
+	return proposal_add(proposal, op, "ids", place, &fault);
+}
+
+static void
+idle_remove(struct sweep *sweep, uint32_t n)
+{
+	struct proposal *proposal = NULL;
+	uint32_t i = 0;
+
+	if (n > 0)
+		proposal = proposal_create(NULL, "idle", NULL, idle_removed, sweep);
+	while (proposal && i < n && op_add(proposal, sweep->over[i], i) == 0)
+		i++;
+	if (i > 0)
+		commits_submit(sweep->flows->commits, proposal);
+	else
+		proposal_destroy(proposal);
+	for (; i < n; i++)
+		look_again(sweep, sweep->over[i]);
+}
+
+static struct flow *
+flow_of(struct wheel_entry *due)
+{
+	return (struct flow *)((char *)due - offsetof(struct flow, watch.due));
+}
+
+void
+sweep_tick(struct sweep *sweep, uint64_t now_ns)
+{
+	struct wheel_entry *due = NULL;
+	uint32_t n_over = 0;
+	unsigned i;
+
+	sweep->tick_ns = now_ns;
+	for (i = 0; i < SWEEP_LOOKS_MAX; i++) {
+		due = wheel_take(&sweep->wheel, now_ns);
+		if (!due)
+			break;
+		flow_of(due)->watch.expires = flow_look(sweep, flow_of(due), now_ns);
+		if (flow_of(due)->watch.expires)
+			sweep->over[n_over++] = flow_of(due)->spec->id;
+		else
+			look_plan(sweep, flow_of(due), now_ns);
+	}
+	timer_set(sweep, now_ns);
+	idle_remove(sweep, n_over);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looks at the flows whose state changes by itself: those with an idle timeout, which it removes
+ * when they are due, and those that latch, whose new sources it raises events for. Each is looked
+ * at when its time comes (wheel.h), at most SWEEP_LOOKS_MAX of them before other work has its turn;
+ * without such flows there is no timer.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_MONITOR_IDLE_H
+#define CTRL_MONITOR_IDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "monitor/events.h"
+#include "state/flows.h"
+
+/*
+ * When a flow counts as idle. The fast path writes down no time: a count of accepted packets that
+ * does not grow is idleness, and a packet is dated when it is first seen in it. So a flow never
+ * times out early, and at most max(1 s, timeout / 8) late. Pure: counter and clock are given.
+ */
+
+/* Begin now: a flow without any packet times out, too. */
+void idle_begin(struct idle *idle, uint64_t now_ns);
+
+/*
+ * Look at the counter, which may be read too low now and then, but not too high. True when the flow
+ * has accepted no packet for timeout_s.
+ */
+bool idle_look(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns);
+
+/* When to look next at a flow that was looked at now. */
+uint64_t idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns);
+
+#define SWEEP_LOOKS_MAX 1000
+#define SWEEP_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
+
+struct event;
+struct event_base;
+
+struct sweep {
+	struct flows *flows;
+	struct events *events;
+	struct event *timer;
+	uint64_t tick_ns; /* of the last tick */
+	uint64_t timer_ns; /* when it fires; UINT64_MAX = it does not run */
+	struct wheel wheel;
+	const char *over[SWEEP_LOOKS_MAX]; /* ids of the flows that a tick found idle */
+};
+
+/* Begin on `base`; flows and events are borrowed. -1 with *fault set, and nothing left open. */
+int sweep_init(struct sweep *sweep, struct flows *flows, struct events *events,
+	struct event_base *base, struct fault *fault);
+void sweep_fini(struct sweep *sweep);
+
+/* A flow was installed, replaced or removed, as flows_changed_fn says, at CLOCK_MONOTONIC. */
+void sweep_flow_changed(
+	struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns);
+
+/* Look at what is due, and set the timer for what is due next. */
+void sweep_tick(struct sweep *sweep, uint64_t now_ns);
+
+#endif

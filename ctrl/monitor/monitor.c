@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One change of a flow, told to each. */
+#include "monitor/monitor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "state/commits.h"
+#include "state/flow_diff.h"
+
+/* Of a few flows only; what expires is told by the sweep. */
+static void
+flow_tell(struct watchers *watchers, const struct flow *now, const struct flow *before)
+{
+	if (!watchers->flows->tell_each)
+		return;
+	if (!before)
+		events_flow_added(&watchers->events, now->spec->id);
+	else if (!now && !before->watch.expires)
+		events_flow_removed(&watchers->events, before->spec->id, NULL);
+}
+
+static void
+flow_changed(void *arg, struct flow *now, struct flow *before)
+{
+	struct watchers *watchers = arg;
+
+	sweep_flow_changed(&watchers->sweep, now, before, clock_read_ns(CLOCK_MONOTONIC));
+	punts_flow_changed(&watchers->punts, now, before);
+	flow_rates_flow_changed(&watchers->rates, now, before);
+	flow_tell(watchers, now, before);
+}
+
+/* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
+static void
+legs_note(struct event_changed *changed, const struct change *change)
+{
+	const struct flow_spec *was = change->old_spec, *is = change->flow->spec;
+	const struct flow_leg *one = NULL;
+	bool *stays = calloc(was->n_legs + 1u, sizeof(*stays));
+	unsigned i;
+
+	for (i = 0; stays && i < is->n_legs; i++) {
+		const uint16_t from = change->from[i];
+
+		if (from == DP_LEG_NEW) {
+			changed->joined++;
+			one = &is->legs[i];
+			continue;
+		}
+		stays[from] = true;
+		if (memcmp(&was->legs[from], &is->legs[i], sizeof(is->legs[i])) != 0) {
+			changed->changed++;
+			one = &is->legs[i];
+		}
+	}
+	for (i = 0; stays && i < was->n_legs; i++) {
+		if (!stays[i]) {
+			changed->left++;
+			one = &was->legs[i];
+		}
+	}
+	if (changed->joined + changed->left + changed->changed == 1)
+		memcpy(changed->leg, one->id, sizeof(changed->leg));
+	free(stays);
+}
+
+/* The member that a pointer leads into, unless it was noted last. */
+static void
+field_note(struct event_changed *changed, const char *pointer)
+{
+	const size_t n = strcspn(pointer + 1, "/"), end = strlen(changed->fields);
+	const char *last = strrchr(changed->fields, ',');
+
+	last = last ? last + 1 : changed->fields;
+	if (strlen(last) == n && strncmp(last, pointer + 1, n) == 0)
+		return;
+	snprintf(changed->fields + end, sizeof(changed->fields) - end, "%s%.*s", end ? "," : "",
+		(int)n, pointer + 1);
+}
+
+static bool
+streams_same(const struct flow_spec *a, const struct flow_spec *b)
+{
+	unsigned i;
+
+	for (i = 0; a->n_streams == b->n_streams && i < a->n_streams; i++) {
+		const struct flow_stream *one = &a->streams[i];
+		struct flow_stream other = b->streams[i];
+
+		if (one->n_legs != other.n_legs ||
+			memcmp(&a->legs[one->first_leg], &b->legs[other.first_leg],
+				one->n_legs * sizeof(a->legs[0])) != 0)
+			return false;
+		other.first_leg = one->first_leg;
+		if (memcmp(one, &other, sizeof(other)) != 0)
+			return false;
+	}
+	return a->n_streams == b->n_streams;
+}
+
+/* Legs and streams, of which there may be thousands, are left out of what is encoded for it. */
+static void
+fields_note(struct event_changed *changed, const struct change *change)
+{
+	struct flow_spec was = *change->old_spec, is = *change->flow->spec;
+	json_t *before, *after, *fields, *field;
+	size_t i;
+
+	if (!streams_same(&was, &is))
+		field_note(changed, "/streams");
+	was.n_legs = is.n_legs = was.n_streams = is.n_streams = 0;
+	before = flow_spec_encode(&was);
+	after = flow_spec_encode(&is);
+	fields = before && after ? flow_diff(before, after) : NULL;
+	json_array_foreach (fields, i, field)
+		field_note(changed, json_string_value(json_object_get(field, "pointer")));
+	json_decref(fields);
+	json_decref(before);
+	json_decref(after);
+	if (was.declared != is.declared)
+		field_note(changed, "/declared");
+}
+
+/* Of requests that are committed together, the last that touched a flow says what became of it. */
+static void
+change_tell(struct watchers *watchers, const struct proposal *proposal, const struct op *op)
+{
+	const struct change *change = op->change;
+	struct event_changed changed = {
+		.generation = proposal->generation, .uid = proposal->actor.uid};
+
+	if (!change || change->op != op)
+		return;
+	if (change->kind != CHANGE_REPLACE && change->kind != CHANGE_ADOPT)
+		return;
+	memcpy(changed.id, change->flow->spec->id, sizeof(changed.id));
+	snprintf(changed.who, sizeof(changed.who), "%s", proposal->actor.name);
+	snprintf(changed.via, sizeof(changed.via), "%s", proposal->actor.via);
+	snprintf(changed.method, sizeof(changed.method), "%s", proposal->method);
+	if (change->kind == CHANGE_REPLACE) {
+		legs_note(&changed, change);
+		fields_note(&changed, change);
+	} else {
+		field_note(&changed, "/declared");
+	}
+	events_flow_changed(&watchers->events, &changed);
+}
+
+/* What is restored at start makes no generation, and what changed nothing neither. */
+static void
+committed(void *arg, const struct proposal *proposal)
+{
+	struct watchers *watchers = arg;
+	size_t i;
+
+	if (proposal->late)
+		health_worker_late(&watchers->health);
+	if (!proposal_is_generation(proposal))
+		return;
+	for (i = 0; i < proposal->n_ops && watchers->flows->tell_each; i++)
+		change_tell(watchers, proposal, proposal->ops[i]);
+	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
+		proposal->added, proposal->changed, proposal->removed);
+	if (proposal->returns != STORE_RETURN_NONE)
+		events_rollback(&watchers->events, proposal->generation, proposal->returns,
+			proposal->returned, proposal->comment);
+}
+
+static void
+hop_changed(void *arg, unsigned index, bool resolved)
+{
+	struct watchers *watchers = arg;
+	struct next_hop_info info;
+
+	next_hops_info_get(watchers->flows->hops, index, &info);
+	events_neighbour(
+		&watchers->events, info.port, info.family, info.address, info.mac, !resolved);
+}
+
+static bool
+any_unmatched_punted(const struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < config->n_ports; i++) {
+		if (config->ports[i].punt_unmatched)
+			return true;
+	}
+	return false;
+}
+
+int
+watchers_init(struct watchers *watchers, struct flows *flows, const struct config *config,
+	struct event_base *base, struct fault *fault)
+{
+	watchers->flows = flows;
+	events_init(&watchers->events);
+	if (sweep_init(&watchers->sweep, flows, &watchers->events, base, fault) < 0)
+		return -1;
+	if (punts_init(&watchers->punts, flows->dp, any_unmatched_punted(config), base, fault) < 0)
+		goto err_sweep;
+	if (health_init(&watchers->health, flows->dp, &watchers->events, base, fault) < 0)
+		goto err_punts;
+	if (flow_rates_init(&watchers->rates, flows, base, fault) < 0)
+		goto err_health;
+	flows_observe(flows, flow_changed, watchers);
+	next_hops_observe(flows->hops, hop_changed, watchers);
+	commits_observe(flows->commits, committed, watchers);
+	return 0;
+
+err_health:
+	health_fini(&watchers->health);
+err_punts:
+	punts_fini(&watchers->punts);
+err_sweep:
+	sweep_fini(&watchers->sweep);
+	return -1;
+}
+
+void
+watchers_fini(struct watchers *watchers)
+{
+	next_hops_observe(watchers->flows->hops, NULL, NULL);
+	flows_observe(watchers->flows, NULL, NULL);
+	flow_rates_fini(&watchers->rates);
+	health_fini(&watchers->health);
+	punts_fini(&watchers->punts);
+	sweep_fini(&watchers->sweep);
+}

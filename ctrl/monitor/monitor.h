@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Everyone who wants to know what becomes of flows, ports and workers, and what they have found
+ * out. They begin and end together, after the flows and before them.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_MONITOR_MONITOR_H
+#define CTRL_MONITOR_MONITOR_H
+
+#include "config/config.h"
+#include "monitor/events.h"
+#include "monitor/health.h"
+#include "monitor/idle.h"
+#include "monitor/punts.h"
+#include "monitor/rates.h"
+
+struct watchers {
+	struct flows *flows;
+	struct events events;
+	struct sweep sweep;
+	struct punts punts;
+	struct health health;
+	struct flow_rates rates;
+};
+
+/* Watch the flows, from `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
+int watchers_init(struct watchers *watchers, struct flows *flows, const struct config *config,
+	struct event_base *base, struct fault *fault);
+void watchers_fini(struct watchers *watchers);
+
+#endif

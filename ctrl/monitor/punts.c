@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A handle is given anew after its flow has gone. So before a handle is forgotten the rings are
+ * emptied: what its flow has punted gets its id, and no packet is taken for the next owner's.
+ */
+#include "monitor/punts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+
+#define POLL_MAX 1024 /* packets taken at once, in about a fifth of a millisecond */
+#define DRAIN_POLLS_MAX 2048 /* as many as the largest rings of DP_WORKERS_MAX hold */
+
+struct punt_flow {
+	UT_hash_handle hh;
+	uint32_t handle;
+	const struct flow *flow;
+};
+
+static bool
+any_can_punt(const struct punts *punts)
+{
+	return punts->unmatched || punts->flows;
+}
+
+static void
+timer_set(struct punts *punts)
+{
+	const struct timeval period = {.tv_usec = PUNTS_PERIOD_MS * 1000};
+
+	if (!any_can_punt(punts))
+		event_del(punts->timer);
+	else if (!event_pending(punts->timer, EV_TIMEOUT, NULL))
+		event_add(punts->timer, &period);
+}
+
+static void
+timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	punts_poll(arg);
+}
+
+int
+punts_init(struct punts *punts, struct dp *dp, bool unmatched, struct event_base *base,
+	struct fault *fault)
+{
+	memset(punts, 0, sizeof(*punts));
+	punts->dp = dp;
+	punts->unmatched = unmatched;
+	punts->timer = event_new(base, -1, EV_PERSIST, timer_fired, punts);
+	if (!punts->timer)
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer for punted packets");
+	timer_set(punts);
+	return 0;
+}
+
+void
+punts_fini(struct punts *punts)
+{
+	struct punt_flow *entry, *next;
+
+	HASH_ITER(hh, punts->flows, entry, next)
+	{
+		HASH_DEL(punts->flows, entry);
+		free(entry);
+	}
+	event_free(punts->timer);
+}
+
+static void
+punt_take(void *arg, const struct dp_punted *punted)
+{
+	struct punts *punts = arg;
+	struct punt *punt = &punts->ring[++punts->last % PUNTS_MAX];
+	const struct punt_flow *entry = NULL;
+
+	if (punted->handle != DP_HANDLE_NONE)
+		HASH_FIND(hh, punts->flows, &punted->handle, sizeof(punted->handle), entry);
+	punt->sequence = punts->last;
+	punt->time_ns = clock_read_ns(CLOCK_REALTIME);
+	snprintf(punt->flow, sizeof(punt->flow), "%s", entry ? entry->flow->spec->id : "");
+	punt->port = punted->port;
+	punt->frame_bytes = punted->frame_bytes;
+	punt->kept_bytes = PUNTS_FRAME_MAX;
+	if (punted->frame_bytes < PUNTS_FRAME_MAX)
+		punt->kept_bytes = (uint16_t)punted->frame_bytes;
+	memcpy(punt->frame, punted->frame, punt->kept_bytes);
+}
+
+bool
+punts_poll(struct punts *punts)
+{
+	return dp_punt_poll(punts->dp, POLL_MAX, punt_take, punts) == POLL_MAX;
+}
+
+static bool
+flow_can_punt(const struct flow_spec *spec)
+{
+	unsigned i;
+
+	if (spec->verdict == DP_PUNT)
+		return true;
+	for (i = 0; i < DP_CLASS_COUNT; i++) {
+		if (spec->class_verdict[i] == DP_PUNT)
+			return true;
+	}
+	for (i = 0; i < spec->n_streams; i++) {
+		if (spec->streams[i].verdict == DP_PUNT)
+			return true;
+	}
+	return false;
+}
+
+static void
+handle_forget(struct punts *punts, uint32_t handle)
+{
+	struct punt_flow *entry;
+	unsigned i;
+
+	HASH_FIND(hh, punts->flows, &handle, sizeof(handle), entry);
+	for (i = 0; i < DRAIN_POLLS_MAX && punts_poll(punts); i++)
+		;
+	HASH_DEL(punts->flows, entry);
+	free(entry);
+}
+
+/* Without memory its packets are shown all the same, as no flow's. */
+static void
+flow_add(struct punts *punts, struct flow *flow)
+{
+	struct punt_flow *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return;
+	entry->handle = flow->handle;
+	entry->flow = flow;
+	HASH_ADD(hh, punts->flows, handle, sizeof(entry->handle), entry);
+	if (!entry->hh.tbl) {
+		free(entry);
+		return;
+	}
+	flow->watch.punt_handle = flow->handle;
+	flow->watch.punts = true;
+}
+
+void
+punts_flow_changed(struct punts *punts, struct flow *now, struct flow *before)
+{
+	const bool punted = before && before->watch.punts;
+	const uint32_t old_handle = punted ? before->watch.punt_handle : 0;
+
+	if (before)
+		before->watch.punts = false;
+	if (now && flow_can_punt(now->spec))
+		flow_add(punts, now);
+	if (punted)
+		handle_forget(punts, old_handle);
+	timer_set(punts);
+}
+
+const struct punt *
+punts_get(const struct punts *punts, uint64_t sequence)
+{
+	const struct punt *punt = &punts->ring[sequence % PUNTS_MAX];
+
+	return sequence != 0 && punt->sequence == sequence ? punt : NULL;
+}

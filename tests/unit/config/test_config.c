@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every refusal names file, line and field. The files are written to a directory of the test. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "schema/documents.h"
+
+#define PORTS "ports: [{name: p0, devargs: net_null0}]\n"
+
+static char directory[] = "/tmp/sluice-config-XXXXXX";
+static char path[64];
+
+static void
+setup(void)
+{
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/c.yaml", directory);
+}
+
+static void
+teardown(void)
+{
+	unlink(path);
+	rmdir(directory);
+	schema_documents_release();
+}
+
+TestSuite(config, .init = setup, .fini = teardown);
+
+static int
+loaded(const char *text, struct config *config, struct fault *fault)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+	memset(fault, 0, sizeof(*fault));
+	return config_load(path, config, fault);
+}
+
+/* Refused on that line at that field, and the message says these words. */
+static void
+refused(const char *text, unsigned line, const char *pointer, const char *words)
+{
+	struct config config;
+	struct fault fault;
+	char start[128];
+
+	snprintf(start, sizeof(start), "%s:%u: %s: ", path, line, pointer);
+	cr_expect_eq(loaded(text, &config, &fault), -1, "%s", text);
+	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s, expected %s",
+		fault.message, start);
+	cr_expect(strstr(fault.message, words), "%s", fault.message);
+}
+
+Test(config, defaults)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_expect_str_eq(config.socket_path, "/run/sluice/rpc.sock");
+	cr_expect_eq(config.max_message_bytes, 4194304);
+	cr_expect_eq(config.max_depth, 32);
+	cr_expect_eq(config.max_connections, 1024);
+	cr_expect_eq(config.max_requests_per_s, 0);
+	cr_expect_eq(config.access.default_role, ROLE_VIEWER);
+	cr_expect_eq(config.access.n_users + config.access.n_groups, 0);
+	cr_expect_str_eq(config.access.audit_log, "/var/log/sluice/audit.log");
+	cr_expect_str_eq(config.tls.listen, "");
+	cr_expect_eq(config.control_core, 0);
+	cr_expect_eq(config.n_workers, 1);
+	cr_expect_eq(config.worker_cores[0], 1);
+	cr_expect_str_eq(config.file_prefix, "sluice");
+	cr_expect(config.hugepages);
+	cr_expect_eq(config.ipv4_flows, 65536);
+	cr_expect_eq(config.ipv6_flows, 16384);
+	cr_expect_eq(config.legs, 65536);
+	cr_expect_eq(config.punt_ring, DP_PUNT_RING_DEFAULT);
+	cr_expect_eq(config.punt_rate_pps, DP_PUNT_RATE_DEFAULT);
+	cr_expect_not(config.ports[0].punt_unmatched);
+	cr_assert_eq(config.n_ports, 1);
+	cr_expect_str_eq(config.ports[0].name, "p0");
+	cr_expect_str_eq(config.ports[0].devargs, "net_null0");
+	cr_expect_eq(config.ports[0].rx_queues, 0);
+	cr_expect_str_eq(config.steered[0], "");
+	cr_expect_str_eq(config.pci[0], "");
+}
+
+Test(config, everything_said)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("rpc: {socket: /tmp/s, max_message_bytes: 1024, max_depth: 8,\n"
+			    "  max_connections: 2}\n"
+			    "control: {core: 1}\n"
+			    "workers: [0]\n"
+			    "file_prefix: x\n"
+			    "memory_mb: 64\n"
+			    "hugepages: false\n"
+			    "packet_buffers: 4096\n"
+			    "tables: {ipv4_flows: 10, ipv6_flows: 0, legs: 7}\n"
+			    "punt: {ring: 64, rate_pps: 1}\n"
+			    "ports:\n"
+			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
+			    "     descriptors: 512, mtu: 9000, unmatched: punt}\n"
+			    "  - {name: b, devargs: net_null0, unmatched: drop}\n",
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_expect_str_eq(config.socket_path, "/tmp/s");
+	cr_expect_eq(config.max_message_bytes, 1024);
+	cr_expect_eq(config.max_depth, 8);
+	cr_expect_eq(config.max_connections, 2);
+	cr_expect_eq(config.control_core, 1);
+	cr_expect_eq(config.worker_cores[0], 0);
+	cr_expect_str_eq(config.file_prefix, "x");
+	cr_expect_eq(config.memory_mb, 64);
+	cr_expect_not(config.hugepages);
+	cr_expect_eq(config.packet_buffers, 4096);
+	cr_expect_eq(config.ipv4_flows, 10);
+	cr_expect_eq(config.ipv6_flows, 0);
+	cr_expect_str_eq(config.pci[0], "0000:03:00.0");
+	cr_expect_eq(config.ports[0].rx_queues, 2);
+	cr_expect_eq(config.ports[0].descriptors, 512);
+	cr_expect_eq(config.ports[0].mtu, 9000);
+	cr_expect_eq(config.legs, 7);
+	cr_expect_eq(config.punt_ring, 64);
+	cr_expect_eq(config.punt_rate_pps, 1);
+	cr_expect(config.ports[0].punt_unmatched);
+	cr_expect_not(config.ports[1].punt_unmatched);
+}
+
+Test(config, access_is_read)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS "access:\n"
+			    "  default_role: none\n"
+			    "  audit_log: ''\n"
+			    "  users: [{user: root, role: viewer}, {user: 1234, role: operator}]\n"
+			    "  groups: [{group: root, role: admin}]\n"
+			    "rpc: {max_requests_per_s: 1.5k, max_connections: 4096,\n"
+			    "  socket_group: root}\n",
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_expect_eq(config.access.default_role, ROLE_NONE);
+	cr_expect_str_eq(config.access.audit_log, "");
+	cr_assert_eq(config.access.n_users, 2);
+	cr_expect_eq(config.access.users[0].id, 0);
+	cr_expect_eq(config.access.users[0].role, ROLE_VIEWER);
+	cr_expect_eq(config.access.users[1].id, 1234);
+	cr_expect_eq(config.access.users[1].role, ROLE_OPERATOR);
+	cr_assert_eq(config.access.n_groups, 1);
+	cr_expect_eq(config.access.groups[0].id, 0);
+	cr_expect_eq(config.access.groups[0].role, ROLE_ADMIN);
+	cr_expect_eq(config.access.socket_group, 0);
+	cr_expect_eq(config.max_requests_per_s, 1500);
+	cr_expect_eq(config.max_connections, 4096);
+}
+
+Test(config, access_faults)
+{
+	refused("workers: [1]\n" PORTS
+		"access:\n  users:\n    - {user: no-such-user, role: admin}\n",
+		5, "/access/users/0/user", "found no-such-user, expected the name of a user");
+	refused("workers: [1]\n" PORTS "access:\n  groups:\n    - {group: nogr, role: admin}\n", 5,
+		"/access/groups/0/group", "found nogr, expected the name of a group");
+	refused("workers: [1]\n" PORTS "rpc:\n  socket_group: nogr\n", 4, "/rpc/socket_group",
+		"found nogr, expected the name of a group");
+	refused("workers: [1]\n" PORTS "access: {default_role: king}\n", 3, "/access/default_role",
+		"king");
+	refused("workers: [1]\n" PORTS "access: {audit_log: audit.log}\n", 3, "/access/audit_log",
+		"audit.log");
+	refused("workers: [1]\n" PORTS "rpc: {max_connections: 4097}\n", 3, "/rpc/max_connections",
+		"4096");
+}
+
+#define TLS "tls:\n  listen: 192.0.2.1:7878\n  certificate: /c\n  key: /k\n  ca: /a\n"
+
+Test(config, tls_is_read)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(
+		loaded("workers: [1]\n" PORTS TLS "  roles: [{subject_cn: ana, role: operator},\n"
+		       "    {subject_alt_name: 'DNS:box.example', role: viewer}]\n",
+			&config, &fault),
+		0, "%s", fault.message);
+	cr_expect_str_eq(config.tls.listen, "192.0.2.1:7878");
+	cr_expect_str_eq(config.tls.certificate, "/c");
+	cr_expect_str_eq(config.tls.key, "/k");
+	cr_expect_str_eq(config.tls.ca, "/a");
+	cr_assert_eq(config.tls.n_subjects, 2);
+	cr_expect_str_eq(config.tls.subjects[0].name, "ana");
+	cr_expect_not(config.tls.subjects[0].alternative);
+	cr_expect_eq(config.tls.subjects[0].role, ROLE_OPERATOR);
+	cr_expect_str_eq(config.tls.subjects[1].name, "DNS:box.example");
+	cr_expect(config.tls.subjects[1].alternative);
+}
+
+Test(config, tls_faults)
+{
+	refused("workers: [1]\n" PORTS "tls:\n  listen: 192.0.2.1:7878\n", 3, "/tls/certificate",
+		"missing");
+	refused("workers: [1]\n" PORTS TLS "  roles: [{role: viewer}]\n", 8, "/tls/roles/0",
+		"found neither, expected one of subject_cn and subject_alt_name");
+	refused("workers: [1]\n" PORTS TLS
+		"  roles: [{subject_cn: a, subject_alt_name: 'DNS:a', role: viewer}]\n",
+		8, "/tls/roles/0", "found both");
+	refused("workers: [1]\n" PORTS TLS "  roles: [{subject_alt_name: a, role: viewer}]\n", 8,
+		"/tls/roles/0/subject_alt_name", "");
+}
+
+Test(config, schema_faults_have_lines)
+{
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: 7\n", 4, "/ports/0/devargs",
+		"expected");
+	refused("workers: [1]\ncontrol:\n  core: 0\n  cor: 1\n" PORTS, 4, "/control/cor", "");
+	refused("workers: [1]\n" PORTS "tables: {ipv4_flows: -1}\n", 3, "/tables/ipv4_flows", "-1");
+	refused("workers: [1]\nports:\n  - devargs: net_null0\n", 3, "/ports/0/name", "missing");
+}
+
+Test(config, punt_ring_is_a_power_of_two)
+{
+	refused("workers: [1]\npunt:\n  ring: 1000\n" PORTS, 3, "/punt/ring", "power of two");
+	refused("workers: [1]\npunt:\n  ring: 32\n" PORTS, 3, "/punt/ring", "from 64 to 65536");
+	refused("workers: [1]\npunt:\n  rate_pps: 0\n" PORTS, 3, "/punt/rate_pps", "from 1");
+}
+
+Test(config, unmatched_is_dropped_or_punted)
+{
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n    unmatched: pass\n",
+		5, "/ports/0/unmatched", "drop");
+}
+
+Test(config, syntax_faults_have_lines)
+{
+	struct config config;
+	struct fault fault;
+	char start[128];
+
+	cr_expect_eq(loaded("workers: [1]\nports: [\n", &config, &fault), -1);
+	snprintf(start, sizeof(start), "%s:", path);
+	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s", fault.message);
+	cr_expect_eq(config_load("/nonexistent.yaml", &config, &fault), -1);
+	cr_expect(strstr(fault.message, "/nonexistent.yaml:"), "%s", fault.message);
+}
+
+Test(config, cores_are_used_once)
+{
+	refused("workers:\n  - 1\n  - 1\n" PORTS, 3, "/workers/1", "found CPU 1 again");
+	refused("workers:\n  - 1\n  - 0\n" PORTS, 3, "/workers/1",
+		"found CPU 0, which is the control");
+}
+
+Test(config, cores_exist)
+{
+	refused("workers:\n  - 1023\n" PORTS, 2, "/workers/0", "found CPU 1023");
+	refused("workers: [1]\ncontrol:\n  core: 1000\n" PORTS, 3, "/control/core",
+		"found CPU 1000");
+}
+
+Test(config, ports_are_told_apart)
+{
+	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
+		"  - {name: p0, devargs: net_null1}\n",
+		4, "/ports/1/name", "found p0, which /ports/0 has");
+	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
+		"  - name: p1\n    devargs: net_null0,size=64\n",
+		5, "/ports/1/devargs", "/ports/0");
+}
+
+/* The test's own configuration file serves as steering program: it is there. */
+static void
+with_program(char *text, size_t size, const char *ports)
+{
+	snprintf(text, size, "workers: [1]\nxdp_program: %s\nports:\n%s", path, ports);
+}
+
+Test(config, af_xdp_ports_are_steered)
+{
+	char text[512], expected[128];
+	struct config config;
+	struct fault fault;
+
+	with_program(text, sizeof(text),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0'}\n"
+		"  - {name: p1, devargs: 'net_af_xdp1,iface=veth1,xdp_prog=/x.o'}\n");
+	cr_assert_eq(loaded(text, &config, &fault), 0, "%s", fault.message);
+	cr_expect_str_eq(config.steered[0], "veth0");
+	snprintf(expected, sizeof(expected), "net_af_xdp0,iface=veth0,xdp_prog=%s", path);
+	cr_expect_str_eq(config.ports[0].devargs, expected);
+	cr_expect_str_eq(config.steered[1], "", "it brings its own program");
+	cr_expect_str_eq(config.ports[1].devargs, "net_af_xdp1,iface=veth1,xdp_prog=/x.o");
+}
+
+Test(config, af_xdp_faults)
+{
+	char text[1024], port[512];
+
+	with_program(text, sizeof(text), "  - {name: p0, devargs: net_af_xdp0}\n");
+	refused(text, 4, "/ports/0/devargs", "expected iface=");
+	with_program(text, sizeof(text),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0'}\n"
+		"  - {name: p1, devargs: 'net_af_xdp1,iface=veth0'}\n");
+	refused(text, 5, "/ports/1/devargs", "found interface veth0");
+	snprintf(port, sizeof(port),
+		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0,x=%0220d'}\n", 0);
+	with_program(text, sizeof(text), port);
+	refused(text, 4, "/ports/0/devargs", "xdp_prog=");
+	refused("workers: [1]\nxdp_program: /nonexistent.o\n"
+		"ports: [{name: p0, devargs: 'net_af_xdp0,iface=veth0'}]\n",
+		2, "/xdp_program", "/nonexistent.o");
+}
+
+Test(config, state_is_kept_where_it_says)
+{
+	struct config config;
+	struct fault fault;
+
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_assert_str_eq(config.state_path, "/var/lib/sluice/state.db");
+	cr_assert_str_eq(config.state_flows, "");
+	cr_assert_eq(loaded("state: {path: /x/y.db, flows: /etc/f.d}\nworkers: [1]\n" PORTS,
+			     &config, &fault),
+		0, "%s", fault.message);
+	cr_assert_str_eq(config.state_path, "/x/y.db");
+	cr_assert_str_eq(config.state_flows, "/etc/f.d");
+	cr_assert_eq(loaded("state: {path: ''}\nworkers: [1]\n" PORTS, &config, &fault), 0);
+	cr_assert_str_eq(config.state_path, "");
+	refused("state: {path: y.db}\nworkers: [1]\n" PORTS, 1, "/state/path", "y.db");
+	refused("state: {path: /y/}\nworkers: [1]\n" PORTS, 1, "/state/path", "/y/");
+}
+
+Test(devargs, af_xdp_by_name)
+{
+	cr_expect(devargs_is_af_xdp("net_af_xdp0,iface=veth0"));
+	cr_expect_not(devargs_is_af_xdp("net_af_packet0,iface=veth0"));
+	cr_expect_not(devargs_is_af_xdp("0000:03:00.0"));
+}
+
+Test(devargs, values)
+{
+	char value[8];
+
+	cr_expect(devargs_value(
+		"net_af_xdp0,iface=veth0,start_queue=2", "iface", value, sizeof(value)));
+	cr_expect_str_eq(value, "veth0");
+	cr_expect(devargs_value("net_x,a=1,ab=22", "ab", value, sizeof(value)));
+	cr_expect_str_eq(value, "22");
+	cr_expect_not(devargs_value("net_x,ab=22", "a", value, sizeof(value)));
+	cr_expect_str_eq(value, "");
+	cr_expect_not(
+		devargs_value("iface=veth0", "iface", value, sizeof(value)), "it is the name");
+	cr_expect_not(devargs_value("net_x,iface=", "iface", value, sizeof(value)));
+	cr_expect(devargs_value("net_x,iface=1234567", "iface", value, sizeof(value)));
+	cr_expect_not(devargs_value("net_x,iface=12345678", "iface", value, sizeof(value)));
+}
+
+Test(devargs, pci_addresses)
+{
+	char address[16];
+
+	cr_expect(devargs_pci("0000:03:00.1", address, sizeof(address)));
+	cr_expect_str_eq(address, "0000:03:00.1");
+	cr_expect(devargs_pci("af:1f.7,arg=1", address, sizeof(address)));
+	cr_expect_str_eq(address, "0000:af:1f.7");
+	cr_expect_not(devargs_pci("net_af_xdp0,iface=a", address, sizeof(address)));
+	cr_expect_not(devargs_pci("0000:03:00.1x", address, sizeof(address)));
+}
+
+Test(devargs, same_device)
+{
+	cr_expect(devargs_same_device("net_null0", "net_null0,size=64"));
+	cr_expect_not(devargs_same_device("net_null0", "net_null01"));
+	cr_expect_not(devargs_same_device("net_null0,size=64", "net_null1,size=64"));
+}

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Idle flows and latching ones, over a data plane that is an array of counters. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../state/flow_live.h"
+#include "base/clock.h"
+#include "monitor/idle.h"
+#include "state/commits.h"
+#include "state/flow_steering.h"
+
+#define FLOWS_MAX 3000
+#define START_NS (clock_at_start)
+
+struct dp {
+	uint64_t packets[FLOWS_MAX];
+	uint64_t drops[FLOWS_MAX][DP_FLOW_DROP_COUNT];
+	struct dp_latched latched[FLOWS_MAX];
+	unsigned n_looks;
+};
+
+static uint64_t clock_at_start;
+static struct dp dp;
+static struct event_base *base;
+static struct flows flows;
+static struct events events;
+static struct sweep sweep;
+static unsigned n_removals;
+static int fail_remove;
+
+int
+dp_flow_stats_get(const struct dp *from, uint32_t handle, struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs, unsigned n_legs)
+{
+	cr_assert_null(legs);
+	cr_assert_eq(n_legs, 0);
+	memset(flow, 0, sizeof(*flow));
+	flow->packets = from->packets[handle];
+	memcpy(flow->drops, from->drops[handle], sizeof(flow->drops));
+	dp.n_looks++;
+	return 0;
+}
+
+int
+dp_flow_latched_get(const struct dp *from, uint32_t handle, struct dp_latched *latched)
+{
+	*latched = from->latched[handle];
+	dp.n_looks++;
+	return 0;
+}
+
+/* The removal is asked for here, and done or refused at once. */
+void
+commits_submit(struct commits *commits, struct proposal *proposal)
+{
+	const struct fault refused = {.code = FAULT_NO_ROOM};
+	struct change *changes = calloc(proposal->n_ops, sizeof(*changes));
+
+	(void)commits;
+	n_removals++;
+	for (size_t i = 0; !fail_remove && i < proposal->n_ops; i++) {
+		struct op *op = proposal->ops[i];
+		struct flow *flow = desired_find(&flows.desired, op->id);
+
+		cr_assert_not_null(flow, "%s", op->id);
+		cr_assert(op->reports);
+		op->change = &changes[i];
+		dp_flow_stats_get(flows.dp, flow->handle, &changes[i].last, NULL, 0);
+		sweep_flow_changed(&sweep, NULL, flow, START_NS);
+		free(flow_gone(&flows.desired, flow));
+	}
+	proposal->done(proposal->arg, proposal, fail_remove ? &refused : NULL);
+	proposal_destroy(proposal);
+	free(changes);
+}
+
+static unsigned n_narrowed;
+
+void
+flow_narrow(struct flows *of, struct flow *flow, const struct dp_latched *source)
+{
+	cr_assert_eq(of, &flows);
+	cr_assert(source->valid);
+	n_narrowed += !flow->change;
+}
+
+static void
+setup(void)
+{
+	struct fault fault;
+
+	base = event_base_new();
+	flows.dp = &dp;
+	desired_init(&flows.desired, 0);
+	events_init(&events);
+	cr_assert_eq(sweep_init(&sweep, &flows, &events, base, &fault), 0);
+	clock_at_start = clock_read_ns(CLOCK_MONOTONIC);
+}
+
+static void
+teardown(void)
+{
+	sweep_fini(&sweep);
+	desired_fini(&flows.desired);
+	event_base_free(base);
+}
+
+TestSuite(sweep, .init = setup, .fini = teardown);
+
+static struct flow *
+flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
+{
+	struct flow_spec *spec = calloc(1, sizeof(*spec));
+	struct fault fault;
+	struct flow *flow;
+
+	snprintf(spec->id, sizeof(spec->id), "f%u", handle);
+	spec->match.family = 4;
+	spec->match.dst_port = (uint16_t)handle;
+	spec->idle_timeout_s = timeout_s;
+	spec->latch = (uint8_t)latch;
+	flow = flow_live(&flows.desired, spec, &fault);
+	cr_assert_not_null(flow, "%s", fault.message);
+	flow->handle = handle;
+	sweep_flow_changed(&sweep, flow, NULL, START_NS);
+	return flow;
+}
+
+static void
+tick_at(double seconds)
+{
+	sweep_tick(&sweep, START_NS + (uint64_t)(seconds * 1e9));
+}
+
+/* Tick as the timer would, until a time. */
+static void
+ticks_until(double seconds)
+{
+	const uint64_t end_ns = START_NS + (uint64_t)(seconds * 1e9);
+
+	while (wheel_next_ns(&sweep.wheel) <= end_ns)
+		sweep_tick(&sweep, wheel_next_ns(&sweep.wheel));
+}
+
+static void
+latched_to(uint32_t handle, uint8_t last, uint32_t moves)
+{
+	dp.latched[handle] = (struct dp_latched){
+		.src = {203, 0, 113, last}, .src_port = 7, .valid = 1, .moves = moves};
+}
+
+Test(sweep, idle_flow_goes_with_its_counters)
+{
+	const struct event_entry *entry;
+
+	flow_added(1, 10, DP_LATCH_OPEN);
+	dp.packets[1] = 5;
+	ticks_until(10);
+	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	ticks_until(11.3);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
+	cr_expect_str_eq(entry->flow.id, "f1");
+	cr_expect_eq(entry->flow.counters.packets, 5);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, busy_flow_stays)
+{
+	flow_added(1, 2, DP_LATCH_OPEN);
+	for (unsigned i = 0; i < 60; i++) {
+		dp.packets[1]++;
+		ticks_until(i);
+	}
+	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	cr_expect_eq(n_removals, 0);
+	ticks_until(59 + 2 + 1);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+}
+
+/* What a flow refuses, for whatever reason, does not keep it. */
+Test(sweep, refused_packets_do_not_keep_an_idle_flow)
+{
+	for (unsigned reason = 0; reason < DP_FLOW_DROP_COUNT; reason++)
+		flow_added(reason, 10, DP_LATCH_OPEN);
+	for (unsigned second = 0; second < 12; second++) {
+		for (unsigned reason = 0; reason < DP_FLOW_DROP_COUNT; reason++) {
+			dp.packets[reason] += 50;
+			dp.drops[reason][reason] += 50;
+		}
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 0);
+}
+
+/* To drop is what it is for. */
+Test(sweep, a_flow_that_drops_is_kept_by_what_it_drops)
+{
+	const unsigned dropped = DP_DROP_flow_drop - DP_FLOW_DROP_FIRST;
+	const unsigned refused = DP_DROP_source_refused - DP_FLOW_DROP_FIRST;
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	flow->spec->verdict = DP_DROP;
+	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	for (unsigned second = 0; second < 10; second++) {
+		dp.packets[1]++;
+		dp.drops[1][dropped]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+	for (unsigned second = 10; second < 15; second++) {
+		dp.packets[1]++;
+		dp.drops[1][refused]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 0);
+}
+
+/* What it dropped before is not taken any more: the count is smaller, and grows from there. */
+Test(sweep, a_flow_that_drops_no_longer_is_kept_by_what_it_forwards)
+{
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	flow->spec->verdict = DP_DROP;
+	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	dp.packets[1] = 1000;
+	dp.drops[1][DP_DROP_flow_drop - DP_FLOW_DROP_FIRST] = 1000;
+	ticks_until(2);
+	flow->spec->verdict = DP_FORWARD;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 2 * NS_PER_S);
+	for (unsigned second = 3; second < 12; second++) {
+		dp.packets[1]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+}
+
+/* One that comes in its place counts from 0 and has its whole time. */
+Test(sweep, renewed_flow_begins_again)
+{
+	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
+
+	dp.packets[1] = 1000;
+	ticks_until(2);
+	sweep_flow_changed(&sweep, NULL, flow, START_NS + 2 * NS_PER_S);
+	flow->handle = 2;
+	sweep_flow_changed(&sweep, flow, NULL, START_NS + 2 * NS_PER_S);
+	for (unsigned second = 3; second < 12; second++) {
+		dp.packets[2]++;
+		ticks_until(second);
+	}
+	cr_expect_eq(desired_count(&flows.desired), 1);
+}
+
+Test(sweep, flow_without_timeout_is_not_looked_at)
+{
+	flow_added(1, 0, DP_LATCH_OPEN);
+	cr_expect_eq(wheel_next_ns(&sweep.wheel), UINT64_MAX);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+	tick_at(1000);
+	cr_expect_eq(dp.n_looks, 0);
+}
+
+Test(sweep, a_tick_is_bounded_and_removes_in_one_request)
+{
+	for (uint32_t i = 0; i < FLOWS_MAX; i++)
+		flow_added(i, 1, DP_LATCH_OPEN);
+	for (unsigned tick = 1; tick <= 3; tick++) {
+		dp.n_looks = 0;
+		tick_at(5);
+		cr_expect_leq(
+			dp.n_looks, 3 * SWEEP_LOOKS_MAX, "two a look, and the counters read last");
+		cr_expect_eq(n_removals, tick);
+		cr_expect_eq(desired_count(&flows.desired), FLOWS_MAX - tick * SWEEP_LOOKS_MAX);
+		cr_expect_eq(evtimer_pending(sweep.timer, NULL), tick < 3 ? EV_TIMEOUT : 0);
+	}
+	cr_expect_eq(events.last, FLOWS_MAX);
+}
+
+Test(sweep, what_cannot_be_removed_is_tried_again)
+{
+	flow_added(1, 1, DP_LATCH_OPEN);
+	fail_remove = 1;
+	tick_at(5);
+	cr_expect_eq(n_removals, 1);
+	cr_expect_eq(events.last, 0);
+	tick_at(5.5);
+	cr_expect_eq(n_removals, 1, "not at once");
+	fail_remove = 0;
+	tick_at(6.5);
+	cr_expect_null(desired_find(&flows.desired, "f1"));
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, replaced_flow_goes_on_being_idle)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	ticks_until(8);
+	flow->handle = 2;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 8 * NS_PER_S);
+	cr_expect_eq(sweep.wheel.n, 1);
+	ticks_until(11.3);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, timeout_comes_and_goes)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	flow->spec->idle_timeout_s = 0;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 5 * NS_PER_S);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+	ticks_until(100);
+	flow->spec->idle_timeout_s = 10;
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 100 * NS_PER_S);
+	ticks_until(110);
+	cr_expect_eq(events.last, 0, "the time without timeout does not count");
+	ticks_until(111.3);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, removed_flow_is_forgotten)
+{
+	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
+
+	sweep_flow_changed(&sweep, NULL, flow, START_NS);
+	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_not(evtimer_pending(sweep.timer, NULL));
+}
+
+Test(sweep, first_source_is_told_once_and_not_looked_for_again)
+{
+	const struct event_entry *entry;
+
+	flow_added(1, 0, DP_LATCH_FIRST);
+	ticks_until(3);
+	cr_expect_eq(events.last, 0);
+	latched_to(1, 7, 1);
+	ticks_until(5);
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_FLOW_LATCHED);
+	cr_expect_str_eq(entry->flow.id, "f1");
+	cr_expect_eq(entry->flow.family, 4);
+	cr_expect_eq(entry->flow.latched.src[3], 7);
+	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_eq(events.last, 1);
+}
+
+Test(sweep, moves_are_told)
+{
+	struct flow *flow = flow_added(1, 0, DP_LATCH_FOLLOW);
+
+	latched_to(1, 7, 1);
+	ticks_until(2);
+	latched_to(1, 8, 4);
+	ticks_until(4);
+	ticks_until(9);
+	cr_expect_eq(events.last, 2);
+	cr_expect_eq(events_get(&events, 2)->flow.latched.moves, 4);
+	flow->handle = 2;
+	latched_to(2, 8, 4);
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	ticks_until(12);
+	cr_expect_eq(events.last, 2, "what goes on over a replacement is no news");
+}
+
+/* A flow that is replaced is steered for its new version, and narrowed to its source again. */
+Test(sweep, learned_source_is_narrowed_to_once_a_version)
+{
+	struct change change;
+	struct flow *flow = flow_added(1, 0, DP_LATCH_FIRST);
+
+	ticks_until(3);
+	cr_expect_eq(n_narrowed, 0);
+	latched_to(1, 7, 1);
+	ticks_until(9);
+	cr_expect_eq(n_narrowed, 1);
+	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	flow->change = &change;
+	ticks_until(12);
+	cr_expect_eq(n_narrowed, 1, "not while it changes");
+	flow->change = NULL;
+	ticks_until(20);
+	cr_expect_eq(n_narrowed, 2);
+	cr_expect_eq(events.last, 1, "told once");
+}
+
+Test(sweep, latching_flow_times_out_too)
+{
+	flow_added(1, 5, DP_LATCH_FIRST);
+	dp.packets[1] = 1;
+	latched_to(1, 7, 1);
+	ticks_until(7.3);
+	cr_expect_eq(events.last, 2);
+	cr_expect_eq(events_get(&events, 1)->kind, EVENT_FLOW_LATCHED);
+	cr_expect_eq(events_get(&events, 2)->kind, EVENT_FLOW_EXPIRED);
+}
+
+Test(sweep, the_timer_ticks)
+{
+	const uint64_t began_ns = START_NS; /* of the flow */
+	uint64_t took_ns;
+
+	flow_added(1, 1, DP_LATCH_OPEN);
+	event_base_dispatch(base); /* returns when there is no timer any more */
+	took_ns = clock_read_ns(CLOCK_MONOTONIC) - began_ns;
+	cr_expect_eq(events.last, 1);
+	cr_expect_geq(took_ns, NS_PER_S);
+	cr_expect_lt(took_ns, 3 * NS_PER_S);
+}
+
+/* Idleness and the wheel that calls for a look, under clocks of the test's own. */
+
+#define WHEEL_START_NS (1000 * NS_PER_S + 12345)
+#define PACKETS_MAX 64
+
+static struct wheel wheel;
+
+static void
+wheel_setup(void)
+{
+	wheel_init(&wheel, WHEEL_START_NS);
+}
+
+TestSuite(idle, .init = wheel_setup);
+
+Test(idle, no_packet_at_all)
+{
+	struct idle idle;
+
+	idle_begin(&idle, WHEEL_START_NS);
+	cr_expect_not(idle_look(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S - 1));
+	cr_expect(idle_look(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S));
+}
+
+Test(idle, a_packet_begins_it_anew)
+{
+	struct idle idle;
+
+	idle_begin(&idle, WHEEL_START_NS);
+	cr_expect_not(idle_look(&idle, 1, 10, WHEEL_START_NS + 11 * NS_PER_S), "seen now");
+	cr_expect_not(idle_look(&idle, 1, 10, WHEEL_START_NS + 20 * NS_PER_S));
+	cr_expect(idle_look(&idle, 1, 10, WHEEL_START_NS + 21 * NS_PER_S));
+}
+
+static uint64_t
+packets_until(const uint64_t *times_ns, unsigned n, uint64_t now_ns)
+{
+	unsigned i = 0;
+
+	while (i < n && times_ns[i] <= now_ns)
+		i++;
+	return i;
+}
+
+/* Looks at a flow as the sweep does until it is idle; returns when that is. */
+static uint64_t
+idle_until(uint32_t timeout_s, const uint64_t *times_ns, unsigned n)
+{
+	struct wheel_entry entry = {0};
+	struct idle idle;
+	uint64_t now_ns = WHEEL_START_NS;
+
+	wheel_init(&wheel, now_ns);
+	idle_begin(&idle, now_ns);
+	for (;;) {
+		wheel_add(&wheel, &entry, idle_next_ns(&idle, timeout_s, now_ns), now_ns);
+		cr_assert_gt(wheel_next_ns(&wheel), now_ns, "time must move on");
+		now_ns = wheel_next_ns(&wheel);
+		cr_assert_eq(wheel_take(&wheel, now_ns), &entry);
+		if (idle_look(&idle, packets_until(times_ns, n, now_ns), timeout_s, now_ns))
+			return now_ns;
+	}
+}
+
+static void
+timeout_expect(uint32_t timeout_s)
+{
+	const uint64_t timeout_ns = timeout_s * NS_PER_S;
+	const uint64_t late_ns = timeout_s > 8 ? timeout_ns / 8 : NS_PER_S;
+
+	for (unsigned round = 0; round < 200; round++) {
+		const unsigned n = (unsigned)rand() % PACKETS_MAX;
+		uint64_t times_ns[PACKETS_MAX], last_ns = WHEEL_START_NS, fired_ns;
+
+		for (unsigned i = 0; i < n; i++) {
+			last_ns += (uint64_t)((double)timeout_ns * rand() / (RAND_MAX + 1.0));
+			times_ns[i] = last_ns;
+		}
+		fired_ns = idle_until(timeout_s, times_ns, n);
+		cr_assert_geq(fired_ns, last_ns + timeout_ns, "%u s, early", timeout_s);
+		cr_assert_leq(fired_ns, last_ns + timeout_ns + late_ns, "%u s, late by %lu ms",
+			timeout_s, (fired_ns - last_ns - timeout_ns) / 1000000);
+	}
+}
+
+Test(idle, never_early_and_not_too_late)
+{
+	static const uint32_t timeouts_s[] = {1, 2, 3, 7, 8, 9, 10, 30, 60, 300, 3600, 86400};
+
+	srand(20260123);
+	for (size_t i = 0; i < sizeof(timeouts_s) / sizeof(timeouts_s[0]); i++)
+		timeout_expect(timeouts_s[i]);
+}
+
+Test(idle, longest_timeout)
+{
+	cr_expect_geq(idle_until(31536000, NULL, 0), WHEEL_START_NS + 31536000 * NS_PER_S);
+}
+
+Test(idle, wheel_takes_in_order_and_never_early)
+{
+	struct wheel_entry entries[100] = {0};
+	uint64_t due_ns[100], now_ns = WHEEL_START_NS;
+	unsigned n_taken = 0;
+
+	srand(20260124);
+	for (unsigned i = 0; i < 100; i++) {
+		due_ns[i] = WHEEL_START_NS + (uint64_t)rand() % WHEEL_AHEAD_NS_MAX;
+		wheel_add(&wheel, &entries[i], due_ns[i], WHEEL_START_NS);
+	}
+	while (wheel_next_ns(&wheel) != UINT64_MAX) {
+		struct wheel_entry *entry;
+
+		now_ns = wheel_next_ns(&wheel);
+		cr_expect_null(wheel_take(&wheel, now_ns - 1));
+		while ((entry = wheel_take(&wheel, now_ns)) != NULL) {
+			cr_expect_leq(due_ns[entry - entries], now_ns);
+			cr_expect_gt(due_ns[entry - entries] + WHEEL_SLOT_NS, now_ns);
+			n_taken++;
+		}
+	}
+	cr_expect_eq(n_taken, 100);
+}
+
+Test(idle, wheel_removes)
+{
+	struct wheel_entry a = {0}, b = {0};
+
+	wheel_add(&wheel, &a, WHEEL_START_NS + NS_PER_S, WHEEL_START_NS);
+	wheel_add(&wheel, &b, WHEEL_START_NS + NS_PER_S, WHEEL_START_NS);
+	wheel_remove(&wheel, &a);
+	wheel_remove(&wheel, &a);
+	cr_expect_eq(wheel.n, 1);
+	cr_expect_not(wheel_holds(&a));
+	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + 2 * NS_PER_S), &b);
+	cr_expect_null(wheel_take(&wheel, WHEEL_START_NS + 2 * NS_PER_S));
+	cr_expect_eq(wheel_next_ns(&wheel), UINT64_MAX);
+}
+
+/* What is past is due at once; what is beyond the wheel comes round early, not never. */
+Test(idle, wheel_takes_any_time)
+{
+	struct wheel_entry past = {0}, far = {0};
+
+	wheel_add(&wheel, &past, 1, WHEEL_START_NS);
+	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS), &past);
+	wheel_add(&wheel, &far, UINT64_MAX, WHEEL_START_NS);
+	cr_expect_leq(wheel_next_ns(&wheel), WHEEL_START_NS + WHEEL_SLOTS * WHEEL_SLOT_NS);
+	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + WHEEL_SLOTS * WHEEL_SLOT_NS), &far);
+	cr_expect_null(wheel_take(&wheel, WHEEL_START_NS + 10 * WHEEL_SLOTS * WHEEL_SLOT_NS));
+	wheel_add(&wheel, &past, WHEEL_START_NS, WHEEL_START_NS);
+	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + 10 * WHEEL_SLOTS * WHEEL_SLOT_NS), &past);
+}
+
+/* Nobody turns an empty wheel: it catches up when the next entry comes. */
+Test(idle, wheel_was_empty_for_long)
+{
+	const uint64_t now_ns = WHEEL_START_NS + 86400 * NS_PER_S;
+	struct wheel_entry entry = {0};
+
+	wheel_add(&wheel, &entry, now_ns + 30 * NS_PER_S, now_ns);
+	cr_expect_geq(wheel_next_ns(&wheel), now_ns + 30 * NS_PER_S);
+	cr_expect_null(wheel_take(&wheel, now_ns + 29 * NS_PER_S));
+}
