@@ -4,10 +4,11 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/escape.h"
 
 static_assert(ADDRESS_TEXT_MAX >= INET6_ADDRSTRLEN, "room for any address");
 
@@ -191,21 +192,13 @@ address_kind_rule(enum address_kind kind)
 	return kinds[i].rule;
 }
 
-/* Of a hexadecimal digit. */
-static unsigned
-digit_value(char digit)
-{
-	return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)((digit | 32) - 'a' + 10);
-}
-
 int
 mac_parse(const char *text, uint8_t mac[6])
 {
 	for (unsigned i = 0; i < 6; i++, text += 3) {
-		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
+		if (strnlen(text, 3) < 2 || hex_read(text, 2, &mac[i]) < 0 ||
 			text[2] != (i < 5 ? ':' : '\0'))
 			return -EINVAL;
-		mac[i] = (uint8_t)(digit_value(text[0]) << 4 | digit_value(text[1]));
 	}
 	return 0;
 }

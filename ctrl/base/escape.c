@@ -2,6 +2,7 @@
 #include "base/escape.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,4 +129,15 @@ hex_read(const char *text, size_t length, uint8_t *bytes)
 		bytes[i / 2] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
+}
+
+void
+text_append(char *out, size_t size, const char *format, ...)
+{
+	size_t used = strlen(out);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(out + used, size - used, format, args);
+	va_end(args);
 }

@@ -20,6 +20,10 @@ char *text_escape_copy(const char *text);
 /* Bytes at the head of a text that text_escape() would leave as they are. */
 size_t text_plain_length(const char *text);
 
+/* Append to a terminated text in `out`, cut to size bytes. */
+void text_append(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The end of a noun behind a number: "1 flow", "2 flows". */
 static inline const char *
 plural_s(unsigned long long n)

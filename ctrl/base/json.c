@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
+
+#define FOUND_BYTES 48 /* of a string that is quoted in a message */
 #define DEPTH_MAX 64 /* of what is read here, on the stack */
 #define DIGITS_READ 18 /* that surely fit 64 bits */
 
@@ -342,4 +345,62 @@ json_write_integer(struct json_writer *writer, int64_t number)
 		*--first = '-';
 	comma_write(writer);
 	bytes_write(writer, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+void
+json_describe(const json_t *value, char *out, size_t size)
+{
+	const char *string = json_string_value(value);
+	size_t bytes = json_string_length(value);
+	json_t *cut = NULL;
+	char *text;
+
+	if (json_is_array(value)) {
+		snprintf(out, size, "an array of %zu item%s", json_array_size(value),
+			plural_s(json_array_size(value)));
+		return;
+	}
+	if (json_is_object(value)) {
+		snprintf(out, size, "an object");
+		return;
+	}
+	if (bytes > FOUND_BYTES) {
+		bytes = FOUND_BYTES;
+		while (bytes && ((unsigned char)string[bytes] & 0xc0) == 0x80)
+			bytes--; /* not in the middle of a character (RFC 3629) */
+		cut = json_stringn(string, bytes);
+	}
+	/* In ASCII: what a client sends must not reach a terminal as control characters. */
+	text = json_dumps(cut ? cut : value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	snprintf(out, size, "%s", text ? text : "a value");
+	if (cut)
+		text_append(out, size, "... (%zu bytes)", json_string_length(value));
+	free(text);
+	json_decref(cut);
+}
+
+static void
+path_append(const struct json_path *path, char *out, size_t size)
+{
+	if (!path->parent)
+		return;
+	path_append(path->parent, out, size);
+	if (!path->member) {
+		text_append(out, size, "/%zu", path->index);
+		return;
+	}
+	text_append(out, size, "/");
+	for (const char *at = path->member; *at && strlen(out) + 1 < size; at++) {
+		if (*at == '~' || *at == '/')
+			text_append(out, size, *at == '~' ? "~0" : "~1");
+		else
+			text_append(out, size, "%c", *at);
+	}
+}
+
+void
+json_path_pointer(const struct json_path *path, char *out, size_t size)
+{
+	out[0] = '\0';
+	path_append(path, out, size);
 }

@@ -20,6 +20,19 @@
  */
 json_t *json_text_load(const char *text, size_t bytes, json_error_t *error);
 
+/* Where a value stands: a chain from the innermost member up to the root, which has no parent. */
+struct json_path {
+	const struct json_path *parent;
+	const char *member; /* NULL: an array item */
+	size_t index;
+};
+
+/* The path as a JSON pointer (RFC 6901), cut to size bytes and always terminated. */
+void json_path_pointer(const struct json_path *path, char *out, size_t size);
+
+/* A value in words, cut as well: `"text"` (shortened), `7`, `an array of 2 items`, `null`. */
+void json_describe(const json_t *value, char *out, size_t size);
+
 /*
  * Commas come by themselves; that brackets match and each member has a name and a value is the
  * caller's affair. Want of memory is kept and shows at the end.

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "schema/scalar.h"
+#include "schema/schema.h"
 
 #define DURATION_MAX_S UINT64_C(86400)
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/scalar.h"
+#include "schema/schema.h"
 
 /* By name, "--output" or "--output=FILE", or by letter, "-o". */
 static const struct option_spec *

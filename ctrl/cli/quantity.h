@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "cli/text.h"
-#include "schema/scalar.h"
+#include "schema/schema.h"
 
 /*
  * A policer, RATE or RATE/BURST (bits a second, bytes), to {"rate_bps", "burst_bytes"}. Returns a

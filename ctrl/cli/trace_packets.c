@@ -9,7 +9,7 @@
 #include "base/escape.h"
 #include "cli/capture.h"
 #include "cli/endpoint.h"
-#include "schema/scalar.h"
+#include "schema/schema.h"
 
 #define COUNT_MAX 1000
 #define HEX_MAX 65536 /* characters that are read from standard input */

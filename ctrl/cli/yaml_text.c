@@ -9,7 +9,7 @@
 
 #include "base/escape.h"
 #include "cli/cli.h"
-#include "schema/scalar.h"
+#include "schema/yaml.h"
 
 #define COLUMNS_MAX 120
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "rpc/audit.h"
 #include "rpc/dispatch.h"
-#include "schema/describe.h"
 
 struct rpc_call {
 	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */
@@ -108,7 +108,7 @@ method_run(struct rpc_call *call)
 
 	call->method = rpc_service_find(call->service, name);
 	if (!call->method) {
-		describe_found(call->request.method, quoted, sizeof(quoted));
+		json_describe(call->request.method, quoted, sizeof(quoted));
 		fault_set(&call->fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
 		return NULL;
 	}

@@ -13,7 +13,6 @@
 
 #include "base/json.h"
 #include "rpc/service.h"
-#include "schema/describe.h"
 
 #define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
 
@@ -132,8 +131,8 @@ members_known(json_t *message, struct fault *fault)
 {
 	static const char *const known[] = {"jsonrpc", "method", "params", "id"};
 	const size_t n_known = sizeof(known) / sizeof(known[0]);
-	const struct place top = {0};
-	struct place member = {.parent = &top};
+	const struct json_path top = {0};
+	struct json_path member = {.parent = &top};
 	char pointer[FAULT_POINTER_MAX];
 	const json_t *value;
 
@@ -144,7 +143,7 @@ members_known(json_t *message, struct fault *fault)
 			i++;
 		if (i < n_known)
 			continue;
-		place_pointer(&member, pointer, sizeof(pointer));
+		json_path_pointer(&member, pointer, sizeof(pointer));
 		return member_refuse(pointer, "no members but jsonrpc, method, params, id", fault);
 	}
 	return 0;

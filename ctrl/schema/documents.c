@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Parses the embedded documents once and finds methods in the OpenRPC one. */
-#include "documents.h"
+#include "schema/documents.h"
 
 #include <string.h>
 
-#include "embedded.h"
+/* What embed-json makes of the documents: compact JSON, not terminated. */
+extern const char embedded_sluice_rpc[];
+extern const unsigned embedded_sluice_rpc_bytes;
+extern const char embedded_sluice_config[];
+extern const unsigned embedded_sluice_config_bytes;
 
 static json_t *rpc_document;
 static json_t *config_document;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "schema/describe.h"
+#include "base/json.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
 #include "schema/yaml.h"
@@ -147,7 +147,7 @@ document_take(struct flow_files *files, const char *path, json_t *document, stru
 	json_t *value;
 
 	if (!json_is_object(document)) {
-		describe_found(document, found, sizeof(found));
+		json_describe(document, found, sizeof(found));
 		snprintf(what, sizeof(what), "found %s, expected a mapping with `flows:`", found);
 		return refuse_at(fault, FAULT_INVALID_VALUE, path, "", what);
 	}
@@ -159,7 +159,7 @@ document_take(struct flow_files *files, const char *path, json_t *document, stru
 			"unknown member, expected one of: flows");
 	}
 	if (!json_is_array(flows)) {
-		describe_found(flows, found, sizeof(found));
+		json_describe(flows, found, sizeof(found));
 		snprintf(what, sizeof(what), "%s%s, expected a list of flows",
 			flows ? "found " : "missing", flows ? found : "");
 		return refuse_at(fault, FAULT_INVALID_VALUE, path, "/flows", what);

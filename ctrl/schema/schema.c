@@ -1,20 +1,658 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walks value and nodes side by side. Where the walk stands is a chain of places on the stack; it
- * is turned into a pointer only when something is refused, so a good value costs no text.
+ * A schema is made ready as plain C: a node for each schema object, its keywords as numbers, its
+ * members as a table. One that is referred to twice is one node, which is known before its parts
+ * are, so references may be round. A check walks value and nodes side by side. Where it stands is a
+ * chain on the stack that becomes a pointer only when something is refused, so a good value costs
+ * no text. Refusals are built in fixed room, so that they do not fail for want of memory.
  */
-#include "schema.h"
+#include "schema/schema.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <regex.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "allow.h"
-#include "describe.h"
-#include "scalar.h"
-#include "tree.h"
+#include "base/addr.h"
+#include "base/escape.h"
+#include "base/json.h"
 
 #define WORDS_MAX 256
+#define CHARACTER_BYTES_MAX 4 /* RFC 3629, section 3 */
+#define QUANTITY_DIGITS_MAX 20 /* of UINT64_MAX */
+#define SCHEMA_MEMBERS_MAX 64 /* of one object: what a check keeps on its stack */
+
+/* Inclusive; from the least to the greatest number where nothing is said. */
+struct schema_range {
+	json_int_t low;
+	json_int_t high;
+};
+
+struct schema_node {
+	struct schema_node *next; /* in all nodes of the schema */
+	const json_t *source; /* for messages; borrowed from the schema, as all below */
+	uint8_t types; /* bit json_typeof(value) for each type that is taken */
+	bool closed; /* members that are not named are refused */
+	const json_t *choices; /* array; NULL: no enum */
+	struct schema_range number;
+	struct schema_range characters;
+	struct schema_range n_items;
+	double real_low;
+	double real_high;
+	struct pattern *pattern; /* owned; NULL: none */
+	const struct format *format; /* NULL: none */
+	const char *unit; /* a text may stand for the number, see unit_value(); NULL: none may */
+	const struct schema_node *items; /* NULL: any */
+	const struct schema_node *others; /* of members that are not named; NULL: any, or closed */
+	struct schema_member *members; /* owned, in the order of the schema */
+	size_t n_members;
+};
+
+struct schema_member {
+	const char *name;
+	size_t name_bytes;
+	const struct schema_node *node;
+	json_t *preset; /* the default; NULL: none */
+	bool preset_shared; /* it is a plain value that fits, and need not be copied nor checked */
+	bool required;
+};
+
+struct schema {
+	json_t *root;
+	json_t *source;
+	struct schema_node *nodes;
+	const struct schema_node *top;
+	bool leave_items; /* objects in arrays get no defaults */
+};
+
+/*
+ * Patterns are regcomp(3)'s, but for the commonest form, one or more characters of a set, which is
+ * looked up in a table.
+ */
+enum pattern_kind {
+	PATTERN_NOTHING, /* the expression is not valid */
+	PATTERN_SET, /* ^[set]+$ */
+	PATTERN_REGEX,
+};
+
+struct pattern {
+	enum pattern_kind kind;
+	bool set[256]; /* of bytes; never the terminator */
+	regex_t regex;
+};
+
+/*
+ * Take the bytes of a bracket expression's inside (POSIX.1-2017, XBD 9.3.5) into a set. False for
+ * what needs more than a look at each byte: a complement, classes, a leading ], and ends of ranges
+ * beyond ASCII or the wrong way round.
+ */
+static bool
+set_read(bool set[256], const char *inside, size_t bytes)
+{
+	if (!bytes || inside[0] == '^' || memchr(inside, '[', bytes) || memchr(inside, ']', bytes))
+		return false;
+	for (size_t i = 0; i < bytes; i++) {
+		const bool range = i + 2 < bytes && inside[i + 1] == '-';
+		const unsigned char first = (unsigned char)inside[i];
+		const unsigned char last = (unsigned char)inside[range ? i + 2 : i];
+
+		if (last < first || last > 127)
+			return false;
+		memset(&set[first], true, last - first + 1U);
+		i += range ? 2 : 0;
+	}
+	return true;
+}
+
+/* Whether the expression is ^[set]+$. */
+static bool
+set_expression_read(bool set[256], const char *expression)
+{
+	static const char head[] = "^[", tail[] = "]+$";
+	const size_t n_head = sizeof(head) - 1, n_tail = sizeof(tail) - 1;
+	const size_t bytes = strlen(expression);
+
+	return bytes > n_head + n_tail && !strncmp(expression, head, n_head) &&
+	       !strcmp(expression + bytes - n_tail, tail) &&
+	       set_read(set, expression + n_head, bytes - n_head - n_tail);
+}
+
+/*
+ * A POSIX extended regular expression; NULL without memory. One that is not valid matches nothing:
+ * what cannot be checked is refused.
+ */
+static struct pattern *
+pattern_create(const char *expression)
+{
+	struct pattern *pattern = calloc(1, sizeof(*pattern));
+
+	if (!pattern)
+		return NULL;
+	if (set_expression_read(pattern->set, expression))
+		pattern->kind = PATTERN_SET;
+	else if (!regcomp(&pattern->regex, expression, REG_EXTENDED | REG_NOSUB))
+		pattern->kind = PATTERN_REGEX;
+	return pattern;
+}
+
+static void
+pattern_destroy(struct pattern *pattern)
+{
+	if (pattern && pattern->kind == PATTERN_REGEX)
+		regfree(&pattern->regex);
+	free(pattern);
+}
+
+static bool
+set_match(const bool set[256], const char *text)
+{
+	const char *end = text;
+
+	while (set[(unsigned char)*end])
+		end++;
+	return end > text && !*end;
+}
+
+static bool
+pattern_match(const struct pattern *pattern, const char *text)
+{
+	switch (pattern->kind) {
+	case PATTERN_SET:
+		return set_match(pattern->set, text);
+	case PATTERN_REGEX:
+		return !regexec(&pattern->regex, text, 0, NULL, 0);
+	case PATTERN_NOTHING:
+		break;
+	}
+	return false;
+}
+
+static bool
+ip_match(const char *text)
+{
+	uint8_t bytes[16];
+
+	return address_parse(text, bytes) != 0;
+}
+
+static bool
+mac_match(const char *text)
+{
+	uint8_t mac[6];
+
+	return mac_parse(text, mac) == 0;
+}
+
+static bool
+nothing_match(const char *text)
+{
+	(void)text;
+	return false;
+}
+
+static const struct format {
+	const char *name;
+	bool (*match)(const char *text);
+	const char *words;
+} formats[] = {
+	{"ip", ip_match, "an IPv4 or IPv6 address"},
+	{"mac", mac_match, "a MAC address such as 02:00:5e:00:53:01"},
+	{NULL, nothing_match, NULL}, /* of a name that is not known */
+};
+
+static const struct format *
+format_find(const char *name)
+{
+	const struct format *format = formats;
+
+	while (format->name && strcmp(format->name, name) != 0)
+		format++;
+	return format;
+}
+
+static bool
+choice_allowed(const json_t *choices, const json_t *value)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (choices, i, item)
+		if (json_equal(item, value))
+			return true;
+	return false;
+}
+
+static bool
+in_range(const struct schema_range *range, json_int_t number)
+{
+	return number >= range->low && number <= range->high;
+}
+
+static json_int_t
+characters_count(const char *text)
+{
+	json_int_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+/* Characters are counted only where the number of bytes does not decide. */
+static bool
+length_allowed(const struct schema_range *range, const char *text, size_t bytes)
+{
+	const json_int_t most = (json_int_t)bytes;
+	const json_int_t least = (most + CHARACTER_BYTES_MAX - 1) / CHARACTER_BYTES_MAX;
+
+	return (least >= range->low && most <= range->high) ||
+	       in_range(range, characters_count(text));
+}
+
+static bool
+string_allowed(const struct schema_node *node, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return length_allowed(&node->characters, text, json_string_length(value)) &&
+	       (!node->pattern || pattern_match(node->pattern, text)) &&
+	       (!node->format || node->format->match(text));
+}
+
+/* The bounds of numbers, lengths and item counts. */
+static bool
+bounds_allowed(const struct schema_node *node, const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_INTEGER:
+		return in_range(&node->number, json_integer_value(value));
+	case JSON_REAL:
+		return json_real_value(value) >= node->real_low &&
+		       json_real_value(value) <= node->real_high;
+	case JSON_ARRAY:
+		return in_range(&node->n_items, (json_int_t)json_array_size(value));
+	case JSON_STRING:
+		return string_allowed(node, value);
+	default:
+		return true;
+	}
+}
+
+/* Whether a value is what its schema asks for, leaving aside its items and members. */
+static bool
+value_allowed(const struct schema_node *node, const json_t *value)
+{
+	return (node->types >> json_typeof(value) & 1) &&
+	       (!node->choices || choice_allowed(node->choices, value)) &&
+	       bounds_allowed(node, value);
+}
+
+static const struct {
+	const char *name;
+	uint8_t types;
+} types[] = {
+	{"object", 1 << JSON_OBJECT},
+	{"array", 1 << JSON_ARRAY},
+	{"string", 1 << JSON_STRING},
+	{"integer", 1 << JSON_INTEGER},
+	{"number", 1 << JSON_INTEGER | 1 << JSON_REAL},
+	{"boolean", 1 << JSON_TRUE | 1 << JSON_FALSE},
+	{"null", 1 << JSON_NULL},
+};
+
+struct builder {
+	struct schema *schema;
+	struct fault *fault;
+};
+
+static const struct schema_node *node_of(struct builder *builder, const json_t *source);
+
+/* Always returns -1. */
+static int
+no_memory(struct builder *builder)
+{
+	return fault_set(builder->fault, FAULT_INTERNAL, "", "no memory for a schema");
+}
+
+static uint8_t
+type_bits(const json_t *type)
+{
+	const json_t *item;
+	uint8_t bits = 0;
+	size_t i;
+
+	if (!type)
+		return UINT8_MAX;
+	json_array_foreach (type, i, item)
+		bits |= type_bits(item);
+	for (i = 0; json_is_string(type) && i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].name, json_string_value(type)))
+			bits |= types[i].types;
+	return bits;
+}
+
+static struct schema_range
+range_of(const json_t *source, const char *low, const char *high)
+{
+	const json_t *from = json_object_get(source, low);
+	const json_t *to = json_object_get(source, high);
+
+	return (struct schema_range){
+		.low = from ? json_integer_value(from) : INT64_MIN,
+		.high = to ? json_integer_value(to) : INT64_MAX,
+	};
+}
+
+static double
+real_bound(const json_t *source, const char *keyword, double none)
+{
+	const json_t *bound = json_object_get(source, keyword);
+
+	return bound ? json_number_value(bound) : none;
+}
+
+static int
+text_fill(struct builder *builder, struct schema_node *node)
+{
+	const char *pattern = json_string_value(json_object_get(node->source, "pattern"));
+	const char *format = json_string_value(json_object_get(node->source, "format"));
+
+	if (format)
+		node->format = format_find(format);
+	if (!pattern)
+		return 0;
+	node->pattern = pattern_create(pattern);
+	return node->pattern ? 0 : no_memory(builder);
+}
+
+static bool
+name_required(const json_t *source, const char *member)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (json_object_get(source, "required"), i, name)
+		if (!strcmp(json_string_value(name), member))
+			return true;
+	return false;
+}
+
+static int
+member_fill(struct builder *builder, struct schema_member *member, const json_t *source)
+{
+	member->name_bytes = strlen(member->name);
+	member->node = node_of(builder, source);
+	if (!member->node)
+		return -1;
+	member->preset = json_object_get(member->node->source, "default");
+	member->preset_shared = member->preset && !json_is_object(member->preset) &&
+				!json_is_array(member->preset) &&
+				value_allowed(member->node, member->preset);
+	return 0;
+}
+
+static int
+members_fill(struct builder *builder, struct schema_node *node)
+{
+	json_t *properties = json_object_get(node->source, "properties"), *source;
+	const char *name;
+
+	if (json_object_size(properties) > SCHEMA_MEMBERS_MAX)
+		return fault_set(builder->fault, FAULT_INTERNAL, "",
+			"the schema is broken: %zu members in an object, expected at most %d",
+			json_object_size(properties), SCHEMA_MEMBERS_MAX);
+	node->members = calloc(json_object_size(properties) + 1, sizeof(node->members[0]));
+	if (!node->members)
+		return no_memory(builder);
+	json_object_foreach (properties, name, source) {
+		struct schema_member *member = &node->members[node->n_members++];
+
+		member->name = name;
+		member->required = name_required(node->source, name);
+		if (member_fill(builder, member, source))
+			return -1;
+	}
+	return 0;
+}
+
+/* The schema of items, or of members that are not named. */
+static int
+inner_fill(struct builder *builder, const struct schema_node **inner, const json_t *source)
+{
+	if (!source)
+		return 0;
+	*inner = node_of(builder, source);
+	return *inner ? 0 : -1;
+}
+
+static int
+node_fill(struct builder *builder, struct schema_node *node)
+{
+	const json_t *source = node->source;
+	const json_t *others = json_object_get(source, "additionalProperties");
+
+	node->types = type_bits(json_object_get(source, "type"));
+	node->choices = json_object_get(source, "enum");
+	node->unit = json_string_value(json_object_get(source, "x-unit"));
+	node->number = range_of(source, "minimum", "maximum");
+	node->real_low = real_bound(source, "minimum", -HUGE_VAL);
+	node->real_high = real_bound(source, "maximum", HUGE_VAL);
+	node->characters = range_of(source, "minLength", "maxLength");
+	node->n_items = range_of(source, "minItems", "maxItems");
+	node->closed = json_is_false(others);
+	if (text_fill(builder, node) ||
+		inner_fill(builder, &node->items, json_object_get(source, "items")) ||
+		inner_fill(builder, &node->others, node->closed ? NULL : others))
+		return -1;
+	return members_fill(builder, node);
+}
+
+/* Follow "$ref"; NULL when it leads nowhere. */
+static const json_t *
+source_resolve(const json_t *root, const json_t *source)
+{
+	const char *ref = json_string_value(json_object_get(source, "$ref"));
+	size_t bytes;
+
+	if (!ref)
+		return source;
+	for (source = root, ref += strcspn(ref, "/"); *ref == '/'; ref += bytes) {
+		ref++;
+		bytes = strcspn(ref, "/");
+		source = json_object_getn(source, ref, bytes);
+	}
+	return source;
+}
+
+/* The node of a schema object, made if there is none yet; NULL with the fault set. */
+static const struct schema_node *
+node_of(struct builder *builder, const json_t *source)
+{
+	const json_t *found = source_resolve(builder->schema->root, source);
+	struct schema_node *node = builder->schema->nodes;
+
+	if (!json_is_object(found)) {
+		const char *ref = json_string_value(json_object_get(source, "$ref"));
+
+		fault_set(builder->fault, FAULT_INTERNAL, "",
+			"the schema is broken: found %s, expected an object in its place",
+			ref ? ref : "no schema");
+		return NULL;
+	}
+	while (node && node->source != found)
+		node = node->next;
+	if (node)
+		return node;
+	node = calloc(1, sizeof(*node));
+	if (!node) {
+		no_memory(builder);
+		return NULL;
+	}
+	node->source = found;
+	node->next = builder->schema->nodes;
+	builder->schema->nodes = node;
+	return node_fill(builder, node) ? NULL : node;
+}
+
+struct schema *
+schema_create(json_t *root, json_t *source, struct fault *fault)
+{
+	struct schema *schema = calloc(1, sizeof(*schema));
+	struct builder builder = {.schema = schema, .fault = fault};
+
+	if (!schema) {
+		no_memory(&builder);
+		return NULL;
+	}
+	schema->root = json_incref(root);
+	schema->source = json_incref(source);
+	schema->top = node_of(&builder, source);
+	if (schema->top)
+		return schema;
+	schema_destroy(schema);
+	return NULL;
+}
+
+void
+schema_leave_items(struct schema *schema)
+{
+	schema->leave_items = true;
+}
+
+void
+schema_destroy(struct schema *schema)
+{
+	if (!schema)
+		return;
+	while (schema->nodes) {
+		struct schema_node *node = schema->nodes;
+
+		schema->nodes = node->next;
+		pattern_destroy(node->pattern);
+		free(node->members);
+		free(node);
+	}
+	json_decref(schema->source);
+	json_decref(schema->root);
+	free(schema);
+}
+
+/* " from 1 to 9", " of 1 to 9 items", " of at least 1", " of at most 9 items". */
+static void
+append_range(const json_t *low, const json_t *high, const char *unit, char *out, size_t size)
+{
+	const char *link = *unit ? "of" : "from";
+	long long from = json_integer_value(low);
+	long long to = json_integer_value(high);
+
+	if (low && high)
+		text_append(out, size, " %s %lld to %lld%s", link, from, to, unit);
+	else if (low)
+		text_append(out, size, " of at least %lld%s", from, unit);
+	else if (high)
+		text_append(out, size, " of at most %lld%s", to, unit);
+}
+
+static void
+append_string_schema(const json_t *schema, char *out, size_t size)
+{
+	const char *format = json_string_value(json_object_get(schema, "format"));
+	const char *pattern = json_string_value(json_object_get(schema, "pattern"));
+
+	if (format) {
+		const char *words = format_find(format)->words;
+
+		text_append(out, size, "%s", words ? words : format);
+		return;
+	}
+	text_append(out, size, "a string");
+	append_range(json_object_get(schema, "minLength"), json_object_get(schema, "maxLength"),
+		" characters", out, size);
+	if (pattern)
+		text_append(out, size, " matching %s", pattern);
+}
+
+/* What else than digits may say the number. */
+static void
+append_unit(const char *unit, char *out, size_t size)
+{
+	static const char *const texts[][2] = {{"s", "a time as 90s or 5m"},
+		{"ms", "a time as 500ms or 2s"}, {"decimal", "a text as 64k or 2.5M"},
+		{"dscp", "a name as EF, AF41 or CS3"}};
+
+	for (size_t i = 0; unit && i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!strcmp(unit, texts[i][0]))
+			text_append(out, size, ", or %s", texts[i][1]);
+	}
+}
+
+static void
+append_type(const json_t *schema, const char *type, char *out, size_t size)
+{
+	if (!strcmp(type, "integer") || !strcmp(type, "number")) {
+		text_append(out, size, type[0] == 'i' ? "an integer" : "a number");
+		append_range(json_object_get(schema, "minimum"), json_object_get(schema, "maximum"),
+			"", out, size);
+		append_unit(json_string_value(json_object_get(schema, "x-unit")), out, size);
+	} else if (!strcmp(type, "array")) {
+		text_append(out, size, "an array");
+		append_range(json_object_get(schema, "minItems"),
+			json_object_get(schema, "maxItems"), " items", out, size);
+	} else if (!strcmp(type, "string")) {
+		append_string_schema(schema, out, size);
+	} else if (!strcmp(type, "boolean")) {
+		text_append(out, size, "true or false");
+	} else if (!strcmp(type, "object")) {
+		text_append(out, size, "an object");
+	} else {
+		text_append(out, size, "%s", type);
+	}
+}
+
+/* `an integer from 0 to 4094`, `one of "a", "b"`. */
+static void
+describe_expected(const json_t *schema, char *out, size_t size)
+{
+	const json_t *choices = json_object_get(schema, "enum");
+	const json_t *type = json_object_get(schema, "type");
+	const json_t *item;
+	char text[WORDS_MAX];
+	size_t i;
+
+	out[0] = '\0';
+	if (choices) {
+		text_append(out, size, "one of ");
+		json_array_foreach (choices, i, item) {
+			json_describe(item, text, sizeof(text));
+			text_append(out, size, "%s%s", i ? ", " : "", text);
+		}
+	} else if (json_is_array(type)) {
+		json_array_foreach (type, i, item) {
+			text_append(out, size, "%s", i ? " or " : "");
+			append_type(schema, json_string_value(item), out, size);
+		}
+	} else if (type) {
+		append_type(schema, json_string_value(type), out, size);
+	}
+}
+
+static void
+describe_members(json_t *object, char *out, size_t size)
+{
+	const json_t *value;
+	const char *name;
+
+	out[0] = '\0';
+	json_object_foreach (object, name, value)
+		text_append(out, size, "%s%s", out[0] ? ", " : "", name);
+}
 
 /* What goes along with the walk. */
 struct check {
@@ -23,61 +661,57 @@ struct check {
 };
 
 static int node_check(const struct check *check, const struct schema_node *node, json_t *value,
-	const struct place *place, bool fill);
+	const struct json_path *path, bool fill);
 
-static int
-refuse(struct fault *fault, const struct place *place, enum fault_code code, const char *message)
+/* Always returns -1. */
+static int __attribute__((format(printf, 4, 5))) refuse(struct fault *fault,
+	const struct json_path *path, enum fault_code code, const char *format, ...)
 {
-	char pointer[FAULT_POINTER_MAX];
+	char pointer[FAULT_POINTER_MAX], message[FAULT_MESSAGE_MAX];
+	va_list args;
 
-	place_pointer(place, pointer, sizeof(pointer));
+	json_path_pointer(path, pointer, sizeof(pointer));
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
 	return fault_set(fault, code, pointer, "%s", message);
 }
 
 static int
-refuse_value(const struct schema_node *node, const json_t *value, const struct place *place,
+refuse_value(const struct schema_node *node, const json_t *value, const struct json_path *path,
 	struct fault *fault)
 {
-	char message[2 * WORDS_MAX + 32];
-	char expected[WORDS_MAX];
-	char found[WORDS_MAX];
+	char expected[WORDS_MAX], found[WORDS_MAX];
 
-	describe_found(value, found, sizeof(found));
+	json_describe(value, found, sizeof(found));
 	describe_expected(node->source, expected, sizeof(expected));
-	snprintf(message, sizeof(message), "found %s, expected %s", found, expected);
-	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
+	return refuse(fault, path, FAULT_INVALID_PARAMS, "found %s, expected %s", found, expected);
 }
 
 static int
-refuse_unknown(const struct schema_node *node, const struct place *place, struct fault *fault)
+refuse_unknown(const struct schema_node *node, const struct json_path *path, struct fault *fault)
 {
-	char message[WORDS_MAX + 64];
 	char members[WORDS_MAX];
 
 	describe_members(json_object_get(node->source, "properties"), members, sizeof(members));
-	if (members[0])
-		snprintf(message, sizeof(message), "unknown member, expected one of: %s", members);
-	else
-		snprintf(message, sizeof(message), "unknown member, expected none");
-	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
+	return refuse(fault, path, FAULT_INVALID_PARAMS, "unknown member, expected %s%s",
+		members[0] ? "one of: " : "none", members);
 }
 
 static int
-refuse_missing(const struct schema_node *node, const struct place *place, struct fault *fault)
+refuse_missing(const struct schema_node *node, const struct json_path *path, struct fault *fault)
 {
-	char message[WORDS_MAX + 32];
 	char expected[WORDS_MAX];
 
 	describe_expected(node->source, expected, sizeof(expected));
-	snprintf(message, sizeof(message), "missing, expected %s", expected);
-	return refuse(fault, place, FAULT_INVALID_PARAMS, message);
+	return refuse(fault, path, FAULT_INVALID_PARAMS, "missing, expected %s", expected);
 }
 
 static int
 items_check(const struct check *check, const struct schema_node *node, const json_t *array,
-	const struct place *place, bool fill)
+	const struct json_path *path, bool fill)
 {
-	struct place inner = {.parent = place};
+	struct json_path inner = {.parent = path};
 	json_t *item;
 
 	json_array_foreach (array, inner.index, item)
@@ -123,9 +757,9 @@ value_read(const struct schema_node *node, json_t *object, void *iter)
 /* Sort the members of an object into `values`, by number; check those that have no number. */
 static int
 members_sort(const struct check *check, const struct schema_node *node, json_t *object,
-	json_t **values, const struct place *place, bool fill)
+	json_t **values, const struct json_path *path, bool fill)
 {
-	struct place inner = {.parent = place};
+	struct json_path inner = {.parent = path};
 	size_t from = 0;
 	void *iter;
 
@@ -148,26 +782,26 @@ members_sort(const struct check *check, const struct schema_node *node, json_t *
 /* Put the default of a member that is absent into its object. */
 static int
 preset_fill(const struct check *check, const struct schema_member *member, json_t *object,
-	const struct place *place)
+	const struct json_path *path)
 {
 	json_t *value = member->preset_shared ? json_incref(member->preset)
 					      : json_deep_copy(member->preset);
 
 	if (json_object_setn_new_nocheck(object, member->name, member->name_bytes, value))
-		return refuse(check->fault, place, FAULT_INTERNAL, "out of memory");
-	return member->preset_shared ? 0 : node_check(check, member->node, value, place, true);
+		return refuse(check->fault, path, FAULT_INTERNAL, "out of memory");
+	return member->preset_shared ? 0 : node_check(check, member->node, value, path, true);
 }
 
 static int
 object_check(const struct check *check, const struct schema_node *node, json_t *object,
-	const struct place *place, bool fill)
+	const struct json_path *path, bool fill)
 {
-	struct place inner = {.parent = place};
+	struct json_path inner = {.parent = path};
 	json_t *values[SCHEMA_MEMBERS_MAX];
 	int rc;
 
 	memset(values, 0, node->n_members * sizeof(values[0]));
-	rc = members_sort(check, node, object, values, place, fill);
+	rc = members_sort(check, node, object, values, path, fill);
 	for (size_t i = 0; i < node->n_members && rc == 0; i++) {
 		const struct schema_member *member = &node->members[i];
 
@@ -184,14 +818,14 @@ object_check(const struct check *check, const struct schema_node *node, json_t *
 
 static int
 node_check(const struct check *check, const struct schema_node *node, json_t *value,
-	const struct place *place, bool fill)
+	const struct json_path *path, bool fill)
 {
 	if (!value_allowed(node, value))
-		return refuse_value(node, value, place, check->fault);
+		return refuse_value(node, value, path, check->fault);
 	if (json_is_array(value) && node->items)
-		return items_check(check, node, value, place, fill);
+		return items_check(check, node, value, path, fill);
 	if (json_is_object(value))
-		return object_check(check, node, value, place, fill);
+		return object_check(check, node, value, path, fill);
 	return 0;
 }
 
@@ -199,7 +833,7 @@ int
 schema_check(const struct schema *schema, json_t *value, struct fault *fault)
 {
 	const struct check check = {.fault = fault, .leave_items = schema->leave_items};
-	const struct place top = {0};
+	const struct json_path top = {0};
 
 	return node_check(&check, schema->top, value, &top, true);
 }
@@ -212,4 +846,135 @@ schema_check_once(json_t *root, json_t *source, json_t *value, struct fault *fau
 
 	schema_destroy(schema);
 	return rc;
+}
+
+/* Texts that stand for numbers. */
+
+/* Digits that a suffix moves the point to the right by; -1 when it is none. */
+static int
+suffix_digits(const char *suffix)
+{
+	static const char letters[] = "kMG";
+	const char *letter;
+
+	if (suffix[0] == '\0')
+		return 0;
+	letter = strchr(letters, suffix[0]);
+	return letter && suffix[1] == '\0' ? 3 * (int)(letter - letters + 1) : -1;
+}
+
+int
+quantity_parse(const char *text, uint64_t *number)
+{
+	const size_t whole = strspn(text, "0123456789");
+	const char *fraction = text[whole] == '.' ? text + whole + 1 : text + whole;
+	const size_t places = fraction > text + whole ? strspn(fraction, "0123456789") : 0;
+	const int moved = suffix_digits(fraction + places);
+	char digits[QUANTITY_DIGITS_MAX + 10];
+	unsigned long long sum;
+
+	if (whole == 0 || (fraction > text + whole && places == 0) || moved < (int)places)
+		return -EINVAL;
+	if (whole + (size_t)moved > QUANTITY_DIGITS_MAX)
+		return -EINVAL;
+	memset(digits, '0', sizeof(digits));
+	memcpy(digits, text, whole);
+	memcpy(digits + whole, fraction, places);
+	digits[whole + (size_t)moved] = '\0';
+	errno = 0;
+	sum = strtoull(digits, NULL, 10);
+	if (errno)
+		return -EINVAL;
+	*number = sum;
+	return 0;
+}
+
+int
+time_parse(const char *text, uint64_t plain_ms, uint64_t *milliseconds)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	const size_t length = strspn(text, "0123456789.");
+	uint64_t unit_ms = plain_ms, thousandths, product;
+	char number[24];
+	size_t i = 0;
+
+	if (text[length] != '\0') {
+		while (i < sizeof(units) / sizeof(units[0]) &&
+			strcmp(text + length, units[i].name) != 0)
+			i++;
+		if (i == sizeof(units) / sizeof(units[0]))
+			return -EINVAL;
+		unit_ms = units[i].ms;
+	}
+	if (length == 0 || length > 9)
+		return -EINVAL;
+	snprintf(number, sizeof(number), "%.*sk", (int)length, text);
+	if (quantity_parse(number, &thousandths) < 0 ||
+		__builtin_mul_overflow(thousandths, unit_ms, &product) || product % 1000 != 0)
+		return -EINVAL;
+	*milliseconds = product / 1000;
+	return 0;
+}
+
+/*
+ * A number to 63, or a name of RFC 2474, 2597, 3246, 5865 or 8622: "EF", "AF41", "CS3", "VA",
+ * "LE", "BE", "DF", in letters of either case.
+ */
+static int
+dscp_parse(const char *text, unsigned *dscp)
+{
+	static const struct {
+		const char *name;
+		unsigned dscp;
+	} names[] = {{"EF", 46}, {"VA", 44}, {"LE", 1}, {"BE", 0}, {"DF", 0}};
+	unsigned long number;
+	char *end;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcasecmp(text, names[i].name) == 0) {
+			*dscp = names[i].dscp;
+			return 0;
+		}
+	}
+	if (strncasecmp(text, "CS", 2) == 0 && text[2] >= '0' && text[2] <= '7' &&
+		text[3] == '\0') {
+		*dscp = 8 * (unsigned)(text[2] - '0');
+		return 0;
+	}
+	/* RFC 2597, section 6: class 1 to 4, drop precedence 1 to 3. */
+	if (strncasecmp(text, "AF", 2) == 0 && text[2] >= '1' && text[2] <= '4' && text[3] >= '1' &&
+		text[3] <= '3' && text[4] == '\0') {
+		*dscp = 8 * (unsigned)(text[2] - '0') + 2 * (unsigned)(text[3] - '0');
+		return 0;
+	}
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	number = strtoul(text, &end, 10);
+	if (*end || number > 63)
+		return -EINVAL;
+	*dscp = (unsigned)number;
+	return 0;
+}
+
+json_t *
+unit_value(const char *unit, const char *text)
+{
+	const bool is_seconds = !strcmp(unit, "s");
+	uint64_t number;
+	unsigned dscp;
+
+	if (!strcmp(unit, "dscp"))
+		return dscp_parse(text, &dscp) == 0 ? json_integer(dscp) : NULL;
+	if (!strcmp(unit, "decimal")) {
+		if (quantity_parse(text, &number) < 0 || number > INT64_MAX)
+			return NULL;
+		return json_integer((json_int_t)number);
+	}
+	if (time_parse(text, is_seconds ? 1000 : 1, &number) < 0 ||
+		(is_seconds && number % 1000 != 0))
+		return NULL;
+	return json_integer((json_int_t)(is_seconds ? number / 1000 : number));
 }

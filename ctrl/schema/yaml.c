@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Builds a JSON value from the events of libyaml, top down. */
+/*
+ * Builds a JSON value from the events of libyaml, top down. What a plain scalar means is said by
+ * the tables of YAML 1.2, 10.3.2, tried from top to bottom; what fits none is a string.
+ */
 #include "schema/yaml.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,8 +14,7 @@
 
 #include <yaml.h>
 
-#include "describe.h"
-#include "scalar.h"
+#include "base/json.h"
 
 #define DEPTH_MAX 64
 
@@ -29,9 +32,114 @@ struct loader {
 	struct fault *fault;
 };
 
+static bool
+word_is_one_of(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(text, *words))
+			return true;
+	return false;
+}
+
+static const char *
+sign_skip(const char *text)
+{
+	return text + (*text == '-' || *text == '+');
+}
+
+static const char *
+digits_skip(const char *text)
+{
+	while (isdigit((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* The base that an integer is written in, 0 when text is no integer; *digits is past "0x". */
+static int
+integer_base(const char *text, const char **digits)
+{
+	const char *first = sign_skip(text);
+
+	*digits = text;
+	if (!strncmp(text, "0x", 2) &&
+		text[2 + strspn(text + 2, "0123456789abcdefABCDEF")] == '\0') {
+		*digits = text + 2;
+		return text[2] ? 16 : 0;
+	}
+	if (!strncmp(text, "0o", 2) && text[2 + strspn(text + 2, "01234567")] == '\0') {
+		*digits = text + 2;
+		return text[2] ? 8 : 0;
+	}
+	return *first && !*digits_skip(first) ? 10 : 0;
+}
+
+/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
+static bool
+is_real(const char *text)
+{
+	const char *whole = sign_skip(text);
+	const char *end = digits_skip(whole);
+	bool digits = end > whole;
+
+	if (*end == '.') {
+		const char *fraction = end + 1;
+
+		end = digits_skip(fraction);
+		digits = digits || end > fraction;
+	}
+	if (digits && (*end == 'e' || *end == 'E')) {
+		const char *exponent = sign_skip(end + 1);
+
+		end = digits_skip(exponent);
+		digits = end > exponent;
+	}
+	return digits && !*end;
+}
+
+static json_t *
+integer_value(const char *digits, int base, const char **why)
+{
+	long long number;
+
+	errno = 0;
+	number = strtoll(digits, NULL, base);
+	if (!errno)
+		return json_integer(number);
+	*why = "an integer that does not fit 64 bits";
+	return NULL;
+}
+
+json_t *
+scalar_value(const char *text, const char **why)
+{
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+	static const char *const trues[] = {"true", "True", "TRUE", NULL};
+	static const char *const falses[] = {"false", "False", "FALSE", NULL};
+	static const char *const nans[] = {".nan", ".NaN", ".NAN", NULL};
+	static const char *const infinities[] = {".inf", ".Inf", ".INF", NULL};
+	const char *digits;
+	int base = integer_base(text, &digits);
+
+	if (base)
+		return integer_value(digits, base, why);
+	if (word_is_one_of(text, nulls))
+		return json_null();
+	if (word_is_one_of(text, trues))
+		return json_true();
+	if (word_is_one_of(text, falses))
+		return json_false();
+	if (word_is_one_of(text, nans) || word_is_one_of(sign_skip(text), infinities) ||
+		(is_real(text) && strtod(text, NULL) - strtod(text, NULL) != 0)) {
+		*why = "a number that is not finite";
+		return NULL;
+	}
+	return is_real(text) ? json_real(strtod(text, NULL)) : json_string(text);
+}
+
 static const char marked[] = "anchors, aliases and tags are not supported";
 
-static json_t *node_read(struct loader *loader, const struct place *place);
+static json_t *node_read(struct loader *loader, const struct json_path *path);
 
 /* Always returns -1. */
 static int
@@ -119,13 +227,13 @@ line_is_wanted(const struct loader *loader, const char *pointer)
 }
 
 static void
-line_note(struct loader *loader, const struct place *place)
+line_note(struct loader *loader, const struct json_path *path)
 {
 	char pointer[FAULT_POINTER_MAX];
 
 	if (!loader->lines)
 		return;
-	place_pointer(place, pointer, sizeof(pointer));
+	json_path_pointer(path, pointer, sizeof(pointer));
 	if (!line_is_wanted(loader, pointer))
 		return;
 	json_object_set_new(loader->lines, pointer,
@@ -161,9 +269,9 @@ scalar_read(struct loader *loader)
 }
 
 static int
-sequence_fill(struct loader *loader, json_t *array, const struct place *place)
+sequence_fill(struct loader *loader, json_t *array, const struct json_path *path)
 {
-	struct place inner = {.parent = place};
+	struct json_path inner = {.parent = path};
 
 	for (; !event_next(loader); inner.index++) {
 		json_t *item;
@@ -181,7 +289,7 @@ sequence_fill(struct loader *loader, json_t *array, const struct place *place)
 
 /* Take the key that the loader looks at, and the value after it. */
 static int
-member_read(struct loader *loader, json_t *object, const char *key, const struct place *place)
+member_read(struct loader *loader, json_t *object, const char *key, const struct json_path *path)
 {
 	json_t *value;
 
@@ -189,17 +297,17 @@ member_read(struct loader *loader, json_t *object, const char *key, const struct
 		return fault_set(loader->fault, FAULT_PARSE, "", "%s:%zu: repeated key %s",
 			loader->path, loader->event.start_mark.line + 1, key);
 	}
-	line_note(loader, place);
+	line_note(loader, path);
 	if (event_next(loader))
 		return -1;
-	value = node_read(loader, place);
+	value = node_read(loader, path);
 	return value ? json_object_set_new(object, key, value) : -1;
 }
 
 static int
-mapping_fill(struct loader *loader, json_t *object, const struct place *place)
+mapping_fill(struct loader *loader, json_t *object, const struct json_path *path)
 {
-	struct place inner = {.parent = place};
+	struct json_path inner = {.parent = path};
 
 	while (!event_next(loader)) {
 		const char *text;
@@ -233,7 +341,7 @@ mapping_fill(struct loader *loader, json_t *object, const struct place *place)
 }
 
 static json_t *
-collection_read(struct loader *loader, const struct place *place)
+collection_read(struct loader *loader, const struct json_path *path)
 {
 	bool mapping = loader->event.type == YAML_MAPPING_START_EVENT;
 	json_t *value = mapping ? json_object() : json_array();
@@ -244,7 +352,7 @@ collection_read(struct loader *loader, const struct place *place)
 		return refuse(loader, "nested too deep");
 	}
 	loader->depth++;
-	error = mapping ? mapping_fill(loader, value, place) : sequence_fill(loader, value, place);
+	error = mapping ? mapping_fill(loader, value, path) : sequence_fill(loader, value, path);
 	loader->depth--;
 	if (!error)
 		return value;
@@ -253,19 +361,19 @@ collection_read(struct loader *loader, const struct place *place)
 }
 
 static json_t *
-node_read(struct loader *loader, const struct place *place)
+node_read(struct loader *loader, const struct json_path *path)
 {
 	if (node_is_marked(&loader->event))
 		return refuse(loader, marked);
 	return loader->event.type == YAML_SCALAR_EVENT ? scalar_read(loader)
-						       : collection_read(loader, place);
+						       : collection_read(loader, path);
 }
 
 /* Everything between the start and the end of the stream, which must be one document. */
 static json_t *
 document_read(struct loader *loader)
 {
-	const struct place top = {0};
+	const struct json_path top = {0};
 	json_t *value;
 
 	if (event_next(loader) || event_next(loader))

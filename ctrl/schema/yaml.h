@@ -40,4 +40,10 @@ unsigned yaml_locate(const char *path, const char *pointer);
 /* NULL is allowed. */
 void yaml_lines_destroy(struct yaml_lines *lines);
 
+/*
+ * The value of a plain (not quoted) scalar; a new reference. NULL, and *why in words (static), for
+ * one that JSON cannot hold: infinity, not-a-number, an integer beyond 64 bits. Any thread.
+ */
+json_t *scalar_value(const char *text, const char **why);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Each keyword, taken and refused, with the words and the pointer of the refusal. */
 #include <criterion/criterion.h>
+#include <regex.h>
+#include <string.h>
 
 #include "schema/schema.h"
 
@@ -513,4 +515,71 @@ Test(schema, defaults_are_checked)
 	};
 
 	SAMPLES_CHECK(samples);
+}
+
+/* Sets of characters are looked up, all else is regcomp()'s: both must say the same. */
+static struct schema *
+pattern_schema(const char *expression)
+{
+	json_t *source = json_pack("{s:s, s:s}", "type", "string", "pattern", expression);
+	struct fault fault;
+	struct schema *schema = schema_create(source, source, &fault);
+
+	cr_assert_not_null(schema, "%s", expression);
+	json_decref(source);
+	return schema;
+}
+
+static bool
+text_allowed(const struct schema *schema, const char *text)
+{
+	json_t *value = json_stringn_nocheck(text, strlen(text)); /* UTF-8 or not */
+	struct fault fault;
+	const bool allowed = schema_check(schema, value, &fault) == 0;
+
+	json_decref(value);
+	return allowed;
+}
+
+static void
+alike_check(const char *expression)
+{
+	struct schema *schema = pattern_schema(expression);
+	regex_t regex;
+
+	cr_assert_eq(regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB), 0, "%s", expression);
+	for (unsigned c = 0; c < 256; c++) {
+		const char texts[][4] = {
+			{(char)c}, {'a', (char)c}, {(char)c, 'a'}, {'a', (char)c, '\n'}};
+
+		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+			cr_expect_eq(text_allowed(schema, texts[i]),
+				!regexec(&regex, texts[i], 0, NULL, 0), "%s, byte %u, form %zu",
+				expression, c, i);
+	}
+	regfree(&regex);
+	schema_destroy(schema);
+}
+
+Test(pattern, sets_are_those_of_regular_expressions)
+{
+	static const char *const expressions[] = {"^[A-Za-z0-9_.:-]+$", "^[a]+$", "^[-a]+$",
+		"^[a-]+$", "^[+--]+$", "^[a\\b]+$", "^[^a]+$", "^[[:digit:]a]+$", "^[]a]+$",
+		"^[a^]+$", "^[a]+[b]+$", "^[a-c]*$", "^/[^,]+$", "[a-c]+$", "^[ -~]+$"};
+
+	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++)
+		alike_check(expressions[i]);
+}
+
+Test(pattern, what_is_not_valid_matches_nothing)
+{
+	static const char *const expressions[] = {"(", "^[z-a]+$", "^[a+$"};
+
+	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+		struct schema *schema = pattern_schema(expressions[i]);
+
+		cr_expect_not(text_allowed(schema, "a"), "%s", expressions[i]);
+		cr_expect_not(text_allowed(schema, expressions[i]));
+		schema_destroy(schema);
+	}
 }
