@@ -76,10 +76,21 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ar
 	rpc_user_bytes_remove(connection->turn.user, info->n_deleted);
 }
 
+/* While much waits for the user, a connection has to be read from before it gets more. */
+static bool
+is_full(const struct connection *connection)
+{
+	const size_t waiting_bytes = output_bytes(connection);
+	struct fault fault;
+
+	return waiting_bytes >= CONNECTION_OUTPUT_HIGH ||
+	       (waiting_bytes && rpc_user_check(connection->turn.user, &fault) < 0);
+}
+
 static bool
 output_full(void *arg)
 {
-	return output_bytes(arg) >= CONNECTION_OUTPUT_HIGH;
+	return is_full(arg);
 }
 
 static const struct rpc_link link = {.full = output_full, .send = message_send};
@@ -169,16 +180,10 @@ event_handle(struct connection *connection, enum frame_event event)
 	}
 }
 
-/* While much waits for the user, a connection has to be read from before it may ask for more. */
 static bool
 may_go_on(const struct connection *connection)
 {
-	const size_t waiting_bytes = output_bytes(connection);
-	struct fault fault;
-
-	return !connection->busy && !connection->resting &&
-	       waiting_bytes < CONNECTION_OUTPUT_HIGH &&
-	       (!waiting_bytes || rpc_user_check(connection->turn.user, &fault) == 0);
+	return !connection->busy && !connection->resting && !is_full(connection);
 }
 
 /* What the frame keeps counts for the user; a request that grows beyond the limit is given up. */

@@ -120,3 +120,42 @@ Test(session, notifications_are_bounded_and_room_is_told)
 	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
 	close(fd);
 }
+
+/* Also what nobody asked for again: subscribers of one user together hold what its answers may. */
+Test(session, notifications_count_for_the_user)
+{
+	static char text[BIG_BYTES + 1];
+	struct rpc_limits limits = server_rig_limits;
+	struct rpc_session *sessions[2];
+	unsigned n[2] = {0, 0}, i;
+	struct fault fault;
+	int fds[2];
+
+	limits.waiting_bytes = 5 * BIG_BYTES;
+	rpc_server_destroy(rig()->server);
+	rig()->server = server_rig_listen(rig()->path, &limits, &fault);
+	cr_assert_not_null(rig()->server, "%s", fault.message);
+	memset(text, 'x', BIG_BYTES);
+	for (i = 0; i < 2; i++) {
+		fds[i] = client_open();
+		client_say(fds[i], request_later);
+		loop_turn();
+		sessions[i] = rpc_call_session(rig()->waiting);
+		rpc_call_result(rig()->waiting, json_true());
+		line_has(fds[i], "true");
+	}
+	cr_expect_eq(rpc_session_on_drain(sessions[1], told, NULL), 0);
+	for (i = 0; i < 2; i++) {
+		while (rpc_session_notify(sessions[i], "event", json_pack("{s:s}", "x", text)) == 0)
+			n[i]++;
+	}
+	cr_expect_eq(n[0], 5);
+	cr_expect_eq(n[1], 1, "a connection that has read all may have one more");
+	cr_expect_eq(lines_drain(fds[1], n[1]), n[1]);
+	loop_turn();
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(rpc_session_notify(sessions[1], "event", NULL), 0);
+	cr_expect_str_eq(client_line(fds[1]), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
+	close(fds[0]);
+	close(fds[1]);
+}
