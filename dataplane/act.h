@@ -12,6 +12,7 @@
 #include "latch.h"
 #include "legs.h"
 #include "punt.h"
+#include "rewrite.h"
 #include "rtp.h"
 
 static inline void

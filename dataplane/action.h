@@ -26,7 +26,7 @@ struct action_counts {
 	uint64_t bytes; /* of those packets */
 } __rte_cache_aligned;
 
-/* Every leg of a flow or stream, in the order of the waist; those that are down too. */
+/* Every leg of a flow or stream, in the order of struct dp_flow; those that are down too. */
 struct leg_places {
 	uint16_t n;
 	uint32_t *of; /* [leg] place in the leg table */

@@ -71,7 +71,7 @@ struct port_counters {
 struct rx_queue {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t queue;
-	uint16_t port; /* index of the port in the waist */
+	uint16_t port; /* index of the port in the public API */
 };
 
 /* Next hops as one vector each, so that a worker reads an old or a new one, whole. */

@@ -166,7 +166,7 @@ classify_by_rule(const struct flow_table *table, const struct rules *rules, stru
 		rule_packet_set(
 			&packets[i], lane->ips[missed[i]], domain & ~FLOW_DOMAIN_LISTENER, family);
 	}
-	rules_find(rules, packets, found, n);
+	(void)rules_find(rules, packets, found, n);
 	for (uint16_t i = 0; i < n; i++) {
 		if (found[i] != FLOW_INDEX_NONE)
 			lane->entries[missed[i]] = flow_table_entry(table, found[i], family);

@@ -14,15 +14,15 @@
  * Where nothing is added there is no need for the old view, where nothing leaves none for the new
  * one; and one flow alone needs neither, for it is in one store that it comes, goes or changes.
  */
-#include "commit.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include <rte_cycles.h>
 
 #include "dp_private.h"
-#include "txn.h"
+#include "retire.h"
+#include "rule_set.h"
+#include "view.h"
 
 #define GRACE_POLL_US 20
 #define TELL_COST 4 /* flows' worth in a step: counters lie apart */
@@ -107,7 +107,7 @@ phase_mark(struct dp_txn *txn, unsigned *budget)
 		if (leaving->version == DP_HANDLE_NONE)
 			flow_table_leave(table, index);
 		else
-			flow_table_succeed(table, index, dp_handle_index(leaving->version));
+			flow_table_supersede(table, index, dp_handle_index(leaving->version));
 	}
 	return txn->at == txn->n_leaving;
 }
@@ -213,12 +213,6 @@ static const phase_fn phases[] = {
 };
 
 #define N_PHASES (sizeof(phases) / sizeof(phases[0]))
-
-bool
-commit_has_begun(const struct dp_txn *txn)
-{
-	return txn->dp->committing;
-}
 
 /* Whether some flow needs a successor: not one that changes alone. */
 static int

@@ -78,7 +78,7 @@ flow_is_counting(const struct dp *dp, uint32_t handle)
 	case FLOW_REMOVED:
 	case FLOW_REPLACED:
 	case FLOW_LEAVING:
-	case FLOW_SUCCEEDED:
+	case FLOW_SUPERSEDED:
 		return true;
 	case FLOW_RETIRED:
 	case FLOW_OUTDATED:

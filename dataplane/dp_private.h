@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data plane behind the waist: what dp.c, worker.c, txn.c and counters.c share. Control thread
- * only, but for what lcores read through struct lcore.
+ * The data plane behind its public API: what dp.c, txn.c, commit.c, retire.c and counters.c share.
+ * Control thread only, but for what lcores read through struct lcore.
  */
 #ifndef DATAPLANE_DP_PRIVATE_H
 #define DATAPLANE_DP_PRIVATE_H
@@ -18,7 +18,6 @@
 #include "leg_table.h"
 #include "pool.h"
 #include "port.h"
-#include "retire.h"
 #include "rule_set.h"
 
 struct dp {
@@ -43,9 +42,6 @@ struct dp {
 	bool committing; /* the open transaction */
 	STAILQ_HEAD(, dp_txn) retired; /* those that are over, and still hold places */
 };
-
-/* Tell the operator, through the callback of dp_config. */
-void dp_warn(const struct dp *dp, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static inline struct flow_table *
 dp_handle_table(struct dp *dp, uint32_t handle)
@@ -72,12 +68,16 @@ dp_handle_index(uint32_t handle)
 }
 
 /* Start the ports alone, without workers: dp_start() does, and tests that are the worker. */
-int dp_ports_start(struct dp *dp, char *error, size_t error_size);
+static inline int
+dp_ports_start(struct dp *dp, char *error, size_t error_size)
+{
+	for (unsigned p = 0; p < dp->n_ports; p++) {
+		int ret = port_start(&dp->ports[p], error, error_size);
 
-/* Lay out, free, launch and join the workers. dp_workers_stop() waits at most a few seconds. */
-int dp_workers_create(struct dp *dp, char *error, size_t error_size);
-void dp_workers_destroy(struct dp *dp);
-int dp_workers_start(struct dp *dp, char *error, size_t error_size);
-void dp_workers_stop(struct dp *dp);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
 
 #endif

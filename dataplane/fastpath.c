@@ -18,9 +18,9 @@
 #include "burst.h"
 #include "classify.h"
 #include "lane.h"
-#include "lcore_time.h"
 #include "tx.h"
 #include "unmatched.h"
+#include "view.h"
 
 /* Reporting quiescence costs a shared line: not in every round. */
 #define ROUNDS_A_QUIESCENT_STATE 64

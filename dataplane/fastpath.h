@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct lcore;
+#include "burst.h"
 
 /* The loop of one worker: arg is its struct lcore. Returns 0 when told to stop. */
 int fastpath_run(void *arg);
@@ -16,5 +16,46 @@ int fastpath_run(void *arg);
  * of it.
  */
 uint16_t fastpath_round(struct lcore *lc, uint64_t now_ns);
+
+/* What a worker knows of its time: its clock, and what its rounds took. */
+
+static __rte_always_inline uint64_t
+cycles_ns(const struct lcore *lc, uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * lc->ns_mult >> 32);
+}
+
+/* Time since the worker was made. */
+static __rte_always_inline uint64_t
+lcore_ns(const struct lcore *lc, uint64_t tsc)
+{
+	return cycles_ns(lc, tsc - lc->tsc_start);
+}
+
+/* Which bucket of the residence histogram `cycles` belong to. */
+static __rte_always_inline unsigned
+lcore_residence(const struct lcore *lc, uint64_t cycles)
+{
+	const uint64_t ns = cycles_ns(lc, cycles) | 1;
+
+	return RTE_MIN(63u - (unsigned)__builtin_clzll(ns), DP_RESIDENCE_BUCKETS - 1u);
+}
+
+/* A round of `cycles` that found `n` packets is over: none of them was here for longer. */
+static __rte_always_inline void
+lcore_account(struct lcore *lc, uint16_t n, uint64_t cycles)
+{
+	struct lcore_stats *stats = &lc->stats;
+
+	count_add(&stats->loops, 1);
+	count_add(&stats->total_cycles, cycles);
+	if (unlikely(cycles > stats->longest_round_cycles))
+		__atomic_store_n(&stats->longest_round_cycles, cycles, __ATOMIC_RELAXED);
+	if (n == 0)
+		return;
+	count_add(&stats->busy_loops, 1);
+	count_add(&stats->busy_cycles, cycles);
+	count_add(&stats->residence[lcore_residence(lc, cycles)], n);
+}
 
 #endif

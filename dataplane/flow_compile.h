@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the waist's plain flow to what workers read: is it in range, is it plain, its key, and the
- * rewrites of its legs with their checksum deltas. Pure.
+ * From the public API's plain flow to what workers read: is it in range, is it plain, its key, and
+ * the rewrites of its legs with their checksum deltas. Pure.
  */
 #ifndef DATAPLANE_FLOW_COMPILE_H
 #define DATAPLANE_FLOW_COMPILE_H

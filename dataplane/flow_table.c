@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
 
 #include <rte_malloc.h>
 
 #include "action.h"
 #include "flow_compile.h"
-#include "flow_slots.h"
 #include "rules.h"
 
 /*
@@ -18,6 +19,323 @@
 #define FLOWS_A_BUCKET (BUCKET_SLOTS / 2)
 #define FLOWS_AN_OVERFLOW 32
 #define OVERFLOW_MIN 64
+
+/*
+ * Overflow buckets of one chain: what no random keys ever need, and what keys that were chosen to
+ * collide may cost a lookup at most.
+ */
+#define CHAIN_MAX 8
+
+/* Whether a flow of this key will still be there after the running transaction. */
+static bool
+flow_slot_is_taken(const struct flow_table *table, const void *key, uint32_t hash)
+{
+	const struct bucket *bucket = flow_table_bucket(table, hash);
+	const uint16_t signature = flow_hash_signature(hash);
+
+	for (;;) {
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			if ((bucket->used & (1u << i)) == 0)
+				continue;
+			/* What workers see under another signature has another key. */
+			if (bucket->signature[i] != 0 && bucket->signature[i] != signature)
+				continue;
+			uint32_t index = bucket->index[i];
+			if (table->state[index] == FLOW_REMOVED ||
+				table->state[index] == FLOW_RETIRED)
+				continue;
+			if (flow_key_equal(flow_table_entry(table, index, table->family), key,
+				    table->family))
+				return true;
+		}
+		if (bucket->next == 0)
+			return false;
+		bucket = &table->overflow[bucket->next - 1];
+	}
+}
+
+/* Reserve a slot for `index` in the chain of `hash`, which grows where it is full. 0 or -ENOSPC. */
+static int
+flow_slot_take(struct flow_table *table, uint32_t hash, uint32_t index)
+{
+	struct bucket *bucket = flow_table_bucket(table, hash);
+	unsigned n_chained = 0;
+
+	while (bucket->used == UINT8_MAX && bucket->next != 0) {
+		bucket = &table->overflow[bucket->next - 1];
+		n_chained++;
+	}
+	if (bucket->used == UINT8_MAX) {
+		if (n_chained == CHAIN_MAX || table->n_overflow_free == 0)
+			return -ENOSPC;
+		uint32_t fresh = table->overflow_stack[--table->n_overflow_free];
+
+		table->overflow[fresh].next = 0;
+		__atomic_store_n(&bucket->next, fresh + 1, __ATOMIC_RELEASE);
+		bucket = &table->overflow[fresh];
+	}
+	unsigned slot = (unsigned)__builtin_ctz(~(uint32_t)bucket->used);
+
+	bucket->used |= (uint8_t)(1u << slot);
+	__atomic_store_n(&bucket->index[slot], index, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Where `index` stands; it must be in the table. */
+static struct bucket *
+flow_slot_find(const struct flow_table *table, uint32_t index, unsigned *slot)
+{
+	const void *entry = flow_table_entry(table, index, table->family);
+	struct bucket *bucket = flow_table_bucket(table, flow_key_hash(entry, table->family));
+
+	for (;;) {
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			if ((bucket->used & (1u << i)) != 0 && bucket->index[i] == index) {
+				*slot = i;
+				return bucket;
+			}
+		}
+		bucket = &table->overflow[bucket->next - 1];
+	}
+}
+
+/*
+ * Take empty overflow buckets out of the chain. flow_table.h says why one in the middle rests for a
+ * grace period, with its own link as it is, and the tail need not.
+ */
+static void
+chain_trim(struct flow_table *table, uint32_t hash)
+{
+	struct bucket *before = flow_table_bucket(table, hash);
+
+	while (before->next != 0) {
+		const uint32_t index = before->next - 1;
+		struct bucket *bucket = &table->overflow[index];
+
+		if (bucket->used != 0) {
+			before = bucket;
+			continue;
+		}
+		__atomic_store_n(&before->next, bucket->next, __ATOMIC_RELEASE);
+		if (bucket->next == 0)
+			table->overflow_stack[table->n_overflow_free++] = index;
+		else
+			table->overflow_stack[table->n_overflow - ++table->n_overflow_resting] =
+				index;
+	}
+}
+
+void
+flow_table_rested(struct flow_table *table)
+{
+	for (; table->n_overflow_resting > 0; table->n_overflow_resting--)
+		table->overflow_stack[table->n_overflow_free++] =
+			table->overflow_stack[table->n_overflow - table->n_overflow_resting];
+}
+
+/* A slot that no worker sees is free, and so are overflow buckets that are empty then. */
+static void
+flow_slot_give_back(struct flow_table *table, uint32_t index)
+{
+	const void *entry = flow_table_entry(table, index, table->family);
+	unsigned slot;
+	struct bucket *bucket = flow_slot_find(table, index, &slot);
+
+	bucket->used &= (uint8_t) ~(1u << slot);
+	chain_trim(table, flow_key_hash(entry, table->family));
+}
+
+/*
+ * What a flow has counted: its own entry, what other workers counted for it, what its action and
+ * legs counted, and what its former versions did. Control thread only.
+ */
+/* Counts of the versions before this one. Few flows are ever replaced, so these are kept apart. */
+struct carried {
+	UT_hash_handle hh;
+	uint32_t index;
+	struct dp_flow_stats flow;
+	struct dp_leg_stats leg; /* of a plain flow's only leg */
+};
+
+static struct carried *
+carried_find(const struct flow_table *table, uint32_t index)
+{
+	struct carried *carried;
+
+	HASH_FIND(hh, table->carried, &index, sizeof(index), carried);
+	return carried;
+}
+
+static int
+carried_prepare(struct flow_table *table, uint32_t index)
+{
+	struct carried *carried = calloc(1, sizeof(*carried));
+
+	if (carried == NULL)
+		return -ENOMEM;
+	carried->index = index;
+	HASH_ADD(hh, table->carried, index, sizeof(carried->index), carried);
+	return 0;
+}
+
+static void
+carried_forget(struct flow_table *table, uint32_t index)
+{
+	struct carried *carried = carried_find(table, index);
+
+	if (carried == NULL)
+		return;
+	HASH_DEL(table->carried, carried);
+	free(carried);
+}
+
+static const struct flow_action *
+action_of(const struct flow_table *table, uint32_t index)
+{
+	return flow_entry_action(flow_table_entry(table, index, table->family), table->family);
+}
+
+/* The only leg is the entry's: it takes every packet that the flow forwards, as it came. */
+static bool
+leg_is_in_entry(const struct flow_action *action)
+{
+	return action == NULL || action->leg_in_entry;
+}
+
+unsigned
+flow_table_n_legs(const struct flow_table *table, uint32_t index)
+{
+	const struct flow_action *action = action_of(table, index);
+
+	return leg_is_in_entry(action) ? 1 : action->places.n;
+}
+
+static void
+counters_add(const struct flow_counters *counters, struct dp_flow_stats *stats)
+{
+	stats->packets += __atomic_load_n(&counters->packets, __ATOMIC_RELAXED);
+	stats->bytes += __atomic_load_n(&counters->bytes, __ATOMIC_RELAXED);
+}
+
+/* What this version of the flow has counted. Returns the bytes that it forwarded. */
+static uint64_t
+version_read(const struct flow_table *table, uint32_t index, struct dp_flow_stats *stats)
+{
+	void *entry = flow_table_entry(table, index, table->family);
+	const struct flow_action *action = action_of(table, index);
+	uint64_t kept_bytes = 0;
+
+	memset(stats, 0, sizeof(*stats));
+	/* Packets after what became of them: they are never fewer. */
+	if (action != NULL)
+		kept_bytes = action_read(action, table->n_workers, stats);
+	counters_add(flow_entry_counters(entry, table->family), stats);
+	for (unsigned w = 0; w < table->n_workers; w++) {
+		if (table->foreign[w] != NULL)
+			counters_add(&table->foreign[w][index], stats);
+	}
+	stats->forwarded = stats->packets - stats->punted;
+	for (unsigned r = 0; r < DP_FLOW_DROP_COUNT; r++)
+		stats->forwarded -= stats->drops[r];
+	return stats->bytes - kept_bytes;
+}
+
+static void
+flow_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats)
+{
+	sum->packets += stats->packets;
+	sum->bytes += stats->bytes;
+	sum->forwarded += stats->forwarded;
+	sum->punted += stats->punted;
+	for (unsigned r = 0; r < DP_FLOW_DROP_COUNT; r++)
+		sum->drops[r] += stats->drops[r];
+}
+
+static void
+leg_stats_add(struct dp_leg_stats *sum, const struct dp_leg_stats *stats)
+{
+	sum->copies += stats->copies;
+	sum->bytes += stats->bytes;
+	for (unsigned r = 0; r < DP_COPY_DROP_COUNT; r++)
+		sum->drops[r] += stats->drops[r];
+}
+
+/* The leg that is in the entry, and what its flow has forwarded; `carried` is the flow's, or NULL.
+ */
+static void
+entry_leg_read(const struct flow_table *table, uint32_t index, const struct carried *carried,
+	uint64_t copies, uint64_t bytes, struct dp_leg_stats *leg)
+{
+	const uint64_t *drops = &table->drops[(size_t)index * PLAIN_DROP_COUNT];
+
+	memset(leg, 0, sizeof(*leg));
+	leg->copies = copies;
+	leg->bytes = bytes;
+	for (unsigned r = 0; r < PLAIN_DROP_COUNT; r++)
+		leg->drops[r] = __atomic_load_n(&drops[r], __ATOMIC_RELAXED);
+	if (carried != NULL)
+		leg_stats_add(leg, &carried->leg);
+}
+
+void
+flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs)
+{
+	const struct carried *carried = carried_find(table, index);
+	const struct flow_action *action = action_of(table, index);
+	const uint64_t bytes = version_read(table, index, flow);
+
+	if (legs != NULL && leg_is_in_entry(action))
+		entry_leg_read(table, index, carried, flow->forwarded, bytes, &legs[0]);
+	for (unsigned i = 0; legs != NULL && !leg_is_in_entry(action) && i < action->places.n; i++)
+		leg_table_read(table->legs, action->places.of[i], &legs[i]);
+	if (carried != NULL)
+		flow_stats_add(flow, &carried->flow);
+}
+
+/*
+ * Leg i of `version` gets what leg `old_leg` of `old` counted, where that is another place; of the
+ * leg that is in the old entry it is entry_leg.
+ */
+static void
+leg_carry(struct flow_table *table, uint32_t old, uint32_t version, unsigned i, unsigned old_leg,
+	const struct dp_leg_stats *entry_leg, struct carried *carried)
+{
+	const struct flow_action *before = action_of(table, old),
+				 *after = action_of(table, version);
+	struct dp_leg_stats stats = *entry_leg;
+
+	if (!leg_is_in_entry(before)) {
+		if (!leg_is_in_entry(after) && before->places.of[old_leg] == after->places.of[i])
+			return;
+		leg_table_read(table->legs, before->places.of[old_leg], &stats);
+	}
+	if (leg_is_in_entry(after))
+		leg_stats_add(&carried->leg, &stats);
+	else
+		leg_table_carry(table->legs, after->places.of[i], &stats);
+}
+
+void
+flow_table_carry(struct flow_table *table, uint32_t old, uint32_t version, const uint16_t *from)
+{
+	const struct carried *before = carried_find(table, old);
+	const unsigned n_legs = flow_table_n_legs(table, version);
+	const unsigned n_before = flow_table_n_legs(table, old);
+	struct carried *carried = carried_find(table, version);
+	struct dp_leg_stats entry_leg;
+	struct dp_flow_stats counts;
+	const uint64_t bytes = version_read(table, old, &counts);
+
+	entry_leg_read(table, old, before, counts.forwarded, bytes, &entry_leg);
+	flow_stats_add(&carried->flow, &counts);
+	if (before != NULL)
+		flow_stats_add(&carried->flow, &before->flow);
+	for (unsigned i = 0; i < n_legs; i++) {
+		if (from[i] < n_before)
+			leg_carry(table, old, version, i, from[i], &entry_leg, carried);
+	}
+}
 
 static void *
 table_array(size_t n, size_t bytes, int socket)
@@ -87,7 +405,7 @@ flow_table_fini(struct flow_table *table)
 		action_destroy(
 			flow_entry_action(flow_table_entry(table, i, table->family), table->family),
 			table->legs);
-		flow_table_carried_forget(table, i);
+		carried_forget(table, i);
 	}
 	rules_destroy(table->rules);
 	rte_free(table->buckets);
@@ -251,12 +569,12 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 	if (table->n_free == 0)
 		return -ENOSPC;
 	place = table->free_stack[table->n_free - 1];
-	error = flow_table_carried_prepare(table, place);
+	error = carried_prepare(table, place);
 	if (error < 0)
 		return error;
 	error = entry_fill(table, flow, place, flow_entry_action(entry, table->family), from);
 	if (error < 0) {
-		flow_table_carried_forget(table, place);
+		carried_forget(table, place);
 		return error;
 	}
 	legs_count(table, place, 1);
@@ -334,10 +652,10 @@ flow_table_leave(struct flow_table *table, uint32_t index)
 }
 
 void
-flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version)
+flow_table_supersede(struct flow_table *table, uint32_t old, uint32_t version)
 {
 	successor_set(table, old, version);
-	state_set(table, old, FLOW_SUCCEEDED);
+	state_set(table, old, FLOW_SUPERSEDED);
 }
 
 void
@@ -414,7 +732,7 @@ flow_table_free(struct flow_table *table, uint32_t index)
 	if (table->state[index] == FLOW_ADDED || table->state[index] == FLOW_VERSION)
 		flow_table_abandon(table, index);
 	entry_empty(table, index);
-	flow_table_carried_forget(table, index);
+	carried_forget(table, index);
 	table->state[index] = FLOW_FREE;
 	table->free_stack[table->n_free++] = index;
 }

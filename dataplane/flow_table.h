@@ -67,7 +67,7 @@ enum flow_state {
 	FLOW_REMOVED, /* in a transaction: visible until commit */
 	FLOW_REPLACED, /* in a transaction: visible until commit */
 	FLOW_LEAVING, /* removed, by a commit of several flows: not in the new view */
-	FLOW_SUCCEEDED, /* replaced, by a commit of several flows: its successor in the new view */
+	FLOW_SUPERSEDED, /* replaced, by a commit of several flows: its successor in the new view */
 	FLOW_RETIRED, /* not visible, waits for a grace period; keeps its slot until then */
 	FLOW_OUTDATED, /* not visible, waits for a grace period; has no slot any more */
 };
@@ -88,7 +88,7 @@ struct flow_table {
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
 	uint8_t *state; /* [flow] enum flow_state; read while a commit of several goes on */
-	uint32_t *successor; /* [flow] of FLOW_SUCCEEDED and FLOW_OUTDATED; NULL = none yet */
+	uint32_t *successor; /* [flow] of FLOW_SUPERSEDED and FLOW_OUTDATED; NULL = none yet */
 	/* counters of packets that a worker met in a flow owned by another one: [flow] a worker */
 	struct flow_counters *foreign[DP_WORKERS_MAX];
 
@@ -146,7 +146,7 @@ int flow_table_successors_prepare(struct flow_table *table);
 
 /* A removed flow is not in the new view; a replaced one is `version` there. */
 void flow_table_leave(struct flow_table *table, uint32_t index);
-void flow_table_succeed(struct flow_table *table, uint32_t old, uint32_t version);
+void flow_table_supersede(struct flow_table *table, uint32_t old, uint32_t version);
 
 /* Workers find `version` instead of `old` from now on, in one store. */
 void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
@@ -164,26 +164,19 @@ void flow_table_abandon(struct flow_table *table, uint32_t index);
 /* Give back an added flow or version, or one that is invisible after its grace period. */
 void flow_table_free(struct flow_table *table, uint32_t index);
 
-/* A grace period is over: overflow buckets that rested may be used again. flow_slots.c. */
+/* A grace period is over: overflow buckets that rested may be used again. */
 void flow_table_rested(struct flow_table *table);
 
 /* The flow is matched by rule and so in no bucket. */
 bool flow_table_is_rule(const struct flow_table *table, uint32_t index);
 
-/* Exact counters of a flow, summed over workers. `legs` has room for its legs, or is NULL.
- * flow_stats.c. */
+/* Exact counters of a flow, summed over workers. `legs` has room for its legs, or is NULL. */
 void flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs);
 
-/* Once no worker counts on `old` any more: its counts go on in `version`. flow_stats.c. */
+/* Once no worker counts on `old` any more: its counts go on in `version`. */
 void flow_table_carry(
 	struct flow_table *table, uint32_t old, uint32_t version, const uint16_t *from);
-
-/* Make room for what is to be carried to a version. 0 or -ENOMEM. flow_stats.c. */
-int flow_table_carried_prepare(struct flow_table *table, uint32_t index);
-
-/* Forget what was carried to a flow that goes. flow_stats.c. */
-void flow_table_carried_forget(struct flow_table *table, uint32_t index);
 
 /* Number of legs of a flow that is not free, down ones too. */
 unsigned flow_table_n_legs(const struct flow_table *table, uint32_t index);
@@ -269,7 +262,7 @@ flow_table_seen(const struct flow_table *table, uint32_t index, enum view view)
 		return state == FLOW_ADDED ? FLOW_INDEX_NONE : index;
 	if (state == FLOW_LEAVING || state == FLOW_RETIRED)
 		return FLOW_INDEX_NONE;
-	if (state != FLOW_SUCCEEDED && state != FLOW_OUTDATED)
+	if (state != FLOW_SUPERSEDED && state != FLOW_OUTDATED)
 		return index;
 	successor = __atomic_load_n(&table->successor, __ATOMIC_ACQUIRE);
 	return successor == NULL ? index : __atomic_load_n(&successor[index], __ATOMIC_RELAXED);

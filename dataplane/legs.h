@@ -11,7 +11,6 @@
 #include "policer.h"
 #include "replicate.h"
 #include "rewrite.h"
-#include "translate.h"
 #include "tx.h"
 
 #define LEG_OK DP_DROP_COUNT /* nothing against sending the copy */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Control's end of the punt rings. */
+#include "punt.h"
+
 #include <rte_mbuf.h>
 
 #include "dp_private.h"

@@ -6,7 +6,7 @@
  * neither read nor written. Where a driver cannot send frames of two segments (net_af_xdp), or the
  * packet lies in a buffer that is not its mbuf's own, the copy is one whole buffer, too.
  *
- * Headers of a copy are still those of the packet: rewrite.h or translate.h comes after.
+ * Headers of a copy are still those of the packet: rewrite.h comes after.
  */
 #ifndef DATAPLANE_REPLICATE_H
 #define DATAPLANE_REPLICATE_H

@@ -7,7 +7,7 @@
 
 #include "dp_private.h"
 #include "rules.h"
-#include "txn.h"
+#include "warn.h"
 
 #define GRACE_TIMEOUT_MS 1000
 #define GRACE_TIMEOUT_LATE_MS 10 /* once a worker hangs: for the others */
@@ -114,6 +114,17 @@ places_free(struct dp_txn *txn, unsigned *budget)
 			flow_table_free(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
 	}
 	return txn->at == n;
+}
+
+static void
+txn_destroy(struct dp_txn *txn)
+{
+	for (unsigned i = 0; i < txn->n_leaving; i++)
+		free(txn->leaving[i].from);
+	free(txn->added);
+	free(txn->leaving);
+	free(txn->last_legs);
+	free(txn);
 }
 
 static void

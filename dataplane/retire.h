@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What workers find no more, until none can hold it: grace periods (rte_rcu_qsbr), final counters,
+ * A transaction, from dp_txn_begin() until the last place that it gives up is free again: filled in
+ * txn.c, committed in commit.c, and then kept here: grace periods (rte_rcu_qsbr), final counters,
  * and the places of flows, which are given back a part at a time, by the calls that follow. So a
  * commit of a million flows does not end in a long silence. Control thread only.
  */
@@ -9,11 +10,44 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
-struct dp;
-struct dp_txn;
+#include <dp/dp.h>
 
 #define RETIRE_AT_ONCE 1024 /* flows: a millisecond at worst */
+
+struct rules;
+
+/* A flow that is removed, or replaced by a version of it. */
+struct leaving {
+	uint32_t handle;
+	uint32_t version; /* DP_HANDLE_NONE: removed */
+	uint16_t *from; /* of dp_txn_replace() */
+};
+
+struct dp_txn {
+	struct dp *dp;
+	uint32_t *added; /* handles */
+	struct leaving *leaving;
+	unsigned n_added, room_added;
+	unsigned n_leaving, room_leaving;
+	dp_removed_fn on_removed;
+	void *on_removed_arg;
+	bool prepared;
+	struct dp_leg_stats *last_legs; /* for on_removed: room for the legs of any flow */
+	/* Of the commit. */
+	unsigned phase; /* past the last one when it is over */
+	unsigned at; /* flows that the phase is done with */
+	bool waiting; /* for a grace period */
+	bool late; /* one did not end in time */
+	uint64_t token; /* of the last grace period, rte_rcu_qsbr_start() */
+	uint64_t deadline_tsc;
+	struct rules *old_rules[2];
+	/* What is left of it: places to be freed, those of `leaving` or, aborted, of the others. */
+	STAILQ_ENTRY(dp_txn) link;
+	bool aborted;
+	bool carried; /* what replaced flows had counted has gone over to their versions */
+};
 
 /* A grace period begins: of what is hidden by now, and of the view that was just left. */
 void grace_begin(struct dp_txn *txn);

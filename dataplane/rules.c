@@ -250,7 +250,7 @@ part_find(const struct rte_acl_ctx *part, const struct rule_packet *packets, uin
 	return left;
 }
 
-void
+unsigned
 rules_find(
 	const struct rules *rules, const struct rule_packet *packets, uint32_t *index, unsigned n)
 {
@@ -261,4 +261,5 @@ rules_find(
 		open[i] = (uint8_t)i;
 	for (unsigned i = 0; i < rules->n_parts && n_open > 0; i++)
 		n_open = part_find(rules->parts[i], packets, open, n_open, index);
+	return n_open;
 }

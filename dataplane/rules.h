@@ -81,9 +81,9 @@ void rules_destroy(struct rules *rules);
 
 /*
  * For each of n packets (up to DP_BURST_MAX) of the rules' family the index of the first entry that
- * matches, or RULES_NONE. Any worker.
+ * matches, or RULES_NONE. Returns for how many no entry matches. Any worker.
  */
-void rules_find(
+unsigned rules_find(
 	const struct rules *rules, const struct rule_packet *packets, uint32_t *index, unsigned n);
 
 #endif

@@ -1,20 +1,471 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packet through the stages by their own code, on a shadow of a worker (shadow.h). What is
- * written here only asks each stage what it said.
+ * A packet through the stages by their own code, on a sandbox: what is written here only asks each
+ * stage what it said. The sandbox stands in for what packets change: a worker that polls nothing,
+ * with counters, transmit stages, buckets and a learned source of its own, and one packet buffer
+ * that is in no pool. Control thread only.
  */
-#include "trace.h"
-
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
 
+#include <dp/trace.h>
+
+#include "act.h"
+#include "action.h"
+#include "burst.h"
 #include "dp_private.h"
+#include "fastpath.h"
 #include "lane.h"
-#include "lcore_time.h"
-#include "shadow.h"
+#include "latch.h"
+#include "legs.h"
+#include "parse.h"
+#include "policer.h"
+#include "punt.h"
 #include "unmatched.h"
+#include "view.h"
+
+#define SANDBOX_OWNER 1 /* the sandbox's signature in its copies: that of worker 0 */
+#define SANDBOX_RING_BYTES 1024
+
+struct sandbox {
+	struct lcore lc;
+	struct port_counters counters[DP_PORTS_MAX];
+	struct tx_stage stages[DP_PORTS_MAX];
+	/* In place of the flow's own. */
+	struct flow_action action;
+	struct policer policer;
+	uint8_t latch[sizeof(struct latch) + sizeof(struct latch_slots)] __rte_cache_aligned;
+	uint64_t nth[1 + DP_STREAMS_MAX];
+	struct flow_counters stream_counters[DP_STREAMS_MAX];
+	/* In place of the tables: one entry, one leg. */
+	struct flow_table table;
+	struct leg_table legs;
+	struct leg leg;
+	struct policer leg_policer;
+	struct flow_counters leg_counters;
+	uint64_t drops[DP_COPY_DROP_COUNT];
+	/* A ring to control with one place. */
+	uint8_t ring[SANDBOX_RING_BYTES] __rte_cache_aligned;
+	/* The packet, and its datagram as it came. */
+	struct rte_mbuf m;
+	uint8_t buffer[RTE_PKTMBUF_HEADROOM + DP_TRACE_FRAME_MAX];
+	uint8_t datagram[DP_TRACE_FRAME_MAX];
+};
+
+/* What one trace is about. */
+struct tracing {
+	struct dp *dp;
+	const struct dp_trace_request *request;
+	struct dp_trace *trace;
+	struct sandbox *sandbox;
+	unsigned worker;
+	dp_trace_leg_fn fn;
+	void *arg;
+};
+
+static inline void
+trace_drop(struct dp_trace *trace, enum dp_trace_step step, enum dp_drop reason)
+{
+	trace->verdict = DP_DROP;
+	trace->step = step;
+	trace->drop = (uint16_t)reason;
+}
+
+/* What the worker would find in its ring to control: room for one, or none. */
+static void
+ring_set(struct sandbox *s, const struct lcore *worker)
+{
+	struct rte_ring *ring = (struct rte_ring *)(void *)s->ring;
+
+	static_assert(sizeof(struct rte_ring) + 2 * sizeof(void *) <= SANDBOX_RING_BYTES, "room");
+	rte_ring_init(ring, "trace", 1, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+	if (rte_ring_full(worker->punt_ring))
+		rte_ring_sp_enqueue(ring, s);
+	s->lc.punt_ring = ring;
+}
+
+/* A sandbox of worker `worker` of dp at now_ns of its clock. NULL: no memory. */
+static struct sandbox *
+sandbox_create(const struct dp *dp, unsigned worker, uint64_t now_ns)
+{
+	const struct lcore *like = dp->workers[worker];
+	struct sandbox *s = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	s->lc.owner = SANDBOX_OWNER;
+	s->lc.n_ports = dp->n_ports;
+	s->lc.now_ns = now_ns;
+	s->lc.counters = s->counters;
+	s->lc.stages = s->stages;
+	s->lc.next_hops = like->next_hops;
+	s->lc.punt_unmatched = like->punt_unmatched;
+	s->lc.table4 = like->table4;
+	s->lc.table6 = like->table6;
+	s->lc.legs = like->legs;
+	s->lc.leg_counters = like->leg_counters; /* fetched ahead, until sandbox_enter() */
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		s->stages[p].down = like->stages[p].down;
+	police_peek(&like->punt_police, SANDBOX_OWNER, &s->lc.punt_police);
+	ring_set(s, like);
+	return s;
+}
+
+/* The reference count never reaches zero by one free: the buffer is given to no pool. */
+static void
+mbuf_reset(struct sandbox *s, uint16_t data_off, uint32_t bytes)
+{
+	s->m.buf_addr = s->buffer;
+	s->m.buf_len = sizeof(s->buffer);
+	s->m.data_off = data_off;
+	s->m.data_len = (uint16_t)bytes;
+	s->m.pkt_len = bytes;
+	s->m.nb_segs = 1;
+	s->m.ol_flags = 0;
+	s->m.next = NULL;
+	rte_mbuf_refcnt_set(&s->m, 2);
+}
+
+/* The packet is this frame, as a worker receives it. */
+static void
+sandbox_receive(struct sandbox *s, const uint8_t *frame, uint32_t bytes)
+{
+	static_assert(sizeof(s->buffer) <= UINT16_MAX, "a buffer's length has 16 bits");
+	mbuf_reset(s, RTE_PKTMBUF_HEADROOM, bytes);
+	memcpy(s->buffer + RTE_PKTMBUF_HEADROOM, frame, bytes);
+}
+
+/* A learned source moves on in the copy alone. */
+static struct latch *
+latch_copy(struct sandbox *s, const struct latch *latch)
+{
+	struct latch *copy = (struct latch *)(void *)s->latch;
+	struct latch_slot learned;
+	uint64_t word = 0;
+
+	latch_init(copy, 1);
+	for (unsigned i = 0; i < LATCH_READ_TRIES; i++) {
+		word = __atomic_load_n(&latch->word, __ATOMIC_ACQUIRE);
+		if (word == 0)
+			return copy;
+		if (latch_load(latch, word, &learned))
+			break;
+	}
+	copy->slots[0].of[0] = learned;
+	copy->word = (word >> LATCH_SLOT_BITS) << LATCH_SLOT_BITS | 1;
+	return copy;
+}
+
+static void
+action_copy(struct sandbox *s, const struct flow_action *action, unsigned worker)
+{
+	const size_t row = worker * (1u + action->n_streams);
+
+	s->action = *action;
+	if (action->policer != NULL) {
+		s->policer.config = action->policer->config;
+		police_peek(&action->policer->police, SANDBOX_OWNER, &s->policer.police);
+		s->action.policer = &s->policer;
+	}
+	if (action->latch != NULL)
+		s->action.latch = latch_copy(s, action->latch);
+	if (action->nth != NULL) {
+		for (unsigned i = 0; i <= action->n_streams; i++)
+			s->nth[i] = __atomic_load_n(&action->nth[row + i], __ATOMIC_RELAXED);
+		s->action.nth = s->nth;
+	}
+	s->action.stream_counters = s->stream_counters;
+}
+
+/*
+ * Work on copies from now on: of `action` (NULL: the flow is plain), and of nothing else than
+ * `entry`. `worker` is the one whose numbering of packets counts.
+ */
+static void
+sandbox_enter(struct sandbox *s, void *entry, const struct flow_action *action, unsigned worker)
+{
+	/* The entry is the first one of this table, whose drops are the sandbox's. */
+	s->table = (struct flow_table){.entries = entry, .drops = s->drops};
+	s->legs = (struct leg_table){.legs = &s->leg, .drops = s->drops};
+	s->lc.table4 = &s->table;
+	s->lc.table6 = &s->table;
+	s->lc.legs = &s->legs;
+	s->lc.leg_counters = &s->leg_counters;
+	if (action != NULL)
+		action_copy(s, action, worker);
+}
+
+/* The one leg is a copy of `leg`. */
+static void
+sandbox_leg_set(struct sandbox *s, const struct leg *leg)
+{
+	s->leg = *leg;
+	if (leg->policer == NULL)
+		return;
+	s->leg_policer.config = leg->policer->config;
+	police_peek(&leg->policer->police, SANDBOX_OWNER, &s->leg_policer.police);
+	s->leg.policer = &s->leg_policer;
+}
+
+/* Keep the datagram at `ip`, for sandbox_datagram_restore(). */
+static void
+sandbox_datagram_keep(struct sandbox *s, const uint8_t *ip, uint16_t bytes)
+{
+	memcpy(s->datagram, ip, bytes);
+}
+
+/* Put the datagram back for the next leg, nothing dropped yet. */
+static void
+sandbox_datagram_restore(struct sandbox *s, uint8_t *ip, uint16_t bytes)
+{
+	memset(s->drops, 0, sizeof(s->drops));
+	memcpy(ip, s->datagram, bytes);
+	mbuf_reset(s, (uint16_t)(ip - s->buffer), bytes);
+}
+
+static void
+police_describe(
+	struct dp_trace_police *said, const struct policer *policer, const struct tracing *t)
+{
+	if (policer == NULL)
+		return;
+	said->config = policer->config;
+	said->left_bytes = police_left_bytes(&policer->police, t->sandbox->lc.now_ns);
+}
+
+/* What the steps would look at, before they change it. */
+static void
+action_describe(const struct tracing *t, const struct flow_action *action, const uint8_t *payload)
+{
+	struct dp_trace *trace = t->trace;
+
+	trace->down = action->down;
+	trace->n_allow = action->n_allow;
+	trace->has_classes = action->has_classes;
+	trace->payload_class = (uint8_t)rtp_class(payload, trace->payload_bytes);
+	trace->class_verdict = action->class_verdict[trace->payload_class];
+	trace->latch_mode = action->latch_mode;
+	trace->n_streams = action->n_streams;
+	if (action->latch != NULL)
+		latch_read(action->latch, &trace->latched);
+	police_describe(&trace->police, action->policer, t);
+}
+
+/* The same source as before or another, in what the steps left of the latch. */
+static enum dp_trace_latch
+latch_outcome(const struct dp_trace *trace, const struct flow_action *action)
+{
+	struct dp_latched now;
+
+	if (action->latch == NULL)
+		return DP_TRACE_LATCH_OPEN;
+	latch_read(action->latch, &now);
+	if (now.moves != trace->latched.moves)
+		return trace->latched.valid ? DP_TRACE_LATCH_MOVES : DP_TRACE_LATCH_LEARNS;
+	return memcmp(now.src, trace->key.src, sizeof(now.src)) == 0 &&
+			       now.src_port == trace->key.src_port
+		       ? DP_TRACE_LATCH_SAME
+		       : DP_TRACE_LATCH_REFUSES;
+}
+
+/* The step at which the flow's action decided. */
+static enum dp_trace_step
+decision_step(const struct tracing *t, const struct decision *decision, const uint8_t *src)
+{
+	const struct flow_action *action = &t->sandbox->action;
+
+	if (decision->verdict == DP_PUNT && t->trace->class_verdict == DP_PUNT)
+		return DP_TRACE_CLASS;
+	if (decision->verdict != DP_DROP)
+		return DP_TRACE_ACTION;
+	switch (decision->reason) {
+	case DP_DROP_flow_down:
+		return DP_TRACE_ADMIN;
+	case DP_DROP_source_refused:
+		return source_is_allowed(action, src) ? DP_TRACE_LATCH : DP_TRACE_ALLOW;
+	case DP_DROP_class_drop:
+		return DP_TRACE_CLASS;
+	case DP_DROP_policed:
+		return DP_TRACE_POLICE;
+	default:
+		return DP_TRACE_ACTION;
+	}
+}
+
+/* A step that was not reached says nothing. */
+static void
+decision_describe(const struct tracing *t, const struct decision *decision)
+{
+	struct dp_trace *trace = t->trace;
+	const struct flow_action *action = &t->sandbox->action;
+
+	trace->verdict = (uint8_t)decision->verdict;
+	trace->step = (uint8_t)decision_step(t, decision, trace->key.src);
+	if (decision->verdict == DP_DROP)
+		trace->drop = (uint16_t)decision->reason;
+	if (trace->step >= DP_TRACE_LATCH)
+		trace->latch = (uint8_t)latch_outcome(trace, action);
+}
+
+static struct decision
+trace_action(const struct tracing *t, const struct datagram *d, enum dp_family family)
+{
+	struct sandbox *s = t->sandbox;
+	const uint8_t *payload = d->ip + replica_header_bytes(family);
+	struct decision decision;
+	int stream = -1;
+
+	action_describe(t, &s->action, payload);
+	decision = action_decide(&s->lc, &s->action, d, family);
+	decision_describe(t, &decision);
+	if (s->action.stream_index != NULL && t->trace->step >= DP_TRACE_STREAM)
+		stream = stream_find(s->action.stream_index, payload, t->trace->payload_bytes);
+	t->trace->has_stream = stream >= 0;
+	t->trace->stream = stream >= 0 ? (uint16_t)stream : 0;
+	if (decision.verdict == DP_PUNT) {
+		enum dp_drop reason = punt(&s->lc, d->m, d->port, t->trace->handle);
+
+		if (reason != PUNT_OK)
+			trace_drop(t->trace, (enum dp_trace_step)t->trace->step, reason);
+	}
+	return decision;
+}
+
+/* What one leg made of the packet: it is staged, or a drop is counted. */
+static void
+leg_tell(const struct tracing *t, struct dp_trace_leg *leg)
+{
+	struct tx_stage *stage = &t->sandbox->stages[leg->hop.port];
+
+	leg->drop = DP_DROP_COUNT;
+	if (leg->outcome == DP_TRACE_SENT && stage->n == 0) {
+		leg->outcome = DP_TRACE_DROPPED;
+		for (unsigned r = 0; r < DP_COPY_DROP_COUNT; r++) {
+			if (t->sandbox->drops[r] > 0)
+				leg->drop = (uint16_t)(DP_COPY_DROP_FIRST + r);
+		}
+	} else if (leg->outcome == DP_TRACE_SENT && stage->down) {
+		leg->outcome = DP_TRACE_DROPPED;
+		leg->drop = DP_DROP_port_down;
+	} else if (leg->outcome == DP_TRACE_SENT) {
+		leg->frame = rte_pktmbuf_mtod(stage->frames[0], const uint8_t *);
+		leg->frame_bytes = stage->frames[0]->pkt_len;
+	}
+	stage->n = 0;
+	stage->bytes = 0;
+	t->fn(t->arg, leg);
+}
+
+static void
+leg_hop_describe(const struct tracing *t, struct dp_trace_leg *leg, const struct rewrite_tail *tail)
+{
+	union next_hop hop;
+
+	hop.whole = next_hop_load(t->sandbox->lc.next_hops, tail->next_hop);
+	leg->hop = hop.fields;
+	leg->next_hop = tail->next_hop;
+}
+
+/* The only leg, which is in the entry. */
+static __rte_always_inline void
+trace_leg_of_entry(
+	const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
+{
+	const void *rewrite = flow_entry_rewrite(entry, family);
+	struct dp_trace_leg leg = {.family = (uint8_t)family, .outcome = DP_TRACE_SENT};
+
+	t->trace->n_legs = t->trace->n_up = 1;
+	if (t->request->first_leg > 0 || t->request->n_legs == 0)
+		return;
+	leg_hop_describe(t, &leg, rewrite_tail_const(rewrite, family));
+	sandbox_datagram_restore(t->sandbox, d->ip, d->l3_bytes);
+	act_plain(&t->sandbox->lc, d, entry, family);
+	leg_tell(t, &leg);
+}
+
+/* A leg of the leg table. */
+static __rte_always_inline void
+trace_leg(const struct tracing *t, const struct datagram *d, uint32_t place, uint16_t index,
+	bool up, enum dp_family family)
+{
+	struct sandbox *s = t->sandbox;
+	struct dp_trace_leg leg = {.index = index, .outcome = DP_TRACE_SENT};
+
+	sandbox_leg_set(s, &t->dp->legs.legs[place]);
+	sandbox_datagram_restore(s, d->ip, d->l3_bytes);
+	leg.family = s->leg.family;
+	leg.one_in = s->leg.one_in;
+	leg_hop_describe(
+		t, &leg, rewrite_tail_const(&s->leg.rewrite6, (enum dp_family)s->leg.family));
+	police_describe(&leg.police, s->leg.policer, t);
+	if (!up)
+		leg.outcome = DP_TRACE_DOWN;
+	else if (!leg_wants(&s->lc, 0, t->trace->nth))
+		leg.outcome = DP_TRACE_SAMPLED_OUT;
+	else
+		leg_act(&s->lc, 0, d, NULL, true, family, false);
+	leg_tell(t, &leg);
+}
+
+/* Legs that are up are in the list, in the order of their places. */
+static __rte_always_inline void
+trace_legs(const struct tracing *t, const struct datagram *d, const struct decision *decision,
+	enum dp_family family)
+{
+	const struct flow_action *action = &t->sandbox->action;
+	const struct leg_list *list = decision->legs;
+	const struct leg_places *places =
+		decision->stream >= 0 ? &action->streams[decision->stream].places : &action->places;
+	const uint32_t end = (uint32_t)t->request->first_leg + t->request->n_legs;
+	uint16_t at = 0;
+
+	t->trace->nth = action_nth(&t->sandbox->lc, action, decision->stream);
+	t->trace->n_legs = places->n;
+	t->trace->n_up = list->n;
+	for (uint16_t i = 0; i < places->n && i < end; i++) {
+		const bool up = at < list->n && list->legs[at] == places->of[i];
+
+		at = (uint16_t)(at + up);
+		if (i >= t->request->first_leg)
+			trace_leg(t, d, places->of[i], i, up, family);
+	}
+}
+
+static __rte_always_inline void
+flow_of_family(
+	const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
+{
+	const struct flow_action *action = flow_entry_action(entry, family);
+	struct decision decision = {.verdict = DP_FORWARD, .stream = -1};
+
+	sandbox_enter(t->sandbox, entry, action, t->worker);
+	sandbox_datagram_keep(t->sandbox, d->ip, d->l3_bytes);
+	t->trace->verdict = DP_FORWARD;
+	t->trace->step = DP_TRACE_ACTION;
+	if (action != NULL)
+		decision = trace_action(t, d, family);
+	if (decision.verdict != DP_FORWARD)
+		return;
+	if (decision.legs == NULL)
+		trace_leg_of_entry(t, d, entry, family);
+	else
+		trace_legs(t, d, &decision, family);
+}
+
+/* The flow of `entry` has the packet: fill the trace from there on. d is in the sandbox's buffer.
+ */
+static void
+trace_flow(const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
+{
+	if (family == DP_IPV4)
+		flow_of_family(t, d, entry, DP_IPV4);
+	else
+		flow_of_family(t, d, entry, DP_IPV6);
+}
 
 static void
 packet_describe4(struct dp_trace *trace, const struct rte_ipv4_hdr *ip, const struct flow_key4 *key)
@@ -83,13 +534,13 @@ match_describe(struct dp_trace *trace, const struct flow_table *table, const str
 	}
 }
 
-/* No flow: what the port does about it is in the shadow's counters. */
+/* No flow: what the port does about it is in the sandbox's counters. */
 static void
 trace_unmatched(const struct tracing *t, const struct datagram *d, enum dp_family family)
 {
-	const struct port_counters *counters = &t->shadow->counters[d->port];
+	const struct port_counters *counters = &t->sandbox->counters[d->port];
 
-	act_unmatched(&t->shadow->lc, d->m, d->ip, d->port, family);
+	act_unmatched(&t->sandbox->lc, d->m, d->ip, d->port, family);
 	t->trace->step = DP_TRACE_CLASSIFY;
 	t->trace->verdict = DP_PUNT;
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {
@@ -117,7 +568,7 @@ trace_datagram(const struct tracing *t, struct lane *lane, enum dp_family family
 		packet_describe6(t->trace, lane->ips[0], &lane->key6[0]);
 		packet_describe(t, &d, lane->key6[0].domain, family);
 	}
-	classify_lane(&t->shadow->lc, table, lane, view_load(&t->dp->view), family);
+	classify_lane(&t->sandbox->lc, table, lane, view_load(&t->dp->view), family);
 	match_describe(t->trace, table, lane, family);
 	if (lane->entries[0] == NULL)
 		trace_unmatched(t, &d, family);
@@ -128,11 +579,11 @@ trace_datagram(const struct tracing *t, struct lane *lane, enum dp_family family
 static void
 trace_frame(const struct tracing *t)
 {
-	struct shadow *s = t->shadow;
+	struct sandbox *s = t->sandbox;
 	struct lane_sizes sizes = {0, 0};
 	enum dp_drop reason;
 
-	shadow_receive(s, t->request->frame, t->request->frame_bytes);
+	sandbox_receive(s, t->request->frame, t->request->frame_bytes);
 	reason = parse_packet(&s->lc, &sizes, t->request->port, &s->m);
 	if (reason != PARSE_OK)
 		trace_drop(t->trace, DP_TRACE_PARSE, reason);
@@ -140,33 +591,6 @@ trace_frame(const struct tracing *t)
 		trace_datagram(t, &s->lc.lane4, DP_IPV4);
 	else
 		trace_datagram(t, &s->lc.lane6, DP_IPV6);
-}
-
-int
-trace_at(struct dp *dp, unsigned worker, uint64_t now_ns, const struct dp_trace_request *request,
-	struct dp_trace *trace, dp_trace_leg_fn fn, void *arg)
-{
-	struct tracing t = {
-		.dp = dp,
-		.request = request,
-		.trace = trace,
-		.worker = worker,
-		.fn = fn,
-		.arg = arg,
-	};
-
-	if (request->port >= dp->n_ports)
-		return -EINVAL;
-	if (request->frame_bytes > DP_TRACE_FRAME_MAX)
-		return -EMSGSIZE;
-	t.shadow = shadow_create(dp, worker, now_ns);
-	if (t.shadow == NULL)
-		return -ENOMEM;
-	*trace = (struct dp_trace){
-		.drop = DP_DROP_COUNT, .handle = DP_HANDLE_NONE, .worker = (uint16_t)worker};
-	trace_frame(&t);
-	shadow_destroy(t.shadow);
-	return 0;
 }
 
 static bool
@@ -183,18 +607,33 @@ int
 dp_trace(struct dp *dp, const struct dp_trace_request *request, struct dp_trace *trace,
 	dp_trace_leg_fn fn, void *arg)
 {
-	unsigned worker = 0, n_workers = 0;
-	int ret;
+	struct tracing t = {.dp = dp, .request = request, .trace = trace, .fn = fn, .arg = arg};
+	unsigned n_workers = 0;
+	const struct lcore *lc;
 
+	if (request->port >= dp->n_ports)
+		return -EINVAL;
+	if (request->frame_bytes > DP_TRACE_FRAME_MAX)
+		return -EMSGSIZE;
 	for (unsigned w = dp->n_workers; w-- > 0;) {
 		if (worker_polls(dp->workers[w], request->port)) {
-			worker = w;
+			t.worker = w;
 			n_workers++;
 		}
 	}
-	ret = trace_at(
-		dp, worker, lcore_ns(dp->workers[worker], rte_rdtsc()), request, trace, fn, arg);
-	if (ret == 0)
-		trace->n_workers = (uint16_t)n_workers;
-	return ret;
+	lc = dp->workers[t.worker];
+	/* While no worker runs its time is that of its last round. */
+	t.sandbox =
+		sandbox_create(dp, t.worker, dp->running ? lcore_ns(lc, rte_rdtsc()) : lc->now_ns);
+	if (t.sandbox == NULL)
+		return -ENOMEM;
+	*trace = (struct dp_trace){
+		.drop = DP_DROP_COUNT,
+		.handle = DP_HANDLE_NONE,
+		.worker = (uint16_t)t.worker,
+		.n_workers = (uint16_t)n_workers,
+	};
+	trace_frame(&t);
+	free(t.sandbox);
+	return 0;
 }

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commit.h"
 #include "dp_private.h"
 #include "flow_compile.h"
-#include "txn.h"
+#include "retire.h"
+#include "rule_set.h"
 
 /* Places of former transactions that are freed with each flow: they shrink as new ones are taken.
  */
@@ -67,17 +67,6 @@ dp_txn_begin(struct dp *dp)
 	dp->in_txn = true;
 	retired_reap(dp, RETIRE_AT_ONCE);
 	return txn;
-}
-
-void
-txn_destroy(struct dp_txn *txn)
-{
-	for (unsigned i = 0; i < txn->n_leaving; i++)
-		free(txn->leaving[i].from);
-	free(txn->added);
-	free(txn->leaving);
-	free(txn->last_legs);
-	free(txn);
 }
 
 static bool
@@ -249,7 +238,7 @@ dp_txn_abort(struct dp_txn *txn)
 {
 	struct dp *dp = txn->dp;
 
-	if (commit_has_begun(txn)) {
+	if (dp->committing) { /* there is no way back */
 		(void)dp_txn_commit(txn);
 		return;
 	}

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "warn.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 

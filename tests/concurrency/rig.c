@@ -53,7 +53,8 @@ rig_start(struct loop *loop)
 	if (dp_ports_start(loop->dp, error, sizeof(error)) != 0)
 		rig_fail(loop, "%s", error);
 	visible_port(loop);
-	if (dp_workers_start(loop->dp, error, sizeof(error)) != 0)
+	/* The ports are started, and stay as they are. */
+	if (dp_start(loop->dp, error, sizeof(error)) != 0)
 		rig_fail(loop, "%s", error);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flows of a case: from the shape that flow.install takes to the plain structures of the waist. */
+/* Flows of a case: from the shape that flow.install takes to the structures of <dp/flow.h>. */
 #include "case.h"
 
 #include <stdio.h>

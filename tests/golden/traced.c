@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dp/trace.h>
+
 #include "check.h"
-#include "trace.h"
+#include "dp_private.h"
 
 #define LEGS_ALL UINT16_MAX
 
@@ -53,10 +55,12 @@ frame_trace(struct rig *rig, const struct case_frame *frame, struct forecast *fo
 		.port = (uint16_t)frame->port,
 		.n_legs = LEGS_ALL,
 	};
-	int ret = rig->c->clock ? trace_at(rig->dp, 0, rig->now_ns, &request, &forecast->trace,
-					  leg_note, forecast)
-				: dp_trace(rig->dp, &request, &forecast->trace, leg_note, forecast);
+	int ret;
 
+	/* Where the rig is the worker, its clock is the worker's. */
+	for (unsigned w = 0; rig->c->clock && w < rig->dp->n_workers; w++)
+		rig->dp->workers[w]->now_ns = rig->now_ns;
+	ret = dp_trace(rig->dp, &request, &forecast->trace, leg_note, forecast);
 	if (ret == 0 && forecast->trace.verdict == DP_DROP)
 		forecast->drops.of[frame->port][forecast->trace.drop]++;
 	return ret;

@@ -8,12 +8,12 @@ from rules import line_of, rule
 
 # What is done to each packet, and which of these a stage is made of; no stage includes another.
 STAGES = {
-    "lane": {"classify", "parse"}, "parse": {"extension"}, "extension": set(),
+    "lane": {"classify", "parse"}, "parse": set(),
     "classify": {"martian", "rules"}, "martian": set(), "rules": set(),
-    "act": {"latch", "legs", "punt", "rtp"}, "latch": set(), "police": set(),
+    "act": {"latch", "legs", "punt", "rewrite", "rtp"}, "latch": set(), "police": set(),
     "punt": set(), "rtp": set(),
-    "legs": {"replicate", "rewrite", "translate", "tx"}, "replicate": set(), "rewrite": set(),
-    "translate": {"rewrite"}, "tx": set(), "unmatched": {"act", "martian"},
+    "legs": {"replicate", "rewrite", "tx"}, "replicate": set(), "rewrite": set(), "tx": set(),
+    "unmatched": {"act", "martian"},
 }
 DROP_LISTS = ("DP_FRAME_DROPS", "DP_FLOW_DROPS", "DP_COPY_DROPS")
 FASTPATH = "dataplane/fastpath.c"
@@ -31,8 +31,8 @@ FORBIDDEN = {
 }
 
 
-@rule("ctrl-sees-waist", "ctrl/ includes nothing of dataplane/ but <dp/...>, and no DPDK header")
-def ctrl_sees_waist(tree):
+@rule("ctrl-sees-public-api", "ctrl/ includes of dataplane/ only <dp/...>, and no DPDK header")
+def ctrl_sees_public_api(tree):
     inner = {path.rsplit("/", 1)[1] for path in tree.matching(r"dataplane/[^/]+\.h")}
     own = set(tree.files)
     for path in tree.matching(r"ctrl/.*\.[ch]"):
@@ -66,8 +66,8 @@ def arrows(tree):
                 yield f"{path}:{line}: {room} includes {name}"
 
 
-@rule("waist-is-plain", "the headers of the waist include plain C and each other, nothing of DPDK")
-def waist_is_plain(tree):
+@rule("public-api-is-plain", "headers of the public API include plain C and each other, no DPDK")
+def public_api_is_plain(tree):
     allowed = {"<assert.h>", "<stdint.h>", "<stddef.h>", "<stdbool.h>"}
     for path in tree.matching(r"dataplane/include/dp/.*\.h"):
         for line, name in tree.includes(path):
@@ -124,7 +124,7 @@ def structs_of(code):
         yield match.group(1), match.start()
 
 
-@rule("sizes-are-asserted", "every struct of the waist and of flow_entry.h has its size asserted")
+@rule("sizes-are-asserted", "structs of the public API and of flow_entry.h have sizes asserted")
 def sizes_are_asserted(tree):
     sources = tree.matching(r"dataplane/.*\.[ch]")
     asserted = set()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The reference model of the data plane with one worker: what docs/dataplane.md and the headers of
- * the waist say, written down once more, slowly and without a thought of speed. It shares no code
- * with dataplane/; only the plain types of the waist. Where both differ, one of them is wrong.
+ * the public API say, written down once more, slowly and without a thought of speed. It shares no
+ * code with dataplane/ but the plain types of that API. Where both differ, one of them is wrong.
  *
  * A frame is decoded into numbers (model_parse.c), its flow is looked for one by one
  * (model_match.c), the flow's steps are taken in the order of the document (model_act.c), and every

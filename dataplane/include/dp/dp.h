@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The waist: all that control, tests and benches may ask of the data plane.
+ * The public API: all that control, tests and benches may ask of the data plane.
  *
  * One process holds one data plane. Every function here is called from one thread, the control
  * thread (the EAL main lcore), unless its comment says otherwise. Workers never wait for it and
@@ -84,11 +84,11 @@ struct dp_worker_info {
 	unsigned rx_queues; /* queues that it polls */
 };
 
-static_assert(sizeof(struct dp_eal_config) == 184, "waist: EAL");
-static_assert(sizeof(struct dp_port_config) == 304, "waist: port to be");
-static_assert(sizeof(struct dp_config) == 56, "waist: data plane to be");
-static_assert(sizeof(struct dp_port_info) == 352, "waist: port");
-static_assert(sizeof(struct dp_worker_info) == 12, "waist: worker");
+static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
+static_assert(sizeof(struct dp_port_config) == 304, "public API: port to be");
+static_assert(sizeof(struct dp_config) == 56, "public API: data plane to be");
+static_assert(sizeof(struct dp_port_info) == 352, "public API: port");
+static_assert(sizeof(struct dp_worker_info) == 12, "public API: worker");
 
 /*
  * Bring the EAL up on the named cores and take the calling thread as control thread. Once in a
@@ -244,7 +244,7 @@ struct dp_punted {
 	uint16_t worker;
 	uint32_t handle; /* of the flow, or DP_HANDLE_NONE: the port's default */
 };
-static_assert(sizeof(struct dp_punted) == 24, "waist: punted packet");
+static_assert(sizeof(struct dp_punted) == 24, "public API: punted packet");
 
 /*
  * Take at most `max` punted packets off the rings, oldest of each worker first, and hand each to

@@ -162,13 +162,13 @@ struct dp_next_hop {
 	uint16_t mtu; /* longest IP datagram in bytes that may leave; 0 = not resolved, drop */
 };
 
-static_assert(sizeof(struct dp_flow_key) == 44, "waist: flow key");
-static_assert(sizeof(struct dp_rule) == 56, "waist: rule");
-static_assert(sizeof(struct dp_prefix) == 17, "waist: prefix");
-static_assert(sizeof(struct dp_police) == 16, "waist: policer");
-static_assert(sizeof(struct dp_leg) == 72, "waist: leg");
-static_assert(sizeof(struct dp_stream) == 24, "waist: stream");
-static_assert(sizeof(struct dp_flow) == 120, "waist: flow");
-static_assert(sizeof(struct dp_next_hop) == 16, "waist: next hop");
+static_assert(sizeof(struct dp_flow_key) == 44, "public API: flow key");
+static_assert(sizeof(struct dp_rule) == 56, "public API: rule");
+static_assert(sizeof(struct dp_prefix) == 17, "public API: prefix");
+static_assert(sizeof(struct dp_police) == 16, "public API: policer");
+static_assert(sizeof(struct dp_leg) == 72, "public API: leg");
+static_assert(sizeof(struct dp_stream) == 24, "public API: stream");
+static_assert(sizeof(struct dp_flow) == 120, "public API: flow");
+static_assert(sizeof(struct dp_next_hop) == 16, "public API: next hop");
 
 #endif

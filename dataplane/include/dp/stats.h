@@ -174,15 +174,15 @@ struct dp_worker_stats {
 
 static_assert(
 	sizeof(struct dp_port_stats) == (11 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
-	"waist: port");
-static_assert(
-	sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t), "waist: flow");
-static_assert(sizeof(struct dp_stream_stats) == 16, "waist: stream");
-static_assert(
-	sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t), "waist: leg");
-static_assert(sizeof(struct dp_latched) == 24, "waist: latched source");
+	"public API: port");
+static_assert(sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t),
+	"public API: flow");
+static_assert(sizeof(struct dp_stream_stats) == 16, "public API: stream");
+static_assert(sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t),
+	"public API: leg");
+static_assert(sizeof(struct dp_latched) == 24, "public API: latched source");
 static_assert(sizeof(struct dp_worker_stats) ==
 		      (8 + DP_BURST_MAX + 1 + DP_RESIDENCE_BUCKETS) * sizeof(uint64_t),
-	"waist: worker");
+	"public API: worker");
 
 #endif

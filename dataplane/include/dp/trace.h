@@ -118,10 +118,10 @@ struct dp_trace_leg {
 	struct dp_trace_police police;
 };
 
-static_assert(sizeof(struct dp_trace_police) == 24, "waist: what a policer says");
-static_assert(sizeof(struct dp_trace_request) == 24, "waist: what is to be traced");
-static_assert(sizeof(struct dp_trace) == 144, "waist: trace");
-static_assert(sizeof(struct dp_trace_leg) == 64, "waist: leg of a trace");
+static_assert(sizeof(struct dp_trace_police) == 24, "public API: what a policer says");
+static_assert(sizeof(struct dp_trace_request) == 24, "public API: what is to be traced");
+static_assert(sizeof(struct dp_trace) == 144, "public API: trace");
+static_assert(sizeof(struct dp_trace_leg) == 64, "public API: leg of a trace");
 
 typedef void (*dp_trace_leg_fn)(void *arg, const struct dp_trace_leg *leg);
 

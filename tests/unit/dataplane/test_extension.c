@@ -8,7 +8,7 @@
 #include <rte_common.h>
 
 #include "draw.h"
-#include "extension.h"
+#include "parse.h"
 
 #define UDP_BYTES 8
 #define FINE DP_DROP_COUNT

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Transactions and counters through the waist, with no packet about. */
+/* Transactions and counters through the public API, with no packet about. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
