@@ -37,7 +37,7 @@ report_tell(const struct store_report *report)
 	if (report->moved_to[0] != '\0')
 		log_line("warning: the stored state was damaged (%s) and is kept as %s",
 			report->reason, report->moved_to);
-	if (report->found > STORE_OK)
+	if (report->condition > STORE_OK)
 		log_line("warning: going on from generation %llu, the last good one that could be "
 			 "read; 'sluicectl history' shows what it holds",
 			(unsigned long long)report->generation);
@@ -58,7 +58,7 @@ kept_state_open(struct kept_state *kept, const struct config *config, struct eve
 	report_tell(&report);
 	store_warn(kept->store, log_warned, NULL);
 	store_keep(kept->store, config->keep_declared, config->keep_calls);
-	kept->is_fresh = report.found == STORE_FRESH;
+	kept->is_fresh = report.condition == STORE_FRESH;
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 
 #include "base/escape.h"
 #include "rpc/envelope.h"
-#include "store/place.h"
+#include "store/files.h"
 
 #define DIRECTORY_MODE 0750
 
@@ -45,14 +45,14 @@ log_open(const char *path, char *why, size_t why_bytes)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	(void)mkdir(dirname(copy), DIRECTORY_MODE); /* if it is not there; open() says what is */
-	return place_open(path, O_WRONLY | O_CREAT | O_APPEND, why, why_bytes);
+	return file_open(path, O_WRONLY | O_CREAT | O_APPEND, why, why_bytes);
 }
 
 struct audit *
 audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault)
 {
 	struct audit *audit = calloc(1, sizeof(*audit));
-	char why[PLACE_WHY_MAX];
+	char why[FILE_WHY_MAX];
 
 	if (audit)
 		audit->path = strdup(path);
@@ -110,7 +110,7 @@ audit_close(struct audit *audit)
 void
 audit_reopen(struct audit *audit)
 {
-	char why[PLACE_WHY_MAX];
+	char why[FILE_WHY_MAX];
 	int fd;
 
 	if (!audit)

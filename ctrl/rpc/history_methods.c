@@ -14,7 +14,7 @@ outcome_name(enum store_outcome outcome)
 	switch (outcome) {
 	case STORE_CURRENT:
 		return "current";
-	case STORE_OPEN:
+	case STORE_UNCONFIRMED:
 		return "open";
 	case STORE_CONFIRMED:
 		return "confirmed";
@@ -53,7 +53,7 @@ generation_encode(const struct confirm *confirm, const struct store_generation *
 		json_object_set_new(entry, "declared", json_true());
 	if (generation->tag[0] != '\0')
 		json_object_set_new(entry, "tag", json_string(generation->tag));
-	if (outcome == STORE_OPEN && confirm->fault[0] != '\0')
+	if (outcome == STORE_UNCONFIRMED && confirm->fault[0] != '\0')
 		json_object_set_new(entry, "fault", json_string(confirm->fault));
 	return entry;
 }
@@ -97,7 +97,7 @@ history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 struct page {
 	json_t *changes;
 	size_t bytes; /* of the flows that the changes are made of */
-	uint64_t last_place;
+	uint64_t last_index;
 };
 
 static int
@@ -105,7 +105,7 @@ change_encode(void *arg, const struct store_change *change)
 {
 	struct page *page = arg;
 
-	page->last_place = change->place;
+	page->last_index = change->index;
 	page->bytes += plan_change_bytes(change->before, change->after);
 	if (json_array_append_new(page->changes,
 		    plan_change_encode(change->id, change->before, change->after)) < 0)
@@ -134,7 +134,7 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	}
 	entry = generation_encode(context->confirm, &generation, outcome);
 	if (json_array_size(page.changes) == limit || page.bytes >= PLAN_PAGE_BYTES)
-		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_place));
+		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_index));
 	json_object_set_new(entry, "changes", page.changes);
 	return entry;
 }
@@ -163,7 +163,7 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	const struct methods_context *context = ctx;
 	const json_t *generation = json_object_get(params, "generation");
 	const char *name = json_string_value(json_object_get(params, "tag"));
-	struct store_batch *batch = store_batch_create(context->store);
+	struct store_batch *batch = store_batch_create();
 	struct tag_call *tag = calloc(1, sizeof(*tag));
 
 	if (!batch || !tag) {
@@ -176,6 +176,6 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	tag->result =
 		json_pack("{s:I, s:s*}", "generation", json_integer_value(generation), "tag", name);
 	store_batch_tag(batch, (uint64_t)json_integer_value(generation), name ? name : "");
-	store_batch_submit(batch, tagged, tag);
+	store_submit(context->store, batch, tagged, tag);
 	return rpc_call_defer(call);
 }

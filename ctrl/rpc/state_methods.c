@@ -27,8 +27,8 @@ copy_encode(const struct store_state *state)
 {
 	if (!state->is_durable)
 		return json_null();
-	return json_pack("{s:I, s:s}", "generation", (json_int_t)state->snapshot_generation,
-		"fault", state->snapshot_fault);
+	return json_pack("{s:I, s:s}", "generation", (json_int_t)state->copy_generation, "fault",
+		state->copy_fault);
 }
 
 /* What was damaged when sluiced started, and what came of it. */
@@ -37,13 +37,13 @@ recovery_encode(const struct store_report *report)
 {
 	static const char *const sources[] = {
 		[STORE_SALVAGED] = "flows",
-		[STORE_SNAPSHOT] = "copy",
+		[STORE_COPY] = "copy",
 		[STORE_LOST] = "nothing",
 	};
 
-	if (report->found <= STORE_OK)
+	if (report->condition <= STORE_OK)
 		return json_null();
-	return json_pack("{s:s, s:s, s:s, s:I}", "from", sources[report->found], "reason",
+	return json_pack("{s:s, s:s, s:s, s:I}", "from", sources[report->condition], "reason",
 		report->reason, "moved_to", report->moved_to, "generation",
 		(json_int_t)report->generation);
 }

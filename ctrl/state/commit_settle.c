@@ -30,7 +30,7 @@ op_write(struct store_batch *batch, const struct op *op)
 	text = flow_text_encode(op->spec, &bytes);
 	if (!text)
 		return -ENOMEM;
-	store_batch_put(
+	store_batch_insert(
 		batch, op->spec->id, text, bytes, op->spec->last_leg_number, op->spec->declared);
 	free(text);
 	return 0;
@@ -174,7 +174,7 @@ commit_write(struct commits *commits)
 	if (!commits->store || !group_writes(commits))
 		return PHASE_DONE;
 	if (!commits->batch) {
-		commits->batch = store_batch_create(commits->store);
+		commits->batch = store_batch_create();
 		commits->proposal = STAILQ_FIRST(&commits->group);
 		commits->op = 0;
 	}
@@ -185,7 +185,7 @@ commit_write(struct commits *commits)
 	end = batch_fill(commits);
 	if (end != PHASE_DONE)
 		return end;
-	store_batch_submit(commits->batch, batch_done, commits);
+	store_submit(commits->store, commits->batch, batch_done, commits);
 	commits->batch = NULL;
 	return PHASE_WAITS;
 }

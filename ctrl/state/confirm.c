@@ -249,12 +249,12 @@ confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done,
 			"generation %llu is being %s at this moment",
 			(unsigned long long)open.generation,
 			confirm->returning ? "taken back" : "confirmed");
-	batch = store_batch_create(confirm->store);
+	batch = store_batch_create();
 	if (!batch)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to confirm");
 	store_batch_confirm(batch, NULL);
 	confirm->accepted = done;
 	confirm->accepted_arg = arg;
-	store_batch_submit(batch, accept_done, confirm);
+	store_submit(confirm->store, batch, accept_done, confirm);
 	return 0;
 }

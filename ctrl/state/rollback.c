@@ -13,7 +13,7 @@ struct rollback {
 	struct store *store;
 	uint64_t generation;
 	struct store_cursor *cursor; /* rollback_to(), once begun */
-	uint64_t place; /* rollback_of(): of the last change that was read */
+	uint64_t index; /* rollback_of(): of the last change that was read */
 	unsigned n_read;
 	struct proposal *proposal;
 	struct fault *fault;
@@ -96,7 +96,7 @@ change_return(void *arg, const struct store_change *change)
 {
 	struct rollback *rollback = arg;
 
-	rollback->place = change->place;
+	rollback->index = change->index;
 	rollback->n_read++;
 	return flow_return(rollback, change->id, change->before, change->before_bytes,
 		change->before_last_leg, change->before_declared);
@@ -110,7 +110,7 @@ changes_load(void *arg, struct proposal *proposal, struct fault *fault)
 	rollback->proposal = proposal;
 	rollback->fault = fault;
 	rollback->n_read = 0;
-	if (store_history_changes(rollback->store, rollback->generation, rollback->place,
+	if (store_history_changes(rollback->store, rollback->generation, rollback->index,
 		    FLOWS_AT_ONCE, change_return, rollback, fault) != 0)
 		return -1;
 	return rollback->n_read == FLOWS_AT_ONCE;

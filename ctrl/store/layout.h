@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The tables of the file, their version, and how an older version becomes ours. */
+/* The tables of the file, their rows and checksums, and how an older version becomes ours. */
 #ifndef CTRL_STORE_LAYOUT_H
 #define CTRL_STORE_LAYOUT_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "base/fault.h"
+#include "store/types.h"
 
 #define LAYOUT_VERSION 3
 
@@ -18,10 +22,7 @@ enum layout_state {
 };
 
 /* -1 with *fault when it cannot be read; *version is 0 unless it is ours or newer. */
-int layout_look(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault);
-
-/* Makes the tables in an empty file, in the transaction that is open. 0 or -1 with *fault. */
-int layout_create(sqlite3 *db, struct fault *fault);
+int layout_inspect(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault);
 
 /*
  * What turns a file of version n, its place in the list + 1, into one of n + 1: SQL. A number that
@@ -39,5 +40,135 @@ int layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, u
 
 /* layout_migrate_by() with our own list. */
 int layout_migrate(sqlite3 *db, unsigned version, struct fault *fault);
+
+/*
+ * The one row that says what the rest of the file must come to: how many flows there are, the sum
+ * of their checksums, the end of the chain of generations. It is written in each transaction, and
+ * what is found at start is held against it.
+ */
+
+struct meta {
+	uint64_t generation; /* the last one; 0 = none */
+	uint64_t base; /* the oldest state to which the changes lead back */
+	uint64_t flows;
+	uint64_t bytes; /* of their texts */
+	uint64_t flows_sum; /* of their checksums, modulo 2^64, so in any order */
+	uint64_t chain; /* checksum of the last generation, which covers that of the one before */
+	uint64_t next_change; /* row of the next change */
+	bool has_confirm;
+	struct store_confirm confirm; /* zeros unless has_confirm */
+	uint64_t changes; /* rows of them, */
+	uint64_t changes_sum; /* and the lower halves of their checksums */
+};
+
+/* 0, or -1 with *fault: FAULT_STORE also when the row is missing or damaged. Any thread. */
+int meta_load(sqlite3 *db, struct meta *meta, struct fault *fault);
+
+/* A statement for meta_save(); NULL with *fault. */
+sqlite3_stmt *meta_prepare(sqlite3 *db, struct fault *fault);
+
+/* Writes the row, in the transaction that is open. 0 or -1 with *fault. */
+int meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault);
+
+/* Tables of our layout with this meta row, in one transaction. 0 or -1 with *fault. */
+int layout_create(sqlite3 *db, const struct meta *meta, struct fault *fault);
+
+/*
+ * The checksum of rows: 64 bits over words of 8 bytes. Each step is a bijection of the state, so
+ * that a change confined to one word is always found, and any other but for one in 2^64. It guards
+ * against disks, not against people.
+ */
+#define SUM_START UINT64_C(0x736c756963652121)
+#define SUM_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t
+sum_number(uint64_t sum, uint64_t number)
+{
+	sum = (sum ^ number) * SUM_FACTOR;
+	return sum ^ sum >> 32;
+}
+
+/* Its length is part of it, so that no text runs into the next. */
+static inline uint64_t
+sum_bytes(uint64_t sum, const char *bytes, size_t n)
+{
+	uint64_t word;
+
+	sum = sum_number(sum, n);
+	for (; n >= sizeof(word); n -= sizeof(word), bytes += sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		sum = sum_number(sum, word);
+	}
+	if (n > 0) {
+		word = 0;
+		memcpy(&word, bytes, n);
+		sum = sum_number(sum, word);
+	}
+	return sum;
+}
+
+static inline uint64_t
+sum_text(uint64_t sum, const char *text)
+{
+	return sum_bytes(sum, text, strlen(text));
+}
+
+static inline uint64_t
+flow_sum(const struct store_flow *flow)
+{
+	uint64_t sum = sum_text(SUM_START, flow->id);
+
+	sum = sum_bytes(sum, flow->text ? flow->text : "", flow->bytes);
+	return sum_number(sum_number(sum, flow->last_leg), flow->declared + 2 * !flow->text);
+}
+
+/* Where it is, and what the flow was before. */
+static inline uint64_t
+change_sum(uint64_t row, uint64_t generation, const struct store_flow *before)
+{
+	return sum_number(sum_number(flow_sum(before), row), generation);
+}
+
+enum generation_flag {
+	GENERATION_TO_CONFIRM = 1, /* confirmation was asked for */
+	GENERATION_DECLARED = 2, /* struct store_generation has it */
+};
+
+/* Columns of a generation with what the public structure does not have. */
+struct generation_row {
+	struct store_generation generation;
+	bool to_confirm;
+	uint64_t first_change;
+	uint64_t n_changes;
+	uint64_t flows_sum;
+	uint64_t chain;
+	uint64_t link; /* the next are not of its checksum: they may change */
+};
+
+/* In the order of generation_row_read(). */
+#define GENERATION_COLUMNS \
+	"number, time_ns, uid, gid, pid, name, via, role, method, comment, added, changed," \
+	" removed, is_rollback, returns_to, flags, first_change, n_changes, flows_sum," \
+	" chain, sum, link, tag, tag_sum"
+#define GENERATION_COLUMNS_N 24
+
+uint64_t generation_row_sum(const struct generation_row *row);
+
+/* Of a tag, which has a checksum of its own; "" has 0. */
+uint64_t generation_tag_sum(uint64_t number, const char *tag);
+
+/* From the columns of a statement from `column` on. 0, or -1 when a checksum does not fit. */
+int generation_row_read(sqlite3_stmt *statement, struct generation_row *row);
+
+/* A statement for generation_row_save(); NULL with *fault. */
+sqlite3_stmt *generation_row_prepare(sqlite3 *db, struct fault *fault);
+int generation_row_save(
+	sqlite3_stmt *statement, const struct generation_row *row, struct fault *fault);
+
+/*
+ * The flow in columns id, text, last_leg, declared from `column` on; its texts belong to the
+ * statement.
+ */
+void flow_read(sqlite3_stmt *statement, int column, struct store_flow *flow);
 
 #endif

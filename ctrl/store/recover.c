@@ -1,22 +1,413 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * At start: check all that is in the file; where it is damaged or gone, put the best that there is
+ * in its place. The new file is made whole beside the damaged one before that is moved; a power
+ * loss at any point leaves the damaged one, to be recovered again, or the new one, to be moved to
+ * its place.
+ */
 #include "store/recover.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "store/db.h"
-#include "store/file.h"
-#include "store/layout.h"
-#include "store/place.h"
-#include "store/write.h"
+#include "base/clock.h"
+#include "store/files.h"
+#include "store/sqlite.h"
 
-#define NS_PER_S UINT64_C(1000000000)
-#define PATH_ROOM (STORE_PATH_MAX + PLACE_SUFFIX_MAX)
+#define NEW_SUFFIX "-new" /* the file that is being made */
 
-/* The flows alone: history begins anew, since it may be what is damaged. */
+/* What the rows of a table, or the entries of an index, come to; equal for both if they agree. */
+struct tally {
+	uint64_t n;
+	uint64_t bytes;
+	uint64_t sums;
+	uint64_t keys; /* sum over hashes of row and indexed columns */
+	bool damaged;
+};
+
+typedef void (*row_tally_fn)(sqlite3_stmt *rows, struct tally *tally);
+
+static bool
+means_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
+	       (code & 0xff) == SQLITE_MISMATCH;
+}
+
+static void damage(struct verdict *verdict, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The first damage is the one that is reported. */
+static void
+damage(struct verdict *verdict, const char *format, ...)
+{
+	va_list args;
+
+	verdict->all_good = false;
+	if (verdict->reason[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(verdict->reason, sizeof(verdict->reason), format, args);
+	va_end(args);
+}
+
+/* After an error of a statement: 0 when it means damage, which is noted, else -1. */
+static int
+error_check(sqlite3 *db, const char *what, struct verdict *verdict, struct fault *fault)
+{
+	if (!means_damage(sqlite3_errcode(db)))
+		return db_fault(db, fault);
+	damage(verdict, "%s: %s", what, sqlite3_errmsg(db));
+	return 0;
+}
+
+static void
+flow_tally(sqlite3_stmt *rows, struct tally *tally)
+{
+	struct store_flow flow;
+
+	flow_read(rows, 2, &flow);
+	tally->n++;
+	tally->bytes += flow.bytes;
+	tally->sums += db_column(rows, 1);
+	tally->keys += sum_number(sum_text(SUM_START, flow.id), db_column(rows, 0));
+	if (!flow.text || flow_sum(&flow) != db_column(rows, 1))
+		tally->damaged = true;
+}
+
+static void
+change_tally(sqlite3_stmt *rows, struct tally *tally)
+{
+	const uint64_t row = db_column(rows, 0), generation = db_column(rows, 6);
+	struct store_flow before;
+
+	flow_read(rows, 2, &before);
+	tally->n++;
+	tally->keys += sum_number(sum_number(sum_text(SUM_START, before.id), row), generation);
+	tally->sums += (uint32_t)db_column(rows, 1);
+	if (change_sum(row, generation, &before) != db_column(rows, 1))
+		tally->damaged = true;
+}
+
+static void
+flow_index_tally(sqlite3_stmt *entries, struct tally *tally)
+{
+	const char *id = db_text(entries, 1);
+
+	tally->keys += sum_number(sum_text(SUM_START, id ? id : ""), db_column(entries, 0));
+}
+
+static void
+change_index_tally(sqlite3_stmt *entries, struct tally *tally)
+{
+	const char *id = db_text(entries, 1);
+	const uint64_t sum = sum_text(SUM_START, id ? id : "");
+
+	tally->keys += sum_number(sum_number(sum, db_column(entries, 0)), db_column(entries, 2));
+}
+
+static int
+tally_take(sqlite3 *db, const char *sql, row_tally_fn fn, struct tally *tally,
+	struct verdict *verdict, struct fault *fault)
+{
+	sqlite3_stmt *rows = db_prepare(db, sql, fault);
+	int rc;
+
+	*tally = (struct tally){.n = 0};
+	if (!rows) {
+		tally->damaged = true;
+		return error_check(db, "tables", verdict, fault);
+	}
+	while ((rc = sqlite3_step(rows)) == SQLITE_ROW)
+		fn(rows, tally);
+	if (rc != SQLITE_DONE) {
+		tally->damaged = true;
+		rc = error_check(db, "rows", verdict, fault);
+	}
+	sqlite3_finalize(rows);
+	return rc == SQLITE_DONE ? 0 : rc;
+}
+
+/* The table alone first: if it is good, the flows are, whatever becomes of the index. */
+static int
+flows_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+{
+	const struct meta *meta = &verdict->meta;
+	struct tally rows, entries;
+
+	if (tally_take(db,
+		    "SELECT row, sum, id, text, last_leg, declared FROM flow NOT INDEXED"
+		    " ORDER BY row",
+		    flow_tally, &rows, verdict, fault) < 0)
+		return -1;
+	verdict->flows_good = !rows.damaged && rows.n == meta->flows && rows.bytes == meta->bytes &&
+			      rows.sums == meta->flows_sum;
+	if (rows.damaged)
+		damage(verdict, "a flow does not match its checksum");
+	if (!verdict->flows_good)
+		damage(verdict, "%llu flows do not come to the %llu of the ledger",
+			(unsigned long long)rows.n, (unsigned long long)meta->flows);
+	if (tally_take(db,
+		    "SELECT row, id FROM flow INDEXED BY sqlite_autoindex_flow_1 ORDER BY id",
+		    flow_index_tally, &entries, verdict, fault) < 0)
+		return -1;
+	if (entries.keys != rows.keys)
+		damage(verdict, "the index of flows does not match them");
+	return 0;
+}
+
+static int
+changes_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+{
+	struct tally rows, entries;
+
+	if (tally_take(db,
+		    "SELECT row, sum, id, text, last_leg, declared, generation"
+		    " FROM change NOT INDEXED ORDER BY row",
+		    change_tally, &rows, verdict, fault) < 0 ||
+		tally_take(db,
+			"SELECT row, id, generation FROM change INDEXED BY change_of"
+			" ORDER BY id",
+			change_index_tally, &entries, verdict, fault) < 0)
+		return -1;
+	if (rows.damaged)
+		damage(verdict, "a change does not match its checksum");
+	if (rows.n != verdict->meta.changes || rows.sums != verdict->meta.changes_sum)
+		damage(verdict, "%llu changes do not come to the %llu of the ledger",
+			(unsigned long long)rows.n, (unsigned long long)verdict->meta.changes);
+	if (entries.keys != rows.keys)
+		damage(verdict, "the index of changes does not match them");
+	return 0;
+}
+
+/* What the chain of generations says while it is followed. */
+struct chain {
+	uint64_t n;
+	uint64_t sum; /* of the last one */
+	uint64_t number;
+	uint64_t n_changes; /* of all */
+};
+
+static void
+chain_follow(sqlite3_stmt *rows, struct chain *chain, struct verdict *verdict)
+{
+	struct generation_row row;
+
+	if (generation_row_read(rows, &row) < 0)
+		damage(verdict, "the entry of generation %llu does not match its checksum",
+			(unsigned long long)row.generation.number);
+	else if (chain->n > 0 && row.link != chain->sum)
+		damage(verdict, "generation %llu does not follow generation %llu",
+			(unsigned long long)row.generation.number,
+			(unsigned long long)chain->number);
+	chain->n++;
+	chain->sum = generation_row_sum(&row);
+	chain->number = row.generation.number;
+	chain->n_changes += row.n_changes;
+}
+
+static int
+chain_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+{
+	const struct meta *meta = &verdict->meta;
+	struct chain chain = {.n = 0};
+	sqlite3_stmt *rows;
+	uint64_t n_changes;
+	int rc;
+
+	rows = db_prepare(
+		db, "SELECT " GENERATION_COLUMNS " FROM generation ORDER BY number", fault);
+	if (!rows)
+		return error_check(db, "generations", verdict, fault);
+	while ((rc = sqlite3_step(rows)) == SQLITE_ROW)
+		chain_follow(rows, &chain, verdict);
+	rc = rc == SQLITE_DONE ? 0 : error_check(db, "generations", verdict, fault);
+	sqlite3_finalize(rows);
+	if (rc < 0)
+		return -1;
+	if (chain.n > 0 && (chain.number != meta->generation || chain.sum != meta->chain))
+		damage(verdict, "the last generation is not that of the ledger");
+	if (chain.n == 0 && meta->base != meta->generation)
+		damage(verdict, "no generation is there");
+	if (db_number(db,
+		    "SELECT count(*) FROM change WHERE generation IN"
+		    " (SELECT number FROM generation)",
+		    &n_changes, fault) < 0)
+		return error_check(db, "changes", verdict, fault);
+	if (n_changes != chain.n_changes)
+		damage(verdict, "%llu changes are there, expected %llu",
+			(unsigned long long)n_changes, (unsigned long long)chain.n_changes);
+	return 0;
+}
+
+static int
+structure_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+{
+	sqlite3_stmt *check = db_prepare(db, "PRAGMA quick_check(1)", fault);
+	const char *said;
+	int rc;
+
+	if (!check)
+		return error_check(db, "structure", verdict, fault);
+	rc = sqlite3_step(check);
+	if (rc == SQLITE_ROW) {
+		said = db_text(check, 0);
+		if (!said || strcmp(said, "ok") != 0)
+			damage(verdict, "structure: %.200s", said ? said : "?");
+		rc = 0;
+	} else {
+		rc = error_check(db, "structure", verdict, fault);
+	}
+	sqlite3_finalize(check);
+	return rc;
+}
+
+int
+verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+{
+	*verdict = (struct verdict){.all_good = true};
+	if (structure_verify(db, verdict, fault) < 0)
+		return -1;
+	if (meta_load(db, &verdict->meta, fault) < 0) {
+		verdict->meta = (struct meta){0};
+		if (sqlite3_errcode(db) != SQLITE_OK && sqlite3_errcode(db) != SQLITE_ROW &&
+			sqlite3_errcode(db) != SQLITE_DONE)
+			return error_check(db, "meta", verdict, fault);
+		damage(verdict, "%s", fault->message);
+		return 0;
+	}
+	if (flows_verify(db, verdict, fault) < 0 || changes_verify(db, verdict, fault) < 0)
+		return -1;
+	return chain_verify(db, verdict, fault);
+}
+
+/* What inspecting a file comes to. */
+enum file_state {
+	FILE_GOOD,
+	FILE_EMPTY, /* made, but nothing written to it */
+	FILE_DAMAGED,
+	FILE_REFUSED, /* not ours to touch, or not readable now: with *fault */
+};
+
+static enum file_state
+error_state(int code, struct verdict *verdict, const struct fault *fault)
+{
+	if (!means_damage(code))
+		return FILE_REFUSED;
+	*verdict = (struct verdict){.all_good = false};
+	snprintf(verdict->reason, sizeof(verdict->reason), "%.*s", STORE_REASON_MAX - 1,
+		fault->message);
+	return FILE_DAMAGED;
+}
+
+static enum file_state
+contents_inspect(sqlite3 *db, const char *path, struct verdict *verdict,
+	struct store_report *report, struct fault *fault)
+{
+	enum layout_state state;
+	unsigned version;
+
+	if (layout_inspect(db, &state, &version, fault) < 0)
+		return error_state(sqlite3_errcode(db), verdict, fault);
+	switch (state) {
+	case LAYOUT_EMPTY:
+		return FILE_EMPTY;
+	case LAYOUT_NEWER:
+		fault_set(fault, FAULT_STORE, "",
+			"store %s: found layout version %u, expected at most %u; it is that of a "
+			"newer sluiced: start that one, or set state.path to another place",
+			path, version, LAYOUT_VERSION);
+		return FILE_REFUSED;
+	case LAYOUT_FOREIGN:
+		*verdict = (struct verdict){.reason = "it is not a store of sluiced"};
+		return FILE_DAMAGED;
+	case LAYOUT_OURS:
+		break;
+	}
+	if (version < LAYOUT_VERSION) {
+		report->migrated_from = version;
+		if (layout_migrate(db, version, fault) < 0)
+			return error_state(sqlite3_errcode(db), verdict, fault);
+	}
+	if (verify(db, verdict, fault) < 0)
+		return FILE_REFUSED;
+	return verdict->all_good ? FILE_GOOD : FILE_DAMAGED;
+}
+
+/* *db is open only if it is good or empty. A damaged file and its journal stay as they are. */
+static enum file_state
+file_inspect(const char *path, sqlite3 **db, struct verdict *verdict, struct store_report *report,
+	struct fault *fault)
+{
+	enum file_state state;
+	int code;
+
+	*db = db_open(path, false, &code, fault);
+	if (!*db)
+		return error_state(code, verdict, fault);
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	state = contents_inspect(*db, path, verdict, report, fault);
+	if (state == FILE_GOOD || state == FILE_EMPTY) {
+		sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+		return state;
+	}
+	sqlite3_close(*db);
+	*db = NULL;
+	return state;
+}
+
+/* Whether the file at the path is a good store; then it is of our layout. */
+static bool
+is_good(const char *path)
+{
+	struct store_report ignored;
+	struct verdict verdict;
+	struct fault fault;
+	sqlite3 *db = NULL;
+	bool good;
+
+	good = access(path, F_OK) == 0 &&
+	       file_inspect(path, &db, &verdict, &ignored, &fault) == FILE_GOOD;
+	sqlite3_close(db);
+	return good;
+}
+
+/* Of the checked copy of the store; 0 when there is none that could be read. */
+static uint64_t
+copy_generation(const char *copy)
+{
+	struct meta meta = {.generation = 0};
+	struct fault ignored;
+	sqlite3 *db;
+
+	db = access(copy, F_OK) == 0 ? db_open(copy, true, NULL, &ignored) : NULL;
+	if (db && meta_load(db, &meta, &ignored) < 0)
+		meta.generation = 0;
+	sqlite3_close(db);
+	return meta.generation;
+}
+
+/* A new file with tables. NULL with *fault. */
+static sqlite3 *
+tables_file_create(const char *path, const struct meta *meta, struct fault *fault)
+{
+	sqlite3 *db;
+
+	if (file_create(path, fault) < 0)
+		return NULL;
+	db = db_open(path, false, NULL, fault);
+	if (!db)
+		return NULL;
+	if (db_configure(db, false, fault) == 0 && layout_create(db, meta, fault) == 0)
+		return db;
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* The flows alone: the history is not copied, since it may be what is damaged. */
 static int
 flows_copy(sqlite3 *db, const char *damaged, struct fault *fault)
 {
@@ -36,186 +427,142 @@ flows_copy(sqlite3 *db, const char *damaged, struct fault *fault)
 	return rc;
 }
 
-/* What waits to be confirmed is kept, so that its end says that its changes are lost. */
+/* An unconfirmed generation is kept, so that its end reports that its changes are lost. */
 static int
-salvage(const char *damaged, const char *path, const struct ledger *found, struct fault *fault)
+flows_salvage(
+	const char *damaged, const char *path, const struct verdict *found, struct fault *fault)
 {
-	const struct ledger ledger = {
-		.generation = found->generation,
-		.base = found->generation,
-		.flows = found->flows,
-		.bytes = found->bytes,
-		.flows_sum = found->flows_sum,
+	const struct meta meta = {
+		.generation = found->meta.generation,
+		.base = found->meta.generation,
+		.flows = found->meta.flows,
+		.bytes = found->meta.bytes,
+		.flows_sum = found->meta.flows_sum,
 		.next_change = 1,
-		.has_confirm = found->has_confirm,
-		.confirm = found->confirm,
+		.has_confirm = found->meta.has_confirm,
+		.confirm = found->meta.confirm,
 	};
-	sqlite3 *db = file_create(path, &ledger, fault);
+	sqlite3 *db;
 	int rc;
 
+	if (!found->flows_good)
+		return -1;
+	db = tables_file_create(path, &meta, fault);
 	if (!db)
 		return -1;
-	/* The damaged one stays as it is, to be looked at. */
+	/* The damaged one stays as it is, to be examined. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	rc = flows_copy(db, damaged, fault);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	return file_finish(db, path, fault) < 0 ? -1 : rc;
+	return db_finish(db, path, fault) < 0 ? -1 : rc;
 }
 
-/* Whether the file at the path is a good store of our layout. */
-static bool
-is_good(const char *path)
-{
-	enum layout_state state;
-	struct verdict verdict;
-	struct fault ignored;
-	unsigned version;
-	sqlite3 *db;
-	int code;
-	bool good;
-
-	if (access(path, F_OK) < 0)
-		return false;
-	db = db_open(path, false, &code, &ignored);
-	if (!db)
-		return false;
-	good = layout_look(db, &state, &version, &ignored) == 0 && state == LAYOUT_OURS &&
-	       (version == LAYOUT_VERSION || layout_migrate(db, version, &ignored) == 0) &&
-	       verify(db, &verdict, &ignored) == 0 && verdict.all_good;
-	sqlite3_close(db);
-	return good;
-}
-
-/* The snapshot itself stays where it is. */
+/* The checked copy itself stays where it is. */
 static int
-snapshot_use(const char *snapshot, const char *path, struct fault *fault)
+copy_use(const char *copy, const char *path, struct fault *fault)
 {
 	sqlite3 *db;
-	int code, rc;
+	int rc;
 
-	if (access(snapshot, F_OK) < 0)
-		return fault_set(fault, FAULT_STORE, "", "no snapshot");
-	db = db_open(snapshot, false, &code, fault);
+	if (access(copy, F_OK) < 0)
+		return -1;
+	db = db_open(copy, false, NULL, fault);
 	if (!db)
 		return -1;
-	rc = file_copy(db, path, -1, NULL, NULL, fault);
+	rc = db_copy(db, path, -1, NULL, NULL, fault);
 	sqlite3_close(db);
 	return rc == 0 && is_good(path) ? 0 : -1;
 }
 
+/*
+ * The best that there is, at `path`: the flows of the damaged store if they are all good, unless
+ * the copy is of a later generation; else the copy; else an empty store.
+ */
 static int
-generation_add(struct write *write, uint64_t number, const char *comment, struct fault *fault)
+new_make(const char *damaged, const char *path, const struct verdict *found,
+	struct store_report *report, struct fault *fault)
 {
-	struct store_batch *batch = store_batch_create(NULL);
-	struct store_generation generation = {
-		.number = number,
-		.actor = {.name = "sluiced", .via = "sluiced", .pid = (int32_t)getpid()},
-		.method = "recovery",
-	};
-	struct timespec now;
-	int rc;
+	char copy[FILE_NAME_MAX];
+	bool copy_first;
+	unsigned i;
+	sqlite3 *db;
 
-	if (!batch)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a batch");
-	clock_gettime(CLOCK_REALTIME, &now);
-	generation.time_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-	snprintf(generation.comment, sizeof(generation.comment), "%.*s", STORE_COMMENT_MAX - 1,
-		comment);
-	store_batch_generation(batch, &generation);
-	rc = write_batch(write, batch, fault);
-	store_batch_destroy(batch);
+	snprintf(copy, sizeof(copy), "%s" COPY_SUFFIX, damaged);
+	copy_first = copy_generation(copy) > found->meta.generation;
+	for (i = 0; i < 2; i++) {
+		report->condition = (i == 0) == copy_first ? STORE_COPY : STORE_SALVAGED;
+		if ((report->condition == STORE_COPY
+				    ? copy_use(copy, path, fault)
+				    : flows_salvage(damaged, path, found, fault)) == 0)
+			return 0;
+		file_remove(path);
+	}
+	report->condition = STORE_LOST;
+	db = tables_file_create(path, &(struct meta){.next_change = 1}, fault);
+	return db ? db_finish(db, path, fault) : -1;
+}
+
+/* In the transaction that is open. */
+static int
+generation_add(sqlite3 *db, struct meta *meta, const char *comment, struct fault *fault)
+{
+	struct generation_row row = {
+		.generation =
+			{
+				.number = meta->generation,
+				.time_ns = clock_read_ns(CLOCK_REALTIME),
+				.actor = {.name = "sluiced",
+					.via = "sluiced",
+					.pid = (int32_t)getpid()},
+				.method = "recovery",
+			},
+		.first_change = meta->next_change,
+		.flows_sum = meta->flows_sum,
+		.chain = meta->chain,
+		.link = meta->chain,
+	};
+	sqlite3_stmt *insert = generation_row_prepare(db, fault);
+	sqlite3_stmt *update = meta_prepare(db, fault);
+	int rc = -1;
+
+	snprintf(row.generation.comment, sizeof(row.generation.comment), "%.*s",
+		STORE_COMMENT_MAX - 1, comment);
+	meta->chain = generation_row_sum(&row);
+	if (insert && update && generation_row_save(insert, &row, fault) == 0)
+		rc = meta_save(update, meta, fault);
+	sqlite3_finalize(insert);
+	sqlite3_finalize(update);
 	return rc;
 }
 
 /* Say in the history what happened, under a number that nothing has had. */
 static int
-recovery_record(const char *path, uint64_t damaged_generation, struct store_report *report,
-	const char *comment, struct fault *fault)
+recovery_record(const char *path, const char *comment, uint64_t damaged_generation,
+	struct store_report *report, struct fault *fault)
 {
-	struct write write;
+	struct meta meta;
 	sqlite3 *db;
-	int code, rc = -1;
+	int rc = -1;
 
-	db = db_open(path, false, &code, fault);
+	db = db_open(path, false, NULL, fault);
 	if (!db)
 		return -1;
-	if (file_shape(db, fault) < 0 || write_init(&write, db, fault) < 0) {
+	if (db_configure(db, false, fault) < 0 || meta_load(db, &meta, fault) < 0) {
 		sqlite3_close(db);
 		return -1;
 	}
-	report->generation = write.ledger.generation;
-	if (damaged_generation > report->generation)
-		report->generation = damaged_generation;
-	report->generation++;
+	if (damaged_generation > meta.generation)
+		meta.generation = damaged_generation;
+	report->generation = ++meta.generation;
 	if (db_run(db, "BEGIN IMMEDIATE", fault) == 0 &&
-		generation_add(&write, report->generation, comment, fault) == 0)
+		generation_add(db, &meta, comment, fault) == 0)
 		rc = db_run(db, "COMMIT", fault);
-	write_fini(&write);
-	return file_finish(db, path, fault) < 0 ? -1 : rc;
-}
-
-uint64_t
-recover_copy_generation(const char *path)
-{
-	struct ledger ledger = {.generation = 0};
-	char snapshot[PATH_ROOM];
-	struct fault ignored;
-	sqlite3 *db;
-	int code;
-
-	snprintf(snapshot, sizeof(snapshot), "%s" RECOVER_SNAPSHOT, path);
-	db = access(snapshot, F_OK) == 0 ? db_open(snapshot, true, &code, &ignored) : NULL;
-	if (db && ledger_load(db, &ledger, &ignored) < 0)
-		ledger.generation = 0;
-	sqlite3_close(db);
-	return ledger.generation;
-}
-
-static int
-salvage_try(const char *damaged, const struct verdict *verdict, const char *path,
-	struct store_report *report, struct fault *fault)
-{
-	report->found = STORE_SALVAGED;
-	if (verdict->flows_good && salvage(damaged, path, &verdict->ledger, fault) == 0)
-		return 0;
-	place_file_remove(path);
-	return -1;
-}
-
-static int
-snapshot_try(
-	const char *snapshot, const char *path, struct store_report *report, struct fault *fault)
-{
-	report->found = STORE_SNAPSHOT;
-	if (snapshot_use(snapshot, path, fault) == 0)
-		return 0;
-	place_file_remove(path);
-	return -1;
-}
-
-/* The best that can be had, at `path`: a store whose journal lost much may be the older one. */
-static int
-new_make(const char *damaged, const char *path, const struct verdict *found,
-	struct store_report *report, struct fault *fault)
-{
-	char snapshot[PATH_ROOM];
-	bool is_older;
-	sqlite3 *db;
-
-	snprintf(snapshot, sizeof(snapshot), "%s" RECOVER_SNAPSHOT, damaged);
-	is_older = recover_copy_generation(damaged) > found->ledger.generation;
-	if ((!is_older && salvage_try(damaged, found, path, report, fault) == 0) ||
-		snapshot_try(snapshot, path, report, fault) == 0 ||
-		(is_older && salvage_try(damaged, found, path, report, fault) == 0))
-		return 0;
-	report->found = STORE_LOST;
-	db = file_create(path, &(struct ledger){.next_change = 1}, fault);
-	return db ? file_finish(db, path, fault) : -1;
+	return db_finish(db, path, fault) < 0 ? -1 : rc;
 }
 
 /* PATH.corrupt-TIME, with a number behind it if that is taken. */
 static void
-aside_name(const char *path, char *name, size_t size)
+corrupt_name(const char *path, char *name, size_t size)
 {
 	char when[24];
 	struct tm tm;
@@ -229,30 +576,179 @@ aside_name(const char *path, char *name, size_t size)
 		snprintf(name, size, "%s.corrupt-%s-%u", path, when, i);
 }
 
-int
-recover(const char *path, const struct verdict *found, struct store_report *report,
+static bool
+has_part(const char *path, const char *suffix)
+{
+	char name[FILE_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	return access(name, F_OK) == 0;
+}
+
+/*
+ * Put a good store where there is a damaged one or none. What is there goes to PATH.corrupt-TIME.
+ * Whatever is found, one more generation says that it was recovered, so that numbers go on.
+ */
+static int
+file_replace(const char *path, const struct verdict *found, struct store_report *report,
 	struct fault *fault)
 {
-	const uint64_t damaged_generation = found->ledger.generation;
-	char made[PATH_ROOM], wal[PATH_ROOM];
+	char made[FILE_NAME_MAX];
 
-	snprintf(made, sizeof(made), "%s" RECOVER_NEW, path);
-	snprintf(wal, sizeof(wal), "%s-wal", path);
+	snprintf(made, sizeof(made), "%s" NEW_SUFFIX, path);
 	/* With no store at the path, a file that is good is what an interrupted recovery made. */
 	if (access(path, F_OK) == 0 || !is_good(made)) {
-		place_file_remove(made);
+		file_remove(made);
 		if (new_make(path, made, found, report, fault) < 0 ||
-			recovery_record(made, damaged_generation, report, report->reason, fault) <
-				0)
+			recovery_record(
+				made, report->reason, found->meta.generation, report, fault) < 0)
 			return -1;
 	} else {
-		report->found = STORE_SNAPSHOT;
+		report->condition = STORE_COPY;
 	}
-	report->damaged_generation = damaged_generation;
-	if (access(path, F_OK) == 0 || access(wal, F_OK) == 0) {
-		aside_name(path, report->moved_to, sizeof(report->moved_to));
-		if (place_file_move(path, report->moved_to, fault) < 0)
+	report->damaged_generation = found->meta.generation;
+	if (has_part(path, "") || has_part(path, "-wal")) {
+		corrupt_name(path, report->moved_to, sizeof(report->moved_to));
+		if (file_move(path, report->moved_to, fault) < 0)
 			return -1;
 	}
-	return place_move(made, path, fault);
+	return file_rename(made, path, fault);
+}
+
+/*
+ * The connection of a good file made fit for the writer; closed on failure. The journal is emptied:
+ * what is behind its end is not taken for something later. If that fails it goes on.
+ */
+static sqlite3 *
+good_use(sqlite3 *db, struct fault *fault)
+{
+	if (db_configure(db, false, fault) == 0) {
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		return db;
+	}
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* Tables go into the file at once: a journal that is lost later leaves a store without generations.
+ */
+static sqlite3 *
+fresh_use(sqlite3 *db, struct store_report *report, struct fault *fault)
+{
+	report->condition = STORE_FRESH;
+	if (db_configure(db, false, fault) == 0 &&
+		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0)
+		return good_use(db, fault);
+	sqlite3_close(db);
+	return NULL;
+}
+
+static sqlite3 *
+recovered_open(const char *path, const struct verdict *verdict, struct store_report *report,
+	struct fault *fault)
+{
+	struct store_report ignored = {0};
+	struct verdict made;
+	sqlite3 *db;
+
+	snprintf(report->reason, sizeof(report->reason), "%s", verdict->reason);
+	if (file_replace(path, verdict, report, fault) < 0)
+		return NULL;
+	if (file_inspect(path, &db, &made, &ignored, fault) == FILE_GOOD) {
+		report->generation = made.meta.generation;
+		return good_use(db, fault);
+	}
+	fault_set(fault, FAULT_STORE, "", "store %s: what was recovered is damaged: %.200s", path,
+		made.reason);
+	return NULL;
+}
+
+/* Nothing that others may have put there is used. 1, 0 or -1 as file_check(). */
+static int
+files_check(const char *path, struct fault *fault)
+{
+	static const char *const beside[] = {COPY_SUFFIX, NEW_SUFFIX};
+	char name[FILE_NAME_MAX];
+	unsigned i;
+
+	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, beside[i]);
+		if (file_check(name, fault) < 0)
+			return -1;
+	}
+	return file_check(path, fault);
+}
+
+/*
+ * Whether the checked copy is of a later generation: SQLite ends the journal at the first frame
+ * that is damaged, and drops what is behind it.
+ */
+static bool
+is_behind_copy(const char *path, struct verdict *verdict)
+{
+	char copy[FILE_NAME_MAX];
+	uint64_t copied;
+
+	snprintf(copy, sizeof(copy), "%s" COPY_SUFFIX, path);
+	copied = copy_generation(copy);
+	if (copied <= verdict->meta.generation)
+		return false;
+	snprintf(verdict->reason, sizeof(verdict->reason),
+		"its journal ends at generation %llu, and the checked copy is of generation %llu",
+		(unsigned long long)verdict->meta.generation, (unsigned long long)copied);
+	return true;
+}
+
+sqlite3 *
+recover_open(const char *path, struct store_report *report, struct fault *fault)
+{
+	const int there = files_check(path, fault);
+	struct verdict verdict = {.reason = "the file is missing or empty"};
+	sqlite3 *db;
+
+	*report = (struct store_report){.condition = STORE_OK};
+	if (there < 0)
+		return NULL;
+	/* A store that was there once has left one of these. */
+	if (there == 0 && (has_part(path, COPY_SUFFIX) || has_part(path, NEW_SUFFIX) ||
+				  has_part(path, "-wal")))
+		return recovered_open(path, &verdict, report, fault);
+	if (there == 0 && file_create(path, fault) < 0)
+		return NULL;
+	switch (file_inspect(path, &db, &verdict, report, fault)) {
+	case FILE_GOOD:
+		if (!is_behind_copy(path, &verdict)) {
+			report->generation = verdict.meta.generation;
+			return good_use(db, fault);
+		}
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		sqlite3_close(db);
+		break;
+	case FILE_EMPTY:
+		if (!has_part(path, COPY_SUFFIX))
+			return fresh_use(db, report, fault);
+		sqlite3_close(db);
+		break;
+	case FILE_DAMAGED:
+		break;
+	case FILE_REFUSED:
+		return NULL;
+	}
+	return recovered_open(path, &verdict, report, fault);
+}
+
+sqlite3 *
+recover_open_memory(const char *name, struct store_report *report, struct fault *fault)
+{
+	sqlite3 *db;
+
+	*report = (struct store_report){.condition = STORE_FRESH};
+	db = db_open(name, false, NULL, fault);
+	if (!db)
+		return NULL;
+	if (db_configure(db, true, fault) == 0 &&
+		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0)
+		return db;
+	sqlite3_close(db);
+	return NULL;
 }

@@ -1,48 +1,133 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening and closing, in the order of dependency and back. */
 #include "store/store.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "store/db.h"
-#include "store/found.h"
-#include "store/layout.h"
-#include "store/place.h"
-#include "store/store_private.h"
+#include "store/files.h"
+#include "store/maintain.h"
+#include "store/recover.h"
+#include "store/sqlite.h"
 
-static int
-store_place(struct store *store, struct fault *fault)
+struct store {
+	char path[STORE_PATH_MAX]; /* "" = in memory */
+	char name[STORE_PATH_MAX + FILE_SUFFIX_MAX]; /* what db_open() takes */
+	int lock; /* -1 = in memory */
+	struct store_report report;
+	sqlite3 *db; /* the writer's connection */
+	sqlite3 *reader; /* the history's, on the control thread */
+	/* Read-locked while a store in memory is read: its writer waits. One in a file need not. */
+	pthread_rwlock_t readers_lock;
+	int event_fd; /* written by the store's threads */
+	struct event *event;
+	struct writer *writer;
+	struct maintain maintain_of_file;
+	struct maintain *maintain; /* NULL = in memory */
+};
+
+struct store_cursor {
+	struct store *store;
+	sqlite3 *db; /* a connection and a read transaction each, so that each has a view of its own
+		      */
+	sqlite3_stmt *rows;
+	bool of_changes;
+};
+
+/* Opening and closing. */
+
+static bool
+in_memory(const struct store *store)
 {
-	store->lock = -1;
-	if (store->path[0] == '\0') {
-		snprintf(store->name, sizeof(store->name), "file:/sluice-%p?vfs=memdb",
-			(void *)store);
-		return 0;
+	return store->path[0] == '\0';
+}
+
+/* On the control thread. */
+static void
+completed(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *store = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	writer_complete(store->writer);
+	if (store->maintain) {
+		maintain_generation(store->maintain, writer_meta(store->writer)->generation);
+		maintain_warn(store->maintain);
 	}
-	if (place_prepare(store->path, sizeof(store->path), fault) < 0)
-		return -1;
-	snprintf(store->name, sizeof(store->name), "%s", store->path);
-	store->lock = place_lock(store->path, fault);
-	return store->lock < 0 ? -1 : 0;
 }
 
 static int
-connections_open(struct store *store, struct store_report *report, struct fault *fault)
+event_open(struct store *store, struct event_base *base, struct fault *fault)
 {
-	int code;
+	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (store->event_fd < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "no eventfd for the store: %s", strerror(errno));
+	store->event = event_new(base, store->event_fd, EV_READ | EV_PERSIST, completed, store);
+	if (store->event && event_add(store->event, NULL) == 0)
+		return 0;
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
+}
 
-	store->db = store->path[0] ? found_open(store->path, report, fault)
-				   : found_open_memory(store->name, report, fault);
+/* What was opened and started before an error is closed by store_free(). */
+static int
+store_start(struct store *store, struct event_base *base, struct store_report *report,
+	struct fault *fault)
+{
+	const bool is_file = !in_memory(store);
+
+	if (is_file) {
+		if (file_directory_create(store->path, sizeof(store->path), fault) < 0)
+			return -1;
+		snprintf(store->name, sizeof(store->name), "%s", store->path);
+		store->lock = file_lock(store->path, fault);
+		if (store->lock < 0)
+			return -1;
+		store->db = recover_open(store->path, report, fault);
+	} else {
+		snprintf(store->name, sizeof(store->name), "file:/sluice-%p?vfs=memdb",
+			(void *)store);
+		store->db = recover_open_memory(store->name, report, fault);
+	}
 	if (!store->db)
 		return -1;
-	store->reader = db_open(store->name, true, &code, fault);
-	if (store->reader)
-		return 0;
+	store->report = *report;
+	store->reader = db_open(store->name, true, NULL, fault);
+	if (!store->reader || event_open(store, base, fault) < 0)
+		return -1;
+	if (is_file) {
+		if (maintain_init(&store->maintain_of_file, store->path, report->generation,
+			    store->event_fd, fault) < 0)
+			return -1;
+		store->maintain = &store->maintain_of_file;
+	}
+	store->writer = writer_create(store->db, store->event_fd,
+		is_file ? NULL : &store->readers_lock, store->maintain, fault);
+	return store->writer ? 0 : -1;
+}
+
+static void
+store_free(struct store *store)
+{
+	if (store->maintain)
+		maintain_fini(store->maintain);
+	if (store->event)
+		event_free(store->event);
+	if (store->event_fd >= 0)
+		close(store->event_fd);
+	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
-	return -1;
+	if (store->lock >= 0)
+		close(store->lock);
+	pthread_rwlock_destroy(&store->readers_lock);
+	free(store);
 }
 
 struct store *
@@ -59,38 +144,12 @@ store_open(
 		return NULL;
 	}
 	snprintf(store->path, sizeof(store->path), "%s", path);
-	pthread_rwlock_init(&store->still, NULL);
-	if (store_place(store, fault) < 0)
-		goto err_store;
-	if (connections_open(store, report, fault) < 0)
-		goto err_lock;
-	if (path[0] != '\0' && checkpoint_init(&store->checkpoint, store->path, fault) < 0)
-		goto err_connections;
-	if (writer_init(&store->writer, store->db, path[0] ? NULL : &store->still,
-		    path[0] ? &store->checkpoint : NULL, base, fault) < 0)
-		goto err_checkpoint;
-	store->report = *report;
-	if (path[0] == '\0')
+	store->lock = -1;
+	store->event_fd = -1;
+	pthread_rwlock_init(&store->readers_lock, NULL);
+	if (store_start(store, base, report, fault) == 0)
 		return store;
-	if (snapshot_init(&store->snapshot, store->path, report->generation, store->writer.event_fd,
-		    fault) < 0)
-		goto err_writer;
-	store->writer.snapshot = &store->snapshot;
-	return store;
-err_writer:
-	writer_fini(&store->writer);
-err_checkpoint:
-	if (path[0] != '\0')
-		checkpoint_fini(&store->checkpoint);
-err_connections:
-	sqlite3_close(store->reader);
-	sqlite3_close(store->db);
-err_lock:
-	if (store->lock >= 0)
-		close(store->lock);
-err_store:
-	pthread_rwlock_destroy(&store->still);
-	free(store);
+	store_free(store);
 	return NULL;
 }
 
@@ -99,83 +158,421 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
-	if (store->writer.snapshot) {
-		store->writer.snapshot = NULL;
-		snapshot_fini(&store->snapshot);
-	}
-	writer_fini(&store->writer);
-	if (store->path[0] != '\0')
-		checkpoint_fini(&store->checkpoint);
-	sqlite3_close(store->reader);
-	sqlite3_close(store->db);
-	if (store->lock >= 0)
-		close(store->lock);
-	pthread_rwlock_destroy(&store->still);
-	free(store);
-}
-
-static void
-snapshot_state(struct snapshot *snapshot, struct store_state *state)
-{
-	pthread_mutex_lock(&snapshot->mutex);
-	state->snapshot_generation = snapshot->taken;
-	snprintf(state->snapshot_fault, sizeof(state->snapshot_fault), "%s", snapshot->damage);
-	pthread_mutex_unlock(&snapshot->mutex);
-}
-
-void
-store_state(const struct store *store, struct store_state *state)
-{
-	const struct ledger *ledger = &store->writer.ledger;
-
-	*state = (struct store_state){
-		.generation = ledger->generation,
-		.oldest = ledger->base,
-		.flows = ledger->flows,
-		.bytes = ledger->bytes,
-		.version = LAYOUT_VERSION,
-		.is_durable = store->path[0] != '\0',
-		.has_confirm = ledger->has_confirm,
-		.confirm = ledger->confirm,
-		.report = &store->report,
-	};
-	snprintf(state->path, sizeof(state->path), "%s", store->path);
-	if (store->writer.snapshot)
-		snapshot_state(store->writer.snapshot, state);
+	writer_destroy(store->writer);
+	store_free(store);
 }
 
 void
 store_keep(struct store *store, unsigned declared, unsigned calls)
 {
-	store->writer.write.keep[WRITE_DECLARED] = declared;
-	store->writer.write.keep[WRITE_CALL] = calls;
+	writer_keep(store->writer, declared, calls);
 }
 
 void
 store_warn(struct store *store, store_warn_fn warn, void *arg)
 {
-	store->snapshot.warn = warn;
-	store->snapshot.arg = arg;
+	store->maintain_of_file.warn = warn;
+	store->maintain_of_file.arg = arg;
 }
 
 void
-store_batch_submit(struct store_batch *batch, store_done_fn done, void *arg)
+store_submit(struct store *store, struct store_batch *batch, store_done_fn done, void *arg)
 {
-	batch->done = done;
-	batch->arg = arg;
-	writer_submit(&batch->store->writer, batch);
+	writer_submit(store->writer, batch, done, arg);
 }
 
 void
-store_still(struct store *store)
+store_state(const struct store *store, struct store_state *state)
 {
-	if (store->path[0] == '\0')
-		pthread_rwlock_rdlock(&store->still);
+	const struct meta *meta = writer_meta(store->writer);
+
+	*state = (struct store_state){
+		.generation = meta->generation,
+		.oldest = meta->base,
+		.flows = meta->flows,
+		.bytes = meta->bytes,
+		.version = LAYOUT_VERSION,
+		.is_durable = !in_memory(store),
+		.has_confirm = meta->has_confirm,
+		.confirm = meta->confirm,
+		.report = &store->report,
+	};
+	snprintf(state->path, sizeof(state->path), "%s", store->path);
+	if (store->maintain)
+		maintain_state(store->maintain, &state->copy_generation, state->copy_fault,
+			sizeof(state->copy_fault));
 }
 
-void
-store_go_on(struct store *store)
+static void
+read_lock(struct store *store)
 {
-	if (store->path[0] == '\0')
-		pthread_rwlock_unlock(&store->still);
+	if (in_memory(store))
+		pthread_rwlock_rdlock(&store->readers_lock);
+}
+
+static void
+read_unlock(struct store *store)
+{
+	if (in_memory(store))
+		pthread_rwlock_unlock(&store->readers_lock);
+}
+
+/* Cursors. */
+
+/* The first column is the flow's checksum, or, of changes, row and generation as well. */
+static const char flows_sql[] = "SELECT sum, id, text, last_leg, declared FROM flow ORDER BY row";
+
+/* Of several changes of a flow after the generation the first has what it was then. */
+static const char rollback_sql[] =
+	"SELECT sum, id, text, last_leg, declared, row, generation FROM change AS c"
+	" WHERE row >= coalesce("
+	"  (SELECT first_change + n_changes FROM generation WHERE number = ?1),"
+	"  (SELECT first_change FROM generation WHERE number > ?1 ORDER BY number LIMIT 1))"
+	" AND NOT EXISTS (SELECT 1 FROM change AS e"
+	"  WHERE e.id = c.id AND e.generation > ?1 AND e.generation < c.generation)"
+	" ORDER BY row";
+
+void
+store_cursor_close(struct store_cursor *cursor)
+{
+	if (!cursor)
+		return;
+	sqlite3_finalize(cursor->rows);
+	sqlite3_close(cursor->db);
+	read_unlock(cursor->store);
+	free(cursor);
+}
+
+static struct store_cursor *
+cursor_open(struct store *store, const char *sql, struct fault *fault)
+{
+	struct store_cursor *cursor = calloc(1, sizeof(*cursor));
+
+	if (!cursor) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a cursor");
+		return NULL;
+	}
+	cursor->store = store;
+	read_lock(store);
+	cursor->db = db_open(store->name, true, NULL, fault);
+	if (cursor->db && db_run(cursor->db, "BEGIN", fault) == 0)
+		cursor->rows = db_prepare(cursor->db, sql, fault);
+	if (!cursor->rows) {
+		store_cursor_close(cursor);
+		return NULL;
+	}
+	return cursor;
+}
+
+struct store_cursor *
+store_flows_open(struct store *store, struct fault *fault)
+{
+	struct store_cursor *cursor = cursor_open(store, flows_sql, fault);
+	struct meta meta;
+
+	/* A read pins the view, which BEGIN alone does not. */
+	if (cursor && meta_load(cursor->db, &meta, fault) < 0) {
+		store_cursor_close(cursor);
+		return NULL;
+	}
+	return cursor;
+}
+
+static int
+return_check(sqlite3 *db, const struct meta *meta, uint64_t generation, struct fault *fault)
+{
+	uint64_t kept;
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM generation WHERE number IN (%llu, %llu)",
+		(unsigned long long)generation, (unsigned long long)generation + 1);
+	if (db_number(db, sql, &kept, fault) < 0)
+		return -1;
+	if (kept > 0 || generation == meta->base || generation == meta->generation)
+		return 0;
+	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+		"found %llu, expected a generation from %llu to %llu that is kept, or the one "
+		"before such a one; history.list names them",
+		(unsigned long long)generation, (unsigned long long)meta->base,
+		(unsigned long long)meta->generation);
+}
+
+int
+store_return_check(struct store *store, uint64_t generation, struct fault *fault)
+{
+	int rc;
+
+	read_lock(store);
+	rc = return_check(store->reader, writer_meta(store->writer), generation, fault);
+	read_unlock(store);
+	return rc;
+}
+
+struct store_cursor *
+store_rollback_open(struct store *store, uint64_t generation, struct fault *fault)
+{
+	struct store_cursor *cursor = cursor_open(store, rollback_sql, fault);
+	struct meta meta;
+
+	if (!cursor)
+		return NULL;
+	cursor->of_changes = true;
+	if (meta_load(cursor->db, &meta, fault) < 0)
+		goto err;
+	if (return_check(cursor->db, &meta, generation, fault) < 0)
+		goto err;
+	db_bind(cursor->rows, "i", generation);
+	return cursor;
+err:
+	store_cursor_close(cursor);
+	return NULL;
+}
+
+int
+store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct fault *fault)
+{
+	const int found = db_row(cursor->rows, fault);
+	uint64_t sum;
+
+	if (found != 1)
+		return found;
+	flow_read(cursor->rows, 1, flow);
+	sum = cursor->of_changes
+		      ? change_sum(db_column(cursor->rows, 5), db_column(cursor->rows, 6), flow)
+		      : flow_sum(flow);
+	if (sum != db_column(cursor->rows, 0))
+		return fault_set(fault, FAULT_STORE, "",
+			"store %s: flow %.64s is damaged in it; restart sluiced, which moves a "
+			"damaged store aside and uses the last good one",
+			cursor->store->path, flow->id);
+	return 1;
+}
+
+/* The history. */
+
+#define REVERTED_COLUMN GENERATION_COLUMNS_N
+
+/*
+ * The generations whose changes make up the state, from the last one backwards: behind one that
+ * returned to another (1) that other one follows. One of them may have taken a single one back (2).
+ */
+#define EFFECTIVE_SQL \
+	"WITH RECURSIVE effective(number, before) AS (" \
+	" SELECT number, CASE is_rollback WHEN 1 THEN returns_to ELSE number - 1 END" \
+	" FROM generation WHERE number = (SELECT max(number) FROM generation)" \
+	" UNION ALL" \
+	" SELECT o.number, CASE o.is_rollback WHEN 1 THEN o.returns_to ELSE o.number - 1 END" \
+	" FROM effective AS s JOIN generation AS o" \
+	" ON o.number = (SELECT max(number) FROM generation WHERE number <= s.before))"
+
+/*
+ * `condition` is that on the generation g. The subqueries do not depend on g, so that they run
+ * once.
+ */
+#define HISTORY_SQL(condition) \
+	EFFECTIVE_SQL " SELECT " GENERATION_COLUMNS \
+		      ", number NOT IN (SELECT number FROM effective)" \
+		      " OR number IN (SELECT returns_to FROM generation WHERE is_rollback = 2" \
+		      " AND number IN (SELECT number FROM effective))" \
+		      " FROM generation AS g WHERE " condition
+
+static enum store_outcome
+outcome_of(const struct generation_row *row, bool reverted, const struct meta *meta)
+{
+	const uint64_t number = row->generation.number;
+
+	if (reverted)
+		return STORE_REVERTED;
+	if (meta->has_confirm && meta->confirm.generation == number)
+		return STORE_UNCONFIRMED;
+	if (meta->generation == number)
+		return STORE_CURRENT;
+	return row->to_confirm ? STORE_CONFIRMED : STORE_DONE;
+}
+
+static int
+generation_read(sqlite3_stmt *statement, struct generation_row *row, struct fault *fault)
+{
+	if (generation_row_read(statement, row) == 0)
+		return 0;
+	return fault_set(fault, FAULT_STORE, "",
+		"the entry of generation %llu is damaged in the store",
+		(unsigned long long)row->generation.number);
+}
+
+/* In a read transaction, so that the meta is of the same time as the list. */
+static int
+history_read(sqlite3 *db, sqlite3_stmt *list, store_history_fn fn, void *arg, struct fault *fault)
+{
+	struct generation_row row;
+	struct meta meta;
+	bool reverted;
+	int rc;
+
+	if (meta_load(db, &meta, fault) < 0)
+		return -1;
+	while ((rc = db_row(list, fault)) == 1) {
+		if (generation_read(list, &row, fault) < 0)
+			return -1;
+		reverted = db_column(list, REVERTED_COLUMN) != 0;
+		rc = fn(arg, &row.generation, outcome_of(&row, reverted, &meta));
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
+/* The reader's statement within a read transaction; NULL with *fault, and nothing is open. */
+static sqlite3_stmt *
+read_begin(struct store *store, const char *sql, struct fault *fault)
+{
+	sqlite3_stmt *statement = NULL;
+
+	read_lock(store);
+	if (db_run(store->reader, "BEGIN", fault) == 0) {
+		statement = db_prepare(store->reader, sql, fault);
+		if (!statement)
+			db_run(store->reader, "ROLLBACK", fault);
+	}
+	if (!statement)
+		read_unlock(store);
+	return statement;
+}
+
+static void
+read_end(struct store *store, sqlite3_stmt *statement)
+{
+	sqlite3_finalize(statement);
+	sqlite3_exec(store->reader, "ROLLBACK", NULL, NULL, NULL);
+	read_unlock(store);
+}
+
+int
+store_history_list(struct store *store, const struct store_history_filter *filter, unsigned limit,
+	store_history_fn fn, void *arg, struct fault *fault)
+{
+	sqlite3_stmt *list = read_begin(store,
+		HISTORY_SQL("number < ?1 AND (?2 IS NULL OR name = ?2)"
+			    " AND (?3 IS NULL OR method = ?3) AND (NOT ?4 OR flags & 2)"
+			    " AND (NOT ?5 OR tag <> '') ORDER BY number DESC LIMIT ?6"),
+		fault);
+	int rc;
+
+	if (!list)
+		return -1;
+	db_bind(list, "ittiii", filter->before ? filter->before : (uint64_t)INT64_MAX, filter->name,
+		filter->method, (uint64_t)filter->declared, (uint64_t)filter->tagged,
+		(uint64_t)limit);
+	rc = history_read(store->reader, list, fn, arg, fault);
+	read_end(store, list);
+	return rc;
+}
+
+struct history_one {
+	struct store_generation *generation;
+	enum store_outcome *outcome;
+	bool found;
+};
+
+static int
+one_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	struct history_one *one = arg;
+
+	*one->generation = *generation;
+	*one->outcome = outcome;
+	one->found = true;
+	return 0;
+}
+
+static int
+not_kept(struct store *store, uint64_t generation, struct fault *fault)
+{
+	const struct meta *meta = writer_meta(store->writer);
+
+	return fault_set(fault, FAULT_NOT_FOUND, "",
+		"found generation %llu, expected one that is kept, from %llu to %llu; "
+		"history.list names them",
+		(unsigned long long)generation, (unsigned long long)meta->base + 1,
+		(unsigned long long)meta->generation);
+}
+
+int
+store_history_get(struct store *store, uint64_t generation, struct store_generation *found,
+	enum store_outcome *outcome, struct fault *fault)
+{
+	struct history_one one = {.generation = found, .outcome = outcome};
+	sqlite3_stmt *list = read_begin(store, HISTORY_SQL("number = ?"), fault);
+	int rc;
+
+	if (!list)
+		return -1;
+	db_bind(list, "i", generation);
+	rc = history_read(store->reader, list, one_copy, &one, fault);
+	read_end(store, list);
+	if (rc == 0 && !one.found)
+		return not_kept(store, generation, fault);
+	return rc;
+}
+
+/* Columns: index, of the change sum, id, text, last_leg, declared, row; then what came after. */
+static const char changes_sql[] =
+	"SELECT c.row - g.first_change + 1, c.sum, c.id, c.text, c.last_leg, c.declared, c.row,"
+	" CASE WHEN n.row IS NULL THEN f.text ELSE n.text END"
+	" FROM generation AS g"
+	" JOIN change AS c ON c.row >= g.first_change + ?2"
+	"  AND c.row < g.first_change + g.n_changes"
+	" LEFT JOIN change AS n ON n.id = c.id AND n.generation ="
+	"  (SELECT min(m.generation) FROM change AS m"
+	"   WHERE m.id = c.id AND m.generation > c.generation)"
+	" LEFT JOIN flow AS f ON f.id = c.id"
+	" WHERE g.number = ?1 ORDER BY c.row LIMIT ?3";
+
+static int
+change_report(
+	sqlite3_stmt *list, uint64_t generation, store_change_fn fn, void *arg, struct fault *fault)
+{
+	struct store_flow before;
+	struct store_change change;
+
+	flow_read(list, 2, &before);
+	if (change_sum(db_column(list, 6), generation, &before) != db_column(list, 1))
+		return fault_set(fault, FAULT_STORE, "",
+			"the change of flow %.64s in generation %llu is damaged in the store",
+			before.id, (unsigned long long)generation);
+	change = (struct store_change){
+		.index = db_column(list, 0),
+		.id = before.id,
+		.before = before.text,
+		.before_bytes = before.bytes,
+		.before_last_leg = before.last_leg,
+		.before_declared = before.declared,
+		.after = db_text(list, 7),
+		.after_bytes = (size_t)sqlite3_column_bytes(list, 7),
+	};
+	return fn(arg, &change);
+}
+
+int
+store_history_changes(struct store *store, uint64_t generation, uint64_t after, unsigned limit,
+	store_change_fn fn, void *arg, struct fault *fault)
+{
+	struct store_generation found;
+	enum store_outcome outcome;
+	sqlite3_stmt *list;
+	int rc;
+
+	if (store_history_get(store, generation, &found, &outcome, fault) < 0)
+		return -1;
+	list = read_begin(store, changes_sql, fault);
+	if (!list)
+		return -1;
+	db_bind(list, "iii", generation, after, (uint64_t)limit);
+	while ((rc = db_row(list, fault)) == 1) {
+		rc = change_report(list, generation, fn, arg, fault);
+		if (rc != 0)
+			break;
+	}
+	read_end(store, list);
+	return rc;
 }

@@ -1,492 +1,1003 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a flow was before is taken here, from the store itself, so that the history cannot differ
- * from what was there. Of several changes of one flow in a generation the first one counts.
+ * The writer's thread is off the fast path and may sleep in fsync(), so a mutex guards the queue of
+ * batches and the list of those that are done; the control thread holds it for a few instructions
+ * at a time.
+ *
+ * Group commit: batches that wait together become one transaction and one fsync. Each is under a
+ * savepoint of its own, so one that cannot be written takes no other with it; when the transaction
+ * as a whole fails each is tried alone, so that each has a result of its own.
+ *
+ * Results are reported before anything else: checkpoints, trimming, and writing over commits that
+ * were refused come after. Trimming waits until it is worth its fsync; when nothing is queued for a
+ * while it goes on by itself.
  */
 #include "store/write.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "store/db.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "store/maintain.h"
+#include "store/sqlite.h"
 
-/* enum write_kind. The flag is GENERATION_DECLARED. */
+/* Chunks of a batch double in size. The large ones are mapped, so that they return to the kernel.
+ */
+#define CHUNK_BYTES_MIN ((size_t)2048)
+#define CHUNK_BYTES_MAX ((size_t)1 << 20)
+#define CHUNK_BYTES_MAPPED ((size_t)128 << 10) /* from this size on */
+
+#define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, on another thread */
+#define WAL_PAGES_MAX 16384 /* then the writer moves them, and batches wait */
+#define TRIM_ROWS_IDLE 1000
+#define TRIM_ROWS_MIN 2048
+#define TRIM_ROWS_MAX 16384
+#define TRIM_RATE 2 /* rows trimmed for each that is written: faster than they come */
+#define IDLE_NS 20000000 /* without a batch for so long */
+#define OVERWRITE_AGAIN_NS NS_PER_S
+#define WRITER_NICE 5
+
+enum op_kind {
+	OP_GENERATION,
+	OP_INSERT,
+	OP_REMOVE,
+	OP_CONFIRM,
+	OP_CLEAR,
+	OP_TAG, /* id is the tag, number the generation */
+};
+
+/* One operation. What follows it is a generation, a confirm, or id and text, NUL after each. */
+struct op {
+	enum op_kind kind;
+	bool declared;
+	size_t bytes; /* with all that follows */
+	size_t id_bytes;
+	size_t text_bytes;
+	uint64_t last_leg;
+	uint64_t number;
+	char data[] __attribute__((aligned(8)));
+};
+
+struct chunk {
+	struct chunk *next;
+	size_t size; /* with this header */
+	size_t used; /* of data */
+	char data[] __attribute__((aligned(8)));
+};
+
+/* Filled by the control thread, then the writer's until it is done. */
+struct store_batch {
+	struct chunk *first;
+	struct chunk *last;
+	bool out_of_memory;
+	struct store_batch *next; /* in the queue, then among those that are done */
+	store_done_fn done;
+	void *arg;
+	bool failed;
+	struct fault fault; /* if failed */
+	struct meta after; /* the store with this batch in it, if not failed */
+};
+
+enum write_statement {
+	FLOW_FIND,
+	FLOW_INSERT,
+	FLOW_UPDATE,
+	FLOW_DELETE,
+	CHANGE_INSERT,
+	GENERATION_OLDEST,
+	GENERATION_RETURNED,
+	GENERATION_FIND,
+	GENERATION_DELETE,
+	GENERATION_LINK,
+	GENERATION_FIRST,
+	TAG_FIND,
+	TAG_SET,
+	STATEMENTS,
+};
+
+/* Two kinds of generations, each with a budget of its own. */
+enum kind {
+	KIND_CALL,
+	KIND_DECLARED, /* or one that restored something */
+	KINDS,
+};
+
+/* What belongs to the transaction that is open, if there is one. */
+struct progress {
+	struct meta meta;
+	unsigned n_kept[KINDS]; /* rows of generation without a tag */
+	unsigned n_tags; /* and with one */
+};
+
+struct batch_list {
+	struct store_batch *first;
+	struct store_batch **end; /* where the next one is linked */
+};
+
+struct writer {
+	/* The writer's thread's. */
+	sqlite3 *db; /* borrowed */
+	sqlite3_stmt *statements[STATEMENTS];
+	sqlite3_stmt *generation_insert;
+	sqlite3_stmt *meta_save;
+	struct progress progress;
+	struct generation_row open; /* the generation that is being written */
+	bool is_open;
+	struct trim trim;
+	uint64_t rows; /* flows inserted and removed, for pacing */
+	uint64_t trim_rows; /* that may be trimmed for what was written */
+	int wal_pages; /* in the journal, as of the last commit */
+	bool refused_in_journal; /* a commit failed whose pages may be there all the same */
+	struct maintain *maintain;
+	pthread_rwlock_t *readers_lock;
+	/* Both threads', under the mutex. */
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	struct batch_list queue;
+	struct batch_list done;
+	bool stop;
+	/* The control thread's. */
+	pthread_t thread;
+	int event_fd;
+	unsigned keep[KINDS]; /* of n_kept, at most; the writer's from the first batch on */
+	struct meta meta; /* after the last batch that is complete */
+};
+
+/* enum kind. The flag is GENERATION_DECLARED. */
 #define KIND_SQL "(flags & 2 OR is_rollback)"
 
-static const char *const write_sql[WRITE_STATEMENTS] = {
-	[WRITE_FLOW_FIND] = "SELECT row, sum, id, text, last_leg, declared FROM flow WHERE id = ?",
-	[WRITE_FLOW_INSERT] = "INSERT INTO flow (sum, id, text, last_leg, declared)"
-			      " VALUES (?, ?, ?, ?, ?)",
-	[WRITE_FLOW_UPDATE] = "UPDATE flow SET sum = ?, text = ?, last_leg = ?, declared = ?"
-			      " WHERE row = ?",
-	[WRITE_FLOW_DELETE] = "DELETE FROM flow WHERE row = ?",
-	[WRITE_CHANGE_INSERT] =
-		"INSERT INTO change (row, generation, id, text, last_leg, declared, sum)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, generation) DO NOTHING",
-	/* Of a kind, but the one that waits to be confirmed. */
-	[WRITE_GENERATION_OLDEST] = "SELECT number FROM generation WHERE " KIND_SQL " = ?"
-				    " AND tag = '' AND number <> ? ORDER BY number LIMIT 1",
-	/* Of those that a return took back, which its history would not say any more. */
-	[WRITE_GENERATION_RETURNED] = "SELECT r.number FROM generation AS r JOIN generation AS g"
-				      " ON g.number = ?1 AND r.number < g.number AND r.tag = ''"
-				      " AND r.number <> ?2 AND (g.is_rollback = 1"
-				      "  AND r.number > g.returns_to"
-				      "  OR g.is_rollback = 2 AND r.number = g.returns_to)"
-				      " ORDER BY r.number LIMIT 1",
-	[WRITE_GENERATION_LOOK] =
+static const char *const write_sql[STATEMENTS] = {
+	[FLOW_FIND] = "SELECT row, sum, id, text, last_leg, declared FROM flow WHERE id = ?",
+	[FLOW_INSERT] = "INSERT INTO flow (sum, id, text, last_leg, declared)"
+			" VALUES (?, ?, ?, ?, ?)",
+	[FLOW_UPDATE] = "UPDATE flow SET sum = ?, text = ?, last_leg = ?, declared = ?"
+			" WHERE row = ?",
+	[FLOW_DELETE] = "DELETE FROM flow WHERE row = ?",
+	[CHANGE_INSERT] = "INSERT INTO change (row, generation, id, text, last_leg, declared, sum)"
+			  " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, generation) DO NOTHING",
+	/* Of a kind, but the unconfirmed one. */
+	[GENERATION_OLDEST] = "SELECT number FROM generation WHERE " KIND_SQL " = ?"
+			      " AND tag = '' AND number <> ? ORDER BY number LIMIT 1",
+	/* Of those that a return undid, which its history would not say any more. */
+	[GENERATION_RETURNED] = "SELECT r.number FROM generation AS r JOIN generation AS g"
+				" ON g.number = ?1 AND r.number < g.number AND r.tag = ''"
+				" AND r.number <> ?2 AND (g.is_rollback = 1"
+				"  AND r.number > g.returns_to"
+				"  OR g.is_rollback = 2 AND r.number = g.returns_to)"
+				" ORDER BY r.number LIMIT 1",
+	[GENERATION_FIND] =
 		"SELECT g.first_change, " KIND_SQL ", (SELECT first_change FROM generation"
 		" WHERE number > ?1 ORDER BY number LIMIT 1), g.tag"
 		" FROM generation AS g WHERE g.number = ?1",
-	[WRITE_GENERATION_DELETE] = "DELETE FROM generation WHERE number = ?",
-	[WRITE_GENERATION_LINK] =
+	[GENERATION_DELETE] = "DELETE FROM generation WHERE number = ?",
+	[GENERATION_LINK] =
 		"UPDATE generation SET link = coalesce((SELECT sum FROM generation"
 		"  WHERE number < ?1 ORDER BY number DESC LIMIT 1), 0)"
 		" WHERE number ="
 		"  (SELECT number FROM generation WHERE number > ?1 ORDER BY number LIMIT 1)",
-	[WRITE_GENERATION_FIRST] = "SELECT number FROM generation ORDER BY number LIMIT 1",
-	[WRITE_TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
-	[WRITE_TAG_SET] = "UPDATE generation SET tag = ?, tag_sum = ? WHERE number = ?",
+	[GENERATION_FIRST] = "SELECT number FROM generation ORDER BY number LIMIT 1",
+	[TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
+	[TAG_SET] = "UPDATE generation SET tag = ?, tag_sum = ? WHERE number = ?",
 };
 
-static int
-statements_prepare(struct write *write, struct fault *fault)
-{
-	unsigned i;
+/* The batch in memory. */
 
-	for (i = 0; i < WRITE_STATEMENTS; i++) {
-		switch (i) {
-		case WRITE_GENERATION_INSERT:
-			write->statements[i] = generation_row_prepare(write->db, fault);
-			break;
-		case WRITE_LEDGER:
-			write->statements[i] = ledger_prepare(write->db, fault);
-			break;
-		default:
-			write->statements[i] = db_prepare(write->db, write_sql[i], fault);
-			break;
-		}
-		if (!write->statements[i])
-			return -1;
-	}
-	return 0;
+struct store_batch *
+store_batch_create(void)
+{
+	return calloc(1, sizeof(struct store_batch));
 }
 
-static int
-count(sqlite3 *db, const char *condition, unsigned *n, struct fault *fault)
+/* Frees the operations, and keeps the result. Those of a large batch take a while. */
+static void
+batch_clear(struct store_batch *batch)
 {
-	char sql[128];
-	uint64_t found;
+	struct chunk *chunk, *next;
 
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM generation WHERE %s", condition);
-	if (db_number(db, sql, &found, fault) < 0)
-		return -1;
-	*n = (unsigned)found;
-	return 0;
-}
-
-int
-write_init(struct write *write, sqlite3 *db, struct fault *fault)
-{
-	*write = (struct write){
-		.db = db,
-		.keep = {[WRITE_CALL] = STORE_KEEP_CALLS, [WRITE_DECLARED] = STORE_KEEP_DECLARED},
-		/* What was left to do when the store was closed. */
-		.gaps = {{0, INT64_MAX}},
-		.n_gaps = 1,
-	};
-	if (ledger_load(db, &write->ledger, fault) < 0 ||
-		count(db, "tag = '' AND NOT " KIND_SQL, &write->n_kept[WRITE_CALL], fault) < 0 ||
-		count(db, "tag = '' AND " KIND_SQL, &write->n_kept[WRITE_DECLARED], fault) < 0 ||
-		count(db, "tag <> ''", &write->n_tags, fault) < 0 ||
-		statements_prepare(write, fault) < 0) {
-		write_fini(write);
-		return -1;
+	for (chunk = batch->first; chunk; chunk = next) {
+		next = chunk->next;
+		if (chunk->size < CHUNK_BYTES_MAPPED)
+			free(chunk);
+		else
+			munmap(chunk, chunk->size);
 	}
-	return 0;
+	batch->first = NULL;
+	batch->last = NULL;
 }
 
 void
-write_fini(struct write *write)
+store_batch_destroy(struct store_batch *batch)
 {
-	unsigned i;
-
-	for (i = 0; i < WRITE_STATEMENTS; i++)
-		sqlite3_finalize(write->statements[i]);
+	if (!batch)
+		return;
+	batch_clear(batch);
+	free(batch);
 }
 
-/* What the generation being written is so far. */
-struct write_generation {
-	struct generation_row row;
-	bool is_open;
-};
-
-/* Keep what the flow was, unless this generation has done so. */
-static int
-change_write(struct write *write, struct write_generation *generation,
-	const struct store_flow *before, struct fault *fault)
+/* One more at the end of the batch; false without memory. */
+static bool
+chunk_add(struct store_batch *batch, size_t size)
 {
-	sqlite3_stmt *insert = write->statements[WRITE_CHANGE_INSERT];
-	const uint64_t number = generation->row.generation.number;
-	const uint64_t row = write->ledger.next_change;
+	struct chunk *chunk;
+
+	if (size < CHUNK_BYTES_MAPPED) {
+		chunk = malloc(size);
+		if (!chunk)
+			return false;
+	} else {
+		chunk = mmap(
+			NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (chunk == MAP_FAILED)
+			return false;
+	}
+	*chunk = (struct chunk){.size = size};
+	if (batch->last)
+		batch->last->next = chunk;
+	else
+		batch->first = chunk;
+	batch->last = chunk;
+	return true;
+}
+
+/* The operation has its kind, `bytes` after it, and is zeros else; NULL without memory. */
+static struct op *
+op_add(struct store_batch *batch, enum op_kind kind, size_t bytes)
+{
+	const size_t size = (sizeof(struct op) + bytes + 7) & ~(size_t)7;
+	const struct chunk *last = batch->last;
+	size_t chunk_bytes = last ? 2 * last->size : CHUNK_BYTES_MIN;
+	struct op *op;
+
+	if (batch->out_of_memory)
+		return NULL;
+	if (!last || last->size - sizeof(*last) - last->used < size) {
+		if (chunk_bytes > CHUNK_BYTES_MAX)
+			chunk_bytes = CHUNK_BYTES_MAX;
+		if (chunk_bytes < sizeof(*last) + size)
+			chunk_bytes = sizeof(*last) + size;
+		if (!chunk_add(batch, chunk_bytes)) {
+			batch->out_of_memory = true;
+			return NULL;
+		}
+	}
+	op = (struct op *)(void *)(batch->last->data + batch->last->used);
+	*op = (struct op){.kind = kind, .bytes = size};
+	batch->last->used += size;
+	return op;
+}
+
+void
+store_batch_generation(struct store_batch *batch, const struct store_generation *generation)
+{
+	struct op *op = op_add(batch, OP_GENERATION, sizeof(*generation));
+
+	if (op)
+		memcpy(op->data, generation, sizeof(*generation));
+}
+
+static struct op *
+text_op_add(struct store_batch *batch, enum op_kind kind, const char *id, const char *text,
+	size_t bytes)
+{
+	const size_t id_bytes = strlen(id);
+	struct op *op = op_add(batch, kind, id_bytes + 1 + bytes + 1);
+
+	if (!op)
+		return NULL;
+	op->id_bytes = id_bytes;
+	op->text_bytes = bytes;
+	memcpy(op->data, id, id_bytes + 1);
+	memcpy(op->data + id_bytes + 1, text, bytes);
+	op->data[id_bytes + 1 + bytes] = '\0';
+	return op;
+}
+
+void
+store_batch_insert(struct store_batch *batch, const char *id, const char *text, size_t bytes,
+	uint64_t last_leg, bool declared)
+{
+	struct op *op = text_op_add(batch, OP_INSERT, id, text, bytes);
+
+	if (op) {
+		op->last_leg = last_leg;
+		op->declared = declared;
+	}
+}
+
+void
+store_batch_remove(struct store_batch *batch, const char *id)
+{
+	text_op_add(batch, OP_REMOVE, id, "", 0);
+}
+
+void
+store_batch_confirm(struct store_batch *batch, const struct store_confirm *confirm)
+{
+	struct op *op = op_add(batch, confirm ? OP_CONFIRM : OP_CLEAR, sizeof(*confirm));
+
+	if (op && confirm)
+		memcpy(op->data, confirm, sizeof(*confirm));
+}
+
+void
+store_batch_tag(struct store_batch *batch, uint64_t generation, const char *tag)
+{
+	struct op *op = text_op_add(batch, OP_TAG, tag, "", 0);
+
+	if (op)
+		op->number = generation;
+}
+
+/* From batches to rows. On the writer's thread from here on. */
+
+/*
+ * What a flow was before is taken from the store itself, so that the history cannot differ from
+ * what was there. Of several changes of one flow in a generation the first one counts.
+ */
+static int
+change_insert(struct writer *writer, const struct store_flow *before, struct fault *fault)
+{
+	const uint64_t number = writer->open.generation.number;
+	struct meta *meta = &writer->progress.meta;
+	const uint64_t row = meta->next_change, sum = change_sum(row, number, before);
+	sqlite3_stmt *insert = writer->statements[CHANGE_INSERT];
 
 	db_bind(insert, "iitbiii", row, number, before->id, before->text, before->bytes,
-		before->last_leg, (uint64_t)before->declared, change_sum(row, number, before));
+		before->last_leg, (uint64_t)before->declared, sum);
 	if (db_step(insert, fault) < 0)
 		return -1;
-	if (sqlite3_changes(write->db) > 0) {
-		write->ledger.changes++;
-		write->ledger.changes_sum += (uint32_t)change_sum(row, number, before);
-		write->ledger.next_change++;
-		generation->row.n_changes++;
+	if (sqlite3_changes(writer->db) > 0) {
+		meta->changes++;
+		meta->changes_sum += (uint32_t)sum;
+		meta->next_change++;
+		writer->open.n_changes++;
 	}
 	return 0;
-}
-
-static void
-ledger_add(struct ledger *ledger, uint64_t flows, uint64_t bytes, uint64_t sum)
-{
-	ledger->flows += flows;
-	ledger->bytes += bytes;
-	ledger->flows_sum += sum;
-}
-
-static int
-flow_insert(struct write *write, const struct store_flow *flow, uint64_t sum, struct fault *fault)
-{
-	sqlite3_stmt *insert = write->statements[WRITE_FLOW_INSERT];
-
-	db_bind(insert, "itbii", sum, flow->id, flow->text, flow->bytes, flow->last_leg,
-		(uint64_t)flow->declared);
-	return db_step(insert, fault);
-}
-
-static int
-flow_update(struct write *write, uint64_t row, const struct store_flow *flow, uint64_t sum,
-	struct fault *fault)
-{
-	sqlite3_stmt *update = write->statements[WRITE_FLOW_UPDATE];
-
-	db_bind(update, "ibiii", sum, flow->text, flow->bytes, flow->last_leg,
-		(uint64_t)flow->declared, row);
-	return db_step(update, fault);
-}
-
-static int
-flow_delete(struct write *write, uint64_t row, struct fault *fault)
-{
-	sqlite3_stmt *delete = write->statements[WRITE_FLOW_DELETE];
-
-	db_bind(delete, "i", row);
-	return db_step(delete, fault);
-}
-
-/* `find` stands on the flow's row, so its texts stay until it is reset. */
-static int
-found_write(struct write *write, struct write_generation *generation, sqlite3_stmt *find,
-	const struct store_flow *flow, struct fault *fault)
-{
-	const uint64_t row = db_column(find, 0);
-	struct store_flow before;
-	uint64_t sum;
-
-	flow_read(find, 2, &before);
-	if (change_write(write, generation, &before, fault) < 0)
-		return -1;
-	ledger_add(&write->ledger, -UINT64_C(1), -(uint64_t)before.bytes, -db_column(find, 1));
-	sqlite3_reset(find);
-	if (!flow->text)
-		return flow_delete(write, row, fault);
-	sum = flow_sum(flow);
-	ledger_add(&write->ledger, 1, flow->bytes, sum);
-	return flow_update(write, row, flow, sum, fault);
-}
-
-static int
-new_write(struct write *write, struct write_generation *generation, const struct store_flow *flow,
-	struct fault *fault)
-{
-	const struct store_flow before = {.id = flow->id};
-	const uint64_t sum = flow_sum(flow);
-
-	if (change_write(write, generation, &before, fault) < 0)
-		return -1;
-	ledger_add(&write->ledger, 1, flow->bytes, sum);
-	return flow_insert(write, flow, sum, fault);
 }
 
 /* The flow is as given from now on, or, without text, gone. */
 static int
-flow_write(struct write *write, struct write_generation *generation, const struct store_flow *flow,
-	struct fault *fault)
+flow_write(struct writer *writer, const struct store_flow *flow, struct fault *fault)
 {
-	sqlite3_stmt *find = write->statements[WRITE_FLOW_FIND];
-	int rc;
+	sqlite3_stmt *find = writer->statements[FLOW_FIND], *change;
+	struct store_flow before = {.id = flow->id};
+	struct meta *meta = &writer->progress.meta;
+	const uint64_t sum = flow->text ? flow_sum(flow) : 0;
+	uint64_t row = 0;
+	int found, rc;
 
-	if (!generation->is_open)
+	if (!writer->is_open)
 		return fault_set(fault, FAULT_INTERNAL, "", "a flow outside of any generation");
+	writer->rows++;
 	db_bind(find, "t", flow->id);
-	rc = db_row(find, fault);
-	if (rc == 1)
-		rc = found_write(write, generation, find, flow, fault);
-	else if (rc == 0 && flow->text)
-		rc = new_write(write, generation, flow, fault);
-	sqlite3_reset(find);
-	write->rows++;
-	return rc;
-}
-
-static enum write_kind
-row_kind(const struct generation_row *row)
-{
-	const struct store_generation *generation = &row->generation;
-
-	return generation->declared || generation->returns != STORE_RETURN_NONE ? WRITE_DECLARED
-										: WRITE_CALL;
-}
-
-/* One more gap, or a longer one. */
-static void
-gap_add(struct write *write, uint64_t from, uint64_t to)
-{
-	struct write_gap *last = write->n_gaps ? &write->gaps[write->n_gaps - 1] : NULL;
-
-	if (last && (write->n_gaps == WRITE_GAPS_MAX || (from <= last->to && to >= last->from))) {
-		last->from = from < last->from ? from : last->from;
-		last->to = to > last->to ? to : last->to;
-		return;
+	found = db_row(find, fault);
+	if (found < 0 || (found == 0 && !flow->text)) {
+		sqlite3_reset(find);
+		return found;
 	}
-	write->gaps[write->n_gaps++] = (struct write_gap){from, to};
-}
-
-/* A number that a statement finds; 0 = none. */
-static int
-number_find(sqlite3_stmt *find, uint64_t *number, struct fault *fault)
-{
-	const int found = db_row(find, fault);
-
-	*number = found == 1 ? db_column(find, 0) : 0;
+	/* Its texts are those of the row, so they stay until the statement is reset. */
+	if (found == 1)
+		flow_read(find, 2, &before);
+	rc = change_insert(writer, &before, fault);
+	if (found == 1) {
+		row = db_column(find, 0);
+		meta->flows--;
+		meta->bytes -= before.bytes;
+		meta->flows_sum -= db_column(find, 1);
+	}
 	sqlite3_reset(find);
-	return found < 0 ? -1 : 0;
-}
-
-/* One generation, which is not the last, is not kept any more. Its changes are seen to later. */
-static int
-generation_remove(struct write *write, uint64_t number, struct fault *fault)
-{
-	sqlite3_stmt *look = write->statements[WRITE_GENERATION_LOOK];
-	sqlite3_stmt *delete = write->statements[WRITE_GENERATION_DELETE];
-	sqlite3_stmt *link = write->statements[WRITE_GENERATION_LINK];
-	uint64_t first;
-
-	db_bind(look, "i", number);
-	if (db_row(look, fault) != 1) {
-		sqlite3_reset(look);
+	if (rc < 0)
 		return -1;
+	if (flow->text) {
+		meta->flows++;
+		meta->bytes += flow->bytes;
+		meta->flows_sum += sum;
 	}
-	gap_add(write, db_column(look, 0), db_column(look, 2));
-	write->n_kept[db_column(look, 1)]--;
-	sqlite3_reset(look);
+	if (!flow->text) {
+		change = writer->statements[FLOW_DELETE];
+		db_bind(change, "i", row);
+	} else if (found == 1) {
+		change = writer->statements[FLOW_UPDATE];
+		db_bind(change, "ibiii", sum, flow->text, flow->bytes, flow->last_leg,
+			(uint64_t)flow->declared, row);
+	} else {
+		change = writer->statements[FLOW_INSERT];
+		db_bind(change, "itbii", sum, flow->id, flow->text, flow->bytes, flow->last_leg,
+			(uint64_t)flow->declared);
+	}
+	return db_step(change, fault);
+}
+
+/* One generation, which is not the last, is not kept any more. Its changes are trimmed later. */
+static int
+generation_delete(struct writer *writer, uint64_t number, struct fault *fault)
+{
+	sqlite3_stmt *find = writer->statements[GENERATION_FIND];
+	sqlite3_stmt *delete = writer->statements[GENERATION_DELETE];
+	sqlite3_stmt *link = writer->statements[GENERATION_LINK];
+	uint64_t first;
+	int found;
+
+	db_bind(find, "i", number);
+	found = db_row(find, fault);
+	if (found == 1) {
+		trim_gap_add(&writer->trim, db_column(find, 0), db_column(find, 2));
+		writer->progress.n_kept[db_column(find, 1)]--;
+	}
+	sqlite3_reset(find);
 	db_bind(delete, "i", number);
 	db_bind(link, "i", number);
-	if (db_step(delete, fault) < 0 || db_step(link, fault) < 0 ||
-		number_find(write->statements[WRITE_GENERATION_FIRST], &first, fault) < 0)
+	if (found != 1 || db_step(delete, fault) < 0 || db_step(link, fault) < 0 ||
+		db_row_number(writer->statements[GENERATION_FIRST], &first, fault) < 0)
 		return -1;
-	write->ledger.base = first - 1;
-	return 0;
-}
-
-/* What a return took back goes before it: without it that would seem to be part of the state. */
-static int
-generation_trim(struct write *write, uint64_t number, uint64_t open, struct fault *fault)
-{
-	sqlite3_stmt *returned = write->statements[WRITE_GENERATION_RETURNED];
-	uint64_t before;
-
-	do {
-		db_bind(returned, "ii", number, open);
-		if (number_find(returned, &before, fault) < 0 ||
-			generation_remove(write, before ? before : number, fault) < 0)
-			return -1;
-	} while (before != 0);
+	writer->progress.meta.base = first - 1;
 	return 0;
 }
 
 /*
- * The oldest generations of a kind go when there are more than we keep. The one that waits to be
- * confirmed stays.
+ * The oldest generations of a kind are deleted when there are more than we keep, but not the one
+ * that is unconfirmed. What a return undid is deleted before it: without the return it would seem
+ * to be part of the state.
  */
 static int
-generations_trim(struct write *write, struct fault *fault)
+generations_trim(struct writer *writer, struct fault *fault)
 {
-	const uint64_t open = write->ledger.has_confirm ? write->ledger.confirm.generation : 0;
-	sqlite3_stmt *oldest = write->statements[WRITE_GENERATION_OLDEST];
-	uint64_t number;
+	struct progress *progress = &writer->progress;
+	const uint64_t unconfirmed =
+		progress->meta.has_confirm ? progress->meta.confirm.generation : 0;
+	sqlite3_stmt *oldest = writer->statements[GENERATION_OLDEST];
+	sqlite3_stmt *returned = writer->statements[GENERATION_RETURNED];
+	uint64_t number, before;
 	unsigned kind;
 
-	for (kind = 0; kind < WRITE_KINDS; kind++) {
-		while (write->n_kept[kind] > write->keep[kind]) {
-			db_bind(oldest, "ii", (uint64_t)kind, open);
-			if (number_find(oldest, &number, fault) < 0)
+	for (kind = 0; kind < KINDS; kind++) {
+		while (progress->n_kept[kind] > writer->keep[kind]) {
+			db_bind(oldest, "ii", (uint64_t)kind, unconfirmed);
+			if (db_row_number(oldest, &number, fault) < 0)
 				return -1;
-			if (number == 0 || number == write->ledger.generation)
+			if (number == 0 || number == progress->meta.generation)
 				break;
-			if (generation_trim(write, number, open, fault) < 0)
-				return -1;
+			do {
+				db_bind(returned, "ii", number, unconfirmed);
+				if (db_row_number(returned, &before, fault) < 0 ||
+					generation_delete(writer, before ? before : number, fault) <
+						0)
+					return -1;
+			} while (before != 0);
 		}
 	}
 	return 0;
 }
 
 static int
-generation_end(struct write *write, struct write_generation *generation, struct fault *fault)
+generation_end(struct writer *writer, struct fault *fault)
 {
-	struct ledger *ledger = &write->ledger;
+	const struct store_generation *generation = &writer->open.generation;
+	struct meta *meta = &writer->progress.meta;
 
-	if (!generation->is_open)
+	if (!writer->is_open)
 		return 0;
-	generation->is_open = false;
-	generation->row.flows_sum = ledger->flows_sum;
-	if (generation_row_save(
-		    write->statements[WRITE_GENERATION_INSERT], &generation->row, fault) < 0)
+	writer->is_open = false;
+	writer->open.flows_sum = meta->flows_sum;
+	if (generation_row_save(writer->generation_insert, &writer->open, fault) < 0)
 		return -1;
-	ledger->generation = generation->row.generation.number;
-	ledger->chain = generation_row_sum(&generation->row);
-	write->n_kept[row_kind(&generation->row)]++;
-	return generations_trim(write, fault);
+	meta->generation = generation->number;
+	meta->chain = generation_row_sum(&writer->open);
+	writer->progress.n_kept[generation->declared || generation->returns != STORE_RETURN_NONE
+					? KIND_DECLARED
+					: KIND_CALL]++;
+	return generations_trim(writer, fault);
 }
 
 static int
-generation_begin(struct write *write, struct write_generation *generation,
-	const struct store_generation *asked, struct fault *fault)
+generation_begin(
+	struct writer *writer, const struct store_generation *generation, struct fault *fault)
 {
-	if (generation_end(write, generation, fault) < 0)
+	const struct meta *meta = &writer->progress.meta;
+
+	if (generation_end(writer, fault) < 0)
 		return -1;
-	if (asked->number <= write->ledger.generation)
+	if (generation->number <= meta->generation)
 		return fault_set(fault, FAULT_INTERNAL, "", "generation %llu after generation %llu",
-			(unsigned long long)asked->number,
-			(unsigned long long)write->ledger.generation);
-	*generation = (struct write_generation){
-		.is_open = true,
-		.row = {.generation = *asked,
-			.first_change = write->ledger.next_change,
-			.chain = write->ledger.chain,
-			.link = write->ledger.chain},
+			(unsigned long long)generation->number,
+			(unsigned long long)meta->generation);
+	writer->is_open = true;
+	writer->open = (struct generation_row){
+		.generation = *generation,
+		.first_change = meta->next_change,
+		.chain = meta->chain,
+		.link = meta->chain,
 	};
 	return 0;
 }
 
-/* Of a generation: its tag, and its kind. 0, or -1 with *fault. */
 static int
-tag_look(struct write *write, uint64_t number, bool *tagged, enum write_kind *kind,
-	struct fault *fault)
+tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault *fault)
 {
-	sqlite3_stmt *look = write->statements[WRITE_GENERATION_LOOK];
+	sqlite3_stmt *find = writer->statements[GENERATION_FIND];
+	sqlite3_stmt *holder = writer->statements[TAG_FIND];
+	sqlite3_stmt *set = writer->statements[TAG_SET];
+	struct progress *progress = &writer->progress;
+	const bool tags = tag[0] != '\0';
+	bool tagged = false;
+	unsigned kind = KIND_CALL;
+	uint64_t other = 0;
 	int found;
 
-	db_bind(look, "i", number);
-	found = db_row(look, fault);
+	db_bind(find, "i", number);
+	found = db_row(find, fault);
 	if (found == 1) {
-		*kind = (enum write_kind)db_column(look, 1);
-		*tagged = db_text(look, 3)[0] != '\0';
+		kind = (unsigned)db_column(find, 1);
+		tagged = db_text(find, 3)[0] != '\0';
 	}
-	sqlite3_reset(look);
+	sqlite3_reset(find);
 	if (found == 0)
 		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
 			"found %llu, expected a generation that is kept; history.list names them",
 			(unsigned long long)number);
-	return found < 0 ? -1 : 0;
-}
-
-static int
-tag_is_free(struct write *write, uint64_t number, const char *tag, struct fault *fault)
-{
-	sqlite3_stmt *find = write->statements[WRITE_TAG_FIND];
-	uint64_t other;
-	int found;
-
-	db_bind(find, "t", tag);
-	found = db_row(find, fault);
-	other = found == 1 ? db_column(find, 0) : number;
-	sqlite3_reset(find);
-	if (other != number)
+	if (tags) {
+		db_bind(holder, "t", tag);
+		found = db_row_number(holder, &other, fault);
+	}
+	if (found < 0)
+		return -1;
+	if (other != 0 && other != number)
 		return fault_set(fault, FAULT_CONFLICT, "/tag",
 			"found %s, which generation %llu has, expected one that no other has", tag,
 			(unsigned long long)other);
-	return found < 0 ? -1 : 0;
-}
-
-static int
-tag_write(struct write *write, uint64_t number, const char *tag, struct fault *fault)
-{
-	sqlite3_stmt *set = write->statements[WRITE_TAG_SET];
-	const bool tags = tag[0] != '\0';
-	enum write_kind kind = WRITE_CALL;
-	bool tagged = false;
-
-	if (tag_look(write, number, &tagged, &kind, fault) < 0 ||
-		(tags && tag_is_free(write, number, tag, fault) < 0))
-		return -1;
-	if (tags && !tagged && write->n_tags >= STORE_TAGS_MAX)
+	if (tags && !tagged && progress->n_tags >= STORE_TAGS_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/tag",
 			"found %u generations with a tag, which is as many as there may be; take "
 			"one away first",
-			write->n_tags);
+			progress->n_tags);
 	db_bind(set, "tii", tag, generation_tag_sum(number, tag), number);
 	if (db_step(set, fault) < 0)
 		return -1;
-	write->n_tags += (unsigned)tags - (unsigned)tagged;
-	write->n_kept[kind] += (unsigned)tagged - (unsigned)tags;
-	return generations_trim(write, fault);
+	progress->n_tags += (unsigned)tags - (unsigned)tagged;
+	progress->n_kept[kind] += (unsigned)tagged - (unsigned)tags;
+	return generations_trim(writer, fault);
 }
 
 static int
-op_write(struct write *write, struct write_generation *generation, const struct batch_op *op,
-	struct fault *fault)
+op_write(struct writer *writer, const struct op *op, struct fault *fault)
 {
+	struct meta *meta = &writer->progress.meta;
 	const struct store_flow flow = {
-		.id = batch_op_id(op),
-		.text = op->kind == BATCH_PUT ? batch_op_text(op) : NULL,
+		.id = op->data,
+		.text = op->kind == OP_INSERT ? op->data + op->id_bytes + 1 : NULL,
 		.bytes = op->text_bytes,
 		.last_leg = op->last_leg,
 		.declared = op->declared,
 	};
 
 	switch (op->kind) {
-	case BATCH_GENERATION:
-		return generation_begin(write, generation, batch_op_generation(op), fault);
-	case BATCH_CONFIRM:
-		write->ledger.has_confirm = true;
-		write->ledger.confirm = *batch_op_confirm(op);
-		generation->row.to_confirm = true;
+	case OP_GENERATION:
+		return generation_begin(writer, (const void *)op->data, fault);
+	case OP_CONFIRM:
+		meta->has_confirm = true;
+		memcpy(&meta->confirm, op->data, sizeof(meta->confirm));
+		writer->open.to_confirm = true;
 		return 0;
-	case BATCH_CLEAR:
-		write->ledger.has_confirm = false;
-		write->ledger.confirm = (struct store_confirm){0};
+	case OP_CLEAR:
+		meta->has_confirm = false;
+		meta->confirm = (struct store_confirm){0};
 		return 0;
-	case BATCH_TAG:
-		return tag_write(write, op->number, batch_op_id(op), fault);
-	case BATCH_PUT:
-	case BATCH_REMOVE:
+	case OP_TAG:
+		return tag_write(writer, op->number, op->data, fault);
+	case OP_INSERT:
+	case OP_REMOVE:
 		break;
 	}
-	return flow_write(write, generation, &flow, fault);
+	return flow_write(writer, &flow, fault);
 }
 
-int
-write_batch(struct write *write, const struct store_batch *batch, struct fault *fault)
+/* Into the transaction that is open. On -1 that and writer->progress have to be rolled back. */
+static int
+batch_write(struct writer *writer, const struct store_batch *batch, struct fault *fault)
 {
-	struct write_generation generation = {.is_open = false};
-	struct batch_walk walk = batch_walk_begin(batch);
-	const struct batch_op *op;
+	const struct chunk *chunk;
+	const struct op *op;
+	size_t at;
 
 	if (batch->out_of_memory)
 		return fault_set(fault, FAULT_NO_ROOM, "",
 			"no memory to hold the change; try a smaller one, or again later");
-	while ((op = batch_walk_next(&walk))) {
-		if (op_write(write, &generation, op, fault) < 0)
-			return -1;
+	writer->is_open = false;
+	for (chunk = batch->first; chunk; chunk = chunk->next) {
+		for (at = 0; at < chunk->used; at += op->bytes) {
+			op = (const struct op *)(const void *)(chunk->data + at);
+			if (op_write(writer, op, fault) < 0)
+				return -1;
+		}
 	}
-	if (generation_end(write, &generation, fault) < 0)
+	if (generation_end(writer, fault) < 0)
 		return -1;
-	return ledger_save(write->statements[WRITE_LEDGER], &write->ledger, fault);
+	return meta_save(writer->meta_save, &writer->progress.meta, fault);
+}
+
+/* Group commit. */
+
+static void
+batch_commit_alone(struct writer *writer, struct store_batch *batch)
+{
+	const struct progress before = writer->progress;
+	struct fault *fault = &batch->fault;
+	bool written;
+
+	batch->failed = true;
+	if (db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
+		return;
+	written = batch_write(writer, batch, fault) == 0;
+	if (!written || db_run(writer->db, "COMMIT", fault) < 0) {
+		writer->refused_in_journal |= written;
+		db_rollback(writer->db);
+		writer->progress = before;
+		return;
+	}
+	batch->failed = false;
+	batch->after = writer->progress.meta;
+}
+
+/* 0, or -1 when the whole transaction is gone or cannot go on. */
+static int
+batch_write_in_group(struct writer *writer, struct store_batch *batch)
+{
+	const struct progress before = writer->progress;
+	struct fault ignored;
+
+	if (db_run(writer->db, "SAVEPOINT batch", &ignored) < 0)
+		return -1;
+	batch->failed = batch_write(writer, batch, &batch->fault) < 0;
+	if (batch->failed) {
+		if (sqlite3_get_autocommit(writer->db) ||
+			db_run(writer->db, "ROLLBACK TO batch", &ignored) < 0)
+			return -1;
+		writer->progress = before;
+	}
+	batch->after = writer->progress.meta;
+	return db_run(writer->db, "RELEASE batch", &ignored);
+}
+
+static int
+group_commit_together(struct writer *writer, struct store_batch *first)
+{
+	const struct progress before = writer->progress;
+	struct store_batch *batch;
+	struct fault ignored;
+
+	if (db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
+		return -1;
+	for (batch = first; batch && batch_write_in_group(writer, batch) == 0;)
+		batch = batch->next;
+	if (!batch && db_run(writer->db, "COMMIT", &ignored) == 0)
+		return 0;
+	writer->refused_in_journal |= !batch;
+	db_rollback(writer->db);
+	writer->progress = before;
+	return -1;
+}
+
+/*
+ * A commit whose fsync failed was refused, but its pages may have reached the disk: after a power
+ * loss they would be found and taken for committed. Any commit that succeeds writes over them.
+ */
+static void
+refused_overwrite(struct writer *writer)
+{
+	if (writer->refused_in_journal && sqlite3_exec(writer->db, "UPDATE ledger SET one = one",
+						  NULL, NULL, NULL) == SQLITE_OK)
+		writer->refused_in_journal = false;
+}
+
+static void
+memory_lock(struct writer *writer)
+{
+	if (writer->readers_lock)
+		pthread_rwlock_wrlock(writer->readers_lock);
+}
+
+static void
+memory_unlock(struct writer *writer)
+{
+	if (writer->readers_lock)
+		pthread_rwlock_unlock(writer->readers_lock);
+}
+
+static void
+group_commit(struct writer *writer, struct store_batch *first)
+{
+	const uint64_t rows = writer->rows;
+	struct store_batch *batch;
+
+	memory_lock(writer);
+	if (!first->next || group_commit_together(writer, first) < 0) {
+		for (batch = first; batch; batch = batch->next)
+			batch_commit_alone(writer, batch);
+	}
+	refused_overwrite(writer);
+	memory_unlock(writer);
+	/* Here, not on the control thread, which would answer no other call meanwhile. */
+	for (batch = first; batch; batch = batch->next)
+		batch_clear(batch);
+	writer->trim_rows += TRIM_RATE * (writer->rows - rows);
+}
+
+/* The thread. */
+
+static void
+list_init(struct batch_list *list)
+{
+	list->first = NULL;
+	list->end = &list->first;
+}
+
+static void
+list_add(struct batch_list *list, struct store_batch *batch)
+{
+	batch->next = NULL;
+	*list->end = batch;
+	list->end = &batch->next;
+}
+
+/* All of them, linked. */
+static struct store_batch *
+list_take(struct batch_list *list)
+{
+	struct store_batch *first = list->first;
+
+	list_init(list);
+	return first;
+}
+
+static int
+wal_hook(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct writer *writer = arg;
+
+	(void)db;
+	(void)name;
+	writer->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* A cursor that is open keeps pages in the journal; the next checkpoint gets further. */
+static void
+journal_checkpoint(struct writer *writer)
+{
+	if (!writer->maintain || writer->wal_pages < WAL_PAGES)
+		return;
+	if (writer->wal_pages < WAL_PAGES_MAX || maintain_checkpoint_pending(writer->maintain)) {
+		maintain_checkpoint(writer->maintain);
+		return;
+	}
+	sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	writer->wal_pages = 0;
+}
+
+/* What may wait until results are reported. True when there is more of it. */
+static bool
+housekeeping_run(struct writer *writer, bool is_idle)
+{
+	uint64_t rows = TRIM_ROWS_IDLE;
+	bool more = true;
+
+	/* As many as came, but rarely, or, when nothing comes, all there are. */
+	if (!is_idle) {
+		rows = writer->trim_rows < TRIM_ROWS_MIN   ? 0
+		       : writer->trim_rows < TRIM_ROWS_MAX ? writer->trim_rows
+							   : TRIM_ROWS_MAX;
+		writer->trim_rows -= rows;
+	}
+	memory_lock(writer);
+	refused_overwrite(writer);
+	if (rows > 0)
+		more = trim_step(&writer->trim, &writer->progress.meta, rows);
+	if (!more)
+		writer->trim_rows = 0;
+	journal_checkpoint(writer);
+	memory_unlock(writer);
+	return more;
+}
+
+/*
+ * What is in the queue. NULL when nothing came for a while and there is housekeeping to do, and
+ * when the writer is to stop, which *stop says.
+ */
+static struct store_batch *
+queue_take(struct writer *writer, bool more, bool *stop)
+{
+	const uint64_t until_ns =
+		clock_read_ns(CLOCK_MONOTONIC) + (more ? IDLE_NS : OVERWRITE_AGAIN_NS);
+	const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
+	struct store_batch *first;
+
+	pthread_mutex_lock(&writer->mutex);
+	while (!writer->queue.first && !writer->stop) {
+		if (!more && !writer->refused_in_journal)
+			pthread_cond_wait(&writer->wake, &writer->mutex);
+		else if (pthread_cond_timedwait(&writer->wake, &writer->mutex, &until) != 0)
+			break;
+	}
+	first = list_take(&writer->queue);
+	*stop = writer->stop && !first;
+	pthread_mutex_unlock(&writer->mutex);
+	return first;
+}
+
+static void
+done_report(struct writer *writer, struct store_batch *first)
+{
+	const uint64_t one = 1;
+	struct store_batch *next;
+
+	pthread_mutex_lock(&writer->mutex);
+	for (; first; first = next) {
+		next = first->next;
+		list_add(&writer->done, first);
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	/* It cannot fail: the counter would have to be near 2^64. */
+	if (write(writer->event_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+static void *
+writer_run(void *arg)
+{
+	struct writer *writer = arg;
+	struct store_batch *first;
+	bool more = true, stop = false;
+
+	thread_be_nice(WRITER_NICE);
+	while (true) {
+		first = queue_take(writer, more, &stop);
+		if (stop)
+			return NULL;
+		if (first) {
+			group_commit(writer, first);
+			done_report(writer, first);
+		}
+		more = housekeeping_run(writer, !first);
+	}
+}
+
+/* The control thread's side. */
+
+void
+writer_complete(struct writer *writer)
+{
+	struct store_batch *batch, *next;
+
+	pthread_mutex_lock(&writer->mutex);
+	batch = list_take(&writer->done);
+	pthread_mutex_unlock(&writer->mutex);
+	for (; batch; batch = next) {
+		next = batch->next;
+		if (!batch->failed)
+			writer->meta = batch->after;
+		batch->done(batch->arg, batch->failed ? &batch->fault : NULL);
+		store_batch_destroy(batch);
+	}
+}
+
+void
+writer_submit(struct writer *writer, struct store_batch *batch, store_done_fn done, void *arg)
+{
+	batch->done = done;
+	batch->arg = arg;
+	pthread_mutex_lock(&writer->mutex);
+	list_add(&writer->queue, batch);
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+void
+writer_keep(struct writer *writer, unsigned declared, unsigned calls)
+{
+	writer->keep[KIND_DECLARED] = declared;
+	writer->keep[KIND_CALL] = calls;
+}
+
+const struct meta *
+writer_meta(const struct writer *writer)
+{
+	return &writer->meta;
+}
+
+static int
+kept_count(sqlite3 *db, struct progress *progress, struct fault *fault)
+{
+	static const char *const sql[] = {
+		"SELECT count(*) FROM generation WHERE tag = '' AND NOT " KIND_SQL,
+		"SELECT count(*) FROM generation WHERE tag = '' AND " KIND_SQL,
+		"SELECT count(*) FROM generation WHERE tag <> ''",
+	};
+	unsigned *const counts[] = {
+		&progress->n_kept[KIND_CALL], &progress->n_kept[KIND_DECLARED], &progress->n_tags};
+	uint64_t n;
+	unsigned i;
+
+	for (i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
+		if (db_number(db, sql[i], &n, fault) < 0)
+			return -1;
+		*counts[i] = (unsigned)n;
+	}
+	return 0;
+}
+
+static void
+statements_finalize(struct writer *writer)
+{
+	trim_fini(&writer->trim);
+	db_finalize_all(writer->statements, STATEMENTS);
+	sqlite3_finalize(writer->generation_insert);
+	sqlite3_finalize(writer->meta_save);
+}
+
+static int
+statements_prepare(struct writer *writer, struct fault *fault)
+{
+	if (db_prepare_all(writer->db, write_sql, writer->statements, STATEMENTS, fault) < 0)
+		return -1;
+	writer->generation_insert = generation_row_prepare(writer->db, fault);
+	writer->meta_save = writer->generation_insert ? meta_prepare(writer->db, fault) : NULL;
+	return writer->meta_save ? trim_init(&writer->trim, writer->db, fault) : -1;
+}
+
+struct writer *
+writer_create(sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock, struct maintain *maintain,
+	struct fault *fault)
+{
+	struct writer *writer = calloc(1, sizeof(*writer));
+	pthread_condattr_t attributes;
+
+	if (!writer) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
+		return NULL;
+	}
+	writer->db = db;
+	writer->event_fd = event_fd;
+	writer->readers_lock = readers_lock;
+	writer->maintain = maintain;
+	writer_keep(writer, STORE_KEEP_DECLARED, STORE_KEEP_CALLS);
+	if (meta_load(db, &writer->progress.meta, fault) < 0 ||
+		kept_count(db, &writer->progress, fault) < 0 ||
+		statements_prepare(writer, fault) < 0)
+		goto err_statements;
+	writer->meta = writer->progress.meta;
+	sqlite3_wal_hook(db, wal_hook, writer);
+	list_init(&writer->queue);
+	list_init(&writer->done);
+	pthread_mutex_init(&writer->mutex, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (thread_start(&writer->thread, "store", writer_run, writer, fault) == 0)
+		return writer;
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->mutex);
+err_statements:
+	statements_finalize(writer);
+	free(writer);
+	return NULL;
+}
+
+void
+writer_destroy(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->stop = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->mutex);
+	pthread_join(writer->thread, NULL);
+	writer_complete(writer);
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->mutex);
+	statements_finalize(writer);
+	free(writer);
 }

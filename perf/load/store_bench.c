@@ -85,7 +85,7 @@ submit(struct submitter *submitter)
 	static const char text[TEXT_BYTES + 1] = {[0 ... TEXT_BYTES - 1] = 'x'};
 	struct bench *bench = submitter->bench;
 	struct store_generation generation = {.number = ++bench->begun, .method = "bench"};
-	struct store_batch *batch = store_batch_create(bench->store);
+	struct store_batch *batch = store_batch_create();
 	char id[48];
 	unsigned i;
 
@@ -96,9 +96,9 @@ submit(struct submitter *submitter)
 
 		snprintf(id, sizeof(id), "%016llx",
 			(unsigned long long)(n * UINT64_C(0x9e3779b97f4a7c15)));
-		store_batch_put(batch, id, text, TEXT_BYTES, 1, false);
+		store_batch_insert(batch, id, text, TEXT_BYTES, 1, false);
 	}
-	store_batch_submit(batch, batch_done, submitter);
+	store_submit(bench->store, batch, batch_done, submitter);
 }
 
 static void

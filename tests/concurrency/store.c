@@ -75,7 +75,7 @@ static void
 edition_submit(void)
 {
 	struct store_generation generation = {.number = ++test.begun, .method = "test"};
-	struct store_batch *batch = store_batch_create(test.store);
+	struct store_batch *batch = store_batch_create();
 	char id[16], text[PADDING + 32];
 	unsigned i;
 	int n;
@@ -84,9 +84,9 @@ edition_submit(void)
 	n = snprintf(text, sizeof(text), "%lu %0*u", (unsigned long)test.begun, PADDING, 0);
 	for (i = 0; i < N_FLOWS; i++) {
 		snprintf(id, sizeof(id), "f%u", i);
-		store_batch_put(batch, id, text, (size_t)n, test.begun, false);
+		store_batch_insert(batch, id, text, (size_t)n, test.begun, false);
 	}
-	store_batch_submit(batch, edition_done, NULL);
+	store_submit(test.store, batch, edition_done, NULL);
 }
 
 /* Batches go on to be written while the cursor is read. */
@@ -154,9 +154,9 @@ test_open(void)
 	test.store = store_open(test.path, test.base, &report, &fault);
 	if (!test.store)
 		fail("%s", fault.message);
-	if (report.found != (test.done == 0 ? STORE_FRESH : STORE_OK) ||
+	if (report.condition != (test.done == 0 ? STORE_FRESH : STORE_OK) ||
 		report.generation != test.done)
-		fail("found %d, generation %lu, not %lu: %s", report.found,
+		fail("found %d, generation %lu, not %lu: %s", report.condition,
 			(unsigned long)report.generation, (unsigned long)test.done, report.reason);
 }
 
@@ -205,15 +205,15 @@ main(int argc, char **argv)
 	test_open();
 	run(argc > 1 ? atof(argv[1]) : 10);
 	store_state(test.store, &state);
-	if (state.snapshot_fault[0] != '\0')
-		fail("copy: %s", state.snapshot_fault);
+	if (state.copy_fault[0] != '\0')
+		fail("copy: %s", state.copy_fault);
 	store_close(test.store);
 	test_open();
 	cursor_check();
 	store_close(test.store);
 	printf("%lu editions of %u flows, %u cursors, a copy of generation %lu\n",
 		(unsigned long)test.done, N_FLOWS, test.n_cursors,
-		(unsigned long)state.snapshot_generation);
+		(unsigned long)state.copy_generation);
 	files_remove();
 	event_base_free(test.base);
 	return 0;

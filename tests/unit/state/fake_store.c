@@ -146,9 +146,8 @@ store_state(const struct store *from, struct store_state *state)
 }
 
 struct store_batch *
-store_batch_create(struct store *to)
+store_batch_create(void)
 {
-	cr_assert_eq(to, &store);
 	return calloc(1, sizeof(struct store_batch));
 }
 
@@ -190,7 +189,7 @@ change_add(struct store_batch *batch, const char *id, const char *text)
 }
 
 void
-store_batch_put(struct store_batch *batch, const char *id, const char *text, size_t bytes,
+store_batch_insert(struct store_batch *batch, const char *id, const char *text, size_t bytes,
 	uint64_t last_leg, bool declared)
 {
 	(void)last_leg;
@@ -218,8 +217,9 @@ store_batch_confirm(struct store_batch *batch, const struct store_confirm *confi
 }
 
 void
-store_batch_submit(struct store_batch *batch, store_done_fn done, void *arg)
+store_submit(struct store *to, struct store_batch *batch, store_done_fn done, void *arg)
 {
+	cr_assert_eq(to, &store);
 	word_add(batch, ".", "");
 	batch->done = done;
 	batch->arg = arg;

@@ -378,10 +378,10 @@ confirmed(void *arg, const struct fault *error)
 static void
 confirm(void)
 {
-	struct store_batch *batch = store_batch_create(room.flows.commits->store);
+	struct store_batch *batch = store_batch_create();
 
 	store_batch_confirm(batch, NULL);
-	store_batch_submit(batch, confirmed, NULL);
+	store_submit(room.flows.commits->store, batch, confirmed, NULL);
 	fake_store_answer(NULL);
 	model.waits = false;
 }

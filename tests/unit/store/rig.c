@@ -66,9 +66,9 @@ rig_close(struct rig *rig)
 }
 
 struct store_batch *
-rig_batch(struct rig *rig, uint64_t number)
+rig_batch(uint64_t number)
 {
-	struct store_batch *batch = store_batch_create(rig->store);
+	struct store_batch *batch = store_batch_create();
 	struct store_generation generation = {
 		.number = number,
 		.time_ns = 1000 * number,
@@ -86,7 +86,7 @@ rig_batch(struct rig *rig, uint64_t number)
 void
 rig_put(struct store_batch *batch, const char *id, const char *text)
 {
-	store_batch_put(batch, id, text, strlen(text), 3, false);
+	store_batch_insert(batch, id, text, strlen(text), 3, false);
 }
 
 static void
@@ -104,7 +104,7 @@ bool
 rig_submit(struct rig *rig, struct store_batch *batch)
 {
 	rig->done = false;
-	store_batch_submit(batch, batch_done, rig);
+	store_submit(rig->store, batch, batch_done, rig);
 	while (!rig->done)
 		event_base_loop(rig->base, EVLOOP_ONCE);
 	return !rig->failed;
@@ -113,7 +113,7 @@ rig_submit(struct rig *rig, struct store_batch *batch)
 void
 rig_commit(struct rig *rig, uint64_t number, const char *id, const char *text)
 {
-	struct store_batch *batch = rig_batch(rig, number);
+	struct store_batch *batch = rig_batch(number);
 
 	if (text)
 		rig_put(batch, id, text);
@@ -125,7 +125,7 @@ rig_commit(struct rig *rig, uint64_t number, const char *id, const char *text)
 bool
 rig_tag(struct rig *rig, uint64_t number, const char *tag)
 {
-	struct store_batch *batch = store_batch_create(rig->store);
+	struct store_batch *batch = store_batch_create();
 
 	store_batch_tag(batch, number, tag);
 	return rig_submit(rig, batch);

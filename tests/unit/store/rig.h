@@ -27,7 +27,7 @@ bool rig_try(struct rig *rig);
 void rig_close(struct rig *rig);
 
 /* A batch that begins generation `number`. */
-struct store_batch *rig_batch(struct rig *rig, uint64_t number);
+struct store_batch *rig_batch(uint64_t number);
 void rig_put(struct store_batch *batch, const char *id, const char *text);
 
 /* Submit and run the loop until it is done: true when it is durable. */

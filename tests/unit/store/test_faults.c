@@ -36,7 +36,7 @@ TestSuite(faults, .init = setup, .fini = teardown);
 static bool
 submit_long(uint64_t number, const char *id)
 {
-	struct store_batch *batch = rig_batch(&rig, number);
+	struct store_batch *batch = rig_batch(number);
 	char *text = malloc(LONG_TEXT + 1);
 	bool durable;
 
@@ -67,7 +67,7 @@ refused_with(enum faulty_kind kind, const char *words)
 	rig_commit(&rig, 2, "c", "{3}");
 	rig_close(&rig);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	rig_expect_flows(&rig, "a={1} c={3}");
 }
 
@@ -141,13 +141,13 @@ run_until_crash(unsigned after)
 	rig_open(&rig);
 	faulty_set(FAULTY_CRASH, after, false);
 	for (i = 1; i <= 40; i++) {
-		struct store_batch *batch = rig_batch(&rig, i);
+		struct store_batch *batch = rig_batch(i);
 
 		for (j = 0; j < 3; j++) {
 			snprintf(id, sizeof(id), "%02u.%u", i, j);
 			rig_put(batch, id, "{a flow of some length, so that pages fill}");
 		}
-		store_batch_submit(batch, number_done, &verdict);
+		store_submit(rig.store, batch, number_done, &verdict);
 		while (i % 4 == 0 && verdict.told < i)
 			event_base_loop(rig.base, EVLOOP_ONCE);
 	}
@@ -169,7 +169,7 @@ Test(faults, whenever_it_crashes_all_that_was_acknowledged_is_back_and_nothing_i
 		crashes += faulty_count() > 0;
 		faulty_set(FAULTY_NONE, 0, false);
 		rig_open(&rig);
-		cr_assert_neq(rig.report.found, STORE_LOST, "%s", rig.report.reason);
+		cr_assert_neq(rig.report.condition, STORE_LOST, "%s", rig.report.reason);
 		cr_assert(rig.report.reason[0] == '\0', "%s", rig.report.reason);
 		store_state(rig.store, &found);
 		cr_assert_geq(found.generation, acknowledged);
@@ -214,7 +214,7 @@ Test(faults, a_small_file_system_that_fills_up_and_has_room_again)
 	cr_assert(submit_long(2, "b"), "%s", rig.fault.message);
 	rig_close(&rig);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK);
+	cr_assert_eq(rig.report.condition, STORE_OK);
 	cr_assert_eq(rig.report.generation, 2);
 	rig_close(&rig);
 	cr_assert_eq(umount(rig.directory), 0);

@@ -59,7 +59,7 @@ change_list(void *arg, const struct store_change *change)
 
 	(void)arg;
 	snprintf(listed + n, sizeof(listed) - n, "%s%llu:%s:%s>%s", n ? " " : "",
-		(unsigned long long)change->place, change->id, change->before ? change->before : "",
+		(unsigned long long)change->index, change->id, change->before ? change->before : "",
 		change->after ? change->after : "");
 	return 0;
 }
@@ -93,7 +93,7 @@ Test(history, all_of_a_generation_comes_back)
 		.returns = STORE_RETURN_TO,
 		.returned = 2,
 	};
-	struct store_batch *batch = store_batch_create(rig.store);
+	struct store_batch *batch = store_batch_create();
 	struct store_generation found;
 	enum store_outcome outcome;
 
@@ -158,19 +158,19 @@ Test(history, tells_what_became_of_a_confirmation)
 	struct store_batch *batch;
 
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(&rig, 2);
+	batch = rig_batch(2);
 	rig_put(batch, "a", "{2}");
 	store_batch_confirm(batch, &confirm);
 	cr_assert(rig_submit(&rig, batch));
 	expect_list(0, 9, "2o 1d");
-	batch = store_batch_create(rig.store);
+	batch = store_batch_create();
 	store_batch_confirm(batch, NULL);
 	cr_assert(rig_submit(&rig, batch));
 	expect_list(0, 9, "2c 1d");
 	rig_commit(&rig, 3, "a", "{3}");
 	expect_list(0, 9, "3c 2C 1d");
 	rig_commit(&rig, 4, "a", "{4}");
-	batch = store_batch_create(rig.store);
+	batch = store_batch_create();
 	store_batch_generation(batch, &back);
 	rig_put(batch, "a", "{3}");
 	cr_assert(rig_submit(&rig, batch));
@@ -181,7 +181,7 @@ static void
 commit_return(uint64_t number, enum store_return returns, uint64_t returned)
 {
 	struct store_generation back = {.number = number, .returns = returns, .returned = returned};
-	struct store_batch *batch = store_batch_create(rig.store);
+	struct store_batch *batch = store_batch_create();
 
 	store_batch_generation(batch, &back);
 	rig_put(batch, "a", "{back}");
@@ -220,7 +220,7 @@ Test(history, has_before_and_after_of_each_change)
 	struct store_batch *batch;
 
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(&rig, 2);
+	batch = rig_batch(2);
 	rig_put(batch, "b", "{b}");
 	rig_put(batch, "a", "{2}");
 	rig_put(batch, "c", "{c}");
@@ -242,7 +242,7 @@ Test(history, of_several_changes_in_a_generation_the_first_before_and_the_last_a
 	struct store_batch *batch;
 
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(&rig, 2);
+	batch = rig_batch(2);
 	rig_put(batch, "a", "{x}");
 	store_batch_remove(batch, "a");
 	rig_put(batch, "a", "{2}");
@@ -312,7 +312,7 @@ Test(history, the_latest_are_kept_and_what_is_older_goes)
 
 	store_keep(rig.store, 1, 50);
 	for (number = 1; number <= 80; number++) {
-		struct store_batch *batch = rig_batch(&rig, number);
+		struct store_batch *batch = rig_batch(number);
 		char id[16], text[32];
 
 		for (i = 0; i < 100; i++) {
@@ -332,7 +332,7 @@ Test(history, the_latest_are_kept_and_what_is_older_goes)
 	cr_assert_eq(changes_held(), 5000);
 	rig_close(&rig);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	store_keep(rig.store, 1, 50);
 	store_state(rig.store, &state);
 	cr_assert_eq(state.oldest, 30);
@@ -346,7 +346,7 @@ declare(uint64_t number, const char *id, const char *text)
 {
 	struct store_generation generation = {
 		.number = number, .method = "txn.commit", .declared = true};
-	struct store_batch *batch = store_batch_create(rig.store);
+	struct store_batch *batch = store_batch_create();
 
 	store_batch_generation(batch, &generation);
 	rig_put(batch, id, text);
@@ -368,7 +368,7 @@ reopen(unsigned declared, unsigned calls)
 {
 	rig_close(&rig);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	store_keep(rig.store, declared, calls);
 }
 
@@ -449,7 +449,7 @@ Test(history, a_trial_is_kept_whatever_comes)
 
 	store_keep(rig.store, 1, 2);
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(&rig, 2);
+	batch = rig_batch(2);
 	rig_put(batch, "a", "{2}");
 	store_batch_confirm(batch, &confirm);
 	cr_assert(rig_submit(&rig, batch));
@@ -511,7 +511,7 @@ static void
 model_commit(uint64_t number, unsigned random)
 {
 	struct store_generation generation = {.number = number, .declared = random % 8 == 0};
-	struct store_batch *batch = store_batch_create(rig.store);
+	struct store_batch *batch = store_batch_create();
 	unsigned i, id;
 	char text[16], name[2] = "a";
 

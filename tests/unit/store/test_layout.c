@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "rig.h"
-#include "store/db.h"
 #include "store/layout.h"
+#include "store/sqlite.h"
 
 static struct rig rig;
 static sqlite3 *db;
@@ -44,7 +44,7 @@ Test(layout, a_store_of_version_1_opens_with_all_it_has)
 {
 	file_make("version-1.sql");
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	cr_assert_eq(rig.report.migrated_from, 1);
 	rig_expect_flows(&rig, "a={3} c={4}");
 	rig_expect_rollback(&rig, 2, "a={1} b={2} c-");
@@ -60,7 +60,7 @@ Test(layout, a_trial_of_version_1_goes_on)
 
 	file_make("version-1-trial.sql");
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK, "%s", rig.report.reason);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	store_state(rig.store, &state);
 	cr_assert(state.has_confirm);
 	cr_expect_eq(state.confirm.generation, 5);
@@ -82,7 +82,7 @@ Test(layout, a_migration_mends_no_checksum)
 		rig.path);
 	cr_assert_eq(system(command), 0);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_LOST);
+	cr_assert_eq(rig.report.condition, STORE_LOST);
 }
 
 static unsigned
@@ -91,7 +91,7 @@ version(void)
 	enum layout_state state;
 	unsigned found;
 
-	cr_assert_eq(layout_look(db, &state, &found, &rig.fault), 0);
+	cr_assert_eq(layout_inspect(db, &state, &found, &rig.fault), 0);
 	return found;
 }
 

@@ -36,7 +36,7 @@ state(void)
 Test(store, a_fresh_one_is_empty_and_says_so)
 {
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_FRESH);
+	cr_assert_eq(rig.report.condition, STORE_FRESH);
 	cr_assert_eq(state().generation, 0);
 	cr_assert_eq(state().flows, 0);
 	cr_assert(state().is_durable);
@@ -71,7 +71,7 @@ Test(store, flows_come_back_in_the_order_in_which_they_were_put)
 	struct store_batch *batch;
 
 	rig_open(&rig);
-	batch = rig_batch(&rig, 1);
+	batch = rig_batch(1);
 	rig_put(batch, "zulu", "{1}");
 	rig_put(batch, "alfa", "{2}");
 	rig_put(batch, "mike", "{3}");
@@ -80,7 +80,7 @@ Test(store, flows_come_back_in_the_order_in_which_they_were_put)
 	rig_expect_flows(&rig, "zulu={4} alfa={2} mike={3}");
 	rig_close(&rig);
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_OK);
+	cr_assert_eq(rig.report.condition, STORE_OK);
 	cr_assert_eq(rig.report.generation, 2);
 	rig_expect_flows(&rig, "zulu={4} alfa={2} mike={3}");
 	cr_assert_eq(state().flows, 3);
@@ -95,8 +95,8 @@ Test(store, all_of_a_flow_comes_back)
 	struct store_flow flow;
 
 	rig_open(&rig);
-	batch = rig_batch(&rig, 1);
-	store_batch_put(batch, "a", "text beyond", 4, UINT64_MAX, true);
+	batch = rig_batch(1);
+	store_batch_insert(batch, "a", "text beyond", 4, UINT64_MAX, true);
 	cr_assert(rig_submit(&rig, batch));
 	cursor = store_flows_open(rig.store, &rig.fault);
 	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1);
@@ -126,7 +126,7 @@ Test(store, several_generations_fit_in_one_batch)
 	struct store_batch *batch;
 
 	rig_open(&rig);
-	batch = rig_batch(&rig, 1);
+	batch = rig_batch(1);
 	rig_put(batch, "a", "{1}");
 	store_batch_generation(batch, &second);
 	rig_put(batch, "a", "{2}");
@@ -143,7 +143,7 @@ Test(store, a_generation_that_does_not_grow_is_refused_whole)
 
 	rig_open(&rig);
 	rig_commit(&rig, 5, "a", "{1}");
-	batch = rig_batch(&rig, 5);
+	batch = rig_batch(5);
 	rig_put(batch, "b", "{2}");
 	cr_assert_not(rig_submit(&rig, batch));
 	cr_assert_eq(rig.fault.code, FAULT_INTERNAL);
@@ -157,7 +157,7 @@ Test(store, a_flow_outside_of_a_generation_is_refused)
 	struct store_batch *batch;
 
 	rig_open(&rig);
-	batch = store_batch_create(rig.store);
+	batch = store_batch_create();
 	rig_put(batch, "b", "{2}");
 	cr_assert_not(rig_submit(&rig, batch));
 	rig_expect_flows(&rig, "");
@@ -171,7 +171,7 @@ Test(store, a_confirm_is_kept_until_it_is_cleared)
 
 	rig_open(&rig);
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(&rig, 2);
+	batch = rig_batch(2);
 	rig_put(batch, "a", "{2}");
 	store_batch_confirm(batch, &confirm);
 	cr_assert(rig_submit(&rig, batch));
@@ -182,7 +182,7 @@ Test(store, a_confirm_is_kept_until_it_is_cleared)
 	cr_assert_eq(state().confirm.previous, 1);
 	cr_assert_eq(state().confirm.deadline_ns, 99);
 	cr_assert_eq(state().confirm.within_ns, 7);
-	batch = store_batch_create(rig.store);
+	batch = store_batch_create();
 	store_batch_confirm(batch, NULL);
 	cr_assert(rig_submit(&rig, batch));
 	cr_assert_not(state().has_confirm);
@@ -210,7 +210,7 @@ Test(store, in_memory_nothing_is_kept_and_no_file_is_made)
 {
 	rig.path[0] = '\0';
 	rig_open(&rig);
-	cr_assert_eq(rig.report.found, STORE_FRESH);
+	cr_assert_eq(rig.report.condition, STORE_FRESH);
 	cr_assert_not(state().is_durable);
 	rig_commit(&rig, 1, "a", "{1}");
 	rig_commit(&rig, 2, "a", "{2}");
@@ -239,11 +239,11 @@ Test(store, closing_writes_what_was_submitted_and_tells_all)
 
 	rig_open(&rig);
 	for (i = 1; i <= 100; i++) {
-		struct store_batch *batch = rig_batch(&rig, i);
+		struct store_batch *batch = rig_batch(i);
 
 		snprintf(id, sizeof(id), "f%u", i);
 		rig_put(batch, id, "{}");
-		store_batch_submit(batch, count_done, &count);
+		store_submit(rig.store, batch, count_done, &count);
 	}
 	cr_assert_eq(count, 0, "done is never called by submit");
 	rig_close(&rig);
@@ -274,11 +274,11 @@ Test(store, one_bad_batch_of_a_group_takes_no_other_with_it)
 	rig_open(&rig);
 	cursor = store_flows_open(rig.store, &rig.fault);
 	for (i = 0; i < 5; i++) {
-		struct store_batch *batch = rig_batch(&rig, numbers[i]);
+		struct store_batch *batch = rig_batch(numbers[i]);
 		const char id[2] = {(char)('a' + i), '\0'};
 
 		rig_put(batch, id, "{}");
-		store_batch_submit(batch, verdict_done, &verdicts[i]);
+		store_submit(rig.store, batch, verdict_done, &verdicts[i]);
 	}
 	cr_assert_str_eq(verdicts, "-----");
 	store_cursor_close(cursor);

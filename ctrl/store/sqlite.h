@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* SQLite, as the rooms of the store use it: connections, statements, and errors that people read.
- */
-#ifndef CTRL_STORE_DB_H
-#define CTRL_STORE_DB_H
+/* SQLite as the store uses it: connections, statements, copies, and errors that people read. */
+#ifndef CTRL_STORE_SQLITE_H
+#define CTRL_STORE_SQLITE_H
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -11,23 +10,34 @@
 
 #include "base/fault.h"
 
-/* "SLUI", in the header of each file of ours. */
-#define DB_APPLICATION_ID 0x534c5549
-
 /*
  * A connection for one thread at a time. `name` is a path or, for a database in memory, a URI that
- * begins with "file:". NULL with *fault; *code then is SQLite's result code.
+ * begins with "file:". NULL with *fault; *code, if not NULL, then is SQLite's result code.
  */
 sqlite3 *db_open(const char *name, bool read_only, int *code, struct fault *fault);
+
+/*
+ * Make a connection fit for writing. In a file: WAL, and each commit durable when it returns;
+ * checkpoints are left to the caller. 0 or -1 with *fault.
+ */
+int db_configure(sqlite3 *db, bool in_memory, struct fault *fault);
 
 /* Statements without results, separated by semicolons. 0 or -1 with *fault. */
 int db_run(sqlite3 *db, const char *sql, struct fault *fault);
 
-/* The one number that a statement yields. 0 or -1 with *fault. */
+/* Roll back the transaction that is open, if SQLite has not done so by itself. */
+void db_rollback(sqlite3 *db);
+
+/* The one number that a statement yields; 0 = none. 0 or -1 with *fault. */
 int db_number(sqlite3 *db, const char *sql, uint64_t *number, struct fault *fault);
 
 /* NULL with *fault. Released with sqlite3_finalize(). */
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct fault *fault);
+
+/* All `n` of them. 0, or -1 with *fault, some NULL. */
+int db_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **statements, unsigned n,
+	struct fault *fault);
+void db_finalize_all(sqlite3_stmt **statements, unsigned n);
 
 /*
  * Bind the parameters from the first on, one a letter: i uint64_t, t const char * (NULL is NULL),
@@ -41,8 +51,21 @@ int db_step(sqlite3_stmt *statement, struct fault *fault);
 /* Step to the next row: 1, 0 at the end, -1 with *fault. Not reset. */
 int db_row(sqlite3_stmt *statement, struct fault *fault);
 
+/* Step to the only row, take the number in its first column (0 = no row), reset. As db_row(). */
+int db_row_number(sqlite3_stmt *statement, uint64_t *number, struct fault *fault);
+
 /* The connection's last error as FAULT_STORE with what to do about it. Always -1. */
 int db_fault(sqlite3 *db, struct fault *fault);
+
+/*
+ * Copy a whole database to a file, so many pages (-1: all) at a time as long as `go_on` says so
+ * (NULL: always). Not durable yet. 0 or -1 with *fault.
+ */
+int db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
+	struct fault *fault);
+
+/* Close the only connection to a file, all of it then in the one file, durably. 0 or -1. */
+int db_finish(sqlite3 *db, const char *path, struct fault *fault);
 
 static inline uint64_t
 db_column(sqlite3_stmt *statement, int column)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "store/db.h"
+#include "store/sqlite.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "store/files.h"
 
 #define BUSY_WAIT_MS 5000 /* only people with sqlite3(1) hold locks besides us */
 
@@ -55,9 +59,11 @@ db_open(const char *name, bool read_only, int *code, struct fault *fault)
 			  (read_only && !is_uri ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
 			  (is_uri ? SQLITE_OPEN_CREATE : SQLITE_OPEN_NOFOLLOW);
 	sqlite3 *db;
+	const int rc = sqlite3_open_v2(name, &db, flags, NULL);
 
-	*code = sqlite3_open_v2(name, &db, flags, NULL);
-	if (*code != SQLITE_OK) {
+	if (code)
+		*code = rc;
+	if (rc != SQLITE_OK) {
 		if (db)
 			db_fault(db, fault);
 		else
@@ -72,10 +78,37 @@ db_open(const char *name, bool read_only, int *code, struct fault *fault)
 	return db;
 }
 
+/* Durable when COMMIT returns; checkpoints are the writer's, at times of its own choice. */
+static const char file_pragmas[] = "PRAGMA journal_mode = WAL;"
+				   "PRAGMA synchronous = FULL;"
+				   "PRAGMA wal_autocheckpoint = 0;"
+				   "PRAGMA journal_size_limit = 67108864;"
+				   "PRAGMA cell_size_check = ON;"
+				   "PRAGMA temp_store = MEMORY;"
+				   "PRAGMA cache_size = -65536;";
+
+/* In memory pages do not leave the cache before the commit: that would lock readers out earlier. */
+static const char memory_pragmas[] = "PRAGMA journal_mode = MEMORY;"
+				     "PRAGMA cache_spill = OFF;"
+				     "PRAGMA temp_store = MEMORY;";
+
+int
+db_configure(sqlite3 *db, bool in_memory, struct fault *fault)
+{
+	return db_run(db, in_memory ? memory_pragmas : file_pragmas, fault);
+}
+
 int
 db_run(sqlite3 *db, const char *sql, struct fault *fault)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fault(db, fault);
+}
+
+void
+db_rollback(sqlite3 *db)
+{
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 int
@@ -86,8 +119,7 @@ db_number(sqlite3 *db, const char *sql, uint64_t *number, struct fault *fault)
 
 	if (!statement)
 		return -1;
-	rc = db_row(statement, fault);
-	*number = rc == 1 ? db_column(statement, 0) : 0;
+	rc = db_row_number(statement, number, fault);
 	sqlite3_finalize(statement);
 	return rc < 0 ? -1 : 0;
 }
@@ -102,6 +134,29 @@ db_prepare(sqlite3 *db, const char *sql, struct fault *fault)
 		return statement;
 	db_fault(db, fault);
 	return NULL;
+}
+
+int
+db_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **statements, unsigned n,
+	struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		statements[i] = db_prepare(db, sql[i], fault);
+		if (!statements[i])
+			return -1;
+	}
+	return 0;
+}
+
+void
+db_finalize_all(sqlite3_stmt **statements, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		sqlite3_finalize(statements[i]);
 }
 
 static void
@@ -159,4 +214,73 @@ db_step(sqlite3_stmt *statement, struct fault *fault)
 
 	sqlite3_reset(statement);
 	return rc < 0 ? -1 : 0;
+}
+
+int
+db_row_number(sqlite3_stmt *statement, uint64_t *number, struct fault *fault)
+{
+	const int rc = db_row(statement, fault);
+
+	*number = rc == 1 ? db_column(statement, 0) : 0;
+	sqlite3_reset(statement);
+	return rc;
+}
+
+int
+db_finish(sqlite3 *db, const char *path, struct fault *fault)
+{
+	const int rc =
+		sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	if (rc != SQLITE_OK)
+		db_fault(db, fault);
+	sqlite3_close(db);
+	return rc == SQLITE_OK ? file_sync(path, fault) : -1;
+}
+
+/*
+ * Step by step, each on its way to the disk when the next begins: else all of it goes there at the
+ * end, and batches wait for that as well. Nothing waits here, since what is read keeps the journal
+ * from being restarted.
+ */
+static int
+pages_copy(sqlite3_backup *backup, int pages, int fd, bool (*go_on)(void *), void *arg)
+{
+	int code = SQLITE_OK;
+
+	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
+		code = sqlite3_backup_step(backup, pages);
+		if (code == SQLITE_OK)
+			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+	return code;
+}
+
+int
+db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
+	struct fault *fault)
+{
+	sqlite3_backup *backup;
+	sqlite3 *to;
+	int code, fd;
+
+	if (file_create(path, fault) < 0)
+		return -1;
+	to = db_open(path, false, NULL, fault);
+	if (!to)
+		return -1;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	backup = sqlite3_backup_init(to, "main", from, "main");
+	code = backup ? pages_copy(backup, pages, fd, go_on, arg) : SQLITE_ERROR;
+	sqlite3_backup_finish(backup);
+	if (code == SQLITE_OK)
+		fault_set(fault, FAULT_STORE, "", "the copy was abandoned");
+	else if (code != SQLITE_DONE)
+		fault_set(fault, FAULT_STORE, "", "cannot copy to %s: %s", path,
+			sqlite3_errstr(code));
+	sqlite3_close(to);
+	/* Not before: it would take the locks of the connection along. */
+	if (fd >= 0)
+		close(fd);
+	return code == SQLITE_DONE ? 0 : -1;
 }

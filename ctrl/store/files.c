@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "store/place.h"
+#include "store/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,33 +14,27 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/store.h"
-
 #define LOCK_TRIES 40 /* with a pause before each but the first: two seconds */
 #define LOCK_PAUSE_NS 50000000
 #define DIRECTORY_MODE 0750
 #define FILE_MODE 0640
 
+/* `why` is NULL for what errno says. Always -1. */
 static int
-place_fault_why(struct fault *fault, const char *what, const char *path, const char *why)
+file_fault(struct fault *fault, const char *what, const char *path, const char *why)
 {
 	const char *advice = errno == ENOSPC || errno == EDQUOT ? "free space on its file system"
 			     : errno == EROFS			? "make its file system writable"
 					      : "check the path and its permissions";
 
 	return fault_set(fault, FAULT_STORE, "",
-		"%s %s: %s; %s, or set state.path to another place", what, path, why, advice);
-}
-
-static int
-place_fault(struct fault *fault, const char *what, const char *path)
-{
-	return place_fault_why(fault, what, path, strerror(errno));
+		"%s %s: %s; %s, or set state.path to another place", what, path,
+		why ? why : strerror(errno), advice);
 }
 
 /* The owner of the directory could put anything into the place of the file anyway. */
 static bool
-is_ours(const char *path, const struct stat *file)
+is_owned(const char *path, const struct stat *file)
 {
 	char copy[PATH_MAX];
 	struct stat directory;
@@ -52,7 +46,7 @@ is_ours(const char *path, const struct stat *file)
 }
 
 int
-place_open(const char *path, int flags, char *why, size_t why_bytes)
+file_open(const char *path, int flags, char *why, size_t why_bytes)
 {
 	const int fd =
 		open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, FILE_MODE);
@@ -67,7 +61,7 @@ place_open(const char *path, int flags, char *why, size_t why_bytes)
 		errno = error;
 		return -1;
 	}
-	if (fstat(fd, &file) == 0 && is_ours(path, &file))
+	if (fstat(fd, &file) == 0 && is_owned(path, &file))
 		return fd;
 	snprintf(why, why_bytes,
 		"it belongs to user %u, expected user %u, root, or the owner of its directory",
@@ -78,14 +72,14 @@ place_open(const char *path, int flags, char *why, size_t why_bytes)
 }
 
 static int
-file_open(const char *path, int flags, const char *what, struct fault *fault)
+regular_open(const char *path, int flags, const char *what, struct fault *fault)
 {
-	char why[PLACE_WHY_MAX];
-	const int fd = place_open(path, flags, why, sizeof(why));
+	char why[FILE_WHY_MAX];
+	const int fd = file_open(path, flags, why, sizeof(why));
 	struct stat file;
 
 	if (fd < 0)
-		return place_fault_why(fault, what, path, why);
+		return file_fault(fault, what, path, why);
 	if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
 		return fd;
 	close(fd);
@@ -93,10 +87,10 @@ file_open(const char *path, int flags, const char *what, struct fault *fault)
 		"%s is not a regular file; set state.path to another place", path);
 }
 
-int
-place_sync(const char *path, struct fault *fault)
+static int
+directory_sync(const char *path, struct fault *fault)
 {
-	char copy[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+	char copy[FILE_NAME_MAX];
 	const char *directory;
 	int fd, rc;
 
@@ -104,11 +98,11 @@ place_sync(const char *path, struct fault *fault)
 	directory = dirname(copy);
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return place_fault(fault, "cannot open", directory);
+		return file_fault(fault, "cannot open", directory, NULL);
 	rc = fsync(fd);
 	/* Some file systems cannot, and say so; they have nothing to make durable either. */
 	if (rc < 0 && errno != EINVAL)
-		place_fault(fault, "cannot sync", directory);
+		file_fault(fault, "cannot sync", directory, NULL);
 	else
 		rc = 0;
 	close(fd);
@@ -116,7 +110,7 @@ place_sync(const char *path, struct fault *fault)
 }
 
 int
-place_prepare(char *path, size_t path_bytes, struct fault *fault)
+file_directory_create(char *path, size_t path_bytes, struct fault *fault)
 {
 	char copy[STORE_PATH_MAX];
 	char name[STORE_PATH_MAX];
@@ -127,17 +121,17 @@ place_prepare(char *path, size_t path_bytes, struct fault *fault)
 	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(copy, DIRECTORY_MODE) == 0) {
-			if (place_sync(copy, fault) < 0)
+			if (directory_sync(copy, fault) < 0)
 				return -1;
 		} else if (errno != EEXIST) {
-			return place_fault(fault, "cannot make directory", copy);
+			return file_fault(fault, "cannot make directory", copy, NULL);
 		}
 		*slash = '/';
 	}
 	snprintf(name, sizeof(name), "%s", basename(copy));
 	real = realpath(dirname(copy), NULL);
 	if (!real)
-		return place_fault(fault, "cannot look at the directory of", path);
+		return file_fault(fault, "cannot look at the directory of", path, NULL);
 	n = snprintf(path, path_bytes, "%s/%s", real[1] ? real : "", name);
 	free(real);
 	if ((size_t)n >= path_bytes)
@@ -186,14 +180,14 @@ lock_wait(int fd)
 }
 
 int
-place_lock(const char *path, struct fault *fault)
+file_lock(const char *path, struct fault *fault)
 {
-	char name[STORE_PATH_MAX + PLACE_SUFFIX_MAX];
+	char name[FILE_NAME_MAX];
 	char holder[16];
 	int fd;
 
 	snprintf(name, sizeof(name), "%s-lock", path);
-	fd = file_open(name, O_RDWR | O_CREAT, "cannot open", fault);
+	fd = regular_open(name, O_RDWR | O_CREAT, "cannot open", fault);
 	if (fd < 0)
 		return -1;
 	if (lock_wait(fd) == 0) {
@@ -207,54 +201,53 @@ place_lock(const char *path, struct fault *fault)
 			"another place",
 			path, holder);
 	} else {
-		place_fault(fault, "cannot lock", name);
+		file_fault(fault, "cannot lock", name, NULL);
 	}
 	close(fd);
 	return -1;
 }
 
 int
-place_file_make(const char *path, struct fault *fault)
+file_create(const char *path, struct fault *fault)
 {
-	const int fd = file_open(path, O_RDWR | O_CREAT, "cannot make", fault);
+	const int fd = regular_open(path, O_RDWR | O_CREAT, "cannot make", fault);
 
 	if (fd < 0)
 		return -1;
 	close(fd);
-	return place_sync(path, fault);
+	return directory_sync(path, fault);
 }
 
 int
-place_move(const char *from, const char *to, struct fault *fault)
+file_rename(const char *from, const char *to, struct fault *fault)
 {
 	if (rename(from, to) < 0)
-		return place_fault(fault, "cannot rename", from);
-	return place_sync(to, fault);
+		return file_fault(fault, "cannot rename", from, NULL);
+	return directory_sync(to, fault);
 }
 
 int
-place_file_sync(const char *path, struct fault *fault)
+file_sync(const char *path, struct fault *fault)
 {
-	const int fd = file_open(path, O_RDONLY, "cannot open", fault);
+	const int fd = regular_open(path, O_RDONLY, "cannot open", fault);
 	int rc;
 
 	if (fd < 0)
 		return -1;
 	rc = fsync(fd);
 	if (rc < 0)
-		place_fault(fault, "cannot sync", path);
+		file_fault(fault, "cannot sync", path, NULL);
 	close(fd);
 	return rc;
 }
 
 static const char *const file_parts[] = {"", "-wal", "-shm"};
 #define N_FILE_PARTS (sizeof(file_parts) / sizeof(file_parts[0]))
-#define PART_MAX (STORE_PATH_MAX + 2 * PLACE_SUFFIX_MAX)
 
 int
-place_file_look(const char *path, struct fault *fault)
+file_check(const char *path, struct fault *fault)
 {
-	char part[PART_MAX];
+	char part[FILE_NAME_MAX];
 	struct stat file;
 	unsigned i;
 	int fd;
@@ -263,7 +256,7 @@ place_file_look(const char *path, struct fault *fault)
 		snprintf(part, sizeof(part), "%s%s", path, file_parts[i]);
 		if (lstat(part, &file) < 0 && errno == ENOENT)
 			continue;
-		fd = file_open(part, O_RDONLY, "cannot open", fault);
+		fd = regular_open(part, O_RDONLY, "cannot open", fault);
 		if (fd < 0)
 			return -1;
 		close(fd);
@@ -272,9 +265,9 @@ place_file_look(const char *path, struct fault *fault)
 }
 
 void
-place_file_remove(const char *path)
+file_remove(const char *path)
 {
-	char part[PART_MAX];
+	char part[FILE_NAME_MAX];
 	unsigned i;
 
 	for (i = 0; i < N_FILE_PARTS; i++) {
@@ -284,16 +277,16 @@ place_file_remove(const char *path)
 }
 
 int
-place_file_move(const char *from, const char *to, struct fault *fault)
+file_move(const char *from, const char *to, struct fault *fault)
 {
-	char part[PART_MAX], moved[PART_MAX];
+	char part[FILE_NAME_MAX], moved[FILE_NAME_MAX];
 	struct stat file;
 	unsigned i;
 
 	for (i = 0; i < N_FILE_PARTS; i++) {
 		snprintf(part, sizeof(part), "%s%s", from, file_parts[i]);
 		snprintf(moved, sizeof(moved), "%s%s", to, file_parts[i]);
-		if (lstat(part, &file) == 0 && place_move(part, moved, fault) < 0)
+		if (lstat(part, &file) == 0 && file_rename(part, moved, fault) < 0)
 			return -1;
 	}
 	return 0;

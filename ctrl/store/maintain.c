@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/maintain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "store/files.h"
+#include "store/recover.h"
+#include "store/sqlite.h"
+
+#define GAP_ROWS_MIN 1000
+/* So long after a change, and so long after the last copy, or so many times as it took. */
+#define AFTER_CHANGE_NS (10 * NS_PER_S)
+#define AFTER_COPY_NS (60 * NS_PER_S)
+#define AFTER_COPY_TIMES 20
+#define PAGES_A_STEP 1024
+#define OPS_A_STEP 100000 /* of SQLite's machine, while a copy is checked */
+#define PASSES 8 /* of a checkpoint, each for what was written during the one before */
+#define MAINTAIN_NICE 5
+
+static const char *const trim_sql[TRIM_STATEMENTS] = {
+	[TRIM_LIMIT] =
+		"SELECT coalesce((SELECT first_change FROM generation ORDER BY number LIMIT 1),"
+		" (SELECT next_change FROM ledger))",
+	[TRIM_OLD] = "SELECT row, sum FROM change WHERE row < ? ORDER BY row LIMIT ?",
+	[TRIM_GAP] = "SELECT row, sum, generation IN (SELECT number FROM generation) FROM change"
+		     " WHERE row >= ? AND row < ? ORDER BY row LIMIT ?",
+	/* The first change of the same flow in the same gap between generations that are kept. */
+	[TRIM_BEFORE] = "SELECT e.row FROM change AS c JOIN change AS e ON e.id = c.id"
+			" AND e.generation < c.generation AND e.generation > coalesce("
+			"  (SELECT number FROM generation WHERE number < c.generation"
+			"   ORDER BY number DESC LIMIT 1), 0)"
+			" WHERE c.row = ? ORDER BY e.generation LIMIT 1",
+	/* The change, if the flow is after it what it was before. */
+	[TRIM_AFTER] = "SELECT c.sum FROM change AS c"
+		       " LEFT JOIN change AS n ON n.id = c.id AND n.generation ="
+		       "  (SELECT min(m.generation) FROM change AS m"
+		       "   WHERE m.id = c.id AND m.generation > c.generation)"
+		       " LEFT JOIN flow AS f ON f.id = c.id WHERE c.row = ?"
+		       " AND CASE WHEN n.row IS NULL"
+		       " THEN c.text IS f.text AND (f.row IS NULL OR"
+		       "  c.last_leg = f.last_leg AND c.declared = f.declared)"
+		       " ELSE c.text IS n.text AND c.last_leg = n.last_leg"
+		       "  AND c.declared = n.declared END",
+	[TRIM_DELETE] = "DELETE FROM change WHERE row = ?",
+};
+
+int
+trim_init(struct trim *trim, sqlite3 *db, struct fault *fault)
+{
+	*trim = (struct trim){.db = db, .gaps = {{0, INT64_MAX}}, .n_gaps = 1};
+	trim->save = meta_prepare(db, fault);
+	if (trim->save &&
+		db_prepare_all(db, trim_sql, trim->statements, TRIM_STATEMENTS, fault) == 0)
+		return 0;
+	trim_fini(trim);
+	return -1;
+}
+
+void
+trim_fini(struct trim *trim)
+{
+	sqlite3_finalize(trim->save);
+	db_finalize_all(trim->statements, TRIM_STATEMENTS);
+}
+
+/* One more gap, or a longer one. */
+void
+trim_gap_add(struct trim *trim, uint64_t from, uint64_t to)
+{
+	const unsigned n = trim->n_gaps;
+
+	if (n > 0 && (n == TRIM_GAPS_MAX ||
+			     (from <= trim->gaps[n - 1].to && to >= trim->gaps[n - 1].from))) {
+		if (from < trim->gaps[n - 1].from)
+			trim->gaps[n - 1].from = from;
+		if (to > trim->gaps[n - 1].to)
+			trim->gaps[n - 1].to = to;
+		return;
+	}
+	trim->gaps[n].from = from;
+	trim->gaps[n].to = to;
+	trim->n_gaps++;
+}
+
+struct trim_row {
+	uint64_t row;
+	uint64_t sum;
+};
+
+static int
+change_delete(struct trim *trim, struct meta *meta, uint64_t row, uint64_t sum, struct fault *fault)
+{
+	sqlite3_stmt *delete = trim->statements[TRIM_DELETE];
+
+	db_bind(delete, "i", row);
+	if (db_step(delete, fault) < 0)
+		return -1;
+	meta->changes--;
+	meta->changes_sum -= (uint32_t)sum;
+	return 0;
+}
+
+/* What is older than all that is kept. How many were deleted, or -1. */
+static int
+old_delete(struct trim *trim, struct meta *meta, struct trim_row *rows, uint64_t limit,
+	struct fault *fault)
+{
+	sqlite3_stmt *old = trim->statements[TRIM_OLD];
+	int found, n = 0, i;
+	uint64_t before;
+
+	if (db_row_number(trim->statements[TRIM_LIMIT], &before, fault) < 0)
+		return -1;
+	db_bind(old, "ii", before, limit);
+	while ((found = db_row(old, fault)) == 1)
+		rows[n++] = (struct trim_row){db_column(old, 0), db_column(old, 1)};
+	sqlite3_reset(old);
+	for (i = 0; i < n && found == 0; i++)
+		found = change_delete(trim, meta, rows[i].row, rows[i].sum, fault);
+	return found < 0 ? -1 : n;
+}
+
+/*
+ * A change of a generation that is not kept: it is not needed if there is an earlier one of the
+ * same flow in the gap. What is then the first is not needed if it leads back to what is there
+ * without it.
+ */
+static int
+gap_change_trim(
+	struct trim *trim, struct meta *meta, const struct trim_row *change, struct fault *fault)
+{
+	sqlite3_stmt *before = trim->statements[TRIM_BEFORE], *after = trim->statements[TRIM_AFTER];
+	uint64_t first, sum;
+	int found;
+
+	db_bind(before, "i", change->row);
+	found = db_row_number(before, &first, fault);
+	if (found < 0 ||
+		(found == 1 && change_delete(trim, meta, change->row, change->sum, fault) < 0))
+		return -1;
+	if (found == 0)
+		first = change->row;
+	db_bind(after, "i", first);
+	found = db_row_number(after, &sum, fault);
+	return found == 1 ? change_delete(trim, meta, first, sum, fault) : found;
+}
+
+/* Look through the first gap; *from is behind what was looked at, the end of the gap at its end. */
+static int
+gap_trim(struct trim *trim, struct meta *meta, struct trim_row *rows, uint64_t limit,
+	uint64_t *from, struct fault *fault)
+{
+	sqlite3_stmt *changes = trim->statements[TRIM_GAP];
+	uint64_t seen;
+	int found, n = 0, i;
+
+	db_bind(changes, "iii", *from, trim->gaps[0].to, limit);
+	for (seen = 0; (found = db_row(changes, fault)) == 1; seen++) {
+		*from = db_column(changes, 0) + 1;
+		if (!db_column(changes, 2))
+			rows[n++] = (struct trim_row){db_column(changes, 0), db_column(changes, 1)};
+	}
+	sqlite3_reset(changes);
+	if (seen < limit)
+		*from = trim->gaps[0].to;
+	for (i = 0; i < n && found == 0; i++)
+		found = gap_change_trim(trim, meta, &rows[i], fault);
+	return found;
+}
+
+bool
+trim_step(struct trim *trim, struct meta *meta, uint64_t rows)
+{
+	const uint64_t gap_rows = rows / 2 > GAP_ROWS_MIN ? rows / 2 : GAP_ROWS_MIN;
+	struct trim_row *buffer = calloc(rows > gap_rows ? rows : gap_rows, sizeof(*buffer));
+	uint64_t from = trim->gaps[0].from;
+	struct meta after = *meta;
+	struct fault ignored;
+	int more;
+
+	if (!buffer || db_run(trim->db, "BEGIN IMMEDIATE", &ignored) < 0) {
+		free(buffer);
+		return false;
+	}
+	more = old_delete(trim, &after, buffer, rows, &ignored);
+	if (more == 0 && trim->n_gaps > 0)
+		more = gap_trim(trim, &after, buffer, gap_rows, &from, &ignored) < 0 ? -1 : 1;
+	free(buffer);
+	if (more < 0 ||
+		(after.changes != meta->changes && meta_save(trim->save, &after, &ignored) < 0) ||
+		db_run(trim->db, "COMMIT", &ignored) < 0) {
+		db_rollback(trim->db);
+		return false;
+	}
+	*meta = after;
+	trim->gaps[0].from = from;
+	if (trim->n_gaps > 0 && from >= trim->gaps[0].to) {
+		trim->n_gaps--;
+		memmove(trim->gaps, trim->gaps + 1, trim->n_gaps * sizeof(trim->gaps[0]));
+	}
+	return more > 0;
+}
+
+/* Under the mutex, which is released meanwhile. Until a pass finds nothing more to move. */
+static void
+checkpoint_run(struct maintain *maintain)
+{
+	int in_journal, in_file, before = -1;
+	unsigned i;
+
+	maintain->checkpoint_wanted = false;
+	maintain->checkpoint_running = true;
+	pthread_mutex_unlock(&maintain->mutex);
+	for (i = 0; i < PASSES; i++) {
+		/* The next batch meets the same errors. */
+		if (sqlite3_wal_checkpoint_v2(maintain->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+			    &in_journal, &in_file) != SQLITE_OK ||
+			in_file == before)
+			break;
+		before = in_file;
+	}
+	pthread_mutex_lock(&maintain->mutex);
+	maintain->checkpoint_running = false;
+}
+
+/* Between the steps of a copy. */
+static bool
+copy_may_go_on(void *arg)
+{
+	struct maintain *maintain = arg;
+	bool stop;
+
+	pthread_mutex_lock(&maintain->mutex);
+	if (maintain->checkpoint_wanted)
+		checkpoint_run(maintain);
+	stop = maintain->stop;
+	pthread_mutex_unlock(&maintain->mutex);
+	return !stop;
+}
+
+struct copy {
+	const char *store; /* path */
+	bool (*go_on)(void *); /* NULL: always */
+	void *arg;
+};
+
+static int
+copy_must_stop(void *arg)
+{
+	const struct copy *copy = arg;
+
+	return copy->go_on && !copy->go_on(copy->arg);
+}
+
+/* A copy of one view: reading pins it. */
+static int
+view_copy(const struct copy *copy, const char *path, struct fault *fault)
+{
+	struct meta meta;
+	sqlite3 *db;
+	int rc = -1;
+
+	db = db_open(copy->store, true, NULL, fault);
+	if (!db)
+		return -1;
+	if (db_run(db, "BEGIN", fault) == 0 && meta_load(db, &meta, fault) == 0)
+		rc = db_copy(db, path, PAGES_A_STEP, copy->go_on, copy->arg, fault);
+	sqlite3_close(db);
+	return rc;
+}
+
+static int
+copy_check(struct copy *copy, const char *path, struct verdict *verdict, struct fault *fault)
+{
+	sqlite3 *db;
+
+	db = db_open(path, false, NULL, fault);
+	if (!db)
+		return -1;
+	sqlite3_progress_handler(db, OPS_A_STEP, copy_must_stop, copy);
+	if (verify(db, verdict, fault) < 0) {
+		sqlite3_close(db);
+		return -1;
+	}
+	sqlite3_progress_handler(db, 0, NULL, NULL);
+	if (db_finish(db, path, fault) < 0)
+		return -1;
+	if (verdict->all_good)
+		return 0;
+	return fault_set(
+		fault, FAULT_STORE, "", "store %s is damaged: %s", copy->store, verdict->reason);
+}
+
+int
+maintain_copy(
+	const char *path, bool (*go_on)(void *), void *arg, uint64_t *taken, struct fault *fault)
+{
+	struct copy copy = {path, go_on, arg};
+	char made[FILE_NAME_MAX], good[FILE_NAME_MAX];
+	struct verdict verdict;
+
+	snprintf(good, sizeof(good), "%s" COPY_SUFFIX, path);
+	snprintf(made, sizeof(made), "%s" COPY_SUFFIX "-new", path);
+	file_remove(made);
+	if (view_copy(&copy, made, fault) < 0 || copy_check(&copy, made, &verdict, fault) < 0 ||
+		file_rename(made, good, fault) < 0) {
+		file_remove(made);
+		return -1;
+	}
+	*taken = verdict.meta.generation;
+	return 0;
+}
+
+/* Under the mutex. */
+static void
+copy_fault_set(struct maintain *maintain, const char *text)
+{
+	const uint64_t one = 1;
+
+	if (strncmp(maintain->copy_fault, text, STORE_REASON_MAX - 1) == 0)
+		return;
+	snprintf(maintain->copy_fault, sizeof(maintain->copy_fault), "%.*s", STORE_REASON_MAX - 1,
+		text);
+	/* It cannot fail: the counter would have to be near 2^64. */
+	if (maintain->event_fd >= 0 && write(maintain->event_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+/* Under the mutex, which is released meanwhile. When the next copy may be taken. */
+static uint64_t
+copy_run(struct maintain *maintain)
+{
+	const uint64_t begin_ns = clock_read_ns(CLOCK_MONOTONIC);
+	uint64_t end_ns, pause_ns;
+	struct fault fault;
+	uint64_t taken;
+	int rc;
+
+	pthread_mutex_unlock(&maintain->mutex);
+	rc = maintain_copy(maintain->path, copy_may_go_on, maintain, &taken, &fault);
+	end_ns = clock_read_ns(CLOCK_MONOTONIC);
+	pthread_mutex_lock(&maintain->mutex);
+	if (rc == 0)
+		maintain->copied = taken;
+	if (!maintain->stop)
+		copy_fault_set(maintain, rc == 0 ? "" : fault.message);
+	pause_ns = AFTER_COPY_TIMES * (end_ns - begin_ns);
+	return end_ns + (pause_ns > AFTER_COPY_NS ? pause_ns : AFTER_COPY_NS);
+}
+
+static void *
+maintain_run(void *arg)
+{
+	struct maintain *maintain = arg;
+	uint64_t earliest_ns = 0, due_ns = 0; /* of the next copy; due 0: no change to copy */
+
+	thread_be_nice(MAINTAIN_NICE);
+	pthread_mutex_lock(&maintain->mutex);
+	while (!maintain->stop) {
+		if (maintain->checkpoint_wanted) {
+			checkpoint_run(maintain);
+		} else if (maintain->generation == maintain->copied) {
+			due_ns = 0;
+			pthread_cond_wait(&maintain->wake, &maintain->mutex);
+		} else if (due_ns == 0) {
+			due_ns = clock_read_ns(CLOCK_MONOTONIC) + AFTER_CHANGE_NS;
+			due_ns = due_ns > earliest_ns ? due_ns : earliest_ns;
+		} else if (clock_read_ns(CLOCK_MONOTONIC) < due_ns) {
+			pthread_cond_timedwait(&maintain->wake, &maintain->mutex,
+				&(struct timespec){
+					(time_t)(due_ns / NS_PER_S), (long)(due_ns % NS_PER_S)});
+		} else {
+			earliest_ns = copy_run(maintain);
+			due_ns = 0;
+		}
+	}
+	pthread_mutex_unlock(&maintain->mutex);
+	return NULL;
+}
+
+int
+maintain_init(struct maintain *maintain, const char *path, uint64_t generation, int event_fd,
+	struct fault *fault)
+{
+	pthread_condattr_t attributes;
+
+	*maintain = (struct maintain){.path = path,
+		.event_fd = event_fd,
+		.generation = generation,
+		.db = db_open(path, false, NULL, fault)};
+	if (!maintain->db)
+		return -1;
+	/* A checkpoint does nothing on a connection that has not seen the file yet. */
+	if (db_run(maintain->db, "PRAGMA synchronous = FULL; SELECT one FROM ledger", fault) < 0) {
+		sqlite3_close(maintain->db);
+		return -1;
+	}
+	pthread_mutex_init(&maintain->mutex, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&maintain->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (thread_start(&maintain->thread, "store-maintain", maintain_run, maintain, fault) == 0)
+		return 0;
+	pthread_cond_destroy(&maintain->wake);
+	pthread_mutex_destroy(&maintain->mutex);
+	sqlite3_close(maintain->db);
+	return -1;
+}
+
+void
+maintain_fini(struct maintain *maintain)
+{
+	pthread_mutex_lock(&maintain->mutex);
+	maintain->stop = true;
+	pthread_cond_signal(&maintain->wake);
+	pthread_mutex_unlock(&maintain->mutex);
+	pthread_join(maintain->thread, NULL);
+	pthread_cond_destroy(&maintain->wake);
+	pthread_mutex_destroy(&maintain->mutex);
+	sqlite3_close(maintain->db);
+}
+
+void
+maintain_checkpoint(struct maintain *maintain)
+{
+	pthread_mutex_lock(&maintain->mutex);
+	if (!maintain->checkpoint_running) {
+		maintain->checkpoint_wanted = true;
+		pthread_cond_signal(&maintain->wake);
+	}
+	pthread_mutex_unlock(&maintain->mutex);
+}
+
+bool
+maintain_checkpoint_pending(struct maintain *maintain)
+{
+	bool pending;
+
+	pthread_mutex_lock(&maintain->mutex);
+	pending = maintain->checkpoint_wanted || maintain->checkpoint_running;
+	pthread_mutex_unlock(&maintain->mutex);
+	return pending;
+}
+
+void
+maintain_generation(struct maintain *maintain, uint64_t generation)
+{
+	pthread_mutex_lock(&maintain->mutex);
+	maintain->generation = generation;
+	pthread_cond_signal(&maintain->wake);
+	pthread_mutex_unlock(&maintain->mutex);
+}
+
+void
+maintain_state(
+	struct maintain *maintain, uint64_t *copied, char *copy_fault, size_t copy_fault_bytes)
+{
+	pthread_mutex_lock(&maintain->mutex);
+	*copied = maintain->copied;
+	snprintf(copy_fault, copy_fault_bytes, "%s", maintain->copy_fault);
+	pthread_mutex_unlock(&maintain->mutex);
+}
+
+void
+maintain_warn(struct maintain *maintain)
+{
+	char fault[STORE_REASON_MAX], text[STORE_REASON_MAX + 64];
+	uint64_t copied;
+
+	maintain_state(maintain, &copied, fault, sizeof(fault));
+	if (!maintain->warn || strcmp(fault, maintain->warned) == 0)
+		return;
+	snprintf(maintain->warned, sizeof(maintain->warned), "%s", fault);
+	if (fault[0] != '\0')
+		snprintf(text, sizeof(text), "no checked copy of the state is taken: %s", fault);
+	else
+		snprintf(text, sizeof(text), "checked copies of the state are taken again");
+	maintain->warn(maintain->arg, text);
+}
