@@ -145,7 +145,9 @@ screen_row(int row, const char *text, bool marked)
 {
 	if (row < 0 || row >= screen.rows)
 		return;
-	snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text);
+	if (snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text) >
+		screen.columns + 1)
+		screen.wanted[row][screen.columns] = '~';
 }
 
 static void
