@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Copies for the legs of a packet that has more than one. A short datagram is copied whole: one
- * small buffer costs less than the two of a copy by reference (docs/adr/0007-replicas.md). A longer
- * one is a small header mbuf of its own with the payload attached by reference: the payload is
- * neither read nor written. Where a driver cannot send frames of two segments (net_af_xdp), or the
- * packet lies in a buffer that is not its mbuf's own, the copy is one whole buffer, too.
+ * small buffer costs less than the two of a copy by reference
+ * (docs/adr/0007-replicas-copied-or-shared.md). A longer one is a small header mbuf of its own with
+ * the payload attached by reference: the payload is neither read nor written. Where a driver cannot
+ * send frames of two segments (net_af_xdp), or the packet lies in a buffer that is not its mbuf's
+ * own, the copy is one whole buffer, too.
  *
  * Headers of a copy are still those of the packet: rewrite.h comes after.
  */

@@ -2,7 +2,7 @@
 /*
  * Looks at the flows whose state changes by itself: those with an idle timeout, which it removes
  * when they are due, and those that latch, whose new sources it raises events for. Each is looked
- * at when its time comes (wheel.h), at most SWEEP_LOOKS_MAX of them before other work has its turn;
+ * at when its time comes (clock.h), at most SWEEP_LOOKS_MAX of them before other work has its turn;
  * without such flows there is no timer.
  *
  * Everything here is called by the control thread.

@@ -78,7 +78,7 @@ hops_gather(struct commits *commits, struct change **changes, struct leg_hops *l
 	return n;
 }
 
-/* From here on nobody else changes handles or next hops of flows (route_follow.c). */
+/* From here on nobody else changes handles or next hops of flows. */
 static int
 txn_begin(struct commits *commits)
 {
