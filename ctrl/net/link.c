@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One dump of the links answers for all legs of a request, so the list lives as long as the
- * request does and is never out of date for longer.
+ * One dump of the links answers for all next hops: the list lives until the kernel reports a link
+ * that changed, or that a message was lost, and is read again when it is next needed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
