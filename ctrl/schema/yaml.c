@@ -374,12 +374,19 @@ static json_t *
 document_read(struct loader *loader)
 {
 	const struct json_path top = {0};
+	const yaml_version_directive_t *version;
 	json_t *value;
 
 	if (event_next(loader) || event_next(loader))
 		return NULL;
 	if (loader->event.type != YAML_DOCUMENT_START_EVENT)
 		return refuse(loader, "empty, expected a document");
+	version = loader->event.data.document_start.version_directive;
+	if (version && (version->major != 1 || version->minor != 2))
+		return refuse(loader, "found %YAML other than 1.2, expected 1.2 or no such line");
+	if (loader->event.data.document_start.tag_directives.start !=
+		loader->event.data.document_start.tag_directives.end)
+		return refuse(loader, "found %TAG, expected a document without tags");
 	if (event_next(loader))
 		return NULL;
 	line_note(loader, &top);

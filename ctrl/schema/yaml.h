@@ -5,8 +5,8 @@
  *
  * One document; plain scalars are typed by the core schema of YAML 1.2 (so yes, no, 08 and 1:30
  * are not what they were in YAML 1.1), quoted ones are strings. Refused, with the line: repeated
- * keys, keys that are not scalars, anchors and aliases, tags, also of keys, merge keys, .inf and
- * .nan, and what is not UTF-8; a byte order mark of UTF-8 is passed over.
+ * keys, keys that are not scalars, anchors and aliases, tags, also of keys, merge keys, %TAG, %YAML
+ * other than 1.2, .inf and .nan, and what is not UTF-8; a byte order mark of UTF-8 is passed over.
  */
 #ifndef CTRL_SCHEMA_YAML_H
 #define CTRL_SCHEMA_YAML_H

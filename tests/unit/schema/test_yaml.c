@@ -172,6 +172,8 @@ Test(yaml, refusals_name_the_line)
 	refused("a: \"x\\0y\"\n", 1, "NUL");
 	refused("\"x\\0y\": 1\n", 1, "NUL");
 	refused("a: 1\n---\nb: 2\n", 2, "second document");
+	refused("%YAML 1.1\n---\na: yes\n", 1, "expected 1.2");
+	refused("%TAG ! tag:example.com,2026:\n---\na: 1\n", 1, "%TAG");
 	refused("", 1, "empty");
 	refused("# nothing\n", 2, "empty");
 }
@@ -181,6 +183,7 @@ Test(yaml, encodings)
 	value_check("\xef\xbb\xbf"
 		    "a: 1\n",
 		"{\"a\": 1}");
+	value_check("%YAML 1.2\n---\na: yes\n", "{\"a\": \"yes\"}");
 	value_check("\"<<\": 1\n", "{\"<<\": 1}");
 	bytes_refused("\xff\xfe"
 		      "a\0:\0 \0001\0",
