@@ -191,25 +191,28 @@ done
 
 # Confirmed in time, it stays.
 { echo "flows:" && flow_yaml cam7 5007; } >"$F/one.yaml"
-ctl apply "$F/one.yaml" --confirm-within 5s >"$F/said"
+ctl apply "$F/one.yaml" --confirm-within 4s >"$F/said"
 confirm=$(sed -n 's/^  sluicectl --socket [^ ]* \(confirm [0-9]*\)$/\1/p' "$F/said")
 [[ -n $confirm ]] || fail "apply does not say how to confirm: $(cat "$F/said")"
 # shellcheck disable=SC2086 # two words
 ctl $confirm | grep -q 'it stays' || fail "$confirm failed"
-sleep 5
 expect_ids "cam7 manual"
 expect_exit 1 ctl confirm
 
-# Not confirmed, it goes, though the session is long gone; and the history says so.
+# Not confirmed, it goes when its time is over, though the session is long gone; and the history
+# says so. By then the time of the one that was confirmed is over, too.
 returned() {
 	[[ $(ids) == "$1" ]]
 }
-ctl apply "$F/flows.d" --confirm-within 4s >/dev/null
-expect_ids "cam1 cam3 manual talk"
-sleep 1
+ctl apply "$F/flows.d" --confirm-within 5s >/dev/null
 expect_ids "cam1 cam3 manual talk"
 rig_wait 30 returned "cam7 manual" || fail "the flows of before did not return"
 ctl history --limit 2 | grep -q reverted || fail "the history does not tell: $(ctl history)"
+waited=$(ctl --json history --limit 2 |
+	json_value "(d['generations'][0]['time_ns'] - d['generations'][1]['time_ns']) / 10**9")
+[[ $waited =~ ^[5-9]\. || $waited =~ ^[1-3][0-9]\. ]] || fail "they returned after $waited s"
+ctl --json history --limit 3 | json_value "d['generations'][2]['generation']" |
+	grep -qx "${confirm#confirm }" || fail "what was confirmed was taken back: $(ctl history)"
 
 # However many single calls come, the operator's last apply is there to go back to.
 ctl apply "$F/flows.d" --comment "evening show" >/dev/null
@@ -249,9 +252,13 @@ ctl history untag 1 >/dev/null
 ctl apply "$F/one.yaml" >/dev/null
 
 # Nor is a killed sluiced a way to stay.
-ctl apply "$F/flows.d" --confirm-within 3s >/dev/null
+deadline=$(ctl --json apply "$F/flows.d" --confirm-within 3s |
+	json_value "d['confirm_by_ns']")
 rig_stop sluiced KILL
-sleep 3
+over() {
+	(($(date +%s%N) > deadline))
+}
+rig_wait 30 over
 start
 rig_wait 30 returned "cam7 manual" || fail "killed meanwhile, the flows of before did not return"
 # Nor are many changes of other flows meanwhile, also when it is killed among them.

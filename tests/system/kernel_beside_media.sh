@@ -47,12 +47,17 @@ receive_end media
 
 # RFC 1812, 5.3.4: what went to another host, to all or to a group is not forwarded. What goes to
 # the address that p0 has now is, also when it changes.
+cam_counted() {
+	(($(counter_read flow:cam.packets) + $(counter_read p0.steering.passed.other_mac) >= $1))
+}
+# Ten frames, of which each is forwarded or passed to the kernel when this returns.
 cam_to() {
+	local before=$(($(counter_read flow:cam.packets) + $(counter_read p0.steering.passed.other_mac)))
 	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --interface eth0 --dst-mac "$1" --count 10
+	rig_wait 30 cam_counted $((before + 10)) || fail "frames to $1 are not counted"
 }
 cam_gets() {
 	cam_to "$1"
-	sleep 0.1
 	(($(counter_read flow:cam.packets) > 5000))
 }
 for mac in 02:00:00:00:00:99 ff:ff:ff:ff:ff:ff 01:00:5e:00:02:01; do
@@ -62,7 +67,6 @@ ip -n "$RIG_NAME-box" link set p0 address 02:00:00:00:00:99
 rig_wait 30 cam_gets 02:00:00:00:00:99 || fail "p0 does not follow its MAC address"
 forwarded=$(counter_read flow:cam.packets)
 cam_to "${BOX_MAC[0]}"
-sleep 0.5
 expect_counter flow:cam.packets "$forwarded"
 ip -n "$RIG_NAME-h0" neigh flush all
 
