@@ -263,6 +263,16 @@ cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 }
 
 int
+cli_page_repeats(const char *method, const char *member)
+{
+	fprintf(stderr,
+		"sluicectl: the reply to %s is wrong: found %s not behind that of the page before, "
+		"expected a later one\n",
+		method, member);
+	return CLI_BROKEN;
+}
+
+int
 cli_print_json(json_t *document)
 {
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);

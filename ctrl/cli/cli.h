@@ -84,6 +84,12 @@ void cli_interrupts_catch(void);
 bool cli_change_sent(const char *method, const json_t *params);
 void cli_change_answered(const json_t *result, const struct client_error *error);
 
+/*
+ * Say that a page of a method's result does not lie behind the one before, so that asking for the
+ * next would not end. Returns CLI_BROKEN.
+ */
+int cli_page_repeats(const char *method, const char *member);
+
 /* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
 int cli_print_json(json_t *document);
 

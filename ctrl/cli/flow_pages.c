@@ -17,6 +17,7 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 {
 	json_t *result = NULL, *page, *flows = json_array(), *health = json_array();
 	struct progress progress;
+	uint64_t before = 0, at;
 	const char *cursor;
 
 	progress_begin(&progress, "reading flows", 0);
@@ -32,9 +33,18 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 		progress.total = member_number(page, "total");
 		progress_at(&progress, json_array_size(flows));
 		cursor = json_string_value(json_object_get(page, "next_cursor"));
-		if (cursor != NULL)
-			json_object_set_new(filter, "cursor", json_string(cursor));
-	} while (cursor != NULL);
+		if (cursor == NULL)
+			break;
+		if (number_parse(cursor, before + 1, UINT64_MAX, &at) < 0) {
+			progress_end(&progress);
+			*exit_code = cli_page_repeats(method, "next_cursor");
+			json_decref(result);
+			result = NULL;
+			break;
+		}
+		before = at;
+		json_object_set_new(filter, "cursor", json_string(cursor));
+	} while (true);
 	progress_end(&progress);
 	if (result != NULL)
 		json_object_set(result, "flows", flows);

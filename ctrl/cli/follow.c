@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/frame_text.h"
+#include "cli/reply.h"
 
 #define PUNTED_INDENT 10 /* where the time stands */
 #define PAGE_ENTRIES 1000
@@ -67,8 +68,8 @@ follow_show(struct follow *follow, json_t *entry)
 	}
 }
 
-/* Show the entries of a page and move on behind them. Returns how many there were. */
-static size_t
+/* Show the entries of a page and move on behind them. Returns whether there may be another. */
+static bool
 page_show(struct follow *follow, const json_t *page)
 {
 	const json_t *entries = json_object_get(page, follow->ring->member);
@@ -87,25 +88,32 @@ page_show(struct follow *follow, const json_t *page)
 			follow_show(follow, entry);
 		follow->after = member_number(entry, "sequence");
 	}
-	return json_array_size(entries);
+	return json_array_size(entries) == PAGE_ENTRIES;
 }
 
 int
 follow_read(struct follow *follow, struct client_error *error)
 {
 	json_t *params, *page;
-	size_t n;
+	uint64_t before;
+	bool more;
 
 	do {
+		before = follow->after;
 		params = json_pack(
 			"{s:I, s:i}", "after", (json_int_t)follow->after, "limit", PAGE_ENTRIES);
 		page = client_call(&follow->cli->client, follow->ring->method, params, error);
 		json_decref(params);
 		if (page == NULL)
 			return -1;
-		n = page_show(follow, page);
+		more = page_show(follow, page);
 		json_decref(page);
-	} while (n == PAGE_ENTRIES && !ferror(stdout));
+		if (more && follow->after <= before)
+			return client_error_set(error, CLIENT_BROKEN,
+				"the reply to %s is wrong: found entries up to %" PRIu64
+				", expected some behind %" PRIu64,
+				follow->ring->method, follow->after, before);
+	} while (more && !ferror(stdout));
 	fflush(stdout);
 	return 0;
 }

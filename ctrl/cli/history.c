@@ -179,7 +179,7 @@ static int
 history_show(struct cli *cli, uint64_t generation, uint64_t limit)
 {
 	json_t *entry = NULL, *page;
-	uint64_t after = 0, shown = 0;
+	uint64_t after = 0, shown = 0, next;
 	int exit_code;
 
 	do {
@@ -196,8 +196,13 @@ history_show(struct cli *cli, uint64_t generation, uint64_t limit)
 		entry = entry != NULL ? entry : json_incref(page);
 		page_take(cli, entry, page);
 		shown += json_array_size(json_object_get(page, "changes"));
-		after = member_number(page, "next");
+		next = member_number(page, "next");
 		json_decref(page);
+		if (next > 0 && next <= after) {
+			json_decref(entry);
+			return cli_page_repeats("history.get", "next");
+		}
+		after = next;
 	} while (after > 0 && shown < limit);
 	json_object_del(entry, "next");
 	if (cli->json)

@@ -103,6 +103,26 @@ word(struct cli *cli, const char **group, struct arguments *arguments, const cha
 	return CLI_OK;
 }
 
+/*
+ * What goes into JSON is UTF-8. A path need not be: that of an option, or a word that names a file.
+ */
+static int
+text_check(const struct cli *cli, const struct option_spec *option, const char *value)
+{
+	const char *what = option != NULL ? option->value : NULL;
+	const bool is_path = option == NULL ? access(value, F_OK) == 0
+					    : what == NULL || strcmp(what, "FILE") == 0 ||
+						      strcmp(what, "PATH") == 0 ||
+						      strcmp(what, "DIR") == 0;
+	json_t *text = is_path ? NULL : json_string(value);
+
+	json_decref(text);
+	if (is_path || text != NULL)
+		return CLI_OK;
+	return cli_usage(cli, "%s%s: found \"%s\", which is not UTF-8, expected UTF-8",
+		option != NULL ? "--" : "argument", option != NULL ? option->name : "", value);
+}
+
 static int
 read_arguments(
 	struct cli *cli, struct option_scan *scan, const char **group, struct arguments *arguments)
@@ -113,6 +133,8 @@ read_arguments(
 	while (exit_code == CLI_OK && (kind = options_next(scan)) != OPTION_END) {
 		if (kind == OPTION_ERROR)
 			return cli_usage(cli, "%s", scan->error);
+		if (text_check(cli, kind != OPTION_WORD ? scan->spec : NULL, scan->value) != CLI_OK)
+			return CLI_USAGE;
 		if (kind == OPTION_WORD) {
 			exit_code = word(cli, group, arguments, scan->value);
 			scan->locals = cli->command != NULL ? cli->command->options : NULL;

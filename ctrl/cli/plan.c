@@ -106,7 +106,7 @@ json_t *
 plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code)
 {
 	json_t *plan = NULL, *page;
-	uint64_t shown = 0, after = 0;
+	uint64_t shown = 0, after = 0, next;
 
 	do {
 		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
@@ -119,8 +119,14 @@ plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit
 		plan = plan != NULL ? plan : json_incref(page);
 		page_take(cli, plan, page, room);
 		shown += json_array_size(json_object_get(page, "changes"));
-		after = member_number(page, "next");
+		next = member_number(page, "next");
 		json_decref(page);
+		if (next > 0 && next <= after) {
+			*exit_code = cli_page_repeats("a plan", "next");
+			json_decref(plan);
+			return NULL;
+		}
+		after = next;
 	} while (after > 0 && shown < limit);
 	json_object_del(plan, "next");
 	summary_show(cli, plan, shown);

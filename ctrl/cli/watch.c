@@ -21,6 +21,7 @@ struct watch {
 	const struct arguments *arguments; /* of which --flow may be given often */
 	struct traffic before;
 	bool has_before;
+	bool began; /* there was a reading: a flow that is not there has gone, and may return */
 	bool lost; /* the daemon did not answer last time */
 	unsigned lines;
 };
@@ -45,7 +46,7 @@ watch_flow(struct watch *watch, const char *id, json_t *flows, struct client_err
 	json_t *flow = client_call(&watch->cli->client, "flow.get", params, error);
 
 	json_decref(params);
-	if (flow == NULL && strcmp(error->name, "NOT_FOUND") != 0)
+	if (flow == NULL && (!watch->began || strcmp(error->name, "NOT_FOUND") != 0))
 		return -1;
 	json_array_append_new(flows, flow_sent(id, flow));
 	json_decref(flow);
@@ -194,10 +195,9 @@ watch_run(struct watch *watch, uint64_t interval_ms, uint64_t count)
 	struct client_error error;
 	struct timespec beat;
 
-	if (watch_read(watch, &error) < 0) {
-		fprintf(stderr, "sluicectl: %s\n", error.text);
-		return (int)error.status;
-	}
+	if (watch_read(watch, &error) < 0)
+		return cli_refused(watch->cli, &error);
+	watch->began = true;
 	clock_gettime(CLOCK_MONOTONIC, &beat);
 	for (uint64_t n = 0; (count == 0 || n < count) && !ferror(stdout); n++) {
 		beat_wait(&beat, interval_ms);

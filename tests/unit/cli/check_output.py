@@ -401,6 +401,27 @@ ANSWERS = [
     ("FORBIDDEN", -32007, 1), ("STALE", -32008, 1), ("BUSY", -32010, 1),
     ("INVALID_PARAMS", -32602, 2), ("INVALID_VALUE", -32001, 2), ("METHOD_NOT_FOUND", -32601, 2),
 ]
+# Replies whose next page is never behind the one before.
+REPEATS = [
+    (["flow", "list"], {"flows": [FLOW], "total": 9, "next_cursor": "7"}),
+    (["flow", "list"], {"flows": [FLOW], "total": 9, "next_cursor": "x"}),
+    (["counters", "--flows"], {"ports": [], "flows": [], "total": 9, "next_cursor": "7"}),
+    (["export"], {"flows": [FLOW], "total": 9, "next_cursor": "7"}),
+    (["history", "3"], {"generation": 3, "changes": [], "next": 7}),
+    (["plan", "{flows.yaml}"], {"txn": "1", "changes": [], "flows": {}, "next": 7}),
+    (["rollback", "3", "--plan"], {"changes": [], "flows": {}, "next": 7}),
+    (["events"], {"events": [{"sequence": 7, "time_ns": 0, "event": "x"}] * 1000}),
+    (["punted"], {"packets": [{"sequence": 7, "time_ns": 0}] * 1000}),
+]
+# What is not UTF-8 cannot be a part of JSON, but a path.
+NOT_TEXT = [
+    (["flow", "show", b"caf\xe9"], "flow show: argument: found \"caf\\xe9\""),
+    (["flow", "add", "--id", b"caf\xe9"], "flow add: --id: found \"caf\\xe9\""),
+    (["apply", "{flows.yaml}", b"--comment=\xff"], "apply: --comment: found"),
+    (["history", b"--by=\xff"], "history: --by: found"),
+    (["watch", "--flow", b"\xff"], "watch: --flow: found"),
+    ([b"caf\xe9"], "argument: found"),
+]
 # Those that are only taken back by an interrupt: what they say when it comes before a reply.
 CHANGES = [ADD, ["flow", "replace", "{list.json}"], ["flow", "del", "cam"], ["flow", "up", "cam"],
            ["leg", "join", "cam", "--leg", LEG], ["leg", "leave", "cam", "wall"], ["confirm"],
@@ -474,7 +495,7 @@ class Server(threading.Thread):
 
 def with_paths(folder, words):
     """{NAME} stands for the path of one of our files."""
-    return [f"{folder}/{word[1:-1]}" if word[0] == "{" and word != "{}" else word
+    return [f"{folder}/{word[1:-1]}" if word[:1] == "{" and word != "{}" else word
             for word in words]
 
 
@@ -614,6 +635,45 @@ def faults_of_unreachable(sluicectl, folder):
             yield f"{' '.join(words)} --nope: exit code {done.returncode}: {done.stderr}"
 
 
+def faults_of_repeats(sluicectl, folder, server, words, result):
+    server.result, server.asked = result, None
+    done = run(sluicectl, folder, words)
+    if done.returncode != 4 or "is wrong: found" not in done.stderr:
+        yield f"exit code {done.returncode}: {done.stderr}"
+
+
+def faults_of_watch(sluicectl, folder, server, contract):
+    """A flow that is not there is refused, as by other verbs; one that goes later is waited for."""
+    server.by_method = {method["name"]: {"result": method["examples"][0]["result"]["value"]}
+                        for method in contract["methods"]
+                        if method["name"] in ("counters.get", "flow.list", "flow.get")}
+    there = server.by_method["flow.get"]
+    gone = {"error": refusal("NOT_FOUND", -32002, "/id", "no flow cam")}
+    server.by_method["flow.get"] = gone
+    words = ["watch", "--flow", "cam", "--count", "2", "--interval", "0.2"]
+    done = run(sluicectl, folder, words)
+    if done.returncode != 1 or "NOT_FOUND: no flow cam" not in done.stderr or done.stdout:
+        yield f"exit code {done.returncode}: {done.stdout}{done.stderr}"
+    server.by_method["flow.get"] = there
+    with subprocess.Popen(command_of(sluicectl, folder, words), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as child:
+        child.stdout.readline()
+        server.by_method["flow.get"] = gone
+        said = child.communicate(timeout=20)[0]
+    if child.returncode != 0 or "cam" not in said.splitlines()[-1]:
+        yield f"exit code {child.returncode}: {said}"
+    server.by_method = None
+
+
+def faults_of_files_not_text(sluicectl, folder):
+    """A file may have any name."""
+    path = os.fsencode(folder) + b"/caf\xe9.yaml"
+    pathlib.Path(os.fsdecode(path)).write_text("flows: []\n", encoding="utf-8")
+    done = run(sluicectl, folder, ["validate", "--offline", path])
+    if done.returncode != 0:
+        yield f"exit code {done.returncode}: {done.stderr}"
+
+
 def faults_of_interrupts(sluicectl, folder, server, words):
     """An interrupt while the reply is waited for."""
     server.silent, server.asked = True, None
@@ -707,6 +767,15 @@ def main():
                     faults_of_words(sluicectl, folder, server, case)) for case in TOLD]
         checks += [(f"every verb: {answer[0]}", faults_of_exits(sluicectl, folder, server, answer))
                    for answer in ANSWERS]
+        checks += [(f"pages that repeat: {' '.join(words)}",
+                    faults_of_repeats(sluicectl, folder, server, words, result))
+                   for words, result in REPEATS]
+        checks += [(f"not UTF-8: {words}",
+                    faults_of_refusal(sluicectl, folder, server, words, said))
+                   for words, said in NOT_TEXT]
+        checks += [("watch of a flow that is not there",
+                    faults_of_watch(sluicectl, folder, server, contract))]
+        checks += [("a file whose name is not UTF-8", faults_of_files_not_text(sluicectl, folder))]
         checks += [("every verb: no daemon, bad usage", faults_of_unreachable(sluicectl, folder))]
         checks += [(f"interrupted: {' '.join(words)}",
                     faults_of_interrupts(sluicectl, folder, server, words)) for words in CHANGES]
