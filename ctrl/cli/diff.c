@@ -202,7 +202,8 @@ static uint64_t
 flows_now(const json_t *flows)
 {
 	return member_number(flows, "changed") + member_number(flows, "removed") +
-	       member_number(flows, "unchanged") + member_number(flows, "left_alone");
+	       member_number(flows, "unchanged") + member_number(flows, "adopted") +
+	       member_number(flows, "left_alone");
 }
 
 static void
@@ -241,6 +242,7 @@ diff_summary_print(const json_t *plan, FILE *out)
 	const json_t *flows = json_object_get(plan, "flows");
 	const uint64_t alone = member_number(flows, "left_alone");
 	const uint64_t adopted = member_number(flows, "adopted");
+	const uint64_t stay = member_number(flows, "unchanged") + adopted;
 	struct line line;
 	FILE *stream = line_begin(&line);
 
@@ -253,8 +255,7 @@ diff_summary_print(const json_t *plan, FILE *out)
 			" to change, %" PRIu64 " to remove, ",
 			member_number(plan, "generation"), member_number(flows, "added"),
 			member_number(flows, "changed"), member_number(flows, "removed"));
-	fprintf(stream, "%" PRIu64 " stay%s", member_number(flows, "unchanged"),
-		member_number(flows, "unchanged") == 1 ? "s" : "");
+	fprintf(stream, "%" PRIu64 " stay%s", stay, stay == 1 ? "s" : "");
 	line_end(&line, 0, false, ' ', out);
 	if (adopted > 0)
 		fprintf(out, "  %" PRIu64 " of those that stay become%s declared\n", adopted,

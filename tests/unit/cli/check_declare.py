@@ -204,6 +204,15 @@ def plan_without_changes_exits_with_0(rig):
 
 
 @check
+def flows_that_become_declared_stay(rig):
+    rig.server.plays(txn_plan={**NOTHING, "flows": {**NOTHING["flows"], "adopted": 1}})
+    yield from differs(rig.ctl("plan", "flows.d"), (
+        6, "Plan for generation 41: 0 to add, 0 to change, 0 to remove, 3 stay\n"
+        "  1 of those that stay becomes declared\n"
+        "  flows 3 -> 3, legs 1 -> 2, table 64 bytes -> 128 bytes\n", ""))
+
+
+@check
 def plan_exits_with_2_when_anything_is_wrong(rig):
     rig.server.plays()
     for words in (["plan", "none"], ["plan", "--frob"], ["plan", "wrong.yaml", "--limit", "x"],

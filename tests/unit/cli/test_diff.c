@@ -160,7 +160,7 @@ Test(diff, summary_of_nothing)
 Test(diff, flows_that_become_declared_are_a_change)
 {
 	expect_summary("{'generation': 7, 'flows': {'unchanged': 3, 'adopted': 2}}", 2,
-		"Plan for generation 7: 0 to add, 0 to change, 0 to remove, 3 stay\n"
+		"Plan for generation 7: 0 to add, 0 to change, 0 to remove, 5 stay\n"
 		"  2 of those that stay become declared\n"
-		"  flows 3 -> 3, legs 0 -> 0, table 0 bytes -> 0 bytes\n");
+		"  flows 5 -> 5, legs 0 -> 0, table 0 bytes -> 0 bytes\n");
 }
