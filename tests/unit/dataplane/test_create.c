@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 
 #include "fixture.h"
+#include "pool.h"
 
 static char error[384];
 
@@ -189,6 +190,43 @@ Test(create, tables_too_big_for_memory_are_refused)
 
 	cr_expect_null(dp_create(&config, error, sizeof(error)));
 	cr_expect_not_null(strstr(error, "flows"), "%s", error);
+}
+
+/* What net_af_xdp of DPDK 22.11 registers: from the first byte on, as much as all objects have. */
+Test(create, buffers_of_af_xdp_lie_inside_what_its_driver_registers)
+{
+	enum { N = 1000, ROOM = 4 * N };
+	static void *objects[ROOM];
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	struct pool_set pools = {0};
+	uintptr_t start, end;
+	uint32_t object;
+	unsigned n, i;
+
+	cr_assert_eq(pool_set_init(&pools, 0, N, 1518, true, error, sizeof(error)), 0, "%s", error);
+	object = rte_mempool_calc_obj_size(pools.packets->elt_size, pools.packets->flags, NULL);
+	start = (uintptr_t)STAILQ_FIRST(&pools.packets->mem_list)->addr;
+	end = start + (uintptr_t)object * pools.packets->populated_size;
+	n = rte_mempool_avail_count(pools.packets);
+	cr_assert(n >= N && n <= ROOM, "%u", n);
+	cr_assert_eq(rte_mempool_generic_get(pools.packets, objects, n, NULL), 0);
+	for (i = 0; i < n; i++) {
+		const uintptr_t first = (uintptr_t)objects[i] - pools.packets->header_size;
+
+		cr_expect(first >= start && first + object <= end, "buffer %u of %u", i, n);
+		cr_expect_eq(first / page, (first + object - 1) / page, "buffer %u", i);
+	}
+	rte_mempool_generic_put(pools.packets, objects, n, NULL);
+	pool_set_fini(&pools);
+}
+
+Test(create, buffers_that_af_xdp_cannot_register_are_refused)
+{
+	struct pool_set pools = {0};
+
+	cr_expect_eq(pool_set_init(&pools, 0, 1000, 9018, true, error, sizeof(error)), -EINVAL);
+	cr_expect_not_null(strstr(error, "set a smaller mtu"), "%s", error);
+	cr_expect_null(pools.packets);
 }
 
 Test(eal, a_wrong_number_of_workers_is_refused)
