@@ -304,24 +304,25 @@ json_write_name_of(struct json_writer *writer, const char *name, size_t bytes)
 
 /* RFC 8259, section 7: quotes, backslashes and control characters cannot stand for themselves. */
 static size_t
-plain_count(const char *text)
+plain_count(const char *text, const char *end)
 {
-	size_t n = 0;
+	const char *at = text;
 
-	while ((unsigned char)text[n] >= ' ' && text[n] != '"' && text[n] != '\\')
-		n++;
-	return n;
+	while (at < end && (unsigned char)*at >= ' ' && *at != '"' && *at != '\\')
+		at++;
+	return (size_t)(at - text);
 }
 
-void
-json_write_string(struct json_writer *writer, const char *text)
+static void
+string_write(struct json_writer *writer, const char *text, size_t bytes)
 {
+	const char *end = text + bytes;
 	char escape[8];
 	size_t plain;
 
 	comma_write(writer);
 	bytes_write(writer, "\"", 1);
-	for (plain = plain_count(text); text[plain]; plain = plain_count(text)) {
+	while ((plain = plain_count(text, end)) < (size_t)(end - text)) {
 		bytes_write(writer, text, plain);
 		snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)text[plain]);
 		bytes_write(writer, escape, strlen(escape));
@@ -329,6 +330,12 @@ json_write_string(struct json_writer *writer, const char *text)
 	}
 	bytes_write(writer, text, plain);
 	bytes_write(writer, "\"", 1);
+}
+
+void
+json_write_string(struct json_writer *writer, const char *text)
+{
+	string_write(writer, text, strlen(text));
 }
 
 void
@@ -345,6 +352,54 @@ json_write_integer(struct json_writer *writer, int64_t number)
 		*--first = '-';
 	comma_write(writer);
 	bytes_write(writer, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+static void
+other_write(struct json_writer *writer, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+	comma_write(writer);
+	if (text)
+		bytes_write(writer, text, strlen(text));
+	else
+		writer->failed = true;
+	free(text);
+}
+
+void
+json_write_value(struct json_writer *writer, json_t *value)
+{
+	json_t *member;
+	const char *name;
+	size_t i;
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		json_write_open(writer, '{');
+		json_object_foreach (value, name, member) {
+			string_write(writer, name, strlen(name));
+			bytes_write(writer, ":", 1);
+			writer->follows = false;
+			json_write_value(writer, member);
+		}
+		json_write_close(writer, '}');
+		break;
+	case JSON_ARRAY:
+		json_write_open(writer, '[');
+		json_array_foreach (value, i, member)
+			json_write_value(writer, member);
+		json_write_close(writer, ']');
+		break;
+	case JSON_STRING:
+		string_write(writer, json_string_value(value), json_string_length(value));
+		break;
+	case JSON_INTEGER:
+		json_write_integer(writer, json_integer_value(value));
+		break;
+	default:
+		other_write(writer, value);
+	}
 }
 
 void

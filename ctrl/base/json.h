@@ -63,6 +63,9 @@ void json_write_string(struct json_writer *writer, const char *text);
 
 void json_write_integer(struct json_writer *writer, int64_t number);
 
+/* Any value, as json_dumps() would. */
+void json_write_value(struct json_writer *writer, json_t *value);
+
 static inline void
 json_write_name(struct json_writer *writer, const char *name)
 {

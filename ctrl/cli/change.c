@@ -90,46 +90,6 @@ change_print_target(const struct cli *cli, FILE *out)
 		fprintf(out, " --socket %s", cli->client.path);
 }
 
-/* Whether it failed before is said, so that nobody waits for it. */
-static void
-trial_print(const struct cli *cli, const json_t *trial)
-{
-	const uint64_t generation = member_number(trial, "generation");
-	char moment[MOMENT_TEXT_MAX];
-
-	if (json_object_get(trial, "fault") != NULL)
-		text_print(stdout, 0,
-			"Generation %" PRIu64
-			" was not confirmed in time and cannot be taken back: %s. It is tried "
-			"again every 5 s. To keep its flows instead:",
-			generation, member_text(trial, "fault"));
-	else
-		text_print(stdout, 0,
-			"Generation %" PRIu64
-			" waits to be confirmed: the flows that it changed return at %s, whoever "
-			"changed them since, unless you say:",
-			generation, moment_text(member_number(trial, "deadline_ns"), moment));
-	printf("  sluicectl");
-	change_print_target(cli, stdout);
-	printf(" confirm %" PRIu64 "\n", generation);
-}
-
-void
-change_trial_show(struct cli *cli, const char *before)
-{
-	struct client_error error;
-	json_t *params = json_object();
-	json_t *state = client_call(&cli->client, "state.get", params, &error);
-	const json_t *trial = json_object_get(state, "confirm");
-
-	if (json_is_object(trial)) {
-		fputs(before, stdout);
-		trial_print(cli, trial);
-	}
-	json_decref(params);
-	json_decref(state);
-}
-
 void
 change_committed(struct cli *cli, json_t *result)
 {
@@ -144,10 +104,8 @@ change_committed(struct cli *cli, json_t *result)
 	       " removed.\n",
 		member_number(result, "generation"), member_number(result, "added"),
 		member_number(result, "changed"), member_number(result, "removed"));
-	if (confirm_by_ns == 0) {
-		change_trial_show(cli, "");
+	if (confirm_by_ns == 0)
 		return;
-	}
 	text_print(stdout, 2, "The flows of before return by themselves at %s, unless you say:",
 		moment_text(confirm_by_ns, moment));
 	printf("  sluicectl");

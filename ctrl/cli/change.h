@@ -27,9 +27,6 @@ json_t *change_call(struct cli *cli, const struct arguments *arguments, const ch
 /* Tell what a commit did and, when it waits to be confirmed, how and until when. */
 void change_committed(struct cli *cli, json_t *result);
 
-/* Tell which generation waits to be confirmed, if one does, after the text `before`. */
-void change_trial_show(struct cli *cli, const char *before);
-
 /* Whether to ask: at a terminal a person decides, unless with --yes; a script has decided before.
  */
 bool change_asks(const struct arguments *arguments);

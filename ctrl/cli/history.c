@@ -75,6 +75,24 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%s", text.s);
 }
 
+/* What a person has to act upon stands below the table. */
+static void
+fault_show(const struct cli *cli, const json_t *entry)
+{
+	const uint64_t generation = member_number(entry, "generation");
+
+	if (json_object_get(entry, "fault") == NULL)
+		return;
+	putchar('\n');
+	text_print(stdout, 0,
+		"Generation %" PRIu64 " was not confirmed in time and cannot be taken back: %s.",
+		generation, member_text(entry, "fault"));
+	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
+	printf("  sluicectl");
+	change_print_target(cli, stdout);
+	printf(" confirm %" PRIu64 "\n", generation);
+}
+
 static json_t *
 list_params(const struct arguments *arguments, uint64_t limit)
 {
@@ -103,10 +121,7 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 		return exit_code;
 	if (cli->json) {
 		cli_print_json(result);
-		json_decref(result);
-		return CLI_OK;
-	}
-	if (json_array_size(json_object_get(result, "generations")) == 0) {
+	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
 		printf("no generations\n");
 	} else {
 		table = table_create(history_columns, 9);
@@ -114,8 +129,9 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 			row_add(table, entry);
 		table_print(table, stdout);
 		table_destroy(table);
+		json_array_foreach (json_object_get(result, "generations"), i, entry)
+			fault_show(cli, entry);
 	}
-	change_trial_show(cli, "\n");
 	json_decref(result);
 	return CLI_OK;
 }

@@ -145,9 +145,7 @@ screen_row(int row, const char *text, bool marked)
 {
 	if (row < 0 || row >= screen.rows)
 		return;
-	if (snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text) >
-		screen.columns + 1)
-		screen.wanted[row][screen.columns] = '~';
+	snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text);
 }
 
 static void

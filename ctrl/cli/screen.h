@@ -27,8 +27,7 @@ void screen_end(void);
 /* As it is now; at least 1 x 1. */
 void screen_size(int *rows, int *columns);
 
-/* What row `row` (0 at the top) is to show; what is too wide is cut and ends with ~; `marked`
- * stands out. ASCII. */
+/* What row `row` (0 at the top) is to show, cut to the width; `marked` stands out. ASCII. */
 void screen_row(int row, const char *text, bool marked);
 
 /* Empty the rows from `row` on and show the picture. */

@@ -190,10 +190,10 @@ top_draw_totals(struct text *line, const json_t *record)
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		top_number(member_number(totals, members[i]), texts[i]);
 	text_clear(line);
-	text_add(line, "%s flow%s, %s leg%s, drops %s/s; in %s pkt/s %sbit/s, out %s pkt/s %sbit/s",
+	text_add(line, "%s flow%s, %s leg%s; in %s pkt/s %sbit/s, out %s pkt/s %sbit/s, drops %s/s",
 		texts[0], plural_s(member_number(totals, "flows")), texts[1],
-		plural_s(member_number(totals, "legs")), texts[6], texts[2], texts[3], texts[4],
-		texts[5]);
+		plural_s(member_number(totals, "legs")), texts[2], texts[3], texts[4], texts[5],
+		texts[6]);
 }
 
 void

@@ -85,7 +85,7 @@ static void
 rows_draw(const struct live *live, int rows, int columns)
 {
 	const json_t *record = live->top->record;
-	const size_t width = (size_t)columns;
+	const size_t width = columns > TOP_WIDTH_MIN ? (size_t)columns : TOP_WIDTH_MIN;
 	const size_t n = json_array_size(json_object_get(record, "rows"));
 	struct text line;
 

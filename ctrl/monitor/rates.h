@@ -4,8 +4,8 @@
  * nobody asks. Whoever asks gets what a walk over all flows finds, compared with the walk before;
  * walks go in slices of about a millisecond, those who ask meanwhile share one, and what is known
  * is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that have most as
- * well, so that a question costs no more than the rows it asks for. Memory while it is known: 80
- * bytes a flow, and as much a leg if legs were asked for; twice that during a walk.
+ * well, so that a question costs no more than the rows it asks for. Memory from the second walk on
+ * until all is forgotten: 160 bytes a flow, and as much a leg if legs were asked for.
  *
  * Everything here is called by the control thread.
  */
@@ -51,7 +51,7 @@ struct rate_best {
 struct rate_table {
 	struct rate_row *rows; /* in the order of the flows, and of the legs of each */
 	size_t n;
-	size_t room;
+	size_t bytes; /* mapped for them */
 	struct rate_best best[RATE_ORDERS]; /* sorted at the end of a walk */
 };
 

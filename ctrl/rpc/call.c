@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -21,6 +22,7 @@ struct rpc_call {
 	struct rpc_session *session;
 	json_t *message;
 	bool batch;
+	size_t tree_bytes; /* of a batch: what it counts for its user */
 	size_t n_requests;
 	size_t next; /* request of a batch to run */
 	json_t *only; /* reply to a message that is no batch; NULL: none */
@@ -162,6 +164,8 @@ call_end(struct rpc_call *call)
 		rpc_session_hold(call->session, false);
 	}
 	json_decref(call->message);
+	if (call->tree_bytes)
+		rpc_user_bytes_remove(rpc_session_user(call->session), call->tree_bytes);
 	rpc_session_unref(call->session);
 	rpc_service_unref(call->service);
 	free(call);
@@ -316,6 +320,45 @@ batch_check(const json_t *message, struct fault *fault)
 		n_requests, RPC_BATCH_MAX);
 }
 
+/* About what malloc() and jansson take for a value: some 50 bytes for each byte of its text. */
+static size_t
+tree_bytes(json_t *value)
+{
+	json_t *member;
+	const char *name;
+	size_t i, bytes;
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		bytes = 256;
+		json_object_foreach (value, name, member)
+			bytes += 64 + strlen(name) + tree_bytes(member);
+		return bytes;
+	case JSON_ARRAY:
+		bytes = 128 + 8 * json_array_size(value);
+		json_array_foreach (value, i, member)
+			bytes += tree_bytes(member);
+		return bytes;
+	case JSON_STRING:
+		return 64 + json_string_length(value);
+	default:
+		return 32;
+	}
+}
+
+/* A batch may wait for long: what it takes then counts for its user. -1 when that is too much. */
+static int
+batch_count(struct rpc_call *call, struct fault *fault)
+{
+	struct rpc_user *user = rpc_session_user(call->session);
+
+	if (!call->batch || !user)
+		return 0;
+	call->tree_bytes = tree_bytes(call->message);
+	rpc_user_bytes_add(user, call->tree_bytes);
+	return rpc_user_check(user, fault);
+}
+
 size_t
 rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
 	rpc_reply_fn reply, void *arg)
@@ -344,6 +387,11 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 		.arg = arg,
 		.turn = {.user = rpc_session_user(session), .run = on_turn, .arg = call},
 	};
+	if (batch_count(call, &fault) < 0) {
+		call->only = rpc_error_reply(NULL, &fault);
+		call_end(call);
+		return n_requests;
+	}
 	call_go_on(call);
 	return n_requests;
 }

@@ -215,11 +215,16 @@ text_free(const void *text, size_t bytes, void *arg)
 
 /* A handed-over text costs a chain of its own, so that small ones are copied into shared ones. */
 static int
-value_write(const json_t *value, struct evbuffer *output)
+value_write(json_t *value, struct evbuffer *output)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	const size_t bytes = text ? strlen(text) : 0;
+	struct json_writer writer;
+	size_t bytes = 0;
+	char *text;
 	int rc = -1;
+
+	json_writer_init(&writer);
+	json_write_value(&writer, value);
+	text = json_writer_take(&writer, &bytes);
 
 	if (bytes > TEXT_COPIED_MAX &&
 		evbuffer_add_reference(output, text, bytes, text_free, text) == 0)
@@ -232,8 +237,8 @@ value_write(const json_t *value, struct evbuffer *output)
 
 /* A member of the reply, whose value may be the document, or an id that is large. */
 static int
-member_write(const struct rpc_service *service, const char *name, const json_t *value,
-	struct evbuffer *output)
+member_write(
+	const struct rpc_service *service, const char *name, json_t *value, struct evbuffer *output)
 {
 	const char *text;
 	size_t bytes;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Turns run in rounds. One that is asked for while none waits runs in the same iteration of the
- * loop, behind the callbacks of what else was ready; what is left after ROUND_NS runs in the next
- * iteration, after the sockets.
+ * The user whose turns have taken least time is next; one who comes back begins with as much as
+ * that one, so that nothing is saved up. Turns run in rounds. One that is asked for while none
+ * waits runs in the same iteration of the loop, behind the callbacks of what else was ready; what
+ * is left after ROUND_NS runs in the next iteration, after the sockets.
  */
 #include "rpc/users.h"
 
@@ -12,11 +13,14 @@
 #include "base/clock.h"
 
 #define ROUND_NS 2000000 /* that the turns of one iteration may take together */
+#define UNIT_NS 100000 /* of time that counts: a turn is one, and one more for each of these */
 
 TAILQ_HEAD(turn_list, rpc_turn);
 
 struct rpc_user {
 	TAILQ_ENTRY(rpc_user) waiting; /* in the list of users that have turns to run */
+	bool waits; /* in that list */
+	uint64_t used; /* units of time */
 	LIST_ENTRY(rpc_user) link;
 	struct rpc_users *users;
 	unsigned n_refs;
@@ -29,24 +33,56 @@ struct rpc_user {
 struct rpc_users {
 	struct event *round; /* NULL: destroyed, and kept by its users */
 	size_t max_bytes;
-	bool running;
+	uint64_t used; /* by the one that was next last, before that turn */
+	struct rpc_user *running; /* whose turn it is; NULL: no round is under way */
 	LIST_HEAD(, rpc_user) users;
 	TAILQ_HEAD(, rpc_user) waiting; /* whose turn is next comes first */
 };
 
-/* Run the next turn of the user that is first, which goes behind the others. */
+/* Those who wait stand in the order of what they have used, and of asking. */
+static void
+user_wait(struct rpc_users *users, struct rpc_user *user)
+{
+	struct rpc_user *other;
+
+	if (user->used < users->used)
+		user->used = users->used;
+	TAILQ_FOREACH (other, &users->waiting, waiting) {
+		if (other->used > user->used)
+			break;
+	}
+	if (other)
+		TAILQ_INSERT_BEFORE(other, user, waiting);
+	else
+		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	user->waits = true;
+}
+
+static void
+user_wait_not(struct rpc_users *users, struct rpc_user *user)
+{
+	TAILQ_REMOVE(&users->waiting, user, waiting);
+	user->waits = false;
+}
+
+/* Run the next turn of the user that is first. */
 static void
 turn_run(struct rpc_users *users)
 {
-	struct rpc_user *user = TAILQ_FIRST(&users->waiting);
+	const uint64_t begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct rpc_user *user = rpc_user_ref(TAILQ_FIRST(&users->waiting));
 	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
 
+	user_wait_not(users, user);
 	TAILQ_REMOVE(&user->turns, turn, link);
-	TAILQ_REMOVE(&users->waiting, user, waiting);
-	if (!TAILQ_EMPTY(&user->turns))
-		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	users->used = user->used;
+	users->running = user;
 	turn->waiting = false;
 	turn->run(turn->arg);
+	user->used += 1 + (clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns) / UNIT_NS;
+	if (!TAILQ_EMPTY(&user->turns))
+		user_wait(users, user);
+	rpc_user_unref(user);
 }
 
 static void
@@ -58,10 +94,9 @@ round_run(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	users->running = true;
 	while (!TAILQ_EMPTY(&users->waiting) && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
 		turn_run(users);
-	users->running = false;
+	users->running = NULL;
 	if (!TAILQ_EMPTY(&users->waiting))
 		evtimer_add(users->round, &at_once);
 }
@@ -147,8 +182,8 @@ rpc_turn_ask(struct rpc_turn *turn)
 	if (turn->waiting)
 		return true;
 	turn->waiting = true;
-	if (TAILQ_EMPTY(&user->turns))
-		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	if (!user->waits && user != users->running)
+		user_wait(users, user);
 	TAILQ_INSERT_TAIL(&user->turns, turn, link);
 	if (!users->running && !evtimer_pending(users->round, NULL))
 		event_active(users->round, 0, 0);
@@ -164,8 +199,8 @@ rpc_turn_cancel(struct rpc_turn *turn)
 		return;
 	turn->waiting = false;
 	TAILQ_REMOVE(&user->turns, turn, link);
-	if (TAILQ_EMPTY(&user->turns))
-		TAILQ_REMOVE(&user->users->waiting, user, waiting);
+	if (TAILQ_EMPTY(&user->turns) && user->waits)
+		user_wait_not(user->users, user);
 }
 
 void

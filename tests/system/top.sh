@@ -98,12 +98,6 @@ mux send-keys -t top '?'
 mux send-keys -t top Space
 expect_shows PAUSED
 mux send-keys -t top Space
-mux resize-window -t top -x 60 -y 24
-expect_shows ' drops 0/s; '
-expect_shows 'DROPS$'
-mux send-keys -t top l
-expect_shows 'DROP/S.*~$'
-mux send-keys -t top f
 mux resize-window -t top -x 100 -y 12
 expect_shows '8 of 33 flows'
 mux resize-window -t top -x 80 -y 24

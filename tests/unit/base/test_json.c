@@ -164,3 +164,17 @@ Test(json_writer, grows)
 	expected[n] = '\0';
 	written_expect(&writer, expected);
 }
+
+Test(json_writer, values_are_written_as_jansson_writes_them)
+{
+	static const char expected[] =
+		"{\"a b\":[1,-2,{},[],true,null,\"x\\u0000\\u001fy\\u0022\"],\"r\":0.5,\"e\":\"\"}";
+	json_t *value = json_loads(expected, JSON_ALLOW_NUL, NULL);
+	struct json_writer writer;
+
+	cr_assert_not_null(value);
+	json_writer_init(&writer);
+	json_write_value(&writer, value);
+	json_decref(value);
+	written_expect(&writer, expected);
+}

@@ -509,32 +509,12 @@ GEN  WHEN                 WHO           WHAT             +
     yield from differs(rig.ctl("history")[1], "no generations\n")
 
 
-TRIAL = {"generation": 42, "previous": 41, "deadline_ns": 1700000060000000000}
-WAITS = """\
-Generation 42 waits to be confirmed: the flows that it changed return at \
-2023-11-14 22:14:20, whoever changed them since, unless you say:
-  sluicectl --socket socket confirm 42
-"""
-
-
-@check
-def what_is_on_trial_is_said(rig):
-    """By history, though so many came after it that it is not listed, and by the next apply."""
-    rig.server.plays(history_list={"generations": [ENTRY]}, state_get={"confirm": TRIAL})
-    yield from differs(rig.ctl("history")[1].split("\n\n")[1], WAITS)
-    rig.server.plays(state_get={"confirm": TRIAL})
-    yield from differs(rig.ctl("apply", "flows.d")[1].endswith("removed.\n" + WAITS), True)
-    rig.server.plays(state_get={"confirm": None})
-    yield from differs(rig.ctl("apply", "flows.d")[1].endswith("removed.\n"), True)
-
-
 @check
 def history_says_what_cannot_be_taken_back(rig):
     stuck = {**ENTRY, "state": "open", "fault": "the disk is full"}
-    rig.server.plays(history_list={"generations": [stuck]},
-                     state_get={"confirm": {**TRIAL, "fault": "the disk is full"}})
+    rig.server.plays(history_list={"generations": [stuck]})
     yield from differs(rig.ctl("history")[1].split("\n\n")[1], """\
-Generation 42 was not confirmed in time and cannot be taken back: the disk is full. \
+Generation 42 was not confirmed in time and cannot be taken back: the disk is full.
 It is tried again every 5 s. To keep its flows instead:
   sluicectl --socket socket confirm 42
 """)

@@ -61,8 +61,8 @@ Test(top_draw, eighty_columns)
 	cr_expect_str_eq(line.s,
 		"talk-2                                      200   1.28M       0     123k      12");
 	top_draw_totals(&line, record);
-	cr_expect_str_eq(line.s, "33 flows, 3 legs, drops 7/s; in 12.3k pkt/s 9.88Mbit/s, "
-				 "out 0 pkt/s 0bit/s");
+	cr_expect_str_eq(line.s, "33 flows, 3 legs; in 12.3k pkt/s 9.88Mbit/s, out 0 pkt/s "
+				 "0bit/s, drops 7/s");
 	json_decref(record);
 }
 

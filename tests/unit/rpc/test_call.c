@@ -136,3 +136,41 @@ Test(call, role_none_may_nothing)
 		FAULT_FORBIDDEN, "", "1",
 		"rpc.discover needs role viewer, ana (uid 1000) has none");
 }
+
+/* 30 KB of text, whose value takes more than a megabyte. */
+static char *
+batch_make(void)
+{
+	static char text[40000];
+	char *at = stpcpy(text, "[{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1},[[]");
+
+	for (unsigned i = 0; i < 9999; i++)
+		at = stpcpy(at, ",[]");
+	strcpy(at, "]]");
+	return text;
+}
+
+Test(call, batch_that_waits_counts_for_its_user_with_all_that_it_takes)
+{
+	const struct actor ana = {.uid = 1000, .name = "ana", .via = "unix", .role = ROLE_OPERATOR};
+	struct event_base *base = event_base_new();
+	struct rpc_users *users = rpc_users_create(base, 2000000);
+	struct rpc_user *user = rpc_user_of(users, &ana);
+	struct fault fault;
+
+	rig_session_end();
+	rig()->session = rpc_session_create(&ana, user, NULL, NULL);
+	later_begin(batch_make());
+	cr_expect_eq(rpc_user_check(user, &fault), 0);
+	rig_error_check(batch_make(), FAULT_LIMIT, "", "null", "rpc.max_waiting_bytes");
+	rpc_call_result(rig()->waiting, json_integer(1));
+	while (rig()->n_replies < 1)
+		event_base_loop(base, EVLOOP_ONCE);
+	later_begin(batch_make());
+	rpc_call_result(rig()->waiting, json_integer(1));
+	rig_session_end();
+	rig_session_begin(ROLE_OPERATOR);
+	rpc_user_unref(user);
+	rpc_users_destroy(users);
+	event_base_free(base);
+}

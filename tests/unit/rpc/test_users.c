@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "rpc/users.h"
 
 #define MAX_BYTES 1000
@@ -17,6 +18,7 @@ struct task {
 	struct rpc_turn turn;
 	char name;
 	unsigned again; /* turns to ask for */
+	bool is_slow;
 };
 
 static void
@@ -24,6 +26,10 @@ task_run(void *arg)
 {
 	struct task *task = arg;
 
+	const uint64_t begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	while (task->is_slow && clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns < 2000000)
+		;
 	strncat(order, &task->name, 1);
 	if (task->again && task->again--)
 		cr_assert(rpc_turn_ask(&task->turn));
@@ -71,6 +77,34 @@ Test(users, each_has_a_turn_however_many_it_asks_for)
 	task_begin(&of_bob, bob, 'X', 2);
 	event_base_dispatch(base);
 	cr_expect_str_eq(order, "aXbXcXaa");
+}
+
+/* Who asks for little does not wait for who asks for much, but for the turn that is under way. */
+Test(users, have_the_same_time_and_not_the_same_number_of_turns)
+{
+	struct task of_ana, of_bob;
+
+	task_begin(&of_ana, ana, 'a', 2);
+	of_ana.is_slow = true;
+	task_begin(&of_bob, bob, 'X', 5);
+	event_base_dispatch(base);
+	cr_expect_str_eq(order, "aXXXXXXaa");
+}
+
+/* What was not used while nothing was asked for is not made up for. */
+Test(users, save_nothing_up)
+{
+	struct task of_ana, of_bob;
+
+	task_begin(&of_ana, ana, 'a', 9);
+	of_ana.is_slow = true;
+	event_base_dispatch(base);
+	cr_assert_eq(strlen(order), 10);
+	task_begin(&of_bob, bob, 'X', 9);
+	of_bob.is_slow = true;
+	cr_assert(rpc_turn_ask(&of_ana.turn));
+	event_base_dispatch(base);
+	cr_expect_leq(strcspn(order + 10, "a"), 2, "%s", order);
 }
 
 Test(users, turn_that_is_cancelled_is_not_run)
