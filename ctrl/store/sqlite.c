@@ -99,6 +99,20 @@ db_configure(sqlite3 *db, bool in_memory, struct fault *fault)
 }
 
 int
+db_file_check(sqlite3 *db, struct fault *fault)
+{
+	int moved = 0;
+
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (!moved)
+		return 0;
+	return fault_set(fault, FAULT_STORE, "",
+		"store %s: the file was removed or replaced while it was in use; put it back, or "
+		"save the flows by 'sluicectl export --all' and restart sluiced",
+		sqlite3_db_filename(db, "main"));
+}
+
+int
 db_run(sqlite3 *db, const char *sql, struct fault *fault)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fault(db, fault);

@@ -54,6 +54,12 @@ int db_row(sqlite3_stmt *statement, struct fault *fault);
 /* Step to the only row, take the number in its first column (0 = no row), reset. As db_row(). */
 int db_row_number(sqlite3_stmt *statement, uint64_t *number, struct fault *fault);
 
+/*
+ * Whether the file still has its name: SQLite would write on to one that was removed. 0 or -1 with
+ * *fault.
+ */
+int db_file_check(sqlite3 *db, struct fault *fault);
+
 /* The connection's last error as FAULT_STORE with what to do about it. Always -1. */
 int db_fault(sqlite3 *db, struct fault *fault);
 

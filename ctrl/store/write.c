@@ -629,7 +629,8 @@ batch_commit_alone(struct writer *writer, struct store_batch *batch)
 	bool written;
 
 	batch->failed = true;
-	if (db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
+	if (db_file_check(writer->db, fault) < 0 ||
+		db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
 		return;
 	written = batch_write(writer, batch, fault) == 0;
 	if (!written || db_run(writer->db, "COMMIT", fault) < 0) {
@@ -669,7 +670,8 @@ group_commit_together(struct writer *writer, struct store_batch *first)
 	struct store_batch *batch;
 	struct fault ignored;
 
-	if (db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
+	if (db_file_check(writer->db, &ignored) < 0 ||
+		db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
 		return -1;
 	for (batch = first; batch && batch_write_in_group(writer, batch) == 0;)
 		batch = batch->next;

@@ -86,6 +86,27 @@ Test(faults, a_failed_sync_is_told_and_the_next_batch_works)
 	refused_with(FAULTY_SYNC, "check disk and file system");
 }
 
+/* SQLite writes on to a file without a name, and the next start finds none of it. */
+Test(faults, a_file_that_was_removed_takes_no_batch_until_it_is_back)
+{
+	char aside[256];
+
+	rig_open(&rig);
+	rig_commit(&rig, 1, "a", "{1}");
+	snprintf(aside, sizeof(aside), "%s-aside", rig.path);
+	cr_assert_eq(rename(rig.path, aside), 0);
+	cr_assert_not(submit_long(2, "b"));
+	cr_assert_eq(rig.fault.code, FAULT_STORE);
+	cr_expect_not_null(
+		strstr(rig.fault.message, "removed or replaced"), "%s", rig.fault.message);
+	cr_assert_eq(rename(aside, rig.path), 0);
+	rig_commit(&rig, 2, "c", "{3}");
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	rig_expect_flows(&rig, "a={1} c={3}");
+}
+
 /*
  * The pages of a commit whose sync failed are in the journal. If the machine went down then they
  * would be taken for committed; the store writes over them as soon as the disk is well again.
