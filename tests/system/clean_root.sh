@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# "Running it for real" of README.md, word for word, on a Debian 12 that has nothing but apt: from the
+# "Installation" of README.md, word for word, on a Debian 12 that has nothing but apt: from the
 # packages to an answer of sluiced, with a veth pair in the place of the NIC.
 # nightly: it downloads and unpacks some 1.5 GB
 # timeout: 1800

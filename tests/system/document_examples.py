@@ -8,8 +8,9 @@ An example is a ```console block below a line `<!-- tested -->`, or with what --
 place of "tested". Lines that start with "$ " are commands (a backslash at the end continues one);
 what follows each is its output. Commands run in order, from the top of the tree, and must succeed.
 Output may differ in numbers and in the width of columns, and a line "..." stands for any lines; an
-example without output is only run. As tests run as root on a rig of their own, sudo is left out,
-and the name sluice-quickstart is replaced by that in SLUICE_QUICKSTART_NAME.
+example without output is only run. What `export` sets holds for the commands that follow. As tests
+run as root on a rig of their own, sudo is left out, and the name sluice-quickstart is replaced by
+that in SLUICE_QUICKSTART_NAME.
 """
 
 import os
@@ -49,10 +50,10 @@ def matches(expected, found):
     return re.fullmatch(pattern, "".join(normalised(line) + "\n" for line in found)) is not None
 
 
-def run(command):
-    """(exit code, output lines) of one command."""
+def run(command, exports):
+    """(exit code, output lines) of one command, below the exports of those before."""
     name = os.environ.get("SLUICE_QUICKSTART_NAME", NAME)
-    script = 'sudo() { "$@"; }\n' + command.replace(NAME, name)
+    script = 'sudo() { "$@"; }\n' + "\n".join([*exports, command]).replace(NAME, name)
     done = subprocess.run(
         ["bash", "-c", script], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=COMMAND_TIMEOUT_S,
@@ -69,9 +70,12 @@ def main():
     if args[0] == "--list":
         print("\n".join(command for command, _ in examples), end="\n" if examples else "")
         return
+    exports = []
     for command, expected in examples:
         print(f"$ {command}", flush=True)
-        code, found = run(command)
+        code, found = run(command, exports)
+        if command.startswith("export "):
+            exports.append(command)
         if code != 0:
             sys.exit("\n".join(found) + f"\n{args[-1]}: ended with {code}: {command}")
         if expected and not matches(expected, found):
