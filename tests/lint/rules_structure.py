@@ -57,13 +57,13 @@ def arrows(tree):
         "cli": {"schema", "base"},
     }
     for path in tree.matching(rf"ctrl/({'|'.join(may_use)})/.*\.[ch]"):
-        room = path.split("/")[1]
+        directory = path.split("/")[1]
         for line, name in tree.includes(path):
             other = name[1:-1].split("/")[0]
-            if (room, name[1:-1]) == ("cli", "state/flow_spec.h"):
+            if (directory, name[1:-1]) == ("cli", "state/flow_spec.h"):
                 continue  # the CLI checks a file as the daemon does, by the pure decoder
-            if other in may_use and other != room and other not in may_use[room]:
-                yield f"{path}:{line}: {room} includes {name}"
+            if other in may_use and other != directory and other not in may_use[directory]:
+                yield f"{path}:{line}: {directory} includes {name}"
 
 
 @rule("public-api-is-plain", "headers of the public API include plain C and each other, no DPDK")
