@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * How sluicectl talks to the person: errors on stderr with the program's name in front, results
- * on stdout and nothing else there.
- */
+/* See cli.h. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -13,8 +10,156 @@
 #include <unistd.h>
 
 #include "base/escape.h"
-#include "cli/commands.h"
+#include "cli/output.h"
 #include "schema/yaml.h"
+
+static const struct command *const commands[] = {
+	&command_flow_add,
+	&command_flow_replace,
+	&command_flow_del,
+	&command_flow_up,
+	&command_flow_down,
+	&command_flow_list,
+	&command_flow_show,
+	&command_leg_join,
+	&command_leg_leave,
+	&command_validate,
+	&command_plan,
+	&command_apply,
+	&command_confirm,
+	&command_rollback,
+	&command_history,
+	&command_export,
+	&command_port_list,
+	&command_port_show,
+	&command_counters,
+	&command_top,
+	&command_watch,
+	&command_events,
+	&command_punted,
+	&command_trace,
+	&command_workers,
+	&command_info,
+	&command_rpc,
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct option_spec command_globals[] = {
+	{"json", NULL, "print the result as JSON, for programs"},
+	{"socket", "PATH", "sluiced's (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
+	{"connect", "HOST:PORT", "go there with TLS instead ($SLUICE_CONNECT)"},
+	{"cert", "FILE", "own certificate, for --connect ($SLUICE_CERT)"},
+	{"key", "FILE", "its private key ($SLUICE_KEY)"},
+	{"ca", "FILE", "authority of sluiced's certificate ($SLUICE_CA)"},
+	{"timeout", "TIME", "wait that long for a reply (10s)"},
+	{"help", NULL, "show this help", 'h'},
+	{"version", NULL, "show the version"},
+	{NULL},
+};
+
+/* Does the command's name start with this word, and is there a second one? */
+static bool
+command_in_group(const struct command *command, const char *word)
+{
+	const size_t length = strlen(word);
+
+	return strncmp(command->name, word, length) == 0 && command->name[length] == ' ';
+}
+
+bool
+command_is_group(const char *word)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (command_in_group(commands[i], word))
+			return true;
+	}
+	return false;
+}
+
+const struct command *
+command_find(const char *first, const char *second)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const char *name = commands[i]->name;
+
+		if (second == NULL ? strcmp(name, first) == 0
+				   : command_in_group(commands[i], first) &&
+					     strcmp(name + strlen(first) + 1, second) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static int
+option_width(const struct option_spec *option)
+{
+	const char *value = option->value != NULL ? option->value : "";
+
+	return (int)(strlen("  --") + strlen(option->name) + strlen(value) + (*value ? 1 : 0));
+}
+
+/* Width of the column that both tables together need. */
+static int
+options_width(const struct option_spec *locals)
+{
+	const struct option_spec *const tables[] = {locals, command_globals};
+	int width = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct option_spec *option = tables[i];
+			option != NULL && option->name != NULL; option++)
+			width = option_width(option) > width ? option_width(option) : width;
+	}
+	return width;
+}
+
+static void
+options_help(const struct option_spec *options, int width, FILE *out)
+{
+	for (; options != NULL && options->name != NULL; options++) {
+		const char *value = options->value != NULL ? options->value : "";
+
+		fprintf(out, "  --%s%s%s%*s  %s\n", options->name, *value ? " " : "", value,
+			width - option_width(options), "", options->help);
+	}
+}
+
+void
+command_help(const struct command *command, FILE *out)
+{
+	const int width = options_width(command->options);
+
+	fprintf(out, "Usage: sluicectl %s%s%s\n\n%s.\n\nOptions:\n", command->name,
+		command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
+	options_help(command->options, width, out);
+	options_help(command_globals, width, out);
+	if (command->details != NULL) {
+		fputc('\n', out);
+		command->details(out);
+	}
+	fprintf(out, "\nExample:\n%s\n", command->example);
+}
+
+void
+command_overview(const char *group, FILE *out)
+{
+	const struct command *first = NULL;
+
+	fprintf(out, "Usage: sluicectl %s%sCOMMAND [OPTION]...\n\nCommands:\n",
+		group != NULL ? group : "", group != NULL ? " " : "");
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (group != NULL && !command_in_group(commands[i], group))
+			continue;
+		fprintf(out, "  %-12s  %s\n", commands[i]->name, commands[i]->summary);
+		if (first == NULL)
+			first = commands[i];
+	}
+	fprintf(out, "\nOptions:\n");
+	options_help(command_globals, options_width(NULL), out);
+	fprintf(out, "\n'sluicectl COMMAND --help' says more about each.\n\nExample:\n%s\n",
+		first->example);
+}
 
 int
 cli_usage(const struct cli *cli, const char *format, ...)
@@ -280,45 +425,53 @@ cli_print_json(json_t *document)
 	return CLI_OK;
 }
 
-/* Pass over a byte order mark of UTF-8, RFC 8259 section 8.1. -1: the text is in UTF-16 or UTF-32.
- */
-static int
-encoding_begin(FILE *file)
+json_t *
+flow_pages_one(struct cli *cli, const char *method, json_t *filter, uint64_t limit, int *exit_code)
 {
-	const int first = getc(file);
-
-	if (first == 0xef && getc(file) == 0xbb && getc(file) == 0xbf)
-		return 0;
-	if (first != EOF)
-		ungetc(first, file);
-	return first == 0 || first == 0xfe || first == 0xff ? -1 : 0;
+	json_object_set_new(filter, "limit", json_integer((json_int_t)limit));
+	return cli_call(cli, method, filter, exit_code);
 }
 
 json_t *
-cli_load_json(const struct cli *cli, const char *path)
+flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
-	const bool from_stdin = strcmp(path, "-") == 0;
-	const char *name = from_stdin ? "standard input" : path;
-	FILE *file = from_stdin ? stdin : fopen(path, "re");
-	json_t *document = NULL;
-	json_error_t error;
+	json_t *result = NULL, *page, *flows = json_array(), *health = json_array();
+	struct progress progress;
+	uint64_t before = 0, at;
+	const char *cursor;
 
-	if (file == NULL) {
-		cli_usage(cli, "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	if (encoding_begin(file) < 0)
-		cli_usage(cli, "%s: found UTF-16 or UTF-32, expected UTF-8", name);
-	else if ((document = json_loadf(file, JSON_REJECT_DUPLICATES, &error)) == NULL)
-		cli_usage(cli, "%s:%d:%d: %s", name, error.line, error.column, error.text);
-	if (!from_stdin)
-		fclose(file);
-	return document;
-}
-
-void
-cli_out_of_memory(void)
-{
-	fprintf(stderr, "sluicectl: out of memory\n");
-	abort();
+	progress_begin(&progress, "reading flows", 0);
+	do {
+		page = flow_pages_one(cli, method, json_copy(filter), FLOW_PAGE_MAX, exit_code);
+		json_decref(result);
+		result = page;
+		if (page == NULL)
+			break;
+		json_array_extend(flows, json_object_get(page, "flows"));
+		if (json_object_get(page, "health") != NULL)
+			json_array_extend(health, json_object_get(page, "health"));
+		progress.total = member_number(page, "total");
+		progress_at(&progress, json_array_size(flows));
+		cursor = json_string_value(json_object_get(page, "next_cursor"));
+		if (cursor == NULL)
+			break;
+		if (number_parse(cursor, before + 1, UINT64_MAX, &at) < 0) {
+			progress_end(&progress);
+			*exit_code = cli_page_repeats(method, "next_cursor");
+			json_decref(result);
+			result = NULL;
+			break;
+		}
+		before = at;
+		json_object_set_new(filter, "cursor", json_string(cursor));
+	} while (true);
+	progress_end(&progress);
+	if (result != NULL)
+		json_object_set(result, "flows", flows);
+	if (result != NULL && json_object_get(result, "health") != NULL)
+		json_object_set(result, "health", health);
+	json_decref(flows);
+	json_decref(health);
+	json_decref(filter);
+	return result;
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the rooms of sluicectl share: the exit codes that scripts rely on, the context that a
- * command runs in, and what a command is. One thread; nothing here is thread-safe.
+ * What the commands of sluicectl share: the exit codes that scripts rely on, the context that a
+ * command runs in, what a command is, and calls of the daemon. One thread.
  */
 #ifndef CTRL_CLI_CLI_H
 #define CTRL_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <jansson.h>
 
+#include "cli/args.h"
 #include "cli/client.h"
-#include "cli/options.h"
 
 #define CLI_SOCKET_DEFAULT "/run/sluice/rpc.sock"
 
@@ -93,13 +94,56 @@ int cli_page_repeats(const char *method, const char *member);
 /* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
 int cli_print_json(json_t *document);
 
-/*
- * Load JSON from a file, "-" for standard input. Returns a new reference, or NULL after having
- * said what is wrong where.
- */
-json_t *cli_load_json(const struct cli *cli, const char *path);
+extern const struct command command_flow_add;
+extern const struct command command_flow_replace;
+extern const struct command command_flow_del;
+extern const struct command command_flow_up;
+extern const struct command command_flow_down;
+extern const struct command command_flow_list;
+extern const struct command command_flow_show;
+extern const struct command command_leg_join;
+extern const struct command command_leg_leave;
+extern const struct command command_validate;
+extern const struct command command_plan;
+extern const struct command command_apply;
+extern const struct command command_confirm;
+extern const struct command command_rollback;
+extern const struct command command_history;
+extern const struct command command_export;
+extern const struct command command_port_list;
+extern const struct command command_port_show;
+extern const struct command command_counters;
+extern const struct command command_top;
+extern const struct command command_watch;
+extern const struct command command_events;
+extern const struct command command_punted;
+extern const struct command command_trace;
+extern const struct command command_workers;
+extern const struct command command_info;
+extern const struct command command_rpc;
 
-/* Memory is gone: say so and abort(). */
-void cli_out_of_memory(void) __attribute__((noreturn));
+/* Options taken by every command. */
+extern const struct option_spec command_globals[];
+
+/* Is the word the first of a two-word command? */
+bool command_is_group(const char *word);
+
+/* The command of these words; second is NULL for a one-word command. NULL: there is none. */
+const struct command *command_find(const char *first, const char *second);
+
+/* Help for one command; for a group ("flow") or, with NULL, for the program. */
+void command_help(const struct command *command, FILE *out);
+void command_overview(const char *group, FILE *out);
+
+#define FLOW_PAGE_MAX 1000 /* flows that a page has at most */
+
+/*
+ * One page, or all pages as one result, of flow.list or counters.get. `filter` holds further
+ * members of its parameters and is taken over. What is not about flows is of the last page. New
+ * reference, or NULL with *exit_code set.
+ */
+json_t *flow_pages_one(
+	struct cli *cli, const char *method, json_t *filter, uint64_t limit, int *exit_code);
+json_t *flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code);
 
 #endif

@@ -8,10 +8,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 
-#include "cli/remote.h"
+/* Where to, and who we are. Texts are borrowed. */
+struct remote_target {
+	const char *endpoint; /* "host:port", "192.0.2.1:7878", "[2001:db8::1]:7878"; NULL: none */
+	const char *certificate; /* PEM files */
+	const char *key;
+	const char *ca;
+};
+
+struct remote;
 
 /* Values are sluicectl's exit codes, see enum cli_exit. */
 enum client_status {
@@ -62,5 +71,21 @@ json_t *client_call(
  * as it takes. New reference; NULL with *error filled when the connection is gone.
  */
 json_t *client_notice(struct client *client, struct client_error *error);
+
+/* Fill *error with a status and a printf-style text, made safe to be shown. Always returns -1. */
+int client_error_set(struct client_error *error, enum client_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * The result, an object, of the reply to call `id`, as a new reference; or NULL with *error set:
+ * CLIENT_REFUSED and "NAME at POINTER: message", or CLIENT_BROKEN.
+ */
+json_t *reply_result(json_t *reply, json_int_t id, struct client_error *error);
+
+/*
+ * Make all strings and names in a message what text_escape() makes of them: what peers and the
+ * kernel wrote reaches a terminal by no view. Names that are the same then become one.
+ */
+void reply_make_safe(json_t *message);
 
 #endif

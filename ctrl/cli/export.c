@@ -14,11 +14,8 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "cli/commands.h"
-#include "cli/flow_pages.h"
-#include "cli/progress.h"
-#include "cli/text.h"
-#include "cli/yaml_text.h"
+#include "cli/cli.h"
+#include "cli/output.h"
 #include "schema/flow_files.h"
 
 #define PORT_ANY "any" /* the file of rules that name no port */

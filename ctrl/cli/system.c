@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `info`, `port list` and `port show`: what runs, and on what. */
+/*
+ * `info`, `workers`, `port list` and `port show`: what runs, and on what. `rpc`: any method by its
+ * name, for what has no command of its own.
+ */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/escape.h"
-#include "cli/commands.h"
-#include "cli/table.h"
-#include "cli/text.h"
+#include "cli/cli.h"
+#include "cli/counters.h"
+#include "cli/input.h"
+#include "cli/output.h"
 
 #define LABEL_INDENT 9
 
@@ -264,4 +269,240 @@ const struct command command_port_show = {
 	.example = "  sluicectl port show p0",
 	.max_words = 1,
 	.run = port_show,
+};
+
+#define WORKER_INDENT 10
+#define BAR_AT 33 /* column where a bar begins */
+#define BAR_MAX 40 /* characters of the longest one */
+
+/* A row of a histogram: what it stands for, and how many. What is not 0 can be seen. */
+static void
+bar_print(const char *label, uint64_t count, uint64_t most, uint64_t sum)
+{
+	const size_t columns = paint_columns(stdout, SIZE_MAX);
+	const size_t longest = columns - BAR_AT < BAR_MAX ? columns - BAR_AT : BAR_MAX;
+	uint64_t length = most != 0 ? count * longest / most : 0;
+	const double share = sum != 0 ? 100.0 * (double)count / (double)sum : 0;
+
+	if (length == 0 && count != 0)
+		length = 1;
+	printf("%12s %11" PRIu64 " %5.1f%%%s", label, count, share, length > 0 ? "  " : "");
+	while (length-- > 0)
+		putchar('#');
+	putchar('\n');
+}
+
+/* Bursts by packets in them, in groups of powers of two: 1, 2, 3-4, 5-8 ... */
+static void
+bursts_print(const json_t *bursts)
+{
+	const size_t n = json_array_size(bursts);
+	uint64_t groups[16] = {0}, most = 0, sum = 0;
+	char label[32];
+	size_t last = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		const size_t group = i == 1 ? 0 : 64 - (size_t)__builtin_clzll(i - 1);
+
+		if (group >= sizeof(groups) / sizeof(groups[0]))
+			break;
+		groups[group] += (uint64_t)json_integer_value(json_array_get(bursts, i));
+		most = groups[group] > most ? groups[group] : most;
+		last = groups[group] != 0 ? group : last;
+	}
+	for (size_t group = 0; group <= last; group++)
+		sum += groups[group];
+	printf("%12s %11s\n", "IN A BURST", "BURSTS");
+	for (size_t group = 0; group <= last; group++) {
+		if (group < 2)
+			snprintf(label, sizeof(label), "%zu", group + 1);
+		else
+			snprintf(label, sizeof(label), "%u-%u", (1u << (group - 1)) + 1,
+				1u << group);
+		bar_print(label, groups[group], most, sum);
+	}
+}
+
+/* "512 ns", "65.5 us", "2.1 ms" */
+static void
+time_label(uint64_t ns, char *label, size_t size)
+{
+	if (ns < 1000)
+		snprintf(label, size, "%" PRIu64 " ns", ns);
+	else if (ns < 1000000)
+		snprintf(label, size, "%.1f us", (double)ns / 1e3);
+	else
+		snprintf(label, size, "%.1f ms", (double)ns / 1e6);
+}
+
+/* Time from rx to tx of sampled packets: each row from its time to twice that. */
+static void
+residence_print(const json_t *buckets)
+{
+	uint64_t most = 0, sum = 0;
+	char label[32];
+	json_t *bucket;
+	size_t i;
+
+	json_array_foreach (buckets, i, bucket) {
+		const uint64_t packets = member_number(bucket, "packets");
+
+		most = packets > most ? packets : most;
+		sum += packets;
+	}
+	printf("%12s %11s\n", "INSIDE FOR", "PACKETS");
+	json_array_foreach (buckets, i, bucket) {
+		time_label(member_number(bucket, "from_ns"), label, sizeof(label));
+		bar_print(label, member_number(bucket, "packets"), most, sum);
+	}
+}
+
+static double
+member_real(const json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
+}
+
+static void
+worker_print(const json_t *worker)
+{
+	text_print(stdout, WORKER_INDENT,
+		"worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queue%s, %" PRIu64
+		" packet%s in, %" PRIu64 " out",
+		member_number(worker, "worker"), member_number(worker, "core"),
+		member_number(worker, "rx_queues"), plural_s(member_number(worker, "rx_queues")),
+		member_number(worker, "rx_packets"), plural_s(member_number(worker, "rx_packets")),
+		member_number(worker, "tx_packets"));
+	text_print(stdout, WORKER_INDENT,
+		"          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us",
+		member_real(worker, "busy_share") * 100, member_real(worker, "cycles_per_packet"),
+		member_real(worker, "longest_round_us"));
+	if (member_number(worker, "rx_packets") == 0)
+		return;
+	bursts_print(json_object_get(worker, "bursts"));
+	if (json_array_size(json_object_get(worker, "residence_ns")) > 0)
+		residence_print(json_object_get(worker, "residence_ns"));
+}
+
+static int
+workers(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *result, *list, *worker;
+	int exit_code;
+	size_t i;
+
+	(void)arguments;
+	result = cli_call(cli, "system.info", json_object(), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	list = json_object_get(result, "workers");
+	if (cli->json) {
+		cli_print_json(list);
+	} else {
+		json_array_foreach (list, i, worker) {
+			if (i > 0)
+				putchar('\n');
+			worker_print(worker);
+		}
+	}
+	json_decref(result);
+	return CLI_OK;
+}
+
+const struct command command_workers = {
+	.name = "workers",
+	.arguments = "",
+	.summary = "Show how busy the workers are, with two histograms",
+	.example = "  sluicectl workers",
+	.run = workers,
+};
+
+static const struct table_column method_columns[] = {
+	{"METHOD", false},
+	{"SUMMARY", false, true},
+};
+
+/* Names and summaries come from the daemon that would serve them. */
+static int
+methods_list(struct cli *cli)
+{
+	struct table *table;
+	json_t *document, *method;
+	int exit_code;
+	size_t i;
+
+	document = cli_call(cli, "rpc.discover", json_object(), &exit_code);
+	if (document == NULL)
+		return exit_code;
+	if (cli->json) {
+		cli_print_json(document);
+	} else {
+		table = table_create(method_columns, 2);
+		json_array_foreach (json_object_get(document, "methods"), i, method) {
+			table_cell(table, "%s", member_text(method, "name"));
+			table_cell(table, "%s", member_text(method, "summary"));
+		}
+		table_print(table, stdout);
+		table_destroy(table);
+	}
+	json_decref(document);
+	return CLI_OK;
+}
+
+/* The parameters: none, JSON text, or "-" for standard input. NULL: the fault was said. */
+static json_t *
+params_load(const struct cli *cli, const struct arguments *arguments)
+{
+	json_error_t error;
+	json_t *params;
+
+	if (arguments->n_words < 2)
+		return json_object();
+	if (strcmp(arguments->words[1], "-") == 0)
+		return cli_load_json(cli, "-");
+	params = json_loads(arguments->words[1], JSON_REJECT_DUPLICATES, &error);
+	if (params == NULL)
+		cli_usage(cli, "JSON: %s, at character %d", error.text, error.column);
+	return params;
+}
+
+static int
+rpc(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *params, *result;
+	int exit_code;
+
+	if (arguments_value(arguments, "list") != NULL) {
+		if (arguments->n_words > 0)
+			return cli_usage(cli, "--list goes without a method");
+		return methods_list(cli);
+	}
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the METHOD is missing; --list shows them");
+	params = params_load(cli, arguments);
+	if (params == NULL)
+		return CLI_USAGE;
+	cli->client.verbatim = true;
+	result = cli_call(cli, arguments->words[0], params, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	cli_print_json(result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+static const struct option_spec rpc_options[] = {
+	{"list", NULL, "list the daemon's methods"},
+	{NULL},
+};
+
+const struct command command_rpc = {
+	.name = "rpc",
+	.arguments = "METHOD [JSON | -] | --list",
+	.summary = "Call a method with parameters in JSON and print its result",
+	.example = "  sluicectl rpc flow.get '{\"id\": \"cam1\"}'",
+	.options = rpc_options,
+	.max_words = 2,
+	.changes = true,
+	.run = rpc,
 };

@@ -2,8 +2,14 @@
 /* See traffic.h. */
 #include "cli/traffic.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
 #include "cli/cli.h"
-#include "cli/text.h"
+#include "cli/output.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -91,4 +97,573 @@ traffic_drops(const struct traffic *before, const struct traffic *after)
 			json_object_set_new(delta, reason, json_integer(n));
 	}
 	return delta;
+}
+
+#define SORTS_MAX 5
+
+static const struct {
+	const char *name;
+	const char *sorts[SORTS_MAX];
+} views[TOP_VIEWS] = {
+	[TOP_FLOWS] = {"flows", {"pps", "bps", "drops", "packets"}},
+	[TOP_LEGS] = {"legs", {"pps", "bps", "drops", "packets"}},
+	[TOP_PORTS] = {"ports", {"name", "pps", "bps", "drops"}},
+	[TOP_WORKERS] = {"workers", {"name", "busy", "pps"}},
+};
+
+const char *
+top_view_name(enum top_view view)
+{
+	return views[view].name;
+}
+
+const char *
+top_sort_name(enum top_view view, size_t i)
+{
+	return i < SORTS_MAX ? views[view].sorts[i] : NULL;
+}
+
+void
+top_sample_fini(struct top_sample *sample)
+{
+	json_decref(sample->counters);
+	json_decref(sample->info);
+	json_decref(sample->ports);
+	json_decref(sample->top);
+	*sample = (struct top_sample){0};
+}
+
+/* How much a member grew, a second; 0 for one that went back. */
+static json_int_t
+member_rate(const json_t *before, const json_t *after, const char *name, unsigned scale,
+	uint64_t elapsed_ns)
+{
+	const uint64_t was = member_number(before, name), is = member_number(after, name);
+	const unsigned __int128 grown = is > was ? is - was : 0;
+
+	return elapsed_ns ? (json_int_t)((grown * scale * NS_PER_S + elapsed_ns / 2) / elapsed_ns)
+			  : 0;
+}
+
+/* A port's drops of all reasons. */
+static json_t *
+drops_sum(const json_t *port)
+{
+	const char *reason;
+	json_t *count;
+	json_int_t sum = 0;
+
+	json_object_foreach (json_object_get(port, "drops"), reason, count)
+		sum += json_integer_value(count);
+	return json_pack("{s:I}", "drops", sum);
+}
+
+/* before, after: of the port in counters.get; port: in port.list. */
+static json_t *
+port_row(const json_t *before, const json_t *after, const json_t *port, uint64_t elapsed_ns)
+{
+	json_t *dropped_before = drops_sum(before), *dropped = drops_sum(after);
+	json_t *row = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "port",
+		member_text(after, "name"), "link_up",
+		json_is_true(json_object_get(port, "link_up")), "rx_pps",
+		member_rate(before, after, "rx_packets", 1, elapsed_ns), "rx_bps",
+		member_rate(before, after, "rx_bytes", 8, elapsed_ns), "tx_pps",
+		member_rate(before, after, "tx_packets", 1, elapsed_ns), "tx_bps",
+		member_rate(before, after, "tx_bytes", 8, elapsed_ns), "drops_ps",
+		member_rate(dropped_before, dropped, "drops", 1, elapsed_ns), "drops",
+		(json_int_t)member_number(dropped, "drops"), "missed_ps",
+		member_rate(json_object_get(before, "nic"), json_object_get(after, "nic"), "missed",
+			1, elapsed_ns));
+
+	json_decref(dropped_before);
+	json_decref(dropped);
+	return row;
+}
+
+static json_t *
+port_rows(const struct top_sample *before, const struct top_sample *after, uint64_t elapsed_ns)
+{
+	const json_t *were = json_object_get(before->counters, "ports");
+	const json_t *described = json_object_get(after->ports, "ports");
+	json_t *rows = json_array(), *port;
+	size_t i;
+
+	json_array_foreach (json_object_get(after->counters, "ports"), i, port)
+		json_array_append_new(rows, port_row(json_array_get(were, i), port,
+						    json_array_get(described, i), elapsed_ns));
+	return rows;
+}
+
+static double
+share(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static json_t *
+worker_row(const json_t *before, const json_t *after, uint64_t elapsed_ns)
+{
+	const uint64_t packets =
+		member_number(after, "rx_packets") - member_number(before, "rx_packets");
+	const uint64_t busy_ns = member_number(after, "busy_ns") - member_number(before, "busy_ns");
+	const uint64_t total_ns =
+		member_number(after, "total_ns") - member_number(before, "total_ns");
+	const uint64_t cycles =
+		member_number(after, "busy_cycles") - member_number(before, "busy_cycles");
+
+	return json_pack("{s:I, s:I, s:f, s:I, s:I, s:f}", "worker",
+		(json_int_t)member_number(after, "worker"), "core",
+		(json_int_t)member_number(after, "core"), "busy_share", share(busy_ns, total_ns),
+		"rx_pps", member_rate(before, after, "rx_packets", 1, elapsed_ns), "tx_pps",
+		member_rate(before, after, "tx_packets", 1, elapsed_ns), "cycles_per_packet",
+		share(cycles, packets));
+}
+
+static json_t *
+worker_rows(const struct top_sample *before, const struct top_sample *after, uint64_t elapsed_ns)
+{
+	const json_t *were = json_object_get(before->info, "workers");
+	json_t *rows = json_array(), *worker;
+	size_t i;
+
+	json_array_foreach (json_object_get(after->info, "workers"), i, worker)
+		json_array_append_new(
+			rows, worker_row(json_array_get(were, i), worker, elapsed_ns));
+	return rows;
+}
+
+/* The number that decides where a row of ports or workers stands. */
+static double
+sort_value(const json_t *row, const char *sort)
+{
+	if (strcmp(sort, "busy") == 0)
+		return json_number_value(json_object_get(row, "busy_share"));
+	if (strcmp(sort, "drops") == 0)
+		return (double)member_number(row, "drops_ps");
+	if (strcmp(sort, "bps") == 0)
+		return (double)(member_number(row, "rx_bps") + member_number(row, "tx_bps"));
+	return (double)(member_number(row, "rx_pps") + member_number(row, "tx_pps"));
+}
+
+/* Stable, and there are few. By name is the order that they came in. */
+static void
+rows_sort(json_t *rows, const char *sort)
+{
+	const size_t n = json_array_size(rows);
+
+	if (strcmp(sort, "name") == 0)
+		return;
+	for (size_t i = 1; i < n; i++) {
+		json_t *row = json_incref(json_array_get(rows, i));
+		size_t at = i;
+
+		while (at > 0 &&
+			sort_value(json_array_get(rows, at - 1), sort) < sort_value(row, sort))
+			at--;
+		json_array_remove(rows, i);
+		json_array_insert_new(rows, at, row);
+	}
+}
+
+static json_t *
+totals_encode(const struct top_sample *after, const struct rate *rate, json_int_t drops_ps)
+{
+	const json_t *flows = json_object_get(after->info, "flows");
+	const uint64_t n_flows = member_number(json_object_get(flows, "ipv4"), "installed") +
+				 member_number(json_object_get(flows, "ipv6"), "installed");
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)n_flows,
+		"legs", (json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
+		(json_int_t)rate->rx_pps, "rx_bps", (json_int_t)rate->rx_bps, "tx_pps",
+		(json_int_t)rate->tx_pps, "tx_bps", (json_int_t)rate->tx_bps, "drops_ps", drops_ps);
+}
+
+/* All reasons of all ports. */
+static json_int_t
+drops_rate(const struct traffic *before, const struct traffic *after)
+{
+	const uint64_t elapsed_ns = after->monotonic_ns - before->monotonic_ns;
+	json_t *drops = traffic_drops(before, after), *count;
+	const char *reason;
+	json_int_t sum = 0;
+
+	json_object_foreach (drops, reason, count)
+		sum += json_integer_value(count);
+	json_decref(drops);
+	return (json_int_t)(((unsigned __int128)sum * NS_PER_S + elapsed_ns / 2) / elapsed_ns);
+}
+
+static json_t *
+rows_of(const struct top_sample *before, const struct top_sample *after, enum top_view view,
+	const char *sort, uint64_t elapsed_ns)
+{
+	json_t *rows;
+
+	if (view == TOP_FLOWS || view == TOP_LEGS)
+		return json_incref(json_object_get(after->top, "rows"));
+	rows = view == TOP_PORTS ? port_rows(before, after, elapsed_ns)
+				 : worker_rows(before, after, elapsed_ns);
+	rows_sort(rows, sort);
+	return rows;
+}
+
+json_t *
+top_record(const struct top_sample *before, const struct top_sample *after, enum top_view view,
+	const char *sort)
+{
+	struct traffic was, is;
+	struct rate rate;
+	json_t *record = NULL, *rows;
+	uint64_t elapsed_ns, of;
+
+	traffic_init(&was, before->counters);
+	traffic_init(&is, after->counters);
+	if (traffic_rate(&was, &is, &rate)) {
+		elapsed_ns = is.monotonic_ns - was.monotonic_ns;
+		rows = rows_of(before, after, view, sort, elapsed_ns);
+		of = after->top ? member_number(after->top, "total") : json_array_size(rows);
+		record = json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "view", views[view].name,
+			"sort", sort, "time_ns", (json_int_t)is.time_ns, "period_ms",
+			(json_int_t)(elapsed_ns / 1000000), "totals",
+			totals_encode(after, &rate, drops_rate(&was, &is)), "of", (json_int_t)of,
+			"rows", rows);
+		if (record == NULL)
+			cli_out_of_memory();
+	}
+	traffic_fini(&was);
+	traffic_fini(&is);
+	return record;
+}
+
+static bool
+row_has(const json_t *row, const char *text)
+{
+	static const char *const names[] = {"flow", "leg", "port"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *name = json_string_value(json_object_get(row, names[i]));
+
+		if (name != NULL && strstr(name, text) != NULL)
+			return true;
+	}
+	return json_object_get(row, "worker") != NULL;
+}
+
+void
+top_record_filter(json_t *record, const char *text)
+{
+	json_t *rows = json_object_get(record, "rows"), *left = json_array(), *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row) {
+		if (row_has(row, text))
+			json_array_append(left, row);
+	}
+	json_object_set_new(record, "rows", left);
+}
+
+#define COLUMNS_MAX 9
+
+enum column_kind {
+	COLUMN_NONE, /* past the last */
+	COLUMN_NAME, /* takes what is left over, shared between all of them */
+	COLUMN_NUMBER,
+	COLUMN_SHARE,
+	COLUMN_LINK,
+};
+
+struct column {
+	enum column_kind kind;
+	const char *title;
+	const char *member;
+	size_t width;
+	const char *sort; /* that orders by this column; NULL for none */
+};
+
+static const struct column columns[TOP_VIEWS][COLUMNS_MAX] =
+	{
+		[TOP_FLOWS] =
+			{
+				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
+				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
+				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
+			},
+		[TOP_LEGS] =
+			{
+				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
+				{COLUMN_NAME, "LEG", "leg", 8, NULL},
+				{COLUMN_NAME, "PORT", "port", 6, NULL},
+				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
+				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
+			},
+		[TOP_PORTS] =
+			{
+				{COLUMN_NAME, "PORT", "port", 8, "name"},
+				{COLUMN_LINK, "LINK", "link_up", 4, NULL},
+				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "rx_bps", 7, "bps"},
+				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "tx_bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "MISS/S", "missed_ps", 6, NULL},
+			},
+		[TOP_WORKERS] =
+			{
+				{COLUMN_NUMBER, "WORKER", "worker", 6, "name"},
+				{COLUMN_NUMBER, "CPU", "core", 4, NULL},
+				{COLUMN_SHARE, "BUSY %", "busy_share", 7, "busy"},
+				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, NULL},
+				{COLUMN_NUMBER, "CYCLES/PKT", "cycles_per_packet", 10, NULL},
+			},
+};
+
+void
+top_number(uint64_t number, char *text)
+{
+	static const char units[] = "kMGTPE";
+	double value = (double)number;
+	unsigned unit = 0;
+
+	if (number < 10000) {
+		snprintf(text, 8, "%u", (unsigned)number);
+		return;
+	}
+	for (value /= 1000; value >= 999.5; value /= 1000)
+		unit++;
+	snprintf(text, 8, "%.*f%c", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit]);
+}
+
+static enum top_view
+view_of(const json_t *record)
+{
+	enum top_view view = TOP_FLOWS;
+
+	while (view < TOP_WORKERS && !member_is(record, "view", top_view_name(view)))
+		view++;
+	return view;
+}
+
+/* Of a column that takes a share of what the others leave over. */
+static size_t
+column_width(const struct column *table, const struct column *column, size_t width)
+{
+	size_t least = 0, n = 0;
+
+	if (column->kind != COLUMN_NAME)
+		return column->width;
+	for (; table->kind != COLUMN_NONE; table++) {
+		least += table->width + 1;
+		n += table->kind == COLUMN_NAME;
+	}
+	least--;
+	return column->width + (width > least ? (width - least) / n : 0);
+}
+
+size_t
+top_draw_width(const json_t *record)
+{
+	const struct column *const table = columns[view_of(record)];
+	size_t width = 0, names = 0, excess = 0, i;
+	json_t *row;
+
+	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
+		width += column->width + 1;
+		names += column->kind == COLUMN_NAME;
+		if (column->kind != COLUMN_NAME)
+			continue;
+		json_array_foreach (json_object_get(record, "rows"), i, row) {
+			const size_t length = strlen(member_text(row, column->member));
+
+			if (length > column->width + excess)
+				excess = length - column->width;
+		}
+	}
+	return width - 1 + names * excess;
+}
+
+static bool
+is_left(const struct column *column)
+{
+	return column->kind != COLUMN_NUMBER && column->kind != COLUMN_SHARE;
+}
+
+/* What is too long is cut, and says so. */
+static void
+cell_add(struct text *line, const struct column *column, const char *cell, size_t width)
+{
+	const int n = (int)width;
+
+	if (line->length > 0)
+		text_add(line, " ");
+	if (strlen(cell) > width)
+		text_add(line, "%.*s~", n - 1, cell);
+	else
+		text_add(line, "%*s", is_left(column) ? -n : n, cell);
+}
+
+static void
+cell_text(const struct column *column, const json_t *row, struct text *cell)
+{
+	const json_t *value = json_object_get(row, column->member);
+	char number[8];
+
+	text_clear(cell);
+	switch (column->kind) {
+	case COLUMN_NUMBER:
+		top_number((uint64_t)json_number_value(value), number);
+		text_add(cell, "%s", number);
+		break;
+	case COLUMN_SHARE:
+		text_add(cell, "%.1f", json_number_value(value) * 100);
+		break;
+	case COLUMN_LINK:
+		text_add(cell, "%s", json_is_true(value) ? "up" : "down");
+		break;
+	default:
+		text_add(cell, "%s", member_text(row, column->member));
+		break;
+	}
+}
+
+void
+top_draw_totals(struct text *line, const json_t *record)
+{
+	static const char *const members[] = {
+		"flows", "legs", "rx_pps", "rx_bps", "tx_pps", "tx_bps", "drops_ps"};
+	const json_t *totals = json_object_get(record, "totals");
+	char texts[sizeof(members) / sizeof(members[0])][8];
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		top_number(member_number(totals, members[i]), texts[i]);
+	text_clear(line);
+	text_add(line, "%s flow%s, %s leg%s; in %s pkt/s %sbit/s, out %s pkt/s %sbit/s, drops %s/s",
+		texts[0], plural_s(member_number(totals, "flows")), texts[1],
+		plural_s(member_number(totals, "legs")), texts[2], texts[3], texts[4], texts[5],
+		texts[6]);
+}
+
+void
+top_draw_header(struct text *line, const json_t *record, size_t width)
+{
+	const struct column *const table = columns[view_of(record)];
+	char title[32];
+
+	text_clear(line);
+	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
+		const bool sorts = column->sort != NULL && member_is(record, "sort", column->sort);
+
+		snprintf(title, sizeof(title), "%s%s", column->title, sorts ? "*" : "");
+		cell_add(line, column, title, column_width(table, column, width));
+	}
+}
+
+void
+top_draw_row(struct text *line, const json_t *record, size_t i, size_t width)
+{
+	const struct column *const table = columns[view_of(record)];
+	const json_t *row = json_array_get(json_object_get(record, "rows"), i);
+	struct text cell;
+
+	text_clear(line);
+	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
+		cell_text(column, row, &cell);
+		cell_add(line, column, cell.s, column_width(table, column, width));
+	}
+	while (line->length > 0 && line->s[line->length - 1] == ' ')
+		line->s[--line->length] = '\0';
+}
+
+#define TIME_INDENT 9
+#define LEGS_SINGLY 8 /* a flow with more is shown by its least and its most */
+
+void
+watch_line_time(time_t seconds, char *text)
+{
+	struct tm local;
+
+	localtime_r(&seconds, &local);
+	strftime(text, WATCH_TIME_MAX, "%H:%M:%S", &local);
+}
+
+void
+watch_line_header(FILE *out)
+{
+	text_print(out, TIME_INDENT, "%-8s %9s %8s %9s %8s  %-19s  %s", "TIME", "IN PKT/S",
+		"MBIT/S", "OUT PKT/S", "MBIT/S", "SENT BY LEG", "DROPS");
+}
+
+static void
+add_range(struct text *text, const json_t *sent)
+{
+	json_int_t least = json_integer_value(json_array_get(sent, 0)), most = least;
+	json_t *packets;
+	size_t i;
+
+	json_array_foreach (sent, i, packets) {
+		const json_int_t n = json_integer_value(packets);
+
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+	}
+	text_add(text, " %zu legs %" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT,
+		json_array_size(sent), least, most);
+}
+
+static const char *
+text_flows(struct text *text, const json_t *record)
+{
+	json_t *flow, *packets;
+	size_t i, leg;
+
+	text_clear(text);
+	json_array_foreach (json_object_get(record, "flows"), i, flow) {
+		const json_t *sent = json_object_get(flow, "sent");
+
+		text_add(text, "%s%s", i > 0 ? ", " : "", member_text(flow, "id"));
+		if (!json_is_array(sent)) {
+			text_add(text, " gone");
+		} else if (json_array_size(sent) > LEGS_SINGLY) {
+			add_range(text, sent);
+		} else {
+			json_array_foreach (sent, leg, packets)
+				text_add(text, " %" JSON_INTEGER_FORMAT,
+					json_integer_value(packets));
+		}
+	}
+	if (text->length == 0)
+		text_add(text, "%" PRIu64 " flow%s", member_number(record, "installed"),
+			plural_s(member_number(record, "installed")));
+	return text->s;
+}
+
+/* Bits as Mbit with one digit behind the point, rounded. */
+static const char *
+text_mbit(struct text *text, uint64_t bits)
+{
+	const uint64_t tenths = (bits + 50000) / 100000;
+
+	text_clear(text);
+	text_add(text, "%" PRIu64 ".%" PRIu64, tenths / 10, tenths % 10);
+	return text->s;
+}
+
+void
+watch_line_print(json_t *record, FILE *out)
+{
+	const uint64_t time_s = member_number(record, "time_ns") / 1000000000;
+	struct text rx, tx, flows, drops;
+	char clock_text[WATCH_TIME_MAX];
+
+	watch_line_time((time_t)time_s, clock_text);
+	text_print(out, TIME_INDENT, "%s %9" PRIu64 " %8s %9" PRIu64 " %8s  %-19s  %s", clock_text,
+		member_number(record, "rx_pps"), text_mbit(&rx, member_number(record, "rx_bps")),
+		member_number(record, "tx_pps"), text_mbit(&tx, member_number(record, "tx_bps")),
+		text_flows(&flows, record), text_drops(&drops, json_object_get(record, "drops")));
 }

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From two replies of counters.get to rates. Arithmetic on plain numbers, no I/O; the clock is
- * the daemon's own monotonic_ns, so that neither a reply that comes late nor a clock that is set
- * bends the figures.
+ * What `top` and `watch` show: rates between two readings of the counters, as records that are
+ * either drawn as lines of text or printed as JSON, so that the two can never differ. No I/O but
+ * lines to a stream. The clock is the daemon's own monotonic_ns, so that neither a reply that comes
+ * late nor a clock that is set bends the figures.
  */
 #ifndef CTRL_CLI_TRAFFIC_H
 #define CTRL_CLI_TRAFFIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <time.h>
 
 #include <jansson.h>
+
+#include "cli/output.h"
 
 /* Sum over all ports at one moment. */
 struct traffic {
@@ -42,5 +48,56 @@ bool traffic_rate(const struct traffic *before, const struct traffic *after, str
 
 /* Drops from `before` to `after`, zeros left out, as a new reference. */
 json_t *traffic_drops(const struct traffic *before, const struct traffic *after);
+
+enum top_view { TOP_FLOWS, TOP_LEGS, TOP_PORTS, TOP_WORKERS, TOP_VIEWS };
+
+/* "flows", "legs" ... */
+const char *top_view_name(enum top_view view);
+
+/* What a view may be sorted by, the default first; NULL past the last. */
+const char *top_sort_name(enum top_view view, size_t i);
+
+/* Replies of one moment. References are the holder's; all NULL: none yet. */
+struct top_sample {
+	json_t *counters; /* counters.get */
+	json_t *info; /* system.info */
+	json_t *ports; /* port.list */
+	json_t *top; /* counters.top; NULL for ports and workers */
+};
+
+void top_sample_fini(struct top_sample *sample);
+
+/*
+ * The record of what happened between two samples of one daemon. New reference; NULL when nothing
+ * can be said: counters or clock went back.
+ */
+json_t *top_record(const struct top_sample *before, const struct top_sample *after,
+	enum top_view view, const char *sort);
+
+/* Leave only rows one of whose names has this text in it; "" leaves all. */
+void top_record_filter(json_t *record, const char *text);
+
+#define TOP_WIDTH_MIN 72 /* below, whoever shows the lines has to cut them */
+
+/* "0".."9999", "12.3k", "1.50M": 6 characters at most. `text` has room for 8. */
+void top_number(uint64_t number, char *text);
+
+/* The width that shows all names of a record whole. */
+size_t top_draw_width(const json_t *record);
+
+/* All fill *line anew. What is in and out, all in all. */
+void top_draw_totals(struct text *line, const json_t *record);
+/* Titles of the columns; the one that rows are sorted by has a mark. */
+void top_draw_header(struct text *line, const json_t *record, size_t width);
+/* Row i of the record. */
+void top_draw_row(struct text *line, const json_t *record, size_t i, size_t width);
+
+#define WATCH_TIME_MAX 16
+
+/* "hh:mm:ss" of local time; `text` has room for WATCH_TIME_MAX. */
+void watch_line_time(time_t seconds, char *text);
+
+void watch_line_header(FILE *out);
+void watch_line_print(json_t *record, FILE *out);
 
 #endif

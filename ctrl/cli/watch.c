@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/commands.h"
-#include "cli/text.h"
+#include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/traffic.h"
-#include "cli/watch_line.h"
 
 #define HEADER_EVERY_LINES 20
 

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See args.h. getopt_long() is not used: its state is global and its messages its own. */
+#include "cli/args.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "base/escape.h"
+#include "cli/output.h"
+#include "schema/schema.h"
+
+/* By name, "--output" or "--output=FILE", or by letter, "-o". */
+static const struct option_spec *
+spec_find(const struct option_spec *table, const char *argument)
+{
+	const char *name = argument + 2;
+	const size_t length = strcspn(name, "=");
+
+	for (; table != NULL && table->name != NULL; table++) {
+		if (argument[1] != '-') {
+			if (table->letter == argument[1] && argument[2] == '\0')
+				return table;
+		} else if (strlen(table->name) == length &&
+			   memcmp(table->name, name, length) == 0) {
+			return table;
+		}
+	}
+	return NULL;
+}
+
+static enum option_kind
+option_error(struct option_scan *scan, const char *what, const char *argument)
+{
+	snprintf(scan->error, sizeof(scan->error), "%s %.80s", what, argument);
+	return OPTION_ERROR;
+}
+
+/* An argument that starts with a dash: find its specification and its value. */
+static enum option_kind
+option_take(struct option_scan *scan, const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	enum option_kind kind = OPTION_GLOBAL;
+
+	scan->spec = spec_find(scan->globals, argument);
+	if (scan->spec == NULL) {
+		kind = OPTION_LOCAL;
+		scan->spec = spec_find(scan->locals, argument);
+	}
+	if (scan->spec == NULL)
+		return option_error(scan, "unknown option", argument);
+	scan->value = equals != NULL ? equals + 1 : NULL;
+	if (scan->spec->value == NULL)
+		return equals == NULL ? kind
+				      : option_error(scan, "option takes no value:", argument);
+	if (scan->value == NULL && scan->next < scan->argc)
+		scan->value = scan->argv[scan->next++];
+	if (scan->value == NULL)
+		return option_error(scan, "value missing after", argument);
+	return kind;
+}
+
+enum option_kind
+options_next(struct option_scan *scan)
+{
+	const char *argument;
+
+	if (scan->next >= scan->argc)
+		return OPTION_END;
+	argument = scan->argv[scan->next++];
+	if (!scan->words_only && strcmp(argument, "--") == 0) {
+		scan->words_only = true;
+		return options_next(scan);
+	}
+	if (!scan->words_only && argument[0] == '-' && argument[1] != '\0')
+		return option_take(scan, argument);
+	scan->value = argument;
+	return OPTION_WORD;
+}
+
+int
+arguments_init(struct arguments *arguments, size_t room)
+{
+	memset(arguments, 0, sizeof(*arguments));
+	arguments->options = calloc(room + 1, sizeof(*arguments->options));
+	arguments->words = calloc(room + 1, sizeof(*arguments->words));
+	if (arguments->options != NULL && arguments->words != NULL)
+		return 0;
+	arguments_fini(arguments);
+	return -ENOMEM;
+}
+
+void
+arguments_fini(struct arguments *arguments)
+{
+	free(arguments->options);
+	free(arguments->words);
+	memset(arguments, 0, sizeof(*arguments));
+}
+
+const char *
+arguments_next(const struct arguments *arguments, const char *name, size_t *position)
+{
+	while (*position < arguments->n_options) {
+		const size_t i = (*position)++;
+
+		if (strcmp(arguments->options[i].name, name) == 0)
+			return arguments->options[i].value != NULL ? arguments->options[i].value
+								   : "";
+	}
+	return NULL;
+}
+
+const char *
+arguments_value(const struct arguments *arguments, const char *name)
+{
+	const char *value, *last = NULL;
+	size_t position = 0;
+
+	while ((value = arguments_next(arguments, name, &position)) != NULL)
+		last = value;
+	return last;
+}
+
+int
+number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+{
+	uint64_t sum = 0;
+
+	if (*text == '\0')
+		return -EINVAL;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9' || __builtin_mul_overflow(sum, 10, &sum) ||
+			__builtin_add_overflow(sum, (uint64_t)(*text - '0'), &sum))
+			return -EINVAL;
+	}
+	if (sum < min || sum > max)
+		return -EINVAL;
+	*number = sum;
+	return 0;
+}
+
+int
+seconds_parse(const char *text, uint64_t *milliseconds)
+{
+	uint64_t ms;
+
+	if (time_parse(text, 1000, &ms) < 0 || ms < 1 || ms > 86400000)
+		return -EINVAL;
+	*milliseconds = ms;
+	return 0;
+}
+
+#define DURATION_MAX_S UINT64_C(86400)
+
+int
+duration_parse(const char *text, uint64_t *seconds)
+{
+	uint64_t ms;
+
+	if (time_parse(text, 1000, &ms) < 0 || ms % 1000 != 0 || ms == 0 ||
+		ms > DURATION_MAX_S * 1000)
+		return -EINVAL;
+	*seconds = ms / 1000;
+	return 0;
+}
+
+static bool
+address_is(int family, const char *text)
+{
+	struct in6_addr bytes;
+
+	return inet_pton(family, text, &bytes) == 1;
+}
+
+bool
+address_is_valid(const char *text)
+{
+	return address_is(AF_INET, text) || address_is(AF_INET6, text);
+}
+
+bool
+prefix_is_valid(const char *text)
+{
+	const size_t length = strcspn(text, "/");
+	char address[INET6_ADDRSTRLEN];
+	uint64_t bits;
+
+	if (text[length] == '\0' || length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return address_is_valid(address) &&
+	       number_parse(text + length + 1, 0, address_is(AF_INET, address) ? 32 : 128, &bits) ==
+		       0;
+}
+
+const char *
+endpoint_parse(const char *text, struct endpoint *endpoint)
+{
+	const bool bracketed = text[0] == '[';
+	const char *address = bracketed ? text + 1 : text;
+	const char *colon = strrchr(text, ':');
+	const char *end = bracketed ? strchr(text, ']') : colon;
+	uint64_t port;
+
+	if (!bracketed && colon != NULL && strchr(text, ':') != colon)
+		return "an IPv6 address goes in brackets: [2001:db8::1]:5004";
+	if (end == NULL || (bracketed && end[1] != ':'))
+		return "expected ADDRESS:PORT, as 192.0.2.1:5004 or [2001:db8::1]:5004";
+	if (end == address || (size_t)(end - address) >= sizeof(endpoint->address))
+		return "no IP address before the port";
+	memcpy(endpoint->address, address, (size_t)(end - address));
+	endpoint->address[end - address] = '\0';
+	if (!address_is(bracketed ? AF_INET6 : AF_INET, endpoint->address))
+		return bracketed ? "not an IPv6 address in the brackets" : "not an IPv4 address";
+	if (number_parse(bracketed ? end + 2 : end + 1, 0, UINT16_MAX, &port) < 0)
+		return "the port is not a number from 0 to 65535";
+	endpoint->port = (uint16_t)port;
+	return NULL;
+}
+
+json_t *
+police_parse(const char *text)
+{
+	const size_t length = strcspn(text, "/");
+	uint64_t rate_bps, burst_bytes = 0;
+	char *rate = strndup(text, length);
+	int status;
+
+	status = rate != NULL ? quantity_parse(rate, &rate_bps) : -ENOMEM;
+	free(rate);
+	if (status == 0 && text[length] == '/')
+		status = quantity_parse(text + length + 1, &burst_bytes);
+	if (status < 0 || rate_bps > INT64_MAX || burst_bytes > INT64_MAX)
+		return NULL;
+	if (text[length] != '/')
+		return json_pack("{s:I}", "rate_bps", (json_int_t)rate_bps);
+	return json_pack("{s:I, s:I}", "rate_bps", (json_int_t)rate_bps, "burst_bytes",
+		(json_int_t)burst_bytes);
+}
+
+static const char *const kind_values[] = {
+	[PAIR_NAME] = "NAME",
+	[PAIR_STATE] = "up|down",
+	[PAIR_VERDICT] = "forward|drop|punt",
+	[PAIR_MAC] = "MAC",
+	[PAIR_NUMBER] = "NUMBER",
+	[PAIR_DSCP] = "DSCP",
+	[PAIR_ADDRESS] = "ADDRESS",
+	[PAIR_ENDPOINT] = "ADDRESS:PORT",
+	[PAIR_PREFIX] = "ADDRESS/BITS",
+	[PAIR_PORTS] = "FIRST-LAST",
+	[PAIR_RATE] = "RATE[/BURST]",
+};
+
+static const struct pair_key *
+key_find(const struct pair_key *keys, const char *name, size_t length)
+{
+	for (; keys->name != NULL; keys++) {
+		if (strlen(keys->name) == length && memcmp(keys->name, name, length) == 0)
+			return keys;
+	}
+	return NULL;
+}
+
+/* The two members that an endpoint fills. Returns NULL, or what is wrong. */
+static const char *
+endpoint_set(json_t *object, const struct pair_key *key, const char *value)
+{
+	struct endpoint endpoint;
+	const char *wrong = endpoint_parse(value, &endpoint);
+	char member[32];
+
+	if (wrong != NULL)
+		return wrong;
+	snprintf(member, sizeof(member), "%s_port", key->member);
+	json_object_set_new(object, key->member, json_string(endpoint.address));
+	json_object_set_new(object, member, json_integer(endpoint.port));
+	return NULL;
+}
+
+static json_t *
+number_json(const char *value)
+{
+	uint64_t number;
+
+	return number_parse(value, 0, UINT32_MAX, &number) == 0 ? json_integer((json_int_t)number)
+								: NULL;
+}
+
+/* FIRST-LAST, or one number for both. */
+static json_t *
+ports_json(const char *value)
+{
+	const size_t length = strcspn(value, "-");
+	char first[8];
+	uint64_t from, to;
+
+	if (length >= sizeof(first))
+		return NULL;
+	memcpy(first, value, length);
+	first[length] = '\0';
+	if (number_parse(first, 0, UINT16_MAX, &from) < 0)
+		return NULL;
+	to = from;
+	if (value[length] == '-' && number_parse(value + length + 1, from, UINT16_MAX, &to) < 0)
+		return NULL;
+	return json_pack("[I, I]", (json_int_t)from, (json_int_t)to);
+}
+
+/* Everything that is one member. New reference, or NULL with *wrong set. */
+static json_t *
+value_json(enum pair_kind kind, const char *value, const char **wrong)
+{
+	switch (kind) {
+	case PAIR_NUMBER:
+		*wrong = "is not a number";
+		return number_json(value);
+	case PAIR_DSCP:
+		*wrong = "is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3";
+		return unit_value("dscp", value);
+	case PAIR_ADDRESS:
+		*wrong = "is not an IP address";
+		return address_is_valid(value) ? json_string(value) : NULL;
+	case PAIR_PREFIX:
+		*wrong = "is not a prefix, as 192.0.2.0/24";
+		return prefix_is_valid(value) ? json_string(value) : NULL;
+	case PAIR_PORTS:
+		*wrong = "is not a port or FIRST-LAST, from 0 to 65535";
+		return ports_json(value);
+	case PAIR_RATE:
+		*wrong = "is not RATE or RATE/BURST, as 64k or 2.5M/3000";
+		return police_parse(value);
+	default:
+		return json_string(value);
+	}
+}
+
+static int
+key_set(json_t *object, const struct pair_key *key, const char *value, char *error)
+{
+	const char *wrong = "is not UTF-8", *separator = " ";
+	json_t *json;
+
+	if (json_object_get(object, key->member) != NULL) {
+		snprintf(error, PAIRS_ERROR_MAX, "%s is given twice", key->name);
+		return -1;
+	}
+	if (value[0] == '\0') {
+		snprintf(error, PAIRS_ERROR_MAX, "%s has no value", key->name);
+		return -1;
+	}
+	if (key->kind == PAIR_ENDPOINT) {
+		wrong = endpoint_set(object, key, value);
+		if (wrong == NULL)
+			return 0;
+		separator = ": ";
+	} else {
+		json = value_json(key->kind, value, &wrong);
+		if (json != NULL)
+			return json_object_set_new(object, key->member, json);
+	}
+	snprintf(error, PAIRS_ERROR_MAX, "%s: \"%.64s\"%s%s", key->name, value, separator, wrong);
+	return -1;
+}
+
+/* One KEY=VALUE, which is cut in place. */
+static int
+part_parse(json_t *object, const struct pair_key *keys, char *part, char *error)
+{
+	char *equals = strchr(part, '=');
+	const struct pair_key *key;
+
+	if (equals == NULL) {
+		snprintf(error, PAIRS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", part);
+		return -1;
+	}
+	key = key_find(keys, part, (size_t)(equals - part));
+	if (key == NULL) {
+		*equals = '\0';
+		snprintf(error, PAIRS_ERROR_MAX, "unknown key \"%.64s\"", part);
+		return -1;
+	}
+	return key_set(object, key, equals + 1, error);
+}
+
+json_t *
+pairs_parse(const struct pair_key *keys, const char *text, char *error)
+{
+	char *copy = strdup(text), *rest = copy, *part;
+	json_t *object = json_object();
+
+	if (copy == NULL || object == NULL)
+		cli_out_of_memory();
+	while ((part = strsep(&rest, ",")) != NULL) {
+		if (part_parse(object, keys, part, error) < 0)
+			goto fail;
+	}
+	for (; keys->name != NULL; keys++) {
+		if (keys->required && json_object_get(object, keys->member) == NULL) {
+			snprintf(error, PAIRS_ERROR_MAX, "%s= is missing", keys->name);
+			goto fail;
+		}
+	}
+	free(copy);
+	return object;
+fail:
+	free(copy);
+	json_decref(object);
+	return NULL;
+}
+
+static void
+pairs_print(FILE *out, const char *title, const struct pair_key *keys)
+{
+	fprintf(out, "%s\n", title);
+	for (; keys->name != NULL; keys++)
+		fprintf(out, "  %s=%-*s  %s%s\n", keys->name, (int)(22 - strlen(keys->name)),
+			kind_values[keys->kind], keys->help, keys->required ? " (required)" : "");
+}
+
+const struct pair_key flow_match_keys[] = {
+	{"port", "port", PAIR_NAME, true, "port that the packets come in by"},
+	{"dst", "dst", PAIR_ENDPOINT, true, "local address and UDP port they go to"},
+	{"src", "src", PAIR_ENDPOINT, false, "sender's address and UDP port; without: any"},
+	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN; without: untagged"},
+	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN around it; without: none"},
+	{NULL},
+};
+
+const struct pair_key flow_rule_keys[] = {
+	{"priority", "priority", PAIR_NUMBER, true, "from 1; the greatest wins"},
+	{"family", "family", PAIR_NUMBER, false, "4 or 6; needed when no prefix tells"},
+	{"port", "port", PAIR_NAME, false, "port that they come in by; without: any"},
+	{"src", "src", PAIR_PREFIX, false, "sources; without: any"},
+	{"dst", "dst", PAIR_PREFIX, false, "destinations; without: any"},
+	{"src-ports", "src_ports", PAIR_PORTS, false, "source UDP ports; without: any"},
+	{"dst-ports", "dst_ports", PAIR_PORTS, false, "destination UDP ports; without: any"},
+	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN, 0 is untagged; without: any"},
+	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN, 0 is none; without: any"},
+	{NULL},
+};
+
+const struct pair_key flow_class_keys[] = {
+	{"stun", "stun", PAIR_VERDICT, false, "first byte 0 to 3"},
+	{"dtls", "dtls", PAIR_VERDICT, false, "first byte 20 to 63"},
+	{"rtp", "rtp", PAIR_VERDICT, false, "first byte 128 to 191, RTP and RTCP"},
+	{"other", "other", PAIR_VERDICT, false, "any other, and no payload"},
+	{NULL},
+};
+
+const struct pair_key flow_leg_keys[] = {
+	{"port", "port", PAIR_NAME, true, "port that the copy leaves by"},
+	{"src", "src", PAIR_ENDPOINT, true, "address and UDP port to send from"},
+	{"dst", "dst", PAIR_ENDPOINT, true, "destination address and UDP port"},
+	{"id", "id", PAIR_NAME, false, "name of the leg; without: leg-N is given"},
+	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN to send with; without: untagged"},
+	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN around it; without: none"},
+	{"dscp", "dscp", PAIR_DSCP, false, "0 to 63 or EF, AF41, CS3 ...; without: kept"},
+	{"ttl", "ttl", PAIR_NUMBER, false, "TTL or hop limit to set; without: one less"},
+	{"next-hop", "next_hop", PAIR_ADDRESS, false, "gateway; without: by the kernel's route"},
+	{"mac", "mac", PAIR_MAC, false, "link-layer address of the next hop, fixed"},
+	{"police", "police", PAIR_RATE, false, "bits a second, and bytes at once"},
+	{"one-in", "one_in", PAIR_NUMBER, false, "a copy of every N-th packet only"},
+	{"admin", "admin", PAIR_STATE, false, "down: no copies for now"},
+	{NULL},
+};
+
+/* How the value of an option becomes a member of the flow. */
+enum option_form {
+	FORM_TEXT,
+	FORM_SECONDS,
+	FORM_MILLISECONDS,
+	FORM_BYTES,
+	FORM_RATE,
+	FORM_PREFIXES,
+	FORM_PAIRS,
+};
+
+static const struct flow_option {
+	const char *name;
+	const char *member;
+	enum option_form form;
+	const struct pair_key *keys; /* of FORM_PAIRS */
+} flow_options[] = {
+	{"id", "id", FORM_TEXT, NULL}, {"match", "match", FORM_PAIRS, flow_match_keys},
+	{"rule", "rule", FORM_PAIRS, flow_rule_keys}, {"admin", "admin", FORM_TEXT, NULL},
+	{"action", "action", FORM_TEXT, NULL}, {"latch", "latch", FORM_TEXT, NULL},
+	{"latch-interval-ms", "latch_interval_ms", FORM_MILLISECONDS, NULL},
+	{"allow", "allow", FORM_PREFIXES, NULL},
+	{"classes", "classes", FORM_PAIRS, flow_class_keys}, {"police", "police", FORM_RATE, NULL},
+	{"idle-timeout", "idle_timeout_s", FORM_SECONDS, NULL},
+	{"max-datagram", "max_datagram_bytes", FORM_BYTES, NULL},
+	{"leg", NULL, FORM_PAIRS, NULL}, /* flow_args_legs() sees to it */
+};
+
+#define N_FLOW_OPTIONS (sizeof(flow_options) / sizeof(flow_options[0]))
+
+json_t *
+flow_args_legs(const struct arguments *arguments, char *error)
+{
+	json_t *legs = json_array(), *leg;
+	char wrong[PAIRS_ERROR_MAX];
+	size_t position = 0;
+	const char *text;
+
+	while ((text = arguments_next(arguments, "leg", &position)) != NULL) {
+		leg = pairs_parse(flow_leg_keys, text, wrong);
+		if (leg == NULL) {
+			snprintf(error, FLOW_ARGS_ERROR_MAX, "--leg number %zu: %s",
+				json_array_size(legs) + 1, wrong);
+			json_decref(legs);
+			return NULL;
+		}
+		json_array_append_new(legs, leg);
+	}
+	return legs;
+}
+
+/* All --allow options. New reference, or NULL with `wrong` filled. */
+static json_t *
+prefixes_json(const struct arguments *arguments, const char *name, char *wrong)
+{
+	json_t *prefixes = json_array();
+	size_t position = 0;
+	const char *text;
+
+	while ((text = arguments_next(arguments, name, &position)) != NULL) {
+		if (!prefix_is_valid(text)) {
+			snprintf(wrong, PAIRS_ERROR_MAX,
+				"\"%.64s\" is not a prefix, as 192.0.2.0/24", text);
+			json_decref(prefixes);
+			return NULL;
+		}
+		json_array_append_new(prefixes, json_string(text));
+	}
+	return prefixes;
+}
+
+/* New reference, or NULL with `wrong` (room for PAIRS_ERROR_MAX) filled. */
+static json_t *
+option_json(const struct flow_option *option, const struct arguments *arguments, const char *value,
+	char *wrong)
+{
+	const char *what = "UTF-8";
+	json_t *json = NULL;
+
+	switch (option->form) {
+	case FORM_PAIRS:
+		return pairs_parse(option->keys, value, wrong);
+	case FORM_PREFIXES:
+		return prefixes_json(arguments, option->name, wrong);
+	case FORM_SECONDS:
+		what = "a time in whole seconds, as 60, 60s or 5m";
+		json = unit_value("s", value);
+		break;
+	case FORM_MILLISECONDS:
+		what = "a time in whole milliseconds, as 500, 500ms or 2s";
+		json = unit_value("ms", value);
+		break;
+	case FORM_BYTES:
+		what = "a number of bytes";
+		json = unit_value("decimal", value);
+		break;
+	case FORM_RATE:
+		what = "RATE or RATE/BURST, as 64k or 2.5M/3000";
+		json = police_parse(value);
+		break;
+	case FORM_TEXT:
+		json = json_string(value);
+		break;
+	}
+	if (json == NULL)
+		snprintf(wrong, PAIRS_ERROR_MAX, "\"%.64s\" is not %s", value, what);
+	return json;
+}
+
+json_t *
+flow_args_flow(const struct arguments *arguments, char *error)
+{
+	json_t *flow = json_object(), *legs, *json;
+	char wrong[PAIRS_ERROR_MAX];
+
+	for (size_t i = 0; i < N_FLOW_OPTIONS; i++) {
+		const struct flow_option *option = &flow_options[i];
+		const char *value = arguments_value(arguments, option->name);
+
+		if (value == NULL || option->member == NULL)
+			continue;
+		json = option_json(option, arguments, value, wrong);
+		if (json == NULL) {
+			snprintf(error, FLOW_ARGS_ERROR_MAX, "--%s: %s", option->name, wrong);
+			goto fail;
+		}
+		json_object_set_new(flow, option->member, json);
+	}
+	legs = flow_args_legs(arguments, error);
+	if (legs == NULL)
+		goto fail;
+	json_object_set_new(flow, "legs", legs);
+	return flow;
+fail:
+	json_decref(flow);
+	return NULL;
+}
+
+const char *
+flow_args_first(const struct arguments *arguments)
+{
+	for (size_t i = 0; i < N_FLOW_OPTIONS; i++) {
+		if (arguments_value(arguments, flow_options[i].name) != NULL)
+			return flow_options[i].name;
+	}
+	return NULL;
+}
+
+void
+flow_args_print_leg_keys(FILE *out)
+{
+	pairs_print(out, "Keys of --leg, separated by commas:", flow_leg_keys);
+	fprintf(out, "\nAn IPv6 ADDRESS:PORT is written [2001:db8::1]:5004. A RATE is in bits a\n"
+		     "second, a BURST in bytes; k, M and G may follow: 2.5M/3000.\n");
+}
+
+void
+flow_args_print_keys(FILE *out)
+{
+	pairs_print(out, "Keys of --match, separated by commas:", flow_match_keys);
+	pairs_print(out, "\nKeys of --rule:", flow_rule_keys);
+	pairs_print(out, "\nKeys of --classes, told by the payload:", flow_class_keys);
+	fputc('\n', out);
+	flow_args_print_leg_keys(out);
+}

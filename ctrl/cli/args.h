@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The arguments of sluicectl: long options that each command declares in a table, which is also
+ * where their help comes from, and their values: numbers, times, addresses, policers, and flows and
+ * legs by KEY=VALUE lists.
+ */
+#ifndef CTRL_CLI_ARGS_H
+#define CTRL_CLI_ARGS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+struct option_spec {
+	const char *name; /* without the dashes; NULL ends a table */
+	const char *value; /* what the help calls its value; NULL: it takes none */
+	const char *help;
+	char letter; /* -o for --output, too; 0: none */
+};
+
+enum option_kind { OPTION_END, OPTION_WORD, OPTION_GLOBAL, OPTION_LOCAL, OPTION_ERROR };
+
+/* Where a scan over argv stands. Everything is borrowed. */
+struct option_scan {
+	int argc;
+	const char *const *argv;
+	int next; /* index of the argument to look at */
+	const struct option_spec *globals; /* accepted everywhere */
+	const struct option_spec *locals; /* of the command, once it is known; or NULL */
+	bool words_only; /* `--` was seen */
+	/* what options_next() found */
+	const struct option_spec *spec; /* of OPTION_GLOBAL and OPTION_LOCAL */
+	const char *value; /* of those, NULL for a flag; the word for OPTION_WORD */
+	char error[160]; /* for OPTION_ERROR */
+};
+
+/* Find the next option or word. */
+enum option_kind options_next(struct option_scan *scan);
+
+/* What is left for a command: its options and words, in order. Texts are borrowed from argv. */
+struct arguments {
+	struct {
+		const char *name;
+		const char *value;
+	} * options;
+	size_t n_options;
+	const char **words;
+	size_t n_words;
+};
+
+/* Make room for at most `room` of each. Returns 0 or -ENOMEM. */
+int arguments_init(struct arguments *arguments, size_t room);
+void arguments_fini(struct arguments *arguments);
+
+/* Value of an option, the last one given; "" for a flag; NULL when it was not given. */
+const char *arguments_value(const struct arguments *arguments, const char *name);
+
+/*
+ * Value of the first option of that name at or after *position, which moves past it; NULL when
+ * there is none left. Start with 0.
+ */
+const char *arguments_next(const struct arguments *arguments, const char *name, size_t *position);
+
+/* "10", "0.5", "10s", "500ms", "1m" to milliseconds, 1..86400000. Returns 0 or -EINVAL. */
+int seconds_parse(const char *text, uint64_t *milliseconds);
+
+/* A decimal number min..max and nothing after it. Returns 0 or -EINVAL. */
+int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
+/*
+ * "60s", "5m", "2h", "1d", or a plain number of seconds; whole seconds only, 1 to 86400.
+ * Returns 0 or -EINVAL.
+ */
+int duration_parse(const char *text, uint64_t *seconds);
+
+/*
+ * A policer, RATE or RATE/BURST (bits a second, bytes), to {"rate_bps", "burst_bytes"}. Returns a
+ * new reference, or NULL when it makes no sense.
+ */
+json_t *police_parse(const char *text);
+
+struct endpoint {
+	char address[INET6_ADDRSTRLEN]; /* as written, brackets taken off */
+	uint16_t port; /* host order, 1..65535 */
+};
+
+/* NULL when text is an endpoint, else what is wrong with it, in static storage. */
+const char *endpoint_parse(const char *text, struct endpoint *endpoint);
+
+/* Is it a plain IPv4 or IPv6 address? */
+bool address_is_valid(const char *text);
+
+/* Is it ADDRESS/BITS? Whether bits behind the length are zero is for the daemon to judge. */
+bool prefix_is_valid(const char *text);
+
+#define PAIRS_ERROR_MAX 256
+
+enum pair_kind {
+	PAIR_NAME, /* any text */
+	PAIR_STATE, /* up or down */
+	PAIR_VERDICT, /* what becomes of a packet */
+	PAIR_MAC,
+	PAIR_NUMBER,
+	PAIR_DSCP, /* a number or "EF" */
+	PAIR_ADDRESS,
+	PAIR_ENDPOINT, /* fills <member> and <member>_port */
+	PAIR_PREFIX,
+	PAIR_PORTS, /* "5004" or "5000-5999" to [first, last] */
+	PAIR_RATE, /* "2.5M" or "2.5M/3000" to a policer */
+};
+
+struct pair_key {
+	const char *name; /* NULL ends a table */
+	const char *member; /* of the JSON */
+	enum pair_kind kind;
+	bool required;
+	const char *help;
+};
+
+/*
+ * Returns a new reference to the object, or NULL with `error` (room for PAIRS_ERROR_MAX) naming
+ * the part at fault. Out of memory ends the program.
+ */
+json_t *pairs_parse(const struct pair_key *keys, const char *text, char *error);
+
+extern const struct pair_key flow_match_keys[];
+extern const struct pair_key flow_rule_keys[];
+extern const struct pair_key flow_class_keys[];
+extern const struct pair_key flow_leg_keys[];
+
+/*
+ * The legs of all --leg options, in their order, as a new reference to an array; or NULL with
+ * `error` (room for FLOW_ARGS_ERROR_MAX) naming option and part at fault.
+ */
+#define FLOW_ARGS_ERROR_MAX (PAIRS_ERROR_MAX + 64)
+json_t *flow_args_legs(const struct arguments *arguments, char *error);
+
+/* The flow that --id, --match or --rule, --leg and all else say; as flow_args_legs(). */
+json_t *flow_args_flow(const struct arguments *arguments, char *error);
+
+/* The first option given that says something about a flow, --file aside; NULL: there is none. */
+const char *flow_args_first(const struct arguments *arguments);
+
+/* List the keys, for the help of `flow add` and of `leg join`. */
+void flow_args_print_keys(FILE *out);
+void flow_args_print_leg_keys(FILE *out);
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `validate`, `plan` and `apply`: files that declare flows, checked, compared with what runs, and
+ * made so.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/transaction.h"
+#include "schema/flow_files.h"
+#include "state/flow_spec.h"
+
+#define PLAN_CHANGES 50
+
+static struct flow_files *
+plan_files(const struct arguments *arguments)
+{
+	const char *path = arguments->n_words > 0 ? arguments->words[0] : PLAN_FILES_DEFAULT;
+	struct flow_files *files;
+	struct fault fault;
+
+	files = flow_files_load(path, &fault);
+	if (files == NULL) {
+		fprintf(stderr, "sluicectl: %s\n", fault.message);
+		return NULL;
+	}
+	if (flow_files_count(files) > 0)
+		return files;
+	fprintf(stderr,
+		"sluicectl: %s: no *.yaml there. A file with `flows: []` declares no flow at all\n",
+		path);
+	flow_files_destroy(files);
+	return NULL;
+}
+
+static int
+plan_declare(struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options)
+{
+	int exit_code;
+
+	json_object_set_new(options, "declare", json_true());
+	exit_code = batch_begin(batch, cli, files, options);
+	if (exit_code == CLI_OK)
+		exit_code = batch_put(batch, "declare", flow_files_flows(files));
+	return exit_code;
+}
+
+struct plan_of_batch {
+	struct batch *batch;
+	bool prune;
+};
+
+static json_t *
+plan_page_of_batch(void *arg, uint64_t after, uint64_t limit, int *exit_code)
+{
+	const struct plan_of_batch *plan = arg;
+
+	return batch_plan(plan->batch, plan->prune, after, limit, exit_code);
+}
+
+static int
+plan_run(struct cli *cli, const struct arguments *arguments, const struct flow_files *files,
+	uint64_t limit)
+{
+	struct batch batch;
+	struct plan_of_batch of = {&batch, arguments_value(arguments, "prune") != NULL};
+	int exit_code = plan_declare(&batch, cli, files, json_object());
+	json_t *plan;
+
+	if (exit_code != CLI_OK)
+		return exit_code;
+	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
+	if (plan == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(plan);
+	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
+	json_decref(plan);
+	batch_abort(&batch);
+	return exit_code;
+}
+
+static int
+plan(struct cli *cli, const struct arguments *arguments)
+{
+	struct flow_files *files;
+	uint64_t limit;
+	int exit_code;
+
+	if (plan_limit(cli, arguments, PLAN_CHANGES, UINT64_MAX, &limit) < 0)
+		return CLI_USAGE;
+	files = plan_files(arguments);
+	if (files == NULL)
+		return CLI_USAGE;
+	exit_code = plan_run(cli, arguments, files, limit);
+	flow_files_destroy(files);
+	return exit_code;
+}
+
+static void
+plan_details(FILE *out)
+{
+	fprintf(out, "PATH is a file, or a directory whose *.yaml are read by name;\n"
+		     "without it " PLAN_FILES_DEFAULT ".\n\n"
+		     "The exit code is 0 without changes, 6 with changes.\n");
+}
+
+static const struct option_spec plan_options[] = {
+	{"prune", NULL, "also remove flows that were not declared"},
+	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
+	{NULL},
+};
+
+const struct command command_plan = {
+	.name = "plan",
+	.arguments = "[PATH] [--prune] [--limit N]",
+	.summary = "Show what applying files of flows would change",
+	.details = plan_details,
+	.example = "  sluicectl plan flows.d",
+	.options = plan_options,
+	.max_words = 1,
+	.run = plan,
+};
+
+#define APPLY_CHANGES 20
+#define PLANS_UNSEEN 10 /* that are made in turn while there is no person to ask */
+
+/* Commit what was planned; `options` are taken over. */
+static int
+apply_commit(struct batch *batch, json_t *options, const json_t *plan)
+{
+	json_t *result;
+	int exit_code;
+
+	result = batch_commit(batch, options, diff_size(plan), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	change_committed(batch->cli, result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+/* Plan, ask and commit; `commit` holds the options of that. */
+static int
+apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit, json_t *commit)
+{
+	struct plan_of_batch of = {batch, arguments_value(arguments, "prune") != NULL};
+	struct cli *cli = batch->cli;
+	int exit_code = CLI_OK;
+	json_t *plan;
+
+	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
+	if (plan == NULL)
+		return exit_code;
+	if (diff_size(plan) > 0)
+		exit_code = !change_asks(arguments) || change_agreed("Apply this?")
+				    ? apply_commit(batch, json_copy(commit), plan)
+				    : CLI_REFUSED;
+	else if (cli->json)
+		cli_print_json(plan);
+	json_decref(plan);
+	return exit_code;
+}
+
+/* Until it is done, refused by a person, or refused by the daemon for any other cause. */
+static int
+apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, json_t *begin,
+	json_t *commit)
+{
+	struct flow_files *files = plan_files(arguments);
+	struct batch batch;
+	unsigned plans = 0;
+	int exit_code;
+
+	if (files == NULL)
+		return CLI_USAGE;
+	for (;;) {
+		exit_code = plan_declare(&batch, cli, files, json_incref(begin));
+		if (exit_code == CLI_OK)
+			exit_code = apply_run(&batch, arguments, limit, commit);
+		if (!batch.plan_is_old)
+			break;
+		if (!change_asks(arguments) && ++plans == PLANS_UNSEEN) {
+			fprintf(stderr,
+				"sluicectl: STALE: other clients changed what the files would "
+				"change, %u times in turn; run it again when they pause\n",
+				plans);
+			break;
+		}
+		fprintf(stderr, "Other clients have changed flows meanwhile, and with them what "
+				"the files would change. Nothing is done yet; now it is:\n");
+	}
+	flow_files_destroy(files);
+	return exit_code;
+}
+
+static int
+apply(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *begin = json_object();
+	json_t *commit = json_pack("{s:b, s:b}", "prune",
+		arguments_value(arguments, "prune") != NULL, "if_plan", true);
+	uint64_t limit;
+	int exit_code;
+
+	exit_code = change_if_generation(cli, arguments, begin);
+	if (exit_code == CLI_OK)
+		exit_code = change_confirm_within(cli, arguments, commit);
+	if (exit_code == CLI_OK && plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) < 0)
+		exit_code = CLI_USAGE;
+	change_comment(arguments, commit);
+	if (exit_code == CLI_OK)
+		exit_code = apply_files(cli, arguments, limit, begin, commit);
+	json_decref(begin);
+	json_decref(commit);
+	return exit_code;
+}
+
+static void
+apply_details(FILE *out)
+{
+	fprintf(out,
+		"PATH is a file, or a directory whose *.yaml are read by name;\n"
+		"without it %s.\n\n"
+		"Flows that an earlier apply brought and that are not in the files any\n"
+		"more go away; those installed otherwise stay, unless --prune is given.\n",
+		PLAN_FILES_DEFAULT);
+}
+
+static const struct option_spec apply_options[] = {
+	{"prune", NULL, "also remove flows that were not declared"},
+	{"confirm-within", "TIME", "60s, 5m: go back by itself unless confirmed"},
+	{CHANGE_COMMENT},
+	{CHANGE_IF_GENERATION},
+	{"limit", "N", "show N changed flows (a terminal: 20, else none)"},
+	{"yes", NULL, "do not ask"},
+	{NULL},
+};
+
+const struct command command_apply = {
+	.name = "apply",
+	.arguments = "[PATH] [--prune] [--confirm-within TIME] [--comment TEXT]\n"
+		     "       [--if-generation N] [--limit N] [--yes]",
+	.summary = "Make the flows what files say: all of them, or nothing",
+	.details = apply_details,
+	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
+	.options = apply_options,
+	.max_words = 1,
+	.changes = true,
+	.run = apply,
+};
+
+/* Rules across the fields of a flow, as the daemon would apply them. */
+static int
+files_decode(const struct flow_files *files)
+{
+	struct fault fault;
+	json_t *flow;
+	size_t i;
+
+	json_array_foreach (flow_files_flows(files), i, flow) {
+		struct flow_spec *spec = flow_spec_decode(flow, &fault);
+
+		if (spec == NULL || flow_legs_apart(spec, &fault) < 0) {
+			free(spec);
+			flow_files_locate(files, i, &fault);
+			fprintf(stderr, "sluicectl: %s\n", fault.message);
+			return CLI_USAGE;
+		}
+		free(spec);
+	}
+	return CLI_OK;
+}
+
+/* Is there a daemon? One that there is not is no fault. */
+static bool
+daemon_runs(struct cli *cli)
+{
+	json_t *params = json_object();
+	struct client_error error;
+	json_t *info = client_call(&cli->client, "system.info", params, &error);
+	const bool runs = info != NULL || error.status != CLIENT_UNREACHABLE;
+
+	if (!runs)
+		fprintf(stderr, "Not checked against a sluiced: %s\n", error.text);
+	json_decref(params);
+	json_decref(info);
+	return runs;
+}
+
+static int
+daemon_ask(struct cli *cli, const struct arguments *arguments, const struct flow_files *files)
+{
+	const bool prune = arguments_value(arguments, "prune") != NULL;
+	struct batch batch;
+	int exit_code = plan_declare(&batch, cli, files, json_object());
+	json_t *plan;
+
+	if (exit_code != CLI_OK)
+		return exit_code;
+	plan = batch_plan(&batch, prune, 0, 1, &exit_code);
+	if (plan == NULL)
+		return exit_code;
+	json_decref(plan);
+	batch_abort(&batch);
+	return CLI_OK;
+}
+
+static int
+validate(struct cli *cli, const struct arguments *arguments)
+{
+	struct flow_files *files = plan_files(arguments);
+	bool asked = false;
+	int exit_code;
+
+	if (files == NULL)
+		return CLI_USAGE;
+	exit_code = files_decode(files);
+	if (exit_code == CLI_OK && arguments_value(arguments, "offline") == NULL) {
+		asked = daemon_runs(cli);
+		if (asked)
+			exit_code = daemon_ask(cli, arguments, files);
+	}
+	if (exit_code == CLI_OK && cli->json) {
+		json_t *result = json_pack("{s:I, s:I, s:b}", "files",
+			(json_int_t)flow_files_count(files), "flows",
+			(json_int_t)json_array_size(flow_files_flows(files)), "asked", asked);
+
+		cli_print_json(result);
+		json_decref(result);
+	} else if (exit_code == CLI_OK) {
+		printf("valid%s: %zu flow%s in %zu file%s\n", asked ? ", and sluiced agrees" : "",
+			json_array_size(flow_files_flows(files)),
+			json_array_size(flow_files_flows(files)) == 1 ? "" : "s",
+			flow_files_count(files), flow_files_count(files) == 1 ? "" : "s");
+	}
+	flow_files_destroy(files);
+	return exit_code;
+}
+
+static const struct option_spec validate_options[] = {
+	{"offline", NULL, "do not ask a sluiced that runs"},
+	{"prune", NULL, "as if other flows were removed with apply --prune"},
+	{NULL},
+};
+
+static void
+validate_details(FILE *out)
+{
+	fprintf(out, "PATH is a file, or a directory whose *.yaml are read by name;\n"
+		     "without it " PLAN_FILES_DEFAULT ".\n");
+}
+
+const struct command command_validate = {
+	.name = "validate",
+	.arguments = "[PATH] [--offline] [--prune]",
+	.summary = "Check files of flows, without changing anything",
+	.details = validate_details,
+	.example = "  sluicectl validate flows.d --offline",
+	.options = validate_options,
+	.max_words = 1,
+	.run = validate,
+};

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `flow list` and `flow show`: the flows that are installed, and everything about one of them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+static const struct table_column list_columns[] = {
+	{"FLOW", false},
+	{"MATCH", false},
+	{"HEALTH", false},
+	{"LEGS", true},
+	{"TO", false},
+};
+
+/* The first leg that there is, of the flow or of a stream, and how many. */
+static const json_t *
+legs_of(const json_t *flow, size_t *n)
+{
+	const json_t *legs = json_object_get(flow, "legs");
+	const json_t *first = json_array_get(legs, 0);
+	json_t *stream;
+	size_t i;
+
+	*n = json_array_size(legs);
+	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
+		legs = json_object_get(stream, "legs");
+		*n += json_array_size(legs);
+		if (first == NULL)
+			first = json_array_get(legs, 0);
+	}
+	return first;
+}
+
+static bool
+port_is_down(const json_t *ports, const char *name)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		if (member_is(port, "name", name))
+			return json_is_false(json_object_get(port, "link_up"));
+	}
+	return false;
+}
+
+/* The first port without a link by which one of these legs leaves; NULL = none. */
+static const char *
+down_port_of(const json_t *legs, const json_t *ports)
+{
+	json_t *leg;
+	size_t i;
+
+	json_array_foreach (legs, i, leg) {
+		const char *port = member_text(leg, "port");
+
+		if (port_is_down(ports, port))
+			return port;
+	}
+	return NULL;
+}
+
+static void
+add_down_port(struct text *text, const json_t *flow, const json_t *ports)
+{
+	const char *port = down_port_of(json_object_get(flow, "legs"), ports);
+	json_t *stream;
+	size_t i;
+
+	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
+		if (port == NULL)
+			port = down_port_of(json_object_get(stream, "legs"), ports);
+	}
+	if (port != NULL)
+		text_add(text, ", port %s down", port);
+}
+
+/* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop". */
+static const char *
+text_to(struct text *text, const json_t *flow, const json_t *ports)
+{
+	const char *action = json_string_value(json_object_get(flow, "action"));
+	struct text endpoint;
+	const json_t *first;
+	size_t n;
+
+	first = legs_of(flow, &n);
+	text_clear(text);
+	if (member_is(flow, "admin", "down"))
+		text_add(text, "down: ");
+	if (action != NULL && strcmp(action, "forward") != 0)
+		text_add(text, "%s%s", action, first != NULL ? ", " : "");
+	if (first != NULL)
+		text_add(text, "%s %s%s", member_text(first, "port"),
+			text_endpoint(&endpoint, first, "dst"), n > 1 ? " ..." : "");
+	add_down_port(text, flow, ports);
+	return text->s;
+}
+
+/* "pending, dropping", "ok" */
+static const char *
+text_health(struct text *text, const json_t *health)
+{
+	const json_t *states = json_object_get(health, "states");
+	json_t *state;
+	size_t i;
+
+	text_clear(text);
+	json_array_foreach (states, i, state)
+		text_add(text, "%s%s", i > 0 ? ", " : "", json_string_value(state));
+	if (json_array_size(states) == 0)
+		text_add(text, "ok");
+	return text->s;
+}
+
+static void
+list_print(const json_t *result, const json_t *ports)
+{
+	const json_t *health = json_object_get(result, "health");
+	const json_t *flows = json_object_get(result, "flows");
+	struct table *table;
+	struct text text;
+	json_t *flow;
+	size_t i;
+
+	if (json_array_size(flows) == 0 && member_number(result, "total") > 0) {
+		printf("none of %" PRIu64 " flows\n", member_number(result, "total"));
+		return;
+	}
+	if (json_array_size(flows) == 0) {
+		printf("no flows\n");
+		return;
+	}
+	table = table_create(list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
+	json_array_foreach (flows, i, flow) {
+		size_t n_legs;
+
+		legs_of(flow, &n_legs);
+		table_cell(table, "%s", member_text(flow, "id"));
+		table_cell(table, "%s", text_match(&text, flow));
+		table_cell(table, "%s", text_health(&text, json_array_get(health, i)));
+		table_cell(table, "%zu", n_legs);
+		table_cell(table, "%s", text_to(&text, flow, ports));
+	}
+	table_print(table, stdout);
+	table_destroy(table);
+	if (json_is_string(json_object_get(result, "next_cursor")))
+		text_print(stdout, 0, "%zu of %" PRIu64 " flow%s, go on with --cursor %s",
+			json_array_size(flows), member_number(result, "total"),
+			plural_s(member_number(result, "total")),
+			member_text(result, "next_cursor"));
+}
+
+/* The states that are named, as flow.list wants them; NULL: none is. */
+static json_t *
+only_read(const struct arguments *arguments)
+{
+	static const char *const states[] = {"pending", "down", "dropping", "silent"};
+	json_t *only = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (arguments_value(arguments, states[i]) == NULL)
+			continue;
+		if (only == NULL)
+			only = json_array();
+		json_array_append_new(only, json_string(states[i]));
+	}
+	return only;
+}
+
+static int
+flow_list(struct cli *cli, const struct arguments *arguments)
+{
+	const char *within_text = arguments_value(arguments, "within");
+	const char *limit_text = arguments_value(arguments, "limit");
+	uint64_t limit, within_s = 1;
+	json_t *filter, *result, *only, *ports;
+	int exit_code;
+
+	if (limit_text != NULL && number_parse(limit_text, 1, FLOW_PAGE_MAX, &limit) < 0)
+		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", limit_text,
+			FLOW_PAGE_MAX);
+	if (within_text != NULL && (duration_parse(within_text, &within_s) < 0 || within_s > 25))
+		return cli_usage(cli, "--within: \"%s\" is not a time from 1s to 25s", within_text);
+	only = only_read(arguments);
+	filter = json_pack(
+		"{s:s*, s:O*}", "cursor", arguments_value(arguments, "cursor"), "only", only);
+	/* What programs read costs no time, unless they ask for it. */
+	if (!cli->json || only != NULL || arguments_value(arguments, "health") != NULL) {
+		json_object_set_new(filter, "health", json_true());
+		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
+	}
+	json_decref(only);
+	if (limit_text == NULL)
+		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
+	else
+		result = flow_pages_one(cli, "flow.list", filter, limit, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json) {
+		cli_print_json(result);
+		json_decref(result);
+		return CLI_OK;
+	}
+	ports = cli_call(cli, "port.list", json_object(), &exit_code);
+	if (ports != NULL)
+		list_print(result, json_object_get(ports, "ports"));
+	json_decref(ports);
+	json_decref(result);
+	return ports != NULL ? CLI_OK : exit_code;
+}
+
+static const struct option_spec list_options[] = {
+	{"limit", "N", "one page of N flows (1..1000) instead of all"},
+	{"cursor", "CURSOR", "go on where the page before ended"},
+	{"pending", NULL, "only flows with a leg that waits for its next hop"},
+	{"down", NULL, "only flows that are down, or a leg of which is"},
+	{"dropping", NULL, "only flows that drop packets or copies"},
+	{"silent", NULL, "only flows that no packet comes for"},
+	{"within", "TIME", "what dropping and silent are about, 1s to 25s (1s)"},
+	{"health", NULL, "with --json: say how each flow does, too"},
+	{NULL},
+};
+
+const struct command command_flow_list = {
+	.name = "flow list",
+	.arguments = "[OPTION]...",
+	.summary = "List the flows that are installed, and how they do",
+	.example = "  sluicectl flow list --pending --dropping",
+	.options = list_options,
+	.run = flow_list,
+};
+
+static const struct table_column leg_columns[] = {
+	{"LEG", false},
+	{"PORT", false},
+	{"VLAN", true},
+	{"FROM", false},
+	{"TO", false},
+	{"DSCP", true},
+	{"TTL", true},
+	{"STATE", false},
+};
+
+static const struct table_column hop_columns[] = {
+	{"LEG", false},
+	{"NEXT HOP", false},
+	{"MAC", false},
+	{"STATE", false},
+	{"NETDEV", false},
+};
+
+static const struct table_column why_columns[] = {
+	{"LEG", false},
+	{"WHY", false},
+};
+
+static const struct table_column count_columns[] = {
+	{"LEG", false},
+	{"COPIES", true},
+	{"BYTES", true},
+	{"SENT", true},
+	{"DROPS", false},
+};
+
+#define TABLE(columns) table_create(columns, sizeof(columns) / sizeof(columns[0]))
+
+struct leg_tables {
+	struct table *legs;
+	struct table *hops;
+	struct table *whys; /* of hops that have a reason */
+	struct table *counts;
+	size_t n_whys;
+};
+
+/* "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s" */
+static const char *
+text_state(struct text *text, const json_t *leg, const json_t *state)
+{
+	const json_t *police = json_object_get(leg, "police");
+	const uint64_t one_in = member_number(leg, "one_in");
+
+	text_clear(text);
+	if (member_is(leg, "admin", "down"))
+		text_add(text, "down");
+	else
+		text_add(text,
+			json_is_false(json_object_get(state, "link_up")) ? "port down" : "up");
+	if (one_in > 1)
+		text_add(text, ", 1 in %" PRIu64, one_in);
+	if (police != NULL) {
+		text_add(text, ", ");
+		text_add_police(text, police);
+	}
+	return text->s;
+}
+
+static void
+add_leg(struct table *table, const char *name, const json_t *leg, const json_t *state)
+{
+	struct text text;
+
+	table_cell(table, "%s", name);
+	table_cell(table, "%s", member_text(leg, "port"));
+	table_cell(table, "%s", text_vlans(&text, leg));
+	table_cell(table, "%s", text_endpoint(&text, leg, "src"));
+	table_cell(table, "%s", text_endpoint(&text, leg, "dst"));
+	table_cell(table, "%s", text_number(&text, leg, "dscp", "keep"));
+	table_cell(table, "%s", text_number(&text, leg, "ttl", "less 1"));
+	table_cell(table, "%s", text_state(&text, leg, state));
+}
+
+static void
+add_hop(struct table *table, const char *name, const json_t *hop)
+{
+	table_cell(table, "%s", name);
+	table_cell(table, "%s", member_text(hop, "address"));
+	table_cell(table, "%s", member_text(hop, "mac"));
+	table_cell(table, "%s", member_text(hop, "state"));
+	table_cell(table, "%s", member_text(hop, "netdev"));
+}
+
+static void
+add_why(struct leg_tables *tables, const char *name, const json_t *leg, const json_t *hop)
+{
+	struct text text;
+
+	if (json_object_get(hop, "reason") == NULL)
+		return;
+	table_cell(tables->whys, "%s", name);
+	table_cell(tables->whys, "%s", pending_text(&text, leg, hop));
+	tables->n_whys++;
+}
+
+static void
+add_counts(struct table *table, const char *name, const json_t *state)
+{
+	struct text text;
+
+	table_cell(table, "%s", name);
+	table_cell(table, "%" PRIu64, member_number(state, "copies"));
+	table_cell(table, "%" PRIu64, member_number(state, "bytes"));
+	table_cell(table, "%" PRIu64, member_number(state, "sent"));
+	table_cell(table, "%s", text_drops(&text, json_object_get(state, "drops")));
+}
+
+/* Legs and their states, which stand side by side in flow.get. stream: -1 for the flow's own. */
+static size_t
+add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, int stream)
+{
+	struct text name;
+	json_t *leg;
+	size_t i;
+
+	json_array_foreach (legs, i, leg) {
+		const json_t *state = json_array_get(states, i);
+
+		text_clear(&name);
+		if (stream < 0)
+			text_add(&name, "%s", member_text(leg, "id"));
+		else
+			text_add(&name, "%d/%zu", stream, i + 1);
+		add_leg(tables->legs, name.s, leg, state);
+		add_hop(tables->hops, name.s, json_object_get(state, "next_hop"));
+		add_why(tables, name.s, leg, json_object_get(state, "next_hop"));
+		add_counts(tables->counts, name.s, state);
+	}
+	return json_array_size(legs);
+}
+
+static void
+table_finish(struct table *table, bool print)
+{
+	if (print) {
+		putchar('\n');
+		table_print(table, stdout);
+	}
+	table_destroy(table);
+}
+
+static void
+flow_legs_print(const json_t *result)
+{
+	struct leg_tables tables = {TABLE(leg_columns), TABLE(hop_columns), TABLE(why_columns),
+		TABLE(count_columns), 0};
+	const json_t *flow = json_object_get(result, "flow"), *states;
+	json_t *stream;
+	size_t i, n;
+
+	n = add_legs(&tables, json_object_get(flow, "legs"), json_object_get(result, "legs"), -1);
+	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
+		states = json_array_get(json_object_get(result, "streams"), i);
+		n += add_legs(&tables, json_object_get(stream, "legs"),
+			json_object_get(states, "legs"), (int)i + 1);
+	}
+	table_finish(tables.legs, n > 0);
+	table_finish(tables.hops, n > 0);
+	table_finish(tables.whys, tables.n_whys > 0);
+	table_finish(tables.counts, n > 0);
+}
+
+#define LABEL_INDENT 10
+
+static const struct table_column stream_columns[] = {
+	{"STREAM", true},
+	{"SSRC", false},
+	{"TYPE", true},
+	{"ACTION", false},
+	{"LEGS", true},
+	{"PACKETS", true},
+	{"BYTES", true},
+};
+
+/* A member that is a word, unless it says what everybody's does. */
+static void
+line_word(const json_t *flow, const char *label, const char *member, const char *usual)
+{
+	if (json_object_get(flow, member) != NULL && !member_is(flow, member, usual))
+		text_print(stdout, LABEL_INDENT, "%-9s %s", label, member_text(flow, member));
+}
+
+/* Who may send: latch, and the prefixes allowed. */
+static void
+line_sources(const json_t *flow)
+{
+	const json_t *allow = json_object_get(flow, "allow");
+	const bool latches =
+		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
+	struct text text;
+	json_t *prefix;
+	size_t i;
+
+	if (!latches && json_array_size(allow) == 0)
+		return;
+	text_clear(&text);
+	text_add(&text, "%s", latches ? member_text(flow, "latch") : "any");
+	if (member_is(flow, "latch", "follow") &&
+		json_object_get(flow, "latch_interval_ms") != NULL)
+		text_add(&text, ", %" PRIu64 " ms between moves",
+			member_number(flow, "latch_interval_ms"));
+	json_array_foreach (allow, i, prefix)
+		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
+	text_print(stdout, LABEL_INDENT, "sources   %s", text.s);
+}
+
+static void
+line_latched(const json_t *result, const json_t *flow)
+{
+	const json_t *latched = json_object_get(result, "latched");
+	struct text text;
+
+	if (json_is_object(latched))
+		text_print(stdout, LABEL_INDENT, "latched   %s, learned %" PRIu64 " time%s",
+			text_endpoint(&text, latched, "src"), member_number(latched, "moves"),
+			member_number(latched, "moves") == 1 ? "" : "s");
+	else if (member_is(flow, "latch", "first") || member_is(flow, "latch", "follow"))
+		text_print(stdout, LABEL_INDENT, "latched   to nobody yet");
+}
+
+static void
+line_classes(const json_t *flow)
+{
+	struct text text;
+	const char *class;
+	json_t *verdict;
+
+	text_clear(&text);
+	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
+		text_add(&text, "%s%s=%s", text.length > 0 ? " " : "", class,
+			json_string_value(verdict));
+	if (text.length > 0)
+		text_print(stdout, LABEL_INDENT, "classes   %s", text.s);
+}
+
+static void
+lines_limits(const json_t *flow)
+{
+	const json_t *police = json_object_get(flow, "police");
+	struct text text;
+
+	if (police != NULL) {
+		text_clear(&text);
+		text_add_police(&text, police);
+		text_print(stdout, LABEL_INDENT, "policed   to %s", text.s);
+	}
+	if (json_object_get(flow, "idle_timeout_s") != NULL)
+		text_print(stdout, LABEL_INDENT, "removed   when idle for %" PRIu64 " s",
+			member_number(flow, "idle_timeout_s"));
+	if (json_object_get(flow, "max_datagram_bytes") != NULL)
+		text_print(stdout, LABEL_INDENT, "carries   datagrams of up to %" PRIu64 " byte%s",
+			member_number(flow, "max_datagram_bytes"),
+			plural_s(member_number(flow, "max_datagram_bytes")));
+}
+
+static void
+lines_counters(const json_t *counters)
+{
+	struct text drops;
+
+	text_print(stdout, LABEL_INDENT, "received  %" PRIu64 " packet%s, %" PRIu64 " byte%s",
+		member_number(counters, "packets"), plural_s(member_number(counters, "packets")),
+		member_number(counters, "bytes"), plural_s(member_number(counters, "bytes")));
+	text_print(stdout, LABEL_INDENT,
+		"          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s",
+		member_number(counters, "forwarded"), member_number(counters, "punted"),
+		text_drops(&drops, json_object_get(counters, "drops")));
+}
+
+static void
+show_streams(const json_t *streams, const json_t *states)
+{
+	struct table *table;
+	struct text text;
+	json_t *stream;
+	size_t i;
+
+	if (json_array_size(streams) == 0)
+		return;
+	table = table_create(stream_columns, sizeof(stream_columns) / sizeof(stream_columns[0]));
+	json_array_foreach (streams, i, stream) {
+		const json_t *state = json_array_get(states, i);
+
+		table_cell(table, "%zu", i + 1);
+		if (json_object_get(stream, "ssrc") != NULL)
+			table_cell(table, "0x%08" PRIx64, member_number(stream, "ssrc"));
+		else
+			table_cell(table, "any");
+		table_cell(table, "%s", text_number(&text, stream, "payload_type", "any"));
+		table_cell(table, "%s",
+			json_object_get(stream, "action") != NULL ? member_text(stream, "action")
+								  : "forward");
+		table_cell(table, "%zu", json_array_size(json_object_get(stream, "legs")));
+		table_cell(table, "%" PRIu64, member_number(state, "packets"));
+		table_cell(table, "%" PRIu64, member_number(state, "bytes"));
+	}
+	putchar('\n');
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+static void
+show(const json_t *result)
+{
+	const json_t *flow = json_object_get(result, "flow");
+	struct text match;
+
+	text_print(stdout, LABEL_INDENT, "flow      %s", member_text(flow, "id"));
+	text_print(stdout, LABEL_INDENT, "match     %s", text_match(&match, flow));
+	line_word(flow, "admin", "admin", "up");
+	line_word(flow, "action", "action", "forward");
+	line_sources(flow);
+	line_latched(result, flow);
+	line_classes(flow);
+	lines_limits(flow);
+	lines_counters(json_object_get(result, "counters"));
+	show_streams(json_object_get(flow, "streams"), json_object_get(result, "streams"));
+	flow_legs_print(result);
+}
+
+static int
+flow_show(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *result;
+	int exit_code;
+
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the ID of a flow is missing");
+	result = cli_call(
+		cli, "flow.get", json_pack("{s:s}", "id", arguments->words[0]), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else
+		show(result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+const struct command command_flow_show = {
+	.name = "flow show",
+	.arguments = "ID",
+	.summary = "Show one flow: legs, next hops, counters, drops by reason",
+	.example = "  sluicectl flow show cam1",
+	.max_words = 1,
+	.run = flow_show,
+};

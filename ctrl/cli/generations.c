@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `history`, `confirm` and `rollback`: the generations of the flows, what one of them changed, to
+ * keep one, and to go back to one.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/transaction.h"
+
+#define LABEL_INDENT 12
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX 1000
+#define TERMINAL_CHANGES 50
+
+static const struct table_column history_columns[] = {
+	{"GEN", true},
+	{"WHEN", false},
+	{"WHO", false},
+	{"WHAT", false},
+	{"+", true},
+	{"~", true},
+	{"-", true},
+	{"STATE", false},
+	{"COMMENT", false, true},
+};
+
+static void
+text_actor(struct text *text, const json_t *entry)
+{
+	const json_t *actor = json_object_get(entry, "actor");
+
+	text_clear(text);
+	text_add(text, "%s", member_text(actor, "name"));
+	if (member_is(actor, "via", "tls"))
+		text_add(text, " (tls)");
+}
+
+/* Its tag stands before it. */
+static void
+text_comment(struct text *text, const json_t *entry)
+{
+	const bool tagged = json_object_get(entry, "tag") != NULL;
+	const bool commented = json_object_get(entry, "comment") != NULL;
+
+	text_clear(text);
+	if (tagged)
+		text_add(text, "[%s]%s", member_text(entry, "tag"), commented ? " " : "");
+	if (commented)
+		text_add(text, "%s", member_text(entry, "comment"));
+}
+
+static void
+row_add(struct table *table, const json_t *entry)
+{
+	char moment[MOMENT_TEXT_MAX];
+	struct text text;
+
+	table_cell(table, "%" PRIu64, member_number(entry, "generation"));
+	table_cell(table, "%s", moment_text(member_number(entry, "time_ns"), moment));
+	text_actor(&text, entry);
+	table_cell(table, "%s", text.s);
+	table_cell(table, "%s", member_text(entry, "method"));
+	table_cell(table, "%" PRIu64, member_number(entry, "added"));
+	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
+	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
+	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
+	text_comment(&text, entry);
+	table_cell(table, "%s", text.s);
+}
+
+/* What a person has to act upon stands below the table. */
+static void
+fault_show(const struct cli *cli, const json_t *entry)
+{
+	const uint64_t generation = member_number(entry, "generation");
+
+	if (json_object_get(entry, "fault") == NULL)
+		return;
+	putchar('\n');
+	text_print(stdout, 0,
+		"Generation %" PRIu64 " was not confirmed in time and cannot be taken back: %s.",
+		generation, member_text(entry, "fault"));
+	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
+	printf("  sluicectl");
+	change_print_target(cli, stdout);
+	printf(" confirm %" PRIu64 "\n", generation);
+}
+
+static json_t *
+list_params(const struct arguments *arguments, uint64_t limit)
+{
+	const char *by = arguments_value(arguments, "by");
+	const char *method = arguments_value(arguments, "method");
+	json_t *params = json_pack(
+		"{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor", by, "method", method);
+
+	if (arguments_value(arguments, "declared") != NULL)
+		json_object_set_new(params, "declared", json_true());
+	if (arguments_value(arguments, "tagged") != NULL)
+		json_object_set_new(params, "tagged", json_true());
+	return params;
+}
+
+static int
+history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
+{
+	json_t *result, *entry;
+	struct table *table;
+	int exit_code;
+	size_t i;
+
+	result = cli_call(cli, "history.list", list_params(arguments, limit), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json) {
+		cli_print_json(result);
+	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
+		printf("no generations\n");
+	} else {
+		table = table_create(history_columns, 9);
+		json_array_foreach (json_object_get(result, "generations"), i, entry)
+			row_add(table, entry);
+		table_print(table, stdout);
+		table_destroy(table);
+		json_array_foreach (json_object_get(result, "generations"), i, entry)
+			fault_show(cli, entry);
+	}
+	json_decref(result);
+	return CLI_OK;
+}
+
+static void
+entry_print(const json_t *entry)
+{
+	char moment[MOMENT_TEXT_MAX];
+	struct text text;
+
+	text_actor(&text, entry);
+	text_print(stdout, LABEL_INDENT, "generation  %" PRIu64 "%s%s",
+		member_number(entry, "generation"), json_object_get(entry, "state") ? ", " : "",
+		json_object_get(entry, "state") ? member_text(entry, "state") : "");
+	text_print(stdout, LABEL_INDENT, "when        %s",
+		moment_text(member_number(entry, "time_ns"), moment));
+	text_print(stdout, LABEL_INDENT, "who         %s, by %s", text.s,
+		member_text(entry, "method"));
+	if (json_string_length(json_object_get(entry, "comment")) > 0)
+		text_print(stdout, LABEL_INDENT, "comment     %s", member_text(entry, "comment"));
+	if (json_object_get(entry, "tag") != NULL)
+		text_print(stdout, LABEL_INDENT, "tag         %s", member_text(entry, "tag"));
+	if (json_object_get(entry, "returns_to") != NULL)
+		text_print(stdout, LABEL_INDENT, "returns to  generation %" PRIu64 "",
+			member_number(entry, "returns_to"));
+	if (json_object_get(entry, "takes_back") != NULL)
+		text_print(stdout, LABEL_INDENT, "takes back  generation %" PRIu64 "",
+			member_number(entry, "takes_back"));
+	if (json_object_get(entry, "fault") != NULL)
+		text_print(stdout, LABEL_INDENT, "fault       cannot be taken back: %s",
+			member_text(entry, "fault"));
+	text_print(stdout, LABEL_INDENT,
+		"flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed",
+		member_number(entry, "added"), member_number(entry, "changed"),
+		member_number(entry, "removed"));
+}
+
+/* Print the changes of a page, or add them to those of the entry. */
+static void
+page_take(const struct cli *cli, json_t *entry, json_t *page)
+{
+	json_t *changes = json_object_get(page, "changes"), *change;
+	const bool colour = paint_wanted(stdout);
+	size_t i;
+
+	if (cli->json) {
+		if (entry != page)
+			json_array_extend(json_object_get(entry, "changes"), changes);
+		return;
+	}
+	if (entry == page) {
+		entry_print(entry);
+		if (json_array_size(changes) > 0)
+			putchar('\n');
+	}
+	json_array_foreach (changes, i, change)
+		diff_change_print(change, colour, stdout);
+}
+
+static int
+history_show(struct cli *cli, uint64_t generation, uint64_t limit)
+{
+	json_t *entry = NULL, *page;
+	uint64_t after = 0, shown = 0, next;
+	int exit_code;
+
+	do {
+		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
+
+		page = cli_call(cli, "history.get",
+			json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)generation, "after",
+				(json_int_t)after, "limit", (json_int_t)room),
+			&exit_code);
+		if (page == NULL) {
+			json_decref(entry);
+			return exit_code;
+		}
+		entry = entry != NULL ? entry : json_incref(page);
+		page_take(cli, entry, page);
+		shown += json_array_size(json_object_get(page, "changes"));
+		next = member_number(page, "next");
+		json_decref(page);
+		if (next > 0 && next <= after) {
+			json_decref(entry);
+			return cli_page_repeats("history.get", "next");
+		}
+		after = next;
+	} while (after > 0 && shown < limit);
+	json_object_del(entry, "next");
+	if (cli->json)
+		cli_print_json(entry);
+	else if (after > 0)
+		printf("... and more; --limit shows them\n");
+	json_decref(entry);
+	return CLI_OK;
+}
+
+/* `tag GENERATION NAME`, `untag GENERATION`. */
+static int
+history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
+{
+	const char *word = arguments->n_words > 1 ? arguments->words[1] : "";
+	json_t *result;
+	uint64_t generation;
+	int exit_code;
+
+	if (arguments->n_words != (tags ? 3 : 2))
+		return cli_usage(cli, "expected: history %s",
+			tags ? "tag GENERATION NAME" : "untag GENERATION");
+	if (number_parse(word, 0, INT64_MAX, &generation) < 0)
+		return cli_usage(cli, "\"%s\" is not the number of a generation", word);
+	result = cli_call(cli, "history.tag",
+		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
+			tags ? arguments->words[2] : NULL),
+		&exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else if (tags)
+		printf("Generation %" PRIu64 " is kept as %s.\n", generation, arguments->words[2]);
+	else
+		printf("Generation %" PRIu64 " has no tag any more.\n", generation);
+	json_decref(result);
+	return CLI_OK;
+}
+
+static int
+history(struct cli *cli, const struct arguments *arguments)
+{
+	const bool one = arguments->n_words > 0;
+	const char *text = arguments_value(arguments, "limit");
+	const bool terminal = isatty(STDOUT_FILENO) && !cli->json;
+	uint64_t generation, limit = !one	? LIMIT_DEFAULT
+				     : terminal ? TERMINAL_CHANGES
+						: UINT64_MAX;
+
+	if (one && (strcmp(arguments->words[0], "tag") == 0 ||
+			   strcmp(arguments->words[0], "untag") == 0))
+		return history_tag(cli, arguments, arguments->words[0][0] == 't');
+	if (arguments->n_words > 1)
+		return cli_usage(cli, "unexpected argument \"%s\"", arguments->words[1]);
+	if (text != NULL && number_parse(text, 1, one ? UINT32_MAX : LIMIT_MAX, &limit) < 0)
+		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", text,
+			one ? UINT32_MAX : LIMIT_MAX);
+	if (!one)
+		return history_list(cli, arguments, limit);
+	if (number_parse(arguments->words[0], 0, INT64_MAX, &generation) < 0)
+		return cli_usage(
+			cli, "\"%s\" is not the number of a generation", arguments->words[0]);
+	return history_show(cli, generation, limit);
+}
+
+static void
+history_details(FILE *out)
+{
+	fprintf(out, "A generation with a tag is kept until the tag is taken away. Of the others\n"
+		     "the latest are kept, those of apply and rollback apart from those of single\n"
+		     "calls: state.history in the configuration says how many.\n");
+}
+
+static const struct option_spec history_options[] = {
+	{"limit", "N", "so many generations (20) or changed flows"},
+	{"by", "NAME", "only those of that user or certificate"},
+	{"method", "METHOD", "only those that this method made"},
+	{"declared", NULL, "only those of apply"},
+	{"tagged", NULL, "only those with a tag"},
+	{NULL},
+};
+
+const struct command command_history = {
+	.name = "history",
+	.arguments = "[--by NAME] [--method METHOD] [--declared] [--tagged]\n"
+		     "       [--limit N]\n"
+		     "       sluicectl history GENERATION [--limit N]\n"
+		     "       sluicectl history tag GENERATION NAME\n"
+		     "       sluicectl history untag GENERATION",
+	.summary = "Show who changed the flows when, or what a generation changed",
+	.details = history_details,
+	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
+		   "  sluicectl history tag 42 studio-good",
+	.options = history_options,
+	.max_words = 3,
+	.run = history,
+};
+
+#define DECLARED_LOOKED_AT 100
+
+/* The generation that a word names. */
+static int
+generation_read(const struct cli *cli, const char *word, uint64_t *generation)
+{
+	if (number_parse(word, 0, INT64_MAX, generation) == 0)
+		return CLI_OK;
+	return cli_usage(cli,
+		"\"%s\" is not the number of a generation; 'sluicectl history' lists them", word);
+}
+
+static int
+confirm(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *params = json_object(), *result;
+	uint64_t generation;
+	int exit_code;
+
+	if (arguments->n_words > 0) {
+		exit_code = generation_read(cli, arguments->words[0], &generation);
+		if (exit_code != CLI_OK) {
+			json_decref(params);
+			return exit_code;
+		}
+		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
+	}
+	result = cli_call(cli, "state.confirm", params, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	else
+		printf("Generation %" PRIu64 " is confirmed: it stays.\n",
+			member_number(result, "generation"));
+	json_decref(result);
+	return CLI_OK;
+}
+
+/* Neither the one that runs, nor one that has no part in the state, or may have none soon. */
+static bool
+is_way_back(const json_t *entry)
+{
+	return !member_is(entry, "state", "current") && !member_is(entry, "state", "open") &&
+	       !member_is(entry, "state", "reverted");
+}
+
+/* The last declared generation, said to be it. */
+static int
+last_declared(struct cli *cli, uint64_t *generation)
+{
+	json_t *result, *entry, *found = NULL;
+	char moment[MOMENT_TEXT_MAX];
+	int exit_code;
+	size_t i;
+
+	result = cli_call(cli, "history.list",
+		json_pack("{s:b, s:i}", "declared", 1, "limit", DECLARED_LOOKED_AT), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	json_array_foreach (json_object_get(result, "generations"), i, entry) {
+		if (found == NULL && is_way_back(entry))
+			found = entry;
+	}
+	if (found == NULL) {
+		fprintf(stderr,
+			"sluicectl: there is no declared generation to go back to; name one that "
+			"'sluicectl history' lists\n");
+		exit_code = CLI_REFUSED;
+	} else {
+		exit_code = CLI_OK;
+		*generation = member_number(found, "generation");
+		fprintf(stderr, "The last declared generation is %" PRIu64 ", of %s by %s%s%s.\n",
+			*generation, moment_text(member_number(found, "time_ns"), moment),
+			member_text(json_object_get(found, "actor"), "name"),
+			json_object_get(found, "comment") != NULL ? ": " : "",
+			json_object_get(found, "comment") != NULL ? member_text(found, "comment")
+								  : "");
+	}
+	json_decref(result);
+	return exit_code;
+}
+
+struct back {
+	struct cli *cli;
+	uint64_t generation;
+};
+
+static json_t *
+back_page(void *arg, uint64_t after, uint64_t limit, int *exit_code)
+{
+	const struct back *back = arg;
+	json_t *params =
+		json_pack("{s:I, s:b, s:I, s:I}", "generation", (json_int_t)back->generation,
+			"plan", 1, "after", (json_int_t)after, "limit", (json_int_t)limit);
+
+	return cli_call(back->cli, "state.rollback", params, exit_code);
+}
+
+static int
+back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generation)
+{
+	struct back back = {cli, generation};
+	uint64_t limit;
+	int exit_code;
+	json_t *plan;
+
+	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) < 0)
+		return CLI_USAGE;
+	plan = plan_show(cli, back_page, &back, limit, &exit_code);
+	if (plan == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(plan);
+	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
+	json_decref(plan);
+	return exit_code;
+}
+
+/* What it would change, and whether that is wanted. */
+static int
+back_ask(struct cli *cli, const struct arguments *arguments, uint64_t generation)
+{
+	int exit_code = back_plan(cli, arguments, generation);
+	char question[64];
+
+	if (exit_code != CLI_OK && exit_code != CLI_CHANGES)
+		return exit_code;
+	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", generation);
+	return change_agreed(question) ? CLI_OK : CLI_REFUSED;
+}
+
+static int
+back_do(struct cli *cli, const struct arguments *arguments, uint64_t generation)
+{
+	json_t *params = json_pack("{s:I}", "generation", (json_int_t)generation), *result;
+	int exit_code = change_confirm_within(cli, arguments, params);
+
+	if (exit_code != CLI_OK) {
+		json_decref(params);
+		return exit_code;
+	}
+	change_comment(arguments, params);
+	result = cli_call(cli, "state.rollback", params, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	change_committed(cli, result);
+	if (!cli->json)
+		printf("The flows are again those of generation %" PRIu64 ".\n", generation);
+	json_decref(result);
+	return CLI_OK;
+}
+
+static int
+rollback(struct cli *cli, const struct arguments *arguments)
+{
+	const bool plans = arguments_value(arguments, "plan") != NULL;
+	const bool asks = !plans && change_asks(arguments);
+	uint64_t generation;
+	int exit_code;
+
+	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
+		return cli_usage(cli,
+			"without a terminal to ask at, name the GENERATION to go back to, which "
+			"'sluicectl history' lists, or say --yes for the last declared one");
+	exit_code = arguments->n_words == 0
+			    ? last_declared(cli, &generation)
+			    : generation_read(cli, arguments->words[0], &generation);
+	if (exit_code == CLI_OK && plans)
+		return back_plan(cli, arguments, generation);
+	if (exit_code == CLI_OK && asks)
+		exit_code = back_ask(cli, arguments, generation);
+	return exit_code == CLI_OK ? back_do(cli, arguments, generation) : exit_code;
+}
+
+static void
+rollback_details(FILE *out)
+{
+	fprintf(out,
+		"Without GENERATION it is the last declared one, of those before the one that\n"
+		"runs that were not reverted. A terminal is shown what would change, and asked.\n"
+		"GENERATION may also be the one before one that 'sluicectl history' lists.\n");
+}
+
+static const struct option_spec rollback_options[] = {
+	{"plan", NULL, "only show what it would change"},
+	{CHANGE_COMMENT},
+	{"confirm-within", "TIME", "60s, 5m: return by itself unless confirmed"},
+	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
+	{"yes", NULL, "do not ask"},
+	{NULL},
+};
+
+const struct command command_confirm = {
+	.name = "confirm",
+	.arguments = "[GENERATION]",
+	.summary = "Stay with what was applied with --confirm-within",
+	.example = "  sluicectl confirm 42",
+	.max_words = 1,
+	.changes = true,
+	.run = confirm,
+};
+
+const struct command command_rollback = {
+	.name = "rollback",
+	.arguments = "[GENERATION] [--plan] [--limit N] [--comment TEXT]\n"
+		     "       [--confirm-within TIME] [--yes]",
+	.summary = "Go back to the flows of a generation of the history",
+	.details = rollback_details,
+	.example = "  sluicectl rollback 41 --plan\n"
+		   "  sluicectl rollback 41 --comment 'the wall went dark'",
+	.options = rollback_options,
+	.max_words = 1,
+	.changes = true,
+	.run = rollback,
+};

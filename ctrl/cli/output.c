@@ -1,0 +1,996 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See output.h. */
+#include "cli/output.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/escape.h"
+#include "schema/yaml.h"
+
+void
+cli_out_of_memory(void)
+{
+	fprintf(stderr, "sluicectl: out of memory\n");
+	abort();
+}
+
+#define COLUMNS_LEAST 40
+#define COLUMNS_USUAL 80
+
+bool
+paint_wanted(FILE *out)
+{
+	const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(fileno(out)) && (refused == NULL || refused[0] == '\0') && terminal != NULL &&
+	       strcmp(terminal, "dumb") != 0;
+}
+
+size_t
+paint_columns(FILE *out, size_t otherwise)
+{
+	const char *wanted = getenv("COLUMNS");
+	struct winsize size = {0};
+	char *end;
+	unsigned long columns;
+
+	if (!isatty(fileno(out)))
+		return otherwise;
+	columns = wanted != NULL ? strtoul(wanted, &end, 10) : 0;
+	if (columns >= COLUMNS_LEAST && columns <= UINT16_MAX && *end == '\0')
+		return columns;
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return COLUMNS_USUAL;
+	return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
+}
+
+const char *
+paint_begin(bool colour, char mark)
+{
+	if (!colour)
+		return "";
+	return mark == '+' ? "\033[32m" : mark == '-' ? "\033[31m" : "\033[33m";
+}
+
+const char *
+paint_end(bool colour)
+{
+	return colour ? "\033[0m" : "";
+}
+
+/* Bytes of a character in UTF-8 behind its first, RFC 3629 section 3. */
+static const char continuation[] =
+	"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
+	"\x90\x91\x92\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f"
+	"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac\xad\xae\xaf"
+	"\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xbb\xbc\xbd\xbe\xbf";
+
+void
+text_clear(struct text *text)
+{
+	text->length = 0;
+	text->s[0] = '\0';
+}
+
+/* Bytes of a text without a last character that may be half of one (RFC 3629, section 3). */
+static size_t
+utf8_cut(const char *text, size_t length)
+{
+	size_t first = length;
+
+	while (first > 0 && ((unsigned char)text[first - 1] & 0xc0) == 0x80)
+		first--;
+	return first > 0 && (unsigned char)text[first - 1] >= 0xc0 ? first - 1 : length;
+}
+
+void
+text_add(struct text *text, const char *format, ...)
+{
+	const size_t left = sizeof(text->s) - text->length;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(text->s + text->length, left, format, args);
+	va_end(args);
+	if (length > 0)
+		text->length += (size_t)length < left ? (size_t)length : left - 1;
+	if (length >= 0 && (size_t)length >= left)
+		text->length = utf8_cut(text->s, text->length);
+	text->s[text->length] = '\0';
+}
+
+/* Of the character at the head of a text; what is no character, or unknown, takes one column. */
+static unsigned
+character_columns(const char *text, size_t *bytes)
+{
+	mbstate_t state = {0};
+	wchar_t character;
+	int columns;
+
+	*bytes = mbrtowc(&character, text, MB_LEN_MAX, &state);
+	if (*bytes <= MB_LEN_MAX) {
+		columns = wcwidth(character);
+		return columns < 0 ? 1 : (unsigned)columns;
+	}
+	*bytes = 1 + strspn(text + 1, continuation);
+	return 1;
+}
+
+/* Bytes of a text up to its end, or to the character that goes past so many columns. */
+static size_t
+text_measure(const char *text, size_t room, size_t *columns)
+{
+	size_t length = 0, bytes;
+	unsigned wide;
+
+	for (*columns = 0; text[length] != '\0'; length += bytes, *columns += wide) {
+		wide = character_columns(text + length, &bytes);
+		if (*columns + wide > room)
+			break;
+	}
+	return length;
+}
+
+size_t
+text_columns(const char *text)
+{
+	size_t columns;
+
+	text_measure(text, SIZE_MAX - 1, &columns);
+	return columns;
+}
+
+size_t
+text_fit(const char *text, size_t columns)
+{
+	size_t used;
+
+	return text_measure(text, columns, &used);
+}
+
+void
+text_wrap(FILE *out, size_t columns, unsigned indent, const char *text)
+{
+	size_t kept = indent, length;
+
+	columns = columns > indent ? columns : indent + 1;
+	for (;; kept = 0) {
+		length = text_fit(text, columns - (kept == 0 ? indent : 0));
+		if (text[length] != '\0') {
+			while (length > kept && text[length] != ' ')
+				length--;
+			if (length <= kept)
+				length = kept + strcspn(text + kept, " ");
+		}
+		fprintf(out, "%*s%.*s\n", kept == 0 ? (int)indent : 0, "", (int)length, text);
+		text += length + strspn(text + length, " ");
+		if (*text == '\0')
+			return;
+	}
+}
+
+void
+text_print(FILE *out, unsigned indent, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		cli_out_of_memory();
+	va_end(args);
+	text_wrap(out, paint_columns(out, SIZE_MAX), indent, text);
+	free(text);
+}
+
+const char *
+moment_text(uint64_t time_ns, char *text)
+{
+	const time_t seconds = (time_t)(time_ns / 1000000000);
+	struct tm local;
+
+	if (localtime_r(&seconds, &local) == NULL ||
+		strftime(text, MOMENT_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &local) == 0)
+		snprintf(text, MOMENT_TEXT_MAX, "-");
+	return text;
+}
+
+void
+endpoint_format(const char *address, uint16_t port, char *text)
+{
+	const bool bracketed = strchr(address, ':') != NULL;
+
+	snprintf(text, ENDPOINT_TEXT_MAX, "%s%.*s%s:%u", bracketed ? "[" : "", INET6_ADDRSTRLEN - 1,
+		address, bracketed ? "]" : "", port);
+}
+
+bool
+member_is(const json_t *object, const char *name, const char *value)
+{
+	const char *string = json_string_value(json_object_get(object, name));
+
+	return string != NULL && strcmp(string, value) == 0;
+}
+
+const char *
+member_text(const json_t *object, const char *name)
+{
+	const char *string = json_string_value(json_object_get(object, name));
+
+	return string != NULL ? string : "-";
+}
+
+uint64_t
+member_number(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+static void
+add_endpoint(struct text *text, const json_t *object, const char *name)
+{
+	char endpoint[ENDPOINT_TEXT_MAX], port[32];
+
+	snprintf(port, sizeof(port), "%s_port", name);
+	endpoint_format(member_text(object, name), (uint16_t)member_number(object, port), endpoint);
+	text_add(text, "%s", endpoint);
+}
+
+static void
+add_vlans(struct text *text, const json_t *object)
+{
+	const uint64_t outer = member_number(object, "outer_vlan");
+
+	if (outer != 0)
+		text_add(text, "%" PRIu64 ".", outer);
+	text_add(text, "%" PRIu64, member_number(object, "vlan"));
+}
+
+static void
+add_match(struct text *text, const json_t *match)
+{
+	text_add(text, "%s ", member_text(match, "port"));
+	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0) {
+		text_add(text, "vlan ");
+		add_vlans(text, match);
+		text_add(text, " ");
+	}
+	if (json_object_get(match, "src") != NULL)
+		add_endpoint(text, match, "src");
+	else
+		text_add(text, "any");
+	text_add(text, " > ");
+	add_endpoint(text, match, "dst");
+}
+
+/* "any", "192.0.2.0/24", "192.0.2.0/24:5000-5999", "any:5004" */
+static void
+add_range(struct text *text, const json_t *rule, const char *prefix, const char *ports)
+{
+	const json_t *range = json_object_get(rule, ports);
+	const json_int_t first = json_integer_value(json_array_get(range, 0));
+	const json_int_t last = json_integer_value(json_array_get(range, 1));
+	const char *address = json_string_value(json_object_get(rule, prefix));
+
+	if (address != NULL && strchr(address, ':') != NULL && range != NULL)
+		text_add(text, "[%s]", address);
+	else
+		text_add(text, "%s", address != NULL ? address : "any");
+	if (range != NULL)
+		text_add(text, ":%" JSON_INTEGER_FORMAT, first);
+	if (last != first)
+		text_add(text, "-%" JSON_INTEGER_FORMAT, last);
+}
+
+static void
+add_rule(struct text *text, const json_t *rule)
+{
+	text_add(text, "rule %" PRIu64 " ", member_number(rule, "priority"));
+	if (json_object_get(rule, "family") != NULL)
+		text_add(text, "IPv%" PRIu64 " ", member_number(rule, "family"));
+	if (json_object_get(rule, "port") != NULL)
+		text_add(text, "%s ", member_text(rule, "port"));
+	if (json_object_get(rule, "outer_vlan") != NULL)
+		text_add(text, "outer-vlan %" PRIu64 " ", member_number(rule, "outer_vlan"));
+	if (json_object_get(rule, "vlan") != NULL)
+		text_add(text, "vlan %" PRIu64 " ", member_number(rule, "vlan"));
+	add_range(text, rule, "src", "src_ports");
+	text_add(text, " > ");
+	add_range(text, rule, "dst", "dst_ports");
+}
+
+const char *
+text_match(struct text *text, const json_t *flow)
+{
+	const json_t *rule = json_object_get(flow, "rule");
+
+	text_clear(text);
+	if (rule != NULL)
+		add_rule(text, rule);
+	else
+		add_match(text, json_object_get(flow, "match"));
+	return text->s;
+}
+
+const char *
+text_vlans(struct text *text, const json_t *object)
+{
+	text_clear(text);
+	if (member_number(object, "vlan") != 0 || member_number(object, "outer_vlan") != 0)
+		add_vlans(text, object);
+	else
+		text_add(text, "-");
+	return text->s;
+}
+
+const char *
+text_endpoint(struct text *text, const json_t *object, const char *name)
+{
+	text_clear(text);
+	add_endpoint(text, object, name);
+	return text->s;
+}
+
+const char *
+text_number(struct text *text, const json_t *object, const char *name, const char *absent)
+{
+	text_clear(text);
+	if (json_is_integer(json_object_get(object, name)))
+		text_add(text, "%" PRIu64, member_number(object, name));
+	else
+		text_add(text, "%s", absent);
+	return text->s;
+}
+
+const char *
+text_drops(struct text *text, json_t *drops)
+{
+	const char *reason;
+	json_t *count;
+
+	text_clear(text);
+	json_object_foreach (drops, reason, count) {
+		if (json_integer_value(count) != 0)
+			text_add(text, "%s%s=%" JSON_INTEGER_FORMAT, text->length > 0 ? " " : "",
+				reason, json_integer_value(count));
+	}
+	if (text->length == 0)
+		text_add(text, "-");
+	return text->s;
+}
+
+void
+text_add_police(struct text *text, const json_t *police)
+{
+	static const struct {
+		uint64_t unit;
+		const char *prefix;
+	} scales[] = {{1000000000, "G"}, {1000000, "M"}, {1000, "k"}, {1, ""}};
+	const uint64_t bps = member_number(police, "rate_bps");
+	const uint64_t burst = member_number(police, "burst_bytes");
+	size_t i = 0;
+
+	/* The largest unit that three digits behind the point are enough for. */
+	while (scales[i].unit > 1 && (bps < scales[i].unit || bps % (scales[i].unit / 1000) != 0))
+		i++;
+	text_add(text, "%" PRIu64, bps / scales[i].unit);
+	if (bps % scales[i].unit != 0) {
+		text_add(text, ".%03" PRIu64, bps % scales[i].unit * 1000 / scales[i].unit);
+		while (text->s[text->length - 1] == '0')
+			text->s[--text->length] = '\0';
+	}
+	text_add(text, " %sbit/s", scales[i].prefix);
+	if (burst != 0)
+		text_add(text, ", burst %" PRIu64 " byte%s", burst, plural_s(burst));
+}
+
+static bool
+leg_is_tagged(const json_t *leg)
+{
+	return json_integer_value(json_object_get(leg, "vlan")) > 0 ||
+	       json_integer_value(json_object_get(leg, "outer_vlan")) > 0;
+}
+
+const char *
+pending_text(struct text *text, const json_t *leg, const json_t *hop)
+{
+	const char *address = json_string_value(json_object_get(hop, "address"));
+	const char *netdev = json_string_value(json_object_get(hop, "netdev"));
+
+	text_clear(text);
+	text_add(text, "%s: %s", member_text(hop, "state"), member_text(hop, "reason"));
+	if (!member_is(hop, "state", "pending"))
+		return text->s;
+	if (netdev == NULL && leg_is_tagged(leg))
+		text_add(text, "; see 'ip -d link show type vlan'");
+	else if (netdev == NULL)
+		return text->s; /* the port's interface is gone */
+	else if (address != NULL)
+		text_add(text, "; see 'ip neigh show %s dev %s'", address, netdev);
+	else
+		text_add(text, "; see 'ip route get %s oif %s'", member_text(leg, "dst"), netdev);
+	return text->s;
+}
+
+#define GAP 2 /* blanks between columns */
+#define INDENT 4 /* of what goes on below */
+#define CUT_LEAST 16 /* columns for a text that is cut, or it goes on below */
+
+struct table {
+	const struct table_column *columns;
+	size_t n_columns;
+	char **cells; /* row after row */
+	size_t n_cells;
+	size_t room;
+};
+
+struct layout {
+	const struct table *table;
+	size_t *widths; /* of the columns, uncut */
+	size_t columns; /* of the terminal */
+};
+
+struct table *
+table_create(const struct table_column *columns, size_t n_columns)
+{
+	struct table *table = calloc(1, sizeof(*table));
+
+	if (table == NULL)
+		cli_out_of_memory();
+	table->columns = columns;
+	table->n_columns = n_columns;
+	return table;
+}
+
+void
+table_destroy(struct table *table)
+{
+	for (size_t i = 0; i < table->n_cells; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	free(table);
+}
+
+void
+table_cell(struct table *table, const char *format, ...)
+{
+	va_list args;
+
+	if (table->n_cells == table->room) {
+		table->room = table->room * 2 + 64;
+		table->cells = reallocarray(table->cells, table->room, sizeof(*table->cells));
+		if (table->cells == NULL)
+			cli_out_of_memory();
+	}
+	va_start(args, format);
+	if (vasprintf(&table->cells[table->n_cells], format, args) < 0)
+		cli_out_of_memory();
+	va_end(args);
+	table->n_cells++;
+}
+
+static size_t
+column_width(const struct table *table, size_t column)
+{
+	size_t width = strlen(table->columns[column].title);
+
+	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+		const size_t columns = text_columns(table->cells[i]);
+
+		if (columns > width)
+			width = columns;
+	}
+	return width;
+}
+
+/* Of a column in a line that is full. */
+static size_t
+least_width(const struct layout *layout, size_t column)
+{
+	const size_t width = layout->widths[column];
+
+	return layout->table->columns[column].cuts && width > CUT_LEAST ? CUT_LEAST : width;
+}
+
+/* The column behind the last that has room in the line of `first`; *used: what they take. */
+static size_t
+line_end(const struct layout *layout, size_t first, size_t room, size_t *used)
+{
+	size_t end = first + 1;
+
+	*used = least_width(layout, first);
+	for (; end < layout->table->n_columns; end++) {
+		if (*used + GAP + least_width(layout, end) > room)
+			break;
+		*used += GAP + least_width(layout, end);
+	}
+	return end;
+}
+
+static bool
+is_empty(char *const *cells, size_t first, size_t end)
+{
+	while (first < end && cells[first][0] == '\0')
+		first++;
+	return first == end;
+}
+
+/* One line of a row. Blanks are owed until a cell with text in it follows. */
+static void
+line_print(const struct layout *layout, char *const *cells, size_t first, size_t end, size_t room,
+	size_t used, FILE *out)
+{
+	size_t owed = first > 0 ? INDENT : 0;
+
+	for (size_t i = first; i < end; i++) {
+		const struct table_column *column = &layout->table->columns[i];
+		const char *text = cells != NULL ? cells[i] : column->title;
+		const size_t columns = text_columns(text);
+		size_t width = least_width(layout, i), more = layout->widths[i] - width;
+
+		/* Only what may be cut has more than its least. */
+		more = more < room - used ? more : room - used;
+		width += used < room ? more : 0;
+		if (columns > width && column->cuts) {
+			fprintf(out, "%*s%.*s...", (int)owed, "", (int)text_fit(text, width - 3),
+				text);
+			owed = 0;
+		} else if (columns > 0) {
+			fprintf(out, "%*s%s", (int)(owed + (column->right ? width - columns : 0)),
+				"", text);
+			owed = column->right ? 0 : width - columns;
+		} else {
+			owed += width;
+		}
+		owed += GAP;
+	}
+	fputc('\n', out);
+}
+
+/* A cell that is wider than a line, broken at its blanks. */
+static void
+cell_wrap(const struct layout *layout, const char *cell, unsigned indent, FILE *out)
+{
+	char *text;
+
+	if (asprintf(&text, "%*s%s", (int)indent, "", cell) < 0)
+		cli_out_of_memory();
+	text_wrap(out, layout->columns, indent + INDENT, text);
+	free(text);
+}
+
+/* The titles, or a row of so many cells. */
+static void
+row_print(const struct layout *layout, char *const *cells, size_t n_cells, FILE *out)
+{
+	size_t first = 0, end, used;
+
+	for (; first < n_cells; first = end) {
+		const unsigned indent = first > 0 ? INDENT : 0;
+		const size_t room = layout->columns - indent;
+
+		end = line_end(layout, first, room, &used);
+		end = end < n_cells ? end : n_cells;
+		if (cells != NULL && end - first < n_cells && is_empty(cells, first, end))
+			continue;
+		if (cells != NULL && used > room && end == first + 1)
+			cell_wrap(layout, cells[first], indent, out);
+		else
+			line_print(layout, cells, first, end, room, used, out);
+	}
+}
+
+void
+table_print_within(const struct table *table, size_t columns, FILE *out)
+{
+	struct layout layout = {.table = table,
+		.widths = calloc(table->n_columns, sizeof(*layout.widths)),
+		.columns = columns};
+
+	if (layout.widths == NULL)
+		cli_out_of_memory();
+	for (size_t i = 0; i < table->n_columns; i++)
+		layout.widths[i] = column_width(table, i);
+	row_print(&layout, NULL, table->n_columns, out);
+	for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
+		const size_t left = table->n_cells - i;
+
+		row_print(&layout, table->cells + i,
+			left < table->n_columns ? left : table->n_columns, out);
+	}
+	free(layout.widths);
+}
+
+void
+table_print(const struct table *table, FILE *out)
+{
+	table_print_within(table, paint_columns(out, SIZE_MAX), out);
+}
+
+#define PATIENCE_MS 1000
+#define REDRAW_MS 100
+#define BAR_COLUMNS 24
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+progress_text(char *text, const char *what, uint64_t done, uint64_t total)
+{
+	const uint64_t part = total == 0 || done > total ? total : done;
+	const unsigned full = total > 0 ? (unsigned)(part * BAR_COLUMNS / total) : BAR_COLUMNS;
+	char bar[BAR_COLUMNS + 1];
+
+	memset(bar, ' ', BAR_COLUMNS);
+	memset(bar, '#', full);
+	bar[BAR_COLUMNS] = '\0';
+	snprintf(text, 80, "%.20s [%s] %3u%%  %" PRIu64 " of %" PRIu64, what, bar,
+		total > 0 ? (unsigned)(part * 100 / total) : 100, part, total);
+}
+
+void
+progress_begin(struct progress *progress, const char *what, uint64_t total)
+{
+	*progress = (struct progress){.what = what,
+		.total = total,
+		.begun_ms = now_ms(),
+		.terminal = isatty(STDERR_FILENO)};
+}
+
+static bool
+progress_due(const struct progress *progress, int64_t now)
+{
+	return progress->terminal && now - progress->begun_ms >= PATIENCE_MS &&
+	       now - progress->drawn_ms >= REDRAW_MS;
+}
+
+static void
+progress_draw(struct progress *progress, int64_t now, const char *text)
+{
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
+	progress->drawn_ms = now;
+}
+
+void
+progress_at(struct progress *progress, uint64_t done)
+{
+	const int64_t now = now_ms();
+	char text[PROGRESS_TEXT_MAX];
+
+	if (!progress_due(progress, now))
+		return;
+	progress_text(text, progress->what, done, progress->total);
+	progress_draw(progress, now, text);
+}
+
+void
+progress_wait(struct progress *progress)
+{
+	const int64_t now = now_ms();
+	char text[PROGRESS_TEXT_MAX];
+
+	if (!progress_due(progress, now))
+		return;
+	snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
+		(now - progress->begun_ms) / 1000);
+	progress_draw(progress, now, text);
+}
+
+void
+progress_end(struct progress *progress)
+{
+	if (progress->drawn_ms != 0)
+		fprintf(stderr, "\r\033[K");
+	progress->drawn_ms = 0;
+}
+
+#define COLUMNS_MAX 120
+
+/*
+ * May the string stand without quotes? Only of what is common in names and addresses, and not when
+ * it would be read as a number or a word of YAML. A colon at the end would end a key.
+ */
+static bool
+string_is_plain(const char *text)
+{
+	const size_t length = strlen(text);
+	const char *why;
+	json_t *value;
+	bool plain;
+
+	if (length == 0 || !isalnum((unsigned char)text[0]) || text[length - 1] == ':')
+		return false;
+	for (const char *c = text; *c != '\0'; c++) {
+		if (!isalnum((unsigned char)*c) && strchr("._/:-", *c) == NULL)
+			return false;
+	}
+	value = scalar_value(text, &why);
+	plain = json_is_string(value);
+	json_decref(value);
+	return plain;
+}
+
+/* Quoted text is the same in YAML and in JSON; nothing of it acts on a terminal. */
+static void
+string_print(FILE *out, json_t *string)
+{
+	char *text, *safe;
+
+	if (string_is_plain(json_string_value(string))) {
+		fputs(json_string_value(string), out);
+		return;
+	}
+	text = json_dumps(string, JSON_ENCODE_ANY);
+	safe = text != NULL ? text_escape_copy(text) : NULL;
+	if (safe == NULL)
+		cli_out_of_memory();
+	fputs(safe, out);
+	free(safe);
+	free(text);
+}
+
+static void
+key_print(FILE *out, const char *key)
+{
+	json_t *string = json_string(key);
+
+	string_print(out, string);
+	json_decref(string);
+}
+
+static void
+members_print(FILE *out, json_t *object)
+{
+	const char *separator = "", *key;
+	json_t *value;
+
+	fputc('{', out);
+	json_object_foreach (object, key, value) {
+		fputs(separator, out);
+		key_print(out, key);
+		fputs(": ", out);
+		yaml_text_print(out, value);
+		separator = ", ";
+	}
+	fputc('}', out);
+}
+
+static void
+items_print(FILE *out, json_t *array)
+{
+	json_t *value;
+	size_t i;
+
+	fputc('[', out);
+	json_array_foreach (array, i, value) {
+		fputs(i > 0 ? ", " : "", out);
+		yaml_text_print(out, value);
+	}
+	fputc(']', out);
+}
+
+void
+yaml_text_print(FILE *out, json_t *value)
+{
+	if (json_is_object(value))
+		members_print(out, value);
+	else if (json_is_array(value))
+		items_print(out, value);
+	else if (json_is_string(value))
+		string_print(out, value);
+	else if (value != NULL)
+		json_dumpf(value, out, JSON_ENCODE_ANY);
+}
+
+/* The value on one line, to be freed. */
+static char *
+line_of(json_t *value, size_t *length)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+
+	if (out == NULL)
+		cli_out_of_memory();
+	yaml_text_print(out, value);
+	if (fclose(out) != 0)
+		cli_out_of_memory();
+	return text;
+}
+
+static void value_print(FILE *out, json_t *value, size_t used, unsigned indent);
+
+/* Members a line each; the first one goes on in the line that there is. */
+static void
+mapping_print(FILE *out, json_t *object, unsigned indent)
+{
+	bool first = true;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (object, key, value) {
+		fprintf(out, "%*s", first ? 0 : (int)indent, "");
+		key_print(out, key);
+		fputc(':', out);
+		value_print(out, value, indent + strlen(key) + 1, indent + 2);
+		first = false;
+	}
+}
+
+/* Objects of a list, a line each or, when too long for one, a line a member. */
+static void
+list_print(FILE *out, json_t *array, unsigned indent)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		size_t length;
+		char *line = line_of(item, &length);
+
+		fprintf(out, "%*s- ", (int)indent, "");
+		if (indent + 2 + length <= COLUMNS_MAX)
+			fprintf(out, "%s\n", line);
+		else
+			mapping_print(out, item, indent + 2);
+		free(line);
+	}
+}
+
+/* What follows `key:`, with the end of the line; `used` columns of it are taken. */
+static void
+value_print(FILE *out, json_t *value, size_t used, unsigned indent)
+{
+	size_t length;
+	char *line = line_of(value, &length);
+
+	if (json_is_object(json_array_get(value, 0))) {
+		fputc('\n', out);
+		list_print(out, value, indent);
+	} else if (json_is_object(value) && used + 1 + length > COLUMNS_MAX) {
+		fprintf(out, "\n%*s", (int)indent, "");
+		mapping_print(out, value, indent);
+	} else {
+		fprintf(out, " %s\n", line);
+	}
+	free(line);
+}
+
+void
+yaml_item_print(FILE *out, json_t *object)
+{
+	fputs("  - ", out);
+	mapping_print(out, object, 4);
+}
+
+#define VLAN_TAG_BYTES 4
+#define VLAN_ID_MASK 0xfff
+
+/* What is read, from the front. */
+struct reader {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* The next n bytes, or NULL when there are not so many. */
+static const uint8_t *
+take(struct reader *reader, size_t n)
+{
+	const uint8_t *at = reader->at;
+
+	if (reader->left < n)
+		return NULL;
+	reader->at += n;
+	reader->left -= n;
+	return at;
+}
+
+static uint16_t
+word_at(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* The EtherType behind all tags; 0: the frame ends before it. */
+static uint16_t
+link_read(struct reader *reader, struct text *vlans)
+{
+	const uint8_t *link = take(reader, ETH_HLEN);
+	uint16_t type = link != NULL ? word_at(link + 2 * ETH_ALEN) : 0;
+
+	while (type == ETH_P_8021Q || type == ETH_P_8021AD) {
+		const uint8_t *tag = take(reader, VLAN_TAG_BYTES);
+
+		if (tag == NULL)
+			return 0;
+		text_add(vlans, "%s%u", vlans->length > 0 ? "." : ", vlan ",
+			word_at(tag) & VLAN_ID_MASK);
+		type = word_at(tag + 2);
+	}
+	return type;
+}
+
+static void
+endpoints_add(struct text *endpoints, int family, const uint8_t *src, const uint8_t *dst,
+	const uint8_t *udp)
+{
+	char address[INET6_ADDRSTRLEN], from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX];
+
+	inet_ntop(family, src, address, sizeof(address));
+	endpoint_format(address, word_at(udp), from);
+	inet_ntop(family, dst, address, sizeof(address));
+	endpoint_format(address, word_at(udp + 2), to);
+	text_add(endpoints, "%s > %s", from, to);
+}
+
+/* UDP right behind the IP header, as all frames that leave have it. */
+bool
+frame_describe(const uint8_t *frame, size_t bytes, struct text *endpoints, struct text *fields)
+{
+	struct reader reader = {.at = frame, .left = bytes};
+	const uint8_t *ip, *udp;
+	struct text vlans;
+	unsigned ttl, dscp;
+	uint16_t type;
+	bool ip4;
+
+	text_clear(&vlans);
+	type = link_read(&reader, &vlans);
+	ip4 = type == ETH_P_IP;
+	if (!ip4 && type != ETH_P_IPV6)
+		return false;
+	ip = take(&reader, ip4 ? sizeof(struct iphdr) : sizeof(struct ip6_hdr));
+	udp = take(&reader, sizeof(struct udphdr));
+	if (ip == NULL || udp == NULL || word_at(udp + 4) < sizeof(struct udphdr) ||
+		(ip4 ? ip[0] != 0x45 || ip[9] != IPPROTO_UDP : ip[6] != IPPROTO_UDP))
+		return false;
+	endpoints_add(endpoints, ip4 ? AF_INET : AF_INET6, ip + (ip4 ? 12 : 8),
+		ip + (ip4 ? 16 : 24), udp);
+	ttl = ip4 ? ip[8] : ip[7];
+	dscp = ip4 ? ip[1] >> 2 : (unsigned)(word_at(ip) >> 6 & 0x3f);
+	text_add(fields, "ttl %u, dscp %u%s, %u byte%s of payload", ttl, dscp, vlans.s,
+		word_at(udp + 4) - (unsigned)sizeof(struct udphdr),
+		plural_s(word_at(udp + 4) - sizeof(struct udphdr)));
+	return true;
+}
+
+void
+frame_dump(const char *hex, size_t max_bytes, const char *indent)
+{
+	const size_t n = strlen(hex) / 2, shown = n < max_bytes ? n : max_bytes;
+
+	for (size_t i = 0; i < shown; i++) {
+		if (i % 16 == 0)
+			printf("%s%s%06zx", i > 0 ? "\n" : "", indent, i);
+		printf(" %.2s", hex + 2 * i);
+	}
+	printf("\n");
+	if (shown < n)
+		printf("%s# %zu byte%s more, with --full\n", indent, n - shown,
+			plural_s(n - shown));
+}

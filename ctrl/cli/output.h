@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What sluicectl prints: pieces of replies as people read them, lines and tables that keep to the
+ * width of the terminal, YAML, the bytes of frames, and a bar for work that takes long.
+ */
+#ifndef CTRL_CLI_OUTPUT_H
+#define CTRL_CLI_OUTPUT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+/* Memory is gone: say so and abort(). */
+void cli_out_of_memory(void) __attribute__((noreturn));
+
+/* Text that is built piece by piece; what does not fit is cut. */
+struct text {
+	char s[1280];
+	size_t length;
+};
+
+/* Back to "". */
+void text_clear(struct text *text);
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Columns that a terminal gives a text in UTF-8, and bytes of its head that so many columns hold.
+ */
+size_t text_columns(const char *text);
+size_t text_fit(const char *text, size_t columns);
+
+/*
+ * Print a line, broken at blanks so that it keeps to the columns; what follows a break is indented.
+ * There is no break in the first `indent` bytes, nor in a word that is too long.
+ */
+void text_wrap(FILE *out, size_t columns, unsigned indent, const char *text);
+
+/* Print a line, wrapped where the stream goes to a terminal, and there only. */
+void text_print(FILE *out, unsigned indent, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Member of an object. The string is borrowed from it. */
+const char *member_text(const json_t *object, const char *name);
+uint64_t member_number(const json_t *object, const char *name);
+
+/* Is the member a string, and this one? */
+bool member_is(const json_t *object, const char *name, const char *value);
+
+/*
+ * These fill *text anew and return text->s.
+ * match:  of a flow: "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a
+ *	   listener; "rule 10 p0 192.0.2.0/24 > any:5000-5999"
+ * vlans:  "300.20" outer and inner, "20", "-" for none
+ * endpoint: "192.0.2.1:5004", of the members <name> and <name>_port
+ * number: the member's number, or what its absence means
+ * drops:  "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none
+ */
+const char *text_match(struct text *text, const json_t *flow);
+const char *text_vlans(struct text *text, const json_t *object);
+const char *text_endpoint(struct text *text, const json_t *object, const char *name);
+const char *text_number(
+	struct text *text, const json_t *object, const char *name, const char *absent);
+const char *text_drops(struct text *text, json_t *drops);
+
+#define MOMENT_TEXT_MAX 32
+
+/* Nanoseconds since 1970 in local time, "2026-11-23 03:10:00"; `text` has MOMENT_TEXT_MAX. */
+const char *moment_text(uint64_t time_ns, char *text);
+
+#define ENDPOINT_TEXT_MAX (INET6_ADDRSTRLEN + 8)
+
+/* Write it as people do; `text` has room for ENDPOINT_TEXT_MAX. Any address text is taken. */
+void endpoint_format(const char *address, uint16_t port, char *text);
+
+/* The other way, appended to *text: "2.5 Mbit/s", "64 kbit/s, burst 3000 bytes". */
+void text_add_police(struct text *text, const json_t *police);
+
+/*
+ * Why a leg is not handed on, and how to look at it: "pending: no route to ...; see 'ip route
+ * ...'". leg of flow.get, hop its next hop there, which has a reason.
+ */
+const char *pending_text(struct text *text, const json_t *leg, const json_t *hop);
+
+/* Should what goes to this stream have colour? */
+bool paint_wanted(FILE *out);
+
+/*
+ * Columns of the terminal that this stream goes to: what COLUMNS says (POSIX, XBD 8.3), else its
+ * own, else 80. `otherwise` when it is no terminal.
+ */
+size_t paint_columns(FILE *out, size_t otherwise);
+
+/* Sequences for the mark of a change, '+', '~' or '-', and back; "" when colour is not wanted. */
+const char *paint_begin(bool colour, char mark);
+const char *paint_end(bool colour);
+
+struct table_column {
+	const char *title; /* ASCII; static */
+	bool right; /* align to the right, as numbers are */
+	bool cuts; /* free text, which may be cut; one column at most */
+};
+
+struct table;
+
+/* `columns` is borrowed for the table's life. Out of memory ends the program. */
+struct table *table_create(const struct table_column *columns, size_t n_columns);
+void table_destroy(struct table *table);
+
+/* Fill the next cell, left to right; a row begins where the last one is full. UTF-8. */
+void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Title line and all rows; of the last row only the cells filled so far. */
+void table_print(const struct table *table, FILE *out);
+
+/* The same in so many columns, whatever `out` is. */
+void table_print_within(const struct table *table, size_t columns, FILE *out);
+
+#define PROGRESS_TEXT_MAX 96
+
+struct progress {
+	const char *what; /* "sending flows"; borrowed */
+	uint64_t total;
+	int64_t begun_ms;
+	int64_t drawn_ms; /* 0: not yet */
+	bool terminal;
+};
+
+void progress_begin(struct progress *progress, const char *what, uint64_t total);
+
+/* So much of the total is done. */
+void progress_at(struct progress *progress, uint64_t done);
+
+/* Nobody knows how much is done; show for how long it has been going on. */
+void progress_wait(struct progress *progress);
+
+/* Take the bar away. To be called before anything else is printed, also when the work failed. */
+void progress_end(struct progress *progress);
+
+/* The bar as text, at most 79 columns: "sending flows [#####     ]  50%  500 of 1000" */
+void progress_text(char *text, const char *what, uint64_t done, uint64_t total);
+
+/* On one line, without its end: `{port: p0, dst: 192.0.2.1}`; quotes only where they matter. */
+void yaml_text_print(FILE *out, json_t *value);
+
+/* An item of a list, indented by two: `  - id: cam1` and what follows, lines of at most 120 where
+ * it can be. */
+void yaml_item_print(FILE *out, json_t *object);
+
+/*
+ * Append "192.0.2.1:5004 > 198.51.100.1:6000" and "ttl 63, dscp 46, vlan 300.20, 12 bytes of
+ * payload" of a UDP frame to *endpoints and *fields. false, and nothing appended: it is not one.
+ */
+bool frame_describe(
+	const uint8_t *frame, size_t bytes, struct text *endpoints, struct text *fields);
+
+/*
+ * Print hexadecimal digits as lines of an offset and 16 bytes, which text2pcap(1) reads, each
+ * behind `indent`; at most max_bytes, then how many more there are.
+ */
+void frame_dump(const char *hex, size_t max_bytes, const char *indent);
+
+#endif

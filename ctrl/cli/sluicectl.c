@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sluicectl: reads its arguments, finds the command, and lets it run. Everything that a command
+ * does is one or a few JSON-RPC calls and a way to show the result.
+ */
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+
+#define TIMEOUT_DEFAULT_MS 10000
+
+/* A variable that is empty is none. */
+static const char *
+environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static void
+target_default(struct cli *cli)
+{
+	const char *socket = environment("SLUICE_SOCKET");
+
+	client_init(&cli->client, socket != NULL ? socket : CLI_SOCKET_DEFAULT, TIMEOUT_DEFAULT_MS);
+	cli->client.target = (struct remote_target){
+		.endpoint = environment("SLUICE_CONNECT"),
+		.certificate = environment("SLUICE_CERT"),
+		.key = environment("SLUICE_KEY"),
+		.ca = environment("SLUICE_CA"),
+	};
+}
+
+/* A remote daemon takes all four. */
+static int
+target_check(struct cli *cli)
+{
+	const struct remote_target *target = &cli->client.target;
+
+	if (target->endpoint == NULL)
+		return CLI_OK;
+	if (target->certificate == NULL || target->key == NULL || target->ca == NULL)
+		return cli_usage(cli, "--connect takes --cert, --key and --ca, too");
+	cli->client.path = target->endpoint;
+	return CLI_OK;
+}
+
+static int
+global_option(struct cli *cli, const char *name, const char *value)
+{
+	uint64_t timeout_ms;
+
+	if (strcmp(name, "json") == 0) {
+		cli->json = true;
+	} else if (strcmp(name, "help") == 0) {
+		cli->help = true;
+	} else if (strcmp(name, "version") == 0) {
+		cli->version = true;
+	} else if (strcmp(name, "socket") == 0) {
+		cli->client.path = value;
+		cli->client.target.endpoint = NULL;
+	} else if (strcmp(name, "connect") == 0) {
+		cli->client.target.endpoint = value;
+	} else if (strcmp(name, "cert") == 0) {
+		cli->client.target.certificate = value;
+	} else if (strcmp(name, "key") == 0) {
+		cli->client.target.key = value;
+	} else if (strcmp(name, "ca") == 0) {
+		cli->client.target.ca = value;
+	} else {
+		if (seconds_parse(value, &timeout_ms) < 0)
+			return cli_usage(cli,
+				"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
+				value);
+		cli->client.timeout_ms = (unsigned)timeout_ms;
+	}
+	return CLI_OK;
+}
+
+/* A word is part of the command's name first, then an argument of the command. */
+static int
+word(struct cli *cli, const char **group, struct arguments *arguments, const char *value)
+{
+	if (cli->command != NULL) {
+		if (arguments->n_words >= cli->command->max_words)
+			return cli_usage(cli, "unexpected argument \"%s\"", value);
+		arguments->words[arguments->n_words++] = value;
+		return CLI_OK;
+	}
+	if (*group == NULL && command_is_group(value)) {
+		*group = value;
+		return CLI_OK;
+	}
+	cli->command = *group != NULL ? command_find(*group, value) : command_find(value, NULL);
+	if (cli->command == NULL)
+		return cli_usage(cli, "unknown command \"%s%s%s\"", *group != NULL ? *group : "",
+			*group != NULL ? " " : "", value);
+	return CLI_OK;
+}
+
+/*
+ * What goes into JSON is UTF-8. A path need not be: that of an option, or a word that names a file.
+ */
+static int
+text_check(const struct cli *cli, const struct option_spec *option, const char *value)
+{
+	const char *what = option != NULL ? option->value : NULL;
+	const bool is_path = option == NULL ? access(value, F_OK) == 0
+					    : what == NULL || strcmp(what, "FILE") == 0 ||
+						      strcmp(what, "PATH") == 0 ||
+						      strcmp(what, "DIR") == 0;
+	json_t *text = is_path ? NULL : json_string(value);
+
+	json_decref(text);
+	if (is_path || text != NULL)
+		return CLI_OK;
+	return cli_usage(cli, "%s%s: found \"%s\", which is not UTF-8, expected UTF-8",
+		option != NULL ? "--" : "argument", option != NULL ? option->name : "", value);
+}
+
+static int
+read_arguments(
+	struct cli *cli, struct option_scan *scan, const char **group, struct arguments *arguments)
+{
+	enum option_kind kind;
+	int exit_code = CLI_OK;
+
+	while (exit_code == CLI_OK && (kind = options_next(scan)) != OPTION_END) {
+		if (kind == OPTION_ERROR)
+			return cli_usage(cli, "%s", scan->error);
+		if (text_check(cli, kind != OPTION_WORD ? scan->spec : NULL, scan->value) != CLI_OK)
+			return CLI_USAGE;
+		if (kind == OPTION_WORD) {
+			exit_code = word(cli, group, arguments, scan->value);
+			scan->locals = cli->command != NULL ? cli->command->options : NULL;
+		} else if (kind == OPTION_GLOBAL) {
+			exit_code = global_option(cli, scan->spec->name, scan->value);
+		} else {
+			arguments->options[arguments->n_options].name = scan->spec->name;
+			arguments->options[arguments->n_options++].value = scan->value;
+		}
+	}
+	return exit_code;
+}
+
+static int
+run(struct cli *cli, const char *group, const struct arguments *arguments)
+{
+	if (cli->version) {
+		printf("sluicectl %s\n", SLUICE_VERSION);
+		return CLI_OK;
+	}
+	if (cli->command == NULL) {
+		command_overview(group, cli->help ? stdout : stderr);
+		return cli->help ? CLI_OK : CLI_USAGE;
+	}
+	if (cli->help) {
+		command_help(cli->command, stdout);
+		return CLI_OK;
+	}
+	cli->client.verbatim = cli->json;
+	if (cli->command->changes)
+		cli_interrupts_catch();
+	return cli->command->run(cli, arguments);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct option_scan scan = {.argc = argc,
+		.argv = (const char *const *)argv,
+		.next = 1,
+		.globals = command_globals};
+	struct cli cli = {0};
+	struct arguments arguments;
+	const char *group = NULL;
+	int exit_code;
+
+	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
+	target_default(&cli);
+	if (arguments_init(&arguments, (size_t)argc) < 0)
+		cli_out_of_memory();
+	exit_code = read_arguments(&cli, &scan, &group, &arguments);
+	if (exit_code == CLI_OK)
+		exit_code = target_check(&cli);
+	if (exit_code == CLI_OK)
+		exit_code = run(&cli, group, &arguments);
+	client_fini(&cli.client);
+	arguments_fini(&arguments);
+	if ((ferror(stdout) || fflush(stdout) != 0) && exit_code == CLI_OK) {
+		perror("sluicectl: standard output");
+		exit_code = CLI_OUTPUT;
+	}
+	return exit_code;
+}

@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See transaction.h. */
+#include "cli/transaction.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "schema/flow_files.h"
+
+int
+change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params)
+{
+	const char *text = arguments_value(arguments, "if-generation");
+	uint64_t generation;
+
+	if (text == NULL)
+		return CLI_OK;
+	if (number_parse(text, 0, INT64_MAX, &generation) < 0)
+		return cli_usage(cli,
+			"--if-generation: \"%s\" is not a number that 'sluicectl history' shows",
+			text);
+	json_object_set_new(params, "if_generation", json_integer((json_int_t)generation));
+	return CLI_OK;
+}
+
+int
+change_confirm_within(const struct cli *cli, const struct arguments *arguments, json_t *params)
+{
+	const char *text = arguments_value(arguments, "confirm-within");
+	uint64_t seconds;
+
+	if (text == NULL)
+		return CLI_OK;
+	if (duration_parse(text, &seconds) < 0)
+		return cli_usage(cli,
+			"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or 5m", text);
+	json_object_set_new(params, "confirm_within_s", json_integer((json_int_t)seconds));
+	return CLI_OK;
+}
+
+void
+change_comment(const struct arguments *arguments, json_t *params)
+{
+	const char *text = arguments_value(arguments, "comment");
+
+	if (text != NULL)
+		json_object_set_new(params, "comment", json_string(text));
+}
+
+json_t *
+change_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *params,
+	int *exit_code)
+{
+	*exit_code = change_if_generation(cli, arguments, params);
+	if (*exit_code != CLI_OK) {
+		json_decref(params);
+		return NULL;
+	}
+	change_comment(arguments, params);
+	return cli_call(cli, method, params, exit_code);
+}
+
+bool
+change_asks(const struct arguments *arguments)
+{
+	return arguments_value(arguments, "yes") == NULL && isatty(STDIN_FILENO);
+}
+
+bool
+change_agreed(const char *question)
+{
+	char answer[16];
+
+	fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof(answer), stdin) != NULL &&
+		(strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+		return true;
+	fprintf(stderr, "Nothing was changed.\n");
+	return false;
+}
+
+void
+change_print_target(const struct cli *cli, FILE *out)
+{
+	if (cli->client.target.endpoint != NULL)
+		fprintf(out, " --connect %s", cli->client.target.endpoint);
+	else if (strcmp(cli->client.path, CLI_SOCKET_DEFAULT) != 0)
+		fprintf(out, " --socket %s", cli->client.path);
+}
+
+void
+change_committed(struct cli *cli, json_t *result)
+{
+	const uint64_t confirm_by_ns = member_number(result, "confirm_by_ns");
+	char moment[MOMENT_TEXT_MAX];
+
+	if (cli->json) {
+		cli_print_json(result);
+		return;
+	}
+	printf("Generation %" PRIu64 ": %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64
+	       " removed.\n",
+		member_number(result, "generation"), member_number(result, "added"),
+		member_number(result, "changed"), member_number(result, "removed"));
+	if (confirm_by_ns == 0)
+		return;
+	text_print(stdout, 2, "The flows of before return by themselves at %s, unless you say:",
+		moment_text(confirm_by_ns, moment));
+	printf("  sluicectl");
+	change_print_target(cli, stdout);
+	printf(" confirm %" PRIu64 "\n", member_number(result, "generation"));
+}
+
+/* Small enough that the daemon answers others between two of them. */
+#define PUT_BYTES (256u << 10)
+#define PUT_ITEMS 1000
+#define MESSAGE_ITEMS 10000 /* flow.install takes no more */
+#define ENVELOPE_BYTES 512 /* of a request without its items */
+#define MESSAGE_BYTES_LEAST 1024 /* the least that a daemon may be configured to take */
+#define CHANGES_A_MS 10 /* a large commit is waited for longer */
+
+static size_t
+json_bytes(const json_t *value)
+{
+	return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* Bytes that the daemon takes in one message. */
+static uint64_t
+message_bytes(struct cli *cli)
+{
+	struct client_error error;
+	json_t *params = json_object(), *info;
+	uint64_t bytes;
+
+	info = client_call(&cli->client, "system.info", params, &error);
+	bytes = member_number(json_object_get(info, "limits"), "message_bytes");
+	json_decref(params);
+	json_decref(info);
+	return bytes > MESSAGE_BYTES_LEAST ? bytes : MESSAGE_BYTES_LEAST;
+}
+
+/* How many of the items from `first` on go into one message. */
+static size_t
+put_length(const json_t *items, size_t first, uint64_t limit)
+{
+	const size_t n = json_array_size(items);
+	uint64_t bytes = ENVELOPE_BYTES;
+	size_t i = first;
+
+	do
+		bytes += json_bytes(json_array_get(items, i++)) + 1;
+	while (i < n && i - first < PUT_ITEMS &&
+		bytes + json_bytes(json_array_get(items, i)) < limit);
+	return i - first;
+}
+
+/* The first item of a message of ours. */
+static size_t
+message_first(const struct batch *batch, unsigned long message)
+{
+	size_t first = 0;
+
+	while (message-- > 0 && first < json_array_size(batch->items))
+		first += put_length(batch->items, first, batch->put_bytes);
+	return first;
+}
+
+/*
+ * Which item a pointer is about, and what is behind that in it: "/messages/3/declare/7/id" of a
+ * plan or commit, "/declare/7/id" of a put whose items are those from `first` on. Returns false
+ * when it is about no item.
+ */
+static bool
+pointer_read(const struct batch *batch, const char *pointer, size_t first, size_t *index,
+	const char **rest)
+{
+	unsigned long message, number;
+	char member[16];
+	int length = 0;
+
+	if (sscanf(pointer, "/messages/%lu%n", &message, &length) == 1) {
+		first = message_first(batch, message);
+		pointer += length;
+	}
+	if (sscanf(pointer, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
+		strcmp(member, batch->member) != 0)
+		return false;
+	*index = first + number;
+	*rest = pointer + length;
+	return *index < json_array_size(batch->items);
+}
+
+/* The message without the "flow ID: " that the file's line tells, too. */
+static const char *
+message_of_flow(const struct client_error *error, const json_t *flow)
+{
+	const char *id = json_string_value(json_object_get(flow, "id"));
+	const size_t length = id != NULL ? strlen(id) : 0;
+
+	if (id != NULL && strncmp(error->message, "flow ", 5) == 0 &&
+		strncmp(error->message + 5, id, length) == 0 &&
+		strncmp(error->message + 5 + length, ": ", 2) == 0)
+		return error->message + 5 + length + 2;
+	return error->message;
+}
+
+/* Say what the daemon has against an item, or against the whole. */
+static int
+batch_refused(const struct batch *batch, const struct client_error *error, size_t first)
+{
+	struct client_error located;
+	struct fault fault;
+	const char *rest;
+	size_t index;
+
+	if (!pointer_read(batch, error->pointer, first, &index, &rest))
+		return cli_refused(batch->cli, error);
+	if (batch->files == NULL) {
+		struct client_error item = *error;
+
+		snprintf(item.pointer, sizeof(item.pointer), "/flows/%zu%.200s", index, rest);
+		return cli_refused(batch->cli, &item);
+	}
+	fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s",
+		message_of_flow(error, json_array_get(batch->items, index)));
+	flow_files_locate(batch->files, index, &fault);
+	located = *error;
+	located.pointer[0] = '\0';
+	snprintf(located.message, sizeof(located.message), "%s", fault.message);
+	return cli_refused(batch->cli, &located);
+}
+
+static void
+batch_waits(void *arg)
+{
+	progress_wait(arg);
+}
+
+/*
+ * A call whose params are taken over; NULL with the fault said. What takes the daemon longer the
+ * more changes there are is waited for longer.
+ */
+static json_t *
+batch_call(
+	struct batch *batch, const char *method, json_t *params, uint64_t changes, int *exit_code)
+{
+	struct client *client = &batch->cli->client;
+	const unsigned usual_ms = client->timeout_ms;
+	struct client_error error;
+	struct progress progress;
+	json_t *result;
+	bool is_change;
+
+	if (params == NULL)
+		cli_out_of_memory();
+	progress_begin(&progress, "waiting for sluiced", 0);
+	client->waits = batch_waits;
+	client->waits_arg = &progress;
+	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
+	is_change = cli_change_sent(method, params);
+	result = client_call(client, method, params, &error);
+	client->timeout_ms = usual_ms;
+	client->waits = NULL;
+	progress_end(&progress);
+	json_decref(params);
+	if (result != NULL) {
+		if (is_change)
+			cli_change_answered(result, &error);
+		return result;
+	}
+	*exit_code = (int)error.status;
+	batch->plan_is_old =
+		strcmp(error.name, "STALE") == 0 && strcmp(error.pointer, "/if_plan") == 0;
+	if (!batch->plan_is_old)
+		batch_refused(batch, &error, 0);
+	if (is_change)
+		cli_change_answered(NULL, &error);
+	if (batch->plan_is_old)
+		return NULL;
+	if (strcmp(error.name, "STALE") == 0)
+		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
+				"then run 'sluicectl plan' again.\n");
+	return NULL;
+}
+
+int
+batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options)
+{
+	json_t *result;
+	int exit_code;
+
+	*batch = (struct batch){.cli = cli, .files = files, .member = ""};
+	result = batch_call(batch, "txn.begin", options, 0, &exit_code);
+	if (result == NULL)
+		return exit_code;
+	snprintf(batch->txn, sizeof(batch->txn), "%s", member_text(result, "txn"));
+	json_decref(result);
+	return CLI_OK;
+}
+
+static int
+put_send(struct batch *batch, size_t first, size_t n)
+{
+	json_t *params, *part = json_array(), *result;
+	struct client_error error;
+
+	for (size_t i = first; i < first + n; i++)
+		json_array_append(part, json_array_get(batch->items, i));
+	params = json_pack("{s:s, s:o}", "txn", batch->txn, batch->member, part);
+	if (params == NULL)
+		cli_out_of_memory();
+	result = client_call(&batch->cli->client, "txn.put", params, &error);
+	json_decref(params);
+	if (result == NULL)
+		return batch_refused(batch, &error, first);
+	json_decref(result);
+	return CLI_OK;
+}
+
+int
+batch_put(struct batch *batch, const char *member, const json_t *items)
+{
+	const uint64_t limit = message_bytes(batch->cli);
+	const size_t n = json_array_size(items);
+	struct progress progress;
+	int exit_code = CLI_OK;
+
+	batch->member = member;
+	batch->items = items;
+	batch->put_bytes = limit < PUT_BYTES ? limit : PUT_BYTES;
+	progress_begin(&progress, "sending flows", n);
+	for (size_t first = 0, part; first < n && exit_code == CLI_OK; first += part) {
+		part = put_length(items, first, batch->put_bytes);
+		exit_code = put_send(batch, first, part);
+		if (exit_code == CLI_OK)
+			progress_at(&progress, first + part);
+		else
+			progress_end(&progress);
+	}
+	progress_end(&progress);
+	return exit_code;
+}
+
+json_t *
+batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code)
+{
+	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", prune,
+		"after", (json_int_t)after, "limit", (json_int_t)limit);
+
+	return batch_call(batch, "txn.plan", params, json_array_size(batch->items), exit_code);
+}
+
+json_t *
+batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code)
+{
+	json_object_set_new(options, "txn", json_string(batch->txn));
+	return batch_call(batch, "txn.commit", options, changes, exit_code);
+}
+
+void
+batch_abort(struct batch *batch)
+{
+	json_t *params = json_pack("{s:s}", "txn", batch->txn), *result;
+	struct client_error error;
+
+	result = client_call(&batch->cli->client, "txn.abort", params, &error);
+	json_decref(params);
+	json_decref(result);
+}
+
+bool
+batch_needed(struct cli *cli, const json_t *items)
+{
+	const size_t bytes = json_bytes(items) + ENVELOPE_BYTES;
+
+	if (bytes <= MESSAGE_BYTES_LEAST)
+		return false;
+	return json_array_size(items) > MESSAGE_ITEMS || bytes > message_bytes(cli);
+}
+
+#define COLUMNS_IN_PIPE 80
+#define FIELD_INDENT 4
+
+/* A line that is being made. */
+struct line {
+	FILE *stream;
+	char *text;
+	size_t length;
+};
+
+static FILE *
+line_begin(struct line *line)
+{
+	line->stream = open_memstream(&line->text, &line->length);
+	if (line->stream == NULL)
+		cli_out_of_memory();
+	return line->stream;
+}
+
+/*
+ * Where to break a text that has no room: at the last blank that fits, of those that are not
+ * between a key and its value if it can be.
+ */
+static size_t
+break_at(const char *text, size_t room)
+{
+	size_t any = 0;
+
+	for (size_t i = room; i > 0; i--) {
+		if (text[i] != ' ')
+			continue;
+		if (text[i - 1] != ':')
+			return i;
+		any = any > 0 ? any : i;
+	}
+	return any > 0 ? any : strcspn(text, " ");
+}
+
+/* Print it indented, broken where it is too long, what follows a break indented more. */
+static void
+line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
+{
+	const size_t columns = paint_columns(out, COLUMNS_IN_PIPE);
+	char *rest;
+
+	if (fclose(line->stream) != 0)
+		cli_out_of_memory();
+	for (rest = line->text; *rest != '\0';) {
+		const size_t room = columns - indent;
+		size_t length = strlen(rest);
+
+		if (length > room)
+			length = break_at(rest, room);
+		fprintf(out, "%*s%s%.*s%s\n", (int)indent, "", paint_begin(colour, mark),
+			(int)length, rest, paint_end(colour));
+		indent += rest == line->text ? FIELD_INDENT : 0;
+		rest += length + strspn(rest + length, " ");
+	}
+	free(line->text);
+}
+
+static bool
+is_leg(const json_t *value)
+{
+	return json_is_string(json_object_get(value, "port")) &&
+	       json_is_string(json_object_get(value, "src")) &&
+	       json_is_integer(json_object_get(value, "dst_port"));
+}
+
+/* "p1 203.0.113.1:5004 > 203.0.113.9:5004 {id: wall, dscp: 34}" */
+static void
+leg_print(FILE *out, json_t *leg)
+{
+	static const char *const told[] = {
+		"port", "src", "src_port", "dst", "dst_port", "vlan", "outer_vlan"};
+	json_t *rest = json_copy(leg);
+	struct text text;
+
+	fprintf(out, "%s ", member_text(leg, "port"));
+	if (strcmp(text_vlans(&text, leg), "-") != 0)
+		fprintf(out, "vlan %s ", text.s);
+	fprintf(out, "%s", text_endpoint(&text, leg, "src"));
+	fprintf(out, " > %s", text_endpoint(&text, leg, "dst"));
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		json_object_del(rest, told[i]);
+	if (json_object_size(rest) > 0) {
+		fputc(' ', out);
+		yaml_text_print(out, rest);
+	}
+	json_decref(rest);
+}
+
+static void
+value_print(FILE *out, json_t *value)
+{
+	if (is_leg(value))
+		leg_print(out, value);
+	else
+		yaml_text_print(out, value);
+}
+
+static void
+header_print(json_t *change, char mark, bool colour, FILE *out)
+{
+	json_t *flow = json_object_get(change, "flow");
+	struct line line;
+	struct text text;
+	FILE *stream = line_begin(&line);
+
+	fprintf(stream, "%c %s", mark, member_text(change, "id"));
+	if (flow != NULL)
+		fprintf(stream, "  %s", text_match(&text, flow));
+	line_end(&line, 0, colour, mark, out);
+}
+
+/* What a new flow has besides id and match: a line a leg, and a line for each other member. */
+static void
+flow_print(json_t *flow, bool colour, FILE *out)
+{
+	const char *key;
+	json_t *value, *leg;
+	struct line line;
+	size_t i;
+
+	json_object_foreach (flow, key, value) {
+		if (strcmp(key, "id") == 0 || strcmp(key, "match") == 0 ||
+			strcmp(key, "rule") == 0 || strcmp(key, "legs") == 0)
+			continue;
+		fprintf(line_begin(&line), "%s: ", key);
+		yaml_text_print(line.stream, value);
+		line_end(&line, FIELD_INDENT, colour, '+', out);
+	}
+	json_array_foreach (json_object_get(flow, "legs"), i, leg) {
+		fprintf(line_begin(&line), "leg ");
+		leg_print(line.stream, leg);
+		line_end(&line, FIELD_INDENT, colour, '+', out);
+	}
+}
+
+static void
+field_print(json_t *field, bool colour, FILE *out)
+{
+	json_t *before = json_object_get(field, "before"), *after = json_object_get(field, "after");
+	const char mark = before == NULL ? '+' : after == NULL ? '-' : '~';
+	struct line line;
+	FILE *stream = line_begin(&line);
+
+	fprintf(stream, "%c %s: ", mark, member_text(field, "pointer"));
+	if (before != NULL)
+		value_print(stream, before);
+	if (before != NULL && after != NULL)
+		fputs(" -> ", stream);
+	if (after != NULL)
+		value_print(stream, after);
+	line_end(&line, FIELD_INDENT, colour, mark, out);
+}
+
+void
+diff_change_print(json_t *change, bool colour, FILE *out)
+{
+	const char mark = member_is(change, "op", "add")      ? '+'
+			  : member_is(change, "op", "remove") ? '-'
+							      : '~';
+	json_t *field;
+	size_t i;
+
+	header_print(change, mark, colour, out);
+	if (mark == '+')
+		flow_print(json_object_get(change, "flow"), colour, out);
+	if (mark == '~' && json_array_size(json_object_get(change, "fields")) == 0)
+		fprintf(out, "%*sbecomes declared, and stays as it is\n", FIELD_INDENT, "");
+	json_array_foreach (json_object_get(change, "fields"), i, field)
+		field_print(field, colour, out);
+}
+
+uint64_t
+diff_size(const json_t *plan)
+{
+	const json_t *flows = json_object_get(plan, "flows");
+
+	return member_number(flows, "added") + member_number(flows, "changed") +
+	       member_number(flows, "removed") + member_number(flows, "adopted");
+}
+
+static uint64_t
+flows_now(const json_t *flows)
+{
+	return member_number(flows, "changed") + member_number(flows, "removed") +
+	       member_number(flows, "unchanged") + member_number(flows, "adopted") +
+	       member_number(flows, "left_alone");
+}
+
+static void
+bytes_print(FILE *out, uint64_t bytes)
+{
+	if (bytes < 10000)
+		fprintf(out, "%" PRIu64 " byte%s", bytes, plural_s(bytes));
+	else if (bytes < 10000000)
+		fprintf(out, "%.1f kB", (double)bytes / 1e3);
+	else
+		fprintf(out, "%.1f MB", (double)bytes / 1e6);
+}
+
+static void
+sizes_print(const json_t *plan, FILE *out)
+{
+	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
+	const json_t *bytes = json_object_get(plan, "table_bytes");
+	const uint64_t now = flows_now(flows);
+	struct line line;
+	FILE *stream = line_begin(&line);
+
+	fprintf(stream,
+		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64 ", table ", now,
+		now + member_number(flows, "added") - member_number(flows, "removed"),
+		member_number(legs, "now"), member_number(legs, "then"));
+	bytes_print(stream, member_number(bytes, "now"));
+	fputs(" -> ", stream);
+	bytes_print(stream, member_number(bytes, "then"));
+	line_end(&line, 0, false, ' ', out);
+}
+
+void
+diff_summary_print(const json_t *plan, FILE *out)
+{
+	const json_t *flows = json_object_get(plan, "flows");
+	const uint64_t alone = member_number(flows, "left_alone");
+	const uint64_t adopted = member_number(flows, "adopted");
+	const uint64_t stay = member_number(flows, "unchanged") + adopted;
+	struct line line;
+	FILE *stream = line_begin(&line);
+
+	if (diff_size(plan) == 0)
+		fprintf(stream, "No changes to generation %" PRIu64 ": ",
+			member_number(plan, "generation"));
+	else
+		fprintf(stream,
+			"Plan for generation %" PRIu64 ": %" PRIu64 " to add, %" PRIu64
+			" to change, %" PRIu64 " to remove, ",
+			member_number(plan, "generation"), member_number(flows, "added"),
+			member_number(flows, "changed"), member_number(flows, "removed"));
+	fprintf(stream, "%" PRIu64 " stay%s", stay, stay == 1 ? "s" : "");
+	line_end(&line, 0, false, ' ', out);
+	if (adopted > 0)
+		fprintf(out, "  %" PRIu64 " of those that stay become%s declared\n", adopted,
+			adopted == 1 ? "s" : "");
+	if (alone > 0)
+		text_print(out, FIELD_INDENT,
+			"  %" PRIu64 " left alone: not declared, installed otherwise; --prune "
+			"removes %s",
+			alone, alone == 1 ? "it" : "them");
+	sizes_print(plan, out);
+}
+
+int
+plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on_terminal,
+	uint64_t in_pipe, uint64_t *limit)
+{
+	const char *text = arguments_value(arguments, "limit");
+
+	*limit = isatty(STDOUT_FILENO) && !cli->json ? on_terminal : in_pipe;
+	if (text == NULL || number_parse(text, 0, UINT32_MAX, limit) == 0)
+		return 0;
+	cli_usage(cli, "--limit: \"%s\" is not a number", text);
+	return -1;
+}
+
+/* Print the changes of a page, or add them to those of the plan. */
+static void
+page_take(const struct cli *cli, json_t *plan, json_t *page, uint64_t room)
+{
+	json_t *changes = json_object_get(page, "changes"), *change;
+	const bool colour = paint_wanted(stdout);
+	size_t i;
+
+	while (json_array_size(changes) > room)
+		json_array_remove(changes, json_array_size(changes) - 1);
+	if (cli->json && plan != page)
+		json_array_extend(json_object_get(plan, "changes"), changes);
+	if (!cli->json)
+		json_array_foreach (changes, i, change)
+			diff_change_print(change, colour, stdout);
+}
+
+static void
+summary_show(const struct cli *cli, const json_t *plan, uint64_t shown)
+{
+	const json_t *flows = json_object_get(plan, "flows");
+	const uint64_t all = member_number(flows, "added") + member_number(flows, "changed") +
+			     member_number(flows, "removed");
+
+	if (cli->json)
+		return;
+	if (shown > 0 && shown < all)
+		printf("... and %" PRIu64 " more; --limit %" PRIu64 " shows them all\n",
+			all - shown, all);
+	if (shown > 0)
+		putchar('\n');
+	diff_summary_print(plan, stdout);
+	fflush(stdout);
+}
+
+json_t *
+plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code)
+{
+	json_t *plan = NULL, *page;
+	uint64_t shown = 0, after = 0, next;
+
+	do {
+		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
+
+		page = page_fn(arg, after, room > 0 ? room : 1, exit_code);
+		if (page == NULL) {
+			json_decref(plan);
+			return NULL;
+		}
+		plan = plan != NULL ? plan : json_incref(page);
+		page_take(cli, plan, page, room);
+		shown += json_array_size(json_object_get(page, "changes"));
+		next = member_number(page, "next");
+		json_decref(page);
+		if (next > 0 && next <= after) {
+			*exit_code = cli_page_repeats("a plan", "next");
+			json_decref(plan);
+			return NULL;
+		}
+		after = next;
+	} while (after > 0 && shown < limit);
+	json_object_del(plan, "next");
+	summary_show(cli, plan, shown);
+	return plan;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What commands that change flows share: their options, how a commit is reported; transactions of
+ * the daemon: changes of any number, sent in messages that it takes and that leave it time for
+ * others, then planned and committed as one; and what a plan would change, as people read it.
+ */
+#ifndef CTRL_CLI_TRANSACTION_H
+#define CTRL_CLI_TRANSACTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+
+/* Entries of the options table of a command that takes them, without their braces. */
+#define CHANGE_IF_GENERATION \
+	"if-generation", "N", "only if nobody changed a flow since generation N"
+#define CHANGE_COMMENT "comment", "TEXT", "why, for the history"
+
+/*
+ * Put what the option says into a method's params, nothing when it was not given. Returns CLI_OK,
+ * or CLI_USAGE having said what is wrong.
+ */
+int change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params);
+int change_confirm_within(const struct cli *cli, const struct arguments *arguments, json_t *params);
+void change_comment(const struct arguments *arguments, json_t *params);
+
+/* Call a method that changes flows, with --if-generation and --comment; as cli_call(). */
+json_t *change_call(struct cli *cli, const struct arguments *arguments, const char *method,
+	json_t *params, int *exit_code);
+
+/* Tell what a commit did and, when it waits to be confirmed, how and until when. */
+void change_committed(struct cli *cli, json_t *result);
+
+/* Whether to ask: at a terminal a person decides, unless with --yes; a script has decided before.
+ */
+bool change_asks(const struct arguments *arguments);
+
+/* Ask on standard error; whatever is not yes is no, and said to be. */
+bool change_agreed(const char *question);
+
+/* The options that name our daemon, for a command to be pasted: "" or " --socket PATH". */
+void change_print_target(const struct cli *cli, FILE *out);
+
+struct flow_files;
+
+struct batch {
+	struct cli *cli;
+	const struct flow_files *files; /* that the flows come from; NULL: no files */
+	char txn[72];
+	const char *member; /* of the items put; borrowed */
+	const json_t *items; /* borrowed: they stay as long as the batch is used */
+	uint64_t put_bytes; /* that one message may have */
+	bool plan_is_old; /* the commit was refused, as it would not do any more what was planned */
+};
+
+/*
+ * Begin. `options` are further members of txn.begin, as "declare" and "if_generation"; taken over.
+ * The transaction lives as long as the connection, or until it is committed or aborted.
+ */
+int batch_begin(
+	struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options);
+
+/*
+ * Send all items of an array as the member ("declare", "install" ...) of as many txn.put as it
+ * takes. Once a batch.
+ */
+int batch_put(struct batch *batch, const char *member, const json_t *items);
+
+/*
+ * A page of the plan, from the change numbered `after` on: a new reference, or NULL with
+ * *exit_code set.
+ */
+json_t *batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code);
+
+/*
+ * Commit `changes` changes; `options` are further members of txn.commit, taken over. The result as
+ * a new reference, or NULL with *exit_code set. Nothing is said when the plan is old: the caller
+ * plans again, or gives up.
+ */
+json_t *batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code);
+
+/* Nothing is to become of it. Silent. */
+void batch_abort(struct batch *batch);
+
+/* Is {member: items} more than one message of the daemon holds? */
+bool batch_needed(struct cli *cli, const json_t *items);
+
+/*
+ * One entry of "changes" of txn.plan or history.get:
+ *
+ *	+ cam1  p0 any > 192.0.2.1:5004
+ *	    leg p1 203.0.113.1:5004 > 203.0.113.9:5004 {id: wall}
+ *	~ cam2
+ *	    ~ /legs/0/dscp: 34 -> 46
+ *	    - /idle_timeout_s: 60
+ *	- cam3  p0 any > 192.0.2.1:5006
+ */
+void diff_change_print(json_t *change, bool colour, FILE *out);
+
+/* "2 flows to add, 1 to change, 1 to remove; 97 as they are, 3 left alone", and the sizes. */
+void diff_summary_print(const json_t *plan, FILE *out);
+
+/* How many flows a plan would change in any way. */
+uint64_t diff_size(const json_t *plan);
+
+#define PLAN_FILES_DEFAULT "/etc/sluice/flows.d"
+#define PLAN_PAGE 1000 /* changes that the daemon tells at once */
+
+/*
+ * Print the first `limit` changes, a line for those that are left out, and the summary (with --json
+ * nothing). Returns the plan with these changes as a new reference, or NULL with *exit_code set.
+ * page_fn gives the pages; batch_plan() is one behind plan_of_batch().
+ */
+typedef json_t *(*plan_page_fn)(void *arg, uint64_t after, uint64_t limit, int *exit_code);
+json_t *plan_show(
+	const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code);
+
+/* --limit, or else what a terminal shows at once and a pipe takes: all. -1: said what is wrong. */
+int plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on_terminal,
+	uint64_t in_pipe, uint64_t *limit);
+
+#endif

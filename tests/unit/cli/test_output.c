@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pieces of replies as text, tables, the progress bar, YAML, frames. */
+#include "cli/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+
+#include "base/escape.h"
+#include "schema/yaml.h"
+
+#define JSON(name, source) \
+	json_t *name = json_loads(source, JSON_DECODE_ANY, NULL); \
+	cr_assert_not_null(name)
+
+Test(text, match)
+{
+	struct text text;
+	JSON(exact,
+		"{\"match\":{\"port\":\"p0\",\"vlan\":7,\"src\":\"198.51.100.1\",\"src_port\":1,"
+		"\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
+	JSON(listener,
+		"{\"match\":{\"port\":\"p0\",\"vlan\":0,\"dst\":\"2001:db8::1\",\"dst_port\":2}}");
+	JSON(stacked, "{\"match\":{\"port\":\"p0\",\"vlan\":0,\"outer_vlan\":300,"
+		      "\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
+
+	cr_assert_str_eq(text_match(&text, exact), "p0 vlan 7 198.51.100.1:1 > 192.0.2.1:2");
+	cr_assert_str_eq(text_match(&text, listener), "p0 any > [2001:db8::1]:2");
+	cr_assert_str_eq(text_match(&text, stacked), "p0 vlan 300.0 any > 192.0.2.1:2");
+	json_decref(exact);
+	json_decref(listener);
+	json_decref(stacked);
+}
+
+Test(text, rule)
+{
+	static const struct {
+		const char *rule;
+		const char *text;
+	} cases[] = {
+		{"\"family\":6", "rule 9 IPv6 any > any"},
+		{"\"port\":\"p0\",\"src\":\"192.0.2.0/24\",\"dst_ports\":[5000,5999]",
+			"rule 9 p0 192.0.2.0/24 > any:5000-5999"},
+		{"\"vlan\":0,\"outer_vlan\":300,\"dst\":\"2001:db8::/32\",\"src_ports\":[1,1]",
+			"rule 9 outer-vlan 300 vlan 0 any:1 > 2001:db8::/32"},
+		{"\"dst\":\"2001:db8::/32\",\"dst_ports\":[0,0]", "rule 9 any > [2001:db8::/32]:0"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct text text, source;
+
+		text_clear(&source);
+		text_add(&source, "{\"rule\":{\"priority\":9,%s}}", cases[i].rule);
+		JSON(flow, source.s);
+		cr_expect_str_eq(text_match(&text, flow), cases[i].text);
+		json_decref(flow);
+	}
+}
+
+Test(text, vlans)
+{
+	struct text text;
+	JSON(both, "{\"vlan\":20,\"outer_vlan\":300}");
+	JSON(inner, "{\"vlan\":20}");
+
+	cr_assert_str_eq(text_vlans(&text, both), "300.20");
+	cr_assert_str_eq(text_vlans(&text, inner), "20");
+	cr_assert_str_eq(text_vlans(&text, NULL), "-");
+	json_decref(both);
+	json_decref(inner);
+}
+
+Test(text, drops_without_zeros)
+{
+	struct text text;
+	JSON(some, "{\"a\":0,\"tx_full\":3,\"b\":0,\"no_buffer\":9000000000}");
+	JSON(none, "{\"a\":0}");
+
+	cr_assert_str_eq(text_drops(&text, some), "tx_full=3 no_buffer=9000000000");
+	cr_assert_str_eq(text_drops(&text, none), "-");
+	cr_assert_str_eq(text_drops(&text, NULL), "-");
+	json_decref(some);
+	json_decref(none);
+}
+
+Test(text, members_of_the_wrong_kind_are_harmless)
+{
+	struct text text;
+	JSON(object, "{\"port\":5,\"dst\":null,\"n\":\"x\",\"zero\":0}");
+
+	cr_assert_str_eq(member_text(object, "port"), "-");
+	cr_assert_str_eq(member_text(NULL, "port"), "-");
+	cr_assert_eq(member_number(object, "n"), 0);
+	cr_assert_eq(member_number(NULL, "n"), 0);
+	cr_assert_str_eq(text_number(&text, object, "n", "keep"), "keep");
+	cr_assert_str_eq(text_number(&text, object, "zero", "-"), "0");
+	cr_assert_str_eq(text_match(&text, object), "- any > -:0");
+	cr_assert_str_eq(text_match(&text, NULL), "- any > -:0");
+	json_decref(object);
+}
+
+Test(text, what_does_not_fit_is_cut)
+{
+	struct text text;
+
+	text_clear(&text);
+	for (size_t i = 0; i < sizeof(text.s); i++)
+		text_add(&text, "%s", "ab");
+	cr_assert_eq(strlen(text.s), sizeof(text.s) - 1);
+	cr_assert_eq(text.length, sizeof(text.s) - 1);
+}
+
+static const struct table_column columns[] = {{"ID", false}, {"PACKETS", true}, {"DROPS", false}};
+
+/* Print and compare; the table is destroyed. */
+static void
+expect_print(struct table *table, const char *expected)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	table_print(table, out);
+	fclose(out);
+	cr_assert_str_eq(text, expected);
+	free(text);
+	table_destroy(table);
+}
+
+Test(table, title_alone)
+{
+	expect_print(table_create(columns, 3), "ID  PACKETS  DROPS\n");
+}
+
+Test(table, columns_are_as_wide_as_their_longest_cell)
+{
+	struct table *table = table_create(columns, 3);
+
+	table_cell(table, "%s", "cam1");
+	table_cell(table, "%d", 7);
+	table_cell(table, "-");
+	table_cell(table, "a");
+	table_cell(table, "%s", "1234567890");
+	table_cell(table, "tx_full=1");
+	expect_print(table, "ID       PACKETS  DROPS\n"
+			    "cam1           7  -\n"
+			    "a     1234567890  tx_full=1\n");
+}
+
+Test(table, nothing_stands_behind_the_last_character)
+{
+	struct table *table = table_create(columns, 3);
+
+	table_cell(table, "cam1");
+	table_cell(table, "%s", "");
+	table_cell(table, "%s", "");
+	table_cell(table, "%s", "");
+	table_cell(table, "5");
+	table_cell(table, "%s", "");
+	expect_print(table, "ID    PACKETS  DROPS\n"
+			    "cam1\n"
+			    "            5\n");
+}
+
+Test(table, an_unfinished_row_is_printed_as_far_as_it_goes)
+{
+	struct table *table = table_create(columns, 3);
+
+	table_cell(table, "a");
+	expect_print(table, "ID  PACKETS  DROPS\na\n");
+}
+
+static const struct table_column wide_columns[] = {
+	{"FLOW", false, false}, {"TO", false, false}, {"N", true, false}, {"COMMENT", false, true}};
+
+static struct table *
+wide_table(void)
+{
+	struct table *table = table_create(wide_columns, 4);
+
+	table_cell(table, "cam1");
+	table_cell(table, "p1 192.0.2.1:5004 > 192.0.2.9:5004");
+	table_cell(table, "%d", 12345);
+	table_cell(table, "the caf\xc3\xa9's wall, in the evening only, until Friday");
+	table_cell(table, "b");
+	table_cell(table, "drop");
+	table_cell(table, "%d", 7);
+	table_cell(table, "%s", "");
+	return table;
+}
+
+static void
+expect_within(size_t room, const char *expected)
+{
+	struct table *table = wide_table();
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	table_print_within(table, room, out);
+	fclose(out);
+	cr_expect_str_eq(text, expected);
+	free(text);
+	table_destroy(table);
+}
+
+Test(table, free_text_is_cut_to_the_room_that_is_left)
+{
+	expect_within(200,
+		"FLOW  TO                                      N  COMMENT\n"
+		"cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345  the caf\xc3\xa9's wall, in "
+		"the evening only, until Friday\n"
+		"b     drop                                    7\n");
+	expect_within(70,
+		"FLOW  TO                                      N  COMMENT\n"
+		"cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345  the caf\xc3\xa9's wall, i...\n"
+		"b     drop                                    7\n");
+}
+
+Test(table, columns_without_room_go_on_below)
+{
+	expect_within(60, "FLOW  TO                                      N\n"
+			  "    COMMENT\n"
+			  "cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004  12345\n"
+			  "    the caf\xc3\xa9's wall, in the evening only, until Friday\n"
+			  "b     drop                                    7\n");
+	expect_within(40, "FLOW  TO\n"
+			  "        N  COMMENT\n"
+			  "cam1  p1 192.0.2.1:5004 > 192.0.2.9:5004\n"
+			  "    12345  the caf\xc3\xa9's wall, in the ev...\n"
+			  "b     drop\n"
+			  "        7\n");
+	expect_within(30, "FLOW\n"
+			  "    TO\n"
+			  "        N  COMMENT\n"
+			  "cam1\n"
+			  "    p1 192.0.2.1:5004 >\n"
+			  "        192.0.2.9:5004\n"
+			  "    12345  the caf\xc3\xa9's wall,...\n"
+			  "b\n"
+			  "    drop\n"
+			  "        7\n");
+}
+
+Test(table, many_rows)
+{
+	struct table *table = table_create(columns, 3);
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	for (int i = 0; i < 1000; i++) {
+		table_cell(table, "x");
+		table_cell(table, "%d", i);
+		table_cell(table, "-");
+	}
+	table_print(table, out);
+	fclose(out);
+	cr_assert_eq(length, strlen("ID  PACKETS  DROPS\n") + 1000 * strlen("x       999  -\n"));
+	free(text);
+	table_destroy(table);
+}
+
+static void
+expect(uint64_t done, uint64_t total, const char *expected)
+{
+	char text[PROGRESS_TEXT_MAX];
+
+	progress_text(text, "sending flows", done, total);
+	cr_expect_str_eq(text, expected);
+}
+
+Test(progress, bar)
+{
+	expect(0, 1000, "sending flows [                        ]   0%  0 of 1000");
+	expect(499, 1000, "sending flows [###########             ]  49%  499 of 1000");
+	expect(1000, 1000, "sending flows [########################] 100%  1000 of 1000");
+}
+
+Test(progress, never_more_than_all_and_never_a_division_by_zero)
+{
+	expect(7, 3, "sending flows [########################] 100%  3 of 3");
+	expect(0, 0, "sending flows [########################] 100%  0 of 0");
+}
+
+Test(progress, fits_a_line)
+{
+	char text[PROGRESS_TEXT_MAX];
+
+	progress_text(text, "a description that is far too long for the line",
+		18000000000000000000u, 18446744073709551615u);
+	cr_expect_leq(strlen(text), 79, "%s", text);
+}
+
+static void
+expect_line(const char *json, const char *expected)
+{
+	json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	cr_assert_not_null(value, "%s", json);
+	yaml_text_print(out, value);
+	fclose(out);
+	cr_expect_str_eq(text, expected);
+	free(text);
+	json_decref(value);
+}
+
+/* Write it as an item of a list and compare with what the reader makes of it. */
+static void
+expect_back(json_t *object)
+{
+	char path[] = "/tmp/test-yaml-text-XXXXXX";
+	const int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+	struct fault fault = {0};
+	json_t *back;
+
+	fputs("flows:\n", file);
+	yaml_item_print(file, object);
+	fclose(file);
+	back = yaml_load(path, NULL, &fault);
+	cr_assert_not_null(back, "%s", fault.message);
+	cr_expect(json_equal(json_array_get(json_object_get(back, "flows"), 0), object));
+	unlink(path);
+	json_decref(back);
+	json_decref(object);
+}
+
+Test(yaml_text, quotes_stand_where_they_matter)
+{
+	expect_line("{\"a\": \"p0\", \"b\": 7, \"c\": true, \"d\": [\"x\", 1]}",
+		"{a: p0, b: 7, c: true, d: [x, 1]}");
+	expect_line("[\"192.0.2.1\", \"2001:db8::1\", \"192.0.2.0/24\", \"cam1\"]",
+		"[192.0.2.1, 2001:db8::1, 192.0.2.0/24, cam1]");
+	expect_line("[\"7\", \"1e3\", \"true\", \"null\", \"0x1f\", \"\", \"-\", \"2001:db8::\"]",
+		"[\"7\", \"1e3\", \"true\", \"null\", \"0x1f\", \"\", \"-\", \"2001:db8::\"]");
+	expect_line("[\"a b\", \"a: b\", \"#a\", \"a\\u001b[31m\"]",
+		"[\"a b\", \"a: b\", \"#a\", \"a\\u001B[31m\"]");
+	expect_line("{}", "{}");
+	expect_line("[]", "[]");
+}
+
+Test(yaml_text, every_string_comes_back)
+{
+	const char *const strings[] = {"7", "07", "1.5", "1e3", "true", "~", "null", "-",
+		"a:", "::", "2001:db8::", "02:00:5e:00:53:01", "", " ", "a #b", "a: b", "[", "{",
+		"*a", "&a", "!a", "%", "@", "'", "\"", "\\", "a\nb", "\xc3\xa9", "yes", "0o17",
+		"._/", "a,b", ".5", ".inf"};
+
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		expect_back(json_pack("{s:s}", "id", strings[i]));
+		expect_back(json_pack("{s:{s:s}, s:[s, s]}", "match", "port", strings[i], "allow",
+			strings[i], strings[i]));
+	}
+}
+
+Test(yaml_text, what_is_too_long_for_a_line_comes_back)
+{
+	const char long_id[] = "a-name-of-sixty-four-characters-which-is-the-longest-that-is-ok";
+	json_t *leg = json_pack("{s:s, s:s, s:s, s:s, s:{s:i, s:i}}", "id", long_id, "port", "p1",
+		"src", long_id, "dst", long_id, "police", "rate_bps", 64000, "burst_bytes", 3000);
+
+	expect_back(json_pack("{s:s, s:O, s:[O, O], s:[{s:i, s:[O]}], s:[]}", "id", long_id,
+		"match", leg, "legs", leg, leg, "streams", "ssrc", 7, "legs", leg, "allow"));
+	json_decref(leg);
+}
+
+Test(yaml_text, a_flow_reads_well)
+{
+	json_t *flow = json_pack("{s:s, s:{s:s, s:s, s:i}, s:[{s:s, s:s}], s:s}", "id", "cam1",
+		"match", "port", "p0", "dst", "192.0.2.1", "dst_port", 5004, "legs", "id", "wall",
+		"port", "p1", "latch", "first");
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	yaml_item_print(out, flow);
+	fclose(out);
+	cr_expect_str_eq(text, "  - id: cam1\n"
+			       "    match: {port: p0, dst: 192.0.2.1, dst_port: 5004}\n"
+			       "    legs:\n"
+			       "      - {id: wall, port: p1}\n"
+			       "    latch: first\n");
+	free(text);
+	json_decref(flow);
+}
+
+#define IP4 \
+	"0200000000a0020000000000080045b80021000040000911ed09c0000209c0000201" \
+	"00090001000d85028000aabbcc"
+#define IP6 \
+	"0200000000a002000000000088a8012c8100001486dd6b800000000a1140" \
+	"20010db800000000000000000000000920010db8000000000000000000000001" \
+	"0007138c000a2f696162"
+
+static bool
+described(const char *hex, size_t bytes, struct text *endpoints, struct text *fields)
+{
+	uint8_t *frame = malloc(bytes + 1); /* for the sanitizers to watch */
+	bool ok;
+
+	text_clear(endpoints);
+	text_clear(fields);
+	cr_assert_eq(hex_read(hex, 2 * bytes, frame), 0);
+	ok = frame_describe(frame, bytes, endpoints, fields);
+	free(frame);
+	return ok;
+}
+
+Test(frame_text, udp)
+{
+	struct text endpoints, fields;
+
+	cr_assert(described(IP4, strlen(IP4) / 2, &endpoints, &fields));
+	cr_expect_str_eq(endpoints.s, "192.0.2.9:9 > 192.0.2.1:1");
+	cr_expect_str_eq(fields.s, "ttl 9, dscp 46, 5 bytes of payload");
+	cr_assert(described(IP6, strlen(IP6) / 2, &endpoints, &fields));
+	cr_expect_str_eq(endpoints.s, "[2001:db8::9]:7 > [2001:db8::1]:5004");
+	cr_expect_str_eq(fields.s, "ttl 64, dscp 46, vlan 300.20, 2 bytes of payload");
+}
+
+Test(frame_text, cut_short)
+{
+	static const struct {
+		const char *hex;
+		size_t headers;
+	} frames[] = {{IP4, 42}, {IP6, 70}};
+	struct text endpoints, fields;
+
+	for (size_t f = 0; f < 2; f++) {
+		for (size_t n = 0; n < frames[f].headers; n++) {
+			cr_expect_not(described(frames[f].hex, n, &endpoints, &fields));
+			cr_expect_eq(endpoints.length + fields.length, 0);
+		}
+	}
+}
+
+Test(frame_text, not_udp)
+{
+	struct text endpoints, fields;
+	char hex[] = IP4;
+
+	memcpy(hex + 2 * 23, "06", 2);
+	cr_expect_not(described(hex, strlen(hex) / 2, &endpoints, &fields));
+	memcpy(hex + 2 * 12, "0806", 4);
+	cr_expect_not(described(hex, strlen(hex) / 2, &endpoints, &fields));
+}
+
+Test(frame_text, dump, .init = cr_redirect_stdout)
+{
+	frame_dump("000102030405060708090a0b0c0d0e0f10", 99, "  ");
+	frame_dump("000102", 2, "");
+	fflush(stdout);
+	cr_assert_stdout_eq_str("  000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f\n"
+				"  000010 10\n"
+				"000000 00 01\n"
+				"# 1 byte more, with --full\n");
+}
