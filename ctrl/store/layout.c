@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A flow keeps its row while it is there, so that rows come back in the order in which they were
- * put. Changes have only what was before: what came after is in the next change of the same flow,
- * or in the flow itself. All changes of a generation are in consecutive rows.
+ * inserted. Changes have only what was before: what came after is in the next change of the same
+ * flow, or in the flow itself. All changes of a generation are in consecutive rows.
  *
  * Generations that are not kept may lie between two that are. Of their changes there remain those
  * that lead back to the older of the two: of each flow the first, unless the flow is again what it
@@ -17,69 +17,133 @@
 /* "SLUI", in the header of each file of ours. */
 #define APPLICATION_ID 0x534c5549
 
-static const char layout_tables[] =
-	"CREATE TABLE flow ("
-	" row INTEGER PRIMARY KEY,"
-	" id TEXT NOT NULL UNIQUE,"
-	" text TEXT NOT NULL,"
-	" last_leg INTEGER NOT NULL,"
-	" declared INTEGER NOT NULL,"
-	" sum INTEGER NOT NULL"
+#define GENERATION_TABLE \
+	"(number INTEGER PRIMARY KEY," \
+	" time_ns INTEGER NOT NULL," \
+	" uid INTEGER NOT NULL," \
+	" gid INTEGER NOT NULL," \
+	" pid INTEGER NOT NULL," \
+	" name TEXT NOT NULL," \
+	" via TEXT NOT NULL," \
+	" role INTEGER NOT NULL," \
+	" method TEXT NOT NULL," \
+	" comment TEXT NOT NULL," \
+	" added INTEGER NOT NULL," \
+	" changed INTEGER NOT NULL," \
+	" removed INTEGER NOT NULL," \
+	" returns INTEGER NOT NULL," /* enum store_return */ \
+	" returned INTEGER NOT NULL," \
+	" flags INTEGER NOT NULL," /* enum generation_flag */ \
+	" first_change INTEGER NOT NULL," /* row of change */ \
+	" n_changes INTEGER NOT NULL," \
+	" tag TEXT NOT NULL," \
+	" sum INTEGER NOT NULL" \
 	") STRICT;"
-	"CREATE TABLE change ("
-	" row INTEGER PRIMARY KEY,"
-	" generation INTEGER NOT NULL,"
-	" id TEXT NOT NULL,"
-	" text TEXT," /* before; NULL = the flow did not exist */
-	" last_leg INTEGER NOT NULL,"
-	" declared INTEGER NOT NULL,"
-	" sum INTEGER NOT NULL"
+
+#define META_TABLE \
+	"CREATE TABLE meta (" \
+	" one INTEGER PRIMARY KEY CHECK (one = 1)," \
+	" generation INTEGER NOT NULL," \
+	" base INTEGER NOT NULL," \
+	" next_change INTEGER NOT NULL," \
+	" flows INTEGER NOT NULL," \
+	" flows_sum INTEGER NOT NULL," \
+	" bytes INTEGER NOT NULL," \
+	" changes INTEGER NOT NULL," \
+	" changes_sum INTEGER NOT NULL," \
+	" generations INTEGER NOT NULL," \
+	" generations_sum INTEGER NOT NULL," \
+	" has_confirm INTEGER NOT NULL," \
+	" confirm_generation INTEGER NOT NULL," \
+	" confirm_previous INTEGER NOT NULL," \
+	" confirm_deadline_ns INTEGER NOT NULL," \
+	" confirm_within_ns INTEGER NOT NULL," \
+	" sum INTEGER NOT NULL" \
 	") STRICT;"
-	"CREATE UNIQUE INDEX change_of ON change (id, generation);"
-	"CREATE TABLE generation ("
-	" number INTEGER PRIMARY KEY,"
-	" time_ns INTEGER NOT NULL,"
-	" uid INTEGER NOT NULL,"
-	" gid INTEGER NOT NULL,"
-	" pid INTEGER NOT NULL,"
-	" name TEXT NOT NULL,"
-	" via TEXT NOT NULL,"
-	" role INTEGER NOT NULL,"
-	" method TEXT NOT NULL,"
-	" comment TEXT NOT NULL,"
-	" added INTEGER NOT NULL,"
-	" changed INTEGER NOT NULL,"
-	" removed INTEGER NOT NULL,"
-	" is_rollback INTEGER NOT NULL," /* enum store_return */
-	" returns_to INTEGER NOT NULL,"
-	" flags INTEGER NOT NULL," /* enum generation_flag */
-	" first_change INTEGER NOT NULL," /* row of change */
-	" n_changes INTEGER NOT NULL,"
-	" flows_sum INTEGER NOT NULL," /* of the flows after it */
-	" chain INTEGER NOT NULL," /* sum of the generation before, when it was written */
-	" sum INTEGER NOT NULL," /* of all above */
-	" link INTEGER NOT NULL," /* sum of the generation that is before it now */
-	" tag TEXT NOT NULL,"
-	" tag_sum INTEGER NOT NULL"
-	") STRICT;"
-	"CREATE TABLE ledger ("
-	" one INTEGER PRIMARY KEY CHECK (one = 1),"
-	" generation INTEGER NOT NULL,"
-	" base INTEGER NOT NULL,"
-	" flows INTEGER NOT NULL,"
-	" bytes INTEGER NOT NULL,"
-	" flows_sum INTEGER NOT NULL,"
-	" chain INTEGER NOT NULL,"
-	" next_change INTEGER NOT NULL,"
-	" has_confirm INTEGER NOT NULL,"
-	" confirm_generation INTEGER NOT NULL,"
-	" confirm_previous INTEGER NOT NULL,"
-	" confirm_deadline_ns INTEGER NOT NULL,"
-	" confirm_within_ns INTEGER NOT NULL,"
-	" changes INTEGER NOT NULL,"
-	" changes_sum INTEGER NOT NULL,"
-	" sum INTEGER NOT NULL"
-	") STRICT;";
+
+static const char layout_tables[] = "CREATE TABLE flow ("
+				    " row INTEGER PRIMARY KEY,"
+				    " id TEXT NOT NULL UNIQUE,"
+				    " text TEXT NOT NULL,"
+				    " last_leg INTEGER NOT NULL,"
+				    " declared INTEGER NOT NULL,"
+				    " sum INTEGER NOT NULL"
+				    ") STRICT;"
+				    "CREATE TABLE change ("
+				    " row INTEGER PRIMARY KEY,"
+				    " generation INTEGER NOT NULL,"
+				    " id TEXT NOT NULL,"
+				    " text TEXT," /* before; NULL = the flow did not exist */
+				    " last_leg INTEGER NOT NULL,"
+				    " declared INTEGER NOT NULL,"
+				    " sum INTEGER NOT NULL"
+				    ") STRICT;"
+				    "CREATE UNIQUE INDEX change_of ON change (id, generation);"
+				    "CREATE TABLE generation " GENERATION_TABLE META_TABLE;
+
+/* What checksums of version 3 and 4 cover. */
+#define SUM "sum_add(0x736c756963652121, " /* SUM_START */
+#define NUMBERS_3 \
+	"number, time_ns, uid, gid, pid, role, added, changed, removed, is_rollback, returns_to," \
+	" flags, first_change, n_changes"
+#define SUM_3 SUM "name, via, method, comment, " NUMBERS_3 ", flows_sum, chain)"
+#define TAG_SUM_3 "CASE tag WHEN '' THEN 0 ELSE " SUM "number, tag) END"
+#define SUM_4 SUM "name, via, method, comment, tag, " NUMBERS_3 ")"
+#define CONFIRM \
+	"has_confirm, confirm_generation, confirm_previous, confirm_deadline_ns, confirm_within_ns"
+#define META_SUM_3 \
+	SUM "generation, base, flows, bytes, flows_sum, chain, next_change, " CONFIRM \
+	    ", changes, changes_sum)"
+#define META_SUM_4 SUM META_NUMBERS ")"
+
+/* A checksum that does not match is replaced by one that does not match (~). */
+static const layout_step migration[LAYOUT_VERSION - 1] = {
+	/*
+	 * 2: how long a confirmation is waited for. Generations of version 1 may have been written
+	 * by a sluiced that did not know STORE_RETURN_OF; no such one opens the file any more.
+	 */
+	"ALTER TABLE ledger ADD COLUMN confirm_within_ns INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE ledger SET confirm_within_ns = coalesce("
+	" (SELECT confirm_deadline_ns - time_ns FROM generation"
+	"  WHERE number = confirm_generation), 0);"
+	"UPDATE ledger SET sum = sum_add(sum, confirm_within_ns)",
+	/* 3: which generations declarations made; tags; gaps between generations. */
+	"ALTER TABLE generation RENAME COLUMN to_confirm TO flags;"
+	"ALTER TABLE generation ADD COLUMN link INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE generation ADD COLUMN tag TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE generation ADD COLUMN tag_sum INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE generation SET link = chain;"
+	"ALTER TABLE ledger ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ledger ADD COLUMN changes_sum INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE ledger SET (changes, changes_sum) ="
+	" (SELECT count(*), coalesce(sum(sum & 4294967295), 0) FROM change);"
+	"UPDATE ledger SET sum = sum_add(sum, changes, changes_sum)",
+	/*
+	 * 4: one checksum a row; of each table the number of rows and their sum in meta. Before,
+	 * each generation had the checksum of the one before it (link), and one of its tag.
+	 */
+	"CREATE TABLE generation_4 " GENERATION_TABLE
+	"INSERT INTO generation_4 SELECT number, time_ns, uid, gid, pid, name, via, role, method,"
+	" comment, added, changed, removed, is_rollback, returns_to, flags, first_change,"
+	" n_changes, tag,"
+	" CASE WHEN sum = " SUM_3 " AND tag_sum = " TAG_SUM_3 " THEN " SUM_4 " ELSE ~" SUM_4 " END"
+	" FROM generation;" META_TABLE
+	"INSERT INTO meta SELECT 1, generation, base, next_change, flows, flows_sum, bytes,"
+	" changes,"
+	" (SELECT CASE WHEN coalesce(sum(sum & 4294967295), 0) = changes_sum"
+	"   THEN sum_total(sum) ELSE ~sum_total(sum) END FROM change),"
+	" (SELECT count(*) FROM generation_4),"
+	" (SELECT CASE WHEN EXISTS"
+	"   (SELECT 1 FROM (SELECT link, lag(sum) OVER (ORDER BY number) AS before"
+	"     FROM generation) WHERE link <> before)"
+	"   OR chain <> (SELECT sum FROM generation ORDER BY number DESC LIMIT 1)"
+	"   THEN ~sum_total(sum) ELSE sum_total(sum) END FROM generation_4), " CONFIRM ","
+	" sum = " META_SUM_3 " FROM ledger;"
+	"UPDATE meta SET sum = CASE sum WHEN 1 THEN " META_SUM_4 " ELSE ~" META_SUM_4 " END;"
+	"DROP TABLE ledger;"
+	"DROP TABLE generation;"
+	"ALTER TABLE generation_4 RENAME TO generation",
+};
 
 int
 layout_inspect(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault)
@@ -114,13 +178,42 @@ version_set(sqlite3 *db, unsigned version, struct fault *fault)
 	return db_run(db, sql, fault);
 }
 
+/* sum_add(sum, value, ...): the checksum goes on over integers and texts. */
 static void
-sum_number_call(sqlite3_context *context, int n, sqlite3_value **values)
+sum_add_call(sqlite3_context *context, int n, sqlite3_value **values)
 {
+	uint64_t sum = (uint64_t)sqlite3_value_int64(values[0]);
+	int i;
+
+	for (i = 1; i < n; i++) {
+		if (sqlite3_value_type(values[i]) == SQLITE_TEXT)
+			sum = sum_bytes(sum, (const char *)sqlite3_value_text(values[i]),
+				(size_t)sqlite3_value_bytes(values[i]));
+		else
+			sum = sum_number(sum, (uint64_t)sqlite3_value_int64(values[i]));
+	}
+	sqlite3_result_int64(context, (sqlite3_int64)sum);
+}
+
+/* sum_total(value): as sum(), modulo 2^64; 0 of no rows. */
+static void
+sum_total_step(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	uint64_t *total = sqlite3_aggregate_context(context, sizeof(*total));
+
 	(void)n;
-	sqlite3_result_int64(
-		context, (sqlite3_int64)sum_number((uint64_t)sqlite3_value_int64(values[0]),
-				 (uint64_t)sqlite3_value_int64(values[1])));
+	if (total)
+		*total += (uint64_t)sqlite3_value_int64(values[0]);
+	else
+		sqlite3_result_error_nomem(context);
+}
+
+static void
+sum_total_final(sqlite3_context *context)
+{
+	const uint64_t *total = sqlite3_aggregate_context(context, 0);
+
+	sqlite3_result_int64(context, total ? (sqlite3_int64)*total : 0);
 }
 
 int
@@ -130,8 +223,10 @@ layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsig
 	unsigned i;
 	int rc;
 
-	if (sqlite3_create_function(db, "sum_number", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-		    sum_number_call, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_create_function(db, "sum_add", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+		    sum_add_call, NULL, NULL) != SQLITE_OK ||
+		sqlite3_create_function(db, "sum_total", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+			NULL, NULL, sum_total_step, sum_total_final) != SQLITE_OK)
 		return db_fault(db, fault);
 	if (db_run(db, "BEGIN IMMEDIATE", fault) < 0)
 		return -1;
@@ -149,49 +244,21 @@ layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, unsig
 int
 layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 {
-	static const layout_step steps[LAYOUT_VERSION - 1] = {
-		/*
-		 * 2: how long a trial is. Generations of version 1 may have been written by a
-		 * sluiced that did not know STORE_RETURN_OF; no such one opens the file any more.
-		 */
-		"ALTER TABLE ledger ADD COLUMN confirm_within_ns INTEGER NOT NULL DEFAULT 0;"
-		"UPDATE ledger SET confirm_within_ns = coalesce("
-		" (SELECT confirm_deadline_ns - time_ns FROM generation"
-		"  WHERE number = confirm_generation), 0);"
-		"UPDATE ledger SET sum = sum_number(sum, confirm_within_ns)",
-		/* 3: which generations declarations made; tags; gaps between generations. */
-		"ALTER TABLE generation RENAME COLUMN to_confirm TO flags;"
-		"ALTER TABLE generation ADD COLUMN link INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE generation ADD COLUMN tag TEXT NOT NULL DEFAULT '';"
-		"ALTER TABLE generation ADD COLUMN tag_sum INTEGER NOT NULL DEFAULT 0;"
-		"UPDATE generation SET link = chain;"
-		"ALTER TABLE ledger ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE ledger ADD COLUMN changes_sum INTEGER NOT NULL DEFAULT 0;"
-		"UPDATE ledger SET (changes, changes_sum) ="
-		" (SELECT count(*), coalesce(sum(sum & 4294967295), 0) FROM change);"
-		"UPDATE ledger SET sum = sum_number(sum_number(sum, changes), changes_sum)",
-	};
-
-	return layout_migrate_by(db, version, steps, LAYOUT_VERSION - 1, fault);
+	return layout_migrate_by(db, version, migration, LAYOUT_VERSION - 1, fault);
 }
-
-/* In the order of meta_read() and meta_save(). */
-#define META_COLUMNS \
-	"generation, base, flows, bytes, flows_sum, chain, next_change, has_confirm," \
-	" confirm_generation, confirm_previous, confirm_deadline_ns, confirm_within_ns," \
-	" changes, changes_sum, sum"
 
 static uint64_t
 meta_sum(const struct meta *meta)
 {
-	const uint64_t numbers[] = {meta->generation, meta->base, meta->flows, meta->bytes,
-		meta->flows_sum, meta->chain, meta->next_change, meta->has_confirm,
+	const uint64_t numbers[META_NUMBERS_N] = {meta->generation, meta->base, meta->next_change,
+		meta->flows, meta->flows_sum, meta->bytes, meta->changes, meta->changes_sum,
+		meta->generations, meta->generations_sum, meta->has_confirm,
 		meta->confirm.generation, meta->confirm.previous, meta->confirm.deadline_ns,
-		meta->confirm.within_ns, meta->changes, meta->changes_sum};
+		meta->confirm.within_ns};
 	uint64_t sum = SUM_START;
 	unsigned i;
 
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (i = 0; i < META_NUMBERS_N; i++)
 		sum = sum_number(sum, numbers[i]);
 	return sum;
 }
@@ -206,19 +273,20 @@ meta_read(sqlite3_stmt *row, struct meta *meta, struct fault *fault)
 	*meta = (struct meta){
 		.generation = db_column(row, 0),
 		.base = db_column(row, 1),
-		.flows = db_column(row, 2),
-		.bytes = db_column(row, 3),
+		.next_change = db_column(row, 2),
+		.flows = db_column(row, 3),
 		.flows_sum = db_column(row, 4),
-		.chain = db_column(row, 5),
-		.next_change = db_column(row, 6),
-		.has_confirm = db_column(row, 7) != 0,
-		.confirm = {db_column(row, 8), db_column(row, 9), db_column(row, 10),
-			db_column(row, 11)},
-		.changes = db_column(row, 12),
-		.changes_sum = db_column(row, 13),
+		.bytes = db_column(row, 5),
+		.changes = db_column(row, 6),
+		.changes_sum = db_column(row, 7),
+		.generations = db_column(row, 8),
+		.generations_sum = db_column(row, 9),
+		.has_confirm = db_column(row, 10) != 0,
+		.confirm = {db_column(row, 11), db_column(row, 12), db_column(row, 13),
+			db_column(row, 14)},
 	};
-	if (found == 0 || db_column(row, 14) != meta_sum(meta))
-		return fault_set(fault, FAULT_STORE, "", "the row of its ledger is %s",
+	if (found == 0 || db_column(row, META_NUMBERS_N) != meta_sum(meta))
+		return fault_set(fault, FAULT_STORE, "", "its meta row is %s",
 			found == 0 ? "missing" : "damaged");
 	return 0;
 }
@@ -227,7 +295,7 @@ int
 meta_load(sqlite3 *db, struct meta *meta, struct fault *fault)
 {
 	sqlite3_stmt *row =
-		db_prepare(db, "SELECT " META_COLUMNS " FROM ledger WHERE one = 1", fault);
+		db_prepare(db, "SELECT " META_NUMBERS ", sum FROM meta WHERE one = 1", fault);
 	int rc;
 
 	if (!row)
@@ -241,26 +309,21 @@ sqlite3_stmt *
 meta_prepare(sqlite3 *db, struct fault *fault)
 {
 	return db_prepare(db,
-		"REPLACE INTO ledger (one, " META_COLUMNS
-		") VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"REPLACE INTO meta (one, " META_NUMBERS ", sum"
+		") VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		fault);
 }
 
 int
 meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault)
 {
-	db_bind(statement, "iiiiiiiiiiiiiii", meta->generation, meta->base, meta->flows,
-		meta->bytes, meta->flows_sum, meta->chain, meta->next_change,
-		(uint64_t)meta->has_confirm, meta->confirm.generation, meta->confirm.previous,
-		meta->confirm.deadline_ns, meta->confirm.within_ns, meta->changes,
-		meta->changes_sum, meta_sum(meta));
+	db_bind(statement, "iiiiiiiiiiiiiiii", meta->generation, meta->base, meta->next_change,
+		meta->flows, meta->flows_sum, meta->bytes, meta->changes, meta->changes_sum,
+		meta->generations, meta->generations_sum, (uint64_t)meta->has_confirm,
+		meta->confirm.generation, meta->confirm.previous, meta->confirm.deadline_ns,
+		meta->confirm.within_ns, meta_sum(meta));
 	return db_step(statement, fault);
 }
-
-#define SUM_COLUMN 20
-#define LINK_COLUMN 21
-#define TAG_COLUMN 22
-#define TAG_SUM_COLUMN 23
 
 static uint64_t
 row_flags(const struct generation_row *row)
@@ -270,22 +333,16 @@ row_flags(const struct generation_row *row)
 }
 
 uint64_t
-generation_tag_sum(uint64_t number, const char *tag)
-{
-	return tag[0] ? sum_text(sum_number(SUM_START, number), tag) : 0;
-}
-
-uint64_t
 generation_row_sum(const struct generation_row *row)
 {
 	const struct store_generation *generation = &row->generation;
 	const struct actor *actor = &generation->actor;
 	const char *const texts[] = {
-		actor->name, actor->via, generation->method, generation->comment};
+		actor->name, actor->via, generation->method, generation->comment, generation->tag};
 	const uint64_t numbers[] = {generation->number, generation->time_ns, actor->uid, actor->gid,
 		(uint64_t)actor->pid, actor->role, generation->added, generation->changed,
 		generation->removed, generation->returns, generation->returned, row_flags(row),
-		row->first_change, row->n_changes, row->flows_sum, row->chain};
+		row->first_change, row->n_changes};
 	uint64_t sum = SUM_START;
 	unsigned i;
 
@@ -311,50 +368,36 @@ generation_row_read(sqlite3_stmt *statement, struct generation_row *row)
 	struct actor *actor = &generation->actor;
 
 	*row = (struct generation_row){
-		.generation =
-			{
-				.number = db_column(statement, 0),
-				.time_ns = db_column(statement, 1),
-				.actor =
-					{
-						.uid = (uint32_t)db_column(statement, 2),
-						.gid = (uint32_t)db_column(statement, 3),
-						.pid = (int32_t)db_column(statement, 4),
-						.role = (uint8_t)db_column(statement, 7),
-					},
-				.added = db_column(statement, 10),
-				.changed = db_column(statement, 11),
-				.removed = db_column(statement, 12),
-				.returns = (enum store_return)db_column(statement, 13),
-				.returned = db_column(statement, 14),
-				.declared = (db_column(statement, 15) & GENERATION_DECLARED) != 0,
-			},
 		.to_confirm = (db_column(statement, 15) & GENERATION_TO_CONFIRM) != 0,
 		.first_change = db_column(statement, 16),
 		.n_changes = db_column(statement, 17),
-		.flows_sum = db_column(statement, 18),
-		.chain = db_column(statement, 19),
-		.link = db_column(statement, LINK_COLUMN),
 	};
+	generation->number = db_column(statement, 0);
+	generation->time_ns = db_column(statement, 1);
+	actor->uid = (uint32_t)db_column(statement, 2);
+	actor->gid = (uint32_t)db_column(statement, 3);
+	actor->pid = (int32_t)db_column(statement, 4);
 	text_read(statement, 5, actor->name, sizeof(actor->name));
 	text_read(statement, 6, actor->via, sizeof(actor->via));
+	actor->role = (uint8_t)db_column(statement, 7);
 	text_read(statement, 8, generation->method, sizeof(generation->method));
 	text_read(statement, 9, generation->comment, sizeof(generation->comment));
-	text_read(statement, TAG_COLUMN, generation->tag, sizeof(generation->tag));
-	return db_column(statement, SUM_COLUMN) == generation_row_sum(row) &&
-			       db_column(statement, TAG_SUM_COLUMN) ==
-				       generation_tag_sum(generation->number, generation->tag)
-		       ? 0
-		       : -1;
+	generation->added = db_column(statement, 10);
+	generation->changed = db_column(statement, 11);
+	generation->removed = db_column(statement, 12);
+	generation->returns = (enum store_return)db_column(statement, 13);
+	generation->returned = db_column(statement, 14);
+	generation->declared = (db_column(statement, 15) & GENERATION_DECLARED) != 0;
+	text_read(statement, 18, generation->tag, sizeof(generation->tag));
+	return db_column(statement, GENERATION_COLUMNS_N - 1) == generation_row_sum(row) ? 0 : -1;
 }
 
 sqlite3_stmt *
 generation_row_prepare(sqlite3 *db, struct fault *fault)
 {
 	return db_prepare(db,
-		"INSERT INTO generation (" GENERATION_COLUMNS
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" '', 0)",
+		"REPLACE INTO generation (" GENERATION_COLUMNS
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		fault);
 }
 
@@ -364,13 +407,12 @@ generation_row_save(sqlite3_stmt *statement, const struct generation_row *row, s
 	const struct store_generation *generation = &row->generation;
 	const struct actor *actor = &generation->actor;
 
-	db_bind(statement, "iiiiittittiiiiiiiiiiii", generation->number, generation->time_ns,
+	db_bind(statement, "iiiiittittiiiiiiiiti", generation->number, generation->time_ns,
 		(uint64_t)actor->uid, (uint64_t)actor->gid, (uint64_t)actor->pid, actor->name,
 		actor->via, (uint64_t)actor->role, generation->method, generation->comment,
 		generation->added, generation->changed, generation->removed,
 		(uint64_t)generation->returns, generation->returned, row_flags(row),
-		row->first_change, row->n_changes, row->flows_sum, row->chain,
-		generation_row_sum(row), row->link);
+		row->first_change, row->n_changes, generation->tag, generation_row_sum(row));
 	return db_step(statement, fault);
 }
 

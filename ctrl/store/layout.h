@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "store/types.h"
 
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 
 /* What to find in a file. */
 enum layout_state {
@@ -25,9 +25,8 @@ enum layout_state {
 int layout_inspect(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault);
 
 /*
- * What turns a file of version n, its place in the list + 1, into one of n + 1: SQL. A number that
- * is added to what a checksum covers is added to the checksum with sum_number(sum, number): that of
- * a damaged row stays wrong.
+ * What turns a file of version n, its index in the list + 1, into one of n + 1: SQL, which may call
+ * sum_add(sum, value, ...) to go on with a checksum, and sum_total(sum) to add checksums up.
  */
 typedef const char *layout_step;
 
@@ -42,24 +41,31 @@ int layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, u
 int layout_migrate(sqlite3 *db, unsigned version, struct fault *fault);
 
 /*
- * The one row that says what the rest of the file must come to: how many flows there are, the sum
- * of their checksums, the end of the chain of generations. It is written in each transaction, and
- * what is found at start is held against it.
+ * The one row that says what the rest of the file must come to: how many rows each table has, and
+ * the sum of their checksums, modulo 2^64, so in any order. It is written in each transaction, and
+ * at start what is there is compared with it.
  */
-
 struct meta {
 	uint64_t generation; /* the last one; 0 = none */
 	uint64_t base; /* the oldest state to which the changes lead back */
-	uint64_t flows;
-	uint64_t bytes; /* of their texts */
-	uint64_t flows_sum; /* of their checksums, modulo 2^64, so in any order */
-	uint64_t chain; /* checksum of the last generation, which covers that of the one before */
 	uint64_t next_change; /* row of the next change */
+	uint64_t flows;
+	uint64_t flows_sum;
+	uint64_t bytes; /* of their texts */
+	uint64_t changes;
+	uint64_t changes_sum;
+	uint64_t generations;
+	uint64_t generations_sum;
 	bool has_confirm;
 	struct store_confirm confirm; /* zeros unless has_confirm */
-	uint64_t changes; /* rows of them, */
-	uint64_t changes_sum; /* and the lower halves of their checksums */
 };
+
+/* In this order, and in that of its checksum. */
+#define META_NUMBERS \
+	"generation, base, next_change, flows, flows_sum, bytes, changes, changes_sum," \
+	" generations, generations_sum, has_confirm, confirm_generation, confirm_previous," \
+	" confirm_deadline_ns, confirm_within_ns"
+#define META_NUMBERS_N 15
 
 /* 0, or -1 with *fault: FAULT_STORE also when the row is missing or damaged. Any thread. */
 int meta_load(sqlite3 *db, struct meta *meta, struct fault *fault);
@@ -140,28 +146,23 @@ struct generation_row {
 	bool to_confirm;
 	uint64_t first_change;
 	uint64_t n_changes;
-	uint64_t flows_sum;
-	uint64_t chain;
-	uint64_t link; /* the next are not of its checksum: they may change */
 };
 
 /* In the order of generation_row_read(). */
 #define GENERATION_COLUMNS \
 	"number, time_ns, uid, gid, pid, name, via, role, method, comment, added, changed," \
-	" removed, is_rollback, returns_to, flags, first_change, n_changes, flows_sum," \
-	" chain, sum, link, tag, tag_sum"
-#define GENERATION_COLUMNS_N 24
+	" removed, returns, returned, flags, first_change, n_changes, tag, sum"
+#define GENERATION_COLUMNS_N 20
 
 uint64_t generation_row_sum(const struct generation_row *row);
 
-/* Of a tag, which has a checksum of its own; "" has 0. */
-uint64_t generation_tag_sum(uint64_t number, const char *tag);
-
-/* From the columns of a statement from `column` on. 0, or -1 when a checksum does not fit. */
+/* From the first columns of a statement. 0, or -1 when the checksum does not match. */
 int generation_row_read(sqlite3_stmt *statement, struct generation_row *row);
 
 /* A statement for generation_row_save(); NULL with *fault. */
 sqlite3_stmt *generation_row_prepare(sqlite3 *db, struct fault *fault);
+
+/* Insert the row, or replace the one of that number. 0 or -1 with *fault. */
 int generation_row_save(
 	sqlite3_stmt *statement, const struct generation_row *row, struct fault *fault);
 

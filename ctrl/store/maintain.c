@@ -26,7 +26,7 @@
 static const char *const trim_sql[TRIM_STATEMENTS] = {
 	[TRIM_LIMIT] =
 		"SELECT coalesce((SELECT first_change FROM generation ORDER BY number LIMIT 1),"
-		" (SELECT next_change FROM ledger))",
+		" (SELECT next_change FROM meta))",
 	[TRIM_OLD] = "SELECT row, sum FROM change WHERE row < ? ORDER BY row LIMIT ?",
 	[TRIM_GAP] = "SELECT row, sum, generation IN (SELECT number FROM generation) FROM change"
 		     " WHERE row >= ? AND row < ? ORDER BY row LIMIT ?",
@@ -102,7 +102,7 @@ change_delete(struct trim *trim, struct meta *meta, uint64_t row, uint64_t sum, 
 	if (db_step(delete, fault) < 0)
 		return -1;
 	meta->changes--;
-	meta->changes_sum -= (uint32_t)sum;
+	meta->changes_sum -= sum;
 	return 0;
 }
 
@@ -397,7 +397,7 @@ maintain_init(struct maintain *maintain, const char *path, uint64_t generation, 
 	if (!maintain->db)
 		return -1;
 	/* A checkpoint does nothing on a connection that has not seen the file yet. */
-	if (db_run(maintain->db, "PRAGMA synchronous = FULL; SELECT one FROM ledger", fault) < 0) {
+	if (db_run(maintain->db, "PRAGMA synchronous = FULL; SELECT one FROM meta", fault) < 0) {
 		sqlite3_close(maintain->db);
 		return -1;
 	}

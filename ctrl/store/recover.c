@@ -19,13 +19,13 @@
 
 #define NEW_SUFFIX "-new" /* the file that is being made */
 
-/* What the rows of a table, or the entries of an index, come to; equal for both if they agree. */
+/* What the rows of a table, or the entries of an index, come to. */
 struct tally {
 	uint64_t n;
-	uint64_t bytes;
 	uint64_t sums;
-	uint64_t keys; /* sum over hashes of row and indexed columns */
-	bool damaged;
+	uint64_t bytes;
+	uint64_t keys; /* sum over hashes of row and indexed columns: equal if both agree */
+	bool damaged; /* a row does not match its checksum */
 };
 
 typedef void (*row_tally_fn)(sqlite3_stmt *rows, struct tally *tally);
@@ -64,182 +64,119 @@ error_check(sqlite3 *db, const char *what, struct verdict *verdict, struct fault
 	return 0;
 }
 
+static uint64_t
+key_hash(const char *id, uint64_t row, uint64_t generation)
+{
+	return sum_number(sum_number(sum_text(SUM_START, id ? id : ""), row), generation);
+}
+
+/* Columns: row, sum, id, text, last_leg, declared, generation (of a flow 0). */
 static void
 flow_tally(sqlite3_stmt *rows, struct tally *tally)
 {
+	const uint64_t row = db_column(rows, 0), generation = db_column(rows, 6);
 	struct store_flow flow;
+	uint64_t sum;
 
 	flow_read(rows, 2, &flow);
+	sum = generation == 0 ? flow_sum(&flow) : change_sum(row, generation, &flow);
 	tally->n++;
+	tally->sums += sum;
 	tally->bytes += flow.bytes;
-	tally->sums += db_column(rows, 1);
-	tally->keys += sum_number(sum_text(SUM_START, flow.id), db_column(rows, 0));
-	if (!flow.text || flow_sum(&flow) != db_column(rows, 1))
+	tally->keys += key_hash(flow.id, row, generation);
+	if (sum != db_column(rows, 1))
 		tally->damaged = true;
 }
 
+/* Columns: row, id, generation. */
 static void
-change_tally(sqlite3_stmt *rows, struct tally *tally)
+index_tally(sqlite3_stmt *entries, struct tally *tally)
 {
-	const uint64_t row = db_column(rows, 0), generation = db_column(rows, 6);
-	struct store_flow before;
+	tally->keys += key_hash(db_text(entries, 1), db_column(entries, 0), db_column(entries, 2));
+}
 
-	flow_read(rows, 2, &before);
+static void
+generation_tally(sqlite3_stmt *rows, struct tally *tally)
+{
+	struct generation_row row;
+
+	if (generation_row_read(rows, &row) < 0)
+		tally->damaged = true;
 	tally->n++;
-	tally->keys += sum_number(sum_number(sum_text(SUM_START, before.id), row), generation);
-	tally->sums += (uint32_t)db_column(rows, 1);
-	if (change_sum(row, generation, &before) != db_column(rows, 1))
-		tally->damaged = true;
+	tally->sums += generation_row_sum(&row);
 }
 
-static void
-flow_index_tally(sqlite3_stmt *entries, struct tally *tally)
-{
-	const char *id = db_text(entries, 1);
-
-	tally->keys += sum_number(sum_text(SUM_START, id ? id : ""), db_column(entries, 0));
-}
-
-static void
-change_index_tally(sqlite3_stmt *entries, struct tally *tally)
-{
-	const char *id = db_text(entries, 1);
-	const uint64_t sum = sum_text(SUM_START, id ? id : "");
-
-	tally->keys += sum_number(sum_number(sum, db_column(entries, 0)), db_column(entries, 2));
-}
-
+/* 0, with tally->damaged when the statement cannot be run because the file is damaged. */
 static int
 tally_take(sqlite3 *db, const char *sql, row_tally_fn fn, struct tally *tally,
 	struct verdict *verdict, struct fault *fault)
 {
 	sqlite3_stmt *rows = db_prepare(db, sql, fault);
-	int rc;
+	int rc = SQLITE_ERROR;
 
 	*tally = (struct tally){.n = 0};
-	if (!rows) {
-		tally->damaged = true;
-		return error_check(db, "tables", verdict, fault);
-	}
-	while ((rc = sqlite3_step(rows)) == SQLITE_ROW)
+	while (rows && (rc = sqlite3_step(rows)) == SQLITE_ROW)
 		fn(rows, tally);
-	if (rc != SQLITE_DONE) {
-		tally->damaged = true;
-		rc = error_check(db, "rows", verdict, fault);
+	if (rc == SQLITE_DONE) {
+		sqlite3_finalize(rows);
+		return 0;
 	}
+	tally->damaged = true;
+	rc = error_check(db, "rows", verdict, fault);
 	sqlite3_finalize(rows);
-	return rc == SQLITE_DONE ? 0 : rc;
+	return rc;
 }
 
-/* The table alone first: if it is good, the flows are, whatever becomes of the index. */
+static bool
+tally_check(const struct tally *tally, const char *what, uint64_t n, uint64_t sums,
+	struct verdict *verdict)
+{
+	if (tally->damaged)
+		damage(verdict, "one of the %s does not match its checksum", what);
+	if (tally->n != n || tally->sums != sums)
+		damage(verdict, "%llu %s are there, and not the %llu that were written",
+			(unsigned long long)tally->n, what, (unsigned long long)n);
+	return !tally->damaged && tally->n == n && tally->sums == sums;
+}
+
+/* The tables alone first: if they are good, the flows are, whatever becomes of the index. */
 static int
-flows_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
+rows_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 {
 	const struct meta *meta = &verdict->meta;
 	struct tally rows, entries;
 
 	if (tally_take(db,
-		    "SELECT row, sum, id, text, last_leg, declared FROM flow NOT INDEXED"
+		    "SELECT row, sum, id, text, last_leg, declared, 0 FROM flow NOT INDEXED"
 		    " ORDER BY row",
 		    flow_tally, &rows, verdict, fault) < 0)
 		return -1;
-	verdict->flows_good = !rows.damaged && rows.n == meta->flows && rows.bytes == meta->bytes &&
-			      rows.sums == meta->flows_sum;
-	if (rows.damaged)
-		damage(verdict, "a flow does not match its checksum");
+	verdict->flows_good = tally_check(&rows, "flows", meta->flows, meta->flows_sum, verdict) &&
+			      rows.bytes == meta->bytes;
 	if (!verdict->flows_good)
-		damage(verdict, "%llu flows do not come to the %llu of the ledger",
-			(unsigned long long)rows.n, (unsigned long long)meta->flows);
+		damage(verdict, "the flows are not those that were written");
 	if (tally_take(db,
-		    "SELECT row, id FROM flow INDEXED BY sqlite_autoindex_flow_1 ORDER BY id",
-		    flow_index_tally, &entries, verdict, fault) < 0)
+		    "SELECT row, id, 0 FROM flow INDEXED BY sqlite_autoindex_flow_1 ORDER BY id",
+		    index_tally, &entries, verdict, fault) < 0)
 		return -1;
 	if (entries.keys != rows.keys)
 		damage(verdict, "the index of flows does not match them");
-	return 0;
-}
-
-static int
-changes_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
-{
-	struct tally rows, entries;
-
 	if (tally_take(db,
 		    "SELECT row, sum, id, text, last_leg, declared, generation"
 		    " FROM change NOT INDEXED ORDER BY row",
-		    change_tally, &rows, verdict, fault) < 0 ||
+		    flow_tally, &rows, verdict, fault) < 0 ||
 		tally_take(db,
 			"SELECT row, id, generation FROM change INDEXED BY change_of"
 			" ORDER BY id",
-			change_index_tally, &entries, verdict, fault) < 0)
+			index_tally, &entries, verdict, fault) < 0)
 		return -1;
-	if (rows.damaged)
-		damage(verdict, "a change does not match its checksum");
-	if (rows.n != verdict->meta.changes || rows.sums != verdict->meta.changes_sum)
-		damage(verdict, "%llu changes do not come to the %llu of the ledger",
-			(unsigned long long)rows.n, (unsigned long long)verdict->meta.changes);
+	tally_check(&rows, "changes", meta->changes, meta->changes_sum, verdict);
 	if (entries.keys != rows.keys)
 		damage(verdict, "the index of changes does not match them");
-	return 0;
-}
-
-/* What the chain of generations says while it is followed. */
-struct chain {
-	uint64_t n;
-	uint64_t sum; /* of the last one */
-	uint64_t number;
-	uint64_t n_changes; /* of all */
-};
-
-static void
-chain_follow(sqlite3_stmt *rows, struct chain *chain, struct verdict *verdict)
-{
-	struct generation_row row;
-
-	if (generation_row_read(rows, &row) < 0)
-		damage(verdict, "the entry of generation %llu does not match its checksum",
-			(unsigned long long)row.generation.number);
-	else if (chain->n > 0 && row.link != chain->sum)
-		damage(verdict, "generation %llu does not follow generation %llu",
-			(unsigned long long)row.generation.number,
-			(unsigned long long)chain->number);
-	chain->n++;
-	chain->sum = generation_row_sum(&row);
-	chain->number = row.generation.number;
-	chain->n_changes += row.n_changes;
-}
-
-static int
-chain_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
-{
-	const struct meta *meta = &verdict->meta;
-	struct chain chain = {.n = 0};
-	sqlite3_stmt *rows;
-	uint64_t n_changes;
-	int rc;
-
-	rows = db_prepare(
-		db, "SELECT " GENERATION_COLUMNS " FROM generation ORDER BY number", fault);
-	if (!rows)
-		return error_check(db, "generations", verdict, fault);
-	while ((rc = sqlite3_step(rows)) == SQLITE_ROW)
-		chain_follow(rows, &chain, verdict);
-	rc = rc == SQLITE_DONE ? 0 : error_check(db, "generations", verdict, fault);
-	sqlite3_finalize(rows);
-	if (rc < 0)
+	if (tally_take(db, "SELECT " GENERATION_COLUMNS " FROM generation ORDER BY number",
+		    generation_tally, &rows, verdict, fault) < 0)
 		return -1;
-	if (chain.n > 0 && (chain.number != meta->generation || chain.sum != meta->chain))
-		damage(verdict, "the last generation is not that of the ledger");
-	if (chain.n == 0 && meta->base != meta->generation)
-		damage(verdict, "no generation is there");
-	if (db_number(db,
-		    "SELECT count(*) FROM change WHERE generation IN"
-		    " (SELECT number FROM generation)",
-		    &n_changes, fault) < 0)
-		return error_check(db, "changes", verdict, fault);
-	if (n_changes != chain.n_changes)
-		damage(verdict, "%llu changes are there, expected %llu",
-			(unsigned long long)n_changes, (unsigned long long)chain.n_changes);
+	tally_check(&rows, "generations", meta->generations, meta->generations_sum, verdict);
 	return 0;
 }
 
@@ -279,9 +216,7 @@ verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 		damage(verdict, "%s", fault->message);
 		return 0;
 	}
-	if (flows_verify(db, verdict, fault) < 0 || changes_verify(db, verdict, fault) < 0)
-		return -1;
-	return chain_verify(db, verdict, fault);
+	return rows_verify(db, verdict, fault);
 }
 
 /* What inspecting a file comes to. */
@@ -517,9 +452,6 @@ generation_add(sqlite3 *db, struct meta *meta, const char *comment, struct fault
 				.method = "recovery",
 			},
 		.first_change = meta->next_change,
-		.flows_sum = meta->flows_sum,
-		.chain = meta->chain,
-		.link = meta->chain,
 	};
 	sqlite3_stmt *insert = generation_row_prepare(db, fault);
 	sqlite3_stmt *update = meta_prepare(db, fault);
@@ -527,7 +459,8 @@ generation_add(sqlite3 *db, struct meta *meta, const char *comment, struct fault
 
 	snprintf(row.generation.comment, sizeof(row.generation.comment), "%.*s",
 		STORE_COMMENT_MAX - 1, comment);
-	meta->chain = generation_row_sum(&row);
+	meta->generations++;
+	meta->generations_sum += generation_row_sum(&row);
 	if (insert && update && generation_row_save(insert, &row, fault) == 0)
 		rc = meta_save(update, meta, fault);
 	sqlite3_finalize(insert);

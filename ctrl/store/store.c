@@ -358,10 +358,10 @@ store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct f
  */
 #define EFFECTIVE_SQL \
 	"WITH RECURSIVE effective(number, before) AS (" \
-	" SELECT number, CASE is_rollback WHEN 1 THEN returns_to ELSE number - 1 END" \
+	" SELECT number, CASE returns WHEN 1 THEN returned ELSE number - 1 END" \
 	" FROM generation WHERE number = (SELECT max(number) FROM generation)" \
 	" UNION ALL" \
-	" SELECT o.number, CASE o.is_rollback WHEN 1 THEN o.returns_to ELSE o.number - 1 END" \
+	" SELECT o.number, CASE o.returns WHEN 1 THEN o.returned ELSE o.number - 1 END" \
 	" FROM effective AS s JOIN generation AS o" \
 	" ON o.number = (SELECT max(number) FROM generation WHERE number <= s.before))"
 
@@ -372,7 +372,7 @@ store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct f
 #define HISTORY_SQL(condition) \
 	EFFECTIVE_SQL " SELECT " GENERATION_COLUMNS \
 		      ", number NOT IN (SELECT number FROM effective)" \
-		      " OR number IN (SELECT returns_to FROM generation WHERE is_rollback = 2" \
+		      " OR number IN (SELECT returned FROM generation WHERE returns = 2" \
 		      " AND number IN (SELECT number FROM effective))" \
 		      " FROM generation AS g WHERE " condition
 

@@ -14,6 +14,7 @@
  */
 #include "store/write.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -92,10 +93,8 @@ enum write_statement {
 	GENERATION_RETURNED,
 	GENERATION_FIND,
 	GENERATION_DELETE,
-	GENERATION_LINK,
 	GENERATION_FIRST,
 	TAG_FIND,
-	TAG_SET,
 	STATEMENTS,
 };
 
@@ -122,7 +121,7 @@ struct writer {
 	/* The writer's thread's. */
 	sqlite3 *db; /* borrowed */
 	sqlite3_stmt *statements[STATEMENTS];
-	sqlite3_stmt *generation_insert;
+	sqlite3_stmt *generation_save;
 	sqlite3_stmt *meta_save;
 	struct progress progress;
 	struct generation_row open; /* the generation that is being written */
@@ -148,7 +147,7 @@ struct writer {
 };
 
 /* enum kind. The flag is GENERATION_DECLARED. */
-#define KIND_SQL "(flags & 2 OR is_rollback)"
+#define KIND_SQL "(flags & 2 OR returns)"
 
 static const char *const write_sql[STATEMENTS] = {
 	[FLOW_FIND] = "SELECT row, sum, id, text, last_leg, declared FROM flow WHERE id = ?",
@@ -165,23 +164,17 @@ static const char *const write_sql[STATEMENTS] = {
 	/* Of those that a return undid, which its history would not say any more. */
 	[GENERATION_RETURNED] = "SELECT r.number FROM generation AS r JOIN generation AS g"
 				" ON g.number = ?1 AND r.number < g.number AND r.tag = ''"
-				" AND r.number <> ?2 AND (g.is_rollback = 1"
-				"  AND r.number > g.returns_to"
-				"  OR g.is_rollback = 2 AND r.number = g.returns_to)"
+				" AND r.number <> ?2 AND (g.returns = 1"
+				"  AND r.number > g.returned"
+				"  OR g.returns = 2 AND r.number = g.returned)"
 				" ORDER BY r.number LIMIT 1",
-	[GENERATION_FIND] =
-		"SELECT g.first_change, " KIND_SQL ", (SELECT first_change FROM generation"
-		" WHERE number > ?1 ORDER BY number LIMIT 1), g.tag"
-		" FROM generation AS g WHERE g.number = ?1",
+	/* And where the changes of the next one begin. */
+	[GENERATION_FIND] = "SELECT " GENERATION_COLUMNS ", (SELECT first_change FROM generation"
+			    " WHERE number > ?1 ORDER BY number LIMIT 1)"
+			    " FROM generation WHERE number = ?1",
 	[GENERATION_DELETE] = "DELETE FROM generation WHERE number = ?",
-	[GENERATION_LINK] =
-		"UPDATE generation SET link = coalesce((SELECT sum FROM generation"
-		"  WHERE number < ?1 ORDER BY number DESC LIMIT 1), 0)"
-		" WHERE number ="
-		"  (SELECT number FROM generation WHERE number > ?1 ORDER BY number LIMIT 1)",
 	[GENERATION_FIRST] = "SELECT number FROM generation ORDER BY number LIMIT 1",
 	[TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
-	[TAG_SET] = "UPDATE generation SET tag = ?, tag_sum = ? WHERE number = ?",
 };
 
 /* The batch in memory. */
@@ -352,7 +345,7 @@ change_insert(struct writer *writer, const struct store_flow *before, struct fau
 		return -1;
 	if (sqlite3_changes(writer->db) > 0) {
 		meta->changes++;
-		meta->changes_sum += (uint32_t)sum;
+		meta->changes_sum += sum;
 		meta->next_change++;
 		writer->open.n_changes++;
 	}
@@ -412,29 +405,54 @@ flow_write(struct writer *writer, const struct store_flow *flow, struct fault *f
 	return db_step(change, fault);
 }
 
-/* One generation, which is not the last, is not kept any more. Its changes are trimmed later. */
+static enum kind
+kind_of(const struct store_generation *generation)
+{
+	return generation->declared || generation->returns != STORE_RETURN_NONE ? KIND_DECLARED
+										: KIND_CALL;
+}
+
+/* 1 with *row and where the changes of the next one begin, 0: not kept, or -1 with *fault. */
 static int
-generation_delete(struct writer *writer, uint64_t number, struct fault *fault)
+generation_find(struct writer *writer, uint64_t number, struct generation_row *row,
+	uint64_t *next_change, struct fault *fault)
 {
 	sqlite3_stmt *find = writer->statements[GENERATION_FIND];
-	sqlite3_stmt *delete = writer->statements[GENERATION_DELETE];
-	sqlite3_stmt *link = writer->statements[GENERATION_LINK];
-	uint64_t first;
 	int found;
 
 	db_bind(find, "i", number);
 	found = db_row(find, fault);
-	if (found == 1) {
-		trim_gap_add(&writer->trim, db_column(find, 0), db_column(find, 2));
-		writer->progress.n_kept[db_column(find, 1)]--;
-	}
+	if (found == 1 && generation_row_read(find, row) < 0)
+		found = fault_set(fault, FAULT_STORE, "",
+			"the entry of generation %llu is damaged in the store; restart sluiced, "
+			"which then uses what is good of it",
+			(unsigned long long)number);
+	else if (found == 1)
+		*next_change = db_column(find, GENERATION_COLUMNS_N);
 	sqlite3_reset(find);
+	return found;
+}
+
+/* One generation, which is not the last, is not kept any more. Its changes are trimmed later. */
+static int
+generation_delete(struct writer *writer, uint64_t number, struct fault *fault)
+{
+	sqlite3_stmt *delete = writer->statements[GENERATION_DELETE];
+	struct meta *meta = &writer->progress.meta;
+	uint64_t first, next_change = 0;
+	struct generation_row row;
+
+	if (generation_find(writer, number, &row, &next_change, fault) != 1)
+		return -1;
 	db_bind(delete, "i", number);
-	db_bind(link, "i", number);
-	if (found != 1 || db_step(delete, fault) < 0 || db_step(link, fault) < 0 ||
+	if (db_step(delete, fault) < 0 ||
 		db_row_number(writer->statements[GENERATION_FIRST], &first, fault) < 0)
 		return -1;
-	writer->progress.meta.base = first - 1;
+	trim_gap_add(&writer->trim, row.first_change, next_change);
+	writer->progress.n_kept[kind_of(&row.generation)]--;
+	meta->generations--;
+	meta->generations_sum -= generation_row_sum(&row);
+	meta->base = first - 1;
 	return 0;
 }
 
@@ -476,20 +494,17 @@ generations_trim(struct writer *writer, struct fault *fault)
 static int
 generation_end(struct writer *writer, struct fault *fault)
 {
-	const struct store_generation *generation = &writer->open.generation;
 	struct meta *meta = &writer->progress.meta;
 
 	if (!writer->is_open)
 		return 0;
 	writer->is_open = false;
-	writer->open.flows_sum = meta->flows_sum;
-	if (generation_row_save(writer->generation_insert, &writer->open, fault) < 0)
+	if (generation_row_save(writer->generation_save, &writer->open, fault) < 0)
 		return -1;
-	meta->generation = generation->number;
-	meta->chain = generation_row_sum(&writer->open);
-	writer->progress.n_kept[generation->declared || generation->returns != STORE_RETURN_NONE
-					? KIND_DECLARED
-					: KIND_CALL]++;
+	meta->generation = writer->open.generation.number;
+	meta->generations++;
+	meta->generations_sum += generation_row_sum(&writer->open);
+	writer->progress.n_kept[kind_of(&writer->open.generation)]++;
 	return generations_trim(writer, fault);
 }
 
@@ -507,39 +522,29 @@ generation_begin(
 			(unsigned long long)meta->generation);
 	writer->is_open = true;
 	writer->open = (struct generation_row){
-		.generation = *generation,
-		.first_change = meta->next_change,
-		.chain = meta->chain,
-		.link = meta->chain,
-	};
+		.generation = *generation, .first_change = meta->next_change};
+	writer->open.generation.tag[0] = '\0';
 	return 0;
 }
 
 static int
 tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault *fault)
 {
-	sqlite3_stmt *find = writer->statements[GENERATION_FIND];
 	sqlite3_stmt *holder = writer->statements[TAG_FIND];
-	sqlite3_stmt *set = writer->statements[TAG_SET];
 	struct progress *progress = &writer->progress;
+	uint64_t other = 0, next_change, before;
 	const bool tags = tag[0] != '\0';
-	bool tagged = false;
-	unsigned kind = KIND_CALL;
-	uint64_t other = 0;
+	struct generation_row row;
+	enum kind kind;
+	bool tagged;
 	int found;
 
-	db_bind(find, "i", number);
-	found = db_row(find, fault);
-	if (found == 1) {
-		kind = (unsigned)db_column(find, 1);
-		tagged = db_text(find, 3)[0] != '\0';
-	}
-	sqlite3_reset(find);
+	found = generation_find(writer, number, &row, &next_change, fault);
 	if (found == 0)
 		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
 			"found %llu, expected a generation that is kept; history.list names them",
 			(unsigned long long)number);
-	if (tags) {
+	if (found == 1 && tags) {
 		db_bind(holder, "t", tag);
 		found = db_row_number(holder, &other, fault);
 	}
@@ -549,15 +554,19 @@ tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault 
 		return fault_set(fault, FAULT_CONFLICT, "/tag",
 			"found %s, which generation %llu has, expected one that no other has", tag,
 			(unsigned long long)other);
+	tagged = row.generation.tag[0] != '\0';
 	if (tags && !tagged && progress->n_tags >= STORE_TAGS_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/tag",
 			"found %u generations with a tag, which is as many as there may be; take "
 			"one away first",
 			progress->n_tags);
-	db_bind(set, "tii", tag, generation_tag_sum(number, tag), number);
-	if (db_step(set, fault) < 0)
+	before = generation_row_sum(&row);
+	snprintf(row.generation.tag, sizeof(row.generation.tag), "%s", tag);
+	if (generation_row_save(writer->generation_save, &row, fault) < 0)
 		return -1;
+	progress->meta.generations_sum += generation_row_sum(&row) - before;
 	progress->n_tags += (unsigned)tags - (unsigned)tagged;
+	kind = kind_of(&row.generation);
 	progress->n_kept[kind] += (unsigned)tagged - (unsigned)tags;
 	return generations_trim(writer, fault);
 }
@@ -690,7 +699,7 @@ group_commit_together(struct writer *writer, struct store_batch *first)
 static void
 refused_overwrite(struct writer *writer)
 {
-	if (writer->refused_in_journal && sqlite3_exec(writer->db, "UPDATE ledger SET one = one",
+	if (writer->refused_in_journal && sqlite3_exec(writer->db, "UPDATE meta SET one = one",
 						  NULL, NULL, NULL) == SQLITE_OK)
 		writer->refused_in_journal = false;
 }
@@ -936,7 +945,7 @@ statements_finalize(struct writer *writer)
 {
 	trim_fini(&writer->trim);
 	db_finalize_all(writer->statements, STATEMENTS);
-	sqlite3_finalize(writer->generation_insert);
+	sqlite3_finalize(writer->generation_save);
 	sqlite3_finalize(writer->meta_save);
 }
 
@@ -945,8 +954,8 @@ statements_prepare(struct writer *writer, struct fault *fault)
 {
 	if (db_prepare_all(writer->db, write_sql, writer->statements, STATEMENTS, fault) < 0)
 		return -1;
-	writer->generation_insert = generation_row_prepare(writer->db, fault);
-	writer->meta_save = writer->generation_insert ? meta_prepare(writer->db, fault) : NULL;
+	writer->generation_save = generation_row_prepare(writer->db, fault);
+	writer->meta_save = writer->generation_save ? meta_prepare(writer->db, fault) : NULL;
 	return writer->meta_save ? trim_init(&writer->trim, writer->db, fault) : -1;
 }
 

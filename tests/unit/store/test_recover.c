@@ -660,7 +660,7 @@ checkpoint(void)
 
 	cr_assert_eq(sqlite3_open(rig.path, &db), SQLITE_OK);
 	sqlite3_busy_timeout(db, 5000);
-	cr_assert_eq(sqlite3_exec(db, "SELECT * FROM ledger", NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, "SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
 	cr_assert_eq(sqlite3_wal_checkpoint_v2(
 			     db, NULL, SQLITE_CHECKPOINT_RESTART, &in_journal, &in_file),
 		SQLITE_OK);
