@@ -37,7 +37,9 @@ report_tell(const struct store_report *report)
 	if (report->moved_to[0] != '\0')
 		log_line("warning: the stored state was damaged (%s) and is kept as %s",
 			report->reason, report->moved_to);
-	if (report->condition > STORE_OK)
+	if (report->condition == STORE_LOST)
+		log_line("warning: nothing of it could be read: starting without flows");
+	else if (report->condition > STORE_OK)
 		log_line("warning: going on from generation %llu, the last good one that could be "
 			 "read; 'sluicectl history' shows what it holds",
 			(unsigned long long)report->generation);

@@ -35,3 +35,12 @@ grep -q 'sluiced is back' "$RIG_RUN/follow.log" || fail "it does not say that sl
 config_null sluiced | sed "s/file_prefix: .*/file_prefix: $RIG_NAME-twin/" >"$RIG_RUN/twin.yaml"
 expect_exit 1 "$(rig_built sluiced)" --config "$RIG_RUN/twin.yaml"
 ctl info >/dev/null || fail "the first instance lost its socket"
+
+# A stored state of which nothing can be read is said to be lost.
+STATE_PATH=$RIG_RUN/garbage.db
+echo 'no store at all' >"$STATE_PATH"
+HUGEPAGES=false
+config_null garbage | sluiced_start garbage
+grep -q 'warning: nothing of it could be read: starting without flows' "$RIG_RUN/garbage.log" ||
+	fail "it does not say that nothing is left: $(cat "$RIG_RUN/garbage.log")"
+rig_stop garbage
