@@ -37,9 +37,9 @@ struct fault {
 };
 
 /*
- * Fill *fault; pointer and message are printf-style results cut to their room, and what the message
- * quotes is made safe for a terminal, see text_escape(). Always returns -1, so that a step can
- * say `return fault_set(...)`.
+ * Fill *fault; the message is a printf-style result. Both texts are cut to their room, and what the
+ * message quotes is made safe for a terminal, see text_escape(). Always returns -1, so that a step
+ * can say `return fault_set(...)`.
  */
 int fault_set(struct fault *fault, enum fault_code code, const char *pointer, const char *format,
 	...) __attribute__((format(printf, 4, 5)));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "net/interface.h"
+#include "net/netlink.h"
 
 #define ERROR_MAX 384
 

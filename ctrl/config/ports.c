@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "net/interface.h"
+#include "net/netlink.h"
 
 int
 ports_init(struct ports *ports, const struct dp *dp)

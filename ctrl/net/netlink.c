@@ -1,258 +1,464 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Wires the room together: a socket for questions, a socket for notifications, and the neighbours
- * in use with a timer that keeps these from going stale. The data plane sends past the kernel, so
- * the kernel never sees their use and would let them age.
+ * Two kinds of rtnetlink socket: one for questions and answers, where nothing arrives but what was
+ * asked for, and one for notifications, where something may be lost in a flood. With them, what the
+ * kernel says of interfaces.
  */
+#include "net/netlink.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include <linux/if.h>
-#include <linux/nexthop.h>
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 
-#include "net/aim.h"
-#include "net/kept.h"
-#include "net/netlink.h"
-#include "net/watch.h"
+#define ANSWER_WAIT_MS 1000
+#define ANSWER_BYTES 32768 /* the kernel fills dump answers up to this */
 
-#define KEPT_AT_ONCE 64 /* neighbours looked at before others of the loop have their turn */
-#define KEPT_PAUSE_MS 5 /* before the next so many */
+int
+netlink_open(struct netlink *netlink)
+{
+	int ret;
 
-struct net {
-	struct net_observer observer;
-	struct request request;
-	struct watch watch;
-	struct link_vlans vlans; /* until a link changes */
-	struct kept_set kept;
-	struct event *on_due; /* a neighbour is to be looked at */
-	uint64_t due_ms; /* UINT64_MAX: the timer does not run */
+	memset(netlink, 0, sizeof(*netlink));
+	netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!netlink->socket)
+		return -errno;
+	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		ret = -errno;
+		netlink_close(netlink);
+		return ret;
+	}
+	netlink->port_id = mnl_socket_get_portid(netlink->socket);
+	return 0;
+}
+
+void
+netlink_close(struct netlink *netlink)
+{
+	if (netlink->socket)
+		mnl_socket_close(netlink->socket);
+	netlink->socket = NULL;
+}
+
+struct nlmsghdr *
+netlink_begin(char buffer[NETLINK_BYTES], uint16_t type, uint16_t flags, size_t body_size)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
+		flags |= NLM_F_ACK;
+	message->nlmsg_type = type;
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	mnl_nlmsg_put_extra_header(message, body_size);
+	return message;
+}
+
+/* Returns >0 when more is to come, 0 when the answer is complete, or a negative errno. */
+static int
+answer_receive(struct netlink *netlink, unsigned sequence, mnl_cb_t answer, void *arg)
+{
+	struct pollfd ready = {.fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN};
+	char buffer[ANSWER_BYTES];
+	ssize_t bytes;
+	int ret;
+
+	ret = poll(&ready, 1, ANSWER_WAIT_MS);
+	if (ret < 0 && errno == EINTR)
+		return 1;
+	if (ret <= 0)
+		return ret < 0 ? -errno : -ETIMEDOUT;
+	bytes = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
+	if (bytes < 0)
+		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
+	ret = mnl_cb_run(buffer, (size_t)bytes, sequence, netlink->port_id, answer, arg);
+	if (ret >= 0)
+		return ret;
+	/* Left over from a question that was given up. */
+	return errno == EPROTO ? 1 : -errno;
+}
+
+int
+netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg)
+{
+	unsigned sequence = ++netlink->sequence;
+	int ret;
+
+	message->nlmsg_seq = sequence;
+	if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
+		return -errno;
+	do {
+		ret = answer_receive(netlink, sequence, answer, arg);
+	} while (ret > 0);
+	return ret;
+}
+
+#define EVENT_BYTES 8192
+#define EVENTS_PER_WAKE 64 /* receptions before others of the loop have their turn */
+#define SOCKET_BYTES (1 << 20) /* beyond it events are lost, and everything is asked again */
+
+static const int groups[] = {
+	RTNLGRP_LINK,
+	RTNLGRP_NEIGH,
+	RTNLGRP_IPV4_IFADDR,
+	RTNLGRP_IPV6_IFADDR,
+	RTNLGRP_IPV4_ROUTE,
+	RTNLGRP_IPV6_ROUTE,
+	RTNLGRP_IPV4_RULE,
+	RTNLGRP_IPV6_RULE,
+	RTNLGRP_NEXTHOP,
 };
 
-static uint64_t
-clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Have the timer go off no later than in that many ms. */
-static void
-due_set(struct net *net, uint64_t now_ms, uint64_t in_ms)
-{
-	const struct timeval delay = {
-		.tv_sec = (time_t)(in_ms / 1000), .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
-
-	if (in_ms == UINT64_MAX || net->due_ms <= now_ms + in_ms)
-		return;
-	net->due_ms = now_ms + in_ms;
-	event_add(net->on_due, &delay);
-}
-
-static void
-kept_due(evutil_socket_t fd, short what, void *arg)
-{
-	struct net *net = arg;
-	const uint64_t now_ms = clock_ms();
-	uint64_t next_ms;
-
-	(void)fd;
-	(void)what;
-	net->due_ms = UINT64_MAX;
-	next_ms = kept_run(&net->kept, now_ms, KEPT_AT_ONCE);
-	due_set(net, now_ms, next_ms < KEPT_PAUSE_MS ? KEPT_PAUSE_MS : next_ms);
-}
-
-static void
-kept_hurry_now(struct net *net, unsigned ifindex)
-{
-	const uint64_t now_ms = clock_ms();
-
-	kept_hurry(&net->kept, ifindex, now_ms);
-	due_set(net, now_ms, 0);
-}
-
-static void
-routes_changed(struct net *net, const struct net_prefix *prefix)
-{
-	net->observer.routes(net->observer.arg, prefix);
-}
-
-/* A link that came up: ask at once for those behind it that were given up. */
-static void
-link_event(struct net *net, const struct nlmsghdr *message)
-{
-	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*link))
-		return;
-	link_vlans_fini(&net->vlans);
-	if (message->nlmsg_type == RTM_NEWLINK && link->ifi_flags & IFF_RUNNING)
-		kept_hurry_now(net, (unsigned)link->ifi_index);
-	net->observer.link(net->observer.arg, (unsigned)link->ifi_index);
-	routes_changed(net, NULL);
-}
-
 static int
-destination_attribute(const struct nlattr *attribute, void *arg)
+watch_message(const struct nlmsghdr *message, void *arg)
 {
-	struct net_prefix *prefix = arg;
+	const struct netlink_watch *watch = arg;
 
-	if (mnl_attr_get_type(attribute) == RTA_DST &&
-		mnl_attr_get_payload_len(attribute) == address_size(prefix->family))
-		memcpy(prefix->address, mnl_attr_get_payload(attribute),
-			address_size(prefix->family));
+	watch->message(watch->arg, message);
 	return MNL_CB_OK;
 }
 
 static void
-route_event(struct net *net, const struct nlmsghdr *message)
+watch_read(evutil_socket_t fd, short what, void *arg)
 {
-	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
-	struct net_prefix prefix = {0};
+	struct netlink_watch *watch = arg;
+	char buffer[EVENT_BYTES];
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*body) || body->rtm_flags & RTM_F_CLONED)
-		return;
-	prefix.family = address_from_af(body->rtm_family);
-	prefix.bits = body->rtm_dst_len;
-	if (prefix.family == 0)
-		return;
-	mnl_attr_parse(message, sizeof(*body), destination_attribute, &prefix);
-	routes_changed(net, &prefix);
-}
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < EVENTS_PER_WAKE; i++) {
+		ssize_t bytes = mnl_socket_recvfrom(watch->socket, buffer, sizeof(buffer));
 
-static void
-neighbour_event(struct net *net, const struct nlmsghdr *message)
-{
-	const uint64_t now_ms = clock_ms();
-	struct neigh neigh;
-	struct kept *kept;
-
-	if (!neigh_parse(message, &neigh))
-		return;
-	kept = kept_find(&net->kept, &neigh.key);
-	if (!kept)
-		return;
-	kept_refresh(&net->kept, kept, now_ms);
-	due_set(net, now_ms, KEPT_RETRY_MS);
-}
-
-static void
-message_take(void *arg, const struct nlmsghdr *message)
-{
-	struct net *net = arg;
-
-	switch (message->nlmsg_type) {
-	case RTM_NEWNEIGH:
-	case RTM_DELNEIGH:
-		neighbour_event(net, message);
-		return;
-	case RTM_NEWLINK:
-	case RTM_DELLINK:
-		link_event(net, message);
-		return;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-		route_event(net, message);
-		return;
-	default: /* an address, a rule, a next-hop object */
-		routes_changed(net, NULL);
+		if (bytes > 0)
+			mnl_cb_run(buffer, (size_t)bytes, 0, 0, watch_message, watch);
+		else if (bytes < 0 && errno == ENOBUFS)
+			watch->lost(watch->arg);
+		else
+			return;
 	}
 }
 
-static void
-messages_lost(void *arg)
+/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
+static int
+groups_join(struct mnl_socket *socket)
 {
-	struct net *net = arg;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int group = groups[i];
 
-	link_vlans_fini(&net->vlans);
-	kept_hurry_now(net, 0);
-	net->observer.link(net->observer.arg, 0);
-	routes_changed(net, NULL);
+		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
+			0)
+			return -errno;
+	}
+	return 0;
 }
 
 static int
-net_open(struct net *net, struct event_base *base)
+watch_socket_open(struct netlink_watch *watch)
 {
-	int ret = request_open(&net->request);
+	const int bytes = SOCKET_BYTES;
 
-	if (ret < 0)
-		return ret;
-	net->on_due = event_new(base, -1, 0, kept_due, net);
-	if (!net->on_due)
-		return -ENOMEM;
-	net->watch = (struct watch){.message = message_take, .lost = messages_lost, .arg = net};
-	return watch_open(&net->watch, base);
-}
-
-struct net *
-net_create(struct event_base *base, const struct net_observer *observer, struct fault *fault)
-{
-	struct net *net = calloc(1, sizeof(*net));
-	int ret;
-
-	if (!net) {
-		fault_set(fault, FAULT_INTERNAL, "", "netlink: %s", strerror(ENOMEM));
-		return NULL;
-	}
-	net->observer = *observer;
-	net->due_ms = UINT64_MAX;
-	kept_init(&net->kept, &net->request, &net->observer);
-	ret = net_open(net, base);
-	if (ret == 0)
-		return net;
-	fault_set(fault, FAULT_INTERNAL, "", "netlink: cannot watch the kernel's tables: %s",
-		strerror(-ret));
-	net_destroy(net);
-	return NULL;
-}
-
-void
-net_aim(struct net *net, struct net_hop *hop)
-{
-	hop_aim(&net->request, &net->vlans, hop);
+	watch->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	/* Less of it costs no more than asking again when events are lost. */
+	(void)setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
+		sizeof(bytes));
+	return groups_join(watch->socket);
 }
 
 int
-net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	uint8_t mac[6])
+netlink_watch_open(struct netlink_watch *watch, struct event_base *base)
 {
-	const uint64_t now_ms = clock_ms();
-	struct neigh_key key;
-	struct kept *kept;
+	int ret = watch_socket_open(watch);
 
-	neigh_key_init(&key, ifindex, family, address);
-	kept = kept_add(&net->kept, &key, now_ms);
-	if (!kept)
-		return -ENOMEM;
-	due_set(net, now_ms, 0);
-	memcpy(mac, kept->mac, sizeof(kept->mac));
-	return kept->error;
+	if (ret == 0) {
+		watch->readable = event_new(base, mnl_socket_get_fd(watch->socket),
+			EV_READ | EV_PERSIST, watch_read, watch);
+		if (!watch->readable)
+			ret = -ENOMEM;
+		else if (event_add(watch->readable, NULL) < 0)
+			ret = -EIO;
+	}
+	if (ret < 0)
+		netlink_watch_close(watch);
+	return ret;
 }
 
 void
-net_forget(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+netlink_watch_close(struct netlink_watch *watch)
 {
-	struct neigh_key key;
+	if (watch->readable)
+		event_free(watch->readable);
+	if (watch->socket)
+		mnl_socket_close(watch->socket);
+	watch->readable = NULL;
+	watch->socket = NULL;
+}
 
-	neigh_key_init(&key, ifindex, family, address);
-	kept_remove(&net->kept, &key);
+struct link_attributes {
+	const struct nlattr *parent;
+	bool is_foreign; /* the parent is in another namespace */
+	const struct nlattr *info;
+	bool is_vlan; /* from here on: inside info */
+	const struct nlattr *data;
+	uint16_t tpid; /* inside data; the kernel leaves it out for 802.1Q in old releases */
+	uint16_t id;
+};
+
+static int
+link_attribute(const struct nlattr *attribute, void *arg)
+{
+	struct link_attributes *found = arg;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case IFLA_LINK:
+		if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			found->parent = attribute;
+		break;
+	case IFLA_LINKINFO:
+		found->info = attribute;
+		break;
+	case IFLA_LINK_NETNSID:
+		found->is_foreign = true;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int
+info_attribute(const struct nlattr *attribute, void *arg)
+{
+	struct link_attributes *found = arg;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case IFLA_INFO_KIND:
+		found->is_vlan = mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 &&
+				 strcmp(mnl_attr_get_str(attribute), "vlan") == 0;
+		break;
+	case IFLA_INFO_DATA:
+		found->data = attribute;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int
+vlan_attribute(const struct nlattr *attribute, void *arg)
+{
+	struct link_attributes *found = arg;
+
+	if (mnl_attr_validate(attribute, MNL_TYPE_U16) < 0)
+		return MNL_CB_OK;
+	switch (mnl_attr_get_type(attribute)) {
+	case IFLA_VLAN_ID:
+		found->id = mnl_attr_get_u16(attribute);
+		break;
+	case IFLA_VLAN_PROTOCOL:
+		found->tpid = ntohs(mnl_attr_get_u16(attribute));
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+bool
+link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+	struct link_attributes found = {.tpid = ETH_P_8021Q};
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+		mnl_nlmsg_get_payload_len(message) < sizeof(*link))
+		return false;
+	mnl_attr_parse(message, sizeof(*link), link_attribute, &found);
+	if (!found.parent || !found.info || found.is_foreign)
+		return false;
+	mnl_attr_parse_nested(found.info, info_attribute, &found);
+	if (!found.is_vlan || !found.data)
+		return false;
+	mnl_attr_parse_nested(found.data, vlan_attribute, &found);
+	vlan->ifindex = (unsigned)link->ifi_index;
+	vlan->parent = mnl_attr_get_u32(found.parent);
+	vlan->tpid = found.tpid;
+	vlan->id = found.id;
+	return found.id != 0;
+}
+
+static int
+vlan_append(const struct nlmsghdr *message, void *arg)
+{
+	struct link_vlans *vlans = arg;
+	struct link_vlan vlan;
+	struct link_vlan *grown;
+
+	if (!link_vlan_parse(message, &vlan))
+		return MNL_CB_OK;
+	grown = reallocarray(vlans->vlan, vlans->n + 1, sizeof(*grown));
+	if (!grown) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	vlans->vlan = grown;
+	vlans->vlan[vlans->n++] = vlan;
+	return MNL_CB_OK;
+}
+
+int
+link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent, uint16_t tpid,
+	uint16_t id)
+{
+	if (!vlans->loaded) {
+		char buffer[NETLINK_BYTES];
+		struct nlmsghdr *message =
+			netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+		int ret = netlink_ask(netlink, message, vlan_append, vlans);
+
+		if (ret < 0) {
+			link_vlans_fini(vlans);
+			return ret;
+		}
+		vlans->loaded = true;
+	}
+	for (size_t i = 0; i < vlans->n; i++) {
+		const struct link_vlan *vlan = &vlans->vlan[i];
+
+		if (vlan->parent == parent && vlan->tpid == tpid && vlan->id == id)
+			return (int)vlan->ifindex;
+	}
+	return 0;
 }
 
 void
-net_destroy(struct net *net)
+link_vlans_fini(struct link_vlans *vlans)
 {
-	if (!net)
-		return;
-	kept_fini(&net->kept);
-	link_vlans_fini(&net->vlans);
-	watch_close(&net->watch);
-	if (net->on_due)
-		event_free(net->on_due);
-	request_close(&net->request);
-	free(net);
+	free(vlans->vlan);
+	memset(vlans, 0, sizeof(*vlans));
+}
+
+/* Ask the kernel about request->ifr_name. 0 or a negative errno. */
+static int
+interface_ask(unsigned long question, struct ifreq *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = ioctl(fd, question, request) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+int
+interface_mtu(const char *name)
+{
+	struct ifreq request = {0};
+	int rc;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	rc = interface_ask(SIOCGIFMTU, &request);
+	return rc < 0 ? rc : request.ifr_mtu;
+}
+
+int
+interface_mac(unsigned ifindex, uint8_t mac[6])
+{
+	struct ifreq request = {0};
+	int rc;
+
+	if (!if_indextoname(ifindex, request.ifr_name))
+		return -ENODEV;
+	rc = interface_ask(SIOCGIFHWADDR, &request);
+	if (rc == 0)
+		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	return rc;
+}
+
+static int
+losses_attribute(const struct nlattr *attribute, void *arg)
+{
+	struct interface_losses *losses = arg;
+	struct rtnl_link_stats64 stats;
+
+	if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
+		mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, multicast))
+		return MNL_CB_OK;
+	memset(&stats, 0, sizeof(stats));
+	memcpy(&stats, mnl_attr_get_payload(attribute),
+		mnl_attr_get_payload_len(attribute) < sizeof(stats)
+			? mnl_attr_get_payload_len(attribute)
+			: sizeof(stats));
+	*losses = (struct interface_losses){
+		.rx_dropped = stats.rx_dropped,
+		.rx_missed = stats.rx_missed_errors,
+		.rx_errors = stats.rx_errors,
+		.tx_dropped = stats.tx_dropped,
+		.tx_errors = stats.tx_errors,
+	};
+	return MNL_CB_OK;
+}
+
+static int
+losses_answer(const struct nlmsghdr *message, void *arg)
+{
+	return mnl_attr_parse(message, sizeof(struct ifinfomsg), losses_attribute, arg);
+}
+
+int
+interface_losses_read(unsigned ifindex, struct interface_losses *losses)
+{
+	char buffer[NETLINK_BYTES];
+	struct netlink netlink;
+	struct nlmsghdr *message;
+	struct ifinfomsg *link;
+	int rc = netlink_open(&netlink);
+
+	if (rc < 0)
+		return rc;
+	memset(losses, 0, sizeof(*losses));
+	message = netlink_begin(buffer, RTM_GETLINK, 0, sizeof(*link));
+	link = mnl_nlmsg_get_payload(message);
+	link->ifi_index = (int)ifindex;
+	rc = netlink_ask(&netlink, message, losses_answer, losses);
+	netlink_close(&netlink);
+	return rc;
+}
+
+bool
+interface_is_gone(unsigned ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name) && errno == ENXIO;
+}
+
+bool
+interface_is_veth(unsigned ifindex)
+{
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = {.ifr_data = (char *)&driver};
+
+	return if_indextoname(ifindex, request.ifr_name) &&
+	       interface_ask(SIOCETHTOOL, &request) == 0 && strcmp(driver.driver, "veth") == 0;
+}
+
+bool
+interface_runs(unsigned ifindex)
+{
+	struct ifreq request = {0};
+
+	return if_indextoname(ifindex, request.ifr_name) &&
+	       interface_ask(SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) &&
+	       (request.ifr_flags & IFF_UP);
 }

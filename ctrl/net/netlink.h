@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Next hops as the kernel knows them. Routes, VLAN interfaces and neighbours are the kernel's;
- * here they are asked for when a flow is installed, and watched from then on, so that whatever
- * manages the kernel's tables manages ours. Nothing here waits for a neighbour.
- *
- * Everything here belongs to the control thread and needs CAP_NET_ADMIN. Families are 4 and 6; an
- * IPv4 address stands in the first four of its sixteen bytes.
+ * Asking the kernel over rtnetlink, hearing its notifications, and what it says of interfaces.
+ * Control thread only.
  */
 #ifndef CTRL_NET_NETLINK_H
 #define CTRL_NET_NETLINK_H
@@ -15,82 +11,105 @@
 #include <stdint.h>
 
 #include <event2/event.h>
+#include <libmnl/libmnl.h>
 
-#include "base/fault.h"
-
-struct net;
-
-/* A question to net_aim(), and the answer to it. */
-struct net_hop {
-	unsigned ifindex; /* the egress port's kernel interface */
-	uint16_t vlan; /* 802.1Q VLAN id to leave with, 0 = untagged */
-	uint16_t outer_vlan; /* 802.1ad VLAN id before that, 0 = none */
-	uint8_t family; /* 4 or 6 */
-	uint8_t dst[16]; /* where the leg sends; not looked at when there is a gateway */
-	bool has_gateway; /* the operator named the next hop: routes are not asked */
-	uint8_t gateway[16]; /* of the same family */
-
-	/*
-	 * The answer:
-	 * 0		   address is the neighbour
-	 * -ENETUNREACH	   no route out of that interface, or it is down; with out_ifindex 0: the
-	 *		   kernel has no interface for these VLANs upon it
-	 * -EADDRNOTAVAIL  no neighbour is meant: a broadcast, unspecified or the host's own address
-	 * or what else the kernel refused a question with
-	 */
-	int error;
-	unsigned out_ifindex; /* the VLAN's interface when there is one, else ifindex */
-	uint8_t address[16];
+/* For questions. The kernel has answered by the time one is sent, so that this does not block. */
+struct netlink {
+	struct mnl_socket *socket;
+	unsigned port_id;
+	unsigned sequence;
 };
 
-/* Destinations that a change of routes concerns. */
-struct net_prefix {
-	uint8_t address[16];
-	uint8_t bits;
-	uint8_t family;
-};
+/* 0 or a negative errno, and then there is nothing to close. */
+int netlink_open(struct netlink *netlink);
+void netlink_close(struct netlink *netlink);
 
-struct net_observer {
-	/*
-	 * A neighbour that is kept has this MAC address now; NULL: it has none, and error says why
-	 * as net_keep() does. It must not call net_keep(), net_forget() or net_destroy().
-	 */
-	void (*neighbour)(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
-		const uint8_t *mac, int error);
-	/* What net_aim() answers for these may be another thing now; NULL: for any. */
-	void (*routes)(void *arg, const struct net_prefix *prefix);
-	/* An interface changed in some way; 0: any may have. It may be gone. */
-	void (*link)(void *arg, unsigned ifindex);
+/*
+ * Begin a message in `buffer` with a body of `body_size` zero bytes. NLM_F_REQUEST is added to
+ * `flags`, and NLM_F_ACK unless it is a dump. The result points into the buffer.
+ */
+#define NETLINK_BYTES 512
+struct nlmsghdr *netlink_begin(
+	char buffer[NETLINK_BYTES], uint16_t type, uint16_t flags, size_t body_size);
+
+/*
+ * Send the message and hand each answer to `answer` (NULL: none is expected), which returns
+ * MNL_CB_OK. Returns 0, or the kernel's refusal as a negative errno.
+ */
+int netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg);
+
+/*
+ * Notifications of links, addresses, routes, rules, next-hop objects and neighbours, read by the
+ * event loop some at a time.
+ */
+struct netlink_watch {
+	struct mnl_socket *socket;
+	struct event *readable;
+	void (*message)(void *arg, const struct nlmsghdr *message);
+	void (*lost)(void *arg); /* more came than the socket holds: anything may have changed */
 	void *arg;
 };
 
-/*
- * Watch the kernel's tables from the event loop of `base`, which must outlive the result. Returns
- * NULL and sets *fault on failure.
- */
-struct net *net_create(
-	struct event_base *base, const struct net_observer *observer, struct fault *fault);
+/* message, lost and arg are set. 0 or a negative errno, and then nothing is left open. */
+int netlink_watch_open(struct netlink_watch *watch, struct event_base *base);
+
+/* What is not open is ignored. */
+void netlink_watch_close(struct netlink_watch *watch);
 
 /*
- * Find out which neighbour a hop means: by its VLANs' interface and the routes out of it. One
- * question or two to the kernel, which answers at once.
+ * The kernel's VLAN interfaces: which of them stands for VLAN `id` upon an interface. Neighbours
+ * and routes of tagged traffic are the VLAN interface's, not the port's.
  */
-void net_aim(struct net *net, struct net_hop *hop);
+struct link_vlan {
+	unsigned ifindex;
+	unsigned parent; /* interface that it stands upon */
+	uint16_t tpid; /* ETH_P_8021Q or ETH_P_8021AD */
+	uint16_t id;
+};
+
+/* One dump of the links, for all next hops until a link changes or a notification is lost. */
+struct link_vlans {
+	bool loaded;
+	size_t n;
+	struct link_vlan *vlan;
+};
+
+/* Read one RTM_NEWLINK. True: it is a VLAN interface upon one of this namespace. Pure. */
+bool link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan);
 
 /*
- * Keep a neighbour (out_ifindex, family, address of a hop) fresh and report changes of it, until it
- * is forgotten. Counted: n calls want n of net_forget(). 0: it has that MAC address now. Else it is
- * kept and has none (yet): -EINPROGRESS the kernel is being asked, -EHOSTUNREACH it did not answer,
- * -ENOBUFS the kernel's neighbour table is full, -ENETDOWN or -ENODEV the interface is down or
- * gone. -ENOMEM: not kept.
+ * Interface index of VLAN `id` of that kind upon `parent`, 0 when there is none. *vlans starts as
+ * zeros, is filled by the first call and released by link_vlans_fini(). Negative errno on failure.
  */
-int net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	uint8_t mac[6]);
+int link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent,
+	uint16_t tpid, uint16_t id);
+void link_vlans_fini(struct link_vlans *vlans);
 
-/* What was not kept is ignored. */
-void net_forget(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16]);
+/* MTU in bytes of IP, or a negative errno. */
+int interface_mtu(const char *name);
 
-/* Forgets everything. NULL is allowed. */
-void net_destroy(struct net *net);
+/* Its MAC address. 0 or a negative errno; -ENODEV: it is gone. */
+int interface_mac(unsigned ifindex, uint8_t mac[6]);
+
+/* It was deleted, or moved to another network namespace; one of that name is another one. */
+bool interface_is_gone(unsigned ifindex);
+
+/* It is one end of a veth pair. */
+bool interface_is_veth(unsigned ifindex);
+
+/* What the kernel lost on an interface since that exists. */
+struct interface_losses {
+	uint64_t rx_dropped;
+	uint64_t rx_missed;
+	uint64_t rx_errors;
+	uint64_t tx_dropped;
+	uint64_t tx_errors;
+};
+
+/* 0 or a negative errno. */
+int interface_losses_read(unsigned ifindex, struct interface_losses *losses);
+
+/* It is up and has a carrier; false also for one that is gone. */
+bool interface_runs(unsigned ifindex);
 
 #endif

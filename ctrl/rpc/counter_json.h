@@ -7,7 +7,7 @@
 
 #include <dp/dp.h>
 
-#include "net/interface.h"
+#include "net/netlink.h"
 #include "state/flow_spec.h"
 #include "state/steering.h"
 

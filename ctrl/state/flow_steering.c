@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/steer.h"
+#include "net/xdp_steer.h"
 #include "state/compile.h"
 
 static int

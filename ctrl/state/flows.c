@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "net/netlink.h"
+#include "net/net.h"
 #include "state/flow_steering.h"
 #include "state/flow_text.h"
 

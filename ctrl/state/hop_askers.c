@@ -31,7 +31,7 @@ hop_asker_aim(const struct next_hops *hops, const struct hop_request *request, s
 	};
 
 	memcpy(request->has_gateway ? hop.gateway : hop.dst, request->to, sizeof(request->to));
-	net_aim(hops->net, &hop);
+	route_resolve(hops->net, &hop);
 	memset(key, 0, sizeof(*key));
 	key->ifindex = hop.out_ifindex;
 	key->family = request->family;

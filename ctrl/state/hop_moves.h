@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#include "net/netlink.h"
+#include "net/net.h"
 
 #define HOP_PREFIXES_MAX 16 /* of a burst; beyond it all are asked for */
 

@@ -108,7 +108,7 @@ int hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struc
 /* NULL when no leg asks for it. */
 struct hop_asker *hop_asker_find(const struct next_hops *hops, const struct hop_request *request);
 
-/* Ask the kernel. Returns what net_aim() answers with, and *key for it. */
+/* Ask the kernel. Returns what route_resolve() answers with, and *key for it. */
 int hop_asker_aim(
 	const struct next_hops *hops, const struct hop_request *request, struct hop_key *key);
 

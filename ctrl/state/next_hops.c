@@ -97,7 +97,7 @@ target_release(struct next_hops *hops, struct hop_target *target)
 	if (!LIST_EMPTY(&target->slots))
 		return;
 	if (target->kept)
-		net_forget(hops->net, key->ifindex, key->family, key->address);
+		neighbour_unref(hops->net, key->ifindex, key->family, key->address);
 	HASH_DELETE(hh, hops->targets, target);
 	free(target);
 }
@@ -112,7 +112,8 @@ target_get(struct next_hops *hops, const struct hop_key *key)
 		target = target_create(hops, key);
 	if (!target || target->kept || hops->rehearses || !key->has_way || !key->family)
 		return target;
-	target->error = net_keep(hops->net, key->ifindex, key->family, key->address, target->mac);
+	target->error =
+		neighbour_ref(hops->net, key->ifindex, key->family, key->address, target->mac);
 	target->kept = target->error != -ENOMEM;
 	if (target->kept)
 		return target;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "config/ports.h"
-#include "net/netlink.h"
+#include "net/net.h"
 #include "state/hop_request.h"
 
 #define HOP_REASON_MAX 256
@@ -40,7 +40,7 @@ struct next_hop_info {
 	uint8_t family; /* 0 when there is no neighbour: static, or no way to one */
 	uint8_t address[16]; /* of the neighbour */
 	uint8_t mac[6]; /* the last one known */
-	int error; /* when pending: as of net_aim() or net_keep() */
+	int error; /* when pending: as of route_resolve() or neighbour_ref() */
 };
 
 /* The neighbour behind an index was lost, or was resolved after it was not. */

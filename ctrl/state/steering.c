@@ -15,7 +15,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "net/steer.h"
+#include "net/xdp_steer.h"
 
 static_assert(STEERING_RULES_MAX == STEER_RANGES_MAX, "a rule becomes a range");
 

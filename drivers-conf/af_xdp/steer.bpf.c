@@ -9,7 +9,7 @@
  * there.
  *
  * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once a port, and puts its sockets into
- * xsks_map. The keys are the control thread's to fill: see ctrl/net/steer.h.
+ * xsks_map. The keys are the control thread's to fill: see ctrl/net/xdp_steer.h.
  *
  * What is malformed behind a readable key is steered all the same: the data plane refuses it by
  * name and counts it, which the kernel would not do for a flow of ours.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The contract between the steering program in the kernel (steer.bpf.c) and the control thread
- * that fills its maps (ctrl/net/steer.c): names by which user space recognises our program and its
- * maps, and the bytes of a key and of a range. Written once, compiled for both, so it needs only
- * <stdint.h>.
+ * that fills its maps (ctrl/net/xdp_steer.c): names by which user space recognises our program and
+ * its maps, and the bytes of a key and of a range. Written once, compiled for both, so it needs
+ * only <stdint.h>.
  */
 #ifndef STEER_LAYOUT_H
 #define STEER_LAYOUT_H

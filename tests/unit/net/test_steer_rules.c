@@ -15,7 +15,7 @@
 
 #include "frame.h"
 #include "namespace.h"
-#include "net/steer.h"
+#include "net/xdp_steer.h"
 #include "state/steering.h"
 #include "steer_program.h"
 

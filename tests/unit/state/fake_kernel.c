@@ -42,7 +42,7 @@ last_of(uint8_t family, const uint8_t address[16])
 }
 
 void
-net_aim(struct net *net, struct net_hop *hop)
+route_resolve(struct net *net, struct net_hop *hop)
 {
 	const uint8_t *address = hop->has_gateway ? hop->gateway : hop->dst;
 
@@ -55,7 +55,7 @@ net_aim(struct net *net, struct net_hop *hop)
 }
 
 int
-net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
+neighbour_ref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
 	uint8_t mac[6])
 {
 	const uint8_t last = last_of(family, address);
@@ -71,7 +71,7 @@ net_keep(struct net *net, unsigned ifindex, uint8_t family, const uint8_t addres
 }
 
 void
-net_forget(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+neighbour_unref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
 {
 	(void)ifindex;
 	(void)family;

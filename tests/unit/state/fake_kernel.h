@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A kernel of plain memory behind net/netlink.h and net/steer.h. */
+/* A kernel of plain memory behind net/net.h and net/xdp_steer.h. */
 #ifndef TESTS_STATE_FAKE_KERNEL_H
 #define TESTS_STATE_FAKE_KERNEL_H
 
-#include "net/netlink.h"
-#include "net/steer.h"
+#include "net/net.h"
+#include "net/xdp_steer.h"
 
 struct net {
 	struct net_observer observer;
-	unsigned n_aims; /* calls of net_aim() */
+	unsigned n_aims; /* calls of route_resolve() */
 	void (*route)(struct net_hop *hop); /* changes an answer; NULL = as below */
-	int n_kept; /* net_keep() without net_forget() */
+	int n_kept; /* neighbour_ref() without neighbour_unref() */
 	int fail_keep;
 	unsigned keeps_before_fail;
 };

@@ -14,7 +14,7 @@
 #include <linux/if_link.h>
 
 #include "namespace.h"
-#include "net/steer.h"
+#include "net/xdp_steer.h"
 #include "steer_program.h"
 
 static unsigned ifindex;

@@ -2,28 +2,40 @@
 /*
  * Steering without pins: nothing of ours is in the BPF file system, so nothing of ours is left
  * behind there. The kernel knows which program is attached to an interface and which maps it uses;
- * names tell ours from others'. How often a key was added stands in the map itself.
+ * names tell ours from others'. All is found by asking the kernel for ids; an id may vanish between
+ * being listed and being opened, and such a map is skipped. How often a key was added stands in the
+ * map itself.
  *
  * What does survive a crash is the program's attachment. To tell a crashed run from one that is
- * alive, the owner's mark (owner.h) is bound to the program.
+ * alive, a mark is bound to the program: a map of one element that the program never reads.
+ * bpf_prog_bind_map() ties its life to the program's, so the mark needs no clean-up. The start time
+ * stands beside the process id because ids are used again. Process ids are those of the reader's
+ * PID namespace; two appliances that share a network namespace must share that too.
+ *
+ * A set of ranges is too long to be written in one go while the program walks over it. So it is
+ * written to the slot that is not in use, and then the four bytes are changed that say which is. A
+ * run of the program that began before walks the old set to its end; that one is only written again
+ * at the change after this one.
  */
+#include "net/xdp_steer.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 #include <linux/if_link.h>
 
-#include "net/interface.h"
-#include "net/owner.h"
-#include "net/program.h"
-#include "net/steer.h"
-#include "net/steer_ranges.h"
+#include "net/netlink.h"
 
 enum steer_map {
 	MAP_KEYS,
@@ -59,10 +71,210 @@ struct steer {
 	unsigned ifindex;
 	int fd[MAP_COUNT]; /* -1: not open */
 	unsigned n_keys; /* in the map */
-	struct steer_range_maps ranges;
+	struct steer_ranges ranges; /* those in use */
+	uint32_t ranges_slot; /* in the map, of those in use or last in use */
 };
 
-/* Say what is in the way on the interface; returns code, for `return clean_fault(...)`. */
+struct program {
+	int fd;
+	uint32_t id;
+	uint32_t mode_flags; /* XDP_FLAGS_DRV_MODE and the like: how it is attached */
+	char name[BPF_OBJ_NAME_LEN];
+};
+
+#define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
+
+/* The id and the mode of what is attached; 0 = nothing. */
+static int
+program_query(unsigned ifindex, struct program *program)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int ret = bpf_xdp_query((int)ifindex, 0, &opts);
+
+	if (ret < 0)
+		return ret;
+	switch (opts.attach_mode) {
+	case XDP_ATTACHED_NONE:
+		return -ENOENT;
+	case XDP_ATTACHED_DRV:
+		program->mode_flags = XDP_FLAGS_DRV_MODE;
+		break;
+	case XDP_ATTACHED_SKB:
+		program->mode_flags = XDP_FLAGS_SKB_MODE;
+		break;
+	case XDP_ATTACHED_HW:
+		program->mode_flags = XDP_FLAGS_HW_MODE;
+		break;
+	default:
+		return -EBUSY;
+	}
+	program->id = opts.prog_id;
+	return 0;
+}
+
+static void
+program_release(struct program *program)
+{
+	close(program->fd);
+	program->fd = -1;
+}
+
+/*
+ * What is attached to the interface. 0: *program is to be released; -ENOENT: nothing; -EBUSY:
+ * programs in several modes at once, which ours never is; or what the kernel said.
+ */
+static int
+program_find(unsigned ifindex, struct program *program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t info_size = sizeof(info);
+	int ret;
+
+	memset(program, 0, sizeof(*program));
+	ret = program_query(ifindex, program);
+	if (ret < 0)
+		return ret;
+	program->fd = bpf_prog_get_fd_by_id(program->id);
+	if (program->fd < 0)
+		return program->fd;
+	ret = bpf_obj_get_info_by_fd(program->fd, &info, &info_size);
+	if (ret < 0) {
+		program_release(program);
+		return ret;
+	}
+	memcpy(program->name, info.name, sizeof(program->name));
+	return 0;
+}
+
+static bool
+program_is_ours(const struct program *program)
+{
+	return strcmp(program->name, STEER_TEXT(STEER_PROGRAM)) == 0;
+}
+
+/*
+ * The map of this name among those that the program uses, described in *info. A descriptor to be
+ * closed; -ENOENT: the program has none of that name.
+ */
+static int
+program_map_open(const struct program *program, const char *name, struct bpf_map_info *info)
+{
+	uint32_t ids[PROGRAM_MAPS_MAX] = {0};
+	struct bpf_prog_info program_info = {
+		.nr_map_ids = PROGRAM_MAPS_MAX,
+		.map_ids = (uintptr_t)ids,
+	};
+	uint32_t size = sizeof(program_info);
+	int ret = bpf_obj_get_info_by_fd(program->fd, &program_info, &size);
+
+	if (ret < 0)
+		return ret;
+	for (uint32_t i = 0; i < program_info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++) {
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		if (fd < 0)
+			continue;
+		memset(info, 0, sizeof(*info));
+		size = sizeof(*info);
+		if (bpf_obj_get_info_by_fd(fd, info, &size) == 0 && strcmp(info->name, name) == 0)
+			return fd;
+		close(fd);
+	}
+	return -ENOENT;
+}
+
+#define OWNER_MAP "sluice_owner"
+
+struct owner {
+	uint64_t pid;
+	uint64_t started; /* clock ticks from boot to the start of the process */
+};
+
+/* Field 22 of /proc/PID/stat (proc(5)); 0 = there is no such process, or it is dead already. */
+static uint64_t
+process_started(uint64_t pid)
+{
+	char path[64];
+	char line[1024] = "";
+	uint64_t started = 0;
+	char state = 'X';
+	const char *after_name;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* The name is in parentheses and may hold any character: count from the last one. */
+	after_name = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (after_name)
+		sscanf(after_name + 1,
+			" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
+			" %*d %" SCNu64,
+			&state, &started);
+	fclose(file);
+	return state == 'Z' || state == 'X' ? 0 : started;
+}
+
+/* The process, other than this one, that is alive and holds the program; 0 = there is none. */
+static pid_t
+owner_read(const struct program *program)
+{
+	struct bpf_map_info info;
+	struct owner owner = {0};
+	const uint32_t only = 0;
+	int fd = program_map_open(program, OWNER_MAP, &info);
+
+	if (fd < 0)
+		return 0;
+	if (info.value_size != sizeof(owner) || bpf_map_lookup_elem(fd, &only, &owner) < 0)
+		owner.pid = 0;
+	close(fd);
+	if (owner.pid == 0 || owner.pid == (uint64_t)getpid() || owner.started == 0 ||
+		process_started(owner.pid) != owner.started)
+		return 0;
+	return (pid_t)owner.pid;
+}
+
+/* The map that holds the mark, made and bound when the program has none yet. */
+static int
+owner_map_open(const struct program *program)
+{
+	struct bpf_map_info info;
+	int fd = program_map_open(program, OWNER_MAP, &info);
+	int ret;
+
+	if (fd != -ENOENT)
+		return fd;
+	fd = bpf_map_create(
+		BPF_MAP_TYPE_ARRAY, OWNER_MAP, sizeof(uint32_t), sizeof(struct owner), 1, NULL);
+	if (fd < 0)
+		return fd;
+	ret = bpf_prog_bind_map(program->fd, fd, NULL);
+	if (ret == 0)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+/* Mark the program as this process's, in place of what mark it has. 0 or a negative errno. */
+static int
+owner_write(const struct program *program)
+{
+	struct owner owner = {.pid = (uint64_t)getpid()};
+	const uint32_t only = 0;
+	int fd = owner_map_open(program);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	owner.started = process_started(owner.pid);
+	ret = bpf_map_update_elem(fd, &only, &owner, BPF_ANY);
+	close(fd);
+	return ret;
+}
+
+/* What an interface is occupied by; returns code, for `return clean_fault(...)`. */
 static int __attribute__((format(printf, 5, 6)))
 clean_fault(char *error, size_t error_size, unsigned ifindex, int code, const char *format, ...)
 {
@@ -88,7 +300,7 @@ program_detach(unsigned ifindex, const struct program *program)
 	return bpf_xdp_detach((int)ifindex, program->mode_flags | XDP_FLAGS_REPLACE, &opts);
 }
 
-/* Refuse what is somebody's, detach what is nobody's any more. */
+/* Detach the program of a process that is gone; refuse one in use. */
 static int
 program_clean(unsigned ifindex, const struct program *program, char *error, size_t error_size)
 {
@@ -147,6 +359,19 @@ map_open(const struct program *program, enum steer_map map)
 }
 
 static int
+ranges_read(struct steer *steer)
+{
+	const uint32_t only = 0;
+	uint32_t active;
+	int ret = bpf_map_lookup_elem(steer->fd[MAP_ACTIVE], &only, &active);
+
+	if (ret < 0 || active == 0)
+		return ret;
+	steer->ranges_slot = active - 1;
+	return bpf_map_lookup_elem(steer->fd[MAP_RANGES], &steer->ranges_slot, &steer->ranges);
+}
+
+static int
 maps_open(struct steer *steer, const struct program *program)
 {
 	int map;
@@ -156,7 +381,7 @@ maps_open(struct steer *steer, const struct program *program)
 		if (steer->fd[map] < 0)
 			return steer->fd[map];
 	}
-	return steer_ranges_init(&steer->ranges, steer->fd[MAP_RANGES], steer->fd[MAP_ACTIVE]);
+	return ranges_read(steer);
 }
 
 /* Open the maps, and mark the program as ours once it turns out that it can be used. */
@@ -167,7 +392,6 @@ program_claim(struct steer *steer, const struct program *program)
 
 	if (!program_is_ours(program) || owner_read(program) > 0)
 		return -EBUSY;
-	steer->n_keys = 0;
 	ret = maps_open(steer, program);
 	if (ret == 0)
 		ret = steer_follow_mac(steer);
@@ -185,7 +409,7 @@ steer_open(unsigned ifindex, struct steer **steer)
 	ret = program_find(ifindex, &program);
 	if (ret < 0)
 		return ret;
-	opened = malloc(sizeof(*opened));
+	opened = calloc(1, sizeof(*opened));
 	if (!opened) {
 		program_release(&program);
 		return -ENOMEM;
@@ -385,28 +609,81 @@ steer_has(const struct steer *steer, const struct steer_key *key)
 	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
 }
 
+/* Put the set into use in place of the one that is. */
+static int
+ranges_publish(struct steer *steer, const struct steer_ranges *set)
+{
+	const uint32_t slot = steer->ranges_slot ^ 1;
+	const uint32_t active = set->n == 0 ? 0 : slot + 1;
+	const uint32_t only = 0;
+	int ret = bpf_map_update_elem(steer->fd[MAP_RANGES], &slot, set, BPF_ANY);
+
+	if (ret == 0)
+		ret = bpf_map_update_elem(steer->fd[MAP_ACTIVE], &only, &active, BPF_ANY);
+	if (ret < 0)
+		return ret;
+	steer->ranges_slot = slot;
+	steer->ranges = *set;
+	return 0;
+}
+
+/* The index of the same range; n when there is none. */
+static uint32_t
+range_find(const struct steer_ranges *set, const struct steer_range *range)
+{
+	uint32_t i;
+
+	for (i = 0; i < set->n; i++) {
+		if (memcmp(&set->ranges[i], range, offsetof(struct steer_range, uses)) == 0)
+			break;
+	}
+	return i;
+}
+
 int
 steer_add_range(struct steer *steer, const struct steer_range *range)
 {
-	return steer_ranges_add(&steer->ranges, range);
-}
+	struct steer_ranges set = steer->ranges;
+	const uint32_t i = range_find(&set, range);
 
-int
-steer_del_range(struct steer *steer, const struct steer_range *range)
-{
-	return steer_ranges_del(&steer->ranges, range);
-}
-
-unsigned
-steer_range_count(const struct steer *steer)
-{
-	return steer->ranges.set.n;
+	if (i == STEER_RANGES_MAX)
+		return -ENOSPC;
+	if (i < set.n) {
+		steer->ranges.ranges[i].uses++;
+		return 0;
+	}
+	set.ranges[set.n] = *range;
+	set.ranges[set.n++].uses = 1;
+	return ranges_publish(steer, &set);
 }
 
 bool
 steer_has_range(const struct steer *steer, const struct steer_range *range)
 {
-	return steer_ranges_has(&steer->ranges, range);
+	return range_find(&steer->ranges, range) < steer->ranges.n;
+}
+
+int
+steer_del_range(struct steer *steer, const struct steer_range *range)
+{
+	struct steer_ranges set = steer->ranges;
+	const uint32_t i = range_find(&set, range);
+
+	if (i == set.n)
+		return -ENOENT;
+	if (set.ranges[i].uses > 1) {
+		steer->ranges.ranges[i].uses--;
+		return 0;
+	}
+	set.ranges[i] = set.ranges[--set.n];
+	memset(&set.ranges[set.n], 0, sizeof(set.ranges[0]));
+	return ranges_publish(steer, &set);
+}
+
+unsigned
+steer_range_count(const struct steer *steer)
+{
+	return steer->ranges.n;
 }
 
 void

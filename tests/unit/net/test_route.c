@@ -10,7 +10,7 @@
 #include <criterion/criterion.h>
 
 #include "namespace.h"
-#include "net/netlink.h"
+#include "net/net.h"
 
 static struct event_base *base;
 static struct net *net;
@@ -80,7 +80,7 @@ static int
 aim(struct net_hop *hop)
 {
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	net_aim(net, hop);
+	route_resolve(net, hop);
 	return hop->error;
 }
 
@@ -205,7 +205,7 @@ Test(aim, vlan_without_interface)
 	cr_expect_eq(hop.out_ifindex, 0);
 }
 
-/* On a kernel without 802.1Q there is only the absence to see; test_messages.c has the rest. */
+/* On a kernel without 802.1Q there is only the absence to see; test_netlink.c has the rest. */
 Test(aim, vlan_interface)
 {
 	struct net_hop hop = hop_to("198.51.100.2");

@@ -8,9 +8,10 @@
 #include <criterion/criterion.h>
 #include <linux/neighbour.h>
 
+#include "base/clock.h"
 #include "namespace.h"
-#include "net/kept.h"
-#include "net/netlink.h"
+#include "net/neighbour.h"
+#include "net/net.h"
 
 #define LOOP_MS 150
 #define REPORTS_MAX 64
@@ -123,53 +124,53 @@ expect_last(const uint8_t *mac)
 
 /* Keep the peer and see it reported for the first time. */
 static void
-keep_peer(void)
+ref_peer(void)
 {
 	uint8_t mac[6];
 
-	cr_assert_eq(net_keep(net, port, 4, peer_address, mac), -EINPROGRESS);
+	cr_assert_eq(neighbour_ref(net, port, 4, peer_address, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	expect_last(peer_mac);
 }
 
-TestSuite(keep, .init = setup, .fini = teardown);
+TestSuite(neighbour, .init = setup, .fini = teardown);
 
 /* The kernel did not know the neighbour: keeping it asks for it. */
-Test(keep, unknown_is_resolved_and_reported_once)
+Test(neighbour, unknown_is_resolved_and_reported_once)
 {
-	keep_peer();
+	ref_peer();
 	cr_expect_eq(n_reports, 1);
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
 }
 
-Test(keep, known_is_told_at_once)
+Test(neighbour, known_has_its_address_at_once)
 {
 	uint8_t mac[6];
 
 	shell("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud permanent");
-	cr_expect_eq(net_keep(net, port, 4, peer_address, mac), 0);
+	cr_expect_eq(neighbour_ref(net, port, 4, peer_address, mac), 0);
 	cr_expect_arr_eq(mac, peer_mac, sizeof(mac));
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
 	shell("ip neigh show 192.0.2.2 dev port | grep -q PERMANENT");
 }
 
-Test(keep, moved)
+Test(neighbour, moved)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 1);
 	expect_last(other_mac);
 }
 
-Test(keep, ipv6)
+Test(neighbour, ipv6)
 {
 	uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 2};
 	uint8_t mac[6];
 
-	cr_assert_eq(net_keep(net, port, 6, address, mac), -EINPROGRESS);
+	cr_assert_eq(neighbour_ref(net, port, 6, address, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	cr_assert_eq(n_reports, 1);
 	cr_expect_eq(reports[0].family, 6);
@@ -177,18 +178,18 @@ Test(keep, ipv6)
 	cr_expect_eq(memcmp(reports[0].mac, peer_mac, sizeof(peer_mac)), 0);
 }
 
-Test(keep, deleted_is_asked_for_again_and_not_reported)
+Test(neighbour, deleted_is_asked_for_again_and_not_reported)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip neigh del 192.0.2.2 dev port");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
 	shell("ip neigh show 192.0.2.2 dev port | grep -q 02:00:00:00:00:02");
 }
 
-Test(keep, failed_is_reported_and_back_again)
+Test(neighbour, failed_is_reported_and_back_again)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip neigh change 192.0.2.2 dev port nud failed");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 1);
@@ -199,9 +200,9 @@ Test(keep, failed_is_reported_and_back_again)
 	expect_last(peer_mac);
 }
 
-Test(keep, link_down_and_up)
+Test(neighbour, link_down_and_up)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip ntable change name arp_cache dev port retrans 100 mcast_probes 2");
 	shell("ip link set port down");
 	loop_run(1000);
@@ -213,18 +214,18 @@ Test(keep, link_down_and_up)
 	expect_last(peer_mac);
 }
 
-Test(keep, link_gone)
+Test(neighbour, link_gone)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip link del port");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 1);
 	expect_last(NULL);
 }
 
-Test(keep, others_are_not_reported)
+Test(neighbour, others_are_not_reported)
 {
-	keep_peer();
+	ref_peer();
 	shell("ip neigh replace 192.0.2.3 lladdr 02:00:00:00:00:03 dev port nud reachable");
 	shell("ip link add second type veth peer name second_wire && ip link set second up && "
 	      "ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev second nud reachable");
@@ -232,31 +233,31 @@ Test(keep, others_are_not_reported)
 	cr_expect_eq(n_reports, 0);
 }
 
-Test(keep, counted)
+Test(neighbour, counted)
 {
 	uint8_t mac[6];
 
-	keep_peer();
-	cr_assert_eq(net_keep(net, port, 4, peer_address, mac), 0);
-	net_forget(net, port, 4, peer_address);
+	ref_peer();
+	cr_assert_eq(neighbour_ref(net, port, 4, peer_address, mac), 0);
+	neighbour_unref(net, port, 4, peer_address);
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
 	loop_run(LOOP_MS);
 	expect_last(other_mac);
-	net_forget(net, port, 4, peer_address);
+	neighbour_unref(net, port, 4, peer_address);
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud reachable");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
-	net_forget(net, port, 4, peer_address);
+	neighbour_unref(net, port, 4, peer_address);
 }
 
-/* Nobody has that address: it is told, and asked for again, but less and less often. */
-Test(keep, silent_is_told_and_asked_again)
+/* No host has that address: it is reported, and asked for again, but less and less often. */
+Test(neighbour, silent_is_reported_and_asked_again)
 {
 	const uint8_t address[16] = {192, 0, 2, 77};
 	uint8_t mac[6];
 
 	shell("ip ntable change name arp_cache dev port retrans 100 mcast_probes 1");
-	cr_expect_eq(net_keep(net, port, 4, address, mac), -EINPROGRESS);
+	cr_expect_eq(neighbour_ref(net, port, 4, address, mac), -EINPROGRESS);
 	loop_run(1800);
 	cr_assert_geq(n_reports, 1);
 	cr_expect_eq(reports[0].error, -EHOSTUNREACH);
@@ -267,7 +268,7 @@ Test(keep, silent_is_told_and_asked_again)
 }
 
 /* What the kernel says of routes, links and addresses comes as what it may concern. */
-Test(keep, routes_are_told)
+Test(neighbour, routes_are_reported)
 {
 	static const char *const anything[] = {
 		"ip addr add 203.0.113.1/24 dev port",
@@ -301,9 +302,9 @@ Test(keep, routes_are_told)
 }
 
 /* The notification socket overflows before the change that matters: it is found all the same. */
-Test(keep, lost_events)
+Test(neighbour, lost_events)
 {
-	keep_peer();
+	ref_peer();
 	shell("for i in $(seq 1500); do "
 	      "echo neigh replace 192.0.2.9 lladdr 02:00:00:00:01:0$((i %% 10)) dev port; "
 	      "done | ip -batch -");
@@ -314,7 +315,7 @@ Test(keep, lost_events)
 }
 
 /* What the timer does to one neighbour: it confirms what is stale and has failed, nothing else. */
-Test(keep, confirmation)
+Test(neighbour, confirmation)
 {
 	static const struct {
 		const char *set;
@@ -326,22 +327,26 @@ Test(keep, confirmation)
 		{"lladdr 02:00:00:00:00:02 nud noarp", NUD_NOARP},
 		{"nud failed", NUD_INCOMPLETE | NUD_REACHABLE},
 	};
-	struct request request;
-	struct kept_set set;
+	const uint64_t start_ms = clock_read_ns(CLOCK_MONOTONIC) / 1000000;
+	struct neighbour_cache cache;
+	struct netlink netlink;
 	struct neigh_key key;
 	struct neigh neigh;
+	uint8_t mac[6];
 
-	cr_assert_eq(request_open(&request), 0);
+	cr_assert_eq(netlink_open(&netlink), 0);
 	neigh_key_init(&key, port, 4, peer_address);
-	kept_init(&set, &request, &observer);
-	cr_assert_not_null(kept_add(&set, &key, 0));
+	cr_assert_eq(neighbour_cache_init(&cache, &netlink, base, changed_record, &base), 0);
+	cr_assert_eq(neighbour_cache_ref(&cache, &key, mac), -EINPROGRESS);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		shell("ip neigh replace 192.0.2.2 dev port %s", cases[i].set);
-		cr_expect_gt(kept_run(&set, (i + 1) * KEPT_PERIOD_MS, 1), 0, "one was due");
-		cr_assert_eq(neigh_get(&request, &key, &neigh), 0);
+		cr_expect_gt(
+			neighbour_cache_poll(&cache, start_ms + (i + 1) * NEIGHBOUR_PERIOD_MS, 1),
+			0, "one was due");
+		cr_assert_eq(neigh_get(&netlink, &key, &neigh), 0);
 		cr_expect(
 			neigh.state & cases[i].expected, "%s: now %#x", cases[i].set, neigh.state);
 	}
-	kept_fini(&set);
-	request_close(&request);
+	neighbour_cache_fini(&cache);
+	netlink_close(&netlink);
 }

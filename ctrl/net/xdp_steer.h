@@ -6,8 +6,8 @@
  * All functions belong to the control thread, need CAP_NET_ADMIN and CAP_BPF (root has both) and
  * act in the network namespace of the caller.
  */
-#ifndef CTRL_NET_STEER_H
-#define CTRL_NET_STEER_H
+#ifndef CTRL_NET_XDP_STEER_H
+#define CTRL_NET_XDP_STEER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +18,8 @@ struct steer; /* the steering of one port */
 
 /*
  * Make the interface free for the driver, before it is probed: detach the steering program that a
- * crashed run of ours left. Returns 0 when no XDP program is attached any more. -EBUSY: somebody
- * else's program is there, or a process that is alive steers with ours; it is left alone. Other
+ * crashed run of ours left. Returns 0 when no XDP program is attached any more. -EBUSY: another
+ * program is there, or a process that is alive steers with ours; it is left alone. Other
  * negative errno: the kernel refused. On failure *error holds one sentence for people.
  */
 int steer_clean(unsigned ifindex, char *error, size_t error_size);
@@ -69,7 +69,7 @@ int steer_del_range(struct steer *steer, const struct steer_range *range);
 unsigned steer_range_count(const struct steer *steer);
 bool steer_has_range(const struct steer *steer, const struct steer_range *range);
 
-/* Let go. The program and its maps stay until the driver closes the port. NULL is allowed. */
+/* The program and its maps stay until the driver closes the port. NULL is allowed. */
 void steer_close(struct steer *steer);
 
 #endif

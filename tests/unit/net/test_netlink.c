@@ -9,14 +9,14 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "net/link.h"
-#include "net/neigh.h"
+#include "net/neighbour.h"
+#include "net/netlink.h"
 
 static const uint8_t v4[] = {192, 0, 2, 7};
 static const uint8_t mac[] = {2, 0, 0, 0, 0, 7};
 
 /* Long enough for every message here, aligned as netlink wants it. */
-static char buffer[REQUEST_BYTES] __attribute__((aligned(8)));
+static char buffer[NETLINK_BYTES] __attribute__((aligned(8)));
 
 static struct nlmsghdr *
 neigh_begin(uint16_t type, uint8_t af, uint16_t state, uint8_t flags)
@@ -25,7 +25,7 @@ neigh_begin(uint16_t type, uint8_t af, uint16_t state, uint8_t flags)
 	struct ndmsg *body;
 
 	memset(buffer, 0, sizeof(buffer));
-	message = request_begin(buffer, type, 0, sizeof(*body));
+	message = netlink_begin(buffer, type, 0, sizeof(*body));
 	body = mnl_nlmsg_get_payload(message);
 	body->ndm_family = af;
 	body->ndm_ifindex = 12;
@@ -75,7 +75,7 @@ Test(neigh, not_a_neighbour)
 	cr_expect_not(neigh_parse(neigh_v4(RTM_NEWNEIGH, NUD_REACHABLE, NTF_PROXY), &neigh));
 	cr_expect_not(neigh_parse(neigh_v4(RTM_NEWROUTE, NUD_REACHABLE, 0), &neigh));
 	cr_expect_not(neigh_parse(neigh_begin(RTM_NEWNEIGH, AF_BRIDGE, NUD_REACHABLE, 0), &neigh));
-	message = request_begin(buffer, RTM_NEWNEIGH, 0, sizeof(struct ndmsg) - 4);
+	message = netlink_begin(buffer, RTM_NEWNEIGH, 0, sizeof(struct ndmsg) - 4);
 	cr_expect_not(neigh_parse(message, &neigh), "body cut short");
 }
 
@@ -141,7 +141,7 @@ vlan_message(const struct vlan_case *vlan_case)
 	struct nlattr *data;
 
 	memset(buffer, 0, sizeof(buffer));
-	message = request_begin(buffer, RTM_NEWLINK, 0, sizeof(*body));
+	message = netlink_begin(buffer, RTM_NEWLINK, 0, sizeof(*body));
 	body = mnl_nlmsg_get_payload(message);
 	body->ifi_index = 30;
 	mnl_attr_put_strz(message, IFLA_IFNAME, "port.7");
@@ -194,7 +194,7 @@ Test(link, ordinary_link_is_no_vlan)
 	struct link_vlan vlan;
 
 	memset(buffer, 0, sizeof(buffer));
-	message = request_begin(buffer, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
+	message = netlink_begin(buffer, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
 	cr_expect_not(link_vlan_parse(message, &vlan));
 	mnl_attr_put_u32(message, IFLA_LINK, 12);
 	cr_expect_not(link_vlan_parse(message, &vlan));
