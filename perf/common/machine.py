@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""On what a table was measured."""
+"""What the tables of measurements share: passes over all rows, on what, and where it is written."""
 
+import json
 import os
 import pathlib
 import platform
 import re
 import subprocess
+import sys
 
 
 def output_of(argv, cwd=None):
@@ -42,3 +44,38 @@ def describe(top):
         "compiler": output_of(["gcc", "--version"]).partition("\n")[0],
         "revision": revision or "unknown",
     }
+
+
+def measure_all(rows, passes, measure):
+    """{row's name: {"runs": [report of a pass], "errors": [text]}}; measure(row) may raise."""
+    measured = {row.name: {"runs": [], "errors": []} for row in rows}
+    for number in range(1, passes + 1):
+        for row in rows:
+            print(f"pass {number} of {passes}: {row.name}", file=sys.stderr, flush=True)
+            try:
+                measured[row.name]["runs"].append(measure(row))
+            except (RuntimeError, OSError, ValueError) as error:
+                print(f"  {error}", file=sys.stderr)
+                measured[row.name]["errors"].append(str(error))
+    return measured
+
+
+def run_json(argv):
+    """What a program prints, as JSON."""
+    done = subprocess.run(list(map(str, argv)), check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip() or f"{argv[0]} ended with {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def write(result, page, directory, name):
+    """NAME.json and NAME.md, and the page on standard output. The exit code."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (directory / f"{name}.md").write_text(page, encoding="utf-8")
+    print(page)
+    return 1 if any(row["errors"] for row in result["rows"]) else 0
+
+
+def verdict(met):
+    return {True: "met", False: "**missed**", None: ""}[met]

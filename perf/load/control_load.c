@@ -59,19 +59,24 @@ struct options {
 	bool large;
 };
 
-typedef void (*write_fn)(FILE *out, unsigned n);
-
 struct client {
 	int fd;
 	char *reply; /* the line that is coming in */
 	size_t n_reply;
 	size_t room;
+	uint64_t sent_ns;
 };
 
 struct request {
 	char *text; /* with its line feed */
 	size_t bytes;
 };
+
+static void __attribute__((noreturn)) die(const char *what, const char *why)
+{
+	fprintf(stderr, "control-load: %s: %s\n", what, why);
+	exit(1);
+}
 
 /* The flows of a media relay: a caller's address and port to one of ours, out by the other port. */
 static void
@@ -94,539 +99,307 @@ id_write(FILE *out, unsigned n)
 	fprintf(out, "\"call-%u\"", n);
 }
 
-static void
-begin(FILE *out, const char *method)
-{
-	fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":", method);
-}
-
-static FILE *
-text_open(struct request *request)
-{
-	FILE *out = open_memstream(&request->text, &request->bytes);
-
-	if (!out)
-		perror("control-load");
-	return out;
-}
-
-static int
-text_close(FILE *out)
-{
-	const bool failed = ferror(out);
-
-	if (fclose(out) == 0 && !failed)
-		return 0;
-	perror("control-load: request");
-	return -1;
-}
+typedef void (*write_fn)(FILE *out, unsigned n);
 
 /*
- * A request of `method` whose params are `head` (members with a comma behind, or "") and then, as
- * `member`, the flows numbered from `first`, or their ids.
+ * A request of `method` whose params are `head` and then, as `member`, a list of the flows numbered
+ * from `first`, or of their ids. Without a member `head` is all of them. To be freed.
  */
-static int
-request_list(struct request *request, const char *method, const char *head, const char *member,
-	unsigned first, unsigned n, write_fn write)
+static struct request
+request_make(const char *method, const char *head, const char *member, unsigned first, unsigned n,
+	write_fn write)
 {
-	FILE *out = text_open(request);
+	struct request request;
+	FILE *out = open_memstream(&request.text, &request.bytes);
 
 	if (!out)
-		return -1;
-	begin(out, method);
-	fprintf(out, "{%s\"%s\":[", head, member);
+		die("request", strerror(errno));
+	fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s", method,
+		head);
+	if (member)
+		fprintf(out, "%s\"%s\":[", *head ? "," : "", member);
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
 			fputc(',', out);
 		write(out, first + i);
 	}
-	fputs("]}}\n", out);
-	return text_close(out);
+	fprintf(out, "%s}}\n", member ? "]" : "");
+	if (ferror(out) || fclose(out) != 0)
+		die("request", strerror(errno));
+	return request;
 }
 
-/* A request of `method` with that text as its params. */
-static int
-request_params(struct request *request, const char *method, const char *params)
+static struct client
+client_connect(const char *socket_path)
 {
-	FILE *out = text_open(request);
-
-	if (!out)
-		return -1;
-	begin(out, method);
-	fprintf(out, "%s}\n", params);
-	return text_close(out);
-}
-
-static void
-request_fini(struct request *request)
-{
-	free(request->text);
-}
-
-static int
-refuse(const char *what, const char *why)
-{
-	fprintf(stderr, "control-load: %s: %s\n", what, why);
-	return -1;
-}
-
-/* Connect. 0, or -1 after a message on standard error, as in all that follows. */
-static int
-client_init(struct client *client, const char *socket_path)
-{
+	struct client client = {.reply = malloc(ROOM_FIRST), .room = ROOM_FIRST};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	memset(client, 0, sizeof(*client));
-	client->fd = -1;
 	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return refuse(socket_path, "too long for a socket's path");
+		die(socket_path, "too long for a socket's path");
 	strcpy(address.sun_path, socket_path);
-	client->reply = malloc(ROOM_FIRST);
-	client->room = ROOM_FIRST;
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!client->reply || client->fd < 0)
-		return refuse("socket", strerror(errno));
-	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return refuse(socket_path, strerror(errno));
-	return 0;
+	client.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (!client.reply || client.fd < 0 ||
+		connect(client.fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		die(socket_path, strerror(errno));
+	return client;
 }
 
 static void
-client_fini(struct client *client)
+client_close(struct client *client)
 {
-	if (client->fd >= 0)
-		close(client->fd);
+	close(client->fd);
 	free(client->reply);
 }
 
-static int
+static void
 client_send(struct client *client, const struct request *request)
 {
 	size_t sent = 0;
 
 	client->n_reply = 0;
+	client->sent_ns = now_ns();
 	while (sent < request->bytes) {
 		ssize_t n =
 			send(client->fd, request->text + sent, request->bytes - sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)
-			return refuse("send", strerror(errno));
+			die("send", strerror(errno));
 		sent += n > 0 ? (size_t)n : 0;
 	}
-	return 0;
 }
 
-static int
-room_make(struct client *client)
-{
-	char *reply;
-
-	if (client->n_reply < client->room)
-		return 0;
-	reply = realloc(client->reply, client->room * 2);
-	if (!reply)
-		return refuse("reply", strerror(errno));
-	client->reply = reply;
-	client->room *= 2;
-	return 0;
-}
-
-/* The members of a reply come in this order, so a look at its beginning tells. */
-static int
-reply_check(const struct client *client)
-{
-	static const char error[] = "{\"jsonrpc\":\"2.0\",\"error\"";
-
-	if (strncmp(client->reply, error, sizeof(error) - 1) != 0)
-		return 1;
-	fprintf(stderr, "control-load: %.*s\n", SHOWN_BYTES, client->reply);
-	return -1;
-}
-
-/*
- * Read what there is, at least a byte. 1: a reply is whole (client->reply, terminated, until the
- * next call), and it is no error; 0: it is not whole yet.
- */
-static int
+/* Read what there is, at least a byte. Whether the reply is whole: client->reply, terminated. */
+static bool
 client_receive(struct client *client)
 {
+	static const char error[] = "{\"jsonrpc\":\"2.0\",\"error\"";
 	ssize_t n;
 
-	if (room_make(client) < 0)
-		return -1;
+	if (client->n_reply == client->room) {
+		client->room *= 2;
+		client->reply = realloc(client->reply, client->room);
+		if (!client->reply)
+			die("reply", "no memory");
+	}
 	n = recv(client->fd, client->reply + client->n_reply, client->room - client->n_reply, 0);
 	if (n < 0 && errno == EINTR)
-		return 0;
+		return false;
 	if (n <= 0)
-		return refuse("receive", n ? strerror(errno) : "the connection was closed");
+		die("receive", n ? strerror(errno) : "the connection was closed");
 	client->n_reply += (size_t)n;
 	if (client->reply[client->n_reply - 1] != '\n')
-		return 0;
+		return false;
 	client->reply[client->n_reply - 1] = '\0';
-	return reply_check(client);
+	/* The members of a reply come in this order, so a look at its beginning tells. */
+	if (strncmp(client->reply, error, sizeof(error) - 1) == 0) {
+		fprintf(stderr, "control-load: %.*s\n", SHOWN_BYTES, client->reply);
+		exit(1);
+	}
+	return true;
 }
 
 /* Send, and wait for the reply. */
-static int
+static void
 client_call(struct client *client, const struct request *request)
 {
-	int rc;
-
-	if (client_send(client, request) < 0)
-		return -1;
-	do {
-		rc = client_receive(client);
-	} while (rc == 0);
-	return rc < 0 ? -1 : 0;
+	client_send(client, request);
+	while (!client_receive(client))
+		;
 }
 
-struct lane {
-	struct client client;
-	uint64_t sent_ns;
-};
-
-struct batches {
-	const struct options *options;
-	struct lane *lanes; /* one a client */
-	struct pollfd
-		*polls; /* of the lane of the same number; fd -1: it has no request any more */
-	struct request *requests;
-	size_t n_requests;
-	size_t n_sent;
-	size_t n_done;
-	struct latency latency;
-};
-
-static int
-lane_next(struct batches *batches, unsigned lane)
-{
-	struct lane *next = &batches->lanes[lane];
-
-	batches->polls[lane].fd = -1;
-	if (batches->n_sent == batches->n_requests)
-		return 0;
-	batches->polls[lane] = (struct pollfd){.fd = next->client.fd, .events = POLLIN};
-	next->sent_ns = now_ns();
-	return client_send(&next->client, &batches->requests[batches->n_sent++]);
-}
-
-static int
-lane_receive(struct batches *batches, unsigned lane)
-{
-	const int whole = client_receive(&batches->lanes[lane].client);
-
-	if (whole <= 0)
-		return whole;
-	latency_add(&batches->latency, now_ns() - batches->lanes[lane].sent_ns);
-	batches->n_done++;
-	return lane_next(batches, lane);
-}
-
-static int
-requests_run(struct batches *batches)
-{
-	const unsigned n = batches->options->clients;
-	unsigned lane;
-
-	batches->n_sent = 0;
-	batches->n_done = 0;
-	for (lane = 0; lane < n; lane++)
-		if (lane_next(batches, lane) < 0)
-			return -1;
-	while (batches->n_done < batches->n_requests) {
-		if (poll(batches->polls, n, -1) < 0)
-			return -1;
-		for (lane = 0; lane < n; lane++)
-			if (batches->polls[lane].revents && lane_receive(batches, lane) < 0)
-				return -1;
-	}
-	return 0;
-}
-
-static int
-requests_make(struct batches *batches, write_fn write, const char *method, const char *member)
-{
-	const struct options *o = batches->options;
-	const unsigned n = (o->flows + o->batch - 1) / o->batch;
-
-	batches->requests = calloc(n, sizeof(batches->requests[0]));
-	for (unsigned i = 0; batches->requests && i < n; i++) {
-		const unsigned first = i * o->batch, left = o->flows - first;
-
-		if (request_list(&batches->requests[i], method, "", member, first,
-			    left < o->batch ? left : o->batch, write) < 0)
-			return -1;
-		batches->n_requests++;
-	}
-	return batches->requests ? 0 : -1;
-}
-
+/* The same for a request that is made for it. */
 static void
-requests_free(struct batches *batches)
+client_call_once(struct client *client, struct request request)
 {
-	while (batches->n_requests > 0)
-		request_fini(&batches->requests[--batches->n_requests]);
-	free(batches->requests);
-	batches->requests = NULL;
+	client_call(client, &request);
+	free(request.text);
 }
 
-/* One phase, measured: {"flows_per_second", "seconds", latencies of a request}. */
-static json_t *
-phase_run(struct batches *batches, write_fn write, const char *method, const char *member)
+/* All requests, over several connections at once, each with one under way. */
+static void
+requests_run(const struct request *requests, unsigned n, struct client *clients, unsigned n_clients,
+	struct latency *latency)
 {
-	json_t *result = NULL;
-	uint64_t start_ns;
-	double seconds;
+	struct pollfd *polls = calloc(n_clients, sizeof(*polls));
+	unsigned n_sent = 0;
 
-	batches->latency = (struct latency){0};
-	if (requests_make(batches, write, method, member) == 0) {
-		start_ns = now_ns();
-		if (requests_run(batches) == 0) {
-			seconds = (double)(now_ns() - start_ns) / 1e9;
-			result = json_pack("{s:f, s:f, s:o}", "seconds", seconds,
-				"flows_per_second", batches->options->flows / seconds, "requests",
-				latency_json(&batches->latency));
+	if (!polls)
+		die("clients", "no memory");
+	for (unsigned c = 0; c < n_clients; c++)
+		polls[c] = (struct pollfd){.fd = -1, .events = POLLIN};
+	for (unsigned c = 0; c < n_clients && n_sent < n; c++) {
+		polls[c].fd = clients[c].fd;
+		client_send(&clients[c], &requests[n_sent++]);
+	}
+	for (unsigned n_done = 0; n_done < n;) {
+		if (poll(polls, n_clients, -1) < 0)
+			die("poll", strerror(errno));
+		for (unsigned c = 0; c < n_clients; c++) {
+			if (!polls[c].revents || !client_receive(&clients[c]))
+				continue;
+			latency_add(latency, now_ns() - clients[c].sent_ns);
+			n_done++;
+			if (n_sent < n)
+				client_send(&clients[c], &requests[n_sent++]);
+			else
+				polls[c].fd = -1;
 		}
 	}
-	requests_free(batches);
-	latency_fini(&batches->latency);
-	return result;
-}
-
-static int
-lanes_init(struct batches *batches)
-{
-	const unsigned n = batches->options->clients;
-
-	batches->lanes = calloc(n, sizeof(batches->lanes[0]));
-	batches->polls = calloc(n, sizeof(batches->polls[0]));
-	if (!batches->lanes || !batches->polls)
-		return -1;
-	for (unsigned lane = 0; lane < n; lane++)
-		batches->lanes[lane].client.fd = -1;
-	for (unsigned lane = 0; lane < n; lane++)
-		if (client_init(&batches->lanes[lane].client, batches->options->socket_path) < 0)
-			return -1;
-	return 0;
+	free(polls);
 }
 
 /*
- * Install all flows in batches, over several connections at once, each with one request under way,
- * then remove them unless they are to be kept. All requests are made before the clock starts, as
- * the client may share a CPU with the server. The figures, or NULL after a message.
+ * One phase, measured: {"flows_per_second", "seconds", latencies of a request}. All requests are
+ * made before the clock starts, as the client may share a CPU with the server.
  */
 static json_t *
-batches_run(const struct options *options)
+phase_run(const struct options *o, struct client *clients, write_fn write, const char *method,
+	const char *member)
 {
-	struct batches batches = {.options = options};
-	json_t *installed = NULL, *removed = NULL;
+	const unsigned n = (o->flows + o->batch - 1) / o->batch;
+	struct request *requests = calloc(n, sizeof(*requests));
+	struct latency latency = {0};
+	uint64_t start_ns;
+	double seconds;
+	json_t *result;
 
-	if (lanes_init(&batches) == 0)
-		installed = phase_run(&batches, flow_write, "flow.install", "flows");
-	if (installed && !options->keep)
-		removed = phase_run(&batches, id_write, "flow.remove", "ids");
-	for (unsigned lane = 0; batches.lanes && lane < options->clients; lane++)
-		client_fini(&batches.lanes[lane].client);
-	free(batches.lanes);
-	free(batches.polls);
-	if (installed && (removed || options->keep))
-		return json_pack("{s:o, s:o*}", "install", installed, "remove", removed);
-	json_decref(installed);
-	return NULL;
+	if (!requests)
+		die("requests", "no memory");
+	for (unsigned i = 0, first = 0; i < n; i++, first += o->batch) {
+		const unsigned left = o->flows - first;
+
+		requests[i] = request_make(
+			method, "", member, first, left < o->batch ? left : o->batch, write);
+	}
+	start_ns = now_ns();
+	requests_run(requests, n, clients, o->clients, &latency);
+	seconds = (double)(now_ns() - start_ns) / 1e9;
+	result = json_pack("{s:f, s:f, s:o}", "seconds", seconds, "flows_per_second",
+		o->flows / seconds, "requests", latency_json(&latency));
+	for (unsigned i = 0; i < n; i++)
+		free(requests[i].text);
+	free(requests);
+	latency_fini(&latency);
+	return result;
+}
+
+/* Install all flows in batches, then remove them unless they are to be kept. The figures. */
+static json_t *
+batches_run(const struct options *o)
+{
+	struct client *clients = calloc(o->clients, sizeof(*clients));
+	json_t *installed, *removed = NULL;
+
+	if (!clients)
+		die("clients", "no memory");
+	for (unsigned c = 0; c < o->clients; c++)
+		clients[c] = client_connect(o->socket_path);
+	installed = phase_run(o, clients, flow_write, "flow.install", "flows");
+	if (!o->keep)
+		removed = phase_run(o, clients, id_write, "flow.remove", "ids");
+	for (unsigned c = 0; c < o->clients; c++)
+		client_close(&clients[c]);
+	free(clients);
+	return json_pack("{s:o, s:o*}", "install", installed, "remove", removed);
 }
 
 enum phase { PHASE_PUT, PHASE_COMMIT, PHASE_DONE };
 
 struct reader {
-	const struct options *options;
-	pthread_t thread;
+	unsigned interval_us;
 	struct client client;
 	struct request request;
 	struct latency latency[PHASE_DONE];
 	atomic_int phase;
-	bool failed;
 };
 
-static void
-wait_until(uint64_t ns)
-{
-	const struct timespec due = {
-		.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0)
-		;
-}
-
-/* A read belongs to the phase in which it was due. */
+/*
+ * Reads are due at fixed times, and a read's latency counts from when it was due: a server that
+ * keeps one read waiting keeps all those waiting that would have come meanwhile, and they are
+ * counted. A read belongs to the phase in which it was due.
+ */
 static void *
 reader_run(void *arg)
 {
 	struct reader *reader = arg;
-	const uint64_t interval_ns = reader->options->get_interval_us * UINT64_C(1000);
 	uint64_t due_ns = now_ns();
+	int phase;
 
-	for (;;) {
-		const int phase = atomic_load(&reader->phase);
+	while ((phase = atomic_load(&reader->phase)) != PHASE_DONE) {
+		struct timespec due;
 
-		if (phase == PHASE_DONE)
-			return NULL;
-		if (client_call(&reader->client, &reader->request) < 0) {
-			reader->failed = true;
-			return NULL;
-		}
+		client_call(&reader->client, &reader->request);
 		latency_add(&reader->latency[phase], now_ns() - due_ns);
-		due_ns += interval_ns;
-		wait_until(due_ns);
+		due_ns += reader->interval_us * UINT64_C(1000);
+		due = (struct timespec){.tv_sec = (time_t)(due_ns / 1000000000),
+			.tv_nsec = (long)(due_ns % 1000000000)};
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0)
+			;
 	}
+	return NULL;
 }
 
-static int
-call(struct client *client, const char *method, const char *params)
-{
-	struct request request = {0};
-	int rc = request_params(&request, method, params);
-
-	if (rc == 0)
-		rc = client_call(client, &request);
-	request_fini(&request);
-	return rc;
-}
-
-/* Begin a transaction; `head` becomes the member of params that names it, with a comma behind. */
-static int
-transaction_begin(struct client *client, char *head, size_t size)
-{
-	const char *name;
-	json_t *reply;
-	int rc;
-
-	if (call(client, "txn.begin", "{}") < 0)
-		return -1;
-	reply = json_loads(client->reply, 0, NULL);
-	rc = json_unpack(reply, "{s:{s:s}}", "result", "txn", &name);
-	if (rc == 0)
-		snprintf(head, size, "\"txn\":\"%s\",", name);
-	else
-		fprintf(stderr, "control-load: txn.begin names no transaction\n");
-	json_decref(reply);
-	return rc;
-}
-
-static int
-transaction_put(const struct options *o, struct client *client, const char *head)
-{
-	for (unsigned first = 0; first < o->flows; first += o->batch) {
-		const unsigned left = o->flows - first, n = left < o->batch ? left : o->batch;
-		struct request request = {0};
-		int rc = request_list(&request, "txn.put", head, "install", first, n, flow_write);
-
-		if (rc == 0)
-			rc = client_call(client, &request);
-		request_fini(&request);
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-transaction_commit(struct client *client, const char *head)
-{
-	char params[64];
-
-	snprintf(params, sizeof(params), "{%.*s}", (int)strlen(head) - 1, head);
-	return call(client, "txn.commit", params);
-}
-
-/* Put and commit; {"put_seconds", "commit_seconds", "flows_per_second"} */
+/* Put all flows into one transaction and commit it: {"put_seconds", "commit_seconds", ...} */
 static json_t *
 transaction_run(const struct options *o, struct client *client, atomic_int *phase)
 {
 	const uint64_t start_ns = now_ns();
 	double put, commit;
-	char head[32];
+	const char *name;
+	json_t *reply;
+	char txn[32];
 
-	if (transaction_begin(client, head, sizeof(head)) < 0 ||
-		transaction_put(o, client, head) < 0)
-		return NULL;
+	client_call_once(client, request_make("txn.begin", "", NULL, 0, 0, NULL));
+	reply = json_loads(client->reply, 0, NULL);
+	if (json_unpack(reply, "{s:{s:s}}", "result", "txn", &name) != 0)
+		die("txn.begin", "names no transaction");
+	snprintf(txn, sizeof(txn), "\"txn\":\"%s\"", name);
+	json_decref(reply);
+	for (unsigned first = 0; first < o->flows; first += o->batch) {
+		const unsigned left = o->flows - first, n = left < o->batch ? left : o->batch;
+
+		client_call_once(
+			client, request_make("txn.put", txn, "install", first, n, flow_write));
+	}
 	put = (double)(now_ns() - start_ns) / 1e9;
 	atomic_store(phase, PHASE_COMMIT);
-	if (transaction_commit(client, head) < 0)
-		return NULL;
+	client_call_once(client, request_make("txn.commit", txn, NULL, 0, 0, NULL));
 	commit = (double)(now_ns() - start_ns) / 1e9 - put;
 	return json_pack("{s:f, s:f, s:f}", "put_seconds", put, "commit_seconds", commit,
 		"flows_per_second", o->flows / (put + commit));
 }
 
-/* The flow that is read, installed; and who reads it. */
-static int
-reader_init(struct reader *reader, const struct options *options)
-{
-	struct request install = {0};
-	char params[64];
-	int rc;
-
-	memset(reader, 0, sizeof(*reader));
-	reader->options = options;
-	snprintf(params, sizeof(params), "{\"id\":\"call-%u\"}", GET_FLOW);
-	if (client_init(&reader->client, options->socket_path) < 0 ||
-		request_params(&reader->request, "flow.get", params) < 0)
-		return -1;
-	rc = request_list(&install, "flow.install", "", "flows", GET_FLOW, 1, flow_write);
-	if (rc == 0)
-		rc = client_call(&reader->client, &install);
-	request_fini(&install);
-	return rc;
-}
-
-static void
-reader_fini(struct reader *reader)
-{
-	client_fini(&reader->client);
-	request_fini(&reader->request);
-	latency_fini(&reader->latency[PHASE_PUT]);
-	latency_fini(&reader->latency[PHASE_COMMIT]);
-}
-
+/* One large transaction while another client reads a flow that it installed. The figures. */
 static json_t *
-measured_run(struct reader *reader, struct client *client)
+large_run(const struct options *o)
 {
+	struct client client = client_connect(o->socket_path);
+	struct reader reader = {
+		.interval_us = o->get_interval_us,
+		.client = client_connect(o->socket_path),
+	};
+	pthread_t thread;
+	char id[32];
 	json_t *result;
 
-	if (pthread_create(&reader->thread, NULL, reader_run, reader) != 0)
-		return NULL;
-	result = transaction_run(reader->options, client, &reader->phase);
-	atomic_store(&reader->phase, PHASE_DONE);
-	pthread_join(reader->thread, NULL);
-	if (!result || reader->failed) {
-		json_decref(result);
-		return NULL;
-	}
-	json_object_set_new(result, "get_while_put", latency_json(&reader->latency[PHASE_PUT]));
+	snprintf(id, sizeof(id), "\"id\":\"call-%u\"", GET_FLOW);
+	reader.request = request_make("flow.get", id, NULL, 0, 0, NULL);
+	client_call_once(
+		&reader.client, request_make("flow.install", "", "flows", GET_FLOW, 1, flow_write));
+	if (pthread_create(&thread, NULL, reader_run, &reader) != 0)
+		die("thread", "cannot be made");
+	result = transaction_run(o, &client, &reader.phase);
+	atomic_store(&reader.phase, PHASE_DONE);
+	pthread_join(thread, NULL);
+	json_object_set_new(result, "get_while_put", latency_json(&reader.latency[PHASE_PUT]));
 	json_object_set_new(
-		result, "get_while_commit", latency_json(&reader->latency[PHASE_COMMIT]));
-	return result;
-}
-
-/*
- * Put all flows into one transaction and commit it, while another client reads a flow. Reads are
- * due at fixed times, and a read's latency counts from when it was due: a server that keeps one
- * read waiting keeps all those waiting that would have come meanwhile, and they are counted. The
- * figures, or NULL after a message.
- */
-static json_t *
-large_run(const struct options *options)
-{
-	struct client client;
-	struct reader reader;
-	json_t *result = NULL;
-
-	if (reader_init(&reader, options) == 0) {
-		if (client_init(&client, options->socket_path) == 0)
-			result = measured_run(&reader, &client);
-		client_fini(&client);
-	}
-	reader_fini(&reader);
+		result, "get_while_commit", latency_json(&reader.latency[PHASE_COMMIT]));
+	latency_fini(&reader.latency[PHASE_PUT]);
+	latency_fini(&reader.latency[PHASE_COMMIT]);
+	free(reader.request.text);
+	client_close(&reader.client);
+	client_close(&client);
 	return result;
 }
 
@@ -696,8 +469,6 @@ main(int argc, char **argv)
 	const struct options options = options_parse(argc, argv);
 	json_t *result = options.large ? large_run(&options) : batches_run(&options);
 
-	if (!result)
-		return 1;
 	json_object_set_new(result, "flows", json_integer(options.flows));
 	json_object_set_new(result, "batch", json_integer(options.batch));
 	json_object_set_new(result, "clients", json_integer(options.large ? 2 : options.clients));

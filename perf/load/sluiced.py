@@ -105,15 +105,6 @@ ports:
         return int(path.read_text(encoding="ascii").split()[0]) / 1e9
 
 
-def run_json(argv, cpu=None):
-    """What a program prints, as JSON; it stays on that CPU."""
-    pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
-    done = subprocess.run([*pinned, *map(str, argv)], check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip() or f"{argv[0]} ended with {done.returncode}")
-    return json.loads(done.stdout)
-
-
 def frame(number):
     """Ethernet, IPv4, UDP and an RTP header's worth of payload."""
     payload = b"\x80" + bytes(19)

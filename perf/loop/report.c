@@ -11,74 +11,37 @@
 
 #define CPU_SHARE_QUIET 0.98 /* below, the machine is too busy to measure on */
 
-/* A figure of one round. */
-typedef double (*figure_fn)(const struct loop_report *report, unsigned round);
-
-static double
-cycles(const struct loop_report *report, unsigned round)
-{
-	return report->sluice[round].cycles.median;
-}
-
-static double
-cycles_all(const struct loop_report *report, unsigned round)
-{
-	return report->sluice[round].cycles_all.median;
-}
-
-static double
-calm(const struct loop_report *report, unsigned round)
-{
-	return report->sluice[round].calm.median;
-}
-
-static double
-other(const struct loop_report *report, unsigned round)
-{
-	return report->other[round].median;
-}
-
 /* Cycles of n workers are n to the cycle that passes, so packets a second are n / cycles. */
 static double
 ratio_of(const struct loop_report *report, unsigned round, double our_cycles)
 {
+	const double other = report->other[round].median;
+
 	if (report->options->against == LOOP_ONE_WORKER)
-		return report->options->workers * other(report, round) / our_cycles;
-	return our_cycles / other(report, round);
+		return report->options->workers * other / our_cycles;
+	return our_cycles / other;
 }
 
 static double
-ratio(const struct loop_report *report, unsigned round)
+round_ratio(const struct loop_report *report, unsigned round)
 {
-	return ratio_of(report, round, cycles(report, round));
+	return ratio_of(report, round, report->sluice[round].cycles.median);
 }
 
-static double
-ratio_all(const struct loop_report *report, unsigned round)
+void
+loop_report_sum_up(const struct loop_report *report, struct loop_summary *s)
 {
-	return ratio_of(report, round, cycles_all(report, round));
-}
+	enum { CYCLES, CYCLES_ALL, CALM, OTHER, RATIO, RATIO_ALL, GROWTH, N_FIGURES };
+	double figures[N_FIGURES][LOOP_ROUNDS_MAX];
+	struct spread *const spreads[N_FIGURES] = {&s->cycles, &s->cycles_all, &s->calm, &s->other,
+		&s->ratio, &s->ratio_all, &s->growth};
 
-static double
-growth(const struct loop_report *report, unsigned round)
-{
-	return cycles(report, round) / calm(report, round) - 1;
-}
-
-static struct spread
-over_rounds(const struct loop_report *report, figure_fn figure)
-{
-	double figures[LOOP_ROUNDS_MAX];
-
-	for (unsigned i = 0; i < report->rounds; i++)
-		figures[i] = figure(report, i);
-	return spread_of(figures, report->rounds);
-}
-
-/* What is a sum, a least or a most. */
-static void
-rounds_fold(const struct loop_report *report, struct loop_summary *s)
-{
+	*s = (struct loop_summary){
+		.cpu_share = 1,
+		.conserved = true,
+		.updates_per_second = report->sluice[0].updates_per_second,
+		.reads_per_second = report->sluice[0].reads_per_second,
+	};
 	for (unsigned i = 0; i < report->rounds; i++) {
 		const struct loop_result *r = &report->sluice[i];
 
@@ -86,36 +49,23 @@ rounds_fold(const struct loop_report *report, struct loop_summary *s)
 		s->conserved &= r->conserved;
 		s->cpu_share = fmin(s->cpu_share, r->cpu_share);
 		s->longest_round_us = fmax(s->longest_round_us, r->longest_round_us);
-		s->updates_per_second = i == 0 ? r->updates_per_second
-					       : fmin(s->updates_per_second, r->updates_per_second);
-		s->reads_per_second = i == 0 ? r->reads_per_second
-					     : fmin(s->reads_per_second, r->reads_per_second);
+		s->updates_per_second = fmin(s->updates_per_second, r->updates_per_second);
+		s->reads_per_second = fmin(s->reads_per_second, r->reads_per_second);
+		figures[CYCLES][i] = r->cycles.median;
+		figures[CYCLES_ALL][i] = r->cycles_all.median;
+		figures[CALM][i] = r->calm.median;
+		figures[OTHER][i] = report->other[i].median;
+		figures[RATIO][i] = ratio_of(report, i, r->cycles.median);
+		figures[RATIO_ALL][i] = ratio_of(report, i, r->cycles_all.median);
+		figures[GROWTH][i] = r->cycles.median / r->calm.median - 1;
 	}
-}
-
-void
-loop_report_sum_up(const struct loop_report *report, struct loop_summary *s)
-{
-	memset(s, 0, sizeof(*s));
-	s->cpu_share = 1;
-	s->conserved = true;
-	rounds_fold(report, s);
-	s->cycles = over_rounds(report, cycles);
-	s->cycles_all = over_rounds(report, cycles_all);
+	/* Those that were not asked for are shown nowhere. */
+	for (unsigned f = 0; f < N_FIGURES; f++)
+		*spreads[f] = spread_of(figures[f], report->rounds);
 	if (report->rounds == 1) {
 		s->cycles = report->sluice[0].cycles;
 		s->cycles_all = report->sluice[0].cycles_all;
-	}
-	if (loop_is_disturbed(report->options)) {
-		s->calm = over_rounds(report, calm);
-		s->growth = over_rounds(report, growth);
-		if (report->rounds == 1)
-			s->calm = report->sluice[0].calm;
-	}
-	if (report->options->against != LOOP_ALONE) {
-		s->other = over_rounds(report, other);
-		s->ratio = over_rounds(report, ratio);
-		s->ratio_all = over_rounds(report, ratio_all);
+		s->calm = report->sluice[0].calm;
 	}
 }
 
@@ -163,7 +113,7 @@ print_rounds(const struct loop_report *report)
 	printf("  round    sluice   %14s    ratio\n", testpmd ? "testpmd 5tswap" : "one worker");
 	for (unsigned i = 0; i < report->rounds; i++)
 		printf("  %5u  %8.1f  %15.1f  %7.2f\n", i + 1, report->sluice[i].cycles.median,
-			report->other[i].median, ratio(report, i));
+			report->other[i].median, round_ratio(report, i));
 	printf("\n");
 }
 
@@ -291,7 +241,7 @@ add_other(json_t *root, const struct loop_report *report, const struct loop_summ
 	json_t *rounds = json_array();
 
 	for (unsigned i = 0; i < report->rounds; i++)
-		json_array_append_new(rounds, json_real(ratio(report, i)));
+		json_array_append_new(rounds, json_real(round_ratio(report, i)));
 	json_object_set_new(
 		root, "against", json_string(testpmd ? "testpmd 5tswap" : "one worker"));
 	json_object_set_new(root,

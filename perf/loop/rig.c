@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_eth_ring.h>
@@ -23,17 +24,11 @@
 #define FLOW_BYTES 512 /* in tables, the larger family */
 #define LEG_BYTES 384
 
-static int
-refuse(const char *what, const char *why)
+/* The end of the child process that measures. */
+static void __attribute__((noreturn)) fail(const char *what, const char *why)
 {
-	fprintf(stderr, "closed-loop: %s%s%s\n", what, why[0] != '\0' ? ": " : "", why);
-	return -1;
-}
-
-static bool
-has_replicas(const struct loop_options *o)
-{
-	return o->legs > 1;
+	fprintf(stderr, "closed-loop: %s: %s\n", what, why);
+	_exit(1);
 }
 
 unsigned
@@ -45,49 +40,45 @@ loop_rig_memory_mb(const struct loop_options *o)
 	       (unsigned)((flows * FLOW_BYTES + loop_legs_needed(o) * LEG_BYTES) >> 20);
 }
 
-static int
-eal_up(const struct loop_options *o)
+/* A net_ring device; rings of ours, so that packets can be put in and taken out. */
+static void
+device_make(const char *name, struct rte_ring **received, struct rte_ring **sent, unsigned n)
 {
-	struct dp_eal_config eal = {
-		.program = "closed-loop",
-		.file_prefix = "closed-loop",
-		.control_core = o->control_core,
-		.n_workers = o->workers,
-		.no_huge = o->no_huge,
-		.memory_mb = o->no_huge ? loop_rig_memory_mb(o) : 0,
-		.log_level = "error",
-	};
-	char error[ERROR_MAX];
-
-	memcpy(eal.worker_cores, o->worker_cores, sizeof(o->worker_cores));
-	return dp_eal_init(&eal, error, sizeof(error)) < 0 ? refuse("EAL", error) : 0;
+	if (rte_eth_from_rings(name, received, n, sent, n, SOCKET_ID_ANY) < 0)
+		fail(name, "rte_eth_from_rings failed");
 }
 
 static struct rte_ring *
 ring_make(const char *kind, unsigned worker)
 {
 	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *ring;
 
 	snprintf(name, sizeof(name), "%s_%u", kind, worker);
-	return rte_ring_create(name, RING_SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	ring = rte_ring_create(name, RING_SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (ring == NULL)
+		fail(name, "no memory for a ring");
+	return ring;
 }
 
-static int
-sinks_init(struct loop_sink *sinks, unsigned n_workers)
+static void
+devices_make(struct loop_rig *rig)
 {
-	struct rte_ring *sent[RTE_MAX_LCORE];
-	struct rte_ring *received[RTE_MAX_LCORE]; /* empty: the device does not go without */
+	struct rte_ring *sent[LOOP_WORKERS_MAX];
+	struct rte_ring *received[LOOP_WORKERS_MAX]; /* empty: the device does not go without */
+	const unsigned n = rig->options->workers;
 
-	for (unsigned w = 0; w < n_workers; w++) {
+	for (unsigned w = 0; w < n; w++)
+		rig->rings[w] = ring_make("loop", w);
+	device_make("loop", rig->rings, rig->rings, n);
+	if (rig->options->legs == 1)
+		return;
+	for (unsigned w = 0; w < n; w++) {
 		sent[w] = ring_make("sink", w);
 		received[w] = ring_make("sink_rx", w);
-		if (sent[w] == NULL || received[w] == NULL)
-			return refuse("no memory for rings", "");
-		sinks[w] = (struct loop_sink){.ring = sent[w]};
+		rig->sinks[w] = (struct loop_sink){.ring = sent[w]};
 	}
-	if (rte_eth_from_rings(SINK_NAME, received, n_workers, sent, n_workers, SOCKET_ID_ANY) < 0)
-		return refuse("port that frees replicas", "rte_eth_from_rings failed");
-	return 0;
+	device_make(SINK_NAME, received, sent, n);
 }
 
 /*
@@ -144,18 +135,17 @@ before_tx(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n, v
 }
 
 /* Free from now on what arrives; once the data plane has configured the device. */
-static int
+static void
 sinks_attach(struct loop_sink *sinks, unsigned n_workers)
 {
 	uint16_t port;
 
 	if (rte_eth_dev_get_port_by_name(SINK_DEVICE, &port) < 0)
-		return refuse("port that frees replicas", "the device is gone");
+		fail(SINK_DEVICE, "the device is gone");
 	for (unsigned w = 0; w < n_workers; w++) {
 		if (rte_eth_add_tx_callback(port, (uint16_t)w, before_tx, &sinks[w]) == NULL)
-			return refuse("port that frees replicas", "rte_eth_add_tx_callback failed");
+			fail(SINK_DEVICE, "rte_eth_add_tx_callback failed");
 	}
-	return 0;
 }
 
 /* Free what is still in the rings; nothing may be sent any more. */
@@ -168,22 +158,6 @@ sinks_drain(struct loop_sink *sinks, unsigned n_workers)
 	}
 }
 
-/* net_ring with rings of ours, so that packets can be put in: rte_eth_from_rings names it. */
-static int
-loop_port_make(struct loop_rig *rig)
-{
-	const unsigned n = rig->options->workers;
-
-	for (unsigned w = 0; w < n; w++) {
-		rig->rings[w] = ring_make("loop", w);
-		if (rig->rings[w] == NULL)
-			return refuse("no memory for rings", "");
-	}
-	if (rte_eth_from_rings("loop", rig->rings, n, rig->rings, n, SOCKET_ID_ANY) < 0)
-		return refuse("rte_eth_from_rings failed", "");
-	return has_replicas(rig->options) ? sinks_init(rig->sinks, n) : 0;
-}
-
 static void
 warn(void *arg, const char *message)
 {
@@ -191,7 +165,7 @@ warn(void *arg, const char *message)
 	fprintf(stderr, "closed-loop: %s\n", message);
 }
 
-static int
+static void
 dp_make(struct loop_rig *rig)
 {
 	const struct loop_options *o = rig->options;
@@ -201,7 +175,7 @@ dp_make(struct loop_rig *rig)
 		{.name = "free", .devargs = SINK_DEVICE},
 	};
 	const struct dp_config config = {
-		.n_ports = has_replicas(o) ? 2 : 1,
+		.n_ports = o->legs > 1 ? 2 : 1,
 		.ports = ports,
 		.max_flows_ipv4 = o->family == 4 ? flows : 0,
 		.max_flows_ipv6 = o->family == 6 || o->translate ? flows : 0,
@@ -212,12 +186,13 @@ dp_make(struct loop_rig *rig)
 
 	rig->dp = dp_create(&config, error, sizeof(error));
 	if (rig->dp == NULL)
-		return refuse("data plane", error);
-	return has_replicas(o) ? sinks_attach(rig->sinks, o->workers) : 0;
+		fail("data plane", error);
+	if (o->legs > 1)
+		sinks_attach(rig->sinks, o->workers);
 }
 
 /* Next hop p leaves by port p. */
-static int
+static void
 next_hops_set(const struct loop_rig *rig)
 {
 	for (uint16_t p = 0; p < dp_port_count(rig->dp); p++) {
@@ -228,24 +203,11 @@ next_hops_set(const struct loop_rig *rig)
 		struct dp_port_info info;
 
 		if (dp_next_hop_set(rig->dp, p, &hop) < 0)
-			return refuse("next hop", "");
+			fail("next hop", "refused");
 		/* Replicas are to be measured as NICs send them, not as copies. */
 		if (dp_port_info_get(rig->dp, p, &info) < 0 || !info.shares_payload)
-			return refuse("port does not share payloads", info.name);
+			fail(info.name, "the port does not share payloads");
 	}
-	return 0;
-}
-
-static int
-flows_install(struct loop_rig *rig)
-{
-	int ret;
-
-	rig->handles = calloc(rig->options->flows, sizeof(*rig->handles));
-	if (rig->handles == NULL)
-		return refuse("no memory for flows", "");
-	ret = loop_flows_install(rig->options, rig->dp, rig->handles);
-	return ret < 0 ? refuse("installing flows", strerror(-ret)) : 0;
 }
 
 /* The flow that packet i of worker w meets first: evenly spread, families by turns. */
@@ -259,7 +221,7 @@ first_flow(const struct loop_options *o, unsigned w, unsigned i)
 	return o->translate && i % 2 == 1 ? loop_units(o) + unit : unit;
 }
 
-static int
+static void
 packets_seed(struct loop_rig *rig)
 {
 	const struct loop_options *o = rig->options;
@@ -270,25 +232,43 @@ packets_seed(struct loop_rig *rig)
 			struct rte_mbuf *m = pool == NULL ? NULL : rte_pktmbuf_alloc(pool);
 
 			if (m == NULL)
-				return refuse("no packet buffers", "");
+				fail("packets", "no packet buffers");
 			loop_frame_write(
 				o, first_flow(o, w, i), o->streams > 0 ? i % o->streams : 0, m);
 			if (rte_ring_enqueue(rig->rings[w], m) < 0)
-				return refuse("ring full", "");
+				fail("packets", "a ring is full");
 		}
 	}
-	return 0;
 }
 
-int
-loop_rig_create(struct loop_rig *rig, const struct loop_options *options)
+void
+loop_rig_create(struct loop_rig *rig, const struct loop_options *o)
 {
-	memset(rig, 0, sizeof(*rig));
-	rig->options = options;
-	if (eal_up(options) < 0 || loop_port_make(rig) < 0 || dp_make(rig) < 0 ||
-		next_hops_set(rig) < 0 || flows_install(rig) < 0 || packets_seed(rig) < 0)
-		return -1;
-	return 0;
+	struct dp_eal_config eal = {
+		.program = "closed-loop",
+		.file_prefix = "closed-loop",
+		.control_core = o->control_core,
+		.n_workers = o->workers,
+		.no_huge = o->no_huge,
+		.memory_mb = o->no_huge ? loop_rig_memory_mb(o) : 0,
+		.log_level = "error",
+	};
+	char error[ERROR_MAX];
+	int ret;
+
+	*rig = (struct loop_rig){.options = o, .handles = calloc(o->flows, sizeof(*rig->handles))};
+	if (rig->handles == NULL)
+		fail("flows", "no memory");
+	memcpy(eal.worker_cores, o->worker_cores, sizeof(o->worker_cores));
+	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
+		fail("EAL", error);
+	devices_make(rig);
+	dp_make(rig);
+	next_hops_set(rig);
+	ret = loop_flows_install(o, rig->dp, rig->handles);
+	if (ret < 0)
+		fail("installing flows", strerror(-ret));
+	packets_seed(rig);
 }
 
 uint64_t
@@ -312,11 +292,10 @@ loop_rig_destroy(struct loop_rig *rig)
 
 	sinks_drain(rig->sinks, rig->options->workers);
 	for (unsigned w = 0; w < rig->options->workers; w++) {
-		while (rig->rings[w] != NULL && rte_ring_dequeue(rig->rings[w], &m) == 0)
+		while (rte_ring_dequeue(rig->rings[w], &m) == 0)
 			rte_pktmbuf_free(m);
 	}
-	if (rig->dp != NULL)
-		dp_destroy(rig->dp);
+	dp_destroy(rig->dp);
 	free(rig->handles);
 	dp_eal_fini();
 }
@@ -355,17 +334,16 @@ direct_tx(void *queue, struct rte_mbuf **packets, uint16_t n)
 	return (uint16_t)rte_ring_sp_enqueue_burst(own_ring(), (void **)packets, n, NULL);
 }
 
-int
+void
 loop_rig_direct(const struct loop_rig *rig)
 {
 	uint16_t port;
 
 	if (rte_eth_dev_get_port_by_name("net_ring_loop", &port) != 0)
-		return refuse("no port net_ring_loop", "");
+		fail("net_ring_loop", "no such port");
 	for (unsigned w = 0; w < LOOP_WORKERS_MAX; w++)
 		direct_rings[w] = rig->rings[w];
 	/* Workers may be at it already: either function does the same to the same ring. */
 	__atomic_store_n(&rte_eth_fp_ops[port].rx_pkt_burst, direct_rx, __ATOMIC_RELEASE);
 	__atomic_store_n(&rte_eth_fp_ops[port].tx_pkt_burst, direct_tx, __ATOMIC_RELEASE);
-	return 0;
 }

@@ -40,8 +40,11 @@ struct loop_rig {
 /* Memory that tables and pools take at most, in MB. */
 unsigned loop_rig_memory_mb(const struct loop_options *options);
 
-/* Bring up EAL, ports, flows and packets; nothing moves yet. 0, or -1 after a message. */
-int loop_rig_create(struct loop_rig *rig, const struct loop_options *options);
+/*
+ * Bring up EAL, ports, flows and packets; nothing moves yet. For a child process, which ends with 1
+ * after a message where something fails.
+ */
+void loop_rig_create(struct loop_rig *rig, const struct loop_options *options);
 
 void loop_rig_destroy(struct loop_rig *rig);
 
@@ -55,8 +58,8 @@ uint64_t loop_rig_freeing_cycles(const struct loop_rig *rig);
  * Let the loop's port, which is started, go to its rings directly. net_ring counts the packets of
  * all its queues in one cache line, which workers would fight for: some six cycles a packet on two
  * lcores, and none of them ours. Where several workers are compared with one, both sides do
- * without that count. 0, or -1 after a message.
+ * without that count.
  */
-int loop_rig_direct(const struct loop_rig *rig);
+void loop_rig_direct(const struct loop_rig *rig);
 
 #endif

@@ -119,26 +119,24 @@ load_and_measure(const struct loop_rig *rig, struct loop_load *load, struct loop
 }
 
 /* In the child: the whole life of a rig. */
-static int
+static void
 rig_measure(const struct loop_options *options, struct loop_result *result)
 {
 	static struct loop_rig rig;
 	static struct loop_load load;
 	char error[256];
-	int ret = loop_rig_create(&rig, options);
 
-	if (ret == 0)
-		ret = loop_load_init(&load, &rig);
-	if (ret == 0 && dp_start(rig.dp, error, sizeof(error)) < 0) {
+	loop_rig_create(&rig, options);
+	if (loop_load_init(&load, &rig) < 0)
+		_exit(1);
+	if (dp_start(rig.dp, error, sizeof(error)) < 0) {
 		fprintf(stderr, "closed-loop: %s\n", error);
-		ret = -1;
+		_exit(1);
 	}
-	if (ret == 0 && (options->workers > 1 || options->against == LOOP_ONE_WORKER))
-		ret = loop_rig_direct(&rig);
-	if (ret == 0)
-		load_and_measure(&rig, &load, result);
+	if (options->workers > 1 || options->against == LOOP_ONE_WORKER)
+		loop_rig_direct(&rig);
+	load_and_measure(&rig, &load, result);
 	loop_rig_destroy(&rig);
-	return ret;
 }
 
 int
@@ -157,10 +155,8 @@ loop_run_sluice(const struct loop_options *options, struct loop_result *result)
 
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(fds[0]);
-		if (rig_measure(options, &measured) < 0 ||
-			write(fds[1], &measured, sizeof(measured)) != sizeof(measured))
-			_exit(1);
-		_exit(0);
+		rig_measure(options, &measured);
+		_exit(write(fds[1], &measured, sizeof(measured)) != sizeof(measured));
 	}
 	close(fds[1]);
 	got = read(fds[0], result, sizeof(*result));

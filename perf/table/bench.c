@@ -13,46 +13,35 @@
 
 #define SEED UINT64_C(0x2545f4914f6cdd1d)
 
-/* The public form of a key; key6 and key4 have their fields in the same order. */
-static void
-key_publish(const void *key, bool is_ipv4, struct dp_flow_key *out)
-{
-	const size_t address_bytes = is_ipv4 ? 4 : 16;
-	const uint8_t *bytes = key;
-
-	memset(out, 0, sizeof(*out));
-	memcpy(out->src, bytes, address_bytes);
-	memcpy(out->dst, bytes + address_bytes, address_bytes);
-	memcpy(&out->src_port, bytes + 2 * address_bytes, sizeof(out->src_port));
-	memcpy(&out->dst_port, bytes + 2 * address_bytes + 2, sizeof(out->dst_port));
-	out->family = is_ipv4 ? DP_IPV4 : DP_IPV6;
-}
-
 void
-bench_flow_make(struct bench_flow *flow, enum bench_shape shape, uint32_t number)
+bench_flow_make(struct bench_flow *flow, enum dp_family family, uint32_t number)
 {
-	const bool half = shape == BENCH_HALF || shape == BENCH_HALF_MAPPED;
-	const bool is_ipv6 = shape == BENCH_IPV6 || (half && number % 2 == 1);
-	const bool is_mapped = !is_ipv6 && (shape == BENCH_MAPPED || shape == BENCH_HALF_MAPPED);
-	union flow_key key;
+	const size_t address_bytes = family == DP_IPV4 ? 4 : 16;
+	struct dp_flow_key *key = &flow->flow.key;
+	struct dp_leg *leg = &flow->leg;
+	union flow_key compiled;
+	const uint8_t *bytes = (const uint8_t *)&compiled;
 
+	/* The keys of both families have their fields in the same order. */
+	if (family == DP_IPV4)
+		bench_key4(number, &compiled.v4);
+	else
+		bench_key6(number, &compiled.v6);
 	memset(flow, 0, sizeof(*flow));
 	flow->number = number;
-	if (is_ipv6)
-		bench_key6(number, &key.v6);
-	else if (is_mapped)
-		bench_key_mapped(number, &key.v6);
-	else
-		bench_key4(number, &key.v4);
-	key_publish(&key, !is_ipv6 && !is_mapped, &flow->flow.key);
-	memcpy(flow->leg.src, flow->flow.key.dst, sizeof(flow->leg.src));
-	memcpy(flow->leg.dst, flow->flow.key.src, sizeof(flow->leg.dst));
-	flow->leg.src_port = flow->flow.key.dst_port;
-	flow->leg.dst_port = flow->flow.key.src_port;
-	flow->leg.family = flow->flow.key.family;
-	flow->leg.dscp = DP_DSCP_KEEP;
+	memcpy(key->src, bytes, address_bytes);
+	memcpy(key->dst, bytes + address_bytes, address_bytes);
+	memcpy(&key->src_port, bytes + 2 * address_bytes, sizeof(key->src_port));
+	memcpy(&key->dst_port, bytes + 2 * address_bytes + 2, sizeof(key->dst_port));
+	key->family = family;
+	memcpy(leg->src, key->dst, sizeof(leg->src));
+	memcpy(leg->dst, key->src, sizeof(leg->dst));
+	leg->src_port = key->dst_port;
+	leg->dst_port = key->src_port;
+	leg->family = family;
+	leg->dscp = DP_DSCP_KEEP;
 	flow->flow.n_legs = 1;
-	flow->flow.legs = &flow->leg;
+	flow->flow.legs = leg;
 }
 
 size_t
@@ -75,7 +64,7 @@ bench_add_range(const struct bench_way *way, void *table, uint32_t first, uint32
 		struct bench_flow flow;
 		int ret;
 
-		bench_flow_make(&flow, way->shape, first + i);
+		bench_flow_make(&flow, way->family, first + i);
 		ret = way->add(table, &flow);
 		if (ret < 0)
 			return ret;

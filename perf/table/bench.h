@@ -37,16 +37,6 @@
 
 #define BENCH_DST4 RTE_BE32(0xc6336401) /* 198.51.100.1 */
 #define BENCH_PREFIX6 RTE_BE64(UINT64_C(0x20010db800000000)) /* 2001:db8:: */
-#define BENCH_MAPPED_MARK UINT64_C(0xffff0000) /* before the address: ::ffff: */
-
-/* Which keys the flows of a table have. */
-enum bench_shape {
-	BENCH_IPV4,
-	BENCH_IPV6,
-	BENCH_HALF, /* even numbers IPv4, odd ones IPv6 */
-	BENCH_MAPPED, /* IPv4 in the key of IPv6, as ::ffff:a.b.c.d */
-	BENCH_HALF_MAPPED, /* even numbers mapped, odd ones IPv6 */
-};
 
 /* What the writer side is given. Points into itself: not to be copied. */
 struct bench_flow {
@@ -55,7 +45,7 @@ struct bench_flow {
 	struct dp_leg leg;
 };
 
-void bench_flow_make(struct bench_flow *flow, enum bench_shape shape, uint32_t number);
+void bench_flow_make(struct bench_flow *flow, enum dp_family family, uint32_t number);
 
 /* Each number to another one, without order. */
 static __rte_always_inline uint64_t
@@ -87,37 +77,20 @@ bench_key4(uint32_t number, struct flow_key4 *key)
 
 /* With stores as wide as those of a parser, lest the hash waits for them. */
 static __rte_always_inline void
-bench_key6_store(struct flow_key6 *key, uint64_t src_low, uint64_t src_high, uint64_t dst_low,
-	uint64_t dst_high, uint64_t ports)
-{
-	_mm_storeu_si128(
-		(__m128i *)(void *)key->src, _mm_set_epi64x((int64_t)src_low, (int64_t)src_high));
-	_mm_storeu_si128(
-		(__m128i *)(void *)key->dst, _mm_set_epi64x((int64_t)dst_low, (int64_t)dst_high));
-	memcpy(&key->src_port, &ports, sizeof(ports));
-}
-
-static __rte_always_inline void
 bench_key6(uint32_t number, struct flow_key6 *key)
 {
-	const uint64_t mixed = bench_mix(number);
+	const uint64_t mixed = bench_mix(number), ports = (uint32_t)mixed;
 
-	bench_key6_store(key, mixed, BENCH_PREFIX6, 1, BENCH_PREFIX6, (uint32_t)mixed);
-}
-
-static __rte_always_inline void
-bench_key_mapped(uint32_t number, struct flow_key6 *key)
-{
-	const uint64_t mixed = bench_mix(number);
-
-	bench_key6_store(key, BENCH_MAPPED_MARK | (uint64_t)(uint32_t)mixed << 32, 0,
-		BENCH_MAPPED_MARK | (uint64_t)BENCH_DST4 << 32, 0, mixed >> 32);
+	_mm_storeu_si128(
+		(__m128i *)(void *)key->src, _mm_set_epi64x((int64_t)mixed, BENCH_PREFIX6));
+	_mm_storeu_si128((__m128i *)(void *)key->dst, _mm_set_epi64x(1, BENCH_PREFIX6));
+	memcpy(&key->src_port, &ports, sizeof(ports));
 }
 
 /* A table of some make. One thread. */
 struct bench_way {
 	const char *name;
-	enum bench_shape shape; /* of its flows */
+	enum dp_family family; /* of its flows */
 	/* Room for `capacity` flows; NULL when memory is short. */
 	void *(*create)(uint32_t capacity);
 	void (*destroy)(void *table);
@@ -127,8 +100,6 @@ struct bench_way {
 	void (*remove)(void *table, const struct bench_flow *flow);
 	/* A burst: find each flow, read its rewrite, count a packet. Returns how many it found. */
 	unsigned (*visit)(void *table, const uint32_t *flows);
-	/* Allocated bytes that a table of this make would not need; NULL = none. */
-	size_t (*spare_bytes)(const void *table);
 };
 
 /* Bytes that rte_malloc has given out. */

@@ -29,7 +29,6 @@ static const struct {
 	{"insert", "Add and remove", bench_insert},
 	{"fill", "Lookups by load", bench_fill},
 	{"collide", "Keys of one hash", bench_collide},
-	{"count", "Counting with two workers", bench_count},
 };
 
 static const char help[] =
@@ -37,7 +36,7 @@ static const char help[] =
 	"\n"
 	"Compare Sluice's flow table with rte_hash and others. Markdown on standard output.\n"
 	"\n"
-	"  --section NAME   lookup, insert, fill, collide or count alone\n"
+	"  --section NAME   lookup, insert, fill or collide alone\n"
 	"  --rounds N       measurements of each kind, 1 to 101 (11)\n"
 	"  --no-huge        ordinary pages; hugepages else, of which it takes up to 1.5 GiB\n"
 	"  --cores C,W      the CPUs of the first and the second thread (0,1)\n"

@@ -20,6 +20,5 @@ int bench_lookup(const struct bench_options *options, json_t *rows);
 int bench_insert(const struct bench_options *options, json_t *rows);
 int bench_fill(const struct bench_options *options, json_t *rows);
 int bench_collide(const struct bench_options *options, json_t *rows);
-int bench_count(const struct bench_options *options, json_t *rows);
 
 #endif

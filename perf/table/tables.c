@@ -16,20 +16,16 @@
 /* For rte_hash, whose removals free memory after a grace period. */
 #define REMOVALS_A_GRACE 32
 
-/*
- * Sluice's own tables, found in through the stages of classify.h: one of each family, as they are;
- * and one table whose keys and entries fit both families, which is the IPv6 table with IPv4
- * addresses mapped into it.
- */
+/* Sluice's own tables, which lookups enter through the stages of classify.h. */
 struct sluice {
-	struct flow_table table4, table6;
-	struct lane lane4, lane6;
-	uint32_t *places; /* [flow] in its table; those of colliding flows after the others */
+	struct flow_table table;
+	struct lane lane;
+	uint32_t *places; /* [flow] in the table; those of colliding flows after the others */
 	uint32_t capacity;
 };
 
 static struct sluice *
-sluice_create(uint32_t capacity, uint32_t capacity4, uint32_t capacity6)
+sluice_create(uint32_t capacity, enum dp_family family)
 {
 	struct sluice *sluice =
 		aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN(sizeof(*sluice), RTE_CACHE_LINE_SIZE));
@@ -39,19 +35,10 @@ sluice_create(uint32_t capacity, uint32_t capacity4, uint32_t capacity6)
 	memset(sluice, 0, sizeof(*sluice));
 	sluice->capacity = capacity;
 	sluice->places = calloc(2 * (size_t)capacity, sizeof(*sluice->places));
-	if (sluice->places == NULL)
-		goto err_sluice;
-	if (flow_table_init(&sluice->table4, DP_IPV4, capacity4, 1, SOCKET_ID_ANY, NULL) < 0)
-		goto err_places;
-	if (flow_table_init(&sluice->table6, DP_IPV6, capacity6, 1, SOCKET_ID_ANY, NULL) < 0)
-		goto err_table4;
-	return sluice;
-
-err_table4:
-	flow_table_fini(&sluice->table4);
-err_places:
+	if (sluice->places != NULL &&
+		flow_table_init(&sluice->table, family, capacity, 1, SOCKET_ID_ANY, NULL) == 0)
+		return sluice;
 	free(sluice->places);
-err_sluice:
 	free(sluice);
 	return NULL;
 }
@@ -59,19 +46,13 @@ err_sluice:
 static void *
 sluice4_create(uint32_t capacity)
 {
-	return sluice_create(capacity, capacity, 0);
+	return sluice_create(capacity, DP_IPV4);
 }
 
 static void *
 sluice6_create(uint32_t capacity)
 {
-	return sluice_create(capacity, 0, capacity);
-}
-
-static void *
-two_tables_create(uint32_t capacity)
-{
-	return sluice_create(capacity, (capacity + 1) / 2, (capacity + 1) / 2);
+	return sluice_create(capacity, DP_IPV6);
 }
 
 static void
@@ -79,16 +60,9 @@ sluice_destroy(void *table)
 {
 	struct sluice *sluice = table;
 
-	flow_table_fini(&sluice->table4);
-	flow_table_fini(&sluice->table6);
+	flow_table_fini(&sluice->table);
 	free(sluice->places);
 	free(sluice);
-}
-
-static struct flow_table *
-sluice_table(struct sluice *sluice, const struct bench_flow *flow)
-{
-	return flow->flow.key.family == DP_IPV4 ? &sluice->table4 : &sluice->table6;
 }
 
 static uint32_t *
@@ -102,125 +76,63 @@ sluice_place(struct sluice *sluice, uint32_t number)
 static int
 sluice_add(void *table, const struct bench_flow *flow)
 {
-	struct flow_table *own = sluice_table(table, flow);
+	struct sluice *sluice = table;
 	uint32_t place;
-	int ret = flow_table_add(own, &flow->flow, &place);
+	int ret = flow_table_add(&sluice->table, &flow->flow, &place);
 
 	if (ret < 0)
 		return ret;
-	flow_table_show(own, place);
-	flow_table_settle(own, place);
-	*sluice_place(table, flow->number) = place;
+	flow_table_show(&sluice->table, place);
+	flow_table_settle(&sluice->table, place);
+	*sluice_place(sluice, flow->number) = place;
 	return 0;
 }
 
 static void
 sluice_remove(void *table, const struct bench_flow *flow)
 {
-	struct flow_table *own = sluice_table(table, flow);
-	uint32_t place = *sluice_place(table, flow->number);
+	struct sluice *sluice = table;
+	const uint32_t place = *sluice_place(sluice, flow->number);
 
-	flow_table_unlink(own, place);
-	flow_table_free(own, place);
-	flow_table_rested(own);
+	flow_table_unlink(&sluice->table, place);
+	flow_table_free(&sluice->table, place);
+	flow_table_rested(&sluice->table);
 }
 
-/* Begin one more lookup of a lane. */
-static __rte_always_inline void
-lane_add4(const struct flow_table *table, struct lane *lane, uint32_t flow)
-{
-	bench_key4(flow, &lane->key4[lane->n]);
-	classify_begin(table, lane, lane->n++, DP_IPV4);
-}
-
-static __rte_always_inline void
-lane_add6(const struct flow_table *table, struct lane *lane, uint32_t flow)
-{
-	bench_key6(flow, &lane->key6[lane->n]);
-	classify_begin(table, lane, lane->n++, DP_IPV6);
-}
-
-static __rte_always_inline void
-lane_add_mapped(const struct flow_table *table, struct lane *lane, uint32_t flow)
-{
-	bench_key_mapped(flow, &lane->key6[lane->n]);
-	classify_begin(table, lane, lane->n++, DP_IPV6);
-}
-
-/* Finish the lookups of a lane; count a packet for each flow. It is empty then. */
 static __rte_always_inline unsigned
-lane_visit(struct flow_table *table, struct lane *lane, enum dp_family family)
+sluice_visit(struct sluice *sluice, const uint32_t *flows, enum dp_family family)
 {
+	struct lane *lane = &sluice->lane;
 	unsigned n_found = 0;
 
-	classify_lane(NULL, table, lane, VIEW_SETTLED, family);
-	for (uint16_t i = 0; i < lane->n; i++) {
+	for (uint16_t i = 0; i < BENCH_BURST; i++) {
+		if (family == DP_IPV4)
+			bench_key4(flows[i], &lane->key4[i]);
+		else
+			bench_key6(flows[i], &lane->key6[i]);
+		classify_begin(&sluice->table, lane, i, family);
+	}
+	lane->n = BENCH_BURST;
+	classify_lane(NULL, &sluice->table, lane, VIEW_SETTLED, family);
+	for (uint16_t i = 0; i < BENCH_BURST; i++) {
 		if (unlikely(lane->entries[i] == NULL))
 			continue;
 		bench_touch(lane->entries[i], family);
 		n_found++;
 	}
-	lane->n = 0;
 	return n_found;
 }
 
 static unsigned
 sluice4_visit(void *table, const uint32_t *flows)
 {
-	struct sluice *sluice = table;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++)
-		lane_add4(&sluice->table4, &sluice->lane4, flows[i]);
-	return lane_visit(&sluice->table4, &sluice->lane4, DP_IPV4);
+	return sluice_visit(table, flows, DP_IPV4);
 }
 
 static unsigned
 sluice6_visit(void *table, const uint32_t *flows)
 {
-	struct sluice *sluice = table;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++)
-		lane_add6(&sluice->table6, &sluice->lane6, flows[i]);
-	return lane_visit(&sluice->table6, &sluice->lane6, DP_IPV6);
-}
-
-static unsigned
-two_tables_visit(void *table, const uint32_t *flows)
-{
-	struct sluice *sluice = table;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++) {
-		if (flows[i] % 2 == 0)
-			lane_add4(&sluice->table4, &sluice->lane4, flows[i]);
-		else
-			lane_add6(&sluice->table6, &sluice->lane6, flows[i]);
-	}
-	return lane_visit(&sluice->table4, &sluice->lane4, DP_IPV4) +
-	       lane_visit(&sluice->table6, &sluice->lane6, DP_IPV6);
-}
-
-static unsigned
-one_table4_visit(void *table, const uint32_t *flows)
-{
-	struct sluice *sluice = table;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++)
-		lane_add_mapped(&sluice->table6, &sluice->lane6, flows[i]);
-	return lane_visit(&sluice->table6, &sluice->lane6, DP_IPV6);
-}
-
-static unsigned
-one_table_visit(void *table, const uint32_t *flows)
-{
-	struct sluice *sluice = table;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++) {
-		if (flows[i] % 2 == 0)
-			lane_add_mapped(&sluice->table6, &sluice->lane6, flows[i]);
-		else
-			lane_add6(&sluice->table6, &sluice->lane6, flows[i]);
-	}
-	return lane_visit(&sluice->table6, &sluice->lane6, DP_IPV6);
+	return sluice_visit(table, flows, DP_IPV6);
 }
 
 static unsigned
@@ -229,7 +141,7 @@ keys_alone_visit(void *table, const uint32_t *flows)
 	struct sluice *sluice = table;
 
 	for (unsigned i = 0; i < BENCH_BURST; i++)
-		bench_key4(flows[i], &sluice->lane4.key4[i]);
+		bench_key4(flows[i], &sluice->lane.key4[i]);
 	__asm__ volatile("" : : : "memory");
 	return BENCH_BURST;
 }
@@ -237,7 +149,7 @@ keys_alone_visit(void *table, const uint32_t *flows)
 uint32_t
 bench_sluice4_overflow(const void *table)
 {
-	const struct flow_table *own = &((const struct sluice *)table)->table4;
+	const struct flow_table *own = &((const struct sluice *)table)->table;
 
 	return own->n_overflow - own->n_overflow_free - own->n_overflow_resting;
 }
@@ -245,17 +157,11 @@ bench_sluice4_overflow(const void *table)
 #define SLUICE_WAY .destroy = sluice_destroy, .add = sluice_add, .remove = sluice_remove
 
 const struct bench_way bench_keys_alone = {
-	"keys alone", BENCH_IPV4, sluice4_create, SLUICE_WAY, .visit = keys_alone_visit};
+	"keys alone", DP_IPV4, sluice4_create, SLUICE_WAY, .visit = keys_alone_visit};
 const struct bench_way bench_sluice4 = {
-	"Sluice, IPv4", BENCH_IPV4, sluice4_create, SLUICE_WAY, .visit = sluice4_visit};
+	"Sluice, IPv4", DP_IPV4, sluice4_create, SLUICE_WAY, .visit = sluice4_visit};
 const struct bench_way bench_sluice6 = {
-	"Sluice, IPv6", BENCH_IPV6, sluice6_create, SLUICE_WAY, .visit = sluice6_visit};
-const struct bench_way bench_two_tables = {"two tables, half and half", BENCH_HALF,
-	two_tables_create, SLUICE_WAY, .visit = two_tables_visit};
-const struct bench_way bench_one_table4 = {
-	"one table, IPv4", BENCH_MAPPED, sluice6_create, SLUICE_WAY, .visit = one_table4_visit};
-const struct bench_way bench_one_table = {"one table, half and half", BENCH_HALF_MAPPED,
-	sluice6_create, SLUICE_WAY, .visit = one_table_visit};
+	"Sluice, IPv6", DP_IPV6, sluice6_create, SLUICE_WAY, .visit = sluice6_visit};
 
 /*
  * rte_hash with lock-free readers and RCU attached, as it would serve here: bulk lookup with hashes
@@ -392,179 +298,6 @@ hash_visit(void *arg, const uint32_t *flows)
 	.destroy = hash_destroy, .add = hash_add, .remove = hash_remove, .visit = hash_visit
 
 const struct bench_way bench_rte_hash = {
-	"rte_hash, RCU, extendable", BENCH_IPV4, hash_create_extendable, HASH_WAY};
+	"rte_hash, RCU, extendable", DP_IPV4, hash_create_extendable, HASH_WAY};
 const struct bench_way bench_rte_hash_plain = {
-	"rte_hash, RCU, not extendable", BENCH_IPV4, hash_create_plain, HASH_WAY};
-
-/*
- * Sluice's buckets with key, rewrite and counters in arrays of their own: three lines of a flow
- * where the table has one. The table behind it keeps the buckets and gives out places; its own
- * entries are there, but no lookup reads them.
- */
-struct split_rewrite {
-	struct rewrite4 rewrite;
-	uint64_t rest; /* none straddles a line */
-};
-
-struct split {
-	struct flow_table table;
-	struct flow_key4 *keys;
-	struct split_rewrite *rewrites;
-	struct flow_counters *counters;
-	uint32_t *places; /* [flow] */
-};
-
-static void
-split_destroy(void *table)
-{
-	struct split *split = table;
-
-	flow_table_fini(&split->table);
-	rte_free(split->keys);
-	rte_free(split->rewrites);
-	rte_free(split->counters);
-	free(split->places);
-	free(split);
-}
-
-static void *
-split_array(size_t n, size_t bytes)
-{
-	return rte_zmalloc("split", n * bytes, RTE_CACHE_LINE_SIZE);
-}
-
-static void *
-split_create(uint32_t capacity)
-{
-	struct split *split = calloc(1, sizeof(*split));
-	size_t n;
-
-	if (split == NULL)
-		return NULL;
-	if (flow_table_init(&split->table, DP_IPV4, capacity, 1, SOCKET_ID_ANY, NULL) < 0) {
-		free(split);
-		return NULL;
-	}
-	n = split->table.n_places;
-	split->keys = split_array(n, sizeof(*split->keys));
-	split->rewrites = split_array(n, sizeof(*split->rewrites));
-	split->counters = split_array(n, sizeof(*split->counters));
-	split->places = calloc(capacity, sizeof(*split->places));
-	if (split->keys == NULL || split->rewrites == NULL || split->counters == NULL ||
-		split->places == NULL) {
-		split_destroy(split);
-		return NULL;
-	}
-	return split;
-}
-
-static size_t
-split_spare_bytes(const void *table)
-{
-	return ((const struct split *)table)->table.n_places * sizeof(struct flow_entry4);
-}
-
-static int
-split_add(void *table, const struct bench_flow *flow)
-{
-	struct split *split = table;
-	const struct flow_entry4 *entry;
-	uint32_t place;
-	int ret = flow_table_add(&split->table, &flow->flow, &place);
-
-	if (ret < 0)
-		return ret;
-	entry = flow_table_entry(&split->table, place, DP_IPV4);
-	split->keys[place] = entry->key;
-	split->rewrites[place].rewrite = entry->rewrite;
-	split->counters[place] = (struct flow_counters){0};
-	flow_table_show(&split->table, place);
-	flow_table_settle(&split->table, place);
-	split->places[flow->number] = place;
-	return 0;
-}
-
-static void
-split_remove(void *table, const struct bench_flow *flow)
-{
-	struct split *split = table;
-
-	flow_table_unlink(&split->table, split->places[flow->number]);
-	flow_table_free(&split->table, split->places[flow->number]);
-}
-
-/* What flow_table_find() does, with the keys where they are here. */
-static uint32_t
-split_find(const struct split *split, const struct flow_key4 *key, uint32_t hash)
-{
-	const struct bucket *bucket = flow_table_bucket(&split->table, hash);
-
-	for (;;) {
-		for (uint32_t hits = bucket_match(bucket, flow_hash_signature(hash)); hits != 0;
-			hits &= hits - 1) {
-			uint32_t place = bucket_index(bucket, (unsigned)__builtin_ctz(hits));
-
-			if (flow_key_equal(&split->keys[place], key, DP_IPV4))
-				return place;
-		}
-		if (bucket->next == 0)
-			return FLOW_INDEX_NONE;
-		bucket = &split->table.overflow[bucket->next - 1];
-	}
-}
-
-/* The place that the first match of signatures names, its three lines on their way. */
-static inline uint32_t
-split_guess(const struct split *split, uint32_t hash)
-{
-	const struct bucket *bucket = flow_table_bucket(&split->table, hash);
-	uint32_t hits = bucket_match(bucket, flow_hash_signature(hash));
-	uint32_t place;
-
-	if (unlikely(hits == 0))
-		return FLOW_INDEX_NONE;
-	place = bucket_index(bucket, (unsigned)__builtin_ctz(hits));
-	rte_prefetch0(&split->keys[place]);
-	rte_prefetch0(&split->rewrites[place]);
-	rte_prefetch0(&split->counters[place]);
-	return place;
-}
-
-static unsigned
-split_visit(void *table, const uint32_t *flows)
-{
-	struct split *split = table;
-	struct flow_key4 keys[BENCH_BURST];
-	uint32_t hashes[BENCH_BURST], places[BENCH_BURST];
-	unsigned n_found = 0;
-
-	for (unsigned i = 0; i < BENCH_BURST; i++) {
-		bench_key4(flows[i], &keys[i]);
-		hashes[i] = flow_key_hash(&keys[i], DP_IPV4);
-		rte_prefetch0(flow_table_bucket(&split->table, hashes[i]));
-	}
-	for (unsigned i = 0; i < BENCH_BURST; i++)
-		places[i] = split_guess(split, hashes[i]);
-	for (unsigned i = 0; i < BENCH_BURST; i++) {
-		if (unlikely(places[i] == FLOW_INDEX_NONE ||
-			     !flow_key_equal(&split->keys[places[i]], &keys[i], DP_IPV4)))
-			places[i] = split_find(split, &keys[i], hashes[i]);
-		if (unlikely(places[i] == FLOW_INDEX_NONE))
-			continue;
-		bench_count_packet(&split->counters[places[i]]);
-		bench_read(&split->rewrites[places[i]]);
-		n_found++;
-	}
-	return n_found;
-}
-
-const struct bench_way bench_three_lines = {
-	.name = "our buckets, three lines a flow",
-	.shape = BENCH_IPV4,
-	.create = split_create,
-	.destroy = split_destroy,
-	.add = split_add,
-	.remove = split_remove,
-	.visit = split_visit,
-	.spare_bytes = split_spare_bytes,
-};
+	"rte_hash, RCU, not extendable", DP_IPV4, hash_create_plain, HASH_WAY};
