@@ -3,8 +3,6 @@
 #ifndef CTRL_CLI_COUNTERS_H
 #define CTRL_CLI_COUNTERS_H
 
-#include <stdio.h>
-
 #include <jansson.h>
 
 /*
@@ -12,10 +10,7 @@
  * "counters" object. A line a leg, and one of its own for a flow that has punted or dropped
  * packets or has no leg.
  */
-void flow_counters_print(const json_t *flows, FILE *out);
-
-/* `legs` is an array of {"id", "counters"}. A line a leg. */
-void leg_counters_print(const json_t *legs, FILE *out);
+void flow_counters_print(const json_t *flows);
 
 /* What these ports have counted, as counters.get lists them, in tables. */
 void counters_ports_print(const json_t *ports);

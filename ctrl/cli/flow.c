@@ -9,14 +9,6 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-static const struct table_column list_columns[] = {
-	{"FLOW", false},
-	{"MATCH", false},
-	{"HEALTH", false},
-	{"LEGS", true},
-	{"TO", false},
-};
-
 /* The first leg that there is, of the flow or of a stream, and how many. */
 static const json_t *
 legs_of(const json_t *flow, size_t *n)
@@ -136,7 +128,7 @@ list_print(const json_t *result, const json_t *ports)
 		printf("no flows\n");
 		return;
 	}
-	table = table_create(list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
+	table = table_create("FLOW,MATCH,HEALTH,LEGS>,TO");
 	json_array_foreach (flows, i, flow) {
 		size_t n_legs;
 
@@ -147,8 +139,7 @@ list_print(const json_t *result, const json_t *ports)
 		table_cell(table, "%zu", n_legs);
 		table_cell(table, "%s", text_to(&text, flow, ports));
 	}
-	table_print(table, stdout);
-	table_destroy(table);
+	table_end(table);
 	if (json_is_string(json_object_get(result, "next_cursor")))
 		text_print(stdout, 0, "%zu of %" PRIu64 " flow%s, go on with --cursor %s",
 			json_array_size(flows), member_number(result, "total"),
@@ -237,46 +228,11 @@ const struct command command_flow_list = {
 	.run = flow_list,
 };
 
-static const struct table_column leg_columns[] = {
-	{"LEG", false},
-	{"PORT", false},
-	{"VLAN", true},
-	{"FROM", false},
-	{"TO", false},
-	{"DSCP", true},
-	{"TTL", true},
-	{"STATE", false},
-};
-
-static const struct table_column hop_columns[] = {
-	{"LEG", false},
-	{"NEXT HOP", false},
-	{"MAC", false},
-	{"STATE", false},
-	{"NETDEV", false},
-};
-
-static const struct table_column why_columns[] = {
-	{"LEG", false},
-	{"WHY", false},
-};
-
-static const struct table_column count_columns[] = {
-	{"LEG", false},
-	{"COPIES", true},
-	{"BYTES", true},
-	{"SENT", true},
-	{"DROPS", false},
-};
-
-#define TABLE(columns) table_create(columns, sizeof(columns) / sizeof(columns[0]))
-
 struct leg_tables {
 	struct table *legs;
 	struct table *hops;
 	struct table *whys; /* of hops that have a reason */
 	struct table *counts;
-	size_t n_whys;
 };
 
 /* "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s" */
@@ -316,50 +272,17 @@ add_leg(struct table *table, const char *name, const json_t *leg, const json_t *
 	table_cell(table, "%s", text_state(&text, leg, state));
 }
 
-static void
-add_hop(struct table *table, const char *name, const json_t *hop)
-{
-	table_cell(table, "%s", name);
-	table_cell(table, "%s", member_text(hop, "address"));
-	table_cell(table, "%s", member_text(hop, "mac"));
-	table_cell(table, "%s", member_text(hop, "state"));
-	table_cell(table, "%s", member_text(hop, "netdev"));
-}
-
-static void
-add_why(struct leg_tables *tables, const char *name, const json_t *leg, const json_t *hop)
-{
-	struct text text;
-
-	if (json_object_get(hop, "reason") == NULL)
-		return;
-	table_cell(tables->whys, "%s", name);
-	table_cell(tables->whys, "%s", pending_text(&text, leg, hop));
-	tables->n_whys++;
-}
-
-static void
-add_counts(struct table *table, const char *name, const json_t *state)
-{
-	struct text text;
-
-	table_cell(table, "%s", name);
-	table_cell(table, "%" PRIu64, member_number(state, "copies"));
-	table_cell(table, "%" PRIu64, member_number(state, "bytes"));
-	table_cell(table, "%" PRIu64, member_number(state, "sent"));
-	table_cell(table, "%s", text_drops(&text, json_object_get(state, "drops")));
-}
-
 /* Legs and their states, which stand side by side in flow.get. stream: -1 for the flow's own. */
-static size_t
+static void
 add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, int stream)
 {
-	struct text name;
+	struct text name, text;
 	json_t *leg;
 	size_t i;
 
 	json_array_foreach (legs, i, leg) {
 		const json_t *state = json_array_get(states, i);
+		const json_t *hop = json_object_get(state, "next_hop");
 
 		text_clear(&name);
 		if (stream < 0)
@@ -367,55 +290,49 @@ add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, in
 		else
 			text_add(&name, "%d/%zu", stream, i + 1);
 		add_leg(tables->legs, name.s, leg, state);
-		add_hop(tables->hops, name.s, json_object_get(state, "next_hop"));
-		add_why(tables, name.s, leg, json_object_get(state, "next_hop"));
-		add_counts(tables->counts, name.s, state);
+		table_cell(tables->hops, "%s", name.s);
+		table_members(tables->hops, hop, "address mac state netdev");
+		if (json_object_get(hop, "reason") != NULL) {
+			table_cell(tables->whys, "%s", name.s);
+			table_cell(tables->whys, "%s", pending_text(&text, leg, hop));
+		}
+		table_cell(tables->counts, "%s", name.s);
+		table_members(tables->counts, state, "copies bytes sent");
+		table_drops(tables->counts, state);
 	}
-	return json_array_size(legs);
 }
 
-static void
-table_finish(struct table *table, bool print)
-{
-	if (print) {
-		putchar('\n');
-		table_print(table, stdout);
-	}
-	table_destroy(table);
-}
-
+/*
+ * The legs of what flow.get returned: what they do, their next hops, why some are not handed on,
+ * and what they have counted. Legs of streams follow those of the flow; they have no ids and are
+ * called STREAM/NUMBER.
+ */
 static void
 flow_legs_print(const json_t *result)
 {
-	struct leg_tables tables = {TABLE(leg_columns), TABLE(hop_columns), TABLE(why_columns),
-		TABLE(count_columns), 0};
+	struct leg_tables tables = {
+		table_create("LEG,PORT,VLAN>,FROM,TO,DSCP>,TTL>,STATE"),
+		table_create("LEG,NEXT HOP,MAC,STATE,NETDEV"),
+		table_create("LEG,WHY"),
+		table_create("LEG,COPIES>,BYTES>,SENT>,DROPS"),
+	};
 	const json_t *flow = json_object_get(result, "flow"), *states;
 	json_t *stream;
-	size_t i, n;
+	size_t i;
 
-	n = add_legs(&tables, json_object_get(flow, "legs"), json_object_get(result, "legs"), -1);
+	add_legs(&tables, json_object_get(flow, "legs"), json_object_get(result, "legs"), -1);
 	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
 		states = json_array_get(json_object_get(result, "streams"), i);
-		n += add_legs(&tables, json_object_get(stream, "legs"),
-			json_object_get(states, "legs"), (int)i + 1);
+		add_legs(&tables, json_object_get(stream, "legs"), json_object_get(states, "legs"),
+			(int)i + 1);
 	}
-	table_finish(tables.legs, n > 0);
-	table_finish(tables.hops, n > 0);
-	table_finish(tables.whys, tables.n_whys > 0);
-	table_finish(tables.counts, n > 0);
+	table_end_below(tables.legs);
+	table_end_below(tables.hops);
+	table_end_below(tables.whys);
+	table_end_below(tables.counts);
 }
 
 #define LABEL_INDENT 10
-
-static const struct table_column stream_columns[] = {
-	{"STREAM", true},
-	{"SSRC", false},
-	{"TYPE", true},
-	{"ACTION", false},
-	{"LEGS", true},
-	{"PACKETS", true},
-	{"BYTES", true},
-};
 
 /* A member that is a word, unless it says what everybody's does. */
 static void
@@ -520,9 +437,7 @@ show_streams(const json_t *streams, const json_t *states)
 	json_t *stream;
 	size_t i;
 
-	if (json_array_size(streams) == 0)
-		return;
-	table = table_create(stream_columns, sizeof(stream_columns) / sizeof(stream_columns[0]));
+	table = table_create("STREAM>,SSRC,TYPE>,ACTION,LEGS>,PACKETS>,BYTES>");
 	json_array_foreach (streams, i, stream) {
 		const json_t *state = json_array_get(states, i);
 
@@ -536,12 +451,9 @@ show_streams(const json_t *streams, const json_t *states)
 			json_object_get(stream, "action") != NULL ? member_text(stream, "action")
 								  : "forward");
 		table_cell(table, "%zu", json_array_size(json_object_get(stream, "legs")));
-		table_cell(table, "%" PRIu64, member_number(state, "packets"));
-		table_cell(table, "%" PRIu64, member_number(state, "bytes"));
+		table_members(table, state, "packets bytes");
 	}
-	putchar('\n');
-	table_print(table, stdout);
-	table_destroy(table);
+	table_end_below(table);
 }
 
 static void

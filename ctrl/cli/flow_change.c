@@ -196,7 +196,7 @@ flow_del(struct cli *cli, const struct arguments *arguments)
 	if (cli->json)
 		cli_print_json(result);
 	else
-		flow_counters_print(json_object_get(result, "removed"), stdout);
+		flow_counters_print(json_object_get(result, "removed"));
 	json_decref(result);
 	return CLI_OK;
 }
@@ -317,6 +317,23 @@ leg_join(struct cli *cli, const struct arguments *arguments)
 	return CLI_OK;
 }
 
+static void
+leg_counters_print(const json_t *legs)
+{
+	struct table *table = table_create("LEG,COPIES>,BYTES>,SENT>,DROPS");
+	json_t *leg;
+	size_t i;
+
+	json_array_foreach (legs, i, leg) {
+		const json_t *counters = json_object_get(leg, "counters");
+
+		table_members(table, leg, "id");
+		table_members(table, counters, "copies bytes sent");
+		table_drops(table, counters);
+	}
+	table_end(table);
+}
+
 static int
 leg_leave(struct cli *cli, const struct arguments *arguments)
 {
@@ -336,7 +353,7 @@ leg_leave(struct cli *cli, const struct arguments *arguments)
 	if (cli->json)
 		cli_print_json(result);
 	else
-		leg_counters_print(json_object_get(result, "left"), stdout);
+		leg_counters_print(json_object_get(result, "left"));
 	json_decref(result);
 	return CLI_OK;
 }

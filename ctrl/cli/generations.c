@@ -18,18 +18,6 @@
 #define LIMIT_MAX 1000
 #define TERMINAL_CHANGES 50
 
-static const struct table_column history_columns[] = {
-	{"GEN", true},
-	{"WHEN", false},
-	{"WHO", false},
-	{"WHAT", false},
-	{"+", true},
-	{"~", true},
-	{"-", true},
-	{"STATE", false},
-	{"COMMENT", false, true},
-};
-
 static void
 text_actor(struct text *text, const json_t *entry)
 {
@@ -61,14 +49,11 @@ row_add(struct table *table, const json_t *entry)
 	char moment[MOMENT_TEXT_MAX];
 	struct text text;
 
-	table_cell(table, "%" PRIu64, member_number(entry, "generation"));
+	table_members(table, entry, "generation");
 	table_cell(table, "%s", moment_text(member_number(entry, "time_ns"), moment));
 	text_actor(&text, entry);
 	table_cell(table, "%s", text.s);
-	table_cell(table, "%s", member_text(entry, "method"));
-	table_cell(table, "%" PRIu64, member_number(entry, "added"));
-	table_cell(table, "%" PRIu64, member_number(entry, "changed"));
-	table_cell(table, "%" PRIu64, member_number(entry, "removed"));
+	table_members(table, entry, "method added changed removed");
 	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
 	text_comment(&text, entry);
 	table_cell(table, "%s", text.s);
@@ -123,11 +108,10 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
 		printf("no generations\n");
 	} else {
-		table = table_create(history_columns, 9);
+		table = table_create("GEN>,WHEN,WHO,WHAT,+>,~>,->,STATE,COMMENT~");
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
 			row_add(table, entry);
-		table_print(table, stdout);
-		table_destroy(table);
+		table_end(table);
 		json_array_foreach (json_object_get(result, "generations"), i, entry)
 			fault_show(cli, entry);
 	}

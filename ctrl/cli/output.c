@@ -431,12 +431,20 @@ pending_text(struct text *text, const json_t *leg, const json_t *hop)
 	return text->s;
 }
 
+#define COLUMNS_MAX 16
 #define GAP 2 /* blanks between columns */
 #define INDENT 4 /* of what goes on below */
 #define CUT_LEAST 16 /* columns for a text that is cut, or it goes on below */
 
+struct table_column {
+	const char *title; /* ASCII */
+	bool right; /* align to the right, as numbers are */
+	bool cuts;
+};
+
 struct table {
-	const struct table_column *columns;
+	char *titles; /* cut at the commas */
+	struct table_column columns[COLUMNS_MAX];
 	size_t n_columns;
 	char **cells; /* row after row */
 	size_t n_cells;
@@ -450,14 +458,21 @@ struct layout {
 };
 
 struct table *
-table_create(const struct table_column *columns, size_t n_columns)
+table_create(const char *titles)
 {
 	struct table *table = calloc(1, sizeof(*table));
+	char *rest, *title;
 
-	if (table == NULL)
+	if (table == NULL || (table->titles = strdup(titles)) == NULL)
 		cli_out_of_memory();
-	table->columns = columns;
-	table->n_columns = n_columns;
+	for (rest = table->titles; (title = strsep(&rest, ",")) != NULL;) {
+		struct table_column *column = &table->columns[table->n_columns++];
+		char *last = title + strlen(title) - 1;
+
+		*column = (struct table_column){title, *last == '>', *last == '~'};
+		if (column->right || column->cuts)
+			*last = '\0';
+	}
 	return table;
 }
 
@@ -467,6 +482,7 @@ table_destroy(struct table *table)
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i]);
 	free(table->cells);
+	free(table->titles);
 	free(table);
 }
 
@@ -486,6 +502,30 @@ table_cell(struct table *table, const char *format, ...)
 		cli_out_of_memory();
 	va_end(args);
 	table->n_cells++;
+}
+
+void
+table_members(struct table *table, const json_t *object, const char *names)
+{
+	for (size_t length; *names != '\0'; names += length + (names[length] == ' ')) {
+		const json_t *value;
+
+		length = strcspn(names, " ");
+		value = json_object_getn(object, names, length);
+		if (json_is_integer(value))
+			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		else
+			table_cell(table, "%s",
+				json_is_string(value) ? json_string_value(value) : "-");
+	}
+}
+
+void
+table_drops(struct table *table, const json_t *object)
+{
+	struct text text;
+
+	table_cell(table, "%s", text_drops(&text, json_object_get(object, "drops")));
 }
 
 static size_t
@@ -621,9 +661,21 @@ table_print_within(const struct table *table, size_t columns, FILE *out)
 }
 
 void
-table_print(const struct table *table, FILE *out)
+table_end(struct table *table)
 {
-	table_print_within(table, paint_columns(out, SIZE_MAX), out);
+	table_print_within(table, paint_columns(stdout, SIZE_MAX), stdout);
+	table_destroy(table);
+}
+
+void
+table_end_below(struct table *table)
+{
+	if (table->n_cells == 0) {
+		table_destroy(table);
+		return;
+	}
+	putchar('\n');
+	table_end(table);
 }
 
 #define PATIENCE_MS 1000
@@ -710,7 +762,7 @@ progress_end(struct progress *progress)
 	progress->drawn_ms = 0;
 }
 
-#define COLUMNS_MAX 120
+#define YAML_COLUMNS 120
 
 /*
  * May the string stand without quotes? Only of what is common in names and addresses, and not when
@@ -854,7 +906,7 @@ list_print(FILE *out, json_t *array, unsigned indent)
 		char *line = line_of(item, &length);
 
 		fprintf(out, "%*s- ", (int)indent, "");
-		if (indent + 2 + length <= COLUMNS_MAX)
+		if (indent + 2 + length <= YAML_COLUMNS)
 			fprintf(out, "%s\n", line);
 		else
 			mapping_print(out, item, indent + 2);
@@ -872,7 +924,7 @@ value_print(FILE *out, json_t *value, size_t used, unsigned indent)
 	if (json_is_object(json_array_get(value, 0))) {
 		fputc('\n', out);
 		list_print(out, value, indent);
-	} else if (json_is_object(value) && used + 1 + length > COLUMNS_MAX) {
+	} else if (json_is_object(value) && used + 1 + length > YAML_COLUMNS) {
 		fprintf(out, "\n%*s", (int)indent, "");
 		mapping_print(out, value, indent);
 	} else {

@@ -97,26 +97,38 @@ size_t paint_columns(FILE *out, size_t otherwise);
 const char *paint_begin(bool colour, char mark);
 const char *paint_end(bool colour);
 
-struct table_column {
-	const char *title; /* ASCII; static */
-	bool right; /* align to the right, as numbers are */
-	bool cuts; /* free text, which may be cut; one column at most */
-};
-
+/*
+ * Tables: columns no wider than their longest cell, two blanks between, nothing after the last
+ * character of a line. At a terminal the lines keep to its width: what may be cut gets the room
+ * that the others leave, and columns without room go on in a line below, indented.
+ */
 struct table;
 
-/* `columns` is borrowed for the table's life. Out of memory ends the program. */
-struct table *table_create(const struct table_column *columns, size_t n_columns);
+/*
+ * "FLOW,PACKETS>,COMMENT~": titles of the columns; > aligns to the right, ~ is free text that may
+ * be cut, in one column at most. Out of memory ends the program.
+ */
+struct table *table_create(const char *titles);
 void table_destroy(struct table *table);
 
 /* Fill the next cell, left to right; a row begins where the last one is full. UTF-8. */
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Title line and all rows; of the last row only the cells filled so far. */
-void table_print(const struct table *table, FILE *out);
+/* A cell for each of these members, "id packets bytes": its text or number, "-" for none. */
+void table_members(struct table *table, const json_t *object, const char *names);
 
-/* The same in so many columns, whatever `out` is. */
+/* A cell with what text_drops() makes of the member "drops". */
+void table_drops(struct table *table, const json_t *object);
+
+/* Title line and all rows, of the last row only the cells filled so far, in so many columns. */
 void table_print_within(const struct table *table, size_t columns, FILE *out);
+
+/*
+ * Print the table on stdout and destroy it; table_end_below() below an empty line, and nothing when
+ * there is no row.
+ */
+void table_end(struct table *table);
+void table_end_below(struct table *table);
 
 #define PROGRESS_TEXT_MAX 96
 

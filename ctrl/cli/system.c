@@ -15,28 +15,6 @@
 
 #define LABEL_INDENT 9
 
-static const struct table_column worker_columns[] = {
-	{"WORKER", true},
-	{"CPU", true},
-	{"NODE", true},
-	{"QUEUES", true},
-	{"BUSY", true},
-	{"RX PACKETS", true},
-	{"TX PACKETS", true},
-};
-
-static const struct table_column port_columns[] = {
-	{"PORT", false},
-	{"DRIVER", false},
-	{"MAC", false},
-	{"MTU", true},
-	{"NODE", true},
-	{"NETDEV", false},
-	{"QUEUES", true},
-	{"LINK", false},
-	{"PAYLOAD", false},
-};
-
 /* NUMA node, where -1 means that nobody knows. */
 static void
 cell_node(struct table *table, const json_t *object)
@@ -52,23 +30,21 @@ cell_node(struct table *table, const json_t *object)
 static void
 workers_print(const json_t *workers)
 {
-	struct table *table = table_create(worker_columns, 7);
+	struct table *table =
+		table_create("WORKER>,CPU>,NODE>,QUEUES>,BUSY>,RX PACKETS>,TX PACKETS>");
 	json_t *worker;
 	size_t i;
 
 	json_array_foreach (workers, i, worker) {
 		const double share = json_number_value(json_object_get(worker, "busy_share"));
 
-		table_cell(table, "%" PRIu64, member_number(worker, "worker"));
-		table_cell(table, "%" PRIu64, member_number(worker, "core"));
+		table_members(table, worker, "worker core");
 		cell_node(table, worker);
-		table_cell(table, "%" PRIu64, member_number(worker, "rx_queues"));
+		table_members(table, worker, "rx_queues");
 		table_cell(table, "%.1f%%", share * 100);
-		table_cell(table, "%" PRIu64, member_number(worker, "rx_packets"));
-		table_cell(table, "%" PRIu64, member_number(worker, "tx_packets"));
+		table_members(table, worker, "rx_packets tx_packets");
 	}
-	table_print(table, stdout);
-	table_destroy(table);
+	table_end(table);
 }
 
 static void
@@ -128,25 +104,21 @@ cell_link(struct table *table, const json_t *port)
 static void
 ports_print(const json_t *result)
 {
-	struct table *table = table_create(port_columns, 9);
+	struct table *table =
+		table_create("PORT,DRIVER,MAC,MTU>,NODE>,NETDEV,QUEUES>,LINK,PAYLOAD");
 	json_t *port;
 	size_t i;
 
 	json_array_foreach (json_object_get(result, "ports"), i, port) {
-		table_cell(table, "%s", member_text(port, "name"));
-		table_cell(table, "%s", member_text(port, "driver"));
-		table_cell(table, "%s", member_text(port, "mac"));
-		table_cell(table, "%" PRIu64, member_number(port, "mtu"));
+		table_members(table, port, "name driver mac mtu");
 		cell_node(table, port);
-		table_cell(table, "%s", member_text(port, "netdev"));
-		table_cell(table, "%" PRIu64, member_number(port, "rx_queues"));
+		table_members(table, port, "netdev rx_queues");
 		cell_link(table, port);
 		table_cell(table, "%s",
 			json_is_true(json_object_get(port, "shares_payload")) ? "shared"
 									      : "copied");
 	}
-	table_print(table, stdout);
-	table_destroy(table);
+	table_end(table);
 	json_array_foreach (json_object_get(result, "ports"), i, port) {
 		if (json_object_get(port, "hint") != NULL)
 			text_print(stdout, 0, "%s: %s", member_text(port, "name"),
@@ -417,11 +389,6 @@ const struct command command_workers = {
 	.run = workers,
 };
 
-static const struct table_column method_columns[] = {
-	{"METHOD", false},
-	{"SUMMARY", false, true},
-};
-
 /* Names and summaries come from the daemon that would serve them. */
 static int
 methods_list(struct cli *cli)
@@ -437,13 +404,11 @@ methods_list(struct cli *cli)
 	if (cli->json) {
 		cli_print_json(document);
 	} else {
-		table = table_create(method_columns, 2);
+		table = table_create("METHOD,SUMMARY~");
 		json_array_foreach (json_object_get(document, "methods"), i, method) {
-			table_cell(table, "%s", member_text(method, "name"));
-			table_cell(table, "%s", member_text(method, "summary"));
+			table_members(table, method, "name summary");
 		}
-		table_print(table, stdout);
-		table_destroy(table);
+		table_end(table);
 	}
 	json_decref(document);
 	return CLI_OK;
