@@ -408,6 +408,17 @@ cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 }
 
 int
+cli_end(const struct cli *cli, json_t *result, int exit_code)
+{
+	if (result == NULL)
+		return exit_code;
+	if (cli->json)
+		cli_print_json(result);
+	json_decref(result);
+	return CLI_OK;
+}
+
+int
 cli_page_repeats(const char *method, const char *member)
 {
 	fprintf(stderr,

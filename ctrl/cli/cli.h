@@ -91,6 +91,18 @@ void cli_change_answered(const json_t *result, const struct client_error *error)
  */
 int cli_page_repeats(const char *method, const char *member);
 
+/*
+ * How commands end: cli_shows() says whether there is a result for people; cli_end() prints it as
+ * JSON if that is wanted and releases it. Returns CLI_OK, or exit_code when there is no result,
+ * which was said.
+ */
+static inline bool
+cli_shows(const struct cli *cli, const json_t *result)
+{
+	return result != NULL && !cli->json;
+}
+int cli_end(const struct cli *cli, json_t *result, int exit_code);
+
 /* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
 int cli_print_json(json_t *document);
 

@@ -108,19 +108,14 @@ counters(struct cli *cli, const struct arguments *arguments)
 	result = flows ? flow_pages_fetch(
 				 cli, "counters.get", json_pack("{s:b}", "flows", true), &exit_code)
 		       : cli_call(cli, "counters.get", json_object(), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json) {
-		cli_print_json(result);
-	} else {
+	if (cli_shows(cli, result)) {
 		counters_ports_print(json_object_get(result, "ports"));
 		if (json_array_size(json_object_get(result, "flows")) > 0) {
 			putchar('\n');
 			flow_counters_print(json_object_get(result, "flows"));
 		}
 	}
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static const struct option_spec counters_options[] = {

@@ -75,10 +75,8 @@ plan_run(struct cli *cli, const struct arguments *arguments, const struct flow_f
 	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
 	if (plan == NULL)
 		return exit_code;
-	if (cli->json)
-		cli_print_json(plan);
 	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
-	json_decref(plan);
+	cli_end(cli, plan, CLI_OK);
 	batch_abort(&batch);
 	return exit_code;
 }

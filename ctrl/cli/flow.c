@@ -192,19 +192,13 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	else
 		result = flow_pages_one(cli, "flow.list", filter, limit, &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json) {
-		cli_print_json(result);
-		json_decref(result);
-		return CLI_OK;
-	}
+	if (!cli_shows(cli, result))
+		return cli_end(cli, result, exit_code);
 	ports = cli_call(cli, "port.list", json_object(), &exit_code);
 	if (ports != NULL)
 		list_print(result, json_object_get(ports, "ports"));
-	json_decref(ports);
 	json_decref(result);
-	return ports != NULL ? CLI_OK : exit_code;
+	return cli_end(cli, ports, exit_code);
 }
 
 static const struct option_spec list_options[] = {
@@ -485,14 +479,9 @@ flow_show(struct cli *cli, const struct arguments *arguments)
 		return cli_usage(cli, "the ID of a flow is missing");
 	result = cli_call(
 		cli, "flow.get", json_pack("{s:s}", "id", arguments->words[0]), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		show(result);
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 const struct command command_flow_show = {

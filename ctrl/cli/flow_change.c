@@ -63,8 +63,6 @@ pending_warn(struct cli *cli, const json_t *ids)
 	int exit_code;
 	size_t i;
 
-	if (cli->json)
-		return;
 	json_array_foreach (ids, i, id) {
 		if (i == FLOWS_MAX)
 			return;
@@ -146,16 +144,12 @@ flows_call(struct cli *cli, const struct arguments *arguments, const char *metho
 	}
 	result =
 		change_call(cli, arguments, method, json_pack("{s:o}", "flows", flows), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result)) {
 		json_array_foreach (json_object_get(result, done), i, id)
 			printf("%s %s\n", done, json_string_value(id));
-	pending_warn(cli, json_object_get(result, done));
-	json_decref(result);
-	return CLI_OK;
+		pending_warn(cli, json_object_get(result, done));
+	}
+	return cli_end(cli, result, exit_code);
 }
 
 static int
@@ -191,14 +185,9 @@ flow_del(struct cli *cli, const struct arguments *arguments)
 		json_array_append_new(ids, json_string(arguments->words[i]));
 	result = change_call(
 		cli, arguments, "flow.remove", json_pack("{s:o}", "ids", ids), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		flow_counters_print(json_object_get(result, "removed"));
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static const struct option_spec add_options[] = {
@@ -306,15 +295,10 @@ leg_join(struct cli *cli, const struct arguments *arguments)
 		return CLI_USAGE;
 	result = change_call(cli, arguments, "leg.join",
 		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		json_array_foreach (json_object_get(result, "joined"), i, id)
 			printf("joined %s\n", json_string_value(id));
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static void
@@ -348,14 +332,9 @@ leg_leave(struct cli *cli, const struct arguments *arguments)
 		json_array_append_new(legs, json_string(arguments->words[i]));
 	result = change_call(cli, arguments, "leg.leave",
 		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		leg_counters_print(json_object_get(result, "left"));
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static int
@@ -371,15 +350,10 @@ flow_admin(struct cli *cli, const struct arguments *arguments, const char *admin
 		json_pack("{s:s, s:s*, s:s}", "flow", arguments->words[0], "leg", leg, "admin",
 			admin),
 		&exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		printf("%s %s%s%s\n", admin, arguments->words[0], leg != NULL ? " " : "",
 			leg != NULL ? leg : "");
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static int

@@ -95,28 +95,24 @@ list_params(const struct arguments *arguments, uint64_t limit)
 static int
 history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 {
-	json_t *result, *entry;
+	json_t *result, *entries, *entry;
 	struct table *table;
 	int exit_code;
 	size_t i;
 
 	result = cli_call(cli, "history.list", list_params(arguments, limit), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json) {
-		cli_print_json(result);
-	} else if (json_array_size(json_object_get(result, "generations")) == 0) {
+	entries = json_object_get(result, "generations");
+	if (cli_shows(cli, result) && json_array_size(entries) == 0) {
 		printf("no generations\n");
-	} else {
+	} else if (cli_shows(cli, result)) {
 		table = table_create("GEN>,WHEN,WHO,WHAT,+>,~>,->,STATE,COMMENT~");
-		json_array_foreach (json_object_get(result, "generations"), i, entry)
+		json_array_foreach (entries, i, entry)
 			row_add(table, entry);
 		table_end(table);
-		json_array_foreach (json_object_get(result, "generations"), i, entry)
+		json_array_foreach (entries, i, entry)
 			fault_show(cli, entry);
 	}
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static void
@@ -150,66 +146,44 @@ entry_print(const json_t *entry)
 		"flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed",
 		member_number(entry, "added"), member_number(entry, "changed"),
 		member_number(entry, "removed"));
+	if (json_array_size(json_object_get(entry, "changes")) > 0)
+		putchar('\n');
 }
 
-/* Print the changes of a page, or add them to those of the entry. */
-static void
-page_take(const struct cli *cli, json_t *entry, json_t *page)
-{
-	json_t *changes = json_object_get(page, "changes"), *change;
-	const bool colour = paint_wanted(stdout);
-	size_t i;
+/* Whose pages are shown: of history.get, or of state.rollback as a plan. */
+struct generation {
+	struct cli *cli;
+	uint64_t number;
+	bool plans;
+};
 
-	if (cli->json) {
-		if (entry != page)
-			json_array_extend(json_object_get(entry, "changes"), changes);
-		return;
-	}
-	if (entry == page) {
-		entry_print(entry);
-		if (json_array_size(changes) > 0)
-			putchar('\n');
-	}
-	json_array_foreach (changes, i, change)
-		diff_change_print(change, colour, stdout);
+static json_t *
+generation_page(void *arg, uint64_t after, uint64_t limit, int *exit_code)
+{
+	const struct generation *generation = arg;
+	json_t *params = json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)generation->number,
+		"after", (json_int_t)after, "limit", (json_int_t)limit);
+
+	if (generation->plans)
+		json_object_set_new(params, "plan", json_true());
+	return cli_call(generation->cli, generation->plans ? "state.rollback" : "history.get",
+		params, exit_code);
 }
 
 static int
-history_show(struct cli *cli, uint64_t generation, uint64_t limit)
+history_show(struct cli *cli, uint64_t number, uint64_t limit)
 {
-	json_t *entry = NULL, *page;
-	uint64_t after = 0, shown = 0, next;
+	struct generation generation = {.cli = cli, .number = number};
+	uint64_t shown;
 	int exit_code;
+	json_t *entry;
+	bool more;
 
-	do {
-		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
-
-		page = cli_call(cli, "history.get",
-			json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)generation, "after",
-				(json_int_t)after, "limit", (json_int_t)room),
-			&exit_code);
-		if (page == NULL) {
-			json_decref(entry);
-			return exit_code;
-		}
-		entry = entry != NULL ? entry : json_incref(page);
-		page_take(cli, entry, page);
-		shown += json_array_size(json_object_get(page, "changes"));
-		next = member_number(page, "next");
-		json_decref(page);
-		if (next > 0 && next <= after) {
-			json_decref(entry);
-			return cli_page_repeats("history.get", "next");
-		}
-		after = next;
-	} while (after > 0 && shown < limit);
-	json_object_del(entry, "next");
-	if (cli->json)
-		cli_print_json(entry);
-	else if (after > 0)
+	entry = changes_show(
+		cli, generation_page, &generation, entry_print, limit, &shown, &more, &exit_code);
+	if (cli_shows(cli, entry) && more)
 		printf("... and more; --limit shows them\n");
-	json_decref(entry);
-	return CLI_OK;
+	return cli_end(cli, entry, exit_code);
 }
 
 /* `tag GENERATION NAME`, `untag GENERATION`. */
@@ -230,16 +204,11 @@ history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
 			tags ? arguments->words[2] : NULL),
 		&exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else if (tags)
+	if (cli_shows(cli, result) && tags)
 		printf("Generation %" PRIu64 " is kept as %s.\n", generation, arguments->words[2]);
-	else
+	else if (cli_shows(cli, result))
 		printf("Generation %" PRIu64 " has no tag any more.\n", generation);
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static int
@@ -329,15 +298,10 @@ confirm(struct cli *cli, const struct arguments *arguments)
 		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
 	}
 	result = cli_call(cli, "state.confirm", params, &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		printf("Generation %" PRIu64 " is confirmed: it stays.\n",
 			member_number(result, "generation"));
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 /* Neither the one that runs, nor one that has no part in the state, or may have none soon. */
@@ -384,39 +348,21 @@ last_declared(struct cli *cli, uint64_t *generation)
 	return exit_code;
 }
 
-struct back {
-	struct cli *cli;
-	uint64_t generation;
-};
-
-static json_t *
-back_page(void *arg, uint64_t after, uint64_t limit, int *exit_code)
-{
-	const struct back *back = arg;
-	json_t *params =
-		json_pack("{s:I, s:b, s:I, s:I}", "generation", (json_int_t)back->generation,
-			"plan", 1, "after", (json_int_t)after, "limit", (json_int_t)limit);
-
-	return cli_call(back->cli, "state.rollback", params, exit_code);
-}
-
 static int
 back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generation)
 {
-	struct back back = {cli, generation};
+	struct generation back = {.cli = cli, .number = generation, .plans = true};
 	uint64_t limit;
 	int exit_code;
 	json_t *plan;
 
 	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) < 0)
 		return CLI_USAGE;
-	plan = plan_show(cli, back_page, &back, limit, &exit_code);
+	plan = plan_show(cli, generation_page, &back, limit, &exit_code);
 	if (plan == NULL)
 		return exit_code;
-	if (cli->json)
-		cli_print_json(plan);
 	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
-	json_decref(plan);
+	cli_end(cli, plan, CLI_OK);
 	return exit_code;
 }
 

@@ -194,14 +194,9 @@ call_and_print(struct cli *cli, const char *method, void (*print)(const json_t *
 	int exit_code;
 
 	result = cli_call(cli, method, json_object(), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	if (cli->json)
-		cli_print_json(result);
-	else
+	if (cli_shows(cli, result))
 		print(result);
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static int
@@ -399,19 +394,14 @@ methods_list(struct cli *cli)
 	size_t i;
 
 	document = cli_call(cli, "rpc.discover", json_object(), &exit_code);
-	if (document == NULL)
-		return exit_code;
-	if (cli->json) {
-		cli_print_json(document);
-	} else {
+	if (cli_shows(cli, document)) {
 		table = table_create("METHOD,SUMMARY~");
 		json_array_foreach (json_object_get(document, "methods"), i, method) {
 			table_members(table, method, "name summary");
 		}
 		table_end(table);
 	}
-	json_decref(document);
-	return CLI_OK;
+	return cli_end(cli, document, exit_code);
 }
 
 /* The parameters: none, JSON text, or "-" for standard input. NULL: the fault was said. */

@@ -652,32 +652,66 @@ plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on
 	return -1;
 }
 
-/* Print the changes of a page, or add them to those of the plan. */
-static void
-page_take(const struct cli *cli, json_t *plan, json_t *page, uint64_t room)
+json_t *
+changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(const json_t *),
+	uint64_t limit, uint64_t *shown, bool *more, int *exit_code)
 {
-	json_t *changes = json_object_get(page, "changes"), *change;
 	const bool colour = paint_wanted(stdout);
+	json_t *first = NULL, *page, *changes, *change;
+	uint64_t after = 0, next;
 	size_t i;
 
-	while (json_array_size(changes) > room)
-		json_array_remove(changes, json_array_size(changes) - 1);
-	if (cli->json && plan != page)
-		json_array_extend(json_object_get(plan, "changes"), changes);
-	if (!cli->json)
-		json_array_foreach (changes, i, change)
-			diff_change_print(change, colour, stdout);
+	*shown = 0;
+	do {
+		const uint64_t room = limit - *shown < PLAN_PAGE ? limit - *shown : PLAN_PAGE;
+
+		page = page_fn(arg, after, room > 0 ? room : 1, exit_code);
+		next = member_number(page, "next");
+		if (page != NULL && next > 0 && next <= after) {
+			*exit_code = cli_page_repeats("the request for changes", "next");
+			json_decref(page);
+			page = NULL;
+		}
+		if (page == NULL) {
+			json_decref(first);
+			return NULL;
+		}
+		changes = json_object_get(page, "changes");
+		while (json_array_size(changes) > room)
+			json_array_remove(changes, json_array_size(changes) - 1);
+		*shown += json_array_size(changes);
+		if (first == NULL && head != NULL && !cli->json)
+			head(page);
+		if (!cli->json)
+			json_array_foreach (changes, i, change)
+				diff_change_print(change, colour, stdout);
+		else if (first != NULL)
+			json_array_extend(json_object_get(first, "changes"), changes);
+		if (first == NULL)
+			first = page;
+		else
+			json_decref(page);
+		after = next;
+	} while (after > 0 && *shown < limit);
+	*more = after > 0;
+	json_object_del(first, "next");
+	return first;
 }
 
-static void
-summary_show(const struct cli *cli, const json_t *plan, uint64_t shown)
+json_t *
+plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code)
 {
-	const json_t *flows = json_object_get(plan, "flows");
-	const uint64_t all = member_number(flows, "added") + member_number(flows, "changed") +
-			     member_number(flows, "removed");
+	uint64_t all, shown;
+	const json_t *flows;
+	json_t *plan;
+	bool more;
 
-	if (cli->json)
-		return;
+	plan = changes_show(cli, page_fn, arg, NULL, limit, &shown, &more, exit_code);
+	if (!cli_shows(cli, plan))
+		return plan;
+	flows = json_object_get(plan, "flows");
+	all = member_number(flows, "added") + member_number(flows, "changed") +
+	      member_number(flows, "removed");
 	if (shown > 0 && shown < all)
 		printf("... and %" PRIu64 " more; --limit %" PRIu64 " shows them all\n",
 			all - shown, all);
@@ -685,35 +719,5 @@ summary_show(const struct cli *cli, const json_t *plan, uint64_t shown)
 		putchar('\n');
 	diff_summary_print(plan, stdout);
 	fflush(stdout);
-}
-
-json_t *
-plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code)
-{
-	json_t *plan = NULL, *page;
-	uint64_t shown = 0, after = 0, next;
-
-	do {
-		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
-
-		page = page_fn(arg, after, room > 0 ? room : 1, exit_code);
-		if (page == NULL) {
-			json_decref(plan);
-			return NULL;
-		}
-		plan = plan != NULL ? plan : json_incref(page);
-		page_take(cli, plan, page, room);
-		shown += json_array_size(json_object_get(page, "changes"));
-		next = member_number(page, "next");
-		json_decref(page);
-		if (next > 0 && next <= after) {
-			*exit_code = cli_page_repeats("a plan", "next");
-			json_decref(plan);
-			return NULL;
-		}
-		after = next;
-	} while (after > 0 && shown < limit);
-	json_object_del(plan, "next");
-	summary_show(cli, plan, shown);
 	return plan;
 }

@@ -110,12 +110,18 @@ uint64_t diff_size(const json_t *plan);
 #define PLAN_FILES_DEFAULT "/etc/sluice/flows.d"
 #define PLAN_PAGE 1000 /* changes that the daemon tells at once */
 
-/*
- * Print the first `limit` changes, a line for those that are left out, and the summary (with --json
- * nothing). Returns the plan with these changes as a new reference, or NULL with *exit_code set.
- * page_fn gives the pages; batch_plan() is one behind plan_of_batch().
- */
+/* A page of changes, those behind `after`; NULL with *exit_code set. */
 typedef json_t *(*plan_page_fn)(void *arg, uint64_t after, uint64_t limit, int *exit_code);
+
+/*
+ * Print the first `limit` changes that page_fn gives, below what head (NULL: none) prints of the
+ * first page; with --json nothing. Returns the first page with these changes as a new reference,
+ * how many were shown and whether there are more; or NULL with *exit_code set.
+ */
+json_t *changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg,
+	void (*head)(const json_t *), uint64_t limit, uint64_t *shown, bool *more, int *exit_code);
+
+/* The same of a plan, with a line for the changes that are left out, and the summary. */
 json_t *plan_show(
 	const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code);
 
