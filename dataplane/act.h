@@ -95,7 +95,7 @@ decide_legs(uint8_t verdict, const struct leg_list *legs, bool leg_in_entry, int
 		.verdict = (enum dp_verdict)verdict, .stream = stream, .legs = legs};
 }
 
-/* Which packet in the row of those that went to these legs this one is; 0 where nobody samples. */
+/* Which packet in the row of those that went to these legs this one is; 0 where no leg samples. */
 static inline uint64_t
 action_nth(struct lcore *lc, const struct flow_action *action, int stream)
 {

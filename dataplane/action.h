@@ -81,7 +81,7 @@ int action_create(struct flow_action **action, const struct dp_flow *flow, struc
 /* How many places in the leg table its legs have, those of streams too; 0 for NULL. */
 unsigned action_n_places(const struct flow_action *action);
 
-/* Let go of all that the action holds; after a grace period when workers have seen it. */
+/* Release all that the action holds; after a grace period when workers have seen it. */
 void action_destroy(struct flow_action *action, struct leg_table *legs);
 
 /*

@@ -5,11 +5,11 @@
  *
  *	old	VIEW_OLD; grace	workers look at states, and what is to be added is not there
  *	show			additions stand in the table
- *	mark			what leaves is marked, as none but the new view heeds
+ *	mark			what leaves is marked, which only the new view reads
  *	flip	VIEW_NEW; grace	the one store by which all of it comes to be
  *	live, pass		what is not in the new view leaves the table, so do old versions
  *	settle	VIEW_SETTLED; grace
- *	tell			last counters: no worker can count any more
+ *	report			last counters: no worker can count any more
  *
  * Where nothing is added there is no need for the old view, where nothing leaves none for the new
  * one; and one flow alone needs neither, for it is in one store that it comes, goes or changes.
@@ -25,7 +25,7 @@
 #include "view.h"
 
 #define GRACE_POLL_US 20
-#define TELL_COST 4 /* flows' worth in a step: counters lie apart */
+#define REPORT_COST 4 /* flows' worth in a step: counters lie apart */
 
 /* Returns whether the phase is over; else there is more to do, or to wait for. */
 typedef bool (*phase_fn)(struct dp_txn *txn, unsigned *budget);
@@ -188,12 +188,12 @@ phase_rest(struct dp_txn *txn, unsigned *budget)
 }
 
 static bool
-phase_tell(struct dp_txn *txn, unsigned *budget)
+phase_report(struct dp_txn *txn, unsigned *budget)
 {
 	unsigned i;
 
-	while (next_flow(txn, txn->n_leaving, TELL_COST, budget, &i))
-		leaving_tell(txn, i);
+	while (next_flow(txn, txn->n_leaving, REPORT_COST, budget, &i))
+		leaving_report(txn, i);
 	return txn->at == txn->n_leaving;
 }
 
@@ -209,7 +209,7 @@ static const phase_fn phases[] = {
 	phase_settle,
 	phase_grace,
 	phase_rest,
-	phase_tell,
+	phase_report,
 };
 
 #define N_PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -270,7 +270,7 @@ dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
 	dp->committing = false;
 	dp->in_txn = false;
 	retired_keep(txn);
-	retired_reap(dp, RTE_MAX(budget / TELL_COST, (unsigned)RETIRE_AT_ONCE));
+	retired_reap(dp, RTE_MAX(budget / REPORT_COST, (unsigned)RETIRE_AT_ONCE));
 	return ret;
 }
 

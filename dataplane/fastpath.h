@@ -6,7 +6,7 @@
 
 #include "burst.h"
 
-/* The loop of one worker: arg is its struct lcore. Returns 0 when told to stop. */
+/* The loop of one worker: arg is its struct lcore. Returns 0 when it is stopped. */
 int fastpath_run(void *arg);
 
 /*

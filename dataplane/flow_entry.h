@@ -6,8 +6,8 @@
  * is unused.
  *
  * Who writes what, once an entry is published:
- *	key, rewrite, action	nobody: a flow that changes gets another entry
- *	counters		the worker that owns the flow (tail.owner), nobody else
+ *	key, rewrite, action	none: a flow that changes gets another entry
+ *	counters		only the worker that owns the flow (tail.owner)
  *	tail.owner		the first worker that meets the flow, once, from 0
  */
 #ifndef DATAPLANE_FLOW_ENTRY_H

@@ -5,7 +5,7 @@
  * do not touch the others; what a packet is sent to is a list of places (struct leg_list).
  *
  * Who writes what, once a leg is in the list of a published action:
- *	leg		nobody
+ *	leg		none
  *	policer		the workers that meet it (police.h)
  *	counters	each worker its own row; control has the row past the last worker, where
  *			it puts what a leg had counted in a former place

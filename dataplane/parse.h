@@ -264,7 +264,7 @@ extension_skip(const struct rte_ipv6_hdr *ip, uint32_t payload_bytes, uint32_t *
 
 /*
  * Take skip_bytes of extension headers out: the fixed header moves up to what is behind them, and
- * tells so.
+ * its length and next header change.
  */
 static inline void
 extension_remove(struct rte_ipv6_hdr *ip, uint32_t skip_bytes)

@@ -110,11 +110,11 @@ police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
 static __rte_noinline bool
 police_claim(struct police *police, uint64_t now, uint8_t owner)
 {
-	uint8_t nobody = 0;
+	uint8_t none = 0;
 
 	if (__atomic_compare_exchange_n(
-		    &police->owner, &nobody, owner, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		/* Full from now on: until now nobody knew the time. */
+		    &police->owner, &none, owner, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		/* Full from now on: the time was not known until now. */
 		__atomic_store_n(&police->full_at, now, __ATOMIC_RELAXED);
 		return true;
 	}
@@ -165,7 +165,7 @@ police_peek(const struct police *police, uint8_t owner, struct police *copy)
 	};
 }
 
-/* Bytes that are there at now_ns, in a bucket that nobody takes from meanwhile. */
+/* Bytes that are there at now_ns, in a bucket that is not taken from meanwhile. */
 static inline uint64_t
 police_left_bytes(const struct police *police, uint64_t now_ns)
 {

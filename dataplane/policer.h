@@ -15,7 +15,7 @@ struct policer {
 
 /*
  * A policer of `config`: `former` (may be NULL) held once more when it is of the same
- * configuration, else a new one with a full bucket. Let go of with shared_release(). *policer is
+ * configuration, else a new one with a full bucket. Released with shared_release(). *policer is
  * NULL when config polices nothing. 0 or -ENOMEM.
  */
 int policer_get(struct policer **policer, const struct dp_police *config, struct policer *former);

@@ -42,7 +42,7 @@ void port_stop(struct port *port);
 /* Close the ethdev; remove the device if port_open() probed it. */
 void port_close(struct port *port);
 
-/* What dp_port_info_get() tells. */
+/* What dp_port_info_get() returns. */
 void port_info(const struct port *port, struct dp_port_info *info);
 
 /* Fill the NIC's own counters of `stats`. */

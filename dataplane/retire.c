@@ -68,7 +68,7 @@ leaving_carry(struct dp *dp, struct leaving *leaving)
 }
 
 void
-leaving_tell(struct dp_txn *txn, unsigned i)
+leaving_report(struct dp_txn *txn, unsigned i)
 {
 	struct leaving *leaving = &txn->leaving[i];
 	const struct flow_table *table = dp_handle_table(txn->dp, leaving->handle);

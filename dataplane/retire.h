@@ -58,11 +58,11 @@ void grace_begin(struct dp_txn *txn);
  */
 bool grace_is_over(struct dp_txn *txn);
 
-/* Nobody can hold what was hidden before the transaction's last grace period began. */
+/* No worker can hold what was hidden before the transaction's last grace period began. */
 bool grace_has_ended(const struct dp_txn *txn);
 
-/* Tell the last counters of the i-th leaving flow, and carry them on to its version. */
-void leaving_tell(struct dp_txn *txn, unsigned i);
+/* Report the last counters of the i-th leaving flow, and add them to its version's. */
+void leaving_report(struct dp_txn *txn, unsigned i);
 
 /* Keep a transaction that is over until its places are free. Takes it over. */
 void retired_keep(struct dp_txn *txn);
@@ -73,7 +73,7 @@ unsigned retired_reap(struct dp *dp, unsigned max_flows);
 /* Before more is carried on: all that former commits could not yet. Their time is over, too. */
 void retired_carry(struct dp *dp);
 
-/* Let go of everything that is still held. No worker may run. */
+/* Free everything that is still held. No worker may run. */
 void retired_fini(struct dp *dp);
 
 #endif

@@ -39,7 +39,7 @@ int rule_set_replace(
 int rule_set_remove(struct rule_set *set, uint32_t index);
 
 /*
- * Compile what the open transaction makes of the set, if it changes it at all; anew each time. 0 or
+ * Compile what the open transaction makes of the set, if it changes it at all, from scratch. 0 or
  * -ENOMEM.
  */
 int rule_set_compile(struct rule_set *set, enum dp_family family);

@@ -10,7 +10,8 @@
 
 #include "burst.h"
 
-/* Whose copy a frame is: a plain flow's entry or a leg, told apart by the low bits of the pointer.
+/* Whose copy a frame is: a plain flow's entry or a leg, distinguished by the low bits of the
+ * pointer.
  */
 enum tx_origin { TX_FLOW4, TX_FLOW6, TX_LEG, TX_ORIGIN_MASK };
 

@@ -191,7 +191,7 @@ client_receive(struct client *client)
 	if (client->reply[client->n_reply - 1] != '\n')
 		return false;
 	client->reply[client->n_reply - 1] = '\0';
-	/* The members of a reply come in this order, so a look at its beginning tells. */
+	/* The members of a reply come in this order, so its beginning says whether it is one. */
 	if (strncmp(client->reply, error, sizeof(error) - 1) == 0) {
 		fprintf(stderr, "control-load: %.*s\n", SHOWN_BYTES, client->reply);
 		exit(1);

@@ -170,7 +170,7 @@ def dropped(port):
 
 
 def disturb(sluiced, windows, change):
-    """Calm and disturbed windows by turns; change() makes flows come and go once."""
+    """Calm and disturbed windows, alternated; change() makes flows come and go once."""
     start, ratios, updates, seconds = port_of(sluiced), [], 0, 0.0
     for _ in range(windows):
         first = worker_of(sluiced)

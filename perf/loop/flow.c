@@ -127,7 +127,7 @@ key6_fill(unsigned index, bool local_varies, struct dp_flow_key *key)
 void
 loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *key)
 {
-	/* Listeners and rules are told apart by their own address, exact flows by the sender's. */
+	/* Listeners and rules differ by their own address, exact flows by the sender's. */
 	const bool local_varies = o->match != LOOP_EXACT && index < o->flows;
 
 	memset(key, 0, sizeof(*key));
@@ -382,7 +382,7 @@ udp_sum_right(const void *udp, size_t bytes, uint16_t pseudo_header_sum)
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
-/* The family that the EtherType tells; 0 when it is neither, or the tag is not ours. */
+/* The family that the EtherType says; 0 when it is neither, or the tag is not ours. */
 static unsigned
 frame_family(const struct loop_options *o, const struct rte_mbuf *m)
 {

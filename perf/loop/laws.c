@@ -44,7 +44,7 @@ law_sum(const uint64_t *values, unsigned n)
 }
 
 /* What the flows, their streams and their legs say happened. */
-struct told {
+struct sums {
 	uint64_t forwarded; /* by all flows */
 	struct {
 		uint64_t copies; /* of all legs that leave by it */
@@ -62,8 +62,8 @@ growth_bytes(const struct loop_options *o, unsigned index)
 
 /* Each leg has a copy of each of the packets, and drops none. */
 static bool
-legs_tell(const struct loop_options *o, unsigned index, const struct dp_stream_stats *given,
-	const struct dp_leg_stats *legs, struct told *told)
+legs_agree(const struct loop_options *o, unsigned index, const struct dp_stream_stats *given,
+	const struct dp_leg_stats *legs, struct sums *sums)
 {
 	const int64_t growth = growth_bytes(o, index) * (int64_t)given->packets;
 	bool ok = true;
@@ -72,15 +72,15 @@ legs_tell(const struct loop_options *o, unsigned index, const struct dp_stream_s
 		ok &= law("flow", "copies of a leg", legs[l].copies, given->packets);
 		ok &= law("flow", "bytes of a leg", legs[l].bytes, given->bytes + (uint64_t)growth);
 		ok &= law_no_drops("leg", legs[l].drops, DP_COPY_DROP_FIRST, DP_COPY_DROP_COUNT);
-		told->ports[loop_leg_port(l, o->legs)].copies += legs[l].copies;
+		sums->ports[loop_leg_port(l, o->legs)].copies += legs[l].copies;
 	}
 	return ok;
 }
 
 /* Streams share out what their flow forwarded. */
 static bool
-streams_tell(const struct loop_rig *rig, unsigned index, const struct dp_flow_stats *flow,
-	struct dp_leg_stats *legs, struct told *told)
+streams_agree(const struct loop_rig *rig, unsigned index, const struct dp_flow_stats *flow,
+	struct dp_leg_stats *legs, struct sums *sums)
 {
 	const struct loop_options *o = rig->options;
 	struct dp_stream_stats sum = {0};
@@ -93,7 +93,7 @@ streams_tell(const struct loop_rig *rig, unsigned index, const struct dp_flow_st
 			(uint64_t)-dp_stream_stats_get(
 				rig->dp, rig->handles[index], s, &stream, legs, o->legs),
 			0);
-		ok = ok && legs_tell(o, index, &stream, legs, told);
+		ok = ok && legs_agree(o, index, &stream, legs, sums);
 		sum.packets += stream.packets;
 		sum.bytes += stream.bytes;
 	}
@@ -103,7 +103,7 @@ streams_tell(const struct loop_rig *rig, unsigned index, const struct dp_flow_st
 
 /* A flow that met a packet has learned its source, once and for all; another has learned none. */
 static bool
-latch_tells(const struct loop_rig *rig, unsigned index, const struct dp_flow_stats *flow)
+latch_agrees(const struct loop_rig *rig, unsigned index, const struct dp_flow_stats *flow)
 {
 	const uint32_t seen = flow->packets > 0;
 	struct dp_latched latched;
@@ -126,7 +126,8 @@ latch_tells(const struct loop_rig *rig, unsigned index, const struct dp_flow_sta
 }
 
 static bool
-flow_tells(const struct loop_rig *rig, unsigned index, struct dp_leg_stats *legs, struct told *told)
+flow_agrees(
+	const struct loop_rig *rig, unsigned index, struct dp_leg_stats *legs, struct sums *sums)
 {
 	const struct loop_options *o = rig->options;
 	struct dp_flow_stats flow;
@@ -141,26 +142,26 @@ flow_tells(const struct loop_rig *rig, unsigned index, struct dp_leg_stats *legs
 	ok = ok && law("flow", "packets forwarded", flow.forwarded, flow.packets);
 	if (!ok)
 		return false;
-	told->forwarded += flow.forwarded;
-	if (!latch_tells(rig, index, &flow))
+	sums->forwarded += flow.forwarded;
+	if (!latch_agrees(rig, index, &flow))
 		return false;
 	if (o->streams > 0)
-		return streams_tell(rig, index, &flow, legs, told);
-	return legs_tell(o, index,
+		return streams_agree(rig, index, &flow, legs, sums);
+	return legs_agree(o, index,
 		&(struct dp_stream_stats){.packets = flow.forwarded, .bytes = flow.bytes}, legs,
-		told);
+		sums);
 }
 
 /* Ask all flows, their streams and legs. False after a message on the first that is at odds. */
 static bool
-told_gather(const struct loop_rig *rig, struct told *told)
+sums_gather(const struct loop_rig *rig, struct sums *sums)
 {
 	struct dp_leg_stats *legs = calloc(rig->options->legs, sizeof(*legs));
 	bool ok = law("flows", "error of memory", legs == NULL ? ENOMEM : 0, 0);
 
-	memset(told, 0, sizeof(*told));
+	memset(sums, 0, sizeof(*sums));
 	for (unsigned i = 0; i < rig->options->flows && ok; i++)
-		ok = flow_tells(rig, i, legs, told);
+		ok = flow_agrees(rig, i, legs, sums);
 	free(legs);
 	return ok;
 }
@@ -168,7 +169,7 @@ told_gather(const struct loop_rig *rig, struct told *told)
 static const char *const port_names[LOOP_PORTS_MAX] = {"port loop", "port free"};
 
 static bool
-port_agrees(const struct loop_rig *rig, unsigned port, const struct told *told)
+port_agrees(const struct loop_rig *rig, unsigned port, const struct sums *sums)
 {
 	const char *name = port_names[port];
 	const bool ingress = port == 0; /* all flows' packets come by port 0 */
@@ -179,9 +180,9 @@ port_agrees(const struct loop_rig *rig, unsigned port, const struct told *told)
 		s.forwarded + s.punted + law_sum(s.drops, DP_PACKET_DROP_COUNT));
 	ok &= law(name, "copies = sent + drops", s.copies,
 		s.tx_packets + law_sum(s.drops + DP_PACKET_DROP_COUNT, DP_COPY_DROP_COUNT));
-	ok &= law(name, "copies = those of its legs", s.copies, told->ports[port].copies);
+	ok &= law(name, "copies = those of its legs", s.copies, sums->ports[port].copies);
 	ok &= law(
-		name, "forwarded = that of its flows", s.forwarded, ingress ? told->forwarded : 0);
+		name, "forwarded = that of its flows", s.forwarded, ingress ? sums->forwarded : 0);
 	ok &= law(name, "punted", s.punted, 0);
 	return law_no_drops(name, s.drops, 0, DP_DROP_COUNT) && ok;
 }
@@ -249,13 +250,13 @@ sinks_got_all(const struct loop_rig *rig)
 bool
 loop_laws_hold(const struct loop_rig *rig)
 {
-	struct told told;
+	struct sums sums;
 	bool ok = true;
 
-	if (!told_gather(rig, &told))
+	if (!sums_gather(rig, &sums))
 		return false;
 	for (unsigned p = 0; p < dp_port_count(rig->dp); p++)
-		ok &= port_agrees(rig, p, &told);
+		ok &= port_agrees(rig, p, &sums);
 	ok &= workers_agree(rig);
 	ok &= sinks_got_all(rig);
 	return rings_hold_all(rig) && ok;

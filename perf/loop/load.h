@@ -15,7 +15,7 @@ struct loop_load {
 	unsigned n_handles;
 	struct dp_leg_stats *legs; /* room for those of one flow */
 	uint64_t installed; /* in all */
-	uint64_t removed; /* in all, as told by the data plane */
+	uint64_t removed; /* in all, as the data plane reports */
 	uint64_t met; /* packets that these flows counted: 0, or something is wrong */
 	uint64_t reads; /* flows whose counters were read */
 	uint64_t failures; /* transactions and reads that were refused */

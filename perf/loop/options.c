@@ -52,7 +52,7 @@ static const struct spec specs[] = {
 	{"inflight", "N", "packets that circulate, a worker; multiple of 32 (256)", NUMBER,
 		AT(inflight), LOOP_BURST, INFLIGHT_MAX},
 	{"family", "4|6", "IP family (4)", NUMBER, AT(family), 4, 6},
-	{"translate", "", "each packet leaves by turns as IPv6 and as IPv4", FLAG, AT(translate)},
+	{"translate", "", "packets leave as IPv6 and as IPv4, alternating", FLAG, AT(translate)},
 	{"vlan", "", "frames and legs carry an 802.1Q tag", FLAG, AT(vlan)},
 	{"match", "STAGE", "flows are found as exact, listener or rule (exact)", WORD, AT(match),
 		.words = loop_match_words},

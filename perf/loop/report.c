@@ -162,7 +162,7 @@ loop_report_print(const struct loop_report *report, const struct loop_summary *s
 	if (s->cpu_share < CPU_SHARE_QUIET)
 		printf("\n"
 		       "  The workers had %.0f %% of their CPUs' time, other work the rest:\n"
-		       "  these figures tell little. Repeat on a quiet machine.\n",
+		       "  these figures mean little. Repeat on a quiet machine.\n",
 			100 * s->cpu_share);
 }
 

@@ -210,7 +210,7 @@ next_hops_set(const struct loop_rig *rig)
 	}
 }
 
-/* The flow that packet i of worker w meets first: evenly spread, families by turns. */
+/* The flow that packet i of worker w meets first: evenly spread, families alternating. */
 static unsigned
 first_flow(const struct loop_options *o, unsigned w, unsigned i)
 {

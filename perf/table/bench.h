@@ -75,7 +75,7 @@ bench_key4(uint32_t number, struct flow_key4 *key)
 	memcpy(key, words, sizeof(words));
 }
 
-/* With stores as wide as those of a parser, lest the hash waits for them. */
+/* With stores as wide as those of a parser, so that the hash does not wait for them. */
 static __rte_always_inline void
 bench_key6(uint32_t number, struct flow_key6 *key)
 {
@@ -141,7 +141,7 @@ bench_read(const void *rewrite)
 	uint64_t words[3];
 
 	memcpy(words, rewrite, sizeof(words));
-	/* Tells the compiler that somebody wants them. */
+	/* Keeps the compiler from leaving the loads out. */
 	__asm__ volatile("" : : "r"(words[0] ^ words[1] ^ words[2]));
 }
 

@@ -121,7 +121,7 @@ struct dp_leg {
 };
 
 /*
- * Packets inside a flow that are told apart by their RTP header (RFC 3550); RTCP (RFC 5761) has no
+ * Packets inside a flow that differ by their RTP header (RFC 3550); RTCP (RFC 5761) has no
  * payload type, so only a stream without one can match it, by the SSRC of the sender. Of several
  * that match, one with both fields goes before one with SSRC, and that before payload type.
  */

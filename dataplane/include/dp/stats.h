@@ -154,7 +154,7 @@ struct dp_latched {
 	uint8_t src[16];
 	uint16_t src_port; /* network order */
 	uint16_t valid; /* 0: none yet */
-	uint32_t moves; /* times that the source was learned anew; the first is 1 */
+	uint32_t moves; /* times that the source was learned; the first is 1 */
 };
 
 /* One worker, since start. */
