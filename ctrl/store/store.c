@@ -108,8 +108,8 @@ store_start(struct store *store, struct event_base *base, struct store_report *r
 			return -1;
 		store->maintain = &store->maintain_of_file;
 	}
-	store->writer = writer_create(store->db, store->event_fd,
-		is_file ? NULL : &store->readers_lock, store->maintain, fault);
+	store->writer = writer_create(
+		store->db, store->event_fd, &store->readers_lock, store->maintain, fault);
 	return store->writer ? 0 : -1;
 }
 
@@ -243,8 +243,9 @@ store_cursor_close(struct store_cursor *cursor)
 	free(cursor);
 }
 
+/* A connection with a view of its own, and what meta says there. */
 static struct store_cursor *
-cursor_open(struct store *store, const char *sql, struct fault *fault)
+cursor_open(struct store *store, const char *sql, struct meta *meta, struct fault *fault)
 {
 	struct store_cursor *cursor = calloc(1, sizeof(*cursor));
 
@@ -257,25 +258,19 @@ cursor_open(struct store *store, const char *sql, struct fault *fault)
 	cursor->db = db_open(store->name, true, NULL, fault);
 	if (cursor->db && db_run(cursor->db, "BEGIN", fault) == 0)
 		cursor->rows = db_prepare(cursor->db, sql, fault);
-	if (!cursor->rows) {
-		store_cursor_close(cursor);
-		return NULL;
-	}
-	return cursor;
+	/* A read pins the view, which BEGIN alone does not. */
+	if (cursor->rows && meta_load(cursor->db, meta, fault) == 0)
+		return cursor;
+	store_cursor_close(cursor);
+	return NULL;
 }
 
 struct store_cursor *
 store_flows_open(struct store *store, struct fault *fault)
 {
-	struct store_cursor *cursor = cursor_open(store, flows_sql, fault);
 	struct meta meta;
 
-	/* A read pins the view, which BEGIN alone does not. */
-	if (cursor && meta_load(cursor->db, &meta, fault) < 0) {
-		store_cursor_close(cursor);
-		return NULL;
-	}
-	return cursor;
+	return cursor_open(store, flows_sql, &meta, fault);
 }
 
 static int
@@ -311,21 +306,19 @@ store_return_check(struct store *store, uint64_t generation, struct fault *fault
 struct store_cursor *
 store_rollback_open(struct store *store, uint64_t generation, struct fault *fault)
 {
-	struct store_cursor *cursor = cursor_open(store, rollback_sql, fault);
+	struct store_cursor *cursor;
 	struct meta meta;
 
+	cursor = cursor_open(store, rollback_sql, &meta, fault);
 	if (!cursor)
 		return NULL;
+	if (return_check(cursor->db, &meta, generation, fault) < 0) {
+		store_cursor_close(cursor);
+		return NULL;
+	}
 	cursor->of_changes = true;
-	if (meta_load(cursor->db, &meta, fault) < 0)
-		goto err;
-	if (return_check(cursor->db, &meta, generation, fault) < 0)
-		goto err;
 	db_bind(cursor->rows, "i", generation);
 	return cursor;
-err:
-	store_cursor_close(cursor);
-	return NULL;
 }
 
 int
@@ -350,170 +343,25 @@ store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct f
 
 /* The history. */
 
-#define REVERTED_COLUMN GENERATION_COLUMNS_N
-
 /*
  * The generations whose changes make up the state, from the last one backwards: behind one that
- * returned to another (1) that other one follows. One of them may have taken a single one back (2).
+ * returned to another (1) that other one follows. One of them may have undone a single one (2).
+ * The subqueries do not depend on g, so that they run once.
  */
-#define EFFECTIVE_SQL \
-	"WITH RECURSIVE effective(number, before) AS (" \
-	" SELECT number, CASE returns WHEN 1 THEN returned ELSE number - 1 END" \
-	" FROM generation WHERE number = (SELECT max(number) FROM generation)" \
-	" UNION ALL" \
-	" SELECT o.number, CASE o.returns WHEN 1 THEN o.returned ELSE o.number - 1 END" \
-	" FROM effective AS s JOIN generation AS o" \
+static const char history_sql[] =
+	"WITH RECURSIVE effective(number, before) AS ("
+	" SELECT number, CASE returns WHEN 1 THEN returned ELSE number - 1 END"
+	" FROM generation WHERE number = (SELECT max(number) FROM generation)"
+	" UNION ALL"
+	" SELECT o.number, CASE o.returns WHEN 1 THEN o.returned ELSE o.number - 1 END"
+	" FROM effective AS s JOIN generation AS o"
 	" ON o.number = (SELECT max(number) FROM generation WHERE number <= s.before))"
-
-/*
- * `condition` is that on the generation g. The subqueries do not depend on g, so that they run
- * once.
- */
-#define HISTORY_SQL(condition) \
-	EFFECTIVE_SQL " SELECT " GENERATION_COLUMNS \
-		      ", number NOT IN (SELECT number FROM effective)" \
-		      " OR number IN (SELECT returned FROM generation WHERE returns = 2" \
-		      " AND number IN (SELECT number FROM effective))" \
-		      " FROM generation AS g WHERE " condition
-
-static enum store_outcome
-outcome_of(const struct generation_row *row, bool reverted, const struct meta *meta)
-{
-	const uint64_t number = row->generation.number;
-
-	if (reverted)
-		return STORE_REVERTED;
-	if (meta->has_confirm && meta->confirm.generation == number)
-		return STORE_UNCONFIRMED;
-	if (meta->generation == number)
-		return STORE_CURRENT;
-	return row->to_confirm ? STORE_CONFIRMED : STORE_DONE;
-}
-
-static int
-generation_read(sqlite3_stmt *statement, struct generation_row *row, struct fault *fault)
-{
-	if (generation_row_read(statement, row) == 0)
-		return 0;
-	return fault_set(fault, FAULT_STORE, "",
-		"the entry of generation %llu is damaged in the store",
-		(unsigned long long)row->generation.number);
-}
-
-/* In a read transaction, so that the meta is of the same time as the list. */
-static int
-history_read(sqlite3 *db, sqlite3_stmt *list, store_history_fn fn, void *arg, struct fault *fault)
-{
-	struct generation_row row;
-	struct meta meta;
-	bool reverted;
-	int rc;
-
-	if (meta_load(db, &meta, fault) < 0)
-		return -1;
-	while ((rc = db_row(list, fault)) == 1) {
-		if (generation_read(list, &row, fault) < 0)
-			return -1;
-		reverted = db_column(list, REVERTED_COLUMN) != 0;
-		rc = fn(arg, &row.generation, outcome_of(&row, reverted, &meta));
-		if (rc != 0)
-			return rc;
-	}
-	return rc;
-}
-
-/* The reader's statement within a read transaction; NULL with *fault, and nothing is open. */
-static sqlite3_stmt *
-read_begin(struct store *store, const char *sql, struct fault *fault)
-{
-	sqlite3_stmt *statement = NULL;
-
-	read_lock(store);
-	if (db_run(store->reader, "BEGIN", fault) == 0) {
-		statement = db_prepare(store->reader, sql, fault);
-		if (!statement)
-			db_run(store->reader, "ROLLBACK", fault);
-	}
-	if (!statement)
-		read_unlock(store);
-	return statement;
-}
-
-static void
-read_end(struct store *store, sqlite3_stmt *statement)
-{
-	sqlite3_finalize(statement);
-	sqlite3_exec(store->reader, "ROLLBACK", NULL, NULL, NULL);
-	read_unlock(store);
-}
-
-int
-store_history_list(struct store *store, const struct store_history_filter *filter, unsigned limit,
-	store_history_fn fn, void *arg, struct fault *fault)
-{
-	sqlite3_stmt *list = read_begin(store,
-		HISTORY_SQL("number < ?1 AND (?2 IS NULL OR name = ?2)"
-			    " AND (?3 IS NULL OR method = ?3) AND (NOT ?4 OR flags & 2)"
-			    " AND (NOT ?5 OR tag <> '') ORDER BY number DESC LIMIT ?6"),
-		fault);
-	int rc;
-
-	if (!list)
-		return -1;
-	db_bind(list, "ittiii", filter->before ? filter->before : (uint64_t)INT64_MAX, filter->name,
-		filter->method, (uint64_t)filter->declared, (uint64_t)filter->tagged,
-		(uint64_t)limit);
-	rc = history_read(store->reader, list, fn, arg, fault);
-	read_end(store, list);
-	return rc;
-}
-
-struct history_one {
-	struct store_generation *generation;
-	enum store_outcome *outcome;
-	bool found;
-};
-
-static int
-one_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
-{
-	struct history_one *one = arg;
-
-	*one->generation = *generation;
-	*one->outcome = outcome;
-	one->found = true;
-	return 0;
-}
-
-static int
-not_kept(struct store *store, uint64_t generation, struct fault *fault)
-{
-	const struct meta *meta = writer_meta(store->writer);
-
-	return fault_set(fault, FAULT_NOT_FOUND, "",
-		"found generation %llu, expected one that is kept, from %llu to %llu; "
-		"history.list names them",
-		(unsigned long long)generation, (unsigned long long)meta->base + 1,
-		(unsigned long long)meta->generation);
-}
-
-int
-store_history_get(struct store *store, uint64_t generation, struct store_generation *found,
-	enum store_outcome *outcome, struct fault *fault)
-{
-	struct history_one one = {.generation = found, .outcome = outcome};
-	sqlite3_stmt *list = read_begin(store, HISTORY_SQL("number = ?"), fault);
-	int rc;
-
-	if (!list)
-		return -1;
-	db_bind(list, "i", generation);
-	rc = history_read(store->reader, list, one_copy, &one, fault);
-	read_end(store, list);
-	if (rc == 0 && !one.found)
-		return not_kept(store, generation, fault);
-	return rc;
-}
+	" SELECT " GENERATION_COLUMNS ", number NOT IN (SELECT number FROM effective)"
+	" OR number IN (SELECT returned FROM generation WHERE returns = 2"
+	" AND number IN (SELECT number FROM effective))"
+	" FROM generation AS g"
+	" WHERE number < ?1 AND (?2 IS NULL OR name = ?2) AND (?3 IS NULL OR method = ?3)"
+	" AND (NOT ?4 OR flags & 2) AND (NOT ?5 OR tag <> '') ORDER BY number DESC LIMIT ?6";
 
 /* Columns: index, of the change sum, id, text, last_leg, declared, row; then what came after. */
 static const char changes_sql[] =
@@ -527,6 +375,110 @@ static const char changes_sql[] =
 	"   WHERE m.id = c.id AND m.generation > c.generation)"
 	" LEFT JOIN flow AS f ON f.id = c.id"
 	" WHERE g.number = ?1 ORDER BY c.row LIMIT ?3";
+
+/* The reader's statement within a read transaction; NULL with *fault. read_end() follows always. */
+static sqlite3_stmt *
+read_begin(struct store *store, const char *sql, struct fault *fault)
+{
+	read_lock(store);
+	return db_run(store->reader, "BEGIN", fault) == 0 ? db_prepare(store->reader, sql, fault)
+							  : NULL;
+}
+
+static void
+read_end(struct store *store, sqlite3_stmt *statement)
+{
+	sqlite3_finalize(statement);
+	db_rollback(store->reader);
+	read_unlock(store);
+}
+
+/* In a read transaction, so that meta is of the same time as the list. */
+static int
+history_read(struct store *store, sqlite3_stmt *list, store_history_fn fn, void *arg,
+	struct fault *fault)
+{
+	enum store_outcome outcome;
+	struct generation_row row;
+	uint64_t number;
+	struct meta meta;
+	int rc;
+
+	if (meta_load(store->reader, &meta, fault) < 0)
+		return -1;
+	while ((rc = db_row(list, fault)) == 1) {
+		rc = generation_row_read(list, &row);
+		number = row.generation.number;
+		if (rc < 0)
+			return fault_set(fault, FAULT_STORE, "",
+				"the entry of generation %llu is damaged in the store",
+				(unsigned long long)number);
+		if (db_column(list, GENERATION_COLUMNS_N) != 0)
+			outcome = STORE_REVERTED;
+		else if (meta.has_confirm && meta.confirm.generation == number)
+			outcome = STORE_UNCONFIRMED;
+		else if (meta.generation == number)
+			outcome = STORE_CURRENT;
+		else
+			outcome = row.to_confirm ? STORE_CONFIRMED : STORE_DONE;
+		rc = fn(arg, &row.generation, outcome);
+		if (rc != 0)
+			break;
+	}
+	return rc;
+}
+
+int
+store_history_list(struct store *store, const struct store_history_filter *filter, unsigned limit,
+	store_history_fn fn, void *arg, struct fault *fault)
+{
+	sqlite3_stmt *list = read_begin(store, history_sql, fault);
+	int rc = -1;
+
+	if (list) {
+		db_bind(list, "ittiii", filter->before ? filter->before : (uint64_t)INT64_MAX,
+			filter->name, filter->method, (uint64_t)filter->declared,
+			(uint64_t)filter->tagged, (uint64_t)limit);
+		rc = history_read(store, list, fn, arg, fault);
+	}
+	read_end(store, list);
+	return rc;
+}
+
+struct history_one {
+	struct store_generation *generation;
+	enum store_outcome *outcome;
+};
+
+static int
+one_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	const struct history_one *one = arg;
+
+	*one->generation = *generation;
+	*one->outcome = outcome;
+	return 0;
+}
+
+int
+store_history_get(struct store *store, uint64_t generation, struct store_generation *found,
+	enum store_outcome *outcome, struct fault *fault)
+{
+	const struct store_history_filter up_to = {.before = generation + 1};
+	const struct meta *meta = writer_meta(store->writer);
+	struct history_one one = {found, outcome};
+
+	found->number = 0;
+	if (store_history_list(store, &up_to, 1, one_copy, &one, fault) < 0)
+		return -1;
+	if (found->number == generation && generation != 0)
+		return 0;
+	return fault_set(fault, FAULT_NOT_FOUND, "",
+		"found generation %llu, expected one that is kept, from %llu to %llu; "
+		"history.list names them",
+		(unsigned long long)generation, (unsigned long long)meta->base + 1,
+		(unsigned long long)meta->generation);
+}
 
 static int
 change_report(
@@ -565,14 +517,11 @@ store_history_changes(struct store *store, uint64_t generation, uint64_t after, 
 	if (store_history_get(store, generation, &found, &outcome, fault) < 0)
 		return -1;
 	list = read_begin(store, changes_sql, fault);
-	if (!list)
-		return -1;
-	db_bind(list, "iii", generation, after, (uint64_t)limit);
-	while ((rc = db_row(list, fault)) == 1) {
+	rc = list ? 0 : -1;
+	if (list)
+		db_bind(list, "iii", generation, after, (uint64_t)limit);
+	while (rc == 0 && (rc = db_row(list, fault)) == 1)
 		rc = change_report(list, generation, fn, arg, fault);
-		if (rc != 0)
-			break;
-	}
 	read_end(store, list);
 	return rc;
 }

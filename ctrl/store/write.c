@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,7 +76,7 @@ struct store_batch {
 	struct chunk *first;
 	struct chunk *last;
 	bool out_of_memory;
-	struct store_batch *next; /* in the queue, then among those that are done */
+	STAILQ_ENTRY(store_batch) link; /* in the queue, then among those that are done */
 	store_done_fn done;
 	void *arg;
 	bool failed;
@@ -112,10 +113,7 @@ struct progress {
 	unsigned n_tags; /* and with one */
 };
 
-struct batch_list {
-	struct store_batch *first;
-	struct store_batch **end; /* where the next one is linked */
-};
+STAILQ_HEAD(batch_list, store_batch);
 
 struct writer {
 	/* The writer's thread's. */
@@ -673,7 +671,7 @@ batch_write_in_group(struct writer *writer, struct store_batch *batch)
 }
 
 static int
-group_commit_together(struct writer *writer, struct store_batch *first)
+group_commit_together(struct writer *writer, const struct batch_list *group)
 {
 	const struct progress before = writer->progress;
 	struct store_batch *batch;
@@ -682,8 +680,10 @@ group_commit_together(struct writer *writer, struct store_batch *first)
 	if (db_file_check(writer->db, &ignored) < 0 ||
 		db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
 		return -1;
-	for (batch = first; batch && batch_write_in_group(writer, batch) == 0;)
-		batch = batch->next;
+	STAILQ_FOREACH (batch, group, link) {
+		if (batch_write_in_group(writer, batch) < 0)
+			break;
+	}
 	if (!batch && db_run(writer->db, "COMMIT", &ignored) == 0)
 		return 0;
 	writer->refused_in_journal |= !batch;
@@ -705,64 +705,25 @@ refused_overwrite(struct writer *writer)
 }
 
 static void
-memory_lock(struct writer *writer)
-{
-	if (writer->readers_lock)
-		pthread_rwlock_wrlock(writer->readers_lock);
-}
-
-static void
-memory_unlock(struct writer *writer)
-{
-	if (writer->readers_lock)
-		pthread_rwlock_unlock(writer->readers_lock);
-}
-
-static void
-group_commit(struct writer *writer, struct store_batch *first)
+group_commit(struct writer *writer, const struct batch_list *group)
 {
 	const uint64_t rows = writer->rows;
 	struct store_batch *batch;
 
-	memory_lock(writer);
-	if (!first->next || group_commit_together(writer, first) < 0) {
-		for (batch = first; batch; batch = batch->next)
+	pthread_rwlock_wrlock(writer->readers_lock);
+	if (!STAILQ_NEXT(STAILQ_FIRST(group), link) || group_commit_together(writer, group) < 0) {
+		STAILQ_FOREACH (batch, group, link)
 			batch_commit_alone(writer, batch);
 	}
 	refused_overwrite(writer);
-	memory_unlock(writer);
+	pthread_rwlock_unlock(writer->readers_lock);
 	/* Here, not on the control thread, which would answer no other call meanwhile. */
-	for (batch = first; batch; batch = batch->next)
+	STAILQ_FOREACH (batch, group, link)
 		batch_clear(batch);
 	writer->trim_rows += TRIM_RATE * (writer->rows - rows);
 }
 
 /* The thread. */
-
-static void
-list_init(struct batch_list *list)
-{
-	list->first = NULL;
-	list->end = &list->first;
-}
-
-static void
-list_add(struct batch_list *list, struct store_batch *batch)
-{
-	batch->next = NULL;
-	*list->end = batch;
-	list->end = &batch->next;
-}
-
-/* All of them, linked. */
-static struct store_batch *
-list_take(struct batch_list *list)
-{
-	struct store_batch *first = list->first;
-
-	list_init(list);
-	return first;
-}
 
 static int
 wal_hook(void *arg, sqlite3 *db, const char *name, int pages)
@@ -803,77 +764,65 @@ housekeeping_run(struct writer *writer, bool is_idle)
 							   : TRIM_ROWS_MAX;
 		writer->trim_rows -= rows;
 	}
-	memory_lock(writer);
+	pthread_rwlock_wrlock(writer->readers_lock);
 	refused_overwrite(writer);
 	if (rows > 0)
 		more = trim_step(&writer->trim, &writer->progress.meta, rows);
 	if (!more)
 		writer->trim_rows = 0;
 	journal_checkpoint(writer);
-	memory_unlock(writer);
+	pthread_rwlock_unlock(writer->readers_lock);
 	return more;
 }
 
 /*
- * What is in the queue. NULL when nothing came for a while and there is housekeeping to do, and
- * when the writer is to stop, which *stop says.
+ * Take all of the queue. *group is empty when nothing came for a while and there is housekeeping to
+ * do. False: stop.
  */
-static struct store_batch *
-queue_take(struct writer *writer, bool more, bool *stop)
+static bool
+queue_take(struct writer *writer, bool more, struct batch_list *group)
 {
 	const uint64_t until_ns =
 		clock_read_ns(CLOCK_MONOTONIC) + (more ? IDLE_NS : OVERWRITE_AGAIN_NS);
 	const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
-	struct store_batch *first;
+	bool stop;
 
 	pthread_mutex_lock(&writer->mutex);
-	while (!writer->queue.first && !writer->stop) {
+	while (STAILQ_EMPTY(&writer->queue) && !writer->stop) {
 		if (!more && !writer->refused_in_journal)
 			pthread_cond_wait(&writer->wake, &writer->mutex);
 		else if (pthread_cond_timedwait(&writer->wake, &writer->mutex, &until) != 0)
 			break;
 	}
-	first = list_take(&writer->queue);
-	*stop = writer->stop && !first;
+	STAILQ_CONCAT(group, &writer->queue);
+	stop = writer->stop && STAILQ_EMPTY(group);
 	pthread_mutex_unlock(&writer->mutex);
-	return first;
-}
-
-static void
-done_report(struct writer *writer, struct store_batch *first)
-{
-	const uint64_t one = 1;
-	struct store_batch *next;
-
-	pthread_mutex_lock(&writer->mutex);
-	for (; first; first = next) {
-		next = first->next;
-		list_add(&writer->done, first);
-	}
-	pthread_mutex_unlock(&writer->mutex);
-	/* It cannot fail: the counter would have to be near 2^64. */
-	if (write(writer->event_fd, &one, sizeof(one)) < 0)
-		abort();
+	return !stop;
 }
 
 static void *
 writer_run(void *arg)
 {
+	struct batch_list group = STAILQ_HEAD_INITIALIZER(group);
 	struct writer *writer = arg;
-	struct store_batch *first;
-	bool more = true, stop = false;
+	const uint64_t one = 1;
+	bool more = true, is_idle;
 
 	thread_be_nice(WRITER_NICE);
-	while (true) {
-		first = queue_take(writer, more, &stop);
-		if (stop)
-			return NULL;
-		if (first) {
-			group_commit(writer, first);
-			done_report(writer, first);
+	while (queue_take(writer, more, &group)) {
+		is_idle = STAILQ_EMPTY(&group);
+		if (!is_idle) {
+			group_commit(writer, &group);
+			pthread_mutex_lock(&writer->mutex);
+			STAILQ_CONCAT(&writer->done, &group);
+			pthread_mutex_unlock(&writer->mutex);
+			/* It cannot fail: the counter would have to be near 2^64. */
+			if (write(writer->event_fd, &one, sizeof(one)) < 0)
+				abort();
 		}
-		more = housekeeping_run(writer, !first);
+		more = housekeeping_run(writer, is_idle);
 	}
+	return NULL;
 }
 
 /* The control thread's side. */
@@ -881,13 +830,14 @@ writer_run(void *arg)
 void
 writer_complete(struct writer *writer)
 {
-	struct store_batch *batch, *next;
+	struct batch_list done = STAILQ_HEAD_INITIALIZER(done);
+	struct store_batch *batch;
 
 	pthread_mutex_lock(&writer->mutex);
-	batch = list_take(&writer->done);
+	STAILQ_CONCAT(&done, &writer->done);
 	pthread_mutex_unlock(&writer->mutex);
-	for (; batch; batch = next) {
-		next = batch->next;
+	while ((batch = STAILQ_FIRST(&done))) {
+		STAILQ_REMOVE_HEAD(&done, link);
 		if (!batch->failed)
 			writer->meta = batch->after;
 		batch->done(batch->arg, batch->failed ? &batch->fault : NULL);
@@ -901,7 +851,7 @@ writer_submit(struct writer *writer, struct store_batch *batch, store_done_fn do
 	batch->done = done;
 	batch->arg = arg;
 	pthread_mutex_lock(&writer->mutex);
-	list_add(&writer->queue, batch);
+	STAILQ_INSERT_TAIL(&writer->queue, batch, link);
 	pthread_cond_signal(&writer->wake);
 	pthread_mutex_unlock(&writer->mutex);
 }
@@ -981,8 +931,8 @@ writer_create(sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock, struct 
 		goto err_statements;
 	writer->meta = writer->progress.meta;
 	sqlite3_wal_hook(db, wal_hook, writer);
-	list_init(&writer->queue);
-	list_init(&writer->done);
+	STAILQ_INIT(&writer->queue);
+	STAILQ_INIT(&writer->done);
 	pthread_mutex_init(&writer->mutex, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

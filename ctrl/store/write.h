@@ -76,9 +76,8 @@ typedef void (*store_done_fn)(void *arg, const struct fault *error);
 
 /*
  * Start the thread, which alone uses the connection until writer_destroy(). It writes to `event_fd`
- * when writer_complete() has something to do, takes `readers_lock` for writing while it changes a
- * store in memory (NULL: one in a file) and asks `maintain` for checkpoints (NULL: there is no
- * journal). NULL with *fault.
+ * when writer_complete() has something to do, takes `readers_lock` for writing while it changes
+ * something, and asks `maintain` for checkpoints (NULL: there is no journal). NULL with *fault.
  */
 struct writer *writer_create(struct sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock,
 	struct maintain *maintain, struct fault *fault);
