@@ -19,8 +19,8 @@
 #include "config/config.h"
 #include "config/dataplane_init.h"
 #include "config/ports.h"
-#include "kept_state.h"
 #include "monitor/monitor.h"
+#include "persistence.h"
 #include "rpc/audit.h"
 #include "rpc/event_feed.h"
 #include "rpc/methods.h"
@@ -43,7 +43,7 @@ struct daemon {
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
-	struct kept_state kept;
+	struct persistence persistence;
 	struct flows flows;
 	struct transactions transactions;
 	struct watchers watchers;
@@ -157,10 +157,10 @@ service_create(struct daemon *daemon)
 		.dp = daemon->dp,
 		.config = &daemon->config,
 		.flows = &daemon->flows,
-		.store = daemon->kept.store,
-		.confirm = &daemon->kept.confirm,
+		.store = daemon->persistence.store,
+		.confirm = &daemon->persistence.confirm,
 		.transactions = &daemon->transactions,
-		.restored = &daemon->kept.restored,
+		.restored = &daemon->persistence.restored,
 		.watchers = &daemon->watchers,
 		.feed = daemon->feed,
 		.log_lines_lost = log_lines_lost,
@@ -237,7 +237,7 @@ daemon_run(struct daemon *daemon)
 	int rc = -1;
 
 	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 ||
-		kept_state_open(&daemon->kept, config, daemon->base, fault) < 0)
+		persistence_open(&daemon->persistence, config, daemon->base, fault) < 0)
 		goto err_loop;
 	if (data_plane_eal_init(config, fault) < 0)
 		goto err_store;
@@ -252,12 +252,12 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (kept_state_attach(&daemon->kept, &daemon->flows, &daemon->watchers.events, daemon->base,
-		    fault) < 0)
+	if (persistence_attach(&daemon->persistence, &daemon->flows, &daemon->watchers.events,
+		    daemon->base, fault) < 0)
 		goto err_flows;
 	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_attached;
-	if (kept_state_restore(&daemon->kept, &daemon->flows, config, fault) < 0)
+	if (persistence_restore(&daemon->persistence, &daemon->flows, config, fault) < 0)
 		goto err_watchers;
 	transactions_init(&daemon->transactions, daemon->flows.commits);
 	if (feed_create(daemon) < 0)
@@ -281,7 +281,7 @@ err_feed:
 err_watchers:
 	watchers_fini(&daemon->watchers);
 err_attached:
-	kept_state_detach(&daemon->kept);
+	persistence_detach(&daemon->persistence);
 err_flows:
 	flows_fini(&daemon->flows);
 err_steering:
@@ -291,7 +291,7 @@ err_dp:
 err_eal:
 	dp_eal_fini();
 err_store:
-	kept_state_close(&daemon->kept);
+	persistence_close(&daemon->persistence);
 err_loop:
 	audit_close(daemon->audit);
 	loop_fini(daemon);

@@ -680,7 +680,8 @@ group_commit_together(struct writer *writer, const struct batch_list *group)
 	if (db_file_check(writer->db, &ignored) < 0 ||
 		db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
 		return -1;
-	STAILQ_FOREACH (batch, group, link) {
+	STAILQ_FOREACH(batch, group, link)
+	{
 		if (batch_write_in_group(writer, batch) < 0)
 			break;
 	}
@@ -712,14 +713,18 @@ group_commit(struct writer *writer, const struct batch_list *group)
 
 	pthread_rwlock_wrlock(writer->readers_lock);
 	if (!STAILQ_NEXT(STAILQ_FIRST(group), link) || group_commit_together(writer, group) < 0) {
-		STAILQ_FOREACH (batch, group, link)
+		STAILQ_FOREACH(batch, group, link)
+		{
 			batch_commit_alone(writer, batch);
+		}
 	}
 	refused_overwrite(writer);
 	pthread_rwlock_unlock(writer->readers_lock);
 	/* Here, not on the control thread, which would answer no other call meanwhile. */
-	STAILQ_FOREACH (batch, group, link)
+	STAILQ_FOREACH(batch, group, link)
+	{
 		batch_clear(batch);
+	}
 	writer->trim_rows += TRIM_RATE * (writer->rows - rows);
 }
 

@@ -48,7 +48,7 @@ command(const char *text)
 	cr_assert_eq(system(line), 0, "%s", line);
 }
 
-/* With sqlite3's own means, as if somebody had changed the file. */
+/* With sqlite3's own means, as if the file had been changed by hand. */
 static void
 sql(const char *statements)
 {
@@ -206,7 +206,7 @@ Test(recover, a_history_that_is_damaged_costs_the_history_alone)
 	cr_assert_eq(rig.report.condition, STORE_OK);
 }
 
-Test(recover, a_trial_whose_history_is_lost_still_waits)
+Test(recover, an_unconfirmed_generation_whose_history_is_lost_is_still_one)
 {
 	const struct store_confirm confirm = {.generation = 12, .previous = 11, .deadline_ns = 99};
 	struct store_batch *batch;
@@ -310,7 +310,7 @@ Test(recover, a_file_that_was_cut_short_is_found)
 	expect_all("{last}");
 }
 
-Test(recover, a_store_that_is_gone_comes_from_its_snapshot)
+Test(recover, a_store_that_is_gone_comes_from_its_copy)
 {
 	store_fill();
 	copy_make(11);
@@ -321,7 +321,7 @@ Test(recover, a_store_that_is_gone_comes_from_its_snapshot)
 	expect_all("{last}");
 }
 
-Test(recover, without_store_and_snapshot_it_is_fresh)
+Test(recover, without_store_and_copy_it_is_fresh)
 {
 	store_fill();
 	command("rm state.db*");
@@ -329,7 +329,7 @@ Test(recover, without_store_and_snapshot_it_is_fresh)
 	cr_assert_eq(rig.report.condition, STORE_FRESH);
 }
 
-Test(recover, a_snapshot_that_is_damaged_is_not_used)
+Test(recover, a_copy_that_is_damaged_is_not_used)
 {
 	store_fill();
 	copy_make(11);
@@ -670,7 +670,7 @@ checkpoint(void)
 }
 
 /* Frames of the time before, whole and with commits, are behind those that count. */
-Test(recover, a_journal_that_began_anew_is_taken_whole)
+Test(recover, a_journal_that_was_restarted_is_taken_whole)
 {
 	unsigned last;
 
@@ -688,7 +688,7 @@ Test(recover, a_journal_that_began_anew_is_taken_whole)
 }
 
 /* The header is new, or half of it, and no frame is. */
-Test(recover, a_journal_that_was_about_to_begin_anew_is_no_damage)
+Test(recover, a_journal_that_was_about_to_be_restarted_is_no_damage)
 {
 	unsigned char header[HEADER];
 

@@ -2,8 +2,11 @@
 /* What was submitted is there afterwards, whole, also when the store was closed meanwhile. */
 #include <criterion/criterion.h>
 #include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -66,7 +69,7 @@ Test(store, its_directories_are_made_with_their_modes)
 	cr_assert_eq(rmdir(above), 0);
 }
 
-Test(store, flows_come_back_in_the_order_in_which_they_were_put)
+Test(store, flows_come_back_in_the_order_in_which_they_were_inserted)
 {
 	struct store_batch *batch;
 
@@ -231,7 +234,7 @@ count_done(void *arg, const struct fault *error)
 	(*count)++;
 }
 
-Test(store, closing_writes_what_was_submitted_and_tells_all)
+Test(store, closing_writes_what_was_submitted_and_completes_all)
 {
 	unsigned count = 0;
 	char id[16];
@@ -287,4 +290,619 @@ Test(store, one_bad_batch_of_a_group_takes_no_other_with_it)
 	cr_assert_str_eq(verdicts, "yyyny");
 	rig_expect_flows(&rig, "a={} b={} c={} e={}");
 	cr_assert_eq(state().flows, 4);
+}
+
+static void
+setup_open(void)
+{
+	rig_init(&rig);
+	rig_open(&rig);
+}
+
+/* The generations that are kept can be listed, read, and returned to. */
+TestSuite(history, .init = setup_open, .fini = teardown);
+
+static char listed[4096];
+
+static int
+number_list(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	static const char outcomes[] = "dcoCr";
+	size_t n = strlen(listed);
+
+	(void)arg;
+	snprintf(listed + n, sizeof(listed) - n, "%s%llu%c", n ? " " : "",
+		(unsigned long long)generation->number, outcomes[outcome]);
+	return 0;
+}
+
+static void
+expect_list(uint64_t before, unsigned limit, const char *expected)
+{
+	const struct store_history_filter filter = {.before = before};
+
+	listed[0] = '\0';
+	cr_assert_eq(store_history_list(rig.store, &filter, limit, number_list, NULL, &rig.fault),
+		0, "%s", rig.fault.message);
+	cr_assert_str_eq(listed, expected);
+}
+
+static int
+change_list(void *arg, const struct store_change *change)
+{
+	size_t n = strlen(listed);
+
+	(void)arg;
+	snprintf(listed + n, sizeof(listed) - n, "%s%llu:%s:%s>%s", n ? " " : "",
+		(unsigned long long)change->index, change->id, change->before ? change->before : "",
+		change->after ? change->after : "");
+	return 0;
+}
+
+static void
+expect_changes(uint64_t generation, uint64_t after, unsigned limit, const char *expected)
+{
+	listed[0] = '\0';
+	cr_assert_eq(store_history_changes(
+			     rig.store, generation, after, limit, change_list, NULL, &rig.fault),
+		0, "%s", rig.fault.message);
+	cr_assert_str_eq(listed, expected);
+}
+
+Test(history, all_of_a_generation_comes_back)
+{
+	struct store_generation generation = {
+		.number = 5,
+		.time_ns = 123456789,
+		.actor = {.uid = UINT32_MAX,
+			.gid = 7,
+			.pid = -1,
+			.name = "CN=noc \xc3\xa4",
+			.via = "tls",
+			.role = ROLE_ADMIN},
+		.method = "txn.commit",
+		.comment = "why",
+		.added = 1,
+		.changed = 2,
+		.removed = 3,
+		.returns = STORE_RETURN_TO,
+		.returned = 2,
+	};
+	struct store_batch *batch = store_batch_create();
+	struct store_generation found;
+	enum store_outcome outcome;
+
+	store_batch_generation(batch, &generation);
+	cr_assert(rig_submit(&rig, batch));
+	cr_assert_eq(store_history_get(rig.store, 5, &found, &outcome, &rig.fault), 0);
+	cr_assert_eq(found.number, 5);
+	cr_assert_eq(found.time_ns, 123456789);
+	cr_assert_eq(found.actor.uid, UINT32_MAX);
+	cr_assert_eq(found.actor.gid, 7);
+	cr_assert_eq(found.actor.pid, -1);
+	cr_assert_eq(found.actor.role, ROLE_ADMIN);
+	cr_assert_str_eq(found.actor.name, generation.actor.name);
+	cr_assert_str_eq(found.actor.via, "tls");
+	cr_assert_str_eq(found.method, "txn.commit");
+	cr_assert_str_eq(found.comment, "why");
+	cr_assert_eq(found.added, 1);
+	cr_assert_eq(found.changed, 2);
+	cr_assert_eq(found.removed, 3);
+	cr_assert_eq(found.returns, STORE_RETURN_TO);
+	cr_assert_eq(found.returned, 2);
+	cr_assert_eq(outcome, STORE_CURRENT);
+}
+
+Test(history, is_listed_newest_first_in_pages)
+{
+	uint64_t i;
+
+	expect_list(0, 10, "");
+	for (i = 1; i <= 5; i++)
+		rig_commit(&rig, 10 * i, "a", "{}");
+	expect_list(0, 3, "50c 40d 30d");
+	expect_list(30, 3, "20d 10d");
+	expect_list(1, 3, "");
+}
+
+static int
+first_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	(void)outcome;
+	*(uint64_t *)arg = generation->number;
+	return 7;
+}
+
+Test(history, ends_where_the_caller_ends_it)
+{
+	uint64_t number = 0;
+
+	rig_commit(&rig, 1, "a", "{}");
+	rig_commit(&rig, 2, "a", "{}");
+	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 9, first_copy,
+			     &number, &rig.fault),
+		7);
+	cr_assert_eq(number, 2);
+	rig_commit(&rig, 3, "a", "{}");
+}
+
+Test(history, has_what_became_of_a_confirmation)
+{
+	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
+	struct store_generation back = {.number = 5, .returns = STORE_RETURN_TO, .returned = 3};
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(2);
+	rig_put(batch, "a", "{2}");
+	store_batch_confirm(batch, &confirm);
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "2o 1d");
+	batch = store_batch_create();
+	store_batch_confirm(batch, NULL);
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "2c 1d");
+	rig_commit(&rig, 3, "a", "{3}");
+	expect_list(0, 9, "3c 2C 1d");
+	rig_commit(&rig, 4, "a", "{4}");
+	batch = store_batch_create();
+	store_batch_generation(batch, &back);
+	rig_put(batch, "a", "{3}");
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "5c 4r 3d 2C 1d");
+}
+
+static void
+commit_return(uint64_t number, enum store_return returns, uint64_t returned)
+{
+	struct store_generation back = {.number = number, .returns = returns, .returned = returned};
+	struct store_batch *batch = store_batch_create();
+
+	store_batch_generation(batch, &back);
+	rig_put(batch, "a", "{back}");
+	cr_assert(rig_submit(&rig, batch));
+}
+
+Test(history, a_generation_that_is_reverted_takes_no_later_one_with_it)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 4; i++)
+		rig_commit(&rig, i, "a", "{}");
+	commit_return(5, STORE_RETURN_OF, 2);
+	expect_list(0, 9, "5c 4d 3d 2r 1d");
+	commit_return(6, STORE_RETURN_TO, 3);
+	expect_list(0, 9, "6c 5r 4r 3d 2d 1d");
+}
+
+Test(history, a_return_to_what_was_reverted_makes_it_stand_again)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 3; i++)
+		rig_commit(&rig, 10 * i, "a", "{}");
+	commit_return(40, STORE_RETURN_TO, 10);
+	expect_list(0, 9, "40c 30r 20r 10d");
+	commit_return(50, STORE_RETURN_TO, 20);
+	expect_list(0, 9, "50c 40r 30r 20d 10d");
+	rig_commit(&rig, 60, "a", "{}");
+	expect_list(0, 2, "60c 50d");
+	expect_list(50, 9, "40r 30r 20d 10d");
+}
+
+Test(history, has_before_and_after_of_each_change)
+{
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(2);
+	rig_put(batch, "b", "{b}");
+	rig_put(batch, "a", "{2}");
+	rig_put(batch, "c", "{c}");
+	cr_assert(rig_submit(&rig, batch));
+	rig_commit(&rig, 3, "a", NULL);
+	rig_commit(&rig, 4, "a", "{4}");
+	expect_changes(1, 0, 9, "1:a:>{1}");
+	expect_changes(2, 0, 9, "1:b:>{b} 2:a:{1}>{2} 3:c:>{c}");
+	expect_changes(2, 1, 1, "2:a:{1}>{2}");
+	expect_changes(2, 3, 9, "");
+	expect_changes(3, 0, 9, "1:a:{2}>");
+	expect_changes(4, 0, 9, "1:a:>{4}");
+	cr_assert_eq(store_history_changes(rig.store, 9, 0, 9, change_list, NULL, &rig.fault), -1);
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+}
+
+Test(history, of_several_changes_in_a_generation_the_first_before_and_the_last_after_count)
+{
+	struct store_batch *batch;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(2);
+	rig_put(batch, "a", "{x}");
+	store_batch_remove(batch, "a");
+	rig_put(batch, "a", "{2}");
+	rig_put(batch, "b", "{b}");
+	store_batch_remove(batch, "b");
+	cr_assert(rig_submit(&rig, batch));
+	expect_changes(2, 0, 9, "1:a:{1}>{2} 2:b:>");
+	rig_expect_flows(&rig, "a={2}");
+	rig_expect_rollback(&rig, 1, "a={1} b-");
+}
+
+Test(history, rollback_has_each_flow_once_as_it_was)
+{
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "b", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	rig_commit(&rig, 4, "b", NULL);
+	rig_commit(&rig, 5, "a", "{5}");
+	rig_commit(&rig, 6, "c", "{6}");
+	rig_expect_rollback(&rig, 6, "");
+	rig_expect_rollback(&rig, 3, "b={2} a={3} c-");
+	rig_expect_rollback(&rig, 2, "a={1} b={2} c-");
+	rig_expect_rollback(&rig, 0, "a- b- c-");
+	cr_assert_null(store_rollback_open(rig.store, 7, &rig.fault));
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+}
+
+Test(history, a_cursor_keeps_its_view_while_others_are_written)
+{
+	struct store_cursor *cursor;
+	struct store_flow flow;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "b", "{1}");
+	cursor = store_flows_open(rig.store, &rig.fault);
+	rig_commit(&rig, 3, "a", "{3}");
+	rig_commit(&rig, 4, "b", NULL);
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1);
+	cr_assert_str_eq(flow.text, "{1}");
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1);
+	cr_assert_str_eq(flow.id, "b");
+	cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 0);
+	store_cursor_close(cursor);
+	rig_expect_flows(&rig, "a={3}");
+}
+
+static unsigned
+changes_held(void)
+{
+	char command[256];
+	unsigned n = 0;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "sqlite3 %s 'SELECT count(*) FROM change'", rig.path);
+	out = popen(command, "r");
+	cr_assert_eq(fscanf(out, "%u", &n), 1);
+	pclose(out);
+	return n;
+}
+
+/* 80 generations of 100 changes: those of the last 50 stay, the rest goes by itself. */
+Test(history, the_latest_are_kept_and_what_is_older_goes)
+{
+	struct store_state state;
+	uint64_t number;
+	unsigned i;
+
+	store_keep(rig.store, 1, 50);
+	for (number = 1; number <= 80; number++) {
+		struct store_batch *batch = rig_batch(number);
+		char id[16], text[32];
+
+		for (i = 0; i < 100; i++) {
+			snprintf(id, sizeof(id), "f%u", i);
+			snprintf(text, sizeof(text), "{%llu}", (unsigned long long)number);
+			rig_put(batch, id, text);
+		}
+		cr_assert(rig_submit(&rig, batch));
+	}
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 30);
+	cr_assert_null(store_rollback_open(rig.store, 29, &rig.fault));
+	expect_changes(31, 99, 9, "100:f99:{30}>{31}");
+	cr_assert_eq(store_history_changes(rig.store, 30, 0, 9, change_list, NULL, &rig.fault), -1);
+	for (i = 0; changes_held() != 5000 && i < 300; i++)
+		usleep(100000);
+	cr_assert_eq(changes_held(), 5000);
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	store_keep(rig.store, 1, 50);
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 30);
+	rig_commit(&rig, 81, "f1", NULL);
+	store_state(rig.store, &state);
+	cr_assert_eq(state.oldest, 31);
+}
+
+static void
+declare(uint64_t number, const char *id, const char *text)
+{
+	struct store_generation generation = {
+		.number = number, .method = "txn.commit", .declared = true};
+	struct store_batch *batch = store_batch_create();
+
+	store_batch_generation(batch, &generation);
+	rig_put(batch, id, text);
+	cr_assert(rig_submit(&rig, batch));
+}
+
+static void
+expect_changes_held(unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; changes_held() != n && i < 100; i++)
+		usleep(50000);
+	cr_expect_eq(changes_held(), n, "%u", changes_held());
+}
+
+static void
+reopen(unsigned declared, unsigned calls)
+{
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	store_keep(rig.store, declared, calls);
+}
+
+/* However many single calls there are, the way back to a declaration is there. */
+Test(history, calls_push_no_declaration_out)
+{
+	struct store_state state;
+	uint64_t number;
+
+	store_keep(rig.store, 2, 5);
+	rig_commit(&rig, 1, "a", "{1}");
+	declare(2, "a", "{2}");
+	for (number = 3; number < 203; number += 2) {
+		rig_commit(&rig, number, "call", "{}");
+		rig_commit(&rig, number + 1, "call", NULL);
+	}
+	rig_commit(&rig, 203, "a", "{203}");
+	expect_list(0, 99, "203c 202d 201d 200d 199d 2d");
+	rig_expect_rollback(&rig, 1, "a={1} call-");
+	rig_expect_rollback(&rig, 2, "call- a={2}");
+	cr_assert_null(store_rollback_open(rig.store, 100, &rig.fault), "not kept");
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+	rig_expect_rollback(&rig, 198, "call- a={2}");
+	store_state(rig.store, &state);
+	cr_expect_eq(state.oldest, 1);
+	/* Of those that came and went between what is kept there is nothing. */
+	expect_changes_held(6);
+	rig_expect_rollback(&rig, 2, "call- a={2}");
+	reopen(2, 5);
+	rig_expect_rollback(&rig, 1, "a={1} call-");
+	declare(204, "a", "{204}");
+	declare(205, "a", "{205}");
+	expect_list(0, 99, "205c 204d 203d 202d 201d 200d 199d");
+	expect_changes_held(7);
+	reopen(2, 5);
+	rig_expect_rollback(&rig, 203, "a={203}");
+}
+
+Test(history, a_generation_with_a_tag_is_kept)
+{
+	uint64_t number;
+	char name[16];
+
+	store_keep(rig.store, 1, 2);
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "a", "{2}");
+	cr_assert(rig_tag(&rig, 1, "good"));
+	cr_assert_not(rig_tag(&rig, 2, "good"));
+	cr_assert_eq(rig.fault.code, FAULT_CONFLICT);
+	cr_assert_not(rig_tag(&rig, 9, "none"));
+	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
+	for (number = 3; number <= 9; number++)
+		rig_commit(&rig, number, "a", "{}");
+	expect_list(0, 9, "9c 8d 1d");
+	reopen(1, 2);
+	rig_expect_rollback(&rig, 1, "a={1}");
+	cr_assert(rig_tag(&rig, 1, ""));
+	expect_list(0, 9, "9c 8d");
+	cr_assert_null(store_rollback_open(rig.store, 1, &rig.fault));
+	for (number = 10; number < 10 + STORE_TAGS_MAX; number++) {
+		rig_commit(&rig, number, "a", "{}");
+		snprintf(name, sizeof(name), "t%u", (unsigned)number);
+		cr_assert(rig_tag(&rig, number, name));
+	}
+	rig_commit(&rig, number, "a", "{}");
+	cr_assert_not(rig_tag(&rig, number, "more"));
+	cr_assert_eq(rig.fault.code, FAULT_NO_ROOM);
+	cr_assert(rig_tag(&rig, 10, "other"), "in place of the one that it has");
+	reopen(1, 2);
+}
+
+/* It is kept, and where it began; what came since is subject to the budget. */
+Test(history, an_unconfirmed_generation_is_kept_whatever_comes)
+{
+	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
+	struct store_batch *batch;
+	uint64_t number;
+
+	store_keep(rig.store, 1, 2);
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(2);
+	rig_put(batch, "a", "{2}");
+	store_batch_confirm(batch, &confirm);
+	cr_assert(rig_submit(&rig, batch));
+	for (number = 3; number <= 99; number++)
+		rig_commit(&rig, number, number % 2 ? "a" : "b", "{}");
+	expect_list(0, 9, "99c 2o");
+	expect_changes(2, 0, 9, "1:a:{1}>{2}");
+	rig_expect_rollback(&rig, 1, "a={1} b-");
+}
+
+/* Without the return in the history, what it took back would seem to be part of the state. */
+Test(history, what_was_reverted_goes_with_what_reverted_it)
+{
+	uint64_t number;
+
+	store_keep(rig.store, 2, 50);
+	rig_commit(&rig, 1, "a", "{1}");
+	rig_commit(&rig, 2, "a", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	commit_return(4, STORE_RETURN_TO, 1);
+	for (number = 5; number <= 6; number++)
+		declare(number, "b", "{}");
+	expect_list(0, 9, "6c 5d 1d");
+	reopen(2, 50);
+}
+
+Test(history, is_filtered_by_who_and_what)
+{
+	const struct store_history_filter by = {.name = "ana"}, other = {.name = "bob"};
+	const struct store_history_filter method = {.method = "txn.commit"};
+	const struct store_history_filter declared = {.declared = true}, tagged = {.tagged = true};
+	const struct {
+		const struct store_history_filter *filter;
+		const char *expected;
+	} cases[] = {
+		{&by, "3c 1d"}, {&other, ""}, {&method, "2d"}, {&declared, "2d"}, {&tagged, "1d"}};
+	unsigned i;
+
+	rig_commit(&rig, 1, "a", "{1}");
+	declare(2, "a", "{2}");
+	rig_commit(&rig, 3, "a", "{3}");
+	cr_assert(rig_tag(&rig, 1, "first"));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		listed[0] = '\0';
+		cr_assert_eq(store_history_list(
+				     rig.store, cases[i].filter, 9, number_list, NULL, &rig.fault),
+			0, "%s", rig.fault.message);
+		cr_expect_str_eq(listed, cases[i].expected);
+	}
+}
+
+#define MODEL_IDS 6
+#define MODEL_GENERATIONS 600
+
+/* What each flow was in each generation; 0 = it was not. */
+static unsigned model[MODEL_GENERATIONS + 1][MODEL_IDS];
+
+static void
+model_commit(uint64_t number, unsigned random)
+{
+	struct store_generation generation = {.number = number, .declared = random % 8 == 0};
+	struct store_batch *batch = store_batch_create();
+	unsigned i, id;
+	char text[16], name[2] = "a";
+
+	memcpy(model[number], model[number - 1], sizeof(model[number]));
+	store_batch_generation(batch, &generation);
+	for (i = 0; i <= random / 8 % 3; i++) {
+		id = (unsigned)rand() % MODEL_IDS;
+		name[0] = (char)('a' + id);
+		model[number][id] = (unsigned)rand() % 3;
+		snprintf(text, sizeof(text), "{%u}", model[number][id]);
+		if (model[number][id])
+			rig_put(batch, name, text);
+		else
+			store_batch_remove(batch, name);
+	}
+	cr_assert(rig_submit(&rig, batch));
+}
+
+/* What the way back to a generation makes of the flows as they are. */
+static void
+model_expect(uint64_t number, uint64_t now)
+{
+	struct store_cursor *cursor = store_rollback_open(rig.store, number, &rig.fault);
+	unsigned flows[MODEL_IDS];
+	struct store_flow flow;
+
+	cr_assert_not_null(cursor, "%s", rig.fault.message);
+	memcpy(flows, model[now], sizeof(flows));
+	while (store_cursor_next(cursor, &flow, &rig.fault) == 1)
+		flows[flow.id[0] - 'a'] = flow.text ? (unsigned)(flow.text[1] - '0') : 0;
+	store_cursor_close(cursor);
+	cr_assert_eq(memcmp(flows, model[number], sizeof(flows)), 0, "%u of %u", (unsigned)number,
+		(unsigned)now);
+}
+
+struct kept {
+	uint64_t numbers[64];
+	unsigned n;
+};
+
+static int
+kept_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+{
+	struct kept *kept = arg;
+
+	(void)outcome;
+	kept->numbers[kept->n++] = generation->number;
+	return 0;
+}
+
+static struct kept
+model_expect_all(uint64_t now)
+{
+	struct kept kept = {.n = 0};
+	unsigned i;
+
+	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 64, kept_copy,
+			     &kept, &rig.fault),
+		0);
+	for (i = 0; i < kept.n; i++) {
+		model_expect(kept.numbers[i], now);
+		model_expect(kept.numbers[i] - 1, now);
+	}
+	return kept;
+}
+
+/* Whatever is kept and whatever goes, each way back leads to what was there. */
+Test(history, every_way_back_leads_to_what_was_there)
+{
+	struct kept kept = {.n = 0};
+	uint64_t number;
+	char name[16];
+
+	srand(7);
+	store_keep(rig.store, 5, 7);
+	for (number = 1; number <= MODEL_GENERATIONS; number++) {
+		model_commit(number, (unsigned)rand());
+		if (number % 10 == 0)
+			usleep(30000); /* gaps are thinned when nothing comes */
+		if (number % 4 == 0)
+			kept = model_expect_all(number);
+		if (number % 20 == 0) {
+			snprintf(name, sizeof(name), "t%u", (unsigned)number);
+			cr_assert(rig_tag(&rig, kept.numbers[(unsigned)rand() % kept.n], name));
+		}
+		if (number % 12 == 0)
+			rig_tag(&rig, kept.numbers[(unsigned)rand() % kept.n], "");
+		if (number % 97 == 0)
+			reopen(5, 7);
+	}
+	usleep(200000);
+	kept = model_expect_all(MODEL_GENERATIONS);
+	cr_expect_leq(changes_held(), kept.n * 2 * MODEL_IDS);
+	reopen(5, 7);
+	model_expect_all(MODEL_GENERATIONS);
+}
+
+/* The control thread lists them, and whoever may look may ask for it. */
+Test(history, a_list_of_many_generations_takes_little_time)
+{
+	enum { N = 8000 };
+	const struct store_history_filter filter = {.before = 0};
+	struct timespec begun, ended;
+	unsigned number;
+
+	rig_close(&rig);
+	rig.path[0] = '\0'; /* in memory */
+	rig_open(&rig);
+	store_keep(rig.store, 1, N);
+	for (number = 1; number <= N; number++)
+		rig_commit(&rig, number, "a", number % 2 ? "one" : "two");
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+	cr_assert_eq(store_history_list(rig.store, &filter, N, number_list, NULL, &rig.fault), 0,
+		"%s", rig.fault.message);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+	cr_expect_lt(
+		(ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000,
+		500, "the time grows as the number of generations, not as its square");
 }
