@@ -24,14 +24,13 @@
 
 #include "base/clock.h"
 
+#define USABLE_STATES \
+	(NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 #define POLLS_AT_ONCE 64 /* before others of the event loop have their turn */
 #define POLLS_PAUSE_MS 5 /* before the next so many */
 
 static const unsigned step_ms[NEIGHBOUR_STEPS] = {
 	0, NEIGHBOUR_RETRY_MS, 2000, 4000, 8000, NEIGHBOUR_PERIOD_MS};
-
-#define USABLE_STATES \
-	(NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 
 void
 neigh_key_init(struct neigh_key *key, unsigned ifindex, uint8_t family,
@@ -43,25 +42,11 @@ neigh_key_init(struct neigh_key *key, unsigned ifindex, uint8_t family,
 	key->family = family;
 }
 
-static int
-neigh_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct neigh *neigh = arg;
-	uint16_t bytes = mnl_attr_get_payload_len(attribute);
-
-	if (mnl_attr_get_type(attribute) == NDA_DST && bytes == address_size(neigh->key.family)) {
-		memcpy(neigh->key.address, mnl_attr_get_payload(attribute), bytes);
-	} else if (mnl_attr_get_type(attribute) == NDA_LLADDR && bytes == sizeof(neigh->mac)) {
-		memcpy(neigh->mac, mnl_attr_get_payload(attribute), bytes);
-		neigh->has_mac = true;
-	}
-	return MNL_CB_OK;
-}
-
 bool
 neigh_parse(const struct nlmsghdr *message, struct neigh *neigh)
 {
 	const struct ndmsg *body = mnl_nlmsg_get_payload(message);
+	struct nlattr *attribute;
 
 	if (message->nlmsg_type != RTM_NEWNEIGH && message->nlmsg_type != RTM_DELNEIGH)
 		return false;
@@ -73,7 +58,17 @@ neigh_parse(const struct nlmsghdr *message, struct neigh *neigh)
 		return false;
 	neigh->key.ifindex = (unsigned)body->ndm_ifindex;
 	neigh->state = message->nlmsg_type == RTM_DELNEIGH ? NUD_NONE : body->ndm_state;
-	mnl_attr_parse(message, sizeof(*body), neigh_attribute, neigh);
+	mnl_attr_for_each (attribute, message, sizeof(*body)) {
+		const unsigned type = mnl_attr_get_type(attribute);
+		const size_t bytes = mnl_attr_get_payload_len(attribute);
+
+		if (type == NDA_DST && bytes == address_size(neigh->key.family)) {
+			memcpy(neigh->key.address, mnl_attr_get_payload(attribute), bytes);
+		} else if (type == NDA_LLADDR && bytes == sizeof(neigh->mac)) {
+			memcpy(neigh->mac, mnl_attr_get_payload(attribute), bytes);
+			neigh->has_mac = true;
+		}
+	}
 	return true;
 }
 

@@ -48,23 +48,12 @@ link_event(struct net *net, const struct nlmsghdr *message)
 	routes_report(net, NULL);
 }
 
-static int
-destination_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct net_prefix *prefix = arg;
-
-	if (mnl_attr_get_type(attribute) == RTA_DST &&
-		mnl_attr_get_payload_len(attribute) == address_size(prefix->family))
-		memcpy(prefix->address, mnl_attr_get_payload(attribute),
-			address_size(prefix->family));
-	return MNL_CB_OK;
-}
-
 static void
 route_event(struct net *net, const struct nlmsghdr *message)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
 	struct net_prefix prefix = {0};
+	struct nlattr *attribute;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*body) || body->rtm_flags & RTM_F_CLONED)
 		return;
@@ -72,7 +61,12 @@ route_event(struct net *net, const struct nlmsghdr *message)
 	prefix.bits = body->rtm_dst_len;
 	if (prefix.family == 0)
 		return;
-	mnl_attr_parse(message, sizeof(*body), destination_attribute, &prefix);
+	mnl_attr_for_each (attribute, message, sizeof(*body)) {
+		if (mnl_attr_get_type(attribute) == RTA_DST &&
+			mnl_attr_get_payload_len(attribute) == address_size(prefix.family))
+			memcpy(prefix.address, mnl_attr_get_payload(attribute),
+				address_size(prefix.family));
+	}
 	routes_report(net, &prefix);
 }
 
@@ -191,39 +185,34 @@ struct route {
 };
 
 static int
-route_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct route *route = arg;
-
-	switch (mnl_attr_get_type(attribute)) {
-	case RTA_OIF:
-		if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-			route->ifindex = mnl_attr_get_u32(attribute);
-		break;
-	case RTA_GATEWAY:
-		if (mnl_attr_get_payload_len(attribute) != route->address_size)
-			break;
-		memcpy(route->gateway, mnl_attr_get_payload(attribute), route->address_size);
-		route->has_gateway = true;
-		break;
-	case RTA_VIA:
-		route->foreign_gateway = true;
-		break;
-	}
-	return MNL_CB_OK;
-}
-
-static int
 route_answer(const struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
 	struct route *route = arg;
+	struct nlattr *attribute;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*body))
 		return MNL_CB_OK;
 	route->type = body->rtm_type;
-	mnl_attr_parse(message, sizeof(*body), route_attribute, route);
+	mnl_attr_for_each (attribute, message, sizeof(*body)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case RTA_OIF:
+			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+				route->ifindex = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_GATEWAY:
+			if (mnl_attr_get_payload_len(attribute) != route->address_size)
+				break;
+			memcpy(route->gateway, mnl_attr_get_payload(attribute),
+				route->address_size);
+			route->has_gateway = true;
+			break;
+		case RTA_VIA:
+			route->foreign_gateway = true;
+			break;
+		}
+	}
 	return MNL_CB_OK;
 }
 

@@ -34,7 +34,8 @@ struct net_hop {
 	 * The answer:
 	 * 0		   address is the neighbour
 	 * -ENETUNREACH	   no route out of that interface, or it is down; with out_ifindex 0: the
-	 *		   kernel has no interface for these VLANs upon it
+	 *		   kernel has no interface for these VLANs on it
+	 * -ENODEV	   that interface does not exist any more
 	 * -EADDRNOTAVAIL  no neighbour is meant: a broadcast, unspecified or the host's own address
 	 * or what else the kernel refused a question with
 	 */

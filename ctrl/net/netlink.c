@@ -26,6 +26,9 @@
 
 #define ANSWER_WAIT_MS 1000
 #define ANSWER_BYTES 32768 /* the kernel fills dump answers up to this */
+#define EVENT_BYTES 8192
+#define EVENTS_PER_WAKE 64 /* receptions before others of the loop have their turn */
+#define SOCKET_BYTES (1 << 20) /* beyond it events are lost, and everything is asked again */
 
 int
 netlink_open(struct netlink *netlink)
@@ -105,10 +108,6 @@ netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, 
 	return ret;
 }
 
-#define EVENT_BYTES 8192
-#define EVENTS_PER_WAKE 64 /* receptions before others of the loop have their turn */
-#define SOCKET_BYTES (1 << 20) /* beyond it events are lost, and everything is asked again */
-
 static const int groups[] = {
 	RTNLGRP_LINK,
 	RTNLGRP_NEIGH,
@@ -150,20 +149,6 @@ watch_read(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
-static int
-groups_join(struct mnl_socket *socket)
-{
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		int group = groups[i];
-
-		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
-			0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int
 watch_socket_open(struct netlink_watch *watch)
 {
@@ -175,7 +160,15 @@ watch_socket_open(struct netlink_watch *watch)
 	/* Less of it costs no more than asking again when events are lost. */
 	(void)setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 		sizeof(bytes));
-	return groups_join(watch->socket);
+	/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(
+			    watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+			return -errno;
+	}
+	return 0;
 }
 
 int
@@ -207,92 +200,50 @@ netlink_watch_close(struct netlink_watch *watch)
 	watch->socket = NULL;
 }
 
-struct link_attributes {
-	const struct nlattr *parent;
-	bool is_foreign; /* the parent is in another namespace */
-	const struct nlattr *info;
-	bool is_vlan; /* from here on: inside info */
-	const struct nlattr *data;
-	uint16_t tpid; /* inside data; the kernel leaves it out for 802.1Q in old releases */
-	uint16_t id;
-};
-
-static int
-link_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct link_attributes *found = arg;
-
-	switch (mnl_attr_get_type(attribute)) {
-	case IFLA_LINK:
-		if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-			found->parent = attribute;
-		break;
-	case IFLA_LINKINFO:
-		found->info = attribute;
-		break;
-	case IFLA_LINK_NETNSID:
-		found->is_foreign = true;
-		break;
-	}
-	return MNL_CB_OK;
-}
-
-static int
-info_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct link_attributes *found = arg;
-
-	switch (mnl_attr_get_type(attribute)) {
-	case IFLA_INFO_KIND:
-		found->is_vlan = mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 &&
-				 strcmp(mnl_attr_get_str(attribute), "vlan") == 0;
-		break;
-	case IFLA_INFO_DATA:
-		found->data = attribute;
-		break;
-	}
-	return MNL_CB_OK;
-}
-
-static int
-vlan_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct link_attributes *found = arg;
-
-	if (mnl_attr_validate(attribute, MNL_TYPE_U16) < 0)
-		return MNL_CB_OK;
-	switch (mnl_attr_get_type(attribute)) {
-	case IFLA_VLAN_ID:
-		found->id = mnl_attr_get_u16(attribute);
-		break;
-	case IFLA_VLAN_PROTOCOL:
-		found->tpid = ntohs(mnl_attr_get_u16(attribute));
-		break;
-	}
-	return MNL_CB_OK;
-}
-
 bool
 link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-	struct link_attributes found = {.tpid = ETH_P_8021Q};
+	struct nlattr *attribute, *parent = NULL, *info = NULL, *data = NULL;
+	bool is_vlan = false;
 
 	if (message->nlmsg_type != RTM_NEWLINK ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*link))
 		return false;
-	mnl_attr_parse(message, sizeof(*link), link_attribute, &found);
-	if (!found.parent || !found.info || found.is_foreign)
+	mnl_attr_for_each (attribute, message, sizeof(*link)) {
+		if (mnl_attr_get_type(attribute) == IFLA_LINK_NETNSID)
+			return false; /* the parent is in another namespace */
+		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
+			info = attribute;
+		if (mnl_attr_get_type(attribute) == IFLA_LINK &&
+			mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			parent = attribute;
+	}
+	if (!parent || !info)
 		return false;
-	mnl_attr_parse_nested(found.info, info_attribute, &found);
-	if (!found.is_vlan || !found.data)
+	mnl_attr_for_each_nested (attribute, info) {
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
+			data = attribute;
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+			is_vlan = mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 &&
+				  strcmp(mnl_attr_get_str(attribute), "vlan") == 0;
+	}
+	if (!is_vlan || !data)
 		return false;
-	mnl_attr_parse_nested(found.data, vlan_attribute, &found);
-	vlan->ifindex = (unsigned)link->ifi_index;
-	vlan->parent = mnl_attr_get_u32(found.parent);
-	vlan->tpid = found.tpid;
-	vlan->id = found.id;
-	return found.id != 0;
+	*vlan = (struct link_vlan){
+		.ifindex = (unsigned)link->ifi_index,
+		.parent = mnl_attr_get_u32(parent),
+		.tpid = ETH_P_8021Q, /* old kernels do not say so */
+	};
+	mnl_attr_for_each_nested (attribute, data) {
+		if (mnl_attr_validate(attribute, MNL_TYPE_U16) < 0)
+			continue;
+		if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID)
+			vlan->id = mnl_attr_get_u16(attribute);
+		if (mnl_attr_get_type(attribute) == IFLA_VLAN_PROTOCOL)
+			vlan->tpid = ntohs(mnl_attr_get_u16(attribute));
+	}
+	return vlan->id != 0;
 }
 
 static int
@@ -386,33 +337,29 @@ interface_mac(unsigned ifindex, uint8_t mac[6])
 }
 
 static int
-losses_attribute(const struct nlattr *attribute, void *arg)
-{
-	struct interface_losses *losses = arg;
-	struct rtnl_link_stats64 stats;
-
-	if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
-		mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, multicast))
-		return MNL_CB_OK;
-	memset(&stats, 0, sizeof(stats));
-	memcpy(&stats, mnl_attr_get_payload(attribute),
-		mnl_attr_get_payload_len(attribute) < sizeof(stats)
-			? mnl_attr_get_payload_len(attribute)
-			: sizeof(stats));
-	*losses = (struct interface_losses){
-		.rx_dropped = stats.rx_dropped,
-		.rx_missed = stats.rx_missed_errors,
-		.rx_errors = stats.rx_errors,
-		.tx_dropped = stats.tx_dropped,
-		.tx_errors = stats.tx_errors,
-	};
-	return MNL_CB_OK;
-}
-
-static int
 losses_answer(const struct nlmsghdr *message, void *arg)
 {
-	return mnl_attr_parse(message, sizeof(struct ifinfomsg), losses_attribute, arg);
+	struct interface_losses *losses = arg;
+	struct rtnl_link_stats64 stats = {0};
+	struct nlattr *attribute;
+
+	mnl_attr_for_each (attribute, message, sizeof(struct ifinfomsg)) {
+		const size_t bytes = mnl_attr_get_payload_len(attribute);
+
+		if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
+			bytes < offsetof(struct rtnl_link_stats64, multicast))
+			continue;
+		memcpy(&stats, mnl_attr_get_payload(attribute),
+			bytes < sizeof(stats) ? bytes : sizeof(stats));
+		*losses = (struct interface_losses){
+			.rx_dropped = stats.rx_dropped,
+			.rx_missed = stats.rx_missed_errors,
+			.rx_errors = stats.rx_errors,
+			.tx_dropped = stats.tx_dropped,
+			.tx_errors = stats.tx_errors,
+		};
+	}
+	return MNL_CB_OK;
 }
 
 int
