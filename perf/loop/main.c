@@ -61,10 +61,8 @@ main(int argc, char **argv)
 	static struct loop_options options;
 	static struct loop_report report;
 	static struct loop_summary summary;
-	int ret = loop_options_parse(&options, argc, argv);
 
-	if (ret != 0)
-		return ret < 0 ? 0 : ret;
+	loop_options_parse(&options, argc, argv);
 	options.no_huge = options.no_huge || !hugepages_suffice(&options);
 	report.options = &options;
 	report.rounds = options.rounds;

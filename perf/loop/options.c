@@ -118,53 +118,59 @@ help_print(void)
 	fputs(help_tail, stdout);
 }
 
-/* A whole number within bounds, or -1 after a message. */
-static int
-number_parse(const char *name, const char *text, unsigned min, unsigned max, unsigned *value)
+static void __attribute__((noreturn, format(printf, 1, 2))) refuse(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("closed-loop: ", stderr);
+	vfprintf(stderr, format, args);
+	fputs("\nTry: closed-loop --help\n", stderr);
+	va_end(args);
+	exit(2);
+}
+
+/* A whole number within bounds. */
+static unsigned
+number_parse(const char *name, const char *text, unsigned min, unsigned max)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max) {
-		fprintf(stderr,
-			"closed-loop: --%s: found \"%s\", expected a number from %u to %u\n", name,
-			text, min, max);
-		return -1;
-	}
-	*value = (unsigned)n;
-	return 0;
+	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max)
+		refuse("--%s: found \"%s\", expected a number from %u to %u", name, text, min, max);
+	return (unsigned)n;
 }
 
-static int
-word_parse(const struct spec *spec, const char *text, unsigned *value)
+static unsigned
+word_parse(const struct spec *spec, const char *text)
 {
+	char expected[128] = "";
+
 	for (unsigned i = 0; spec->words[i] != NULL; i++) {
-		if (strcmp(text, spec->words[i]) == 0) {
-			*value = i;
-			return 0;
-		}
+		const size_t n = strlen(expected);
+
+		if (strcmp(text, spec->words[i]) == 0)
+			return i;
+		snprintf(expected + n, sizeof(expected) - n, "%s\"%s\"", i > 0 ? " or " : "",
+			spec->words[i]);
 	}
-	fprintf(stderr, "closed-loop: --%s: found \"%s\", expected", spec->name, text);
-	for (unsigned i = 0; spec->words[i] != NULL; i++)
-		fprintf(stderr, "%s \"%s\"", i > 0 ? " or" : "", spec->words[i]);
-	fputc('\n', stderr);
-	return -1;
+	refuse("--%s: found \"%s\", expected %s", spec->name, text, expected);
 }
 
-static int
-seconds_parse(const char *text, double *seconds)
+static double
+seconds_parse(const char *text)
 {
 	char *end;
+	const double seconds = strtod(text, &end);
 
-	*seconds = strtod(text, &end);
-	if (*end == '\0' && *seconds >= SECONDS_MIN && *seconds <= SECONDS_MAX)
-		return 0;
-	fprintf(stderr, "closed-loop: --seconds: found \"%s\", expected %g to %d\n", text,
-		SECONDS_MIN, SECONDS_MAX);
-	return -1;
+	if (*end != '\0' || !(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX))
+		refuse("--seconds: found \"%s\", expected %g to %d", text, SECONDS_MIN,
+			SECONDS_MAX);
+	return seconds;
 }
 
-static int
+static void
 cores_parse(struct loop_options *options, char *text)
 {
 	unsigned *core = &options->control_core;
@@ -172,41 +178,31 @@ cores_parse(struct loop_options *options, char *text)
 	unsigned n = 0;
 
 	for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
-		if (n > LOOP_WORKERS_MAX) {
-			fprintf(stderr, "closed-loop: --cores: more than %u workers\n",
-				LOOP_WORKERS_MAX);
-			return -1;
-		}
-		if (number_parse("cores", item, 0, (unsigned)get_nprocs_conf() - 1, core) < 0)
-			return -1;
+		if (n > LOOP_WORKERS_MAX)
+			refuse("--cores: more than %u workers", LOOP_WORKERS_MAX);
+		*core = number_parse("cores", item, 0, (unsigned)get_nprocs_conf() - 1);
 		core = &options->worker_cores[n++ % LOOP_WORKERS_MAX];
 	}
-	return 0;
 }
 
-static int
+static void
 option_set(struct loop_options *options, const struct spec *spec, char *text)
 {
 	void *at = (char *)options + spec->offset;
 
-	switch (spec->kind) {
-	case NUMBER:
-		return number_parse(spec->name, text, spec->min, spec->max, at);
-	case WORD:
-		return word_parse(spec, text, at);
-	case SECONDS:
-		return seconds_parse(text, at);
-	case CORES:
-		return cores_parse(options, text);
-	case FLAG:
-	default:
+	if (spec->kind == NUMBER)
+		*(unsigned *)at = number_parse(spec->name, text, spec->min, spec->max);
+	else if (spec->kind == WORD)
+		*(unsigned *)at = word_parse(spec, text);
+	else if (spec->kind == SECONDS)
+		*(double *)at = seconds_parse(text);
+	else if (spec->kind == CORES)
+		cores_parse(options, text);
+	else
 		*(bool *)at = true;
-		return 0;
-	}
 }
 
-/* 0, or -1 after a message. */
-static int
+static void
 arguments_parse(struct loop_options *options, int argc, char **argv)
 {
 	struct option longs[RTE_DIM(specs) + 1] = {0};
@@ -216,17 +212,12 @@ arguments_parse(struct loop_options *options, int argc, char **argv)
 		longs[i] = (struct option){specs[i].name,
 			specs[i].kind == FLAG ? no_argument : required_argument, NULL, 0};
 	while ((option = getopt_long(argc, argv, "", longs, &index)) != -1) {
-		if (option != 0) {
-			fprintf(stderr, "Try: closed-loop --help\n");
-			return -1;
-		}
-		if (option_set(options, &specs[index], optarg) < 0)
-			return -1;
+		if (option != 0)
+			refuse("wrong option");
+		option_set(options, &specs[index], optarg);
 	}
-	if (optind == argc)
-		return 0;
-	fprintf(stderr, "closed-loop: \"%s\" is no option\n", argv[optind]);
-	return -1;
+	if (optind < argc)
+		refuse("\"%s\" is no option", argv[optind]);
 }
 
 unsigned
@@ -251,95 +242,75 @@ loop_frame_bytes_min(const struct loop_options *o)
 	return LOOP_L2_BYTES(o) + (o->family == 4 ? 20 : 40) + 8 + (o->streams > 0 ? 12 : 0);
 }
 
-static int __attribute__((format(printf, 1, 2))) refuse(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("closed-loop: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return 2;
-}
-
 /* Each worker has a CPU of this machine to itself; control may share one, as it sleeps. */
-static int
+static void
 cores_check(const struct loop_options *o)
 {
 	const unsigned cpus = (unsigned)get_nprocs_conf();
 
 	for (unsigned w = 0; w < o->workers; w++) {
 		if (o->worker_cores[w] >= cpus)
-			return refuse("worker %u: found CPU %u, this machine has 0 to %u;"
-				      " see --cores",
+			refuse("worker %u: found CPU %u, this machine has 0 to %u;"
+			       " see --cores",
 				w, o->worker_cores[w], cpus - 1);
 		for (unsigned other = 0; other < w; other++) {
 			if (o->worker_cores[other] == o->worker_cores[w])
-				return refuse("workers %u and %u: both on CPU %u", other, w,
+				refuse("workers %u and %u: both on CPU %u", other, w,
 					o->worker_cores[w]);
 		}
 	}
-	return 0;
 }
 
-static int
+static void
 frames_check(const struct loop_options *o)
 {
 	const unsigned least = loop_frame_bytes_min(o);
 
 	if (o->family == 5)
-		return refuse("--family: found \"5\", expected 4 or 6");
+		refuse("--family: found \"5\", expected 4 or 6");
 	if (o->translate && o->family == 6)
-		return refuse("--translate: has flows of both families, found --family 6");
+		refuse("--translate: has flows of both families, found --family 6");
 	if (o->size < least)
-		return refuse(
-			"--size: found %u, expected at least %u for its headers", o->size, least);
+		refuse("--size: found %u, expected at least %u for its headers", o->size, least);
 	if (o->translate && o->size - LOOP_L2_BYTES(o) + LOOP_TRANSLATE_BYTES > MTU)
-		return refuse("--size: found %u, as IPv6 that is over the MTU of %u", o->size, MTU);
-	return 0;
+		refuse("--size: found %u, as IPv6 that is over the MTU of %u", o->size, MTU);
 }
 
-static int
+static void
 flows_check(const struct loop_options *o)
 {
 	const unsigned strands = loop_strands(o);
 
 	if (o->translate && o->flows % 2 != 0)
-		return refuse("--flows: found %u, --translate wants pairs", o->flows);
+		refuse("--flows: found %u, --translate wants pairs", o->flows);
 	if (loop_units(o) < strands)
-		return refuse("--flows: found %u, expected one a worker at least", o->flows);
+		refuse("--flows: found %u, expected one a worker at least", o->flows);
 	if (o->match == LOOP_RULE && o->flows > DP_RULES_MAX)
-		return refuse("--flows: found %u, at most %u rules", o->flows, DP_RULES_MAX);
+		refuse("--flows: found %u, at most %u rules", o->flows, DP_RULES_MAX);
 	if (o->flows > DP_FLOWS_MAX - loop_flows_spare(o))
-		return refuse("--flows: found %u, expected at most %u with --during-updates",
-			o->flows, DP_FLOWS_MAX - loop_flows_spare(o));
+		refuse("--flows: found %u, expected at most %u with --during-updates", o->flows,
+			DP_FLOWS_MAX - loop_flows_spare(o));
 	if (loop_legs_needed(o) > DP_LEGS_MAX)
-		return refuse("--legs: found %u for each of %u flows, expected at most %u in all",
-			o->legs, o->flows, DP_LEGS_MAX);
-	return 0;
+		refuse("--legs: found %u for each of %u flows, expected at most %u in all", o->legs,
+			o->flows, DP_LEGS_MAX);
 }
 
-static int
+static void
 rounds_check(const struct loop_options *o)
 {
 	if (o->inflight % LOOP_BURST != 0)
-		return refuse(
-			"--inflight: found %u, expected a multiple of %u", o->inflight, LOOP_BURST);
+		refuse("--inflight: found %u, expected a multiple of %u", o->inflight, LOOP_BURST);
 	if (o->against == LOOP_TESTPMD && o->workers > 1)
-		return refuse(
-			"--against testpmd compares one worker, found --workers %u", o->workers);
+		refuse("--against testpmd compares one worker, found --workers %u", o->workers);
 	if (o->against == LOOP_ONE_WORKER && o->workers == 1)
-		return refuse("--against one: compares several workers, found --workers 1");
-	return 0;
+		refuse("--against one: compares several workers, found --workers 1");
 }
 
-/* Rules across options, and what follows from others. 0, or 2 after a message. */
-static int
+/* Rules across options, and what follows from others. */
+static void
 options_settle(struct loop_options *o)
 {
 	const unsigned least = loop_frame_bytes_min(o);
-	int ret;
 
 	if (o->size == 0)
 		o->size = least > SIZE_DEFAULT ? least : SIZE_DEFAULT;
@@ -347,13 +318,13 @@ options_settle(struct loop_options *o)
 		o->rounds = o->against != LOOP_ALONE ? ROUNDS_AGAINST : 1;
 	if (o->latch != DP_LATCH_OPEN && o->match == LOOP_EXACT)
 		o->match = LOOP_LISTENER; /* an exact flow names its source */
-	if ((ret = frames_check(o)) == 0 && (ret = flows_check(o)) == 0 &&
-		(ret = rounds_check(o)) == 0)
-		ret = cores_check(o);
-	return ret;
+	frames_check(o);
+	flows_check(o);
+	rounds_check(o);
+	cores_check(o);
 }
 
-int
+void
 loop_options_parse(struct loop_options *options, int argc, char **argv)
 {
 	*options = (struct loop_options){
@@ -366,11 +337,10 @@ loop_options_parse(struct loop_options *options, int argc, char **argv)
 	};
 	for (unsigned i = 0; i < LOOP_WORKERS_MAX; i++)
 		options->worker_cores[i] = i + 1;
-	if (arguments_parse(options, argc, argv) < 0)
-		return 2;
+	arguments_parse(options, argc, argv);
 	if (options->help) {
 		help_print();
-		return -1;
+		exit(0);
 	}
-	return options_settle(options);
+	options_settle(options);
 }

@@ -55,10 +55,10 @@ extern const char *const loop_latch_words[];
 extern const char *const loop_ttl_words[];
 
 /*
- * Fill *options from the command line. 0, or the exit code with which the program should end:
- * 2 after a message on standard error, -1 after --help.
+ * Fill *options from the command line. Ends the program with 2 after a message for wrong options,
+ * with 0 after --help.
  */
-int loop_options_parse(struct loop_options *options, int argc, char **argv);
+void loop_options_parse(struct loop_options *options, int argc, char **argv);
 
 /* Control works while the workers are measured. */
 static inline bool
