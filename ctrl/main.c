@@ -19,6 +19,9 @@
 #include "config/config.h"
 #include "config/dataplane_init.h"
 #include "config/ports.h"
+#include "flow/commit.h"
+#include "flow/flows.h"
+#include "flow/steering.h"
 #include "monitor/monitor.h"
 #include "persistence.h"
 #include "rpc/audit.h"
@@ -28,9 +31,6 @@
 #include "rpc/transactions.h"
 #include "schema/documents.h"
 #include "socket_path.h"
-#include "state/commits.h"
-#include "state/flows.h"
-#include "state/steering.h"
 
 #define N_STOP_SIGNALS 2
 

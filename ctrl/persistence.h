@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "state/commits.h"
-#include "state/confirm.h"
-#include "state/restore.h"
+#include "flow/commit.h"
+#include "flow/confirm.h"
+#include "flow/restore.h"
 
 struct persistence {
 	struct store *store;

@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/transaction.h"
+#include "flow/flow_codec.h"
 #include "schema/flow_files.h"
-#include "state/flow_spec.h"
 
 #define PLAN_CHANGES 50
 

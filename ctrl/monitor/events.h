@@ -16,7 +16,7 @@
 #include <dp/stats.h>
 
 #include "base/actor.h"
-#include "state/flow_spec.h"
+#include "flow/flow_spec.h"
 #include "store/store.h"
 
 /*

@@ -11,8 +11,8 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "state/commits.h"
-#include "state/flow_steering.h"
+#include "flow/commit.h"
+#include "flow/flows.h"
 
 /*
  * How late a flow times out: one period between two looks, until its last packet is seen, and then

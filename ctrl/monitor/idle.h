@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "flow/flows.h"
 #include "monitor/events.h"
-#include "state/flows.h"
 
 /*
  * When a flow counts as idle. The fast path writes down no time: a count of accepted packets that

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One change of a flow, told to each. */
 #include "monitor/monitor.h"
+#include "flow/flow_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "state/commits.h"
-#include "state/flow_diff.h"
+#include "flow/commit.h"
+#include "flow/plan.h"
 
 /* Of a few flows only; what expires is told by the sweep. */
 static void

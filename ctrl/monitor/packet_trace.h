@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "state/desired.h"
-#include "state/endpoints.h"
+#include "flow/flow_db.h"
+#include "flow/overlap.h"
 
 #define NEAREST_LOOKS_MAX 8192 /* some two milliseconds */
 

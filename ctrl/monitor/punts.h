@@ -12,7 +12,7 @@
 
 #include <dp/dp.h>
 
-#include "state/desired.h"
+#include "flow/flow_db.h"
 
 #define PUNTS_MAX 256
 #define PUNTS_FRAME_MAX 256

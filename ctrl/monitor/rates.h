@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
-#include "state/flows.h"
+#include "flow/flows.h"
 
 #define RATES_FRESH_NS (NS_PER_S / 2) /* a walk that began since then need not be repeated */
 #define RATES_KEPT_NS (30 * NS_PER_S)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rpc/change_call.h"
+#include "flow/flow_codec.h"
 
 #include <stdlib.h>
 
 #include "base/escape.h"
-#include "state/commits.h"
+#include "flow/commit.h"
 
 struct change_call {
 	struct rpc_call *call;

@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
+#include "flow/proposal.h"
 #include "rpc/call.h"
 #include "rpc/methods.h"
-#include "state/proposal.h"
 
 /* What to answer once it is committed, but for "generation"; an object. */
 typedef json_t *(*change_reply_fn)(const struct proposal *proposal);

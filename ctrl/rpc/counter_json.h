@@ -7,9 +7,9 @@
 
 #include <dp/dp.h>
 
+#include "flow/flow_spec.h"
+#include "flow/steering.h"
 #include "net/netlink.h"
-#include "state/flow_spec.h"
-#include "state/steering.h"
 
 /*
  * {"packets", "bytes", "forwarded", "punted", "drops": {reason: n, none that is zero}}. All return

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
+#include "flow/flows.h"
 #include "rpc/call.h"
-#include "state/flows.h"
 
 /* Each an rpc_method_fn; ctx is a struct methods_context. */
 json_t *flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Flows that are there, as they were asked for and as they do. */
+#include "flow/flow_codec.h"
 #include "rpc/flow_methods.h"
 
 #include <inttypes.h>
@@ -8,9 +9,9 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "flow/flows.h"
 #include "rpc/counter_json.h"
 #include "rpc/methods.h"
-#include "state/leg_hops.h"
 
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
 #define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include "flow/plan.h"
 #include "rpc/methods.h"
-#include "state/plan.h"
 #include "store/store.h"
 
 static const char *

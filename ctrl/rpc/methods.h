@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "flow/confirm.h"
+#include "flow/flows.h"
+#include "flow/restore.h"
 #include "monitor/monitor.h"
 #include "rpc/service.h"
 #include "rpc/transactions.h"
-#include "state/confirm.h"
-#include "state/flows.h"
-#include "state/restore.h"
 
 struct event_feed;
 

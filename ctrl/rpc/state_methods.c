@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
+#include "flow/commit.h"
+#include "flow/plan.h"
+#include "flow/rollback.h"
 #include "rpc/change_call.h"
-#include "state/commits.h"
-#include "state/plan.h"
-#include "state/rollback.h"
 
 static json_t *
 confirm_encode(const struct confirm *confirm)

@@ -8,8 +8,8 @@
 #include <dp/trace.h>
 
 #include "config/ports.h"
+#include "flow/flow_db.h"
 #include "monitor/packet_trace.h"
-#include "state/desired.h"
 
 /*
  * The stages in the order in which the packet met them, up to the one that decided. New reference.

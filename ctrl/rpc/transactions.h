@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "flow/commit.h"
 #include "rpc/call.h"
 #include "rpc/session.h"
-#include "state/commits.h"
 
 #define TRANSACTIONS_MAX 64 /* open at a time */
 #define TRANSACTION_OPS_MAX (16u << 20)

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flow/commit.h"
+#include "flow/plan.h"
 #include "rpc/change_call.h"
 #include "rpc/transactions.h"
-#include "state/commits.h"
-#include "state/plan.h"
 
 json_t *
 txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)

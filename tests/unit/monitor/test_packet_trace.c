@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../state/flow_json.h"
-#include "../state/flow_live.h"
+#include "../flow/flow_json.h"
+#include "../flow/flow_live.h"
 #include "base/addr.h"
 #include "monitor/packet_trace.h"
 

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../state/flow_live.h"
+#include "../flow/flow_live.h"
 #include "monitor/rates.h"
 
 #define FLOWS_MAX 60000

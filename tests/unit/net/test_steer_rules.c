@@ -13,10 +13,10 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 
+#include "flow/steering.h"
 #include "frame.h"
 #include "namespace.h"
 #include "net/xdp_steer.h"
-#include "state/steering.h"
 #include "steer_program.h"
 
 #define STEERED XDP_REDIRECT

@@ -1,0 +1,953 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The list of changes, how one grows with a further operation, and how all are taken back. */
+#include "flow/change.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "flow/compile.h"
+#include "flow/flow_codec.h"
+#include "flow/flow_spec.h"
+
+static int stage_install(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_replace(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_let_go(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_put(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_remove(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_join(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_leave(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_admin(struct draft *draft, struct op *op, struct fault *fault);
+
+static struct op *
+op_create(enum op_kind kind)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (op) {
+		op->kind = kind;
+		op->place = UINT32_MAX;
+	}
+	return op;
+}
+
+/* Without its id an op is nothing. */
+static struct op *
+op_create_named(enum op_kind kind, const char *id)
+{
+	struct op *op = op_create(kind);
+
+	if (!op)
+		return NULL;
+	op->id = strdup(id);
+	if (op->id)
+		return op;
+	free(op);
+	return NULL;
+}
+
+struct op *
+op_create_spec(enum op_kind kind, struct flow_spec *spec)
+{
+	struct op *op = op_create(kind);
+
+	if (op)
+		op->spec = spec;
+	else
+		free(spec);
+	return op;
+}
+
+struct op *
+op_create_remove(const char *id)
+{
+	return op_create_named(OP_REMOVE, id);
+}
+
+struct op *
+op_create_join(const char *id, struct flow_leg *legs, unsigned n)
+{
+	struct op *op = op_create_named(OP_JOIN, id);
+
+	if (!op) {
+		free(legs);
+		return NULL;
+	}
+	op->legs = legs;
+	op->n_legs = n;
+	return op;
+}
+
+static int
+leg_ids_copy(struct op *op, const char *const *leg_ids, unsigned n)
+{
+	op->leg_ids = calloc(n + 1, sizeof(op->leg_ids[0]));
+	if (!op->leg_ids)
+		return -1;
+	for (; op->n_legs < n; op->n_legs++) {
+		op->leg_ids[op->n_legs] = strdup(leg_ids[op->n_legs]);
+		if (!op->leg_ids[op->n_legs])
+			return -1;
+	}
+	return 0;
+}
+
+struct op *
+op_create_leave(const char *id, const char *const *leg_ids, unsigned n)
+{
+	struct op *op = op_create_named(OP_LEAVE, id);
+
+	if (!op)
+		return NULL;
+	op->left = calloc(n + 1, sizeof(op->left[0]));
+	if (op->left && leg_ids_copy(op, leg_ids, n) == 0)
+		return op;
+	op_destroy(op);
+	return NULL;
+}
+
+struct op *
+op_create_admin(const char *id, const char *leg_id, bool down)
+{
+	struct op *op = op_create_named(OP_ADMIN, id);
+
+	if (!op)
+		return NULL;
+	op->down = down;
+	if (leg_ids_copy(op, &leg_id, leg_id != NULL) == 0)
+		return op;
+	op_destroy(op);
+	return NULL;
+}
+
+void
+op_destroy(struct op *op)
+{
+	unsigned i;
+
+	if (!op)
+		return;
+	if (op->leg_ids) {
+		for (i = 0; i < op->n_legs; i++)
+			free(op->leg_ids[i]);
+		free(op->leg_ids);
+	}
+	free(op->legs);
+	free(op->left);
+	if (!op->settled)
+		free(op->spec);
+	free(op->left_out);
+	free(op->id);
+	free(op);
+}
+
+void
+op_unstage(struct op *op)
+{
+	op->change = NULL;
+	op->effect = 0;
+	if (op->kind <= OP_PUT)
+		return;
+	free(op->spec);
+	op->spec = NULL;
+}
+
+int
+op_leave_out(struct op *op, const char *why)
+{
+	op->left_out = strdup(why);
+	return op->left_out ? 0 : -1;
+}
+
+const char *
+op_flow(const struct op *op)
+{
+	return op->id ? op->id : op->spec->id;
+}
+
+void
+op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
+{
+	char message[FAULT_MESSAGE_MAX] = "";
+
+	if (op->place != UINT32_MAX)
+		fault_prefix(fault, "/%s/%u", op->member, op->place);
+	if (!in_transaction)
+		return;
+	fault_prefix(fault, "/messages/%u", op->message);
+	snprintf(message, sizeof(message), "flow %s: %.400s", op_flow(op), fault->message);
+	memcpy(fault->message, message, sizeof(fault->message));
+}
+
+#define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
+
+void
+draft_init(struct draft *draft, struct desired *desired, const struct ports *ports)
+{
+	memset(draft, 0, sizeof(*draft));
+	draft->desired = desired;
+	draft->ports = ports;
+}
+
+void
+draft_fini(struct draft *draft)
+{
+	while (draft_undo(draft))
+		;
+}
+
+const struct flow_spec *
+change_spec(const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_ADD:
+	case CHANGE_REPLACE:
+	case CHANGE_RENEW:
+		return change->op->spec;
+	case CHANGE_ADOPT:
+		return change->flow->spec;
+	default:
+		return NULL;
+	}
+}
+
+bool
+change_runs(const struct change *change)
+{
+	return change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE ||
+	       change->kind == CHANGE_RENEW;
+}
+
+const struct flow_spec *
+change_before(const struct change *change)
+{
+	return change->kind == CHANGE_ADD || change->kind == CHANGE_NONE ? NULL
+									 : change->flow->spec;
+}
+
+/* Whether there is, or will be, a flow of that id. */
+static bool
+staged_there(const struct flow *flow)
+{
+	return !flow->change || change_spec(flow->change);
+}
+
+/* As a flow is in the draft so far. */
+static const struct flow_spec *
+staged_spec(const struct flow *flow)
+{
+	return flow->change ? change_spec(flow->change) : flow->spec;
+}
+
+/* The flow of that id as the draft has it; NULL with *fault set at `pointer` when there is none. */
+static struct flow *
+staged_find(const struct draft *draft, const char *id, const char *pointer, struct fault *fault)
+{
+	struct flow *flow = desired_seek(draft->desired, id);
+
+	if (flow && staged_there(flow))
+		return flow;
+	fault_set(fault, FAULT_NOT_FOUND, pointer, "found %s, expected the id of an installed flow",
+		id);
+	return NULL;
+}
+
+static int
+list_grow(struct draft *draft)
+{
+	const size_t room = draft->room ? 2 * draft->room : 16;
+	struct change **list;
+
+	if (draft->n < draft->room)
+		return 0;
+	list = reallocarray(draft->list, room, sizeof(struct change *));
+	if (!list)
+		return -1;
+	draft->list = list;
+	draft->room = room;
+	return 0;
+}
+
+/* The change of a flow, a new one of that kind when there was none. NULL with *fault set. */
+static struct change *
+staged_change(struct draft *draft, struct flow *flow, enum change_kind kind, struct fault *fault)
+{
+	struct change *change = flow->change;
+
+	if (change)
+		return change;
+	change = list_grow(draft) == 0 ? calloc(1, sizeof(*change)) : NULL;
+	if (!change) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for another change beside %zu",
+			draft->n);
+		return NULL;
+	}
+	change->flow = flow;
+	change->kind = kind;
+	flow->change = change;
+	draft->list[draft->n++] = change;
+	return change;
+}
+
+/* Legs of the last version, told by those of the version before, told by those that run. */
+static uint16_t *
+from_compose(const struct change *change, const uint16_t *from, unsigned n)
+{
+	uint16_t *composed = reallocarray(NULL, n + 1, sizeof(composed[0]));
+	unsigned i;
+
+	for (i = 0; composed && i < n; i++)
+		composed[i] =
+			from[i] == DP_LEG_NEW || !change->from ? from[i] : change->from[from[i]];
+	return composed;
+}
+
+/*
+ * op->spec takes the place of what the flow is so far; its leg i is from[i] of that, or
+ * DP_LEG_NEW. 0, or -1 with *fault set.
+ */
+static int
+stage_version(struct draft *draft, struct flow *flow, struct op *op, const uint16_t *from,
+	struct fault *fault)
+{
+	struct change *change = staged_change(draft, flow, CHANGE_REPLACE, fault);
+	uint16_t *composed;
+
+	if (!change)
+		return -1;
+	if (change->kind == CHANGE_REPLACE) {
+		composed = from_compose(change, from, op->spec->n_legs);
+		if (!composed)
+			return fault_set(fault, FAULT_NO_ROOM, "",
+				"no memory for a flow of %u leg%s", op->spec->n_all_legs,
+				plural_s(op->spec->n_all_legs));
+		free(change->from);
+		change->from = composed;
+	} else {
+		desired_rekey(flow, op->spec);
+	}
+	change->op = op;
+	op->change = change;
+	op->effect = CHANGE_REPLACE;
+	return 0;
+}
+
+int
+draft_stage(struct draft *draft, struct op *op, struct fault *fault)
+{
+	switch (op->kind) {
+	case OP_INSTALL:
+		return stage_install(draft, op, fault);
+	case OP_REPLACE:
+		return stage_replace(draft, op, fault);
+	case OP_PUT:
+		return stage_put(draft, op, fault);
+	case OP_REMOVE:
+		return stage_remove(draft, op, fault);
+	case OP_JOIN:
+		return stage_join(draft, op, fault);
+	case OP_LEAVE:
+		return stage_leave(draft, op, fault);
+	case OP_ADMIN:
+		return stage_admin(draft, op, fault);
+	}
+	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
+}
+
+int
+draft_let_go(struct draft *draft, struct op *op, struct fault *fault)
+{
+	switch (op->kind) {
+	case OP_PUT:
+		return stage_let_go(draft, op, fault);
+	case OP_REMOVE:
+		return stage_remove(draft, op, fault);
+	default:
+		return 0;
+	}
+}
+
+void
+draft_declare(struct draft *draft, bool declares)
+{
+	draft->declares = declares;
+	draft->mark += declares ? MARKS : 0;
+}
+
+bool
+draft_declared(const struct draft *draft, const struct flow *flow)
+{
+	return flow->mark >= draft->mark;
+}
+
+/* The match that it had is its own again, and what was to be has let go of it. */
+static void
+match_return(struct draft *draft, struct flow *flow)
+{
+	desired_match_free(draft->desired, flow);
+	desired_match_take(draft->desired, flow, flow->spec);
+}
+
+static void
+change_undo(struct draft *draft, struct change *change)
+{
+	struct flow *flow = change->flow;
+
+	flow->change = NULL;
+	switch (change->kind) {
+	case CHANGE_ADD:
+	case CHANGE_NONE:
+		desired_withdraw(draft->desired, flow);
+		break;
+	case CHANGE_RENEW:
+	case CHANGE_REMOVE:
+		desired_rekey(flow, flow->spec);
+		match_return(draft, flow);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+change_free(struct change *change)
+{
+	free(change->from);
+	free(change->hops);
+	free(change->last_legs);
+	free(change->old_spec);
+	free(change);
+}
+
+bool
+draft_drop(struct draft *draft)
+{
+	if (draft->n > 0) {
+		change_free(draft->list[--draft->n]);
+		return true;
+	}
+	free(draft->list);
+	draft->list = NULL;
+	draft->room = 0;
+	draft->reports = false;
+	return false;
+}
+
+/* In reverse, so that a match is free before the one who had it first takes it back. */
+bool
+draft_undo(struct draft *draft)
+{
+	if (draft->n > 0)
+		change_undo(draft, draft->list[draft->n - 1]);
+	return draft_drop(draft);
+}
+
+/* Flows that come, change as a whole, and go. */
+
+/* A flow of that id is on its way out: what comes takes its place in the order, and no more. */
+static int
+flow_renew(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	struct flow_spec *spec = op->spec;
+	const struct flow *other =
+		spec->rule ? NULL : desired_match_seek(draft->desired, &spec->match);
+	struct change *change = flow->change;
+
+	if (other && other != flow)
+		return fault_set(fault, FAULT_CONFLICT, "/match",
+			"found the match of flow %s, expected one that no other flow has",
+			staged_there(other) ? staged_spec(other)->id : spec->id);
+	change->kind = change->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RENEW;
+	change->op = op;
+	op->change = change;
+	op->effect = change->kind;
+	desired_rekey(flow, spec);
+	if (desired_match_take(draft->desired, flow, spec) < 0)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
+	return 0;
+}
+
+static int
+stage_install(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow_spec *spec = op->spec;
+	struct flow *flow = spec->id[0] ? desired_seek(draft->desired, spec->id) : NULL;
+	struct change *change;
+
+	if (flow_ports_check(spec, draft->ports, fault) < 0)
+		return -1;
+	leg_ids_give(spec);
+	if (flow && !staged_there(flow))
+		return flow_renew(draft, flow, op, fault);
+	flow = desired_add(draft->desired, spec, fault);
+	if (!flow)
+		return -1;
+	change = staged_change(draft, flow, CHANGE_ADD, fault);
+	if (!change) {
+		desired_withdraw(draft->desired, flow);
+		return -1;
+	}
+	change->op = op;
+	op->change = change;
+	op->effect = CHANGE_ADD;
+	return 0;
+}
+
+/* What is told apart by a flow's match stays; all else may change. */
+static int
+classifier_check(const struct flow_spec *before, const struct flow_spec *spec, struct fault *fault)
+{
+	const char *const pointer = spec->rule ? "/rule" : "/match";
+
+	if (!before->rule != !spec->rule)
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found a %s, expected a %s as flow %s has", spec->rule ? "rule" : "match",
+			before->rule ? "rule" : "match", spec->id);
+	if (before->match.family != spec->match.family && spec->rule)
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found IPv%u, expected IPv%u as flow %s has", spec->match.family,
+			before->match.family, spec->id);
+	if (memcmp(&before->match, &spec->match, sizeof(spec->match)) != 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found another match than flow %s has, expected the same; "
+			"remove the flow and install it with the other",
+			spec->id);
+	return 0;
+}
+
+/* Legs go on by id; the others are new, under a number that the flow never gave before. */
+static int
+legs_trace(const struct flow_spec *before, struct flow_spec *spec, uint16_t *from)
+{
+	struct leg_index index;
+	unsigned i;
+
+	if (leg_index_init(&index, before->legs, before->n_legs, leg_compare_id) < 0)
+		return -1;
+	for (i = 0; i < spec->n_legs; i++) {
+		int leg = spec->legs[i].id[0] ? leg_index_find(&index, spec->legs[i].id) : -1;
+
+		from[i] = leg < 0 ? DP_LEG_NEW : (uint16_t)leg;
+	}
+	leg_index_fini(&index);
+	spec->last_leg_number = before->last_leg_number;
+	leg_ids_give(spec);
+	return 0;
+}
+
+static int
+flow_version(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	struct flow_spec *spec = op->spec;
+	uint16_t *from = reallocarray(NULL, spec->n_legs + 1, sizeof(from[0]));
+	int rc;
+
+	if (!from || legs_trace(staged_spec(flow), spec, from) < 0)
+		rc = fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+			spec->n_all_legs, plural_s(spec->n_all_legs));
+	else
+		rc = stage_version(draft, flow, op, from, fault);
+	free(from);
+	return rc;
+}
+
+/* Nobody names a flow twice in one list: the second would undo the first unseen. */
+static int
+named_once(const struct flow *flow, const struct op *op, const char *pointer, struct fault *fault)
+{
+	const struct op *before = flow->change ? flow->change->op : NULL;
+
+	if (!before || before->kind != op->kind || before->message != op->message ||
+		before->owner != op->owner)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found %s twice, expected each id once",
+		op->kind == OP_REMOVE ? op->id : op->spec->id);
+}
+
+static int
+stage_replace(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow;
+
+	if (op->spec->id[0] == '\0')
+		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
+			"found none, expected the id of the flow to replace");
+	flow = staged_find(draft, op->spec->id, "/id", fault);
+	if (!flow || named_once(flow, op, "/id", fault) < 0 ||
+		classifier_check(staged_spec(flow), op->spec, fault) < 0 ||
+		flow_ports_check(op->spec, draft->ports, fault) < 0)
+		return -1;
+	if (leg_ids_take_over(staged_spec(flow), op->spec) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", op->spec->id);
+	op->spec->declared = staged_spec(flow)->declared;
+	return flow_version(draft, flow, op, fault);
+}
+
+static int
+flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	struct change *change = staged_change(draft, flow, CHANGE_REMOVE, fault);
+
+	if (!change)
+		return -1;
+	if (change->kind == CHANGE_RENEW)
+		desired_rekey(flow, flow->spec);
+	desired_match_free(draft->desired, flow);
+	free(change->from);
+	change->from = NULL;
+	change->kind = change->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
+	change->reports |= op->reports;
+	draft->reports |= op->reports;
+	change->op = op;
+	op->change = change;
+	op->effect = CHANGE_REMOVE;
+	return 0;
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_remove(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = desired_seek(draft->desired, op->id);
+
+	if (flow && named_once(flow, op, "", fault) < 0)
+		return -1;
+	flow = staged_find(draft, op->id, "", fault);
+	if (!flow)
+		return -1;
+	return flow_leave(draft, flow, op, fault);
+}
+
+/* Whether two flows say the same. 1, 0, or -1 without memory. */
+static int
+spec_same(const struct flow_spec *a, const struct flow_spec *b)
+{
+	char *one = flow_text_encode(a, NULL), *other = flow_text_encode(b, NULL);
+	int same = !one || !other ? -1 : strcmp(one, other) == 0;
+
+	free(one);
+	free(other);
+	return same;
+}
+
+static int
+adopt(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	struct change *change = staged_change(draft, flow, CHANGE_ADOPT, fault);
+
+	if (!change)
+		return -1;
+	change->op = op;
+	op->change = change;
+	op->effect = CHANGE_ADOPT;
+	return 0;
+}
+
+static int
+put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+{
+	const struct flow_spec *before = staged_spec(flow);
+	struct fault other;
+	int same;
+
+	if (flow_ports_check(op->spec, draft->ports, fault) < 0)
+		return -1;
+	same = leg_ids_take_over(before, op->spec) < 0 ? -1 : spec_same(before, op->spec);
+	if (same < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
+	if (same)
+		return before->declared == op->spec->declared ? 0 : adopt(draft, flow, op, fault);
+	if (classifier_check(before, op->spec, &other) == 0)
+		return flow_version(draft, flow, op, fault);
+	leg_ids_give(op->spec);
+	if (flow_leave(draft, flow, op, fault) < 0)
+		return -1;
+	return flow_renew(draft, flow, op, fault);
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_put(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = desired_seek(draft->desired, op->spec->id);
+
+	if (flow && draft->declares && flow->mark == draft->mark + 1)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
+			"found %s twice, expected each id once", op->spec->id);
+	if (flow && staged_there(flow)) {
+		if (put_over(draft, flow, op, fault) < 0)
+			return -1;
+	} else if (stage_install(draft, op, fault) < 0) {
+		return -1;
+	}
+	if (draft->declares)
+		desired_seek(draft->desired, op->spec->id)->mark = draft->mark + 1;
+	return 0;
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_let_go(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = desired_seek(draft->desired, op->spec->id);
+	const struct flow_spec *before;
+	struct fault other;
+
+	if (flow && draft->declares)
+		flow->mark = draft->mark;
+	if (!flow || !staged_there(flow))
+		return 0;
+	before = staged_spec(flow);
+	if (classifier_check(before, op->spec, &other) == 0)
+		return 0;
+	if (leg_ids_take_over(before, op->spec) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
+	return flow_leave(draft, flow, op, fault);
+}
+
+/* Legs of a flow that join and leave, and what is up or down: each makes a version of the flow. */
+
+/* Ids that the new legs bring must be free, there and among themselves. */
+static int
+join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *fault)
+{
+	struct leg_index index;
+	char pointer[32];
+	unsigned i;
+	int rc = leg_ids_check(op->legs, op->n_legs, fault);
+
+	if (rc < 0)
+		return -1;
+	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %u leg%s", spec->n_legs,
+			plural_s(spec->n_legs));
+	for (i = 0; rc == 0 && i < op->n_legs; i++) {
+		if (op->legs[i].id[0] == '\0' || leg_index_find(&index, op->legs[i].id) < 0)
+			continue;
+		snprintf(pointer, sizeof(pointer), "/legs/%u/id", i);
+		rc = fault_set(fault, FAULT_CONFLICT, pointer,
+			"found id %s, which another leg of the flow has, expected a free one",
+			op->legs[i].id);
+	}
+	leg_index_fini(&index);
+	return rc;
+}
+
+static int
+join_check(const struct draft *draft, const struct flow_spec *spec, const struct op *op,
+	struct fault *fault)
+{
+	if (op->n_legs > DP_FLOW_LEGS_MAX || spec->n_legs + op->n_legs > DP_FLOW_LEGS_MAX)
+		return fault_set(fault, FAULT_NO_ROOM, "/legs",
+			"found %u leg%s beside %u, expected at most %d in one flow", op->n_legs,
+			plural_s(op->n_legs), spec->n_legs, DP_FLOW_LEGS_MAX);
+	if (join_ids_check(spec, op, fault) < 0)
+		return -1;
+	return legs_ports_check(op->legs, op->n_legs, draft->ports, fault);
+}
+
+/* Every leg of the flow goes on, and n more are new. NULL without memory. */
+static uint16_t *
+from_all(const struct flow_spec *spec, unsigned n)
+{
+	uint16_t *from = reallocarray(NULL, spec->n_legs + n + 1u, sizeof(from[0]));
+	unsigned i;
+
+	for (i = 0; from && i < spec->n_legs + n; i++)
+		from[i] = i < spec->n_legs ? (uint16_t)i : DP_LEG_NEW;
+	return from;
+}
+
+static int
+no_memory(const struct flow_spec *spec, struct fault *fault)
+{
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a copy of flow %s", spec->id);
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_join(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
+	const struct flow_spec *spec;
+	uint16_t *from;
+	unsigned i;
+	int rc;
+
+	if (!flow)
+		return -1;
+	spec = staged_spec(flow);
+	if (join_check(draft, spec, op, fault) < 0)
+		return -1;
+	from = from_all(spec, op->n_legs);
+	if (from)
+		op->spec = flow_spec_with_legs(spec, from, spec->n_legs, op->legs, op->n_legs);
+	if (!op->spec) {
+		free(from);
+		return no_memory(spec, fault);
+	}
+	if (legs_apart(op->spec->legs, op->spec->n_legs, spec->n_legs, fault) < 0) {
+		free(from);
+		return -1;
+	}
+	leg_ids_give(op->spec);
+	for (i = 0; i < op->n_legs; i++)
+		memcpy(op->legs[i].id, op->spec->legs[spec->n_legs + i].id, sizeof(op->legs[i].id));
+	rc = stage_version(draft, flow, op, from, fault);
+	if (rc == 0)
+		flow->change->first_leg = spec->n_legs;
+	free(from);
+	return rc;
+}
+
+/* Who of a flow stays; and of those that leave, which legs they are. */
+struct leave {
+	const struct flow_spec *spec;
+	struct op *op;
+	uint16_t *staying;
+	unsigned n_staying;
+};
+
+static int
+legs_part(struct leave *leave, const struct leg_index *index, struct fault *fault)
+{
+	const struct flow_spec *spec = leave->spec;
+	bool leaves[DP_FLOW_LEGS_MAX] = {false};
+	char pointer[32];
+	unsigned i;
+
+	for (i = 0; i < leave->op->n_legs; i++) {
+		const char *id = leave->op->leg_ids[i];
+		const int leg = leg_index_find(index, id);
+
+		snprintf(pointer, sizeof(pointer), "/legs/%u", i);
+		if (leg < 0)
+			return fault_set(fault, FAULT_NOT_FOUND, pointer,
+				"found %s, expected the id of a leg of flow %s", id, spec->id);
+		if (leaves[leg])
+			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+				"found %s twice, expected each id once", id);
+		leaves[leg] = true;
+		leave->op->left[i] = (uint16_t)leg;
+	}
+	for (i = 0; i < spec->n_legs; i++) {
+		if (!leaves[i])
+			leave->staying[leave->n_staying++] = (uint16_t)i;
+	}
+	if (spec->verdict == DP_FORWARD && leave->n_staying == 0 &&
+		spec->n_all_legs == spec->n_legs)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
+			"found every leg of flow %s, expected one to stay, as its action is "
+			"forward; take the flow down or remove it",
+			spec->id);
+	return 0;
+}
+
+static int
+legs_choose(struct leave *leave, struct fault *fault)
+{
+	struct leg_index index;
+	int rc;
+
+	if (leg_index_init(&index, leave->spec->legs, leave->spec->n_legs, leg_compare_id) < 0)
+		return no_memory(leave->spec, fault);
+	rc = legs_part(leave, &index, fault);
+	leg_index_fini(&index);
+	return rc;
+}
+
+/* Who leaves is told by the legs that run, whose counters are the last. */
+static void
+left_trace(const struct change *change, struct op *op)
+{
+	unsigned i;
+
+	if (!change)
+		return;
+	for (i = 0; i < op->n_legs; i++)
+		op->left[i] = change->from ? change->from[op->left[i]] : DP_LEG_NEW;
+}
+
+static int
+leave_stage(struct draft *draft, struct flow *flow, struct leave *leave, struct fault *fault)
+{
+	struct op *op = leave->op;
+
+	if (legs_choose(leave, fault) < 0)
+		return -1;
+	left_trace(flow->change, op);
+	op->spec = flow_spec_with_legs(leave->spec, leave->staying, leave->n_staying, NULL, 0);
+	if (!op->spec)
+		return no_memory(leave->spec, fault);
+	if (stage_version(draft, flow, op, leave->staying, fault) < 0)
+		return -1;
+	op->change->reports = true;
+	draft->reports = true;
+	return 0;
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_leave(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
+	struct leave leave = {.op = op};
+	int rc;
+
+	if (!flow)
+		return -1;
+	leave.spec = staged_spec(flow);
+	leave.staying = calloc(leave.spec->n_legs + 1u, sizeof(leave.staying[0]));
+	rc = leave.staying ? leave_stage(draft, flow, &leave, fault) : no_memory(leave.spec, fault);
+	free(leave.staying);
+	return rc;
+}
+
+/* Number of a leg by its id; looked for once, so without an index. */
+static int
+leg_find(const struct flow_spec *spec, const char *id, struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < spec->n_legs; i++) {
+		if (strcmp(spec->legs[i].id, id) == 0)
+			return (int)i;
+	}
+	return fault_set(fault, FAULT_NOT_FOUND, "/leg",
+		"found %s, expected the id of a leg of flow %s", id, spec->id);
+}
+
+/* A put lets go of the match that its flow has and is not to have any more. */
+static int
+stage_admin(struct draft *draft, struct op *op, struct fault *fault)
+{
+	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
+	const char *leg = op->n_legs > 0 ? op->leg_ids[0] : NULL;
+	const struct flow_spec *spec;
+	uint16_t *from;
+	int at = 0, rc;
+
+	if (!flow)
+		return -1;
+	spec = staged_spec(flow);
+	if (leg && (at = leg_find(spec, leg, fault)) < 0)
+		return -1;
+	if ((leg ? spec->legs[at].down : spec->down) == op->down)
+		return 0;
+	from = from_all(spec, 0);
+	if (from)
+		op->spec = flow_spec_with_legs(spec, from, spec->n_legs, NULL, 0);
+	if (!op->spec) {
+		free(from);
+		return no_memory(spec, fault);
+	}
+	*(leg ? &op->spec->legs[at].down : &op->spec->down) = op->down;
+	rc = stage_version(draft, flow, op, from, fault);
+	free(from);
+	return rc;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who waits, who is committed together, and how phase follows on phase. */
+#include "flow/commit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "flow/commit_apply.h"
+#include "flow/commit_group.h"
+#include "flow/commit_stage.h"
+
+#define SLICE_NS (2 * NS_PER_S / 1000)
+#define GROUP_OPS_MAX 4096 /* more are committed on their own */
+
+static const commit_phase_fn forward[] = {
+	commit_stage,
+	commit_index,
+	commit_check,
+	commit_hops,
+	commit_take_out,
+	commit_put_in,
+	commit_want,
+	commit_prepare,
+	commit_look,
+	commit_steer,
+	commit_write,
+	commit_run,
+	commit_flip,
+	commit_settle,
+	commit_answer,
+	commit_clear,
+	NULL,
+};
+
+static const commit_phase_fn back[] = {
+	commit_retrace,
+	commit_abort,
+	commit_undraft,
+	commit_unstage,
+	commit_refuse,
+	commit_clear,
+	NULL,
+};
+
+static const commit_phase_fn away[] = {
+	commit_clear,
+	NULL,
+};
+
+static void pump(struct commits *commits);
+
+static void
+slice_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pump(arg);
+}
+
+struct commits *
+commits_create(
+	struct flows *flows, struct store *store, struct event_base *base, uint64_t generation)
+{
+	struct commits *commits = calloc(1, sizeof(*commits));
+
+	if (!commits)
+		return NULL;
+	commits->flows = flows;
+	commits->store = store;
+	commits->base = base;
+	commits->generation = generation;
+	commits->resume = pump;
+	commits->slice_ns = SLICE_NS;
+	commits->looks_saved = LOOKS_SAVED_MAX;
+	STAILQ_INIT(&commits->waiting);
+	STAILQ_INIT(&commits->group);
+	draft_init(&commits->draft, &flows->desired, flows->ports);
+	compiled_init(&commits->compiled);
+	if (!base)
+		return commits;
+	commits->timer = evtimer_new(base, slice_due, commits);
+	if (commits->timer)
+		return commits;
+	free(commits);
+	return NULL;
+}
+
+static void
+way_begin(struct commits *commits, const commit_phase_fn *way)
+{
+	commits->way = way;
+	commits->phase = 0;
+	commits->at = 0;
+	commits->op = 0;
+	commits->pass = PASS_BEGIN;
+	commits->proposal = STAILQ_FIRST(&commits->group);
+}
+
+static void
+phase_end(struct commits *commits)
+{
+	commits->at = 0;
+	commits->phase++;
+	commits->running = commits->way[commits->phase] != NULL;
+}
+
+/* All the way back in one go, as far as nobody is told. */
+static void
+group_break_off(struct commits *commits)
+{
+	commits->base = NULL;
+	if (commits->way == forward)
+		way_begin(commits, back);
+	while (commits->running && commits->way[commits->phase] != commit_refuse) {
+		commits->way[commits->phase](commits);
+		phase_end(commits);
+	}
+}
+
+static void
+queue_drop(struct proposal_queue *queue)
+{
+	struct proposal *proposal;
+
+	while ((proposal = STAILQ_FIRST(queue))) {
+		STAILQ_REMOVE_HEAD(queue, link);
+		if (!proposal->keep)
+			proposal_destroy(proposal);
+	}
+}
+
+void
+commits_destroy(struct commits *commits)
+{
+	if (!commits)
+		return;
+	if (commits->running)
+		group_break_off(commits);
+	queue_drop(&commits->group);
+	queue_drop(&commits->waiting);
+	draft_fini(&commits->draft);
+	steering_wants_fini(&commits->wants);
+	compiled_fini(&commits->compiled);
+	if (commits->timer)
+		event_free(commits->timer);
+	free(commits);
+}
+
+uint64_t
+commits_generation(const struct commits *commits)
+{
+	return commits->generation;
+}
+
+void
+commits_observe(struct commits *commits, proposal_observer_fn observe, void *arg)
+{
+	assert(commits->n_observers < COMMIT_OBSERVERS_MAX);
+	commits->observers[commits->n_observers].observe = observe;
+	commits->observers[commits->n_observers++].arg = arg;
+}
+
+void
+commits_warn(struct commits *commits, void (*warn)(void *arg, const char *message), void *arg)
+{
+	commits->warn = warn;
+	commits->warn_arg = arg;
+}
+
+/* Plans, what is not all there yet, and what says how all is to be see the state as it is. */
+static bool
+proposal_is_alone(const struct proposal *proposal)
+{
+	return proposal->plans || proposal->if_plan || proposal->discarded || proposal->alone ||
+	       proposal->load || proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
+}
+
+static void
+group_begin(struct commits *commits)
+{
+	struct proposal *proposal;
+	size_t n_ops = 0;
+
+	while ((proposal = STAILQ_FIRST(&commits->waiting))) {
+		const bool alone = proposal_is_alone(proposal);
+
+		n_ops += proposal->n_ops;
+		if (!STAILQ_EMPTY(&commits->group) && (alone || n_ops > GROUP_OPS_MAX))
+			break;
+		STAILQ_REMOVE_HEAD(&commits->waiting, link);
+		STAILQ_INSERT_TAIL(&commits->group, proposal, link);
+		if (alone)
+			break;
+	}
+	proposal = STAILQ_FIRST(&commits->group);
+	way_begin(commits, proposal->discarded ? away : forward);
+	commits->running = true;
+	commits->failed = false;
+	commits->late = false;
+	commits->next_generation = commits->generation + 1;
+	commits->swept = NULL;
+	commits->plan_legs = 0;
+	commits->plan_counts_hops = false;
+	commits->grown = NULL;
+	commits->wanting = NULL;
+}
+
+static void
+slice_again(struct commits *commits)
+{
+	static const struct timeval at_once = {0};
+
+	evtimer_add(commits->timer, &at_once);
+}
+
+static void
+pump(struct commits *commits)
+{
+	commits->slice_end_ns = clock_read_ns(CLOCK_MONOTONIC) + commits->slice_ns;
+	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
+		if (!commits->running)
+			group_begin(commits);
+		switch (commits->way[commits->phase](commits)) {
+		case PHASE_WAITS:
+			return;
+		case PHASE_MORE:
+			slice_again(commits);
+			return;
+		case PHASE_FAILED:
+			commits->failed = true;
+			way_begin(commits, back);
+			break;
+		case PHASE_PLANNED:
+			way_begin(commits, back);
+			break;
+		case PHASE_DONE:
+			phase_end(commits);
+		}
+	}
+}
+
+/* Not at once: those who ask within the same round of the loop go together. */
+void
+commits_submit(struct commits *commits, struct proposal *proposal)
+{
+	STAILQ_INSERT_TAIL(&commits->waiting, proposal, link);
+	if (commits->running)
+		return;
+	if (commits->base)
+		slice_again(commits);
+	else
+		pump(commits);
+}
+
+void
+commits_discard(struct commits *commits, struct proposal *proposal)
+{
+	if (!proposal)
+		return;
+	proposal->discarded = true;
+	proposal->keep = false;
+	commits_submit(commits, proposal);
+}
+
+void
+commits_finish(struct commits *commits)
+{
+	while (commits->running || !STAILQ_EMPTY(&commits->waiting))
+		event_base_loop(commits->base, EVLOOP_ONCE);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one way by which flows change, whoever asks: a proposal is staged over the desired state,
+ * validated, given next hops, put into a transaction of the data plane and prepared; then it is
+ * written to the store, and only when it is durable the data plane commits, which cannot fail any
+ * more. Whatever step says no, before that nothing has changed.
+ *
+ * It works in slices of some milliseconds, so that readers are answered meanwhile. Proposals that
+ * wait for each other are committed together: one transaction, one write to the disk, but each
+ * with a generation of its own, and a failure of one is its own.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_FLOW_COMMIT_H
+#define CTRL_FLOW_COMMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/flows.h"
+#include "flow/proposal.h"
+#include "store/store.h"
+
+struct commits;
+
+/*
+ * Flows, store (NULL: nothing is kept) and base are borrowed. base NULL: proposals are done when
+ * commits_submit() returns. The first generation that is made is the one after `generation`. NULL
+ * without memory.
+ */
+struct commits *commits_create(
+	struct flows *flows, struct store *store, struct event_base *base, uint64_t generation);
+
+/* Proposals that wait are dropped, and nobody is told. */
+void commits_destroy(struct commits *commits);
+
+/* Take a proposal over. It is told of, from within this call at the earliest, exactly once. */
+void commits_submit(struct commits *commits, struct proposal *proposal);
+
+/* Destroy a proposal that may be huge, a bit at a time; nobody is told. NULL is allowed. */
+void commits_discard(struct commits *commits, struct proposal *proposal);
+
+/* Go on until nothing waits; before the event loop runs. */
+void commits_finish(struct commits *commits);
+
+/* The generation of the state as it is. */
+uint64_t commits_generation(const struct commits *commits);
+
+/* Have each committed proposal told; for the life of the commits, and by few. */
+void commits_observe(struct commits *commits, proposal_observer_fn observe, void *arg);
+
+/* One line for the log a flow that a restoring proposal leaves out. */
+void commits_warn(struct commits *commits, void (*warn)(void *arg, const char *message), void *arg);
+
+#endif

@@ -1,0 +1,884 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The waist has one error for every table that is full; which one it was shows in their fill. */
+#include "flow/commit_apply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "flow/flow_codec.h"
+#include "flow/flows.h"
+
+/* What the data plane was asked when it refused. */
+struct txn_refusal {
+	const struct flow_spec *spec;
+	bool replacing; /* dp_txn_replace(), not dp_txn_add() */
+	int error; /* negative errno */
+	/* This one and those that were to be added after it: flows of its family, of them rules, */
+	size_t n_flows, n_rules;
+	size_t n_legs; /* and legs in the leg table, of both families */
+	/* Flows of its family that are added or replaced: in all, and those that found a place. */
+	size_t n_together, n_fitting;
+};
+
+static int
+room_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
+	struct fault *fault)
+{
+	const enum dp_family family = refusal->spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
+	const unsigned flows = dp_txn_flow_count(txn, family);
+	const unsigned rules = dp_txn_rule_count(txn, family);
+	const unsigned legs = dp_txn_leg_count(txn);
+
+	if (!refusal->replacing && flows >= dp_flow_capacity(dp, family))
+		return fault_set(fault, FAULT_NO_ROOM, "",
+			"found %zu IPv%d flow%s in all, expected at most %u (tables.ipv%d_flows)",
+			flows + refusal->n_flows, (int)family, plural_s(flows + refusal->n_flows),
+			dp_flow_capacity(dp, family), (int)family);
+	if (!refusal->replacing && refusal->spec->rule && rules >= DP_RULES_MAX)
+		return fault_set(fault, FAULT_NO_ROOM, "/rule",
+			"found %zu IPv%d rule%s in all, expected at most %d",
+			rules + refusal->n_rules, (int)family, plural_s(rules + refusal->n_rules),
+			DP_RULES_MAX);
+	if (legs + refusal->n_legs > dp_leg_capacity(dp))
+		return fault_set(fault, FAULT_NO_ROOM, "/legs",
+			"found %zu leg%s in all, expected at most %u (tables.legs)",
+			legs + refusal->n_legs, plural_s(legs + refusal->n_legs),
+			dp_leg_capacity(dp));
+	return fault_set(fault, FAULT_NO_ROOM, "",
+		"found %zu IPv%d flows that are added or replaced at once, of which %zu fit beside "
+		"those that they replace or that go; do it in several steps",
+		refusal->n_together, (int)family, refusal->n_fitting);
+}
+
+/* Say why, relative to the flow. Always returns -1. */
+static int
+txn_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
+	struct fault *fault)
+{
+	if (refusal->error == -ENOSPC)
+		return room_fault(dp, txn, refusal, fault);
+	if (refusal->error == -ENOMEM)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+			refusal->spec->n_all_legs, plural_s(refusal->spec->n_all_legs));
+	return fault_set(fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
+		refusal->spec->id, strerror(-refusal->error));
+}
+
+/* Say why dp_txn_commit() changed nothing. Always returns -1. */
+static int
+txn_commit_fault(int error, struct fault *fault)
+{
+	if (error == -ENOMEM)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to compile the rules");
+	return fault_set(fault, FAULT_INTERNAL, "", "the data plane refused to commit: %s",
+		strerror(-error));
+}
+
+/*
+ * From a valid draft to a prepared transaction of the data plane. A plan comes as far, so that it
+ * meets each limit that a commit would meet, and goes back from there. Packets are asked for before
+ * any worker knows the flow: they are counted as dropped rather than go to the kernel.
+ */
+
+#define HOPS_AT_ONCE 64 /* flows whose legs are resolved in one go */
+
+/* The next hop of an old leg, when the new one would be handed to the same. */
+static uint16_t
+hop_kept(const struct flow *flow, unsigned old, const struct flow_leg *leg)
+{
+	return leg_hops_same(&flow->spec->legs[old], leg) ? flow->hops[old] : HOP_WANTED;
+}
+
+static void
+hops_keep(const struct change *change, const struct flow_spec *spec)
+{
+	const struct flow *flow = change->flow;
+	const struct flow_spec *before = flow->spec;
+	const uint16_t *from = change->from;
+	unsigned leg, old = before->n_legs;
+
+	for (leg = 0; leg < spec->n_legs; leg++)
+		change->hops[leg] = from[leg] == DP_LEG_NEW
+					    ? HOP_WANTED
+					    : hop_kept(flow, from[leg], &spec->legs[leg]);
+	for (; leg < spec->n_all_legs; leg++, old++)
+		change->hops[leg] = old < before->n_all_legs ? hop_kept(flow, old, &spec->legs[leg])
+							     : HOP_WANTED;
+}
+
+static int
+hops_begin(struct change *change)
+{
+	const struct flow_spec *spec = change_spec(change);
+
+	change->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(change->hops[0]));
+	if (!change->hops)
+		return -ENOMEM;
+	if (change->kind == CHANGE_REPLACE)
+		hops_keep(change, spec);
+	else
+		memset(change->hops, 0xff, spec->n_all_legs * sizeof(change->hops[0]));
+	return 0;
+}
+
+/* The next changes that have legs; how many, and *end behind the last that was looked at. */
+static size_t
+hops_gather(struct commits *commits, struct change **changes, struct leg_hops *list, size_t *end)
+{
+	size_t n = 0, i;
+
+	for (i = commits->at; i < commits->draft.n && n < HOPS_AT_ONCE; i++) {
+		struct change *change = commits->draft.list[i];
+
+		if (!change_runs(change))
+			continue;
+		if (!change->hops && hops_begin(change) < 0)
+			break;
+		changes[n] = change;
+		list[n++] = (struct leg_hops){
+			.spec = change_spec(change),
+			.hops = change->hops,
+			.first_leg = change->first_leg,
+		};
+	}
+	*end = i;
+	return n;
+}
+
+/* From here on nobody else changes handles or next hops of flows (flows.c). */
+static int
+txn_begin(struct commits *commits)
+{
+	if (commits->txn)
+		return 0;
+	commits->txn = dp_txn_begin(commits->flows->dp);
+	if (commits->txn)
+		return 0;
+	return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a transaction");
+}
+
+static bool
+plans(const struct commits *commits)
+{
+	return STAILQ_FIRST(&commits->group)->plans;
+}
+
+/* Who plans is not in need of next hops as long as there are enough for every leg. */
+static bool
+plan_hops_fit(struct commits *commits, const struct leg_hops *list, size_t n)
+{
+	unsigned leg;
+	size_t i;
+
+	if (commits->plan_counts_hops)
+		return false;
+	for (i = 0; i < n; i++)
+		commits->plan_legs += list[i].spec->n_all_legs;
+	if (commits->plan_legs > next_hops_left(commits->flows->hops)) {
+		commits->plan_counts_hops = true;
+		commits->at = 0;
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		for (leg = 0; leg < list[i].spec->n_all_legs; leg++) {
+			if (list[i].hops[leg] == HOP_WANTED)
+				list[i].hops[leg] = DP_NEXT_HOPS_MAX - 1;
+		}
+	}
+	return true;
+}
+
+static int
+batch_hops_get(struct commits *commits, const struct leg_hops *list, size_t n, size_t *at)
+{
+	struct next_hops *hops = commits->flows->hops;
+	int rc;
+
+	next_hops_rehearse(hops, plans(commits));
+	rc = leg_hops_get(commits->flows, list, n, at, &commits->fault);
+	next_hops_rehearse(hops, false);
+	return rc;
+}
+
+enum phase_end
+commit_hops(struct commits *commits)
+{
+	struct change *changes[HOPS_AT_ONCE];
+	struct leg_hops list[HOPS_AT_ONCE];
+	size_t n, end, at, i;
+
+	if (commits->draft.n > 0 && txn_begin(commits) < 0)
+		return PHASE_FAILED;
+	while (commits->at < commits->draft.n) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		n = hops_gather(commits, changes, list, &end);
+		if (n == 0 && end == commits->at) {
+			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
+			return commit_fail_at(commits, commits->draft.list[end]);
+		}
+		if (plans(commits) && !commits->plan_counts_hops) {
+			if (plan_hops_fit(commits, list, n))
+				commits->at = end;
+			continue;
+		}
+		if (n > 0 && batch_hops_get(commits, list, n, &at) < 0) {
+			if (!commit_leave_out(commits, changes[at]))
+				return commit_fail_at(commits, changes[at]);
+			continue;
+		}
+		for (i = 0; i < n; i++)
+			changes[i]->hopped = true;
+		commits->at = end;
+	}
+	return PHASE_DONE;
+}
+
+/* What goes makes room for what comes, also for its match. */
+enum phase_end
+commit_take_out(struct commits *commits)
+{
+	for (; commits->at < commits->draft.n; commits->at++) {
+		const struct change *change = commits->draft.list[commits->at];
+		int rc;
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RENEW)
+			continue;
+		rc = dp_txn_remove(commits->txn, change->flow->handle);
+		if (rc == 0)
+			continue;
+		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
+			change->flow->spec->id, strerror(-rc));
+		return commit_fail_at(commits, change);
+	}
+	return PHASE_DONE;
+}
+
+static int
+change_put(struct commits *commits, struct change *change)
+{
+	int rc = flow_compile(
+		change_spec(change), commits->flows->ports, change->hops, &commits->compiled);
+
+	if (rc < 0)
+		return rc;
+	if (change->kind != CHANGE_REPLACE)
+		return dp_txn_add(commits->txn, &commits->compiled.flow, &change->handle);
+	return dp_txn_replace(commits->txn, change->flow->handle, &commits->compiled.flow,
+		change->from, &change->handle);
+}
+
+/* The i-th change that is put in, or NULL: versions first, as they may make room for more legs. */
+static struct change *
+put_order(const struct draft *draft, size_t i)
+{
+	struct change *change = draft->list[i < draft->n ? i : i - draft->n];
+
+	return change_runs(change) && (change->kind == CHANGE_REPLACE) == (i < draft->n) ? change
+											 : NULL;
+}
+
+/* What is put in from change `at` on comes to the refusal's numbers. */
+static void
+refusal_count(struct commits *commits, struct txn_refusal *refusal)
+{
+	size_t i;
+
+	for (i = 0; i < 2 * commits->draft.n; i++) {
+		const struct change *change = put_order(&commits->draft, i);
+		const struct flow_spec *spec = change ? change_spec(change) : NULL;
+
+		if (!spec)
+			continue;
+		if (spec->match.family == refusal->spec->match.family) {
+			refusal->n_together++;
+			refusal->n_fitting += i < commits->at;
+		}
+		if (i < commits->at || change->kind == CHANGE_REPLACE)
+			continue;
+		if (spec->match.family == refusal->spec->match.family) {
+			refusal->n_flows++;
+			refusal->n_rules += spec->rule != NULL;
+		}
+		if (flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled) ==
+			0)
+			refusal->n_legs += dp_flow_legs(&commits->compiled.flow);
+	}
+}
+
+/* The data plane refused a change. What is restored or partial may be refused flow by flow. */
+static void
+refused(struct commits *commits, const struct change *change, int error)
+{
+	const struct proposal *proposal = change->op->owner;
+	struct txn_refusal refusal = {
+		.spec = change_spec(change),
+		.replacing = change->kind == CHANGE_REPLACE,
+		.error = error,
+		.n_flows = 1,
+		.n_rules = 1,
+		.n_legs = dp_flow_legs(&commits->compiled.flow),
+	};
+
+	if (error == -ENOSPC && !proposal->restores && !proposal->partial) {
+		refusal.n_flows = refusal.n_rules = refusal.n_legs = 0;
+		refusal_count(commits, &refusal);
+	}
+	txn_fault(commits->flows->dp, commits->txn, &refusal, &commits->fault);
+}
+
+/* All versions are in: whether their legs fit, those of flows that are to come not counted. */
+static bool
+versions_fit(struct commits *commits)
+{
+	const struct dp *dp = commits->flows->dp;
+
+	if (!commits->grown || dp_txn_leg_count(commits->txn) <= dp_leg_capacity(dp))
+		return true;
+	refused(commits, commits->grown, -ENOSPC);
+	return false;
+}
+
+enum phase_end
+commit_put_in(struct commits *commits)
+{
+	for (; commits->at < 2 * commits->draft.n; commits->at++) {
+		struct change *change = put_order(&commits->draft, commits->at);
+		unsigned n_legs;
+		int rc;
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (commits->at == commits->draft.n && !versions_fit(commits))
+			return commit_fail_at(commits, commits->grown);
+		if (!change)
+			continue;
+		n_legs = dp_txn_leg_count(commits->txn);
+		rc = change_put(commits, change);
+		if (rc == 0) {
+			if (dp_txn_leg_count(commits->txn) > n_legs)
+				commits->grown = change;
+			continue;
+		}
+		refused(commits, change, rc);
+		if (!commit_leave_out(commits, change) && !commit_do_without(commits, change->op))
+			return commit_fail_at(commits, change);
+	}
+	return commits->again ? PHASE_FAILED : PHASE_DONE;
+}
+
+/*
+ * A match stays what it was when its flow is replaced; a rule need not, and a flow that was
+ * narrowed to one source may take others.
+ */
+static bool
+asks_for_packets(const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_ADD:
+	case CHANGE_RENEW:
+		return true;
+	case CHANGE_REPLACE:
+		return change_spec(change)->rule || change->flow->only;
+	default:
+		return false;
+	}
+}
+
+/* Whether the kernel can be asked for the packets of all. */
+enum phase_end
+commit_want(struct commits *commits)
+{
+	struct flows *flows = commits->flows;
+	int rc;
+
+	for (; commits->at < commits->draft.n; commits->at++) {
+		const struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (!asks_for_packets(change))
+			continue;
+		if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
+			    &commits->fault) < 0)
+			return commit_fail_at(commits, change);
+		if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
+						 flows->ports, &commits->fault) < 0)
+			commits->wanting = change;
+	}
+	rc = steering_wants_check(flows->steering, &commits->wants, flows->ports, &commits->fault);
+	steering_wants_fini(&commits->wants);
+	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
+}
+
+enum phase_end
+commit_steer(struct commits *commits)
+{
+	for (; commits->at < commits->draft.n; commits->at++) {
+		struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (!asks_for_packets(change))
+			continue;
+		if (flow_steer(commits->flows, change_spec(change), &commits->fault) < 0)
+			return commit_fail_at(commits, change);
+		change->steered = true;
+	}
+	return PHASE_DONE;
+}
+
+static int
+handle_compare(const void *a, const void *b)
+{
+	const struct change *left = *(struct change *const *)a, *right = *(struct change *const *)b;
+
+	return (left->flow->handle > right->flow->handle) -
+	       (left->flow->handle < right->flow->handle);
+}
+
+static void
+last_note(void *arg, uint32_t handle, const struct dp_flow_stats *stats,
+	const struct dp_leg_stats *legs, unsigned n_legs)
+{
+	const struct commits *commits = arg;
+	struct flow flow = {.handle = handle};
+	struct change wanted = {.flow = &flow}, *key = &wanted, **found;
+
+	found = bsearch(&key, commits->reports, commits->n_reports, sizeof(key), handle_compare);
+	if (!found)
+		return;
+	(*found)->last = *stats;
+	memcpy((*found)->last_legs, legs, n_legs * sizeof(legs[0]));
+}
+
+static int
+report_add(struct commits *commits, struct change *change)
+{
+	change->last_legs = calloc(change->flow->spec->n_legs + 1u, sizeof(change->last_legs[0]));
+	if (!change->last_legs)
+		return -1;
+	commits->reports[commits->n_reports++] = change;
+	return 0;
+}
+
+static int
+reports_gather(struct commits *commits)
+{
+	size_t n = 0, i;
+
+	if (!commits->draft.reports)
+		return 0;
+	for (i = 0; i < commits->draft.n; i++)
+		n += commits->draft.list[i]->reports;
+	commits->reports = calloc(n, sizeof(struct change *));
+	if (!commits->reports)
+		return -1;
+	for (i = 0; i < commits->draft.n; i++) {
+		struct change *change = commits->draft.list[i];
+
+		if (change->reports && change_before(change) && report_add(commits, change) < 0)
+			return -1;
+	}
+	qsort(commits->reports, commits->n_reports, sizeof(struct change *), handle_compare);
+	dp_txn_on_removed(commits->txn, last_note, commits);
+	return 0;
+}
+
+enum phase_end
+commit_prepare(struct commits *commits)
+{
+	int rc;
+
+	if (!commits->txn)
+		return PHASE_DONE;
+	if (reports_gather(commits) < 0) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for last counters");
+		return PHASE_FAILED;
+	}
+	rc = dp_txn_prepare(commits->txn);
+	if (rc == 0)
+		return PHASE_DONE;
+	txn_commit_fault(rc, &commits->fault);
+	return PHASE_FAILED;
+}
+
+/* From a prepared transaction to a state that is durable, running, and the one that readers see. */
+
+#define COMMIT_FLOWS_AT_ONCE 1024
+#define FLIP_AHEAD 8
+#define EACH_TOLD_MAX 256 /* changes of one group that are told one by one */
+
+static int
+op_write(struct store_batch *batch, const struct op *op)
+{
+	size_t bytes;
+	char *text;
+
+	if (op->effect == CHANGE_NONE)
+		return 0;
+	if (op->effect == CHANGE_REMOVE) {
+		store_batch_remove(batch, op->id);
+		return 0;
+	}
+	text = flow_text_encode(op->spec, &bytes);
+	if (!text)
+		return -ENOMEM;
+	store_batch_insert(
+		batch, op->spec->id, text, bytes, op->spec->last_leg_number, op->spec->declared);
+	free(text);
+	return 0;
+}
+
+/* A return that finds nothing to change ends the wait for a confirmation all the same. */
+static bool
+writes(const struct proposal *proposal)
+{
+	return proposal_is_generation(proposal) || (!proposal->restores && proposal->ends_confirm);
+}
+
+/* As much of it as a comment has room for. */
+static void
+left_out_comment(struct proposal *proposal)
+{
+	char *const comment = proposal->comment;
+	const size_t room = sizeof(proposal->comment);
+	size_t n = strlen(comment), i, bytes;
+
+	n += (size_t)snprintf(comment + n, room - n, "; cannot return: %llu flow%s",
+		(unsigned long long)proposal->left_out, proposal->left_out == 1 ? "" : "s");
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct op *op = proposal->ops[i];
+
+		bytes = op->left_out ? strlen(op_flow(op)) + 2 : 0;
+		if (n + bytes + 5 >= room) {
+			snprintf(comment + n, room - n, ", ...");
+			return;
+		}
+		if (op->left_out)
+			n += (size_t)snprintf(comment + n, room - n, ", %s", op_flow(op));
+	}
+}
+
+static void
+generation_write(struct store_batch *batch, struct proposal *proposal)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_generation generation = {
+		.number = proposal->generation,
+		.time_ns = now_ns,
+		.actor = proposal->actor,
+		.added = proposal->added,
+		.changed = proposal->changed,
+		.removed = proposal->removed,
+		.returns = proposal->returns,
+		.returned = proposal->returned,
+		.declared = proposal->declares,
+	};
+	struct store_confirm confirm = {
+		.generation = proposal->generation,
+		.previous = proposal->generation - 1,
+		.deadline_ns = now_ns + proposal->confirm_within_s * NS_PER_S,
+		.within_ns = proposal->confirm_within_s * NS_PER_S,
+	};
+
+	if (proposal->partial && proposal->left_out > 0)
+		left_out_comment(proposal);
+	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
+	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
+	if (proposal_is_generation(proposal))
+		store_batch_generation(batch, &generation);
+	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
+		proposal->confirm_by_ns = confirm.deadline_ns;
+		proposal->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
+		store_batch_confirm(batch, &confirm);
+	} else if (proposal->ends_confirm) {
+		store_batch_confirm(batch, NULL);
+	}
+}
+
+static void
+batch_done(void *arg, const struct fault *error)
+{
+	struct commits *commits = arg;
+
+	commits->written = true;
+	commits->write_failed = error != NULL;
+	if (error)
+		commits->fault = *error;
+	commits->resume(commits);
+}
+
+/* One proposal after the other, one op after the other; commits->op is the next. */
+static enum phase_end
+proposal_write(struct commits *commits, struct proposal *proposal)
+{
+	if (commits->op == 0)
+		generation_write(commits->batch, proposal);
+	while (commits->op < proposal->n_ops) {
+		if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
+			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
+			return PHASE_FAILED;
+		}
+		commits->op++; /* before a slice ends: what is begun is not begun again */
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	return PHASE_DONE;
+}
+
+static enum phase_end
+batch_fill(struct commits *commits)
+{
+	while (commits->proposal) {
+		struct proposal *proposal = commits->proposal;
+
+		if (writes(proposal) && proposal_write(commits, proposal) == PHASE_FAILED)
+			return PHASE_FAILED;
+		if (writes(proposal) && commits->op < proposal->n_ops)
+			return PHASE_MORE;
+		commits->proposal = STAILQ_NEXT(proposal, link);
+		commits->op = 0;
+	}
+	return PHASE_DONE;
+}
+
+static bool
+group_writes(const struct commits *commits)
+{
+	const struct proposal *proposal;
+
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		if (writes(proposal))
+			return true;
+	}
+	return false;
+}
+
+enum phase_end
+commit_write(struct commits *commits)
+{
+	enum phase_end end;
+
+	if (commits->written) {
+		commits->written = false;
+		return commits->write_failed ? PHASE_FAILED : PHASE_DONE;
+	}
+	if (!commits->store || !group_writes(commits))
+		return PHASE_DONE;
+	if (!commits->batch) {
+		commits->batch = store_batch_create();
+		commits->proposal = STAILQ_FIRST(&commits->group);
+		commits->op = 0;
+	}
+	if (!commits->batch) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
+		return PHASE_FAILED;
+	}
+	end = batch_fill(commits);
+	if (end != PHASE_DONE)
+		return end;
+	store_submit(commits->store, commits->batch, batch_done, commits);
+	commits->batch = NULL;
+	return PHASE_WAITS;
+}
+
+/* A worker that is late has the flows in its table all the same; the data plane warns. */
+enum phase_end
+commit_run(struct commits *commits)
+{
+	int rc;
+
+	if (!commits->txn)
+		return PHASE_DONE;
+	while ((rc = dp_txn_commit_step(commits->txn, COMMIT_FLOWS_AT_ONCE)) == -EAGAIN) {
+		commits->looks = LOOKS_SAVED_MAX; /* a step is long enough to look at the clock */
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	commits->txn = NULL;
+	commits->late = rc < 0;
+	return PHASE_DONE;
+}
+
+/* What the flow was stays with the change until it is settled. */
+static void
+change_flip(struct commits *commits, struct change *change)
+{
+	struct desired *desired = &commits->flows->desired;
+	struct flow *flow = change->flow;
+	uint16_t *hops = change->hops;
+
+	switch (change->kind) {
+	case CHANGE_ADD:
+		desired_reveal(desired, flow, hops);
+		change->hops = NULL;
+		break;
+	case CHANGE_REPLACE:
+	case CHANGE_RENEW:
+		desired_rekey(flow, change->op->spec);
+		change->old_spec = flow->spec;
+		change->hops = flow->hops;
+		flow->spec = change->op->spec;
+		flow->hops = hops;
+		break;
+	case CHANGE_REMOVE:
+		desired_hide(desired, flow);
+		change->old_spec = flow->spec;
+		return;
+	case CHANGE_ADOPT:
+		flow->spec->declared = change->op->spec->declared;
+		return;
+	default:
+		return;
+	}
+	flow->handle = change->handle;
+}
+
+/* What a flip will touch soon: a million of them would wait for memory otherwise. */
+static void
+flip_prefetch(const struct draft *draft, size_t i)
+{
+	if (i + 2 * FLIP_AHEAD < draft->n)
+		__builtin_prefetch(draft->list[i + 2 * FLIP_AHEAD], 1);
+	if (i + FLIP_AHEAD >= draft->n)
+		return;
+	__builtin_prefetch(draft->list[i + FLIP_AHEAD]->flow, 1);
+	__builtin_prefetch(&draft->list[i + FLIP_AHEAD]->flow->change, 1);
+}
+
+/* Readers see all of the new state from here on, so this is done in one go. */
+enum phase_end
+commit_flip(struct commits *commits)
+{
+	size_t i;
+
+	for (i = 0; i < commits->draft.n; i++) {
+		flip_prefetch(&commits->draft, i);
+		change_flip(commits, commits->draft.list[i]);
+	}
+	commits->generation = commits->next_generation - 1;
+	commits->flows->tell_each = commits->draft.n <= EACH_TOLD_MAX;
+	return PHASE_DONE;
+}
+
+/* What only the old version of a flow held goes. */
+static void
+old_let_go(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	const struct flow_spec *old = change->old_spec;
+	const bool goes = change->kind == CHANGE_REMOVE;
+
+	if (goes || change->steered) {
+		flow_unsteer(flows, old, change->flow->only);
+		flow_widen(change->flow);
+	}
+	leg_hops_put(flows, old, goes ? change->flow->hops : change->hops, true);
+}
+
+static void
+legs_count(struct desired *desired, const struct change *change)
+{
+	if (change->kind == CHANGE_NONE || change->kind == CHANGE_ADOPT)
+		return;
+	if (change->old_spec)
+		desired->n_legs -= change->old_spec->n_all_legs;
+	if (change->kind != CHANGE_REMOVE)
+		desired->n_legs += change->flow->spec->n_all_legs;
+}
+
+static void
+change_settle(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	struct flow *flow = change->flow;
+
+	flow->change = NULL;
+	legs_count(&flows->desired, change);
+	switch (change->kind) {
+	case CHANGE_NONE:
+		desired_withdraw(&flows->desired, flow);
+		return;
+	case CHANGE_ADD:
+		change->op->settled = true;
+		flows_changed(flows, flow, NULL);
+		return;
+	case CHANGE_REPLACE:
+		change->op->settled = true;
+		old_let_go(commits, change);
+		flows_changed(flows, flow, flow);
+		return;
+	case CHANGE_RENEW:
+		change->op->settled = true;
+		old_let_go(commits, change);
+		flows_changed(flows, NULL, flow);
+		flows_changed(flows, flow, NULL);
+		return;
+	case CHANGE_REMOVE:
+		old_let_go(commits, change);
+		flows_changed(flows, NULL, flow);
+		desired_withdraw(&flows->desired, flow);
+		return;
+	}
+}
+
+enum phase_end
+commit_settle(struct commits *commits)
+{
+	for (; commits->at < commits->draft.n; commits->at++) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		change_settle(commits, commits->draft.list[commits->at]);
+	}
+	if (!commits->late && commits->draft.n > 0)
+		next_hops_reclaim(commits->flows->hops);
+	free(commits->reports);
+	commits->reports = NULL;
+	commits->n_reports = 0;
+	return PHASE_DONE;
+}
+
+enum phase_end
+commit_answer(struct commits *commits)
+{
+	struct proposal *proposal;
+	unsigned i;
+
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		proposal->late = commits->late;
+		for (i = 0; i < commits->n_observers; i++)
+			commits->observers[i].observe(commits->observers[i].arg, proposal);
+		proposal->done(proposal->arg, proposal, NULL);
+	}
+	return PHASE_DONE;
+}
+
+/* A million changes take a while to free, too. */
+enum phase_end
+commit_clear(struct commits *commits)
+{
+	struct proposal *proposal;
+
+	while (draft_drop(&commits->draft)) {
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+	}
+	while ((proposal = STAILQ_FIRST(&commits->group))) {
+		while (proposal_drop(proposal)) {
+			if (commit_slice_over(commits))
+				return PHASE_MORE;
+		}
+		STAILQ_REMOVE_HEAD(&commits->group, link);
+		proposal_destroy(proposal);
+	}
+	return PHASE_DONE;
+}

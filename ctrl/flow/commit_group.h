@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The proposals that are committed together, and the phases that they go through (commit.c runs
+ * them in order). Control thread.
+ */
+#ifndef CTRL_FLOW_COMMIT_GROUP_H
+#define CTRL_FLOW_COMMIT_GROUP_H
+
+#include "flow/compile.h"
+#include "flow/flows.h"
+#include "flow/proposal.h"
+#include "store/store.h"
+
+STAILQ_HEAD(proposal_queue, proposal);
+
+#define COMMIT_OBSERVERS_MAX 4
+#define LOOKS_SAVED_MAX 32
+
+enum phase_end {
+	PHASE_FAILED = -1, /* commits->fault, commits->offender */
+	PHASE_MORE, /* the slice is over */
+	PHASE_DONE,
+	PHASE_WAITS, /* for the store */
+	PHASE_PLANNED, /* the plan is made, and the group goes back */
+};
+
+typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
+
+/* A proposal that says what is to be lets go of everything before it takes anything. */
+enum stage_pass {
+	PASS_BEGIN,
+	PASS_LET_GO,
+	PASS_SWEEP, /* what a declaration does not name */
+	PASS_STAGE,
+};
+
+struct commit_observer {
+	proposal_observer_fn observe;
+	void *arg;
+};
+
+struct commits {
+	struct flows *flows;
+	struct store *store;
+	struct event_base *base;
+	struct event *timer; /* the next slice */
+	void (*resume)(struct commits *commits); /* the store has answered */
+	struct proposal_queue waiting;
+	struct proposal_queue group;
+	uint64_t generation; /* of the state as it is */
+	uint64_t next_generation; /* that the group would make next */
+	struct draft draft;
+	struct dp_txn *txn;
+	struct compiled compiled;
+	size_t plan_legs; /* of a plan, as long as each may have a next hop of its own */
+	bool plan_counts_hops; /* they are too many for that */
+	struct change *grown; /* the last version by which there are more legs */
+	struct steering_wants wants;
+	const struct change *wanting; /* the first change by which they are too many */
+	struct change **reports; /* those whose last counters are wanted, by handle */
+	size_t n_reports;
+	struct store_batch *batch; /* that is being filled */
+	bool written; /* the store has answered, */
+	bool write_failed; /* and refused */
+	bool late; /* a worker was */
+	/* Where the group stands. */
+	const commit_phase_fn *way; /* its phases, NULL behind the last */
+	unsigned phase;
+	bool running;
+	size_t at; /* the next change of a phase that goes over them */
+	struct proposal *proposal; /* the one that is staged */
+	enum stage_pass pass; /* over its ops */
+	size_t op; /* its next op */
+	struct flow *swept; /* the next flow to look at for a declaration */
+	uint64_t slice_ns; /* how long to work before others have their turn */
+	uint64_t slice_end_ns;
+	unsigned looks_saved; /* works between two looks at the clock */
+	unsigned looks; /* that were saved since the last */
+	bool again; /* some of a partial proposal is left out, and it begins again without */
+	bool failed; /* a phase did, */
+	struct fault fault; /* and why, */
+	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
+	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
+	unsigned n_observers;
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+/* Whether it is time to let others have their turn. Cheap: looks at the clock now and then. */
+bool commit_slice_over(struct commits *commits);
+
+/*
+ * An op cannot be done, and is left out if its proposal is partial: the phase may look for more of
+ * them, and fails at its end if commits->again. False: it is not partial, or the fault is not that
+ * of the flow, and the phase fails.
+ */
+bool commit_do_without(struct commits *commits, struct op *op);
+
+/* A phase fails, for that proposal. */
+enum phase_end commit_fail(struct commits *commits, struct proposal *proposal);
+
+/* A phase fails for a change: prefix the fault with its place, and name the offender. */
+enum phase_end commit_fail_at(struct commits *commits, const struct change *change);
+
+/* A change of a proposal that restores is left out, with a warning; false: it does not restore. */
+bool commit_leave_out(struct commits *commits, struct change *change);
+
+/* One line for the log: an op of a proposal that restores is left out. */
+void commit_leave_out_warn(struct commits *commits, const struct op *op);
+
+#endif

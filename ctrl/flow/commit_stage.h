@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The phases of a commit from operations to a draft that is valid, and those that take it back.
+ * Control thread. */
+#ifndef CTRL_FLOW_COMMIT_STAGE_H
+#define CTRL_FLOW_COMMIT_STAGE_H
+
+#include "flow/commit_group.h"
+
+enum phase_end commit_stage(struct commits *commits);
+enum phase_end commit_index(struct commits *commits);
+enum phase_end commit_check(struct commits *commits);
+enum phase_end commit_look(struct commits *commits);
+enum phase_end commit_retrace(struct commits *commits);
+enum phase_end commit_abort(struct commits *commits);
+enum phase_end commit_undraft(struct commits *commits);
+enum phase_end commit_unstage(struct commits *commits);
+enum phase_end commit_refuse(struct commits *commits);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "flow/confirm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "flow/rollback.h"
+
+#define RETRY_S 5 /* when it could not be taken back */
+#define LEFT_OUT_TOLD_MAX 256 /* flows that are told one by one */
+
+/* The one that was announced, unless the clock was set since. */
+static uint64_t
+deadline_now(const struct confirm *confirm, uint64_t announced_ns)
+{
+	const uint64_t now_ns =
+		clock_read_ns(CLOCK_REALTIME) + confirm->due_ns - clock_read_ns(CLOCK_MONOTONIC);
+	const uint64_t off_ns =
+		now_ns > announced_ns ? now_ns - announced_ns : announced_ns - now_ns;
+
+	return off_ns < NS_PER_S ? announced_ns : now_ns;
+}
+
+bool
+confirm_open(const struct confirm *confirm, struct store_confirm *open)
+{
+	struct store_state state;
+
+	store_state(confirm->store, &state);
+	*open = state.confirm;
+	if (state.has_confirm)
+		open->deadline_ns = deadline_now(confirm, open->deadline_ns);
+	return state.has_confirm;
+}
+
+/* Again when time is up: the loop's clock may be coarser. */
+static void
+timer_set(struct confirm *confirm)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct store_confirm open;
+	struct timeval wait;
+	uint64_t wait_us;
+
+	if (!confirm_open(confirm, &open)) {
+		evtimer_del(confirm->timer);
+		return;
+	}
+	wait_us = confirm->due_ns > now_ns ? (confirm->due_ns - now_ns + 999) / 1000 : 0;
+	wait.tv_sec = (time_t)(wait_us / 1000000);
+	wait.tv_usec = (suseconds_t)(wait_us % 1000000);
+	evtimer_add(confirm->timer, &wait);
+}
+
+/* The same reason is reported once, however often it is tried again. */
+static void
+failed(struct confirm *confirm, uint64_t generation, const struct fault *fault)
+{
+	static const struct timeval later = {.tv_sec = RETRY_S};
+	char message[FAULT_MESSAGE_MAX + 256];
+
+	evtimer_add(confirm->timer, &later);
+	if (strcmp(confirm->fault, fault->message) == 0)
+		return;
+	snprintf(confirm->fault, sizeof(confirm->fault), "%s", fault->message);
+	events_rollback_failed(confirm->events, generation, NULL, confirm->fault);
+	snprintf(message, sizeof(message),
+		"generation %llu was not confirmed in time and cannot be taken back: %s; it is "
+		"tried again every %d s, 'sluicectl confirm %llu' keeps its flows and ends that",
+		(unsigned long long)generation, confirm->fault, RETRY_S,
+		(unsigned long long)generation);
+	confirm->warn(confirm->warn_arg, message);
+}
+
+static void
+taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	struct confirm *confirm = arg;
+	char message[160];
+
+	confirm->returning = false;
+	if (fault) {
+		failed(confirm, proposal->returned, fault);
+		return;
+	}
+	snprintf(message, sizeof(message),
+		"generation %llu was not confirmed in time and was taken back%s",
+		(unsigned long long)proposal->returned,
+		proposal->left_out > 0 ? ", but for flows that could not return" : "");
+	confirm->warn(confirm->warn_arg, message);
+}
+
+static void
+take_back(struct confirm *confirm, uint64_t generation)
+{
+	struct proposal *proposal =
+		proposal_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
+	struct fault fault;
+
+	if (!proposal)
+		fault_set(&fault, FAULT_NO_ROOM, "", "no memory to take it back");
+	if (!proposal ||
+		rollback_of(proposal, confirm->flows, confirm->store, generation, &fault) < 0) {
+		proposal_destroy(proposal);
+		failed(confirm, generation, &fault);
+		return;
+	}
+	confirm->returning = true;
+	commits_submit(confirm->flows->commits, proposal);
+}
+
+static void
+time_is_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct confirm *confirm = arg;
+	struct store_confirm open;
+
+	(void)fd;
+	(void)what;
+	if (!confirm_open(confirm, &open) || confirm->returning || confirm->accepted)
+		return;
+	if (confirm->due_ns > clock_read_ns(CLOCK_MONOTONIC))
+		timer_set(confirm);
+	else
+		take_back(confirm, open.generation);
+}
+
+/* Of a few each; all of them are counted in the generation's comment. */
+static void
+left_out_tell(const struct confirm *confirm, const struct proposal *proposal)
+{
+	char message[FAULT_MESSAGE_MAX + FLOW_ID_MAX + 96];
+	unsigned told = 0;
+	size_t i;
+
+	for (i = 0; i < proposal->n_ops && told < LEFT_OUT_TOLD_MAX; i++) {
+		const struct op *op = proposal->ops[i];
+
+		if (!op->left_out)
+			continue;
+		told++;
+		events_rollback_failed(
+			confirm->events, proposal->returned, op_flow(op), op->left_out);
+		snprintf(message, sizeof(message),
+			"flow %s is not taken back to what it was before generation %llu: %s",
+			op_flow(op), (unsigned long long)proposal->returned, op->left_out);
+		confirm->warn(confirm->warn_arg, message);
+	}
+}
+
+static void
+committed(void *arg, const struct proposal *proposal)
+{
+	struct confirm *confirm = arg;
+
+	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
+		return;
+	if (proposal->partial)
+		left_out_tell(confirm, proposal);
+	confirm->fault[0] = '\0';
+	confirm->due_ns = proposal->confirm_due_ns;
+	timer_set(confirm);
+}
+
+/* A clock that was set back meanwhile, or is not set yet, extends no trial. */
+static void
+due_resume(struct confirm *confirm)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_state state;
+	uint64_t left_ns = 0;
+
+	store_state(confirm->store, &state);
+	if (state.confirm.deadline_ns > now_ns)
+		left_ns = state.confirm.deadline_ns - now_ns;
+	if (left_ns > state.confirm.within_ns)
+		left_ns = state.confirm.within_ns;
+	confirm->due_ns = clock_read_ns(CLOCK_MONOTONIC) + left_ns;
+}
+
+int
+confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
+	struct events *events, struct event_base *base,
+	void (*warn)(void *arg, const char *message), void *warn_arg, struct fault *fault)
+{
+	confirm->flows = flows;
+	confirm->store = store;
+	confirm->events = events;
+	confirm->fault[0] = '\0';
+	due_resume(confirm);
+	confirm->warn = warn;
+	confirm->warn_arg = warn_arg;
+	confirm->timer = evtimer_new(base, time_is_up, confirm);
+	if (!confirm->timer)
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer for confirmations");
+	timer_set(confirm);
+	commits_observe(flows->commits, committed, confirm);
+	return 0;
+}
+
+void
+confirm_fini(struct confirm *confirm)
+{
+	event_free(confirm->timer);
+}
+
+void
+confirm_catch_up(struct confirm *confirm)
+{
+	struct store_confirm open;
+
+	if (confirm_open(confirm, &open) && confirm->due_ns <= clock_read_ns(CLOCK_MONOTONIC))
+		take_back(confirm, open.generation);
+}
+
+/* The store has it, or could not be written and the wait goes on. */
+static void
+accept_done(void *arg, const struct fault *error)
+{
+	struct confirm *confirm = arg;
+	const store_done_fn accepted = confirm->accepted;
+
+	confirm->accepted = NULL;
+	if (!error)
+		confirm->fault[0] = '\0';
+	timer_set(confirm);
+	accepted(confirm->accepted_arg, error);
+}
+
+int
+confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done, void *arg,
+	struct fault *fault)
+{
+	struct store_batch *batch;
+	struct store_confirm open;
+
+	if (!confirm_open(confirm, &open))
+		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+			"no generation waits to be confirmed; history.list tells what became "
+			"of it");
+	if (generation != 0 && generation != open.generation)
+		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+			"found %llu, expected %llu, which is the one that waits",
+			(unsigned long long)generation, (unsigned long long)open.generation);
+	if (confirm->returning || confirm->accepted)
+		return fault_set(fault, FAULT_CONFLICT, "/generation",
+			"generation %llu is being %s at this moment",
+			(unsigned long long)open.generation,
+			confirm->returning ? "taken back" : "confirmed");
+	batch = store_batch_create();
+	if (!batch)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to confirm");
+	store_batch_confirm(batch, NULL);
+	confirm->accepted = done;
+	confirm->accepted_arg = arg;
+	store_submit(confirm->store, batch, accept_done, confirm);
+	return 0;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Three hash tables over the same flows. uthash keeps the elements of a table in a list in the
+ * order in which they were added, so the table of ids is the order of installation as well.
+ */
+#include "flow/flow_db.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/*
+ * A table is mapped, so that its zero pages come when they are first used: written to at once,
+ * those of a large one would hold up whoever asks something when the first flow is installed.
+ */
+static void *
+table_map(size_t bytes)
+{
+	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return table == MAP_FAILED ? NULL : table;
+}
+
+#undef uthash_malloc
+#undef uthash_free
+#undef uthash_bzero
+#define uthash_malloc(bytes) table_map(bytes)
+#define uthash_free(table, bytes) munmap(table, bytes)
+#define uthash_bzero(table, bytes) ((void)0)
+
+/* How many buckets a table begins with; `desired` is at hand wherever one is made. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS (1u << desired->buckets_log2)
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 (desired->buckets_log2)
+
+void
+desired_init(struct desired *desired, size_t n_expected)
+{
+	memset(desired, 0, sizeof(*desired));
+	desired->buckets_log2 = 5;
+	while (((size_t)1 << desired->buckets_log2) < n_expected)
+		desired->buckets_log2++;
+}
+
+static void
+flow_free(struct flow *flow)
+{
+	free(flow->hops);
+	free(flow->only);
+	free(flow);
+}
+
+void
+desired_fini(struct desired *desired)
+{
+	struct flow *flow, *next;
+
+	HASH_CLEAR(by_match, desired->matches);
+	HASH_CLEAR(by_sequence, desired->sequences);
+	HASH_ITER(by_id, desired->ids, flow, next)
+	{
+		HASH_DELETE(by_id, desired->ids, flow);
+		if (flow->presence == FLOW_LIVE)
+			free(flow->spec);
+		flow_free(flow);
+	}
+}
+
+struct flow *
+desired_seek(const struct desired *desired, const char *id)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_id, desired->ids, id, strlen(id), flow);
+	return flow;
+}
+
+struct flow *
+desired_find(const struct desired *desired, const char *id)
+{
+	struct flow *flow = desired_seek(desired, id);
+
+	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
+}
+
+struct flow *
+desired_match_seek(const struct desired *desired, const struct flow_match *match)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_match, desired->matches, match, sizeof(*match), flow);
+	return flow;
+}
+
+static void
+id_give(struct desired *desired, struct flow_spec *spec)
+{
+	do {
+		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++desired->last_number);
+	} while (desired_seek(desired, spec->id));
+}
+
+uint64_t
+desired_id_number(const char *id)
+{
+	static const char prefix[] = "flow-";
+	uint64_t number;
+
+	if (strncmp(id, prefix, sizeof(prefix) - 1) != 0 ||
+		sscanf(id + sizeof(prefix) - 1, "%" SCNu64, &number) != 1)
+		return 0;
+	return number;
+}
+
+void
+desired_number_avoid(struct desired *desired, uint64_t number)
+{
+	if (number > desired->last_number)
+		desired->last_number = number;
+}
+
+static int
+conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+{
+	const struct flow *other;
+
+	if (spec->id[0] == '\0')
+		id_give(desired, spec);
+	else if (desired_seek(desired, spec->id))
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found id %s, which another flow has, expected a free one", spec->id);
+	other = spec->rule ? NULL : desired_match_seek(desired, &spec->match);
+	if (other)
+		return fault_set(fault, FAULT_CONFLICT, "/match",
+			"found the match of flow %s, expected one that no other flow has",
+			other->spec->id);
+	return 0;
+}
+
+static void
+tables_delete(struct desired *desired, struct flow *flow)
+{
+	if (flow->by_id.tbl)
+		HASH_DELETE(by_id, desired->ids, flow);
+	if (flow->by_match.tbl)
+		HASH_DELETE(by_match, desired->matches, flow);
+	if (flow->by_sequence.tbl)
+		HASH_DELETE(by_sequence, desired->sequences, flow);
+}
+
+/* uthash tells of memory that it could not get by an element that is left without a table. */
+static bool
+tables_add(struct desired *desired, struct flow *flow)
+{
+	struct flow_spec *spec = flow->spec;
+
+	HASH_ADD_KEYPTR(by_id, desired->ids, spec->id, strlen(spec->id), flow);
+	if (flow->by_id.tbl && !spec->rule)
+		HASH_ADD_KEYPTR(
+			by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+	if (flow->by_match.tbl || (flow->by_id.tbl && spec->rule))
+		HASH_ADD(by_sequence, desired->sequences, sequence, sizeof(flow->sequence), flow);
+	if (!flow->by_sequence.tbl)
+		tables_delete(desired, flow);
+	return flow->by_sequence.tbl != NULL;
+}
+
+struct flow *
+desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+{
+	struct flow *flow;
+
+	if (conflict_check(desired, spec, fault) < 0)
+		return NULL;
+	flow = calloc(1, sizeof(*flow));
+	if (flow) {
+		flow->spec = spec;
+		flow->sequence = ++desired->last_sequence;
+		if (tables_add(desired, flow))
+			return flow;
+		flow_free(flow);
+	}
+	fault_set(fault, FAULT_NO_ROOM, "", "no memory for another flow beside %zu",
+		desired_count(desired));
+	return NULL;
+}
+
+void
+desired_reveal(struct desired *desired, struct flow *flow, uint16_t *hops)
+{
+	flow->hops = hops;
+	flow->presence = FLOW_LIVE;
+	desired->n_live++;
+}
+
+void
+desired_hide(struct desired *desired, struct flow *flow)
+{
+	flow->presence = FLOW_GOING;
+	desired->n_live--;
+}
+
+void
+desired_withdraw(struct desired *desired, struct flow *flow)
+{
+	tables_delete(desired, flow);
+	flow_free(flow);
+}
+
+/* The tables' keys stand in the spec: the same bytes at another place. */
+void
+desired_rekey(struct flow *flow, struct flow_spec *spec)
+{
+	if (flow->presence == FLOW_COMING)
+		flow->spec = spec;
+	flow->by_id.key = spec->id;
+	if (flow->by_match.tbl)
+		flow->by_match.key = &spec->match;
+}
+
+void
+desired_match_free(struct desired *desired, struct flow *flow)
+{
+	if (!flow->by_match.tbl)
+		return;
+	HASH_DELETE(by_match, desired->matches, flow);
+	flow->by_match.tbl = NULL;
+}
+
+int
+desired_match_take(struct desired *desired, struct flow *flow, const struct flow_spec *spec)
+{
+	if (spec->rule)
+		return 0;
+	HASH_ADD_KEYPTR(by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+	return flow->by_match.tbl ? 0 : -ENOMEM;
+}
+
+size_t
+desired_count(const struct desired *desired)
+{
+	return desired->n_live;
+}
+
+/* The first live one from here on. */
+static struct flow *
+live(struct flow *flow)
+{
+	while (flow && flow->presence == FLOW_GOING)
+		flow = flow->by_id.next;
+	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
+}
+
+struct flow *
+desired_after(const struct desired *desired, uint64_t sequence)
+{
+	struct flow *flow, *later;
+	uint64_t next = sequence;
+
+	HASH_FIND(by_sequence, desired->sequences, &sequence, sizeof(sequence), flow);
+	if (flow)
+		return desired_next(flow);
+	/* The flow at which the page ended is gone: look from the beginning, and by number. */
+	for (flow = live(desired->ids); flow && flow->sequence <= sequence;
+		flow = desired_next(flow)) {
+		if (++next > desired->last_sequence)
+			return NULL;
+		HASH_FIND(by_sequence, desired->sequences, &next, sizeof(next), later);
+		if (later)
+			return live(later);
+	}
+	return flow;
+}
+
+struct flow *
+desired_next(const struct flow *flow)
+{
+	return live(flow->by_id.next);
+}
+
+struct flow *
+desired_before(const struct desired *desired, const struct flow *flow)
+{
+	if (flow)
+		return flow->by_id.prev;
+	if (!desired->ids)
+		return NULL;
+	return ELMT_FROM_HH(desired->ids->by_id.tbl, desired->ids->by_id.tbl->tail);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "flow/flow_spec.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/escape.h"
+
+struct flow_spec *
+flow_spec_create(const struct flow_room *room)
+{
+	const size_t legs = room->n_all_legs * sizeof(struct flow_leg);
+	const size_t streams = room->n_streams * sizeof(struct flow_stream);
+	const size_t rule = room->rule ? sizeof(struct flow_rule) : 0;
+	const size_t allow = room->n_allow * sizeof(struct dp_prefix);
+	struct flow_spec *spec = calloc(1, sizeof(*spec) + legs + streams + rule + allow);
+
+	if (!spec)
+		return NULL;
+	/* From the strictest alignment to the least. */
+	static_assert(alignof(struct flow_leg) <= alignof(struct flow_spec) &&
+			      alignof(struct flow_stream) <= alignof(struct flow_leg) &&
+			      alignof(struct flow_rule) <= alignof(struct flow_stream),
+		"each part may follow the one before");
+	spec->n_legs = (uint16_t)room->n_legs;
+	spec->n_all_legs = (uint32_t)room->n_all_legs;
+	spec->n_streams = (uint16_t)room->n_streams;
+	spec->n_allow = (uint8_t)room->n_allow;
+	spec->legs = (void *)(spec + 1);
+	spec->streams = (void *)(spec->legs + room->n_all_legs);
+	spec->rule = room->rule ? (void *)(spec->streams + room->n_streams) : NULL;
+	spec->allow = (void *)((char *)(spec->streams + room->n_streams) + rule);
+	return spec;
+}
+
+/* A spec like another with so many legs of its own; legs are not filled in, all else is. */
+static struct flow_spec *
+spec_like(const struct flow_spec *spec, unsigned n_legs)
+{
+	const struct flow_room room = {
+		.n_legs = n_legs,
+		.n_all_legs = n_legs + spec->n_all_legs - spec->n_legs,
+		.n_streams = spec->n_streams,
+		.n_allow = spec->n_allow,
+		.rule = spec->rule != NULL,
+	};
+	struct flow_spec *made = flow_spec_create(&room), parts;
+
+	if (!made)
+		return NULL;
+	parts = *made;
+	*made = *spec;
+	made->n_legs = parts.n_legs;
+	made->n_all_legs = parts.n_all_legs;
+	made->legs = parts.legs;
+	made->streams = parts.streams;
+	made->rule = parts.rule;
+	made->allow = parts.allow;
+	memcpy(made->streams, spec->streams, spec->n_streams * sizeof(spec->streams[0]));
+	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
+	if (spec->rule)
+		*made->rule = *spec->rule;
+	return made;
+}
+
+struct flow_spec *
+flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned n_kept,
+	const struct flow_leg *added, unsigned n_added)
+{
+	const unsigned n_stream_legs = spec->n_all_legs - spec->n_legs;
+	struct flow_spec *made = spec_like(spec, n_kept + n_added);
+	unsigned i;
+
+	if (!made)
+		return NULL;
+	for (i = 0; i < n_kept; i++)
+		made->legs[i] = spec->legs[kept[i]];
+	for (i = 0; i < n_added; i++)
+		made->legs[n_kept + i] = added[i];
+	memcpy(&made->legs[made->n_legs], &spec->legs[spec->n_legs],
+		n_stream_legs * sizeof(spec->legs[0]));
+	for (i = 0; i < made->n_streams; i++) {
+		made->streams[i].first_leg += made->n_legs;
+		made->streams[i].first_leg -= spec->n_legs;
+	}
+	return made;
+}
+
+/* A sorted list of numbers, made when it is needed: flows keep none. */
+
+int
+leg_compare_id(const struct flow_leg *a, const struct flow_leg *b)
+{
+	return strcmp(a->id, b->id);
+}
+
+/* By port and VLAN to which address and UDP port. */
+static int
+leg_compare_place(const struct flow_leg *a, const struct flow_leg *b)
+{
+	int order = strcmp(a->port, b->port);
+
+	order = order ? order : a->vlan - b->vlan;
+	order = order ? order : a->outer_vlan - b->outer_vlan;
+	order = order ? order : a->family - b->family;
+	order = order ? order : memcmp(a->dst, b->dst, sizeof(a->dst));
+	return order ? order : a->dst_port - b->dst_port;
+}
+
+/* Two gateways are two ways, and two sources of a multicast group are two channels (RFC 4607). */
+static int
+leg_compare_way(const struct flow_leg *a, const struct flow_leg *b)
+{
+	int order = leg_compare_place(a, b);
+
+	order = order ? order : a->hop - b->hop;
+	order = order ? order : memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop));
+	order = order ? order : memcmp(a->mac, b->mac, sizeof(a->mac));
+	if (order || address_kind(a->family, a->dst) != ADDRESS_MULTICAST)
+		return order;
+	return memcmp(a->src, b->src, sizeof(a->src));
+}
+
+/* Legs that compare equal keep their order, so that the later one is the one refused. */
+static int
+order_compare(const void *a, const void *b, void *arg)
+{
+	const uint16_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
+	const struct leg_index *index = arg;
+	const int order = index->compare(&index->legs[left], &index->legs[right]);
+
+	return order ? order : left - right;
+}
+
+int
+leg_index_init(
+	struct leg_index *index, const struct flow_leg *legs, size_t n, leg_compare_fn compare)
+{
+	size_t i;
+
+	index->legs = legs;
+	index->compare = compare;
+	index->n = (unsigned)n;
+	index->order = reallocarray(NULL, n + 1, sizeof(index->order[0]));
+	if (!index->order)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		index->order[i] = (uint16_t)i;
+	qsort_r(index->order, n, sizeof(index->order[0]), order_compare, index);
+	return 0;
+}
+
+void
+leg_index_fini(struct leg_index *index)
+{
+	free(index->order);
+}
+
+int
+leg_index_find(const struct leg_index *index, const char *id)
+{
+	unsigned low = 0, high = index->n;
+
+	while (low < high) {
+		const unsigned middle = (low + high) / 2;
+		const int order = strcmp(index->legs[index->order[middle]].id, id);
+
+		if (order == 0)
+			return index->order[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+int
+leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault)
+{
+	struct leg_index index;
+	char pointer[32];
+	unsigned i;
+	int rc = 0;
+
+	if (n < 2)
+		return 0;
+	if (leg_index_init(&index, legs, n, leg_compare_id) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
+	for (i = 1; i < n && rc == 0; i++) {
+		const uint16_t before = index.order[i - 1], leg = index.order[i];
+
+		if (legs[leg].id[0] == '\0' || strcmp(legs[before].id, legs[leg].id) != 0)
+			continue;
+		snprintf(pointer, sizeof(pointer), "/legs/%u/id", leg);
+		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, which leg number %u has too, expected each id once",
+			legs[leg].id, before + 1u);
+	}
+	leg_index_fini(&index);
+	return rc;
+}
+
+void
+leg_ids_give(struct flow_spec *spec)
+{
+	uint32_t number;
+	unsigned i;
+
+	for (i = 0; i < spec->n_legs; i++) {
+		if (sscanf(spec->legs[i].id, "leg-%9" SCNu32, &number) == 1 &&
+			number > spec->last_leg_number)
+			spec->last_leg_number = number;
+	}
+	for (i = 0; i < spec->n_legs; i++) {
+		if (spec->legs[i].id[0] == '\0')
+			snprintf(spec->legs[i].id, sizeof(spec->legs[i].id), "leg-%" PRIu32,
+				++spec->last_leg_number);
+	}
+}
+
+static bool
+id_is_given(const struct flow_leg *leg)
+{
+	return strncmp(leg->id, "leg-", 4) == 0;
+}
+
+/* Ids of legs that are not taken, to legs without one that send to the same place. */
+static void
+places_take_over(const struct leg_index *before, const struct leg_index *index,
+	struct flow_leg *legs, bool *taken)
+{
+	unsigned old = 0, i = 0;
+
+	while (old < before->n && i < index->n) {
+		const uint16_t from = before->order[old];
+		struct flow_leg *leg = &legs[index->order[i]];
+		const int order = leg_compare_place(&before->legs[from], leg);
+
+		if (order < 0 || taken[from]) {
+			old++;
+		} else if (order > 0 || leg->id[0] != '\0') {
+			i++;
+		} else {
+			memcpy(leg->id, before->legs[from].id, sizeof(leg->id));
+			taken[from] = true;
+		}
+	}
+}
+
+static void
+rest_take_over(const struct flow_spec *before, struct flow_spec *spec, const bool *taken)
+{
+	unsigned old = 0, i;
+
+	for (i = 0; i < spec->n_legs; i++) {
+		if (spec->legs[i].id[0] != '\0')
+			continue;
+		while (old < before->n_legs && (taken[old] || !id_is_given(&before->legs[old])))
+			old++;
+		if (old == before->n_legs)
+			break;
+		memcpy(spec->legs[i].id, before->legs[old++].id, sizeof(spec->legs[i].id));
+	}
+}
+
+int
+leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
+{
+	struct leg_index ids = {0}, places = {0}, old_places = {0};
+	bool *taken;
+	unsigned i;
+	int leg, rc = 0;
+
+	for (i = 0; i < spec->n_legs && spec->legs[i].id[0] != '\0'; i++)
+		;
+	if (i == spec->n_legs)
+		return 0;
+	taken = calloc(before->n_legs + 1u, sizeof(*taken));
+	if (!taken || leg_index_init(&ids, before->legs, before->n_legs, leg_compare_id) < 0 ||
+		leg_index_init(&places, spec->legs, spec->n_legs, leg_compare_place) < 0 ||
+		leg_index_init(&old_places, before->legs, before->n_legs, leg_compare_place) < 0) {
+		rc = -ENOMEM;
+		goto out;
+	}
+	for (i = 0; i < spec->n_legs; i++) {
+		leg = spec->legs[i].id[0] ? leg_index_find(&ids, spec->legs[i].id) : -1;
+		if (leg >= 0)
+			taken[leg] = true;
+	}
+	places_take_over(&old_places, &places, spec->legs, taken);
+	rest_take_over(before, spec, taken);
+out:
+	leg_index_fini(&ids);
+	leg_index_fini(&places);
+	leg_index_fini(&old_places);
+	free(taken);
+	return rc;
+}
+
+int
+legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault *fault)
+{
+	char pointer[32], address[ADDRESS_TEXT_MAX], number[32];
+	struct leg_index index;
+	unsigned i;
+	int rc = 0;
+
+	if (n < 2)
+		return 0;
+	if (leg_index_init(&index, legs, n, leg_compare_way) < 0)
+		return fault_set(
+			fault, FAULT_NO_ROOM, "/legs", "no memory for %u leg%s", n, plural_s(n));
+	for (i = 1; i < n && rc == 0; i++) {
+		const uint16_t before = index.order[i - 1], leg = index.order[i];
+
+		if (leg < n_old || leg_compare_way(&legs[before], &legs[leg]) != 0)
+			continue;
+		snprintf(pointer, sizeof(pointer), "/legs/%u", leg - n_old);
+		snprintf(number, sizeof(number), "number %u", before + 1u);
+		address_format(legs[leg].family, legs[leg].dst, address);
+		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found destination %s port %u by %s, where leg %s sends too, and the "
+			"receiver would get each packet twice; expected another destination, or "
+			"another port, VLAN or next hop to it",
+			address, ntohs(legs[leg].dst_port), legs[leg].port,
+			legs[before].id[0] ? legs[before].id : number);
+	}
+	leg_index_fini(&index);
+	return rc;
+}
+
+int
+flow_legs_apart(const struct flow_spec *spec, struct fault *fault)
+{
+	unsigned i;
+
+	if (legs_apart(spec->legs, spec->n_legs, 0, fault) < 0)
+		return -1;
+	for (i = 0; i < spec->n_streams; i++) {
+		const struct flow_stream *stream = &spec->streams[i];
+
+		if (legs_apart(&spec->legs[stream->first_leg], stream->n_legs, 0, fault) < 0) {
+			fault_prefix(fault, "/streams/%u", i);
+			return -1;
+		}
+	}
+	return 0;
+}

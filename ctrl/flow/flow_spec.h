@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A flow as the operator asked for it, in plain C: names of ports, addresses as bytes, and how
+ * each leg finds its next hop. Decoding is where the rules live that join two fields of one flow;
+ * the schema has spoken about single fields before.
+ *
+ * A spec is one piece of memory, whatever it holds, and is given to free(). The legs of streams
+ * stand behind the flow's own in one array, stream by stream, so that whoever walks over all legs
+ * (next hops, ports) needs one loop.
+ *
+ * Addresses and UDP ports are in network order; an IPv4 address stands in the first four bytes.
+ */
+#ifndef CTRL_FLOW_FLOW_SPEC_H
+#define CTRL_FLOW_FLOW_SPEC_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dp/dp.h>
+
+#include "base/fault.h"
+
+#define FLOW_ID_MAX 65 /* 64 characters and the end */
+
+/*
+ * Compared and hashed as bytes: names are padded with zeros, absent fields are zero. A flow that
+ * is matched by rule has nothing here but the family.
+ */
+struct flow_match {
+	char port[DP_NAME_MAX];
+	uint8_t src[16];
+	uint8_t dst[16];
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint16_t vlan;
+	uint16_t outer_vlan;
+	uint8_t family; /* 4 or 6, of what comes in */
+	uint8_t any_source;
+};
+
+static_assert(sizeof(struct flow_match) == 74, "no padding in what is hashed");
+
+struct flow_rule {
+	char port[DP_NAME_MAX]; /* "" = any */
+	struct dp_rule rule; /* all but the port's index, which is DP_RULE_ANY here */
+};
+
+enum flow_hop {
+	FLOW_HOP_ROUTE, /* as the kernel routes dst out of that port */
+	FLOW_HOP_GATEWAY, /* the neighbour that the operator named */
+	FLOW_HOP_MAC, /* a link-layer address that the operator named */
+};
+
+struct flow_leg {
+	char id[FLOW_ID_MAX]; /* "" = one is to be given; always of a stream's leg */
+	char port[DP_NAME_MAX];
+	uint8_t src[16];
+	uint8_t dst[16];
+	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
+	uint8_t mac[6]; /* FLOW_HOP_MAC */
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint16_t vlan;
+	uint16_t outer_vlan;
+	uint8_t family; /* 4 or 6, of what leaves */
+	uint8_t dscp; /* or DP_DSCP_KEEP */
+	uint8_t ttl; /* or DP_TTL_DECREMENT */
+	uint8_t hop; /* enum flow_hop */
+	uint8_t down;
+	uint32_t one_in;
+	struct dp_police police;
+};
+
+struct flow_stream {
+	uint32_t ssrc;
+	uint8_t has_ssrc;
+	uint8_t has_payload_type;
+	uint8_t payload_type;
+	uint8_t verdict; /* enum dp_verdict */
+	uint32_t first_leg; /* in the legs of the spec */
+	uint16_t n_legs;
+};
+
+struct flow_spec {
+	char id[FLOW_ID_MAX]; /* "" = one is to be given */
+	uint8_t verdict; /* enum dp_verdict */
+	uint8_t down;
+	uint8_t latch; /* enum dp_latch */
+	uint8_t n_allow;
+	uint8_t declared; /* ours: a declaration brought it, and may take it away */
+	uint8_t class_verdict[DP_CLASS_COUNT];
+	struct flow_match match;
+	uint32_t latch_interval_ms; /* 0 unless the latch follows */
+	uint32_t idle_timeout_s; /* 0 = never */
+	uint32_t max_datagram_bytes; /* IP header included; 0 = as the ingress port's MTU */
+	struct dp_police police;
+	uint32_t last_leg_number; /* of the leg ids that we gave */
+	uint32_t n_all_legs; /* with those of streams */
+	uint16_t n_legs;
+	uint16_t n_streams;
+	struct flow_leg *legs; /* n_all_legs */
+	struct flow_stream *streams;
+	struct dp_prefix *allow;
+	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
+};
+
+/* A spec with room for that much, zero but for its counts. NULL without memory. */
+struct flow_room {
+	size_t n_legs;
+	size_t n_all_legs;
+	size_t n_streams;
+	size_t n_allow;
+	bool rule;
+};
+struct flow_spec *flow_spec_create(const struct flow_room *room);
+
+/*
+ * No two legs of a flow that is asked for, nor of one of its streams, may send the same packet to
+ * the same place, see legs_apart(). Flows that were kept are not asked. -1 with *fault set. Any
+ * thread.
+ */
+int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
+
+/*
+ * A new spec like `spec` but for its own legs: those of the n_kept numbers in `kept`, then the
+ * n_added. Streams, their legs and all else are the same. NULL without memory. Any thread.
+ */
+struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
+	unsigned n_kept, const struct flow_leg *added, unsigned n_added);
+
+/* Where a leg stands in the document that its flow came from. Any thread. */
+
+/*
+ * Put "/legs/N", or "/streams/S/legs/N", before the pointer of a fault of the spec's leg number
+ * `leg`, as they are counted with those of streams.
+ */
+static inline void
+leg_place_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
+{
+	const struct flow_stream *stream = spec->streams;
+
+	if (leg < spec->n_legs) {
+		fault_prefix(fault, "/legs/%u", leg);
+		return;
+	}
+	while (leg >= stream->first_leg + stream->n_legs)
+		stream++;
+	fault_prefix(fault, "/streams/%u/legs/%u", (unsigned)(stream - spec->streams),
+		leg - stream->first_leg);
+}
+
+/* What tells the legs of a flow apart: ids, given where none was asked for, and where they send. */
+
+/* No two of n legs may have the same id; -1 with *fault set ("/legs/N/id"). */
+int leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault);
+
+/*
+ * Fill in "leg-N" for each of the spec's own legs that has no id. N is above that of every leg
+ * that the flow ever had, so that a leg is never taken for one that left.
+ */
+void leg_ids_give(struct flow_spec *spec);
+
+/*
+ * The spec's own legs without an id take those of the legs of `before` that they continue: first
+ * each the id of the leg that sends to the same place, then, in order, the ids "leg-N" that are
+ * left. An id that the operator chose stays with its place. 0 or -ENOMEM.
+ */
+int leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec);
+
+/*
+ * No two of n legs may send the same packet to the same place: by one port and VLAN to one address
+ * and UDP port, through one next hop, and to one multicast group from one source. The first n_old
+ * are not looked at among themselves, and are not counted: -1 with *fault set ("/legs/N").
+ */
+int legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault *fault);
+
+typedef int (*leg_compare_fn)(const struct flow_leg *a, const struct flow_leg *b);
+
+int leg_compare_id(const struct flow_leg *a, const struct flow_leg *b);
+
+/* The legs of a spec in an order, for many look-ups. Borrows the spec. Any thread. */
+struct leg_index {
+	const struct flow_leg *legs;
+	leg_compare_fn compare;
+	unsigned n;
+	uint16_t *order; /* numbers of the legs, sorted */
+};
+
+/* 0 or -ENOMEM. */
+int leg_index_init(
+	struct leg_index *index, const struct flow_leg *legs, size_t n, leg_compare_fn compare);
+void leg_index_fini(struct leg_index *index);
+
+/* Number of the leg of that id, -1 when there is none. The order is leg_compare_id. */
+int leg_index_find(const struct leg_index *index, const char *id);
+
+#endif

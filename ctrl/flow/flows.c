@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What flows hold beside their entries: next hops, steering, and their repair after a change. */
+#include "flow/flows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "flow/compile.h"
+#include "flow/flow_codec.h"
+#include "flow/flow_spec.h"
+#include "net/net.h"
+#include "net/xdp_steer.h"
+
+bool
+leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
+{
+	return a->hop == b->hop && a->family == b->family && a->vlan == b->vlan &&
+	       a->outer_vlan == b->outer_vlan && strcmp(a->port, b->port) == 0 &&
+	       memcmp(a->dst, b->dst, sizeof(a->dst)) == 0 &&
+	       memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop)) == 0 &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
+}
+
+/* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
+static int
+leg_hop_get(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
+{
+	struct hop_request request;
+	uint8_t mac[6];
+	int rc;
+
+	if (hop_request_make(leg, flows->ports, &request)) {
+		rc = next_hops_get(flows->hops, &request);
+	} else {
+		hop_static_mac(leg, mac);
+		rc = next_hops_get_static(
+			flows->hops, (unsigned)ports_find(flows->ports, leg->port), mac);
+	}
+	if (rc == -ENOSPC)
+		return fault_set(fault, FAULT_NO_ROOM, "",
+			"found one next hop more than the %u that fit, those of legs that go with "
+			"this change counted",
+			DP_NEXT_HOPS_MAX);
+	if (rc == -ENOMEM)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
+	if (rc < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "the next hop was refused: %s", strerror(-rc));
+	return rc;
+}
+
+static void
+leg_hop_put(struct flows *flows, const struct flow_leg *leg, unsigned index, bool seen)
+{
+	struct hop_request request;
+	const bool asks = hop_request_make(leg, flows->ports, &request);
+
+	next_hops_put(flows->hops, asks ? &request : NULL, index, seen);
+}
+
+/* Put the place of a leg before the pointer of a fault. */
+static void
+leg_prefix(struct fault *fault, const struct leg_hops *entry, unsigned leg)
+{
+	if (leg < entry->spec->n_legs)
+		fault_prefix(fault, "/legs/%u", leg - entry->first_leg);
+	else
+		leg_place_prefix(entry->spec, leg, fault);
+}
+
+/* Give back the first n_legs references of a flow. */
+static void
+hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
+	bool seen)
+{
+	while (n_legs-- > 0)
+		leg_hop_put(flows, &spec->legs[n_legs], hops[n_legs], seen);
+}
+
+static int
+flow_hops_get(struct flows *flows, const struct leg_hops *entry, struct fault *fault)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < entry->spec->n_all_legs; leg++) {
+		int hop = leg_hop_get(flows, &entry->spec->legs[leg], fault);
+
+		if (hop < 0) {
+			leg_prefix(fault, entry, leg);
+			hops_put(flows, entry->spec, entry->hops, leg, false);
+			return -1;
+		}
+		entry->hops[leg] = (uint16_t)hop;
+	}
+	return 0;
+}
+
+int
+leg_hops_get(
+	struct flows *flows, const struct leg_hops *list, size_t n, size_t *at, struct fault *fault)
+{
+	size_t i;
+
+	for (*at = 0; *at < n; ++*at) {
+		if (flow_hops_get(flows, &list[*at], fault) < 0) {
+			for (i = *at; i-- > 0;)
+				leg_hops_put(flows, list[i].spec, list[i].hops, false);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+leg_hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen)
+{
+	hops_put(flows, spec, hops, spec->n_all_legs, seen);
+}
+
+void
+leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
+	struct next_hop_info *info, char reason[HOP_REASON_MAX])
+{
+	struct hop_request request;
+
+	next_hops_info_get(flows->hops, index, info);
+	reason[0] = '\0';
+	if (info->state == NEXT_HOP_PENDING && hop_request_make(leg, flows->ports, &request))
+		next_hops_reason(flows->hops, &request, reason);
+}
+
+/* A match is a key on its own port; a rule is one on its port, or on all of them. */
+
+static int
+rule_steer(struct flows *flows, const struct flow_rule *rule, struct fault *fault)
+{
+	struct dp_rule compiled;
+	int rc;
+
+	flow_rule_compile(rule, flows->ports, &compiled);
+	rc = steering_add_rule(flows->steering, compiled.port, &compiled);
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/rule",
+		"%s%s cannot be asked for its packets: %s", rule->port[0] ? "port " : "the ports",
+		rule->port, strerror(-rc));
+}
+
+int
+flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct flow_match *match = &spec->match;
+	int rc;
+
+	if (spec->rule)
+		return rule_steer(flows, spec->rule, fault);
+	rc = steering_add(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/match/dst",
+		"port %s cannot be asked for its packets: %s", match->port, strerror(-rc));
+}
+
+void
+flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct steer_end *only)
+{
+	const struct flow_match *match = &spec->match;
+	struct dp_rule compiled;
+
+	if (spec->rule) {
+		flow_rule_compile(spec->rule, flows->ports, &compiled);
+		steering_del_rule(flows->steering, compiled.port, &compiled);
+		return;
+	}
+	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match, only);
+}
+
+/* Classes are looked at before the latch: what is punted may come from anywhere, as STUN does. */
+static bool
+others_are_refused(const struct flow_spec *spec)
+{
+	unsigned i;
+
+	for (i = 0; i < DP_CLASS_COUNT; i++) {
+		if (spec->class_verdict[i] == DP_PUNT)
+			return false;
+	}
+	return spec->latch == DP_LATCH_FIRST && !spec->rule;
+}
+
+void
+flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source)
+{
+	const struct flow_spec *spec = flow->spec;
+	struct steer_end *only;
+
+	/* What is being changed is steered for its new version, too, and looked at again later. */
+	if (flow->only || flow->change || !others_are_refused(spec))
+		return;
+	only = malloc(sizeof(*only));
+	if (only && steering_narrow(flows->steering,
+			    (unsigned)ports_find(flows->ports, spec->match.port), &spec->match,
+			    source, only) == 0)
+		flow->only = only;
+	else
+		free(only);
+}
+
+void
+flow_widen(struct flow *flow)
+{
+	free(flow->only);
+	flow->only = NULL;
+}
+
+int
+flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
+	struct steering_wants *wants, struct fault *fault)
+{
+	const unsigned port = spec->rule ? 0 : (unsigned)ports_find(flows->ports, spec->match.port);
+	struct dp_rule compiled;
+	int rc = 0;
+
+	if (spec->rule) {
+		flow_rule_compile(spec->rule, flows->ports, &compiled);
+		rc = steering_want_rule(flows->steering, wants, compiled.port, &compiled);
+	} else if (!steering_has_room(flows->steering, port, n_changes)) {
+		rc = steering_want(flows->steering, wants, port, &spec->match);
+	}
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
+		"the steering of packets was not counted: %s", strerror(-rc));
+}
+
+/*
+ * Legs do not know who holds them, so all flows are looked at, which costs little where a slot has
+ * no leg away. That is rare: a slot whose users all go the same way is changed in one place.
+ */
+
+#define LOOK_LEGS_MAX 65536 /* legs looked at in a slice */
+#define WRITE_MAX 256 /* flows written anew in a slice */
+#define SLICE_PAUSE_MS 2
+#define BUSY_PAUSE_MS 10 /* another transaction is open */
+#define AGAIN_MS 1000 /* legs that are away are in nobody's flow yet, or could not be written */
+
+struct repointed {
+	struct flow *flow;
+	uint16_t *hops; /* as they are to be */
+	uint32_t handle;
+};
+
+static void
+timer_set(struct hop_repoint *repoint, unsigned ms)
+{
+	const struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+	if (repoint->timer && !event_pending(repoint->timer, EV_TIMEOUT, NULL))
+		event_add(repoint->timer, &delay);
+}
+
+static void
+timer_passed(evutil_socket_t fd, short what, void *arg)
+{
+	struct hop_repoint *repoint = arg;
+	const unsigned ms = hop_repoint_run(repoint);
+
+	(void)fd;
+	(void)what;
+	if (ms > 0)
+		timer_set(repoint, ms);
+}
+
+static void
+legs_are_away(void *arg)
+{
+	struct hop_repoint *repoint = arg;
+
+	repoint->sequence = 0;
+	timer_set(repoint, SLICE_PAUSE_MS);
+}
+
+/* `base` NULL: hop_repoint_run() is called by hand. 0 or -ENOMEM. */
+static int
+hop_repoint_init(struct hop_repoint *repoint, struct flows *flows, struct event_base *base)
+{
+	*repoint = (struct hop_repoint){.flows = flows};
+	if (base) {
+		repoint->timer = event_new(base, -1, 0, timer_passed, repoint);
+		if (!repoint->timer)
+			return -ENOMEM;
+	}
+	next_hops_on_away(flows->hops, legs_are_away, repoint);
+	return 0;
+}
+
+/* `base` NULL: hop_repoint_run() is called by hand. 0 or -ENOMEM. */
+static void
+hop_repoint_fini(struct hop_repoint *repoint)
+{
+	if (repoint->timer)
+		event_free(repoint->timer);
+	repoint->timer = NULL;
+}
+
+/* Where a leg ought to be; what it holds, if that is right. */
+static unsigned
+leg_index(const struct flows *flows, const struct flow *flow, unsigned leg)
+{
+	struct hop_request request;
+
+	if (next_hops_away(flows->hops, flow->hops[leg]) == 0 ||
+		!hop_request_make(&flow->spec->legs[leg], flows->ports, &request))
+		return flow->hops[leg];
+	return next_hops_index(flows->hops, &request);
+}
+
+static bool
+flow_is_away(const struct flows *flows, const struct flow *flow)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
+		if (leg_index(flows, flow, leg) != flow->hops[leg])
+			return true;
+	}
+	return false;
+}
+
+/* Put a flow into the transaction with the hops that it ought to have. */
+static int
+flow_put(const struct flows *flows, struct dp_txn *txn, struct compiled *compiled,
+	struct repointed *repointed)
+{
+	const struct flow *flow = repointed->flow;
+	const struct flow_spec *spec = flow->spec;
+	uint16_t from[DP_FLOW_LEGS_MAX];
+	unsigned leg;
+	int rc;
+
+	for (leg = 0; leg < spec->n_legs; leg++)
+		from[leg] = (uint16_t)leg;
+	for (leg = 0; leg < spec->n_all_legs; leg++)
+		repointed->hops[leg] = (uint16_t)leg_index(flows, flow, leg);
+	rc = flow_compile(spec, flows->ports, repointed->hops, compiled);
+	if (rc < 0)
+		return rc;
+	return dp_txn_replace(txn, flow->handle, &compiled->flow, from, &repointed->handle);
+}
+
+static void
+flow_settle(struct flows *flows, struct repointed *repointed)
+{
+	struct flow *flow = repointed->flow;
+	struct hop_request request;
+	unsigned leg;
+
+	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
+		const uint16_t before = flow->hops[leg];
+
+		if (before == repointed->hops[leg])
+			continue;
+		flow->hops[leg] = repointed->hops[leg];
+		hop_request_make(&flow->spec->legs[leg], flows->ports, &request);
+		next_hops_came_home(flows->hops, &request, before);
+	}
+	flow->handle = repointed->handle;
+	flows_changed(flows, flow, flow);
+}
+
+/* Write the flows gathered; those that the data plane has no room for now stay as they are. */
+static int
+batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, unsigned n)
+{
+	struct compiled compiled;
+	unsigned i, n_put = 0;
+	int rc;
+
+	compiled_init(&compiled);
+	for (i = 0; i < n; i++) {
+		batch[n_put].flow = batch[i].flow;
+		batch[n_put].hops = calloc(batch[i].flow->spec->n_all_legs + 1, sizeof(uint16_t));
+		if (batch[n_put].hops && flow_put(flows, txn, &compiled, &batch[n_put]) == 0)
+			n_put++;
+		else
+			free(batch[n_put].hops);
+	}
+	compiled_fini(&compiled);
+	rc = dp_txn_commit(txn);
+	for (i = 0; i < n_put; i++) {
+		if (rc == 0 || rc == -ETIMEDOUT)
+			flow_settle(flows, &batch[i]);
+		free(batch[i].hops);
+	}
+	if (rc == 0)
+		next_hops_reclaim(flows->hops);
+	return rc;
+}
+
+/* Gather flows to write from where the last slice ended; *end: there are no more. */
+static unsigned
+batch_gather(struct hop_repoint *repoint, struct repointed batch[WRITE_MAX], bool *end)
+{
+	const struct flows *flows = repoint->flows;
+	struct flow *flow = desired_after(&flows->desired, repoint->sequence);
+	unsigned looked = 0, n = 0;
+
+	while (flow && looked < LOOK_LEGS_MAX && n < WRITE_MAX) {
+		looked += 8 + flow->spec->n_all_legs; /* a flow costs as much as some legs */
+		if (flow_is_away(flows, flow))
+			batch[n++].flow = flow;
+		repoint->sequence = flow->sequence;
+		flow = desired_next(flow);
+	}
+	*end = flow == NULL;
+	return n;
+}
+
+unsigned
+hop_repoint_run(struct hop_repoint *repoint)
+{
+	struct flows *flows = repoint->flows;
+	struct repointed batch[WRITE_MAX];
+	struct dp_txn *txn;
+	unsigned n;
+	bool end;
+
+	if (next_hops_away_all(flows->hops) == 0)
+		return 0;
+	txn = dp_txn_begin(flows->dp);
+	if (!txn)
+		return BUSY_PAUSE_MS;
+	n = batch_gather(repoint, batch, &end);
+	if (n > 0)
+		batch_commit(flows, txn, batch, n);
+	else
+		dp_txn_abort(txn);
+	if (next_hops_away_all(flows->hops) == 0)
+		return 0;
+	if (end)
+		repoint->sequence = 0;
+	return end ? AGAIN_MS : SLICE_PAUSE_MS;
+}
+
+/* The kernel's neighbours and routes speak to the next hops directly: no flow is touched. */
+static void
+neighbour_changed(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
+	const uint8_t *mac, int error)
+{
+	struct flows *flows = arg;
+
+	next_hops_neighbour_changed(flows->hops, ifindex, family, address, mac, error);
+}
+
+static void
+routes_changed(void *arg, const struct net_prefix *prefix)
+{
+	struct flows *flows = arg;
+
+	next_hops_routes_changed(flows->hops, prefix);
+}
+
+static void
+link_changed(void *arg, unsigned ifindex)
+{
+	struct flows *flows = arg;
+
+	steering_link_changed(flows->steering, flows->ports, ifindex);
+}
+
+/* Next hops, what tells them, and what follows them. */
+static int
+hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
+{
+	const struct net_observer observer = {
+		.neighbour = neighbour_changed,
+		.routes = routes_changed,
+		.link = link_changed,
+		.arg = flows,
+	};
+
+	flows->net = net_create(base, &observer, fault);
+	if (!flows->net)
+		return -1;
+	flows->hops = next_hops_create(flows->dp, flows->ports, flows->net, base);
+	if (flows->hops && hop_repoint_init(&flows->repoint, flows, base) == 0)
+		return 0;
+	next_hops_destroy(flows->hops);
+	net_destroy(flows->net);
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
+}
+
+static void
+hops_fini(struct flows *flows)
+{
+	hop_repoint_fini(&flows->repoint);
+	next_hops_destroy(flows->hops);
+	net_destroy(flows->net);
+}
+
+int
+flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct steering *steering,
+	struct event_base *base, struct fault *fault)
+{
+	memset(flows, 0, sizeof(*flows));
+	flows->dp = dp;
+	flows->ports = ports;
+	flows->steering = steering;
+	desired_init(
+		&flows->desired, dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
+	flows->schema = flow_text_schema(fault);
+	if (!flows->schema)
+		return -1;
+	flows->validate = validate_create();
+	if (!flows->validate) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for flows");
+		goto err_schema;
+	}
+	if (hops_init(flows, base, fault) == 0)
+		return 0;
+	validate_destroy(flows->validate);
+err_schema:
+	schema_destroy(flows->schema);
+	return -1;
+}
+
+void
+flows_observe(struct flows *flows, flows_changed_fn changed, void *arg)
+{
+	flows->changed = changed;
+	flows->changed_arg = arg;
+}
+
+void
+flows_changed(struct flows *flows, struct flow *now, struct flow *before)
+{
+	if (flows->changed)
+		flows->changed(flows->changed_arg, now, before);
+}
+
+void
+flows_fini(struct flows *flows)
+{
+	const struct flow *flow = desired_after(&flows->desired, 0);
+
+	for (; flow; flow = desired_next(flow))
+		flow_unsteer(flows, flow->spec, flow->only);
+	hops_fini(flows);
+	validate_destroy(flows->validate);
+	schema_destroy(flows->schema);
+	desired_fini(&flows->desired);
+}

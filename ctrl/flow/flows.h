@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The flows that are there, and what they need: the room where desired state, next hops, steering
+ * and the data plane are at hand together. commit.h is how flows change.
+ *
+ * Everything here is called by the control thread.
+ */
+#ifndef CTRL_FLOW_FLOWS_H
+#define CTRL_FLOW_FLOWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dp/dp.h>
+
+#include "base/fault.h"
+#include "config/ports.h"
+#include "flow/flow_db.h"
+#include "flow/next_hop.h"
+#include "flow/steering.h"
+#include "flow/validate.h"
+
+/*
+ * Flows whose legs hold a next hop that is not theirs any more, since routes have parted those who
+ * shared it: each gets a new version in the data plane, with all else as it was. Done in slices
+ * between other changes, as long as there are such legs. Control thread.
+ */
+
+struct event;
+struct event_base;
+struct flows;
+
+struct hop_repoint {
+	struct flows *flows;
+	struct event *timer; /* NULL: nothing happens by itself */
+	uint64_t sequence; /* of the flow that was looked at last; 0 = begin anew */
+};
+
+/* Do a slice. Returns after how many ms to go on, 0 = all is done. */
+unsigned hop_repoint_run(struct hop_repoint *repoint);
+
+struct event_base;
+
+/*
+ * What became of one flow, after the commit: installed (before is NULL), replaced (both, and the
+ * same one: its spec and handle are the new ones), or removed (now is NULL; before is freed next).
+ */
+typedef void (*flows_changed_fn)(void *arg, struct flow *now, struct flow *before);
+
+struct flows {
+	struct dp *dp;
+	const struct ports *ports;
+	struct steering *steering;
+	struct net *net;
+	struct next_hops *hops;
+	struct hop_repoint repoint;
+	struct desired desired;
+	struct validate *validate;
+	struct schema *schema; /* of a flow's text */
+	struct commits *commits; /* how they change; NULL before there is one */
+	bool tell_each; /* what settles is little, and may be told flow by flow */
+	flows_changed_fn changed; /* NULL = nobody wants to know */
+	void *changed_arg;
+};
+
+/*
+ * Begin without flows, and watch the kernel's neighbours on `base`. dp, ports and steering are
+ * borrowed and must outlive the flows. -1 with *fault set, and nothing left open.
+ */
+int flows_init(struct flows *flows, struct dp *dp, const struct ports *ports,
+	struct steering *steering, struct event_base *base, struct fault *fault);
+
+/* Forget every flow and stop asking the kernel for packets. Workers must be stopped. */
+void flows_fini(struct flows *flows);
+
+/* Have each change told; NULL: no more. flows_fini() tells nothing. */
+void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
+
+/* Tell the observer, if there is one. */
+void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
+
+/* Steering of a flow, whichever way its packets are matched. Control thread. */
+
+/* Ask for the packets of a flow. 0, or -1 with *fault set relative to the flow. */
+int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault);
+
+/*
+ * Count what the packets of a flow to come would need besides what is in use, one of n_changes that
+ * are made together. 0, or -1 with *fault set.
+ */
+int flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
+	struct steering_wants *wants, struct fault *fault);
+
+/*
+ * No longer; `only` is what flow_narrow() made, or NULL. A key that cannot be taken out does no
+ * harm: its packets are dropped as no_flow.
+ */
+void flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct steer_end *only);
+
+/*
+ * A flow that takes the first source that comes has learned it: where nothing else of the flow
+ * concerns other sources, they need not come any more. Sets flow->only if so.
+ */
+void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
+
+/* The flow has another version now, and its packets were asked for anew. */
+void flow_widen(struct flow *flow);
+
+/* The next hops of flows' legs: all of a request referenced together, or none. */
+
+/* The legs of one flow, those of streams too, and room for a next hop for each. */
+struct leg_hops {
+	const struct flow_spec *spec;
+	uint16_t *hops; /* filled in, whatever stands there */
+	unsigned first_leg; /* faults count the flow's own legs from here */
+};
+
+/*
+ * Take a reference on the next hop of every leg of one entry after the other. Never waits: a hop
+ * without a neighbour is taken all the same, and becomes good by itself when it has one. 0, or -1
+ * with *fault set ("/legs/M/...", "/streams/S/legs/M/..."), *at the entry at fault, and no
+ * reference taken. Control thread.
+ */
+int leg_hops_get(struct flows *flows, const struct leg_hops *list, size_t n, size_t *at,
+	struct fault *fault);
+
+/* Give the references of a flow back. `seen`: they were committed. Control thread. */
+void leg_hops_put(
+	struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen);
+
+/*
+ * What stands behind the index that a leg holds, and, when it is pending, why. Control thread.
+ */
+void leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
+	struct next_hop_info *info, char reason[HOP_REASON_MAX]);
+
+/* Whether two legs are handed to the same next hop, whatever that is. */
+bool leg_hops_same(const struct flow_leg *a, const struct flow_leg *b);
+
+#endif

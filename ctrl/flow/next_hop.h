@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The next hops in use. A leg holds an index; what stands behind the index, a neighbour's MAC
+ * address or nothing yet, changes in one place.
+ *
+ * What a leg asks for (struct hop_request) is answered by the kernel's routes and interfaces: a
+ * neighbour, or none for now. Requests with the same answer share an index. When routes change,
+ * all are asked again: if those behind an index go on together, the index is pointed elsewhere; if
+ * only some do, these get another index, and the legs that still hold the old one are `away` until
+ * their flows have been written again (flows.h).
+ *
+ * An index that workers have seen is not given out again before a grace period has passed, as a
+ * worker may still hold a packet for it. All functions are called by the control thread, and none
+ * waits for a neighbour.
+ */
+#ifndef CTRL_FLOW_NEXT_HOP_H
+#define CTRL_FLOW_NEXT_HOP_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/ports.h"
+#include "flow/flow_spec.h"
+#include "net/net.h"
+
+/*
+ * What a leg asks for, as far as its next hop goes: legs that ask for the same have one. Pure, any
+ * thread.
+ */
+
+/* Hashed as bytes. */
+struct hop_request {
+	uint32_t ifindex; /* of the port */
+	uint16_t port;
+	uint16_t vlan;
+	uint16_t outer_vlan;
+	uint8_t family;
+	uint8_t has_gateway; /* `to` is the neighbour that the operator named */
+	uint8_t to[16]; /* else where the leg sends */
+};
+
+static_assert(sizeof(struct hop_request) == 28, "no padding in what is hashed");
+
+/* What to ask for a leg; false when the leg does not need the kernel (static, or multicast). */
+bool hop_request_make(
+	const struct flow_leg *leg, const struct ports *ports, struct hop_request *request);
+
+/* The address of such a leg, which the operator named or which the group has by itself. */
+void hop_static_mac(const struct flow_leg *leg, uint8_t mac[6]);
+
+#define HOP_REASON_MAX 256
+#define HOP_PREFIXES_MAX 16 /* of a burst of changed routes; beyond it all are asked again */
+
+struct event_base;
+struct next_hops;
+
+enum next_hop_state {
+	NEXT_HOP_PENDING, /* packets for it are dropped as unresolved; info says why */
+	NEXT_HOP_RESOLVED,
+	NEXT_HOP_STATIC,
+};
+
+struct next_hop_info {
+	enum next_hop_state state;
+	unsigned port;
+	unsigned ifindex; /* kernel interface of the neighbour, 0 when static or unknown */
+	uint8_t family; /* 0 when there is no neighbour: static, or no way to one */
+	uint8_t address[16]; /* of the neighbour */
+	uint8_t mac[6]; /* the last one known */
+	int error; /* when pending: as of route_resolve() or neighbour_ref() */
+};
+
+/* The neighbour behind an index was lost, or was resolved after it was not. */
+typedef void (*next_hops_changed_fn)(void *arg, unsigned index, bool resolved);
+
+/*
+ * dp, ports and net are borrowed and must outlive the table. Routes are asked again from the event
+ * loop of `base`; NULL: never. NULL without memory.
+ */
+struct next_hops *next_hops_create(
+	struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base);
+void next_hops_destroy(struct next_hops *hops);
+
+/* Have it told what becomes of neighbours in use; NULL: no more. fn must not change the table. */
+void next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *arg);
+
+/* Have fn called when there are legs away; NULL: no more. It must not change the table. */
+void next_hops_on_away(struct next_hops *hops, void (*fn)(void *arg), void *arg);
+
+/* Indexes that are in no use. */
+unsigned next_hops_left(const struct next_hops *hops);
+
+/*
+ * While it rehearses, references are taken to see whether there is room for them: the kernel is
+ * asked for routes, but not for neighbours.
+ */
+void next_hops_rehearse(struct next_hops *hops, bool rehearses);
+
+/*
+ * Take the reference of one leg. Returns the index, -ENOSPC when all indexes are in use, -ENOMEM,
+ * or what dp_next_hop_set() refused with.
+ */
+int next_hops_get(struct next_hops *hops, const struct hop_request *request);
+
+/* The same for a MAC address that stays as it is. */
+int next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]);
+
+/*
+ * Give the reference of a leg back, which holds `index`; the request is NULL for a static one.
+ * `seen`: a leg with this index was committed.
+ */
+void next_hops_put(
+	struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen);
+
+/* A grace period has passed: indexes given back before may be used again. */
+void next_hops_reclaim(struct next_hops *hops);
+
+/* As struct net_observer has them, which these are for. Neighbours not in use are ignored. */
+void next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
+	const uint8_t address[16], const uint8_t *mac, int error);
+void next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix);
+
+/* What stands behind an index that has references. */
+void next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info);
+
+/* Why a leg is pending, for people: "no route to 198.51.100.7 out of eth1". */
+void next_hops_reason(const struct next_hops *hops, const struct hop_request *request,
+	char reason[HOP_REASON_MAX]);
+
+/* Legs that hold an index which is not any more that of what they ask for; of one index, of all. */
+unsigned next_hops_away(const struct next_hops *hops, unsigned index);
+uint64_t next_hops_away_all(const struct next_hops *hops);
+
+/* The index that a request with references has now. */
+unsigned next_hops_index(const struct next_hops *hops, const struct hop_request *request);
+
+/* A leg that was away at `from` holds the index that its request has now; committed. */
+void next_hops_came_home(struct next_hops *hops, const struct hop_request *request, unsigned from);
+
+/*
+ * Routes, links or addresses have changed: next hops are asked for again soon, so that a burst of
+ * changes is one round, and in slices, so that a round over many never holds the loop. Do a slice,
+ * beginning a round if changes were noted. True: there is more to do.
+ */
+bool hop_moves_run(struct next_hops *hops);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The order of precedence is that of the data plane: docs/dataplane.md, rules. */
+#include "flow/overlap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Linear hashing: of the buckets, those below `split` have been halved in this round already. */
+
+#define LEVEL_FIRST 6 /* 64 buckets at first */
+
+static uint64_t
+mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+static uint64_t
+mix_address(uint64_t hash, const uint8_t address[16])
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return mix(mix(hash, words[0]), words[1]);
+}
+
+static uint32_t
+pair_hash(enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	uint64_t hash = mix_address(kind * 16u + pair->family, pair->dst);
+
+	if (kind != ENDPOINT_RULE)
+		hash = mix(hash, pair->dst_port);
+	if (kind == ENDPOINT_EXACT)
+		hash = mix(mix_address(hash, pair->src), pair->src_port);
+	return (uint32_t)(hash >> 32);
+}
+
+/* What a flow is found by; false: it has no one local address. */
+static bool
+spec_pair(const struct flow_spec *spec, enum endpoint_kind *kind, struct endpoint_pair *pair)
+{
+	memset(pair, 0, sizeof(*pair));
+	pair->family = spec->match.family;
+	if (spec->rule) {
+		*kind = ENDPOINT_RULE;
+		pair->dst = spec->rule->rule.dst;
+		return spec->rule->rule.dst_bits == (pair->family == 4 ? 32 : 128);
+	}
+	*kind = spec->match.any_source ? ENDPOINT_LISTENER : ENDPOINT_EXACT;
+	pair->src = spec->match.src;
+	pair->dst = spec->match.dst;
+	pair->src_port = spec->match.src_port;
+	pair->dst_port = spec->match.dst_port;
+	return true;
+}
+
+static bool
+spec_has(const struct flow_spec *spec, enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	enum endpoint_kind other_kind;
+	struct endpoint_pair other;
+
+	if (!spec_pair(spec, &other_kind, &other) || other_kind != kind ||
+		other.family != pair->family || memcmp(other.dst, pair->dst, 16) != 0)
+		return false;
+	if (kind != ENDPOINT_RULE && other.dst_port != pair->dst_port)
+		return false;
+	return kind != ENDPOINT_EXACT ||
+	       (other.src_port == pair->src_port && memcmp(other.src, pair->src, 16) == 0);
+}
+
+static size_t
+bucket_of(const struct endpoints *endpoints, uint32_t hash)
+{
+	const size_t size = (size_t)1 << endpoints->level;
+	const size_t bucket = hash & (2 * size - 1);
+
+	return bucket < size + endpoints->split ? bucket : hash & (size - 1);
+}
+
+/* Room for as many buckets as this level ends with. Kept memory is moved by the C library. */
+static int
+buckets_reserve(struct endpoints *endpoints)
+{
+	struct endpoint **grown;
+	size_t room;
+
+	if (endpoints->level == 0)
+		endpoints->level = LEVEL_FIRST;
+	room = (size_t)2 << endpoints->level;
+	if (endpoints->room >= room)
+		return 0;
+	grown = reallocarray(endpoints->buckets, room, sizeof(struct endpoint *));
+	if (!grown)
+		return -ENOMEM;
+	if (!endpoints->buckets)
+		memset(grown, 0, (room / 2) * sizeof(struct endpoint *));
+	endpoints->buckets = grown;
+	endpoints->room = room;
+	return 0;
+}
+
+/* Halve the next bucket; its upper half is the new last one. */
+static void
+bucket_split(struct endpoints *endpoints)
+{
+	const size_t size = (size_t)1 << endpoints->level;
+	struct endpoint **from = &endpoints->buckets[endpoints->split];
+	struct endpoint **to = &endpoints->buckets[size + endpoints->split];
+
+	*to = NULL;
+	while (*from) {
+		struct endpoint *endpoint = *from;
+
+		if (endpoint->hash & size) {
+			*from = endpoint->next;
+			endpoint->next = *to;
+			*to = endpoint;
+		} else {
+			from = &endpoint->next;
+		}
+	}
+	if (++endpoints->split == size) {
+		endpoints->level++;
+		endpoints->split = 0;
+	}
+}
+
+int
+endpoints_put(struct endpoints *endpoints, const struct flow_spec *spec)
+{
+	struct endpoint_pair pair;
+	enum endpoint_kind kind;
+	struct endpoint *endpoint;
+	size_t bucket;
+
+	if (!spec_pair(spec, &kind, &pair))
+		return 0;
+	/* Without memory for more buckets their chains grow instead. */
+	if (buckets_reserve(endpoints) < 0 && !endpoints->buckets)
+		return -ENOMEM;
+	endpoint = calloc(1, sizeof(*endpoint));
+	if (!endpoint)
+		return -ENOMEM;
+	endpoint->spec = spec;
+	endpoint->hash = pair_hash(kind, &pair);
+	if (endpoints->n > ((size_t)1 << endpoints->level) + endpoints->split &&
+		buckets_reserve(endpoints) == 0)
+		bucket_split(endpoints);
+	bucket = bucket_of(endpoints, endpoint->hash);
+	endpoint->next = endpoints->buckets[bucket];
+	endpoints->buckets[bucket] = endpoint;
+	endpoints->n++;
+	endpoints->n_kind[kind]++;
+	return 0;
+}
+
+void
+endpoints_take(struct endpoints *endpoints, const struct flow_spec *spec)
+{
+	struct endpoint **link, *endpoint;
+	struct endpoint_pair pair;
+	enum endpoint_kind kind;
+
+	if (!endpoints->buckets || !spec_pair(spec, &kind, &pair))
+		return;
+	link = &endpoints->buckets[bucket_of(endpoints, pair_hash(kind, &pair))];
+	while (*link && (*link)->spec != spec)
+		link = &(*link)->next;
+	endpoint = *link;
+	if (!endpoint)
+		return;
+	*link = endpoint->next;
+	free(endpoint);
+	endpoints->n--;
+	endpoints->n_kind[kind]--;
+}
+
+static struct endpoint *
+chain_find(struct endpoint *endpoint, uint32_t hash, enum endpoint_kind kind,
+	const struct endpoint_pair *pair)
+{
+	while (endpoint && (endpoint->hash != hash || !spec_has(endpoint->spec, kind, pair)))
+		endpoint = endpoint->next;
+	return endpoint;
+}
+
+struct endpoint *
+endpoints_first(const struct endpoints *endpoints, enum endpoint_kind kind,
+	const struct endpoint_pair *pair)
+{
+	uint32_t hash;
+
+	if (endpoints->n_kind[kind] == 0)
+		return NULL;
+	hash = pair_hash(kind, pair);
+	return chain_find(endpoints->buckets[bucket_of(endpoints, hash)], hash, kind, pair);
+}
+
+struct endpoint *
+endpoints_next(struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	return chain_find(endpoint->next, endpoint->hash, kind, pair);
+}
+
+void
+endpoints_fini(struct endpoints *endpoints)
+{
+	const size_t n =
+		endpoints->buckets ? ((size_t)1 << endpoints->level) + endpoints->split : 0;
+	struct endpoint *endpoint;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		while ((endpoint = endpoints->buckets[i])) {
+			endpoints->buckets[i] = endpoint->next;
+			free(endpoint);
+		}
+	}
+	free(endpoints->buckets);
+	memset(endpoints, 0, sizeof(*endpoints));
+}
+
+struct shadow_rule {
+	struct dp_rule rule; /* a copy: rules are walked over */
+	const struct flow_spec *spec;
+	uint64_t sequence;
+	uint64_t put;
+};
+
+void
+shadows_fini(struct shadows *shadows)
+{
+	free(shadows->rules);
+	memset(shadows, 0, sizeof(*shadows));
+}
+
+int
+shadows_put(struct shadows *shadows, const struct flow_spec *spec, uint64_t sequence)
+{
+	if (!spec->rule)
+		return 0;
+	if (shadows->n == shadows->room) {
+		size_t room = shadows->room ? 2 * shadows->room : 16;
+		struct shadow_rule *rules =
+			reallocarray(shadows->rules, room, sizeof(struct shadow_rule));
+
+		if (!rules)
+			return -ENOMEM;
+		shadows->rules = rules;
+		shadows->room = room;
+	}
+	shadows->rules[shadows->n++] = (struct shadow_rule){
+		.rule = spec->rule->rule,
+		.spec = spec,
+		.sequence = sequence,
+		.put = ++shadows->last_put,
+	};
+	return 0;
+}
+
+static const struct shadow_rule *
+shadow_rule_find(const struct shadows *shadows, const struct flow_spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < shadows->n; i++) {
+		if (shadows->rules[i].spec == spec)
+			return &shadows->rules[i];
+	}
+	return NULL;
+}
+
+void
+shadows_take(struct shadows *shadows, const struct flow_spec *spec)
+{
+	const struct shadow_rule *rule = spec->rule ? shadow_rule_find(shadows, spec) : NULL;
+
+	if (rule)
+		shadows->rules[rule - shadows->rules] = shadows->rules[--shadows->n];
+}
+
+static bool
+goes_first(const struct shadow_rule *a, const struct shadow_rule *b)
+{
+	if (a->rule.priority != b->rule.priority)
+		return a->rule.priority > b->rule.priority;
+	if (a->sequence != b->sequence)
+		return a->sequence < b->sequence;
+	return a->put < b->put;
+}
+
+/* The bits of an address behind its prefix are zero. */
+static bool
+prefix_covers(const uint8_t a[16], unsigned a_bits, const uint8_t b[16], unsigned b_bits)
+{
+	const unsigned bytes = a_bits / 8, rest = a_bits % 8;
+
+	if (a_bits > b_bits || memcmp(a, b, bytes) != 0)
+		return false;
+	return rest == 0 || ((a[bytes] ^ b[bytes]) & (0xff00u >> rest & 0xff)) == 0;
+}
+
+static bool
+field_covers(uint16_t a, uint16_t b)
+{
+	return a == DP_RULE_ANY || a == b;
+}
+
+static bool
+port_covers(const struct shadow_rule *a, const struct shadow_rule *b)
+{
+	const char *name = a->spec->rule->port;
+
+	return name[0] == '\0' || strcmp(name, b->spec->rule->port) == 0;
+}
+
+static bool
+rule_covers(const struct shadow_rule *a, const struct shadow_rule *b)
+{
+	const struct dp_rule *wide = &a->rule, *narrow = &b->rule;
+
+	return wide->family == narrow->family && wide->dst_port_first <= narrow->dst_port_first &&
+	       wide->dst_port_last >= narrow->dst_port_last &&
+	       wide->src_port_first <= narrow->src_port_first &&
+	       wide->src_port_last >= narrow->src_port_last &&
+	       field_covers(wide->vlan, narrow->vlan) &&
+	       field_covers(wide->outer_vlan, narrow->outer_vlan) &&
+	       prefix_covers(wide->dst, wide->dst_bits, narrow->dst, narrow->dst_bits) &&
+	       prefix_covers(wide->src, wide->src_bits, narrow->src, narrow->src_bits) &&
+	       port_covers(a, b);
+}
+
+static int
+rules_check(const struct shadows *shadows, const struct shadow_rule *own, struct fault *fault)
+{
+	size_t i;
+
+	for (i = 0; i < shadows->n; i++) {
+		const struct shadow_rule *other = &shadows->rules[i];
+
+		if (other == own)
+			continue;
+		if (goes_first(other, own) && rule_covers(other, own))
+			return fault_set(fault, FAULT_CONFLICT, "/rule",
+				"found a rule of priority %u, which the rule of flow %s of "
+				"priority %u covers entirely and goes before, expected one that "
+				"packets reach: give it a greater priority, or narrow the other",
+				own->rule.priority, other->spec->id, other->rule.priority);
+		if (goes_first(own, other) && rule_covers(own, other))
+			return fault_set(fault, FAULT_CONFLICT, "/rule",
+				"found a rule of priority %u, which covers the rule of flow %s of "
+				"priority %u entirely and goes before it, expected one that leaves "
+				"it packets: give this one a lower priority, or narrow it",
+				own->rule.priority, other->spec->id, other->rule.priority);
+	}
+	return 0;
+}
+
+/* Whether a rule takes the packets of one exact flow or listener only, or fewer. */
+static bool
+match_covers(const struct flow_match *match, const struct flow_rule *rule)
+{
+	const struct dp_rule *narrow = &rule->rule;
+	const unsigned bits = match->family == 4 ? 32 : 128;
+	const uint16_t dst_port = ntohs(match->dst_port), src_port = ntohs(match->src_port);
+
+	if (narrow->family != match->family || narrow->vlan != match->vlan ||
+		narrow->outer_vlan != match->outer_vlan || narrow->dst_bits != bits ||
+		narrow->dst_port_first != dst_port || narrow->dst_port_last != dst_port ||
+		memcmp(narrow->dst, match->dst, sizeof(match->dst)) != 0 ||
+		strcmp(rule->port, match->port) != 0)
+		return false;
+	return match->any_source ||
+	       (narrow->src_bits == bits && narrow->src_port_first == src_port &&
+		       narrow->src_port_last == src_port &&
+		       memcmp(narrow->src, match->src, sizeof(match->src)) == 0);
+}
+
+/* Flows that are asked before any rule. */
+static int
+rule_reached_check(
+	const struct endpoints *endpoints, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct dp_rule *rule = &spec->rule->rule;
+	const struct endpoint_pair pair = {
+		.src = rule->src,
+		.dst = rule->dst,
+		.src_port = htons(rule->src_port_first),
+		.dst_port = htons(rule->dst_port_first),
+		.family = rule->family,
+	};
+	struct endpoint *at;
+	int kind;
+
+	for (kind = ENDPOINT_EXACT; kind <= ENDPOINT_LISTENER; kind++) {
+		at = endpoints_first(endpoints, (enum endpoint_kind)kind, &pair);
+		for (; at; at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
+			if (match_covers(&at->spec->match, spec->rule))
+				return fault_set(fault, FAULT_CONFLICT, "/rule",
+					"found a rule all of whose packets the match of flow %s "
+					"takes before, expected one that packets reach: widen the "
+					"rule, or remove that flow",
+					at->spec->id);
+		}
+	}
+	return 0;
+}
+
+static int
+match_check(const struct endpoints *endpoints, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct endpoint_pair pair = {.dst = spec->match.dst, .family = spec->match.family};
+	struct endpoint *at = endpoints_first(endpoints, ENDPOINT_RULE, &pair);
+
+	for (; at; at = endpoints_next(at, ENDPOINT_RULE, &pair)) {
+		if (match_covers(&spec->match, at->spec->rule))
+			return fault_set(fault, FAULT_CONFLICT, "/match",
+				"found a match that takes all packets of the rule of flow %s, "
+				"expected one that leaves it some: remove that flow, or widen its "
+				"rule",
+				at->spec->id);
+	}
+	return 0;
+}
+
+int
+shadow_check(const struct shadows *shadows, const struct endpoints *endpoints,
+	const struct flow_spec *spec, struct fault *fault)
+{
+	const struct shadow_rule *own;
+
+	if (shadows->n == 0)
+		return 0;
+	if (!spec->rule)
+		return match_check(endpoints, spec, fault);
+	own = shadow_rule_find(shadows, spec);
+	if (own && rules_check(shadows, own, fault) < 0)
+		return -1;
+	return rule_reached_check(endpoints, spec, fault);
+}

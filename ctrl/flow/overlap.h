@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Rules that no packet reaches, since something that is asked before them takes every packet of
+ * theirs: a rule that goes first and is at least as wide, or an exact flow or listener. Only one
+ * that covers a rule by itself is found, not several that do together. Pure, one thread.
+ */
+#ifndef CTRL_FLOW_OVERLAP_H
+#define CTRL_FLOW_OVERLAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "flow/flow_spec.h"
+
+/*
+ * The addresses and UDP ports that flows take packets at, whichever port and VLAN these come in
+ * by: which flows would a datagram meet that is sent there? Exact flows are found by both ends,
+ * listeners by the local one, rules that name one local address by that address.
+ *
+ * A hash that grows by one bucket at a time, so that no single flow waits for a million to move.
+ * Pure, one thread.
+ */
+
+enum endpoint_kind { ENDPOINT_EXACT, ENDPOINT_LISTENER, ENDPOINT_RULE, ENDPOINT_KINDS };
+
+struct endpoint {
+	struct endpoint *next; /* of the bucket */
+	const struct flow_spec *spec;
+	uint32_t hash;
+	uint32_t seen; /* of whoever walks: the last round that came by */
+};
+
+struct endpoints {
+	struct endpoint **buckets; /* (1 << level) + split of them, room for twice 1 << level */
+	size_t room;
+	size_t split;
+	unsigned level;
+	size_t n;
+	size_t n_kind[ENDPOINT_KINDS];
+};
+
+/* Both ends of a datagram. Ports in network order. */
+struct endpoint_pair {
+	const uint8_t *src;
+	const uint8_t *dst;
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint8_t family;
+};
+
+/* Zeros are an empty set; this frees what was put. */
+void endpoints_fini(struct endpoints *endpoints);
+
+/* The spec is borrowed. A rule for more than one local address is left out. 0 or -ENOMEM. */
+int endpoints_put(struct endpoints *endpoints, const struct flow_spec *spec);
+
+/* The same pointer that was put; others are ignored. */
+void endpoints_take(struct endpoints *endpoints, const struct flow_spec *spec);
+
+/*
+ * The first, and the next, endpoint of a kind that has these ends; NULL: no more. Rules are found
+ * by the local address alone: whether the rest fits is the caller's to see.
+ */
+struct endpoint *endpoints_first(const struct endpoints *endpoints, enum endpoint_kind kind,
+	const struct endpoint_pair *pair);
+struct endpoint *endpoints_next(
+	struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair);
+
+struct shadow_rule;
+
+/* The rules, in no order. Zeros are an empty set. */
+struct shadows {
+	struct shadow_rule *rules;
+	size_t n;
+	size_t room;
+	uint64_t last_put;
+};
+
+void shadows_fini(struct shadows *shadows);
+
+/* As validate_put() and validate_take(); flows without a rule are ignored. */
+int shadows_put(struct shadows *shadows, const struct flow_spec *spec, uint64_t sequence);
+void shadows_take(struct shadows *shadows, const struct flow_spec *spec);
+
+/*
+ * A spec that was put: that nothing covers it, and that it covers no rule. 0, or -1 with *fault
+ * set: FAULT_CONFLICT at "/rule" or "/match". Looks at every rule when the spec has one.
+ */
+int shadow_check(const struct shadows *shadows, const struct endpoints *endpoints,
+	const struct flow_spec *spec, struct fault *fault);
+
+#endif

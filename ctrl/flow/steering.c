@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One struct steer a shared port. A flow becomes a key of local address, local port and VLANs; a
+ * rule becomes a range.
+ */
+#include "flow/steering.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "net/xdp_steer.h"
+
+static_assert(STEERING_RULES_MAX == STEER_RANGES_MAX, "a rule becomes a range");
+
+int
+steering_clean(const struct config *config, struct fault *fault)
+{
+	char error[256];
+	unsigned i;
+
+	for (i = 0; i < config->n_ports; i++) {
+		const char *iface = config->steered[i];
+		unsigned ifindex;
+
+		if (iface[0] == '\0')
+			continue;
+		ifindex = if_nametoindex(iface);
+		if (ifindex == 0)
+			return fault_set(fault, FAULT_NOT_FOUND, "",
+				"port %s: no interface %s here", config->ports[i].name, iface);
+		if (steer_clean(ifindex, error, sizeof(error)) < 0)
+			return fault_set(fault, FAULT_CONFLICT, "", "port %s: %s",
+				config->ports[i].name, error);
+	}
+	return 0;
+}
+
+int
+steering_init(struct steering *steering, const struct config *config, const struct ports *ports,
+	struct fault *fault)
+{
+	memset(steering, 0, sizeof(*steering));
+	for (; steering->n < ports->n; steering->n++) {
+		const struct dp_port_info *info = &ports->info[steering->n];
+		int rc;
+
+		if (config->steered[steering->n][0] == '\0')
+			continue;
+		steering->punts[steering->n] = config->ports[steering->n].punt_unmatched;
+		rc = steer_open(info->ifindex, &steering->steers[steering->n]);
+		if (rc < 0) {
+			steering_fini(steering);
+			return fault_set(fault, FAULT_INTERNAL, "",
+				"port %s: cannot open the steering maps of interface %s: %s",
+				info->name, config->steered[steering->n], strerror(-rc));
+		}
+	}
+	return 0;
+}
+
+void
+steering_fini(struct steering *steering)
+{
+	while (steering->n-- > 0) {
+		if (steering->steers[steering->n])
+			steer_close(steering->steers[steering->n]);
+	}
+	steering->n = 0;
+}
+
+void
+steering_link_changed(const struct steering *steering, const struct ports *ports, unsigned ifindex)
+{
+	unsigned i;
+
+	for (i = 0; i < steering->n; i++) {
+		if (steering->steers[i] && (ifindex == 0 || ports->info[i].ifindex == ifindex))
+			steer_follow_mac(steering->steers[i]);
+	}
+}
+
+static void
+key_make(const struct flow_match *match, struct steer_key *key)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(key->addr, match->dst, sizeof(key->addr));
+	key->port = match->dst_port;
+	key->vlan = match->vlan;
+	key->outer_vlan = match->outer_vlan;
+	key->family = match->family;
+}
+
+static void
+end_make(const uint8_t address[16], uint16_t port, struct steer_end *end)
+{
+	memset(end, 0, sizeof(*end));
+	memcpy(end->addr, address, sizeof(end->addr));
+	end->port = port;
+}
+
+int
+steering_add(struct steering *steering, unsigned port, const struct flow_match *match)
+{
+	struct steer_end source;
+	struct steer_key key;
+
+	if (!steering->steers[port])
+		return 0;
+	key_make(match, &key);
+	end_make(match->src, match->src_port, &source);
+	return steer_add(steering->steers[port], &key,
+		match->any_source || steering->punts[port] ? NULL : &source);
+}
+
+int
+steering_del(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct steer_end *only)
+{
+	struct steer_end source;
+	struct steer_key key;
+
+	if (!steering->steers[port])
+		return 0;
+	key_make(match, &key);
+	end_make(match->src, match->src_port, &source);
+	if (!match->any_source && !steering->punts[port])
+		only = &source;
+	return steer_del(steering->steers[port], &key, only);
+}
+
+int
+steering_narrow(struct steering *steering, unsigned port, const struct flow_match *match,
+	const struct dp_latched *source, struct steer_end *only)
+{
+	struct steer_key key;
+
+	if (!steering->steers[port] || steering->punts[port])
+		return -EPERM;
+	key_make(match, &key);
+	end_make(source->src, source->src_port, only);
+	return steer_narrow(steering->steers[port], &key, only);
+}
+
+/* The words that a prefix leaves open are zero in both. */
+static void
+prefix_make(const uint8_t address[16], unsigned bits, uint32_t value[4], uint32_t mask[4])
+{
+	unsigned i;
+
+	memcpy(value, address, 16);
+	for (i = 0; i < 4; i++) {
+		const unsigned word = bits >= 32 * (i + 1) ? 32 : bits > 32 * i ? bits - 32 * i : 0;
+
+		mask[i] = word ? htonl(UINT32_MAX << (32 - word)) : 0;
+		value[i] &= mask[i];
+	}
+}
+
+static void
+vlan_make(uint16_t vlan, uint16_t *value, uint16_t *mask)
+{
+	*mask = vlan == DP_RULE_ANY ? 0 : UINT16_MAX;
+	*value = vlan & *mask;
+}
+
+static void
+range_make(const struct dp_rule *rule, struct steer_range *range)
+{
+	memset(range, 0, sizeof(*range));
+	prefix_make(rule->dst, rule->dst_bits, range->dst, range->dst_mask);
+	prefix_make(rule->src, rule->src_bits, range->src, range->src_mask);
+	range->dst_port_first = rule->dst_port_first;
+	range->dst_port_last = rule->dst_port_last;
+	range->src_port_first = rule->src_port_first;
+	range->src_port_last = rule->src_port_last;
+	vlan_make(rule->vlan, &range->vlan, &range->vlan_mask);
+	vlan_make(rule->outer_vlan, &range->outer_vlan, &range->outer_vlan_mask);
+	range->family = rule->family;
+}
+
+/* From the ports first to end - 1, all of them; the error is that of the last to refuse. */
+static int
+ranges_del(struct steering *steering, unsigned first, unsigned end, const struct steer_range *range)
+{
+	int ret = 0;
+
+	while (end-- > first) {
+		int rc = steering->steers[end] ? steer_del_range(steering->steers[end], range) : 0;
+
+		ret = rc < 0 ? rc : ret;
+	}
+	return ret;
+}
+
+int
+steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steer_range range;
+	unsigned i;
+
+	range_make(rule, &range);
+	for (i = first; i < end; i++) {
+		int rc = steering->steers[i] ? steer_add_range(steering->steers[i], &range) : 0;
+
+		if (rc < 0) {
+			ranges_del(steering, first, i, &range);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int
+steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steer_range range;
+
+	range_make(rule, &range);
+	return ranges_del(steering, first, end, &range);
+}
+
+/* Hashed as bytes. */
+struct steering_what {
+	uint32_t port;
+	uint32_t is_range;
+	union {
+		struct steer_key key;
+		struct steer_range range;
+	};
+};
+
+struct steering_want {
+	UT_hash_handle hh;
+	struct steering_what what;
+};
+
+/* 1: it was not wanted yet, 0: it was, or -ENOMEM. */
+static int
+want_add(struct steering_wants *wants, const struct steering_what *what)
+{
+	struct steering_want *want;
+
+	HASH_FIND(hh, wants->all, what, sizeof(*what), want);
+	if (want)
+		return 0;
+	want = calloc(1, sizeof(*want));
+	if (!want)
+		return -ENOMEM;
+	want->what = *what;
+	HASH_ADD(hh, wants->all, what, sizeof(want->what), want);
+	if (want->hh.tbl)
+		return 1;
+	free(want);
+	return -ENOMEM;
+}
+
+int
+steering_want(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct flow_match *match)
+{
+	const struct steer *steer = steering->steers[port];
+	struct steering_what what;
+	int rc;
+
+	if (!steer)
+		return 0;
+	memset(&what, 0, sizeof(what));
+	what.port = port;
+	key_make(match, &what.key);
+	rc = steer_has(steer, &what.key);
+	if (rc == 0)
+		rc = want_add(wants, &what);
+	else if (rc > 0)
+		rc = 0;
+	wants->n_keys[port] += rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+int
+steering_want_rule(const struct steering *steering, struct steering_wants *wants, unsigned port,
+	const struct dp_rule *rule)
+{
+	const unsigned first = port == DP_RULE_ANY ? 0 : port;
+	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
+	struct steering_what what;
+	unsigned i;
+
+	memset(&what, 0, sizeof(what));
+	what.is_range = 1;
+	range_make(rule, &what.range);
+	for (i = first; i < end; i++) {
+		int rc;
+
+		if (!steering->steers[i] || steer_has_range(steering->steers[i], &what.range))
+			continue;
+		what.port = i;
+		rc = want_add(wants, &what);
+		if (rc < 0)
+			return rc;
+		wants->n_ranges[i] += rc > 0;
+	}
+	return 0;
+}
+
+bool
+steering_has_room(const struct steering *steering, unsigned port, size_t n)
+{
+	const struct steer *steer = steering->steers[port];
+
+	return !steer || steer_key_count(steer) + n <= STEER_KEYS_MAX;
+}
+
+int
+steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
+	const struct ports *ports, struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < steering->n; i++) {
+		const struct steer *steer = steering->steers[i];
+
+		if (!steer)
+			continue;
+		if (steer_key_count(steer) + wants->n_keys[i] > STEER_KEYS_MAX)
+			return fault_set(fault, FAULT_NO_ROOM, "/match/dst",
+				"found %u different local addresses, ports and VLANs on port %s, "
+				"those of flows that go with this change counted, expected at "
+				"most %u",
+				steer_key_count(steer) + wants->n_keys[i], ports->info[i].name,
+				STEER_KEYS_MAX);
+		if (steer_range_count(steer) + wants->n_ranges[i] > STEER_RANGES_MAX)
+			return fault_set(fault, FAULT_NO_ROOM, "/rule",
+				"found %u different rules on port %s, "
+				"those of flows that go with this change counted, expected at "
+				"most %u",
+				steer_range_count(steer) + wants->n_ranges[i], ports->info[i].name,
+				STEER_RANGES_MAX);
+	}
+	return 0;
+}
+
+void
+steering_wants_fini(struct steering_wants *wants)
+{
+	struct steering_want *want, *next;
+
+	HASH_ITER(hh, wants->all, want, next)
+	{
+		HASH_DELETE(hh, wants->all, want);
+		free(want);
+	}
+	memset(wants, 0, sizeof(*wants));
+}
+
+#define COUNT_PASSED(name, help) [STEER_COUNT_##name] = {"passed", #name, 0},
+#define COUNT_DROPPED(name, help) [STEER_COUNT_##name] = {"dropped", #name, 0},
+static const struct steering_count count_names[STEER_COUNTS] = {
+	[STEER_COUNT_steered] = {"steered", NULL, 0},
+	STEER_PASSED(COUNT_PASSED) STEER_DROPPED(COUNT_DROPPED)};
+#undef COUNT_PASSED
+#undef COUNT_DROPPED
+static_assert(STEER_COUNTS <= STEERING_COUNTS_MAX, "all counts have room");
+
+int
+steering_counts(const struct steering *steering, unsigned port,
+	struct steering_count counts[STEERING_COUNTS_MAX])
+{
+	struct steer_tally tally;
+	unsigned i;
+	int ret;
+
+	if (!steering->steers[port])
+		return 0;
+	ret = steer_tally_read(steering->steers[port], &tally);
+	if (ret < 0)
+		return ret;
+	memcpy(counts, count_names, sizeof(count_names));
+	for (i = 0; i < STEER_COUNTS; i++)
+		counts[i].packets = tally.packets[i];
+	return STEER_COUNTS;
+}

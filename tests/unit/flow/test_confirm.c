@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is on trial returns when its time is over, whatever happened meanwhile; or it is said. */
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../store/rig.h"
+#include "base/clock.h"
+#include "flow/commit_group.h"
+#include "flow/confirm.h"
+#include "flow/restore.h"
+#include "room.h"
+
+static int wall_s; /* how far CLOCK_REALTIME was set */
+
+/* Instead of that of the C library, for all that is linked here. */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	const int rc = (int)syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec += wall_s;
+	return rc;
+}
+
+static struct rig rig;
+static struct room room;
+static struct confirm confirm;
+static struct events events;
+static char warned[8192];
+
+static void
+warn(void *arg, const char *message)
+{
+	const size_t n = strlen(warned);
+
+	(void)arg;
+	snprintf(warned + n, sizeof(warned) - n, "%s\n", message);
+}
+
+/* As sluiced does it at start. */
+static void
+up(void)
+{
+	struct restored restored;
+	struct fault fault;
+
+	room_init(&room);
+	rig_open(&rig);
+	commits_destroy(room.flows.commits);
+	room.flows.commits =
+		commits_create(&room.flows, rig.store, rig.base, rig.report.generation);
+	events_init(&events);
+	if (getenv("SLICED")) {
+		room.flows.commits->slice_ns = 0;
+		room.flows.commits->looks_saved = 2;
+	}
+	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
+			     &fault),
+		0);
+	cr_assert_eq(restore_flows(&room.flows, rig.store, &restored, &fault), 0);
+	confirm_catch_up(&confirm);
+	commits_finish(room.flows.commits);
+}
+
+static void
+down(void)
+{
+	confirm_fini(&confirm);
+	rig_close(&rig);
+	room_fini(&room);
+}
+
+static void
+setup(void)
+{
+	rig_init(&rig);
+	warned[0] = '\0';
+}
+
+static void
+teardown(void)
+{
+	rig_fini(&rig);
+}
+
+TestSuite(confirm, .init = setup, .fini = teardown, .timeout = 60);
+
+static void
+told(void *arg, struct proposal *proposal, const struct fault *fault)
+{
+	(void)arg;
+	(void)proposal;
+	cr_assert_null(fault, "%s", fault ? fault->message : "");
+}
+
+static struct proposal *
+proposal_made(void)
+{
+	return proposal_create(NULL, "test", NULL, told, NULL);
+}
+
+static void
+put(struct proposal *proposal, const char *id, int port, int last)
+{
+	cr_assert_eq(proposal_add(proposal, op_create_spec(OP_PUT, flow_spec_made(id, port, last)),
+			     "flows", UINT32_MAX, &rig.fault),
+		0);
+}
+
+static void
+taken(struct proposal *proposal, const char *id)
+{
+	cr_assert_eq(
+		proposal_add(proposal, op_create_remove(id), "ids", UINT32_MAX, &rig.fault), 0);
+}
+
+static void
+submit(struct proposal *proposal)
+{
+	commits_submit(room.flows.commits, proposal);
+	commits_finish(room.flows.commits);
+}
+
+static void
+install(const char *id, int port, int last)
+{
+	struct proposal *proposal = proposal_made();
+
+	put(proposal, id, port, last);
+	submit(proposal);
+}
+
+static void
+remove_one(const char *id)
+{
+	struct proposal *proposal = proposal_made();
+
+	taken(proposal, id);
+	submit(proposal);
+}
+
+static bool
+is_open(void)
+{
+	struct store_confirm open;
+
+	return confirm_open(&confirm, &open);
+}
+
+/* Let the loop run so long, or until nothing is on trial. */
+static void
+run_ms(unsigned ms)
+{
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ms * (NS_PER_S / 1000);
+	const struct timeval step = {.tv_usec = 20000};
+
+	while (is_open() && clock_read_ns(CLOCK_MONOTONIC) < end_ns) {
+		event_base_loopexit(rig.base, &step);
+		event_base_dispatch(rig.base);
+	}
+	commits_finish(room.flows.commits);
+}
+
+/* The last byte of the address that the flow's leg sends to; 0: there is no such flow. */
+static int
+last_of(const char *id)
+{
+	const struct flow *flow = desired_find(&room.flows.desired, id);
+
+	return flow ? flow->spec->legs[0].dst[3] : 0;
+}
+
+/* A trial of a flow that changes, and many changes of others by single calls meanwhile. */
+static void
+trial_among_calls(unsigned n_calls, unsigned within_s)
+{
+	struct proposal *proposal = proposal_made();
+	unsigned i;
+
+	install("a", 1, 7);
+	put(proposal, "a", 1, 9);
+	put(proposal, "b", 2, 9);
+	proposal->confirm_within_s = within_s;
+	submit(proposal);
+	cr_assert_eq(last_of("a"), 9);
+	for (i = 0; i < n_calls; i += 2) {
+		install("call", 3, 7);
+		remove_one("call");
+	}
+	install("stays", 4, 7);
+}
+
+static void
+expect_returned(void)
+{
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("a"), 7);
+	cr_expect_eq(last_of("b"), 0);
+	cr_expect_eq(last_of("stays"), 7, "what others installed stays");
+	cr_expect_not_null(strstr(warned, "was taken back"), "%s", warned);
+}
+
+Test(confirm, a_trial_returns_after_hundreds_of_generations)
+{
+	up();
+	trial_among_calls(400, 1);
+	run_ms(10000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, without_a_state_file_it_does_so_too)
+{
+	rig.path[0] = '\0';
+	up();
+	trial_among_calls(400, 1);
+	run_ms(10000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, and_when_its_time_is_over_at_the_next_start)
+{
+	up();
+	trial_among_calls(400, 1);
+	down();
+	usleep(1100000);
+	up();
+	expect_returned();
+	down();
+}
+
+/* As a damaged file has it, which was good when it was opened. */
+static void
+changes_damage(void)
+{
+	sqlite3 *db;
+
+	cr_assert_eq(sqlite3_open(rig.path, &db), SQLITE_OK);
+	cr_assert_eq(
+		sqlite3_exec(db, "UPDATE change SET last_leg = 7 WHERE id = 'a'", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+accepted(void *arg, const struct fault *error)
+{
+	cr_assert_null(error);
+	*(bool *)arg = true;
+}
+
+Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
+{
+	const struct event_entry *entry;
+	struct store_confirm open;
+	bool done = false;
+
+	up();
+	trial_among_calls(0, 1);
+	changes_damage();
+	run_ms(1500);
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_not_null(strstr(confirm.fault, "is damaged in the store"), "%s", confirm.fault);
+	cr_expect_not_null(strstr(warned, "'sluicectl confirm 2' keeps its flows"), "%s", warned);
+	entry = events_get(&events, events.last);
+	cr_assert_eq(entry->kind, EVENT_ROLLBACK_FAILED);
+	cr_expect_eq(entry->rollback_failed.of, 2);
+	cr_expect_str_eq(entry->rollback_failed.flow, "");
+	cr_expect_str_eq(entry->rollback_failed.reason, confirm.fault);
+	cr_assert_eq(confirm_accept(&confirm, 2, accepted, &done, &rig.fault), 0);
+	run_ms(5000);
+	cr_expect(done);
+	cr_expect_not(is_open());
+	cr_expect_str_eq(confirm.fault, "");
+	cr_expect_eq(last_of("a"), 9, "its flows stay");
+	down();
+}
+
+/* No clock that is set makes a trial last, nor ends it. */
+Test(confirm, a_clock_that_is_set_back_extends_no_trial)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 1);
+	wall_s = -3600;
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_leq(open.deadline_ns, clock_read_ns(CLOCK_REALTIME) + NS_PER_S,
+		"it is announced by the clock as it is");
+	run_ms(3000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, a_clock_that_is_set_forward_ends_none)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 60);
+	wall_s = 3600;
+	run_ms(300);
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_gt(open.deadline_ns, clock_read_ns(CLOCK_REALTIME) + 50 * NS_PER_S);
+	cr_expect_eq(last_of("a"), 9);
+	down();
+}
+
+Test(confirm, a_clock_that_was_set_back_before_the_start_gives_it_no_more_than_its_time)
+{
+	up();
+	trial_among_calls(0, 1);
+	down();
+	wall_s = -3600;
+	up();
+	cr_expect_eq(last_of("a"), 9, "all of its time");
+	run_ms(3000);
+	expect_returned();
+	down();
+}
+
+Test(confirm, over_a_restart_it_goes_on_with_the_time_that_is_left)
+{
+	struct store_confirm open;
+
+	up();
+	trial_among_calls(0, 60);
+	down();
+	wall_s = 50;
+	up();
+	cr_assert(confirm_open(&confirm, &open));
+	cr_expect_leq(confirm.due_ns, clock_read_ns(CLOCK_MONOTONIC) + 10 * NS_PER_S);
+	cr_expect_gt(confirm.due_ns, clock_read_ns(CLOCK_MONOTONIC));
+	down();
+	wall_s = 61;
+	up();
+	expect_returned();
+	down();
+}
+
+/* The flows of before cannot all return: those that can do, and what others have stays theirs. */
+static void
+room_taken(unsigned within_s)
+{
+	struct proposal *proposal;
+
+	install("a", 1, 7);
+	install("b", 2, 7);
+	install("c", 3, 7);
+	proposal = proposal_made();
+	taken(proposal, "a");
+	taken(proposal, "b");
+	put(proposal, "c", 3, 9);
+	proposal->confirm_within_s = within_s;
+	submit(proposal);
+	install("other", 1, 8);
+}
+
+static void
+expect_all_but_a(void)
+{
+	struct store_generation generation;
+	const struct event_entry *entry;
+	enum store_outcome outcome;
+	struct store_state state;
+
+	cr_assert_not(is_open());
+	cr_expect_eq(last_of("a"), 0);
+	cr_expect_eq(last_of("b"), 7);
+	cr_expect_eq(last_of("c"), 7);
+	cr_expect_eq(last_of("other"), 8);
+	store_state(rig.store, &state);
+	cr_assert_eq(
+		store_history_get(rig.store, state.generation, &generation, &outcome, &rig.fault),
+		0);
+	cr_expect_eq(generation.returned, 4);
+	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	entry = events_get(&events, events.last);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_ROLLBACK_FAILED);
+	cr_expect_eq(entry->rollback_failed.of, 4);
+	cr_expect_str_eq(entry->rollback_failed.flow, "a");
+	cr_expect_not_null(strstr(entry->rollback_failed.reason, "the match of flow other"), "%s",
+		entry->rollback_failed.reason);
+	cr_expect_not_null(
+		strstr(warned, "flow a is not taken back to what it was before generation 4: "));
+}
+
+Test(confirm, one_flow_that_cannot_return_keeps_no_other_away)
+{
+	up();
+	room_taken(1);
+	run_ms(10000);
+	expect_all_but_a();
+	down();
+}
+
+Test(confirm, nor_does_it_at_the_next_start)
+{
+	up();
+	room_taken(1);
+	down();
+	usleep(1100000);
+	up();
+	expect_all_but_a();
+	down();
+}
+
+/* One that stays as it is keeps its match, so that another cannot return to it either. */
+Test(confirm, what_depends_on_a_flow_that_stays_does_so_too)
+{
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	install("b", 2, 7);
+	install("c", 3, 7);
+	proposal = proposal_made();
+	proposal->returns = STORE_RETURN_TO; /* matches may change places */
+	put(proposal, "a", 4, 9);
+	put(proposal, "b", 1, 9);
+	put(proposal, "c", 3, 9);
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	cr_assert_eq(last_of("b"), 9);
+	install("other", 2, 8);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("b"), 9, "its match is taken");
+	cr_expect_eq(last_of("a"), 9, "b has its match");
+	cr_expect_eq(last_of("c"), 7);
+	cr_expect_eq(events.raised[EVENT_ROLLBACK_FAILED], 2);
+	room_expect(&room, 4, 3);
+	down();
+}
+
+Test(confirm, when_none_can_return_the_trial_is_over_all_the_same)
+{
+	struct store_generation generation;
+	enum store_outcome outcome;
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	proposal = proposal_made();
+	taken(proposal, "a");
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	install("other", 1, 8);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(generation.returned, 2);
+	cr_expect_eq(generation.added, 0);
+	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	cr_expect_eq(commits_generation(room.flows.commits), 4);
+	install("more", 5, 7);
+	cr_expect_eq(commits_generation(room.flows.commits), 5);
+	down();
+}
+
+/* Somebody has changed all of it back by then: it was not confirmed, and the history says so. */
+Test(confirm, a_trial_with_nothing_to_take_back_is_reverted_too)
+{
+	struct store_generation generation;
+	enum store_outcome outcome;
+	struct proposal *proposal;
+
+	up();
+	install("a", 1, 7);
+	proposal = proposal_made();
+	put(proposal, "a", 1, 9);
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	proposal = proposal_made();
+	put(proposal, "a", 1, 7);
+	submit(proposal);
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(last_of("a"), 7);
+	cr_assert_eq(store_history_get(rig.store, 2, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(outcome, STORE_REVERTED);
+	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
+	cr_expect_eq(generation.returned, 2);
+	cr_expect_str_eq(generation.comment, "not confirmed in time");
+	down();
+}
+
+/* The table is full of others: as many return as there is room for. */
+Test(confirm, flows_without_room_are_left_out)
+{
+	struct proposal *proposal;
+	char id[8];
+	int i;
+
+	up();
+	room.dp->capacity = 20;
+	for (i = 1; i <= 20; i++) {
+		snprintf(id, sizeof(id), "f%d", i);
+		install(id, i, 7);
+	}
+	proposal = proposal_made();
+	for (i = 1; i <= 10; i++) {
+		snprintf(id, sizeof(id), "f%d", i);
+		taken(proposal, id);
+	}
+	proposal->confirm_within_s = 1;
+	submit(proposal);
+	for (i = 1; i <= 4; i++) {
+		snprintf(id, sizeof(id), "o%d", i);
+		install(id, 100 + i, 8);
+	}
+	run_ms(10000);
+	cr_expect_not(is_open());
+	cr_expect_eq(desired_count(&room.flows.desired), 20);
+	cr_expect_eq(events.raised[EVENT_ROLLBACK_FAILED], 4);
+	down();
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flows follow when routes part those who shared a next hop. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "flow/next_hop.h"
+#include "room.h"
+
+static struct room room;
+static uint8_t gateway_high; /* of addresses from 128 on; those below have .1 */
+
+static void
+route(struct net_hop *hop)
+{
+	const uint8_t last = hop->dst[3] < 128 ? 1 : gateway_high;
+
+	memcpy(hop->address, (uint8_t[4]){198, 51, 100, last}, 4);
+}
+
+static void
+setup(void)
+{
+	room_init(&room);
+	fake_net()->route = route;
+	gateway_high = 1;
+}
+
+static void
+teardown(void)
+{
+	room_fini(&room);
+}
+
+TestSuite(hop_repoint, .init = setup, .fini = teardown);
+
+static struct flow *
+installed(const char *id, int port, int last)
+{
+	struct flow_spec *spec = flow_spec_made(id, port, last);
+	struct fault fault;
+
+	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
+	return desired_find(&room.flows.desired, id);
+}
+
+static void
+gateway_change(uint8_t gateway)
+{
+	gateway_high = gateway;
+	fake_net()->observer.routes(fake_net()->observer.arg, NULL);
+	while (hop_moves_run(room.flows.hops))
+		;
+}
+
+static void
+expect_by(const struct flow *flow, uint8_t last)
+{
+	const struct dp_next_hop *hop = &room.dp->next_hops[flow->hops[0]];
+
+	cr_expect_eq(hop->dst_mac[5], last, "flow %s", flow->spec->id);
+	cr_expect_eq(room.dp->flows[flow->handle].legs[0].next_hop, flow->hops[0]);
+}
+
+Test(hop_repoint, only_those_who_part)
+{
+	struct flow *low = installed("low", 1, 20), *high = installed("high", 2, 130);
+	const uint32_t handle = low->handle;
+	const unsigned n_commits = room.dp->n_commits;
+
+	cr_expect_eq(low->hops[0], high->hops[0], "one gateway");
+	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0, "nothing to do");
+	gateway_change(2);
+	expect_by(high, 1);
+	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0, "done in one slice");
+	cr_expect_eq(room.dp->n_commits, n_commits + 1);
+	expect_by(low, 1);
+	expect_by(high, 2);
+	cr_expect_eq(low->handle, handle);
+	cr_expect_eq(next_hops_away_all(room.flows.hops), 0);
+	room_expect(&room, 2, 2);
+	gateway_change(1);
+	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
+	expect_by(high, 1);
+	room_expect(&room, 2, 1);
+}
+
+Test(hop_repoint, many_in_slices)
+{
+	enum { N = 600 };
+	struct flow *flows[N];
+	unsigned slices = 1;
+
+	room.dp->capacity = FAKE_FLOWS_MAX;
+	installed("low", 1, 20);
+	for (int i = 0; i < N; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "f%d", i);
+		flows[i] = installed(id, 10 + i, 130);
+	}
+	gateway_change(2);
+	cr_expect_eq(next_hops_away_all(room.flows.hops), N);
+	while (hop_repoint_run(&room.flows.repoint) > 0)
+		slices++;
+	cr_expect_gt(slices, 2);
+	for (int i = 0; i < N; i++)
+		expect_by(flows[i], 2);
+}
+
+Test(hop_repoint, waits_for_other_transactions_and_for_room)
+{
+	struct flow *high;
+	struct dp_txn *txn;
+
+	installed("low", 1, 20);
+	high = installed("high", 2, 130);
+	gateway_change(2);
+	room.dp->fail_begin = true;
+	cr_expect_gt(hop_repoint_run(&room.flows.repoint), 0);
+	room.dp->fail_begin = false;
+	txn = dp_txn_begin(room.dp);
+	cr_assert_not_null(txn);
+	dp_txn_abort(txn);
+	room.dp->fail_add = -ENOSPC;
+	cr_expect_gt(hop_repoint_run(&room.flows.repoint), 0);
+	expect_by(high, 1);
+	cr_expect_eq(next_hops_away_all(room.flows.hops), 1);
+	room.dp->fail_add = 0;
+	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
+	expect_by(high, 2);
+	room_expect(&room, 2, 2);
+}

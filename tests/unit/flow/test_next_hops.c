@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What legs ask for, what stands behind an index, and what becomes of both when routes change. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "fake_dp.h"
+#include "fake_kernel.h"
+#include "flow/next_hop.h"
+
+static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 0xa};
+static const uint8_t mac_b[6] = {2, 0, 0, 0, 0, 0xb};
+static const uint8_t gateway_1[16] = {198, 51, 100, 1};
+static const uint8_t gateway_2[16] = {198, 51, 100, 2};
+
+static struct dp *dp;
+static struct ports ports;
+static struct next_hops *hops;
+static unsigned n_told, n_lost;
+
+static void
+told(void *arg, unsigned index, bool resolved)
+{
+	(void)arg, (void)index;
+	n_told++;
+	n_lost += !resolved;
+}
+
+static void
+setup(void)
+{
+	dp = fake_dp_reset();
+	fake_kernel_reset();
+	ports_init(&ports, dp);
+	hops = next_hops_create(dp, &ports, fake_net(), NULL);
+	next_hops_observe(hops, told, NULL);
+	n_told = n_lost = 0;
+}
+
+static void
+teardown(void)
+{
+	next_hops_destroy(hops);
+}
+
+TestSuite(next_hops, .init = setup, .fini = teardown);
+
+/* By p1 to 198.51.100.<last>. */
+static struct hop_request
+asks(uint8_t last)
+{
+	return (struct hop_request){.ifindex = ports.info[1].ifindex,
+		.port = 1,
+		.family = 4,
+		.to = {198, 51, 100, last}};
+}
+
+static unsigned
+get(uint8_t last)
+{
+	const struct hop_request request = asks(last);
+	int index = next_hops_get(hops, &request);
+
+	cr_assert_geq(index, 0, "%s", strerror(-index));
+	return (unsigned)index;
+}
+
+static void
+put(uint8_t last, unsigned index, bool seen)
+{
+	const struct hop_request request = asks(last);
+
+	next_hops_put(hops, &request, index, seen);
+}
+
+/* The kernel tells that 198.51.100.<last> has this MAC address, or none. */
+static void
+neighbour(uint8_t last, const uint8_t *mac)
+{
+	const uint8_t address[16] = {198, 51, 100, last};
+
+	next_hops_neighbour_changed(
+		hops, ports.info[1].ifindex, 4, address, mac, mac ? 0 : -EHOSTUNREACH);
+}
+
+static void
+routes_changed(const struct net_prefix *prefix)
+{
+	next_hops_routes_changed(hops, prefix);
+	while (hop_moves_run(hops))
+		;
+}
+
+static void
+expect_mac(unsigned index, const uint8_t *mac)
+{
+	cr_expect_eq(dp->next_hops[index].mtu, mac ? 1500 : 0, "index %u", index);
+	if (mac)
+		cr_expect_arr_eq(dp->next_hops[index].dst_mac, mac, 6);
+}
+
+Test(next_hops, written_whole)
+{
+	const unsigned index = get(9);
+	const struct dp_next_hop expected = {
+		.dst_mac = {2, 0, 0, 0, 1, 9},
+		.src_mac = {2, 0, 0, 0, 0, 0xa1},
+		.port = 1,
+		.mtu = 1500,
+	};
+
+	cr_expect_arr_eq(&dp->next_hops[index], &expected, sizeof(expected));
+	cr_expect_eq(fake_net()->n_kept, 1);
+}
+
+Test(next_hops, shared_and_counted)
+{
+	struct hop_request request = asks(9);
+	const unsigned index = get(9);
+
+	cr_expect_eq(get(9), index);
+	cr_expect_eq(fake_net()->n_aims, 1, "asked for once");
+	cr_expect_eq(fake_net()->n_kept, 1);
+	cr_expect_neq(get(10), index);
+	request.vlan = 5;
+	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "VLAN");
+	request = asks(9);
+	request.port = 0;
+	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "port");
+	cr_expect_neq((unsigned)next_hops_get_static(hops, 1, mac_a), index);
+	request = asks(9);
+	request.has_gateway = 1;
+	cr_expect_eq(
+		(unsigned)next_hops_get(hops, &request), index, "the same neighbour by its name");
+	cr_expect_eq(fake_net()->n_kept, 3, "static ones are not the kernel's");
+	put(9, index, false);
+	put(9, index, false);
+	cr_expect_eq(fake_net()->n_kept, 3);
+	next_hops_put(hops, &request, index, false);
+	cr_expect_eq(fake_net()->n_kept, 3, "the other port has it");
+	put(10, get(10), false);
+	put(10, next_hops_index(hops, (struct hop_request[]){asks(10)}), false);
+	cr_expect_eq(fake_net()->n_kept, 2);
+}
+
+Test(next_hops, index_waits_for_grace)
+{
+	int index = next_hops_get_static(hops, 2, mac_a);
+	int other;
+
+	next_hops_put(hops, NULL, (unsigned)index, true);
+	other = next_hops_get_static(hops, 2, mac_b);
+	cr_expect_neq(other, index, "a worker may still hold a packet for it");
+	next_hops_put(hops, NULL, (unsigned)other, false);
+	next_hops_reclaim(hops);
+	cr_expect_eq(next_hops_get_static(hops, 2, mac_b), index);
+}
+
+Test(next_hops, neighbour_moves_and_goes)
+{
+	const unsigned index = get(9);
+	struct next_hop_info info;
+
+	neighbour(9, mac_b);
+	expect_mac(index, mac_b);
+	cr_expect_eq(n_told, 0);
+	neighbour(9, NULL);
+	expect_mac(index, NULL);
+	cr_expect_eq(n_lost, 1);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.state, NEXT_HOP_PENDING);
+	cr_expect_eq(info.error, -EHOSTUNREACH);
+	neighbour(9, mac_a);
+	expect_mac(index, mac_a);
+	cr_expect_eq(n_told, 2);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.state, NEXT_HOP_RESOLVED);
+	cr_expect_arr_eq(info.mac, mac_a, 6);
+	cr_expect_eq(info.address[3], 9);
+	cr_expect_eq(info.ifindex, ports.info[1].ifindex);
+}
+
+static void
+expect_reason(const struct hop_request *request, const char *says)
+{
+	char reason[HOP_REASON_MAX];
+
+	next_hops_reason(hops, request, reason);
+	cr_expect_not_null(strstr(reason, says), "%s", reason);
+}
+
+Test(next_hops, pending_until_the_neighbour_answers)
+{
+	const struct hop_request request = asks(200);
+	const unsigned index = get(200);
+	struct next_hop_info info;
+
+	expect_mac(index, NULL);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.state, NEXT_HOP_PENDING);
+	cr_expect_eq(info.family, 4);
+	expect_reason(&request, "neighbour 198.51.100.200 on ");
+	expect_reason(&request, "has not answered yet");
+	neighbour(200, NULL);
+	expect_reason(&request, "does not answer");
+	neighbour(200, mac_a);
+	expect_mac(index, mac_a);
+	cr_expect_eq(n_told, 1);
+}
+
+static void
+route_all_by_9(struct net_hop *hop)
+{
+	memcpy(hop->address, (uint8_t[4]){198, 51, 100, 9}, 4);
+	hop->error = 0;
+}
+
+Test(next_hops, pending_until_there_is_a_route)
+{
+	struct hop_request vlan = asks(250), request = asks(250);
+	const unsigned index = get(250);
+	struct next_hop_info info;
+
+	cr_expect_eq(get(251), index, "without a way one index will do");
+	expect_mac(index, NULL);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.state, NEXT_HOP_PENDING);
+	cr_expect_eq(info.family, 0);
+	expect_reason(&request, "no route to 198.51.100.250 out of ");
+	vlan.vlan = 7;
+	cr_expect_neq((unsigned)next_hops_get(hops, &vlan), index);
+	fake_net()->route = route_all_by_9;
+	routes_changed(NULL);
+	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 9});
+	cr_expect_eq(next_hops_away_all(hops), 0, "all went together");
+	cr_expect_eq(n_told, 2);
+}
+
+static uint8_t gateway_low, gateway_high; /* of addresses below 128, and of those above */
+
+static void
+route_by_gateways(struct net_hop *hop)
+{
+	const uint8_t last = hop->dst[3] < 128 ? gateway_low : gateway_high;
+
+	memcpy(hop->address, gateway_1, 4);
+	hop->address[3] = last;
+	hop->error = last ? 0 : -ENETUNREACH;
+}
+
+Test(next_hops, all_behind_a_gateway_move_with_it)
+{
+	unsigned index;
+
+	fake_net()->route = route_by_gateways;
+	gateway_low = gateway_high = 1;
+	index = get(20);
+	cr_expect_eq(get(130), index);
+	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
+	gateway_low = gateway_high = 2;
+	routes_changed(NULL);
+	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 2});
+	cr_expect_eq(next_hops_away_all(hops), 0);
+	cr_expect_eq(fake_net()->n_kept, 1, "the one before is forgotten");
+	gateway_low = gateway_high = 0;
+	routes_changed(NULL);
+	expect_mac(index, NULL);
+	cr_expect_eq(n_lost, 1);
+	cr_expect_eq(fake_net()->n_kept, 0);
+	cr_expect_eq(memcmp(gateway_2, gateway_1, 3), 0);
+}
+
+Test(next_hops, those_who_part_get_an_index_of_their_own)
+{
+	const struct hop_request request = asks(130);
+	unsigned index, other;
+
+	fake_net()->route = route_by_gateways;
+	gateway_low = gateway_high = 1;
+	index = get(20);
+	get(130);
+	get(130);
+	gateway_high = 2;
+	routes_changed(NULL);
+	cr_expect_eq(next_hops_away_all(hops), 2, "two legs hold the old one");
+	cr_expect_eq(next_hops_away(hops, index), 2);
+	other = next_hops_index(hops, &request);
+	cr_expect_neq(other, index);
+	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
+	expect_mac(other, (uint8_t[]){2, 0, 0, 0, 1, 2});
+	next_hops_came_home(hops, &request, index);
+	cr_expect_eq(next_hops_away_all(hops), 1);
+	put(130, index, true);
+	cr_expect_eq(next_hops_away_all(hops), 0);
+	put(130, other, true);
+	put(20, index, true);
+	cr_expect_eq(fake_net()->n_kept, 0);
+}
+
+/* There, away again before all legs have followed, and back: none is counted wrongly. */
+Test(next_hops, there_and_back_again)
+{
+	const struct hop_request request = asks(130);
+	unsigned index, third;
+
+	fake_net()->route = route_by_gateways;
+	gateway_low = gateway_high = 1;
+	index = get(20);
+	get(130);
+	gateway_high = 2;
+	routes_changed(NULL);
+	gateway_high = 1;
+	routes_changed(NULL);
+	third = next_hops_index(hops, &request);
+	cr_expect_neq(third, index, "the leg is away there");
+	expect_mac(third, (uint8_t[]){2, 0, 0, 0, 1, 1});
+	cr_expect_eq(next_hops_away_all(hops), 1);
+	next_hops_came_home(hops, &request, index);
+	cr_expect_eq(next_hops_away_all(hops), 0);
+	put(130, third, true);
+	put(20, index, true);
+	cr_expect_eq(fake_net()->n_kept, 0);
+	cr_expect_eq(dp->next_hops[index].port, 1);
+}
+
+Test(next_hops, only_those_concerned_are_asked_again)
+{
+	const struct net_prefix upper = {.address = {198, 51, 100, 128}, .bits = 25, .family = 4};
+	const struct net_prefix other = {.address = {198, 51, 100, 128}, .bits = 25, .family = 6};
+
+	get(20);
+	get(130);
+	fake_net()->n_aims = 0;
+	routes_changed(&upper);
+	cr_expect_eq(fake_net()->n_aims, 1);
+	routes_changed(&other);
+	cr_expect_eq(fake_net()->n_aims, 1);
+	for (unsigned i = 0; i < 2 * HOP_PREFIXES_MAX; i++)
+		next_hops_routes_changed(hops, &upper);
+	routes_changed(NULL);
+	cr_expect_eq(fake_net()->n_aims, 3, "one round for all");
+}
+
+Test(next_hops, changes_of_others_are_ignored)
+{
+	const unsigned index = get(9);
+	const struct dp_next_hop before = dp->next_hops[index];
+	const uint8_t address[16] = {198, 51, 100, 9};
+
+	neighbour(10, mac_b);
+	next_hops_neighbour_changed(hops, ports.info[0].ifindex, 4, address, mac_b, 0);
+	next_hops_neighbour_changed(hops, ports.info[1].ifindex, 6, address, NULL, -EHOSTUNREACH);
+	cr_expect_arr_eq(&dp->next_hops[index], &before, sizeof(before));
+}
+
+Test(next_hops, two_ports_on_one_interface)
+{
+	struct hop_request request = asks(9);
+	const unsigned first = get(9);
+	unsigned second;
+
+	request.port = 0;
+	second = (unsigned)next_hops_get(hops, &request);
+	neighbour(9, mac_b);
+	cr_expect_arr_eq(dp->next_hops[first].dst_mac, mac_b, 6);
+	cr_expect_arr_eq(dp->next_hops[second].dst_mac, mac_b, 6);
+}
+
+Test(next_hops, table_full)
+{
+	uint8_t mac[6] = {2};
+
+	for (unsigned i = 0; i < DP_NEXT_HOPS_MAX; i++) {
+		memcpy(mac + 2, &i, sizeof(i));
+		cr_assert_geq(next_hops_get_static(hops, 0, mac), 0);
+	}
+	cr_expect_eq(next_hops_get_static(hops, 0, mac_b), -ENOSPC);
+	cr_expect_geq(next_hops_get_static(hops, 0, mac), 0, "one that is there is shared");
+	cr_expect_eq(next_hops_get(hops, (struct hop_request[]){asks(9)}), -ENOSPC);
+	cr_expect_eq(fake_net()->n_kept, 0);
+}
+
+Test(next_hops, refusal_takes_nothing)
+{
+	const struct hop_request request = asks(9);
+
+	dp->fail_next_hop = -EINVAL;
+	cr_expect_eq(next_hops_get(hops, &request), -EINVAL);
+	cr_expect_eq(fake_net()->n_kept, 0);
+	dp->fail_next_hop = 0;
+	fake_net()->fail_keep = -ENOMEM;
+	cr_expect_eq(next_hops_get(hops, &request), -ENOMEM);
+	fake_net()->fail_keep = 0;
+	put(9, get(9), false);
+	cr_expect_eq(fake_net()->n_kept, 0);
+}
