@@ -8,97 +8,9 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "cli/cli.h"
 #include "cli/output.h"
 
 #define NS_PER_S UINT64_C(1000000000)
-
-static void
-drops_add(json_t *sum, json_t *drops)
-{
-	const char *reason;
-	json_t *count;
-
-	json_object_foreach (drops, reason, count) {
-		const json_int_t before = json_integer_value(json_object_get(sum, reason));
-
-		json_object_set_new(sum, reason, json_integer(before + json_integer_value(count)));
-	}
-}
-
-void
-traffic_init(struct traffic *traffic, const json_t *counters)
-{
-	json_t *port;
-	size_t i;
-
-	*traffic = (struct traffic){.time_ns = member_number(counters, "time_ns")};
-	/* An older sluiced has the one clock only. */
-	traffic->monotonic_ns = json_object_get(counters, "monotonic_ns") != NULL
-					? member_number(counters, "monotonic_ns")
-					: traffic->time_ns;
-	traffic->drops = json_object();
-	if (traffic->drops == NULL)
-		cli_out_of_memory();
-	json_array_foreach (json_object_get(counters, "ports"), i, port) {
-		traffic->rx_packets += member_number(port, "rx_packets");
-		traffic->rx_bytes += member_number(port, "rx_bytes");
-		traffic->tx_packets += member_number(port, "tx_packets");
-		traffic->tx_bytes += member_number(port, "tx_bytes");
-		drops_add(traffic->drops, json_object_get(port, "drops"));
-	}
-}
-
-void
-traffic_fini(struct traffic *traffic)
-{
-	json_decref(traffic->drops);
-	traffic->drops = NULL;
-}
-
-/* delta x scale a second; 128 bits, as 100 Gbit/s for a minute would overflow 64. */
-static uint64_t
-per_second(uint64_t delta, unsigned scale, uint64_t elapsed_ns)
-{
-	const unsigned __int128 scaled = (unsigned __int128)delta * scale * NS_PER_S;
-
-	return (uint64_t)((scaled + elapsed_ns / 2) / elapsed_ns);
-}
-
-bool
-traffic_rate(const struct traffic *before, const struct traffic *after, struct rate *rate)
-{
-	const uint64_t elapsed_ns = after->monotonic_ns - before->monotonic_ns;
-
-	if (after->monotonic_ns <= before->monotonic_ns || after->rx_packets < before->rx_packets ||
-		after->rx_bytes < before->rx_bytes || after->tx_packets < before->tx_packets ||
-		after->tx_bytes < before->tx_bytes)
-		return false;
-	rate->rx_pps = per_second(after->rx_packets - before->rx_packets, 1, elapsed_ns);
-	rate->rx_bps = per_second(after->rx_bytes - before->rx_bytes, 8, elapsed_ns);
-	rate->tx_pps = per_second(after->tx_packets - before->tx_packets, 1, elapsed_ns);
-	rate->tx_bps = per_second(after->tx_bytes - before->tx_bytes, 8, elapsed_ns);
-	return true;
-}
-
-json_t *
-traffic_drops(const struct traffic *before, const struct traffic *after)
-{
-	json_t *delta = json_object(), *count;
-	const char *reason;
-
-	if (delta == NULL)
-		cli_out_of_memory();
-	json_object_foreach (after->drops, reason, count) {
-		const json_int_t n = json_integer_value(count) -
-				     json_integer_value(json_object_get(before->drops, reason));
-
-		if (n > 0)
-			json_object_set_new(delta, reason, json_integer(n));
-	}
-	return delta;
-}
-
 #define SORTS_MAX 5
 
 static const struct {
@@ -133,7 +45,10 @@ top_sample_fini(struct top_sample *sample)
 	*sample = (struct top_sample){0};
 }
 
-/* How much a member grew, a second; 0 for one that went back. */
+/*
+ * How much a member grew, a second; 0 for one that went back. 128 bits, as 100 Gbit/s for a minute
+ * would overflow 64.
+ */
 static json_int_t
 member_rate(const json_t *before, const json_t *after, const char *name, unsigned scale,
 	uint64_t elapsed_ns)
@@ -145,17 +60,95 @@ member_rate(const json_t *before, const json_t *after, const char *name, unsigne
 			  : 0;
 }
 
-/* A port's drops of all reasons. */
+/* {"drops": all reasons of an object's drops}. */
 static json_t *
-drops_sum(const json_t *port)
+drops_sum(const json_t *object)
 {
 	const char *reason;
 	json_t *count;
 	json_int_t sum = 0;
 
-	json_object_foreach (json_object_get(port, "drops"), reason, count)
+	json_object_foreach (json_object_get(object, "drops"), reason, count)
 		sum += json_integer_value(count);
 	return json_pack("{s:I}", "drops", sum);
+}
+
+/* When the counters were read. An older sluiced has the one clock only. */
+static uint64_t
+read_ns(const json_t *counters)
+{
+	return member_number(counters,
+		json_object_get(counters, "monotonic_ns") != NULL ? "monotonic_ns" : "time_ns");
+}
+
+static void
+member_add(json_t *sum, const char *name, const json_t *number)
+{
+	json_object_set_new(sum, name,
+		json_integer((json_int_t)member_number(sum, name) + json_integer_value(number)));
+}
+
+/* The counters of all ports together, as one port has them. */
+static json_t *
+ports_sum(const json_t *counters)
+{
+	json_t *sum = json_object(), *drops = json_object(), *port, *count;
+	const char *name;
+	size_t i;
+
+	json_array_foreach (json_object_get(counters, "ports"), i, port) {
+		json_object_foreach (port, name, count) {
+			if (json_is_integer(count))
+				member_add(sum, name, count);
+		}
+		json_object_foreach (json_object_get(port, "drops"), name, count)
+			member_add(drops, name, count);
+	}
+	json_object_set_new(sum, "drops", drops);
+	return sum;
+}
+
+json_t *
+traffic_rates(const json_t *before, const json_t *after)
+{
+	static const struct {
+		const char *counter, *rate;
+		unsigned scale;
+	} rates[] = {
+		{"rx_packets", "rx_pps", 1},
+		{"rx_bytes", "rx_bps", 8},
+		{"tx_packets", "tx_pps", 1},
+		{"tx_bytes", "tx_bps", 8},
+	};
+	json_t *was = ports_sum(before), *is = ports_sum(after), *drops = json_object(), *count;
+	json_t *record = json_pack("{s:I}", "time_ns", (json_int_t)member_number(after, "time_ns"));
+	bool back = read_ns(after) <= read_ns(before);
+	const char *reason;
+
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		const char *counter = rates[i].counter;
+
+		back |= member_number(is, counter) < member_number(was, counter);
+		json_object_set_new(record, rates[i].rate,
+			json_integer(member_rate(was, is, counter, rates[i].scale,
+				read_ns(after) - read_ns(before))));
+	}
+	json_object_foreach (json_object_get(is, "drops"), reason, count) {
+		const json_int_t n =
+			json_integer_value(count) -
+			(json_int_t)member_number(json_object_get(was, "drops"), reason);
+
+		if (n > 0)
+			json_object_set_new(drops, reason, json_integer(n));
+	}
+	if (json_object_set_new(record, "drops", drops) < 0)
+		cli_out_of_memory();
+	json_decref(was);
+	json_decref(is);
+	if (!back)
+		return record;
+	json_decref(record);
+	return NULL;
 }
 
 /* before, after: of the port in counters.get; port: in port.list. */
@@ -266,31 +259,21 @@ rows_sort(json_t *rows, const char *sort)
 }
 
 static json_t *
-totals_encode(const struct top_sample *after, const struct rate *rate, json_int_t drops_ps)
+totals_encode(const struct top_sample *after, const json_t *rates, uint64_t elapsed_ns)
 {
 	const json_t *flows = json_object_get(after->info, "flows");
 	const uint64_t n_flows = member_number(json_object_get(flows, "ipv4"), "installed") +
 				 member_number(json_object_get(flows, "ipv6"), "installed");
+	json_t *dropped = drops_sum(rates);
+	json_t *totals = json_pack("{s:I, s:I, s:O, s:O, s:O, s:O, s:I}", "flows",
+		(json_int_t)n_flows, "legs", (json_int_t)member_number(after->info, "flow_legs"),
+		"rx_pps", json_object_get(rates, "rx_pps"), "rx_bps",
+		json_object_get(rates, "rx_bps"), "tx_pps", json_object_get(rates, "tx_pps"),
+		"tx_bps", json_object_get(rates, "tx_bps"), "drops_ps",
+		member_rate(NULL, dropped, "drops", 1, elapsed_ns));
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)n_flows,
-		"legs", (json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
-		(json_int_t)rate->rx_pps, "rx_bps", (json_int_t)rate->rx_bps, "tx_pps",
-		(json_int_t)rate->tx_pps, "tx_bps", (json_int_t)rate->tx_bps, "drops_ps", drops_ps);
-}
-
-/* All reasons of all ports. */
-static json_int_t
-drops_rate(const struct traffic *before, const struct traffic *after)
-{
-	const uint64_t elapsed_ns = after->monotonic_ns - before->monotonic_ns;
-	json_t *drops = traffic_drops(before, after), *count;
-	const char *reason;
-	json_int_t sum = 0;
-
-	json_object_foreach (drops, reason, count)
-		sum += json_integer_value(count);
-	json_decref(drops);
-	return (json_int_t)(((unsigned __int128)sum * NS_PER_S + elapsed_ns / 2) / elapsed_ns);
+	json_decref(dropped);
+	return totals;
 }
 
 static json_t *
@@ -311,27 +294,21 @@ json_t *
 top_record(const struct top_sample *before, const struct top_sample *after, enum top_view view,
 	const char *sort)
 {
-	struct traffic was, is;
-	struct rate rate;
-	json_t *record = NULL, *rows;
+	json_t *rates = traffic_rates(before->counters, after->counters), *record, *rows;
 	uint64_t elapsed_ns, of;
 
-	traffic_init(&was, before->counters);
-	traffic_init(&is, after->counters);
-	if (traffic_rate(&was, &is, &rate)) {
-		elapsed_ns = is.monotonic_ns - was.monotonic_ns;
-		rows = rows_of(before, after, view, sort, elapsed_ns);
-		of = after->top ? member_number(after->top, "total") : json_array_size(rows);
-		record = json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "view", views[view].name,
-			"sort", sort, "time_ns", (json_int_t)is.time_ns, "period_ms",
-			(json_int_t)(elapsed_ns / 1000000), "totals",
-			totals_encode(after, &rate, drops_rate(&was, &is)), "of", (json_int_t)of,
-			"rows", rows);
-		if (record == NULL)
-			cli_out_of_memory();
-	}
-	traffic_fini(&was);
-	traffic_fini(&is);
+	if (rates == NULL)
+		return NULL;
+	elapsed_ns = read_ns(after->counters) - read_ns(before->counters);
+	rows = rows_of(before, after, view, sort, elapsed_ns);
+	of = after->top ? member_number(after->top, "total") : json_array_size(rows);
+	record = json_pack("{s:s, s:s, s:O, s:I, s:o, s:I, s:o}", "view", views[view].name, "sort",
+		sort, "time_ns", json_object_get(rates, "time_ns"), "period_ms",
+		(json_int_t)(elapsed_ns / 1000000), "totals",
+		totals_encode(after, rates, elapsed_ns), "of", (json_int_t)of, "rows", rows);
+	if (record == NULL)
+		cli_out_of_memory();
+	json_decref(rates);
 	return record;
 }
 
