@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See args.h. getopt_long() is not used: its state is global and its messages its own. */
+/* See args.h. */
 #include "cli/args.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,24 +18,7 @@
 #include "cli/output.h"
 #include "schema/schema.h"
 
-/* By name, "--output" or "--output=FILE", or by letter, "-o". */
-static const struct option_spec *
-spec_find(const struct option_spec *table, const char *argument)
-{
-	const char *name = argument + 2;
-	const size_t length = strcspn(name, "=");
-
-	for (; table != NULL && table->name != NULL; table++) {
-		if (argument[1] != '-') {
-			if (table->letter == argument[1] && argument[2] == '\0')
-				return table;
-		} else if (strlen(table->name) == length &&
-			   memcmp(table->name, name, length) == 0) {
-			return table;
-		}
-	}
-	return NULL;
-}
+#define OPTIONS_MAX 64 /* of a command, with those of the program */
 
 static enum option_kind
 option_error(struct option_scan *scan, const char *what, const char *argument)
@@ -43,47 +27,62 @@ option_error(struct option_scan *scan, const char *what, const char *argument)
 	return OPTION_ERROR;
 }
 
-/* An argument that starts with a dash: find its specification and its value. */
-static enum option_kind
-option_take(struct option_scan *scan, const char *argument)
+/* Append a table to what getopt_long() takes: values are 256 and the index, or the letter. */
+static void
+options_add(const struct option_spec *table, struct option *longs, const struct option_spec **specs,
+	char *letters, size_t *n)
 {
-	const char *equals = strchr(argument, '=');
-	enum option_kind kind = OPTION_GLOBAL;
-
-	scan->spec = spec_find(scan->globals, argument);
-	if (scan->spec == NULL) {
-		kind = OPTION_LOCAL;
-		scan->spec = spec_find(scan->locals, argument);
+	for (; table != NULL && table->name != NULL && *n < OPTIONS_MAX; table++, (*n)++) {
+		longs[*n] = (struct option){table->name,
+			table->value != NULL ? required_argument : no_argument, NULL,
+			256 + (int)*n};
+		specs[*n] = table;
+		if (table->letter != '\0')
+			sprintf(letters + strlen(letters), "%c%s", table->letter,
+				table->value != NULL ? ":" : "");
 	}
-	if (scan->spec == NULL)
-		return option_error(scan, "unknown option", argument);
-	scan->value = equals != NULL ? equals + 1 : NULL;
-	if (scan->spec->value == NULL)
-		return equals == NULL ? kind
-				      : option_error(scan, "option takes no value:", argument);
-	if (scan->value == NULL && scan->next < scan->argc)
-		scan->value = scan->argv[scan->next++];
-	if (scan->value == NULL)
-		return option_error(scan, "value missing after", argument);
-	return kind;
 }
 
 enum option_kind
 options_next(struct option_scan *scan)
 {
+	struct option longs[OPTIONS_MAX + 1] = {0};
+	const struct option_spec *specs[OPTIONS_MAX];
+	char letters[2 * OPTIONS_MAX + 3] = "-:"; /* in the order that they have; no messages */
 	const char *argument;
+	size_t n = 0, n_globals, i;
+	int code;
 
-	if (scan->next >= scan->argc)
-		return OPTION_END;
-	argument = scan->argv[scan->next++];
-	if (!scan->words_only && strcmp(argument, "--") == 0) {
-		scan->words_only = true;
-		return options_next(scan);
+	if (!scan->began)
+		optind = 0; /* of another command line before */
+	scan->began = true;
+	options_add(scan->globals, longs, specs, letters, &n);
+	n_globals = n;
+	options_add(scan->locals, longs, specs, letters, &n);
+	argument = scan->argv[optind > 0 ? optind : 1];
+	code = scan->words_only ? -1 : getopt_long(scan->argc, scan->argv, letters, longs, NULL);
+	if (code == 1) {
+		scan->value = optarg;
+		return OPTION_WORD;
 	}
-	if (!scan->words_only && argument[0] == '-' && argument[1] != '\0')
-		return option_take(scan, argument);
-	scan->value = argument;
-	return OPTION_WORD;
+	if (code == -1) {
+		scan->words_only = true; /* behind -- */
+		scan->value = optind < scan->argc ? scan->argv[optind++] : NULL;
+		return scan->value != NULL ? OPTION_WORD : OPTION_END;
+	}
+	if (code == ':')
+		return option_error(scan, "value missing after", argument);
+	for (i = 0; i < n && code != 256 + (int)i && code != specs[i]->letter; i++)
+		;
+	/* A name is given whole: what a part of it means would change with the next option. */
+	if (i < n && argument[1] == '-' && strcspn(argument + 2, "=") != strlen(specs[i]->name))
+		i = n;
+	if (i == n)
+		return option_error(scan,
+			optopt >= 256 ? "option takes no value:" : "unknown option", argument);
+	scan->spec = specs[i];
+	scan->value = specs[i]->value != NULL ? optarg : NULL;
+	return i < n_globals ? OPTION_GLOBAL : OPTION_LOCAL;
 }
 
 int

@@ -27,8 +27,8 @@ enum option_kind { OPTION_END, OPTION_WORD, OPTION_GLOBAL, OPTION_LOCAL, OPTION_
 /* Where a scan over argv stands. Everything is borrowed. */
 struct option_scan {
 	int argc;
-	const char *const *argv;
-	int next; /* index of the argument to look at */
+	char *const *argv;
+	bool began;
 	const struct option_spec *globals; /* accepted everywhere */
 	const struct option_spec *locals; /* of the command, once it is known; or NULL */
 	bool words_only; /* `--` was seen */

@@ -191,7 +191,7 @@ flow_del(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec add_options[] = {
-	{"id", "ID", "name of the flow; without: flow-N is given"},
+	{"id", "NAME", "id of the flow; without: flow-N is given"},
 	{"match", "K=V,...", "packets that belong to it, to one address"},
 	{"rule", "K=V,...", "packets that belong to it, by prefix and range"},
 	{"leg", "K=V,...", "where a copy goes; once for each leg"},

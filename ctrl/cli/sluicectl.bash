@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# bash completion for sluicectl. Commands, options and keys are read from its own --help, names of
-# flows, ports and methods from the daemon, so that nothing here goes stale.
+# bash completion for sluicectl. Commands, options, what stands behind them and which words a command
+# takes are read from its own --help, names of flows, ports and methods from the daemon: nothing of
+# them stands here a second time.
 # shellcheck shell=bash
 
-# The command line so far, with the options that say which daemon to ask.
+# The daemon's answer, with the options of the command line so far that say which daemon to ask.
 _sluicectl_ask() {
 	local -a target=()
 	local i
@@ -33,36 +34,10 @@ _sluicectl_ports() {
 	_sluicectl_ask --json port list | sed -n 's/^      "name": "\([^"]*\)".*/\1/p'
 }
 
-# Generations that one may go back to, the latest first.
-_sluicectl_generations() {
-	_sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p'
-}
-
-_sluicectl_methods() {
-	_sluicectl_ask rpc --list | sed '1d; s/ .*//'
-}
-
-# Options of a command: "--name" or "--name VALUE" at the start of a help line.
-_sluicectl_options() {
-	sluicectl "$@" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
-}
-
-# Values of an option whose help lists them, as in "--admin up|down".
-_sluicectl_values() {
-	local option=$1
-	shift
-	sluicectl "$@" --help | sed -n "s/^  $option \([a-z]*|[a-z|]*\) .*/\1/p" | tr '|' '\n'
-}
-
 # Next words of a command name that begins with the words given.
 _sluicectl_commands() {
 	sluicectl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\+ \?[a-z]*\)  .*/\1/p' |
 		sed -n "s/^${*:+$* }\([a-z]\+\).*/\1/p" | sort -u
-}
-
-# Keys of --match, --rule, --classes or --leg, each with its "=".
-_sluicectl_keys() {
-	sluicectl flow add --help | sed -n "/^Keys of $1/,/^\$/s/^  \([a-z-]*=\).*/\1/p"
 }
 
 # A comma-separated KEY=VALUE list: complete the last key, or its value where the help lists those
@@ -80,7 +55,8 @@ _sluicectl_pairs() {
 			sed -n "/^Keys of $option/,/^\$/s/^  ${last%%=*}=\([a-z]*|[a-z|]*\) .*/\1/p" |
 			tr '|' '\n' | sed "s/^/$before${last%%=*}=/"
 	else
-		_sluicectl_keys "$option" | sed "s|^|$before|"
+		sluicectl flow add --help |
+			sed -n "/^Keys of $option/,/^\$/s/^  \([a-z-]*=\).*/\1/p" | sed "s|^|$before|"
 	fi
 }
 
@@ -93,109 +69,96 @@ _sluicectl_split() {
 	fi
 }
 
-# Fill _sluicectl_found with the words before the last one that are no options, and print the
-# command's name, as far as it is given.
-_sluicectl_find() {
-	local i
-	_sluicectl_found=()
-	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
-		case ${_sluicectl_words[i]} in
-		--connect | --cert | --key | --ca) i=$((i + 1)) ;;
-		--socket | --timeout | --leg | --file | --comment | --if-generation) i=$((i + 1)) ;;
-		--view | --sort | --filter | --interval | --kinds | --by | --method) i=$((i + 1)) ;;
-		--confirm-within | --limit | --output | --directory | -[od]) i=$((i + 1)) ;;
-		--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --payload) i=$((i + 1)) ;;
-		--hex | --pcap | --packet | --count | --legs | --legs-after) i=$((i + 1)) ;;
-		-*) ;;
-		*) _sluicectl_found+=("${_sluicectl_words[i]}") ;;
-		esac
-	done
-	case ${_sluicectl_found[0]-} in
-	flow | leg | port) ;;
-	"") ;;
-	# One word is the whole name.
-	*) _sluicectl_found=("${_sluicectl_found[0]}" "" "${_sluicectl_found[@]:1}") ;;
-	esac
-	_sluicectl_name=${_sluicectl_found[*]:0:2}
-	_sluicectl_name=${_sluicectl_name% }
+# What the help calls the value of an option of the command; nothing when it takes none.
+_sluicectl_value() {
+	local option=$1
+	shift
+	if [[ $option == -? ]]; then
+		sluicectl "$@" --help | sed -n "s/^  --[a-z-]* \([^ ]\+\) .*($option).*/\1/p"
+	elif [[ $option == --* ]]; then
+		sluicectl "$@" --help | sed -n "s/^  $option \([^ ]\+\) .*/\1/p"
+	fi
 }
 
-# Everything that could stand where the last word stands, one a line.
-_sluicectl_candidates() {
-	local name=$1 current=$2 previous=$3
-	case "$name $previous" in
-	"flow up --leg" | "flow down --leg") _sluicectl_legs && return ;;
-	esac
-	case $previous in
-	--match | --rule | --classes | --leg) _sluicectl_pairs "$previous" "$current" && return ;;
-	--flow) _sluicectl_flows && return ;;
-	--kinds) sluicectl events --help | sed -n '/^Kinds of/,$s/^  \([a-z_]*\)$/\1/p' && return ;;
-	--socket | --cert | --key | --ca | --file | --output | -o | --pcap) compgen -f -- "$current" && return ;;
-	--directory | -d) compgen -d -- "$current" && return ;;
-	--if-generation) _sluicectl_generations && return ;;
-	--method) _sluicectl_methods && return ;;
-	--action | --admin | --latch | --view | --sort)
-		# shellcheck disable=SC2086 # the name's words are arguments
-		_sluicectl_values "$previous" $name && return
-		;;
-	--comment | --by | --confirm-within | --timeout | --interval | --filter | --count | --limit | --cursor | --id | --after) return ;;
-	--payload) printf '%s\n' rtp stun dtls && return ;;
-	--from | --to | --vlan | --outer-vlan | --ttl | --dscp | --packet) return ;;
-	--legs | --legs-after) return ;;
-	--allow | --police | --idle-timeout | --latch-interval-ms | --max-datagram) return ;;
-	esac
-	if [[ $current == -* ]]; then
-		# shellcheck disable=SC2086 # the name's words are arguments
-		_sluicectl_options $name
-		return
-	fi
-	case $name in
-	"" | flow | leg | port) _sluicectl_commands "$name" ;;
-	"flow del") _sluicectl_flows ;;
-	"flow show" | "flow up" | "flow down")
-		((${#_sluicectl_found[@]} > 2)) || _sluicectl_flows
-		;;
-	"leg join")
-		if ((${#_sluicectl_found[@]} > 2)); then
-			compgen -f -- "$current"
-		else
-			_sluicectl_flows
+# Fill _sluicectl_found with the words before the last one that are no options, the command's name
+# as two of them, the second of which may be empty; and _sluicectl_name with that.
+_sluicectl_find() {
+	local i word
+	_sluicectl_found=()
+	_sluicectl_name=()
+	for ((i = 1; i < ${#_sluicectl_words[@]} - 1; i++)); do
+		word=${_sluicectl_words[i]}
+		if [[ $word == -* ]]; then
+			[[ -z $(_sluicectl_value "$word" "${_sluicectl_name[@]}") ]] || i=$((i + 1))
+			continue
 		fi
-		;;
-	"leg leave")
-		if ((${#_sluicectl_found[@]} > 2)); then
-			_sluicectl_legs
-		else
-			_sluicectl_flows
-		fi
-		;;
-	"flow add" | "flow replace") compgen -f -- "$current" ;;
-	validate | plan | apply)
-		((${#_sluicectl_found[@]} > 2)) || compgen -f -- "$current"
-		;;
-	confirm | rollback)
-		((${#_sluicectl_found[@]} > 2)) || _sluicectl_generations
-		;;
-	history)
-		case ${#_sluicectl_found[@]}${_sluicectl_found[2]-} in
-		2) printf '%s\n' tag untag && _sluicectl_generations ;;
-		3tag | 3untag) _sluicectl_generations ;;
+		_sluicectl_found+=("$word")
+		case ${#_sluicectl_found[@]}$word in
+		1flow | 1leg | 1port) ;;
+		1*) _sluicectl_found+=("") ;;
 		esac
-		;;
-	trace | "port show")
-		((${#_sluicectl_found[@]} > 2)) || _sluicectl_ports
-		;;
-	rpc) _sluicectl_methods ;;
+		if ((${#_sluicectl_found[@]} == 2)); then
+			_sluicectl_name=("${_sluicectl_found[@]:0:1}" ${_sluicectl_found[1]:+"${_sluicectl_found[1]}"})
+		fi
+	done
+}
+
+# What the usage of the command has in the place of the next word: ID, FILE, tag ..., one a line.
+_sluicectl_expected() {
+	local -a form
+	local token i option
+	sluicectl "${_sluicectl_name[@]}" --help |
+		sed -n "/^Usage:/,/^\$/s/^.*sluicectl ${_sluicectl_name[*]} *//p" |
+		while read -r -a form; do
+			i=2 option=""
+			for token in "${form[@]}"; do
+				case $option$token in
+				*--*] | *OPTION* | option*) option="" ;;
+				*--*) option=option ;;
+				"|") break ;;
+				*)
+					token=${token//[\[\]]/}
+					if ((i == ${#_sluicectl_found[@]})) || [[ $token == *... ]]; then
+						echo "${token%...}"
+						break
+					fi
+					[[ $token == [A-Z]* || $token == "${_sluicectl_found[i]}" ]] || break
+					i=$((i + 1))
+					;;
+				esac
+			done
+		done | sort -u
+}
+
+# Everything that may stand where the help has KIND. OPTION is the word before.
+_sluicectl_offer() {
+	local kind=$1 option=$2 current=$3
+	case $kind in
+	"K=V,...") _sluicectl_pairs "$option" "$current" ;;
+	FILE | PATH) compgen -f -- "$current" ;;
+	DIR) compgen -d -- "$current" ;;
+	ID | FLOW) _sluicectl_flows ;;
+	LEG) _sluicectl_legs ;;
+	PORT) _sluicectl_ports ;;
+	GENERATION) _sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p' ;;
+	METHOD) _sluicectl_ask rpc --list | sed '1d; s/ .*//' ;;
+	"KIND,...") sluicectl events --help | sed -n '/^Kinds of/,$s/^  \([a-z_]*\)$/\1/p' ;;
+	[a-z]*) tr '|' '\n' <<<"$kind" | grep '^[a-z]' ;;
 	esac
 }
 
 _sluicectl() {
-	local -a _sluicectl_words _sluicectl_found
-	local _sluicectl_name current previous prefix="" candidate
+	local -a _sluicectl_words _sluicectl_found _sluicectl_name kinds
+	local current previous prefix="" candidate
 	_sluicectl_split
 	_sluicectl_find
 	current=${_sluicectl_words[-1]}
 	previous=${_sluicectl_words[-2]-}
+	mapfile -t kinds < <(_sluicectl_value "$previous" "${_sluicectl_name[@]}")
+	if ((${#kinds[@]} == 0)) && [[ $current != -* ]] && ((${#_sluicectl_name[@]} > 0)); then
+		previous=
+		mapfile -t kinds < <(_sluicectl_expected)
+	fi
 	# What readline takes for a word of its own already stands; the reply goes without it.
 	if [[ $COMP_WORDBREAKS == *[=:]* && $current == *[=:]* ]]; then
 		prefix=${current%"${current##*[=:]}"}
@@ -205,12 +168,21 @@ _sluicectl() {
 		if [[ $candidate == "$current"* ]]; then
 			COMPREPLY+=("${candidate#"$prefix"}")
 		fi
-	done < <(_sluicectl_candidates "$_sluicectl_name" "$current" "$previous" 2>/dev/null)
-	case $previous in
-	--match | --rule | --classes | --leg) compopt -o nospace ;;
-	--socket | --cert | --key | --ca) compopt -o filenames ;;
-	--file | --output | -o | --directory | -d | --pcap) compopt -o filenames ;;
-	replace | validate | plan | apply) compopt -o filenames ;;
+	done < <(
+		for candidate in "${kinds[@]}"; do
+			_sluicectl_offer "$candidate" "$previous" "$current"
+		done 2>/dev/null
+		if ((${#kinds[@]} > 0)); then
+			:
+		elif [[ $current == -* ]]; then
+			sluicectl "${_sluicectl_name[@]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
+		elif ((${#_sluicectl_name[@]} == 0)); then
+			_sluicectl_commands "${_sluicectl_found[@]}"
+		fi
+	)
+	case ${kinds[*]} in
+	"K=V,...") compopt -o nospace ;;
+	*FILE* | *PATH* | *DIR*) compopt -o filenames ;;
 	esac
 }
 

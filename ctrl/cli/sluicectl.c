@@ -172,10 +172,7 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 int
 main(int argc, char **argv)
 {
-	struct option_scan scan = {.argc = argc,
-		.argv = (const char *const *)argv,
-		.next = 1,
-		.globals = command_globals};
+	struct option_scan scan = {.argc = argc, .argv = argv, .globals = command_globals};
 	struct cli cli = {0};
 	struct arguments arguments;
 	const char *group = NULL;

@@ -614,7 +614,7 @@ static const struct option_spec trace_options[] = {
 	{"outer-vlan", "N", "802.1ad VLAN around it; without: none"},
 	{"ttl", "N", "TTL or hop limit (64)"},
 	{"dscp", "DSCP", "0 to 63 or EF, AF41, CS3 ... (0)"},
-	{"payload", "HEX", "UDP payload, or one of rtp, stun, dtls (none)"},
+	{"payload", "rtp|stun|dtls|HEX", "UDP payload (none)"},
 	{"hex", "HEX", "the frame from its Ethernet header on; - reads it"},
 	{"pcap", "FILE", "a packet of a capture, pcap or pcapng"},
 	{"packet", "N", "the N-th of it (1)"},

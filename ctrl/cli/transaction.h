@@ -16,8 +16,7 @@
 #include "cli/cli.h"
 
 /* Entries of the options table of a command that takes them, without their braces. */
-#define CHANGE_IF_GENERATION \
-	"if-generation", "N", "only if nobody changed a flow since generation N"
+#define CHANGE_IF_GENERATION "if-generation", "GENERATION", "only if no flow was changed since then"
 #define CHANGE_COMMENT "comment", "TEXT", "why, for the history"
 
 /*

@@ -4,8 +4,9 @@
 
 Usage: check_manual.py SLUICECTL MANDIR SLUICE_CONFIG_SCHEMA
 
-Every command and option that sluicectl's help lists must be in sluicectl.1, and every member of
-the configuration's schema, with its default, in sluice.yaml.5. Prints TAP.
+Every command and option that sluicectl's help lists must be in sluicectl.1, every option that a
+section of it lists in the help, and every member of the configuration's schema, with its default,
+in sluice.yaml.5. Prints TAP.
 """
 
 import json
@@ -43,6 +44,18 @@ def missing_of_client(sluicectl, page):
                 yield f"{command} {key}="
 
 
+def stale_of_client(sluicectl, page):
+    """Options that the manual lists for a command and its help does not."""
+    for section in re.split(r"^\.Ss ", page, flags=re.M)[1:]:
+        command = re.match("[a-z]+(?: [a-z]+)?", section).group(0)
+        text = re.split(r"^\.Sh ", section, flags=re.M)[0]
+        options = re.findall(r"^\.It Fl -([a-z-]+)", text, flags=re.M)
+        known = help_of(sluicectl, command) if options else ""
+        for option in options:
+            if not re.search(rf"^  --{option}\b(?!-)", known, flags=re.M):
+                yield f"{command} --{option}"
+
+
 def missing_of_config(schema, page):
     for name, member in schema.get("properties", {}).items():
         item = re.search(rf"^\.It Cm {name}\b(.*?)(?=^\.It|^\.El|\Z)", page, flags=re.M | re.S)
@@ -63,6 +76,8 @@ def main():
     schema = json.loads(pathlib.Path(schema_path).read_text())
     checks = {
         "sluicectl.1": missing_of_client(sluicectl, (manuals / "sluicectl.1").read_text()),
+        "sluicectl.1, of what there is": stale_of_client(
+            sluicectl, (manuals / "sluicectl.1").read_text()),
         "sluice.yaml.5": missing_of_config(schema, (manuals / "sluice.yaml.5").read_text()),
     }
     print(f"1..{len(checks)}")

@@ -3,6 +3,7 @@
 #include "cli/args.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,18 +21,20 @@ static const struct option_spec locals[] = {
 static struct option_scan
 scan_of(int argc, const char *const *argv)
 {
-	return (struct option_scan){
-		.argc = argc, .argv = argv, .globals = globals, .locals = locals};
+	return (struct option_scan){.argc = argc,
+		.argv = (char *const *)(uintptr_t)argv,
+		.globals = globals,
+		.locals = locals};
 }
 
 #define SCAN(...) \
-	const char *const argv[] = {__VA_ARGS__}; \
-	struct option_scan scan = scan_of(sizeof(argv) / sizeof(argv[0]), argv)
+	const char *const argv[] = {"sluicectl", __VA_ARGS__, NULL}; \
+	struct option_scan scan = scan_of(sizeof(argv) / sizeof(argv[0]) - 1, argv)
 
 static void
 expect(struct option_scan *scan, enum option_kind kind, const char *name, const char *value)
 {
-	cr_assert_eq(options_next(scan), kind, "before argument %d", scan->next);
+	cr_assert_eq(options_next(scan), kind, "before argument %d", optind);
 	if (name != NULL)
 		cr_assert_str_eq(scan->spec->name, name);
 	if (value != NULL)
@@ -82,13 +85,12 @@ Test(options, dash_is_a_word_and_two_dashes_end_options)
 
 Test(options, unknown_options_are_refused)
 {
-	SCAN("--jso", "--jsonx", "-x", "-json", "-elp");
+	SCAN("--jso", "--jsonx", "-x", "-json");
 
 	expect_error(&scan, "unknown option --jso");
 	expect_error(&scan, "unknown option --jsonx");
 	expect_error(&scan, "unknown option -x");
 	expect_error(&scan, "unknown option -json");
-	expect_error(&scan, "unknown option -elp");
 }
 
 Test(options, locals_are_unknown_before_the_command)
@@ -192,8 +194,7 @@ Test(options, some_have_a_letter)
 	SCAN("-o", "flows.yaml", "-oflows.yaml");
 
 	expect(&scan, OPTION_LOCAL, "output", "flows.yaml");
-	cr_assert_eq(options_next(&scan), OPTION_ERROR);
-	cr_assert_str_eq(scan.error, "unknown option -oflows.yaml");
+	expect(&scan, OPTION_LOCAL, "output", "flows.yaml");
 }
 
 static void
