@@ -314,4 +314,6 @@ route_resolve(struct net *net, struct net_hop *hop)
 	if (hop->error == 0 && !hop->has_gateway)
 		hop->error = route_next_hop(
 			&net->netlink, hop->out_ifindex, hop->family, hop->dst, hop->address);
+	if (hop->error == -ENETUNREACH && interface_is_gone(hop->ifindex))
+		hop->error = -ENODEV;
 }
