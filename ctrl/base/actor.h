@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who asks for something, and what that one may do. Plain data; copied wherever it is kept. */
+/* The caller of a request, and what it may do. Plain data, copied where it is stored. */
 #ifndef CTRL_BASE_ACTOR_H
 #define CTRL_BASE_ACTOR_H
 
@@ -13,7 +13,7 @@
 /* Each may do all that those before it may. Kept in stores as text, see role_name(). */
 enum role {
 	ROLE_NONE, /* nothing */
-	ROLE_VIEWER, /* look */
+	ROLE_VIEWER, /* read */
 	ROLE_OPERATOR, /* change flows */
 	ROLE_ADMIN, /* everything */
 };

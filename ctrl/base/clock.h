@@ -21,9 +21,9 @@ clock_read_ns(clockid_t clock)
 }
 
 /*
- * The wheel: entries that are due at some time within the next minute, found without looking at the
+ * The wheel: entries that are due at some time within the next minute, found without a scan of the
  * others. Pure: it knows no clock, times are given. An entry that is due further ahead than
- * WHEEL_AHEAD_NS_MAX comes round early; its owner then adds it again. Control thread.
+ * WHEEL_AHEAD_NS_MAX expires early; its owner then inserts it again. Control thread.
  */
 #define WHEEL_SLOTS 512 /* power of two */
 #define WHEEL_SLOT_NS UINT64_C(125000000)
@@ -49,13 +49,13 @@ wheel_holds(const struct wheel_entry *entry)
 
 void wheel_init(struct wheel *wheel, uint64_t now_ns);
 
-/* Make the entry, which is in no wheel, due at a time: never earlier, at most a slot later. */
+/* Insert an entry that is in no wheel, due at a time: never earlier, at most a slot later. */
 void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t due_ns, uint64_t now_ns);
 
-/* Take the entry out, if it is in the wheel. */
+/* Remove the entry, if it is in the wheel. */
 void wheel_remove(struct wheel *wheel, struct wheel_entry *entry);
 
-/* Take out an entry that is due, NULL when there is none. */
+/* Remove an entry that is due; NULL: there is none. */
 struct wheel_entry *wheel_take(struct wheel *wheel, uint64_t now_ns);
 
 /* When wheel_take() has something next, which may be past; UINT64_MAX for an empty wheel. */

@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,37 +41,29 @@ fault_prefix(struct fault *fault, const char *format, ...)
 const char *
 fault_code_name(enum fault_code code)
 {
-	switch (code) {
-	case FAULT_NONE:
-		return "NONE";
-	case FAULT_PARSE:
-		return "PARSE";
-	case FAULT_INVALID_REQUEST:
-		return "INVALID_REQUEST";
-	case FAULT_METHOD_NOT_FOUND:
-		return "METHOD_NOT_FOUND";
-	case FAULT_INVALID_PARAMS:
-		return "INVALID_PARAMS";
-	case FAULT_INTERNAL:
-		return "INTERNAL";
-	case FAULT_INVALID_VALUE:
-		return "INVALID_VALUE";
-	case FAULT_NOT_FOUND:
-		return "NOT_FOUND";
-	case FAULT_CONFLICT:
-		return "CONFLICT";
-	case FAULT_NO_ROOM:
-		return "NO_ROOM";
-	case FAULT_LIMIT:
-		return "LIMIT";
-	case FAULT_FORBIDDEN:
-		return "FORBIDDEN";
-	case FAULT_STALE:
-		return "STALE";
-	case FAULT_STORE:
-		return "STORE";
-	case FAULT_BUSY:
-		return "BUSY";
-	}
+	static const struct {
+		enum fault_code code;
+		const char *name;
+	} names[] = {
+		{FAULT_NONE, "NONE"},
+		{FAULT_PARSE, "PARSE"},
+		{FAULT_INVALID_REQUEST, "INVALID_REQUEST"},
+		{FAULT_METHOD_NOT_FOUND, "METHOD_NOT_FOUND"},
+		{FAULT_INVALID_PARAMS, "INVALID_PARAMS"},
+		{FAULT_INTERNAL, "INTERNAL"},
+		{FAULT_INVALID_VALUE, "INVALID_VALUE"},
+		{FAULT_NOT_FOUND, "NOT_FOUND"},
+		{FAULT_CONFLICT, "CONFLICT"},
+		{FAULT_NO_ROOM, "NO_ROOM"},
+		{FAULT_LIMIT, "LIMIT"},
+		{FAULT_FORBIDDEN, "FORBIDDEN"},
+		{FAULT_STALE, "STALE"},
+		{FAULT_STORE, "STORE"},
+		{FAULT_BUSY, "BUSY"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].code == code)
+			return names[i].name;
 	return "UNKNOWN";
 }

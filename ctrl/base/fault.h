@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is wrong with a request or a configuration, in one value that every step of the way can
- * fill and only the outermost one prints: a code for programs, a JSON pointer (RFC 6901) to the
- * offending field, and a sentence for people that says what was found and what was expected.
+ * What is wrong with a request or a configuration. Each step can fill it, and only the outermost
+ * one reports it: a code for programs, a JSON pointer (RFC 6901) to the offending field, and a
+ * sentence for people that says what was found and what was expected.
  */
 #ifndef CTRL_BASE_FAULT_H
 #define CTRL_BASE_FAULT_H
@@ -25,9 +25,9 @@ enum fault_code {
 	FAULT_NO_ROOM = -32005, /* table or memory full */
 	FAULT_LIMIT = -32006, /* a limit of the server, named in the message */
 	FAULT_FORBIDDEN = -32007, /* the caller's role does not allow it */
-	FAULT_STALE = -32008, /* the state has moved on since the caller looked */
+	FAULT_STALE = -32008, /* the state changed since the caller read it */
 	FAULT_STORE = -32009, /* the store could not be written */
-	FAULT_BUSY = -32010, /* something that excludes this one is under way */
+	FAULT_BUSY = -32010, /* an operation that excludes this one is in progress */
 };
 
 struct fault {

@@ -34,8 +34,8 @@ void json_path_pointer(const struct json_path *path, char *out, size_t size);
 void json_describe(const json_t *value, char *out, size_t size);
 
 /*
- * Commas come by themselves; that brackets match and each member has a name and a value is the
- * caller's affair. Want of memory is kept and shows at the end.
+ * The writer sets commas; the caller matches brackets and gives each member a name and a value. A
+ * lack of memory is reported by json_writer_take().
  */
 struct json_writer {
 	char *text;
@@ -45,7 +45,7 @@ struct json_writer {
 	bool failed;
 };
 
-/* Begin without a text; what is not taken is given up with free(writer->text). */
+/* Begin without a text; one that is not taken is freed with free(writer->text). */
 void json_writer_init(struct json_writer *writer);
 
 /* The text, terminated, for free(); *bytes is its length. NULL if memory was short. */

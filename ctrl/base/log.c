@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From log_start() on, file descriptor 2 is a pipe of this process, and a thread copies it to what
- * standard error was before. Who logs never waits: the pipe is the buffer, and a line that finds it
- * full is lost and counted. The stream stderr counts for the libraries, too. O_NONBLOCK on the
- * descriptor that was inherited would not do: other processes share it.
+ * standard error was before. A caller that logs never waits: the pipe is the buffer, and a line
+ * that finds it full is lost and counted. The stream stderr counts for the libraries, too.
+ * O_NONBLOCK on the descriptor that was inherited would not do: other processes share it.
  */
 #include "base/log.h"
 
@@ -35,21 +35,21 @@ static struct {
 	int to; /* what standard error was */
 	atomic_bool writing; /* the thread holds something that it took from the pipe */
 	atomic_uint_least64_t lost; /* lines since start */
-	atomic_uint_least64_t unsaid; /* of those, not yet mentioned in the log */
+	atomic_uint_least64_t unreported; /* of those, not yet reported in the log */
 } queue;
 
 static void
 lost_count(uint64_t lines)
 {
 	atomic_fetch_add(&queue.lost, lines);
-	atomic_fetch_add(&queue.unsaid, lines);
+	atomic_fetch_add(&queue.unreported, lines);
 }
 
 /* In the place of the lines that were lost, or once the pipe is empty. */
 static void
-lost_say(void)
+lost_report(void)
 {
-	const uint64_t lines = atomic_exchange(&queue.unsaid, 0);
+	const uint64_t lines = atomic_exchange(&queue.unreported, 0);
 	char text[128];
 	int n;
 
@@ -59,7 +59,7 @@ lost_say(void)
 		"sluiced: warning: %llu line%s of this log %s lost: standard error was not read\n",
 		(unsigned long long)lines, lines == 1 ? "" : "s", lines == 1 ? "was" : "were");
 	if (write(STDERR_FILENO, text, (size_t)n) != n)
-		atomic_fetch_add(&queue.unsaid, lines);
+		atomic_fetch_add(&queue.unreported, lines);
 }
 
 /* A pipe takes up to PIPE_BUF bytes whole, or none. */
@@ -72,7 +72,7 @@ stream_write(void *cookie, const char *text, size_t n)
 	(void)cookie;
 	for (at = 0; at < n; at += part) {
 		part = n - at < PIPE_BUF ? n - at : PIPE_BUF;
-		lost_say();
+		lost_report();
 		if (write(STDERR_FILENO, text + at, part) == (ssize_t)part)
 			continue;
 		for (lines = 0, i = at; i < at + part; i++)
@@ -126,7 +126,7 @@ log_run(void *arg)
 		atomic_store(&queue.writing, true);
 		write_all(text, read(queue.from, text, sizeof(text)));
 		if (pipe_bytes() == 0)
-			lost_say();
+			lost_report();
 		atomic_store(&queue.writing, false);
 	}
 	return NULL;

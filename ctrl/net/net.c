@@ -234,7 +234,7 @@ route_get(struct netlink *netlink, unsigned ifindex, uint8_t family,
 	return netlink_ask(netlink, message, route_answer, route);
 }
 
-/* The words the kernel has for "not that way": no route, link down, a route that forbids it. */
+/* The errors by which the kernel says that there is no such route, or a link is down. */
 static int
 route_refusal(int error)
 {
@@ -282,7 +282,7 @@ route_next_hop(struct netlink *netlink, unsigned ifindex, uint8_t family,
 	return route_refusal(ret);
 }
 
-/* Step from hop->out_ifindex to the interface of one of its tags upon it. */
+/* Step from hop->out_ifindex to the interface of one of its tags on it. */
 static int
 tag_step(struct net *net, struct net_hop *hop, uint16_t tpid, uint16_t id)
 {

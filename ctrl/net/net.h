@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Next hops as the kernel knows them. Routes, VLAN interfaces and neighbours are the kernel's;
- * here they are asked for when a flow is installed, and watched from then on, so that whatever
+ * here they are asked for when a flow is installed, and watched from then on, so that what
  * manages the kernel's tables manages ours. Nothing here waits for a neighbour.
  *
  * Everything here belongs to the control thread and needs CAP_NET_ADMIN. Families are 4 and 6; an
@@ -26,7 +26,7 @@ struct net_hop {
 	uint16_t vlan; /* 802.1Q VLAN id to leave with, 0 = untagged */
 	uint16_t outer_vlan; /* 802.1ad VLAN id before that, 0 = none */
 	uint8_t family; /* 4 or 6 */
-	uint8_t dst[16]; /* where the leg sends; not looked at when there is a gateway */
+	uint8_t dst[16]; /* where the leg sends; ignored when there is a gateway */
 	bool has_gateway; /* the operator named the next hop: routes are not asked */
 	uint8_t gateway[16]; /* of the same family */
 

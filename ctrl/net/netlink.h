@@ -57,12 +57,12 @@ int netlink_watch_open(struct netlink_watch *watch, struct event_base *base);
 void netlink_watch_close(struct netlink_watch *watch);
 
 /*
- * The kernel's VLAN interfaces: which of them stands for VLAN `id` upon an interface. Neighbours
+ * The kernel's VLAN interfaces: which of them carries VLAN `id` on an interface. Neighbours
  * and routes of tagged traffic are the VLAN interface's, not the port's.
  */
 struct link_vlan {
 	unsigned ifindex;
-	unsigned parent; /* interface that it stands upon */
+	unsigned parent; /* interface that it is on */
 	uint16_t tpid; /* ETH_P_8021Q or ETH_P_8021AD */
 	uint16_t id;
 };
@@ -74,11 +74,11 @@ struct link_vlans {
 	struct link_vlan *vlan;
 };
 
-/* Read one RTM_NEWLINK. True: it is a VLAN interface upon one of this namespace. Pure. */
+/* Read one RTM_NEWLINK. True: it is a VLAN interface on one of this namespace. Pure. */
 bool link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan);
 
 /*
- * Interface index of VLAN `id` of that kind upon `parent`, 0 when there is none. *vlans starts as
+ * Interface index of VLAN `id` of that kind on `parent`, 0 when there is none. *vlans starts as
  * zeros, is filled by the first call and released by link_vlans_fini(). Negative errno on failure.
  */
 int link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent,
@@ -97,7 +97,7 @@ bool interface_is_gone(unsigned ifindex);
 /* It is one end of a veth pair. */
 bool interface_is_veth(unsigned ifindex);
 
-/* What the kernel lost on an interface since that exists. */
+/* What the kernel lost on an interface since it was created. */
 struct interface_losses {
 	uint64_t rx_dropped;
 	uint64_t rx_missed;

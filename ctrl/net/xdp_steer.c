@@ -6,7 +6,7 @@
  * being listed and being opened, and such a map is skipped. How often a key was added stands in the
  * map itself.
  *
- * What does survive a crash is the program's attachment. To tell a crashed run from one that is
+ * What survives a crash is the program's attachment. To tell a crashed run from one that is
  * alive, a mark is bound to the program: a map of one element that the program never reads.
  * bpf_prog_bind_map() ties its life to the program's, so the mark needs no clean-up. The start time
  * stands beside the process id because ids are used again. Process ids are those of the reader's
@@ -296,7 +296,7 @@ program_detach(unsigned ifindex, const struct program *program)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program->fd);
 
-	/* Only if it is still the one that was looked at. */
+	/* Only if it is still the one that was found. */
 	return bpf_xdp_detach((int)ifindex, program->mode_flags | XDP_FLAGS_REPLACE, &opts);
 }
 
@@ -437,7 +437,7 @@ steer_follow_mac(struct steer *steer)
 	return bpf_map_update_elem(steer->fd[MAP_PORT], &only, &port, BPF_ANY);
 }
 
-/* One more, or one less, of what a map counts. -ENOSPC: the map is full. */
+/* Increment, or decrement, what a map counts. -ENOSPC: the map is full. */
 static int
 count_add(int fd, const void *key)
 {
@@ -609,7 +609,7 @@ steer_has(const struct steer *steer, const struct steer_key *key)
 	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
 }
 
-/* Put the set into use in place of the one that is. */
+/* Activate the set in place of the current one. */
 static int
 ranges_publish(struct steer *steer, const struct steer_ranges *set)
 {

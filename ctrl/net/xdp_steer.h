@@ -40,7 +40,7 @@ int steer_follow_mac(struct steer *steer);
 
 /*
  * Steer one more, one less flow by this key, when its packets come from `source`; NULL = any.
- * Counted: n additions want n deletions, with the same source. -ENOSPC: all STEER_KEYS_MAX keys are
+ * Counted: n additions need n deletions, with the same source. -ENOSPC: all STEER_KEYS_MAX keys are
  * in use; without room for the source, packets of any source are steered. -ENOENT: the key was not
  * added. The kernel acts on it at once.
  */
@@ -53,7 +53,7 @@ int steer_del(struct steer *steer, const struct steer_key *key, const struct ste
  */
 int steer_narrow(struct steer *steer, const struct steer_key *key, const struct steer_end *source);
 
-/* What the program made of packets so far. 0 or a negative errno. */
+/* Packets by the program's verdict so far. 0 or a negative errno. */
 int steer_tally_read(const struct steer *steer, struct steer_tally *tally);
 
 /* Different keys in use; whether that one is, or -errno. */
@@ -61,7 +61,7 @@ unsigned steer_key_count(const struct steer *steer);
 int steer_has(const struct steer *steer, const struct steer_key *key);
 
 /*
- * The same for what a range holds; its `uses` is not looked at. -ENOSPC: all STEER_RANGES_MAX
+ * The same for what a range holds; its `uses` is ignored. -ENOSPC: all STEER_RANGES_MAX
  * ranges are in use.
  */
 int steer_add_range(struct steer *steer, const struct steer_range *range);

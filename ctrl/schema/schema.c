@@ -73,61 +73,44 @@ struct schema {
 };
 
 /*
- * Patterns are regcomp(3)'s, but for the commonest form, one or more characters of a set, which is
- * looked up in a table.
+ * A POSIX extended regular expression, but for the commonest form, one or more characters of a set,
+ * which is looked up in a table. One that is not valid matches nothing: what cannot be checked is
+ * refused.
  */
-enum pattern_kind {
-	PATTERN_NOTHING, /* the expression is not valid */
-	PATTERN_SET, /* ^[set]+$ */
-	PATTERN_REGEX,
-};
-
 struct pattern {
-	enum pattern_kind kind;
+	bool is_set; /* ^[set]+$ */
+	bool is_regex;
 	bool set[256]; /* of bytes; never the terminator */
 	regex_t regex;
 };
 
 /*
- * Take the bytes of a bracket expression's inside (POSIX.1-2017, XBD 9.3.5) into a set. False for
- * what needs more than a look at each byte: a complement, classes, a leading ], and ends of ranges
- * beyond ASCII or the wrong way round.
+ * Whether the expression is ^[set]+$ with no more in the set than ASCII characters and ranges of
+ * them (POSIX.1-2017, XBD 9.3.5): no complement, class or bracket.
  */
 static bool
-set_read(bool set[256], const char *inside, size_t bytes)
+set_read(bool set[256], const char *expression)
 {
-	if (!bytes || inside[0] == '^' || memchr(inside, '[', bytes) || memchr(inside, ']', bytes))
+	const size_t bytes = strlen(expression);
+	const char *at = expression + 2, *end = expression + bytes - 3;
+
+	if (bytes < 6 || strncmp(expression, "^[", 2) != 0 || strcmp(end, "]+$") != 0 ||
+		*at == '^' || memchr(at, '[', bytes - 5) || memchr(at, ']', bytes - 5))
 		return false;
-	for (size_t i = 0; i < bytes; i++) {
-		const bool range = i + 2 < bytes && inside[i + 1] == '-';
-		const unsigned char first = (unsigned char)inside[i];
-		const unsigned char last = (unsigned char)inside[range ? i + 2 : i];
+	for (; at < end; at++) {
+		const bool range = at + 2 < end && at[1] == '-';
+		const unsigned char first = (unsigned char)at[0];
+		const unsigned char last = (unsigned char)at[range ? 2 : 0];
 
 		if (last < first || last > 127)
 			return false;
 		memset(&set[first], true, last - first + 1U);
-		i += range ? 2 : 0;
+		at += range ? 2 : 0;
 	}
 	return true;
 }
 
-/* Whether the expression is ^[set]+$. */
-static bool
-set_expression_read(bool set[256], const char *expression)
-{
-	static const char head[] = "^[", tail[] = "]+$";
-	const size_t n_head = sizeof(head) - 1, n_tail = sizeof(tail) - 1;
-	const size_t bytes = strlen(expression);
-
-	return bytes > n_head + n_tail && !strncmp(expression, head, n_head) &&
-	       !strcmp(expression + bytes - n_tail, tail) &&
-	       set_read(set, expression + n_head, bytes - n_head - n_tail);
-}
-
-/*
- * A POSIX extended regular expression; NULL without memory. One that is not valid matches nothing:
- * what cannot be checked is refused.
- */
+/* NULL without memory. */
 static struct pattern *
 pattern_create(const char *expression)
 {
@@ -135,43 +118,30 @@ pattern_create(const char *expression)
 
 	if (!pattern)
 		return NULL;
-	if (set_expression_read(pattern->set, expression))
-		pattern->kind = PATTERN_SET;
-	else if (!regcomp(&pattern->regex, expression, REG_EXTENDED | REG_NOSUB))
-		pattern->kind = PATTERN_REGEX;
+	pattern->is_set = set_read(pattern->set, expression);
+	pattern->is_regex =
+		!pattern->is_set && !regcomp(&pattern->regex, expression, REG_EXTENDED | REG_NOSUB);
 	return pattern;
 }
 
 static void
 pattern_destroy(struct pattern *pattern)
 {
-	if (pattern && pattern->kind == PATTERN_REGEX)
+	if (pattern && pattern->is_regex)
 		regfree(&pattern->regex);
 	free(pattern);
 }
 
 static bool
-set_match(const bool set[256], const char *text)
+pattern_match(const struct pattern *pattern, const char *text)
 {
 	const char *end = text;
 
-	while (set[(unsigned char)*end])
+	if (!pattern->is_set)
+		return pattern->is_regex && !regexec(&pattern->regex, text, 0, NULL, 0);
+	while (pattern->set[(unsigned char)*end])
 		end++;
 	return end > text && !*end;
-}
-
-static bool
-pattern_match(const struct pattern *pattern, const char *text)
-{
-	switch (pattern->kind) {
-	case PATTERN_SET:
-		return set_match(pattern->set, text);
-	case PATTERN_REGEX:
-		return !regexec(&pattern->regex, text, 0, NULL, 0);
-	case PATTERN_NOTHING:
-		break;
-	}
-	return false;
 }
 
 static bool
@@ -235,34 +205,23 @@ in_range(const struct schema_range *range, json_int_t number)
 	return number >= range->low && number <= range->high;
 }
 
-static json_int_t
-characters_count(const char *text)
-{
-	json_int_t count = 0;
-
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
-/* Characters are counted only where the number of bytes does not decide. */
 static bool
-length_allowed(const struct schema_range *range, const char *text, size_t bytes)
+string_allowed(const struct schema_node *node, const char *text, size_t bytes)
 {
+	const struct schema_range *range = &node->characters;
 	const json_int_t most = (json_int_t)bytes;
 	const json_int_t least = (most + CHARACTER_BYTES_MAX - 1) / CHARACTER_BYTES_MAX;
 
-	return (least >= range->low && most <= range->high) ||
-	       in_range(range, characters_count(text));
-}
+	/* Characters are counted only where the number of bytes does not decide. */
+	if (least < range->low || most > range->high) {
+		json_int_t count = 0;
 
-static bool
-string_allowed(const struct schema_node *node, const json_t *value)
-{
-	const char *text = json_string_value(value);
-
-	return length_allowed(&node->characters, text, json_string_length(value)) &&
-	       (!node->pattern || pattern_match(node->pattern, text)) &&
+		for (const char *at = text; *at; at++)
+			count += ((unsigned char)*at & 0xc0) != 0x80;
+		if (!in_range(range, count))
+			return false;
+	}
+	return (!node->pattern || pattern_match(node->pattern, text)) &&
 	       (!node->format || node->format->match(text));
 }
 
@@ -279,7 +238,7 @@ bounds_allowed(const struct schema_node *node, const json_t *value)
 	case JSON_ARRAY:
 		return in_range(&node->n_items, (json_int_t)json_array_size(value));
 	case JSON_STRING:
-		return string_allowed(node, value);
+		return string_allowed(node, json_string_value(value), json_string_length(value));
 	default:
 		return true;
 	}

@@ -51,7 +51,7 @@ int schema_check(const struct schema *schema, json_t *value, struct fault *fault
 int schema_check_once(json_t *root, json_t *schema, json_t *value, struct fault *fault);
 
 /*
- * Numbers as people write them, for whoever reads a text where a number stands. Each returns 0, or
+ * Numbers as people write them. Each returns 0, or
  * -EINVAL for what is no such text, or comes out as no whole number. Any thread.
  *
  * quantity_parse: "64000", "64k", "2.5M", "10G" (decimal, as everywhere in networking).

@@ -25,10 +25,11 @@ struct yaml_lines {
 struct loader {
 	const char *path;
 	yaml_parser_t parser;
-	yaml_event_t event; /* the one that is looked at */
+	yaml_event_t event; /* the current one */
 	unsigned depth;
-	json_t *lines; /* NULL: nobody asks */
-	const char *wanted; /* note only the lines on the way to this pointer; NULL: all lines */
+	json_t *lines; /* NULL: not wanted */
+	const char *wanted; /* note only the lines of this pointer and of its parents; NULL: all
+			       lines */
 	struct fault *fault;
 };
 
@@ -199,7 +200,7 @@ event_next(struct loader *loader)
 		parser->problem ? parser->problem : "out of memory");
 }
 
-/* Whether the node that the loader looks at has an anchor or a tag, or is an alias. */
+/* Whether the current node has an anchor or a tag, or is an alias. */
 static bool
 node_is_marked(const yaml_event_t *event)
 {
@@ -240,7 +241,7 @@ line_note(struct loader *loader, const struct json_path *path)
 		json_integer((json_int_t)loader->event.start_mark.line + 1));
 }
 
-/* The text of the scalar that the loader looks at; NULL, and refused, if it holds a NUL. */
+/* The text of the current scalar; NULL, and refused, if it holds a NUL. */
 static const char *
 text_read(struct loader *loader)
 {
@@ -287,7 +288,7 @@ sequence_fill(struct loader *loader, json_t *array, const struct json_path *path
 	return -1;
 }
 
-/* Take the key that the loader looks at, and the value after it. */
+/* The current key, and the value after it. */
 static int
 member_read(struct loader *loader, json_t *object, const char *key, const struct json_path *path)
 {
