@@ -8,8 +8,9 @@ import re
 from rules import line_of, rule
 
 # The directories that are in order; one of ctrl is added here when its modules are.
-ORDERLY = ("dataplane", "perf", "ctrl/base", "ctrl/config", "ctrl/flow",
-           "ctrl/monitor", "ctrl/schema")
+ORDERLY = (
+    "dataplane", "perf", "ctrl/base", "ctrl/cli", "ctrl/config", "ctrl/flow", "ctrl/monitor",
+    "ctrl/net", "ctrl/schema", "ctrl/store")
 SOURCE = r".*\.[ch]"
 # File names in running text: `x.c`, x/y.h, x.[ch]. Those of DPDK and of the C library are not ours.
 MENTION = re.compile(
