@@ -46,7 +46,7 @@ struct daemon {
 	struct persistence persistence;
 	struct flows flows;
 	struct transactions transactions;
-	struct watchers watchers;
+	struct monitor monitor;
 	struct event_feed *feed;
 	struct methods_context context;
 	struct audit *audit;
@@ -127,7 +127,7 @@ loop_fini(struct daemon *daemon)
 static int
 feed_create(struct daemon *daemon)
 {
-	daemon->feed = event_feed_create(daemon->base, &daemon->watchers.events, &daemon->ports);
+	daemon->feed = event_feed_create(daemon->base, &daemon->monitor.events, &daemon->ports);
 	if (!daemon->feed)
 		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for events");
 	return 0;
@@ -161,7 +161,7 @@ service_create(struct daemon *daemon)
 		.confirm = &daemon->persistence.confirm,
 		.transactions = &daemon->transactions,
 		.restored = &daemon->persistence.restored,
-		.watchers = &daemon->watchers,
+		.monitor = &daemon->monitor,
 		.feed = daemon->feed,
 		.log_lines_lost = log_lines_lost,
 		.started_s = (uint64_t)now.tv_sec,
@@ -252,10 +252,10 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (persistence_attach(&daemon->persistence, &daemon->flows, &daemon->watchers.events,
+	if (persistence_attach(&daemon->persistence, &daemon->flows, &daemon->monitor.events,
 		    daemon->base, fault) < 0)
 		goto err_flows;
-	if (watchers_init(&daemon->watchers, &daemon->flows, config, daemon->base, fault) < 0)
+	if (monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_attached;
 	if (persistence_restore(&daemon->persistence, &daemon->flows, config, fault) < 0)
 		goto err_watchers;
@@ -279,7 +279,7 @@ err_service:
 err_feed:
 	event_feed_destroy(daemon->feed);
 err_watchers:
-	watchers_fini(&daemon->watchers);
+	monitor_fini(&daemon->monitor);
 err_attached:
 	persistence_detach(&daemon->persistence);
 err_flows:

@@ -13,8 +13,8 @@
 
 static int stage_install(struct draft *draft, struct op *op, struct fault *fault);
 static int stage_replace(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_let_go(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_put(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_release(struct draft *draft, struct op *op, struct fault *fault);
+static int stage_set(struct draft *draft, struct op *op, struct fault *fault);
 static int stage_remove(struct draft *draft, struct op *op, struct fault *fault);
 static int stage_join(struct draft *draft, struct op *op, struct fault *fault);
 static int stage_leave(struct draft *draft, struct op *op, struct fault *fault);
@@ -27,7 +27,7 @@ op_create(enum op_kind kind)
 
 	if (op) {
 		op->kind = kind;
-		op->place = UINT32_MAX;
+		op->index = UINT32_MAX;
 	}
 	return op;
 }
@@ -135,7 +135,7 @@ op_destroy(struct op *op)
 	}
 	free(op->legs);
 	free(op->left);
-	if (!op->settled)
+	if (!op->spec_given)
 		free(op->spec);
 	free(op->left_out);
 	free(op->id);
@@ -147,7 +147,7 @@ op_unstage(struct op *op)
 {
 	op->change = NULL;
 	op->effect = 0;
-	if (op->kind <= OP_PUT)
+	if (op->kind <= OP_SET)
 		return;
 	free(op->spec);
 	op->spec = NULL;
@@ -171,8 +171,8 @@ op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
 {
 	char message[FAULT_MESSAGE_MAX] = "";
 
-	if (op->place != UINT32_MAX)
-		fault_prefix(fault, "/%s/%u", op->member, op->place);
+	if (op->index != UINT32_MAX)
+		fault_prefix(fault, "/%s/%u", op->member, op->index);
 	if (!in_transaction)
 		return;
 	fault_prefix(fault, "/messages/%u", op->message);
@@ -183,10 +183,10 @@ op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
 
 void
-draft_init(struct draft *draft, struct desired *desired, const struct ports *ports)
+draft_init(struct draft *draft, struct flow_db *db, const struct ports *ports)
 {
 	memset(draft, 0, sizeof(*draft));
-	draft->desired = desired;
+	draft->db = db;
 	draft->ports = ports;
 }
 
@@ -203,9 +203,9 @@ change_spec(const struct change *change)
 	switch (change->kind) {
 	case CHANGE_ADD:
 	case CHANGE_REPLACE:
-	case CHANGE_RENEW:
+	case CHANGE_RECREATE:
 		return change->op->spec;
-	case CHANGE_ADOPT:
+	case CHANGE_SET_DECLARED:
 		return change->flow->spec;
 	default:
 		return NULL;
@@ -216,7 +216,7 @@ bool
 change_runs(const struct change *change)
 {
 	return change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE ||
-	       change->kind == CHANGE_RENEW;
+	       change->kind == CHANGE_RECREATE;
 }
 
 const struct flow_spec *
@@ -244,7 +244,7 @@ staged_spec(const struct flow *flow)
 static struct flow *
 staged_find(const struct draft *draft, const char *id, const char *pointer, struct fault *fault)
 {
-	struct flow *flow = desired_seek(draft->desired, id);
+	struct flow *flow = flow_db_seek(draft->db, id);
 
 	if (flow && staged_there(flow))
 		return flow;
@@ -290,7 +290,7 @@ staged_change(struct draft *draft, struct flow *flow, enum change_kind kind, str
 	return change;
 }
 
-/* Legs of the last version, told by those of the version before, told by those that run. */
+/* Legs of the last version in terms of those that run, composed over the version before. */
 static uint16_t *
 from_compose(const struct change *change, const uint16_t *from, unsigned n)
 {
@@ -325,7 +325,7 @@ stage_version(struct draft *draft, struct flow *flow, struct op *op, const uint1
 		free(change->from);
 		change->from = composed;
 	} else {
-		desired_rekey(flow, op->spec);
+		flow_db_rekey(flow, op->spec);
 	}
 	change->op = op;
 	op->change = change;
@@ -341,8 +341,8 @@ draft_stage(struct draft *draft, struct op *op, struct fault *fault)
 		return stage_install(draft, op, fault);
 	case OP_REPLACE:
 		return stage_replace(draft, op, fault);
-	case OP_PUT:
-		return stage_put(draft, op, fault);
+	case OP_SET:
+		return stage_set(draft, op, fault);
 	case OP_REMOVE:
 		return stage_remove(draft, op, fault);
 	case OP_JOIN:
@@ -356,11 +356,11 @@ draft_stage(struct draft *draft, struct op *op, struct fault *fault)
 }
 
 int
-draft_let_go(struct draft *draft, struct op *op, struct fault *fault)
+draft_release(struct draft *draft, struct op *op, struct fault *fault)
 {
 	switch (op->kind) {
-	case OP_PUT:
-		return stage_let_go(draft, op, fault);
+	case OP_SET:
+		return stage_release(draft, op, fault);
 	case OP_REMOVE:
 		return stage_remove(draft, op, fault);
 	default:
@@ -381,12 +381,12 @@ draft_declared(const struct draft *draft, const struct flow *flow)
 	return flow->mark >= draft->mark;
 }
 
-/* The match that it had is its own again, and what was to be has let go of it. */
+/* The flow gets back the match that it had; that of the version to be is free. */
 static void
 match_return(struct draft *draft, struct flow *flow)
 {
-	desired_match_free(draft->desired, flow);
-	desired_match_take(draft->desired, flow, flow->spec);
+	flow_db_match_remove(draft->db, flow);
+	flow_db_match_insert(draft->db, flow, flow->spec);
 }
 
 static void
@@ -398,11 +398,11 @@ change_undo(struct draft *draft, struct change *change)
 	switch (change->kind) {
 	case CHANGE_ADD:
 	case CHANGE_NONE:
-		desired_withdraw(draft->desired, flow);
+		flow_db_remove(draft->db, flow);
 		break;
-	case CHANGE_RENEW:
+	case CHANGE_RECREATE:
 	case CHANGE_REMOVE:
-		desired_rekey(flow, flow->spec);
+		flow_db_rekey(flow, flow->spec);
 		match_return(draft, flow);
 		break;
 	default:
@@ -447,23 +447,22 @@ draft_undo(struct draft *draft)
 
 /* A flow of that id is on its way out: what comes takes its place in the order, and no more. */
 static int
-flow_renew(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+flow_recreate(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
 	struct flow_spec *spec = op->spec;
-	const struct flow *other =
-		spec->rule ? NULL : desired_match_seek(draft->desired, &spec->match);
+	const struct flow *other = spec->rule ? NULL : flow_db_match_seek(draft->db, &spec->match);
 	struct change *change = flow->change;
 
 	if (other && other != flow)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
 			staged_there(other) ? staged_spec(other)->id : spec->id);
-	change->kind = change->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RENEW;
+	change->kind = change->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RECREATE;
 	change->op = op;
 	op->change = change;
 	op->effect = change->kind;
-	desired_rekey(flow, spec);
-	if (desired_match_take(draft->desired, flow, spec) < 0)
+	flow_db_rekey(flow, spec);
+	if (flow_db_match_insert(draft->db, flow, spec) < 0)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
 	return 0;
 }
@@ -472,20 +471,20 @@ static int
 stage_install(struct draft *draft, struct op *op, struct fault *fault)
 {
 	struct flow_spec *spec = op->spec;
-	struct flow *flow = spec->id[0] ? desired_seek(draft->desired, spec->id) : NULL;
+	struct flow *flow = spec->id[0] ? flow_db_seek(draft->db, spec->id) : NULL;
 	struct change *change;
 
 	if (flow_ports_check(spec, draft->ports, fault) < 0)
 		return -1;
 	leg_ids_give(spec);
 	if (flow && !staged_there(flow))
-		return flow_renew(draft, flow, op, fault);
-	flow = desired_add(draft->desired, spec, fault);
+		return flow_recreate(draft, flow, op, fault);
+	flow = flow_db_add(draft->db, spec, fault);
 	if (!flow)
 		return -1;
 	change = staged_change(draft, flow, CHANGE_ADD, fault);
 	if (!change) {
-		desired_withdraw(draft->desired, flow);
+		flow_db_remove(draft->db, flow);
 		return -1;
 	}
 	change->op = op;
@@ -494,7 +493,7 @@ stage_install(struct draft *draft, struct op *op, struct fault *fault)
 	return 0;
 }
 
-/* What is told apart by a flow's match stays; all else may change. */
+/* The match identifies a flow and stays; all else may change. */
 static int
 classifier_check(const struct flow_spec *before, const struct flow_spec *spec, struct fault *fault)
 {
@@ -552,7 +551,7 @@ flow_version(struct draft *draft, struct flow *flow, struct op *op, struct fault
 	return rc;
 }
 
-/* Nobody names a flow twice in one list: the second would undo the first unseen. */
+/* A list may name a flow once: a second mention would undo the first unseen. */
 static int
 named_once(const struct flow *flow, const struct op *op, const char *pointer, struct fault *fault)
 {
@@ -593,9 +592,9 @@ flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *
 
 	if (!change)
 		return -1;
-	if (change->kind == CHANGE_RENEW)
-		desired_rekey(flow, flow->spec);
-	desired_match_free(draft->desired, flow);
+	if (change->kind == CHANGE_RECREATE)
+		flow_db_rekey(flow, flow->spec);
+	flow_db_match_remove(draft->db, flow);
 	free(change->from);
 	change->from = NULL;
 	change->kind = change->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
@@ -607,11 +606,10 @@ flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *
 	return 0;
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
 stage_remove(struct draft *draft, struct op *op, struct fault *fault)
 {
-	struct flow *flow = desired_seek(draft->desired, op->id);
+	struct flow *flow = flow_db_seek(draft->db, op->id);
 
 	if (flow && named_once(flow, op, "", fault) < 0)
 		return -1;
@@ -634,20 +632,20 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 }
 
 static int
-adopt(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+set_declared(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
-	struct change *change = staged_change(draft, flow, CHANGE_ADOPT, fault);
+	struct change *change = staged_change(draft, flow, CHANGE_SET_DECLARED, fault);
 
 	if (!change)
 		return -1;
 	change->op = op;
 	op->change = change;
-	op->effect = CHANGE_ADOPT;
+	op->effect = CHANGE_SET_DECLARED;
 	return 0;
 }
 
 static int
-put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+set_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
 	const struct flow_spec *before = staged_spec(flow);
 	struct fault other;
@@ -660,40 +658,40 @@ put_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fa
 		return fault_set(
 			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
 	if (same)
-		return before->declared == op->spec->declared ? 0 : adopt(draft, flow, op, fault);
+		return before->declared == op->spec->declared
+			       ? 0
+			       : set_declared(draft, flow, op, fault);
 	if (classifier_check(before, op->spec, &other) == 0)
 		return flow_version(draft, flow, op, fault);
 	leg_ids_give(op->spec);
 	if (flow_leave(draft, flow, op, fault) < 0)
 		return -1;
-	return flow_renew(draft, flow, op, fault);
+	return flow_recreate(draft, flow, op, fault);
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
-stage_put(struct draft *draft, struct op *op, struct fault *fault)
+stage_set(struct draft *draft, struct op *op, struct fault *fault)
 {
-	struct flow *flow = desired_seek(draft->desired, op->spec->id);
+	struct flow *flow = flow_db_seek(draft->db, op->spec->id);
 
 	if (flow && draft->declares && flow->mark == draft->mark + 1)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
 			"found %s twice, expected each id once", op->spec->id);
 	if (flow && staged_there(flow)) {
-		if (put_over(draft, flow, op, fault) < 0)
+		if (set_over(draft, flow, op, fault) < 0)
 			return -1;
 	} else if (stage_install(draft, op, fault) < 0) {
 		return -1;
 	}
 	if (draft->declares)
-		desired_seek(draft->desired, op->spec->id)->mark = draft->mark + 1;
+		flow_db_seek(draft->db, op->spec->id)->mark = draft->mark + 1;
 	return 0;
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
-stage_let_go(struct draft *draft, struct op *op, struct fault *fault)
+stage_release(struct draft *draft, struct op *op, struct fault *fault)
 {
-	struct flow *flow = desired_seek(draft->desired, op->spec->id);
+	struct flow *flow = flow_db_seek(draft->db, op->spec->id);
 	const struct flow_spec *before;
 	struct fault other;
 
@@ -769,7 +767,6 @@ no_memory(const struct flow_spec *spec, struct fault *fault)
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a copy of flow %s", spec->id);
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
 stage_join(struct draft *draft, struct op *op, struct fault *fault)
 {
@@ -861,7 +858,7 @@ legs_choose(struct leave *leave, struct fault *fault)
 	return rc;
 }
 
-/* Who leaves is told by the legs that run, whose counters are the last. */
+/* The legs that leave, as numbers of the legs that run, whose last counters are reported. */
 static void
 left_trace(const struct change *change, struct op *op)
 {
@@ -891,7 +888,6 @@ leave_stage(struct draft *draft, struct flow *flow, struct leave *leave, struct 
 	return 0;
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
 stage_leave(struct draft *draft, struct op *op, struct fault *fault)
 {
@@ -922,7 +918,6 @@ leg_find(const struct flow_spec *spec, const char *id, struct fault *fault)
 		"found %s, expected the id of a leg of flow %s", id, spec->id);
 }
 
-/* A put lets go of the match that its flow has and is not to have any more. */
 static int
 stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 {

@@ -16,7 +16,7 @@
 #include "flow/flow_spec.h"
 
 /*
- * One operation on one flow, decoded but not yet looked at beside the flows that are there. It can
+ * One operation on one flow, decoded but not yet checked against the other flows. It can
  * be staged (draft_stage()) more than once, as long as it was not committed.
  *
  * Everything here is called by the control thread.
@@ -25,7 +25,7 @@
 enum op_kind {
 	OP_INSTALL, /* a flow whose id and match are free */
 	OP_REPLACE, /* in place of the flow of that id, which has the same match */
-	OP_PUT, /* whichever it needs for the flow to be so; a match may change, too. For whole
+	OP_SET, /* whichever it needs for the flow to be so; a match may change, too. For whole
 		   proposals */
 	OP_REMOVE,
 	OP_JOIN, /* legs to a flow */
@@ -39,16 +39,16 @@ struct op {
 	enum op_kind kind;
 	bool down; /* OP_ADMIN */
 	bool reports; /* OP_REMOVE: the last counters are wanted, see op->change */
-	bool swept; /* a declaration that does not name the flow added it */
-	bool settled; /* the flow owns the spec now, which is still good to read */
+	bool pruned; /* a declaration that does not name the flow added it */
+	bool spec_given; /* the flow owns the spec now, which is still good to read */
 	uint8_t effect; /* enum change_kind, as staged; CHANGE_NONE: nothing to change */
-	const void *owner; /* tells the requests of a draft apart */
+	const void *owner; /* identifies the request within a draft */
 	const char *member; /* where it stands in the request: "/MEMBER/PLACE"; static storage */
-	uint32_t place; /* UINT32_MAX: it is all of the request */
+	uint32_t index; /* UINT32_MAX: it is all of the request */
 	uint32_t message; /* of a transaction, counted from 0 */
 	char *left_out; /* why it is, of a proposal that may do without; NULL: it is not */
 	struct flow_spec
-		*spec; /* OP_INSTALL, OP_REPLACE, OP_PUT: as asked; else as staged, or NULL */
+		*spec; /* OP_INSTALL, OP_REPLACE, OP_SET: as asked; else as staged, or NULL */
 	char *id; /* of the flow: OP_REMOVE, OP_JOIN, OP_LEAVE, OP_ADMIN */
 	struct flow_leg *legs; /* OP_JOIN */
 	char **leg_ids; /* OP_LEAVE; OP_ADMIN: none or one */
@@ -93,9 +93,9 @@ enum change_kind {
 	CHANGE_NONE, /* a flow came and went within the draft */
 	CHANGE_ADD,
 	CHANGE_REPLACE, /* by a version of it: what it counts and knows goes on */
-	CHANGE_RENEW, /* it goes, and another of that id comes in its place */
+	CHANGE_RECREATE, /* it goes, and another of that id comes in its place */
 	CHANGE_REMOVE,
-	CHANGE_ADOPT, /* it stays as it is, and is declared from now on, or no longer */
+	CHANGE_SET_DECLARED, /* it stays as it is, and is declared from now on, or no longer */
 };
 
 struct change {
@@ -117,7 +117,7 @@ struct change {
 };
 
 struct draft {
-	struct desired *desired;
+	struct flow_db *db;
 	const struct ports *ports;
 	struct change **list;
 	size_t n;
@@ -127,7 +127,7 @@ struct draft {
 	bool declares; /* it is being staged */
 };
 
-void draft_init(struct draft *draft, struct desired *desired, const struct ports *ports);
+void draft_init(struct draft *draft, struct flow_db *db, const struct ports *ports);
 void draft_fini(struct draft *draft);
 
 /*
@@ -138,15 +138,15 @@ void draft_fini(struct draft *draft);
 int draft_stage(struct draft *draft, struct op *op, struct fault *fault);
 
 /*
- * Of operations that together say what is to be, in whatever order: all of them let go of what they
- * take away, flows and matches, before one is staged that takes what has become free. A removal is
- * staged with that. 0, or -1 as draft_stage().
+ * For operations that together declare a state, in any order: all of them release what they remove,
+ * flows and matches, before one is staged that needs what became free. A removal is staged by this.
+ * 0, or -1 as draft_stage().
  */
-int draft_let_go(struct draft *draft, struct op *op, struct fault *fault);
+int draft_release(struct draft *draft, struct op *op, struct fault *fault);
 
 /*
- * What is let go of and put from here on is a declaration or not: of one, the flows are marked,
- * also those that stay as they are.
+ * Whether what is released and set from here on is a declaration: its flows are marked, also those
+ * that stay as they are.
  */
 void draft_declare(struct draft *draft, bool declares);
 

@@ -15,37 +15,37 @@
 #define SLICE_NS (2 * NS_PER_S / 1000)
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 
-static const commit_phase_fn forward[] = {
+static const commit_phase_fn commit_phases[] = {
 	commit_stage,
 	commit_index,
 	commit_check,
 	commit_hops,
-	commit_take_out,
-	commit_put_in,
+	commit_remove,
+	commit_insert,
 	commit_want,
 	commit_prepare,
-	commit_look,
+	commit_plan,
 	commit_steer,
 	commit_write,
 	commit_run,
-	commit_flip,
-	commit_settle,
+	commit_activate,
+	commit_retire,
 	commit_answer,
 	commit_clear,
 	NULL,
 };
 
-static const commit_phase_fn back[] = {
-	commit_retrace,
+static const commit_phase_fn abort_phases[] = {
+	commit_release,
 	commit_abort,
-	commit_undraft,
+	commit_draft_undo,
 	commit_unstage,
 	commit_refuse,
 	commit_clear,
 	NULL,
 };
 
-static const commit_phase_fn away[] = {
+static const commit_phase_fn discard_phases[] = {
 	commit_clear,
 	NULL,
 };
@@ -74,10 +74,10 @@ commits_create(
 	commits->generation = generation;
 	commits->resume = pump;
 	commits->slice_ns = SLICE_NS;
-	commits->looks_saved = LOOKS_SAVED_MAX;
+	commits->check_every = SLICE_CHECK_EVERY;
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
-	draft_init(&commits->draft, &flows->desired, flows->ports);
+	draft_init(&commits->draft, &flows->db, flows->ports);
 	compiled_init(&commits->compiled);
 	if (!base)
 		return commits;
@@ -89,9 +89,9 @@ commits_create(
 }
 
 static void
-way_begin(struct commits *commits, const commit_phase_fn *way)
+phases_begin(struct commits *commits, const commit_phase_fn *phases)
 {
-	commits->way = way;
+	commits->phases = phases;
 	commits->phase = 0;
 	commits->at = 0;
 	commits->op = 0;
@@ -104,18 +104,18 @@ phase_end(struct commits *commits)
 {
 	commits->at = 0;
 	commits->phase++;
-	commits->running = commits->way[commits->phase] != NULL;
+	commits->running = commits->phases[commits->phase] != NULL;
 }
 
-/* All the way back in one go, as far as nobody is told. */
+/* Abort in one go, without notifications. */
 static void
 group_break_off(struct commits *commits)
 {
 	commits->base = NULL;
-	if (commits->way == forward)
-		way_begin(commits, back);
-	while (commits->running && commits->way[commits->phase] != commit_refuse) {
-		commits->way[commits->phase](commits);
+	if (commits->phases == commit_phases)
+		phases_begin(commits, abort_phases);
+	while (commits->running && commits->phases[commits->phase] != commit_refuse) {
+		commits->phases[commits->phase](commits);
 		phase_end(commits);
 	}
 }
@@ -196,12 +196,12 @@ group_begin(struct commits *commits)
 			break;
 	}
 	proposal = STAILQ_FIRST(&commits->group);
-	way_begin(commits, proposal->discarded ? away : forward);
+	phases_begin(commits, proposal->discarded ? discard_phases : commit_phases);
 	commits->running = true;
 	commits->failed = false;
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
-	commits->swept = NULL;
+	commits->pruned = NULL;
 	commits->plan_legs = 0;
 	commits->plan_counts_hops = false;
 	commits->grown = NULL;
@@ -223,7 +223,7 @@ pump(struct commits *commits)
 	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
 		if (!commits->running)
 			group_begin(commits);
-		switch (commits->way[commits->phase](commits)) {
+		switch (commits->phases[commits->phase](commits)) {
 		case PHASE_WAITS:
 			return;
 		case PHASE_MORE:
@@ -231,10 +231,10 @@ pump(struct commits *commits)
 			return;
 		case PHASE_FAILED:
 			commits->failed = true;
-			way_begin(commits, back);
+			phases_begin(commits, abort_phases);
 			break;
 		case PHASE_PLANNED:
-			way_begin(commits, back);
+			phases_begin(commits, abort_phases);
 			break;
 		case PHASE_DONE:
 			phase_end(commits);

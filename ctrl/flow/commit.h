@@ -31,13 +31,14 @@ struct commits;
 struct commits *commits_create(
 	struct flows *flows, struct store *store, struct event_base *base, uint64_t generation);
 
-/* Proposals that wait are dropped, and nobody is told. */
+/* Proposals that wait are dropped without a notification. */
 void commits_destroy(struct commits *commits);
 
-/* Take a proposal over. It is told of, from within this call at the earliest, exactly once. */
+/* Take a proposal over. Its `done` is called exactly once, from within this call at the earliest.
+ */
 void commits_submit(struct commits *commits, struct proposal *proposal);
 
-/* Destroy a proposal that may be huge, a bit at a time; nobody is told. NULL is allowed. */
+/* Destroy a proposal that may be huge, a bit at a time, without a notification. NULL is allowed. */
 void commits_discard(struct commits *commits, struct proposal *proposal);
 
 /* Go on until nothing waits; before the event loop runs. */
@@ -46,7 +47,7 @@ void commits_finish(struct commits *commits);
 /* The generation of the state as it is. */
 uint64_t commits_generation(const struct commits *commits);
 
-/* Have each committed proposal told; for the life of the commits, and by few. */
+/* Call `observe` for each committed proposal, for the life of the commits; few observers only. */
 void commits_observe(struct commits *commits, proposal_observer_fn observe, void *arg);
 
 /* One line for the log a flow that a restoring proposal leaves out. */

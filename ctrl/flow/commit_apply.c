@@ -88,13 +88,13 @@ txn_commit_fault(int error, struct fault *fault)
 
 /* The next hop of an old leg, when the new one would be handed to the same. */
 static uint16_t
-hop_kept(const struct flow *flow, unsigned old, const struct flow_leg *leg)
+hop_reused(const struct flow *flow, unsigned old, const struct flow_leg *leg)
 {
 	return leg_hops_same(&flow->spec->legs[old], leg) ? flow->hops[old] : HOP_WANTED;
 }
 
 static void
-hops_keep(const struct change *change, const struct flow_spec *spec)
+hops_reuse(const struct change *change, const struct flow_spec *spec)
 {
 	const struct flow *flow = change->flow;
 	const struct flow_spec *before = flow->spec;
@@ -104,10 +104,11 @@ hops_keep(const struct change *change, const struct flow_spec *spec)
 	for (leg = 0; leg < spec->n_legs; leg++)
 		change->hops[leg] = from[leg] == DP_LEG_NEW
 					    ? HOP_WANTED
-					    : hop_kept(flow, from[leg], &spec->legs[leg]);
+					    : hop_reused(flow, from[leg], &spec->legs[leg]);
 	for (; leg < spec->n_all_legs; leg++, old++)
-		change->hops[leg] = old < before->n_all_legs ? hop_kept(flow, old, &spec->legs[leg])
-							     : HOP_WANTED;
+		change->hops[leg] = old < before->n_all_legs
+					    ? hop_reused(flow, old, &spec->legs[leg])
+					    : HOP_WANTED;
 }
 
 static int
@@ -119,13 +120,13 @@ hops_begin(struct change *change)
 	if (!change->hops)
 		return -ENOMEM;
 	if (change->kind == CHANGE_REPLACE)
-		hops_keep(change, spec);
+		hops_reuse(change, spec);
 	else
 		memset(change->hops, 0xff, spec->n_all_legs * sizeof(change->hops[0]));
 	return 0;
 }
 
-/* The next changes that have legs; how many, and *end behind the last that was looked at. */
+/* The next changes that have legs; how many, and *end behind the last of them. */
 static size_t
 hops_gather(struct commits *commits, struct change **changes, struct leg_hops *list, size_t *end)
 {
@@ -149,7 +150,7 @@ hops_gather(struct commits *commits, struct change **changes, struct leg_hops *l
 	return n;
 }
 
-/* From here on nobody else changes handles or next hops of flows (flows.c). */
+/* While it is open, repointing (flows.c) changes no handles or next hops. */
 static int
 txn_begin(struct commits *commits)
 {
@@ -199,7 +200,7 @@ batch_hops_get(struct commits *commits, const struct leg_hops *list, size_t n, s
 	int rc;
 
 	next_hops_rehearse(hops, plans(commits));
-	rc = leg_hops_get(commits->flows, list, n, at, &commits->fault);
+	rc = leg_hops_ref(commits->flows, list, n, at, &commits->fault);
 	next_hops_rehearse(hops, false);
 	return rc;
 }
@@ -240,7 +241,7 @@ commit_hops(struct commits *commits)
 
 /* What goes makes room for what comes, also for its match. */
 enum phase_end
-commit_take_out(struct commits *commits)
+commit_remove(struct commits *commits)
 {
 	for (; commits->at < commits->draft.n; commits->at++) {
 		const struct change *change = commits->draft.list[commits->at];
@@ -248,7 +249,7 @@ commit_take_out(struct commits *commits)
 
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RENEW)
+		if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RECREATE)
 			continue;
 		rc = dp_txn_remove(commits->txn, change->flow->handle);
 		if (rc == 0)
@@ -261,7 +262,7 @@ commit_take_out(struct commits *commits)
 }
 
 static int
-change_put(struct commits *commits, struct change *change)
+change_insert(struct commits *commits, struct change *change)
 {
 	int rc = flow_compile(
 		change_spec(change), commits->flows->ports, change->hops, &commits->compiled);
@@ -276,7 +277,7 @@ change_put(struct commits *commits, struct change *change)
 
 /* The i-th change that is put in, or NULL: versions first, as they may make room for more legs. */
 static struct change *
-put_order(const struct draft *draft, size_t i)
+insert_order(const struct draft *draft, size_t i)
 {
 	struct change *change = draft->list[i < draft->n ? i : i - draft->n];
 
@@ -291,7 +292,7 @@ refusal_count(struct commits *commits, struct txn_refusal *refusal)
 	size_t i;
 
 	for (i = 0; i < 2 * commits->draft.n; i++) {
-		const struct change *change = put_order(&commits->draft, i);
+		const struct change *change = insert_order(&commits->draft, i);
 		const struct flow_spec *spec = change ? change_spec(change) : NULL;
 
 		if (!spec)
@@ -346,10 +347,10 @@ versions_fit(struct commits *commits)
 }
 
 enum phase_end
-commit_put_in(struct commits *commits)
+commit_insert(struct commits *commits)
 {
 	for (; commits->at < 2 * commits->draft.n; commits->at++) {
-		struct change *change = put_order(&commits->draft, commits->at);
+		struct change *change = insert_order(&commits->draft, commits->at);
 		unsigned n_legs;
 		int rc;
 
@@ -360,7 +361,7 @@ commit_put_in(struct commits *commits)
 		if (!change)
 			continue;
 		n_legs = dp_txn_leg_count(commits->txn);
-		rc = change_put(commits, change);
+		rc = change_insert(commits, change);
 		if (rc == 0) {
 			if (dp_txn_leg_count(commits->txn) > n_legs)
 				commits->grown = change;
@@ -382,7 +383,7 @@ asks_for_packets(const struct change *change)
 {
 	switch (change->kind) {
 	case CHANGE_ADD:
-	case CHANGE_RENEW:
+	case CHANGE_RECREATE:
 		return true;
 	case CHANGE_REPLACE:
 		return change_spec(change)->rule || change->flow->only;
@@ -512,8 +513,8 @@ commit_prepare(struct commits *commits)
 /* From a prepared transaction to a state that is durable, running, and the one that readers see. */
 
 #define COMMIT_FLOWS_AT_ONCE 1024
-#define FLIP_AHEAD 8
-#define EACH_TOLD_MAX 256 /* changes of one group that are told one by one */
+#define ACTIVATE_AHEAD 8
+#define EACH_NOTIFIED_MAX 256 /* changes of one group that are notified one by one */
 
 static int
 op_write(struct store_batch *batch, const struct op *op)
@@ -699,7 +700,7 @@ commit_run(struct commits *commits)
 	if (!commits->txn)
 		return PHASE_DONE;
 	while ((rc = dp_txn_commit_step(commits->txn, COMMIT_FLOWS_AT_ONCE)) == -EAGAIN) {
-		commits->looks = LOOKS_SAVED_MAX; /* a step is long enough to look at the clock */
+		commits->n_checks = SLICE_CHECK_EVERY; /* a step is long enough to read the clock */
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
 	}
@@ -708,32 +709,32 @@ commit_run(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* What the flow was stays with the change until it is settled. */
+/* The old version stays with the change until it is retired. */
 static void
-change_flip(struct commits *commits, struct change *change)
+change_activate(struct commits *commits, struct change *change)
 {
-	struct desired *desired = &commits->flows->desired;
+	struct flow_db *db = &commits->flows->db;
 	struct flow *flow = change->flow;
 	uint16_t *hops = change->hops;
 
 	switch (change->kind) {
 	case CHANGE_ADD:
-		desired_reveal(desired, flow, hops);
+		flow_db_activate(db, flow, hops);
 		change->hops = NULL;
 		break;
 	case CHANGE_REPLACE:
-	case CHANGE_RENEW:
-		desired_rekey(flow, change->op->spec);
+	case CHANGE_RECREATE:
+		flow_db_rekey(flow, change->op->spec);
 		change->old_spec = flow->spec;
 		change->hops = flow->hops;
 		flow->spec = change->op->spec;
 		flow->hops = hops;
 		break;
 	case CHANGE_REMOVE:
-		desired_hide(desired, flow);
+		flow_db_retire(db, flow);
 		change->old_spec = flow->spec;
 		return;
-	case CHANGE_ADOPT:
+	case CHANGE_SET_DECLARED:
 		flow->spec->declared = change->op->spec->declared;
 		return;
 	default:
@@ -744,34 +745,34 @@ change_flip(struct commits *commits, struct change *change)
 
 /* What a flip will touch soon: a million of them would wait for memory otherwise. */
 static void
-flip_prefetch(const struct draft *draft, size_t i)
+activate_prefetch(const struct draft *draft, size_t i)
 {
-	if (i + 2 * FLIP_AHEAD < draft->n)
-		__builtin_prefetch(draft->list[i + 2 * FLIP_AHEAD], 1);
-	if (i + FLIP_AHEAD >= draft->n)
+	if (i + 2 * ACTIVATE_AHEAD < draft->n)
+		__builtin_prefetch(draft->list[i + 2 * ACTIVATE_AHEAD], 1);
+	if (i + ACTIVATE_AHEAD >= draft->n)
 		return;
-	__builtin_prefetch(draft->list[i + FLIP_AHEAD]->flow, 1);
-	__builtin_prefetch(&draft->list[i + FLIP_AHEAD]->flow->change, 1);
+	__builtin_prefetch(draft->list[i + ACTIVATE_AHEAD]->flow, 1);
+	__builtin_prefetch(&draft->list[i + ACTIVATE_AHEAD]->flow->change, 1);
 }
 
 /* Readers see all of the new state from here on, so this is done in one go. */
 enum phase_end
-commit_flip(struct commits *commits)
+commit_activate(struct commits *commits)
 {
 	size_t i;
 
 	for (i = 0; i < commits->draft.n; i++) {
-		flip_prefetch(&commits->draft, i);
-		change_flip(commits, commits->draft.list[i]);
+		activate_prefetch(&commits->draft, i);
+		change_activate(commits, commits->draft.list[i]);
 	}
 	commits->generation = commits->next_generation - 1;
-	commits->flows->tell_each = commits->draft.n <= EACH_TOLD_MAX;
+	commits->flows->notify_each = commits->draft.n <= EACH_NOTIFIED_MAX;
 	return PHASE_DONE;
 }
 
 /* What only the old version of a flow held goes. */
 static void
-old_let_go(struct commits *commits, struct change *change)
+old_release(struct commits *commits, struct change *change)
 {
 	struct flows *flows = commits->flows;
 	const struct flow_spec *old = change->old_spec;
@@ -781,62 +782,62 @@ old_let_go(struct commits *commits, struct change *change)
 		flow_unsteer(flows, old, change->flow->only);
 		flow_widen(change->flow);
 	}
-	leg_hops_put(flows, old, goes ? change->flow->hops : change->hops, true);
+	leg_hops_unref(flows, old, goes ? change->flow->hops : change->hops, true);
 }
 
 static void
-legs_count(struct desired *desired, const struct change *change)
+legs_count(struct flow_db *db, const struct change *change)
 {
-	if (change->kind == CHANGE_NONE || change->kind == CHANGE_ADOPT)
+	if (change->kind == CHANGE_NONE || change->kind == CHANGE_SET_DECLARED)
 		return;
 	if (change->old_spec)
-		desired->n_legs -= change->old_spec->n_all_legs;
+		db->n_legs -= change->old_spec->n_all_legs;
 	if (change->kind != CHANGE_REMOVE)
-		desired->n_legs += change->flow->spec->n_all_legs;
+		db->n_legs += change->flow->spec->n_all_legs;
 }
 
 static void
-change_settle(struct commits *commits, struct change *change)
+change_retire(struct commits *commits, struct change *change)
 {
 	struct flows *flows = commits->flows;
 	struct flow *flow = change->flow;
 
 	flow->change = NULL;
-	legs_count(&flows->desired, change);
+	legs_count(&flows->db, change);
 	switch (change->kind) {
 	case CHANGE_NONE:
-		desired_withdraw(&flows->desired, flow);
+		flow_db_remove(&flows->db, flow);
 		return;
 	case CHANGE_ADD:
-		change->op->settled = true;
+		change->op->spec_given = true;
 		flows_changed(flows, flow, NULL);
 		return;
 	case CHANGE_REPLACE:
-		change->op->settled = true;
-		old_let_go(commits, change);
+		change->op->spec_given = true;
+		old_release(commits, change);
 		flows_changed(flows, flow, flow);
 		return;
-	case CHANGE_RENEW:
-		change->op->settled = true;
-		old_let_go(commits, change);
+	case CHANGE_RECREATE:
+		change->op->spec_given = true;
+		old_release(commits, change);
 		flows_changed(flows, NULL, flow);
 		flows_changed(flows, flow, NULL);
 		return;
 	case CHANGE_REMOVE:
-		old_let_go(commits, change);
+		old_release(commits, change);
 		flows_changed(flows, NULL, flow);
-		desired_withdraw(&flows->desired, flow);
+		flow_db_remove(&flows->db, flow);
 		return;
 	}
 }
 
 enum phase_end
-commit_settle(struct commits *commits)
+commit_retire(struct commits *commits)
 {
 	for (; commits->at < commits->draft.n; commits->at++) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		change_settle(commits, commits->draft.list[commits->at]);
+		change_retire(commits, commits->draft.list[commits->at]);
 	}
 	if (!commits->late && commits->draft.n > 0)
 		next_hops_reclaim(commits->flows->hops);

@@ -8,15 +8,15 @@
 #include "flow/commit_group.h"
 
 enum phase_end commit_hops(struct commits *commits);
-enum phase_end commit_take_out(struct commits *commits);
-enum phase_end commit_put_in(struct commits *commits);
+enum phase_end commit_remove(struct commits *commits);
+enum phase_end commit_insert(struct commits *commits);
 enum phase_end commit_want(struct commits *commits);
 enum phase_end commit_prepare(struct commits *commits);
 enum phase_end commit_steer(struct commits *commits);
 enum phase_end commit_write(struct commits *commits);
 enum phase_end commit_run(struct commits *commits);
-enum phase_end commit_flip(struct commits *commits);
-enum phase_end commit_settle(struct commits *commits);
+enum phase_end commit_activate(struct commits *commits);
+enum phase_end commit_retire(struct commits *commits);
 enum phase_end commit_answer(struct commits *commits);
 enum phase_end commit_clear(struct commits *commits);
 

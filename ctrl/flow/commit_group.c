@@ -8,9 +8,9 @@
 bool
 commit_slice_over(struct commits *commits)
 {
-	if (++commits->looks < commits->looks_saved || !commits->base)
+	if (++commits->n_checks < commits->check_every || !commits->base)
 		return false;
-	commits->looks = 0;
+	commits->n_checks = 0;
 	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
 }
 
@@ -71,9 +71,9 @@ commit_leave_out(struct commits *commits, struct change *change)
 		return false;
 	commit_leave_out_warn(commits, change->op);
 	if (change->indexed)
-		validate_take(commits->flows->validate, change->op->spec);
+		validate_remove(commits->flows->validate, change->op->spec);
 	change->indexed = false;
-	desired_match_free(&commits->flows->desired, change->flow);
+	flow_db_match_remove(&commits->flows->db, change->flow);
 	change->kind = CHANGE_NONE;
 	proposal->left_out++;
 	proposal->added--;

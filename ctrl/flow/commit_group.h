@@ -14,7 +14,7 @@
 STAILQ_HEAD(proposal_queue, proposal);
 
 #define COMMIT_OBSERVERS_MAX 4
-#define LOOKS_SAVED_MAX 32
+#define SLICE_CHECK_EVERY 32
 
 enum phase_end {
 	PHASE_FAILED = -1, /* commits->fault, commits->offender */
@@ -26,11 +26,11 @@ enum phase_end {
 
 typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
 
-/* A proposal that says what is to be lets go of everything before it takes anything. */
+/* A proposal that declares a state releases everything before it inserts anything. */
 enum stage_pass {
 	PASS_BEGIN,
-	PASS_LET_GO,
-	PASS_SWEEP, /* what a declaration does not name */
+	PASS_RELEASE,
+	PASS_PRUNE, /* what a declaration does not name */
 	PASS_STAGE,
 };
 
@@ -64,18 +64,18 @@ struct commits {
 	bool write_failed; /* and refused */
 	bool late; /* a worker was */
 	/* Where the group stands. */
-	const commit_phase_fn *way; /* its phases, NULL behind the last */
+	const commit_phase_fn *phases; /* its phases, NULL behind the last */
 	unsigned phase;
 	bool running;
 	size_t at; /* the next change of a phase that goes over them */
 	struct proposal *proposal; /* the one that is staged */
 	enum stage_pass pass; /* over its ops */
 	size_t op; /* its next op */
-	struct flow *swept; /* the next flow to look at for a declaration */
+	struct flow *pruned; /* the next flow to check for a declaration */
 	uint64_t slice_ns; /* how long to work before others have their turn */
 	uint64_t slice_end_ns;
-	unsigned looks_saved; /* works between two looks at the clock */
-	unsigned looks; /* that were saved since the last */
+	unsigned check_every; /* steps between two reads of the clock */
+	unsigned n_checks; /* that were saved since the last */
 	bool again; /* some of a partial proposal is left out, and it begins again without */
 	bool failed; /* a phase did, */
 	struct fault fault; /* and why, */
@@ -86,7 +86,7 @@ struct commits {
 	void *warn_arg;
 };
 
-/* Whether it is time to let others have their turn. Cheap: looks at the clock now and then. */
+/* Whether it is time to let others have their turn. Cheap: reads the clock now and then. */
 bool commit_slice_over(struct commits *commits);
 
 /*

@@ -44,7 +44,7 @@ proposal_begin(struct commits *commits, struct proposal *proposal)
 			"changed since, and ask again",
 			(unsigned long long)proposal->if_generation,
 			(unsigned long long)commits->next_generation - 1);
-	desired_number_avoid(&commits->flows->desired, proposal->highest_number);
+	flow_db_number_avoid(&commits->flows->db, proposal->highest_number);
 	draft_declare(&commits->draft, proposal->declares);
 	return 0;
 }
@@ -57,8 +57,8 @@ op_count(struct proposal *proposal, const struct op *op)
 		proposal->added++;
 		break;
 	case CHANGE_REPLACE:
-	case CHANGE_RENEW:
-	case CHANGE_ADOPT:
+	case CHANGE_RECREATE:
+	case CHANGE_SET_DECLARED:
 		proposal->changed++;
 		break;
 	case CHANGE_REMOVE:
@@ -83,9 +83,9 @@ op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
 }
 
 static int
-op_let_go(struct commits *commits, struct proposal *proposal, struct op *op)
+op_release(struct commits *commits, struct proposal *proposal, struct op *op)
 {
-	if (draft_let_go(&commits->draft, op, &commits->fault) < 0)
+	if (draft_release(&commits->draft, op, &commits->fault) < 0)
 		return op_failed(commits, proposal, op);
 	if (op->kind == OP_REMOVE)
 		op_count(proposal, op);
@@ -103,7 +103,7 @@ op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
 
 /* A flow that the declaration does not name goes, when it is one of those it speaks of. */
 static int
-flow_sweep(struct commits *commits, struct proposal *proposal, struct flow *flow)
+flow_prune(struct commits *commits, struct proposal *proposal, struct flow *flow)
 {
 	struct op *op;
 
@@ -112,23 +112,23 @@ flow_sweep(struct commits *commits, struct proposal *proposal, struct flow *flow
 		return 0;
 	op = op_create_remove(flow->spec->id);
 	if (op)
-		op->swept = true;
+		op->pruned = true;
 	if (proposal_add(proposal, op, "declare", UINT32_MAX, &commits->fault) < 0)
 		return -1;
 	return op_stage(commits, proposal, op);
 }
 
 static enum phase_end
-declaration_sweep(struct commits *commits, struct proposal *proposal)
+declaration_prune(struct commits *commits, struct proposal *proposal)
 {
 	if (!proposal->declares)
 		return PHASE_DONE;
-	if (!commits->swept)
-		commits->swept = desired_after(&commits->flows->desired, 0);
-	for (; commits->swept; commits->swept = desired_next(commits->swept)) {
+	if (!commits->pruned)
+		commits->pruned = flow_db_after(&commits->flows->db, 0);
+	for (; commits->pruned; commits->pruned = flow_db_next(commits->pruned)) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		if (flow_sweep(commits, proposal, commits->swept) < 0)
+		if (flow_prune(commits, proposal, commits->pruned) < 0)
 			return PHASE_FAILED;
 	}
 	return PHASE_DONE;
@@ -151,7 +151,7 @@ ops_load(struct commits *commits, struct proposal *proposal)
 }
 
 static enum phase_end
-ops_let_go(struct commits *commits, struct proposal *proposal)
+ops_release(struct commits *commits, struct proposal *proposal)
 {
 	if (!proposal_is_whole(proposal))
 		return PHASE_DONE;
@@ -160,17 +160,17 @@ ops_let_go(struct commits *commits, struct proposal *proposal)
 			return PHASE_MORE;
 		if (proposal->ops[commits->op]->left_out)
 			continue;
-		if (op_let_go(commits, proposal, proposal->ops[commits->op]) < 0)
+		if (op_release(commits, proposal, proposal->ops[commits->op]) < 0)
 			return PHASE_FAILED;
 	}
 	return PHASE_DONE;
 }
 
-/* What was let go of by a removal, and what the sweep added, is staged already; or need not be. */
+/* Removals of a whole proposal and those that pruning added are staged already. */
 static bool
 op_is_staged(const struct proposal *proposal, const struct op *op)
 {
-	return op->swept || op->left_out || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
+	return op->pruned || op->left_out || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
 }
 
 static enum phase_end
@@ -193,10 +193,10 @@ pass_run(struct commits *commits, struct proposal *proposal)
 	switch (commits->pass) {
 	case PASS_BEGIN:
 		return proposal_begin(commits, proposal) < 0 ? PHASE_FAILED : PHASE_DONE;
-	case PASS_LET_GO:
-		return ops_let_go(commits, proposal);
-	case PASS_SWEEP:
-		return declaration_sweep(commits, proposal);
+	case PASS_RELEASE:
+		return ops_release(commits, proposal);
+	case PASS_PRUNE:
+		return declaration_prune(commits, proposal);
 	default:
 		return ops_stage(commits, proposal);
 	}
@@ -266,13 +266,13 @@ change_index(struct commits *commits, struct change *change)
 	struct validate *validate = commits->flows->validate;
 	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
 
-	if (change->kind == CHANGE_ADOPT)
+	if (change->kind == CHANGE_SET_DECLARED)
 		return 0;
 	if (before)
-		validate_take(validate, before);
-	if (spec && validate_put(validate, spec, change->flow->sequence) < 0) {
+		validate_remove(validate, before);
+	if (spec && validate_insert(validate, spec, change->flow->sequence) < 0) {
 		if (before)
-			validate_put(validate, before, change->flow->sequence);
+			validate_insert(validate, before, change->flow->sequence);
 		return fault_set(
 			&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
 	}
@@ -311,7 +311,7 @@ commit_check(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* Look at the plan of the state as it is, which is kept in *plan. */
+/* Build the plan for the current state in *plan. */
 static enum phase_end
 plan_make(struct commits *commits, struct proposal *proposal, struct plan **plan)
 {
@@ -323,7 +323,8 @@ plan_make(struct commits *commits, struct proposal *proposal, struct plan **plan
 		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a plan");
 		return commit_fail(commits, proposal);
 	}
-	while ((rc = plan_look(*plan, &commits->draft, commits->generation, &commits->fault)) > 0) {
+	while ((rc = plan_build(*plan, &commits->draft, commits->generation, &commits->fault)) >
+		0) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
 	}
@@ -332,7 +333,7 @@ plan_make(struct commits *commits, struct proposal *proposal, struct plan **plan
 
 /* Who plans, and who commits a plan, is alone in the group. */
 enum phase_end
-commit_look(struct commits *commits)
+commit_plan(struct commits *commits)
 {
 	struct proposal *proposal = STAILQ_FIRST(&commits->group);
 	enum phase_end end;
@@ -353,32 +354,32 @@ commit_look(struct commits *commits)
 	return commit_fail(commits, proposal);
 }
 
-/* The way back, after a failure or a plan: all that was taken is returned, in reverse. */
+/* Abort after a failure or a plan: all that was acquired is released, in reverse. */
 
 static void
-change_retrace(struct flows *flows, const struct change *change)
+change_release(struct flows *flows, const struct change *change)
 {
 	if (change->steered)
 		flow_unsteer(flows, change_spec(change), NULL);
 	if (change->hopped && change_runs(change))
-		leg_hops_put(flows, change_spec(change), change->hops, false);
+		leg_hops_unref(flows, change_spec(change), change->hops, false);
 	if (!change->indexed)
 		return;
 	if (change_spec(change))
-		validate_take(flows->validate, change_spec(change));
+		validate_remove(flows->validate, change_spec(change));
 	if (change_before(change))
-		validate_put(flows->validate, change_before(change), change->flow->sequence);
+		validate_insert(flows->validate, change_before(change), change->flow->sequence);
 }
 
 enum phase_end
-commit_retrace(struct commits *commits)
+commit_release(struct commits *commits)
 {
 	const struct draft *draft = &commits->draft;
 
 	for (; commits->at < draft->n; commits->at++) {
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
-		change_retrace(commits->flows, draft->list[draft->n - 1 - commits->at]);
+		change_release(commits->flows, draft->list[draft->n - 1 - commits->at]);
 	}
 	return PHASE_DONE;
 }
@@ -399,7 +400,7 @@ commit_abort(struct commits *commits)
 }
 
 enum phase_end
-commit_undraft(struct commits *commits)
+commit_draft_undo(struct commits *commits)
 {
 	while (draft_undo(&commits->draft)) {
 		if (commit_slice_over(commits))
@@ -417,7 +418,7 @@ commit_unstage(struct commits *commits)
 		while (commits->op < proposal->n_ops) {
 			if (commit_slice_over(commits))
 				return PHASE_MORE;
-			if (proposal->ops[proposal->n_ops - 1]->swept)
+			if (proposal->ops[proposal->n_ops - 1]->pruned)
 				proposal_drop(proposal);
 			else
 				op_unstage(proposal->ops[commits->op++]);
@@ -428,23 +429,23 @@ commit_unstage(struct commits *commits)
 	return PHASE_DONE;
 }
 
-/* A proposal that is kept is its owner's again; all others are cleared away later. */
+/* A proposal with `keep` goes back to its owner; all others are destroyed later. */
 static void
-group_tell(struct commits *commits, const struct fault *fault)
+group_notify(struct commits *commits, const struct fault *fault)
 {
-	struct proposal_queue told = STAILQ_HEAD_INITIALIZER(told);
+	struct proposal_queue reported = STAILQ_HEAD_INITIALIZER(reported);
 	struct proposal *proposal;
 
-	STAILQ_CONCAT(&told, &commits->group);
-	while ((proposal = STAILQ_FIRST(&told))) {
-		STAILQ_REMOVE_HEAD(&told, link);
+	STAILQ_CONCAT(&reported, &commits->group);
+	while ((proposal = STAILQ_FIRST(&reported))) {
+		STAILQ_REMOVE_HEAD(&reported, link);
 		proposal->done(proposal->arg, proposal, fault);
 		if (!proposal->keep)
 			STAILQ_INSERT_TAIL(&commits->group, proposal, link);
 	}
 }
 
-/* The others begin anew, before those that came later, without the one whose fault it was. */
+/* The others begin again, before those that came later, without the offender. */
 static void
 others_requeue(struct commits *commits)
 {
@@ -457,7 +458,7 @@ others_requeue(struct commits *commits)
 	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
 }
 
-/* All of the group begin anew, before those that came later. */
+/* All of the group begin again, before those that came later. */
 static void
 group_requeue(struct commits *commits)
 {
@@ -498,6 +499,6 @@ commit_refuse(struct commits *commits)
 	if (commits->offender)
 		others_requeue(commits);
 	commits->offender = NULL;
-	group_tell(commits, commits->failed ? &fault : NULL);
+	group_notify(commits, commits->failed ? &fault : NULL);
 	return PHASE_DONE;
 }

@@ -9,10 +9,10 @@
 enum phase_end commit_stage(struct commits *commits);
 enum phase_end commit_index(struct commits *commits);
 enum phase_end commit_check(struct commits *commits);
-enum phase_end commit_look(struct commits *commits);
-enum phase_end commit_retrace(struct commits *commits);
+enum phase_end commit_plan(struct commits *commits);
+enum phase_end commit_release(struct commits *commits);
 enum phase_end commit_abort(struct commits *commits);
-enum phase_end commit_undraft(struct commits *commits);
+enum phase_end commit_draft_undo(struct commits *commits);
 enum phase_end commit_unstage(struct commits *commits);
 enum phase_end commit_refuse(struct commits *commits);
 

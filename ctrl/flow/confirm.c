@@ -10,7 +10,7 @@
 #include "flow/rollback.h"
 
 #define RETRY_S 5 /* when it could not be taken back */
-#define LEFT_OUT_TOLD_MAX 256 /* flows that are told one by one */
+#define LEFT_OUT_REPORTED_MAX 256 /* flows that are reported one by one */
 
 /* The one that was announced, unless the clock was set since. */
 static uint64_t
@@ -94,7 +94,7 @@ taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
 }
 
 static void
-take_back(struct confirm *confirm, uint64_t generation)
+confirm_restore(struct confirm *confirm, uint64_t generation)
 {
 	struct proposal *proposal =
 		proposal_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
@@ -125,23 +125,23 @@ time_is_up(evutil_socket_t fd, short what, void *arg)
 	if (confirm->due_ns > clock_read_ns(CLOCK_MONOTONIC))
 		timer_set(confirm);
 	else
-		take_back(confirm, open.generation);
+		confirm_restore(confirm, open.generation);
 }
 
 /* Of a few each; all of them are counted in the generation's comment. */
 static void
-left_out_tell(const struct confirm *confirm, const struct proposal *proposal)
+left_out_report(const struct confirm *confirm, const struct proposal *proposal)
 {
 	char message[FAULT_MESSAGE_MAX + FLOW_ID_MAX + 96];
-	unsigned told = 0;
+	unsigned reported = 0;
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops && told < LEFT_OUT_TOLD_MAX; i++) {
+	for (i = 0; i < proposal->n_ops && reported < LEFT_OUT_REPORTED_MAX; i++) {
 		const struct op *op = proposal->ops[i];
 
 		if (!op->left_out)
 			continue;
-		told++;
+		reported++;
 		events_rollback_failed(
 			confirm->events, proposal->returned, op_flow(op), op->left_out);
 		snprintf(message, sizeof(message),
@@ -159,7 +159,7 @@ committed(void *arg, const struct proposal *proposal)
 	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
 		return;
 	if (proposal->partial)
-		left_out_tell(confirm, proposal);
+		left_out_report(confirm, proposal);
 	confirm->fault[0] = '\0';
 	confirm->due_ns = proposal->confirm_due_ns;
 	timer_set(confirm);
@@ -213,7 +213,7 @@ confirm_catch_up(struct confirm *confirm)
 	struct store_confirm open;
 
 	if (confirm_open(confirm, &open) && confirm->due_ns <= clock_read_ns(CLOCK_MONOTONIC))
-		take_back(confirm, open.generation);
+		confirm_restore(confirm, open.generation);
 }
 
 /* The store has it, or could not be written and the wait goes on. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The generation that holds only if somebody confirms it in time. The store knows of it, so that
+ * The generation that holds only if it is confirmed in time. The store knows of it, so that
  * neither the end of the operator's session nor that of sluiced makes it last: when the time has
  * come, what it changed is taken back by itself. If that fails it is tried again every few seconds,
  * until it succeeds or the generation is confirmed.

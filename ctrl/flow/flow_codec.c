@@ -264,9 +264,9 @@ flow_match_write(struct json_writer *out, const struct flow_match *match)
 	json_write_close(out, '}');
 }
 
-/* The rule of a flow: what is absent takes anything, so a prefix has to tell the family. */
+/* The rule of a flow: what is absent takes anything, so a prefix has to give the family. */
 
-/* A prefix member, if it is there; the family that it tells must be that of what came before. */
+/* A prefix member, if it is there; its family must be that of what came before. */
 static int
 rule_prefix_decode(const json_t *json, const char *member, uint8_t address[16], uint8_t *bits,
 	uint8_t *family, struct fault *fault)
@@ -727,7 +727,7 @@ flow_legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n)
 	json_write_close(out, ']');
 }
 
-/* Streams: each told by what it needs of the RTP header, no two by the same. */
+/* Streams: each is identified by fields of the RTP header, no two by the same. */
 
 static bool
 stream_same(const struct flow_stream *a, const struct flow_stream *b)
@@ -837,7 +837,7 @@ flow_streams_write(struct json_writer *out, const struct flow_spec *spec)
 	json_write_close(out, ']');
 }
 
-/* One of match and rule tells the flow's packets. */
+/* Either match or rule classifies the flow's packets. */
 static int
 classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Flows between JSON and struct flow_spec. Its canonical JSON is also what the store keeps of a
- * flow, and what tells whether two flows are the same.
+ * flow, and decides whether two flows are the same.
  */
 #ifndef CTRL_FLOW_FLOW_CODEC_H
 #define CTRL_FLOW_FLOW_CODEC_H

@@ -34,16 +34,16 @@ table_map(size_t bytes)
 /* How many buckets a table begins with; `desired` is at hand wherever one is made. */
 #undef HASH_INITIAL_NUM_BUCKETS
 #undef HASH_INITIAL_NUM_BUCKETS_LOG2
-#define HASH_INITIAL_NUM_BUCKETS (1u << desired->buckets_log2)
-#define HASH_INITIAL_NUM_BUCKETS_LOG2 (desired->buckets_log2)
+#define HASH_INITIAL_NUM_BUCKETS (1u << db->buckets_log2)
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 (db->buckets_log2)
 
 void
-desired_init(struct desired *desired, size_t n_expected)
+flow_db_init(struct flow_db *db, size_t n_expected)
 {
-	memset(desired, 0, sizeof(*desired));
-	desired->buckets_log2 = 5;
-	while (((size_t)1 << desired->buckets_log2) < n_expected)
-		desired->buckets_log2++;
+	memset(db, 0, sizeof(*db));
+	db->buckets_log2 = 5;
+	while (((size_t)1 << db->buckets_log2) < n_expected)
+		db->buckets_log2++;
 }
 
 static void
@@ -55,15 +55,15 @@ flow_free(struct flow *flow)
 }
 
 void
-desired_fini(struct desired *desired)
+flow_db_fini(struct flow_db *db)
 {
 	struct flow *flow, *next;
 
-	HASH_CLEAR(by_match, desired->matches);
-	HASH_CLEAR(by_sequence, desired->sequences);
-	HASH_ITER(by_id, desired->ids, flow, next)
+	HASH_CLEAR(by_match, db->matches);
+	HASH_CLEAR(by_sequence, db->sequences);
+	HASH_ITER(by_id, db->ids, flow, next)
 	{
-		HASH_DELETE(by_id, desired->ids, flow);
+		HASH_DELETE(by_id, db->ids, flow);
 		if (flow->presence == FLOW_LIVE)
 			free(flow->spec);
 		flow_free(flow);
@@ -71,41 +71,41 @@ desired_fini(struct desired *desired)
 }
 
 struct flow *
-desired_seek(const struct desired *desired, const char *id)
+flow_db_seek(const struct flow_db *db, const char *id)
 {
 	struct flow *flow;
 
-	HASH_FIND(by_id, desired->ids, id, strlen(id), flow);
+	HASH_FIND(by_id, db->ids, id, strlen(id), flow);
 	return flow;
 }
 
 struct flow *
-desired_find(const struct desired *desired, const char *id)
+flow_db_find(const struct flow_db *db, const char *id)
 {
-	struct flow *flow = desired_seek(desired, id);
+	struct flow *flow = flow_db_seek(db, id);
 
 	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
 }
 
 struct flow *
-desired_match_seek(const struct desired *desired, const struct flow_match *match)
+flow_db_match_seek(const struct flow_db *db, const struct flow_match *match)
 {
 	struct flow *flow;
 
-	HASH_FIND(by_match, desired->matches, match, sizeof(*match), flow);
+	HASH_FIND(by_match, db->matches, match, sizeof(*match), flow);
 	return flow;
 }
 
 static void
-id_give(struct desired *desired, struct flow_spec *spec)
+id_give(struct flow_db *db, struct flow_spec *spec)
 {
 	do {
-		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++desired->last_number);
-	} while (desired_seek(desired, spec->id));
+		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++db->last_number);
+	} while (flow_db_seek(db, spec->id));
 }
 
 uint64_t
-desired_id_number(const char *id)
+flow_db_id_number(const char *id)
 {
 	static const char prefix[] = "flow-";
 	uint64_t number;
@@ -117,23 +117,23 @@ desired_id_number(const char *id)
 }
 
 void
-desired_number_avoid(struct desired *desired, uint64_t number)
+flow_db_number_avoid(struct flow_db *db, uint64_t number)
 {
-	if (number > desired->last_number)
-		desired->last_number = number;
+	if (number > db->last_number)
+		db->last_number = number;
 }
 
 static int
-conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+conflict_check(struct flow_db *db, struct flow_spec *spec, struct fault *fault)
 {
 	const struct flow *other;
 
 	if (spec->id[0] == '\0')
-		id_give(desired, spec);
-	else if (desired_seek(desired, spec->id))
+		id_give(db, spec);
+	else if (flow_db_seek(db, spec->id))
 		return fault_set(fault, FAULT_CONFLICT, "/id",
 			"found id %s, which another flow has, expected a free one", spec->id);
-	other = spec->rule ? NULL : desired_match_seek(desired, &spec->match);
+	other = spec->rule ? NULL : flow_db_match_seek(db, &spec->match);
 	if (other)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
@@ -142,80 +142,79 @@ conflict_check(struct desired *desired, struct flow_spec *spec, struct fault *fa
 }
 
 static void
-tables_delete(struct desired *desired, struct flow *flow)
+tables_delete(struct flow_db *db, struct flow *flow)
 {
 	if (flow->by_id.tbl)
-		HASH_DELETE(by_id, desired->ids, flow);
+		HASH_DELETE(by_id, db->ids, flow);
 	if (flow->by_match.tbl)
-		HASH_DELETE(by_match, desired->matches, flow);
+		HASH_DELETE(by_match, db->matches, flow);
 	if (flow->by_sequence.tbl)
-		HASH_DELETE(by_sequence, desired->sequences, flow);
+		HASH_DELETE(by_sequence, db->sequences, flow);
 }
 
-/* uthash tells of memory that it could not get by an element that is left without a table. */
+/* uthash reports a failed allocation by an element that is left without a table. */
 static bool
-tables_add(struct desired *desired, struct flow *flow)
+tables_add(struct flow_db *db, struct flow *flow)
 {
 	struct flow_spec *spec = flow->spec;
 
-	HASH_ADD_KEYPTR(by_id, desired->ids, spec->id, strlen(spec->id), flow);
+	HASH_ADD_KEYPTR(by_id, db->ids, spec->id, strlen(spec->id), flow);
 	if (flow->by_id.tbl && !spec->rule)
-		HASH_ADD_KEYPTR(
-			by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+		HASH_ADD_KEYPTR(by_match, db->matches, &spec->match, sizeof(spec->match), flow);
 	if (flow->by_match.tbl || (flow->by_id.tbl && spec->rule))
-		HASH_ADD(by_sequence, desired->sequences, sequence, sizeof(flow->sequence), flow);
+		HASH_ADD(by_sequence, db->sequences, sequence, sizeof(flow->sequence), flow);
 	if (!flow->by_sequence.tbl)
-		tables_delete(desired, flow);
+		tables_delete(db, flow);
 	return flow->by_sequence.tbl != NULL;
 }
 
 struct flow *
-desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+flow_db_add(struct flow_db *db, struct flow_spec *spec, struct fault *fault)
 {
 	struct flow *flow;
 
-	if (conflict_check(desired, spec, fault) < 0)
+	if (conflict_check(db, spec, fault) < 0)
 		return NULL;
 	flow = calloc(1, sizeof(*flow));
 	if (flow) {
 		flow->spec = spec;
-		flow->sequence = ++desired->last_sequence;
-		if (tables_add(desired, flow))
+		flow->sequence = ++db->last_sequence;
+		if (tables_add(db, flow))
 			return flow;
 		flow_free(flow);
 	}
 	fault_set(fault, FAULT_NO_ROOM, "", "no memory for another flow beside %zu",
-		desired_count(desired));
+		flow_db_count(db));
 	return NULL;
 }
 
 void
-desired_reveal(struct desired *desired, struct flow *flow, uint16_t *hops)
+flow_db_activate(struct flow_db *db, struct flow *flow, uint16_t *hops)
 {
 	flow->hops = hops;
 	flow->presence = FLOW_LIVE;
-	desired->n_live++;
+	db->n_live++;
 }
 
 void
-desired_hide(struct desired *desired, struct flow *flow)
+flow_db_retire(struct flow_db *db, struct flow *flow)
 {
-	flow->presence = FLOW_GOING;
-	desired->n_live--;
+	flow->presence = FLOW_REMOVED;
+	db->n_live--;
 }
 
 void
-desired_withdraw(struct desired *desired, struct flow *flow)
+flow_db_remove(struct flow_db *db, struct flow *flow)
 {
-	tables_delete(desired, flow);
+	tables_delete(db, flow);
 	flow_free(flow);
 }
 
 /* The tables' keys stand in the spec: the same bytes at another place. */
 void
-desired_rekey(struct flow *flow, struct flow_spec *spec)
+flow_db_rekey(struct flow *flow, struct flow_spec *spec)
 {
-	if (flow->presence == FLOW_COMING)
+	if (flow->presence == FLOW_ADDED)
 		flow->spec = spec;
 	flow->by_id.key = spec->id;
 	if (flow->by_match.tbl)
@@ -223,53 +222,52 @@ desired_rekey(struct flow *flow, struct flow_spec *spec)
 }
 
 void
-desired_match_free(struct desired *desired, struct flow *flow)
+flow_db_match_remove(struct flow_db *db, struct flow *flow)
 {
 	if (!flow->by_match.tbl)
 		return;
-	HASH_DELETE(by_match, desired->matches, flow);
+	HASH_DELETE(by_match, db->matches, flow);
 	flow->by_match.tbl = NULL;
 }
 
 int
-desired_match_take(struct desired *desired, struct flow *flow, const struct flow_spec *spec)
+flow_db_match_insert(struct flow_db *db, struct flow *flow, const struct flow_spec *spec)
 {
 	if (spec->rule)
 		return 0;
-	HASH_ADD_KEYPTR(by_match, desired->matches, &spec->match, sizeof(spec->match), flow);
+	HASH_ADD_KEYPTR(by_match, db->matches, &spec->match, sizeof(spec->match), flow);
 	return flow->by_match.tbl ? 0 : -ENOMEM;
 }
 
 size_t
-desired_count(const struct desired *desired)
+flow_db_count(const struct flow_db *db)
 {
-	return desired->n_live;
+	return db->n_live;
 }
 
 /* The first live one from here on. */
 static struct flow *
 live(struct flow *flow)
 {
-	while (flow && flow->presence == FLOW_GOING)
+	while (flow && flow->presence == FLOW_REMOVED)
 		flow = flow->by_id.next;
 	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
 }
 
 struct flow *
-desired_after(const struct desired *desired, uint64_t sequence)
+flow_db_after(const struct flow_db *db, uint64_t sequence)
 {
 	struct flow *flow, *later;
 	uint64_t next = sequence;
 
-	HASH_FIND(by_sequence, desired->sequences, &sequence, sizeof(sequence), flow);
+	HASH_FIND(by_sequence, db->sequences, &sequence, sizeof(sequence), flow);
 	if (flow)
-		return desired_next(flow);
+		return flow_db_next(flow);
 	/* The flow at which the page ended is gone: look from the beginning, and by number. */
-	for (flow = live(desired->ids); flow && flow->sequence <= sequence;
-		flow = desired_next(flow)) {
-		if (++next > desired->last_sequence)
+	for (flow = live(db->ids); flow && flow->sequence <= sequence; flow = flow_db_next(flow)) {
+		if (++next > db->last_sequence)
 			return NULL;
-		HASH_FIND(by_sequence, desired->sequences, &next, sizeof(next), later);
+		HASH_FIND(by_sequence, db->sequences, &next, sizeof(next), later);
 		if (later)
 			return live(later);
 	}
@@ -277,17 +275,17 @@ desired_after(const struct desired *desired, uint64_t sequence)
 }
 
 struct flow *
-desired_next(const struct flow *flow)
+flow_db_next(const struct flow *flow)
 {
 	return live(flow->by_id.next);
 }
 
 struct flow *
-desired_before(const struct desired *desired, const struct flow *flow)
+flow_db_before(const struct flow_db *db, const struct flow *flow)
 {
 	if (flow)
 		return flow->by_id.prev;
-	if (!desired->ids)
+	if (!db->ids)
 		return NULL;
-	return ELMT_FROM_HH(desired->ids->by_id.tbl, desired->ids->by_id.tbl->tail);
+	return ELMT_FROM_HH(db->ids->by_id.tbl, db->ids->by_id.tbl->tail);
 }

@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "flow/flow_spec.h"
 
-/* What the watchers of flows (monitor/idle.c, punts.c) note down with each flow. All zero at first.
+/* What the monitors (idle.c, punts.c) store with each flow. All zero at first.
  */
 
 /* When it was active last, see monitor/idle.h. */
@@ -33,12 +33,12 @@ struct idle {
 };
 
 struct flow_watch {
-	struct wheel_entry due; /* the next look at it */
+	struct wheel_entry due; /* the next poll */
 	struct idle idle; /* of a flow with a timeout; not begun while active_ns is 0 */
 	uint32_t moves; /* of a latched source: those that events were raised for */
-	uint32_t punt_handle; /* under which its packets are told apart, when it can punt */
+	uint32_t punt_handle; /* that its packets carry, when it can punt */
 	bool drops; /* its action is drop: what it drops by that is taken */
-	bool narrow_later; /* its source is learned, and what is steered is to be looked at */
+	bool narrow_later; /* its source is learned, and its steering is to be narrowed */
 	bool punts;
 	bool expires; /* it is being removed because it is idle */
 };
@@ -46,9 +46,9 @@ struct flow_watch {
 #define HOP_WANTED UINT16_MAX /* no next hop yet */
 
 enum flow_presence {
-	FLOW_COMING, /* in a draft; behind it in the order there are only more of them */
+	FLOW_ADDED, /* in a draft; behind it in the order there are only more of them */
 	FLOW_LIVE,
-	FLOW_GOING, /* it was removed, and waits to be freed */
+	FLOW_REMOVED, /* it was removed, and waits to be freed */
 };
 
 /* What a commit writes in one go for all of its flows stands first, near to each other. */
@@ -70,14 +70,14 @@ struct flow {
 struct change;
 struct steer_end;
 
-struct desired {
+struct flow_db {
 	struct flow *ids;
 	struct flow *matches;
 	struct flow *sequences;
 	uint64_t last_sequence;
 	uint64_t last_number; /* of the ids that we gave */
 	size_t n_live;
-	uint64_t n_legs; /* of live flows, those of streams too; counted when a change settles */
+	uint64_t n_legs; /* of live flows, those of streams too; counted when a change is retired */
 	unsigned buckets_log2; /* of a table that is made */
 };
 
@@ -85,64 +85,64 @@ struct desired {
  * Begin without flows. With room for n_expected of them the tables need not grow later, which would
  * move all that is there at once.
  */
-void desired_init(struct desired *desired, size_t n_expected);
+void flow_db_init(struct flow_db *db, size_t n_expected);
 
 /* Free every flow and its spec. */
-void desired_fini(struct desired *desired);
+void flow_db_fini(struct flow_db *db);
 
 /*
  * Add a flow that is not live yet; an empty id in the spec is filled with a free "flow-N" first.
- * It has no hops yet, and the spec is borrowed until desired_reveal(). NULL with *fault set, and
+ * It has no hops yet, and the spec is borrowed until flow_db_activate(). NULL with *fault set, and
  * nothing changed but perhaps the id, when the id or the match is taken (the message names the
  * other flow) or memory is short. Rules may be alike.
  */
-struct flow *desired_add(struct desired *desired, struct flow_spec *spec, struct fault *fault);
+struct flow *flow_db_add(struct flow_db *db, struct flow_spec *spec, struct fault *fault);
 
 /* A coming flow is committed: it is met from now on, and owns its spec and the hops. */
-void desired_reveal(struct desired *desired, struct flow *flow, uint16_t *hops);
+void flow_db_activate(struct flow_db *db, struct flow *flow, uint16_t *hops);
 
-/* A live flow is committed to go: nobody meets it any more. */
-void desired_hide(struct desired *desired, struct flow *flow);
+/* A live flow is removed by a commit: readers do not find it any more. */
+void flow_db_retire(struct flow_db *db, struct flow *flow);
 
 /* Take a flow that is not live out and free it with its hops, but not its spec. */
-void desired_withdraw(struct desired *desired, struct flow *flow);
+void flow_db_remove(struct flow_db *db, struct flow *flow);
 
 /*
  * The number of an id of the kind that we give, "flow-N"; 0 of others, "" included. A number is
- * kept from being given by desired_number_avoid(): those that are given then are above it.
+ * kept from being given by flow_db_number_avoid(): those that are given then are above it.
  */
-uint64_t desired_id_number(const char *id);
-void desired_number_avoid(struct desired *desired, uint64_t number);
+uint64_t flow_db_id_number(const char *id);
+void flow_db_number_avoid(struct flow_db *db, uint64_t number);
 
 /*
  * The id and, unless it is out of the table of matches, the match stand in another spec now. Of a
  * flow that is coming it is the spec from now on, borrowed like the one before.
  */
-void desired_rekey(struct flow *flow, struct flow_spec *spec);
+void flow_db_rekey(struct flow *flow, struct flow_spec *spec);
 
 /* The match of a flow is free for others, or taken again (a rule has none). 0 or -ENOMEM. */
-void desired_match_free(struct desired *desired, struct flow *flow);
-int desired_match_take(struct desired *desired, struct flow *flow, const struct flow_spec *spec);
+void flow_db_match_remove(struct flow_db *db, struct flow *flow);
+int flow_db_match_insert(struct flow_db *db, struct flow *flow, const struct flow_spec *spec);
 
 /* Whoever has that id or that match, live or not. NULL: it is free. */
-struct flow *desired_seek(const struct desired *desired, const char *id);
-struct flow *desired_match_seek(const struct desired *desired, const struct flow_match *match);
+struct flow *flow_db_seek(const struct flow_db *db, const char *id);
+struct flow *flow_db_match_seek(const struct flow_db *db, const struct flow_match *match);
 
 /* NULL when there is no live one. */
-struct flow *desired_find(const struct desired *desired, const char *id);
+struct flow *flow_db_find(const struct flow_db *db, const char *id);
 
-size_t desired_count(const struct desired *desired);
+size_t flow_db_count(const struct flow_db *db);
 
 /*
  * The first flow installed after the one with that sequence number, which may be gone; 0 starts
  * from the beginning. NULL past the last.
  */
-struct flow *desired_after(const struct desired *desired, uint64_t sequence);
+struct flow *flow_db_after(const struct flow_db *db, uint64_t sequence);
 
 /* The one installed before, live or not, NULL before the first; before NULL is the newest. */
-struct flow *desired_before(const struct desired *desired, const struct flow *flow);
+struct flow *flow_db_before(const struct flow_db *db, const struct flow *flow);
 
 /* The next live one in the order of installation, NULL after the last. */
-struct flow *desired_next(const struct flow *flow);
+struct flow *flow_db_next(const struct flow *flow);
 
 #endif

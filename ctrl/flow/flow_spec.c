@@ -102,7 +102,7 @@ leg_compare_id(const struct flow_leg *a, const struct flow_leg *b)
 
 /* By port and VLAN to which address and UDP port. */
 static int
-leg_compare_place(const struct flow_leg *a, const struct flow_leg *b)
+leg_compare_destination(const struct flow_leg *a, const struct flow_leg *b)
 {
 	int order = strcmp(a->port, b->port);
 
@@ -115,9 +115,9 @@ leg_compare_place(const struct flow_leg *a, const struct flow_leg *b)
 
 /* Two gateways are two ways, and two sources of a multicast group are two channels (RFC 4607). */
 static int
-leg_compare_way(const struct flow_leg *a, const struct flow_leg *b)
+leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 {
-	int order = leg_compare_place(a, b);
+	int order = leg_compare_destination(a, b);
 
 	order = order ? order : a->hop - b->hop;
 	order = order ? order : memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop));
@@ -234,7 +234,7 @@ id_is_given(const struct flow_leg *leg)
 
 /* Ids of legs that are not taken, to legs without one that send to the same place. */
 static void
-places_take_over(const struct leg_index *before, const struct leg_index *index,
+destinations_take_over(const struct leg_index *before, const struct leg_index *index,
 	struct flow_leg *legs, bool *taken)
 {
 	unsigned old = 0, i = 0;
@@ -242,7 +242,7 @@ places_take_over(const struct leg_index *before, const struct leg_index *index,
 	while (old < before->n && i < index->n) {
 		const uint16_t from = before->order[old];
 		struct flow_leg *leg = &legs[index->order[i]];
-		const int order = leg_compare_place(&before->legs[from], leg);
+		const int order = leg_compare_destination(&before->legs[from], leg);
 
 		if (order < 0 || taken[from]) {
 			old++;
@@ -256,7 +256,7 @@ places_take_over(const struct leg_index *before, const struct leg_index *index,
 }
 
 static void
-rest_take_over(const struct flow_spec *before, struct flow_spec *spec, const bool *taken)
+numbers_take_over(const struct flow_spec *before, struct flow_spec *spec, const bool *taken)
 {
 	unsigned old = 0, i;
 
@@ -274,7 +274,7 @@ rest_take_over(const struct flow_spec *before, struct flow_spec *spec, const boo
 int
 leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 {
-	struct leg_index ids = {0}, places = {0}, old_places = {0};
+	struct leg_index ids = {0}, places = {0}, old_destinations = {0};
 	bool *taken;
 	unsigned i;
 	int leg, rc = 0;
@@ -285,8 +285,9 @@ leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 		return 0;
 	taken = calloc(before->n_legs + 1u, sizeof(*taken));
 	if (!taken || leg_index_init(&ids, before->legs, before->n_legs, leg_compare_id) < 0 ||
-		leg_index_init(&places, spec->legs, spec->n_legs, leg_compare_place) < 0 ||
-		leg_index_init(&old_places, before->legs, before->n_legs, leg_compare_place) < 0) {
+		leg_index_init(&places, spec->legs, spec->n_legs, leg_compare_destination) < 0 ||
+		leg_index_init(&old_destinations, before->legs, before->n_legs,
+			leg_compare_destination) < 0) {
 		rc = -ENOMEM;
 		goto out;
 	}
@@ -295,12 +296,12 @@ leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 		if (leg >= 0)
 			taken[leg] = true;
 	}
-	places_take_over(&old_places, &places, spec->legs, taken);
-	rest_take_over(before, spec, taken);
+	destinations_take_over(&old_destinations, &places, spec->legs, taken);
+	numbers_take_over(before, spec, taken);
 out:
 	leg_index_fini(&ids);
 	leg_index_fini(&places);
-	leg_index_fini(&old_places);
+	leg_index_fini(&old_destinations);
 	free(taken);
 	return rc;
 }
@@ -315,13 +316,13 @@ legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault
 
 	if (n < 2)
 		return 0;
-	if (leg_index_init(&index, legs, n, leg_compare_way) < 0)
+	if (leg_index_init(&index, legs, n, leg_compare_route) < 0)
 		return fault_set(
 			fault, FAULT_NO_ROOM, "/legs", "no memory for %u leg%s", n, plural_s(n));
 	for (i = 1; i < n && rc == 0; i++) {
 		const uint16_t before = index.order[i - 1], leg = index.order[i];
 
-		if (leg < n_old || leg_compare_way(&legs[before], &legs[leg]) != 0)
+		if (leg < n_old || leg_compare_route(&legs[before], &legs[leg]) != 0)
 			continue;
 		snprintf(pointer, sizeof(pointer), "/legs/%u", leg - n_old);
 		snprintf(number, sizeof(number), "number %u", before + 1u);

@@ -137,7 +137,7 @@ struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16
  * `leg`, as they are counted with those of streams.
  */
 static inline void
-leg_place_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
+leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
 {
 	const struct flow_stream *stream = spec->streams;
 
@@ -151,7 +151,7 @@ leg_place_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault
 		leg - stream->first_leg);
 }
 
-/* What tells the legs of a flow apart: ids, given where none was asked for, and where they send. */
+/* Identity of the legs of a flow: ids, given where none was asked for, and where they send. */
 
 /* No two of n legs may have the same id; -1 with *fault set ("/legs/N/id"). */
 int leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault);
@@ -172,7 +172,7 @@ int leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec);
 /*
  * No two of n legs may send the same packet to the same place: by one port and VLAN to one address
  * and UDP port, through one next hop, and to one multicast group from one source. The first n_old
- * are not looked at among themselves, and are not counted: -1 with *fault set ("/legs/N").
+ * are not compared with each other, and are not counted: -1 with *fault set ("/legs/N").
  */
 int legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault *fault);
 

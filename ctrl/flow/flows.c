@@ -26,17 +26,17 @@ leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
 
 /* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
 static int
-leg_hop_get(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
+leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
 {
 	struct hop_request request;
 	uint8_t mac[6];
 	int rc;
 
 	if (hop_request_make(leg, flows->ports, &request)) {
-		rc = next_hops_get(flows->hops, &request);
+		rc = next_hops_ref(flows->hops, &request);
 	} else {
 		hop_static_mac(leg, mac);
-		rc = next_hops_get_static(
+		rc = next_hops_ref_static(
 			flows->hops, (unsigned)ports_find(flows->ports, leg->port), mac);
 	}
 	if (rc == -ENOSPC)
@@ -53,12 +53,12 @@ leg_hop_get(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 }
 
 static void
-leg_hop_put(struct flows *flows, const struct flow_leg *leg, unsigned index, bool seen)
+leg_hop_unref(struct flows *flows, const struct flow_leg *leg, unsigned index, bool seen)
 {
 	struct hop_request request;
 	const bool asks = hop_request_make(leg, flows->ports, &request);
 
-	next_hops_put(flows->hops, asks ? &request : NULL, index, seen);
+	next_hops_unref(flows->hops, asks ? &request : NULL, index, seen);
 }
 
 /* Put the place of a leg before the pointer of a fault. */
@@ -68,29 +68,29 @@ leg_prefix(struct fault *fault, const struct leg_hops *entry, unsigned leg)
 	if (leg < entry->spec->n_legs)
 		fault_prefix(fault, "/legs/%u", leg - entry->first_leg);
 	else
-		leg_place_prefix(entry->spec, leg, fault);
+		leg_path_prefix(entry->spec, leg, fault);
 }
 
 /* Give back the first n_legs references of a flow. */
 static void
-hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
+hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
 	bool seen)
 {
 	while (n_legs-- > 0)
-		leg_hop_put(flows, &spec->legs[n_legs], hops[n_legs], seen);
+		leg_hop_unref(flows, &spec->legs[n_legs], hops[n_legs], seen);
 }
 
 static int
-flow_hops_get(struct flows *flows, const struct leg_hops *entry, struct fault *fault)
+flow_hops_ref(struct flows *flows, const struct leg_hops *entry, struct fault *fault)
 {
 	unsigned leg;
 
 	for (leg = 0; leg < entry->spec->n_all_legs; leg++) {
-		int hop = leg_hop_get(flows, &entry->spec->legs[leg], fault);
+		int hop = leg_hop_ref(flows, &entry->spec->legs[leg], fault);
 
 		if (hop < 0) {
 			leg_prefix(fault, entry, leg);
-			hops_put(flows, entry->spec, entry->hops, leg, false);
+			hops_unref(flows, entry->spec, entry->hops, leg, false);
 			return -1;
 		}
 		entry->hops[leg] = (uint16_t)hop;
@@ -99,15 +99,15 @@ flow_hops_get(struct flows *flows, const struct leg_hops *entry, struct fault *f
 }
 
 int
-leg_hops_get(
+leg_hops_ref(
 	struct flows *flows, const struct leg_hops *list, size_t n, size_t *at, struct fault *fault)
 {
 	size_t i;
 
 	for (*at = 0; *at < n; ++*at) {
-		if (flow_hops_get(flows, &list[*at], fault) < 0) {
+		if (flow_hops_ref(flows, &list[*at], fault) < 0) {
 			for (i = *at; i-- > 0;)
-				leg_hops_put(flows, list[i].spec, list[i].hops, false);
+				leg_hops_unref(flows, list[i].spec, list[i].hops, false);
 			return -1;
 		}
 	}
@@ -115,9 +115,9 @@ leg_hops_get(
 }
 
 void
-leg_hops_put(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen)
+leg_hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen)
 {
-	hops_put(flows, spec, hops, spec->n_all_legs, seen);
+	hops_unref(flows, spec, hops, spec->n_all_legs, seen);
 }
 
 void
@@ -178,7 +178,7 @@ flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct ste
 	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match, only);
 }
 
-/* Classes are looked at before the latch: what is punted may come from anywhere, as STUN does. */
+/* Classes are checked before the latch: what is punted may come from anywhere, as STUN does. */
 static bool
 others_are_refused(const struct flow_spec *spec)
 {
@@ -197,7 +197,7 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 	const struct flow_spec *spec = flow->spec;
 	struct steer_end *only;
 
-	/* What is being changed is steered for its new version, too, and looked at again later. */
+	/* What is being changed is steered for its new version, too, and narrowed later. */
 	if (flow->only || flow->change || !others_are_refused(spec))
 		return;
 	only = malloc(sizeof(*only));
@@ -237,15 +237,15 @@ flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t 
 }
 
 /*
- * Legs do not know who holds them, so all flows are looked at, which costs little where a slot has
- * no leg away. That is rare: a slot whose users all go the same way is changed in one place.
+ * Legs do not know their flows, so all flows are scanned, which costs little where a slot has no
+ * stale leg. That is rare: a slot whose users all get the same next hop is changed in one place.
  */
 
-#define LOOK_LEGS_MAX 65536 /* legs looked at in a slice */
-#define WRITE_MAX 256 /* flows written anew in a slice */
+#define SCAN_LEGS_MAX 65536 /* legs scanned in a slice */
+#define WRITE_MAX 256 /* flows rewritten in a slice */
 #define SLICE_PAUSE_MS 2
 #define BUSY_PAUSE_MS 10 /* another transaction is open */
-#define AGAIN_MS 1000 /* legs that are away are in nobody's flow yet, or could not be written */
+#define AGAIN_MS 1000 /* stale legs are not in a flow yet, or could not be written */
 
 struct repointed {
 	struct flow *flow;
@@ -275,7 +275,7 @@ timer_passed(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-legs_are_away(void *arg)
+legs_are_stale(void *arg)
 {
 	struct hop_repoint *repoint = arg;
 
@@ -293,7 +293,7 @@ hop_repoint_init(struct hop_repoint *repoint, struct flows *flows, struct event_
 		if (!repoint->timer)
 			return -ENOMEM;
 	}
-	next_hops_on_away(flows->hops, legs_are_away, repoint);
+	next_hops_on_stale(flows->hops, legs_are_stale, repoint);
 	return 0;
 }
 
@@ -312,14 +312,14 @@ leg_index(const struct flows *flows, const struct flow *flow, unsigned leg)
 {
 	struct hop_request request;
 
-	if (next_hops_away(flows->hops, flow->hops[leg]) == 0 ||
+	if (next_hops_stale(flows->hops, flow->hops[leg]) == 0 ||
 		!hop_request_make(&flow->spec->legs[leg], flows->ports, &request))
 		return flow->hops[leg];
 	return next_hops_index(flows->hops, &request);
 }
 
 static bool
-flow_is_away(const struct flows *flows, const struct flow *flow)
+flow_is_stale(const struct flows *flows, const struct flow *flow)
 {
 	unsigned leg;
 
@@ -332,7 +332,7 @@ flow_is_away(const struct flows *flows, const struct flow *flow)
 
 /* Put a flow into the transaction with the hops that it ought to have. */
 static int
-flow_put(const struct flows *flows, struct dp_txn *txn, struct compiled *compiled,
+flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *compiled,
 	struct repointed *repointed)
 {
 	const struct flow *flow = repointed->flow;
@@ -352,7 +352,7 @@ flow_put(const struct flows *flows, struct dp_txn *txn, struct compiled *compile
 }
 
 static void
-flow_settle(struct flows *flows, struct repointed *repointed)
+flow_repointed(struct flows *flows, struct repointed *repointed)
 {
 	struct flow *flow = repointed->flow;
 	struct hop_request request;
@@ -365,7 +365,7 @@ flow_settle(struct flows *flows, struct repointed *repointed)
 			continue;
 		flow->hops[leg] = repointed->hops[leg];
 		hop_request_make(&flow->spec->legs[leg], flows->ports, &request);
-		next_hops_came_home(flows->hops, &request, before);
+		next_hops_updated(flows->hops, &request, before);
 	}
 	flow->handle = repointed->handle;
 	flows_changed(flows, flow, flow);
@@ -376,23 +376,25 @@ static int
 batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, unsigned n)
 {
 	struct compiled compiled;
-	unsigned i, n_put = 0;
+	unsigned i, n_written = 0;
 	int rc;
 
 	compiled_init(&compiled);
 	for (i = 0; i < n; i++) {
-		batch[n_put].flow = batch[i].flow;
-		batch[n_put].hops = calloc(batch[i].flow->spec->n_all_legs + 1, sizeof(uint16_t));
-		if (batch[n_put].hops && flow_put(flows, txn, &compiled, &batch[n_put]) == 0)
-			n_put++;
+		batch[n_written].flow = batch[i].flow;
+		batch[n_written].hops =
+			calloc(batch[i].flow->spec->n_all_legs + 1, sizeof(uint16_t));
+		if (batch[n_written].hops &&
+			flow_rewrite(flows, txn, &compiled, &batch[n_written]) == 0)
+			n_written++;
 		else
-			free(batch[n_put].hops);
+			free(batch[n_written].hops);
 	}
 	compiled_fini(&compiled);
 	rc = dp_txn_commit(txn);
-	for (i = 0; i < n_put; i++) {
+	for (i = 0; i < n_written; i++) {
 		if (rc == 0 || rc == -ETIMEDOUT)
-			flow_settle(flows, &batch[i]);
+			flow_repointed(flows, &batch[i]);
 		free(batch[i].hops);
 	}
 	if (rc == 0)
@@ -405,15 +407,15 @@ static unsigned
 batch_gather(struct hop_repoint *repoint, struct repointed batch[WRITE_MAX], bool *end)
 {
 	const struct flows *flows = repoint->flows;
-	struct flow *flow = desired_after(&flows->desired, repoint->sequence);
+	struct flow *flow = flow_db_after(&flows->db, repoint->sequence);
 	unsigned looked = 0, n = 0;
 
-	while (flow && looked < LOOK_LEGS_MAX && n < WRITE_MAX) {
+	while (flow && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
 		looked += 8 + flow->spec->n_all_legs; /* a flow costs as much as some legs */
-		if (flow_is_away(flows, flow))
+		if (flow_is_stale(flows, flow))
 			batch[n++].flow = flow;
 		repoint->sequence = flow->sequence;
-		flow = desired_next(flow);
+		flow = flow_db_next(flow);
 	}
 	*end = flow == NULL;
 	return n;
@@ -428,7 +430,7 @@ hop_repoint_run(struct hop_repoint *repoint)
 	unsigned n;
 	bool end;
 
-	if (next_hops_away_all(flows->hops) == 0)
+	if (next_hops_stale_all(flows->hops) == 0)
 		return 0;
 	txn = dp_txn_begin(flows->dp);
 	if (!txn)
@@ -438,7 +440,7 @@ hop_repoint_run(struct hop_repoint *repoint)
 		batch_commit(flows, txn, batch, n);
 	else
 		dp_txn_abort(txn);
-	if (next_hops_away_all(flows->hops) == 0)
+	if (next_hops_stale_all(flows->hops) == 0)
 		return 0;
 	if (end)
 		repoint->sequence = 0;
@@ -471,7 +473,7 @@ link_changed(void *arg, unsigned ifindex)
 	steering_link_changed(flows->steering, flows->ports, ifindex);
 }
 
-/* Next hops, what tells them, and what follows them. */
+/* Next hops, the netlink observer that feeds them, and repointing. */
 static int
 hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 {
@@ -509,8 +511,7 @@ flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct
 	flows->dp = dp;
 	flows->ports = ports;
 	flows->steering = steering;
-	desired_init(
-		&flows->desired, dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
+	flow_db_init(&flows->db, dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
 	flows->schema = flow_text_schema(fault);
 	if (!flows->schema)
 		return -1;
@@ -544,12 +545,12 @@ flows_changed(struct flows *flows, struct flow *now, struct flow *before)
 void
 flows_fini(struct flows *flows)
 {
-	const struct flow *flow = desired_after(&flows->desired, 0);
+	const struct flow *flow = flow_db_after(&flows->db, 0);
 
-	for (; flow; flow = desired_next(flow))
+	for (; flow; flow = flow_db_next(flow))
 		flow_unsteer(flows, flow->spec, flow->only);
 	hops_fini(flows);
 	validate_destroy(flows->validate);
 	schema_destroy(flows->schema);
-	desired_fini(&flows->desired);
+	flow_db_fini(&flows->db);
 }

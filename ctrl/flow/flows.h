@@ -34,7 +34,7 @@ struct flows;
 struct hop_repoint {
 	struct flows *flows;
 	struct event *timer; /* NULL: nothing happens by itself */
-	uint64_t sequence; /* of the flow that was looked at last; 0 = begin anew */
+	uint64_t sequence; /* of the flow that was scanned last; 0 = from the first */
 };
 
 /* Do a slice. Returns after how many ms to go on, 0 = all is done. */
@@ -55,12 +55,12 @@ struct flows {
 	struct net *net;
 	struct next_hops *hops;
 	struct hop_repoint repoint;
-	struct desired desired;
+	struct flow_db db;
 	struct validate *validate;
 	struct schema *schema; /* of a flow's text */
 	struct commits *commits; /* how they change; NULL before there is one */
-	bool tell_each; /* what settles is little, and may be told flow by flow */
-	flows_changed_fn changed; /* NULL = nobody wants to know */
+	bool notify_each; /* the commit is small, and may be notified flow by flow */
+	flows_changed_fn changed; /* NULL: disabled */
 	void *changed_arg;
 };
 
@@ -74,7 +74,7 @@ int flows_init(struct flows *flows, struct dp *dp, const struct ports *ports,
 /* Forget every flow and stop asking the kernel for packets. Workers must be stopped. */
 void flows_fini(struct flows *flows);
 
-/* Have each change told; NULL: no more. flows_fini() tells nothing. */
+/* Call `changed` for each change; NULL: disabled. flows_fini() does not call it. */
 void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 
 /* Tell the observer, if there is one. */
@@ -104,7 +104,7 @@ void flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struc
  */
 void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
 
-/* The flow has another version now, and its packets were asked for anew. */
+/* The flow has another version now, and its packets were asked for again. */
 void flow_widen(struct flow *flow);
 
 /* The next hops of flows' legs: all of a request referenced together, or none. */
@@ -122,11 +122,11 @@ struct leg_hops {
  * with *fault set ("/legs/M/...", "/streams/S/legs/M/..."), *at the entry at fault, and no
  * reference taken. Control thread.
  */
-int leg_hops_get(struct flows *flows, const struct leg_hops *list, size_t n, size_t *at,
+int leg_hops_ref(struct flows *flows, const struct leg_hops *list, size_t n, size_t *at,
 	struct fault *fault);
 
 /* Give the references of a flow back. `seen`: they were committed. Control thread. */
-void leg_hops_put(
+void leg_hops_unref(
 	struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen);
 
 /*

@@ -13,7 +13,7 @@
 #include "base/addr.h"
 #include "flow/flow_spec.h"
 
-#define LOOP_LEGS_MAX 16384 /* legs and endpoints looked at for one flow, beside its own legs */
+#define LOOP_LEGS_MAX 16384 /* legs and endpoints visited for one flow, beside its own legs */
 #define WAY_MAX 384 /* characters of the way round in a message */
 #define STEP_NONE UINT32_MAX
 
@@ -86,7 +86,7 @@ leg_meets(const struct loop_leg *asked, const struct endpoint *at, bool near)
 	       (!spec->rule || rule_takes(&spec->rule->rule, &asked->pair));
 }
 
-/* Take note of a flow that the leg's copies meet, unless somebody came by before. */
+/* Add a flow that the leg's copies meet, unless it was visited before. */
 static void
 step_add(struct loop_search *search, struct endpoint *at, unsigned from)
 {
@@ -158,7 +158,7 @@ legs_follow(struct loop_search *search, const struct flow_spec *spec, unsigned f
 
 /* "a -> b -> c", backwards from the last step; cut in the middle when it is too long. */
 static void
-way_print(const struct loop_search *search, unsigned last, const char *own, char way[WAY_MAX])
+loop_print(const struct loop_search *search, unsigned last, const char *own, char way[WAY_MAX])
 {
 	const char *ids[LOOP_STEPS_MAX];
 	unsigned n = 0, step;
@@ -178,7 +178,7 @@ way_print(const struct loop_search *search, unsigned last, const char *own, char
 
 /* The step at which the search came back to where it began, or STEP_NONE. */
 static unsigned
-way_back_find(struct loop_search *search, const struct flow_spec *spec)
+loop_find(struct loop_search *search, const struct flow_spec *spec)
 {
 	unsigned step;
 
@@ -199,14 +199,14 @@ loop_fault(const struct loop_search *search, unsigned last, const struct flow_sp
 	char address[ADDRESS_TEXT_MAX], way[WAY_MAX];
 
 	address_format(leg->family, leg->dst, address);
-	way_print(search, last, spec->id[0] ? spec->id : "this flow", way);
+	loop_print(search, last, spec->id[0] ? spec->id : "this flow", way);
 	return fault_set(fault, FAULT_CONFLICT, "/dst",
 		"found %s port %u, which leads back: %s; expected legs that end outside", address,
 		ntohs(leg->dst_port), way);
 }
 
 /*
- * The usual answer is that nothing local is there. What another leg's search came by does not lead
+ * The usual answer is that nothing local is there. What another leg's search visited does not lead
  * back and is not searched again.
  */
 static int
@@ -219,7 +219,7 @@ leg_check(struct loop_search *search, const struct flow_spec *spec, const struct
 	leg_follow(search, leg, STEP_NONE);
 	if (search->n == 0)
 		return 0;
-	last = way_back_find(search, spec);
+	last = loop_find(search, spec);
 	return last == STEP_NONE ? 0 : loop_fault(search, last, spec, leg, fault);
 }
 
@@ -232,7 +232,7 @@ loop_check(struct loop_search *search, const struct flow_spec *spec, struct faul
 	search->legs_left = LOOP_LEGS_MAX;
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (leg_check(search, spec, &spec->legs[i], fault) < 0) {
-			leg_place_prefix(spec, i, fault);
+			leg_path_prefix(spec, i, fault);
 			return -1;
 		}
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Forwarding loops: a leg that sends to where a local flow takes packets, whose legs send on, and
- * so back to the first. Chains of flows without a way back are nobody's business.
+ * so back to the first. Chains of flows that do not lead back are allowed.
  *
  * A datagram that comes back may do so by any port and VLAN, as an address may be reached by any.
  * Where several flows take the same ends, those on the VLANs that it left with are followed if
@@ -28,7 +28,7 @@ struct loop_step {
 struct loop_search {
 	const struct endpoints *endpoints;
 	uint32_t round; /* never given twice, but once in 2^32 */
-	unsigned legs_left; /* to look at in this round */
+	unsigned legs_left; /* to visit in this round */
 	unsigned n; /* steps from the leg that is being checked */
 	struct loop_step steps[LOOP_STEPS_MAX];
 };

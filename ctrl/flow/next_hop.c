@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Slots (an index each) point to targets (a neighbour, a fixed address, or no way to any), and are
- * pointed to by askers (what legs ask for). A slot is free, in use, or idle: without references,
- * but perhaps still in a worker's hands. Free indexes are a stack.
+ * used by tracked requests (what legs ask for). A slot is free, in use, or idle: without
+ * references, but perhaps still in a worker's hands. Free indexes are a stack.
  */
 #include "flow/next_hop.h"
 
@@ -21,7 +21,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 
-struct hop_asker;
+struct hop_tracked;
 
 struct hop_changes {
 	bool all;
@@ -35,16 +35,16 @@ struct hop_moves {
 	struct hop_changes asked; /* what this round is for */
 	bool running;
 	unsigned slot; /* where the round is */
-	struct hop_asker *asker; /* of that slot, NULL = its first */
+	struct hop_tracked *tracked; /* of that slot, NULL = its first */
 };
 
 /* Hashed as bytes. */
 struct hop_key {
 	uint32_t ifindex; /* of the neighbour's interface; 0 = static, or no such interface */
-	uint16_t vlan; /* with has_way 0: what was asked for */
+	uint16_t vlan; /* with has_neighbour 0: what was asked for */
 	uint16_t outer_vlan;
 	uint8_t family; /* 0 = static */
-	uint8_t has_way; /* 0: no neighbour is known to be asked */
+	uint8_t has_neighbour; /* 0: no neighbour is known to be asked */
 	uint8_t mac[6]; /* static */
 	uint8_t address[16];
 };
@@ -52,7 +52,7 @@ struct hop_key {
 static_assert(sizeof(struct hop_key) == 32, "no padding in what is hashed");
 
 LIST_HEAD(hop_slots, hop_slot);
-LIST_HEAD(hop_askers, hop_asker);
+LIST_HEAD(hop_tracked_list, hop_tracked);
 
 struct hop_target {
 	UT_hash_handle hh;
@@ -66,21 +66,21 @@ struct hop_target {
 struct hop_slot {
 	LIST_ENTRY(hop_slot) link; /* of the target's */
 	struct hop_target *target; /* NULL: free, or idle */
-	struct hop_askers askers;
+	struct hop_tracked_list tracked;
 	unsigned legs; /* that hold the index */
-	unsigned away; /* of them, those whose asker has another slot by now */
+	unsigned stale; /* of them, those whose request has another slot by now */
 	uint16_t port;
 	bool resolved; /* as the data plane has it */
 	bool seen; /* by workers, perhaps */
 };
 
-struct hop_asker {
+struct hop_tracked {
 	UT_hash_handle hh;
 	struct hop_request request;
-	LIST_ENTRY(hop_asker) link; /* of the slot's */
-	struct hop_slot *slot; /* none of the legs that are away holds it */
+	LIST_ENTRY(hop_tracked) link; /* of the slot's */
+	struct hop_slot *slot; /* no stale leg holds it */
 	unsigned legs;
-	unsigned away;
+	unsigned stale;
 	int error; /* of the last answer: 0, or why there is no way */
 	/* While routes are asked again. */
 	bool moves;
@@ -92,14 +92,14 @@ struct next_hops {
 	struct dp *dp;
 	const struct ports *ports;
 	struct net *net;
-	next_hops_changed_fn changed; /* NULL = nobody wants to know */
+	next_hops_changed_fn changed; /* NULL: disabled */
 	void *changed_arg;
-	void (*on_away)(void *arg); /* NULL = nobody wants to know */
-	void *on_away_arg;
+	void (*on_stale)(void *arg); /* NULL: disabled */
+	void *on_stale_arg;
 	struct hop_target *targets;
-	struct hop_asker *askers;
+	struct hop_tracked *tracked;
 	struct hop_moves moves;
-	uint64_t away;
+	uint64_t stale;
 	bool rehearses; /* neighbours are not asked for */
 	unsigned n_ever; /* slots from here on were never used */
 	unsigned n_free;
@@ -117,7 +117,7 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 
 static int hop_moves_init(struct next_hops *hops, struct event_base *base);
 static void hop_moves_fini(struct next_hops *hops);
-static void hop_moves_forget(struct next_hops *hops, const struct hop_asker *asker);
+static void hop_moves_forget(struct next_hops *hops, const struct hop_tracked *tracked);
 
 bool
 hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct hop_request *request)
@@ -171,15 +171,15 @@ void
 next_hops_destroy(struct next_hops *hops)
 {
 	struct hop_target *target, *next_target;
-	struct hop_asker *asker, *next_asker;
+	struct hop_tracked *tracked, *next_tracked;
 
 	if (!hops)
 		return;
 	hop_moves_fini(hops);
-	HASH_ITER(hh, hops->askers, asker, next_asker)
+	HASH_ITER(hh, hops->tracked, tracked, next_tracked)
 	{
-		HASH_DELETE(hh, hops->askers, asker);
-		free(asker);
+		HASH_DELETE(hh, hops->tracked, tracked);
+		free(tracked);
 	}
 	HASH_ITER(hh, hops->targets, target, next_target)
 	{
@@ -205,7 +205,7 @@ target_create(struct next_hops *hops, const struct hop_key *key)
 		return NULL;
 	target->key = *key;
 	memcpy(target->mac, key->mac, sizeof(target->mac));
-	if (!key->has_way)
+	if (!key->has_neighbour)
 		target->error = -ENETUNREACH;
 	else if (key->family)
 		target->error = -EINPROGRESS;
@@ -247,7 +247,7 @@ target_get(struct next_hops *hops, const struct hop_key *key)
 
 	if (!target)
 		target = target_create(hops, key);
-	if (!target || target->kept || hops->rehearses || !key->has_way || !key->family)
+	if (!target || target->kept || hops->rehearses || !key->has_neighbour || !key->family)
 		return target;
 	target->error =
 		neighbour_ref(hops->net, key->ifindex, key->family, key->address, target->mac);
@@ -276,7 +276,7 @@ slot_publish(struct next_hops *hops, struct hop_slot *slot)
 }
 
 static void
-slot_tell(struct next_hops *hops, const struct hop_slot *slot, bool resolved)
+slot_notify(struct next_hops *hops, const struct hop_slot *slot, bool resolved)
 {
 	if (hops->changed)
 		hops->changed(hops->changed_arg, slot_index(hops, slot), resolved);
@@ -290,7 +290,7 @@ slot_update(struct next_hops *hops, struct hop_slot *slot)
 
 	slot_publish(hops, slot);
 	if (was_resolved != slot->resolved)
-		slot_tell(hops, slot, slot->resolved);
+		slot_notify(hops, slot, slot->resolved);
 }
 
 static void
@@ -334,11 +334,11 @@ slot_create(struct next_hops *hops, unsigned port, struct hop_target *target, in
 }
 
 /*
- * A slot on that port for a target, one in use or, when `fresh`, one that nobody has. To be
- * released when it stays without legs and askers. NULL with *error set.
+ * A slot on that port for a target, one in use or, when `fresh`, an unused one. To be
+ * released when it stays without legs and requests. NULL with *error set.
  */
 static struct hop_slot *
-hop_slot_take(
+hop_slot_find(
 	struct next_hops *hops, unsigned port, const struct hop_key *key, bool fresh, int *error)
 {
 	struct hop_target *target = target_get(hops, key);
@@ -358,15 +358,15 @@ hop_slot_take(
 	return slot;
 }
 
-/* Free a slot that has neither legs nor askers; others stay. */
+/* Free a slot that has neither legs nor requests; others stay. */
 static void
 hop_slot_release(struct next_hops *hops, struct hop_slot *slot)
 {
-	if (slot->legs == 0 && LIST_EMPTY(&slot->askers))
+	if (slot->legs == 0 && LIST_EMPTY(&slot->tracked))
 		slot_free(hops, slot);
 }
 
-/* Point a slot elsewhere, with all legs and askers. 0 or -ENOMEM, and nothing has changed. */
+/* Point a slot elsewhere, with all legs and requests. 0 or -ENOMEM, and nothing has changed. */
 static int
 hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct hop_key *key)
 {
@@ -374,9 +374,9 @@ hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct ho
 
 	if (!target)
 		return -ENOMEM;
-	/* Whoever is told may ask for the neighbour that was lost, while it is still there. */
+	/* The callback may read the neighbour that was lost, so it comes first. */
 	if (slot->resolved && target->error != 0) {
-		slot_tell(hops, slot, false);
+		slot_notify(hops, slot, false);
 		slot->resolved = false;
 	}
 	LIST_REMOVE(slot, link);
@@ -388,14 +388,14 @@ hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct ho
 }
 
 int
-next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6])
+next_hops_ref_static(struct next_hops *hops, unsigned port, const uint8_t mac[6])
 {
-	struct hop_key key = {.has_way = 1};
+	struct hop_key key = {.has_neighbour = 1};
 	struct hop_slot *slot;
 	int error;
 
 	memcpy(key.mac, mac, sizeof(key.mac));
-	slot = hop_slot_take(hops, port, &key, false, &error);
+	slot = hop_slot_find(hops, port, &key, false, &error);
 	if (!slot)
 		return error;
 	slot->legs++;
@@ -425,7 +425,7 @@ void
 next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
 	const uint8_t address[16], const uint8_t *mac, int error)
 {
-	struct hop_key key = {.ifindex = ifindex, .family = family, .has_way = 1};
+	struct hop_key key = {.ifindex = ifindex, .family = family, .has_neighbour = 1};
 	struct hop_target *target;
 	struct hop_slot *slot;
 
@@ -448,11 +448,11 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 
 	memset(info, 0, sizeof(*info));
 	info->state = target->error == 0 ? NEXT_HOP_RESOLVED : NEXT_HOP_PENDING;
-	if (target->key.has_way && target->key.family == 0)
+	if (target->key.has_neighbour && target->key.family == 0)
 		info->state = NEXT_HOP_STATIC;
 	info->port = slot->port;
 	info->ifindex = target->key.ifindex;
-	info->family = target->key.has_way ? target->key.family : 0;
+	info->family = target->key.has_neighbour ? target->key.family : 0;
 	info->error = target->error;
 	memcpy(info->address, target->key.address, sizeof(info->address));
 	memcpy(info->mac, target->mac, sizeof(info->mac));
@@ -461,18 +461,18 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 /* What legs ask for, each once however many legs ask it, and which legs have yet to follow it. */
 
 /* NULL when no leg asks for it. */
-static struct hop_asker *
-hop_asker_find(const struct next_hops *hops, const struct hop_request *request)
+static struct hop_tracked *
+hop_tracked_find(const struct next_hops *hops, const struct hop_request *request)
 {
-	struct hop_asker *asker;
+	struct hop_tracked *tracked;
 
-	HASH_FIND(hh, hops->askers, request, sizeof(*request), asker);
-	return asker;
+	HASH_FIND(hh, hops->tracked, request, sizeof(*request), tracked);
+	return tracked;
 }
 
 /* Ask the kernel. Returns what route_resolve() answers with, and *key for it. */
 static int
-hop_asker_aim(const struct next_hops *hops, const struct hop_request *request, struct hop_key *key)
+hop_resolve(const struct next_hops *hops, const struct hop_request *request, struct hop_key *key)
 {
 	struct net_hop hop = {
 		.ifindex = request->ifindex,
@@ -488,7 +488,7 @@ hop_asker_aim(const struct next_hops *hops, const struct hop_request *request, s
 	key->ifindex = hop.out_ifindex;
 	key->family = request->family;
 	if (hop.error == 0) {
-		key->has_way = 1;
+		key->has_neighbour = 1;
 		memcpy(key->address, hop.address, sizeof(key->address));
 	} else {
 		key->vlan = request->vlan;
@@ -498,164 +498,166 @@ hop_asker_aim(const struct next_hops *hops, const struct hop_request *request, s
 }
 
 static void
-asker_slot_set(struct hop_asker *asker, struct hop_slot *slot)
+tracked_slot_set(struct hop_tracked *tracked, struct hop_slot *slot)
 {
-	asker->slot = slot;
-	LIST_INSERT_HEAD(&slot->askers, asker, link);
+	tracked->slot = slot;
+	LIST_INSERT_HEAD(&slot->tracked, tracked, link);
 }
 
 static int
-asker_create(struct next_hops *hops, const struct hop_request *request, struct hop_asker **created)
+tracked_create(
+	struct next_hops *hops, const struct hop_request *request, struct hop_tracked **created)
 {
-	struct hop_asker *asker = calloc(1, sizeof(*asker));
+	struct hop_tracked *tracked = calloc(1, sizeof(*tracked));
 	struct hop_slot *slot;
 	struct hop_key key;
 	int error = -ENOMEM;
 
-	if (!asker)
+	if (!tracked)
 		return -ENOMEM;
-	asker->request = *request;
-	asker->error = hop_asker_aim(hops, request, &key);
-	slot = hop_slot_take(hops, request->port, &key, false, &error);
+	tracked->request = *request;
+	tracked->error = hop_resolve(hops, request, &key);
+	slot = hop_slot_find(hops, request->port, &key, false, &error);
 	if (slot)
-		HASH_ADD(hh, hops->askers, request, sizeof(asker->request), asker);
-	if (!asker->hh.tbl) {
+		HASH_ADD(hh, hops->tracked, request, sizeof(tracked->request), tracked);
+	if (!tracked->hh.tbl) {
 		if (slot)
 			hop_slot_release(hops, slot);
-		free(asker);
+		free(tracked);
 		return error;
 	}
-	asker_slot_set(asker, slot);
-	*created = asker;
+	tracked_slot_set(tracked, slot);
+	*created = tracked;
 	return 0;
 }
 
 int
-next_hops_get(struct next_hops *hops, const struct hop_request *request)
+next_hops_ref(struct next_hops *hops, const struct hop_request *request)
 {
-	struct hop_asker *asker = hop_asker_find(hops, request);
-	int rc = asker ? 0 : asker_create(hops, request, &asker);
+	struct hop_tracked *tracked = hop_tracked_find(hops, request);
+	int rc = tracked ? 0 : tracked_create(hops, request, &tracked);
 
 	if (rc < 0)
 		return rc;
-	asker->legs++;
-	asker->slot->legs++;
-	return (int)slot_index(hops, asker->slot);
+	tracked->legs++;
+	tracked->slot->legs++;
+	return (int)slot_index(hops, tracked->slot);
 }
 
 static void
-asker_put(struct next_hops *hops, struct hop_asker *asker, struct hop_slot *held)
+tracked_unref(struct next_hops *hops, struct hop_tracked *tracked, struct hop_slot *held)
 {
-	struct hop_slot *slot = asker->slot;
+	struct hop_slot *slot = tracked->slot;
 
 	if (held != slot) {
-		asker->away--;
-		held->away--;
-		hops->away--;
+		tracked->stale--;
+		held->stale--;
+		hops->stale--;
 	}
-	if (--asker->legs > 0)
+	if (--tracked->legs > 0)
 		return;
-	hop_moves_forget(hops, asker);
-	LIST_REMOVE(asker, link);
-	HASH_DELETE(hh, hops->askers, asker);
-	free(asker);
+	hop_moves_forget(hops, tracked);
+	LIST_REMOVE(tracked, link);
+	HASH_DELETE(hh, hops->tracked, tracked);
+	free(tracked);
 	if (held != slot)
 		hop_slot_release(hops, slot);
 }
 
 void
-next_hops_put(struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen)
+next_hops_unref(
+	struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen)
 {
 	struct hop_slot *held = &hops->slots[index];
 
 	held->legs--;
 	held->seen |= seen;
 	if (request)
-		asker_put(hops, hop_asker_find(hops, request), held);
+		tracked_unref(hops, hop_tracked_find(hops, request), held);
 	hop_slot_release(hops, held);
 }
 
-/* Give an asker another slot; the legs that it has are away from now on. */
+/* Give a request another slot; the legs that it has are stale from now on. */
 static void
-hop_asker_move(struct next_hops *hops, struct hop_asker *asker, struct hop_slot *slot)
+hop_tracked_move(struct next_hops *hops, struct hop_tracked *tracked, struct hop_slot *slot)
 {
-	const unsigned home = asker->legs - asker->away;
-	struct hop_slot *before = asker->slot;
+	const unsigned home = tracked->legs - tracked->stale;
+	struct hop_slot *before = tracked->slot;
 
-	before->away += home;
-	asker->away += home;
-	hops->away += home;
-	LIST_REMOVE(asker, link);
-	asker_slot_set(asker, slot);
+	before->stale += home;
+	tracked->stale += home;
+	hops->stale += home;
+	LIST_REMOVE(tracked, link);
+	tracked_slot_set(tracked, slot);
 	hop_slot_release(hops, before);
 }
 
 void
-next_hops_on_away(struct next_hops *hops, void (*fn)(void *arg), void *arg)
+next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg)
 {
-	hops->on_away = fn;
-	hops->on_away_arg = arg;
+	hops->on_stale = fn;
+	hops->on_stale_arg = arg;
 }
 
 unsigned
-next_hops_away(const struct next_hops *hops, unsigned index)
+next_hops_stale(const struct next_hops *hops, unsigned index)
 {
-	return hops->slots[index].away;
+	return hops->slots[index].stale;
 }
 
 uint64_t
-next_hops_away_all(const struct next_hops *hops)
+next_hops_stale_all(const struct next_hops *hops)
 {
-	return hops->away;
+	return hops->stale;
 }
 
 unsigned
 next_hops_index(const struct next_hops *hops, const struct hop_request *request)
 {
-	return slot_index(hops, hop_asker_find(hops, request)->slot);
+	return slot_index(hops, hop_tracked_find(hops, request)->slot);
 }
 
 void
-next_hops_came_home(struct next_hops *hops, const struct hop_request *request, unsigned from)
+next_hops_updated(struct next_hops *hops, const struct hop_request *request, unsigned from)
 {
-	struct hop_asker *asker = hop_asker_find(hops, request);
+	struct hop_tracked *tracked = hop_tracked_find(hops, request);
 	struct hop_slot *left = &hops->slots[from];
 
-	asker->away--;
-	asker->slot->legs++;
-	hops->away--;
-	left->away--;
+	tracked->stale--;
+	tracked->slot->legs++;
+	hops->stale--;
+	left->stale--;
 	left->legs--;
 	left->seen = true;
 	hop_slot_release(hops, left);
 }
 
 static void
-way_reason(const struct hop_asker *asker, const char *to, char reason[HOP_REASON_MAX])
+unreachable_reason(const struct hop_tracked *tracked, const char *to, char reason[HOP_REASON_MAX])
 {
-	const struct hop_request *request = &asker->request;
-	const unsigned out = asker->slot->target->key.ifindex;
+	const struct hop_request *request = &tracked->request;
+	const unsigned out = tracked->slot->target->key.ifindex;
 	char iface[IF_NAMESIZE], outer[24] = "";
 
 	if (!if_indextoname(out ? out : request->ifindex, iface))
 		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
 	if (request->outer_vlan)
 		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
-	if (asker->error == -ENODEV)
+	if (tracked->error == -ENODEV)
 		snprintf(reason, HOP_REASON_MAX,
 			"the port's interface is gone; restart sluiced when it is there again");
-	else if (asker->error == -ENETUNREACH && out == 0)
+	else if (tracked->error == -ENETUNREACH && out == 0)
 		snprintf(reason, HOP_REASON_MAX, "no interface for VLAN %u%s upon %s",
 			request->vlan ? request->vlan : request->outer_vlan,
 			request->vlan ? outer : "", iface);
-	else if (asker->error == -ENETUNREACH)
+	else if (tracked->error == -ENETUNREACH)
 		snprintf(reason, HOP_REASON_MAX, "no route to %s out of %s", to, iface);
-	else if (asker->error == -EADDRNOTAVAIL)
+	else if (tracked->error == -EADDRNOTAVAIL)
 		snprintf(reason, HOP_REASON_MAX,
 			"%s is this host's own, a broadcast address, or blocked by a route", to);
 	else
 		snprintf(reason, HOP_REASON_MAX, "no answer to the question for a route to %s: %s",
-			to, strerror(-asker->error));
+			to, strerror(-tracked->error));
 }
 
 static void
@@ -686,15 +688,15 @@ void
 next_hops_reason(const struct next_hops *hops, const struct hop_request *request,
 	char reason[HOP_REASON_MAX])
 {
-	const struct hop_asker *asker = hop_asker_find(hops, request);
+	const struct hop_tracked *tracked = hop_tracked_find(hops, request);
 	char to[ADDRESS_TEXT_MAX];
 
 	reason[0] = '\0';
 	address_format(request->family, request->to, to);
-	if (asker && asker->slot->target->key.has_way)
-		neighbour_reason(asker->slot->target, reason);
-	else if (asker)
-		way_reason(asker, to, reason);
+	if (tracked && tracked->slot->target->key.has_neighbour)
+		neighbour_reason(tracked->slot->target, reason);
+	else if (tracked)
+		unreachable_reason(tracked, to, reason);
 }
 
 /*
@@ -765,12 +767,12 @@ next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix
 	hop_moves_note(hops, prefix);
 }
 
-/* An asker is about to go, or to get another slot. */
+/* A request is about to be destroyed, or to get another slot. */
 static void
-hop_moves_forget(struct next_hops *hops, const struct hop_asker *asker)
+hop_moves_forget(struct next_hops *hops, const struct hop_tracked *tracked)
 {
-	if (hops->moves.asker == asker)
-		hops->moves.asker = LIST_NEXT(asker, link);
+	if (hops->moves.tracked == tracked)
+		hops->moves.tracked = LIST_NEXT(tracked, link);
 }
 
 static bool
@@ -797,25 +799,27 @@ changes_concern(const struct hop_changes *changes, const struct hop_request *req
 }
 
 static void
-asker_ask(struct next_hops *hops, struct hop_asker *asker)
+tracked_resolve(struct next_hops *hops, struct hop_tracked *tracked)
 {
-	asker->moves = false;
-	if (!changes_concern(&hops->moves.asked, &asker->request))
+	tracked->moves = false;
+	if (!changes_concern(&hops->moves.asked, &tracked->request))
 		return;
-	asker->next_error = hop_asker_aim(hops, &asker->request, &asker->next);
-	asker->moves = memcmp(&asker->next, &asker->slot->target->key, sizeof(asker->next)) != 0;
-	if (!asker->moves)
-		asker->error = asker->next_error;
+	tracked->next_error = hop_resolve(hops, &tracked->request, &tracked->next);
+	tracked->moves =
+		memcmp(&tracked->next, &tracked->slot->target->key, sizeof(tracked->next)) != 0;
+	if (!tracked->moves)
+		tracked->error = tracked->next_error;
 }
 
 /* Whether all who ask for the slot go to one place, which is not where it points. */
 static bool
 slot_goes_whole(const struct hop_slot *slot)
 {
-	const struct hop_asker *first = LIST_FIRST(&slot->askers), *asker;
+	const struct hop_tracked *first = LIST_FIRST(&slot->tracked), *tracked;
 
-	LIST_FOREACH (asker, &slot->askers, link) {
-		if (!asker->moves || memcmp(&asker->next, &first->next, sizeof(first->next)) != 0)
+	LIST_FOREACH (tracked, &slot->tracked, link) {
+		if (!tracked->moves ||
+			memcmp(&tracked->next, &first->next, sizeof(first->next)) != 0)
 			return false;
 	}
 	return true;
@@ -824,46 +828,47 @@ slot_goes_whole(const struct hop_slot *slot)
 static int
 slot_go(struct next_hops *hops, struct hop_slot *slot)
 {
-	struct hop_asker *asker;
+	struct hop_tracked *tracked;
 
-	if (hop_slot_retarget(hops, slot, &LIST_FIRST(&slot->askers)->next) < 0)
+	if (hop_slot_retarget(hops, slot, &LIST_FIRST(&slot->tracked)->next) < 0)
 		return -ENOMEM;
-	LIST_FOREACH (asker, &slot->askers, link) {
-		asker->moves = false;
-		asker->error = asker->next_error;
+	LIST_FOREACH (tracked, &slot->tracked, link) {
+		tracked->moves = false;
+		tracked->error = tracked->next_error;
 	}
 	return 0;
 }
 
-/* A leg that is away must not come home by chance: an asker that has some gets a slot of its own.
+/* A stale leg must not become current by chance: a request that has some gets a slot of its own.
  */
 static int
-asker_go(struct next_hops *hops, struct hop_asker *asker)
+tracked_destroy(struct next_hops *hops, struct hop_tracked *tracked)
 {
 	struct hop_slot *slot;
 	int error;
 
-	slot = hop_slot_take(hops, asker->request.port, &asker->next, asker->away > 0, &error);
+	slot = hop_slot_find(
+		hops, tracked->request.port, &tracked->next, tracked->stale > 0, &error);
 	if (!slot)
 		return error;
-	asker->moves = false;
-	asker->error = asker->next_error;
-	hop_asker_move(hops, asker, slot);
+	tracked->moves = false;
+	tracked->error = tracked->next_error;
+	hop_tracked_move(hops, tracked, slot);
 	return 0;
 }
 
 static void
-slot_settle(struct next_hops *hops, struct hop_slot *slot)
+slot_release(struct next_hops *hops, struct hop_slot *slot)
 {
-	struct hop_asker *asker, *next;
+	struct hop_tracked *tracked, *next;
 	int rc = 0;
 
 	if (slot_goes_whole(slot)) {
 		rc = slot_go(hops, slot);
 	} else {
-		for (asker = LIST_FIRST(&slot->askers); asker; asker = next) {
-			next = LIST_NEXT(asker, link);
-			if (asker->moves && asker_go(hops, asker) < 0)
+		for (tracked = LIST_FIRST(&slot->tracked); tracked; tracked = next) {
+			next = LIST_NEXT(tracked, link);
+			if (tracked->moves && tracked_destroy(hops, tracked) < 0)
 				rc = -ENOMEM;
 		}
 	}
@@ -879,15 +884,15 @@ slot_ask(struct next_hops *hops, struct hop_slot *slot, uint64_t end_ns)
 {
 	struct hop_moves *moves = &hops->moves;
 
-	if (!moves->asker)
-		moves->asker = LIST_FIRST(&slot->askers);
-	while (moves->asker) {
-		asker_ask(hops, moves->asker);
-		moves->asker = LIST_NEXT(moves->asker, link);
+	if (!moves->tracked)
+		moves->tracked = LIST_FIRST(&slot->tracked);
+	while (moves->tracked) {
+		tracked_resolve(hops, moves->tracked);
+		moves->tracked = LIST_NEXT(moves->tracked, link);
 		if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns)
 			break;
 	}
-	return !moves->asker;
+	return !moves->tracked;
 }
 
 static bool
@@ -901,7 +906,7 @@ round_begin(struct hop_moves *moves)
 	memset(&moves->noted, 0, sizeof(moves->noted));
 	moves->running = true;
 	moves->slot = 0;
-	moves->asker = NULL;
+	moves->tracked = NULL;
 	return true;
 }
 
@@ -916,18 +921,18 @@ hop_moves_run(struct next_hops *hops)
 	for (; moves->slot < hops->n_ever; moves->slot++) {
 		struct hop_slot *slot = &hops->slots[moves->slot];
 
-		if (!slot->target || LIST_EMPTY(&slot->askers))
+		if (!slot->target || LIST_EMPTY(&slot->tracked))
 			continue;
 		if (!slot_ask(hops, slot, end_ns))
 			return true;
-		slot_settle(hops, slot);
+		slot_release(hops, slot);
 		if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns) {
 			moves->slot++;
 			return true;
 		}
 	}
 	moves->running = false;
-	if (hops->away > 0 && hops->on_away)
-		hops->on_away(hops->on_away_arg);
+	if (hops->stale > 0 && hops->on_stale)
+		hops->on_stale(hops->on_stale_arg);
 	return moves->noted.all || moves->noted.n > 0;
 }

@@ -6,8 +6,8 @@
  * What a leg asks for (struct hop_request) is answered by the kernel's routes and interfaces: a
  * neighbour, or none for now. Requests with the same answer share an index. When routes change,
  * all are asked again: if those behind an index go on together, the index is pointed elsewhere; if
- * only some do, these get another index, and the legs that still hold the old one are `away` until
- * their flows have been written again (flows.h).
+ * only some do, these get another index, and the legs that still hold the old one are stale until
+ * their flows have been rewritten (flows.h).
  *
  * An index that workers have seen is not given out again before a grace period has passed, as a
  * worker may still hold a packet for it. All functions are called by the control thread, and none
@@ -82,11 +82,11 @@ struct next_hops *next_hops_create(
 	struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base);
 void next_hops_destroy(struct next_hops *hops);
 
-/* Have it told what becomes of neighbours in use; NULL: no more. fn must not change the table. */
+/* Call `changed` for neighbours in use; NULL: disabled. It must not change the table. */
 void next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *arg);
 
-/* Have fn called when there are legs away; NULL: no more. It must not change the table. */
-void next_hops_on_away(struct next_hops *hops, void (*fn)(void *arg), void *arg);
+/* Call fn when there are stale legs; NULL: disabled. It must not change the table. */
+void next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg);
 
 /* Indexes that are in no use. */
 unsigned next_hops_left(const struct next_hops *hops);
@@ -101,16 +101,16 @@ void next_hops_rehearse(struct next_hops *hops, bool rehearses);
  * Take the reference of one leg. Returns the index, -ENOSPC when all indexes are in use, -ENOMEM,
  * or what dp_next_hop_set() refused with.
  */
-int next_hops_get(struct next_hops *hops, const struct hop_request *request);
+int next_hops_ref(struct next_hops *hops, const struct hop_request *request);
 
 /* The same for a MAC address that stays as it is. */
-int next_hops_get_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]);
+int next_hops_ref_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]);
 
 /*
  * Give the reference of a leg back, which holds `index`; the request is NULL for a static one.
  * `seen`: a leg with this index was committed.
  */
-void next_hops_put(
+void next_hops_unref(
 	struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen);
 
 /* A grace period has passed: indexes given back before may be used again. */
@@ -129,14 +129,14 @@ void next_hops_reason(const struct next_hops *hops, const struct hop_request *re
 	char reason[HOP_REASON_MAX]);
 
 /* Legs that hold an index which is not any more that of what they ask for; of one index, of all. */
-unsigned next_hops_away(const struct next_hops *hops, unsigned index);
-uint64_t next_hops_away_all(const struct next_hops *hops);
+unsigned next_hops_stale(const struct next_hops *hops, unsigned index);
+uint64_t next_hops_stale_all(const struct next_hops *hops);
 
 /* The index that a request with references has now. */
 unsigned next_hops_index(const struct next_hops *hops, const struct hop_request *request);
 
-/* A leg that was away at `from` holds the index that its request has now; committed. */
-void next_hops_came_home(struct next_hops *hops, const struct hop_request *request, unsigned from);
+/* A leg that was stale at `from` holds the index that its request has now; committed. */
+void next_hops_updated(struct next_hops *hops, const struct hop_request *request, unsigned from);
 
 /*
  * Routes, links or addresses have changed: next hops are asked for again soon, so that a burst of

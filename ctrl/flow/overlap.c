@@ -132,7 +132,7 @@ bucket_split(struct endpoints *endpoints)
 }
 
 int
-endpoints_put(struct endpoints *endpoints, const struct flow_spec *spec)
+endpoints_insert(struct endpoints *endpoints, const struct flow_spec *spec)
 {
 	struct endpoint_pair pair;
 	enum endpoint_kind kind;
@@ -161,7 +161,7 @@ endpoints_put(struct endpoints *endpoints, const struct flow_spec *spec)
 }
 
 void
-endpoints_take(struct endpoints *endpoints, const struct flow_spec *spec)
+endpoints_remove(struct endpoints *endpoints, const struct flow_spec *spec)
 {
 	struct endpoint **link, *endpoint;
 	struct endpoint_pair pair;
@@ -226,7 +226,7 @@ endpoints_fini(struct endpoints *endpoints)
 	memset(endpoints, 0, sizeof(*endpoints));
 }
 
-struct shadow_rule {
+struct overlap_rule {
 	struct dp_rule rule; /* a copy: rules are walked over */
 	const struct flow_spec *spec;
 	uint64_t sequence;
@@ -234,59 +234,59 @@ struct shadow_rule {
 };
 
 void
-shadows_fini(struct shadows *shadows)
+overlaps_fini(struct overlaps *overlaps)
 {
-	free(shadows->rules);
-	memset(shadows, 0, sizeof(*shadows));
+	free(overlaps->rules);
+	memset(overlaps, 0, sizeof(*overlaps));
 }
 
 int
-shadows_put(struct shadows *shadows, const struct flow_spec *spec, uint64_t sequence)
+overlaps_insert(struct overlaps *overlaps, const struct flow_spec *spec, uint64_t sequence)
 {
 	if (!spec->rule)
 		return 0;
-	if (shadows->n == shadows->room) {
-		size_t room = shadows->room ? 2 * shadows->room : 16;
-		struct shadow_rule *rules =
-			reallocarray(shadows->rules, room, sizeof(struct shadow_rule));
+	if (overlaps->n == overlaps->room) {
+		size_t room = overlaps->room ? 2 * overlaps->room : 16;
+		struct overlap_rule *rules =
+			reallocarray(overlaps->rules, room, sizeof(struct overlap_rule));
 
 		if (!rules)
 			return -ENOMEM;
-		shadows->rules = rules;
-		shadows->room = room;
+		overlaps->rules = rules;
+		overlaps->room = room;
 	}
-	shadows->rules[shadows->n++] = (struct shadow_rule){
+	overlaps->rules[overlaps->n++] = (struct overlap_rule){
 		.rule = spec->rule->rule,
 		.spec = spec,
 		.sequence = sequence,
-		.put = ++shadows->last_put,
+		.put = ++overlaps->last_put,
 	};
 	return 0;
 }
 
-static const struct shadow_rule *
-shadow_rule_find(const struct shadows *shadows, const struct flow_spec *spec)
+static const struct overlap_rule *
+overlap_rule_find(const struct overlaps *overlaps, const struct flow_spec *spec)
 {
 	size_t i;
 
-	for (i = 0; i < shadows->n; i++) {
-		if (shadows->rules[i].spec == spec)
-			return &shadows->rules[i];
+	for (i = 0; i < overlaps->n; i++) {
+		if (overlaps->rules[i].spec == spec)
+			return &overlaps->rules[i];
 	}
 	return NULL;
 }
 
 void
-shadows_take(struct shadows *shadows, const struct flow_spec *spec)
+overlaps_remove(struct overlaps *overlaps, const struct flow_spec *spec)
 {
-	const struct shadow_rule *rule = spec->rule ? shadow_rule_find(shadows, spec) : NULL;
+	const struct overlap_rule *rule = spec->rule ? overlap_rule_find(overlaps, spec) : NULL;
 
 	if (rule)
-		shadows->rules[rule - shadows->rules] = shadows->rules[--shadows->n];
+		overlaps->rules[rule - overlaps->rules] = overlaps->rules[--overlaps->n];
 }
 
 static bool
-goes_first(const struct shadow_rule *a, const struct shadow_rule *b)
+goes_first(const struct overlap_rule *a, const struct overlap_rule *b)
 {
 	if (a->rule.priority != b->rule.priority)
 		return a->rule.priority > b->rule.priority;
@@ -313,7 +313,7 @@ field_covers(uint16_t a, uint16_t b)
 }
 
 static bool
-port_covers(const struct shadow_rule *a, const struct shadow_rule *b)
+port_covers(const struct overlap_rule *a, const struct overlap_rule *b)
 {
 	const char *name = a->spec->rule->port;
 
@@ -321,7 +321,7 @@ port_covers(const struct shadow_rule *a, const struct shadow_rule *b)
 }
 
 static bool
-rule_covers(const struct shadow_rule *a, const struct shadow_rule *b)
+rule_covers(const struct overlap_rule *a, const struct overlap_rule *b)
 {
 	const struct dp_rule *wide = &a->rule, *narrow = &b->rule;
 
@@ -337,12 +337,12 @@ rule_covers(const struct shadow_rule *a, const struct shadow_rule *b)
 }
 
 static int
-rules_check(const struct shadows *shadows, const struct shadow_rule *own, struct fault *fault)
+rules_check(const struct overlaps *overlaps, const struct overlap_rule *own, struct fault *fault)
 {
 	size_t i;
 
-	for (i = 0; i < shadows->n; i++) {
-		const struct shadow_rule *other = &shadows->rules[i];
+	for (i = 0; i < overlaps->n; i++) {
+		const struct overlap_rule *other = &overlaps->rules[i];
 
 		if (other == own)
 			continue;
@@ -430,17 +430,17 @@ match_check(const struct endpoints *endpoints, const struct flow_spec *spec, str
 }
 
 int
-shadow_check(const struct shadows *shadows, const struct endpoints *endpoints,
+overlap_check(const struct overlaps *overlaps, const struct endpoints *endpoints,
 	const struct flow_spec *spec, struct fault *fault)
 {
-	const struct shadow_rule *own;
+	const struct overlap_rule *own;
 
-	if (shadows->n == 0)
+	if (overlaps->n == 0)
 		return 0;
 	if (!spec->rule)
 		return match_check(endpoints, spec, fault);
-	own = shadow_rule_find(shadows, spec);
-	if (own && rules_check(shadows, own, fault) < 0)
+	own = overlap_rule_find(overlaps, spec);
+	if (own && rules_check(overlaps, own, fault) < 0)
 		return -1;
 	return rule_reached_check(endpoints, spec, fault);
 }

@@ -28,7 +28,7 @@ struct endpoint {
 	struct endpoint *next; /* of the bucket */
 	const struct flow_spec *spec;
 	uint32_t hash;
-	uint32_t seen; /* of whoever walks: the last round that came by */
+	uint32_t seen; /* the last round of a walk that visited it */
 };
 
 struct endpoints {
@@ -53,10 +53,10 @@ struct endpoint_pair {
 void endpoints_fini(struct endpoints *endpoints);
 
 /* The spec is borrowed. A rule for more than one local address is left out. 0 or -ENOMEM. */
-int endpoints_put(struct endpoints *endpoints, const struct flow_spec *spec);
+int endpoints_insert(struct endpoints *endpoints, const struct flow_spec *spec);
 
 /* The same pointer that was put; others are ignored. */
-void endpoints_take(struct endpoints *endpoints, const struct flow_spec *spec);
+void endpoints_remove(struct endpoints *endpoints, const struct flow_spec *spec);
 
 /*
  * The first, and the next, endpoint of a kind that has these ends; NULL: no more. Rules are found
@@ -67,27 +67,27 @@ struct endpoint *endpoints_first(const struct endpoints *endpoints, enum endpoin
 struct endpoint *endpoints_next(
 	struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair);
 
-struct shadow_rule;
+struct overlap_rule;
 
 /* The rules, in no order. Zeros are an empty set. */
-struct shadows {
-	struct shadow_rule *rules;
+struct overlaps {
+	struct overlap_rule *rules;
 	size_t n;
 	size_t room;
 	uint64_t last_put;
 };
 
-void shadows_fini(struct shadows *shadows);
+void overlaps_fini(struct overlaps *overlaps);
 
-/* As validate_put() and validate_take(); flows without a rule are ignored. */
-int shadows_put(struct shadows *shadows, const struct flow_spec *spec, uint64_t sequence);
-void shadows_take(struct shadows *shadows, const struct flow_spec *spec);
+/* As validate_insert() and validate_remove(); flows without a rule are ignored. */
+int overlaps_insert(struct overlaps *overlaps, const struct flow_spec *spec, uint64_t sequence);
+void overlaps_remove(struct overlaps *overlaps, const struct flow_spec *spec);
 
 /*
  * A spec that was put: that nothing covers it, and that it covers no rule. 0, or -1 with *fault
- * set: FAULT_CONFLICT at "/rule" or "/match". Looks at every rule when the spec has one.
+ * set: FAULT_CONFLICT at "/rule" or "/match". Visits every rule when the spec has one.
  */
-int shadow_check(const struct shadows *shadows, const struct endpoints *endpoints,
+int overlap_check(const struct overlaps *overlaps, const struct endpoints *endpoints,
 	const struct flow_spec *spec, struct fault *fault);
 
 #endif

@@ -125,14 +125,14 @@ flow_diff(json_t *before, json_t *after)
 	return diff.fields;
 }
 
-/* Texts rather than specs: the flows that they tell of may have changed by the next page. */
+/* Texts rather than specs: the flows may have changed by the next page. */
 
 /* What a flow takes in the data plane: key, entry and its share of buckets; docs/control.md. */
 #define FLOW_BYTES_IPV4 128
 #define FLOW_BYTES_IPV6 192
 #define LEG_BYTES 128
 
-#define LOOK_FLOWS 16 /* noted down in a moment */
+#define BUILD_FLOWS 16 /* noted down in a moment */
 
 static uint64_t
 spec_bytes(const struct flow_spec *spec)
@@ -175,8 +175,8 @@ change_add(struct plan *plan, const struct change *change)
 	struct plan_entry *entry = &plan->entries[plan->n];
 	bool failed = false;
 
-	plan->adopted += change->kind == CHANGE_ADOPT;
-	if ((!before && !after) || change->kind == CHANGE_ADOPT)
+	plan->set_declared += change->kind == CHANGE_SET_DECLARED;
+	if ((!before && !after) || change->kind == CHANGE_SET_DECLARED)
 		return 0;
 	memcpy(entry->id, (after ? after : before)->id, sizeof(entry->id));
 	entry->before = text_of(before, &failed);
@@ -198,7 +198,7 @@ change_add(struct plan *plan, const struct change *change)
 
 /* What comes and changes first, what goes behind it. */
 static int
-change_look(struct plan *plan, const struct draft *draft, size_t i)
+change_build(struct plan *plan, const struct draft *draft, size_t i)
 {
 	const bool second = i >= draft->n;
 	const struct change *change = draft->list[second ? i - draft->n : i];
@@ -207,28 +207,28 @@ change_look(struct plan *plan, const struct draft *draft, size_t i)
 }
 
 static int
-look_begin(struct plan *plan, const struct draft *draft, uint64_t generation)
+build_begin(struct plan *plan, const struct draft *draft, uint64_t generation)
 {
 	plan->generation = generation;
 	plan->entries = calloc(draft->n + 1, sizeof(plan->entries[0]));
-	plan->flow = desired_after(draft->desired, 0);
+	plan->flow = flow_db_after(draft->db, 0);
 	return plan->entries ? 0 : -1;
 }
 
 int
-plan_look(struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault)
+plan_build(struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault)
 {
 	unsigned i;
 	int rc = 0;
 
 	if (!plan->entries)
-		rc = look_begin(plan, draft, generation);
-	for (i = 0; i < LOOK_FLOWS && rc == 0; i++) {
+		rc = build_begin(plan, draft, generation);
+	for (i = 0; i < BUILD_FLOWS && rc == 0; i++) {
 		if (plan->flow) {
 			flow_count(plan, draft, plan->flow);
-			plan->flow = desired_next(plan->flow);
+			plan->flow = flow_db_next(plan->flow);
 		} else if (plan->change < 2 * draft->n) {
-			rc = change_look(plan, draft, plan->change++);
+			rc = change_build(plan, draft, plan->change++);
 		} else {
 			return 0;
 		}
@@ -275,7 +275,7 @@ plan_equal(const struct plan *a, const struct plan *b)
 {
 	size_t i;
 
-	if (a->n != b->n || a->adopted != b->adopted)
+	if (a->n != b->n || a->set_declared != b->set_declared)
 		return false;
 	for (i = 0; i < a->n; i++) {
 		const struct plan_entry *one = &a->entries[i], *other = &b->entries[i];
@@ -340,10 +340,10 @@ plan_encode(const struct plan *plan, size_t after, size_t limit)
 		"generation", (json_int_t)plan->generation, "flows", "added",
 		(json_int_t)plan->added, "changed", (json_int_t)plan->changed, "removed",
 		(json_int_t)plan->removed, "unchanged", (json_int_t)plan->unchanged, "left_alone",
-		(json_int_t)plan->left_alone, "adopted", (json_int_t)plan->adopted, "legs", "now",
-		(json_int_t)plan->legs_now, "then", (json_int_t)plan->legs_then, "table_bytes",
-		"now", (json_int_t)plan->bytes_now, "then", (json_int_t)plan->bytes_then, "changes",
-		changes);
+		(json_int_t)plan->left_alone, "adopted", (json_int_t)plan->set_declared, "legs",
+		"now", (json_int_t)plan->legs_now, "then", (json_int_t)plan->legs_then,
+		"table_bytes", "now", (json_int_t)plan->bytes_now, "then",
+		(json_int_t)plan->bytes_then, "changes", changes);
 	if (end < plan->n)
 		json_object_set_new(json, "next", json_integer((json_int_t)end));
 	return json;

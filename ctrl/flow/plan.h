@@ -31,7 +31,7 @@ struct plan_entry {
 struct plan {
 	uint64_t generation; /* that it is a plan for */
 	uint64_t added, changed, removed, unchanged, left_alone;
-	uint64_t adopted; /* they stay, and are declared from then on, or no longer */
+	uint64_t set_declared; /* they stay, and are declared from then on, or no longer */
 	uint64_t legs_now, legs_then; /* of all flows */
 	uint64_t bytes_now, bytes_then; /* of the data plane's tables, about */
 	struct plan_entry *entries;
@@ -55,13 +55,13 @@ bool plan_drop(struct plan *plan);
  * left: a moment's work each time, and nothing of it changes in between. 1 when there is more, 0 at
  * the end, -1 with *fault without memory.
  */
-int plan_look(
+int plan_build(
 	struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault);
 
 /* Whether two plans change the same flows from the same to the same; each may be for any state. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 
-/* Of flows, as texts, whose changes one page tells; the change that reaches it is the last. */
+/* Flows as texts in one page of changes; the change that reaches this size is the last. */
 #define PLAN_PAGE_BYTES (256u << 10)
 
 /* What a change counts for that. */

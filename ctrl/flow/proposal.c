@@ -86,14 +86,14 @@ proposal_add(struct proposal *proposal, struct op *op, const char *member, uint3
 			proposal->n_ops + 1, plural_s(proposal->n_ops + 1));
 	}
 	if (op->spec) {
-		const uint64_t number = desired_id_number(op->spec->id);
+		const uint64_t number = flow_db_id_number(op->spec->id);
 
 		if (number > proposal->highest_number)
 			proposal->highest_number = number;
 	}
 	op->owner = proposal;
 	op->member = member;
-	op->place = place;
+	op->index = place;
 	proposal->ops[proposal->n_ops++] = op;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request to change flows: its operations, who asks, on what conditions, and whom to tell. All
+ * A request to change flows: its operations, who asks, on what conditions, and the callback. All
  * of its operations are committed, in one generation, or none.
  *
  * Everything here is called by the control thread.
@@ -49,13 +49,13 @@ struct proposal {
 	void *load_arg;
 	uint64_t if_generation; /* the state must be this one */
 	bool conditional; /* if_generation counts */
-	bool transaction; /* faults tell the message, too */
+	bool transaction; /* faults name the message, too */
 	bool declares; /* of flows that a declaration brought only those that are put stay */
 	bool prunes; /* and of all others, too */
 	bool keep; /* it is not destroyed when it is done */
 	bool restores; /* from the store: it need not be written; what does not fit is left out */
 	bool partial; /* what cannot be done is left out, flow by flow; such a one is whole */
-	bool ends_confirm; /* nobody need confirm the open generation any more */
+	bool ends_confirm; /* the unconfirmed generation need not be confirmed any more */
 	enum store_return returns; /* what it brings back */
 	uint64_t returned;
 	uint32_t confirm_within_s; /* 0: it is for good */
@@ -104,7 +104,7 @@ proposal_is_generation(const struct proposal *proposal)
 	return !proposal->restores && (proposal_changes(proposal) || proposal->partial);
 }
 
-/* With its ops. NULL is allowed. Nobody is told. */
+/* With its ops. NULL is allowed. `done` is not called. */
 void proposal_destroy(struct proposal *proposal);
 
 /* Destroy a piece of what it holds; false: there is none left. */

@@ -104,7 +104,7 @@ files_add(const struct flow_files *files, struct proposal *proposal, struct faul
 			return -1;
 		}
 		spec->declared = true;
-		if (proposal_add(proposal, op_create_spec(OP_PUT, spec), "flows", (uint32_t)i,
+		if (proposal_add(proposal, op_create_spec(OP_SET, spec), "flows", (uint32_t)i,
 			    fault) < 0)
 			return -1;
 	}

@@ -48,7 +48,7 @@ flow_return(struct rollback *rollback, const char *id, const char *text, size_t 
 {
 	struct flow_spec *spec;
 
-	if (!text && !desired_find(&rollback->flows->desired, id))
+	if (!text && !flow_db_find(&rollback->flows->db, id))
 		return 0;
 	if (!text)
 		return proposal_add(rollback->proposal, op_create_remove(id), "flows", UINT32_MAX,
@@ -58,7 +58,7 @@ flow_return(struct rollback *rollback, const char *id, const char *text, size_t 
 		return rollback->proposal->partial ? flow_leave_out(rollback, id) : -1;
 	spec->last_leg_number = (uint32_t)last_leg;
 	spec->declared = declared;
-	return proposal_add(rollback->proposal, op_create_spec(OP_PUT, spec), "flows", UINT32_MAX,
+	return proposal_add(rollback->proposal, op_create_spec(OP_SET, spec), "flows", UINT32_MAX,
 		rollback->fault);
 }
 

@@ -34,7 +34,7 @@ struct steering {
 
 /*
  * Before DPDK probes: take off the interfaces what a crashed run left there. -1 with *fault set
- * when an interface does not exist or carries somebody else's program.
+ * when an interface does not exist or carries a foreign program.
  */
 int steering_clean(const struct config *config, struct fault *fault);
 
@@ -65,7 +65,7 @@ int steering_narrow(struct steering *steering, unsigned port, const struct flow_
 	const struct dp_latched *source, struct steer_end *only);
 
 /*
- * The same for a rule, whose own port is not looked at; DP_RULE_ANY is all ports that are steered,
+ * The same for a rule, whose own port is ignored; DP_RULE_ANY is all ports that are steered,
  * all of them or, on failure, none. -ENOSPC: a port has STEERING_RULES_MAX of them.
  */
 int steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);

@@ -89,7 +89,7 @@ legs_mtu_check(const struct flow_spec *spec, const struct ports *ports, struct f
 
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0) {
-			leg_place_prefix(spec, i, fault);
+			leg_path_prefix(spec, i, fault);
 			return -1;
 		}
 	}
@@ -98,7 +98,7 @@ legs_mtu_check(const struct flow_spec *spec, const struct ports *ports, struct f
 
 struct validate {
 	struct endpoints endpoints;
-	struct shadows shadows;
+	struct overlaps overlaps;
 	struct loop_search search;
 };
 
@@ -124,28 +124,28 @@ validate_destroy(struct validate *validate)
 	if (!validate)
 		return;
 	endpoints_fini(&validate->endpoints);
-	shadows_fini(&validate->shadows);
+	overlaps_fini(&validate->overlaps);
 	free(validate);
 }
 
 int
-validate_put(struct validate *validate, const struct flow_spec *spec, uint64_t sequence)
+validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence)
 {
-	int rc = endpoints_put(&validate->endpoints, spec);
+	int rc = endpoints_insert(&validate->endpoints, spec);
 
 	if (rc < 0)
 		return rc;
-	rc = shadows_put(&validate->shadows, spec, sequence);
+	rc = overlaps_insert(&validate->overlaps, spec, sequence);
 	if (rc < 0)
-		endpoints_take(&validate->endpoints, spec);
+		endpoints_remove(&validate->endpoints, spec);
 	return rc;
 }
 
 void
-validate_take(struct validate *validate, const struct flow_spec *spec)
+validate_remove(struct validate *validate, const struct flow_spec *spec)
 {
-	endpoints_take(&validate->endpoints, spec);
-	shadows_take(&validate->shadows, spec);
+	endpoints_remove(&validate->endpoints, spec);
+	overlaps_remove(&validate->overlaps, spec);
 }
 
 int
@@ -153,7 +153,7 @@ validate_check(struct validate *validate, const struct flow_spec *spec, const st
 	struct fault *fault)
 {
 	if (legs_mtu_check(spec, ports, fault) < 0 ||
-		shadow_check(&validate->shadows, &validate->endpoints, spec, fault) < 0)
+		overlap_check(&validate->overlaps, &validate->endpoints, spec, fault) < 0)
 		return -1;
 	return loop_check(&validate->search, spec, fault);
 }

@@ -34,10 +34,10 @@ void validate_destroy(struct validate *validate);
  * when it is replaced: of two rules of one priority the data plane asks the older one first. Specs
  * with one sequence count as put, in that order. 0 or -ENOMEM, and then it was not put.
  */
-int validate_put(struct validate *validate, const struct flow_spec *spec, uint64_t sequence);
+int validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence);
 
 /* Take a spec out, the same pointer that was put. One that was not put is ignored. */
-void validate_take(struct validate *validate, const struct flow_spec *spec);
+void validate_remove(struct validate *validate, const struct flow_spec *spec);
 
 /*
  * Check a spec that was put against all others and its ports, which exist (flow_ports_check()). 0,

@@ -234,9 +234,9 @@ ring_begin(const struct events *events)
 }
 
 void
-event_reader_take(struct event_reader *reader, const struct event_entry *entry)
+event_reader_consume(struct event_reader *reader, const struct event_entry *entry)
 {
-	reader->place = entry->sequence;
+	reader->position = entry->sequence;
 	reader->passed[entry->kind]++;
 }
 
@@ -248,16 +248,16 @@ event_reader_init(struct event_reader *reader, const struct events *events, uint
 
 	*reader = (struct event_reader){.kinds = kinds, .queue = queue};
 	if (after == events->last) {
-		reader->place = after;
+		reader->position = after;
 		memcpy(reader->passed, events->raised, sizeof(reader->passed));
 		return;
 	}
-	reader->place = begin;
+	reader->position = begin;
 	memcpy(reader->passed, events->gone, sizeof(reader->passed));
 	if (after < begin)
 		reader->lost = begin - after;
-	while (reader->place < after)
-		event_reader_take(reader, events_get(events, reader->place + 1));
+	while (reader->position < after)
+		event_reader_consume(reader, events_get(events, reader->position + 1));
 }
 
 /* Step over what is overwritten, and then over the oldest, until no more wait than may. */
@@ -266,16 +266,16 @@ surplus_lose(struct event_reader *reader, const struct events *events)
 {
 	const uint64_t begin = ring_begin(events);
 
-	if (reader->place < begin) {
+	if (reader->position < begin) {
 		reader->lost += wanted_count(reader, events->gone);
-		reader->place = begin;
+		reader->position = begin;
 		memcpy(reader->passed, events->gone, sizeof(reader->passed));
 	}
 	while (event_reader_pending(reader, events) > reader->queue) {
-		const struct event_entry *entry = events_get(events, reader->place + 1);
+		const struct event_entry *entry = events_get(events, reader->position + 1);
 
 		reader->lost += is_wanted(reader, entry->kind);
-		event_reader_take(reader, entry);
+		event_reader_consume(reader, entry);
 	}
 }
 
@@ -286,14 +286,14 @@ event_reader_next(struct event_reader *reader, const struct events *events)
 
 	surplus_lose(reader, events);
 	if (event_reader_pending(reader, events) == 0) {
-		reader->place = events->last;
+		reader->position = events->last;
 		memcpy(reader->passed, events->raised, sizeof(reader->passed));
 		return NULL;
 	}
 	for (;;) {
-		entry = events_get(events, reader->place + 1);
+		entry = events_get(events, reader->position + 1);
 		if (is_wanted(reader, entry->kind))
 			return entry;
-		event_reader_take(reader, entry);
+		event_reader_consume(reader, entry);
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX of it, in order.
  * Readers keep their own place (sequence_first()), so there may be any number of them and none
- * delays another. Raising an event costs a copy, calls nobody but a hook that takes a note, and
+ * delays another. Raising an event costs a copy, calls only a hook that sets a flag, and
  * never fails.
  *
  * Everything here is called by the control thread.
@@ -22,7 +22,7 @@
 /*
  * Rings whose newest entry overwrites the oldest. Entries have sequence numbers 1, 2, 3..., which
  * stand at number % size, and a reader is nothing but the last number that it has seen: whatever
- * it did not read in time it is told of as lost.
+ * it did not read in time is counted as lost.
  */
 
 /*
@@ -152,7 +152,7 @@ struct events {
 	uint64_t last; /* sequence number of the newest, 0 = none yet */
 	uint64_t raised[EVENT_KINDS]; /* by kind, since the beginning */
 	uint64_t gone[EVENT_KINDS]; /* of those, overwritten in the ring */
-	events_raised_fn on_raise; /* NULL = nobody wants to know */
+	events_raised_fn on_raise; /* NULL: disabled */
 	void *on_raise_arg;
 	struct event_entry ring[EVENTS_MAX];
 };
@@ -165,7 +165,7 @@ void events_observe(struct events *events, events_raised_fn raised, void *arg);
 /* "flow_added". NULL for what is no kind. Static storage. */
 const char *events_kind_name(unsigned kind);
 
-/* For commits of a few flows; one of many is told by events_commit() alone. */
+/* For commits of a few flows; of many only events_commit() is raised. */
 void events_flow_added(struct events *events, const char *flow);
 void events_flow_changed(struct events *events, const struct event_changed *changed);
 /* counters: the last; NULL: not known. */
@@ -213,7 +213,7 @@ const struct event_entry *events_get(const struct events *events, uint64_t seque
 struct event_reader {
 	uint32_t kinds; /* bit k: enum event_kind k is wanted */
 	uint64_t queue; /* wanted events that may wait, below EVENTS_MAX */
-	uint64_t place; /* the last event that was read, passed over or lost */
+	uint64_t position; /* the last event that was read, passed over or lost */
 	uint64_t passed[EVENT_KINDS]; /* events up to there, by kind */
 	uint64_t lost; /* wanted events that went by unread; whoever announces them takes them */
 };
@@ -236,6 +236,6 @@ const struct event_entry *event_reader_next(
 	struct event_reader *reader, const struct events *events);
 
 /* The event that event_reader_next() gave has been read. */
-void event_reader_take(struct event_reader *reader, const struct event_entry *entry);
+void event_reader_consume(struct event_reader *reader, const struct event_entry *entry);
 
 #endif

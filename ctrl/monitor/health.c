@@ -13,7 +13,7 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	health_look(arg, clock_read_ns(CLOCK_MONOTONIC));
+	health_poll(arg, clock_read_ns(CLOCK_MONOTONIC));
 }
 
 static void
@@ -21,7 +21,7 @@ links_timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	health_links_look(arg);
+	health_links_poll(arg);
 }
 
 static void
@@ -29,11 +29,11 @@ losses_begin(struct health *health)
 {
 	unsigned i;
 
-	health->late.since_ns = health->looked_ns;
+	health->late.since_ns = health->polled_ns;
 	for (i = 0; i < DP_PORTS_MAX; i++) {
-		health->ports[i].missed.since_ns = health->looked_ns;
-		health->ports[i].no_buffer.since_ns = health->looked_ns;
-		health->ports[i].punts.since_ns = health->looked_ns;
+		health->ports[i].missed.since_ns = health->polled_ns;
+		health->ports[i].no_buffer.since_ns = health->polled_ns;
+		health->ports[i].punts.since_ns = health->polled_ns;
 	}
 }
 
@@ -47,14 +47,13 @@ health_init(struct health *health, struct dp *dp, struct events *events, struct 
 	memset(health, 0, sizeof(*health));
 	health->dp = dp;
 	health->events = events;
-	health->looked_ns = clock_read_ns(CLOCK_MONOTONIC);
+	health->polled_ns = clock_read_ns(CLOCK_MONOTONIC);
 	losses_begin(health);
 	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
 	health->links_timer = event_new(base, -1, EV_PERSIST, links_timer_fired, health);
 	if (!health->timer || !health->links_timer) {
 		health_fini(health);
-		return fault_set(
-			fault, FAULT_INTERNAL, "", "no timer for looks at ports and workers");
+		return fault_set(fault, FAULT_INTERNAL, "", "no timer to poll ports and workers");
 	}
 	event_add(health->timer, &period);
 	event_add(health->links_timer, &links_period);
@@ -77,32 +76,32 @@ health_worker_late(struct health *health)
 }
 
 static void
-loss_look(struct health *health, struct health_loss *loss, uint64_t count,
+loss_poll(struct health *health, struct health_loss *loss, uint64_t count,
 	enum overload_cause cause, unsigned index, uint64_t now_ns)
 {
 	struct event_overload overload = {
 		.cause = cause,
 		.over = true,
 		.index = (uint16_t)index,
-		.amount = count - loss->told,
+		.amount = count - loss->reported,
 		.period_ns = now_ns - loss->since_ns,
 	};
 
-	if (count == loss->told) {
+	if (count == loss->reported) {
 		loss->since_ns = now_ns;
 		return;
 	}
-	if (loss->told_ns != 0 && now_ns - loss->told_ns < HEALTH_REPEAT_NS)
+	if (loss->reported_ns != 0 && now_ns - loss->reported_ns < HEALTH_REPEAT_NS)
 		return;
 	events_overload(health->events, &overload);
-	loss->told = count;
+	loss->reported = count;
 	loss->since_ns = now_ns;
-	loss->told_ns = now_ns;
+	loss->reported_ns = now_ns;
 }
 
 /* A link that is up from the start is no news. */
 static void
-link_look(struct health *health, unsigned i)
+link_poll(struct health *health, unsigned i)
 {
 	struct health_port *port = &health->ports[i];
 	struct dp_port_info info;
@@ -120,31 +119,31 @@ link_look(struct health *health, unsigned i)
 }
 
 void
-health_links_look(struct health *health)
+health_links_poll(struct health *health)
 {
 	unsigned i;
 
 	for (i = 0; i < dp_port_count(health->dp); i++)
-		link_look(health, i);
+		link_poll(health, i);
 }
 
 static void
-port_look(struct health *health, unsigned i, uint64_t now_ns)
+port_poll(struct health *health, unsigned i, uint64_t now_ns)
 {
 	struct health_port *port = &health->ports[i];
 	struct dp_port_stats stats;
 
 	if (dp_port_stats_get(health->dp, i, &stats) < 0)
 		return;
-	loss_look(health, &port->missed, stats.nic_missed, OVERLOAD_RX_MISSED, i, now_ns);
-	loss_look(health, &port->no_buffer, stats.nic_no_buffer, OVERLOAD_RX_NO_BUFFER, i, now_ns);
-	loss_look(health, &port->punts,
+	loss_poll(health, &port->missed, stats.nic_missed, OVERLOAD_RX_MISSED, i, now_ns);
+	loss_poll(health, &port->no_buffer, stats.nic_no_buffer, OVERLOAD_RX_NO_BUFFER, i, now_ns);
+	loss_poll(health, &port->punts,
 		stats.drops[DP_DROP_punt_full] + stats.drops[DP_DROP_punt_limited],
 		OVERLOAD_PUNTS_LOST, i, now_ns);
 }
 
 static void
-busy_tell(struct health *health, unsigned i, bool over, uint64_t share_milli, uint64_t now_ns)
+busy_report(struct health *health, unsigned i, bool over, uint64_t share_milli, uint64_t now_ns)
 {
 	struct health_worker *worker = &health->workers[i];
 	const struct event_overload overload = {
@@ -152,7 +151,7 @@ busy_tell(struct health *health, unsigned i, bool over, uint64_t share_milli, ui
 		.over = over,
 		.index = (uint16_t)i,
 		.amount = share_milli,
-		.period_ns = now_ns - (over ? worker->busy_since_ns : health->looked_ns),
+		.period_ns = now_ns - (over ? worker->busy_since_ns : health->polled_ns),
 	};
 
 	worker->over = over;
@@ -160,7 +159,7 @@ busy_tell(struct health *health, unsigned i, bool over, uint64_t share_milli, ui
 }
 
 static void
-worker_look(struct health *health, unsigned i, uint64_t now_ns)
+worker_poll(struct health *health, unsigned i, uint64_t now_ns)
 {
 	struct health_worker *worker = &health->workers[i];
 	struct dp_worker_stats stats;
@@ -176,23 +175,23 @@ worker_look(struct health *health, unsigned i, uint64_t now_ns)
 	if (share_milli < HEALTH_BUSY_MILLI)
 		worker->n_busy = 0;
 	else if (worker->n_busy++ == 0)
-		worker->busy_since_ns = health->looked_ns;
-	if (!worker->over && worker->n_busy >= HEALTH_BUSY_LOOKS)
-		busy_tell(health, i, true, share_milli, now_ns);
+		worker->busy_since_ns = health->polled_ns;
+	if (!worker->over && worker->n_busy >= HEALTH_BUSY_POLLS)
+		busy_report(health, i, true, share_milli, now_ns);
 	else if (worker->over && share_milli < HEALTH_EASY_MILLI)
-		busy_tell(health, i, false, share_milli, now_ns);
+		busy_report(health, i, false, share_milli, now_ns);
 }
 
 void
-health_look(struct health *health, uint64_t now_ns)
+health_poll(struct health *health, uint64_t now_ns)
 {
 	unsigned i;
 
-	health_links_look(health);
+	health_links_poll(health);
 	for (i = 0; i < dp_port_count(health->dp); i++)
-		port_look(health, i, now_ns);
+		port_poll(health, i, now_ns);
 	for (i = 0; i < dp_worker_count(health->dp); i++)
-		worker_look(health, i, now_ns);
-	loss_look(health, &health->late, health->n_late, OVERLOAD_WORKER_LATE, 0, now_ns);
-	health->looked_ns = now_ns;
+		worker_poll(health, i, now_ns);
+	loss_poll(health, &health->late, health->n_late, OVERLOAD_WORKER_LATE, 0, now_ns);
+	health->polled_ns = now_ns;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Looks at ports and workers once a second and raises events for what nobody asked for: links that
+ * Polls ports and workers once a second and raises events for what no request caused: links that
  * go up and down, workers that have no pause left, packets that were lost before a worker saw them
  * or on their way to control. Reading counters costs the workers nothing. At links it looks more
  * often, and says to the data plane which ports have none: no driver reports it by itself.
  *
- * Overload is told when it begins and in measured doses: a worker counts as overloaded from
- * HEALTH_BUSY_LOOKS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
- * loss that goes on is told every HEALTH_REPEAT_NS with all that was lost meanwhile.
+ * Overload is reported when it begins, at a limited rate: a worker counts as overloaded from
+ * HEALTH_BUSY_POLLS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
+ * loss that goes on is reported every HEALTH_REPEAT_NS with all that was lost meanwhile.
  *
  * Everything here is called by the control thread.
  */
@@ -25,7 +25,7 @@
 
 #define HEALTH_PERIOD_S 1
 #define HEALTH_LINKS_PERIOD_MS 50
-#define HEALTH_BUSY_LOOKS 2
+#define HEALTH_BUSY_POLLS 2
 #define HEALTH_BUSY_MILLI 950 /* busy share in 1/1000 */
 #define HEALTH_EASY_MILLI 850
 #define HEALTH_REPEAT_NS (10 * NS_PER_S)
@@ -35,9 +35,10 @@ struct event_base;
 
 /* A count that should not grow. */
 struct health_loss {
-	uint64_t told; /* as far as events were raised for it */
-	uint64_t since_ns; /* when it last was all told; CLOCK_MONOTONIC, as all times here */
-	uint64_t told_ns; /* when an event was raised; 0 = none was */
+	uint64_t reported; /* as far as events were raised for it */
+	uint64_t
+		since_ns; /* when all of it was reported last; CLOCK_MONOTONIC, as all times here */
+	uint64_t reported_ns; /* when an event was raised; 0 = none was */
 };
 
 struct health_port {
@@ -61,7 +62,7 @@ struct health {
 	struct events *events;
 	struct event *timer;
 	struct event *links_timer;
-	uint64_t looked_ns;
+	uint64_t polled_ns;
 	uint64_t n_late; /* commits that found a worker late */
 	struct health_loss late;
 	struct health_port ports[DP_PORTS_MAX];
@@ -73,13 +74,13 @@ int health_init(struct health *health, struct dp *dp, struct events *events,
 	struct event_base *base, struct fault *fault);
 void health_fini(struct health *health);
 
-/* A commit went on without a worker; it is told with the next look. */
+/* A commit went on without a worker; it is reported by the next poll. */
 void health_worker_late(struct health *health);
 
-/* Look at the links now. */
-void health_links_look(struct health *health);
+/* Poll the links now. */
+void health_links_poll(struct health *health);
 
-/* Look at everything now, at CLOCK_MONOTONIC. */
-void health_look(struct health *health, uint64_t now_ns);
+/* Poll everything now, at CLOCK_MONOTONIC. */
+void health_poll(struct health *health, uint64_t now_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A tick first looks at its flows and then asks for the idle ones to be removed, together, so that
+ * A tick first polls its flows and then asks for the idle ones to be removed, together, so that
  * they share one commit and one grace period.
  */
 #include "monitor/idle.h"
@@ -30,7 +30,7 @@ idle_begin(struct idle *idle, uint64_t now_ns)
 }
 
 bool
-idle_look(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns)
+idle_poll(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns)
 {
 	if (accepted > idle->accepted)
 		*idle = (struct idle){.accepted = accepted, .active_ns = now_ns};
@@ -54,18 +54,18 @@ idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns)
 
 /* A flow may have come that is due sooner, or the last one gone. */
 static bool
-timer_is_late(const struct sweep *sweep, const struct flow *flow)
+timer_is_late(const struct idle_monitor *idle, const struct flow *flow)
 {
-	if (sweep->wheel.n == 0)
-		return sweep->timer_ns != UINT64_MAX;
+	if (idle->wheel.n == 0)
+		return idle->timer_ns != UINT64_MAX;
 	return flow && wheel_holds(&flow->watch.due) &&
-	       flow->watch.due.slot * WHEEL_SLOT_NS < sweep->timer_ns;
+	       flow->watch.due.slot * WHEEL_SLOT_NS < idle->timer_ns;
 }
 
 static void
-timer_set(struct sweep *sweep, uint64_t now_ns)
+timer_set(struct idle_monitor *idle, uint64_t now_ns)
 {
-	const uint64_t next_ns = wheel_next_ns(&sweep->wheel);
+	const uint64_t next_ns = wheel_next_ns(&idle->wheel);
 	const uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
 	const uint64_t wait_us = (wait_ns + 999) / 1000;
 	const struct timeval wait = {
@@ -73,11 +73,11 @@ timer_set(struct sweep *sweep, uint64_t now_ns)
 		.tv_usec = (suseconds_t)(wait_us % 1000000),
 	};
 
-	sweep->timer_ns = next_ns;
+	idle->timer_ns = next_ns;
 	if (next_ns == UINT64_MAX)
-		evtimer_del(sweep->timer);
+		evtimer_del(idle->timer);
 	else
-		evtimer_add(sweep->timer, &wait);
+		evtimer_add(idle->timer, &wait);
 }
 
 static void
@@ -85,27 +85,27 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	sweep_tick(arg, clock_read_ns(CLOCK_MONOTONIC));
+	idle_monitor_tick(arg, clock_read_ns(CLOCK_MONOTONIC));
 }
 
 int
-sweep_init(struct sweep *sweep, struct flows *flows, struct events *events, struct event_base *base,
-	struct fault *fault)
+idle_monitor_init(struct idle_monitor *idle, struct flows *flows, struct events *events,
+	struct event_base *base, struct fault *fault)
 {
-	sweep->flows = flows;
-	sweep->events = events;
-	sweep->timer_ns = UINT64_MAX;
-	wheel_init(&sweep->wheel, clock_read_ns(CLOCK_MONOTONIC));
-	sweep->timer = evtimer_new(base, timer_fired, sweep);
-	if (!sweep->timer)
+	idle->flows = flows;
+	idle->events = events;
+	idle->timer_ns = UINT64_MAX;
+	wheel_init(&idle->wheel, clock_read_ns(CLOCK_MONOTONIC));
+	idle->timer = evtimer_new(base, timer_fired, idle);
+	if (!idle->timer)
 		return fault_set(fault, FAULT_INTERNAL, "", "no timer for idle flows");
 	return 0;
 }
 
 void
-sweep_fini(struct sweep *sweep)
+idle_monitor_fini(struct idle_monitor *idle)
 {
-	event_free(sweep->timer);
+	event_free(idle->timer);
 }
 
 /* A source that is learned for ever needs no second look, unless nothing could be made of it. */
@@ -118,17 +118,17 @@ latch_may_move(const struct flow *flow)
 }
 
 static void
-look_plan(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+plan_poll(struct idle_monitor *idle, struct flow *flow, uint64_t now_ns)
 {
 	const uint32_t timeout_s = flow->spec->idle_timeout_s;
 	uint64_t next_ns = UINT64_MAX;
 
 	if (timeout_s != 0)
 		next_ns = idle_next_ns(&flow->watch.idle, timeout_s, now_ns);
-	if (latch_may_move(flow) && next_ns > now_ns + SWEEP_LATCH_PERIOD_NS)
-		next_ns = now_ns + SWEEP_LATCH_PERIOD_NS;
+	if (latch_may_move(flow) && next_ns > now_ns + IDLE_LATCH_PERIOD_NS)
+		next_ns = now_ns + IDLE_LATCH_PERIOD_NS;
 	if (next_ns != UINT64_MAX)
-		wheel_add(&sweep->wheel, &flow->watch.due, next_ns, now_ns);
+		wheel_add(&idle->wheel, &flow->watch.due, next_ns, now_ns);
 }
 
 /*
@@ -136,7 +136,7 @@ look_plan(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
  * action other packets count, so that its time begins again.
  */
 static void
-flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
+flow_begin(struct idle_monitor *idle, struct flow *flow, uint64_t time_ns)
 {
 	struct flow_watch *watch = &flow->watch;
 	const bool drops = flow->spec->verdict == DP_DROP;
@@ -149,37 +149,38 @@ flow_begin(struct sweep *sweep, struct flow *flow, uint64_t time_ns)
 	else if (watch->idle.active_ns == 0 || watch->drops != drops)
 		idle_begin(&watch->idle, time_ns);
 	watch->drops = drops;
-	look_plan(sweep, flow, time_ns);
+	plan_poll(idle, flow, time_ns);
 }
 
 void
-sweep_flow_changed(struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns)
+idle_monitor_flow_changed(
+	struct idle_monitor *idle, struct flow *now, struct flow *before, uint64_t time_ns)
 {
 	if (before)
-		wheel_remove(&sweep->wheel, &before->watch.due);
+		wheel_remove(&idle->wheel, &before->watch.due);
 	if (now && !before) {
-		now->watch.moves = 0; /* it has learned nothing, or anew */
+		now->watch.moves = 0; /* it has learned nothing, or has to learn again */
 		now->watch.idle.active_ns = 0;
 	}
 	if (now)
-		flow_begin(sweep, now, time_ns);
-	if (timer_is_late(sweep, now))
-		timer_set(sweep, time_ns);
+		flow_begin(idle, now, time_ns);
+	if (timer_is_late(idle, now))
+		timer_set(idle, time_ns);
 }
 
 static void
-latch_look(struct sweep *sweep, struct flow *flow)
+latch_poll(struct idle_monitor *idle, struct flow *flow)
 {
 	struct dp_latched latched;
 
-	if (dp_flow_latched_get(sweep->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
+	if (dp_flow_latched_get(idle->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
 		return;
 	flow->watch.narrow_later = flow->change != NULL;
-	flow_narrow(sweep->flows, flow, &latched);
+	flow_narrow(idle->flows, flow, &latched);
 	if (latched.moves == flow->watch.moves)
 		return;
 	flow->watch.moves = latched.moves;
-	events_flow_latched(sweep->events, flow->spec->id, flow->spec->match.family, &latched);
+	events_flow_latched(idle->events, flow->spec->id, flow->spec->match.family, &latched);
 }
 
 /*
@@ -204,47 +205,47 @@ accepted_count(const struct flow *flow, const struct dp_flow_stats *came,
 
 /* True when the flow is idle and to be removed. */
 static bool
-flow_look(struct sweep *sweep, struct flow *flow, uint64_t now_ns)
+flow_poll(struct idle_monitor *idle, struct flow *flow, uint64_t now_ns)
 {
 	const uint32_t timeout_s = flow->spec->idle_timeout_s;
-	const struct dp *dp = sweep->flows->dp;
+	const struct dp *dp = idle->flows->dp;
 	struct dp_flow_stats came, dropped;
 
 	if (latch_may_move(flow))
-		latch_look(sweep, flow);
+		latch_poll(idle, flow);
 	return timeout_s != 0 && dp_flow_stats_get(dp, flow->handle, &came, NULL, 0) == 0 &&
 	       dp_flow_stats_get(dp, flow->handle, &dropped, NULL, 0) == 0 &&
-	       idle_look(
+	       idle_poll(
 		       &flow->watch.idle, accepted_count(flow, &came, &dropped), timeout_s, now_ns);
 }
 
-/* What cannot be removed now is looked at again a little later, if it is still there. */
+/* What cannot be removed now is polled again a little later, if it still exists. */
 static void
-look_again(struct sweep *sweep, const char *id)
+poll_again(struct idle_monitor *idle, const char *id)
 {
-	struct flow *flow = desired_find(&sweep->flows->desired, id);
+	struct flow *flow = flow_db_find(&idle->flows->db, id);
 
 	if (!flow || wheel_holds(&flow->watch.due))
 		return;
 	flow->watch.expires = false;
-	wheel_add(&sweep->wheel, &flow->watch.due, sweep->tick_ns + NS_PER_S, sweep->tick_ns);
-	if (timer_is_late(sweep, flow))
-		timer_set(sweep, sweep->tick_ns);
+	wheel_add(&idle->wheel, &flow->watch.due, idle->tick_ns + NS_PER_S, idle->tick_ns);
+	if (timer_is_late(idle, flow))
+		timer_set(idle, idle->tick_ns);
 }
 
 static void
 idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
 {
-	struct sweep *sweep = arg;
+	struct idle_monitor *idle = arg;
 	size_t i;
 
 	for (i = 0; i < proposal->n_ops; i++) {
 		const struct op *op = proposal->ops[i];
 
 		if (fault)
-			look_again(sweep, op->id);
+			poll_again(idle, op->id);
 		else
-			events_flow_expired(sweep->events, op->id, &op->change->last);
+			events_flow_expired(idle->events, op->id, &op->change->last);
 	}
 }
 
@@ -260,21 +261,21 @@ op_add(struct proposal *proposal, const char *id, uint32_t place)
 }
 
 static void
-idle_remove(struct sweep *sweep, uint32_t n)
+idle_remove(struct idle_monitor *idle, uint32_t n)
 {
 	struct proposal *proposal = NULL;
 	uint32_t i = 0;
 
 	if (n > 0)
-		proposal = proposal_create(NULL, "idle", NULL, idle_removed, sweep);
-	while (proposal && i < n && op_add(proposal, sweep->over[i], i) == 0)
+		proposal = proposal_create(NULL, "idle", NULL, idle_removed, idle);
+	while (proposal && i < n && op_add(proposal, idle->over[i], i) == 0)
 		i++;
 	if (i > 0)
-		commits_submit(sweep->flows->commits, proposal);
+		commits_submit(idle->flows->commits, proposal);
 	else
 		proposal_destroy(proposal);
 	for (; i < n; i++)
-		look_again(sweep, sweep->over[i]);
+		poll_again(idle, idle->over[i]);
 }
 
 static struct flow *
@@ -284,23 +285,23 @@ flow_of(struct wheel_entry *due)
 }
 
 void
-sweep_tick(struct sweep *sweep, uint64_t now_ns)
+idle_monitor_tick(struct idle_monitor *idle, uint64_t now_ns)
 {
 	struct wheel_entry *due = NULL;
 	uint32_t n_over = 0;
 	unsigned i;
 
-	sweep->tick_ns = now_ns;
-	for (i = 0; i < SWEEP_LOOKS_MAX; i++) {
-		due = wheel_take(&sweep->wheel, now_ns);
+	idle->tick_ns = now_ns;
+	for (i = 0; i < IDLE_POLLS_MAX; i++) {
+		due = wheel_take(&idle->wheel, now_ns);
 		if (!due)
 			break;
-		flow_of(due)->watch.expires = flow_look(sweep, flow_of(due), now_ns);
+		flow_of(due)->watch.expires = flow_poll(idle, flow_of(due), now_ns);
 		if (flow_of(due)->watch.expires)
-			sweep->over[n_over++] = flow_of(due)->spec->id;
+			idle->over[n_over++] = flow_of(due)->spec->id;
 		else
-			look_plan(sweep, flow_of(due), now_ns);
+			plan_poll(idle, flow_of(due), now_ns);
 	}
-	timer_set(sweep, now_ns);
-	idle_remove(sweep, n_over);
+	timer_set(idle, now_ns);
+	idle_remove(idle, n_over);
 }

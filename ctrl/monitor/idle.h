@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Looks at the flows whose state changes by itself: those with an idle timeout, which it removes
+ * Polls the flows whose state changes by itself: those with an idle timeout, which it removes
  * when they are due, and those that latch, whose new sources it raises events for. Each is looked
- * at when its time comes (clock.h), at most SWEEP_LOOKS_MAX of them before other work has its turn;
+ * at when its time comes (clock.h), at most IDLE_POLLS_MAX of them before other work has its turn;
  * without such flows there is no timer.
  *
  * Everything here is called by the control thread.
@@ -27,40 +27,40 @@
 void idle_begin(struct idle *idle, uint64_t now_ns);
 
 /*
- * Look at the counter, which may be read too low now and then, but not too high. True when the flow
+ * Poll the counter, which may be read too low now and then, but not too high. True when the flow
  * has accepted no packet for timeout_s.
  */
-bool idle_look(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns);
+bool idle_poll(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns);
 
-/* When to look next at a flow that was looked at now. */
+/* When to poll a flow next that was polled now. */
 uint64_t idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns);
 
-#define SWEEP_LOOKS_MAX 1000
-#define SWEEP_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
+#define IDLE_POLLS_MAX 1000
+#define IDLE_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
 
 struct event;
 struct event_base;
 
-struct sweep {
+struct idle_monitor {
 	struct flows *flows;
 	struct events *events;
 	struct event *timer;
 	uint64_t tick_ns; /* of the last tick */
 	uint64_t timer_ns; /* when it fires; UINT64_MAX = it does not run */
 	struct wheel wheel;
-	const char *over[SWEEP_LOOKS_MAX]; /* ids of the flows that a tick found idle */
+	const char *over[IDLE_POLLS_MAX]; /* ids of the flows that a tick found idle */
 };
 
 /* Begin on `base`; flows and events are borrowed. -1 with *fault set, and nothing left open. */
-int sweep_init(struct sweep *sweep, struct flows *flows, struct events *events,
+int idle_monitor_init(struct idle_monitor *monitor, struct flows *flows, struct events *events,
 	struct event_base *base, struct fault *fault);
-void sweep_fini(struct sweep *sweep);
+void idle_monitor_fini(struct idle_monitor *monitor);
 
 /* A flow was installed, replaced or removed, as flows_changed_fn says, at CLOCK_MONOTONIC. */
-void sweep_flow_changed(
-	struct sweep *sweep, struct flow *now, struct flow *before, uint64_t time_ns);
+void idle_monitor_flow_changed(
+	struct idle_monitor *monitor, struct flow *now, struct flow *before, uint64_t time_ns);
 
-/* Look at what is due, and set the timer for what is due next. */
-void sweep_tick(struct sweep *sweep, uint64_t now_ns);
+/* Poll what is due, and set the timer for what is due next. */
+void idle_monitor_tick(struct idle_monitor *monitor, uint64_t now_ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One change of a flow, told to each. */
+/* Passes each change of a flow on to every monitor. */
 #include "monitor/monitor.h"
 #include "flow/flow_codec.h"
 
@@ -11,27 +11,27 @@
 #include "flow/commit.h"
 #include "flow/plan.h"
 
-/* Of a few flows only; what expires is told by the sweep. */
+/* Of a few flows only; idle.c reports what expires. */
 static void
-flow_tell(struct watchers *watchers, const struct flow *now, const struct flow *before)
+flow_notify(struct monitor *monitor, const struct flow *now, const struct flow *before)
 {
-	if (!watchers->flows->tell_each)
+	if (!monitor->flows->notify_each)
 		return;
 	if (!before)
-		events_flow_added(&watchers->events, now->spec->id);
+		events_flow_added(&monitor->events, now->spec->id);
 	else if (!now && !before->watch.expires)
-		events_flow_removed(&watchers->events, before->spec->id, NULL);
+		events_flow_removed(&monitor->events, before->spec->id, NULL);
 }
 
 static void
 flow_changed(void *arg, struct flow *now, struct flow *before)
 {
-	struct watchers *watchers = arg;
+	struct monitor *monitor = arg;
 
-	sweep_flow_changed(&watchers->sweep, now, before, clock_read_ns(CLOCK_MONOTONIC));
-	punts_flow_changed(&watchers->punts, now, before);
-	flow_rates_flow_changed(&watchers->rates, now, before);
-	flow_tell(watchers, now, before);
+	idle_monitor_flow_changed(&monitor->idle, now, before, clock_read_ns(CLOCK_MONOTONIC));
+	punts_flow_changed(&monitor->punts, now, before);
+	flow_rates_flow_changed(&monitor->rates, now, before);
+	flow_notify(monitor, now, before);
 }
 
 /* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
@@ -127,7 +127,7 @@ fields_note(struct event_changed *changed, const struct change *change)
 
 /* Of requests that are committed together, the last that touched a flow says what became of it. */
 static void
-change_tell(struct watchers *watchers, const struct proposal *proposal, const struct op *op)
+change_notify(struct monitor *monitor, const struct proposal *proposal, const struct op *op)
 {
 	const struct change *change = op->change;
 	struct event_changed changed = {
@@ -135,7 +135,7 @@ change_tell(struct watchers *watchers, const struct proposal *proposal, const st
 
 	if (!change || change->op != op)
 		return;
-	if (change->kind != CHANGE_REPLACE && change->kind != CHANGE_ADOPT)
+	if (change->kind != CHANGE_REPLACE && change->kind != CHANGE_SET_DECLARED)
 		return;
 	memcpy(changed.id, change->flow->spec->id, sizeof(changed.id));
 	snprintf(changed.who, sizeof(changed.who), "%s", proposal->actor.name);
@@ -147,38 +147,38 @@ change_tell(struct watchers *watchers, const struct proposal *proposal, const st
 	} else {
 		field_note(&changed, "/declared");
 	}
-	events_flow_changed(&watchers->events, &changed);
+	events_flow_changed(&monitor->events, &changed);
 }
 
 /* What is restored at start makes no generation, and what changed nothing neither. */
 static void
 committed(void *arg, const struct proposal *proposal)
 {
-	struct watchers *watchers = arg;
+	struct monitor *monitor = arg;
 	size_t i;
 
 	if (proposal->late)
-		health_worker_late(&watchers->health);
+		health_worker_late(&monitor->health);
 	if (!proposal_is_generation(proposal))
 		return;
-	for (i = 0; i < proposal->n_ops && watchers->flows->tell_each; i++)
-		change_tell(watchers, proposal, proposal->ops[i]);
-	events_commit(&watchers->events, proposal->generation, &proposal->actor, proposal->method,
+	for (i = 0; i < proposal->n_ops && monitor->flows->notify_each; i++)
+		change_notify(monitor, proposal, proposal->ops[i]);
+	events_commit(&monitor->events, proposal->generation, &proposal->actor, proposal->method,
 		proposal->added, proposal->changed, proposal->removed);
 	if (proposal->returns != STORE_RETURN_NONE)
-		events_rollback(&watchers->events, proposal->generation, proposal->returns,
+		events_rollback(&monitor->events, proposal->generation, proposal->returns,
 			proposal->returned, proposal->comment);
 }
 
 static void
 hop_changed(void *arg, unsigned index, bool resolved)
 {
-	struct watchers *watchers = arg;
+	struct monitor *monitor = arg;
 	struct next_hop_info info;
 
-	next_hops_info_get(watchers->flows->hops, index, &info);
+	next_hops_info_get(monitor->flows->hops, index, &info);
 	events_neighbour(
-		&watchers->events, info.port, info.family, info.address, info.mac, !resolved);
+		&monitor->events, info.port, info.family, info.address, info.mac, !resolved);
 }
 
 static bool
@@ -194,40 +194,40 @@ any_unmatched_punted(const struct config *config)
 }
 
 int
-watchers_init(struct watchers *watchers, struct flows *flows, const struct config *config,
+monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
 	struct event_base *base, struct fault *fault)
 {
-	watchers->flows = flows;
-	events_init(&watchers->events);
-	if (sweep_init(&watchers->sweep, flows, &watchers->events, base, fault) < 0)
+	monitor->flows = flows;
+	events_init(&monitor->events);
+	if (idle_monitor_init(&monitor->idle, flows, &monitor->events, base, fault) < 0)
 		return -1;
-	if (punts_init(&watchers->punts, flows->dp, any_unmatched_punted(config), base, fault) < 0)
+	if (punts_init(&monitor->punts, flows->dp, any_unmatched_punted(config), base, fault) < 0)
 		goto err_sweep;
-	if (health_init(&watchers->health, flows->dp, &watchers->events, base, fault) < 0)
+	if (health_init(&monitor->health, flows->dp, &monitor->events, base, fault) < 0)
 		goto err_punts;
-	if (flow_rates_init(&watchers->rates, flows, base, fault) < 0)
+	if (flow_rates_init(&monitor->rates, flows, base, fault) < 0)
 		goto err_health;
-	flows_observe(flows, flow_changed, watchers);
-	next_hops_observe(flows->hops, hop_changed, watchers);
-	commits_observe(flows->commits, committed, watchers);
+	flows_observe(flows, flow_changed, monitor);
+	next_hops_observe(flows->hops, hop_changed, monitor);
+	commits_observe(flows->commits, committed, monitor);
 	return 0;
 
 err_health:
-	health_fini(&watchers->health);
+	health_fini(&monitor->health);
 err_punts:
-	punts_fini(&watchers->punts);
+	punts_fini(&monitor->punts);
 err_sweep:
-	sweep_fini(&watchers->sweep);
+	idle_monitor_fini(&monitor->idle);
 	return -1;
 }
 
 void
-watchers_fini(struct watchers *watchers)
+monitor_fini(struct monitor *monitor)
 {
-	next_hops_observe(watchers->flows->hops, NULL, NULL);
-	flows_observe(watchers->flows, NULL, NULL);
-	flow_rates_fini(&watchers->rates);
-	health_fini(&watchers->health);
-	punts_fini(&watchers->punts);
-	sweep_fini(&watchers->sweep);
+	next_hops_observe(monitor->flows->hops, NULL, NULL);
+	flows_observe(monitor->flows, NULL, NULL);
+	flow_rates_fini(&monitor->rates);
+	health_fini(&monitor->health);
+	punts_fini(&monitor->punts);
+	idle_monitor_fini(&monitor->idle);
 }

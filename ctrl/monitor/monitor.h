@@ -15,18 +15,18 @@
 #include "monitor/punts.h"
 #include "monitor/rates.h"
 
-struct watchers {
+struct monitor {
 	struct flows *flows;
 	struct events events;
-	struct sweep sweep;
+	struct idle_monitor idle;
 	struct punts punts;
 	struct health health;
 	struct flow_rates rates;
 };
 
 /* Watch the flows, from `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
-int watchers_init(struct watchers *watchers, struct flows *flows, const struct config *config,
+int monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
 	struct event_base *base, struct fault *fault);
-void watchers_fini(struct watchers *watchers);
+void monitor_fini(struct monitor *monitor);
 
 #endif

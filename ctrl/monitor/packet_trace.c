@@ -111,7 +111,7 @@ candidate(const struct flow_spec *spec, const struct flow_match *packet, struct 
 }
 
 void
-nearest_find(const struct desired *desired, const struct endpoints *endpoints,
+nearest_find(const struct flow_db *db, const struct endpoints *endpoints,
 	const struct flow_match *packet, struct nearest *nearest)
 {
 	const struct endpoint_pair pair = {
@@ -128,17 +128,17 @@ nearest_find(const struct desired *desired, const struct endpoints *endpoints,
 	for (kind = 0; kind < ENDPOINT_KINDS; kind++) {
 		struct endpoint *at = endpoints_first(endpoints, (enum endpoint_kind)kind, &pair);
 
-		for (i = 0; at && i < NEAREST_LOOKS_MAX; i++) {
+		for (i = 0; at && i < NEAREST_SCAN_MAX; i++) {
 			/* The index also has what is about to be installed. */
-			if (desired_find(desired, at->spec->id))
+			if (flow_db_find(db, at->spec->id))
 				candidate(at->spec, packet, nearest);
 			at = endpoints_next(at, (enum endpoint_kind)kind, &pair);
 		}
 	}
-	while (nearest->n_looked < NEAREST_LOOKS_MAX && (flow = desired_before(desired, flow))) {
+	while (nearest->n_scanned < NEAREST_SCAN_MAX && (flow = flow_db_before(db, flow))) {
 		if (flow->presence == FLOW_LIVE)
 			candidate(flow->spec, packet, nearest);
-		nearest->n_looked++;
+		nearest->n_scanned++;
 	}
 }
 
@@ -184,7 +184,7 @@ sum_finish(uint32_t sum)
 }
 
 static uint8_t *
-put_link(uint8_t *at, const struct probe *probe)
+put_link(uint8_t *at, const struct packet_fields *probe)
 {
 	at = put_bytes(at, probe->dst_mac, sizeof(probe->dst_mac));
 	at = put_bytes(at, probe->src_mac, sizeof(probe->src_mac));
@@ -200,7 +200,7 @@ put_link(uint8_t *at, const struct probe *probe)
 }
 
 static uint8_t *
-put_ip4(uint8_t *at, const struct probe *probe, uint16_t udp_bytes)
+put_ip4(uint8_t *at, const struct packet_fields *probe, uint16_t udp_bytes)
 {
 	struct iphdr ip = {
 		.version = IPVERSION,
@@ -219,7 +219,7 @@ put_ip4(uint8_t *at, const struct probe *probe, uint16_t udp_bytes)
 }
 
 static uint8_t *
-put_ip6(uint8_t *at, const struct probe *probe, uint16_t udp_bytes)
+put_ip6(uint8_t *at, const struct packet_fields *probe, uint16_t udp_bytes)
 {
 	struct ip6_hdr ip = {0};
 
@@ -233,7 +233,7 @@ put_ip6(uint8_t *at, const struct probe *probe, uint16_t udp_bytes)
 }
 
 static uint32_t
-sum_pseudo_header(const struct probe *probe, uint16_t udp_bytes)
+sum_pseudo_header(const struct packet_fields *probe, uint16_t udp_bytes)
 {
 	const size_t address_bytes = probe->family == 4 ? 4 : 16;
 
@@ -243,7 +243,7 @@ sum_pseudo_header(const struct probe *probe, uint16_t udp_bytes)
 
 /* A checksum of zero would say that there is none (RFC 768). The field itself is zero. */
 static uint16_t
-udp_checksum(const struct probe *probe, const uint8_t *udp, uint16_t udp_bytes)
+udp_checksum(const struct packet_fields *probe, const uint8_t *udp, uint16_t udp_bytes)
 {
 	const uint16_t checksum =
 		sum_finish(sum_pseudo_header(probe, udp_bytes) + sum_bytes(udp, udp_bytes));
@@ -257,8 +257,9 @@ get16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-enum probe_checksum
-probe_udp_check(const struct probe *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected)
+enum packet_checksum
+packet_udp_check(
+	const struct packet_fields *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected)
 {
 	const uint16_t udp_bytes = get16(udp + offsetof(struct udphdr, len));
 	const uint32_t pseudo = sum_pseudo_header(ends, udp_bytes);
@@ -269,16 +270,16 @@ probe_udp_check(const struct probe *ends, const uint8_t *udp, uint16_t *found, u
 	checksum = sum_finish(pseudo + sum_bytes(udp, udp_bytes) + (uint16_t) ~*found);
 	*expected = checksum ? checksum : 0xffff;
 	if (*found == 0)
-		return PROBE_CHECKSUM_NONE;
+		return PACKET_CHECKSUM_NONE;
 	if (*found == *expected)
-		return PROBE_CHECKSUM_RIGHT;
+		return PACKET_CHECKSUM_RIGHT;
 	/* The sum itself, as Linux leaves it to a device, and not its complement. */
-	return (*found ^ sum_finish(pseudo)) == 0xffff ? PROBE_CHECKSUM_PARTIAL
-						       : PROBE_CHECKSUM_WRONG;
+	return (*found ^ sum_finish(pseudo)) == 0xffff ? PACKET_CHECKSUM_PARTIAL
+						       : PACKET_CHECKSUM_WRONG;
 }
 
 size_t
-probe_build(const struct probe *probe, uint8_t *frame)
+packet_build(const struct packet_fields *probe, uint8_t *frame)
 {
 	const uint16_t udp_bytes = (uint16_t)(sizeof(struct udphdr) + probe->payload_bytes);
 	uint8_t *udp = put_link(frame, probe), *at;

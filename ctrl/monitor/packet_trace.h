@@ -3,7 +3,7 @@
  * For a packet that no flow matches: the flow that it misses by least, and the fields in which it
  * does. Flows that receive at the same address and port, or take the same pair of ends, on another
  * port or VLAN are found by the index of validation; others, of another source, address or UDP
- * port, among the newest NEAREST_LOOKS_MAX flows, so that a million of them stop nothing. Pure.
+ * port, among the newest NEAREST_SCAN_MAX flows, so that a million of them stop nothing. Pure.
  * Control thread.
  */
 #ifndef CTRL_MONITOR_PACKET_TRACE_H
@@ -15,7 +15,7 @@
 #include "flow/flow_db.h"
 #include "flow/overlap.h"
 
-#define NEAREST_LOOKS_MAX 8192 /* some two milliseconds */
+#define NEAREST_SCAN_MAX 8192 /* some two milliseconds */
 
 enum near_field {
 	NEAR_PORT, /* of ingress */
@@ -31,7 +31,7 @@ enum near_field {
 struct nearest {
 	const struct flow_spec *spec; /* NULL: none has enough in common with the packet */
 	unsigned differs; /* bits 1 << enum near_field */
-	size_t n_looked; /* flows that were compared, those of the index not counted */
+	size_t n_scanned; /* flows that were compared, those of the index not counted */
 };
 
 /*
@@ -41,15 +41,15 @@ struct nearest {
 unsigned nearest_differs(const struct flow_spec *spec, const struct flow_match *packet);
 
 /* What is found is borrowed from the flows. */
-void nearest_find(const struct desired *desired, const struct endpoints *endpoints,
+void nearest_find(const struct flow_db *db, const struct endpoints *endpoints,
 	const struct flow_match *packet, struct nearest *nearest);
 
 /* A UDP packet made of its fields, to be traced. */
 
-#define PROBE_HEADERS_MAX 70 /* bytes: Ethernet, two tags, IPv6, UDP */
+#define PACKET_HEADERS_MAX 70 /* bytes: Ethernet, two tags, IPv6, UDP */
 
 /* Addresses and UDP ports in network order; an IPv4 address stands in the first four bytes. */
-struct probe {
+struct packet_fields {
 	uint8_t src_mac[6];
 	uint8_t dst_mac[6];
 	uint8_t src[16];
@@ -66,25 +66,25 @@ struct probe {
 };
 
 /* What a packet says of its own bytes. */
-enum probe_checksum {
-	PROBE_CHECKSUM_RIGHT,
-	PROBE_CHECKSUM_WRONG,
-	PROBE_CHECKSUM_PARTIAL, /* of the pseudo-header alone: the sender left the rest to its
+enum packet_checksum {
+	PACKET_CHECKSUM_RIGHT,
+	PACKET_CHECKSUM_WRONG,
+	PACKET_CHECKSUM_PARTIAL, /* of the pseudo-header alone: the sender left the rest to its
 				   device */
-	PROBE_CHECKSUM_NONE, /* zero */
+	PACKET_CHECKSUM_NONE, /* zero */
 };
 
 /*
  * Check the checksum of UDP at `udp`, all of whose bytes are there, against the addresses and
  * family of `ends`; the numbers are in host order. Any thread.
  */
-enum probe_checksum probe_udp_check(
-	const struct probe *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected);
+enum packet_checksum packet_udp_check(
+	const struct packet_fields *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected);
 
 /*
- * Write the frame, with all checksums; it has room for PROBE_HEADERS_MAX + payload_bytes. Returns
+ * Write the frame, with all checksums; it has room for PACKET_HEADERS_MAX + payload_bytes. Returns
  * its length. Any thread.
  */
-size_t probe_build(const struct probe *probe, uint8_t *frame);
+size_t packet_build(const struct packet_fields *probe, uint8_t *frame);
 
 #endif

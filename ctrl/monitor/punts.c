@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A handle is given anew after its flow has gone. So before a handle is forgotten the rings are
+ * A handle is given again after its flow has gone. So before a handle is forgotten the rings are
  * emptied: what its flow has punted gets its id, and no packet is taken for the next owner's.
  */
 #include "monitor/punts.h"
@@ -75,7 +75,7 @@ punts_fini(struct punts *punts)
 }
 
 static void
-punt_take(void *arg, const struct dp_punted *punted)
+punt_read(void *arg, const struct dp_punted *punted)
 {
 	struct punts *punts = arg;
 	struct punt *punt = &punts->ring[++punts->last % PUNTS_MAX];
@@ -97,7 +97,7 @@ punt_take(void *arg, const struct dp_punted *punted)
 bool
 punts_poll(struct punts *punts)
 {
-	return dp_punt_poll(punts->dp, POLL_MAX, punt_take, punts) == POLL_MAX;
+	return dp_punt_poll(punts->dp, POLL_MAX, punt_read, punts) == POLL_MAX;
 }
 
 static bool

@@ -2,8 +2,8 @@
 /*
  * The packets that workers hand to control: taken off their rings every PUNTS_PERIOD_MS while a
  * port or a flow can punt at all, and the last PUNTS_MAX of them kept for punt.list. What workers
- * had no room for is counted by them (punt_full, punt_limited); what is overwritten here is told
- * to each reader (sequence_first()).
+ * had no room for is counted by them (punt_full, punt_limited); what is overwritten here is
+ * counted by each reader (sequence_first()).
  *
  * Everything here is called by the control thread.
  */

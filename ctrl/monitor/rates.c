@@ -111,7 +111,7 @@ rate_top_sort(struct rate_table *table)
 }
 
 #define SLICE_NS 1000000 /* of a walk, before other work has its turn */
-#define SLICE_FLOWS 32 /* between two looks at the clock */
+#define SLICE_FLOWS 32 /* between two reads of the clock */
 #define ROWS_FIRST_BYTES (64u << 10) /* mapped for a table at first */
 #define ROWS_UNMAP_BYTES (4u << 20) /* in one go: of all rows of a million flows it takes 15 ms */
 
@@ -343,14 +343,14 @@ span_await(struct flow_rates *rates)
 }
 
 static void
-waiters_tell(struct flow_rates *rates, const struct fault *fault)
+waiters_notify(struct flow_rates *rates, const struct fault *fault)
 {
-	STAILQ_HEAD(, rates_waiter) told = STAILQ_HEAD_INITIALIZER(told);
+	STAILQ_HEAD(, rates_waiter) reported = STAILQ_HEAD_INITIALIZER(reported);
 	struct rates_waiter *waiter;
 
-	STAILQ_CONCAT(&told, &rates->waiters);
-	while ((waiter = STAILQ_FIRST(&told)) != NULL) {
-		STAILQ_REMOVE_HEAD(&told, link);
+	STAILQ_CONCAT(&reported, &rates->waiters);
+	while ((waiter = STAILQ_FIRST(&reported)) != NULL) {
+		STAILQ_REMOVE_HEAD(&reported, link);
 		if (fault || span_is_known(rates, waiter))
 			waiter->done(waiter, fault);
 		else
@@ -377,7 +377,7 @@ walk_begin(struct flow_rates *rates, bool legs)
 	rates->with_legs |= legs;
 	table_clear(&rates->growing[0]);
 	table_clear(&rates->growing[1]);
-	rates->cursor = desired_after(&rates->flows->desired, 0);
+	rates->cursor = flow_db_after(&rates->flows->db, 0);
 	rates->before = 0;
 	rates->before_leg = 0;
 	timer_set(rates, 0);
@@ -415,7 +415,7 @@ walk_end(struct flow_rates *rates)
 		rates->figures[i] = rates->growing[i];
 		rates->growing[i] = table;
 	}
-	waiters_tell(rates, NULL);
+	waiters_notify(rates, NULL);
 	if (!rates->walking)
 		span_await(rates);
 }
@@ -429,7 +429,7 @@ walk_give_up(struct flow_rates *rates)
 	figures_forget(rates);
 	fault_set(&fault, FAULT_NO_ROOM, "",
 		"no memory for the rates of all flows; flow.get shows one flow's counters");
-	waiters_tell(rates, &fault);
+	waiters_notify(rates, &fault);
 }
 
 static void
@@ -444,7 +444,7 @@ walk_slice(struct flow_rates *rates)
 				walk_give_up(rates);
 				return;
 			}
-			rates->cursor = desired_next(rates->cursor);
+			rates->cursor = flow_db_next(rates->cursor);
 		}
 	} while (rates->cursor && clock_read_ns(CLOCK_MONOTONIC) < end_ns);
 	if (rates->cursor)
@@ -491,7 +491,7 @@ void
 flow_rates_flow_changed(struct flow_rates *rates, const struct flow *now, const struct flow *before)
 {
 	if (!now && before == rates->cursor)
-		rates->cursor = desired_next(before);
+		rates->cursor = flow_db_next(before);
 }
 
 const struct rate_row *
@@ -515,9 +515,9 @@ flow_rate_row(const struct flow_rates *rates, const struct flow *flow)
 const struct flow *
 rate_row_flow(const struct flow_rates *rates, const struct rate_row *row)
 {
-	const struct desired *desired = &rates->flows->desired;
+	const struct flow_db *db = &rates->flows->db;
 	const struct flow *flow;
 
-	HASH_FIND(by_sequence, desired->sequences, &row->flow, sizeof(row->flow), flow);
+	HASH_FIND(by_sequence, db->sequences, &row->flow, sizeof(row->flow), flow);
 	return flow && flow->presence == FLOW_LIVE ? flow : NULL;
 }

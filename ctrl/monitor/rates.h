@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How much flows and legs carry now, of which there may be a million: so nobody counts while
- * nobody asks. Whoever asks gets what a walk over all flows finds, compared with the walk before;
- * walks go in slices of about a millisecond, those who ask meanwhile share one, and what is known
- * is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that have most as
- * well, so that a question costs no more than the rows it asks for. Memory from the second walk on
- * until all is forgotten: 160 bytes a flow, and as much a leg if legs were asked for.
+ * How much flows and legs carry now, of which there may be a million: so nothing is
+ * counted without a request. A request gets what a walk over all flows finds, compared with the
+ * walk before; walks go in slices of about a millisecond, those who ask meanwhile share one, and
+ * what is known is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that
+ * have most as well, so that a question costs no more than the rows it asks for. Memory from the
+ * second walk on until all is forgotten: 160 bytes a flow, and as much a leg if legs were asked
+ * for.
  *
  * Everything here is called by the control thread.
  */
@@ -55,7 +56,7 @@ struct rate_table {
 	struct rate_best best[RATE_ORDERS]; /* sorted at the end of a walk */
 };
 
-/* One who waits for a walk; told once, when there are figures, or with a fault. */
+/* A request that waits for a walk; `done` is called once, with figures or a fault. */
 struct rates_waiter {
 	STAILQ_ENTRY(rates_waiter) link;
 	void (*done)(struct rates_waiter *waiter, const struct fault *fault);
@@ -83,10 +84,10 @@ struct flow_rates {
 /* Begin on `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
 int flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base *base,
 	struct fault *fault);
-/* Whoever still waits is not told. */
+/* Requests that still wait are not notified. */
 void flow_rates_fini(struct flow_rates *rates);
 
-/* Have the waiter told when figures are fresh: at once or later, from the loop. */
+/* Notify the waiter when figures are fresh: at once or later, from the loop. */
 void flow_rates_ask(struct flow_rates *rates, struct rates_waiter *waiter);
 
 /* A flow was installed, replaced or removed: as flows_changed_fn. */
@@ -105,13 +106,13 @@ uint64_t rate_leg_key(const char *id);
 /* The rows of a table that have most of something, kept while the table grows. Pure. */
 
 /*
- * Look at the last row of the table, which is complete, for table->best; once for each row. Time:
+ * Compare the last row of the table, which is complete, with table->best; once for each row. Time:
  * mostly a comparison an order.
  */
 void rate_top_add(struct rate_table *table);
 
 /*
- * All rows have been looked at: sort table->best, most first. Older flows come first among equals,
+ * All rows were added: sort table->best, most first. Older flows come first among equals,
  * so that rows keep their places.
  */
 void rate_top_sort(struct rate_table *table);

@@ -69,7 +69,7 @@ json_t *
 counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const struct desired *desired = &context->flows->desired;
+	const struct flow_db *desired = &context->flows->db;
 	struct flow_page page;
 	json_t *reply;
 
@@ -82,7 +82,7 @@ counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	if (json_is_true(json_object_get(params, "flows"))) {
 		json_object_set_new(reply, "flows", flows_encode(context, &page));
 		json_object_set_new(
-			reply, "total", json_integer((json_int_t)desired_count(desired)));
+			reply, "total", json_integer((json_int_t)flow_db_count(desired)));
 		json_object_set_new(reply, "next_cursor",
 			page.next_cursor[0] ? json_string(page.next_cursor) : json_null());
 	}

@@ -45,8 +45,9 @@ round_plan(void *arg)
 static json_t *
 gap_encode(const struct subscriber *subscriber)
 {
-	return json_pack("{s:I, s:I, s:s, s:I}", "sequence", (json_int_t)subscriber->reader.place,
-		"time_ns", (json_int_t)clock_read_ns(CLOCK_REALTIME), "event", "gap", "lost",
+	return json_pack("{s:I, s:I, s:s, s:I}", "sequence",
+		(json_int_t)subscriber->reader.position, "time_ns",
+		(json_int_t)clock_read_ns(CLOCK_REALTIME), "event", "gap", "lost",
 		(json_int_t)subscriber->reader.lost);
 }
 
@@ -78,7 +79,7 @@ event_tell(struct subscriber *subscriber)
 	}
 	if (!entry || !told(subscriber, event_encode(entry, feed->ports)))
 		return false;
-	event_reader_take(reader, entry);
+	event_reader_consume(reader, entry);
 	return true;
 }
 

@@ -15,7 +15,7 @@ json_t *
 event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const struct events *events = &context->watchers->events;
+	const struct events *events = &context->monitor->events;
 	struct sequence_page page;
 	json_t *list;
 	uint64_t i;
@@ -54,7 +54,7 @@ json_t *
 events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const uint64_t last = context->watchers->events.last;
+	const uint64_t last = context->monitor->events.last;
 	const json_t *named = json_object_get(params, "after");
 	const uint64_t after = named ? (uint64_t)json_integer_value(named) : last;
 	const uint64_t queue = (uint64_t)json_integer_value(json_object_get(params, "queue"));

@@ -30,7 +30,7 @@ struct flow_page {
  * Begin a page as params say (limit, cursor). -1 with *fault set when the cursor is none.
  * flow_page_next() goes on behind page->flow; `taken`: it is on the page.
  */
-int flow_page_begin(struct flow_page *page, const struct desired *desired, const json_t *params,
+int flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
 	struct fault *fault);
 void flow_page_next(struct flow_page *page, bool taken);
 

@@ -35,7 +35,7 @@ cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct faul
 }
 
 int
-flow_page_begin(struct flow_page *page, const struct desired *desired, const json_t *params,
+flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
 	struct fault *fault)
 {
 	uint64_t sequence;
@@ -44,7 +44,7 @@ flow_page_begin(struct flow_page *page, const struct desired *desired, const jso
 		    fault) < 0)
 		return -1;
 	*page = (struct flow_page){
-		.flow = desired_after(desired, sequence),
+		.flow = flow_db_after(desired, sequence),
 		.room = json_integer_value(json_object_get(params, "limit")),
 		.looks = LOOKS_MAX,
 		.legs = FLOW_PAGE_LEGS,
@@ -58,7 +58,7 @@ flow_page_next(struct flow_page *page, bool taken)
 	const struct flow *flow = page->flow;
 	const unsigned n_legs = flow->spec->n_all_legs;
 
-	page->flow = desired_next(flow);
+	page->flow = flow_db_next(flow);
 	page->looks--;
 	if (taken) {
 		page->room--;
@@ -99,7 +99,7 @@ struct list {
 static uint32_t
 flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
 {
-	const struct flow_rates *rates = &list->context->watchers->rates;
+	const struct flow_rates *rates = &list->context->monitor->rates;
 	const struct rate_row *row = flow_rate_row(rates, flow);
 	const struct flow_spec *spec = flow->spec;
 	uint32_t health = spec->down ? HEALTH_DOWN : 0;
@@ -193,7 +193,7 @@ page_encode(const struct list *list, struct flow_page *page)
 		flow_page_next(page, taken);
 	}
 	return json_pack("{s:o, s:I, s:s?, s:o*}", "flows", specs, "total",
-		(json_int_t)desired_count(&flows->desired), "next_cursor",
+		(json_int_t)flow_db_count(&flows->db), "next_cursor",
 		page->next_cursor[0] ? page->next_cursor : NULL, "health", healths);
 }
 
@@ -211,7 +211,7 @@ list_answer(void *arg)
 	struct flow_page page;
 	struct fault fault;
 
-	if (flow_page_begin(&page, &list->context->flows->desired, list->params, &fault) < 0)
+	if (flow_page_begin(&page, &list->context->flows->db, list->params, &fault) < 0)
 		rpc_call_fault(list->call, &fault);
 	else
 		rpc_call_result(list->call, page_encode(list, &page));
@@ -271,7 +271,7 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	struct flow_page page;
 	struct list *waiting;
 
-	if (flow_page_begin(&page, &context->flows->desired, params, fault) < 0)
+	if (flow_page_begin(&page, &context->flows->db, params, fault) < 0)
 		return NULL;
 	list.health = list.only || json_is_true(json_object_get(params, "health"));
 	if (!list.health)
@@ -283,7 +283,7 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	}
 	*waiting = list;
 	json_incref(params);
-	flow_rates_ask(&context->watchers->rates, &waiting->waiter);
+	flow_rates_ask(&context->monitor->rates, &waiting->waiter);
 	return rpc_call_defer(call);
 }
 
@@ -388,7 +388,7 @@ flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = json_string_value(json_object_get(params, "id"));
-	const struct flow *flow = desired_find(&context->flows->desired, id);
+	const struct flow *flow = flow_db_find(&context->flows->db, id);
 
 	(void)call;
 	if (flow)

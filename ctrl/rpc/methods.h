@@ -24,7 +24,7 @@ struct methods_context {
 	struct dp *dp;
 	const struct config *config;
 	struct flows *flows;
-	struct watchers *watchers;
+	struct monitor *monitor;
 	struct store *store;
 	struct confirm *confirm;
 	struct transactions *transactions;

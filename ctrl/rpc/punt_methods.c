@@ -22,7 +22,7 @@ json_t *
 punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const struct punts *punts = &context->watchers->punts;
+	const struct punts *punts = &context->monitor->punts;
 	struct sequence_page page;
 	json_t *list;
 	uint64_t i;

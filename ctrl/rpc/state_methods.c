@@ -61,7 +61,7 @@ state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	return json_pack("{s:I, s:I, s:b, s:s, s:I, s:I, s:o, s:o, s:o}", "generation",
 		(json_int_t)commits_generation(context->flows->commits), "oldest",
 		(json_int_t)state.oldest, "durable", state.is_durable, "path", state.path, "flows",
-		(json_int_t)desired_count(&context->flows->desired), "left_out",
+		(json_int_t)flow_db_count(&context->flows->db), "left_out",
 		(json_int_t)context->restored->left_out, "confirm",
 		confirm_encode(context->confirm), "copy", copy_encode(&state), "recovery",
 		recovery_encode(state.report));

@@ -120,7 +120,7 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		"message_bytes", (json_int_t)config->max_message_bytes, "depth", config->max_depth,
 		"connections", config->max_connections, "log_lines_lost",
 		(json_int_t)(context->log_lines_lost ? context->log_lines_lost() : 0), "flow_legs",
-		(json_int_t)context->flows->desired.n_legs);
+		(json_int_t)context->flows->db.n_legs);
 	if (!info)
 		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return info;

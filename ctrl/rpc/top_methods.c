@@ -41,7 +41,7 @@ leg_find(const struct flow_spec *spec, uint64_t key)
 static json_t *
 row_encode(const struct top *top, const struct rate_row *row)
 {
-	const struct flow_rates *rates = &top->context->watchers->rates;
+	const struct flow_rates *rates = &top->context->monitor->rates;
 	const struct flow *flow = rate_row_flow(rates, row);
 	const struct flow_leg *leg = NULL;
 
@@ -60,7 +60,7 @@ row_encode(const struct top *top, const struct rate_row *row)
 static json_t *
 top_encode(struct top *top)
 {
-	const struct flow_rates *rates = &top->context->watchers->rates;
+	const struct flow_rates *rates = &top->context->monitor->rates;
 	const struct rate_table *table = &rates->figures[top->waiter.legs];
 	const struct rate_best *best = &table->best[top->order];
 	json_t *rows = json_array();
@@ -130,6 +130,6 @@ counters_top(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	top->context = context;
 	top->limit = limit;
 	top->order = order_read(json_string_value(json_object_get(params, "by")));
-	flow_rates_ask(&context->watchers->rates, &top->waiter);
+	flow_rates_ask(&context->monitor->rates, &top->waiter);
 	return rpc_call_defer(call);
 }

@@ -339,5 +339,5 @@ trace_nearest_encode(const struct nearest *nearest, const struct flow_match *pac
 						       "packet", found.s, "flow", wanted.s));
 	}
 	return json_pack("{s:s, s:o, s:I, s:I}", "flow", spec->id, "differs", differs, "looked_at",
-		(json_int_t)nearest->n_looked, "flows", (json_int_t)n_flows);
+		(json_int_t)nearest->n_scanned, "flows", (json_int_t)n_flows);
 }

@@ -61,7 +61,7 @@ bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
 }
 
 static int
-addresses_read(const json_t *fields, struct probe *probe, struct fault *fault)
+addresses_read(const json_t *fields, struct packet_fields *probe, struct fault *fault)
 {
 	const char *src = json_string_value(json_object_get(fields, "src"));
 	const char *dst = json_string_value(json_object_get(fields, "dst"));
@@ -77,7 +77,7 @@ addresses_read(const json_t *fields, struct probe *probe, struct fault *fault)
 static int
 fields_read(struct packet_trace *trace, const json_t *fields, struct fault *fault)
 {
-	struct probe probe = {
+	struct packet_fields probe = {
 		.src_port = htons(number_of(fields, "src_port")),
 		.dst_port = htons(number_of(fields, "dst_port")),
 		.vlan = number_of(fields, "vlan"),
@@ -95,9 +95,9 @@ fields_read(struct packet_trace *trace, const json_t *fields, struct fault *faul
 	probe.payload = payload;
 	memcpy(probe.src_mac, probe_mac, sizeof(probe_mac));
 	memcpy(probe.dst_mac, trace->port.mac, sizeof(probe.dst_mac));
-	trace->frame = malloc(PROBE_HEADERS_MAX + probe.payload_bytes);
+	trace->frame = malloc(PACKET_HEADERS_MAX + probe.payload_bytes);
 	if (trace->frame)
-		trace->frame_bytes = probe_build(&probe, trace->frame);
+		trace->frame_bytes = packet_build(&probe, trace->frame);
 	free(payload);
 	return trace->frame ? 0 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the packet");
 }
@@ -158,10 +158,10 @@ match_of(const struct packet_trace *trace, struct flow_match *match)
 static const struct flow *
 rule_of(const struct packet_trace *trace)
 {
-	const struct flow *flow = desired_after(&trace->context->flows->desired, 0);
+	const struct flow *flow = flow_db_after(&trace->context->flows->db, 0);
 
 	while (flow && (!flow->spec->rule || flow->handle != trace->trace.handle))
-		flow = desired_next(flow);
+		flow = flow_db_next(flow);
 	return flow;
 }
 
@@ -177,7 +177,7 @@ flow_of(struct packet_trace *trace)
 		trace->flow = rule_of(trace);
 	} else {
 		match_of(trace, &match);
-		trace->flow = desired_match_seek(&trace->context->flows->desired, &match);
+		trace->flow = flow_db_match_seek(&trace->context->flows->db, &match);
 	}
 	return trace->flow;
 }
@@ -193,10 +193,10 @@ nearest_add(const struct packet_trace *trace, json_t *result)
 	if (trace->trace.step != DP_TRACE_CLASSIFY)
 		return;
 	match_of(trace, &packet);
-	nearest_find(&flows->desired, validate_endpoints(flows->validate), &packet, &nearest);
+	nearest_find(&flows->db, validate_endpoints(flows->validate), &packet, &nearest);
 	if (nearest.spec)
 		json_object_set_new(result, "nearest",
-			trace_nearest_encode(&nearest, &packet, desired_count(&flows->desired)));
+			trace_nearest_encode(&nearest, &packet, flow_db_count(&flows->db)));
 }
 
 static void
@@ -218,17 +218,17 @@ static void
 checksum_add(const struct packet_trace *trace, json_t *stages)
 {
 	static const char *const said[] = {
-		[PROBE_CHECKSUM_RIGHT] = "right",
-		[PROBE_CHECKSUM_WRONG] = "wrong",
-		[PROBE_CHECKSUM_PARTIAL] = "partial",
-		[PROBE_CHECKSUM_NONE] = "none",
+		[PACKET_CHECKSUM_RIGHT] = "right",
+		[PACKET_CHECKSUM_WRONG] = "wrong",
+		[PACKET_CHECKSUM_PARTIAL] = "partial",
+		[PACKET_CHECKSUM_NONE] = "none",
 	};
 	const struct dp_flow_key *key = &trace->trace.key;
 	const size_t at = trace->trace.l2_bytes +
 			  (key->family == 4 ? 20 : 40u + trace->trace.extension_bytes);
-	struct probe ends = {.family = key->family};
+	struct packet_fields ends = {.family = key->family};
 	json_t *parse = json_array_get(stages, 0);
-	enum probe_checksum checksum;
+	enum packet_checksum checksum;
 	uint16_t found, expected;
 
 	if (trace->trace.step == DP_TRACE_PARSE ||
@@ -236,9 +236,9 @@ checksum_add(const struct packet_trace *trace, json_t *stages)
 		return;
 	memcpy(ends.src, key->src, sizeof(ends.src));
 	memcpy(ends.dst, key->dst, sizeof(ends.dst));
-	checksum = probe_udp_check(&ends, trace->frame + at, &found, &expected);
+	checksum = packet_udp_check(&ends, trace->frame + at, &found, &expected);
 	json_object_set_new(parse, "udp_checksum", json_string(said[checksum]));
-	if (checksum == PROBE_CHECKSUM_RIGHT || checksum == PROBE_CHECKSUM_NONE)
+	if (checksum == PACKET_CHECKSUM_RIGHT || checksum == PACKET_CHECKSUM_NONE)
 		return;
 	json_object_set_new(parse, "checksum_found", json_integer(found));
 	json_object_set_new(parse, "checksum_expected", json_integer(expected));

@@ -136,7 +136,7 @@ message_add(struct proposal *proposal, const json_t *params, struct fault *fault
 		leg_ops_add(proposal, change_leave, json_object_get(params, "leave"), "leave",
 			fault) < 0 ||
 		change_add_flows(
-			proposal, OP_PUT, json_object_get(params, "declare"), "declare", fault) < 0)
+			proposal, OP_SET, json_object_get(params, "declare"), "declare", fault) < 0)
 		return -1;
 	return proposal->declares ? declared_check(proposal, first, fault) : 0;
 }

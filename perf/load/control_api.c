@@ -90,7 +90,7 @@ options_parse(int argc, char **argv)
 
 /* Exact flow number n, of one leg, added or in place of what it is now. */
 static int
-flow_put(struct api_bench *bench, struct dp_txn *txn, unsigned n, bool replaces)
+flow_rewrite(struct api_bench *bench, struct dp_txn *txn, unsigned n, bool replaces)
 {
 	const uint16_t from = 0;
 	const uint16_t port = htons((uint16_t)(1024 + n % PORTS));
@@ -118,13 +118,13 @@ flow_put(struct api_bench *bench, struct dp_txn *txn, unsigned n, bool replaces)
 static int
 flow_add(struct api_bench *bench, struct dp_txn *txn, unsigned n)
 {
-	return flow_put(bench, txn, n, false);
+	return flow_rewrite(bench, txn, n, false);
 }
 
 static int
 flow_replace(struct api_bench *bench, struct dp_txn *txn, unsigned n)
 {
-	return flow_put(bench, txn, n, true);
+	return flow_rewrite(bench, txn, n, true);
 }
 
 static int

@@ -22,7 +22,7 @@ asked_setup(void)
 	room.flows.commits = commits;
 	if (getenv("SLICED")) {
 		commits->slice_ns = 0;
-		commits->looks_saved = 2; /* every other look sees that it is over */
+		commits->check_every = 2; /* every other look sees that it is over */
 	}
 }
 
@@ -34,7 +34,7 @@ asked_teardown(void)
 }
 
 static void
-told(void *arg, struct proposal *proposal, const struct fault *fault)
+reported(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct asked *asked = arg;
 
@@ -53,7 +53,7 @@ struct proposal *
 proposal_made(struct asked *asked)
 {
 	memset(asked, 0, sizeof(*asked));
-	return proposal_create(NULL, "test", NULL, told, asked);
+	return proposal_create(NULL, "test", NULL, reported, asked);
 }
 
 void

@@ -6,9 +6,9 @@
 #include <string.h>
 
 struct flow *
-flow_live(struct desired *desired, struct flow_spec *spec, struct fault *fault)
+flow_live(struct flow_db *db, struct flow_spec *spec, struct fault *fault)
 {
-	struct flow *flow = desired_add(desired, spec, fault);
+	struct flow *flow = flow_db_add(db, spec, fault);
 	uint16_t *hops;
 
 	if (!flow)
@@ -16,16 +16,16 @@ flow_live(struct desired *desired, struct flow_spec *spec, struct fault *fault)
 	hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(hops[0]));
 	cr_assert_not_null(hops);
 	memset(hops, 0xff, spec->n_all_legs * sizeof(hops[0]));
-	desired_reveal(desired, flow, hops);
+	flow_db_activate(db, flow, hops);
 	return flow;
 }
 
 struct flow_spec *
-flow_gone(struct desired *desired, struct flow *flow)
+flow_gone(struct flow_db *db, struct flow *flow)
 {
 	struct flow_spec *spec = flow->spec;
 
-	desired_hide(desired, flow);
-	desired_withdraw(desired, flow);
+	flow_db_retire(db, flow);
+	flow_db_remove(db, flow);
 	return spec;
 }

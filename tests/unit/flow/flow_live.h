@@ -5,10 +5,10 @@
 
 #include "flow/flow_db.h"
 
-/* Add a flow and reveal it; its hops are HOP_WANTED. NULL as desired_add() says. */
-struct flow *flow_live(struct desired *desired, struct flow_spec *spec, struct fault *fault);
+/* Add a flow and reveal it; its hops are HOP_WANTED. NULL as flow_db_add() says. */
+struct flow *flow_live(struct flow_db *db, struct flow_spec *spec, struct fault *fault);
 
 /* Take a live flow out. Returns its spec, which is the caller's. */
-struct flow_spec *flow_gone(struct desired *desired, struct flow *flow);
+struct flow_spec *flow_gone(struct flow_db *db, struct flow *flow);
 
 #endif

@@ -34,10 +34,10 @@ room_fini(struct room *room)
 }
 
 /* What a request is told when it is done; what it wants to know is asked for in `tell`. */
-struct told {
+struct reported {
 	int rc;
 	struct fault *fault;
-	void (*tell)(struct told *told, const struct proposal *proposal);
+	void (*tell)(struct reported *reported, const struct proposal *proposal);
 	room_removed_fn removed;
 	room_left_fn left;
 	struct flow_leg *legs;
@@ -48,41 +48,42 @@ struct told {
 static void
 done(void *arg, struct proposal *proposal, const struct fault *fault)
 {
-	struct told *told = arg;
+	struct reported *reported = arg;
 
-	told->n_calls++;
-	told->rc = fault ? -1 : 0;
+	reported->n_calls++;
+	reported->rc = fault ? -1 : 0;
 	if (fault)
-		*told->fault = *fault;
-	else if (told->tell)
-		told->tell(told, proposal);
+		*reported->fault = *fault;
+	else if (reported->tell)
+		reported->tell(reported, proposal);
 }
 
 static int
-asked(struct room *room, struct op *const *ops, size_t n, const char *member, struct told *told)
+asked(struct room *room, struct op *const *ops, size_t n, const char *member,
+	struct reported *reported)
 {
-	struct proposal *proposal = proposal_create(NULL, "test", NULL, done, told);
+	struct proposal *proposal = proposal_create(NULL, "test", NULL, done, reported);
 
 	for (size_t i = 0; i < n; i++)
 		cr_assert_eq(proposal_add(proposal, ops[i], member,
-				     member ? (uint32_t)i : UINT32_MAX, told->fault),
+				     member ? (uint32_t)i : UINT32_MAX, reported->fault),
 			0);
 	commits_submit(room->flows.commits, proposal);
-	cr_assert_eq(told->n_calls, 1, "told exactly once");
-	return told->rc;
+	cr_assert_eq(reported->n_calls, 1, "told exactly once");
+	return reported->rc;
 }
 
 static int
 specs_asked(struct room *room, enum op_kind kind, struct flow_spec *const *specs, size_t n,
 	struct fault *fault)
 {
-	struct told told = {.fault = fault};
+	struct reported reported = {.fault = fault};
 	struct op **ops = calloc(n, sizeof(struct op *));
 	int rc;
 
 	for (size_t i = 0; i < n; i++)
 		ops[i] = op_create_spec(kind, specs[i]);
-	rc = asked(room, ops, n, "flows", &told);
+	rc = asked(room, ops, n, "flows", &reported);
 	free(ops);
 	return rc;
 }
@@ -100,12 +101,13 @@ room_replace(struct room *room, struct flow_spec *const *specs, size_t n, struct
 }
 
 static void
-removed_tell(struct told *told, const struct proposal *proposal)
+removed_tell(struct reported *reported, const struct proposal *proposal)
 {
 	for (size_t i = 0; i < proposal->n_ops; i++) {
 		const struct change *change = proposal->ops[i]->change;
 
-		told->removed(told->arg, i, change->old_spec, &change->last, change->last_legs);
+		reported->removed(
+			reported->arg, i, change->old_spec, &change->last, change->last_legs);
 	}
 }
 
@@ -113,7 +115,8 @@ int
 room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn removed, void *arg,
 	struct fault *fault)
 {
-	struct told told = {.fault = fault, .tell = removed_tell, .removed = removed, .arg = arg};
+	struct reported reported = {
+		.fault = fault, .tell = removed_tell, .removed = removed, .arg = arg};
 	struct op **ops = calloc(n, sizeof(struct op *));
 	int rc;
 
@@ -121,64 +124,65 @@ room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn
 		ops[i] = op_create_remove(ids[i]);
 		ops[i]->reports = true;
 	}
-	rc = asked(room, ops, n, "ids", &told);
+	rc = asked(room, ops, n, "ids", &reported);
 	free(ops);
 	return rc;
 }
 
 static void
-joined_tell(struct told *told, const struct proposal *proposal)
+joined_tell(struct reported *reported, const struct proposal *proposal)
 {
 	const struct op *op = proposal->ops[0];
 
 	for (unsigned i = 0; i < op->n_legs; i++)
-		memcpy(told->legs[i].id, op->legs[i].id, sizeof(op->legs[i].id));
+		memcpy(reported->legs[i].id, op->legs[i].id, sizeof(op->legs[i].id));
 }
 
 int
 room_join(struct room *room, const char *id, struct flow_leg *legs, size_t n, struct fault *fault)
 {
-	struct told told = {.fault = fault, .tell = joined_tell, .legs = legs};
+	struct reported reported = {.fault = fault, .tell = joined_tell, .legs = legs};
 	struct flow_leg *copy = calloc(n, sizeof(*copy));
 	struct op *op;
 
 	memcpy(copy, legs, n * sizeof(*copy));
 	op = op_create_join(id, copy, (unsigned)n);
-	return asked(room, &op, 1, NULL, &told);
+	return asked(room, &op, 1, NULL, &reported);
 }
 
 static void
-left_tell(struct told *told, const struct proposal *proposal)
+left_tell(struct reported *reported, const struct proposal *proposal)
 {
 	const struct op *op = proposal->ops[0];
 
 	for (unsigned i = 0; i < op->n_legs; i++)
-		told->left(told->arg, i, op->leg_ids[i], &op->change->last_legs[op->left[i]]);
+		reported->left(
+			reported->arg, i, op->leg_ids[i], &op->change->last_legs[op->left[i]]);
 }
 
 int
 room_leave(struct room *room, const char *id, const char *const *legs, size_t n, room_left_fn left,
 	void *arg, struct fault *fault)
 {
-	struct told told = {.fault = fault, .tell = left_tell, .left = left, .arg = arg};
+	struct reported reported = {.fault = fault, .tell = left_tell, .left = left, .arg = arg};
 	struct op *op = op_create_leave(id, legs, (unsigned)n);
 
-	return asked(room, &op, 1, NULL, &told);
+	return asked(room, &op, 1, NULL, &reported);
 }
 
 int
 room_admin(struct room *room, const char *id, const char *leg, bool down, struct fault *fault)
 {
-	struct told told = {.fault = fault};
+	struct reported reported = {.fault = fault};
 	struct op *op = op_create_admin(id, leg, down);
 
-	return asked(room, &op, 1, NULL, &told);
+	return asked(room, &op, 1, NULL, &reported);
 }
 
 void
 room_expect(const struct room *room, unsigned n_flows, int n_neighbours)
 {
-	cr_expect_eq(desired_count(&room->flows.desired), n_flows, "set");
+	cr_expect_eq(flow_db_count(&room->flows.db), n_flows, "set");
 	cr_expect_eq(fake_dp_live(room->dp), n_flows, "data plane");
 	cr_expect_eq(fake_steer()->n_keys + fake_steer()->n_ranges, n_flows, "steering");
 	cr_expect_eq(fake_net()->n_kept, n_neighbours, "neighbours");

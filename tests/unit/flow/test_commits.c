@@ -19,7 +19,7 @@ Test(commits, written_before_it_is_seen)
 	cr_expect_eq(fake_store_waiting(), 1);
 	cr_expect_eq(asked.n_told, 0);
 	cr_expect_eq(fake_dp_live(room.dp), 0);
-	cr_expect_null(desired_find(&room.flows.desired, "a"));
+	cr_expect_null(flow_db_find(&room.flows.db, "a"));
 	fake_store_answer(NULL);
 	rounds();
 	cr_expect_eq(asked.n_told, 1);
@@ -113,7 +113,7 @@ Test(commits, one_is_refused_late)
 	cr_expect_eq(second.n_told, 1);
 	cr_expect_eq(third.rc, 0);
 	cr_expect_eq(first.n_told, 1);
-	cr_expect_eq(desired_count(&room.flows.desired), fake_dp_live(room.dp));
+	cr_expect_eq(flow_db_count(&room.flows.db), fake_dp_live(room.dp));
 }
 
 /* Two that find room for one of them: the one that has none is asked again alone, and refused. */
@@ -205,7 +205,7 @@ Test(commits, a_match_changes_hands)
 	spec_put(proposal, OP_INSTALL, "a", 2, 7);
 	submit_and_write(proposal);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(desired_find(&room.flows.desired, "a")->spec->match.dst_port,
+	cr_expect_eq(flow_db_find(&room.flows.db, "a")->spec->match.dst_port,
 		flow_spec_made("x", 2, 7)->match.dst_port);
 	room_expect(&room, 2, 1);
 }
@@ -221,7 +221,7 @@ Test(commits, what_came_and_went_was_not_there)
 	spec_put(proposal, OP_INSTALL, "c", 1, 7);
 	submit_and_write(proposal);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_null(desired_find(&room.flows.desired, "a"));
+	cr_expect_null(flow_db_find(&room.flows.db, "a"));
 	room_expect(&room, 2, 1);
 	installed("a", 3);
 	room_expect(&room, 3, 1);
@@ -246,7 +246,7 @@ Test(commits, one_on_top_of_the_other)
 	op_put(proposal, op_create_admin("a", "more", true));
 	submit_and_write(proposal);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-	flow = desired_find(&room.flows.desired, "a");
+	flow = flow_db_find(&room.flows.db, "a");
 	cr_expect_eq(flow->spec->n_legs, 1);
 	cr_expect_str_eq(flow->spec->legs[0].id, "more");
 	cr_expect_eq(flow->spec->legs[0].down, 1);

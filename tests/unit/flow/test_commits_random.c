@@ -184,7 +184,7 @@ op_of(const struct model_op *op)
 	case MODEL_REPLACE:
 		return op_create_spec(OP_REPLACE, spec_of(op->flow, &op->as));
 	case MODEL_PUT:
-		return op_create_spec(OP_PUT, spec_of(op->flow, &op->as));
+		return op_create_spec(OP_SET, spec_of(op->flow, &op->as));
 	case MODEL_REMOVE:
 		return op_create_remove(id);
 	case MODEL_JOIN:
@@ -265,11 +265,11 @@ failures_end(void)
 static unsigned
 n_told(const struct asked *asked, unsigned n)
 {
-	unsigned told = 0;
+	unsigned reported = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		told += asked[i].n_told;
-	return told;
+		reported += asked[i].n_told;
+	return reported;
 }
 
 /* Until all are told. */
@@ -332,7 +332,7 @@ spec_expect(const struct flow_spec *spec, const struct model_flow *as)
 static void
 flow_expect(const char *id, const struct model_flow *as)
 {
-	const struct flow *flow = desired_find(&room.flows.desired, id);
+	const struct flow *flow = flow_db_find(&room.flows.db, id);
 	const struct fake_flow *runs;
 
 	cr_assert_eq(flow != NULL, as->there, "%s: flow %s", where, id);

@@ -59,7 +59,7 @@ up(void)
 	events_init(&events);
 	if (getenv("SLICED")) {
 		room.flows.commits->slice_ns = 0;
-		room.flows.commits->looks_saved = 2;
+		room.flows.commits->check_every = 2;
 	}
 	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
 			     &fault),
@@ -93,7 +93,7 @@ teardown(void)
 TestSuite(confirm, .init = setup, .fini = teardown, .timeout = 60);
 
 static void
-told(void *arg, struct proposal *proposal, const struct fault *fault)
+reported(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	(void)arg;
 	(void)proposal;
@@ -103,13 +103,13 @@ told(void *arg, struct proposal *proposal, const struct fault *fault)
 static struct proposal *
 proposal_made(void)
 {
-	return proposal_create(NULL, "test", NULL, told, NULL);
+	return proposal_create(NULL, "test", NULL, reported, NULL);
 }
 
 static void
 put(struct proposal *proposal, const char *id, int port, int last)
 {
-	cr_assert_eq(proposal_add(proposal, op_create_spec(OP_PUT, flow_spec_made(id, port, last)),
+	cr_assert_eq(proposal_add(proposal, op_create_spec(OP_SET, flow_spec_made(id, port, last)),
 			     "flows", UINT32_MAX, &rig.fault),
 		0);
 }
@@ -172,7 +172,7 @@ run_ms(unsigned ms)
 static int
 last_of(const char *id)
 {
-	const struct flow *flow = desired_find(&room.flows.desired, id);
+	const struct flow *flow = flow_db_find(&room.flows.db, id);
 
 	return flow ? flow->spec->legs[0].dst[3] : 0;
 }
@@ -520,7 +520,7 @@ Test(confirm, flows_without_room_are_left_out)
 	}
 	run_ms(10000);
 	cr_expect_not(is_open());
-	cr_expect_eq(desired_count(&room.flows.desired), 20);
+	cr_expect_eq(flow_db_count(&room.flows.db), 20);
 	cr_expect_eq(events.raised[EVENT_ROLLBACK_FAILED], 4);
 	down();
 }

@@ -18,7 +18,7 @@ declaring(struct asked *asked, const char *const *ids, const int *ports, size_t 
 		struct flow_spec *spec = flow_spec_made(ids[i], ports[i], 7);
 
 		spec->declared = true;
-		op_put(proposal, op_create_spec(OP_PUT, spec));
+		op_put(proposal, op_create_spec(OP_SET, spec));
 	}
 	proposal->declares = true;
 	return proposal;
@@ -41,7 +41,7 @@ Test(declare, a_declaration_takes_its_own_away)
 	submit_and_write(
 		declaring(&asked, (const char *const[]){"b", "c"}, (const int[]){2, 3}, 2));
 	cr_expect_eq(asked.generation, 3, "nothing to change makes no generation");
-	cr_expect_not_null(desired_find(&room.flows.desired, "other"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "other"));
 }
 
 Test(declare, a_declaration_prunes)
@@ -54,7 +54,7 @@ Test(declare, a_declaration_prunes)
 	proposal->prunes = true;
 	submit_and_write(proposal);
 	cr_expect_eq(asked.removed, 1);
-	cr_expect_null(desired_find(&room.flows.desired, "other"));
+	cr_expect_null(flow_db_find(&room.flows.db, "other"));
 	room_expect(&room, 1, 1);
 }
 
@@ -78,7 +78,7 @@ Test(declare, a_flow_is_renamed_in_a_declaration)
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.added, 1);
 	cr_expect_eq(asked.removed, 1);
-	cr_expect_not_null(desired_find(&room.flows.desired, "b"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "b"));
 	room_expect(&room, 1, 1);
 }
 
@@ -92,8 +92,8 @@ Test(declare, flows_swap_their_matches_in_a_declaration)
 		declaring(&asked, (const char *const[]){"a", "b"}, (const int[]){2, 1}, 2));
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.changed, 2);
-	cr_expect_eq(ntohs(desired_find(&room.flows.desired, "a")->spec->match.dst_port), 2);
-	cr_expect_eq(ntohs(desired_find(&room.flows.desired, "b")->spec->match.dst_port), 1);
+	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "a")->spec->match.dst_port), 2);
+	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "b")->spec->match.dst_port), 1);
 	room_expect(&room, 2, 1);
 }
 
@@ -105,13 +105,13 @@ Test(declare, a_return_takes_the_match_of_a_flow_that_goes)
 	installed("b", 1);
 	proposal = proposal_made(&asked);
 	proposal->returns = STORE_RETURN_TO;
-	spec_put(proposal, OP_PUT, "a", 1, 7);
+	spec_put(proposal, OP_SET, "a", 1, 7);
 	op_put(proposal, op_create_remove("b"));
 	submit_and_write(proposal);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.added, 1);
 	cr_expect_eq(asked.removed, 1);
-	cr_expect_not_null(desired_find(&room.flows.desired, "a"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "a"));
 	room_expect(&room, 1, 1);
 }
 
@@ -233,7 +233,7 @@ Test(declare, a_flow_is_adopted)
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.changed, 1);
 	cr_expect_eq(asked.generation, 2);
-	cr_expect(desired_find(&room.flows.desired, "a")->spec->declared);
+	cr_expect(flow_db_find(&room.flows.db, "a")->spec->declared);
 	cr_expect_str_eq(fake_store_words(), "g1 +a . g2 +a . ");
 	cr_expect_eq(fake_dp_only(room.dp)->version_of, DP_HANDLE_NONE);
 	room_expect(&room, 1, 1);

@@ -41,7 +41,7 @@ installed(const char *id, int port, int last)
 	struct fault fault;
 
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
-	return desired_find(&room.flows.desired, id);
+	return flow_db_find(&room.flows.db, id);
 }
 
 static void
@@ -77,7 +77,7 @@ Test(hop_repoint, only_those_who_part)
 	expect_by(low, 1);
 	expect_by(high, 2);
 	cr_expect_eq(low->handle, handle);
-	cr_expect_eq(next_hops_away_all(room.flows.hops), 0);
+	cr_expect_eq(next_hops_stale_all(room.flows.hops), 0);
 	room_expect(&room, 2, 2);
 	gateway_change(1);
 	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
@@ -100,7 +100,7 @@ Test(hop_repoint, many_in_slices)
 		flows[i] = installed(id, 10 + i, 130);
 	}
 	gateway_change(2);
-	cr_expect_eq(next_hops_away_all(room.flows.hops), N);
+	cr_expect_eq(next_hops_stale_all(room.flows.hops), N);
 	while (hop_repoint_run(&room.flows.repoint) > 0)
 		slices++;
 	cr_expect_gt(slices, 2);
@@ -125,7 +125,7 @@ Test(hop_repoint, waits_for_other_transactions_and_for_room)
 	room.dp->fail_add = -ENOSPC;
 	cr_expect_gt(hop_repoint_run(&room.flows.repoint), 0);
 	expect_by(high, 1);
-	cr_expect_eq(next_hops_away_all(room.flows.hops), 1);
+	cr_expect_eq(next_hops_stale_all(room.flows.hops), 1);
 	room.dp->fail_add = 0;
 	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
 	expect_by(high, 2);

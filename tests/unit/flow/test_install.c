@@ -45,7 +45,7 @@ second_refused(struct flow_spec *second, enum fault_code code, const char *point
 	cr_expect_eq(fault.code, code, "%s", fault.message);
 	cr_expect_str_eq(fault.pointer, pointer, "%s: %s", fault.pointer, fault.message);
 	room_expect(&room, 1, 1);
-	cr_expect_not_null(desired_find(&room.flows.desired, "old"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "old"));
 	memset(&room.dp->fail_begin, 0, sizeof(*room.dp) - offsetof(struct dp, fail_begin));
 	fake_steer()->fail_add = 0;
 	fake_net()->fail_keep = 0;
@@ -94,10 +94,10 @@ Test(install, legs_get_the_neighbour_of_their_vlan)
 
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
 	room_expect(&room, 2, 2);
-	flow = desired_find(&room.flows.desired, "v");
+	flow = flow_db_find(&room.flows.db, "v");
 	next_hops_info_get(room.flows.hops, flow->hops[0], &info);
 	cr_expect_eq(info.ifindex, 111);
-	cr_expect_eq(flow->hops[1], desired_find(&room.flows.desired, "old")->hops[0]);
+	cr_expect_eq(flow->hops[1], flow_db_find(&room.flows.db, "old")->hops[0]);
 	next_hops_info_get(room.flows.hops, flow->hops[2], &info);
 	cr_expect_eq(info.state, NEXT_HOP_STATIC);
 	cr_expect_eq(info.port, 2);
@@ -142,7 +142,7 @@ pending(struct flow_spec *spec, const char *says)
 	struct fault fault;
 
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
-	flow = desired_find(&room.flows.desired, spec->id);
+	flow = flow_db_find(&room.flows.db, spec->id);
 	leg_hop_info_get(&room.flows, &spec->legs[0], flow->hops[0], &info, reason);
 	cr_expect_eq(info.state, NEXT_HOP_PENDING);
 	cr_expect_not_null(strstr(reason, says), "%s", reason);
@@ -305,8 +305,8 @@ Test(install, legs_get_ids_and_streams_get_hops)
 	cr_expect_str_eq(spec->legs[0].id, "leg-3", "above the id that was brought");
 	cr_expect_str_eq(spec->legs[2].id, "leg-4");
 	cr_expect_str_eq(spec->legs[3].id, "", "a stream's leg has none");
-	flow = desired_find(&room.flows.desired, "s");
-	cr_expect_eq(flow->hops[3], desired_find(&room.flows.desired, "old")->hops[0]);
+	flow = flow_db_find(&room.flows.db, "s");
+	cr_expect_eq(flow->hops[3], flow_db_find(&room.flows.db, "old")->hops[0]);
 	made = &room.dp->flows[flow->handle];
 	cr_assert_eq(made->flow.n_streams, 1);
 	cr_expect_eq(made->streams[0].legs[0].next_hop, flow->hops[3]);
@@ -314,7 +314,7 @@ Test(install, legs_get_ids_and_streams_get_hops)
 	cr_expect_eq(made->legs[2].next_hop, flow->hops[2]);
 }
 
-struct told {
+struct reported {
 	unsigned n;
 	const struct flow *now, *before;
 };
@@ -322,25 +322,25 @@ struct told {
 static void
 told_note(void *arg, struct flow *now, struct flow *before)
 {
-	struct told *told = arg;
+	struct reported *reported = arg;
 
-	*told = (struct told){.n = told->n + 1, .now = now, .before = before};
+	*reported = (struct reported){.n = reported->n + 1, .now = now, .before = before};
 }
 
 Test(install, observer_is_told)
 {
 	struct flow_spec *spec = flow_spec_made("new", 12, 22);
-	struct told told = {0};
+	struct reported reported = {0};
 	struct fault fault;
 
-	flows_observe(&room.flows, told_note, &told);
+	flows_observe(&room.flows, told_note, &reported);
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0);
-	cr_expect_eq(told.n, 1);
-	cr_expect_eq(told.now, desired_find(&room.flows.desired, "new"));
-	cr_expect_null(told.before);
+	cr_expect_eq(reported.n, 1);
+	cr_expect_eq(reported.now, flow_db_find(&room.flows.db, "new"));
+	cr_expect_null(reported.before);
 	spec = flow_spec_made("new", 13, 22);
 	cr_expect_eq(room_install(&room, &spec, 1, &fault), -1);
-	cr_expect_eq(told.n, 1, "nothing has changed");
+	cr_expect_eq(reported.n, 1, "nothing has changed");
 }
 
 Test(install, late_worker_is_not_a_failure)
@@ -355,7 +355,7 @@ Test(install, late_worker_is_not_a_failure)
 
 Test(install, kernel_moves_neighbour)
 {
-	const struct flow *flow = desired_find(&room.flows.desired, "old");
+	const struct flow *flow = flow_db_find(&room.flows.db, "old");
 	const uint8_t address[16] = {198, 51, 100, 9}, mac[6] = {2, 9, 9, 9, 9, 9};
 
 	fake_net()->observer.neighbour(fake_net()->observer.arg, 11, 4, address, mac, 0);

@@ -29,7 +29,7 @@ setup(void)
 		&fault);
 	cr_assert_not_null(spec, "%s", fault.message);
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
-	flow = desired_find(&room.flows.desired, "a");
+	flow = flow_db_find(&room.flows.db, "a");
 	room_expect(&room, 1, 3);
 }
 
@@ -267,7 +267,7 @@ Test(legs, admin)
 	room_expect(&room, 1, 3);
 }
 
-struct told {
+struct reported {
 	unsigned n;
 	uint32_t handle;
 };
@@ -275,26 +275,26 @@ struct told {
 static void
 told_note(void *arg, struct flow *now, struct flow *before)
 {
-	struct told *told = arg;
+	struct reported *reported = arg;
 
 	cr_expect_eq(now, flow);
 	cr_expect_eq(before, flow);
-	*told = (struct told){.n = told->n + 1, .handle = now->handle};
+	*reported = (struct reported){.n = reported->n + 1, .handle = now->handle};
 }
 
 Test(legs, observer_is_told)
 {
 	struct flow_leg leg = leg_made("x", 11);
-	struct told told = {0};
+	struct reported reported = {0};
 	struct fault fault;
 
-	flows_observe(&room.flows, told_note, &told);
+	flows_observe(&room.flows, told_note, &reported);
 	cr_expect_eq(room_admin(&room, "a", "x", true, &fault), 0);
-	cr_expect_eq(told.n, 1);
-	cr_expect_eq(told.handle, flow->handle);
-	cr_expect_eq(fake_dp_only(room.dp), &room.dp->flows[told.handle]);
+	cr_expect_eq(reported.n, 1);
+	cr_expect_eq(reported.handle, flow->handle);
+	cr_expect_eq(fake_dp_only(room.dp), &room.dp->flows[reported.handle]);
 	cr_expect_eq(room_join(&room, "a", &leg, 1, &fault), -1);
-	cr_expect_eq(told.n, 1);
+	cr_expect_eq(reported.n, 1);
 }
 
 /* Gone from the data plane, but a worker may still hold them: their hops are not used anew. */

@@ -19,7 +19,7 @@ static struct next_hops *hops;
 static unsigned n_told, n_lost;
 
 static void
-told(void *arg, unsigned index, bool resolved)
+reported(void *arg, unsigned index, bool resolved)
 {
 	(void)arg, (void)index;
 	n_told++;
@@ -33,7 +33,7 @@ setup(void)
 	fake_kernel_reset();
 	ports_init(&ports, dp);
 	hops = next_hops_create(dp, &ports, fake_net(), NULL);
-	next_hops_observe(hops, told, NULL);
+	next_hops_observe(hops, reported, NULL);
 	n_told = n_lost = 0;
 }
 
@@ -59,7 +59,7 @@ static unsigned
 get(uint8_t last)
 {
 	const struct hop_request request = asks(last);
-	int index = next_hops_get(hops, &request);
+	int index = next_hops_ref(hops, &request);
 
 	cr_assert_geq(index, 0, "%s", strerror(-index));
 	return (unsigned)index;
@@ -70,7 +70,7 @@ put(uint8_t last, unsigned index, bool seen)
 {
 	const struct hop_request request = asks(last);
 
-	next_hops_put(hops, &request, index, seen);
+	next_hops_unref(hops, &request, index, seen);
 }
 
 /* The kernel tells that 198.51.100.<last> has this MAC address, or none. */
@@ -123,20 +123,20 @@ Test(next_hops, shared_and_counted)
 	cr_expect_eq(fake_net()->n_kept, 1);
 	cr_expect_neq(get(10), index);
 	request.vlan = 5;
-	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "VLAN");
+	cr_expect_neq((unsigned)next_hops_ref(hops, &request), index, "VLAN");
 	request = asks(9);
 	request.port = 0;
-	cr_expect_neq((unsigned)next_hops_get(hops, &request), index, "port");
-	cr_expect_neq((unsigned)next_hops_get_static(hops, 1, mac_a), index);
+	cr_expect_neq((unsigned)next_hops_ref(hops, &request), index, "port");
+	cr_expect_neq((unsigned)next_hops_ref_static(hops, 1, mac_a), index);
 	request = asks(9);
 	request.has_gateway = 1;
 	cr_expect_eq(
-		(unsigned)next_hops_get(hops, &request), index, "the same neighbour by its name");
+		(unsigned)next_hops_ref(hops, &request), index, "the same neighbour by its name");
 	cr_expect_eq(fake_net()->n_kept, 3, "static ones are not the kernel's");
 	put(9, index, false);
 	put(9, index, false);
 	cr_expect_eq(fake_net()->n_kept, 3);
-	next_hops_put(hops, &request, index, false);
+	next_hops_unref(hops, &request, index, false);
 	cr_expect_eq(fake_net()->n_kept, 3, "the other port has it");
 	put(10, get(10), false);
 	put(10, next_hops_index(hops, (struct hop_request[]){asks(10)}), false);
@@ -145,15 +145,15 @@ Test(next_hops, shared_and_counted)
 
 Test(next_hops, index_waits_for_grace)
 {
-	int index = next_hops_get_static(hops, 2, mac_a);
+	int index = next_hops_ref_static(hops, 2, mac_a);
 	int other;
 
-	next_hops_put(hops, NULL, (unsigned)index, true);
-	other = next_hops_get_static(hops, 2, mac_b);
+	next_hops_unref(hops, NULL, (unsigned)index, true);
+	other = next_hops_ref_static(hops, 2, mac_b);
 	cr_expect_neq(other, index, "a worker may still hold a packet for it");
-	next_hops_put(hops, NULL, (unsigned)other, false);
+	next_hops_unref(hops, NULL, (unsigned)other, false);
 	next_hops_reclaim(hops);
-	cr_expect_eq(next_hops_get_static(hops, 2, mac_b), index);
+	cr_expect_eq(next_hops_ref_static(hops, 2, mac_b), index);
 }
 
 Test(next_hops, neighbour_moves_and_goes)
@@ -228,11 +228,11 @@ Test(next_hops, pending_until_there_is_a_route)
 	cr_expect_eq(info.family, 0);
 	expect_reason(&request, "no route to 198.51.100.250 out of ");
 	vlan.vlan = 7;
-	cr_expect_neq((unsigned)next_hops_get(hops, &vlan), index);
+	cr_expect_neq((unsigned)next_hops_ref(hops, &vlan), index);
 	fake_net()->route = route_all_by_9;
 	routes_changed(NULL);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 9});
-	cr_expect_eq(next_hops_away_all(hops), 0, "all went together");
+	cr_expect_eq(next_hops_stale_all(hops), 0, "all went together");
 	cr_expect_eq(n_told, 2);
 }
 
@@ -260,7 +260,7 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 	gateway_low = gateway_high = 2;
 	routes_changed(NULL);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 2});
-	cr_expect_eq(next_hops_away_all(hops), 0);
+	cr_expect_eq(next_hops_stale_all(hops), 0);
 	cr_expect_eq(fake_net()->n_kept, 1, "the one before is forgotten");
 	gateway_low = gateway_high = 0;
 	routes_changed(NULL);
@@ -282,16 +282,16 @@ Test(next_hops, those_who_part_get_an_index_of_their_own)
 	get(130);
 	gateway_high = 2;
 	routes_changed(NULL);
-	cr_expect_eq(next_hops_away_all(hops), 2, "two legs hold the old one");
-	cr_expect_eq(next_hops_away(hops, index), 2);
+	cr_expect_eq(next_hops_stale_all(hops), 2, "two legs hold the old one");
+	cr_expect_eq(next_hops_stale(hops, index), 2);
 	other = next_hops_index(hops, &request);
 	cr_expect_neq(other, index);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
 	expect_mac(other, (uint8_t[]){2, 0, 0, 0, 1, 2});
-	next_hops_came_home(hops, &request, index);
-	cr_expect_eq(next_hops_away_all(hops), 1);
+	next_hops_updated(hops, &request, index);
+	cr_expect_eq(next_hops_stale_all(hops), 1);
 	put(130, index, true);
-	cr_expect_eq(next_hops_away_all(hops), 0);
+	cr_expect_eq(next_hops_stale_all(hops), 0);
 	put(130, other, true);
 	put(20, index, true);
 	cr_expect_eq(fake_net()->n_kept, 0);
@@ -314,9 +314,9 @@ Test(next_hops, there_and_back_again)
 	third = next_hops_index(hops, &request);
 	cr_expect_neq(third, index, "the leg is away there");
 	expect_mac(third, (uint8_t[]){2, 0, 0, 0, 1, 1});
-	cr_expect_eq(next_hops_away_all(hops), 1);
-	next_hops_came_home(hops, &request, index);
-	cr_expect_eq(next_hops_away_all(hops), 0);
+	cr_expect_eq(next_hops_stale_all(hops), 1);
+	next_hops_updated(hops, &request, index);
+	cr_expect_eq(next_hops_stale_all(hops), 0);
 	put(130, third, true);
 	put(20, index, true);
 	cr_expect_eq(fake_net()->n_kept, 0);
@@ -360,7 +360,7 @@ Test(next_hops, two_ports_on_one_interface)
 	unsigned second;
 
 	request.port = 0;
-	second = (unsigned)next_hops_get(hops, &request);
+	second = (unsigned)next_hops_ref(hops, &request);
 	neighbour(9, mac_b);
 	cr_expect_arr_eq(dp->next_hops[first].dst_mac, mac_b, 6);
 	cr_expect_arr_eq(dp->next_hops[second].dst_mac, mac_b, 6);
@@ -372,11 +372,11 @@ Test(next_hops, table_full)
 
 	for (unsigned i = 0; i < DP_NEXT_HOPS_MAX; i++) {
 		memcpy(mac + 2, &i, sizeof(i));
-		cr_assert_geq(next_hops_get_static(hops, 0, mac), 0);
+		cr_assert_geq(next_hops_ref_static(hops, 0, mac), 0);
 	}
-	cr_expect_eq(next_hops_get_static(hops, 0, mac_b), -ENOSPC);
-	cr_expect_geq(next_hops_get_static(hops, 0, mac), 0, "one that is there is shared");
-	cr_expect_eq(next_hops_get(hops, (struct hop_request[]){asks(9)}), -ENOSPC);
+	cr_expect_eq(next_hops_ref_static(hops, 0, mac_b), -ENOSPC);
+	cr_expect_geq(next_hops_ref_static(hops, 0, mac), 0, "one that is there is shared");
+	cr_expect_eq(next_hops_ref(hops, (struct hop_request[]){asks(9)}), -ENOSPC);
 	cr_expect_eq(fake_net()->n_kept, 0);
 }
 
@@ -385,11 +385,11 @@ Test(next_hops, refusal_takes_nothing)
 	const struct hop_request request = asks(9);
 
 	dp->fail_next_hop = -EINVAL;
-	cr_expect_eq(next_hops_get(hops, &request), -EINVAL);
+	cr_expect_eq(next_hops_ref(hops, &request), -EINVAL);
 	cr_expect_eq(fake_net()->n_kept, 0);
 	dp->fail_next_hop = 0;
 	fake_net()->fail_keep = -ENOMEM;
-	cr_expect_eq(next_hops_get(hops, &request), -ENOMEM);
+	cr_expect_eq(next_hops_ref(hops, &request), -ENOMEM);
 	fake_net()->fail_keep = 0;
 	put(9, get(9), false);
 	cr_expect_eq(fake_net()->n_kept, 0);

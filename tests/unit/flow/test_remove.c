@@ -76,7 +76,7 @@ Test(remove, last_counters_in_order_of_request)
 	cr_expect_str_eq(report.ids[1], "a");
 	cr_expect_eq(report.packets[1], 100);
 	room_expect(&room, 1, 1);
-	cr_expect_not_null(desired_find(&room.flows.desired, "b"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "b"));
 }
 
 Test(remove, unknown_id)
@@ -108,7 +108,7 @@ Test(remove, rules_not_compiled)
 	refused((const char *const[]){"a", "b"}, 2, FAULT_NO_ROOM, "");
 }
 
-struct told {
+struct reported {
 	unsigned n;
 	char ids[2][FLOW_ID_MAX];
 };
@@ -116,25 +116,25 @@ struct told {
 static void
 told_note(void *arg, struct flow *now, struct flow *before)
 {
-	struct told *told = arg;
+	struct reported *reported = arg;
 
 	cr_expect_null(now);
-	strcpy(told->ids[told->n++], before->spec->id);
+	strcpy(reported->ids[reported->n++], before->spec->id);
 }
 
 Test(remove, observer_is_told)
 {
 	struct report report = {0};
-	struct told told = {0};
+	struct reported reported = {0};
 	struct fault fault;
 
-	flows_observe(&room.flows, told_note, &told);
+	flows_observe(&room.flows, told_note, &reported);
 	cr_expect_eq(
 		room_remove(&room, (const char *const[]){"c", "x"}, 2, noted, &report, &fault), -1);
-	cr_expect_eq(told.n, 0);
+	cr_expect_eq(reported.n, 0);
 	cr_expect_eq(room_remove(&room, (const char *const[]){"c"}, 1, noted, &report, &fault), 0);
-	cr_expect_eq(told.n, 1);
-	cr_expect_str_eq(told.ids[0], "c");
+	cr_expect_eq(reported.n, 1);
+	cr_expect_str_eq(reported.ids[0], "c");
 }
 
 Test(remove, no_transaction)
@@ -150,13 +150,13 @@ hop_of_new_flow(int port, int last)
 	struct fault fault;
 
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0);
-	return desired_find(&room.flows.desired, "new")->hops[0];
+	return flow_db_find(&room.flows.db, "new")->hops[0];
 }
 
 Test(remove, late_worker_keeps_next_hops_from_reuse)
 {
 	static const char *const c[] = {"c"}, *const b[] = {"b"};
-	unsigned hop = desired_find(&room.flows.desired, "c")->hops[0];
+	unsigned hop = flow_db_find(&room.flows.db, "c")->hops[0];
 	struct report report = {0};
 	struct fault fault;
 

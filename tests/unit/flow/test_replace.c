@@ -30,7 +30,7 @@ spec_of(const char *text)
 static struct flow *
 flow_of(const char *id)
 {
-	struct flow *flow = desired_find(&room.flows.desired, id);
+	struct flow *flow = flow_db_find(&room.flows.db, id);
 
 	cr_assert_not_null(flow, "%s", id);
 	return flow;
@@ -144,7 +144,7 @@ Test(replace, both_or_none)
 	cr_expect_eq(room.dp->n_commits, n_commits + 1);
 	cr_expect_eq(room.dp->flows[flow_of("b")->handle].flow.verdict, DP_PUNT);
 	cr_expect_eq(room.dp->flows[flow_of("a")->handle].flow.verdict, DP_DROP);
-	cr_expect_eq(desired_after(&room.flows.desired, 0), flow_of("a"), "the order stays");
+	cr_expect_eq(flow_db_after(&room.flows.db, 0), flow_of("a"), "the order stays");
 }
 
 /* Legs without an id go on as those that send to the same place. */
@@ -271,7 +271,7 @@ Test(replace, found_by_the_new_spec)
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the id is taken");
 	other = spec_of("{'id':'c'," MATCH(2) ",'action':'drop'}");
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the match is taken");
-	free(flow_gone(&room.flows.desired, flow_of("r")));
+	free(flow_gone(&room.flows.db, flow_of("r")));
 	steering_del_rule(&room.steering, DP_RULE_ANY, &(struct dp_rule){.family = 4});
 }
 

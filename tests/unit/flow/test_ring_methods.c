@@ -13,8 +13,8 @@
 
 static struct ports ports = {.n = 1, .info = {{.name = "p0"}}};
 static struct flows flows = {.ports = &ports};
-static struct watchers watchers;
-static struct methods_context context = {.flows = &flows, .watchers = &watchers};
+static struct monitor monitor;
+static struct methods_context context = {.flows = &flows, .monitor = &monitor};
 
 static void
 teardown(void)
@@ -84,8 +84,8 @@ Test(ring_methods, events_say_what_happened)
 	json_t *page, *list, *expected, *event;
 
 	counters.drops[DP_DROP_policed - DP_FLOW_DROP_FIRST] = 3;
-	events_flow_latched(&watchers.events, "a", 4, &latched);
-	events_flow_expired(&watchers.events, "a", &counters);
+	events_flow_latched(&monitor.events, "a", 4, &latched);
+	events_flow_expired(&monitor.events, "a", &counters);
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
 	cr_assert_eq(json_array_size(list), 2);
@@ -194,7 +194,7 @@ Test(ring_methods, events_of_every_kind)
 	const size_t n = sizeof(texts) / sizeof(texts[0]);
 	json_t *page, *list;
 
-	events_raise(&watchers.events);
+	events_raise(&monitor.events);
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
 	cr_assert_eq(json_array_size(list), n);
@@ -233,7 +233,7 @@ Test(ring_methods, events_by_the_page)
 	};
 
 	for (unsigned i = 0; i < EVENTS_MAX + 6; i++)
-		events_flow_expired(&watchers.events, "a", &(struct dp_flow_stats){0});
+		events_flow_expired(&monitor.events, "a", &(struct dp_flow_stats){0});
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		json_t *page = events_after(pages[i].after, pages[i].limit);
 
@@ -246,7 +246,7 @@ Test(ring_methods, reader_from_before_a_restart)
 {
 	struct fault fault = {0};
 
-	events_flow_expired(&watchers.events, "a", &(struct dp_flow_stats){0});
+	events_flow_expired(&monitor.events, "a", &(struct dp_flow_stats){0});
 	cr_expect_null(called("event.list", event_list, 2, 0, &fault));
 	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 	cr_expect_str_eq(fault.pointer, "/after");
@@ -257,7 +257,7 @@ Test(ring_methods, reader_from_before_a_restart)
 static void
 punted(const char *flow, unsigned frame_bytes)
 {
-	struct punts *punts = &watchers.punts;
+	struct punts *punts = &monitor.punts;
 	struct punt *punt = &punts->ring[++punts->last % PUNTS_MAX];
 
 	punt->sequence = punts->last;

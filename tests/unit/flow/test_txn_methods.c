@@ -76,7 +76,7 @@ Test(txn_methods, of_every_kind)
 	put_flow(name, "install", flow_json("b", 2, 7), 5);
 	json_decref(service_result("txn.put", txn(name, "{'remove':['b']}")));
 	json_decref(service_result("txn.commit", txn(name, "{}")));
-	cr_expect_not_null(desired_find(&service_room()->flows.desired, "a"));
+	cr_expect_not_null(flow_db_find(&service_room()->flows.db, "a"));
 	room_expect(service_room(), 1, 1);
 }
 
@@ -199,7 +199,7 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(mac + 2, &i, sizeof(i));
-		cr_assert_geq(next_hops_get_static(hops, 0, mac), 0);
+		cr_assert_geq(next_hops_ref_static(hops, 0, mac), 0);
 	}
 	name = begun("{}");
 	put_flow(name, "install", flow_json("a", 1, 7), 1);
@@ -213,7 +213,7 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 	cr_expect_eq(fake_net()->n_kept, 0);
 	cr_expect_eq(next_hops_left(hops), 1);
 	while (n-- > 0)
-		next_hops_put(hops, NULL, n, false);
+		next_hops_unref(hops, NULL, n, false);
 }
 
 Test(txn_methods, gone_with_the_connection)

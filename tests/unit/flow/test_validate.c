@@ -35,7 +35,7 @@ static void
 teardown(void)
 {
 	for (unsigned i = 0; i < n_specs; i++) {
-		validate_take(validate, specs[i]);
+		validate_remove(validate, specs[i]);
 		free(specs[i]);
 	}
 	validate_destroy(validate);
@@ -50,7 +50,7 @@ put(const char *text)
 	struct flow_spec *spec = flow_spec_of_text(text, &fault);
 
 	cr_assert_not_null(spec, "%s in %s", fault.message, text);
-	cr_assert_eq(validate_put(validate, spec, n_specs + 1), 0);
+	cr_assert_eq(validate_insert(validate, spec, n_specs + 1), 0);
 	specs[n_specs++] = spec;
 	return spec;
 }
@@ -76,7 +76,7 @@ refused(const char *text, enum fault_code code, const char *pointer, const char 
 	cr_expect_eq(fault.code, code, "%s: %s", text, fault.message);
 	cr_expect_str_eq(fault.pointer, pointer, "%s: %s", text, fault.message);
 	cr_expect_not_null(strstr(fault.message, says), "%s: %s", text, fault.message);
-	validate_take(validate, spec);
+	validate_remove(validate, spec);
 	free(specs[--n_specs]);
 }
 
@@ -117,11 +117,11 @@ Test(validate, a_replaced_rule_keeps_its_age)
 	struct fault fault = {0};
 
 	taken(RULE("b", "'priority':5,'dst':'192.0.2.0/24'"));
-	validate_take(validate, old);
-	cr_assert_eq(validate_put(validate, old, 1), 0);
+	validate_remove(validate, old);
+	cr_assert_eq(validate_insert(validate, old, 1), 0);
 	cr_expect_eq(validate_check(validate, old, &ports, &fault), 0, "%s", fault.message);
-	validate_take(validate, old);
-	cr_assert_eq(validate_put(validate, old, 9), 0);
+	validate_remove(validate, old);
+	cr_assert_eq(validate_insert(validate, old, 9), 0);
 	cr_expect_eq(validate_check(validate, old, &ports, &fault), -1);
 }
 
@@ -264,7 +264,7 @@ static void
 mtu_taken(const char *text)
 {
 	taken(text);
-	validate_take(validate, specs[--n_specs]);
+	validate_remove(validate, specs[--n_specs]);
 	free(specs[n_specs]);
 }
 
@@ -314,7 +314,7 @@ Test(validate, cost_of_a_plain_flow)
 	}
 	put_ns = clock_ns();
 	for (i = 0; i < N; i++)
-		cr_assert_eq(validate_put(validate, many[i], i), 0);
+		cr_assert_eq(validate_insert(validate, many[i], i), 0);
 	check_ns = clock_ns();
 	for (i = 0; i < N; i++)
 		cr_assert_eq(validate_check(validate, many[i], &ports, &fault), 0);
@@ -324,7 +324,7 @@ Test(validate, cost_of_a_plain_flow)
 		(clock_ns() - check_ns) / N);
 	cr_expect_lt(clock_ns() - check_ns, 5000.0 * N);
 	for (i = 0; i < N; i++) {
-		validate_take(validate, many[i]);
+		validate_remove(validate, many[i]);
 		free(many[i]);
 	}
 	free(many);

@@ -199,7 +199,7 @@ expect_next(uint64_t sequence)
 
 	cr_assert_not_null(entry);
 	cr_assert_eq(entry->sequence, sequence);
-	event_reader_take(&reader, entry);
+	event_reader_consume(&reader, entry);
 }
 
 Test(event_reader, begins_where_it_is_told)
@@ -239,7 +239,7 @@ Test(event_reader, unwanted_kinds_take_no_room)
 	expect_next(102);
 	cr_expect_null(event_reader_next(&reader, &events));
 	cr_expect_eq(reader.lost, 0);
-	cr_expect_eq(reader.place, 202);
+	cr_expect_eq(reader.position, 202);
 }
 
 Test(event_reader, oldest_of_too_many_are_lost)
@@ -298,7 +298,7 @@ Test(event_reader, accounts_for_all)
 			seen++;
 			cr_assert_eq(entry->kind == EVENT_PORT_UP, (seen + lost - 1) % 2,
 				"the order holds, and so do the numbers");
-			event_reader_take(&reader, entry);
+			event_reader_consume(&reader, entry);
 		}
 		lost += reader.lost;
 		reader.lost = 0;

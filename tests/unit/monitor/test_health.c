@@ -72,7 +72,7 @@ setup(void)
 	base = event_base_new();
 	events_init(&events);
 	cr_assert_eq(health_init(&health, &dp, &events, base, &fault), 0);
-	now_ns = health.looked_ns;
+	now_ns = health.polled_ns;
 }
 
 static void
@@ -92,7 +92,7 @@ second(unsigned busy_milli)
 	dp.workers[0].total_ns += NS_PER_S;
 	dp.workers[1].total_ns += NS_PER_S;
 	dp.workers[1].busy_ns += busy_milli * (NS_PER_S / 1000);
-	health_look(&health, now_ns);
+	health_poll(&health, now_ns);
 }
 
 static const struct event_entry *
@@ -120,7 +120,7 @@ Test(health, links)
 	cr_expect_eq(events.last, 1, "told once");
 	dp.link_up[1] = true;
 	dp.link_up[0] = false;
-	health_links_look(&health);
+	health_links_poll(&health);
 	cr_expect(dp.down[0] && !dp.down[1]);
 	cr_expect_eq(newest(3)->kind, EVENT_PORT_UP);
 	cr_expect_eq(newest(3)->port, 1);
@@ -157,7 +157,7 @@ Test(health, busy_worker)
 Test(health, worker_that_does_not_run_is_not_busy)
 {
 	for (unsigned i = 0; i < 5; i++)
-		health_look(&health, now_ns += NS_PER_S);
+		health_poll(&health, now_ns += NS_PER_S);
 	cr_expect_eq(events.last, 0);
 }
 

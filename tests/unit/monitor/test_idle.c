@@ -27,7 +27,7 @@ static struct dp dp;
 static struct event_base *base;
 static struct flows flows;
 static struct events events;
-static struct sweep sweep;
+static struct idle_monitor sweep;
 static unsigned n_removals;
 static int fail_remove;
 
@@ -80,14 +80,14 @@ commits_submit(struct commits *commits, struct proposal *proposal)
 	n_removals++;
 	for (size_t i = 0; !fail_remove && i < proposal->n_ops; i++) {
 		struct op *op = proposal->ops[i];
-		struct flow *flow = desired_find(&flows.desired, op->id);
+		struct flow *flow = flow_db_find(&flows.db, op->id);
 
 		cr_assert_not_null(flow, "%s", op->id);
 		cr_assert(op->reports);
 		op->change = &changes[i];
 		dp_flow_stats_get(flows.dp, flow->handle, &changes[i].last, NULL, 0);
-		sweep_flow_changed(&sweep, NULL, flow, START_NS);
-		free(flow_gone(&flows.desired, flow));
+		idle_monitor_flow_changed(&sweep, NULL, flow, START_NS);
+		free(flow_gone(&flows.db, flow));
 	}
 	proposal->done(proposal->arg, proposal, fail_remove ? &refused : NULL);
 	proposal_destroy(proposal);
@@ -111,17 +111,17 @@ setup(void)
 
 	base = event_base_new();
 	flows.dp = &dp;
-	desired_init(&flows.desired, 0);
+	flow_db_init(&flows.db, 0);
 	events_init(&events);
-	cr_assert_eq(sweep_init(&sweep, &flows, &events, base, &fault), 0);
+	cr_assert_eq(idle_monitor_init(&sweep, &flows, &events, base, &fault), 0);
 	clock_at_start = clock_read_ns(CLOCK_MONOTONIC);
 }
 
 static void
 teardown(void)
 {
-	sweep_fini(&sweep);
-	desired_fini(&flows.desired);
+	idle_monitor_fini(&sweep);
+	flow_db_fini(&flows.db);
 	event_base_free(base);
 }
 
@@ -139,17 +139,17 @@ flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
 	spec->match.dst_port = (uint16_t)handle;
 	spec->idle_timeout_s = timeout_s;
 	spec->latch = (uint8_t)latch;
-	flow = flow_live(&flows.desired, spec, &fault);
+	flow = flow_live(&flows.db, spec, &fault);
 	cr_assert_not_null(flow, "%s", fault.message);
 	flow->handle = handle;
-	sweep_flow_changed(&sweep, flow, NULL, START_NS);
+	idle_monitor_flow_changed(&sweep, flow, NULL, START_NS);
 	return flow;
 }
 
 static void
 tick_at(double seconds)
 {
-	sweep_tick(&sweep, START_NS + (uint64_t)(seconds * 1e9));
+	idle_monitor_tick(&sweep, START_NS + (uint64_t)(seconds * 1e9));
 }
 
 /* Tick as the timer would, until a time. */
@@ -159,7 +159,7 @@ ticks_until(double seconds)
 	const uint64_t end_ns = START_NS + (uint64_t)(seconds * 1e9);
 
 	while (wheel_next_ns(&sweep.wheel) <= end_ns)
-		sweep_tick(&sweep, wheel_next_ns(&sweep.wheel));
+		idle_monitor_tick(&sweep, wheel_next_ns(&sweep.wheel));
 }
 
 static void
@@ -176,9 +176,9 @@ Test(sweep, idle_flow_goes_with_its_counters)
 	flow_added(1, 10, DP_LATCH_OPEN);
 	dp.packets[1] = 5;
 	ticks_until(10);
-	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	cr_expect_not_null(flow_db_find(&flows.db, "f1"));
 	ticks_until(11.3);
-	cr_expect_null(desired_find(&flows.desired, "f1"));
+	cr_expect_null(flow_db_find(&flows.db, "f1"));
 	entry = events_get(&events, 1);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_FLOW_EXPIRED);
@@ -194,10 +194,10 @@ Test(sweep, busy_flow_stays)
 		dp.packets[1]++;
 		ticks_until(i);
 	}
-	cr_expect_not_null(desired_find(&flows.desired, "f1"));
+	cr_expect_not_null(flow_db_find(&flows.db, "f1"));
 	cr_expect_eq(n_removals, 0);
 	ticks_until(59 + 2 + 1);
-	cr_expect_null(desired_find(&flows.desired, "f1"));
+	cr_expect_null(flow_db_find(&flows.db, "f1"));
 }
 
 /* What a flow refuses, for whatever reason, does not keep it. */
@@ -212,7 +212,7 @@ Test(sweep, refused_packets_do_not_keep_an_idle_flow)
 		}
 		ticks_until(second);
 	}
-	cr_expect_eq(desired_count(&flows.desired), 0);
+	cr_expect_eq(flow_db_count(&flows.db), 0);
 }
 
 /* To drop is what it is for. */
@@ -223,19 +223,19 @@ Test(sweep, a_flow_that_drops_is_kept_by_what_it_drops)
 	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
 
 	flow->spec->verdict = DP_DROP;
-	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS);
 	for (unsigned second = 0; second < 10; second++) {
 		dp.packets[1]++;
 		dp.drops[1][dropped]++;
 		ticks_until(second);
 	}
-	cr_expect_eq(desired_count(&flows.desired), 1);
+	cr_expect_eq(flow_db_count(&flows.db), 1);
 	for (unsigned second = 10; second < 15; second++) {
 		dp.packets[1]++;
 		dp.drops[1][refused]++;
 		ticks_until(second);
 	}
-	cr_expect_eq(desired_count(&flows.desired), 0);
+	cr_expect_eq(flow_db_count(&flows.db), 0);
 }
 
 /* What it dropped before is not taken any more: the count is smaller, and grows from there. */
@@ -244,17 +244,17 @@ Test(sweep, a_flow_that_drops_no_longer_is_kept_by_what_it_forwards)
 	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
 
 	flow->spec->verdict = DP_DROP;
-	sweep_flow_changed(&sweep, flow, flow, START_NS);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS);
 	dp.packets[1] = 1000;
 	dp.drops[1][DP_DROP_flow_drop - DP_FLOW_DROP_FIRST] = 1000;
 	ticks_until(2);
 	flow->spec->verdict = DP_FORWARD;
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 2 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 2 * NS_PER_S);
 	for (unsigned second = 3; second < 12; second++) {
 		dp.packets[1]++;
 		ticks_until(second);
 	}
-	cr_expect_eq(desired_count(&flows.desired), 1);
+	cr_expect_eq(flow_db_count(&flows.db), 1);
 }
 
 /* One that comes in its place counts from 0 and has its whole time. */
@@ -264,14 +264,14 @@ Test(sweep, renewed_flow_begins_again)
 
 	dp.packets[1] = 1000;
 	ticks_until(2);
-	sweep_flow_changed(&sweep, NULL, flow, START_NS + 2 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, NULL, flow, START_NS + 2 * NS_PER_S);
 	flow->handle = 2;
-	sweep_flow_changed(&sweep, flow, NULL, START_NS + 2 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, NULL, START_NS + 2 * NS_PER_S);
 	for (unsigned second = 3; second < 12; second++) {
 		dp.packets[2]++;
 		ticks_until(second);
 	}
-	cr_expect_eq(desired_count(&flows.desired), 1);
+	cr_expect_eq(flow_db_count(&flows.db), 1);
 }
 
 Test(sweep, flow_without_timeout_is_not_looked_at)
@@ -291,9 +291,9 @@ Test(sweep, a_tick_is_bounded_and_removes_in_one_request)
 		dp.n_looks = 0;
 		tick_at(5);
 		cr_expect_leq(
-			dp.n_looks, 3 * SWEEP_LOOKS_MAX, "two a look, and the counters read last");
+			dp.n_looks, 3 * IDLE_POLLS_MAX, "two a look, and the counters read last");
 		cr_expect_eq(n_removals, tick);
-		cr_expect_eq(desired_count(&flows.desired), FLOWS_MAX - tick * SWEEP_LOOKS_MAX);
+		cr_expect_eq(flow_db_count(&flows.db), FLOWS_MAX - tick * IDLE_POLLS_MAX);
 		cr_expect_eq(evtimer_pending(sweep.timer, NULL), tick < 3 ? EV_TIMEOUT : 0);
 	}
 	cr_expect_eq(events.last, FLOWS_MAX);
@@ -310,7 +310,7 @@ Test(sweep, what_cannot_be_removed_is_tried_again)
 	cr_expect_eq(n_removals, 1, "not at once");
 	fail_remove = 0;
 	tick_at(6.5);
-	cr_expect_null(desired_find(&flows.desired, "f1"));
+	cr_expect_null(flow_db_find(&flows.db, "f1"));
 	cr_expect_eq(events.last, 1);
 }
 
@@ -320,7 +320,7 @@ Test(sweep, replaced_flow_goes_on_being_idle)
 
 	ticks_until(8);
 	flow->handle = 2;
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 8 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 8 * NS_PER_S);
 	cr_expect_eq(sweep.wheel.n, 1);
 	ticks_until(11.3);
 	cr_expect_eq(events.last, 1);
@@ -331,11 +331,11 @@ Test(sweep, timeout_comes_and_goes)
 	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
 
 	flow->spec->idle_timeout_s = 0;
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 5 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 5 * NS_PER_S);
 	cr_expect_not(evtimer_pending(sweep.timer, NULL));
 	ticks_until(100);
 	flow->spec->idle_timeout_s = 10;
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 100 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 100 * NS_PER_S);
 	ticks_until(110);
 	cr_expect_eq(events.last, 0, "the time without timeout does not count");
 	ticks_until(111.3);
@@ -346,7 +346,7 @@ Test(sweep, removed_flow_is_forgotten)
 {
 	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
 
-	sweep_flow_changed(&sweep, NULL, flow, START_NS);
+	idle_monitor_flow_changed(&sweep, NULL, flow, START_NS);
 	cr_expect_eq(sweep.wheel.n, 0);
 	cr_expect_not(evtimer_pending(sweep.timer, NULL));
 }
@@ -383,7 +383,7 @@ Test(sweep, moves_are_told)
 	cr_expect_eq(events_get(&events, 2)->flow.latched.moves, 4);
 	flow->handle = 2;
 	latched_to(2, 8, 4);
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
 	ticks_until(12);
 	cr_expect_eq(events.last, 2, "what goes on over a replacement is no news");
 }
@@ -399,7 +399,7 @@ Test(sweep, learned_source_is_narrowed_to_once_a_version)
 	latched_to(1, 7, 1);
 	ticks_until(9);
 	cr_expect_eq(n_narrowed, 1);
-	sweep_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
+	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
 	flow->change = &change;
 	ticks_until(12);
 	cr_expect_eq(n_narrowed, 1, "not while it changes");
@@ -453,8 +453,8 @@ Test(idle, no_packet_at_all)
 	struct idle idle;
 
 	idle_begin(&idle, WHEEL_START_NS);
-	cr_expect_not(idle_look(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S - 1));
-	cr_expect(idle_look(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S));
+	cr_expect_not(idle_poll(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S - 1));
+	cr_expect(idle_poll(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S));
 }
 
 Test(idle, a_packet_begins_it_anew)
@@ -462,9 +462,9 @@ Test(idle, a_packet_begins_it_anew)
 	struct idle idle;
 
 	idle_begin(&idle, WHEEL_START_NS);
-	cr_expect_not(idle_look(&idle, 1, 10, WHEEL_START_NS + 11 * NS_PER_S), "seen now");
-	cr_expect_not(idle_look(&idle, 1, 10, WHEEL_START_NS + 20 * NS_PER_S));
-	cr_expect(idle_look(&idle, 1, 10, WHEEL_START_NS + 21 * NS_PER_S));
+	cr_expect_not(idle_poll(&idle, 1, 10, WHEEL_START_NS + 11 * NS_PER_S), "seen now");
+	cr_expect_not(idle_poll(&idle, 1, 10, WHEEL_START_NS + 20 * NS_PER_S));
+	cr_expect(idle_poll(&idle, 1, 10, WHEEL_START_NS + 21 * NS_PER_S));
 }
 
 static uint64_t
@@ -492,7 +492,7 @@ idle_until(uint32_t timeout_s, const uint64_t *times_ns, unsigned n)
 		cr_assert_gt(wheel_next_ns(&wheel), now_ns, "time must move on");
 		now_ns = wheel_next_ns(&wheel);
 		cr_assert_eq(wheel_take(&wheel, now_ns), &entry);
-		if (idle_look(&idle, packets_until(times_ns, n, now_ns), timeout_s, now_ns))
+		if (idle_poll(&idle, packets_until(times_ns, n, now_ns), timeout_s, now_ns))
 			return now_ns;
 	}
 }

@@ -12,26 +12,26 @@
 #include "base/addr.h"
 #include "monitor/packet_trace.h"
 
-static struct desired desired;
+static struct flow_db db;
 static struct endpoints endpoints;
 
 static void
 setup(void)
 {
-	desired_init(&desired, 0);
+	flow_db_init(&db, 0);
 }
 
 static void
 teardown(void)
 {
 	endpoints_fini(&endpoints);
-	desired_fini(&desired);
+	flow_db_fini(&db);
 }
 
 TestSuite(nearest, .init = setup, .fini = teardown);
 
 static const struct flow_spec *
-flow_put(const char *id, const char *text)
+flow_rewrite(const char *id, const char *text)
 {
 	char whole[512];
 	struct flow_spec *spec;
@@ -40,8 +40,8 @@ flow_put(const char *id, const char *text)
 	snprintf(whole, sizeof(whole), "{'id':'%s',%s,'action':'drop'}", id, text);
 	spec = flow_spec_of_text(whole, &fault);
 	cr_assert_not_null(spec, "%s: %s", fault.pointer, fault.message);
-	cr_assert_not_null(flow_live(&desired, spec, &fault), "%s", fault.message);
-	cr_assert_eq(endpoints_put(&endpoints, spec), 0);
+	cr_assert_not_null(flow_live(&db, spec, &fault), "%s", fault.message);
+	cr_assert_eq(endpoints_insert(&endpoints, spec), 0);
 	return spec;
 }
 
@@ -112,18 +112,18 @@ Test(nearest, the_one_that_differs_least)
 	const struct flow_spec *near;
 	struct nearest nearest;
 
-	nearest_find(&desired, &endpoints, &packet, &nearest);
+	nearest_find(&db, &endpoints, &packet, &nearest);
 	cr_expect_null(nearest.spec, "no flows");
-	flow_put("far", EXACT("p0", 0, "203.0.113.9", 9, "203.0.113.1", 9));
-	nearest_find(&desired, &endpoints, &packet, &nearest);
+	flow_rewrite("far", EXACT("p0", 0, "203.0.113.9", 9, "203.0.113.1", 9));
+	nearest_find(&db, &endpoints, &packet, &nearest);
 	cr_expect_null(nearest.spec, "it has nothing in common");
-	flow_put("other-port", EXACT("p0", 0, "192.0.2.10", 1002, "192.0.2.1", 5006));
-	near = flow_put("near", EXACT("p0", 0, "192.0.2.10", 1001, "192.0.2.1", 5004));
-	flow_put("other-source", EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.1", 5004));
-	nearest_find(&desired, &endpoints, &packet, &nearest);
+	flow_rewrite("other-port", EXACT("p0", 0, "192.0.2.10", 1002, "192.0.2.1", 5006));
+	near = flow_rewrite("near", EXACT("p0", 0, "192.0.2.10", 1001, "192.0.2.1", 5004));
+	flow_rewrite("other-source", EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.1", 5004));
+	nearest_find(&db, &endpoints, &packet, &nearest);
 	cr_expect_eq(nearest.spec, near);
 	cr_expect_eq(nearest.differs, 1 << NEAR_SRC_PORT);
-	cr_expect_eq(nearest.n_looked, 4);
+	cr_expect_eq(nearest.n_scanned, 4);
 }
 
 /* The newest are compared one by one; what the index knows is found however old it is. */
@@ -134,28 +134,28 @@ Test(nearest, among_more_than_are_compared)
 	struct nearest nearest;
 	char text[200], id[32];
 
-	old = flow_put("old", EXACT("p0", 7, "192.0.2.10", 1000, "192.0.2.1", 5004));
-	for (unsigned i = 0; i < NEAREST_LOOKS_MAX; i++) {
+	old = flow_rewrite("old", EXACT("p0", 7, "192.0.2.10", 1000, "192.0.2.1", 5004));
+	for (unsigned i = 0; i < NEAREST_SCAN_MAX; i++) {
 		snprintf(id, sizeof(id), "f%u", i);
 		snprintf(text, sizeof(text),
 			"'match':{'port':'p0','dst':'203.0.113.1','dst_port':%u}", i + 10000);
-		flow_put(id, text);
+		flow_rewrite(id, text);
 	}
-	nearest_find(&desired, &endpoints, &packet, &nearest);
+	nearest_find(&db, &endpoints, &packet, &nearest);
 	cr_expect_eq(nearest.spec, old);
 	cr_expect_eq(nearest.differs, 1 << NEAR_VLAN);
-	cr_expect_eq(nearest.n_looked, NEAREST_LOOKS_MAX);
+	cr_expect_eq(nearest.n_scanned, NEAREST_SCAN_MAX);
 	packet.src_port = htons(1001);
-	nearest_find(&desired, &endpoints, &packet, &nearest);
+	nearest_find(&db, &endpoints, &packet, &nearest);
 	cr_expect_null(nearest.spec);
 }
 
 /* Frames against those that scapy builds of the same fields. */
 
-static struct probe
+static struct packet_fields
 probe_of(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port)
 {
-	struct probe probe = {
+	struct packet_fields probe = {
 		.src_mac = {2},
 		.dst_mac = {2, 0, 0, 0, 0, 0xa0},
 		.src_port = htons(src_port),
@@ -169,10 +169,10 @@ probe_of(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port)
 }
 
 static void
-expect(const struct probe *probe, const char *hex)
+expect(const struct packet_fields *probe, const char *hex)
 {
-	uint8_t frame[PROBE_HEADERS_MAX + 16];
-	const size_t n = probe_build(probe, frame);
+	uint8_t frame[PACKET_HEADERS_MAX + 16];
+	const size_t n = packet_build(probe, frame);
 	char text[2 * sizeof(frame) + 1] = "";
 
 	for (size_t i = 0; i < n; i++)
@@ -182,7 +182,7 @@ expect(const struct probe *probe, const char *hex)
 
 Test(probe, ipv4)
 {
-	struct probe probe = probe_of("192.0.2.9", 9, "192.0.2.1", 1);
+	struct packet_fields probe = probe_of("192.0.2.9", 9, "192.0.2.1", 1);
 
 	probe.payload = (const uint8_t *)"\x80\x00\xaa\xbb\xcc";
 	probe.payload_bytes = 5;
@@ -194,7 +194,7 @@ Test(probe, ipv4)
 
 Test(probe, ipv6_with_two_tags)
 {
-	struct probe probe = probe_of("2001:db8::9", 7, "2001:db8::1", 5004);
+	struct packet_fields probe = probe_of("2001:db8::9", 7, "2001:db8::1", 5004);
 
 	probe.payload = (const uint8_t *)"ab";
 	probe.payload_bytes = 2;
@@ -208,7 +208,7 @@ Test(probe, ipv6_with_two_tags)
 /* RFC 768: a sum of zero leaves as its other form. */
 Test(probe, checksum_is_never_zero)
 {
-	struct probe probe = probe_of("192.0.2.9", 7, "192.0.2.1", 5004);
+	struct packet_fields probe = probe_of("192.0.2.9", 7, "192.0.2.1", 5004);
 
 	probe.payload = (const uint8_t *)"\x68\x3c";
 	probe.payload_bytes = 2;

@@ -70,7 +70,7 @@ setup(void)
 
 	base = event_base_new();
 	flows.dp = &dp;
-	desired_init(&flows.desired, 0);
+	flow_db_init(&flows.db, 0);
 	cr_assert_eq(flow_rates_init(&rates, &flows, base, &fault), 0);
 }
 
@@ -78,7 +78,7 @@ static void
 teardown(void)
 {
 	flow_rates_fini(&rates);
-	desired_fini(&flows.desired);
+	flow_db_fini(&flows.db);
 	event_base_free(base);
 }
 
@@ -98,7 +98,7 @@ flow_added(uint32_t handle, unsigned n_legs)
 	spec->legs = calloc(n_legs + 1, sizeof(spec->legs[0]));
 	for (unsigned i = 0; i < n_legs; i++)
 		snprintf(spec->legs[i].id, sizeof(spec->legs[i].id), "leg%u", i);
-	flow = flow_live(&flows.desired, spec, &fault);
+	flow = flow_live(&flows.db, spec, &fault);
 	cr_assert_not_null(flow, "%s", fault.message);
 	flow->handle = handle;
 	flow_rates_flow_changed(&rates, flow, NULL);
@@ -152,7 +152,7 @@ Test(flow_rates, second_walk_has_what_came_since)
 	for (uint32_t i = 1; i <= 5; i++)
 		flow_added(i, 1);
 	asked(&waiter, false);
-	free(flow_gone(&flows.desired, desired_find(&flows.desired, "f2")));
+	free(flow_gone(&flows.db, flow_db_find(&flows.db, "f2")));
 	flow_added(6, 1);
 	for (uint32_t i = 1; i <= 6; i++)
 		dp.packets[i] = 100 * i;
@@ -167,7 +167,7 @@ Test(flow_rates, second_walk_has_what_came_since)
 	cr_expect_eq(rows[4].new_packets, 0, "it was not there before");
 	cr_expect_geq(rates.period_ns, NS_PER_S);
 	cr_expect_str_eq(rate_row_flow(&rates, &rows[4])->spec->id, "f6");
-	free(flow_gone(&flows.desired, desired_find(&flows.desired, "f6")));
+	free(flow_gone(&flows.db, flow_db_find(&flows.db, "f6")));
 	cr_expect_null(rate_row_flow(&rates, &rows[4]));
 }
 
@@ -294,7 +294,7 @@ Test(flow_rates, walk_goes_in_slices_over_flows_that_go)
 			struct flow *next = rates.cursor;
 
 			flow_rates_flow_changed(&rates, NULL, next);
-			free(flow_gone(&flows.desired, next));
+			free(flow_gone(&flows.db, next));
 		}
 	}
 	cr_expect_gt(slices, 1);
