@@ -4,6 +4,9 @@
 #define CTRL_BASE_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #include "base/fault.h"
 
@@ -11,13 +14,32 @@
  * Start a thread to which no signal is delivered: they are the control thread's. `name` is what top
  * and gdb call it, of at most 15 characters. 0, or -1 with *fault set.
  */
-int thread_start(
-	pthread_t *thread, const char *name, void *(*run)(void *), void *arg, struct fault *fault);
+static inline int
+thread_start(
+	pthread_t *thread, const char *name, void *(*run)(void *), void *arg, struct fault *fault)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rc = pthread_create(thread, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		return fault_set(fault, FAULT_INTERNAL, "", "cannot start the thread %s: %s", name,
+			strerror(rc));
+	pthread_setname_np(*thread, name);
+	return 0;
+}
 
 /*
- * Called by the thread: from now on the control thread goes first where both share a core, as its
- * callers wait for nothing but an answer. If that is refused, the thread is only less polite.
+ * Called by the thread: the control thread goes first where both share a core. Without permission
+ * nothing changes. Linux sets the nice value of the calling thread only.
  */
-void thread_be_nice(int nice);
+static inline void
+thread_be_nice(int nice)
+{
+	setpriority(PRIO_PROCESS, 0, nice);
+}
 
 #endif

@@ -65,7 +65,7 @@ document_load(const struct cli *cli, const char *path)
 
 	if (!name_ends(path, ".yaml") && !name_ends(path, ".yml"))
 		return cli_load_json(cli, path);
-	document = yaml_load(path, NULL, &fault);
+	document = yaml_load(path, &fault);
 	if (document == NULL)
 		cli_usage(cli, "%s", fault.message);
 	return document;

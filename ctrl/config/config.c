@@ -306,12 +306,12 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 
 /* Make the message the line that people read: where, which field, what. */
 static void
-fault_locate(struct fault *fault, const char *path, const struct yaml_lines *lines)
+fault_locate(struct fault *fault, const char *path)
 {
 	const struct fault found = *fault;
 
 	fault_set(fault, found.code, found.pointer, "%s:%u: %s: %s", path,
-		yaml_line(lines, found.pointer), found.pointer[0] ? found.pointer : "/",
+		yaml_locate(path, found.pointer), found.pointer[0] ? found.pointer : "/",
 		found.message);
 }
 
@@ -319,12 +319,11 @@ int
 config_load(const char *path, struct config *config, struct fault *fault)
 {
 	json_t *schema = schema_config_document();
-	struct yaml_lines *lines;
 	json_t *json;
 	int rc;
 
 	memset(config, 0, sizeof(*config));
-	json = yaml_load(path, &lines, fault);
+	json = yaml_load(path, fault);
 	if (!json)
 		return -1;
 	rc = schema_check_once(schema, schema, json, fault);
@@ -339,8 +338,7 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	if (rc == 0)
 		rc = config_check(config, fault);
 	if (rc < 0)
-		fault_locate(fault, path, lines);
-	yaml_lines_destroy(lines);
+		fault_locate(fault, path);
 	json_decref(json);
 	return rc;
 }

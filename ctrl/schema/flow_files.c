@@ -97,42 +97,31 @@ refuse_duplicate(const struct flow_files *files, size_t first, size_t second, st
 }
 
 static int
-flows_check_by(const struct schema *schema, const struct flow_files *files, struct fault *fault)
+flows_check(const struct flow_files *files, struct fault *fault)
 {
-	json_t *seen = json_object(), *flow, *first;
-	int rc = 0;
+	json_t *root = schema_rpc_document(), *seen = json_object(), *flow, *first;
+	struct schema *schema = schema_create(root, schema_component(root, "flow"), fault);
+	int rc = schema ? 0 : -1;
 	size_t i;
 
 	json_array_foreach (files->flows, i, flow) {
 		const char *id;
 
-		if (flow_check(schema, flow, fault) < 0) {
+		if (rc < 0)
+			break;
+		rc = flow_check(schema, flow, fault);
+		if (rc < 0) {
 			flow_files_locate(files, i, fault);
-			rc = -1;
 			break;
 		}
 		id = json_string_value(json_object_get(flow, "id"));
 		first = json_object_get(seen, id);
-		if (first) {
+		if (first)
 			rc = refuse_duplicate(files, (size_t)json_integer_value(first), i, fault);
-			break;
-		}
-		if (json_object_set_new(seen, id, json_integer((json_int_t)i)) < 0) {
+		else if (json_object_set_new(seen, id, json_integer((json_int_t)i)) < 0)
 			rc = refuse_memory(fault);
-			break;
-		}
 	}
 	json_decref(seen);
-	return rc;
-}
-
-static int
-flows_check(const struct flow_files *files, struct fault *fault)
-{
-	json_t *root = schema_rpc_document();
-	struct schema *schema = schema_create(root, schema_component(root, "flow"), fault);
-	int rc = schema ? flows_check_by(schema, files, fault) : -1;
-
 	schema_destroy(schema);
 	return rc;
 }
@@ -182,7 +171,7 @@ file_add(struct flow_files *files, const char *path, struct fault *fault)
 	grown[files->n_files].path = strdup(path);
 	if (!grown[files->n_files++].path)
 		return refuse_memory(fault);
-	document = yaml_load(path, NULL, fault);
+	document = yaml_load(path, fault);
 	if (!document)
 		return -1;
 	rc = document_take(files, path, document, fault);

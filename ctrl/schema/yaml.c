@@ -18,18 +18,13 @@
 
 #define DEPTH_MAX 64
 
-struct yaml_lines {
-	json_t *by_pointer; /* pointer -> line */
-};
-
 struct loader {
 	const char *path;
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
 	unsigned depth;
-	json_t *lines; /* NULL: not wanted */
-	const char *wanted; /* note only the lines of this pointer and of its parents; NULL: all
-			       lines */
+	const char *wanted; /* the pointer whose line is asked for; NULL: none */
+	unsigned line; /* of it, from 1; 0: not known */
 	struct fault *fault;
 };
 
@@ -216,29 +211,20 @@ node_is_marked(const yaml_event_t *event)
 	}
 }
 
-/* Is the value at the pointer the wanted one, or around it? */
-static bool
-line_is_wanted(const struct loader *loader, const char *pointer)
-{
-	const size_t bytes = strlen(pointer);
-
-	return !loader->wanted ||
-	       (strncmp(loader->wanted, pointer, bytes) == 0 &&
-		       (loader->wanted[bytes] == '\0' || loader->wanted[bytes] == '/'));
-}
-
+/* Note the line of the wanted value, or of the innermost one around it that there is. */
 static void
 line_note(struct loader *loader, const struct json_path *path)
 {
 	char pointer[FAULT_POINTER_MAX];
+	size_t bytes;
 
-	if (!loader->lines)
+	if (!loader->wanted)
 		return;
 	json_path_pointer(path, pointer, sizeof(pointer));
-	if (!line_is_wanted(loader, pointer))
-		return;
-	json_object_set_new(loader->lines, pointer,
-		json_integer((json_int_t)loader->event.start_mark.line + 1));
+	bytes = strlen(pointer);
+	if (strncmp(loader->wanted, pointer, bytes) == 0 &&
+		(loader->wanted[bytes] == '\0' || loader->wanted[bytes] == '/'))
+		loader->line = (unsigned)loader->event.start_mark.line + 1;
 }
 
 /* The text of the current scalar; NULL, and refused, if it holds a NUL. */
@@ -420,17 +406,6 @@ stream_read(struct loader *loader, FILE *file)
 	return value;
 }
 
-/* Hand the noted lines over; on failure they are freed. */
-static int
-lines_take(struct loader *loader, struct yaml_lines **lines)
-{
-	*lines = malloc(sizeof(**lines));
-	if (!*lines)
-		return refuse_at(loader, 0, "out of memory");
-	(*lines)->by_pointer = json_incref(loader->lines);
-	return 0;
-}
-
 static json_t *
 file_read(struct loader *loader)
 {
@@ -448,55 +423,19 @@ file_read(struct loader *loader)
 }
 
 json_t *
-yaml_load(const char *path, struct yaml_lines **lines, struct fault *fault)
+yaml_load(const char *path, struct fault *fault)
 {
-	struct loader loader = {
-		.path = path, .lines = lines ? json_object() : NULL, .fault = fault};
-	json_t *value;
+	struct loader loader = {.path = path, .fault = fault};
 
-	if (lines)
-		*lines = NULL;
-	value = file_read(&loader);
-	if (value && lines && lines_take(&loader, lines)) {
-		json_decref(value);
-		value = NULL;
-	}
-	json_decref(loader.lines);
-	return value;
+	return file_read(&loader);
 }
 
 unsigned
 yaml_locate(const char *path, const char *pointer)
 {
 	struct fault unread;
-	struct loader loader = {
-		.path = path, .lines = json_object(), .wanted = pointer, .fault = &unread};
-	const struct yaml_lines lines = {.by_pointer = loader.lines};
-	unsigned line;
+	struct loader loader = {.path = path, .wanted = pointer, .fault = &unread};
 
 	json_decref(file_read(&loader));
-	line = yaml_line(&lines, pointer);
-	json_decref(loader.lines);
-	return line;
-}
-
-unsigned
-yaml_line(const struct yaml_lines *lines, const char *pointer)
-{
-	size_t bytes = strlen(pointer);
-	json_t *line;
-
-	while (!(line = json_object_getn(lines->by_pointer, pointer, bytes)) && bytes)
-		while (bytes && pointer[--bytes] != '/')
-			;
-	return (unsigned)json_integer_value(line);
-}
-
-void
-yaml_lines_destroy(struct yaml_lines *lines)
-{
-	if (!lines)
-		return;
-	json_decref(lines->by_pointer);
-	free(lines);
+	return loader.line;
 }

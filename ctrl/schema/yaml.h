@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads a YAML file into a JSON value and remembers on which line each part of it stands, so that
- * a fault that is found later can still name the line.
+ * Reads a YAML file into a JSON value, and finds the line of a part of it for a fault that is found
+ * later.
  *
  * One document; plain scalars are typed by the core schema of YAML 1.2 (so yes, no, 08 and 1:30
  * are not what they were in YAML 1.1), quoted ones are strings. Refused, with the line: repeated
@@ -15,30 +15,19 @@
 
 #include "base/fault.h"
 
-struct yaml_lines;
-
 /*
- * Load the file. Returns a new reference and, when lines is not NULL, *lines for the caller to
- * destroy. On failure returns NULL with *lines NULL, and a fault whose message starts with "PATH:"
- * or, from the first byte read on, "PATH:LINE:": FAULT_NOT_FOUND when the file cannot be opened,
- * FAULT_PARSE otherwise. Any thread.
+ * Load the file. Returns a new reference. On failure returns NULL and a fault whose message starts
+ * with "PATH:" or, from the first byte read on, "PATH:LINE:": FAULT_NOT_FOUND when the file cannot
+ * be opened, FAULT_PARSE otherwise. Any thread.
  */
-json_t *yaml_load(const char *path, struct yaml_lines **lines, struct fault *fault);
+json_t *yaml_load(const char *path, struct fault *fault);
 
 /*
- * The line, from 1, where the value at a JSON pointer starts (of a mapping's member: its key).
- * When there is no such value, as with a missing member, the line of the nearest value around it.
- */
-unsigned yaml_line(const struct yaml_lines *lines, const char *pointer);
-
-/*
- * The same from the file itself, for files whose lines are too many to keep until one is asked
- * for: reads it again. 0 when it cannot be read. Any thread.
+ * The line, from 1, where the value at a JSON pointer starts (of a mapping's member: its key). When
+ * there is no such value, as with a missing member, the line of the nearest value around it. Reads
+ * the file again, so that lines need no memory; 0 when it cannot be read. Any thread.
  */
 unsigned yaml_locate(const char *path, const char *pointer);
-
-/* NULL is allowed. */
-void yaml_lines_destroy(struct yaml_lines *lines);
 
 /*
  * The value of a plain (not quoted) scalar; a new reference. NULL, and *why in words (static), for

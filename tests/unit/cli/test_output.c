@@ -321,7 +321,7 @@ expect_back(json_t *object)
 	fputs("flows:\n", file);
 	yaml_item_print(file, object);
 	fclose(file);
-	back = yaml_load(path, NULL, &fault);
+	back = yaml_load(path, &fault);
 	cr_assert_not_null(back, "%s", fault.message);
 	cr_expect(json_equal(json_array_get(json_object_get(back, "flows"), 0), object));
 	unlink(path);

@@ -11,8 +11,7 @@
 
 /* Load text by way of a file; *path is where it was, for messages. */
 static json_t *
-text_load(const char *text, size_t bytes, char path[32], struct yaml_lines **lines,
-	struct fault *fault)
+text_load(const char *text, size_t bytes, char path[32], struct fault *fault)
 {
 	json_t *value;
 	int fd;
@@ -22,7 +21,7 @@ text_load(const char *text, size_t bytes, char path[32], struct yaml_lines **lin
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(write(fd, text, bytes), (ssize_t)bytes);
 	close(fd);
-	value = yaml_load(path, lines, fault);
+	value = yaml_load(path, fault);
 	unlink(path);
 	return value;
 }
@@ -33,7 +32,7 @@ value_check(const char *yaml, const char *json)
 	json_t *expected = json_loads(json, JSON_DECODE_ANY, NULL);
 	struct fault fault = {0};
 	char path[32];
-	json_t *value = text_load(yaml, strlen(yaml), path, NULL, &fault);
+	json_t *value = text_load(yaml, strlen(yaml), path, &fault);
 
 	cr_assert_not_null(expected, "%s", json);
 	cr_assert_not_null(value, "%s: %s", yaml, fault.message);
@@ -46,15 +45,13 @@ value_check(const char *yaml, const char *json)
 static void
 bytes_refused(const char *yaml, size_t bytes, unsigned line, const char *text)
 {
-	struct yaml_lines *lines = (struct yaml_lines *)1;
 	struct fault fault = {0};
 	char start[64];
 	char path[32];
-	json_t *value = text_load(yaml, bytes, path, &lines, &fault);
+	json_t *value = text_load(yaml, bytes, path, &fault);
 
 	snprintf(start, sizeof(start), "%s:%u: ", path, line);
 	cr_expect_null(value, "%s", yaml);
-	cr_expect_null(lines);
 	cr_expect_eq(fault.code, FAULT_PARSE);
 	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s", fault.message);
 	cr_expect_not_null(strstr(fault.message, text), "%s", fault.message);
@@ -116,24 +113,23 @@ Test(yaml, lines_of_values_and_of_what_is_missing)
 				   "  -\n"
 				   "    name: p1\n"
 				   "a/b: 1\n";
-	struct yaml_lines *lines;
-	struct fault fault;
-	char path[32];
-	json_t *value = text_load(text, strlen(text), path, &lines, &fault);
+	char path[] = "/tmp/test-yaml-XXXXXX";
+	const int fd = mkstemp(path);
 
-	cr_assert_not_null(value);
-	cr_expect_eq(yaml_line(lines, ""), 2);
-	cr_expect_eq(yaml_line(lines, "/workers"), 2);
-	cr_expect_eq(yaml_line(lines, "/workers/1"), 3);
-	cr_expect_eq(yaml_line(lines, "/ports"), 4);
-	cr_expect_eq(yaml_line(lines, "/ports/0/devargs"), 6);
-	cr_expect_eq(yaml_line(lines, "/ports/1/name"), 8);
-	cr_expect_eq(yaml_line(lines, "/a~1b"), 9);
-	cr_expect_eq(yaml_line(lines, "/ports/1/devargs"), yaml_line(lines, "/ports/1"));
-	cr_expect_eq(yaml_line(lines, "/ports/7/name"), 4);
-	cr_expect_eq(yaml_line(lines, "/nowhere"), 2);
-	yaml_lines_destroy(lines);
-	json_decref(value);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	cr_expect_eq(yaml_locate(path, ""), 2);
+	cr_expect_eq(yaml_locate(path, "/workers"), 2);
+	cr_expect_eq(yaml_locate(path, "/workers/1"), 3);
+	cr_expect_eq(yaml_locate(path, "/ports"), 4);
+	cr_expect_eq(yaml_locate(path, "/ports/0/devargs"), 6);
+	cr_expect_eq(yaml_locate(path, "/ports/1/name"), 8);
+	cr_expect_eq(yaml_locate(path, "/a~1b"), 9);
+	cr_expect_eq(yaml_locate(path, "/ports/1/devargs"), yaml_locate(path, "/ports/1"));
+	cr_expect_eq(yaml_locate(path, "/ports/7/name"), 4);
+	cr_expect_eq(yaml_locate(path, "/nowhere"), 2);
+	unlink(path);
+	cr_expect_eq(yaml_locate(path, ""), 0);
 }
 
 Test(yaml, syntax_errors_name_the_line)
@@ -205,11 +201,9 @@ Test(yaml, depth_is_bounded)
 
 Test(yaml, missing_file)
 {
-	struct yaml_lines *lines = (struct yaml_lines *)1;
 	struct fault fault;
 
-	cr_expect_null(yaml_load("/nonexistent/sluice.yaml", &lines, &fault));
-	cr_expect_null(lines);
+	cr_expect_null(yaml_load("/nonexistent/sluice.yaml", &fault));
 	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 	cr_expect_str_eq(fault.message, "/nonexistent/sluice.yaml: No such file or directory");
 }
@@ -218,6 +212,6 @@ Test(yaml, directory)
 {
 	struct fault fault;
 
-	cr_expect_null(yaml_load("/tmp", NULL, &fault));
+	cr_expect_null(yaml_load("/tmp", &fault));
 	cr_expect_eq(fault.code, FAULT_PARSE);
 }
