@@ -141,70 +141,43 @@ file_directory_create(char *path, size_t path_bytes, struct fault *fault)
 	return 0;
 }
 
-/* The pid that the holder wrote, "unknown" if it has not yet. */
-static void
-holder_read(int fd, char *pid, size_t size)
-{
-	ssize_t n = pread(fd, pid, size - 1, 0);
-
-	pid[n > 0 ? n : 0] = '\0';
-	pid[strspn(pid, "0123456789")] = '\0';
-	if (pid[0] == '\0')
-		snprintf(pid, size, "unknown");
-}
-
-/* Only for people: without it the lock holds as well. */
-static void
-holder_write(int fd)
-{
-	char pid[16];
-	const int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) < 0)
-		return;
-}
-
-/* A process that was killed holds its files until the kernel has taken its memory back. */
-static int
-lock_wait(int fd)
-{
-	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
-	unsigned i;
-
-	for (i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
-		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
-			return -1;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
 int
 file_lock(const char *path, struct fault *fault)
 {
-	char name[FILE_NAME_MAX];
-	char holder[16];
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	char name[FILE_NAME_MAX], pid[16] = "";
+	ssize_t n;
+	unsigned i;
 	int fd;
 
 	snprintf(name, sizeof(name), "%s-lock", path);
 	fd = regular_open(name, O_RDWR | O_CREAT, "cannot open", fault);
 	if (fd < 0)
 		return -1;
-	if (lock_wait(fd) == 0) {
-		holder_write(fd);
-		return fd;
+	/* A process that was killed holds its files until the kernel has freed its memory. */
+	for (i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno == EWOULDBLOCK && i < LOCK_TRIES) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		if (errno == EWOULDBLOCK) {
+			n = pread(fd, pid, sizeof(pid) - 1, 0);
+			pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+			fault_set(fault, FAULT_STORE, "",
+				"store %s is in use by process %s; stop that one, or set "
+				"state.path to another place",
+				path, pid[0] ? pid : "unknown");
+		} else {
+			file_fault(fault, "cannot lock", name, NULL);
+		}
+		close(fd);
+		return -1;
 	}
-	if (errno == EWOULDBLOCK) {
-		holder_read(fd, holder, sizeof(holder));
-		fault_set(fault, FAULT_STORE, "",
-			"store %s is in use by process %s; stop that one, or set state.path to "
-			"another place",
-			path, holder);
-	} else {
-		file_fault(fault, "cannot lock", name, NULL);
-	}
-	close(fd);
-	return -1;
+	/* Only for that message: without it the lock holds as well. */
+	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) == 0)
+		n = pwrite(fd, pid, (size_t)n, 0);
+	return fd;
 }
 
 int

@@ -250,16 +250,11 @@ layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 static uint64_t
 meta_sum(const struct meta *meta)
 {
-	const uint64_t numbers[META_NUMBERS_N] = {meta->generation, meta->base, meta->next_change,
-		meta->flows, meta->flows_sum, meta->bytes, meta->changes, meta->changes_sum,
-		meta->generations, meta->generations_sum, meta->has_confirm,
-		meta->confirm.generation, meta->confirm.previous, meta->confirm.deadline_ns,
-		meta->confirm.within_ns};
 	uint64_t sum = SUM_START;
 	unsigned i;
 
 	for (i = 0; i < META_NUMBERS_N; i++)
-		sum = sum_number(sum, numbers[i]);
+		sum = sum_number(sum, meta->numbers[i]);
 	return sum;
 }
 
@@ -267,24 +262,12 @@ static int
 meta_read(sqlite3_stmt *row, struct meta *meta, struct fault *fault)
 {
 	const int found = db_row(row, fault);
+	unsigned i;
 
 	if (found < 0)
 		return -1;
-	*meta = (struct meta){
-		.generation = db_column(row, 0),
-		.base = db_column(row, 1),
-		.next_change = db_column(row, 2),
-		.flows = db_column(row, 3),
-		.flows_sum = db_column(row, 4),
-		.bytes = db_column(row, 5),
-		.changes = db_column(row, 6),
-		.changes_sum = db_column(row, 7),
-		.generations = db_column(row, 8),
-		.generations_sum = db_column(row, 9),
-		.has_confirm = db_column(row, 10) != 0,
-		.confirm = {db_column(row, 11), db_column(row, 12), db_column(row, 13),
-			db_column(row, 14)},
-	};
+	for (i = 0; i < META_NUMBERS_N; i++)
+		meta->numbers[i] = db_column(row, (int)i);
 	if (found == 0 || db_column(row, META_NUMBERS_N) != meta_sum(meta))
 		return fault_set(fault, FAULT_STORE, "", "its meta row is %s",
 			found == 0 ? "missing" : "damaged");
@@ -317,11 +300,11 @@ meta_prepare(sqlite3 *db, struct fault *fault)
 int
 meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault)
 {
-	db_bind(statement, "iiiiiiiiiiiiiiii", meta->generation, meta->base, meta->next_change,
-		meta->flows, meta->flows_sum, meta->bytes, meta->changes, meta->changes_sum,
-		meta->generations, meta->generations_sum, (uint64_t)meta->has_confirm,
-		meta->confirm.generation, meta->confirm.previous, meta->confirm.deadline_ns,
-		meta->confirm.within_ns, meta_sum(meta));
+	unsigned i;
+
+	for (i = 0; i < META_NUMBERS_N; i++)
+		sqlite3_bind_int64(statement, (int)i + 1, (sqlite3_int64)meta->numbers[i]);
+	sqlite3_bind_int64(statement, META_NUMBERS_N + 1, (sqlite3_int64)meta_sum(meta));
 	return db_step(statement, fault);
 }
 

@@ -3,6 +3,7 @@
 #ifndef CTRL_STORE_LAYOUT_H
 #define CTRL_STORE_LAYOUT_H
 
+#include <assert.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,21 +47,26 @@ int layout_migrate(sqlite3 *db, unsigned version, struct fault *fault);
  * at start what is there is compared with it.
  */
 struct meta {
-	uint64_t generation; /* the last one; 0 = none */
-	uint64_t base; /* the oldest state to which the changes lead back */
-	uint64_t next_change; /* row of the next change */
-	uint64_t flows;
-	uint64_t flows_sum;
-	uint64_t bytes; /* of their texts */
-	uint64_t changes;
-	uint64_t changes_sum;
-	uint64_t generations;
-	uint64_t generations_sum;
-	bool has_confirm;
-	struct store_confirm confirm; /* zeros unless has_confirm */
+	union {
+		struct {
+			uint64_t generation; /* the last one; 0 = none */
+			uint64_t base; /* the oldest state to which the changes lead back */
+			uint64_t next_change; /* row of the next change */
+			uint64_t flows;
+			uint64_t flows_sum;
+			uint64_t bytes; /* of their texts */
+			uint64_t changes;
+			uint64_t changes_sum;
+			uint64_t generations;
+			uint64_t generations_sum;
+			uint64_t has_confirm; /* 1 or 0 */
+			struct store_confirm confirm; /* zeros unless has_confirm */
+		};
+		uint64_t numbers[15]; /* all of them, in the order of META_NUMBERS */
+	};
 };
+static_assert(sizeof(struct meta) == 15 * sizeof(uint64_t), "numbers are all there is");
 
-/* In this order, and in that of its checksum. */
 #define META_NUMBERS \
 	"generation, base, next_change, flows, flows_sum, bytes, changes, changes_sum," \
 	" generations, generations_sum, has_confirm, confirm_generation, confirm_previous," \

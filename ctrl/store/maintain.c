@@ -23,31 +23,32 @@
 #define PASSES 8 /* of a checkpoint, each for what was written during the one before */
 #define MAINTAIN_NICE 5
 
+/* Each DELETE returns the checksums of what it deleted. */
 static const char *const trim_sql[TRIM_STATEMENTS] = {
-	[TRIM_LIMIT] =
-		"SELECT coalesce((SELECT first_change FROM generation ORDER BY number LIMIT 1),"
-		" (SELECT next_change FROM meta))",
-	[TRIM_OLD] = "SELECT row, sum FROM change WHERE row < ? ORDER BY row LIMIT ?",
-	[TRIM_GAP] = "SELECT row, sum, generation IN (SELECT number FROM generation) FROM change"
+	/* Older than all that is kept. */
+	[TRIM_OLD] = "DELETE FROM change WHERE row IN (SELECT row FROM change WHERE row < coalesce("
+		     "  (SELECT first_change FROM generation ORDER BY number LIMIT 1),"
+		     "  (SELECT next_change FROM meta)) ORDER BY row LIMIT ?) RETURNING sum",
+	[TRIM_GAP] = "SELECT row, generation IN (SELECT number FROM generation) FROM change"
 		     " WHERE row >= ? AND row < ? ORDER BY row LIMIT ?",
 	/* The first change of the same flow in the same gap between generations that are kept. */
-	[TRIM_BEFORE] = "SELECT e.row FROM change AS c JOIN change AS e ON e.id = c.id"
-			" AND e.generation < c.generation AND e.generation > coalesce("
-			"  (SELECT number FROM generation WHERE number < c.generation"
-			"   ORDER BY number DESC LIMIT 1), 0)"
-			" WHERE c.row = ? ORDER BY e.generation LIMIT 1",
-	/* The change, if the flow is after it what it was before. */
-	[TRIM_AFTER] = "SELECT c.sum FROM change AS c"
-		       " LEFT JOIN change AS n ON n.id = c.id AND n.generation ="
-		       "  (SELECT min(m.generation) FROM change AS m"
-		       "   WHERE m.id = c.id AND m.generation > c.generation)"
-		       " LEFT JOIN flow AS f ON f.id = c.id WHERE c.row = ?"
-		       " AND CASE WHEN n.row IS NULL"
-		       " THEN c.text IS f.text AND (f.row IS NULL OR"
-		       "  c.last_leg = f.last_leg AND c.declared = f.declared)"
-		       " ELSE c.text IS n.text AND c.last_leg = n.last_leg"
-		       "  AND c.declared = n.declared END",
-	[TRIM_DELETE] = "DELETE FROM change WHERE row = ?",
+	[TRIM_FIRST] = "SELECT e.row FROM change AS c JOIN change AS e ON e.id = c.id"
+		       " AND e.generation <= c.generation AND e.generation > coalesce("
+		       "  (SELECT number FROM generation WHERE number < c.generation"
+		       "   ORDER BY number DESC LIMIT 1), 0)"
+		       " WHERE c.row = ? ORDER BY e.generation LIMIT 1",
+	[TRIM_DELETE] = "DELETE FROM change WHERE row = ? RETURNING sum",
+	/* If the flow is after the change what it was before. */
+	[TRIM_DELETE_SAME] = "DELETE FROM change WHERE row = (SELECT c.row FROM change AS c"
+			     " LEFT JOIN change AS n ON n.id = c.id AND n.generation ="
+			     "  (SELECT min(m.generation) FROM change AS m"
+			     "   WHERE m.id = c.id AND m.generation > c.generation)"
+			     " LEFT JOIN flow AS f ON f.id = c.id WHERE c.row = ?"
+			     " AND CASE WHEN n.row IS NULL"
+			     " THEN c.text IS f.text AND (f.row IS NULL OR"
+			     "  c.last_leg = f.last_leg AND c.declared = f.declared)"
+			     " ELSE c.text IS n.text AND c.last_leg = n.last_leg"
+			     "  AND c.declared = n.declared END) RETURNING sum",
 };
 
 int
@@ -55,11 +56,8 @@ trim_init(struct trim *trim, sqlite3 *db, struct fault *fault)
 {
 	*trim = (struct trim){.db = db, .gaps = {{0, INT64_MAX}}, .n_gaps = 1};
 	trim->save = meta_prepare(db, fault);
-	if (trim->save &&
-		db_prepare_all(db, trim_sql, trim->statements, TRIM_STATEMENTS, fault) == 0)
-		return 0;
-	trim_fini(trim);
-	return -1;
+	return trim->save ? db_prepare_all(db, trim_sql, trim->statements, TRIM_STATEMENTS, fault)
+			  : -1;
 }
 
 void
@@ -69,12 +67,12 @@ trim_fini(struct trim *trim)
 	db_finalize_all(trim->statements, TRIM_STATEMENTS);
 }
 
-/* One more gap, or a longer one. */
 void
 trim_gap_add(struct trim *trim, uint64_t from, uint64_t to)
 {
 	const unsigned n = trim->n_gaps;
 
+	/* The last one becomes longer if the two meet, or when there is no room for one more. */
 	if (n > 0 && (n == TRIM_GAPS_MAX ||
 			     (from <= trim->gaps[n - 1].to && to >= trim->gaps[n - 1].from))) {
 		if (from < trim->gaps[n - 1].from)
@@ -88,110 +86,73 @@ trim_gap_add(struct trim *trim, uint64_t from, uint64_t to)
 	trim->n_gaps++;
 }
 
-struct trim_row {
-	uint64_t row;
-	uint64_t sum;
-};
-
+/* How many were deleted, or -1. */
 static int
-change_delete(struct trim *trim, struct meta *meta, uint64_t row, uint64_t sum, struct fault *fault)
-{
-	sqlite3_stmt *delete = trim->statements[TRIM_DELETE];
-
-	db_bind(delete, "i", row);
-	if (db_step(delete, fault) < 0)
-		return -1;
-	meta->changes--;
-	meta->changes_sum -= sum;
-	return 0;
-}
-
-/* What is older than all that is kept. How many were deleted, or -1. */
-static int
-old_delete(struct trim *trim, struct meta *meta, struct trim_row *rows, uint64_t limit,
+changes_delete(struct trim *trim, enum trim_statement which, uint64_t parameter, struct meta *meta,
 	struct fault *fault)
 {
-	sqlite3_stmt *old = trim->statements[TRIM_OLD];
-	int found, n = 0, i;
-	uint64_t before;
+	sqlite3_stmt *delete = trim->statements[which];
+	int found, n;
 
-	if (db_row_number(trim->statements[TRIM_LIMIT], &before, fault) < 0)
-		return -1;
-	db_bind(old, "ii", before, limit);
-	while ((found = db_row(old, fault)) == 1)
-		rows[n++] = (struct trim_row){db_column(old, 0), db_column(old, 1)};
-	sqlite3_reset(old);
-	for (i = 0; i < n && found == 0; i++)
-		found = change_delete(trim, meta, rows[i].row, rows[i].sum, fault);
+	db_bind(delete, "i", parameter);
+	for (n = 0; (found = db_row(delete, fault)) == 1; n++) {
+		meta->changes--;
+		meta->changes_sum -= db_column(delete, 0);
+	}
+	sqlite3_reset(delete);
 	return found < 0 ? -1 : n;
 }
 
 /*
- * A change of a generation that is not kept: it is not needed if there is an earlier one of the
- * same flow in the gap. What is then the first is not needed if it leads back to what is there
- * without it.
+ * Look through the first gap; *from is behind what was looked at, the end of the gap at its end. Of
+ * changes of generations that are not kept only the first of a flow is needed, unless it leads back
+ * to what is there without it.
  */
 static int
-gap_change_trim(
-	struct trim *trim, struct meta *meta, const struct trim_row *change, struct fault *fault)
+gap_trim(struct trim *trim, struct meta *meta, uint64_t limit, uint64_t *from, struct fault *fault)
 {
-	sqlite3_stmt *before = trim->statements[TRIM_BEFORE], *after = trim->statements[TRIM_AFTER];
-	uint64_t first, sum;
-	int found;
+	sqlite3_stmt *changes = trim->statements[TRIM_GAP], *find = trim->statements[TRIM_FIRST];
+	uint64_t *rows = calloc(limit, sizeof(*rows)), seen, first;
+	unsigned n = 0, i;
+	int rc;
 
-	db_bind(before, "i", change->row);
-	found = db_row_number(before, &first, fault);
-	if (found < 0 ||
-		(found == 1 && change_delete(trim, meta, change->row, change->sum, fault) < 0))
-		return -1;
-	if (found == 0)
-		first = change->row;
-	db_bind(after, "i", first);
-	found = db_row_number(after, &sum, fault);
-	return found == 1 ? change_delete(trim, meta, first, sum, fault) : found;
-}
-
-/* Look through the first gap; *from is behind what was looked at, the end of the gap at its end. */
-static int
-gap_trim(struct trim *trim, struct meta *meta, struct trim_row *rows, uint64_t limit,
-	uint64_t *from, struct fault *fault)
-{
-	sqlite3_stmt *changes = trim->statements[TRIM_GAP];
-	uint64_t seen;
-	int found, n = 0, i;
-
+	if (!rows)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to trim the history");
 	db_bind(changes, "iii", *from, trim->gaps[0].to, limit);
-	for (seen = 0; (found = db_row(changes, fault)) == 1; seen++) {
+	for (seen = 0; (rc = db_row(changes, fault)) == 1; seen++) {
 		*from = db_column(changes, 0) + 1;
-		if (!db_column(changes, 2))
-			rows[n++] = (struct trim_row){db_column(changes, 0), db_column(changes, 1)};
+		if (!db_column(changes, 1))
+			rows[n++] = db_column(changes, 0);
 	}
 	sqlite3_reset(changes);
 	if (seen < limit)
 		*from = trim->gaps[0].to;
-	for (i = 0; i < n && found == 0; i++)
-		found = gap_change_trim(trim, meta, &rows[i], fault);
-	return found;
+	for (i = 0; i < n && rc >= 0; i++) {
+		db_bind(find, "i", rows[i]);
+		rc = db_row_number(find, &first, fault);
+		if (rc == 1 && first != rows[i])
+			rc = changes_delete(trim, TRIM_DELETE, rows[i], meta, fault);
+		if (rc >= 0)
+			rc = changes_delete(trim, TRIM_DELETE_SAME, first, meta, fault);
+	}
+	free(rows);
+	return rc < 0 ? -1 : 0;
 }
 
 bool
 trim_step(struct trim *trim, struct meta *meta, uint64_t rows)
 {
 	const uint64_t gap_rows = rows / 2 > GAP_ROWS_MIN ? rows / 2 : GAP_ROWS_MIN;
-	struct trim_row *buffer = calloc(rows > gap_rows ? rows : gap_rows, sizeof(*buffer));
 	uint64_t from = trim->gaps[0].from;
 	struct meta after = *meta;
 	struct fault ignored;
 	int more;
 
-	if (!buffer || db_run(trim->db, "BEGIN IMMEDIATE", &ignored) < 0) {
-		free(buffer);
+	if (db_run(trim->db, "BEGIN IMMEDIATE", &ignored) < 0)
 		return false;
-	}
-	more = old_delete(trim, &after, buffer, rows, &ignored);
+	more = changes_delete(trim, TRIM_OLD, rows, &after, &ignored);
 	if (more == 0 && trim->n_gaps > 0)
-		more = gap_trim(trim, &after, buffer, gap_rows, &from, &ignored) < 0 ? -1 : 1;
-	free(buffer);
+		more = gap_trim(trim, &after, gap_rows, &from, &ignored) < 0 ? -1 : 1;
 	if (more < 0 ||
 		(after.changes != meta->changes && meta_save(trim->save, &after, &ignored) < 0) ||
 		db_run(trim->db, "COMMIT", &ignored) < 0) {

@@ -20,12 +20,11 @@
  * before.
  */
 enum trim_statement {
-	TRIM_LIMIT,
 	TRIM_OLD,
 	TRIM_GAP,
-	TRIM_BEFORE,
-	TRIM_AFTER,
+	TRIM_FIRST,
 	TRIM_DELETE,
+	TRIM_DELETE_SAME,
 	TRIM_STATEMENTS,
 };
 
@@ -42,7 +41,10 @@ struct trim {
 	unsigned n_gaps;
 };
 
-/* All changes are to be looked through: what was left to do when the store was closed. */
+/*
+ * All changes are to be looked through: what was left to do when the store was closed. 0, or -1
+ * with *fault; trim_fini() follows in both cases.
+ */
 int trim_init(struct trim *trim, sqlite3 *db, struct fault *fault);
 void trim_fini(struct trim *trim);
 
