@@ -47,25 +47,6 @@ static const char help[] =
 	"Exit code 0 only when every flow was found and every packet counted, 2 for wrong\n"
 	"options.\n";
 
-static bool
-section_exists(const char *name)
-{
-	for (unsigned i = 0; i < RTE_DIM(sections); i++) {
-		if (strcmp(name, sections[i].name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A list of two CPUs. */
-static bool
-cores_parse(const char *text, unsigned cores[2])
-{
-	char rest;
-
-	return sscanf(text, "%u,%u%c", &cores[0], &cores[1], &rest) == 2;
-}
-
 static const struct option longs[] = {
 	{"section", required_argument, NULL, 's'},
 	{"rounds", required_argument, NULL, 'r'},
@@ -77,55 +58,64 @@ static const struct option longs[] = {
 	{0},
 };
 
-/* Take one option; false for one that does not exist or a value that will not do. */
-static bool
-option_take(struct bench_options *options, int option, const char *value)
+static void __attribute__((noreturn)) refuse(const char *what, const char *value)
 {
-	switch (option) {
-	case 's':
-		options->section = value;
-		return section_exists(value);
-	case 'r':
-		options->rounds = (unsigned)strtoul(value, NULL, 10);
-		return options->rounds >= 1 && options->rounds <= BENCH_ROUNDS_MAX;
-	case 'c':
-		return cores_parse(value, options->cores);
-	case 'n':
-		options->no_huge = true;
-		return true;
-	case 'm':
-		options->small = true;
-		return true;
-	case 'j':
-		options->json = true;
-		return true;
-	default:
-		return false;
-	}
+	fprintf(stderr, "flow-table: %s '%s'; see --help\n", what, value);
+	exit(2);
 }
 
-/* 0, 1 after the help text, or -1 after a message. */
-static int
-options_parse(struct bench_options *options, int argc, char **argv)
+static bool
+section_exists(const char *name)
 {
-	int option;
-
-	*options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .cores = {0, 1}};
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return 1;
-		}
-		if (option_take(options, option, optarg))
-			continue;
-		if (option != '?')
-			fprintf(stderr, "flow-table: wrong value '%s'; see --help\n", optarg);
-		return -1;
+	for (unsigned i = 0; i < RTE_DIM(sections); i++) {
+		if (strcmp(name, sections[i].name) == 0)
+			return true;
 	}
-	if (optind == argc)
-		return 0;
-	fprintf(stderr, "flow-table: '%s' is not expected; see --help\n", argv[optind]);
-	return -1;
+	return false;
+}
+
+static struct bench_options
+options_parse(int argc, char **argv)
+{
+	struct bench_options o = {.rounds = ROUNDS_DEFAULT, .cores = {0, 1}};
+	bool valid = true;
+	int option;
+	char rest;
+
+	while (valid && (option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			o.section = optarg;
+			valid = section_exists(optarg);
+			break;
+		case 'r':
+			o.rounds = (unsigned)strtoul(optarg, NULL, 10);
+			valid = o.rounds >= 1 && o.rounds <= BENCH_ROUNDS_MAX;
+			break;
+		case 'c':
+			valid = sscanf(optarg, "%u,%u%c", &o.cores[0], &o.cores[1], &rest) == 2;
+			break;
+		case 'n':
+			o.no_huge = true;
+			break;
+		case 'm':
+			o.small = true;
+			break;
+		case 'j':
+			o.json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		default:
+			exit(2);
+		}
+	}
+	if (!valid)
+		refuse("wrong value", optarg);
+	if (optind < argc)
+		refuse("not expected:", argv[optind]);
+	return o;
 }
 
 static int
@@ -171,13 +161,11 @@ sections_run(const struct bench_options *options, json_t *report)
 int
 main(int argc, char **argv)
 {
-	struct bench_options options;
+	const struct bench_options options = options_parse(argc, argv);
 	json_t *report = json_object();
-	int ret = options_parse(&options, argc, argv);
 	double wall, cpu, share;
+	int ret;
 
-	if (ret != 0)
-		return ret < 0 ? 2 : 0;
 	if (eal_start(&options) < 0)
 		return 1;
 	wall = seconds_of(CLOCK_MONOTONIC);
