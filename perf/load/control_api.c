@@ -52,11 +52,10 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int
-refuse(const char *what, const char *why)
+static void __attribute__((noreturn)) die(const char *what, const char *why)
 {
 	fprintf(stderr, "control-api: %s: %s\n", what, why);
-	return -1;
+	exit(1);
 }
 
 static struct api_options
@@ -135,43 +134,31 @@ flow_remove(struct api_bench *bench, struct dp_txn *txn, unsigned n)
 
 typedef int (*step_fn)(struct api_bench *bench, struct dp_txn *txn, unsigned n);
 
-/* As sluiced does: step by step, with a look at others between them. */
-static int
-batch_run(struct api_bench *bench, struct dp_txn *txn)
-{
-	const uint64_t prepare_ns = now_ns();
-	int rc = dp_txn_prepare(txn);
-
-	latency_add(&bench->steps, now_ns() - prepare_ns);
-	if (rc < 0) {
-		dp_txn_abort(txn);
-		return rc;
-	}
-
-	do {
-		const uint64_t begun_ns = now_ns();
-
-		rc = dp_txn_commit_step(txn, STEP_FLOWS);
-		latency_add(&bench->steps, now_ns() - begun_ns);
-		if (rc == -EAGAIN)
-			usleep(STEP_REST_US);
-	} while (rc == -EAGAIN);
-	return rc;
-}
-
-static int
+/* One transaction, committed as sluiced does: step by step, with a look at others between them. */
+static void
 batch_commit(struct api_bench *bench, step_fn step, unsigned first, unsigned n)
 {
 	struct dp_txn *txn = dp_txn_begin(bench->dp);
-	int rc = txn ? 0 : -1;
+	uint64_t begun_ns;
+	int rc = txn ? 0 : -ENOMEM;
 
 	for (unsigned i = 0; rc == 0 && i < n; i++)
 		rc = step(bench, txn, first + i);
+	begun_ns = now_ns();
 	if (rc == 0)
-		return batch_run(bench, txn);
-	if (txn)
-		dp_txn_abort(txn);
-	return rc;
+		rc = dp_txn_prepare(txn);
+	latency_add(&bench->steps, now_ns() - begun_ns);
+	while (rc == 0) {
+		begun_ns = now_ns();
+		rc = dp_txn_commit_step(txn, STEP_FLOWS);
+		latency_add(&bench->steps, now_ns() - begun_ns);
+		if (rc != -EAGAIN)
+			break;
+		usleep(STEP_REST_US);
+		rc = 0;
+	}
+	if (rc < 0)
+		die("transaction", strerror(-rc));
 }
 
 /* All flows, batch by batch: {"seconds", "flows_per_second", "requests", "steps": latencies} */
@@ -188,13 +175,9 @@ phase_run(struct api_bench *bench, step_fn step)
 	for (unsigned first = 0; first < n; first += bench->options.batch) {
 		const unsigned left = n - first;
 		const uint64_t begun_ns = now_ns();
-		int rc = batch_commit(bench, step, first,
-			left < bench->options.batch ? left : bench->options.batch);
 
-		if (rc < 0) {
-			refuse("transaction", strerror(-rc));
-			return NULL;
-		}
+		batch_commit(bench, step, first,
+			left < bench->options.batch ? left : bench->options.batch);
 		latency_add(&bench->latency, now_ns() - begun_ns);
 	}
 	seconds = (double)(now_ns() - start_ns) / 1e9;
@@ -206,7 +189,7 @@ phase_run(struct api_bench *bench, step_fn step)
 	return result;
 }
 
-/* The time to forget a transaction of a batch of flows; NULL when it cannot be filled. */
+/* The time to abort a transaction of a batch of flows. */
 static json_t *
 abort_run(struct api_bench *bench)
 {
@@ -216,17 +199,15 @@ abort_run(struct api_bench *bench)
 	uint64_t begun_ns;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (flow_add(bench, txn, i) < 0) {
-			dp_txn_abort(txn);
-			return NULL;
-		}
+		if (!txn || flow_add(bench, txn, i) < 0)
+			die("transaction", "a flow is refused");
 	}
 	begun_ns = now_ns();
 	dp_txn_abort(txn);
 	return json_pack("{s:f}", "us", (double)(now_ns() - begun_ns) / 1e3);
 }
 
-static int
+static void
 bench_init(struct api_bench *bench)
 {
 	const struct api_options *o = &bench->options;
@@ -248,36 +229,31 @@ bench_init(struct api_bench *bench)
 
 	bench->handles = calloc(o->flows, sizeof(bench->handles[0]));
 	if (!bench->handles)
-		return refuse("handles", "no memory");
+		die("handles", "no memory");
 	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
-		return refuse("EAL", error);
+		die("EAL", error);
 	bench->dp = dp_create(&config, error, sizeof(error));
 	if (!bench->dp || dp_start(bench->dp, error, sizeof(error)) < 0)
-		return refuse("data plane", error);
-	return dp_next_hop_set(bench->dp, 0, &hop) < 0 ? refuse("next hop", "refused") : 0;
+		die("data plane", error);
+	if (dp_next_hop_set(bench->dp, 0, &hop) < 0)
+		die("next hop", "refused");
 }
 
 int
 main(int argc, char **argv)
 {
 	struct api_bench bench = {.options = options_parse(argc, argv)};
-	json_t *aborted, *installed = NULL, *replaced = NULL, *removed = NULL, *result;
+	json_t *aborted, *installed, *replaced, *removed, *result;
 
-	if (bench_init(&bench) < 0)
-		return 1;
+	bench_init(&bench);
 	aborted = abort_run(&bench);
-	if (aborted)
-		installed = phase_run(&bench, flow_add);
-	if (installed)
-		replaced = phase_run(&bench, flow_replace);
-	if (replaced)
-		removed = phase_run(&bench, flow_remove);
+	installed = phase_run(&bench, flow_add);
+	replaced = phase_run(&bench, flow_replace);
+	removed = phase_run(&bench, flow_remove);
 	dp_stop(bench.dp);
 	dp_destroy(bench.dp);
 	dp_eal_fini();
 	free(bench.handles);
-	if (!removed)
-		return 1;
 	result = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:s}", "abort", aborted, "install",
 		installed, "replace", replaced, "remove", removed, "flows",
 		(int)bench.options.flows, "batch", (int)bench.options.batch, "dpdk",
