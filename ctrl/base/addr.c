@@ -131,39 +131,29 @@ address_kind(uint8_t family, const uint8_t bytes[16])
 	return family == 4 ? kind_ipv4(bytes) : kind_ipv6(bytes);
 }
 
+/* By the number of the kind's bit. */
 static const struct {
-	enum address_kind kind;
 	const char *name;
 	const char *rule;
 } kinds[] = {
-	{ADDRESS_UNSPECIFIED, "unspecified",
-		"names no host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.2"},
-	{ADDRESS_LOOPBACK, "loopback",
-		"never leaves a host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.3"},
-	{ADDRESS_UNICAST, "unicast", "names one host"},
-	{ADDRESS_MULTICAST, "multicast", "names a group: RFC 5771 and RFC 4291, 2.7"},
-	{ADDRESS_RESERVED, "reserved", "for no host's use: RFC 1112, 4 and RFC 919, 7"},
-	{ADDRESS_MAPPED, "IPv4-mapped", "never on the wire: RFC 4291, 2.5.5.2 and RFC 6890"},
+	{"unspecified", "names no host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.2"},
+	{"loopback", "never leaves a host: RFC 1122, 3.2.1.3 and RFC 4291, 2.5.3"},
+	{"unicast", "names one host"},
+	{"multicast", "names a group: RFC 5771 and RFC 4291, 2.7"},
+	{"reserved", "for no host's use: RFC 1112, 4 and RFC 919, 7"},
+	{"IPv4-mapped", "never on the wire: RFC 4291, 2.5.5.2 and RFC 6890"},
 };
 
 const char *
 address_kind_name(enum address_kind kind)
 {
-	unsigned i = 0;
-
-	while (kinds[i].kind != kind)
-		i++;
-	return kinds[i].name;
+	return kinds[__builtin_ctz(kind)].name;
 }
 
 const char *
 address_kind_rule(enum address_kind kind)
 {
-	unsigned i = 0;
-
-	while (kinds[i].kind != kind)
-		i++;
-	return kinds[i].rule;
+	return kinds[__builtin_ctz(kind)].rule;
 }
 
 int

@@ -38,13 +38,6 @@ static struct {
 	atomic_uint_least64_t unreported; /* of those, not yet reported in the log */
 } queue;
 
-static void
-lost_count(uint64_t lines)
-{
-	atomic_fetch_add(&queue.lost, lines);
-	atomic_fetch_add(&queue.unreported, lines);
-}
-
 /* In the place of the lines that were lost, or once the pipe is empty. */
 static void
 lost_report(void)
@@ -77,7 +70,8 @@ stream_write(void *cookie, const char *text, size_t n)
 			continue;
 		for (lines = 0, i = at; i < at + part; i++)
 			lines += text[i] == '\n';
-		lost_count(lines);
+		atomic_fetch_add(&queue.lost, lines);
+		atomic_fetch_add(&queue.unreported, lines);
 	}
 	return (ssize_t)n;
 }

@@ -84,34 +84,6 @@ struct program {
 
 #define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
 
-/* The id and the mode of what is attached; 0 = nothing. */
-static int
-program_query(unsigned ifindex, struct program *program)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-	int ret = bpf_xdp_query((int)ifindex, 0, &opts);
-
-	if (ret < 0)
-		return ret;
-	switch (opts.attach_mode) {
-	case XDP_ATTACHED_NONE:
-		return -ENOENT;
-	case XDP_ATTACHED_DRV:
-		program->mode_flags = XDP_FLAGS_DRV_MODE;
-		break;
-	case XDP_ATTACHED_SKB:
-		program->mode_flags = XDP_FLAGS_SKB_MODE;
-		break;
-	case XDP_ATTACHED_HW:
-		program->mode_flags = XDP_FLAGS_HW_MODE;
-		break;
-	default:
-		return -EBUSY;
-	}
-	program->id = opts.prog_id;
-	return 0;
-}
-
 static void
 program_release(struct program *program)
 {
@@ -126,14 +98,25 @@ program_release(struct program *program)
 static int
 program_find(unsigned ifindex, struct program *program)
 {
+	static const uint32_t flags[] = {
+		[XDP_ATTACHED_DRV] = XDP_FLAGS_DRV_MODE,
+		[XDP_ATTACHED_SKB] = XDP_FLAGS_SKB_MODE,
+		[XDP_ATTACHED_HW] = XDP_FLAGS_HW_MODE,
+	};
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	struct bpf_prog_info info = {0};
 	uint32_t info_size = sizeof(info);
-	int ret;
+	int ret = bpf_xdp_query((int)ifindex, 0, &opts);
 
-	memset(program, 0, sizeof(*program));
-	ret = program_query(ifindex, program);
 	if (ret < 0)
 		return ret;
+	if (opts.attach_mode == XDP_ATTACHED_NONE)
+		return -ENOENT;
+	if (opts.attach_mode >= sizeof(flags) / sizeof(flags[0]) || flags[opts.attach_mode] == 0)
+		return -EBUSY;
+	memset(program, 0, sizeof(*program));
+	program->id = opts.prog_id;
+	program->mode_flags = flags[opts.attach_mode];
 	program->fd = bpf_prog_get_fd_by_id(program->id);
 	if (program->fd < 0)
 		return program->fd;
@@ -291,20 +274,13 @@ clean_fault(char *error, size_t error_size, unsigned ifindex, int code, const ch
 	return code;
 }
 
-static int
-program_detach(unsigned ifindex, const struct program *program)
-{
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program->fd);
-
-	/* Only if it is still the one that was found. */
-	return bpf_xdp_detach((int)ifindex, program->mode_flags | XDP_FLAGS_REPLACE, &opts);
-}
-
 /* Detach the program of a process that is gone; refuse one in use. */
 static int
 program_clean(unsigned ifindex, const struct program *program, char *error, size_t error_size)
 {
-	pid_t owner = owner_read(program);
+	/* Only if it is still the one that was found. */
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program->fd);
+	const pid_t owner = owner_read(program);
 	int ret;
 
 	if (!program_is_ours(program))
@@ -314,7 +290,7 @@ program_clean(unsigned ifindex, const struct program *program, char *error, size
 	if (owner > 0)
 		return clean_fault(error, error_size, ifindex, -EBUSY,
 			"process %d uses it as a port, expected none", (int)owner);
-	ret = program_detach(ifindex, program);
+	ret = bpf_xdp_detach((int)ifindex, program->mode_flags | XDP_FLAGS_REPLACE, &opts);
 	if (ret < 0)
 		return clean_fault(error, error_size, ifindex, ret,
 			"cannot detach what a crashed run left: %s", strerror(-ret));

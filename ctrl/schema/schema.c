@@ -317,20 +317,6 @@ real_bound(const json_t *source, const char *keyword, double none)
 	return bound ? json_number_value(bound) : none;
 }
 
-static int
-text_fill(struct builder *builder, struct schema_node *node)
-{
-	const char *pattern = json_string_value(json_object_get(node->source, "pattern"));
-	const char *format = json_string_value(json_object_get(node->source, "format"));
-
-	if (format)
-		node->format = format_find(format);
-	if (!pattern)
-		return 0;
-	node->pattern = pattern_create(pattern);
-	return node->pattern ? 0 : no_memory(builder);
-}
-
 static bool
 name_required(const json_t *source, const char *member)
 {
@@ -341,20 +327,6 @@ name_required(const json_t *source, const char *member)
 		if (!strcmp(json_string_value(name), member))
 			return true;
 	return false;
-}
-
-static int
-member_fill(struct builder *builder, struct schema_member *member, const json_t *source)
-{
-	member->name_bytes = strlen(member->name);
-	member->node = node_of(builder, source);
-	if (!member->node)
-		return -1;
-	member->preset = json_object_get(member->node->source, "default");
-	member->preset_shared = member->preset && !json_is_object(member->preset) &&
-				!json_is_array(member->preset) &&
-				value_allowed(member->node, member->preset);
-	return 0;
 }
 
 static int
@@ -374,9 +346,15 @@ members_fill(struct builder *builder, struct schema_node *node)
 		struct schema_member *member = &node->members[node->n_members++];
 
 		member->name = name;
+		member->name_bytes = strlen(name);
 		member->required = name_required(node->source, name);
-		if (member_fill(builder, member, source))
+		member->node = node_of(builder, source);
+		if (!member->node)
 			return -1;
+		member->preset = json_object_get(member->node->source, "default");
+		member->preset_shared = member->preset && !json_is_object(member->preset) &&
+					!json_is_array(member->preset) &&
+					value_allowed(member->node, member->preset);
 	}
 	return 0;
 }
@@ -396,6 +374,8 @@ node_fill(struct builder *builder, struct schema_node *node)
 {
 	const json_t *source = node->source;
 	const json_t *others = json_object_get(source, "additionalProperties");
+	const char *pattern = json_string_value(json_object_get(source, "pattern"));
+	const char *format = json_string_value(json_object_get(source, "format"));
 
 	node->types = type_bits(json_object_get(source, "type"));
 	node->choices = json_object_get(source, "enum");
@@ -406,8 +386,11 @@ node_fill(struct builder *builder, struct schema_node *node)
 	node->characters = range_of(source, "minLength", "maxLength");
 	node->n_items = range_of(source, "minItems", "maxItems");
 	node->closed = json_is_false(others);
-	if (text_fill(builder, node) ||
-		inner_fill(builder, &node->items, json_object_get(source, "items")) ||
+	node->format = format ? format_find(format) : NULL;
+	node->pattern = pattern ? pattern_create(pattern) : NULL;
+	if (pattern && !node->pattern)
+		return no_memory(builder);
+	if (inner_fill(builder, &node->items, json_object_get(source, "items")) ||
 		inner_fill(builder, &node->others, node->closed ? NULL : others))
 		return -1;
 	return members_fill(builder, node);
@@ -602,18 +585,7 @@ describe_expected(const json_t *schema, char *out, size_t size)
 	}
 }
 
-static void
-describe_members(json_t *object, char *out, size_t size)
-{
-	const json_t *value;
-	const char *name;
-
-	out[0] = '\0';
-	json_object_foreach (object, name, value)
-		text_append(out, size, "%s%s", out[0] ? ", " : "", name);
-}
-
-/* What goes along with the walk. */
+/* What every step of a check needs. */
 struct check {
 	struct fault *fault;
 	bool leave_items; /* objects in arrays get no defaults */
@@ -650,9 +622,12 @@ refuse_value(const struct schema_node *node, const json_t *value, const struct j
 static int
 refuse_unknown(const struct schema_node *node, const struct json_path *path, struct fault *fault)
 {
-	char members[WORDS_MAX];
+	json_t *properties = json_object_get(node->source, "properties"), *property;
+	char members[WORDS_MAX] = "";
+	const char *name;
 
-	describe_members(json_object_get(node->source, "properties"), members, sizeof(members));
+	json_object_foreach (properties, name, property)
+		text_append(members, sizeof(members), "%s%s", members[0] ? ", " : "", name);
 	return refuse(fault, path, FAULT_INVALID_PARAMS, "unknown member, expected %s%s",
 		members[0] ? "one of: " : "none", members);
 }
