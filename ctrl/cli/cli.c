@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -178,6 +179,30 @@ cli_usage(const struct cli *cli, const char *format, ...)
 	free(safe);
 	free(text);
 	return CLI_USAGE;
+}
+
+int
+option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
+	uint64_t min, uint64_t max, uint64_t *number)
+{
+	const char *text = arguments_value(arguments, name);
+
+	if (text == NULL || number_parse(text, min, max, number) == 0)
+		return CLI_OK;
+	if (max >= UINT32_MAX)
+		return cli_usage(
+			cli, "--%s: \"%s\" is not a number from %" PRIu64, name, text, min);
+	return cli_usage(cli, "--%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, name,
+		text, min, max);
+}
+
+int
+generation_parse(const struct cli *cli, const char *word, uint64_t *generation)
+{
+	if (number_parse(word, 0, INT64_MAX, generation) == 0)
+		return CLI_OK;
+	return cli_usage(cli,
+		"\"%s\" is not the number of a generation; 'sluicectl history' lists them", word);
 }
 
 /* With a command's words for the methods that the daemon's messages name. */

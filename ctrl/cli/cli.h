@@ -59,6 +59,16 @@ struct command {
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * The number of an option, from min to max; left as it is when the option is not given. CLI_OK, or
+ * CLI_USAGE after having said what is wrong.
+ */
+int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
+	uint64_t min, uint64_t max, uint64_t *number);
+
+/* The number of a generation. As above. */
+int generation_parse(const struct cli *cli, const char *word, uint64_t *generation);
+
+/*
  * Call a method and say on stderr what went wrong, if anything. Takes over the reference to
  * params (NULL: out of memory, which ends the program). Returns a new reference to the result,
  * always an object; or NULL, with *exit_code set.

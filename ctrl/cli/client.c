@@ -173,25 +173,10 @@ reply_make_safe(json_t *message)
 		members_make_safe(message);
 }
 
+#define READ_BYTES (64u << 10)
+#define WAITS_MS 100
+#define NOTICE_WAIT_MS INT32_MAX /* weeks */
 #define HOST_MAX 254 /* characters of a name, RFC 1035 section 2.3.4 */
-
-struct remote {
-	int fd;
-	SSL_CTX *context;
-	SSL *ssl;
-	char reason[128]; /* why it has gone; "": unknown */
-};
-
-/* What an attempt to connect knows. */
-struct attempt {
-	struct remote *remote;
-	const struct remote_target *target;
-	int64_t deadline_ms;
-	char host[HOST_MAX];
-	const char *port;
-	char *why;
-	size_t why_size;
-};
 
 static int64_t
 now_ms(void)
@@ -202,18 +187,54 @@ now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int attempt_fail(struct attempt *attempt, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void
+client_init(struct client *client, const char *path, unsigned timeout_ms)
+{
+	*client = (struct client){.path = path, .timeout_ms = timeout_ms, .fd = -1};
+}
+
+static void
+client_close(struct client *client)
+{
+	SSL_free(client->ssl);
+	if (client->fd >= 0)
+		close(client->fd);
+	client->ssl = NULL;
+	client->fd = -1;
+	client->length = 0;
+	client->searched = 0;
+	json_decref(client->notices);
+	client->notices = NULL;
+}
+
+void
+client_fini(struct client *client)
+{
+	client_close(client);
+	free(client->buffer);
+	client->buffer = NULL;
+	client->room = 0;
+}
 
 static int
-attempt_fail(struct attempt *attempt, const char *format, ...)
+client_timed_out(const struct client *client, struct client_error *error)
 {
+	return client_error_set(error, CLIENT_BROKEN,
+		"sluiced at %s gave no reply in %u.%03u s (--timeout)", client->path,
+		client->timeout_ms / 1000, client->timeout_ms % 1000);
+}
+
+static int __attribute__((format(printf, 3, 4)))
+unreachable(const struct client *client, struct client_error *error, const char *format, ...)
+{
+	char why[512];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(attempt->why, attempt->why_size, format, args);
+	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	return -1;
+	return client_error_set(
+		error, CLIENT_UNREACHABLE, "cannot reach sluiced at %s: %s", client->path, why);
 }
 
 static const char *
@@ -261,13 +282,13 @@ alert_is_about_us(unsigned long error)
 
 /* Keep the first alert that the far end has sent; it is gone from the queue of errors then. */
 static void
-alert_keep(struct remote *remote)
+alert_keep(struct client *client)
 {
 	const unsigned long error = ERR_peek_last_error();
 	const char *name = alert_name(error);
 
-	if (name && !remote->reason[0])
-		snprintf(remote->reason, sizeof(remote->reason), "%s (alert: %s)",
+	if (name && !client->reason[0])
+		snprintf(client->reason, sizeof(client->reason), "%s (alert: %s)",
 			alert_is_about_us(error) ? "it refused the certificate of --cert"
 						 : "it ended TLS",
 			name);
@@ -275,9 +296,10 @@ alert_keep(struct remote *remote)
 }
 
 static int
-endpoint_split(struct attempt *attempt)
+endpoint_split(const struct client *client, char host[HOST_MAX], const char **port,
+	struct client_error *error)
 {
-	const char *text = attempt->target->endpoint;
+	const char *text = client->target.endpoint;
 	const char *colon = strrchr(text, ':');
 	size_t length = colon ? (size_t)(colon - text) : 0;
 
@@ -285,307 +307,174 @@ endpoint_split(struct attempt *attempt)
 		text++;
 		length -= 2;
 	}
-	if (!length || length >= sizeof(attempt->host) || !colon[1])
-		return attempt_fail(attempt, "expected HOST:PORT, as box.example:7878 or "
-					     "[2001:db8::1]:7878");
-	memcpy(attempt->host, text, length);
-	attempt->host[length] = '\0';
-	attempt->port = colon + 1;
+	if (!length || length >= HOST_MAX || !colon[1])
+		return unreachable(client, error,
+			"expected HOST:PORT, as box.example:7878 or [2001:db8::1]:7878");
+	memcpy(host, text, length);
+	host[length] = '\0';
+	*port = colon + 1;
 	return 0;
 }
 
-/* Make a context of the three files. */
 static int
-context_make(struct attempt *attempt)
+context_load(const struct client *client, SSL_CTX *context, struct client_error *error)
 {
-	const struct remote_target *target = attempt->target;
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	const struct remote_target *target = &client->target;
 
-	attempt->remote->context = context;
 	if (!context)
-		return attempt_fail(attempt, "%s", ssl_reason());
+		return unreachable(client, error, "%s", ssl_reason());
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_mode(
 		context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	if (SSL_CTX_use_certificate_chain_file(context, target->certificate) != 1)
-		return attempt_fail(attempt, "--cert %s: %s", target->certificate, ssl_reason());
+		return unreachable(
+			client, error, "--cert %s: %s", target->certificate, ssl_reason());
 	if (SSL_CTX_use_PrivateKey_file(context, target->key, SSL_FILETYPE_PEM) != 1 ||
 		SSL_CTX_check_private_key(context) != 1)
-		return attempt_fail(attempt, "--key %s: %s", target->key, ssl_reason());
+		return unreachable(client, error, "--key %s: %s", target->key, ssl_reason());
 	if (SSL_CTX_load_verify_file(context, target->ca) != 1)
-		return attempt_fail(attempt, "--ca %s: %s", target->ca, ssl_reason());
+		return unreachable(client, error, "--ca %s: %s", target->ca, ssl_reason());
 	return 0;
 }
 
 static int
-attempt_wait(struct attempt *attempt, short events)
+connect_wait(
+	const struct client *client, short events, int64_t deadline_ms, struct client_error *error)
 {
-	struct pollfd pollfd = {.fd = attempt->remote->fd, .events = events};
-	int64_t left_ms = attempt->deadline_ms - now_ms();
+	struct pollfd pollfd = {.fd = client->fd, .events = events};
+	int64_t left_ms = deadline_ms - now_ms();
 
 	if (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) > 0)
 		return 0;
-	return attempt_fail(attempt, "no answer in time (--timeout)");
+	return unreachable(client, error, "no answer in time (--timeout)");
 }
 
 static int
-address_try(struct attempt *attempt, const struct addrinfo *address)
+address_try(struct client *client, const struct addrinfo *address, int64_t deadline_ms,
+	struct client_error *error)
 {
-	struct remote *remote = attempt->remote;
 	const int yes = 1;
-	int error = 0;
-	socklen_t bytes = sizeof(error);
+	int number = 0;
+	socklen_t bytes = sizeof(number);
 
-	remote->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (remote->fd < 0)
-		return attempt_fail(attempt, "%s", strerror(errno));
-	setsockopt(remote->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	if (connect(remote->fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS)
-		error = errno;
-	else if (attempt_wait(attempt, POLLOUT) < 0)
+	client->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (client->fd < 0)
+		return unreachable(client, error, "%s", strerror(errno));
+	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	if (connect(client->fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS)
+		number = errno;
+	else if (connect_wait(client, POLLOUT, deadline_ms, error) < 0)
 		return -1;
 	else
-		getsockopt(remote->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
-	return error ? attempt_fail(attempt, "%s", strerror(error)) : 0;
+		getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &number, &bytes);
+	return number ? unreachable(client, error, "%s", strerror(number)) : 0;
 }
 
 static int
-tcp_connect(struct attempt *attempt)
+tcp_connect(struct client *client, const char *host, const char *port, int64_t deadline_ms,
+	struct client_error *error)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *found;
-	int rc = getaddrinfo(attempt->host, attempt->port, &hints, &found);
+	int rc = getaddrinfo(host, port, &hints, &found);
 
 	if (rc != 0)
-		return attempt_fail(attempt, "%s", gai_strerror(rc));
+		return unreachable(client, error, "%s", gai_strerror(rc));
 	rc = -1;
 	for (const struct addrinfo *address = found; address && rc < 0;
 		address = address->ai_next) {
-		rc = address_try(attempt, address);
-		if (rc < 0 && attempt->remote->fd >= 0) {
-			close(attempt->remote->fd);
-			attempt->remote->fd = -1;
-		}
+		client_close(client);
+		rc = address_try(client, address, deadline_ms, error);
 	}
 	freeaddrinfo(found);
 	return rc;
 }
 
-/* Whose certificate we want to see. */
 static int
-name_expect(struct attempt *attempt)
+handshake_failed(struct client *client, struct client_error *error)
 {
-	SSL *ssl = attempt->remote->ssl;
-
-	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), attempt->host) == 1)
-		return 0;
-	ERR_clear_error();
-	if (SSL_set1_host(ssl, attempt->host) == 1 &&
-		SSL_set_tlsext_host_name(ssl, attempt->host) == 1)
-		return 0;
-	return attempt_fail(attempt, "%s", ssl_reason());
-}
-
-static int
-handshake_failed(struct attempt *attempt)
-{
-	long verified = SSL_get_verify_result(attempt->remote->ssl);
+	long verified = SSL_get_verify_result(client->ssl);
 
 	if (verified != X509_V_OK)
-		return attempt_fail(attempt, "its certificate is not accepted: %s (--ca)",
+		return unreachable(client, error, "its certificate is not accepted: %s (--ca)",
 			X509_verify_cert_error_string(verified));
 	if (alert_name(ERR_peek_last_error())) {
-		alert_keep(attempt->remote);
-		return attempt_fail(attempt, "%s", attempt->remote->reason);
+		alert_keep(client);
+		return unreachable(client, error, "%s", client->reason);
 	}
-	return attempt_fail(attempt, "TLS: %s", ssl_reason());
+	return unreachable(client, error, "TLS: %s", ssl_reason());
 }
 
+/* The certificate must be for the name or address that was asked for. */
 static int
-tls_connect(struct attempt *attempt)
+tls_connect(struct client *client, SSL_CTX *context, const char *host, int64_t deadline_ms,
+	struct client_error *error)
 {
-	SSL *ssl = SSL_new(attempt->remote->context);
+	SSL *ssl = client->ssl = SSL_new(context);
 
-	attempt->remote->ssl = ssl;
-	if (!ssl || SSL_set_fd(ssl, attempt->remote->fd) != 1)
-		return attempt_fail(attempt, "%s", ssl_reason());
-	if (name_expect(attempt) < 0)
-		return -1;
+	if (!ssl || SSL_set_fd(ssl, client->fd) != 1)
+		return unreachable(client, error, "%s", ssl_reason());
+	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1) {
+		ERR_clear_error();
+		if (SSL_set1_host(ssl, host) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1)
+			return unreachable(client, error, "%s", ssl_reason());
+	}
 	for (;;) {
 		int rc = SSL_connect(ssl);
-		int error = SSL_get_error(ssl, rc);
+		int why = SSL_get_error(ssl, rc);
 
 		if (rc == 1)
 			return 0;
-		if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-			return handshake_failed(attempt);
-		if (attempt_wait(attempt, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT) < 0)
+		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+			return handshake_failed(client, error);
+		if (connect_wait(client, why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms,
+			    error) < 0)
 			return -1;
 	}
 }
 
-static void
-remote_close(struct remote *remote)
+static int
+client_connect_remote(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
-	if (!remote)
-		return;
-	SSL_free(remote->ssl);
-	SSL_CTX_free(remote->context);
-	if (remote->fd >= 0)
-		close(remote->fd);
-	free(remote);
-}
+	char host[HOST_MAX];
+	const char *port = "";
+	SSL_CTX *context;
+	int rc = -1;
 
-static struct remote *
-remote_open(const struct remote_target *target, unsigned timeout_ms, char *why, size_t why_size)
-{
-	struct remote *remote = calloc(1, sizeof(*remote));
-	struct attempt attempt = {.remote = remote,
-		.target = target,
-		.deadline_ms = now_ms() + timeout_ms,
-		.why = why,
-		.why_size = why_size};
-
-	if (!remote) {
-		attempt_fail(&attempt, "no memory");
-		return NULL;
-	}
-	remote->fd = -1;
 	/* A far end that goes away must not end us. Standard output is checked by main(). */
 	signal(SIGPIPE, SIG_IGN);
-	if (endpoint_split(&attempt) == 0 && context_make(&attempt) == 0 &&
-		tcp_connect(&attempt) == 0 && tls_connect(&attempt) == 0)
-		return remote;
-	remote_close(remote);
-	return NULL;
-}
-
-static int
-remote_fd(const struct remote *remote)
-{
-	return remote->fd;
-}
-
-static bool
-remote_readable(struct remote *remote)
-{
-	char byte;
-	int rc = SSL_peek(remote->ssl, &byte, 1);
-	int error = SSL_get_error(remote->ssl, rc);
-
-	alert_keep(remote);
-	/* The end of the stream and errors are for remote_read() to find, too. */
-	return rc > 0 || error != SSL_ERROR_WANT_READ;
-}
-
-static const char *
-remote_reason(const struct remote *remote)
-{
-	return remote->reason;
-}
-
-/* 0: wait; -1: the connection has gone. */
-static ssize_t
-result_of(struct remote *remote, int rc)
-{
-	int error = SSL_get_error(remote->ssl, rc);
-
-	alert_keep(remote);
-	if (rc > 0)
-		return rc;
-	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
-}
-
-static ssize_t
-remote_write(struct remote *remote, const void *bytes, size_t length)
-{
-	return result_of(remote,
-		SSL_write(remote->ssl, bytes, length > INT32_MAX ? INT32_MAX : (int)length));
-}
-
-static ssize_t
-remote_read(struct remote *remote, void *bytes, size_t room)
-{
-	return result_of(
-		remote, SSL_read(remote->ssl, bytes, room > INT32_MAX ? INT32_MAX : (int)room));
-}
-
-#define READ_BYTES (64u << 10)
-#define WAITS_MS 100
-#define NOTICE_WAIT_MS INT32_MAX /* weeks */
-
-void
-client_init(struct client *client, const char *path, unsigned timeout_ms)
-{
-	*client = (struct client){.path = path, .timeout_ms = timeout_ms, .fd = -1};
-}
-
-static void
-client_close(struct client *client)
-{
-	if (client->remote != NULL)
-		remote_close(client->remote);
-	else if (client->fd >= 0)
-		close(client->fd);
-	client->remote = NULL;
-	client->fd = -1;
-	client->length = 0;
-	client->searched = 0;
-	json_decref(client->notices);
-	client->notices = NULL;
-}
-
-void
-client_fini(struct client *client)
-{
-	client_close(client);
-	free(client->buffer);
-	client->buffer = NULL;
-	client->room = 0;
-}
-
-static int
-client_timed_out(const struct client *client, struct client_error *error)
-{
-	return client_error_set(error, CLIENT_BROKEN,
-		"sluiced at %s gave no reply in %u.%03u s (--timeout)", client->path,
-		client->timeout_ms / 1000, client->timeout_ms % 1000);
+	client->reason[0] = '\0';
+	if (endpoint_split(client, host, &port, error) < 0)
+		return -1;
+	context = SSL_CTX_new(TLS_client_method());
+	if (context_load(client, context, error) == 0 &&
+		tcp_connect(client, host, port, deadline_ms, error) == 0)
+		rc = tls_connect(client, context, host, deadline_ms, error);
+	SSL_CTX_free(context);
+	if (rc < 0)
+		client_close(client);
+	return rc;
 }
 
 /* Why connect() failed, and what a person can do about it. */
 static int
-client_unreachable(const struct client *client, int number, struct client_error *error)
+connect_failed(const struct client *client, int number, struct client_error *error)
 {
-	const char *why = strerror(number);
-
 	if (number == EAGAIN)
 		return client_timed_out(client, error);
-	if (number == ENOENT)
-		why = "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another";
-	else if (number == ECONNREFUSED)
-		why = "nobody listens there. sluiced does not run; the socket was left behind";
-	else if (number == EACCES)
-		why = "permission denied. It takes root, or a member of the socket's group";
-	return client_error_set(
-		error, CLIENT_UNREACHABLE, "cannot reach sluiced at %s: %s", client->path, why);
+	return unreachable(client, error, "%s",
+		number == ENOENT
+			? "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another"
+		: number == ECONNREFUSED
+			? "no process listens there. sluiced does not run; the socket was left behind"
+		: number == EACCES
+			? "permission denied. It takes root, or a member of the socket's group"
+			: strerror(number));
 }
 
 static int
-client_connect_remote(struct client *client, struct client_error *error)
-{
-	char why[512];
-
-	client->remote = remote_open(&client->target, client->timeout_ms, why, sizeof(why));
-	if (client->remote == NULL)
-		return client_error_set(error, CLIENT_UNREACHABLE, "cannot reach sluiced at %s: %s",
-			client->target.endpoint, why);
-	client->fd = remote_fd(client->remote);
-	return 0;
-}
-
-static int
-client_connect(struct client *client, struct client_error *error)
+client_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
 	const struct timeval timeout = {
 		client->timeout_ms / 1000, client->timeout_ms % 1000 * 1000};
@@ -593,20 +482,20 @@ client_connect(struct client *client, struct client_error *error)
 	int number;
 
 	if (client->target.endpoint != NULL)
-		return client_connect_remote(client, error);
+		return client_connect_remote(client, deadline_ms, error);
 	if (strlen(client->path) >= sizeof(address.sun_path))
-		return client_unreachable(client, ENAMETOOLONG, error);
+		return connect_failed(client, ENAMETOOLONG, error);
 	strcpy(address.sun_path, client->path);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client->fd < 0)
-		return client_unreachable(client, errno, error);
+		return connect_failed(client, errno, error);
 	/* connect() heeds it when the daemon's backlog is full. */
 	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return 0;
 	number = errno;
 	client_close(client);
-	return client_unreachable(client, number, error);
+	return connect_failed(client, number, error);
 }
 
 /* Wait for events until the deadline. Returns revents, or -1 with *error set. */
@@ -631,33 +520,48 @@ client_poll(
 	return pollfd.revents;
 }
 
+/* Bytes that TLS has written or read; 0: wait and try again; -1: the connection has gone. */
+static ssize_t
+tls_result(struct client *client, int rc)
+{
+	int error = SSL_get_error(client->ssl, rc);
+
+	alert_keep(client);
+	if (rc > 0)
+		return rc;
+	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
 /* Bytes sent, 0: wait and try again, -1: it cannot be. */
 static ssize_t
 wire_send(struct client *client, const char *bytes, size_t length)
 {
 	ssize_t sent;
 
-	if (client->remote != NULL)
-		return remote_write(client->remote, bytes, length);
+	if (client->ssl != NULL)
+		return tls_result(client, SSL_write(client->ssl, bytes,
+						  length > INT32_MAX ? INT32_MAX : (int)length));
 	sent = send(client->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
 }
 
-/* Does what poll() saw hold something for us? TLS has records of its own. */
+/* Does what poll() saw hold something for us? TLS has records of its own; its end counts, too. */
 static bool
 wire_readable(struct client *client)
 {
-	return client->remote == NULL || remote_readable(client->remote);
+	char byte;
+
+	return client->ssl == NULL || tls_result(client, SSL_peek(client->ssl, &byte, 1)) != 0;
 }
 
 /* Wait until there is something to receive, be it the end of the stream. */
 static int
 wire_wait(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
-	while (client->remote == NULL || !remote_readable(client->remote)) {
+	while (client->ssl == NULL || !wire_readable(client)) {
 		if (client_poll(client, POLLIN, deadline_ms, error) < 0)
 			return -1;
-		if (client->remote == NULL)
+		if (client->ssl == NULL)
 			break;
 	}
 	return 0;
@@ -666,10 +570,10 @@ wire_wait(struct client *client, int64_t deadline_ms, struct client_error *error
 static ssize_t
 wire_receive(struct client *client, char *bytes, size_t room)
 {
-	if (client->remote == NULL)
+	if (client->ssl == NULL)
 		return recv(client->fd, bytes, room, 0);
 	errno = ECONNRESET; /* if it has gone; TLS tells no more */
-	return remote_read(client->remote, bytes, room);
+	return tls_result(client, SSL_read(client->ssl, bytes, (int)room));
 }
 
 /* Send all of it, or as much as the daemon takes before it answers or hangs up. */
@@ -718,10 +622,9 @@ client_fill(struct client *client, int64_t deadline_ms, struct client_error *err
 		client->length += (size_t)received;
 		return 0;
 	}
-	if (client->remote != NULL && remote_reason(client->remote)[0] != '\0')
+	if (client->ssl != NULL && client->reason[0] != '\0')
 		return client_error_set(error, CLIENT_BROKEN,
-			"sluiced at %s closed the connection: %s", client->path,
-			remote_reason(client->remote));
+			"sluiced at %s closed the connection: %s", client->path, client->reason);
 	return client_error_set(error, CLIENT_BROKEN,
 		"sluiced at %s closed the connection without a reply%s%s", client->path,
 		received < 0 ? ": " : "", received < 0 ? strerror(errno) : "");
@@ -804,7 +707,7 @@ client_exchange(struct client *client, json_t *request, struct client_error *err
 	}
 	length = strlen(text);
 	text[length] = '\n'; /* the line's end takes the place of the string's */
-	if (client->fd >= 0 || client_connect(client, error) == 0) {
+	if (client->fd >= 0 || client_connect(client, deadline_ms, error) == 0) {
 		if (client_send(client, text, length + 1, deadline_ms, error) == 0)
 			reply = client_reply(client, deadline_ms, error);
 	}

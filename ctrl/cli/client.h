@@ -20,8 +20,6 @@ struct remote_target {
 	const char *ca;
 };
 
-struct remote;
-
 /* Values are sluicectl's exit codes, see enum cli_exit. */
 enum client_status {
 	CLIENT_REFUSED = 1, /* an error object came back */
@@ -41,7 +39,8 @@ struct client_error {
 struct client {
 	const char *path; /* of the socket; borrowed; the endpoint when that is remote */
 	struct remote_target target; /* its endpoint NULL: the socket */
-	struct remote *remote; /* the connection there; NULL: none */
+	struct ssl_st *ssl; /* of the connection there; NULL: none */
+	char reason[128]; /* why the far end has closed it, for people; "": unknown */
 	unsigned timeout_ms; /* for one call, connecting included */
 	int fd; /* -1: not connected */
 	bool verbatim; /* replies are data for programs; else their texts are made safe to show */

@@ -88,7 +88,7 @@ plan(struct cli *cli, const struct arguments *arguments)
 	uint64_t limit;
 	int exit_code;
 
-	if (plan_limit(cli, arguments, PLAN_CHANGES, UINT64_MAX, &limit) < 0)
+	if (plan_limit(cli, arguments, PLAN_CHANGES, UINT64_MAX, &limit) != CLI_OK)
 		return CLI_USAGE;
 	files = plan_files(arguments);
 	if (files == NULL)
@@ -207,7 +207,7 @@ apply(struct cli *cli, const struct arguments *arguments)
 	exit_code = change_if_generation(cli, arguments, begin);
 	if (exit_code == CLI_OK)
 		exit_code = change_confirm_within(cli, arguments, commit);
-	if (exit_code == CLI_OK && plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) < 0)
+	if (exit_code == CLI_OK && plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) != CLI_OK)
 		exit_code = CLI_USAGE;
 	change_comment(arguments, commit);
 	if (exit_code == CLI_OK)

@@ -169,14 +169,12 @@ static int
 flow_list(struct cli *cli, const struct arguments *arguments)
 {
 	const char *within_text = arguments_value(arguments, "within");
-	const char *limit_text = arguments_value(arguments, "limit");
-	uint64_t limit, within_s = 1;
+	uint64_t limit = 0, within_s = 1;
 	json_t *filter, *result, *only, *ports;
 	int exit_code;
 
-	if (limit_text != NULL && number_parse(limit_text, 1, FLOW_PAGE_MAX, &limit) < 0)
-		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", limit_text,
-			FLOW_PAGE_MAX);
+	if (option_number(cli, arguments, "limit", 1, FLOW_PAGE_MAX, &limit) != CLI_OK)
+		return CLI_USAGE;
 	if (within_text != NULL && (duration_parse(within_text, &within_s) < 0 || within_s > 25))
 		return cli_usage(cli, "--within: \"%s\" is not a time from 1s to 25s", within_text);
 	only = only_read(arguments);
@@ -188,7 +186,7 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
 	}
 	json_decref(only);
-	if (limit_text == NULL)
+	if (limit == 0)
 		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	else
 		result = flow_pages_one(cli, "flow.list", filter, limit, &exit_code);

@@ -162,15 +162,14 @@ static int
 follow_run(
 	struct cli *cli, const struct arguments *arguments, const struct ring *ring, json_t *kinds)
 {
-	const char *after = arguments_value(arguments, "after");
 	struct follow follow = {.cli = cli,
 		.ring = ring,
 		.kinds = kinds,
 		.dump = arguments_value(arguments, "hex") != NULL};
 	struct client_error error;
 
-	if (after != NULL && number_parse(after, 0, INT64_MAX, &follow.after) < 0)
-		return cli_usage(cli, "--after: \"%s\" is not a number", after);
+	if (option_number(cli, arguments, "after", 0, INT64_MAX, &follow.after) != CLI_OK)
+		return CLI_USAGE;
 	if (follow_read(&follow, &error) < 0) {
 		fprintf(stderr, "sluicectl: %s\n", error.text);
 		return (int)error.status;

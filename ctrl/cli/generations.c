@@ -198,8 +198,8 @@ history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 	if (arguments->n_words != (tags ? 3 : 2))
 		return cli_usage(cli, "expected: history %s",
 			tags ? "tag GENERATION NAME" : "untag GENERATION");
-	if (number_parse(word, 0, INT64_MAX, &generation) < 0)
-		return cli_usage(cli, "\"%s\" is not the number of a generation", word);
+	if (generation_parse(cli, word, &generation) != CLI_OK)
+		return CLI_USAGE;
 	result = cli_call(cli, "history.tag",
 		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
 			tags ? arguments->words[2] : NULL),
@@ -215,7 +215,6 @@ static int
 history(struct cli *cli, const struct arguments *arguments)
 {
 	const bool one = arguments->n_words > 0;
-	const char *text = arguments_value(arguments, "limit");
 	const bool terminal = isatty(STDOUT_FILENO) && !cli->json;
 	uint64_t generation, limit = !one	? LIMIT_DEFAULT
 				     : terminal ? TERMINAL_CHANGES
@@ -226,14 +225,13 @@ history(struct cli *cli, const struct arguments *arguments)
 		return history_tag(cli, arguments, arguments->words[0][0] == 't');
 	if (arguments->n_words > 1)
 		return cli_usage(cli, "unexpected argument \"%s\"", arguments->words[1]);
-	if (text != NULL && number_parse(text, 1, one ? UINT32_MAX : LIMIT_MAX, &limit) < 0)
-		return cli_usage(cli, "--limit: \"%s\" is not a number from 1 to %u", text,
-			one ? UINT32_MAX : LIMIT_MAX);
+	if (option_number(cli, arguments, "limit", 1, one ? UINT32_MAX : LIMIT_MAX, &limit) !=
+		CLI_OK)
+		return CLI_USAGE;
 	if (!one)
 		return history_list(cli, arguments, limit);
-	if (number_parse(arguments->words[0], 0, INT64_MAX, &generation) < 0)
-		return cli_usage(
-			cli, "\"%s\" is not the number of a generation", arguments->words[0]);
+	if (generation_parse(cli, arguments->words[0], &generation) != CLI_OK)
+		return CLI_USAGE;
 	return history_show(cli, generation, limit);
 }
 
@@ -272,16 +270,6 @@ const struct command command_history = {
 
 #define DECLARED_LOOKED_AT 100
 
-/* The generation that a word names. */
-static int
-generation_read(const struct cli *cli, const char *word, uint64_t *generation)
-{
-	if (number_parse(word, 0, INT64_MAX, generation) == 0)
-		return CLI_OK;
-	return cli_usage(cli,
-		"\"%s\" is not the number of a generation; 'sluicectl history' lists them", word);
-}
-
 static int
 confirm(struct cli *cli, const struct arguments *arguments)
 {
@@ -290,7 +278,7 @@ confirm(struct cli *cli, const struct arguments *arguments)
 	int exit_code;
 
 	if (arguments->n_words > 0) {
-		exit_code = generation_read(cli, arguments->words[0], &generation);
+		exit_code = generation_parse(cli, arguments->words[0], &generation);
 		if (exit_code != CLI_OK) {
 			json_decref(params);
 			return exit_code;
@@ -356,7 +344,7 @@ back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generatio
 	int exit_code;
 	json_t *plan;
 
-	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) < 0)
+	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
 		return CLI_USAGE;
 	plan = plan_show(cli, generation_page, &back, limit, &exit_code);
 	if (plan == NULL)
@@ -414,7 +402,7 @@ rollback(struct cli *cli, const struct arguments *arguments)
 			"'sluicectl history' lists, or say --yes for the last declared one");
 	exit_code = arguments->n_words == 0
 			    ? last_declared(cli, &generation)
-			    : generation_read(cli, arguments->words[0], &generation);
+			    : generation_parse(cli, arguments->words[0], &generation);
 	if (exit_code == CLI_OK && plans)
 		return back_plan(cli, arguments, generation);
 	if (exit_code == CLI_OK && asks)

@@ -700,7 +700,6 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 	const char *view = arguments_value(arguments, "view");
 	const char *sort = arguments_value(arguments, "sort");
 	const char *interval = arguments_value(arguments, "interval");
-	const char *limit = arguments_value(arguments, "limit");
 	const char *filter = arguments_value(arguments, "filter");
 	uint64_t number = 0;
 
@@ -714,11 +713,10 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 			interval);
 	if (interval != NULL)
 		top->interval_ms = (unsigned)number;
-	if (limit != NULL && number_parse(limit, 1, ROWS_MAX, &number) < 0)
-		return cli_usage(
-			cli, "--limit: \"%s\" is not a number from 1 to %d", limit, ROWS_MAX);
-	if (limit != NULL)
-		top->n_rows = (unsigned)number;
+	number = top->n_rows;
+	if (option_number(cli, arguments, "limit", 1, ROWS_MAX, &number) != CLI_OK)
+		return CLI_USAGE;
+	top->n_rows = (unsigned)number;
 	if (filter != NULL && strlen(filter) >= sizeof(top->filter))
 		return cli_usage(
 			cli, "--filter: longer than %zu characters", sizeof(top->filter) - 1);
@@ -884,7 +882,6 @@ static int
 watch(struct cli *cli, const struct arguments *arguments)
 {
 	const char *interval = arguments_value(arguments, "interval");
-	const char *lines = arguments_value(arguments, "count");
 	struct watch watch = {.cli = cli, .arguments = arguments};
 	struct monitor monitor = {.cli = cli,
 		.interval_ms = 1000,
@@ -897,8 +894,8 @@ watch(struct cli *cli, const struct arguments *arguments)
 		return cli_usage(cli,
 			"--interval: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
 			interval);
-	if (lines != NULL && number_parse(lines, 1, UINT32_MAX, &monitor.count) < 0)
-		return cli_usage(cli, "--count: \"%s\" is not a number from 1", lines);
+	if (option_number(cli, arguments, "count", 1, UINT32_MAX, &monitor.count) != CLI_OK)
+		return CLI_USAGE;
 	exit_code = monitor_run(&monitor);
 	json_decref(watch.before);
 	return exit_code;

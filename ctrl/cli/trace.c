@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,30 +54,28 @@ endpoint_set(const struct cli *cli, const struct arguments *arguments, const cha
 }
 
 static int
+number_set(const struct cli *cli, const struct arguments *arguments, const char *option,
+	uint64_t max, const char *member, json_t *params)
+{
+	uint64_t number;
+
+	if (arguments_value(arguments, option) == NULL)
+		return CLI_OK;
+	if (option_number(cli, arguments, option, 0, max, &number) != CLI_OK)
+		return CLI_USAGE;
+	json_object_set_new(params, member, json_integer((json_int_t)number));
+	return CLI_OK;
+}
+
+static int
 numbers_set(const struct cli *cli, const struct arguments *arguments, json_t *fields)
 {
-	static const struct {
-		const char *option;
-		const char *member;
-		uint64_t max;
-	} numbers[] = {
-		{"vlan", "vlan", 4094},
-		{"outer-vlan", "outer_vlan", 4094},
-		{"ttl", "ttl", 255},
-	};
 	const char *dscp = arguments_value(arguments, "dscp");
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		const char *text = arguments_value(arguments, numbers[i].option);
-		uint64_t number;
-
-		if (text == NULL)
-			continue;
-		if (number_parse(text, 0, numbers[i].max, &number) < 0)
-			return cli_usage(cli, "--%s: \"%s\" is not a number from 0 to %u",
-				numbers[i].option, text, (unsigned)numbers[i].max);
-		json_object_set_new(fields, numbers[i].member, json_integer((json_int_t)number));
-	}
+	if (number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
+		number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) != CLI_OK ||
+		number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
+		return CLI_USAGE;
 	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0)
 		return cli_usage(cli,
 			"--dscp: \"%s\" is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
@@ -192,18 +191,13 @@ captured_add(void *arg, uint64_t number, const uint8_t *frame, size_t bytes)
 static json_t *
 packets_of_capture(const struct cli *cli, const struct arguments *arguments, const char *path)
 {
-	const char *packet = arguments_value(arguments, "packet");
-	const char *number = arguments_value(arguments, "count");
 	uint64_t first = 1, count = 1;
 	char error[CAPTURE_ERROR_MAX];
 	json_t *packets;
 
-	if ((packet != NULL && number_parse(packet, 1, UINT32_MAX, &first) < 0) ||
-		(number != NULL && number_parse(number, 1, COUNT_MAX, &count) < 0)) {
-		cli_usage(cli, "--packet and --count are numbers from 1, --count at most %d",
-			COUNT_MAX);
+	if (option_number(cli, arguments, "packet", 1, UINT32_MAX, &first) != CLI_OK ||
+		option_number(cli, arguments, "count", 1, COUNT_MAX, &count) != CLI_OK)
 		return NULL;
-	}
 	packets = json_array();
 	if (capture_read(path, first, (unsigned)count, captured_add, packets, error) >= 0)
 		return packets;
@@ -274,21 +268,24 @@ trace_hint(struct text *text, const char *reason, const char *flow)
 #define DUMP_BYTES 96 /* of each leg's frame, unless it is wanted whole */
 
 /* Text behind a name that is `indent` wide; what does not fit in the line goes on below. */
-static void
-wrap(const char *name, unsigned indent, const struct text *text)
+static void __attribute__((format(printf, 3, 4)))
+line_print(const char *name, unsigned indent, const char *format, ...)
 {
 	struct text line;
+	va_list args;
+	char *text;
 
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		cli_out_of_memory();
+	va_end(args);
 	text_clear(&line);
-	text_add(&line, "%-*s%s", (int)indent, name, text->s);
+	text_add(&line, "%-*s%s", (int)indent, name, text);
 	text_wrap(stdout, paint_columns(stdout, LINE_WIDTH), indent, line.s);
+	free(text);
 }
 
-static void
-line(const char *name, const struct text *text)
-{
-	wrap(name, NAME_WIDTH, text);
-}
+#define line(name, ...) line_print(name, NAME_WIDTH, __VA_ARGS__)
 
 /* "1 leg", "3 legs" */
 static void
@@ -301,26 +298,19 @@ add_count(struct text *text, uint64_t n, const char *one, const char *more)
 static void
 reason_print(const json_t *object)
 {
-	struct text text;
-
-	if (json_object_get(object, "reason") == NULL)
-		return;
-	text_clear(&text);
-	text_add(&text, "%s: %s", member_text(object, "reason"), member_text(object, "help"));
-	line("", &text);
+	if (json_object_get(object, "reason") != NULL)
+		line("", "%s: %s", member_text(object, "reason"), member_text(object, "help"));
 }
 
 /* The packet as it was understood, before what the parser says of it. */
 static void
 packet_print(const json_t *stage, const char *port)
 {
-	struct text text, to;
+	struct text from, to;
 
-	if (json_object_get(stage, "src") == NULL)
-		return;
-	text_endpoint(&text, stage, "src");
-	text_add(&text, " > %s", text_endpoint(&to, stage, "dst"));
-	line(port, &text);
+	if (json_object_get(stage, "src") != NULL)
+		line(port, "%s > %s", text_endpoint(&from, stage, "src"),
+			text_endpoint(&to, stage, "dst"));
 }
 
 static void
@@ -383,21 +373,16 @@ stream_add(const json_t *stage, struct text *text)
 static void
 checksum_print(const json_t *stage)
 {
-	struct text text;
-
 	if (json_object_get(stage, "checksum_found") == NULL)
 		return;
-	text_clear(&text);
-	text_add(&text, "UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64 ": ",
-		member_number(stage, "checksum_found"), member_number(stage, "checksum_expected"));
-	if (member_is(stage, "udp_checksum", "partial"))
-		text_add(&text,
-			"the sender left it to a device that did not fill it in; switch that "
-			"off there with 'ethtool -K INTERFACE tx off'");
-	else
-		text_add(&text, "damaged on the way, or made wrong by the sender");
-	text_add(&text, "; receivers drop such packets");
-	line("", &text);
+	line("",
+		"UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64 ": %s; receivers "
+		"drop such packets",
+		member_number(stage, "checksum_found"), member_number(stage, "checksum_expected"),
+		member_is(stage, "udp_checksum", "partial")
+			? "the sender left it to a device that did not fill it in; switch that off "
+			  "there with 'ethtool -K INTERFACE tx off'"
+			: "damaged on the way, or made wrong by the sender");
 }
 
 /* What a stage had before it. */
@@ -428,25 +413,20 @@ detail_add(const json_t *stage, const json_t *trace, struct text *text)
 static void
 stage_print(const json_t *stage, const json_t *trace)
 {
-	struct text text, detail;
+	struct text detail;
 
 	packet_print(stage, member_text(trace, "port"));
 	text_clear(&detail);
 	detail_add(stage, trace, &detail);
-	text_clear(&text);
-	text_add(&text, "%s%s%s", member_text(stage, "outcome"), detail.length > 0 ? ": " : "",
-		detail.s);
-	line(member_text(stage, "stage"), &text);
+	line(member_text(stage, "stage"), "%s%s%s", member_text(stage, "outcome"),
+		detail.length > 0 ? ": " : "", detail.s);
 	checksum_print(stage);
 	reason_print(stage);
-	if (json_is_true(json_object_get(stage, "kernel_beside"))) {
-		text_clear(&text);
-		text_add(&text,
+	if (json_is_true(json_object_get(stage, "kernel_beside")))
+		line("",
 			"such packets do not reach this port: the kernel gets them, or, at an "
-			"address where flows take other sources, nothing does; 'sluicectl "
-			"counters' has both under STEERING");
-		line("", &text);
-	}
+			"address where flows take other sources, nothing does; 'sluicectl counters' "
+			"has both under STEERING");
 }
 
 /* The flow that the packet nearly was one of. */
@@ -486,7 +466,7 @@ nearest_print(const json_t *trace)
 	if (member_number(nearest, "looked_at") < member_number(nearest, "flows"))
 		text_add(&text, " (the newest %" PRIu64 " of %" PRIu64 " flows were compared)",
 			member_number(nearest, "looked_at"), member_number(nearest, "flows"));
-	line("nearest", &text);
+	line("nearest", "%s", text.s);
 }
 
 static void
@@ -502,8 +482,8 @@ frame_print(const json_t *leg, bool full)
 	text_clear(&endpoints);
 	text_clear(&fields);
 	if (hex_read(hex, 2 * n, frame) == 0 && frame_describe(frame, n, &endpoints, &fields)) {
-		wrap("", FRAME_INDENT, &endpoints);
-		wrap("", FRAME_INDENT, &fields);
+		line_print("", FRAME_INDENT, "%s", endpoints.s);
+		line_print("", FRAME_INDENT, "%s", fields.s);
 	}
 	frame_dump(hex, full ? SIZE_MAX : DUMP_BYTES, "  ");
 	free(frame);
@@ -538,18 +518,17 @@ leg_print(const json_t *leg, bool full)
 	if (name.length >= NAME_WIDTH)
 		text_add(&name, "  ");
 	text_clear(&text);
-	text_add(&text, "out of %s: ", member_text(leg, "port"));
 	outcome_add(leg, &text);
 	printf("\n");
-	line(name.s, &text);
+	line(name.s, "out of %s: %s", member_text(leg, "port"), text.s);
 	reason_print(leg);
 	text_clear(&text);
 	if (police != NULL) {
 		police_add(police, &text);
-		line("", &text);
+		line("", "%s", text.s);
 	}
 	if (json_is_false(json_object_get(leg, "link_up")))
-		printf("%-*s%s has no link now\n", NAME_WIDTH, "", member_text(leg, "port"));
+		line("", "%s has no link now", member_text(leg, "port"));
 	if (json_object_get(leg, "frame") != NULL)
 		frame_print(leg, full);
 }
@@ -560,7 +539,7 @@ hint_print(const char *reason, const char *flow)
 	struct text text;
 
 	if (trace_hint(&text, reason, flow))
-		line("next", &text);
+		line("next", "%s", text.s);
 }
 
 /* Once for each reason: the packet's own, and those of its legs. */
@@ -624,22 +603,6 @@ static const struct option_spec trace_options[] = {
 	{"full", NULL, "print frames whole, however long"},
 	{NULL},
 };
-
-static int
-number_set(const struct cli *cli, const struct arguments *arguments, const char *option,
-	uint64_t max, const char *member, json_t *params)
-{
-	const char *text = arguments_value(arguments, option);
-	uint64_t number;
-
-	if (text == NULL)
-		return CLI_OK;
-	if (number_parse(text, 0, max, &number) < 0)
-		return cli_usage(
-			cli, "--%s: \"%s\" is not a number from 0 to %" PRIu64, option, text, max);
-	json_object_set_new(params, member, json_integer((json_int_t)number));
-	return CLI_OK;
-}
 
 /* Trace each packet; its result takes the packet's place. */
 static int

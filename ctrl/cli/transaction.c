@@ -16,15 +16,12 @@
 int
 change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params)
 {
-	const char *text = arguments_value(arguments, "if-generation");
 	uint64_t generation;
 
-	if (text == NULL)
+	if (arguments_value(arguments, "if-generation") == NULL)
 		return CLI_OK;
-	if (number_parse(text, 0, INT64_MAX, &generation) < 0)
-		return cli_usage(cli,
-			"--if-generation: \"%s\" is not a number that 'sluicectl history' shows",
-			text);
+	if (option_number(cli, arguments, "if-generation", 0, INT64_MAX, &generation) != CLI_OK)
+		return CLI_USAGE;
 	json_object_set_new(params, "if_generation", json_integer((json_int_t)generation));
 	return CLI_OK;
 }
@@ -643,13 +640,8 @@ int
 plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on_terminal,
 	uint64_t in_pipe, uint64_t *limit)
 {
-	const char *text = arguments_value(arguments, "limit");
-
 	*limit = isatty(STDOUT_FILENO) && !cli->json ? on_terminal : in_pipe;
-	if (text == NULL || number_parse(text, 0, UINT32_MAX, limit) == 0)
-		return 0;
-	cli_usage(cli, "--limit: \"%s\" is not a number", text);
-	return -1;
+	return option_number(cli, arguments, "limit", 0, UINT32_MAX, limit);
 }
 
 json_t *

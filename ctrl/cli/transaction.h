@@ -124,7 +124,7 @@ json_t *changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg,
 json_t *plan_show(
 	const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code);
 
-/* --limit, or else what a terminal shows at once and a pipe takes: all. -1: said what is wrong. */
+/* --limit, or else what a terminal shows at once and a pipe takes. As option_number(). */
 int plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on_terminal,
 	uint64_t in_pipe, uint64_t *limit);
 
