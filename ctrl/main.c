@@ -6,8 +6,11 @@
  * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
  */
 #include <event2/event.h>
+#include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -15,7 +18,6 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "command_line.h"
 #include "config/config.h"
 #include "config/dataplane_init.h"
 #include "config/ports.h"
@@ -30,7 +32,6 @@
 #include "rpc/server.h"
 #include "rpc/transactions.h"
 #include "schema/documents.h"
-#include "socket_path.h"
 
 #define N_STOP_SIGNALS 2
 
@@ -296,6 +297,78 @@ err_loop:
 	audit_close(daemon->audit);
 	loop_fini(daemon);
 	return rc;
+}
+
+struct command_line {
+	const char *config_path;
+	const char *socket_path; /* NULL: as the configuration has it */
+	bool check_only;
+};
+
+enum command_line_result {
+	COMMAND_LINE_RUN,
+	COMMAND_LINE_DONE, /* --help or --version was answered */
+	COMMAND_LINE_WRONG, /* and stderr says why */
+};
+
+static const char usage[] =
+	"usage: sluiced --config FILE [--rpc-socket PATH] [--check]\n"
+	"\n"
+	"Forwards UDP media between the ports that FILE names, as the control socket asks.\n"
+	"\n"
+	"  --config FILE      configuration, YAML; see sluice.yaml(5)\n"
+	"  --rpc-socket PATH  control socket, in place of the configuration's rpc.socket\n"
+	"  --check            say whether the configuration is valid, and exit\n"
+	"  --help             this text\n"
+	"  --version          versions of sluiced and of DPDK\n"
+	"\n"
+	"Exit codes: 0 stopped cleanly, or valid; 1 could not start, or not valid; 2 usage.\n";
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"rpc-socket", required_argument, NULL, 's'},
+	{"check", no_argument, NULL, 'k'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
+/* getopt_long() complains of unknown options. The texts are borrowed from argv. */
+static enum command_line_result
+command_line_read(int argc, char **argv, struct command_line *line)
+{
+	int option;
+
+	memset(line, 0, sizeof(*line));
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			line->config_path = optarg;
+			break;
+		case 's':
+			line->socket_path = optarg;
+			break;
+		case 'k':
+			line->check_only = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return COMMAND_LINE_DONE;
+		case 'v':
+			printf("sluiced %s, %s\n", SLUICE_VERSION, dp_dpdk_version());
+			return COMMAND_LINE_DONE;
+		default:
+			fputs("sluiced: see --help\n", stderr);
+			return COMMAND_LINE_WRONG;
+		}
+	}
+	if (optind < argc)
+		fprintf(stderr, "sluiced: unexpected argument '%s' (see --help)\n", argv[optind]);
+	else if (!line->config_path)
+		fprintf(stderr, "sluiced: --config FILE is missing (see --help)\n");
+	else
+		return COMMAND_LINE_RUN;
+	return COMMAND_LINE_WRONG;
 }
 
 /* The configuration, with what the command line puts in place of it. */

@@ -22,7 +22,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_REFUSED = 1, /* the daemon said no, or the person who was asked */
 	CLI_USAGE = 2, /* the arguments, or the file they name, make no sense to us or the daemon */
-	CLI_UNREACHABLE = 3, /* nobody answers on the socket */
+	CLI_UNREACHABLE = 3, /* no process answers on the socket */
 	CLI_BROKEN = 4, /* no reply in time, or one that is not JSON-RPC */
 	CLI_OUTPUT = 5, /* standard output, or a file, could not be written */
 	CLI_CHANGES = 6, /* of a plan: it would change something */

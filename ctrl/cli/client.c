@@ -461,16 +461,17 @@ client_connect_remote(struct client *client, int64_t deadline_ms, struct client_
 static int
 connect_failed(const struct client *client, int number, struct client_error *error)
 {
+	const char *why = strerror(number);
+
 	if (number == EAGAIN)
 		return client_timed_out(client, error);
-	return unreachable(client, error, "%s",
-		number == ENOENT
-			? "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another"
-		: number == ECONNREFUSED
-			? "no process listens there. sluiced does not run; the socket was left behind"
-		: number == EACCES
-			? "permission denied. It takes root, or a member of the socket's group"
-			: strerror(number));
+	if (number == ENOENT)
+		why = "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another";
+	else if (number == ECONNREFUSED)
+		why = "no process listens there. sluiced does not run; the socket is left over";
+	else if (number == EACCES)
+		why = "permission denied. It takes root, or a member of the socket's group";
+	return unreachable(client, error, "%s", why);
 }
 
 static int

@@ -230,7 +230,7 @@ apply_details(FILE *out)
 
 static const struct option_spec apply_options[] = {
 	{"prune", NULL, "also remove flows that were not declared"},
-	{"confirm-within", "TIME", "60s, 5m: go back by itself unless confirmed"},
+	{"confirm-within", "TIME", "restore the previous flows unless confirmed"},
 	{CHANGE_COMMENT},
 	{CHANGE_IF_GENERATION},
 	{"limit", "N", "show N changed flows (a terminal: 20, else none)"},

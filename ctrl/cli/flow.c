@@ -369,7 +369,7 @@ line_latched(const json_t *result, const json_t *flow)
 			text_endpoint(&text, latched, "src"), member_number(latched, "moves"),
 			member_number(latched, "moves") == 1 ? "" : "s");
 	else if (member_is(flow, "latch", "first") || member_is(flow, "latch", "follow"))
-		text_print(stdout, LABEL_INDENT, "latched   to nobody yet");
+		text_print(stdout, LABEL_INDENT, "latched   no source yet");
 }
 
 static void

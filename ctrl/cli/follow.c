@@ -138,7 +138,7 @@ follow_read(struct follow *follow, struct client_error *error)
 	return 0;
 }
 
-/* Until interrupted, or until nobody reads our output any more. */
+/* Until interrupted, or until standard output is closed. */
 static void
 follow_on(struct follow *follow)
 {
@@ -263,7 +263,8 @@ event_print(json_t *event, bool dump)
 	text_print(stdout, EVENT_INDENT, "%s", text.s);
 }
 
-/* Show all that comes behind what was shown. Returns -1 with *error set, or 0: nobody reads it. */
+/* Show all that comes behind what was shown. Returns -1 with *error set, or 0: standard output is
+ * closed. */
 static int
 events_hear(struct follow *follow, struct client_error *error)
 {

@@ -59,7 +59,7 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%s", text.s);
 }
 
-/* What a person has to act upon stands below the table. */
+/* What a person has to act on stands below the table. */
 static void
 fault_show(const struct cli *cli, const json_t *entry)
 {
@@ -422,7 +422,7 @@ rollback_details(FILE *out)
 static const struct option_spec rollback_options[] = {
 	{"plan", NULL, "only show what it would change"},
 	{CHANGE_COMMENT},
-	{"confirm-within", "TIME", "60s, 5m: return by itself unless confirmed"},
+	{"confirm-within", "TIME", "restore the previous flows unless confirmed"},
 	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
 	{"yes", NULL, "do not ask"},
 	{NULL},

@@ -50,7 +50,7 @@ uint64_t member_number(const json_t *object, const char *name);
 bool member_is(const json_t *object, const char *name, const char *value);
 
 /*
- * These fill *text anew and return text->s.
+ * These clear *text, fill it and return text->s.
  * match:  of a flow: "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a
  *	   listener; "rule 10 p0 192.0.2.0/24 > any:5000-5999"
  * vlans:  "300.20" outer and inner, "20", "-" for none
@@ -145,7 +145,7 @@ void progress_begin(struct progress *progress, const char *what, uint64_t total)
 /* So much of the total is done. */
 void progress_at(struct progress *progress, uint64_t done);
 
-/* Nobody knows how much is done; show for how long it has been going on. */
+/* How much is done is not known; show for how long it has been going on. */
 void progress_wait(struct progress *progress);
 
 /* Take the bar away. To be called before anything else is printed, also when the work failed. */

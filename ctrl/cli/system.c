@@ -15,7 +15,7 @@
 
 #define LABEL_INDENT 9
 
-/* NUMA node, where -1 means that nobody knows. */
+/* NUMA node, -1 for unknown. */
 static void
 cell_node(struct table *table, const json_t *object)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `top` and `watch`: what goes through, now. Each reading is a few short calls, from which a record
- * is made that is shown or printed as JSON, so the two can never differ: for `watch` a line an
- * interval, for `top` the busiest flows, legs, ports or workers, live on a terminal or once for
- * scripts. Of flows the daemon sends only the rows that are shown.
+ * `top`: what the busiest flows, legs, ports and workers do now; live on a terminal, or once for
+ * scripts. Each reading is three or four short calls, whatever the number of flows: of these the
+ * daemon sends only the rows that are shown.
  */
 #include <errno.h>
 #include <poll.h>
@@ -210,10 +209,9 @@ struct top {
 	unsigned n_rows; /* that are wanted */
 	char filter[TOP_FILTER_MAX];
 	struct top_sample sample; /* the last one */
-	json_t *record; /* NULL: there was no look before the last, or the daemon began anew */
+	json_t *record; /* NULL: there was no look before the last, or the daemon was restarted */
 };
 
-#define HEADER_EVERY_LINES 20
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 1000 /* what counters.top gives at most */
 #define ROW_INDENT 4
@@ -549,78 +547,6 @@ top_live(struct top *top)
 	return CLI_OK;
 }
 
-/* What prints a record an interval: as many as count says, or without end for 0. */
-struct monitor {
-	struct cli *cli;
-	uint64_t interval_ms;
-	uint64_t count;
-	/* Take a reading: 0 with a new reference to what happened since the one before, NULL when
-	 * that cannot be said; or -1 with *error set. */
-	int (*read)(void *arg, json_t **record, struct client_error *error);
-	void (*print)(void *arg, json_t *record);
-	void *arg;
-};
-
-/* A remark among the lines; aside when they are JSON. */
-static void
-monitor_note(const struct monitor *monitor, const char *note)
-{
-	char clock_text[WATCH_TIME_MAX];
-
-	watch_line_time(time(NULL), clock_text);
-	fprintf(monitor->cli->json ? stderr : stdout, "%s %s\n", clock_text, note);
-}
-
-/* Sleep to the next beat; beats that were missed are left out, not made up for. */
-static void
-beat_wait(struct timespec *beat, uint64_t interval_ms)
-{
-	const uint64_t ns = (uint64_t)beat->tv_nsec + interval_ms % 1000 * 1000000;
-	struct timespec now;
-
-	beat->tv_sec += (time_t)(interval_ms / 1000 + ns / 1000000000);
-	beat->tv_nsec = (long)(ns % 1000000000);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec > beat->tv_sec ||
-		(now.tv_sec == beat->tv_sec && now.tv_nsec > beat->tv_nsec))
-		*beat = now;
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, beat, NULL);
-}
-
-/* A daemon that goes away is waited for. The exit code is that of the last reading. */
-static int
-monitor_run(const struct monitor *monitor)
-{
-	struct client_error error;
-	struct timespec beat;
-	json_t *record;
-	bool lost = false;
-
-	if (monitor->read(monitor->arg, &record, &error) < 0)
-		return cli_refused(monitor->cli, &error);
-	clock_gettime(CLOCK_MONOTONIC, &beat);
-	for (uint64_t n = 0; (monitor->count == 0 || n < monitor->count) && !ferror(stdout); n++) {
-		beat_wait(&beat, monitor->interval_ms);
-		if (monitor->read(monitor->arg, &record, &error) < 0) {
-			if (!lost)
-				monitor_note(monitor, error.text);
-			lost = true;
-		} else {
-			if (lost)
-				monitor_note(monitor, "sluiced is back");
-			else if (record == NULL)
-				monitor_note(monitor,
-					"counters or clock went back: sluiced was restarted");
-			lost = false;
-			if (record != NULL)
-				monitor->print(monitor->arg, record);
-			json_decref(record);
-		}
-		fflush(stdout);
-	}
-	return lost ? (int)error.status : CLI_OK;
-}
-
 static void
 record_print(const struct top *top)
 {
@@ -773,146 +699,4 @@ const struct command command_top = {
 	.example = "  sluicectl top --view legs --sort drops --once",
 	.options = top_options,
 	.run = top,
-};
-
-struct watch {
-	struct cli *cli;
-	const struct arguments *arguments; /* of which --flow may be given often */
-	json_t *before; /* of counters.get; NULL: none, or the daemon did not answer last time */
-	bool began; /* there was a reading: a flow that is not there has gone, and may return */
-	unsigned lines;
-};
-
-/* {"id", "sent": [...]}, where sent is null for a flow that is not installed. */
-static json_t *
-flow_sent(const char *id, const json_t *flow)
-{
-	json_t *sent = flow != NULL ? json_array() : json_null(), *leg;
-	size_t i;
-
-	json_array_foreach (json_object_get(flow, "legs"), i, leg)
-		json_array_append(sent, json_object_get(leg, "sent"));
-	return json_pack("{s:s, s:o}", "id", id, "sent", sent);
-}
-
-/* Append what the legs of a flow have sent. Returns 0, or -1 with *error set. */
-static int
-watch_flow(struct watch *watch, const char *id, json_t *flows, struct client_error *error)
-{
-	json_t *params = json_pack("{s:s}", "id", id);
-	json_t *flow = client_call(&watch->cli->client, "flow.get", params, error);
-
-	json_decref(params);
-	if (flow == NULL && (!watch->began || strcmp(error->name, "NOT_FOUND") != 0))
-		return -1;
-	json_array_append_new(flows, flow_sent(id, flow));
-	json_decref(flow);
-	return 0;
-}
-
-/* The flows named, or else the only one that there is. New reference to an array, or NULL. */
-static json_t *
-watch_flows(struct watch *watch, uint64_t *installed, struct client_error *error)
-{
-	json_t *params = json_pack("{s:i}", "limit", 1), *flows = json_array(), *page;
-	const char *id;
-	size_t position = 0;
-	int status = 0;
-
-	page = client_call(&watch->cli->client, "flow.list", params, error);
-	json_decref(params);
-	*installed = member_number(page, "total");
-	if (page == NULL)
-		status = -1;
-	else if (arguments_value(watch->arguments, "flow") == NULL && *installed == 1)
-		status = watch_flow(watch,
-			member_text(json_array_get(json_object_get(page, "flows"), 0), "id"), flows,
-			error);
-	while (status == 0 && (id = arguments_next(watch->arguments, "flow", &position)) != NULL)
-		status = watch_flow(watch, id, flows, error);
-	json_decref(page);
-	if (status == 0)
-		return flows;
-	json_decref(flows);
-	return NULL;
-}
-
-static int
-watch_read(void *arg, json_t **record, struct client_error *error)
-{
-	struct watch *watch = arg;
-	json_t *params = json_object(), *flows = NULL;
-	json_t *counters = client_call(&watch->cli->client, "counters.get", params, error);
-	uint64_t installed;
-
-	json_decref(params);
-	if (counters != NULL)
-		flows = watch_flows(watch, &installed, error);
-	*record = flows != NULL && watch->before != NULL ? traffic_rates(watch->before, counters)
-							 : NULL;
-	if (*record != NULL)
-		json_object_update_new(*record, json_pack("{s:I, s:O}", "installed",
-							(json_int_t)installed, "flows", flows));
-	json_decref(watch->before);
-	watch->before = flows != NULL ? counters : NULL;
-	if (flows == NULL)
-		json_decref(counters);
-	json_decref(flows);
-	watch->began |= flows != NULL;
-	return flows != NULL ? 0 : -1;
-}
-
-static void
-watch_print(void *arg, json_t *record)
-{
-	struct watch *watch = arg;
-
-	if (watch->cli->json) {
-		json_dumpf(record, stdout, JSON_COMPACT);
-		putchar('\n');
-		return;
-	}
-	if (watch->lines == 0 || (watch->lines % HEADER_EVERY_LINES == 0 && isatty(STDOUT_FILENO)))
-		watch_line_header(stdout);
-	watch_line_print(record, stdout);
-	watch->lines++;
-}
-
-static int
-watch(struct cli *cli, const struct arguments *arguments)
-{
-	const char *interval = arguments_value(arguments, "interval");
-	struct watch watch = {.cli = cli, .arguments = arguments};
-	struct monitor monitor = {.cli = cli,
-		.interval_ms = 1000,
-		.read = watch_read,
-		.print = watch_print,
-		.arg = &watch};
-	int exit_code;
-
-	if (interval != NULL && seconds_parse(interval, &monitor.interval_ms) < 0)
-		return cli_usage(cli,
-			"--interval: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
-			interval);
-	if (option_number(cli, arguments, "count", 1, UINT32_MAX, &monitor.count) != CLI_OK)
-		return CLI_USAGE;
-	exit_code = monitor_run(&monitor);
-	json_decref(watch.before);
-	return exit_code;
-}
-
-static const struct option_spec watch_options[] = {
-	{"interval", "TIME", "time between lines (1)"},
-	{"count", "N", "stop after N intervals"},
-	{"flow", "ID", "show what this flow's legs sent; may be given often"},
-	{NULL},
-};
-
-const struct command command_watch = {
-	.name = "watch",
-	.arguments = "[--interval TIME] [--count N] [--flow ID]...",
-	.summary = "Show rates, legs and drops live, a line a second",
-	.example = "  sluicectl watch --flow cam1 --count 10",
-	.options = watch_options,
-	.run = watch,
 };

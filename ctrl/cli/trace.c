@@ -423,10 +423,9 @@ stage_print(const json_t *stage, const json_t *trace)
 	checksum_print(stage);
 	reason_print(stage);
 	if (json_is_true(json_object_get(stage, "kernel_beside")))
-		line("",
-			"such packets do not reach this port: the kernel gets them, or, at an "
-			"address where flows take other sources, nothing does; 'sluicectl counters' "
-			"has both under STEERING");
+		line("", "such packets do not reach this port: the kernel gets them, or, at an "
+			 "address where flows take other sources, nothing does; "
+			 "'sluicectl counters' has both under STEERING");
 }
 
 /* The flow that the packet nearly was one of. */

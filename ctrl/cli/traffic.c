@@ -644,3 +644,62 @@ watch_line_print(json_t *record, FILE *out)
 		member_number(record, "tx_pps"), text_mbit(&tx, member_number(record, "tx_bps")),
 		text_flows(&flows, record), text_drops(&drops, json_object_get(record, "drops")));
 }
+
+/* A remark among the lines; aside when they are JSON. */
+static void
+monitor_note(const struct monitor *monitor, const char *note)
+{
+	char clock_text[WATCH_TIME_MAX];
+
+	watch_line_time(time(NULL), clock_text);
+	fprintf(monitor->cli->json ? stderr : stdout, "%s %s\n", clock_text, note);
+}
+
+/* Sleep to the next beat; beats that were missed are left out, not made up for. */
+static void
+beat_wait(struct timespec *beat, uint64_t interval_ms)
+{
+	const uint64_t ns = (uint64_t)beat->tv_nsec + interval_ms % 1000 * 1000000;
+	struct timespec now;
+
+	beat->tv_sec += (time_t)(interval_ms / 1000 + ns / 1000000000);
+	beat->tv_nsec = (long)(ns % 1000000000);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec > beat->tv_sec ||
+		(now.tv_sec == beat->tv_sec && now.tv_nsec > beat->tv_nsec))
+		*beat = now;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, beat, NULL);
+}
+
+int
+monitor_run(const struct monitor *monitor)
+{
+	struct client_error error;
+	struct timespec beat;
+	json_t *record;
+	bool lost = false;
+
+	if (monitor->read(monitor->arg, &record, &error) < 0)
+		return cli_refused(monitor->cli, &error);
+	clock_gettime(CLOCK_MONOTONIC, &beat);
+	for (uint64_t n = 0; (monitor->count == 0 || n < monitor->count) && !ferror(stdout); n++) {
+		beat_wait(&beat, monitor->interval_ms);
+		if (monitor->read(monitor->arg, &record, &error) < 0) {
+			if (!lost)
+				monitor_note(monitor, error.text);
+			lost = true;
+		} else {
+			if (lost)
+				monitor_note(monitor, "sluiced is back");
+			else if (record == NULL)
+				monitor_note(monitor,
+					"counters or clock went back: sluiced was restarted");
+			lost = false;
+			if (record != NULL)
+				monitor->print(monitor->arg, record);
+			json_decref(record);
+		}
+		fflush(stdout);
+	}
+	return lost ? (int)error.status : CLI_OK;
+}

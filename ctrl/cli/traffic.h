@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What `top` and `watch` show: rates between two readings of the counters, as records that are
- * either drawn as lines of text or printed as JSON, so that the two can never differ. No I/O but
- * lines to a stream. The clock is the daemon's own monotonic_ns, so that neither a reply that comes
- * late nor a clock that is set bends the figures.
+ * either drawn as lines of text or printed as JSON, so that the two can never differ. The clock is
+ * the daemon's own monotonic_ns, so that neither a reply that comes late nor a clock that is set
+ * bends the figures.
  */
 #ifndef CTRL_CLI_TRAFFIC_H
 #define CTRL_CLI_TRAFFIC_H
@@ -16,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "cli/cli.h"
 #include "cli/output.h"
 
 /*
@@ -61,7 +62,7 @@ void top_number(uint64_t number, char *text);
 /* The width that shows all names of a record whole. */
 size_t top_draw_width(const json_t *record);
 
-/* All fill *line anew. What is in and out, all in all. */
+/* All clear *line and fill it. What is in and out, all in all. */
 void top_draw_totals(struct text *line, const json_t *record);
 /* Titles of the columns; the one that rows are sorted by has a mark. */
 void top_draw_header(struct text *line, const json_t *record, size_t width);
@@ -75,5 +76,23 @@ void watch_line_time(time_t seconds, char *text);
 
 void watch_line_header(FILE *out);
 void watch_line_print(json_t *record, FILE *out);
+
+/* What prints a record an interval: as many as count says, or without end for 0. */
+struct monitor {
+	struct cli *cli;
+	uint64_t interval_ms;
+	uint64_t count;
+	/* Take a reading: 0 with a new reference to what happened since the one before, NULL when
+	 * that cannot be said; or -1 with *error set. */
+	int (*read)(void *arg, json_t **record, struct client_error *error);
+	void (*print)(void *arg, json_t *record);
+	void *arg;
+};
+
+/*
+ * Print records until there are enough, or standard output is closed. A daemon that goes away is
+ * waited for. The exit code is that of the last reading.
+ */
+int monitor_run(const struct monitor *monitor);
 
 #endif

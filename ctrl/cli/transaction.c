@@ -107,7 +107,8 @@ change_committed(struct cli *cli, json_t *result)
 		member_number(result, "changed"), member_number(result, "removed"));
 	if (confirm_by_ns == 0)
 		return;
-	text_print(stdout, 2, "The flows of before return by themselves at %s, unless you say:",
+	text_print(stdout, 2,
+		"Unless confirmed, the previous flows are restored at %s. To confirm:",
 		moment_text(confirm_by_ns, moment));
 	printf("  sluicectl");
 	change_print_target(cli, stdout);
@@ -455,7 +456,7 @@ is_leg(const json_t *value)
 static void
 leg_print(FILE *out, json_t *leg)
 {
-	static const char *const told[] = {
+	static const char *const shown_above[] = {
 		"port", "src", "src_port", "dst", "dst_port", "vlan", "outer_vlan"};
 	json_t *rest = json_copy(leg);
 	struct text text;
@@ -465,8 +466,8 @@ leg_print(FILE *out, json_t *leg)
 		fprintf(out, "vlan %s ", text.s);
 	fprintf(out, "%s", text_endpoint(&text, leg, "src"));
 	fprintf(out, " > %s", text_endpoint(&text, leg, "dst"));
-	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		json_object_del(rest, told[i]);
+	for (size_t i = 0; i < sizeof(shown_above) / sizeof(shown_above[0]); i++)
+		json_object_del(rest, shown_above[i]);
 	if (json_object_size(rest) > 0) {
 		fputc(' ', out);
 		yaml_text_print(out, rest);

@@ -55,6 +55,13 @@ struct config {
  */
 int config_load(const char *path, struct config *config, struct fault *fault);
 
+/*
+ * Whether the control socket can be made, found out before any port is touched: make the directory
+ * of the path (0755) if its parent exists, and check that the path is free, or holds a socket that
+ * no process listens on. 0, or -1 with *fault set.
+ */
+int socket_path_prepare(const char *path, struct fault *fault);
+
 /* What control must read out of a port's DPDK devargs: "NAME,key=value,...". Pure. */
 
 /* The device is a kernel interface behind DPDK's AF_XDP driver. */

@@ -26,7 +26,7 @@ ctl flow add --id follow --match port=p0,dst=192.0.2.1:5006 --latch follow \
 	--latch-interval-ms 4000 --leg "$(leg 7006)"
 ctl flow add --id allowed --match port=p0,dst=192.0.2.1:5008 --latch first \
 	--allow 192.0.2.64/26 --allow 203.0.113.0/24 --leg "$(leg 7008)"
-ctl flow show first | grep -q '^latched   to nobody yet$' || fail "it has latched to nobody"
+ctl flow show first | grep -q '^latched   no source yet$' || fail "it shows a source"
 expect_flow first "d['latched']" None
 
 tally_start all h1 8 198.51.100.10:7004 198.51.100.10:7006 198.51.100.10:7008

@@ -306,8 +306,8 @@ def apply_to_be_confirmed_says_how_and_until_when(rig):
     rig.server.plays(txn_commit={**COMMITTED, "confirm_by_ns": 1700000060000000000})
     yield from differs(rig.ctl("apply", "flows.d", "--confirm-within", "1m")[1], SUMMARY +
                        "Generation 42: 1 added, 1 changed, 0 removed.\n"
-                       "The flows of before return by themselves at 2023-11-14 22:14:20, "
-                       "unless you say:\n  sluicectl --socket socket confirm 42\n")
+                       "Unless confirmed, the previous flows are restored at "
+                       "2023-11-14 22:14:20. To confirm:\n  sluicectl --socket socket confirm 42\n")
     yield from differs(rig.server.params("txn.commit")[0]["confirm_within_s"], 60)
     code, _, error = rig.ctl("apply", "flows.d", "--confirm-within", "1w")
     yield from differs((code, error.splitlines()[0]), (

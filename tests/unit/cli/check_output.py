@@ -161,7 +161,7 @@ wall       9   1800     8  tx_full=1
      """flow      cam
 match     p0 any > 192.0.2.1:5004
 sources   first
-latched   to nobody yet
+latched   no source yet
 received  0 packets, 0 bytes
           0 forwarded, 0 punted, drops: -
 """),
@@ -330,7 +330,8 @@ REFUSED = [
      '--ttl: "256" is not a number from 0 to 255'),
     (["trace", "p0", "--pcap", "{none.pcap}"], "none.pcap: No such file"),
     (["trace", "p0", "--pcap", "{flow.json}"], "flow.json: unknown file format"),
-    (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"], "are numbers from 1"),
+    (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"],
+     '--packet: "0" is not a number from 1'),
     (["events", "--after", "x"], '--after: "x" is not a number'),
 ]
 

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "socket_path.h"
+#include "config/config.h"
 
 static char directory[] = "/tmp/sluice-socket-XXXXXX";
 static char path[64];
@@ -104,9 +104,9 @@ Test(socket_path, dead_socket_is_no_hindrance_and_a_live_one_is)
 
 	cr_assert_eq(socket_path_prepare(path, &fault), 0);
 	fd = bound();
-	cr_expect_eq(socket_path_prepare(path, &fault), 0, "nobody listens");
+	cr_expect_eq(socket_path_prepare(path, &fault), 0, "no process listens");
 	cr_assert_eq(listen(fd, 1), 0);
 	refused(path, FAULT_CONFLICT, "another process listens");
 	close(fd);
-	cr_expect_eq(socket_path_prepare(path, &fault), 0, "nobody listens any more");
+	cr_expect_eq(socket_path_prepare(path, &fault), 0, "no process listens any more");
 }
