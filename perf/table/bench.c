@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench.h"
 
-#include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_lcore.h>
@@ -44,6 +45,19 @@ bench_flow_make(struct bench_flow *flow, enum dp_family family, uint32_t number)
 	flow->flow.legs = leg;
 }
 
+void
+bench_fail(const struct bench_way *way, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "flow-table: %s: ", way->name);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
 size_t
 bench_heap_bytes(void)
 {
@@ -55,6 +69,16 @@ bench_heap_bytes(void)
 			bytes += stats.heap_allocsz_bytes;
 	}
 	return bytes;
+}
+
+void *
+bench_create(const struct bench_way *way, uint32_t capacity)
+{
+	void *table = way->create(capacity);
+
+	if (table == NULL)
+		bench_fail(way, "no memory for %u flows", capacity);
+	return table;
 }
 
 int
@@ -104,9 +128,8 @@ bench_visit_random(const struct bench_way *way, void *table, uint32_t first, uin
 			    (n * BENCH_BURST);
 	if (n_found == n_visits)
 		return spread_of(cycles, BENCH_WINDOWS).median;
-	fprintf(stderr, "%s: %llu of %llu lookups found their flow\n", way->name,
-		(unsigned long long)n_found, (unsigned long long)n_visits);
-	return NAN;
+	bench_fail(way, "%llu of %llu lookups found their flow", (unsigned long long)n_found,
+		(unsigned long long)n_visits);
 }
 
 static void

@@ -102,6 +102,13 @@ struct bench_way {
 	unsigned (*visit)(void *table, const uint32_t *flows);
 };
 
+/* The end of the program. */
+void bench_fail(const struct bench_way *way, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
+/* A table of that make, empty. */
+void *bench_create(const struct bench_way *way, uint32_t capacity);
+
 /* Bytes that rte_malloc has given out. */
 size_t bench_heap_bytes(void);
 
@@ -110,7 +117,7 @@ int bench_add_range(const struct bench_way *way, void *table, uint32_t first, ui
 
 /*
  * Cycles a lookup, the median of some windows that make up n_bursts, of flows drawn at random from
- * n_flows, `first` and the following; NAN after a message when one was not found.
+ * n_flows, `first` and the following. All have to be found.
  */
 double bench_visit_random(const struct bench_way *way, void *table, uint32_t first,
 	uint32_t n_flows, unsigned n_bursts);

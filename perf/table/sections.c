@@ -2,7 +2,6 @@
 #include "sections.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,37 +31,23 @@ struct subject {
 	double cycles[BENCH_ROUNDS_MAX];
 };
 
-static int
-subject_create(struct subject *subject, const struct bench_way *way, uint32_t capacity)
+static struct subject
+subject_create(const struct bench_way *way, uint32_t capacity)
 {
 	const size_t before = bench_heap_bytes();
+	struct subject subject = {.way = way, .table = bench_create(way, capacity)};
 
-	*subject = (struct subject){.way = way, .table = way->create(capacity)};
-	if (subject->table == NULL) {
-		fprintf(stderr, "%s: no memory for %u flows\n", way->name, capacity);
-		return -ENOMEM;
-	}
-	subject->bytes_a_flow = (double)(bench_heap_bytes() - before) / capacity;
-	return 0;
+	subject.bytes_a_flow = (double)(bench_heap_bytes() - before) / capacity;
+	return subject;
 }
 
 /* Fill the caches with what this one uses, then measure. */
-static int
+static void
 subject_measure(struct subject *subject, unsigned round, uint32_t n_flows, unsigned n_bursts)
 {
 	bench_visit_random(subject->way, subject->table, 0, n_flows, n_bursts / 4);
 	subject->cycles[round] =
 		bench_visit_random(subject->way, subject->table, 0, n_flows, n_bursts);
-	return isnan(subject->cycles[round]) ? -ENOENT : 0;
-}
-
-static void
-subjects_destroy(struct subject *subjects, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (subjects[i].table != NULL)
-			subjects[i].way->destroy(subjects[i].table);
-	}
 }
 
 /*
@@ -96,42 +81,40 @@ lookup_report(const struct subject *subject, const struct subject *base, unsigne
 			      is_table ? json_real(subject->bytes_a_flow) : json_string("")));
 }
 
-static int
+static void
 lookup_measure(const struct bench_options *options, json_t *rows, uint32_t n_flows)
 {
 	const unsigned n_bursts =
 		options->small ? BURSTS_SMALL : RTE_MAX(BURSTS_A_ROUND, n_flows / BENCH_BURST);
-	struct subject subjects[RTE_DIM(lookup_ways)] = {0};
-	int ret = 0;
+	struct subject subjects[RTE_DIM(lookup_ways)];
 
-	for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++) {
+	for (unsigned i = 0; i < RTE_DIM(lookup_ways); i++) {
 		const struct bench_way *way = lookup_ways[i];
 
-		ret = subject_create(&subjects[i], way, n_flows);
-		if (ret == 0 && way != &bench_keys_alone)
-			ret = bench_add_range(way, subjects[i].table, 0, n_flows);
+		subjects[i] = subject_create(way, n_flows);
+		if (way != &bench_keys_alone &&
+			bench_add_range(way, subjects[i].table, 0, n_flows) < 0)
+			bench_fail(way, "refused one of %u flows", n_flows);
 	}
-	for (unsigned round = 0; round < options->rounds && ret == 0; round++) {
-		for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++)
-			ret = subject_measure(&subjects[i], round, n_flows, n_bursts);
+	for (unsigned round = 0; round < options->rounds; round++) {
+		for (unsigned i = 0; i < RTE_DIM(lookup_ways); i++)
+			subject_measure(&subjects[i], round, n_flows, n_bursts);
 	}
-	for (unsigned i = 0; i < RTE_DIM(lookup_ways) && ret == 0; i++)
+	for (unsigned i = 0; i < RTE_DIM(lookup_ways); i++)
 		lookup_report(&subjects[i], &subjects[0], options->rounds, rows, n_flows);
-	subjects_destroy(subjects, RTE_DIM(lookup_ways));
-	return ret;
+	for (unsigned i = 0; i < RTE_DIM(lookup_ways); i++)
+		lookup_ways[i]->destroy(subjects[i].table);
 }
 
-int
+void
 bench_lookup(const struct bench_options *options, json_t *rows)
 {
 	static const uint32_t sizes[] = {1000, 10000, 100000, 1000000};
-	int ret = 0;
 
-	for (unsigned i = 0; i < RTE_DIM(sizes) && ret == 0; i++) {
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++) {
 		if (!options->small || sizes[i] <= 10000)
-			ret = lookup_measure(options, rows, sizes[i]);
+			lookup_measure(options, rows, sizes[i]);
 	}
-	return ret;
 }
 
 /*
@@ -159,15 +142,13 @@ timing_note(struct timing *timing, int what, uint32_t i, uint64_t start, bool is
 		timing->worst[what][i] = cycles;
 }
 
-static int
+static void
 pass(const struct bench_way *way, struct timing *timing, bool is_first)
 {
-	void *table = way->create(timing->capacity);
+	void *table = bench_create(way, timing->capacity);
 	struct bench_flow flow;
 	uint32_t n;
 
-	if (table == NULL)
-		return -ENOMEM;
 	for (n = 0; n < timing->capacity; n++) {
 		bench_flow_make(&flow, way->family, n);
 
@@ -191,7 +172,6 @@ pass(const struct bench_way *way, struct timing *timing, bool is_first)
 		timing_note(timing, REMOVE, number, start, is_first);
 	}
 	way->destroy(table);
-	return 0;
 }
 
 static int
@@ -238,39 +218,26 @@ insert_report(struct timing *timing, const struct bench_way *way, json_t *rows)
 	span_report(timing, REMOVE, 0, n, "remove", way, rows);
 }
 
-static int
-insert_measure(const struct bench_way *way, struct timing *timing, json_t *rows)
-{
-	for (unsigned i = 0; i < PASSES; i++) {
-		if (pass(way, timing, i == 0) < 0) {
-			fprintf(stderr, "%s: no memory for %u flows\n", way->name,
-				timing->capacity);
-			return -ENOMEM;
-		}
-	}
-	insert_report(timing, way, rows);
-	return 0;
-}
-
-int
+void
 bench_insert(const struct bench_options *options, json_t *rows)
 {
 	static const struct bench_way *const ways[] = {
 		&bench_sluice4, &bench_sluice6, &bench_rte_hash, &bench_rte_hash_plain};
 	struct timing timing = {.capacity = options->small ? CAPACITY_SMALL : CAPACITY};
 	uint32_t *times = calloc(4 * (size_t)timing.capacity, sizeof(*times));
-	int ret = 0;
 
 	if (times == NULL)
-		return -ENOMEM;
+		bench_fail(ways[0], "no memory for times");
 	for (unsigned what = 0; what < 2; what++) {
 		timing.least[what] = times + what * (size_t)timing.capacity;
 		timing.worst[what] = times + (2 + what) * (size_t)timing.capacity;
 	}
-	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
-		ret = insert_measure(ways[i], &timing, rows);
+	for (unsigned i = 0; i < RTE_DIM(ways); i++) {
+		for (unsigned n = 0; n < PASSES; n++)
+			pass(ways[i], &timing, n == 0);
+		insert_report(&timing, ways[i], rows);
+	}
 	free(times);
-	return ret;
 }
 
 /*
@@ -290,19 +257,16 @@ static const struct load loads[] = {
 	{"100 %, refusing more", 100, true},
 };
 
-/* Offer flows to a full table. 0 when all were refused with -ENOSPC. */
-static int
+/* Offer flows to a full table: all have to be refused. */
+static void
 offer_more(const struct bench_way *way, void *table, uint32_t capacity)
 {
 	for (uint32_t i = 0; i < REFUSALS; i++) {
 		int ret = bench_add_range(way, table, capacity + i, 1);
 
-		if (ret == -ENOSPC)
-			continue;
-		fprintf(stderr, "%s: a full table returned %d, not -ENOSPC\n", way->name, ret);
-		return -EPROTO;
+		if (ret != -ENOSPC)
+			bench_fail(way, "a full table returned %d, not -ENOSPC", ret);
 	}
-	return 0;
 }
 
 static void
@@ -321,48 +285,42 @@ fill_report(struct subject *subject, const struct load *load, unsigned rounds, u
 					      : json_string("")));
 }
 
-static int
+static void
 fill_measure(const struct bench_way *way, const struct bench_options *options, uint32_t capacity,
 	json_t *rows)
 {
-	struct subject subjects[RTE_DIM(loads)] = {0};
-	int ret = 0;
+	struct subject subjects[RTE_DIM(loads)];
 
-	for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++) {
+	for (unsigned i = 0; i < RTE_DIM(loads); i++) {
 		const uint32_t wanted = (uint32_t)((uint64_t)capacity * loads[i].percent / 100);
 		struct subject *s = &subjects[i];
 
-		ret = subject_create(s, way, capacity);
-		while (ret == 0 && s->n_added < wanted &&
-			bench_add_range(way, s->table, s->n_added, 1) == 0)
+		*s = subject_create(way, capacity);
+		while (s->n_added < wanted && bench_add_range(way, s->table, s->n_added, 1) == 0)
 			s->n_added++;
 	}
-	for (unsigned round = 0; round < options->rounds && ret == 0; round++) {
-		for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++) {
+	for (unsigned round = 0; round < options->rounds; round++) {
+		for (unsigned i = 0; i < RTE_DIM(loads); i++) {
 			if (loads[i].refuses && subjects[i].n_added == capacity)
-				ret = offer_more(way, subjects[i].table, capacity);
-			if (ret == 0)
-				ret = subject_measure(&subjects[i], round, capacity / 2,
-					options->small ? BURSTS_SMALL : BURSTS_A_ROUND);
+				offer_more(way, subjects[i].table, capacity);
+			subject_measure(&subjects[i], round, capacity / 2,
+				options->small ? BURSTS_SMALL : BURSTS_A_ROUND);
 		}
 	}
-	for (unsigned i = 0; i < RTE_DIM(loads) && ret == 0; i++)
+	for (unsigned i = 0; i < RTE_DIM(loads); i++) {
 		fill_report(&subjects[i], &loads[i], options->rounds, capacity, rows);
-	subjects_destroy(subjects, RTE_DIM(loads));
-	return ret;
+		way->destroy(subjects[i].table);
+	}
 }
 
-int
+void
 bench_fill(const struct bench_options *options, json_t *rows)
 {
 	static const struct bench_way *const ways[] = {
 		&bench_sluice4, &bench_rte_hash, &bench_rte_hash_plain};
-	const uint32_t capacity = options->small ? CAPACITY_SMALL : CAPACITY;
-	int ret = 0;
 
-	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
-		ret = fill_measure(ways[i], options, capacity, rows);
-	return ret;
+	for (unsigned i = 0; i < RTE_DIM(ways); i++)
+		fill_measure(ways[i], options, options->small ? CAPACITY_SMALL : CAPACITY, rows);
 }
 
 /*
@@ -378,7 +336,7 @@ struct state {
 	uint32_t n_colliding;
 };
 
-static int
+static void
 state_report(const struct state *state, const char *when, double add_ns, uint32_t n_refused)
 {
 	const struct bench_way *way = state->way;
@@ -389,8 +347,6 @@ state_report(const struct state *state, const char *when, double add_ns, uint32_
 	const double others =
 		bench_visit_random(way, state->table, 0, ORDINARY, 100 * COLLIDE_BURSTS);
 
-	if (isnan(own) || isnan(others))
-		return -ENOENT;
 	json_array_append_new(state->rows,
 		json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:i, s:o}", "way", way->name, "when",
 			when, "colliding flows", (int)state->n_colliding, "ns to add one", add_ns,
@@ -398,35 +354,33 @@ state_report(const struct state *state, const char *when, double add_ns, uint32_
 			"ordinary flows refused", (int)n_refused, "overflow buckets held",
 			way == &bench_sluice4 ? json_integer(bench_sluice4_overflow(state->table))
 					      : json_string("")));
-	return 0;
 }
 
-/* Add colliding flows until there are `wanted`, or one is refused: 1. Reports. */
-static int
+/* Add colliding flows until there are `wanted`, or one is refused; report. Whether all were added.
+ */
+static bool
 state_collide(struct state *state, uint32_t wanted)
 {
 	const uint32_t before = state->n_colliding;
 	const uint64_t start = rte_rdtsc();
 	int ret = 0;
+	double ns;
 
 	while (state->n_colliding < wanted && ret == 0) {
 		ret = bench_add_range(
 			state->way, state->table, BENCH_COLLIDING + state->n_colliding, 1);
 		state->n_colliding += ret == 0;
 	}
+	ns = bench_ns((double)(rte_rdtsc() - start));
 	if (ret < 0 && ret != -ENOSPC)
-		return ret;
-
-	const double ns = bench_ns((double)(rte_rdtsc() - start));
-	const uint32_t n_tried = state->n_colliding - before + (ret < 0);
-	int error = state_report(
-		state, ret == 0 ? "added" : "added until refused", ns / RTE_MAX(n_tried, 1u), 0);
-
-	return error < 0 ? error : ret < 0;
+		bench_fail(state->way, "adding a colliding flow returned %d", ret);
+	state_report(state, ret == 0 ? "added" : "added until refused",
+		ns / RTE_MAX(state->n_colliding - before + (ret < 0), 1u), 0);
+	return ret == 0;
 }
 
 /* Take colliding flows out, the oldest first, until `left` are there; report. */
-static int
+static void
 state_relieve(struct state *state, uint32_t left, const char *when)
 {
 	while (state->n_colliding > left) {
@@ -436,53 +390,48 @@ state_relieve(struct state *state, uint32_t left, const char *when)
 		state->way->remove(state->table, &flow);
 		state->n_colliding--;
 	}
-	return state_report(state, when, 0, 0);
+	state_report(state, when, 0, 0);
 }
 
 /* Offer more ordinary flows and report how many were refused. */
-static int
+static void
 state_offer(struct state *state)
 {
 	uint32_t n_refused = 0;
 
 	for (uint32_t i = 0; i < OFFERED; i++)
 		n_refused += bench_add_range(state->way, state->table, ORDINARY + i, 1) < 0;
-	return state_report(state, "ordinary flows offered", 0, n_refused);
+	state_report(state, "ordinary flows offered", 0, n_refused);
 }
 
-static int
+static void
 collide_measure(const struct bench_way *way, const struct bench_options *options, json_t *rows)
 {
 	static const uint32_t steps[] = {8, 64, 512, 4096, COLLIDE_CAPACITY - ORDINARY - OFFERED};
 	const unsigned n_steps = options->small ? 3 : RTE_DIM(steps);
-	struct state state = {.way = way, .rows = rows, .first = BENCH_COLLIDING};
-	int ret;
+	struct state state = {
+		.way = way,
+		.table = bench_create(way, COLLIDE_CAPACITY),
+		.rows = rows,
+		.first = BENCH_COLLIDING,
+	};
 
-	state.table = way->create(COLLIDE_CAPACITY);
-	if (state.table == NULL)
-		return -ENOMEM;
-	ret = bench_add_range(way, state.table, 0, ORDINARY);
-	if (ret == 0)
-		ret = state_report(&state, "before", 0, 0);
-	for (unsigned i = 0; i < n_steps && ret == 0; i++)
-		ret = state_collide(&state, steps[i]);
-	if (ret >= 0)
-		ret = state_offer(&state);
-	if (ret == 0)
-		ret = state_relieve(&state, 1, "all but the newest removed");
-	if (ret == 0)
-		ret = state_relieve(&state, 0, "all removed");
+	if (bench_add_range(way, state.table, 0, ORDINARY) < 0)
+		bench_fail(way, "refused one of %u flows", ORDINARY);
+	state_report(&state, "before", 0, 0);
+	for (unsigned i = 0; i < n_steps && state_collide(&state, steps[i]); i++)
+		;
+	state_offer(&state);
+	state_relieve(&state, 1, "all but the newest removed");
+	state_relieve(&state, 0, "all removed");
 	way->destroy(state.table);
-	return ret;
 }
 
-int
+void
 bench_collide(const struct bench_options *options, json_t *rows)
 {
 	static const struct bench_way *const ways[] = {&bench_sluice4, &bench_rte_hash};
-	int ret = 0;
 
-	for (unsigned i = 0; i < RTE_DIM(ways) && ret == 0; i++)
-		ret = collide_measure(ways[i], options, rows);
-	return ret;
+	for (unsigned i = 0; i < RTE_DIM(ways); i++)
+		collide_measure(ways[i], options, rows);
 }

@@ -15,10 +15,10 @@ struct bench_options {
 	const char *section; /* NULL = all */
 };
 
-/* Each adds rows (JSON objects) to `rows`. 0, or -errno after a message. */
-int bench_lookup(const struct bench_options *options, json_t *rows);
-int bench_insert(const struct bench_options *options, json_t *rows);
-int bench_fill(const struct bench_options *options, json_t *rows);
-int bench_collide(const struct bench_options *options, json_t *rows);
+/* Each adds rows (JSON objects) to `rows`, and ends the program where something fails. */
+void bench_lookup(const struct bench_options *options, json_t *rows);
+void bench_insert(const struct bench_options *options, json_t *rows);
+void bench_fill(const struct bench_options *options, json_t *rows);
+void bench_collide(const struct bench_options *options, json_t *rows);
 
 #endif
