@@ -318,7 +318,8 @@ copy_generation(const char *copy)
 	struct fault ignored;
 	sqlite3 *db;
 
-	db = access(copy, F_OK) == 0 ? db_open(copy, true, NULL, &ignored) : NULL;
+	/* Not read-only: that would leave a journal beside it. */
+	db = access(copy, F_OK) == 0 ? db_open(copy, false, NULL, &ignored) : NULL;
 	if (db && meta_load(db, &meta, &ignored) < 0)
 		meta.generation = 0;
 	sqlite3_close(db);

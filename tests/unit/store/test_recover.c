@@ -388,6 +388,8 @@ Test(recover, a_copy_beside_a_writer_is_whole)
 	copy_make(12);
 	rig_commit(&rig, 13, "f7", "{13}");
 	rig_close(&rig);
+	rig_open(&rig);
+	rig_close(&rig);
 	command("rm state.db && ! ls state.db-good?* 2>/dev/null");
 	rig_open(&rig);
 	expect_all("{12}");
