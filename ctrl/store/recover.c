@@ -564,15 +564,17 @@ good_use(sqlite3 *db, struct fault *fault)
 	return NULL;
 }
 
-/* Tables go into the file at once: a journal that is lost later leaves a store without generations.
- */
 static sqlite3 *
-fresh_use(sqlite3 *db, struct store_report *report, struct fault *fault)
+fresh_use(sqlite3 *db, bool in_memory, struct store_report *report, struct fault *fault)
 {
 	report->condition = STORE_FRESH;
-	if (db_configure(db, false, fault) == 0 &&
-		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0)
-		return good_use(db, fault);
+	if (db_configure(db, in_memory, fault) == 0 &&
+		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0) {
+		/* Tables go into the file at once: a journal that is lost later takes generations
+		 * with it, not the store. */
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		return db;
+	}
 	sqlite3_close(db);
 	return NULL;
 }
@@ -660,7 +662,7 @@ recover_open(const char *path, struct store_report *report, struct fault *fault)
 		break;
 	case FILE_EMPTY:
 		if (!has_part(path, COPY_SUFFIX))
-			return fresh_use(db, report, fault);
+			return fresh_use(db, false, report, fault);
 		sqlite3_close(db);
 		break;
 	case FILE_DAMAGED:
@@ -674,15 +676,8 @@ recover_open(const char *path, struct store_report *report, struct fault *fault)
 sqlite3 *
 recover_open_memory(const char *name, struct store_report *report, struct fault *fault)
 {
-	sqlite3 *db;
+	sqlite3 *db = db_open(name, false, NULL, fault);
 
 	*report = (struct store_report){.condition = STORE_FRESH};
-	db = db_open(name, false, NULL, fault);
-	if (!db)
-		return NULL;
-	if (db_configure(db, true, fault) == 0 &&
-		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0)
-		return db;
-	sqlite3_close(db);
-	return NULL;
+	return db ? fresh_use(db, true, report, fault) : NULL;
 }
