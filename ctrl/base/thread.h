@@ -25,11 +25,12 @@ thread_start(
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0)
-		return fault_set(fault, FAULT_INTERNAL, "", "cannot start the thread %s: %s", name,
+	if (rc == 0)
+		pthread_setname_np(*thread, name);
+	else
+		fault_set(fault, FAULT_INTERNAL, "", "cannot start the thread %s: %s", name,
 			strerror(rc));
-	pthread_setname_np(*thread, name);
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 /*

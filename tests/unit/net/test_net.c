@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Neighbours in use: what is reported when the kernel's table changes, and what is kept fresh. */
+/*
+ * On a live kernel: what is reported of neighbours in use when its table changes, what is kept
+ * fresh, the neighbour of a hop, and everything that leaves it without one.
+ */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <linux/neighbour.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "namespace.h"
 #include "net/neighbour.h"
@@ -349,4 +355,183 @@ Test(neighbour, confirmation)
 	}
 	neighbour_cache_fini(&cache);
 	netlink_close(&netlink);
+}
+
+static struct net_hop
+hop_to(const char *dst)
+{
+	struct net_hop hop = {.ifindex = port};
+
+	hop.family = address_parse(dst, hop.dst);
+	return hop;
+}
+
+/* Ask when all notifications have been read, so that a new link is known. */
+static int
+resolve(struct net_hop *hop)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	route_resolve(net, hop);
+	return hop->error;
+}
+
+/* One hop that must end with this error; `dst` says which one failed. */
+static struct net_hop
+expect_hop(const char *dst, int error)
+{
+	struct net_hop hop = hop_to(dst);
+
+	cr_expect_eq(resolve(&hop), error, "%s: %d", dst, hop.error);
+	return hop;
+}
+
+static void
+expect_neighbour(const struct net_hop *hop, const char *neighbour)
+{
+	uint8_t address[16];
+
+	address_parse(neighbour, address);
+	cr_expect_eq(hop->out_ifindex, port);
+	cr_expect_eq(memcmp(hop->address, address, sizeof(address)), 0, "not %s", neighbour);
+}
+
+TestSuite(route, .init = setup, .fini = teardown);
+
+Test(route, on_link)
+{
+	struct net_hop hop = expect_hop("192.0.2.2", 0);
+
+	expect_neighbour(&hop, "192.0.2.2");
+	hop = expect_hop("2001:db8::2", 0);
+	expect_neighbour(&hop, "2001:db8::2");
+}
+
+Test(route, through_a_gateway)
+{
+	struct net_hop hop;
+
+	shell("ip route add 198.51.100.0/24 via 192.0.2.2");
+	shell("ip route add 2001:db8:9::/48 via 2001:db8::2");
+	hop = expect_hop("198.51.100.5", 0);
+	expect_neighbour(&hop, "192.0.2.2");
+	hop = expect_hop("2001:db8:9::5", 0);
+	expect_neighbour(&hop, "2001:db8::2");
+}
+
+Test(route, gateway_named_by_the_operator)
+{
+	struct net_hop hop = hop_to("203.0.113.5");
+
+	shell("ip route add unreachable 203.0.113.0/24");
+	hop.has_gateway = true;
+	address_parse("192.0.2.2", hop.gateway);
+	cr_assert_eq(resolve(&hop), 0);
+	expect_neighbour(&hop, "192.0.2.2");
+}
+
+Test(route, no_route)
+{
+	expect_hop("203.0.113.5", -ENETUNREACH);
+	expect_hop("2001:db8:9::5", -ENETUNREACH);
+	expect_hop("127.0.0.1", -ENETUNREACH);
+	expect_hop("::1", -ENETUNREACH);
+}
+
+Test(route, default_route)
+{
+	struct net_hop hop;
+
+	shell("ip route add default via 192.0.2.2");
+	hop = expect_hop("203.0.113.5", 0);
+	expect_neighbour(&hop, "192.0.2.2");
+}
+
+Test(route, route_by_another_interface)
+{
+	shell("ip link add second type veth peer name second_wire && ip link set second_wire up && "
+	      "ip link set second up && ip addr add 198.51.100.1/24 dev second && "
+	      "ip addr add 2001:db8:9::1/64 dev second nodad");
+	expect_hop("198.51.100.5", -ENETUNREACH);
+	expect_hop("2001:db8:9::5", -ENETUNREACH);
+}
+
+Test(route, unreachable_and_forbidden_routes)
+{
+	shell("ip route add unreachable 198.51.100.0/26");
+	shell("ip route add blackhole 198.51.100.64/26");
+	shell("ip route add prohibit 198.51.100.128/26");
+	shell("ip -6 route add unreachable 2001:db8:a::/48");
+	shell("ip -6 route add blackhole 2001:db8:b::/48");
+	shell("ip -6 route add prohibit 2001:db8:c::/48");
+	expect_hop("198.51.100.1", -ENETUNREACH);
+	expect_hop("198.51.100.65", -ENETUNREACH);
+	expect_hop("198.51.100.129", -ENETUNREACH);
+	expect_hop("2001:db8:a::1", -ENETUNREACH);
+	expect_hop("2001:db8:b::1", -ENETUNREACH);
+	expect_hop("2001:db8:c::1", -ENETUNREACH);
+}
+
+Test(route, interface_down)
+{
+	shell("ip link set port down");
+	expect_hop("192.0.2.2", -ENETUNREACH);
+	expect_hop("2001:db8::2", -ENETUNREACH);
+}
+
+Test(route, no_neighbour_is_meant)
+{
+	static const char *const destinations[] = {
+		"255.255.255.255", "192.0.2.255", "0.0.0.0", "192.0.2.1", "::", "2001:db8::1"};
+
+	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++)
+		expect_hop(destinations[i], -EADDRNOTAVAIL);
+}
+
+Test(route, vlan_without_interface)
+{
+	struct net_hop hop = hop_to("192.0.2.2");
+
+	hop.vlan = 7;
+	cr_expect_eq(resolve(&hop), -ENETUNREACH);
+	cr_expect_eq(hop.out_ifindex, 0);
+}
+
+/* On a kernel without 802.1Q there is only the absence to see; test_netlink.c has the rest. */
+Test(route, vlan_interface)
+{
+	struct net_hop hop = hop_to("198.51.100.2");
+
+	hop.vlan = 7;
+	if (system("ip link add link port name port.7 type vlan id 7 2>/dev/null") != 0) {
+		cr_expect_eq(resolve(&hop), -ENETUNREACH);
+		return;
+	}
+	shell("ip addr add 198.51.100.1/24 dev port.7 && ip link set port.7 up");
+	cr_assert_eq(resolve(&hop), 0, "%d", hop.error);
+	cr_expect_eq(hop.out_ifindex, if_nametoindex("port.7"));
+	hop.vlan = 8;
+	cr_expect_eq(resolve(&hop), -ENETUNREACH);
+}
+
+/* The 802.1ad interface, and the 802.1Q one upon it; without the outer tag there is none. */
+Test(route, vlan_inside_vlan)
+{
+	struct net_hop hop = hop_to("198.51.100.2");
+
+	hop.vlan = 7;
+	hop.outer_vlan = 300;
+	if (system("ip link add link port name port.300 type vlan protocol 802.1ad id 300 "
+		   "2>/dev/null") != 0) {
+		cr_expect_eq(resolve(&hop), -ENETUNREACH);
+		return;
+	}
+	shell("ip link set port.300 up");
+	cr_expect_eq(resolve(&hop), -ENETUNREACH, "no inner one yet");
+	cr_expect_eq(hop.out_ifindex, 0);
+	shell("ip link add link port.300 name port.300.7 type vlan id 7");
+	shell("ip addr add 198.51.100.1/24 dev port.300.7 && ip link set port.300.7 up");
+	cr_assert_eq(resolve(&hop), 0, "%d", hop.error);
+	cr_expect_eq(hop.out_ifindex, if_nametoindex("port.300.7"));
+	hop.outer_vlan = 0;
+	cr_expect_eq(resolve(&hop), -ENETUNREACH);
 }
