@@ -2,7 +2,6 @@
 /* See args.h. */
 #include "cli/args.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "base/addr.h"
 #include "base/escape.h"
 #include "cli/output.h"
 #include "schema/schema.h"
@@ -172,34 +172,22 @@ duration_parse(const char *text, uint64_t *seconds)
 	return 0;
 }
 
+/* Is it ADDRESS/BITS? Whether bits behind the length are zero is for the daemon to judge. */
 static bool
-address_is(int family, const char *text)
-{
-	struct in6_addr bytes;
-
-	return inet_pton(family, text, &bytes) == 1;
-}
-
-bool
-address_is_valid(const char *text)
-{
-	return address_is(AF_INET, text) || address_is(AF_INET6, text);
-}
-
-bool
 prefix_is_valid(const char *text)
 {
 	const size_t length = strcspn(text, "/");
-	char address[INET6_ADDRSTRLEN];
+	uint8_t bytes[ADDRESS_BYTES], family;
+	char address[ADDRESS_TEXT_MAX];
 	uint64_t bits;
 
 	if (text[length] == '\0' || length >= sizeof(address))
 		return false;
 	memcpy(address, text, length);
 	address[length] = '\0';
-	return address_is_valid(address) &&
-	       number_parse(text + length + 1, 0, address_is(AF_INET, address) ? 32 : 128, &bits) ==
-		       0;
+	family = address_parse(address, bytes);
+	return family != 0 &&
+	       number_parse(text + length + 1, 0, family == 4 ? 32 : 128, &bits) == 0;
 }
 
 const char *
@@ -209,6 +197,7 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	const char *address = bracketed ? text + 1 : text;
 	const char *colon = strrchr(text, ':');
 	const char *end = bracketed ? strchr(text, ']') : colon;
+	uint8_t bytes[ADDRESS_BYTES];
 	uint64_t port;
 
 	if (!bracketed && colon != NULL && strchr(text, ':') != colon)
@@ -219,7 +208,7 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		return "no IP address before the port";
 	memcpy(endpoint->address, address, (size_t)(end - address));
 	endpoint->address[end - address] = '\0';
-	if (!address_is(bracketed ? AF_INET6 : AF_INET, endpoint->address))
+	if (address_parse(endpoint->address, bytes) != (bracketed ? 6 : 4))
 		return bracketed ? "not an IPv6 address in the brackets" : "not an IPv4 address";
 	if (number_parse(bracketed ? end + 2 : end + 1, 0, UINT16_MAX, &port) < 0)
 		return "the port is not a number from 0 to 65535";
@@ -320,6 +309,8 @@ ports_json(const char *value)
 static json_t *
 value_json(enum pair_kind kind, const char *value, const char **wrong)
 {
+	uint8_t bytes[ADDRESS_BYTES];
+
 	switch (kind) {
 	case PAIR_NUMBER:
 		*wrong = "is not a number";
@@ -329,7 +320,7 @@ value_json(enum pair_kind kind, const char *value, const char **wrong)
 		return unit_value("dscp", value);
 	case PAIR_ADDRESS:
 		*wrong = "is not an IP address";
-		return address_is_valid(value) ? json_string(value) : NULL;
+		return address_parse(value, bytes) != 0 ? json_string(value) : NULL;
 	case PAIR_PREFIX:
 		*wrong = "is not a prefix, as 192.0.2.0/24";
 		return prefix_is_valid(value) ? json_string(value) : NULL;

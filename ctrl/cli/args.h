@@ -91,12 +91,6 @@ struct endpoint {
 /* NULL when text is an endpoint, else what is wrong with it, in static storage. */
 const char *endpoint_parse(const char *text, struct endpoint *endpoint);
 
-/* Is it a plain IPv4 or IPv6 address? */
-bool address_is_valid(const char *text);
-
-/* Is it ADDRESS/BITS? Whether bits behind the length are zero is for the daemon to judge. */
-bool prefix_is_valid(const char *text);
-
 #define PAIRS_ERROR_MAX 256
 
 enum pair_kind {

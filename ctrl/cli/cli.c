@@ -44,6 +44,8 @@ static const struct command *const commands[] = {
 	&command_rpc,
 };
 
+#define USAGE_COLUMNS 79
+#define USAGE_INDENT 7
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 const struct option_spec command_globals[] = {
@@ -126,13 +128,37 @@ options_help(const struct option_spec *options, int width, FILE *out)
 	}
 }
 
+/* What the command's arguments do not say of options is taken from their table. */
+static void
+usage_print(const struct command *command, FILE *out)
+{
+	const bool lists = strstr(command->arguments, "--") == NULL;
+	int column = fprintf(out, "Usage: sluicectl %s%s%s", command->name,
+		command->arguments[0] != '\0' ? " " : "", command->arguments);
+	const struct option_spec *option = lists ? command->options : NULL;
+	char text[64];
+
+	for (; option != NULL && option->name != NULL; option++) {
+		const int length = snprintf(text, sizeof(text), " [--%s%s%s]", option->name,
+			option->value != NULL ? " " : "",
+			option->value != NULL ? option->value : "");
+
+		column += length;
+		if (column > USAGE_COLUMNS) {
+			fprintf(out, "\n%*s", USAGE_INDENT - 1, "");
+			column = USAGE_INDENT - 1 + length;
+		}
+		fputs(text, out);
+	}
+}
+
 void
 command_help(const struct command *command, FILE *out)
 {
 	const int width = options_width(command->options);
 
-	fprintf(out, "Usage: sluicectl %s%s%s\n\n%s.\n\nOptions:\n", command->name,
-		command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
+	usage_print(command, out);
+	fprintf(out, "\n\n%s.\n\nOptions:\n", command->summary);
 	options_help(command->options, width, out);
 	options_help(command_globals, width, out);
 	if (command->details != NULL) {
@@ -194,6 +220,18 @@ option_number(const struct cli *cli, const struct arguments *arguments, const ch
 			cli, "--%s: \"%s\" is not a number from %" PRIu64, name, text, min);
 	return cli_usage(cli, "--%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, name,
 		text, min, max);
+}
+
+int
+option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
+	uint64_t *milliseconds)
+{
+	const char *text = arguments_value(arguments, "interval");
+
+	if (text == NULL || (seconds_parse(text, milliseconds) == 0 && *milliseconds >= min_ms))
+		return CLI_OK;
+	return cli_usage(cli, "--interval: \"%s\" is not a time from %ums to 1d, as 10s or 500ms",
+		text, min_ms);
 }
 
 int
@@ -424,7 +462,6 @@ cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 		cli_out_of_memory();
 	changes = cli_change_sent(method, params);
 	result = client_call(&cli->client, method, params, &error);
-	json_decref(params);
 	if (result == NULL)
 		*exit_code = cli_refused(cli, &error);
 	if (changes)

@@ -65,6 +65,10 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
 	uint64_t min, uint64_t max, uint64_t *number);
 
+/* --interval: a time of at least min_ms. As above. */
+int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
+	uint64_t *milliseconds);
+
 /* The number of a generation. As above. */
 int generation_parse(const struct cli *cli, const char *word, uint64_t *generation);
 

@@ -178,15 +178,6 @@ reply_make_safe(json_t *message)
 #define NOTICE_WAIT_MS INT32_MAX /* weeks */
 #define HOST_MAX 254 /* characters of a name, RFC 1035 section 2.3.4 */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void
 client_init(struct client *client, const char *path, unsigned timeout_ms)
 {
@@ -722,7 +713,7 @@ client_call(struct client *client, const char *method, json_t *params, struct cl
 	const json_int_t id = ++client->last_id;
 	json_t *request, *reply, *result = NULL;
 
-	request = json_pack("{s:s, s:s, s:O, s:I}", "jsonrpc", "2.0", "method", method, "params",
+	request = json_pack("{s:s, s:s, s:o, s:I}", "jsonrpc", "2.0", "method", method, "params",
 		params, "id", id);
 	reply = client_exchange(client, request, error);
 	json_decref(request);

@@ -59,8 +59,8 @@ void client_init(struct client *client, const char *path, unsigned timeout_ms);
 void client_fini(struct client *client);
 
 /*
- * Call `method`. params is borrowed. Returns a new reference to the result, always an object; or
- * NULL with *error filled.
+ * Call `method`. The reference to params is taken over. Returns a new reference to the result,
+ * always an object; or NULL with *error filled.
  */
 json_t *client_call(
 	struct client *client, const char *method, json_t *params, struct client_error *error);

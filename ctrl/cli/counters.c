@@ -125,7 +125,7 @@ static const struct option_spec counters_options[] = {
 
 const struct command command_counters = {
 	.name = "counters",
-	.arguments = "[--flows]",
+	.arguments = "",
 	.summary = "Show the counters of ports or flows, and drops by reason",
 	.example = "  sluicectl counters --flows",
 	.options = counters_options,

@@ -13,6 +13,9 @@
 #include "flow/flow_codec.h"
 #include "schema/flow_files.h"
 
+#define PATH_HELP \
+	"PATH is a file, or a directory whose *.yaml are read by name;\n" \
+	"without it " PLAN_FILES_DEFAULT ".\n"
 #define PLAN_CHANGES 50
 
 static struct flow_files *
@@ -101,9 +104,7 @@ plan(struct cli *cli, const struct arguments *arguments)
 static void
 plan_details(FILE *out)
 {
-	fprintf(out, "PATH is a file, or a directory whose *.yaml are read by name;\n"
-		     "without it " PLAN_FILES_DEFAULT ".\n\n"
-		     "The exit code is 0 without changes, 6 with changes.\n");
+	fprintf(out, PATH_HELP "\nThe exit code is 0 without changes, 6 with changes.\n");
 }
 
 static const struct option_spec plan_options[] = {
@@ -114,7 +115,7 @@ static const struct option_spec plan_options[] = {
 
 const struct command command_plan = {
 	.name = "plan",
-	.arguments = "[PATH] [--prune] [--limit N]",
+	.arguments = "[PATH]",
 	.summary = "Show what applying files of flows would change",
 	.details = plan_details,
 	.example = "  sluicectl plan flows.d",
@@ -220,12 +221,9 @@ apply(struct cli *cli, const struct arguments *arguments)
 static void
 apply_details(FILE *out)
 {
-	fprintf(out,
-		"PATH is a file, or a directory whose *.yaml are read by name;\n"
-		"without it %s.\n\n"
-		"Flows that an earlier apply brought and that are not in the files any\n"
-		"more go away; those installed otherwise stay, unless --prune is given.\n",
-		PLAN_FILES_DEFAULT);
+	fprintf(out, PATH_HELP
+		"\nFlows that an earlier apply brought and that are not in the files any\n"
+		"more go away; those installed otherwise stay, unless --prune is given.\n");
 }
 
 static const struct option_spec apply_options[] = {
@@ -240,8 +238,7 @@ static const struct option_spec apply_options[] = {
 
 const struct command command_apply = {
 	.name = "apply",
-	.arguments = "[PATH] [--prune] [--confirm-within TIME] [--comment TEXT]\n"
-		     "       [--if-generation N] [--limit N] [--yes]",
+	.arguments = "[PATH]",
 	.summary = "Make the flows what files say: all of them, or nothing",
 	.details = apply_details,
 	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
@@ -277,14 +274,12 @@ files_decode(const struct flow_files *files)
 static bool
 daemon_runs(struct cli *cli)
 {
-	json_t *params = json_object();
 	struct client_error error;
-	json_t *info = client_call(&cli->client, "system.info", params, &error);
+	json_t *info = client_call(&cli->client, "system.info", json_object(), &error);
 	const bool runs = info != NULL || error.status != CLIENT_UNREACHABLE;
 
 	if (!runs)
 		fprintf(stderr, "Not checked against a sluiced: %s\n", error.text);
-	json_decref(params);
 	json_decref(info);
 	return runs;
 }
@@ -348,13 +343,12 @@ static const struct option_spec validate_options[] = {
 static void
 validate_details(FILE *out)
 {
-	fprintf(out, "PATH is a file, or a directory whose *.yaml are read by name;\n"
-		     "without it " PLAN_FILES_DEFAULT ".\n");
+	fputs(PATH_HELP, out);
 }
 
 const struct command command_validate = {
 	.name = "validate",
-	.arguments = "[PATH] [--offline] [--prune]",
+	.arguments = "[PATH]",
 	.summary = "Check files of flows, without changing anything",
 	.details = validate_details,
 	.example = "  sluicectl validate flows.d --offline",

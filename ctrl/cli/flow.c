@@ -213,7 +213,7 @@ static const struct option_spec list_options[] = {
 
 const struct command command_flow_list = {
 	.name = "flow list",
-	.arguments = "[OPTION]...",
+	.arguments = "",
 	.summary = "List the flows that are installed, and how they do",
 	.example = "  sluicectl flow list --pending --dropping",
 	.options = list_options,

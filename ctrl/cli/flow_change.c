@@ -337,9 +337,11 @@ leg_leave(struct cli *cli, const struct arguments *arguments)
 	return cli_end(cli, result, exit_code);
 }
 
+/* The state is the last word of the command. */
 static int
-flow_admin(struct cli *cli, const struct arguments *arguments, const char *admin)
+flow_admin(struct cli *cli, const struct arguments *arguments)
 {
+	const char *admin = strrchr(cli->command->name, ' ') + 1;
 	const char *leg = arguments_value(arguments, "leg");
 	json_t *result;
 	int exit_code;
@@ -354,18 +356,6 @@ flow_admin(struct cli *cli, const struct arguments *arguments, const char *admin
 		printf("%s %s%s%s\n", admin, arguments->words[0], leg != NULL ? " " : "",
 			leg != NULL ? leg : "");
 	return cli_end(cli, result, exit_code);
-}
-
-static int
-flow_up(struct cli *cli, const struct arguments *arguments)
-{
-	return flow_admin(cli, arguments, "up");
-}
-
-static int
-flow_down(struct cli *cli, const struct arguments *arguments)
-{
-	return flow_admin(cli, arguments, "down");
 }
 
 static const struct option_spec join_options[] = {
@@ -410,22 +400,22 @@ const struct command command_leg_leave = {
 
 const struct command command_flow_up = {
 	.name = "flow up",
-	.arguments = "ID [--leg LEG]",
+	.arguments = "ID",
 	.summary = "Bring a flow, or one of its legs, up again",
 	.example = "  sluicectl flow up cam1",
 	.options = admin_options,
 	.max_words = 1,
 	.changes = true,
-	.run = flow_up,
+	.run = flow_admin,
 };
 
 const struct command command_flow_down = {
 	.name = "flow down",
-	.arguments = "ID [--leg LEG]",
+	.arguments = "ID",
 	.summary = "Stop a flow, or one of its legs, without removing it",
 	.example = "  sluicectl flow down cam1 --leg wall",
 	.options = admin_options,
 	.max_words = 1,
 	.changes = true,
-	.run = flow_down,
+	.run = flow_admin,
 };

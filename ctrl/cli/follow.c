@@ -38,12 +38,11 @@ struct follow {
 static const char *
 text_time(struct text *text, uint64_t time_ns)
 {
-	const time_t seconds = (time_t)(time_ns / 1000000000);
-	struct tm local;
+	char moment[MOMENT_TEXT_MAX];
 
-	localtime_r(&seconds, &local);
-	text->length = strftime(text->s, sizeof(text->s), "%Y-%m-%d %H:%M:%S", &local);
-	text_add(text, ".%03u", (unsigned)(time_ns / 1000000 % 1000));
+	text_clear(text);
+	text_add(text, "%s.%03u", moment_text(time_ns, moment),
+		(unsigned)(time_ns / 1000000 % 1000));
 	return text->s;
 }
 
@@ -123,7 +122,6 @@ follow_read(struct follow *follow, struct client_error *error)
 		params = json_pack(
 			"{s:I, s:i}", "after", (json_int_t)follow->after, "limit", PAGE_ENTRIES);
 		page = client_call(&follow->cli->client, follow->ring->method, params, error);
-		json_decref(params);
 		if (page == NULL)
 			return -1;
 		more = page_show(follow, page);
@@ -198,7 +196,7 @@ static const struct option_spec punted_options[] = {
 
 const struct command command_punted = {
 	.name = "punted",
-	.arguments = "[--follow] [--after SEQUENCE] [--hex]",
+	.arguments = "",
 	.summary = "Show the latest packets that flows and ports handed to control",
 	.example = "  sluicectl punted --hex | text2pcap - punted.pcap",
 	.options = punted_options,
@@ -273,7 +271,6 @@ events_hear(struct follow *follow, struct client_error *error)
 		QUEUE_EVENTS, "kinds", follow->kinds);
 	json_t *reply = client_call(client, "events.subscribe", params, error), *event;
 
-	json_decref(params);
 	if (reply == NULL)
 		return -1;
 	json_decref(reply);
@@ -363,7 +360,7 @@ static const struct option_spec events_options[] = {
 
 const struct command command_events = {
 	.name = "events",
-	.arguments = "[--follow] [--after SEQUENCE] [--kinds KIND,...]",
+	.arguments = "",
 	.summary = "Show what happened: flows, ports, neighbours, commits, overload",
 	.details = events_details,
 	.example = "  sluicectl events --follow --kinds port_down,neighbour_lost,overload",

@@ -72,9 +72,7 @@ fault_show(const struct cli *cli, const json_t *entry)
 		"Generation %" PRIu64 " was not confirmed in time and cannot be taken back: %s.",
 		generation, member_text(entry, "fault"));
 	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
-	printf("  sluicectl");
-	change_print_target(cli, stdout);
-	printf(" confirm %" PRIu64 "\n", generation);
+	change_print_confirm(cli, entry);
 }
 
 static json_t *
@@ -440,8 +438,7 @@ const struct command command_confirm = {
 
 const struct command command_rollback = {
 	.name = "rollback",
-	.arguments = "[GENERATION] [--plan] [--limit N] [--comment TEXT]\n"
-		     "       [--confirm-within TIME] [--yes]",
+	.arguments = "[GENERATION]",
 	.summary = "Go back to the flows of a generation of the history",
 	.details = rollback_details,
 	.example = "  sluicectl rollback 41 --plan\n"

@@ -682,15 +682,6 @@ table_end_below(struct table *table)
 #define REDRAW_MS 100
 #define BAR_COLUMNS 24
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void
 progress_text(char *text, const char *what, uint64_t done, uint64_t total)
 {

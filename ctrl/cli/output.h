@@ -14,6 +14,15 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
+
+/* CLOCK_MONOTONIC. */
+static inline int64_t
+now_ms(void)
+{
+	return (int64_t)(clock_read_ns(CLOCK_MONOTONIC) / 1000000);
+}
+
 /* Memory is gone: say so and abort(). */
 void cli_out_of_memory(void) __attribute__((noreturn));
 

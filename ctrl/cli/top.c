@@ -223,7 +223,6 @@ top_fetch(struct top *top, const char *method, json_t *params, json_t **result,
 	struct client_error *error)
 {
 	*result = client_call(&top->cli->client, method, params, error);
-	json_decref(params);
 	return *result != NULL ? 0 : -1;
 }
 
@@ -300,15 +299,6 @@ static const char *const help[] = {
 	"  and legs, Ethernet frames for ports. DROP/S has all reasons: `sluicectl",
 	"  counters` tells them apart. A * marks what rows are sorted by.",
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 live_look(struct live *live)
@@ -625,20 +615,17 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 {
 	const char *view = arguments_value(arguments, "view");
 	const char *sort = arguments_value(arguments, "sort");
-	const char *interval = arguments_value(arguments, "interval");
 	const char *filter = arguments_value(arguments, "filter");
-	uint64_t number = 0;
+	uint64_t number;
 
 	if (view != NULL && view_read(cli, top, view) != CLI_OK)
 		return CLI_USAGE;
 	if (sort != NULL && sort_read(cli, top, sort) != CLI_OK)
 		return CLI_USAGE;
-	if (interval != NULL && (seconds_parse(interval, &number) < 0 || number < 100))
-		return cli_usage(cli,
-			"--interval: \"%s\" is not a time from 100ms to 1d, as 10s or 500ms",
-			interval);
-	if (interval != NULL)
-		top->interval_ms = (unsigned)number;
+	number = top->interval_ms;
+	if (option_interval(cli, arguments, 100, &number) != CLI_OK)
+		return CLI_USAGE;
+	top->interval_ms = (unsigned)number;
 	number = top->n_rows;
 	if (option_number(cli, arguments, "limit", 1, ROWS_MAX, &number) != CLI_OK)
 		return CLI_USAGE;
@@ -693,7 +680,7 @@ static const struct option_spec top_options[] = {
 
 const struct command command_top = {
 	.name = "top",
-	.arguments = "[--view VIEW] [--sort BY] [--filter TEXT] [--interval TIME] [--once]",
+	.arguments = "",
 	.summary = "Show the busiest flows, legs, ports and workers live",
 	.details = top_details,
 	.example = "  sluicectl top --view legs --sort drops --once",

@@ -10,7 +10,6 @@
 #include "base/escape.h"
 #include "cli/output.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 #define SORTS_MAX 5
 
 static const struct {

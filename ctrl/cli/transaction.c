@@ -83,12 +83,17 @@ change_agreed(const char *question)
 }
 
 void
-change_print_target(const struct cli *cli, FILE *out)
+change_print_confirm(const struct cli *cli, const json_t *entry)
 {
-	if (cli->client.target.endpoint != NULL)
-		fprintf(out, " --connect %s", cli->client.target.endpoint);
-	else if (strcmp(cli->client.path, CLI_SOCKET_DEFAULT) != 0)
-		fprintf(out, " --socket %s", cli->client.path);
+	const struct client *client = &cli->client;
+	const bool remote = client->target.endpoint != NULL;
+	const bool usual = !remote && strcmp(client->path, CLI_SOCKET_DEFAULT) == 0;
+
+	printf("  sluicectl%s%s confirm %" PRIu64 "\n",
+		usual	 ? ""
+		: remote ? " --connect "
+			 : " --socket ",
+		usual ? "" : client->path, member_number(entry, "generation"));
 }
 
 void
@@ -110,9 +115,7 @@ change_committed(struct cli *cli, json_t *result)
 	text_print(stdout, 2,
 		"Unless confirmed, the previous flows are restored at %s. To confirm:",
 		moment_text(confirm_by_ns, moment));
-	printf("  sluicectl");
-	change_print_target(cli, stdout);
-	printf(" confirm %" PRIu64 "\n", member_number(result, "generation"));
+	change_print_confirm(cli, result);
 }
 
 /* Small enough that the daemon answers others between two of them. */
@@ -134,12 +137,11 @@ static uint64_t
 message_bytes(struct cli *cli)
 {
 	struct client_error error;
-	json_t *params = json_object(), *info;
+	json_t *info;
 	uint64_t bytes;
 
-	info = client_call(&cli->client, "system.info", params, &error);
+	info = client_call(&cli->client, "system.info", json_object(), &error);
 	bytes = member_number(json_object_get(info, "limits"), "message_bytes");
-	json_decref(params);
 	json_decref(info);
 	return bytes > MESSAGE_BYTES_LEAST ? bytes : MESSAGE_BYTES_LEAST;
 }
@@ -267,7 +269,6 @@ batch_call(
 	client->timeout_ms = usual_ms;
 	client->waits = NULL;
 	progress_end(&progress);
-	json_decref(params);
 	if (result != NULL) {
 		if (is_change)
 			cli_change_answered(result, &error);
@@ -315,7 +316,6 @@ put_send(struct batch *batch, size_t first, size_t n)
 	if (params == NULL)
 		cli_out_of_memory();
 	result = client_call(&batch->cli->client, "txn.put", params, &error);
-	json_decref(params);
 	if (result == NULL)
 		return batch_refused(batch, &error, first);
 	json_decref(result);
@@ -369,7 +369,6 @@ batch_abort(struct batch *batch)
 	struct client_error error;
 
 	result = client_call(&batch->cli->client, "txn.abort", params, &error);
-	json_decref(params);
 	json_decref(result);
 }
 

@@ -41,8 +41,8 @@ bool change_asks(const struct arguments *arguments);
 /* Ask on standard error; whatever is not yes is no, and said to be. */
 bool change_agreed(const char *question);
 
-/* The options that name our daemon, for a command to be pasted: "" or " --socket PATH". */
-void change_print_target(const struct cli *cli, FILE *out);
+/* The command that confirms a generation, to be pasted. */
+void change_print_confirm(const struct cli *cli, const json_t *entry);
 
 struct flow_files;
 

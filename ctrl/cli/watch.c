@@ -33,10 +33,9 @@ flow_sent(const char *id, const json_t *flow)
 static int
 watch_flow(struct watch *watch, const char *id, json_t *flows, struct client_error *error)
 {
-	json_t *params = json_pack("{s:s}", "id", id);
-	json_t *flow = client_call(&watch->cli->client, "flow.get", params, error);
+	json_t *flow =
+		client_call(&watch->cli->client, "flow.get", json_pack("{s:s}", "id", id), error);
 
-	json_decref(params);
 	if (flow == NULL && (!watch->began || strcmp(error->name, "NOT_FOUND") != 0))
 		return -1;
 	json_array_append_new(flows, flow_sent(id, flow));
@@ -54,7 +53,6 @@ watch_flows(struct watch *watch, uint64_t *installed, struct client_error *error
 	int status = 0;
 
 	page = client_call(&watch->cli->client, "flow.list", params, error);
-	json_decref(params);
 	*installed = member_number(page, "total");
 	if (page == NULL)
 		status = -1;
@@ -75,11 +73,10 @@ static int
 watch_read(void *arg, json_t **record, struct client_error *error)
 {
 	struct watch *watch = arg;
-	json_t *params = json_object(), *flows = NULL;
-	json_t *counters = client_call(&watch->cli->client, "counters.get", params, error);
+	json_t *flows = NULL;
+	json_t *counters = client_call(&watch->cli->client, "counters.get", json_object(), error);
 	uint64_t installed;
 
-	json_decref(params);
 	if (counters != NULL)
 		flows = watch_flows(watch, &installed, error);
 	*record = flows != NULL && watch->before != NULL ? traffic_rates(watch->before, counters)
@@ -115,7 +112,6 @@ watch_print(void *arg, json_t *record)
 static int
 watch(struct cli *cli, const struct arguments *arguments)
 {
-	const char *interval = arguments_value(arguments, "interval");
 	struct watch watch = {.cli = cli, .arguments = arguments};
 	struct monitor monitor = {.cli = cli,
 		.interval_ms = 1000,
@@ -124,10 +120,8 @@ watch(struct cli *cli, const struct arguments *arguments)
 		.arg = &watch};
 	int exit_code;
 
-	if (interval != NULL && seconds_parse(interval, &monitor.interval_ms) < 0)
-		return cli_usage(cli,
-			"--interval: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
-			interval);
+	if (option_interval(cli, arguments, 1, &monitor.interval_ms) != CLI_OK)
+		return CLI_USAGE;
 	if (option_number(cli, arguments, "count", 1, UINT32_MAX, &monitor.count) != CLI_OK)
 		return CLI_USAGE;
 	exit_code = monitor_run(&monitor);
@@ -144,7 +138,7 @@ static const struct option_spec watch_options[] = {
 
 const struct command command_watch = {
 	.name = "watch",
-	.arguments = "[--interval TIME] [--count N] [--flow ID]...",
+	.arguments = "",
 	.summary = "Show rates, legs and drops live, a line a second",
 	.example = "  sluicectl watch --flow cam1 --count 10",
 	.options = watch_options,

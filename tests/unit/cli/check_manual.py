@@ -46,6 +46,13 @@ def missing_of_client(sluicectl, page):
 
 def stale_of_client(sluicectl, page):
     """Options that the manual lists for a command and its help does not."""
+    synopsis = re.search(r"^\.Sh SYNOPSIS(.*?)^\.Sh ", page, flags=re.M | re.S).group(1)
+    for form in re.split(r"^\.Nm$", synopsis, flags=re.M):
+        command = re.search(r"^\.Cm ([a-z]+(?: [a-z]+)?)", form, flags=re.M)
+        known = help_of(sluicectl, command.group(1)) if command else ""
+        for option in re.findall(r"\bFl -([a-z-]+)", form) if command else []:
+            if not re.search(rf"^  --{option}\b(?!-)", known, flags=re.M):
+                yield f"{command.group(1)} --{option}, in the synopsis"
     for section in re.split(r"^\.Ss ", page, flags=re.M)[1:]:
         command = re.match("[a-z]+(?: [a-z]+)?", section).group(0)
         text = re.split(r"^\.Sh ", section, flags=re.M)[0]

@@ -309,15 +309,6 @@ Test(endpoint, a_text_that_is_far_too_long_is_cut_or_refused)
 	expect_wrong(text, "address");
 }
 
-Test(endpoint, plain_addresses)
-{
-	cr_assert(address_is_valid("192.0.2.1"));
-	cr_assert(address_is_valid("2001:db8::1"));
-	cr_assert_not(address_is_valid("[2001:db8::1]"));
-	cr_assert_not(address_is_valid("192.0.2.1:1"));
-	cr_assert_not(address_is_valid(""));
-}
-
 Test(quantity, suffixes_are_decimal_and_exact)
 {
 	static const struct {

@@ -61,6 +61,20 @@ Test(commands, help_has_an_example_and_fits_80_columns)
 	}
 }
 
+Test(commands, usage_has_the_options_of_the_table)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	command_help(command_find("apply", NULL), out);
+	fclose(out);
+	cr_expect_not_null(strstr(text, "apply [PATH] [--prune] [--confirm-within TIME]\n"));
+	cr_expect_not_null(strstr(text, "\n       [--comment TEXT] [--if-generation GENERATION]"));
+	cr_expect_not_null(strstr(text, " [--limit N] [--yes]\n\n"), "%s", text);
+	free(text);
+}
+
 Test(commands, overview_fits_80_columns)
 {
 	char *text = NULL;

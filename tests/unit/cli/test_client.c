@@ -87,7 +87,6 @@ call(struct client *client, json_t *params, struct client_error *error)
 {
 	json_t *result = client_call(client, "test", params, error);
 
-	json_decref(params);
 	return result;
 }
 

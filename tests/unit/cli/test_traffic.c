@@ -7,8 +7,6 @@
 
 #include <criterion/criterion.h>
 
-#define NS_PER_S UINT64_C(1000000000)
-
 static const char reading[] =
 	"{\"time_ns\": 5000000000, \"monotonic_ns\": 1000000007, \"ports\": ["
 	"{\"name\": \"p0\", \"rx_packets\": 10, \"rx_bytes\": 1000, \"tx_packets\": 1,"
