@@ -108,8 +108,7 @@ struct change {
 	bool reports; /* its last counters are wanted */
 	unsigned first_leg; /* faults count the flow's own legs from here */
 	uint16_t *from; /* CHANGE_REPLACE: one an own leg, as dp_txn_replace() has it */
-	uint16_t *
-		hops; /* as struct leg_hops has them; once it is committed, those that ran before */
+	uint16_t *hops; /* one a leg; once it is committed, those that ran before */
 	uint32_t handle; /* what the flow gets */
 	struct flow_spec *old_spec; /* once it is committed: what ran before */
 	struct dp_flow_stats last; /* when it reports: of what ran before */

@@ -15,39 +15,54 @@
 #define SLICE_NS (2 * NS_PER_S / 1000)
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 
-static const commit_phase_fn commit_phases[] = {
-	commit_stage,
-	commit_index,
-	commit_check,
-	commit_hops,
-	commit_remove,
-	commit_insert,
-	commit_want,
-	commit_prepare,
-	commit_plan,
-	commit_steer,
-	commit_write,
-	commit_run,
-	commit_activate,
-	commit_retire,
-	commit_answer,
-	commit_clear,
-	NULL,
+/* A plan goes as far as commit_plan(), and is aborted. */
+static const struct commit_phase plan_phases[] = {
+	{NULL, commit_stage},
+	{change_index, NULL},
+	{change_check, NULL},
+	{change_legs_count, commit_begin},
+	{change_hops, NULL},
+	{change_remove, NULL},
+	{NULL, commit_insert},
+	{change_want, commit_wants_check},
+	{NULL, commit_prepare},
+	{NULL, commit_plan},
+	{NULL, NULL},
 };
 
-static const commit_phase_fn abort_phases[] = {
-	commit_release,
-	commit_abort,
-	commit_draft_undo,
-	commit_unstage,
-	commit_refuse,
-	commit_clear,
-	NULL,
+static const struct commit_phase commit_phases[] = {
+	{NULL, commit_stage},
+	{change_index, NULL},
+	{change_check, commit_begin},
+	{change_hops, NULL},
+	{change_remove, NULL},
+	{NULL, commit_insert},
+	{change_want, commit_wants_check},
+	{NULL, commit_prepare},
+	{NULL, commit_plan},
+	{change_steer, NULL},
+	{NULL, commit_write},
+	{NULL, commit_run},
+	{NULL, commit_activate},
+	{change_retire, commit_retire},
+	{NULL, commit_answer},
+	{NULL, commit_clear},
+	{NULL, NULL},
 };
 
-static const commit_phase_fn discard_phases[] = {
-	commit_clear,
-	NULL,
+static const struct commit_phase abort_phases[] = {
+	{NULL, commit_release},
+	{NULL, commit_abort},
+	{NULL, commit_draft_undo},
+	{NULL, commit_unstage},
+	{NULL, commit_refuse},
+	{NULL, commit_clear},
+	{NULL, NULL},
+};
+
+static const struct commit_phase discard_phases[] = {
+	{NULL, commit_clear},
+	{NULL, NULL},
 };
 
 static void pump(struct commits *commits);
@@ -89,7 +104,7 @@ commits_create(
 }
 
 static void
-phases_begin(struct commits *commits, const commit_phase_fn *phases)
+phases_begin(struct commits *commits, const struct commit_phase *phases)
 {
 	commits->phases = phases;
 	commits->phase = 0;
@@ -104,7 +119,24 @@ phase_end(struct commits *commits)
 {
 	commits->at = 0;
 	commits->phase++;
-	commits->running = commits->phases[commits->phase] != NULL;
+	commits->running =
+		commits->phases[commits->phase].change || commits->phases[commits->phase].end;
+}
+
+static enum phase_end
+phase_run(struct commits *commits)
+{
+	const struct commit_phase *phase = &commits->phases[commits->phase];
+
+	for (; phase->change && commits->at < commits->draft.n; commits->at++) {
+		struct change *change = commits->draft.list[commits->at];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (phase->change(commits, change) < 0)
+			return commit_fail_at(commits, change);
+	}
+	return phase->end ? phase->end(commits) : PHASE_DONE;
 }
 
 /* Abort in one go, without notifications. */
@@ -112,10 +144,10 @@ static void
 group_break_off(struct commits *commits)
 {
 	commits->base = NULL;
-	if (commits->phases == commit_phases)
+	if (commits->phases == commit_phases || commits->phases == plan_phases)
 		phases_begin(commits, abort_phases);
-	while (commits->running && commits->phases[commits->phase] != commit_refuse) {
-		commits->phases[commits->phase](commits);
+	while (commits->running && commits->phases[commits->phase].end != commit_refuse) {
+		phase_run(commits);
 		phase_end(commits);
 	}
 }
@@ -196,14 +228,15 @@ group_begin(struct commits *commits)
 			break;
 	}
 	proposal = STAILQ_FIRST(&commits->group);
-	phases_begin(commits, proposal->discarded ? discard_phases : commit_phases);
+	phases_begin(commits, proposal->discarded ? discard_phases
+			      : proposal->plans	  ? plan_phases
+						  : commit_phases);
 	commits->running = true;
 	commits->failed = false;
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
 	commits->pruned = NULL;
 	commits->plan_legs = 0;
-	commits->plan_counts_hops = false;
 	commits->grown = NULL;
 	commits->wanting = NULL;
 }
@@ -223,7 +256,7 @@ pump(struct commits *commits)
 	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
 		if (!commits->running)
 			group_begin(commits);
-		switch (commits->phases[commits->phase](commits)) {
+		switch (phase_run(commits)) {
 		case PHASE_WAITS:
 			return;
 		case PHASE_MORE:

@@ -84,8 +84,6 @@ txn_commit_fault(int error, struct fault *fault)
  * any worker knows the flow: they are counted as dropped rather than go to the kernel.
  */
 
-#define HOPS_AT_ONCE 64 /* flows whose legs are resolved in one go */
-
 /* The next hop of an old leg, when the new one would be handed to the same. */
 static uint16_t
 hop_reused(const struct flow *flow, unsigned old, const struct flow_leg *leg)
@@ -126,139 +124,81 @@ hops_begin(struct change *change)
 	return 0;
 }
 
-/* The next changes that have legs; how many, and *end behind the last of them. */
-static size_t
-hops_gather(struct commits *commits, struct change **changes, struct leg_hops *list, size_t *end)
-{
-	size_t n = 0, i;
-
-	for (i = commits->at; i < commits->draft.n && n < HOPS_AT_ONCE; i++) {
-		struct change *change = commits->draft.list[i];
-
-		if (!change_runs(change))
-			continue;
-		if (!change->hops && hops_begin(change) < 0)
-			break;
-		changes[n] = change;
-		list[n++] = (struct leg_hops){
-			.spec = change_spec(change),
-			.hops = change->hops,
-			.first_leg = change->first_leg,
-		};
-	}
-	*end = i;
-	return n;
-}
-
-/* While it is open, repointing (flows.c) changes no handles or next hops. */
-static int
-txn_begin(struct commits *commits)
-{
-	if (commits->txn)
-		return 0;
-	commits->txn = dp_txn_begin(commits->flows->dp);
-	if (commits->txn)
-		return 0;
-	return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a transaction");
-}
-
 static bool
 plans(const struct commits *commits)
 {
 	return STAILQ_FIRST(&commits->group)->plans;
 }
 
-/* Who plans is not in need of next hops as long as there are enough for every leg. */
+/* While a transaction is open, repointing (flows.c) changes no handles or next hops. */
+enum phase_end
+commit_begin(struct commits *commits)
+{
+	if (commits->draft.n == 0)
+		return PHASE_DONE;
+	commits->txn = dp_txn_begin(commits->flows->dp);
+	if (commits->txn)
+		return PHASE_DONE;
+	fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a transaction");
+	return PHASE_FAILED;
+}
+
+int
+change_legs_count(struct commits *commits, struct change *change)
+{
+	if (change_runs(change))
+		commits->plan_legs += change_spec(change)->n_all_legs;
+	return 0;
+}
+
+/* A plan needs no next hops as long as there are enough for every leg. */
 static bool
-plan_hops_fit(struct commits *commits, const struct leg_hops *list, size_t n)
+plan_hops_fit(const struct commits *commits, struct change *change)
 {
 	unsigned leg;
-	size_t i;
 
-	if (commits->plan_counts_hops)
+	if (!plans(commits) || commits->plan_legs > next_hops_left(commits->flows->hops))
 		return false;
-	for (i = 0; i < n; i++)
-		commits->plan_legs += list[i].spec->n_all_legs;
-	if (commits->plan_legs > next_hops_left(commits->flows->hops)) {
-		commits->plan_counts_hops = true;
-		commits->at = 0;
-		return false;
-	}
-	for (i = 0; i < n; i++) {
-		for (leg = 0; leg < list[i].spec->n_all_legs; leg++) {
-			if (list[i].hops[leg] == HOP_WANTED)
-				list[i].hops[leg] = DP_NEXT_HOPS_MAX - 1;
-		}
+	for (leg = 0; leg < change_spec(change)->n_all_legs; leg++) {
+		if (change->hops[leg] == HOP_WANTED)
+			change->hops[leg] = DP_NEXT_HOPS_MAX - 1;
 	}
 	return true;
 }
 
-static int
-batch_hops_get(struct commits *commits, const struct leg_hops *list, size_t n, size_t *at)
+int
+change_hops(struct commits *commits, struct change *change)
 {
-	struct next_hops *hops = commits->flows->hops;
+	struct flows *flows = commits->flows;
 	int rc;
 
-	next_hops_rehearse(hops, plans(commits));
-	rc = leg_hops_ref(commits->flows, list, n, at, &commits->fault);
-	next_hops_rehearse(hops, false);
-	return rc;
-}
-
-enum phase_end
-commit_hops(struct commits *commits)
-{
-	struct change *changes[HOPS_AT_ONCE];
-	struct leg_hops list[HOPS_AT_ONCE];
-	size_t n, end, at, i;
-
-	if (commits->draft.n > 0 && txn_begin(commits) < 0)
-		return PHASE_FAILED;
-	while (commits->at < commits->draft.n) {
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		n = hops_gather(commits, changes, list, &end);
-		if (n == 0 && end == commits->at) {
-			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
-			return commit_fail_at(commits, commits->draft.list[end]);
-		}
-		if (plans(commits) && !commits->plan_counts_hops) {
-			if (plan_hops_fit(commits, list, n))
-				commits->at = end;
-			continue;
-		}
-		if (n > 0 && batch_hops_get(commits, list, n, &at) < 0) {
-			if (!commit_leave_out(commits, changes[at]))
-				return commit_fail_at(commits, changes[at]);
-			continue;
-		}
-		for (i = 0; i < n; i++)
-			changes[i]->hopped = true;
-		commits->at = end;
-	}
-	return PHASE_DONE;
+	if (!change_runs(change))
+		return 0;
+	if (hops_begin(change) < 0)
+		return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
+	if (plan_hops_fit(commits, change))
+		return 0;
+	next_hops_rehearse(flows->hops, plans(commits));
+	rc = leg_hops_ref(
+		flows, change_spec(change), change->hops, change->first_leg, &commits->fault);
+	next_hops_rehearse(flows->hops, false);
+	change->hopped = rc == 0;
+	return rc == 0 || commit_leave_out(commits, change) ? 0 : -1;
 }
 
 /* What goes makes room for what comes, also for its match. */
-enum phase_end
-commit_remove(struct commits *commits)
+int
+change_remove(struct commits *commits, struct change *change)
 {
-	for (; commits->at < commits->draft.n; commits->at++) {
-		const struct change *change = commits->draft.list[commits->at];
-		int rc;
+	int rc;
 
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RECREATE)
-			continue;
-		rc = dp_txn_remove(commits->txn, change->flow->handle);
-		if (rc == 0)
-			continue;
-		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
-			change->flow->spec->id, strerror(-rc));
-		return commit_fail_at(commits, change);
-	}
-	return PHASE_DONE;
+	if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RECREATE)
+		return 0;
+	rc = dp_txn_remove(commits->txn, change->flow->handle);
+	if (rc == 0)
+		return 0;
+	return fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
+		change->flow->spec->id, strerror(-rc));
 }
 
 static int
@@ -392,47 +332,43 @@ asks_for_packets(const struct change *change)
 	}
 }
 
-/* Whether the kernel can be asked for the packets of all. */
-enum phase_end
-commit_want(struct commits *commits)
+int
+change_want(struct commits *commits, struct change *change)
 {
 	struct flows *flows = commits->flows;
-	int rc;
 
-	for (; commits->at < commits->draft.n; commits->at++) {
-		const struct change *change = commits->draft.list[commits->at];
+	if (!asks_for_packets(change))
+		return 0;
+	if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
+		    &commits->fault) < 0)
+		return -1;
+	if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
+					 flows->ports, &commits->fault) < 0)
+		commits->wanting = change;
+	return 0;
+}
 
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (!asks_for_packets(change))
-			continue;
-		if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
-			    &commits->fault) < 0)
-			return commit_fail_at(commits, change);
-		if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
-						 flows->ports, &commits->fault) < 0)
-			commits->wanting = change;
-	}
-	rc = steering_wants_check(flows->steering, &commits->wants, flows->ports, &commits->fault);
+/* Whether the kernel can be asked for the packets of all. */
+enum phase_end
+commit_wants_check(struct commits *commits)
+{
+	const struct flows *flows = commits->flows;
+	const int rc = steering_wants_check(
+		flows->steering, &commits->wants, flows->ports, &commits->fault);
+
 	steering_wants_fini(&commits->wants);
 	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
 }
 
-enum phase_end
-commit_steer(struct commits *commits)
+int
+change_steer(struct commits *commits, struct change *change)
 {
-	for (; commits->at < commits->draft.n; commits->at++) {
-		struct change *change = commits->draft.list[commits->at];
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (!asks_for_packets(change))
-			continue;
-		if (flow_steer(commits->flows, change_spec(change), &commits->fault) < 0)
-			return commit_fail_at(commits, change);
-		change->steered = true;
-	}
-	return PHASE_DONE;
+	if (!asks_for_packets(change))
+		return 0;
+	if (flow_steer(commits->flows, change_spec(change), &commits->fault) < 0)
+		return -1;
+	change->steered = true;
+	return 0;
 }
 
 static int
@@ -796,7 +732,7 @@ legs_count(struct flow_db *db, const struct change *change)
 		db->n_legs += change->flow->spec->n_all_legs;
 }
 
-static void
+int
 change_retire(struct commits *commits, struct change *change)
 {
 	struct flows *flows = commits->flows;
@@ -807,38 +743,34 @@ change_retire(struct commits *commits, struct change *change)
 	switch (change->kind) {
 	case CHANGE_NONE:
 		flow_db_remove(&flows->db, flow);
-		return;
+		break;
 	case CHANGE_ADD:
 		change->op->spec_given = true;
 		flows_changed(flows, flow, NULL);
-		return;
+		break;
 	case CHANGE_REPLACE:
 		change->op->spec_given = true;
 		old_release(commits, change);
 		flows_changed(flows, flow, flow);
-		return;
+		break;
 	case CHANGE_RECREATE:
 		change->op->spec_given = true;
 		old_release(commits, change);
 		flows_changed(flows, NULL, flow);
 		flows_changed(flows, flow, NULL);
-		return;
+		break;
 	case CHANGE_REMOVE:
 		old_release(commits, change);
 		flows_changed(flows, NULL, flow);
 		flow_db_remove(&flows->db, flow);
-		return;
+		break;
 	}
+	return 0;
 }
 
 enum phase_end
 commit_retire(struct commits *commits)
 {
-	for (; commits->at < commits->draft.n; commits->at++) {
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		change_retire(commits, commits->draft.list[commits->at]);
-	}
 	if (!commits->late && commits->draft.n > 0)
 		next_hops_reclaim(commits->flows->hops);
 	free(commits->reports);

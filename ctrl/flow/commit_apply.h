@@ -7,15 +7,19 @@
 
 #include "flow/commit_group.h"
 
-enum phase_end commit_hops(struct commits *commits);
-enum phase_end commit_remove(struct commits *commits);
+int change_legs_count(struct commits *commits, struct change *change); /* for plans */
+enum phase_end commit_begin(struct commits *commits);
+int change_hops(struct commits *commits, struct change *change);
+int change_remove(struct commits *commits, struct change *change);
 enum phase_end commit_insert(struct commits *commits);
-enum phase_end commit_want(struct commits *commits);
+int change_want(struct commits *commits, struct change *change);
+enum phase_end commit_wants_check(struct commits *commits);
 enum phase_end commit_prepare(struct commits *commits);
-enum phase_end commit_steer(struct commits *commits);
+int change_steer(struct commits *commits, struct change *change);
 enum phase_end commit_write(struct commits *commits);
 enum phase_end commit_run(struct commits *commits);
 enum phase_end commit_activate(struct commits *commits);
+int change_retire(struct commits *commits, struct change *change);
 enum phase_end commit_retire(struct commits *commits);
 enum phase_end commit_answer(struct commits *commits);
 enum phase_end commit_clear(struct commits *commits);

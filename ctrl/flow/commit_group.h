@@ -24,7 +24,15 @@ enum phase_end {
 	PHASE_PLANNED, /* the plan is made, and the group goes back */
 };
 
-typedef enum phase_end (*commit_phase_fn)(struct commits *commits);
+/*
+ * A phase: `change` for each change of the draft, in slices, then `end`, which is called again
+ * after PHASE_MORE. -1 of `change`, with commits->fault set: the phase fails for that change.
+ * Either may be NULL.
+ */
+struct commit_phase {
+	int (*change)(struct commits *commits, struct change *change);
+	enum phase_end (*end)(struct commits *commits);
+};
 
 /* A proposal that declares a state releases everything before it inserts anything. */
 enum stage_pass {
@@ -52,8 +60,7 @@ struct commits {
 	struct draft draft;
 	struct dp_txn *txn;
 	struct compiled compiled;
-	size_t plan_legs; /* of a plan, as long as each may have a next hop of its own */
-	bool plan_counts_hops; /* they are too many for that */
+	size_t plan_legs; /* of a plan: references are taken only where they may not fit */
 	struct change *grown; /* the last version by which there are more legs */
 	struct steering_wants wants;
 	const struct change *wanting; /* the first change by which they are too many */
@@ -64,7 +71,7 @@ struct commits {
 	bool write_failed; /* and refused */
 	bool late; /* a worker was */
 	/* Where the group stands. */
-	const commit_phase_fn *phases; /* its phases, NULL behind the last */
+	const struct commit_phase *phases; /* its phases, an empty one behind the last */
 	unsigned phase;
 	bool running;
 	size_t at; /* the next change of a phase that goes over them */

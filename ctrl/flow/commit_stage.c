@@ -260,7 +260,7 @@ commit_stage(struct commits *commits)
 	return PHASE_DONE;
 }
 
-static int
+int
 change_index(struct commits *commits, struct change *change)
 {
 	struct validate *validate = commits->flows->validate;
@@ -280,35 +280,13 @@ change_index(struct commits *commits, struct change *change)
 	return 0;
 }
 
-enum phase_end
-commit_index(struct commits *commits)
+int
+change_check(struct commits *commits, struct change *change)
 {
-	for (; commits->at < commits->draft.n; commits->at++) {
-		struct change *change = commits->draft.list[commits->at];
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (change_index(commits, change) < 0)
-			return commit_fail_at(commits, change);
-	}
-	return PHASE_DONE;
-}
-
-enum phase_end
-commit_check(struct commits *commits)
-{
-	for (; commits->at < commits->draft.n; commits->at++) {
-		struct change *change = commits->draft.list[commits->at];
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (change_runs(change) &&
-			validate_check(commits->flows->validate, change_spec(change),
-				commits->flows->ports, &commits->fault) < 0 &&
-			!commit_leave_out(commits, change))
-			return commit_fail_at(commits, change);
-	}
-	return PHASE_DONE;
+	if (!change_runs(change) || validate_check(commits->flows->validate, change_spec(change),
+					    commits->flows->ports, &commits->fault) == 0)
+		return 0;
+	return commit_leave_out(commits, change) ? 0 : -1;
 }
 
 /* Build the plan for the current state in *plan. */

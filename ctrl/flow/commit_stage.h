@@ -7,8 +7,8 @@
 #include "flow/commit_group.h"
 
 enum phase_end commit_stage(struct commits *commits);
-enum phase_end commit_index(struct commits *commits);
-enum phase_end commit_check(struct commits *commits);
+int change_index(struct commits *commits, struct change *change);
+int change_check(struct commits *commits, struct change *change);
 enum phase_end commit_plan(struct commits *commits);
 enum phase_end commit_release(struct commits *commits);
 enum phase_end commit_abort(struct commits *commits);

@@ -61,16 +61,6 @@ leg_hop_unref(struct flows *flows, const struct flow_leg *leg, unsigned index, b
 	next_hops_unref(flows->hops, asks ? &request : NULL, index, seen);
 }
 
-/* Put the place of a leg before the pointer of a fault. */
-static void
-leg_prefix(struct fault *fault, const struct leg_hops *entry, unsigned leg)
-{
-	if (leg < entry->spec->n_legs)
-		fault_prefix(fault, "/legs/%u", leg - entry->first_leg);
-	else
-		leg_path_prefix(entry->spec, leg, fault);
-}
-
 /* Give back the first n_legs references of a flow. */
 static void
 hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
@@ -80,36 +70,24 @@ hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *ho
 		leg_hop_unref(flows, &spec->legs[n_legs], hops[n_legs], seen);
 }
 
-static int
-flow_hops_ref(struct flows *flows, const struct leg_hops *entry, struct fault *fault)
+int
+leg_hops_ref(struct flows *flows, const struct flow_spec *spec, uint16_t *hops, unsigned first_leg,
+	struct fault *fault)
 {
 	unsigned leg;
 
-	for (leg = 0; leg < entry->spec->n_all_legs; leg++) {
-		int hop = leg_hop_ref(flows, &entry->spec->legs[leg], fault);
+	for (leg = 0; leg < spec->n_all_legs; leg++) {
+		int hop = leg_hop_ref(flows, &spec->legs[leg], fault);
 
 		if (hop < 0) {
-			leg_prefix(fault, entry, leg);
-			hops_unref(flows, entry->spec, entry->hops, leg, false);
+			if (leg < spec->n_legs)
+				fault_prefix(fault, "/legs/%u", leg - first_leg);
+			else
+				leg_path_prefix(spec, leg, fault);
+			hops_unref(flows, spec, hops, leg, false);
 			return -1;
 		}
-		entry->hops[leg] = (uint16_t)hop;
-	}
-	return 0;
-}
-
-int
-leg_hops_ref(
-	struct flows *flows, const struct leg_hops *list, size_t n, size_t *at, struct fault *fault)
-{
-	size_t i;
-
-	for (*at = 0; *at < n; ++*at) {
-		if (flow_hops_ref(flows, &list[*at], fault) < 0) {
-			for (i = *at; i-- > 0;)
-				leg_hops_unref(flows, list[i].spec, list[i].hops, false);
-			return -1;
-		}
+		hops[leg] = (uint16_t)hop;
 	}
 	return 0;
 }

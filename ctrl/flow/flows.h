@@ -107,23 +107,15 @@ void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched
 /* The flow has another version now, and its packets were asked for again. */
 void flow_widen(struct flow *flow);
 
-/* The next hops of flows' legs: all of a request referenced together, or none. */
-
-/* The legs of one flow, those of streams too, and room for a next hop for each. */
-struct leg_hops {
-	const struct flow_spec *spec;
-	uint16_t *hops; /* filled in, whatever stands there */
-	unsigned first_leg; /* faults count the flow's own legs from here */
-};
-
 /*
- * Take a reference on the next hop of every leg of one entry after the other. Never waits: a hop
- * without a neighbour is taken all the same, and becomes good by itself when it has one. 0, or -1
- * with *fault set ("/legs/M/...", "/streams/S/legs/M/..."), *at the entry at fault, and no
- * reference taken. Control thread.
+ * Take a reference on the next hop of every leg of a flow, those of streams too, into hops,
+ * whatever stands there. Never waits: a hop without a neighbour is referenced all the same, and
+ * becomes good by itself when it has one. 0, or -1 with *fault set ("/legs/M/...", counted from
+ * first_leg on, or
+ * "/streams/S/legs/M/...") and no reference taken. Control thread.
  */
-int leg_hops_ref(struct flows *flows, const struct leg_hops *list, size_t n, size_t *at,
-	struct fault *fault);
+int leg_hops_ref(struct flows *flows, const struct flow_spec *spec, uint16_t *hops,
+	unsigned first_leg, struct fault *fault);
 
 /* Give the references of a flow back. `seen`: they were committed. Control thread. */
 void leg_hops_unref(
