@@ -33,7 +33,7 @@ static json_t *value_read(struct reader *reader);
 
 /* The next byte that is not blank, or NUL at the end. */
 static char
-next_look(struct reader *reader)
+next_peek(struct reader *reader)
 {
 	while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
 						   *reader->at == '\t' || *reader->at == '\r'))
@@ -42,9 +42,9 @@ next_look(struct reader *reader)
 }
 
 static bool
-next_take(struct reader *reader, char c)
+next_accept(struct reader *reader, char c)
 {
-	if (next_look(reader) != c)
+	if (next_peek(reader) != c)
 		return false;
 	reader->at++;
 	return true;
@@ -102,7 +102,7 @@ member_read(struct reader *reader, json_t *object)
 	struct span name;
 	json_t *value;
 
-	if (!next_take(reader, '"') || !span_read(reader, &name) || !next_take(reader, ':'))
+	if (!next_accept(reader, '"') || !span_read(reader, &name) || !next_accept(reader, ':'))
 		return false;
 	value = value_read(reader);
 	if (!value)
@@ -119,13 +119,13 @@ object_read(struct reader *reader)
 	json_t *object = json_object();
 	size_t n = 0;
 
-	if (!object || next_take(reader, '}'))
+	if (!object || next_accept(reader, '}'))
 		return object;
 	do {
 		if (!member_read(reader, object) || json_object_size(object) != ++n)
 			goto err;
-	} while (next_take(reader, ','));
-	if (next_take(reader, '}'))
+	} while (next_accept(reader, ','));
+	if (next_accept(reader, '}'))
 		return object;
 err:
 	json_decref(object);
@@ -138,15 +138,15 @@ array_read(struct reader *reader)
 {
 	json_t *array = json_array();
 
-	if (!array || next_take(reader, ']'))
+	if (!array || next_accept(reader, ']'))
 		return array;
 	do {
 		json_t *item = value_read(reader);
 
 		if (!item || json_array_append_new(array, item))
 			goto err;
-	} while (next_take(reader, ','));
-	if (next_take(reader, ']'))
+	} while (next_accept(reader, ','));
+	if (next_accept(reader, ']'))
 		return array;
 err:
 	json_decref(array);
@@ -179,7 +179,7 @@ word_read(struct reader *reader, const char *word, size_t bytes, json_t *value)
 static json_t *
 value_read(struct reader *reader)
 {
-	switch (next_look(reader)) {
+	switch (next_peek(reader)) {
 	case '{':
 		return nested_read(reader, object_read);
 	case '[':
@@ -206,7 +206,7 @@ json_text_load(const char *text, size_t bytes, json_error_t *error)
 	struct reader reader = {.at = text, .end = text + bytes};
 	json_t *value = value_read(&reader);
 
-	if (value && next_look(&reader) == '\0' && reader.at == reader.end)
+	if (value && next_peek(&reader) == '\0' && reader.at == reader.end)
 		return value;
 	json_decref(value);
 	return json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);

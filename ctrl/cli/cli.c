@@ -341,7 +341,7 @@ static void
 file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 {
 	const char *item = strchr(pointer + 1, '/'); /* behind the name of the parameter */
-	char place[256] = "", line[512];
+	char place[256] = "", where[YAML_WHERE_MAX], line[YAML_WHERE_MAX + 256];
 
 	if (cli->file_array == NULL)
 		item = item != NULL ? strchr(item + 1, '/') : NULL;
@@ -352,7 +352,7 @@ file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 	if (strcmp(cli->file, "-") == 0)
 		snprintf(line, sizeof(line), "standard input: %s", place[0] != '\0' ? place : "/");
 	else
-		snprintf(line, sizeof(line), "%s:%u: %s", cli->file, yaml_locate(cli->file, place),
+		snprintf(line, sizeof(line), "%s: %s", yaml_locate(cli->file, place, where),
 			place[0] != '\0' ? place : "/");
 	text_escape(line, text, size);
 }

@@ -313,9 +313,10 @@ static void
 fault_locate(struct fault *fault, const char *path)
 {
 	const struct fault found = *fault;
+	char where[YAML_WHERE_MAX];
 
-	fault_set(fault, found.code, found.pointer, "%s:%u: %s: %s", path,
-		yaml_locate(path, found.pointer), found.pointer[0] ? found.pointer : "/",
+	fault_set(fault, found.code, found.pointer, "%s: %s: %s",
+		yaml_locate(path, found.pointer, where), found.pointer[0] ? found.pointer : "/",
 		found.message);
 }
 

@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,9 @@ static int
 refuse_at(struct fault *fault, enum fault_code code, const char *path, const char *pointer,
 	const char *what)
 {
-	return fault_set(fault, code, pointer, "%s:%u: %s: %s", path, yaml_locate(path, pointer),
+	char where[YAML_WHERE_MAX];
+
+	return fault_set(fault, code, pointer, "%s: %s: %s", yaml_locate(path, pointer, where),
 		pointer[0] ? pointer : "/", what);
 }
 
@@ -60,13 +62,14 @@ flow_files_locate(const struct flow_files *files, size_t index, struct fault *fa
 	const struct flow_file *file = file_of(files, index);
 	const struct fault field = *fault;
 	struct fault found = *fault;
+	char where[YAML_WHERE_MAX];
 
 	if (!file)
 		return;
 	fault_prefix(&found, "/flows/%zu", index - file->first);
-	fault_set(fault, found.code, found.pointer, "%s:%u: flow %.64s: %.200s%s%s", file->path,
-		yaml_locate(file->path, found.pointer), id ? id : "without an id", field.pointer,
-		field.pointer[0] ? ": " : "", field.message);
+	fault_set(fault, found.code, found.pointer, "%s: flow %.64s: %.200s%s%s",
+		yaml_locate(file->path, found.pointer, where), id ? id : "without an id",
+		field.pointer, field.pointer[0] ? ": " : "", field.message);
 }
 
 /* Schema of a flow and, as it is declared, its id. */
@@ -86,12 +89,12 @@ static int
 refuse_duplicate(const struct flow_files *files, size_t first, size_t second, struct fault *fault)
 {
 	const struct flow_file *file = file_of(files, first);
-	char pointer[64];
+	char pointer[64], where[YAML_WHERE_MAX];
 
 	snprintf(pointer, sizeof(pointer), "/flows/%zu/id", first - file->first);
 	fault_set(fault, FAULT_CONFLICT, "/id",
-		"declared twice, first at %s:%u; rename or remove one of them", file->path,
-		yaml_locate(file->path, pointer));
+		"declared twice, first at %s; rename or remove one of them",
+		yaml_locate(file->path, pointer, where));
 	flow_files_locate(files, second, fault);
 	return -1;
 }
@@ -179,30 +182,19 @@ file_add(struct flow_files *files, const char *path, struct fault *fault)
 	return rc;
 }
 
-static bool
-name_ends(const char *name, const char *ending)
-{
-	const size_t length = strlen(name), end = strlen(ending);
-
-	return length > end && strcmp(name + length - end, ending) == 0;
-}
-
 /* Files that are not hidden and look as if they held flows, also by a name that is not read. */
 static int
 name_is_ours(const struct dirent *entry)
 {
-	return entry->d_name[0] != '.' &&
-	       (name_ends(entry->d_name, ".yaml") || name_ends(entry->d_name, ".yml") ||
-		       name_ends(entry->d_name, ".json"));
+	static const char *const patterns[] = {"?*.yaml", "?*.yml", "?*.json"};
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		if (fnmatch(patterns[i], entry->d_name, FNM_PERIOD) == 0)
+			return 1;
+	return 0;
 }
 
-static int
-by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* A file that would be passed over unseen means flows that go away: refused instead. */
+/* A file that is skipped silently would remove its flows: it is refused instead. */
 static int
 entry_add(struct flow_files *files, const char *directory, const char *name, struct fault *fault)
 {
@@ -211,7 +203,7 @@ entry_add(struct flow_files *files, const char *directory, const char *name, str
 
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return refuse_memory(fault);
-	if (name_ends(name, ".yaml"))
+	if (fnmatch("*.yaml", name, 0) == 0)
 		rc = file_add(files, path, fault);
 	else
 		rc = fault_set(fault, FAULT_INVALID_VALUE, "",
@@ -229,7 +221,7 @@ directory_add(struct flow_files *files, const char *path, struct fault *fault)
 	char *directory;
 	int n, rc = 0;
 
-	n = scandir(path, &entries, name_is_ours, by_name);
+	n = scandir(path, &entries, name_is_ours, alphasort);
 	if (n < 0)
 		return fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
 	while (length > 1 && path[length - 1] == '/')

@@ -430,12 +430,16 @@ yaml_load(const char *path, struct fault *fault)
 	return file_read(&loader);
 }
 
-unsigned
-yaml_locate(const char *path, const char *pointer)
+const char *
+yaml_locate(const char *path, const char *pointer, char where[YAML_WHERE_MAX])
 {
 	struct fault unread;
 	struct loader loader = {.path = path, .wanted = pointer, .fault = &unread};
 
 	json_decref(file_read(&loader));
-	return loader.line;
+	if (loader.line)
+		snprintf(where, YAML_WHERE_MAX, "%s:%u", path, loader.line);
+	else
+		snprintf(where, YAML_WHERE_MAX, "%s", path);
+	return where;
 }

@@ -23,11 +23,13 @@
 json_t *yaml_load(const char *path, struct fault *fault);
 
 /*
- * The line, from 1, where the value at a JSON pointer starts (of a mapping's member: its key). When
- * there is no such value, as with a missing member, the line of the nearest value around it. Reads
- * the file again, so that lines need no memory; 0 when it cannot be read. Any thread.
+ * Write "PATH:LINE" into `where`, and return it: the line, from 1, where the value at a JSON
+ * pointer starts (of a mapping's member: its key). When there is no such value, as with a missing
+ * member, the line of the nearest value around it. Reads the file again, so that lines need no
+ * memory; "PATH" where that cannot be done, as with a pipe. Any thread.
  */
-unsigned yaml_locate(const char *path, const char *pointer);
+#define YAML_WHERE_MAX 512
+const char *yaml_locate(const char *path, const char *pointer, char where[YAML_WHERE_MAX]);
 
 /*
  * The value of a plain (not quoted) scalar; a new reference. NULL, and *why in words (static), for

@@ -102,6 +102,15 @@ Test(yaml, keys_are_text)
 	value_check("1: a\ntrue: b\n", "{\"1\": \"a\", \"true\": \"b\"}");
 }
 
+static void
+located(const char *path, const char *pointer, unsigned line)
+{
+	char where[YAML_WHERE_MAX], expected[64];
+
+	snprintf(expected, sizeof(expected), "%s:%u", path, line);
+	cr_expect_str_eq(yaml_locate(path, pointer, where), expected, "%s", pointer);
+}
+
 Test(yaml, lines_of_values_and_of_what_is_missing)
 {
 	static const char text[] = "# comment\n"
@@ -113,23 +122,23 @@ Test(yaml, lines_of_values_and_of_what_is_missing)
 				   "  -\n"
 				   "    name: p1\n"
 				   "a/b: 1\n";
-	char path[] = "/tmp/test-yaml-XXXXXX";
+	char path[] = "/tmp/test-yaml-XXXXXX", where[YAML_WHERE_MAX];
 	const int fd = mkstemp(path);
 
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
-	cr_expect_eq(yaml_locate(path, ""), 2);
-	cr_expect_eq(yaml_locate(path, "/workers"), 2);
-	cr_expect_eq(yaml_locate(path, "/workers/1"), 3);
-	cr_expect_eq(yaml_locate(path, "/ports"), 4);
-	cr_expect_eq(yaml_locate(path, "/ports/0/devargs"), 6);
-	cr_expect_eq(yaml_locate(path, "/ports/1/name"), 8);
-	cr_expect_eq(yaml_locate(path, "/a~1b"), 9);
-	cr_expect_eq(yaml_locate(path, "/ports/1/devargs"), yaml_locate(path, "/ports/1"));
-	cr_expect_eq(yaml_locate(path, "/ports/7/name"), 4);
-	cr_expect_eq(yaml_locate(path, "/nowhere"), 2);
+	located(path, "", 2);
+	located(path, "/workers", 2);
+	located(path, "/workers/1", 3);
+	located(path, "/ports", 4);
+	located(path, "/ports/0/devargs", 6);
+	located(path, "/ports/1/name", 8);
+	located(path, "/a~1b", 9);
+	located(path, "/ports/1/devargs", 8);
+	located(path, "/ports/7/name", 4);
+	located(path, "/nowhere", 2);
 	unlink(path);
-	cr_expect_eq(yaml_locate(path, ""), 0);
+	cr_expect_str_eq(yaml_locate(path, "", where), path);
 }
 
 Test(yaml, syntax_errors_name_the_line)
