@@ -32,7 +32,7 @@ file_fault(struct fault *fault, const char *what, const char *path, const char *
 		why ? why : strerror(errno), advice);
 }
 
-/* The owner of the directory could put anything into the place of the file anyway. */
+/* The owner of the directory could replace the file anyway. */
 static bool
 is_owned(const char *path, const struct stat *file)
 {
@@ -131,7 +131,7 @@ file_directory_create(char *path, size_t path_bytes, struct fault *fault)
 	snprintf(name, sizeof(name), "%s", basename(copy));
 	real = realpath(dirname(copy), NULL);
 	if (!real)
-		return file_fault(fault, "cannot look at the directory of", path, NULL);
+		return file_fault(fault, "cannot resolve the directory of", path, NULL);
 	n = snprintf(path, path_bytes, "%s/%s", real[1] ? real : "", name);
 	free(real);
 	if ((size_t)n >= path_bytes)

@@ -178,7 +178,7 @@ version_set(sqlite3 *db, unsigned version, struct fault *fault)
 	return db_run(db, sql, fault);
 }
 
-/* sum_add(sum, value, ...): the checksum goes on over integers and texts. */
+/* sum_add(sum, value, ...): continues the checksum over integers and texts. */
 static void
 sum_add_call(sqlite3_context *context, int n, sqlite3_value **values)
 {

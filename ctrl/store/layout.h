@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The tables of the file, their rows and checksums, and how an older version becomes ours. */
+/* The tables of the file, their rows and checksums, and the migration of older versions. */
 #ifndef CTRL_STORE_LAYOUT_H
 #define CTRL_STORE_LAYOUT_H
 
@@ -87,8 +87,8 @@ int layout_create(sqlite3 *db, const struct meta *meta, struct fault *fault);
 
 /*
  * The checksum of rows: 64 bits over words of 8 bytes. Each step is a bijection of the state, so
- * that a change confined to one word is always found, and any other but for one in 2^64. It guards
- * against disks, not against people.
+ * that a change confined to one word is always found, and any other but for one in 2^64. It detects
+ * faults of disks, not forgery.
  */
 #define SUM_START UINT64_C(0x736c756963652121)
 #define SUM_FACTOR UINT64_C(0x9e3779b97f4a7c15)

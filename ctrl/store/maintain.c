@@ -104,7 +104,7 @@ changes_delete(struct trim *trim, enum trim_statement which, uint64_t parameter,
 }
 
 /*
- * Look through the first gap; *from is behind what was looked at, the end of the gap at its end. Of
+ * Examine the first gap; *from is behind what was examined, the end of the gap at its end. Of
  * changes of generations that are not kept only the first of a flow is needed, unless it leads back
  * to what is there without it.
  */

@@ -34,7 +34,7 @@ struct trim {
 	sqlite3 *db; /* borrowed */
 	sqlite3_stmt *statements[TRIM_STATEMENTS];
 	sqlite3_stmt *save; /* of the meta row */
-	/* Rows of changes to look through, each from .. to - 1; too many is no harm. */
+	/* Rows of changes to examine, each from .. to - 1; too many do no harm. */
 	struct {
 		uint64_t from, to;
 	} gaps[TRIM_GAPS_MAX];
@@ -42,7 +42,7 @@ struct trim {
 };
 
 /*
- * All changes are to be looked through: what was left to do when the store was closed. 0, or -1
+ * At first all changes are a gap: some may have been left when the store was closed. 0, or -1
  * with *fault; trim_fini() follows in both cases.
  */
 int trim_init(struct trim *trim, sqlite3 *db, struct fault *fault);
@@ -63,7 +63,7 @@ bool trim_step(struct trim *trim, struct meta *meta, uint64_t rows);
  * Checkpoint: SQLite lets batches be written meanwhile. The journal is restarted when a batch comes
  * and all of it has been moved, so the thread goes on until it has caught up.
  *
- * Copy: PATH-good, for the day on which the store itself is damaged. It is taken from one view of
+ * Copy: PATH-good, used when the store itself is damaged. It is taken from one view of
  * the store, checked whole, and only then put in place of the copy before. Between the steps of a
  * copy checkpoints are made.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * At start: check all that is in the file; where it is damaged or gone, put the best that there is
- * in its place. The new file is made whole beside the damaged one before that is moved; a power
+ * At start: check all that is in the file; where it is damaged or missing, replace it by the best
+ * that is left. The new file is made whole beside the damaged one before that is moved; a power
  * loss at any point leaves the damaged one, to be recovered again, or the new one, to be moved to
  * its place.
  */
@@ -139,7 +139,7 @@ tally_check(const struct tally *tally, const char *what, uint64_t n, uint64_t su
 	return !tally->damaged && tally->n == n && tally->sums == sums;
 }
 
-/* The tables alone first: if they are good, the flows are, whatever becomes of the index. */
+/* The table alone first: if it is good the flows are, whatever the index is like. */
 static int
 rows_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 {
@@ -551,7 +551,7 @@ file_replace(const char *path, const struct verdict *found, struct store_report 
 
 /*
  * The connection of a good file made fit for the writer; closed on failure. The journal is emptied:
- * what is behind its end is not taken for something later. If that fails it goes on.
+ * what is behind its end is not taken for something later. A failure does no harm.
  */
 static sqlite3 *
 good_use(sqlite3 *db, struct fault *fault)
@@ -599,7 +599,7 @@ recovered_open(const char *path, const struct verdict *verdict, struct store_rep
 	return NULL;
 }
 
-/* Nothing that others may have put there is used. 1, 0 or -1 as file_check(). */
+/* No file of another user is used. 1, 0 or -1 as file_check(). */
 static int
 files_check(const char *path, struct fault *fault)
 {

@@ -8,7 +8,7 @@
 
 #include "store/files.h"
 
-#define BUSY_WAIT_MS 5000 /* only people with sqlite3(1) hold locks besides us */
+#define BUSY_WAIT_MS 5000 /* only sqlite3(1), run by hand, holds locks besides us */
 
 /* What to do, by what SQLite says; "" where there is nothing more to say. */
 static const char *
@@ -253,7 +253,7 @@ db_finish(sqlite3 *db, const char *path, struct fault *fault)
 }
 
 /*
- * Step by step, each on its way to the disk when the next begins: else all of it goes there at the
+ * Step by step, each on its way to the disk when the next begins: else all is written at the
  * end, and batches wait for that as well. Nothing waits here, since what is read keeps the journal
  * from being restarted.
  */
@@ -293,7 +293,7 @@ db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void 
 		fault_set(fault, FAULT_STORE, "", "cannot copy to %s: %s", path,
 			sqlite3_errstr(code));
 	sqlite3_close(to);
-	/* Not before: it would take the locks of the connection along. */
+	/* Not before: that would release the locks of the connection. */
 	if (fd >= 0)
 		close(fd);
 	return code == SQLITE_DONE ? 0 : -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* SQLite as the store uses it: connections, statements, copies, and errors that people read. */
+/* SQLite as the store uses it: connections, statements, copies, and errors with advice. */
 #ifndef CTRL_STORE_SQLITE_H
 #define CTRL_STORE_SQLITE_H
 

@@ -26,7 +26,7 @@ struct store {
 	int event_fd; /* written by the store's threads */
 	struct event *event;
 	struct writer *writer;
-	struct maintain maintain_of_file;
+	struct maintain maintenance;
 	struct maintain *maintain; /* NULL = in memory */
 };
 
@@ -103,10 +103,10 @@ store_start(struct store *store, struct event_base *base, struct store_report *r
 	if (!store->reader || event_open(store, base, fault) < 0)
 		return -1;
 	if (is_file) {
-		if (maintain_init(&store->maintain_of_file, store->path, report->generation,
+		if (maintain_init(&store->maintenance, store->path, report->generation,
 			    store->event_fd, fault) < 0)
 			return -1;
-		store->maintain = &store->maintain_of_file;
+		store->maintain = &store->maintenance;
 	}
 	store->writer = writer_create(
 		store->db, store->event_fd, &store->readers_lock, store->maintain, fault);
@@ -171,8 +171,8 @@ store_keep(struct store *store, unsigned declared, unsigned calls)
 void
 store_warn(struct store *store, store_warn_fn warn, void *arg)
 {
-	store->maintain_of_file.warn = warn;
-	store->maintain_of_file.arg = arg;
+	store->maintenance.warn = warn;
+	store->maintenance.arg = arg;
 }
 
 void

@@ -5,12 +5,12 @@
  * at a time.
  *
  * Group commit: batches that wait together become one transaction and one fsync. Each is under a
- * savepoint of its own, so one that cannot be written takes no other with it; when the transaction
+ * savepoint of its own, so one that cannot be written affects no other; when the transaction
  * as a whole fails each is tried alone, so that each has a result of its own.
  *
  * Results are reported before anything else: checkpoints, trimming, and writing over commits that
  * were refused come after. Trimming waits until it is worth its fsync; when nothing is queued for a
- * while it goes on by itself.
+ * while it continues.
  */
 #include "store/write.h"
 
@@ -695,7 +695,7 @@ group_commit_together(struct writer *writer, const struct batch_list *group)
 
 /*
  * A commit whose fsync failed was refused, but its pages may have reached the disk: after a power
- * loss they would be found and taken for committed. Any commit that succeeds writes over them.
+ * loss they would be recovered as committed. Any commit that succeeds writes over them.
  */
 static void
 refused_overwrite(struct writer *writer)
