@@ -465,35 +465,33 @@ const struct pair_key flow_leg_keys[] = {
 	{NULL},
 };
 
-/* How the value of an option becomes a member of the flow. */
-enum option_form {
-	FORM_TEXT,
-	FORM_SECONDS,
-	FORM_MILLISECONDS,
-	FORM_BYTES,
-	FORM_RATE,
-	FORM_PREFIXES,
-	FORM_PAIRS,
+const struct option_spec flow_add_options[] = {
+	{"id", "NAME", "id of the flow; without: flow-N is given", .form = FORM_TEXT},
+	{"match", "K=V,...", "packets that belong to it, to one address", .form = FORM_PAIRS,
+		.keys = flow_match_keys},
+	{"rule", "K=V,...", "packets that belong to it, by prefix and range", .form = FORM_PAIRS,
+		.keys = flow_rule_keys},
+	{"leg", "K=V,...", "where a copy goes; once for each leg", .form = FORM_LEGS},
+	{"action", "forward|drop|punt", "what becomes of them (forward)", .form = FORM_TEXT},
+	{"admin", "up|down", "down: installed, but drops all (up)", .form = FORM_TEXT},
+	{"latch", "open|first|follow", "of which source, when any matches (open)",
+		.form = FORM_TEXT},
+	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)",
+		.form = FORM_MILLISECONDS, .member = "latch_interval_ms"},
+	{"allow", "ADDRESS/BITS", "sources that may send; may be given often",
+		.form = FORM_PREFIXES},
+	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other", .form = FORM_PAIRS,
+		.keys = flow_class_keys},
+	{"police", "RATE[/BURST]", "bits a second, and bytes at once", .form = FORM_RATE},
+	{"idle-timeout", "TIME", "remove the flow when it took no packet so long",
+		.form = FORM_SECONDS, .member = "idle_timeout_s"},
+	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check",
+		.form = FORM_BYTES, .member = "max_datagram_bytes"},
+	{"file", "FILE", "the same as FILE; - is standard input"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
+	{NULL},
 };
-
-static const struct flow_option {
-	const char *name;
-	const char *member;
-	enum option_form form;
-	const struct pair_key *keys; /* of FORM_PAIRS */
-} flow_options[] = {
-	{"id", "id", FORM_TEXT, NULL}, {"match", "match", FORM_PAIRS, flow_match_keys},
-	{"rule", "rule", FORM_PAIRS, flow_rule_keys}, {"admin", "admin", FORM_TEXT, NULL},
-	{"action", "action", FORM_TEXT, NULL}, {"latch", "latch", FORM_TEXT, NULL},
-	{"latch-interval-ms", "latch_interval_ms", FORM_MILLISECONDS, NULL},
-	{"allow", "allow", FORM_PREFIXES, NULL},
-	{"classes", "classes", FORM_PAIRS, flow_class_keys}, {"police", "police", FORM_RATE, NULL},
-	{"idle-timeout", "idle_timeout_s", FORM_SECONDS, NULL},
-	{"max-datagram", "max_datagram_bytes", FORM_BYTES, NULL},
-	{"leg", NULL, FORM_PAIRS, NULL}, /* flow_args_legs() sees to it */
-};
-
-#define N_FLOW_OPTIONS (sizeof(flow_options) / sizeof(flow_options[0]))
 
 json_t *
 flow_args_legs(const struct arguments *arguments, char *error)
@@ -538,7 +536,7 @@ prefixes_json(const struct arguments *arguments, const char *name, char *wrong)
 
 /* New reference, or NULL with `wrong` (room for PAIRS_ERROR_MAX) filled. */
 static json_t *
-option_json(const struct flow_option *option, const struct arguments *arguments, const char *value,
+option_json(const struct option_spec *option, const struct arguments *arguments, const char *value,
 	char *wrong)
 {
 	const char *what = "UTF-8";
@@ -565,7 +563,7 @@ option_json(const struct flow_option *option, const struct arguments *arguments,
 		what = "RATE or RATE/BURST, as 64k or 2.5M/3000";
 		json = police_parse(value);
 		break;
-	case FORM_TEXT:
+	default:
 		json = json_string(value);
 		break;
 	}
@@ -580,18 +578,18 @@ flow_args_flow(const struct arguments *arguments, char *error)
 	json_t *flow = json_object(), *legs, *json;
 	char wrong[PAIRS_ERROR_MAX];
 
-	for (size_t i = 0; i < N_FLOW_OPTIONS; i++) {
-		const struct flow_option *option = &flow_options[i];
+	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
 		const char *value = arguments_value(arguments, option->name);
 
-		if (value == NULL || option->member == NULL)
+		if (value == NULL || option->form == FORM_NONE || option->form == FORM_LEGS)
 			continue;
 		json = option_json(option, arguments, value, wrong);
 		if (json == NULL) {
 			snprintf(error, FLOW_ARGS_ERROR_MAX, "--%s: %s", option->name, wrong);
 			goto fail;
 		}
-		json_object_set_new(flow, option->member, json);
+		json_object_set_new(
+			flow, option->member != NULL ? option->member : option->name, json);
 	}
 	legs = flow_args_legs(arguments, error);
 	if (legs == NULL)
@@ -606,9 +604,9 @@ fail:
 const char *
 flow_args_first(const struct arguments *arguments)
 {
-	for (size_t i = 0; i < N_FLOW_OPTIONS; i++) {
-		if (arguments_value(arguments, flow_options[i].name) != NULL)
-			return flow_options[i].name;
+	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
+		if (option->form != FORM_NONE && arguments_value(arguments, option->name) != NULL)
+			return option->name;
 	}
 	return NULL;
 }

@@ -15,12 +15,32 @@
 
 #include <jansson.h>
 
+/* How the value of an option becomes a member of a flow. */
+enum option_form {
+	FORM_NONE, /* it says nothing of a flow */
+	FORM_TEXT,
+	FORM_SECONDS,
+	FORM_MILLISECONDS,
+	FORM_BYTES,
+	FORM_RATE,
+	FORM_PREFIXES,
+	FORM_PAIRS,
+	FORM_LEGS,
+};
+
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
 	const char *value; /* what the help calls its value; NULL: it takes none */
 	const char *help;
 	char letter; /* -o for --output, too; 0: none */
+	enum option_form form;
+	const char *member; /* of the flow; NULL: it has the option's name */
+	const struct pair_key *keys; /* of FORM_PAIRS */
 };
+
+/* Entries of the table of a command that takes them, without their braces. */
+#define CHANGE_IF_GENERATION "if-generation", "GENERATION", "only if no flow was changed since then"
+#define CHANGE_COMMENT "comment", "TEXT", "why, for the history"
 
 enum option_kind { OPTION_END, OPTION_WORD, OPTION_GLOBAL, OPTION_LOCAL, OPTION_ERROR };
 
@@ -125,6 +145,9 @@ extern const struct pair_key flow_match_keys[];
 extern const struct pair_key flow_rule_keys[];
 extern const struct pair_key flow_class_keys[];
 extern const struct pair_key flow_leg_keys[];
+
+/* The options of `flow add`. */
+extern const struct option_spec flow_add_options[];
 
 /*
  * The legs of all --leg options, in their order, as a new reference to an array; or NULL with

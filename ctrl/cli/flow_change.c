@@ -190,26 +190,6 @@ flow_del(struct cli *cli, const struct arguments *arguments)
 	return cli_end(cli, result, exit_code);
 }
 
-static const struct option_spec add_options[] = {
-	{"id", "NAME", "id of the flow; without: flow-N is given"},
-	{"match", "K=V,...", "packets that belong to it, to one address"},
-	{"rule", "K=V,...", "packets that belong to it, by prefix and range"},
-	{"leg", "K=V,...", "where a copy goes; once for each leg"},
-	{"action", "forward|drop|punt", "what becomes of them (forward)"},
-	{"admin", "up|down", "down: installed, but drops all (up)"},
-	{"latch", "open|first|follow", "of which source, when any matches (open)"},
-	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)"},
-	{"allow", "ADDRESS/BITS", "sources that may send; may be given often"},
-	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
-	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
-	{"idle-timeout", "TIME", "remove the flow when it took no packet so long"},
-	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
-	{"file", "FILE", "the same as FILE; - is standard input"},
-	{CHANGE_IF_GENERATION},
-	{CHANGE_COMMENT},
-	{NULL},
-};
-
 static const struct option_spec replace_options[] = {
 	{"file", "FILE", "the same as FILE"},
 	{CHANGE_IF_GENERATION},
@@ -230,7 +210,7 @@ const struct command command_flow_add = {
 	.example = "  sluicectl flow add --id cam1 --match port=p0,dst=192.0.2.1:5004 \\\n"
 		   "    --leg port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004 \\\n"
 		   "    --leg port=p2,src=203.0.113.129:5004,dst=203.0.113.137:5004,dscp=34",
-	.options = add_options,
+	.options = flow_add_options,
 	.max_words = 1,
 	.changes = true,
 	.run = flow_add,

@@ -15,10 +15,6 @@
 
 #include "cli/cli.h"
 
-/* Entries of the options table of a command that takes them, without their braces. */
-#define CHANGE_IF_GENERATION "if-generation", "GENERATION", "only if no flow was changed since then"
-#define CHANGE_COMMENT "comment", "TEXT", "why, for the history"
-
 /*
  * Put what the option says into a method's params, nothing when it was not given. Returns CLI_OK,
  * or CLI_USAGE having said what is wrong.
