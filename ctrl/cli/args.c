@@ -85,16 +85,14 @@ options_next(struct option_scan *scan)
 	return i < n_globals ? OPTION_GLOBAL : OPTION_LOCAL;
 }
 
-int
+void
 arguments_init(struct arguments *arguments, size_t room)
 {
 	memset(arguments, 0, sizeof(*arguments));
 	arguments->options = calloc(room + 1, sizeof(*arguments->options));
 	arguments->words = calloc(room + 1, sizeof(*arguments->words));
-	if (arguments->options != NULL && arguments->words != NULL)
-		return 0;
-	arguments_fini(arguments);
-	return -ENOMEM;
+	if (arguments->options == NULL || arguments->words == NULL)
+		cli_out_of_memory();
 }
 
 void

@@ -72,8 +72,8 @@ struct arguments {
 	size_t n_words;
 };
 
-/* Make room for at most `room` of each. Returns 0 or -ENOMEM. */
-int arguments_init(struct arguments *arguments, size_t room);
+/* Make room for at most `room` of each. */
+void arguments_init(struct arguments *arguments, size_t room);
 void arguments_fini(struct arguments *arguments);
 
 /* Value of an option, the last one given; "" for a flag; NULL when it was not given. */

@@ -62,20 +62,6 @@ paint_columns(FILE *out, size_t otherwise)
 	return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
 }
 
-const char *
-paint_begin(bool colour, char mark)
-{
-	if (!colour)
-		return "";
-	return mark == '+' ? "\033[32m" : mark == '-' ? "\033[31m" : "\033[33m";
-}
-
-const char *
-paint_end(bool colour)
-{
-	return colour ? "\033[0m" : "";
-}
-
 /* Bytes of a character in UTF-8 behind its first, RFC 3629 section 3. */
 static const char continuation[] =
 	"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
@@ -392,13 +378,7 @@ text_add_police(struct text *text, const json_t *police)
 	/* The largest unit that three digits behind the point are enough for. */
 	while (scales[i].unit > 1 && (bps < scales[i].unit || bps % (scales[i].unit / 1000) != 0))
 		i++;
-	text_add(text, "%" PRIu64, bps / scales[i].unit);
-	if (bps % scales[i].unit != 0) {
-		text_add(text, ".%03" PRIu64, bps % scales[i].unit * 1000 / scales[i].unit);
-		while (text->s[text->length - 1] == '0')
-			text->s[--text->length] = '\0';
-	}
-	text_add(text, " %sbit/s", scales[i].prefix);
+	text_add(text, "%.15g %sbit/s", (double)bps / (double)scales[i].unit, scales[i].prefix);
 	if (burst != 0)
 		text_add(text, ", burst %" PRIu64 " byte%s", burst, plural_s(burst));
 }
@@ -733,8 +713,9 @@ progress_at(struct progress *progress, uint64_t done)
 }
 
 void
-progress_wait(struct progress *progress)
+progress_wait(void *arg)
 {
+	struct progress *progress = arg;
 	const int64_t now = now_ms();
 	char text[PROGRESS_TEXT_MAX];
 
@@ -781,30 +762,24 @@ string_is_plain(const char *text)
 
 /* Quoted text is the same in YAML and in JSON; nothing of it acts on a terminal. */
 static void
-string_print(FILE *out, json_t *string)
+string_print(FILE *out, const char *string)
 {
+	json_t *value;
 	char *text, *safe;
 
-	if (string_is_plain(json_string_value(string))) {
-		fputs(json_string_value(string), out);
+	if (string_is_plain(string)) {
+		fputs(string, out);
 		return;
 	}
-	text = json_dumps(string, JSON_ENCODE_ANY);
+	value = json_string(string);
+	text = json_dumps(value, JSON_ENCODE_ANY);
 	safe = text != NULL ? text_escape_copy(text) : NULL;
 	if (safe == NULL)
 		cli_out_of_memory();
 	fputs(safe, out);
 	free(safe);
 	free(text);
-}
-
-static void
-key_print(FILE *out, const char *key)
-{
-	json_t *string = json_string(key);
-
-	string_print(out, string);
-	json_decref(string);
+	json_decref(value);
 }
 
 static void
@@ -816,7 +791,7 @@ members_print(FILE *out, json_t *object)
 	fputc('{', out);
 	json_object_foreach (object, key, value) {
 		fputs(separator, out);
-		key_print(out, key);
+		string_print(out, key);
 		fputs(": ", out);
 		yaml_text_print(out, value);
 		separator = ", ";
@@ -846,7 +821,7 @@ yaml_text_print(FILE *out, json_t *value)
 	else if (json_is_array(value))
 		items_print(out, value);
 	else if (json_is_string(value))
-		string_print(out, value);
+		string_print(out, json_string_value(value));
 	else if (value != NULL)
 		json_dumpf(value, out, JSON_ENCODE_ANY);
 }
@@ -878,7 +853,7 @@ mapping_print(FILE *out, json_t *object, unsigned indent)
 
 	json_object_foreach (object, key, value) {
 		fprintf(out, "%*s", first ? 0 : (int)indent, "");
-		key_print(out, key);
+		string_print(out, key);
 		fputc(':', out);
 		value_print(out, value, indent + strlen(key) + 1, indent + 2);
 		first = false;

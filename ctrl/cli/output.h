@@ -102,10 +102,6 @@ bool paint_wanted(FILE *out);
  */
 size_t paint_columns(FILE *out, size_t otherwise);
 
-/* Sequences for the mark of a change, '+', '~' or '-', and back; "" when colour is not wanted. */
-const char *paint_begin(bool colour, char mark);
-const char *paint_end(bool colour);
-
 /*
  * Tables: columns no wider than their longest cell, two blanks between, nothing after the last
  * character of a line. At a terminal the lines keep to its width: what may be cut gets the room
@@ -155,7 +151,7 @@ void progress_begin(struct progress *progress, const char *what, uint64_t total)
 void progress_at(struct progress *progress, uint64_t done);
 
 /* How much is done is not known; show for how long it has been going on. */
-void progress_wait(struct progress *progress);
+void progress_wait(void *progress);
 
 /* Take the bar away. To be called before anything else is printed, also when the work failed. */
 void progress_end(struct progress *progress);

@@ -180,8 +180,7 @@ main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
 	target_default(&cli);
-	if (arguments_init(&arguments, (size_t)argc) < 0)
-		cli_out_of_memory();
+	arguments_init(&arguments, (size_t)argc);
 	exit_code = read_arguments(&cli, &scan, &group, &arguments);
 	if (exit_code == CLI_OK)
 		exit_code = target_check(&cli);

@@ -237,12 +237,6 @@ batch_refused(const struct batch *batch, const struct client_error *error, size_
 	return cli_refused(batch->cli, &located);
 }
 
-static void
-batch_waits(void *arg)
-{
-	progress_wait(arg);
-}
-
 /*
  * A call whose params are taken over; NULL with the fault said. What takes the daemon longer the
  * more changes there are is waited for longer.
@@ -261,7 +255,7 @@ batch_call(
 	if (params == NULL)
 		cli_out_of_memory();
 	progress_begin(&progress, "waiting for sluiced", 0);
-	client->waits = batch_waits;
+	client->waits = progress_wait;
 	client->waits_arg = &progress;
 	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
 	is_change = cli_change_sent(method, params);
@@ -425,7 +419,12 @@ static void
 line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
 {
 	const size_t columns = paint_columns(out, COLUMNS_IN_PIPE);
-	char *rest;
+	/* ECMA-48 section 8.3.117 */
+	const int code = mark == '+' ? 32 : mark == '-' ? 31 : 33;
+	char *rest, begin[8] = "";
+
+	if (colour)
+		snprintf(begin, sizeof(begin), "\033[%dm", code);
 
 	if (fclose(line->stream) != 0)
 		cli_out_of_memory();
@@ -435,8 +434,8 @@ line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
 
 		if (length > room)
 			length = break_at(rest, room);
-		fprintf(out, "%*s%s%.*s%s\n", (int)indent, "", paint_begin(colour, mark),
-			(int)length, rest, paint_end(colour));
+		fprintf(out, "%*s%s%.*s%s\n", (int)indent, "", begin, (int)length, rest,
+			colour ? "\033[0m" : "");
 		indent += rest == line->text ? FIELD_INDENT : 0;
 		rest += length + strspn(rest + length, " ");
 	}
