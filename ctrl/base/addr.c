@@ -34,12 +34,6 @@ address_size(uint8_t family)
 }
 
 bool
-address_is_multicast(uint8_t family, const uint8_t address[ADDRESS_BYTES])
-{
-	return family == 4 ? (address[0] & 0xf0) == 0xe0 : address[0] == 0xff;
-}
-
-bool
 address_is_void(uint8_t family, const uint8_t address[ADDRESS_BYTES])
 {
 	static const uint8_t zeros[ADDRESS_BYTES];

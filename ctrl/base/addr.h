@@ -52,9 +52,6 @@ uint8_t address_from_af(uint8_t af);
 /* Bytes of an address of this family: 4 or 16. */
 size_t address_size(uint8_t family);
 
-/* 224.0.0.0/4 (RFC 5771) or ff00::/8 (RFC 4291, 2.7). */
-bool address_is_multicast(uint8_t family, const uint8_t address[ADDRESS_BYTES]);
-
 /* The unspecified address, or IPv4's limited broadcast: no unicast or multicast destination. */
 bool address_is_void(uint8_t family, const uint8_t address[ADDRESS_BYTES]);
 

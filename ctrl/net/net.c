@@ -304,7 +304,8 @@ route_resolve(struct net *net, struct net_hop *hop)
 	hop->out_ifindex = hop->ifindex;
 	memset(hop->address, 0, sizeof(hop->address));
 	memcpy(hop->address, dst, address_size(hop->family));
-	if (address_is_void(hop->family, dst) || address_is_multicast(hop->family, dst)) {
+	if (address_is_void(hop->family, dst) ||
+		address_kind(hop->family, dst) == ADDRESS_MULTICAST) {
 		hop->error = -EADDRNOTAVAIL;
 		return;
 	}

@@ -322,15 +322,20 @@ interface_mtu(const char *name)
 	return rc < 0 ? rc : request.ifr_mtu;
 }
 
+/* The same by index; -ENODEV: there is none. */
+static int
+interface_ask_by_index(unsigned ifindex, unsigned long question, struct ifreq *request)
+{
+	return if_indextoname(ifindex, request->ifr_name) ? interface_ask(question, request)
+							  : -ENODEV;
+}
+
 int
 interface_mac(unsigned ifindex, uint8_t mac[6])
 {
 	struct ifreq request = {0};
-	int rc;
+	int rc = interface_ask_by_index(ifindex, SIOCGIFHWADDR, &request);
 
-	if (!if_indextoname(ifindex, request.ifr_name))
-		return -ENODEV;
-	rc = interface_ask(SIOCGIFHWADDR, &request);
 	if (rc == 0)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
 	return rc;
@@ -396,8 +401,8 @@ interface_is_veth(unsigned ifindex)
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
 	struct ifreq request = {.ifr_data = (char *)&driver};
 
-	return if_indextoname(ifindex, request.ifr_name) &&
-	       interface_ask(SIOCETHTOOL, &request) == 0 && strcmp(driver.driver, "veth") == 0;
+	return interface_ask_by_index(ifindex, SIOCETHTOOL, &request) == 0 &&
+	       strcmp(driver.driver, "veth") == 0;
 }
 
 bool
@@ -405,7 +410,6 @@ interface_runs(unsigned ifindex)
 {
 	struct ifreq request = {0};
 
-	return if_indextoname(ifindex, request.ifr_name) &&
-	       interface_ask(SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) &&
-	       (request.ifr_flags & IFF_UP);
+	return interface_ask_by_index(ifindex, SIOCGIFFLAGS, &request) == 0 &&
+	       (request.ifr_flags & IFF_RUNNING) && (request.ifr_flags & IFF_UP);
 }

@@ -55,8 +55,8 @@ Test(address, multicast_and_void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		parse(cases[i].family, cases[i].text, address);
-		cr_expect_eq(address_is_multicast(cases[i].family, address), cases[i].multicast,
-			"%s", cases[i].text);
+		cr_expect_eq(address_kind(cases[i].family, address) == ADDRESS_MULTICAST,
+			cases[i].multicast, "%s", cases[i].text);
 		cr_expect_eq(address_is_void(cases[i].family, address), cases[i].is_void, "%s",
 			cases[i].text);
 	}
