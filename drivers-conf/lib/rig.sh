@@ -122,12 +122,14 @@ process_kill() {
 	kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null
 }
 
-# Ended, or a zombie that waits for its parent to say so.
+# Ended, or a zombie that waits for its parent to say so; not while another of its threads runs yet,
+# as a worker on a busy machine does, with all sockets open.
 process_gone() {
-	local stat
+	local stat tasks
 	process_is "$1" "$2" || return 0
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
-	[[ ${stat##*) } == Z* ]]
+	tasks=("/proc/$1/task/"*)
+	[[ ${stat##*) } == Z* ]] && ((${#tasks[@]} <= 1))
 }
 
 # No process of that label runs any more.
