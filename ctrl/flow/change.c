@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/escape.h"
 #include "flow/compile.h"
 #include "flow/flow_codec.h"
@@ -253,31 +254,19 @@ staged_find(const struct draft *draft, const char *id, const char *pointer, stru
 	return NULL;
 }
 
-static int
-list_grow(struct draft *draft)
-{
-	const size_t room = draft->room ? 2 * draft->room : 16;
-	struct change **list;
-
-	if (draft->n < draft->room)
-		return 0;
-	list = reallocarray(draft->list, room, sizeof(struct change *));
-	if (!list)
-		return -1;
-	draft->list = list;
-	draft->room = room;
-	return 0;
-}
-
 /* The change of a flow, a new one of that kind when there was none. NULL with *fault set. */
 static struct change *
 staged_change(struct draft *draft, struct flow *flow, enum change_kind kind, struct fault *fault)
 {
-	struct change *change = flow->change;
+	struct change *change = flow->change, **list;
 
 	if (change)
 		return change;
-	change = list_grow(draft) == 0 ? calloc(1, sizeof(*change)) : NULL;
+	list = array_grow(draft->list, draft->n, &draft->room, sizeof(draft->list[0]));
+	if (list) {
+		draft->list = list;
+		change = calloc(1, sizeof(*change));
+	}
 	if (!change) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for another change beside %zu",
 			draft->n);

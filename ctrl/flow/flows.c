@@ -485,15 +485,17 @@ int
 flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct steering *steering,
 	struct event_base *base, struct fault *fault)
 {
+	const size_t capacity = dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6);
+
 	memset(flows, 0, sizeof(*flows));
 	flows->dp = dp;
 	flows->ports = ports;
 	flows->steering = steering;
-	flow_db_init(&flows->db, dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6));
+	flow_db_init(&flows->db, capacity);
 	flows->schema = flow_text_schema(fault);
 	if (!flows->schema)
 		return -1;
-	flows->validate = validate_create();
+	flows->validate = validate_create(capacity);
 	if (!flows->validate) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for flows");
 		goto err_schema;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Linear hashing: of the buckets, those below `split` have been halved in this round already. */
+#include "base/array.h"
 
-#define LEVEL_FIRST 6 /* 64 buckets at first */
+#define BUCKETS_MIN 64
 
 static uint64_t
 mix(uint64_t hash, uint64_t word)
@@ -74,61 +74,21 @@ spec_has(const struct flow_spec *spec, enum endpoint_kind kind, const struct end
 	       (other.src_port == pair->src_port && memcmp(other.src, pair->src, 16) == 0);
 }
 
-static size_t
+int
+endpoints_init(struct endpoints *endpoints, size_t n_expected)
+{
+	memset(endpoints, 0, sizeof(*endpoints));
+	endpoints->n_buckets = BUCKETS_MIN;
+	while (endpoints->n_buckets < n_expected)
+		endpoints->n_buckets *= 2;
+	endpoints->buckets = calloc(endpoints->n_buckets, sizeof(struct endpoint *));
+	return endpoints->buckets ? 0 : -ENOMEM;
+}
+
+static struct endpoint **
 bucket_of(const struct endpoints *endpoints, uint32_t hash)
 {
-	const size_t size = (size_t)1 << endpoints->level;
-	const size_t bucket = hash & (2 * size - 1);
-
-	return bucket < size + endpoints->split ? bucket : hash & (size - 1);
-}
-
-/* Room for as many buckets as this level ends with. Kept memory is moved by the C library. */
-static int
-buckets_reserve(struct endpoints *endpoints)
-{
-	struct endpoint **grown;
-	size_t room;
-
-	if (endpoints->level == 0)
-		endpoints->level = LEVEL_FIRST;
-	room = (size_t)2 << endpoints->level;
-	if (endpoints->room >= room)
-		return 0;
-	grown = reallocarray(endpoints->buckets, room, sizeof(struct endpoint *));
-	if (!grown)
-		return -ENOMEM;
-	if (!endpoints->buckets)
-		memset(grown, 0, (room / 2) * sizeof(struct endpoint *));
-	endpoints->buckets = grown;
-	endpoints->room = room;
-	return 0;
-}
-
-/* Halve the next bucket; its upper half is the new last one. */
-static void
-bucket_split(struct endpoints *endpoints)
-{
-	const size_t size = (size_t)1 << endpoints->level;
-	struct endpoint **from = &endpoints->buckets[endpoints->split];
-	struct endpoint **to = &endpoints->buckets[size + endpoints->split];
-
-	*to = NULL;
-	while (*from) {
-		struct endpoint *endpoint = *from;
-
-		if (endpoint->hash & size) {
-			*from = endpoint->next;
-			endpoint->next = *to;
-			*to = endpoint;
-		} else {
-			from = &endpoint->next;
-		}
-	}
-	if (++endpoints->split == size) {
-		endpoints->level++;
-		endpoints->split = 0;
-	}
+	return &endpoints->buckets[hash & (endpoints->n_buckets - 1)];
 }
 
 int
@@ -136,26 +96,18 @@ endpoints_insert(struct endpoints *endpoints, const struct flow_spec *spec)
 {
 	struct endpoint_pair pair;
 	enum endpoint_kind kind;
-	struct endpoint *endpoint;
-	size_t bucket;
+	struct endpoint *endpoint, **bucket;
 
 	if (!spec_pair(spec, &kind, &pair))
 		return 0;
-	/* Without memory for more buckets their chains grow instead. */
-	if (buckets_reserve(endpoints) < 0 && !endpoints->buckets)
-		return -ENOMEM;
 	endpoint = calloc(1, sizeof(*endpoint));
 	if (!endpoint)
 		return -ENOMEM;
 	endpoint->spec = spec;
 	endpoint->hash = pair_hash(kind, &pair);
-	if (endpoints->n > ((size_t)1 << endpoints->level) + endpoints->split &&
-		buckets_reserve(endpoints) == 0)
-		bucket_split(endpoints);
 	bucket = bucket_of(endpoints, endpoint->hash);
-	endpoint->next = endpoints->buckets[bucket];
-	endpoints->buckets[bucket] = endpoint;
-	endpoints->n++;
+	endpoint->next = *bucket;
+	*bucket = endpoint;
 	endpoints->n_kind[kind]++;
 	return 0;
 }
@@ -167,9 +119,9 @@ endpoints_remove(struct endpoints *endpoints, const struct flow_spec *spec)
 	struct endpoint_pair pair;
 	enum endpoint_kind kind;
 
-	if (!endpoints->buckets || !spec_pair(spec, &kind, &pair))
+	if (!spec_pair(spec, &kind, &pair))
 		return;
-	link = &endpoints->buckets[bucket_of(endpoints, pair_hash(kind, &pair))];
+	link = bucket_of(endpoints, pair_hash(kind, &pair));
 	while (*link && (*link)->spec != spec)
 		link = &(*link)->next;
 	endpoint = *link;
@@ -177,7 +129,6 @@ endpoints_remove(struct endpoints *endpoints, const struct flow_spec *spec)
 		return;
 	*link = endpoint->next;
 	free(endpoint);
-	endpoints->n--;
 	endpoints->n_kind[kind]--;
 }
 
@@ -199,7 +150,7 @@ endpoints_first(const struct endpoints *endpoints, enum endpoint_kind kind,
 	if (endpoints->n_kind[kind] == 0)
 		return NULL;
 	hash = pair_hash(kind, pair);
-	return chain_find(endpoints->buckets[bucket_of(endpoints, hash)], hash, kind, pair);
+	return chain_find(*bucket_of(endpoints, hash), hash, kind, pair);
 }
 
 struct endpoint *
@@ -211,12 +162,10 @@ endpoints_next(struct endpoint *endpoint, enum endpoint_kind kind, const struct 
 void
 endpoints_fini(struct endpoints *endpoints)
 {
-	const size_t n =
-		endpoints->buckets ? ((size_t)1 << endpoints->level) + endpoints->split : 0;
 	struct endpoint *endpoint;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < endpoints->n_buckets; i++) {
 		while ((endpoint = endpoints->buckets[i])) {
 			endpoints->buckets[i] = endpoint->next;
 			free(endpoint);
@@ -243,18 +192,14 @@ overlaps_fini(struct overlaps *overlaps)
 int
 overlaps_insert(struct overlaps *overlaps, const struct flow_spec *spec, uint64_t sequence)
 {
+	struct overlap_rule *rules;
+
 	if (!spec->rule)
 		return 0;
-	if (overlaps->n == overlaps->room) {
-		size_t room = overlaps->room ? 2 * overlaps->room : 16;
-		struct overlap_rule *rules =
-			reallocarray(overlaps->rules, room, sizeof(struct overlap_rule));
-
-		if (!rules)
-			return -ENOMEM;
-		overlaps->rules = rules;
-		overlaps->room = room;
-	}
+	rules = array_grow(overlaps->rules, overlaps->n, &overlaps->room, sizeof(*rules));
+	if (!rules)
+		return -ENOMEM;
+	overlaps->rules = rules;
 	overlaps->rules[overlaps->n++] = (struct overlap_rule){
 		.rule = spec->rule->rule,
 		.spec = spec,

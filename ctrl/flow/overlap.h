@@ -18,8 +18,8 @@
  * by: which flows would a datagram meet that is sent there? Exact flows are found by both ends,
  * listeners by the local one, rules that name one local address by that address.
  *
- * A hash that grows by one bucket at a time, so that no single flow waits for a million to move.
- * Pure, one thread.
+ * The hash has as many buckets as it is made for and never grows, so that no single flow waits for
+ * a million to move. Pure, one thread.
  */
 
 enum endpoint_kind { ENDPOINT_EXACT, ENDPOINT_LISTENER, ENDPOINT_RULE, ENDPOINT_KINDS };
@@ -32,11 +32,8 @@ struct endpoint {
 };
 
 struct endpoints {
-	struct endpoint **buckets; /* (1 << level) + split of them, room for twice 1 << level */
-	size_t room;
-	size_t split;
-	unsigned level;
-	size_t n;
+	struct endpoint **buckets;
+	size_t n_buckets; /* a power of two */
 	size_t n_kind[ENDPOINT_KINDS];
 };
 
@@ -49,7 +46,10 @@ struct endpoint_pair {
 	uint8_t family;
 };
 
-/* Zeros are an empty set; this frees what was put. */
+/* An empty set for about so many flows; more make its chains longer. 0 or -ENOMEM. */
+int endpoints_init(struct endpoints *endpoints, size_t n_expected);
+
+/* Frees what was inserted. */
 void endpoints_fini(struct endpoints *endpoints);
 
 /* The spec is borrowed. A rule for more than one local address is left out. 0 or -ENOMEM. */

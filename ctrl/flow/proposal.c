@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/escape.h"
 #include "flow/plan.h"
 
@@ -60,27 +61,16 @@ proposal_drop(struct proposal *proposal)
 	return false;
 }
 
-static int
-ops_grow(struct proposal *proposal)
-{
-	const size_t room = proposal->room_ops ? 2 * proposal->room_ops : 16;
-	struct op **ops;
-
-	if (proposal->n_ops < proposal->room_ops)
-		return 0;
-	ops = reallocarray(proposal->ops, room, sizeof(struct op *));
-	if (!ops)
-		return -1;
-	proposal->ops = ops;
-	proposal->room_ops = room;
-	return 0;
-}
-
 int
 proposal_add(struct proposal *proposal, struct op *op, const char *member, uint32_t place,
 	struct fault *fault)
 {
-	if (!op || ops_grow(proposal) < 0) {
+	struct op **ops = array_grow(
+		proposal->ops, proposal->n_ops, &proposal->room_ops, sizeof(proposal->ops[0]));
+
+	if (ops)
+		proposal->ops = ops;
+	if (!op || !ops) {
 		op_destroy(op);
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %zu change%s",
 			proposal->n_ops + 1, plural_s(proposal->n_ops + 1));

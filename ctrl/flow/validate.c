@@ -103,12 +103,15 @@ struct validate {
 };
 
 struct validate *
-validate_create(void)
+validate_create(size_t n_expected)
 {
 	struct validate *validate = calloc(1, sizeof(*validate));
 
-	if (validate)
-		validate->search.endpoints = &validate->endpoints;
+	if (!validate || endpoints_init(&validate->endpoints, n_expected) < 0) {
+		free(validate);
+		return NULL;
+	}
+	validate->search.endpoints = &validate->endpoints;
 	return validate;
 }
 

@@ -10,6 +10,7 @@
 #ifndef CTRL_FLOW_VALIDATE_H
 #define CTRL_FLOW_VALIDATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/fault.h"
@@ -19,8 +20,8 @@
 struct endpoints;
 struct validate;
 
-/* An empty index; NULL without memory. */
-struct validate *validate_create(void);
+/* An empty index for about so many flows; NULL without memory. */
+struct validate *validate_create(size_t n_expected);
 
 /* The index of where flows receive. */
 const struct endpoints *validate_endpoints(const struct validate *validate);

@@ -22,7 +22,7 @@ setup(void)
 {
 	static const uint16_t mtus[] = {1500, 1500, 1400, 1200};
 
-	validate = validate_create();
+	validate = validate_create(1000);
 	n_specs = 0;
 	ports.n = 4;
 	for (unsigned i = 0; i < ports.n; i++) {

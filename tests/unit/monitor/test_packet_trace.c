@@ -19,6 +19,7 @@ static void
 setup(void)
 {
 	flow_db_init(&db, 0);
+	cr_assert_eq(endpoints_init(&endpoints, 100), 0);
 }
 
 static void
