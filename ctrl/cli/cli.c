@@ -161,6 +161,8 @@ command_help(const struct command *command, FILE *out)
 	fprintf(out, "\n\n%s.\n\nOptions:\n", command->summary);
 	options_help(command->options, width, out);
 	options_help(command_globals, width, out);
+	if (command->notes != NULL)
+		fprintf(out, "\n%s", command->notes);
 	if (command->details != NULL) {
 		fputc('\n', out);
 		command->details(out);

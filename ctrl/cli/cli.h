@@ -46,7 +46,8 @@ struct command {
 	const char *name; /* "flow add": one or two words */
 	const char *arguments; /* of the usage line */
 	const char *summary; /* one line, no full stop */
-	void (*details)(FILE *out); /* more help below the options; NULL for none */
+	const char *notes; /* more help below the options; NULL for none */
+	void (*details)(FILE *out); /* the same, of what other tables know; NULL for none */
 	const char *example; /* lines that can be pasted */
 	const struct option_spec *options; /* ends with a NULL name; NULL for none */
 	unsigned max_words; /* positional arguments taken at most */

@@ -101,12 +101,6 @@ plan(struct cli *cli, const struct arguments *arguments)
 	return exit_code;
 }
 
-static void
-plan_details(FILE *out)
-{
-	fprintf(out, PATH_HELP "\nThe exit code is 0 without changes, 6 with changes.\n");
-}
-
 static const struct option_spec plan_options[] = {
 	{"prune", NULL, "also remove flows that were not declared"},
 	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
@@ -117,7 +111,7 @@ const struct command command_plan = {
 	.name = "plan",
 	.arguments = "[PATH]",
 	.summary = "Show what applying files of flows would change",
-	.details = plan_details,
+	.notes = PATH_HELP "\nThe exit code is 0 without changes, 6 with changes.\n",
 	.example = "  sluicectl plan flows.d",
 	.options = plan_options,
 	.max_words = 1,
@@ -218,14 +212,6 @@ apply(struct cli *cli, const struct arguments *arguments)
 	return exit_code;
 }
 
-static void
-apply_details(FILE *out)
-{
-	fprintf(out, PATH_HELP
-		"\nFlows that an earlier apply brought and that are not in the files any\n"
-		"more go away; those installed otherwise stay, unless --prune is given.\n");
-}
-
 static const struct option_spec apply_options[] = {
 	{"prune", NULL, "also remove flows that were not declared"},
 	{"confirm-within", "TIME", "restore the previous flows unless confirmed"},
@@ -240,7 +226,9 @@ const struct command command_apply = {
 	.name = "apply",
 	.arguments = "[PATH]",
 	.summary = "Make the flows what files say: all of them, or nothing",
-	.details = apply_details,
+	.notes = PATH_HELP
+	"\nFlows that an earlier apply brought and that are not in the files any\n"
+	"more go away; those installed otherwise stay, unless --prune is given.\n",
 	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
 	.options = apply_options,
 	.max_words = 1,
@@ -340,17 +328,11 @@ static const struct option_spec validate_options[] = {
 	{NULL},
 };
 
-static void
-validate_details(FILE *out)
-{
-	fputs(PATH_HELP, out);
-}
-
 const struct command command_validate = {
 	.name = "validate",
 	.arguments = "[PATH]",
 	.summary = "Check files of flows, without changing anything",
-	.details = validate_details,
+	.notes = PATH_HELP,
 	.example = "  sluicectl validate flows.d --offline",
 	.options = validate_options,
 	.max_words = 1,

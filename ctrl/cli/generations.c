@@ -233,14 +233,6 @@ history(struct cli *cli, const struct arguments *arguments)
 	return history_show(cli, generation, limit);
 }
 
-static void
-history_details(FILE *out)
-{
-	fprintf(out, "A generation with a tag is kept until the tag is taken away. Of the others\n"
-		     "the latest are kept, those of apply and rollback apart from those of single\n"
-		     "calls: state.history in the configuration says how many.\n");
-}
-
 static const struct option_spec history_options[] = {
 	{"limit", "N", "so many generations (20) or changed flows"},
 	{"by", "NAME", "only those of that user or certificate"},
@@ -258,7 +250,9 @@ const struct command command_history = {
 		     "       sluicectl history tag GENERATION NAME\n"
 		     "       sluicectl history untag GENERATION",
 	.summary = "Show who changed the flows when, or what a generation changed",
-	.details = history_details,
+	.notes = "A generation with a tag is kept until the tag is taken away. Of the others\n"
+		 "the latest are kept, those of apply and rollback apart from those of single\n"
+		 "calls: state.history in the configuration says how many.\n",
 	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
 		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,
@@ -290,14 +284,6 @@ confirm(struct cli *cli, const struct arguments *arguments)
 	return cli_end(cli, result, exit_code);
 }
 
-/* Neither the one that runs, nor one that has no part in the state, or may have none soon. */
-static bool
-is_way_back(const json_t *entry)
-{
-	return !member_is(entry, "state", "current") && !member_is(entry, "state", "open") &&
-	       !member_is(entry, "state", "reverted");
-}
-
 /* The last declared generation, said to be it. */
 static int
 last_declared(struct cli *cli, uint64_t *generation)
@@ -312,7 +298,10 @@ last_declared(struct cli *cli, uint64_t *generation)
 	if (result == NULL)
 		return exit_code;
 	json_array_foreach (json_object_get(result, "generations"), i, entry) {
-		if (found == NULL && is_way_back(entry))
+		/* Not the one that runs, nor one that is not in the state, or may not be soon. */
+		if (found == NULL && !member_is(entry, "state", "current") &&
+			!member_is(entry, "state", "open") &&
+			!member_is(entry, "state", "reverted"))
 			found = entry;
 	}
 	if (found == NULL) {
@@ -408,15 +397,6 @@ rollback(struct cli *cli, const struct arguments *arguments)
 	return exit_code == CLI_OK ? back_do(cli, arguments, generation) : exit_code;
 }
 
-static void
-rollback_details(FILE *out)
-{
-	fprintf(out,
-		"Without GENERATION it is the last declared one, of those before the one that\n"
-		"runs that were not reverted. A terminal is shown what would change, and asked.\n"
-		"GENERATION may also be the one before one that 'sluicectl history' lists.\n");
-}
-
 static const struct option_spec rollback_options[] = {
 	{"plan", NULL, "only show what it would change"},
 	{CHANGE_COMMENT},
@@ -440,7 +420,9 @@ const struct command command_rollback = {
 	.name = "rollback",
 	.arguments = "[GENERATION]",
 	.summary = "Go back to the flows of a generation of the history",
-	.details = rollback_details,
+	.notes = "Without GENERATION it is the last declared one, of those before the one that\n"
+		 "runs that were not reverted. A terminal is shown what would change, and asked.\n"
+		 "GENERATION may also be the one before one that 'sluicectl history' lists.\n",
 	.example = "  sluicectl rollback 41 --plan\n"
 		   "  sluicectl rollback 41 --comment 'the wall went dark'",
 	.options = rollback_options,

@@ -661,13 +661,6 @@ top(struct cli *cli, const struct arguments *arguments)
 	return exit_code;
 }
 
-static void
-top_details(FILE *out)
-{
-	fprintf(out, "Keys: f l p w the view, s what it is sorted by, / a filter, space pause,\n"
-		     "+ - the interval, ? help, q the end.\n");
-}
-
 static const struct option_spec top_options[] = {
 	{"view", "flows|legs|ports|workers", "what a row is (flows)"},
 	{"sort", "pps|bps|drops|packets|name|busy", "what the first row has most of"},
@@ -682,7 +675,8 @@ const struct command command_top = {
 	.name = "top",
 	.arguments = "",
 	.summary = "Show the busiest flows, legs, ports and workers live",
-	.details = top_details,
+	.notes = "Keys: f l p w the view, s what it is sorted by, / a filter, space pause,\n"
+		 "+ - the interval, ? help, q the end.\n",
 	.example = "  sluicectl top --view legs --sort drops --once",
 	.options = top_options,
 	.run = top,
