@@ -54,11 +54,16 @@ damage(struct verdict *verdict, const char *format, ...)
 	va_end(args);
 }
 
-/* After an error of a statement: 0 when it means damage, which is noted, else -1. */
+/*
+ * After an error of a statement: 0 when it means damage, which is noted, else -1. The statements
+ * are right, so SQLITE_ERROR means that a table or column is not there.
+ */
 static int
 error_check(sqlite3 *db, const char *what, struct verdict *verdict, struct fault *fault)
 {
-	if (!means_damage(sqlite3_errcode(db)))
+	const int code = sqlite3_errcode(db);
+
+	if (!means_damage(code) && (code & 0xff) != SQLITE_ERROR)
 		return db_fault(db, fault);
 	damage(verdict, "%s: %s", what, sqlite3_errmsg(db));
 	return 0;

@@ -286,6 +286,17 @@ Test(recover, a_generation_that_is_missing_is_found)
 	cr_assert_eq(rig.report.condition, STORE_SALVAGED);
 }
 
+/* As a bit that flips in the text of the schema does it. */
+Test(recover, a_column_of_another_name_is_found)
+{
+	store_fill();
+	sql("PRAGMA writable_schema = ON;"
+	    "UPDATE sqlite_schema SET sql = replace(sql, 'changed', 'chanced')");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_SALVAGED);
+	expect_all("{last}");
+}
+
 Test(recover, garbage_is_moved_aside_and_the_copy_used)
 {
 	store_fill();
