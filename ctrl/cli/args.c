@@ -214,6 +214,21 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	return NULL;
 }
 
+const char *
+endpoint_set(json_t *object, const char *member, const char *text)
+{
+	struct endpoint endpoint;
+	const char *wrong = endpoint_parse(text, &endpoint);
+	char port[32];
+
+	if (wrong != NULL)
+		return wrong;
+	snprintf(port, sizeof(port), "%s_port", member);
+	json_object_set_new(object, member, json_string(endpoint.address));
+	json_object_set_new(object, port, json_integer(endpoint.port));
+	return NULL;
+}
+
 json_t *
 police_parse(const char *text)
 {
@@ -255,22 +270,6 @@ key_find(const struct pair_key *keys, const char *name, size_t length)
 		if (strlen(keys->name) == length && memcmp(keys->name, name, length) == 0)
 			return keys;
 	}
-	return NULL;
-}
-
-/* The two members that an endpoint fills. Returns NULL, or what is wrong. */
-static const char *
-endpoint_set(json_t *object, const struct pair_key *key, const char *value)
-{
-	struct endpoint endpoint;
-	const char *wrong = endpoint_parse(value, &endpoint);
-	char member[32];
-
-	if (wrong != NULL)
-		return wrong;
-	snprintf(member, sizeof(member), "%s_port", key->member);
-	json_object_set_new(object, key->member, json_string(endpoint.address));
-	json_object_set_new(object, member, json_integer(endpoint.port));
 	return NULL;
 }
 
@@ -348,7 +347,7 @@ key_set(json_t *object, const struct pair_key *key, const char *value, char *err
 		return -1;
 	}
 	if (key->kind == PAIR_ENDPOINT) {
-		wrong = endpoint_set(object, key, value);
+		wrong = endpoint_set(object, key->member, value);
 		if (wrong == NULL)
 			return 0;
 		separator = ": ";

@@ -111,6 +111,9 @@ struct endpoint {
 /* NULL when text is an endpoint, else what is wrong with it, in static storage. */
 const char *endpoint_parse(const char *text, struct endpoint *endpoint);
 
+/* Set <member> and <member>_port of an object. NULL, or what is wrong with the text. */
+const char *endpoint_set(json_t *object, const char *member, const char *text);
+
 #define PAIRS_ERROR_MAX 256
 
 enum pair_kind {

@@ -225,6 +225,20 @@ option_number(const struct cli *cli, const struct arguments *arguments, const ch
 }
 
 int
+option_number_set(const struct cli *cli, const struct arguments *arguments, const char *name,
+	uint64_t max, const char *member, json_t *object)
+{
+	uint64_t number;
+
+	if (arguments_value(arguments, name) == NULL)
+		return CLI_OK;
+	if (option_number(cli, arguments, name, 0, max, &number) != CLI_OK)
+		return CLI_USAGE;
+	json_object_set_new(object, member, json_integer((json_int_t)number));
+	return CLI_OK;
+}
+
+int
 option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
 	uint64_t *milliseconds)
 {

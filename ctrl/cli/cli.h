@@ -66,6 +66,10 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
 	uint64_t min, uint64_t max, uint64_t *number);
 
+/* The same as a member of an object, where the option is given. */
+int option_number_set(const struct cli *cli, const struct arguments *arguments, const char *name,
+	uint64_t max, const char *member, json_t *object);
+
 /* --interval: a time of at least min_ms. As above. */
 int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
 	uint64_t *milliseconds);

@@ -32,39 +32,17 @@ static const struct {
 };
 
 static int
-endpoint_set(const struct cli *cli, const struct arguments *arguments, const char *option,
+address_set(const struct cli *cli, const struct arguments *arguments, const char *option,
 	const char *member, json_t *fields)
 {
-	const char *text = arguments_value(arguments, option);
-	struct endpoint endpoint;
-	const char *wrong;
-	char port[16];
+	const char *text = arguments_value(arguments, option), *wrong;
 
 	if (text == NULL)
 		return cli_usage(cli,
 			"no --%s; a packet is --from A:P --to B:P, --hex HEX or --pcap FILE",
 			option);
-	wrong = endpoint_parse(text, &endpoint);
-	if (wrong != NULL)
-		return cli_usage(cli, "--%s %s: %s", option, text, wrong);
-	snprintf(port, sizeof(port), "%s_port", member);
-	json_object_set_new(fields, member, json_string(endpoint.address));
-	json_object_set_new(fields, port, json_integer(endpoint.port));
-	return CLI_OK;
-}
-
-static int
-number_set(const struct cli *cli, const struct arguments *arguments, const char *option,
-	uint64_t max, const char *member, json_t *params)
-{
-	uint64_t number;
-
-	if (arguments_value(arguments, option) == NULL)
-		return CLI_OK;
-	if (option_number(cli, arguments, option, 0, max, &number) != CLI_OK)
-		return CLI_USAGE;
-	json_object_set_new(params, member, json_integer((json_int_t)number));
-	return CLI_OK;
+	wrong = endpoint_set(fields, member, text);
+	return wrong != NULL ? cli_usage(cli, "--%s %s: %s", option, text, wrong) : CLI_OK;
 }
 
 static int
@@ -72,9 +50,10 @@ numbers_set(const struct cli *cli, const struct arguments *arguments, json_t *fi
 {
 	const char *dscp = arguments_value(arguments, "dscp");
 
-	if (number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
-		number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) != CLI_OK ||
-		number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
+	if (option_number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
+		option_number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) !=
+			CLI_OK ||
+		option_number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
 		return CLI_USAGE;
 	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0)
 		return cli_usage(cli,
@@ -144,8 +123,8 @@ packet_of_fields(const struct cli *cli, const struct arguments *arguments)
 {
 	json_t *fields = json_object();
 
-	if (endpoint_set(cli, arguments, "from", "src", fields) == CLI_OK &&
-		endpoint_set(cli, arguments, "to", "dst", fields) == CLI_OK &&
+	if (address_set(cli, arguments, "from", "src", fields) == CLI_OK &&
+		address_set(cli, arguments, "to", "dst", fields) == CLI_OK &&
 		numbers_set(cli, arguments, fields) == CLI_OK &&
 		payload_set(cli, arguments, fields) == CLI_OK)
 		return json_pack("[{s:o}]", "fields", fields);
@@ -663,9 +642,10 @@ run_trace(struct cli *cli, const struct arguments *arguments)
 	params = json_pack("{s:s}", "port", arguments->words[0]);
 	if (params == NULL)
 		cli_out_of_memory();
-	exit_code = number_set(cli, arguments, "legs", 100, "limit", params);
+	exit_code = option_number_set(cli, arguments, "legs", 100, "limit", params);
 	if (exit_code == CLI_OK)
-		exit_code = number_set(cli, arguments, "legs-after", 4096, "legs_after", params);
+		exit_code =
+			option_number_set(cli, arguments, "legs-after", 4096, "legs_after", params);
 	packets = exit_code == CLI_OK ? trace_packets(cli, arguments) : NULL;
 	if (packets != NULL)
 		exit_code = packets_trace(cli, packets, params);

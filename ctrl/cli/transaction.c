@@ -16,14 +16,8 @@
 int
 change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params)
 {
-	uint64_t generation;
-
-	if (arguments_value(arguments, "if-generation") == NULL)
-		return CLI_OK;
-	if (option_number(cli, arguments, "if-generation", 0, INT64_MAX, &generation) != CLI_OK)
-		return CLI_USAGE;
-	json_object_set_new(params, "if_generation", json_integer((json_int_t)generation));
-	return CLI_OK;
+	return option_number_set(
+		cli, arguments, "if-generation", INT64_MAX, "if_generation", params);
 }
 
 int
