@@ -27,10 +27,10 @@
 #include "monitor/monitor.h"
 #include "persistence.h"
 #include "rpc/audit.h"
-#include "rpc/event_feed.h"
+#include "rpc/event_methods.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
-#include "rpc/transactions.h"
+#include "rpc/txn_methods.h"
 #include "schema/documents.h"
 
 #define N_STOP_SIGNALS 2

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "flow/proposal.h"
-#include "rpc/call.h"
+#include "rpc/dispatch.h"
 #include "rpc/methods.h"
 
 /* What to answer once it is committed, but for "generation"; an object. */

@@ -1,44 +1,125 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between call.c, which takes messages apart, and service.c, which knows the methods. */
+/*
+ * JSON-RPC 2.0 without a transport: a text or a message in, a reply out, at once or later. The
+ * envelope, the caller's role and the parameters are checked here, against the OpenRPC document, so
+ * a method sees only callers that may and parameters that fit their schema, with defaults filled
+ * in. A role is checked before the parameters are looked at.
+ *
+ * A method answers at once, or defers the call and answers it later; meanwhile the client's next
+ * requests wait, so that replies stay in order, and those of other clients go on.
+ *
+ * Parameters are taken by name only. Members of the envelope that JSON-RPC does not know are
+ * refused. Errors carry data {"name": "CONFLICT", "pointer": "/flows/0/match"}; the pointer is
+ * relative to params, and to the request when the error is INVALID_REQUEST.
+ *
+ * All functions of this header: control thread.
+ */
 #ifndef CTRL_RPC_DISPATCH_H
 #define CTRL_RPC_DISPATCH_H
 
-#include <stdbool.h>
-#include <sys/queue.h>
+#include <jansson.h>
+#include <stddef.h>
 
-#include "rpc/service.h"
+#include "base/actor.h"
+#include "base/fault.h"
+#include "rpc/audit.h"
+#include "rpc/envelope.h"
+#include "rpc/session.h"
 
-/* A method of the document, bound to its function. */
-struct bound_method {
-	const char *name;
-	enum role role; /* that it needs */
-	struct schema *params_schema;
-	rpc_method_fn call;
-	void *ctx;
-};
-
-/* A service lives until it is destroyed and its last call has been answered. */
-struct rpc_service *rpc_service_ref(struct rpc_service *service);
-void rpc_service_unref(struct rpc_service *service);
-
-/* Calls that wait for a turn, or for their client to read. */
-LIST_HEAD(call_list, rpc_call);
-struct call_list *rpc_service_resting(struct rpc_service *service);
-
-/* Go on with all of them at once; the service has been destroyed, so it does not take long. */
-void rpc_calls_finish(struct call_list *resting);
-
-/* NULL: there is none of that name. */
-const struct bound_method *rpc_service_find(const struct rpc_service *service, const char *name);
-
-struct audit *rpc_service_log(const struct rpc_service *service); /* NULL: none */
-bool rpc_service_stopped(const struct rpc_service *service); /* it has been destroyed */
+struct rpc_call;
 
 /*
- * Check the caller's role and the parameters (NULL: none), and run the method. Returns as an
- * rpc_method_fn does.
+ * A method. params is an object that fits the schema, borrowed; the callee may change it, and
+ * increments its reference to keep it beyond its return. Returns a new reference to the result,
+ * NULL with *fault set, or rpc_call_defer(call).
  */
-json_t *rpc_service_run(const struct rpc_service *service, const struct bound_method *method,
-	struct rpc_call *call, json_t *params, struct fault *fault);
+typedef json_t *(*rpc_method_fn)(
+	void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+
+/*
+ * What a method returns to answer later. From then on it owes exactly one rpc_call_result() or
+ * rpc_call_fault(), also when the client has gone meanwhile; call is valid until then. They may
+ * come before the method returns.
+ */
+json_t *rpc_call_defer(struct rpc_call *call);
+
+/* Answer a deferred call; takes result over. NULL is an internal error (no memory, mostly). */
+void rpc_call_result(struct rpc_call *call, json_t *result);
+
+/* Refuse a deferred call; *fault is copied. */
+void rpc_call_fault(struct rpc_call *call, const struct fault *fault);
+
+/*
+ * Have run(arg) called in a turn of the caller's user, where a deferred call may do a part of its
+ * work: at once if there are no turns (any more). Not again until it has been called.
+ */
+void rpc_call_in_turn(struct rpc_call *call, rpc_session_fn run, void *arg);
+
+/* Who calls, and through which connection. Borrowed, valid as long as the call is. */
+const struct actor *rpc_call_actor(const struct rpc_call *call);
+struct rpc_session *rpc_call_session(const struct rpc_call *call);
+
+/* The name of the method as the document has it. Static storage. */
+const char *rpc_call_method(const struct rpc_call *call);
+
+#define RPC_BATCH_MAX 100 /* requests of one batch: bounds what one text can set going */
+
+struct rpc_method {
+	const char *name; /* as in the document; borrowed for as long as the service lives */
+	rpc_method_fn call;
+};
+
+struct rpc_service;
+
+/*
+ * Bind every method of an OpenRPC document to a function. rpc.discover is answered by the service
+ * itself and has no entry. document gets a reference of its own. NULL: a method of the document
+ * has no entry or no "x-role", an entry has no method or comes twice, or memory is short.
+ *
+ * All functions of this header: control thread.
+ */
+struct rpc_service *rpc_service_create(
+	json_t *document, const struct rpc_method *methods, size_t n_methods, void *ctx);
+
+/*
+ * NULL is allowed. Calls that are deferred may still be completed afterwards; what is left of their
+ * batches is refused.
+ */
+void rpc_service_destroy(struct rpc_service *service);
+
+/*
+ * Log every call of a method that needs more than the role viewer, and refuse such calls while the
+ * log cannot be written. audit is borrowed, until the last call is answered; NULL: no log.
+ */
+void rpc_service_audit(struct rpc_service *service, struct audit *audit);
+
+/*
+ * The compact text of the document, not terminated, for as long as the service lives: rpc.discover
+ * returns the document itself, so that its answer need not be written again for every call.
+ */
+const json_t *rpc_service_document(
+	const struct rpc_service *service, const char **text, size_t *bytes);
+
+enum rpc_reply_part {
+	RPC_REPLY_PART, /* the next reply of a batch; more may come */
+	RPC_REPLY_END, /* the reply, NULL: nothing is to be sent (notifications), or a batch ends */
+};
+
+/* Takes the reply over. */
+typedef void (*rpc_reply_fn)(void *arg, json_t *reply, enum rpc_reply_part part);
+
+/*
+ * Answer one message, a request or a batch, of that session. message is borrowed for the time of
+ * the call, and gets a reference when it is deferred; its params may get defaults. reply is called
+ * exactly once with RPC_REPLY_END, and for the requests of a batch with RPC_REPLY_PART before:
+ * before this returns, or later when a method defers; not at all when the session is closed by
+ * then. Returns the number of requests in the message, at least 1.
+ */
+size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
+	rpc_reply_fn reply, void *arg);
+
+/* The same for a text that is still to be parsed; it need not be JSON. */
+size_t rpc_service_call_text(struct rpc_service *service, struct rpc_session *session,
+	const char *text, size_t bytes, rpc_reply_fn reply, void *arg);
 
 #endif

@@ -12,7 +12,7 @@
 #include <event2/buffer.h>
 
 #include "base/json.h"
-#include "rpc/service.h"
+#include "rpc/dispatch.h"
 
 #define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
 

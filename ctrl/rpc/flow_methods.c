@@ -1,9 +1,403 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flows that come, change and go: JSON to operations, and what became of them back to JSON. */
+/* Flows and legs: requests to operations, and what is installed back to JSON. */
 #include "rpc/flow_methods.h"
 
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "flow/flow_codec.h"
+#include "flow/flows.h"
 #include "rpc/change_call.h"
-#include "rpc/counter_json.h"
+#include "rpc/encode.h"
+#include "rpc/methods.h"
+
+#define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
+#define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */
+
+/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
+static int
+cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct fault *fault)
+{
+	const char *text = json_string_value(cursor);
+	char canonical[24];
+
+	*sequence = 0;
+	if (!text)
+		return 0;
+	*sequence = strtoull(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
+	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
+		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
+			"found %s, expected next_cursor of a page before", text);
+	return 0;
+}
+
+int
+flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
+	struct fault *fault)
+{
+	uint64_t sequence;
+
+	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
+		    fault) < 0)
+		return -1;
+	*page = (struct flow_page){
+		.flow = flow_db_after(desired, sequence),
+		.room = json_integer_value(json_object_get(params, "limit")),
+		.looks = LOOKS_MAX,
+		.legs = FLOW_PAGE_LEGS,
+	};
+	return 0;
+}
+
+void
+flow_page_next(struct flow_page *page, bool taken)
+{
+	const struct flow *flow = page->flow;
+	const unsigned n_legs = flow->spec->n_all_legs;
+
+	page->flow = flow_db_next(flow);
+	page->looks--;
+	if (taken) {
+		page->room--;
+		page->legs -= n_legs < page->legs ? n_legs : page->legs;
+	}
+	if (!page->flow || (page->room > 0 && page->looks > 0 && page->legs > 0))
+		return;
+	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
+	page->flow = NULL;
+}
+
+static const char *const hop_states[] = {
+	[NEXT_HOP_PENDING] = "pending",
+	[NEXT_HOP_RESOLVED] = "resolved",
+	[NEXT_HOP_STATIC] = "static",
+};
+
+#define HOP_STATES (sizeof(hop_states) / sizeof(hop_states[0]))
+#define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC))
+#define HEALTH_PORT_DOWN (1u << 15)
+#define HEALTH_DOWN (1u << 16)
+#define HEALTH_DROPPING (1u << 17)
+#define HEALTH_SILENT (1u << 18)
+
+/* A page that is asked for. */
+struct list {
+	struct rates_waiter waiter;
+	struct rpc_call *call;
+	const struct methods_context *context;
+	json_t *params; /* limit and cursor; a flow may go while figures are waited for */
+	bool declared; /* no other flows */
+	bool health; /* say how flows do, for which there are figures */
+	uint32_t only; /* flows of which one of these holds; 0 = all */
+};
+
+/* What is the matter with a flow; *bad is the first leg that is not handed on, n_all_legs for none.
+ */
+static uint32_t
+flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
+{
+	const struct flow_rates *rates = &list->context->monitor->rates;
+	const struct rate_row *row = flow_rate_row(rates, flow);
+	const struct flow_spec *spec = flow->spec;
+	uint32_t health = spec->down ? HEALTH_DOWN : 0;
+	struct next_hop_info info;
+	unsigned i;
+
+	*bad = spec->n_all_legs;
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (spec->legs[i].down)
+			health |= HEALTH_DOWN;
+		if (spec->down || spec->legs[i].down)
+			continue;
+		next_hops_info_get(list->context->flows->hops, flow->hops[i], &info);
+		health |= 1u << info.state;
+		if (dp_port_is_down(list->context->dp, info.port))
+			health |= HEALTH_PORT_DOWN;
+		if (*bad == spec->n_all_legs && ((1u << info.state) & HOP_GOOD) == 0)
+			*bad = i;
+	}
+	if (row && row->drops_ns && rates->figures_ns - row->drops_ns < list->waiter.span_ns)
+		health |= HEALTH_DROPPING;
+	if (row && rates->figures_ns - row->packets_ns >= list->waiter.span_ns)
+		health |= HEALTH_SILENT;
+	return health & ~HOP_GOOD;
+}
+
+/* "leg out-1: neighbour 198.51.100.10 on p1 does not answer" */
+static json_t *
+leg_reason_encode(const struct flows *flows, const struct flow *flow, unsigned leg)
+{
+	const struct flow_spec *spec = flow->spec;
+	char reason[HOP_REASON_MAX];
+	struct next_hop_info info;
+	unsigned i = 0;
+
+	leg_hop_info_get(flows, &spec->legs[leg], flow->hops[leg], &info, reason);
+	if (reason[0] == '\0')
+		return NULL;
+	if (leg < spec->n_legs)
+		return json_sprintf("leg %s: %s", spec->legs[leg].id, reason);
+	while (leg >= spec->streams[i].first_leg + spec->streams[i].n_legs)
+		i++;
+	return json_sprintf(
+		"stream %u, leg %u: %s", i + 1, leg - spec->streams[i].first_leg + 1, reason);
+}
+
+static json_t *
+health_encode(const struct flows *flows, const struct flow *flow, uint32_t health, unsigned bad)
+{
+	json_t *states = json_array();
+	unsigned i;
+
+	if (health & HEALTH_DOWN)
+		json_array_append_new(states, json_string("down"));
+	for (i = 0; i < HOP_STATES; i++) {
+		if (health & (1u << i))
+			json_array_append_new(states, json_string(hop_states[i]));
+	}
+	if (health & HEALTH_PORT_DOWN)
+		json_array_append_new(states, json_string("port_down"));
+	if (health & HEALTH_DROPPING)
+		json_array_append_new(states, json_string("dropping"));
+	if (health & HEALTH_SILENT)
+		json_array_append_new(states, json_string("silent"));
+	return json_pack("{s:o, s:o*}", "states", states, "reason",
+		bad < flow->spec->n_all_legs ? leg_reason_encode(flows, flow, bad) : NULL);
+}
+
+static json_t *
+page_encode(const struct list *list, struct flow_page *page)
+{
+	const struct flows *flows = list->context->flows;
+	json_t *specs = json_array(), *healths = list->health ? json_array() : NULL;
+
+	while (page->flow) {
+		const struct flow *flow = page->flow;
+		bool taken = !list->declared || flow->spec->declared;
+		uint32_t health = 0;
+		unsigned bad = 0, cost;
+
+		if (taken && list->health) {
+			health = flow_health(list, flow, &bad);
+			cost = flow->spec->n_all_legs / LEGS_A_LOOK;
+			page->looks -= cost < page->looks ? cost : page->looks - 1;
+		}
+		taken = taken && (!list->only || (health & list->only));
+		if (taken)
+			json_array_append_new(specs, flow_spec_encode(flow->spec));
+		if (taken && list->health)
+			json_array_append_new(healths, health_encode(flows, flow, health, bad));
+		flow_page_next(page, taken);
+	}
+	return json_pack("{s:o, s:I, s:s?, s:o*}", "flows", specs, "total",
+		(json_int_t)flow_db_count(&flows->db), "next_cursor",
+		page->next_cursor[0] ? page->next_cursor : NULL, "health", healths);
+}
+
+static void
+list_free(struct list *list)
+{
+	json_decref(list->params);
+	free(list);
+}
+
+static void
+list_answer(void *arg)
+{
+	struct list *list = arg;
+	struct flow_page page;
+	struct fault fault;
+
+	if (flow_page_begin(&page, &list->context->flows->db, list->params, &fault) < 0)
+		rpc_call_fault(list->call, &fault);
+	else
+		rpc_call_result(list->call, page_encode(list, &page));
+	list_free(list);
+}
+
+/* Many may wait for the same figures: each is answered in its user's turn. */
+static void
+list_figures(struct rates_waiter *waiter, const struct fault *fault)
+{
+	struct list *list = (struct list *)waiter;
+
+	if (!fault) {
+		rpc_call_in_turn(list->call, list_answer, list);
+		return;
+	}
+	rpc_call_fault(list->call, fault);
+	list_free(list);
+}
+
+/* What the schema allows. */
+static uint32_t
+only_read(const json_t *only)
+{
+	const json_t *name;
+	uint32_t health = 0;
+	size_t i;
+
+	json_array_foreach (only, i, name) {
+		const char *text = json_string_value(name);
+
+		if (strcmp(text, "down") == 0)
+			health |= HEALTH_DOWN | HEALTH_PORT_DOWN;
+		else if (strcmp(text, "pending") == 0)
+			health |= 1u << NEXT_HOP_PENDING;
+		else
+			health |= strcmp(text, "silent") == 0 ? HEALTH_SILENT : HEALTH_DROPPING;
+	}
+	return health;
+}
+
+json_t *
+flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct list list = {
+		.waiter.done = list_figures,
+		.waiter.span_ns =
+			(uint64_t)json_integer_value(json_object_get(params, "within_s")) *
+			NS_PER_S,
+		.call = call,
+		.context = context,
+		.params = params,
+		.declared = json_is_true(json_object_get(params, "declared")),
+		.only = only_read(json_object_get(params, "only")),
+	};
+	struct flow_page page;
+	struct list *waiting;
+
+	if (flow_page_begin(&page, &context->flows->db, params, fault) < 0)
+		return NULL;
+	list.health = list.only || json_is_true(json_object_get(params, "health"));
+	if (!list.health)
+		return page_encode(&list, &page);
+	waiting = malloc(sizeof(*waiting));
+	if (!waiting) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a page");
+		return NULL;
+	}
+	*waiting = list;
+	json_incref(params);
+	flow_rates_ask(&context->monitor->rates, &waiting->waiter);
+	return rpc_call_defer(call);
+}
+
+static json_t *
+next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
+{
+	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
+	char reason[HOP_REASON_MAX];
+	struct next_hop_info info;
+
+	leg_hop_info_get(flows, leg, index, &info, reason);
+	address_format(info.family, info.address, address);
+	mac_format(info.mac, mac);
+	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
+		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
+		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
+		info.state == NEXT_HOP_PENDING ? reason : NULL);
+}
+
+/* Counters, links and next hops of n legs, from number `first` of the spec on. */
+static json_t *
+legs_state_encode(const struct methods_context *context, const struct flow *flow, unsigned first,
+	const struct dp_leg_stats *stats, unsigned n)
+{
+	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
+	size_t i;
+
+	json_array_foreach (list, i, leg) {
+		const struct flow_leg *spec = &flow->spec->legs[first + i];
+
+		json_object_set_new(leg, "next_hop",
+			next_hop_encode(context->flows, spec, flow->hops[first + i]));
+		json_object_set_new(leg, "link_up",
+			json_boolean(!dp_port_is_down(context->dp,
+				(unsigned)ports_find(context->flows->ports, spec->port))));
+	}
+	return list;
+}
+
+static json_t *
+source_encode(const struct dp *dp, const struct flow *flow)
+{
+	struct dp_latched latched;
+
+	if (flow->spec->latch == DP_LATCH_OPEN ||
+		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
+		return json_null();
+	return latched_encode(flow->spec->match.family, &latched);
+}
+
+/* `legs` has room for the legs of any stream of the flow. */
+static json_t *
+streams_encode(
+	const struct methods_context *context, const struct flow *flow, struct dp_leg_stats *legs)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < flow->spec->n_streams; i++) {
+		const struct flow_stream *stream = &flow->spec->streams[i];
+		struct dp_stream_stats stats;
+
+		if (dp_stream_stats_get(
+			    context->dp, flow->handle, i, &stats, legs, stream->n_legs) < 0)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:o}", "packets", (json_int_t)stats.packets,
+				      "bytes", (json_int_t)stats.bytes, "legs",
+				      legs_state_encode(context, flow, stream->first_leg, legs,
+					      stream->n_legs)));
+	}
+	return list;
+}
+
+static json_t *
+flow_state_encode(
+	const struct methods_context *context, const struct flow *flow, struct fault *fault)
+{
+	const struct flow_spec *spec = flow->spec;
+	struct dp_leg_stats *legs = reallocarray(NULL, spec->n_all_legs + 1, sizeof(*legs));
+	struct dp_flow_stats stats;
+	json_t *state = NULL;
+
+	if (!legs)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the reply");
+	else if (dp_flow_stats_get(context->dp, flow->handle, &stats, legs, spec->n_legs) < 0)
+		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
+			spec->id);
+	else
+		state = json_pack("{s:o, s:b, s:o, s:o, s:o}", "flow", flow_spec_encode(spec),
+			"declared", spec->declared, "counters", flow_counters_encode(&stats),
+			"latched", source_encode(context->dp, flow), "legs",
+			legs_state_encode(context, flow, 0, legs, spec->n_legs));
+	if (state)
+		json_object_set_new(state, "streams", streams_encode(context, flow, legs));
+	free(legs);
+	return state;
+}
+
+json_t *
+flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	const char *id = json_string_value(json_object_get(params, "id"));
+	const struct flow *flow = flow_db_find(&context->flows->db, id);
+
+	(void)call;
+	if (flow)
+		return flow_state_encode(context, flow, fault);
+	fault_set(fault, FAULT_NOT_FOUND, "/id", "found %s, expected the id of an installed flow",
+		id);
+	return NULL;
+}
 
 static json_t *
 ids_encode(const struct proposal *proposal)
@@ -88,4 +482,91 @@ flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	if (change_add_removals(proposal, json_object_get(params, "ids"), "ids", true, fault) < 0)
 		return change_call_cancel(proposal);
 	return change_call_submit(ctx, call, proposal);
+}
+
+/* A request of one operation; NULL: *fault says why there is none. */
+static json_t *
+op_submit(void *ctx, struct rpc_call *call, const json_t *params, struct op *op,
+	change_reply_fn reply, struct fault *fault)
+{
+	struct proposal *proposal;
+
+	if (!op)
+		return NULL;
+	proposal = change_call_begin(call, params, reply, fault);
+	if (!proposal) {
+		op_destroy(op);
+		return NULL;
+	}
+	if (proposal_add(proposal, op, "", UINT32_MAX, fault) < 0)
+		return change_call_cancel(proposal);
+	return change_call_submit(ctx, call, proposal);
+}
+
+static json_t *
+joined_encode(const struct proposal *proposal)
+{
+	const struct op *op = proposal->ops[0];
+	json_t *joined = json_array();
+	unsigned i;
+
+	for (i = 0; i < op->n_legs; i++)
+		json_array_append_new(joined, json_string(op->legs[i].id));
+	return json_pack("{s:o}", "joined", joined);
+}
+
+json_t *
+leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return op_submit(ctx, call, params, change_join(params, fault), joined_encode, fault);
+}
+
+/* A leg that came and went in one commit never ran, and has counted nothing. */
+static json_t *
+left_encode(const struct op *op, unsigned i)
+{
+	static const struct dp_leg_stats nothing;
+	const struct change *change = op->change;
+	const bool ran = op->left[i] != DP_LEG_NEW && change->last_legs;
+
+	return json_pack("{s:s, s:o}", "id", op->leg_ids[i], "counters",
+		leg_counters_encode(ran ? &change->last_legs[op->left[i]] : &nothing));
+}
+
+static json_t *
+all_left_encode(const struct proposal *proposal)
+{
+	const struct op *op = proposal->ops[0];
+	json_t *left = json_array();
+	unsigned i;
+
+	for (i = 0; i < op->n_legs; i++)
+		json_array_append_new(left, left_encode(op, i));
+	return json_pack("{s:o}", "left", left);
+}
+
+json_t *
+leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return op_submit(ctx, call, params, change_leave(params, fault), all_left_encode, fault);
+}
+
+static json_t *
+nothing_encode(const struct proposal *proposal)
+{
+	(void)proposal;
+	return json_object();
+}
+
+json_t *
+flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const char *id = json_string_value(json_object_get(params, "flow"));
+	const char *leg = json_string_value(json_object_get(params, "leg"));
+	const char *admin = json_string_value(json_object_get(params, "admin"));
+	struct op *op = op_create_admin(id, leg, strcmp(admin, "down") == 0);
+
+	if (!op)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
+	return op_submit(ctx, call, params, op, nothing_encode, fault);
 }

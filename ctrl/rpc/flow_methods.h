@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flow.install, flow.replace, flow.remove (flow_methods.c); flow.list, flow.get (flow_show.c) */
+/* flow.install, flow.replace, flow.remove, flow.list, flow.get, flow.admin, leg.join, leg.leave */
 #ifndef CTRL_RPC_FLOW_METHODS_H
 #define CTRL_RPC_FLOW_METHODS_H
 
 #include <jansson.h>
 
 #include "flow/flows.h"
-#include "rpc/call.h"
+#include "rpc/dispatch.h"
 
 /* Each an rpc_method_fn; ctx is a struct methods_context. */
 json_t *flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
@@ -33,5 +33,10 @@ struct flow_page {
 int flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
 	struct fault *fault);
 void flow_page_next(struct flow_page *page, bool taken);
+
+/* Each an rpc_method_fn; ctx is a struct methods_context. */
+json_t *leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
+json_t *flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

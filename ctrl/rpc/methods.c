@@ -6,12 +6,8 @@
 #include "rpc/counter_methods.h"
 #include "rpc/event_methods.h"
 #include "rpc/flow_methods.h"
-#include "rpc/leg_methods.h"
-#include "rpc/port_methods.h"
-#include "rpc/punt_methods.h"
 #include "rpc/state_methods.h"
 #include "rpc/system_methods.h"
-#include "rpc/top_methods.h"
 #include "rpc/trace_methods.h"
 #include "rpc/txn_methods.h"
 

@@ -14,8 +14,8 @@
 #include "flow/flows.h"
 #include "flow/restore.h"
 #include "monitor/monitor.h"
-#include "rpc/service.h"
-#include "rpc/transactions.h"
+#include "rpc/dispatch.h"
+#include "rpc/txn_methods.h"
 
 struct event_feed;
 

@@ -1,25 +1,201 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Takes connections in, counts them, and turns away the one too many. */
+/*
+ * Accepts connections, counts them, and refuses those beyond the limit. Peers of the Unix socket
+ * are read with SO_PEERCRED and SO_PEERGROUPS (Linux 4.13).
+ */
 #include "rpc/server.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/bufferevent.h>
 
+#include "rpc/access.h"
 #include "rpc/connection.h"
-#include "rpc/descriptors.h"
 #include "rpc/frame.h"
 #include "rpc/listener.h"
-#include "rpc/peer.h"
 #include "rpc/tls.h"
-#include "rpc/unix_socket.h"
+
+/*
+ * Raise the process's RLIMIT_NOFILE, if it is lower than so many connections need. -1 with *fault
+ * set when that is not allowed. Any thread.
+ */
+static int
+descriptors_raise(unsigned n_connections, struct fault *fault)
+{
+	const rlim_t needed = DESCRIPTORS_OWN + (rlim_t)n_connections;
+	struct rlimit limit;
+	rlim_t hard;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return fault_set(fault, FAULT_INTERNAL, "",
+			"no limit of descriptors to be read: %s", strerror(errno));
+	if (limit.rlim_cur >= needed)
+		return 0;
+	hard = limit.rlim_max;
+	limit.rlim_cur = needed;
+	if (limit.rlim_max < needed)
+		limit.rlim_max = needed; /* takes CAP_SYS_RESOURCE */
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return 0;
+	return fault_set(fault, FAULT_LIMIT, "/rpc/max_connections",
+		"/rpc/max_connections: found %u, which takes %llu open files, but the process may "
+		"have %llu; lower it, or raise LimitNOFILE= of the service",
+		n_connections, (unsigned long long)needed, (unsigned long long)hard);
+}
+
+#define PASSWD_BYTES 4096 /* room for one entry; a longer one goes without its name */
+#define GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */
+
+static void
+name_read(struct actor *actor)
+{
+	char text[PASSWD_BYTES];
+	struct passwd entry, *found;
+
+	if (getpwuid_r(actor->uid, &entry, text, sizeof(text), &found) == 0 && found)
+		snprintf(actor->name, sizeof(actor->name), "%s", found->pw_name);
+	else
+		snprintf(actor->name, sizeof(actor->name), "uid %u", actor->uid);
+}
+
+/* Read the groups into *groups, which the caller frees. Returns how many, or a negative errno. */
+static int
+groups_read(int fd, gid_t gid, gid_t **groups)
+{
+	socklen_t bytes = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) < 0 && errno != ERANGE)
+		return -errno;
+	if (bytes > GROUPS_MAX * sizeof(gid_t))
+		return -E2BIG;
+	*groups = malloc(bytes + sizeof(gid_t));
+	if (!*groups)
+		return -ENOMEM;
+	if (bytes && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *groups, &bytes) < 0)
+		return -errno;
+	(*groups)[bytes / sizeof(gid_t)] = gid;
+	return (int)(bytes / sizeof(gid_t)) + 1;
+}
+
+/*
+ * The peer of the connected socket fd, as it was when it connected: uid, gid, pid, via, its name
+ * ("uid 1234" for one that has none), and the role that these and its supplementary groups give
+ * it. 0 or a negative errno.
+ */
+static int
+peer_read(int fd, const struct access *access, struct actor *actor)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+	gid_t *groups = NULL;
+	int n_groups;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+		return -errno;
+	*actor = (struct actor){.uid = peer.uid, .gid = peer.gid, .pid = peer.pid, .via = "unix"};
+	name_read(actor);
+	n_groups = groups_read(fd, peer.gid, &groups);
+	if (n_groups > 0)
+		actor->role = (uint8_t)access_role(access, peer.uid, groups, (size_t)n_groups);
+	free(groups);
+	return n_groups < 0 ? n_groups : 0;
+}
+
+#define BACKLOG 1024
+#define SOCKET_UMASK 0117 /* leaves rw-rw---- */
+
+static int
+refuse(struct fault *fault, enum fault_code code, const char *path, const char *why)
+{
+	return fault_set(fault, code, "", "control socket %s: %s", path, why);
+}
+
+static int
+socket_open(struct fault *fault, const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? refuse(fault, FAULT_INTERNAL, path, strerror(errno)) : fd;
+}
+
+/* Remove a socket that nobody listens on; 0 also when nothing is there. */
+static int
+stale_remove(const struct sockaddr_un *address, struct fault *fault)
+{
+	const char *path = address->sun_path;
+	struct stat found;
+	int error;
+	int fd;
+
+	if (lstat(path, &found))
+		return errno == ENOENT ? 0
+				       : refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
+	if (!S_ISSOCK(found.st_mode))
+		return refuse(
+			fault, FAULT_CONFLICT, path, "a file that is no socket is in the way");
+	fd = socket_open(fault, path);
+	if (fd < 0)
+		return -1;
+	error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
+	close(fd);
+	if (error != ECONNREFUSED)
+		return refuse(fault, FAULT_CONFLICT, path, "another process listens there");
+	if (unlink(path))
+		return refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
+	return 0;
+}
+
+static int
+listen_at(int fd, const struct sockaddr_un *address, gid_t group)
+{
+	mode_t before = umask(SOCKET_UMASK);
+	int error = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+
+	umask(before);
+	if (!error && group != (gid_t)-1)
+		error = lchown(address->sun_path, (uid_t)-1, group);
+	return error ? error : listen(fd, BACKLOG);
+}
+
+/*
+ * Listen at path, mode 0660, of that group ((gid_t)-1: the process's own), not blocking, closed on
+ * exec. A socket that nobody listens on any more is replaced. Returns the descriptor, for the
+ * caller to close and the path to unlink, or -1 with *fault set: FAULT_CONFLICT when the path is
+ * taken, FAULT_INVALID_VALUE when it cannot be used. Changes the umask for a moment, so: before
+ * other threads make files.
+ */
+static int
+unix_socket_listen(const char *path, gid_t group, struct fault *fault)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!*path || strlen(path) >= sizeof(address.sun_path))
+		return refuse(fault, FAULT_INVALID_VALUE, path, "expected 1 to 107 bytes of path");
+	strcpy(address.sun_path, path);
+	if (stale_remove(&address, fault))
+		return -1;
+	fd = socket_open(fault, path);
+	if (fd < 0)
+		return -1;
+	if (!listen_at(fd, &address, group))
+		return fd;
+	refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
+	close(fd);
+	return -1;
+}
 
 struct client {
 	LIST_ENTRY(client) link;

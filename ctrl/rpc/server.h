@@ -9,13 +9,16 @@
 #define CTRL_RPC_SERVER_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <event2/event.h>
 
 #include "base/fault.h"
 #include "config/access.h"
 #include "rpc/audit.h"
-#include "rpc/service.h"
+#include "rpc/dispatch.h"
+
+#define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
 #define RPC_CONNECTIONS_KEPT 2

@@ -1,28 +1,344 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
+ * Each file is read by itself first, so that the message names the one that is wrong.
+ *
+ * Names are compared byte by byte. One with a zero byte in it fits nothing, and neither does the
+ * common name of a subject that has several: who signs such things may mean anything by them.
+ *
  * A handshake is a stream with a time limit; when it is done the stream is handed on. When it fails
  * the client is to read why: closing a socket that has input makes the kernel send a reset, which
  * overtakes the alert, so that the input is passed over until the client hangs up.
  */
 #include "rpc/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "rpc/listener.h"
-#include "rpc/tcp_socket.h"
-#include "rpc/tls_context.h"
-#include "rpc/tls_subject.h"
+
+#define BACKLOG 128
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_PROBE_S 20
+#define KEEPALIVE_PROBES 3
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+/* Host and port apart, brackets taken off. -1: it is not of that form. */
+static int
+text_split(const char *text, char *host, size_t host_size, uint16_t *port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t bytes = colon ? (size_t)(colon - text) : 0;
+	char *end;
+	unsigned long number;
+
+	if (!colon || colon[1] < '0' || colon[1] > '9')
+		return -1;
+	number = strtoul(colon + 1, &end, 10);
+	if (*end || number > UINT16_MAX)
+		return -1;
+	*port = (uint16_t)number;
+	if (bytes >= 2 && text[0] == '[' && text[bytes - 1] == ']') {
+		text++;
+		bytes -= 2;
+	}
+	if (!bytes || bytes >= host_size)
+		return -1;
+	memcpy(host, text, bytes);
+	host[bytes] = '\0';
+	return 0;
+}
+
+/* Returns the length of the address, 0: it is none. */
+static socklen_t
+address_read(const char *text, union address *address)
+{
+	char host[INET6_ADDRSTRLEN];
+	uint16_t port;
+
+	memset(address, 0, sizeof(*address));
+	if (text_split(text, host, sizeof(host), &port) < 0)
+		return 0;
+	if (text[0] != '[' && inet_pton(AF_INET, host, &address->ipv4.sin_addr) == 1) {
+		address->ipv4.sin_family = AF_INET;
+		address->ipv4.sin_port = htons(port);
+		return sizeof(address->ipv4);
+	}
+	if (text[0] != '[' || inet_pton(AF_INET6, host, &address->ipv6.sin6_addr) != 1)
+		return 0;
+	address->ipv6.sin6_family = AF_INET6;
+	address->ipv6.sin6_port = htons(port);
+	return sizeof(address->ipv6);
+}
+
+/*
+ * Listen at "192.0.2.1:7878" or "[2001:db8::1]:7878", not blocking, closed on exec. Returns the
+ * descriptor, for the caller to close, or -1 with *fault set.
+ */
+static int
+tcp_socket_listen(const char *text, struct fault *fault)
+{
+	const int yes = 1;
+	union address address;
+	socklen_t bytes = address_read(text, &address);
+	int error;
+	int fd;
+
+	if (!bytes)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/tls/listen",
+			"/tls/listen: found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or "
+			"[2001:db8::1]:7878",
+			text);
+	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		/* Connections of an earlier process that linger are no reason not to start. */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+		if (bind(fd, &address.any, bytes) == 0 && listen(fd, BACKLOG) == 0)
+			return fd;
+	}
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	return fault_set(fault, error == EADDRINUSE ? FAULT_CONFLICT : FAULT_INVALID_VALUE,
+		"/tls/listen", "/tls/listen: cannot listen at %s: %s", text, strerror(error));
+}
+
+/* For a connection that was taken in: no delay of small replies, and a dead peer is noticed. */
+static void
+tcp_socket_tune(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			sizeof(options[i].value));
+}
+
+/* The address and port of the peer, as 192.0.2.1:7878 or [2001:db8::1]:7878; "?" if unknown. */
+static void
+tcp_socket_peer(int fd, char *text, size_t size)
+{
+	union address address;
+	socklen_t bytes = sizeof(address);
+	char host[INET6_ADDRSTRLEN];
+
+	snprintf(text, size, "?");
+	if (getpeername(fd, &address.any, &bytes) < 0)
+		return;
+	if (address.any.sa_family == AF_INET &&
+		inet_ntop(AF_INET, &address.ipv4.sin_addr, host, sizeof(host)))
+		snprintf(text, size, "%s:%u", host, ntohs(address.ipv4.sin_port));
+	else if (address.any.sa_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &address.ipv6.sin6_addr, host, sizeof(host)))
+		snprintf(text, size, "[%s]:%u", host, ntohs(address.ipv6.sin6_port));
+}
+
+/* Suites of TLS 1.2 with forward secrecy and authenticated encryption; 1.3 has no others. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+/* The reason of the last failure of OpenSSL on this thread, and forget it. Static storage. */
+static const char *
+tls_reason(void)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (!reason && ERR_SYSTEM_ERROR(error))
+		reason = strerror(ERR_GET_REASON(error));
+	ERR_clear_error();
+	return reason ? reason : "no reason given";
+}
+
+static int
+refuse(struct fault *fault, const char *field, const char *path, const char *why)
+{
+	return fault_set(fault, FAULT_INVALID_VALUE, field, "%s: %s: %s", field, path, why);
+}
+
+static int
+certificate_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
+{
+	if (SSL_CTX_use_certificate_chain_file(context, config->certificate) == 1)
+		return 0;
+	return refuse(fault, "/tls/certificate", config->certificate, tls_reason());
+}
+
+/* A key that everybody may read is nobody's. */
+static int
+key_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
+{
+	const char *path = config->key;
+	struct stat found;
+
+	if (stat(path, &found) < 0)
+		return refuse(fault, "/tls/key", path, strerror(errno));
+	if (found.st_mode & (S_IROTH | S_IWOTH))
+		return refuse(fault, "/tls/key", path,
+			"anybody may read or write it, expected mode 0600 or 0640");
+	if (SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) != 1)
+		return refuse(fault, "/tls/key", path, tls_reason());
+	if (SSL_CTX_check_private_key(context) != 1)
+		return refuse(fault, "/tls/key", path, "it is not the key of /tls/certificate");
+	return 0;
+}
+
+static int
+ca_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
+{
+	STACK_OF(X509_NAME) * names;
+
+	if (SSL_CTX_load_verify_file(context, config->ca) != 1)
+		return refuse(fault, "/tls/ca", config->ca, tls_reason());
+	names = SSL_load_client_CA_file(config->ca);
+	if (!names)
+		return refuse(fault, "/tls/ca", config->ca, tls_reason());
+	SSL_CTX_set_client_CA_list(context, names);
+	return 0;
+}
+
+SSL_CTX *
+tls_context_create(const struct tls_config *config, struct fault *fault)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	if (!context) {
+		fault_set(fault, FAULT_NO_ROOM, "/tls", "/tls: %s", tls_reason());
+		return NULL;
+	}
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_cipher_list(context, CIPHERS);
+	SSL_CTX_set_options(context,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	/* A role may have been taken away since: every connection shows its certificate anew. */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(context, 0);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	/* Idle connections hold no buffers. */
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (certificate_load(context, config, fault) == 0 &&
+		key_load(context, config, fault) == 0 && ca_load(context, config, fault) == 0)
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+/* A name in UTF-8 with a prefix, or "" when it has none that is fit to be compared. */
+static void
+text_copy(const char *prefix, const ASN1_STRING *string, char *text, size_t size)
+{
+	unsigned char *bytes = NULL;
+	int length = ASN1_STRING_to_UTF8(&bytes, string);
+
+	text[0] = '\0';
+	if (length > 0 && !memchr(bytes, 0, (size_t)length) &&
+		strlen(prefix) + (size_t)length < size)
+		snprintf(text, size, "%s%.*s", prefix, length, (const char *)bytes);
+	OPENSSL_free(bytes);
+}
+
+static void
+common_name_read(X509 *certificate, char *text, size_t size)
+{
+	X509_NAME *subject = X509_get_subject_name(certificate);
+	int i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+	text[0] = '\0';
+	if (i >= 0 && X509_NAME_get_index_by_NID(subject, NID_commonName, i) < 0)
+		text_copy(
+			"", X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)), text, size);
+}
+
+static void
+alternative_name_read(const GENERAL_NAME *name, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (name->type == GEN_DNS)
+		text_copy("DNS:", name->d.dNSName, text, size);
+	else if (name->type == GEN_EMAIL)
+		text_copy("email:", name->d.rfc822Name, text, size);
+	else if (name->type == GEN_URI)
+		text_copy("URI:", name->d.uniformResourceIdentifier, text, size);
+}
+
+static bool
+alternative_name_has(const GENERAL_NAMES *names, const char *text)
+{
+	char found[ACCESS_SUBJECT_MAX];
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		alternative_name_read(sk_GENERAL_NAME_value(names, i), found, sizeof(found));
+		if (strcmp(found, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum role
+subject_role(const char *common, const GENERAL_NAMES *names, const struct tls_config *config)
+{
+	for (unsigned i = 0; i < config->n_subjects; i++) {
+		const struct tls_subject *subject = &config->subjects[i];
+
+		if (subject->alternative ? alternative_name_has(names, subject->name)
+					 : strcmp(subject->name, common) == 0)
+			return subject->role;
+	}
+	return ROLE_NONE;
+}
+
+/*
+ * The holder of a certificate that was verified: named after its common name, or an alternative
+ * name when it has none; role by the first entry that fits, ROLE_NONE when none does.
+ */
+static void
+tls_subject_read(X509 *certificate, const struct tls_config *config, struct actor *actor)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	char common[ACCESS_SUBJECT_MAX];
+	char shown[ACCESS_SUBJECT_MAX];
+
+	common_name_read(certificate, common, sizeof(common));
+	snprintf(shown, sizeof(shown), "%s", common);
+	if (!shown[0] && sk_GENERAL_NAME_num(names) > 0)
+		alternative_name_read(sk_GENERAL_NAME_value(names, 0), shown, sizeof(shown));
+	if (!shown[0])
+		snprintf(shown, sizeof(shown), "a certificate without a name");
+	*actor = (struct actor){.uid = UINT32_MAX,
+		.gid = UINT32_MAX,
+		.via = "tls",
+		.role = (uint8_t)subject_role(common, names, config)};
+	snprintf(actor->name, sizeof(actor->name), "%.*s", ACTOR_NAME_MAX - 1, shown);
+	GENERAL_NAMES_free(names);
+}
 
 #define WARNINGS_A_MINUTE 10
 #define SUBJECT_MAX 128 /* characters of it to tell */

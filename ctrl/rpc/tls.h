@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The TLS listener: mutual certificates, handshakes that end in time, and then a stream like that
- * of any local client. What fails before its handshake is over never comes to be a connection.
+ * The TLS listener: mutual certificates, handshakes with a time limit, and then a stream like that
+ * of a local client. What fails before its handshake is complete never becomes a connection.
  */
 #ifndef CTRL_RPC_TLS_H
 #define CTRL_RPC_TLS_H
 
-#include <event2/bufferevent.h>
+#include <stddef.h>
 
+#include <event2/bufferevent.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/fault.h"
 #include "config/access.h"
 #include "rpc/audit.h"
+
+/*
+ * A context for servers: TLS 1.2 or later, a client must come with a certificate of the
+ * authorities. NULL with *fault set, its pointer and message naming the field of the configuration.
+ */
+SSL_CTX *tls_context_create(const struct tls_config *config, struct fault *fault);
 
 #define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is hung up on */
 #define TLS_HANDSHAKE_MS 10000 /* that one may take */

@@ -5,7 +5,12 @@
 
 #include <jansson.h>
 
-#include "rpc/call.h"
+#include <dp/trace.h>
+
+#include "config/ports.h"
+#include "flow/flow_db.h"
+#include "monitor/packet_trace.h"
+#include "rpc/dispatch.h"
 
 /* An rpc_method_fn; ctx is a struct methods_context. */
 json_t *packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);

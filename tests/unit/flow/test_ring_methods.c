@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "rpc/event_methods.h"
 #include "rpc/methods.h"
-#include "rpc/punt_methods.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "rpc/service.h"
+#include "rpc/dispatch.h"
 
 #define RIG_METHODS 4
 

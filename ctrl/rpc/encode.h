@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The data plane's counters as JSON, for every method that shows some. */
-#ifndef CTRL_RPC_COUNTER_JSON_H
-#define CTRL_RPC_COUNTER_JSON_H
+/* Counters and events as JSON, for every method that shows some. */
+#ifndef CTRL_RPC_ENCODE_H
+#define CTRL_RPC_ENCODE_H
 
 #include <jansson.h>
 
 #include <dp/dp.h>
 
+#include "config/ports.h"
 #include "flow/flow_spec.h"
 #include "flow/steering.h"
+#include "monitor/events.h"
 #include "net/netlink.h"
 
 /*
@@ -36,5 +38,11 @@ json_t *port_counters_encode(const struct dp_port_info *info, const struct dp_po
 
 /* {"steered": N, "passed": {CAUSE: N, ...}, "dropped": {CAUSE: N, ...}} */
 json_t *steering_counts_encode(const struct steering_count *counts, unsigned n);
+
+/*
+ * {"sequence", "time_ns", "event"} and what events of that kind say beside it. New reference; NULL
+ * without memory.
+ */
+json_t *event_encode(const struct event_entry *entry, const struct ports *ports);
 
 #endif
