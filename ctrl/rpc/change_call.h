@@ -10,7 +10,7 @@
 
 #include "flow/proposal.h"
 #include "rpc/dispatch.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 /* What to answer once it is committed, but for "generation"; an object. */
 typedef json_t *(*change_reply_fn)(const struct proposal *proposal);

@@ -9,11 +9,19 @@
 
 #include <event2/bufferevent.h>
 
-#include "rpc/server.h"
+#include "rpc/dispatch.h"
 #include "rpc/users.h"
 
 #define CONNECTION_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 #define CONNECTION_OUTPUT_LOW (256u << 10) /* and below which it goes on */
+
+struct rpc_limits {
+	size_t message_bytes; /* longest text of a request, at least 1 */
+	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
+	unsigned connections; /* at a time, at least 1 */
+	unsigned requests_per_s; /* of one connection; 0: any number */
+	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
+};
 
 struct connection;
 

@@ -12,7 +12,7 @@
 #include "monitor/rates.h"
 #include "rpc/encode.h"
 #include "rpc/flow_methods.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 /* A port that shares its interface with the kernel has counts of that, too. */
 static json_t *

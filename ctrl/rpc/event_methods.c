@@ -16,7 +16,7 @@
 #include "base/escape.h"
 #include "monitor/events.h"
 #include "rpc/encode.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 /*
  * Which entries to answer with, out of a ring of `size` whose newest is `last`. -1 with *fault set

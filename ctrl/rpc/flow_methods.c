@@ -12,7 +12,7 @@
 #include "flow/flows.h"
 #include "rpc/change_call.h"
 #include "rpc/encode.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
 #define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */

@@ -16,20 +16,13 @@
 #include "base/fault.h"
 #include "config/access.h"
 #include "rpc/audit.h"
+#include "rpc/connection.h"
 #include "rpc/dispatch.h"
 
 #define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
 #define RPC_CONNECTIONS_KEPT 2
-
-struct rpc_limits {
-	size_t message_bytes; /* longest text of a request, at least 1 */
-	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
-	unsigned connections; /* at a time, at least 1 */
-	unsigned requests_per_s; /* of one connection; 0: any number */
-	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
-};
 
 struct rpc_server_config {
 	const char *socket_path;

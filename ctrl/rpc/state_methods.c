@@ -8,7 +8,7 @@
 #include "flow/plan.h"
 #include "flow/rollback.h"
 #include "rpc/change_call.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 #include "store/store.h"
 
 static json_t *

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 static double
 share(uint64_t part, uint64_t whole)

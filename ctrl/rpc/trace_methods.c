@@ -17,7 +17,7 @@
 #include "base/addr.h"
 #include "base/escape.h"
 #include "monitor/packet_trace.h"
-#include "rpc/methods.h"
+#include "rpc/methods_context.h"
 
 static const char *const verdict_names[] = {
 	[DP_FORWARD] = "forward",

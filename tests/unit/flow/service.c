@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "rpc/methods.h"
+#include "rpc/txn_methods.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
 
