@@ -399,7 +399,7 @@ handshake_failed(struct client *client, struct client_error *error)
 
 /* The certificate must be for the name or address that was asked for. */
 static int
-tls_connect(struct client *client, SSL_CTX *context, const char *host, int64_t deadline_ms,
+tls_connect(struct client *client, SSL_CTX *context, char *host, int64_t deadline_ms,
 	struct client_error *error)
 {
 	SSL *ssl = client->ssl = SSL_new(context);
