@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -414,6 +415,21 @@ port_close(struct port *port)
 		rte_dev_remove(device);
 }
 
+/* The MAC address that the kernel's interface has now; drivers keep the one of when they began. */
+static void
+kernel_mac(unsigned ifindex, uint8_t mac[6])
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (if_indextoname(ifindex, request.ifr_name) != NULL &&
+		ioctl(fd, SIOCGIFHWADDR, &request) == 0)
+		memcpy(mac, request.ifr_hwaddr.sa_data, RTE_ETHER_ADDR_LEN);
+	close(fd);
+}
+
 void
 port_info(const struct port *port, struct dp_port_info *info)
 {
@@ -434,6 +450,8 @@ port_info(const struct port *port, struct dp_port_info *info)
 	}
 	if (rte_eth_macaddr_get(port->ethdev, &mac) == 0)
 		memcpy(info->mac, mac.addr_bytes, sizeof(info->mac));
+	if (info->ifindex != 0)
+		kernel_mac(info->ifindex, info->mac);
 	if (rte_eth_link_get_nowait(port->ethdev, &link) == 0) {
 		info->link_up = link.link_status == RTE_ETH_LINK_UP;
 		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)

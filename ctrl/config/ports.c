@@ -22,6 +22,18 @@ ports_init(struct ports *ports, const struct dp *dp)
 	return 0;
 }
 
+bool
+port_follow_mac(struct dp_port_info *info, const struct dp *dp, unsigned port)
+{
+	struct dp_port_info now;
+
+	if (dp_port_info_get(dp, port, &now) < 0 ||
+		memcmp(now.mac, info->mac, sizeof(now.mac)) == 0)
+		return false;
+	memcpy(info->mac, now.mac, sizeof(info->mac));
+	return true;
+}
+
 int
 ports_find(const struct ports *ports, const char *name)
 {

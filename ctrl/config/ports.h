@@ -8,11 +8,16 @@
 
 struct ports {
 	unsigned n;
-	struct dp_port_info info[DP_PORTS_MAX]; /* as it was at start; the link changes since */
+	struct dp_port_info info[DP_PORTS_MAX]; /* as at start; link and MAC may change */
 };
 
 /* Read the ports of a data plane. 0, or the negative errno of dp_port_info_get(). */
 int ports_init(struct ports *ports, const struct dp *dp);
+
+/*
+ * Read a port's MAC address again, after a change of its interface. Whether it is another one.
+ */
+bool port_follow_mac(struct dp_port_info *info, const struct dp *dp, unsigned port);
 
 /* Index of the port of that name, -1 when there is none. */
 int ports_find(const struct ports *ports, const char *name);

@@ -8,6 +8,8 @@
 
 #include <event2/event.h>
 
+#include "base/addr.h"
+#include "base/log.h"
 #include "flow/compile.h"
 #include "flow/flow_codec.h"
 #include "flow/flow_spec.h"
@@ -447,8 +449,20 @@ static void
 link_changed(void *arg, unsigned ifindex)
 {
 	struct flows *flows = arg;
+	char mac[MAC_TEXT_MAX];
+	unsigned i;
 
 	steering_link_changed(flows->steering, flows->ports, ifindex);
+	for (i = 0; i < flows->ports->n; i++) {
+		struct dp_port_info *port = &flows->ports->info[i];
+
+		if (port->ifindex == 0 || (ifindex != 0 && port->ifindex != ifindex) ||
+			!port_follow_mac(port, flows->dp, i))
+			continue;
+		next_hops_port_changed(flows->hops, i);
+		mac_format(port->mac, mac);
+		log_line("port %s: its MAC address is %s now", port->name, mac);
+	}
 }
 
 /* Next hops, the netlink observer that feeds them, and repointing. */
@@ -482,7 +496,7 @@ hops_fini(struct flows *flows)
 }
 
 int
-flows_init(struct flows *flows, struct dp *dp, const struct ports *ports, struct steering *steering,
+flows_init(struct flows *flows, struct dp *dp, struct ports *ports, struct steering *steering,
 	struct event_base *base, struct fault *fault)
 {
 	const size_t capacity = dp_flow_capacity(dp, DP_IPV4) + dp_flow_capacity(dp, DP_IPV6);

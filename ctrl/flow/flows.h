@@ -50,7 +50,7 @@ typedef void (*flows_changed_fn)(void *arg, struct flow *now, struct flow *befor
 
 struct flows {
 	struct dp *dp;
-	const struct ports *ports;
+	struct ports *ports; /* their MAC addresses follow the kernel's */
 	struct steering *steering;
 	struct net *net;
 	struct next_hops *hops;
@@ -68,8 +68,8 @@ struct flows {
  * Begin without flows, and watch the kernel's neighbours on `base`. dp, ports and steering are
  * borrowed and must outlive the flows. -1 with *fault set, and nothing left open.
  */
-int flows_init(struct flows *flows, struct dp *dp, const struct ports *ports,
-	struct steering *steering, struct event_base *base, struct fault *fault);
+int flows_init(struct flows *flows, struct dp *dp, struct ports *ports, struct steering *steering,
+	struct event_base *base, struct fault *fault);
 
 /* Forget every flow and stop asking the kernel for packets. Workers must be stopped. */
 void flows_fini(struct flows *flows);

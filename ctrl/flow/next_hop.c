@@ -441,6 +441,17 @@ next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t fa
 }
 
 void
+next_hops_port_changed(struct next_hops *hops, unsigned port)
+{
+	unsigned i;
+
+	for (i = 0; i < hops->n_ever; i++) {
+		if (hops->slots[i].target && hops->slots[i].port == port)
+			slot_update(hops, &hops->slots[i]);
+	}
+}
+
+void
 next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info)
 {
 	const struct hop_slot *slot = &hops->slots[index];

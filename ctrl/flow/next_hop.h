@@ -121,6 +121,9 @@ void next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8
 	const uint8_t address[16], const uint8_t *mac, int error);
 void next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix);
 
+/* The port has another MAC address: what leaves by it has it as its source from now on. */
+void next_hops_port_changed(struct next_hops *hops, unsigned port);
+
 /* What stands behind an index that has references. */
 void next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info);
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A receiver's MAC address changes while media flows: the legs follow without a command.
+# A receiver's MAC address changes while media flows, then that of the port: the legs follow without a
+# command.
 source "$(dirname "$0")/_lib.sh"
 test_begin
 rig_make 2
@@ -38,3 +39,27 @@ rig_exec h1 ping -q -c 2 -i 0.2 -W 2 "${BOX_IPV6[1]}" >/dev/null || true
 rig_wait 30 has_mac cam4 $moved || fail "cam4 did not follow: MAC $(mac_of cam4)"
 rig_wait 30 has_mac cam6 $moved || fail "cam6 did not follow: MAC $(mac_of cam6)"
 stream after
+
+own=02:00:00:00:01:77
+ip -n "$RIG_NAME-box" link set p1 address $own
+port_has_mac() {
+	[[ $(ctl --json port list | json_value "d['ports'][1]['mac']") == "$own" ]]
+}
+rig_wait 30 port_has_mac || fail "p1 did not follow: $(ctl port list)"
+rig_wait 30 grep -q "port p1: its MAC address is $own now" "$RIG_RUN/sluiced.log" || fail "not logged"
+# The new address on the wire is the kernel's.
+rig_spawn sniff ip netns exec "$RIG_NAME-h1" /usr/bin/python3 -c '
+import socket
+sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+sniffer.bind(("eth0", 0))
+sniffer.settimeout(20)
+print("ready", flush=True)
+while True:
+    frame = sniffer.recv(2048)
+    if frame[23] == 17 and frame[36:38] == (7004).to_bytes(2, "big"):
+        break
+print("source", frame[6:12].hex(":"), flush=True)'
+rig_wait 30 grep -q ready "$RIG_RUN/sniff.log" || fail "nothing listens"
+stream own
+rig_wait 30 grep -q source "$RIG_RUN/sniff.log" || fail "no frame seen"
+grep -q "source $own" "$RIG_RUN/sniff.log" || fail "expected $own, found $(tail -n 1 "$RIG_RUN/sniff.log")"

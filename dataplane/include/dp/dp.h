@@ -68,7 +68,7 @@ struct dp_port_info {
 	char name[DP_NAME_MAX];
 	char devargs[DP_DEVARGS_MAX];
 	char driver[DP_NAME_MAX];
-	uint8_t mac[6];
+	uint8_t mac[6]; /* as the kernel has it now, where there is an interface */
 	uint16_t mtu; /* longest IP datagram that fits, in bytes */
 	int socket; /* NUMA node, -1 unknown */
 	unsigned ifindex; /* kernel interface behind the port, 0 = none */
