@@ -67,7 +67,7 @@ def install(path, n_flows):
 
 
 def become(uid):
-    os.nice(10)
+    os.setpriority(os.PRIO_PROCESS, 0, 10)
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)

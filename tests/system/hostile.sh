@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # One user's 600 connections ask for all they can, read nothing or never end their requests; another
 # user's calls are answered meanwhile, and sluiced's memory stays within what docs/access.md says.
+#
+# usage: hostile.sh [FLOWS MEMORY_MB P99_MS]
 # timeout: 300
 source "$(dirname "$0")/_lib.sh"
-FLOWS=${1:-50000}
+FLOWS=${1:-50000} MEMORY_MB=${2:-384} P99_MS=${3:-100}
 IPV4_FLOWS=$((FLOWS + FLOWS / 4 + 16))
 VIEWER=65534
 RPC_LIMITS=", socket_group: $VIEWER"
@@ -13,15 +15,18 @@ chmod o+x "$RIG_RUN"
 rig_netns_add box
 {
 	config_null sluiced | sed 's/net_null0/&,no-rx=1/'
-	echo "memory_mb: ${2:-384}"
+	echo "memory_mb: $MEMORY_MB"
 } | sluiced_start sluiced
-tests/system/hostile.py "$RIG_RUN/sluiced.sock" "$(rig_pid sluiced)" $VIEWER "$FLOWS" \
+# What is measured is sluiced, not how the scheduler shares one CPU among it and the attackers.
+renice -n -20 -p "$(rig_pid sluiced)" >"$RIG_RUN/renice"
+nice -n -20 tests/system/hostile.py "$RIG_RUN/sluiced.sock" "$(rig_pid sluiced)" $VIEWER "$FLOWS" \
 	>"$RIG_RUN/report"
 report() {
 	json_value "$1" <"$RIG_RUN/report"
 }
 (($(report "d['calls']") >= 20)) || fail "hardly any call was answered"
-[[ $(report "d['p99_ms'] < 500") == True ]] || fail "another user waits"
-[[ $(report "d['most_mib'] - d['before_mib'] < 192") == True ]] || fail "memory grows"
+[[ $(report "d['p99_ms'] < $P99_MS") == True ]] || fail "another user waits: $(<"$RIG_RUN/report")"
+[[ $(report "d['most_mib'] - d['before_mib'] < 184 + $FLOWS / 6000") == True ]] ||
+	fail "memory grows: $(<"$RIG_RUN/report")"
 [[ $(report "d['limit']") == *"expected less than rpc.max_waiting_bytes"* ]] ||
 	fail "the limit is not named"
