@@ -18,6 +18,7 @@
 #include "cli/output.h"
 #include "schema/schema.h"
 
+#define WRONG_MAX 160
 #define OPTIONS_MAX 64 /* of a command, with those of the program */
 
 static enum option_kind
@@ -249,38 +250,27 @@ police_parse(const char *text)
 		(json_int_t)burst_bytes);
 }
 
-static const char *const kind_values[] = {
-	[PAIR_NAME] = "NAME",
-	[PAIR_STATE] = "up|down",
-	[PAIR_VERDICT] = "forward|drop|punt",
-	[PAIR_MAC] = "MAC",
-	[PAIR_NUMBER] = "NUMBER",
-	[PAIR_DSCP] = "DSCP",
-	[PAIR_ADDRESS] = "ADDRESS",
-	[PAIR_ENDPOINT] = "ADDRESS:PORT",
-	[PAIR_PREFIX] = "ADDRESS/BITS",
-	[PAIR_PORTS] = "FIRST-LAST",
-	[PAIR_RATE] = "RATE[/BURST]",
+/* How values are called in the help, what is wrong with one, and its unit in the schema. */
+static const struct {
+	const char *help, *wrong, *unit;
+} kinds[] = {
+	[VALUE_TEXT] = {"NAME", "is not UTF-8"},
+	[VALUE_STATE] = {"up|down", "is not UTF-8"},
+	[VALUE_VERDICT] = {"forward|drop|punt", "is not UTF-8"},
+	[VALUE_MAC] = {"MAC", "is not UTF-8"},
+	[VALUE_NUMBER] = {"NUMBER", "is not a number"},
+	[VALUE_DSCP] = {"DSCP", "is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
+		"dscp"},
+	[VALUE_ADDRESS] = {"ADDRESS", "is not an IP address"},
+	[VALUE_ENDPOINT] = {"ADDRESS:PORT"},
+	[VALUE_PREFIX] = {"ADDRESS/BITS", "is not a prefix, as 192.0.2.0/24"},
+	[VALUE_PORTS] = {"FIRST-LAST", "is not a port or FIRST-LAST, from 0 to 65535"},
+	[VALUE_RATE] = {"RATE[/BURST]", "is not RATE or RATE/BURST, as 64k or 2.5M/3000"},
+	[VALUE_SECONDS] = {"TIME", "is not a time in whole seconds, as 60, 60s or 5m", "s"},
+	[VALUE_MILLISECONDS] = {"TIME", "is not a time in whole milliseconds, as 500, 500ms or 2s",
+		"ms"},
+	[VALUE_BYTES] = {"BYTES", "is not a number of bytes", "decimal"},
 };
-
-static const struct pair_key *
-key_find(const struct pair_key *keys, const char *name, size_t length)
-{
-	for (; keys->name != NULL; keys++) {
-		if (strlen(keys->name) == length && memcmp(keys->name, name, length) == 0)
-			return keys;
-	}
-	return NULL;
-}
-
-static json_t *
-number_json(const char *value)
-{
-	uint64_t number;
-
-	return number_parse(value, 0, UINT32_MAX, &number) == 0 ? json_integer((json_int_t)number)
-								: NULL;
-}
 
 /* FIRST-LAST, or one number for both. */
 static json_t *
@@ -302,61 +292,54 @@ ports_json(const char *value)
 	return json_pack("[I, I]", (json_int_t)from, (json_int_t)to);
 }
 
-/* Everything that is one member. New reference, or NULL with *wrong set. */
+/* A value that is one member. New reference, or NULL with `wrong` (of WRONG_MAX) filled. */
 static json_t *
-value_json(enum pair_kind kind, const char *value, const char **wrong)
+value_json(enum value_kind kind, const char *value, char *wrong)
 {
 	uint8_t bytes[ADDRESS_BYTES];
+	json_t *json = NULL;
+	uint64_t number;
 
-	switch (kind) {
-	case PAIR_NUMBER:
-		*wrong = "is not a number";
-		return number_json(value);
-	case PAIR_DSCP:
-		*wrong = "is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3";
-		return unit_value("dscp", value);
-	case PAIR_ADDRESS:
-		*wrong = "is not an IP address";
-		return address_parse(value, bytes) != 0 ? json_string(value) : NULL;
-	case PAIR_PREFIX:
-		*wrong = "is not a prefix, as 192.0.2.0/24";
-		return prefix_is_valid(value) ? json_string(value) : NULL;
-	case PAIR_PORTS:
-		*wrong = "is not a port or FIRST-LAST, from 0 to 65535";
-		return ports_json(value);
-	case PAIR_RATE:
-		*wrong = "is not RATE or RATE/BURST, as 64k or 2.5M/3000";
-		return police_parse(value);
-	default:
-		return json_string(value);
-	}
+	if (kinds[kind].unit != NULL)
+		json = unit_value(kinds[kind].unit, value);
+	else if (kind == VALUE_PORTS)
+		json = ports_json(value);
+	else if (kind == VALUE_RATE)
+		json = police_parse(value);
+	else if (kind == VALUE_NUMBER)
+		json = number_parse(value, 0, UINT32_MAX, &number) == 0
+			       ? json_integer((json_int_t)number)
+			       : NULL;
+	else if ((kind != VALUE_ADDRESS || address_parse(value, bytes) != 0) &&
+		 (kind != VALUE_PREFIX || prefix_is_valid(value)))
+		json = json_string(value);
+	if (json == NULL)
+		snprintf(wrong, WRONG_MAX, "\"%.64s\" %s", value, kinds[kind].wrong);
+	return json;
 }
 
 static int
 key_set(json_t *object, const struct pair_key *key, const char *value, char *error)
 {
-	const char *wrong = "is not UTF-8", *separator = " ";
+	char wrong[WRONG_MAX];
+	const char *why;
 	json_t *json;
 
 	if (json_object_get(object, key->member) != NULL) {
 		snprintf(error, PAIRS_ERROR_MAX, "%s is given twice", key->name);
-		return -1;
-	}
-	if (value[0] == '\0') {
+	} else if (value[0] == '\0') {
 		snprintf(error, PAIRS_ERROR_MAX, "%s has no value", key->name);
-		return -1;
-	}
-	if (key->kind == PAIR_ENDPOINT) {
-		wrong = endpoint_set(object, key->member, value);
-		if (wrong == NULL)
+	} else if (key->kind == VALUE_ENDPOINT) {
+		why = endpoint_set(object, key->member, value);
+		if (why == NULL)
 			return 0;
-		separator = ": ";
+		snprintf(error, PAIRS_ERROR_MAX, "%s: \"%.64s\": %s", key->name, value, why);
 	} else {
-		json = value_json(key->kind, value, &wrong);
+		json = value_json(key->kind, value, wrong);
 		if (json != NULL)
 			return json_object_set_new(object, key->member, json);
+		snprintf(error, PAIRS_ERROR_MAX, "%s: %s", key->name, wrong);
 	}
-	snprintf(error, PAIRS_ERROR_MAX, "%s: \"%.64s\"%s%s", key->name, value, separator, wrong);
 	return -1;
 }
 
@@ -365,19 +348,19 @@ static int
 part_parse(json_t *object, const struct pair_key *keys, char *part, char *error)
 {
 	char *equals = strchr(part, '=');
-	const struct pair_key *key;
 
 	if (equals == NULL) {
 		snprintf(error, PAIRS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", part);
 		return -1;
 	}
-	key = key_find(keys, part, (size_t)(equals - part));
-	if (key == NULL) {
-		*equals = '\0';
+	*equals = '\0';
+	while (keys->name != NULL && strcmp(keys->name, part) != 0)
+		keys++;
+	if (keys->name == NULL) {
 		snprintf(error, PAIRS_ERROR_MAX, "unknown key \"%.64s\"", part);
 		return -1;
 	}
-	return key_set(object, key, equals + 1, error);
+	return key_set(object, keys, equals + 1, error);
 }
 
 json_t *
@@ -412,78 +395,78 @@ pairs_print(FILE *out, const char *title, const struct pair_key *keys)
 	fprintf(out, "%s\n", title);
 	for (; keys->name != NULL; keys++)
 		fprintf(out, "  %s=%-*s  %s%s\n", keys->name, (int)(22 - strlen(keys->name)),
-			kind_values[keys->kind], keys->help, keys->required ? " (required)" : "");
+			kinds[keys->kind].help, keys->help, keys->required ? " (required)" : "");
 }
 
 const struct pair_key flow_match_keys[] = {
-	{"port", "port", PAIR_NAME, true, "port that the packets come in by"},
-	{"dst", "dst", PAIR_ENDPOINT, true, "local address and UDP port they go to"},
-	{"src", "src", PAIR_ENDPOINT, false, "sender's address and UDP port; without: any"},
-	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN; without: untagged"},
-	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN around it; without: none"},
+	{"port", "port", VALUE_TEXT, true, "port that the packets come in by"},
+	{"dst", "dst", VALUE_ENDPOINT, true, "local address and UDP port they go to"},
+	{"src", "src", VALUE_ENDPOINT, false, "sender's address and UDP port; without: any"},
+	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN; without: untagged"},
+	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN around it; without: none"},
 	{NULL},
 };
 
 const struct pair_key flow_rule_keys[] = {
-	{"priority", "priority", PAIR_NUMBER, true, "from 1; the greatest wins"},
-	{"family", "family", PAIR_NUMBER, false, "4 or 6; needed when no prefix tells"},
-	{"port", "port", PAIR_NAME, false, "port that they come in by; without: any"},
-	{"src", "src", PAIR_PREFIX, false, "sources; without: any"},
-	{"dst", "dst", PAIR_PREFIX, false, "destinations; without: any"},
-	{"src-ports", "src_ports", PAIR_PORTS, false, "source UDP ports; without: any"},
-	{"dst-ports", "dst_ports", PAIR_PORTS, false, "destination UDP ports; without: any"},
-	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN, 0 is untagged; without: any"},
-	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN, 0 is none; without: any"},
+	{"priority", "priority", VALUE_NUMBER, true, "from 1; the greatest wins"},
+	{"family", "family", VALUE_NUMBER, false, "4 or 6; needed when no prefix tells"},
+	{"port", "port", VALUE_TEXT, false, "port that they come in by; without: any"},
+	{"src", "src", VALUE_PREFIX, false, "sources; without: any"},
+	{"dst", "dst", VALUE_PREFIX, false, "destinations; without: any"},
+	{"src-ports", "src_ports", VALUE_PORTS, false, "source UDP ports; without: any"},
+	{"dst-ports", "dst_ports", VALUE_PORTS, false, "destination UDP ports; without: any"},
+	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN, 0 is untagged; without: any"},
+	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN, 0 is none; without: any"},
 	{NULL},
 };
 
 const struct pair_key flow_class_keys[] = {
-	{"stun", "stun", PAIR_VERDICT, false, "first byte 0 to 3"},
-	{"dtls", "dtls", PAIR_VERDICT, false, "first byte 20 to 63"},
-	{"rtp", "rtp", PAIR_VERDICT, false, "first byte 128 to 191, RTP and RTCP"},
-	{"other", "other", PAIR_VERDICT, false, "any other, and no payload"},
+	{"stun", "stun", VALUE_VERDICT, false, "first byte 0 to 3"},
+	{"dtls", "dtls", VALUE_VERDICT, false, "first byte 20 to 63"},
+	{"rtp", "rtp", VALUE_VERDICT, false, "first byte 128 to 191, RTP and RTCP"},
+	{"other", "other", VALUE_VERDICT, false, "any other, and no payload"},
 	{NULL},
 };
 
 const struct pair_key flow_leg_keys[] = {
-	{"port", "port", PAIR_NAME, true, "port that the copy leaves by"},
-	{"src", "src", PAIR_ENDPOINT, true, "address and UDP port to send from"},
-	{"dst", "dst", PAIR_ENDPOINT, true, "destination address and UDP port"},
-	{"id", "id", PAIR_NAME, false, "name of the leg; without: leg-N is given"},
-	{"vlan", "vlan", PAIR_NUMBER, false, "802.1Q VLAN to send with; without: untagged"},
-	{"outer-vlan", "outer_vlan", PAIR_NUMBER, false, "802.1ad VLAN around it; without: none"},
-	{"dscp", "dscp", PAIR_DSCP, false, "0 to 63 or EF, AF41, CS3 ...; without: kept"},
-	{"ttl", "ttl", PAIR_NUMBER, false, "TTL or hop limit to set; without: one less"},
-	{"next-hop", "next_hop", PAIR_ADDRESS, false, "gateway; without: by the kernel's route"},
-	{"mac", "mac", PAIR_MAC, false, "link-layer address of the next hop, fixed"},
-	{"police", "police", PAIR_RATE, false, "bits a second, and bytes at once"},
-	{"one-in", "one_in", PAIR_NUMBER, false, "a copy of every N-th packet only"},
-	{"admin", "admin", PAIR_STATE, false, "down: no copies for now"},
+	{"port", "port", VALUE_TEXT, true, "port that the copy leaves by"},
+	{"src", "src", VALUE_ENDPOINT, true, "address and UDP port to send from"},
+	{"dst", "dst", VALUE_ENDPOINT, true, "destination address and UDP port"},
+	{"id", "id", VALUE_TEXT, false, "name of the leg; without: leg-N is given"},
+	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN to send with; without: untagged"},
+	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN around it; without: none"},
+	{"dscp", "dscp", VALUE_DSCP, false, "0 to 63 or EF, AF41, CS3 ...; without: kept"},
+	{"ttl", "ttl", VALUE_NUMBER, false, "TTL or hop limit to set; without: one less"},
+	{"next-hop", "next_hop", VALUE_ADDRESS, false, "gateway; without: by the kernel's route"},
+	{"mac", "mac", VALUE_MAC, false, "link-layer address of the next hop, fixed"},
+	{"police", "police", VALUE_RATE, false, "bits a second, and bytes at once"},
+	{"one-in", "one_in", VALUE_NUMBER, false, "a copy of every N-th packet only"},
+	{"admin", "admin", VALUE_STATE, false, "down: no copies for now"},
 	{NULL},
 };
 
 const struct option_spec flow_add_options[] = {
-	{"id", "NAME", "id of the flow; without: flow-N is given", .form = FORM_TEXT},
-	{"match", "K=V,...", "packets that belong to it, to one address", .form = FORM_PAIRS,
+	{"id", "NAME", "id of the flow; without: flow-N is given", .kind = VALUE_TEXT},
+	{"match", "K=V,...", "packets that belong to it, to one address", .kind = VALUE_PAIRS,
 		.keys = flow_match_keys},
-	{"rule", "K=V,...", "packets that belong to it, by prefix and range", .form = FORM_PAIRS,
+	{"rule", "K=V,...", "packets that belong to it, by prefix and range", .kind = VALUE_PAIRS,
 		.keys = flow_rule_keys},
-	{"leg", "K=V,...", "where a copy goes; once for each leg", .form = FORM_LEGS},
-	{"action", "forward|drop|punt", "what becomes of them (forward)", .form = FORM_TEXT},
-	{"admin", "up|down", "down: installed, but drops all (up)", .form = FORM_TEXT},
+	{"leg", "K=V,...", "where a copy goes; once for each leg", .kind = VALUE_LEGS},
+	{"action", "forward|drop|punt", "what becomes of them (forward)", .kind = VALUE_TEXT},
+	{"admin", "up|down", "down: installed, but drops all (up)", .kind = VALUE_TEXT},
 	{"latch", "open|first|follow", "of which source, when any matches (open)",
-		.form = FORM_TEXT},
+		.kind = VALUE_TEXT},
 	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)",
-		.form = FORM_MILLISECONDS, .member = "latch_interval_ms"},
+		.kind = VALUE_MILLISECONDS, .member = "latch_interval_ms"},
 	{"allow", "ADDRESS/BITS", "sources that may send; may be given often",
-		.form = FORM_PREFIXES},
-	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other", .form = FORM_PAIRS,
+		.kind = VALUE_PREFIX},
+	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other", .kind = VALUE_PAIRS,
 		.keys = flow_class_keys},
-	{"police", "RATE[/BURST]", "bits a second, and bytes at once", .form = FORM_RATE},
+	{"police", "RATE[/BURST]", "bits a second, and bytes at once", .kind = VALUE_RATE},
 	{"idle-timeout", "TIME", "remove the flow when it took no packet so long",
-		.form = FORM_SECONDS, .member = "idle_timeout_s"},
+		.kind = VALUE_SECONDS, .member = "idle_timeout_s"},
 	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check",
-		.form = FORM_BYTES, .member = "max_datagram_bytes"},
+		.kind = VALUE_BYTES, .member = "max_datagram_bytes"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
@@ -511,62 +494,23 @@ flow_args_legs(const struct arguments *arguments, char *error)
 	return legs;
 }
 
-/* All --allow options. New reference, or NULL with `wrong` filled. */
+/* All options of a name, as --allow. New reference, or NULL with `wrong` filled. */
 static json_t *
-prefixes_json(const struct arguments *arguments, const char *name, char *wrong)
+values_json(const struct arguments *arguments, const char *name, enum value_kind kind, char *wrong)
 {
-	json_t *prefixes = json_array();
+	json_t *values = json_array(), *json;
 	size_t position = 0;
 	const char *text;
 
 	while ((text = arguments_next(arguments, name, &position)) != NULL) {
-		if (!prefix_is_valid(text)) {
-			snprintf(wrong, PAIRS_ERROR_MAX,
-				"\"%.64s\" is not a prefix, as 192.0.2.0/24", text);
-			json_decref(prefixes);
+		json = value_json(kind, text, wrong);
+		if (json == NULL) {
+			json_decref(values);
 			return NULL;
 		}
-		json_array_append_new(prefixes, json_string(text));
+		json_array_append_new(values, json);
 	}
-	return prefixes;
-}
-
-/* New reference, or NULL with `wrong` (room for PAIRS_ERROR_MAX) filled. */
-static json_t *
-option_json(const struct option_spec *option, const struct arguments *arguments, const char *value,
-	char *wrong)
-{
-	const char *what = "UTF-8";
-	json_t *json = NULL;
-
-	switch (option->form) {
-	case FORM_PAIRS:
-		return pairs_parse(option->keys, value, wrong);
-	case FORM_PREFIXES:
-		return prefixes_json(arguments, option->name, wrong);
-	case FORM_SECONDS:
-		what = "a time in whole seconds, as 60, 60s or 5m";
-		json = unit_value("s", value);
-		break;
-	case FORM_MILLISECONDS:
-		what = "a time in whole milliseconds, as 500, 500ms or 2s";
-		json = unit_value("ms", value);
-		break;
-	case FORM_BYTES:
-		what = "a number of bytes";
-		json = unit_value("decimal", value);
-		break;
-	case FORM_RATE:
-		what = "RATE or RATE/BURST, as 64k or 2.5M/3000";
-		json = police_parse(value);
-		break;
-	default:
-		json = json_string(value);
-		break;
-	}
-	if (json == NULL)
-		snprintf(wrong, PAIRS_ERROR_MAX, "\"%.64s\" is not %s", value, what);
-	return json;
+	return values;
 }
 
 json_t *
@@ -578,9 +522,12 @@ flow_args_flow(const struct arguments *arguments, char *error)
 	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
 		const char *value = arguments_value(arguments, option->name);
 
-		if (value == NULL || option->form == FORM_NONE || option->form == FORM_LEGS)
+		if (value == NULL || option->kind == VALUE_NONE || option->kind == VALUE_LEGS)
 			continue;
-		json = option_json(option, arguments, value, wrong);
+		json = option->keys != NULL ? pairs_parse(option->keys, value, wrong)
+		       : option->kind == VALUE_PREFIX
+			       ? values_json(arguments, option->name, option->kind, wrong)
+			       : value_json(option->kind, value, wrong);
 		if (json == NULL) {
 			snprintf(error, FLOW_ARGS_ERROR_MAX, "--%s: %s", option->name, wrong);
 			goto fail;
@@ -602,7 +549,7 @@ const char *
 flow_args_first(const struct arguments *arguments)
 {
 	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
-		if (option->form != FORM_NONE && arguments_value(arguments, option->name) != NULL)
+		if (option->kind != VALUE_NONE && arguments_value(arguments, option->name) != NULL)
 			return option->name;
 	}
 	return NULL;

@@ -15,17 +15,25 @@
 
 #include <jansson.h>
 
-/* How the value of an option becomes a member of a flow. */
-enum option_form {
-	FORM_NONE, /* it says nothing of a flow */
-	FORM_TEXT,
-	FORM_SECONDS,
-	FORM_MILLISECONDS,
-	FORM_BYTES,
-	FORM_RATE,
-	FORM_PREFIXES,
-	FORM_PAIRS,
-	FORM_LEGS,
+/* What the value of an option, or of a KEY=VALUE, is and becomes in JSON. */
+enum value_kind {
+	VALUE_NONE, /* nothing of a flow */
+	VALUE_TEXT,
+	VALUE_STATE, /* up or down */
+	VALUE_VERDICT, /* what becomes of a packet */
+	VALUE_MAC,
+	VALUE_NUMBER,
+	VALUE_DSCP, /* a number or "EF" */
+	VALUE_ADDRESS,
+	VALUE_ENDPOINT, /* fills <member> and <member>_port */
+	VALUE_PREFIX,
+	VALUE_PORTS, /* "5004" or "5000-5999" to [first, last] */
+	VALUE_RATE, /* "2.5M" or "2.5M/3000" to a policer */
+	VALUE_SECONDS,
+	VALUE_MILLISECONDS,
+	VALUE_BYTES,
+	VALUE_PAIRS,
+	VALUE_LEGS,
 };
 
 struct option_spec {
@@ -33,9 +41,9 @@ struct option_spec {
 	const char *value; /* what the help calls its value; NULL: it takes none */
 	const char *help;
 	char letter; /* -o for --output, too; 0: none */
-	enum option_form form;
+	enum value_kind kind;
 	const char *member; /* of the flow; NULL: it has the option's name */
-	const struct pair_key *keys; /* of FORM_PAIRS */
+	const struct pair_key *keys; /* of VALUE_PAIRS */
 };
 
 /* Entries of the table of a command that takes them, without their braces. */
@@ -116,24 +124,10 @@ const char *endpoint_set(json_t *object, const char *member, const char *text);
 
 #define PAIRS_ERROR_MAX 256
 
-enum pair_kind {
-	PAIR_NAME, /* any text */
-	PAIR_STATE, /* up or down */
-	PAIR_VERDICT, /* what becomes of a packet */
-	PAIR_MAC,
-	PAIR_NUMBER,
-	PAIR_DSCP, /* a number or "EF" */
-	PAIR_ADDRESS,
-	PAIR_ENDPOINT, /* fills <member> and <member>_port */
-	PAIR_PREFIX,
-	PAIR_PORTS, /* "5004" or "5000-5999" to [first, last] */
-	PAIR_RATE, /* "2.5M" or "2.5M/3000" to a policer */
-};
-
 struct pair_key {
 	const char *name; /* NULL ends a table */
 	const char *member; /* of the JSON */
-	enum pair_kind kind;
+	enum value_kind kind;
 	bool required;
 	const char *help;
 };

@@ -14,35 +14,13 @@
 #include "cli/output.h"
 #include "schema/yaml.h"
 
-static const struct command *const commands[] = {
-	&command_flow_add,
-	&command_flow_replace,
-	&command_flow_del,
-	&command_flow_up,
-	&command_flow_down,
-	&command_flow_list,
-	&command_flow_show,
-	&command_leg_join,
-	&command_leg_leave,
-	&command_validate,
-	&command_plan,
-	&command_apply,
-	&command_confirm,
-	&command_rollback,
-	&command_history,
-	&command_export,
-	&command_port_list,
-	&command_port_show,
-	&command_counters,
-	&command_top,
-	&command_watch,
-	&command_events,
-	&command_punted,
-	&command_trace,
-	&command_workers,
-	&command_info,
-	&command_rpc,
-};
+static const struct command *const commands[] = {&command_flow_add, &command_flow_replace,
+	&command_flow_del, &command_flow_up, &command_flow_down, &command_flow_list,
+	&command_flow_show, &command_leg_join, &command_leg_leave, &command_validate, &command_plan,
+	&command_apply, &command_confirm, &command_rollback, &command_history, &command_export,
+	&command_port_list, &command_port_show, &command_counters, &command_top, &command_watch,
+	&command_events, &command_punted, &command_trace, &command_workers, &command_info,
+	&command_rpc};
 
 #define USAGE_COLUMNS 79
 #define USAGE_INDENT 7

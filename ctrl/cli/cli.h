@@ -125,33 +125,12 @@ int cli_end(const struct cli *cli, json_t *result, int exit_code);
 /* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
 int cli_print_json(json_t *document);
 
-extern const struct command command_flow_add;
-extern const struct command command_flow_replace;
-extern const struct command command_flow_del;
-extern const struct command command_flow_up;
-extern const struct command command_flow_down;
-extern const struct command command_flow_list;
-extern const struct command command_flow_show;
-extern const struct command command_leg_join;
-extern const struct command command_leg_leave;
-extern const struct command command_validate;
-extern const struct command command_plan;
-extern const struct command command_apply;
-extern const struct command command_confirm;
-extern const struct command command_rollback;
-extern const struct command command_history;
-extern const struct command command_export;
-extern const struct command command_port_list;
-extern const struct command command_port_show;
-extern const struct command command_counters;
-extern const struct command command_top;
-extern const struct command command_watch;
-extern const struct command command_events;
-extern const struct command command_punted;
-extern const struct command command_trace;
-extern const struct command command_workers;
-extern const struct command command_info;
-extern const struct command command_rpc;
+extern const struct command command_flow_add, command_flow_replace, command_flow_del,
+	command_flow_up, command_flow_down, command_flow_list, command_flow_show, command_leg_join,
+	command_leg_leave, command_validate, command_plan, command_apply, command_confirm,
+	command_rollback, command_history, command_export, command_port_list, command_port_show,
+	command_counters, command_top, command_watch, command_events, command_punted, command_trace,
+	command_workers, command_info, command_rpc;
 
 /* Options taken by every command. */
 extern const struct option_spec command_globals[];

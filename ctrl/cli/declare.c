@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/transaction.h"
@@ -39,48 +40,18 @@ plan_files(const struct arguments *arguments)
 	return NULL;
 }
 
+/* Begin a transaction that declares the flows of the files; `options` are those of txn.begin. */
 static int
-plan_declare(struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options)
+plan_declare(struct batch *batch, struct cli *cli, const struct arguments *arguments,
+	const struct flow_files *files, json_t *options)
 {
 	int exit_code;
 
 	json_object_set_new(options, "declare", json_true());
-	exit_code = batch_begin(batch, cli, files, options);
+	exit_code = batch_begin(
+		batch, cli, files, arguments_value(arguments, "prune") != NULL, options);
 	if (exit_code == CLI_OK)
 		exit_code = batch_put(batch, "declare", flow_files_flows(files));
-	return exit_code;
-}
-
-struct plan_of_batch {
-	struct batch *batch;
-	bool prune;
-};
-
-static json_t *
-plan_page_of_batch(void *arg, uint64_t after, uint64_t limit, int *exit_code)
-{
-	const struct plan_of_batch *plan = arg;
-
-	return batch_plan(plan->batch, plan->prune, after, limit, exit_code);
-}
-
-static int
-plan_run(struct cli *cli, const struct arguments *arguments, const struct flow_files *files,
-	uint64_t limit)
-{
-	struct batch batch;
-	struct plan_of_batch of = {&batch, arguments_value(arguments, "prune") != NULL};
-	int exit_code = plan_declare(&batch, cli, files, json_object());
-	json_t *plan;
-
-	if (exit_code != CLI_OK)
-		return exit_code;
-	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
-	if (plan == NULL)
-		return exit_code;
-	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
-	cli_end(cli, plan, CLI_OK);
-	batch_abort(&batch);
 	return exit_code;
 }
 
@@ -88,6 +59,8 @@ static int
 plan(struct cli *cli, const struct arguments *arguments)
 {
 	struct flow_files *files;
+	struct batch batch;
+	json_t *plan = NULL;
 	uint64_t limit;
 	int exit_code;
 
@@ -96,7 +69,14 @@ plan(struct cli *cli, const struct arguments *arguments)
 	files = plan_files(arguments);
 	if (files == NULL)
 		return CLI_USAGE;
-	exit_code = plan_run(cli, arguments, files, limit);
+	exit_code = plan_declare(&batch, cli, arguments, files, json_object());
+	if (exit_code == CLI_OK)
+		plan = plan_show(cli, batch_plan, &batch, limit, &exit_code);
+	if (plan != NULL) {
+		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
+		cli_end(cli, plan, CLI_OK);
+		batch_abort(&batch);
+	}
 	flow_files_destroy(files);
 	return exit_code;
 }
@@ -121,39 +101,25 @@ const struct command command_plan = {
 #define APPLY_CHANGES 20
 #define PLANS_UNSEEN 10 /* that are made in turn while there is no person to ask */
 
-/* Commit what was planned; `options` are taken over. */
-static int
-apply_commit(struct batch *batch, json_t *options, const json_t *plan)
-{
-	json_t *result;
-	int exit_code;
-
-	result = batch_commit(batch, options, diff_size(plan), &exit_code);
-	if (result == NULL)
-		return exit_code;
-	change_committed(batch->cli, result);
-	json_decref(result);
-	return CLI_OK;
-}
-
 /* Plan, ask and commit; `commit` holds the options of that. */
 static int
 apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit, json_t *commit)
 {
-	struct plan_of_batch of = {batch, arguments_value(arguments, "prune") != NULL};
 	struct cli *cli = batch->cli;
 	int exit_code = CLI_OK;
-	json_t *plan;
+	json_t *plan = plan_show(cli, batch_plan, batch, limit, &exit_code), *result = NULL;
 
-	plan = plan_show(cli, plan_page_of_batch, &of, limit, &exit_code);
 	if (plan == NULL)
 		return exit_code;
-	if (diff_size(plan) > 0)
-		exit_code = !change_asks(arguments) || change_agreed("Apply this?")
-				    ? apply_commit(batch, json_copy(commit), plan)
-				    : CLI_REFUSED;
-	else if (cli->json)
+	if (diff_size(plan) == 0 && cli->json)
 		cli_print_json(plan);
+	else if (diff_size(plan) > 0 && change_asks(arguments) && !change_agreed("Apply this?"))
+		exit_code = CLI_REFUSED;
+	else if (diff_size(plan) > 0)
+		result = batch_commit(batch, json_copy(commit), diff_size(plan), &exit_code);
+	if (result != NULL)
+		change_committed(cli, result);
+	json_decref(result);
 	json_decref(plan);
 	return exit_code;
 }
@@ -171,7 +137,7 @@ apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, 
 	if (files == NULL)
 		return CLI_USAGE;
 	for (;;) {
-		exit_code = plan_declare(&batch, cli, files, json_incref(begin));
+		exit_code = plan_declare(&batch, cli, arguments, files, json_incref(begin));
 		if (exit_code == CLI_OK)
 			exit_code = apply_run(&batch, arguments, limit, commit);
 		if (!batch.plan_is_old)
@@ -258,65 +224,46 @@ files_decode(const struct flow_files *files)
 	return CLI_OK;
 }
 
-/* Is there a daemon? One that there is not is no fault. */
-static bool
-daemon_runs(struct cli *cli)
-{
-	struct client_error error;
-	json_t *info = client_call(&cli->client, "system.info", json_object(), &error);
-	const bool runs = info != NULL || error.status != CLIENT_UNREACHABLE;
-
-	if (!runs)
-		fprintf(stderr, "Not checked against a sluiced: %s\n", error.text);
-	json_decref(info);
-	return runs;
-}
-
-static int
-daemon_ask(struct cli *cli, const struct arguments *arguments, const struct flow_files *files)
-{
-	const bool prune = arguments_value(arguments, "prune") != NULL;
-	struct batch batch;
-	int exit_code = plan_declare(&batch, cli, files, json_object());
-	json_t *plan;
-
-	if (exit_code != CLI_OK)
-		return exit_code;
-	plan = batch_plan(&batch, prune, 0, 1, &exit_code);
-	if (plan == NULL)
-		return exit_code;
-	json_decref(plan);
-	batch_abort(&batch);
-	return CLI_OK;
-}
-
 static int
 validate(struct cli *cli, const struct arguments *arguments)
 {
 	struct flow_files *files = plan_files(arguments);
+	const bool offline = arguments_value(arguments, "offline") != NULL;
+	struct client_error error;
+	struct batch batch;
 	bool asked = false;
+	json_t *reply;
 	int exit_code;
+	size_t n;
 
 	if (files == NULL)
 		return CLI_USAGE;
+	n = json_array_size(flow_files_flows(files));
 	exit_code = files_decode(files);
-	if (exit_code == CLI_OK && arguments_value(arguments, "offline") == NULL) {
-		asked = daemon_runs(cli);
-		if (asked)
-			exit_code = daemon_ask(cli, arguments, files);
+	if (exit_code == CLI_OK && !offline) {
+		/* That there is no daemon is no fault. */
+		reply = client_call(&cli->client, "system.info", json_object(), &error);
+		asked = reply != NULL || error.status != CLIENT_UNREACHABLE;
+		json_decref(reply);
+		if (!asked)
+			fprintf(stderr, "Not checked against a sluiced: %s\n", error.text);
+	}
+	if (asked)
+		exit_code = plan_declare(&batch, cli, arguments, files, json_object());
+	if (asked && exit_code == CLI_OK) {
+		reply = batch_plan(&batch, 0, 1, &exit_code);
+		if (reply != NULL)
+			batch_abort(&batch);
+		json_decref(reply);
 	}
 	if (exit_code == CLI_OK && cli->json) {
-		json_t *result = json_pack("{s:I, s:I, s:b}", "files",
-			(json_int_t)flow_files_count(files), "flows",
-			(json_int_t)json_array_size(flow_files_flows(files)), "asked", asked);
-
-		cli_print_json(result);
-		json_decref(result);
+		reply = json_pack("{s:I, s:I, s:b}", "files", (json_int_t)flow_files_count(files),
+			"flows", (json_int_t)n, "asked", asked);
+		cli_print_json(reply);
+		json_decref(reply);
 	} else if (exit_code == CLI_OK) {
 		printf("valid%s: %zu flow%s in %zu file%s\n", asked ? ", and sluiced agrees" : "",
-			json_array_size(flow_files_flows(files)),
-			json_array_size(flow_files_flows(files)) == 1 ? "" : "s",
-			flow_files_count(files), flow_files_count(files) == 1 ? "" : "s");
+			n, plural_s(n), flow_files_count(files), plural_s(flow_files_count(files)));
 	}
 	flow_files_destroy(files);
 	return exit_code;

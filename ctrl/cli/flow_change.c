@@ -111,7 +111,7 @@ flows_batch(struct cli *cli, const struct arguments *arguments, const char *memb
 
 	change_comment(arguments, commit);
 	if (exit_code == CLI_OK)
-		exit_code = batch_begin(&batch, cli, NULL, json_incref(begin));
+		exit_code = batch_begin(&batch, cli, NULL, false, json_incref(begin));
 	if (exit_code == CLI_OK)
 		exit_code = batch_put(&batch, member, items);
 	if (exit_code == CLI_OK) {

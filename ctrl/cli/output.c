@@ -154,24 +154,52 @@ text_fit(const char *text, size_t columns)
 }
 
 void
-text_wrap(FILE *out, size_t columns, unsigned indent, const char *text)
+text_wrap(FILE *out, size_t columns, unsigned indent, const char *colour, const char *text)
 {
-	size_t kept = indent, length;
+	size_t kept = indent, margin, length;
 
 	columns = columns > indent ? columns : indent + 1;
 	for (;; kept = 0) {
 		length = text_fit(text, columns - (kept == 0 ? indent : 0));
 		if (text[length] != '\0') {
-			while (length > kept && text[length] != ' ')
-				length--;
-			if (length <= kept)
-				length = kept + strcspn(text + kept, " ");
+			size_t at = 0;
+
+			for (size_t i = length; i > kept && (at == 0 || text[at - 1] == ':'); i--) {
+				if (text[i] == ' ' && (at == 0 || text[i - 1] != ':'))
+					at = i;
+			}
+			length = at > 0 ? at : kept + strcspn(text + kept, " ");
 		}
-		fprintf(out, "%*s%.*s\n", kept == 0 ? (int)indent : 0, "", (int)length, text);
+		margin = strspn(text, " ");
+		margin = margin < length ? margin : length;
+		fprintf(out, "%*s%s%.*s%s\n", (int)(margin + (kept == 0 ? indent : 0)), "", colour,
+			(int)(length - margin), text + margin, colour[0] != '\0' ? "\033[0m" : "");
 		text += length + strspn(text + length, " ");
 		if (*text == '\0')
 			return;
 	}
+}
+
+char *
+text_vformat(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		cli_out_of_memory();
+	return text;
+}
+
+char *
+text_format(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = text_vformat(format, args);
+	va_end(args);
+	return text;
 }
 
 void
@@ -181,10 +209,9 @@ text_print(FILE *out, unsigned indent, const char *format, ...)
 	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		cli_out_of_memory();
+	text = text_vformat(format, args);
 	va_end(args);
-	text_wrap(out, paint_columns(out, SIZE_MAX), indent, text);
+	text_wrap(out, paint_columns(out, SIZE_MAX), indent, "", text);
 	free(text);
 }
 
@@ -383,13 +410,6 @@ text_add_police(struct text *text, const json_t *police)
 		text_add(text, ", burst %" PRIu64 " byte%s", burst, plural_s(burst));
 }
 
-static bool
-leg_is_tagged(const json_t *leg)
-{
-	return json_integer_value(json_object_get(leg, "vlan")) > 0 ||
-	       json_integer_value(json_object_get(leg, "outer_vlan")) > 0;
-}
-
 const char *
 pending_text(struct text *text, const json_t *leg, const json_t *hop)
 {
@@ -400,7 +420,8 @@ pending_text(struct text *text, const json_t *leg, const json_t *hop)
 	text_add(text, "%s: %s", member_text(hop, "state"), member_text(hop, "reason"));
 	if (!member_is(hop, "state", "pending"))
 		return text->s;
-	if (netdev == NULL && leg_is_tagged(leg))
+	if (netdev == NULL &&
+		(member_number(leg, "vlan") > 0 || member_number(leg, "outer_vlan") > 0))
 		text_add(text, "; see 'ip -d link show type vlan'");
 	else if (netdev == NULL)
 		return text->s; /* the port's interface is gone */
@@ -478,10 +499,8 @@ table_cell(struct table *table, const char *format, ...)
 			cli_out_of_memory();
 	}
 	va_start(args, format);
-	if (vasprintf(&table->cells[table->n_cells], format, args) < 0)
-		cli_out_of_memory();
+	table->cells[table->n_cells++] = text_vformat(format, args);
 	va_end(args);
-	table->n_cells++;
 }
 
 void
@@ -586,18 +605,6 @@ line_print(const struct layout *layout, char *const *cells, size_t first, size_t
 	fputc('\n', out);
 }
 
-/* A cell that is wider than a line, broken at its blanks. */
-static void
-cell_wrap(const struct layout *layout, const char *cell, unsigned indent, FILE *out)
-{
-	char *text;
-
-	if (asprintf(&text, "%*s%s", (int)indent, "", cell) < 0)
-		cli_out_of_memory();
-	text_wrap(out, layout->columns, indent + INDENT, text);
-	free(text);
-}
-
 /* The titles, or a row of so many cells. */
 static void
 row_print(const struct layout *layout, char *const *cells, size_t n_cells, FILE *out)
@@ -612,10 +619,15 @@ row_print(const struct layout *layout, char *const *cells, size_t n_cells, FILE 
 		end = end < n_cells ? end : n_cells;
 		if (cells != NULL && end - first < n_cells && is_empty(cells, first, end))
 			continue;
-		if (cells != NULL && used > room && end == first + 1)
-			cell_wrap(layout, cells[first], indent, out);
-		else
+		if (cells != NULL && used > room && end == first + 1) {
+			/* A cell that is wider than a line, broken at its blanks. */
+			char *text = text_format("%*s%s", (int)indent, "", cells[first]);
+
+			text_wrap(out, layout->columns, indent + INDENT, "", text);
+			free(text);
+		} else {
 			line_print(layout, cells, first, end, room, used, out);
+		}
 	}
 }
 
@@ -685,45 +697,43 @@ progress_begin(struct progress *progress, const char *what, uint64_t total)
 		.terminal = isatty(STDERR_FILENO)};
 }
 
-static bool
-progress_due(const struct progress *progress, int64_t now)
-{
-	return progress->terminal && now - progress->begun_ms >= PATIENCE_MS &&
-	       now - progress->drawn_ms >= REDRAW_MS;
-}
-
 static void
-progress_draw(struct progress *progress, int64_t now, const char *text)
+progress_draw(struct progress *progress, const char *text)
 {
 	fprintf(stderr, "\r%s\033[K", text);
 	fflush(stderr);
-	progress->drawn_ms = now;
+	progress->drawn_ms = now_ms();
+}
+
+static bool
+progress_due(const struct progress *progress)
+{
+	return progress->terminal && now_ms() - progress->begun_ms >= PATIENCE_MS &&
+	       now_ms() - progress->drawn_ms >= REDRAW_MS;
 }
 
 void
 progress_at(struct progress *progress, uint64_t done)
 {
-	const int64_t now = now_ms();
 	char text[PROGRESS_TEXT_MAX];
 
-	if (!progress_due(progress, now))
+	if (!progress_due(progress))
 		return;
 	progress_text(text, progress->what, done, progress->total);
-	progress_draw(progress, now, text);
+	progress_draw(progress, text);
 }
 
 void
 progress_wait(void *arg)
 {
 	struct progress *progress = arg;
-	const int64_t now = now_ms();
 	char text[PROGRESS_TEXT_MAX];
 
-	if (!progress_due(progress, now))
+	if (!progress_due(progress))
 		return;
 	snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
-		(now - progress->begun_ms) / 1000);
-	progress_draw(progress, now, text);
+		(now_ms() - progress->begun_ms) / 1000);
+	progress_draw(progress, text);
 }
 
 void
@@ -782,56 +792,43 @@ string_print(FILE *out, const char *string)
 	json_decref(value);
 }
 
-static void
-members_print(FILE *out, json_t *object)
-{
-	const char *separator = "", *key;
-	json_t *value;
-
-	fputc('{', out);
-	json_object_foreach (object, key, value) {
-		fputs(separator, out);
-		string_print(out, key);
-		fputs(": ", out);
-		yaml_text_print(out, value);
-		separator = ", ";
-	}
-	fputc('}', out);
-}
-
-static void
-items_print(FILE *out, json_t *array)
-{
-	json_t *value;
-	size_t i;
-
-	fputc('[', out);
-	json_array_foreach (array, i, value) {
-		fputs(i > 0 ? ", " : "", out);
-		yaml_text_print(out, value);
-	}
-	fputc(']', out);
-}
-
 void
 yaml_text_print(FILE *out, json_t *value)
 {
-	if (json_is_object(value))
-		members_print(out, value);
-	else if (json_is_array(value))
-		items_print(out, value);
-	else if (json_is_string(value))
+	const char *separator = "", *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_object(value)) {
+		fputc('{', out);
+		json_object_foreach (value, key, item) {
+			fputs(separator, out);
+			string_print(out, key);
+			fputs(": ", out);
+			yaml_text_print(out, item);
+			separator = ", ";
+		}
+		fputc('}', out);
+	} else if (json_is_array(value)) {
+		fputc('[', out);
+		json_array_foreach (value, i, item) {
+			fputs(i > 0 ? ", " : "", out);
+			yaml_text_print(out, item);
+		}
+		fputc(']', out);
+	} else if (json_is_string(value)) {
 		string_print(out, json_string_value(value));
-	else if (value != NULL)
+	} else if (value != NULL) {
 		json_dumpf(value, out, JSON_ENCODE_ANY);
+	}
 }
 
-/* The value on one line, to be freed. */
-static char *
-line_of(json_t *value, size_t *length)
+char *
+yaml_line(json_t *value)
 {
 	char *text = NULL;
-	FILE *out = open_memstream(&text, length);
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
 
 	if (out == NULL)
 		cli_out_of_memory();
@@ -841,6 +838,10 @@ line_of(json_t *value, size_t *length)
 	return text;
 }
 
+/*
+ * What follows `key:`, with the end of the line; `used` columns of it are taken. Objects of a list
+ * take a line each or, when too long for one, a line a member.
+ */
 static void value_print(FILE *out, json_t *value, size_t used, unsigned indent);
 
 /* Members a line each; the first one goes on in the line that there is. */
@@ -860,37 +861,25 @@ mapping_print(FILE *out, json_t *object, unsigned indent)
 	}
 }
 
-/* Objects of a list, a line each or, when too long for one, a line a member. */
-static void
-list_print(FILE *out, json_t *array, unsigned indent)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (array, i, item) {
-		size_t length;
-		char *line = line_of(item, &length);
-
-		fprintf(out, "%*s- ", (int)indent, "");
-		if (indent + 2 + length <= YAML_COLUMNS)
-			fprintf(out, "%s\n", line);
-		else
-			mapping_print(out, item, indent + 2);
-		free(line);
-	}
-}
-
-/* What follows `key:`, with the end of the line; `used` columns of it are taken. */
 static void
 value_print(FILE *out, json_t *value, size_t used, unsigned indent)
 {
-	size_t length;
-	char *line = line_of(value, &length);
+	char *line = yaml_line(value);
+	json_t *item;
+	size_t i;
 
 	if (json_is_object(json_array_get(value, 0))) {
 		fputc('\n', out);
-		list_print(out, value, indent);
-	} else if (json_is_object(value) && used + 1 + length > YAML_COLUMNS) {
+		json_array_foreach (value, i, item) {
+			free(line);
+			line = yaml_line(item);
+			fprintf(out, "%*s- ", (int)indent, "");
+			if (indent + 2 + strlen(line) <= YAML_COLUMNS)
+				fprintf(out, "%s\n", line);
+			else
+				mapping_print(out, item, indent + 2);
+		}
+	} else if (json_is_object(value) && used + 1 + strlen(line) > YAML_COLUMNS) {
 		fprintf(out, "\n%*s", (int)indent, "");
 		mapping_print(out, value, indent);
 	} else {

@@ -7,6 +7,7 @@
 #define CTRL_CLI_OUTPUT_H
 
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,10 +43,15 @@ size_t text_columns(const char *text);
 size_t text_fit(const char *text, size_t columns);
 
 /*
- * Print a line, broken at blanks so that it keeps to the columns; what follows a break is indented.
- * There is no break in the first `indent` bytes, nor in a word that is too long.
+ * Print a line, broken at blanks so that it keeps to the columns, not between `key:` and its value
+ * if it can be; what follows a break is indented. There is no break in the first `indent` bytes,
+ * nor in a word that is too long. colour: the sequence that begins it, "" for none.
  */
-void text_wrap(FILE *out, size_t columns, unsigned indent, const char *text);
+void text_wrap(FILE *out, size_t columns, unsigned indent, const char *colour, const char *text);
+
+/* asprintf(); out of memory ends the program. */
+char *text_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print a line, wrapped where the stream goes to a terminal, and there only. */
 void text_print(FILE *out, unsigned indent, const char *format, ...)
@@ -161,6 +167,9 @@ void progress_text(char *text, const char *what, uint64_t done, uint64_t total);
 
 /* On one line, without its end: `{port: p0, dst: 192.0.2.1}`; quotes only where they matter. */
 void yaml_text_print(FILE *out, json_t *value);
+
+/* The same, to be freed. */
+char *yaml_line(json_t *value);
 
 /* An item of a list, indented by two: `  - id: cam1` and what follows, lines of at most 120 where
  * it can be. */

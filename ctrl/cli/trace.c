@@ -255,12 +255,11 @@ line_print(const char *name, unsigned indent, const char *format, ...)
 	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		cli_out_of_memory();
+	text = text_vformat(format, args);
 	va_end(args);
 	text_clear(&line);
 	text_add(&line, "%-*s%s", (int)indent, name, text);
-	text_wrap(stdout, paint_columns(stdout, LINE_WIDTH), indent, line.s);
+	text_wrap(stdout, paint_columns(stdout, LINE_WIDTH), indent, "", line.s);
 	free(text);
 }
 

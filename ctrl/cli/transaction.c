@@ -155,17 +155,6 @@ put_length(const json_t *items, size_t first, uint64_t limit)
 	return i - first;
 }
 
-/* The first item of a message of ours. */
-static size_t
-message_first(const struct batch *batch, unsigned long message)
-{
-	size_t first = 0;
-
-	while (message-- > 0 && first < json_array_size(batch->items))
-		first += put_length(batch->items, first, batch->put_bytes);
-	return first;
-}
-
 /*
  * Which item a pointer is about, and what is behind that in it: "/messages/3/declare/7/id" of a
  * plan or commit, "/declare/7/id" of a put whose items are those from `first` on. Returns false
@@ -180,7 +169,8 @@ pointer_read(const struct batch *batch, const char *pointer, size_t first, size_
 	int length = 0;
 
 	if (sscanf(pointer, "/messages/%lu%n", &message, &length) == 1) {
-		first = message_first(batch, message);
+		for (first = 0; message > 0 && first < json_array_size(batch->items); message--)
+			first += put_length(batch->items, first, batch->put_bytes);
 		pointer += length;
 	}
 	if (sscanf(pointer, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
@@ -244,7 +234,7 @@ batch_call(
 	struct client_error error;
 	struct progress progress;
 	json_t *result;
-	bool is_change;
+	bool is_change, stale;
 
 	if (params == NULL)
 		cli_out_of_memory();
@@ -257,33 +247,29 @@ batch_call(
 	client->timeout_ms = usual_ms;
 	client->waits = NULL;
 	progress_end(&progress);
-	if (result != NULL) {
-		if (is_change)
-			cli_change_answered(result, &error);
-		return result;
-	}
-	*exit_code = (int)error.status;
-	batch->plan_is_old =
-		strcmp(error.name, "STALE") == 0 && strcmp(error.pointer, "/if_plan") == 0;
-	if (!batch->plan_is_old)
+	stale = result == NULL && strcmp(error.name, "STALE") == 0;
+	batch->plan_is_old = stale && strcmp(error.pointer, "/if_plan") == 0;
+	if (result == NULL && !batch->plan_is_old)
 		batch_refused(batch, &error, 0);
 	if (is_change)
-		cli_change_answered(NULL, &error);
-	if (batch->plan_is_old)
-		return NULL;
-	if (strcmp(error.name, "STALE") == 0)
+		cli_change_answered(result, &error);
+	if (result != NULL)
+		return result;
+	*exit_code = (int)error.status;
+	if (stale && !batch->plan_is_old)
 		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
 				"then run 'sluicectl plan' again.\n");
 	return NULL;
 }
 
 int
-batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options)
+batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, bool prune,
+	json_t *options)
 {
 	json_t *result;
 	int exit_code;
 
-	*batch = (struct batch){.cli = cli, .files = files, .member = ""};
+	*batch = (struct batch){.cli = cli, .files = files, .prune = prune, .member = ""};
 	result = batch_call(batch, "txn.begin", options, 0, &exit_code);
 	if (result == NULL)
 		return exit_code;
@@ -335,9 +321,10 @@ batch_put(struct batch *batch, const char *member, const json_t *items)
 }
 
 json_t *
-batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code)
+batch_plan(void *arg, uint64_t after, uint64_t limit, int *exit_code)
 {
-	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", prune,
+	struct batch *batch = arg;
+	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", batch->prune,
 		"after", (json_int_t)after, "limit", (json_int_t)limit);
 
 	return batch_call(batch, "txn.plan", params, json_array_size(batch->items), exit_code);
@@ -373,163 +360,52 @@ batch_needed(struct cli *cli, const json_t *items)
 #define COLUMNS_IN_PIPE 80
 #define FIELD_INDENT 4
 
-/* A line that is being made. */
-struct line {
-	FILE *stream;
+/* A line in the colour of its mark, ECMA-48 section 8.3.117, or without: 0. */
+static void __attribute__((format(printf, 4, 5)))
+line_print(FILE *out, unsigned indent, char mark, const char *format, ...)
+{
+	const char *colour = mark == 0	   ? ""
+			     : mark == '+' ? "\033[32m"
+			     : mark == '-' ? "\033[31m"
+					   : "\033[33m";
+	va_list args;
 	char *text;
-	size_t length;
-};
 
-static FILE *
-line_begin(struct line *line)
-{
-	line->stream = open_memstream(&line->text, &line->length);
-	if (line->stream == NULL)
-		cli_out_of_memory();
-	return line->stream;
+	va_start(args, format);
+	text = text_vformat(format, args);
+	va_end(args);
+	text_wrap(out, paint_columns(out, COLUMNS_IN_PIPE), indent, colour, text);
+	free(text);
 }
 
-/*
- * Where to break a text that has no room: at the last blank that fits, of those that are not
- * between a key and its value if it can be.
+/* "p1 203.0.113.1:5004 > 203.0.113.9:5004 {id: wall, dscp: 34}" of a leg, else YAML. To be freed.
  */
-static size_t
-break_at(const char *text, size_t room)
-{
-	size_t any = 0;
-
-	for (size_t i = room; i > 0; i--) {
-		if (text[i] != ' ')
-			continue;
-		if (text[i - 1] != ':')
-			return i;
-		any = any > 0 ? any : i;
-	}
-	return any > 0 ? any : strcspn(text, " ");
-}
-
-/* Print it indented, broken where it is too long, what follows a break indented more. */
-static void
-line_end(struct line *line, unsigned indent, bool colour, char mark, FILE *out)
-{
-	const size_t columns = paint_columns(out, COLUMNS_IN_PIPE);
-	/* ECMA-48 section 8.3.117 */
-	const int code = mark == '+' ? 32 : mark == '-' ? 31 : 33;
-	char *rest, begin[8] = "";
-
-	if (colour)
-		snprintf(begin, sizeof(begin), "\033[%dm", code);
-
-	if (fclose(line->stream) != 0)
-		cli_out_of_memory();
-	for (rest = line->text; *rest != '\0';) {
-		const size_t room = columns - indent;
-		size_t length = strlen(rest);
-
-		if (length > room)
-			length = break_at(rest, room);
-		fprintf(out, "%*s%s%.*s%s\n", (int)indent, "", begin, (int)length, rest,
-			colour ? "\033[0m" : "");
-		indent += rest == line->text ? FIELD_INDENT : 0;
-		rest += length + strspn(rest + length, " ");
-	}
-	free(line->text);
-}
-
-static bool
-is_leg(const json_t *value)
-{
-	return json_is_string(json_object_get(value, "port")) &&
-	       json_is_string(json_object_get(value, "src")) &&
-	       json_is_integer(json_object_get(value, "dst_port"));
-}
-
-/* "p1 203.0.113.1:5004 > 203.0.113.9:5004 {id: wall, dscp: 34}" */
-static void
-leg_print(FILE *out, json_t *leg)
+static char *
+value_text(json_t *value)
 {
 	static const char *const shown_above[] = {
 		"port", "src", "src_port", "dst", "dst_port", "vlan", "outer_vlan"};
-	json_t *rest = json_copy(leg);
-	struct text text;
+	struct text vlans, src, dst;
+	char *more, *text;
+	json_t *rest;
 
-	fprintf(out, "%s ", member_text(leg, "port"));
-	if (strcmp(text_vlans(&text, leg), "-") != 0)
-		fprintf(out, "vlan %s ", text.s);
-	fprintf(out, "%s", text_endpoint(&text, leg, "src"));
-	fprintf(out, " > %s", text_endpoint(&text, leg, "dst"));
+	if (!json_is_string(json_object_get(value, "port")) ||
+		!json_is_string(json_object_get(value, "src")) ||
+		!json_is_integer(json_object_get(value, "dst_port")))
+		return yaml_line(value);
+	rest = json_copy(value);
 	for (size_t i = 0; i < sizeof(shown_above) / sizeof(shown_above[0]); i++)
 		json_object_del(rest, shown_above[i]);
-	if (json_object_size(rest) > 0) {
-		fputc(' ', out);
-		yaml_text_print(out, rest);
-	}
+	more = json_object_size(rest) > 0 ? yaml_line(rest) : NULL;
+	if (strcmp(text_vlans(&vlans, value), "-") == 0)
+		vlans.s[0] = '\0';
+	text = text_format("%s %s%s%s%s > %s%s%s", member_text(value, "port"),
+		vlans.s[0] != '\0' ? "vlan " : "", vlans.s, vlans.s[0] != '\0' ? " " : "",
+		text_endpoint(&src, value, "src"), text_endpoint(&dst, value, "dst"),
+		more != NULL ? " " : "", more != NULL ? more : "");
 	json_decref(rest);
-}
-
-static void
-value_print(FILE *out, json_t *value)
-{
-	if (is_leg(value))
-		leg_print(out, value);
-	else
-		yaml_text_print(out, value);
-}
-
-static void
-header_print(json_t *change, char mark, bool colour, FILE *out)
-{
-	json_t *flow = json_object_get(change, "flow");
-	struct line line;
-	struct text text;
-	FILE *stream = line_begin(&line);
-
-	fprintf(stream, "%c %s", mark, member_text(change, "id"));
-	if (flow != NULL)
-		fprintf(stream, "  %s", text_match(&text, flow));
-	line_end(&line, 0, colour, mark, out);
-}
-
-/* What a new flow has besides id and match: a line a leg, and a line for each other member. */
-static void
-flow_print(json_t *flow, bool colour, FILE *out)
-{
-	const char *key;
-	json_t *value, *leg;
-	struct line line;
-	size_t i;
-
-	json_object_foreach (flow, key, value) {
-		if (strcmp(key, "id") == 0 || strcmp(key, "match") == 0 ||
-			strcmp(key, "rule") == 0 || strcmp(key, "legs") == 0)
-			continue;
-		fprintf(line_begin(&line), "%s: ", key);
-		yaml_text_print(line.stream, value);
-		line_end(&line, FIELD_INDENT, colour, '+', out);
-	}
-	json_array_foreach (json_object_get(flow, "legs"), i, leg) {
-		fprintf(line_begin(&line), "leg ");
-		leg_print(line.stream, leg);
-		line_end(&line, FIELD_INDENT, colour, '+', out);
-	}
-}
-
-static void
-field_print(json_t *field, bool colour, FILE *out)
-{
-	json_t *before = json_object_get(field, "before"), *after = json_object_get(field, "after");
-	const char mark = before == NULL ? '+' : after == NULL ? '-' : '~';
-	struct line line;
-	FILE *stream = line_begin(&line);
-
-	fprintf(stream, "%c %s: ", mark, member_text(field, "pointer"));
-	if (before != NULL)
-		value_print(stream, before);
-	if (before != NULL && after != NULL)
-		fputs(" -> ", stream);
-	if (after != NULL)
-		value_print(stream, after);
-	line_end(&line, FIELD_INDENT, colour, mark, out);
+	free(more);
+	return text;
 }
 
 void
@@ -538,16 +414,44 @@ diff_change_print(json_t *change, bool colour, FILE *out)
 	const char mark = member_is(change, "op", "add")      ? '+'
 			  : member_is(change, "op", "remove") ? '-'
 							      : '~';
-	json_t *field;
+	json_t *flow = json_object_get(change, "flow"), *fields = json_object_get(change, "fields");
+	json_t *value, *field;
+	struct text match;
+	const char *key;
+	char *text;
 	size_t i;
 
-	header_print(change, mark, colour, out);
-	if (mark == '+')
-		flow_print(json_object_get(change, "flow"), colour, out);
-	if (mark == '~' && json_array_size(json_object_get(change, "fields")) == 0)
+	line_print(out, FIELD_INDENT, colour ? mark : 0, "%c %s%s%s", mark,
+		member_text(change, "id"), flow != NULL ? "  " : "",
+		flow != NULL ? text_match(&match, flow) : "");
+	if (mark == '~' && json_array_size(fields) == 0)
 		fprintf(out, "%*sbecomes declared, and stays as it is\n", FIELD_INDENT, "");
-	json_array_foreach (json_object_get(change, "fields"), i, field)
-		field_print(field, colour, out);
+	/* A new flow: a line a member besides id and match, and a line a leg. */
+	json_object_foreach (mark == '+' ? flow : NULL, key, value) {
+		if (strcmp(key, "id") == 0 || strcmp(key, "match") == 0 ||
+			strcmp(key, "rule") == 0 || strcmp(key, "legs") == 0)
+			continue;
+		text = yaml_line(value);
+		line_print(out, 2 * FIELD_INDENT, colour ? mark : 0, "    %s: %s", key, text);
+		free(text);
+	}
+	json_array_foreach (mark == '+' ? json_object_get(flow, "legs") : NULL, i, value) {
+		text = value_text(value);
+		line_print(out, 2 * FIELD_INDENT, colour ? mark : 0, "    leg %s", text);
+		free(text);
+	}
+	json_array_foreach (fields, i, field) {
+		json_t *before = json_object_get(field, "before");
+		json_t *after = json_object_get(field, "after");
+		char *was = value_text(before), *is = value_text(after);
+		const char sign = before == NULL ? '+' : after == NULL ? '-' : '~';
+
+		line_print(out, 2 * FIELD_INDENT, colour ? sign : 0, "    %c %s: %s%s%s", sign,
+			member_text(field, "pointer"), was,
+			before != NULL && after != NULL ? " -> " : "", is);
+		free(was);
+		free(is);
+	}
 }
 
 uint64_t
@@ -559,65 +463,45 @@ diff_size(const json_t *plan)
 	       member_number(flows, "removed") + member_number(flows, "adopted");
 }
 
-static uint64_t
-flows_now(const json_t *flows)
+static const char *
+text_bytes(struct text *text, const json_t *object, const char *name)
 {
-	return member_number(flows, "changed") + member_number(flows, "removed") +
-	       member_number(flows, "unchanged") + member_number(flows, "adopted") +
-	       member_number(flows, "left_alone");
-}
+	const uint64_t bytes = member_number(object, name);
 
-static void
-bytes_print(FILE *out, uint64_t bytes)
-{
+	text_clear(text);
 	if (bytes < 10000)
-		fprintf(out, "%" PRIu64 " byte%s", bytes, plural_s(bytes));
+		text_add(text, "%" PRIu64 " byte%s", bytes, plural_s(bytes));
 	else if (bytes < 10000000)
-		fprintf(out, "%.1f kB", (double)bytes / 1e3);
+		text_add(text, "%.1f kB", (double)bytes / 1e3);
 	else
-		fprintf(out, "%.1f MB", (double)bytes / 1e6);
-}
-
-static void
-sizes_print(const json_t *plan, FILE *out)
-{
-	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
-	const json_t *bytes = json_object_get(plan, "table_bytes");
-	const uint64_t now = flows_now(flows);
-	struct line line;
-	FILE *stream = line_begin(&line);
-
-	fprintf(stream,
-		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64 ", table ", now,
-		now + member_number(flows, "added") - member_number(flows, "removed"),
-		member_number(legs, "now"), member_number(legs, "then"));
-	bytes_print(stream, member_number(bytes, "now"));
-	fputs(" -> ", stream);
-	bytes_print(stream, member_number(bytes, "then"));
-	line_end(&line, 0, false, ' ', out);
+		text_add(text, "%.1f MB", (double)bytes / 1e6);
+	return text->s;
 }
 
 void
 diff_summary_print(const json_t *plan, FILE *out)
 {
-	const json_t *flows = json_object_get(plan, "flows");
+	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
+	const json_t *bytes = json_object_get(plan, "table_bytes");
+	const uint64_t generation = member_number(plan, "generation");
+	const uint64_t added = member_number(flows, "added");
+	const uint64_t changed = member_number(flows, "changed");
+	const uint64_t removed = member_number(flows, "removed");
 	const uint64_t alone = member_number(flows, "left_alone");
 	const uint64_t adopted = member_number(flows, "adopted");
 	const uint64_t stay = member_number(flows, "unchanged") + adopted;
-	struct line line;
-	FILE *stream = line_begin(&line);
+	const uint64_t now = changed + removed + stay + alone;
+	struct text table_now, table_then;
 
 	if (diff_size(plan) == 0)
-		fprintf(stream, "No changes to generation %" PRIu64 ": ",
-			member_number(plan, "generation"));
+		line_print(out, FIELD_INDENT, 0,
+			"No changes to generation %" PRIu64 ": %" PRIu64 " stay%s", generation,
+			stay, stay == 1 ? "s" : "");
 	else
-		fprintf(stream,
+		line_print(out, FIELD_INDENT, 0,
 			"Plan for generation %" PRIu64 ": %" PRIu64 " to add, %" PRIu64
-			" to change, %" PRIu64 " to remove, ",
-			member_number(plan, "generation"), member_number(flows, "added"),
-			member_number(flows, "changed"), member_number(flows, "removed"));
-	fprintf(stream, "%" PRIu64 " stay%s", stay, stay == 1 ? "s" : "");
-	line_end(&line, 0, false, ' ', out);
+			" to change, %" PRIu64 " to remove, %" PRIu64 " stay%s",
+			generation, added, changed, removed, stay, stay == 1 ? "s" : "");
 	if (adopted > 0)
 		fprintf(out, "  %" PRIu64 " of those that stay become%s declared\n", adopted,
 			adopted == 1 ? "s" : "");
@@ -626,7 +510,11 @@ diff_summary_print(const json_t *plan, FILE *out)
 			"  %" PRIu64 " left alone: not declared, installed otherwise; --prune "
 			"removes %s",
 			alone, alone == 1 ? "it" : "them");
-	sizes_print(plan, out);
+	line_print(out, FIELD_INDENT, 0,
+		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64
+		", table %s -> %s",
+		now, now + added - removed, member_number(legs, "now"), member_number(legs, "then"),
+		text_bytes(&table_now, bytes, "now"), text_bytes(&table_then, bytes, "then"));
 }
 
 int

@@ -44,6 +44,7 @@ struct flow_files;
 
 struct batch {
 	struct cli *cli;
+	bool prune; /* a plan removes flows that were not declared, too */
 	const struct flow_files *files; /* that the flows come from; NULL: no files */
 	char txn[72];
 	const char *member; /* of the items put; borrowed */
@@ -56,8 +57,8 @@ struct batch {
  * Begin. `options` are further members of txn.begin, as "declare" and "if_generation"; taken over.
  * The transaction lives as long as the connection, or until it is committed or aborted.
  */
-int batch_begin(
-	struct batch *batch, struct cli *cli, const struct flow_files *files, json_t *options);
+int batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, bool prune,
+	json_t *options);
 
 /*
  * Send all items of an array as the member ("declare", "install" ...) of as many txn.put as it
@@ -65,11 +66,8 @@ int batch_begin(
  */
 int batch_put(struct batch *batch, const char *member, const json_t *items);
 
-/*
- * A page of the plan, from the change numbered `after` on: a new reference, or NULL with
- * *exit_code set.
- */
-json_t *batch_plan(struct batch *batch, bool prune, uint64_t after, uint64_t limit, int *exit_code);
+/* A page of the plan of a struct batch; a plan_page_fn. */
+json_t *batch_plan(void *batch, uint64_t after, uint64_t limit, int *exit_code);
 
 /*
  * Commit `changes` changes; `options` are further members of txn.commit, taken over. The result as
