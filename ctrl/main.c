@@ -149,9 +149,7 @@ audit_create(struct daemon *daemon)
 static int
 service_create(struct daemon *daemon)
 {
-	const struct rpc_method *methods;
 	struct timespec now;
-	size_t n;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	daemon->context = (struct methods_context){
@@ -167,8 +165,7 @@ service_create(struct daemon *daemon)
 		.log_lines_lost = log_lines_lost,
 		.started_s = (uint64_t)now.tv_sec,
 	};
-	methods = methods_table(&n);
-	daemon->service = rpc_service_create(schema_rpc_document(), methods, n, &daemon->context);
+	daemon->service = methods_service_create(&daemon->context);
 	if (!daemon->service)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "",
 			"the methods do not fit the RPC document");

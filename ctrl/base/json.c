@@ -459,3 +459,20 @@ json_path_pointer(const struct json_path *path, char *out, size_t size)
 	out[0] = '\0';
 	path_append(path, out, size);
 }
+
+json_t *
+json_string_lossy(const char *text)
+{
+	json_t *string = json_string(text);
+	char *ascii;
+
+	if (string)
+		return string;
+	ascii = strdup(text);
+	for (char *c = ascii; c && *c; c++)
+		if ((unsigned char)*c > 127)
+			*c = '?';
+	string = json_string(ascii);
+	free(ascii);
+	return string;
+}

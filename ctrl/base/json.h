@@ -33,6 +33,9 @@ void json_path_pointer(const struct json_path *path, char *out, size_t size);
 /* A value in words, cut as well: `"text"` (shortened), `7`, `an array of 2 items`, `null`. */
 void json_describe(const json_t *value, char *out, size_t size);
 
+/* A string of a text that may be cut inside a character: what is not UTF-8 becomes '?'. */
+json_t *json_string_lossy(const char *text);
+
 /*
  * The writer sets commas; the caller matches brackets and gives each member a name and a value. A
  * lack of memory is reported by json_writer_take().

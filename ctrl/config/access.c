@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 text_read(const json_t *object, const char *member, char *text, size_t size)
@@ -147,4 +148,35 @@ tls_config_read(const json_t *config, struct tls_config *tls, struct fault *faul
 	}
 	tls->n_subjects = (unsigned)i;
 	return 0;
+}
+
+static const struct access_entry *
+entry_find(const struct access_entry *entries, unsigned n_entries, uint32_t id)
+{
+	for (unsigned i = 0; i < n_entries; i++)
+		if (entries[i].id == id)
+			return &entries[i];
+	return NULL;
+}
+
+enum role
+access_role(const struct access *access, uid_t uid, const gid_t *gids, size_t n_gids)
+{
+	const struct access_entry *entry = entry_find(access->users, access->n_users, uid);
+	enum role role = ROLE_NONE;
+	bool named = false;
+
+	if (uid == 0 || uid == geteuid())
+		return ROLE_ADMIN;
+	if (entry)
+		return entry->role;
+	for (size_t i = 0; i < n_gids; i++) {
+		entry = entry_find(access->groups, access->n_groups, gids[i]);
+		if (!entry)
+			continue;
+		named = true;
+		if (entry->role > role)
+			role = entry->role;
+	}
+	return named ? role : access->default_role;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 
@@ -55,5 +56,12 @@ struct tls_config {
  */
 int access_read(const json_t *config, struct access *access, struct fault *fault);
 int tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault);
+
+/*
+ * The role of a local user of that uid and these groups (gids): root and the user that this process
+ * runs as are admins; then the user's entry counts, then of the groups' entries the highest role,
+ * then the default. Any thread.
+ */
+enum role access_role(const struct access *access, uid_t uid, const gid_t *gids, size_t n_gids);
 
 #endif

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/escape.h"
-#include "rpc/envelope.h"
+#include "base/json.h"
 #include "store/files.h"
 
 #define TEXT_BYTES_MAX 200
@@ -289,8 +289,8 @@ time_encode(void)
 static json_t *
 actor_encode(const struct actor *actor)
 {
-	json_t *encoded = json_pack("{s:o, s:s, s:s, s:s*}", "name", rpc_text(actor->name), "via",
-		actor->via, "role", role_name(actor->role), "address",
+	json_t *encoded = json_pack("{s:o, s:s, s:s, s:s*}", "name", json_string_lossy(actor->name),
+		"via", actor->via, "role", role_name(actor->role), "address",
 		actor->address[0] ? actor->address : NULL);
 
 	if (actor->uid != UINT32_MAX)
@@ -331,8 +331,8 @@ audit_call(struct audit *audit, const struct actor *actor, const char *method, j
 		json_object_set_new(line, "outcome", json_string("ok"));
 	} else {
 		json_object_set_new(line, "outcome", json_string(fault_code_name(fault->code)));
-		json_object_set_new(line, "message", rpc_text(fault->message));
-		json_object_set_new(line, "pointer", rpc_text(fault->pointer));
+		json_object_set_new(line, "message", json_string_lossy(fault->message));
+		json_object_set_new(line, "pointer", json_string_lossy(fault->pointer));
 	}
 	text = json_dumps(line, JSON_COMPACT);
 	json_decref(line);

@@ -14,9 +14,7 @@
 #include <event2/bufferevent.h>
 
 #include "base/clock.h"
-#include "rpc/envelope.h"
 #include "rpc/frame.h"
-#include "rpc/users.h"
 
 #define INPUT_BYTES 16384 /* to read before they are looked at */
 #define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */

@@ -10,7 +10,6 @@
 #include <event2/bufferevent.h>
 
 #include "rpc/dispatch.h"
-#include "rpc/users.h"
 
 #define CONNECTION_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 #define CONNECTION_OUTPUT_LOW (256u << 10) /* and below which it goes on */

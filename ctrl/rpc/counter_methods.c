@@ -3,16 +3,13 @@
  * counters.get reads all counters at one time, as a collector wants them. counters.top shows the
  * flows, or legs, that carry or drop most; only these become JSON.
  */
-#include "rpc/counter_methods.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "monitor/rates.h"
 #include "rpc/encode.h"
-#include "rpc/flow_methods.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
 
 /* A port that shares its interface with the kernel has counts of that, too. */
 static json_t *
@@ -72,7 +69,7 @@ flows_encode(const struct methods_context *context, struct flow_page *page)
 	return list;
 }
 
-json_t *
+static json_t *
 counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -86,7 +83,7 @@ counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	reply = json_pack("{s:I, s:I, s:o}", "time_ns", (json_int_t)clock_read_ns(CLOCK_REALTIME),
 		"monotonic_ns", (json_int_t)clock_read_ns(CLOCK_MONOTONIC), "ports",
 		ports_encode(context));
-	if (json_is_true(json_object_get(params, "flows"))) {
+	if (param_is_true(params, "flows")) {
 		json_object_set_new(reply, "flows", flows_encode(context, &page));
 		json_object_set_new(
 			reply, "total", json_integer((json_int_t)flow_db_count(desired)));
@@ -203,23 +200,27 @@ order_read(const char *by)
 	return (enum rate_order)i;
 }
 
-json_t *
+static json_t *
 counters_top(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const size_t limit = (size_t)json_integer_value(json_object_get(params, "limit"));
+	const size_t limit = param_number(params, "limit");
 	struct top *top = calloc(1, sizeof(*top));
 
-	if (!top) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
-		return NULL;
-	}
+	if (!top)
+		return request_no_memory(fault);
 	top->waiter.done = rates_known;
-	top->waiter.legs = strcmp(json_string_value(json_object_get(params, "of")), "legs") == 0;
+	top->waiter.legs = strcmp(param_text(params, "of"), "legs") == 0;
 	top->call = call;
 	top->context = context;
 	top->limit = limit;
-	top->order = order_read(json_string_value(json_object_get(params, "by")));
+	top->order = order_read(param_text(params, "by"));
 	flow_rates_ask(&context->monitor->rates, &top->waiter);
 	return rpc_call_defer(call);
 }
+
+const struct rpc_method counter_methods[] = {
+	{"counters.get", counters_get},
+	{"counters.top", counters_top},
+	{NULL, NULL},
+};

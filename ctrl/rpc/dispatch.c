@@ -7,14 +7,18 @@
  */
 #include "rpc/dispatch.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include <event2/buffer.h>
+
 #include "base/clock.h"
 #include "base/json.h"
-#include "rpc/audit.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
 
@@ -29,23 +33,289 @@ struct bound_method {
 	void *ctx;
 };
 
-/* Calls that wait for a turn, or for their client to read. */
-LIST_HEAD(call_list, rpc_call);
-
-/* Go on with all of them at once; the service has been destroyed, so it does not take long. */
-static void rpc_calls_finish(struct call_list *resting);
+static void on_turn(void *arg);
 
 struct rpc_service {
 	json_t *document;
 	char *document_text; /* compact */
 	size_t document_bytes;
-	unsigned n_refs;
+	unsigned n_refs; /* one, and one of each call that is not answered yet */
 	struct audit *audit;
-	struct call_list resting;
-	bool destroyed; /* and kept by calls that are still to be answered */
+	LIST_HEAD(, rpc_call) waiting; /* for a turn, or for their client to read */
+	bool destroyed;
 	size_t n_methods;
 	struct bound_method methods[];
 };
+
+#define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
+
+/* Whether it stands for an integer that jansson has none for. */
+static bool
+id_is_large(const json_t *id)
+{
+	return json_string_length(id) > 0 && !json_string_value(id)[0];
+}
+
+/* The end of a string, behind its quote; NULL: it has none, or holds a zero byte. */
+static const char *
+string_end(const char *string, const char *end)
+{
+	const char *at = string + 1;
+
+	for (; at < end && *at != '"'; at++) {
+		if (*at != '\\')
+			continue;
+		at++;
+		if (end - at >= 5 && memcmp(at, "u0000", 5) == 0)
+			return NULL;
+	}
+	return at < end ? at + 1 : NULL;
+}
+
+/* Write what stands for an id that is a number; returns its end. */
+static const char *
+id_write(const char *id, const char *end, FILE *out)
+{
+	const char *at = id;
+	char number[24], *last;
+	bool is_integer;
+	uint64_t value;
+
+	while (at < end && *at && strchr("+-.eE0123456789", *at))
+		at++;
+	snprintf(number, sizeof(number), "%.*s", (int)(at - id), id);
+	errno = 0;
+	value = number[0] == '-' ? (uint64_t)strtoll(number, &last, 10)
+				 : strtoull(number, &last, 10);
+	is_integer = at - id < (ptrdiff_t)sizeof(number) && !*last && !errno;
+	if (!is_integer)
+		fputs("0.5", out); /* which is refused as an id, as is any other than an integer */
+	else if (number[0] == '-' || number[0] == '0' || value <= INT64_MAX)
+		fputs(number, out);
+	else
+		fprintf(out, "\"\\u0000%s\"", number);
+	return at;
+}
+
+/* Write the message with other values for ids that are numbers. -1: it is not JSON. */
+static int
+message_write(const char *text, const char *end, FILE *out)
+{
+	unsigned depth = 0, id_depth = 1;
+	bool is_id = false; /* the value that comes next */
+
+	for (const char *at = text, *token; at < end;) {
+		token = at++;
+		if (*token == '"') {
+			at = string_end(token, end);
+			if (!at)
+				return -1;
+			is_id = depth == id_depth && at - token == 4 &&
+				memcmp(token, "\"id\"", 4) == 0;
+		} else if (*token == '{' || *token == '[') {
+			id_depth = depth == 0 && *token == '[' ? 2 : id_depth;
+			depth++;
+		} else if (*token == '}' || *token == ']') {
+			depth--;
+		} else if (*token == ',') {
+			is_id = false;
+		} else if (is_id && depth == id_depth &&
+			   (*token == '-' || isdigit((unsigned char)*token))) {
+			at = id_write(token, end, out);
+			continue;
+		}
+		fwrite(token, 1, (size_t)(at - token), out);
+	}
+	return 0;
+}
+
+/*
+ * A message out of its text, as json_text_load() reads it. An id from 2^63 to 2^64 - 1, for which
+ * jansson has no integer, becomes a string that no text can hold: a zero byte, and the digits.
+ */
+static json_t *
+rpc_message_load(const char *text, size_t bytes, json_error_t *error)
+{
+	json_t *message = json_text_load(text, bytes, error);
+	char *copy = NULL;
+	size_t copied;
+	FILE *out;
+	int rc;
+
+	if (message || json_error_code(error) != json_error_numeric_overflow)
+		return message;
+	out = open_memstream(&copy, &copied);
+	if (!out)
+		return NULL;
+	rc = message_write(text, text + bytes, out);
+	if (fclose(out) == 0 && rc == 0)
+		message = json_loadb(copy, copied,
+			JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
+	free(copy);
+	return message;
+}
+
+static int
+member_refuse(const char *pointer, const char *expected, struct fault *fault)
+{
+	return fault_set(
+		fault, FAULT_INVALID_REQUEST, pointer, "not a request: expected %s", expected);
+}
+
+/* Refuse members that JSON-RPC does not know. */
+static int
+members_known(json_t *message, struct fault *fault)
+{
+	static const char *const known[] = {"jsonrpc", "method", "params", "id"};
+	const size_t n_known = sizeof(known) / sizeof(known[0]);
+	const struct json_path top = {0};
+	struct json_path member = {.parent = &top};
+	char pointer[FAULT_POINTER_MAX];
+	const json_t *value;
+
+	json_object_foreach (message, member.member, value) {
+		size_t i = 0;
+
+		while (i < n_known && strcmp(known[i], member.member))
+			i++;
+		if (i < n_known)
+			continue;
+		json_path_pointer(&member, pointer, sizeof(pointer));
+		return member_refuse(pointer, "no members but jsonrpc, method, params, id", fault);
+	}
+	return 0;
+}
+
+struct request {
+	const json_t *method; /* a string */
+	json_t *params; /* an object or an array; NULL: absent */
+	json_t *id; /* a string, an integer or null; NULL: absent, a notification */
+};
+
+/*
+ * Check one request; *request is borrowed from the message. Returns 0, or -1 with
+ * FAULT_INVALID_REQUEST; request->id is set even then if the message has a valid one.
+ */
+static int
+envelope_open(json_t *message, struct request *request, struct fault *fault)
+{
+	const char *version = json_string_value(json_object_get(message, "jsonrpc"));
+	json_t *id = json_object_get(message, "id");
+
+	*request = (struct request){
+		.method = json_object_get(message, "method"),
+		.params = json_object_get(message, "params"),
+	};
+	if (!json_is_object(message))
+		return member_refuse("", "an object", fault);
+	if (id && !json_is_string(id) && !json_is_integer(id) && !json_is_null(id))
+		return member_refuse(
+			"/id", "a string, null, or an integer from -2^63 to 2^64 - 1", fault);
+	request->id = id;
+	if (!version || strcmp(version, "2.0"))
+		return member_refuse("/jsonrpc", "\"2.0\"", fault);
+	if (!json_is_string(request->method))
+		return member_refuse("/method", "a string", fault);
+	if (request->params && !json_is_object(request->params) && !json_is_array(request->params))
+		return member_refuse("/params", "an object", fault);
+	return members_known(message, fault);
+}
+
+json_t *
+rpc_error_reply(json_t *id, const struct fault *fault)
+{
+	return json_pack("{s:s, s:{s:i, s:o, s:{s:s, s:o}}, s:O?}", "jsonrpc", "2.0", "error",
+		"code", (int)fault->code, "message", json_string_lossy(fault->message), "data",
+		"name", fault_code_name(fault->code), "pointer", json_string_lossy(fault->pointer),
+		"id", id);
+}
+
+/* Takes result over, on failure too. */
+static json_t *
+rpc_result_reply(json_t *id, json_t *result)
+{
+	return json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", id);
+}
+
+static void
+text_free(const void *text, size_t bytes, void *arg)
+{
+	(void)text;
+	(void)bytes;
+	free(arg);
+}
+
+/* A handed-over text costs a chain of its own, so that small ones are copied into shared ones. */
+static int
+value_write(json_t *value, struct evbuffer *output)
+{
+	struct json_writer writer;
+	size_t bytes = 0;
+	char *text;
+	int rc = -1;
+
+	json_writer_init(&writer);
+	json_write_value(&writer, value);
+	text = json_writer_take(&writer, &bytes);
+
+	if (bytes > TEXT_COPIED_MAX &&
+		evbuffer_add_reference(output, text, bytes, text_free, text) == 0)
+		return 0;
+	if (text)
+		rc = evbuffer_add(output, text, bytes);
+	free(text);
+	return rc;
+}
+
+/* A member of the reply, whose value may be the document, or an id that is large. */
+static int
+member_write(
+	const struct rpc_service *service, const char *name, json_t *value, struct evbuffer *output)
+{
+	if (evbuffer_add_printf(output, "\"%s\":", name) < 0)
+		return -1;
+	if (value == service->document)
+		return evbuffer_add_reference(
+			output, service->document_text, service->document_bytes, NULL, NULL);
+	if (strcmp(name, "id") == 0 && id_is_large(value))
+		return evbuffer_add(
+			output, json_string_value(value) + 1, json_string_length(value) - 1);
+	return value_write(value, output);
+}
+
+static int
+members_write(const struct rpc_service *service, json_t *message, struct evbuffer *output)
+{
+	const char *name, *comma = "{";
+	json_t *value;
+
+	json_object_foreach (message, name, value) {
+		if (evbuffer_add(output, comma, 1) < 0 ||
+			member_write(service, name, value, output) < 0)
+			return -1;
+		comma = ",";
+	}
+	return evbuffer_add(output, "}", 1);
+}
+
+int
+rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
+	const char *after, struct evbuffer *output)
+{
+	const bool is_special = json_object_get(message, "result") == service->document ||
+				id_is_large(json_object_get(message, "id"));
+	int rc;
+
+	rc = evbuffer_add(output, before, strlen(before));
+	if (rc == 0 && is_special)
+		rc = members_write(service, message, output);
+	else if (rc == 0)
+		rc = value_write(message, output);
+	if (rc == 0)
+		rc = evbuffer_add(output, after, strlen(after));
+	json_decref(message);
+	return rc < 0 ? -ENOMEM : 0;
+}
 
 static json_t *
 discover(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
@@ -119,14 +389,6 @@ err:
 	return NULL;
 }
 
-/* A service lives until it is destroyed and its last call has been answered. */
-static struct rpc_service *
-rpc_service_ref(struct rpc_service *service)
-{
-	service->n_refs++;
-	return service;
-}
-
 static void
 rpc_service_unref(struct rpc_service *service)
 {
@@ -145,7 +407,9 @@ rpc_service_destroy(struct rpc_service *service)
 	if (!service)
 		return;
 	service->destroyed = true;
-	rpc_calls_finish(&service->resting);
+	/* Each is refused at once. */
+	while (!LIST_EMPTY(&service->waiting))
+		on_turn(LIST_FIRST(&service->waiting));
 	rpc_service_unref(service);
 }
 
@@ -153,32 +417,6 @@ void
 rpc_service_audit(struct rpc_service *service, struct audit *audit)
 {
 	service->audit = audit;
-}
-
-static struct audit *
-rpc_service_log(const struct rpc_service *service)
-{
-	return service->audit;
-}
-
-const json_t *
-rpc_service_document(const struct rpc_service *service, const char **text, size_t *bytes)
-{
-	*text = service->document_text;
-	*bytes = service->document_bytes;
-	return service->document;
-}
-
-static bool
-rpc_service_stopped(const struct rpc_service *service)
-{
-	return service->destroyed;
-}
-
-static struct call_list *
-rpc_service_resting(struct rpc_service *service)
-{
-	return &service->resting;
 }
 
 /* What someone who was refused can do about it. */
@@ -205,43 +443,8 @@ role_check(const struct bound_method *method, const struct actor *actor, struct 
 		role_hint(actor));
 }
 
-/*
- * Check the caller's role and the parameters (NULL: none), and run the method. Returns as an
- * rpc_method_fn does.
- */
-static json_t *
-rpc_service_run(const struct rpc_service *service, const struct bound_method *method,
-	struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	json_t *result = NULL;
-
-	fault->code = FAULT_NONE;
-	if (service->destroyed) {
-		fault_set(fault, FAULT_BUSY, "", "sluiced is stopping");
-		return NULL;
-	}
-	if (role_check(method, rpc_call_actor(call), fault))
-		return NULL;
-	if (rpc_user_check(rpc_session_user(rpc_call_session(call)), fault))
-		return NULL;
-	if (method->role > ROLE_VIEWER && audit_ready(service->audit, fault))
-		return NULL;
-	if (json_is_array(params)) {
-		fault_set(fault, FAULT_INVALID_PARAMS, "",
-			"found an array, expected an object: parameters are passed by name");
-		return NULL;
-	}
-	params = params ? json_incref(params) : json_object();
-	if (schema_check(method->params_schema, params, fault) == 0)
-		result = method->call(method->ctx, call, params, fault);
-	json_decref(params);
-	if (!result && fault->code == FAULT_NONE)
-		fault_set(fault, FAULT_INTERNAL, "", "%s failed and did not say why", method->name);
-	return result;
-}
-
 struct rpc_call {
-	LIST_ENTRY(rpc_call) resting; /* in the service's list until `run` is called */
+	LIST_ENTRY(rpc_call) waiting; /* in the service's list until `run` is called */
 	struct rpc_service *service;
 	struct rpc_session *session;
 	json_t *message;
@@ -312,7 +515,7 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 	json_t *id = call->request.id;
 
 	if (call->what) {
-		audit_call(rpc_service_log(call->service), rpc_call_actor(call), call->method->name,
+		audit_call(call->service->audit, rpc_call_actor(call), call->method->name,
 			call->what, result, fault);
 		json_decref(call->what);
 		call->what = NULL;
@@ -324,28 +527,53 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 			call, result ? rpc_result_reply(id, result) : rpc_error_reply(id, fault));
 }
 
-/* Returns as an rpc_method_fn does. */
+/*
+ * Check the caller's role and the parameters, and run the method. Returns as an rpc_method_fn does.
+ */
 static json_t *
 method_run(struct rpc_call *call)
 {
-	const char *name = json_string_value(call->request.method);
+	const struct rpc_service *service = call->service;
+	const struct bound_method *method =
+		rpc_service_find(service, json_string_value(call->request.method));
+	json_t *params = call->request.params, *result = NULL;
+	struct fault *fault = &call->fault;
 	char quoted[128];
-	json_t *result;
 
-	call->method = rpc_service_find(call->service, name);
-	if (!call->method) {
+	call->method = method;
+	if (!method) {
 		json_describe(call->request.method, quoted, sizeof(quoted));
-		fault_set(&call->fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
+		fault_set(fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
 		return NULL;
 	}
-	if (call->method->role > ROLE_VIEWER && rpc_service_log(call->service))
-		call->what = audit_what(call->request.params);
+	if (method->role > ROLE_VIEWER && service->audit)
+		call->what = audit_what(params);
+	fault->code = FAULT_NONE;
+	if (service->destroyed) {
+		fault_set(fault, FAULT_BUSY, "", "sluiced is stopping");
+		return NULL;
+	}
+	if (role_check(method, rpc_call_actor(call), fault) ||
+		rpc_user_check(rpc_session_user(call->session), fault) ||
+		(method->role > ROLE_VIEWER && audit_ready(service->audit, fault)))
+		return NULL;
+	if (json_is_array(params)) {
+		fault_set(fault, FAULT_INVALID_PARAMS, "",
+			"found an array, expected an object: parameters are passed by name");
+		return NULL;
+	}
+	params = params ? json_incref(params) : json_object();
 	call->inside = true;
 	call->answered = false;
-	result = rpc_service_run(
-		call->service, call->method, call, call->request.params, &call->fault);
+	if (schema_check(method->params_schema, params, fault) == 0)
+		result = method->call(method->ctx, call, params, fault);
 	call->inside = false;
-	return result == &deferred && call->answered ? call->result : result;
+	json_decref(params);
+	if (result == &deferred && call->answered)
+		return call->result;
+	if (!result && fault->code == FAULT_NONE)
+		fault_set(fault, FAULT_INTERNAL, "", "%s failed and did not say why", method->name);
+	return result;
 }
 
 /* Of a request that is deferred only the id is needed any more. */
@@ -397,40 +625,33 @@ call_end(struct rpc_call *call)
 
 static void session_drained(void *arg);
 
-/* `run` is about to be called. */
-static void
-rest_end(struct rpc_call *call)
-{
-	LIST_REMOVE(call, resting);
-	rpc_turn_cancel(&call->turn);
-	rpc_session_cancel_drain(call->session, session_drained, call);
-	rpc_session_cancel_close(call->session, session_drained, call);
-}
-
 static void
 on_turn(void *arg)
 {
 	struct rpc_call *call = arg;
 
-	rest_end(call);
+	LIST_REMOVE(call, waiting);
+	rpc_turn_cancel(&call->turn);
+	rpc_session_cancel_drain(call->session, session_drained, call);
+	rpc_session_cancel_close(call->session, session_drained, call);
 	call->run(call->run_arg);
 }
 
 static void
-call_rest(struct rpc_call *call, rpc_session_fn run, void *arg)
+call_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
 	call->run = run;
 	call->run_arg = arg;
-	LIST_INSERT_HEAD(rpc_service_resting(call->service), call, resting);
+	LIST_INSERT_HEAD(&call->service->waiting, call, waiting);
 }
 
 /* Have run(arg) called in a turn. False: there are no turns. */
 static bool
 turn_take(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
-	if (rpc_service_stopped(call->service) || !rpc_turn_ask(&call->turn))
+	if (call->service->destroyed || !rpc_turn_ask(&call->turn))
 		return false;
-	call_rest(call, run, arg);
+	call_wait(call, run, arg);
 	return true;
 }
 
@@ -457,14 +678,14 @@ session_drained(void *arg)
 static bool
 drain_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
-	if (rpc_service_stopped(call->service) || !rpc_session_full(call->session) ||
+	if (call->service->destroyed || !rpc_session_full(call->session) ||
 		rpc_session_on_drain(call->session, session_drained, call) < 0)
 		return false;
 	if (rpc_session_on_close(call->session, session_drained, call) < 0) {
 		rpc_session_cancel_drain(call->session, session_drained, call);
 		return false;
 	}
-	call_rest(call, run, arg);
+	call_wait(call, run, arg);
 	return true;
 }
 
@@ -489,15 +710,6 @@ call_go_on(void *arg)
 			return;
 	}
 	call_end(call);
-}
-
-static void
-rpc_calls_finish(struct call_list *resting)
-{
-	struct rpc_call *call;
-
-	while ((call = LIST_FIRST(resting)) != NULL)
-		on_turn(call);
 }
 
 /* Takes result over. */
@@ -602,7 +814,7 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 		return 1;
 	}
 	*call = (struct rpc_call){
-		.service = rpc_service_ref(service),
+		.service = service,
 		.session = rpc_session_ref(session),
 		.message = json_incref(message),
 		.batch = json_is_array(message),
@@ -611,6 +823,7 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 		.arg = arg,
 		.turn = {.user = rpc_session_user(session), .run = on_turn, .arg = call},
 	};
+	service->n_refs++;
 	if (batch_count(call, &fault) < 0) {
 		call->only = rpc_error_reply(NULL, &fault);
 		call_end(call);

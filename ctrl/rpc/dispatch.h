@@ -23,7 +23,6 @@
 #include "base/actor.h"
 #include "base/fault.h"
 #include "rpc/audit.h"
-#include "rpc/envelope.h"
 #include "rpc/session.h"
 
 struct rpc_call;
@@ -93,12 +92,18 @@ void rpc_service_destroy(struct rpc_service *service);
  */
 void rpc_service_audit(struct rpc_service *service, struct audit *audit);
 
+/* An error reply, a new reference; NULL: no memory. id is borrowed, and NULL stands for null. */
+json_t *rpc_error_reply(json_t *id, const struct fault *fault);
+
+struct evbuffer;
+
 /*
- * The compact text of the document, not terminated, for as long as the service lives: rpc.discover
- * returns the document itself, so that its answer need not be written again for every call.
+ * Append the message, which is taken over, as compact JSON between the two texts. The result of
+ * rpc.discover is not copied, but refers to the text of the service, which must outlive the output.
+ * 0 or -ENOMEM.
  */
-const json_t *rpc_service_document(
-	const struct rpc_service *service, const char **text, size_t *bytes);
+int rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
+	const char *after, struct evbuffer *output);
 
 enum rpc_reply_part {
 	RPC_REPLY_PART, /* the next reply of a batch; more may come */

@@ -16,7 +16,13 @@
 #include "base/escape.h"
 #include "monitor/events.h"
 #include "rpc/encode.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
+
+struct sequence_page {
+	uint64_t first;
+	uint64_t end; /* one past the last */
+	uint64_t lost; /* before the first */
+};
 
 /*
  * Which entries to answer with, out of a ring of `size` whose newest is `last`. -1 with *fault set
@@ -26,8 +32,8 @@ static int
 sequence_page_read(const json_t *params, uint64_t last, unsigned size, struct sequence_page *page,
 	struct fault *fault)
 {
-	const uint64_t after = (uint64_t)json_integer_value(json_object_get(params, "after"));
-	const uint64_t limit = (uint64_t)json_integer_value(json_object_get(params, "limit"));
+	const uint64_t after = param_number(params, "after");
+	const uint64_t limit = param_number(params, "limit");
 
 	if (after > last)
 		return fault_set(fault, FAULT_NOT_FOUND, "/after",
@@ -260,7 +266,7 @@ event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *sessio
 	return true;
 }
 
-json_t *
+static json_t *
 event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -299,14 +305,14 @@ kinds_read(const json_t *names)
 	return kinds;
 }
 
-json_t *
+static json_t *
 events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const uint64_t last = context->monitor->events.last;
 	const json_t *named = json_object_get(params, "after");
 	const uint64_t after = named ? (uint64_t)json_integer_value(named) : last;
-	const uint64_t queue = (uint64_t)json_integer_value(json_object_get(params, "queue"));
+	const uint64_t queue = param_number(params, "queue");
 
 	if (after > last) {
 		fault_set(fault, FAULT_NOT_FOUND, "/after",
@@ -321,7 +327,7 @@ events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault 
 	return json_pack("{s:I}", "sequence", (json_int_t)after);
 }
 
-json_t *
+static json_t *
 events_unsubscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -346,7 +352,7 @@ punt_encode(const struct punt *punt, const struct ports *ports)
 		"frame", hex);
 }
 
-json_t *
+static json_t *
 punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -364,3 +370,11 @@ punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 			list, punt_encode(punts_get(punts, i), context->flows->ports));
 	return json_pack("{s:o, s:I}", "packets", list, "lost", (json_int_t)page.lost);
 }
+
+const struct rpc_method event_methods[] = {
+	{"event.list", event_list},
+	{"events.subscribe", events_subscribe},
+	{"events.unsubscribe", events_unsubscribe},
+	{"punt.list", punt_list},
+	{NULL, NULL},
+};

@@ -18,13 +18,6 @@
 #include "config/ports.h"
 #include "monitor/events.h"
 #include "rpc/dispatch.h"
-#include "rpc/session.h"
-
-struct sequence_page {
-	uint64_t first;
-	uint64_t end; /* one past the last */
-	uint64_t lost; /* before the first */
-};
 
 #define EVENT_FEED_METHOD "event" /* of the notifications */
 
@@ -50,15 +43,5 @@ int event_feed_subscribe(struct event_feed *feed, struct rpc_session *session, u
 
 /* False when it had not subscribed. */
 bool event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *session);
-
-/* An rpc_method_fn; ctx is a struct methods_context. */
-json_t *event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-
-/* The same; they belong to the connection of the call. */
-json_t *events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-json_t *events_unsubscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-
-/* An rpc_method_fn; ctx is a struct methods_context. */
-json_t *punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

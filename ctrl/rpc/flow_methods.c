@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Flows and legs: requests to operations, and what is installed back to JSON. */
-#include "rpc/flow_methods.h"
-
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -10,66 +8,10 @@
 #include "base/addr.h"
 #include "flow/flow_codec.h"
 #include "flow/flows.h"
-#include "rpc/change_call.h"
 #include "rpc/encode.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
 
-#define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
 #define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */
-
-/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
-static int
-cursor_read(const json_t *cursor, uint64_t last, uint64_t *sequence, struct fault *fault)
-{
-	const char *text = json_string_value(cursor);
-	char canonical[24];
-
-	*sequence = 0;
-	if (!text)
-		return 0;
-	*sequence = strtoull(text, NULL, 10);
-	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
-	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
-		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
-			"found %s, expected next_cursor of a page before", text);
-	return 0;
-}
-
-int
-flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
-	struct fault *fault)
-{
-	uint64_t sequence;
-
-	if (cursor_read(json_object_get(params, "cursor"), desired->last_sequence, &sequence,
-		    fault) < 0)
-		return -1;
-	*page = (struct flow_page){
-		.flow = flow_db_after(desired, sequence),
-		.room = json_integer_value(json_object_get(params, "limit")),
-		.looks = LOOKS_MAX,
-		.legs = FLOW_PAGE_LEGS,
-	};
-	return 0;
-}
-
-void
-flow_page_next(struct flow_page *page, bool taken)
-{
-	const struct flow *flow = page->flow;
-	const unsigned n_legs = flow->spec->n_all_legs;
-
-	page->flow = flow_db_next(flow);
-	page->looks--;
-	if (taken) {
-		page->room--;
-		page->legs -= n_legs < page->legs ? n_legs : page->legs;
-	}
-	if (!page->flow || (page->room > 0 && page->looks > 0 && page->legs > 0))
-		return;
-	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
-	page->flow = NULL;
-}
 
 static const char *const hop_states[] = {
 	[NEXT_HOP_PENDING] = "pending",
@@ -254,19 +196,17 @@ only_read(const json_t *only)
 	return health;
 }
 
-json_t *
+static json_t *
 flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct list list = {
 		.waiter.done = list_figures,
-		.waiter.span_ns =
-			(uint64_t)json_integer_value(json_object_get(params, "within_s")) *
-			NS_PER_S,
+		.waiter.span_ns = param_number(params, "within_s") * NS_PER_S,
 		.call = call,
 		.context = context,
 		.params = params,
-		.declared = json_is_true(json_object_get(params, "declared")),
+		.declared = param_is_true(params, "declared"),
 		.only = only_read(json_object_get(params, "only")),
 	};
 	struct flow_page page;
@@ -274,7 +214,7 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 	if (flow_page_begin(&page, &context->flows->db, params, fault) < 0)
 		return NULL;
-	list.health = list.only || json_is_true(json_object_get(params, "health"));
+	list.health = list.only || param_is_true(params, "health");
 	if (!list.health)
 		return page_encode(&list, &page);
 	waiting = malloc(sizeof(*waiting));
@@ -384,11 +324,11 @@ flow_state_encode(
 	return state;
 }
 
-json_t *
+static json_t *
 flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const char *id = json_string_value(json_object_get(params, "id"));
+	const char *id = param_text(params, "id");
 	const struct flow *flow = flow_db_find(&context->flows->db, id);
 
 	(void)call;
@@ -435,13 +375,13 @@ flows_change(const struct methods_context *context, struct rpc_call *call, enum 
 	return change_call_submit(context, call, proposal);
 }
 
-json_t *
+static json_t *
 flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	return flows_change(ctx, call, OP_INSTALL, params, installed_encode, fault);
 }
 
-json_t *
+static json_t *
 flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	return flows_change(ctx, call, OP_REPLACE, params, replaced_encode, fault);
@@ -472,7 +412,7 @@ all_removed_encode(const struct proposal *proposal)
 	return json_pack("{s:o}", "removed", removed);
 }
 
-json_t *
+static json_t *
 flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct proposal *proposal = change_call_begin(call, params, all_removed_encode, fault);
@@ -515,7 +455,7 @@ joined_encode(const struct proposal *proposal)
 	return json_pack("{s:o}", "joined", joined);
 }
 
-json_t *
+static json_t *
 leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	return op_submit(ctx, call, params, change_join(params, fault), joined_encode, fault);
@@ -545,7 +485,7 @@ all_left_encode(const struct proposal *proposal)
 	return json_pack("{s:o}", "left", left);
 }
 
-json_t *
+static json_t *
 leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	return op_submit(ctx, call, params, change_leave(params, fault), all_left_encode, fault);
@@ -558,15 +498,27 @@ nothing_encode(const struct proposal *proposal)
 	return json_object();
 }
 
-json_t *
+static json_t *
 flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const char *id = json_string_value(json_object_get(params, "flow"));
-	const char *leg = json_string_value(json_object_get(params, "leg"));
-	const char *admin = json_string_value(json_object_get(params, "admin"));
+	const char *id = param_text(params, "flow");
+	const char *leg = param_text(params, "leg");
+	const char *admin = param_text(params, "admin");
 	struct op *op = op_create_admin(id, leg, strcmp(admin, "down") == 0);
 
 	if (!op)
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
 	return op_submit(ctx, call, params, op, nothing_encode, fault);
 }
+
+const struct rpc_method flow_methods[] = {
+	{"flow.install", flow_install},
+	{"flow.replace", flow_replace},
+	{"flow.remove", flow_remove},
+	{"flow.admin", flow_admin},
+	{"flow.list", flow_list},
+	{"flow.get", flow_get},
+	{"leg.join", leg_join},
+	{"leg.leave", leg_leave},
+	{NULL, NULL},
+};

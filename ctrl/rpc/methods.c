@@ -1,50 +1,266 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table; the service checks it against the document, so that neither has more than the other.
+/*
+ * The service checks the tables against the document, so that neither has more than the other. A
+ * call that changes flows becomes a proposal, which answers it when it is committed or refused.
  */
 #include "rpc/methods.h"
 
-#include "rpc/counter_methods.h"
-#include "rpc/event_methods.h"
-#include "rpc/flow_methods.h"
-#include "rpc/state_methods.h"
-#include "rpc/system_methods.h"
-#include "rpc/trace_methods.h"
-#include "rpc/txn_methods.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-static const struct rpc_method table[] = {
-	{"system.info", system_info},
-	{"port.list", port_list},
-	{"flow.install", flow_install},
-	{"flow.replace", flow_replace},
-	{"flow.remove", flow_remove},
-	{"flow.admin", flow_admin},
-	{"leg.join", leg_join},
-	{"leg.leave", leg_leave},
-	{"txn.begin", txn_begin},
-	{"txn.put", txn_put},
-	{"txn.plan", txn_plan},
-	{"txn.commit", txn_commit},
-	{"txn.abort", txn_abort},
-	{"state.get", state_get},
-	{"state.confirm", state_confirm},
-	{"state.rollback", state_rollback},
-	{"history.list", history_list},
-	{"history.get", history_get},
-	{"history.tag", history_tag},
-	{"flow.list", flow_list},
-	{"flow.get", flow_get},
-	{"counters.get", counters_get},
-	{"counters.top", counters_top},
-	{"event.list", event_list},
-	{"events.subscribe", events_subscribe},
-	{"events.unsubscribe", events_unsubscribe},
-	{"punt.list", punt_list},
-	{"packet.trace", packet_trace},
+#include "base/escape.h"
+#include "flow/commit.h"
+#include "flow/flow_codec.h"
+#include "schema/documents.h"
+
+#define METHODS_MAX 64
+#define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
+
+struct rpc_service *
+methods_service_create(struct methods_context *context)
+{
+	static const struct rpc_method *const families[] = {system_methods, flow_methods,
+		txn_methods, state_methods, counter_methods, event_methods, trace_methods};
+	struct rpc_method all[METHODS_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		const struct rpc_method *method = families[i];
+
+		for (; method->name && n < METHODS_MAX; method++)
+			all[n++] = *method;
+	}
+	return rpc_service_create(schema_rpc_document(), all, n, context);
+}
+
+void *
+request_no_memory(struct fault *fault)
+{
+	fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
+	return NULL;
+}
+
+struct change_call {
+	struct rpc_call *call;
+	change_reply_fn reply;
 };
 
-const struct rpc_method *
-methods_table(size_t *n)
+static void
+change_done(void *arg, struct proposal *proposal, const struct fault *fault)
 {
-	*n = sizeof(table) / sizeof(table[0]);
-	return table;
+	struct change_call *change = arg;
+	json_t *reply;
+
+	if (fault) {
+		rpc_call_fault(change->call, fault);
+	} else {
+		reply = change->reply(proposal);
+		json_object_set_new(
+			reply, "generation", json_integer((json_int_t)proposal->generation));
+		rpc_call_result(change->call, reply);
+	}
+	free(change);
+}
+
+int
+change_call_attach(struct proposal *proposal, struct rpc_call *call, change_reply_fn reply,
+	struct fault *fault)
+{
+	struct change_call *change = malloc(sizeof(*change));
+
+	if (!change) {
+		request_no_memory(fault);
+		return -1;
+	}
+	*change = (struct change_call){.call = call, .reply = reply};
+	proposal->done = change_done;
+	proposal->arg = change;
+	return 0;
+}
+
+struct proposal *
+change_call_begin(
+	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault)
+{
+	struct proposal *proposal = proposal_create(rpc_call_actor(call), rpc_call_method(call),
+		param_text(params, "comment"), NULL, NULL);
+
+	if (!proposal)
+		return request_no_memory(fault);
+	if (change_call_attach(proposal, call, reply, fault) < 0) {
+		proposal_destroy(proposal);
+		return NULL;
+	}
+	proposal->conditional = json_object_get(params, "if_generation") != NULL;
+	proposal->if_generation = param_number(params, "if_generation");
+	return proposal;
+}
+
+json_t *
+change_call_submit(
+	const struct methods_context *context, struct rpc_call *call, struct proposal *proposal)
+{
+	json_t *later = rpc_call_defer(call);
+
+	commits_submit(context->flows->commits, proposal);
+	return later;
+}
+
+json_t *
+change_call_cancel(struct proposal *proposal)
+{
+	free(proposal->arg);
+	proposal_destroy(proposal);
+	return NULL;
+}
+
+json_t *
+change_committed_encode(const struct proposal *proposal)
+{
+	json_t *reply = json_pack("{s:I, s:I, s:I}", "added", (json_int_t)proposal->added,
+		"changed", (json_int_t)proposal->changed, "removed", (json_int_t)proposal->removed);
+
+	if (proposal->confirm_by_ns != 0)
+		json_object_set_new(
+			reply, "confirm_by_ns", json_integer((json_int_t)proposal->confirm_by_ns));
+	return reply;
+}
+
+int
+change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flows,
+	const char *member, struct fault *fault)
+{
+	json_t *flow;
+	size_t i;
+
+	json_array_foreach (flows, i, flow) {
+		struct flow_spec *spec = flow_spec_decode(flow, fault);
+
+		if (!spec || flow_legs_apart(spec, fault) < 0) {
+			free(spec);
+			fault_prefix(fault, "/%s/%zu", member, i);
+			return -1;
+		}
+		if (proposal_add(proposal, op_create_spec(kind, spec), member, (uint32_t)i, fault) <
+			0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+change_add_removals(struct proposal *proposal, const json_t *ids, const char *member, bool reports,
+	struct fault *fault)
+{
+	const json_t *id;
+	size_t i;
+
+	json_array_foreach (ids, i, id) {
+		struct op *op = op_create_remove(json_string_value(id));
+
+		if (op)
+			op->reports = reports;
+		if (proposal_add(proposal, op, member, (uint32_t)i, fault) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct op *
+no_memory(size_t n, struct fault *fault)
+{
+	fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
+	return NULL;
+}
+
+struct op *
+change_join(const json_t *params, struct fault *fault)
+{
+	const char *id = param_text(params, "flow");
+	const json_t *list = json_object_get(params, "legs");
+	const size_t n = json_array_size(list);
+	struct flow_leg *legs = calloc(n, sizeof(*legs));
+	struct op *op;
+
+	if (!legs)
+		return no_memory(n, fault);
+	if (flow_legs_decode(list, legs, n, fault) < 0) {
+		free(legs);
+		return NULL;
+	}
+	op = op_create_join(id, legs, (unsigned)n);
+	return op ? op : no_memory(n, fault);
+}
+
+struct op *
+change_leave(const json_t *params, struct fault *fault)
+{
+	const char *id = param_text(params, "flow");
+	const json_t *list = json_object_get(params, "legs"), *leg;
+	const size_t n = json_array_size(list);
+	const char **legs = calloc(n, sizeof(const char *));
+	struct op *op;
+	size_t i;
+
+	if (!legs)
+		return no_memory(n, fault);
+	json_array_foreach (list, i, leg)
+		legs[i] = json_string_value(leg);
+	op = op_create_leave(id, legs, (unsigned)n);
+	free(legs);
+	return op ? op : no_memory(n, fault);
+}
+
+/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
+static int
+cursor_read(const char *text, uint64_t last, uint64_t *sequence, struct fault *fault)
+{
+	char canonical[24];
+
+	*sequence = 0;
+	if (!text)
+		return 0;
+	*sequence = strtoull(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
+	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
+		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
+			"found %s, expected next_cursor of a page before", text);
+	return 0;
+}
+
+int
+flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
+	struct fault *fault)
+{
+	uint64_t sequence;
+
+	if (cursor_read(param_text(params, "cursor"), desired->last_sequence, &sequence, fault) < 0)
+		return -1;
+	*page = (struct flow_page){
+		.flow = flow_db_after(desired, sequence),
+		.room = (int64_t)param_number(params, "limit"),
+		.looks = LOOKS_MAX,
+		.legs = FLOW_PAGE_LEGS,
+	};
+	return 0;
+}
+
+void
+flow_page_next(struct flow_page *page, bool taken)
+{
+	const struct flow *flow = page->flow;
+	const unsigned n_legs = flow->spec->n_all_legs;
+
+	page->flow = flow_db_next(flow);
+	page->looks--;
+	if (taken) {
+		page->room--;
+		page->legs -= n_legs < page->legs ? n_legs : page->legs;
+	}
+	if (!page->flow || (page->room > 0 && page->looks > 0 && page->legs > 0))
+		return;
+	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
+	page->flow = NULL;
 }

@@ -1,17 +1,129 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of all methods. Each family of methods is one file: JSON in, a call into ctrl/flow or
- * the data plane, JSON out.
+ * The methods of the control socket: what they work on, and what several families of them share.
+ * Each family is one file (JSON in, a call into ctrl/flow or the data plane, JSON out) that exports
+ * one table. All functions of this header: control thread.
  */
 #ifndef CTRL_RPC_METHODS_H
 #define CTRL_RPC_METHODS_H
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
+#include <jansson.h>
+
+#include "config/config.h"
+#include "flow/confirm.h"
+#include "flow/flows.h"
+#include "flow/proposal.h"
+#include "flow/restore.h"
+#include "monitor/monitor.h"
 #include "rpc/dispatch.h"
-#include "rpc/methods_context.h"
 
-/* One entry a method of the RPC document but rpc.discover. Static storage. */
-const struct rpc_method *methods_table(size_t *n);
+struct event_feed;
+struct transactions;
+
+/* The `ctx` of every method. All borrowed, for as long as the service lives. */
+struct methods_context {
+	struct dp *dp;
+	const struct config *config;
+	struct flows *flows;
+	struct monitor *monitor;
+	struct store *store;
+	struct confirm *confirm;
+	struct transactions *transactions;
+	const struct restored *restored;
+	struct event_feed *feed;
+	uint64_t (*log_lines_lost)(void); /* NULL: there is no log */
+	uint64_t started_s; /* CLOCK_MONOTONIC */
+};
+
+/*
+ * A service of all methods of the RPC document. NULL: no memory, or tables and document do not fit
+ * each other.
+ */
+struct rpc_service *methods_service_create(struct methods_context *context);
+
+/* Each ends with an entry without a name. */
+extern const struct rpc_method counter_methods[], event_methods[], flow_methods[], state_methods[],
+	system_methods[], trace_methods[], txn_methods[];
+
+/* Members of params that fit their schema; 0, NULL and false for one that is absent. */
+static inline uint64_t
+param_number(const json_t *params, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(params, name));
+}
+
+static inline const char *
+param_text(const json_t *params, const char *name)
+{
+	return json_string_value(json_object_get(params, name));
+}
+
+static inline bool
+param_is_true(const json_t *params, const char *name)
+{
+	return json_is_true(json_object_get(params, name));
+}
+
+/* Refuse a request for want of memory. Returns NULL. */
+void *request_no_memory(struct fault *fault);
+
+/* What to answer once a change is committed, but for "generation"; an object. */
+typedef json_t *(*change_reply_fn)(const struct proposal *proposal);
+
+/*
+ * A proposal in the name of the caller, with "comment" and "if_generation" of the params, that
+ * answers the call when it is committed or refused. NULL with *fault set.
+ */
+struct proposal *change_call_begin(
+	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault);
+
+/* Have an existing proposal answer the call. 0, or -1 with *fault set. */
+int change_call_attach(struct proposal *proposal, struct rpc_call *call, change_reply_fn reply,
+	struct fault *fault);
+
+/* Commit it. Returns what the method is to return. */
+json_t *change_call_submit(
+	const struct methods_context *context, struct rpc_call *call, struct proposal *proposal);
+
+/* Discard it instead. Returns NULL. */
+json_t *change_call_cancel(struct proposal *proposal);
+
+/* A reply: how many flows were added, changed and removed, and until when to confirm it. */
+json_t *change_committed_encode(const struct proposal *proposal);
+
+/*
+ * Add operations of one kind out of a list of a request, `member`. 0, or -1 with *fault set
+ * ("/MEMBER/N/...").
+ */
+int change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flows,
+	const char *member, struct fault *fault);
+int change_add_removals(struct proposal *proposal, const json_t *ids, const char *member,
+	bool reports, struct fault *fault);
+
+/* Of an object {"flow", "legs"}; *fault relative to that. NULL on failure. */
+struct op *change_join(const json_t *params, struct fault *fault);
+struct op *change_leave(const json_t *params, struct fault *fault);
+
+/* A page of flows for one reply: `limit` of them, or as many as have FLOW_PAGE_LEGS legs. */
+#define FLOW_PAGE_LEGS 1000
+
+struct flow_page {
+	const struct flow *flow; /* the next; NULL: the page ends, or there are no more */
+	int64_t room; /* for flows */
+	unsigned legs; /* that there is room for */
+	unsigned looks; /* at flows, taken or not */
+	char next_cursor[24]; /* "": there are no more */
+};
+
+/*
+ * Begin a page as params say (limit, cursor). -1 with *fault set when the cursor is none.
+ * flow_page_next() goes on behind page->flow; `taken`: it is on the page.
+ */
+int flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
+	struct fault *fault);
+void flow_page_next(struct flow_page *page, bool taken);
 
 #endif

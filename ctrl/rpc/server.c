@@ -20,11 +20,10 @@
 #include <unistd.h>
 
 #include <event2/bufferevent.h>
+#include <event2/listener.h>
 
-#include "rpc/access.h"
 #include "rpc/connection.h"
 #include "rpc/frame.h"
-#include "rpc/listener.h"
 #include "rpc/tls.h"
 
 /*
@@ -204,12 +203,19 @@ struct client {
 	struct bufferevent *tls_stream; /* of the connection; NULL: it is a local one */
 };
 
+struct listener {
+	struct evconnlistener *socket; /* NULL: there is none */
+	struct event *resume; /* after a pause */
+	struct rpc_server *server;
+};
+
 struct rpc_server {
 	struct rpc_server_config config;
 	struct event_base *base;
 	struct rpc_service *service;
 	struct rpc_users *users;
-	struct listener *local;
+	struct listener local;
+	struct listener remote; /* for TLS */
 	struct tls *tls;
 	unsigned n_clients;
 	LIST_HEAD(, client) clients;
@@ -266,7 +272,7 @@ has_place(const struct rpc_server *server, const struct actor *actor)
 	unsigned places = server->config.limits.connections;
 
 	if (actor->uid == 0 || actor->uid == geteuid())
-		places += RPC_CONNECTIONS_KEPT;
+		places += RPC_CONNECTIONS_RESERVED;
 	return server->n_clients < places;
 }
 
@@ -315,15 +321,6 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 }
 
 static void
-on_local(void *arg, int fd)
-{
-	struct fault fault;
-
-	if (peer_add(arg, fd, &fault) < 0)
-		connection_refuse(fd, &fault);
-}
-
-static void
 on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 {
 	struct rpc_server *server = arg;
@@ -332,6 +329,71 @@ on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 		return;
 	tls_goodbye(stream);
 	bufferevent_free(stream);
+}
+
+static void
+on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *address,
+	int address_bytes, void *arg)
+{
+	struct listener *listener = arg;
+	struct rpc_server *server = listener->server;
+	struct fault fault;
+
+	(void)socket;
+	(void)address;
+	(void)address_bytes;
+	if (listener == &server->remote)
+		tls_accept(server->tls, fd);
+	else if (peer_add(server, fd, &fault) < 0)
+		connection_refuse(fd, &fault);
+}
+
+/* The process is out of descriptors: pause, as the loop would report the socket at once again. */
+static void
+on_accept_error(struct evconnlistener *socket, void *arg)
+{
+	static const struct timeval pause_time = {.tv_usec = 200000};
+	struct listener *listener = arg;
+
+	evconnlistener_disable(socket);
+	evtimer_add(listener->resume, &pause_time);
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	const struct listener *listener = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(listener->socket);
+}
+
+/* Takes listening_fd over, on failure too. */
+static int
+listener_init(
+	struct rpc_server *server, struct listener *listener, int listening_fd, struct fault *fault)
+{
+	listener->server = server;
+	listener->resume = evtimer_new(server->base, on_resume, listener);
+	if (listener->resume)
+		listener->socket = evconnlistener_new(server->base, on_accept, listener,
+			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening_fd);
+	if (!listener->socket) {
+		close(listening_fd);
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
+	}
+	evconnlistener_set_error_cb(listener->socket, on_accept_error);
+	return 0;
+}
+
+static void
+listener_fini(struct listener *listener)
+{
+	if (listener->socket)
+		evconnlistener_free(listener->socket);
+	if (listener->resume)
+		event_free(listener->resume);
 }
 
 static int
@@ -346,38 +408,32 @@ limits_check(const struct rpc_limits *limits, struct fault *fault)
 		limits->message_bytes, limits->depth, limits->connections, FRAME_DEPTH_MAX);
 }
 
-static int
-local_listen(struct rpc_server *server, const char *path, struct fault *fault)
-{
-	int fd = unix_socket_listen(path, server->config.access->socket_group, fault);
-
-	if (fd < 0)
-		return -1;
-	server->path = strdup(path);
-	if (server->path)
-		server->local = listener_create(server->base, fd, on_local, server);
-	if (server->local)
-		return 0;
-	close(fd);
-	if (!server->path)
-		unlink(path);
-	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
-}
-
 /* What was made before a failure is for rpc_server_destroy(). */
 static int
 server_listen(struct rpc_server *server, struct fault *fault)
 {
 	const struct rpc_server_config *config = &server->config;
+	int fd;
 
-	if (descriptors_raise(config->limits.connections + RPC_CONNECTIONS_KEPT, fault) < 0 ||
-		local_listen(server, config->socket_path, fault) < 0)
+	if (descriptors_raise(config->limits.connections + RPC_CONNECTIONS_RESERVED, fault) < 0)
+		return -1;
+	fd = unix_socket_listen(config->socket_path, config->access->socket_group, fault);
+	if (fd < 0)
+		return -1;
+	server->path = strdup(config->socket_path);
+	if (!server->path) {
+		close(fd);
+		unlink(config->socket_path);
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
+	}
+	if (listener_init(server, &server->local, fd, fault) < 0)
 		return -1;
 	if (!config->tls)
 		return 0;
 	server->tls = tls_create(
 		server->base, config->tls, on_tls, server, config->warn, config->warn_arg, fault);
-	return server->tls ? 0 : -1;
+	fd = server->tls ? tls_listen(config->tls, fault) : -1;
+	return fd < 0 ? -1 : listener_init(server, &server->remote, fd, fault);
 }
 
 struct rpc_server *
@@ -415,8 +471,9 @@ rpc_server_destroy(struct rpc_server *server)
 		return;
 	while (!LIST_EMPTY(&server->clients))
 		client_remove(LIST_FIRST(&server->clients));
+	listener_fini(&server->remote);
+	listener_fini(&server->local);
 	tls_destroy(server->tls);
-	listener_destroy(server->local);
 	if (server->path)
 		unlink(server->path);
 	free(server->path);

@@ -22,7 +22,7 @@
 #define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
-#define RPC_CONNECTIONS_KEPT 2
+#define RPC_CONNECTIONS_RESERVED 2
 
 struct rpc_server_config {
 	const char *socket_path;

@@ -1,10 +1,232 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* References and two lists of those who want to know. */
+/*
+ * The user whose turns have taken least time is next; one who comes back begins with as much as
+ * that one, so that nothing is saved up. Turns run in rounds. One that is asked for while none
+ * waits runs in the same iteration of the loop, behind the callbacks of what else was ready; what
+ * is left after ROUND_NS runs in the next iteration, after the sockets.
+ */
 #include "rpc/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/queue.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define ROUND_NS 2000000 /* that the turns of one iteration may take together */
+#define UNIT_NS 100000 /* of time that counts: a turn is one, and one more for each of these */
+
+TAILQ_HEAD(turn_list, rpc_turn);
+
+struct rpc_user {
+	TAILQ_ENTRY(rpc_user) waiting; /* in the list of users that have turns to run */
+	bool waits; /* in that list */
+	uint64_t used; /* units of time */
+	LIST_ENTRY(rpc_user) link;
+	struct rpc_users *users;
+	unsigned n_refs;
+	uint32_t uid; /* UINT32_MAX: the name says who it is */
+	char name[ACTOR_NAME_MAX];
+	size_t bytes; /* that wait */
+	struct turn_list turns; /* the next comes first */
+};
+
+struct rpc_users {
+	struct event *round; /* NULL: destroyed, and kept by its users */
+	size_t max_bytes;
+	uint64_t used; /* by the one that was next last, before that turn */
+	struct rpc_user *running; /* whose turn it is; NULL: no round is under way */
+	LIST_HEAD(, rpc_user) users;
+	TAILQ_HEAD(, rpc_user) waiting; /* whose turn is next comes first */
+};
+
+/* Those who wait stand in the order of what they have used, and of asking. */
+static void
+user_wait(struct rpc_users *users, struct rpc_user *user)
+{
+	struct rpc_user *other;
+
+	if (user->used < users->used)
+		user->used = users->used;
+	TAILQ_FOREACH (other, &users->waiting, waiting) {
+		if (other->used > user->used)
+			break;
+	}
+	if (other)
+		TAILQ_INSERT_BEFORE(other, user, waiting);
+	else
+		TAILQ_INSERT_TAIL(&users->waiting, user, waiting);
+	user->waits = true;
+}
+
+static void
+user_wait_not(struct rpc_users *users, struct rpc_user *user)
+{
+	TAILQ_REMOVE(&users->waiting, user, waiting);
+	user->waits = false;
+}
+
+/* Run the next turn of the user that is first. */
+static void
+turn_run(struct rpc_users *users)
+{
+	const uint64_t begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct rpc_user *user = rpc_user_ref(TAILQ_FIRST(&users->waiting));
+	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
+
+	user_wait_not(users, user);
+	TAILQ_REMOVE(&user->turns, turn, link);
+	users->used = user->used;
+	users->running = user;
+	turn->waiting = false;
+	turn->run(turn->arg);
+	user->used += 1 + (clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns) / UNIT_NS;
+	if (!TAILQ_EMPTY(&user->turns))
+		user_wait(users, user);
+	rpc_user_unref(user);
+}
+
+static void
+round_run(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once;
+	struct rpc_users *users = arg;
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ROUND_NS;
+
+	(void)fd;
+	(void)what;
+	while (!TAILQ_EMPTY(&users->waiting) && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
+		turn_run(users);
+	users->running = NULL;
+	if (!TAILQ_EMPTY(&users->waiting))
+		evtimer_add(users->round, &at_once);
+}
+
+struct rpc_users *
+rpc_users_create(struct event_base *base, size_t max_bytes)
+{
+	struct rpc_users *users = calloc(1, sizeof(*users));
+
+	if (!users)
+		return NULL;
+	users->max_bytes = max_bytes;
+	LIST_INIT(&users->users);
+	TAILQ_INIT(&users->waiting);
+	users->round = evtimer_new(base, round_run, users);
+	if (users->round)
+		return users;
+	free(users);
+	return NULL;
+}
+
+void
+rpc_users_destroy(struct rpc_users *users)
+{
+	if (!users)
+		return;
+	event_free(users->round);
+	users->round = NULL;
+	if (LIST_EMPTY(&users->users))
+		free(users);
+}
+
+struct rpc_user *
+rpc_user_of(struct rpc_users *users, const struct actor *actor)
+{
+	struct rpc_user *user;
+
+	LIST_FOREACH (user, &users->users, link) {
+		if (user->uid == actor->uid &&
+			(user->uid != UINT32_MAX || strcmp(user->name, actor->name) == 0))
+			return rpc_user_ref(user);
+	}
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->users = users;
+	user->n_refs = 1;
+	user->uid = actor->uid;
+	memcpy(user->name, actor->name, sizeof(user->name));
+	TAILQ_INIT(&user->turns);
+	LIST_INSERT_HEAD(&users->users, user, link);
+	return user;
+}
+
+struct rpc_user *
+rpc_user_ref(struct rpc_user *user)
+{
+	user->n_refs++;
+	return user;
+}
+
+void
+rpc_user_unref(struct rpc_user *user)
+{
+	struct rpc_users *users = user->users;
+
+	if (--user->n_refs)
+		return;
+	LIST_REMOVE(user, link);
+	free(user);
+	if (!users->round && LIST_EMPTY(&users->users))
+		free(users);
+}
+
+bool
+rpc_turn_ask(struct rpc_turn *turn)
+{
+	struct rpc_user *user = turn->user;
+	struct rpc_users *users = user ? user->users : NULL;
+
+	if (!users || !users->round)
+		return false;
+	if (turn->waiting)
+		return true;
+	turn->waiting = true;
+	if (!user->waits && user != users->running)
+		user_wait(users, user);
+	TAILQ_INSERT_TAIL(&user->turns, turn, link);
+	if (!users->running && !evtimer_pending(users->round, NULL))
+		event_active(users->round, 0, 0);
+	return true;
+}
+
+void
+rpc_turn_cancel(struct rpc_turn *turn)
+{
+	struct rpc_user *user = turn->user;
+
+	if (!turn->waiting)
+		return;
+	turn->waiting = false;
+	TAILQ_REMOVE(&user->turns, turn, link);
+	if (TAILQ_EMPTY(&user->turns) && user->waits)
+		user_wait_not(user->users, user);
+}
+
+void
+rpc_user_bytes_add(struct rpc_user *user, size_t bytes)
+{
+	user->bytes += bytes;
+}
+
+void
+rpc_user_bytes_remove(struct rpc_user *user, size_t bytes)
+{
+	user->bytes -= bytes;
+}
+
+int
+rpc_user_check(const struct rpc_user *user, struct fault *fault)
+{
+	if (!user || user->bytes < user->users->max_bytes)
+		return 0;
+	return fault_set(fault, FAULT_LIMIT, "",
+		"%zu bytes of unread answers and unfinished requests wait on the connections of "
+		"user %s, expected less than rpc.max_waiting_bytes, which is %zu; read the "
+		"answers, or close connections",
+		user->bytes, user->name, user->users->max_bytes);
+}
 
 struct watch {
 	TAILQ_ENTRY(watch) link;

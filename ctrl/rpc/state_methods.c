@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The state as a whole: its generation, what it waits for, its history, and the way back. */
-#include "rpc/state_methods.h"
-
 #include <stdlib.h>
 
 #include "flow/commit.h"
 #include "flow/plan.h"
 #include "flow/rollback.h"
-#include "rpc/change_call.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
 #include "store/store.h"
 
 static json_t *
@@ -50,7 +47,7 @@ recovery_encode(const struct store_report *report)
 		(json_int_t)report->generation);
 }
 
-json_t *
+static json_t *
 state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -87,23 +84,20 @@ confirmed(void *arg, const struct fault *error)
 	free(confirm);
 }
 
-json_t *
+static json_t *
 state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct confirm_call *confirm = calloc(1, sizeof(*confirm));
 	struct store_confirm open;
 
-	if (!confirm) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
-		return NULL;
-	}
+	if (!confirm)
+		return request_no_memory(fault);
 	confirm_open(context->confirm, &open);
 	confirm->call = call;
 	confirm->generation = open.generation;
-	if (confirm_accept(context->confirm,
-		    (uint64_t)json_integer_value(json_object_get(params, "generation")), confirmed,
-		    confirm, fault) < 0) {
+	if (confirm_accept(context->confirm, param_number(params, "generation"), confirmed, confirm,
+		    fault) < 0) {
 		free(confirm);
 		return NULL;
 	}
@@ -140,8 +134,8 @@ rollback_plan(
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
 	*rollback = (struct rollback_call){
 		.call = call,
-		.after = (size_t)json_integer_value(json_object_get(params, "after")),
-		.limit = (size_t)json_integer_value(json_object_get(params, "limit")),
+		.after = param_number(params, "after"),
+		.limit = param_number(params, "limit"),
 	};
 	free(proposal->arg);
 	proposal->plans = true;
@@ -150,7 +144,7 @@ rollback_plan(
 	return 0;
 }
 
-json_t *
+static json_t *
 state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -159,13 +153,11 @@ state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *f
 
 	if (!proposal)
 		return NULL;
-	proposal->confirm_within_s =
-		(uint32_t)json_integer_value(json_object_get(params, "confirm_within_s"));
+	proposal->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
 	if (rollback_to(proposal, context->flows, context->store,
 		    (uint64_t)json_integer_value(generation), fault) < 0)
 		return change_call_cancel(proposal);
-	if (json_is_true(json_object_get(params, "plan")) &&
-		rollback_plan(call, params, proposal, fault) < 0)
+	if (param_is_true(params, "plan") && rollback_plan(call, params, proposal, fault) < 0)
 		return change_call_cancel(proposal);
 	return change_call_submit(context, call, proposal);
 }
@@ -234,22 +226,21 @@ entry_add(void *arg, const struct store_generation *generation, enum store_outco
 		list->generations, generation_encode(list->confirm, generation, outcome));
 }
 
-json_t *
+static json_t *
 history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const struct store_history_filter filter = {
-		.before = (uint64_t)json_integer_value(json_object_get(params, "before")),
-		.name = json_string_value(json_object_get(params, "actor")),
-		.method = json_string_value(json_object_get(params, "method")),
-		.declared = json_is_true(json_object_get(params, "declared")),
-		.tagged = json_is_true(json_object_get(params, "tagged")),
+		.before = param_number(params, "before"),
+		.name = param_text(params, "actor"),
+		.method = param_text(params, "method"),
+		.declared = param_is_true(params, "declared"),
+		.tagged = param_is_true(params, "tagged"),
 	};
 	struct list list = {context->confirm, json_array()};
 
 	(void)call;
-	if (store_history_list(context->store, &filter,
-		    (unsigned)json_integer_value(json_object_get(params, "limit")), entry_add,
+	if (store_history_list(context->store, &filter, param_number(params, "limit"), entry_add,
 		    &list, fault) == 0)
 		return json_pack("{s:o}", "generations", list.generations);
 	json_decref(list.generations);
@@ -275,12 +266,12 @@ change_encode(void *arg, const struct store_change *change)
 	return page->bytes >= PLAN_PAGE_BYTES;
 }
 
-json_t *
+static json_t *
 history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const uint64_t number = (uint64_t)json_integer_value(json_object_get(params, "generation"));
-	const unsigned limit = (unsigned)json_integer_value(json_object_get(params, "limit"));
+	const uint64_t number = param_number(params, "generation");
+	const unsigned limit = param_number(params, "limit");
 	struct page page = {.changes = json_array()};
 	struct store_generation generation;
 	enum store_outcome outcome;
@@ -288,8 +279,7 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 
 	(void)call;
 	if (store_history_get(context->store, number, &generation, &outcome, fault) < 0 ||
-		store_history_changes(context->store, number,
-			(uint64_t)json_integer_value(json_object_get(params, "after")), limit,
+		store_history_changes(context->store, number, param_number(params, "after"), limit,
 			change_encode, &page, fault) < 0) {
 		json_decref(page.changes);
 		return NULL;
@@ -319,20 +309,19 @@ tagged(void *arg, const struct fault *error)
 	free(tag);
 }
 
-json_t *
+static json_t *
 history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const json_t *generation = json_object_get(params, "generation");
-	const char *name = json_string_value(json_object_get(params, "tag"));
+	const char *name = param_text(params, "tag");
 	struct store_batch *batch = store_batch_create();
 	struct tag_call *tag = calloc(1, sizeof(*tag));
 
 	if (!batch || !tag) {
 		free(tag);
 		store_batch_destroy(batch);
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
-		return NULL;
+		return request_no_memory(fault);
 	}
 	tag->call = call;
 	tag->result =
@@ -341,3 +330,13 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	store_submit(context->store, batch, tagged, tag);
 	return rpc_call_defer(call);
 }
+
+const struct rpc_method state_methods[] = {
+	{"state.get", state_get},
+	{"state.confirm", state_confirm},
+	{"state.rollback", state_rollback},
+	{"history.list", history_list},
+	{"history.get", history_get},
+	{"history.tag", history_tag},
+	{NULL, NULL},
+};

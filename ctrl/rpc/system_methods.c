@@ -2,14 +2,12 @@
 /*
  * The process, its workers, how full its tables are; its ports in the order of the configuration.
  */
-#include "rpc/system_methods.h"
-
 #include <net/if.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
 
 static double
 share(uint64_t part, uint64_t whole)
@@ -101,7 +99,7 @@ table_encode(const struct dp *dp, enum dp_family family)
 	return fill_encode(dp_flow_count(dp, family), dp_flow_capacity(dp, family));
 }
 
-json_t *
+static json_t *
 system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -148,7 +146,7 @@ port_encode(const struct dp *dp, unsigned port)
 		"shares_payload", info.shares_payload, "hint", port_hint(&info));
 }
 
-json_t *
+static json_t *
 port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -166,3 +164,9 @@ port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	}
 	return json_pack("{s:o}", "ports", ports);
 }
+
+const struct rpc_method system_methods[] = {
+	{"system.info", system_info},
+	{"port.list", port_list},
+	{NULL, NULL},
+};

@@ -26,11 +26,10 @@
 #include <unistd.h>
 
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-
-#include "rpc/listener.h"
 
 #define BACKLOG 128
 #define KEEPALIVE_IDLE_S 60
@@ -91,13 +90,10 @@ address_read(const char *text, union address *address)
 	return sizeof(address->ipv6);
 }
 
-/*
- * Listen at "192.0.2.1:7878" or "[2001:db8::1]:7878", not blocking, closed on exec. Returns the
- * descriptor, for the caller to close, or -1 with *fault set.
- */
-static int
-tcp_socket_listen(const char *text, struct fault *fault)
+int
+tls_listen(const struct tls_config *config, struct fault *fault)
 {
+	const char *text = config->listen;
 	const int yes = 1;
 	union address address;
 	socklen_t bytes = address_read(text, &address);
@@ -224,7 +220,11 @@ ca_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
 	return 0;
 }
 
-SSL_CTX *
+/*
+ * A context for servers: TLS 1.2 or later, a client must come with a certificate of the
+ * authorities. NULL with *fault set, its pointer and message naming the field of the configuration.
+ */
+static SSL_CTX *
 tls_context_create(const struct tls_config *config, struct fault *fault)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -358,7 +358,6 @@ struct tls {
 	struct event_base *base;
 	const struct tls_config *config;
 	SSL_CTX *context;
-	struct listener *listener;
 	tls_client_fn client;
 	void *arg;
 	audit_warn_fn warn;
@@ -561,11 +560,10 @@ stream_create(const struct tls *tls, int fd)
 	return stream;
 }
 
-static void
-on_accept(void *arg, int fd)
+void
+tls_accept(struct tls *tls, int fd)
 {
 	static const struct timeval patience = {.tv_sec = TLS_HANDSHAKE_MS / 1000};
-	struct tls *tls = arg;
 	struct handshake *handshake;
 
 	tcp_socket_tune(fd);
@@ -603,7 +601,6 @@ tls_create(struct event_base *base, const struct tls_config *config, tls_client_
 	void *arg, audit_warn_fn warn, void *warn_arg, struct fault *fault)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
-	int fd;
 
 	if (!tls) {
 		fault_set(fault, FAULT_NO_ROOM, "/tls", "no memory for the TLS listener");
@@ -617,18 +614,9 @@ tls_create(struct event_base *base, const struct tls_config *config, tls_client_
 		.warn_arg = warn_arg};
 	TAILQ_INIT(&tls->handshakes);
 	tls->context = tls_context_create(config, fault);
-	if (!tls->context)
-		goto err;
-	fd = tcp_socket_listen(config->listen, fault);
-	if (fd < 0)
-		goto err;
-	tls->listener = listener_create(base, fd, on_accept, tls);
-	if (tls->listener)
+	if (tls->context)
 		return tls;
-	close(fd);
-	fault_set(fault, FAULT_NO_ROOM, "/tls", "no memory for the TLS listener");
-err:
-	tls_destroy(tls);
+	free(tls);
 	return NULL;
 }
 
@@ -639,7 +627,6 @@ tls_destroy(struct tls *tls)
 		return;
 	while (!TAILQ_EMPTY(&tls->handshakes))
 		handshake_free(TAILQ_FIRST(&tls->handshakes));
-	listener_destroy(tls->listener);
 	SSL_CTX_free(tls->context);
 	free(tls);
 }

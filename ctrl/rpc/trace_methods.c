@@ -3,8 +3,6 @@
  * A packet, made of its fields or given whole, is traced by the data plane. Each stage of the
  * answer is an object that says what it looked at and what came of it.
  */
-#include "rpc/trace_methods.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +15,7 @@
 #include "base/addr.h"
 #include "base/escape.h"
 #include "monitor/packet_trace.h"
-#include "rpc/methods_context.h"
+#include "rpc/methods.h"
 
 static const char *const verdict_names[] = {
 	[DP_FORWARD] = "forward",
@@ -408,8 +406,8 @@ bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
 static int
 addresses_read(const json_t *fields, struct packet_fields *probe, struct fault *fault)
 {
-	const char *src = json_string_value(json_object_get(fields, "src"));
-	const char *dst = json_string_value(json_object_get(fields, "dst"));
+	const char *src = param_text(fields, "src");
+	const char *dst = param_text(fields, "dst");
 
 	probe->family = address_parse(src, probe->src);
 	if (address_parse(dst, probe->dst) != probe->family)
@@ -470,7 +468,7 @@ packet_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 static int
 port_read(const struct methods_context *context, const json_t *params, struct fault *fault)
 {
-	const char *name = json_string_value(json_object_get(params, "port"));
+	const char *name = param_text(params, "port");
 	const int port = ports_find(context->flows->ports, name);
 
 	if (port < 0)
@@ -638,7 +636,7 @@ packet_trace_run(
 	return NULL;
 }
 
-json_t *
+static json_t *
 packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct packet_trace trace = {.context = ctx};
@@ -656,3 +654,8 @@ packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	free(trace.frame);
 	return result;
 }
+
+const struct rpc_method trace_methods[] = {
+	{"packet.trace", packet_trace},
+	{NULL, NULL},
+};

@@ -12,7 +12,7 @@
 
 #include "flow/commit.h"
 #include "flow/plan.h"
-#include "rpc/change_call.h"
+#include "rpc/methods.h"
 
 void
 transactions_init(struct transactions *transactions, struct commits *commits)
@@ -101,7 +101,7 @@ transaction_end(struct transaction *transaction)
 	free(transaction);
 }
 
-json_t *
+static json_t *
 txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -110,13 +110,13 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	struct transaction *transaction;
 	struct proposal *proposal;
 
-	proposal = proposal_create(rpc_call_actor(call), "txn.commit",
-		json_string_value(json_object_get(params, "comment")), NULL, NULL);
+	proposal = proposal_create(
+		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
 	if (!proposal) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a transaction");
 		return NULL;
 	}
-	proposal->declares = json_is_true(json_object_get(params, "declare"));
+	proposal->declares = param_is_true(params, "declare");
 	proposal->conditional = generation != NULL;
 	proposal->if_generation = (uint64_t)json_integer_value(generation);
 	if (generation && proposal->if_generation != now) {
@@ -139,8 +139,8 @@ static struct transaction *
 transaction_of(const struct methods_context *context, struct rpc_call *call, const json_t *params,
 	struct fault *fault)
 {
-	return transaction_find(context->transactions, rpc_call_session(call),
-		json_string_value(json_object_get(params, "txn")), fault);
+	return transaction_find(
+		context->transactions, rpc_call_session(call), param_text(params, "txn"), fault);
 }
 
 /* What a transaction of that kind does not take. */
@@ -244,7 +244,7 @@ plan_forget(struct proposal *proposal)
 	proposal->plan = NULL;
 }
 
-json_t *
+static json_t *
 txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct transaction *transaction = transaction_of(ctx, call, params, fault);
@@ -306,20 +306,20 @@ plan_is_current(const struct methods_context *context, const struct proposal *pr
 	       proposal->plan->generation == commits_generation(context->flows->commits);
 }
 
-json_t *
+static json_t *
 txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct transaction *transaction = transaction_of(context, call, params, fault);
-	const bool prune = json_is_true(json_object_get(params, "prune"));
+	const bool prune = param_is_true(params, "prune");
 	struct proposal *proposal;
 	json_t *later;
 
 	if (!transaction)
 		return NULL;
 	proposal = transaction->proposal;
-	transaction->plan_after = (size_t)json_integer_value(json_object_get(params, "after"));
-	transaction->plan_limit = (size_t)json_integer_value(json_object_get(params, "limit"));
+	transaction->plan_after = param_number(params, "after");
+	transaction->plan_limit = param_number(params, "limit");
 	if (plan_is_current(context, proposal, prune))
 		return page_encode(transaction);
 	plan_forget(proposal);
@@ -349,18 +349,18 @@ plan_check(const struct proposal *proposal, bool if_plan, bool prune, struct fau
 }
 
 /* What begin said of comment and generation holds unless commit says something else. */
-json_t *
+static json_t *
 txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct transaction *transaction = transaction_of(ctx, call, params, fault);
-	const char *comment = json_string_value(json_object_get(params, "comment"));
+	const char *comment = param_text(params, "comment");
 	const json_t *generation = json_object_get(params, "if_generation");
-	const bool if_plan = json_is_true(json_object_get(params, "if_plan"));
-	const bool prune = json_is_true(json_object_get(params, "prune"));
+	const bool if_plan = param_is_true(params, "if_plan");
+	const bool prune = param_is_true(params, "prune");
 	struct proposal *proposal;
 
 	if (!transaction || plan_check(transaction->proposal, if_plan, prune, fault) < 0 ||
-		change_call_take(transaction->proposal, call, change_committed_encode, fault) < 0)
+		change_call_attach(transaction->proposal, call, change_committed_encode, fault) < 0)
 		return NULL;
 	proposal = transaction->proposal;
 	transaction->proposal = NULL;
@@ -375,12 +375,11 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	proposal->if_plan = if_plan;
 	proposal->keep = false;
 	proposal->prunes = prune;
-	proposal->confirm_within_s =
-		(uint32_t)json_integer_value(json_object_get(params, "confirm_within_s"));
+	proposal->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
 	return change_call_submit(ctx, call, proposal);
 }
 
-json_t *
+static json_t *
 txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct transaction *transaction = transaction_of(ctx, call, params, fault);
@@ -390,3 +389,12 @@ txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction_end(transaction);
 	return json_object();
 }
+
+const struct rpc_method txn_methods[] = {
+	{"txn.begin", txn_begin},
+	{"txn.put", txn_put},
+	{"txn.plan", txn_plan},
+	{"txn.commit", txn_commit},
+	{"txn.abort", txn_abort},
+	{NULL, NULL},
+};

@@ -15,7 +15,6 @@
 
 #include "flow/commit.h"
 #include "rpc/dispatch.h"
-#include "rpc/session.h"
 
 #define TRANSACTIONS_MAX 64 /* open at a time */
 #define TRANSACTION_OPS_MAX (16u << 20)
@@ -55,12 +54,5 @@ struct transaction *transaction_begin(struct transactions *transactions,
 
 /* It is over, with what it holds; as soon as no call waits. */
 void transaction_end(struct transaction *transaction);
-
-/* Each an rpc_method_fn; ctx is a struct methods_context. */
-json_t *txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-json_t *txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-json_t *txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-json_t *txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
-json_t *txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
 
 #endif

@@ -39,9 +39,6 @@ service_reconnect(void)
 void
 service_setup(void)
 {
-	const struct rpc_method *methods;
-	size_t n;
-
 	room_init(&room);
 	room.config.max_message_bytes = 1024;
 	context = (struct methods_context){
@@ -52,8 +49,7 @@ service_setup(void)
 	};
 	transactions_init(&transactions, room.flows.commits);
 	session_begin();
-	methods = methods_table(&n);
-	service = rpc_service_create(schema_rpc_document(), methods, n, &context);
+	service = methods_service_create(&context);
 	cr_assert_not_null(service, "table and document must fit each other");
 }
 

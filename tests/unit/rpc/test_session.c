@@ -1,161 +1,149 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Calls that are answered later over the real socket, and what a session tells. */
+/* Users take turns, whatever each of them has to do, and share what may wait. */
 #include <criterion/criterion.h>
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "rpc/connection.h"
-#include "server_rig.h"
+#include "base/clock.h"
+#include "rpc/session.h"
 
-TestSuite(session, .init = server_rig_setup, .fini = server_rig_teardown, .timeout = 30);
+#define MAX_BYTES 1000
 
-static const char request_later[] = "{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1}\n";
+static struct event_base *base;
+static struct rpc_users *users;
+static struct rpc_user *ana, *bob;
+static char order[64];
 
-Test(session, deferred_call_holds_up_its_own_connection_only)
-{
-	int other = client_open();
-	int fd = client_open();
-
-	client_say(fd, request_later);
-	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":2}\n");
-	cr_expect_not(client_wait(fd, QUIET_MS));
-	cr_expect_eq(rig()->n_calls, 1, "what is behind a deferred call waits");
-	echo_works(other);
-	rpc_call_result(rig()->waiting, json_true());
-	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"result\":true,\"id\":1}");
-	line_has(fd, "\"id\":2}");
-	echo_works(fd);
-	close(fd);
-	close(other);
-}
-
-Test(session, client_that_has_said_all_gets_the_deferred_reply)
-{
-	int fd = client_open();
-
-	client_say(fd, request_later);
-	shutdown(fd, SHUT_WR);
-	cr_expect_not(client_wait(fd, QUIET_MS));
-	rpc_call_result(rig()->waiting, json_true());
-	line_has(fd, "\"result\":true");
-	cr_expect_str_eq(client_line(fd), "");
-	close(fd);
-}
-
-Test(session, deferred_call_outlives_its_connection)
-{
-	const struct actor *actor;
-	int fd = client_open();
-
-	client_say(fd, request_later);
-	loop_turn();
-	rpc_server_destroy(rig()->server);
-	rig()->server = NULL;
-	actor = rpc_call_actor(rig()->waiting);
-	cr_expect_eq(actor->uid, getuid());
-	cr_expect_eq(actor->pid, getpid());
-	cr_expect_str_eq(actor->via, "unix");
-	cr_expect(rpc_session_closed(rpc_call_session(rig()->waiting)));
-	rpc_call_result(rig()->waiting, json_true());
-	cr_expect_str_eq(client_line(fd), "");
-	close(fd);
-}
-
-static unsigned n_told;
+struct task {
+	struct rpc_turn turn;
+	char name;
+	unsigned again; /* turns to ask for */
+	bool is_slow;
+};
 
 static void
-told(void *arg)
+task_run(void *arg)
 {
-	(void)arg;
-	n_told++;
+	struct task *task = arg;
+
+	const uint64_t begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	while (task->is_slow && clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns < 2000000)
+		;
+	strncat(order, &task->name, 1);
+	if (task->again && task->again--)
+		cr_assert(rpc_turn_ask(&task->turn));
 }
 
-Test(session, session_tells_when_its_connection_has_gone)
+static void
+task_begin(struct task *task, struct rpc_user *user, char name, unsigned again)
 {
-	struct rpc_session *session;
-	int fd = client_open();
-
-	client_say(fd, request_later);
-	loop_turn();
-	session = rpc_call_session(rig()->waiting);
-	cr_expect_eq(rpc_session_on_close(session, told, NULL), 0);
-	cr_expect_eq(rpc_session_on_close(session, told, &rig()->base), 0);
-	cr_expect_eq(rpc_session_on_close(session, told, &rig()->path), 0);
-	rpc_session_cancel_close(session, told, &rig()->base);
-	rpc_call_result(rig()->waiting, json_true());
-	line_has(fd, "true");
-	cr_expect_eq(n_told, 0);
-	close(fd);
-	loop_turn();
-	cr_expect_eq(n_told, 2);
+	*task = (struct task){
+		.turn = {.user = user, .run = task_run, .arg = task}, .name = name, .again = again};
+	cr_assert(rpc_turn_ask(&task->turn));
 }
 
-Test(session, notifications_are_bounded_and_room_is_told)
+static void
+setup(void)
 {
-	static char text[BIG_BYTES + 1];
-	struct rpc_session *session;
-	unsigned n = 0;
-	int fd = client_open();
-	int rc;
+	const struct actor by_uid = {.uid = 1000, .name = "ana"};
+	const struct actor by_name = {.uid = UINT32_MAX, .name = "bob"};
 
-	memset(text, 'x', BIG_BYTES);
-	client_say(fd, request_later);
-	loop_turn();
-	session = rpc_call_session(rig()->waiting);
-	rpc_call_result(rig()->waiting, json_true());
-	line_has(fd, "true");
-	cr_expect_eq(rpc_session_on_drain(session, told, NULL), 0);
-	while ((rc = rpc_session_notify(session, "event", json_pack("{s:s}", "x", text))) == 0)
-		n++;
-	cr_expect_eq(rc, -ENOBUFS);
-	cr_expect_eq(n, CONNECTION_OUTPUT_HIGH / BIG_BYTES + 1);
-	cr_expect_eq(n_told, 0);
-	cr_expect_eq(lines_drain(fd, n), n);
-	loop_turn();
-	cr_expect_eq(n_told, 1);
-	cr_expect_eq(rpc_session_notify(session, "event", NULL), 0);
-	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
-	close(fd);
+	base = event_base_new();
+	users = rpc_users_create(base, MAX_BYTES);
+	ana = rpc_user_of(users, &by_uid);
+	bob = rpc_user_of(users, &by_name);
+	order[0] = '\0';
 }
 
-/* Also what nobody asked for again: subscribers of one user together hold what its answers may. */
-Test(session, notifications_count_for_the_user)
+static void
+teardown(void)
 {
-	static char text[BIG_BYTES + 1];
-	struct rpc_limits limits = server_rig_limits;
-	struct rpc_session *sessions[2];
-	unsigned n[2] = {0, 0}, i;
+	rpc_user_unref(ana);
+	rpc_users_destroy(users);
+	rpc_user_unref(bob);
+	event_base_free(base);
+}
+
+TestSuite(users, .init = setup, .fini = teardown);
+
+Test(users, each_has_a_turn_however_many_it_asks_for)
+{
+	struct task of_ana[3], of_bob;
+
+	task_begin(&of_ana[0], ana, 'a', 2);
+	task_begin(&of_ana[1], ana, 'b', 0);
+	task_begin(&of_ana[2], ana, 'c', 0);
+	task_begin(&of_bob, bob, 'X', 2);
+	event_base_dispatch(base);
+	cr_expect_str_eq(order, "aXbXcXaa");
+}
+
+/* Who asks for little does not wait for who asks for much, but for the turn that is under way. */
+Test(users, have_the_same_time_and_not_the_same_number_of_turns)
+{
+	struct task of_ana, of_bob;
+
+	task_begin(&of_ana, ana, 'a', 2);
+	of_ana.is_slow = true;
+	task_begin(&of_bob, bob, 'X', 5);
+	event_base_dispatch(base);
+	cr_expect_str_eq(order, "aXXXXXXaa");
+}
+
+/* What was not used while nothing was asked for is not made up for. */
+Test(users, save_nothing_up)
+{
+	struct task of_ana, of_bob;
+
+	task_begin(&of_ana, ana, 'a', 9);
+	of_ana.is_slow = true;
+	event_base_dispatch(base);
+	cr_assert_eq(strlen(order), 10);
+	task_begin(&of_bob, bob, 'X', 9);
+	of_bob.is_slow = true;
+	cr_assert(rpc_turn_ask(&of_ana.turn));
+	event_base_dispatch(base);
+	cr_expect_leq(strcspn(order + 10, "a"), 2, "%s", order);
+}
+
+Test(users, turn_that_is_cancelled_is_not_run)
+{
+	struct task first, second;
+
+	task_begin(&first, ana, 'a', 0);
+	task_begin(&second, ana, 'b', 0);
+	rpc_turn_cancel(&first.turn);
+	event_base_dispatch(base);
+	cr_expect_str_eq(order, "b");
+}
+
+Test(users, are_told_by_uid_or_else_by_name)
+{
+	const struct actor renamed = {.uid = 1000, .name = "anna"};
+	const struct actor other = {.uid = UINT32_MAX, .name = "ana"};
+	struct rpc_user *same = rpc_user_of(users, &renamed), *different;
+
+	different = rpc_user_of(users, &other);
+	cr_expect_eq(same, ana);
+	cr_expect_neq(different, ana);
+	rpc_user_unref(same);
+	rpc_user_unref(different);
+}
+
+Test(users, bytes_of_all_connections_count)
+{
 	struct fault fault;
-	int fds[2];
 
-	limits.waiting_bytes = 5 * BIG_BYTES;
-	rpc_server_destroy(rig()->server);
-	rig()->server = server_rig_listen(rig()->path, &limits, &fault);
-	cr_assert_not_null(rig()->server, "%s", fault.message);
-	memset(text, 'x', BIG_BYTES);
-	for (i = 0; i < 2; i++) {
-		fds[i] = client_open();
-		client_say(fds[i], request_later);
-		loop_turn();
-		sessions[i] = rpc_call_session(rig()->waiting);
-		rpc_call_result(rig()->waiting, json_true());
-		line_has(fds[i], "true");
-	}
-	cr_expect_eq(rpc_session_on_drain(sessions[1], told, NULL), 0);
-	for (i = 0; i < 2; i++) {
-		while (rpc_session_notify(sessions[i], "event", json_pack("{s:s}", "x", text)) == 0)
-			n[i]++;
-	}
-	cr_expect_eq(n[0], 5);
-	cr_expect_eq(n[1], 1, "a connection that has read all may have one more");
-	cr_expect_eq(lines_drain(fds[1], n[1]), n[1]);
-	loop_turn();
-	cr_expect_eq(n_told, 1);
-	cr_expect_eq(rpc_session_notify(sessions[1], "event", NULL), 0);
-	cr_expect_str_eq(client_line(fds[1]), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
-	close(fds[0]);
-	close(fds[1]);
+	rpc_user_bytes_add(ana, MAX_BYTES - 1);
+	cr_expect_eq(rpc_user_check(ana, &fault), 0);
+	rpc_user_bytes_add(ana, 1);
+	cr_expect_eq(rpc_user_check(ana, &fault), -1);
+	cr_expect_eq(fault.code, FAULT_LIMIT);
+	cr_expect_not_null(strstr(fault.message, "user ana"), "%s", fault.message);
+	cr_expect_not_null(
+		strstr(fault.message, "rpc.max_waiting_bytes, which is 1000"), "%s", fault.message);
+	cr_expect_eq(rpc_user_check(bob, &fault), 0);
+	rpc_user_bytes_remove(ana, 1);
+	cr_expect_eq(rpc_user_check(ana, &fault), 0);
 }

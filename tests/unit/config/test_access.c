@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "rpc/access.h"
+#include "config/access.h"
 
 #define STRANGER 4242
 
