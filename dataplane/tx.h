@@ -55,12 +55,18 @@ copy_drop(struct lcore *lc, uint16_t port, uintptr_t origin, enum dp_drop reason
 	__atomic_fetch_add(tx_origin_drop(lc, origin, reason), 1, __ATOMIC_RELAXED);
 }
 
-/* A leg meant to send a copy by this port, and may not. */
+/*
+ * A leg meant to send a copy by this port, and may not. Without a link the kernel forgets the
+ * neighbours behind it: then the link is the cause.
+ */
 static inline void
 copy_refuse(struct lcore *lc, uint16_t port, uintptr_t origin, enum dp_drop reason)
 {
+	const bool down = __atomic_load_n(&lc->stages[port].down, __ATOMIC_RELAXED);
+
 	count_add(&lc->counters[port].copies, 1);
-	copy_drop(lc, port, origin, reason);
+	copy_drop(lc, port, origin,
+		down && reason == DP_DROP_unresolved ? DP_DROP_port_down : reason);
 }
 
 /*

@@ -60,7 +60,10 @@ down_port_of(const json_t *legs, const json_t *ports)
 static void
 add_down_port(struct text *text, const json_t *flow, const json_t *ports)
 {
-	const char *port = down_port_of(json_object_get(flow, "legs"), ports);
+	const json_t *rule = json_object_get(flow, "rule");
+	const char *in = member_text(rule ? rule : json_object_get(flow, "match"), "port");
+	const char *port =
+		port_is_down(ports, in) ? in : down_port_of(json_object_get(flow, "legs"), ports);
 	json_t *stream;
 	size_t i;
 

@@ -46,10 +46,16 @@ ports_find(const struct ports *ports, const char *name)
 	return -1;
 }
 
+bool
+port_is_gone(const struct dp_port_info *info)
+{
+	return info->ifindex != 0 && interface_is_gone(info->ifindex);
+}
+
 const char *
 port_hint(const struct dp_port_info *info)
 {
-	if (info->ifindex != 0 && interface_is_gone(info->ifindex))
+	if (port_is_gone(info))
 		return "its interface is gone: restart sluiced when it is there again, until then "
 		       "nothing is received or sent here";
 	if (info->ifindex == 0 || !interface_is_veth(info->ifindex))

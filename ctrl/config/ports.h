@@ -29,6 +29,9 @@ int ports_find(const struct ports *ports, const char *name);
  */
 const char *port_hint(const struct dp_port_info *info);
 
+/* Whether it had a kernel interface, which was deleted. */
+bool port_is_gone(const struct dp_port_info *info);
+
 /*
  * Whether a port has a link. net_af_xdp says yes for ever: where there is a kernel interface, that
  * is asked too.

@@ -20,6 +20,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "net/netlink.h"
 
 struct hop_tracked;
 
@@ -671,6 +672,28 @@ unreachable_reason(const struct hop_tracked *tracked, const char *to, char reaso
 			to, strerror(-tracked->error));
 }
 
+/* What is without a link, as "port p1": the port, or the interface of the VLAN. False: neither. */
+static bool
+link_reason(const struct next_hops *hops, const struct hop_tracked *tracked,
+	char reason[HOP_REASON_MAX])
+{
+	const struct hop_request *request = &tracked->request;
+	const unsigned out = tracked->slot->target->key.ifindex;
+	char iface[IF_NAMESIZE];
+
+	if (tracked->error == -ENODEV)
+		return false;
+	if (dp_port_is_down(hops->dp, request->port))
+		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
+			hops->ports->info[request->port].name);
+	else if (out != 0 && out != request->ifindex && if_indextoname(out, iface) &&
+		 !interface_runs(out))
+		snprintf(reason, HOP_REASON_MAX, "the link of %s is down", iface);
+	else
+		return false;
+	return true;
+}
+
 static void
 neighbour_reason(const struct hop_target *target, char reason[HOP_REASON_MAX])
 {
@@ -704,9 +727,11 @@ next_hops_reason(const struct next_hops *hops, const struct hop_request *request
 
 	reason[0] = '\0';
 	address_format(request->family, request->to, to);
-	if (tracked && tracked->slot->target->key.has_neighbour)
+	if (!tracked || link_reason(hops, tracked, reason))
+		return;
+	if (tracked->slot->target->key.has_neighbour)
 		neighbour_reason(tracked->slot->target, reason);
-	else if (tracked)
+	else
 		unreachable_reason(tracked, to, reason);
 }
 

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "base/log.h"
 #include "config/ports.h"
 
 static void
@@ -99,23 +100,40 @@ loss_poll(struct health *health, struct health_loss *loss, uint64_t count,
 	loss->reported_ns = now_ns;
 }
 
+/* What a person has to see to; for programs there are events. */
+static void
+link_log(const struct dp_port_info *info, bool up, bool gone)
+{
+	if (gone)
+		log_line("warning: port %s: %s", info->name, port_hint(info));
+	else if (up)
+		log_line("port %s: its link is up", info->name);
+	else
+		log_line("warning: port %s: its link is down; nothing is received or sent here",
+			info->name);
+}
+
 /* A link that is up from the start is no news. */
 static void
 link_poll(struct health *health, unsigned i)
 {
 	struct health_port *port = &health->ports[i];
 	struct dp_port_info info;
-	bool up;
+	bool up, gone;
 
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
 	up = port_link_up(&info);
+	gone = !up && port_is_gone(&info);
+	if ((port->known ? up != port->up : !up) || gone != port->gone)
+		link_log(&info, up, gone);
 	if (port->known ? up != port->up : !up) {
 		dp_port_down_set(health->dp, i, !up);
 		events_port(health->events, i, up);
 	}
 	port->known = true;
 	port->up = up;
+	port->gone = gone;
 }
 
 void

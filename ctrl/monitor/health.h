@@ -44,6 +44,7 @@ struct health_loss {
 struct health_port {
 	bool known; /* whether the link is up */
 	bool up;
+	bool gone; /* its interface does not exist any more */
 	struct health_loss missed;
 	struct health_loss no_buffer;
 	struct health_loss punts;

@@ -45,11 +45,16 @@ flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
 	const struct flow_rates *rates = &list->context->monitor->rates;
 	const struct rate_row *row = flow_rate_row(rates, flow);
 	const struct flow_spec *spec = flow->spec;
+	const char *ingress = spec->rule ? spec->rule->port : spec->match.port;
 	uint32_t health = spec->down ? HEALTH_DOWN : 0;
 	struct next_hop_info info;
 	unsigned i;
 
 	*bad = spec->n_all_legs;
+	if (!spec->down && ingress[0] &&
+		dp_port_is_down(list->context->dp,
+			(unsigned)ports_find(list->context->flows->ports, ingress)))
+		health |= HEALTH_PORT_DOWN;
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (spec->legs[i].down)
 			health |= HEALTH_DOWN;

@@ -14,6 +14,8 @@ ctl flow add --id routed --match port=p0,src=192.0.2.10:1006,dst=192.0.2.1:5006 
 ctl flow add --id both --match port=p0,src=192.0.2.10:1008,dst=192.0.2.1:5008 \
 	--leg "$from:6008,dst=198.51.100.10:7008,mac=${HOST_MAC[1]}" \
 	--leg port=p0,src=192.0.2.1:6008,dst=192.0.2.10:7008
+ctl flow add --id back --match port=p1,src=198.51.100.10:1004,dst=198.51.100.1:5004 \
+	--leg port=p0,src=192.0.2.1:6008,dst=192.0.2.10:7008
 
 streams_start() {
 	local port
@@ -60,20 +62,47 @@ up_expect() {
 	[[ $(ctl flow show static) != *"port down"* ]] || fail "$(ctl flow show static)"
 }
 
+# The kernel has forgotten the neighbour, and perhaps the route: the link is the cause of that.
+lost_expect() {
+	local why=$1 before
+	routed_pending() {
+		[[ $(flow_value routed "d['legs'][0]['next_hop']['state']") == pending ]]
+	}
+	rig_wait 20 routed_pending || fail "$why: routed is not pending"
+	before=$(flow_value routed "d['legs'][0]['drops'].get('unresolved', 0)")
+	counter_grows flow:routed.legs.0.drops.port_down || fail "$why: no drop of routed"
+	[[ $(flow_value routed "d['legs'][0]['drops'].get('unresolved', 0)") == "$before" ]] ||
+		fail "$why: routed drops as unresolved"
+}
+
+# A flow whose packets come by a port without a link is not well.
+ingress_expect() {
+	[[ $(ctl flow list | grep '^back ') == *port_down*"port p1 down" ]] || fail "$(ctl flow list)"
+}
+
 streams_start
 up_expect
 rig_exec h1 ip link set eth0 down
 down_expect "the peer's end is down"
 # Until the kernel forgets the neighbour, the link is the reason for that flow as well.
 (($(flow_value routed "d['legs'][0]['drops'].get('port_down', 0)") > 0)) || fail "routed: no port_down"
+ingress_expect
+grep -q "warning: port p1: its link is down" "$RIG_RUN/sluiced.log" || fail "not logged"
 rig_exec h1 ip link set eth0 up
 up_expect
 rig_exec box ip link set p1 down
 down_expect "the interface is taken down"
+lost_expect "the interface is taken down"
+why=$(ctl flow show routed)
+[[ $why == *"pending: the link of port p1 is down"* ]] || fail "it does not say why it is pending: $why"
 rig_exec box ip link set p1 up
 up_expect
 rig_exec box ip link del p1
 down_expect "the interface is deleted"
+lost_expect "the interface is deleted"
+ingress_expect
+grep -q "warning: port p1: its interface is gone: restart sluiced" "$RIG_RUN/sluiced.log" ||
+	fail "not logged"
 [[ $(ctl port list) == *"p1: its interface is gone: restart sluiced"* ]] || fail "$(ctl port list)"
 why=$(ctl flow show routed)
 [[ $why == *"pending: the port's interface is gone; restart sluiced when it is there again"$'\n'* ]] ||

@@ -106,6 +106,13 @@ CASES = [
      "FLOW  MATCH                    HEALTH     LEGS  TO\n"
      "cam   p0 any > 192.0.2.1:5004  port_down     1  p1 203.0.113.9:5004, port p1 down\n"
      "st    p0 any > 192.0.2.1:5004  ok            2  p2 203.0.113.9:5004 ..., port p1 down\n"),
+    ("list of what comes by a port without a link", ["flow", "list", "--limit", "2"],
+     ("flow.list", {"health": True, "within_s": 1, "limit": 2}),
+     {"flows": [FLOW], "total": 1, "next_cursor": None,
+      "health": [{"states": ["port_down"]}],
+      "ports": [{"name": "p0", "link_up": False}, {"name": "p1", "link_up": True}]},
+     "FLOW  MATCH                    HEALTH     LEGS  TO\n"
+     "cam   p0 any > 192.0.2.1:5004  port_down     1  p1 203.0.113.9:5004, port p0 down\n"),
     ("show everything", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
      {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
                "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],
