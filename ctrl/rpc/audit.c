@@ -23,11 +23,10 @@
 
 #define TEXT_BYTES_MAX 200
 
-/* Lists of params whose members are flows, or ids of flows. */
-static const char *const lists[] = {"flows", "ids", "install", "replace", "remove", "declare"};
-
-/* Lists whose members name a flow and have legs. */
-static const char *const changes[] = {"join", "leave"};
+/* Lists of params whose members are flows, ids of flows, or changes of the legs of one. */
+static const char *const lists[] = {
+	"flows", "ids", "install", "replace", "remove", "declare", "join", "leave"};
+#define FIRST_CHANGES 6 /* of the lists */
 
 /* Members of params that are logged unchanged. */
 static const char *const copied_params[] = {"comment", "flow", "leg", "admin", "txn", "generation",
@@ -48,49 +47,14 @@ text_cut(const json_t *text)
 	return json_stringn(value, bytes);
 }
 
-static void
-id_add(json_t *ids, const json_t *id)
+json_t *
+audit_what(const json_t *params)
 {
-	if (json_is_string(id) && json_array_size(ids) < AUDIT_IDS_MAX)
-		json_array_append_new(ids, text_cut(id));
-}
+	json_t *what = json_object(), *ids = json_array();
+	json_int_t n_flows = 0;
+	size_t i, j, n_legs = json_array_size(json_object_get(params, "legs"));
 
-struct sums {
-	json_t *ids;
-	json_int_t flows;
-	json_int_t legs;
-};
-
-static void
-flows_sum(const json_t *list, struct sums *sums)
-{
-	const json_t *flow;
-	size_t i;
-
-	json_array_foreach (list, i, flow) {
-		id_add(sums->ids, json_is_object(flow) ? json_object_get(flow, "id") : flow);
-		sums->legs += (json_int_t)json_array_size(json_object_get(flow, "legs"));
-	}
-	sums->flows += (json_int_t)i;
-}
-
-static void
-changes_sum(const json_t *list, struct sums *sums)
-{
-	const json_t *change;
-	size_t i;
-
-	json_array_foreach (list, i, change) {
-		id_add(sums->ids, json_object_get(change, "flow"));
-		sums->legs += (json_int_t)json_array_size(json_object_get(change, "legs"));
-	}
-	sums->flows += (json_int_t)i;
-}
-
-static void
-told_add(json_t *what, const json_t *params)
-{
-	for (size_t i = 0; i < sizeof(copied_params) / sizeof(copied_params[0]); i++) {
+	for (i = 0; i < sizeof(copied_params) / sizeof(copied_params[0]); i++) {
 		json_t *value = json_object_get(params, copied_params[i]);
 
 		if (json_is_string(value))
@@ -98,27 +62,26 @@ told_add(json_t *what, const json_t *params)
 		else if (json_is_number(value) || json_is_boolean(value))
 			json_object_set(what, copied_params[i], value);
 	}
-}
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const json_t *list = json_object_get(params, lists[i]), *entry, *id;
 
-json_t *
-audit_what(const json_t *params)
-{
-	struct sums sums = {.ids = json_array()};
-	json_t *what = json_object();
-
-	told_add(what, params);
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		flows_sum(json_object_get(params, lists[i]), &sums);
-	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-		changes_sum(json_object_get(params, changes[i]), &sums);
-	sums.legs += (json_int_t)json_array_size(json_object_get(params, "legs"));
-	if (json_array_size(sums.ids))
-		json_object_set(what, "ids", sums.ids);
-	if (sums.flows)
-		json_object_set_new(what, "flows", json_integer(sums.flows));
-	if (sums.legs)
-		json_object_set_new(what, "legs", json_integer(sums.legs));
-	json_decref(sums.ids);
+		json_array_foreach (list, j, entry) {
+			id = json_object_get(entry, i < FIRST_CHANGES ? "id" : "flow");
+			if (i < FIRST_CHANGES && !json_is_object(entry))
+				id = entry;
+			if (json_is_string(id) && json_array_size(ids) < AUDIT_IDS_MAX)
+				json_array_append_new(ids, text_cut(id));
+			n_legs += json_array_size(json_object_get(entry, "legs"));
+			n_flows++;
+		}
+	}
+	if (json_array_size(ids))
+		json_object_set(what, "ids", ids);
+	if (n_flows)
+		json_object_set_new(what, "flows", json_integer(n_flows));
+	if (n_legs)
+		json_object_set_new(what, "legs", json_integer((json_int_t)n_legs));
+	json_decref(ids);
 	return what;
 }
 

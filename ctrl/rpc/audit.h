@@ -4,8 +4,8 @@
  * whether it was done or refused. The file is only ever appended to, and is reopened on demand, for
  * log rotation.
  *
- * What was done is never unlogged in silence: a line that cannot be written goes to the process's
- * log and is kept to be written later, and until it has been, further calls are refused.
+ * A line that cannot be written goes to the log of the process and is written later; until then
+ * further calls are refused.
  *
  * All functions of this header: control thread.
  */
@@ -21,7 +21,7 @@
 
 struct audit;
 
-/* Tells people something in a line; text is borrowed. */
+/* Logs a line; text is borrowed. */
 typedef void (*audit_warn_fn)(void *arg, const char *text);
 
 /*
@@ -30,7 +30,7 @@ typedef void (*audit_warn_fn)(void *arg, const char *text);
  */
 struct audit *audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault);
 
-/* NULL is allowed here and below: no log. Warns of lines that were never written. */
+/* NULL is allowed here and below: no log. Warns of lines that could not be written. */
 void audit_close(struct audit *audit);
 
 /* Begin a new file if the old one was moved away. When that fails: warn, and write to the old. */

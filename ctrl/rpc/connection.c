@@ -29,10 +29,10 @@ struct connection {
 	bool ended; /* the client will send no more */
 	bool ending;
 	struct rpc_turn turn; /* to look at the input, or for more of it */
-	bool resting; /* until `timer` comes */
+	bool throttled; /* until `timer` fires */
 	struct event *timer;
 	unsigned requests_per_s; /* 0: any number */
-	uint64_t due_ns; /* when the requests that were let in would have come at that rate */
+	uint64_t due_ns; /* when the requests so far would have come at that rate */
 	bool busy; /* a message is not answered yet; the next ones wait */
 	bool handling; /* input_handle() is at work */
 	unsigned n_parts; /* of the answer to a batch, that have been sent */
@@ -76,8 +76,9 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ar
 
 /* While much waits for the user, a connection has to be read from before it gets more. */
 static bool
-is_full(const struct connection *connection)
+is_full(void *arg)
 {
+	const struct connection *connection = arg;
 	const size_t waiting_bytes = output_bytes(connection);
 	struct fault fault;
 
@@ -85,25 +86,19 @@ is_full(const struct connection *connection)
 	       (waiting_bytes && rpc_user_check(connection->turn.user, &fault) < 0);
 }
 
-static bool
-output_full(void *arg)
-{
-	return is_full(arg);
-}
+static const struct rpc_link link = {.full = is_full, .send = message_send};
 
-static const struct rpc_link link = {.full = output_full, .send = message_send};
-
-/* Leave the input alone for that long. */
+/* Do not read from the client for that long. */
 static void
-rest(struct connection *connection, uint64_t ns)
+throttle(struct connection *connection, uint64_t ns)
 {
 	const struct timeval time = {.tv_sec = (time_t)(ns / NS_PER_S),
 		.tv_usec = (suseconds_t)((ns % NS_PER_S + 999) / 1000)};
 
-	connection->resting = evtimer_add(connection->timer, &time) == 0;
+	connection->throttled = evtimer_add(connection->timer, &time) == 0;
 }
 
-/* Requests were let in: rest for as long as they were too many. */
+/* Count requests; pause for as long as they were too many. */
 static void
 requests_count(struct connection *connection, size_t n_requests)
 {
@@ -115,7 +110,7 @@ requests_count(struct connection *connection, size_t n_requests)
 		connection->due_ns = now;
 	connection->due_ns += n_requests * NS_PER_S / connection->requests_per_s;
 	if (connection->due_ns > now + BURST_NS)
-		rest(connection, connection->due_ns - now - BURST_NS);
+		throttle(connection, connection->due_ns - now - BURST_NS);
 }
 
 static void
@@ -179,12 +174,12 @@ event_handle(struct connection *connection, enum frame_event event)
 }
 
 static bool
-may_go_on(const struct connection *connection)
+may_go_on(struct connection *connection)
 {
-	return !connection->busy && !connection->resting && !is_full(connection);
+	return !connection->busy && !connection->throttled && !is_full(connection);
 }
 
-/* What the frame keeps counts for the user; a request that grows beyond the limit is given up. */
+/* What the frame keeps counts for the user; a request that grows beyond the limit is discarded. */
 static void
 frame_count(struct connection *connection, enum frame_event event)
 {
@@ -197,7 +192,7 @@ frame_count(struct connection *connection, enum frame_event event)
 	connection->frame_bytes = frame->room;
 	if (!grows || rpc_user_check(connection->turn.user, &fault) == 0)
 		return;
-	frame_give_up(frame);
+	frame_discard(frame);
 	message_send(connection, rpc_error_reply(NULL, &fault));
 	frame_count(connection, FRAME_MORE);
 }
@@ -256,7 +251,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	connection->resting = false;
+	connection->throttled = false;
 	rpc_turn_ask(&connection->turn);
 }
 

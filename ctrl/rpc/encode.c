@@ -167,7 +167,7 @@ neighbour_encode(const struct event_neighbour *neighbour, const struct ports *po
 		address, "mac", known ? mac : NULL);
 }
 
-static json_t *
+json_t *
 actor_encode(const char *name, const char *via, uint32_t uid)
 {
 	json_t *actor = json_pack("{s:s, s:s}", "name", name, "via", via);

@@ -39,6 +39,9 @@ json_t *port_counters_encode(const struct dp_port_info *info, const struct dp_po
 /* {"steered": N, "passed": {CAUSE: N, ...}, "dropped": {CAUSE: N, ...}} */
 json_t *steering_counts_encode(const struct steering_count *counts, unsigned n);
 
+/* {"name", "via", "uid"}; UINT32_MAX: without "uid". */
+json_t *actor_encode(const char *name, const char *via, uint32_t uid);
+
 /*
  * {"sequence", "time_ns", "event"} and what events of that kind say beside it. New reference; NULL
  * without memory.

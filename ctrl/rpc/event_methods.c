@@ -45,7 +45,7 @@ sequence_page_read(const json_t *params, uint64_t last, unsigned size, struct se
 	return 0;
 }
 
-#define ROUND_EVENTS_MAX 512 /* told in one round, in about three milliseconds */
+#define ROUND_EVENTS_MAX 512 /* sent in one round, in about three milliseconds */
 #define TURN_EVENTS_MAX 16 /* and to one subscriber at a time */
 
 struct subscriber {
@@ -85,7 +85,7 @@ gap_encode(const struct subscriber *subscriber)
 
 /* False: not now, because the client has to read first or memory is short. */
 static bool
-told(struct subscriber *subscriber, json_t *event)
+event_notify(struct subscriber *subscriber, json_t *event)
 {
 	int rc;
 
@@ -96,54 +96,54 @@ told(struct subscriber *subscriber, json_t *event)
 	return rc == 0;
 }
 
-/* Tell the next event, and before it how many it has lost. False when there is none now. */
+/* Send the next event, and before it how many were lost. False when there is none now. */
 static bool
-event_tell(struct subscriber *subscriber)
+next_notify(struct subscriber *subscriber)
 {
 	const struct event_feed *feed = subscriber->feed;
 	struct event_reader *reader = &subscriber->reader;
 	const struct event_entry *entry = event_reader_next(reader, feed->events);
 
 	if (reader->lost > 0) {
-		if (!told(subscriber, gap_encode(subscriber)))
+		if (!event_notify(subscriber, gap_encode(subscriber)))
 			return false;
 		reader->lost = 0;
 	}
-	if (!entry || !told(subscriber, event_encode(entry, feed->ports)))
+	if (!entry || !event_notify(subscriber, event_encode(entry, feed->ports)))
 		return false;
 	event_reader_consume(reader, entry);
 	return true;
 }
 
-/* Returns how many events were told. */
+/* Returns how many events were sent. */
 static unsigned
 turn_run(struct subscriber *subscriber)
 {
 	unsigned n = 0;
 
-	while (!subscriber->waiting && n < TURN_EVENTS_MAX && event_tell(subscriber))
+	while (!subscriber->waiting && n < TURN_EVENTS_MAX && next_notify(subscriber))
 		n++;
 	return n;
 }
 
-/* A turn for everyone, or for as many as the round has time for. */
+/* A turn for each subscriber, or for as many as the round has time for. */
 static void
 round_run(evutil_socket_t fd, short what, void *arg)
 {
 	struct event_feed *feed = arg;
 	size_t left = feed->n_subscribers;
-	unsigned n_told = 0;
+	unsigned n_sent = 0;
 	bool more = false;
 
 	(void)fd;
 	(void)what;
-	for (; left > 0 && n_told < ROUND_EVENTS_MAX; left--) {
+	for (; left > 0 && n_sent < ROUND_EVENTS_MAX; left--) {
 		struct subscriber *subscriber = TAILQ_FIRST(&feed->subscribers);
 		const unsigned n = turn_run(subscriber);
 
 		TAILQ_REMOVE(&feed->subscribers, subscriber, link);
 		TAILQ_INSERT_TAIL(&feed->subscribers, subscriber, link);
-		n_told += n;
+		n_sent += n;
 		more |= n == TURN_EVENTS_MAX;
 	}
 	if (more || left > 0)
@@ -160,17 +160,13 @@ client_reads(void *arg)
 }
 
 static void
-subscriber_forget(struct subscriber *subscriber)
+subscriber_destroy(void *arg)
 {
+	struct subscriber *subscriber = arg;
+
 	TAILQ_REMOVE(&subscriber->feed->subscribers, subscriber, link);
 	subscriber->feed->n_subscribers--;
 	free(subscriber);
-}
-
-static void
-session_ended(void *arg)
-{
-	subscriber_forget(arg);
 }
 
 struct event_feed *
@@ -223,7 +219,7 @@ subscriber_create(struct event_feed *feed, struct rpc_session *session)
 		return NULL;
 	subscriber->feed = feed;
 	subscriber->session = session;
-	if (rpc_session_on_close(session, session_ended, subscriber) < 0)
+	if (rpc_session_on_close(session, subscriber_destroy, subscriber) < 0)
 		goto err_free;
 	if (rpc_session_on_drain(session, client_reads, subscriber) < 0)
 		goto err_close;
@@ -232,7 +228,7 @@ subscriber_create(struct event_feed *feed, struct rpc_session *session)
 	return subscriber;
 
 err_close:
-	rpc_session_cancel_close(session, session_ended, subscriber);
+	rpc_session_cancel_close(session, subscriber_destroy, subscriber);
 err_free:
 	free(subscriber);
 	return NULL;
@@ -260,9 +256,9 @@ event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *sessio
 
 	if (!subscriber)
 		return false;
-	rpc_session_cancel_close(subscriber->session, session_ended, subscriber);
+	rpc_session_cancel_close(subscriber->session, subscriber_destroy, subscriber);
 	rpc_session_cancel_drain(subscriber->session, client_reads, subscriber);
-	subscriber_forget(subscriber);
+	subscriber_destroy(subscriber);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * event.list, event.subscribe, event.unsubscribe, punt.list, and the feed that sends events to
- * subscribers. A client that does not read is left alone until it does: events wait for it in the
- * ring, as many as it asked for; a gap says how many it has missed.
+ * subscribers. For a client that does not read, events wait in the ring, as many as it asked for; a
+ * gap says how many it has missed.
  *
  * All functions of this header: control thread.
  */
@@ -34,7 +34,7 @@ struct event_feed *event_feed_create(
 void event_feed_destroy(struct event_feed *feed);
 
 /*
- * Tell the session the events of these kinds (bits of enum event_kind) that come after `after`, at
+ * Send the session the events of these kinds (bits of enum event_kind) that come after `after`, at
  * most events->last, and let at most `queue` of them wait. In place of what it had subscribed to.
  * Ends with the session. -1 with *fault set, and nothing changed, without memory.
  */

@@ -223,10 +223,8 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	if (!list.health)
 		return page_encode(&list, &page);
 	waiting = malloc(sizeof(*waiting));
-	if (!waiting) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a page");
-		return NULL;
-	}
+	if (!waiting)
+		return request_no_memory(fault);
 	*waiting = list;
 	json_incref(params);
 	flow_rates_ask(&context->monitor->rates, &waiting->waiter);

@@ -401,7 +401,7 @@ frame_feed(struct frame *frame, const char *data, size_t bytes, enum frame_event
 }
 
 void
-frame_give_up(struct frame *frame)
+frame_discard(struct frame *frame)
 {
 	frame->skip = true;
 	frame_fini(frame);

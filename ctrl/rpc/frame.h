@@ -89,8 +89,8 @@ void frame_fini(struct frame *frame);
  */
 size_t frame_feed(struct frame *frame, const char *data, size_t bytes, enum frame_event *event);
 
-/* Pass over what is left of a text that is not complete, and give its room back. */
-void frame_give_up(struct frame *frame);
+/* Pass over what is left of a text that is not complete, and free its room. */
+void frame_discard(struct frame *frame);
 
 /* The stream has ended: FRAME_TEXT when it broke off inside a text, FRAME_MORE otherwise. */
 enum frame_event frame_end(struct frame *frame);

@@ -129,7 +129,7 @@ socket_open(struct fault *fault, const char *path)
 	return fd < 0 ? refuse(fault, FAULT_INTERNAL, path, strerror(errno)) : fd;
 }
 
-/* Remove a socket that nobody listens on; 0 also when nothing is there. */
+/* Remove a socket without a listener; 0 also when nothing is there. */
 static int
 stale_remove(const struct sockaddr_un *address, struct fault *fault)
 {
@@ -156,21 +156,9 @@ stale_remove(const struct sockaddr_un *address, struct fault *fault)
 	return 0;
 }
 
-static int
-listen_at(int fd, const struct sockaddr_un *address, gid_t group)
-{
-	mode_t before = umask(SOCKET_UMASK);
-	int error = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-
-	umask(before);
-	if (!error && group != (gid_t)-1)
-		error = lchown(address->sun_path, (uid_t)-1, group);
-	return error ? error : listen(fd, BACKLOG);
-}
-
 /*
  * Listen at path, mode 0660, of that group ((gid_t)-1: the process's own), not blocking, closed on
- * exec. A socket that nobody listens on any more is replaced. Returns the descriptor, for the
+ * exec. A socket without a listener is replaced. Returns the descriptor, for the
  * caller to close and the path to unlink, or -1 with *fault set: FAULT_CONFLICT when the path is
  * taken, FAULT_INVALID_VALUE when it cannot be used. Changes the umask for a moment, so: before
  * other threads make files.
@@ -179,7 +167,8 @@ static int
 unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+	mode_t mode;
+	int error, fd;
 
 	if (!*path || strlen(path) >= sizeof(address.sun_path))
 		return refuse(fault, FAULT_INVALID_VALUE, path, "expected 1 to 107 bytes of path");
@@ -189,7 +178,12 @@ unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 	fd = socket_open(fault, path);
 	if (fd < 0)
 		return -1;
-	if (!listen_at(fd, &address, group))
+	mode = umask(SOCKET_UMASK);
+	error = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(mode);
+	if (!error && group != (gid_t)-1)
+		error = lchown(path, (uid_t)-1, group);
+	if (!error && listen(fd, BACKLOG) == 0)
 		return fd;
 	refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
 	close(fd);
@@ -287,7 +281,6 @@ connection_refuse(int fd, const struct fault *fault)
 		size_t bytes = strlen(text);
 
 		text[bytes] = '\n'; /* in the place of the terminator */
-		/* A client that has gone already does not hear it. */
 		(void)!send(fd, text, bytes + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	free(text);

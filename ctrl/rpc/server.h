@@ -29,7 +29,7 @@ struct rpc_server_config {
 	struct rpc_limits limits;
 	const struct access *access;
 	const struct tls_config *tls; /* NULL: no TLS listener */
-	audit_warn_fn warn; /* told of TLS handshakes that fail; NULL only without TLS */
+	audit_warn_fn warn; /* for TLS handshakes that fail; NULL only without TLS */
 	void *warn_arg;
 };
 
@@ -48,7 +48,7 @@ struct rpc_server *rpc_server_create(struct event_base *base,
 /* Close all connections and remove the socket. NULL is allowed. Not from within a method. */
 void rpc_server_destroy(struct rpc_server *server);
 
-/* Read the TLS listener's files anew; -1 with *fault set: the old ones stay. */
+/* Read the TLS listener's files again; -1 with *fault set: the old ones stay. */
 int rpc_server_reload(struct rpc_server *server, struct fault *fault);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The user whose turns have taken least time is next; one who comes back begins with as much as
- * that one, so that nothing is saved up. Turns run in rounds. One that is asked for while none
+ * The user whose turns have taken least time is next; a user that returns begins with as much as
+ * that one, so that no turns are saved up. Turns run in rounds. One that is asked for while none
  * waits runs in the same iteration of the loop, behind the callbacks of what else was ready; what
  * is left after ROUND_NS runs in the next iteration, after the sockets.
  */
@@ -32,7 +32,7 @@ struct rpc_user {
 };
 
 struct rpc_users {
-	struct event *round; /* NULL: destroyed, and kept by its users */
+	struct event *round; /* NULL: destroyed, but still referenced by users */
 	size_t max_bytes;
 	uint64_t used; /* by the one that was next last, before that turn */
 	struct rpc_user *running; /* whose turn it is; NULL: no round is under way */
@@ -60,7 +60,7 @@ user_wait(struct rpc_users *users, struct rpc_user *user)
 }
 
 static void
-user_wait_not(struct rpc_users *users, struct rpc_user *user)
+user_wait_end(struct rpc_users *users, struct rpc_user *user)
 {
 	TAILQ_REMOVE(&users->waiting, user, waiting);
 	user->waits = false;
@@ -74,7 +74,7 @@ turn_run(struct rpc_users *users)
 	struct rpc_user *user = rpc_user_ref(TAILQ_FIRST(&users->waiting));
 	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
 
-	user_wait_not(users, user);
+	user_wait_end(users, user);
 	TAILQ_REMOVE(&user->turns, turn, link);
 	users->used = user->used;
 	users->running = user;
@@ -201,7 +201,7 @@ rpc_turn_cancel(struct rpc_turn *turn)
 	turn->waiting = false;
 	TAILQ_REMOVE(&user->turns, turn, link);
 	if (TAILQ_EMPTY(&user->turns) && user->waits)
-		user_wait_not(user->users, user);
+		user_wait_end(user->users, user);
 }
 
 void

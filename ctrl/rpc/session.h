@@ -77,7 +77,7 @@ bool rpc_session_closed(const struct rpc_session *session);
  */
 int rpc_session_on_close(struct rpc_session *session, rpc_session_fn fn, void *arg);
 
-/* Not any more; of several that are alike, one. Also from within fn. */
+/* Cancel one of these. Also from within fn. */
 void rpc_session_cancel_close(struct rpc_session *session, rpc_session_fn fn, void *arg);
 
 /*
@@ -121,7 +121,7 @@ struct rpc_link {
 struct rpc_session *rpc_session_create(const struct actor *actor, struct rpc_user *user,
 	const struct rpc_link *link, void *link_arg);
 
-/* The connection goes: call everybody who wants to know, forget the link. Once. */
+/* The connection goes: call those of rpc_session_on_close(), drop the link. Once. */
 void rpc_session_close(struct rpc_session *session);
 
 /* There is room again. */

@@ -5,6 +5,7 @@
 #include "flow/commit.h"
 #include "flow/plan.h"
 #include "flow/rollback.h"
+#include "rpc/encode.h"
 #include "rpc/methods.h"
 #include "store/store.h"
 
@@ -66,38 +67,40 @@ state_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 		recovery_encode(state.report));
 }
 
-struct confirm_call {
+/* A call that waits for the store. */
+struct stored_call {
 	struct rpc_call *call;
-	uint64_t generation;
+	json_t *result;
 };
 
 static void
-confirmed(void *arg, const struct fault *error)
+stored(void *arg, const struct fault *error)
 {
-	struct confirm_call *confirm = arg;
+	struct stored_call *stored_call = arg;
 
 	if (error)
-		rpc_call_fault(confirm->call, error);
+		rpc_call_fault(stored_call->call, error);
 	else
-		rpc_call_result(confirm->call,
-			json_pack("{s:I}", "generation", (json_int_t)confirm->generation));
-	free(confirm);
+		rpc_call_result(stored_call->call, json_incref(stored_call->result));
+	json_decref(stored_call->result);
+	free(stored_call);
 }
 
 static json_t *
 state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	struct confirm_call *confirm = calloc(1, sizeof(*confirm));
+	struct stored_call *confirm = calloc(1, sizeof(*confirm));
 	struct store_confirm open;
 
 	if (!confirm)
 		return request_no_memory(fault);
 	confirm_open(context->confirm, &open);
 	confirm->call = call;
-	confirm->generation = open.generation;
-	if (confirm_accept(context->confirm, param_number(params, "generation"), confirmed, confirm,
+	confirm->result = json_pack("{s:I}", "generation", (json_int_t)open.generation);
+	if (confirm_accept(context->confirm, param_number(params, "generation"), stored, confirm,
 		    fault) < 0) {
+		json_decref(confirm->result);
 		free(confirm);
 		return NULL;
 	}
@@ -181,22 +184,15 @@ outcome_name(enum store_outcome outcome)
 }
 
 static json_t *
-actor_encode(const struct actor *actor)
-{
-	return json_pack("{s:s, s:o*, s:s}", "name", actor->name, "uid",
-		actor->uid == UINT32_MAX ? NULL : json_integer(actor->uid), "via", actor->via);
-}
-
-static json_t *
 generation_encode(const struct confirm *confirm, const struct store_generation *generation,
 	enum store_outcome outcome)
 {
 	json_t *entry = json_pack("{s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:s*}", "generation",
 		(json_int_t)generation->number, "time_ns", (json_int_t)generation->time_ns, "actor",
-		actor_encode(&generation->actor), "method", generation->method, "added",
-		(json_int_t)generation->added, "changed", (json_int_t)generation->changed,
-		"removed", (json_int_t)generation->removed, "comment",
-		generation->comment[0] ? generation->comment : NULL, "state",
+		actor_encode(generation->actor.name, generation->actor.via, generation->actor.uid),
+		"method", generation->method, "added", (json_int_t)generation->added, "changed",
+		(json_int_t)generation->changed, "removed", (json_int_t)generation->removed,
+		"comment", generation->comment[0] ? generation->comment : NULL, "state",
 		outcome_name(outcome));
 
 	if (generation->returns != STORE_RETURN_NONE)
@@ -291,24 +287,6 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	return entry;
 }
 
-struct tag_call {
-	struct rpc_call *call;
-	json_t *result;
-};
-
-static void
-tagged(void *arg, const struct fault *error)
-{
-	struct tag_call *tag = arg;
-
-	if (error)
-		rpc_call_fault(tag->call, error);
-	else
-		rpc_call_result(tag->call, json_incref(tag->result));
-	json_decref(tag->result);
-	free(tag);
-}
-
 static json_t *
 history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
@@ -316,7 +294,7 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	const json_t *generation = json_object_get(params, "generation");
 	const char *name = param_text(params, "tag");
 	struct store_batch *batch = store_batch_create();
-	struct tag_call *tag = calloc(1, sizeof(*tag));
+	struct stored_call *tag = calloc(1, sizeof(*tag));
 
 	if (!batch || !tag) {
 		free(tag);
@@ -327,7 +305,7 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	tag->result =
 		json_pack("{s:I, s:s*}", "generation", json_integer_value(generation), "tag", name);
 	store_batch_tag(batch, (uint64_t)json_integer_value(generation), name ? name : "");
-	store_submit(context->store, batch, tagged, tag);
+	store_submit(context->store, batch, stored, tag);
 	return rpc_call_defer(call);
 }
 

@@ -13,6 +13,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -144,23 +146,21 @@ tcp_socket_peer(int fd, char *text, size_t size)
 {
 	union address address;
 	socklen_t bytes = sizeof(address);
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[8];
 
-	snprintf(text, size, "?");
-	if (getpeername(fd, &address.any, &bytes) < 0)
-		return;
-	if (address.any.sa_family == AF_INET &&
-		inet_ntop(AF_INET, &address.ipv4.sin_addr, host, sizeof(host)))
-		snprintf(text, size, "%s:%u", host, ntohs(address.ipv4.sin_port));
-	else if (address.any.sa_family == AF_INET6 &&
-		 inet_ntop(AF_INET6, &address.ipv6.sin6_addr, host, sizeof(host)))
-		snprintf(text, size, "[%s]:%u", host, ntohs(address.ipv6.sin6_port));
+	if (getpeername(fd, &address.any, &bytes) < 0 ||
+		getnameinfo(&address.any, bytes, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(text, size, "?");
+	else
+		snprintf(text, size, address.any.sa_family == AF_INET ? "%s:%s" : "[%s]:%s", host,
+			port);
 }
 
 /* Suites of TLS 1.2 with forward secrecy and authenticated encryption; 1.3 has no others. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-/* The reason of the last failure of OpenSSL on this thread, and forget it. Static storage. */
+/* The reason of the last failure of OpenSSL on this thread, which is cleared. Static storage. */
 static const char *
 tls_reason(void)
 {
@@ -187,7 +187,6 @@ certificate_load(SSL_CTX *context, const struct tls_config *config, struct fault
 	return refuse(fault, "/tls/certificate", config->certificate, tls_reason());
 }
 
-/* A key that everybody may read is nobody's. */
 static int
 key_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
 {
@@ -237,7 +236,7 @@ tls_context_create(const struct tls_config *config, struct fault *fault)
 	SSL_CTX_set_cipher_list(context, CIPHERS);
 	SSL_CTX_set_options(context,
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-	/* A role may have been taken away since: every connection shows its certificate anew. */
+	/* A role may have been taken away since: every connection shows its certificate again. */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
@@ -341,7 +340,7 @@ tls_subject_read(X509 *certificate, const struct tls_config *config, struct acto
 }
 
 #define WARNINGS_A_MINUTE 10
-#define SUBJECT_MAX 128 /* characters of it to tell */
+#define SUBJECT_MAX 128 /* characters of it to log */
 #define REFUSED_S 2 /* that a client has for reading why */
 
 struct handshake {
@@ -371,7 +370,7 @@ struct tls {
 static void tls_warn(struct tls *tls, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Anybody who reaches the port can make us say something: say it a few times a minute. */
+/* Rate-limited, as any peer can cause it. */
 static void
 tls_warn(struct tls *tls, const char *format, ...)
 {
@@ -391,10 +390,9 @@ tls_warn(struct tls *tls, const char *format, ...)
 	va_end(args);
 	tls->warn(tls->warn_arg, text);
 	if (tls->n_warnings == WARNINGS_A_MINUTE)
-		tls->warn(tls->warn_arg, "tls: more of the kind are not told for up to a minute");
+		tls->warn(tls->warn_arg, "tls: further warnings are suppressed for up to a minute");
 }
 
-/* Forget the handshake; its stream is freed, or the caller has taken it out. */
 static void
 handshake_free(struct handshake *handshake)
 {

@@ -157,7 +157,7 @@ latch_add(json_t *stages, const struct dp_trace *trace)
 	json_object_set_new(stage, "latched", source);
 }
 
-/* Steps that the flow does not have are not told of. */
+/* Steps that the flow does not have are left out. */
 static void
 steps_add(json_t *stages, const struct dp_trace *trace)
 {
@@ -358,7 +358,7 @@ trace_nearest_encode(const struct nearest *nearest, const struct flow_match *pac
 		(json_int_t)nearest->n_scanned, "flows", (json_int_t)n_flows);
 }
 
-/* The sender's, of a packet that is made of fields: locally administered, nobody's. */
+/* The sender's, of a packet that is made of fields: locally administered. */
 static const uint8_t probe_mac[6] = {0x02};
 
 /* What one call is about. */
@@ -590,7 +590,6 @@ checksum_add(const struct packet_trace *trace, json_t *stages)
 static json_t *
 result_encode(struct packet_trace *trace, uint32_t end)
 {
-	static const char *const verdicts[] = {"forward", "drop", "punt"};
 	const struct flow *flow = flow_of(trace);
 	char *hex = malloc(2 * trace->frame_bytes + 1);
 	json_t *result;
@@ -599,8 +598,8 @@ result_encode(struct packet_trace *trace, uint32_t end)
 		return NULL;
 	hex_write(trace->frame, trace->frame_bytes, hex);
 	result = json_pack("{s:s, s:s, s:s, s:s?, s:i, s:i, s:o, s:i, s:O}", "port",
-		trace->port.name, "frame", hex, "verdict", verdicts[trace->trace.verdict], "flow",
-		flow ? flow->spec->id : NULL, "worker", trace->trace.worker, "workers",
+		trace->port.name, "frame", hex, "verdict", verdict_names[trace->trace.verdict],
+		"flow", flow ? flow->spec->id : NULL, "worker", trace->trace.worker, "workers",
 		trace->trace.n_workers, "stages", trace_stages_encode(&trace->trace, &trace->port),
 		"n_legs", (int)trace->trace.n_legs, "legs", trace->legs);
 	free(hex);

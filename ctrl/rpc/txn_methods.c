@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Changes that are larger than a message, or that somebody wants to see before they are made. A
+ * Changes that are larger than a message, or that are to be planned before they are made. A
  * message that is refused is not in the transaction; the others are.
  */
 #include "rpc/txn_methods.h"
@@ -14,12 +14,45 @@
 #include "flow/plan.h"
 #include "rpc/methods.h"
 
+#define TRANSACTIONS_MAX 64 /* open at a time */
+#define TRANSACTION_OPS_MAX (16u << 20)
+#define TRANSACTION_NAME_MAX 24
+
+struct transaction {
+	LIST_ENTRY(transaction) link;
+	struct transactions *all;
+	struct rpc_session *session;
+	char name[TRANSACTION_NAME_MAX];
+	struct proposal *proposal; /* NULL: it is being committed */
+	struct rpc_call *call; /* that waits for a plan */
+	size_t plan_after, plan_limit;
+	bool ended; /* while a call waited */
+	uint32_t n_messages;
+};
+
 void
 transactions_init(struct transactions *transactions, struct commits *commits)
 {
 	memset(transactions, 0, sizeof(*transactions));
 	transactions->commits = commits;
 	LIST_INIT(&transactions->list);
+}
+
+static void session_closed(void *arg);
+
+/* Discard it, as soon as no call waits. */
+static void
+transaction_end(struct transaction *transaction)
+{
+	if (transaction->call) {
+		transaction->ended = true;
+		return;
+	}
+	rpc_session_cancel_close(transaction->session, session_closed, transaction);
+	commits_discard(transaction->all->commits, transaction->proposal);
+	LIST_REMOVE(transaction, link);
+	transaction->all->n--;
+	free(transaction);
 }
 
 static void
@@ -39,12 +72,22 @@ transactions_fini(struct transactions *transactions)
 	}
 }
 
-struct transaction *
-transaction_begin(struct transactions *transactions, struct rpc_session *session,
-	struct proposal *proposal, struct fault *fault)
+static json_t *
+txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
+	const struct methods_context *context = ctx;
+	struct transactions *transactions = context->transactions;
+	const uint64_t now = commits_generation(context->flows->commits);
+	const uint64_t generation = param_number(params, "if_generation");
+	const bool conditional = json_object_get(params, "if_generation") != NULL;
 	struct transaction *transaction;
 
+	if (conditional && generation != now) {
+		fault_set(fault, FAULT_STALE, "/if_generation",
+			"found %" PRIu64 ", expected %" PRIu64 ", which is the generation now",
+			generation, now);
+		return NULL;
+	}
 	if (transactions->n == TRANSACTIONS_MAX) {
 		fault_set(fault, FAULT_LIMIT, "",
 			"found %d open transactions, expected fewer; commit or abort one",
@@ -52,32 +95,41 @@ transaction_begin(struct transactions *transactions, struct rpc_session *session
 		return NULL;
 	}
 	transaction = calloc(1, sizeof(*transaction));
-	if (!transaction || rpc_session_on_close(session, session_closed, transaction) < 0) {
-		free(transaction);
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a transaction");
-		return NULL;
-	}
+	if (!transaction)
+		return request_no_memory(fault);
 	transaction->all = transactions;
-	transaction->session = session;
-	transaction->proposal = proposal;
-	proposal->keep = true;
-	proposal->transaction = true;
+	transaction->session = rpc_call_session(call);
+	transaction->proposal = proposal_create(
+		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
+	if (!transaction->proposal ||
+		rpc_session_on_close(transaction->session, session_closed, transaction) < 0) {
+		proposal_destroy(transaction->proposal);
+		free(transaction);
+		return request_no_memory(fault);
+	}
+	transaction->proposal->declares = param_is_true(params, "declare");
+	transaction->proposal->conditional = conditional;
+	transaction->proposal->if_generation = generation;
+	transaction->proposal->keep = true;
+	transaction->proposal->transaction = true;
 	snprintf(transaction->name, sizeof(transaction->name), "txn-%" PRIu64,
 		++transactions->last_number);
 	LIST_INSERT_HEAD(&transactions->list, transaction, link);
 	transactions->n++;
-	return transaction;
+	return json_pack("{s:s, s:I}", "txn", transaction->name, "generation", (json_int_t)now);
 }
 
-/* That session's transaction of that name. NULL with *fault set ("/txn"). */
+/* The transaction of the caller's connection that params name. NULL with *fault set. */
 static struct transaction *
-transaction_find(struct transactions *transactions, const struct rpc_session *session,
-	const char *name, struct fault *fault)
+transaction_of(const struct methods_context *context, struct rpc_call *call, const json_t *params,
+	struct fault *fault)
 {
+	const char *name = param_text(params, "txn");
 	struct transaction *transaction;
 
-	LIST_FOREACH (transaction, &transactions->list, link) {
-		if (transaction->session == session && strcmp(transaction->name, name) == 0)
+	LIST_FOREACH (transaction, &context->transactions->list, link) {
+		if (transaction->session == rpc_call_session(call) &&
+			strcmp(transaction->name, name) == 0)
 			return transaction;
 	}
 	fault_set(fault, FAULT_NOT_FOUND, "/txn",
@@ -85,62 +137,6 @@ transaction_find(struct transactions *transactions, const struct rpc_session *se
 		"one",
 		name);
 	return NULL;
-}
-
-void
-transaction_end(struct transaction *transaction)
-{
-	if (transaction->call) {
-		transaction->ended = true;
-		return;
-	}
-	rpc_session_cancel_close(transaction->session, session_closed, transaction);
-	commits_discard(transaction->all->commits, transaction->proposal);
-	LIST_REMOVE(transaction, link);
-	transaction->all->n--;
-	free(transaction);
-}
-
-static json_t *
-txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	const struct methods_context *context = ctx;
-	const json_t *generation = json_object_get(params, "if_generation");
-	const uint64_t now = commits_generation(context->flows->commits);
-	struct transaction *transaction;
-	struct proposal *proposal;
-
-	proposal = proposal_create(
-		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
-	if (!proposal) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for a transaction");
-		return NULL;
-	}
-	proposal->declares = param_is_true(params, "declare");
-	proposal->conditional = generation != NULL;
-	proposal->if_generation = (uint64_t)json_integer_value(generation);
-	if (generation && proposal->if_generation != now) {
-		fault_set(fault, FAULT_STALE, "/if_generation",
-			"found %" PRIu64 ", expected %" PRIu64 ", which is the generation now",
-			proposal->if_generation, now);
-		proposal_destroy(proposal);
-		return NULL;
-	}
-	transaction =
-		transaction_begin(context->transactions, rpc_call_session(call), proposal, fault);
-	if (!transaction) {
-		proposal_destroy(proposal);
-		return NULL;
-	}
-	return json_pack("{s:s, s:I}", "txn", transaction->name, "generation", (json_int_t)now);
-}
-
-static struct transaction *
-transaction_of(const struct methods_context *context, struct rpc_call *call, const json_t *params,
-	struct fault *fault)
-{
-	return transaction_find(
-		context->transactions, rpc_call_session(call), param_text(params, "txn"), fault);
 }
 
 /* What a transaction of that kind does not take. */
@@ -187,7 +183,7 @@ leg_ops_add(struct proposal *proposal, leg_op_fn make, const json_t *list, const
 	return 0;
 }
 
-/* The flows of a declaration are told apart by their ids. */
+/* Each flow of a declaration needs an id. */
 static int
 declared_check(const struct proposal *proposal, size_t first, struct fault *fault)
 {
@@ -228,7 +224,7 @@ message_add(struct proposal *proposal, const json_t *params, struct fault *fault
 	return proposal->declares ? declared_check(proposal, first, fault) : 0;
 }
 
-/* Take out again what a message that is refused brought. */
+/* Remove the operations of a message that is refused. */
 static void
 message_drop(struct proposal *proposal, size_t first)
 {
@@ -236,9 +232,9 @@ message_drop(struct proposal *proposal, size_t first)
 		op_destroy(proposal->ops[--proposal->n_ops]);
 }
 
-/* What it was made for changes. */
+/* The operations that it was made of change. */
 static void
-plan_forget(struct proposal *proposal)
+plan_discard(struct proposal *proposal)
 {
 	plan_destroy(proposal->plan);
 	proposal->plan = NULL;
@@ -268,7 +264,7 @@ txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	for (i = first; i < proposal->n_ops; i++)
 		proposal->ops[i]->message = transaction->n_messages;
 	transaction->n_messages++;
-	plan_forget(proposal);
+	plan_discard(proposal);
 	return json_pack("{s:I}", "held", (json_int_t)proposal->n_ops);
 }
 
@@ -287,14 +283,14 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 
 	transaction->call = NULL;
 	if (fault) {
-		plan_forget(proposal);
+		plan_discard(proposal);
 		rpc_call_fault(call, fault);
 	} else {
 		rpc_call_result(call, page_encode(transaction));
 	}
 	if (!transaction->ended)
 		return;
-	proposal->keep = false; /* it is destroyed by who calls this */
+	proposal->keep = false; /* the caller destroys it */
 	transaction->proposal = NULL;
 	transaction_end(transaction);
 }
@@ -322,7 +318,7 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction->plan_limit = param_number(params, "limit");
 	if (plan_is_current(context, proposal, prune))
 		return page_encode(transaction);
-	plan_forget(proposal);
+	plan_discard(proposal);
 	proposal->prunes = prune;
 	proposal->plans = true;
 	proposal->done = planned;
