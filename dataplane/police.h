@@ -80,6 +80,13 @@ police_spend(const struct police *police, uint64_t now, uint32_t bytes, uint64_t
 	return missing + time <= police->burst;
 }
 
+/* As shared_full_at, where 0 has another meaning; the unit of time before it is as good. */
+static inline uint64_t
+police_shared_time(uint64_t full_at)
+{
+	return full_at != 0 ? full_at : UINT64_MAX;
+}
+
 /* The same for a bucket that other workers take from meanwhile. */
 static __rte_noinline bool
 police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
@@ -87,8 +94,8 @@ police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
 	uint64_t before = __atomic_load_n(&police->shared_full_at, __ATOMIC_RELAXED);
 
 	if (before == 0) {
-		const uint64_t full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED);
-		const uint64_t copy = full_at == 0 ? 1 : full_at;
+		const uint64_t copy =
+			police_shared_time(__atomic_load_n(&police->full_at, __ATOMIC_RELAXED));
 
 		if (__atomic_compare_exchange_n(&police->shared_full_at, &before, copy, false,
 			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -99,8 +106,8 @@ police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
 
 		if (!police_spend(police, now, bytes, &after))
 			return false;
-		if (__atomic_compare_exchange_n(&police->shared_full_at, &before, after, false,
-			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&police->shared_full_at, &before,
+			    police_shared_time(after), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	}
 	return false; /* as many others have just been served */
