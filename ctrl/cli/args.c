@@ -343,26 +343,6 @@ key_set(json_t *object, const struct pair_key *key, const char *value, char *err
 	return -1;
 }
 
-/* One KEY=VALUE, which is cut in place. */
-static int
-part_parse(json_t *object, const struct pair_key *keys, char *part, char *error)
-{
-	char *equals = strchr(part, '=');
-
-	if (equals == NULL) {
-		snprintf(error, PAIRS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", part);
-		return -1;
-	}
-	*equals = '\0';
-	while (keys->name != NULL && strcmp(keys->name, part) != 0)
-		keys++;
-	if (keys->name == NULL) {
-		snprintf(error, PAIRS_ERROR_MAX, "unknown key \"%.64s\"", part);
-		return -1;
-	}
-	return key_set(object, keys, equals + 1, error);
-}
-
 json_t *
 pairs_parse(const struct pair_key *keys, const char *text, char *error)
 {
@@ -372,7 +352,21 @@ pairs_parse(const struct pair_key *keys, const char *text, char *error)
 	if (copy == NULL || object == NULL)
 		cli_out_of_memory();
 	while ((part = strsep(&rest, ",")) != NULL) {
-		if (part_parse(object, keys, part, error) < 0)
+		const struct pair_key *key = keys;
+		char *value = strchr(part, '=');
+
+		if (value == NULL) {
+			snprintf(error, PAIRS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", part);
+			goto fail;
+		}
+		*value++ = '\0';
+		while (key->name != NULL && strcmp(key->name, part) != 0)
+			key++;
+		if (key->name == NULL) {
+			snprintf(error, PAIRS_ERROR_MAX, "unknown key \"%.64s\"", part);
+			goto fail;
+		}
+		if (key_set(object, key, value, error) < 0)
 			goto fail;
 	}
 	for (; keys->name != NULL; keys++) {

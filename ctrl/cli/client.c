@@ -47,22 +47,8 @@ client_error_set(struct client_error *error, enum client_status status, const ch
 	return -1;
 }
 
-/* Whoever finds that what was asked for is wrong, sluicectl or the daemon, the answer is one. */
-static enum client_status
-refusal_status(json_int_t code)
-{
-	static const json_int_t wrong[] = {FAULT_PARSE, FAULT_INVALID_REQUEST,
-		FAULT_METHOD_NOT_FOUND, FAULT_INVALID_PARAMS, FAULT_INVALID_VALUE};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		if (code == wrong[i])
-			return CLIENT_WRONG;
-	}
-	return CLIENT_REFUSED;
-}
-
 /* Fill *error from the error object of JSON-RPC 2.0 section 5.1. */
-static int
+static void
 reply_refused(const json_t *object, struct client_error *error)
 {
 	const json_t *data = json_object_get(object, "data");
@@ -70,25 +56,33 @@ reply_refused(const json_t *object, struct client_error *error)
 	const char *name = json_string_value(json_object_get(data, "name"));
 	const char *pointer = json_string_value(json_object_get(data, "pointer"));
 	const json_t *code = json_object_get(object, "code");
-	enum client_status status = refusal_status(json_integer_value(code));
+	enum client_status status = CLIENT_REFUSED;
 	char number[32];
 
-	if (!json_is_integer(code) || message == NULL)
-		return client_error_set(
+	if (!json_is_integer(code) || message == NULL) {
+		client_error_set(
 			error, CLIENT_BROKEN, "the reply's error has no code or no message");
-	if (name == NULL) {
-		snprintf(number, sizeof(number), "error %" JSON_INTEGER_FORMAT,
-			json_integer_value(code));
-		name = number;
+		return;
 	}
-	if (pointer != NULL && pointer[0] != '\0')
-		client_error_set(error, status, "%s at %s: %s", name, pointer, message);
-	else
-		client_error_set(error, status, "%s: %s", name, message);
+	switch (json_integer_value(code)) {
+	case FAULT_PARSE:
+	case FAULT_INVALID_REQUEST:
+	case FAULT_METHOD_NOT_FOUND:
+	case FAULT_INVALID_PARAMS:
+	case FAULT_INVALID_VALUE:
+		status = CLIENT_WRONG; /* as when sluicectl finds it wrong itself */
+		break;
+	default:
+		break;
+	}
+	snprintf(number, sizeof(number), "error %" JSON_INTEGER_FORMAT, json_integer_value(code));
+	name = name != NULL ? name : number;
+	pointer = pointer != NULL ? pointer : "";
+	client_error_set(error, status, "%s%s%s: %s", name, pointer[0] != '\0' ? " at " : "",
+		pointer, message);
 	text_escape(name, error->name, sizeof(error->name));
-	text_escape(pointer != NULL ? pointer : "", error->pointer, sizeof(error->pointer));
+	text_escape(pointer, error->pointer, sizeof(error->pointer));
 	text_escape(message, error->message, sizeof(error->message));
-	return -1;
 }
 
 json_t *
@@ -98,79 +92,58 @@ reply_result(json_t *reply, json_int_t id, struct client_error *error)
 	const json_t *reply_id = json_object_get(reply, "id");
 	const json_t *refusal = json_object_get(reply, "error");
 	json_t *result = json_object_get(reply, "result");
+	const bool is_ours = json_is_integer(reply_id) && json_integer_value(reply_id) == id;
 
-	if (version == NULL || strcmp(version, "2.0") != 0) {
+	if (version == NULL || strcmp(version, "2.0") != 0)
 		client_error_set(error, CLIENT_BROKEN, "the reply is not JSON-RPC 2.0");
-		return NULL;
-	}
 	/* A message that could not be read has no id to give back: it is null then. */
-	if (refusal != NULL && (json_is_null(reply_id) || json_integer_value(reply_id) == id)) {
+	else if (refusal != NULL && (json_is_null(reply_id) || is_ours))
 		reply_refused(refusal, error);
-		return NULL;
-	}
-	if (!json_is_integer(reply_id) || json_integer_value(reply_id) != id) {
+	else if (!is_ours)
 		client_error_set(error, CLIENT_BROKEN, "the reply is to another call");
-		return NULL;
-	}
-	if (!json_is_object(result)) {
+	else if (!json_is_object(result))
 		client_error_set(error, CLIENT_BROKEN, "the reply has no result object");
-		return NULL;
-	}
-	return json_incref(result);
+	else
+		return json_incref(result);
+	return NULL;
 }
 
-static bool
-is_safe(const char *text)
-{
-	return text[text_plain_length(text)] == '\0';
-}
-
+/* What is shown in the place of a text, to be freed; NULL: the text is safe. */
 static char *
 safe_copy(const char *text)
 {
-	char *copy = text_escape_copy(text);
+	char *copy = NULL;
 
-	if (copy == NULL)
+	if (text[text_plain_length(text)] != '\0' && (copy = text_escape_copy(text)) == NULL)
 		cli_out_of_memory();
 	return copy;
-}
-
-static void
-members_make_safe(json_t *object)
-{
-	const char *name;
-	json_t *value;
-	void *next;
-	char *safe;
-
-	json_object_foreach_safe(object, next, name, value)
-	{
-		reply_make_safe(value);
-		if (is_safe(name))
-			continue;
-		safe = safe_copy(name);
-		json_object_set(object, safe, value);
-		json_object_del(object, name);
-		free(safe);
-	}
 }
 
 void
 reply_make_safe(json_t *message)
 {
+	const char *name;
 	json_t *item;
+	void *next;
 	char *safe;
 	size_t i;
 
-	if (json_is_string(message) && !is_safe(json_string_value(message))) {
-		safe = safe_copy(json_string_value(message));
+	if (json_is_string(message) && (safe = safe_copy(json_string_value(message))) != NULL) {
 		json_string_set(message, safe);
 		free(safe);
 	}
 	json_array_foreach (message, i, item)
 		reply_make_safe(item);
-	if (json_is_object(message))
-		members_make_safe(message);
+	json_object_foreach_safe(message, next, name, item)
+	{
+		reply_make_safe(item);
+		safe = safe_copy(name);
+		if (safe == NULL)
+			continue;
+		json_object_set(message, safe, item);
+		json_object_del(message, name);
+		free(safe);
+	}
 }
 
 #define READ_BYTES (64u << 10)
@@ -252,10 +225,14 @@ alert_name(unsigned long error)
 	return reason ? reason + strlen("alert ") : NULL;
 }
 
-/* Whether an alert is about the certificate that we have shown, RFC 8446 section 6.2. */
-static bool
-alert_is_about_us(unsigned long error)
+/* Keep the first alert that the far end has sent; it is gone from the queue of errors then. */
+static void
+alert_keep(struct client *client)
 {
+	const unsigned long error = ERR_peek_last_error();
+	const char *name = alert_name(error), *what = "it ended TLS";
+
+	/* Alerts about the certificate that we have shown, RFC 8446 section 6.2. */
 	switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -265,24 +242,13 @@ alert_is_about_us(unsigned long error)
 	case SSL_AD_UNKNOWN_CA:
 	case SSL_AD_ACCESS_DENIED:
 	case SSL_AD_CERTIFICATE_REQUIRED:
-		return true;
+		what = "it refused the certificate of --cert";
+		break;
 	default:
-		return false;
+		break;
 	}
-}
-
-/* Keep the first alert that the far end has sent; it is gone from the queue of errors then. */
-static void
-alert_keep(struct client *client)
-{
-	const unsigned long error = ERR_peek_last_error();
-	const char *name = alert_name(error);
-
 	if (name && !client->reason[0])
-		snprintf(client->reason, sizeof(client->reason), "%s (alert: %s)",
-			alert_is_about_us(error) ? "it refused the certificate of --cert"
-						 : "it ended TLS",
-			name);
+		snprintf(client->reason, sizeof(client->reason), "%s (alert: %s)", what, name);
 	ERR_clear_error();
 }
 
@@ -382,21 +348,6 @@ tcp_connect(struct client *client, const char *host, const char *port, int64_t d
 	return rc;
 }
 
-static int
-handshake_failed(struct client *client, struct client_error *error)
-{
-	long verified = SSL_get_verify_result(client->ssl);
-
-	if (verified != X509_V_OK)
-		return unreachable(client, error, "its certificate is not accepted: %s (--ca)",
-			X509_verify_cert_error_string(verified));
-	if (alert_name(ERR_peek_last_error())) {
-		alert_keep(client);
-		return unreachable(client, error, "%s", client->reason);
-	}
-	return unreachable(client, error, "TLS: %s", ssl_reason());
-}
-
 /* The certificate must be for the name or address that was asked for. */
 static int
 tls_connect(struct client *client, SSL_CTX *context, char *host, int64_t deadline_ms,
@@ -418,11 +369,18 @@ tls_connect(struct client *client, SSL_CTX *context, char *host, int64_t deadlin
 		if (rc == 1)
 			return 0;
 		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-			return handshake_failed(client, error);
+			break;
 		if (connect_wait(client, why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms,
 			    error) < 0)
 			return -1;
 	}
+	if (SSL_get_verify_result(ssl) != X509_V_OK)
+		return unreachable(client, error, "its certificate is not accepted: %s (--ca)",
+			X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+	if (!alert_name(ERR_peek_last_error()))
+		return unreachable(client, error, "TLS: %s", ssl_reason());
+	alert_keep(client);
+	return unreachable(client, error, "%s", client->reason);
 }
 
 static int
@@ -448,14 +406,32 @@ client_connect_remote(struct client *client, int64_t deadline_ms, struct client_
 	return rc;
 }
 
-/* Why connect() failed, and what a person can do about it. */
 static int
-connect_failed(const struct client *client, int number, struct client_error *error)
+client_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
-	const char *why = strerror(number);
+	const struct timeval timeout = {
+		client->timeout_ms / 1000, client->timeout_ms % 1000 * 1000};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *why;
+	int number;
 
+	if (client->target.endpoint != NULL)
+		return client_connect_remote(client, deadline_ms, error);
+	if (strlen(client->path) >= sizeof(address.sun_path))
+		return unreachable(client, error, "%s", strerror(ENAMETOOLONG));
+	strcpy(address.sun_path, client->path);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client->fd < 0)
+		return unreachable(client, error, "%s", strerror(errno));
+	/* connect() heeds it when the daemon's backlog is full. */
+	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return 0;
+	number = errno;
+	client_close(client);
 	if (number == EAGAIN)
 		return client_timed_out(client, error);
+	why = strerror(number);
 	if (number == ENOENT)
 		why = "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another";
 	else if (number == ECONNREFUSED)
@@ -463,31 +439,6 @@ connect_failed(const struct client *client, int number, struct client_error *err
 	else if (number == EACCES)
 		why = "permission denied. It takes root, or a member of the socket's group";
 	return unreachable(client, error, "%s", why);
-}
-
-static int
-client_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
-{
-	const struct timeval timeout = {
-		client->timeout_ms / 1000, client->timeout_ms % 1000 * 1000};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int number;
-
-	if (client->target.endpoint != NULL)
-		return client_connect_remote(client, deadline_ms, error);
-	if (strlen(client->path) >= sizeof(address.sun_path))
-		return connect_failed(client, ENAMETOOLONG, error);
-	strcpy(address.sun_path, client->path);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd < 0)
-		return connect_failed(client, errno, error);
-	/* connect() heeds it when the daemon's backlog is full. */
-	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return 0;
-	number = errno;
-	client_close(client);
-	return connect_failed(client, number, error);
 }
 
 /* Wait for events until the deadline. Returns revents, or -1 with *error set. */
@@ -622,35 +573,25 @@ client_fill(struct client *client, int64_t deadline_ms, struct client_error *err
 		received < 0 ? ": " : "", received < 0 ? strerror(errno) : "");
 }
 
-/* Wait for the end of a line. Its place in the buffer, or NULL with *error set. */
-static const char *
-line_wait(struct client *client, int64_t deadline_ms, struct client_error *error)
+/* Take one line from the stream and parse it. New reference, or NULL with *error set. */
+static json_t *
+client_receive(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
 	const char *end = NULL;
+	json_error_t where;
+	json_t *message;
+	size_t bytes;
 
 	for (;;) {
 		if (client->length > client->searched)
 			end = memchr(client->buffer + client->searched, '\n',
 				client->length - client->searched);
 		if (end != NULL)
-			return end;
+			break;
 		client->searched = client->length;
 		if (client_fill(client, deadline_ms, error) < 0)
 			return NULL;
 	}
-}
-
-/* Take one line from the stream and parse it. New reference, or NULL with *error set. */
-static json_t *
-client_receive(struct client *client, int64_t deadline_ms, struct client_error *error)
-{
-	const char *end = line_wait(client, deadline_ms, error);
-	json_error_t where;
-	json_t *message;
-	size_t bytes;
-
-	if (end == NULL)
-		return NULL;
 	bytes = (size_t)(end - client->buffer);
 	message = json_loadb(client->buffer, bytes, 0, &where);
 	if (message == NULL)
@@ -670,21 +611,7 @@ is_notice(const json_t *message)
 	return json_object_get(message, "method") != NULL && json_object_get(message, "id") == NULL;
 }
 
-/* The next message that is a reply; notifications are kept for later. */
-static json_t *
-client_reply(struct client *client, int64_t deadline_ms, struct client_error *error)
-{
-	json_t *message;
-
-	while ((message = client_receive(client, deadline_ms, error)) != NULL &&
-		is_notice(message)) {
-		if (client->notices == NULL)
-			client->notices = json_array();
-		json_array_append_new(client->notices, message);
-	}
-	return message;
-}
-
+/* Send a request; the next message that is a reply. Notifications are kept for later. */
 static json_t *
 client_exchange(struct client *client, json_t *request, struct client_error *error)
 {
@@ -699,9 +626,14 @@ client_exchange(struct client *client, json_t *request, struct client_error *err
 	}
 	length = strlen(text);
 	text[length] = '\n'; /* the line's end takes the place of the string's */
-	if (client->fd >= 0 || client_connect(client, deadline_ms, error) == 0) {
-		if (client_send(client, text, length + 1, deadline_ms, error) == 0)
-			reply = client_reply(client, deadline_ms, error);
+	if ((client->fd >= 0 || client_connect(client, deadline_ms, error) == 0) &&
+		client_send(client, text, length + 1, deadline_ms, error) == 0) {
+		while ((reply = client_receive(client, deadline_ms, error)) != NULL &&
+			is_notice(reply)) {
+			if (client->notices == NULL)
+				client->notices = json_array();
+			json_array_append_new(client->notices, reply);
+		}
 	}
 	free(text);
 	return reply;

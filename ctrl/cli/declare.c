@@ -163,15 +163,12 @@ apply(struct cli *cli, const struct arguments *arguments)
 	json_t *commit = json_pack("{s:b, s:b}", "prune",
 		arguments_value(arguments, "prune") != NULL, "if_plan", true);
 	uint64_t limit;
-	int exit_code;
+	int exit_code = CLI_USAGE;
 
-	exit_code = change_if_generation(cli, arguments, begin);
-	if (exit_code == CLI_OK)
-		exit_code = change_confirm_within(cli, arguments, commit);
-	if (exit_code == CLI_OK && plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) != CLI_OK)
-		exit_code = CLI_USAGE;
 	change_comment(arguments, commit);
-	if (exit_code == CLI_OK)
+	if (change_if_generation(cli, arguments, begin) == CLI_OK &&
+		change_confirm_within(cli, arguments, commit) == CLI_OK &&
+		plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) == CLI_OK)
 		exit_code = apply_files(cli, arguments, limit, begin, commit);
 	json_decref(begin);
 	json_decref(commit);

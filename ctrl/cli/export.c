@@ -81,17 +81,6 @@ path_descriptor(const char *path)
 	return -1;
 }
 
-/* Write what is there already, without another file in its place. */
-static int
-open_in_place(const char *path)
-{
-	const int fd = path_descriptor(path);
-
-	if (fd >= 0)
-		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
-}
-
 /*
  * Where a file is written that takes the place of `path` when it is whole: "" when that cannot be,
  * as it is no regular file, has another name or an access list, or is behind a link to nothing.
@@ -154,12 +143,16 @@ file_write(const char *path, json_t *flows, const char *port)
 	int fd = -1, rc;
 
 	path_resolve(path, &status, target);
-	if (asprintf(&temporary, "%s.%ld.new", target, (long)getpid()) < 0)
-		cli_out_of_memory();
+	temporary = text_format("%s.%ld.new", target, (long)getpid());
 	if (target[0] != '\0')
 		fd = open_beside(temporary, &status);
 	if (fd < 0) {
-		rc = stream_write(open_in_place(path), flows, port);
+		/* Write what is there already, without another file in its place. */
+		fd = path_descriptor(path);
+		fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+			     : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC,
+				       0666);
+		rc = stream_write(fd, flows, port);
 	} else {
 		rc = stream_write(fd, flows, port);
 		if (rc == 0)
@@ -216,8 +209,7 @@ directory_write(const char *path, json_t *flows)
 			exit_code = CLI_BROKEN;
 			break;
 		}
-		if (asprintf(&name, "%s/%s.yaml", path, port) < 0)
-			cli_out_of_memory();
+		name = text_format("%s/%s.yaml", path, port);
 		exit_code = file_write(name, flows, port);
 		free(name);
 	}
@@ -225,47 +217,35 @@ directory_write(const char *path, json_t *flows)
 	return exit_code;
 }
 
-static int
-export_flows(struct cli *cli, const struct arguments *arguments, json_t *flows)
-{
-	const char *file = arguments_value(arguments, "output");
-	const char *directory = arguments_value(arguments, "directory");
-
-	if (directory != NULL)
-		return directory_write(directory, flows);
-	if (file != NULL && strcmp(file, "-") != 0)
-		return file_write(file, flows, NULL);
-	if (cli->json)
-		json_dumpf(flows, stdout, JSON_INDENT(2));
-	else
-		flows_print(stdout, flows, NULL);
-	return CLI_OK;
-}
-
 static int export(struct cli *cli, const struct arguments *arguments)
 {
 	const bool all = arguments_value(arguments, "all") != NULL;
+	const char *file = arguments_value(arguments, "output");
 	const char *directory = arguments_value(arguments, "directory");
-	json_t *filter = json_object(), *result;
+	json_t *result, *flows;
 	int exit_code;
 
-	if (arguments_value(arguments, "output") != NULL && directory != NULL) {
-		json_decref(filter);
+	if (file != NULL && directory != NULL)
 		return cli_usage(cli, "expected one of --output and --directory");
-	}
-	if (directory != NULL && strcmp(directory, "-") == 0) {
-		json_decref(filter);
+	if (directory != NULL && strcmp(directory, "-") == 0)
 		return cli_usage(cli, "--directory: found -, expected a directory; standard output "
 				      "is --output -");
-	}
-	if (!all)
-		json_object_set_new(filter, "declared", json_true());
 	cli->client.verbatim = true;
-	result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
+	result = flow_pages_fetch(cli, "flow.list",
+		all ? json_object() : json_pack("{s:b}", "declared", 1), &exit_code);
 	if (result == NULL)
 		return exit_code;
-	exit_code = export_flows(cli, arguments, json_object_get(result, "flows"));
-	if (exit_code == CLI_OK && !all && json_array_size(json_object_get(result, "flows")) == 0)
+	flows = json_object_get(result, "flows");
+	exit_code = CLI_OK;
+	if (directory != NULL)
+		exit_code = directory_write(directory, flows);
+	else if (file != NULL && strcmp(file, "-") != 0)
+		exit_code = file_write(file, flows, NULL);
+	else if (cli->json)
+		json_dumpf(flows, stdout, JSON_INDENT(2));
+	else
+		flows_print(stdout, flows, NULL);
+	if (exit_code == CLI_OK && !all && json_array_size(flows) == 0)
 		fprintf(stderr, "No flow is declared; --all exports those installed otherwise.\n");
 	json_decref(result);
 	return exit_code;

@@ -9,23 +9,17 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-/* The first leg that there is, of the flow or of a stream, and how many. */
-static const json_t *
-legs_of(const json_t *flow, size_t *n)
+/* The legs of the flow and of its streams, as a new array. */
+static json_t *
+legs_of(const json_t *flow)
 {
-	const json_t *legs = json_object_get(flow, "legs");
-	const json_t *first = json_array_get(legs, 0);
-	json_t *stream;
+	json_t *legs = json_array(), *stream;
 	size_t i;
 
-	*n = json_array_size(legs);
-	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
-		legs = json_object_get(stream, "legs");
-		*n += json_array_size(legs);
-		if (first == NULL)
-			first = json_array_get(legs, 0);
-	}
-	return first;
+	json_array_extend(legs, json_object_get(flow, "legs"));
+	json_array_foreach (json_object_get(flow, "streams"), i, stream)
+		json_array_extend(legs, json_object_get(stream, "legs"));
+	return legs;
 }
 
 static bool
@@ -41,50 +35,18 @@ port_is_down(const json_t *ports, const char *name)
 	return false;
 }
 
-/* The first port without a link by which one of these legs leaves; NULL = none. */
+/* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop", ", port p1 down". */
 static const char *
-down_port_of(const json_t *legs, const json_t *ports)
-{
-	json_t *leg;
-	size_t i;
-
-	json_array_foreach (legs, i, leg) {
-		const char *port = member_text(leg, "port");
-
-		if (port_is_down(ports, port))
-			return port;
-	}
-	return NULL;
-}
-
-static void
-add_down_port(struct text *text, const json_t *flow, const json_t *ports)
+text_to(struct text *text, const json_t *flow, const json_t *legs, const json_t *ports)
 {
 	const json_t *rule = json_object_get(flow, "rule");
-	const char *in = member_text(rule ? rule : json_object_get(flow, "match"), "port");
-	const char *port =
-		port_is_down(ports, in) ? in : down_port_of(json_object_get(flow, "legs"), ports);
-	json_t *stream;
+	const char *port = member_text(rule ? rule : json_object_get(flow, "match"), "port");
+	const char *down = port_is_down(ports, port) ? port : NULL;
+	const char *action = json_string_value(json_object_get(flow, "action"));
+	const json_t *first = json_array_get(legs, 0), *leg;
+	struct text endpoint;
 	size_t i;
 
-	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
-		if (port == NULL)
-			port = down_port_of(json_object_get(stream, "legs"), ports);
-	}
-	if (port != NULL)
-		text_add(text, ", port %s down", port);
-}
-
-/* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop". */
-static const char *
-text_to(struct text *text, const json_t *flow, const json_t *ports)
-{
-	const char *action = json_string_value(json_object_get(flow, "action"));
-	struct text endpoint;
-	const json_t *first;
-	size_t n;
-
-	first = legs_of(flow, &n);
 	text_clear(text);
 	if (member_is(flow, "admin", "down"))
 		text_add(text, "down: ");
@@ -92,8 +54,15 @@ text_to(struct text *text, const json_t *flow, const json_t *ports)
 		text_add(text, "%s%s", action, first != NULL ? ", " : "");
 	if (first != NULL)
 		text_add(text, "%s %s%s", member_text(first, "port"),
-			text_endpoint(&endpoint, first, "dst"), n > 1 ? " ..." : "");
-	add_down_port(text, flow, ports);
+			text_endpoint(&endpoint, first, "dst"),
+			json_array_size(legs) > 1 ? " ..." : "");
+	json_array_foreach (legs, i, leg) {
+		port = member_text(leg, "port");
+		if (down == NULL && port_is_down(ports, port))
+			down = port;
+	}
+	if (down != NULL)
+		text_add(text, ", port %s down", down);
 	return text->s;
 }
 
@@ -123,54 +92,35 @@ list_print(const json_t *result, const json_t *ports)
 	json_t *flow;
 	size_t i;
 
-	if (json_array_size(flows) == 0 && member_number(result, "total") > 0) {
-		printf("none of %" PRIu64 " flows\n", member_number(result, "total"));
-		return;
-	}
 	if (json_array_size(flows) == 0) {
-		printf("no flows\n");
+		text_clear(&text);
+		text_add_members(&text, result,
+			member_number(result, "total") > 0 ? "none of {total} flows" : "no flows");
+		puts(text.s);
 		return;
 	}
 	table = table_create("FLOW,MATCH,HEALTH,LEGS>,TO");
 	json_array_foreach (flows, i, flow) {
-		size_t n_legs;
+		json_t *legs = legs_of(flow);
 
-		legs_of(flow, &n_legs);
-		table_cell(table, "%s", member_text(flow, "id"));
+		table_members(table, flow, "id");
 		table_cell(table, "%s", text_match(&text, flow));
 		table_cell(table, "%s", text_health(&text, json_array_get(health, i)));
-		table_cell(table, "%zu", n_legs);
-		table_cell(table, "%s", text_to(&text, flow, ports));
+		table_cell(table, "%zu", json_array_size(legs));
+		table_cell(table, "%s", text_to(&text, flow, legs, ports));
+		json_decref(legs);
 	}
 	table_end(table);
+	text_clear(&text);
+	text_add_members(&text, result, "{total flow}, go on with --cursor {next_cursor}");
 	if (json_is_string(json_object_get(result, "next_cursor")))
-		text_print(stdout, 0, "%zu of %" PRIu64 " flow%s, go on with --cursor %s",
-			json_array_size(flows), member_number(result, "total"),
-			plural_s(member_number(result, "total")),
-			member_text(result, "next_cursor"));
-}
-
-/* The states that are named, as flow.list wants them; NULL: none is. */
-static json_t *
-only_read(const struct arguments *arguments)
-{
-	static const char *const states[] = {"pending", "down", "dropping", "silent"};
-	json_t *only = NULL;
-	size_t i;
-
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		if (arguments_value(arguments, states[i]) == NULL)
-			continue;
-		if (only == NULL)
-			only = json_array();
-		json_array_append_new(only, json_string(states[i]));
-	}
-	return only;
+		text_print(stdout, 0, "%zu of %s", json_array_size(flows), text.s);
 }
 
 static int
 flow_list(struct cli *cli, const struct arguments *arguments)
 {
+	static const char *const states[] = {"pending", "down", "dropping", "silent"};
 	const char *within_text = arguments_value(arguments, "within");
 	uint64_t limit = 0, within_s = 1;
 	json_t *filter, *result, *only, *ports;
@@ -180,11 +130,17 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 		return CLI_USAGE;
 	if (within_text != NULL && (duration_parse(within_text, &within_s) < 0 || within_s > 25))
 		return cli_usage(cli, "--within: \"%s\" is not a time from 1s to 25s", within_text);
-	only = only_read(arguments);
-	filter = json_pack(
-		"{s:s*, s:O*}", "cursor", arguments_value(arguments, "cursor"), "only", only);
+	filter = json_pack("{s:s*}", "cursor", arguments_value(arguments, "cursor"));
+	only = json_array();
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (arguments_value(arguments, states[i]) != NULL)
+			json_array_append_new(only, json_string(states[i]));
+	}
+	if (json_array_size(only) > 0)
+		json_object_set(filter, "only", only);
 	/* What programs read costs no time, unless they ask for it. */
-	if (!cli->json || only != NULL || arguments_value(arguments, "health") != NULL) {
+	if (!cli->json || json_array_size(only) > 0 ||
+		arguments_value(arguments, "health") != NULL) {
 		json_object_set_new(filter, "health", json_true());
 		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
 	}
@@ -252,21 +208,6 @@ text_state(struct text *text, const json_t *leg, const json_t *state)
 	return text->s;
 }
 
-static void
-add_leg(struct table *table, const char *name, const json_t *leg, const json_t *state)
-{
-	struct text text;
-
-	table_cell(table, "%s", name);
-	table_cell(table, "%s", member_text(leg, "port"));
-	table_cell(table, "%s", text_vlans(&text, leg));
-	table_cell(table, "%s", text_endpoint(&text, leg, "src"));
-	table_cell(table, "%s", text_endpoint(&text, leg, "dst"));
-	table_cell(table, "%s", text_number(&text, leg, "dscp", "keep"));
-	table_cell(table, "%s", text_number(&text, leg, "ttl", "less 1"));
-	table_cell(table, "%s", text_state(&text, leg, state));
-}
-
 /* Legs and their states, which stand side by side in flow.get. stream: -1 for the flow's own. */
 static void
 add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, int stream)
@@ -284,7 +225,14 @@ add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, in
 			text_add(&name, "%s", member_text(leg, "id"));
 		else
 			text_add(&name, "%d/%zu", stream, i + 1);
-		add_leg(tables->legs, name.s, leg, state);
+		table_cell(tables->legs, "%s", name.s);
+		table_members(tables->legs, leg, "port");
+		table_cell(tables->legs, "%s", text_vlans(&text, leg));
+		table_cell(tables->legs, "%s", text_endpoint(&text, leg, "src"));
+		table_cell(tables->legs, "%s", text_endpoint(&text, leg, "dst"));
+		table_cell(tables->legs, "%s", text_number(&text, leg, "dscp", "keep"));
+		table_cell(tables->legs, "%s", text_number(&text, leg, "ttl", "less 1"));
+		table_cell(tables->legs, "%s", text_state(&text, leg, state));
 		table_cell(tables->hops, "%s", name.s);
 		table_members(tables->hops, hop, "address mac state netdev");
 		if (json_object_get(hop, "reason") != NULL) {
@@ -329,101 +277,6 @@ flow_legs_print(const json_t *result)
 
 #define LABEL_INDENT 10
 
-/* A member that is a word, unless it says what everybody's does. */
-static void
-line_word(const json_t *flow, const char *label, const char *member, const char *usual)
-{
-	if (json_object_get(flow, member) != NULL && !member_is(flow, member, usual))
-		text_print(stdout, LABEL_INDENT, "%-9s %s", label, member_text(flow, member));
-}
-
-/* Who may send: latch, and the prefixes allowed. */
-static void
-line_sources(const json_t *flow)
-{
-	const json_t *allow = json_object_get(flow, "allow");
-	const bool latches =
-		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
-	struct text text;
-	json_t *prefix;
-	size_t i;
-
-	if (!latches && json_array_size(allow) == 0)
-		return;
-	text_clear(&text);
-	text_add(&text, "%s", latches ? member_text(flow, "latch") : "any");
-	if (member_is(flow, "latch", "follow") &&
-		json_object_get(flow, "latch_interval_ms") != NULL)
-		text_add(&text, ", %" PRIu64 " ms between moves",
-			member_number(flow, "latch_interval_ms"));
-	json_array_foreach (allow, i, prefix)
-		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
-	text_print(stdout, LABEL_INDENT, "sources   %s", text.s);
-}
-
-static void
-line_latched(const json_t *result, const json_t *flow)
-{
-	const json_t *latched = json_object_get(result, "latched");
-	struct text text;
-
-	if (json_is_object(latched))
-		text_print(stdout, LABEL_INDENT, "latched   %s, learned %" PRIu64 " time%s",
-			text_endpoint(&text, latched, "src"), member_number(latched, "moves"),
-			member_number(latched, "moves") == 1 ? "" : "s");
-	else if (member_is(flow, "latch", "first") || member_is(flow, "latch", "follow"))
-		text_print(stdout, LABEL_INDENT, "latched   no source yet");
-}
-
-static void
-line_classes(const json_t *flow)
-{
-	struct text text;
-	const char *class;
-	json_t *verdict;
-
-	text_clear(&text);
-	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
-		text_add(&text, "%s%s=%s", text.length > 0 ? " " : "", class,
-			json_string_value(verdict));
-	if (text.length > 0)
-		text_print(stdout, LABEL_INDENT, "classes   %s", text.s);
-}
-
-static void
-lines_limits(const json_t *flow)
-{
-	const json_t *police = json_object_get(flow, "police");
-	struct text text;
-
-	if (police != NULL) {
-		text_clear(&text);
-		text_add_police(&text, police);
-		text_print(stdout, LABEL_INDENT, "policed   to %s", text.s);
-	}
-	if (json_object_get(flow, "idle_timeout_s") != NULL)
-		text_print(stdout, LABEL_INDENT, "removed   when idle for %" PRIu64 " s",
-			member_number(flow, "idle_timeout_s"));
-	if (json_object_get(flow, "max_datagram_bytes") != NULL)
-		text_print(stdout, LABEL_INDENT, "carries   datagrams of up to %" PRIu64 " byte%s",
-			member_number(flow, "max_datagram_bytes"),
-			plural_s(member_number(flow, "max_datagram_bytes")));
-}
-
-static void
-lines_counters(const json_t *counters)
-{
-	struct text drops;
-
-	text_print(stdout, LABEL_INDENT, "received  %" PRIu64 " packet%s, %" PRIu64 " byte%s",
-		member_number(counters, "packets"), plural_s(member_number(counters, "packets")),
-		member_number(counters, "bytes"), plural_s(member_number(counters, "bytes")));
-	text_print(stdout, LABEL_INDENT,
-		"          %" PRIu64 " forwarded, %" PRIu64 " punted, drops: %s",
-		member_number(counters, "forwarded"), member_number(counters, "punted"),
-		text_drops(&drops, json_object_get(counters, "drops")));
-}
-
 static void
 show_streams(const json_t *streams, const json_t *states)
 {
@@ -451,21 +304,73 @@ show_streams(const json_t *streams, const json_t *states)
 	table_end_below(table);
 }
 
+/* Who may send: latch, the prefixes allowed, and the source that was learned. */
+static void
+sources_print(const json_t *result, const json_t *flow)
+{
+	const json_t *latched = json_object_get(result, "latched");
+	const json_t *allow = json_object_get(flow, "allow");
+	const bool latches =
+		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
+	struct text text, source;
+	json_t *prefix;
+	size_t i;
+
+	text_clear(&text);
+	text_add_members(&text, flow, latches ? "sources   {latch}" : "sources   any");
+	if (member_is(flow, "latch", "follow") &&
+		json_object_get(flow, "latch_interval_ms") != NULL)
+		text_add_members(&text, flow, ", {latch_interval_ms} ms between moves");
+	json_array_foreach (allow, i, prefix)
+		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
+	if (latches || json_array_size(allow) > 0)
+		text_print(stdout, LABEL_INDENT, "%s", text.s);
+	text_clear(&text);
+	text_add_members(&text, latched, ", learned {moves time}");
+	if (json_is_object(latched))
+		text_print(stdout, LABEL_INDENT, "latched   %s%s",
+			text_endpoint(&source, latched, "src"), text.s);
+	else if (latches)
+		text_print(stdout, LABEL_INDENT, "latched   no source yet");
+}
+
 static void
 show(const json_t *result)
 {
-	const json_t *flow = json_object_get(result, "flow");
-	struct text match;
+	const json_t *flow = json_object_get(result, "flow"), *police;
+	const json_t *counters = json_object_get(result, "counters");
+	struct text text, drops;
+	const char *class;
+	json_t *verdict;
 
-	text_print(stdout, LABEL_INDENT, "flow      %s", member_text(flow, "id"));
-	text_print(stdout, LABEL_INDENT, "match     %s", text_match(&match, flow));
-	line_word(flow, "admin", "admin", "up");
-	line_word(flow, "action", "action", "forward");
-	line_sources(flow);
-	line_latched(result, flow);
-	line_classes(flow);
-	lines_limits(flow);
-	lines_counters(json_object_get(result, "counters"));
+	members_print(LABEL_INDENT, flow, "flow      {id}");
+	text_print(stdout, LABEL_INDENT, "match     %s", text_match(&text, flow));
+	if (json_object_get(flow, "admin") != NULL && !member_is(flow, "admin", "up"))
+		members_print(LABEL_INDENT, flow, "admin     {admin}");
+	if (json_object_get(flow, "action") != NULL && !member_is(flow, "action", "forward"))
+		members_print(LABEL_INDENT, flow, "action    {action}");
+	sources_print(result, flow);
+	text_clear(&text);
+	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
+		text_add(&text, " %s=%s", class, json_string_value(verdict));
+	if (text.length > 0)
+		text_print(stdout, LABEL_INDENT, "classes  %s", text.s);
+	police = json_object_get(flow, "police");
+	if (police != NULL) {
+		text_clear(&text);
+		text_add_police(&text, police);
+		text_print(stdout, LABEL_INDENT, "policed   to %s", text.s);
+	}
+	if (json_object_get(flow, "idle_timeout_s") != NULL)
+		members_print(LABEL_INDENT, flow, "removed   when idle for {idle_timeout_s} s");
+	if (json_object_get(flow, "max_datagram_bytes") != NULL)
+		members_print(LABEL_INDENT, flow,
+			"carries   datagrams of up to {max_datagram_bytes byte}");
+	members_print(LABEL_INDENT, counters, "received  {packets packet}, {bytes byte}");
+	text_clear(&text);
+	text_add_members(&text, counters, "{#forwarded} forwarded, {#punted} punted");
+	text_print(stdout, LABEL_INDENT, "          %s, drops: %s", text.s,
+		text_drops(&drops, json_object_get(counters, "drops")));
 	show_streams(json_object_get(flow, "streams"), json_object_get(result, "streams"));
 	flow_legs_print(result);
 }

@@ -17,41 +17,29 @@
 #define WAIT_MS 1000 /* for all flows together */
 #define PAUSE_MS 20
 
+/* Whether a leg of what flow.get returned waits for its next hop; with `warn` said on stderr. */
 static bool
-leg_is_pending(const json_t *state)
-{
-	return member_is(json_object_get(state, "next_hop"), "state", "pending");
-}
-
-static bool
-flow_is_pending(const json_t *result)
-{
-	json_t *state;
-	size_t i;
-
-	json_array_foreach (json_object_get(result, "legs"), i, state) {
-		if (leg_is_pending(state))
-			return true;
-	}
-	return false;
-}
-
-static void
-flow_warn(const json_t *result)
+flow_is_pending(const json_t *result, bool warn)
 {
 	const json_t *flow = json_object_get(result, "flow");
+	bool pending = false;
 	struct text text;
 	json_t *state;
 	size_t i;
 
 	json_array_foreach (json_object_get(result, "legs"), i, state) {
-		if (!leg_is_pending(state))
+		const json_t *hop = json_object_get(state, "next_hop");
+
+		if (!member_is(hop, "state", "pending"))
 			continue;
-		fprintf(stderr, "sluicectl: leg %s of flow %s is %s\n", member_text(state, "id"),
-			member_text(flow, "id"),
-			pending_text(&text, json_array_get(json_object_get(flow, "legs"), i),
-				json_object_get(state, "next_hop")));
+		pending = true;
+		if (warn)
+			fprintf(stderr, "sluicectl: leg %s of flow %s is %s\n",
+				member_text(state, "id"), member_text(flow, "id"),
+				pending_text(&text,
+					json_array_get(json_object_get(flow, "legs"), i), hop));
 	}
+	return pending;
 }
 
 static void
@@ -68,14 +56,14 @@ pending_warn(struct cli *cli, const json_t *ids)
 			return;
 		while ((result = cli_call(cli, "flow.get", json_pack("{s:O}", "id", id),
 				&exit_code)) != NULL &&
-			flow_is_pending(result) && waited_ms < WAIT_MS) {
+			flow_is_pending(result, false) && waited_ms < WAIT_MS) {
 			json_decref(result);
 			nanosleep(&pause, NULL);
 			waited_ms += PAUSE_MS;
 		}
 		if (result == NULL)
 			return;
-		flow_warn(result);
+		flow_is_pending(result, true);
 		json_decref(result);
 	}
 }
@@ -281,39 +269,33 @@ leg_join(struct cli *cli, const struct arguments *arguments)
 	return cli_end(cli, result, exit_code);
 }
 
-static void
-leg_counters_print(const json_t *legs)
-{
-	struct table *table = table_create("LEG,COPIES>,BYTES>,SENT>,DROPS");
-	json_t *leg;
-	size_t i;
-
-	json_array_foreach (legs, i, leg) {
-		const json_t *counters = json_object_get(leg, "counters");
-
-		table_members(table, leg, "id");
-		table_members(table, counters, "copies bytes sent");
-		table_drops(table, counters);
-	}
-	table_end(table);
-}
-
 static int
 leg_leave(struct cli *cli, const struct arguments *arguments)
 {
-	json_t *legs, *result;
+	json_t *legs, *result, *leg;
+	struct table *table;
 	int exit_code;
+	size_t i;
 
 	if (arguments->n_words < 2)
 		return cli_usage(cli, "the ID of a flow%s is missing",
 			arguments->n_words == 0 ? "" : "'s leg");
 	legs = json_array();
-	for (size_t i = 1; i < arguments->n_words; i++)
+	for (i = 1; i < arguments->n_words; i++)
 		json_array_append_new(legs, json_string(arguments->words[i]));
 	result = change_call(cli, arguments, "leg.leave",
 		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
-	if (cli_shows(cli, result))
-		leg_counters_print(json_object_get(result, "left"));
+	if (cli_shows(cli, result)) {
+		table = table_create("LEG,COPIES>,BYTES>,SENT>,DROPS");
+		json_array_foreach (json_object_get(result, "left"), i, leg) {
+			const json_t *counters = json_object_get(leg, "counters");
+
+			table_members(table, leg, "id");
+			table_members(table, counters, "copies bytes sent");
+			table_drops(table, counters);
+		}
+		table_end(table);
+	}
 	return cli_end(cli, result, exit_code);
 }
 

@@ -63,19 +63,6 @@ punted_print(json_t *packet, bool dump)
 		frame_dump(member_text(packet, "frame"), SIZE_MAX, "");
 }
 
-static bool
-is_wanted(const struct follow *follow, const json_t *entry)
-{
-	json_t *kind;
-	size_t i;
-
-	json_array_foreach (follow->kinds, i, kind) {
-		if (json_equal(kind, json_object_get(entry, "event")))
-			return true;
-	}
-	return follow->kinds == NULL;
-}
-
 static void
 follow_show(struct follow *follow, json_t *entry)
 {
@@ -87,35 +74,14 @@ follow_show(struct follow *follow, json_t *entry)
 	}
 }
 
-/* Show the entries of a page and move on behind them. Returns whether there may be another. */
-static bool
-page_show(struct follow *follow, const json_t *page)
-{
-	const json_t *entries = json_object_get(page, follow->ring->member);
-	const uint64_t lost = member_number(page, "lost");
-	json_t *entry;
-	size_t i;
-
-	if (!follow->cli->json && !follow->dump && !follow->headed)
-		printf("%s\n", follow->ring->header);
-	follow->headed = true;
-	if (lost > 0 && follow->after > 0)
-		fprintf(stderr, "sluicectl: %" PRIu64 " were overwritten before they were read\n",
-			lost);
-	json_array_foreach (entries, i, entry) {
-		if (is_wanted(follow, entry))
-			follow_show(follow, entry);
-		follow->after = member_number(entry, "sequence");
-	}
-	return json_array_size(entries) == PAGE_ENTRIES;
-}
-
+/* Show the entries behind `after`, and move on behind them. */
 static int
 follow_read(struct follow *follow, struct client_error *error)
 {
-	json_t *params, *page;
-	uint64_t before;
-	bool more;
+	json_t *params, *page, *entries, *entry, *kind;
+	uint64_t before, lost;
+	bool more, wanted;
+	size_t i, k;
 
 	do {
 		before = follow->after;
@@ -124,7 +90,24 @@ follow_read(struct follow *follow, struct client_error *error)
 		page = client_call(&follow->cli->client, follow->ring->method, params, error);
 		if (page == NULL)
 			return -1;
-		more = page_show(follow, page);
+		if (!follow->cli->json && !follow->dump && !follow->headed)
+			printf("%s\n", follow->ring->header);
+		follow->headed = true;
+		lost = member_number(page, "lost");
+		if (lost > 0 && follow->after > 0)
+			fprintf(stderr,
+				"sluicectl: %" PRIu64 " were overwritten before they were read\n",
+				lost);
+		entries = json_object_get(page, follow->ring->member);
+		json_array_foreach (entries, i, entry) {
+			wanted = follow->kinds == NULL;
+			json_array_foreach (follow->kinds, k, kind)
+				wanted |= json_equal(kind, json_object_get(entry, "event"));
+			if (wanted)
+				follow_show(follow, entry);
+			follow->after = member_number(entry, "sequence");
+		}
+		more = json_array_size(entries) == PAGE_ENTRIES;
 		json_decref(page);
 		if (more && follow->after <= before)
 			return client_error_set(error, CLIENT_BROKEN,
@@ -206,22 +189,13 @@ const struct command command_punted = {
 #define EVENT_INDENT 10 /* where the time stands */
 #define QUEUE_EVENTS 10000 /* what events.subscribe gives at most */
 
-static void
-text_add_list(struct text *text, const char *name, const json_t *values)
-{
-	json_t *value;
-	size_t i;
-
-	text_add(text, " %s=", name);
-	json_array_foreach (values, i, value)
-		text_add(text, "%s%s", i > 0 ? "," : "", json_string_value(value));
-}
-
 /* A member of an event as " NAME=VALUE"; who did it as " by NAME"; drops as their reasons. */
 static void
 text_add_member(struct text *text, const char *name, json_t *value)
 {
 	struct text drops;
+	json_t *item;
+	size_t i;
 
 	if (json_is_string(value))
 		text_add(text, " %s=%s", name, json_string_value(value));
@@ -232,7 +206,9 @@ text_add_member(struct text *text, const char *name, json_t *value)
 	else if (json_is_boolean(value))
 		text_add(text, " %s=%s", name, json_is_true(value) ? "yes" : "no");
 	else if (json_array_size(value) > 0)
-		text_add_list(text, name, value);
+		json_array_foreach (value, i, item)
+			text_add(text, "%s%s%s%s", i > 0 ? "," : " ", i > 0 ? "" : name,
+				i > 0 ? "" : "=", json_string_value(item));
 	else if (strcmp(name, "actor") == 0)
 		text_add(text, " by %s", member_text(value, "name"));
 	else if (json_object_size(value) > 0)

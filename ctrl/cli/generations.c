@@ -29,23 +29,11 @@ text_actor(struct text *text, const json_t *entry)
 		text_add(text, " (tls)");
 }
 
-/* Its tag stands before it. */
-static void
-text_comment(struct text *text, const json_t *entry)
-{
-	const bool tagged = json_object_get(entry, "tag") != NULL;
-	const bool commented = json_object_get(entry, "comment") != NULL;
-
-	text_clear(text);
-	if (tagged)
-		text_add(text, "[%s]%s", member_text(entry, "tag"), commented ? " " : "");
-	if (commented)
-		text_add(text, "%s", member_text(entry, "comment"));
-}
-
 static void
 row_add(struct table *table, const json_t *entry)
 {
+	const bool tagged = json_object_get(entry, "tag") != NULL;
+	const bool commented = json_object_get(entry, "comment") != NULL;
 	char moment[MOMENT_TEXT_MAX];
 	struct text text;
 
@@ -55,50 +43,40 @@ row_add(struct table *table, const json_t *entry)
 	table_cell(table, "%s", text.s);
 	table_members(table, entry, "method added changed removed");
 	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	text_comment(&text, entry);
-	table_cell(table, "%s", text.s);
+	table_cell(table, "%s%s%s%s%s", tagged ? "[" : "", tagged ? member_text(entry, "tag") : "",
+		tagged ? "]" : "", tagged && commented ? " " : "",
+		commented ? member_text(entry, "comment") : "");
 }
 
 /* What a person has to act on stands below the table. */
 static void
 fault_show(const struct cli *cli, const json_t *entry)
 {
-	const uint64_t generation = member_number(entry, "generation");
-
 	if (json_object_get(entry, "fault") == NULL)
 		return;
 	putchar('\n');
-	text_print(stdout, 0,
-		"Generation %" PRIu64 " was not confirmed in time and cannot be taken back: %s.",
-		generation, member_text(entry, "fault"));
+	members_print(0, entry,
+		"Generation {#generation} was not confirmed in time and cannot be taken back: "
+		"{fault}.");
 	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
 	change_print_confirm(cli, entry);
-}
-
-static json_t *
-list_params(const struct arguments *arguments, uint64_t limit)
-{
-	const char *by = arguments_value(arguments, "by");
-	const char *method = arguments_value(arguments, "method");
-	json_t *params = json_pack(
-		"{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor", by, "method", method);
-
-	if (arguments_value(arguments, "declared") != NULL)
-		json_object_set_new(params, "declared", json_true());
-	if (arguments_value(arguments, "tagged") != NULL)
-		json_object_set_new(params, "tagged", json_true());
-	return params;
 }
 
 static int
 history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 {
+	json_t *params = json_pack("{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor",
+		arguments_value(arguments, "by"), "method", arguments_value(arguments, "method"));
 	json_t *result, *entries, *entry;
 	struct table *table;
 	int exit_code;
 	size_t i;
 
-	result = cli_call(cli, "history.list", list_params(arguments, limit), &exit_code);
+	if (arguments_value(arguments, "declared") != NULL)
+		json_object_set_new(params, "declared", json_true());
+	if (arguments_value(arguments, "tagged") != NULL)
+		json_object_set_new(params, "tagged", json_true());
+	result = cli_call(cli, "history.list", params, &exit_code);
 	entries = json_object_get(result, "generations");
 	if (cli_shows(cli, result) && json_array_size(entries) == 0) {
 		printf("no generations\n");
@@ -116,34 +94,32 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 static void
 entry_print(const json_t *entry)
 {
+	static const struct {
+		const char *member, *line;
+	} lines[] = {
+		{"tag", "tag         {tag}"},
+		{"returns_to", "returns to  generation {returns_to}"},
+		{"takes_back", "takes back  generation {takes_back}"},
+		{"fault", "fault       cannot be taken back: {fault}"},
+		{"", "flows       {#added} added, {#changed} changed, {#removed} removed"},
+	};
+	const bool stated = json_object_get(entry, "state") != NULL;
 	char moment[MOMENT_TEXT_MAX];
 	struct text text;
 
 	text_actor(&text, entry);
-	text_print(stdout, LABEL_INDENT, "generation  %" PRIu64 "%s%s",
-		member_number(entry, "generation"), json_object_get(entry, "state") ? ", " : "",
-		json_object_get(entry, "state") ? member_text(entry, "state") : "");
+	members_print(LABEL_INDENT, entry,
+		stated ? "generation  {#generation}, {state}" : "generation  {#generation}");
 	text_print(stdout, LABEL_INDENT, "when        %s",
 		moment_text(member_number(entry, "time_ns"), moment));
 	text_print(stdout, LABEL_INDENT, "who         %s, by %s", text.s,
 		member_text(entry, "method"));
 	if (json_string_length(json_object_get(entry, "comment")) > 0)
 		text_print(stdout, LABEL_INDENT, "comment     %s", member_text(entry, "comment"));
-	if (json_object_get(entry, "tag") != NULL)
-		text_print(stdout, LABEL_INDENT, "tag         %s", member_text(entry, "tag"));
-	if (json_object_get(entry, "returns_to") != NULL)
-		text_print(stdout, LABEL_INDENT, "returns to  generation %" PRIu64 "",
-			member_number(entry, "returns_to"));
-	if (json_object_get(entry, "takes_back") != NULL)
-		text_print(stdout, LABEL_INDENT, "takes back  generation %" PRIu64 "",
-			member_number(entry, "takes_back"));
-	if (json_object_get(entry, "fault") != NULL)
-		text_print(stdout, LABEL_INDENT, "fault       cannot be taken back: %s",
-			member_text(entry, "fault"));
-	text_print(stdout, LABEL_INDENT,
-		"flows       %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed",
-		member_number(entry, "added"), member_number(entry, "changed"),
-		member_number(entry, "removed"));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (lines[i].member[0] == '\0' || json_object_get(entry, lines[i].member) != NULL)
+			members_print(LABEL_INDENT, entry, lines[i].line);
+	}
 	if (json_array_size(json_object_get(entry, "changes")) > 0)
 		putchar('\n');
 }
@@ -341,25 +317,32 @@ back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generatio
 	return exit_code;
 }
 
-/* What it would change, and whether that is wanted. */
 static int
-back_ask(struct cli *cli, const struct arguments *arguments, uint64_t generation)
+rollback(struct cli *cli, const struct arguments *arguments)
 {
-	int exit_code = back_plan(cli, arguments, generation);
+	const bool plans = arguments_value(arguments, "plan") != NULL;
+	const bool asks = !plans && change_asks(arguments);
+	json_t *params, *result;
+	uint64_t generation;
 	char question[64];
+	int exit_code;
 
-	if (exit_code != CLI_OK && exit_code != CLI_CHANGES)
+	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
+		return cli_usage(cli,
+			"without a terminal to ask at, name the GENERATION to go back to, which "
+			"'sluicectl history' lists, or say --yes for the last declared one");
+	exit_code = arguments->n_words == 0
+			    ? last_declared(cli, &generation)
+			    : generation_parse(cli, arguments->words[0], &generation);
+	if (exit_code == CLI_OK && (plans || asks))
+		exit_code = back_plan(cli, arguments, generation);
+	if (plans || (exit_code != CLI_OK && exit_code != CLI_CHANGES))
 		return exit_code;
 	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", generation);
-	return change_agreed(question) ? CLI_OK : CLI_REFUSED;
-}
-
-static int
-back_do(struct cli *cli, const struct arguments *arguments, uint64_t generation)
-{
-	json_t *params = json_pack("{s:I}", "generation", (json_int_t)generation), *result;
-	int exit_code = change_confirm_within(cli, arguments, params);
-
+	if (asks && !change_agreed(question))
+		return CLI_REFUSED;
+	params = json_pack("{s:I}", "generation", (json_int_t)generation);
+	exit_code = change_confirm_within(cli, arguments, params);
 	if (exit_code != CLI_OK) {
 		json_decref(params);
 		return exit_code;
@@ -373,28 +356,6 @@ back_do(struct cli *cli, const struct arguments *arguments, uint64_t generation)
 		printf("The flows are again those of generation %" PRIu64 ".\n", generation);
 	json_decref(result);
 	return CLI_OK;
-}
-
-static int
-rollback(struct cli *cli, const struct arguments *arguments)
-{
-	const bool plans = arguments_value(arguments, "plan") != NULL;
-	const bool asks = !plans && change_asks(arguments);
-	uint64_t generation;
-	int exit_code;
-
-	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
-		return cli_usage(cli,
-			"without a terminal to ask at, name the GENERATION to go back to, which "
-			"'sluicectl history' lists, or say --yes for the last declared one");
-	exit_code = arguments->n_words == 0
-			    ? last_declared(cli, &generation)
-			    : generation_parse(cli, arguments->words[0], &generation);
-	if (exit_code == CLI_OK && plans)
-		return back_plan(cli, arguments, generation);
-	if (exit_code == CLI_OK && asks)
-		exit_code = back_ask(cli, arguments, generation);
-	return exit_code == CLI_OK ? back_do(cli, arguments, generation) : exit_code;
 }
 
 static const struct option_spec rollback_options[] = {

@@ -49,28 +49,6 @@ cli_load_json(const struct cli *cli, const char *path)
 	return document;
 }
 
-static bool
-name_ends(const char *path, const char *ending)
-{
-	const size_t length = strlen(path), end = strlen(ending);
-
-	return length > end && strcmp(path + length - end, ending) == 0;
-}
-
-static json_t *
-document_load(const struct cli *cli, const char *path)
-{
-	struct fault fault;
-	json_t *document;
-
-	if (!name_ends(path, ".yaml") && !name_ends(path, ".yml"))
-		return cli_load_json(cli, path);
-	document = yaml_load(path, &fault);
-	if (document == NULL)
-		cli_usage(cli, "%s", fault.message);
-	return document;
-}
-
 int
 flow_file_given(
 	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
@@ -88,8 +66,14 @@ flow_file_given(
 json_t *
 flow_file_load(struct cli *cli, const char *path, const char *member)
 {
-	json_t *document = document_load(cli, path), *array;
+	const char *dot = strrchr(path, '.');
+	json_t *document, *array;
+	struct fault fault;
 
+	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		document = cli_load_json(cli, path);
+	else if ((document = yaml_load(path, &fault)) == NULL)
+		cli_usage(cli, "%s", fault.message);
 	if (document == NULL)
 		return NULL;
 	cli->file = path;
@@ -104,72 +88,18 @@ flow_file_load(struct cli *cli, const char *path, const char *member)
 	return json_is_array(document) ? document : json_pack("[o]", document);
 }
 
-static int
-link_check(pcap_t *file, const char *path, char *error)
-{
-	const int link = pcap_datalink(file);
-	const char *name = pcap_datalink_val_to_name(link);
-
-	if (link == DLT_EN10MB)
-		return 0;
-	snprintf(error, CAPTURE_ERROR_MAX,
-		"%s: found link layer %s, expected Ethernet (EN10MB); capture on one interface, "
-		"not on \"any\"",
-		path, name != NULL ? name : "without a name");
-	return -1;
-}
-
-/* 1: handed over; 0: not wanted; -1. */
-static int
-frame_take(const struct pcap_pkthdr *header, const uint8_t *frame, uint64_t number,
-	const char *path, capture_fn fn, void *arg, char *error)
-{
-	if (header->caplen < header->len) {
-		snprintf(error, CAPTURE_ERROR_MAX,
-			"%s: packet %" PRIu64
-			" was cut to %u of its %u byte%s when it was captured; "
-			"capture with tcpdump -s 0",
-			path, number, header->caplen, header->len, plural_s(header->len));
-		return -1;
-	}
-	fn(arg, number, frame, header->caplen);
-	return 1;
-}
-
-static int
-frames_take(pcap_t *file, const char *path, uint64_t first, unsigned count, capture_fn fn,
-	void *arg, char *error)
-{
-	struct pcap_pkthdr *header;
-	const uint8_t *frame;
-	uint64_t number = 0;
-	unsigned n = 0;
-	int ret = 1;
-
-	while (n < count && (ret = pcap_next_ex(file, &header, &frame)) == 1) {
-		if (++number < first)
-			continue;
-		if (frame_take(header, frame, number, path, fn, arg, error) < 0)
-			return -1;
-		n++;
-	}
-	if (ret == PCAP_ERROR)
-		snprintf(error, CAPTURE_ERROR_MAX, "%s: behind packet %" PRIu64 ": %s", path,
-			number, pcap_geterr(file));
-	else if (n == 0)
-		snprintf(error, CAPTURE_ERROR_MAX,
-			"%s: found %" PRIu64 " packet%s, expected %" PRIu64 " at least", path,
-			number, plural_s(number), first);
-	return ret == PCAP_ERROR || n == 0 ? -1 : (int)n;
-}
-
 int
 capture_read(const char *path, uint64_t first, unsigned count, capture_fn fn, void *arg,
 	char error[CAPTURE_ERROR_MAX])
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
 	pcap_t *file = pcap_open_offline(path, why);
-	int ret;
+	struct pcap_pkthdr *header;
+	const uint8_t *frame;
+	const char *link;
+	uint64_t number = 0;
+	unsigned n = 0;
+	int status = 1, ret = -1;
 
 	if (file == NULL) {
 		/* libpcap names the file for some errors itself. */
@@ -178,9 +108,38 @@ capture_read(const char *path, uint64_t first, unsigned count, capture_fn fn, vo
 			strncmp(why, path, strlen(path)) == 0 ? "" : ": ", why);
 		return -1;
 	}
-	ret = link_check(file, path, error);
-	if (ret == 0)
-		ret = frames_take(file, path, first, count, fn, arg, error);
+	if (pcap_datalink(file) != DLT_EN10MB) {
+		link = pcap_datalink_val_to_name(pcap_datalink(file));
+		snprintf(error, CAPTURE_ERROR_MAX,
+			"%s: found link layer %s, expected Ethernet (EN10MB); capture on one "
+			"interface, not on \"any\"",
+			path, link != NULL ? link : "without a name");
+		goto out;
+	}
+	while (n < count && (status = pcap_next_ex(file, &header, &frame)) == 1) {
+		if (++number < first)
+			continue;
+		if (header->caplen < header->len) {
+			snprintf(error, CAPTURE_ERROR_MAX,
+				"%s: packet %" PRIu64
+				" was cut to %u of its %u byte%s when it was captured; "
+				"capture with tcpdump -s 0",
+				path, number, header->caplen, header->len, plural_s(header->len));
+			goto out;
+		}
+		fn(arg, number, frame, header->caplen);
+		n++;
+	}
+	if (status == PCAP_ERROR)
+		snprintf(error, CAPTURE_ERROR_MAX, "%s: behind packet %" PRIu64 ": %s", path,
+			number, pcap_geterr(file));
+	else if (n == 0)
+		snprintf(error, CAPTURE_ERROR_MAX,
+			"%s: found %" PRIu64 " packet%s, expected %" PRIu64 " at least", path,
+			number, plural_s(number), first);
+	else
+		ret = (int)n;
+out:
 	pcap_close(file);
 	return ret;
 }

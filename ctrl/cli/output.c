@@ -278,23 +278,6 @@ add_vlans(struct text *text, const json_t *object)
 	text_add(text, "%" PRIu64, member_number(object, "vlan"));
 }
 
-static void
-add_match(struct text *text, const json_t *match)
-{
-	text_add(text, "%s ", member_text(match, "port"));
-	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0) {
-		text_add(text, "vlan ");
-		add_vlans(text, match);
-		text_add(text, " ");
-	}
-	if (json_object_get(match, "src") != NULL)
-		add_endpoint(text, match, "src");
-	else
-		text_add(text, "any");
-	text_add(text, " > ");
-	add_endpoint(text, match, "dst");
-}
-
 /* "any", "192.0.2.0/24", "192.0.2.0/24:5000-5999", "any:5004" */
 static void
 add_range(struct text *text, const json_t *rule, const char *prefix, const char *ports)
@@ -314,33 +297,43 @@ add_range(struct text *text, const json_t *rule, const char *prefix, const char 
 		text_add(text, "-%" JSON_INTEGER_FORMAT, last);
 }
 
-static void
-add_rule(struct text *text, const json_t *rule)
-{
-	text_add(text, "rule %" PRIu64 " ", member_number(rule, "priority"));
-	if (json_object_get(rule, "family") != NULL)
-		text_add(text, "IPv%" PRIu64 " ", member_number(rule, "family"));
-	if (json_object_get(rule, "port") != NULL)
-		text_add(text, "%s ", member_text(rule, "port"));
-	if (json_object_get(rule, "outer_vlan") != NULL)
-		text_add(text, "outer-vlan %" PRIu64 " ", member_number(rule, "outer_vlan"));
-	if (json_object_get(rule, "vlan") != NULL)
-		text_add(text, "vlan %" PRIu64 " ", member_number(rule, "vlan"));
-	add_range(text, rule, "src", "src_ports");
-	text_add(text, " > ");
-	add_range(text, rule, "dst", "dst_ports");
-}
-
 const char *
 text_match(struct text *text, const json_t *flow)
 {
-	const json_t *rule = json_object_get(flow, "rule");
+	static const struct {
+		const char *member, *text;
+	} parts[] = {
+		{"family", "IPv{#family} "},
+		{"port", "{port} "},
+		{"outer_vlan", "outer-vlan {#outer_vlan} "},
+		{"vlan", "vlan {#vlan} "},
+	};
+	const json_t *rule = json_object_get(flow, "rule"), *match = json_object_get(flow, "match");
 
 	text_clear(text);
-	if (rule != NULL)
-		add_rule(text, rule);
+	if (rule != NULL) {
+		text_add_members(text, rule, "rule {#priority} ");
+		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+			if (json_object_get(rule, parts[i].member) != NULL)
+				text_add_members(text, rule, parts[i].text);
+		}
+		add_range(text, rule, "src", "src_ports");
+		text_add(text, " > ");
+		add_range(text, rule, "dst", "dst_ports");
+		return text->s;
+	}
+	text_add_members(text, match, "{port} ");
+	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0) {
+		text_add(text, "vlan ");
+		add_vlans(text, match);
+		text_add(text, " ");
+	}
+	if (json_object_get(match, "src") != NULL)
+		add_endpoint(text, match, "src");
 	else
-		add_match(text, json_object_get(flow, "match"));
+		text_add(text, "any");
+	text_add(text, " > ");
+	add_endpoint(text, match, "dst");
 	return text->s;
 }
 
@@ -389,6 +382,48 @@ text_drops(struct text *text, json_t *drops)
 	if (text->length == 0)
 		text_add(text, "-");
 	return text->s;
+}
+
+void
+text_add_members(struct text *text, const json_t *object, const char *template)
+{
+	char path[96], *rest, *name, *noun;
+	const json_t *value;
+	size_t length;
+
+	for (; *template != '\0'; template += length) {
+		length = strcspn(template, "{");
+		text_add(text, "%.*s", (int)length, template);
+		template += length;
+		length = 0;
+		if (*template == '\0')
+			return;
+		length = strcspn(template, "}") + 1;
+		snprintf(path, sizeof(path), "%.*s", (int)length - 2, template + 1);
+		noun = strchr(path, ' ');
+		if (noun != NULL)
+			*noun++ = '\0';
+		rest = path[0] == '#' ? path + 1 : path;
+		for (value = object; (name = strsep(&rest, "/")) != NULL;)
+			value = json_object_get(value, name);
+		if (json_is_string(value) || (!value && path[0] != '#' && noun == NULL))
+			text_add(text, "%s", value ? json_string_value(value) : "-");
+		else
+			text_add(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		if (noun != NULL)
+			text_add(
+				text, " %s%s", noun, plural_s((uint64_t)json_integer_value(value)));
+	}
+}
+
+void
+members_print(unsigned indent, const json_t *object, const char *template)
+{
+	struct text text;
+
+	text_clear(&text);
+	text_add_members(&text, object, template);
+	text_print(stdout, indent, "%s", text.s);
 }
 
 void
@@ -441,6 +476,8 @@ struct table_column {
 	const char *title; /* ASCII */
 	bool right; /* align to the right, as numbers are */
 	bool cuts;
+	size_t width; /* uncut; set when the table is printed */
+	size_t least; /* in a line that is full */
 };
 
 struct table {
@@ -450,12 +487,6 @@ struct table {
 	char **cells; /* row after row */
 	size_t n_cells;
 	size_t room;
-};
-
-struct layout {
-	const struct table *table;
-	size_t *widths; /* of the columns, uncut */
-	size_t columns; /* of the terminal */
 };
 
 struct table *
@@ -470,7 +501,8 @@ table_create(const char *titles)
 		struct table_column *column = &table->columns[table->n_columns++];
 		char *last = title + strlen(title) - 1;
 
-		*column = (struct table_column){title, *last == '>', *last == '~'};
+		*column = (struct table_column){
+			.title = title, .right = *last == '>', .cuts = *last == '~'};
 		if (column->right || column->cuts)
 			*last = '\0';
 	}
@@ -527,64 +559,18 @@ table_drops(struct table *table, const json_t *object)
 	table_cell(table, "%s", text_drops(&text, json_object_get(object, "drops")));
 }
 
-static size_t
-column_width(const struct table *table, size_t column)
-{
-	size_t width = strlen(table->columns[column].title);
-
-	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
-		const size_t columns = text_columns(table->cells[i]);
-
-		if (columns > width)
-			width = columns;
-	}
-	return width;
-}
-
-/* Of a column in a line that is full. */
-static size_t
-least_width(const struct layout *layout, size_t column)
-{
-	const size_t width = layout->widths[column];
-
-	return layout->table->columns[column].cuts && width > CUT_LEAST ? CUT_LEAST : width;
-}
-
-/* The column behind the last that has room in the line of `first`; *used: what they take. */
-static size_t
-line_end(const struct layout *layout, size_t first, size_t room, size_t *used)
-{
-	size_t end = first + 1;
-
-	*used = least_width(layout, first);
-	for (; end < layout->table->n_columns; end++) {
-		if (*used + GAP + least_width(layout, end) > room)
-			break;
-		*used += GAP + least_width(layout, end);
-	}
-	return end;
-}
-
-static bool
-is_empty(char *const *cells, size_t first, size_t end)
-{
-	while (first < end && cells[first][0] == '\0')
-		first++;
-	return first == end;
-}
-
 /* One line of a row. Blanks are owed until a cell with text in it follows. */
 static void
-line_print(const struct layout *layout, char *const *cells, size_t first, size_t end, size_t room,
+line_print(const struct table *table, char *const *cells, size_t first, size_t end, size_t room,
 	size_t used, FILE *out)
 {
 	size_t owed = first > 0 ? INDENT : 0;
 
 	for (size_t i = first; i < end; i++) {
-		const struct table_column *column = &layout->table->columns[i];
+		const struct table_column *column = &table->columns[i];
 		const char *text = cells != NULL ? cells[i] : column->title;
 		const size_t columns = text_columns(text);
-		size_t width = least_width(layout, i), more = layout->widths[i] - width;
+		size_t width = column->least, more = column->width - width;
 
 		/* Only what may be cut has more than its least. */
 		more = more < room - used ? more : room - used;
@@ -607,49 +593,60 @@ line_print(const struct layout *layout, char *const *cells, size_t first, size_t
 
 /* The titles, or a row of so many cells. */
 static void
-row_print(const struct layout *layout, char *const *cells, size_t n_cells, FILE *out)
+row_print(const struct table *table, char *const *cells, size_t n_cells, size_t columns, FILE *out)
 {
 	size_t first = 0, end, used;
 
 	for (; first < n_cells; first = end) {
 		const unsigned indent = first > 0 ? INDENT : 0;
-		const size_t room = layout->columns - indent;
+		const size_t room = columns - indent;
+		bool is_empty;
 
-		end = line_end(layout, first, room, &used);
-		end = end < n_cells ? end : n_cells;
-		if (cells != NULL && end - first < n_cells && is_empty(cells, first, end))
+		used = table->columns[first].least;
+		for (end = first + 1; end < n_cells; end++) {
+			if (used + GAP + table->columns[end].least > room)
+				break;
+			used += GAP + table->columns[end].least;
+		}
+		is_empty = cells != NULL && end - first < n_cells;
+		for (size_t i = first; is_empty && i < end; i++)
+			is_empty = cells[i][0] == '\0';
+		if (is_empty)
 			continue;
 		if (cells != NULL && used > room && end == first + 1) {
 			/* A cell that is wider than a line, broken at its blanks. */
 			char *text = text_format("%*s%s", (int)indent, "", cells[first]);
 
-			text_wrap(out, layout->columns, indent + INDENT, "", text);
+			text_wrap(out, columns, indent + INDENT, "", text);
 			free(text);
 		} else {
-			line_print(layout, cells, first, end, room, used, out);
+			line_print(table, cells, first, end, room, used, out);
 		}
 	}
 }
 
 void
-table_print_within(const struct table *table, size_t columns, FILE *out)
+table_print_within(struct table *table, size_t columns, FILE *out)
 {
-	struct layout layout = {.table = table,
-		.widths = calloc(table->n_columns, sizeof(*layout.widths)),
-		.columns = columns};
+	for (size_t c = 0; c < table->n_columns; c++) {
+		struct table_column *column = &table->columns[c];
 
-	if (layout.widths == NULL)
-		cli_out_of_memory();
-	for (size_t i = 0; i < table->n_columns; i++)
-		layout.widths[i] = column_width(table, i);
-	row_print(&layout, NULL, table->n_columns, out);
+		column->width = strlen(column->title);
+		for (size_t i = c; i < table->n_cells; i += table->n_columns) {
+			const size_t width = text_columns(table->cells[i]);
+
+			column->width = width > column->width ? width : column->width;
+		}
+		column->least =
+			column->cuts && column->width > CUT_LEAST ? CUT_LEAST : column->width;
+	}
+	row_print(table, NULL, table->n_columns, columns, out);
 	for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
 		const size_t left = table->n_cells - i;
 
-		row_print(&layout, table->cells + i,
-			left < table->n_columns ? left : table->n_columns, out);
+		row_print(table, table->cells + i,
+			left < table->n_columns ? left : table->n_columns, columns, out);
 	}
-	free(layout.widths);
 }
 
 void
@@ -898,91 +895,52 @@ yaml_item_print(FILE *out, json_t *object)
 #define VLAN_TAG_BYTES 4
 #define VLAN_ID_MASK 0xfff
 
-/* What is read, from the front. */
-struct reader {
-	const uint8_t *at;
-	size_t left;
-};
-
-/* The next n bytes, or NULL when there are not so many. */
-static const uint8_t *
-take(struct reader *reader, size_t n)
-{
-	const uint8_t *at = reader->at;
-
-	if (reader->left < n)
-		return NULL;
-	reader->at += n;
-	reader->left -= n;
-	return at;
-}
-
 static uint16_t
 word_at(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* The EtherType behind all tags; 0: the frame ends before it. */
-static uint16_t
-link_read(struct reader *reader, struct text *vlans)
-{
-	const uint8_t *link = take(reader, ETH_HLEN);
-	uint16_t type = link != NULL ? word_at(link + 2 * ETH_ALEN) : 0;
-
-	while (type == ETH_P_8021Q || type == ETH_P_8021AD) {
-		const uint8_t *tag = take(reader, VLAN_TAG_BYTES);
-
-		if (tag == NULL)
-			return 0;
-		text_add(vlans, "%s%u", vlans->length > 0 ? "." : ", vlan ",
-			word_at(tag) & VLAN_ID_MASK);
-		type = word_at(tag + 2);
-	}
-	return type;
-}
-
-static void
-endpoints_add(struct text *endpoints, int family, const uint8_t *src, const uint8_t *dst,
-	const uint8_t *udp)
-{
-	char address[INET6_ADDRSTRLEN], from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX];
-
-	inet_ntop(family, src, address, sizeof(address));
-	endpoint_format(address, word_at(udp), from);
-	inet_ntop(family, dst, address, sizeof(address));
-	endpoint_format(address, word_at(udp + 2), to);
-	text_add(endpoints, "%s > %s", from, to);
-}
-
 /* UDP right behind the IP header, as all frames that leave have it. */
 bool
 frame_describe(const uint8_t *frame, size_t bytes, struct text *endpoints, struct text *fields)
 {
-	struct reader reader = {.at = frame, .left = bytes};
+	char address[INET6_ADDRSTRLEN], from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX];
+	size_t at = 2 * ETH_ALEN, ip_bytes; /* at: of the EtherType */
 	const uint8_t *ip, *udp;
+	unsigned ttl, dscp, payload;
 	struct text vlans;
-	unsigned ttl, dscp;
-	uint16_t type;
+	uint16_t type = 0;
 	bool ip4;
 
 	text_clear(&vlans);
-	type = link_read(&reader, &vlans);
+	while (at + 2 <= bytes) {
+		type = word_at(frame + at);
+		if ((type != ETH_P_8021Q && type != ETH_P_8021AD) || at + VLAN_TAG_BYTES > bytes)
+			break;
+		text_add(&vlans, "%s%u", vlans.length > 0 ? "." : ", vlan ",
+			word_at(frame + at + 2) & VLAN_ID_MASK);
+		at += VLAN_TAG_BYTES;
+	}
 	ip4 = type == ETH_P_IP;
-	if (!ip4 && type != ETH_P_IPV6)
+	ip_bytes = ip4 ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+	if ((!ip4 && type != ETH_P_IPV6) || at + 2 + ip_bytes + sizeof(struct udphdr) > bytes)
 		return false;
-	ip = take(&reader, ip4 ? sizeof(struct iphdr) : sizeof(struct ip6_hdr));
-	udp = take(&reader, sizeof(struct udphdr));
-	if (ip == NULL || udp == NULL || word_at(udp + 4) < sizeof(struct udphdr) ||
+	ip = frame + at + 2;
+	udp = ip + ip_bytes;
+	if (word_at(udp + 4) < sizeof(struct udphdr) ||
 		(ip4 ? ip[0] != 0x45 || ip[9] != IPPROTO_UDP : ip[6] != IPPROTO_UDP))
 		return false;
-	endpoints_add(endpoints, ip4 ? AF_INET : AF_INET6, ip + (ip4 ? 12 : 8),
-		ip + (ip4 ? 16 : 24), udp);
+	inet_ntop(ip4 ? AF_INET : AF_INET6, ip + (ip4 ? 12 : 8), address, sizeof(address));
+	endpoint_format(address, word_at(udp), from);
+	inet_ntop(ip4 ? AF_INET : AF_INET6, ip + (ip4 ? 16 : 24), address, sizeof(address));
+	endpoint_format(address, word_at(udp + 2), to);
+	text_add(endpoints, "%s > %s", from, to);
 	ttl = ip4 ? ip[8] : ip[7];
 	dscp = ip4 ? ip[1] >> 2 : (unsigned)(word_at(ip) >> 6 & 0x3f);
-	text_add(fields, "ttl %u, dscp %u%s, %u byte%s of payload", ttl, dscp, vlans.s,
-		word_at(udp + 4) - (unsigned)sizeof(struct udphdr),
-		plural_s(word_at(udp + 4) - sizeof(struct udphdr)));
+	payload = word_at(udp + 4) - (unsigned)sizeof(struct udphdr);
+	text_add(fields, "ttl %u, dscp %u%s, %u byte%s of payload", ttl, dscp, vlans.s, payload,
+		plural_s(payload));
 	return true;
 }
 

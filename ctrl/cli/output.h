@@ -80,6 +80,14 @@ const char *text_number(
 	struct text *text, const json_t *object, const char *name, const char *absent);
 const char *text_drops(struct text *text, json_t *drops);
 
+/*
+ * Append a text in which {name} stands for a member of the object, text or number, "-" for none;
+ * {#name} for a number, 0 for none; {name packet} for "1 packet", "2 packets"; {legs/now} for a
+ * member of a member. members_print() is text_print() of that.
+ */
+void text_add_members(struct text *text, const json_t *object, const char *template);
+void members_print(unsigned indent, const json_t *object, const char *template);
+
 #define MOMENT_TEXT_MAX 32
 
 /* Nanoseconds since 1970 in local time, "2026-11-23 03:10:00"; `text` has MOMENT_TEXT_MAX. */
@@ -132,7 +140,7 @@ void table_members(struct table *table, const json_t *object, const char *names)
 void table_drops(struct table *table, const json_t *object);
 
 /* Title line and all rows, of the last row only the cells filled so far, in so many columns. */
-void table_print_within(const struct table *table, size_t columns, FILE *out);
+void table_print_within(struct table *table, size_t columns, FILE *out);
 
 /*
  * Print the table on stdout and destroy it; table_end_below() below an empty line, and nothing when

@@ -36,6 +36,44 @@ target_default(struct cli *cli)
 	};
 }
 
+static int
+global_option(struct cli *cli, const char *name, const char *value)
+{
+	struct remote_target *target = &cli->client.target;
+	const struct {
+		const char *name;
+		const char **text;
+		bool *flag;
+	} options[] = {
+		{"json", NULL, &cli->json},
+		{"help", NULL, &cli->help},
+		{"version", NULL, &cli->version},
+		{"socket", &cli->client.path, NULL},
+		{"connect", &target->endpoint, NULL},
+		{"cert", &target->certificate, NULL},
+		{"key", &target->key, NULL},
+		{"ca", &target->ca, NULL},
+	};
+	uint64_t timeout_ms;
+
+	if (strcmp(name, "socket") == 0)
+		target->endpoint = NULL;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcmp(name, options[i].name) != 0)
+			continue;
+		if (options[i].flag != NULL)
+			*options[i].flag = true;
+		else
+			*options[i].text = value;
+		return CLI_OK;
+	}
+	if (seconds_parse(value, &timeout_ms) < 0)
+		return cli_usage(cli,
+			"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms", value);
+	cli->client.timeout_ms = (unsigned)timeout_ms;
+	return CLI_OK;
+}
+
 /* A remote daemon takes all four. */
 static int
 target_check(struct cli *cli)
@@ -47,38 +85,6 @@ target_check(struct cli *cli)
 	if (target->certificate == NULL || target->key == NULL || target->ca == NULL)
 		return cli_usage(cli, "--connect takes --cert, --key and --ca, too");
 	cli->client.path = target->endpoint;
-	return CLI_OK;
-}
-
-static int
-global_option(struct cli *cli, const char *name, const char *value)
-{
-	uint64_t timeout_ms;
-
-	if (strcmp(name, "json") == 0) {
-		cli->json = true;
-	} else if (strcmp(name, "help") == 0) {
-		cli->help = true;
-	} else if (strcmp(name, "version") == 0) {
-		cli->version = true;
-	} else if (strcmp(name, "socket") == 0) {
-		cli->client.path = value;
-		cli->client.target.endpoint = NULL;
-	} else if (strcmp(name, "connect") == 0) {
-		cli->client.target.endpoint = value;
-	} else if (strcmp(name, "cert") == 0) {
-		cli->client.target.certificate = value;
-	} else if (strcmp(name, "key") == 0) {
-		cli->client.target.key = value;
-	} else if (strcmp(name, "ca") == 0) {
-		cli->client.target.ca = value;
-	} else {
-		if (seconds_parse(value, &timeout_ms) < 0)
-			return cli_usage(cli,
-				"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms",
-				value);
-		cli->client.timeout_ms = (unsigned)timeout_ms;
-	}
 	return CLI_OK;
 }
 

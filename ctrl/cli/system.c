@@ -51,33 +51,22 @@ static void
 info_print(const json_t *result)
 {
 	const uint64_t up_s = member_number(result, "uptime_s");
-	const json_t *flows = json_object_get(result, "flows");
-	const json_t *ipv4 = json_object_get(flows, "ipv4");
-	const json_t *ipv6 = json_object_get(flows, "ipv6");
-	const json_t *legs = json_object_get(result, "legs");
-	const json_t *limits = json_object_get(result, "limits");
 	const uint64_t lost = member_number(result, "log_lines_lost");
+	struct text process;
 
-	text_print(stdout, LABEL_INDENT, "version  %s %s, %s", member_text(result, "name"),
-		member_text(result, "version"), member_text(result, "dpdk"));
-	text_print(stdout, LABEL_INDENT,
-		"process  pid %" PRIu64 ", control on CPU %" PRIu64 ", up %" PRIu64
-		"d %02u:%02u:%02u",
-		member_number(result, "pid"), member_number(result, "control_core"), up_s / 86400,
-		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
-	text_print(stdout, LABEL_INDENT,
-		"flows    IPv4 %" PRIu64 " of %" PRIu64 ", IPv6 %" PRIu64 " of %" PRIu64
-		", legs in sets %" PRIu64 " of %" PRIu64,
-		member_number(ipv4, "installed"), member_number(ipv4, "capacity"),
-		member_number(ipv6, "installed"), member_number(ipv6, "capacity"),
-		member_number(legs, "installed"), member_number(legs, "capacity"));
-	text_print(stdout, LABEL_INDENT,
-		"limits   %" PRIu64 " byte%s a message, depth %" PRIu64 ", %" PRIu64
-		" connection%s",
-		member_number(limits, "message_bytes"),
-		plural_s(member_number(limits, "message_bytes")), member_number(limits, "depth"),
-		member_number(limits, "connections"),
-		plural_s(member_number(limits, "connections")));
+	members_print(LABEL_INDENT, result, "version  {name} {version}, {dpdk}");
+	text_clear(&process);
+	text_add_members(&process, result, "process  pid {#pid}, control on CPU {#control_core}");
+	text_print(stdout, LABEL_INDENT, "%s, up %" PRIu64 "d %02u:%02u:%02u", process.s,
+		up_s / 86400, (unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60),
+		(unsigned)(up_s % 60));
+	members_print(LABEL_INDENT, result,
+		"flows    IPv4 {#flows/ipv4/installed} of {#flows/ipv4/capacity}, "
+		"IPv6 {#flows/ipv6/installed} of {#flows/ipv6/capacity}, "
+		"legs in sets {#legs/installed} of {#legs/capacity}");
+	members_print(LABEL_INDENT, result,
+		"limits   {limits/message_bytes byte} a message, depth {#limits/depth}, "
+		"{limits/connections connection}");
 	if (lost > 0)
 		text_print(stdout, LABEL_INDENT,
 			"log      %" PRIu64 " line%s lost: standard error was not read", lost,
@@ -142,28 +131,9 @@ port_keep(json_t *result, const char *name)
 }
 
 static int
-port_print(const struct cli *cli, const json_t *ports, const json_t *counters)
-{
-	json_t *document;
-
-	if (cli->json) {
-		document = json_pack("{s:O, s:O}", "port",
-			json_array_get(json_object_get(ports, "ports"), 0), "counters",
-			json_array_get(json_object_get(counters, "ports"), 0));
-		cli_print_json(document);
-		json_decref(document);
-		return CLI_OK;
-	}
-	ports_print(ports);
-	putchar('\n');
-	counters_ports_print(json_object_get(counters, "ports"));
-	return CLI_OK;
-}
-
-static int
 port_show(struct cli *cli, const struct arguments *arguments)
 {
-	json_t *ports, *counters;
+	json_t *ports, *counters, *document;
 	const char *name;
 	int exit_code;
 
@@ -174,12 +144,20 @@ port_show(struct cli *cli, const struct arguments *arguments)
 	if (ports == NULL)
 		return exit_code;
 	counters = cli_call(cli, "counters.get", json_object(), &exit_code);
-	if (counters != NULL && port_keep(ports, name) == 0 && port_keep(counters, name) == 0) {
-		exit_code = port_print(cli, ports, counters);
-	} else if (counters != NULL) {
+	if (counters != NULL && (port_keep(ports, name) < 0 || port_keep(counters, name) < 0)) {
 		fprintf(stderr, "sluicectl: found no port %s; 'sluicectl port list' shows them\n",
 			name);
 		exit_code = CLI_REFUSED;
+	} else if (cli_shows(cli, counters)) {
+		ports_print(ports);
+		putchar('\n');
+		counters_ports_print(json_object_get(counters, "ports"));
+		exit_code = CLI_OK;
+	} else if (counters != NULL) {
+		document = json_pack("{s:O, s:O}", "port",
+			json_array_get(json_object_get(ports, "ports"), 0), "counters",
+			json_array_get(json_object_get(counters, "ports"), 0));
+		exit_code = cli_end(cli, document, CLI_OK);
 	}
 	json_decref(ports);
 	json_decref(counters);
@@ -290,18 +268,6 @@ bursts_print(const json_t *bursts)
 	}
 }
 
-/* "512 ns", "65.5 us", "2.1 ms" */
-static void
-time_label(uint64_t ns, char *label, size_t size)
-{
-	if (ns < 1000)
-		snprintf(label, size, "%" PRIu64 " ns", ns);
-	else if (ns < 1000000)
-		snprintf(label, size, "%.1f us", (double)ns / 1e3);
-	else
-		snprintf(label, size, "%.1f ms", (double)ns / 1e6);
-}
-
 /* Time from rx to tx of sampled packets: each row from its time to twice that. */
 static void
 residence_print(const json_t *buckets)
@@ -319,31 +285,30 @@ residence_print(const json_t *buckets)
 	}
 	printf("%12s %11s\n", "INSIDE FOR", "PACKETS");
 	json_array_foreach (buckets, i, bucket) {
-		time_label(member_number(bucket, "from_ns"), label, sizeof(label));
+		const double ns = (double)member_number(bucket, "from_ns");
+
+		snprintf(label, sizeof(label), "%.*f %s", ns < 1e3 ? 0 : 1,
+			ns / (ns < 1e3		? 1
+				     : ns < 1e6 ? 1e3
+						: 1e6),
+			ns < 1e3   ? "ns"
+			: ns < 1e6 ? "us"
+				   : "ms");
 		bar_print(label, member_number(bucket, "packets"), most, sum);
 	}
-}
-
-static double
-member_real(const json_t *object, const char *name)
-{
-	return json_number_value(json_object_get(object, name));
 }
 
 static void
 worker_print(const json_t *worker)
 {
-	text_print(stdout, WORKER_INDENT,
-		"worker %" PRIu64 "  on CPU %" PRIu64 ", %" PRIu64 " queue%s, %" PRIu64
-		" packet%s in, %" PRIu64 " out",
-		member_number(worker, "worker"), member_number(worker, "core"),
-		member_number(worker, "rx_queues"), plural_s(member_number(worker, "rx_queues")),
-		member_number(worker, "rx_packets"), plural_s(member_number(worker, "rx_packets")),
-		member_number(worker, "tx_packets"));
+	members_print(WORKER_INDENT, worker,
+		"worker {#worker}  on CPU {#core}, {rx_queues queue}, {rx_packets packet} in, "
+		"{#tx_packets} out");
 	text_print(stdout, WORKER_INDENT,
 		"          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us",
-		member_real(worker, "busy_share") * 100, member_real(worker, "cycles_per_packet"),
-		member_real(worker, "longest_round_us"));
+		json_number_value(json_object_get(worker, "busy_share")) * 100,
+		json_number_value(json_object_get(worker, "cycles_per_packet")),
+		json_number_value(json_object_get(worker, "longest_round_us")));
 	if (member_number(worker, "rx_packets") == 0)
 		return;
 	bursts_print(json_object_get(worker, "bursts"));
@@ -384,57 +349,38 @@ const struct command command_workers = {
 	.run = workers,
 };
 
-/* Names and summaries come from the daemon that would serve them. */
-static int
-methods_list(struct cli *cli)
+static void
+methods_print(const json_t *document)
 {
-	struct table *table;
-	json_t *document, *method;
-	int exit_code;
+	struct table *table = table_create("METHOD,SUMMARY~");
+	json_t *method;
 	size_t i;
 
-	document = cli_call(cli, "rpc.discover", json_object(), &exit_code);
-	if (cli_shows(cli, document)) {
-		table = table_create("METHOD,SUMMARY~");
-		json_array_foreach (json_object_get(document, "methods"), i, method) {
-			table_members(table, method, "name summary");
-		}
-		table_end(table);
-	}
-	return cli_end(cli, document, exit_code);
+	json_array_foreach (json_object_get(document, "methods"), i, method)
+		table_members(table, method, "name summary");
+	table_end(table);
 }
 
-/* The parameters: none, JSON text, or "-" for standard input. NULL: the fault was said. */
-static json_t *
-params_load(const struct cli *cli, const struct arguments *arguments)
-{
-	json_error_t error;
-	json_t *params;
-
-	if (arguments->n_words < 2)
-		return json_object();
-	if (strcmp(arguments->words[1], "-") == 0)
-		return cli_load_json(cli, "-");
-	params = json_loads(arguments->words[1], JSON_REJECT_DUPLICATES, &error);
-	if (params == NULL)
-		cli_usage(cli, "JSON: %s, at character %d", error.text, error.column);
-	return params;
-}
-
+/* The parameters: none, JSON text, or "-" for standard input. */
 static int
 rpc(struct cli *cli, const struct arguments *arguments)
 {
+	const char *text = arguments->n_words > 1 ? arguments->words[1] : "{}";
 	json_t *params, *result;
+	json_error_t error;
 	int exit_code;
 
 	if (arguments_value(arguments, "list") != NULL) {
 		if (arguments->n_words > 0)
 			return cli_usage(cli, "--list goes without a method");
-		return methods_list(cli);
+		return call_and_print(cli, "rpc.discover", methods_print);
 	}
 	if (arguments->n_words == 0)
 		return cli_usage(cli, "the METHOD is missing; --list shows them");
-	params = params_load(cli, arguments);
+	if (strcmp(text, "-") == 0)
+		params = cli_load_json(cli, "-");
+	else if ((params = json_loads(text, JSON_REJECT_DUPLICATES, &error)) == NULL)
+		cli_usage(cli, "JSON: %s, at character %d", error.text, error.column);
 	if (params == NULL)
 		return CLI_USAGE;
 	cli->client.verbatim = true;

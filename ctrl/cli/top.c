@@ -103,37 +103,25 @@ signal_resized(int number)
 	screen.resized = 1;
 }
 
-static void
-signals_take(void)
+static int
+screen_begin(void)
 {
 	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGABRT, SIGSEGV,
 		SIGBUS, SIGFPE, SIGTSTP};
 	struct sigaction pass = {.sa_handler = signal_pass};
 	struct sigaction resized = {.sa_handler = signal_resized};
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		sigaction(ends[i], &pass, NULL);
-	sigaction(SIGWINCH, &resized, NULL);
-}
-
-static int
-screen_begin(void)
-{
 	if (!isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &screen.before) < 0)
 		return -1;
 	screen.raw = screen.before;
 	screen.raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	screen.raw.c_cc[VMIN] = 1;
 	screen.raw.c_cc[VTIME] = 0;
-	signals_take();
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		sigaction(ends[i], &pass, NULL);
+	sigaction(SIGWINCH, &resized, NULL);
 	terminal_take();
 	return 0;
-}
-
-static void
-screen_end(void)
-{
-	terminal_restore();
 }
 
 static void
@@ -163,28 +151,26 @@ screen_row(int row, const char *text, bool marked)
 	snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text);
 }
 
-static void
-row_write(int row)
-{
-	const char *wanted = screen.wanted[row];
-	char bytes[SCREEN_COLUMNS_MAX + 64];
-	int n;
-
-	if (strcmp(screen.shown[row], wanted) == 0)
-		return;
-	n = snprintf(bytes, sizeof(bytes), "\033[%d;1H%s%s%s\033[K", row + 1,
-		wanted[0] == 2 ? "\033[7m" : "", wanted + 1, wanted[0] == 2 ? "\033[m" : "");
-	terminal_write(bytes, (size_t)n);
-	strcpy(screen.shown[row], wanted);
-}
-
+/* Write the rows that differ from what the terminal has; those from `row` on are empty. */
 static void
 screen_show(int row)
 {
+	char bytes[SCREEN_COLUMNS_MAX + 64];
+
 	for (; row < screen.rows; row++)
 		screen_row(row, "", false);
-	for (row = 0; row < screen.rows; row++)
-		row_write(row);
+	for (row = 0; row < screen.rows; row++) {
+		const char *wanted = screen.wanted[row];
+		const bool marked = wanted[0] == 2;
+		int n;
+
+		if (strcmp(screen.shown[row], wanted) == 0)
+			continue;
+		n = snprintf(bytes, sizeof(bytes), "\033[%d;1H%s%s%s\033[K", row + 1,
+			marked ? "\033[7m" : "", wanted + 1, marked ? "\033[m" : "");
+		terminal_write(bytes, (size_t)n);
+		strcpy(screen.shown[row], wanted);
+	}
 }
 
 static int
@@ -210,6 +196,14 @@ struct top {
 	char filter[TOP_FILTER_MAX];
 	struct top_sample sample; /* the last one */
 	json_t *record; /* NULL: there was no look before the last, or the daemon was restarted */
+	/* at a terminal */
+	int64_t next_ms; /* when to look again, CLOCK_MONOTONIC */
+	bool paused;
+	bool helps; /* the keys are shown in the place of rows */
+	bool types; /* keys go into the filter */
+	bool ends;
+	bool troubled; /* the last look did not go well */
+	struct client_error error;
 };
 
 #define ROWS_DEFAULT 20
@@ -217,44 +211,32 @@ struct top {
 #define ROW_INDENT 4
 #define ONCE_WIDTH 80 /* in a pipe, unless names are longer */
 
-/* Call and keep the result. Returns 0, or -1 with *error set. */
-static int
-top_fetch(struct top *top, const char *method, json_t *params, json_t **result,
-	struct client_error *error)
-{
-	*result = client_call(&top->cli->client, method, params, error);
-	return *result != NULL ? 0 : -1;
-}
-
 static const char *
 top_sort(const struct top *top)
 {
 	return top_sort_name(top->view, top->sorts[top->view]);
 }
 
-/* The drawn rows, or all that there may be when a filter is to choose among them. */
-static json_t *
-top_question(const struct top *top)
-{
-	const unsigned limit = top->filter[0] != '\0' ? ROWS_MAX : top->n_rows;
-
-	return json_pack("{s:s, s:s, s:i}", "of", top_view_name(top->view), "by", top_sort(top),
-		"limit",
-		(int)(limit < 1		   ? 1
-			: limit < ROWS_MAX ? limit
-					   : ROWS_MAX));
-}
-
 static int
 top_look(struct top *top, struct client_error *error)
 {
-	struct top_sample now = {0};
+	struct client *client = &top->cli->client;
 	const bool of_flows = top->view == TOP_FLOWS || top->view == TOP_LEGS;
+	/* The drawn rows, or all that there may be when a filter is to choose among them. */
+	const unsigned limit = top->filter[0] != '\0' || top->n_rows > ROWS_MAX ? ROWS_MAX
+			       : top->n_rows < 1				? 1
+										: top->n_rows;
+	struct top_sample now = {0};
 
-	if ((of_flows && top_fetch(top, "counters.top", top_question(top), &now.top, error) < 0) ||
-		top_fetch(top, "counters.get", json_object(), &now.counters, error) < 0 ||
-		top_fetch(top, "system.info", json_object(), &now.info, error) < 0 ||
-		top_fetch(top, "port.list", json_object(), &now.ports, error) < 0) {
+	if (of_flows)
+		now.top = client_call(client, "counters.top",
+			json_pack("{s:s, s:s, s:i}", "of", top_view_name(top->view), "by",
+				top_sort(top), "limit", (int)limit),
+			error);
+	if ((of_flows && now.top == NULL) ||
+		!(now.counters = client_call(client, "counters.get", json_object(), error)) ||
+		!(now.info = client_call(client, "system.info", json_object(), error)) ||
+		!(now.ports = client_call(client, "port.list", json_object(), error))) {
 		top_sample_fini(&now);
 		return -1;
 	}
@@ -274,17 +256,6 @@ top_look(struct top *top, struct client_error *error)
 #define INTERVAL_MIN_MS 250
 #define INTERVAL_MAX_MS 60000
 
-struct live {
-	struct top *top;
-	int64_t next_ms; /* when to look again, CLOCK_MONOTONIC */
-	bool paused;
-	bool helps; /* the keys are shown in the place of rows */
-	bool types; /* keys go into the filter */
-	bool ends;
-	bool troubled; /* the last look did not go well */
-	struct client_error error;
-};
-
 static const char *const help[] = {
 	"",
 	"  f  flows    l  legs    p  ports    w  workers",
@@ -301,38 +272,35 @@ static const char *const help[] = {
 };
 
 static void
-live_look(struct live *live)
+live_look(struct top *top)
 {
 	int rows, columns;
 
 	screen_size(&rows, &columns);
-	live->top->n_rows = rows > ROWS_AROUND ? (unsigned)(rows - ROWS_AROUND) : 1;
-	live->troubled = top_look(live->top, &live->error) < 0;
-	live->next_ms = now_ms() + live->top->interval_ms;
+	top->n_rows = rows > ROWS_AROUND ? (unsigned)(rows - ROWS_AROUND) : 1;
+	top->troubled = top_look(top, &top->error) < 0;
+	top->next_ms = now_ms() + top->interval_ms;
 }
 
 static void
-state_draw(const struct live *live)
+state_draw(const struct top *top)
 {
-	const struct top *top = live->top;
+	char moment[MOMENT_TEXT_MAX];
 	struct text line;
-	char clock[16];
-	const time_t now = time(NULL);
-	struct tm local;
 
-	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&now, &local));
 	text_clear(&line);
-	text_add(&line, "%s  %s by %s, every %g s%s", clock, top_view_name(top->view),
-		top_sort(top), top->interval_ms / 1000.0, live->paused ? "  PAUSED" : "");
-	if (top->filter[0] != '\0' || live->types)
-		text_add(&line, "  filter: %s%s", top->filter, live->types ? "_" : "");
+	text_add(&line, "%s  %s by %s, every %g s%s",
+		clock_text(clock_read_ns(CLOCK_REALTIME), moment), top_view_name(top->view),
+		top_sort(top), top->interval_ms / 1000.0, top->paused ? "  PAUSED" : "");
+	if (top->filter[0] != '\0' || top->types)
+		text_add(&line, "  filter: %s%s", top->filter, top->types ? "_" : "");
 	screen_row(1, line.s, false);
 }
 
 static void
-rows_draw(const struct live *live, int rows, int columns)
+rows_draw(const struct top *top, int rows, int columns)
 {
-	const json_t *record = live->top->record;
+	const json_t *record = top->record;
 	const size_t width = columns > TOP_WIDTH_MIN ? (size_t)columns : TOP_WIDTH_MIN;
 	const size_t n = json_array_size(json_object_get(record, "rows"));
 	struct text line;
@@ -350,143 +318,103 @@ rows_draw(const struct live *live, int rows, int columns)
 }
 
 static void
-help_draw(int rows)
+live_draw(const struct top *top)
 {
-	const int n = (int)(sizeof(help) / sizeof(help[0]));
-
-	screen_row(2, "Keys", true);
-	for (int row = 3; row < rows - 1; row++)
-		screen_row(row, row - 3 < n ? help[row - 3] : "", false);
-}
-
-static void
-bottom_draw(const struct live *live, int rows)
-{
-	const json_t *record = live->top->record;
+	const json_t *record = top->record;
 	const size_t n = json_array_size(json_object_get(record, "rows"));
+	const int n_help = (int)(sizeof(help) / sizeof(help[0]));
+	int rows, columns;
 	struct text line;
 
+	screen_size(&rows, &columns);
 	text_clear(&line);
-	if (live->troubled)
-		text_add(&line, "%s", live->error.text);
+	if (record != NULL)
+		top_draw_totals(&line, record);
+	else
+		text_add(&line, "counting for the first time ...");
+	screen_row(0, line.s, false);
+	state_draw(top);
+	if (top->helps) {
+		screen_row(2, "Keys", true);
+		for (int row = 3; row < rows - 1; row++)
+			screen_row(row, row - 3 < n_help ? help[row - 3] : "", false);
+	} else if (record != NULL) {
+		rows_draw(top, rows, columns);
+	}
+	text_clear(&line);
+	if (top->troubled)
+		text_add(&line, "%s", top->error.text);
 	else if (record != NULL && (int)n > rows - ROWS_AROUND)
 		text_add(
 			&line, "%zu rows, of which %d fit   ? help  q quit", n, rows - ROWS_AROUND);
 	else if (record != NULL)
 		text_add(&line, "%zu of %llu %s   ? help  q quit", n,
-			(unsigned long long)member_number(record, "of"),
-			top_view_name(live->top->view));
-	screen_row(rows - 1, line.s, live->troubled);
-}
-
-static void
-live_draw(const struct live *live)
-{
-	int rows, columns;
-	struct text line;
-
-	screen_size(&rows, &columns);
-	if (live->top->record != NULL)
-		top_draw_totals(&line, live->top->record);
-	else
-		snprintf(line.s, sizeof(line.s), "counting for the first time ...");
-	screen_row(0, line.s, false);
-	state_draw(live);
-	if (live->helps)
-		help_draw(rows);
-	else if (live->top->record != NULL)
-		rows_draw(live, rows, columns);
-	bottom_draw(live, rows);
+			(unsigned long long)member_number(record, "of"), top_view_name(top->view));
+	screen_row(rows - 1, line.s, top->troubled);
 	screen_show(rows);
 }
 
-/* Look as soon as there is something to compare with. */
 static void
-view_set(struct live *live, enum top_view view)
+filter_key(struct top *top, int key)
 {
-	live->top->view = view;
-	live->helps = false;
-	live->next_ms = 0;
-}
-
-static void
-sort_next(struct live *live)
-{
-	unsigned *sort = &live->top->sorts[live->top->view];
-
-	if (top_sort_name(live->top->view, ++*sort) == NULL)
-		*sort = 0;
-	live->next_ms = 0;
-}
-
-static void
-interval_scale(struct live *live, unsigned numerator, unsigned denominator)
-{
-	const unsigned ms = live->top->interval_ms * numerator / denominator;
-
-	if (ms >= INTERVAL_MIN_MS && ms <= INTERVAL_MAX_MS)
-		live->top->interval_ms = ms;
-	live->next_ms = now_ms() + live->top->interval_ms;
-}
-
-static void
-filter_key(struct live *live, int key)
-{
-	char *filter = live->top->filter;
+	char *filter = top->filter;
 	const size_t length = strlen(filter);
 
 	if (key == '\n' || key == '\r') {
-		live->types = false;
+		top->types = false;
 	} else if (key == '\033') {
 		filter[0] = '\0';
-		live->types = false;
+		top->types = false;
 	} else if ((key == '\b' || key == 0x7f) && length > 0) {
 		filter[length - 1] = '\0';
 	} else if (key > ' ' && key < 0x7f && length + 1 < TOP_FILTER_MAX) {
 		filter[length] = (char)key;
 		filter[length + 1] = '\0';
 	}
-	live->next_ms = 0;
+	top->next_ms = 0;
 }
 
 static void
-command_key(struct live *live, int key)
+command_key(struct top *top, int key)
 {
+	static const char views[] = {
+		[TOP_FLOWS] = 'f', [TOP_LEGS] = 'l', [TOP_PORTS] = 'p', [TOP_WORKERS] = 'w'};
+	const char *view = memchr(views, key, sizeof(views));
+	unsigned ms;
+
+	/* Look as soon as there is something to compare with. */
+	if (view != NULL) {
+		top->view = (enum top_view)(view - views);
+		top->helps = false;
+		top->next_ms = 0;
+		return;
+	}
 	switch (key) {
-	case 'f':
-		view_set(live, TOP_FLOWS);
-		break;
-	case 'l':
-		view_set(live, TOP_LEGS);
-		break;
-	case 'p':
-		view_set(live, TOP_PORTS);
-		break;
-	case 'w':
-		view_set(live, TOP_WORKERS);
-		break;
 	case 's':
-		sort_next(live);
+		if (top_sort_name(top->view, ++top->sorts[top->view]) == NULL)
+			top->sorts[top->view] = 0;
+		top->next_ms = 0;
 		break;
 	case '/':
-		live->types = true;
+		top->types = true;
 		break;
 	case ' ':
-		live->paused = !live->paused;
+		top->paused = !top->paused;
 		break;
 	case '+':
-		interval_scale(live, 1, 2);
-		break;
 	case '-':
-		interval_scale(live, 2, 1);
+		ms = key == '+' ? top->interval_ms / 2 : top->interval_ms * 2;
+		if (ms >= INTERVAL_MIN_MS && ms <= INTERVAL_MAX_MS)
+			top->interval_ms = ms;
+		top->next_ms = now_ms() + top->interval_ms;
 		break;
 	case '?':
 	case 'h':
-		live->helps = !live->helps;
+		top->helps = !top->helps;
 		break;
 	case 'q':
 	case SCREEN_KEY_END:
-		live->ends = true;
+		top->ends = true;
 		break;
 	default:
 		break;
@@ -494,23 +422,22 @@ command_key(struct live *live, int key)
 }
 
 static void
-live_wait(struct live *live)
+live_wait(struct top *top)
 {
-	const int64_t left_ms = live->paused ? 60000 : live->next_ms - now_ms();
+	const int64_t left_ms = top->paused ? 60000 : top->next_ms - now_ms();
 	const int key = screen_key_wait(left_ms > 0 ? (int)left_ms : 0);
 
 	if (key == SCREEN_KEY_NONE)
 		return;
-	if (live->types && key != SCREEN_KEY_END)
-		filter_key(live, key);
+	if (top->types && key != SCREEN_KEY_END)
+		filter_key(top, key);
 	else
-		command_key(live, key);
+		command_key(top, key);
 }
 
 static int
 top_live(struct top *top)
 {
-	struct live live = {.top = top};
 	struct client_error error;
 
 	/* What cannot work at all is said on a whole terminal. */
@@ -527,13 +454,13 @@ top_live(struct top *top)
 	}
 	if (top->cli->client.timeout_ms > CALL_TIMEOUT_MS)
 		top->cli->client.timeout_ms = CALL_TIMEOUT_MS;
-	while (!live.ends) {
-		if (now_ms() >= live.next_ms && !live.paused)
-			live_look(&live);
-		live_draw(&live);
-		live_wait(&live);
+	while (!top->ends) {
+		if (now_ms() >= top->next_ms && !top->paused)
+			live_look(top);
+		live_draw(top);
+		live_wait(top);
 	}
-	screen_end();
+	terminal_restore();
 	return CLI_OK;
 }
 
@@ -583,45 +510,30 @@ top_print(void *arg, json_t *record)
 }
 
 static int
-view_read(const struct cli *cli, struct top *top, const char *name)
-{
-	while (top->view < TOP_VIEWS && strcmp(name, top_view_name(top->view)) != 0)
-		top->view++;
-	if (top->view < TOP_VIEWS)
-		return CLI_OK;
-	return cli_usage(cli, "--view: \"%s\" is not one of flows, legs, ports, workers", name);
-}
-
-static int
-sort_read(const struct cli *cli, struct top *top, const char *name)
-{
-	struct text known;
-	unsigned i;
-
-	text_clear(&known);
-	for (i = 0; top_sort_name(top->view, i) != NULL; i++) {
-		if (strcmp(name, top_sort_name(top->view, i)) == 0) {
-			top->sorts[top->view] = i;
-			return CLI_OK;
-		}
-		text_add(&known, "%s%s", i > 0 ? ", " : "", top_sort_name(top->view, i));
-	}
-	return cli_usage(cli, "--sort: \"%s\" is not one of %s, which %s can be sorted by", name,
-		known.s, top_view_name(top->view));
-}
-
-static int
 options_read(const struct cli *cli, struct top *top, const struct arguments *arguments)
 {
 	const char *view = arguments_value(arguments, "view");
-	const char *sort = arguments_value(arguments, "sort");
+	const char *sort = arguments_value(arguments, "sort"), *known;
 	const char *filter = arguments_value(arguments, "filter");
 	uint64_t number;
+	struct text sorts;
+	unsigned i;
 
-	if (view != NULL && view_read(cli, top, view) != CLI_OK)
-		return CLI_USAGE;
-	if (sort != NULL && sort_read(cli, top, sort) != CLI_OK)
-		return CLI_USAGE;
+	while (view != NULL && top->view < TOP_VIEWS && strcmp(view, top_view_name(top->view)) != 0)
+		top->view++;
+	if (top->view == TOP_VIEWS)
+		return cli_usage(
+			cli, "--view: \"%s\" is not one of flows, legs, ports, workers", view);
+	text_clear(&sorts);
+	for (i = 0; sort != NULL && (known = top_sort_name(top->view, i)) != NULL; i++) {
+		if (strcmp(sort, known) == 0)
+			break;
+		text_add(&sorts, "%s%s", i > 0 ? ", " : "", known);
+	}
+	if (sort != NULL && top_sort_name(top->view, i) == NULL)
+		return cli_usage(cli, "--sort: \"%s\" is not one of %s, which %s can be sorted by",
+			sort, sorts.s, top_view_name(top->view));
+	top->sorts[top->view] = i;
 	number = top->interval_ms;
 	if (option_interval(cli, arguments, 100, &number) != CLI_OK)
 		return CLI_USAGE;

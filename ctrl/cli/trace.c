@@ -45,89 +45,67 @@ address_set(const struct cli *cli, const struct arguments *arguments, const char
 	return wrong != NULL ? cli_usage(cli, "--%s %s: %s", option, text, wrong) : CLI_OK;
 }
 
-static int
-numbers_set(const struct cli *cli, const struct arguments *arguments, json_t *fields)
-{
-	const char *dscp = arguments_value(arguments, "dscp");
-
-	if (option_number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
-		option_number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) !=
-			CLI_OK ||
-		option_number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
-		return CLI_USAGE;
-	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0)
-		return cli_usage(cli,
-			"--dscp: \"%s\" is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
-			dscp);
-	return CLI_OK;
-}
-
-/* Digits without the blanks and colons that people and programs put between them. */
+/*
+ * New reference to the digits of a text, without the blanks and colons that people and programs put
+ * between them; or NULL having said what is wrong.
+ */
 static json_t *
-digits_of(const char *text)
+hex_parse(const struct cli *cli, const char *option, const char *text)
 {
 	char *digits = malloc(strlen(text) + 1);
-	json_t *json;
+	uint8_t *bytes = malloc(strlen(text) / 2 + 1);
+	json_t *json = NULL;
 	size_t n = 0;
 
-	if (digits == NULL)
+	if (digits == NULL || bytes == NULL)
 		cli_out_of_memory();
 	for (; *text != '\0'; text++) {
 		if (!isspace((unsigned char)*text) && *text != ':')
 			digits[n++] = *text;
 	}
 	digits[n] = '\0';
-	json = json_string(digits);
-	free(digits);
-	return json;
-}
-
-/* New reference to the digits of a text, or NULL having said what is wrong. */
-static json_t *
-hex_parse(const struct cli *cli, const char *option, const char *text)
-{
-	json_t *digits = digits_of(text);
-	const size_t n = json_string_length(digits);
-	uint8_t *bytes = malloc(n / 2 + 1);
-
-	if (bytes == NULL)
-		cli_out_of_memory();
-	if (digits == NULL || hex_read(json_string_value(digits), n, bytes) < 0) {
+	if (hex_read(digits, n, bytes) == 0)
+		json = json_string(digits);
+	else
 		cli_usage(cli, "--%s: found %zu characters, expected two hexadecimal digits a byte",
 			option, n);
-		json_decref(digits);
-		digits = NULL;
-	}
 	free(bytes);
-	return digits;
-}
-
-static int
-payload_set(const struct cli *cli, const struct arguments *arguments, json_t *fields)
-{
-	const char *text = arguments_value(arguments, "payload");
-	json_t *digits;
-
-	if (text == NULL)
-		return CLI_OK;
-	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
-		if (strcmp(text, payloads[i].name) == 0)
-			text = payloads[i].hex;
-	}
-	digits = hex_parse(cli, "payload", text);
-	return digits != NULL ? json_object_set_new(fields, "payload", digits) : CLI_USAGE;
+	free(digits);
+	return json;
 }
 
 static json_t *
 packet_of_fields(const struct cli *cli, const struct arguments *arguments)
 {
-	json_t *fields = json_object();
+	const char *payload = arguments_value(arguments, "payload");
+	const char *dscp = arguments_value(arguments, "dscp");
+	json_t *fields = json_object(), *digits;
 
-	if (address_set(cli, arguments, "from", "src", fields) == CLI_OK &&
-		address_set(cli, arguments, "to", "dst", fields) == CLI_OK &&
-		numbers_set(cli, arguments, fields) == CLI_OK &&
-		payload_set(cli, arguments, fields) == CLI_OK)
-		return json_pack("[{s:o}]", "fields", fields);
+	if (address_set(cli, arguments, "from", "src", fields) != CLI_OK ||
+		address_set(cli, arguments, "to", "dst", fields) != CLI_OK ||
+		option_number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
+		option_number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) !=
+			CLI_OK ||
+		option_number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
+		goto fail;
+	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0) {
+		cli_usage(cli,
+			"--dscp: \"%s\" is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
+			dscp);
+		goto fail;
+	}
+	for (size_t i = 0; payload != NULL && i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		if (strcmp(payload, payloads[i].name) == 0)
+			payload = payloads[i].hex;
+	}
+	if (payload != NULL) {
+		digits = hex_parse(cli, "payload", payload);
+		if (digits == NULL)
+			goto fail;
+		json_object_set_new(fields, "payload", digits);
+	}
+	return json_pack("[{s:o}]", "fields", fields);
+fail:
 	json_decref(fields);
 	return NULL;
 }
@@ -224,23 +202,6 @@ static const struct {
 	{"leg_policed", "'sluicectl flow show %s' shows the leg's rate"},
 };
 
-static bool
-trace_hint(struct text *text, const char *reason, const char *flow)
-{
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-		const char *hint = hints[i].hint, *place = strstr(hint, "%s");
-
-		if (strcmp(hints[i].reason, reason) != 0)
-			continue;
-		text_clear(text);
-		text_add(text, "%.*s", place != NULL ? (int)(place - hint) : INT_MAX, hint);
-		if (place != NULL)
-			text_add(text, "%s%s", flow, place + 2);
-		return true;
-	}
-	return false;
-}
-
 #define NAME_WIDTH 11
 #define LINE_WIDTH 80 /* in a pipe */
 #define FRAME_INDENT 2
@@ -265,102 +226,22 @@ line_print(const char *name, unsigned indent, const char *format, ...)
 
 #define line(name, ...) line_print(name, NAME_WIDTH, __VA_ARGS__)
 
-/* "1 leg", "3 legs" */
-static void
-add_count(struct text *text, uint64_t n, const char *one, const char *more)
-{
-	text_add(text, "%" PRIu64 " %s", n, n == 1 ? one : more);
-}
-
-/* "no_flow: no flow matches", on a line of its own, where there is a reason. */
-static void
-reason_print(const json_t *object)
-{
-	if (json_object_get(object, "reason") != NULL)
-		line("", "%s: %s", member_text(object, "reason"), member_text(object, "help"));
-}
-
-/* The packet as it was understood, before what the parser says of it. */
-static void
-packet_print(const json_t *stage, const char *port)
-{
-	struct text from, to;
-
-	if (json_object_get(stage, "src") != NULL)
-		line(port, "%s > %s", text_endpoint(&from, stage, "src"),
-			text_endpoint(&to, stage, "dst"));
-}
-
-static void
-parse_add(const json_t *stage, struct text *text)
-{
-	struct text vlans;
-
-	text_add(text, "ttl %" PRIu64 ", dscp %" PRIu64, member_number(stage, "ttl"),
-		member_number(stage, "dscp"));
-	if (strcmp(text_vlans(&vlans, stage), "-") != 0)
-		text_add(text, ", vlan %s", vlans.s);
-	text_add(text, ", ");
-	add_count(
-		text, member_number(stage, "payload_bytes"), "byte of payload", "bytes of payload");
-	if (json_object_get(stage, "udp_checksum") != NULL)
-		text_add(text, ", UDP checksum %s", member_text(stage, "udp_checksum"));
-	if (member_number(stage, "extension_bytes") > 0)
-		text_add(text, ", extension headers taken out");
-	if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
-		text_add(text, "; longer than the port's MTU of %" PRIu64 ", it would not get in",
-			member_number(stage, "mtu"));
-}
-
-static void
-latch_add(const json_t *stage, struct text *text)
-{
-	const json_t *latched = json_object_get(stage, "latched");
-	struct text source;
-
-	text_add(text, "%s, ", member_text(stage, "mode"));
-	if (member_is(stage, "source", "learns"))
-		text_add(text, "would learn this source, the first one");
-	else if (member_is(stage, "source", "same"))
-		text_add(text, "the source that was learned");
-	else
-		text_add(text, "%s %s%s",
-			member_is(stage, "source", "moves") ? "would move here from" : "learned is",
-			text_endpoint(&source, latched, "src"),
-			member_is(stage, "source", "moves") ? "" : ", not this source");
-}
-
 static void
 police_add(const json_t *police, struct text *text)
 {
 	text_add_police(text, police);
-	text_add(text, ", %" PRIu64 " byte%s left", member_number(police, "left_bytes"),
-		plural_s(member_number(police, "left_bytes")));
+	text_add_members(text, police, ", {left_bytes byte} left");
 }
 
+/* Text of members, on a line behind a name. */
 static void
-stream_add(const json_t *stage, struct text *text)
+line_members(const char *name, const json_t *object, const char *template)
 {
-	if (json_is_integer(json_object_get(stage, "stream")))
-		text_add(text, "stream %" PRIu64, member_number(stage, "stream") + 1);
-	else
-		text_add(text, "in no stream, as the flow says");
-}
+	struct text text;
 
-/* A checksum that makes receivers drop what is forwarded. */
-static void
-checksum_print(const json_t *stage)
-{
-	if (json_object_get(stage, "checksum_found") == NULL)
-		return;
-	line("",
-		"UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64 ": %s; receivers "
-		"drop such packets",
-		member_number(stage, "checksum_found"), member_number(stage, "checksum_expected"),
-		member_is(stage, "udp_checksum", "partial")
-			? "the sender left it to a device that did not fill it in; switch that off "
-			  "there with 'ethtool -K INTERFACE tx off'"
-			: "damaged on the way, or made wrong by the sender");
+	text_clear(&text);
+	text_add_members(&text, object, template);
+	line(name, "%s", text.s);
 }
 
 /* What a stage had before it. */
@@ -368,38 +249,76 @@ static void
 detail_add(const json_t *stage, const json_t *trace, struct text *text)
 {
 	const char *name = member_text(stage, "stage");
+	struct text vlans, source;
 
-	if (json_object_get(stage, "src") != NULL)
-		parse_add(stage, text);
-	else if (member_is(stage, "outcome", "match"))
-		text_add(text, "flow %s", member_text(trace, "flow"));
-	else if (strcmp(name, "allow") == 0)
-		add_count(
-			text, member_number(stage, "prefixes"), "source prefix", "source prefixes");
-	else if (strcmp(name, "class") == 0)
-		text_add(text, "%s", member_text(stage, "class"));
-	else if (strcmp(name, "latch") == 0)
-		latch_add(stage, text);
-	else if (strcmp(name, "stream") == 0)
-		stream_add(stage, text);
-	else if (strcmp(name, "police") == 0)
+	if (json_object_get(stage, "src") != NULL) {
+		text_add_members(text, stage, "ttl {#ttl}, dscp {#dscp}");
+		if (strcmp(text_vlans(&vlans, stage), "-") != 0)
+			text_add(text, ", vlan %s", vlans.s);
+		text_add_members(text, stage, ", {payload_bytes byte} of payload");
+		if (json_object_get(stage, "udp_checksum") != NULL)
+			text_add_members(text, stage, ", UDP checksum {udp_checksum}");
+		if (member_number(stage, "extension_bytes") > 0)
+			text_add(text, ", extension headers taken out");
+		if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
+			text_add_members(text, stage,
+				"; longer than the port's MTU of {#mtu}, it would not get in");
+	} else if (member_is(stage, "outcome", "match")) {
+		text_add_members(text, trace, "flow {flow}");
+	} else if (strcmp(name, "allow") == 0) {
+		text_add_members(text, stage, "{#prefixes} source prefix");
+		text_add(text, "%s", member_number(stage, "prefixes") == 1 ? "" : "es");
+	} else if (strcmp(name, "class") == 0) {
+		text_add_members(text, stage, "{class}");
+	} else if (strcmp(name, "latch") == 0) {
+		text_endpoint(&source, json_object_get(stage, "latched"), "src");
+		text_add_members(text, stage, "{mode}, ");
+		if (member_is(stage, "source", "learns"))
+			text_add(text, "would learn this source, the first one");
+		else if (member_is(stage, "source", "same"))
+			text_add(text, "the source that was learned");
+		else if (member_is(stage, "source", "moves"))
+			text_add(text, "would move here from %s", source.s);
+		else
+			text_add(text, "learned is %s, not this source", source.s);
+	} else if (strcmp(name, "stream") == 0) {
+		if (json_is_integer(json_object_get(stage, "stream")))
+			text_add(text, "stream %" PRIu64, member_number(stage, "stream") + 1);
+		else
+			text_add(text, "in no stream, as the flow says");
+	} else if (strcmp(name, "police") == 0) {
 		police_add(stage, text);
-	else if (member_is(stage, "outcome", "forward"))
-		add_count(text, member_number(trace, "n_legs"), "leg", "legs");
+	} else if (member_is(stage, "outcome", "forward")) {
+		text_add_members(text, trace, "{n_legs leg}");
+	}
 }
 
 static void
 stage_print(const json_t *stage, const json_t *trace)
 {
-	struct text detail;
+	struct text detail, from, to;
 
-	packet_print(stage, member_text(trace, "port"));
+	/* The packet as it was understood, before what the parser says of it. */
+	if (json_object_get(stage, "src") != NULL)
+		line(member_text(trace, "port"), "%s > %s", text_endpoint(&from, stage, "src"),
+			text_endpoint(&to, stage, "dst"));
 	text_clear(&detail);
 	detail_add(stage, trace, &detail);
 	line(member_text(stage, "stage"), "%s%s%s", member_text(stage, "outcome"),
 		detail.length > 0 ? ": " : "", detail.s);
-	checksum_print(stage);
-	reason_print(stage);
+	/* A checksum that makes receivers drop what is forwarded. */
+	if (json_object_get(stage, "checksum_found") != NULL)
+		line("",
+			"UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64
+			": %s; receivers drop such packets",
+			member_number(stage, "checksum_found"),
+			member_number(stage, "checksum_expected"),
+			member_is(stage, "udp_checksum", "partial")
+				? "the sender left it to a device that did not fill it in; switch "
+				  "that off there with 'ethtool -K INTERFACE tx off'"
+				: "damaged on the way, or made wrong by the sender");
+	if (json_object_get(stage, "reason") != NULL)
+		line_members("", stage, "{reason}: {help}");
 	if (json_is_true(json_object_get(stage, "kernel_beside")))
 		line("", "such packets do not reach this port: the kernel gets them, or, at an "
 			 "address where flows take other sources, nothing does; "
@@ -429,7 +348,7 @@ nearest_print(const json_t *trace)
 	if (nearest == NULL)
 		return;
 	text_clear(&text);
-	text_add(&text, "flow %s takes", member_text(nearest, "flow"));
+	text_add_members(&text, nearest, "flow {flow} takes");
 	json_array_foreach (json_object_get(nearest, "differs"), i, differs) {
 		const char *name = member_text(differs, "field");
 
@@ -441,8 +360,8 @@ nearest_print(const json_t *trace)
 			member_text(differs, "flow"), member_text(differs, "packet"));
 	}
 	if (member_number(nearest, "looked_at") < member_number(nearest, "flows"))
-		text_add(&text, " (the newest %" PRIu64 " of %" PRIu64 " flows were compared)",
-			member_number(nearest, "looked_at"), member_number(nearest, "flows"));
+		text_add_members(&text, nearest,
+			" (the newest {#looked_at} of {#flows} flows were compared)");
 	line("nearest", "%s", text.s);
 }
 
@@ -466,21 +385,6 @@ frame_print(const json_t *leg, bool full)
 	free(frame);
 }
 
-/* What became of the copy, in a few words. */
-static void
-outcome_add(const json_t *leg, struct text *text)
-{
-	if (member_is(leg, "outcome", "sampled_out"))
-		text_add(text, "not sent, packet %" PRIu64 " where it takes 1 in %" PRIu64,
-			member_number(leg, "nth"), member_number(leg, "one_in"));
-	else if (member_is(leg, "outcome", "sent"))
-		text_add(text, "%" PRIu64 " byte%s to %s", member_number(leg, "frame_bytes"),
-			plural_s(member_number(leg, "frame_bytes")),
-			member_text(json_object_get(leg, "next_hop"), "mac"));
-	else
-		text_add(text, "%s", member_text(leg, "outcome"));
-}
-
 static void
 leg_print(const json_t *leg, bool full)
 {
@@ -489,23 +393,27 @@ leg_print(const json_t *leg, bool full)
 
 	text_clear(&name);
 	if (json_object_get(leg, "id") != NULL)
-		text_add(&name, "%s", member_text(leg, "id"));
+		text_add_members(&name, leg, "{id}");
 	else
 		text_add(&name, "leg %" PRIu64, member_number(leg, "index") + 1);
 	if (name.length >= NAME_WIDTH)
 		text_add(&name, "  ");
-	text_clear(&text);
-	outcome_add(leg, &text);
 	printf("\n");
-	line(name.s, "out of %s: %s", member_text(leg, "port"), text.s);
-	reason_print(leg);
+	line_members(name.s, leg,
+		member_is(leg, "outcome", "sampled_out") ? "out of {port}: not sent, packet {#nth} "
+							   "where it takes 1 in {#one_in}"
+		: member_is(leg, "outcome", "sent")
+			? "out of {port}: {frame_bytes byte} to {next_hop/mac}"
+			: "out of {port}: {outcome}");
+	if (json_object_get(leg, "reason") != NULL)
+		line_members("", leg, "{reason}: {help}");
 	text_clear(&text);
 	if (police != NULL) {
 		police_add(police, &text);
 		line("", "%s", text.s);
 	}
 	if (json_is_false(json_object_get(leg, "link_up")))
-		line("", "%s has no link now", member_text(leg, "port"));
+		line_members("", leg, "{port} has no link now");
 	if (json_object_get(leg, "frame") != NULL)
 		frame_print(leg, full);
 }
@@ -513,10 +421,15 @@ leg_print(const json_t *leg, bool full)
 static void
 hint_print(const char *reason, const char *flow)
 {
-	struct text text;
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		const char *hint = hints[i].hint, *place = strstr(hint, "%s");
 
-	if (trace_hint(&text, reason, flow))
-		line("next", "%s", text.s);
+		if (strcmp(hints[i].reason, reason) != 0)
+			continue;
+		line("next", "%.*s%s%s", place != NULL ? (int)(place - hint) : INT_MAX, hint,
+			place != NULL ? flow : "", place != NULL ? place + 2 : "");
+		return;
+	}
 }
 
 /* Once for each reason: the packet's own, and those of its legs. */

@@ -172,20 +172,6 @@ port_row(const json_t *before, const json_t *after, const json_t *port, uint64_t
 	return row;
 }
 
-static json_t *
-port_rows(const struct top_sample *before, const struct top_sample *after, uint64_t elapsed_ns)
-{
-	const json_t *were = json_object_get(before->counters, "ports");
-	const json_t *described = json_object_get(after->ports, "ports");
-	json_t *rows = json_array(), *port;
-	size_t i;
-
-	json_array_foreach (json_object_get(after->counters, "ports"), i, port)
-		json_array_append_new(rows, port_row(json_array_get(were, i), port,
-						    json_array_get(described, i), elapsed_ns));
-	return rows;
-}
-
 static double
 share(uint64_t part, uint64_t whole)
 {
@@ -209,19 +195,6 @@ worker_row(const json_t *before, const json_t *after, uint64_t elapsed_ns)
 		"rx_pps", member_rate(before, after, "rx_packets", 1, elapsed_ns), "tx_pps",
 		member_rate(before, after, "tx_packets", 1, elapsed_ns), "cycles_per_packet",
 		share(cycles, packets));
-}
-
-static json_t *
-worker_rows(const struct top_sample *before, const struct top_sample *after, uint64_t elapsed_ns)
-{
-	const json_t *were = json_object_get(before->info, "workers");
-	json_t *rows = json_array(), *worker;
-	size_t i;
-
-	json_array_foreach (json_object_get(after->info, "workers"), i, worker)
-		json_array_append_new(
-			rows, worker_row(json_array_get(were, i), worker, elapsed_ns));
-	return rows;
 }
 
 /* The number that decides where a row of ports or workers stands. */
@@ -257,82 +230,76 @@ rows_sort(json_t *rows, const char *sort)
 	}
 }
 
-static json_t *
-totals_encode(const struct top_sample *after, const json_t *rates, uint64_t elapsed_ns)
-{
-	const json_t *flows = json_object_get(after->info, "flows");
-	const uint64_t n_flows = member_number(json_object_get(flows, "ipv4"), "installed") +
-				 member_number(json_object_get(flows, "ipv6"), "installed");
-	json_t *dropped = drops_sum(rates);
-	json_t *totals = json_pack("{s:I, s:I, s:O, s:O, s:O, s:O, s:I}", "flows",
-		(json_int_t)n_flows, "legs", (json_int_t)member_number(after->info, "flow_legs"),
-		"rx_pps", json_object_get(rates, "rx_pps"), "rx_bps",
-		json_object_get(rates, "rx_bps"), "tx_pps", json_object_get(rates, "tx_pps"),
-		"tx_bps", json_object_get(rates, "tx_bps"), "drops_ps",
-		member_rate(NULL, dropped, "drops", 1, elapsed_ns));
-
-	json_decref(dropped);
-	return totals;
-}
-
-static json_t *
-rows_of(const struct top_sample *before, const struct top_sample *after, enum top_view view,
-	const char *sort, uint64_t elapsed_ns)
-{
-	json_t *rows;
-
-	if (view == TOP_FLOWS || view == TOP_LEGS)
-		return json_incref(json_object_get(after->top, "rows"));
-	rows = view == TOP_PORTS ? port_rows(before, after, elapsed_ns)
-				 : worker_rows(before, after, elapsed_ns);
-	rows_sort(rows, sort);
-	return rows;
-}
-
 json_t *
 top_record(const struct top_sample *before, const struct top_sample *after, enum top_view view,
 	const char *sort)
 {
-	json_t *rates = traffic_rates(before->counters, after->counters), *record, *rows;
-	uint64_t elapsed_ns, of;
+	const json_t *flows = json_object_get(after->info, "flows");
+	const uint64_t n_flows = member_number(json_object_get(flows, "ipv4"), "installed") +
+				 member_number(json_object_get(flows, "ipv6"), "installed");
+	const json_t *ports = json_object_get(after->ports, "ports"), *are, *were;
+	json_t *rates = traffic_rates(before->counters, after->counters);
+	json_t *record, *rows, *dropped, *item;
+	uint64_t elapsed_ns;
+	size_t i;
 
 	if (rates == NULL)
 		return NULL;
 	elapsed_ns = read_ns(after->counters) - read_ns(before->counters);
-	rows = rows_of(before, after, view, sort, elapsed_ns);
-	of = after->top ? member_number(after->top, "total") : json_array_size(rows);
-	record = json_pack("{s:s, s:s, s:O, s:I, s:o, s:I, s:o}", "view", views[view].name, "sort",
-		sort, "time_ns", json_object_get(rates, "time_ns"), "period_ms",
-		(json_int_t)(elapsed_ns / 1000000), "totals",
-		totals_encode(after, rates, elapsed_ns), "of", (json_int_t)of, "rows", rows);
+	are = view == TOP_PORTS ? json_object_get(after->counters, "ports")
+				: json_object_get(after->info, "workers");
+	were = view == TOP_PORTS ? json_object_get(before->counters, "ports")
+				 : json_object_get(before->info, "workers");
+	if (view == TOP_FLOWS || view == TOP_LEGS) {
+		rows = json_incref(json_object_get(after->top, "rows"));
+	} else {
+		rows = json_array();
+		json_array_foreach (are, i, item) {
+			const json_t *was = json_array_get(were, i);
+
+			json_array_append_new(rows,
+				view == TOP_PORTS
+					? port_row(was, item, json_array_get(ports, i), elapsed_ns)
+					: worker_row(was, item, elapsed_ns));
+		}
+		rows_sort(rows, sort);
+	}
+	dropped = drops_sum(rates);
+	record = json_pack("{s:s, s:s, s:O, s:I, s:{s:I, s:I, s:O, s:O, s:O, s:O, s:I}, s:I, s:o}",
+		"view", views[view].name, "sort", sort, "time_ns",
+		json_object_get(rates, "time_ns"), "period_ms", (json_int_t)(elapsed_ns / 1000000),
+		"totals", "flows", (json_int_t)n_flows, "legs",
+		(json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
+		json_object_get(rates, "rx_pps"), "rx_bps", json_object_get(rates, "rx_bps"),
+		"tx_pps", json_object_get(rates, "tx_pps"), "tx_bps",
+		json_object_get(rates, "tx_bps"), "drops_ps",
+		member_rate(NULL, dropped, "drops", 1, elapsed_ns), "of",
+		(json_int_t)(after->top ? member_number(after->top, "total")
+					: json_array_size(rows)),
+		"rows", rows);
 	if (record == NULL)
 		cli_out_of_memory();
+	json_decref(dropped);
 	json_decref(rates);
 	return record;
-}
-
-static bool
-row_has(const json_t *row, const char *text)
-{
-	static const char *const names[] = {"flow", "leg", "port"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *name = json_string_value(json_object_get(row, names[i]));
-
-		if (name != NULL && strstr(name, text) != NULL)
-			return true;
-	}
-	return json_object_get(row, "worker") != NULL;
 }
 
 void
 top_record_filter(json_t *record, const char *text)
 {
+	static const char *const names[] = {"flow", "leg", "port"};
 	json_t *rows = json_object_get(record, "rows"), *left = json_array(), *row;
 	size_t i;
 
 	json_array_foreach (rows, i, row) {
-		if (row_has(row, text))
+		bool has = json_object_get(row, "worker") != NULL;
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			const char *name = json_string_value(json_object_get(row, names[k]));
+
+			has |= name != NULL && strstr(name, text) != NULL;
+		}
+		if (has)
 			json_array_append(left, row);
 	}
 	json_object_set_new(record, "rows", left);
@@ -464,50 +431,6 @@ top_draw_width(const json_t *record)
 	return width - 1 + names * excess;
 }
 
-static bool
-is_left(const struct column *column)
-{
-	return column->kind != COLUMN_NUMBER && column->kind != COLUMN_SHARE;
-}
-
-/* What is too long is cut, and says so. */
-static void
-cell_add(struct text *line, const struct column *column, const char *cell, size_t width)
-{
-	const int n = (int)width;
-
-	if (line->length > 0)
-		text_add(line, " ");
-	if (strlen(cell) > width)
-		text_add(line, "%.*s~", n - 1, cell);
-	else
-		text_add(line, "%*s", is_left(column) ? -n : n, cell);
-}
-
-static void
-cell_text(const struct column *column, const json_t *row, struct text *cell)
-{
-	const json_t *value = json_object_get(row, column->member);
-	char number[8];
-
-	text_clear(cell);
-	switch (column->kind) {
-	case COLUMN_NUMBER:
-		top_number((uint64_t)json_number_value(value), number);
-		text_add(cell, "%s", number);
-		break;
-	case COLUMN_SHARE:
-		text_add(cell, "%.1f", json_number_value(value) * 100);
-		break;
-	case COLUMN_LINK:
-		text_add(cell, "%s", json_is_true(value) ? "up" : "down");
-		break;
-	default:
-		text_add(cell, "%s", member_text(row, column->member));
-		break;
-	}
-}
-
 void
 top_draw_totals(struct text *line, const json_t *record)
 {
@@ -525,33 +448,54 @@ top_draw_totals(struct text *line, const json_t *record)
 		texts[6]);
 }
 
-void
-top_draw_header(struct text *line, const json_t *record, size_t width)
+/* A row of the record, or with NULL the titles; the one that rows are sorted by has a mark. */
+static void
+row_draw(struct text *line, const json_t *record, const json_t *row, size_t width)
 {
 	const struct column *const table = columns[view_of(record)];
-	char title[32];
+	struct text cell;
+	char number[8];
 
 	text_clear(line);
 	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
-		const bool sorts = column->sort != NULL && member_is(record, "sort", column->sort);
+		const bool is_number =
+			column->kind == COLUMN_NUMBER || column->kind == COLUMN_SHARE;
+		const int n = (int)column_width(table, column, width);
+		const json_t *value = json_object_get(row, column->member);
 
-		snprintf(title, sizeof(title), "%s%s", column->title, sorts ? "*" : "");
-		cell_add(line, column, title, column_width(table, column, width));
+		text_clear(&cell);
+		if (row == NULL) {
+			text_add(&cell, "%s%s", column->title,
+				column->sort && member_is(record, "sort", column->sort) ? "*" : "");
+		} else if (column->kind == COLUMN_NUMBER) {
+			top_number((uint64_t)json_number_value(value), number);
+			text_add(&cell, "%s", number);
+		} else if (column->kind == COLUMN_SHARE) {
+			text_add(&cell, "%.1f", json_number_value(value) * 100);
+		} else if (column->kind == COLUMN_LINK) {
+			text_add(&cell, "%s", json_is_true(value) ? "up" : "down");
+		} else {
+			text_add(&cell, "%s", member_text(row, column->member));
+		}
+		text_add(line, "%s", line->length > 0 ? " " : "");
+		/* What is too long is cut, and says so. */
+		if (cell.length > (size_t)n)
+			text_add(line, "%.*s~", n - 1, cell.s);
+		else
+			text_add(line, "%*s", is_number ? n : -n, cell.s);
 	}
+}
+
+void
+top_draw_header(struct text *line, const json_t *record, size_t width)
+{
+	row_draw(line, record, NULL, width);
 }
 
 void
 top_draw_row(struct text *line, const json_t *record, size_t i, size_t width)
 {
-	const struct column *const table = columns[view_of(record)];
-	const json_t *row = json_array_get(json_object_get(record, "rows"), i);
-	struct text cell;
-
-	text_clear(line);
-	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
-		cell_text(column, row, &cell);
-		cell_add(line, column, cell.s, column_width(table, column, width));
-	}
+	row_draw(line, record, json_array_get(json_object_get(record, "rows"), i), width);
 	while (line->length > 0 && line->s[line->length - 1] == ' ')
 		line->s[--line->length] = '\0';
 }
@@ -559,13 +503,10 @@ top_draw_row(struct text *line, const json_t *record, size_t i, size_t width)
 #define TIME_INDENT 9
 #define LEGS_SINGLY 8 /* a flow with more is shown by its least and its most */
 
-void
-watch_line_time(time_t seconds, char *text)
+const char *
+clock_text(uint64_t time_ns, char *text)
 {
-	struct tm local;
-
-	localtime_r(&seconds, &local);
-	strftime(text, WATCH_TIME_MAX, "%H:%M:%S", &local);
+	return moment_text(time_ns, text) + strlen("2026-11-23 ");
 }
 
 void
@@ -575,72 +516,55 @@ watch_line_header(FILE *out)
 		"MBIT/S", "OUT PKT/S", "MBIT/S", "SENT BY LEG", "DROPS");
 }
 
-static void
-add_range(struct text *text, const json_t *sent)
-{
-	json_int_t least = json_integer_value(json_array_get(sent, 0)), most = least;
-	json_t *packets;
-	size_t i;
-
-	json_array_foreach (sent, i, packets) {
-		const json_int_t n = json_integer_value(packets);
-
-		least = n < least ? n : least;
-		most = n > most ? n : most;
-	}
-	text_add(text, " %zu legs %" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT,
-		json_array_size(sent), least, most);
-}
-
+/* What the legs of each flow have sent, or how many flows there are. */
 static const char *
 text_flows(struct text *text, const json_t *record)
 {
 	json_t *flow, *packets;
-	size_t i, leg;
+	size_t i, k;
 
 	text_clear(text);
 	json_array_foreach (json_object_get(record, "flows"), i, flow) {
 		const json_t *sent = json_object_get(flow, "sent");
+		const bool singly = json_array_size(sent) <= LEGS_SINGLY;
+		json_int_t least = json_integer_value(json_array_get(sent, 0)), most = least;
 
-		text_add(text, "%s%s", i > 0 ? ", " : "", member_text(flow, "id"));
-		if (!json_is_array(sent)) {
-			text_add(text, " gone");
-		} else if (json_array_size(sent) > LEGS_SINGLY) {
-			add_range(text, sent);
-		} else {
-			json_array_foreach (sent, leg, packets)
-				text_add(text, " %" JSON_INTEGER_FORMAT,
-					json_integer_value(packets));
+		text_add(text, "%s%s%s", i > 0 ? ", " : "", member_text(flow, "id"),
+			json_is_array(sent) ? "" : " gone");
+		json_array_foreach (sent, k, packets) {
+			const json_int_t n = json_integer_value(packets);
+
+			least = n < least ? n : least;
+			most = n > most ? n : most;
+			if (singly)
+				text_add(text, " %" JSON_INTEGER_FORMAT, n);
 		}
+		if (!singly)
+			text_add(text, " %zu legs %" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT,
+				json_array_size(sent), least, most);
 	}
 	if (text->length == 0)
-		text_add(text, "%" PRIu64 " flow%s", member_number(record, "installed"),
-			plural_s(member_number(record, "installed")));
+		text_add_members(text, record, "{installed flow}");
 	return text->s;
 }
 
-/* Bits as Mbit with one digit behind the point, rounded. */
-static const char *
-text_mbit(struct text *text, uint64_t bits)
+/* Mbit with one digit behind the point, rounded. */
+static double
+mbit(uint64_t bits)
 {
-	const uint64_t tenths = (bits + 50000) / 100000;
-
-	text_clear(text);
-	text_add(text, "%" PRIu64 ".%" PRIu64, tenths / 10, tenths % 10);
-	return text->s;
+	return (double)((bits + 50000) / 100000) / 10;
 }
 
 void
 watch_line_print(json_t *record, FILE *out)
 {
-	const uint64_t time_s = member_number(record, "time_ns") / 1000000000;
-	struct text rx, tx, flows, drops;
-	char clock_text[WATCH_TIME_MAX];
+	char moment[MOMENT_TEXT_MAX];
+	struct text flows, drops;
 
-	watch_line_time((time_t)time_s, clock_text);
-	text_print(out, TIME_INDENT, "%s %9" PRIu64 " %8s %9" PRIu64 " %8s  %-19s  %s", clock_text,
-		member_number(record, "rx_pps"), text_mbit(&rx, member_number(record, "rx_bps")),
-		member_number(record, "tx_pps"), text_mbit(&tx, member_number(record, "tx_bps")),
+	text_print(out, TIME_INDENT, "%s %9" PRIu64 " %8.1f %9" PRIu64 " %8.1f  %-19s  %s",
+		clock_text(member_number(record, "time_ns"), moment),
+		member_number(record, "rx_pps"), mbit(member_number(record, "rx_bps")),
+		member_number(record, "tx_pps"), mbit(member_number(record, "tx_bps")),
 		text_flows(&flows, record), text_drops(&drops, json_object_get(record, "drops")));
 }
 
@@ -648,41 +572,39 @@ watch_line_print(json_t *record, FILE *out)
 static void
 monitor_note(const struct monitor *monitor, const char *note)
 {
-	char clock_text[WATCH_TIME_MAX];
+	char moment[MOMENT_TEXT_MAX];
 
-	watch_line_time(time(NULL), clock_text);
-	fprintf(monitor->cli->json ? stderr : stdout, "%s %s\n", clock_text, note);
+	fprintf(monitor->cli->json ? stderr : stdout, "%s %s\n",
+		clock_text(clock_read_ns(CLOCK_REALTIME), moment), note);
 }
 
 /* Sleep to the next beat; beats that were missed are left out, not made up for. */
 static void
-beat_wait(struct timespec *beat, uint64_t interval_ms)
+beat_wait(uint64_t *beat_ns, uint64_t interval_ms)
 {
-	const uint64_t ns = (uint64_t)beat->tv_nsec + interval_ms % 1000 * 1000000;
-	struct timespec now;
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct timespec beat;
 
-	beat->tv_sec += (time_t)(interval_ms / 1000 + ns / 1000000000);
-	beat->tv_nsec = (long)(ns % 1000000000);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec > beat->tv_sec ||
-		(now.tv_sec == beat->tv_sec && now.tv_nsec > beat->tv_nsec))
-		*beat = now;
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, beat, NULL);
+	*beat_ns += interval_ms * 1000000;
+	*beat_ns = now_ns > *beat_ns ? now_ns : *beat_ns;
+	beat.tv_sec = (time_t)(*beat_ns / NS_PER_S);
+	beat.tv_nsec = (long)(*beat_ns % NS_PER_S);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &beat, NULL);
 }
 
 int
 monitor_run(const struct monitor *monitor)
 {
 	struct client_error error;
-	struct timespec beat;
+	uint64_t beat_ns;
 	json_t *record;
 	bool lost = false;
 
 	if (monitor->read(monitor->arg, &record, &error) < 0)
 		return cli_refused(monitor->cli, &error);
-	clock_gettime(CLOCK_MONOTONIC, &beat);
+	beat_ns = clock_read_ns(CLOCK_MONOTONIC);
 	for (uint64_t n = 0; (monitor->count == 0 || n < monitor->count) && !ferror(stdout); n++) {
-		beat_wait(&beat, monitor->interval_ms);
+		beat_wait(&beat_ns, monitor->interval_ms);
 		if (monitor->read(monitor->arg, &record, &error) < 0) {
 			if (!lost)
 				monitor_note(monitor, error.text);

@@ -69,10 +69,8 @@ void top_draw_header(struct text *line, const json_t *record, size_t width);
 /* Row i of the record. */
 void top_draw_row(struct text *line, const json_t *record, size_t i, size_t width);
 
-#define WATCH_TIME_MAX 16
-
-/* "hh:mm:ss" of local time; `text` has room for WATCH_TIME_MAX. */
-void watch_line_time(time_t seconds, char *text);
+/* "hh:mm:ss" in local time, in `text`, which has room for MOMENT_TEXT_MAX. */
+const char *clock_text(uint64_t time_ns, char *text);
 
 void watch_line_header(FILE *out);
 void watch_line_print(json_t *record, FILE *out);

@@ -95,15 +95,17 @@ change_committed(struct cli *cli, json_t *result)
 {
 	const uint64_t confirm_by_ns = member_number(result, "confirm_by_ns");
 	char moment[MOMENT_TEXT_MAX];
+	struct text text;
 
 	if (cli->json) {
 		cli_print_json(result);
 		return;
 	}
-	printf("Generation %" PRIu64 ": %" PRIu64 " added, %" PRIu64 " changed, %" PRIu64
-	       " removed.\n",
-		member_number(result, "generation"), member_number(result, "added"),
-		member_number(result, "changed"), member_number(result, "removed"));
+	text_clear(&text);
+	text_add_members(&text, result,
+		"Generation {#generation}: {#added} added, {#changed} changed, {#removed} "
+		"removed.");
+	puts(text.s);
 	if (confirm_by_ns == 0)
 		return;
 	text_print(stdout, 2,
@@ -156,66 +158,44 @@ put_length(const json_t *items, size_t first, uint64_t limit)
 }
 
 /*
- * Which item a pointer is about, and what is behind that in it: "/messages/3/declare/7/id" of a
- * plan or commit, "/declare/7/id" of a put whose items are those from `first` on. Returns false
- * when it is about no item.
+ * Say what the daemon has against an item, or against the whole. A pointer to an item is
+ * "/messages/3/declare/7/id" in a plan or commit, "/declare/7/id" in a put of the items from
+ * `first` on.
  */
-static bool
-pointer_read(const struct batch *batch, const char *pointer, size_t first, size_t *index,
-	const char **rest)
-{
-	unsigned long message, number;
-	char member[16];
-	int length = 0;
-
-	if (sscanf(pointer, "/messages/%lu%n", &message, &length) == 1) {
-		for (first = 0; message > 0 && first < json_array_size(batch->items); message--)
-			first += put_length(batch->items, first, batch->put_bytes);
-		pointer += length;
-	}
-	if (sscanf(pointer, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
-		strcmp(member, batch->member) != 0)
-		return false;
-	*index = first + number;
-	*rest = pointer + length;
-	return *index < json_array_size(batch->items);
-}
-
-/* The message without the "flow ID: " that the file's line tells, too. */
-static const char *
-message_of_flow(const struct client_error *error, const json_t *flow)
-{
-	const char *id = json_string_value(json_object_get(flow, "id"));
-	const size_t length = id != NULL ? strlen(id) : 0;
-
-	if (id != NULL && strncmp(error->message, "flow ", 5) == 0 &&
-		strncmp(error->message + 5, id, length) == 0 &&
-		strncmp(error->message + 5 + length, ": ", 2) == 0)
-		return error->message + 5 + length + 2;
-	return error->message;
-}
-
-/* Say what the daemon has against an item, or against the whole. */
 static int
 batch_refused(const struct batch *batch, const struct client_error *error, size_t first)
 {
-	struct client_error located;
+	const char *rest = error->pointer, *message = error->message, *id;
+	struct client_error located = *error;
+	unsigned long part, number;
+	char member[16], *prefix;
 	struct fault fault;
-	const char *rest;
+	int length = 0;
 	size_t index;
 
-	if (!pointer_read(batch, error->pointer, first, &index, &rest))
-		return cli_refused(batch->cli, error);
-	if (batch->files == NULL) {
-		struct client_error item = *error;
-
-		snprintf(item.pointer, sizeof(item.pointer), "/flows/%zu%.200s", index, rest);
-		return cli_refused(batch->cli, &item);
+	if (sscanf(rest, "/messages/%lu%n", &part, &length) == 1) {
+		for (first = 0; part > 0 && first < json_array_size(batch->items); part--)
+			first += put_length(batch->items, first, batch->put_bytes);
+		rest += length;
 	}
-	fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s",
-		message_of_flow(error, json_array_get(batch->items, index)));
+	if (sscanf(rest, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
+		strcmp(member, batch->member) != 0 ||
+		first + number >= json_array_size(batch->items))
+		return cli_refused(batch->cli, error);
+	index = first + number;
+	rest += length;
+	if (batch->files == NULL) {
+		snprintf(located.pointer, sizeof(located.pointer), "/flows/%zu%.200s", index, rest);
+		return cli_refused(batch->cli, &located);
+	}
+	/* The message without the "flow ID: " that the file's line has, too. */
+	id = json_string_value(json_object_get(json_array_get(batch->items, index), "id"));
+	prefix = text_format("flow %s: ", id != NULL ? id : "");
+	if (id != NULL && strncmp(message, prefix, strlen(prefix)) == 0)
+		message += strlen(prefix);
+	free(prefix);
+	fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s", message);
 	flow_files_locate(batch->files, index, &fault);
-	located = *error;
 	located.pointer[0] = '\0';
 	snprintf(located.message, sizeof(located.message), "%s", fault.message);
 	return cli_refused(batch->cli, &located);
@@ -278,46 +258,38 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 	return CLI_OK;
 }
 
-static int
-put_send(struct batch *batch, size_t first, size_t n)
-{
-	json_t *params, *part = json_array(), *result;
-	struct client_error error;
-
-	for (size_t i = first; i < first + n; i++)
-		json_array_append(part, json_array_get(batch->items, i));
-	params = json_pack("{s:s, s:o}", "txn", batch->txn, batch->member, part);
-	if (params == NULL)
-		cli_out_of_memory();
-	result = client_call(&batch->cli->client, "txn.put", params, &error);
-	if (result == NULL)
-		return batch_refused(batch, &error, first);
-	json_decref(result);
-	return CLI_OK;
-}
-
 int
 batch_put(struct batch *batch, const char *member, const json_t *items)
 {
 	const uint64_t limit = message_bytes(batch->cli);
 	const size_t n = json_array_size(items);
+	struct client_error error;
 	struct progress progress;
-	int exit_code = CLI_OK;
+	json_t *params, *result;
 
 	batch->member = member;
 	batch->items = items;
 	batch->put_bytes = limit < PUT_BYTES ? limit : PUT_BYTES;
 	progress_begin(&progress, "sending flows", n);
-	for (size_t first = 0, part; first < n && exit_code == CLI_OK; first += part) {
-		part = put_length(items, first, batch->put_bytes);
-		exit_code = put_send(batch, first, part);
-		if (exit_code == CLI_OK)
-			progress_at(&progress, first + part);
-		else
+	for (size_t first = 0, end; first < n; first = end) {
+		json_t *part = json_array();
+
+		end = first + put_length(items, first, batch->put_bytes);
+		for (size_t i = first; i < end; i++)
+			json_array_append(part, json_array_get(items, i));
+		params = json_pack("{s:s, s:o}", "txn", batch->txn, member, part);
+		if (params == NULL)
+			cli_out_of_memory();
+		result = client_call(&batch->cli->client, "txn.put", params, &error);
+		json_decref(result);
+		if (result == NULL) {
 			progress_end(&progress);
+			return batch_refused(batch, &error, first);
+		}
+		progress_at(&progress, end);
 	}
 	progress_end(&progress);
-	return exit_code;
+	return CLI_OK;
 }
 
 json_t *

@@ -17,28 +17,24 @@ struct watch {
 	unsigned lines;
 };
 
-/* {"id", "sent": [...]}, where sent is null for a flow that is not installed. */
-static json_t *
-flow_sent(const char *id, const json_t *flow)
-{
-	json_t *sent = flow != NULL ? json_array() : json_null(), *leg;
-	size_t i;
-
-	json_array_foreach (json_object_get(flow, "legs"), i, leg)
-		json_array_append(sent, json_object_get(leg, "sent"));
-	return json_pack("{s:s, s:o}", "id", id, "sent", sent);
-}
-
-/* Append what the legs of a flow have sent. Returns 0, or -1 with *error set. */
+/*
+ * Append {"id", "sent": [...]} of a flow, what its legs have sent, or null for a flow that is not
+ * installed any more. Returns 0, or -1 with *error set.
+ */
 static int
 watch_flow(struct watch *watch, const char *id, json_t *flows, struct client_error *error)
 {
 	json_t *flow =
 		client_call(&watch->cli->client, "flow.get", json_pack("{s:s}", "id", id), error);
+	json_t *sent, *leg;
+	size_t i;
 
 	if (flow == NULL && (!watch->began || strcmp(error->name, "NOT_FOUND") != 0))
 		return -1;
-	json_array_append_new(flows, flow_sent(id, flow));
+	sent = flow != NULL ? json_array() : json_null();
+	json_array_foreach (json_object_get(flow, "legs"), i, leg)
+		json_array_append(sent, json_object_get(leg, "sent"));
+	json_array_append_new(flows, json_pack("{s:s, s:o}", "id", id, "sent", sent));
 	json_decref(flow);
 	return 0;
 }
