@@ -211,7 +211,7 @@ line_write(struct audit *audit, char *line, bool done)
 	ssize_t written = -1;
 	char *joined;
 
-	line[bytes] = '\n'; /* in the place of the terminator */
+	line[bytes] = '\n'; /* in place of the terminator */
 	errno = ENOSPC; /* of those before this one, mostly */
 	if (!audit->waiting)
 		written = write(audit->fd, line, bytes + 1);

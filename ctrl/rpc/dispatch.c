@@ -419,18 +419,12 @@ rpc_service_audit(struct rpc_service *service, struct audit *audit)
 	service->audit = audit;
 }
 
-/* What someone who was refused can do about it. */
-static const char *
-role_hint(const struct actor *actor)
-{
-	return strcmp(actor->via, "tls") == 0
-		       ? "an entry for the certificate under tls.roles in sluice.yaml gives it"
-		       : "an entry under access.users or access.groups in sluice.yaml gives it";
-}
-
 static int
 role_check(const struct bound_method *method, const struct actor *actor, struct fault *fault)
 {
+	const char *hint = strcmp(actor->via, "tls") == 0
+				   ? "an entry for the certificate under tls.roles"
+				   : "an entry under access.users or access.groups";
 	char who[ACTOR_NAME_MAX + 32];
 
 	if (actor->role >= method->role)
@@ -438,9 +432,9 @@ role_check(const struct bound_method *method, const struct actor *actor, struct 
 	snprintf(who, sizeof(who), "%s", actor->name);
 	if (actor->uid != UINT32_MAX && strncmp(actor->name, "uid ", 4) != 0)
 		snprintf(who, sizeof(who), "%s (uid %u)", actor->name, actor->uid);
-	return fault_set(fault, FAULT_FORBIDDEN, "", "%s needs role %s, %s has %s; %s",
-		method->name, role_name(method->role), who, role_name(actor->role),
-		role_hint(actor));
+	return fault_set(fault, FAULT_FORBIDDEN, "",
+		"%s needs role %s, %s has %s; %s in sluice.yaml gives it", method->name,
+		role_name(method->role), who, role_name(actor->role), hint);
 }
 
 struct rpc_call {
@@ -576,17 +570,6 @@ method_run(struct rpc_call *call)
 	return result;
 }
 
-/* Of a request that is deferred only the id is needed any more. */
-static void
-message_release(struct rpc_call *call)
-{
-	if (call->batch)
-		return;
-	json_incref(call->request.id);
-	json_decref(call->message);
-	call->message = call->request.id;
-}
-
 /* Run a request. True: it is answered, or needs no answer; false: it is deferred. */
 static bool
 request_run(struct rpc_call *call, json_t *message)
@@ -599,7 +582,11 @@ request_run(struct rpc_call *call, json_t *message)
 	}
 	result = method_run(call);
 	if (result == &deferred) {
-		message_release(call);
+		if (!call->batch) { /* of the message only the id is still needed */
+			json_incref(call->request.id);
+			json_decref(call->message);
+			call->message = call->request.id;
+		}
 		return false;
 	}
 	request_end(call, result, &call->fault);
@@ -632,8 +619,8 @@ on_turn(void *arg)
 
 	LIST_REMOVE(call, waiting);
 	rpc_turn_cancel(&call->turn);
-	rpc_session_cancel_drain(call->session, session_drained, call);
-	rpc_session_cancel_close(call->session, session_drained, call);
+	rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
+	rpc_session_unwatch(call->session, RPC_SESSION_CLOSED, session_drained, call);
 	call->run(call->run_arg);
 }
 
@@ -668,8 +655,8 @@ session_drained(void *arg)
 {
 	struct rpc_call *call = arg;
 
-	rpc_session_cancel_drain(call->session, session_drained, call);
-	rpc_session_cancel_close(call->session, session_drained, call);
+	rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
+	rpc_session_unwatch(call->session, RPC_SESSION_CLOSED, session_drained, call);
 	if (!rpc_turn_ask(&call->turn))
 		on_turn(call);
 }
@@ -679,10 +666,10 @@ static bool
 drain_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
 	if (call->service->destroyed || !rpc_session_full(call->session) ||
-		rpc_session_on_drain(call->session, session_drained, call) < 0)
+		rpc_session_watch(call->session, RPC_SESSION_DRAINED, session_drained, call) < 0)
 		return false;
-	if (rpc_session_on_close(call->session, session_drained, call) < 0) {
-		rpc_session_cancel_drain(call->session, session_drained, call);
+	if (rpc_session_watch(call->session, RPC_SESSION_CLOSED, session_drained, call) < 0) {
+		rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
 		return false;
 	}
 	call_wait(call, run, arg);
@@ -741,21 +728,6 @@ rpc_call_fault(struct rpc_call *call, const struct fault *fault)
 	call_answer(call, NULL);
 }
 
-/* A message that cannot be a batch for its size; 0 when it can, or is none. */
-static int
-batch_check(const json_t *message, struct fault *fault)
-{
-	const size_t n_requests = json_array_size(message);
-
-	if (!json_is_array(message) || (n_requests >= 1 && n_requests <= RPC_BATCH_MAX))
-		return 0;
-	if (!n_requests)
-		return fault_set(fault, FAULT_INVALID_REQUEST, "",
-			"found an empty batch, expected a request in it");
-	return fault_set(fault, FAULT_LIMIT, "", "batch of %zu requests, expected at most %d",
-		n_requests, RPC_BATCH_MAX);
-}
-
 /* About what malloc() and jansson take for a value: some 50 bytes for each byte of its text. */
 static size_t
 tree_bytes(json_t *value)
@@ -800,16 +772,18 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_
 	rpc_reply_fn reply, void *arg)
 {
 	const size_t n_requests = json_is_array(message) ? json_array_size(message) : 1;
-	struct rpc_call *call;
+	struct rpc_call *call = NULL;
 	struct fault fault;
 
-	if (batch_check(message, &fault)) {
-		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
-		return 1;
-	}
-	call = calloc(1, sizeof(*call));
-	if (!call) {
+	if (!n_requests)
+		fault_set(&fault, FAULT_INVALID_REQUEST, "",
+			"found an empty batch, expected a request in it");
+	else if (json_is_array(message) && n_requests > RPC_BATCH_MAX)
+		fault_set(&fault, FAULT_LIMIT, "", "batch of %zu requests, expected at most %d",
+			n_requests, RPC_BATCH_MAX);
+	else if (!(call = calloc(1, sizeof(*call))))
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
+	if (!call) {
 		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
 		return 1;
 	}

@@ -219,16 +219,16 @@ subscriber_create(struct event_feed *feed, struct rpc_session *session)
 		return NULL;
 	subscriber->feed = feed;
 	subscriber->session = session;
-	if (rpc_session_on_close(session, subscriber_destroy, subscriber) < 0)
+	if (rpc_session_watch(session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber) < 0)
 		goto err_free;
-	if (rpc_session_on_drain(session, client_reads, subscriber) < 0)
+	if (rpc_session_watch(session, RPC_SESSION_DRAINED, client_reads, subscriber) < 0)
 		goto err_close;
 	TAILQ_INSERT_TAIL(&feed->subscribers, subscriber, link);
 	feed->n_subscribers++;
 	return subscriber;
 
 err_close:
-	rpc_session_cancel_close(session, subscriber_destroy, subscriber);
+	rpc_session_unwatch(session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber);
 err_free:
 	free(subscriber);
 	return NULL;
@@ -256,8 +256,9 @@ event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *sessio
 
 	if (!subscriber)
 		return false;
-	rpc_session_cancel_close(subscriber->session, subscriber_destroy, subscriber);
-	rpc_session_cancel_drain(subscriber->session, client_reads, subscriber);
+	rpc_session_unwatch(
+		subscriber->session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber);
+	rpc_session_unwatch(subscriber->session, RPC_SESSION_DRAINED, client_reads, subscriber);
 	subscriber_destroy(subscriber);
 	return true;
 }

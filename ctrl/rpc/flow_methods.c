@@ -350,26 +350,15 @@ ids_encode(const struct proposal *proposal)
 
 	for (i = 0; i < proposal->n_ops; i++)
 		json_array_append_new(ids, json_string(proposal->ops[i]->spec->id));
-	return ids;
-}
-
-static json_t *
-installed_encode(const struct proposal *proposal)
-{
-	return json_pack("{s:o}", "installed", ids_encode(proposal));
-}
-
-static json_t *
-replaced_encode(const struct proposal *proposal)
-{
-	return json_pack("{s:o}", "replaced", ids_encode(proposal));
+	return json_pack(
+		"{s:o}", proposal->ops[0]->kind == OP_REPLACE ? "replaced" : "installed", ids);
 }
 
 static json_t *
 flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind kind,
-	const json_t *params, change_reply_fn reply, struct fault *fault)
+	const json_t *params, struct fault *fault)
 {
-	struct proposal *proposal = change_call_begin(call, params, reply, fault);
+	struct proposal *proposal = change_call_begin(call, params, ids_encode, fault);
 
 	if (!proposal)
 		return NULL;
@@ -381,44 +370,41 @@ flows_change(const struct methods_context *context, struct rpc_call *call, enum 
 static json_t *
 flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return flows_change(ctx, call, OP_INSTALL, params, installed_encode, fault);
+	return flows_change(ctx, call, OP_INSTALL, params, fault);
 }
 
 static json_t *
 flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return flows_change(ctx, call, OP_REPLACE, params, replaced_encode, fault);
+	return flows_change(ctx, call, OP_REPLACE, params, fault);
 }
 
 /* A flow that came and went in one commit never ran, and has counted nothing. */
 static json_t *
-removed_encode(const struct op *op)
+removed_encode(const struct proposal *proposal)
 {
 	static const struct dp_flow_stats nothing;
-	const struct change *change = op->change;
-	const struct flow_spec *spec = change->last_legs ? change->old_spec : NULL;
-
-	return json_pack("{s:s, s:o, s:o}", "id", op->id, "counters",
-		flow_counters_encode(spec ? &change->last : &nothing), "legs",
-		spec ? legs_counters_encode(spec->legs, change->last_legs, spec->n_legs)
-		     : json_array());
-}
-
-static json_t *
-all_removed_encode(const struct proposal *proposal)
-{
 	json_t *removed = json_array();
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops; i++)
-		json_array_append_new(removed, removed_encode(proposal->ops[i]));
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct change *change = proposal->ops[i]->change;
+		const struct flow_spec *spec = change->last_legs ? change->old_spec : NULL;
+
+		json_array_append_new(removed,
+			json_pack("{s:s, s:o, s:o}", "id", proposal->ops[i]->id, "counters",
+				flow_counters_encode(spec ? &change->last : &nothing), "legs",
+				spec ? legs_counters_encode(
+					       spec->legs, change->last_legs, spec->n_legs)
+				     : json_array()));
+	}
 	return json_pack("{s:o}", "removed", removed);
 }
 
 static json_t *
 flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	struct proposal *proposal = change_call_begin(call, params, all_removed_encode, fault);
+	struct proposal *proposal = change_call_begin(call, params, removed_encode, fault);
 
 	if (!proposal)
 		return NULL;
@@ -466,32 +452,27 @@ leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 /* A leg that came and went in one commit never ran, and has counted nothing. */
 static json_t *
-left_encode(const struct op *op, unsigned i)
+left_encode(const struct proposal *proposal)
 {
 	static const struct dp_leg_stats nothing;
-	const struct change *change = op->change;
-	const bool ran = op->left[i] != DP_LEG_NEW && change->last_legs;
-
-	return json_pack("{s:s, s:o}", "id", op->leg_ids[i], "counters",
-		leg_counters_encode(ran ? &change->last_legs[op->left[i]] : &nothing));
-}
-
-static json_t *
-all_left_encode(const struct proposal *proposal)
-{
 	const struct op *op = proposal->ops[0];
+	const struct dp_leg_stats *last = op->change->last_legs;
 	json_t *left = json_array();
 	unsigned i;
 
 	for (i = 0; i < op->n_legs; i++)
-		json_array_append_new(left, left_encode(op, i));
+		json_array_append_new(
+			left, json_pack("{s:s, s:o}", "id", op->leg_ids[i], "counters",
+				      leg_counters_encode(op->left[i] != DP_LEG_NEW && last
+								  ? &last[op->left[i]]
+								  : &nothing)));
 	return json_pack("{s:o}", "left", left);
 }
 
 static json_t *
 leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return op_submit(ctx, call, params, change_leave(params, fault), all_left_encode, fault);
+	return op_submit(ctx, call, params, change_leave(params, fault), left_encode, fault);
 }
 
 static json_t *

@@ -34,7 +34,7 @@ frame_fini(struct frame *frame)
 	frame->room = 0;
 }
 
-/* In brackets that are too deep to be kept any kind of token is taken. */
+/* In brackets that are too deep any kind of token is taken. */
 static bool
 expects(const struct frame *frame, enum frame_expect one, enum frame_expect other)
 {

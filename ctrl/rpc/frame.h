@@ -8,7 +8,7 @@
  * become JSON any more it ends, for the parser to refuse, and the next one begins on the next line;
  * if that byte is a { or [ at the start of a line, the next text begins with it.
  *
- * A text beyond a limit is reported once and then passed over, not kept. It ends where it would
+ * A text beyond a limit is reported once and then passed over. It ends where it would
  * have ended, or with its line if it had held no line feed so far.
  */
 #ifndef CTRL_RPC_FRAME_H

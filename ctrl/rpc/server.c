@@ -259,15 +259,15 @@ client_add(struct rpc_server *server, struct bufferevent *stream, const struct a
 	return 0;
 }
 
-/* Is there a place for one more of that actor's? */
+/* Whether one more connection of that actor is within the limit. */
 static bool
-has_place(const struct rpc_server *server, const struct actor *actor)
+has_room(const struct rpc_server *server, const struct actor *actor)
 {
-	unsigned places = server->config.limits.connections;
+	unsigned room = server->config.limits.connections;
 
 	if (actor->uid == 0 || actor->uid == geteuid())
-		places += RPC_CONNECTIONS_RESERVED;
-	return server->n_clients < places;
+		room += RPC_CONNECTIONS_RESERVED;
+	return server->n_clients < room;
 }
 
 /* Say why and hang up. One line fits the buffer of a fresh socket, so nothing waits for it. */
@@ -280,7 +280,7 @@ connection_refuse(int fd, const struct fault *fault)
 	if (text) {
 		size_t bytes = strlen(text);
 
-		text[bytes] = '\n'; /* in the place of the terminator */
+		text[bytes] = '\n'; /* in place of the terminator */
 		(void)!send(fd, text, bytes + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	free(text);
@@ -298,8 +298,8 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 
 	if (rc < 0)
 		return fault_set(fault, FAULT_INTERNAL, "",
-			"cannot tell who is at the other end: %s", strerror(-rc));
-	if (!has_place(server, &actor))
+			"cannot read the credentials of the peer: %s", strerror(-rc));
+	if (!has_room(server, &actor))
 		return fault_set(fault, FAULT_LIMIT, "",
 			"connection passes max_connections, which is %u",
 			server->config.limits.connections);
@@ -318,7 +318,7 @@ on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 {
 	struct rpc_server *server = arg;
 
-	if (has_place(server, actor) && client_add(server, stream, actor, true) == 0)
+	if (has_room(server, actor) && client_add(server, stream, actor, true) == 0)
 		return;
 	tls_goodbye(stream);
 	bufferevent_free(stream);

@@ -245,8 +245,7 @@ struct rpc_session {
 	bool closed;
 	bool refused; /* something, since the last drain */
 	bool held; /* half an answer has been sent */
-	struct watch_list closing;
-	struct watch_list draining;
+	struct watch_list watches[RPC_SESSION_DRAINED + 1];
 	struct watch *next; /* of those that are being called now */
 };
 
@@ -263,8 +262,8 @@ rpc_session_create(const struct actor *actor, struct rpc_user *user, const struc
 	session->link = link;
 	session->link_arg = link_arg;
 	session->n_refs = 1;
-	TAILQ_INIT(&session->closing);
-	TAILQ_INIT(&session->draining);
+	TAILQ_INIT(&session->watches[RPC_SESSION_CLOSED]);
+	TAILQ_INIT(&session->watches[RPC_SESSION_DRAINED]);
 	return session;
 }
 
@@ -275,24 +274,19 @@ rpc_session_ref(struct rpc_session *session)
 	return session;
 }
 
-static void
-watches_free(struct watch_list *list)
-{
-	struct watch *watch;
-
-	while ((watch = TAILQ_FIRST(list)) != NULL) {
-		TAILQ_REMOVE(list, watch, link);
-		free(watch);
-	}
-}
-
 void
 rpc_session_unref(struct rpc_session *session)
 {
+	struct watch *watch;
+
 	if (--session->n_refs)
 		return;
-	watches_free(&session->closing);
-	watches_free(&session->draining);
+	for (unsigned event = 0; event <= RPC_SESSION_DRAINED; event++) {
+		while ((watch = TAILQ_FIRST(&session->watches[event])) != NULL) {
+			TAILQ_REMOVE(&session->watches[event], watch, link);
+			free(watch);
+		}
+	}
 	if (session->user)
 		rpc_user_unref(session->user);
 	free(session);
@@ -316,8 +310,9 @@ rpc_session_closed(const struct rpc_session *session)
 	return session->closed;
 }
 
-static int
-watch_add(struct rpc_session *session, struct watch_list *list, rpc_session_fn fn, void *arg)
+int
+rpc_session_watch(
+	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg)
 {
 	struct watch *watch;
 
@@ -327,62 +322,39 @@ watch_add(struct rpc_session *session, struct watch_list *list, rpc_session_fn f
 	if (!watch)
 		return -ENOMEM;
 	*watch = (struct watch){.fn = fn, .arg = arg};
-	TAILQ_INSERT_TAIL(list, watch, link);
+	TAILQ_INSERT_TAIL(&session->watches[event], watch, link);
 	return 0;
 }
 
-static void
-watch_cancel(struct rpc_session *session, struct watch_list *list, rpc_session_fn fn, void *arg)
+void
+rpc_session_unwatch(
+	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg)
 {
 	struct watch *watch;
 
-	TAILQ_FOREACH (watch, list, link) {
+	TAILQ_FOREACH (watch, &session->watches[event], link) {
 		if (watch->fn != fn || watch->arg != arg)
 			continue;
 		if (session->next == watch)
 			session->next = TAILQ_NEXT(watch, link);
-		TAILQ_REMOVE(list, watch, link);
+		TAILQ_REMOVE(&session->watches[event], watch, link);
 		free(watch);
 		return;
 	}
 }
 
-/* Those that are called may cancel themselves and others, and may end the session. */
+/* The callbacks may cancel themselves and others, and may end the session. */
 static void
-watches_call(struct rpc_session *session, struct watch_list *list)
+watches_call(struct rpc_session *session, enum rpc_session_event event)
 {
 	struct watch *watch;
 
 	rpc_session_ref(session);
-	for (watch = TAILQ_FIRST(list); watch; watch = session->next) {
+	for (watch = TAILQ_FIRST(&session->watches[event]); watch; watch = session->next) {
 		session->next = TAILQ_NEXT(watch, link);
 		watch->fn(watch->arg);
 	}
 	rpc_session_unref(session);
-}
-
-int
-rpc_session_on_close(struct rpc_session *session, rpc_session_fn fn, void *arg)
-{
-	return watch_add(session, &session->closing, fn, arg);
-}
-
-void
-rpc_session_cancel_close(struct rpc_session *session, rpc_session_fn fn, void *arg)
-{
-	watch_cancel(session, &session->closing, fn, arg);
-}
-
-int
-rpc_session_on_drain(struct rpc_session *session, rpc_session_fn fn, void *arg)
-{
-	return watch_add(session, &session->draining, fn, arg);
-}
-
-void
-rpc_session_cancel_drain(struct rpc_session *session, rpc_session_fn fn, void *arg)
-{
-	watch_cancel(session, &session->draining, fn, arg);
 }
 
 void
@@ -390,7 +362,7 @@ rpc_session_close(struct rpc_session *session)
 {
 	session->closed = true;
 	session->link = NULL;
-	watches_call(session, &session->closing);
+	watches_call(session, RPC_SESSION_CLOSED);
 }
 
 void
@@ -399,7 +371,7 @@ rpc_session_drained(struct rpc_session *session)
 	if (!session->refused)
 		return;
 	session->refused = false;
-	watches_call(session, &session->draining);
+	watches_call(session, RPC_SESSION_DRAINED);
 }
 
 bool

@@ -71,14 +71,21 @@ const struct actor *rpc_session_actor(const struct rpc_session *session);
 /* Its connection has gone. */
 bool rpc_session_closed(const struct rpc_session *session);
 
+enum rpc_session_event {
+	RPC_SESSION_CLOSED, /* the connection has gone: called once, and nothing can be sent */
+	RPC_SESSION_DRAINED, /* there is room again: once after any number of refusals */
+};
+
 /*
- * Have fn(arg) called once, when the connection has gone; rpc_session_notify() does nothing any
- * more by then. 0, -ENOMEM, or -ENOTCONN when it has gone already. Any number of them.
+ * Have fn(arg) called at the event. Any number of them. 0, -ENOMEM, or -ENOTCONN when the
+ * connection has gone.
  */
-int rpc_session_on_close(struct rpc_session *session, rpc_session_fn fn, void *arg);
+int rpc_session_watch(
+	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg);
 
 /* Cancel one of these. Also from within fn. */
-void rpc_session_cancel_close(struct rpc_session *session, rpc_session_fn fn, void *arg);
+void rpc_session_unwatch(
+	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg);
 
 /*
  * Send a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
@@ -87,21 +94,14 @@ void rpc_session_cancel_close(struct rpc_session *session, rpc_session_fn fn, vo
  */
 int rpc_session_notify(struct rpc_session *session, const char *method, json_t *params);
 
-/*
- * Have fn(arg) called when there is room again after a notification was refused with -ENOBUFS: once
- * for any number of refusals, again after the next. Returns as rpc_session_on_close() does.
- */
-int rpc_session_on_drain(struct rpc_session *session, rpc_session_fn fn, void *arg);
-void rpc_session_cancel_drain(struct rpc_session *session, rpc_session_fn fn, void *arg);
-
 /* The rest is for connections and for calls. */
 
 /* The user whose connection it is; NULL: it takes no turns. */
 struct rpc_user *rpc_session_user(const struct rpc_session *session);
 
 /*
- * Whether CONNECTION_OUTPUT_HIGH bytes wait for the client. If so, those of rpc_session_on_drain()
- * are called when there is room again.
+ * Whether CONNECTION_OUTPUT_HIGH bytes wait for the client. If so, RPC_SESSION_DRAINED follows
+ * when there is room again.
  */
 bool rpc_session_full(struct rpc_session *session);
 
@@ -121,7 +121,7 @@ struct rpc_link {
 struct rpc_session *rpc_session_create(const struct actor *actor, struct rpc_user *user,
 	const struct rpc_link *link, void *link_arg);
 
-/* The connection goes: call those of rpc_session_on_close(), drop the link. Once. */
+/* The connection goes: RPC_SESSION_CLOSED, and nothing is sent any more. Once. */
 void rpc_session_close(struct rpc_session *session);
 
 /* There is room again. */

@@ -3,10 +3,10 @@
  * The process, its workers, how full its tables are; its ports in the order of the configuration.
  */
 #include <net/if.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "rpc/methods.h"
 
 static double
@@ -104,17 +104,16 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 {
 	const struct methods_context *context = ctx;
 	const struct config *config = context->config;
-	struct timespec now;
 	json_t *info;
 
 	(void)call;
 	(void)params;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	info = json_pack(
 		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I, "
 		"s:I}",
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
-		(int)getpid(), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - context->started_s),
+		(int)getpid(), "uptime_s",
+		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
 		"control_core", config->control_core, "workers", workers_encode(context->dp),
 		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
 		table_encode(context->dp, DP_IPV6), "legs",

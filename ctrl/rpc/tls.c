@@ -180,14 +180,6 @@ refuse(struct fault *fault, const char *field, const char *path, const char *why
 }
 
 static int
-certificate_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
-{
-	if (SSL_CTX_use_certificate_chain_file(context, config->certificate) == 1)
-		return 0;
-	return refuse(fault, "/tls/certificate", config->certificate, tls_reason());
-}
-
-static int
 key_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
 {
 	const char *path = config->key;
@@ -197,25 +189,11 @@ key_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
 		return refuse(fault, "/tls/key", path, strerror(errno));
 	if (found.st_mode & (S_IROTH | S_IWOTH))
 		return refuse(fault, "/tls/key", path,
-			"anybody may read or write it, expected mode 0600 or 0640");
+			"any user may read or write it, expected mode 0600 or 0640");
 	if (SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) != 1)
 		return refuse(fault, "/tls/key", path, tls_reason());
 	if (SSL_CTX_check_private_key(context) != 1)
 		return refuse(fault, "/tls/key", path, "it is not the key of /tls/certificate");
-	return 0;
-}
-
-static int
-ca_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
-{
-	STACK_OF(X509_NAME) * names;
-
-	if (SSL_CTX_load_verify_file(context, config->ca) != 1)
-		return refuse(fault, "/tls/ca", config->ca, tls_reason());
-	names = SSL_load_client_CA_file(config->ca);
-	if (!names)
-		return refuse(fault, "/tls/ca", config->ca, tls_reason());
-	SSL_CTX_set_client_CA_list(context, names);
 	return 0;
 }
 
@@ -227,6 +205,7 @@ static SSL_CTX *
 tls_context_create(const struct tls_config *config, struct fault *fault)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	STACK_OF(X509_NAME) * names;
 
 	if (!context) {
 		fault_set(fault, FAULT_NO_ROOM, "/tls", "/tls: %s", tls_reason());
@@ -243,9 +222,18 @@ tls_context_create(const struct tls_config *config, struct fault *fault)
 	/* Idle connections hold no buffers. */
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	if (certificate_load(context, config, fault) == 0 &&
-		key_load(context, config, fault) == 0 && ca_load(context, config, fault) == 0)
-		return context;
+	if (SSL_CTX_use_certificate_chain_file(context, config->certificate) != 1) {
+		refuse(fault, "/tls/certificate", config->certificate, tls_reason());
+	} else if (key_load(context, config, fault) == 0) {
+		names = SSL_CTX_load_verify_file(context, config->ca) == 1
+				? SSL_load_client_CA_file(config->ca)
+				: NULL;
+		if (names) {
+			SSL_CTX_set_client_CA_list(context, names);
+			return context;
+		}
+		refuse(fault, "/tls/ca", config->ca, tls_reason());
+	}
 	SSL_CTX_free(context);
 	return NULL;
 }

@@ -195,27 +195,19 @@ trace_stages_encode(const struct dp_trace *trace, const struct dp_port_info *por
 	return stages;
 }
 
-static int
-frame_add(json_t *object, const struct dp_trace_leg *leg)
+/* A string in hexadecimal; NULL: no memory. */
+static json_t *
+hex_encode(const uint8_t *bytes, size_t n)
 {
-	char *hex = malloc(2 * (size_t)leg->frame_bytes + 1);
+	char *hex = malloc(2 * n + 1);
+	json_t *string = NULL;
 
-	if (!hex)
-		return -1;
-	hex_write(leg->frame, leg->frame_bytes, hex);
-	number_add(object, "frame_bytes", leg->frame_bytes);
-	json_object_set_new(object, "frame", json_string(hex));
+	if (hex) {
+		hex_write(bytes, n, hex);
+		string = json_string(hex);
+	}
 	free(hex);
-	return 0;
-}
-
-/* The id that the operator or we gave; legs of streams have none. */
-static void
-leg_id_add(json_t *object, const struct dp_trace *trace, const struct dp_trace_leg *leg,
-	const struct flow_spec *spec)
-{
-	if (spec && !trace->has_stream && leg->index < spec->n_legs)
-		json_object_set_new(object, "id", json_string(spec->legs[leg->index].id));
+	return string;
 }
 
 static json_t *
@@ -247,7 +239,8 @@ trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 		outcomes[leg->outcome], "port", egress->name, "link_up", egress->link_up,
 		"next_hop", leg_hop_encode(&leg->hop));
 
-	leg_id_add(object, trace, leg, spec);
+	if (spec && !trace->has_stream && leg->index < spec->n_legs) /* legs of streams have none */
+		json_object_set_new(object, "id", json_string(spec->legs[leg->index].id));
 	reason_add(object, leg->drop);
 	if (leg->one_in > 1) {
 		number_add(object, "one_in", leg->one_in);
@@ -257,39 +250,39 @@ trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 		json_object_set_new(object, "police", json_object());
 		police_add(json_object_get(object, "police"), &leg->police);
 	}
-	if (leg->outcome == DP_TRACE_SENT && frame_add(object, leg) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	if (leg->outcome != DP_TRACE_SENT)
+		return object;
+	number_add(object, "frame_bytes", leg->frame_bytes);
+	if (json_object_set_new(object, "frame", hex_encode(leg->frame, leg->frame_bytes)) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
-struct near_text {
-	char s[ADDRESS_TEXT_MAX + 8];
-};
+#define NEAR_TEXT_MAX (ADDRESS_TEXT_MAX + 8)
 
 static void
-vlan_text(uint16_t vlan, struct near_text *text)
+vlan_text(uint16_t vlan, char text[NEAR_TEXT_MAX])
 {
 	if (vlan)
-		snprintf(text->s, sizeof(text->s), "%u", vlan);
+		snprintf(text, NEAR_TEXT_MAX, "%u", vlan);
 	else
-		snprintf(text->s, sizeof(text->s), "none");
+		strcpy(text, "none");
 }
 
 static void
-range_text(uint16_t first, uint16_t last, struct near_text *text)
+range_text(uint16_t first, uint16_t last, char text[NEAR_TEXT_MAX])
 {
 	if (first == last)
-		snprintf(text->s, sizeof(text->s), "%u", first);
+		snprintf(text, NEAR_TEXT_MAX, "%u", first);
 	else
-		snprintf(text->s, sizeof(text->s), "%u-%u", first, last);
+		snprintf(text, NEAR_TEXT_MAX, "%u-%u", first, last);
 }
 
 /* A field of a match, or of a rule where there is one. */
 static void
 field_text(enum near_field field, const struct flow_match *match, const struct flow_rule *rule,
-	struct near_text *text)
+	char text[NEAR_TEXT_MAX])
 {
 	const bool of_source = field == NEAR_SRC || field == NEAR_SRC_PORT;
 	const uint16_t port = ntohs(of_source ? match->src_port : match->dst_port);
@@ -298,7 +291,7 @@ field_text(enum near_field field, const struct flow_match *match, const struct f
 
 	switch (field) {
 	case NEAR_PORT:
-		snprintf(text->s, sizeof(text->s), "%s", rule ? rule->port : match->port);
+		snprintf(text, NEAR_TEXT_MAX, "%s", rule ? rule->port : match->port);
 		return;
 	case NEAR_OUTER_VLAN:
 		vlan_text(r ? r->outer_vlan : match->outer_vlan, text);
@@ -316,12 +309,12 @@ field_text(enum near_field field, const struct flow_match *match, const struct f
 		break;
 	}
 	if (!r) {
-		address_format(match->family, of_source ? match->src : match->dst, text->s);
+		address_format(match->family, of_source ? match->src : match->dst, text);
 		return;
 	}
-	address_format(match->family, of_source ? r->src : r->dst, text->s);
-	n = strlen(text->s);
-	snprintf(text->s + n, sizeof(text->s) - n, "/%u", of_source ? r->src_bits : r->dst_bits);
+	address_format(match->family, of_source ? r->src : r->dst, text);
+	n = strlen(text);
+	snprintf(text + n, NEAR_TEXT_MAX - n, "/%u", of_source ? r->src_bits : r->dst_bits);
 }
 
 /*
@@ -345,14 +338,14 @@ trace_nearest_encode(const struct nearest *nearest, const struct flow_match *pac
 	unsigned i;
 
 	for (i = 0; i < NEAR_FIELDS; i++) {
-		struct near_text found, wanted;
+		char found[NEAR_TEXT_MAX], wanted[NEAR_TEXT_MAX];
 
 		if (!(nearest->differs & 1u << i))
 			continue;
-		field_text((enum near_field)i, packet, NULL, &found);
-		field_text((enum near_field)i, &spec->match, spec->rule, &wanted);
+		field_text((enum near_field)i, packet, NULL, found);
+		field_text((enum near_field)i, &spec->match, spec->rule, wanted);
 		json_array_append_new(differs, json_pack("{s:s, s:s, s:s}", "field", names[i],
-						       "packet", found.s, "flow", wanted.s));
+						       "packet", found, "flow", wanted));
 	}
 	return json_pack("{s:s, s:o, s:I, s:I}", "flow", spec->id, "differs", differs, "looked_at",
 		(json_int_t)nearest->n_scanned, "flows", (json_int_t)n_flows);
@@ -404,20 +397,6 @@ bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
 }
 
 static int
-addresses_read(const json_t *fields, struct packet_fields *probe, struct fault *fault)
-{
-	const char *src = param_text(fields, "src");
-	const char *dst = param_text(fields, "dst");
-
-	probe->family = address_parse(src, probe->src);
-	if (address_parse(dst, probe->dst) != probe->family)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
-			"found %s for a packet from %s, expected an address of the same family",
-			dst, src);
-	return 0;
-}
-
-static int
 fields_read(struct packet_trace *trace, const json_t *fields, struct fault *fault)
 {
 	struct packet_fields probe = {
@@ -428,10 +407,14 @@ fields_read(struct packet_trace *trace, const json_t *fields, struct fault *faul
 		.ttl = (uint8_t)number_of(fields, "ttl"),
 		.dscp = (uint8_t)number_of(fields, "dscp"),
 	};
+	const char *src = param_text(fields, "src"), *dst = param_text(fields, "dst");
 	uint8_t *payload;
 
-	if (addresses_read(fields, &probe, fault) < 0)
-		return -1;
+	probe.family = address_parse(src, probe.src);
+	if (address_parse(dst, probe.dst) != probe.family)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
+			"found %s for a packet from %s, expected an address of the same family",
+			dst, src);
 	payload = bytes_of(fields, "payload", &probe.payload_bytes, fault);
 	if (!payload)
 		return -1;
@@ -463,18 +446,6 @@ packet_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 		return 0;
 	fault_prefix(fault, "/fields");
 	return -1;
-}
-
-static int
-port_read(const struct methods_context *context, const json_t *params, struct fault *fault)
-{
-	const char *name = param_text(params, "port");
-	const int port = ports_find(context->flows->ports, name);
-
-	if (port < 0)
-		fault_set(fault, FAULT_NOT_FOUND, "/port",
-			"found %s, expected the name of a port; port.list has them", name);
-	return port;
 }
 
 /* What an exact flow's or a listener's match says that takes the packet. */
@@ -591,18 +562,16 @@ static json_t *
 result_encode(struct packet_trace *trace, uint32_t end)
 {
 	const struct flow *flow = flow_of(trace);
-	char *hex = malloc(2 * trace->frame_bytes + 1);
 	json_t *result;
 
-	if (!hex)
+	result = json_pack("{s:s, s:o, s:s, s:s?, s:i, s:i, s:o, s:i, s:O}", "port",
+		trace->port.name, "frame", hex_encode(trace->frame, trace->frame_bytes), "verdict",
+		verdict_names[trace->trace.verdict], "flow", flow ? flow->spec->id : NULL, "worker",
+		trace->trace.worker, "workers", trace->trace.n_workers, "stages",
+		trace_stages_encode(&trace->trace, &trace->port), "n_legs",
+		(int)trace->trace.n_legs, "legs", trace->legs);
+	if (!result)
 		return NULL;
-	hex_write(trace->frame, trace->frame_bytes, hex);
-	result = json_pack("{s:s, s:s, s:s, s:s?, s:i, s:i, s:o, s:i, s:O}", "port",
-		trace->port.name, "frame", hex, "verdict", verdict_names[trace->trace.verdict],
-		"flow", flow ? flow->spec->id : NULL, "worker", trace->trace.worker, "workers",
-		trace->trace.n_workers, "stages", trace_stages_encode(&trace->trace, &trace->port),
-		"n_legs", (int)trace->trace.n_legs, "legs", trace->legs);
-	free(hex);
 	nearest_add(trace, result);
 	if (!trace->is_made)
 		checksum_add(trace, json_object_get(result, "stages"));
@@ -612,43 +581,43 @@ result_encode(struct packet_trace *trace, uint32_t end)
 }
 
 static json_t *
-packet_trace_run(
-	struct packet_trace *trace, uint16_t port, const json_t *params, struct fault *fault)
-{
-	const struct dp_trace_request request = {
-		.frame = trace->frame,
-		.frame_bytes = (uint32_t)trace->frame_bytes,
-		.port = port,
-		.first_leg = number_of(params, "legs_after"),
-		.n_legs = number_of(params, "limit"),
-	};
-	const int ret = dp_trace(trace->context->dp, &request, &trace->trace, leg_take, trace);
-
-	if (ret == -EMSGSIZE)
-		fault_set(fault, FAULT_INVALID_VALUE, "",
-			"found a frame of %zu bytes, expected at most %u", trace->frame_bytes,
-			DP_TRACE_FRAME_MAX);
-	else if (ret < 0 || trace->no_memory)
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the trace");
-	else
-		return result_encode(trace, (uint32_t)request.first_leg + request.n_legs);
-	return NULL;
-}
-
-static json_t *
 packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct packet_trace trace = {.context = ctx};
-	const int port = port_read(ctx, params, fault);
+	const char *name = param_text(params, "port");
+	const int port = ports_find(trace.context->flows->ports, name);
+	struct dp_trace_request request = {
+		.port = (uint16_t)port,
+		.first_leg = number_of(params, "legs_after"),
+		.n_legs = number_of(params, "limit"),
+	};
 	json_t *result = NULL;
+	int rc;
 
 	(void)call;
-	if (port < 0)
+	if (port < 0) {
+		fault_set(fault, FAULT_NOT_FOUND, "/port",
+			"found %s, expected the name of a port; port.list has them", name);
 		return NULL;
+	}
 	dp_port_info_get(trace.context->dp, (unsigned)port, &trace.port);
+	if (packet_read(&trace, params, fault) < 0)
+		goto out;
+	request.frame = trace.frame;
+	request.frame_bytes = (uint32_t)trace.frame_bytes;
 	trace.legs = json_array();
-	if (packet_read(&trace, params, fault) == 0)
-		result = packet_trace_run(&trace, (uint16_t)port, params, fault);
+	rc = dp_trace(trace.context->dp, &request, &trace.trace, leg_take, &trace);
+	if (rc == -EMSGSIZE) {
+		fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found a frame of %zu bytes, expected at most %u", trace.frame_bytes,
+			DP_TRACE_FRAME_MAX);
+		goto out;
+	}
+	if (rc >= 0 && !trace.no_memory)
+		result = result_encode(&trace, (uint32_t)request.first_leg + request.n_legs);
+	if (!result)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the trace");
+out:
 	json_decref(trace.legs);
 	free(trace.frame);
 	return result;

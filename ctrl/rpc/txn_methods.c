@@ -48,7 +48,7 @@ transaction_end(struct transaction *transaction)
 		transaction->ended = true;
 		return;
 	}
-	rpc_session_cancel_close(transaction->session, session_closed, transaction);
+	rpc_session_unwatch(transaction->session, RPC_SESSION_CLOSED, session_closed, transaction);
 	commits_discard(transaction->all->commits, transaction->proposal);
 	LIST_REMOVE(transaction, link);
 	transaction->all->n--;
@@ -101,8 +101,8 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction->session = rpc_call_session(call);
 	transaction->proposal = proposal_create(
 		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
-	if (!transaction->proposal ||
-		rpc_session_on_close(transaction->session, session_closed, transaction) < 0) {
+	if (!transaction->proposal || rpc_session_watch(transaction->session, RPC_SESSION_CLOSED,
+					      session_closed, transaction) < 0) {
 		proposal_destroy(transaction->proposal);
 		free(transaction);
 		return request_no_memory(fault);

@@ -81,10 +81,10 @@ Test(session, session_tells_when_its_connection_has_gone)
 	client_say(fd, request_later);
 	loop_turn();
 	session = rpc_call_session(rig()->waiting);
-	cr_expect_eq(rpc_session_on_close(session, told, NULL), 0);
-	cr_expect_eq(rpc_session_on_close(session, told, &rig()->base), 0);
-	cr_expect_eq(rpc_session_on_close(session, told, &rig()->path), 0);
-	rpc_session_cancel_close(session, told, &rig()->base);
+	cr_expect_eq(rpc_session_watch(session, RPC_SESSION_CLOSED, told, NULL), 0);
+	cr_expect_eq(rpc_session_watch(session, RPC_SESSION_CLOSED, told, &rig()->base), 0);
+	cr_expect_eq(rpc_session_watch(session, RPC_SESSION_CLOSED, told, &rig()->path), 0);
+	rpc_session_unwatch(session, RPC_SESSION_CLOSED, told, &rig()->base);
 	rpc_call_result(rig()->waiting, json_true());
 	line_has(fd, "true");
 	cr_expect_eq(n_told, 0);
@@ -107,7 +107,7 @@ Test(session, notifications_are_bounded_and_room_is_told)
 	session = rpc_call_session(rig()->waiting);
 	rpc_call_result(rig()->waiting, json_true());
 	line_has(fd, "true");
-	cr_expect_eq(rpc_session_on_drain(session, told, NULL), 0);
+	cr_expect_eq(rpc_session_watch(session, RPC_SESSION_DRAINED, told, NULL), 0);
 	while ((rc = rpc_session_notify(session, "event", json_pack("{s:s}", "x", text))) == 0)
 		n++;
 	cr_expect_eq(rc, -ENOBUFS);
@@ -144,7 +144,7 @@ Test(session, notifications_count_for_the_user)
 		rpc_call_result(rig()->waiting, json_true());
 		line_has(fds[i], "true");
 	}
-	cr_expect_eq(rpc_session_on_drain(sessions[1], told, NULL), 0);
+	cr_expect_eq(rpc_session_watch(sessions[1], RPC_SESSION_DRAINED, told, NULL), 0);
 	for (i = 0; i < 2; i++) {
 		while (rpc_session_notify(sessions[i], "event", json_pack("{s:s}", "x", text)) == 0)
 			n[i]++;
