@@ -12,46 +12,39 @@
 #include "flow/flow_codec.h"
 #include "flow/flow_spec.h"
 
-static int stage_install(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_replace(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_release(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_set(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_remove(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_join(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_leave(struct draft *draft, struct op *op, struct fault *fault);
-static int stage_admin(struct draft *draft, struct op *op, struct fault *fault);
-
+/* The id and those of legs are copied; NULL: there is none, of a flow's whole spec. */
 static struct op *
-op_create(enum op_kind kind)
+op_create(enum op_kind kind, const char *id, const char *const *leg_ids, unsigned n)
 {
 	struct op *op = calloc(1, sizeof(*op));
 
-	if (op) {
-		op->kind = kind;
-		op->index = UINT32_MAX;
-	}
-	return op;
-}
-
-/* Without its id an op is nothing. */
-static struct op *
-op_create_named(enum op_kind kind, const char *id)
-{
-	struct op *op = op_create(kind);
-
 	if (!op)
 		return NULL;
-	op->id = strdup(id);
-	if (op->id)
+	op->kind = kind;
+	op->index = UINT32_MAX;
+	if (!id)
 		return op;
-	free(op);
+	op->id = strdup(id);
+	op->leg_ids = calloc(n + 1, sizeof(op->leg_ids[0]));
+	op->left = calloc(n + 1, sizeof(op->left[0]));
+	if (!op->id || !op->leg_ids || !op->left)
+		goto err_op;
+	for (; op->n_legs < n; op->n_legs++) {
+		op->leg_ids[op->n_legs] = strdup(leg_ids[op->n_legs]);
+		if (!op->leg_ids[op->n_legs])
+			goto err_op;
+	}
+	return op;
+
+err_op:
+	op_destroy(op);
 	return NULL;
 }
 
 struct op *
 op_create_spec(enum op_kind kind, struct flow_spec *spec)
 {
-	struct op *op = op_create(kind);
+	struct op *op = op_create(kind, NULL, NULL, 0);
 
 	if (op)
 		op->spec = spec;
@@ -63,13 +56,13 @@ op_create_spec(enum op_kind kind, struct flow_spec *spec)
 struct op *
 op_create_remove(const char *id)
 {
-	return op_create_named(OP_REMOVE, id);
+	return op_create(OP_REMOVE, id, NULL, 0);
 }
 
 struct op *
 op_create_join(const char *id, struct flow_leg *legs, unsigned n)
 {
-	struct op *op = op_create_named(OP_JOIN, id);
+	struct op *op = op_create(OP_JOIN, id, NULL, 0);
 
 	if (!op) {
 		free(legs);
@@ -80,46 +73,20 @@ op_create_join(const char *id, struct flow_leg *legs, unsigned n)
 	return op;
 }
 
-static int
-leg_ids_copy(struct op *op, const char *const *leg_ids, unsigned n)
-{
-	op->leg_ids = calloc(n + 1, sizeof(op->leg_ids[0]));
-	if (!op->leg_ids)
-		return -1;
-	for (; op->n_legs < n; op->n_legs++) {
-		op->leg_ids[op->n_legs] = strdup(leg_ids[op->n_legs]);
-		if (!op->leg_ids[op->n_legs])
-			return -1;
-	}
-	return 0;
-}
-
 struct op *
 op_create_leave(const char *id, const char *const *leg_ids, unsigned n)
 {
-	struct op *op = op_create_named(OP_LEAVE, id);
-
-	if (!op)
-		return NULL;
-	op->left = calloc(n + 1, sizeof(op->left[0]));
-	if (op->left && leg_ids_copy(op, leg_ids, n) == 0)
-		return op;
-	op_destroy(op);
-	return NULL;
+	return op_create(OP_LEAVE, id, leg_ids, n);
 }
 
 struct op *
 op_create_admin(const char *id, const char *leg_id, bool down)
 {
-	struct op *op = op_create_named(OP_ADMIN, id);
+	struct op *op = op_create(OP_ADMIN, id, &leg_id, leg_id != NULL);
 
-	if (!op)
-		return NULL;
-	op->down = down;
-	if (leg_ids_copy(op, &leg_id, leg_id != NULL) == 0)
-		return op;
-	op_destroy(op);
-	return NULL;
+	if (op)
+		op->down = down;
+	return op;
 }
 
 void
@@ -129,11 +96,9 @@ op_destroy(struct op *op)
 
 	if (!op)
 		return;
-	if (op->leg_ids) {
-		for (i = 0; i < op->n_legs; i++)
-			free(op->leg_ids[i]);
-		free(op->leg_ids);
-	}
+	for (i = 0; op->leg_ids && op->leg_ids[i]; i++)
+		free(op->leg_ids[i]);
+	free(op->leg_ids);
 	free(op->legs);
 	free(op->left);
 	if (!op->spec_given)
@@ -279,6 +244,22 @@ staged_change(struct draft *draft, struct flow *flow, enum change_kind kind, str
 	return change;
 }
 
+static int
+no_memory(const struct flow_spec *spec, struct fault *fault)
+{
+	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+		spec->n_all_legs, plural_s(spec->n_all_legs));
+}
+
+/* The op made that change, and what became of the flow by it. */
+static void
+op_staged(struct op *op, struct change *change, enum change_kind effect)
+{
+	change->op = op;
+	op->change = change;
+	op->effect = effect;
+}
+
 /* Legs of the last version in terms of those that run, composed over the version before. */
 static uint16_t *
 from_compose(const struct change *change, const uint16_t *from, unsigned n)
@@ -308,53 +289,14 @@ stage_version(struct draft *draft, struct flow *flow, struct op *op, const uint1
 	if (change->kind == CHANGE_REPLACE) {
 		composed = from_compose(change, from, op->spec->n_legs);
 		if (!composed)
-			return fault_set(fault, FAULT_NO_ROOM, "",
-				"no memory for a flow of %u leg%s", op->spec->n_all_legs,
-				plural_s(op->spec->n_all_legs));
+			return no_memory(op->spec, fault);
 		free(change->from);
 		change->from = composed;
 	} else {
 		flow_db_rekey(flow, op->spec);
 	}
-	change->op = op;
-	op->change = change;
-	op->effect = CHANGE_REPLACE;
+	op_staged(op, change, CHANGE_REPLACE);
 	return 0;
-}
-
-int
-draft_stage(struct draft *draft, struct op *op, struct fault *fault)
-{
-	switch (op->kind) {
-	case OP_INSTALL:
-		return stage_install(draft, op, fault);
-	case OP_REPLACE:
-		return stage_replace(draft, op, fault);
-	case OP_SET:
-		return stage_set(draft, op, fault);
-	case OP_REMOVE:
-		return stage_remove(draft, op, fault);
-	case OP_JOIN:
-		return stage_join(draft, op, fault);
-	case OP_LEAVE:
-		return stage_leave(draft, op, fault);
-	case OP_ADMIN:
-		return stage_admin(draft, op, fault);
-	}
-	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
-}
-
-int
-draft_release(struct draft *draft, struct op *op, struct fault *fault)
-{
-	switch (op->kind) {
-	case OP_SET:
-		return stage_release(draft, op, fault);
-	case OP_REMOVE:
-		return stage_remove(draft, op, fault);
-	default:
-		return 0;
-	}
 }
 
 void
@@ -368,14 +310,6 @@ bool
 draft_declared(const struct draft *draft, const struct flow *flow)
 {
 	return flow->mark >= draft->mark;
-}
-
-/* The flow gets back the match that it had; that of the version to be is free. */
-static void
-match_return(struct draft *draft, struct flow *flow)
-{
-	flow_db_match_remove(draft->db, flow);
-	flow_db_match_insert(draft->db, flow, flow->spec);
 }
 
 static void
@@ -392,28 +326,26 @@ change_undo(struct draft *draft, struct change *change)
 	case CHANGE_RECREATE:
 	case CHANGE_REMOVE:
 		flow_db_rekey(flow, flow->spec);
-		match_return(draft, flow);
+		/* The match of the version to be is free, and the flow gets its own back. */
+		flow_db_match_remove(draft->db, flow);
+		flow_db_match_insert(draft->db, flow, flow->spec);
 		break;
 	default:
 		break;
 	}
 }
 
-static void
-change_free(struct change *change)
-{
-	free(change->from);
-	free(change->hops);
-	free(change->last_legs);
-	free(change->old_spec);
-	free(change);
-}
-
 bool
 draft_drop(struct draft *draft)
 {
 	if (draft->n > 0) {
-		change_free(draft->list[--draft->n]);
+		struct change *change = draft->list[--draft->n];
+
+		free(change->from);
+		free(change->hops);
+		free(change->last_legs);
+		free(change->old_spec);
+		free(change);
 		return true;
 	}
 	free(draft->list);
@@ -447,12 +379,10 @@ flow_recreate(struct draft *draft, struct flow *flow, struct op *op, struct faul
 			"found the match of flow %s, expected one that no other flow has",
 			staged_there(other) ? staged_spec(other)->id : spec->id);
 	change->kind = change->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RECREATE;
-	change->op = op;
-	op->change = change;
-	op->effect = change->kind;
+	op_staged(op, change, change->kind);
 	flow_db_rekey(flow, spec);
 	if (flow_db_match_insert(draft->db, flow, spec) < 0)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
+		return no_memory(spec, fault);
 	return 0;
 }
 
@@ -476,9 +406,7 @@ stage_install(struct draft *draft, struct op *op, struct fault *fault)
 		flow_db_remove(draft->db, flow);
 		return -1;
 	}
-	change->op = op;
-	op->change = change;
-	op->effect = CHANGE_ADD;
+	op_staged(op, change, CHANGE_ADD);
 	return 0;
 }
 
@@ -532,8 +460,7 @@ flow_version(struct draft *draft, struct flow *flow, struct op *op, struct fault
 	int rc;
 
 	if (!from || legs_trace(staged_spec(flow), spec, from) < 0)
-		rc = fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
-			spec->n_all_legs, plural_s(spec->n_all_legs));
+		rc = no_memory(spec, fault);
 	else
 		rc = stage_version(draft, flow, op, from, fault);
 	free(from);
@@ -550,8 +477,7 @@ named_once(const struct flow *flow, const struct op *op, const char *pointer, st
 		before->owner != op->owner)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found %s twice, expected each id once",
-		op->kind == OP_REMOVE ? op->id : op->spec->id);
+		"found %s twice, expected each id once", op_flow(op));
 }
 
 static int
@@ -568,8 +494,7 @@ stage_replace(struct draft *draft, struct op *op, struct fault *fault)
 		flow_ports_check(op->spec, draft->ports, fault) < 0)
 		return -1;
 	if (leg_ids_take_over(staged_spec(flow), op->spec) < 0)
-		return fault_set(
-			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", op->spec->id);
+		return no_memory(op->spec, fault);
 	op->spec->declared = staged_spec(flow)->declared;
 	return flow_version(draft, flow, op, fault);
 }
@@ -589,9 +514,7 @@ flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *
 	change->kind = change->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
 	change->reports |= op->reports;
 	draft->reports |= op->reports;
-	change->op = op;
-	op->change = change;
-	op->effect = CHANGE_REMOVE;
+	op_staged(op, change, CHANGE_REMOVE);
 	return 0;
 }
 
@@ -621,19 +544,6 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 }
 
 static int
-set_declared(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
-{
-	struct change *change = staged_change(draft, flow, CHANGE_SET_DECLARED, fault);
-
-	if (!change)
-		return -1;
-	change->op = op;
-	op->change = change;
-	op->effect = CHANGE_SET_DECLARED;
-	return 0;
-}
-
-static int
 set_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
 	const struct flow_spec *before = staged_spec(flow);
@@ -644,12 +554,17 @@ set_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fa
 		return -1;
 	same = leg_ids_take_over(before, op->spec) < 0 ? -1 : spec_same(before, op->spec);
 	if (same < 0)
-		return fault_set(
-			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
-	if (same)
-		return before->declared == op->spec->declared
-			       ? 0
-			       : set_declared(draft, flow, op, fault);
+		return no_memory(before, fault);
+	if (same && before->declared == op->spec->declared)
+		return 0;
+	if (same) {
+		struct change *change = staged_change(draft, flow, CHANGE_SET_DECLARED, fault);
+
+		if (!change)
+			return -1;
+		op_staged(op, change, CHANGE_SET_DECLARED);
+		return 0;
+	}
 	if (classifier_check(before, op->spec, &other) == 0)
 		return flow_version(draft, flow, op, fault);
 	leg_ids_give(op->spec);
@@ -692,8 +607,7 @@ stage_release(struct draft *draft, struct op *op, struct fault *fault)
 	if (classifier_check(before, op->spec, &other) == 0)
 		return 0;
 	if (leg_ids_take_over(before, op->spec) < 0)
-		return fault_set(
-			fault, FAULT_NO_ROOM, "", "no memory to compare flow %s", before->id);
+		return no_memory(before, fault);
 	return flow_leave(draft, flow, op, fault);
 }
 
@@ -711,8 +625,7 @@ join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *
 	if (rc < 0)
 		return -1;
 	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for %u leg%s", spec->n_legs,
-			plural_s(spec->n_legs));
+		return no_memory(spec, fault);
 	for (i = 0; rc == 0 && i < op->n_legs; i++) {
 		if (op->legs[i].id[0] == '\0' || leg_index_find(&index, op->legs[i].id) < 0)
 			continue;
@@ -725,172 +638,130 @@ join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *
 	return rc;
 }
 
+/* The op's version of a flow: its legs at `from`, of which the first n_kept go on. */
 static int
-join_check(const struct draft *draft, const struct flow_spec *spec, const struct op *op,
-	struct fault *fault)
+stage_copy(struct draft *draft, struct flow *flow, struct op *op, const uint16_t *from,
+	unsigned n_kept, struct fault *fault)
 {
-	if (op->n_legs > DP_FLOW_LEGS_MAX || spec->n_legs + op->n_legs > DP_FLOW_LEGS_MAX)
-		return fault_set(fault, FAULT_NO_ROOM, "/legs",
-			"found %u leg%s beside %u, expected at most %d in one flow", op->n_legs,
-			plural_s(op->n_legs), spec->n_legs, DP_FLOW_LEGS_MAX);
-	if (join_ids_check(spec, op, fault) < 0)
-		return -1;
-	return legs_ports_check(op->legs, op->n_legs, draft->ports, fault);
-}
-
-/* Every leg of the flow goes on, and n more are new. NULL without memory. */
-static uint16_t *
-from_all(const struct flow_spec *spec, unsigned n)
-{
-	uint16_t *from = reallocarray(NULL, spec->n_legs + n + 1u, sizeof(from[0]));
+	const struct flow_spec *spec = staged_spec(flow);
+	const unsigned n_new = op->kind == OP_JOIN ? op->n_legs : 0;
 	unsigned i;
 
-	for (i = 0; from && i < spec->n_legs + n; i++)
-		from[i] = i < spec->n_legs ? (uint16_t)i : DP_LEG_NEW;
-	return from;
+	op->spec = flow_spec_with_legs(spec, from, n_kept, op->legs, n_new);
+	if (!op->spec)
+		return no_memory(spec, fault);
+	if (n_new > 0) {
+		if (legs_apart(op->spec->legs, op->spec->n_legs, n_kept, fault) < 0)
+			return -1;
+		leg_ids_give(op->spec);
+	}
+	for (i = 0; i < n_new; i++)
+		memcpy(op->legs[i].id, op->spec->legs[n_kept + i].id, sizeof(op->legs[i].id));
+	return stage_version(draft, flow, op, from, fault);
 }
 
+/* The same with every leg of the flow. */
 static int
-no_memory(const struct flow_spec *spec, struct fault *fault)
+stage_copy_all(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
 {
-	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a copy of flow %s", spec->id);
+	const struct flow_spec *spec = staged_spec(flow);
+	const unsigned n = spec->n_legs + (op->kind == OP_JOIN ? op->n_legs : 0);
+	uint16_t *from = reallocarray(NULL, n + 1u, sizeof(from[0]));
+	unsigned i;
+	int rc;
+
+	for (i = 0; from && i < n; i++)
+		from[i] = i < spec->n_legs ? (uint16_t)i : DP_LEG_NEW;
+	rc = from ? stage_copy(draft, flow, op, from, spec->n_legs, fault) : no_memory(spec, fault);
+	free(from);
+	return rc;
 }
 
 static int
 stage_join(struct draft *draft, struct op *op, struct fault *fault)
 {
 	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
-	const struct flow_spec *spec;
-	uint16_t *from;
-	unsigned i;
-	int rc;
+	unsigned n;
 
 	if (!flow)
 		return -1;
-	spec = staged_spec(flow);
-	if (join_check(draft, spec, op, fault) < 0)
+	n = staged_spec(flow)->n_legs;
+	if (op->n_legs > DP_FLOW_LEGS_MAX || n + op->n_legs > DP_FLOW_LEGS_MAX)
+		return fault_set(fault, FAULT_NO_ROOM, "/legs",
+			"found %u leg%s beside %u, expected at most %d in one flow", op->n_legs,
+			plural_s(op->n_legs), n, DP_FLOW_LEGS_MAX);
+	if (join_ids_check(staged_spec(flow), op, fault) < 0 ||
+		legs_ports_check(op->legs, op->n_legs, draft->ports, fault) < 0 ||
+		stage_copy_all(draft, flow, op, fault) < 0)
 		return -1;
-	from = from_all(spec, op->n_legs);
-	if (from)
-		op->spec = flow_spec_with_legs(spec, from, spec->n_legs, op->legs, op->n_legs);
-	if (!op->spec) {
-		free(from);
-		return no_memory(spec, fault);
-	}
-	if (legs_apart(op->spec->legs, op->spec->n_legs, spec->n_legs, fault) < 0) {
-		free(from);
-		return -1;
-	}
-	leg_ids_give(op->spec);
-	for (i = 0; i < op->n_legs; i++)
-		memcpy(op->legs[i].id, op->spec->legs[spec->n_legs + i].id, sizeof(op->legs[i].id));
-	rc = stage_version(draft, flow, op, from, fault);
-	if (rc == 0)
-		flow->change->first_leg = spec->n_legs;
-	free(from);
-	return rc;
+	flow->change->first_leg = n;
+	return 0;
 }
 
-/* Who of a flow stays; and of those that leave, which legs they are. */
-struct leave {
-	const struct flow_spec *spec;
-	struct op *op;
-	uint16_t *staying;
-	unsigned n_staying;
-};
-
+/* The legs that leave, in op->left, and those that stay. Returns how many stay, -1 with *fault. */
 static int
-legs_part(struct leave *leave, const struct leg_index *index, struct fault *fault)
+legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct fault *fault)
 {
-	const struct flow_spec *spec = leave->spec;
 	bool leaves[DP_FLOW_LEGS_MAX] = {false};
+	struct leg_index index;
 	char pointer[32];
+	int n_staying = 0, rc = 0;
 	unsigned i;
 
-	for (i = 0; i < leave->op->n_legs; i++) {
-		const char *id = leave->op->leg_ids[i];
-		const int leg = leg_index_find(index, id);
+	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
+		return no_memory(spec, fault);
+	for (i = 0; rc == 0 && i < op->n_legs; i++) {
+		const char *id = op->leg_ids[i];
+		const int leg = leg_index_find(&index, id);
 
 		snprintf(pointer, sizeof(pointer), "/legs/%u", i);
-		if (leg < 0)
-			return fault_set(fault, FAULT_NOT_FOUND, pointer,
+		if (leg < 0) {
+			rc = fault_set(fault, FAULT_NOT_FOUND, pointer,
 				"found %s, expected the id of a leg of flow %s", id, spec->id);
-		if (leaves[leg])
-			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		} else if (leaves[leg]) {
+			rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
 				"found %s twice, expected each id once", id);
-		leaves[leg] = true;
-		leave->op->left[i] = (uint16_t)leg;
+		} else {
+			leaves[leg] = true;
+			op->left[i] = (uint16_t)leg;
+		}
 	}
+	leg_index_fini(&index);
+	if (rc < 0)
+		return -1;
 	for (i = 0; i < spec->n_legs; i++) {
 		if (!leaves[i])
-			leave->staying[leave->n_staying++] = (uint16_t)i;
+			staying[n_staying++] = (uint16_t)i;
 	}
-	if (spec->verdict == DP_FORWARD && leave->n_staying == 0 &&
-		spec->n_all_legs == spec->n_legs)
+	if (spec->verdict == DP_FORWARD && n_staying == 0 && spec->n_all_legs == spec->n_legs)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
 			"found every leg of flow %s, expected one to stay, as its action is "
 			"forward; take the flow down or remove it",
 			spec->id);
-	return 0;
-}
-
-static int
-legs_choose(struct leave *leave, struct fault *fault)
-{
-	struct leg_index index;
-	int rc;
-
-	if (leg_index_init(&index, leave->spec->legs, leave->spec->n_legs, leg_compare_id) < 0)
-		return no_memory(leave->spec, fault);
-	rc = legs_part(leave, &index, fault);
-	leg_index_fini(&index);
-	return rc;
-}
-
-/* The legs that leave, as numbers of the legs that run, whose last counters are reported. */
-static void
-left_trace(const struct change *change, struct op *op)
-{
-	unsigned i;
-
-	if (!change)
-		return;
-	for (i = 0; i < op->n_legs; i++)
-		op->left[i] = change->from ? change->from[op->left[i]] : DP_LEG_NEW;
-}
-
-static int
-leave_stage(struct draft *draft, struct flow *flow, struct leave *leave, struct fault *fault)
-{
-	struct op *op = leave->op;
-
-	if (legs_choose(leave, fault) < 0)
-		return -1;
-	left_trace(flow->change, op);
-	op->spec = flow_spec_with_legs(leave->spec, leave->staying, leave->n_staying, NULL, 0);
-	if (!op->spec)
-		return no_memory(leave->spec, fault);
-	if (stage_version(draft, flow, op, leave->staying, fault) < 0)
-		return -1;
-	op->change->reports = true;
-	draft->reports = true;
-	return 0;
+	return n_staying;
 }
 
 static int
 stage_leave(struct draft *draft, struct op *op, struct fault *fault)
 {
 	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
-	struct leave leave = {.op = op};
-	int rc;
+	uint16_t staying[DP_FLOW_LEGS_MAX + 1];
+	unsigned i;
+	int n;
 
 	if (!flow)
 		return -1;
-	leave.spec = staged_spec(flow);
-	leave.staying = calloc(leave.spec->n_legs + 1u, sizeof(leave.staying[0]));
-	rc = leave.staying ? leave_stage(draft, flow, &leave, fault) : no_memory(leave.spec, fault);
-	free(leave.staying);
-	return rc;
+	n = legs_part(staged_spec(flow), op, staying, fault);
+	if (n < 0)
+		return -1;
+	/* The last counters are reported of the legs that run: those by their numbers. */
+	for (i = 0; flow->change && i < op->n_legs; i++)
+		op->left[i] = flow->change->from ? flow->change->from[op->left[i]] : DP_LEG_NEW;
+	if (stage_copy(draft, flow, op, staying, (unsigned)n, fault) < 0)
+		return -1;
+	op->change->reports = true;
+	draft->reports = true;
+	return 0;
 }
 
 /* Number of a leg by its id; looked for once, so without an index. */
@@ -913,8 +784,7 @@ stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
 	const char *leg = op->n_legs > 0 ? op->leg_ids[0] : NULL;
 	const struct flow_spec *spec;
-	uint16_t *from;
-	int at = 0, rc;
+	int at = 0;
 
 	if (!flow)
 		return -1;
@@ -923,15 +793,43 @@ stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 		return -1;
 	if ((leg ? spec->legs[at].down : spec->down) == op->down)
 		return 0;
-	from = from_all(spec, 0);
-	if (from)
-		op->spec = flow_spec_with_legs(spec, from, spec->n_legs, NULL, 0);
-	if (!op->spec) {
-		free(from);
-		return no_memory(spec, fault);
-	}
+	if (stage_copy_all(draft, flow, op, fault) < 0)
+		return -1;
 	*(leg ? &op->spec->legs[at].down : &op->spec->down) = op->down;
-	rc = stage_version(draft, flow, op, from, fault);
-	free(from);
-	return rc;
+	return 0;
+}
+
+int
+draft_stage(struct draft *draft, struct op *op, struct fault *fault)
+{
+	switch (op->kind) {
+	case OP_INSTALL:
+		return stage_install(draft, op, fault);
+	case OP_REPLACE:
+		return stage_replace(draft, op, fault);
+	case OP_SET:
+		return stage_set(draft, op, fault);
+	case OP_REMOVE:
+		return stage_remove(draft, op, fault);
+	case OP_JOIN:
+		return stage_join(draft, op, fault);
+	case OP_LEAVE:
+		return stage_leave(draft, op, fault);
+	case OP_ADMIN:
+		return stage_admin(draft, op, fault);
+	}
+	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
+}
+
+int
+draft_release(struct draft *draft, struct op *op, struct fault *fault)
+{
+	switch (op->kind) {
+	case OP_SET:
+		return stage_release(draft, op, fault);
+	case OP_REMOVE:
+		return stage_remove(draft, op, fault);
+	default:
+		return 0;
+	}
 }
