@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "flow/commit_apply.h"
-#include "flow/commit_group.h"
 #include "flow/commit_stage.h"
 
 #define SLICE_NS (2 * NS_PER_S / 1000)
@@ -23,7 +22,8 @@ static const struct commit_phase plan_phases[] = {
 	{change_legs_count, commit_begin},
 	{change_hops, NULL},
 	{change_remove, NULL},
-	{NULL, commit_insert},
+	{change_replace, commit_replace},
+	{change_add, commit_add},
 	{change_want, commit_wants_check},
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
@@ -36,7 +36,8 @@ static const struct commit_phase commit_phases[] = {
 	{change_check, commit_begin},
 	{change_hops, NULL},
 	{change_remove, NULL},
-	{NULL, commit_insert},
+	{change_replace, commit_replace},
+	{change_add, commit_add},
 	{change_want, commit_wants_check},
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
@@ -51,7 +52,7 @@ static const struct commit_phase commit_phases[] = {
 };
 
 static const struct commit_phase abort_phases[] = {
-	{NULL, commit_release},
+	{change_release, NULL, .reverse = true},
 	{NULL, commit_abort},
 	{NULL, commit_draft_undo},
 	{NULL, commit_unstage},
@@ -128,8 +129,11 @@ phase_run(struct commits *commits)
 {
 	const struct commit_phase *phase = &commits->phases[commits->phase];
 
-	for (; phase->change && commits->at < commits->draft.n; commits->at++) {
-		struct change *change = commits->draft.list[commits->at];
+	const size_t n = phase->change ? commits->draft.n : 0;
+
+	for (; commits->at < n; commits->at++) {
+		struct change *change =
+			commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
 
 		if (commit_slice_over(commits))
 			return PHASE_MORE;
@@ -238,6 +242,7 @@ group_begin(struct commits *commits)
 	commits->pruned = NULL;
 	commits->plan_legs = 0;
 	commits->grown = NULL;
+	commits->adding = false;
 	commits->wanting = NULL;
 }
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The waist has one error for every table that is full; which one it was shows in their fill. */
+/*
+ * From a valid draft to a prepared transaction of the data plane. A plan comes as far, so that it
+ * meets each limit that a commit would meet, and goes back from there. Packets are asked for before
+ * any worker knows the flow: they are counted as dropped rather than go to the kernel.
+ */
 #include "flow/commit_apply.h"
 
 #include <errno.h>
@@ -12,115 +16,28 @@
 #include "flow/flow_codec.h"
 #include "flow/flows.h"
 
-/* What the data plane was asked when it refused. */
-struct txn_refusal {
-	const struct flow_spec *spec;
-	bool replacing; /* dp_txn_replace(), not dp_txn_add() */
-	int error; /* negative errno */
-	/* This one and those that were to be added after it: flows of its family, of them rules, */
-	size_t n_flows, n_rules;
-	size_t n_legs; /* and legs in the leg table, of both families */
-	/* Flows of its family that are added or replaced: in all, and those that found a place. */
-	size_t n_together, n_fitting;
-};
-
-static int
-room_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
-	struct fault *fault)
-{
-	const enum dp_family family = refusal->spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
-	const unsigned flows = dp_txn_flow_count(txn, family);
-	const unsigned rules = dp_txn_rule_count(txn, family);
-	const unsigned legs = dp_txn_leg_count(txn);
-
-	if (!refusal->replacing && flows >= dp_flow_capacity(dp, family))
-		return fault_set(fault, FAULT_NO_ROOM, "",
-			"found %zu IPv%d flow%s in all, expected at most %u (tables.ipv%d_flows)",
-			flows + refusal->n_flows, (int)family, plural_s(flows + refusal->n_flows),
-			dp_flow_capacity(dp, family), (int)family);
-	if (!refusal->replacing && refusal->spec->rule && rules >= DP_RULES_MAX)
-		return fault_set(fault, FAULT_NO_ROOM, "/rule",
-			"found %zu IPv%d rule%s in all, expected at most %d",
-			rules + refusal->n_rules, (int)family, plural_s(rules + refusal->n_rules),
-			DP_RULES_MAX);
-	if (legs + refusal->n_legs > dp_leg_capacity(dp))
-		return fault_set(fault, FAULT_NO_ROOM, "/legs",
-			"found %zu leg%s in all, expected at most %u (tables.legs)",
-			legs + refusal->n_legs, plural_s(legs + refusal->n_legs),
-			dp_leg_capacity(dp));
-	return fault_set(fault, FAULT_NO_ROOM, "",
-		"found %zu IPv%d flows that are added or replaced at once, of which %zu fit beside "
-		"those that they replace or that go; do it in several steps",
-		refusal->n_together, (int)family, refusal->n_fitting);
-}
-
-/* Say why, relative to the flow. Always returns -1. */
-static int
-txn_fault(const struct dp *dp, const struct dp_txn *txn, const struct txn_refusal *refusal,
-	struct fault *fault)
-{
-	if (refusal->error == -ENOSPC)
-		return room_fault(dp, txn, refusal, fault);
-	if (refusal->error == -ENOMEM)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
-			refusal->spec->n_all_legs, plural_s(refusal->spec->n_all_legs));
-	return fault_set(fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
-		refusal->spec->id, strerror(-refusal->error));
-}
-
-/* Say why dp_txn_commit() changed nothing. Always returns -1. */
-static int
-txn_commit_fault(int error, struct fault *fault)
-{
-	if (error == -ENOMEM)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to compile the rules");
-	return fault_set(fault, FAULT_INTERNAL, "", "the data plane refused to commit: %s",
-		strerror(-error));
-}
-
-/*
- * From a valid draft to a prepared transaction of the data plane. A plan comes as far, so that it
- * meets each limit that a commit would meet, and goes back from there. Packets are asked for before
- * any worker knows the flow: they are counted as dropped rather than go to the kernel.
+/* A leg of a version keeps its next hop when it would be handed to the same; the others want one.
  */
-
-/* The next hop of an old leg, when the new one would be handed to the same. */
-static uint16_t
-hop_reused(const struct flow *flow, unsigned old, const struct flow_leg *leg)
-{
-	return leg_hops_same(&flow->spec->legs[old], leg) ? flow->hops[old] : HOP_WANTED;
-}
-
-static void
-hops_reuse(const struct change *change, const struct flow_spec *spec)
-{
-	const struct flow *flow = change->flow;
-	const struct flow_spec *before = flow->spec;
-	const uint16_t *from = change->from;
-	unsigned leg, old = before->n_legs;
-
-	for (leg = 0; leg < spec->n_legs; leg++)
-		change->hops[leg] = from[leg] == DP_LEG_NEW
-					    ? HOP_WANTED
-					    : hop_reused(flow, from[leg], &spec->legs[leg]);
-	for (; leg < spec->n_all_legs; leg++, old++)
-		change->hops[leg] = old < before->n_all_legs
-					    ? hop_reused(flow, old, &spec->legs[leg])
-					    : HOP_WANTED;
-}
-
 static int
 hops_begin(struct change *change)
 {
-	const struct flow_spec *spec = change_spec(change);
+	const struct flow *flow = change->flow;
+	const struct flow_spec *spec = change_spec(change), *before = flow->spec;
+	unsigned leg, old;
 
 	change->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(change->hops[0]));
 	if (!change->hops)
 		return -ENOMEM;
-	if (change->kind == CHANGE_REPLACE)
-		hops_reuse(change, spec);
-	else
-		memset(change->hops, 0xff, spec->n_all_legs * sizeof(change->hops[0]));
+	for (leg = 0; leg < spec->n_all_legs; leg++) {
+		change->hops[leg] = HOP_WANTED;
+		if (change->kind != CHANGE_REPLACE)
+			continue;
+		/* Those of streams follow the flow's own, in order. */
+		old = leg < spec->n_legs ? change->from[leg] : before->n_legs + leg - spec->n_legs;
+		if (old < before->n_all_legs && old != DP_LEG_NEW &&
+			leg_hops_same(&before->legs[old], &spec->legs[leg]))
+			change->hops[leg] = flow->hops[old];
+	}
 	return 0;
 }
 
@@ -201,116 +118,130 @@ change_remove(struct commits *commits, struct change *change)
 		change->flow->spec->id, strerror(-rc));
 }
 
+/* Whether that change is in the transaction, while the one at commits->at is refused. */
+static bool
+is_in(const struct commits *commits, size_t i)
+{
+	if (commits->draft.list[i]->kind == CHANGE_REPLACE)
+		return commits->adding || i < commits->at;
+	return commits->adding && i < commits->at;
+}
+
+/*
+ * The data plane has one error for every table that is full; which one it was shows in their fill.
+ * The numbers are of what was asked for at once: the change that was refused and those after it.
+ * What is restored or partial may be refused flow by flow, so there it is that change alone.
+ */
+static void
+full_fault(struct commits *commits, const struct change *refused)
+{
+	const struct dp *dp = commits->flows->dp;
+	const struct flow_spec *spec = change_spec(refused);
+	const struct proposal *proposal = refused->op->owner;
+	const bool alone = proposal->restores || proposal->partial;
+	const bool replacing = refused->kind == CHANGE_REPLACE;
+	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
+	const unsigned flows_now = dp_txn_flow_count(commits->txn, family);
+	const unsigned rules_now = dp_txn_rule_count(commits->txn, family);
+	size_t n_legs = alone ? dp_flow_legs(&commits->compiled.flow) : 0;
+	size_t n_flows = alone, n_rules = alone, n_together = 0, n_fitting = 0, i;
+
+	for (i = 0; !alone && i < commits->draft.n; i++) {
+		const struct change *change = commits->draft.list[i];
+		const struct flow_spec *other = change_runs(change) ? change_spec(change) : NULL;
+		const bool same_family = other && other->match.family == spec->match.family;
+		const bool comes = other && !is_in(commits, i) && change->kind != CHANGE_REPLACE;
+
+		n_together += same_family;
+		n_fitting += same_family && is_in(commits, i);
+		n_flows += same_family && comes;
+		n_rules += same_family && comes && other->rule;
+		if (comes && flow_compile(other, commits->flows->ports, change->hops,
+				     &commits->compiled) == 0)
+			n_legs += dp_flow_legs(&commits->compiled.flow);
+	}
+	n_flows += flows_now;
+	n_rules += rules_now;
+	n_legs += dp_txn_leg_count(commits->txn);
+	if (!replacing && flows_now >= dp_flow_capacity(dp, family))
+		fault_set(&commits->fault, FAULT_NO_ROOM, "",
+			"found %zu IPv%d flow%s in all, expected at most %u (tables.ipv%d_flows)",
+			n_flows, (int)family, plural_s(n_flows), dp_flow_capacity(dp, family),
+			(int)family);
+	else if (!replacing && spec->rule && rules_now >= DP_RULES_MAX)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "/rule",
+			"found %zu IPv%d rule%s in all, expected at most %d", n_rules, (int)family,
+			plural_s(n_rules), DP_RULES_MAX);
+	else if (n_legs > dp_leg_capacity(dp))
+		fault_set(&commits->fault, FAULT_NO_ROOM, "/legs",
+			"found %zu leg%s in all, expected at most %u (tables.legs)", n_legs,
+			plural_s(n_legs), dp_leg_capacity(dp));
+	else
+		fault_set(&commits->fault, FAULT_NO_ROOM, "",
+			"found %zu IPv%d flows that are added or replaced at once, of which %zu fit "
+			"beside those that they replace or that go; do it in several steps",
+			n_together, (int)family, n_fitting);
+}
+
 static int
 change_insert(struct commits *commits, struct change *change)
 {
-	int rc = flow_compile(
-		change_spec(change), commits->flows->ports, change->hops, &commits->compiled);
+	const struct flow_spec *spec = change_spec(change);
+	const unsigned n_legs = dp_txn_leg_count(commits->txn);
+	int rc = flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled);
 
-	if (rc < 0)
-		return rc;
-	if (change->kind != CHANGE_REPLACE)
-		return dp_txn_add(commits->txn, &commits->compiled.flow, &change->handle);
-	return dp_txn_replace(commits->txn, change->flow->handle, &commits->compiled.flow,
-		change->from, &change->handle);
-}
-
-/* The i-th change that is put in, or NULL: versions first, as they may make room for more legs. */
-static struct change *
-insert_order(const struct draft *draft, size_t i)
-{
-	struct change *change = draft->list[i < draft->n ? i : i - draft->n];
-
-	return change_runs(change) && (change->kind == CHANGE_REPLACE) == (i < draft->n) ? change
-											 : NULL;
-}
-
-/* What is put in from change `at` on comes to the refusal's numbers. */
-static void
-refusal_count(struct commits *commits, struct txn_refusal *refusal)
-{
-	size_t i;
-
-	for (i = 0; i < 2 * commits->draft.n; i++) {
-		const struct change *change = insert_order(&commits->draft, i);
-		const struct flow_spec *spec = change ? change_spec(change) : NULL;
-
-		if (!spec)
-			continue;
-		if (spec->match.family == refusal->spec->match.family) {
-			refusal->n_together++;
-			refusal->n_fitting += i < commits->at;
-		}
-		if (i < commits->at || change->kind == CHANGE_REPLACE)
-			continue;
-		if (spec->match.family == refusal->spec->match.family) {
-			refusal->n_flows++;
-			refusal->n_rules += spec->rule != NULL;
-		}
-		if (flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled) ==
-			0)
-			refusal->n_legs += dp_flow_legs(&commits->compiled.flow);
+	if (rc == 0 && change->kind == CHANGE_REPLACE)
+		rc = dp_txn_replace(commits->txn, change->flow->handle, &commits->compiled.flow,
+			change->from, &change->handle);
+	else if (rc == 0)
+		rc = dp_txn_add(commits->txn, &commits->compiled.flow, &change->handle);
+	if (rc == 0) {
+		if (dp_txn_leg_count(commits->txn) > n_legs)
+			commits->grown = change;
+		return 0;
 	}
+	if (rc == -ENOSPC)
+		full_fault(commits, change);
+	else if (rc == -ENOMEM)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+			spec->n_all_legs, plural_s(spec->n_all_legs));
+	else
+		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
+			spec->id, strerror(-rc));
+	return commit_leave_out(commits, change) || commit_do_without(commits, change->op) ? 0 : -1;
 }
 
-/* The data plane refused a change. What is restored or partial may be refused flow by flow. */
-static void
-refused(struct commits *commits, const struct change *change, int error)
+/* Versions first, as they may make room for more legs. */
+int
+change_replace(struct commits *commits, struct change *change)
 {
-	const struct proposal *proposal = change->op->owner;
-	struct txn_refusal refusal = {
-		.spec = change_spec(change),
-		.replacing = change->kind == CHANGE_REPLACE,
-		.error = error,
-		.n_flows = 1,
-		.n_rules = 1,
-		.n_legs = dp_flow_legs(&commits->compiled.flow),
-	};
+	return change->kind == CHANGE_REPLACE ? change_insert(commits, change) : 0;
+}
 
-	if (error == -ENOSPC && !proposal->restores && !proposal->partial) {
-		refusal.n_flows = refusal.n_rules = refusal.n_legs = 0;
-		refusal_count(commits, &refusal);
+/* Whether the legs of the versions fit, those of flows that are to come not counted. */
+enum phase_end
+commit_replace(struct commits *commits)
+{
+	if (commits->grown &&
+		dp_txn_leg_count(commits->txn) > dp_leg_capacity(commits->flows->dp)) {
+		full_fault(commits, commits->grown);
+		return commit_fail_at(commits, commits->grown);
 	}
-	txn_fault(commits->flows->dp, commits->txn, &refusal, &commits->fault);
+	commits->adding = true;
+	return PHASE_DONE;
 }
 
-/* All versions are in: whether their legs fit, those of flows that are to come not counted. */
-static bool
-versions_fit(struct commits *commits)
+int
+change_add(struct commits *commits, struct change *change)
 {
-	const struct dp *dp = commits->flows->dp;
-
-	if (!commits->grown || dp_txn_leg_count(commits->txn) <= dp_leg_capacity(dp))
-		return true;
-	refused(commits, commits->grown, -ENOSPC);
-	return false;
+	return change_runs(change) && change->kind != CHANGE_REPLACE
+		       ? change_insert(commits, change)
+		       : 0;
 }
 
 enum phase_end
-commit_insert(struct commits *commits)
+commit_add(struct commits *commits)
 {
-	for (; commits->at < 2 * commits->draft.n; commits->at++) {
-		struct change *change = insert_order(&commits->draft, commits->at);
-		unsigned n_legs;
-		int rc;
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (commits->at == commits->draft.n && !versions_fit(commits))
-			return commit_fail_at(commits, commits->grown);
-		if (!change)
-			continue;
-		n_legs = dp_txn_leg_count(commits->txn);
-		rc = change_insert(commits, change);
-		if (rc == 0) {
-			if (dp_txn_leg_count(commits->txn) > n_legs)
-				commits->grown = change;
-			continue;
-		}
-		refused(commits, change, rc);
-		if (!commit_leave_out(commits, change) && !commit_do_without(commits, change->op))
-			return commit_fail_at(commits, change);
-	}
 	return commits->again ? PHASE_FAILED : PHASE_DONE;
 }
 
@@ -396,16 +327,6 @@ last_note(void *arg, uint32_t handle, const struct dp_flow_stats *stats,
 }
 
 static int
-report_add(struct commits *commits, struct change *change)
-{
-	change->last_legs = calloc(change->flow->spec->n_legs + 1u, sizeof(change->last_legs[0]));
-	if (!change->last_legs)
-		return -1;
-	commits->reports[commits->n_reports++] = change;
-	return 0;
-}
-
-static int
 reports_gather(struct commits *commits)
 {
 	size_t n = 0, i;
@@ -420,8 +341,13 @@ reports_gather(struct commits *commits)
 	for (i = 0; i < commits->draft.n; i++) {
 		struct change *change = commits->draft.list[i];
 
-		if (change->reports && change_before(change) && report_add(commits, change) < 0)
+		if (!change->reports || !change_before(change))
+			continue;
+		change->last_legs =
+			calloc(change->flow->spec->n_legs + 1u, sizeof(change->last_legs[0]));
+		if (!change->last_legs)
 			return -1;
+		commits->reports[commits->n_reports++] = change;
 	}
 	qsort(commits->reports, commits->n_reports, sizeof(struct change *), handle_compare);
 	dp_txn_on_removed(commits->txn, last_note, commits);
@@ -442,7 +368,11 @@ commit_prepare(struct commits *commits)
 	rc = dp_txn_prepare(commits->txn);
 	if (rc == 0)
 		return PHASE_DONE;
-	txn_commit_fault(rc, &commits->fault);
+	if (rc == -ENOMEM)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory to compile the rules");
+	else
+		fault_set(&commits->fault, FAULT_INTERNAL, "",
+			"the data plane refused to commit: %s", strerror(-rc));
 	return PHASE_FAILED;
 }
 
@@ -554,33 +484,23 @@ batch_done(void *arg, const struct fault *error)
 
 /* One proposal after the other, one op after the other; commits->op is the next. */
 static enum phase_end
-proposal_write(struct commits *commits, struct proposal *proposal)
-{
-	if (commits->op == 0)
-		generation_write(commits->batch, proposal);
-	while (commits->op < proposal->n_ops) {
-		if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
-			fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
-			return PHASE_FAILED;
-		}
-		commits->op++; /* before a slice ends: what is begun is not begun again */
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-	}
-	return PHASE_DONE;
-}
-
-static enum phase_end
 batch_fill(struct commits *commits)
 {
-	while (commits->proposal) {
-		struct proposal *proposal = commits->proposal;
+	struct proposal *proposal;
 
-		if (writes(proposal) && proposal_write(commits, proposal) == PHASE_FAILED)
-			return PHASE_FAILED;
-		if (writes(proposal) && commits->op < proposal->n_ops)
-			return PHASE_MORE;
-		commits->proposal = STAILQ_NEXT(proposal, link);
+	for (; (proposal = commits->proposal); commits->proposal = STAILQ_NEXT(proposal, link)) {
+		if (commits->op == 0 && writes(proposal))
+			generation_write(commits->batch, proposal);
+		while (writes(proposal) && commits->op < proposal->n_ops) {
+			if (op_write(commits->batch, proposal->ops[commits->op]) < 0) {
+				fault_set(&commits->fault, FAULT_NO_ROOM, "",
+					"no memory for the journal");
+				return PHASE_FAILED;
+			}
+			commits->op++; /* a slice may end: what is begun is not begun again */
+			if (commit_slice_over(commits) && commits->op < proposal->n_ops)
+				return PHASE_MORE;
+		}
 		commits->op = 0;
 	}
 	return PHASE_DONE;

@@ -5,13 +5,16 @@
 
 #include <stdbool.h>
 
-#include "flow/commit_group.h"
+#include "flow/commit_stage.h"
 
 int change_legs_count(struct commits *commits, struct change *change); /* for plans */
 enum phase_end commit_begin(struct commits *commits);
 int change_hops(struct commits *commits, struct change *change);
 int change_remove(struct commits *commits, struct change *change);
-enum phase_end commit_insert(struct commits *commits);
+int change_replace(struct commits *commits, struct change *change);
+enum phase_end commit_replace(struct commits *commits);
+int change_add(struct commits *commits, struct change *change);
+enum phase_end commit_add(struct commits *commits);
 int change_want(struct commits *commits, struct change *change);
 enum phase_end commit_wants_check(struct commits *commits);
 enum phase_end commit_prepare(struct commits *commits);

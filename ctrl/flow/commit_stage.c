@@ -5,9 +5,84 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "flow/commit_group.h"
+#include "base/clock.h"
 #include "flow/flows.h"
 #include "flow/plan.h"
+
+bool
+commit_slice_over(struct commits *commits)
+{
+	if (++commits->n_checks < commits->check_every || !commits->base)
+		return false;
+	commits->n_checks = 0;
+	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
+}
+
+enum phase_end
+commit_fail(struct commits *commits, struct proposal *proposal)
+{
+	commits->offender = proposal;
+	return PHASE_FAILED;
+}
+
+/* A proposal owns the op, and is who the op calls its owner. */
+static struct proposal *
+op_proposal(const struct op *op)
+{
+	return (struct proposal *)(uintptr_t)op->owner;
+}
+
+bool
+commit_do_without(struct commits *commits, struct op *op)
+{
+	if (!op_proposal(op)->partial || commits->fault.code == FAULT_INTERNAL ||
+		commits->fault.code == FAULT_STORE || op_leave_out(op, commits->fault.message) < 0)
+		return false;
+	commits->again = true;
+	return true;
+}
+
+enum phase_end
+commit_fail_at(struct commits *commits, const struct change *change)
+{
+	struct proposal *proposal = op_proposal(change->op);
+
+	if (commit_do_without(commits, change->op))
+		return PHASE_FAILED;
+	op_fault_prefix(change->op, proposal->transaction, &commits->fault);
+	return commit_fail(commits, proposal);
+}
+
+static void
+leave_out_warn(struct commits *commits, const struct op *op)
+{
+	char message[FAULT_MESSAGE_MAX + FAULT_POINTER_MAX + FLOW_ID_MAX + 32];
+
+	if (!commits->warn)
+		return;
+	snprintf(message, sizeof(message), "flow %s is left out: %s%s%s", op->spec->id,
+		commits->fault.pointer, commits->fault.pointer[0] ? ": " : "",
+		commits->fault.message);
+	commits->warn(commits->warn_arg, message);
+}
+
+bool
+commit_leave_out(struct commits *commits, struct change *change)
+{
+	struct proposal *proposal = op_proposal(change->op);
+
+	if (!proposal->restores)
+		return false;
+	leave_out_warn(commits, change->op);
+	if (change->indexed)
+		validate_remove(commits->flows->validate, change->op->spec);
+	change->indexed = false;
+	flow_db_match_remove(&commits->flows->db, change->flow);
+	change->kind = CHANGE_NONE;
+	proposal->left_out++;
+	proposal->added--;
+	return true;
+}
 
 /* As the store will have it when those before this one are written. */
 static bool
@@ -74,7 +149,7 @@ op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
 	if (commit_do_without(commits, op))
 		return 0;
 	if (proposal->restores) {
-		commit_leave_out_warn(commits, op);
+		leave_out_warn(commits, op);
 		proposal->left_out++;
 		return 0;
 	}
@@ -83,21 +158,16 @@ op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
 }
 
 static int
-op_release(struct commits *commits, struct proposal *proposal, struct op *op)
-{
-	if (draft_release(&commits->draft, op, &commits->fault) < 0)
-		return op_failed(commits, proposal, op);
-	if (op->kind == OP_REMOVE)
-		op_count(proposal, op);
-	return 0;
-}
-
-static int
 op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
 {
-	if (draft_stage(&commits->draft, op, &commits->fault) < 0)
+	const bool release = commits->pass == PASS_RELEASE;
+	const int rc = release ? draft_release(&commits->draft, op, &commits->fault)
+			       : draft_stage(&commits->draft, op, &commits->fault);
+
+	if (rc < 0)
 		return op_failed(commits, proposal, op);
-	op_count(proposal, op);
+	if (!release || op->kind == OP_REMOVE)
+		op_count(proposal, op);
 	return 0;
 }
 
@@ -150,56 +220,34 @@ ops_load(struct commits *commits, struct proposal *proposal)
 	return PHASE_DONE;
 }
 
-static enum phase_end
-ops_release(struct commits *commits, struct proposal *proposal)
-{
-	if (!proposal_is_whole(proposal))
-		return PHASE_DONE;
-	for (; commits->op < proposal->n_ops; commits->op++) {
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (proposal->ops[commits->op]->left_out)
-			continue;
-		if (op_release(commits, proposal, proposal->ops[commits->op]) < 0)
-			return PHASE_FAILED;
-	}
-	return PHASE_DONE;
-}
-
-/* Removals of a whole proposal and those that pruning added are staged already. */
+/* Removals of a whole proposal and those that pruning added are staged before the others. */
 static bool
-op_is_staged(const struct proposal *proposal, const struct op *op)
+op_is_due(const struct commits *commits, const struct proposal *proposal, const struct op *op)
 {
-	return op->pruned || op->left_out || (op->kind == OP_REMOVE && proposal_is_whole(proposal));
-}
-
-static enum phase_end
-ops_stage(struct commits *commits, struct proposal *proposal)
-{
-	for (; commits->op < proposal->n_ops; commits->op++) {
-		struct op *op = proposal->ops[commits->op];
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (!op_is_staged(proposal, op) && op_stage(commits, proposal, op) < 0)
-			return PHASE_FAILED;
-	}
-	return PHASE_DONE;
+	if (op->left_out)
+		return false;
+	return commits->pass == PASS_RELEASE ||
+	       !(op->pruned || (op->kind == OP_REMOVE && proposal_is_whole(proposal)));
 }
 
 static enum phase_end
 pass_run(struct commits *commits, struct proposal *proposal)
 {
-	switch (commits->pass) {
-	case PASS_BEGIN:
+	if (commits->pass == PASS_BEGIN)
 		return proposal_begin(commits, proposal) < 0 ? PHASE_FAILED : PHASE_DONE;
-	case PASS_RELEASE:
-		return ops_release(commits, proposal);
-	case PASS_PRUNE:
+	if (commits->pass == PASS_PRUNE)
 		return declaration_prune(commits, proposal);
-	default:
-		return ops_stage(commits, proposal);
+	if (commits->pass == PASS_RELEASE && !proposal_is_whole(proposal))
+		return PHASE_DONE;
+	for (; commits->op < proposal->n_ops; commits->op++) {
+		struct op *op = proposal->ops[commits->op];
+
+		if (commit_slice_over(commits))
+			return PHASE_MORE;
+		if (op_is_due(commits, proposal, op) && op_stage(commits, proposal, op) < 0)
+			return PHASE_FAILED;
 	}
+	return PHASE_DONE;
 }
 
 static enum phase_end
@@ -218,22 +266,15 @@ proposal_stage(struct commits *commits, struct proposal *proposal)
 }
 
 static void
-left_out_count(struct proposal *proposal)
-{
-	size_t i;
-
-	proposal->left_out = 0;
-	for (i = 0; i < proposal->n_ops; i++)
-		proposal->left_out += proposal->ops[i]->left_out != NULL;
-}
-
-static void
 proposal_staged(struct commits *commits, struct proposal *proposal)
 {
 	bool is_generation;
+	size_t i;
 
 	if (proposal->partial)
-		left_out_count(proposal);
+		proposal->left_out = 0;
+	for (i = 0; proposal->partial && i < proposal->n_ops; i++)
+		proposal->left_out += proposal->ops[i]->left_out != NULL;
 	is_generation = proposal_is_generation(proposal);
 	proposal->generation = commits->next_generation - !is_generation;
 	commits->next_generation += is_generation;
@@ -296,7 +337,7 @@ plan_make(struct commits *commits, struct proposal *proposal, struct plan **plan
 	int rc;
 
 	if (!*plan)
-		*plan = plan_create();
+		*plan = calloc(1, sizeof(**plan));
 	if (!*plan) {
 		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a plan");
 		return commit_fail(commits, proposal);
@@ -334,32 +375,21 @@ commit_plan(struct commits *commits)
 
 /* Abort after a failure or a plan: all that was acquired is released, in reverse. */
 
-static void
-change_release(struct flows *flows, const struct change *change)
+int
+change_release(struct commits *commits, struct change *change)
 {
+	struct flows *flows = commits->flows;
+	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+
 	if (change->steered)
-		flow_unsteer(flows, change_spec(change), NULL);
+		flow_unsteer(flows, spec, NULL);
 	if (change->hopped && change_runs(change))
-		leg_hops_unref(flows, change_spec(change), change->hops, false);
-	if (!change->indexed)
-		return;
-	if (change_spec(change))
-		validate_remove(flows->validate, change_spec(change));
-	if (change_before(change))
-		validate_insert(flows->validate, change_before(change), change->flow->sequence);
-}
-
-enum phase_end
-commit_release(struct commits *commits)
-{
-	const struct draft *draft = &commits->draft;
-
-	for (; commits->at < draft->n; commits->at++) {
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		change_release(commits->flows, draft->list[draft->n - 1 - commits->at]);
-	}
-	return PHASE_DONE;
+		leg_hops_unref(flows, spec, change->hops, false);
+	if (change->indexed && spec)
+		validate_remove(flows->validate, spec);
+	if (change->indexed && before)
+		validate_insert(flows->validate, before, change->flow->sequence);
+	return 0;
 }
 
 enum phase_end
@@ -436,14 +466,6 @@ others_requeue(struct commits *commits)
 	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
 }
 
-/* All of the group begin again, before those that came later. */
-static void
-group_requeue(struct commits *commits)
-{
-	STAILQ_CONCAT(&commits->group, &commits->waiting);
-	STAILQ_CONCAT(&commits->waiting, &commits->group);
-}
-
 /*
  * What is committed together stands in the tables together, old and new. So who finds no room among
  * others is asked again alone; and a partial proposal without what cannot be done of it.
@@ -471,7 +493,8 @@ commit_refuse(struct commits *commits)
 
 	if (asked_again(commits)) {
 		commits->offender = NULL;
-		group_requeue(commits);
+		STAILQ_CONCAT(&commits->group, &commits->waiting);
+		STAILQ_CONCAT(&commits->waiting, &commits->group);
 		return PHASE_DONE;
 	}
 	if (commits->offender)

@@ -236,12 +236,6 @@ plan_build(struct plan *plan, const struct draft *draft, uint64_t generation, st
 	return rc == 0 ? 1 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
 }
 
-struct plan *
-plan_create(void)
-{
-	return calloc(1, sizeof(struct plan));
-}
-
 bool
 plan_drop(struct plan *plan)
 {

@@ -41,9 +41,6 @@ struct plan {
 	size_t change; /* the next of the draft, which is gone through twice */
 };
 
-/* An empty one. NULL without memory. */
-struct plan *plan_create(void);
-
 /* NULL is allowed. */
 void plan_destroy(struct plan *plan);
 
@@ -51,9 +48,9 @@ void plan_destroy(struct plan *plan);
 bool plan_drop(struct plan *plan);
 
 /*
- * Note down a draft over the flows of `desired`, which generation `generation`
- * left: a moment's work each time, and nothing of it changes in between. 1 when there is more, 0 at
- * the end, -1 with *fault without memory.
+ * Note down in a plan, zeroed at first, a draft over the flows of `desired`, which generation
+ * `generation` left: a moment's work each time, and nothing of it changes in between. 1 when there
+ * is more, 0 at the end, -1 with *fault without memory.
  */
 int plan_build(
 	struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/commit_group.h"
+#include "flow/commit_stage.h"
 
 struct room room;
 struct commits *commits;

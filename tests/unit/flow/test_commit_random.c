@@ -14,7 +14,7 @@
 
 #include "asked.h"
 #include "commits_model.h"
-#include "flow/commit_group.h"
+#include "flow/commit_stage.h"
 #include "flow/flow_codec.h"
 
 #define GAMES 40

@@ -11,7 +11,7 @@
 
 #include "../store/rig.h"
 #include "base/clock.h"
-#include "flow/commit_group.h"
+#include "flow/commit_stage.h"
 #include "flow/confirm.h"
 #include "flow/restore.h"
 #include "room.h"
