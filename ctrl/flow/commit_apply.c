@@ -178,8 +178,8 @@ full_fault(struct commits *commits, const struct change *refused)
 			plural_s(n_legs), dp_leg_capacity(dp));
 	else
 		fault_set(&commits->fault, FAULT_NO_ROOM, "",
-			"found %zu IPv%d flows that are added or replaced at once, of which %zu fit "
-			"beside those that they replace or that go; do it in several steps",
+			"found %zu IPv%d flows that are added or replaced at once, of which %zu "
+			"fit beside those that they replace or that go; do it in several steps",
 			n_together, (int)family, n_fitting);
 }
 
@@ -506,29 +506,22 @@ batch_fill(struct commits *commits)
 	return PHASE_DONE;
 }
 
-static bool
-group_writes(const struct commits *commits)
-{
-	const struct proposal *proposal;
-
-	STAILQ_FOREACH(proposal, &commits->group, link)
-	{
-		if (writes(proposal))
-			return true;
-	}
-	return false;
-}
-
 enum phase_end
 commit_write(struct commits *commits)
 {
+	const struct proposal *proposal;
 	enum phase_end end;
 
 	if (commits->written) {
 		commits->written = false;
 		return commits->write_failed ? PHASE_FAILED : PHASE_DONE;
 	}
-	if (!commits->store || !group_writes(commits))
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		if (writes(proposal))
+			break;
+	}
+	if (!commits->store || !proposal)
 		return PHASE_DONE;
 	if (!commits->batch) {
 		commits->batch = store_batch_create();
@@ -641,17 +634,6 @@ old_release(struct commits *commits, struct change *change)
 	leg_hops_unref(flows, old, goes ? change->flow->hops : change->hops, true);
 }
 
-static void
-legs_count(struct flow_db *db, const struct change *change)
-{
-	if (change->kind == CHANGE_NONE || change->kind == CHANGE_SET_DECLARED)
-		return;
-	if (change->old_spec)
-		db->n_legs -= change->old_spec->n_all_legs;
-	if (change->kind != CHANGE_REMOVE)
-		db->n_legs += change->flow->spec->n_all_legs;
-}
-
 int
 change_retire(struct commits *commits, struct change *change)
 {
@@ -659,22 +641,24 @@ change_retire(struct commits *commits, struct change *change)
 	struct flow *flow = change->flow;
 
 	flow->change = NULL;
-	legs_count(&flows->db, change);
+	if (change->old_spec)
+		flows->db.n_legs -= change->old_spec->n_all_legs;
+	if (change_runs(change)) {
+		flows->db.n_legs += flow->spec->n_all_legs;
+		change->op->spec_given = true;
+	}
 	switch (change->kind) {
 	case CHANGE_NONE:
 		flow_db_remove(&flows->db, flow);
 		break;
 	case CHANGE_ADD:
-		change->op->spec_given = true;
 		flows_changed(flows, flow, NULL);
 		break;
 	case CHANGE_REPLACE:
-		change->op->spec_given = true;
 		old_release(commits, change);
 		flows_changed(flows, flow, flow);
 		break;
 	case CHANGE_RECREATE:
-		change->op->spec_given = true;
 		old_release(commits, change);
 		flows_changed(flows, NULL, flow);
 		flows_changed(flows, flow, NULL);

@@ -32,35 +32,30 @@ restore_done(void *arg, struct proposal *proposal, const struct fault *fault)
 }
 
 static int
-flow_restore(struct restore *restore, struct proposal *proposal, const struct store_flow *flow,
-	struct fault *fault)
-{
-	struct flow_spec *spec =
-		flow_text_decode(restore->flows->schema, flow->text, flow->bytes, fault);
-
-	if (!spec) {
-		fault_prefix(fault, "/%s", flow->id);
-		return -1;
-	}
-	spec->last_leg_number = (uint32_t)flow->last_leg;
-	spec->declared = flow->declared;
-	return proposal_add(proposal, op_create_spec(OP_INSTALL, spec), "flows", UINT32_MAX, fault);
-}
-
-static int
 restore_load(void *arg, struct proposal *proposal, struct fault *fault)
 {
 	struct restore *restore = arg;
-	struct store_flow flow;
 	unsigned i;
-	int rc = 1;
 
-	for (i = 0; rc == 1 && i < FLOWS_AT_ONCE; i++) {
-		rc = store_cursor_next(restore->cursor, &flow, fault);
-		if (rc == 1 && flow_restore(restore, proposal, &flow, fault) < 0)
-			rc = -1;
+	for (i = 0; i < FLOWS_AT_ONCE; i++) {
+		struct store_flow flow;
+		struct flow_spec *spec;
+		const int rc = store_cursor_next(restore->cursor, &flow, fault);
+
+		if (rc != 1)
+			return rc;
+		spec = flow_text_decode(restore->flows->schema, flow.text, flow.bytes, fault);
+		if (!spec) {
+			fault_prefix(fault, "/%s", flow.id);
+			return -1;
+		}
+		spec->last_leg_number = (uint32_t)flow.last_leg;
+		spec->declared = flow.declared;
+		if (proposal_add(proposal, op_create_spec(OP_INSTALL, spec), "flows", UINT32_MAX,
+			    fault) < 0)
+			return -1;
 	}
-	return rc;
+	return 1;
 }
 
 int

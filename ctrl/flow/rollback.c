@@ -28,38 +28,34 @@ rollback_end(void *arg)
 	free(rollback);
 }
 
-/* What the store has of it is no flow to this sluiced. */
+/*
+ * A flow is to be as it is stored; without a text it is not to be. A text that is no flow to this
+ * sluiced is left out of a partial proposal.
+ */
 static int
-flow_leave_out(struct rollback *rollback, const char *id)
+flow_return(struct rollback *rollback, const struct store_flow *flow)
 {
-	struct op *op = op_create_remove(id);
+	struct flow_spec *spec = NULL;
+	struct op *op;
 
-	if (op && op_leave_out(op, rollback->fault->message) < 0) {
+	if (flow->text) {
+		spec = flow_text_decode(
+			rollback->flows->schema, flow->text, flow->bytes, rollback->fault);
+		if (!spec && !rollback->proposal->partial)
+			return -1;
+	} else if (!flow_db_find(&rollback->flows->db, flow->id)) {
+		return 0;
+	}
+	if (spec) {
+		spec->last_leg_number = (uint32_t)flow->last_leg;
+		spec->declared = flow->declared;
+	}
+	op = spec ? op_create_spec(OP_SET, spec) : op_create_remove(flow->id);
+	if (op && flow->text && !spec && op_leave_out(op, rollback->fault->message) < 0) {
 		op_destroy(op);
 		op = NULL;
 	}
 	return proposal_add(rollback->proposal, op, "flows", UINT32_MAX, rollback->fault);
-}
-
-/* A flow is to be as that text says; NULL: it is not to be. */
-static int
-flow_return(struct rollback *rollback, const char *id, const char *text, size_t bytes,
-	uint64_t last_leg, bool declared)
-{
-	struct flow_spec *spec;
-
-	if (!text && !flow_db_find(&rollback->flows->db, id))
-		return 0;
-	if (!text)
-		return proposal_add(rollback->proposal, op_create_remove(id), "flows", UINT32_MAX,
-			rollback->fault);
-	spec = flow_text_decode(rollback->flows->schema, text, bytes, rollback->fault);
-	if (!spec)
-		return rollback->proposal->partial ? flow_leave_out(rollback, id) : -1;
-	spec->last_leg_number = (uint32_t)last_leg;
-	spec->declared = declared;
-	return proposal_add(rollback->proposal, op_create_spec(OP_SET, spec), "flows", UINT32_MAX,
-		rollback->fault);
 }
 
 static int
@@ -79,8 +75,7 @@ cursor_load(void *arg, struct proposal *proposal, struct fault *fault)
 		return -1;
 	for (i = 0; rc == 1 && i < FLOWS_AT_ONCE; i++) {
 		rc = store_cursor_next(rollback->cursor, &flow, fault);
-		if (rc == 1 && flow_return(rollback, flow.id, flow.text, flow.bytes, flow.last_leg,
-				       flow.declared) < 0)
+		if (rc == 1 && flow_return(rollback, &flow) < 0)
 			rc = -1;
 	}
 	if (rc == 1)
@@ -95,11 +90,17 @@ static int
 change_return(void *arg, const struct store_change *change)
 {
 	struct rollback *rollback = arg;
+	const struct store_flow before = {
+		.id = change->id,
+		.text = change->before,
+		.bytes = change->before_bytes,
+		.last_leg = change->before_last_leg,
+		.declared = change->before_declared,
+	};
 
 	rollback->index = change->index;
 	rollback->n_read++;
-	return flow_return(rollback, change->id, change->before, change->before_bytes,
-		change->before_last_leg, change->before_declared);
+	return flow_return(rollback, &before);
 }
 
 static int

@@ -31,48 +31,34 @@ ingress_find(const struct flow_spec *spec, const struct ports *ports)
 }
 
 static int
-growth_bytes(const struct flow_spec *spec, const struct flow_leg *leg)
-{
-	if (leg->family == spec->match.family)
-		return 0;
-	return leg->family == 6 ? TRANSLATION_BYTES : -TRANSLATION_BYTES;
-}
-
-static int
-narrow_fault(const struct flow_spec *spec, const struct flow_leg *leg, unsigned mtu,
-	const struct dp_port_info *ingress, struct fault *fault)
-{
-	const int growth = growth_bytes(spec, leg);
-
-	if (!spec->max_datagram_bytes)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
-			"found %s, whose MTU is %u, expected at least %u (%s's, where the flow "
-			"comes in): give the flow max_datagram_bytes, or raise the MTU",
-			leg->port, mtu, ingress->mtu, ingress->name);
-	return fault_set(fault, FAULT_INVALID_VALUE, "/port",
-		"found %s, whose MTU is %u, expected at least %d (max_datagram_bytes%s): lower "
-		"that, or raise the MTU",
-		leg->port, mtu, (int)spec->max_datagram_bytes + growth,
-		growth > 0   ? " and 20 for IPv6"
-		: growth < 0 ? " less 20 for IPv4"
-			     : "");
-}
-
-static int
 leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const struct ports *ports,
 	const struct dp_port_info *ingress, struct fault *fault)
 {
 	const unsigned mtu = ports->info[ports_find(ports, leg->port)].mtu;
-	const int longest = spec->max_datagram_bytes
-				    ? (int)spec->max_datagram_bytes + growth_bytes(spec, leg)
-				    : (int)ingress->mtu;
+	const int growth = leg->family == spec->match.family ? 0
+			   : leg->family == 6		     ? TRANSLATION_BYTES
+							     : -TRANSLATION_BYTES;
+	const int longest = (int)spec->max_datagram_bytes + growth;
 
 	if (leg->family == 6 && mtu < IPV6_MTU_LEAST)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
 			"found %s, whose MTU is %u, expected at least %u, as every IPv6 link has: "
 			"raise the MTU",
 			leg->port, mtu, IPV6_MTU_LEAST);
-	return (int)mtu < longest ? narrow_fault(spec, leg, mtu, ingress, fault) : 0;
+	if (!spec->max_datagram_bytes && (int)mtu < (int)ingress->mtu)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
+			"found %s, whose MTU is %u, expected at least %u (%s's, where the flow "
+			"comes in): give the flow max_datagram_bytes, or raise the MTU",
+			leg->port, mtu, ingress->mtu, ingress->name);
+	if (spec->max_datagram_bytes && (int)mtu < longest)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
+			"found %s, whose MTU is %u, expected at least %d (max_datagram_bytes%s): "
+			"lower that, or raise the MTU",
+			leg->port, mtu, longest,
+			growth > 0   ? " and 20 for IPv6"
+			: growth < 0 ? " less 20 for IPv4"
+				     : "");
+	return 0;
 }
 
 /*
