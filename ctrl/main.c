@@ -7,25 +7,28 @@
  */
 #include <event2/event.h>
 #include <getopt.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include <dp/dp.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "config/dataplane_init.h"
 #include "config/ports.h"
 #include "flow/commit.h"
+#include "flow/confirm.h"
 #include "flow/flows.h"
+#include "flow/restore.h"
 #include "flow/steering.h"
 #include "monitor/monitor.h"
-#include "persistence.h"
+#include "net/netlink.h"
 #include "rpc/audit.h"
 #include "rpc/event_methods.h"
 #include "rpc/methods.h"
@@ -34,6 +37,7 @@
 #include "schema/documents.h"
 
 #define N_STOP_SIGNALS 2
+#define ERROR_MAX 384 /* of the data plane */
 
 struct daemon {
 	struct config config;
@@ -44,8 +48,11 @@ struct daemon {
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
-	struct persistence persistence;
+	struct store *store;
+	bool store_is_fresh; /* there was none before */
 	struct flows flows;
+	struct confirm confirm; /* of the unconfirmed generation */
+	struct restored restored;
 	struct transactions transactions;
 	struct monitor monitor;
 	struct event_feed *feed;
@@ -125,13 +132,161 @@ loop_fini(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
+/*
+ * The store has threads of its own: they may run on any CPU that this process may use, but for
+ * those of the workers. Our own CPUs are what they were afterwards.
+ */
 static int
-feed_create(struct daemon *daemon)
+daemon_open_store(struct daemon *daemon)
 {
-	daemon->feed = event_feed_create(daemon->base, &daemon->monitor.events, &daemon->ports);
-	if (!daemon->feed)
-		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for events");
+	const struct config *config = &daemon->config;
+	struct store_report report;
+	cpu_set_t ours, others;
+	unsigned i;
+
+	CPU_ZERO(&ours);
+	sched_getaffinity(0, sizeof(ours), &ours);
+	others = ours;
+	for (i = 0; i < config->n_workers; i++)
+		CPU_CLR(config->worker_cores[i], &others);
+	if (CPU_COUNT(&others) > 0)
+		sched_setaffinity(0, sizeof(others), &others);
+	daemon->store = store_open(config->state_path, daemon->base, &report, &daemon->fault);
+	sched_setaffinity(0, sizeof(ours), &ours);
+	if (!daemon->store)
+		return -1;
+	if (report.moved_to[0] != '\0')
+		log_line("warning: the stored state was damaged (%s) and is kept as %s",
+			report.reason, report.moved_to);
+	if (report.condition == STORE_LOST)
+		log_line("warning: nothing of it could be read: starting without flows");
+	else if (report.condition > STORE_OK)
+		log_line(
+			"warning: continuing from generation %llu, the last good one that could be "
+			"read; 'sluicectl history' shows what it holds",
+			(unsigned long long)report.generation);
+	if (report.migrated_from != 0)
+		log_line("the stored state was of layout version %u and has been migrated",
+			report.migrated_from);
+	store_warn(daemon->store, log_warned, NULL);
+	store_keep(daemon->store, config->keep_declared, config->keep_calls);
+	daemon->store_is_fresh = report.condition == STORE_FRESH;
 	return 0;
+}
+
+/* Changes of flows go through the store from now on. */
+static int
+daemon_attach_store(struct daemon *daemon)
+{
+	struct flows *flows = &daemon->flows;
+	struct store_state state;
+
+	store_state(daemon->store, &state);
+	flows->commits = commits_create(flows, daemon->store, daemon->base, state.generation);
+	if (!flows->commits)
+		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for commits");
+	commits_warn(flows->commits, log_warned, NULL);
+	if (confirm_init(&daemon->confirm, flows, daemon->store, &daemon->monitor.events,
+		    daemon->base, log_warned, NULL, &daemon->fault) == 0)
+		return 0;
+	commits_destroy(flows->commits);
+	return -1;
+}
+
+/* No more changes. The store calls the commits back until it is closed. */
+static void
+daemon_detach_store(struct daemon *daemon)
+{
+	confirm_fini(&daemon->confirm);
+	store_close(daemon->store);
+	daemon->store = NULL;
+	commits_destroy(daemon->flows.commits);
+}
+
+/*
+ * Install what is stored, or what the configured files declare when nothing ever was. A generation
+ * that was unconfirmed when sluiced ended, and whose deadline is over, is reverted as well.
+ */
+static int
+daemon_restore_flows(struct daemon *daemon)
+{
+	const char *files = daemon->config.state_flows;
+	struct restored *restored = &daemon->restored;
+
+	if (restore_flows(&daemon->flows, daemon->store, restored, &daemon->fault) < 0)
+		return -1;
+	if (restored->flows != 0 || restored->left_out != 0)
+		log_line("%llu flow%s restored, %llu left out", (unsigned long long)restored->flows,
+			plural_s(restored->flows), (unsigned long long)restored->left_out);
+	if (daemon->store_is_fresh && files[0] != '\0' &&
+		restore_files(&daemon->flows, files, &daemon->fault) < 0)
+		return -1;
+	confirm_catch_up(&daemon->confirm);
+	commits_finish(daemon->flows.commits);
+	return 0;
+}
+
+static int
+data_plane_eal_init(const struct config *config, struct fault *fault)
+{
+	const char *pci[DP_PORTS_MAX];
+	char error[ERROR_MAX];
+	struct dp_eal_config eal = {
+		.program = "sluiced",
+		.file_prefix = config->file_prefix,
+		.control_core = config->control_core,
+		.n_workers = config->n_workers,
+		.memory_mb = config->memory_mb,
+		.no_huge = !config->hugepages,
+		.pci = pci,
+	};
+	unsigned i;
+
+	memcpy(eal.worker_cores, config->worker_cores, sizeof(eal.worker_cores));
+	for (i = 0; i < config->n_ports; i++) {
+		if (config->pci[i][0] != '\0')
+			pci[eal.n_pci++] = config->pci[i];
+	}
+	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
+		return fault_set(fault, FAULT_INTERNAL, "", "%s", error);
+	return 0;
+}
+
+static struct dp *
+data_plane_create(const struct config *config, struct fault *fault)
+{
+	struct dp_port_config ports[DP_PORTS_MAX];
+	const struct dp_config dp_config = {
+		.n_ports = config->n_ports,
+		.ports = ports,
+		.max_flows_ipv4 = config->ipv4_flows,
+		.max_flows_ipv6 = config->ipv6_flows,
+		.max_legs = config->legs,
+		.punt_ring = config->punt_ring,
+		.punt_rate = config->punt_rate_pps,
+		.packet_buffers = config->packet_buffers,
+		.warn = log_warned,
+	};
+	char error[ERROR_MAX], name[IF_NAMESIZE];
+	struct dp *dp;
+	unsigned i;
+
+	memcpy(ports, config->ports, sizeof(ports));
+	/* net_af_xdp reports 1500 whatever the interface has: ask the kernel. */
+	for (i = 0; i < config->n_ports; i++) {
+		int mtu;
+
+		if (ports[i].mtu != 0 || !devargs_is_af_xdp(ports[i].devargs) ||
+			!devargs_value(ports[i].devargs, "iface", name, sizeof(name)))
+			continue;
+		mtu = interface_mtu(name);
+		if (mtu > 0)
+			ports[i].mtu = (unsigned)mtu;
+	}
+	dp = dp_create(&dp_config, error, sizeof(error));
+	if (!dp)
+		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
+	return dp;
 }
 
 /* No log is a choice that can be made. */
@@ -149,21 +304,18 @@ audit_create(struct daemon *daemon)
 static int
 service_create(struct daemon *daemon)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	daemon->context = (struct methods_context){
 		.dp = daemon->dp,
 		.config = &daemon->config,
 		.flows = &daemon->flows,
-		.store = daemon->persistence.store,
-		.confirm = &daemon->persistence.confirm,
+		.store = daemon->store,
+		.confirm = &daemon->confirm,
 		.transactions = &daemon->transactions,
-		.restored = &daemon->persistence.restored,
+		.restored = &daemon->restored,
 		.monitor = &daemon->monitor,
 		.feed = daemon->feed,
 		.log_lines_lost = log_lines_lost,
-		.started_s = (uint64_t)now.tv_sec,
+		.started_s = clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S,
 	};
 	daemon->service = methods_service_create(&daemon->context);
 	if (!daemon->service)
@@ -193,26 +345,19 @@ server_create(struct daemon *daemon)
 	return daemon->server ? 0 : -1;
 }
 
-static void
-hints_log(const struct ports *ports)
-{
-	unsigned i;
-
-	for (i = 0; i < ports->n; i++) {
-		const char *hint = port_hint(&ports->info[i]);
-
-		if (hint)
-			log_line("port %s: %s", ports->info[i].name, hint);
-	}
-}
-
 static int
 loop_run(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
+	unsigned i;
 	int rc;
 
-	hints_log(&daemon->ports);
+	for (i = 0; i < daemon->ports.n; i++) {
+		const char *hint = port_hint(&daemon->ports.info[i]);
+
+		if (hint)
+			log_line("port %s: %s", daemon->ports.info[i].name, hint);
+	}
 	log_line("ready, %u port%s, %u worker%s, socket %s", config->n_ports,
 		plural_s(config->n_ports), config->n_workers, plural_s(config->n_workers),
 		config->socket_path);
@@ -232,16 +377,16 @@ daemon_run(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct fault *fault = &daemon->fault;
+	char error[ERROR_MAX];
 	int rc = -1;
 
-	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 ||
-		persistence_open(&daemon->persistence, config, daemon->base, fault) < 0)
+	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 || daemon_open_store(daemon) < 0)
 		goto err_loop;
 	if (data_plane_eal_init(config, fault) < 0)
 		goto err_store;
 	if (steering_clean(config, fault) < 0)
 		goto err_eal;
-	daemon->dp = data_plane_create(config, log_warned, fault);
+	daemon->dp = data_plane_create(config, fault);
 	if (!daemon->dp)
 		goto err_eal;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
@@ -250,22 +395,26 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (persistence_attach(&daemon->persistence, &daemon->flows, &daemon->monitor.events,
-		    daemon->base, fault) < 0)
+	if (daemon_attach_store(daemon) < 0)
 		goto err_flows;
 	if (monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base, fault) < 0)
 		goto err_attached;
-	if (persistence_restore(&daemon->persistence, &daemon->flows, config, fault) < 0)
+	if (daemon_restore_flows(daemon) < 0)
 		goto err_watchers;
 	transactions_init(&daemon->transactions, daemon->flows.commits);
-	if (feed_create(daemon) < 0)
+	daemon->feed = event_feed_create(daemon->base, &daemon->monitor.events, &daemon->ports);
+	if (!daemon->feed) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for events");
 		goto err_watchers;
+	}
 	if (service_create(daemon) < 0)
 		goto err_feed;
 	if (server_create(daemon) < 0)
 		goto err_service;
-	if (data_plane_start(daemon->dp, fault) < 0)
+	if (dp_start(daemon->dp, error, sizeof(error)) < 0) {
+		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
 		goto err_server;
+	}
 	rc = loop_run(daemon);
 	dp_stop(daemon->dp);
 err_server:
@@ -279,7 +428,7 @@ err_feed:
 err_watchers:
 	monitor_fini(&daemon->monitor);
 err_attached:
-	persistence_detach(&daemon->persistence);
+	daemon_detach_store(daemon);
 err_flows:
 	flows_fini(&daemon->flows);
 err_steering:
@@ -289,7 +438,7 @@ err_dp:
 err_eal:
 	dp_eal_fini();
 err_store:
-	persistence_close(&daemon->persistence);
+	store_close(daemon->store);
 err_loop:
 	audit_close(daemon->audit);
 	loop_fini(daemon);
