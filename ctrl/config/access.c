@@ -22,74 +22,41 @@ role_read(const json_t *entry, const char *member)
 	return (uint8_t)role_of_name(json_string_value(json_object_get(entry, member)));
 }
 
-static int
-user_find(const char *name, uint32_t *id)
-{
-	const struct passwd *found = getpwnam(name);
-
-	if (!found)
-		return -1;
-	*id = found->pw_uid;
-	return 0;
-}
-
-static int
-group_find(const char *name, uint32_t *id)
-{
-	const struct group *found = getgrnam(name);
-
-	if (!found)
-		return -1;
-	*id = found->gr_gid;
-	return 0;
-}
-
-/* What a list of `users` and one of `groups` differ in. */
-struct kind {
-	const char *list;
-	const char *member;
-	int (*find)(const char *name, uint32_t *id);
-};
-
-static const struct kind users = {"users", "user", user_find};
-static const struct kind groups = {"groups", "group", group_find};
-
 /* A name or a number; pointer is where it stands. */
 static int
-id_read(const json_t *who, const struct kind *kind, const char *pointer, uint32_t *id,
-	struct fault *fault)
+id_read(const json_t *who, bool is_group, const char *pointer, uint32_t *id, struct fault *fault)
 {
-	if (json_is_integer(who)) {
+	const char *name = json_string_value(who);
+	const struct passwd *user = name && !is_group ? getpwnam(name) : NULL;
+	const struct group *group = name && is_group ? getgrnam(name) : NULL;
+
+	if (json_is_integer(who))
 		*id = (uint32_t)json_integer_value(who);
-		return 0;
-	}
-	if (kind->find(json_string_value(who), id) == 0)
-		return 0;
-	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found %s, expected the name of a %s of this host, or a number",
-		json_string_value(who), kind->member);
+	else if (user)
+		*id = user->pw_uid;
+	else if (group)
+		*id = group->gr_gid;
+	else
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, expected the name of a %s of this host, or a number", name,
+			is_group ? "group" : "user");
+	return 0;
 }
 
 static int
-entry_read(const json_t *json, const struct kind *kind, size_t i, struct access_entry *entry,
+entries_read(const json_t *json, bool are_groups, struct access_entry *entries, unsigned *n_entries,
 	struct fault *fault)
 {
+	const char *name = are_groups ? "groups" : "users", *member = are_groups ? "group" : "user";
+	const json_t *list = json_object_get(json, name), *entry;
 	char pointer[64];
-
-	snprintf(pointer, sizeof(pointer), "/access/%s/%zu/%s", kind->list, i, kind->member);
-	entry->role = role_read(json, "role");
-	return id_read(json_object_get(json, kind->member), kind, pointer, &entry->id, fault);
-}
-
-static int
-entries_read(const json_t *json, const struct kind *kind, struct access_entry *entries,
-	unsigned *n_entries, struct fault *fault)
-{
-	const json_t *list = json_object_get(json, kind->list);
 	size_t i;
 
-	for (i = 0; i < json_array_size(list); i++) {
-		if (entry_read(json_array_get(list, i), kind, i, &entries[i], fault) < 0)
+	json_array_foreach (list, i, entry) {
+		snprintf(pointer, sizeof(pointer), "/access/%s/%zu/%s", name, i, member);
+		entries[i].role = role_read(entry, "role");
+		if (id_read(json_object_get(entry, member), are_groups, pointer, &entries[i].id,
+			    fault) < 0)
 			return -1;
 	}
 	*n_entries = (unsigned)i;
@@ -103,13 +70,13 @@ access_read(const json_t *config, struct access *access, struct fault *fault)
 	const json_t *json = json_object_get(config, "access");
 
 	access->socket_group = UINT32_MAX;
-	if (group && id_read(group, &groups, "/rpc/socket_group", &access->socket_group, fault) < 0)
+	if (group && id_read(group, true, "/rpc/socket_group", &access->socket_group, fault) < 0)
 		return -1;
 	access->default_role = role_read(json, "default_role");
 	text_read(json, "audit_log", access->audit_log, sizeof(access->audit_log));
-	if (entries_read(json, &users, access->users, &access->n_users, fault) < 0)
+	if (entries_read(json, false, access->users, &access->n_users, fault) < 0)
 		return -1;
-	return entries_read(json, &groups, access->groups, &access->n_groups, fault);
+	return entries_read(json, true, access->groups, &access->n_groups, fault);
 }
 
 static int

@@ -82,34 +82,26 @@ devargs_pci(const char *devargs, char *address, size_t size)
 /* Rules across fields: each names the later of two that do not go together, and the earlier one. */
 #define CPU_DIR "/sys/devices/system/cpu"
 
-/* A CPU without an `online` file cannot be taken offline. */
-static bool
-cpu_online(unsigned cpu)
-{
-	char path[64];
-	FILE *file;
-	int state;
-
-	snprintf(path, sizeof(path), CPU_DIR "/cpu%u/online", cpu);
-	file = fopen(path, "re");
-	if (!file)
-		return true;
-	state = fgetc(file);
-	fclose(file);
-	return state != '0';
-}
-
 static int
 cpu_check(unsigned cpu, const char *pointer, struct fault *fault)
 {
 	char path[64];
+	int state = '1';
+	FILE *file;
 
 	snprintf(path, sizeof(path), CPU_DIR "/cpu%u", cpu);
 	if (access(path, F_OK) < 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found CPU %u, expected one that this machine has (see " CPU_DIR "/online)",
 			cpu);
-	if (!cpu_online(cpu))
+	/* A CPU without an `online` file cannot be taken offline. */
+	snprintf(path, sizeof(path), CPU_DIR "/cpu%u/online", cpu);
+	file = fopen(path, "re");
+	if (file) {
+		state = fgetc(file);
+		fclose(file);
+	}
+	if (state == '0')
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found CPU %u, which is offline, expected one that is online", cpu);
 	return 0;
@@ -161,27 +153,6 @@ port_check(const struct config *config, unsigned port, struct fault *fault)
 	return 0;
 }
 
-static int
-program_check(const char *path, struct fault *fault)
-{
-	if (access(path, R_OK) < 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/xdp_program",
-			"found nothing to read at %s (%s), expected the steering program there",
-			path, strerror(errno));
-	return 0;
-}
-
-static int
-punt_check(const struct config *config, struct fault *fault)
-{
-	const unsigned ring = config->punt_ring;
-
-	if ((ring & (ring - 1)) != 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/punt/ring",
-			"found %u, expected a power of two", ring);
-	return 0;
-}
-
 /* 0, or -1 with *fault set: pointer relative to the document. */
 static int
 config_check(const struct config *config, struct fault *fault)
@@ -190,8 +161,9 @@ config_check(const struct config *config, struct fault *fault)
 
 	if (cpu_check(config->control_core, "/control/core", fault) < 0)
 		return -1;
-	if (punt_check(config, fault) < 0)
-		return -1;
+	if ((config->punt_ring & (config->punt_ring - 1)) != 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/punt/ring",
+			"found %u, expected a power of two", config->punt_ring);
 	for (i = 0; i < config->n_workers; i++) {
 		if (worker_check(config, i, fault) < 0)
 			return -1;
@@ -199,8 +171,11 @@ config_check(const struct config *config, struct fault *fault)
 	for (i = 0; i < config->n_ports; i++) {
 		if (port_check(config, i, fault) < 0)
 			return -1;
-		if (config->steered[i][0] && program_check(config->xdp_program, fault) < 0)
-			return -1;
+		if (config->steered[i][0] && access(config->xdp_program, R_OK) < 0)
+			return fault_set(fault, FAULT_INVALID_VALUE, "/xdp_program",
+				"found nothing to read at %s (%s), expected the steering program "
+				"there",
+				config->xdp_program, strerror(errno));
 	}
 	return 0;
 }

@@ -25,31 +25,24 @@ links_timer_fired(evutil_socket_t fd, short what, void *arg)
 	health_links_poll(arg);
 }
 
-static void
-losses_begin(struct health *health)
-{
-	unsigned i;
-
-	health->late.since_ns = health->polled_ns;
-	for (i = 0; i < DP_PORTS_MAX; i++) {
-		health->ports[i].missed.since_ns = health->polled_ns;
-		health->ports[i].no_buffer.since_ns = health->polled_ns;
-		health->ports[i].punts.since_ns = health->polled_ns;
-	}
-}
-
 int
 health_init(struct health *health, struct dp *dp, struct events *events, struct event_base *base,
 	struct fault *fault)
 {
 	const struct timeval period = {.tv_sec = HEALTH_PERIOD_S};
 	const struct timeval links_period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
+	unsigned i;
 
 	memset(health, 0, sizeof(*health));
 	health->dp = dp;
 	health->events = events;
 	health->polled_ns = clock_read_ns(CLOCK_MONOTONIC);
-	losses_begin(health);
+	health->late.since_ns = health->polled_ns;
+	for (i = 0; i < DP_PORTS_MAX; i++) {
+		health->ports[i].missed.since_ns = health->polled_ns;
+		health->ports[i].no_buffer.since_ns = health->polled_ns;
+		health->ports[i].punts.since_ns = health->polled_ns;
+	}
 	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
 	health->links_timer = event_new(base, -1, EV_PERSIST, links_timer_fired, health);
 	if (!health->timer || !health->links_timer) {

@@ -249,27 +249,23 @@ idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
 	}
 }
 
-static int
-op_add(struct proposal *proposal, const char *id, uint32_t place)
-{
-	struct op *op = op_create_remove(id);
-	struct fault fault;
-
-	if (op)
-		op->reports = true;
-	return proposal_add(proposal, op, "ids", place, &fault);
-}
-
 static void
 idle_remove(struct idle_monitor *idle, uint32_t n)
 {
 	struct proposal *proposal = NULL;
-	uint32_t i = 0;
+	struct fault fault;
+	uint32_t i;
 
 	if (n > 0)
 		proposal = proposal_create(NULL, "idle", NULL, idle_removed, idle);
-	while (proposal && i < n && op_add(proposal, idle->over[i], i) == 0)
-		i++;
+	for (i = 0; proposal && i < n; i++) {
+		struct op *op = op_create_remove(idle->over[i]);
+
+		if (op)
+			op->reports = true;
+		if (proposal_add(proposal, op, "ids", i, &fault) < 0)
+			break;
+	}
 	if (i > 0)
 		commits_submit(idle->flows->commits, proposal);
 	else

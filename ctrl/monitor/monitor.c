@@ -11,18 +11,6 @@
 #include "flow/commit.h"
 #include "flow/plan.h"
 
-/* Of a few flows only; idle.c reports what expires. */
-static void
-flow_notify(struct monitor *monitor, const struct flow *now, const struct flow *before)
-{
-	if (!monitor->flows->notify_each)
-		return;
-	if (!before)
-		events_flow_added(&monitor->events, now->spec->id);
-	else if (!now && !before->watch.expires)
-		events_flow_removed(&monitor->events, before->spec->id, NULL);
-}
-
 static void
 flow_changed(void *arg, struct flow *now, struct flow *before)
 {
@@ -31,7 +19,13 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 	idle_monitor_flow_changed(&monitor->idle, now, before, clock_read_ns(CLOCK_MONOTONIC));
 	punts_flow_changed(&monitor->punts, now, before);
 	flow_rates_flow_changed(&monitor->rates, now, before);
-	flow_notify(monitor, now, before);
+	/* Of a few flows only; idle.c reports what expires. */
+	if (!monitor->flows->notify_each)
+		return;
+	if (!before)
+		events_flow_added(&monitor->events, now->spec->id);
+	else if (!now && !before->watch.expires)
+		events_flow_removed(&monitor->events, before->spec->id, NULL);
 }
 
 /* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
@@ -181,27 +175,20 @@ hop_changed(void *arg, unsigned index, bool resolved)
 		&monitor->events, info.port, info.family, info.address, info.mac, !resolved);
 }
 
-static bool
-any_unmatched_punted(const struct config *config)
-{
-	unsigned i;
-
-	for (i = 0; i < config->n_ports; i++) {
-		if (config->ports[i].punt_unmatched)
-			return true;
-	}
-	return false;
-}
-
 int
 monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
 	struct event_base *base, struct fault *fault)
 {
+	bool unmatched = false;
+	unsigned i;
+
+	for (i = 0; i < config->n_ports; i++)
+		unmatched |= config->ports[i].punt_unmatched;
 	monitor->flows = flows;
 	events_init(&monitor->events);
 	if (idle_monitor_init(&monitor->idle, flows, &monitor->events, base, fault) < 0)
 		return -1;
-	if (punts_init(&monitor->punts, flows->dp, any_unmatched_punted(config), base, fault) < 0)
+	if (punts_init(&monitor->punts, flows->dp, unmatched, base, fault) < 0)
 		goto err_sweep;
 	if (health_init(&monitor->health, flows->dp, &monitor->events, base, fault) < 0)
 		goto err_punts;

@@ -22,18 +22,12 @@ struct punt_flow {
 	const struct flow *flow;
 };
 
-static bool
-any_can_punt(const struct punts *punts)
-{
-	return punts->unmatched || punts->flows;
-}
-
 static void
 timer_set(struct punts *punts)
 {
 	const struct timeval period = {.tv_usec = PUNTS_PERIOD_MS * 1000};
 
-	if (!any_can_punt(punts))
+	if (!punts->unmatched && !punts->flows)
 		event_del(punts->timer);
 	else if (!event_pending(punts->timer, EV_TIMEOUT, NULL))
 		event_add(punts->timer, &period);

@@ -104,21 +104,6 @@ messages_lost(void *arg)
 	routes_report(net, NULL);
 }
 
-static int
-net_open(struct net *net, struct event_base *base)
-{
-	int ret = netlink_open(&net->netlink);
-
-	if (ret == 0)
-		ret = neighbour_cache_init(&net->neighbours, &net->netlink, base,
-			net->observer.neighbour, net->observer.arg);
-	if (ret < 0)
-		return ret;
-	net->watch =
-		(struct netlink_watch){.message = message_event, .lost = messages_lost, .arg = net};
-	return netlink_watch_open(&net->watch, base);
-}
-
 struct net *
 net_create(struct event_base *base, const struct net_observer *observer, struct fault *fault)
 {
@@ -130,7 +115,14 @@ net_create(struct event_base *base, const struct net_observer *observer, struct 
 		return NULL;
 	}
 	net->observer = *observer;
-	ret = net_open(net, base);
+	net->watch =
+		(struct netlink_watch){.message = message_event, .lost = messages_lost, .arg = net};
+	ret = netlink_open(&net->netlink);
+	if (ret == 0)
+		ret = neighbour_cache_init(
+			&net->neighbours, &net->netlink, base, observer->neighbour, observer->arg);
+	if (ret == 0)
+		ret = netlink_watch_open(&net->watch, base);
 	if (ret == 0)
 		return net;
 	fault_set(fault, FAULT_INTERNAL, "", "netlink: cannot watch the kernel's tables: %s",

@@ -138,7 +138,7 @@ watch_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < EVENTS_PER_WAKE; i++) {
-		ssize_t bytes = mnl_socket_recvfrom(watch->socket, buffer, sizeof(buffer));
+		ssize_t bytes = mnl_socket_recvfrom(watch->netlink.socket, buffer, sizeof(buffer));
 
 		if (bytes > 0)
 			mnl_cb_run(buffer, (size_t)bytes, 0, 0, watch_message, watch);
@@ -149,36 +149,27 @@ watch_read(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static int
-watch_socket_open(struct netlink_watch *watch)
-{
-	const int bytes = SOCKET_BYTES;
-
-	watch->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	/* Less of it costs no more than asking again when events are lost. */
-	(void)setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
-		sizeof(bytes));
-	/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		int group = groups[i];
-
-		if (mnl_socket_setsockopt(
-			    watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 int
 netlink_watch_open(struct netlink_watch *watch, struct event_base *base)
 {
-	int ret = watch_socket_open(watch);
+	const int bytes = SOCKET_BYTES;
+	int ret = netlink_open(&watch->netlink), fd;
 
+	if (ret < 0)
+		return ret;
+	fd = mnl_socket_get_fd(watch->netlink.socket);
+	/* Less of it costs no more than asking again when events are lost. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
+	/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && ret == 0; i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(watch->netlink.socket, NETLINK_ADD_MEMBERSHIP, &group,
+			    sizeof(group)) < 0)
+			ret = -errno;
+	}
 	if (ret == 0) {
-		watch->readable = event_new(base, mnl_socket_get_fd(watch->socket),
-			EV_READ | EV_PERSIST, watch_read, watch);
+		watch->readable = event_new(base, fd, EV_READ | EV_PERSIST, watch_read, watch);
 		if (!watch->readable)
 			ret = -ENOMEM;
 		else if (event_add(watch->readable, NULL) < 0)
@@ -194,10 +185,8 @@ netlink_watch_close(struct netlink_watch *watch)
 {
 	if (watch->readable)
 		event_free(watch->readable);
-	if (watch->socket)
-		mnl_socket_close(watch->socket);
 	watch->readable = NULL;
-	watch->socket = NULL;
+	netlink_close(&watch->netlink);
 }
 
 bool
@@ -297,13 +286,18 @@ link_vlans_fini(struct link_vlans *vlans)
 	memset(vlans, 0, sizeof(*vlans));
 }
 
-/* Ask the kernel about request->ifr_name. 0 or a negative errno. */
+/*
+ * Ask the kernel about an interface by its index, or, if that is 0, by request->ifr_name. 0 or a
+ * negative errno; -ENODEV: there is none.
+ */
 static int
-interface_ask(unsigned long question, struct ifreq *request)
+interface_ask(unsigned ifindex, unsigned long question, struct ifreq *request)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int rc;
+	int fd, rc;
 
+	if (ifindex != 0 && !if_indextoname(ifindex, request->ifr_name))
+		return -ENODEV;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	rc = ioctl(fd, question, request) < 0 ? -errno : 0;
@@ -318,23 +312,15 @@ interface_mtu(const char *name)
 	int rc;
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	rc = interface_ask(SIOCGIFMTU, &request);
+	rc = interface_ask(0, SIOCGIFMTU, &request);
 	return rc < 0 ? rc : request.ifr_mtu;
-}
-
-/* The same by index; -ENODEV: there is none. */
-static int
-interface_ask_by_index(unsigned ifindex, unsigned long question, struct ifreq *request)
-{
-	return if_indextoname(ifindex, request->ifr_name) ? interface_ask(question, request)
-							  : -ENODEV;
 }
 
 int
 interface_mac(unsigned ifindex, uint8_t mac[6])
 {
 	struct ifreq request = {0};
-	int rc = interface_ask_by_index(ifindex, SIOCGIFHWADDR, &request);
+	int rc = interface_ask(ifindex, SIOCGIFHWADDR, &request);
 
 	if (rc == 0)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
@@ -401,7 +387,7 @@ interface_is_veth(unsigned ifindex)
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
 	struct ifreq request = {.ifr_data = (char *)&driver};
 
-	return interface_ask_by_index(ifindex, SIOCETHTOOL, &request) == 0 &&
+	return interface_ask(ifindex, SIOCETHTOOL, &request) == 0 &&
 	       strcmp(driver.driver, "veth") == 0;
 }
 
@@ -410,6 +396,6 @@ interface_runs(unsigned ifindex)
 {
 	struct ifreq request = {0};
 
-	return interface_ask_by_index(ifindex, SIOCGIFFLAGS, &request) == 0 &&
+	return interface_ask(ifindex, SIOCGIFFLAGS, &request) == 0 &&
 	       (request.ifr_flags & IFF_RUNNING) && (request.ifr_flags & IFF_UP);
 }

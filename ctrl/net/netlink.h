@@ -43,7 +43,7 @@ int netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answ
  * event loop some at a time.
  */
 struct netlink_watch {
-	struct mnl_socket *socket;
+	struct netlink netlink;
 	struct event *readable;
 	void (*message)(void *arg, const struct nlmsghdr *message);
 	void (*lost)(void *arg); /* more came than the socket holds: anything may have changed */

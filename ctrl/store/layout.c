@@ -258,34 +258,23 @@ meta_sum(const struct meta *meta)
 	return sum;
 }
 
-static int
-meta_read(sqlite3_stmt *row, struct meta *meta, struct fault *fault)
-{
-	const int found = db_row(row, fault);
-	unsigned i;
-
-	if (found < 0)
-		return -1;
-	for (i = 0; i < META_NUMBERS_N; i++)
-		meta->numbers[i] = db_column(row, (int)i);
-	if (found == 0 || db_column(row, META_NUMBERS_N) != meta_sum(meta))
-		return fault_set(fault, FAULT_STORE, "", "its meta row is %s",
-			found == 0 ? "missing" : "damaged");
-	return 0;
-}
-
 int
 meta_load(sqlite3 *db, struct meta *meta, struct fault *fault)
 {
 	sqlite3_stmt *row =
 		db_prepare(db, "SELECT " META_NUMBERS ", sum FROM meta WHERE one = 1", fault);
-	int rc;
+	int found = row ? db_row(row, fault) : -1;
+	unsigned i;
 
-	if (!row)
-		return -1;
-	rc = meta_read(row, meta, fault);
+	if (found >= 0) {
+		for (i = 0; i < META_NUMBERS_N; i++)
+			meta->numbers[i] = db_column(row, (int)i);
+		if (found == 0 || db_column(row, META_NUMBERS_N) != meta_sum(meta))
+			found = fault_set(fault, FAULT_STORE, "", "its meta row is %s",
+				found == 0 ? "missing" : "damaged");
+	}
 	sqlite3_finalize(row);
-	return rc;
+	return found < 0 ? -1 : 0;
 }
 
 sqlite3_stmt *
@@ -411,29 +400,18 @@ flow_read(sqlite3_stmt *statement, int column, struct store_flow *flow)
 	flow->declared = db_column(statement, column + 3) != 0;
 }
 
-static int
-tables_create(sqlite3 *db, const struct meta *meta, struct fault *fault)
-{
-	sqlite3_stmt *save;
-	int rc;
-
-	if (db_run(db, layout_tables, fault) < 0 || version_set(db, LAYOUT_VERSION, fault) < 0)
-		return -1;
-	save = meta_prepare(db, fault);
-	if (!save)
-		return -1;
-	rc = meta_save(save, meta, fault);
-	sqlite3_finalize(save);
-	return rc;
-}
-
 int
 layout_create(sqlite3 *db, const struct meta *meta, struct fault *fault)
 {
-	if (db_run(db, "BEGIN IMMEDIATE", fault) < 0)
-		return -1;
-	if (tables_create(db, meta, fault) == 0 && db_run(db, "COMMIT", fault) == 0)
-		return 0;
-	db_rollback(db);
-	return -1;
+	sqlite3_stmt *save = NULL;
+	int rc = -1;
+
+	if (db_run(db, "BEGIN IMMEDIATE", fault) == 0 && db_run(db, layout_tables, fault) == 0 &&
+		version_set(db, LAYOUT_VERSION, fault) == 0 &&
+		(save = meta_prepare(db, fault)) != NULL && meta_save(save, meta, fault) == 0)
+		rc = db_run(db, "COMMIT", fault);
+	sqlite3_finalize(save);
+	if (rc < 0)
+		db_rollback(db);
+	return rc;
 }

@@ -206,7 +206,6 @@ copy_may_go_on(void *arg)
 }
 
 struct copy {
-	const char *store; /* path */
 	bool (*go_on)(void *); /* NULL: always */
 	void *arg;
 };
@@ -219,63 +218,48 @@ copy_must_stop(void *arg)
 	return copy->go_on && !copy->go_on(copy->arg);
 }
 
-/* A copy of one view: reading pins it. */
-static int
-view_copy(const struct copy *copy, const char *path, struct fault *fault)
-{
-	struct meta meta;
-	sqlite3 *db;
-	int rc = -1;
-
-	db = db_open(copy->store, true, NULL, fault);
-	if (!db)
-		return -1;
-	if (db_run(db, "BEGIN", fault) == 0 && meta_load(db, &meta, fault) == 0)
-		rc = db_copy(db, path, PAGES_A_STEP, copy->go_on, copy->arg, fault);
-	sqlite3_close(db);
-	return rc;
-}
-
-static int
-copy_check(struct copy *copy, const char *path, struct verdict *verdict, struct fault *fault)
-{
-	sqlite3 *db;
-
-	db = db_open(path, false, NULL, fault);
-	if (!db)
-		return -1;
-	sqlite3_progress_handler(db, OPS_A_STEP, copy_must_stop, copy);
-	if (verify(db, verdict, fault) < 0) {
-		sqlite3_close(db);
-		return -1;
-	}
-	sqlite3_progress_handler(db, 0, NULL, NULL);
-	if (db_finish(db, path, fault) < 0)
-		return -1;
-	if (verdict->all_good)
-		return 0;
-	return fault_set(
-		fault, FAULT_STORE, "", "store %s is damaged: %s", copy->store, verdict->reason);
-}
-
 int
 maintain_copy(
 	const char *path, bool (*go_on)(void *), void *arg, uint64_t *taken, struct fault *fault)
 {
-	struct copy copy = {path, go_on, arg};
+	struct copy copy = {go_on, arg};
 	char made[FILE_NAME_MAX], good[FILE_NAME_MAX];
 	struct verdict verdict;
+	struct meta meta;
+	sqlite3 *db;
+	int rc = -1;
 
 	snprintf(good, sizeof(good), "%s" COPY_SUFFIX, path);
 	snprintf(made, sizeof(made), "%s" COPY_SUFFIX "-new", path);
 	file_remove(made);
-	if (view_copy(&copy, made, fault) < 0 || copy_check(&copy, made, &verdict, fault) < 0 ||
-		file_rename(made, good, fault) < 0) {
-		file_remove(made);
-		return -1;
+	/* Of one view: reading pins it. */
+	db = db_open(path, true, NULL, fault);
+	if (db && db_run(db, "BEGIN", fault) == 0 && meta_load(db, &meta, fault) == 0)
+		rc = db_copy(db, made, PAGES_A_STEP, go_on, arg, fault);
+	sqlite3_close(db);
+	db = rc == 0 ? db_open(made, false, NULL, fault) : NULL;
+	if (!db)
+		goto err_made;
+	sqlite3_progress_handler(db, OPS_A_STEP, copy_must_stop, &copy);
+	if (verify(db, &verdict, fault) < 0) {
+		sqlite3_close(db);
+		goto err_made;
 	}
+	sqlite3_progress_handler(db, 0, NULL, NULL);
+	if (db_finish(db, made, fault) < 0)
+		goto err_made;
+	if (!verdict.all_good) {
+		fault_set(fault, FAULT_STORE, "", "store %s is damaged: %s", path, verdict.reason);
+		goto err_made;
+	}
+	if (file_rename(made, good, fault) < 0)
+		goto err_made;
 	*taken = verdict.meta.generation;
 	return 0;
+
+err_made:
+	file_remove(made);
+	return -1;
 }
 
 /* Under the mutex. */

@@ -555,28 +555,15 @@ file_replace(const char *path, const struct verdict *found, struct store_report 
 }
 
 /*
- * The connection of a good file made fit for the writer; closed on failure. The journal is emptied:
- * what is behind its end is not taken for something later. A failure does no harm.
+ * The connection made fit for the writer, with tables if the file is fresh; closed on failure. The
+ * journal is emptied: what is behind its end is not taken for something later, and a journal that
+ * is lost takes generations with it, not the tables. A failure of that does no harm.
  */
 static sqlite3 *
-good_use(sqlite3 *db, struct fault *fault)
+writer_prepare(sqlite3 *db, bool in_memory, bool fresh, struct fault *fault)
 {
-	if (db_configure(db, false, fault) == 0) {
-		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-		return db;
-	}
-	sqlite3_close(db);
-	return NULL;
-}
-
-static sqlite3 *
-fresh_use(sqlite3 *db, bool in_memory, struct store_report *report, struct fault *fault)
-{
-	report->condition = STORE_FRESH;
 	if (db_configure(db, in_memory, fault) == 0 &&
-		layout_create(db, &(struct meta){.next_change = 1}, fault) == 0) {
-		/* Tables go into the file at once: a journal that is lost later takes generations
-		 * with it, not the store. */
+		(!fresh || layout_create(db, &(struct meta){.next_change = 1}, fault) == 0)) {
 		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		return db;
 	}
@@ -597,7 +584,7 @@ recovered_open(const char *path, const struct verdict *verdict, struct store_rep
 		return NULL;
 	if (file_inspect(path, &db, &made, &ignored, fault) == FILE_GOOD) {
 		report->generation = made.meta.generation;
-		return good_use(db, fault);
+		return writer_prepare(db, false, false, fault);
 	}
 	fault_set(fault, FAULT_STORE, "", "store %s: what was recovered is damaged: %.200s", path,
 		made.reason);
@@ -660,14 +647,16 @@ recover_open(const char *path, struct store_report *report, struct fault *fault)
 	case FILE_GOOD:
 		if (!is_behind_copy(path, &verdict)) {
 			report->generation = verdict.meta.generation;
-			return good_use(db, fault);
+			return writer_prepare(db, false, false, fault);
 		}
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_close(db);
 		break;
 	case FILE_EMPTY:
-		if (!has_part(path, COPY_SUFFIX))
-			return fresh_use(db, false, report, fault);
+		if (!has_part(path, COPY_SUFFIX)) {
+			report->condition = STORE_FRESH;
+			return writer_prepare(db, false, true, fault);
+		}
 		sqlite3_close(db);
 		break;
 	case FILE_DAMAGED:
@@ -684,5 +673,5 @@ recover_open_memory(const char *name, struct store_report *report, struct fault 
 	sqlite3 *db = db_open(name, false, NULL, fault);
 
 	*report = (struct store_report){.condition = STORE_FRESH};
-	return db ? fresh_use(db, true, report, fault) : NULL;
+	return db ? writer_prepare(db, true, true, fault) : NULL;
 }

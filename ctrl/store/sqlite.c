@@ -252,24 +252,6 @@ db_finish(sqlite3 *db, const char *path, struct fault *fault)
 	return rc == SQLITE_OK ? file_sync(path, fault) : -1;
 }
 
-/*
- * Step by step, each on its way to the disk when the next begins: else all is written at the
- * end, and batches wait for that as well. Nothing waits here, since what is read keeps the journal
- * from being restarted.
- */
-static int
-pages_copy(sqlite3_backup *backup, int pages, int fd, bool (*go_on)(void *), void *arg)
-{
-	int code = SQLITE_OK;
-
-	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
-		code = sqlite3_backup_step(backup, pages);
-		if (code == SQLITE_OK)
-			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	}
-	return code;
-}
-
 int
 db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
 	struct fault *fault)
@@ -285,7 +267,17 @@ db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void 
 		return -1;
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	backup = sqlite3_backup_init(to, "main", from, "main");
-	code = backup ? pages_copy(backup, pages, fd, go_on, arg) : SQLITE_ERROR;
+	code = backup ? SQLITE_OK : SQLITE_ERROR;
+	/*
+	 * Each step is on its way to the disk when the next begins: else all is written at the end,
+	 * and batches wait for that as well. Nothing waits here, since what is read keeps the
+	 * journal from being restarted.
+	 */
+	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
+		code = sqlite3_backup_step(backup, pages);
+		if (code == SQLITE_OK)
+			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
 	sqlite3_backup_finish(backup);
 	if (code == SQLITE_OK)
 		fault_set(fault, FAULT_STORE, "", "the copy was abandoned");

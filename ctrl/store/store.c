@@ -63,19 +63,6 @@ completed(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static int
-event_open(struct store *store, struct event_base *base, struct fault *fault)
-{
-	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (store->event_fd < 0)
-		return fault_set(
-			fault, FAULT_INTERNAL, "", "no eventfd for the store: %s", strerror(errno));
-	store->event = event_new(base, store->event_fd, EV_READ | EV_PERSIST, completed, store);
-	if (store->event && event_add(store->event, NULL) == 0)
-		return 0;
-	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
-}
-
 /* What was opened and started before an error is closed by store_free(). */
 static int
 store_start(struct store *store, struct event_base *base, struct store_report *report,
@@ -100,8 +87,15 @@ store_start(struct store *store, struct event_base *base, struct store_report *r
 		return -1;
 	store->report = *report;
 	store->reader = db_open(store->name, true, NULL, fault);
-	if (!store->reader || event_open(store, base, fault) < 0)
+	if (!store->reader)
 		return -1;
+	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (store->event_fd < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "no eventfd for the store: %s", strerror(errno));
+	store->event = event_new(base, store->event_fd, EV_READ | EV_PERSIST, completed, store);
+	if (!store->event || event_add(store->event, NULL) < 0)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
 	if (is_file) {
 		if (maintain_init(&store->maintenance, store->path, report->generation,
 			    store->event_fd, fault) < 0)
