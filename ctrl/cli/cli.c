@@ -24,6 +24,7 @@ static const struct command *const commands[] = {&command_flow_add, &command_flo
 
 #define USAGE_COLUMNS 79
 #define USAGE_INDENT 7
+#define TAGS_LOOKED_AT 100 /* no more generations have one */
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 const struct option_spec command_globals[] = {
@@ -229,12 +230,32 @@ option_interval(const struct cli *cli, const struct arguments *arguments, unsign
 }
 
 int
-generation_parse(const struct cli *cli, const char *word, uint64_t *generation)
+generation_parse(struct cli *cli, const char *word, uint64_t *generation)
 {
+	json_t *result, *entry;
+	int exit_code;
+	size_t i;
+
 	if (number_parse(word, 0, INT64_MAX, generation) == 0)
 		return CLI_OK;
-	return cli_usage(cli,
-		"\"%s\" is not the number of a generation; 'sluicectl history' lists them", word);
+	result = cli_call(cli, "history.list",
+		json_pack("{s:b, s:i}", "tagged", 1, "limit", TAGS_LOOKED_AT), &exit_code);
+	if (result == NULL)
+		return exit_code;
+	exit_code = CLI_REFUSED;
+	json_array_foreach (json_object_get(result, "generations"), i, entry) {
+		if (!member_is(entry, "tag", word))
+			continue;
+		*generation = member_number(entry, "generation");
+		exit_code = CLI_OK;
+	}
+	json_decref(result);
+	if (exit_code != CLI_OK)
+		fprintf(stderr,
+			"sluicectl: \"%s\" is neither the number of a generation nor the tag of "
+			"one; 'sluicectl history' lists them\n",
+			word);
+	return exit_code;
 }
 
 /* With a command's words for the methods that the daemon's messages name. */

@@ -74,8 +74,11 @@ int option_number_set(const struct cli *cli, const struct arguments *arguments, 
 int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
 	uint64_t *milliseconds);
 
-/* The number of a generation. As above. */
-int generation_parse(const struct cli *cli, const char *word, uint64_t *generation);
+/*
+ * The number of a generation, given as such or as its tag, which the daemon is asked for. CLI_OK,
+ * or the exit code after having said what is wrong.
+ */
+int generation_parse(struct cli *cli, const char *word, uint64_t *generation);
 
 /*
  * Call a method and say on stderr what went wrong, if anything. Takes over the reference to

@@ -172,8 +172,9 @@ history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 	if (arguments->n_words != (tags ? 3 : 2))
 		return cli_usage(cli, "expected: history %s",
 			tags ? "tag GENERATION NAME" : "untag GENERATION");
-	if (generation_parse(cli, word, &generation) != CLI_OK)
-		return CLI_USAGE;
+	exit_code = generation_parse(cli, word, &generation);
+	if (exit_code != CLI_OK)
+		return exit_code;
 	result = cli_call(cli, "history.tag",
 		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
 			tags ? arguments->words[2] : NULL),
@@ -193,6 +194,7 @@ history(struct cli *cli, const struct arguments *arguments)
 	uint64_t generation, limit = !one	? LIMIT_DEFAULT
 				     : terminal ? TERMINAL_CHANGES
 						: UINT64_MAX;
+	int exit_code;
 
 	if (one && (strcmp(arguments->words[0], "tag") == 0 ||
 			   strcmp(arguments->words[0], "untag") == 0))
@@ -204,9 +206,8 @@ history(struct cli *cli, const struct arguments *arguments)
 		return CLI_USAGE;
 	if (!one)
 		return history_list(cli, arguments, limit);
-	if (generation_parse(cli, arguments->words[0], &generation) != CLI_OK)
-		return CLI_USAGE;
-	return history_show(cli, generation, limit);
+	exit_code = generation_parse(cli, arguments->words[0], &generation);
+	return exit_code == CLI_OK ? history_show(cli, generation, limit) : exit_code;
 }
 
 static const struct option_spec history_options[] = {
@@ -226,9 +227,10 @@ const struct command command_history = {
 		     "       sluicectl history tag GENERATION NAME\n"
 		     "       sluicectl history untag GENERATION",
 	.summary = "Show who changed the flows when, or what a generation changed",
-	.notes = "A generation with a tag is kept until the tag is taken away. Of the others\n"
-		 "the latest are kept, those of apply and rollback apart from those of single\n"
-		 "calls: state.history in the configuration says how many.\n",
+	.notes =
+		"GENERATION is a number or a tag. One with a tag is kept until the tag is taken away. Of the others\n"
+		"the latest are kept, those of apply and rollback apart from those of single\n"
+		"calls: state.history in the configuration says how many.\n",
 	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
 		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,
@@ -383,7 +385,8 @@ const struct command command_rollback = {
 	.summary = "Go back to the flows of a generation of the history",
 	.notes = "Without GENERATION it is the last declared one, of those before the one that\n"
 		 "runs that were not reverted. A terminal is shown what would change, and asked.\n"
-		 "GENERATION may also be the one before one that 'sluicectl history' lists.\n",
+		 "GENERATION is a number or a tag. It may also be the one before one that\n"
+		 "'sluicectl history' lists.\n",
 	.example = "  sluicectl rollback 41 --plan\n"
 		   "  sluicectl rollback 41 --comment 'the wall went dark'",
 	.options = rollback_options,

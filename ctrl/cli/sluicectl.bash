@@ -140,7 +140,8 @@ _sluicectl_offer() {
 	ID | FLOW) _sluicectl_flows ;;
 	LEG) _sluicectl_legs ;;
 	PORT) _sluicectl_ports ;;
-	GENERATION) _sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p' ;;
+	GENERATION) _sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p
+			s/^ *"tag": "\([^"]*\)".*/\1/p' ;;
 	METHOD) _sluicectl_ask rpc --list | sed '1d; s/ .*//' ;;
 	"KIND,...") sluicectl events --help | sed -n '/^Kinds of/,$s/^  \([a-z_]*\)$/\1/p' ;;
 	[a-z]*) tr '|' '\n' <<<"$kind" | grep '^[a-z]' ;;

@@ -14,10 +14,18 @@
 #include "schema/flow_files.h"
 
 int
-change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params)
+change_if_generation(struct cli *cli, const struct arguments *arguments, json_t *params)
 {
-	return option_number_set(
-		cli, arguments, "if-generation", INT64_MAX, "if_generation", params);
+	const char *word = arguments_value(arguments, "if-generation");
+	uint64_t generation;
+	int exit_code;
+
+	if (word == NULL)
+		return CLI_OK;
+	exit_code = generation_parse(cli, word, &generation);
+	if (exit_code == CLI_OK)
+		json_object_set_new(params, "if_generation", json_integer((json_int_t)generation));
+	return exit_code;
 }
 
 int

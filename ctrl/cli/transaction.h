@@ -19,7 +19,7 @@
  * Put what the option says into a method's params, nothing when it was not given. Returns CLI_OK,
  * or CLI_USAGE having said what is wrong.
  */
-int change_if_generation(const struct cli *cli, const struct arguments *arguments, json_t *params);
+int change_if_generation(struct cli *cli, const struct arguments *arguments, json_t *params);
 int change_confirm_within(const struct cli *cli, const struct arguments *arguments, json_t *params);
 void change_comment(const struct arguments *arguments, json_t *params);
 
