@@ -2,7 +2,6 @@
 /* See input.h. */
 #include "cli/input.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +31,13 @@ cli_load_json(const struct cli *cli, const char *path)
 {
 	const bool from_stdin = strcmp(path, "-") == 0;
 	const char *name = from_stdin ? "standard input" : path;
-	FILE *file = from_stdin ? stdin : fopen(path, "re");
+	struct fault fault;
+	FILE *file = from_stdin ? stdin : input_open(path, &fault);
 	json_t *document = NULL;
 	json_error_t error;
 
 	if (file == NULL) {
-		cli_usage(cli, "%s: %s", path, strerror(errno));
+		cli_usage(cli, "%s", fault.message);
 		return NULL;
 	}
 	if (encoding_begin(file) < 0)
@@ -93,7 +93,9 @@ capture_read(const char *path, uint64_t first, unsigned count, capture_fn fn, vo
 	char error[CAPTURE_ERROR_MAX])
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
-	pcap_t *file = pcap_open_offline(path, why);
+	struct fault fault;
+	FILE *stream = strcmp(path, "-") == 0 ? stdin : input_open(path, &fault);
+	pcap_t *file = stream != NULL ? pcap_fopen_offline(stream, why) : NULL;
 	struct pcap_pkthdr *header;
 	const uint8_t *frame;
 	const char *link;
@@ -101,7 +103,13 @@ capture_read(const char *path, uint64_t first, unsigned count, capture_fn fn, vo
 	unsigned n = 0;
 	int status = 1, ret = -1;
 
+	if (stream == NULL) {
+		snprintf(error, CAPTURE_ERROR_MAX, "%s", fault.message);
+		return -1;
+	}
 	if (file == NULL) {
+		if (stream != stdin)
+			fclose(stream);
 		/* libpcap names the file for some errors itself. */
 		snprintf(error, CAPTURE_ERROR_MAX, "%s%s%s",
 			strncmp(why, path, strlen(path)) == 0 ? "" : path,

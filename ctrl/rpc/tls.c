@@ -10,6 +10,7 @@
  * overtakes the alert, so that the input is passed over until the client hangs up.
  */
 #include "rpc/tls.h"
+#include "schema/yaml.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -179,6 +180,19 @@ refuse(struct fault *fault, const char *field, const char *path, const char *why
 	return fault_set(fault, FAULT_INVALID_VALUE, field, "%s: %s: %s", field, path, why);
 }
 
+/* Whether it is a file that can be read, which OpenSSL would wait for if it were a FIFO. */
+static int
+file_check(const char *field, const char *path, struct fault *fault)
+{
+	struct fault why;
+	FILE *file = input_open(path, &why);
+
+	if (!file)
+		return fault_set(fault, FAULT_INVALID_VALUE, field, "%s: %s", field, why.message);
+	fclose(file);
+	return 0;
+}
+
 static int
 key_load(SSL_CTX *context, const struct tls_config *config, struct fault *fault)
 {
@@ -222,6 +236,12 @@ tls_context_create(const struct tls_config *config, struct fault *fault)
 	/* Idle connections hold no buffers. */
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (file_check("/tls/certificate", config->certificate, fault) < 0 ||
+		file_check("/tls/key", config->key, fault) < 0 ||
+		file_check("/tls/ca", config->ca, fault) < 0) {
+		SSL_CTX_free(context);
+		return NULL;
+	}
 	if (SSL_CTX_use_certificate_chain_file(context, config->certificate) != 1) {
 		refuse(fault, "/tls/certificate", config->certificate, tls_reason());
 	} else if (key_load(context, config, fault) == 0) {

@@ -7,11 +7,16 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
+#include <linux/magic.h>
 #include <yaml.h>
 
 #include "base/json.h"
@@ -145,6 +150,33 @@ refuse_at(struct loader *loader, size_t line, const char *what)
 		loader->fault, FAULT_PARSE, "", "%s:%zu: %s", loader->path, line + 1, what);
 }
 
+FILE *
+input_open(const char *path, struct fault *fault)
+{
+	/* A FIFO that no process writes to would hold us up until one does. */
+	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	const char *what = NULL;
+	struct statfs filesystem;
+	struct stat found;
+	FILE *file = NULL;
+
+	if (fd < 0 || fstat(fd, &found) < 0 || fstatfs(fd, &filesystem) < 0)
+		what = strerror(errno);
+	else if (S_ISDIR(found.st_mode))
+		what = "found a directory, expected a file";
+	else if (S_ISFIFO(found.st_mode) && filesystem.f_type != PIPEFS_MAGIC)
+		what = "found a FIFO, expected a file";
+	else if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) < 0 ||
+		 !(file = fdopen(fd, "r")))
+		what = strerror(errno);
+	if (file)
+		return file;
+	fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, what);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
 /* Always returns NULL. */
 static json_t *
 refuse(struct loader *loader, const char *what)
@@ -157,7 +189,8 @@ refuse(struct loader *loader, const char *what)
 static size_t
 line_of_byte(const struct loader *loader, size_t offset)
 {
-	FILE *file = fopen(loader->path, "re");
+	struct fault unread;
+	FILE *file = input_open(loader->path, &unread);
 	size_t line = 0;
 
 	while (file && offset-- > 0)
@@ -409,14 +442,11 @@ stream_read(struct loader *loader, FILE *file)
 static json_t *
 file_read(struct loader *loader)
 {
-	FILE *file = fopen(loader->path, "re");
+	FILE *file = input_open(loader->path, loader->fault);
 	json_t *value;
 
-	if (!file) {
-		fault_set(loader->fault, FAULT_NOT_FOUND, "", "%s: %s", loader->path,
-			strerror(errno));
+	if (!file)
 		return NULL;
-	}
 	value = stream_read(loader, file);
 	fclose(file);
 	return value;

@@ -11,9 +11,18 @@
 #ifndef CTRL_SCHEMA_YAML_H
 #define CTRL_SCHEMA_YAML_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include "base/fault.h"
+
+/*
+ * Open a file that a person names, to read it: a regular file, a device, or a pipe, as a shell
+ * makes one for <(COMMAND). NULL and FAULT_NOT_FOUND, "PATH: why", for a directory, a FIFO that has
+ * a name, and what cannot be opened. It never waits. Any thread.
+ */
+FILE *input_open(const char *path, struct fault *fault);
 
 /*
  * Load the file. Returns a new reference. On failure returns NULL and a fault whose message starts

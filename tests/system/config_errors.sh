@@ -46,6 +46,17 @@ refused "duplicate key" "" hugepages
 edit 's/net_null0/net_af_xdp0/'
 refused "no interface" "$(line_of net_af_xdp0)" /ports/0/devargs
 
+# What is no file, also as certificates: it is not waited for.
+no_file() {
+	local output code=0
+	output=$(timeout 20 "$(rig_built sluiced)" --config "$1" 2>&1) || code=$?
+	((code == 1)) || fail "$1: exit code $code: $output"
+	[[ $output == *"$2" ]] || fail "$1: $output"
+}
+mkfifo "$RIG_RUN/fifo.yaml"
+no_file "$RIG_RUN/fifo.yaml" "$RIG_RUN/fifo.yaml: found a FIFO, expected a file"
+no_file "$RIG_RUN" "$RIG_RUN: found a directory, expected a file"
+
 # A device that cannot be probed: the port, its devargs and what to do are named behind what the EAL
 # says.
 not_probed() {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "schema/yaml.h"
@@ -223,4 +224,40 @@ Test(yaml, directory)
 
 	cr_expect_null(yaml_load("/tmp", &fault));
 	cr_expect_eq(fault.code, FAULT_PARSE);
+}
+
+/* None of them is waited for, which would be for ever. */
+Test(yaml, what_is_no_file_is_refused_by_name, .timeout = 20)
+{
+	char directory[] = "/tmp/test-yaml-XXXXXX", fifo[64];
+	struct fault fault;
+
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(fifo, sizeof(fifo), "%s/a.yaml", directory);
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	cr_expect_null(yaml_load(fifo, &fault));
+	cr_expect_str_eq(fault.message + strlen(fifo), ": found a FIFO, expected a file");
+	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
+	cr_expect_null(yaml_load(directory, &fault));
+	cr_expect_str_eq(fault.message + strlen(directory), ": found a directory, expected a file");
+	unlink(fifo);
+	rmdir(directory);
+}
+
+/* As a shell gives one for <(COMMAND), and /dev/stdin. */
+Test(yaml, a_pipe_without_a_name_is_read, .timeout = 20)
+{
+	struct fault fault = {0};
+	char path[32];
+	json_t *value;
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(write(ends[1], "a: 1", 4), 4);
+	close(ends[1]);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	value = yaml_load(path, &fault);
+	cr_expect_eq(json_integer_value(json_object_get(value, "a")), 1, "%s", fault.message);
+	json_decref(value);
+	close(ends[0]);
 }
