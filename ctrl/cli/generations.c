@@ -227,10 +227,10 @@ const struct command command_history = {
 		     "       sluicectl history tag GENERATION NAME\n"
 		     "       sluicectl history untag GENERATION",
 	.summary = "Show who changed the flows when, or what a generation changed",
-	.notes =
-		"GENERATION is a number or a tag. One with a tag is kept until the tag is taken away. Of the others\n"
-		"the latest are kept, those of apply and rollback apart from those of single\n"
-		"calls: state.history in the configuration says how many.\n",
+	.notes = "GENERATION is a number or a tag. One with a tag is kept until the tag is\n"
+		 "taken away. Of the others the latest are kept, those of apply\n"
+		 "and rollback apart from those of single calls: state.history in the\n"
+		 "configuration says how many.\n",
 	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
 		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,

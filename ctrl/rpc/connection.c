@@ -304,14 +304,18 @@ connection_free(struct connection *connection)
 	free(connection);
 }
 
+size_t
+rpc_message_bytes(const struct actor *actor, size_t configured)
+{
+	return actor->role <= ROLE_VIEWER && configured > VIEWER_BYTES ? VIEWER_BYTES : configured;
+}
+
 struct connection *
 connection_create(struct bufferevent *stream, const struct actor *actor, struct rpc_user *user,
 	const struct rpc_limits *limits, struct rpc_service *service, connection_closed_fn closed,
 	void *arg)
 {
-	const size_t max_bytes = actor->role <= ROLE_VIEWER && limits->message_bytes > VIEWER_BYTES
-					 ? VIEWER_BYTES
-					 : limits->message_bytes;
+	const size_t max_bytes = rpc_message_bytes(actor, limits->message_bytes);
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)

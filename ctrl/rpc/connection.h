@@ -22,6 +22,9 @@ struct rpc_limits {
 	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
 };
 
+/* The longest request that this client may send, of what the configuration allows. Any thread. */
+size_t rpc_message_bytes(const struct actor *actor, size_t configured);
+
 struct connection;
 
 /* Called once, when the client has gone; the connection is destroyed by its owner in it. */

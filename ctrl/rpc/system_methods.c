@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "rpc/connection.h"
 #include "rpc/methods.h"
 
 static double
@@ -106,7 +107,6 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	const struct config *config = context->config;
 	json_t *info;
 
-	(void)call;
 	(void)params;
 	info = json_pack(
 		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I, "
@@ -118,8 +118,10 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
 		table_encode(context->dp, DP_IPV6), "legs",
 		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
-		"message_bytes", (json_int_t)config->max_message_bytes, "depth", config->max_depth,
-		"connections", config->max_connections, "log_lines_lost",
+		"message_bytes",
+		(json_int_t)rpc_message_bytes(rpc_call_actor(call), config->max_message_bytes),
+		"depth", config->max_depth, "connections", config->max_connections,
+		"log_lines_lost",
 		(json_int_t)(context->log_lines_lost ? context->log_lines_lost() : 0), "flow_legs",
 		(json_int_t)context->flows->db.n_legs);
 	if (!info)

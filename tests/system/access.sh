@@ -44,6 +44,12 @@ refused() {
 flow=(flow add --match "port=p0,dst=192.0.2.1:5004" --action drop --id)
 refused 7100 7001 viewer none info
 as 7101 7001 info >/dev/null
+# Each is told the limit that it has.
+message_bytes() {
+	as "$@" --json info | json_value "d['limits']['message_bytes']"
+}
+(($(message_bytes 7101 7001) == 128 * 1024)) || fail "a viewer has $(message_bytes 7101 7001) bytes"
+(($(message_bytes 7102 7001) == 4 << 20)) || fail "an operator has $(message_bytes 7102 7001) bytes"
 refused 7101 7001 operator viewer "${flow[@]}" x
 refused 7101 7001,7002 operator viewer "${flow[@]}" x # a user's entry comes first
 refused 7100 7001,7003 operator viewer "${flow[@]}" x

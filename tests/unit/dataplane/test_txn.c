@@ -346,7 +346,8 @@ Test(txn, a_worker_that_hangs_is_named_and_what_it_may_hold_is_freed_later)
 	cr_assert_eq(dp_txn_remove(txn, first), 0);
 	start = rte_get_timer_cycles();
 	cr_expect_eq(dp_txn_commit(txn), -ETIMEDOUT);
-	cr_expect_lt((rte_get_timer_cycles() - start) / rte_get_timer_hz(), 2, "after a second");
+	cr_expect_geq(
+		rte_get_timer_cycles() - start, rte_get_timer_hz() * 9 / 10, "after a second");
 	cr_expect_eq(n_warnings, 1);
 	cr_expect_eq(removed.n, 1);
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), MAX_FLOWS - 1);
