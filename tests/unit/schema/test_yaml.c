@@ -223,7 +223,7 @@ Test(yaml, directory)
 	struct fault fault;
 
 	cr_expect_null(yaml_load("/tmp", &fault));
-	cr_expect_eq(fault.code, FAULT_PARSE);
+	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 }
 
 /* None of them is waited for, which would be for ever. */
