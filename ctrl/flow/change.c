@@ -791,11 +791,11 @@ stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 	spec = staged_spec(flow);
 	if (leg && (at = leg_find(spec, leg, fault)) < 0)
 		return -1;
-	if ((leg ? spec->legs[at].down : spec->down) == op->down)
+	if ((leg ? spec->legs[at].dp.down : spec->down) == op->down)
 		return 0;
 	if (stage_copy_all(draft, flow, op, fault) < 0)
 		return -1;
-	*(leg ? &op->spec->legs[at].down : &op->spec->down) = op->down;
+	*(leg ? &op->spec->legs[at].dp.down : &op->spec->down) = op->down;
 	return 0;
 }
 

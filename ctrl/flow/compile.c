@@ -31,7 +31,8 @@ leg_check(const struct flow_leg *leg, const struct ports *ports, struct fault *f
 		return -1;
 	if (ports->info[port].ifindex != 0 || leg->hop == FLOW_HOP_MAC)
 		return 0;
-	if (leg->hop == FLOW_HOP_ROUTE && address_kind(leg->family, leg->dst) == ADDRESS_MULTICAST)
+	if (leg->hop == FLOW_HOP_ROUTE &&
+		address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
 		"found none, expected the next hop's address, "
@@ -78,8 +79,8 @@ flow_ports_check(const struct flow_spec *spec, const struct ports *ports, struct
 	for (i = 0; i < spec->n_streams; i++) {
 		const struct flow_stream *stream = &spec->streams[i];
 
-		if (legs_ports_check(&spec->legs[stream->first_leg], stream->n_legs, ports, fault) <
-			0) {
+		if (legs_ports_check(
+			    &spec->legs[stream->first_leg], stream->dp.n_legs, ports, fault) < 0) {
 			fault_prefix(fault, "/streams/%u", i);
 			return -1;
 		}
@@ -118,38 +119,6 @@ room_make(void *array, size_t *room, size_t n, size_t entry_bytes)
 }
 
 static void
-leg_compile(const struct flow_leg *leg, uint16_t hop, struct dp_leg *out)
-{
-	memset(out, 0, sizeof(*out));
-	memcpy(out->src, leg->src, sizeof(out->src));
-	memcpy(out->dst, leg->dst, sizeof(out->dst));
-	out->src_port = leg->src_port;
-	out->dst_port = leg->dst_port;
-	out->next_hop = hop;
-	out->vlan = leg->vlan;
-	out->outer_vlan = leg->outer_vlan;
-	out->family = leg->family;
-	out->dscp = leg->dscp;
-	out->ttl = leg->ttl;
-	out->down = leg->down;
-	out->one_in = leg->one_in;
-	out->police = leg->police;
-}
-
-static void
-stream_compile(const struct flow_stream *stream, const struct dp_leg *legs, struct dp_stream *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->ssrc = stream->ssrc;
-	out->has_ssrc = stream->has_ssrc;
-	out->has_payload_type = stream->has_payload_type;
-	out->payload_type = stream->payload_type;
-	out->verdict = stream->verdict;
-	out->n_legs = stream->n_legs;
-	out->legs = &legs[stream->first_leg];
-}
-
-static void
 key_compile(const struct flow_match *match, const struct ports *ports, struct dp_flow_key *key)
 {
 	memcpy(key->src, match->src, sizeof(key->src));
@@ -170,19 +139,6 @@ flow_rule_compile(const struct flow_rule *rule, const struct ports *ports, struc
 		out->port = (uint16_t)ports_find(ports, rule->port);
 }
 
-static void
-policy_compile(const struct flow_spec *spec, struct dp_flow *flow)
-{
-	flow->verdict = spec->verdict;
-	flow->down = spec->down;
-	flow->latch = spec->latch;
-	flow->latch_interval_ms = spec->latch_interval_ms;
-	flow->n_allow = spec->n_allow;
-	flow->allow = spec->allow;
-	flow->police = spec->police;
-	memcpy(flow->class_verdict, spec->class_verdict, sizeof(flow->class_verdict));
-}
-
 int
 flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
 	struct compiled *compiled)
@@ -195,22 +151,34 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 		room_make(&compiled->streams, &compiled->streams_room, spec->n_streams,
 			sizeof(compiled->streams[0])) < 0)
 		return -ENOMEM;
-	memset(flow, 0, sizeof(*flow));
-	flow->key.family = spec->match.family;
+	*flow = (struct dp_flow){
+		.key.family = spec->match.family,
+		.verdict = spec->verdict,
+		.down = spec->down,
+		.latch = spec->latch,
+		.latch_interval_ms = spec->latch_interval_ms,
+		.n_allow = spec->n_allow,
+		.allow = spec->allow,
+		.police = spec->police,
+		.n_legs = spec->n_legs,
+		.legs = compiled->legs,
+		.n_streams = spec->n_streams,
+		.streams = compiled->streams,
+	};
+	memcpy(flow->class_verdict, spec->class_verdict, sizeof(flow->class_verdict));
 	if (spec->rule) {
 		flow_rule_compile(spec->rule, ports, &compiled->rule);
 		flow->rule = &compiled->rule;
 	} else {
 		key_compile(&spec->match, ports, &flow->key);
 	}
-	policy_compile(spec, flow);
-	for (i = 0; i < spec->n_all_legs; i++)
-		leg_compile(&spec->legs[i], hops[i], &compiled->legs[i]);
-	for (i = 0; i < spec->n_streams; i++)
-		stream_compile(&spec->streams[i], compiled->legs, &compiled->streams[i]);
-	flow->n_legs = spec->n_legs;
-	flow->legs = compiled->legs;
-	flow->n_streams = spec->n_streams;
-	flow->streams = compiled->streams;
+	for (i = 0; i < spec->n_all_legs; i++) {
+		compiled->legs[i] = spec->legs[i].dp;
+		compiled->legs[i].next_hop = hops[i];
+	}
+	for (i = 0; i < spec->n_streams; i++) {
+		compiled->streams[i] = spec->streams[i].dp;
+		compiled->streams[i].legs = &compiled->legs[spec->streams[i].first_leg];
+	}
 	return 0;
 }

@@ -1,127 +1,231 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * JSON to struct flow_spec: how much there is to hold, then part by part, then the rules across
- * parts. Each refusal names the field by pointer and says what was found and what was expected. A
- * decoder returns 0, or -1 with *fault set, its pointer relative to the object it was given. What
- * is written is an object, or members of one whose bracket is open.
+ * JSON to struct flow_spec and back. A table for each kind of object says which member stands
+ * where, for both directions and in the order in which members are written; what tables cannot say
+ * is the code beside them: the rules across members. Each refusal names the field by pointer and
+ * says what was found and what was expected. A decoder returns 0, or -1 with *fault set, its
+ * pointer relative to the object it was given.
  */
 #include "flow/flow_codec.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/escape.h"
-#include "base/json.h"
-#include "flow/flow_spec.h"
 #include "schema/documents.h"
 #include "schema/schema.h"
 
 #define PREFIX_TEXT_MAX 50 /* of an IPv6 address, '/', three digits and the end */
 
-static const char *const verdicts[DP_VERDICT_COUNT] = {
+#define LATCH_INTERVAL_MS 1000 /* when latch is follow and nothing is said */
+#define BURST_BYTES_MIN 3000 /* two datagrams of an Ethernet MTU: less would drop at any rate */
+#define BURST_BYTES_MAX (UINT64_C(1) << 32)
+
+enum field_kind {
+	FIELD_TEXT, /* of so many bytes, padded with zeros */
+	FIELD_NUMBER, /* unsigned, of so many bytes */
+	FIELD_KNOWN, /* a number, and `also` whether it is there */
+	FIELD_UDP_PORT, /* in network order */
+	FIELD_WORD, /* a byte that counts words; absent is the first */
+	FIELD_ADDRESS, /* 16 bytes; `also` is the family, which the first one gives */
+	FIELD_POLICE, /* struct dp_police */
+	FIELD_FAMILY, /* of a rule, unless a prefix gives it */
+	FIELD_PREFIX, /* of a rule: 16 bytes, and `also` the length */
+	FIELD_RANGE, /* of UDP ports in host order: the first, and `also` the last */
+};
+
+struct field {
+	const char *name; /* of the member */
+	uint8_t name_bytes;
+	enum field_kind kind;
+	bool always; /* written also when its value is that of an absent one */
+	uint8_t bytes;
+	uint16_t at; /* offset in the struct */
+	uint16_t also; /* another one */
+	uint32_t absent; /* a number that is not given */
+	const char *const *words; /* NULL after the last */
+	unsigned kinds; /* of address, enum address_kind as bits */
+	const char *like; /* the field that gives the family */
+};
+
+#define FIELD(text, sort, type, member, ...) \
+	{ \
+		.name = (text), .name_bytes = sizeof(text) - 1, .kind = (sort), \
+		.at = offsetof(type, member), .bytes = sizeof(((type *)0)->member), __VA_ARGS__ \
+	}
+#define ALSO(type, member) .also = offsetof(type, member)
+#define MULTICAST_TOO (ADDRESS_UNICAST | ADDRESS_MULTICAST)
+
+static const char *const admin_words[] = {"up", "down", NULL};
+static const char *const verdicts[] = {
 	[DP_FORWARD] = "forward",
 	[DP_DROP] = "drop",
 	[DP_PUNT] = "punt",
+	NULL,
+};
+static const char *const latches[] = {
+	[DP_LATCH_OPEN] = "open",
+	[DP_LATCH_FIRST] = "first",
+	[DP_LATCH_FOLLOW] = "follow",
+	NULL,
 };
 
-/* A string member, padded with zeros; "" when it is absent. */
-static void
-field_name(const json_t *object, const char *member, char *name, size_t size)
-{
-	const char *text = json_string_value(json_object_get(object, member));
+static const struct field match_fields[] = {
+	FIELD("port", FIELD_TEXT, struct flow_match, port, .always = true),
+	FIELD("vlan", FIELD_NUMBER, struct flow_match, vlan, .always = true),
+	FIELD("outer_vlan", FIELD_NUMBER, struct flow_match, outer_vlan),
+};
 
-	memset(name, 0, size);
-	if (text)
-		strncpy(name, text, size - 1);
-}
+static const struct field match_src_fields[] = {
+	FIELD("src", FIELD_ADDRESS, struct flow_match, src, ALSO(struct flow_match, family),
+		.kinds = ADDRESS_UNICAST, .like = "match/dst"),
+	FIELD("src_port", FIELD_UDP_PORT, struct flow_match, src_port, .always = true),
+};
 
-/* An integer member that fits 16 bits; 0 when it is absent. */
-static uint16_t
-field_number(const json_t *object, const char *member)
-{
-	return (uint16_t)json_integer_value(json_object_get(object, member));
-}
+static const struct field match_dst_fields[] = {
+	FIELD("dst", FIELD_ADDRESS, struct flow_match, dst, ALSO(struct flow_match, family),
+		.kinds = MULTICAST_TOO, .always = true),
+	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, dst_port, .always = true),
+};
 
-/* "forward", "drop", "punt" to enum dp_verdict and back; absent is DP_FORWARD. */
-static uint8_t
-field_verdict(const json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-	uint8_t i;
+static const struct field rule_fields[] = {
+	FIELD("priority", FIELD_NUMBER, struct flow_rule, rule.priority, .always = true),
+	FIELD("family", FIELD_FAMILY, struct flow_rule, rule.family),
+	FIELD("port", FIELD_TEXT, struct flow_rule, port),
+	FIELD("vlan", FIELD_NUMBER, struct flow_rule, rule.vlan, .absent = DP_RULE_ANY),
+	FIELD("outer_vlan", FIELD_NUMBER, struct flow_rule, rule.outer_vlan, .absent = DP_RULE_ANY),
+	FIELD("src", FIELD_PREFIX, struct flow_rule, rule.src,
+		ALSO(struct flow_rule, rule.src_bits)),
+	FIELD("dst", FIELD_PREFIX, struct flow_rule, rule.dst,
+		ALSO(struct flow_rule, rule.dst_bits)),
+	FIELD("src_ports", FIELD_RANGE, struct flow_rule, rule.src_port_first,
+		ALSO(struct flow_rule, rule.src_port_last)),
+	FIELD("dst_ports", FIELD_RANGE, struct flow_rule, rule.dst_port_first,
+		ALSO(struct flow_rule, rule.dst_port_last)),
+};
 
-	for (i = 0; text && i < DP_VERDICT_COUNT; i++) {
-		if (strcmp(text, verdicts[i]) == 0)
-			return i;
-	}
-	return DP_FORWARD;
-}
+static const struct field leg_fields[] = {
+	FIELD("id", FIELD_TEXT, struct flow_leg, id),
+	FIELD("port", FIELD_TEXT, struct flow_leg, port, .always = true),
+	FIELD("vlan", FIELD_NUMBER, struct flow_leg, dp.vlan, .always = true),
+	FIELD("src", FIELD_ADDRESS, struct flow_leg, dp.src, ALSO(struct flow_leg, dp.family),
+		.kinds = ADDRESS_UNICAST, .always = true),
+	FIELD("src_port", FIELD_UDP_PORT, struct flow_leg, dp.src_port, .always = true),
+	FIELD("dst", FIELD_ADDRESS, struct flow_leg, dp.dst, ALSO(struct flow_leg, dp.family),
+		.kinds = MULTICAST_TOO, .like = "src", .always = true),
+	FIELD("dst_port", FIELD_UDP_PORT, struct flow_leg, dp.dst_port, .always = true),
+	FIELD("outer_vlan", FIELD_NUMBER, struct flow_leg, dp.outer_vlan),
+	FIELD("dscp", FIELD_NUMBER, struct flow_leg, dp.dscp, .absent = DP_DSCP_KEEP),
+	FIELD("ttl", FIELD_NUMBER, struct flow_leg, dp.ttl, .absent = DP_TTL_DECREMENT),
+	FIELD("admin", FIELD_WORD, struct flow_leg, dp.down, .words = admin_words),
+	FIELD("one_in", FIELD_NUMBER, struct flow_leg, dp.one_in, .absent = 1),
+	FIELD("police", FIELD_POLICE, struct flow_leg, dp.police),
+	FIELD("next_hop", FIELD_ADDRESS, struct flow_leg, next_hop,
+		ALSO(struct flow_leg, dp.family), .kinds = ADDRESS_UNICAST, .like = "src"),
+};
 
-/* "forward", "drop", "punt" to enum dp_verdict and back; absent is DP_FORWARD. */
-static const char *
-verdict_name(uint8_t verdict)
-{
-	return verdicts[verdict];
-}
+static const struct field stream_fields[] = {
+	FIELD("ssrc", FIELD_KNOWN, struct flow_stream, dp.ssrc,
+		ALSO(struct flow_stream, dp.has_ssrc)),
+	FIELD("payload_type", FIELD_KNOWN, struct flow_stream, dp.payload_type,
+		ALSO(struct flow_stream, dp.has_payload_type)),
+	FIELD("action", FIELD_WORD, struct flow_stream, dp.verdict, .words = verdicts),
+};
 
-/* "up", "down": whether it is down. Absent is up. */
-static bool
-field_down(const json_t *object)
-{
-	const char *text = json_string_value(json_object_get(object, "admin"));
+static const struct field police_fields[] = {
+	FIELD("rate_bps", FIELD_NUMBER, struct dp_police, rate_bps, .always = true),
+	FIELD("burst_bytes", FIELD_NUMBER, struct dp_police, burst_bytes, .always = true),
+};
 
-	return text && strcmp(text, "down") == 0;
-}
+#define CLASS_FIELD(name, class) \
+	FIELD(name, FIELD_WORD, struct flow_spec, class_verdict[class], .words = verdicts)
 
-/* The pointer of a fault is that of the text itself: no request that is right pays for one. */
-static uint8_t
-address_of_text(const char *text, unsigned kinds, uint8_t family, const char *like,
-	uint8_t bytes[16], struct fault *fault)
+static const struct field class_fields[] = {
+	CLASS_FIELD("stun", DP_CLASS_STUN),
+	CLASS_FIELD("dtls", DP_CLASS_DTLS),
+	CLASS_FIELD("rtp", DP_CLASS_RTP),
+	CLASS_FIELD("other", DP_CLASS_OTHER),
+};
+
+/* Written before "latch_interval_ms", "allow" and "classes", and behind them. */
+static const struct field policy_fields[] = {
+	FIELD("admin", FIELD_WORD, struct flow_spec, down, .words = admin_words),
+	FIELD("action", FIELD_WORD, struct flow_spec, verdict, .words = verdicts),
+	FIELD("latch", FIELD_WORD, struct flow_spec, latch, .words = latches),
+};
+
+static const struct field limit_fields[] = {
+	FIELD("police", FIELD_POLICE, struct flow_spec, police),
+	FIELD("idle_timeout_s", FIELD_NUMBER, struct flow_spec, idle_timeout_s),
+	FIELD("max_datagram_bytes", FIELD_NUMBER, struct flow_spec, max_datagram_bytes),
+};
+
+/* Read and write the members that a table lists. */
+
+#define fields_decode(fields, json, object, fault) \
+	table_decode(fields, sizeof(fields) / sizeof((fields)[0]), json, object, fault)
+#define fields_write(out, fields, object) \
+	table_write(out, fields, sizeof(fields) / sizeof((fields)[0]), object)
+
+static int table_decode(const struct field *fields, size_t n, const json_t *json, void *object,
+	struct fault *fault);
+static void table_write(
+	struct json_writer *out, const struct field *fields, size_t n, const void *object);
+
+static int
+address_decode(const struct field *field, const char *text, uint8_t *bytes, uint8_t *family,
+	struct fault *fault)
 {
 	const uint8_t found = text ? address_parse(text, bytes) : 0;
 	enum address_kind kind;
 
-	if (!found) {
-		fault_set(fault, FAULT_INVALID_VALUE, "",
+	if (!found)
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s, expected an IPv4 or IPv6 address", text ? text : "nothing");
-		return 0;
-	}
-	if (family && found != family) {
-		fault_set(fault, FAULT_INVALID_VALUE, "",
-			"family mismatch: found IPv%u, expected IPv%u as in %s", found, family,
-			like);
-		return 0;
-	}
+	if (*family && found != *family)
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
+			"family mismatch: found IPv%u, expected IPv%u as in %s", found, *family,
+			field->like);
 	kind = address_kind(found, bytes);
-	if (!(kind & kinds)) {
-		fault_set(fault, FAULT_INVALID_VALUE, "",
+	if (!(kind & field->kinds))
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s address %s (%s), expected a unicast%s address",
 			address_kind_name(kind), text, address_kind_rule(kind),
-			kinds & ADDRESS_MULTICAST ? " or multicast" : "");
-		return 0;
-	}
-	return found;
+			field->kinds & ADDRESS_MULTICAST ? " or multicast" : "");
+	*family = found;
+	return 0;
 }
 
-/*
- * An address member of one of the kinds (enum address_kind, as bits) and of the family wanted,
- * which is that of the field `like` (0: any). Returns its family, or 0 with *fault set, its pointer
- * the member.
- */
-static uint8_t
-field_address(const json_t *object, const char *member, unsigned kinds, uint8_t family,
-	const char *like, uint8_t bytes[16], struct fault *fault)
+static uint64_t
+burst_default(uint64_t rate_bps)
 {
-	const char *text = json_string_value(json_object_get(object, member));
-	const uint8_t found = address_of_text(text, kinds, family, like, bytes, fault);
+	const uint64_t eighth_second = rate_bps / 8 / 8;
 
-	if (!found)
-		fault_prefix(fault, "/%s", member);
-	return found;
+	if (eighth_second < BURST_BYTES_MIN)
+		return BURST_BYTES_MIN;
+	return eighth_second > BURST_BYTES_MAX ? BURST_BYTES_MAX : eighth_second;
+}
+
+static int
+police_decode(const json_t *json, struct dp_police *police, struct fault *fault)
+{
+	if (!json)
+		return 0;
+	if (fields_decode(police_fields, json, police, fault) < 0)
+		return -1;
+	if (police->burst_bytes == 0)
+		police->burst_bytes = burst_default(police->rate_bps);
+	if (police->burst_bytes > police->rate_bps * DP_BURST_PER_BPS_MAX)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/burst_bytes",
+			"found %" PRIu64 " bytes, expected at most %" PRIu64 " at %" PRIu64
+			" bit/s: what comes in %d s",
+			police->burst_bytes, police->rate_bps * DP_BURST_PER_BPS_MAX,
+			police->rate_bps, DP_BURST_PER_BPS_MAX * 8);
+	return 0;
 }
 
 /* Zero the bits behind the length; false when they were zero already. */
@@ -160,12 +264,9 @@ prefix_format(uint8_t family, const uint8_t address[16], unsigned bits, char tex
 	snprintf(text, PREFIX_TEXT_MAX, "%s/%u", host, bits);
 }
 
-/*
- * Read "address/length"; bits behind the length must be zero. Returns the family, or 0 with
- * *fault set at `pointer`.
- */
+/* Read "address/length"; bits behind the length must be zero. The family, or 0 with *fault set. */
 static uint8_t
-prefix_read(const char *text, const char *pointer, struct dp_prefix *prefix, struct fault *fault)
+prefix_read(const char *text, struct dp_prefix *prefix, struct fault *fault)
 {
 	const char *slash = strchr(text, '/');
 	const size_t n = slash ? (size_t)(slash - text) : 0;
@@ -178,45 +279,249 @@ prefix_read(const char *text, const char *pointer, struct dp_prefix *prefix, str
 	family = address_parse(address, prefix->address);
 	bits = family ? length_read(slash + 1, family == 4 ? 32 : 128) : -1;
 	if (bits < 0) {
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s, expected a prefix such as 192.0.2.0/24 or 2001:db8::/32", text);
 		return 0;
 	}
 	prefix->bits = (uint8_t)bits;
 	if (host_bits_clear(prefix)) {
 		prefix_format(family, prefix->address, prefix->bits, right);
-		fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s, which has bits set behind its length, expected %s", text, right);
 		return 0;
 	}
 	return family;
 }
 
-/*
- * Read "address/length"; bits behind the length must be zero. Returns the family, or 0 with
- * *fault set at `pointer`.
- */
-/* Write an address and a UDP port as two members. */
-static void
-field_end_write(struct json_writer *out, const char *address_member, const char *port_member,
-	uint8_t family, const uint8_t bytes[16], uint16_t port)
+static int
+rule_prefix_decode(const char *text, uint8_t *address, uint8_t *bits, const json_t *json,
+	struct flow_rule *rule, struct fault *fault)
 {
-	char text[ADDRESS_TEXT_MAX];
+	struct dp_prefix prefix;
+	uint8_t found;
 
-	address_format(family, bytes, text);
-	json_write_string_member(out, address_member, text);
-	json_write_integer_member(out, port_member, ntohs(port));
+	if (!text)
+		return 0;
+	found = prefix_read(text, &prefix, fault);
+	if (!found)
+		return -1;
+	if (rule->rule.family && found != rule->rule.family)
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
+			"family mismatch: found IPv%u, expected IPv%u as in the rule's %s", found,
+			rule->rule.family, json_object_get(json, "family") ? "family" : "src");
+	rule->rule.family = found;
+	*bits = prefix.bits;
+	memcpy(address, prefix.address, sizeof(prefix.address));
+	return 0;
 }
 
-/* The exact match or the listener of a flow: source comes whole or not at all. */
+static int
+range_decode(const json_t *range, uint16_t *first, uint16_t *last, struct fault *fault)
+{
+	*first = (uint16_t)json_integer_value(json_array_get(range, 0));
+	*last = range ? (uint16_t)json_integer_value(json_array_get(range, 1)) : UINT16_MAX;
+	if (*first <= *last)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "",
+		"found first %u above last %u, expected the lower one first", *first, *last);
+}
+
+static void
+number_store(void *at, uint64_t number, unsigned bytes)
+{
+	switch (bytes) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)number;
+		break;
+	case 2:
+		*(uint16_t *)at = (uint16_t)number;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)number;
+		break;
+	default:
+		*(uint64_t *)at = number;
+	}
+}
+
+static uint64_t
+number_load(const void *at, unsigned bytes)
+{
+	return bytes == 1   ? *(const uint8_t *)at
+	       : bytes == 2 ? *(const uint16_t *)at
+	       : bytes == 4 ? *(const uint32_t *)at
+			    : *(const uint64_t *)at;
+}
+
+static int
+field_decode(const struct field *field, const json_t *json, void *object, struct fault *fault)
+{
+	const json_t *value = json_object_getn(json, field->name, field->name_bytes);
+	const char *text = json_string_value(value);
+	uint64_t number = value ? (uint64_t)json_integer_value(value) : field->absent;
+	void *at = (uint8_t *)object + field->at, *also = (uint8_t *)object + field->also;
+	unsigned word = 0;
+
+	switch (field->kind) {
+	case FIELD_TEXT:
+		if (text)
+			strncpy(at, text, field->bytes - 1u);
+		return 0;
+	case FIELD_KNOWN:
+		*(uint8_t *)also = value != NULL;
+		/* fall through */
+	case FIELD_FAMILY:
+	case FIELD_NUMBER:
+		number_store(at, number, field->bytes);
+		return 0;
+	case FIELD_UDP_PORT:
+		*(uint16_t *)at = htons((uint16_t)number);
+		return 0;
+	case FIELD_WORD:
+		while (text && field->words[word] && strcmp(text, field->words[word]) != 0)
+			word++;
+		*(uint8_t *)at = field->words[word] ? (uint8_t)word : 0;
+		return 0;
+	case FIELD_ADDRESS:
+		if (!value && !field->always)
+			return 0;
+		return address_decode(field, text, at, also, fault);
+	case FIELD_POLICE:
+		return police_decode(value, at, fault);
+	case FIELD_PREFIX:
+		return rule_prefix_decode(text, at, also, json, object, fault);
+	case FIELD_RANGE:
+		return range_decode(value, at, also, fault);
+	}
+	return 0;
+}
+
+/* The object is zero before. */
+static int
+table_decode(
+	const struct field *fields, size_t n, const json_t *json, void *object, struct fault *fault)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (field_decode(&fields[i], json, object, fault) < 0) {
+			fault_prefix(fault, "/%s", fields[i].name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void
+police_write(struct json_writer *out, const char *name, const struct dp_police *police)
+{
+	if (police->rate_bps == 0)
+		return;
+	json_write_name(out, name);
+	json_write_open(out, '{');
+	fields_write(out, police_fields, police);
+	json_write_close(out, '}');
+}
+
+static void
+range_write(struct json_writer *out, const char *name, unsigned first, unsigned last)
+{
+	if (first == 0 && last == UINT16_MAX)
+		return;
+	json_write_name(out, name);
+	json_write_open(out, '[');
+	json_write_integer(out, first);
+	json_write_integer(out, last);
+	json_write_close(out, ']');
+}
+
+static void
+number_write(struct json_writer *out, const struct field *field, int64_t number)
+{
+	json_write_name_of(out, field->name, field->name_bytes);
+	json_write_integer(out, number);
+}
+
+static void
+text_write(struct json_writer *out, const struct field *field, const char *text)
+{
+	json_write_name_of(out, field->name, field->name_bytes);
+	json_write_string(out, text);
+}
+
+static void
+field_write(struct json_writer *out, const struct field *field, const void *object)
+{
+	static const uint8_t none[16];
+	const void *at = (const uint8_t *)object + field->at;
+	const void *also = (const uint8_t *)object + field->also;
+	const uint8_t byte = *(const uint8_t *)also;
+	const struct flow_rule *rule = object;
+	char text[PREFIX_TEXT_MAX];
+	uint64_t number = 0;
+
+	switch (field->kind) {
+	case FIELD_TEXT:
+		if (*(const char *)at != '\0')
+			text_write(out, field, at);
+		break;
+	case FIELD_KNOWN:
+	case FIELD_NUMBER:
+		number = number_load(at, field->bytes);
+		if (field->kind == FIELD_KNOWN ? byte : field->always || number != field->absent)
+			number_write(out, field, (int64_t)number);
+		break;
+	case FIELD_UDP_PORT:
+		number_write(out, field, ntohs(*(const uint16_t *)at));
+		break;
+	case FIELD_WORD:
+		if (*(const uint8_t *)at)
+			text_write(out, field, field->words[*(const uint8_t *)at]);
+		break;
+	case FIELD_ADDRESS:
+		if (!field->always && memcmp(at, none, sizeof(none)) == 0)
+			break;
+		address_format(byte, at, text);
+		text_write(out, field, text);
+		break;
+	case FIELD_POLICE:
+		police_write(out, field->name, at);
+		break;
+	case FIELD_FAMILY:
+		if (rule->rule.src_bits == 0 && rule->rule.dst_bits == 0)
+			number_write(out, field, rule->rule.family);
+		break;
+	case FIELD_PREFIX:
+		if (byte == 0)
+			break;
+		prefix_format(rule->rule.family, at, byte, text);
+		text_write(out, field, text);
+		break;
+	case FIELD_RANGE:
+		range_write(out, field->name, *(const uint16_t *)at, *(const uint16_t *)also);
+		break;
+	}
+}
+
+static void
+table_write(struct json_writer *out, const struct field *fields, size_t n, const void *object)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		field_write(out, &fields[i], object);
+}
 
 /* Source address and port come both or not at all; without them the flow is a listener. */
 static int
-source_decode(const json_t *json, struct flow_match *match, struct fault *fault)
+match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 {
 	const json_t *src = json_object_get(json, "src");
 	const json_t *src_port = json_object_get(json, "src_port");
 
+	if (fields_decode(match_fields, json, match, fault) < 0 ||
+		fields_decode(match_dst_fields, json, match, fault) < 0)
+		return -1;
 	match->any_source = !src && !src_port;
 	if (match->any_source)
 		return 0;
@@ -226,253 +531,30 @@ source_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 	if (!src_port)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/src_port",
 			"found src alone, expected src_port with it, or neither for any source");
-	match->src_port = htons(field_number(json, "src_port"));
-	return field_address(
-		       json, "src", ADDRESS_UNICAST, match->family, "match/dst", match->src, fault)
-		       ? 0
-		       : -1;
+	return fields_decode(match_src_fields, json, match, fault);
 }
 
-/* "match". */
 static int
-flow_match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
+rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
 {
-	memset(match, 0, sizeof(*match));
-	field_name(json, "port", match->port, sizeof(match->port));
-	match->vlan = field_number(json, "vlan");
-	match->outer_vlan = field_number(json, "outer_vlan");
-	match->dst_port = htons(field_number(json, "dst_port"));
-	match->family = field_address(
-		json, "dst", ADDRESS_UNICAST | ADDRESS_MULTICAST, 0, "", match->dst, fault);
-	if (!match->family)
+	rule->rule.port = DP_RULE_ANY;
+	if (fields_decode(rule_fields, json, rule, fault) < 0)
 		return -1;
-	return source_decode(json, match, fault);
-}
-
-/* "match". */
-static void
-flow_match_write(struct json_writer *out, const struct flow_match *match)
-{
-	json_write_open(out, '{');
-	json_write_string_member(out, "port", match->port);
-	json_write_integer_member(out, "vlan", match->vlan);
-	if (match->outer_vlan)
-		json_write_integer_member(out, "outer_vlan", match->outer_vlan);
-	if (!match->any_source)
-		field_end_write(out, "src", "src_port", match->family, match->src, match->src_port);
-	field_end_write(out, "dst", "dst_port", match->family, match->dst, match->dst_port);
-	json_write_close(out, '}');
-}
-
-/* The rule of a flow: what is absent takes anything, so a prefix has to give the family. */
-
-/* A prefix member, if it is there; its family must be that of what came before. */
-static int
-rule_prefix_decode(const json_t *json, const char *member, uint8_t address[16], uint8_t *bits,
-	uint8_t *family, struct fault *fault)
-{
-	const char *text = json_string_value(json_object_get(json, member));
-	struct dp_prefix prefix;
-	char pointer[16];
-	uint8_t found;
-
-	if (!text)
-		return 0;
-	snprintf(pointer, sizeof(pointer), "/%s", member);
-	found = prefix_read(text, pointer, &prefix, fault);
-	if (!found)
-		return -1;
-	if (*family && found != *family)
-		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"family mismatch: found IPv%u, expected IPv%u as in the rule's %s", found,
-			*family, json_object_get(json, "family") ? "family" : "src");
-	*family = found;
-	*bits = prefix.bits;
-	memcpy(address, prefix.address, sizeof(prefix.address));
-	return 0;
-}
-
-static int
-ports_range_decode(const json_t *json, const char *member, uint16_t *first, uint16_t *last,
-	struct fault *fault)
-{
-	const json_t *range = json_object_get(json, member);
-	char pointer[16];
-
-	*first = 0;
-	*last = UINT16_MAX;
-	if (!range)
-		return 0;
-	*first = (uint16_t)json_integer_value(json_array_get(range, 0));
-	*last = (uint16_t)json_integer_value(json_array_get(range, 1));
-	if (*first <= *last)
-		return 0;
-	snprintf(pointer, sizeof(pointer), "/%s", member);
-	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found first %u above last %u, expected the lower one first", *first, *last);
-}
-
-static uint16_t
-number_or_any(const json_t *json, const char *member)
-{
-	return json_object_get(json, member) ? field_number(json, member) : DP_RULE_ANY;
-}
-
-/* "rule". */
-static int
-flow_rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
-{
-	struct dp_rule *out = &rule->rule;
-
-	memset(rule, 0, sizeof(*rule));
-	field_name(json, "port", rule->port, sizeof(rule->port));
-	out->priority = (uint32_t)json_integer_value(json_object_get(json, "priority"));
-	out->port = DP_RULE_ANY;
-	out->vlan = number_or_any(json, "vlan");
-	out->outer_vlan = number_or_any(json, "outer_vlan");
-	out->family = (uint8_t)field_number(json, "family");
-	if (rule_prefix_decode(json, "src", out->src, &out->src_bits, &out->family, fault) < 0 ||
-		rule_prefix_decode(json, "dst", out->dst, &out->dst_bits, &out->family, fault) <
-			0 ||
-		ports_range_decode(
-			json, "src_ports", &out->src_port_first, &out->src_port_last, fault) < 0 ||
-		ports_range_decode(
-			json, "dst_ports", &out->dst_port_first, &out->dst_port_last, fault) < 0)
-		return -1;
-	if (!out->family)
+	if (!rule->rule.family)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/family",
 			"found no prefix to tell the family, expected 4 or 6");
 	return 0;
 }
 
-static void
-rule_prefix_write(struct json_writer *out, const char *member, uint8_t family,
-	const uint8_t address[16], unsigned bits)
-{
-	char text[PREFIX_TEXT_MAX];
-
-	if (bits == 0)
-		return;
-	prefix_format(family, address, bits, text);
-	json_write_string_member(out, member, text);
-}
-
-static void
-ports_range_write(struct json_writer *out, const char *member, unsigned first, unsigned last)
-{
-	if (first == 0 && last == UINT16_MAX)
-		return;
-	json_write_name(out, member);
-	json_write_open(out, '[');
-	json_write_integer(out, first);
-	json_write_integer(out, last);
-	json_write_close(out, ']');
-}
-
-static void
-known_write(struct json_writer *out, const char *member, unsigned number)
-{
-	if (number != DP_RULE_ANY)
-		json_write_integer_member(out, member, number);
-}
-
-/* "rule". */
-static void
-flow_rule_write(struct json_writer *out, const struct flow_rule *rule)
-{
-	const struct dp_rule *in = &rule->rule;
-
-	json_write_open(out, '{');
-	json_write_integer_member(out, "priority", in->priority);
-	if (in->src_bits == 0 && in->dst_bits == 0)
-		json_write_integer_member(out, "family", in->family);
-	if (rule->port[0] != '\0')
-		json_write_string_member(out, "port", rule->port);
-	known_write(out, "vlan", in->vlan);
-	known_write(out, "outer_vlan", in->outer_vlan);
-	rule_prefix_write(out, "src", in->family, in->src, in->src_bits);
-	rule_prefix_write(out, "dst", in->family, in->dst, in->dst_bits);
-	ports_range_write(out, "src_ports", in->src_port_first, in->src_port_last);
-	ports_range_write(out, "dst_ports", in->dst_port_first, in->dst_port_last);
-	json_write_close(out, '}');
-}
-
-/* What a flow does to its packets before their copies: state, sources, classes, rate, timeout. */
-
-#define LATCH_INTERVAL_MS 1000 /* when latch is follow and nothing is said */
-#define BURST_BYTES_MIN 3000 /* two datagrams of an Ethernet MTU: less would drop at any rate */
-#define BURST_BYTES_MAX (UINT64_C(1) << 32)
-
-static const char *const latches[] = {
-	[DP_LATCH_OPEN] = "open",
-	[DP_LATCH_FIRST] = "first",
-	[DP_LATCH_FOLLOW] = "follow",
-};
-
-static const char *const classes[DP_CLASS_COUNT] = {
-	[DP_CLASS_STUN] = "stun",
-	[DP_CLASS_DTLS] = "dtls",
-	[DP_CLASS_RTP] = "rtp",
-	[DP_CLASS_OTHER] = "other",
-};
-
-static uint64_t
-burst_default(uint64_t rate_bps)
-{
-	const uint64_t eighth_second = rate_bps / 8 / 8;
-
-	if (eighth_second < BURST_BYTES_MIN)
-		return BURST_BYTES_MIN;
-	return eighth_second > BURST_BYTES_MAX ? BURST_BYTES_MAX : eighth_second;
-}
-
-/* A member "police" of an object: a flow or a leg. */
-static int
-police_decode(const json_t *object, struct dp_police *police, struct fault *fault)
-{
-	const json_t *json = json_object_get(object, "police");
-	const json_t *burst = json_object_get(json, "burst_bytes");
-
-	memset(police, 0, sizeof(*police));
-	if (!json)
-		return 0;
-	police->rate_bps = (uint64_t)json_integer_value(json_object_get(json, "rate_bps"));
-	police->burst_bytes =
-		burst ? (uint64_t)json_integer_value(burst) : burst_default(police->rate_bps);
-	if (police->burst_bytes > police->rate_bps * DP_BURST_PER_BPS_MAX)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/police/burst_bytes",
-			"found %" PRIu64 " bytes, expected at most %" PRIu64 " at %" PRIu64
-			" bit/s: what comes in %d s",
-			police->burst_bytes, police->rate_bps * DP_BURST_PER_BPS_MAX,
-			police->rate_bps, DP_BURST_PER_BPS_MAX * 8);
-	return 0;
-}
-
-/* A member "police" of an object: a flow or a leg. */
-static void
-police_write(struct json_writer *out, const struct dp_police *police)
-{
-	if (police->rate_bps == 0)
-		return;
-	json_write_name(out, "police");
-	json_write_open(out, '{');
-	json_write_integer_member(out, "rate_bps", (int64_t)police->rate_bps);
-	json_write_integer_member(out, "burst_bytes", (int64_t)police->burst_bytes);
-	json_write_close(out, '}');
-}
-
 static int
 latch_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
-	const char *text = json_string_value(json_object_get(flow, "latch"));
 	const json_t *interval = json_object_get(flow, "latch_interval_ms");
 
-	spec->latch = DP_LATCH_OPEN;
-	while (text && strcmp(text, latches[spec->latch]) != 0)
-		spec->latch++;
 	if (spec->latch != DP_LATCH_OPEN && !spec->rule && !spec->match.any_source)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/latch",
-			"found %s, expected open, as the match names its source", text);
+			"found %s, expected open, as the match names its source",
+			latches[spec->latch]);
 	if (interval && spec->latch != DP_LATCH_FOLLOW)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/latch_interval_ms",
 			"found it with latch %s, expected it with follow only",
@@ -486,172 +568,85 @@ latch_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 static int
 allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
 {
-	char pointer[32];
 	unsigned i;
 
 	for (i = 0; i < spec->n_allow; i++) {
 		const char *text = json_string_value(json_array_get(list, i));
-		uint8_t family;
+		const uint8_t family = prefix_read(text, &spec->allow[i], fault);
 
-		snprintf(pointer, sizeof(pointer), "/allow/%u", i);
-		family = prefix_read(text, pointer, &spec->allow[i], fault);
-		if (!family)
-			return -1;
-		if (family != spec->match.family)
-			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		if (family == spec->match.family)
+			continue;
+		if (family)
+			fault_set(fault, FAULT_INVALID_VALUE, "",
 				"family mismatch: found IPv%u, expected IPv%u as in the %s", family,
 				spec->match.family, spec->rule ? "rule" : "match");
+		fault_prefix(fault, "/allow/%u", i);
+		return -1;
 	}
 	return 0;
 }
 
-/*
- * What is done to the packets of a flow before its streams: "admin", "action", "latch", "allow",
- * "classes", "police", "idle_timeout_s", "max_datagram_bytes". The match or rule stands in the
- * spec.
+/* What is done to the packets of a flow before its streams. The match or rule stands in the spec.
  */
 static int
-flow_policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
+policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
 	const json_t *by_class = json_object_get(flow, "classes");
-	unsigned i;
 
-	spec->down = field_down(flow);
-	spec->verdict = field_verdict(flow, "action");
-	for (i = 0; i < DP_CLASS_COUNT; i++)
-		spec->class_verdict[i] = field_verdict(by_class, classes[i]);
-	if (police_decode(flow, &spec->police, fault) < 0)
-		return -1;
-	spec->idle_timeout_s =
-		(uint32_t)json_integer_value(json_object_get(flow, "idle_timeout_s"));
-	spec->max_datagram_bytes =
-		(uint32_t)json_integer_value(json_object_get(flow, "max_datagram_bytes"));
-	if (latch_decode(flow, spec, fault) < 0)
+	if (fields_decode(policy_fields, flow, spec, fault) < 0 ||
+		fields_decode(class_fields, by_class, spec, fault) < 0 ||
+		fields_decode(limit_fields, flow, spec, fault) < 0 ||
+		latch_decode(flow, spec, fault) < 0)
 		return -1;
 	return allow_decode(json_object_get(flow, "allow"), spec, fault);
 }
 
 static void
-latch_write(struct json_writer *out, const struct flow_spec *spec)
+policy_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	if (spec->latch != DP_LATCH_OPEN)
-		json_write_string_member(out, "latch", latches[spec->latch]);
-	if (spec->latch == DP_LATCH_FOLLOW)
-		json_write_integer_member(out, "latch_interval_ms", spec->latch_interval_ms);
-}
-
-static void
-allow_write(struct json_writer *out, const struct flow_spec *spec)
-{
+	static const uint8_t forwarded[DP_CLASS_COUNT];
 	char text[PREFIX_TEXT_MAX];
 	unsigned i;
 
-	if (spec->n_allow == 0)
-		return;
-	json_write_name(out, "allow");
-	json_write_open(out, '[');
-	for (i = 0; i < spec->n_allow; i++) {
-		const struct dp_prefix *prefix = &spec->allow[i];
-
-		prefix_format(spec->match.family, prefix->address, prefix->bits, text);
-		json_write_string(out, text);
-	}
-	json_write_close(out, ']');
-}
-
-/* "classes", when one of them is not just forwarded. */
-static void
-classes_write(struct json_writer *out, const struct flow_spec *spec)
-{
-	bool open = false;
-	unsigned i;
-
-	for (i = 0; i < DP_CLASS_COUNT; i++) {
-		if (spec->class_verdict[i] == DP_FORWARD)
-			continue;
-		if (!open) {
-			json_write_name(out, "classes");
-			json_write_open(out, '{');
-			open = true;
+	fields_write(out, policy_fields, spec);
+	if (spec->latch == DP_LATCH_FOLLOW)
+		json_write_integer_member(out, "latch_interval_ms", spec->latch_interval_ms);
+	if (spec->n_allow > 0) {
+		json_write_name(out, "allow");
+		json_write_open(out, '[');
+		for (i = 0; i < spec->n_allow; i++) {
+			prefix_format(spec->match.family, spec->allow[i].address,
+				spec->allow[i].bits, text);
+			json_write_string(out, text);
 		}
-		json_write_string_member(out, classes[i], verdict_name(spec->class_verdict[i]));
+		json_write_close(out, ']');
 	}
-	if (open)
+	if (memcmp(spec->class_verdict, forwarded, sizeof(forwarded)) != 0) {
+		json_write_name(out, "classes");
+		json_write_open(out, '{');
+		fields_write(out, class_fields, spec);
 		json_write_close(out, '}');
-}
-
-/*
- * What is done to the packets of a flow before its streams: "admin", "action", "latch", "allow",
- * "classes", "police", "idle_timeout_s", "max_datagram_bytes". The match or rule stands in the
- * spec.
- */
-static void
-flow_policy_write(struct json_writer *out, const struct flow_spec *spec)
-{
-	if (spec->down)
-		json_write_string_member(out, "admin", "down");
-	if (spec->verdict != DP_FORWARD)
-		json_write_string_member(out, "action", verdict_name(spec->verdict));
-	latch_write(out, spec);
-	allow_write(out, spec);
-	classes_write(out, spec);
-	police_write(out, &spec->police);
-	if (spec->idle_timeout_s > 0)
-		json_write_integer_member(out, "idle_timeout_s", spec->idle_timeout_s);
-	if (spec->max_datagram_bytes > 0)
-		json_write_integer_member(out, "max_datagram_bytes", spec->max_datagram_bytes);
-}
-
-/* Legs: addresses of one family, which need not be the flow's, and the way to the next hop. */
-
-static int
-hop_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
-{
-	const char *mac = json_string_value(json_object_get(json, "mac"));
-
-	leg->hop = FLOW_HOP_ROUTE;
-	if (json_object_get(json, "next_hop")) {
-		leg->hop = FLOW_HOP_GATEWAY;
-		if (!field_address(json, "next_hop", ADDRESS_UNICAST, leg->family, "src",
-			    leg->next_hop, fault))
-			return -1;
 	}
-	if (!mac)
-		return 0;
-	if (leg->hop == FLOW_HOP_GATEWAY)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
-			"found mac and next_hop, expected one of them");
-	leg->hop = FLOW_HOP_MAC;
-	if (mac_parse(mac, leg->mac) < 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
-			"found %s, expected six octets like 02:00:00:00:00:01", mac);
-	return 0;
+	fields_write(out, limit_fields, spec);
 }
 
 static int
 leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 {
-	const json_t *dscp = json_object_get(json, "dscp");
-	const json_t *one_in = json_object_get(json, "one_in");
-	const unsigned any = ADDRESS_UNICAST | ADDRESS_MULTICAST;
+	const char *mac = json_string_value(json_object_get(json, "mac"));
+	const bool gateway = json_object_get(json, "next_hop") != NULL;
 
 	memset(leg, 0, sizeof(*leg));
-	field_name(json, "id", leg->id, sizeof(leg->id));
-	field_name(json, "port", leg->port, sizeof(leg->port));
-	leg->src_port = htons(field_number(json, "src_port"));
-	leg->dst_port = htons(field_number(json, "dst_port"));
-	leg->vlan = field_number(json, "vlan");
-	leg->outer_vlan = field_number(json, "outer_vlan");
-	leg->dscp = dscp ? (uint8_t)json_integer_value(dscp) : DP_DSCP_KEEP;
-	leg->ttl = (uint8_t)field_number(json, "ttl"); /* absent reads as DP_TTL_DECREMENT */
-	leg->down = field_down(json);
-	leg->one_in = one_in ? (uint32_t)json_integer_value(one_in) : 1;
-	if (police_decode(json, &leg->police, fault) < 0)
+	if (fields_decode(leg_fields, json, leg, fault) < 0)
 		return -1;
-	leg->family = field_address(json, "src", ADDRESS_UNICAST, 0, "", leg->src, fault);
-	if (!leg->family || !field_address(json, "dst", any, leg->family, "src", leg->dst, fault))
-		return -1;
-	return hop_decode(json, leg, fault);
+	leg->hop = mac ? FLOW_HOP_MAC : gateway ? FLOW_HOP_GATEWAY : FLOW_HOP_ROUTE;
+	if (mac && gateway)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
+			"found mac and next_hop, expected one of them");
+	if (mac && mac_parse(mac, leg->mac) < 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
+			"found %s, expected six octets like 02:00:00:00:00:01", mac);
+	return 0;
 }
 
 int
@@ -669,162 +664,86 @@ flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct faul
 }
 
 static void
-hop_write(struct json_writer *out, const struct flow_leg *leg)
+legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n)
 {
-	char text[ADDRESS_TEXT_MAX];
-
-	if (leg->hop == FLOW_HOP_GATEWAY) {
-		address_format(leg->family, leg->next_hop, text);
-		json_write_string_member(out, "next_hop", text);
-	} else if (leg->hop == FLOW_HOP_MAC) {
-		mac_format(leg->mac, text);
-		json_write_string_member(out, "mac", text);
-	}
-}
-
-/* What a copy gets beside its addresses; each is left out where it changes nothing. */
-static void
-treatment_write(struct json_writer *out, const struct flow_leg *leg)
-{
-	if (leg->outer_vlan)
-		json_write_integer_member(out, "outer_vlan", leg->outer_vlan);
-	if (leg->dscp != DP_DSCP_KEEP)
-		json_write_integer_member(out, "dscp", leg->dscp);
-	if (leg->ttl != DP_TTL_DECREMENT)
-		json_write_integer_member(out, "ttl", leg->ttl);
-	if (leg->down)
-		json_write_string_member(out, "admin", "down");
-	if (leg->one_in > 1)
-		json_write_integer_member(out, "one_in", leg->one_in);
-	police_write(out, &leg->police);
-}
-
-static void
-leg_write(struct json_writer *out, const struct flow_leg *leg)
-{
-	json_write_open(out, '{');
-	if (leg->id[0] != '\0')
-		json_write_string_member(out, "id", leg->id);
-	json_write_string_member(out, "port", leg->port);
-	json_write_integer_member(out, "vlan", leg->vlan);
-	field_end_write(out, "src", "src_port", leg->family, leg->src, leg->src_port);
-	field_end_write(out, "dst", "dst_port", leg->family, leg->dst, leg->dst_port);
-	treatment_write(out, leg);
-	hop_write(out, leg);
-	json_write_close(out, '}');
-}
-
-/* "legs". */
-static void
-flow_legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n)
-{
+	char mac[MAC_TEXT_MAX];
 	size_t i;
 
 	json_write_name(out, "legs");
 	json_write_open(out, '[');
-	for (i = 0; i < n; i++)
-		leg_write(out, &legs[i]);
+	for (i = 0; i < n; i++) {
+		json_write_open(out, '{');
+		fields_write(out, leg_fields, &legs[i]);
+		if (legs[i].hop == FLOW_HOP_MAC) {
+			mac_format(legs[i].mac, mac);
+			json_write_string_member(out, "mac", mac);
+		}
+		json_write_close(out, '}');
+	}
 	json_write_close(out, ']');
 }
 
-/* Streams: each is identified by fields of the RTP header, no two by the same. */
-
 static bool
-stream_same(const struct flow_stream *a, const struct flow_stream *b)
+stream_same(const struct dp_stream *a, const struct dp_stream *b)
 {
 	return a->has_ssrc == b->has_ssrc && a->ssrc == b->ssrc &&
 	       a->has_payload_type == b->has_payload_type && a->payload_type == b->payload_type;
 }
 
 static int
-legs_decode(
-	const json_t *json, struct flow_spec *spec, struct flow_stream *stream, struct fault *fault)
+stream_decode(const json_t *json, struct flow_spec *spec, unsigned number, struct fault *fault)
 {
+	struct flow_stream *stream = &spec->streams[number];
+	const json_t *list = json_object_get(json, "legs");
 	struct flow_leg *legs = &spec->legs[stream->first_leg];
-	char pointer[32];
-	size_t i;
+	unsigned i;
 
-	if (stream->verdict == DP_FORWARD && stream->n_legs == 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
-			"found none, expected a leg, as the stream's action is forward");
-	if (flow_legs_decode(json_object_get(json, "legs"), legs, stream->n_legs, fault) < 0)
+	stream->dp.n_legs = (uint16_t)json_array_size(list);
+	if (fields_decode(stream_fields, json, stream, fault) < 0)
 		return -1;
-	for (i = 0; i < stream->n_legs; i++) {
-		if (legs[i].id[0] == '\0')
-			continue;
-		snprintf(pointer, sizeof(pointer), "/legs/%zu/id", i);
-		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found %s, expected none, as legs of streams have no id", legs[i].id);
-	}
-	return 0;
-}
-
-static int
-stream_decode(
-	const json_t *json, struct flow_spec *spec, struct flow_stream *stream, struct fault *fault)
-{
-	const json_t *ssrc = json_object_get(json, "ssrc");
-	const json_t *payload_type = json_object_get(json, "payload_type");
-
-	stream->has_ssrc = ssrc != NULL;
-	stream->has_payload_type = payload_type != NULL;
-	stream->ssrc = (uint32_t)json_integer_value(ssrc);
-	stream->payload_type = (uint8_t)json_integer_value(payload_type);
-	stream->verdict = field_verdict(json, "action");
-	stream->n_legs = (uint16_t)json_array_size(json_object_get(json, "legs"));
-	if (!ssrc && !payload_type)
+	if (!stream->dp.has_ssrc && !stream->dp.has_payload_type)
 		return fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found neither ssrc nor payload_type, expected one of them or both");
-	return legs_decode(json, spec, stream, fault);
+	if (stream->dp.verdict == DP_FORWARD && stream->dp.n_legs == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
+			"found none, expected a leg, as the stream's action is forward");
+	if (flow_legs_decode(list, legs, stream->dp.n_legs, fault) < 0)
+		return -1;
+	for (i = 0; i < stream->dp.n_legs; i++) {
+		if (legs[i].id[0] == '\0')
+			continue;
+		fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found %s, expected none, as legs of streams have no id", legs[i].id);
+		fault_prefix(fault, "/legs/%u/id", i);
+		return -1;
+	}
+	for (i = 0; i < number; i++) {
+		if (stream_same(&stream->dp, &spec->streams[i].dp))
+			return fault_set(fault, FAULT_INVALID_VALUE, "",
+				"found the ssrc and payload_type of stream %u, expected others", i);
+	}
+	return 0;
 }
 
-/* "streams" with their legs, for which the spec has room; not written when there are none. */
 static int
-flow_streams_decode(const json_t *streams, struct flow_spec *spec, struct fault *fault)
+streams_decode(const json_t *streams, struct flow_spec *spec, struct fault *fault)
 {
 	uint32_t first_leg = spec->n_legs;
-	unsigned i, other;
+	unsigned i;
 
 	for (i = 0; i < spec->n_streams; i++) {
-		struct flow_stream *stream = &spec->streams[i];
-
-		stream->first_leg = first_leg;
-		if (stream_decode(json_array_get(streams, i), spec, stream, fault) < 0) {
+		spec->streams[i].first_leg = first_leg;
+		if (stream_decode(json_array_get(streams, i), spec, i, fault) < 0) {
 			fault_prefix(fault, "/streams/%u", i);
 			return -1;
 		}
-		first_leg += stream->n_legs;
-		for (other = 0; other < i; other++) {
-			if (!stream_same(stream, &spec->streams[other]))
-				continue;
-			fault_set(fault, FAULT_INVALID_VALUE, "",
-				"found the ssrc and payload_type of stream %u, expected others",
-				other);
-			fault_prefix(fault, "/streams/%u", i);
-			return -1;
-		}
+		first_leg += spec->streams[i].dp.n_legs;
 	}
 	return 0;
 }
 
 static void
-stream_write(
-	struct json_writer *out, const struct flow_spec *spec, const struct flow_stream *stream)
-{
-	json_write_open(out, '{');
-	if (stream->has_ssrc)
-		json_write_integer_member(out, "ssrc", stream->ssrc);
-	if (stream->has_payload_type)
-		json_write_integer_member(out, "payload_type", stream->payload_type);
-	if (stream->verdict != DP_FORWARD)
-		json_write_string_member(out, "action", verdict_name(stream->verdict));
-	flow_legs_write(out, &spec->legs[stream->first_leg], stream->n_legs);
-	json_write_close(out, '}');
-}
-
-/* "streams" with their legs, for which the spec has room; not written when there are none. */
-static void
-flow_streams_write(struct json_writer *out, const struct flow_spec *spec)
+streams_write(struct json_writer *out, const struct flow_spec *spec)
 {
 	unsigned i;
 
@@ -832,8 +751,14 @@ flow_streams_write(struct json_writer *out, const struct flow_spec *spec)
 		return;
 	json_write_name(out, "streams");
 	json_write_open(out, '[');
-	for (i = 0; i < spec->n_streams; i++)
-		stream_write(out, spec, &spec->streams[i]);
+	for (i = 0; i < spec->n_streams; i++) {
+		const struct flow_stream *stream = &spec->streams[i];
+
+		json_write_open(out, '{');
+		fields_write(out, stream_fields, stream);
+		legs_write(out, &spec->legs[stream->first_leg], stream->dp.n_legs);
+		json_write_close(out, '}');
+	}
 	json_write_close(out, ']');
 }
 
@@ -849,13 +774,13 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 	if (!match && !spec->rule)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/match",
 			"found neither match nor rule, expected one of them");
-	if (match && flow_match_decode(match, &spec->match, fault) < 0) {
+	if (match && match_decode(match, &spec->match, fault) < 0) {
 		fault_prefix(fault, "/match");
 		return -1;
 	}
 	if (!spec->rule)
 		return 0;
-	if (flow_rule_decode(json_object_get(flow, "rule"), spec->rule, fault) < 0) {
+	if (rule_decode(json_object_get(flow, "rule"), spec->rule, fault) < 0) {
 		fault_prefix(fault, "/rule");
 		return -1;
 	}
@@ -866,8 +791,10 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 static int
 spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
-	field_name(flow, "id", spec->id, sizeof(spec->id));
-	if (classifier_decode(flow, spec, fault) < 0 || flow_policy_decode(flow, spec, fault) < 0)
+	const char *id = json_string_value(json_object_get(flow, "id"));
+
+	strncpy(spec->id, id ? id : "", sizeof(spec->id) - 1);
+	if (classifier_decode(flow, spec, fault) < 0 || policy_decode(flow, spec, fault) < 0)
 		return -1;
 	if (spec->verdict == DP_FORWARD && spec->n_all_legs == 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
@@ -876,7 +803,7 @@ spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 	if (flow_legs_decode(json_object_get(flow, "legs"), spec->legs, spec->n_legs, fault) < 0 ||
 		leg_ids_check(spec->legs, spec->n_legs, fault) < 0)
 		return -1;
-	return flow_streams_decode(json_object_get(flow, "streams"), spec, fault);
+	return streams_decode(json_object_get(flow, "streams"), spec, fault);
 }
 
 struct flow_spec *
@@ -916,13 +843,19 @@ flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
 	json_write_open(out, '{');
 	json_write_string_member(out, "id", spec->id);
 	json_write_name(out, spec->rule ? "rule" : "match");
-	if (spec->rule)
-		flow_rule_write(out, spec->rule);
-	else
-		flow_match_write(out, &spec->match);
-	flow_policy_write(out, spec);
-	flow_streams_write(out, spec);
-	flow_legs_write(out, spec->legs, spec->n_legs);
+	json_write_open(out, '{');
+	if (spec->rule) {
+		fields_write(out, rule_fields, spec->rule);
+	} else {
+		fields_write(out, match_fields, &spec->match);
+		if (!spec->match.any_source)
+			fields_write(out, match_src_fields, &spec->match);
+		fields_write(out, match_dst_fields, &spec->match);
+	}
+	json_write_close(out, '}');
+	policy_write(out, spec);
+	streams_write(out, spec);
+	legs_write(out, spec->legs, spec->n_legs);
 	json_write_close(out, '}');
 }
 

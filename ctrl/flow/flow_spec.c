@@ -106,11 +106,11 @@ leg_compare_destination(const struct flow_leg *a, const struct flow_leg *b)
 {
 	int order = strcmp(a->port, b->port);
 
-	order = order ? order : a->vlan - b->vlan;
-	order = order ? order : a->outer_vlan - b->outer_vlan;
-	order = order ? order : a->family - b->family;
-	order = order ? order : memcmp(a->dst, b->dst, sizeof(a->dst));
-	return order ? order : a->dst_port - b->dst_port;
+	order = order ? order : a->dp.vlan - b->dp.vlan;
+	order = order ? order : a->dp.outer_vlan - b->dp.outer_vlan;
+	order = order ? order : a->dp.family - b->dp.family;
+	order = order ? order : memcmp(a->dp.dst, b->dp.dst, sizeof(a->dp.dst));
+	return order ? order : a->dp.dst_port - b->dp.dst_port;
 }
 
 /* Two gateways are two ways, and two sources of a multicast group are two channels (RFC 4607). */
@@ -122,9 +122,9 @@ leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 	order = order ? order : a->hop - b->hop;
 	order = order ? order : memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop));
 	order = order ? order : memcmp(a->mac, b->mac, sizeof(a->mac));
-	if (order || address_kind(a->family, a->dst) != ADDRESS_MULTICAST)
+	if (order || address_kind(a->dp.family, a->dp.dst) != ADDRESS_MULTICAST)
 		return order;
-	return memcmp(a->src, b->src, sizeof(a->src));
+	return memcmp(a->dp.src, b->dp.src, sizeof(a->dp.src));
 }
 
 /* Legs that compare equal keep their order, so that the later one is the one refused. */
@@ -326,12 +326,12 @@ legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault
 			continue;
 		snprintf(pointer, sizeof(pointer), "/legs/%u", leg - n_old);
 		snprintf(number, sizeof(number), "number %u", before + 1u);
-		address_format(legs[leg].family, legs[leg].dst, address);
+		address_format(legs[leg].dp.family, legs[leg].dp.dst, address);
 		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found destination %s port %u by %s, where leg %s sends too, and the "
 			"receiver would get each packet twice; expected another destination, or "
 			"another port, VLAN or next hop to it",
-			address, ntohs(legs[leg].dst_port), legs[leg].port,
+			address, ntohs(legs[leg].dp.dst_port), legs[leg].port,
 			legs[before].id[0] ? legs[before].id : number);
 	}
 	leg_index_fini(&index);
@@ -348,7 +348,7 @@ flow_legs_apart(const struct flow_spec *spec, struct fault *fault)
 	for (i = 0; i < spec->n_streams; i++) {
 		const struct flow_stream *stream = &spec->streams[i];
 
-		if (legs_apart(&spec->legs[stream->first_leg], stream->n_legs, 0, fault) < 0) {
+		if (legs_apart(&spec->legs[stream->first_leg], stream->dp.n_legs, 0, fault) < 0) {
 			fault_prefix(fault, "/streams/%u", i);
 			return -1;
 		}

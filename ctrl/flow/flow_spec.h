@@ -56,31 +56,15 @@ enum flow_hop {
 struct flow_leg {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given; always of a stream's leg */
 	char port[DP_NAME_MAX];
-	uint8_t src[16];
-	uint8_t dst[16];
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
 	uint8_t mac[6]; /* FLOW_HOP_MAC */
-	uint16_t src_port;
-	uint16_t dst_port;
-	uint16_t vlan;
-	uint16_t outer_vlan;
-	uint8_t family; /* 4 or 6, of what leaves */
-	uint8_t dscp; /* or DP_DSCP_KEEP */
-	uint8_t ttl; /* or DP_TTL_DECREMENT */
 	uint8_t hop; /* enum flow_hop */
-	uint8_t down;
-	uint32_t one_in;
-	struct dp_police police;
+	struct dp_leg dp; /* all but next_hop, which is zero here */
 };
 
 struct flow_stream {
-	uint32_t ssrc;
-	uint8_t has_ssrc;
-	uint8_t has_payload_type;
-	uint8_t payload_type;
-	uint8_t verdict; /* enum dp_verdict */
+	struct dp_stream dp; /* all but legs, which is NULL here */
 	uint32_t first_leg; /* in the legs of the spec */
-	uint16_t n_legs;
 };
 
 struct flow_spec {
@@ -104,6 +88,8 @@ struct flow_spec {
 	struct flow_stream *streams;
 	struct dp_prefix *allow;
 	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
+	struct dp_flow
+		dp; /* verdicts, state, latch and policer; flow_compile() fills in the rest */
 };
 
 /* A spec with room for that much, zero but for its counts. NULL without memory. */
@@ -145,7 +131,7 @@ leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
 		fault_prefix(fault, "/legs/%u", leg);
 		return;
 	}
-	while (leg >= stream->first_leg + stream->n_legs)
+	while (leg >= stream->first_leg + stream->dp.n_legs)
 		stream++;
 	fault_prefix(fault, "/streams/%u/legs/%u", (unsigned)(stream - spec->streams),
 		leg - stream->first_leg);

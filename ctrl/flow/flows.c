@@ -19,9 +19,9 @@
 bool
 leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
 {
-	return a->hop == b->hop && a->family == b->family && a->vlan == b->vlan &&
-	       a->outer_vlan == b->outer_vlan && strcmp(a->port, b->port) == 0 &&
-	       memcmp(a->dst, b->dst, sizeof(a->dst)) == 0 &&
+	return a->hop == b->hop && a->dp.family == b->dp.family && a->dp.vlan == b->dp.vlan &&
+	       a->dp.outer_vlan == b->dp.outer_vlan && strcmp(a->port, b->port) == 0 &&
+	       memcmp(a->dp.dst, b->dp.dst, sizeof(a->dp.dst)) == 0 &&
 	       memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop)) == 0 &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }

@@ -70,7 +70,7 @@ same_network(const struct flow_spec *spec, const struct flow_leg *leg, bool port
 	const uint16_t vlan = spec->rule ? spec->rule->rule.vlan : spec->match.vlan;
 	const uint16_t outer = spec->rule ? spec->rule->rule.outer_vlan : spec->match.outer_vlan;
 
-	if (!vlan_is(vlan, leg->vlan) || !vlan_is(outer, leg->outer_vlan))
+	if (!vlan_is(vlan, leg->dp.vlan) || !vlan_is(outer, leg->dp.outer_vlan))
 		return false;
 	return !port || name[0] == '\0' || strcmp(name, leg->port) == 0;
 }
@@ -131,12 +131,12 @@ leg_follow(struct loop_search *search, const struct flow_leg *leg, unsigned from
 {
 	const struct loop_leg asked = {
 		.leg = leg,
-		.pair = {.src = leg->src,
-			.dst = leg->dst,
-			.src_port = leg->src_port,
-			.dst_port = leg->dst_port,
-			.family = leg->family},
-		.is_group = address_kind(leg->family, leg->dst) == ADDRESS_MULTICAST,
+		.pair = {.src = leg->dp.src,
+			.dst = leg->dp.dst,
+			.src_port = leg->dp.src_port,
+			.dst_port = leg->dp.dst_port,
+			.family = leg->dp.family},
+		.is_group = address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST,
 	};
 
 	if (leg_follow_all(search, &asked, true, from) == 0 && !asked.is_group)
@@ -198,11 +198,11 @@ loop_fault(const struct loop_search *search, unsigned last, const struct flow_sp
 {
 	char address[ADDRESS_TEXT_MAX], way[WAY_MAX];
 
-	address_format(leg->family, leg->dst, address);
+	address_format(leg->dp.family, leg->dp.dst, address);
 	loop_print(search, last, spec->id[0] ? spec->id : "this flow", way);
 	return fault_set(fault, FAULT_CONFLICT, "/dst",
 		"found %s port %u, which leads back: %s; expected legs that end outside", address,
-		ntohs(leg->dst_port), way);
+		ntohs(leg->dp.dst_port), way);
 }
 
 /*

@@ -35,12 +35,12 @@ leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const st
 	const struct dp_port_info *ingress, struct fault *fault)
 {
 	const unsigned mtu = ports->info[ports_find(ports, leg->port)].mtu;
-	const int growth = leg->family == spec->match.family ? 0
-			   : leg->family == 6		     ? TRANSLATION_BYTES
-							     : -TRANSLATION_BYTES;
+	const int growth = leg->dp.family == spec->match.family ? 0
+			   : leg->dp.family == 6		? TRANSLATION_BYTES
+								: -TRANSLATION_BYTES;
 	const int longest = (int)spec->max_datagram_bytes + growth;
 
-	if (leg->family == 6 && mtu < IPV6_MTU_LEAST)
+	if (leg->dp.family == 6 && mtu < IPV6_MTU_LEAST)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
 			"found %s, whose MTU is %u, expected at least %u, as every IPv6 link has: "
 			"raise the MTU",

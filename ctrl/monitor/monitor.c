@@ -85,9 +85,9 @@ streams_same(const struct flow_spec *a, const struct flow_spec *b)
 		const struct flow_stream *one = &a->streams[i];
 		struct flow_stream other = b->streams[i];
 
-		if (one->n_legs != other.n_legs ||
+		if (one->dp.n_legs != other.dp.n_legs ||
 			memcmp(&a->legs[one->first_leg], &b->legs[other.first_leg],
-				one->n_legs * sizeof(a->legs[0])) != 0)
+				one->dp.n_legs * sizeof(a->legs[0])) != 0)
 			return false;
 		other.first_leg = one->first_leg;
 		if (memcmp(one, &other, sizeof(other)) != 0)

@@ -106,7 +106,7 @@ flow_can_punt(const struct flow_spec *spec)
 			return true;
 	}
 	for (i = 0; i < spec->n_streams; i++) {
-		if (spec->streams[i].verdict == DP_PUNT)
+		if (spec->streams[i].dp.verdict == DP_PUNT)
 			return true;
 	}
 	return false;

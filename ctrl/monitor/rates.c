@@ -299,7 +299,7 @@ flow_visit(struct flow_rates *rates, const struct flow *flow)
 	if (rates->with_legs && legs_visit(rates, flow, legs) < 0)
 		return -1;
 	for (i = 0; i < spec->n_streams; i++) {
-		const unsigned n = spec->streams[i].n_legs;
+		const unsigned n = spec->streams[i].dp.n_legs;
 
 		if (dp_stream_stats_get(dp, flow->handle, i, &stream, legs, n) == 0)
 			row->drops += copy_drops(legs, n);

@@ -56,9 +56,9 @@ flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
 			(unsigned)ports_find(list->context->flows->ports, ingress)))
 		health |= HEALTH_PORT_DOWN;
 	for (i = 0; i < spec->n_all_legs; i++) {
-		if (spec->legs[i].down)
+		if (spec->legs[i].dp.down)
 			health |= HEALTH_DOWN;
-		if (spec->down || spec->legs[i].down)
+		if (spec->down || spec->legs[i].dp.down)
 			continue;
 		next_hops_info_get(list->context->flows->hops, flow->hops[i], &info);
 		health |= 1u << info.state;
@@ -88,7 +88,7 @@ leg_reason_encode(const struct flows *flows, const struct flow *flow, unsigned l
 		return NULL;
 	if (leg < spec->n_legs)
 		return json_sprintf("leg %s: %s", spec->legs[leg].id, reason);
-	while (leg >= spec->streams[i].first_leg + spec->streams[i].n_legs)
+	while (leg >= spec->streams[i].first_leg + spec->streams[i].dp.n_legs)
 		i++;
 	return json_sprintf(
 		"stream %u, leg %u: %s", i + 1, leg - spec->streams[i].first_leg + 1, reason);
@@ -291,13 +291,13 @@ streams_encode(
 		struct dp_stream_stats stats;
 
 		if (dp_stream_stats_get(
-			    context->dp, flow->handle, i, &stats, legs, stream->n_legs) < 0)
+			    context->dp, flow->handle, i, &stats, legs, stream->dp.n_legs) < 0)
 			continue;
 		json_array_append_new(
 			list, json_pack("{s:I, s:I, s:o}", "packets", (json_int_t)stats.packets,
 				      "bytes", (json_int_t)stats.bytes, "legs",
 				      legs_state_encode(context, flow, stream->first_leg, legs,
-					      stream->n_legs)));
+					      stream->dp.n_legs)));
 	}
 	return list;
 }

@@ -249,7 +249,7 @@ Test(commits, one_on_top_of_the_other)
 	flow = flow_db_find(&room.flows.db, "a");
 	cr_expect_eq(flow->spec->n_legs, 1);
 	cr_expect_str_eq(flow->spec->legs[0].id, "more");
-	cr_expect_eq(flow->spec->legs[0].down, 1);
+	cr_expect_eq(flow->spec->legs[0].dp.down, 1);
 	room_expect(&room, 1, 1);
 	cr_expect_eq(room.dp->n_commits, 2);
 }

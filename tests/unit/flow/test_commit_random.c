@@ -322,8 +322,8 @@ spec_expect(const struct flow_spec *spec, const struct model_flow *as)
 	cr_assert_eq(spec->n_legs, as->n_legs, "%s: %s", where, text);
 	for (unsigned i = 0; i < as->n_legs; i++) {
 		cr_assert_eq(atoi(spec->legs[i].id + 4), as->legs[i].id, "%s: %s", where, text);
-		cr_assert_eq(spec->legs[i].dst[3], as->legs[i].last, "%s: %s", where, text);
-		cr_assert_eq(spec->legs[i].down, as->legs[i].down, "%s: %s", where, text);
+		cr_assert_eq(spec->legs[i].dp.dst[3], as->legs[i].last, "%s: %s", where, text);
+		cr_assert_eq(spec->legs[i].dp.down, as->legs[i].down, "%s: %s", where, text);
 	}
 	cr_assert_str_eq(fake_store_text(spec->id), text, "%s", where);
 	free(text);

@@ -174,7 +174,7 @@ last_of(const char *id)
 {
 	const struct flow *flow = flow_db_find(&room.flows.db, id);
 
-	return flow ? flow->spec->legs[0].dst[3] : 0;
+	return flow ? flow->spec->legs[0].dp.dst[3] : 0;
 }
 
 /* A trial of a flow that changes, and many changes of others by single calls meanwhile. */

@@ -100,16 +100,16 @@ Test(flow_spec, decoded_whole)
 	cr_expect_eq(spec->match.dst_port, htons(6000));
 	cr_expect_arr_eq(spec->match.dst, ((uint8_t[16]){239, 0, 0, 1}), 16);
 	cr_assert_eq(spec->n_legs, 3);
-	cr_expect_eq(spec->legs[0].dscp, 0, "a DSCP of zero is set, not kept");
-	cr_expect_eq(spec->legs[0].ttl, 64);
+	cr_expect_eq(spec->legs[0].dp.dscp, 0, "a DSCP of zero is set, not kept");
+	cr_expect_eq(spec->legs[0].dp.ttl, 64);
 	cr_expect_eq(spec->legs[0].hop, FLOW_HOP_GATEWAY);
 	cr_expect_arr_eq(spec->legs[0].next_hop, ((uint8_t[16]){198, 51, 100, 254}), 16);
 	cr_expect_eq(spec->legs[1].hop, FLOW_HOP_MAC);
 	cr_expect_arr_eq(spec->legs[1].mac, ((uint8_t[6]){2, 0, 0, 0, 0, 1}), 6);
 	cr_expect_eq(spec->legs[2].hop, FLOW_HOP_ROUTE);
-	cr_expect_eq(spec->legs[2].dscp, DP_DSCP_KEEP);
-	cr_expect_eq(spec->legs[2].ttl, DP_TTL_DECREMENT);
-	cr_expect_eq(spec->legs[2].dst_port, htons(5004));
+	cr_expect_eq(spec->legs[2].dp.dscp, DP_DSCP_KEEP);
+	cr_expect_eq(spec->legs[2].dp.ttl, DP_TTL_DECREMENT);
+	cr_expect_eq(spec->legs[2].dp.dst_port, htons(5004));
 	free(spec);
 }
 
@@ -145,14 +145,14 @@ Test(flow_spec, copied_with_other_legs)
 	cr_expect_str_eq(made->legs[1].id, "a");
 	cr_expect_str_eq(made->legs[2].id, "d");
 	cr_expect_eq(made->streams[1].first_leg, 3);
-	cr_expect_eq(made->streams[1].payload_type, 2);
-	cr_expect_eq(made->legs[3].ttl, 9);
+	cr_expect_eq(made->streams[1].dp.payload_type, 2);
+	cr_expect_eq(made->legs[3].dp.ttl, 9);
 	cr_expect_eq(made->allow[0].bits, 25);
 	cr_expect_null(made->rule);
 	spec = flow_spec_with_legs(made, NULL, 0, NULL, 0);
 	free(made);
 	cr_assert_eq(spec->n_all_legs, 1);
-	cr_expect_eq(spec->legs[spec->streams[1].first_leg].ttl, 9);
+	cr_expect_eq(spec->legs[spec->streams[1].first_leg].dp.ttl, 9);
 	free(spec);
 }
 

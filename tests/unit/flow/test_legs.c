@@ -49,8 +49,8 @@ leg_made(const char *id, uint8_t last)
 	struct flow_leg leg = flow->spec->legs[0];
 
 	strcpy(leg.id, id);
-	leg.dst[3] = last;
-	leg.dst_port = htons(dst_port++);
+	leg.dp.dst[3] = last;
+	leg.dp.dst_port = htons(dst_port++);
 	return leg;
 }
 

@@ -192,7 +192,7 @@ Test(punts, a_flow_is_replaced)
 
 Test(punts, nothing_to_poll_no_timer)
 {
-	struct flow_stream stream = {.verdict = DP_PUNT};
+	struct flow_stream stream = {.dp.verdict = DP_PUNT};
 	struct flow_spec plain = {.verdict = DP_FORWARD}, streams = {.verdict = DP_FORWARD};
 	struct flow a = flow_make(&plain, "a", 1), b = flow_make(&streams, "b", 2);
 

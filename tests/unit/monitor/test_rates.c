@@ -199,7 +199,7 @@ Test(flow_rates, legs_are_compared_by_id)
 Test(flow_rates, drops_of_a_flow_are_those_of_its_legs_too)
 {
 	struct flow *flow = flow_added(1, 3);
-	struct flow_stream stream = {.n_legs = 1};
+	struct flow_stream stream = {.dp.n_legs = 1};
 	struct rates_waiter waiter;
 	const struct rate_row *row;
 
