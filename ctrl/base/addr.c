@@ -34,6 +34,16 @@ address_size(uint8_t family)
 }
 
 bool
+address_in_prefix(
+	const uint8_t prefix[ADDRESS_BYTES], unsigned bits, const uint8_t address[ADDRESS_BYTES])
+{
+	const unsigned bytes = bits / 8, rest = bits % 8;
+
+	return memcmp(prefix, address, bytes) == 0 &&
+	       (rest == 0 || ((prefix[bytes] ^ address[bytes]) & (0xff00u >> rest & 0xff)) == 0);
+}
+
+bool
 address_is_void(uint8_t family, const uint8_t address[ADDRESS_BYTES])
 {
 	static const uint8_t zeros[ADDRESS_BYTES];

@@ -52,6 +52,10 @@ uint8_t address_from_af(uint8_t af);
 /* Bytes of an address of this family: 4 or 16. */
 size_t address_size(uint8_t family);
 
+/* Whether the first `bits` bits of both are the same. */
+bool address_in_prefix(
+	const uint8_t prefix[ADDRESS_BYTES], unsigned bits, const uint8_t address[ADDRESS_BYTES]);
+
 /* The unspecified address, or IPv4's limited broadcast: no unicast or multicast destination. */
 bool address_is_void(uint8_t family, const uint8_t address[ADDRESS_BYTES]);
 

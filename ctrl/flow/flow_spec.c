@@ -92,6 +92,21 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	return made;
 }
 
+void
+leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
+{
+	const struct flow_stream *stream = spec->streams;
+
+	if (leg < spec->n_legs) {
+		fault_prefix(fault, "/legs/%u", leg);
+		return;
+	}
+	while (leg >= stream->first_leg + stream->dp.n_legs)
+		stream++;
+	fault_prefix(fault, "/streams/%u/legs/%u", (unsigned)(stream - spec->streams),
+		leg - stream->first_leg);
+}
+
 /* A sorted list of numbers, made when it is needed: flows keep none. */
 
 int

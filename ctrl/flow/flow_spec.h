@@ -116,26 +116,11 @@ int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
 struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
 	unsigned n_kept, const struct flow_leg *added, unsigned n_added);
 
-/* Where a leg stands in the document that its flow came from. Any thread. */
-
 /*
  * Put "/legs/N", or "/streams/S/legs/N", before the pointer of a fault of the spec's leg number
  * `leg`, as they are counted with those of streams.
  */
-static inline void
-leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
-{
-	const struct flow_stream *stream = spec->streams;
-
-	if (leg < spec->n_legs) {
-		fault_prefix(fault, "/legs/%u", leg);
-		return;
-	}
-	while (leg >= stream->first_leg + stream->dp.n_legs)
-		stream++;
-	fault_prefix(fault, "/streams/%u/legs/%u", (unsigned)(stream - spec->streams),
-		leg - stream->first_leg);
-}
+void leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault);
 
 /* Identity of the legs of a flow: ids, given where none was asked for, and where they send. */
 

@@ -54,22 +54,18 @@ leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 	return rc;
 }
 
-static void
-leg_hop_unref(struct flows *flows, const struct flow_leg *leg, unsigned index, bool seen)
-{
-	struct hop_request request;
-	const bool asks = hop_request_make(leg, flows->ports, &request);
-
-	next_hops_unref(flows->hops, asks ? &request : NULL, index, seen);
-}
-
 /* Give back the first n_legs references of a flow. */
 static void
 hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
 	bool seen)
 {
-	while (n_legs-- > 0)
-		leg_hop_unref(flows, &spec->legs[n_legs], hops[n_legs], seen);
+	struct hop_request request;
+
+	while (n_legs-- > 0) {
+		const bool asks = hop_request_make(&spec->legs[n_legs], flows->ports, &request);
+
+		next_hops_unref(flows->hops, asks ? &request : NULL, hops[n_legs], seen);
+	}
 }
 
 int
@@ -261,29 +257,6 @@ legs_are_stale(void *arg)
 
 	repoint->sequence = 0;
 	timer_set(repoint, SLICE_PAUSE_MS);
-}
-
-/* `base` NULL: hop_repoint_run() is called by hand. 0 or -ENOMEM. */
-static int
-hop_repoint_init(struct hop_repoint *repoint, struct flows *flows, struct event_base *base)
-{
-	*repoint = (struct hop_repoint){.flows = flows};
-	if (base) {
-		repoint->timer = event_new(base, -1, 0, timer_passed, repoint);
-		if (!repoint->timer)
-			return -ENOMEM;
-	}
-	next_hops_on_stale(flows->hops, legs_are_stale, repoint);
-	return 0;
-}
-
-/* `base` NULL: hop_repoint_run() is called by hand. 0 or -ENOMEM. */
-static void
-hop_repoint_fini(struct hop_repoint *repoint)
-{
-	if (repoint->timer)
-		event_free(repoint->timer);
-	repoint->timer = NULL;
 }
 
 /* Where a leg ought to be; what it holds, if that is right. */
@@ -480,19 +453,18 @@ hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 	if (!flows->net)
 		return -1;
 	flows->hops = next_hops_create(flows->dp, flows->ports, flows->net, base);
-	if (flows->hops && hop_repoint_init(&flows->repoint, flows, base) == 0)
+	flows->repoint = (struct hop_repoint){.flows = flows};
+	if (base)
+		flows->repoint.timer = event_new(base, -1, 0, timer_passed, &flows->repoint);
+	if (flows->hops && (!base || flows->repoint.timer)) {
+		next_hops_on_stale(flows->hops, legs_are_stale, &flows->repoint);
 		return 0;
+	}
+	if (flows->repoint.timer)
+		event_free(flows->repoint.timer);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
-}
-
-static void
-hops_fini(struct flows *flows)
-{
-	hop_repoint_fini(&flows->repoint);
-	next_hops_destroy(flows->hops);
-	net_destroy(flows->net);
 }
 
 int
@@ -543,7 +515,10 @@ flows_fini(struct flows *flows)
 
 	for (; flow; flow = flow_db_next(flow))
 		flow_unsteer(flows, flow->spec, flow->only);
-	hops_fini(flows);
+	if (flows->repoint.timer)
+		event_free(flows->repoint.timer);
+	next_hops_destroy(flows->hops);
+	net_destroy(flows->net);
 	validate_destroy(flows->validate);
 	schema_destroy(flows->schema);
 	flow_db_fini(&flows->db);

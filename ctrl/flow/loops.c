@@ -24,15 +24,6 @@ struct loop_leg {
 	bool is_group;
 };
 
-static bool
-prefix_has(const uint8_t prefix[16], unsigned bits, const uint8_t address[16])
-{
-	const unsigned bytes = bits / 8, rest = bits % 8;
-
-	return memcmp(prefix, address, bytes) == 0 &&
-	       (rest == 0 || ((prefix[bytes] ^ address[bytes]) & (0xff00u >> rest & 0xff)) == 0);
-}
-
 /* Sources that a flow does not allow are dropped there. */
 static bool
 source_allowed(const struct flow_spec *spec, const uint8_t src[16])
@@ -40,7 +31,7 @@ source_allowed(const struct flow_spec *spec, const uint8_t src[16])
 	unsigned i;
 
 	for (i = 0; i < spec->n_allow; i++) {
-		if (prefix_has(spec->allow[i].address, spec->allow[i].bits, src))
+		if (address_in_prefix(spec->allow[i].address, spec->allow[i].bits, src))
 			return true;
 	}
 	return spec->n_allow == 0;
@@ -51,7 +42,7 @@ rule_takes(const struct dp_rule *rule, const struct endpoint_pair *pair)
 {
 	const uint16_t src_port = ntohs(pair->src_port), dst_port = ntohs(pair->dst_port);
 
-	return prefix_has(rule->src, rule->src_bits, pair->src) &&
+	return address_in_prefix(rule->src, rule->src_bits, pair->src) &&
 	       rule->src_port_first <= src_port && src_port <= rule->src_port_last &&
 	       rule->dst_port_first <= dst_port && dst_port <= rule->dst_port_last;
 }

@@ -116,9 +116,7 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 	return (unsigned)(slot - hops->slots);
 }
 
-static int hop_moves_init(struct next_hops *hops, struct event_base *base);
-static void hop_moves_fini(struct next_hops *hops);
-static void hop_moves_forget(struct next_hops *hops, const struct hop_tracked *tracked);
+static void timer_passed(evutil_socket_t fd, short what, void *arg);
 
 bool
 hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct hop_request *request)
@@ -162,7 +160,10 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, stru
 	hops->net = net;
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
-	if (hop_moves_init(hops, base) == 0)
+	if (!base)
+		return hops;
+	hops->moves.timer = event_new(base, -1, 0, timer_passed, hops);
+	if (hops->moves.timer)
 		return hops;
 	free(hops);
 	return NULL;
@@ -176,7 +177,8 @@ next_hops_destroy(struct next_hops *hops)
 
 	if (!hops)
 		return;
-	hop_moves_fini(hops);
+	if (hops->moves.timer)
+		event_free(hops->moves.timer);
 	HASH_ITER(hh, hops->tracked, tracked, next_tracked)
 	{
 		HASH_DELETE(hh, hops->tracked, tracked);
@@ -568,7 +570,8 @@ tracked_unref(struct next_hops *hops, struct hop_tracked *tracked, struct hop_sl
 	}
 	if (--tracked->legs > 0)
 		return;
-	hop_moves_forget(hops, tracked);
+	if (hops->moves.tracked == tracked)
+		hops->moves.tracked = LIST_NEXT(tracked, link);
 	LIST_REMOVE(tracked, link);
 	HASH_DELETE(hh, hops->tracked, tracked);
 	free(tracked);
@@ -766,27 +769,9 @@ timer_passed(evutil_socket_t fd, short what, void *arg)
 		timer_set(hops, PAUSE_US);
 }
 
-/* `base` NULL: no timer. 0 or -ENOMEM. */
-static int
-hop_moves_init(struct next_hops *hops, struct event_base *base)
-{
-	if (!base)
-		return 0;
-	hops->moves.timer = event_new(base, -1, 0, timer_passed, hops);
-	return hops->moves.timer ? 0 : -ENOMEM;
-}
-
-/* `base` NULL: no timer. 0 or -ENOMEM. */
-static void
-hop_moves_fini(struct next_hops *hops)
-{
-	if (hops->moves.timer)
-		event_free(hops->moves.timer);
-}
-
-/* Destinations whose routes changed, NULL = any; a round is to begin. */
-static void
-hop_moves_note(struct next_hops *hops, const struct net_prefix *prefix)
+/* A round is to begin. */
+void
+next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix)
 {
 	struct hop_changes *noted = &hops->moves.noted;
 
@@ -797,38 +782,16 @@ hop_moves_note(struct next_hops *hops, const struct net_prefix *prefix)
 		noted->prefixes[noted->n++] = *prefix;
 }
 
-void
-next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix)
-{
-	hop_moves_note(hops, prefix);
-}
-
-/* A request is about to be destroyed, or to get another slot. */
-static void
-hop_moves_forget(struct next_hops *hops, const struct hop_tracked *tracked)
-{
-	if (hops->moves.tracked == tracked)
-		hops->moves.tracked = LIST_NEXT(tracked, link);
-}
-
-static bool
-prefix_concerns(const struct net_prefix *prefix, const struct hop_request *request)
-{
-	const unsigned bytes = prefix->bits / 8, rest = prefix->bits % 8;
-
-	if (prefix->family != request->family || memcmp(prefix->address, request->to, bytes) != 0)
-		return false;
-	return rest == 0 ||
-	       ((prefix->address[bytes] ^ request->to[bytes]) & (0xff00u >> rest & 0xff)) == 0;
-}
-
 static bool
 changes_concern(const struct hop_changes *changes, const struct hop_request *request)
 {
 	unsigned i;
 
 	for (i = 0; i < changes->n && !changes->all; i++) {
-		if (!request->has_gateway && prefix_concerns(&changes->prefixes[i], request))
+		const struct net_prefix *prefix = &changes->prefixes[i];
+
+		if (!request->has_gateway && prefix->family == request->family &&
+			address_in_prefix(prefix->address, prefix->bits, request->to))
 			return true;
 	}
 	return changes->all;
@@ -861,24 +824,9 @@ slot_goes_whole(const struct hop_slot *slot)
 	return true;
 }
 
+/* A stale leg must not become current by chance: a request that has some gets a slot of its own. */
 static int
-slot_go(struct next_hops *hops, struct hop_slot *slot)
-{
-	struct hop_tracked *tracked;
-
-	if (hop_slot_retarget(hops, slot, &LIST_FIRST(&slot->tracked)->next) < 0)
-		return -ENOMEM;
-	LIST_FOREACH (tracked, &slot->tracked, link) {
-		tracked->moves = false;
-		tracked->error = tracked->next_error;
-	}
-	return 0;
-}
-
-/* A stale leg must not become current by chance: a request that has some gets a slot of its own.
- */
-static int
-tracked_destroy(struct next_hops *hops, struct hop_tracked *tracked)
+tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 {
 	struct hop_slot *slot;
 	int error;
@@ -893,19 +841,23 @@ tracked_destroy(struct next_hops *hops, struct hop_tracked *tracked)
 	return 0;
 }
 
+/* All who ask for the slot have been asked again. */
 static void
-slot_release(struct next_hops *hops, struct hop_slot *slot)
+slot_move(struct next_hops *hops, struct hop_slot *slot)
 {
+	const bool whole = slot_goes_whole(slot);
 	struct hop_tracked *tracked, *next;
 	int rc = 0;
 
-	if (slot_goes_whole(slot)) {
-		rc = slot_go(hops, slot);
-	} else {
-		for (tracked = LIST_FIRST(&slot->tracked); tracked; tracked = next) {
-			next = LIST_NEXT(tracked, link);
-			if (tracked->moves && tracked_destroy(hops, tracked) < 0)
-				rc = -ENOMEM;
+	if (whole)
+		rc = hop_slot_retarget(hops, slot, &LIST_FIRST(&slot->tracked)->next);
+	for (tracked = LIST_FIRST(&slot->tracked); tracked; tracked = next) {
+		next = LIST_NEXT(tracked, link);
+		if (whole && rc == 0) {
+			tracked->moves = false;
+			tracked->error = tracked->next_error;
+		} else if (!whole && tracked->moves && tracked_move(hops, tracked) < 0) {
+			rc = -ENOMEM;
 		}
 	}
 	if (rc < 0) {
@@ -961,7 +913,7 @@ hop_moves_run(struct next_hops *hops)
 			continue;
 		if (!slot_ask(hops, slot, end_ns))
 			return true;
-		slot_release(hops, slot);
+		slot_move(hops, slot);
 		if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns) {
 			moves->slot++;
 			return true;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
+
 #include "base/array.h"
 
 #define BUCKETS_MIN 64
@@ -244,11 +246,7 @@ goes_first(const struct overlap_rule *a, const struct overlap_rule *b)
 static bool
 prefix_covers(const uint8_t a[16], unsigned a_bits, const uint8_t b[16], unsigned b_bits)
 {
-	const unsigned bytes = a_bits / 8, rest = a_bits % 8;
-
-	if (a_bits > b_bits || memcmp(a, b, bytes) != 0)
-		return false;
-	return rest == 0 || ((a[bytes] ^ b[bytes]) & (0xff00u >> rest & 0xff)) == 0;
+	return a_bits <= b_bits && address_in_prefix(a, a_bits, b);
 }
 
 static bool

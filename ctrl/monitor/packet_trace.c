@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/addr.h"
+
 #define WEIGHT_MAX 5 /* more than that is another flow's packet altogether */
 
 static const unsigned weights[NEAR_FIELDS] = {
@@ -41,15 +43,6 @@ match_differs(const struct flow_match *match, const struct flow_match *packet)
 }
 
 static bool
-prefix_has(const uint8_t prefix[16], unsigned bits, const uint8_t address[16])
-{
-	const unsigned whole = bits / 8, rest = bits % 8;
-
-	return memcmp(prefix, address, whole) == 0 &&
-	       (rest == 0 || (prefix[whole] ^ address[whole]) >> (8 - rest) == 0);
-}
-
-static bool
 range_has(uint16_t first, uint16_t last, uint16_t port)
 {
 	return ntohs(port) >= first && ntohs(port) <= last;
@@ -70,8 +63,8 @@ rule_differs(const struct flow_rule *of, const struct flow_match *packet)
 	differs |= (unsigned)(of->port[0] && strcmp(of->port, packet->port) != 0) << NEAR_PORT;
 	differs |= (unsigned)!vlan_has(rule->outer_vlan, packet->outer_vlan) << NEAR_OUTER_VLAN;
 	differs |= (unsigned)!vlan_has(rule->vlan, packet->vlan) << NEAR_VLAN;
-	differs |= (unsigned)!prefix_has(rule->src, rule->src_bits, packet->src) << NEAR_SRC;
-	differs |= (unsigned)!prefix_has(rule->dst, rule->dst_bits, packet->dst) << NEAR_DST;
+	differs |= (unsigned)!address_in_prefix(rule->src, rule->src_bits, packet->src) << NEAR_SRC;
+	differs |= (unsigned)!address_in_prefix(rule->dst, rule->dst_bits, packet->dst) << NEAR_DST;
 	differs |= (unsigned)!range_has(rule->src_port_first, rule->src_port_last, packet->src_port)
 		   << NEAR_SRC_PORT;
 	return differs |
