@@ -101,12 +101,13 @@ config_af_xdp() {
 	done
 }
 
-# Configuration of an instance on ports that lead nowhere and need neither root nor hugepages.
+# Configuration of an instance on ports that lead nowhere and need neither root nor hugepages. They
+# receive nothing: the conservation law holds at rest only.
 config_null() {
 	config_head "$1"
 	echo "hugepages: false"
 	echo "ports:"
-	echo "  - {name: p0, devargs: \"net_null0\", rx_queues: 1}"
+	echo "  - {name: p0, devargs: \"net_null0,no-rx=1\", rx_queues: 1}"
 	echo "  - {name: p1, devargs: \"net_ring0\", rx_queues: 1}"
 }
 

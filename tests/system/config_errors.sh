@@ -43,7 +43,7 @@ edit 's/^hugepages: .*/hugepages: [/'
 refused "syntax" "" ""
 edit 's/^hugepages: .*/&\nhugepages: true/'
 refused "duplicate key" "" hugepages
-edit 's/net_null0/net_af_xdp0/'
+edit 's/net_null0,no-rx=1/net_af_xdp0/'
 refused "no interface" "$(line_of net_af_xdp0)" /ports/0/devargs
 
 # What is no file, also as certificates: it is not waited for.
@@ -65,9 +65,9 @@ not_probed() {
 	((code != 0 && code < 124)) || fail "$1: exit code $code: $output"
 	grep -q "port p0: probing \"$1\" failed: .*$2" <<<"$output" || fail "$1: $output"
 }
-edit 's/net_null0/net_nul0/'
+edit 's/net_null0,no-rx=1/net_nul0/'
 not_probed net_nul0 'did you mean net_null?'
-edit 's/net_null0/0000:ff:1f.7/'
+edit 's/net_null0,no-rx=1/0000:ff:1f.7/'
 not_probed 0000:ff:1f.7 'there is no /sys/bus/pci/devices/0000:ff:1f.7'
 
 config=$RIG_RUN/absent.yaml

@@ -14,7 +14,7 @@ test_begin
 chmod o+x "$RIG_RUN"
 rig_netns_add box
 {
-	config_null sluiced | sed 's/net_null0/&,no-rx=1/'
+	config_null sluiced
 	echo "memory_mb: $MEMORY_MB"
 } | sluiced_start sluiced
 # What is measured is sluiced, not how the scheduler shares one CPU among it and the attackers.
