@@ -149,7 +149,7 @@ leg_refuses(struct model *model, struct model_leg *leg, const struct model_packe
 	unsigned n_bytes = model_leg_bytes(packet, &leg->spec);
 
 	if (hop->mtu == 0)
-		return DP_DROP_unresolved;
+		return model->down[hop->port] ? DP_DROP_port_down : DP_DROP_unresolved;
 	if (n_bytes > hop->mtu)
 		return DP_DROP_too_long;
 	if (leg->spec.ttl == DP_TTL_DECREMENT && packet->ttl <= 1)

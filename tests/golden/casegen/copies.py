@@ -229,7 +229,7 @@ def port_down():
     case.forward(arriving(udp6(data=data)), "v6", ["port_down"])
     case.forward(arriving(udp4(dport=30002, data=data)), "legs",
                  ["port_down", leaving(sent4(data), "p2")])
-    case.forward(arriving(udp4(dport=30003, data=data)), "whom", ["unresolved"])
+    case.forward(arriving(udp4(dport=30003, data=data)), "whom", ["port_down"])
     return case
 
 
