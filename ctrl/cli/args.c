@@ -562,7 +562,7 @@ flow_args_print_keys(FILE *out)
 {
 	pairs_print(out, "Keys of --match, separated by commas:", flow_match_keys);
 	pairs_print(out, "\nKeys of --rule:", flow_rule_keys);
-	pairs_print(out, "\nKeys of --classes, told by the payload:", flow_class_keys);
+	pairs_print(out, "\nKeys of --classes, which the payload selects:", flow_class_keys);
 	fputc('\n', out);
 	flow_args_print_leg_keys(out);
 }

@@ -102,7 +102,7 @@ void endpoint_format(const char *address, uint16_t port, char *text);
 void text_add_police(struct text *text, const json_t *police);
 
 /*
- * Why a leg is not handed on, and how to look at it: "pending: no route to ...; see 'ip route
+ * Why a leg is not resolved, and which command shows more: "pending: no route to ...; see 'ip route
  * ...'". leg of flow.get, hop its next hop there, which has a reason.
  */
 const char *pending_text(struct text *text, const json_t *leg, const json_t *hop);

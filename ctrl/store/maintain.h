@@ -52,7 +52,7 @@ void trim_fini(struct trim *trim);
 void trim_gap_add(struct trim *trim, uint64_t from, uint64_t to);
 
 /*
- * Look at so many changes at most and delete those that are not needed, in a transaction; *meta is
+ * Check so many changes at most and delete those that are not needed, in a transaction; *meta is
  * brought up to date. True when there may be more. The next batch meets the same errors.
  */
 bool trim_step(struct trim *trim, struct meta *meta, uint64_t rows);
