@@ -21,38 +21,38 @@ action_array(size_t n, size_t bytes)
 }
 
 static void
-places_put(struct leg_places *places, struct leg_table *legs)
+slots_release(struct leg_slots *slots, struct leg_table *legs)
 {
-	for (unsigned i = 0; i < places->n; i++)
-		leg_table_put(legs, places->of[i]);
-	rte_free(places->of);
-	memset(places, 0, sizeof(*places));
+	for (unsigned i = 0; i < slots->n; i++)
+		leg_table_unref(legs, slots->of[i]);
+	rte_free(slots->of);
+	memset(slots, 0, sizeof(*slots));
 }
 
-/* The place that leg i carries on. */
+/* The slot that leg i carries on. */
 static uint32_t
-former_place(const struct leg_places *former, const uint16_t *from, unsigned i)
+former_slot(const struct leg_slots *former, const uint16_t *from, unsigned i)
 {
 	unsigned old = from == NULL ? i : from[i];
 
 	return former == NULL || old >= former->n ? LEG_NONE : former->of[old];
 }
 
-/* Take places for n legs. `former` NULL: all are new; `from` NULL: leg i carries on leg i. */
+/* Take slots for n legs. `former` NULL: all are new; `from` NULL: leg i carries on leg i. */
 static int
-places_take(struct leg_places *places, const struct dp_flow *flow, const struct dp_leg *legs,
-	unsigned n, struct leg_table *table, const struct leg_places *former, const uint16_t *from)
+slots_take(struct leg_slots *slots, const struct dp_flow *flow, const struct dp_leg *legs,
+	unsigned n, struct leg_table *table, const struct leg_slots *former, const uint16_t *from)
 {
-	places->of = action_array(n, sizeof(*places->of));
-	if (places->of == NULL)
+	slots->of = action_array(n, sizeof(*slots->of));
+	if (slots->of == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
-		int ret = leg_table_take(
-			table, flow, &legs[i], former_place(former, from, i), &places->of[i]);
+		int ret = leg_table_insert(
+			table, flow, &legs[i], former_slot(former, from, i), &slots->of[i]);
 
 		if (ret < 0)
 			return ret;
-		places->n++;
+		slots->n++;
 	}
 	return 0;
 }
@@ -60,19 +60,19 @@ places_take(struct leg_places *places, const struct dp_flow *flow, const struct 
 /* The list of those legs that are up; *list is NULL when none is. */
 static int
 list_create(struct leg_list **list, const struct dp_flow *flow, const struct dp_leg *legs,
-	const struct leg_places *places)
+	const struct leg_slots *slots)
 {
 	struct leg_list *up;
 
 	*list = NULL;
-	up = action_array(1, sizeof(*up) + places->n * sizeof(up->legs[0]));
+	up = action_array(1, sizeof(*up) + slots->n * sizeof(up->legs[0]));
 	if (up == NULL)
 		return -ENOMEM;
 	up->ordinary = true;
-	for (unsigned i = 0; i < places->n; i++) {
+	for (unsigned i = 0; i < slots->n; i++) {
 		if (legs[i].down)
 			continue;
-		up->legs[up->n++] = places->of[i];
+		up->legs[up->n++] = slots->of[i];
 		up->ordinary = up->ordinary && leg_is_ordinary(flow, &legs[i]);
 	}
 	if (up->n > 0)
@@ -100,7 +100,7 @@ streams_are_same(const struct flow_action *former, const struct dp_flow *flow)
 
 static int
 stream_create(struct stream *stream, const struct dp_flow *flow, const struct dp_stream *config,
-	struct leg_table *legs, const struct leg_places *former)
+	struct leg_table *legs, const struct leg_slots *former)
 {
 	int ret;
 
@@ -109,8 +109,8 @@ stream_create(struct stream *stream, const struct dp_flow *flow, const struct dp
 	stream->has_payload_type = config->has_payload_type;
 	stream->payload_type = config->payload_type;
 	stream->ssrc = config->ssrc;
-	ret = places_take(&stream->places, flow, config->legs, config->n_legs, legs, former, NULL);
-	return ret < 0 ? ret : list_create(&stream->legs, flow, config->legs, &stream->places);
+	ret = slots_take(&stream->slots, flow, config->legs, config->n_legs, legs, former, NULL);
+	return ret < 0 ? ret : list_create(&stream->legs, flow, config->legs, &stream->slots);
 }
 
 static int
@@ -136,7 +136,7 @@ streams_create(struct flow_action *action, const struct dp_flow *flow, struct le
 
 		action->n_streams++;
 		ret = stream_create(&action->streams[i], flow, &flow->streams[i], legs,
-			same ? &former->streams[i].places : NULL);
+			same ? &former->streams[i].slots : NULL);
 		if (ret < 0)
 			return ret;
 	}
@@ -242,11 +242,10 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 	memcpy(action->class_verdict, flow->class_verdict, sizeof(action->class_verdict));
 	action->has_classes = has_classes(flow);
 	action->leg_in_entry = flow_leg_is_inline(flow);
-	ret = places_take(&action->places, flow, flow->legs,
-		action->leg_in_entry ? 0 : flow->n_legs, legs,
-		former != NULL && from != NULL ? &former->places : NULL, from);
+	ret = slots_take(&action->slots, flow, flow->legs, action->leg_in_entry ? 0 : flow->n_legs,
+		legs, former != NULL && from != NULL ? &former->slots : NULL, from);
 	if (ret == 0)
-		ret = list_create(&action->legs, flow, flow->legs, &action->places);
+		ret = list_create(&action->legs, flow, flow->legs, &action->slots);
 	action->first_leg = action->legs == NULL ? LEG_NONE : action->legs->legs[0];
 	if (ret == 0)
 		ret = streams_create(action, flow, legs, former);
@@ -282,12 +281,12 @@ action_create(struct flow_action **action, const struct dp_flow *flow, struct le
 }
 
 unsigned
-action_n_places(const struct flow_action *action)
+action_n_slots(const struct flow_action *action)
 {
-	unsigned n = action == NULL ? 0 : action->places.n;
+	unsigned n = action == NULL ? 0 : action->slots.n;
 
 	for (unsigned i = 0; action != NULL && i < action->n_streams; i++)
-		n += action->streams[i].places.n;
+		n += action->streams[i].slots.n;
 	return n;
 }
 
@@ -304,13 +303,13 @@ action_destroy(struct flow_action *action, struct leg_table *legs)
 	if (action == NULL)
 		return;
 	for (unsigned i = 0; i < action->n_streams; i++) {
-		places_put(&action->streams[i].places, legs);
+		slots_release(&action->streams[i].slots, legs);
 		rte_free(action->streams[i].legs);
 	}
 	rte_free(action->streams);
 	const_free(action->stream_index);
 	shared_release(action->stream_counters);
-	places_put(&action->places, legs);
+	slots_release(&action->slots, legs);
 	rte_free(action->legs);
 	shared_release(action->policer);
 	shared_release(action->latch);

@@ -27,9 +27,9 @@ struct action_counts {
 } __rte_cache_aligned;
 
 /* Every leg of a flow or stream, in the order of struct dp_flow; those that are down too. */
-struct leg_places {
+struct leg_slots {
 	uint16_t n;
-	uint32_t *of; /* [leg] place in the leg table */
+	uint32_t *of; /* [leg] slot in the leg table */
 };
 
 struct stream {
@@ -40,7 +40,7 @@ struct stream {
 	uint8_t has_payload_type;
 	uint8_t payload_type;
 	uint32_t ssrc;
-	struct leg_places places;
+	struct leg_slots slots;
 };
 
 struct flow_action {
@@ -48,7 +48,7 @@ struct flow_action {
 	struct leg_list *legs; /* NULL: none is up, or the only one is in the entry */
 	struct action_counts *counts; /* [worker]; NULL: forwards all to its legs */
 	struct latch *latch; /* NULL = any source */
-	uint32_t first_leg; /* place of the first leg of `legs`, LEG_NONE when that is NULL */
+	uint32_t first_leg; /* slot of the first leg of `legs`, LEG_NONE when that is NULL */
 	bool leg_in_entry; /* its one ordinary leg is the entry's rewrite, as a plain flow's is */
 	bool only_polices; /* and the policer is the only step before it */
 	const struct stream_index *stream_index; /* NULL = no streams */
@@ -65,7 +65,7 @@ struct flow_action {
 	uint8_t class_verdict[DP_CLASS_COUNT];
 	const struct dp_prefix *allow;
 	/* Control's. */
-	struct leg_places places; /* none, when the leg is in the entry */
+	struct leg_slots slots; /* none, when the leg is in the entry */
 } __rte_cache_aligned;
 static_assert(offsetof(struct flow_action, only_polices) < 64, "what most packets need is first");
 
@@ -78,8 +78,8 @@ static_assert(offsetof(struct flow_action, only_polices) < 64, "what most packet
 int action_create(struct flow_action **action, const struct dp_flow *flow, struct leg_table *legs,
 	const struct flow_action *former, const uint16_t *from);
 
-/* How many places in the leg table its legs have, those of streams too; 0 for NULL. */
-unsigned action_n_places(const struct flow_action *action);
+/* How many slots in the leg table its legs have, those of streams too; 0 for NULL. */
+unsigned action_n_slots(const struct flow_action *action);
 
 /* Release all that the action holds; after a grace period when workers have seen it. */
 void action_destroy(struct flow_action *action, struct leg_table *legs);

@@ -86,7 +86,7 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 		if (likely(guess != FLOW_INDEX_NONE)) {
 			lane->entries[p] = flow_table_entry(table, guess, family);
 			classify_prefetch_entry(lane->entries[p], family);
-			if (view != VIEW_SETTLED)
+			if (view != VIEW_STABLE)
 				rte_prefetch0(&table->state[guess]);
 		}
 	}
@@ -97,7 +97,7 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 		if (unlikely(lane->entries[p] == NULL ||
 			     !flow_key_equal(lane->entries[p], key, family)))
 			lane->entries[p] = flow_table_walk(table, key, lane->hash[p], view, family);
-		else if (view != VIEW_SETTLED)
+		else if (view != VIEW_STABLE)
 			lane->entries[p] = classify_view(
 				table, lane->entries[p], key, lane->hash[p], view, family);
 	}

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A commit, in phases that can be left and gone on with at any flow. view.h has what workers see of
- * it; `grace` is a grace period, which is looked at and not waited for:
+ * A commit, in phases that can be interrupted after any flow. view.h says what workers see;
+ * `grace` is a grace period, which is polled, not waited for:
  *
- *	old	VIEW_OLD; grace	workers look at states, and what is to be added is not there
- *	show			additions stand in the table
+ *	old	VIEW_OLD; grace	workers check states, and ignore what is to be added
+ *	show			additions are inserted into the table
  *	mark			what leaves is marked, which only the new view reads
- *	flip	VIEW_NEW; grace	the one store by which all of it comes to be
- *	live, pass		what is not in the new view leaves the table, so do old versions
- *	settle	VIEW_SETTLED; grace
- *	report			last counters: no worker can count any more
+ *	flip	VIEW_NEW; grace	the one store that makes all changes effective
+ *	activate		additions become live
+ *	unlink			removed flows and old versions leave the table
+ *	stable	VIEW_STABLE; grace
+ *	reclaim			deferred buckets are available again
+ *	report			final counters: no worker can count any more
  *
- * Where nothing is added there is no need for the old view, where nothing leaves none for the new
- * one; and one flow alone needs neither, for it is in one store that it comes, goes or changes.
+ * Without additions the old view is not needed, without removals the new one; and a single flow
+ * needs neither, as one store adds, removes or replaces it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,9 +27,9 @@
 #include "view.h"
 
 #define GRACE_POLL_US 20
-#define REPORT_COST 4 /* flows' worth in a step: counters lie apart */
+#define REPORT_COST 4 /* weight of a flow in a step: its counters are in other cache lines */
 
-/* Returns whether the phase is over; else there is more to do, or to wait for. */
+/* Returns true when the phase is over, false when there is more to do or to wait for. */
 typedef bool (*phase_fn)(struct dp_txn *txn, unsigned *budget);
 
 static bool
@@ -36,9 +38,9 @@ is_single(const struct dp_txn *txn)
 	return txn->n_added + txn->n_leaving <= 1;
 }
 
-/* Something that workers may hold goes out of their sight. */
+/* Something that workers may have a pointer to is removed. */
 static bool
-lets_go(const struct dp_txn *txn)
+removes_any(const struct dp_txn *txn)
 {
 	const struct dp *dp = txn->dp;
 
@@ -52,7 +54,7 @@ view_set(struct dp_txn *txn, enum view view)
 	grace_begin(txn);
 }
 
-/* The next one of the phase's n flows, as long as the step can afford it. */
+/* The next one of the phase's n flows, while the step has budget. */
 static bool
 next_flow(struct dp_txn *txn, unsigned n, unsigned cost, unsigned *budget, unsigned *i)
 {
@@ -122,25 +124,25 @@ phase_flip(struct dp_txn *txn, unsigned *budget)
 		return true;
 	rule_set_offer(&dp->rules4, &dp->table4);
 	rule_set_offer(&dp->rules6, &dp->table6);
-	view_set(txn, lets_go(txn) ? VIEW_NEW : VIEW_SETTLED);
+	view_set(txn, removes_any(txn) ? VIEW_NEW : VIEW_STABLE);
 	return true;
 }
 
 static bool
-phase_live(struct dp_txn *txn, unsigned *budget)
+phase_activate(struct dp_txn *txn, unsigned *budget)
 {
 	unsigned i;
 
 	while (next_flow(txn, txn->n_added, 1, budget, &i)) {
 		const uint32_t handle = txn->added[i];
 
-		flow_table_settle(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+		flow_table_activate(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
 	}
 	return txn->at == txn->n_added;
 }
 
 static bool
-phase_pass(struct dp_txn *txn, unsigned *budget)
+phase_unlink(struct dp_txn *txn, unsigned *budget)
 {
 	unsigned i;
 
@@ -158,30 +160,31 @@ phase_pass(struct dp_txn *txn, unsigned *budget)
 }
 
 static bool
-phase_settle(struct dp_txn *txn, unsigned *budget)
+phase_stable(struct dp_txn *txn, unsigned *budget)
 {
 	struct dp *dp = txn->dp;
 
 	(void)budget;
-	if (!lets_go(txn))
+	if (!removes_any(txn))
 		return true;
 	txn->old_rules[0] = rule_set_publish(&dp->rules4, &dp->table4);
 	txn->old_rules[1] = rule_set_publish(&dp->rules6, &dp->table6);
-	view_set(txn, VIEW_SETTLED);
+	view_set(txn, VIEW_STABLE);
 	return true;
 }
 
-/* Buckets that rested before this commit are free again; older counts go on before newer ones. */
+/* Buckets deferred before this commit are free again; older counters are moved before newer ones.
+ */
 static bool
-phase_rest(struct dp_txn *txn, unsigned *budget)
+phase_reclaim(struct dp_txn *txn, unsigned *budget)
 {
 	struct dp *dp = txn->dp;
 
 	(void)budget;
 	if (txn->token == 0 || !grace_has_ended(txn))
 		return true;
-	flow_table_rested(&dp->table4);
-	flow_table_rested(&dp->table6);
+	flow_table_reclaim(&dp->table4);
+	flow_table_reclaim(&dp->table6);
 	retired_carry(dp);
 	txn->carried = true;
 	return true;
@@ -204,11 +207,11 @@ static const phase_fn phases[] = {
 	phase_mark,
 	phase_flip,
 	phase_grace,
-	phase_live,
-	phase_pass,
-	phase_settle,
+	phase_activate,
+	phase_unlink,
+	phase_stable,
 	phase_grace,
-	phase_rest,
+	phase_reclaim,
 	phase_report,
 };
 

@@ -71,7 +71,7 @@ flow_is_counting(const struct dp *dp, uint32_t handle)
 	const struct flow_table *table = dp_handle_table_const(dp, handle);
 	const uint32_t index = dp_handle_index(handle);
 
-	if (index >= table->n_places)
+	if (index >= table->n_entries)
 		return false;
 	switch ((enum flow_state)table->state[index]) {
 	case FLOW_LIVE:
@@ -120,12 +120,12 @@ dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
 	struct dp_stream_stats *stats, struct dp_leg_stats *legs, unsigned n_legs)
 {
 	const struct flow_action *action = flow_action_of(dp, handle);
-	const struct leg_places *places;
+	const struct leg_slots *slots;
 
 	if (action == NULL || stream >= action->n_streams)
 		return -ENOENT;
-	places = &action->streams[stream].places;
-	if (n_legs != places->n)
+	slots = &action->streams[stream].slots;
+	if (n_legs != slots->n)
 		return -EINVAL;
 	memset(stats, 0, sizeof(*stats));
 	for (unsigned w = 0; w < dp->n_workers; w++) {
@@ -136,7 +136,7 @@ dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
 		stats->bytes += __atomic_load_n(&row->bytes, __ATOMIC_RELAXED);
 	}
 	for (unsigned i = 0; i < n_legs; i++)
-		leg_table_read(&dp->legs, places->of[i], &legs[i]);
+		leg_table_read(&dp->legs, slots->of[i], &legs[i]);
 	return 0;
 }
 

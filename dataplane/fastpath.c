@@ -106,8 +106,8 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 {
 	uint64_t forwarded = 0;
 
-	if (likely(view == VIEW_SETTLED))
-		classify_lane(lc, table, lane, VIEW_SETTLED, family);
+	if (likely(view == VIEW_STABLE))
+		classify_lane(lc, table, lane, VIEW_STABLE, family);
 	else
 		classify_changing(lc, table, lane, view, family);
 	for (uint16_t i = 0; i < lane->n; i++) {

@@ -120,17 +120,17 @@ chain_trim(struct flow_table *table, uint32_t hash)
 		if (bucket->next == 0)
 			table->overflow_stack[table->n_overflow_free++] = index;
 		else
-			table->overflow_stack[table->n_overflow - ++table->n_overflow_resting] =
+			table->overflow_stack[table->n_overflow - ++table->n_overflow_deferred] =
 				index;
 	}
 }
 
 void
-flow_table_rested(struct flow_table *table)
+flow_table_reclaim(struct flow_table *table)
 {
-	for (; table->n_overflow_resting > 0; table->n_overflow_resting--)
+	for (; table->n_overflow_deferred > 0; table->n_overflow_deferred--)
 		table->overflow_stack[table->n_overflow_free++] =
-			table->overflow_stack[table->n_overflow - table->n_overflow_resting];
+			table->overflow_stack[table->n_overflow - table->n_overflow_deferred];
 }
 
 /* A slot that no worker sees is free, and so are overflow buckets that are empty then. */
@@ -207,7 +207,7 @@ flow_table_n_legs(const struct flow_table *table, uint32_t index)
 {
 	const struct flow_action *action = action_of(table, index);
 
-	return leg_is_in_entry(action) ? 1 : action->places.n;
+	return leg_is_in_entry(action) ? 1 : action->slots.n;
 }
 
 static void
@@ -287,14 +287,14 @@ flow_table_read(const struct flow_table *table, uint32_t index, struct dp_flow_s
 
 	if (legs != NULL && leg_is_in_entry(action))
 		entry_leg_read(table, index, carried, flow->forwarded, bytes, &legs[0]);
-	for (unsigned i = 0; legs != NULL && !leg_is_in_entry(action) && i < action->places.n; i++)
-		leg_table_read(table->legs, action->places.of[i], &legs[i]);
+	for (unsigned i = 0; legs != NULL && !leg_is_in_entry(action) && i < action->slots.n; i++)
+		leg_table_read(table->legs, action->slots.of[i], &legs[i]);
 	if (carried != NULL)
 		flow_stats_add(flow, &carried->flow);
 }
 
 /*
- * Leg i of `version` gets what leg `old_leg` of `old` counted, where that is another place; of the
+ * Leg i of `version` gets what leg `old_leg` of `old` counted, where that is another slot; of the
  * leg that is in the old entry it is entry_leg.
  */
 static void
@@ -306,14 +306,14 @@ leg_carry(struct flow_table *table, uint32_t old, uint32_t version, unsigned i, 
 	struct dp_leg_stats stats = *entry_leg;
 
 	if (!leg_is_in_entry(before)) {
-		if (!leg_is_in_entry(after) && before->places.of[old_leg] == after->places.of[i])
+		if (!leg_is_in_entry(after) && before->slots.of[old_leg] == after->slots.of[i])
 			return;
-		leg_table_read(table->legs, before->places.of[old_leg], &stats);
+		leg_table_read(table->legs, before->slots.of[old_leg], &stats);
 	}
 	if (leg_is_in_entry(after))
 		leg_stats_add(&carried->leg, &stats);
 	else
-		leg_table_carry(table->legs, after->places.of[i], &stats);
+		leg_table_carry(table->legs, after->slots.of[i], &stats);
 }
 
 void
@@ -346,7 +346,7 @@ table_array(size_t n, size_t bytes, int socket)
 static int
 table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow, int socket)
 {
-	size_t n = table->n_places;
+	size_t n = table->n_entries;
 
 	table->buckets = table_array(n_buckets, sizeof(struct bucket), socket);
 	table->overflow = table_array(n_overflow, sizeof(struct bucket), socket);
@@ -378,8 +378,8 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 	memset(table, 0, sizeof(*table));
 	table->family = family;
 	table->capacity = capacity;
-	/* One place at least, so that a table without room still is a table. */
-	table->n_places = capacity == 0 ? 1 : capacity + table_reserve(capacity);
+	/* At least one entry, so that a table of capacity 0 is valid. */
+	table->n_entries = capacity == 0 ? 1 : capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
 	table->legs = legs;
 	table->bucket_mask = n_buckets - 1;
@@ -387,9 +387,9 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 		flow_table_fini(table);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < table->n_places; i++)
-		table->free_stack[i] = table->n_places - 1 - i;
-	table->n_free = table->n_places;
+	for (uint32_t i = 0; i < table->n_entries; i++)
+		table->free_stack[i] = table->n_entries - 1 - i;
+	table->n_free = table->n_entries;
 	for (uint32_t i = 0; i < n_overflow; i++)
 		table->overflow_stack[i] = n_overflow - 1 - i;
 	table->n_overflow_free = table->n_overflow = n_overflow;
@@ -399,7 +399,7 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 void
 flow_table_fini(struct flow_table *table)
 {
-	for (uint32_t i = 0; i < table->n_places && table->state != NULL; i++) {
+	for (uint32_t i = 0; i < table->n_entries && table->state != NULL; i++) {
 		if (table->state[i] == FLOW_FREE)
 			continue;
 		action_destroy(
@@ -442,7 +442,7 @@ flow_table_is_rule(const struct flow_table *table, uint32_t index)
 	return (entry_tail(table, index)->flags & REWRITE_ANY_DESTINATION) != 0;
 }
 
-/* Compile `flow` into a free place; `former` is the action that it replaces. */
+/* Compile `flow` into a free entry; `former` is the action that it replaces. */
 static int
 entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
 	const struct flow_action *former, const uint16_t *from)
@@ -497,7 +497,7 @@ static bool
 legs_count(struct flow_table *table, uint32_t index, int sign)
 {
 	const void *entry = flow_table_entry(table, index, table->family);
-	const unsigned n = action_n_places(flow_entry_action(entry, table->family));
+	const unsigned n = action_n_slots(flow_entry_action(entry, table->family));
 
 	if (n == 0)
 		return true;
@@ -509,7 +509,7 @@ int
 flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *index)
 {
 	union flow_key key;
-	uint32_t hash = 0, place;
+	uint32_t hash = 0, taken;
 	int error = flow_check(flow, table->family);
 
 	if (error < 0)
@@ -522,23 +522,23 @@ flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *i
 	}
 	if (table->n_taken >= table->capacity || table->n_free == 0)
 		return -ENOSPC;
-	place = table->free_stack[table->n_free - 1];
-	error = entry_fill(table, flow, place, NULL, NULL);
+	taken = table->free_stack[table->n_free - 1];
+	error = entry_fill(table, flow, taken, NULL, NULL);
 	if (error < 0)
 		return error;
-	if (!legs_count(table, place, 1))
+	if (!legs_count(table, taken, 1))
 		error = -ENOSPC;
 	else if (flow->rule == NULL)
-		error = flow_slot_take(table, hash, place);
+		error = flow_slot_take(table, hash, taken);
 	if (error < 0) {
-		legs_count(table, place, -1);
-		entry_empty(table, place);
+		legs_count(table, taken, -1);
+		entry_empty(table, taken);
 		return error;
 	}
 	table->n_free--;
 	table->n_taken++;
-	table->state[place] = FLOW_ADDED;
-	*index = place;
+	table->state[taken] = FLOW_ADDED;
+	*index = taken;
 	return 0;
 }
 
@@ -559,7 +559,7 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 	const uint16_t *from, uint32_t *index)
 {
 	const void *entry = flow_table_entry(table, old, table->family);
-	uint32_t place;
+	uint32_t taken;
 	int error = flow_check(flow, table->family);
 
 	if (error < 0)
@@ -568,21 +568,21 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 		return -EINVAL;
 	if (table->n_free == 0)
 		return -ENOSPC;
-	place = table->free_stack[table->n_free - 1];
-	error = carried_prepare(table, place);
+	taken = table->free_stack[table->n_free - 1];
+	error = carried_prepare(table, taken);
 	if (error < 0)
 		return error;
-	error = entry_fill(table, flow, place, flow_entry_action(entry, table->family), from);
+	error = entry_fill(table, flow, taken, flow_entry_action(entry, table->family), from);
 	if (error < 0) {
-		carried_forget(table, place);
+		carried_forget(table, taken);
 		return error;
 	}
-	legs_count(table, place, 1);
+	legs_count(table, taken, 1);
 	legs_count(table, old, -1);
 	table->n_free--;
-	table->state[place] = FLOW_VERSION;
+	table->state[taken] = FLOW_VERSION;
 	table->state[old] = FLOW_REPLACED;
-	*index = place;
+	*index = taken;
 	return 0;
 }
 
@@ -621,7 +621,7 @@ flow_table_show(struct flow_table *table, uint32_t index)
 }
 
 void
-flow_table_settle(struct flow_table *table, uint32_t index)
+flow_table_activate(struct flow_table *table, uint32_t index)
 {
 	state_set(table, index, FLOW_LIVE);
 	table->n_flows++;
@@ -634,7 +634,7 @@ flow_table_successors_prepare(struct flow_table *table)
 
 	if (table->successor != NULL)
 		return 0;
-	successor = calloc(table->n_places, sizeof(*successor));
+	successor = calloc(table->n_entries, sizeof(*successor));
 	__atomic_store_n(&table->successor, successor, __ATOMIC_RELEASE);
 	return successor == NULL ? -ENOMEM : 0;
 }

@@ -14,12 +14,12 @@
  *	  period (rte_rcu_qsbr), when no worker can hold a pointer into the entry;
  *	- a reader that pairs an old signature with a new index finds another key in the entry and
  *	  moves on;
- *	- an empty overflow bucket that leaves the middle of its chain keeps its link, and rests for
- *	  a grace period: a worker that stands on it finds the rest of the chain. One that leaves as
- *	  the tail has nothing behind it to be missed, whatever it is used for next.
+ *	- an empty overflow bucket that leaves the middle of its chain keeps its link and is not
+ *	  reused before a grace period has ended: a worker that reads it still finds the rest of the
+ *	  chain. A tail has nothing behind it, so it may be reused at once.
  *
- * While a commit of several flows goes on, the table holds what was there before and what is to be,
- * and a reader chooses by its view (view.h) and the state of what it finds.
+ * While a commit of several flows goes on, the table holds both the old and the new
+ * flows, and a reader chooses by its view (view.h) and the state of the entry.
  */
 #ifndef DATAPLANE_FLOW_TABLE_H
 #define DATAPLANE_FLOW_TABLE_H
@@ -95,14 +95,14 @@ struct flow_table {
 	/* Writer only. */
 	enum dp_family family;
 	uint32_t capacity; /* flows at most */
-	uint32_t n_places; /* entries: some more, as what goes and what comes stand side by side */
+	uint32_t n_entries; /* more than capacity: old and new flows coexist during a commit */
 	uint32_t n_flows; /* live ones */
 	uint32_t n_taken; /* once the open transaction is committed */
-	uint32_t n_free; /* places in free_stack */
+	uint32_t n_free; /* of free_stack */
 	uint32_t *free_stack;
-	uint32_t n_overflow; /* places in overflow_stack */
+	uint32_t n_overflow; /* size of overflow_stack */
 	uint32_t n_overflow_free; /* buckets in no chain: from the bottom of the stack */
-	uint32_t n_overflow_resting; /* that a worker may still stand on: from its top */
+	uint32_t n_overflow_deferred; /* that a worker may still read: from the top of the stack */
 	uint32_t *overflow_stack;
 	unsigned n_workers;
 	struct leg_table *legs; /* where the legs of flows that are not plain live */
@@ -120,52 +120,52 @@ int flow_table_init(struct flow_table *table, enum dp_family family, uint32_t ca
 void flow_table_fini(struct flow_table *table);
 
 /*
- * Take a place for `flow`, invisible to workers. 0, or -EEXIST (a flow of that key that is not
+ * Allocate an entry for `flow`, invisible to workers. 0, or -EEXIST (a flow of that key that is not
  * being removed), -ENOSPC (table or leg table full), -ENOMEM, -EINVAL (field out of range).
  */
 int flow_table_add(struct flow_table *table, const struct dp_flow *flow, uint32_t *index);
 
 /*
- * Take a place for the version of flow `old` that is to replace it, invisible to workers; from as
+ * Allocate an entry for the version that will replace flow `old`, invisible to workers; `from` as
  * for dp_txn_replace(). Errors as of flow_table_add(); -EINVAL for another key, too.
  */
 int flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow *flow,
 	const uint16_t *from, uint32_t *index);
 
 /*
- * Workers find an added flow from now on, those of the old view apart; one that is matched by rule
- * they find by its rules.
+ * Make an added flow visible to workers, except to those of the old view. A flow that is matched
+ * by rule becomes visible with its rule set.
  */
 void flow_table_show(struct flow_table *table, uint32_t index);
 
-/* No worker has the old view any more: an added flow is like any other. */
-void flow_table_settle(struct flow_table *table, uint32_t index);
+/* Mark an added flow live. No worker may have the old view any more. */
+void flow_table_activate(struct flow_table *table, uint32_t index);
 
-/* Make room for successors. 0 or -ENOMEM. */
+/* Allocate the array of successors. 0 or -ENOMEM. */
 int flow_table_successors_prepare(struct flow_table *table);
 
-/* A removed flow is not in the new view; a replaced one is `version` there. */
+/* In the new view a flow is absent (leave), or replaced by `version` (supersede). */
 void flow_table_leave(struct flow_table *table, uint32_t index);
 void flow_table_supersede(struct flow_table *table, uint32_t old, uint32_t version);
 
-/* Workers find `version` instead of `old` from now on, in one store. */
+/* Point the slot of `old` to `version`, in one store. */
 void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
 
-/* A live flow is to go with the open transaction; one that was to go, or be replaced, stays. */
+/* Mark a live flow as removed by the open transaction (remove), or cancel that (keep). */
 void flow_table_remove(struct flow_table *table, uint32_t index);
 void flow_table_keep(struct flow_table *table, uint32_t index);
 
 /* Make a live or removed flow invisible. Its entry stays until flow_table_free(). */
 void flow_table_unlink(struct flow_table *table, uint32_t index);
 
-/* An added flow or version is not to be after all, and as if it were not there. */
+/* Cancel an added flow or version of the open transaction. */
 void flow_table_abandon(struct flow_table *table, uint32_t index);
 
-/* Give back an added flow or version, or one that is invisible after its grace period. */
+/* Free the entry of a cancelled flow, or of an invisible one after its grace period. */
 void flow_table_free(struct flow_table *table, uint32_t index);
 
-/* A grace period is over: overflow buckets that rested may be used again. */
-void flow_table_rested(struct flow_table *table);
+/* Make deferred overflow buckets available again, after a grace period. */
+void flow_table_reclaim(struct flow_table *table);
 
 /* The flow is matched by rule and so in no bucket. */
 bool flow_table_is_rule(const struct flow_table *table, uint32_t index);
@@ -287,7 +287,7 @@ flow_table_walk(const struct flow_table *table, const void *key, uint32_t hash, 
 
 			if (!flow_key_equal(entry, key, family))
 				continue;
-			if (view == VIEW_SETTLED)
+			if (view == VIEW_STABLE)
 				return entry;
 			index = flow_table_seen(table, index, view);
 			if (index != FLOW_INDEX_NONE)
@@ -306,7 +306,7 @@ static inline void *
 flow_table_find(
 	const struct flow_table *table, const void *key, uint32_t hash, enum dp_family family)
 {
-	return flow_table_walk(table, key, hash, VIEW_SETTLED, family);
+	return flow_table_walk(table, key, hash, VIEW_STABLE, family);
 }
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The legs of flows that are not plain: one table for all flows and both families. A leg keeps its
- * place for as long as any version of its flow has it, so legs that join or leave a running flow
- * do not touch the others; what a packet is sent to is a list of places (struct leg_list).
+ * slot for as long as any version of its flow has it, so legs that join or leave a running flow
+ * do not touch the others; what a packet is sent to is a list of slots (struct leg_list).
  *
  * Who writes what, once a leg is in the list of a published action:
  *	leg		none
  *	policer		the workers that meet it (police.h)
  *	counters	each worker its own row; control has the row past the last worker, where
- *			it puts what a leg had counted in a former place
+ *			it adds what a leg counted in a former slot
  *	drops		workers, added to atomically: rare
  */
 #ifndef DATAPLANE_LEG_TABLE_H
@@ -45,7 +45,7 @@ static_assert(offsetof(struct leg, policer) == 48, "leg layout");
 struct leg_list {
 	uint16_t n;
 	bool ordinary; /* no leg translates, samples, polices or has an outer tag */
-	uint32_t legs[]; /* places in the table */
+	uint32_t legs[]; /* slots in the table */
 };
 
 struct leg_table {
@@ -57,17 +57,16 @@ struct leg_table {
 	/* Writer only. */
 	uint32_t capacity; /* legs at most, */
 	uint32_t n_taken; /* and how many once the open transaction is committed */
-	uint32_t n_places; /* some more, as what goes and what comes stand side by side */
+	uint32_t n_slots; /* more than capacity: old and new legs coexist during a commit */
 	uint32_t n_free;
 	uint32_t *free_stack;
-	uint16_t *held; /* [leg] versions that have it, 0 = free */
+	uint16_t *refs; /* [leg] versions that have it, 0 = free */
 	unsigned n_workers;
 };
 
 /*
- * Places of a table beyond its capacity. What a transaction adds stands beside what it removes
- * until the last worker has left the old view, so this is how many it may exchange in a table that
- * is full.
+ * Slots of a table beyond its capacity. What a transaction adds coexists with what it removes until
+ * the last worker has left the old view, so this is how many it may exchange in a full table.
  */
 static inline uint32_t
 table_reserve(uint32_t capacity)
@@ -82,21 +81,21 @@ int leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_worker
 void leg_table_fini(struct leg_table *table);
 
 /*
- * A place for `leg` of a flow with `key` (or a rule, when `any_destination`), held once. `former`
- * is the place that it carries on, or LEG_NONE: if that holds the very same leg it is held once
- * more and returned, unless as many versions hold it as can be counted; else the policer is shared,
- * if it polices alike, and the counters follow with leg_table_carry(). 0, -ENOSPC or -ENOMEM.
+ * Allocate a slot for `leg` of `flow`, with one reference. `former` is the slot whose counters it
+ * continues, or LEG_NONE. When `former` has an identical leg, it gets one reference more and is
+ * returned, unless its count is at the maximum; else an identical policer is shared, and the caller
+ * moves the counters with leg_table_carry(). 0, -ENOSPC or -ENOMEM.
  */
-int leg_table_take(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
-	uint32_t former, uint32_t *place);
+int leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
+	uint32_t former, uint32_t *slot);
 
-/* Hold a place once less. When no version has it, it is free: after a grace period only. */
-void leg_table_put(struct leg_table *table, uint32_t place);
+/* Drop a reference; the last one frees the slot. Only after a grace period. */
+void leg_table_unref(struct leg_table *table, uint32_t slot);
 
-/* Add what a leg counted elsewhere, and counts there no more, to a place. */
-void leg_table_carry(struct leg_table *table, uint32_t place, const struct dp_leg_stats *stats);
+/* Add what a leg counted in a former slot. No worker may count there any more. */
+void leg_table_carry(struct leg_table *table, uint32_t slot, const struct dp_leg_stats *stats);
 
 /* Exact counters of a leg, summed over workers. */
-void leg_table_read(const struct leg_table *table, uint32_t place, struct dp_leg_stats *stats);
+void leg_table_read(const struct leg_table *table, uint32_t slot, struct dp_leg_stats *stats);
 
 #endif

@@ -113,10 +113,10 @@ leg_send(struct lcore *lc, const struct leg *leg, const struct datagram *d, stru
 
 /* One leg's turn; `original`: it takes the packet itself, else a copy. */
 static __rte_always_inline void
-leg_act(struct lcore *lc, uint32_t place, const struct datagram *d, struct replicas *r,
+leg_act(struct lcore *lc, uint32_t slot, const struct datagram *d, struct replicas *r,
 	bool original, enum dp_family family, bool ordinary)
 {
-	const struct leg *leg = &lc->legs->legs[place];
+	const struct leg *leg = &lc->legs->legs[slot];
 	const enum dp_family out = ordinary ? family : (enum dp_family)leg->family;
 	const struct rewrite_tail *tail = rewrite_tail_const(&leg->rewrite6, out);
 	const __m128i hop = next_hop_load(lc->next_hops, tail->next_hop);
@@ -127,8 +127,8 @@ leg_act(struct lcore *lc, uint32_t place, const struct datagram *d, struct repli
 	uint8_t *ip = d->ip;
 	uint16_t here = d->l3_bytes;
 
-	count_add(&lc->leg_counters[place].packets, 1);
-	count_add(&lc->leg_counters[place].bytes, bytes);
+	count_add(&lc->leg_counters[slot].packets, 1);
+	count_add(&lc->leg_counters[slot].bytes, bytes);
 	if (!ordinary && reason == LEG_OK && leg->policer != NULL &&
 		!police_take(&leg->policer->police, lc->now_ns, bytes, lc->owner))
 		reason = DP_DROP_leg_policed;
@@ -170,9 +170,9 @@ legs_act_ordinary(struct lcore *lc, const struct datagram *d, const struct leg_l
 
 /* Whether a leg gets a copy of the n-th packet, counted from 1. */
 static inline bool
-leg_wants(const struct lcore *lc, uint32_t place, uint64_t nth)
+leg_wants(const struct lcore *lc, uint32_t slot, uint64_t nth)
 {
-	const uint32_t one_in = lc->legs->legs[place].one_in;
+	const uint32_t one_in = lc->legs->legs[slot].one_in;
 
 	return one_in == 0 || (nth - 1) % one_in == 0;
 }

@@ -90,23 +90,23 @@ places_count(const struct dp_txn *txn)
 	return txn->aborted ? txn->n_added + txn->n_leaving : txn->n_leaving;
 }
 
-/* The i-th place that the transaction gives up; DP_HANDLE_NONE: none. */
+/* The i-th handle that the transaction frees; DP_HANDLE_NONE: none. */
 static uint32_t
-place_of(const struct dp_txn *txn, unsigned i)
+freed_handle(const struct dp_txn *txn, unsigned i)
 {
 	if (!txn->aborted)
 		return txn->leaving[i].handle;
 	return i < txn->n_added ? txn->added[i] : txn->leaving[i - txn->n_added].version;
 }
 
-/* Returns whether all of the transaction's places are free. */
+/* Returns whether all entries of the transaction are free. */
 static bool
 places_free(struct dp_txn *txn, unsigned *budget)
 {
 	const unsigned n = places_count(txn);
 
 	for (; txn->at != n && *budget != 0; txn->at++, --*budget) {
-		const uint32_t handle = place_of(txn, txn->at);
+		const uint32_t handle = freed_handle(txn, txn->at);
 
 		if (!txn->aborted && !txn->carried)
 			leaving_carry(txn->dp, &txn->leaving[txn->at]);

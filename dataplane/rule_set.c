@@ -13,7 +13,7 @@ void
 rule_set_fini(struct rule_set *set)
 {
 	rule_set_abort(set);
-	free(set->places);
+	free(set->flows);
 	memset(set, 0, sizeof(*set));
 }
 
@@ -22,7 +22,7 @@ static int
 rule_set_change(struct rule_set *set)
 {
 	const unsigned n = set->changing ? set->n_next : set->n;
-	struct rule_place *grown = reallocarray(set->next, n + 1, sizeof(*grown));
+	struct rule_flow *grown = reallocarray(set->next, n + 1, sizeof(*grown));
 
 	if (grown == NULL)
 		return -ENOMEM;
@@ -30,13 +30,13 @@ rule_set_change(struct rule_set *set)
 	if (set->changing)
 		return 0;
 	if (n > 0)
-		memcpy(grown, set->places, n * sizeof(*grown));
+		memcpy(grown, set->flows, n * sizeof(*grown));
 	set->n_next = n;
 	set->changing = true;
 	return 0;
 }
 
-static struct rule_place *
+static struct rule_flow *
 rule_set_find(struct rule_set *set, uint32_t index)
 {
 	for (unsigned i = 0; i < set->n_next; i++) {
@@ -55,7 +55,7 @@ rule_set_add(struct rule_set *set, const struct dp_rule *rule, uint32_t index)
 		return ret;
 	if (set->n_next >= DP_RULES_MAX)
 		return -ENOSPC;
-	set->next[set->n_next++] = (struct rule_place){
+	set->next[set->n_next++] = (struct rule_flow){
 		.rule = *rule,
 		.index = index,
 		.age = ++set->last_age,
@@ -67,12 +67,12 @@ int
 rule_set_replace(struct rule_set *set, uint32_t old, const struct dp_rule *rule, uint32_t index)
 {
 	int ret = rule_set_change(set);
-	struct rule_place *place = ret < 0 ? NULL : rule_set_find(set, old);
+	struct rule_flow *entry = ret < 0 ? NULL : rule_set_find(set, old);
 
-	if (place == NULL)
+	if (entry == NULL)
 		return ret < 0 ? ret : -ENOENT;
-	place->rule = *rule;
-	place->index = index;
+	entry->rule = *rule;
+	entry->index = index;
 	return 0;
 }
 
@@ -80,19 +80,19 @@ int
 rule_set_remove(struct rule_set *set, uint32_t index)
 {
 	int ret = rule_set_change(set);
-	struct rule_place *place = ret < 0 ? NULL : rule_set_find(set, index);
+	struct rule_flow *entry = ret < 0 ? NULL : rule_set_find(set, index);
 
-	if (place == NULL)
+	if (entry == NULL)
 		return ret < 0 ? ret : -ENOENT;
-	*place = set->next[--set->n_next];
+	*entry = set->next[--set->n_next];
 	return 0;
 }
 
 /* The greatest priority first, then the oldest. */
 static int
-rule_place_compare(const void *a, const void *b)
+rule_flow_compare(const void *a, const void *b)
 {
-	const struct rule_place *x = a, *y = b;
+	const struct rule_flow *x = a, *y = b;
 
 	if (x->rule.priority != y->rule.priority)
 		return x->rule.priority > y->rule.priority ? -1 : 1;
@@ -108,7 +108,7 @@ rule_set_compile(struct rule_set *set, enum dp_family family)
 	set->next_rules = NULL;
 	if (!set->changing || set->n_next == 0)
 		return 0;
-	qsort(set->next, set->n_next, sizeof(*set->next), rule_place_compare);
+	qsort(set->next, set->n_next, sizeof(*set->next), rule_flow_compare);
 	entries = calloc(set->n_next, sizeof(*entries));
 	if (entries == NULL)
 		return -ENOMEM;
@@ -136,8 +136,8 @@ rule_set_publish(struct rule_set *set, struct flow_table *table)
 	if (set->changing) {
 		old = table->rules;
 		__atomic_store_n(&table->rules, set->next_rules, __ATOMIC_RELEASE);
-		free(set->places);
-		set->places = set->next;
+		free(set->flows);
+		set->flows = set->next;
 		set->n = set->n_next;
 		set->next = NULL;
 		set->next_rules = NULL;

@@ -13,18 +13,18 @@
 
 #include "flow_table.h"
 
-struct rule_place {
+struct rule_flow {
 	struct dp_rule rule;
 	uint32_t index; /* of the flow's entry */
 	uint64_t age; /* of two equal priorities the lower age wins; replacing keeps it */
 };
 
 struct rule_set {
-	struct rule_place *places; /* in order of precedence */
+	struct rule_flow *flows; /* in order of precedence */
 	unsigned n;
 	uint64_t last_age;
 	/* Of the open transaction. */
-	struct rule_place *next;
+	struct rule_flow *next;
 	unsigned n_next;
 	struct rules *next_rules;
 	bool changing;

@@ -411,27 +411,27 @@ trace_leg(const struct tracing *t, const struct datagram *d, uint32_t place, uin
 	leg_tell(t, &leg);
 }
 
-/* Legs that are up are in the list, in the order of their places. */
+/* Legs that are up are in the list, in the order of their slots. */
 static __rte_always_inline void
 trace_legs(const struct tracing *t, const struct datagram *d, const struct decision *decision,
 	enum dp_family family)
 {
 	const struct flow_action *action = &t->sandbox->action;
 	const struct leg_list *list = decision->legs;
-	const struct leg_places *places =
-		decision->stream >= 0 ? &action->streams[decision->stream].places : &action->places;
+	const struct leg_slots *slots =
+		decision->stream >= 0 ? &action->streams[decision->stream].slots : &action->slots;
 	const uint32_t end = (uint32_t)t->request->first_leg + t->request->n_legs;
 	uint16_t at = 0;
 
 	t->trace->nth = action_nth(&t->sandbox->lc, action, decision->stream);
-	t->trace->n_legs = places->n;
+	t->trace->n_legs = slots->n;
 	t->trace->n_up = list->n;
-	for (uint16_t i = 0; i < places->n && i < end; i++) {
-		const bool up = at < list->n && list->legs[at] == places->of[i];
+	for (uint16_t i = 0; i < slots->n && i < end; i++) {
+		const bool up = at < list->n && list->legs[at] == slots->of[i];
 
 		at = (uint16_t)(at + up);
 		if (i >= t->request->first_leg)
-			trace_leg(t, d, places->of[i], i, up, family);
+			trace_leg(t, d, slots->of[i], i, up, family);
 	}
 }
 

@@ -131,7 +131,7 @@ is_live(const struct dp *dp, uint32_t handle)
 	const struct flow_table *table = dp_handle_table_const(dp, handle);
 	const uint32_t index = dp_handle_index(handle);
 
-	return index < table->n_places && table->state[index] == FLOW_LIVE;
+	return index < table->n_entries && table->state[index] == FLOW_LIVE;
 }
 
 int

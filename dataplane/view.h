@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * All or nothing over many flows. What a worker takes for the state of the tables is its view, one
- * word that it reads once a round, so a burst has one view, and so has all that a round polls:
+ * Many flows change at once. Which version of the tables a worker sees is its view, one word that
+ *it reads once a round, so all packets of a round are forwarded by one view:
  *
- *	VIEW_SETTLED	the tables are as they stand. The normal state: nothing is looked at
- *	VIEW_OLD	what a commit adds stands in the tables already, and is not there
- *	VIEW_NEW	what a commit removes still stands there, and is gone; what it replaces is
- *			its successor
+ *	VIEW_STABLE	no commit in progress: entries are used without a check of their state
+ *	VIEW_OLD	flows that the commit adds are in the tables, but ignored
+ *	VIEW_NEW	flows that the commit removes are in the tables, but ignored; of those that
+ *			it replaces the successor is used
  *
- * A commit turns from old to new by one store of that word, and changes nothing that a view looks
- * at before a grace period has ended which began when the view before it was left (commit.c).
+ * A commit switches from old to new by one store of that word. It changes nothing that a view reads
+ * before a grace period has ended that began when the previous view was left (commit.c).
  */
 #ifndef DATAPLANE_VIEW_H
 #define DATAPLANE_VIEW_H
 
 #include <stdint.h>
 
-enum view { VIEW_SETTLED, VIEW_OLD, VIEW_NEW };
+enum view { VIEW_STABLE, VIEW_OLD, VIEW_NEW };
 
-/* Control's word, as a worker reads it. */
+/* Read by workers, once a round; written by the control thread. */
 static inline enum view
 view_load(const uint32_t *view)
 {

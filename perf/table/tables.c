@@ -83,7 +83,7 @@ sluice_add(void *table, const struct bench_flow *flow)
 	if (ret < 0)
 		return ret;
 	flow_table_show(&sluice->table, place);
-	flow_table_settle(&sluice->table, place);
+	flow_table_activate(&sluice->table, place);
 	*sluice_place(sluice, flow->number) = place;
 	return 0;
 }
@@ -96,7 +96,7 @@ sluice_remove(void *table, const struct bench_flow *flow)
 
 	flow_table_unlink(&sluice->table, place);
 	flow_table_free(&sluice->table, place);
-	flow_table_rested(&sluice->table);
+	flow_table_reclaim(&sluice->table);
 }
 
 static __rte_always_inline unsigned
@@ -113,7 +113,7 @@ sluice_visit(struct sluice *sluice, const uint32_t *flows, enum dp_family family
 		classify_begin(&sluice->table, lane, i, family);
 	}
 	lane->n = BENCH_BURST;
-	classify_lane(NULL, &sluice->table, lane, VIEW_SETTLED, family);
+	classify_lane(NULL, &sluice->table, lane, VIEW_STABLE, family);
 	for (uint16_t i = 0; i < BENCH_BURST; i++) {
 		if (unlikely(lane->entries[i] == NULL))
 			continue;
@@ -151,7 +151,7 @@ bench_sluice4_overflow(const void *table)
 {
 	const struct flow_table *own = &((const struct sluice *)table)->table;
 
-	return own->n_overflow - own->n_overflow_free - own->n_overflow_resting;
+	return own->n_overflow - own->n_overflow_free - own->n_overflow_deferred;
 }
 
 #define SLUICE_WAY .destroy = sluice_destroy, .add = sluice_add, .remove = sluice_remove

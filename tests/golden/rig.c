@@ -20,8 +20,8 @@
 #define POOL_BUFFER_BYTES (RTE_PKTMBUF_HEADROOM + 2048)
 #define MAX_FLOWS 256
 #define MAX_LEGS 16384
-#define SETTLE_US 20000000
-#define SETTLE_POLL_US 50
+#define DRAIN_US 20000000
+#define DRAIN_POLL_US 50
 
 int __real_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
 int __wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
@@ -220,7 +220,7 @@ rounds_since(
 }
 
 int
-rig_settle(const struct rig *rig)
+rig_drain(const struct rig *rig)
 {
 	uint64_t before[DP_WORKERS_MAX] = {0}, now[DP_WORKERS_MAX];
 	bool was_accounted_for = false;
@@ -231,7 +231,7 @@ rig_settle(const struct rig *rig)
 	 * A worker that loses its CPU may have counted a packet and not yet its copies: at rest is
 	 * what adds up once more when every worker has begun and ended a round since.
 	 */
-	for (unsigned us = 0; us < SETTLE_US; us += SETTLE_POLL_US) {
+	for (unsigned us = 0; us < DRAIN_US; us += DRAIN_POLL_US) {
 		const bool ended = rounds_since(rig, before, now) >= 2;
 		const bool accounted_for = all_accounted_for(rig);
 
@@ -240,7 +240,7 @@ rig_settle(const struct rig *rig)
 		if (!was_accounted_for || !accounted_for)
 			memcpy(before, now, sizeof(before));
 		was_accounted_for = accounted_for;
-		usleep(SETTLE_POLL_US);
+		usleep(DRAIN_POLL_US);
 	}
 	return -1;
 }

@@ -70,7 +70,7 @@ int rig_send(struct rig *rig, const struct case_frame *frame);
  * Wait until every frame sent is accounted for, a few seconds at most, or take the rounds that it
  * takes. 0 or -1.
  */
-int rig_settle(const struct rig *rig);
+int rig_drain(const struct rig *rig);
 
 /* The clock of a case: nanoseconds since its start. */
 void rig_time_set(struct rig *rig, uint64_t at_ns);

@@ -154,7 +154,7 @@ ops_put(struct rig *rig, struct dp_txn *txn, struct rig_ops *ops)
 
 /* The transaction is done: which flows are there now, and were we told of those that left? */
 static bool
-ops_settle(struct rig *rig, const struct rig_ops *ops)
+ops_drain(struct rig *rig, const struct rig_ops *ops)
 {
 	bool ok = true;
 
@@ -190,5 +190,5 @@ rig_txn(struct rig *rig, const struct case_event *event)
 		return false;
 	}
 	dp_txn_on_removed(txn, left_check, &ops);
-	return dp_txn_commit(txn) == 0 && ops_settle(rig, &ops);
+	return dp_txn_commit(txn) == 0 && ops_drain(rig, &ops);
 }

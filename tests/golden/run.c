@@ -23,7 +23,7 @@ run_at_once(struct rig *rig, char *error)
 	}
 	if (rig_start(rig, error, ERROR_BYTES) < 0)
 		return false;
-	if (rig_settle(rig) < 0) {
+	if (rig_drain(rig) < 0) {
 		printf("# frames are not accounted for after seconds\n");
 		return false;
 	}
@@ -35,7 +35,7 @@ frame_step(struct rig *rig, const struct case_frame *frame)
 {
 	struct drop_counts before;
 
-	if (drop_counts_read(rig, &before) < 0 || rig_send(rig, frame) < 0 || rig_settle(rig) < 0)
+	if (drop_counts_read(rig, &before) < 0 || rig_send(rig, frame) < 0 || rig_drain(rig) < 0)
 		return false;
 	return check_step(rig, frame, &before);
 }
@@ -57,7 +57,7 @@ frame_event(struct rig *rig, const struct case_frame *frame)
 {
 	if (rig->c->step)
 		return frame_step(rig, frame);
-	return rig_send(rig, frame) == 0 && (rig->n_workers == 1 || rig_settle(rig) == 0);
+	return rig_send(rig, frame) == 0 && (rig->n_workers == 1 || rig_drain(rig) == 0);
 }
 
 static bool
@@ -65,7 +65,7 @@ event_take(struct rig *rig, const struct case_event *event)
 {
 	if (event->kind == CASE_FRAME)
 		return frame_event(rig, &event->frame);
-	if (rig_settle(rig) < 0)
+	if (rig_drain(rig) < 0)
 		return false;
 	switch (event->kind) {
 	case CASE_TIME:
@@ -93,7 +93,7 @@ run_script(struct rig *rig, char *error)
 			return false;
 		}
 	}
-	return rig_settle(rig) == 0;
+	return rig_drain(rig) == 0;
 }
 
 static bool

@@ -156,10 +156,10 @@ traced_send(struct rig *rig, const struct case_frame *frame, struct traced *trac
 	bool ok;
 
 	if (frame->split != 0) /* a trace has its frame in one piece */
-		return rig_send(rig, frame) == 0 && rig_settle(rig) == 0;
+		return rig_send(rig, frame) == 0 && rig_drain(rig) == 0;
 	ok = drop_counts_read(rig, &before) == 0 && frame_trace(rig, frame, &forecast) == 0;
 	packets = flow_packets(rig, forecast.trace.handle);
-	ok = ok && rig_send(rig, frame) == 0 && rig_settle(rig) == 0 && rig_received_take(rig) == 0;
+	ok = ok && rig_send(rig, frame) == 0 && rig_drain(rig) == 0 && rig_received_take(rig) == 0;
 	ok = ok && check_sent(rig, first, &forecast.sent);
 	ok = ok && check_drops(rig, &before, &forecast.drops);
 	ok = ok && check_number("packets of the flow", "that was foretold",

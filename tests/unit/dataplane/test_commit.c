@@ -244,7 +244,7 @@ Test(commit, is_seen_whole_or_not_at_all_after_each_step)
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), 5);
 }
 
-/* No grace period, no flip: a worker that has the settled view must not see what comes. */
+/* No grace period, no flip: a worker that has the stable view must not see what comes. */
 Test(commit, does_not_go_on_before_every_worker_looks)
 {
 	struct dp_txn *txn;
@@ -261,7 +261,7 @@ Test(commit, does_not_go_on_before_every_worker_looks)
 	cr_expect_eq(loop.dp->view, VIEW_NEW);
 	cr_expect(round_sees(after));
 	cr_expect_eq(finish(txn, 100), 0);
-	cr_expect_eq(loop.dp->view, VIEW_SETTLED);
+	cr_expect_eq(loop.dp->view, VIEW_STABLE);
 	cr_expect(round_sees(after));
 }
 
@@ -275,7 +275,7 @@ Test(commit, of_one_flow_takes_no_view)
 	txn = begin();
 	cr_assert_eq(dp_txn_remove(txn, handle), 0);
 	cr_assert_eq(dp_txn_commit_step(txn, 100), -EAGAIN);
-	cr_expect_eq(loop.dp->view, VIEW_SETTLED);
+	cr_expect_eq(loop.dp->view, VIEW_STABLE);
 	rest();
 	cr_assert_eq(dp_txn_commit_step(txn, 100), 0);
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), 0);
@@ -344,7 +344,7 @@ Test(commit, that_has_begun_is_finished_by_abort)
 	cr_assert_eq(dp_txn_commit_step(txn, 1), -EAGAIN);
 	dp_txn_abort(txn);
 	cr_expect(round_sees(after));
-	cr_expect_eq(loop.dp->view, VIEW_SETTLED);
+	cr_expect_eq(loop.dp->view, VIEW_STABLE);
 	dp_txn_abort(begin());
 	rte_rcu_qsbr_thread_online(loop.dp->qsbr, 0);
 }
@@ -431,5 +431,5 @@ Test(commit, of_many_gives_room_back_in_time)
 	}
 	while (!STAILQ_EMPTY(&loop.dp->retired))
 		dp_txn_abort(begin());
-	cr_expect_eq(loop.dp->table4.n_free, loop.dp->table4.n_places);
+	cr_expect_eq(loop.dp->table4.n_free, loop.dp->table4.n_entries);
 }

@@ -42,17 +42,17 @@ legs_in_use(void)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < legs_of_all.n_places; i++)
-		n += legs_of_all.held[i] > 0;
+	for (unsigned i = 0; i < legs_of_all.n_slots; i++)
+		n += legs_of_all.refs[i] > 0;
 	return n;
 }
 
 static void
 teardown(void)
 {
-	cr_expect_eq(legs_of_all.n_free + legs_in_use(), legs_of_all.n_places);
+	cr_expect_eq(legs_of_all.n_free + legs_in_use(), legs_of_all.n_slots);
 	flow_table_fini(&table);
-	cr_expect_eq(legs_of_all.n_free, legs_of_all.n_places, "every leg is given back");
+	cr_expect_eq(legs_of_all.n_free, legs_of_all.n_slots, "every leg is given back");
 	cr_expect_eq(legs_of_all.n_taken, legs_in_use());
 	leg_table_fini(&legs_of_all);
 	dp_eal_fini();
@@ -78,7 +78,7 @@ flow_live(uint32_t n)
 
 	cr_assert_eq(flow_add(n, 1, &index), 0, "flow %u", n);
 	flow_table_show(&table, index);
-	flow_table_settle(&table, index);
+	flow_table_activate(&table, index);
 	return index;
 }
 
@@ -134,7 +134,7 @@ Test(table4, a_flow_is_found_from_publish_to_unlink)
 	cr_expect_eq(flow_find(1), FLOW_INDEX_NONE, "added is not visible");
 	cr_expect_eq(table.n_flows, 0);
 	flow_table_show(&table, index);
-	flow_table_settle(&table, index);
+	flow_table_activate(&table, index);
 	cr_expect_eq(flow_find(1), index);
 	cr_expect_eq(flow_find(2), FLOW_INDEX_NONE);
 	cr_expect_eq(table.n_flows, 1);
@@ -142,7 +142,7 @@ Test(table4, a_flow_is_found_from_publish_to_unlink)
 	cr_expect_eq(flow_find(1), FLOW_INDEX_NONE);
 	cr_expect_eq(table.n_flows, 0);
 	flow_table_free(&table, index);
-	cr_expect_eq(table.n_free, table.n_places);
+	cr_expect_eq(table.n_free, table.n_entries);
 }
 
 Test(table4, an_added_flow_can_be_given_back_unpublished)
@@ -151,7 +151,7 @@ Test(table4, an_added_flow_can_be_given_back_unpublished)
 
 	cr_assert_eq(flow_add(1, 3, &index), 0);
 	flow_table_free(&table, index);
-	cr_expect_eq(table.n_free, table.n_places);
+	cr_expect_eq(table.n_free, table.n_entries);
 	cr_expect_eq(flow_add(1, 1, &index), 0, "its key is free again");
 }
 
@@ -162,9 +162,9 @@ Test(table4, a_key_is_taken_once)
 	cr_assert_eq(flow_add(1, 1, &index), 0);
 	cr_expect_eq(flow_add(1, 1, &index), -EEXIST, "while added");
 	flow_table_show(&table, index);
-	flow_table_settle(&table, index);
+	flow_table_activate(&table, index);
 	cr_expect_eq(flow_add(1, 2, &index), -EEXIST, "while live");
-	cr_expect_eq(table.n_free, table.n_places - 1);
+	cr_expect_eq(table.n_free, table.n_entries - 1);
 }
 
 /* As a transaction replaces: new one in, then old one out; a worker always finds one. */
@@ -176,7 +176,7 @@ Test(table4, a_key_whose_flow_is_being_removed_can_be_taken)
 	cr_assert_eq(flow_add(1, 1, &new), 0);
 	cr_expect_eq(flow_find(1), old);
 	flow_table_show(&table, new);
-	flow_table_settle(&table, new);
+	flow_table_activate(&table, new);
 	cr_expect_neq(flow_find(1), FLOW_INDEX_NONE);
 	flow_table_unlink(&table, old);
 	cr_expect_eq(flow_find(1), new);
@@ -233,7 +233,7 @@ exchange_check(void)
 		cr_assert_eq(flow_find(n), index[n], "flow %u", n);
 	for (uint32_t n = 0; n < CAPACITY; n++) {
 		flow_table_show(&table, added[n]);
-		flow_table_settle(&table, added[n]);
+		flow_table_activate(&table, added[n]);
 		flow_gone(index[n]);
 		cr_assert_eq(flow_find(CAPACITY + n), added[n], "flow %u", n);
 	}
@@ -277,12 +277,12 @@ one_chain_check(void)
 			if (flow_find(numbers[k]) != index[k])
 				cr_assert_fail("after %u removals, flow %u", i + 1, numbers[k]);
 		}
-		cr_expect_leq(table.n_overflow_free + table.n_overflow_resting, overflow_free);
+		cr_expect_leq(table.n_overflow_free + table.n_overflow_deferred, overflow_free);
 	}
-	cr_expect_eq(table.n_overflow_free + table.n_overflow_resting, overflow_free);
-	flow_table_rested(&table);
+	cr_expect_eq(table.n_overflow_free + table.n_overflow_deferred, overflow_free);
+	flow_table_reclaim(&table);
 	cr_expect_eq(table.n_overflow_free, overflow_free, "the chain is given back");
-	cr_expect_eq(table.n_free, table.n_places);
+	cr_expect_eq(table.n_free, table.n_entries);
 }
 
 /* A bucket that leaves the middle of a chain still leads on, until a grace period is over. */
@@ -296,7 +296,7 @@ Test(table4, a_bucket_that_rests_leads_to_the_rest_of_its_chain)
 	link = table.buckets[0].next;
 	for (unsigned i = BUCKET_SLOTS; i < 2 * BUCKET_SLOTS; i++)
 		flow_gone(index[i]);
-	cr_expect_eq(table.n_overflow_resting, 1);
+	cr_expect_eq(table.n_overflow_deferred, 1);
 	cr_expect_neq(table.buckets[0].next, link);
 	cr_expect_eq(table.overflow[link - 1].next, table.buckets[0].next);
 	cr_expect_eq(flow_find(numbers[2 * BUCKET_SLOTS]), index[2 * BUCKET_SLOTS]);
@@ -342,7 +342,7 @@ Test(table4, listeners_are_counted_so_that_workers_may_skip_them)
 	cr_assert_eq(flow_table_add(&table, &listener, &index), 0);
 	cr_expect_eq(table.n_listeners, 0);
 	flow_table_show(&table, index);
-	flow_table_settle(&table, index);
+	flow_table_activate(&table, index);
 	cr_expect_eq(table.n_listeners, 1);
 	flow_gone(index);
 	cr_expect_eq(table.n_listeners, 0);
@@ -377,12 +377,12 @@ Test(table4, legs_are_counted_each)
 
 	cr_assert_eq(flow_add(1, 3, &index), 0);
 	flow_table_show(&table, index);
-	flow_table_settle(&table, index);
+	flow_table_activate(&table, index);
 	cr_expect_eq(flow_table_n_legs(&table, index), 3);
 	action = flow_entry_action(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
 	cr_assert_not_null(action);
-	legs_of_all.counters[0][action->places.of[2]].packets = 4;
-	legs_of_all.drops[action->places.of[2] * DP_COPY_DROP_COUNT] = 3;
+	legs_of_all.counters[0][action->slots.of[2]].packets = 4;
+	legs_of_all.drops[action->slots.of[2] * DP_COPY_DROP_COUNT] = 3;
 	flow_table_read(&table, index, &stats, legs);
 	cr_expect_eq(legs[1].copies, 0);
 	cr_expect_eq(legs[2].copies, 4);
@@ -462,7 +462,7 @@ Test(table4, a_refused_flow_takes_no_place)
 
 	legs[1].vlan = 4095;
 	cr_expect_eq(flow_table_add(&table, &flow, &index), -EINVAL);
-	cr_expect_eq(table.n_free, table.n_places);
+	cr_expect_eq(table.n_free, table.n_entries);
 }
 
 Test(table4, a_table_without_room_finds_nothing_and_takes_nothing)

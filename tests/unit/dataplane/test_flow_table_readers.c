@@ -111,17 +111,17 @@ writer_round(uint32_t number, const uint32_t *passing, uint8_t edition, uint32_t
 	for (unsigned i = 0; i < N_PASSING; i++) {
 		added[i] = flow_add(passing[i], 99);
 		flow_table_show(&table, added[i]);
-		flow_table_settle(&table, added[i]);
+		flow_table_activate(&table, added[i]);
 	}
 	flow_table_remove(&table, *replaced);
 	fresh = flow_add(number, edition);
 	flow_table_show(&table, fresh);
-	flow_table_settle(&table, fresh);
+	flow_table_activate(&table, fresh);
 	flow_table_unlink(&table, *replaced);
 	for (unsigned i = 0; i < N_PASSING; i++)
 		flow_table_unlink(&table, added[i]);
 	grace_wait();
-	flow_table_rested(&table);
+	flow_table_reclaim(&table);
 	flow_table_free(&table, *replaced);
 	for (unsigned i = 0; i < N_PASSING; i++)
 		flow_table_free(&table, added[i]);
@@ -139,7 +139,7 @@ Test(table_readers, see_each_flow_whole_at_every_moment)
 		key_of(number, &staying_keys[i]);
 		staying[i] = flow_add(number, (uint8_t)(i + 1));
 		flow_table_show(&table, staying[i]);
-		flow_table_settle(&table, staying[i]);
+		flow_table_activate(&table, staying[i]);
 	}
 	for (unsigned i = 0; i < N_PASSING; i++)
 		passing[i] = number = next_number(number);
@@ -147,7 +147,7 @@ Test(table_readers, see_each_flow_whole_at_every_moment)
 	key_of(number, &replaced_key);
 	replaced = flow_add(number, REPLACED_TTL_MIN);
 	flow_table_show(&table, replaced);
-	flow_table_settle(&table, replaced);
+	flow_table_activate(&table, replaced);
 
 	cr_assert_eq(rte_eal_remote_launch(reader_run, NULL, 1), 0);
 	for (unsigned i = 0; i < ROUNDS; i++)

@@ -160,7 +160,7 @@ Test(txn, what_is_removed_makes_room_in_a_full_table_at_once)
 	cr_expect_eq(dp_txn_flow_count(txn, DP_IPV4), MAX_FLOWS, "as before");
 	cr_expect_eq(add(txn, MAX_FLOWS, 1, &handle), -ENOSPC);
 	dp_txn_abort(txn);
-	cr_expect_eq(loop.dp->table4.n_free, loop.dp->table4.n_places - MAX_FLOWS);
+	cr_expect_eq(loop.dp->table4.n_free, loop.dp->table4.n_entries - MAX_FLOWS);
 }
 
 /* The leg table is full with two flows; what their legs leave behind is room for others. */
@@ -194,7 +194,7 @@ Test(txn, legs_that_go_make_room_for_legs_that_come)
 	cr_assert_eq(dp_txn_replace(txn, second, &flow, none, &handle), 0);
 	cr_expect_eq(dp_txn_commit(txn), 0, "another flow has made room");
 	cr_expect_eq(dp_leg_count(loop.dp), half + 3);
-	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - half - 3);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_slots - half - 3);
 }
 
 Test(txn, a_flow_out_of_range_is_refused)
@@ -284,14 +284,14 @@ Test(txn, a_leg_that_is_held_too_often_is_copied)
 	struct dp_txn *txn = begin();
 
 	cr_assert_eq(dp_leg_count(loop.dp), 2);
-	loop.dp->legs.held[0] = UINT16_MAX;
+	loop.dp->legs.refs[0] = UINT16_MAX;
 	cr_assert_eq(dp_txn_replace(txn, handle, &flow, from, &handle), 0);
-	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - 3);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_slots - 3);
 	cr_expect_eq(dp_leg_count(loop.dp), 2);
-	cr_expect_eq(loop.dp->legs.held[0], UINT16_MAX);
-	cr_expect_eq(loop.dp->legs.held[1], 2);
+	cr_expect_eq(loop.dp->legs.refs[0], UINT16_MAX);
+	cr_expect_eq(loop.dp->legs.refs[1], 2);
 	cr_assert_eq(dp_txn_commit(txn), 0);
-	cr_expect_eq(loop.dp->legs.held[0], UINT16_MAX - 1);
+	cr_expect_eq(loop.dp->legs.refs[0], UINT16_MAX - 1);
 }
 
 Test(txn, next_hops_outside_the_range_are_refused)
@@ -356,11 +356,11 @@ Test(txn, a_worker_that_hangs_is_named_and_what_it_may_hold_is_freed_later)
 	cr_assert_eq(add(txn, 0, 1, &handle), 0);
 	cr_expect_neq(handle, first, "its place is not free yet");
 	dp_txn_abort(txn);
-	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places - 2, "nor are its legs");
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_slots - 2, "nor are its legs");
 
 	rte_rcu_qsbr_quiescent(loop.dp->qsbr, 0);
 	installed(0, 1);
-	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_places);
+	cr_expect_eq(loop.dp->legs.n_free, loop.dp->legs.n_slots);
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), MAX_FLOWS);
 	rte_rcu_qsbr_thread_offline(loop.dp->qsbr, 0);
 	rte_rcu_qsbr_thread_unregister(loop.dp->qsbr, 0);
