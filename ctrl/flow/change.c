@@ -159,7 +159,7 @@ draft_init(struct draft *draft, struct flow_db *db, const struct ports *ports)
 void
 draft_fini(struct draft *draft)
 {
-	while (draft_undo(draft))
+	while (draft_drop(draft))
 		;
 }
 
@@ -312,8 +312,9 @@ draft_declared(const struct draft *draft, const struct flow *flow)
 	return flow->mark >= draft->mark;
 }
 
-static void
-change_undo(struct draft *draft, struct change *change)
+/* In reverse, so that a match is free before the one who had it first takes it back. */
+void
+draft_undo(struct draft *draft, struct change *change)
 {
 	struct flow *flow = change->flow;
 
@@ -353,15 +354,6 @@ draft_drop(struct draft *draft)
 	draft->room = 0;
 	draft->reports = false;
 	return false;
-}
-
-/* In reverse, so that a match is free before the one who had it first takes it back. */
-bool
-draft_undo(struct draft *draft)
-{
-	if (draft->n > 0)
-		change_undo(draft, draft->list[draft->n - 1]);
-	return draft_drop(draft);
 }
 
 /* Flows that come, change as a whole, and go. */

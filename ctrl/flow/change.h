@@ -153,12 +153,12 @@ void draft_declare(struct draft *draft, bool declares);
 bool draft_declared(const struct draft *draft, const struct flow *flow);
 
 /*
- * Take back the last of the changes; a flow that was to come is gone. False: there is none left.
- * Ops are the caller's to unstage.
+ * Take back a change, the last first; a flow that was to come is gone. Ops are the caller's to
+ * unstage.
  */
-bool draft_undo(struct draft *draft);
+void draft_undo(struct draft *draft, struct change *change);
 
-/* Forget the last of the changes, as it is made now, and free what ran before. The same. */
+/* Free the last of the changes, and what ran before. False: there is none left. */
 bool draft_drop(struct draft *draft);
 
 /* The flow as it is to be, NULL when it is to go. */

@@ -1,19 +1,1277 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who waits, who is committed together, and how phase follows on phase. */
+/*
+ * Who waits, who is committed together, and the phases that they go through, in the order in which
+ * they run: stage, validate, prepare the data plane, write, activate, answer; and the way back.
+ */
 #include "flow/commit.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "flow/commit_apply.h"
-#include "flow/commit_stage.h"
+#include "base/escape.h"
+#include "flow/compile.h"
+#include "flow/flow_codec.h"
+#include "flow/plan.h"
 
 #define SLICE_NS (2 * NS_PER_S / 1000)
+#define SLICE_CHECK_EVERY 32 /* steps between two reads of the clock */
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
+#define COMMIT_OBSERVERS_MAX 4
+#define COMMIT_FLOWS_AT_ONCE 1024
+#define ACTIVATE_AHEAD 8
+#define EACH_NOTIFIED_MAX 256 /* changes of one group that are notified one by one */
 
+STAILQ_HEAD(proposal_queue, proposal);
+
+enum phase_end {
+	PHASE_FAILED = -1, /* commits->fault, commits->offender */
+	PHASE_MORE, /* to be done: the phase is called again, in this slice or the next */
+	PHASE_DONE,
+	PHASE_WAITS, /* for the store */
+	PHASE_PLANNED, /* the plan is made, and the group goes back */
+};
+
+/*
+ * A phase: `change` for each change of the draft, then `end` until it returns other than
+ * PHASE_MORE. Each call is little work, and a slice may end after it. -1 of `change`, with
+ * commits->fault set: the phase fails for that change. Either may be NULL.
+ */
+struct commit_phase {
+	int (*change)(struct commits *commits, struct change *change);
+	enum phase_end (*end)(struct commits *commits);
+	bool reverse; /* the last change first */
+};
+
+/* A proposal that declares a state releases everything before it inserts anything. */
+enum stage_pass {
+	PASS_LOAD, /* operations that are read when it is their turn */
+	PASS_BEGIN,
+	PASS_RELEASE,
+	PASS_PRUNE, /* what a declaration does not name */
+	PASS_STAGE,
+};
+
+struct commit_observer {
+	proposal_observer_fn observe;
+	void *arg;
+};
+
+struct commits {
+	struct flows *flows;
+	struct store *store;
+	struct event_base *base;
+	struct event *timer; /* the next slice */
+	struct proposal_queue waiting;
+	struct proposal_queue group;
+	uint64_t generation; /* of the state as it is */
+	uint64_t next_generation; /* that the group would make next */
+	struct draft draft;
+	struct dp_txn *txn;
+	struct compiled compiled;
+	size_t plan_legs; /* of a plan: references are taken only where they may not fit */
+	struct change *grown; /* the last version by which there are more legs */
+	bool adding; /* all versions are in the transaction */
+	struct steering_wants wants;
+	const struct change *wanting; /* the first change by which they are too many */
+	struct change **reports; /* those whose last counters are wanted, by handle */
+	size_t n_reports;
+	struct store_batch *batch; /* that is being filled */
+	bool written; /* the store has answered, */
+	bool write_failed; /* and refused */
+	bool late; /* a worker was */
+	/* Where the group stands. */
+	const struct commit_phase *phase; /* of a list that ends with an empty one */
+	bool running;
+	bool decided; /* it is committed, or goes back */
+	size_t at; /* the next change of a phase that goes over them */
+	struct proposal *proposal; /* the next of a phase that goes over them */
+	enum stage_pass pass; /* over its ops */
+	size_t op; /* its next op */
+	struct flow *flow; /* the next, where all flows are gone through */
+	uint64_t slice_ns; /* how long to work before others have their turn; 0: for one step */
+	uint64_t slice_end_ns;
+	unsigned n_checks; /* that were saved since the last */
+	bool again; /* some of a partial proposal is left out, and it begins again without */
+	bool failed; /* a phase did, */
+	struct fault fault; /* and why, */
+	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
+	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
+	unsigned n_observers;
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+static void pump(struct commits *commits);
+
+static enum phase_end
+commit_fail(struct commits *commits, struct proposal *proposal)
+{
+	commits->offender = proposal;
+	return PHASE_FAILED;
+}
+
+/* A proposal owns the op, and is who the op calls its owner. */
+static struct proposal *
+op_proposal(const struct op *op)
+{
+	return (struct proposal *)(uintptr_t)op->owner;
+}
+
+/*
+ * An op cannot be done, and is left out if its proposal is partial: the phase may look for more of
+ * them, and fails at its end if commits->again. False: it is not partial, or the fault is not that
+ * of the flow, and the phase fails.
+ */
+static bool
+op_do_without(struct commits *commits, struct op *op)
+{
+	if (!op_proposal(op)->partial || commits->fault.code == FAULT_INTERNAL ||
+		commits->fault.code == FAULT_STORE || op_leave_out(op, commits->fault.message) < 0)
+		return false;
+	commits->again = true;
+	return true;
+}
+
+/* A phase fails for a change: the fault names its place, and the offender is known. */
+static enum phase_end
+commit_fail_at(struct commits *commits, const struct change *change)
+{
+	struct proposal *proposal = op_proposal(change->op);
+
+	if (op_do_without(commits, change->op))
+		return PHASE_FAILED;
+	op_fault_prefix(change->op, proposal->transaction, &commits->fault);
+	return commit_fail(commits, proposal);
+}
+
+static void
+leave_out_warn(struct commits *commits, const struct op *op)
+{
+	char message[FAULT_MESSAGE_MAX + FAULT_POINTER_MAX + FLOW_ID_MAX + 32];
+
+	if (!commits->warn)
+		return;
+	snprintf(message, sizeof(message), "flow %s is left out: %s%s%s", op->spec->id,
+		commits->fault.pointer, commits->fault.pointer[0] ? ": " : "",
+		commits->fault.message);
+	commits->warn(commits->warn_arg, message);
+}
+
+/* A change of a proposal that restores is left out, with a warning; false: it does not restore. */
+static bool
+change_leave_out(struct commits *commits, struct change *change)
+{
+	struct proposal *proposal = op_proposal(change->op);
+
+	if (!proposal->restores)
+		return false;
+	leave_out_warn(commits, change->op);
+	if (change->indexed)
+		validate_remove(commits->flows->validate, change->op->spec);
+	change->indexed = false;
+	flow_db_match_remove(&commits->flows->db, change->flow);
+	change->kind = CHANGE_NONE;
+	proposal->left_out++;
+	proposal->added--;
+	return true;
+}
+
+/* As the store will have it when those before this one are written. */
+static bool
+confirm_is_open(const struct commits *commits, const struct proposal *proposal)
+{
+	const struct proposal *before;
+	struct store_state state = {0};
+
+	if (commits->store)
+		store_state(commits->store, &state);
+	STAILQ_FOREACH(before, &commits->group, link)
+	{
+		if (before == proposal)
+			break;
+		if (before->confirm_within_s != 0 && proposal_changes(before))
+			state.has_confirm = true;
+		else if (before->ends_confirm)
+			state.has_confirm = false;
+	}
+	return state.has_confirm;
+}
+
+/* All that it says can be staged, and in the state that it expects. */
+static int
+proposal_begin(struct commits *commits, struct proposal *proposal)
+{
+	if (proposal->confirm_within_s != 0 && confirm_is_open(commits, proposal))
+		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
+			"another generation waits to be confirmed, which state.get names; confirm "
+			"it or roll it back first");
+	if (proposal->conditional && proposal->if_generation != commits->next_generation - 1)
+		return fault_set(&commits->fault, FAULT_STALE, "/if_generation",
+			"found %llu, expected %llu, which is the generation now; look at what has "
+			"changed since, and ask again",
+			(unsigned long long)proposal->if_generation,
+			(unsigned long long)commits->next_generation - 1);
+	flow_db_number_avoid(&commits->flows->db, proposal->highest_number);
+	commits->flow = proposal->declares ? flow_db_after(&commits->flows->db, 0) : NULL;
+	draft_declare(&commits->draft, proposal->declares);
+	return 0;
+}
+
+static void
+op_count(struct proposal *proposal, const struct op *op)
+{
+	switch (op->effect) {
+	case CHANGE_ADD:
+		proposal->added++;
+		break;
+	case CHANGE_REPLACE:
+	case CHANGE_RECREATE:
+	case CHANGE_SET_DECLARED:
+		proposal->changed++;
+		break;
+	case CHANGE_REMOVE:
+		proposal->removed++;
+		break;
+	}
+}
+
+/* What failed holds nothing, so that others may still be staged, to find those that fail, too. */
+static int
+op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
+{
+	if (op_do_without(commits, op))
+		return 0;
+	if (proposal->restores) {
+		leave_out_warn(commits, op);
+		proposal->left_out++;
+		return 0;
+	}
+	op_fault_prefix(op, proposal->transaction, &commits->fault);
+	return -1;
+}
+
+static int
+op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
+{
+	const bool release = commits->pass == PASS_RELEASE;
+	const int rc = release ? draft_release(&commits->draft, op, &commits->fault)
+			       : draft_stage(&commits->draft, op, &commits->fault);
+
+	if (rc < 0)
+		return op_failed(commits, proposal, op);
+	if (!release || op->kind == OP_REMOVE)
+		op_count(proposal, op);
+	return 0;
+}
+
+/* A flow that the declaration does not name goes, when it is one of those it speaks of. */
+static int
+flow_prune(struct commits *commits, struct proposal *proposal, struct flow *flow)
+{
+	struct op *op;
+
+	if (!(flow->spec->declared || proposal->prunes) || draft_declared(&commits->draft, flow) ||
+		flow->change)
+		return 0;
+	op = op_create_remove(flow->spec->id);
+	if (op)
+		op->pruned = true;
+	if (proposal_add(proposal, op, "declare", UINT32_MAX, &commits->fault) < 0)
+		return -1;
+	return op_stage(commits, proposal, op);
+}
+
+/* Removals of a whole proposal and those that pruning added are staged before the others. */
+static bool
+op_is_due(const struct commits *commits, const struct proposal *proposal, const struct op *op)
+{
+	if (op->left_out)
+		return false;
+	return commits->pass == PASS_RELEASE ||
+	       !(op->pruned || (op->kind == OP_REMOVE && proposal_is_whole(proposal)));
+}
+
+/* A step of the pass over a proposal; PHASE_DONE: the pass is over. */
+static enum phase_end
+pass_step(struct commits *commits, struct proposal *proposal)
+{
+	struct flow *flow = commits->flow;
+	struct op *op;
+	int rc;
+
+	switch (commits->pass) {
+	case PASS_LOAD:
+		if (!proposal->load)
+			return PHASE_DONE;
+		rc = proposal->load(proposal->load_arg, proposal, &commits->fault);
+		if (rc == 0)
+			proposal->load = NULL;
+		return rc < 0 ? PHASE_FAILED : PHASE_MORE;
+	case PASS_BEGIN:
+		return proposal_begin(commits, proposal) < 0 ? PHASE_FAILED : PHASE_DONE;
+	case PASS_PRUNE:
+		if (!flow)
+			return PHASE_DONE;
+		commits->flow = flow_db_next(flow);
+		return flow_prune(commits, proposal, flow) < 0 ? PHASE_FAILED : PHASE_MORE;
+	case PASS_RELEASE:
+		if (!proposal_is_whole(proposal))
+			return PHASE_DONE;
+		break;
+	case PASS_STAGE:
+		break;
+	}
+	if (commits->op == proposal->n_ops)
+		return PHASE_DONE;
+	op = proposal->ops[commits->op++];
+	if (op_is_due(commits, proposal, op) && op_stage(commits, proposal, op) < 0)
+		return PHASE_FAILED;
+	return PHASE_MORE;
+}
+
+static void
+proposal_staged(struct commits *commits, struct proposal *proposal)
+{
+	bool is_generation;
+	size_t i;
+
+	if (proposal->partial)
+		proposal->left_out = 0;
+	for (i = 0; proposal->partial && i < proposal->n_ops; i++)
+		proposal->left_out += proposal->ops[i]->left_out != NULL;
+	is_generation = proposal_is_generation(proposal);
+	proposal->generation = commits->next_generation - !is_generation;
+	commits->next_generation += is_generation;
+	commits->proposal = STAILQ_NEXT(proposal, link);
+	commits->pass = PASS_LOAD;
+}
+
+static enum phase_end
+commit_stage(struct commits *commits)
+{
+	struct proposal *proposal = commits->proposal;
+	enum phase_end end;
+
+	if (!proposal)
+		return PHASE_DONE;
+	end = pass_step(commits, proposal);
+	if (end == PHASE_FAILED)
+		return commit_fail(commits, proposal);
+	if (end == PHASE_MORE)
+		return PHASE_MORE;
+	commits->op = 0;
+	if (commits->pass++ < PASS_STAGE)
+		return PHASE_MORE;
+	if (commits->again)
+		return PHASE_FAILED;
+	proposal_staged(commits, proposal);
+	return PHASE_MORE;
+}
+
+static int
+change_index(struct commits *commits, struct change *change)
+{
+	struct validate *validate = commits->flows->validate;
+	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+
+	if (change->kind == CHANGE_SET_DECLARED)
+		return 0;
+	if (before)
+		validate_remove(validate, before);
+	if (spec && validate_insert(validate, spec, change->flow->sequence) < 0) {
+		if (before)
+			validate_insert(validate, before, change->flow->sequence);
+		return fault_set(
+			&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
+	}
+	change->indexed = true;
+	return 0;
+}
+
+static int
+change_check(struct commits *commits, struct change *change)
+{
+	if (!change_runs(change) || validate_check(commits->flows->validate, change_spec(change),
+					    commits->flows->ports, &commits->fault) == 0)
+		return 0;
+	return change_leave_out(commits, change) ? 0 : -1;
+}
+
+/* A leg of a version keeps its next hop when it would be handed to the same; the others want one.
+ */
+static int
+hops_begin(struct change *change)
+{
+	const struct flow *flow = change->flow;
+	const struct flow_spec *spec = change_spec(change), *before = flow->spec;
+	unsigned leg, old;
+
+	change->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(change->hops[0]));
+	if (!change->hops)
+		return -ENOMEM;
+	for (leg = 0; leg < spec->n_all_legs; leg++) {
+		change->hops[leg] = HOP_WANTED;
+		if (change->kind != CHANGE_REPLACE)
+			continue;
+		/* Those of streams follow the flow's own, in order. */
+		old = leg < spec->n_legs ? change->from[leg] : before->n_legs + leg - spec->n_legs;
+		if (old < before->n_all_legs && old != DP_LEG_NEW &&
+			leg_hops_same(&before->legs[old], &spec->legs[leg]))
+			change->hops[leg] = flow->hops[old];
+	}
+	return 0;
+}
+
+static bool
+plans(const struct commits *commits)
+{
+	return STAILQ_FIRST(&commits->group)->plans;
+}
+
+/* While a transaction is open, repointing (flows.c) changes no handles or next hops. */
+static enum phase_end
+commit_begin(struct commits *commits)
+{
+	if (commits->draft.n == 0)
+		return PHASE_DONE;
+	commits->txn = dp_txn_begin(commits->flows->dp);
+	if (commits->txn)
+		return PHASE_DONE;
+	fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a transaction");
+	return PHASE_FAILED;
+}
+
+static int
+change_legs_count(struct commits *commits, struct change *change)
+{
+	if (change_runs(change))
+		commits->plan_legs += change_spec(change)->n_all_legs;
+	return 0;
+}
+
+/* A plan needs no next hops as long as there are enough for every leg. */
+static bool
+plan_hops_fit(const struct commits *commits, struct change *change)
+{
+	unsigned leg;
+
+	if (!plans(commits) || commits->plan_legs > next_hops_left(commits->flows->hops))
+		return false;
+	for (leg = 0; leg < change_spec(change)->n_all_legs; leg++) {
+		if (change->hops[leg] == HOP_WANTED)
+			change->hops[leg] = DP_NEXT_HOPS_MAX - 1;
+	}
+	return true;
+}
+
+static int
+change_hops(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	int rc;
+
+	if (!change_runs(change))
+		return 0;
+	if (hops_begin(change) < 0)
+		return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
+	if (plan_hops_fit(commits, change))
+		return 0;
+	next_hops_rehearse(flows->hops, plans(commits));
+	rc = leg_hops_ref(
+		flows, change_spec(change), change->hops, change->first_leg, &commits->fault);
+	next_hops_rehearse(flows->hops, false);
+	change->hopped = rc == 0;
+	return rc == 0 || change_leave_out(commits, change) ? 0 : -1;
+}
+
+/* What goes makes room for what comes, also for its match. */
+static int
+change_remove(struct commits *commits, struct change *change)
+{
+	int rc;
+
+	if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RECREATE)
+		return 0;
+	rc = dp_txn_remove(commits->txn, change->flow->handle);
+	if (rc == 0)
+		return 0;
+	return fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
+		change->flow->spec->id, strerror(-rc));
+}
+
+/* Whether that change is in the transaction, while the one at commits->at is refused. */
+static bool
+is_in(const struct commits *commits, size_t i)
+{
+	if (commits->draft.list[i]->kind == CHANGE_REPLACE)
+		return commits->adding || i < commits->at;
+	return commits->adding && i < commits->at;
+}
+
+/*
+ * The data plane has one error for every table that is full; which one it was shows in their fill.
+ * The numbers are of what was asked for at once: the change that was refused and those after it.
+ * What is restored or partial may be refused flow by flow, so there it is that change alone.
+ */
+static void
+full_fault(struct commits *commits, const struct change *refused)
+{
+	const struct dp *dp = commits->flows->dp;
+	const struct flow_spec *spec = change_spec(refused);
+	const struct proposal *proposal = refused->op->owner;
+	const bool alone = proposal->restores || proposal->partial;
+	const bool replacing = refused->kind == CHANGE_REPLACE;
+	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
+	const unsigned flows_now = dp_txn_flow_count(commits->txn, family);
+	const unsigned rules_now = dp_txn_rule_count(commits->txn, family);
+	size_t n_legs = alone ? dp_flow_legs(&commits->compiled.flow) : 0;
+	size_t n_flows = alone, n_rules = alone, n_together = 0, n_fitting = 0, i;
+
+	for (i = 0; !alone && i < commits->draft.n; i++) {
+		const struct change *change = commits->draft.list[i];
+		const struct flow_spec *other = change_runs(change) ? change_spec(change) : NULL;
+		const bool same_family = other && other->match.family == spec->match.family;
+		const bool comes = other && !is_in(commits, i) && change->kind != CHANGE_REPLACE;
+
+		n_together += same_family;
+		n_fitting += same_family && is_in(commits, i);
+		n_flows += same_family && comes;
+		n_rules += same_family && comes && other->rule;
+		if (comes && flow_compile(other, commits->flows->ports, change->hops,
+				     &commits->compiled) == 0)
+			n_legs += dp_flow_legs(&commits->compiled.flow);
+	}
+	n_flows += flows_now;
+	n_rules += rules_now;
+	n_legs += dp_txn_leg_count(commits->txn);
+	if (!replacing && flows_now >= dp_flow_capacity(dp, family))
+		fault_set(&commits->fault, FAULT_NO_ROOM, "",
+			"found %zu IPv%d flow%s in all, expected at most %u (tables.ipv%d_flows)",
+			n_flows, (int)family, plural_s(n_flows), dp_flow_capacity(dp, family),
+			(int)family);
+	else if (!replacing && spec->rule && rules_now >= DP_RULES_MAX)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "/rule",
+			"found %zu IPv%d rule%s in all, expected at most %d", n_rules, (int)family,
+			plural_s(n_rules), DP_RULES_MAX);
+	else if (n_legs > dp_leg_capacity(dp))
+		fault_set(&commits->fault, FAULT_NO_ROOM, "/legs",
+			"found %zu leg%s in all, expected at most %u (tables.legs)", n_legs,
+			plural_s(n_legs), dp_leg_capacity(dp));
+	else
+		fault_set(&commits->fault, FAULT_NO_ROOM, "",
+			"found %zu IPv%d flows that are added or replaced at once, of which %zu "
+			"fit beside those that they replace or that go; do it in several steps",
+			n_together, (int)family, n_fitting);
+}
+
+static int
+change_insert(struct commits *commits, struct change *change)
+{
+	const struct flow_spec *spec = change_spec(change);
+	const unsigned n_legs = dp_txn_leg_count(commits->txn);
+	int rc = flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled);
+
+	if (rc == 0 && change->kind == CHANGE_REPLACE)
+		rc = dp_txn_replace(commits->txn, change->flow->handle, &commits->compiled.flow,
+			change->from, &change->handle);
+	else if (rc == 0)
+		rc = dp_txn_add(commits->txn, &commits->compiled.flow, &change->handle);
+	if (rc == 0) {
+		if (dp_txn_leg_count(commits->txn) > n_legs)
+			commits->grown = change;
+		return 0;
+	}
+	if (rc == -ENOSPC)
+		full_fault(commits, change);
+	else if (rc == -ENOMEM)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
+			spec->n_all_legs, plural_s(spec->n_all_legs));
+	else
+		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
+			spec->id, strerror(-rc));
+	return change_leave_out(commits, change) || op_do_without(commits, change->op) ? 0 : -1;
+}
+
+/* Versions first, as they may make room for more legs. */
+static int
+change_replace(struct commits *commits, struct change *change)
+{
+	return change->kind == CHANGE_REPLACE ? change_insert(commits, change) : 0;
+}
+
+/* Whether the legs of the versions fit, those of flows that are to come not counted. */
+static enum phase_end
+commit_replace(struct commits *commits)
+{
+	if (commits->grown &&
+		dp_txn_leg_count(commits->txn) > dp_leg_capacity(commits->flows->dp)) {
+		full_fault(commits, commits->grown);
+		return commit_fail_at(commits, commits->grown);
+	}
+	commits->adding = true;
+	return PHASE_DONE;
+}
+
+static int
+change_add(struct commits *commits, struct change *change)
+{
+	return change_runs(change) && change->kind != CHANGE_REPLACE
+		       ? change_insert(commits, change)
+		       : 0;
+}
+
+static enum phase_end
+commit_add(struct commits *commits)
+{
+	return commits->again ? PHASE_FAILED : PHASE_DONE;
+}
+
+/*
+ * A match stays what it was when its flow is replaced; a rule need not, and a flow that was
+ * narrowed to one source may take others.
+ */
+static bool
+asks_for_packets(const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_ADD:
+	case CHANGE_RECREATE:
+		return true;
+	case CHANGE_REPLACE:
+		return change_spec(change)->rule || change->flow->only;
+	default:
+		return false;
+	}
+}
+
+static int
+change_want(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+
+	if (!asks_for_packets(change))
+		return 0;
+	if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
+		    &commits->fault) < 0)
+		return -1;
+	if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
+					 flows->ports, &commits->fault) < 0)
+		commits->wanting = change;
+	return 0;
+}
+
+/* Whether the kernel can be asked for the packets of all. */
+static enum phase_end
+commit_wants_check(struct commits *commits)
+{
+	const struct flows *flows = commits->flows;
+	const int rc = steering_wants_check(
+		flows->steering, &commits->wants, flows->ports, &commits->fault);
+
+	steering_wants_fini(&commits->wants);
+	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
+}
+
+static int
+change_steer(struct commits *commits, struct change *change)
+{
+	if (!asks_for_packets(change))
+		return 0;
+	if (flow_steer(commits->flows, change_spec(change), &commits->fault) < 0)
+		return -1;
+	change->steered = true;
+	return 0;
+}
+
+static int
+handle_compare(const void *a, const void *b)
+{
+	const struct change *left = *(struct change *const *)a, *right = *(struct change *const *)b;
+
+	return (left->flow->handle > right->flow->handle) -
+	       (left->flow->handle < right->flow->handle);
+}
+
+static void
+last_note(void *arg, uint32_t handle, const struct dp_flow_stats *stats,
+	const struct dp_leg_stats *legs, unsigned n_legs)
+{
+	const struct commits *commits = arg;
+	struct flow flow = {.handle = handle};
+	struct change wanted = {.flow = &flow}, *key = &wanted, **found;
+
+	found = bsearch(&key, commits->reports, commits->n_reports, sizeof(key), handle_compare);
+	if (!found)
+		return;
+	(*found)->last = *stats;
+	memcpy((*found)->last_legs, legs, n_legs * sizeof(legs[0]));
+}
+
+static int
+reports_gather(struct commits *commits)
+{
+	size_t n = 0, i;
+
+	if (!commits->draft.reports)
+		return 0;
+	for (i = 0; i < commits->draft.n; i++)
+		n += commits->draft.list[i]->reports;
+	commits->reports = calloc(n, sizeof(struct change *));
+	if (!commits->reports)
+		return -1;
+	for (i = 0; i < commits->draft.n; i++) {
+		struct change *change = commits->draft.list[i];
+
+		if (!change->reports || !change_before(change))
+			continue;
+		change->last_legs =
+			calloc(change->flow->spec->n_legs + 1u, sizeof(change->last_legs[0]));
+		if (!change->last_legs)
+			return -1;
+		commits->reports[commits->n_reports++] = change;
+	}
+	qsort(commits->reports, commits->n_reports, sizeof(struct change *), handle_compare);
+	dp_txn_on_removed(commits->txn, last_note, commits);
+	return 0;
+}
+
+static enum phase_end
+commit_prepare(struct commits *commits)
+{
+	int rc;
+
+	if (!commits->txn)
+		return PHASE_DONE;
+	if (reports_gather(commits) < 0) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for last counters");
+		return PHASE_FAILED;
+	}
+	rc = dp_txn_prepare(commits->txn);
+	if (rc == 0)
+		return PHASE_DONE;
+	if (rc == -ENOMEM)
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory to compile the rules");
+	else
+		fault_set(&commits->fault, FAULT_INTERNAL, "",
+			"the data plane refused to commit: %s", strerror(-rc));
+	return PHASE_FAILED;
+}
+
+/* A flow of the state as it is, and whether the declaration does not speak of it. */
+static void
+plan_flow(const struct commits *commits, struct plan *plan, const struct flow *flow)
+{
+	plan_flow_count(plan, flow->spec);
+	if (flow->change)
+		return;
+	if (commits->draft.declares && !draft_declared(&commits->draft, flow))
+		plan->left_alone++;
+	else
+		plan->unchanged++;
+}
+
+/* Of the changes, which are gone through twice: what comes and changes, and then what goes. */
+static int
+plan_change(const struct commits *commits, struct plan *plan, size_t i)
+{
+	const size_t n = commits->draft.n;
+	const struct change *change = commits->draft.list[i % n];
+
+	if ((i >= n) != (change->kind == CHANGE_REMOVE))
+		return 0;
+	if (change->kind != CHANGE_SET_DECLARED)
+		return plan_add(plan, change_before(change), change_spec(change));
+	plan->set_declared++;
+	return 0;
+}
+
+/* Who plans, and who commits a plan, is alone in the group. */
+static enum phase_end
+commit_plan(struct commits *commits)
+{
+	struct proposal *proposal = STAILQ_FIRST(&commits->group);
+	struct plan **plan = proposal->plans ? &proposal->plan : &proposal->plan_now;
+	int rc = 0;
+
+	if (!proposal->plans &&
+		(!proposal->if_plan || proposal->plan->generation == commits->generation))
+		return PHASE_DONE;
+	if (!*plan) {
+		*plan = plan_create(commits->generation, commits->draft.n);
+		commits->flow = flow_db_after(&commits->flows->db, 0);
+		rc = *plan ? 0 : -1;
+	} else if (commits->flow) {
+		plan_flow(commits, *plan, commits->flow);
+		commits->flow = flow_db_next(commits->flow);
+	} else if (commits->at < 2 * commits->draft.n) {
+		rc = plan_change(commits, *plan, commits->at++);
+	} else if (proposal->plans) {
+		return PHASE_PLANNED;
+	} else if (plan_equal(proposal->plan, *plan)) {
+		return PHASE_DONE;
+	} else {
+		fault_set(&commits->fault, FAULT_STALE, "/if_plan",
+			"the flows have changed since the plan for generation %llu was made, and "
+			"with them what the transaction would change; plan it again",
+			(unsigned long long)proposal->plan->generation);
+		return commit_fail(commits, proposal);
+	}
+	if (rc == 0)
+		return PHASE_MORE;
+	fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the plan");
+	return commit_fail(commits, proposal);
+}
+
+static int
+op_write(struct store_batch *batch, const struct op *op)
+{
+	size_t bytes;
+	char *text;
+
+	if (op->effect == CHANGE_NONE)
+		return 0;
+	if (op->effect == CHANGE_REMOVE) {
+		store_batch_remove(batch, op->id);
+		return 0;
+	}
+	text = flow_text_encode(op->spec, &bytes);
+	if (!text)
+		return -ENOMEM;
+	store_batch_insert(
+		batch, op->spec->id, text, bytes, op->spec->last_leg_number, op->spec->declared);
+	free(text);
+	return 0;
+}
+
+/* A return that finds nothing to change ends the wait for a confirmation all the same. */
+static bool
+writes(const struct proposal *proposal)
+{
+	return proposal_is_generation(proposal) || (!proposal->restores && proposal->ends_confirm);
+}
+
+/* As much of it as a comment has room for. */
+static void
+left_out_comment(struct proposal *proposal)
+{
+	char *const comment = proposal->comment;
+	const size_t room = sizeof(proposal->comment);
+	size_t n = strlen(comment), i, bytes;
+
+	n += (size_t)snprintf(comment + n, room - n, "; cannot return: %llu flow%s",
+		(unsigned long long)proposal->left_out, proposal->left_out == 1 ? "" : "s");
+	for (i = 0; i < proposal->n_ops; i++) {
+		const struct op *op = proposal->ops[i];
+
+		bytes = op->left_out ? strlen(op_flow(op)) + 2 : 0;
+		if (n + bytes + 5 >= room) {
+			snprintf(comment + n, room - n, ", ...");
+			return;
+		}
+		if (op->left_out)
+			n += (size_t)snprintf(comment + n, room - n, ", %s", op_flow(op));
+	}
+}
+
+static void
+generation_write(struct store_batch *batch, struct proposal *proposal)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_generation generation = {
+		.number = proposal->generation,
+		.time_ns = now_ns,
+		.actor = proposal->actor,
+		.added = proposal->added,
+		.changed = proposal->changed,
+		.removed = proposal->removed,
+		.returns = proposal->returns,
+		.returned = proposal->returned,
+		.declared = proposal->declares,
+	};
+	struct store_confirm confirm = {
+		.generation = proposal->generation,
+		.previous = proposal->generation - 1,
+		.deadline_ns = now_ns + proposal->confirm_within_s * NS_PER_S,
+		.within_ns = proposal->confirm_within_s * NS_PER_S,
+	};
+
+	if (proposal->partial && proposal->left_out > 0)
+		left_out_comment(proposal);
+	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
+	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
+	if (proposal_is_generation(proposal))
+		store_batch_generation(batch, &generation);
+	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
+		proposal->confirm_by_ns = confirm.deadline_ns;
+		proposal->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
+		store_batch_confirm(batch, &confirm);
+	} else if (proposal->ends_confirm) {
+		store_batch_confirm(batch, NULL);
+	}
+}
+
+static void
+batch_done(void *arg, const struct fault *error)
+{
+	struct commits *commits = arg;
+
+	commits->written = true;
+	commits->write_failed = error != NULL;
+	if (error)
+		commits->fault = *error;
+	pump(commits);
+}
+
+/* Begin what a proposal writes, or write its next op. */
+static int
+batch_fill(struct commits *commits, struct proposal *proposal)
+{
+	if (!commits->batch)
+		commits->batch = store_batch_create();
+	if (!commits->batch)
+		return -ENOMEM;
+	if (commits->op == 0)
+		generation_write(commits->batch, proposal);
+	if (commits->op == proposal->n_ops)
+		return 0;
+	return op_write(commits->batch, proposal->ops[commits->op++]);
+}
+
+static enum phase_end
+commit_fill(struct commits *commits)
+{
+	struct proposal *proposal = commits->proposal;
+
+	if (!commits->store || !proposal)
+		return PHASE_DONE;
+	if (writes(proposal) && batch_fill(commits, proposal) < 0) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
+		return PHASE_FAILED;
+	}
+	if (!writes(proposal) || commits->op == proposal->n_ops) {
+		commits->proposal = STAILQ_NEXT(proposal, link);
+		commits->op = 0;
+	}
+	return PHASE_MORE;
+}
+
+static enum phase_end
+commit_write(struct commits *commits)
+{
+	if (commits->written) {
+		commits->written = false;
+		return commits->write_failed ? PHASE_FAILED : PHASE_DONE;
+	}
+	if (!commits->batch)
+		return PHASE_DONE;
+	store_submit(commits->store, commits->batch, batch_done, commits);
+	commits->batch = NULL;
+	return PHASE_WAITS;
+}
+
+/* A worker that is late has the flows in its table all the same; the data plane warns. */
+static enum phase_end
+commit_run(struct commits *commits)
+{
+	int rc;
+
+	if (!commits->txn)
+		return PHASE_DONE;
+	rc = dp_txn_commit_step(commits->txn, COMMIT_FLOWS_AT_ONCE);
+	if (rc == -EAGAIN) {
+		commits->n_checks = SLICE_CHECK_EVERY; /* a step is long enough to read the clock */
+		return PHASE_MORE;
+	}
+	commits->txn = NULL;
+	commits->late = rc < 0;
+	return PHASE_DONE;
+}
+
+/* The old version stays with the change until it is retired. */
+static void
+change_activate(struct commits *commits, struct change *change)
+{
+	struct flow_db *db = &commits->flows->db;
+	struct flow *flow = change->flow;
+	uint16_t *hops = change->hops;
+
+	switch (change->kind) {
+	case CHANGE_ADD:
+		flow_db_activate(db, flow, hops);
+		change->hops = NULL;
+		break;
+	case CHANGE_REPLACE:
+	case CHANGE_RECREATE:
+		flow_db_rekey(flow, change->op->spec);
+		change->old_spec = flow->spec;
+		change->hops = flow->hops;
+		flow->spec = change->op->spec;
+		flow->hops = hops;
+		break;
+	case CHANGE_REMOVE:
+		flow_db_retire(db, flow);
+		change->old_spec = flow->spec;
+		return;
+	case CHANGE_SET_DECLARED:
+		flow->spec->declared = change->op->spec->declared;
+		return;
+	default:
+		return;
+	}
+	flow->handle = change->handle;
+}
+
+/* What a flip will touch soon: a million of them would wait for memory otherwise. */
+static void
+activate_prefetch(const struct draft *draft, size_t i)
+{
+	if (i + 2 * ACTIVATE_AHEAD < draft->n)
+		__builtin_prefetch(draft->list[i + 2 * ACTIVATE_AHEAD], 1);
+	if (i + ACTIVATE_AHEAD >= draft->n)
+		return;
+	__builtin_prefetch(draft->list[i + ACTIVATE_AHEAD]->flow, 1);
+	__builtin_prefetch(&draft->list[i + ACTIVATE_AHEAD]->flow->change, 1);
+}
+
+/* Readers see all of the new state from here on, so this is done in one go. */
+static enum phase_end
+commit_activate(struct commits *commits)
+{
+	size_t i;
+
+	for (i = 0; i < commits->draft.n; i++) {
+		activate_prefetch(&commits->draft, i);
+		change_activate(commits, commits->draft.list[i]);
+	}
+	commits->decided = true;
+	commits->generation = commits->next_generation - 1;
+	commits->flows->notify_each = commits->draft.n <= EACH_NOTIFIED_MAX;
+	return PHASE_DONE;
+}
+
+/* What only the old version of a flow held goes. */
+static void
+old_release(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	const struct flow_spec *old = change->old_spec;
+	const bool goes = change->kind == CHANGE_REMOVE;
+
+	if (goes || change->steered) {
+		flow_unsteer(flows, old, change->flow->only);
+		flow_widen(change->flow);
+	}
+	leg_hops_unref(flows, old, goes ? change->flow->hops : change->hops, true);
+}
+
+static int
+change_retire(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	struct flow *flow = change->flow;
+
+	flow->change = NULL;
+	if (change->old_spec)
+		flows->db.n_legs -= change->old_spec->n_all_legs;
+	if (change_runs(change)) {
+		flows->db.n_legs += flow->spec->n_all_legs;
+		change->op->spec_given = true;
+	}
+	switch (change->kind) {
+	case CHANGE_NONE:
+		flow_db_remove(&flows->db, flow);
+		break;
+	case CHANGE_ADD:
+		flows_changed(flows, flow, NULL);
+		break;
+	case CHANGE_REPLACE:
+		old_release(commits, change);
+		flows_changed(flows, flow, flow);
+		break;
+	case CHANGE_RECREATE:
+		old_release(commits, change);
+		flows_changed(flows, NULL, flow);
+		flows_changed(flows, flow, NULL);
+		break;
+	case CHANGE_REMOVE:
+		old_release(commits, change);
+		flows_changed(flows, NULL, flow);
+		flow_db_remove(&flows->db, flow);
+		break;
+	}
+	return 0;
+}
+
+static enum phase_end
+commit_retire(struct commits *commits)
+{
+	if (!commits->late && commits->draft.n > 0)
+		next_hops_reclaim(commits->flows->hops);
+	free(commits->reports);
+	commits->reports = NULL;
+	commits->n_reports = 0;
+	return PHASE_DONE;
+}
+
+static enum phase_end
+commit_answer(struct commits *commits)
+{
+	struct proposal *proposal;
+	unsigned i;
+
+	STAILQ_FOREACH(proposal, &commits->group, link)
+	{
+		proposal->late = commits->late;
+		for (i = 0; i < commits->n_observers; i++)
+			commits->observers[i].observe(commits->observers[i].arg, proposal);
+		proposal->done(proposal->arg, proposal, NULL);
+	}
+	return PHASE_DONE;
+}
+
+/* A million changes take a while to free, too. */
+static enum phase_end
+commit_clear(struct commits *commits)
+{
+	struct proposal *proposal = STAILQ_FIRST(&commits->group);
+
+	if (draft_drop(&commits->draft))
+		return PHASE_MORE;
+	if (!proposal)
+		return PHASE_DONE;
+	if (!proposal_drop(proposal)) {
+		STAILQ_REMOVE_HEAD(&commits->group, link);
+		proposal_destroy(proposal);
+	}
+	return PHASE_MORE;
+}
+
+/* Abort after a failure or a plan: all that was acquired is released, in reverse. */
+
+static int
+change_release(struct commits *commits, struct change *change)
+{
+	struct flows *flows = commits->flows;
+	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+
+	if (change->steered)
+		flow_unsteer(flows, spec, NULL);
+	if (change->hopped && change_runs(change))
+		leg_hops_unref(flows, spec, change->hops, false);
+	if (change->indexed && spec)
+		validate_remove(flows->validate, spec);
+	if (change->indexed && before)
+		validate_insert(flows->validate, before, change->flow->sequence);
+	draft_undo(&commits->draft, change);
+	return 0;
+}
+
+static enum phase_end
+commit_abort(struct commits *commits)
+{
+	if (commits->txn)
+		dp_txn_abort(commits->txn);
+	commits->txn = NULL;
+	steering_wants_fini(&commits->wants);
+	store_batch_destroy(commits->batch);
+	commits->batch = NULL;
+	free(commits->reports);
+	commits->reports = NULL;
+	commits->n_reports = 0;
+	return PHASE_DONE;
+}
+
+static enum phase_end
+commit_unstage(struct commits *commits)
+{
+	struct proposal *proposal = commits->proposal;
+
+	if (!proposal)
+		return PHASE_DONE;
+	if (commits->op == proposal->n_ops) {
+		proposal->added = proposal->changed = proposal->removed = 0;
+		commits->proposal = STAILQ_NEXT(proposal, link);
+		commits->op = 0;
+	} else if (proposal->ops[proposal->n_ops - 1]->pruned) {
+		proposal_drop(proposal);
+	} else {
+		op_unstage(proposal->ops[commits->op++]);
+	}
+	return PHASE_MORE;
+}
+
+/* A proposal with `keep` goes back to its owner; all others are destroyed later. */
+static void
+group_notify(struct commits *commits, const struct fault *fault)
+{
+	struct proposal_queue reported = STAILQ_HEAD_INITIALIZER(reported);
+	struct proposal *proposal;
+
+	STAILQ_CONCAT(&reported, &commits->group);
+	while ((proposal = STAILQ_FIRST(&reported))) {
+		STAILQ_REMOVE_HEAD(&reported, link);
+		proposal->done(proposal->arg, proposal, fault);
+		if (!proposal->keep)
+			STAILQ_INSERT_TAIL(&commits->group, proposal, link);
+	}
+}
+
+/* The others begin again, before those that came later, without the offender. */
+static void
+others_requeue(struct commits *commits)
+{
+	struct proposal_queue later = STAILQ_HEAD_INITIALIZER(later);
+
+	STAILQ_REMOVE(&commits->group, commits->offender, proposal, link);
+	STAILQ_CONCAT(&later, &commits->waiting);
+	STAILQ_CONCAT(&commits->waiting, &commits->group);
+	STAILQ_CONCAT(&commits->waiting, &later);
+	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
+}
+
+/*
+ * What is committed together stands in the tables together, old and new. So who finds no room among
+ * others is asked again alone; and a partial proposal without what cannot be done of it.
+ */
+static bool
+group_retries(struct commits *commits)
+{
+	struct proposal *offender = commits->offender;
+	const bool again = commits->again;
+
+	commits->again = false;
+	if (again)
+		return true;
+	if (!offender || offender->alone || commits->fault.code != FAULT_NO_ROOM ||
+		!STAILQ_NEXT(STAILQ_FIRST(&commits->group), link))
+		return false;
+	offender->alone = true;
+	return true;
+}
+
+static enum phase_end
+commit_refuse(struct commits *commits)
+{
+	const struct fault fault = commits->fault;
+
+	if (group_retries(commits)) {
+		commits->offender = NULL;
+		STAILQ_CONCAT(&commits->group, &commits->waiting);
+		STAILQ_CONCAT(&commits->waiting, &commits->group);
+		return PHASE_DONE;
+	}
+	if (commits->offender)
+		others_requeue(commits);
+	commits->offender = NULL;
+	group_notify(commits, commits->failed ? &fault : NULL);
+	return PHASE_DONE;
+}
 /* A plan goes as far as commit_plan(), and is aborted. */
 static const struct commit_phase plan_phases[] = {
 	{NULL, commit_stage},
@@ -42,6 +1300,7 @@ static const struct commit_phase commit_phases[] = {
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
 	{change_steer, NULL},
+	{NULL, commit_fill},
 	{NULL, commit_write},
 	{NULL, commit_run},
 	{NULL, commit_activate},
@@ -54,7 +1313,6 @@ static const struct commit_phase commit_phases[] = {
 static const struct commit_phase abort_phases[] = {
 	{change_release, NULL, .reverse = true},
 	{NULL, commit_abort},
-	{NULL, commit_draft_undo},
 	{NULL, commit_unstage},
 	{NULL, commit_refuse},
 	{NULL, commit_clear},
@@ -65,8 +1323,6 @@ static const struct commit_phase discard_phases[] = {
 	{NULL, commit_clear},
 	{NULL, NULL},
 };
-
-static void pump(struct commits *commits);
 
 static void
 slice_due(evutil_socket_t fd, short what, void *arg)
@@ -88,9 +1344,7 @@ commits_create(
 	commits->store = store;
 	commits->base = base;
 	commits->generation = generation;
-	commits->resume = pump;
 	commits->slice_ns = SLICE_NS;
-	commits->check_every = SLICE_CHECK_EVERY;
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
 	draft_init(&commits->draft, &flows->db, flows->ports);
@@ -105,54 +1359,65 @@ commits_create(
 }
 
 static void
-phases_begin(struct commits *commits, const struct commit_phase *phases)
+phase_begin(struct commits *commits, const struct commit_phase *phase)
 {
-	commits->phases = phases;
-	commits->phase = 0;
+	commits->phase = phase;
 	commits->at = 0;
-	commits->op = 0;
-	commits->pass = PASS_BEGIN;
 	commits->proposal = STAILQ_FIRST(&commits->group);
-}
-
-static void
-phase_end(struct commits *commits)
-{
-	commits->at = 0;
-	commits->phase++;
-	commits->running =
-		commits->phases[commits->phase].change || commits->phases[commits->phase].end;
+	commits->pass = PASS_LOAD;
+	commits->op = 0;
+	commits->running = phase->change || phase->end;
 }
 
 static enum phase_end
-phase_run(struct commits *commits)
+phase_step(struct commits *commits)
 {
-	const struct commit_phase *phase = &commits->phases[commits->phase];
+	const struct commit_phase *phase = commits->phase;
+	const size_t n = commits->draft.n;
+	struct change *change;
 
-	const size_t n = phase->change ? commits->draft.n : 0;
-
-	for (; commits->at < n; commits->at++) {
-		struct change *change =
-			commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
-
-		if (commit_slice_over(commits))
-			return PHASE_MORE;
-		if (phase->change(commits, change) < 0)
-			return commit_fail_at(commits, change);
-	}
-	return phase->end ? phase->end(commits) : PHASE_DONE;
+	if (!phase->change || commits->at == n)
+		return phase->end ? phase->end(commits) : PHASE_DONE;
+	change = commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
+	if (phase->change(commits, change) < 0)
+		return commit_fail_at(commits, change);
+	commits->at++;
+	return PHASE_MORE;
 }
 
-/* Abort in one go, without notifications. */
+/* Whether it is time to let others have their turn. Cheap: reads the clock now and then. */
+static bool
+slice_is_over(struct commits *commits)
+{
+	if (!commits->base || (commits->slice_ns > 0 && ++commits->n_checks < SLICE_CHECK_EVERY))
+		return false;
+	commits->n_checks = 0;
+	return clock_read_ns(CLOCK_MONOTONIC) >= commits->slice_end_ns;
+}
+
+/* Until the phase ends, or the slice: PHASE_MORE. */
+static enum phase_end
+phase_run(struct commits *commits)
+{
+	enum phase_end end;
+
+	do
+		end = phase_step(commits);
+	while (end == PHASE_MORE && !slice_is_over(commits));
+	return end;
+}
+
+/* Go back, or to the end if it is committed, in one go and without notifications. */
 static void
 group_break_off(struct commits *commits)
 {
 	commits->base = NULL;
-	if (commits->phases == commit_phases || commits->phases == plan_phases)
-		phases_begin(commits, abort_phases);
-	while (commits->running && commits->phases[commits->phase].end != commit_refuse) {
+	if (!commits->decided)
+		phase_begin(commits, abort_phases);
+	while (commits->running && commits->phase->end != commit_refuse &&
+		commits->phase->end != commit_answer) {
 		phase_run(commits);
-		phase_end(commits);
+		phase_begin(commits, commits->phase + 1);
 	}
 }
 
@@ -183,6 +1448,12 @@ commits_destroy(struct commits *commits)
 	if (commits->timer)
 		event_free(commits->timer);
 	free(commits);
+}
+
+void
+commits_slice_set(struct commits *commits, uint64_t slice_ns)
+{
+	commits->slice_ns = slice_ns;
 }
 
 uint64_t
@@ -232,14 +1503,13 @@ group_begin(struct commits *commits)
 			break;
 	}
 	proposal = STAILQ_FIRST(&commits->group);
-	phases_begin(commits, proposal->discarded ? discard_phases
-			      : proposal->plans	  ? plan_phases
-						  : commit_phases);
-	commits->running = true;
+	commits->decided = proposal->discarded;
+	phase_begin(commits, proposal->discarded ? discard_phases
+			     : proposal->plans	 ? plan_phases
+						 : commit_phases);
 	commits->failed = false;
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
-	commits->pruned = NULL;
 	commits->plan_legs = 0;
 	commits->grown = NULL;
 	commits->adding = false;
@@ -257,25 +1527,27 @@ slice_again(struct commits *commits)
 static void
 pump(struct commits *commits)
 {
+	enum phase_end end;
+
 	commits->slice_end_ns = clock_read_ns(CLOCK_MONOTONIC) + commits->slice_ns;
 	while (commits->running || !STAILQ_EMPTY(&commits->waiting)) {
 		if (!commits->running)
 			group_begin(commits);
-		switch (phase_run(commits)) {
+		end = phase_run(commits);
+		switch (end) {
 		case PHASE_WAITS:
 			return;
 		case PHASE_MORE:
 			slice_again(commits);
 			return;
 		case PHASE_FAILED:
-			commits->failed = true;
-			phases_begin(commits, abort_phases);
-			break;
 		case PHASE_PLANNED:
-			phases_begin(commits, abort_phases);
+			commits->failed = end == PHASE_FAILED;
+			commits->decided = true;
+			phase_begin(commits, abort_phases);
 			break;
 		case PHASE_DONE:
-			phase_end(commits);
+			phase_begin(commits, commits->phase + 1);
 		}
 	}
 }

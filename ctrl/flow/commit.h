@@ -47,6 +47,9 @@ void commits_finish(struct commits *commits);
 /* The generation of the state as it is. */
 uint64_t commits_generation(const struct commits *commits);
 
+/* How long to work before others have their turn; 0: for one step. For tests. */
+void commits_slice_set(struct commits *commits, uint64_t slice_ns);
+
 /* Call `observe` for each committed proposal, for the life of the commits; few observers only. */
 void commits_observe(struct commits *commits, proposal_observer_fn observe, void *arg);
 

@@ -7,7 +7,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "flow/rollback.h"
+#include "flow/restore.h"
 
 #define RETRY_S 5 /* when it could not be taken back */
 #define LEFT_OUT_REPORTED_MAX 256 /* flows that are reported one by one */

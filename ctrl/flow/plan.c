@@ -132,8 +132,6 @@ flow_diff(json_t *before, json_t *after)
 #define FLOW_BYTES_IPV6 192
 #define LEG_BYTES 128
 
-#define BUILD_FLOWS 16 /* noted down in a moment */
-
 static uint64_t
 spec_bytes(const struct flow_spec *spec)
 {
@@ -143,20 +141,28 @@ spec_bytes(const struct flow_spec *spec)
 	       (plain ? 0 : (uint64_t)spec->n_all_legs * LEG_BYTES);
 }
 
-/* A flow of the state as it is, and whether the declaration does not speak of it. */
-static void
-flow_count(struct plan *plan, const struct draft *draft, const struct flow *flow)
+struct plan *
+plan_create(uint64_t generation, size_t n)
 {
-	plan->legs_now += flow->spec->n_all_legs;
-	plan->legs_then += flow->spec->n_all_legs;
-	plan->bytes_now += spec_bytes(flow->spec);
-	plan->bytes_then += spec_bytes(flow->spec);
-	if (flow->change)
-		return;
-	if (draft->declares && !draft_declared(draft, flow))
-		plan->left_alone++;
-	else
-		plan->unchanged++;
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return NULL;
+	plan->generation = generation;
+	plan->entries = calloc(n + 1, sizeof(plan->entries[0]));
+	if (plan->entries)
+		return plan;
+	free(plan);
+	return NULL;
+}
+
+void
+plan_flow_count(struct plan *plan, const struct flow_spec *spec)
+{
+	plan->legs_now += spec->n_all_legs;
+	plan->legs_then += spec->n_all_legs;
+	plan->bytes_now += spec_bytes(spec);
+	plan->bytes_then += spec_bytes(spec);
 }
 
 static char *
@@ -168,15 +174,13 @@ text_of(const struct flow_spec *spec, bool *failed)
 	return text;
 }
 
-static int
-change_add(struct plan *plan, const struct change *change)
+int
+plan_add(struct plan *plan, const struct flow_spec *before, const struct flow_spec *after)
 {
-	const struct flow_spec *before = change_before(change), *after = change_spec(change);
 	struct plan_entry *entry = &plan->entries[plan->n];
 	bool failed = false;
 
-	plan->set_declared += change->kind == CHANGE_SET_DECLARED;
-	if ((!before && !after) || change->kind == CHANGE_SET_DECLARED)
+	if (!before && !after)
 		return 0;
 	memcpy(entry->id, (after ? after : before)->id, sizeof(entry->id));
 	entry->before = text_of(before, &failed);
@@ -194,46 +198,6 @@ change_add(struct plan *plan, const struct change *change)
 		plan->bytes_then += spec_bytes(after);
 	}
 	return failed ? -1 : 0;
-}
-
-/* What comes and changes first, what goes behind it. */
-static int
-change_build(struct plan *plan, const struct draft *draft, size_t i)
-{
-	const bool second = i >= draft->n;
-	const struct change *change = draft->list[second ? i - draft->n : i];
-
-	return second == (change->kind == CHANGE_REMOVE) ? change_add(plan, change) : 0;
-}
-
-static int
-build_begin(struct plan *plan, const struct draft *draft, uint64_t generation)
-{
-	plan->generation = generation;
-	plan->entries = calloc(draft->n + 1, sizeof(plan->entries[0]));
-	plan->flow = flow_db_after(draft->db, 0);
-	return plan->entries ? 0 : -1;
-}
-
-int
-plan_build(struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault)
-{
-	unsigned i;
-	int rc = 0;
-
-	if (!plan->entries)
-		rc = build_begin(plan, draft, generation);
-	for (i = 0; i < BUILD_FLOWS && rc == 0; i++) {
-		if (plan->flow) {
-			flow_count(plan, draft, plan->flow);
-			plan->flow = flow_db_next(plan->flow);
-		} else if (plan->change < 2 * draft->n) {
-			rc = change_build(plan, draft, plan->change++);
-		} else {
-			return 0;
-		}
-	}
-	return rc == 0 ? 1 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
 }
 
 bool

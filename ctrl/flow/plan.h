@@ -10,10 +10,7 @@
 
 #include <jansson.h>
 
-#include "base/fault.h"
-#include "flow/change.h"
-
-/* What is different between two flows, field by field, for people who decide on it. Any thread. */
+#include "flow/flow_spec.h"
 
 /*
  * Two flows as flow_spec_encode() has them to a list of {"pointer", "before"?, "after"?}: what is
@@ -36,9 +33,6 @@ struct plan {
 	uint64_t bytes_now, bytes_then; /* of the data plane's tables, about */
 	struct plan_entry *entries;
 	size_t n;
-	/* While it is noted down. */
-	const struct flow *flow; /* the next to be counted */
-	size_t change; /* the next of the draft, which is gone through twice */
 };
 
 /* NULL is allowed. */
@@ -47,13 +41,14 @@ void plan_destroy(struct plan *plan);
 /* Destroy a piece of it. False: there was none left, and the plan is gone as well. */
 bool plan_drop(struct plan *plan);
 
-/*
- * Note down in a plan, zeroed at first, a draft over the flows of `desired`, which generation
- * `generation` left: a moment's work each time, and nothing of it changes in between. 1 when there
- * is more, 0 at the end, -1 with *fault without memory.
- */
-int plan_build(
-	struct plan *plan, const struct draft *draft, uint64_t generation, struct fault *fault);
+/* A plan for that generation with room for n changes. NULL without memory. */
+struct plan *plan_create(uint64_t generation, size_t n);
+
+/* Count a flow of the state as it is. */
+void plan_flow_count(struct plan *plan, const struct flow_spec *spec);
+
+/* Add a change of a flow that was counted, NULL: there is none. 0, or -1 without memory. */
+int plan_add(struct plan *plan, const struct flow_spec *before, const struct flow_spec *after);
 
 /* Whether two plans change the same flows from the same to the same; each may be for any state. */
 bool plan_equal(const struct plan *a, const struct plan *b);

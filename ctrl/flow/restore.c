@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The store is read while no other change is under way, so what is there stays there. */
 #include "flow/restore.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "flow/commit.h"
@@ -10,12 +12,177 @@
 
 #define FLOWS_AT_ONCE 64
 
+/* Operations that are read from the store, some at a time. */
+struct load {
+	const struct flows *flows;
+	struct store *store;
+	uint64_t generation;
+	struct store_cursor *cursor; /* of whole states, once begun */
+	uint64_t index; /* rollback_of(): of the last change that was read */
+	unsigned n_read;
+	struct proposal *proposal;
+	struct fault *fault;
+};
+
+static void
+load_end(void *arg)
+{
+	struct load *load = arg;
+
+	store_cursor_close(load->cursor);
+	free(load);
+}
+
+static int
+load_begin(struct proposal *proposal, const struct flows *flows, struct store *store,
+	uint64_t generation, proposal_load_fn load_fn, struct fault *fault)
+{
+	struct load *load = calloc(1, sizeof(*load));
+
+	if (!load)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to read stored flows");
+	load->flows = flows;
+	load->store = store;
+	load->generation = generation;
+	proposal->load = load_fn;
+	proposal->load_end = load_end;
+	proposal->load_arg = load;
+	proposal->ends_confirm = !proposal->restores;
+	return 0;
+}
+
+/*
+ * A flow is to be as it is stored; without a text it is not to be. A text that is no flow to this
+ * sluiced is left out of a partial proposal.
+ */
+static int
+flow_load(struct load *load, const struct store_flow *flow)
+{
+	struct proposal *proposal = load->proposal;
+	struct flow_spec *spec = NULL;
+	struct op *op;
+
+	if (flow->text) {
+		spec = flow_text_decode(load->flows->schema, flow->text, flow->bytes, load->fault);
+		if (!spec && !proposal->partial) {
+			fault_prefix(load->fault, "/%s", flow->id);
+			return -1;
+		}
+	} else if (!flow_db_find(&load->flows->db, flow->id)) {
+		return 0;
+	}
+	if (spec) {
+		spec->last_leg_number = (uint32_t)flow->last_leg;
+		spec->declared = flow->declared;
+	}
+	op = spec ? op_create_spec(proposal->restores ? OP_INSTALL : OP_SET, spec)
+		  : op_create_remove(flow->id);
+	if (op && flow->text && !spec && op_leave_out(op, load->fault->message) < 0) {
+		op_destroy(op);
+		op = NULL;
+	}
+	return proposal_add(proposal, op, "flows", UINT32_MAX, load->fault);
+}
+
+/* A state as a whole: the one that is stored, or that of a generation. */
+static int
+state_load(void *arg, struct proposal *proposal, struct fault *fault)
+{
+	struct load *load = arg;
+	struct store_flow flow;
+	unsigned i;
+	int rc = 1;
+
+	load->proposal = proposal;
+	load->fault = fault;
+	if (!load->cursor)
+		load->cursor = proposal->restores
+				       ? store_flows_open(load->store, fault)
+				       : store_rollback_open(load->store, load->generation, fault);
+	if (!load->cursor)
+		return -1;
+	for (i = 0; rc == 1 && i < FLOWS_AT_ONCE; i++) {
+		rc = store_cursor_next(load->cursor, &flow, fault);
+		if (rc == 1 && flow_load(load, &flow) < 0)
+			rc = -1;
+	}
+	if (rc == 1)
+		return 1;
+	/* The store is written next, and would keep all of its journal for an open cursor. */
+	store_cursor_close(load->cursor);
+	load->cursor = NULL;
+	return rc;
+}
+
+static int
+change_return(void *arg, const struct store_change *change)
+{
+	struct load *load = arg;
+	const struct store_flow before = {
+		.id = change->id,
+		.text = change->before,
+		.bytes = change->before_bytes,
+		.last_leg = change->before_last_leg,
+		.declared = change->before_declared,
+	};
+
+	load->index = change->index;
+	load->n_read++;
+	return flow_load(load, &before);
+}
+
+static int
+changes_load(void *arg, struct proposal *proposal, struct fault *fault)
+{
+	struct load *load = arg;
+
+	load->proposal = proposal;
+	load->fault = fault;
+	load->n_read = 0;
+	if (store_history_changes(load->store, load->generation, load->index, FLOWS_AT_ONCE,
+		    change_return, load, fault) != 0)
+		return -1;
+	return load->n_read == FLOWS_AT_ONCE;
+}
+
+static int
+generation_check(struct store *store, uint64_t generation, struct fault *fault)
+{
+	struct store_state state;
+
+	store_state(store, &state);
+	if (generation != state.generation)
+		return store_return_check(store, generation, fault);
+	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
+		"found %llu, which is the generation that runs, expected an earlier one that "
+		"history.list names",
+		(unsigned long long)generation);
+}
+
+int
+rollback_to(struct proposal *proposal, const struct flows *flows, struct store *store,
+	uint64_t generation, struct fault *fault)
+{
+	if (generation_check(store, generation, fault) < 0)
+		return -1;
+	proposal->returns = STORE_RETURN_TO;
+	proposal->returned = generation;
+	return load_begin(proposal, flows, store, generation, state_load, fault);
+}
+
+int
+rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
+	uint64_t generation, struct fault *fault)
+{
+	proposal->returns = STORE_RETURN_OF;
+	proposal->returned = generation;
+	proposal->partial = true;
+	return load_begin(proposal, flows, store, generation, changes_load, fault);
+}
+
 struct restore {
-	struct flows *flows;
-	struct store_cursor *cursor;
-	struct fault *fault; /* of the whole of it */
-	uint64_t left_out;
-	uint64_t added;
+	struct restored found;
+	struct fault *fault;
 	int rc;
 };
 
@@ -24,63 +191,29 @@ restore_done(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct restore *restore = arg;
 
-	restore->left_out = proposal->left_out;
-	restore->added = proposal->added;
+	restore->found = (struct restored){proposal->added, proposal->left_out};
 	restore->rc = fault ? -1 : 0;
 	if (fault)
 		*restore->fault = *fault;
-}
-
-static int
-restore_load(void *arg, struct proposal *proposal, struct fault *fault)
-{
-	struct restore *restore = arg;
-	unsigned i;
-
-	for (i = 0; i < FLOWS_AT_ONCE; i++) {
-		struct store_flow flow;
-		struct flow_spec *spec;
-		const int rc = store_cursor_next(restore->cursor, &flow, fault);
-
-		if (rc != 1)
-			return rc;
-		spec = flow_text_decode(restore->flows->schema, flow.text, flow.bytes, fault);
-		if (!spec) {
-			fault_prefix(fault, "/%s", flow.id);
-			return -1;
-		}
-		spec->last_leg_number = (uint32_t)flow.last_leg;
-		spec->declared = flow.declared;
-		if (proposal_add(proposal, op_create_spec(OP_INSTALL, spec), "flows", UINT32_MAX,
-			    fault) < 0)
-			return -1;
-	}
-	return 1;
 }
 
 int
 restore_flows(
 	struct flows *flows, struct store *store, struct restored *restored, struct fault *fault)
 {
-	struct restore restore = {.flows = flows, .fault = fault};
-	struct proposal *proposal;
+	struct restore restore = {.fault = fault};
+	struct proposal *proposal = proposal_create(NULL, "restore", NULL, restore_done, &restore);
 
-	proposal = proposal_create(NULL, "restore", NULL, restore_done, &restore);
 	if (!proposal)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to restore flows");
-	restore.cursor = store_flows_open(store, fault);
-	if (!restore.cursor) {
+	proposal->restores = true;
+	if (load_begin(proposal, flows, store, 0, state_load, fault) < 0) {
 		proposal_destroy(proposal);
 		return -1;
 	}
-	proposal->restores = true;
-	proposal->load = restore_load;
-	proposal->load_arg = &restore;
 	commits_submit(flows->commits, proposal);
 	commits_finish(flows->commits);
-	store_cursor_close(restore.cursor);
-	restored->flows = restore.added;
-	restored->left_out = restore.left_out;
+	*restored = restore.found;
 	return restore.rc;
 }
 
@@ -122,7 +255,7 @@ fault_locate(const struct flow_files *files, struct fault *fault)
 int
 restore_files(struct flows *flows, const char *path, struct fault *fault)
 {
-	struct restore restore = {.flows = flows, .fault = fault, .rc = -1};
+	struct restore restore = {.fault = fault, .rc = -1};
 	struct flow_files *files = flow_files_load(path, fault);
 	struct proposal *proposal;
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The flows that a start begins with. Before the workers run; control thread. */
+/* Changes that are read from the store or from files, at a start and to roll back. */
 #ifndef CTRL_FLOW_RESTORE_H
 #define CTRL_FLOW_RESTORE_H
 
 #include "flow/flows.h"
+#include "flow/proposal.h"
 #include "store/store.h"
 
 /* What a restore found; kept for those who ask later. */
 struct restored {
 	uint64_t flows;
-	uint64_t left_out; /* do not fit this configuration; warned of one by one, and still stored
-			    */
+	uint64_t left_out; /* do not fit this configuration; warned of, and still stored */
 };
+
+/* Before the workers run. */
 
 /*
  * Install what the store holds, and wait for it. A flow that does not fit any more (its port is
@@ -25,5 +27,20 @@ int restore_flows(
  * set, its message naming file and line.
  */
 int restore_files(struct flows *flows, const char *path, struct fault *fault);
+
+/*
+ * Have the proposal return to all flows of that generation. Flows and store are borrowed until the
+ * proposal is destroyed. 0, or -1 with *fault set ("/generation").
+ */
+int rollback_to(struct proposal *proposal, const struct flows *flows, struct store *store,
+	uint64_t generation, struct fault *fault);
+
+/*
+ * Have the proposal take back what that generation changed; what came later elsewhere stays. Flows
+ * that cannot return, as when others have taken their match or their room, are left out and stay as
+ * they are. Else as above.
+ */
+int rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
+	uint64_t generation, struct fault *fault);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "flow/commit.h"
 #include "flow/plan.h"
-#include "flow/rollback.h"
+#include "flow/restore.h"
 #include "rpc/encode.h"
 #include "rpc/methods.h"
 #include "store/store.h"

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/commit_stage.h"
+#include "flow/commit.h"
 
 struct room room;
 struct commits *commits;
+struct store *store;
 static struct event_base *base;
 
 void
@@ -18,12 +19,11 @@ asked_setup(void)
 	room_init(&room);
 	base = event_base_new();
 	commits_destroy(room.flows.commits);
-	commits = commits_create(&room.flows, fake_store_reset(), base, 0);
+	store = fake_store_reset();
+	commits = commits_create(&room.flows, store, base, 0);
 	room.flows.commits = commits;
-	if (getenv("SLICED")) {
-		commits->slice_ns = 0;
-		commits->check_every = 2; /* every other look sees that it is over */
-	}
+	if (getenv("SLICED"))
+		commits_slice_set(commits, 0);
 }
 
 void

@@ -15,6 +15,7 @@ struct asked {
 
 extern struct room room;
 extern struct commits *commits;
+extern struct store *store;
 
 /* Of each test. With SLICED in the environment a slice is over after each piece of work. */
 void asked_setup(void);

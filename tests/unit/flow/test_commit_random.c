@@ -14,7 +14,6 @@
 
 #include "asked.h"
 #include "commits_model.h"
-#include "flow/commit_stage.h"
 #include "flow/flow_codec.h"
 
 #define GAMES 40
@@ -381,7 +380,7 @@ confirm(void)
 	struct store_batch *batch = store_batch_create();
 
 	store_batch_confirm(batch, NULL);
-	store_submit(room.flows.commits->store, batch, confirmed, NULL);
+	store_submit(store, batch, confirmed, NULL);
 	fake_store_answer(NULL);
 	model.waits = false;
 }

@@ -11,7 +11,7 @@
 
 #include "../store/rig.h"
 #include "base/clock.h"
-#include "flow/commit_stage.h"
+#include "flow/commit.h"
 #include "flow/confirm.h"
 #include "flow/restore.h"
 #include "room.h"
@@ -57,10 +57,8 @@ up(void)
 	room.flows.commits =
 		commits_create(&room.flows, rig.store, rig.base, rig.report.generation);
 	events_init(&events);
-	if (getenv("SLICED")) {
-		room.flows.commits->slice_ns = 0;
-		room.flows.commits->check_every = 2;
-	}
+	if (getenv("SLICED"))
+		commits_slice_set(room.flows.commits, 0);
 	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
 			     &fault),
 		0);
