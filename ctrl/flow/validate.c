@@ -1,19 +1,523 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Keeps the indexes of overlap.c and loops.c in step, and asks one after the other. */
+/*
+ * Three parts. The index of endpoints says which flows a datagram meets that is sent to an address
+ * and UDP port; it has as many buckets as it is made for and never grows, so that no single flow
+ * waits for a million to move. Overlaps are rules that no packet reaches, since one flow or rule of
+ * higher precedence (docs/dataplane.md) takes every packet of theirs; several that do so together
+ * are not found. Loops are searched breadth first from the legs of one flow, so that the loop that
+ * is named is the shortest; one that a change closes goes through a flow of the change, so it is
+ * enough to search from these.
+ */
 #include "flow/validate.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "flow/flow_spec.h"
-#include "flow/loops.h"
-#include "flow/overlap.h"
+#include "base/addr.h"
+#include "base/array.h"
 
+#define BUCKETS_MIN 64
+#define LOOP_STEPS_MAX 1024 /* flows of one way; a longer way back is not seen */
+#define LOOP_LEGS_MAX 16384 /* legs and endpoints visited for one flow, beside its own legs */
+#define LOOP_TEXT_MAX 384 /* characters of the loop in a message */
+#define STEP_NONE UINT32_MAX
 #define IPV6_MTU_LEAST 1280 /* RFC 8200, 5 */
 #define TRANSLATION_BYTES 20 /* between an IPv6 and an IPv4 header */
 
-/* VLAN tags do not count: an MTU is of IP datagrams. The port by which the longest datagrams come
- * in. */
+struct overlap_rule {
+	struct dp_rule rule; /* a copy: all are walked over */
+	const struct flow_spec *spec;
+	uint64_t sequence;
+	uint64_t inserted;
+};
+
+struct loop_step {
+	struct endpoint *at;
+	unsigned from; /* index of the step before */
+};
+
+struct validate {
+	struct endpoint **buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n_kind[ENDPOINT_KINDS];
+
+	struct overlap_rule *rules; /* in no order */
+	size_t n_rules;
+	size_t rules_room;
+	uint64_t last_inserted;
+
+	uint32_t round; /* of a search for loops; never given twice, but once in 2^32 */
+	unsigned legs_left; /* to visit in this round */
+	unsigned n_steps; /* from the leg that is being checked */
+	struct loop_step steps[LOOP_STEPS_MAX];
+};
+
+static uint64_t
+mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+static uint64_t
+mix_address(uint64_t hash, const uint8_t address[16])
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return mix(mix(hash, words[0]), words[1]);
+}
+
+static uint32_t
+pair_hash(enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	uint64_t hash = mix_address(kind * 16u + pair->family, pair->dst);
+
+	if (kind != ENDPOINT_RULE)
+		hash = mix(hash, pair->dst_port);
+	if (kind == ENDPOINT_EXACT)
+		hash = mix(mix_address(hash, pair->src), pair->src_port);
+	return (uint32_t)(hash >> 32);
+}
+
+/* What a flow is found by; false: it has no one local address. */
+static bool
+spec_pair(const struct flow_spec *spec, enum endpoint_kind *kind, struct endpoint_pair *pair)
+{
+	memset(pair, 0, sizeof(*pair));
+	pair->family = spec->match.family;
+	if (spec->rule) {
+		*kind = ENDPOINT_RULE;
+		pair->dst = spec->rule->rule.dst;
+		return spec->rule->rule.dst_bits == (pair->family == 4 ? 32 : 128);
+	}
+	*kind = spec->match.any_source ? ENDPOINT_LISTENER : ENDPOINT_EXACT;
+	pair->src = spec->match.src;
+	pair->dst = spec->match.dst;
+	pair->src_port = spec->match.src_port;
+	pair->dst_port = spec->match.dst_port;
+	return true;
+}
+
+static bool
+spec_has(const struct flow_spec *spec, enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	enum endpoint_kind other_kind;
+	struct endpoint_pair other;
+
+	if (!spec_pair(spec, &other_kind, &other) || other_kind != kind ||
+		other.family != pair->family || memcmp(other.dst, pair->dst, 16) != 0)
+		return false;
+	if (kind != ENDPOINT_RULE && other.dst_port != pair->dst_port)
+		return false;
+	return kind != ENDPOINT_EXACT ||
+	       (other.src_port == pair->src_port && memcmp(other.src, pair->src, 16) == 0);
+}
+
+static struct endpoint **
+bucket_of(const struct validate *validate, uint32_t hash)
+{
+	return &validate->buckets[hash & (validate->n_buckets - 1)];
+}
+
+/* A rule for more than one local address is left out. 0 or -ENOMEM. */
+static int
+endpoint_insert(struct validate *validate, const struct flow_spec *spec)
+{
+	struct endpoint_pair pair;
+	enum endpoint_kind kind;
+	struct endpoint *endpoint, **bucket;
+
+	if (!spec_pair(spec, &kind, &pair))
+		return 0;
+	endpoint = calloc(1, sizeof(*endpoint));
+	if (!endpoint)
+		return -ENOMEM;
+	endpoint->spec = spec;
+	endpoint->hash = pair_hash(kind, &pair);
+	bucket = bucket_of(validate, endpoint->hash);
+	endpoint->next = *bucket;
+	*bucket = endpoint;
+	validate->n_kind[kind]++;
+	return 0;
+}
+
+static void
+endpoint_remove(struct validate *validate, const struct flow_spec *spec)
+{
+	struct endpoint **link, *endpoint;
+	struct endpoint_pair pair;
+	enum endpoint_kind kind;
+
+	if (!spec_pair(spec, &kind, &pair))
+		return;
+	link = bucket_of(validate, pair_hash(kind, &pair));
+	while (*link && (*link)->spec != spec)
+		link = &(*link)->next;
+	endpoint = *link;
+	if (!endpoint)
+		return;
+	*link = endpoint->next;
+	free(endpoint);
+	validate->n_kind[kind]--;
+}
+
+static struct endpoint *
+chain_find(struct endpoint *endpoint, uint32_t hash, enum endpoint_kind kind,
+	const struct endpoint_pair *pair)
+{
+	while (endpoint && (endpoint->hash != hash || !spec_has(endpoint->spec, kind, pair)))
+		endpoint = endpoint->next;
+	return endpoint;
+}
+
+struct endpoint *
+endpoints_first(
+	const struct validate *validate, enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	uint32_t hash;
+
+	if (validate->n_kind[kind] == 0)
+		return NULL;
+	hash = pair_hash(kind, pair);
+	return chain_find(*bucket_of(validate, hash), hash, kind, pair);
+}
+
+struct endpoint *
+endpoints_next(struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair)
+{
+	return chain_find(endpoint->next, endpoint->hash, kind, pair);
+}
+
+/* 0 or -ENOMEM. */
+static int
+overlap_rule_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence)
+{
+	struct overlap_rule *rules = array_grow(
+		validate->rules, validate->n_rules, &validate->rules_room, sizeof(*rules));
+
+	if (!rules)
+		return -ENOMEM;
+	validate->rules = rules;
+	rules[validate->n_rules++] = (struct overlap_rule){
+		.rule = spec->rule->rule,
+		.spec = spec,
+		.sequence = sequence,
+		.inserted = ++validate->last_inserted,
+	};
+	return 0;
+}
+
+static struct overlap_rule *
+overlap_rule_find(const struct validate *validate, const struct flow_spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < validate->n_rules; i++) {
+		if (validate->rules[i].spec == spec)
+			return &validate->rules[i];
+	}
+	return NULL;
+}
+
+static bool
+goes_first(const struct overlap_rule *a, const struct overlap_rule *b)
+{
+	if (a->rule.priority != b->rule.priority)
+		return a->rule.priority > b->rule.priority;
+	if (a->sequence != b->sequence)
+		return a->sequence < b->sequence;
+	return a->inserted < b->inserted;
+}
+
+/* The bits of an address behind its prefix are zero. */
+static bool
+prefix_covers(const uint8_t a[16], unsigned a_bits, const uint8_t b[16], unsigned b_bits)
+{
+	return a_bits <= b_bits && address_in_prefix(a, a_bits, b);
+}
+
+static bool
+vlan_covers(uint16_t a, uint16_t b)
+{
+	return a == DP_RULE_ANY || a == b;
+}
+
+static bool
+port_covers(const struct overlap_rule *a, const struct overlap_rule *b)
+{
+	const char *name = a->spec->rule->port;
+
+	return name[0] == '\0' || strcmp(name, b->spec->rule->port) == 0;
+}
+
+static bool
+rule_covers(const struct overlap_rule *a, const struct overlap_rule *b)
+{
+	const struct dp_rule *wide = &a->rule, *narrow = &b->rule;
+
+	return wide->family == narrow->family && wide->dst_port_first <= narrow->dst_port_first &&
+	       wide->dst_port_last >= narrow->dst_port_last &&
+	       wide->src_port_first <= narrow->src_port_first &&
+	       wide->src_port_last >= narrow->src_port_last &&
+	       vlan_covers(wide->vlan, narrow->vlan) &&
+	       vlan_covers(wide->outer_vlan, narrow->outer_vlan) &&
+	       prefix_covers(wide->dst, wide->dst_bits, narrow->dst, narrow->dst_bits) &&
+	       prefix_covers(wide->src, wide->src_bits, narrow->src, narrow->src_bits) &&
+	       port_covers(a, b);
+}
+
+static int
+rules_check(const struct validate *validate, const struct overlap_rule *own, struct fault *fault)
+{
+	size_t i;
+
+	for (i = 0; i < validate->n_rules; i++) {
+		const struct overlap_rule *other = &validate->rules[i];
+
+		if (other == own)
+			continue;
+		if (goes_first(other, own) && rule_covers(other, own))
+			return fault_set(fault, FAULT_CONFLICT, "/rule",
+				"found a rule of priority %u, which the rule of flow %s of "
+				"priority %u covers entirely and goes before, expected one that "
+				"packets reach: give it a greater priority, or narrow the other",
+				own->rule.priority, other->spec->id, other->rule.priority);
+		if (goes_first(own, other) && rule_covers(own, other))
+			return fault_set(fault, FAULT_CONFLICT, "/rule",
+				"found a rule of priority %u, which covers the rule of flow %s of "
+				"priority %u entirely and goes before it, expected one that leaves "
+				"it packets: give this one a lower priority, or narrow it",
+				own->rule.priority, other->spec->id, other->rule.priority);
+	}
+	return 0;
+}
+
+/* Whether a rule takes the packets of one exact flow or listener only, or fewer. */
+static bool
+match_covers(const struct flow_match *match, const struct flow_rule *rule)
+{
+	const struct dp_rule *narrow = &rule->rule;
+	const unsigned bits = match->family == 4 ? 32 : 128;
+	const uint16_t dst_port = ntohs(match->dst_port), src_port = ntohs(match->src_port);
+
+	if (narrow->family != match->family || narrow->vlan != match->vlan ||
+		narrow->outer_vlan != match->outer_vlan || narrow->dst_bits != bits ||
+		narrow->dst_port_first != dst_port || narrow->dst_port_last != dst_port ||
+		memcmp(narrow->dst, match->dst, sizeof(match->dst)) != 0 ||
+		strcmp(rule->port, match->port) != 0)
+		return false;
+	return match->any_source ||
+	       (narrow->src_bits == bits && narrow->src_port_first == src_port &&
+		       narrow->src_port_last == src_port &&
+		       memcmp(narrow->src, match->src, sizeof(match->src)) == 0);
+}
+
+/* Exact flows and listeners have precedence over any rule. */
+static int
+rule_reached_check(
+	const struct validate *validate, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct dp_rule *rule = &spec->rule->rule;
+	const struct endpoint_pair pair = {
+		.src = rule->src,
+		.dst = rule->dst,
+		.src_port = htons(rule->src_port_first),
+		.dst_port = htons(rule->dst_port_first),
+		.family = rule->family,
+	};
+	struct endpoint *at;
+	int kind;
+
+	for (kind = ENDPOINT_EXACT; kind <= ENDPOINT_LISTENER; kind++) {
+		at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
+		for (; at; at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
+			if (match_covers(&at->spec->match, spec->rule))
+				return fault_set(fault, FAULT_CONFLICT, "/rule",
+					"found a rule all of whose packets the match of flow %s "
+					"takes before, expected one that packets reach: widen the "
+					"rule, or remove that flow",
+					at->spec->id);
+		}
+	}
+	return 0;
+}
+
+static int
+match_check(const struct validate *validate, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct endpoint_pair pair = {.dst = spec->match.dst, .family = spec->match.family};
+	struct endpoint *at = endpoints_first(validate, ENDPOINT_RULE, &pair);
+
+	for (; at; at = endpoints_next(at, ENDPOINT_RULE, &pair)) {
+		if (match_covers(&spec->match, at->spec->rule))
+			return fault_set(fault, FAULT_CONFLICT, "/match",
+				"found a match that takes all packets of the rule of flow %s, "
+				"expected one that leaves it some: remove that flow, or widen its "
+				"rule",
+				at->spec->id);
+	}
+	return 0;
+}
+
+static int
+overlap_check(const struct validate *validate, const struct flow_spec *spec, struct fault *fault)
+{
+	const struct overlap_rule *own;
+
+	if (validate->n_rules == 0)
+		return 0;
+	if (!spec->rule)
+		return match_check(validate, spec, fault);
+	own = overlap_rule_find(validate, spec);
+	if (own && rules_check(validate, own, fault) < 0)
+		return -1;
+	return rule_reached_check(validate, spec, fault);
+}
+
+/*
+ * Loops. A datagram that comes back may do so by any port and VLAN, as an address may be reached by
+ * any. Where several flows take the same ends, those on the VLANs that it left with are followed if
+ * there are any: they are of one network. A multicast group is received by all that listen to it,
+ * so a copy to a group comes back only on the port and VLANs that it left by.
+ */
+
+/* Whether a flow takes packets with the VLANs that the leg leaves with; `port`: by its port too. */
+static bool
+same_network(const struct flow_spec *spec, const struct flow_leg *leg, bool port)
+{
+	const char *name = spec->rule ? spec->rule->port : spec->match.port;
+	const uint16_t vlan = spec->rule ? spec->rule->rule.vlan : spec->match.vlan;
+	const uint16_t outer = spec->rule ? spec->rule->rule.outer_vlan : spec->match.outer_vlan;
+
+	if (!vlan_covers(vlan, leg->dp.vlan) || !vlan_covers(outer, leg->dp.outer_vlan))
+		return false;
+	return !port || name[0] == '\0' || strcmp(name, leg->port) == 0;
+}
+
+/* Whether a flow whose endpoint it is lets the packet in, by its rule and its allow-list. */
+static bool
+source_allowed(const struct flow_spec *spec, const struct endpoint_pair *pair)
+{
+	const uint16_t src_port = ntohs(pair->src_port), dst_port = ntohs(pair->dst_port);
+	const struct dp_rule *rule = spec->rule ? &spec->rule->rule : NULL;
+	unsigned i;
+
+	if (rule && (!address_in_prefix(rule->src, rule->src_bits, pair->src) ||
+			    src_port < rule->src_port_first || src_port > rule->src_port_last ||
+			    dst_port < rule->dst_port_first || dst_port > rule->dst_port_last))
+		return false;
+	for (i = 0; i < spec->n_allow; i++) {
+		if (address_in_prefix(spec->allow[i].address, spec->allow[i].bits, pair->src))
+			return true;
+	}
+	return spec->n_allow == 0;
+}
+
+/* Add the flows that the leg's copies meet as steps, unless they were visited before. */
+static void
+leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
+{
+	const struct endpoint_pair pair = {
+		.src = leg->dp.src,
+		.dst = leg->dp.dst,
+		.src_port = leg->dp.src_port,
+		.dst_port = leg->dp.dst_port,
+		.family = leg->dp.family,
+	};
+	const int is_group = address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST;
+	struct endpoint *at;
+	unsigned n = 0;
+	int near, kind;
+
+	for (near = 1; near >= is_group && n == 0; near--) {
+		/* What an exact flow takes never comes to a listener on that network. */
+		for (kind = ENDPOINT_EXACT; kind <= ENDPOINT_RULE && (n == 0 || !near); kind++) {
+			at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
+			for (; at && validate->legs_left > 0;
+				at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
+				validate->legs_left--;
+				if ((near && !same_network(at->spec, leg, is_group)) ||
+					!source_allowed(at->spec, &pair))
+					continue;
+				n++;
+				if (at->seen == validate->round ||
+					validate->n_steps == LOOP_STEPS_MAX)
+					continue;
+				at->seen = validate->round;
+				validate->steps[validate->n_steps++] =
+					(struct loop_step){.at = at, .from = from};
+			}
+		}
+	}
+}
+
+/* "a -> b -> c", backwards from the last step; cut in the middle when it is too long. */
+static void
+loop_print(
+	const struct validate *validate, unsigned last, const char *own, char text[LOOP_TEXT_MAX])
+{
+	const char *ids[LOOP_STEPS_MAX];
+	unsigned n = 0, step;
+	size_t used;
+
+	for (step = last; step != STEP_NONE; step = validate->steps[step].from)
+		ids[n++] = validate->steps[step].at->spec->id;
+	used = (size_t)snprintf(text, LOOP_TEXT_MAX, "%s", own);
+	while (n-- > 0) {
+		if (n > 0 && used + strlen(ids[n]) + 2 * FLOW_ID_MAX + 16 > LOOP_TEXT_MAX) {
+			used += (size_t)snprintf(
+				text + used, LOOP_TEXT_MAX - used, " -> (%u more)", n);
+			n = 0;
+		}
+		used += (size_t)snprintf(text + used, LOOP_TEXT_MAX - used, " -> %s", ids[n]);
+	}
+}
+
+/* The step at which the search came back to where it began, or STEP_NONE. */
+static unsigned
+loop_find(struct validate *validate, const struct flow_spec *spec)
+{
+	unsigned step, leg;
+
+	for (step = 0; step < validate->n_steps; step++) {
+		const struct flow_spec *next = validate->steps[step].at->spec;
+
+		if (next == spec)
+			return step;
+		for (leg = 0; leg < next->n_all_legs && validate->legs_left > 0; leg++) {
+			validate->legs_left--;
+			leg_follow(validate, &next->legs[leg], step);
+		}
+	}
+	return STEP_NONE;
+}
+
+/* What another leg's search visited does not lead back and is not searched again. */
+static int
+leg_loop_check(struct validate *validate, const struct flow_spec *spec, const struct flow_leg *leg,
+	struct fault *fault)
+{
+	char address[ADDRESS_TEXT_MAX], text[LOOP_TEXT_MAX];
+	unsigned last;
+
+	validate->n_steps = 0;
+	leg_follow(validate, leg, STEP_NONE);
+	last = loop_find(validate, spec);
+	if (last == STEP_NONE)
+		return 0;
+	address_format(leg->dp.family, leg->dp.dst, address);
+	loop_print(validate, last, spec->id[0] ? spec->id : "this flow", text);
+	return fault_set(fault, FAULT_CONFLICT, "/dst",
+		"found %s port %u, which leads back: %s; expected legs that end outside", address,
+		ntohs(leg->dp.dst_port), text);
+}
+
+/* The port by which the longest datagrams come in. An MTU is of IP datagrams, without VLAN tags. */
 static const struct dp_port_info *
 ingress_find(const struct flow_spec *spec, const struct ports *ports)
 {
@@ -30,6 +534,12 @@ ingress_find(const struct flow_spec *spec, const struct ports *ports)
 	return widest;
 }
 
+/*
+ * The longest datagram of a flow is its max_datagram_bytes, and 20 more in a leg that translates to
+ * IPv6, 20 less in one that translates to IPv4 (RFC 7915, 4 and 5); else it is the MTU of the
+ * port it comes in by (of a rule for any port, the greatest of all). An IPv6 link carries at least
+ * 1280 (RFC 8200, 5).
+ */
 static int
 leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const struct ports *ports,
 	const struct dp_port_info *ingress, struct fault *fault)
@@ -61,88 +571,86 @@ leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const st
 	return 0;
 }
 
-/*
- * The longest datagram of a flow is its max_datagram_bytes, and 20 more in a leg that translates to
- * IPv6, 20 less in one that translates to IPv4 (RFC 7915, 4 and 5); else it is the MTU of the
- * port it comes in by (of a rule for any port, the greatest of all). An IPv6 link carries at least
- * 1280 (RFC 8200, 5). 0, or -1 with *fault set: FAULT_INVALID_VALUE at ".../legs/N/port".
- */
-static int
-legs_mtu_check(const struct flow_spec *spec, const struct ports *ports, struct fault *fault)
-{
-	const struct dp_port_info *ingress = ingress_find(spec, ports);
-	unsigned i;
-
-	for (i = 0; i < spec->n_all_legs; i++) {
-		if (leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0) {
-			leg_path_prefix(spec, i, fault);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-struct validate {
-	struct endpoints endpoints;
-	struct overlaps overlaps;
-	struct loop_search search;
-};
-
 struct validate *
 validate_create(size_t n_expected)
 {
 	struct validate *validate = calloc(1, sizeof(*validate));
 
-	if (!validate || endpoints_init(&validate->endpoints, n_expected) < 0) {
-		free(validate);
+	if (!validate)
 		return NULL;
-	}
-	validate->search.endpoints = &validate->endpoints;
-	return validate;
-}
-
-const struct endpoints *
-validate_endpoints(const struct validate *validate)
-{
-	return &validate->endpoints;
+	validate->n_buckets = BUCKETS_MIN;
+	while (validate->n_buckets < n_expected)
+		validate->n_buckets *= 2;
+	validate->buckets = calloc(validate->n_buckets, sizeof(struct endpoint *));
+	if (validate->buckets)
+		return validate;
+	free(validate);
+	return NULL;
 }
 
 void
 validate_destroy(struct validate *validate)
 {
-	if (!validate)
-		return;
-	endpoints_fini(&validate->endpoints);
-	overlaps_fini(&validate->overlaps);
+	struct endpoint *endpoint;
+	size_t i;
+
+	for (i = 0; validate && i < validate->n_buckets; i++) {
+		while ((endpoint = validate->buckets[i])) {
+			validate->buckets[i] = endpoint->next;
+			free(endpoint);
+		}
+	}
+	if (validate) {
+		free(validate->buckets);
+		free(validate->rules);
+	}
 	free(validate);
 }
 
 int
 validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence)
 {
-	int rc = endpoints_insert(&validate->endpoints, spec);
+	int rc = endpoint_insert(validate, spec);
 
-	if (rc < 0)
+	if (rc < 0 || !spec->rule)
 		return rc;
-	rc = overlaps_insert(&validate->overlaps, spec, sequence);
+	rc = overlap_rule_insert(validate, spec, sequence);
 	if (rc < 0)
-		endpoints_remove(&validate->endpoints, spec);
+		endpoint_remove(validate, spec);
 	return rc;
 }
 
 void
 validate_remove(struct validate *validate, const struct flow_spec *spec)
 {
-	endpoints_remove(&validate->endpoints, spec);
-	overlaps_remove(&validate->overlaps, spec);
+	struct overlap_rule *rule = spec->rule ? overlap_rule_find(validate, spec) : NULL;
+
+	endpoint_remove(validate, spec);
+	if (rule)
+		*rule = validate->rules[--validate->n_rules];
 }
 
 int
 validate_check(struct validate *validate, const struct flow_spec *spec, const struct ports *ports,
 	struct fault *fault)
 {
-	if (legs_mtu_check(spec, ports, fault) < 0 ||
-		overlap_check(&validate->overlaps, &validate->endpoints, spec, fault) < 0)
+	const struct dp_port_info *ingress = ingress_find(spec, ports);
+	unsigned i;
+
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0)
+			goto err_leg;
+	}
+	if (overlap_check(validate, spec, fault) < 0)
 		return -1;
-	return loop_check(&validate->search, spec, fault);
+	validate->round++;
+	validate->legs_left = LOOP_LEGS_MAX;
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (leg_loop_check(validate, spec, &spec->legs[i], fault) < 0)
+			goto err_leg;
+	}
+	return 0;
+err_leg:
+	leg_path_prefix(spec, i, fault);
+	return -1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Rules that join several flows, or a flow and its ports, beyond what flow_db.h finds (ids and
- * matches that are taken twice): rules no packet reaches, legs that lead back to where they came
- * from, legs out of ports that are too narrow.
+ * matches that are taken twice): rules that no packet reaches, legs that lead back to where they
+ * came from, legs out of ports that are too narrow. docs/validation.md has them in full.
  *
  * What is, or would be, installed stands in an index that check only reads. Pure: no I/O, no EAL.
  * One thread at a time.
@@ -17,36 +17,64 @@
 #include "config/ports.h"
 #include "flow/flow_spec.h"
 
-struct endpoints;
 struct validate;
 
-/* An empty index for about so many flows; NULL without memory. */
+/* An empty index for about so many flows; more make its chains longer. NULL without memory. */
 struct validate *validate_create(size_t n_expected);
 
-/* The index of where flows receive. */
-const struct endpoints *validate_endpoints(const struct validate *validate);
-
-/* Forgets all that was put. NULL is allowed. */
+/* NULL is allowed. */
 void validate_destroy(struct validate *validate);
 
 /*
- * Put a flow into the index. The spec is borrowed and must not change until it is taken out.
+ * Insert a flow into the index. The spec is borrowed and must not change until it is removed.
  * `sequence` is the flow's place in the order of installation (struct flow), which a flow keeps
- * when it is replaced: of two rules of one priority the data plane asks the older one first. Specs
- * with one sequence count as put, in that order. 0 or -ENOMEM, and then it was not put.
+ * when it is replaced: of two rules of one priority the data plane takes the older one. Specs with
+ * one sequence count in the order of insertion. 0 or -ENOMEM, and then it was not inserted.
  */
 int validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence);
 
-/* Take a spec out, the same pointer that was put. One that was not put is ignored. */
+/* Remove a spec, by the pointer that was inserted; others are ignored. */
 void validate_remove(struct validate *validate, const struct flow_spec *spec);
 
 /*
- * Check a spec that was put against all others and its ports, which exist (flow_ports_check()). 0,
- * or -1 with *fault set relative to the flow: FAULT_CONFLICT at "/rule" or "/match" (shadowed, or
- * shadowing), at "/legs/N/dst" or "/streams/S/legs/N/dst" (a loop); FAULT_INVALID_VALUE at
+ * Check an inserted spec against all others and its ports, which exist (flow_ports_check()). 0,
+ * or -1 with *fault set relative to the flow: FAULT_CONFLICT at "/rule" or "/match" (it is covered,
+ * or covers another), at "/legs/N/dst" or "/streams/S/legs/N/dst" (a loop); FAULT_INVALID_VALUE at
  * ".../legs/N/port" (MTU). Well under a microsecond for a flow of one leg.
  */
 int validate_check(struct validate *validate, const struct flow_spec *spec,
 	const struct ports *ports, struct fault *fault);
+
+/*
+ * The addresses and UDP ports that inserted flows take packets at, whichever port and VLAN these
+ * come in by. Exact flows are found by both ends, listeners by the local one, rules that name one
+ * local address by that address.
+ */
+enum endpoint_kind { ENDPOINT_EXACT, ENDPOINT_LISTENER, ENDPOINT_RULE, ENDPOINT_KINDS };
+
+struct endpoint {
+	struct endpoint *next; /* of the bucket */
+	const struct flow_spec *spec;
+	uint32_t hash;
+	uint32_t seen; /* the last round of a search that visited it */
+};
+
+/* Both ends of a datagram. Ports in network order. */
+struct endpoint_pair {
+	const uint8_t *src;
+	const uint8_t *dst;
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint8_t family;
+};
+
+/*
+ * The first, and the next, endpoint of a kind that has these ends; NULL: no more. Rules are found
+ * by the local address alone: the caller checks the rest.
+ */
+struct endpoint *endpoints_first(const struct validate *validate, enum endpoint_kind kind,
+	const struct endpoint_pair *pair);
+struct endpoint *endpoints_next(
+	struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair);
 
 #endif

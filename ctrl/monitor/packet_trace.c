@@ -104,7 +104,7 @@ candidate(const struct flow_spec *spec, const struct flow_match *packet, struct 
 }
 
 void
-nearest_find(const struct flow_db *db, const struct endpoints *endpoints,
+nearest_find(const struct flow_db *db, const struct validate *validate,
 	const struct flow_match *packet, struct nearest *nearest)
 {
 	const struct endpoint_pair pair = {
@@ -119,7 +119,7 @@ nearest_find(const struct flow_db *db, const struct endpoints *endpoints,
 
 	memset(nearest, 0, sizeof(*nearest));
 	for (kind = 0; kind < ENDPOINT_KINDS; kind++) {
-		struct endpoint *at = endpoints_first(endpoints, (enum endpoint_kind)kind, &pair);
+		struct endpoint *at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
 
 		for (i = 0; at && i < NEAREST_SCAN_MAX; i++) {
 			/* The index also has what is about to be installed. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "flow/flow_db.h"
-#include "flow/overlap.h"
+#include "flow/validate.h"
 
 #define NEAREST_SCAN_MAX 8192 /* some two milliseconds */
 
@@ -41,7 +41,7 @@ struct nearest {
 unsigned nearest_differs(const struct flow_spec *spec, const struct flow_match *packet);
 
 /* What is found is borrowed from the flows. */
-void nearest_find(const struct flow_db *db, const struct endpoints *endpoints,
+void nearest_find(const struct flow_db *db, const struct validate *validate,
 	const struct flow_match *packet, struct nearest *nearest);
 
 /* A UDP packet made of its fields, to be traced. */

@@ -507,7 +507,7 @@ nearest_add(const struct packet_trace *trace, json_t *result)
 	if (trace->trace.step != DP_TRACE_CLASSIFY)
 		return;
 	match_of(trace, &packet);
-	nearest_find(&flows->db, validate_endpoints(flows->validate), &packet, &nearest);
+	nearest_find(&flows->db, flows->validate, &packet, &nearest);
 	if (nearest.spec)
 		json_object_set_new(result, "nearest",
 			trace_nearest_encode(&nearest, &packet, flow_db_count(&flows->db)));

@@ -13,19 +13,19 @@
 #include "monitor/packet_trace.h"
 
 static struct flow_db db;
-static struct endpoints endpoints;
+static struct validate *validate;
 
 static void
 setup(void)
 {
 	flow_db_init(&db, 0);
-	cr_assert_eq(endpoints_init(&endpoints, 100), 0);
+	validate = validate_create(100);
 }
 
 static void
 teardown(void)
 {
-	endpoints_fini(&endpoints);
+	validate_destroy(validate);
 	flow_db_fini(&db);
 }
 
@@ -42,7 +42,7 @@ flow_rewrite(const char *id, const char *text)
 	spec = flow_spec_of_text(whole, &fault);
 	cr_assert_not_null(spec, "%s: %s", fault.pointer, fault.message);
 	cr_assert_not_null(flow_live(&db, spec, &fault), "%s", fault.message);
-	cr_assert_eq(endpoints_insert(&endpoints, spec), 0);
+	cr_assert_eq(validate_insert(validate, spec, 1), 0);
 	return spec;
 }
 
@@ -113,15 +113,15 @@ Test(nearest, the_one_that_differs_least)
 	const struct flow_spec *near;
 	struct nearest nearest;
 
-	nearest_find(&db, &endpoints, &packet, &nearest);
+	nearest_find(&db, validate, &packet, &nearest);
 	cr_expect_null(nearest.spec, "no flows");
 	flow_rewrite("far", EXACT("p0", 0, "203.0.113.9", 9, "203.0.113.1", 9));
-	nearest_find(&db, &endpoints, &packet, &nearest);
+	nearest_find(&db, validate, &packet, &nearest);
 	cr_expect_null(nearest.spec, "it has nothing in common");
 	flow_rewrite("other-port", EXACT("p0", 0, "192.0.2.10", 1002, "192.0.2.1", 5006));
 	near = flow_rewrite("near", EXACT("p0", 0, "192.0.2.10", 1001, "192.0.2.1", 5004));
 	flow_rewrite("other-source", EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.1", 5004));
-	nearest_find(&db, &endpoints, &packet, &nearest);
+	nearest_find(&db, validate, &packet, &nearest);
 	cr_expect_eq(nearest.spec, near);
 	cr_expect_eq(nearest.differs, 1 << NEAR_SRC_PORT);
 	cr_expect_eq(nearest.n_scanned, 4);
@@ -142,12 +142,12 @@ Test(nearest, among_more_than_are_compared)
 			"'match':{'port':'p0','dst':'203.0.113.1','dst_port':%u}", i + 10000);
 		flow_rewrite(id, text);
 	}
-	nearest_find(&db, &endpoints, &packet, &nearest);
+	nearest_find(&db, validate, &packet, &nearest);
 	cr_expect_eq(nearest.spec, old);
 	cr_expect_eq(nearest.differs, 1 << NEAR_VLAN);
 	cr_expect_eq(nearest.n_scanned, NEAREST_SCAN_MAX);
 	packet.src_port = htons(1001);
-	nearest_find(&db, &endpoints, &packet, &nearest);
+	nearest_find(&db, validate, &packet, &nearest);
 	cr_expect_null(nearest.spec);
 }
 
