@@ -402,12 +402,11 @@ hop_repoint_run(struct hop_repoint *repoint)
 
 /* The kernel's neighbours and routes speak to the next hops directly: no flow is touched. */
 static void
-neighbour_changed(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	const uint8_t *mac, int error)
+neighbour_changed(void *arg, const struct neigh_key *neighbour, const uint8_t *mac, int error)
 {
 	struct flows *flows = arg;
 
-	next_hops_neighbour_changed(flows->hops, ifindex, family, address, mac, error);
+	next_hops_neighbour_changed(flows->hops, neighbour, mac, error);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Slots (an index each) point to targets (a neighbour, a fixed address, or no way to any), and are
- * used by tracked requests (what legs ask for). A slot is free, in use, or idle: without
+ * used by tracked requests. A slot is free, in use, or idle: without
  * references, but perhaps still in a worker's hands. Free indexes are a stack.
  */
 #include "flow/next_hop.h"
@@ -33,7 +33,7 @@ struct hop_changes {
 struct hop_moves {
 	struct event *timer; /* NULL: nothing happens by itself */
 	struct hop_changes noted; /* for the next round */
-	struct hop_changes asked; /* what this round is for */
+	struct hop_changes changes; /* what this round is for */
 	bool running;
 	unsigned slot; /* where the round is */
 	struct hop_tracked *tracked; /* of that slot, NULL = its first */
@@ -41,16 +41,16 @@ struct hop_moves {
 
 /* Hashed as bytes. */
 struct hop_key {
-	uint32_t ifindex; /* of the neighbour's interface; 0 = static, or no such interface */
-	uint16_t vlan; /* with has_neighbour 0: what was asked for */
+	struct neigh_key
+		neighbour; /* ifindex 0 = static, or no such interface; family 0 = static */
+	uint16_t vlan; /* of the request, with has_neighbour 0 */
 	uint16_t outer_vlan;
-	uint8_t family; /* 0 = static */
-	uint8_t has_neighbour; /* 0: no neighbour is known to be asked */
 	uint8_t mac[6]; /* static */
-	uint8_t address[16];
+	uint8_t has_neighbour; /* 0: there is none, and its address is zero */
+	uint8_t reserved; /* zero */
 };
 
-static_assert(sizeof(struct hop_key) == 32, "no padding in what is hashed");
+static_assert(sizeof(struct hop_key) == 36, "no padding in what is hashed");
 
 LIST_HEAD(hop_slots, hop_slot);
 LIST_HEAD(hop_tracked_list, hop_tracked);
@@ -61,7 +61,7 @@ struct hop_target {
 	struct hop_slots slots;
 	int error; /* 0: mac is good */
 	uint8_t mac[6]; /* the last one known */
-	bool kept; /* the kernel is asked to know it */
+	bool kept; /* there is a reference on the neighbour */
 };
 
 struct hop_slot {
@@ -83,7 +83,7 @@ struct hop_tracked {
 	unsigned legs;
 	unsigned stale;
 	int error; /* of the last answer: 0, or why there is no way */
-	/* While routes are asked again. */
+	/* While requests are resolved again. */
 	bool moves;
 	int next_error;
 	struct hop_key next;
@@ -101,7 +101,7 @@ struct next_hops {
 	struct hop_tracked *tracked;
 	struct hop_moves moves;
 	uint64_t stale;
-	bool rehearses; /* neighbours are not asked for */
+	bool rehearses; /* neighbours are not resolved */
 	unsigned n_ever; /* slots from here on were never used */
 	unsigned n_free;
 	unsigned n_idle;
@@ -200,26 +200,6 @@ next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *ar
 }
 
 static struct hop_target *
-target_create(struct next_hops *hops, const struct hop_key *key)
-{
-	struct hop_target *target = calloc(1, sizeof(*target));
-
-	if (!target)
-		return NULL;
-	target->key = *key;
-	memcpy(target->mac, key->mac, sizeof(target->mac));
-	if (!key->has_neighbour)
-		target->error = -ENETUNREACH;
-	else if (key->family)
-		target->error = -EINPROGRESS;
-	HASH_ADD(hh, hops->targets, key, sizeof(target->key), target);
-	if (target->hh.tbl)
-		return target;
-	free(target);
-	return NULL;
-}
-
-static struct hop_target *
 target_find(const struct next_hops *hops, const struct hop_key *key)
 {
 	struct hop_target *target;
@@ -232,28 +212,37 @@ target_find(const struct next_hops *hops, const struct hop_key *key)
 static void
 target_release(struct next_hops *hops, struct hop_target *target)
 {
-	const struct hop_key *key = &target->key;
-
 	if (!LIST_EMPTY(&target->slots))
 		return;
 	if (target->kept)
-		neighbour_unref(hops->net, key->ifindex, key->family, key->address);
+		neighbour_unref(hops->net, &target->key.neighbour);
 	HASH_DELETE(hh, hops->targets, target);
 	free(target);
 }
 
-/* The target of a key, there or made; unless this is a rehearsal the kernel is asked to know it. */
+/* The target of a key, there or made; with a reference on its neighbour, but in a rehearsal. */
 static struct hop_target *
 target_get(struct next_hops *hops, const struct hop_key *key)
 {
+	const bool is_neighbour = key->has_neighbour && key->neighbour.family != 0;
 	struct hop_target *target = target_find(hops, key);
 
-	if (!target)
-		target = target_create(hops, key);
-	if (!target || target->kept || hops->rehearses || !key->has_neighbour || !key->family)
+	if (!target) {
+		target = calloc(1, sizeof(*target));
+		if (!target)
+			return NULL;
+		target->key = *key;
+		memcpy(target->mac, key->mac, sizeof(target->mac));
+		target->error = is_neighbour ? -EINPROGRESS : key->has_neighbour ? 0 : -ENETUNREACH;
+		HASH_ADD(hh, hops->targets, key, sizeof(target->key), target);
+		if (!target->hh.tbl) {
+			free(target);
+			return NULL;
+		}
+	}
+	if (!is_neighbour || target->kept || hops->rehearses)
 		return target;
-	target->error =
-		neighbour_ref(hops->net, key->ifindex, key->family, key->address, target->mac);
+	target->error = neighbour_ref(hops->net, &key->neighbour, target->mac);
 	target->kept = target->error != -ENOMEM;
 	if (target->kept)
 		return target;
@@ -311,31 +300,6 @@ slot_free(struct next_hops *hops, struct hop_slot *slot)
 		hops->free[hops->n_free++] = index;
 }
 
-static struct hop_slot *
-slot_create(struct next_hops *hops, unsigned port, struct hop_target *target, int *error)
-{
-	struct hop_slot *slot;
-	unsigned index;
-
-	if (hops->n_free == 0) {
-		*error = -ENOSPC;
-		return NULL;
-	}
-	index = hops->free[--hops->n_free];
-	if (index >= hops->n_ever)
-		hops->n_ever = index + 1;
-	slot = &hops->slots[index];
-	memset(slot, 0, sizeof(*slot));
-	slot->target = target;
-	slot->port = (uint16_t)port;
-	LIST_INSERT_HEAD(&target->slots, slot, link);
-	*error = slot_publish(hops, slot);
-	if (*error == 0)
-		return slot;
-	slot_free(hops, slot);
-	return NULL;
-}
-
 /*
  * A slot on that port for a target, one in use or, when `fresh`, an unused one. To be
  * released when it stays without legs and requests. NULL with *error set.
@@ -346,19 +310,31 @@ hop_slot_find(
 {
 	struct hop_target *target = target_get(hops, key);
 	struct hop_slot *slot;
+	unsigned index;
 
-	if (!target) {
-		*error = -ENOMEM;
+	*error = -ENOMEM;
+	if (!target)
 		return NULL;
-	}
 	LIST_FOREACH (slot, &target->slots, link) {
 		if (!fresh && slot->port == port)
 			return slot;
 	}
-	slot = slot_create(hops, port, target, error);
-	if (!slot && *error == -ENOSPC)
+	*error = -ENOSPC;
+	if (hops->n_free == 0) {
 		target_release(hops, target);
-	return slot;
+		return NULL;
+	}
+	index = hops->free[--hops->n_free];
+	if (index >= hops->n_ever)
+		hops->n_ever = index + 1;
+	slot = &hops->slots[index];
+	*slot = (struct hop_slot){.target = target, .port = (uint16_t)port};
+	LIST_INSERT_HEAD(&target->slots, slot, link);
+	*error = slot_publish(hops, slot);
+	if (*error == 0)
+		return slot;
+	slot_free(hops, slot);
+	return NULL;
 }
 
 /* Free a slot that has neither legs nor requests; others stay. */
@@ -425,14 +401,13 @@ next_hops_reclaim(struct next_hops *hops)
 }
 
 void
-next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
-	const uint8_t address[16], const uint8_t *mac, int error)
+next_hops_neighbour_changed(
+	struct next_hops *hops, const struct neigh_key *neighbour, const uint8_t *mac, int error)
 {
-	struct hop_key key = {.ifindex = ifindex, .family = family, .has_neighbour = 1};
+	const struct hop_key key = {.neighbour = *neighbour, .has_neighbour = 1};
 	struct hop_target *target;
 	struct hop_slot *slot;
 
-	memcpy(key.address, address, sizeof(key.address));
 	target = target_find(hops, &key);
 	if (!target)
 		return;
@@ -462,19 +437,19 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 
 	memset(info, 0, sizeof(*info));
 	info->state = target->error == 0 ? NEXT_HOP_RESOLVED : NEXT_HOP_PENDING;
-	if (target->key.has_neighbour && target->key.family == 0)
+	if (target->key.has_neighbour && target->key.neighbour.family == 0)
 		info->state = NEXT_HOP_STATIC;
 	info->port = slot->port;
-	info->ifindex = target->key.ifindex;
-	info->family = target->key.has_neighbour ? target->key.family : 0;
+	info->ifindex = target->key.neighbour.ifindex;
+	info->family = target->key.has_neighbour ? target->key.neighbour.family : 0;
 	info->error = target->error;
-	memcpy(info->address, target->key.address, sizeof(info->address));
+	memcpy(info->address, target->key.neighbour.address, sizeof(info->address));
 	memcpy(info->mac, target->mac, sizeof(info->mac));
 }
 
-/* What legs ask for, each once however many legs ask it, and which legs have yet to follow it. */
+/* Requests, each once however many legs have it, and which legs have yet to follow it. */
 
-/* NULL when no leg asks for it. */
+/* NULL when no leg has it. */
 static struct hop_tracked *
 hop_tracked_find(const struct next_hops *hops, const struct hop_request *request)
 {
@@ -484,31 +459,21 @@ hop_tracked_find(const struct next_hops *hops, const struct hop_request *request
 	return tracked;
 }
 
-/* Ask the kernel. Returns what route_resolve() answers with, and *key for it. */
+/* Returns what route_resolve() does, and *key for it. */
 static int
 hop_resolve(const struct next_hops *hops, const struct hop_request *request, struct hop_key *key)
 {
-	struct net_hop hop = {
-		.ifindex = request->ifindex,
-		.vlan = request->vlan,
-		.outer_vlan = request->outer_vlan,
-		.family = request->family,
-		.has_gateway = request->has_gateway,
-	};
+	int error;
 
-	memcpy(request->has_gateway ? hop.gateway : hop.dst, request->to, sizeof(request->to));
-	route_resolve(hops->net, &hop);
 	memset(key, 0, sizeof(*key));
-	key->ifindex = hop.out_ifindex;
-	key->family = request->family;
-	if (hop.error == 0) {
-		key->has_neighbour = 1;
-		memcpy(key->address, hop.address, sizeof(key->address));
-	} else {
+	error = route_resolve(hops->net, request, &key->neighbour);
+	key->has_neighbour = error == 0;
+	if (error < 0) {
+		memset(key->neighbour.address, 0, sizeof(key->neighbour.address));
 		key->vlan = request->vlan;
 		key->outer_vlan = request->outer_vlan;
 	}
-	return hop.error;
+	return error;
 }
 
 static void
@@ -592,21 +557,6 @@ next_hops_unref(
 	hop_slot_release(hops, held);
 }
 
-/* Give a request another slot; the legs that it has are stale from now on. */
-static void
-hop_tracked_move(struct next_hops *hops, struct hop_tracked *tracked, struct hop_slot *slot)
-{
-	const unsigned home = tracked->legs - tracked->stale;
-	struct hop_slot *before = tracked->slot;
-
-	before->stale += home;
-	tracked->stale += home;
-	hops->stale += home;
-	LIST_REMOVE(tracked, link);
-	tracked_slot_set(tracked, slot);
-	hop_slot_release(hops, before);
-}
-
 void
 next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg)
 {
@@ -648,63 +598,11 @@ next_hops_updated(struct next_hops *hops, const struct hop_request *request, uns
 }
 
 static void
-unreachable_reason(const struct hop_tracked *tracked, const char *to, char reason[HOP_REASON_MAX])
+neighbour_reason(const struct hop_target *target, const char *iface, char reason[HOP_REASON_MAX])
 {
-	const struct hop_request *request = &tracked->request;
-	const unsigned out = tracked->slot->target->key.ifindex;
-	char iface[IF_NAMESIZE], outer[24] = "";
+	char address[ADDRESS_TEXT_MAX];
 
-	if (!if_indextoname(out ? out : request->ifindex, iface))
-		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
-	if (request->outer_vlan)
-		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
-	if (tracked->error == -ENODEV)
-		snprintf(reason, HOP_REASON_MAX,
-			"the port's interface is gone; restart sluiced when it is there again");
-	else if (tracked->error == -ENETUNREACH && out == 0)
-		snprintf(reason, HOP_REASON_MAX, "no interface for VLAN %u%s upon %s",
-			request->vlan ? request->vlan : request->outer_vlan,
-			request->vlan ? outer : "", iface);
-	else if (tracked->error == -ENETUNREACH)
-		snprintf(reason, HOP_REASON_MAX, "no route to %s out of %s", to, iface);
-	else if (tracked->error == -EADDRNOTAVAIL)
-		snprintf(reason, HOP_REASON_MAX,
-			"%s is this host's own, a broadcast address, or blocked by a route", to);
-	else
-		snprintf(reason, HOP_REASON_MAX, "no answer to the question for a route to %s: %s",
-			to, strerror(-tracked->error));
-}
-
-/* What is without a link, as "port p1": the port, or the interface of the VLAN. False: neither. */
-static bool
-link_reason(const struct next_hops *hops, const struct hop_tracked *tracked,
-	char reason[HOP_REASON_MAX])
-{
-	const struct hop_request *request = &tracked->request;
-	const unsigned out = tracked->slot->target->key.ifindex;
-	char iface[IF_NAMESIZE];
-
-	if (tracked->error == -ENODEV)
-		return false;
-	if (dp_port_is_down(hops->dp, request->port))
-		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
-			hops->ports->info[request->port].name);
-	else if (out != 0 && out != request->ifindex && if_indextoname(out, iface) &&
-		 !interface_runs(out))
-		snprintf(reason, HOP_REASON_MAX, "the link of %s is down", iface);
-	else
-		return false;
-	return true;
-}
-
-static void
-neighbour_reason(const struct hop_target *target, char reason[HOP_REASON_MAX])
-{
-	char iface[IF_NAMESIZE], address[ADDRESS_TEXT_MAX];
-
-	if (!if_indextoname(target->key.ifindex, iface))
-		snprintf(iface, sizeof(iface), "#%u", target->key.ifindex);
-	address_format(target->key.family, target->key.address, address);
+	address_format(target->key.neighbour.family, target->key.neighbour.address, address);
 	if (target->error == -EINPROGRESS)
 		snprintf(reason, HOP_REASON_MAX, "neighbour %s on %s has not answered yet", address,
 			iface);
@@ -713,11 +611,11 @@ neighbour_reason(const struct hop_target *target, char reason[HOP_REASON_MAX])
 			iface);
 	else if (target->error == -ENOBUFS)
 		snprintf(reason, HOP_REASON_MAX,
-			"neighbour %s on %s cannot be asked for, as the kernel's table is full "
+			"neighbour %s on %s cannot be resolved, as the kernel's table is full "
 			"(net.ipv%u.neigh.default.gc_thresh3)",
-			address, iface, target->key.family);
+			address, iface, target->key.neighbour.family);
 	else
-		snprintf(reason, HOP_REASON_MAX, "neighbour %s on %s cannot be asked for: %s",
+		snprintf(reason, HOP_REASON_MAX, "neighbour %s on %s cannot be resolved: %s",
 			address, iface, strerror(-target->error));
 }
 
@@ -726,22 +624,47 @@ next_hops_reason(const struct next_hops *hops, const struct hop_request *request
 	char reason[HOP_REASON_MAX])
 {
 	const struct hop_tracked *tracked = hop_tracked_find(hops, request);
-	char to[ADDRESS_TEXT_MAX];
+	const struct hop_target *target = tracked ? tracked->slot->target : NULL;
+	const unsigned out = tracked ? target->key.neighbour.ifindex : 0;
+	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX];
+	bool exists;
 
 	reason[0] = '\0';
-	address_format(request->family, request->to, to);
-	if (!tracked || link_reason(hops, tracked, reason))
+	if (!tracked)
 		return;
-	if (tracked->slot->target->key.has_neighbour)
-		neighbour_reason(tracked->slot->target, reason);
+	exists = if_indextoname(out ? out : request->ifindex, iface);
+	if (!exists)
+		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
+	if (request->outer_vlan && request->vlan)
+		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
+	address_format(request->family, request->to, to);
+	if (tracked->error == -ENODEV)
+		snprintf(reason, HOP_REASON_MAX,
+			"the port's interface is gone; restart sluiced when it is there again");
+	else if (dp_port_is_down(hops->dp, request->port))
+		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
+			hops->ports->info[request->port].name);
+	else if (exists && out != 0 && out != request->ifindex && !interface_runs(out))
+		snprintf(reason, HOP_REASON_MAX, "the link of %s is down", iface);
+	else if (target->key.has_neighbour)
+		neighbour_reason(target, iface, reason);
+	else if (tracked->error == -ENETUNREACH && out == 0)
+		snprintf(reason, HOP_REASON_MAX, "no interface for VLAN %u%s on %s",
+			request->vlan ? request->vlan : request->outer_vlan, outer, iface);
+	else if (tracked->error == -ENETUNREACH)
+		snprintf(reason, HOP_REASON_MAX, "no route to %s out of %s", to, iface);
+	else if (tracked->error == -EADDRNOTAVAIL)
+		snprintf(reason, HOP_REASON_MAX,
+			"%s is this host's own, a broadcast address, or blocked by a route", to);
 	else
-		unreachable_reason(tracked, to, reason);
+		snprintf(reason, HOP_REASON_MAX, "the kernel cannot find a route to %s: %s", to,
+			strerror(-tracked->error));
 }
 
 /*
- * A round goes over slots, and for each over those who ask for it. When all of these have been
- * asked again, either the slot goes where all of them go, which is one write for any number of
- * legs, or those that leave get slots of their own.
+ * A round goes over slots, and for each over its requests. When all of these have been resolved
+ * again, either the slot is pointed to where all of them lead, which is one write for any number of
+ * legs, or those that lead elsewhere get slots of their own.
  */
 
 #define SOON_US 20000 /* a burst of changes is over by then, mostly */
@@ -801,7 +724,7 @@ static void
 tracked_resolve(struct next_hops *hops, struct hop_tracked *tracked)
 {
 	tracked->moves = false;
-	if (!changes_concern(&hops->moves.asked, &tracked->request))
+	if (!changes_concern(&hops->moves.changes, &tracked->request))
 		return;
 	tracked->next_error = hop_resolve(hops, &tracked->request, &tracked->next);
 	tracked->moves =
@@ -810,25 +733,15 @@ tracked_resolve(struct next_hops *hops, struct hop_tracked *tracked)
 		tracked->error = tracked->next_error;
 }
 
-/* Whether all who ask for the slot go to one place, which is not where it points. */
-static bool
-slot_goes_whole(const struct hop_slot *slot)
-{
-	const struct hop_tracked *first = LIST_FIRST(&slot->tracked), *tracked;
-
-	LIST_FOREACH (tracked, &slot->tracked, link) {
-		if (!tracked->moves ||
-			memcmp(&tracked->next, &first->next, sizeof(first->next)) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* A stale leg must not become current by chance: a request that has some gets a slot of its own. */
+/*
+ * Give a request another slot; the legs that it has are stale from now on. A stale leg must not
+ * become current by chance, so a request that has some gets a slot of its own.
+ */
 static int
 tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 {
-	struct hop_slot *slot;
+	const unsigned current = tracked->legs - tracked->stale;
+	struct hop_slot *slot, *before = tracked->slot;
 	int error;
 
 	slot = hop_slot_find(
@@ -837,26 +750,35 @@ tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 		return error;
 	tracked->moves = false;
 	tracked->error = tracked->next_error;
-	hop_tracked_move(hops, tracked, slot);
+	before->stale += current;
+	tracked->stale += current;
+	hops->stale += current;
+	LIST_REMOVE(tracked, link);
+	tracked_slot_set(tracked, slot);
+	hop_slot_release(hops, before);
 	return 0;
 }
 
-/* All who ask for the slot have been asked again. */
+/* All requests of the slot have been resolved again. */
 static void
 slot_move(struct next_hops *hops, struct hop_slot *slot)
 {
-	const bool whole = slot_goes_whole(slot);
+	const struct hop_key *to = &LIST_FIRST(&slot->tracked)->next;
 	struct hop_tracked *tracked, *next;
+	bool together = true;
 	int rc = 0;
 
-	if (whole)
-		rc = hop_slot_retarget(hops, slot, &LIST_FIRST(&slot->tracked)->next);
+	LIST_FOREACH (tracked, &slot->tracked, link)
+		together =
+			together && tracked->moves && memcmp(&tracked->next, to, sizeof(*to)) == 0;
+	if (together)
+		rc = hop_slot_retarget(hops, slot, to);
 	for (tracked = LIST_FIRST(&slot->tracked); tracked; tracked = next) {
 		next = LIST_NEXT(tracked, link);
-		if (whole && rc == 0) {
+		if (together && rc == 0) {
 			tracked->moves = false;
 			tracked->error = tracked->next_error;
-		} else if (!whole && tracked->moves && tracked_move(hops, tracked) < 0) {
+		} else if (!together && tracked->moves && tracked_move(hops, tracked) < 0) {
 			rc = -ENOMEM;
 		}
 	}
@@ -866,53 +788,34 @@ slot_move(struct next_hops *hops, struct hop_slot *slot)
 	}
 }
 
-/* Ask for those of one slot until the slice is over. True: all have been asked. */
-static bool
-slot_ask(struct next_hops *hops, struct hop_slot *slot, uint64_t end_ns)
-{
-	struct hop_moves *moves = &hops->moves;
-
-	if (!moves->tracked)
-		moves->tracked = LIST_FIRST(&slot->tracked);
-	while (moves->tracked) {
-		tracked_resolve(hops, moves->tracked);
-		moves->tracked = LIST_NEXT(moves->tracked, link);
-		if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns)
-			break;
-	}
-	return !moves->tracked;
-}
-
-static bool
-round_begin(struct hop_moves *moves)
-{
-	if (moves->running)
-		return true;
-	if (!moves->noted.all && moves->noted.n == 0)
-		return false;
-	moves->asked = moves->noted;
-	memset(&moves->noted, 0, sizeof(moves->noted));
-	moves->running = true;
-	moves->slot = 0;
-	moves->tracked = NULL;
-	return true;
-}
-
 bool
 hop_moves_run(struct next_hops *hops)
 {
 	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + SLICE_NS;
 	struct hop_moves *moves = &hops->moves;
 
-	if (!round_begin(moves))
-		return false;
+	if (!moves->running) {
+		if (!moves->noted.all && moves->noted.n == 0)
+			return false;
+		moves->changes = moves->noted;
+		memset(&moves->noted, 0, sizeof(moves->noted));
+		moves->running = true;
+		moves->slot = 0;
+		moves->tracked = NULL;
+	}
 	for (; moves->slot < hops->n_ever; moves->slot++) {
 		struct hop_slot *slot = &hops->slots[moves->slot];
 
 		if (!slot->target || LIST_EMPTY(&slot->tracked))
 			continue;
-		if (!slot_ask(hops, slot, end_ns))
-			return true;
+		if (!moves->tracked)
+			moves->tracked = LIST_FIRST(&slot->tracked);
+		while (moves->tracked) {
+			tracked_resolve(hops, moves->tracked);
+			moves->tracked = LIST_NEXT(moves->tracked, link);
+			if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns && moves->tracked)
+				return true;
+		}
 		slot_move(hops, slot);
 		if (clock_read_ns(CLOCK_MONOTONIC) >= end_ns) {
 			moves->slot++;

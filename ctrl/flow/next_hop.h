@@ -3,11 +3,11 @@
  * The next hops in use. A leg holds an index; what stands behind the index, a neighbour's MAC
  * address or nothing yet, changes in one place.
  *
- * What a leg asks for (struct hop_request) is answered by the kernel's routes and interfaces: a
- * neighbour, or none for now. Requests with the same answer share an index. When routes change,
- * all are asked again: if those behind an index go on together, the index is pointed elsewhere; if
- * only some do, these get another index, and the legs that still hold the old one are stale until
- * their flows have been rewritten (flows.h).
+ * The request of a leg (struct hop_request, net.h) is resolved by the kernel's routes and
+ * interfaces: to a neighbour, or to none for now. Requests with the same answer share an index.
+ * When routes change, requests are resolved again: if all behind an index move together, the index
+ * is pointed elsewhere; if only some do, these get another index, and the legs that still hold the
+ * old one are stale until their flows have been rewritten (flows.h).
  *
  * An index that workers have seen is not given out again before a grace period has passed, as a
  * worker may still hold a packet for it. All functions are called by the control thread, and none
@@ -16,7 +16,6 @@
 #ifndef CTRL_FLOW_NEXT_HOP_H
 #define CTRL_FLOW_NEXT_HOP_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,25 +23,7 @@
 #include "flow/flow_spec.h"
 #include "net/net.h"
 
-/*
- * What a leg asks for, as far as its next hop goes: legs that ask for the same have one. Pure, any
- * thread.
- */
-
-/* Hashed as bytes. */
-struct hop_request {
-	uint32_t ifindex; /* of the port */
-	uint16_t port;
-	uint16_t vlan;
-	uint16_t outer_vlan;
-	uint8_t family;
-	uint8_t has_gateway; /* `to` is the neighbour that the operator named */
-	uint8_t to[16]; /* else where the leg sends */
-};
-
-static_assert(sizeof(struct hop_request) == 28, "no padding in what is hashed");
-
-/* What to ask for a leg; false when the leg does not need the kernel (static, or multicast). */
+/* The request of a leg; false when the leg does not need the kernel (static, or multicast). */
 bool hop_request_make(
 	const struct flow_leg *leg, const struct ports *ports, struct hop_request *request);
 
@@ -50,7 +31,7 @@ bool hop_request_make(
 void hop_static_mac(const struct flow_leg *leg, uint8_t mac[6]);
 
 #define HOP_REASON_MAX 256
-#define HOP_PREFIXES_MAX 16 /* of a burst of changed routes; beyond it all are asked again */
+#define HOP_PREFIXES_MAX 16 /* of a burst of changed routes; beyond it all are resolved again */
 
 struct event_base;
 struct next_hops;
@@ -75,8 +56,8 @@ struct next_hop_info {
 typedef void (*next_hops_changed_fn)(void *arg, unsigned index, bool resolved);
 
 /*
- * dp, ports and net are borrowed and must outlive the table. Routes are asked again from the event
- * loop of `base`; NULL: never. NULL without memory.
+ * dp, ports and net are borrowed and must outlive the table. Requests are resolved again from the
+ * event loop of `base`; NULL: never. NULL without memory.
  */
 struct next_hops *next_hops_create(
 	struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base);
@@ -92,8 +73,8 @@ void next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg
 unsigned next_hops_left(const struct next_hops *hops);
 
 /*
- * While it rehearses, references are taken to see whether there is room for them: the kernel is
- * asked for routes, but not for neighbours.
+ * While it rehearses, references are taken to see whether there is room for them: routes are
+ * resolved, neighbours are not.
  */
 void next_hops_rehearse(struct next_hops *hops, bool rehearses);
 
@@ -117,8 +98,8 @@ void next_hops_unref(
 void next_hops_reclaim(struct next_hops *hops);
 
 /* As struct net_observer has them, which these are for. Neighbours not in use are ignored. */
-void next_hops_neighbour_changed(struct next_hops *hops, unsigned ifindex, uint8_t family,
-	const uint8_t address[16], const uint8_t *mac, int error);
+void next_hops_neighbour_changed(
+	struct next_hops *hops, const struct neigh_key *neighbour, const uint8_t *mac, int error);
 void next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix);
 
 /* The port has another MAC address: what leaves by it has it as its source from now on. */
@@ -131,7 +112,7 @@ void next_hops_info_get(const struct next_hops *hops, unsigned index, struct nex
 void next_hops_reason(const struct next_hops *hops, const struct hop_request *request,
 	char reason[HOP_REASON_MAX]);
 
-/* Legs that hold an index which is not any more that of what they ask for; of one index, of all. */
+/* Legs that hold an index which is not any more that of their request; of one index, of all. */
 unsigned next_hops_stale(const struct next_hops *hops, unsigned index);
 uint64_t next_hops_stale_all(const struct next_hops *hops);
 
@@ -142,9 +123,9 @@ unsigned next_hops_index(const struct next_hops *hops, const struct hop_request 
 void next_hops_updated(struct next_hops *hops, const struct hop_request *request, unsigned from);
 
 /*
- * Routes, links or addresses have changed: next hops are asked for again soon, so that a burst of
- * changes is one round, and in slices, so that a round over many never holds the loop. Do a slice,
- * beginning a round if changes were noted. True: there is more to do.
+ * After a change of routes, links or addresses, requests are resolved again soon, so that a burst
+ * of changes is one round, and in slices, so that a round over many never holds the loop. Do a
+ * slice, beginning a round if changes were noted. True: there is more to do.
  */
 bool hop_moves_run(struct next_hops *hops);
 

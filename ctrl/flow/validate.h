@@ -72,8 +72,8 @@ struct endpoint_pair {
  * The first, and the next, endpoint of a kind that has these ends; NULL: no more. Rules are found
  * by the local address alone: the caller checks the rest.
  */
-struct endpoint *endpoints_first(const struct validate *validate, enum endpoint_kind kind,
-	const struct endpoint_pair *pair);
+struct endpoint *endpoints_first(
+	const struct validate *validate, enum endpoint_kind kind, const struct endpoint_pair *pair);
 struct endpoint *endpoints_next(
 	struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair);
 

@@ -1,31 +1,279 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel is asked over one socket and heard over another. A change of links, addresses or rules
- * may concern any route. The interface that a leg leaves by is found from its VLANs, outer one
- * first, then the neighbour by the route out of that interface.
+ * Requests go over one socket, notifications come over another. A change of links, addresses or
+ * rules may concern any route. The interface that a leg leaves by is found from its VLANs, outer
+ * one first, then the neighbour by the route out of that interface.
  */
 #include "net/net.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <linux/if.h>
 #include <linux/if_ether.h>
-#include <linux/nexthop.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include "base/addr.h"
-#include "net/neighbour.h"
-#include "net/netlink.h"
+#include "base/clock.h"
+
+#define NEIGHBOUR_STEPS 6
+#define NEIGHBOUR_RETRY_MS 1000
+#define POLLS_AT_ONCE 64 /* before others of the event loop have their turn */
+#define POLLS_PAUSE_MS 5 /* before the next so many */
+
+/* Waiting before the next poll; each step is a queue, so that it is in order by itself. */
+static const unsigned step_ms[NEIGHBOUR_STEPS] = {
+	0, NEIGHBOUR_RETRY_MS, 2000, 4000, 8000, NEIGHBOUR_PERIOD_MS};
+
+struct neighbour {
+	struct neigh_key key; /* first: what the tree is ordered by */
+	unsigned refs;
+	unsigned step; /* the queue that it waits in */
+	uint64_t due_ms;
+	TAILQ_ENTRY(neighbour) link;
+	int error; /* what was reported: 0 = mac is good; else as neighbour_ref() has it */
+	uint8_t mac[6];
+};
 
 struct net {
 	struct net_observer observer;
 	struct netlink netlink;
 	struct netlink_watch watch;
 	struct link_vlans vlans; /* until a link changes */
-	struct neighbour_cache neighbours;
+	void *neighbours; /* tree of struct neighbour, tsearch(3) */
+	TAILQ_HEAD(, neighbour) queues[NEIGHBOUR_STEPS]; /* each in the order of due_ms */
+	struct event *on_due;
+	uint64_t due_ms; /* when the timer runs out; UINT64_MAX: it does not run */
 };
+
+/*
+ * The neighbours in use. The kernel's table (ARP, Neighbour Discovery) does all resolution, with
+ * the states of RFC 4861, 7.3.2. The data plane sends past the kernel, which never sees their use
+ * and would let them age: a timer has it confirm them. One that does not answer is polled less and
+ * less often.
+ *
+ * A notification only says "read again": the truth is read from the kernel's table each time. So
+ * notifications that arrive late, twice or not at all cannot leave a wrong MAC address behind.
+ *
+ * A neighbour that the kernel merely forgot (flushed, collected) is not reported as unreachable:
+ * its address most likely still holds, and media goes on while the kernel resolves it again. Only a
+ * kernel that got no answer, or cannot resolve, makes it unreachable.
+ */
+
+static uint64_t
+clock_ms(void)
+{
+	return clock_read_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+/* Have the timer go off no later than in that many ms. */
+static void
+due_set(struct net *net, uint64_t now_ms, uint64_t in_ms)
+{
+	const struct timeval delay = {
+		.tv_sec = (time_t)(in_ms / 1000), .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
+
+	if (in_ms == UINT64_MAX || net->due_ms <= now_ms + in_ms)
+		return;
+	net->due_ms = now_ms + in_ms;
+	event_add(net->on_due, &delay);
+}
+
+static void
+timer_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *net = arg;
+	const uint64_t now_ms = clock_ms();
+	uint64_t next_ms;
+
+	(void)fd;
+	(void)what;
+	net->due_ms = UINT64_MAX;
+	next_ms = neighbours_poll(net, now_ms, POLLS_AT_ONCE);
+	due_set(net, now_ms, next_ms < POLLS_PAUSE_MS ? POLLS_PAUSE_MS : next_ms);
+}
+
+static int
+neighbour_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct neigh_key));
+}
+
+static struct neighbour *
+neighbour_find(const struct net *net, const struct neigh_key *key)
+{
+	struct neighbour *const *node = tfind(key, &net->neighbours, neighbour_compare);
+
+	return node ? *node : NULL;
+}
+
+static void
+neighbour_queue(struct net *net, struct neighbour *neighbour, unsigned step, uint64_t now_ms)
+{
+	neighbour->step = step;
+	neighbour->due_ms = now_ms + step_ms[step];
+	TAILQ_INSERT_TAIL(&net->queues[step], neighbour, link);
+}
+
+static void
+neighbour_requeue(struct net *net, struct neighbour *neighbour, unsigned step, uint64_t now_ms)
+{
+	TAILQ_REMOVE(&net->queues[neighbour->step], neighbour, link);
+	neighbour_queue(net, neighbour, step, now_ms);
+}
+
+/* With what the kernel knows now; one that it does not know is resolved by the next poll. */
+static struct neighbour *
+neighbour_create(struct net *net, const struct neigh_key *key)
+{
+	struct neighbour *neighbour = calloc(1, sizeof(*neighbour));
+	struct neigh neigh;
+	int ret;
+
+	if (!neighbour)
+		return NULL;
+	neighbour->key = *key;
+	if (!tsearch(neighbour, &net->neighbours, neighbour_compare)) {
+		free(neighbour);
+		return NULL;
+	}
+	ret = neigh_get(&net->netlink, key, &neigh);
+	neighbour->error = ret < 0 ? ret : -EINPROGRESS;
+	if (ret == 0 && neigh_is_usable(&neigh)) {
+		neighbour->error = 0;
+		memcpy(neighbour->mac, neigh.mac, sizeof(neighbour->mac));
+	}
+	neighbour_queue(net, neighbour, 0, clock_ms());
+	return neighbour;
+}
+
+int
+neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6])
+{
+	struct neighbour *neighbour = neighbour_find(net, key);
+
+	if (!neighbour)
+		neighbour = neighbour_create(net, key);
+	if (!neighbour)
+		return -ENOMEM;
+	neighbour->refs++;
+	due_set(net, clock_ms(), 0);
+	memcpy(mac, neighbour->mac, sizeof(neighbour->mac));
+	return neighbour->error;
+}
+
+void
+neighbour_unref(struct net *net, const struct neigh_key *key)
+{
+	struct neighbour *neighbour = neighbour_find(net, key);
+
+	if (!neighbour || --neighbour->refs > 0)
+		return;
+	TAILQ_REMOVE(&net->queues[neighbour->step], neighbour, link);
+	tdelete(neighbour, &net->neighbours, neighbour_compare);
+	free(neighbour);
+}
+
+static void
+neighbour_report(const struct net *net, struct neighbour *neighbour, const uint8_t *mac, int error)
+{
+	if (neighbour->error == error &&
+		(!mac || memcmp(neighbour->mac, mac, sizeof(neighbour->mac)) == 0))
+		return;
+	neighbour->error = error;
+	if (mac)
+		memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
+	net->observer.neighbour(net->observer.arg, &neighbour->key, mac, error);
+}
+
+/* Read the entry and report; with `confirm` have the kernel resolve what is stale or failed. */
+static void
+neighbour_poll(struct net *net, struct neighbour *neighbour, bool confirm)
+{
+	struct neigh neigh;
+	int ret = neigh_get(&net->netlink, &neighbour->key, &neigh);
+
+	if (ret == 0 && neigh_is_usable(&neigh))
+		neighbour_report(net, neighbour, neigh.mac, 0);
+	else if (ret < 0 || neigh.state & NUD_FAILED)
+		neighbour_report(net, neighbour, NULL, ret < 0 ? ret : -EHOSTUNREACH);
+	if (ret < 0 || !neigh_wants_kick(&neigh))
+		return;
+	if (!confirm && neigh.state != NUD_NONE)
+		return;
+	ret = neigh_kick(&net->netlink, &neighbour->key);
+	if (ret < 0)
+		neighbour_report(net, neighbour, NULL, ret);
+}
+
+/* A notification about a neighbour: read the kernel's table and report what is new. */
+static void
+neighbour_event(struct net *net, const struct nlmsghdr *message)
+{
+	const uint64_t now_ms = clock_ms();
+	struct neighbour *neighbour;
+	bool was_reachable;
+	struct neigh neigh;
+
+	if (!neigh_parse(message, &neigh))
+		return;
+	neighbour = neighbour_find(net, &neigh.key);
+	if (!neighbour)
+		return;
+	was_reachable = neighbour->error == 0;
+	neighbour_poll(net, neighbour, false);
+	if (was_reachable != (neighbour->error == 0))
+		neighbour_requeue(net, neighbour, was_reachable ? 1 : NEIGHBOUR_STEPS - 1, now_ms);
+	due_set(net, now_ms, NEIGHBOUR_RETRY_MS);
+}
+
+/* Poll those on an interface that are not reachable (0: all of any) as soon as may be. */
+static void
+neighbours_hurry(struct net *net, unsigned ifindex)
+{
+	const uint64_t now_ms = clock_ms();
+	struct neighbour *neighbour, *next;
+
+	for (unsigned step = 1; step < NEIGHBOUR_STEPS; step++) {
+		for (neighbour = TAILQ_FIRST(&net->queues[step]); neighbour; neighbour = next) {
+			next = TAILQ_NEXT(neighbour, link);
+			if (!ifindex ||
+				(neighbour->key.ifindex == ifindex && neighbour->error != 0))
+				neighbour_requeue(net, neighbour, 0, now_ms);
+		}
+	}
+	due_set(net, now_ms, 0);
+}
+
+uint64_t
+neighbours_poll(struct net *net, uint64_t now_ms, unsigned max)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	for (unsigned step = 0; step < NEIGHBOUR_STEPS; step++) {
+		struct neighbour *neighbour;
+
+		while ((neighbour = TAILQ_FIRST(&net->queues[step])) &&
+			neighbour->due_ms <= now_ms) {
+			const bool last = step + 1 == NEIGHBOUR_STEPS;
+
+			if (max-- == 0)
+				return 0;
+			neighbour_poll(net, neighbour, true);
+			/* One that is there has its period; another waits longer each time. */
+			neighbour_requeue(net, neighbour,
+				neighbour->error == 0 || last ? NEIGHBOUR_STEPS - 1 : step + 1,
+				now_ms);
+		}
+		if (neighbour && neighbour->due_ms - now_ms < next_ms)
+			next_ms = neighbour->due_ms - now_ms;
+	}
+	return next_ms;
+}
 
 static void
 routes_report(struct net *net, const struct net_prefix *prefix)
@@ -33,7 +281,7 @@ routes_report(struct net *net, const struct net_prefix *prefix)
 	net->observer.routes(net->observer.arg, prefix);
 }
 
-/* When a link comes up, unreachable neighbours behind it are asked for at once. */
+/* When a link comes up, unreachable neighbours behind it are polled at once. */
 static void
 link_event(struct net *net, const struct nlmsghdr *message)
 {
@@ -43,7 +291,7 @@ link_event(struct net *net, const struct nlmsghdr *message)
 		return;
 	link_vlans_fini(&net->vlans);
 	if (message->nlmsg_type == RTM_NEWLINK && link->ifi_flags & IFF_RUNNING)
-		neighbour_cache_hurry(&net->neighbours, (unsigned)link->ifi_index);
+		neighbours_hurry(net, (unsigned)link->ifi_index);
 	net->observer.link(net->observer.arg, (unsigned)link->ifi_index);
 	routes_report(net, NULL);
 }
@@ -53,7 +301,7 @@ route_event(struct net *net, const struct nlmsghdr *message)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
 	struct net_prefix prefix = {0};
-	struct nlattr *attribute;
+	const struct nlattr *dst;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*body) || body->rtm_flags & RTM_F_CLONED)
 		return;
@@ -61,12 +309,9 @@ route_event(struct net *net, const struct nlmsghdr *message)
 	prefix.bits = body->rtm_dst_len;
 	if (prefix.family == 0)
 		return;
-	mnl_attr_for_each (attribute, message, sizeof(*body)) {
-		if (mnl_attr_get_type(attribute) == RTA_DST &&
-			mnl_attr_get_payload_len(attribute) == address_size(prefix.family))
-			memcpy(prefix.address, mnl_attr_get_payload(attribute),
-				address_size(prefix.family));
-	}
+	dst = netlink_attribute(message, sizeof(*body), RTA_DST, address_size(prefix.family));
+	if (dst)
+		memcpy(prefix.address, mnl_attr_get_payload(dst), address_size(prefix.family));
 	routes_report(net, &prefix);
 }
 
@@ -78,7 +323,7 @@ message_event(void *arg, const struct nlmsghdr *message)
 	switch (message->nlmsg_type) {
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		neighbour_cache_notify(&net->neighbours, message);
+		neighbour_event(net, message);
 		return;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -99,7 +344,7 @@ messages_lost(void *arg)
 	struct net *net = arg;
 
 	link_vlans_fini(&net->vlans);
-	neighbour_cache_hurry(&net->neighbours, 0);
+	neighbours_hurry(net, 0);
 	net->observer.link(net->observer.arg, 0);
 	routes_report(net, NULL);
 }
@@ -117,10 +362,11 @@ net_create(struct event_base *base, const struct net_observer *observer, struct 
 	net->observer = *observer;
 	net->watch =
 		(struct netlink_watch){.message = message_event, .lost = messages_lost, .arg = net};
-	ret = netlink_open(&net->netlink);
-	if (ret == 0)
-		ret = neighbour_cache_init(
-			&net->neighbours, &net->netlink, base, observer->neighbour, observer->arg);
+	net->due_ms = UINT64_MAX;
+	for (unsigned step = 0; step < NEIGHBOUR_STEPS; step++)
+		TAILQ_INIT(&net->queues[step]);
+	net->on_due = event_new(base, -1, 0, timer_due, net);
+	ret = net->on_due ? netlink_open(&net->netlink) : -ENOMEM;
 	if (ret == 0)
 		ret = netlink_watch_open(&net->watch, base);
 	if (ret == 0)
@@ -136,36 +382,19 @@ net_destroy(struct net *net)
 {
 	if (!net)
 		return;
-	neighbour_cache_fini(&net->neighbours);
+	tdestroy(net->neighbours, free);
+	if (net->on_due)
+		event_free(net->on_due);
 	link_vlans_fini(&net->vlans);
 	netlink_watch_close(&net->watch);
 	netlink_close(&net->netlink);
 	free(net);
 }
 
-int
-neighbour_ref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	uint8_t mac[6])
-{
-	struct neigh_key key;
-
-	neigh_key_init(&key, ifindex, family, address);
-	return neighbour_cache_ref(&net->neighbours, &key, mac);
-}
-
-void
-neighbour_unref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
-{
-	struct neigh_key key;
-
-	neigh_key_init(&key, ifindex, family, address);
-	neighbour_cache_unref(&net->neighbours, &key);
-}
-
 /*
- * Routes: one question to the routing table, two for IPv4 destinations that come back as on-link:
+ * Routes: one request to the routing table, two for IPv4 destinations that come back as on-link:
  * given an output interface, IPv4 takes a destination that no route covers for on-link as well, and
- * only the question for the matching table entry (RTM_F_FIB_MATCH) tells the two apart.
+ * only the request for the matching table entry (RTM_F_FIB_MATCH) tells the two apart.
  */
 struct route {
 	uint8_t type; /* RTN_UNICAST and the like; 0 = no answer */
@@ -180,50 +409,41 @@ static int
 route_answer(const struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
+	const struct nlattr *oif, *gateway;
 	struct route *route = arg;
-	struct nlattr *attribute;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*body))
 		return MNL_CB_OK;
 	route->type = body->rtm_type;
-	mnl_attr_for_each (attribute, message, sizeof(*body)) {
-		switch (mnl_attr_get_type(attribute)) {
-		case RTA_OIF:
-			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-				route->ifindex = mnl_attr_get_u32(attribute);
-			break;
-		case RTA_GATEWAY:
-			if (mnl_attr_get_payload_len(attribute) != route->address_size)
-				break;
-			memcpy(route->gateway, mnl_attr_get_payload(attribute),
-				route->address_size);
-			route->has_gateway = true;
-			break;
-		case RTA_VIA:
-			route->foreign_gateway = true;
-			break;
-		}
-	}
+	oif = netlink_attribute(message, sizeof(*body), RTA_OIF, sizeof(uint32_t));
+	if (oif)
+		route->ifindex = mnl_attr_get_u32(oif);
+	gateway = netlink_attribute(message, sizeof(*body), RTA_GATEWAY, route->address_size);
+	route->has_gateway = gateway != NULL;
+	if (gateway)
+		memcpy(route->gateway, mnl_attr_get_payload(gateway), route->address_size);
+	route->foreign_gateway = netlink_attribute(message, sizeof(*body), RTA_VIA, 0) != NULL;
 	return MNL_CB_OK;
 }
 
+/* Zeros and an error, or the route towards the destination out of the interface of `to`. */
 static int
-route_get(struct netlink *netlink, unsigned ifindex, uint8_t family,
-	const uint8_t dst[ADDRESS_BYTES], unsigned flags, struct route *route)
+route_get(struct netlink *netlink, const struct neigh_key *to, unsigned flags, struct route *route)
 {
 	char buffer[NETLINK_BYTES];
 	struct nlmsghdr *message = netlink_begin(buffer, RTM_GETROUTE, 0, sizeof(struct rtmsg));
 	struct rtmsg *body = mnl_nlmsg_get_payload(message);
+	const size_t bytes = address_size(to->family);
 
 	memset(route, 0, sizeof(*route));
-	route->address_size = address_size(family);
-	body->rtm_family = address_to_af(family);
-	body->rtm_dst_len = (uint8_t)(8 * address_size(family));
+	route->address_size = bytes;
+	body->rtm_family = address_to_af(to->family);
+	body->rtm_dst_len = (uint8_t)(8 * bytes);
 	body->rtm_flags = flags;
-	mnl_attr_put(message, RTA_DST, address_size(family), dst);
-	mnl_attr_put_u32(message, RTA_OIF, ifindex);
-	return netlink_ask(netlink, message, route_answer, route);
+	mnl_attr_put(message, RTA_DST, bytes, to->address);
+	mnl_attr_put_u32(message, RTA_OIF, to->ifindex);
+	return netlink_request(netlink, message, route_answer, route);
 }
 
 /* The errors by which the kernel says that there is no such route, or a link is down. */
@@ -244,69 +464,56 @@ route_refusal(int error)
 }
 
 /*
- * The neighbour towards `dst` out of `ifindex`: the gateway of the route, or dst itself when that
- * is on the link. 0 or an error as route_resolve() has it.
+ * From a destination on an interface to the neighbour towards it: the gateway of the route, or the
+ * destination itself when that is on the link. 0 or an error as route_resolve() has it.
  */
 static int
-route_next_hop(struct netlink *netlink, unsigned ifindex, uint8_t family,
-	const uint8_t dst[ADDRESS_BYTES], uint8_t next_hop[ADDRESS_BYTES])
+route_follow(struct netlink *netlink, struct neigh_key *to)
 {
-	struct route matched;
-	struct route route;
-	int ret = route_get(netlink, ifindex, family, dst, 0, &route);
+	struct route matched, route;
+	int ret = route_get(netlink, to, 0, &route);
 
 	if (ret < 0)
 		return route_refusal(ret);
 	if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST || route.type == RTN_ANYCAST)
 		return -EADDRNOTAVAIL;
 	/* A VRF answers for all its interfaces, whichever was asked for. */
-	if (route.type != RTN_UNICAST || route.ifindex != ifindex || route.foreign_gateway)
+	if (route.type != RTN_UNICAST || route.ifindex != to->ifindex || route.foreign_gateway)
 		return -ENETUNREACH;
-	memset(next_hop, 0, ADDRESS_BYTES);
-	if (route.has_gateway) {
-		memcpy(next_hop, route.gateway, address_size(family));
-		return 0;
-	}
-	memcpy(next_hop, dst, address_size(family));
-	if (family == 6)
-		return 0;
-	ret = route_get(netlink, ifindex, family, dst, RTM_F_FIB_MATCH, &matched);
-	return route_refusal(ret);
+	if (route.has_gateway)
+		memcpy(to->address, route.gateway, sizeof(to->address));
+	else if (to->family == 4)
+		return route_refusal(route_get(netlink, to, RTM_F_FIB_MATCH, &matched));
+	return 0;
 }
 
-/* Step from hop->out_ifindex to the interface of one of its tags on it. */
+/* Step from the interface to that of one of the request's VLANs on it. */
 static int
-tag_step(struct net *net, struct net_hop *hop, uint16_t tpid, uint16_t id)
+vlan_step(struct net *net, uint32_t *ifindex, uint16_t tpid, uint16_t id)
 {
-	const int ifindex =
-		id ? link_vlan_find(&net->netlink, &net->vlans, hop->out_ifindex, tpid, id)
-		   : (int)hop->out_ifindex;
+	int found;
 
-	hop->out_ifindex = ifindex > 0 ? (unsigned)ifindex : 0;
-	if (ifindex < 0)
-		return ifindex;
-	return ifindex == 0 ? -ENETUNREACH : 0;
+	if (id == 0)
+		return 0;
+	found = link_vlan_find(&net->netlink, &net->vlans, *ifindex, tpid, id);
+	*ifindex = found > 0 ? (unsigned)found : 0;
+	return found > 0 ? 0 : found < 0 ? found : -ENETUNREACH;
 }
 
-void
-route_resolve(struct net *net, struct net_hop *hop)
+int
+route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour)
 {
-	const uint8_t *dst = hop->has_gateway ? hop->gateway : hop->dst;
+	int ret;
 
-	hop->out_ifindex = hop->ifindex;
-	memset(hop->address, 0, sizeof(hop->address));
-	memcpy(hop->address, dst, address_size(hop->family));
-	if (address_is_void(hop->family, dst) ||
-		address_kind(hop->family, dst) == ADDRESS_MULTICAST) {
-		hop->error = -EADDRNOTAVAIL;
-		return;
-	}
-	hop->error = tag_step(net, hop, ETH_P_8021AD, hop->outer_vlan);
-	if (hop->error == 0)
-		hop->error = tag_step(net, hop, ETH_P_8021Q, hop->vlan);
-	if (hop->error == 0 && !hop->has_gateway)
-		hop->error = route_next_hop(
-			&net->netlink, hop->out_ifindex, hop->family, hop->dst, hop->address);
-	if (hop->error == -ENETUNREACH && interface_is_gone(hop->ifindex))
-		hop->error = -ENODEV;
+	*neighbour = (struct neigh_key){.ifindex = request->ifindex, .family = request->family};
+	memcpy(neighbour->address, request->to, address_size(request->family));
+	if (address_is_void(request->family, request->to) ||
+		address_kind(request->family, request->to) == ADDRESS_MULTICAST)
+		return -EADDRNOTAVAIL;
+	ret = vlan_step(net, &neighbour->ifindex, ETH_P_8021AD, request->outer_vlan);
+	if (ret == 0)
+		ret = vlan_step(net, &neighbour->ifindex, ETH_P_8021Q, request->vlan);
+	if (ret == 0 && !request->has_gateway)
+		ret = route_follow(&net->netlink, neighbour);
+	return ret == -ENETUNREACH && interface_is_gone(request->ifindex) ? -ENODEV : ret;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two kinds of rtnetlink socket: one for questions and answers, where nothing arrives but what was
- * asked for, and one for notifications, where something may be lost in a flood. With them, what the
- * kernel says of interfaces.
+ * Two kinds of rtnetlink socket: one for requests, where nothing arrives but their answers, and one
+ * for notifications, where something may be lost in a flood.
  */
 #include "net/netlink.h"
 
@@ -21,6 +20,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
@@ -28,7 +28,9 @@
 #define ANSWER_BYTES 32768 /* the kernel fills dump answers up to this */
 #define EVENT_BYTES 8192
 #define EVENTS_PER_WAKE 64 /* receptions before others of the loop have their turn */
-#define SOCKET_BYTES (1 << 20) /* beyond it events are lost, and everything is asked again */
+#define SOCKET_BYTES (1 << 20) /* beyond it events are lost, and everything is read again */
+#define USABLE_STATES \
+	(NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 
 int
 netlink_open(struct netlink *netlink)
@@ -89,12 +91,12 @@ answer_receive(struct netlink *netlink, unsigned sequence, mnl_cb_t answer, void
 	ret = mnl_cb_run(buffer, (size_t)bytes, sequence, netlink->port_id, answer, arg);
 	if (ret >= 0)
 		return ret;
-	/* Left over from a question that was given up. */
+	/* Left over from a request that was given up. */
 	return errno == EPROTO ? 1 : -errno;
 }
 
 int
-netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg)
+netlink_request(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg)
 {
 	unsigned sequence = ++netlink->sequence;
 	int ret;
@@ -106,6 +108,37 @@ netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, 
 		ret = answer_receive(netlink, sequence, answer, arg);
 	} while (ret > 0);
 	return ret;
+}
+
+static bool
+attribute_is(const struct nlattr *attribute, uint16_t type, size_t size)
+{
+	return mnl_attr_get_type(attribute) == type &&
+	       (size == 0 || mnl_attr_get_payload_len(attribute) == size);
+}
+
+const struct nlattr *
+netlink_attribute(const struct nlmsghdr *message, size_t body_size, uint16_t type, size_t size)
+{
+	struct nlattr *attribute;
+
+	mnl_attr_for_each (attribute, message, body_size) {
+		if (attribute_is(attribute, type, size))
+			return attribute;
+	}
+	return NULL;
+}
+
+static const struct nlattr *
+nested_attribute(const struct nlattr *nest, uint16_t type, size_t size)
+{
+	struct nlattr *attribute;
+
+	mnl_attr_for_each_nested (attribute, nest) {
+		if (attribute_is(attribute, type, size))
+			return attribute;
+	}
+	return NULL;
 }
 
 static const int groups[] = {
@@ -158,7 +191,7 @@ netlink_watch_open(struct netlink_watch *watch, struct event_base *base)
 	if (ret < 0)
 		return ret;
 	fd = mnl_socket_get_fd(watch->netlink.socket);
-	/* Less of it costs no more than asking again when events are lost. */
+	/* Less of it costs no more than reading again when events are lost. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	/* RTNLGRP_NEXTHOP is above what a mask of groups can hold, so each is joined by itself. */
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && ret == 0; i++) {
@@ -192,46 +225,30 @@ netlink_watch_close(struct netlink_watch *watch)
 bool
 link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 {
+	static const char kind_vlan[] = "vlan";
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-	struct nlattr *attribute, *parent = NULL, *info = NULL, *data = NULL;
-	bool is_vlan = false;
+	const struct nlattr *parent, *info, *kind, *data, *id, *tpid;
 
 	if (message->nlmsg_type != RTM_NEWLINK ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*link))
 		return false;
-	mnl_attr_for_each (attribute, message, sizeof(*link)) {
-		if (mnl_attr_get_type(attribute) == IFLA_LINK_NETNSID)
-			return false; /* the parent is in another namespace */
-		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
-			info = attribute;
-		if (mnl_attr_get_type(attribute) == IFLA_LINK &&
-			mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-			parent = attribute;
-	}
-	if (!parent || !info)
+	parent = netlink_attribute(message, sizeof(*link), IFLA_LINK, sizeof(uint32_t));
+	info = netlink_attribute(message, sizeof(*link), IFLA_LINKINFO, 0);
+	/* The parent may be in another namespace. */
+	if (!parent || !info || netlink_attribute(message, sizeof(*link), IFLA_LINK_NETNSID, 0))
 		return false;
-	mnl_attr_for_each_nested (attribute, info) {
-		if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
-			data = attribute;
-		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
-			is_vlan = mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 &&
-				  strcmp(mnl_attr_get_str(attribute), "vlan") == 0;
-	}
-	if (!is_vlan || !data)
+	kind = nested_attribute(info, IFLA_INFO_KIND, sizeof(kind_vlan));
+	data = nested_attribute(info, IFLA_INFO_DATA, 0);
+	if (!kind || !data || memcmp(mnl_attr_get_payload(kind), kind_vlan, sizeof(kind_vlan)) != 0)
 		return false;
+	id = nested_attribute(data, IFLA_VLAN_ID, sizeof(uint16_t));
+	tpid = nested_attribute(data, IFLA_VLAN_PROTOCOL, sizeof(uint16_t));
 	*vlan = (struct link_vlan){
 		.ifindex = (unsigned)link->ifi_index,
 		.parent = mnl_attr_get_u32(parent),
-		.tpid = ETH_P_8021Q, /* old kernels do not say so */
+		.tpid = tpid ? ntohs(mnl_attr_get_u16(tpid)) : ETH_P_8021Q, /* old kernels */
+		.id = id ? mnl_attr_get_u16(id) : 0,
 	};
-	mnl_attr_for_each_nested (attribute, data) {
-		if (mnl_attr_validate(attribute, MNL_TYPE_U16) < 0)
-			continue;
-		if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID)
-			vlan->id = mnl_attr_get_u16(attribute);
-		if (mnl_attr_get_type(attribute) == IFLA_VLAN_PROTOCOL)
-			vlan->tpid = ntohs(mnl_attr_get_u16(attribute));
-	}
 	return vlan->id != 0;
 }
 
@@ -262,7 +279,7 @@ link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned paren
 		char buffer[NETLINK_BYTES];
 		struct nlmsghdr *message =
 			netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
-		int ret = netlink_ask(netlink, message, vlan_append, vlans);
+		int ret = netlink_request(netlink, message, vlan_append, vlans);
 
 		if (ret < 0) {
 			link_vlans_fini(vlans);
@@ -286,12 +303,99 @@ link_vlans_fini(struct link_vlans *vlans)
 	memset(vlans, 0, sizeof(*vlans));
 }
 
+bool
+neigh_parse(const struct nlmsghdr *message, struct neigh *neigh)
+{
+	const struct ndmsg *body = mnl_nlmsg_get_payload(message);
+	const struct nlattr *address, *mac;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH && message->nlmsg_type != RTM_DELNEIGH)
+		return false;
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*body) || body->ndm_flags & NTF_PROXY)
+		return false;
+	memset(neigh, 0, sizeof(*neigh));
+	neigh->key.family = address_from_af(body->ndm_family);
+	if (neigh->key.family == 0)
+		return false;
+	neigh->key.ifindex = (unsigned)body->ndm_ifindex;
+	neigh->state = message->nlmsg_type == RTM_DELNEIGH ? NUD_NONE : body->ndm_state;
+	address =
+		netlink_attribute(message, sizeof(*body), NDA_DST, address_size(neigh->key.family));
+	if (address)
+		memcpy(neigh->key.address, mnl_attr_get_payload(address),
+			address_size(neigh->key.family));
+	mac = netlink_attribute(message, sizeof(*body), NDA_LLADDR, sizeof(neigh->mac));
+	neigh->has_mac = mac != NULL;
+	if (mac)
+		memcpy(neigh->mac, mnl_attr_get_payload(mac), sizeof(neigh->mac));
+	return true;
+}
+
+bool
+neigh_is_usable(const struct neigh *neigh)
+{
+	return neigh->has_mac && neigh->state & USABLE_STATES;
+}
+
+bool
+neigh_wants_kick(const struct neigh *neigh)
+{
+	return neigh->state == NUD_NONE || neigh->state & (NUD_STALE | NUD_FAILED);
+}
+
+static struct nlmsghdr *
+neigh_message(char buffer[NETLINK_BYTES], uint16_t type, uint16_t flags, uint8_t neigh_flags,
+	const struct neigh_key *key)
+{
+	struct nlmsghdr *message = netlink_begin(buffer, type, flags, sizeof(struct ndmsg));
+	struct ndmsg *body = mnl_nlmsg_get_payload(message);
+
+	body->ndm_family = address_to_af(key->family);
+	body->ndm_ifindex = (int)key->ifindex;
+	body->ndm_flags = neigh_flags;
+	mnl_attr_put(message, NDA_DST, address_size(key->family), key->address);
+	return message;
+}
+
+static int
+neigh_answer(const struct nlmsghdr *message, void *arg)
+{
+	struct neigh *neigh = arg;
+	struct neigh found;
+
+	if (neigh_parse(message, &found) && memcmp(&found.key, &neigh->key, sizeof(found.key)) == 0)
+		*neigh = found;
+	return MNL_CB_OK;
+}
+
+int
+neigh_get(struct netlink *netlink, const struct neigh_key *key, struct neigh *neigh)
+{
+	char buffer[NETLINK_BYTES];
+	int ret;
+
+	memset(neigh, 0, sizeof(*neigh));
+	neigh->key = *key;
+	ret = netlink_request(
+		netlink, neigh_message(buffer, RTM_GETNEIGH, 0, 0, key), neigh_answer, neigh);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+int
+neigh_kick(struct netlink *netlink, const struct neigh_key *key)
+{
+	char buffer[NETLINK_BYTES];
+
+	return netlink_request(netlink,
+		neigh_message(buffer, RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE, key), NULL, NULL);
+}
+
 /*
- * Ask the kernel about an interface by its index, or, if that is 0, by request->ifr_name. 0 or a
+ * Query an interface by its index, or, if that is 0, by request->ifr_name. 0 or a
  * negative errno; -ENODEV: there is none.
  */
 static int
-interface_ask(unsigned ifindex, unsigned long question, struct ifreq *request)
+interface_query(unsigned ifindex, unsigned long query, struct ifreq *request)
 {
 	int fd, rc;
 
@@ -300,7 +404,7 @@ interface_ask(unsigned ifindex, unsigned long question, struct ifreq *request)
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	rc = ioctl(fd, question, request) < 0 ? -errno : 0;
+	rc = ioctl(fd, query, request) < 0 ? -errno : 0;
 	close(fd);
 	return rc;
 }
@@ -312,7 +416,7 @@ interface_mtu(const char *name)
 	int rc;
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	rc = interface_ask(0, SIOCGIFMTU, &request);
+	rc = interface_query(0, SIOCGIFMTU, &request);
 	return rc < 0 ? rc : request.ifr_mtu;
 }
 
@@ -320,7 +424,7 @@ int
 interface_mac(unsigned ifindex, uint8_t mac[6])
 {
 	struct ifreq request = {0};
-	int rc = interface_ask(ifindex, SIOCGIFHWADDR, &request);
+	int rc = interface_query(ifindex, SIOCGIFHWADDR, &request);
 
 	if (rc == 0)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
@@ -330,26 +434,22 @@ interface_mac(unsigned ifindex, uint8_t mac[6])
 static int
 losses_answer(const struct nlmsghdr *message, void *arg)
 {
+	const size_t least = offsetof(struct rtnl_link_stats64, tx_aborted_errors);
+	const struct nlattr *attribute =
+		netlink_attribute(message, sizeof(struct ifinfomsg), IFLA_STATS64, 0);
 	struct interface_losses *losses = arg;
-	struct rtnl_link_stats64 stats = {0};
-	struct nlattr *attribute;
+	struct rtnl_link_stats64 stats;
 
-	mnl_attr_for_each (attribute, message, sizeof(struct ifinfomsg)) {
-		const size_t bytes = mnl_attr_get_payload_len(attribute);
-
-		if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
-			bytes < offsetof(struct rtnl_link_stats64, multicast))
-			continue;
-		memcpy(&stats, mnl_attr_get_payload(attribute),
-			bytes < sizeof(stats) ? bytes : sizeof(stats));
-		*losses = (struct interface_losses){
-			.rx_dropped = stats.rx_dropped,
-			.rx_missed = stats.rx_missed_errors,
-			.rx_errors = stats.rx_errors,
-			.tx_dropped = stats.tx_dropped,
-			.tx_errors = stats.tx_errors,
-		};
-	}
+	if (!attribute || mnl_attr_get_payload_len(attribute) < least)
+		return MNL_CB_OK;
+	memcpy(&stats, mnl_attr_get_payload(attribute), least);
+	*losses = (struct interface_losses){
+		.rx_dropped = stats.rx_dropped,
+		.rx_missed = stats.rx_missed_errors,
+		.rx_errors = stats.rx_errors,
+		.tx_dropped = stats.tx_dropped,
+		.tx_errors = stats.tx_errors,
+	};
 	return MNL_CB_OK;
 }
 
@@ -368,7 +468,7 @@ interface_losses_read(unsigned ifindex, struct interface_losses *losses)
 	message = netlink_begin(buffer, RTM_GETLINK, 0, sizeof(*link));
 	link = mnl_nlmsg_get_payload(message);
 	link->ifi_index = (int)ifindex;
-	rc = netlink_ask(&netlink, message, losses_answer, losses);
+	rc = netlink_request(&netlink, message, losses_answer, losses);
 	netlink_close(&netlink);
 	return rc;
 }
@@ -387,7 +487,7 @@ interface_is_veth(unsigned ifindex)
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
 	struct ifreq request = {.ifr_data = (char *)&driver};
 
-	return interface_ask(ifindex, SIOCETHTOOL, &request) == 0 &&
+	return interface_query(ifindex, SIOCETHTOOL, &request) == 0 &&
 	       strcmp(driver.driver, "veth") == 0;
 }
 
@@ -396,6 +496,6 @@ interface_runs(unsigned ifindex)
 {
 	struct ifreq request = {0};
 
-	return interface_ask(ifindex, SIOCGIFFLAGS, &request) == 0 &&
+	return interface_query(ifindex, SIOCGIFFLAGS, &request) == 0 &&
 	       (request.ifr_flags & IFF_RUNNING) && (request.ifr_flags & IFF_UP);
 }

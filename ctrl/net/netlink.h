@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Asking the kernel over rtnetlink, hearing its notifications, and what it says of interfaces.
+ * rtnetlink(7): requests, notifications, and what the kernel says of interfaces and neighbours.
  * Control thread only.
  */
 #ifndef CTRL_NET_NETLINK_H
@@ -13,7 +13,9 @@
 #include <event2/event.h>
 #include <libmnl/libmnl.h>
 
-/* For questions. The kernel has answered by the time one is sent, so that this does not block. */
+#include "base/addr.h"
+
+/* For requests. The kernel has answered by the time one is sent, so that this does not block. */
 struct netlink {
 	struct mnl_socket *socket;
 	unsigned port_id;
@@ -36,7 +38,11 @@ struct nlmsghdr *netlink_begin(
  * Send the message and hand each answer to `answer` (NULL: none is expected), which returns
  * MNL_CB_OK. Returns 0, or the kernel's refusal as a negative errno.
  */
-int netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg);
+int netlink_request(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t answer, void *arg);
+
+/* The first attribute of that type and size (0: any) behind a body of `body_size`, or NULL. */
+const struct nlattr *netlink_attribute(
+	const struct nlmsghdr *message, size_t body_size, uint16_t type, size_t size);
 
 /*
  * Notifications of links, addresses, routes, rules, next-hop objects and neighbours, read by the
@@ -84,6 +90,42 @@ bool link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan);
 int link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent,
 	uint16_t tpid, uint16_t id);
 void link_vlans_fini(struct link_vlans *vlans);
+
+/* One entry of the kernel's neighbour table (ARP, Neighbour Discovery). Hashed as bytes. */
+struct neigh_key {
+	uint8_t address[ADDRESS_BYTES]; /* of IPv4, the last twelve are zero */
+	uint32_t ifindex;
+	uint8_t family; /* 4 or 6 */
+	uint8_t reserved[3]; /* zero */
+};
+
+struct neigh {
+	struct neigh_key key;
+	uint16_t state; /* NUD_REACHABLE and the like; NUD_NONE = the kernel has no such entry */
+	bool has_mac;
+	uint8_t mac[6];
+};
+
+/* Read one RTM_NEWNEIGH or RTM_DELNEIGH. False: not of IPv4 or IPv6, or a proxy entry. Pure. */
+bool neigh_parse(const struct nlmsghdr *message, struct neigh *neigh);
+
+/* True when frames can be sent to its MAC address now. Pure. */
+bool neigh_is_usable(const struct neigh *neigh);
+
+/*
+ * True when the kernel should be made to resolve or confirm it. Never for permanent entries, which
+ * neigh_kick() would turn into ordinary ones. Pure.
+ */
+bool neigh_wants_kick(const struct neigh *neigh);
+
+/* Read one entry; an absent one is no error but state NUD_NONE. 0 or a negative errno. */
+int neigh_get(struct netlink *netlink, const struct neigh_key *key, struct neigh *neigh);
+
+/*
+ * Have the kernel resolve or confirm the entry as if it had a packet to send to it. 0 or a negative
+ * errno: -ENETDOWN, -ENODEV of the interface; -ENOBUFS: the kernel's neighbour table is full.
+ */
+int neigh_kick(struct netlink *netlink, const struct neigh_key *key);
 
 /* MTU in bytes of IP, or a negative errno. */
 int interface_mtu(const char *name);

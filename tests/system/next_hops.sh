@@ -72,7 +72,7 @@ wait_hop b mac 02:00:00:00:01:22
 # An interface for a VLAN that is made after the flow.
 if ip -n "$h1" link add link eth0 name eth0.9 type vlan id 9 2>/dev/null; then
 	flow vlan 5004 dst=198.51.100.130:7004,vlan=9
-	wait_hop vlan reason "no interface for VLAN 9 upon p1"
+	wait_hop vlan reason "no interface for VLAN 9 on p1"
 	ip -n "$h1" addr add 198.51.100.130/25 dev eth0.9
 	ip -n "$h1" link set eth0.9 up
 	ip -n "$box" link add link p1 name p1.9 type vlan id 9

@@ -33,7 +33,7 @@ pending "neighbour 198.51.100.77 on p1" silent --leg $from,dst=198.51.100.77:700
 pending "no route to 203.0.113.10 out of p1" far --leg $from,dst=203.0.113.10:7004
 pending "neighbour 198.51.100.78 on p1" gateway \
 	--leg $from,dst=203.0.113.10:7004,next-hop=198.51.100.78
-pending "no interface for VLAN 9 upon p1" vlan --leg $from,dst=198.51.100.10:7004,vlan=9
+pending "no interface for VLAN 9 on p1" vlan --leg $from,dst=198.51.100.10:7004,vlan=9
 pending "198.51.100.1 is this host's own" own --leg $from,dst=198.51.100.1:7004
 
 # A flow with a leg that is pending serves the other.

@@ -41,26 +41,23 @@ last_of(uint8_t family, const uint8_t address[16])
 	return address[family == 4 ? 3 : 15];
 }
 
-void
-route_resolve(struct net *net, struct net_hop *hop)
+int
+route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour)
 {
-	const uint8_t *address = hop->has_gateway ? hop->gateway : hop->dst;
-
 	net->n_aims++;
-	memcpy(hop->address, address, sizeof(hop->address));
-	hop->out_ifindex = hop->ifindex + (hop->vlan ? 100 : 0);
-	hop->error = last_of(hop->family, address) >= 250 ? -ENETUNREACH : 0;
+	*neighbour = (struct neigh_key){
+		.ifindex = request->ifindex + (request->vlan ? 100 : 0), .family = request->family};
+	memcpy(neighbour->address, request->to, sizeof(neighbour->address));
 	if (net->route)
-		net->route(hop);
+		return net->route(request, neighbour);
+	return last_of(request->family, request->to) >= 250 ? -ENETUNREACH : 0;
 }
 
 int
-neighbour_ref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	uint8_t mac[6])
+neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6])
 {
-	const uint8_t last = last_of(family, address);
+	const uint8_t last = last_of(key->family, key->address);
 
-	(void)ifindex;
 	if (net->fail_keep && net->keeps_before_fail-- == 0)
 		return net->fail_keep;
 	net->n_kept++;
@@ -71,11 +68,9 @@ neighbour_ref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t a
 }
 
 void
-neighbour_unref(struct net *net, unsigned ifindex, uint8_t family, const uint8_t address[16])
+neighbour_unref(struct net *net, const struct neigh_key *key)
 {
-	(void)ifindex;
-	(void)family;
-	(void)address;
+	(void)key;
 	net->n_kept--;
 }
 

@@ -9,7 +9,8 @@
 struct net {
 	struct net_observer observer;
 	unsigned n_aims; /* calls of route_resolve() */
-	void (*route)(struct net_hop *hop); /* changes an answer; NULL = as below */
+	/* Answers in place of route_resolve(), which filled in what it would; NULL = as below. */
+	int (*route)(const struct hop_request *request, struct neigh_key *neighbour);
 	int n_kept; /* neighbour_ref() without neighbour_unref() */
 	int fail_keep;
 	unsigned keeps_before_fail;

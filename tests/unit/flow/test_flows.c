@@ -10,12 +10,13 @@
 static struct room room;
 static uint8_t gateway_high; /* of addresses from 128 on; those below have .1 */
 
-static void
-route(struct net_hop *hop)
+static int
+route(const struct hop_request *request, struct neigh_key *neighbour)
 {
-	const uint8_t last = hop->dst[3] < 128 ? 1 : gateway_high;
+	const uint8_t last = request->to[3] < 128 ? 1 : gateway_high;
 
-	memcpy(hop->address, (uint8_t[4]){198, 51, 100, last}, 4);
+	memcpy(neighbour->address, (uint8_t[4]){198, 51, 100, last}, 4);
+	return 0;
 }
 
 static void

@@ -356,8 +356,9 @@ Test(install, late_worker_is_not_a_failure)
 Test(install, kernel_moves_neighbour)
 {
 	const struct flow *flow = flow_db_find(&room.flows.db, "old");
-	const uint8_t address[16] = {198, 51, 100, 9}, mac[6] = {2, 9, 9, 9, 9, 9};
+	const struct neigh_key key = {.address = {198, 51, 100, 9}, .ifindex = 11, .family = 4};
+	const uint8_t mac[6] = {2, 9, 9, 9, 9, 9};
 
-	fake_net()->observer.neighbour(fake_net()->observer.arg, 11, 4, address, mac, 0);
+	fake_net()->observer.neighbour(fake_net()->observer.arg, &key, mac, 0);
 	cr_expect_arr_eq(room.dp->next_hops[flow->hops[0]].dst_mac, mac, 6);
 }

@@ -61,7 +61,7 @@ Test(methods, get_shows_flow_counters_and_next_hop)
 
 Test(methods, get_shows_pending_and_static_hops)
 {
-	const uint8_t address[16] = {198, 51, 100, 9};
+	const struct neigh_key key = {.address = {198, 51, 100, 9}, .ifindex = 11, .family = 4};
 	json_t *flow = flow_json("a", 1, 9),
 	       *leg = json_deep_copy(json_array_get(json_object_get(flow, "legs"), 0)), *result,
 	       *legs;
@@ -69,8 +69,7 @@ Test(methods, get_shows_pending_and_static_hops)
 	json_object_set_new(leg, "mac", json_string("02:00:00:00:00:77"));
 	json_array_append_new(json_object_get(flow, "legs"), leg);
 	json_decref(service_result("flow.install", json_pack("{s:[o]}", "flows", flow)));
-	fake_net()->observer.neighbour(
-		fake_net()->observer.arg, 11, 4, address, NULL, -EHOSTUNREACH);
+	fake_net()->observer.neighbour(fake_net()->observer.arg, &key, NULL, -EHOSTUNREACH);
 	result = service_result("flow.get", json_pack("{s:s}", "id", "a"));
 	legs = json_object_get(result, "legs");
 	json_expect(json_object_get(json_array_get(legs, 0), "next_hop"),

@@ -77,10 +77,10 @@ put(uint8_t last, unsigned index, bool seen)
 static void
 neighbour(uint8_t last, const uint8_t *mac)
 {
-	const uint8_t address[16] = {198, 51, 100, last};
+	const struct neigh_key key = {
+		.address = {198, 51, 100, last}, .ifindex = ports.info[1].ifindex, .family = 4};
 
-	next_hops_neighbour_changed(
-		hops, ports.info[1].ifindex, 4, address, mac, mac ? 0 : -EHOSTUNREACH);
+	next_hops_neighbour_changed(hops, &key, mac, mac ? 0 : -EHOSTUNREACH);
 }
 
 static void
@@ -208,11 +208,12 @@ Test(next_hops, pending_until_the_neighbour_answers)
 	cr_expect_eq(n_told, 1);
 }
 
-static void
-route_all_by_9(struct net_hop *hop)
+static int
+route_all_by_9(const struct hop_request *request, struct neigh_key *neighbour)
 {
-	memcpy(hop->address, (uint8_t[4]){198, 51, 100, 9}, 4);
-	hop->error = 0;
+	(void)request;
+	memcpy(neighbour->address, (uint8_t[4]){198, 51, 100, 9}, 4);
+	return 0;
 }
 
 Test(next_hops, pending_until_there_is_a_route)
@@ -238,14 +239,14 @@ Test(next_hops, pending_until_there_is_a_route)
 
 static uint8_t gateway_low, gateway_high; /* of addresses below 128, and of those above */
 
-static void
-route_by_gateways(struct net_hop *hop)
+static int
+route_by_gateways(const struct hop_request *request, struct neigh_key *neighbour)
 {
-	const uint8_t last = hop->dst[3] < 128 ? gateway_low : gateway_high;
+	const uint8_t last = request->to[3] < 128 ? gateway_low : gateway_high;
 
-	memcpy(hop->address, gateway_1, 4);
-	hop->address[3] = last;
-	hop->error = last ? 0 : -ENETUNREACH;
+	memcpy(neighbour->address, gateway_1, 4);
+	neighbour->address[3] = last;
+	return last ? 0 : -ENETUNREACH;
 }
 
 Test(next_hops, all_behind_a_gateway_move_with_it)
@@ -345,11 +346,14 @@ Test(next_hops, changes_of_others_are_ignored)
 {
 	const unsigned index = get(9);
 	const struct dp_next_hop before = dp->next_hops[index];
-	const uint8_t address[16] = {198, 51, 100, 9};
+	struct neigh_key key = {
+		.address = {198, 51, 100, 9}, .ifindex = ports.info[0].ifindex, .family = 4};
 
 	neighbour(10, mac_b);
-	next_hops_neighbour_changed(hops, ports.info[0].ifindex, 4, address, mac_b, 0);
-	next_hops_neighbour_changed(hops, ports.info[1].ifindex, 6, address, NULL, -EHOSTUNREACH);
+	next_hops_neighbour_changed(hops, &key, mac_b, 0);
+	key.ifindex = ports.info[1].ifindex;
+	key.family = 6;
+	next_hops_neighbour_changed(hops, &key, NULL, -EHOSTUNREACH);
 	cr_expect_arr_eq(&dp->next_hops[index], &before, sizeof(before));
 }
 

@@ -16,7 +16,6 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "namespace.h"
-#include "net/neighbour.h"
 #include "net/net.h"
 
 #define LOOP_MS 150
@@ -24,12 +23,9 @@
 
 static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
 static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3};
-static const uint8_t peer_address[16] = {192, 0, 2, 2};
 
 struct report {
-	unsigned ifindex;
-	uint8_t family;
-	uint8_t address[16];
+	struct neigh_key key;
 	bool reachable;
 	int error;
 	uint8_t mac[6];
@@ -41,19 +37,17 @@ static struct report reports[REPORTS_MAX];
 static unsigned n_reports;
 static pid_t peer;
 static unsigned port;
+static struct neigh_key peer_key; /* on that port */
 
 static void
-changed_record(void *arg, unsigned ifindex, uint8_t family, const uint8_t address[16],
-	const uint8_t *mac, int error)
+changed_record(void *arg, const struct neigh_key *key, const uint8_t *mac, int error)
 {
 	struct report *report = &reports[n_reports];
 
 	cr_assert_eq(arg, &base);
 	cr_assert_lt(n_reports, REPORTS_MAX);
 	n_reports++;
-	report->ifindex = ifindex;
-	report->family = family;
-	memcpy(report->address, address, sizeof(report->address));
+	report->key = *key;
 	report->reachable = mac;
 	report->error = error;
 	if (mac)
@@ -91,6 +85,7 @@ setup(void)
 	namespace_enter();
 	peer = peer_start();
 	port = peer_link(peer);
+	peer_key = (struct neigh_key){.address = {192, 0, 2, 2}, .ifindex = port, .family = 4};
 	base = event_base_new();
 	net = net_create(base, &observer, &fault);
 	cr_assert_not_null(net, "%s", fault.message);
@@ -120,9 +115,7 @@ expect_last(const uint8_t *mac)
 	const struct report *last = &reports[n_reports - 1];
 
 	cr_assert_gt(n_reports, 0, "nothing was reported");
-	cr_expect_eq(last->ifindex, port);
-	cr_expect_eq(last->family, 4);
-	cr_expect_eq(memcmp(last->address, peer_address, sizeof(peer_address)), 0);
+	cr_expect_eq(memcmp(&last->key, &peer_key, sizeof(peer_key)), 0);
 	cr_expect_eq(last->reachable, mac != NULL);
 	if (mac)
 		cr_expect_eq(memcmp(last->mac, mac, sizeof(last->mac)), 0);
@@ -134,7 +127,7 @@ ref_peer(void)
 {
 	uint8_t mac[6];
 
-	cr_assert_eq(neighbour_ref(net, port, 4, peer_address, mac), -EINPROGRESS);
+	cr_assert_eq(neighbour_ref(net, &peer_key, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	expect_last(peer_mac);
 }
@@ -155,7 +148,7 @@ Test(neighbour, known_has_its_address_at_once)
 	uint8_t mac[6];
 
 	shell("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud permanent");
-	cr_expect_eq(neighbour_ref(net, port, 4, peer_address, mac), 0);
+	cr_expect_eq(neighbour_ref(net, &peer_key, mac), 0);
 	cr_expect_arr_eq(mac, peer_mac, sizeof(mac));
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
@@ -173,14 +166,14 @@ Test(neighbour, moved)
 
 Test(neighbour, ipv6)
 {
-	uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 2};
+	const struct neigh_key key = {
+		.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 2}, .ifindex = port, .family = 6};
 	uint8_t mac[6];
 
-	cr_assert_eq(neighbour_ref(net, port, 6, address, mac), -EINPROGRESS);
+	cr_assert_eq(neighbour_ref(net, &key, mac), -EINPROGRESS);
 	loop_run(LOOP_MS);
 	cr_assert_eq(n_reports, 1);
-	cr_expect_eq(reports[0].family, 6);
-	cr_expect_eq(memcmp(reports[0].address, address, sizeof(address)), 0);
+	cr_expect_eq(memcmp(&reports[0].key, &key, sizeof(key)), 0);
 	cr_expect_eq(memcmp(reports[0].mac, peer_mac, sizeof(peer_mac)), 0);
 }
 
@@ -244,26 +237,26 @@ Test(neighbour, counted)
 	uint8_t mac[6];
 
 	ref_peer();
-	cr_assert_eq(neighbour_ref(net, port, 4, peer_address, mac), 0);
-	neighbour_unref(net, port, 4, peer_address);
+	cr_assert_eq(neighbour_ref(net, &peer_key, mac), 0);
+	neighbour_unref(net, &peer_key);
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:03 dev port nud reachable");
 	loop_run(LOOP_MS);
 	expect_last(other_mac);
-	neighbour_unref(net, port, 4, peer_address);
+	neighbour_unref(net, &peer_key);
 	shell("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev port nud reachable");
 	loop_run(LOOP_MS);
 	cr_expect_eq(n_reports, 0);
-	neighbour_unref(net, port, 4, peer_address);
+	neighbour_unref(net, &peer_key);
 }
 
 /* No host has that address: it is reported, and asked for again, but less and less often. */
 Test(neighbour, silent_is_reported_and_asked_again)
 {
-	const uint8_t address[16] = {192, 0, 2, 77};
+	const struct neigh_key key = {.address = {192, 0, 2, 77}, .ifindex = port, .family = 4};
 	uint8_t mac[6];
 
 	shell("ip ntable change name arp_cache dev port retrans 100 mcast_probes 1");
-	cr_expect_eq(neighbour_ref(net, port, 4, address, mac), -EINPROGRESS);
+	cr_expect_eq(neighbour_ref(net, &key, mac), -EINPROGRESS);
 	loop_run(1800);
 	cr_assert_geq(n_reports, 1);
 	cr_expect_eq(reports[0].error, -EHOSTUNREACH);
@@ -334,116 +327,94 @@ Test(neighbour, confirmation)
 		{"nud failed", NUD_INCOMPLETE | NUD_REACHABLE},
 	};
 	const uint64_t start_ms = clock_read_ns(CLOCK_MONOTONIC) / 1000000;
-	struct neighbour_cache cache;
 	struct netlink netlink;
-	struct neigh_key key;
 	struct neigh neigh;
 	uint8_t mac[6];
 
 	cr_assert_eq(netlink_open(&netlink), 0);
-	neigh_key_init(&key, port, 4, peer_address);
-	cr_assert_eq(neighbour_cache_init(&cache, &netlink, base, changed_record, &base), 0);
-	cr_assert_eq(neighbour_cache_ref(&cache, &key, mac), -EINPROGRESS);
+	cr_assert_eq(neighbour_ref(net, &peer_key, mac), -EINPROGRESS);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		shell("ip neigh replace 192.0.2.2 dev port %s", cases[i].set);
-		cr_expect_gt(
-			neighbour_cache_poll(&cache, start_ms + (i + 1) * NEIGHBOUR_PERIOD_MS, 1),
-			0, "one was due");
-		cr_assert_eq(neigh_get(&netlink, &key, &neigh), 0);
+		cr_expect_gt(neighbours_poll(net, start_ms + (i + 1) * NEIGHBOUR_PERIOD_MS, 1), 0,
+			"one was due");
+		cr_assert_eq(neigh_get(&netlink, &peer_key, &neigh), 0);
 		cr_expect(
 			neigh.state & cases[i].expected, "%s: now %#x", cases[i].set, neigh.state);
 	}
-	neighbour_cache_fini(&cache);
 	netlink_close(&netlink);
 }
 
-static struct net_hop
-hop_to(const char *dst)
+/* Resolve when all notifications have been read, so that a new link is known. */
+static struct neigh_key
+expect_hop(const struct hop_request *request, int error)
 {
-	struct net_hop hop = {.ifindex = port};
+	struct neigh_key neighbour;
+	char to[ADDRESS_TEXT_MAX];
 
-	hop.family = address_parse(dst, hop.dst);
-	return hop;
-}
-
-/* Ask when all notifications have been read, so that a new link is known. */
-static int
-resolve(struct net_hop *hop)
-{
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	route_resolve(net, hop);
-	return hop->error;
+	address_format(request->family, request->to, to);
+	cr_expect_eq(route_resolve(net, request, &neighbour), error, "%s", to);
+	return neighbour;
 }
 
-/* One hop that must end with this error; `dst` says which one failed. */
-static struct net_hop
-expect_hop(const char *dst, int error)
+static struct neigh_key
+expect_route(const char *to, int error)
 {
-	struct net_hop hop = hop_to(dst);
+	struct hop_request request = {.ifindex = port};
 
-	cr_expect_eq(resolve(&hop), error, "%s: %d", dst, hop.error);
-	return hop;
+	request.family = address_parse(to, request.to);
+	return expect_hop(&request, error);
 }
 
 static void
-expect_neighbour(const struct net_hop *hop, const char *neighbour)
+expect_neighbour(const char *to, const char *expected)
 {
-	uint8_t address[16];
+	struct neigh_key key = {.ifindex = port}, found = expect_route(to, 0);
 
-	address_parse(neighbour, address);
-	cr_expect_eq(hop->out_ifindex, port);
-	cr_expect_eq(memcmp(hop->address, address, sizeof(address)), 0, "not %s", neighbour);
+	key.family = address_parse(expected, key.address);
+	cr_expect_eq(memcmp(&found, &key, sizeof(key)), 0, "%s: not %s", to, expected);
 }
 
 TestSuite(route, .init = setup, .fini = teardown);
 
 Test(route, on_link)
 {
-	struct net_hop hop = expect_hop("192.0.2.2", 0);
-
-	expect_neighbour(&hop, "192.0.2.2");
-	hop = expect_hop("2001:db8::2", 0);
-	expect_neighbour(&hop, "2001:db8::2");
+	expect_neighbour("192.0.2.2", "192.0.2.2");
+	expect_neighbour("2001:db8::2", "2001:db8::2");
 }
 
 Test(route, through_a_gateway)
 {
-	struct net_hop hop;
-
 	shell("ip route add 198.51.100.0/24 via 192.0.2.2");
 	shell("ip route add 2001:db8:9::/48 via 2001:db8::2");
-	hop = expect_hop("198.51.100.5", 0);
-	expect_neighbour(&hop, "192.0.2.2");
-	hop = expect_hop("2001:db8:9::5", 0);
-	expect_neighbour(&hop, "2001:db8::2");
+	expect_neighbour("198.51.100.5", "192.0.2.2");
+	expect_neighbour("2001:db8:9::5", "2001:db8::2");
 }
 
 Test(route, gateway_named_by_the_operator)
 {
-	struct net_hop hop = hop_to("203.0.113.5");
+	struct hop_request request = {
+		.ifindex = port, .family = 4, .has_gateway = 1, .to = {203, 0, 113, 5}};
+	struct neigh_key neighbour;
 
 	shell("ip route add unreachable 203.0.113.0/24");
-	hop.has_gateway = true;
-	address_parse("192.0.2.2", hop.gateway);
-	cr_assert_eq(resolve(&hop), 0);
-	expect_neighbour(&hop, "192.0.2.2");
+	neighbour = expect_hop(&request, 0);
+	cr_expect_eq(neighbour.ifindex, port);
+	cr_expect_arr_eq(neighbour.address, request.to, sizeof(request.to));
 }
 
 Test(route, no_route)
 {
-	expect_hop("203.0.113.5", -ENETUNREACH);
-	expect_hop("2001:db8:9::5", -ENETUNREACH);
-	expect_hop("127.0.0.1", -ENETUNREACH);
-	expect_hop("::1", -ENETUNREACH);
+	expect_route("203.0.113.5", -ENETUNREACH);
+	expect_route("2001:db8:9::5", -ENETUNREACH);
+	expect_route("127.0.0.1", -ENETUNREACH);
+	expect_route("::1", -ENETUNREACH);
 }
 
 Test(route, default_route)
 {
-	struct net_hop hop;
-
 	shell("ip route add default via 192.0.2.2");
-	hop = expect_hop("203.0.113.5", 0);
-	expect_neighbour(&hop, "192.0.2.2");
+	expect_neighbour("203.0.113.5", "192.0.2.2");
 }
 
 Test(route, route_by_another_interface)
@@ -451,8 +422,8 @@ Test(route, route_by_another_interface)
 	shell("ip link add second type veth peer name second_wire && ip link set second_wire up && "
 	      "ip link set second up && ip addr add 198.51.100.1/24 dev second && "
 	      "ip addr add 2001:db8:9::1/64 dev second nodad");
-	expect_hop("198.51.100.5", -ENETUNREACH);
-	expect_hop("2001:db8:9::5", -ENETUNREACH);
+	expect_route("198.51.100.5", -ENETUNREACH);
+	expect_route("2001:db8:9::5", -ENETUNREACH);
 }
 
 Test(route, unreachable_and_forbidden_routes)
@@ -463,19 +434,19 @@ Test(route, unreachable_and_forbidden_routes)
 	shell("ip -6 route add unreachable 2001:db8:a::/48");
 	shell("ip -6 route add blackhole 2001:db8:b::/48");
 	shell("ip -6 route add prohibit 2001:db8:c::/48");
-	expect_hop("198.51.100.1", -ENETUNREACH);
-	expect_hop("198.51.100.65", -ENETUNREACH);
-	expect_hop("198.51.100.129", -ENETUNREACH);
-	expect_hop("2001:db8:a::1", -ENETUNREACH);
-	expect_hop("2001:db8:b::1", -ENETUNREACH);
-	expect_hop("2001:db8:c::1", -ENETUNREACH);
+	expect_route("198.51.100.1", -ENETUNREACH);
+	expect_route("198.51.100.65", -ENETUNREACH);
+	expect_route("198.51.100.129", -ENETUNREACH);
+	expect_route("2001:db8:a::1", -ENETUNREACH);
+	expect_route("2001:db8:b::1", -ENETUNREACH);
+	expect_route("2001:db8:c::1", -ENETUNREACH);
 }
 
 Test(route, interface_down)
 {
 	shell("ip link set port down");
-	expect_hop("192.0.2.2", -ENETUNREACH);
-	expect_hop("2001:db8::2", -ENETUNREACH);
+	expect_route("192.0.2.2", -ENETUNREACH);
+	expect_route("2001:db8::2", -ENETUNREACH);
 }
 
 Test(route, no_neighbour_is_meant)
@@ -484,54 +455,52 @@ Test(route, no_neighbour_is_meant)
 		"255.255.255.255", "192.0.2.255", "0.0.0.0", "192.0.2.1", "::", "2001:db8::1"};
 
 	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++)
-		expect_hop(destinations[i], -EADDRNOTAVAIL);
+		expect_route(destinations[i], -EADDRNOTAVAIL);
 }
 
 Test(route, vlan_without_interface)
 {
-	struct net_hop hop = hop_to("192.0.2.2");
+	const struct hop_request request = {
+		.ifindex = port, .family = 4, .vlan = 7, .to = {192, 0, 2, 2}};
 
-	hop.vlan = 7;
-	cr_expect_eq(resolve(&hop), -ENETUNREACH);
-	cr_expect_eq(hop.out_ifindex, 0);
+	cr_expect_eq(expect_hop(&request, -ENETUNREACH).ifindex, 0);
 }
 
 /* On a kernel without 802.1Q there is only the absence to see; test_netlink.c has the rest. */
 Test(route, vlan_interface)
 {
-	struct net_hop hop = hop_to("198.51.100.2");
+	struct hop_request request = {
+		.ifindex = port, .family = 4, .vlan = 7, .to = {198, 51, 100, 2}};
 
-	hop.vlan = 7;
 	if (system("ip link add link port name port.7 type vlan id 7 2>/dev/null") != 0) {
-		cr_expect_eq(resolve(&hop), -ENETUNREACH);
+		expect_hop(&request, -ENETUNREACH);
 		return;
 	}
 	shell("ip addr add 198.51.100.1/24 dev port.7 && ip link set port.7 up");
-	cr_assert_eq(resolve(&hop), 0, "%d", hop.error);
-	cr_expect_eq(hop.out_ifindex, if_nametoindex("port.7"));
-	hop.vlan = 8;
-	cr_expect_eq(resolve(&hop), -ENETUNREACH);
+	cr_expect_eq(expect_hop(&request, 0).ifindex, if_nametoindex("port.7"));
+	request.vlan = 8;
+	expect_hop(&request, -ENETUNREACH);
 }
 
-/* The 802.1ad interface, and the 802.1Q one upon it; without the outer tag there is none. */
+/* The 802.1ad interface, and the 802.1Q one on it; without the outer tag there is none. */
 Test(route, vlan_inside_vlan)
 {
-	struct net_hop hop = hop_to("198.51.100.2");
+	struct hop_request request = {.ifindex = port,
+		.family = 4,
+		.vlan = 7,
+		.outer_vlan = 300,
+		.to = {198, 51, 100, 2}};
 
-	hop.vlan = 7;
-	hop.outer_vlan = 300;
 	if (system("ip link add link port name port.300 type vlan protocol 802.1ad id 300 "
 		   "2>/dev/null") != 0) {
-		cr_expect_eq(resolve(&hop), -ENETUNREACH);
+		expect_hop(&request, -ENETUNREACH);
 		return;
 	}
 	shell("ip link set port.300 up");
-	cr_expect_eq(resolve(&hop), -ENETUNREACH, "no inner one yet");
-	cr_expect_eq(hop.out_ifindex, 0);
+	cr_expect_eq(expect_hop(&request, -ENETUNREACH).ifindex, 0, "no inner one yet");
 	shell("ip link add link port.300 name port.300.7 type vlan id 7");
 	shell("ip addr add 198.51.100.1/24 dev port.300.7 && ip link set port.300.7 up");
-	cr_assert_eq(resolve(&hop), 0, "%d", hop.error);
-	cr_expect_eq(hop.out_ifindex, if_nametoindex("port.300.7"));
-	hop.outer_vlan = 0;
-	cr_expect_eq(resolve(&hop), -ENETUNREACH);
+	cr_expect_eq(expect_hop(&request, 0).ifindex, if_nametoindex("port.300.7"));
+	request.outer_vlan = 0;
+	expect_hop(&request, -ENETUNREACH);
 }

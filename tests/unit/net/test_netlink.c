@@ -9,7 +9,6 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "net/neighbour.h"
 #include "net/netlink.h"
 
 static const uint8_t v4[] = {192, 0, 2, 7};
@@ -46,11 +45,9 @@ neigh_v4(uint16_t type, uint16_t state, uint8_t flags)
 
 Test(neigh, parse)
 {
-	struct neigh_key key;
+	const struct neigh_key key = {.address = {192, 0, 2, 7}, .ifindex = 12, .family = 4};
 	struct neigh neigh;
-	uint8_t address[ADDRESS_BYTES] = {192, 0, 2, 7};
 
-	neigh_key_init(&key, 12, 4, address);
 	cr_assert(neigh_parse(neigh_v4(RTM_NEWNEIGH, NUD_STALE, 0), &neigh));
 	cr_expect_eq(memcmp(&neigh.key, &key, sizeof(key)), 0);
 	cr_expect_eq(memcmp(neigh.mac, mac, sizeof(mac)), 0);
@@ -99,25 +96,23 @@ Test(neigh, states)
 	static const struct {
 		uint16_t state;
 		bool usable;
-		bool failed;
 		bool kick;
 	} cases[] = {
-		{NUD_NONE, false, false, true},
-		{NUD_INCOMPLETE, false, false, false},
-		{NUD_REACHABLE, true, false, false},
-		{NUD_STALE, true, false, true},
-		{NUD_DELAY, true, false, false},
-		{NUD_PROBE, true, false, false},
-		{NUD_FAILED, false, true, true},
-		{NUD_NOARP, true, false, false},
-		{NUD_PERMANENT, true, false, false},
+		{NUD_NONE, false, true},
+		{NUD_INCOMPLETE, false, false},
+		{NUD_REACHABLE, true, false},
+		{NUD_STALE, true, true},
+		{NUD_DELAY, true, false},
+		{NUD_PROBE, true, false},
+		{NUD_FAILED, false, true},
+		{NUD_NOARP, true, false},
+		{NUD_PERMANENT, true, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct neigh neigh = {.state = cases[i].state, .has_mac = true};
 
 		cr_expect_eq(neigh_is_usable(&neigh), cases[i].usable, "%#x", cases[i].state);
-		cr_expect_eq(neigh_is_failed(&neigh), cases[i].failed, "%#x", cases[i].state);
 		cr_expect_eq(neigh_wants_kick(&neigh), cases[i].kick, "%#x", cases[i].state);
 	}
 }
