@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,15 +83,8 @@ struct program {
 
 #define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
 
-static void
-program_release(struct program *program)
-{
-	close(program->fd);
-	program->fd = -1;
-}
-
 /*
- * What is attached to the interface. 0: *program is to be released; -ENOENT: nothing; -EBUSY:
+ * What is attached to the interface. 0: program->fd is to be closed; -ENOENT: nothing; -EBUSY:
  * programs in several modes at once, which ours never is; or what the kernel said.
  */
 static int
@@ -122,7 +114,7 @@ program_find(unsigned ifindex, struct program *program)
 		return program->fd;
 	ret = bpf_obj_get_info_by_fd(program->fd, &info, &info_size);
 	if (ret < 0) {
-		program_release(program);
+		close(program->fd);
 		return ret;
 	}
 	memcpy(program->name, info.name, sizeof(program->name));
@@ -219,185 +211,125 @@ owner_read(const struct program *program)
 	return (pid_t)owner.pid;
 }
 
-/* The map that holds the mark, made and bound when the program has none yet. */
-static int
-owner_map_open(const struct program *program)
-{
-	struct bpf_map_info info;
-	int fd = program_map_open(program, OWNER_MAP, &info);
-	int ret;
-
-	if (fd != -ENOENT)
-		return fd;
-	fd = bpf_map_create(
-		BPF_MAP_TYPE_ARRAY, OWNER_MAP, sizeof(uint32_t), sizeof(struct owner), 1, NULL);
-	if (fd < 0)
-		return fd;
-	ret = bpf_prog_bind_map(program->fd, fd, NULL);
-	if (ret == 0)
-		return fd;
-	close(fd);
-	return ret;
-}
-
 /* Mark the program as this process's, in place of what mark it has. 0 or a negative errno. */
 static int
 owner_write(const struct program *program)
 {
-	struct owner owner = {.pid = (uint64_t)getpid()};
+	const struct owner owner = {
+		.pid = (uint64_t)getpid(), .started = process_started((uint64_t)getpid())};
 	const uint32_t only = 0;
-	int fd = owner_map_open(program);
-	int ret;
+	struct bpf_map_info info;
+	int fd = program_map_open(program, OWNER_MAP, &info), ret = 0;
 
+	if (fd == -ENOENT) {
+		fd = bpf_map_create(
+			BPF_MAP_TYPE_ARRAY, OWNER_MAP, sizeof(only), sizeof(owner), 1, NULL);
+		ret = fd < 0 ? fd : bpf_prog_bind_map(program->fd, fd, NULL);
+	}
 	if (fd < 0)
 		return fd;
-	owner.started = process_started(owner.pid);
-	ret = bpf_map_update_elem(fd, &only, &owner, BPF_ANY);
+	if (ret == 0)
+		ret = bpf_map_update_elem(fd, &only, &owner, BPF_ANY);
 	close(fd);
 	return ret;
-}
-
-/* What an interface is occupied by; returns code, for `return clean_fault(...)`. */
-static int __attribute__((format(printf, 5, 6)))
-clean_fault(char *error, size_t error_size, unsigned ifindex, int code, const char *format, ...)
-{
-	char name[IF_NAMESIZE];
-	char what[128];
-	va_list args;
-
-	if (!if_indextoname(ifindex, name))
-		snprintf(name, sizeof(name), "#%u", ifindex);
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	snprintf(error, error_size, "interface %s: %s", name, what);
-	return code;
-}
-
-/* Detach the program of a process that is gone; refuse one in use. */
-static int
-program_clean(unsigned ifindex, const struct program *program, char *error, size_t error_size)
-{
-	/* Only if it is still the one that was found. */
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program->fd);
-	const pid_t owner = owner_read(program);
-	int ret;
-
-	if (!program_is_ours(program))
-		return clean_fault(error, error_size, ifindex, -EBUSY,
-			"found XDP program \"%s\" (id %u), expected none", program->name,
-			program->id);
-	if (owner > 0)
-		return clean_fault(error, error_size, ifindex, -EBUSY,
-			"process %d uses it as a port, expected none", (int)owner);
-	ret = bpf_xdp_detach((int)ifindex, program->mode_flags | XDP_FLAGS_REPLACE, &opts);
-	if (ret < 0)
-		return clean_fault(error, error_size, ifindex, ret,
-			"cannot detach what a crashed run left: %s", strerror(-ret));
-	return 0;
 }
 
 int
 steer_clean(unsigned ifindex, char *error, size_t error_size)
 {
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
+	char iface[IF_NAMESIZE];
 	struct program program;
+	pid_t owner;
 	int ret = program_find(ifindex, &program);
 
 	if (ret == -ENOENT)
 		return 0;
+	if (!if_indextoname(ifindex, iface))
+		snprintf(iface, sizeof(iface), "#%u", ifindex);
 	if (ret == -EBUSY)
-		return clean_fault(error, error_size, ifindex, ret,
-			"found several XDP programs, expected none");
+		snprintf(error, error_size,
+			"interface %s: found several XDP programs, expected none", iface);
+	else if (ret < 0)
+		snprintf(error, error_size, "interface %s: cannot find its XDP programs: %s", iface,
+			strerror(-ret));
 	if (ret < 0)
-		return clean_fault(error, error_size, ifindex, ret,
-			"cannot look for XDP programs: %s", strerror(-ret));
-	ret = program_clean(ifindex, &program, error, error_size);
-	program_release(&program);
+		return ret;
+	owner = owner_read(&program);
+	opts.old_prog_fd = program.fd; /* only if it is still the one that was found */
+	ret = -EBUSY;
+	if (!program_is_ours(&program)) {
+		snprintf(error, error_size,
+			"interface %s: found XDP program \"%s\" (id %u), expected none", iface,
+			program.name, program.id);
+	} else if (owner > 0) {
+		snprintf(error, error_size,
+			"interface %s: process %d uses it as a port, expected none", iface,
+			(int)owner);
+	} else {
+		ret = bpf_xdp_detach((int)ifindex, program.mode_flags | XDP_FLAGS_REPLACE, &opts);
+		if (ret < 0)
+			snprintf(error, error_size,
+				"interface %s: cannot detach what a crashed run left: %s", iface,
+				strerror(-ret));
+	}
+	close(program.fd);
 	return ret;
 }
 
-/* The program's map, or -EPROTO when it is not shaped like ours. */
+/* Open the maps; -EPROTO: they are not shaped like ours. */
 static int
-map_open(const struct program *program, enum steer_map map)
-{
-	struct bpf_map_info info;
-	int fd = program_map_open(program, shapes[map].name, &info);
-
-	if (fd == -ENOENT)
-		return -EPROTO;
-	if (fd < 0)
-		return fd;
-	if (info.type == shapes[map].type && info.key_size == shapes[map].key_bytes &&
-		info.value_size == shapes[map].value_bytes)
-		return fd;
-	close(fd);
-	return -EPROTO;
-}
-
-static int
-ranges_read(struct steer *steer)
+maps_open(struct steer *steer, const struct program *program)
 {
 	const uint32_t only = 0;
+	struct bpf_map_info info;
 	uint32_t active;
-	int ret = bpf_map_lookup_elem(steer->fd[MAP_ACTIVE], &only, &active);
+	int map, ret;
 
+	for (map = 0; map < MAP_COUNT; map++) {
+		const int fd = program_map_open(program, shapes[map].name, &info);
+
+		if (fd < 0)
+			return fd == -ENOENT ? -EPROTO : fd;
+		steer->fd[map] = fd;
+		if (info.type != shapes[map].type || info.key_size != shapes[map].key_bytes ||
+			info.value_size != shapes[map].value_bytes)
+			return -EPROTO;
+	}
+	ret = bpf_map_lookup_elem(steer->fd[MAP_ACTIVE], &only, &active);
 	if (ret < 0 || active == 0)
 		return ret;
 	steer->ranges_slot = active - 1;
 	return bpf_map_lookup_elem(steer->fd[MAP_RANGES], &steer->ranges_slot, &steer->ranges);
 }
 
-static int
-maps_open(struct steer *steer, const struct program *program)
-{
-	int map;
-
-	for (map = 0; map < MAP_COUNT; map++) {
-		steer->fd[map] = map_open(program, (enum steer_map)map);
-		if (steer->fd[map] < 0)
-			return steer->fd[map];
-	}
-	return ranges_read(steer);
-}
-
-/* Open the maps, and mark the program as ours once it turns out that it can be used. */
-static int
-program_claim(struct steer *steer, const struct program *program)
-{
-	int ret;
-
-	if (!program_is_ours(program) || owner_read(program) > 0)
-		return -EBUSY;
-	ret = maps_open(steer, program);
-	if (ret == 0)
-		ret = steer_follow_mac(steer);
-	return ret < 0 ? ret : owner_write(program);
-}
-
 int
 steer_open(unsigned ifindex, struct steer **steer)
 {
-	struct steer *opened;
 	struct program program;
-	int ret;
+	int ret = program_find(ifindex, &program);
 
 	*steer = NULL;
-	ret = program_find(ifindex, &program);
 	if (ret < 0)
 		return ret;
-	opened = calloc(1, sizeof(*opened));
-	if (!opened) {
-		program_release(&program);
+	*steer = calloc(1, sizeof(**steer));
+	if (!*steer) {
+		close(program.fd);
 		return -ENOMEM;
 	}
-	opened->ifindex = ifindex;
-	memset(opened->fd, 0xff, sizeof(opened->fd));
-	ret = program_claim(opened, &program);
-	program_release(&program);
-	if (ret < 0)
-		steer_close(opened);
-	else
-		*steer = opened;
+	(*steer)->ifindex = ifindex;
+	memset((*steer)->fd, 0xff, sizeof((*steer)->fd));
+	ret = !program_is_ours(&program) || owner_read(&program) > 0 ? -EBUSY
+								     : maps_open(*steer, &program);
+	if (ret == 0)
+		ret = steer_follow_mac(*steer);
+	if (ret == 0)
+		ret = owner_write(&program); /* once it turns out that it can be used */
+	close(program.fd);
+	if (ret < 0) {
+		steer_close(*steer);
+		*steer = NULL;
+	}
 	return ret;
 }
 
@@ -444,7 +376,7 @@ count_del(int fd, const void *key)
 	return bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
 }
 
-/* A key has come or gone. Without room for it here, packets are counted under another cause. */
+/* A key was added or deleted. Without room for it here, packets are counted under another cause. */
 static void
 near_change(const struct steer *steer, const struct steer_key *key,
 	int (*change)(int fd, const void *key))
