@@ -725,7 +725,7 @@ legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct
 		if (!leaves[i])
 			staying[n_staying++] = (uint16_t)i;
 	}
-	if (spec->verdict == DP_FORWARD && n_staying == 0 && spec->n_all_legs == spec->n_legs)
+	if (spec->dp.verdict == DP_FORWARD && n_staying == 0 && spec->n_all_legs == spec->n_legs)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
 			"found every leg of flow %s, expected one to stay, as its action is "
 			"forward; take the flow down or remove it",
@@ -783,11 +783,11 @@ stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 	spec = staged_spec(flow);
 	if (leg && (at = leg_find(spec, leg, fault)) < 0)
 		return -1;
-	if ((leg ? spec->legs[at].dp.down : spec->down) == op->down)
+	if ((leg ? spec->legs[at].dp.down : spec->dp.down) == op->down)
 		return 0;
 	if (stage_copy_all(draft, flow, op, fault) < 0)
 		return -1;
-	*(leg ? &op->spec->legs[at].dp.down : &op->spec->down) = op->down;
+	*(leg ? &op->spec->legs[at].dp.down : &op->spec->dp.down) = op->down;
 	return 0;
 }
 

@@ -660,8 +660,8 @@ change_want(struct commits *commits, struct change *change)
 	if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
 		    &commits->fault) < 0)
 		return -1;
-	if (!commits->wanting && steering_wants_check(flows->steering, &commits->wants,
-					 flows->ports, &commits->fault) < 0)
+	if (!commits->wanting &&
+		steering_wants_check(flows->steering, &commits->wants, &commits->fault) < 0)
 		commits->wanting = change;
 	return 0;
 }
@@ -671,8 +671,7 @@ static enum phase_end
 commit_wants_check(struct commits *commits)
 {
 	const struct flows *flows = commits->flows;
-	const int rc = steering_wants_check(
-		flows->steering, &commits->wants, flows->ports, &commits->fault);
+	const int rc = steering_wants_check(flows->steering, &commits->wants, &commits->fault);
 
 	steering_wants_fini(&commits->wants);
 	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
@@ -1064,7 +1063,7 @@ old_release(struct commits *commits, struct change *change)
 	const bool goes = change->kind == CHANGE_REMOVE;
 
 	if (goes || change->steered) {
-		flow_unsteer(flows, old, change->flow->only);
+		steering_del(flows->steering, old, change->flow->only);
 		flow_widen(change->flow);
 	}
 	leg_hops_unref(flows, old, goes ? change->flow->hops : change->hops, true);
@@ -1161,7 +1160,7 @@ change_release(struct commits *commits, struct change *change)
 	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
 
 	if (change->steered)
-		flow_unsteer(flows, spec, NULL);
+		steering_del(flows->steering, spec, NULL);
 	if (change->hopped && change_runs(change))
 		leg_hops_unref(flows, spec, change->hops, false);
 	if (change->indexed && spec)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* No field is computed here that a worker could need twice: names become indexes, and that is it.
- */
 #include "flow/compile.h"
 
 #include <errno.h>
@@ -73,15 +71,11 @@ flow_ports_check(const struct flow_spec *spec, const struct ports *ports, struct
 {
 	unsigned i;
 
-	if (ingress_check(spec, ports, fault) < 0 ||
-		legs_ports_check(spec->legs, spec->n_legs, ports, fault) < 0)
+	if (ingress_check(spec, ports, fault) < 0)
 		return -1;
-	for (i = 0; i < spec->n_streams; i++) {
-		const struct flow_stream *stream = &spec->streams[i];
-
-		if (legs_ports_check(
-			    &spec->legs[stream->first_leg], stream->dp.n_legs, ports, fault) < 0) {
-			fault_prefix(fault, "/streams/%u", i);
+	for (i = 0; i < spec->n_all_legs; i++) {
+		if (leg_check(&spec->legs[i], ports, fault) < 0) {
+			leg_path_prefix(spec, i, fault);
 			return -1;
 		}
 	}
@@ -131,14 +125,6 @@ key_compile(const struct flow_match *match, const struct ports *ports, struct dp
 	key->any_source = match->any_source;
 }
 
-void
-flow_rule_compile(const struct flow_rule *rule, const struct ports *ports, struct dp_rule *out)
-{
-	*out = rule->rule;
-	if (rule->port[0] != '\0')
-		out->port = (uint16_t)ports_find(ports, rule->port);
-}
-
 int
 flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
 	struct compiled *compiled)
@@ -151,23 +137,18 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 		room_make(&compiled->streams, &compiled->streams_room, spec->n_streams,
 			sizeof(compiled->streams[0])) < 0)
 		return -ENOMEM;
-	*flow = (struct dp_flow){
-		.key.family = spec->match.family,
-		.verdict = spec->verdict,
-		.down = spec->down,
-		.latch = spec->latch,
-		.latch_interval_ms = spec->latch_interval_ms,
-		.n_allow = spec->n_allow,
-		.allow = spec->allow,
-		.police = spec->police,
-		.n_legs = spec->n_legs,
-		.legs = compiled->legs,
-		.n_streams = spec->n_streams,
-		.streams = compiled->streams,
-	};
-	memcpy(flow->class_verdict, spec->class_verdict, sizeof(flow->class_verdict));
+	*flow = spec->dp;
+	flow->key.family = spec->match.family;
+	flow->n_allow = spec->n_allow;
+	flow->allow = spec->allow;
+	flow->n_legs = spec->n_legs;
+	flow->legs = compiled->legs;
+	flow->n_streams = spec->n_streams;
+	flow->streams = compiled->streams;
 	if (spec->rule) {
-		flow_rule_compile(spec->rule, ports, &compiled->rule);
+		compiled->rule = spec->rule->rule;
+		if (spec->rule->port[0] != '\0')
+			compiled->rule.port = (uint16_t)ports_find(ports, spec->rule->port);
 		flow->rule = &compiled->rule;
 	} else {
 		key_compile(&spec->match, ports, &flow->key);

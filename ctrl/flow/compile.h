@@ -34,10 +34,6 @@ void compiled_fini(struct compiled *compiled);
 int flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
 	struct compiled *compiled);
 
-/* The rule of a spec with the port's index. */
-void flow_rule_compile(
-	const struct flow_rule *rule, const struct ports *ports, struct dp_rule *out);
-
 /*
  * Every port that the flow names must exist, and a leg must be able to find its next hop there: a
  * port without kernel interface has no neighbours. 0, or -1 with *fault set relative to the flow.

@@ -26,20 +26,23 @@
 #define BURST_BYTES_MAX (UINT64_C(1) << 32)
 
 enum field_kind {
-	FIELD_TEXT, /* of so many bytes, padded with zeros */
+	FIELD_TEXT = 1, /* of so many bytes, padded with zeros */
 	FIELD_NUMBER, /* unsigned, of so many bytes */
 	FIELD_KNOWN, /* a number, and `also` whether it is there */
-	FIELD_UDP_PORT, /* in network order */
+	FIELD_INTERVAL, /* a number, written when `also` is DP_LATCH_FOLLOW */
+	FIELD_UDP_PORT, /* in network order; not written when `also` is set and not 0 */
 	FIELD_WORD, /* a byte that counts words; absent is the first */
 	FIELD_ADDRESS, /* 16 bytes; `also` is the family, which the first one gives */
-	FIELD_POLICE, /* struct dp_police */
+	FIELD_MAC, /* of a leg: 6 bytes, and `also` is FLOW_HOP_MAC */
 	FIELD_FAMILY, /* of a rule, unless a prefix gives it */
 	FIELD_PREFIX, /* of a rule: 16 bytes, and `also` the length */
 	FIELD_RANGE, /* of UDP ports in host order: the first, and `also` the last */
+	FIELD_ALLOW, /* of a flow: a list of prefixes */
+	FIELD_OBJECT, /* of so many bytes, with fields of its own; absent is all zero */
 };
 
 struct field {
-	const char *name; /* of the member */
+	const char *name; /* of the member; NULL ends a table */
 	uint8_t name_bytes;
 	enum field_kind kind;
 	bool always; /* written also when its value is that of an absent one */
@@ -50,6 +53,8 @@ struct field {
 	const char *const *words; /* NULL after the last */
 	unsigned kinds; /* of address, enum address_kind as bits */
 	const char *like; /* the field that gives the family */
+	const struct field *fields; /* of an object */
+	int (*check)(void *object, struct fault *fault); /* of an object that is there, or NULL */
 };
 
 #define FIELD(text, sort, type, member, ...) \
@@ -74,22 +79,25 @@ static const char *const latches[] = {
 	NULL,
 };
 
+static int police_check(void *object, struct fault *fault);
+
 static const struct field match_fields[] = {
 	FIELD("port", FIELD_TEXT, struct flow_match, port, .always = true),
 	FIELD("vlan", FIELD_NUMBER, struct flow_match, vlan, .always = true),
 	FIELD("outer_vlan", FIELD_NUMBER, struct flow_match, outer_vlan),
-};
-
-static const struct field match_src_fields[] = {
 	FIELD("src", FIELD_ADDRESS, struct flow_match, src, ALSO(struct flow_match, family),
 		.kinds = ADDRESS_UNICAST, .like = "match/dst"),
-	FIELD("src_port", FIELD_UDP_PORT, struct flow_match, src_port, .always = true),
+	FIELD("src_port", FIELD_UDP_PORT, struct flow_match, src_port,
+		ALSO(struct flow_match, any_source)),
+	{0},
 };
 
+/* Written after the others, and decoded before, as the source is to be of the same family. */
 static const struct field match_dst_fields[] = {
 	FIELD("dst", FIELD_ADDRESS, struct flow_match, dst, ALSO(struct flow_match, family),
 		.kinds = MULTICAST_TOO, .always = true),
-	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, dst_port, .always = true),
+	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, dst_port),
+	{0},
 };
 
 static const struct field rule_fields[] = {
@@ -106,6 +114,13 @@ static const struct field rule_fields[] = {
 		ALSO(struct flow_rule, rule.src_port_last)),
 	FIELD("dst_ports", FIELD_RANGE, struct flow_rule, rule.dst_port_first,
 		ALSO(struct flow_rule, rule.dst_port_last)),
+	{0},
+};
+
+static const struct field police_fields[] = {
+	FIELD("rate_bps", FIELD_NUMBER, struct dp_police, rate_bps, .always = true),
+	FIELD("burst_bytes", FIELD_NUMBER, struct dp_police, burst_bytes, .always = true),
+	{0},
 };
 
 static const struct field leg_fields[] = {
@@ -114,18 +129,21 @@ static const struct field leg_fields[] = {
 	FIELD("vlan", FIELD_NUMBER, struct flow_leg, dp.vlan, .always = true),
 	FIELD("src", FIELD_ADDRESS, struct flow_leg, dp.src, ALSO(struct flow_leg, dp.family),
 		.kinds = ADDRESS_UNICAST, .always = true),
-	FIELD("src_port", FIELD_UDP_PORT, struct flow_leg, dp.src_port, .always = true),
+	FIELD("src_port", FIELD_UDP_PORT, struct flow_leg, dp.src_port),
 	FIELD("dst", FIELD_ADDRESS, struct flow_leg, dp.dst, ALSO(struct flow_leg, dp.family),
 		.kinds = MULTICAST_TOO, .like = "src", .always = true),
-	FIELD("dst_port", FIELD_UDP_PORT, struct flow_leg, dp.dst_port, .always = true),
+	FIELD("dst_port", FIELD_UDP_PORT, struct flow_leg, dp.dst_port),
 	FIELD("outer_vlan", FIELD_NUMBER, struct flow_leg, dp.outer_vlan),
 	FIELD("dscp", FIELD_NUMBER, struct flow_leg, dp.dscp, .absent = DP_DSCP_KEEP),
 	FIELD("ttl", FIELD_NUMBER, struct flow_leg, dp.ttl, .absent = DP_TTL_DECREMENT),
 	FIELD("admin", FIELD_WORD, struct flow_leg, dp.down, .words = admin_words),
 	FIELD("one_in", FIELD_NUMBER, struct flow_leg, dp.one_in, .absent = 1),
-	FIELD("police", FIELD_POLICE, struct flow_leg, dp.police),
+	FIELD("police", FIELD_OBJECT, struct flow_leg, dp.police, .fields = police_fields,
+		.check = police_check),
 	FIELD("next_hop", FIELD_ADDRESS, struct flow_leg, next_hop,
 		ALSO(struct flow_leg, dp.family), .kinds = ADDRESS_UNICAST, .like = "src"),
+	FIELD("mac", FIELD_MAC, struct flow_leg, mac, ALSO(struct flow_leg, hop)),
+	{0},
 };
 
 static const struct field stream_fields[] = {
@@ -134,47 +152,40 @@ static const struct field stream_fields[] = {
 	FIELD("payload_type", FIELD_KNOWN, struct flow_stream, dp.payload_type,
 		ALSO(struct flow_stream, dp.has_payload_type)),
 	FIELD("action", FIELD_WORD, struct flow_stream, dp.verdict, .words = verdicts),
+	{0},
 };
 
-static const struct field police_fields[] = {
-	FIELD("rate_bps", FIELD_NUMBER, struct dp_police, rate_bps, .always = true),
-	FIELD("burst_bytes", FIELD_NUMBER, struct dp_police, burst_bytes, .always = true),
-};
-
-#define CLASS_FIELD(name, class) \
-	FIELD(name, FIELD_WORD, struct flow_spec, class_verdict[class], .words = verdicts)
+#define CLASS_FIELD(text, class) \
+	{ \
+		.name = (text), .name_bytes = sizeof(text) - 1, .kind = FIELD_WORD, .at = (class), \
+		.words = verdicts \
+	}
 
 static const struct field class_fields[] = {
 	CLASS_FIELD("stun", DP_CLASS_STUN),
 	CLASS_FIELD("dtls", DP_CLASS_DTLS),
 	CLASS_FIELD("rtp", DP_CLASS_RTP),
 	CLASS_FIELD("other", DP_CLASS_OTHER),
+	{0},
 };
 
-/* Written before "latch_interval_ms", "allow" and "classes", and behind them. */
+/* What is done to the packets of a flow before its streams. */
 static const struct field policy_fields[] = {
-	FIELD("admin", FIELD_WORD, struct flow_spec, down, .words = admin_words),
-	FIELD("action", FIELD_WORD, struct flow_spec, verdict, .words = verdicts),
-	FIELD("latch", FIELD_WORD, struct flow_spec, latch, .words = latches),
-};
-
-static const struct field limit_fields[] = {
-	FIELD("police", FIELD_POLICE, struct flow_spec, police),
+	FIELD("admin", FIELD_WORD, struct flow_spec, dp.down, .words = admin_words),
+	FIELD("action", FIELD_WORD, struct flow_spec, dp.verdict, .words = verdicts),
+	FIELD("latch", FIELD_WORD, struct flow_spec, dp.latch, .words = latches),
+	FIELD("latch_interval_ms", FIELD_INTERVAL, struct flow_spec, dp.latch_interval_ms,
+		ALSO(struct flow_spec, dp.latch)),
+	FIELD("allow", FIELD_ALLOW, struct flow_spec, allow),
+	FIELD("classes", FIELD_OBJECT, struct flow_spec, dp.class_verdict, .fields = class_fields),
+	FIELD("police", FIELD_OBJECT, struct flow_spec, dp.police, .fields = police_fields,
+		.check = police_check),
 	FIELD("idle_timeout_s", FIELD_NUMBER, struct flow_spec, idle_timeout_s),
 	FIELD("max_datagram_bytes", FIELD_NUMBER, struct flow_spec, max_datagram_bytes),
+	{0},
 };
 
 /* Read and write the members that a table lists. */
-
-#define fields_decode(fields, json, object, fault) \
-	table_decode(fields, sizeof(fields) / sizeof((fields)[0]), json, object, fault)
-#define fields_write(out, fields, object) \
-	table_write(out, fields, sizeof(fields) / sizeof((fields)[0]), object)
-
-static int table_decode(const struct field *fields, size_t n, const json_t *json, void *object,
-	struct fault *fault);
-static void table_write(
-	struct json_writer *out, const struct field *fields, size_t n, const void *object);
 
 static int
 address_decode(const struct field *field, const char *text, uint8_t *bytes, uint8_t *family,
@@ -211,12 +222,10 @@ burst_default(uint64_t rate_bps)
 }
 
 static int
-police_decode(const json_t *json, struct dp_police *police, struct fault *fault)
+police_check(void *object, struct fault *fault)
 {
-	if (!json)
-		return 0;
-	if (fields_decode(police_fields, json, police, fault) < 0)
-		return -1;
+	struct dp_police *police = object;
+
 	if (police->burst_bytes == 0)
 		police->burst_bytes = burst_default(police->rate_bps);
 	if (police->burst_bytes > police->rate_bps * DP_BURST_PER_BPS_MAX)
@@ -245,16 +254,6 @@ host_bits_clear(struct dp_prefix *prefix)
 	return cleared;
 }
 
-/* The length behind the slash; -1 when it is no number up to the width. */
-static int
-length_read(const char *text, unsigned width)
-{
-	char *end;
-	unsigned long bits = strtoul(text, &end, 10);
-
-	return *text < '0' || *text > '9' || *end != '\0' || bits > width ? -1 : (int)bits;
-}
-
 static void
 prefix_format(uint8_t family, const uint8_t address[16], unsigned bits, char text[PREFIX_TEXT_MAX])
 {
@@ -268,22 +267,18 @@ prefix_format(uint8_t family, const uint8_t address[16], unsigned bits, char tex
 static uint8_t
 prefix_read(const char *text, struct dp_prefix *prefix, struct fault *fault)
 {
-	const char *slash = strchr(text, '/');
-	const size_t n = slash ? (size_t)(slash - text) : 0;
-	char address[ADDRESS_TEXT_MAX] = "", right[PREFIX_TEXT_MAX];
-	uint8_t family;
-	int bits;
+	char address[ADDRESS_TEXT_MAX], bits[4], right[PREFIX_TEXT_MAX];
+	uint8_t family = 0;
+	int end = 0;
 
-	if (n < sizeof(address))
-		memcpy(address, text, n);
-	family = address_parse(address, prefix->address);
-	bits = family ? length_read(slash + 1, family == 4 ? 32 : 128) : -1;
-	if (bits < 0) {
+	if (sscanf(text, "%45[^/]/%3[0-9]%n", address, bits, &end) == 2 && text[end] == '\0')
+		family = address_parse(address, prefix->address);
+	if (family == 0 || atoi(bits) > (family == 4 ? 32 : 128)) {
 		fault_set(fault, FAULT_INVALID_VALUE, "",
 			"found %s, expected a prefix such as 192.0.2.0/24 or 2001:db8::/32", text);
 		return 0;
 	}
-	prefix->bits = (uint8_t)bits;
+	prefix->bits = (uint8_t)atoi(bits);
 	if (host_bits_clear(prefix)) {
 		prefix_format(family, prefix->address, prefix->bits, right);
 		fault_set(fault, FAULT_INVALID_VALUE, "",
@@ -354,6 +349,30 @@ number_load(const void *at, unsigned bytes)
 }
 
 static int
+allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < spec->n_allow; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		const uint8_t family = prefix_read(text, &spec->allow[i], fault);
+
+		if (family == spec->match.family)
+			continue;
+		if (family)
+			fault_set(fault, FAULT_INVALID_VALUE, "",
+				"family mismatch: found IPv%u, expected IPv%u as in the %s", family,
+				spec->match.family, spec->rule ? "rule" : "match");
+		fault_prefix(fault, "/%u", i);
+		return -1;
+	}
+	return 0;
+}
+
+static int table_decode(
+	const struct field *fields, const json_t *json, void *object, struct fault *fault);
+
+static int
 field_decode(const struct field *field, const json_t *json, void *object, struct fault *fault)
 {
 	const json_t *value = json_object_getn(json, field->name, field->name_bytes);
@@ -370,6 +389,7 @@ field_decode(const struct field *field, const json_t *json, void *object, struct
 	case FIELD_KNOWN:
 		*(uint8_t *)also = value != NULL;
 		/* fall through */
+	case FIELD_INTERVAL:
 	case FIELD_FAMILY:
 	case FIELD_NUMBER:
 		number_store(at, number, field->bytes);
@@ -386,41 +406,41 @@ field_decode(const struct field *field, const json_t *json, void *object, struct
 		if (!value && !field->always)
 			return 0;
 		return address_decode(field, text, at, also, fault);
-	case FIELD_POLICE:
-		return police_decode(value, at, fault);
+	case FIELD_MAC:
+		if (!value)
+			return 0;
+		*(uint8_t *)also = FLOW_HOP_MAC;
+		if (mac_parse(text, at) == 0)
+			return 0;
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found %s, expected six octets like 02:00:00:00:00:01", text);
 	case FIELD_PREFIX:
 		return rule_prefix_decode(text, at, also, json, object, fault);
 	case FIELD_RANGE:
 		return range_decode(value, at, also, fault);
+	case FIELD_ALLOW:
+		return allow_decode(value, object, fault);
+	case FIELD_OBJECT:
+		if (!value)
+			return 0;
+		if (table_decode(field->fields, value, at, fault) < 0)
+			return -1;
+		return field->check ? field->check(at, fault) : 0;
 	}
 	return 0;
 }
 
-/* The object is zero before. */
+/* Read the members of a table. The object is zero before. */
 static int
-table_decode(
-	const struct field *fields, size_t n, const json_t *json, void *object, struct fault *fault)
+table_decode(const struct field *fields, const json_t *json, void *object, struct fault *fault)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (field_decode(&fields[i], json, object, fault) < 0) {
-			fault_prefix(fault, "/%s", fields[i].name);
+	for (; fields->name; fields++) {
+		if (field_decode(fields, json, object, fault) < 0) {
+			fault_prefix(fault, "/%s", fields->name);
 			return -1;
 		}
 	}
 	return 0;
-}
-
-static void
-police_write(struct json_writer *out, const char *name, const struct dp_police *police)
-{
-	if (police->rate_bps == 0)
-		return;
-	json_write_name(out, name);
-	json_write_open(out, '{');
-	fields_write(out, police_fields, police);
-	json_write_close(out, '}');
 }
 
 static void
@@ -450,66 +470,99 @@ text_write(struct json_writer *out, const struct field *field, const char *text)
 }
 
 static void
-field_write(struct json_writer *out, const struct field *field, const void *object)
+allow_write(struct json_writer *out, const struct flow_spec *spec)
 {
-	static const uint8_t none[16];
-	const void *at = (const uint8_t *)object + field->at;
-	const void *also = (const uint8_t *)object + field->also;
-	const uint8_t byte = *(const uint8_t *)also;
-	const struct flow_rule *rule = object;
 	char text[PREFIX_TEXT_MAX];
-	uint64_t number = 0;
+	unsigned i;
 
-	switch (field->kind) {
-	case FIELD_TEXT:
-		if (*(const char *)at != '\0')
-			text_write(out, field, at);
-		break;
-	case FIELD_KNOWN:
-	case FIELD_NUMBER:
-		number = number_load(at, field->bytes);
-		if (field->kind == FIELD_KNOWN ? byte : field->always || number != field->absent)
-			number_write(out, field, (int64_t)number);
-		break;
-	case FIELD_UDP_PORT:
-		number_write(out, field, ntohs(*(const uint16_t *)at));
-		break;
-	case FIELD_WORD:
-		if (*(const uint8_t *)at)
-			text_write(out, field, field->words[*(const uint8_t *)at]);
-		break;
-	case FIELD_ADDRESS:
-		if (!field->always && memcmp(at, none, sizeof(none)) == 0)
-			break;
-		address_format(byte, at, text);
-		text_write(out, field, text);
-		break;
-	case FIELD_POLICE:
-		police_write(out, field->name, at);
-		break;
-	case FIELD_FAMILY:
-		if (rule->rule.src_bits == 0 && rule->rule.dst_bits == 0)
-			number_write(out, field, rule->rule.family);
-		break;
-	case FIELD_PREFIX:
-		if (byte == 0)
-			break;
-		prefix_format(rule->rule.family, at, byte, text);
-		text_write(out, field, text);
-		break;
-	case FIELD_RANGE:
-		range_write(out, field->name, *(const uint16_t *)at, *(const uint16_t *)also);
-		break;
+	if (spec->n_allow == 0)
+		return;
+	json_write_name(out, "allow");
+	json_write_open(out, '[');
+	for (i = 0; i < spec->n_allow; i++) {
+		prefix_format(
+			spec->match.family, spec->allow[i].address, spec->allow[i].bits, text);
+		json_write_string(out, text);
 	}
+	json_write_close(out, ']');
 }
 
+/* Write the members of a table that say more than their default. */
 static void
-table_write(struct json_writer *out, const struct field *fields, size_t n, const void *object)
+table_write(struct json_writer *out, const struct field *field, const void *object)
 {
-	size_t i;
+	static const uint8_t none[16];
+	char text[PREFIX_TEXT_MAX];
+	const struct flow_rule *rule = object;
+	uint64_t number;
 
-	for (i = 0; i < n; i++)
-		field_write(out, &fields[i], object);
+	for (; field->name; field++) {
+		const void *at = (const uint8_t *)object + field->at;
+		const void *also = (const uint8_t *)object + field->also;
+		const uint8_t byte = *(const uint8_t *)also;
+
+		switch (field->kind) {
+		case FIELD_TEXT:
+			if (*(const char *)at != '\0')
+				text_write(out, field, at);
+			break;
+		case FIELD_KNOWN:
+		case FIELD_INTERVAL:
+		case FIELD_NUMBER:
+			number = number_load(at, field->bytes);
+			if (field->kind == FIELD_KNOWN ? byte
+				: field->kind == FIELD_INTERVAL
+					? byte == DP_LATCH_FOLLOW
+					: field->always || number != field->absent)
+				number_write(out, field, (int64_t)number);
+			break;
+		case FIELD_UDP_PORT:
+			if (!field->also || !byte)
+				number_write(out, field, ntohs(*(const uint16_t *)at));
+			break;
+		case FIELD_WORD:
+			if (*(const uint8_t *)at)
+				text_write(out, field, field->words[*(const uint8_t *)at]);
+			break;
+		case FIELD_ADDRESS:
+			if (!field->always && memcmp(at, none, sizeof(none)) == 0)
+				break;
+			address_format(byte, at, text);
+			text_write(out, field, text);
+			break;
+		case FIELD_MAC:
+			if (byte != FLOW_HOP_MAC)
+				break;
+			mac_format(at, text);
+			text_write(out, field, text);
+			break;
+		case FIELD_FAMILY:
+			if (rule->rule.src_bits == 0 && rule->rule.dst_bits == 0)
+				number_write(out, field, rule->rule.family);
+			break;
+		case FIELD_PREFIX:
+			if (byte == 0)
+				break;
+			prefix_format(rule->rule.family, at, byte, text);
+			text_write(out, field, text);
+			break;
+		case FIELD_RANGE:
+			range_write(
+				out, field->name, *(const uint16_t *)at, *(const uint16_t *)also);
+			break;
+		case FIELD_ALLOW:
+			allow_write(out, object);
+			break;
+		case FIELD_OBJECT:
+			if (memcmp(at, none, field->bytes) == 0)
+				break;
+			json_write_name_of(out, field->name, field->name_bytes);
+			json_write_open(out, '{');
+			table_write(out, field->fields, at);
+			json_write_close(out, '}');
+			break;
+		}
+	}
 }
 
 /* Source address and port come both or not at all; without them the flow is a listener. */
@@ -519,8 +572,8 @@ match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 	const json_t *src = json_object_get(json, "src");
 	const json_t *src_port = json_object_get(json, "src_port");
 
-	if (fields_decode(match_fields, json, match, fault) < 0 ||
-		fields_decode(match_dst_fields, json, match, fault) < 0)
+	if (table_decode(match_dst_fields, json, match, fault) < 0 ||
+		table_decode(match_fields, json, match, fault) < 0)
 		return -1;
 	match->any_source = !src && !src_port;
 	if (match->any_source)
@@ -531,14 +584,14 @@ match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 	if (!src_port)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/src_port",
 			"found src alone, expected src_port with it, or neither for any source");
-	return fields_decode(match_src_fields, json, match, fault);
+	return 0;
 }
 
 static int
 rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
 {
 	rule->rule.port = DP_RULE_ANY;
-	if (fields_decode(rule_fields, json, rule, fault) < 0)
+	if (table_decode(rule_fields, json, rule, fault) < 0)
 		return -1;
 	if (!rule->rule.family)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/family",
@@ -546,106 +599,37 @@ rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
 	return 0;
 }
 
+/* The rules between the latch and what else the flow says. */
 static int
-latch_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
+latch_check(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
-	const json_t *interval = json_object_get(flow, "latch_interval_ms");
+	const bool interval = json_object_get(flow, "latch_interval_ms") != NULL;
 
-	if (spec->latch != DP_LATCH_OPEN && !spec->rule && !spec->match.any_source)
+	if (spec->dp.latch != DP_LATCH_OPEN && !spec->rule && !spec->match.any_source)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/latch",
 			"found %s, expected open, as the match names its source",
-			latches[spec->latch]);
-	if (interval && spec->latch != DP_LATCH_FOLLOW)
+			latches[spec->dp.latch]);
+	if (interval && spec->dp.latch != DP_LATCH_FOLLOW)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/latch_interval_ms",
 			"found it with latch %s, expected it with follow only",
-			latches[spec->latch]);
-	if (spec->latch == DP_LATCH_FOLLOW)
-		spec->latch_interval_ms =
-			interval ? (uint32_t)json_integer_value(interval) : LATCH_INTERVAL_MS;
+			latches[spec->dp.latch]);
+	if (!interval && spec->dp.latch == DP_LATCH_FOLLOW)
+		spec->dp.latch_interval_ms = LATCH_INTERVAL_MS;
 	return 0;
-}
-
-static int
-allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
-{
-	unsigned i;
-
-	for (i = 0; i < spec->n_allow; i++) {
-		const char *text = json_string_value(json_array_get(list, i));
-		const uint8_t family = prefix_read(text, &spec->allow[i], fault);
-
-		if (family == spec->match.family)
-			continue;
-		if (family)
-			fault_set(fault, FAULT_INVALID_VALUE, "",
-				"family mismatch: found IPv%u, expected IPv%u as in the %s", family,
-				spec->match.family, spec->rule ? "rule" : "match");
-		fault_prefix(fault, "/allow/%u", i);
-		return -1;
-	}
-	return 0;
-}
-
-/* What is done to the packets of a flow before its streams. The match or rule stands in the spec.
- */
-static int
-policy_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
-{
-	const json_t *by_class = json_object_get(flow, "classes");
-
-	if (fields_decode(policy_fields, flow, spec, fault) < 0 ||
-		fields_decode(class_fields, by_class, spec, fault) < 0 ||
-		fields_decode(limit_fields, flow, spec, fault) < 0 ||
-		latch_decode(flow, spec, fault) < 0)
-		return -1;
-	return allow_decode(json_object_get(flow, "allow"), spec, fault);
-}
-
-static void
-policy_write(struct json_writer *out, const struct flow_spec *spec)
-{
-	static const uint8_t forwarded[DP_CLASS_COUNT];
-	char text[PREFIX_TEXT_MAX];
-	unsigned i;
-
-	fields_write(out, policy_fields, spec);
-	if (spec->latch == DP_LATCH_FOLLOW)
-		json_write_integer_member(out, "latch_interval_ms", spec->latch_interval_ms);
-	if (spec->n_allow > 0) {
-		json_write_name(out, "allow");
-		json_write_open(out, '[');
-		for (i = 0; i < spec->n_allow; i++) {
-			prefix_format(spec->match.family, spec->allow[i].address,
-				spec->allow[i].bits, text);
-			json_write_string(out, text);
-		}
-		json_write_close(out, ']');
-	}
-	if (memcmp(spec->class_verdict, forwarded, sizeof(forwarded)) != 0) {
-		json_write_name(out, "classes");
-		json_write_open(out, '{');
-		fields_write(out, class_fields, spec);
-		json_write_close(out, '}');
-	}
-	fields_write(out, limit_fields, spec);
 }
 
 static int
 leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 {
-	const char *mac = json_string_value(json_object_get(json, "mac"));
-	const bool gateway = json_object_get(json, "next_hop") != NULL;
-
 	memset(leg, 0, sizeof(*leg));
-	if (fields_decode(leg_fields, json, leg, fault) < 0)
+	if (table_decode(leg_fields, json, leg, fault) < 0)
 		return -1;
-	leg->hop = mac ? FLOW_HOP_MAC : gateway ? FLOW_HOP_GATEWAY : FLOW_HOP_ROUTE;
-	if (mac && gateway)
+	if (!json_object_get(json, "next_hop"))
+		return 0;
+	if (leg->hop == FLOW_HOP_MAC)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
 			"found mac and next_hop, expected one of them");
-	if (mac && mac_parse(mac, leg->mac) < 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/mac",
-			"found %s, expected six octets like 02:00:00:00:00:01", mac);
+	leg->hop = FLOW_HOP_GATEWAY;
 	return 0;
 }
 
@@ -666,18 +650,13 @@ flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct faul
 static void
 legs_write(struct json_writer *out, const struct flow_leg *legs, size_t n)
 {
-	char mac[MAC_TEXT_MAX];
 	size_t i;
 
 	json_write_name(out, "legs");
 	json_write_open(out, '[');
 	for (i = 0; i < n; i++) {
 		json_write_open(out, '{');
-		fields_write(out, leg_fields, &legs[i]);
-		if (legs[i].hop == FLOW_HOP_MAC) {
-			mac_format(legs[i].mac, mac);
-			json_write_string_member(out, "mac", mac);
-		}
+		table_write(out, leg_fields, &legs[i]);
 		json_write_close(out, '}');
 	}
 	json_write_close(out, ']');
@@ -699,7 +678,7 @@ stream_decode(const json_t *json, struct flow_spec *spec, unsigned number, struc
 	unsigned i;
 
 	stream->dp.n_legs = (uint16_t)json_array_size(list);
-	if (fields_decode(stream_fields, json, stream, fault) < 0)
+	if (table_decode(stream_fields, json, stream, fault) < 0)
 		return -1;
 	if (!stream->dp.has_ssrc && !stream->dp.has_payload_type)
 		return fault_set(fault, FAULT_INVALID_VALUE, "",
@@ -755,7 +734,7 @@ streams_write(struct json_writer *out, const struct flow_spec *spec)
 		const struct flow_stream *stream = &spec->streams[i];
 
 		json_write_open(out, '{');
-		fields_write(out, stream_fields, stream);
+		table_write(out, stream_fields, stream);
 		legs_write(out, &spec->legs[stream->first_leg], stream->dp.n_legs);
 		json_write_close(out, '}');
 	}
@@ -794,9 +773,11 @@ spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 	const char *id = json_string_value(json_object_get(flow, "id"));
 
 	strncpy(spec->id, id ? id : "", sizeof(spec->id) - 1);
-	if (classifier_decode(flow, spec, fault) < 0 || policy_decode(flow, spec, fault) < 0)
+	if (classifier_decode(flow, spec, fault) < 0 ||
+		table_decode(policy_fields, flow, spec, fault) < 0 ||
+		latch_check(flow, spec, fault) < 0)
 		return -1;
-	if (spec->verdict == DP_FORWARD && spec->n_all_legs == 0)
+	if (spec->dp.verdict == DP_FORWARD && spec->n_all_legs == 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
 			"found none, expected a leg here or in a stream, "
 			"as the flow's action is forward");
@@ -845,15 +826,13 @@ flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
 	json_write_name(out, spec->rule ? "rule" : "match");
 	json_write_open(out, '{');
 	if (spec->rule) {
-		fields_write(out, rule_fields, spec->rule);
+		table_write(out, rule_fields, spec->rule);
 	} else {
-		fields_write(out, match_fields, &spec->match);
-		if (!spec->match.any_source)
-			fields_write(out, match_src_fields, &spec->match);
-		fields_write(out, match_dst_fields, &spec->match);
+		table_write(out, match_fields, &spec->match);
+		table_write(out, match_dst_fields, &spec->match);
 	}
 	json_write_close(out, '}');
-	policy_write(out, spec);
+	table_write(out, policy_fields, spec);
 	streams_write(out, spec);
 	legs_write(out, spec->legs, spec->n_legs);
 	json_write_close(out, '}');

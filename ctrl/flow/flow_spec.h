@@ -69,17 +69,13 @@ struct flow_stream {
 
 struct flow_spec {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given */
-	uint8_t verdict; /* enum dp_verdict */
-	uint8_t down;
-	uint8_t latch; /* enum dp_latch */
 	uint8_t n_allow;
 	uint8_t declared; /* ours: a declaration brought it, and may take it away */
-	uint8_t class_verdict[DP_CLASS_COUNT];
 	struct flow_match match;
-	uint32_t latch_interval_ms; /* 0 unless the latch follows */
+	struct dp_flow
+		dp; /* verdicts, state, latch and policer; flow_compile() fills in the rest */
 	uint32_t idle_timeout_s; /* 0 = never */
 	uint32_t max_datagram_bytes; /* IP header included; 0 = as the ingress port's MTU */
-	struct dp_police police;
 	uint32_t last_leg_number; /* of the leg ids that we gave */
 	uint32_t n_all_legs; /* with those of streams */
 	uint16_t n_legs;
@@ -88,8 +84,6 @@ struct flow_spec {
 	struct flow_stream *streams;
 	struct dp_prefix *allow;
 	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
-	struct dp_flow
-		dp; /* verdicts, state, latch and policer; flow_compile() fills in the rest */
 };
 
 /* A spec with room for that much, zero but for its counts. NULL without memory. */

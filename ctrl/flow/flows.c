@@ -30,17 +30,8 @@ leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
 static int
 leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
 {
-	struct hop_request request;
-	uint8_t mac[6];
-	int rc;
+	const int rc = next_hops_ref(flows->hops, leg);
 
-	if (hop_request_make(leg, flows->ports, &request)) {
-		rc = next_hops_ref(flows->hops, &request);
-	} else {
-		hop_static_mac(leg, mac);
-		rc = next_hops_ref_static(
-			flows->hops, (unsigned)ports_find(flows->ports, leg->port), mac);
-	}
 	if (rc == -ENOSPC)
 		return fault_set(fault, FAULT_NO_ROOM, "",
 			"found one next hop more than the %u that fit, those of legs that go with "
@@ -59,13 +50,8 @@ static void
 hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
 	bool seen)
 {
-	struct hop_request request;
-
-	while (n_legs-- > 0) {
-		const bool asks = hop_request_make(&spec->legs[n_legs], flows->ports, &request);
-
-		next_hops_unref(flows->hops, asks ? &request : NULL, hops[n_legs], seen);
-	}
+	while (n_legs-- > 0)
+		next_hops_unref(flows->hops, &spec->legs[n_legs], hops[n_legs], seen);
 }
 
 int
@@ -100,58 +86,23 @@ void
 leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
 	struct next_hop_info *info, char reason[HOP_REASON_MAX])
 {
-	struct hop_request request;
-
 	next_hops_info_get(flows->hops, index, info);
 	reason[0] = '\0';
-	if (info->state == NEXT_HOP_PENDING && hop_request_make(leg, flows->ports, &request))
-		next_hops_reason(flows->hops, &request, reason);
-}
-
-/* A match is a key on its own port; a rule is one on its port, or on all of them. */
-
-static int
-rule_steer(struct flows *flows, const struct flow_rule *rule, struct fault *fault)
-{
-	struct dp_rule compiled;
-	int rc;
-
-	flow_rule_compile(rule, flows->ports, &compiled);
-	rc = steering_add_rule(flows->steering, compiled.port, &compiled);
-	if (rc == 0)
-		return 0;
-	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/rule",
-		"%s%s cannot be asked for its packets: %s", rule->port[0] ? "port " : "the ports",
-		rule->port, strerror(-rc));
+	if (info->state == NEXT_HOP_PENDING)
+		next_hops_reason(flows->hops, leg, reason);
 }
 
 int
 flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault)
 {
-	const struct flow_match *match = &spec->match;
-	int rc;
+	const char *port = spec->rule ? spec->rule->port : spec->match.port;
+	const int rc = steering_add(flows->steering, spec);
 
-	if (spec->rule)
-		return rule_steer(flows, spec->rule, fault);
-	rc = steering_add(flows->steering, (unsigned)ports_find(flows->ports, match->port), match);
 	if (rc == 0)
 		return 0;
-	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL, "/match/dst",
-		"port %s cannot be asked for its packets: %s", match->port, strerror(-rc));
-}
-
-void
-flow_unsteer(struct flows *flows, const struct flow_spec *spec, const struct steer_end *only)
-{
-	const struct flow_match *match = &spec->match;
-	struct dp_rule compiled;
-
-	if (spec->rule) {
-		flow_rule_compile(spec->rule, flows->ports, &compiled);
-		steering_del_rule(flows->steering, compiled.port, &compiled);
-		return;
-	}
-	steering_del(flows->steering, (unsigned)ports_find(flows->ports, match->port), match, only);
+	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL,
+		spec->rule ? "/rule" : "/match/dst", "packets cannot be steered to %s%s: %s",
+		port[0] ? "port " : "the ports", port, strerror(-rc));
 }
 
 /* Classes are checked before the latch: what is punted may come from anywhere, as STUN does. */
@@ -161,10 +112,10 @@ others_are_refused(const struct flow_spec *spec)
 	unsigned i;
 
 	for (i = 0; i < DP_CLASS_COUNT; i++) {
-		if (spec->class_verdict[i] == DP_PUNT)
+		if (spec->dp.class_verdict[i] == DP_PUNT)
 			return false;
 	}
-	return spec->latch == DP_LATCH_FIRST && !spec->rule;
+	return spec->dp.latch == DP_LATCH_FIRST && !spec->rule;
 }
 
 void
@@ -177,9 +128,7 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 	if (flow->only || flow->change || !others_are_refused(spec))
 		return;
 	only = malloc(sizeof(*only));
-	if (only && steering_narrow(flows->steering,
-			    (unsigned)ports_find(flows->ports, spec->match.port), &spec->match,
-			    source, only) == 0)
+	if (only && steering_narrow(flows->steering, spec, source, only) == 0)
 		flow->only = only;
 	else
 		free(only);
@@ -196,16 +145,8 @@ int
 flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
 	struct steering_wants *wants, struct fault *fault)
 {
-	const unsigned port = spec->rule ? 0 : (unsigned)ports_find(flows->ports, spec->match.port);
-	struct dp_rule compiled;
-	int rc = 0;
+	const int rc = steering_want(flows->steering, wants, spec, n_changes);
 
-	if (spec->rule) {
-		flow_rule_compile(spec->rule, flows->ports, &compiled);
-		rc = steering_want_rule(flows->steering, wants, compiled.port, &compiled);
-	} else if (!steering_has_room(flows->steering, port, n_changes)) {
-		rc = steering_want(flows->steering, wants, port, &spec->match);
-	}
 	if (rc == 0)
 		return 0;
 	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
@@ -259,16 +200,11 @@ legs_are_stale(void *arg)
 	timer_set(repoint, SLICE_PAUSE_MS);
 }
 
-/* Where a leg ought to be; what it holds, if that is right. */
-static unsigned
+/* The index that a leg ought to hold. */
+static uint16_t
 leg_index(const struct flows *flows, const struct flow *flow, unsigned leg)
 {
-	struct hop_request request;
-
-	if (next_hops_stale(flows->hops, flow->hops[leg]) == 0 ||
-		!hop_request_make(&flow->spec->legs[leg], flows->ports, &request))
-		return flow->hops[leg];
-	return next_hops_index(flows->hops, &request);
+	return (uint16_t)next_hops_index(flows->hops, &flow->spec->legs[leg], flow->hops[leg]);
 }
 
 static bool
@@ -297,7 +233,7 @@ flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *com
 	for (leg = 0; leg < spec->n_legs; leg++)
 		from[leg] = (uint16_t)leg;
 	for (leg = 0; leg < spec->n_all_legs; leg++)
-		repointed->hops[leg] = (uint16_t)leg_index(flows, flow, leg);
+		repointed->hops[leg] = leg_index(flows, flow, leg);
 	rc = flow_compile(spec, flows->ports, repointed->hops, compiled);
 	if (rc < 0)
 		return rc;
@@ -308,7 +244,6 @@ static void
 flow_repointed(struct flows *flows, struct repointed *repointed)
 {
 	struct flow *flow = repointed->flow;
-	struct hop_request request;
 	unsigned leg;
 
 	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
@@ -317,8 +252,7 @@ flow_repointed(struct flows *flows, struct repointed *repointed)
 		if (before == repointed->hops[leg])
 			continue;
 		flow->hops[leg] = repointed->hops[leg];
-		hop_request_make(&flow->spec->legs[leg], flows->ports, &request);
-		next_hops_updated(flows->hops, &request, before);
+		next_hops_updated(flows->hops, &flow->spec->legs[leg], before);
 	}
 	flow->handle = repointed->handle;
 	flows_changed(flows, flow, flow);
@@ -424,7 +358,7 @@ link_changed(void *arg, unsigned ifindex)
 	char mac[MAC_TEXT_MAX];
 	unsigned i;
 
-	steering_link_changed(flows->steering, flows->ports, ifindex);
+	steering_link_changed(flows->steering, ifindex);
 	for (i = 0; i < flows->ports->n; i++) {
 		struct dp_port_info *port = &flows->ports->info[i];
 
@@ -513,7 +447,7 @@ flows_fini(struct flows *flows)
 	const struct flow *flow = flow_db_after(&flows->db, 0);
 
 	for (; flow; flow = flow_db_next(flow))
-		flow_unsteer(flows, flow->spec, flow->only);
+		steering_del(flows->steering, flow->spec, flow->only);
 	if (flows->repoint.timer)
 		event_free(flows->repoint.timer);
 	next_hops_destroy(flows->hops);

@@ -118,8 +118,9 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 
 static void timer_passed(evutil_socket_t fd, short what, void *arg);
 
-bool
-hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct hop_request *request)
+/* False when the leg does not need the kernel: its next hop is static, or a multicast group. */
+static bool
+request_make(const struct next_hops *hops, const struct flow_leg *leg, struct hop_request *request)
 {
 	const bool has_gateway = leg->hop == FLOW_HOP_GATEWAY;
 
@@ -128,23 +129,14 @@ hop_request_make(const struct flow_leg *leg, const struct ports *ports, struct h
 	if (!has_gateway && address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
 		return false;
 	memset(request, 0, sizeof(*request));
-	request->port = (uint16_t)ports_find(ports, leg->port);
-	request->ifindex = ports->info[request->port].ifindex;
+	request->port = (uint16_t)ports_find(hops->ports, leg->port);
+	request->ifindex = hops->ports->info[request->port].ifindex;
 	request->vlan = leg->dp.vlan;
 	request->outer_vlan = leg->dp.outer_vlan;
 	request->family = leg->dp.family;
 	request->has_gateway = has_gateway;
 	memcpy(request->to, has_gateway ? leg->next_hop : leg->dp.dst, sizeof(request->to));
 	return true;
-}
-
-void
-hop_static_mac(const struct flow_leg *leg, uint8_t mac[6])
-{
-	if (leg->hop == FLOW_HOP_MAC)
-		memcpy(mac, leg->mac, sizeof(leg->mac));
-	else
-		address_multicast_mac(leg->dp.family, leg->dp.dst, mac);
 }
 
 struct next_hops *
@@ -366,21 +358,6 @@ hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct ho
 	return 0;
 }
 
-int
-next_hops_ref_static(struct next_hops *hops, unsigned port, const uint8_t mac[6])
-{
-	struct hop_key key = {.has_neighbour = 1};
-	struct hop_slot *slot;
-	int error;
-
-	memcpy(key.mac, mac, sizeof(key.mac));
-	slot = hop_slot_find(hops, port, &key, false, &error);
-	if (!slot)
-		return error;
-	slot->legs++;
-	return (int)slot_index(hops, slot);
-}
-
 unsigned
 next_hops_left(const struct next_hops *hops)
 {
@@ -449,14 +426,22 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 
 /* Requests, each once however many legs have it, and which legs have yet to follow it. */
 
-/* NULL when no leg has it. */
 static struct hop_tracked *
-hop_tracked_find(const struct next_hops *hops, const struct hop_request *request)
+tracked_find(const struct next_hops *hops, const struct hop_request *request)
 {
 	struct hop_tracked *tracked;
 
 	HASH_FIND(hh, hops->tracked, request, sizeof(*request), tracked);
 	return tracked;
+}
+
+/* NULL when the leg does not need the kernel. */
+static struct hop_tracked *
+leg_tracked(const struct next_hops *hops, const struct flow_leg *leg)
+{
+	struct hop_request request;
+
+	return request_make(hops, leg, &request) ? tracked_find(hops, &request) : NULL;
 }
 
 /* Returns what route_resolve() does, and *key for it. */
@@ -510,12 +495,38 @@ tracked_create(
 	return 0;
 }
 
-int
-next_hops_ref(struct next_hops *hops, const struct hop_request *request)
+/* A leg whose address the operator named, or a multicast group has by itself. */
+static int
+static_ref(struct next_hops *hops, const struct flow_leg *leg)
 {
-	struct hop_tracked *tracked = hop_tracked_find(hops, request);
-	int rc = tracked ? 0 : tracked_create(hops, request, &tracked);
+	struct hop_key key = {.has_neighbour = 1};
+	struct hop_slot *slot;
+	int error;
 
+	if (leg->hop == FLOW_HOP_MAC)
+		memcpy(key.mac, leg->mac, sizeof(key.mac));
+	else
+		address_multicast_mac(leg->dp.family, leg->dp.dst, key.mac);
+	slot = hop_slot_find(
+		hops, (unsigned)ports_find(hops->ports, leg->port), &key, false, &error);
+	if (!slot)
+		return error;
+	slot->legs++;
+	return (int)slot_index(hops, slot);
+}
+
+int
+next_hops_ref(struct next_hops *hops, const struct flow_leg *leg)
+{
+	struct hop_tracked *tracked;
+	struct hop_request request;
+	int rc = 0;
+
+	if (!request_make(hops, leg, &request))
+		return static_ref(hops, leg);
+	tracked = tracked_find(hops, &request);
+	if (!tracked)
+		rc = tracked_create(hops, &request, &tracked);
 	if (rc < 0)
 		return rc;
 	tracked->legs++;
@@ -545,15 +556,15 @@ tracked_unref(struct next_hops *hops, struct hop_tracked *tracked, struct hop_sl
 }
 
 void
-next_hops_unref(
-	struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen)
+next_hops_unref(struct next_hops *hops, const struct flow_leg *leg, unsigned index, bool seen)
 {
+	struct hop_tracked *tracked = leg_tracked(hops, leg);
 	struct hop_slot *held = &hops->slots[index];
 
 	held->legs--;
 	held->seen |= seen;
-	if (request)
-		tracked_unref(hops, hop_tracked_find(hops, request), held);
+	if (tracked)
+		tracked_unref(hops, tracked, held);
 	hop_slot_release(hops, held);
 }
 
@@ -564,12 +575,6 @@ next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg)
 	hops->on_stale_arg = arg;
 }
 
-unsigned
-next_hops_stale(const struct next_hops *hops, unsigned index)
-{
-	return hops->slots[index].stale;
-}
-
 uint64_t
 next_hops_stale_all(const struct next_hops *hops)
 {
@@ -577,15 +582,18 @@ next_hops_stale_all(const struct next_hops *hops)
 }
 
 unsigned
-next_hops_index(const struct next_hops *hops, const struct hop_request *request)
+next_hops_index(const struct next_hops *hops, const struct flow_leg *leg, unsigned index)
 {
-	return slot_index(hops, hop_tracked_find(hops, request)->slot);
+	const struct hop_tracked *tracked =
+		hops->slots[index].stale > 0 ? leg_tracked(hops, leg) : NULL;
+
+	return tracked ? slot_index(hops, tracked->slot) : index;
 }
 
 void
-next_hops_updated(struct next_hops *hops, const struct hop_request *request, unsigned from)
+next_hops_updated(struct next_hops *hops, const struct flow_leg *leg, unsigned from)
 {
-	struct hop_tracked *tracked = hop_tracked_find(hops, request);
+	struct hop_tracked *tracked = leg_tracked(hops, leg);
 	struct hop_slot *left = &hops->slots[from];
 
 	tracked->stale--;
@@ -620,11 +628,12 @@ neighbour_reason(const struct hop_target *target, const char *iface, char reason
 }
 
 void
-next_hops_reason(const struct next_hops *hops, const struct hop_request *request,
-	char reason[HOP_REASON_MAX])
+next_hops_reason(
+	const struct next_hops *hops, const struct flow_leg *leg, char reason[HOP_REASON_MAX])
 {
-	const struct hop_tracked *tracked = hop_tracked_find(hops, request);
+	const struct hop_tracked *tracked = leg_tracked(hops, leg);
 	const struct hop_target *target = tracked ? tracked->slot->target : NULL;
+	const struct hop_request *request = &tracked->request;
 	const unsigned out = tracked ? target->key.neighbour.ifindex : 0;
 	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX];
 	bool exists;

@@ -23,13 +23,6 @@
 #include "flow/flow_spec.h"
 #include "net/net.h"
 
-/* The request of a leg; false when the leg does not need the kernel (static, or multicast). */
-bool hop_request_make(
-	const struct flow_leg *leg, const struct ports *ports, struct hop_request *request);
-
-/* The address of such a leg, which the operator named or which the group has by itself. */
-void hop_static_mac(const struct flow_leg *leg, uint8_t mac[6]);
-
 #define HOP_REASON_MAX 256
 #define HOP_PREFIXES_MAX 16 /* of a burst of changed routes; beyond it all are resolved again */
 
@@ -82,17 +75,13 @@ void next_hops_rehearse(struct next_hops *hops, bool rehearses);
  * Take the reference of one leg. Returns the index, -ENOSPC when all indexes are in use, -ENOMEM,
  * or what dp_next_hop_set() refused with.
  */
-int next_hops_ref(struct next_hops *hops, const struct hop_request *request);
-
-/* The same for a MAC address that stays as it is. */
-int next_hops_ref_static(struct next_hops *hops, unsigned port, const uint8_t mac[6]);
+int next_hops_ref(struct next_hops *hops, const struct flow_leg *leg);
 
 /*
- * Give the reference of a leg back, which holds `index`; the request is NULL for a static one.
- * `seen`: a leg with this index was committed.
+ * Give the reference of a leg back, which holds `index`. `seen`: a leg with this index was
+ * committed.
  */
-void next_hops_unref(
-	struct next_hops *hops, const struct hop_request *request, unsigned index, bool seen);
+void next_hops_unref(struct next_hops *hops, const struct flow_leg *leg, unsigned index, bool seen);
 
 /* A grace period has passed: indexes given back before may be used again. */
 void next_hops_reclaim(struct next_hops *hops);
@@ -108,19 +97,18 @@ void next_hops_port_changed(struct next_hops *hops, unsigned port);
 /* What stands behind an index that has references. */
 void next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info);
 
-/* Why a leg is pending, for people: "no route to 198.51.100.7 out of eth1". */
-void next_hops_reason(const struct next_hops *hops, const struct hop_request *request,
-	char reason[HOP_REASON_MAX]);
+/* Why a leg is pending, for people: "no route to 198.51.100.7 out of eth1"; "": it is not. */
+void next_hops_reason(
+	const struct next_hops *hops, const struct flow_leg *leg, char reason[HOP_REASON_MAX]);
 
-/* Legs that hold an index which is not any more that of their request; of one index, of all. */
-unsigned next_hops_stale(const struct next_hops *hops, unsigned index);
+/* Legs that hold an index which is not that of their request any more. */
 uint64_t next_hops_stale_all(const struct next_hops *hops);
 
-/* The index that a request with references has now. */
-unsigned next_hops_index(const struct next_hops *hops, const struct hop_request *request);
+/* The index that a leg with a reference ought to hold, while it holds `index`. */
+unsigned next_hops_index(const struct next_hops *hops, const struct flow_leg *leg, unsigned index);
 
-/* A leg that was stale at `from` holds the index that its request has now; committed. */
-void next_hops_updated(struct next_hops *hops, const struct hop_request *request, unsigned from);
+/* A leg that was stale at `from` holds the index that it ought to; committed. */
+void next_hops_updated(struct next_hops *hops, const struct flow_leg *leg, unsigned from);
 
 /*
  * After a change of routes, links or addresses, requests are resolved again soon, so that a burst

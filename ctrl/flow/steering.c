@@ -47,6 +47,7 @@ steering_init(struct steering *steering, const struct config *config, const stru
 	struct fault *fault)
 {
 	memset(steering, 0, sizeof(*steering));
+	steering->ports = ports;
 	for (; steering->n < ports->n; steering->n++) {
 		const struct dp_port_info *info = &ports->info[steering->n];
 		int rc;
@@ -76,12 +77,13 @@ steering_fini(struct steering *steering)
 }
 
 void
-steering_link_changed(const struct steering *steering, const struct ports *ports, unsigned ifindex)
+steering_link_changed(const struct steering *steering, unsigned ifindex)
 {
 	unsigned i;
 
 	for (i = 0; i < steering->n; i++) {
-		if (steering->steers[i] && (ifindex == 0 || ports->info[i].ifindex == ifindex))
+		if (steering->steers[i] &&
+			(ifindex == 0 || steering->ports->info[i].ifindex == ifindex))
 			steer_follow_mac(steering->steers[i]);
 	}
 }
@@ -103,49 +105,6 @@ end_make(const uint8_t address[16], uint16_t port, struct steer_end *end)
 	memset(end, 0, sizeof(*end));
 	memcpy(end->addr, address, sizeof(end->addr));
 	end->port = port;
-}
-
-int
-steering_add(struct steering *steering, unsigned port, const struct flow_match *match)
-{
-	struct steer_end source;
-	struct steer_key key;
-
-	if (!steering->steers[port])
-		return 0;
-	key_make(match, &key);
-	end_make(match->src, match->src_port, &source);
-	return steer_add(steering->steers[port], &key,
-		match->any_source || steering->punts[port] ? NULL : &source);
-}
-
-int
-steering_del(struct steering *steering, unsigned port, const struct flow_match *match,
-	const struct steer_end *only)
-{
-	struct steer_end source;
-	struct steer_key key;
-
-	if (!steering->steers[port])
-		return 0;
-	key_make(match, &key);
-	end_make(match->src, match->src_port, &source);
-	if (!match->any_source && !steering->punts[port])
-		only = &source;
-	return steer_del(steering->steers[port], &key, only);
-}
-
-int
-steering_narrow(struct steering *steering, unsigned port, const struct flow_match *match,
-	const struct dp_latched *source, struct steer_end *only)
-{
-	struct steer_key key;
-
-	if (!steering->steers[port] || steering->punts[port])
-		return -EPERM;
-	key_make(match, &key);
-	end_make(source->src, source->src_port, only);
-	return steer_narrow(steering->steers[port], &key, only);
 }
 
 /* The words that a prefix leaves open are zero in both. */
@@ -185,51 +144,6 @@ range_make(const struct dp_rule *rule, struct steer_range *range)
 	range->family = rule->family;
 }
 
-/* From the ports first to end - 1, all of them; the error is that of the last to refuse. */
-static int
-ranges_del(struct steering *steering, unsigned first, unsigned end, const struct steer_range *range)
-{
-	int ret = 0;
-
-	while (end-- > first) {
-		int rc = steering->steers[end] ? steer_del_range(steering->steers[end], range) : 0;
-
-		ret = rc < 0 ? rc : ret;
-	}
-	return ret;
-}
-
-int
-steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
-{
-	const unsigned first = port == DP_RULE_ANY ? 0 : port;
-	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
-	struct steer_range range;
-	unsigned i;
-
-	range_make(rule, &range);
-	for (i = first; i < end; i++) {
-		int rc = steering->steers[i] ? steer_add_range(steering->steers[i], &range) : 0;
-
-		if (rc < 0) {
-			ranges_del(steering, first, i, &range);
-			return rc;
-		}
-	}
-	return 0;
-}
-
-int
-steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule)
-{
-	const unsigned first = port == DP_RULE_ANY ? 0 : port;
-	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
-	struct steer_range range;
-
-	range_make(rule, &range);
-	return ranges_del(steering, first, end, &range);
-}
-
 /* Hashed as bytes. */
 struct steering_what {
 	uint32_t port;
@@ -240,14 +154,110 @@ struct steering_what {
 	};
 };
 
+static void
+what_make(const struct flow_spec *spec, struct steering_what *what)
+{
+	memset(what, 0, sizeof(*what));
+	what->is_range = spec->rule != NULL;
+	if (spec->rule)
+		range_make(&spec->rule->rule, &what->range);
+	else
+		key_make(&spec->match, &what->key);
+}
+
+/* Whether a flow is to be steered on that port. */
+static bool
+spec_is_on(const struct steering *steering, const struct flow_spec *spec, unsigned port)
+{
+	const char *name = spec->rule ? spec->rule->port : spec->match.port;
+
+	return steering->steers[port] &&
+	       (name[0] == '\0' || strcmp(name, steering->ports->info[port].name) == 0);
+}
+
+/* The source that a match names, in *end; `other` when it names none, or all are wanted. */
+static const struct steer_end *
+source_make(const struct steering *steering, const struct flow_match *match, unsigned port,
+	const struct steer_end *other, struct steer_end *end)
+{
+	end_make(match->src, match->src_port, end);
+	return match->any_source || steering->punts[port] ? other : end;
+}
+
+/* From the ports before `end`; the error is that of the last to refuse. */
+static int
+ports_del(struct steering *steering, unsigned end, const struct flow_spec *spec,
+	const struct steer_end *only)
+{
+	struct steering_what what;
+	struct steer_end source;
+	int rc, ret = 0;
+
+	what_make(spec, &what);
+	while (end-- > 0) {
+		if (!spec_is_on(steering, spec, end))
+			continue;
+		rc = spec->rule ? steer_del_range(steering->steers[end], &what.range)
+				: steer_del(steering->steers[end], &what.key,
+					  source_make(steering, &spec->match, end, only, &source));
+		ret = rc < 0 ? rc : ret;
+	}
+	return ret;
+}
+
+int
+steering_add(struct steering *steering, const struct flow_spec *spec)
+{
+	struct steering_what what;
+	struct steer_end source;
+	unsigned i;
+	int rc;
+
+	what_make(spec, &what);
+	for (i = 0; i < steering->n; i++) {
+		if (!spec_is_on(steering, spec, i))
+			continue;
+		rc = spec->rule ? steer_add_range(steering->steers[i], &what.range)
+				: steer_add(steering->steers[i], &what.key,
+					  source_make(steering, &spec->match, i, NULL, &source));
+		if (rc < 0) {
+			ports_del(steering, i, spec, NULL);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int
+steering_del(struct steering *steering, const struct flow_spec *spec, const struct steer_end *only)
+{
+	return ports_del(steering, steering->n, spec, only);
+}
+
+int
+steering_narrow(struct steering *steering, const struct flow_spec *spec,
+	const struct dp_latched *source, struct steer_end *only)
+{
+	struct steer_key key;
+	unsigned i;
+
+	key_make(&spec->match, &key);
+	end_make(source->src, source->src_port, only);
+	for (i = 0; i < steering->n; i++) {
+		if (spec_is_on(steering, spec, i) && !steering->punts[i])
+			return steer_narrow(steering->steers[i], &key, only);
+	}
+	return -EPERM;
+}
+
 struct steering_want {
 	UT_hash_handle hh;
 	struct steering_what what;
 };
 
-/* 1: it was not wanted yet, 0: it was, or -ENOMEM. */
+/* Count it in *n unless it is wanted already. 0 or -ENOMEM. */
 static int
-want_add(struct steering_wants *wants, const struct steering_what *what)
+want_add(struct steering_wants *wants, const struct steering_what *what, unsigned *n)
 {
 	struct steering_want *want;
 
@@ -259,72 +269,46 @@ want_add(struct steering_wants *wants, const struct steering_what *what)
 		return -ENOMEM;
 	want->what = *what;
 	HASH_ADD(hh, wants->all, what, sizeof(want->what), want);
-	if (want->hh.tbl)
-		return 1;
-	free(want);
-	return -ENOMEM;
-}
-
-int
-steering_want(const struct steering *steering, struct steering_wants *wants, unsigned port,
-	const struct flow_match *match)
-{
-	const struct steer *steer = steering->steers[port];
-	struct steering_what what;
-	int rc;
-
-	if (!steer)
-		return 0;
-	memset(&what, 0, sizeof(what));
-	what.port = port;
-	key_make(match, &what.key);
-	rc = steer_has(steer, &what.key);
-	if (rc == 0)
-		rc = want_add(wants, &what);
-	else if (rc > 0)
-		rc = 0;
-	wants->n_keys[port] += rc > 0;
-	return rc < 0 ? rc : 0;
-}
-
-int
-steering_want_rule(const struct steering *steering, struct steering_wants *wants, unsigned port,
-	const struct dp_rule *rule)
-{
-	const unsigned first = port == DP_RULE_ANY ? 0 : port;
-	const unsigned end = port == DP_RULE_ANY ? steering->n : port + 1;
-	struct steering_what what;
-	unsigned i;
-
-	memset(&what, 0, sizeof(what));
-	what.is_range = 1;
-	range_make(rule, &what.range);
-	for (i = first; i < end; i++) {
-		int rc;
-
-		if (!steering->steers[i] || steer_has_range(steering->steers[i], &what.range))
-			continue;
-		what.port = i;
-		rc = want_add(wants, &what);
-		if (rc < 0)
-			return rc;
-		wants->n_ranges[i] += rc > 0;
+	if (!want->hh.tbl) {
+		free(want);
+		return -ENOMEM;
 	}
+	(*n)++;
 	return 0;
 }
 
-bool
-steering_has_room(const struct steering *steering, unsigned port, size_t n)
+int
+steering_want(const struct steering *steering, struct steering_wants *wants,
+	const struct flow_spec *spec, size_t n_changes)
 {
-	const struct steer *steer = steering->steers[port];
+	struct steering_what what;
+	unsigned i;
+	int rc = 0;
 
-	return !steer || steer_key_count(steer) + n <= STEER_KEYS_MAX;
+	what_make(spec, &what);
+	for (i = 0; i < steering->n && rc == 0; i++) {
+		const struct steer *steer = steering->steers[i];
+
+		/* Keys need not be counted where all changes have room in any case. */
+		if (!spec_is_on(steering, spec, i) ||
+			(!spec->rule && steer_key_count(steer) + n_changes <= STEER_KEYS_MAX))
+			continue;
+		what.port = i;
+		rc = spec->rule ? steer_has_range(steer, &what.range) : steer_has(steer, &what.key);
+		if (rc == 0)
+			rc = want_add(
+				wants, &what, spec->rule ? &wants->n_ranges[i] : &wants->n_keys[i]);
+		else if (rc > 0)
+			rc = 0;
+	}
+	return rc;
 }
 
 int
-steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
-	const struct ports *ports, struct fault *fault)
+steering_wants_check(
+	const struct steering *steering, const struct steering_wants *wants, struct fault *fault)
 {
+	const struct ports *ports = steering->ports;
 	unsigned i;
 
 	for (i = 0; i < steering->n; i++) {

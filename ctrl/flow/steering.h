@@ -16,6 +16,7 @@
 #define STEERING_RULES_MAX 64 /* different rules of one steered port */
 
 struct steer;
+struct steer_end;
 struct steering_want;
 
 /* Different keys and ranges that are not in use yet, and are wanted. Zeroes: none. */
@@ -24,9 +25,9 @@ struct steering_wants {
 	unsigned n_keys[DP_PORTS_MAX];
 	unsigned n_ranges[DP_PORTS_MAX];
 };
-struct steer_end;
 
 struct steering {
+	const struct ports *ports; /* borrowed */
 	unsigned n;
 	struct steer *steers[DP_PORTS_MAX]; /* NULL: the port is not steered */
 	bool punts[DP_PORTS_MAX]; /* what no flow matches goes to control: every source is wanted */
@@ -43,47 +44,36 @@ int steering_init(struct steering *steering, const struct config *config, const 
 	struct fault *fault);
 void steering_fini(struct steering *steering);
 
-/* An interface changed, 0 = any may have: ask for frames to the MAC address that it has now. */
-void steering_link_changed(
-	const struct steering *steering, const struct ports *ports, unsigned ifindex);
+/* An interface changed, 0 = any may have: steer frames to the MAC address that it has now. */
+void steering_link_changed(const struct steering *steering, unsigned ifindex);
 
 /*
- * Ask for, or no longer ask for, a flow's packets on a port: those of the source that the match
- * names, else of the one that it was narrowed to, `only`; NULL = of any. Counted. 0 or negative
- * errno.
+ * Steer, or no longer steer, a flow's packets on its port, or on all ports for a rule without one:
+ * those of the source that the match names, else of the one that it was narrowed to, `only`; NULL =
+ * of any. Counted. 0 or negative errno; then nothing was added. -ENOSPC: a port has no room.
  */
-int steering_add(struct steering *steering, unsigned port, const struct flow_match *match);
-int steering_del(struct steering *steering, unsigned port, const struct flow_match *match,
-	const struct steer_end *only);
+int steering_add(struct steering *steering, const struct flow_spec *spec);
+int steering_del(
+	struct steering *steering, const struct flow_spec *spec, const struct steer_end *only);
 
 /*
  * A listener that was added takes packets of one source only; *only becomes what steering_del() is
  * to be given. 0 or negative errno, and nothing has changed; -EPERM: others' are wanted all the
  * same.
  */
-int steering_narrow(struct steering *steering, unsigned port, const struct flow_match *match,
+int steering_narrow(struct steering *steering, const struct flow_spec *spec,
 	const struct dp_latched *source, struct steer_end *only);
 
 /*
- * The same for a rule, whose own port is ignored; DP_RULE_ANY is all ports that are steered,
- * all of them or, on failure, none. -ENOSPC: a port has STEERING_RULES_MAX of them.
+ * Count what a flow, one of n_changes that are made together, would need beyond what is in use or
+ * counted before. 0 or negative errno.
  */
-int steering_add_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
-int steering_del_rule(struct steering *steering, unsigned port, const struct dp_rule *rule);
-
-/*
- * Count what a match, or a rule, would need beyond what is in use or counted before. 0 or negative
- * errno. Matches need not be counted where n more of them fit on the port in any case.
- */
-int steering_want(const struct steering *steering, struct steering_wants *wants, unsigned port,
-	const struct flow_match *match);
-int steering_want_rule(const struct steering *steering, struct steering_wants *wants, unsigned port,
-	const struct dp_rule *rule);
-bool steering_has_room(const struct steering *steering, unsigned port, size_t n);
+int steering_want(const struct steering *steering, struct steering_wants *wants,
+	const struct flow_spec *spec, size_t n_changes);
 
 /* -1 with *fault set when more is wanted of some port than it has. */
-int steering_wants_check(const struct steering *steering, const struct steering_wants *wants,
-	const struct ports *ports, struct fault *fault);
+int steering_wants_check(
+	const struct steering *steering, const struct steering_wants *wants, struct fault *fault);
 void steering_wants_fini(struct steering_wants *wants);
 
 /* Packets that the steering program made the same of, since it was attached. */

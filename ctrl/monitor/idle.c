@@ -112,8 +112,8 @@ idle_monitor_fini(struct idle_monitor *idle)
 static bool
 latch_may_move(const struct flow *flow)
 {
-	return flow->spec->latch == DP_LATCH_FOLLOW ||
-	       (flow->spec->latch == DP_LATCH_FIRST &&
+	return flow->spec->dp.latch == DP_LATCH_FOLLOW ||
+	       (flow->spec->dp.latch == DP_LATCH_FIRST &&
 		       (flow->watch.moves == 0 || flow->watch.narrow_later));
 }
 
@@ -139,9 +139,9 @@ static void
 flow_begin(struct idle_monitor *idle, struct flow *flow, uint64_t time_ns)
 {
 	struct flow_watch *watch = &flow->watch;
-	const bool drops = flow->spec->verdict == DP_DROP;
+	const bool drops = flow->spec->dp.verdict == DP_DROP;
 
-	if (flow->spec->latch == DP_LATCH_OPEN)
+	if (flow->spec->dp.latch == DP_LATCH_OPEN)
 		watch->moves = 0;
 	watch->narrow_later = watch->moves != 0;
 	if (flow->spec->idle_timeout_s == 0)

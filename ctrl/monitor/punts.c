@@ -99,10 +99,10 @@ flow_can_punt(const struct flow_spec *spec)
 {
 	unsigned i;
 
-	if (spec->verdict == DP_PUNT)
+	if (spec->dp.verdict == DP_PUNT)
 		return true;
 	for (i = 0; i < DP_CLASS_COUNT; i++) {
-		if (spec->class_verdict[i] == DP_PUNT)
+		if (spec->dp.class_verdict[i] == DP_PUNT)
 			return true;
 	}
 	for (i = 0; i < spec->n_streams; i++) {

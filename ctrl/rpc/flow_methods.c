@@ -46,19 +46,19 @@ flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
 	const struct rate_row *row = flow_rate_row(rates, flow);
 	const struct flow_spec *spec = flow->spec;
 	const char *ingress = spec->rule ? spec->rule->port : spec->match.port;
-	uint32_t health = spec->down ? HEALTH_DOWN : 0;
+	uint32_t health = spec->dp.down ? HEALTH_DOWN : 0;
 	struct next_hop_info info;
 	unsigned i;
 
 	*bad = spec->n_all_legs;
-	if (!spec->down && ingress[0] &&
+	if (!spec->dp.down && ingress[0] &&
 		dp_port_is_down(list->context->dp,
 			(unsigned)ports_find(list->context->flows->ports, ingress)))
 		health |= HEALTH_PORT_DOWN;
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (spec->legs[i].dp.down)
 			health |= HEALTH_DOWN;
-		if (spec->down || spec->legs[i].dp.down)
+		if (spec->dp.down || spec->legs[i].dp.down)
 			continue;
 		next_hops_info_get(list->context->flows->hops, flow->hops[i], &info);
 		health |= 1u << info.state;
@@ -272,7 +272,7 @@ source_encode(const struct dp *dp, const struct flow *flow)
 {
 	struct dp_latched latched;
 
-	if (flow->spec->latch == DP_LATCH_OPEN ||
+	if (flow->spec->dp.latch == DP_LATCH_OPEN ||
 		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
 		return json_null();
 	return latched_encode(flow->spec->match.family, &latched);

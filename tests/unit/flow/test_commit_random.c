@@ -317,7 +317,7 @@ spec_expect(const struct flow_spec *spec, const struct model_flow *as)
 
 	cr_assert_eq(ntohs(spec->match.dst_port), as->port, "%s: %s", where, text);
 	cr_assert_eq(spec->declared, as->declared, "%s: %s", where, text);
-	cr_assert_eq(spec->down, as->down, "%s: %s", where, text);
+	cr_assert_eq(spec->dp.down, as->down, "%s: %s", where, text);
 	cr_assert_eq(spec->n_legs, as->n_legs, "%s: %s", where, text);
 	for (unsigned i = 0; i < as->n_legs; i++) {
 		cr_assert_eq(atoi(spec->legs[i].id + 4), as->legs[i].id, "%s: %s", where, text);

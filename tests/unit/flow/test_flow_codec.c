@@ -337,7 +337,8 @@ Test(flow_parts, bursts_by_rate)
 		snprintf(text, sizeof(text), "{" MATCH LEGS ",'police':%s}", cases[i].police);
 		spec = flow_spec_of_text(text, &fault);
 		cr_assert_not_null(spec);
-		cr_expect_eq(spec->police.burst_bytes, cases[i].burst_bytes, "%s", cases[i].police);
+		cr_expect_eq(
+			spec->dp.police.burst_bytes, cases[i].burst_bytes, "%s", cases[i].police);
 		free(spec);
 	}
 }
@@ -358,11 +359,11 @@ Test(flow_parts, follow_has_an_interval)
 	struct flow_spec *spec = flow_spec_of_text("{" MATCH LEGS ",'latch':'follow'}", &fault);
 
 	cr_assert_not_null(spec);
-	cr_expect_eq(spec->latch_interval_ms, 1000);
+	cr_expect_eq(spec->dp.latch_interval_ms, 1000);
 	free(spec);
 	spec = flow_spec_of_text("{" MATCH LEGS ",'latch':'follow','latch_interval_ms':0}", &fault);
 	cr_assert_not_null(spec);
-	cr_expect_eq(spec->latch_interval_ms, 0);
+	cr_expect_eq(spec->dp.latch_interval_ms, 0);
 	free(spec);
 }
 

@@ -263,7 +263,7 @@ Test(legs, admin)
 	cr_expect_str_eq(fault.pointer, "/flow");
 	room.dp->fail_add = -ENOMEM;
 	cr_expect_eq(room_admin(&room, "a", NULL, false, &fault), -1);
-	cr_expect_eq(flow->spec->down, 1);
+	cr_expect_eq(flow->spec->dp.down, 1);
 	room_expect(&room, 1, 3);
 }
 

@@ -46,31 +46,45 @@ teardown(void)
 TestSuite(next_hops, .init = setup, .fini = teardown);
 
 /* By p1 to 198.51.100.<last>. */
-static struct hop_request
-asks(uint8_t last)
+static struct flow_leg
+leg_to(uint8_t last)
 {
-	return (struct hop_request){.ifindex = ports.info[1].ifindex,
-		.port = 1,
-		.family = 4,
-		.to = {198, 51, 100, last}};
+	return (struct flow_leg){.port = "p1", .dp = {.family = 4, .dst = {198, 51, 100, last}}};
+}
+
+static struct flow_leg
+leg_static(const char *port, const uint8_t mac[6])
+{
+	struct flow_leg leg = {.hop = FLOW_HOP_MAC, .dp = {.family = 4, .dst = {198, 51, 100, 9}}};
+
+	strcpy(leg.port, port);
+	memcpy(leg.mac, mac, sizeof(leg.mac));
+	return leg;
 }
 
 static unsigned
-get(uint8_t last)
+ref(const struct flow_leg *leg)
 {
-	const struct hop_request request = asks(last);
-	int index = next_hops_ref(hops, &request);
+	int index = next_hops_ref(hops, leg);
 
 	cr_assert_geq(index, 0, "%s", strerror(-index));
 	return (unsigned)index;
 }
 
+static unsigned
+get(uint8_t last)
+{
+	const struct flow_leg leg = leg_to(last);
+
+	return ref(&leg);
+}
+
 static void
 put(uint8_t last, unsigned index, bool seen)
 {
-	const struct hop_request request = asks(last);
+	const struct flow_leg leg = leg_to(last);
 
-	next_hops_unref(hops, &request, index, seen);
+	next_hops_unref(hops, &leg, index, seen);
 }
 
 /* The kernel tells that 198.51.100.<last> has this MAC address, or none. */
@@ -115,45 +129,60 @@ Test(next_hops, written_whole)
 
 Test(next_hops, shared_and_counted)
 {
-	struct hop_request request = asks(9);
-	const unsigned index = get(9);
+	const struct flow_leg fixed = leg_static("p1", mac_a);
+	struct flow_leg leg = leg_to(9);
+	const unsigned index = get(9), tenth = get(10);
 
 	cr_expect_eq(get(9), index);
-	cr_expect_eq(fake_net()->n_aims, 1, "asked for once");
-	cr_expect_eq(fake_net()->n_kept, 1);
-	cr_expect_neq(get(10), index);
-	request.vlan = 5;
-	cr_expect_neq((unsigned)next_hops_ref(hops, &request), index, "VLAN");
-	request = asks(9);
-	request.port = 0;
-	cr_expect_neq((unsigned)next_hops_ref(hops, &request), index, "port");
-	cr_expect_neq((unsigned)next_hops_ref_static(hops, 1, mac_a), index);
-	request = asks(9);
-	request.has_gateway = 1;
-	cr_expect_eq(
-		(unsigned)next_hops_ref(hops, &request), index, "the same neighbour by its name");
+	cr_expect_eq(fake_net()->n_aims, 2, "resolved once");
+	cr_expect_eq(fake_net()->n_kept, 2);
+	cr_expect_neq(tenth, index);
+	leg.dp.vlan = 5;
+	cr_expect_neq(ref(&leg), index, "VLAN");
+	leg = leg_to(9);
+	strcpy(leg.port, "p0");
+	ports.info[0].ifindex = ports.info[1].ifindex;
+	cr_expect_neq(ref(&leg), index, "port");
+	cr_expect_neq(ref(&fixed), index);
+	leg = leg_to(77);
+	leg.hop = FLOW_HOP_GATEWAY;
+	memcpy(leg.next_hop, (uint8_t[]){198, 51, 100, 9}, 4);
+	cr_expect_eq(ref(&leg), index, "the same neighbour by its name");
 	cr_expect_eq(fake_net()->n_kept, 3, "static ones are not the kernel's");
 	put(9, index, false);
 	put(9, index, false);
 	cr_expect_eq(fake_net()->n_kept, 3);
-	next_hops_unref(hops, &request, index, false);
+	next_hops_unref(hops, &leg, index, false);
 	cr_expect_eq(fake_net()->n_kept, 3, "the other port has it");
 	put(10, get(10), false);
-	put(10, next_hops_index(hops, (struct hop_request[]){asks(10)}), false);
+	put(10, tenth, false);
 	cr_expect_eq(fake_net()->n_kept, 2);
+}
+
+/* An IPv4 and an IPv6 group (RFC 1112, 6.4; RFC 2464, 7). */
+Test(next_hops, multicast_needs_no_neighbour)
+{
+	struct flow_leg leg = {.port = "p1", .dp = {.family = 4, .dst = {239, 255, 1, 2}}};
+
+	expect_mac(ref(&leg), (uint8_t[]){0x01, 0x00, 0x5e, 0x7f, 1, 2});
+	leg.dp.family = 6;
+	memcpy(leg.dp.dst, (uint8_t[16]){0xff, 5, [12] = 1, 2, 3, 4}, 16);
+	expect_mac(ref(&leg), (uint8_t[]){0x33, 0x33, 1, 2, 3, 4});
+	cr_expect_eq(fake_net()->n_aims, 0);
 }
 
 Test(next_hops, index_waits_for_grace)
 {
-	int index = next_hops_ref_static(hops, 2, mac_a);
-	int other;
+	const struct flow_leg a = leg_static("p2", mac_a), b = leg_static("p2", mac_b);
+	const unsigned index = ref(&a);
+	unsigned other;
 
-	next_hops_unref(hops, NULL, (unsigned)index, true);
-	other = next_hops_ref_static(hops, 2, mac_b);
+	next_hops_unref(hops, &a, index, true);
+	other = ref(&b);
 	cr_expect_neq(other, index, "a worker may still hold a packet for it");
-	next_hops_unref(hops, NULL, (unsigned)other, false);
+	next_hops_unref(hops, &b, other, false);
 	next_hops_reclaim(hops);
-	cr_expect_eq(next_hops_ref_static(hops, 2, mac_b), index);
+	cr_expect_eq(ref(&b), index);
 }
 
 Test(next_hops, neighbour_moves_and_goes)
@@ -181,17 +210,17 @@ Test(next_hops, neighbour_moves_and_goes)
 }
 
 static void
-expect_reason(const struct hop_request *request, const char *says)
+expect_reason(const struct flow_leg *leg, const char *says)
 {
 	char reason[HOP_REASON_MAX];
 
-	next_hops_reason(hops, request, reason);
+	next_hops_reason(hops, leg, reason);
 	cr_expect_not_null(strstr(reason, says), "%s", reason);
 }
 
 Test(next_hops, pending_until_the_neighbour_answers)
 {
-	const struct hop_request request = asks(200);
+	const struct flow_leg leg = leg_to(200);
 	const unsigned index = get(200);
 	struct next_hop_info info;
 
@@ -199,10 +228,10 @@ Test(next_hops, pending_until_the_neighbour_answers)
 	next_hops_info_get(hops, index, &info);
 	cr_expect_eq(info.state, NEXT_HOP_PENDING);
 	cr_expect_eq(info.family, 4);
-	expect_reason(&request, "neighbour 198.51.100.200 on ");
-	expect_reason(&request, "has not answered yet");
+	expect_reason(&leg, "neighbour 198.51.100.200 on ");
+	expect_reason(&leg, "has not answered yet");
 	neighbour(200, NULL);
-	expect_reason(&request, "does not answer");
+	expect_reason(&leg, "does not answer");
 	neighbour(200, mac_a);
 	expect_mac(index, mac_a);
 	cr_expect_eq(n_told, 1);
@@ -218,7 +247,7 @@ route_all_by_9(const struct hop_request *request, struct neigh_key *neighbour)
 
 Test(next_hops, pending_until_there_is_a_route)
 {
-	struct hop_request vlan = asks(250), request = asks(250);
+	struct flow_leg vlan = leg_to(250), leg = leg_to(250);
 	const unsigned index = get(250);
 	struct next_hop_info info;
 
@@ -227,9 +256,9 @@ Test(next_hops, pending_until_there_is_a_route)
 	next_hops_info_get(hops, index, &info);
 	cr_expect_eq(info.state, NEXT_HOP_PENDING);
 	cr_expect_eq(info.family, 0);
-	expect_reason(&request, "no route to 198.51.100.250 out of ");
-	vlan.vlan = 7;
-	cr_expect_neq((unsigned)next_hops_ref(hops, &vlan), index);
+	expect_reason(&leg, "no route to 198.51.100.250 out of ");
+	vlan.dp.vlan = 7;
+	cr_expect_neq(ref(&vlan), index);
 	fake_net()->route = route_all_by_9;
 	routes_changed(NULL);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 9});
@@ -273,7 +302,7 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 
 Test(next_hops, those_who_part_get_an_index_of_their_own)
 {
-	const struct hop_request request = asks(130);
+	const struct flow_leg leg = leg_to(130);
 	unsigned index, other;
 
 	fake_net()->route = route_by_gateways;
@@ -284,12 +313,11 @@ Test(next_hops, those_who_part_get_an_index_of_their_own)
 	gateway_high = 2;
 	routes_changed(NULL);
 	cr_expect_eq(next_hops_stale_all(hops), 2, "two legs hold the old one");
-	cr_expect_eq(next_hops_stale(hops, index), 2);
-	other = next_hops_index(hops, &request);
+	other = next_hops_index(hops, &leg, index);
 	cr_expect_neq(other, index);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
 	expect_mac(other, (uint8_t[]){2, 0, 0, 0, 1, 2});
-	next_hops_updated(hops, &request, index);
+	next_hops_updated(hops, &leg, index);
 	cr_expect_eq(next_hops_stale_all(hops), 1);
 	put(130, index, true);
 	cr_expect_eq(next_hops_stale_all(hops), 0);
@@ -301,7 +329,7 @@ Test(next_hops, those_who_part_get_an_index_of_their_own)
 /* There, away again before all legs have followed, and back: none is counted wrongly. */
 Test(next_hops, there_and_back_again)
 {
-	const struct hop_request request = asks(130);
+	const struct flow_leg leg = leg_to(130);
 	unsigned index, third;
 
 	fake_net()->route = route_by_gateways;
@@ -312,11 +340,11 @@ Test(next_hops, there_and_back_again)
 	routes_changed(NULL);
 	gateway_high = 1;
 	routes_changed(NULL);
-	third = next_hops_index(hops, &request);
+	third = next_hops_index(hops, &leg, index);
 	cr_expect_neq(third, index, "the leg is away there");
 	expect_mac(third, (uint8_t[]){2, 0, 0, 0, 1, 1});
 	cr_expect_eq(next_hops_stale_all(hops), 1);
-	next_hops_updated(hops, &request, index);
+	next_hops_updated(hops, &leg, index);
 	cr_expect_eq(next_hops_stale_all(hops), 0);
 	put(130, third, true);
 	put(20, index, true);
@@ -359,12 +387,13 @@ Test(next_hops, changes_of_others_are_ignored)
 
 Test(next_hops, two_ports_on_one_interface)
 {
-	struct hop_request request = asks(9);
+	struct flow_leg leg = leg_to(9);
 	const unsigned first = get(9);
 	unsigned second;
 
-	request.port = 0;
-	second = (unsigned)next_hops_ref(hops, &request);
+	strcpy(leg.port, "p0");
+	ports.info[0].ifindex = ports.info[1].ifindex;
+	second = ref(&leg);
 	neighbour(9, mac_b);
 	cr_expect_arr_eq(dp->next_hops[first].dst_mac, mac_b, 6);
 	cr_expect_arr_eq(dp->next_hops[second].dst_mac, mac_b, 6);
@@ -372,28 +401,30 @@ Test(next_hops, two_ports_on_one_interface)
 
 Test(next_hops, table_full)
 {
-	uint8_t mac[6] = {2};
+	struct flow_leg leg = leg_static("p0", mac_a), last;
+	const struct flow_leg routed = leg_to(9);
 
 	for (unsigned i = 0; i < DP_NEXT_HOPS_MAX; i++) {
-		memcpy(mac + 2, &i, sizeof(i));
-		cr_assert_geq(next_hops_ref_static(hops, 0, mac), 0);
+		memcpy(leg.mac + 2, &i, sizeof(i));
+		ref(&leg);
 	}
-	cr_expect_eq(next_hops_ref_static(hops, 0, mac_b), -ENOSPC);
-	cr_expect_geq(next_hops_ref_static(hops, 0, mac), 0, "one that is there is shared");
-	cr_expect_eq(next_hops_ref(hops, (struct hop_request[]){asks(9)}), -ENOSPC);
+	last = leg_static("p0", mac_b);
+	cr_expect_eq(next_hops_ref(hops, &last), -ENOSPC);
+	cr_expect_geq(next_hops_ref(hops, &leg), 0, "one that is there is shared");
+	cr_expect_eq(next_hops_ref(hops, &routed), -ENOSPC);
 	cr_expect_eq(fake_net()->n_kept, 0);
 }
 
 Test(next_hops, refusal_takes_nothing)
 {
-	const struct hop_request request = asks(9);
+	const struct flow_leg leg = leg_to(9);
 
 	dp->fail_next_hop = -EINVAL;
-	cr_expect_eq(next_hops_ref(hops, &request), -EINVAL);
+	cr_expect_eq(next_hops_ref(hops, &leg), -EINVAL);
 	cr_expect_eq(fake_net()->n_kept, 0);
 	dp->fail_next_hop = 0;
 	fake_net()->fail_keep = -ENOMEM;
-	cr_expect_eq(next_hops_ref(hops, &request), -ENOMEM);
+	cr_expect_eq(next_hops_ref(hops, &leg), -ENOMEM);
 	fake_net()->fail_keep = 0;
 	put(9, get(9), false);
 	cr_expect_eq(fake_net()->n_kept, 0);

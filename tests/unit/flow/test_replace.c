@@ -271,8 +271,9 @@ Test(replace, found_by_the_new_spec)
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the id is taken");
 	other = spec_of("{'id':'c'," MATCH(2) ",'action':'drop'}");
 	cr_expect_eq(room_install(&room, &other, 1, &fault), -1, "the match is taken");
-	free(flow_gone(&room.flows.db, flow_of("r")));
-	steering_del_rule(&room.steering, DP_RULE_ANY, &(struct dp_rule){.family = 4});
+	other = flow_gone(&room.flows.db, flow_of("r"));
+	steering_del(&room.steering, other, NULL);
+	free(other);
 }
 
 Test(replace, id_unknown)

@@ -194,12 +194,12 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 {
 	struct next_hops *hops = service_room()->flows.hops;
 	unsigned n = DP_NEXT_HOPS_MAX - 1;
-	uint8_t mac[6] = {2};
+	struct flow_leg leg = {.port = "p0", .hop = FLOW_HOP_MAC, .mac = {2}};
 	const char *name;
 
 	for (unsigned i = 0; i < n; i++) {
-		memcpy(mac + 2, &i, sizeof(i));
-		cr_assert_geq(next_hops_ref_static(hops, 0, mac), 0);
+		memcpy(leg.mac + 2, &i, sizeof(i));
+		cr_assert_geq(next_hops_ref(hops, &leg), 0);
 	}
 	name = begun("{}");
 	put_flow(name, "install", flow_json("a", 1, 7), 1);
@@ -213,7 +213,7 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 	cr_expect_eq(fake_net()->n_kept, 0);
 	cr_expect_eq(next_hops_left(hops), 1);
 	while (n-- > 0)
-		next_hops_unref(hops, NULL, n, false);
+		next_hops_unref(hops, &leg, n, false);
 }
 
 Test(txn_methods, gone_with_the_connection)

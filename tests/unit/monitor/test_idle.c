@@ -138,7 +138,7 @@ flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
 	spec->match.family = 4;
 	spec->match.dst_port = (uint16_t)handle;
 	spec->idle_timeout_s = timeout_s;
-	spec->latch = (uint8_t)latch;
+	spec->dp.latch = (uint8_t)latch;
 	flow = flow_live(&flows.db, spec, &fault);
 	cr_assert_not_null(flow, "%s", fault.message);
 	flow->handle = handle;
@@ -222,7 +222,7 @@ Test(sweep, a_flow_that_drops_is_kept_by_what_it_drops)
 	const unsigned refused = DP_DROP_source_refused - DP_FLOW_DROP_FIRST;
 	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
 
-	flow->spec->verdict = DP_DROP;
+	flow->spec->dp.verdict = DP_DROP;
 	idle_monitor_flow_changed(&sweep, flow, flow, START_NS);
 	for (unsigned second = 0; second < 10; second++) {
 		dp.packets[1]++;
@@ -243,12 +243,12 @@ Test(sweep, a_flow_that_drops_no_longer_is_kept_by_what_it_forwards)
 {
 	struct flow *flow = flow_added(1, 3, DP_LATCH_OPEN);
 
-	flow->spec->verdict = DP_DROP;
+	flow->spec->dp.verdict = DP_DROP;
 	idle_monitor_flow_changed(&sweep, flow, flow, START_NS);
 	dp.packets[1] = 1000;
 	dp.drops[1][DP_DROP_flow_drop - DP_FLOW_DROP_FIRST] = 1000;
 	ticks_until(2);
-	flow->spec->verdict = DP_FORWARD;
+	flow->spec->dp.verdict = DP_FORWARD;
 	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 2 * NS_PER_S);
 	for (unsigned second = 3; second < 12; second++) {
 		dp.packets[1]++;

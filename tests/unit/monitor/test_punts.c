@@ -129,11 +129,11 @@ Test(punts, a_tick_is_bounded)
 
 Test(punts, flows_by_handle)
 {
-	struct flow_spec specs[2] = {{.verdict = DP_PUNT}, {.verdict = DP_FORWARD}};
+	struct flow_spec specs[2] = {{.dp.verdict = DP_PUNT}, {.dp.verdict = DP_FORWARD}};
 	struct flow a = flow_make(&specs[0], "a", 70), b = flow_make(&specs[1], "b", 71);
 
 	init(false);
-	specs[1].class_verdict[DP_CLASS_STUN] = DP_PUNT;
+	specs[1].dp.class_verdict[DP_CLASS_STUN] = DP_PUNT;
 	punts_flow_changed(&punts, &a, NULL);
 	punts_flow_changed(&punts, &b, NULL);
 	punted(71, 60);
@@ -154,7 +154,7 @@ Test(punts, flows_by_handle)
 /* Packets that lie in a ring when their flow goes are still its own, and its handle is free. */
 Test(punts, a_handle_is_given_anew)
 {
-	struct flow_spec specs[2] = {{.verdict = DP_PUNT}, {.verdict = DP_PUNT}};
+	struct flow_spec specs[2] = {{.dp.verdict = DP_PUNT}, {.dp.verdict = DP_PUNT}};
 	struct flow a = flow_make(&specs[0], "a", 70), b = flow_make(&specs[1], "b", 70);
 
 	init(false);
@@ -172,7 +172,7 @@ Test(punts, a_handle_is_given_anew)
 
 Test(punts, a_flow_is_replaced)
 {
-	struct flow_spec specs[2] = {{.verdict = DP_PUNT}, {.verdict = DP_PUNT}};
+	struct flow_spec specs[2] = {{.dp.verdict = DP_PUNT}, {.dp.verdict = DP_PUNT}};
 	struct flow a = flow_make(&specs[0], "a", 70);
 
 	init(false);
@@ -185,7 +185,7 @@ Test(punts, a_flow_is_replaced)
 	punts_flow_changed(&punts, &a, &a);
 	cr_expect_str_eq(flow_of(1), "a");
 	cr_expect_str_eq(flow_of(2), "a");
-	specs[1].verdict = DP_FORWARD;
+	specs[1].dp.verdict = DP_FORWARD;
 	punts_flow_changed(&punts, &a, &a);
 	cr_expect_not(timer_runs());
 }
@@ -193,7 +193,7 @@ Test(punts, a_flow_is_replaced)
 Test(punts, nothing_to_poll_no_timer)
 {
 	struct flow_stream stream = {.dp.verdict = DP_PUNT};
-	struct flow_spec plain = {.verdict = DP_FORWARD}, streams = {.verdict = DP_FORWARD};
+	struct flow_spec plain = {.dp.verdict = DP_FORWARD}, streams = {.dp.verdict = DP_FORWARD};
 	struct flow a = flow_make(&plain, "a", 1), b = flow_make(&streams, "b", 2);
 
 	init(false);

@@ -29,6 +29,7 @@ static struct bpf_object *object;
 static int program_fd;
 static int socket_fd;
 static unsigned ifindex;
+static const struct ports ports = {.n = 2, .info = {{.name = "p0"}, {.name = "p1"}}};
 static struct steering steering;
 
 static void
@@ -40,6 +41,7 @@ setup(void)
 	socket_fd = steer_program_socket(object);
 	cr_assert_eq(bpf_xdp_attach((int)ifindex, program_fd, XDP_FLAGS_DRV_MODE, NULL), 0);
 	memset(&steering, 0, sizeof(steering));
+	steering.ports = &ports;
 	steering.n = 2; /* the second port is not steered */
 	cr_assert_eq(steer_open(ifindex, &steering.steers[0]), 0);
 }
@@ -79,6 +81,24 @@ rule_make(struct dp_rule rule, const char *src, const char *dst)
 	if (dst)
 		cr_assert_eq(inet_pton(family, dst, rule.dst), 1);
 	return rule;
+}
+
+static int
+rule_add(const char *port, const struct dp_rule *rule)
+{
+	struct flow_rule of = {.rule = *rule};
+
+	strcpy(of.port, port);
+	return steering_add(&steering, &(struct flow_spec){.rule = &of});
+}
+
+static int
+rule_del(const char *port, const struct dp_rule *rule)
+{
+	struct flow_rule of = {.rule = *rule};
+
+	strcpy(of.port, port);
+	return steering_del(&steering, &(struct flow_spec){.rule = &of}, NULL);
 }
 
 /* To 192.0.2.77 or 2001:db8:2::77, port 5000, if nothing else is said. */
@@ -168,10 +188,10 @@ Test(steer_rules, verdicts)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct dp_rule rule = rule_make(cases[i].rule, cases[i].src, cases[i].dst);
 
-		cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
+		cr_assert_eq(rule_add("p0", &rule), 0);
 		verdicts_expect(cases[i].in, STEERED, cases[i].what, "inside");
 		verdicts_expect(cases[i].out, PASSED, cases[i].what, "outside");
-		cr_assert_eq(steering_del_rule(&steering, 0, &rule), 0);
+		cr_assert_eq(rule_del("p0", &rule), 0);
 		verdicts_expect(cases[i].in, PASSED, cases[i].what, "without the rule");
 	}
 }
@@ -199,18 +219,18 @@ Test(steer_rules, as_many_as_fit)
 
 	for (unsigned i = 0; i < STEER_RANGES_MAX; i++) {
 		rule = rule_of_port(1000 + i);
-		cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0, "rule %u", i);
+		cr_assert_eq(rule_add("p0", &rule), 0, "rule %u", i);
 	}
 	rule = rule_of_port(1000 + STEER_RANGES_MAX);
-	cr_expect_eq(steering_add_rule(&steering, 0, &rule), -ENOSPC);
+	cr_expect_eq(rule_add("p0", &rule), -ENOSPC);
 	cr_expect_eq(verdict_of_port(1000 + STEER_RANGES_MAX), PASSED);
 	rule = rule_of_port(1003);
-	cr_expect_eq(steering_del_rule(&steering, 0, &rule), 0);
-	cr_expect_eq(steering_del_rule(&steering, 0, &rule), -ENOENT);
+	cr_expect_eq(rule_del("p0", &rule), 0);
+	cr_expect_eq(rule_del("p0", &rule), -ENOENT);
 	for (unsigned i = 0; i < STEER_RANGES_MAX; i++)
 		cr_expect_eq(verdict_of_port(1000 + i), i == 3 ? PASSED : STEERED, "rule %u", i);
 	rule = rule_of_port(2000);
-	cr_expect_eq(steering_add_rule(&steering, 0, &rule), 0, "there is room again");
+	cr_expect_eq(rule_add("p0", &rule), 0, "there is room again");
 	cr_expect_eq(verdict_of_port(2000), STEERED);
 }
 
@@ -220,11 +240,11 @@ Test(steer_rules, counted)
 	struct dp_rule other = rule;
 
 	other.priority = 5; /* which does not matter to what is steered */
-	cr_expect_eq(steering_add_rule(&steering, 0, &rule), 0);
-	cr_expect_eq(steering_add_rule(&steering, 0, &other), 0);
-	cr_expect_eq(steering_del_rule(&steering, 0, &rule), 0);
+	cr_expect_eq(rule_add("p0", &rule), 0);
+	cr_expect_eq(rule_add("p0", &other), 0);
+	cr_expect_eq(rule_del("p0", &rule), 0);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
-	cr_expect_eq(steering_del_rule(&steering, 0, &other), 0);
+	cr_expect_eq(rule_del("p0", &other), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 }
 
@@ -232,12 +252,12 @@ Test(steer_rules, any_port_and_ports_that_are_not_steered)
 {
 	const struct dp_rule rule = rule_of_port(1000);
 
-	cr_expect_eq(steering_add_rule(&steering, 1, &rule), 0);
+	cr_expect_eq(rule_add("p1", &rule), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
-	cr_expect_eq(steering_del_rule(&steering, 1, &rule), 0);
-	cr_expect_eq(steering_add_rule(&steering, DP_RULE_ANY, &rule), 0);
+	cr_expect_eq(rule_del("p1", &rule), 0);
+	cr_expect_eq(rule_add("", &rule), 0);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
-	cr_expect_eq(steering_del_rule(&steering, DP_RULE_ANY, &rule), 0);
+	cr_expect_eq(rule_del("", &rule), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 }
 
@@ -248,7 +268,7 @@ Test(steer_rules, keys_beside_rules)
 		.addr = {192, 0, 2, 77}, .port = htons(5000), .outer_vlan = 9, .family = 4};
 
 	cr_assert_eq(steer_add(steering.steers[0], &key, NULL), 0);
-	cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
+	cr_assert_eq(rule_add("p0", &rule), 0);
 	cr_expect_eq(verdict_of((struct frame)F4(.tpid = {0x88a8}, .tci = {9})), STEERED);
 	cr_expect_eq(verdict_of((struct frame)F4()), PASSED);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
@@ -282,7 +302,7 @@ Test(steer_rules, only_sources_that_a_flow_takes)
 	cr_expect_eq(verdict_of((struct frame)F4(.dst_port = 5001)), PASSED);
 	cr_expect_eq(verdict_of((struct frame)F4(.src_port = 1, .dst_mac = {2, 0, 0, 0, 0, 9})),
 		PASSED, "another host's stranger");
-	cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
+	cr_assert_eq(rule_add("p0", &rule), 0);
 	cr_expect_eq(verdict_from("198.51.100.11", 0), STEERED);
 	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0);
 	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0, "while one takes another's place");
@@ -346,26 +366,29 @@ Test(steer_rules, room_for_sources_runs_out)
 /* What no flow matches on a port that punts it is any source's. */
 Test(steer_rules, ports_that_punt_take_any_source)
 {
-	struct flow_match match = {.port = "p0",
-		.family = 4,
-		.dst = {192, 0, 2, 77},
-		.dst_port = htons(5000),
-		.src = {198, 51, 100, 9},
-		.src_port = htons(40000)};
+	struct flow_spec spec = {
+		.match = {.port = "p0",
+			.family = 4,
+			.dst = {192, 0, 2, 77},
+			.dst_port = htons(5000),
+			.src = {198, 51, 100, 9},
+			.src_port = htons(40000)},
+	};
 	const struct dp_latched learned = {.src = {198, 51, 100, 9}, .src_port = 1, .valid = 1};
+	const struct flow_spec not_steered = {.match = {.port = "p1", .any_source = 1}};
 	struct steer_end only;
 
-	cr_assert_eq(steering_add(&steering, 0, &match), 0);
+	cr_assert_eq(steering_add(&steering, &spec), 0);
 	cr_expect_eq(verdict_from(NULL, 1), DROPPED);
-	cr_assert_eq(steering_del(&steering, 0, &match, NULL), 0);
+	cr_assert_eq(steering_del(&steering, &spec, NULL), 0);
 	steering.punts[0] = true;
-	cr_assert_eq(steering_add(&steering, 0, &match), 0);
+	cr_assert_eq(steering_add(&steering, &spec), 0);
 	cr_expect_eq(verdict_from(NULL, 1), STEERED);
-	match.any_source = 1;
-	cr_expect_eq(steering_narrow(&steering, 0, &match, &learned, &only), -EPERM);
-	cr_expect_eq(steering_narrow(&steering, 1, &match, &learned, &only), -EPERM);
-	match.any_source = 0;
-	cr_assert_eq(steering_del(&steering, 0, &match, NULL), 0);
+	spec.match.any_source = 1;
+	cr_expect_eq(steering_narrow(&steering, &spec, &learned, &only), -EPERM);
+	cr_expect_eq(steering_narrow(&steering, &not_steered, &learned, &only), -EPERM);
+	spec.match.any_source = 0;
+	cr_assert_eq(steering_del(&steering, &spec, NULL), 0);
 	cr_expect_eq(verdict_from(NULL, 1), PASSED);
 }
 
@@ -440,11 +463,11 @@ Test(steer_rules, opened_again)
 	const struct dp_rule rule = rule_of_port(1000);
 	const struct dp_rule other = rule_of_port(1001);
 
-	cr_assert_eq(steering_add_rule(&steering, 0, &rule), 0);
-	cr_assert_eq(steering_add_rule(&steering, 0, &other), 0);
+	cr_assert_eq(rule_add("p0", &rule), 0);
+	cr_assert_eq(rule_add("p0", &other), 0);
 	steer_close(steering.steers[0]);
 	cr_assert_eq(steer_open(ifindex, &steering.steers[0]), 0);
-	cr_expect_eq(steering_del_rule(&steering, 0, &rule), 0);
+	cr_expect_eq(rule_del("p0", &rule), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 	cr_expect_eq(verdict_of_port(1001), STEERED);
 }
