@@ -62,27 +62,38 @@ peer_shell(pid_t peer, const char *command, ...)
 }
 
 pid_t
-peer_start(void)
+process_start(bool (*begin)(void))
 {
 	int ready[2];
 	char byte = 0;
-	pid_t peer;
+	pid_t child;
 
 	cr_assert_eq(pipe(ready), 0);
-	peer = fork();
-	cr_assert_geq(peer, 0);
-	if (peer == 0) {
+	child = fork();
+	cr_assert_geq(child, 0);
+	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNET) == 0 && system(NO_DAD) == 0 &&
-			write(ready[1], &byte, 1) == 1)
+		if (begin() && write(ready[1], &byte, 1) == 1)
 			for (;;)
 				pause();
 		_exit(1);
 	}
 	close(ready[1]);
-	cr_assert_eq(read(ready[0], &byte, 1), 1, "the peer has no namespace");
+	cr_assert_eq(read(ready[0], &byte, 1), 1, "the process did not begin");
 	close(ready[0]);
-	return peer;
+	return child;
+}
+
+static bool
+peer_begin(void)
+{
+	return unshare(CLONE_NEWNET) == 0 && system(NO_DAD) == 0;
+}
+
+pid_t
+peer_start(void)
+{
+	return process_start(peer_begin);
 }
 
 unsigned

@@ -6,6 +6,7 @@
 #ifndef TEST_NET_NAMESPACE_H
 #define TEST_NET_NAMESPACE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Put the test into an empty network namespace. Skips the test when not run as root. */
@@ -19,6 +20,9 @@ void peer_shell(pid_t peer, const char *command, ...) __attribute__((format(prin
 
 /* A process in a network namespace of its own, until it is killed or the test ends. */
 pid_t peer_start(void);
+
+/* Start a process that holds on until it is killed, once `begin` returned true in it. */
+pid_t process_start(bool (*begin)(void));
 
 /*
  * Link the test's interface "port" (02:00:00:00:00:01, 192.0.2.1/24, 2001:db8::1/64) to the peer's

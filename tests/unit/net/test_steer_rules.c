@@ -25,6 +25,9 @@
 	.src_port_first = 0, .src_port_last = 65535, .dst_port_first = 0, .dst_port_last = 65535
 #define ANY_VLANS .vlan = DP_RULE_ANY, .outer_vlan = DP_RULE_ANY
 
+#define TAG(vlan) .tpid = {0x8100}, .tci = {vlan}
+#define TAGS(outer, vlan) .tpid = {0x88a8, 0x8100}, .tci = {outer, vlan}
+
 static struct bpf_object *object;
 static int program_fd;
 static int socket_fd;
@@ -83,22 +86,15 @@ rule_make(struct dp_rule rule, const char *src, const char *dst)
 	return rule;
 }
 
-static int
-rule_add(const char *port, const struct dp_rule *rule)
+static const struct flow_spec *
+rule_on(const char *port, const struct dp_rule *rule)
 {
-	struct flow_rule of = {.rule = *rule};
+	static struct flow_rule of;
+	static const struct flow_spec spec = {.rule = &of};
 
+	of = (struct flow_rule){.rule = *rule};
 	strcpy(of.port, port);
-	return steering_add(&steering, &(struct flow_spec){.rule = &of});
-}
-
-static int
-rule_del(const char *port, const struct dp_rule *rule)
-{
-	struct flow_rule of = {.rule = *rule};
-
-	strcpy(of.port, port);
-	return steering_del(&steering, &(struct flow_spec){.rule = &of}, NULL);
+	return &spec;
 }
 
 /* To 192.0.2.77 or 2001:db8:2::77, port 5000, if nothing else is said. */
@@ -121,8 +117,7 @@ static const struct {
 } cases[] = {
 	{"everything of IPv4", {.family = 4, ANY_PORTS, ANY_VLANS}, NULL, NULL,
 		{F4(), F4(.dst = "203.0.113.1", .dst_port = 65535), F4(.src_port = 65535),
-			F4(.tpid = {0x8100}, .tci = {7}),
-			F4(.tpid = {0x88a8, 0x8100}, .tci = {9, 7})},
+			F4(TAG(7)), F4(TAGS(9, 7))},
 		{F6(), F4(.protocol = 6), F4(.fragment = 0x2000)}},
 	{"everything of IPv6", {.family = 6, ANY_PORTS, ANY_VLANS}, NULL, NULL,
 		{F6(), F6(.src = "::1"), F6(.extensions = {{60}})}, {F4(), F6(.protocol = 58)}},
@@ -160,18 +155,15 @@ static const struct {
 	{"one IPv6 address", {.family = 6, .dst_bits = 128, ANY_PORTS, ANY_VLANS}, NULL,
 		"2001:db8:2::77", {F6()},
 		{F6(.dst = "2001:db8:2::76"), F6(.dst = "2001:db8:2::8000:77")}},
-	{"untagged only", {.family = 4, ANY_PORTS}, NULL, NULL,
-		{F4(), F4(.tpid = {0x8100}, .tci = {0xe000})},
-		{F4(.tpid = {0x8100}, .tci = {7}), F4(.tpid = {0x88a8}, .tci = {9})}},
+	{"untagged only", {.family = 4, ANY_PORTS}, NULL, NULL, {F4(), F4(TAG(0xe000))},
+		{F4(TAG(7)), F4(.tpid = {0x88a8}, .tci = {9})}},
 	{"a VLAN in any outer one", {.family = 4, .vlan = 7, .outer_vlan = DP_RULE_ANY, ANY_PORTS},
-		NULL, NULL,
-		{F4(.tpid = {0x8100}, .tci = {7}), F4(.tpid = {0x88a8, 0x8100}, .tci = {9, 7})},
-		{F4(), F4(.tpid = {0x8100}, .tci = {15}), F4(.tpid = {0x88a8}, .tci = {7})}},
+		NULL, NULL, {F4(TAG(7)), F4(TAGS(9, 7))},
+		{F4(), F4(TAG(15)), F4(.tpid = {0x88a8}, .tci = {7})}},
 	{"any VLAN in an outer one", {.family = 4, .vlan = DP_RULE_ANY, .outer_vlan = 9, ANY_PORTS},
 		NULL, NULL,
 		{F4(.tpid = {0x88a8}, .tci = {9}), F4(.tpid = {0x8100, 0x8100}, .tci = {9, 7})},
-		{F4(), F4(.tpid = {0x8100}, .tci = {9}),
-			F4(.tpid = {0x88a8, 0x8100}, .tci = {10, 7})}},
+		{F4(), F4(TAG(9)), F4(TAGS(10, 7))}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -188,10 +180,10 @@ Test(steer_rules, verdicts)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct dp_rule rule = rule_make(cases[i].rule, cases[i].src, cases[i].dst);
 
-		cr_assert_eq(rule_add("p0", &rule), 0);
+		cr_assert_eq(steering_add(&steering, rule_on("p0", &rule)), 0);
 		verdicts_expect(cases[i].in, STEERED, cases[i].what, "inside");
 		verdicts_expect(cases[i].out, PASSED, cases[i].what, "outside");
-		cr_assert_eq(rule_del("p0", &rule), 0);
+		cr_assert_eq(steering_del(&steering, rule_on("p0", &rule), NULL), 0);
 		verdicts_expect(cases[i].in, PASSED, cases[i].what, "without the rule");
 	}
 }
@@ -219,18 +211,18 @@ Test(steer_rules, as_many_as_fit)
 
 	for (unsigned i = 0; i < STEER_RANGES_MAX; i++) {
 		rule = rule_of_port(1000 + i);
-		cr_assert_eq(rule_add("p0", &rule), 0, "rule %u", i);
+		cr_assert_eq(steering_add(&steering, rule_on("p0", &rule)), 0, "rule %u", i);
 	}
 	rule = rule_of_port(1000 + STEER_RANGES_MAX);
-	cr_expect_eq(rule_add("p0", &rule), -ENOSPC);
+	cr_expect_eq(steering_add(&steering, rule_on("p0", &rule)), -ENOSPC);
 	cr_expect_eq(verdict_of_port(1000 + STEER_RANGES_MAX), PASSED);
 	rule = rule_of_port(1003);
-	cr_expect_eq(rule_del("p0", &rule), 0);
-	cr_expect_eq(rule_del("p0", &rule), -ENOENT);
+	cr_expect_eq(steering_del(&steering, rule_on("p0", &rule), NULL), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("p0", &rule), NULL), -ENOENT);
 	for (unsigned i = 0; i < STEER_RANGES_MAX; i++)
 		cr_expect_eq(verdict_of_port(1000 + i), i == 3 ? PASSED : STEERED, "rule %u", i);
 	rule = rule_of_port(2000);
-	cr_expect_eq(rule_add("p0", &rule), 0, "there is room again");
+	cr_expect_eq(steering_add(&steering, rule_on("p0", &rule)), 0, "there is room again");
 	cr_expect_eq(verdict_of_port(2000), STEERED);
 }
 
@@ -240,11 +232,11 @@ Test(steer_rules, counted)
 	struct dp_rule other = rule;
 
 	other.priority = 5; /* which does not matter to what is steered */
-	cr_expect_eq(rule_add("p0", &rule), 0);
-	cr_expect_eq(rule_add("p0", &other), 0);
-	cr_expect_eq(rule_del("p0", &rule), 0);
+	cr_expect_eq(steering_add(&steering, rule_on("p0", &rule)), 0);
+	cr_expect_eq(steering_add(&steering, rule_on("p0", &other)), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("p0", &rule), NULL), 0);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
-	cr_expect_eq(rule_del("p0", &other), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("p0", &other), NULL), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 }
 
@@ -252,12 +244,12 @@ Test(steer_rules, any_port_and_ports_that_are_not_steered)
 {
 	const struct dp_rule rule = rule_of_port(1000);
 
-	cr_expect_eq(rule_add("p1", &rule), 0);
+	cr_expect_eq(steering_add(&steering, rule_on("p1", &rule)), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
-	cr_expect_eq(rule_del("p1", &rule), 0);
-	cr_expect_eq(rule_add("", &rule), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("p1", &rule), NULL), 0);
+	cr_expect_eq(steering_add(&steering, rule_on("", &rule)), 0);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
-	cr_expect_eq(rule_del("", &rule), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("", &rule), NULL), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 }
 
@@ -268,7 +260,7 @@ Test(steer_rules, keys_beside_rules)
 		.addr = {192, 0, 2, 77}, .port = htons(5000), .outer_vlan = 9, .family = 4};
 
 	cr_assert_eq(steer_add(steering.steers[0], &key, NULL), 0);
-	cr_assert_eq(rule_add("p0", &rule), 0);
+	cr_assert_eq(steering_add(&steering, rule_on("p0", &rule)), 0);
 	cr_expect_eq(verdict_of((struct frame)F4(.tpid = {0x88a8}, .tci = {9})), STEERED);
 	cr_expect_eq(verdict_of((struct frame)F4()), PASSED);
 	cr_expect_eq(verdict_of_port(1000), STEERED);
@@ -302,7 +294,7 @@ Test(steer_rules, only_sources_that_a_flow_takes)
 	cr_expect_eq(verdict_of((struct frame)F4(.dst_port = 5001)), PASSED);
 	cr_expect_eq(verdict_of((struct frame)F4(.src_port = 1, .dst_mac = {2, 0, 0, 0, 0, 9})),
 		PASSED, "another host's stranger");
-	cr_assert_eq(rule_add("p0", &rule), 0);
+	cr_assert_eq(steering_add(&steering, rule_on("p0", &rule)), 0);
 	cr_expect_eq(verdict_from("198.51.100.11", 0), STEERED);
 	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0);
 	cr_assert_eq(steer_add(steer, &key, &sources[1]), 0, "while one takes another's place");
@@ -404,9 +396,9 @@ Test(steer_rules, counted_by_cause)
 		{STEER_COUNT_address, F4(.dst = "192.0.2.78")},
 		{STEER_COUNT_address, F6()},
 		{STEER_COUNT_port, F4(.dst_port = 5001)},
-		{STEER_COUNT_vlan, F4(.tpid = {0x8100}, .tci = {7})},
-		{STEER_COUNT_vlan, F4(.tpid = {0x88a8, 0x8100}, .tci = {7, 7})},
-		{STEER_COUNT_port, F4(.tpid = {0x8100}, .tci = {7}, .dst_port = 5001)},
+		{STEER_COUNT_vlan, F4(TAG(7))},
+		{STEER_COUNT_vlan, F4(TAGS(7, 7))},
+		{STEER_COUNT_port, F4(TAG(7), .dst_port = 5001)},
 		{STEER_COUNT_other_mac, F4(.dst_mac = {2, 0, 0, 0, 0, 9})},
 		{STEER_COUNT_other_mac, F4(.dst_mac = {2, 0, 0, 0, 0, 9}, .src_port = 1)},
 		{STEER_COUNT_fragment, F4(.fragment = 0x2000)},
@@ -463,11 +455,11 @@ Test(steer_rules, opened_again)
 	const struct dp_rule rule = rule_of_port(1000);
 	const struct dp_rule other = rule_of_port(1001);
 
-	cr_assert_eq(rule_add("p0", &rule), 0);
-	cr_assert_eq(rule_add("p0", &other), 0);
+	cr_assert_eq(steering_add(&steering, rule_on("p0", &rule)), 0);
+	cr_assert_eq(steering_add(&steering, rule_on("p0", &other)), 0);
 	steer_close(steering.steers[0]);
 	cr_assert_eq(steer_open(ifindex, &steering.steers[0]), 0);
-	cr_expect_eq(rule_del("p0", &rule), 0);
+	cr_expect_eq(steering_del(&steering, rule_on("p0", &rule), NULL), 0);
 	cr_expect_eq(verdict_of_port(1000), PASSED);
 	cr_expect_eq(verdict_of_port(1001), STEERED);
 }

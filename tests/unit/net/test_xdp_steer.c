@@ -5,7 +5,6 @@
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,31 +60,14 @@ is_attached(void)
 	return id != 0;
 }
 
-/* A process that steers the port, as an appliance does. It holds on until it is killed. */
-static pid_t
-owner_start(void)
+/* A process that steers the port, as an appliance does. */
+static bool
+owner_begin(void)
 {
-	int ready[2];
-	char byte = 0;
-	pid_t owner;
+	struct steer *steer;
 
-	cr_assert_eq(pipe(ready), 0);
-	owner = fork();
-	cr_assert_geq(owner, 0);
-	if (owner == 0) {
-		struct steer *steer;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		program_attach(ifindex, XDP_FLAGS_DRV_MODE);
-		if (steer_open(ifindex, &steer) == 0 && write(ready[1], &byte, 1) == 1)
-			for (;;)
-				pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	cr_assert_eq(read(ready[0], &byte, 1), 1, "the owner did not come up");
-	close(ready[0]);
-	return owner;
+	program_attach(ifindex, XDP_FLAGS_DRV_MODE);
+	return steer_open(ifindex, &steer) == 0;
 }
 
 static uint32_t
@@ -236,7 +218,7 @@ Test(steer, generic_mode_is_cleaned_too)
 
 Test(steer, killed_owner_is_cleaned_up)
 {
-	pid_t owner = owner_start();
+	pid_t owner = process_start(owner_begin);
 	siginfo_t died;
 
 	cr_assert_eq(kill(owner, SIGKILL), 0);
@@ -251,7 +233,7 @@ Test(steer, killed_owner_is_cleaned_up)
 
 Test(steer, live_owner_is_left_alone)
 {
-	pid_t owner = owner_start();
+	pid_t owner = process_start(owner_begin);
 	struct steer *steer;
 	char expected[64];
 
