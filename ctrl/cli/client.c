@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See client.h. Sending watches for input too: a daemon that refuses a message for its size says
- * so before it has read the whole of it, and that answer must be received. Every refusal of a
- * remote connection names the option whose file is wrong.
+ * See client.h. Both transports are a BIO of OpenSSL that does not block. Sending watches for input
+ * too: a daemon that refuses a message for its size says so before it has read the whole of it.
  */
 #include "cli/client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,9 +17,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -149,22 +144,18 @@ reply_make_safe(json_t *message)
 #define READ_BYTES (64u << 10)
 #define WAITS_MS 100
 #define NOTICE_WAIT_MS INT32_MAX /* weeks */
-#define HOST_MAX 254 /* characters of a name, RFC 1035 section 2.3.4 */
 
 void
 client_init(struct client *client, const char *path, unsigned timeout_ms)
 {
-	*client = (struct client){.path = path, .timeout_ms = timeout_ms, .fd = -1};
+	*client = (struct client){.path = path, .timeout_ms = timeout_ms};
 }
 
 static void
 client_close(struct client *client)
 {
-	SSL_free(client->ssl);
-	if (client->fd >= 0)
-		close(client->fd);
-	client->ssl = NULL;
-	client->fd = -1;
+	BIO_free_all(client->wire);
+	client->wire = NULL;
 	client->length = 0;
 	client->searched = 0;
 	json_decref(client->notices);
@@ -201,39 +192,11 @@ unreachable(const struct client *client, struct client_error *error, const char 
 		error, CLIENT_UNREACHABLE, "cannot reach sluiced at %s: %s", client->path, why);
 }
 
-static const char *
-ssl_reason(void)
+/* Is it about the certificate that we have shown? RFC 8446 section 6.2. */
+static bool
+alert_is_refusal(int alert)
 {
-	unsigned long error = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(error);
-
-	if (!reason && ERR_SYSTEM_ERROR(error))
-		reason = strerror(ERR_GET_REASON(error));
-	ERR_clear_error();
-	return reason ? reason : "the connection broke off";
-}
-
-/* The alert that the far end has ended the connection with; NULL: it is none. */
-static const char *
-alert_name(unsigned long error)
-{
-	const char *reason = ERR_reason_error_string(error);
-
-	if (ERR_GET_LIB(error) != ERR_LIB_SSL || ERR_GET_REASON(error) < SSL_AD_REASON_OFFSET)
-		return NULL;
-	reason = reason ? strstr(reason, "alert ") : NULL;
-	return reason ? reason + strlen("alert ") : NULL;
-}
-
-/* Keep the first alert that the far end has sent; it is gone from the queue of errors then. */
-static void
-alert_keep(struct client *client)
-{
-	const unsigned long error = ERR_peek_last_error();
-	const char *name = alert_name(error), *what = "it ended TLS";
-
-	/* Alerts about the certificate that we have shown, RFC 8446 section 6.2. */
-	switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
+	switch (alert) {
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_UNSUPPORTED_CERTIFICATE:
 	case SSL_AD_CERTIFICATE_REVOKED:
@@ -242,281 +205,205 @@ alert_keep(struct client *client)
 	case SSL_AD_UNKNOWN_CA:
 	case SSL_AD_ACCESS_DENIED:
 	case SSL_AD_CERTIFICATE_REQUIRED:
-		what = "it refused the certificate of --cert";
-		break;
+		return true;
 	default:
-		break;
+		return false;
 	}
-	if (name && !client->reason[0])
-		snprintf(client->reason, sizeof(client->reason), "%s (alert: %s)", what, name);
-	ERR_clear_error();
 }
 
-static int
-endpoint_split(const struct client *client, char host[HOST_MAX], const char **port,
-	struct client_error *error)
+/*
+ * Why OpenSSL failed, from its queue of errors, which is empty then: the system's reason or the
+ * peer's alert if there is one, else the last reason.
+ */
+static void
+reason_take(char *reason, size_t size)
 {
-	const char *text = client->target.endpoint;
-	const char *colon = strrchr(text, ':');
-	size_t length = colon ? (size_t)(colon - text) : 0;
+	const char *text = errno != 0 ? strerror(errno) : "it broke off", *alert, *data;
+	bool found = false;
+	unsigned long error;
+	int flags;
 
-	if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
-		text++;
-		length -= 2;
+	snprintf(reason, size, "%s", text);
+	while ((error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
+		const bool is_tls = ERR_GET_LIB(error) == ERR_LIB_SSL;
+		const int number = ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
+
+		text = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+					       : ERR_reason_error_string(error);
+		if (found || text == NULL)
+			continue;
+		alert = is_tls && number >= 0 ? strstr(text, "alert ") : NULL;
+		found = ERR_SYSTEM_ERROR(error) || alert != NULL;
+		if (alert != NULL)
+			snprintf(reason, size, "%s (alert: %s)",
+				alert_is_refusal(number) ? "it refused the certificate of --cert"
+							 : "it ended TLS",
+				alert + strlen("alert "));
+		else if (ERR_GET_LIB(error) == ERR_LIB_BIO && data[0] != '\0')
+			snprintf(reason, size, "%s", data); /* of getaddrinfo(3) */
+		else
+			snprintf(reason, size, "%s%s", is_tls ? "TLS: " : "", text);
 	}
-	if (!length || length >= HOST_MAX || !colon[1])
-		return unreachable(client, error,
-			"expected HOST:PORT, as box.example:7878 or [2001:db8::1]:7878");
-	memcpy(host, text, length);
-	host[length] = '\0';
-	*port = colon + 1;
+}
+
+/* Wait for events until the deadline. Returns revents, 0 when the time is over. */
+static int
+client_poll(const struct client *client, short events, int64_t deadline_ms)
+{
+	struct pollfd pollfd = {.fd = (int)BIO_get_fd(client->wire, NULL), .events = events};
+	int64_t left_ms;
+
+	while ((left_ms = deadline_ms - now_ms()) > 0) {
+		if (client->waits != NULL && left_ms > WAITS_MS)
+			left_ms = WAITS_MS;
+		if (poll(&pollfd, 1, (int)left_ms) > 0)
+			return pollfd.revents;
+		if (client->waits != NULL)
+			client->waits(client->waits_arg);
+	}
 	return 0;
 }
 
-static int
-context_load(const struct client *client, SSL_CTX *context, struct client_error *error)
+static SSL_CTX *
+context_create(const struct client *client, struct client_error *error)
 {
 	const struct remote_target *target = &client->target;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	char reason[sizeof(client->reason)];
+	const char *option = "--ca", *path = target->ca;
 
-	if (!context)
-		return unreachable(client, error, "%s", ssl_reason());
+	if (context == NULL)
+		cli_out_of_memory();
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_mode(
 		context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (SSL_CTX_use_certificate_chain_file(context, target->certificate) != 1)
-		return unreachable(
-			client, error, "--cert %s: %s", target->certificate, ssl_reason());
-	if (SSL_CTX_use_PrivateKey_file(context, target->key, SSL_FILETYPE_PEM) != 1 ||
-		SSL_CTX_check_private_key(context) != 1)
-		return unreachable(client, error, "--key %s: %s", target->key, ssl_reason());
-	if (SSL_CTX_load_verify_file(context, target->ca) != 1)
-		return unreachable(client, error, "--ca %s: %s", target->ca, ssl_reason());
-	return 0;
-}
-
-static int
-connect_wait(
-	const struct client *client, short events, int64_t deadline_ms, struct client_error *error)
-{
-	struct pollfd pollfd = {.fd = client->fd, .events = events};
-	int64_t left_ms = deadline_ms - now_ms();
-
-	if (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) > 0)
-		return 0;
-	return unreachable(client, error, "no answer in time (--timeout)");
-}
-
-static int
-address_try(struct client *client, const struct addrinfo *address, int64_t deadline_ms,
-	struct client_error *error)
-{
-	const int yes = 1;
-	int number = 0;
-	socklen_t bytes = sizeof(number);
-
-	client->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (client->fd < 0)
-		return unreachable(client, error, "%s", strerror(errno));
-	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	if (connect(client->fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS)
-		number = errno;
-	else if (connect_wait(client, POLLOUT, deadline_ms, error) < 0)
-		return -1;
-	else
-		getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &number, &bytes);
-	return number ? unreachable(client, error, "%s", strerror(number)) : 0;
-}
-
-static int
-tcp_connect(struct client *client, const char *host, const char *port, int64_t deadline_ms,
-	struct client_error *error)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-	struct addrinfo *found;
-	int rc = getaddrinfo(host, port, &hints, &found);
-
-	if (rc != 0)
-		return unreachable(client, error, "%s", gai_strerror(rc));
-	rc = -1;
-	for (const struct addrinfo *address = found; address && rc < 0;
-		address = address->ai_next) {
-		client_close(client);
-		rc = address_try(client, address, deadline_ms, error);
+	if (SSL_CTX_use_certificate_chain_file(context, target->certificate) != 1) {
+		option = "--cert";
+		path = target->certificate;
+	} else if (SSL_CTX_use_PrivateKey_file(context, target->key, SSL_FILETYPE_PEM) != 1 ||
+		   SSL_CTX_check_private_key(context) != 1) {
+		option = "--key";
+		path = target->key;
+	} else if (SSL_CTX_load_verify_file(context, target->ca) == 1) {
+		return context;
 	}
-	freeaddrinfo(found);
-	return rc;
+	reason_take(reason, sizeof(reason));
+	unreachable(client, error, "%s %s: %s", option, path, reason);
+	SSL_CTX_free(context);
+	return NULL;
 }
 
 /* The certificate must be for the name or address that was asked for. */
 static int
-tls_connect(struct client *client, SSL_CTX *context, char *host, int64_t deadline_ms,
-	struct client_error *error)
+remote_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
-	SSL *ssl = client->ssl = SSL_new(context);
+	SSL_CTX *context = context_create(client, error);
+	char *host;
+	SSL *ssl;
 
-	if (!ssl || SSL_set_fd(ssl, client->fd) != 1)
-		return unreachable(client, error, "%s", ssl_reason());
-	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1) {
-		ERR_clear_error();
-		if (SSL_set1_host(ssl, host) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1)
-			return unreachable(client, error, "%s", ssl_reason());
-	}
-	for (;;) {
-		int rc = SSL_connect(ssl);
-		int why = SSL_get_error(ssl, rc);
-
-		if (rc == 1)
-			return 0;
-		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-			break;
-		if (connect_wait(client, why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms,
-			    error) < 0)
-			return -1;
-	}
-	if (SSL_get_verify_result(ssl) != X509_V_OK)
-		return unreachable(client, error, "its certificate is not accepted: %s (--ca)",
-			X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
-	if (!alert_name(ERR_peek_last_error()))
-		return unreachable(client, error, "TLS: %s", ssl_reason());
-	alert_keep(client);
-	return unreachable(client, error, "%s", client->reason);
-}
-
-static int
-client_connect_remote(struct client *client, int64_t deadline_ms, struct client_error *error)
-{
-	char host[HOST_MAX];
-	const char *port = "";
-	SSL_CTX *context;
-	int rc = -1;
-
-	/* A far end that goes away must not end us. Standard output is checked by main(). */
-	signal(SIGPIPE, SIG_IGN);
-	client->reason[0] = '\0';
-	if (endpoint_split(client, host, &port, error) < 0)
+	if (context == NULL)
 		return -1;
-	context = SSL_CTX_new(TLS_client_method());
-	if (context_load(client, context, error) == 0 &&
-		tcp_connect(client, host, port, deadline_ms, error) == 0)
-		rc = tls_connect(client, context, host, deadline_ms, error);
+	/* A peer that goes away must not end us. Standard output is checked by main(). */
+	signal(SIGPIPE, SIG_IGN);
+	client->wire = BIO_push(BIO_new_ssl(context, 1), BIO_new_connect(client->target.endpoint));
 	SSL_CTX_free(context);
-	if (rc < 0)
-		client_close(client);
-	return rc;
+	host = BIO_ptr_ctrl(client->wire, BIO_C_GET_CONNECT, 0);
+	if (host == NULL || BIO_get_conn_port(client->wire) == NULL)
+		return unreachable(client, error,
+			"expected HOST:PORT, as box.example:7878 or [2001:db8::1]:7878");
+	BIO_set_conn_mode(client->wire, BIO_SOCK_NONBLOCK | BIO_SOCK_NODELAY);
+	BIO_get_ssl(client->wire, &ssl);
+	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1 &&
+		(SSL_set1_host(ssl, host) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1))
+		return unreachable(client, error, "%s is no name of a host", host);
+	ERR_clear_error();
+	while (BIO_do_connect(client->wire) != 1) {
+		if (!BIO_should_retry(client->wire)) {
+			if (SSL_get_verify_result(ssl) != X509_V_OK)
+				return unreachable(client, error,
+					"its certificate is not accepted: %s (--ca)",
+					X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+			reason_take(client->reason, sizeof(client->reason));
+			return unreachable(client, error, "%s", client->reason);
+		}
+		if (client_poll(client, BIO_should_read(client->wire) ? POLLIN : POLLOUT,
+			    deadline_ms) == 0)
+			return unreachable(client, error, "no answer in time (--timeout)");
+	}
+	return 0;
 }
 
 static int
-client_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
+local_connect(struct client *client, struct client_error *error)
 {
 	const struct timeval timeout = {
 		client->timeout_ms / 1000, client->timeout_ms % 1000 * 1000};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *why;
-	int number;
+	int fd;
 
-	if (client->target.endpoint != NULL)
-		return client_connect_remote(client, deadline_ms, error);
 	if (strlen(client->path) >= sizeof(address.sun_path))
 		return unreachable(client, error, "%s", strerror(ENAMETOOLONG));
 	strcpy(address.sun_path, client->path);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return unreachable(client, error, "%s", strerror(errno));
+	client->wire = BIO_new_socket(fd, BIO_CLOSE);
+	if (client->wire == NULL)
+		cli_out_of_memory();
 	/* connect() heeds it when the daemon's backlog is full. */
-	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+		BIO_socket_nbio(fd, 1);
 		return 0;
-	number = errno;
-	client_close(client);
-	if (number == EAGAIN)
+	}
+	if (errno == EAGAIN)
 		return client_timed_out(client, error);
-	why = strerror(number);
-	if (number == ENOENT)
+	why = strerror(errno);
+	if (errno == ENOENT)
 		why = "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another";
-	else if (number == ECONNREFUSED)
+	else if (errno == ECONNREFUSED)
 		why = "no process listens there. sluiced does not run; the socket is left over";
-	else if (number == EACCES)
+	else if (errno == EACCES)
 		why = "permission denied. It takes root, or a member of the socket's group";
 	return unreachable(client, error, "%s", why);
 }
 
-/* Wait for events until the deadline. Returns revents, or -1 with *error set. */
 static int
-client_poll(
-	const struct client *client, short events, int64_t deadline_ms, struct client_error *error)
+client_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
 {
-	struct pollfd pollfd = {.fd = client->fd, .events = events};
-	int64_t left_ms;
+	int rc;
 
-	for (;;) {
-		left_ms = deadline_ms - now_ms();
-		if (left_ms <= 0)
-			return client_timed_out(client, error);
-		if (client->waits != NULL && left_ms > WAITS_MS)
-			left_ms = WAITS_MS;
-		if (poll(&pollfd, 1, (int)left_ms) > 0)
-			break;
-		if (client->waits != NULL)
-			client->waits(client->waits_arg);
-	}
-	return pollfd.revents;
+	client->reason[0] = '\0';
+	rc = client->target.endpoint != NULL ? remote_connect(client, deadline_ms, error)
+					     : local_connect(client, error);
+	if (rc < 0)
+		client_close(client);
+	return rc;
 }
 
-/* Bytes that TLS has written or read; 0: wait and try again; -1: the connection has gone. */
-static ssize_t
-tls_result(struct client *client, int rc)
-{
-	int error = SSL_get_error(client->ssl, rc);
-
-	alert_keep(client);
-	if (rc > 0)
-		return rc;
-	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
-}
-
-/* Bytes sent, 0: wait and try again, -1: it cannot be. */
-static ssize_t
-wire_send(struct client *client, const char *bytes, size_t length)
-{
-	ssize_t sent;
-
-	if (client->ssl != NULL)
-		return tls_result(client, SSL_write(client->ssl, bytes,
-						  length > INT32_MAX ? INT32_MAX : (int)length));
-	sent = send(client->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
-}
-
-/* Does what poll() saw hold something for us? TLS has records of its own; its end counts, too. */
-static bool
-wire_readable(struct client *client)
-{
-	char byte;
-
-	return client->ssl == NULL || tls_result(client, SSL_peek(client->ssl, &byte, 1)) != 0;
-}
-
-/* Wait until there is something to receive, be it the end of the stream. */
+/* Read once into the buffer. Bytes; 0: wait and try again; -1: the stream has ended. */
 static int
-wire_wait(struct client *client, int64_t deadline_ms, struct client_error *error)
+client_read(struct client *client)
 {
-	while (client->ssl == NULL || !wire_readable(client)) {
-		if (client_poll(client, POLLIN, deadline_ms, error) < 0)
-			return -1;
-		if (client->ssl == NULL)
-			break;
-	}
-	return 0;
-}
+	int received;
 
-static ssize_t
-wire_receive(struct client *client, char *bytes, size_t room)
-{
-	if (client->ssl == NULL)
-		return recv(client->fd, bytes, room, 0);
-	errno = ECONNRESET; /* if it has gone; TLS tells no more */
-	return tls_result(client, SSL_read(client->ssl, bytes, (int)room));
+	if (client->room - client->length < READ_BYTES) {
+		client->room = client->room * 2 + READ_BYTES;
+		client->buffer = realloc(client->buffer, client->room);
+		if (client->buffer == NULL)
+			cli_out_of_memory();
+	}
+	errno = 0;
+	received = BIO_read(client->wire, client->buffer + client->length, READ_BYTES);
+	if (received > 0)
+		client->length += (size_t)received;
+	else if (BIO_should_retry(client->wire))
+		return 0;
+	else if (client->reason[0] == '\0' && (errno != 0 || ERR_peek_error() != 0))
+		reason_take(client->reason, sizeof(client->reason));
+	return received > 0 ? received : -1;
 }
 
 /* Send all of it, or as much as the daemon takes before it answers or hangs up. */
@@ -524,53 +411,20 @@ static int
 client_send(struct client *client, const char *bytes, size_t length, int64_t deadline_ms,
 	struct client_error *error)
 {
-	while (length > 0) {
-		const int revents = client_poll(client, POLLOUT | POLLIN, deadline_ms, error);
-		ssize_t sent;
+	void (*former)(int) = signal(SIGPIPE, SIG_IGN);
+	int revents = 0, sent = 1;
 
-		if (revents < 0)
-			return -1;
-		if ((revents & POLLIN) && wire_readable(client))
-			return 0;
-		sent = wire_send(client, bytes, length);
-		if (sent < 0)
-			return 0; /* receiving tells what happened */
-		if (sent > 0) {
-			bytes += sent;
-			length -= (size_t)sent;
-		}
+	while (length > 0 && (revents = client_poll(client, POLLOUT | POLLIN, deadline_ms)) != 0) {
+		if ((revents & POLLIN) && client_read(client) != 0)
+			break;
+		sent = BIO_write(client->wire, bytes, length > INT32_MAX ? INT32_MAX : (int)length);
+		if (sent <= 0 && !BIO_should_retry(client->wire))
+			break; /* reading finds out what happened */
+		bytes += sent > 0 ? sent : 0;
+		length -= sent > 0 ? (size_t)sent : 0;
 	}
-	return 0;
-}
-
-/* Read once into the buffer. Returns 0, or -1 with *error set. */
-static int
-client_fill(struct client *client, int64_t deadline_ms, struct client_error *error)
-{
-	ssize_t received;
-
-	if (client->room - client->length < READ_BYTES) {
-		const size_t room = client->room * 2 + READ_BYTES;
-		char *buffer = realloc(client->buffer, room);
-
-		if (buffer == NULL)
-			return client_error_set(error, CLIENT_BROKEN, "no memory for the reply");
-		client->buffer = buffer;
-		client->room = room;
-	}
-	if (wire_wait(client, deadline_ms, error) < 0)
-		return -1;
-	received = wire_receive(client, client->buffer + client->length, READ_BYTES);
-	if (received > 0) {
-		client->length += (size_t)received;
-		return 0;
-	}
-	if (client->ssl != NULL && client->reason[0] != '\0')
-		return client_error_set(error, CLIENT_BROKEN,
-			"sluiced at %s closed the connection: %s", client->path, client->reason);
-	return client_error_set(error, CLIENT_BROKEN,
-		"sluiced at %s closed the connection without a reply%s%s", client->path,
-		received < 0 ? ": " : "", received < 0 ? strerror(errno) : "");
+	signal(SIGPIPE, former);
+	return length == 0 || revents != 0 ? 0 : client_timed_out(client, error);
 }
 
 /* Take one line from the stream and parse it. New reference, or NULL with *error set. */
@@ -581,6 +435,7 @@ client_receive(struct client *client, int64_t deadline_ms, struct client_error *
 	json_error_t where;
 	json_t *message;
 	size_t bytes;
+	int received;
 
 	for (;;) {
 		if (client->length > client->searched)
@@ -589,7 +444,15 @@ client_receive(struct client *client, int64_t deadline_ms, struct client_error *
 		if (end != NULL)
 			break;
 		client->searched = client->length;
-		if (client_fill(client, deadline_ms, error) < 0)
+		received = client_read(client);
+		if (received < 0)
+			client_error_set(error, CLIENT_BROKEN,
+				"sluiced at %s closed the connection without a reply%s%s",
+				client->path, client->reason[0] != '\0' ? ": " : "",
+				client->reason);
+		else if (received == 0 && client_poll(client, POLLIN, deadline_ms) == 0)
+			received = client_timed_out(client, error);
+		if (received < 0)
 			return NULL;
 	}
 	bytes = (size_t)(end - client->buffer);
@@ -626,7 +489,7 @@ client_exchange(struct client *client, json_t *request, struct client_error *err
 	}
 	length = strlen(text);
 	text[length] = '\n'; /* the line's end takes the place of the string's */
-	if ((client->fd >= 0 || client_connect(client, deadline_ms, error) == 0) &&
+	if ((client->wire != NULL || client_connect(client, deadline_ms, error) == 0) &&
 		client_send(client, text, length + 1, deadline_ms, error) == 0) {
 		while ((reply = client_receive(client, deadline_ms, error)) != NULL &&
 			is_notice(reply)) {

@@ -39,10 +39,9 @@ struct client_error {
 struct client {
 	const char *path; /* of the socket; borrowed; the endpoint when that is remote */
 	struct remote_target target; /* its endpoint NULL: the socket */
-	struct ssl_st *ssl; /* of the connection there; NULL: none */
-	char reason[128]; /* why the far end has closed it, for people; "": unknown */
+	struct bio_st *wire; /* the connection; NULL: none */
+	char reason[128]; /* why it has ended, for people; "": unknown */
 	unsigned timeout_ms; /* for one call, connecting included */
-	int fd; /* -1: not connected */
 	bool verbatim; /* replies are data for programs; else their texts are made safe to show */
 	void (*waits)(
 		void *arg); /* called ten times a second while a reply is waited for, or NULL */

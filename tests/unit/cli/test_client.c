@@ -154,7 +154,7 @@ Test(client, hears_a_refusal_that_comes_before_all_was_sent)
 		"\"message\":\"too long\",\"data\":{\"name\":\"LIMIT\","
 		"\"pointer\":\"\"}}}\n",
 		NULL};
-	const size_t length = 4u << 20;
+	const size_t length = 1u << 20;
 	struct client_error error;
 	struct server server;
 	struct client client;
