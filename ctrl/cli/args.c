@@ -16,9 +16,9 @@
 #include "base/addr.h"
 #include "base/escape.h"
 #include "cli/output.h"
+#include "schema/documents.h"
 #include "schema/schema.h"
 
-#define WRONG_MAX 160
 #define OPTIONS_MAX 64 /* of a command, with those of the program */
 
 static enum option_kind
@@ -157,45 +157,25 @@ seconds_parse(const char *text, uint64_t *milliseconds)
 	return 0;
 }
 
-#define DURATION_MAX_S UINT64_C(86400)
-
 int
 duration_parse(const char *text, uint64_t *seconds)
 {
 	uint64_t ms;
 
-	if (time_parse(text, 1000, &ms) < 0 || ms % 1000 != 0 || ms == 0 ||
-		ms > DURATION_MAX_S * 1000)
+	if (seconds_parse(text, &ms) < 0 || ms % 1000 != 0)
 		return -EINVAL;
 	*seconds = ms / 1000;
 	return 0;
 }
 
-/* Is it ADDRESS/BITS? Whether bits behind the length are zero is for the daemon to judge. */
-static bool
-prefix_is_valid(const char *text)
-{
-	const size_t length = strcspn(text, "/");
-	uint8_t bytes[ADDRESS_BYTES], family;
-	char address[ADDRESS_TEXT_MAX];
-	uint64_t bits;
-
-	if (text[length] == '\0' || length >= sizeof(address))
-		return false;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	family = address_parse(address, bytes);
-	return family != 0 &&
-	       number_parse(text + length + 1, 0, family == 4 ? 32 : 128, &bits) == 0;
-}
-
 const char *
-endpoint_parse(const char *text, struct endpoint *endpoint)
+endpoint_set(json_t *object, const char *member, const char *text)
 {
 	const bool bracketed = text[0] == '[';
-	const char *address = bracketed ? text + 1 : text;
+	const char *start = bracketed ? text + 1 : text;
 	const char *colon = strrchr(text, ':');
 	const char *end = bracketed ? strchr(text, ']') : colon;
+	char address[ADDRESS_TEXT_MAX], name[32];
 	uint8_t bytes[ADDRESS_BYTES];
 	uint64_t port;
 
@@ -203,356 +183,336 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		return "an IPv6 address goes in brackets: [2001:db8::1]:5004";
 	if (end == NULL || (bracketed && end[1] != ':'))
 		return "expected ADDRESS:PORT, as 192.0.2.1:5004 or [2001:db8::1]:5004";
-	if (end == address || (size_t)(end - address) >= sizeof(endpoint->address))
+	if (end == start)
 		return "no IP address before the port";
-	memcpy(endpoint->address, address, (size_t)(end - address));
-	endpoint->address[end - address] = '\0';
-	if (address_parse(endpoint->address, bytes) != (bracketed ? 6 : 4))
+	snprintf(address, sizeof(address), "%.*s", (int)(end - start), start);
+	if ((size_t)(end - start) >= sizeof(address) ||
+		address_parse(address, bytes) != (bracketed ? 6 : 4))
 		return bracketed ? "not an IPv6 address in the brackets" : "not an IPv4 address";
 	if (number_parse(bracketed ? end + 2 : end + 1, 0, UINT16_MAX, &port) < 0)
 		return "the port is not a number from 0 to 65535";
-	endpoint->port = (uint16_t)port;
+	snprintf(name, sizeof(name), "%s_port", member);
+	json_object_set_new(object, member, json_string(address));
+	json_object_set_new(object, name, json_integer((json_int_t)port));
 	return NULL;
 }
 
-const char *
-endpoint_set(json_t *object, const char *member, const char *text)
+bool
+name_is_member(const char *name, const char *member)
 {
-	struct endpoint endpoint;
-	const char *wrong = endpoint_parse(text, &endpoint);
-	char port[32];
+	static const char *const endings[] = {"", "s", "_s", "_bytes"};
 
-	if (wrong != NULL)
-		return wrong;
+	for (; *name != '\0'; name++, member++) {
+		if (*name != (*member == '_' ? '-' : *member))
+			return false;
+	}
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (strcmp(member, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A component of the contract. */
+static json_t *
+component(const char *name)
+{
+	return schema_component(schema_rpc_document(), name);
+}
+
+static json_t *
+component_members(const char *name)
+{
+	return json_object_get(component(name), "properties");
+}
+
+/* A schema, or the component that it refers to. */
+static json_t *
+schema_resolve(json_t *schema)
+{
+	const char *reference = json_string_value(json_object_get(schema, "$ref"));
+
+	return reference != NULL ? component(strrchr(reference, '/') + 1) : schema;
+}
+
+/* An address and its port, as dst and dst_port, are one key: is it the first, or the second? */
+static bool
+is_endpoint(json_t *members, const char *member)
+{
+	char port[64];
+
 	snprintf(port, sizeof(port), "%s_port", member);
-	json_object_set_new(object, member, json_string(endpoint.address));
-	json_object_set_new(object, port, json_integer(endpoint.port));
+	return json_object_get(members, port) != NULL;
+}
+
+static bool
+is_endpoint_port(json_t *members, const char *member)
+{
+	const char *end = strstr(member, "_port");
+
+	return end != NULL && end[5] == '\0' &&
+	       json_object_getn(members, member, (size_t)(end - member)) != NULL;
+}
+
+/* The member that a key or an option stands for; NULL: none. */
+static const char *
+member_find(json_t *members, const char *key)
+{
+	const char *member;
+	json_t *schema;
+
+	json_object_foreach (members, member, schema) {
+		if (name_is_member(key, member) && !is_endpoint_port(members, member))
+			return member;
+	}
 	return NULL;
 }
 
-json_t *
-police_parse(const char *text)
-{
-	const size_t length = strcspn(text, "/");
-	uint64_t rate_bps, burst_bytes = 0;
-	char *rate = strndup(text, length);
-	int status;
+static json_t *pairs_json(json_t *schema, const char *text, char *error);
 
-	status = rate != NULL ? quantity_parse(rate, &rate_bps) : -ENOMEM;
-	free(rate);
-	if (status == 0 && text[length] == '/')
-		status = quantity_parse(text + length + 1, &burst_bytes);
-	if (status < 0 || rate_bps > INT64_MAX || burst_bytes > INT64_MAX)
-		return NULL;
-	if (text[length] != '/')
-		return json_pack("{s:I}", "rate_bps", (json_int_t)rate_bps);
-	return json_pack("{s:I, s:I}", "rate_bps", (json_int_t)rate_bps, "burst_bytes",
-		(json_int_t)burst_bytes);
-}
-
-/* How values are called in the help, what is wrong with one, and its unit in the schema. */
-static const struct {
-	const char *help, *wrong, *unit;
-} kinds[] = {
-	[VALUE_TEXT] = {"NAME", "is not UTF-8"},
-	[VALUE_STATE] = {"up|down", "is not UTF-8"},
-	[VALUE_VERDICT] = {"forward|drop|punt", "is not UTF-8"},
-	[VALUE_MAC] = {"MAC", "is not UTF-8"},
-	[VALUE_NUMBER] = {"NUMBER", "is not a number"},
-	[VALUE_DSCP] = {"DSCP", "is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
-		"dscp"},
-	[VALUE_ADDRESS] = {"ADDRESS", "is not an IP address"},
-	[VALUE_ENDPOINT] = {"ADDRESS:PORT"},
-	[VALUE_PREFIX] = {"ADDRESS/BITS", "is not a prefix, as 192.0.2.0/24"},
-	[VALUE_PORTS] = {"FIRST-LAST", "is not a port or FIRST-LAST, from 0 to 65535"},
-	[VALUE_RATE] = {"RATE[/BURST]", "is not RATE or RATE/BURST, as 64k or 2.5M/3000"},
-	[VALUE_SECONDS] = {"TIME", "is not a time in whole seconds, as 60, 60s or 5m", "s"},
-	[VALUE_MILLISECONDS] = {"TIME", "is not a time in whole milliseconds, as 500, 500ms or 2s",
-		"ms"},
-	[VALUE_BYTES] = {"BYTES", "is not a number of bytes", "decimal"},
-};
-
-/* FIRST-LAST, or one number for both. */
+/*
+ * A value as JSON. Its type is that of the contract; whether it may be that is for the daemon to
+ * say. Numbers may be texts with a unit. NULL with `error` filled for pairs that are wrong.
+ */
 static json_t *
-ports_json(const char *value)
+value_json(json_t *schema, const char *text, char *error)
 {
-	const size_t length = strcspn(value, "-");
-	char first[8];
-	uint64_t from, to;
-
-	if (length >= sizeof(first))
-		return NULL;
-	memcpy(first, value, length);
-	first[length] = '\0';
-	if (number_parse(first, 0, UINT16_MAX, &from) < 0)
-		return NULL;
-	to = from;
-	if (value[length] == '-' && number_parse(value + length + 1, from, UINT16_MAX, &to) < 0)
-		return NULL;
-	return json_pack("[I, I]", (json_int_t)from, (json_int_t)to);
-}
-
-/* A value that is one member. New reference, or NULL with `wrong` (of WRONG_MAX) filled. */
-static json_t *
-value_json(enum value_kind kind, const char *value, char *wrong)
-{
-	uint8_t bytes[ADDRESS_BYTES];
-	json_t *json = NULL;
+	const size_t rate_length = strcspn(text, "/");
+	char first[12], last[12];
 	uint64_t number;
+	int n, length = 0;
 
-	if (kinds[kind].unit != NULL)
-		json = unit_value(kinds[kind].unit, value);
-	else if (kind == VALUE_PORTS)
-		json = ports_json(value);
-	else if (kind == VALUE_RATE)
-		json = police_parse(value);
-	else if (kind == VALUE_NUMBER)
-		json = number_parse(value, 0, UINT32_MAX, &number) == 0
-			       ? json_integer((json_int_t)number)
-			       : NULL;
-	else if ((kind != VALUE_ADDRESS || address_parse(value, bytes) != 0) &&
-		 (kind != VALUE_PREFIX || prefix_is_valid(value)))
-		json = json_string(value);
-	if (json == NULL)
-		snprintf(wrong, WRONG_MAX, "\"%.64s\" %s", value, kinds[kind].wrong);
-	return json;
+	if (member_is(schema, "type", "integer") && number_parse(text, 0, UINT32_MAX, &number) == 0)
+		return json_integer((json_int_t)number);
+	if (schema == component("police")) /* RATE/BURST */
+		return json_pack("{s:s#, s:s*}", "rate_bps", text, (int)rate_length, "burst_bytes",
+			text[rate_length] == '/' ? text + rate_length + 1 : NULL);
+	if (member_is(schema, "type", "object"))
+		return pairs_json(schema, text, error);
+	n = sscanf(text, "%9[0-9]%n-%9[0-9]%n", first, &length, last, &length);
+	if (member_is(schema, "type", "array") && n > 0 && text[length] == '\0') /* FIRST-LAST */
+		return json_pack("[I, I]", atoll(first), atoll(n == 2 ? last : first));
+	return json_string(text);
 }
 
 static int
-key_set(json_t *object, const struct pair_key *key, const char *value, char *error)
+pair_set(json_t *object, json_t *members, char *pair, char *error)
 {
-	char wrong[WRONG_MAX];
-	const char *why;
-	json_t *json;
+	char *value = strchr(pair, '=');
+	const char *member, *wrong;
 
-	if (json_object_get(object, key->member) != NULL) {
-		snprintf(error, PAIRS_ERROR_MAX, "%s is given twice", key->name);
-	} else if (value[0] == '\0') {
-		snprintf(error, PAIRS_ERROR_MAX, "%s has no value", key->name);
-	} else if (key->kind == VALUE_ENDPOINT) {
-		why = endpoint_set(object, key->member, value);
-		if (why == NULL)
-			return 0;
-		snprintf(error, PAIRS_ERROR_MAX, "%s: \"%.64s\": %s", key->name, value, why);
-	} else {
-		json = value_json(key->kind, value, wrong);
-		if (json != NULL)
-			return json_object_set_new(object, key->member, json);
-		snprintf(error, PAIRS_ERROR_MAX, "%s: %s", key->name, wrong);
-	}
-	return -1;
+	if (value == NULL)
+		return snprintf(error, ARGS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", pair);
+	*value++ = '\0';
+	member = member_find(members, pair);
+	if (member == NULL)
+		return snprintf(error, ARGS_ERROR_MAX, "unknown key \"%.64s\"", pair);
+	if (json_object_get(object, member) != NULL)
+		return snprintf(error, ARGS_ERROR_MAX, "%s is given twice", pair);
+	if (value[0] == '\0')
+		return snprintf(error, ARGS_ERROR_MAX, "%s has no value", pair);
+	if (!is_endpoint(members, member))
+		return json_object_set_new(object, member,
+			value_json(schema_resolve(json_object_get(members, member)), value, error));
+	wrong = endpoint_set(object, member, value);
+	if (wrong == NULL)
+		return 0;
+	return snprintf(error, ARGS_ERROR_MAX, "%s: \"%.64s\": %s", pair, value, wrong);
 }
 
-json_t *
-pairs_parse(const struct pair_key *keys, const char *text, char *error)
+/* KEY=VALUE,... as the object of that schema. */
+static json_t *
+pairs_json(json_t *schema, const char *text, char *error)
 {
-	char *copy = strdup(text), *rest = copy, *part;
+	json_t *members = json_object_get(schema, "properties"), *required;
+	char *copy = text_format("%s", text), *rest = copy, *pair;
 	json_t *object = json_object();
+	int rc = 0;
+	size_t i;
 
-	if (copy == NULL || object == NULL)
-		cli_out_of_memory();
-	while ((part = strsep(&rest, ",")) != NULL) {
-		const struct pair_key *key = keys;
-		char *value = strchr(part, '=');
-
-		if (value == NULL) {
-			snprintf(error, PAIRS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", part);
-			goto fail;
-		}
-		*value++ = '\0';
-		while (key->name != NULL && strcmp(key->name, part) != 0)
-			key++;
-		if (key->name == NULL) {
-			snprintf(error, PAIRS_ERROR_MAX, "unknown key \"%.64s\"", part);
-			goto fail;
-		}
-		if (key_set(object, key, value, error) < 0)
-			goto fail;
-	}
-	for (; keys->name != NULL; keys++) {
-		if (keys->required && json_object_get(object, keys->member) == NULL) {
-			snprintf(error, PAIRS_ERROR_MAX, "%s= is missing", keys->name);
-			goto fail;
-		}
+	while (rc == 0 && (pair = strsep(&rest, ",")) != NULL)
+		rc = pair_set(object, members, pair, error);
+	json_array_foreach (json_object_get(schema, "required"), i, required) {
+		if (rc == 0 && json_object_get(object, json_string_value(required)) == NULL)
+			rc = snprintf(error, ARGS_ERROR_MAX, "%s= is missing",
+				json_string_value(required));
 	}
 	free(copy);
-	return object;
-fail:
-	free(copy);
+	if (rc == 0)
+		return object;
 	json_decref(object);
 	return NULL;
 }
 
-static void
-pairs_print(FILE *out, const char *title, const struct pair_key *keys)
-{
-	fprintf(out, "%s\n", title);
-	for (; keys->name != NULL; keys++)
-		fprintf(out, "  %s=%-*s  %s%s\n", keys->name, (int)(22 - strlen(keys->name)),
-			kinds[keys->kind].help, keys->help, keys->required ? " (required)" : "");
-}
-
-const struct pair_key flow_match_keys[] = {
-	{"port", "port", VALUE_TEXT, true, "port that the packets come in by"},
-	{"dst", "dst", VALUE_ENDPOINT, true, "local address and UDP port they go to"},
-	{"src", "src", VALUE_ENDPOINT, false, "sender's address and UDP port; without: any"},
-	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN; without: untagged"},
-	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN around it; without: none"},
-	{NULL},
-};
-
-const struct pair_key flow_rule_keys[] = {
-	{"priority", "priority", VALUE_NUMBER, true, "from 1; the greatest wins"},
-	{"family", "family", VALUE_NUMBER, false, "4 or 6; needed when no prefix tells"},
-	{"port", "port", VALUE_TEXT, false, "port that they come in by; without: any"},
-	{"src", "src", VALUE_PREFIX, false, "sources; without: any"},
-	{"dst", "dst", VALUE_PREFIX, false, "destinations; without: any"},
-	{"src-ports", "src_ports", VALUE_PORTS, false, "source UDP ports; without: any"},
-	{"dst-ports", "dst_ports", VALUE_PORTS, false, "destination UDP ports; without: any"},
-	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN, 0 is untagged; without: any"},
-	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN, 0 is none; without: any"},
-	{NULL},
-};
-
-const struct pair_key flow_class_keys[] = {
-	{"stun", "stun", VALUE_VERDICT, false, "first byte 0 to 3"},
-	{"dtls", "dtls", VALUE_VERDICT, false, "first byte 20 to 63"},
-	{"rtp", "rtp", VALUE_VERDICT, false, "first byte 128 to 191, RTP and RTCP"},
-	{"other", "other", VALUE_VERDICT, false, "any other, and no payload"},
-	{NULL},
-};
-
-const struct pair_key flow_leg_keys[] = {
-	{"port", "port", VALUE_TEXT, true, "port that the copy leaves by"},
-	{"src", "src", VALUE_ENDPOINT, true, "address and UDP port to send from"},
-	{"dst", "dst", VALUE_ENDPOINT, true, "destination address and UDP port"},
-	{"id", "id", VALUE_TEXT, false, "name of the leg; without: leg-N is given"},
-	{"vlan", "vlan", VALUE_NUMBER, false, "802.1Q VLAN to send with; without: untagged"},
-	{"outer-vlan", "outer_vlan", VALUE_NUMBER, false, "802.1ad VLAN around it; without: none"},
-	{"dscp", "dscp", VALUE_DSCP, false, "0 to 63 or EF, AF41, CS3 ...; without: kept"},
-	{"ttl", "ttl", VALUE_NUMBER, false, "TTL or hop limit to set; without: one less"},
-	{"next-hop", "next_hop", VALUE_ADDRESS, false, "gateway; without: by the kernel's route"},
-	{"mac", "mac", VALUE_MAC, false, "link-layer address of the next hop, fixed"},
-	{"police", "police", VALUE_RATE, false, "bits a second, and bytes at once"},
-	{"one-in", "one_in", VALUE_NUMBER, false, "a copy of every N-th packet only"},
-	{"admin", "admin", VALUE_STATE, false, "down: no copies for now"},
-	{NULL},
-};
-
 const struct option_spec flow_add_options[] = {
-	{"id", "NAME", "id of the flow; without: flow-N is given", .kind = VALUE_TEXT},
-	{"match", "K=V,...", "packets that belong to it, to one address", .kind = VALUE_PAIRS,
-		.keys = flow_match_keys},
-	{"rule", "K=V,...", "packets that belong to it, by prefix and range", .kind = VALUE_PAIRS,
-		.keys = flow_rule_keys},
-	{"leg", "K=V,...", "where a copy goes; once for each leg", .kind = VALUE_LEGS},
-	{"action", "forward|drop|punt", "what becomes of them (forward)", .kind = VALUE_TEXT},
-	{"admin", "up|down", "down: installed, but drops all (up)", .kind = VALUE_TEXT},
-	{"latch", "open|first|follow", "of which source, when any matches (open)",
-		.kind = VALUE_TEXT},
-	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)",
-		.kind = VALUE_MILLISECONDS, .member = "latch_interval_ms"},
-	{"allow", "ADDRESS/BITS", "sources that may send; may be given often",
-		.kind = VALUE_PREFIX},
-	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other", .kind = VALUE_PAIRS,
-		.keys = flow_class_keys},
-	{"police", "RATE[/BURST]", "bits a second, and bytes at once", .kind = VALUE_RATE},
-	{"idle-timeout", "TIME", "remove the flow when it took no packet so long",
-		.kind = VALUE_SECONDS, .member = "idle_timeout_s"},
-	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check",
-		.kind = VALUE_BYTES, .member = "max_datagram_bytes"},
+	{"id", "NAME", "id of the flow; without: flow-N is given"},
+	{"match", "K=V,...", "packets that belong to it, to one address"},
+	{"rule", "K=V,...", "packets that belong to it, by prefix and range"},
+	{"leg", "K=V,...", "where a copy goes; once for each leg"},
+	{"action", "forward|drop|punt", "what becomes of them (forward)"},
+	{"admin", "up|down", "down: installed, but drops all (up)"},
+	{"latch", "open|first|follow", "of which source, when any matches (open)"},
+	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)"},
+	{"allow", "ADDRESS/BITS", "sources that may send; may be given often"},
+	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
+	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
+	{"idle-timeout", "TIME", "remove the flow when it took no packet so long"},
+	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
 	{NULL},
 };
 
-json_t *
-flow_args_legs(const struct arguments *arguments, char *error)
-{
-	json_t *legs = json_array(), *leg;
-	char wrong[PAIRS_ERROR_MAX];
-	size_t position = 0;
-	const char *text;
-
-	while ((text = arguments_next(arguments, "leg", &position)) != NULL) {
-		leg = pairs_parse(flow_leg_keys, text, wrong);
-		if (leg == NULL) {
-			snprintf(error, FLOW_ARGS_ERROR_MAX, "--leg number %zu: %s",
-				json_array_size(legs) + 1, wrong);
-			json_decref(legs);
-			return NULL;
-		}
-		json_array_append_new(legs, leg);
-	}
-	return legs;
-}
-
-/* All options of a name, as --allow. New reference, or NULL with `wrong` filled. */
+/* What all options of a name say for a member. */
 static json_t *
-values_json(const struct arguments *arguments, const char *name, enum value_kind kind, char *wrong)
+option_json(const struct arguments *arguments, const char *name, json_t *schema, char *error)
 {
-	json_t *values = json_array(), *json;
+	json_t *items = json_object_get(schema, "items"), *list = json_array(), *json;
+	char wrong[ARGS_ERROR_MAX - 64], number[32] = "";
 	size_t position = 0;
 	const char *text;
 
 	while ((text = arguments_next(arguments, name, &position)) != NULL) {
-		json = value_json(kind, text, wrong);
+		json = value_json(schema_resolve(items != NULL ? items : schema), text, wrong);
 		if (json == NULL) {
-			json_decref(values);
+			if (items != NULL)
+				snprintf(number, sizeof(number), " number %zu",
+					json_array_size(list) + 1);
+			snprintf(error, ARGS_ERROR_MAX, "--%s%s: %s", name, number, wrong);
+			json_decref(list);
 			return NULL;
 		}
-		json_array_append_new(values, json);
+		json_array_append_new(list, json);
 	}
-	return values;
+	if (items != NULL)
+		return list;
+	json = json_incref(json_array_get(list, json_array_size(list) - 1));
+	json_decref(list);
+	return json;
+}
+
+json_t *
+flow_args_legs(const struct arguments *arguments, char *error)
+{
+	return option_json(
+		arguments, "leg", json_object_get(component_members("flow"), "legs"), error);
+}
+
+/* Does the option say something about the flow, not about the change? */
+static bool
+is_of_flow(const struct option_spec *option)
+{
+	return strcmp(option->name, "file") != 0;
 }
 
 json_t *
 flow_args_flow(const struct arguments *arguments, char *error)
 {
-	json_t *flow = json_object(), *legs, *json;
-	char wrong[PAIRS_ERROR_MAX];
+	const struct option_spec *option = flow_add_options;
+	json_t *members = component_members("flow"), *flow = json_object(), *json;
 
-	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
-		const char *value = arguments_value(arguments, option->name);
+	for (; is_of_flow(option); option++) {
+		const char *member = member_find(members, option->name);
 
-		if (value == NULL || option->kind == VALUE_NONE || option->kind == VALUE_LEGS)
+		if (arguments_value(arguments, option->name) == NULL)
 			continue;
-		json = option->keys != NULL ? pairs_parse(option->keys, value, wrong)
-		       : option->kind == VALUE_PREFIX
-			       ? values_json(arguments, option->name, option->kind, wrong)
-			       : value_json(option->kind, value, wrong);
+		json = option_json(
+			arguments, option->name, json_object_get(members, member), error);
 		if (json == NULL) {
-			snprintf(error, FLOW_ARGS_ERROR_MAX, "--%s: %s", option->name, wrong);
-			goto fail;
+			json_decref(flow);
+			return NULL;
 		}
-		json_object_set_new(
-			flow, option->member != NULL ? option->member : option->name, json);
+		json_object_set_new(flow, member, json);
 	}
-	legs = flow_args_legs(arguments, error);
-	if (legs == NULL)
-		goto fail;
-	json_object_set_new(flow, "legs", legs);
 	return flow;
-fail:
-	json_decref(flow);
-	return NULL;
 }
 
 const char *
 flow_args_first(const struct arguments *arguments)
 {
-	for (const struct option_spec *option = flow_add_options; option->name != NULL; option++) {
-		if (option->kind != VALUE_NONE && arguments_value(arguments, option->name) != NULL)
-			return option->name;
+	const struct option_spec *option = flow_add_options;
+
+	while (is_of_flow(option) && arguments_value(arguments, option->name) == NULL)
+		option++;
+	return is_of_flow(option) ? option->name : NULL;
+}
+
+/* What the help calls a value, where it does not list the choices. */
+static const char *
+value_name(const json_t *schema)
+{
+	static const struct {
+		const char *keyword, *value, *name;
+	} names[] = {
+		{"format", "ip", "ADDRESS"},
+		{"format", "mac", "MAC"},
+		{"x-unit", "dscp", "DSCP"},
+		{"type", "object", "RATE[/BURST]"},
+		{"type", "array", "FIRST-LAST"},
+		{"type", "integer", "NUMBER"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (member_is(schema, names[i].keyword, names[i].value))
+			return names[i].name;
 	}
-	return NULL;
+	return json_object_get(schema, "pattern") != NULL ? "NAME" : "ADDRESS/BITS";
+}
+
+#define KEYS_INDENT 28
+#define KEYS_COLUMNS 79
+
+/* A key, and the first sentence of what the contract says about it. */
+static void
+key_print(FILE *out, json_t *members, const char *member, bool required)
+{
+	const json_t *schema = schema_resolve(json_object_get(members, member));
+	const char *help = member_text(schema, "description"), *end = strstr(help, ". ");
+	struct text key, text;
+	json_t *choice;
+	size_t i;
+
+	text_clear(&key);
+	text_clear(&text);
+	text_add(&key, "%s=", member);
+	for (char *dash = key.s; (dash = strchr(dash, '_')) != NULL;)
+		*dash = '-';
+	json_array_foreach (json_object_get(schema, "enum"), i, choice) {
+		if (json_is_string(choice))
+			text_add(&key, "%s%s", i > 0 ? "|" : "", json_string_value(choice));
+	}
+	if (key.s[key.length - 1] == '=')
+		text_add(&key, "%s",
+			is_endpoint(members, member) ? "ADDRESS:PORT" : value_name(schema));
+	text_add(&text, "  %-*s  %.*s%s", KEYS_INDENT - 4, key.s,
+		end != NULL ? (int)(end - help) : (int)strlen(help) - 1, help,
+		required ? " (required)" : "");
+	text_wrap(out, KEYS_COLUMNS, KEYS_INDENT, "", text.s);
+}
+
+static void
+keys_print(FILE *out, const char *title, const char *name)
+{
+	json_t *members = component_members(name), *schema, *required;
+	const char *member;
+	size_t i;
+
+	fprintf(out, "%s\n", title);
+	json_object_foreach (members, member, schema) {
+		bool needed = false;
+
+		json_array_foreach (json_object_get(component(name), "required"), i, required)
+			needed |= strcmp(json_string_value(required), member) == 0;
+		if (!is_endpoint_port(members, member))
+			key_print(out, members, member, needed);
+	}
 }
 
 void
 flow_args_print_leg_keys(FILE *out)
 {
-	pairs_print(out, "Keys of --leg, separated by commas:", flow_leg_keys);
+	keys_print(out, "Keys of --leg, separated by commas:", "leg");
 	fprintf(out, "\nAn IPv6 ADDRESS:PORT is written [2001:db8::1]:5004. A RATE is in bits a\n"
 		     "second, a BURST in bytes; k, M and G may follow: 2.5M/3000.\n");
 }
@@ -560,9 +520,9 @@ flow_args_print_leg_keys(FILE *out)
 void
 flow_args_print_keys(FILE *out)
 {
-	pairs_print(out, "Keys of --match, separated by commas:", flow_match_keys);
-	pairs_print(out, "\nKeys of --rule:", flow_rule_keys);
-	pairs_print(out, "\nKeys of --classes, which the payload selects:", flow_class_keys);
+	keys_print(out, "Keys of --match, separated by commas:", "match");
+	keys_print(out, "\nKeys of --rule:", "rule");
+	keys_print(out, "\nKeys of --classes, which the payload selects:", "classes");
 	fputc('\n', out);
 	flow_args_print_leg_keys(out);
 }

@@ -15,35 +15,11 @@
 
 #include <jansson.h>
 
-/* What the value of an option, or of a KEY=VALUE, is and becomes in JSON. */
-enum value_kind {
-	VALUE_NONE, /* nothing of a flow */
-	VALUE_TEXT,
-	VALUE_STATE, /* up or down */
-	VALUE_VERDICT, /* what becomes of a packet */
-	VALUE_MAC,
-	VALUE_NUMBER,
-	VALUE_DSCP, /* a number or "EF" */
-	VALUE_ADDRESS,
-	VALUE_ENDPOINT, /* fills <member> and <member>_port */
-	VALUE_PREFIX,
-	VALUE_PORTS, /* "5004" or "5000-5999" to [first, last] */
-	VALUE_RATE, /* "2.5M" or "2.5M/3000" to a policer */
-	VALUE_SECONDS,
-	VALUE_MILLISECONDS,
-	VALUE_BYTES,
-	VALUE_PAIRS,
-	VALUE_LEGS,
-};
-
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
 	const char *value; /* what the help calls its value; NULL: it takes none */
 	const char *help;
 	char letter; /* -o for --output, too; 0: none */
-	enum value_kind kind;
-	const char *member; /* of the flow; NULL: it has the option's name */
-	const struct pair_key *keys; /* of VALUE_PAIRS */
 };
 
 /* Entries of the table of a command that takes them, without their braces. */
@@ -106,55 +82,29 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 int duration_parse(const char *text, uint64_t *seconds);
 
 /*
- * A policer, RATE or RATE/BURST (bits a second, bytes), to {"rate_bps", "burst_bytes"}. Returns a
- * new reference, or NULL when it makes no sense.
+ * Set <member> and <member>_port of an object to "192.0.2.1:5004" or "[2001:db8::1]:5004". NULL, or
+ * what is wrong with the text, in static storage.
  */
-json_t *police_parse(const char *text);
-
-struct endpoint {
-	char address[INET6_ADDRSTRLEN]; /* as written, brackets taken off */
-	uint16_t port; /* host order, 1..65535 */
-};
-
-/* NULL when text is an endpoint, else what is wrong with it, in static storage. */
-const char *endpoint_parse(const char *text, struct endpoint *endpoint);
-
-/* Set <member> and <member>_port of an object. NULL, or what is wrong with the text. */
 const char *endpoint_set(json_t *object, const char *member, const char *text);
 
-#define PAIRS_ERROR_MAX 256
-
-struct pair_key {
-	const char *name; /* NULL ends a table */
-	const char *member; /* of the JSON */
-	enum value_kind kind;
-	bool required;
-	const char *help;
-};
-
 /*
- * Returns a new reference to the object, or NULL with `error` (room for PAIRS_ERROR_MAX) naming
- * the part at fault. Out of memory ends the program.
+ * Does an option or key of that name stand for the member? Dashes are its underscores, and "leg" is
+ * legs, "idle-timeout" idle_timeout_s.
  */
-json_t *pairs_parse(const struct pair_key *keys, const char *text, char *error);
+bool name_is_member(const char *name, const char *member);
 
-extern const struct pair_key flow_match_keys[];
-extern const struct pair_key flow_rule_keys[];
-extern const struct pair_key flow_class_keys[];
-extern const struct pair_key flow_leg_keys[];
-
-/* The options of `flow add`. */
+/* The options of `flow add`: members of the contract's flow, and what is about the change. */
 extern const struct option_spec flow_add_options[];
 
-/*
- * The legs of all --leg options, in their order, as a new reference to an array; or NULL with
- * `error` (room for FLOW_ARGS_ERROR_MAX) naming option and part at fault.
- */
-#define FLOW_ARGS_ERROR_MAX (PAIRS_ERROR_MAX + 64)
-json_t *flow_args_legs(const struct arguments *arguments, char *error);
+#define ARGS_ERROR_MAX 320
 
-/* The flow that --id, --match or --rule, --leg and all else say; as flow_args_legs(). */
+/*
+ * The flow that the options describe, or the legs of all --leg, as a new reference; or NULL with
+ * `error` (room for ARGS_ERROR_MAX) naming option and part at fault. Types are those of the
+ * contract; what a value may be is for the daemon to say.
+ */
 json_t *flow_args_flow(const struct arguments *arguments, char *error);
+json_t *flow_args_legs(const struct arguments *arguments, char *error);
 
 /* The first option given that says something about a flow, --file aside; NULL: there is none. */
 const char *flow_args_first(const struct arguments *arguments);

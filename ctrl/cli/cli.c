@@ -296,19 +296,6 @@ is_number(const char *text)
 	return text != NULL && text[0] >= '0' && text[0] <= '9';
 }
 
-/* The option of the command for a member, whose name may have a unit that the option has not. */
-static const struct option_spec *
-option_of_member(const struct cli *cli, const char *member, size_t length)
-{
-	const struct option_spec *option = cli->command->options;
-
-	for (; option != NULL && option->name != NULL; option++) {
-		if (strlen(option->name) == length && strncmp(option->name, member, length) == 0)
-			return option;
-	}
-	return NULL;
-}
-
 /*
  * "--leg 2 dst=" for "/flows/0/legs/1/dst_port", "--idle-timeout" for "/flows/0/idle_timeout_s":
  * members are options and keys with dashes. "" for what is no option.
@@ -316,27 +303,21 @@ option_of_member(const struct cli *cli, const char *member, size_t length)
 static void
 option_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 {
-	const struct option_spec *option;
-	char copy[256], *rest = copy, *member, *key, *dash;
+	const struct option_spec *option = cli->command->options;
+	char copy[256], *rest = copy, *member, *key, *end;
 	size_t length;
 
 	text[0] = '\0';
 	snprintf(copy, sizeof(copy), "%s", pointer[0] == '/' ? pointer + 1 : pointer);
-	for (char *c = copy; *c != '\0'; c++)
-		*c = *c == '_' ? '-' : *c;
 	member = strsep(&rest, "/");
 	if (strcmp(member, "flows") == 0 && is_number(rest)) {
 		strsep(&rest, "/");
 		member = strsep(&rest, "/");
 	}
-	if (member == NULL)
-		return;
-	length = strcmp(member, "legs") == 0 ? strlen("leg") : strlen(member);
-	option = option_of_member(cli, member, length);
-	dash = strrchr(member, '-');
-	if (option == NULL && dash != NULL)
-		option = option_of_member(cli, member, (size_t)(dash - member));
-	if (option == NULL)
+	while (member != NULL && option != NULL && option->name != NULL &&
+		!name_is_member(option->name, member))
+		option++;
+	if (member == NULL || option == NULL || option->name == NULL)
 		return;
 	length = (size_t)snprintf(text, size, "--%s", option->name);
 	if (is_number(rest))
@@ -345,9 +326,11 @@ option_place(const struct cli *cli, const char *pointer, char *text, size_t size
 	key = strsep(&rest, "/");
 	if (key == NULL || option->value == NULL || strncmp(option->value, "K=V", 3) != 0)
 		return;
-	dash = strrchr(key, '-');
-	if (dash != NULL && strcmp(dash, "-port") == 0)
-		*dash = '\0';
+	end = strstr(key, "_port");
+	if (end != NULL && end[5] == '\0')
+		*end = '\0';
+	for (char *c = key; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c;
 	snprintf(text + length, size - length, " %s=", key);
 }
 

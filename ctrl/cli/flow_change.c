@@ -73,7 +73,7 @@ static json_t *
 flows_given(struct cli *cli, const struct arguments *arguments)
 {
 	const char *first = flow_args_first(arguments), *file;
-	char error[FLOW_ARGS_ERROR_MAX];
+	char error[ARGS_ERROR_MAX];
 	json_t *flow = NULL;
 
 	if (flow_file_given(cli, arguments, 0, &file) != CLI_OK)
@@ -232,7 +232,7 @@ static json_t *
 legs_given(struct cli *cli, const struct arguments *arguments)
 {
 	const char *leg = arguments_value(arguments, "leg"), *file;
-	char error[FLOW_ARGS_ERROR_MAX];
+	char error[ARGS_ERROR_MAX];
 	json_t *legs;
 
 	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)

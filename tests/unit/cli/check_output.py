@@ -42,8 +42,7 @@ FRAME = ("02005e00532002005e005302080045000028000040003f11e748c6336401c633641417
 
 CASES = [
     ("add by rule", ["flow", "add", "--rule", "priority=9,family=4", "--action", "punt"],
-     ("flow.install", {"flows": [{"rule": {"priority": 9, "family": 4}, "action": "punt",
-                                  "legs": []}]}),
+     ("flow.install", {"flows": [{"rule": {"priority": 9, "family": 4}, "action": "punt"}]}),
      {"installed": ["flow-1"]}, "installed flow-1\n"),
     ("add from JSON", ["flow", "add", "--file", "{flow.json}"],
      ("flow.install", {"flows": [FLOW]}), {"installed": ["cam"]}, "installed cam\n"),
