@@ -44,21 +44,16 @@ flow_port(const json_t *flow)
 static void
 flows_print(FILE *out, json_t *flows, const char *port)
 {
-	bool any = false;
-	json_t *flow;
+	json_t *chosen = json_array(), *document = json_pack("{s:O}", "flows", chosen), *flow;
 	size_t i;
 
-	fputs("flows:", out);
 	json_array_foreach (flows, i, flow) {
-		if (port != NULL && strcmp(port, flow_port(flow)) != 0)
-			continue;
-		if (!any)
-			fputc('\n', out);
-		yaml_item_print(out, flow);
-		any = true;
+		if (port == NULL || strcmp(port, flow_port(flow)) == 0)
+			json_array_append(chosen, flow);
 	}
-	if (!any)
-		fputs(" []\n", out);
+	yaml_print(out, document);
+	json_decref(chosen);
+	json_decref(document);
 }
 
 /*

@@ -22,6 +22,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include <yaml.h>
+
 #include "base/escape.h"
 #include "schema/yaml.h"
 
@@ -694,43 +696,29 @@ progress_begin(struct progress *progress, const char *what, uint64_t total)
 		.terminal = isatty(STDERR_FILENO)};
 }
 
-static void
-progress_draw(struct progress *progress, const char *text)
-{
-	fprintf(stderr, "\r%s\033[K", text);
-	fflush(stderr);
-	progress->drawn_ms = now_ms();
-}
-
-static bool
-progress_due(const struct progress *progress)
-{
-	return progress->terminal && now_ms() - progress->begun_ms >= PATIENCE_MS &&
-	       now_ms() - progress->drawn_ms >= REDRAW_MS;
-}
-
 void
 progress_at(struct progress *progress, uint64_t done)
 {
+	const int64_t now = now_ms();
 	char text[PROGRESS_TEXT_MAX];
 
-	if (!progress_due(progress))
+	if (!progress->terminal || now - progress->begun_ms < PATIENCE_MS ||
+		now - progress->drawn_ms < REDRAW_MS)
 		return;
-	progress_text(text, progress->what, done, progress->total);
-	progress_draw(progress, text);
+	if (progress->total > 0)
+		progress_text(text, progress->what, done, progress->total);
+	else
+		snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
+			(now - progress->begun_ms) / 1000);
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
+	progress->drawn_ms = now;
 }
 
 void
-progress_wait(void *arg)
+progress_wait(void *progress)
 {
-	struct progress *progress = arg;
-	char text[PROGRESS_TEXT_MAX];
-
-	if (!progress_due(progress))
-		return;
-	snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
-		(now_ms() - progress->begun_ms) / 1000);
-	progress_draw(progress, text);
+	progress_at(progress, 0);
 }
 
 void
@@ -743,81 +731,119 @@ progress_end(struct progress *progress)
 
 #define YAML_COLUMNS 120
 
-/*
- * May the string stand without quotes? Only of what is common in names and addresses, and not when
- * it would be read as a number or a word of YAML. A colon at the end would end a key.
- */
-static bool
-string_is_plain(const char *text)
-{
-	const size_t length = strlen(text);
-	const char *why;
-	json_t *value;
-	bool plain;
-
-	if (length == 0 || !isalnum((unsigned char)text[0]) || text[length - 1] == ':')
-		return false;
-	for (const char *c = text; *c != '\0'; c++) {
-		if (!isalnum((unsigned char)*c) && strchr("._/:-", *c) == NULL)
-			return false;
-	}
-	value = scalar_value(text, &why);
-	plain = json_is_string(value);
-	json_decref(value);
-	return plain;
-}
-
-/* Quoted text is the same in YAML and in JSON; nothing of it acts on a terminal. */
+/* What the stream does not take is found at its end, by main(). */
 static void
-string_print(FILE *out, const char *string)
+yaml_send(yaml_emitter_t *emitter, int made, yaml_event_t *event)
 {
-	json_t *value;
-	char *text, *safe;
-
-	if (string_is_plain(string)) {
-		fputs(string, out);
-		return;
-	}
-	value = json_string(string);
-	text = json_dumps(value, JSON_ENCODE_ANY);
-	safe = text != NULL ? text_escape_copy(text) : NULL;
-	if (safe == NULL)
+	if (made == 0 ||
+		(yaml_emitter_emit(emitter, event) == 0 && emitter->error == YAML_MEMORY_ERROR))
 		cli_out_of_memory();
-	fputs(safe, out);
-	free(safe);
-	free(text);
-	json_decref(value);
 }
 
-void
-yaml_text_print(FILE *out, json_t *value)
+static void
+yaml_send_text(yaml_emitter_t *emitter, const char *text, yaml_scalar_style_t style)
 {
-	const char *separator = "", *key;
+	yaml_event_t event;
+
+	yaml_send(emitter,
+		yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
+			(int)strlen(text), 1, 1, style),
+		&event);
+}
+
+/* Quotes stand where a text would be read as a number or a word of YAML. */
+static void
+yaml_send_string(yaml_emitter_t *emitter, const char *text)
+{
+	const char *why;
+	json_t *read = scalar_value(text, &why);
+
+	yaml_send_text(emitter, text,
+		json_is_string(read) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+	json_decref(read);
+}
+
+/* Does it hold no object and no array? */
+static bool
+is_flat(json_t *value)
+{
+	const char *key;
 	json_t *item;
 	size_t i;
 
-	if (json_is_object(value)) {
-		fputc('{', out);
-		json_object_foreach (value, key, item) {
-			fputs(separator, out);
-			string_print(out, key);
-			fputs(": ", out);
-			yaml_text_print(out, item);
-			separator = ", ";
-		}
-		fputc('}', out);
-	} else if (json_is_array(value)) {
-		fputc('[', out);
-		json_array_foreach (value, i, item) {
-			fputs(i > 0 ? ", " : "", out);
-			yaml_text_print(out, item);
-		}
-		fputc(']', out);
-	} else if (json_is_string(value)) {
-		string_print(out, json_string_value(value));
-	} else if (value != NULL) {
-		json_dumpf(value, out, JSON_ENCODE_ANY);
+	json_array_foreach (value, i, item) {
+		if (json_is_object(item) || json_is_array(item))
+			return false;
 	}
+	json_object_foreach (value, key, item) {
+		if (json_is_object(item) || json_is_array(item))
+			return false;
+	}
+	return true;
+}
+
+static void
+yaml_send_value(yaml_emitter_t *emitter, json_t *value, bool one_line)
+{
+	const bool flow = one_line || is_flat(value);
+	yaml_event_t event;
+	const char *key;
+	json_t *item;
+	char *text;
+	size_t i;
+
+	if (json_is_string(value)) {
+		yaml_send_string(emitter, json_string_value(value));
+	} else if (json_is_object(value)) {
+		yaml_send(emitter,
+			yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
+				flow ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE),
+			&event);
+		json_object_foreach (value, key, item) {
+			yaml_send_string(emitter, key);
+			yaml_send_value(emitter, item, one_line);
+		}
+		yaml_send(emitter, yaml_mapping_end_event_initialize(&event), &event);
+	} else if (json_is_array(value)) {
+		yaml_send(emitter,
+			yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
+				flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE),
+			&event);
+		json_array_foreach (value, i, item)
+			yaml_send_value(emitter, item, one_line);
+		yaml_send(emitter, yaml_sequence_end_event_initialize(&event), &event);
+	} else {
+		text = json_dumps(value, JSON_ENCODE_ANY);
+		if (text == NULL)
+			cli_out_of_memory();
+		yaml_send_text(emitter, text, YAML_PLAIN_SCALAR_STYLE);
+		free(text);
+	}
+}
+
+static void
+yaml_write(FILE *out, json_t *value, bool one_line)
+{
+	yaml_emitter_t emitter;
+	yaml_event_t event;
+
+	if (yaml_emitter_initialize(&emitter) == 0)
+		cli_out_of_memory();
+	yaml_emitter_set_output_file(&emitter, out);
+	yaml_emitter_set_width(&emitter, one_line ? -1 : YAML_COLUMNS);
+	yaml_send(&emitter, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
+	yaml_send(&emitter, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1),
+		&event);
+	yaml_send_value(&emitter, value, one_line);
+	yaml_send(&emitter, yaml_document_end_event_initialize(&event, 1), &event);
+	yaml_send(&emitter, yaml_stream_end_event_initialize(&event), &event);
+	yaml_emitter_delete(&emitter);
+}
+
+void
+yaml_print(FILE *out, json_t *value)
+{
+	yaml_write(out, value, false);
 }
 
 char *
@@ -829,67 +855,12 @@ yaml_line(json_t *value)
 
 	if (out == NULL)
 		cli_out_of_memory();
-	yaml_text_print(out, value);
+	if (value != NULL)
+		yaml_write(out, value, true);
 	if (fclose(out) != 0)
 		cli_out_of_memory();
+	text[strcspn(text, "\n")] = '\0';
 	return text;
-}
-
-/*
- * What follows `key:`, with the end of the line; `used` columns of it are taken. Objects of a list
- * take a line each or, when too long for one, a line a member.
- */
-static void value_print(FILE *out, json_t *value, size_t used, unsigned indent);
-
-/* Members a line each; the first one goes on in the line that there is. */
-static void
-mapping_print(FILE *out, json_t *object, unsigned indent)
-{
-	bool first = true;
-	const char *key;
-	json_t *value;
-
-	json_object_foreach (object, key, value) {
-		fprintf(out, "%*s", first ? 0 : (int)indent, "");
-		string_print(out, key);
-		fputc(':', out);
-		value_print(out, value, indent + strlen(key) + 1, indent + 2);
-		first = false;
-	}
-}
-
-static void
-value_print(FILE *out, json_t *value, size_t used, unsigned indent)
-{
-	char *line = yaml_line(value);
-	json_t *item;
-	size_t i;
-
-	if (json_is_object(json_array_get(value, 0))) {
-		fputc('\n', out);
-		json_array_foreach (value, i, item) {
-			free(line);
-			line = yaml_line(item);
-			fprintf(out, "%*s- ", (int)indent, "");
-			if (indent + 2 + strlen(line) <= YAML_COLUMNS)
-				fprintf(out, "%s\n", line);
-			else
-				mapping_print(out, item, indent + 2);
-		}
-	} else if (json_is_object(value) && used + 1 + strlen(line) > YAML_COLUMNS) {
-		fprintf(out, "\n%*s", (int)indent, "");
-		mapping_print(out, value, indent);
-	} else {
-		fprintf(out, " %s\n", line);
-	}
-	free(line);
-}
-
-void
-yaml_item_print(FILE *out, json_t *object)
-{
-	fputs("  - ", out);
-	mapping_print(out, object, 4);
 }
 
 #define VLAN_TAG_BYTES 4

@@ -161,10 +161,10 @@ struct progress {
 
 void progress_begin(struct progress *progress, const char *what, uint64_t total);
 
-/* So much of the total is done. */
+/* So much of the total is done; with a total of 0 it shows for how long it has been going on. */
 void progress_at(struct progress *progress, uint64_t done);
 
-/* How much is done is not known; show for how long it has been going on. */
+/* The same for struct client's waits. */
 void progress_wait(void *progress);
 
 /* Take the bar away. To be called before anything else is printed, also when the work failed. */
@@ -173,15 +173,11 @@ void progress_end(struct progress *progress);
 /* The bar as text, at most 79 columns: "sending flows [#####     ]  50%  500 of 1000" */
 void progress_text(char *text, const char *what, uint64_t done, uint64_t total);
 
-/* On one line, without its end: `{port: p0, dst: 192.0.2.1}`; quotes only where they matter. */
-void yaml_text_print(FILE *out, json_t *value);
+/* A value as a document in YAML; objects and arrays that hold no others take one line. */
+void yaml_print(FILE *out, json_t *value);
 
-/* The same, to be freed. */
+/* The whole of it as one line, `{port: p0, dst: 192.0.2.1}`, to be freed. NULL is "". */
 char *yaml_line(json_t *value);
-
-/* An item of a list, indented by two: `  - id: cam1` and what follows, lines of at most 120 where
- * it can be. */
-void yaml_item_print(FILE *out, json_t *object);
 
 /*
  * Append "192.0.2.1:5004 > 198.51.100.1:6000" and "ttl 63, dscp 46, vlan 300.20, 12 bytes of

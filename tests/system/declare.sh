@@ -98,13 +98,13 @@ expect_exit 6 ctl plan "$F/flows.d" >/dev/null
 at_terminal plan "$F/flows.d" <<'END'
 + cam1  p0 any > 192.0.2.1:5001
     leg p1 198.51.100.1:5001 > 198.51.100.10:5001 {id: leg-1, dscp: 34,
-        mac: 02:00:00:00:00:10}
+        mac: '02:00:00:00:00:10'}
 + cam2  p0 any > 192.0.2.1:5002
     leg p1 198.51.100.1:5002 > 198.51.100.10:5002 {id: leg-1, dscp: 34,
-        mac: 02:00:00:00:00:10}
+        mac: '02:00:00:00:00:10'}
 + talk  p0 any > 192.0.2.1:5003
     leg p1 198.51.100.1:5003 > 198.51.100.10:5003 {id: leg-1, dscp: 34,
-        mac: 02:00:00:00:00:10}
+        mac: '02:00:00:00:00:10'}
 
 Plan for generation N: 3 to add, 0 to change, 0 to remove, 0 stay
   1 left alone: not declared, installed otherwise; --prune removes it
@@ -124,7 +124,7 @@ at_terminal plan "$F/flows.d" <<'END'
     ~ /legs/0/dscp: 34 -> 46
 + cam3  p0 any > 192.0.2.1:5004
     leg p1 198.51.100.1:5004 > 198.51.100.10:5004 {id: leg-1, dscp: 34,
-        mac: 02:00:00:00:00:10}
+        mac: '02:00:00:00:00:10'}
 - cam2  p0 any > 192.0.2.1:5002
 
 Plan for generation N: 1 to add, 1 to change, 1 to remove, 1 stays
@@ -151,7 +151,7 @@ flows       1 added, 1 changed, 1 removed
     ~ /legs/0/dscp: 34 -> 46
 + cam3  p0 any > 192.0.2.1:5004
     leg p1 198.51.100.1:5004 > 198.51.100.10:5004 {id: leg-1, dscp: 34,
-        mac: 02:00:00:00:00:10}
+        mac: '02:00:00:00:00:10'}
 - cam2  p0 any > 192.0.2.1:5002
 END
 

@@ -627,15 +627,15 @@ def export_is_what_apply_reads(rig):
     code, out, _ = rig.ctl("export")
     yield from differs((code, out), (0, """\
 flows:
-  - id: cam1
-    match: {port: p0, dst: 192.0.2.1, dst_port: 5004}
-    legs:
-      - {id: leg-1, port: p1, vlan: 0, src: 203.0.113.1, src_port: 5004, dst: 203.0.113.9, \
+- id: cam1
+  match: {port: p0, dst: 192.0.2.1, dst_port: 5004}
+  legs:
+  - {id: leg-1, port: p1, vlan: 0, src: 203.0.113.1, src_port: 5004, dst: 203.0.113.9, \
 dst_port: 5004}
-  - id: cam2
-    match: {port: p0, dst: 192.0.2.1, dst_port: 5006}
-    action: drop
-    legs: []
+- id: cam2
+  match: {port: p0, dst: 192.0.2.1, dst_port: 5006}
+  action: drop
+  legs: []
 """))
     yield from differs(rig.server.params("flow.list"), [
         {"declared": True, "limit": 1000}, {"declared": True, "limit": 1000, "cursor": "7"}])

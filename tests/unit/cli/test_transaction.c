@@ -96,7 +96,7 @@ Test(diff, long_lines_are_broken_at_blanks)
 		      "'dst': '198.51.100.10', 'dst_port': 5001, 'mac': '02:00:00:00:00:10'}}]}",
 		"~ cam2\n"
 		"    + /legs/1: p1 198.51.100.1:5001 > 198.51.100.10:5001 {id: leg-1,\n"
-		"        mac: 02:00:00:00:00:10}\n");
+		"        mac: '02:00:00:00:00:10'}\n");
 	expect_change("{'op': 'remove', 'id': "
 		      "'a-name-of-sixty-four-characters-which-is-the-longest-that-there-may', "
 		      "'flow': {'match': {'port': 'p0', 'vlan': 7, 'src': '2001:db8:1111:2222::1', "
