@@ -355,32 +355,6 @@ file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 	text_escape(line, text, size);
 }
 
-int
-cli_refused(const struct cli *cli, const struct client_error *error)
-{
-	const bool typed_methods = strcmp(cli->command->name, "rpc") == 0;
-	const char *pointer = error->pointer;
-	char place[512] = "";
-
-	if (error->name[0] == '\0' || typed_methods) {
-		fprintf(stderr, "sluicectl: %s\n", error->text);
-		return (int)error->status;
-	}
-	fprintf(stderr, "sluicectl: %s", error->name);
-	if (cli->file != NULL &&
-		(strncmp(pointer, "/flows", 6) == 0 || strncmp(pointer, "/legs", 5) == 0)) {
-		file_place(cli, pointer, place, sizeof(place));
-		fprintf(stderr, ": %s", place);
-	} else {
-		option_place(cli, pointer, place, sizeof(place));
-		fprintf(stderr, "%s%s", place[0] != '\0' ? " at " : "", place);
-	}
-	fprintf(stderr, ": ");
-	message_print(error->message);
-	fputc('\n', stderr);
-	return (int)error->status;
-}
-
 /* What an interrupt says; written by the one thread, read by its signal handler. */
 static const char nothing_text[] = "\nsluicectl: interrupted: nothing was changed\n";
 static const char sent_text[] =
@@ -412,29 +386,55 @@ cli_interrupts_catch(void)
 	}
 }
 
-bool
-cli_change_sent(const char *method, const json_t *params)
+int
+cli_refused(const struct cli *cli, const struct client_error *error)
+{
+	const bool typed_methods = strcmp(cli->command->name, "rpc") == 0;
+	const char *pointer = error->pointer;
+	char place[512] = "";
+
+	if (error->name[0] == '\0' || typed_methods) {
+		fprintf(stderr, "sluicectl: %s\n", error->text);
+		if (interrupt_text == sent_text)
+			fprintf(stderr, "It is not known whether it was done: "
+					"'sluicectl history' tells.\n");
+		return (int)error->status;
+	}
+	fprintf(stderr, "sluicectl: %s", error->name);
+	if (cli->file != NULL &&
+		(strncmp(pointer, "/flows", 6) == 0 || strncmp(pointer, "/legs", 5) == 0)) {
+		file_place(cli, pointer, place, sizeof(place));
+		fprintf(stderr, ": %s", place);
+	} else {
+		option_place(cli, pointer, place, sizeof(place));
+		fprintf(stderr, "%s%s", place[0] != '\0' ? " at " : "", place);
+	}
+	fprintf(stderr, ": ");
+	message_print(error->message);
+	fputc('\n', stderr);
+	return (int)error->status;
+}
+
+json_t *
+cli_send(struct cli *cli, const char *method, json_t *params, struct client_error *error)
 {
 	static const char *const methods[] = {"flow.install", "flow.replace", "flow.remove",
 		"flow.admin", "leg.join", "leg.leave", "txn.commit", "state.confirm",
 		"state.rollback"};
+	const json_t *generation;
+	json_t *result;
 
-	size_t i = 0;
-
-	while (i < sizeof(methods) / sizeof(methods[0]) && strcmp(methods[i], method) != 0)
-		i++;
-	if (i == sizeof(methods) / sizeof(methods[0]) ||
-		json_is_true(json_object_get(params, "plan")))
-		return false;
-	interrupt_text = sent_text;
-	return true;
-}
-
-void
-cli_change_answered(const json_t *result, const struct client_error *error)
-{
-	const json_t *generation = json_object_get(result, "generation");
-
+	if (params == NULL)
+		cli_out_of_memory();
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (strcmp(methods[i], method) == 0 &&
+			!json_is_true(json_object_get(params, "plan")))
+			interrupt_text = sent_text;
+	}
+	result = client_call(&cli->client, method, params, error);
+	if (interrupt_text != sent_text)
+		return result;
+	generation = json_object_get(result, "generation");
 	if (generation != NULL) {
 		snprintf(done_text, sizeof(done_text),
 			"\nsluicectl: interrupted: the change was committed as generation "
@@ -443,27 +443,18 @@ cli_change_answered(const json_t *result, const struct client_error *error)
 		interrupt_text = done_text;
 	} else if (result != NULL || error->status != CLIENT_BROKEN) {
 		interrupt_text = nothing_text;
-	} else {
-		fprintf(stderr,
-			"It is not known whether it was done: 'sluicectl history' tells.\n");
 	}
+	return result;
 }
 
 json_t *
 cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 {
 	struct client_error error;
-	json_t *result;
-	bool changes;
+	json_t *result = cli_send(cli, method, params, &error);
 
-	if (params == NULL)
-		cli_out_of_memory();
-	changes = cli_change_sent(method, params);
-	result = client_call(&cli->client, method, params, &error);
 	if (result == NULL)
 		*exit_code = cli_refused(cli, &error);
-	if (changes)
-		cli_change_answered(result, &error);
 	return result;
 }
 

@@ -81,10 +81,12 @@ int option_interval(const struct cli *cli, const struct arguments *arguments, un
 int generation_parse(struct cli *cli, const char *word, uint64_t *generation);
 
 /*
- * Call a method and say on stderr what went wrong, if anything. Takes over the reference to
- * params (NULL: out of memory, which ends the program). Returns a new reference to the result,
- * always an object; or NULL, with *exit_code set.
+ * Call a method; params are taken over (NULL: out of memory, which ends the program). A new
+ * reference to the result, always an object; or NULL with *error filled, and nothing said.
  */
+json_t *cli_send(struct cli *cli, const char *method, json_t *params, struct client_error *error);
+
+/* The same, with what went wrong said on stderr, and *exit_code set. */
 json_t *cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code);
 
 /*
@@ -99,13 +101,6 @@ int cli_refused(const struct cli *cli, const struct client_error *error);
  * known, until its reply has come; or the generation that it made.
  */
 void cli_interrupts_catch(void);
-
-/*
- * A method is about to be called: true if that changes something, and then the other is called
- * with its result, or NULL with *error set.
- */
-bool cli_change_sent(const char *method, const json_t *params);
-void cli_change_answered(const json_t *result, const struct client_error *error);
 
 /*
  * Say that a page of a method's result does not lie behind the one before, so that asking for the

@@ -222,16 +222,13 @@ batch_call(
 	struct client_error error;
 	struct progress progress;
 	json_t *result;
-	bool is_change, stale;
+	bool stale;
 
-	if (params == NULL)
-		cli_out_of_memory();
 	progress_begin(&progress, "waiting for sluiced", 0);
 	client->waits = progress_wait;
 	client->waits_arg = &progress;
 	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
-	is_change = cli_change_sent(method, params);
-	result = client_call(client, method, params, &error);
+	result = cli_send(batch->cli, method, params, &error);
 	client->timeout_ms = usual_ms;
 	client->waits = NULL;
 	progress_end(&progress);
@@ -239,8 +236,6 @@ batch_call(
 	batch->plan_is_old = stale && strcmp(error.pointer, "/if_plan") == 0;
 	if (result == NULL && !batch->plan_is_old)
 		batch_refused(batch, &error, 0);
-	if (is_change)
-		cli_change_answered(result, &error);
 	if (result != NULL)
 		return result;
 	*exit_code = (int)error.status;
