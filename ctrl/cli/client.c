@@ -143,7 +143,6 @@ reply_make_safe(json_t *message)
 
 #define READ_BYTES (64u << 10)
 #define WAITS_MS 100
-#define NOTICE_WAIT_MS INT32_MAX /* weeks */
 
 void
 client_init(struct client *client, const char *path, unsigned timeout_ms)
@@ -158,8 +157,6 @@ client_close(struct client *client)
 	client->wire = NULL;
 	client->length = 0;
 	client->searched = 0;
-	json_decref(client->notices);
-	client->notices = NULL;
 }
 
 void
@@ -468,13 +465,7 @@ client_receive(struct client *client, int64_t deadline_ms, struct client_error *
 	return message;
 }
 
-static bool
-is_notice(const json_t *message)
-{
-	return json_object_get(message, "method") != NULL && json_object_get(message, "id") == NULL;
-}
-
-/* Send a request; the next message that is a reply. Notifications are kept for later. */
+/* Send a request; the next message. */
 static json_t *
 client_exchange(struct client *client, json_t *request, struct client_error *error)
 {
@@ -490,14 +481,8 @@ client_exchange(struct client *client, json_t *request, struct client_error *err
 	length = strlen(text);
 	text[length] = '\n'; /* the line's end takes the place of the string's */
 	if ((client->wire != NULL || client_connect(client, deadline_ms, error) == 0) &&
-		client_send(client, text, length + 1, deadline_ms, error) == 0) {
-		while ((reply = client_receive(client, deadline_ms, error)) != NULL &&
-			is_notice(reply)) {
-			if (client->notices == NULL)
-				client->notices = json_array();
-			json_array_append_new(client->notices, reply);
-		}
-	}
+		client_send(client, text, length + 1, deadline_ms, error) == 0)
+		reply = client_receive(client, deadline_ms, error);
 	free(text);
 	return reply;
 }
@@ -519,24 +504,4 @@ client_call(struct client *client, const char *method, json_t *params, struct cl
 		client_close(client);
 	json_decref(reply);
 	return result;
-}
-
-json_t *
-client_notice(struct client *client, struct client_error *error)
-{
-	json_t *message = json_incref(json_array_get(client->notices, 0)), *params;
-
-	if (message != NULL)
-		json_array_remove(client->notices, 0);
-	while (message == NULL || !is_notice(message)) {
-		json_decref(message);
-		message = client_receive(client, now_ms() + NOTICE_WAIT_MS, error);
-		if (message == NULL) {
-			client_close(client);
-			return NULL;
-		}
-	}
-	params = json_incref(json_object_get(message, "params"));
-	json_decref(message);
-	return params;
 }

@@ -51,7 +51,6 @@ struct client {
 	size_t length;
 	size_t searched; /* of them, without a line's end */
 	size_t room;
-	json_t *notices; /* notifications that came while a reply was waited for; NULL: none yet */
 };
 
 void client_init(struct client *client, const char *path, unsigned timeout_ms);
@@ -63,12 +62,6 @@ void client_fini(struct client *client);
  */
 json_t *client_call(
 	struct client *client, const char *method, json_t *params, struct client_error *error);
-
-/*
- * The params of the next notification on the connection that a call has made; waits for it as long
- * as it takes. New reference; NULL with *error filled when the connection is gone.
- */
-json_t *client_notice(struct client *client, struct client_error *error);
 
 /* Fill *error with a status and a printf-style text, made safe to be shown. Always returns -1. */
 int client_error_set(struct client_error *error, enum client_status status, const char *format, ...)

@@ -14,16 +14,12 @@
 #include "cli/output.h"
 #include "schema/documents.h"
 
-struct follow;
-
 /* What tells the two commands apart. */
 struct ring {
 	const char *method;
 	const char *member; /* of the result: the entries */
 	const char *header;
 	void (*print)(json_t *entry, bool dump);
-	/* Show what comes next. 0, or -1 with *error set. */
-	int (*next)(struct follow *follow, struct client_error *error);
 };
 
 struct follow {
@@ -63,17 +59,6 @@ punted_print(json_t *packet, bool dump)
 		frame_dump(member_text(packet, "frame"), SIZE_MAX, "");
 }
 
-static void
-follow_show(struct follow *follow, json_t *entry)
-{
-	if (follow->cli->json) {
-		json_dumpf(entry, stdout, JSON_COMPACT);
-		putchar('\n');
-	} else {
-		follow->ring->print(entry, follow->dump);
-	}
-}
-
 /* Show the entries behind `after`, and move on behind them. */
 static int
 follow_read(struct follow *follow, struct client_error *error)
@@ -103,8 +88,12 @@ follow_read(struct follow *follow, struct client_error *error)
 			wanted = follow->kinds == NULL;
 			json_array_foreach (follow->kinds, k, kind)
 				wanted |= json_equal(kind, json_object_get(entry, "event"));
-			if (wanted)
-				follow_show(follow, entry);
+			if (wanted && follow->cli->json) {
+				json_dumpf(entry, stdout, JSON_COMPACT);
+				putchar('\n');
+			} else if (wanted) {
+				follow->ring->print(entry, follow->dump);
+			}
 			follow->after = member_number(entry, "sequence");
 		}
 		more = json_array_size(entries) == PAGE_ENTRIES;
@@ -127,15 +116,16 @@ follow_on(struct follow *follow)
 	bool lost = false;
 
 	while (!ferror(stdout)) {
-		if (lost && follow_read(follow, &error) == 0) {
-			fprintf(stderr, "sluicectl: sluiced is back\n");
+		usleep(FOLLOW_US);
+		if (follow_read(follow, &error) == 0) {
+			if (lost)
+				fprintf(stderr, "sluicectl: sluiced is back\n");
 			lost = false;
-		} else if (!lost && follow->ring->next(follow, &error) < 0) {
+		} else if (!lost) {
 			fprintf(stderr, "sluicectl: %s\n", error.text);
 			lost = true;
 			follow->after = 0;
 		}
-		usleep(FOLLOW_US);
 	}
 }
 
@@ -164,8 +154,7 @@ static int
 punted(struct cli *cli, const struct arguments *arguments)
 {
 	static const struct ring ring = {"punt.list", "packets",
-		"SEQUENCE  TIME                     PORT      BYTES  FLOW", punted_print,
-		follow_read};
+		"SEQUENCE  TIME                     PORT      BYTES  FLOW", punted_print};
 
 	return follow_run(cli, arguments, &ring, NULL);
 }
@@ -187,7 +176,6 @@ const struct command command_punted = {
 };
 
 #define EVENT_INDENT 10 /* where the time stands */
-#define QUEUE_EVENTS 10000 /* what events.subscribe gives at most */
 
 /* A member of an event as " NAME=VALUE"; who did it as " by NAME"; drops as their reasons. */
 static void
@@ -237,31 +225,6 @@ event_print(json_t *event, bool dump)
 	text_print(stdout, EVENT_INDENT, "%s", text.s);
 }
 
-/* Show all that comes behind what was shown. Returns -1 with *error set, or 0: standard output is
- * closed. */
-static int
-events_hear(struct follow *follow, struct client_error *error)
-{
-	struct client *client = &follow->cli->client;
-	json_t *params = json_pack("{s:I, s:i, s:O*}", "after", (json_int_t)follow->after, "queue",
-		QUEUE_EVENTS, "kinds", follow->kinds);
-	json_t *reply = client_call(client, "events.subscribe", params, error), *event;
-
-	if (reply == NULL)
-		return -1;
-	json_decref(reply);
-	while (!ferror(stdout)) {
-		event = client_notice(client, error);
-		if (event == NULL)
-			return -1;
-		follow_show(follow, event);
-		fflush(stdout);
-		follow->after = member_number(event, "sequence");
-		json_decref(event);
-	}
-	return 0;
-}
-
 /* The names of all kinds, as the contract has them: of the first parameter of events.subscribe. */
 static const json_t *
 kinds_known(void)
@@ -302,8 +265,8 @@ kinds_read(const struct cli *cli, const char *list)
 static int
 events(struct cli *cli, const struct arguments *arguments)
 {
-	static const struct ring ring = {"event.list", "events",
-		"SEQUENCE  TIME                     EVENT", event_print, events_hear};
+	static const struct ring ring = {
+		"event.list", "events", "SEQUENCE  TIME                     EVENT", event_print};
 	const char *list = arguments_value(arguments, "kinds");
 	json_t *kinds = NULL;
 	int exit_code;
@@ -324,7 +287,6 @@ events_details(FILE *out)
 	fprintf(out, "Kinds of events:\n");
 	json_array_foreach (kinds_known(), i, kind)
 		fprintf(out, "  %s\n", json_string_value(kind));
-	fprintf(out, "Events that are lost while --follow is not read show as a gap.\n");
 }
 
 static const struct option_spec events_options[] = {
