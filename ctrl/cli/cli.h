@@ -59,10 +59,7 @@ struct command {
 /* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/*
- * The number of an option, from min to max; left as it is when the option is not given. CLI_OK, or
- * CLI_USAGE after having said what is wrong.
- */
+/* The number of an option, left as it is without it. CLI_OK, or CLI_USAGE with the fault said. */
 int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
 	uint64_t min, uint64_t max, uint64_t *number);
 
@@ -74,10 +71,7 @@ int option_number_set(const struct cli *cli, const struct arguments *arguments, 
 int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
 	uint64_t *milliseconds);
 
-/*
- * The number of a generation, given as such or as its tag, which the daemon is asked for. CLI_OK,
- * or the exit code after having said what is wrong.
- */
+/* A generation, given as number or tag. CLI_OK, or the exit code with the fault said. */
 int generation_parse(struct cli *cli, const char *word, uint64_t *generation);
 
 /*
@@ -90,8 +84,8 @@ json_t *cli_send(struct cli *cli, const char *method, json_t *params, struct cli
 json_t *cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code);
 
 /*
- * Say on stderr what the daemon refused, in the words of the command line: the option and key, or
- * the line of the file, that a pointer stands for, and commands for methods. Returns error->status.
+ * Say on stderr what the daemon refused, with the option and key or the line of the file at fault,
+ * and commands for methods. Returns error->status.
  */
 int cli_refused(const struct cli *cli, const struct client_error *error);
 
@@ -102,16 +96,12 @@ int cli_refused(const struct cli *cli, const struct client_error *error);
  */
 void cli_interrupts_catch(void);
 
-/*
- * Say that a page of a method's result does not lie behind the one before, so that asking for the
- * next would not end. Returns CLI_BROKEN.
- */
+/* Say that a page does not lie behind the one before it. Returns CLI_BROKEN. */
 int cli_page_repeats(const char *method, const char *member);
 
 /*
- * How commands end: cli_shows() says whether there is a result for people; cli_end() prints it as
- * JSON if that is wanted and releases it. Returns CLI_OK, or exit_code when there is no result,
- * which was said.
+ * How commands end: is there a result to show to people? cli_end() prints it as JSON if that is
+ * wanted, and releases it. Returns CLI_OK, or exit_code when there is no result.
  */
 static inline bool
 cli_shows(const struct cli *cli, const json_t *result)
