@@ -168,7 +168,6 @@ daemon_open_store(struct daemon *daemon)
 	if (report.migrated_from != 0)
 		log_line("the stored state was of layout version %u and has been migrated",
 			report.migrated_from);
-	store_warn(daemon->store, log_warned, NULL);
 	store_keep(daemon->store, config->keep_declared, config->keep_calls);
 	daemon->store_is_fresh = report.condition == STORE_FRESH;
 	return 0;

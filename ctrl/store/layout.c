@@ -6,7 +6,7 @@
  *
  * Generations that are not kept may lie between two that are. Of their changes there remain those
  * that lead back to the older of the two: of each flow the first, unless the flow is again what it
- * was (see maintain.h).
+ * was (see write.c).
  */
 #include "store/layout.h"
 
@@ -277,15 +277,6 @@ meta_load(sqlite3 *db, struct meta *meta, struct fault *fault)
 	return found < 0 ? -1 : 0;
 }
 
-sqlite3_stmt *
-meta_prepare(sqlite3 *db, struct fault *fault)
-{
-	return db_prepare(db,
-		"REPLACE INTO meta (one, " META_NUMBERS ", sum"
-		") VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		fault);
-}
-
 int
 meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault)
 {
@@ -364,15 +355,6 @@ generation_row_read(sqlite3_stmt *statement, struct generation_row *row)
 	return db_column(statement, GENERATION_COLUMNS_N - 1) == generation_row_sum(row) ? 0 : -1;
 }
 
-sqlite3_stmt *
-generation_row_prepare(sqlite3 *db, struct fault *fault)
-{
-	return db_prepare(db,
-		"REPLACE INTO generation (" GENERATION_COLUMNS
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		fault);
-}
-
 int
 generation_row_save(sqlite3_stmt *statement, const struct generation_row *row, struct fault *fault)
 {
@@ -408,7 +390,8 @@ layout_create(sqlite3 *db, const struct meta *meta, struct fault *fault)
 
 	if (db_run(db, "BEGIN IMMEDIATE", fault) == 0 && db_run(db, layout_tables, fault) == 0 &&
 		version_set(db, LAYOUT_VERSION, fault) == 0 &&
-		(save = meta_prepare(db, fault)) != NULL && meta_save(save, meta, fault) == 0)
+		(save = db_prepare(db, META_SAVE_SQL, fault)) != NULL &&
+		meta_save(save, meta, fault) == 0)
 		rc = db_run(db, "COMMIT", fault);
 	sqlite3_finalize(save);
 	if (rc < 0)

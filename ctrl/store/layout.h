@@ -76,10 +76,11 @@ static_assert(sizeof(struct meta) == 15 * sizeof(uint64_t), "numbers are all the
 /* 0, or -1 with *fault: FAULT_STORE also when the row is missing or damaged. Any thread. */
 int meta_load(sqlite3 *db, struct meta *meta, struct fault *fault);
 
-/* A statement for meta_save(); NULL with *fault. */
-sqlite3_stmt *meta_prepare(sqlite3 *db, struct fault *fault);
+#define META_SAVE_SQL \
+	"REPLACE INTO meta (one, " META_NUMBERS \
+	", sum) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-/* Writes the row, in the transaction that is open. 0 or -1 with *fault. */
+/* Writes the row by that statement, in the transaction that is open. 0 or -1 with *fault. */
 int meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault);
 
 /* Tables of our layout with this meta row, in one transaction. 0 or -1 with *fault. */
@@ -165,10 +166,11 @@ uint64_t generation_row_sum(const struct generation_row *row);
 /* From the first columns of a statement. 0, or -1 when the checksum does not match. */
 int generation_row_read(sqlite3_stmt *statement, struct generation_row *row);
 
-/* A statement for generation_row_save(); NULL with *fault. */
-sqlite3_stmt *generation_row_prepare(sqlite3 *db, struct fault *fault);
+#define GENERATION_SAVE_SQL \
+	"REPLACE INTO generation (" GENERATION_COLUMNS \
+	") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-/* Insert the row, or replace the one of that number. 0 or -1 with *fault. */
+/* By that statement: insert the row, or replace the one of that number. 0 or -1 with *fault. */
 int generation_row_save(
 	sqlite3_stmt *statement, const struct generation_row *row, struct fault *fault);
 

@@ -150,29 +150,6 @@ db_prepare(sqlite3 *db, const char *sql, struct fault *fault)
 	return NULL;
 }
 
-int
-db_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **statements, unsigned n,
-	struct fault *fault)
-{
-	unsigned i;
-
-	for (i = 0; i < n; i++) {
-		statements[i] = db_prepare(db, sql[i], fault);
-		if (!statements[i])
-			return -1;
-	}
-	return 0;
-}
-
-void
-db_finalize_all(sqlite3_stmt **statements, unsigned n)
-{
-	unsigned i;
-
-	for (i = 0; i < n; i++)
-		sqlite3_finalize(statements[i]);
-}
-
 static void
 text_bind(sqlite3_stmt *statement, int n, const char *text, size_t bytes)
 {

@@ -34,11 +34,6 @@ int db_number(sqlite3 *db, const char *sql, uint64_t *number, struct fault *faul
 /* NULL with *fault. Released with sqlite3_finalize(). */
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct fault *fault);
 
-/* All `n` of them. 0, or -1 with *fault, some NULL. */
-int db_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **statements, unsigned n,
-	struct fault *fault);
-void db_finalize_all(sqlite3_stmt **statements, unsigned n);
-
 /*
  * Bind the parameters from the first on, one a letter: i uint64_t, t const char * (NULL is NULL),
  * b const char * and size_t (NULL is NULL). Texts are borrowed until the statement is reset.

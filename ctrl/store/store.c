@@ -20,7 +20,6 @@ struct store {
 	int lock; /* -1 = in memory */
 	struct store_report report;
 	sqlite3 *db; /* the writer's connection */
-	sqlite3 *reader; /* the history's, on the control thread */
 	/* Read-locked while a store in memory is read: its writer waits. One in a file need not. */
 	pthread_rwlock_t readers_lock;
 	int event_fd; /* written by the store's threads */
@@ -57,10 +56,8 @@ completed(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	writer_complete(store->writer);
-	if (store->maintain) {
+	if (store->maintain)
 		maintain_generation(store->maintain, writer_meta(store->writer)->generation);
-		maintain_warn(store->maintain);
-	}
 }
 
 /* What was opened and started before an error is closed by store_free(). */
@@ -86,9 +83,6 @@ store_start(struct store *store, struct event_base *base, struct store_report *r
 	if (!store->db)
 		return -1;
 	store->report = *report;
-	store->reader = db_open(store->name, true, NULL, fault);
-	if (!store->reader)
-		return -1;
 	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (store->event_fd < 0)
 		return fault_set(
@@ -97,8 +91,7 @@ store_start(struct store *store, struct event_base *base, struct store_report *r
 	if (!store->event || event_add(store->event, NULL) < 0)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
 	if (is_file) {
-		if (maintain_init(&store->maintenance, store->path, report->generation,
-			    store->event_fd, fault) < 0)
+		if (maintain_init(&store->maintenance, store->path, report->generation, fault) < 0)
 			return -1;
 		store->maintain = &store->maintenance;
 	}
@@ -116,7 +109,6 @@ store_free(struct store *store)
 		event_free(store->event);
 	if (store->event_fd >= 0)
 		close(store->event_fd);
-	sqlite3_close(store->reader);
 	sqlite3_close(store->db);
 	if (store->lock >= 0)
 		close(store->lock);
@@ -163,13 +155,6 @@ store_keep(struct store *store, unsigned declared, unsigned calls)
 }
 
 void
-store_warn(struct store *store, store_warn_fn warn, void *arg)
-{
-	store->maintenance.warn = warn;
-	store->maintenance.arg = arg;
-}
-
-void
 store_submit(struct store *store, struct store_batch *batch, store_done_fn done, void *arg)
 {
 	writer_submit(store->writer, batch, done, arg);
@@ -197,20 +182,6 @@ store_state(const struct store *store, struct store_state *state)
 			sizeof(state->copy_fault));
 }
 
-static void
-read_lock(struct store *store)
-{
-	if (in_memory(store))
-		pthread_rwlock_rdlock(&store->readers_lock);
-}
-
-static void
-read_unlock(struct store *store)
-{
-	if (in_memory(store))
-		pthread_rwlock_unlock(&store->readers_lock);
-}
-
 /* Cursors. */
 
 /* The first column is the flow's checksum, or, of changes, row and generation as well. */
@@ -233,7 +204,8 @@ store_cursor_close(struct store_cursor *cursor)
 		return;
 	sqlite3_finalize(cursor->rows);
 	sqlite3_close(cursor->db);
-	read_unlock(cursor->store);
+	if (in_memory(cursor->store))
+		pthread_rwlock_unlock(&cursor->store->readers_lock);
 	free(cursor);
 }
 
@@ -248,7 +220,8 @@ cursor_open(struct store *store, const char *sql, struct meta *meta, struct faul
 		return NULL;
 	}
 	cursor->store = store;
-	read_lock(store);
+	if (in_memory(store))
+		pthread_rwlock_rdlock(&store->readers_lock);
 	cursor->db = db_open(store->name, true, NULL, fault);
 	if (cursor->db && db_run(cursor->db, "BEGIN", fault) == 0)
 		cursor->rows = db_prepare(cursor->db, sql, fault);
@@ -286,17 +259,6 @@ return_check(sqlite3 *db, const struct meta *meta, uint64_t generation, struct f
 		(unsigned long long)meta->generation);
 }
 
-int
-store_return_check(struct store *store, uint64_t generation, struct fault *fault)
-{
-	int rc;
-
-	read_lock(store);
-	rc = return_check(store->reader, writer_meta(store->writer), generation, fault);
-	read_unlock(store);
-	return rc;
-}
-
 struct store_cursor *
 store_rollback_open(struct store *store, uint64_t generation, struct fault *fault)
 {
@@ -313,6 +275,15 @@ store_rollback_open(struct store *store, uint64_t generation, struct fault *faul
 	cursor->of_changes = true;
 	db_bind(cursor->rows, "i", generation);
 	return cursor;
+}
+
+int
+store_return_check(struct store *store, uint64_t generation, struct fault *fault)
+{
+	struct store_cursor *cursor = store_rollback_open(store, generation, fault);
+
+	store_cursor_close(cursor);
+	return cursor ? 0 : -1;
 }
 
 int
@@ -370,72 +341,46 @@ static const char changes_sql[] =
 	" LEFT JOIN flow AS f ON f.id = c.id"
 	" WHERE g.number = ?1 ORDER BY c.row LIMIT ?3";
 
-/* The reader's statement within a read transaction; NULL with *fault. read_end() follows always. */
-static sqlite3_stmt *
-read_begin(struct store *store, const char *sql, struct fault *fault)
-{
-	read_lock(store);
-	return db_run(store->reader, "BEGIN", fault) == 0 ? db_prepare(store->reader, sql, fault)
-							  : NULL;
-}
-
-static void
-read_end(struct store *store, sqlite3_stmt *statement)
-{
-	sqlite3_finalize(statement);
-	db_rollback(store->reader);
-	read_unlock(store);
-}
-
-/* In a read transaction, so that meta is of the same time as the list. */
 static int
-history_read(struct store *store, sqlite3_stmt *list, store_history_fn fn, void *arg,
+generation_report(sqlite3_stmt *list, const struct meta *meta, store_history_fn fn, void *arg,
 	struct fault *fault)
 {
 	enum store_outcome outcome;
 	struct generation_row row;
-	uint64_t number;
-	struct meta meta;
-	int rc;
+	const bool is_damaged = generation_row_read(list, &row) < 0;
+	const uint64_t number = row.generation.number;
 
-	if (meta_load(store->reader, &meta, fault) < 0)
-		return -1;
-	while ((rc = db_row(list, fault)) == 1) {
-		rc = generation_row_read(list, &row);
-		number = row.generation.number;
-		if (rc < 0)
-			return fault_set(fault, FAULT_STORE, "",
-				"the entry of generation %llu is damaged in the store",
-				(unsigned long long)number);
-		if (db_column(list, GENERATION_COLUMNS_N) != 0)
-			outcome = STORE_REVERTED;
-		else if (meta.has_confirm && meta.confirm.generation == number)
-			outcome = STORE_UNCONFIRMED;
-		else if (meta.generation == number)
-			outcome = STORE_CURRENT;
-		else
-			outcome = row.to_confirm ? STORE_CONFIRMED : STORE_DONE;
-		rc = fn(arg, &row.generation, outcome);
-		if (rc != 0)
-			break;
-	}
-	return rc;
+	if (is_damaged)
+		return fault_set(fault, FAULT_STORE, "",
+			"the entry of generation %llu is damaged in the store",
+			(unsigned long long)number);
+	if (db_column(list, GENERATION_COLUMNS_N) != 0)
+		outcome = STORE_REVERTED;
+	else if (meta->has_confirm && meta->confirm.generation == number)
+		outcome = STORE_UNCONFIRMED;
+	else if (meta->generation == number)
+		outcome = STORE_CURRENT;
+	else
+		outcome = row.to_confirm ? STORE_CONFIRMED : STORE_DONE;
+	return fn(arg, &row.generation, outcome);
 }
 
 int
 store_history_list(struct store *store, const struct store_history_filter *filter, unsigned limit,
 	store_history_fn fn, void *arg, struct fault *fault)
 {
-	sqlite3_stmt *list = read_begin(store, history_sql, fault);
-	int rc = -1;
+	struct meta meta;
+	struct store_cursor *cursor = cursor_open(store, history_sql, &meta, fault);
+	int rc = cursor ? 0 : -1;
 
-	if (list) {
-		db_bind(list, "ittiii", filter->before ? filter->before : (uint64_t)INT64_MAX,
-			filter->name, filter->method, (uint64_t)filter->declared,
-			(uint64_t)filter->tagged, (uint64_t)limit);
-		rc = history_read(store, list, fn, arg, fault);
-	}
-	read_end(store, list);
+	if (cursor)
+		db_bind(cursor->rows, "ittiii",
+			filter->before ? filter->before : (uint64_t)INT64_MAX, filter->name,
+			filter->method, (uint64_t)filter->declared, (uint64_t)filter->tagged,
+			(uint64_t)limit);
+	while (rc == 0 && (rc = db_row(cursor->rows, fault)) == 1)
+		rc = generation_report(cursor->rows, &meta, fn, arg, fault);
+	store_cursor_close(cursor);
 	return rc;
 }
 
@@ -505,17 +450,18 @@ store_history_changes(struct store *store, uint64_t generation, uint64_t after, 
 {
 	struct store_generation found;
 	enum store_outcome outcome;
-	sqlite3_stmt *list;
+	struct store_cursor *cursor;
+	struct meta meta;
 	int rc;
 
 	if (store_history_get(store, generation, &found, &outcome, fault) < 0)
 		return -1;
-	list = read_begin(store, changes_sql, fault);
-	rc = list ? 0 : -1;
-	if (list)
-		db_bind(list, "iii", generation, after, (uint64_t)limit);
-	while (rc == 0 && (rc = db_row(list, fault)) == 1)
-		rc = change_report(list, generation, fn, arg, fault);
-	read_end(store, list);
+	cursor = cursor_open(store, changes_sql, &meta, fault);
+	rc = cursor ? 0 : -1;
+	if (cursor)
+		db_bind(cursor->rows, "iii", generation, after, (uint64_t)limit);
+	while (rc == 0 && (rc = db_row(cursor->rows, fault)) == 1)
+		rc = change_report(cursor->rows, generation, fn, arg, fault);
+	store_cursor_close(cursor);
 	return rc;
 }

@@ -64,12 +64,6 @@ void store_close(struct store *store);
  */
 void store_keep(struct store *store, unsigned declared, unsigned calls);
 
-/* A sentence for the log; the text is valid during the call. From the base's loop. */
-typedef void (*store_warn_fn)(void *arg, const char *text);
-
-/* Warn from now on when copies fail, and when they succeed again: once for each change. */
-void store_warn(struct store *store, store_warn_fn warn, void *arg);
-
 /* Never blocks, reads no file. */
 void store_state(const struct store *store, struct store_state *state);
 

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,11 +26,9 @@
 #include "store/maintain.h"
 #include "store/sqlite.h"
 
-/* Chunks of a batch double in size. The large ones are mapped, so that they return to the kernel.
- */
+/* Chunks of a batch double in size, up to one that takes little time to make. */
 #define CHUNK_BYTES_MIN ((size_t)2048)
 #define CHUNK_BYTES_MAX ((size_t)1 << 20)
-#define CHUNK_BYTES_MAPPED ((size_t)128 << 10) /* from this size on */
 
 #define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, on another thread */
 #define WAL_PAGES_MAX 16384 /* then the writer moves them, and batches wait */
@@ -39,6 +36,8 @@
 #define TRIM_ROWS_MIN 2048
 #define TRIM_ROWS_MAX 16384
 #define TRIM_RATE 2 /* rows trimmed for each that is written: faster than they come */
+#define TRIM_GAP_ROWS_MIN 1000
+#define TRIM_GAPS_MAX 64
 #define IDLE_NS 20000000 /* without a batch for so long */
 #define OVERWRITE_AGAIN_NS NS_PER_S
 #define WRITER_NICE 5
@@ -48,7 +47,6 @@ enum op_kind {
 	OP_INSERT,
 	OP_REMOVE,
 	OP_CONFIRM,
-	OP_CLEAR,
 	OP_TAG, /* id is the tag, number the generation */
 };
 
@@ -65,16 +63,15 @@ struct op {
 };
 
 struct chunk {
-	struct chunk *next;
-	size_t size; /* with this header */
-	size_t used; /* of data */
+	TAILQ_ENTRY(chunk) link;
+	size_t room;
+	size_t used;
 	char data[] __attribute__((aligned(8)));
 };
 
 /* Filled by the control thread, then the writer's until it is done. */
 struct store_batch {
-	struct chunk *first;
-	struct chunk *last;
+	TAILQ_HEAD(chunk_list, chunk) chunks; /* of operations, each aligned to 8 bytes */
 	bool out_of_memory;
 	STAILQ_ENTRY(store_batch) link; /* in the queue, then among those that are done */
 	store_done_fn done;
@@ -95,7 +92,12 @@ enum write_statement {
 	GENERATION_FIND,
 	GENERATION_DELETE,
 	GENERATION_FIRST,
+	GENERATION_SAVE,
 	TAG_FIND,
+	META_SAVE,
+	TRIM_OLD,
+	TRIM_GAP_END,
+	TRIM_GAP,
 	STATEMENTS,
 };
 
@@ -119,12 +121,17 @@ struct writer {
 	/* The writer's thread's. */
 	sqlite3 *db; /* borrowed */
 	sqlite3_stmt *statements[STATEMENTS];
-	sqlite3_stmt *generation_save;
-	sqlite3_stmt *meta_save;
 	struct progress progress;
 	struct generation_row open; /* the generation that is being written */
 	bool is_open;
-	struct trim trim;
+	/*
+	 * Rows of changes to examine, each from .. to - 1; too many do no harm. At first all: some
+	 * may have been left when the store was closed.
+	 */
+	struct {
+		uint64_t from, to;
+	} gaps[TRIM_GAPS_MAX];
+	unsigned n_gaps;
 	uint64_t rows; /* flows inserted and removed, for pacing */
 	uint64_t trim_rows; /* that may be trimmed for what was written */
 	int wal_pages; /* in the journal, as of the last commit */
@@ -172,7 +179,40 @@ static const char *const write_sql[STATEMENTS] = {
 			    " FROM generation WHERE number = ?1",
 	[GENERATION_DELETE] = "DELETE FROM generation WHERE number = ?",
 	[GENERATION_FIRST] = "SELECT number FROM generation ORDER BY number LIMIT 1",
+	[GENERATION_SAVE] = GENERATION_SAVE_SQL,
 	[TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
+	[META_SAVE] = META_SAVE_SQL,
+	/* Each DELETE returns the checksums of what it deleted. Older than all that is kept: */
+	[TRIM_OLD] = "DELETE FROM change WHERE row IN (SELECT row FROM change WHERE row < coalesce("
+		     "  (SELECT first_change FROM generation ORDER BY number LIMIT 1),"
+		     "  (SELECT next_change FROM meta)) ORDER BY row LIMIT ?) RETURNING sum",
+	[TRIM_GAP_END] = "SELECT row FROM change WHERE row >= ? AND row < ?"
+			 " ORDER BY row LIMIT 1 OFFSET ?",
+	/*
+	 * Of flows with a change in these rows between two generations that are kept: all changes
+	 * between the two but the first (c), and that one if the flow is afterwards what it was
+	 * before. Afterwards: as the next change says (n), or, without one, as it is (f).
+	 */
+	[TRIM_GAP] = "DELETE FROM change WHERE row IN ("
+		     " WITH gap(id, older, newer) AS (SELECT DISTINCT id,"
+		     "   coalesce((SELECT max(number) FROM generation"
+		     "    WHERE number < r.generation), 0),"
+		     "   (SELECT min(number) FROM generation WHERE number > r.generation)"
+		     "  FROM change AS r WHERE row >= ? AND row < ?"
+		     "  AND generation NOT IN (SELECT number FROM generation))"
+		     " SELECT c.row FROM gap JOIN change AS c ON c.id = gap.id"
+		     "  AND c.generation > older AND c.generation < newer"
+		     " LEFT JOIN change AS n ON n.id = c.id AND n.generation ="
+		     "  (SELECT min(generation) FROM change"
+		     "   WHERE id = gap.id AND generation >= newer)"
+		     " LEFT JOIN flow AS f ON f.id = c.id"
+		     " WHERE c.generation > (SELECT min(generation) FROM change"
+		     "   WHERE id = gap.id AND generation > older)"
+		     " OR CASE WHEN n.row IS NULL"
+		     "  THEN c.text IS f.text AND (f.row IS NULL OR"
+		     "   c.last_leg = f.last_leg AND c.declared = f.declared)"
+		     "  ELSE c.text IS n.text AND c.last_leg = n.last_leg"
+		     "   AND c.declared = n.declared END) RETURNING sum",
 };
 
 /* The batch in memory. */
@@ -180,24 +220,23 @@ static const char *const write_sql[STATEMENTS] = {
 struct store_batch *
 store_batch_create(void)
 {
-	return calloc(1, sizeof(struct store_batch));
+	struct store_batch *batch = calloc(1, sizeof(*batch));
+
+	if (batch)
+		TAILQ_INIT(&batch->chunks);
+	return batch;
 }
 
 /* Frees the operations, and keeps the result. Those of a large batch take a while. */
 static void
-batch_clear(struct store_batch *batch)
+ops_free(struct store_batch *batch)
 {
-	struct chunk *chunk, *next;
+	struct chunk *chunk;
 
-	for (chunk = batch->first; chunk; chunk = next) {
-		next = chunk->next;
-		if (chunk->size < CHUNK_BYTES_MAPPED)
-			free(chunk);
-		else
-			munmap(chunk, chunk->size);
+	while ((chunk = TAILQ_FIRST(&batch->chunks))) {
+		TAILQ_REMOVE(&batch->chunks, chunk, link);
+		free(chunk);
 	}
-	batch->first = NULL;
-	batch->last = NULL;
 }
 
 void
@@ -205,33 +244,8 @@ store_batch_destroy(struct store_batch *batch)
 {
 	if (!batch)
 		return;
-	batch_clear(batch);
+	ops_free(batch);
 	free(batch);
-}
-
-/* One more at the end of the batch; false without memory. */
-static bool
-chunk_add(struct store_batch *batch, size_t size)
-{
-	struct chunk *chunk;
-
-	if (size < CHUNK_BYTES_MAPPED) {
-		chunk = malloc(size);
-		if (!chunk)
-			return false;
-	} else {
-		chunk = mmap(
-			NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (chunk == MAP_FAILED)
-			return false;
-	}
-	*chunk = (struct chunk){.size = size};
-	if (batch->last)
-		batch->last->next = chunk;
-	else
-		batch->first = chunk;
-	batch->last = chunk;
-	return true;
 }
 
 /* The operation has its kind, `bytes` after it, and is zeros else; NULL without memory. */
@@ -239,25 +253,27 @@ static struct op *
 op_add(struct store_batch *batch, enum op_kind kind, size_t bytes)
 {
 	const size_t size = (sizeof(struct op) + bytes + 7) & ~(size_t)7;
-	const struct chunk *last = batch->last;
-	size_t chunk_bytes = last ? 2 * last->size : CHUNK_BYTES_MIN;
+	struct chunk *last = TAILQ_LAST(&batch->chunks, chunk_list);
+	size_t room = last ? 2 * last->room : CHUNK_BYTES_MIN;
 	struct op *op;
 
 	if (batch->out_of_memory)
 		return NULL;
-	if (!last || last->size - sizeof(*last) - last->used < size) {
-		if (chunk_bytes > CHUNK_BYTES_MAX)
-			chunk_bytes = CHUNK_BYTES_MAX;
-		if (chunk_bytes < sizeof(*last) + size)
-			chunk_bytes = sizeof(*last) + size;
-		if (!chunk_add(batch, chunk_bytes)) {
-			batch->out_of_memory = true;
+	if (!last || last->room - last->used < size) {
+		if (room > CHUNK_BYTES_MAX)
+			room = CHUNK_BYTES_MAX;
+		if (room < size)
+			room = size;
+		last = malloc(sizeof(*last) + room);
+		batch->out_of_memory = !last;
+		if (!last)
 			return NULL;
-		}
+		*last = (struct chunk){.room = room};
+		TAILQ_INSERT_TAIL(&batch->chunks, last, link);
 	}
-	op = (struct op *)(void *)(batch->last->data + batch->last->used);
+	op = (struct op *)(void *)(last->data + last->used);
 	*op = (struct op){.kind = kind, .bytes = size};
-	batch->last->used += size;
+	last->used += size;
 	return op;
 }
 
@@ -308,10 +324,11 @@ store_batch_remove(struct store_batch *batch, const char *id)
 void
 store_batch_confirm(struct store_batch *batch, const struct store_confirm *confirm)
 {
-	struct op *op = op_add(batch, confirm ? OP_CONFIRM : OP_CLEAR, sizeof(*confirm));
+	static const struct store_confirm none;
+	struct op *op = op_add(batch, OP_CONFIRM, sizeof(*confirm));
 
-	if (op && confirm)
-		memcpy(op->data, confirm, sizeof(*confirm));
+	if (op)
+		memcpy(op->data, confirm ? confirm : &none, sizeof(*confirm));
 }
 
 void
@@ -431,6 +448,26 @@ generation_find(struct writer *writer, uint64_t number, struct generation_row *r
 	return found;
 }
 
+/* A generation that had the changes of these rows is not kept any more. */
+static void
+gap_add(struct writer *writer, uint64_t from, uint64_t to)
+{
+	const unsigned n = writer->n_gaps;
+
+	/* The last one becomes longer if the two meet, or when there is no room for one more. */
+	if (n > 0 && (n == TRIM_GAPS_MAX ||
+			     (from <= writer->gaps[n - 1].to && to >= writer->gaps[n - 1].from))) {
+		if (from < writer->gaps[n - 1].from)
+			writer->gaps[n - 1].from = from;
+		if (to > writer->gaps[n - 1].to)
+			writer->gaps[n - 1].to = to;
+		return;
+	}
+	writer->gaps[n].from = from;
+	writer->gaps[n].to = to;
+	writer->n_gaps++;
+}
+
 /* One generation, which is not the last, is not kept any more. Its changes are trimmed later. */
 static int
 generation_delete(struct writer *writer, uint64_t number, struct fault *fault)
@@ -446,7 +483,7 @@ generation_delete(struct writer *writer, uint64_t number, struct fault *fault)
 	if (db_step(delete, fault) < 0 ||
 		db_row_number(writer->statements[GENERATION_FIRST], &first, fault) < 0)
 		return -1;
-	trim_gap_add(&writer->trim, row.first_change, next_change);
+	gap_add(writer, row.first_change, next_change);
 	writer->progress.n_kept[kind_of(&row.generation)]--;
 	meta->generations--;
 	meta->generations_sum -= generation_row_sum(&row);
@@ -497,7 +534,7 @@ generation_end(struct writer *writer, struct fault *fault)
 	if (!writer->is_open)
 		return 0;
 	writer->is_open = false;
-	if (generation_row_save(writer->generation_save, &writer->open, fault) < 0)
+	if (generation_row_save(writer->statements[GENERATION_SAVE], &writer->open, fault) < 0)
 		return -1;
 	meta->generation = writer->open.generation.number;
 	meta->generations++;
@@ -560,7 +597,7 @@ tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault 
 			progress->n_tags);
 	before = generation_row_sum(&row);
 	snprintf(row.generation.tag, sizeof(row.generation.tag), "%s", tag);
-	if (generation_row_save(writer->generation_save, &row, fault) < 0)
+	if (generation_row_save(writer->statements[GENERATION_SAVE], &row, fault) < 0)
 		return -1;
 	progress->meta.generations_sum += generation_row_sum(&row) - before;
 	progress->n_tags += (unsigned)tags - (unsigned)tagged;
@@ -585,13 +622,9 @@ op_write(struct writer *writer, const struct op *op, struct fault *fault)
 	case OP_GENERATION:
 		return generation_begin(writer, (const void *)op->data, fault);
 	case OP_CONFIRM:
-		meta->has_confirm = true;
 		memcpy(&meta->confirm, op->data, sizeof(meta->confirm));
-		writer->open.to_confirm = true;
-		return 0;
-	case OP_CLEAR:
-		meta->has_confirm = false;
-		meta->confirm = (struct store_confirm){0};
+		meta->has_confirm = meta->confirm.generation != 0;
+		writer->open.to_confirm |= meta->has_confirm;
 		return 0;
 	case OP_TAG:
 		return tag_write(writer, op->number, op->data, fault);
@@ -614,7 +647,7 @@ batch_write(struct writer *writer, const struct store_batch *batch, struct fault
 		return fault_set(fault, FAULT_NO_ROOM, "",
 			"no memory to hold the change; try a smaller one, or again later");
 	writer->is_open = false;
-	for (chunk = batch->first; chunk; chunk = chunk->next) {
+	TAILQ_FOREACH (chunk, &batch->chunks, link) {
 		for (at = 0; at < chunk->used; at += op->bytes) {
 			op = (const struct op *)(const void *)(chunk->data + at);
 			if (op_write(writer, op, fault) < 0)
@@ -623,71 +656,49 @@ batch_write(struct writer *writer, const struct store_batch *batch, struct fault
 	}
 	if (generation_end(writer, fault) < 0)
 		return -1;
-	return meta_save(writer->meta_save, &writer->progress.meta, fault);
+	return meta_save(writer->statements[META_SAVE], &writer->progress.meta, fault);
 }
 
 /* Group commit. */
 
-static void
-batch_commit_alone(struct writer *writer, struct store_batch *batch)
-{
-	const struct progress before = writer->progress;
-	struct fault *fault = &batch->fault;
-	bool written;
-
-	batch->failed = true;
-	if (db_file_check(writer->db, fault) < 0 ||
-		db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
-		return;
-	written = batch_write(writer, batch, fault) == 0;
-	if (!written || db_run(writer->db, "COMMIT", fault) < 0) {
-		writer->refused_in_journal |= written;
-		db_rollback(writer->db);
-		writer->progress = before;
-		return;
-	}
-	batch->failed = false;
-	batch->after = writer->progress.meta;
-}
-
-/* 0, or -1 when the whole transaction is gone or cannot go on. */
+/* 0, or -1 with *fault when the whole transaction is gone or cannot go on. */
 static int
-batch_write_in_group(struct writer *writer, struct store_batch *batch)
+batch_write_in_group(struct writer *writer, struct store_batch *batch, struct fault *fault)
 {
 	const struct progress before = writer->progress;
-	struct fault ignored;
 
-	if (db_run(writer->db, "SAVEPOINT batch", &ignored) < 0)
+	if (db_run(writer->db, "SAVEPOINT batch", fault) < 0)
 		return -1;
 	batch->failed = batch_write(writer, batch, &batch->fault) < 0;
 	if (batch->failed) {
+		*fault = batch->fault;
 		if (sqlite3_get_autocommit(writer->db) ||
-			db_run(writer->db, "ROLLBACK TO batch", &ignored) < 0)
+			sqlite3_exec(writer->db, "ROLLBACK TO batch", NULL, NULL, NULL) !=
+				SQLITE_OK)
 			return -1;
 		writer->progress = before;
 	}
 	batch->after = writer->progress.meta;
-	return db_run(writer->db, "RELEASE batch", &ignored);
+	return db_run(writer->db, "RELEASE batch", fault);
 }
 
+/* `n` batches from the first on: 0, or -1 with *fault and nothing of them written. */
 static int
-group_commit_together(struct writer *writer, const struct batch_list *group)
+group_write(struct writer *writer, struct store_batch *first, unsigned n, struct fault *fault)
 {
 	const struct progress before = writer->progress;
-	struct store_batch *batch;
-	struct fault ignored;
+	struct store_batch *batch = first;
 
-	if (db_file_check(writer->db, &ignored) < 0 ||
-		db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
+	if (db_file_check(writer->db, fault) < 0 ||
+		db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
 		return -1;
-	STAILQ_FOREACH(batch, group, link)
-	{
-		if (batch_write_in_group(writer, batch) < 0)
-			break;
+	while (n > 0 && batch_write_in_group(writer, batch, fault) == 0) {
+		batch = STAILQ_NEXT(batch, link);
+		n--;
 	}
-	if (!batch && db_run(writer->db, "COMMIT", &ignored) == 0)
+	if (n == 0 && db_run(writer->db, "COMMIT", fault) == 0)
 		return 0;
-	writer->refused_in_journal |= !batch;
+	writer->refused_in_journal |= n == 0;
 	db_rollback(writer->db);
 	writer->progress = before;
 	return -1;
@@ -710,12 +721,21 @@ group_commit(struct writer *writer, const struct batch_list *group)
 {
 	const uint64_t rows = writer->rows;
 	struct store_batch *batch;
+	struct fault fault;
+	unsigned n = 0;
 
+	STAILQ_FOREACH(batch, group, link)
+	{
+		n++;
+	}
 	pthread_rwlock_wrlock(writer->readers_lock);
-	if (!STAILQ_NEXT(STAILQ_FIRST(group), link) || group_commit_together(writer, group) < 0) {
+	if (n == 1 || group_write(writer, STAILQ_FIRST(group), n, &fault) < 0) {
 		STAILQ_FOREACH(batch, group, link)
 		{
-			batch_commit_alone(writer, batch);
+			if (group_write(writer, batch, 1, &fault) == 0)
+				continue;
+			batch->failed = true;
+			batch->fault = fault;
 		}
 	}
 	refused_overwrite(writer);
@@ -723,7 +743,7 @@ group_commit(struct writer *writer, const struct batch_list *group)
 	/* Here, not on the control thread, which would answer no other call meanwhile. */
 	STAILQ_FOREACH(batch, group, link)
 	{
-		batch_clear(batch);
+		ops_free(batch);
 	}
 	writer->trim_rows += TRIM_RATE * (writer->rows - rows);
 }
@@ -755,6 +775,75 @@ journal_checkpoint(struct writer *writer)
 	writer->wal_pages = 0;
 }
 
+/* How many rows the statement, whose parameters are bound, deleted; or -1. */
+static int
+changes_delete(sqlite3_stmt *delete, struct meta *meta)
+{
+	struct fault ignored;
+	int found, n;
+
+	for (n = 0; (found = db_row(delete, &ignored)) == 1; n++) {
+		meta->changes--;
+		meta->changes_sum -= db_column(delete, 0);
+	}
+	sqlite3_reset(delete);
+	return found < 0 ? -1 : n;
+}
+
+/* In so many rows of the first gap; *from is behind them, the end of the gap at its end. */
+static int
+gap_trim(struct writer *writer, uint64_t rows, uint64_t *from)
+{
+	sqlite3_stmt *end = writer->statements[TRIM_GAP_END];
+	sqlite3_stmt *delete = writer->statements[TRIM_GAP];
+	const uint64_t first = *from;
+	struct fault ignored;
+
+	db_bind(end, "iii", first, writer->gaps[0].to, rows);
+	if (db_row_number(end, from, &ignored) < 0)
+		return -1;
+	if (*from == 0)
+		*from = writer->gaps[0].to;
+	db_bind(delete, "ii", first, *from);
+	return changes_delete(delete, &writer->progress.meta);
+}
+
+/*
+ * Changes older than all that is kept are deleted, and those in gaps that are not needed, in a
+ * transaction. True when there may be more. The next batch meets the same errors.
+ */
+static bool
+changes_trim(struct writer *writer, uint64_t rows)
+{
+	const uint64_t gap_rows = rows / 2 > TRIM_GAP_ROWS_MIN ? rows / 2 : TRIM_GAP_ROWS_MIN;
+	struct meta *meta = &writer->progress.meta;
+	const struct meta before = *meta;
+	uint64_t from = writer->gaps[0].from;
+	struct fault ignored;
+	int more;
+
+	if (db_run(writer->db, "BEGIN IMMEDIATE", &ignored) < 0)
+		return false;
+	db_bind(writer->statements[TRIM_OLD], "i", rows);
+	more = changes_delete(writer->statements[TRIM_OLD], meta);
+	if (more == 0 && writer->n_gaps > 0)
+		more = gap_trim(writer, gap_rows, &from) < 0 ? -1 : 1;
+	if (more < 0 ||
+		(meta->changes != before.changes &&
+			meta_save(writer->statements[META_SAVE], meta, &ignored) < 0) ||
+		db_run(writer->db, "COMMIT", &ignored) < 0) {
+		db_rollback(writer->db);
+		*meta = before;
+		return false;
+	}
+	writer->gaps[0].from = from;
+	if (writer->n_gaps > 0 && from >= writer->gaps[0].to) {
+		writer->n_gaps--;
+		memmove(writer->gaps, writer->gaps + 1, writer->n_gaps * sizeof(writer->gaps[0]));
+	}
+	return more > 0;
+}
+
 /* What may wait until results are reported. True when there is more of it. */
 static bool
 housekeeping_run(struct writer *writer, bool is_idle)
@@ -772,7 +861,7 @@ housekeeping_run(struct writer *writer, bool is_idle)
 	pthread_rwlock_wrlock(writer->readers_lock);
 	refused_overwrite(writer);
 	if (rows > 0)
-		more = trim_step(&writer->trim, &writer->progress.meta, rows);
+		more = changes_trim(writer, rows);
 	if (!more)
 		writer->trim_rows = 0;
 	journal_checkpoint(writer);
@@ -796,7 +885,8 @@ queue_take(struct writer *writer, bool more, struct batch_list *group)
 	while (STAILQ_EMPTY(&writer->queue) && !writer->stop) {
 		if (!more && !writer->refused_in_journal)
 			pthread_cond_wait(&writer->wake, &writer->mutex);
-		else if (pthread_cond_timedwait(&writer->wake, &writer->mutex, &until) != 0)
+		else if (pthread_cond_clockwait(
+				 &writer->wake, &writer->mutex, CLOCK_MONOTONIC, &until) != 0)
 			break;
 	}
 	STAILQ_CONCAT(group, &writer->queue);
@@ -877,20 +967,31 @@ writer_meta(const struct writer *writer)
 static int
 kept_count(sqlite3 *db, struct progress *progress, struct fault *fault)
 {
-	static const char *const sql[] = {
-		"SELECT count(*) FROM generation WHERE tag = '' AND NOT " KIND_SQL,
-		"SELECT count(*) FROM generation WHERE tag = '' AND " KIND_SQL,
-		"SELECT count(*) FROM generation WHERE tag <> ''",
-	};
-	unsigned *const counts[] = {
-		&progress->n_kept[KIND_CALL], &progress->n_kept[KIND_DECLARED], &progress->n_tags};
-	uint64_t n;
+	sqlite3_stmt *count = db_prepare(db,
+		"SELECT count(*) FILTER (WHERE tag = '' AND NOT " KIND_SQL "),"
+		" count(*) FILTER (WHERE tag = '' AND " KIND_SQL "),"
+		" count(*) FILTER (WHERE tag <> '') FROM generation",
+		fault);
+	const int found = count ? db_row(count, fault) : -1;
+
+	if (found == 1) {
+		progress->n_kept[KIND_CALL] = (unsigned)db_column(count, 0);
+		progress->n_kept[KIND_DECLARED] = (unsigned)db_column(count, 1);
+		progress->n_tags = (unsigned)db_column(count, 2);
+	}
+	sqlite3_finalize(count);
+	return found == 1 ? 0 : -1;
+}
+
+static int
+statements_prepare(struct writer *writer, struct fault *fault)
+{
 	unsigned i;
 
-	for (i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
-		if (db_number(db, sql[i], &n, fault) < 0)
+	for (i = 0; i < STATEMENTS; i++) {
+		writer->statements[i] = db_prepare(writer->db, write_sql[i], fault);
+		if (!writer->statements[i])
 			return -1;
-		*counts[i] = (unsigned)n;
 	}
 	return 0;
 }
@@ -898,20 +999,10 @@ kept_count(sqlite3 *db, struct progress *progress, struct fault *fault)
 static void
 statements_finalize(struct writer *writer)
 {
-	trim_fini(&writer->trim);
-	db_finalize_all(writer->statements, STATEMENTS);
-	sqlite3_finalize(writer->generation_save);
-	sqlite3_finalize(writer->meta_save);
-}
+	unsigned i;
 
-static int
-statements_prepare(struct writer *writer, struct fault *fault)
-{
-	if (db_prepare_all(writer->db, write_sql, writer->statements, STATEMENTS, fault) < 0)
-		return -1;
-	writer->generation_save = generation_row_prepare(writer->db, fault);
-	writer->meta_save = writer->generation_save ? meta_prepare(writer->db, fault) : NULL;
-	return writer->meta_save ? trim_init(&writer->trim, writer->db, fault) : -1;
+	for (i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(writer->statements[i]);
 }
 
 struct writer *
@@ -919,7 +1010,6 @@ writer_create(sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock, struct 
 	struct fault *fault)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
-	pthread_condattr_t attributes;
 
 	if (!writer) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the store");
@@ -929,6 +1019,8 @@ writer_create(sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock, struct 
 	writer->event_fd = event_fd;
 	writer->readers_lock = readers_lock;
 	writer->maintain = maintain;
+	writer->gaps[0].to = INT64_MAX;
+	writer->n_gaps = 1;
 	writer_keep(writer, STORE_KEEP_DECLARED, STORE_KEEP_CALLS);
 	if (meta_load(db, &writer->progress.meta, fault) < 0 ||
 		kept_count(db, &writer->progress, fault) < 0 ||
@@ -939,10 +1031,7 @@ writer_create(sqlite3 *db, int event_fd, pthread_rwlock_t *readers_lock, struct 
 	STAILQ_INIT(&writer->queue);
 	STAILQ_INIT(&writer->done);
 	pthread_mutex_init(&writer->mutex, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&writer->wake, NULL);
 	if (thread_start(&writer->thread, "store", writer_run, writer, fault) == 0)
 		return writer;
 	pthread_cond_destroy(&writer->wake);

@@ -166,18 +166,26 @@ Test(store, a_flow_outside_of_a_generation_is_refused)
 	rig_expect_flows(&rig, "");
 }
 
-Test(store, a_confirm_is_kept_until_it_is_cleared)
+/* Generation 1, and 2, which waits for confirmation. */
+static void
+commit_unconfirmed(void)
 {
 	const struct store_confirm confirm = {
 		.generation = 2, .previous = 1, .deadline_ns = 99, .within_ns = 7};
-	struct store_batch *batch;
+	struct store_batch *batch = rig_batch(2);
 
-	rig_open(&rig);
 	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(2);
 	rig_put(batch, "a", "{2}");
 	store_batch_confirm(batch, &confirm);
 	cr_assert(rig_submit(&rig, batch));
+}
+
+Test(store, a_confirm_is_kept_until_it_is_cleared)
+{
+	struct store_batch *batch;
+
+	rig_open(&rig);
+	commit_unconfirmed();
 	rig_close(&rig);
 	rig_open(&rig);
 	cr_assert(state().has_confirm);
@@ -426,32 +434,6 @@ Test(history, ends_where_the_caller_ends_it)
 	rig_commit(&rig, 3, "a", "{}");
 }
 
-Test(history, has_what_became_of_a_confirmation)
-{
-	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
-	struct store_generation back = {.number = 5, .returns = STORE_RETURN_TO, .returned = 3};
-	struct store_batch *batch;
-
-	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(2);
-	rig_put(batch, "a", "{2}");
-	store_batch_confirm(batch, &confirm);
-	cr_assert(rig_submit(&rig, batch));
-	expect_list(0, 9, "2o 1d");
-	batch = store_batch_create();
-	store_batch_confirm(batch, NULL);
-	cr_assert(rig_submit(&rig, batch));
-	expect_list(0, 9, "2c 1d");
-	rig_commit(&rig, 3, "a", "{3}");
-	expect_list(0, 9, "3c 2C 1d");
-	rig_commit(&rig, 4, "a", "{4}");
-	batch = store_batch_create();
-	store_batch_generation(batch, &back);
-	rig_put(batch, "a", "{3}");
-	cr_assert(rig_submit(&rig, batch));
-	expect_list(0, 9, "5c 4r 3d 2C 1d");
-}
-
 static void
 commit_return(uint64_t number, enum store_return returns, uint64_t returned)
 {
@@ -461,6 +443,23 @@ commit_return(uint64_t number, enum store_return returns, uint64_t returned)
 	store_batch_generation(batch, &back);
 	rig_put(batch, "a", "{back}");
 	cr_assert(rig_submit(&rig, batch));
+}
+
+Test(history, has_what_became_of_a_confirmation)
+{
+	struct store_batch *batch;
+
+	commit_unconfirmed();
+	expect_list(0, 9, "2o 1d");
+	batch = store_batch_create();
+	store_batch_confirm(batch, NULL);
+	cr_assert(rig_submit(&rig, batch));
+	expect_list(0, 9, "2c 1d");
+	rig_commit(&rig, 3, "a", "{3}");
+	expect_list(0, 9, "3c 2C 1d");
+	rig_commit(&rig, 4, "a", "{4}");
+	commit_return(5, STORE_RETURN_TO, 3);
+	expect_list(0, 9, "5c 4r 3d 2C 1d");
 }
 
 Test(history, a_generation_that_is_reverted_takes_no_later_one_with_it)
@@ -578,6 +577,16 @@ changes_held(void)
 	return n;
 }
 
+static void
+expect_changes_held(unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; changes_held() != n && i < 600; i++)
+		usleep(50000);
+	cr_expect_eq(changes_held(), n, "%u", changes_held());
+}
+
 /* 80 generations of 100 changes: those of the last 50 stay, the rest goes by itself. */
 Test(history, the_latest_are_kept_and_what_is_older_goes)
 {
@@ -602,9 +611,7 @@ Test(history, the_latest_are_kept_and_what_is_older_goes)
 	cr_assert_null(store_rollback_open(rig.store, 29, &rig.fault));
 	expect_changes(31, 99, 9, "100:f99:{30}>{31}");
 	cr_assert_eq(store_history_changes(rig.store, 30, 0, 9, change_list, NULL, &rig.fault), -1);
-	for (i = 0; changes_held() != 5000 && i < 300; i++)
-		usleep(100000);
-	cr_assert_eq(changes_held(), 5000);
+	expect_changes_held(5000);
 	rig_close(&rig);
 	rig_open(&rig);
 	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
@@ -626,16 +633,6 @@ declare(uint64_t number, const char *id, const char *text)
 	store_batch_generation(batch, &generation);
 	rig_put(batch, id, text);
 	cr_assert(rig_submit(&rig, batch));
-}
-
-static void
-expect_changes_held(unsigned n)
-{
-	unsigned i;
-
-	for (i = 0; changes_held() != n && i < 100; i++)
-		usleep(50000);
-	cr_expect_eq(changes_held(), n, "%u", changes_held());
 }
 
 static void
@@ -718,16 +715,10 @@ Test(history, a_generation_with_a_tag_is_kept)
 /* It is kept, and where it began; what came since is subject to the budget. */
 Test(history, an_unconfirmed_generation_is_kept_whatever_comes)
 {
-	const struct store_confirm confirm = {.generation = 2, .previous = 1, .deadline_ns = 9};
-	struct store_batch *batch;
 	uint64_t number;
 
 	store_keep(rig.store, 1, 2);
-	rig_commit(&rig, 1, "a", "{1}");
-	batch = rig_batch(2);
-	rig_put(batch, "a", "{2}");
-	store_batch_confirm(batch, &confirm);
-	cr_assert(rig_submit(&rig, batch));
+	commit_unconfirmed();
 	for (number = 3; number <= 99; number++)
 		rig_commit(&rig, number, number % 2 ? "a" : "b", "{}");
 	expect_list(0, 9, "99c 2o");
