@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = TOP / "build-profile"
-LOOP = ("--no-huge", "--json", "--seconds", "0.5")
+import loop
+import machine
+
+BUILD = machine.TOP / "build-profile"
+LOOP = ("--no-huge", "--seconds", "0.5")
 # The name stands where the function is met first, as caller or callee.
 WORKER = re.compile(r"^c?fn=\(\d+\) fastpath_run$", re.MULTILINE)
 LEFT_OUT = "loop_sink_free"
@@ -30,9 +32,7 @@ def fail(message):
 
 def build():
     """The bench as released, with debug information, which leaves the code as it is; its path."""
-    if not (BUILD / "build.ninja").exists():
-        run(["meson", "setup", str(BUILD), str(TOP), "-Dtests=false", "-Ddebug=true"])
-    run(["ninja", "-C", str(BUILD), "--quiet", "perf/closed-loop"])
+    machine.build(BUILD, "perf/closed-loop", options=["-Dtests=false", "-Ddebug=true"])
     return str(BUILD / "perf/closed-loop")
 
 
@@ -55,7 +55,7 @@ def measure(binary, options):
         report = json.loads(run([
             "valgrind", "--quiet", "--tool=callgrind", "--fair-sched=yes",
             "--separate-threads=yes", f"--toggle-collect={LEFT_OUT}", "--collect-atstart=yes",
-            f"--callgrind-out-file={directory}/out.%p", binary, *LOOP, *options,
+            f"--callgrind-out-file={directory}/out.%p", binary, loop.setting([*LOOP, *options]),
         ]))
         costs = collections.Counter()
         for path in pathlib.Path(directory).glob("out.*-*"):

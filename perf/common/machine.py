@@ -10,6 +10,18 @@ import subprocess
 import sys
 
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build(directory, *programs, options=()):
+    """The programs, up to date, in a build directory that is set up if there is none."""
+    if not (directory / "build.ninja").exists():
+        subprocess.run(["meson", "setup", directory, TOP, *options], check=True,
+                       stdout=sys.stderr)
+    subprocess.run(["ninja", "-C", directory, "--quiet", *programs], check=True,
+                   stdout=sys.stderr)
+
+
 def output_of(argv, cwd=None):
     """What a command prints, or "" where it fails or is not installed."""
     try:
@@ -28,10 +40,10 @@ def field(path, pattern, otherwise="unknown"):
     return match[1].strip() if match else otherwise
 
 
-def describe(top):
+def describe():
     """A dictionary of what has a say in any figure."""
-    revision = output_of(["git", "rev-parse", "--short=12", "HEAD"], top)
-    if output_of(["git", "status", "--porcelain", "--untracked-files=no"], top):
+    revision = output_of(["git", "rev-parse", "--short=12", "HEAD"], TOP)
+    if output_of(["git", "status", "--porcelain", "--untracked-files=no"], TOP):
         revision += " and local changes"
     return {
         "cpu": field("/proc/cpuinfo", r"^model name\s*: (.*)$"),

@@ -2,11 +2,10 @@
 /*
  * Flows a second through the data plane's own transactions, without a control side: what is left
  * when nothing is parsed, checked or stored. A worker runs meanwhile, on a port without packets.
- * Figures as JSON.
+ * Figures as JSON. perf/control runs it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,65 +25,19 @@
 #define STEP_REST_US 20
 #define PORTS 60000u /* different UDP ports of one address */
 
-struct api_options {
+struct api_bench {
 	unsigned flows;
 	unsigned batch;
-	unsigned cores[2]; /* of control and of the worker */
-};
-
-struct api_bench {
-	struct api_options options;
 	struct dp *dp;
 	uint32_t *handles;
 	struct latency latency; /* of a transaction */
 	struct latency steps; /* of its parts, between which others are served */
 };
 
-static const char usage[] =
-	"usage: control-api [--flows N] [--batch N] [--control-core CPU] [--worker-core CPU]\n";
-
-static const struct option long_options[] = {
-	{"flows", required_argument, NULL, 'f'},
-	{"batch", required_argument, NULL, 'b'},
-	{"control-core", required_argument, NULL, 'c'},
-	{"worker-core", required_argument, NULL, 'w'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 static void __attribute__((noreturn)) die(const char *what, const char *why)
 {
 	fprintf(stderr, "control-api: %s: %s\n", what, why);
 	exit(1);
-}
-
-static struct api_options
-options_parse(int argc, char **argv)
-{
-	struct api_options o = {.flows = 1000000, .batch = 10000, .cores = {0, 1}};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		const unsigned number = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
-
-		if (option == 'f')
-			o.flows = number;
-		else if (option == 'b')
-			o.batch = number;
-		else if (option == 'c')
-			o.cores[0] = number;
-		else if (option == 'w')
-			o.cores[1] = number;
-		else {
-			fputs(usage, option == 'h' ? stdout : stderr);
-			exit(option == 'h' ? 0 : 2);
-		}
-	}
-	if (optind < argc || !o.flows || o.flows > FLOWS_MAX || !o.batch) {
-		fputs(usage, stderr);
-		exit(2);
-	}
-	return o;
 }
 
 /* Exact flow number n, of one leg, added or in place of what it is now. */
@@ -165,19 +118,18 @@ batch_commit(struct api_bench *bench, step_fn step, unsigned first, unsigned n)
 static json_t *
 phase_run(struct api_bench *bench, step_fn step)
 {
-	const unsigned n = bench->options.flows;
+	const unsigned n = bench->flows;
 	const uint64_t start_ns = now_ns();
 	json_t *result;
 	double seconds;
 
 	bench->latency = (struct latency){0};
 	bench->steps = (struct latency){0};
-	for (unsigned first = 0; first < n; first += bench->options.batch) {
+	for (unsigned first = 0; first < n; first += bench->batch) {
 		const unsigned left = n - first;
 		const uint64_t begun_ns = now_ns();
 
-		batch_commit(bench, step, first,
-			left < bench->options.batch ? left : bench->options.batch);
+		batch_commit(bench, step, first, left < bench->batch ? left : bench->batch);
 		latency_add(&bench->latency, now_ns() - begun_ns);
 	}
 	seconds = (double)(now_ns() - start_ns) / 1e9;
@@ -194,8 +146,7 @@ static json_t *
 abort_run(struct api_bench *bench)
 {
 	struct dp_txn *txn = dp_txn_begin(bench->dp);
-	const unsigned n = bench->options.batch < bench->options.flows ? bench->options.batch
-								       : bench->options.flows;
+	const unsigned n = bench->batch < bench->flows ? bench->batch : bench->flows;
 	uint64_t begun_ns;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -208,26 +159,25 @@ abort_run(struct api_bench *bench)
 }
 
 static void
-bench_init(struct api_bench *bench)
+bench_init(struct api_bench *bench, unsigned control_core, unsigned worker_core)
 {
-	const struct api_options *o = &bench->options;
 	const struct dp_eal_config eal = {
 		.program = "control-api",
 		.file_prefix = "control-api",
-		.control_core = o->cores[0],
+		.control_core = control_core,
 		.n_workers = 1,
-		.worker_cores = {o->cores[1]},
+		.worker_cores = {worker_core},
 		.no_huge = true,
-		.memory_mb = MEMORY_BASE_MB + (unsigned)((uint64_t)o->flows * FLOW_BYTES >> 20),
+		.memory_mb = MEMORY_BASE_MB + (unsigned)((uint64_t)bench->flows * FLOW_BYTES >> 20),
 		.log_level = "error",
 	};
 	const struct dp_port_config port = {.name = "p0", .devargs = "net_ring0"};
 	const struct dp_config config = {
-		.n_ports = 1, .ports = &port, .max_flows_ipv4 = o->flows + o->batch};
+		.n_ports = 1, .ports = &port, .max_flows_ipv4 = bench->flows + bench->batch};
 	const struct dp_next_hop hop = {.dst_mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500};
 	char error[ERROR_MAX];
 
-	bench->handles = calloc(o->flows, sizeof(bench->handles[0]));
+	bench->handles = calloc(bench->flows, sizeof(bench->handles[0]));
 	if (!bench->handles)
 		die("handles", "no memory");
 	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
@@ -242,10 +192,16 @@ bench_init(struct api_bench *bench)
 int
 main(int argc, char **argv)
 {
-	struct api_bench bench = {.options = options_parse(argc, argv)};
+	struct api_bench bench = {.flows = 0};
 	json_t *aborted, *installed, *replaced, *removed, *result;
 
-	bench_init(&bench);
+	if (argc != 5 || sscanf(argv[1], "%u", &bench.flows) != 1 ||
+		sscanf(argv[2], "%u", &bench.batch) != 1 || bench.flows == 0 ||
+		bench.flows > FLOWS_MAX || bench.batch == 0) {
+		fputs("usage: control-api FLOWS BATCH CONTROL-CPU WORKER-CPU\n", stderr);
+		return 2;
+	}
+	bench_init(&bench, (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
 	aborted = abort_run(&bench);
 	installed = phase_run(&bench, flow_add);
 	replaced = phase_run(&bench, flow_replace);
@@ -255,9 +211,8 @@ main(int argc, char **argv)
 	dp_eal_fini();
 	free(bench.handles);
 	result = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:s}", "abort", aborted, "install",
-		installed, "replace", replaced, "remove", removed, "flows",
-		(int)bench.options.flows, "batch", (int)bench.options.batch, "dpdk",
-		dp_dpdk_version());
+		installed, "replace", replaced, "remove", removed, "flows", (int)bench.flows,
+		"batch", (int)bench.batch, "dpdk", dp_dpdk_version());
 	json_dumpf(result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(result);

@@ -25,7 +25,6 @@
 /* Flows have numbers below; one more is free. */
 #define FLOWS_MAX 16000000u
 #define GET_FLOW FLOWS_MAX /* read beside a large transaction: none of its numbers */
-#define ROOM_FIRST 65536
 #define SHOWN_BYTES 400 /* of a reply that is an error */
 
 static const char usage[] =
@@ -61,8 +60,8 @@ struct options {
 
 struct client {
 	int fd;
-	char *reply; /* the line that is coming in */
-	size_t n_reply;
+	FILE *in; /* of fd */
+	char *reply; /* the last one, a line */
 	size_t room;
 	uint64_t sent_ns;
 };
@@ -132,15 +131,16 @@ request_make(const char *method, const char *head, const char *member, unsigned 
 static struct client
 client_connect(const char *socket_path)
 {
-	struct client client = {.reply = malloc(ROOM_FIRST), .room = ROOM_FIRST};
+	struct client client = {.reply = NULL};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	if (strlen(socket_path) >= sizeof(address.sun_path))
 		die(socket_path, "too long for a socket's path");
 	strcpy(address.sun_path, socket_path);
 	client.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!client.reply || client.fd < 0 ||
-		connect(client.fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (client.fd < 0 ||
+		connect(client.fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		!(client.in = fdopen(client.fd, "r")))
 		die(socket_path, strerror(errno));
 	return client;
 }
@@ -148,7 +148,7 @@ client_connect(const char *socket_path)
 static void
 client_close(struct client *client)
 {
-	close(client->fd);
+	fclose(client->in);
 	free(client->reply);
 }
 
@@ -157,7 +157,6 @@ client_send(struct client *client, const struct request *request)
 {
 	size_t sent = 0;
 
-	client->n_reply = 0;
 	client->sent_ns = now_ns();
 	while (sent < request->bytes) {
 		ssize_t n =
@@ -169,34 +168,19 @@ client_send(struct client *client, const struct request *request)
 	}
 }
 
-/* Read what there is, at least a byte. Whether the reply is whole: client->reply, terminated. */
-static bool
+/* Wait for the reply: client->reply. */
+static void
 client_receive(struct client *client)
 {
 	static const char error[] = "{\"jsonrpc\":\"2.0\",\"error\"";
-	ssize_t n;
 
-	if (client->n_reply == client->room) {
-		client->room *= 2;
-		client->reply = realloc(client->reply, client->room);
-		if (!client->reply)
-			die("reply", "no memory");
-	}
-	n = recv(client->fd, client->reply + client->n_reply, client->room - client->n_reply, 0);
-	if (n < 0 && errno == EINTR)
-		return false;
-	if (n <= 0)
-		die("receive", n ? strerror(errno) : "the connection was closed");
-	client->n_reply += (size_t)n;
-	if (client->reply[client->n_reply - 1] != '\n')
-		return false;
-	client->reply[client->n_reply - 1] = '\0';
+	if (getline(&client->reply, &client->room, client->in) < 0)
+		die("receive", ferror(client->in) ? strerror(errno) : "the connection was closed");
 	/* The members of a reply come in this order, so its beginning says whether it is one. */
 	if (strncmp(client->reply, error, sizeof(error) - 1) == 0) {
 		fprintf(stderr, "control-load: %.*s\n", SHOWN_BYTES, client->reply);
 		exit(1);
 	}
-	return true;
 }
 
 /* Send, and wait for the reply. */
@@ -204,8 +188,7 @@ static void
 client_call(struct client *client, const struct request *request)
 {
 	client_send(client, request);
-	while (!client_receive(client))
-		;
+	client_receive(client);
 }
 
 /* The same for a request that is made for it. */
@@ -236,8 +219,9 @@ requests_run(const struct request *requests, unsigned n, struct client *clients,
 		if (poll(polls, n_clients, -1) < 0)
 			die("poll", strerror(errno));
 		for (unsigned c = 0; c < n_clients; c++) {
-			if (!polls[c].revents || !client_receive(&clients[c]))
+			if (!polls[c].revents)
 				continue;
+			client_receive(&clients[c]);
 			latency_add(latency, now_ns() - clients[c].sent_ns);
 			n_done++;
 			if (n_sent < n)
@@ -423,44 +407,30 @@ help(FILE *out, int code)
 static struct options
 options_parse(int argc, char **argv)
 {
-	struct options options = {
+	struct options o = {
 		.flows = 100000, .batch = 10000, .clients = 1, .get_interval_us = 10000};
+	unsigned *const numbers[] = {
+		['f'] = &o.flows, ['b'] = &o.batch, ['c'] = &o.clients, ['g'] = &o.get_interval_us};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			options.socket_path = optarg;
-			break;
-		case 'f':
-			options.flows = number_of(optarg);
-			break;
-		case 'b':
-			options.batch = number_of(optarg);
-			break;
-		case 'c':
-			options.clients = number_of(optarg);
-			break;
-		case 'g':
-			options.get_interval_us = number_of(optarg);
-			break;
-		case 'k':
-			options.keep = true;
-			break;
-		case 'l':
-			options.large = true;
-			break;
-		case 'h':
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == 's')
+			o.socket_path = optarg;
+		else if (option == 'k')
+			o.keep = true;
+		else if (option == 'l')
+			o.large = true;
+		else if (option == 'h')
 			help(stdout, 0);
-			break;
-		default:
+		else if (option == '?')
 			help(stderr, 2);
-		}
+		else
+			*numbers[option] = number_of(optarg);
 	}
-	if (optind < argc || !options.socket_path || !options.flows || !options.batch ||
-		!options.clients || !options.get_interval_us)
+	if (optind < argc || !o.socket_path || !o.flows || !o.batch || !o.clients ||
+		!o.get_interval_us)
 		help(stderr, 2);
-	return options;
+	return o;
 }
 
 int

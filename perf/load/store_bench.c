@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,34 +27,16 @@ struct bench {
 	unsigned flows;
 	unsigned batches;
 	unsigned begun;
-	unsigned done;
 	double rate; /* batches a second; 0 = as fast as they become durable */
-	double *latency_s; /* of each batch that is done */
+	struct latency latency; /* of each batch that is done */
 	off_t journal_bytes; /* the most that was seen */
 	char journal[STORE_PATH_MAX + 8];
 };
 
 struct submitter {
 	struct bench *bench;
-	double since_s;
+	uint64_t since_ns;
 };
-
-static double
-now_s(void)
-{
-	return seconds_of(CLOCK_MONOTONIC);
-}
-
-/* Of all threads. */
-static double
-cpu_s(void)
-{
-	struct rusage used;
-
-	getrusage(RUSAGE_SELF, &used);
-	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-	       1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-}
 
 static void submit_now(struct submitter *submitter);
 
@@ -70,7 +51,7 @@ batch_done(void *arg, const struct fault *error)
 		fprintf(stderr, "store-bench: %s\n", error->message);
 		exit(1);
 	}
-	bench->latency_s[bench->done++] = now_s() - submitter->since_s;
+	latency_add(&bench->latency, now_ns() - submitter->since_ns);
 	if (stat(bench->journal, &info) == 0 && info.st_size > bench->journal_bytes)
 		bench->journal_bytes = info.st_size;
 	if (bench->rate > 0)
@@ -104,7 +85,7 @@ submit(struct submitter *submitter)
 static void
 submit_now(struct submitter *submitter)
 {
-	submitter->since_s = now_s();
+	submitter->since_ns = now_ns();
 	submit(submitter);
 }
 
@@ -112,29 +93,21 @@ submit_now(struct submitter *submitter)
 static void
 rate_keep(struct bench *bench)
 {
-	const double begin_s = now_s();
+	const uint64_t begin_ns = now_ns();
 	unsigned i, n = bench->batches - bench->begun;
 	struct submitter *submitter;
 
 	for (i = 0; i < n; i++) {
-		const double due_s = begin_s + i / bench->rate;
+		const uint64_t due_ns = begin_ns + (uint64_t)(1e9 * i / bench->rate);
 
-		while (now_s() < due_s) {
+		while (now_ns() < due_ns) {
 			event_base_loop(bench->base, EVLOOP_NONBLOCK);
 			usleep(200);
 		}
 		submitter = calloc(1, sizeof(*submitter));
-		*submitter = (struct submitter){bench, due_s};
+		*submitter = (struct submitter){bench, due_ns};
 		submit(submitter);
 	}
-}
-
-static int
-latency_compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 struct times {
@@ -145,20 +118,21 @@ struct times {
 };
 
 static void
-report_print(const struct bench *bench, unsigned submitters, const struct times *times)
+report_print(struct bench *bench, unsigned submitters, const struct times *times)
 {
-	const double flows = (double)bench->flows * bench->done;
+	const size_t n = bench->latency.n;
+	const double flows = (double)bench->flows * (double)n;
+	json_t *report = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}",
+		"flows_a_batch", (int)bench->flows, "submitters", (int)submitters, "rate",
+		bench->rate, "flows_per_s", flows / times->run_s, "batches_per_s",
+		(double)n / times->run_s, "cpu_us_a_flow", 1e6 * times->cpu_s / flows, "open_s",
+		times->open_s, "close_s", times->close_s, "journal_mb",
+		1e-6 * (double)bench->journal_bytes, "batches", latency_json(&bench->latency));
 
-	qsort(bench->latency_s, bench->done, sizeof(double), latency_compare);
-	printf("{\"flows_a_batch\": %u, \"submitters\": %u, \"rate\": %.0f, \"batches\": %u, "
-	       "\"flows_per_s\": %.0f, \"batches_per_s\": %.1f, \"p50_ms\": %.2f, "
-	       "\"p99_ms\": %.2f, \"max_ms\": %.2f, \"cpu_us_a_flow\": %.2f, "
-	       "\"open_s\": %.2f, \"close_s\": %.2f, \"journal_mb\": %.1f}\n",
-		bench->flows, submitters, bench->rate, bench->done, flows / times->run_s,
-		bench->done / times->run_s, 1e3 * bench->latency_s[bench->done / 2],
-		1e3 * bench->latency_s[bench->done * 99 / 100],
-		1e3 * bench->latency_s[bench->done - 1], 1e6 * times->cpu_s / flows, times->open_s,
-		times->close_s, 1e-6 * (double)bench->journal_bytes);
+	json_dumpf(report, stdout, JSON_REAL_PRECISION(4));
+	putchar('\n');
+	json_decref(report);
+	latency_fini(&bench->latency);
 }
 
 static void
@@ -187,7 +161,7 @@ run(struct bench *bench, unsigned n_submitters)
 		submitters[i].bench = bench;
 		submit_now(&submitters[i]);
 	}
-	while (bench->done < n)
+	while (bench->latency.n < n)
 		event_base_loop(bench->base, EVLOOP_ONCE);
 	free(submitters);
 }
@@ -199,7 +173,6 @@ bench_open(struct bench *bench, const char *path)
 	struct fault fault;
 
 	bench->base = event_base_new();
-	bench->latency_s = calloc(bench->batches + 1, sizeof(double));
 	snprintf(bench->journal, sizeof(bench->journal), "%s-wal", path);
 	bench->store = store_open(path, bench->base, &report, &fault);
 	if (!bench->store) {
@@ -236,21 +209,20 @@ main(int argc, char **argv)
 
 	bench.flows = (unsigned)atoi(args[1]);
 	bench.batches = (unsigned)atoi(args[3]);
-	begin_s = now_s();
+	begin_s = seconds_of(CLOCK_MONOTONIC);
 	bench_open(&bench, args[0]);
-	times.open_s = now_s() - begin_s;
-	begin_s = now_s();
-	used_s = cpu_s();
+	times.open_s = seconds_of(CLOCK_MONOTONIC) - begin_s;
+	begin_s = seconds_of(CLOCK_MONOTONIC);
+	used_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	run(&bench, submitters);
-	times.cpu_s = cpu_s() - used_s;
-	times.run_s = now_s() - begin_s;
-	begin_s = now_s();
+	times.cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used_s;
+	times.run_s = seconds_of(CLOCK_MONOTONIC) - begin_s;
+	begin_s = seconds_of(CLOCK_MONOTONIC);
 	store_close(bench.store);
-	times.close_s = now_s() - begin_s;
+	times.close_s = seconds_of(CLOCK_MONOTONIC) - begin_s;
 	report_print(&bench, submitters, &times);
 	if (!args[4])
 		files_remove(args[0]);
 	event_base_free(bench.base);
-	free(bench.latency_s);
 	return 0;
 }

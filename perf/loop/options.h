@@ -8,19 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #define LOOP_BURST 32
 #define LOOP_VLAN 7
 #define LOOP_BATCH_FLOWS 1024 /* that --during-updates installs in one transaction, at most */
 #define LOOP_TRANSLATE_BYTES 20 /* by which a datagram grows from IPv4 to IPv6 */
 #define LOOP_L2_BYTES(options) ((options)->vlan ? 18u : 14u)
 #define LOOP_WORKERS_MAX 8
-#define LOOP_ROUNDS_MAX 100
 
 /* Which stage of the classification finds the flows. */
 enum loop_match { LOOP_EXACT, LOOP_LISTENER, LOOP_RULE };
-
-/* What the measurement alternates with. */
-enum loop_against { LOOP_ALONE, LOOP_TESTPMD, LOOP_ONE_WORKER };
 
 struct loop_options {
 	unsigned flows;
@@ -42,23 +40,18 @@ struct loop_options {
 	unsigned control_core;
 	unsigned worker_cores[LOOP_WORKERS_MAX];
 	double seconds;
-	unsigned rounds;
-	unsigned against; /* enum loop_against */
-	bool no_huge;
-	bool json;
-	bool help;
+	bool direct; /* one worker goes to its ring as several do: see loop_rig_direct() */
+	bool hugepages;
 };
 
-/* Words for the values of match, latch and ttl_set, as on the command line. */
-extern const char *const loop_match_words[];
-extern const char *const loop_latch_words[];
-extern const char *const loop_ttl_words[];
-
 /*
- * Fill *options from the command line. Ends the program with 2 after a message for wrong options,
- * with 0 after --help.
+ * Fill *options from a JSON object that has them all, as perf/closed-loop makes it. Ends the
+ * program with 2 after a message where one is wrong.
  */
-void loop_options_parse(struct loop_options *options, int argc, char **argv);
+void loop_options_read(struct loop_options *options, const char *text);
+
+/* The same object. New reference. */
+json_t *loop_options_json(const struct loop_options *options);
 
 /* Control works while the workers are measured. */
 static inline bool

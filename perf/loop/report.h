@@ -1,38 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * What was measured, what it comes to over all rounds, and how it is shown: for people, as a table
- * of 80 columns, or for programs, as one JSON object.
- */
+/* One measurement, and how it is printed. */
 #ifndef PERF_LOOP_REPORT_H
 #define PERF_LOOP_REPORT_H
 
-#include "run.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* Everything that was measured. Without --against `other` is unused. */
-struct loop_report {
-	const struct loop_options *options; /* borrowed */
-	unsigned rounds;
-	struct loop_result sluice[LOOP_ROUNDS_MAX];
-	struct spread other[LOOP_ROUNDS_MAX]; /* cycles of testpmd, or of one worker */
-};
+#include "common/figures.h"
+#include "options.h"
 
-/* Of one round the spread of its windows, of several that of their medians. */
-struct loop_summary {
-	struct spread cycles, cycles_all, calm, other;
-	/* Round by round: ours to testpmd's in cycles, or several workers to one in packets. */
-	struct spread ratio;
-	struct spread ratio_all; /* freeing replicas included */
-	struct spread growth; /* 0.1: a packet takes 10 % more cycles while control disturbs */
-	double updates_per_second, reads_per_second; /* least of all rounds */
-	double longest_round_us;
-	double cpu_share; /* least of all rounds */
+/*
+ * All cycles are those of the TSC a packet put on tx, over the windows of the measurement; while
+ * control disturbs the workers, over every other window, and the rest are `calm`.
+ */
+struct loop_result {
+	struct spread cycles; /* what freeing replicas took is left out ... */
+	struct spread cycles_all; /* ... and in */
+	struct spread calm; /* as `cycles`; of no meaning when nothing disturbs */
+	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
+	double updates_per_second; /* flows installed a second, and as many removed */
+	double reads_per_second; /* flows whose counters were read */
+	double longest_round_us; /* of any worker between two looks at its queues */
 	uint64_t packets;
-	bool conserved; /* every round accounted for all its packets */
+	bool conserved; /* all packets are accounted for */
 };
 
-void loop_report_sum_up(const struct loop_report *report, struct loop_summary *summary);
-
-void loop_report_print(const struct loop_report *report, const struct loop_summary *summary);
-void loop_report_json(const struct loop_report *report, const struct loop_summary *summary);
+/* One JSON object on standard output, with what was asked for as `setting`. */
+void loop_report_print(const struct loop_options *options, const struct loop_result *result);
 
 #endif

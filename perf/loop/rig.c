@@ -249,8 +249,8 @@ loop_rig_create(struct loop_rig *rig, const struct loop_options *o)
 		.file_prefix = "closed-loop",
 		.control_core = o->control_core,
 		.n_workers = o->workers,
-		.no_huge = o->no_huge,
-		.memory_mb = o->no_huge ? loop_rig_memory_mb(o) : 0,
+		.no_huge = !o->hugepages,
+		.memory_mb = o->hugepages ? 0 : loop_rig_memory_mb(o),
 		.log_level = "error",
 	};
 	char error[ERROR_MAX];

@@ -2,7 +2,6 @@
 #include "bench.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,63 +129,4 @@ bench_visit_random(const struct bench_way *way, void *table, uint32_t first, uin
 		return spread_of(cycles, BENCH_WINDOWS).median;
 	bench_fail(way, "%llu of %llu lookups found their flow", (unsigned long long)n_found,
 		(unsigned long long)n_visits);
-}
-
-static void
-cell_print(const json_t *value)
-{
-	if (json_is_string(value))
-		printf(" %s |", json_string_value(value));
-	else if (json_is_integer(value))
-		printf(" %lld |", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		printf(" %.*f |", json_real_value(value) < 10 ? 2 : 1, json_real_value(value));
-	else
-		printf(" |");
-}
-
-static void
-headings_print(json_t *row)
-{
-	const char *key;
-	json_t *value;
-
-	printf("|");
-	json_object_foreach (row, key, value)
-		printf(" %s |", key);
-	printf("\n|");
-	json_object_foreach (row, key, value)
-		printf("%s|", json_is_string(value) ? "---" : "--:");
-	printf("\n");
-}
-
-static void
-row_print(json_t *row)
-{
-	const char *key;
-	json_t *value;
-
-	printf("|");
-	json_object_foreach (row, key, value)
-		cell_print(value);
-	printf("\n");
-}
-
-void
-bench_report_print(const json_t *report)
-{
-	const char *section;
-	json_t *rows, *row;
-	size_t i;
-
-	/* jansson iterates over what it could change. */
-	json_object_foreach ((json_t *)(uintptr_t)report, section, rows) {
-		if (json_array_size(rows) == 0) /* what is no array, too */
-			continue;
-		printf("%s\n\n", section);
-		headings_print(json_array_get(rows, 0));
-		json_array_foreach (rows, i, row)
-			row_print(row);
-		printf("\n");
-	}
 }

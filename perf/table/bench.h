@@ -8,7 +8,6 @@
 #ifndef PERF_TABLE_BENCH_H
 #define PERF_TABLE_BENCH_H
 
-#include <jansson.h>
 #include <nmmintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -137,9 +136,6 @@ bench_ns(double cycles)
 {
 	return cycles * 1e9 / (double)rte_get_tsc_hz();
 }
-
-/* Print the report, an object of sections, each an array of rows, as Markdown tables. */
-void bench_report_print(const json_t *report);
 
 /* Read a rewrite as a packet's header would be made from it. */
 static __rte_always_inline void

@@ -34,14 +34,14 @@ static const struct {
 static const char help[] =
 	"Usage: flow-table [OPTION]...\n"
 	"\n"
-	"Compare Sluice's flow table with rte_hash and others. Markdown on standard output.\n"
+	"Compare Sluice's flow table with rte_hash and others. One JSON object on standard\n"
+	"output; perf/flow-table prints tables.\n"
 	"\n"
 	"  --section NAME   lookup, insert, fill or collide alone\n"
 	"  --rounds N       measurements of each kind, 1 to 101 (11)\n"
 	"  --no-huge        ordinary pages; hugepages else, of which it takes up to 1.5 GiB\n"
 	"  --cores C,W      the CPUs of the first and the second thread (0,1)\n"
 	"  --small          check that it runs: few flows, few lookups, no figures worth reading\n"
-	"  --json           one JSON object\n"
 	"  --help           this text\n"
 	"\n"
 	"Exit code 0 only when every flow was found and every packet counted, 2 for wrong\n"
@@ -53,7 +53,6 @@ static const struct option longs[] = {
 	{"no-huge", no_argument, NULL, 'n'},
 	{"cores", required_argument, NULL, 'c'},
 	{"small", no_argument, NULL, 'm'},
-	{"json", no_argument, NULL, 'j'},
 	{"help", no_argument, NULL, 'h'},
 	{0},
 };
@@ -100,9 +99,6 @@ options_parse(int argc, char **argv)
 			break;
 		case 'm':
 			o.small = true;
-			break;
-		case 'j':
-			o.json = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -167,10 +163,8 @@ main(int argc, char **argv)
 	sections_run(&options, report);
 	share = (seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu) / (seconds_of(CLOCK_MONOTONIC) - wall);
 	json_object_set_new(report, "cpu_share", json_real(share));
-	if (options.json)
-		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-	else
-		bench_report_print(report);
+	json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	putchar('\n');
 	if (share < CPU_SHARE_QUIET)
 		fprintf(stderr, "This had %.0f %% of its CPU's time: repeat on a quiet machine.\n",
 			100 * share);

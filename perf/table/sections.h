@@ -10,7 +10,6 @@ struct bench_options {
 	unsigned rounds;
 	bool small; /* check that it runs: few flows, few lookups */
 	bool no_huge;
-	bool json;
 	unsigned cores[2]; /* CPUs of the main thread and of the second one */
 	const char *section; /* NULL = all */
 };
