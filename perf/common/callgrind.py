@@ -6,14 +6,12 @@ that the workers' threads execute, the drivers' part too, but not the freeing of
 stands for what a NIC's driver does (perf/loop/rig.h).
 """
 
-import collections
 import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import loop
 import machine
@@ -22,6 +20,7 @@ BUILD = machine.TOP / "build-profile"
 LOOP = ("--no-huge", "--seconds", "0.5")
 # The name stands where the function is met first, as caller or callee.
 WORKER = re.compile(r"^c?fn=\(\d+\) fastpath_run$", re.MULTILINE)
+TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 LEFT_OUT = "loop_sink_free"
 
 
@@ -49,66 +48,19 @@ def available():
     return shutil.which("valgrind") is not None
 
 
-def measure(binary, options):
-    """(what closed-loop reported, {(file, line): instructions of its workers})."""
-    with tempfile.TemporaryDirectory(prefix="sluice-callgrind-") as directory:
-        report = json.loads(run([
-            "valgrind", "--quiet", "--tool=callgrind", "--fair-sched=yes",
-            "--separate-threads=yes", f"--toggle-collect={LEFT_OUT}", "--collect-atstart=yes",
-            f"--callgrind-out-file={directory}/out.%p", binary, loop.setting([*LOOP, *options]),
-        ]))
-        costs = collections.Counter()
-        for path in pathlib.Path(directory).glob("out.*-*"):
-            dump = path.read_text(errors="replace")
-            if WORKER.search(dump):
-                costs += read_dump(dump)
-    if not costs:
+def measure(binary, options, directory):
+    """(what closed-loop reported, instructions of its workers, callgrind's files of them)."""
+    report = json.loads(run([
+        "valgrind", "--quiet", "--tool=callgrind", "--fair-sched=yes", "--separate-threads=yes",
+        f"--toggle-collect={LEFT_OUT}", "--collect-atstart=yes",
+        f"--callgrind-out-file={directory}/out.%p", binary, loop.setting([*LOOP, *options]),
+    ]))
+    total, workers = 0, []
+    for path in pathlib.Path(directory).glob("out.*-*"):
+        dump = path.read_text(errors="replace")
+        if WORKER.search(dump):
+            total += int(TOTALS.search(dump)[1])
+            workers.append(path)
+    if not workers:
         fail("no worker's thread in what callgrind wrote")
-    return report, costs
-
-
-class Names:
-    """Callgrind writes `(7) name` once and `(7)` from then on."""
-
-    def __init__(self):
-        self.known = {}
-
-    def take(self, text):
-        number, _, name = text.partition(" ")
-        if name:
-            self.known[number] = name
-        return self.known.get(number, number)
-
-
-def read_dump(dump):
-    """{(file, line): instructions} of one thread, each where it was executed, callees apart."""
-    costs = collections.Counter()
-    files, objects = Names(), Names()
-    line, where, binary, callee_follows = 0, "???", "???", False
-    for text in dump.splitlines():
-        key, equals, value = text.partition("=")
-        if key in ("fl", "fi", "fe"):
-            where = files.take(value)
-        elif key == "ob":
-            binary = objects.take(value)
-        elif key in ("cfi", "cfl"):
-            files.take(value)
-        elif key == "cob":
-            objects.take(value)
-        elif key == "calls":
-            callee_follows = True
-        elif not equals and re.match(r"[+\-*\d]", text):
-            position, _, cost = text.partition(" ")
-            line = step(line, position)
-            if not callee_follows and cost:
-                place = (binary, 0) if where == "???" else (where, line)
-                costs[place] += int(cost.split()[0])
-            callee_follows = False
-    return costs
-
-
-def step(line, position):
-    """Positions are absolute, or relative to the one before."""
-    if position == "*":
-        return line
-    return line + int(position) if position[0] in "+-" else int(position)
+    return report, total, workers
