@@ -663,23 +663,24 @@ batch_write(struct writer *writer, const struct store_batch *batch, struct fault
 
 /* 0, or -1 with *fault when the whole transaction is gone or cannot go on. */
 static int
-batch_write_in_group(struct writer *writer, struct store_batch *batch, struct fault *fault)
+batch_write_in_group(
+	struct writer *writer, struct store_batch *batch, bool is_alone, struct fault *fault)
 {
 	const struct progress before = writer->progress;
 
-	if (db_run(writer->db, "SAVEPOINT batch", fault) < 0)
+	if (!is_alone && db_run(writer->db, "SAVEPOINT batch", fault) < 0)
 		return -1;
 	batch->failed = batch_write(writer, batch, &batch->fault) < 0;
 	if (batch->failed) {
 		*fault = batch->fault;
-		if (sqlite3_get_autocommit(writer->db) ||
+		if (is_alone || sqlite3_get_autocommit(writer->db) ||
 			sqlite3_exec(writer->db, "ROLLBACK TO batch", NULL, NULL, NULL) !=
 				SQLITE_OK)
 			return -1;
 		writer->progress = before;
 	}
 	batch->after = writer->progress.meta;
-	return db_run(writer->db, "RELEASE batch", fault);
+	return is_alone ? 0 : db_run(writer->db, "RELEASE batch", fault);
 }
 
 /* `n` batches from the first on: 0, or -1 with *fault and nothing of them written. */
@@ -688,11 +689,12 @@ group_write(struct writer *writer, struct store_batch *first, unsigned n, struct
 {
 	const struct progress before = writer->progress;
 	struct store_batch *batch = first;
+	const bool is_alone = n == 1;
 
 	if (db_file_check(writer->db, fault) < 0 ||
 		db_run(writer->db, "BEGIN IMMEDIATE", fault) < 0)
 		return -1;
-	while (n > 0 && batch_write_in_group(writer, batch, fault) == 0) {
+	while (n > 0 && batch_write_in_group(writer, batch, is_alone, fault) == 0) {
 		batch = STAILQ_NEXT(batch, link);
 		n--;
 	}
