@@ -15,12 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* A table that cannot grow is a reply to the request, not the end of the process. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "base/clock.h"
 #include "flow/flow_spec.h"
 
 /* What the monitors (idle.c, punts.c) store with each flow. All zero at first.
@@ -33,7 +33,7 @@ struct idle {
 };
 
 struct flow_watch {
-	struct wheel_entry due; /* the next poll */
+	LIST_ENTRY(flow) due; /* where it waits for its next poll; le_prev is NULL: nowhere */
 	struct idle idle; /* of a flow with a timeout; not begun while active_ns is 0 */
 	uint32_t moves; /* of a latched source: those that events were raised for */
 	uint32_t punt_handle; /* that its packets carry, when it can punt */

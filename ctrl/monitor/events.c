@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ring, and a function a kind that fills an entry. */
 #include "monitor/events.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 
 void
 events_init(struct events *events)
@@ -14,7 +14,7 @@ events_init(struct events *events)
 }
 
 void
-events_observe(struct events *events, events_raised_fn raised, void *arg)
+events_observe(struct events *events, void (*raised)(void *arg), void *arg)
 {
 	events->on_raise = raised;
 	events->on_raise_arg = arg;
@@ -42,9 +42,8 @@ events_kind_name(unsigned kind)
 	return kind < EVENT_KINDS ? names[kind] : NULL;
 }
 
-/* The next entry of the ring, empty but for what every event has. */
-static struct event_entry *
-entry_begin(struct events *events, enum event_kind kind)
+struct event_entry *
+events_raise(struct events *events, enum event_kind kind)
 {
 	struct event_entry *entry = &events->ring[++events->last % EVENTS_MAX];
 
@@ -60,132 +59,24 @@ entry_begin(struct events *events, enum event_kind kind)
 	return entry;
 }
 
-static struct event_flow *
-flow_begin(struct events *events, enum event_kind kind, const char *flow)
+struct event_flow *
+events_raise_flow(struct events *events, enum event_kind kind, const char *flow)
 {
-	struct event_entry *entry = entry_begin(events, kind);
+	struct event_flow *entry = &events_raise(events, kind)->flow;
 
-	snprintf(entry->flow.id, sizeof(entry->flow.id), "%s", flow);
-	return &entry->flow;
-}
-
-void
-events_flow_added(struct events *events, const char *flow)
-{
-	flow_begin(events, EVENT_FLOW_ADDED, flow);
-}
-
-void
-events_flow_changed(struct events *events, const struct event_changed *changed)
-{
-	entry_begin(events, EVENT_FLOW_CHANGED)->changed = *changed;
-}
-
-void
-events_flow_removed(struct events *events, const char *flow, const struct dp_flow_stats *counters)
-{
-	struct event_flow *entry = flow_begin(events, EVENT_FLOW_REMOVED, flow);
-
-	if (!counters)
-		return;
-	entry->counted = true;
-	entry->counters = *counters;
-}
-
-void
-events_flow_expired(struct events *events, const char *flow, const struct dp_flow_stats *counters)
-{
-	struct event_flow *entry = flow_begin(events, EVENT_FLOW_EXPIRED, flow);
-
-	entry->counted = true;
-	entry->counters = *counters;
-}
-
-void
-events_flow_latched(
-	struct events *events, const char *flow, uint8_t family, const struct dp_latched *latched)
-{
-	struct event_flow *entry = flow_begin(events, EVENT_FLOW_LATCHED, flow);
-
-	entry->family = family;
-	entry->latched = *latched;
-}
-
-void
-events_port(struct events *events, unsigned port, bool up)
-{
-	entry_begin(events, up ? EVENT_PORT_UP : EVENT_PORT_DOWN)->port = (uint16_t)port;
-}
-
-void
-events_neighbour(struct events *events, unsigned port, uint8_t family, const uint8_t address[16],
-	const uint8_t mac[6], bool lost)
-{
-	struct event_neighbour *neighbour =
-		&entry_begin(events, lost ? EVENT_NEIGHBOUR_LOST : EVENT_NEIGHBOUR_RESOLVED)
-			 ->neighbour;
-
-	neighbour->port = (uint16_t)port;
-	neighbour->family = family;
-	memcpy(neighbour->address, address, sizeof(neighbour->address));
-	memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
-}
-
-/* As much as fits, whole characters of UTF-8. */
-static void
-text_copy(char *to, size_t size, const char *from)
-{
-	size_t n = strnlen(from, size - 1);
-
-	while (n > 0 && ((uint8_t)from[n] & 0xc0) == 0x80)
-		n--;
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
-
-void
-events_commit(struct events *events, uint64_t generation, const struct actor *actor,
-	const char *method, uint64_t added, uint64_t changed, uint64_t removed)
-{
-	struct event_commit *commit = &entry_begin(events, EVENT_COMMIT)->commit;
-
-	commit->generation = generation;
-	commit->added = added;
-	commit->changed = changed;
-	commit->removed = removed;
-	commit->uid = actor->uid;
-	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
-	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
-	text_copy(commit->text, sizeof(commit->text), method);
-}
-
-void
-events_rollback(struct events *events, uint64_t generation, enum store_return returns,
-	uint64_t returned, const char *reason)
-{
-	struct event_commit *commit = &entry_begin(events, EVENT_ROLLBACK)->commit;
-
-	commit->generation = generation;
-	commit->returns = returns;
-	commit->returned = returned;
-	text_copy(commit->text, sizeof(commit->text), reason);
+	snprintf(entry->id, sizeof(entry->id), "%s", flow);
+	return entry;
 }
 
 void
 events_rollback_failed(struct events *events, uint64_t of, const char *flow, const char *reason)
 {
 	struct event_rollback_failed *failed =
-		&entry_begin(events, EVENT_ROLLBACK_FAILED)->rollback_failed;
+		&events_raise(events, EVENT_ROLLBACK_FAILED)->rollback_failed;
 
 	failed->of = of;
 	snprintf(failed->flow, sizeof(failed->flow), "%s", flow ? flow : "");
-	text_copy(failed->reason, sizeof(failed->reason), reason);
-}
-
-void
-events_overload(struct events *events, const struct event_overload *overload)
-{
-	entry_begin(events, EVENT_OVERLOAD)->overload = *overload;
+	text_escape(reason, failed->reason, sizeof(failed->reason));
 }
 
 const struct event_entry *

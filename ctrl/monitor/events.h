@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX of it, in order.
- * Readers keep their own place (sequence_first()), so there may be any number of them and none
- * delays another. Raising an event costs a copy, calls only a hook that sets a flag, and
- * never fails.
- *
- * Everything here is called by the control thread.
+ * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX events, in order.
+ * Readers keep their own place, so there may be any number of them and none delays another.
+ * Raising an event never fails. Control thread.
  */
 #ifndef CTRL_MONITOR_EVENTS_H
 #define CTRL_MONITOR_EVENTS_H
@@ -20,14 +17,9 @@
 #include "store/store.h"
 
 /*
- * Rings whose newest entry overwrites the oldest. Entries have sequence numbers 1, 2, 3..., which
- * stand at number % size, and a reader is nothing but the last number that it has seen: whatever
- * it did not read in time is counted as lost.
- */
-
-/*
- * The first entry for a reader that has seen `after`, in a ring of `size` whose newest is `last`
- * (0 = none yet); past `last` when there is nothing new. *lost: how many after `after` are gone.
+ * The first entry for a reader that has seen number `after`, in a ring of `size` entries numbered
+ * 1, 2, 3... whose newest is `last` (0 = none yet); past `last` when there is nothing new. *lost:
+ * how many after `after` are overwritten.
  */
 static inline uint64_t
 sequence_first(uint64_t last, unsigned size, uint64_t after, uint64_t *lost)
@@ -145,67 +137,42 @@ struct event_entry {
 	};
 };
 
-/* Something was raised: to be noted, not acted upon. */
-typedef void (*events_raised_fn)(void *arg);
-
 struct events {
 	uint64_t last; /* sequence number of the newest, 0 = none yet */
 	uint64_t raised[EVENT_KINDS]; /* by kind, since the beginning */
 	uint64_t gone[EVENT_KINDS]; /* of those, overwritten in the ring */
-	events_raised_fn on_raise; /* NULL: disabled */
+	void (*on_raise)(void *arg); /* before the entry is filled; NULL: disabled */
 	void *on_raise_arg;
 	struct event_entry ring[EVENTS_MAX];
 };
 
 void events_init(struct events *events);
 
-/* Have each event noted; NULL: no more. */
-void events_observe(struct events *events, events_raised_fn raised, void *arg);
+/* Have each event noted, not acted upon. NULL: disabled. */
+void events_observe(struct events *events, void (*raised)(void *arg), void *arg);
 
 /* "flow_added". NULL for what is no kind. Static storage. */
 const char *events_kind_name(unsigned kind);
 
-/* For commits of a few flows; of many only events_commit() is raised. */
-void events_flow_added(struct events *events, const char *flow);
-void events_flow_changed(struct events *events, const struct event_changed *changed);
-/* counters: the last; NULL: not known. */
-void events_flow_removed(
-	struct events *events, const char *flow, const struct dp_flow_stats *counters);
+/*
+ * Append an event. Returns its entry, zero but for what every event has, for the caller to fill at
+ * once. Of a commit of many flows only EVENT_COMMIT is raised.
+ */
+struct event_entry *events_raise(struct events *events, enum event_kind kind);
 
-void events_flow_expired(
-	struct events *events, const char *flow, const struct dp_flow_stats *counters);
-void events_flow_latched(
-	struct events *events, const char *flow, uint8_t family, const struct dp_latched *latched);
-
-void events_port(struct events *events, unsigned port, bool up);
-
-/* mac: the last one known; all zeros when none ever was. */
-void events_neighbour(struct events *events, unsigned port, uint8_t family,
-	const uint8_t address[16], const uint8_t mac[6], bool lost);
-
-/* Numbers are of flows. */
-void events_commit(struct events *events, uint64_t generation, const struct actor *actor,
-	const char *method, uint64_t added, uint64_t changed, uint64_t removed);
-
-/* What `generation` brought back, of `returned`; a reason may be "". */
-void events_rollback(struct events *events, uint64_t generation, enum store_return returns,
-	uint64_t returned, const char *reason);
+/* The same for EVENT_FLOW_* but EVENT_FLOW_CHANGED; the id is filled in. */
+struct event_flow *events_raise_flow(struct events *events, enum event_kind kind, const char *flow);
 
 /* flow: the one that cannot return; NULL: the generation as a whole, which is tried again. */
 void events_rollback_failed(
 	struct events *events, uint64_t of, const char *flow, const char *reason);
 
-void events_overload(struct events *events, const struct event_overload *overload);
-
 /* The event of that number; NULL when it was overwritten or has not happened. */
 const struct event_entry *events_get(const struct events *events, uint64_t sequence);
 
 /*
- * A reader of the ring of events who wants some kinds only and lets no more than `queue` of them
- * wait. It holds no event: its queue is its place in the ring, and what it has lost it knows by
- * counting, so a reader costs the same whether it is quick or stuck.
- *
- * Everything here is called by the control thread.
+ * A reader who wants some kinds only and lets no more than `queue` of them wait. It holds no event
+ * but a place in the ring, and counts what it has lost.
  */
 
 #define EVENT_KINDS_ALL ((UINT32_C(1) << EVENT_KINDS) - 1)

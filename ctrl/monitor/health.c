@@ -87,7 +87,7 @@ loss_poll(struct health *health, struct health_loss *loss, uint64_t count,
 	}
 	if (loss->reported_ns != 0 && now_ns - loss->reported_ns < HEALTH_REPEAT_NS)
 		return;
-	events_overload(health->events, &overload);
+	events_raise(health->events, EVENT_OVERLOAD)->overload = overload;
 	loss->reported = count;
 	loss->since_ns = now_ns;
 	loss->reported_ns = now_ns;
@@ -122,7 +122,8 @@ link_poll(struct health *health, unsigned i)
 		link_log(&info, up, gone);
 	if (port->known ? up != port->up : !up) {
 		dp_port_down_set(health->dp, i, !up);
-		events_port(health->events, i, up);
+		events_raise(health->events, up ? EVENT_PORT_UP : EVENT_PORT_DOWN)->port =
+			(uint16_t)i;
 	}
 	port->known = true;
 	port->up = up;
@@ -166,7 +167,7 @@ busy_report(struct health *health, unsigned i, bool over, uint64_t share_milli, 
 	};
 
 	worker->over = over;
-	events_overload(health->events, &overload);
+	events_raise(health->events, EVENT_OVERLOAD)->overload = overload;
 }
 
 static void

@@ -5,7 +5,6 @@
  */
 #include "monitor/idle.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -15,9 +14,10 @@
 #include "flow/flows.h"
 
 /*
- * How late a flow times out: one period between two looks, until its last packet is seen, and then
- * twice the grain of the wheel that calls for a look. Hence the period is what may be late less
- * the two grains. The upper bound keeps a long timeout within the wheel.
+ * Flows wait for their next poll in slots: a slot holds what is due at its beginning, so that a
+ * poll comes up to one slot late. A flow times out late by one period between two polls, until its
+ * last packet is seen, and by two slots; hence the period is what may be late less two slots. The
+ * upper bound keeps a long timeout within the slots.
  */
 
 #define LATE_MIN_NS NS_PER_S
@@ -48,36 +48,69 @@ idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns)
 		late_ns = LATE_MIN_NS;
 	if (late_ns > LATE_MAX_NS)
 		late_ns = LATE_MAX_NS;
-	next_ns = now_ns + late_ns - 2 * WHEEL_SLOT_NS;
+	next_ns = now_ns + late_ns - 2 * IDLE_SLOT_NS;
 	return next_ns < over_ns ? next_ns : over_ns;
 }
 
-/* A flow may have come that is due sooner, or the last one gone. */
-static bool
-timer_is_late(const struct idle_monitor *idle, const struct flow *flow)
-{
-	if (idle->wheel.n == 0)
-		return idle->timer_ns != UINT64_MAX;
-	return flow && wheel_holds(&flow->watch.due) &&
-	       flow->watch.due.slot * WHEEL_SLOT_NS < idle->timer_ns;
-}
-
+/* At the end of the current slot, or at once when flows are due that a tick had no turn for. */
 static void
 timer_set(struct idle_monitor *idle, uint64_t now_ns)
 {
-	const uint64_t next_ns = wheel_next_ns(&idle->wheel);
-	const uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
-	const uint64_t wait_us = (wait_ns + 999) / 1000;
-	const struct timeval wait = {
-		.tv_sec = (time_t)(wait_us / 1000000),
-		.tv_usec = (suseconds_t)(wait_us % 1000000),
-	};
+	const bool late = idle->at <= now_ns / IDLE_SLOT_NS;
+	const uint64_t wait_ns = late ? 0 : IDLE_SLOT_NS - now_ns % IDLE_SLOT_NS;
+	const struct timeval wait = {.tv_usec = (suseconds_t)((wait_ns + 999) / 1000)};
 
-	idle->timer_ns = next_ns;
-	if (next_ns == UINT64_MAX)
+	evtimer_add(idle->timer, &wait);
+}
+
+/* A flow that is due further ahead than the last slot is polled early, and inserted again. */
+static void
+due_insert(struct idle_monitor *idle, struct flow *flow, uint64_t due_ns, uint64_t now_ns)
+{
+	uint64_t slot = (due_ns + IDLE_SLOT_NS - 1) / IDLE_SLOT_NS;
+
+	if (idle->n_due++ == 0) {
+		idle->at = now_ns / IDLE_SLOT_NS + 1;
+		timer_set(idle, now_ns);
+	}
+	if (slot < idle->at)
+		slot = idle->at;
+	if (slot > idle->at + IDLE_SLOTS - 1)
+		slot = idle->at + IDLE_SLOTS - 1;
+	LIST_INSERT_HEAD(&idle->slots[slot % IDLE_SLOTS], flow, watch.due);
+}
+
+static bool
+is_due(const struct flow *flow)
+{
+	return flow->watch.due.le_prev != NULL;
+}
+
+static void
+due_remove(struct idle_monitor *idle, struct flow *flow)
+{
+	if (!is_due(flow))
+		return;
+	LIST_REMOVE(flow, watch.due);
+	flow->watch.due.le_prev = NULL;
+	if (--idle->n_due == 0)
 		evtimer_del(idle->timer);
-	else
-		evtimer_add(idle->timer, &wait);
+}
+
+/* Remove a flow that is due now; NULL: none is. */
+static struct flow *
+due_take(struct idle_monitor *idle, uint64_t now_ns)
+{
+	struct flow *flow;
+
+	for (; idle->n_due > 0 && idle->at <= now_ns / IDLE_SLOT_NS; idle->at++) {
+		flow = LIST_FIRST(&idle->slots[idle->at % IDLE_SLOTS]);
+		if (flow) {
+			due_remove(idle, flow);
+			return flow;
+		}
+	}
+	return NULL;
 }
 
 static void
@@ -94,8 +127,6 @@ idle_monitor_init(struct idle_monitor *idle, struct flows *flows, struct events 
 {
 	idle->flows = flows;
 	idle->events = events;
-	idle->timer_ns = UINT64_MAX;
-	wheel_init(&idle->wheel, clock_read_ns(CLOCK_MONOTONIC));
 	idle->timer = evtimer_new(base, timer_fired, idle);
 	if (!idle->timer)
 		return fault_set(fault, FAULT_INTERNAL, "", "no timer for idle flows");
@@ -128,7 +159,7 @@ plan_poll(struct idle_monitor *idle, struct flow *flow, uint64_t now_ns)
 	if (latch_may_move(flow) && next_ns > now_ns + IDLE_LATCH_PERIOD_NS)
 		next_ns = now_ns + IDLE_LATCH_PERIOD_NS;
 	if (next_ns != UINT64_MAX)
-		wheel_add(&idle->wheel, &flow->watch.due, next_ns, now_ns);
+		due_insert(idle, flow, next_ns, now_ns);
 }
 
 /*
@@ -157,20 +188,19 @@ idle_monitor_flow_changed(
 	struct idle_monitor *idle, struct flow *now, struct flow *before, uint64_t time_ns)
 {
 	if (before)
-		wheel_remove(&idle->wheel, &before->watch.due);
+		due_remove(idle, before);
 	if (now && !before) {
 		now->watch.moves = 0; /* it has learned nothing, or has to learn again */
 		now->watch.idle.active_ns = 0;
 	}
 	if (now)
 		flow_begin(idle, now, time_ns);
-	if (timer_is_late(idle, now))
-		timer_set(idle, time_ns);
 }
 
 static void
 latch_poll(struct idle_monitor *idle, struct flow *flow)
 {
+	struct event_flow *event;
 	struct dp_latched latched;
 
 	if (dp_flow_latched_get(idle->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
@@ -180,7 +210,9 @@ latch_poll(struct idle_monitor *idle, struct flow *flow)
 	if (latched.moves == flow->watch.moves)
 		return;
 	flow->watch.moves = latched.moves;
-	events_flow_latched(idle->events, flow->spec->id, flow->spec->match.family, &latched);
+	event = events_raise_flow(idle->events, EVENT_FLOW_LATCHED, flow->spec->id);
+	event->family = flow->spec->match.family;
+	event->latched = latched;
 }
 
 /*
@@ -225,27 +257,29 @@ poll_again(struct idle_monitor *idle, const char *id)
 {
 	struct flow *flow = flow_db_find(&idle->flows->db, id);
 
-	if (!flow || wheel_holds(&flow->watch.due))
+	if (!flow || is_due(flow))
 		return;
 	flow->watch.expires = false;
-	wheel_add(&idle->wheel, &flow->watch.due, idle->tick_ns + NS_PER_S, idle->tick_ns);
-	if (timer_is_late(idle, flow))
-		timer_set(idle, idle->tick_ns);
+	due_insert(idle, flow, idle->tick_ns + NS_PER_S, idle->tick_ns);
 }
 
 static void
 idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct idle_monitor *idle = arg;
+	struct event_flow *event;
 	size_t i;
 
 	for (i = 0; i < proposal->n_ops; i++) {
 		const struct op *op = proposal->ops[i];
 
-		if (fault)
+		if (fault) {
 			poll_again(idle, op->id);
-		else
-			events_flow_expired(idle->events, op->id, &op->change->last);
+			continue;
+		}
+		event = events_raise_flow(idle->events, EVENT_FLOW_EXPIRED, op->id);
+		event->counted = true;
+		event->counters = op->change->last;
 	}
 }
 
@@ -274,30 +308,22 @@ idle_remove(struct idle_monitor *idle, uint32_t n)
 		poll_again(idle, idle->over[i]);
 }
 
-static struct flow *
-flow_of(struct wheel_entry *due)
-{
-	return (struct flow *)((char *)due - offsetof(struct flow, watch.due));
-}
-
 void
 idle_monitor_tick(struct idle_monitor *idle, uint64_t now_ns)
 {
-	struct wheel_entry *due = NULL;
+	struct flow *flow;
 	uint32_t n_over = 0;
 	unsigned i;
 
 	idle->tick_ns = now_ns;
-	for (i = 0; i < IDLE_POLLS_MAX; i++) {
-		due = wheel_take(&idle->wheel, now_ns);
-		if (!due)
-			break;
-		flow_of(due)->watch.expires = flow_poll(idle, flow_of(due), now_ns);
-		if (flow_of(due)->watch.expires)
-			idle->over[n_over++] = flow_of(due)->spec->id;
+	for (i = 0; i < IDLE_POLLS_MAX && (flow = due_take(idle, now_ns)); i++) {
+		flow->watch.expires = flow_poll(idle, flow, now_ns);
+		if (flow->watch.expires)
+			idle->over[n_over++] = flow->spec->id;
 		else
-			plan_poll(idle, flow_of(due), now_ns);
+			plan_poll(idle, flow, now_ns);
 	}
-	timer_set(idle, now_ns);
+	if (idle->n_due > 0)
+		timer_set(idle, now_ns);
 	idle_remove(idle, n_over);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Polls the flows whose state changes by itself: those with an idle timeout, which it removes
- * when they are due, and those that latch, whose new sources it raises events for. Each is looked
- * at when its time comes (clock.h), at most IDLE_POLLS_MAX of them before other work has its turn;
- * without such flows there is no timer.
+ * when they are due, and those that latch, whose new sources it raises events for. Each is polled
+ * when its time comes, at most IDLE_POLLS_MAX of them before other work has its turn; without such
+ * flows there is no timer.
  *
  * Everything here is called by the control thread.
  */
@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
-#include "base/clock.h"
 #include "flow/flows.h"
 #include "monitor/events.h"
 
@@ -37,6 +37,8 @@ uint64_t idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_
 
 #define IDLE_POLLS_MAX 1000
 #define IDLE_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
+#define IDLE_SLOTS 512 /* power of two */
+#define IDLE_SLOT_NS UINT64_C(125000000)
 
 struct event;
 struct event_base;
@@ -46,8 +48,9 @@ struct idle_monitor {
 	struct events *events;
 	struct event *timer;
 	uint64_t tick_ns; /* of the last tick */
-	uint64_t timer_ns; /* when it fires; UINT64_MAX = it does not run */
-	struct wheel wheel;
+	uint64_t at; /* number of the first slot that may hold flows, counted from time 0 */
+	size_t n_due; /* flows in slots; the timer runs while there are any */
+	LIST_HEAD(, flow) slots[IDLE_SLOTS]; /* all flows lie within IDLE_SLOTS from `at` */
 	const char *over[IDLE_POLLS_MAX]; /* ids of the flows that a tick found idle */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "flow/commit.h"
 #include "flow/plan.h"
 
@@ -23,9 +24,9 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 	if (!monitor->flows->notify_each)
 		return;
 	if (!before)
-		events_flow_added(&monitor->events, now->spec->id);
+		events_raise_flow(&monitor->events, EVENT_FLOW_ADDED, now->spec->id);
 	else if (!now && !before->watch.expires)
-		events_flow_removed(&monitor->events, before->spec->id, NULL);
+		events_raise_flow(&monitor->events, EVENT_FLOW_REMOVED, before->spec->id);
 }
 
 /* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
@@ -141,14 +142,16 @@ change_notify(struct monitor *monitor, const struct proposal *proposal, const st
 	} else {
 		field_note(&changed, "/declared");
 	}
-	events_flow_changed(&monitor->events, &changed);
+	events_raise(&monitor->events, EVENT_FLOW_CHANGED)->changed = changed;
 }
 
 /* What is restored at start makes no generation, and what changed nothing neither. */
 static void
 committed(void *arg, const struct proposal *proposal)
 {
+	const struct actor *actor = &proposal->actor;
 	struct monitor *monitor = arg;
+	struct event_commit *commit;
 	size_t i;
 
 	if (proposal->late)
@@ -157,22 +160,38 @@ committed(void *arg, const struct proposal *proposal)
 		return;
 	for (i = 0; i < proposal->n_ops && monitor->flows->notify_each; i++)
 		change_notify(monitor, proposal, proposal->ops[i]);
-	events_commit(&monitor->events, proposal->generation, &proposal->actor, proposal->method,
-		proposal->added, proposal->changed, proposal->removed);
-	if (proposal->returns != STORE_RETURN_NONE)
-		events_rollback(&monitor->events, proposal->generation, proposal->returns,
-			proposal->returned, proposal->comment);
+	commit = &events_raise(&monitor->events, EVENT_COMMIT)->commit;
+	*commit = (struct event_commit){.generation = proposal->generation,
+		.added = proposal->added,
+		.changed = proposal->changed,
+		.removed = proposal->removed,
+		.uid = actor->uid};
+	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
+	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
+	snprintf(commit->text, sizeof(commit->text), "%s", proposal->method);
+	if (proposal->returns == STORE_RETURN_NONE)
+		return;
+	commit = &events_raise(&monitor->events, EVENT_ROLLBACK)->commit;
+	*commit = (struct event_commit){.generation = proposal->generation,
+		.returns = proposal->returns,
+		.returned = proposal->returned};
+	text_escape(proposal->comment, commit->text, sizeof(commit->text));
 }
 
 static void
 hop_changed(void *arg, unsigned index, bool resolved)
 {
 	struct monitor *monitor = arg;
+	struct event_neighbour *neighbour = &events_raise(
+		&monitor->events, resolved ? EVENT_NEIGHBOUR_RESOLVED : EVENT_NEIGHBOUR_LOST)
+						     ->neighbour;
 	struct next_hop_info info;
 
 	next_hops_info_get(monitor->flows->hops, index, &info);
-	events_neighbour(
-		&monitor->events, info.port, info.family, info.address, info.mac, !resolved);
+	neighbour->port = (uint16_t)info.port;
+	neighbour->family = info.family;
+	memcpy(neighbour->address, info.address, sizeof(neighbour->address));
+	memcpy(neighbour->mac, info.mac, sizeof(neighbour->mac));
 }
 
 int

@@ -86,8 +86,10 @@ Test(ring_methods, events_say_what_happened)
 	json_t *page, *list, *expected, *event;
 
 	counters.drops[DP_DROP_policed - DP_FLOW_DROP_FIRST] = 3;
-	events_flow_latched(&monitor.events, "a", 4, &latched);
-	events_flow_expired(&monitor.events, "a", &counters);
+	*events_raise_flow(&monitor.events, EVENT_FLOW_LATCHED, "a") =
+		(struct event_flow){.id = "a", .family = 4, .latched = latched};
+	*events_raise_flow(&monitor.events, EVENT_FLOW_EXPIRED, "a") =
+		(struct event_flow){.id = "a", .counted = true, .counters = counters};
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
 	cr_assert_eq(json_array_size(list), 2);
@@ -109,53 +111,67 @@ Test(ring_methods, events_say_what_happened)
 }
 
 /* One event of each kind that has not been looked at above. */
-static void
-events_raise(struct events *events)
-{
-	static const struct actor ana = {.uid = 1000, .name = "ana", .via = "unix"};
-	static const struct actor cert = {.uid = UINT32_MAX, .name = "cn=ops", .via = "tls"};
-	static const uint8_t address[16] = {192, 0, 2, 10};
-	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x10}, none[6];
-
-	events_flow_added(events, "a");
-	events_flow_changed(events, &(struct event_changed){.id = "a",
-					    .leg = "l",
-					    .generation = 41,
-					    .joined = 1,
-					    .uid = 1000,
-					    .who = "ana",
-					    .via = "unix",
-					    .method = "leg.join"});
-	events_flow_changed(events, &(struct event_changed){.id = "a",
-					    .generation = 42,
-					    .left = 1,
-					    .changed = 2,
-					    .uid = UINT32_MAX,
-					    .who = "cn=ops",
-					    .via = "tls",
-					    .method = "flow.replace",
-					    .fields = "admin,police"});
-	events_flow_removed(events, "a", &(struct dp_flow_stats){.packets = 3, .forwarded = 3});
-	events_flow_removed(events, "b", NULL);
-	events_port(events, 0, false);
-	events_port(events, 0, true);
-	events_neighbour(events, 0, 4, address, mac, true);
-	events_neighbour(events, 0, 4, address, none, false);
-	events_commit(events, 42, &ana, "flow.install", 3, 2, 1);
-	events_commit(events, 43, &cert, "txn.commit", 0, 0, 9);
-	events_rollback(events, 44, STORE_RETURN_OF, 42, "not confirmed in time");
-	events_rollback(events, 45, STORE_RETURN_TO, 41, "");
-	events_rollback_failed(events, 42, NULL, "disk");
-	events_rollback_failed(events, 42, "a", "its match is taken");
-	events_overload(
-		events, &(struct event_overload){OVERLOAD_WORKER_BUSY, true, 1, 975, 2 * NS_PER_S});
-	events_overload(
-		events, &(struct event_overload){
-				.cause = OVERLOAD_RX_MISSED, .amount = 7, .period_ns = NS_PER_S});
-	events_overload(
-		events, &(struct event_overload){
-				.cause = OVERLOAD_WORKER_LATE, .amount = 1, .period_ns = NS_PER_S});
-}
+static const struct event_entry each_kind[] = {
+	{.kind = EVENT_FLOW_ADDED, .flow = {.id = "a"}},
+	{.kind = EVENT_FLOW_CHANGED,
+		.changed = {.id = "a",
+			.leg = "l",
+			.generation = 41,
+			.joined = 1,
+			.uid = 1000,
+			.who = "ana",
+			.via = "unix",
+			.method = "leg.join"}},
+	{.kind = EVENT_FLOW_CHANGED,
+		.changed = {.id = "a",
+			.generation = 42,
+			.left = 1,
+			.changed = 2,
+			.uid = UINT32_MAX,
+			.who = "cn=ops",
+			.via = "tls",
+			.method = "flow.replace",
+			.fields = "admin,police"}},
+	{.kind = EVENT_FLOW_REMOVED,
+		.flow = {.id = "a", .counted = true, .counters = {.packets = 3, .forwarded = 3}}},
+	{.kind = EVENT_FLOW_REMOVED, .flow = {.id = "b"}},
+	{.kind = EVENT_PORT_DOWN, .port = 0},
+	{.kind = EVENT_PORT_UP, .port = 0},
+	{.kind = EVENT_NEIGHBOUR_LOST,
+		.neighbour = {.family = 4, .address = {192, 0, 2, 10}, .mac = {2, [5] = 0x10}}},
+	{.kind = EVENT_NEIGHBOUR_RESOLVED, .neighbour = {.family = 4, .address = {192, 0, 2, 10}}},
+	{.kind = EVENT_COMMIT,
+		.commit = {.generation = 42,
+			.added = 3,
+			.changed = 2,
+			.removed = 1,
+			.uid = 1000,
+			.who = "ana",
+			.via = "unix",
+			.text = "flow.install"}},
+	{.kind = EVENT_COMMIT,
+		.commit = {.generation = 43,
+			.removed = 9,
+			.uid = UINT32_MAX,
+			.who = "cn=ops",
+			.via = "tls",
+			.text = "txn.commit"}},
+	{.kind = EVENT_ROLLBACK,
+		.commit = {.generation = 44,
+			.returns = STORE_RETURN_OF,
+			.returned = 42,
+			.text = "not confirmed in time"}},
+	{.kind = EVENT_ROLLBACK,
+		.commit = {.generation = 45, .returns = STORE_RETURN_TO, .returned = 41}},
+	{.kind = EVENT_ROLLBACK_FAILED, .rollback_failed = {.of = 42, .reason = "disk"}},
+	{.kind = EVENT_ROLLBACK_FAILED,
+		.rollback_failed = {.of = 42, .flow = "a", .reason = "its match is taken"}},
+	{.kind = EVENT_OVERLOAD, .overload = {OVERLOAD_WORKER_BUSY, true, 1, 975, 2 * NS_PER_S}},
+	{.kind = EVENT_OVERLOAD,
+		.overload = {.cause = OVERLOAD_RX_MISSED, .amount = 7, .period_ns = NS_PER_S}},
+	{.kind = EVENT_OVERLOAD,
+		.overload = {.cause = OVERLOAD_WORKER_LATE, .amount = 1, .period_ns = NS_PER_S}},
+};
 
 Test(ring_methods, events_of_every_kind)
 {
@@ -196,7 +212,13 @@ Test(ring_methods, events_of_every_kind)
 	const size_t n = sizeof(texts) / sizeof(texts[0]);
 	json_t *page, *list;
 
-	events_raise(&monitor.events);
+	for (size_t i = 0; i < n; i++) {
+		struct event_entry *entry = events_raise(&monitor.events, each_kind[i].kind);
+		const uint64_t sequence = entry->sequence;
+
+		*entry = each_kind[i];
+		entry->sequence = sequence;
+	}
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
 	cr_assert_eq(json_array_size(list), n);
@@ -235,7 +257,7 @@ Test(ring_methods, events_by_the_page)
 	};
 
 	for (unsigned i = 0; i < EVENTS_MAX + 6; i++)
-		events_flow_expired(&monitor.events, "a", &(struct dp_flow_stats){0});
+		events_raise_flow(&monitor.events, EVENT_FLOW_EXPIRED, "a");
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		json_t *page = events_after(pages[i].after, pages[i].limit);
 
@@ -248,7 +270,7 @@ Test(ring_methods, reader_from_before_a_restart)
 {
 	struct fault fault = {0};
 
-	events_flow_expired(&monitor.events, "a", &(struct dp_flow_stats){0});
+	events_raise_flow(&monitor.events, EVENT_FLOW_EXPIRED, "a");
 	cr_expect_null(called("event.list", 2, 0, &fault));
 	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 	cr_expect_str_eq(fault.pointer, "/after");

@@ -152,14 +152,27 @@ tick_at(double seconds)
 	idle_monitor_tick(&sweep, START_NS + (uint64_t)(seconds * 1e9));
 }
 
-/* Tick as the timer would, until a time. */
+/* When the next flow is due; UINT64_MAX: none is. */
+static uint64_t
+next_ns(void)
+{
+	uint64_t slot = sweep.at;
+
+	if (sweep.n_due == 0)
+		return UINT64_MAX;
+	while (LIST_EMPTY(&sweep.slots[slot % IDLE_SLOTS]))
+		slot++;
+	return slot * IDLE_SLOT_NS;
+}
+
+/* Tick when a flow is due, until a time. */
 static void
 ticks_until(double seconds)
 {
 	const uint64_t end_ns = START_NS + (uint64_t)(seconds * 1e9);
 
-	while (wheel_next_ns(&sweep.wheel) <= end_ns)
-		idle_monitor_tick(&sweep, wheel_next_ns(&sweep.wheel));
+	while (next_ns() <= end_ns)
+		idle_monitor_tick(&sweep, next_ns());
 }
 
 static void
@@ -277,7 +290,7 @@ Test(sweep, renewed_flow_begins_again)
 Test(sweep, flow_without_timeout_is_not_looked_at)
 {
 	flow_added(1, 0, DP_LATCH_OPEN);
-	cr_expect_eq(wheel_next_ns(&sweep.wheel), UINT64_MAX);
+	cr_expect_eq(next_ns(), UINT64_MAX);
 	cr_expect_not(evtimer_pending(sweep.timer, NULL));
 	tick_at(1000);
 	cr_expect_eq(dp.n_looks, 0);
@@ -321,7 +334,7 @@ Test(sweep, replaced_flow_goes_on_being_idle)
 	ticks_until(8);
 	flow->handle = 2;
 	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 8 * NS_PER_S);
-	cr_expect_eq(sweep.wheel.n, 1);
+	cr_expect_eq(sweep.n_due, 1);
 	ticks_until(11.3);
 	cr_expect_eq(events.last, 1);
 }
@@ -347,7 +360,7 @@ Test(sweep, removed_flow_is_forgotten)
 	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
 
 	idle_monitor_flow_changed(&sweep, NULL, flow, START_NS);
-	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_eq(sweep.n_due, 0);
 	cr_expect_not(evtimer_pending(sweep.timer, NULL));
 }
 
@@ -366,7 +379,7 @@ Test(sweep, first_source_is_told_once_and_not_looked_for_again)
 	cr_expect_str_eq(entry->flow.id, "f1");
 	cr_expect_eq(entry->flow.family, 4);
 	cr_expect_eq(entry->flow.latched.src[3], 7);
-	cr_expect_eq(sweep.wheel.n, 0);
+	cr_expect_eq(sweep.n_due, 0);
 	cr_expect_eq(events.last, 1);
 }
 
@@ -433,38 +446,33 @@ Test(sweep, the_timer_ticks)
 	cr_expect_lt(took_ns, 3 * NS_PER_S);
 }
 
-/* Idleness and the wheel that calls for a look, under clocks of the test's own. */
+/* When flows are due: never early, and late by no more than is promised. */
 
-#define WHEEL_START_NS (1000 * NS_PER_S + 12345)
 #define PACKETS_MAX 64
 
-static struct wheel wheel;
-
-static void
-wheel_setup(void)
+static uint64_t
+late_max_ns(uint32_t timeout_s)
 {
-	wheel_init(&wheel, WHEEL_START_NS);
+	return timeout_s > 8 ? timeout_s * NS_PER_S / 8 : NS_PER_S;
 }
-
-TestSuite(idle, .init = wheel_setup);
 
 Test(idle, no_packet_at_all)
 {
 	struct idle idle;
 
-	idle_begin(&idle, WHEEL_START_NS);
-	cr_expect_not(idle_poll(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S - 1));
-	cr_expect(idle_poll(&idle, 0, 10, WHEEL_START_NS + 10 * NS_PER_S));
+	idle_begin(&idle, NS_PER_S);
+	cr_expect_not(idle_poll(&idle, 0, 10, 11 * NS_PER_S - 1));
+	cr_expect(idle_poll(&idle, 0, 10, 11 * NS_PER_S));
 }
 
-Test(idle, a_packet_begins_it_anew)
+Test(idle, a_packet_begins_it_again)
 {
 	struct idle idle;
 
-	idle_begin(&idle, WHEEL_START_NS);
-	cr_expect_not(idle_poll(&idle, 1, 10, WHEEL_START_NS + 11 * NS_PER_S), "seen now");
-	cr_expect_not(idle_poll(&idle, 1, 10, WHEEL_START_NS + 20 * NS_PER_S));
-	cr_expect(idle_poll(&idle, 1, 10, WHEEL_START_NS + 21 * NS_PER_S));
+	idle_begin(&idle, NS_PER_S);
+	cr_expect_not(idle_poll(&idle, 1, 10, 12 * NS_PER_S), "seen now");
+	cr_expect_not(idle_poll(&idle, 1, 10, 21 * NS_PER_S));
+	cr_expect(idle_poll(&idle, 1, 10, 22 * NS_PER_S));
 }
 
 static uint64_t
@@ -477,35 +485,31 @@ packets_until(const uint64_t *times_ns, unsigned n, uint64_t now_ns)
 	return i;
 }
 
-/* Looks at a flow as the sweep does until it is idle; returns when that is. */
+/* Ticks until a flow whose packets come at these times is removed; returns when that is. */
 static uint64_t
 idle_until(uint32_t timeout_s, const uint64_t *times_ns, unsigned n)
 {
-	struct wheel_entry entry = {0};
-	struct idle idle;
-	uint64_t now_ns = WHEEL_START_NS;
+	uint64_t now_ns = START_NS;
 
-	wheel_init(&wheel, now_ns);
-	idle_begin(&idle, now_ns);
-	for (;;) {
-		wheel_add(&wheel, &entry, idle_next_ns(&idle, timeout_s, now_ns), now_ns);
-		cr_assert_gt(wheel_next_ns(&wheel), now_ns, "time must move on");
-		now_ns = wheel_next_ns(&wheel);
-		cr_assert_eq(wheel_take(&wheel, now_ns), &entry);
-		if (idle_poll(&idle, packets_until(times_ns, n, now_ns), timeout_s, now_ns))
-			return now_ns;
+	dp.packets[1] = 0;
+	flow_added(1, timeout_s, DP_LATCH_OPEN);
+	while (flow_db_count(&flows.db) > 0) {
+		cr_assert_gt(next_ns(), now_ns, "time must move on");
+		now_ns = next_ns();
+		dp.packets[1] = packets_until(times_ns, n, now_ns);
+		idle_monitor_tick(&sweep, now_ns);
 	}
+	return now_ns;
 }
 
 static void
 timeout_expect(uint32_t timeout_s)
 {
 	const uint64_t timeout_ns = timeout_s * NS_PER_S;
-	const uint64_t late_ns = timeout_s > 8 ? timeout_ns / 8 : NS_PER_S;
 
 	for (unsigned round = 0; round < 200; round++) {
 		const unsigned n = (unsigned)rand() % PACKETS_MAX;
-		uint64_t times_ns[PACKETS_MAX], last_ns = WHEEL_START_NS, fired_ns;
+		uint64_t times_ns[PACKETS_MAX], last_ns = START_NS, fired_ns;
 
 		for (unsigned i = 0; i < n; i++) {
 			last_ns += (uint64_t)((double)timeout_ns * rand() / (RAND_MAX + 1.0));
@@ -513,12 +517,13 @@ timeout_expect(uint32_t timeout_s)
 		}
 		fired_ns = idle_until(timeout_s, times_ns, n);
 		cr_assert_geq(fired_ns, last_ns + timeout_ns, "%u s, early", timeout_s);
-		cr_assert_leq(fired_ns, last_ns + timeout_ns + late_ns, "%u s, late by %lu ms",
-			timeout_s, (fired_ns - last_ns - timeout_ns) / 1000000);
+		cr_assert_leq(fired_ns, last_ns + timeout_ns + late_max_ns(timeout_s),
+			"%u s, late by %lu ms", timeout_s,
+			(fired_ns - last_ns - timeout_ns) / 1000000);
 	}
 }
 
-Test(idle, never_early_and_not_too_late)
+Test(sweep, never_early_and_not_too_late)
 {
 	static const uint32_t timeouts_s[] = {1, 2, 3, 7, 8, 9, 10, 30, 60, 300, 3600, 86400};
 
@@ -527,73 +532,51 @@ Test(idle, never_early_and_not_too_late)
 		timeout_expect(timeouts_s[i]);
 }
 
-Test(idle, longest_timeout)
+Test(sweep, longest_timeout)
 {
-	cr_expect_geq(idle_until(31536000, NULL, 0), WHEEL_START_NS + 31536000 * NS_PER_S);
+	cr_expect_geq(idle_until(31536000, NULL, 0), START_NS + 31536000 * NS_PER_S);
 }
 
-Test(idle, wheel_takes_in_order_and_never_early)
+Test(sweep, many_flows_time_out_each_in_its_time)
 {
-	struct wheel_entry entries[100] = {0};
-	uint64_t due_ns[100], now_ns = WHEEL_START_NS;
-	unsigned n_taken = 0;
+	uint32_t timeouts_s[FLOWS_MAX];
+	unsigned n_removed = 0;
 
 	srand(20260124);
-	for (unsigned i = 0; i < 100; i++) {
-		due_ns[i] = WHEEL_START_NS + (uint64_t)rand() % WHEEL_AHEAD_NS_MAX;
-		wheel_add(&wheel, &entries[i], due_ns[i], WHEEL_START_NS);
+	for (uint32_t i = 0; i < FLOWS_MAX; i++) {
+		timeouts_s[i] = 1 + (uint32_t)rand() % 300;
+		flow_added(i, timeouts_s[i], DP_LATCH_OPEN);
 	}
-	while (wheel_next_ns(&wheel) != UINT64_MAX) {
-		struct wheel_entry *entry;
+	while (next_ns() != UINT64_MAX) {
+		const uint64_t now_ns = next_ns(), first = events.last + 1;
 
-		now_ns = wheel_next_ns(&wheel);
-		cr_expect_null(wheel_take(&wheel, now_ns - 1));
-		while ((entry = wheel_take(&wheel, now_ns)) != NULL) {
-			cr_expect_leq(due_ns[entry - entries], now_ns);
-			cr_expect_gt(due_ns[entry - entries] + WHEEL_SLOT_NS, now_ns);
-			n_taken++;
+		idle_monitor_tick(&sweep, now_ns);
+		for (uint64_t i = first; i <= events.last; i++, n_removed++) {
+			const char *id = events_get(&events, i)->flow.id;
+			const uint32_t timeout_s = timeouts_s[strtoul(id + 1, NULL, 10)];
+			const uint64_t after_ns = now_ns - START_NS;
+
+			cr_assert_geq(after_ns, timeout_s * NS_PER_S);
+			cr_assert_leq(after_ns, timeout_s * NS_PER_S + late_max_ns(timeout_s));
 		}
 	}
-	cr_expect_eq(n_taken, 100);
+	cr_expect_eq(n_removed, FLOWS_MAX);
 }
 
-Test(idle, wheel_removes)
+/* There were no ticks meanwhile. */
+Test(sweep, first_flow_after_a_long_time)
 {
-	struct wheel_entry a = {0}, b = {0};
+	const uint64_t now_ns = START_NS + 86400 * NS_PER_S;
+	struct flow *flow;
 
-	wheel_add(&wheel, &a, WHEEL_START_NS + NS_PER_S, WHEEL_START_NS);
-	wheel_add(&wheel, &b, WHEEL_START_NS + NS_PER_S, WHEEL_START_NS);
-	wheel_remove(&wheel, &a);
-	wheel_remove(&wheel, &a);
-	cr_expect_eq(wheel.n, 1);
-	cr_expect_not(wheel_holds(&a));
-	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + 2 * NS_PER_S), &b);
-	cr_expect_null(wheel_take(&wheel, WHEEL_START_NS + 2 * NS_PER_S));
-	cr_expect_eq(wheel_next_ns(&wheel), UINT64_MAX);
-}
-
-/* What is past is due at once; what is beyond the wheel comes round early, not never. */
-Test(idle, wheel_takes_any_time)
-{
-	struct wheel_entry past = {0}, far = {0};
-
-	wheel_add(&wheel, &past, 1, WHEEL_START_NS);
-	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS), &past);
-	wheel_add(&wheel, &far, UINT64_MAX, WHEEL_START_NS);
-	cr_expect_leq(wheel_next_ns(&wheel), WHEEL_START_NS + WHEEL_SLOTS * WHEEL_SLOT_NS);
-	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + WHEEL_SLOTS * WHEEL_SLOT_NS), &far);
-	cr_expect_null(wheel_take(&wheel, WHEEL_START_NS + 10 * WHEEL_SLOTS * WHEEL_SLOT_NS));
-	wheel_add(&wheel, &past, WHEEL_START_NS, WHEEL_START_NS);
-	cr_expect_eq(wheel_take(&wheel, WHEEL_START_NS + 10 * WHEEL_SLOTS * WHEEL_SLOT_NS), &past);
-}
-
-/* Nobody turns an empty wheel: it catches up when the next entry comes. */
-Test(idle, wheel_was_empty_for_long)
-{
-	const uint64_t now_ns = WHEEL_START_NS + 86400 * NS_PER_S;
-	struct wheel_entry entry = {0};
-
-	wheel_add(&wheel, &entry, now_ns + 30 * NS_PER_S, now_ns);
-	cr_expect_geq(wheel_next_ns(&wheel), now_ns + 30 * NS_PER_S);
-	cr_expect_null(wheel_take(&wheel, now_ns + 29 * NS_PER_S));
+	idle_until(1, NULL, 0);
+	flow = flow_added(2, 0, DP_LATCH_OPEN);
+	flow->spec->idle_timeout_s = 30;
+	idle_monitor_flow_changed(&sweep, flow, flow, now_ns);
+	cr_expect_gt(next_ns(), now_ns);
+	cr_expect_leq(next_ns(), now_ns + 4 * NS_PER_S);
+	idle_monitor_tick(&sweep, now_ns + 29 * NS_PER_S);
+	cr_expect_eq(flow_db_count(&flows.db), 1);
+	idle_monitor_tick(&sweep, now_ns + 31 * NS_PER_S);
+	cr_expect_eq(flow_db_count(&flows.db), 0);
 }

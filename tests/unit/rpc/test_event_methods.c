@@ -134,7 +134,7 @@ static void
 flows_added(unsigned n)
 {
 	while (n-- > 0)
-		events_flow_added(&events, "a");
+		events_raise_flow(&events, EVENT_FLOW_ADDED, "a");
 }
 
 /* Until nothing is left to do. */
@@ -149,12 +149,12 @@ Test(event_feed, told_in_order_and_not_from_within)
 	struct client *client = client_begin(0, 100);
 
 	subscribed(client, EVENT_KINDS_ALL, 10, 0);
-	events_flow_added(&events, "a");
-	events_port(&events, 0, false);
+	events_raise_flow(&events, EVENT_FLOW_ADDED, "a");
+	events_raise(&events, EVENT_PORT_DOWN);
 	cr_expect_eq(client->n, 0, "whoever raises an event waits for nobody");
 	loop_run();
 	cr_expect_str_eq(client->names, "flow_added port_down ");
-	events_port(&events, 0, true);
+	events_raise(&events, EVENT_PORT_UP);
 	loop_run();
 	cr_expect_eq(client->n, 3);
 	cr_expect_eq(client->lost, 0);
@@ -166,8 +166,8 @@ Test(event_feed, only_what_is_wanted)
 
 	subscribed(client, UINT32_C(1) << EVENT_PORT_DOWN, 10, 0);
 	flows_added(5000);
-	events_port(&events, 0, false);
-	events_port(&events, 0, true);
+	events_raise(&events, EVENT_PORT_DOWN);
+	events_raise(&events, EVENT_PORT_UP);
 	loop_run();
 	cr_expect_str_eq(client->names, "port_down ");
 	cr_expect_eq(client->lost, 0);
