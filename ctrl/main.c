@@ -36,14 +36,13 @@
 #include "rpc/txn_methods.h"
 #include "schema/documents.h"
 
-#define N_STOP_SIGNALS 2
+#define N_SIGNALS 3
 #define ERROR_MAX 384 /* of the data plane */
 
 struct daemon {
 	struct config config;
 	struct event_base *base;
-	struct event *stop[N_STOP_SIGNALS];
-	struct event *hangup;
+	struct event *signal_events[N_SIGNALS];
 	sigset_t signals;
 	struct dp *dp;
 	struct ports ports;
@@ -96,24 +95,27 @@ hangup_asked(evutil_socket_t signal_number, short what, void *arg)
 static int
 loop_init(struct daemon *daemon)
 {
-	static const int signals[N_STOP_SIGNALS] = {SIGTERM, SIGINT};
+	static const struct {
+		int number;
+		event_callback_fn received;
+	} signals[N_SIGNALS] = {
+		{SIGTERM, stop_asked}, {SIGINT, stop_asked}, {SIGHUP, hangup_asked}};
 	unsigned i;
 
 	sigemptyset(&daemon->signals);
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "no event loop: %m");
-	for (i = 0; i < N_STOP_SIGNALS; i++) {
-		sigaddset(&daemon->signals, signals[i]);
-		daemon->stop[i] = evsignal_new(daemon->base, signals[i], stop_asked, daemon);
-		if (!daemon->stop[i] || event_add(daemon->stop[i], NULL) < 0)
+	for (i = 0; i < N_SIGNALS; i++) {
+		struct event *event =
+			evsignal_new(daemon->base, signals[i].number, signals[i].received, daemon);
+
+		sigaddset(&daemon->signals, signals[i].number);
+		daemon->signal_events[i] = event;
+		if (!event || event_add(event, NULL) < 0)
 			return fault_set(
 				&daemon->fault, FAULT_INTERNAL, "", "cannot watch for signals: %m");
 	}
-	sigaddset(&daemon->signals, SIGHUP);
-	daemon->hangup = evsignal_new(daemon->base, SIGHUP, hangup_asked, daemon);
-	if (!daemon->hangup || event_add(daemon->hangup, NULL) < 0)
-		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "cannot watch for SIGHUP: %m");
 	return sigprocmask(SIG_BLOCK, &daemon->signals, NULL);
 }
 
@@ -122,12 +124,10 @@ loop_fini(struct daemon *daemon)
 {
 	unsigned i;
 
-	for (i = 0; i < N_STOP_SIGNALS; i++) {
-		if (daemon->stop[i])
-			event_free(daemon->stop[i]);
+	for (i = 0; i < N_SIGNALS; i++) {
+		if (daemon->signal_events[i])
+			event_free(daemon->signal_events[i]);
 	}
-	if (daemon->hangup)
-		event_free(daemon->hangup);
 	if (daemon->base)
 		event_base_free(daemon->base);
 }
@@ -147,8 +147,8 @@ daemon_open_store(struct daemon *daemon)
 	CPU_ZERO(&ours);
 	sched_getaffinity(0, sizeof(ours), &ours);
 	others = ours;
-	for (i = 0; i < config->n_workers; i++)
-		CPU_CLR(config->worker_cores[i], &others);
+	for (i = 0; i < config->eal.n_workers; i++)
+		CPU_CLR(config->eal.worker_cores[i], &others);
 	if (CPU_COUNT(&others) > 0)
 		sched_setaffinity(0, sizeof(others), &others);
 	daemon->store = store_open(config->state_path, daemon->base, &report, &daemon->fault);
@@ -226,66 +226,29 @@ daemon_restore_flows(struct daemon *daemon)
 }
 
 static int
-data_plane_eal_init(const struct config *config, struct fault *fault)
+data_plane_create(struct daemon *daemon)
 {
-	const char *pci[DP_PORTS_MAX];
-	char error[ERROR_MAX];
-	struct dp_eal_config eal = {
-		.program = "sluiced",
-		.file_prefix = config->file_prefix,
-		.control_core = config->control_core,
-		.n_workers = config->n_workers,
-		.memory_mb = config->memory_mb,
-		.no_huge = !config->hugepages,
-		.pci = pci,
-	};
-	unsigned i;
-
-	memcpy(eal.worker_cores, config->worker_cores, sizeof(eal.worker_cores));
-	for (i = 0; i < config->n_ports; i++) {
-		if (config->pci[i][0] != '\0')
-			pci[eal.n_pci++] = config->pci[i];
-	}
-	if (dp_eal_init(&eal, error, sizeof(error)) < 0)
-		return fault_set(fault, FAULT_INTERNAL, "", "%s", error);
-	return 0;
-}
-
-static struct dp *
-data_plane_create(const struct config *config, struct fault *fault)
-{
-	struct dp_port_config ports[DP_PORTS_MAX];
-	const struct dp_config dp_config = {
-		.n_ports = config->n_ports,
-		.ports = ports,
-		.max_flows_ipv4 = config->ipv4_flows,
-		.max_flows_ipv6 = config->ipv6_flows,
-		.max_legs = config->legs,
-		.punt_ring = config->punt_ring,
-		.punt_rate = config->punt_rate_pps,
-		.packet_buffers = config->packet_buffers,
-		.warn = log_warned,
-	};
+	struct config *config = &daemon->config;
 	char error[ERROR_MAX], name[IF_NAMESIZE];
-	struct dp *dp;
 	unsigned i;
 
-	memcpy(ports, config->ports, sizeof(ports));
 	/* net_af_xdp reports 1500 whatever the interface has: ask the kernel. */
-	for (i = 0; i < config->n_ports; i++) {
+	for (i = 0; i < config->dp.n_ports; i++) {
+		struct dp_port_config *port = &config->ports[i];
 		int mtu;
 
-		if (ports[i].mtu != 0 || !devargs_is_af_xdp(ports[i].devargs) ||
-			!devargs_value(ports[i].devargs, "iface", name, sizeof(name)))
+		if (port->mtu != 0 || !devargs_is_af_xdp(port->devargs) ||
+			!devargs_value(port->devargs, "iface", name, sizeof(name)))
 			continue;
 		mtu = interface_mtu(name);
 		if (mtu > 0)
-			ports[i].mtu = (unsigned)mtu;
+			port->mtu = (unsigned)mtu;
 	}
-	dp = dp_create(&dp_config, error, sizeof(error));
-	if (!dp)
-		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
-	return dp;
+	config->dp.warn = log_warned;
+	daemon->dp = dp_create(&config->dp, error, sizeof(error));
+	if (!daemon->dp)
+		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "%s", error);
+	return 0;
 }
 
 /* No log is a choice that can be made. */
@@ -357,9 +320,9 @@ loop_run(struct daemon *daemon)
 		if (hint)
 			log_line("port %s: %s", daemon->ports.info[i].name, hint);
 	}
-	log_line("ready, %u port%s, %u worker%s, socket %s", config->n_ports,
-		plural_s(config->n_ports), config->n_workers, plural_s(config->n_workers),
-		config->socket_path);
+	log_line("ready, %u port%s, %u worker%s, socket %s", config->dp.n_ports,
+		plural_s(config->dp.n_ports), config->eal.n_workers,
+		plural_s(config->eal.n_workers), config->socket_path);
 	sd_notify(0, "READY=1");
 	sigprocmask(SIG_UNBLOCK, &daemon->signals, NULL);
 	rc = event_base_dispatch(daemon->base);
@@ -381,12 +344,11 @@ daemon_run(struct daemon *daemon)
 
 	if (loop_init(daemon) < 0 || audit_create(daemon) < 0 || daemon_open_store(daemon) < 0)
 		goto err_loop;
-	if (data_plane_eal_init(config, fault) < 0)
+	if (dp_eal_init(&config->eal, error, sizeof(error)) < 0) {
+		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
 		goto err_store;
-	if (steering_clean(config, fault) < 0)
-		goto err_eal;
-	daemon->dp = data_plane_create(config, fault);
-	if (!daemon->dp)
+	}
+	if (steering_clean(config, fault) < 0 || data_plane_create(daemon) < 0)
 		goto err_eal;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
 		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
@@ -444,18 +406,6 @@ err_loop:
 	return rc;
 }
 
-struct command_line {
-	const char *config_path;
-	const char *socket_path; /* NULL: as the configuration has it */
-	bool check_only;
-};
-
-enum command_line_result {
-	COMMAND_LINE_RUN,
-	COMMAND_LINE_DONE, /* --help or --version was answered */
-	COMMAND_LINE_WRONG, /* and stderr says why */
-};
-
 static const char usage[] =
 	"usage: sluiced --config FILE [--rpc-socket PATH] [--check]\n"
 	"\n"
@@ -478,85 +428,68 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* getopt_long() complains of unknown options. The texts are borrowed from argv. */
-static enum command_line_result
-command_line_read(int argc, char **argv, struct command_line *line)
-{
-	int option;
-
-	memset(line, 0, sizeof(*line));
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			line->config_path = optarg;
-			break;
-		case 's':
-			line->socket_path = optarg;
-			break;
-		case 'k':
-			line->check_only = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return COMMAND_LINE_DONE;
-		case 'v':
-			printf("sluiced %s, %s\n", SLUICE_VERSION, dp_dpdk_version());
-			return COMMAND_LINE_DONE;
-		default:
-			fputs("sluiced: see --help\n", stderr);
-			return COMMAND_LINE_WRONG;
-		}
-	}
-	if (optind < argc)
-		fprintf(stderr, "sluiced: unexpected argument '%s' (see --help)\n", argv[optind]);
-	else if (!line->config_path)
-		fprintf(stderr, "sluiced: --config FILE is missing (see --help)\n");
-	else
-		return COMMAND_LINE_RUN;
-	return COMMAND_LINE_WRONG;
-}
-
-/* The configuration, with what the command line puts in place of it. */
+/* The configuration, and a control socket that can be made. */
 static int
-daemon_configure(struct daemon *daemon, const struct command_line *line)
+daemon_configure(
+	struct daemon *daemon, const char *config_path, const char *socket_path, bool check)
 {
 	struct config *config = &daemon->config;
 
-	if (config_load(line->config_path, config, &daemon->fault) < 0)
+	if (config_load(config_path, config, &daemon->fault) < 0)
 		return -1;
-	if (line->check_only)
-		return 0;
-	if (socket_path_prepare(line->socket_path ? line->socket_path : config->socket_path,
-		    &daemon->fault) < 0)
-		return -1;
-	if (line->socket_path)
-		snprintf(config->socket_path, sizeof(config->socket_path), "%s", line->socket_path);
-	return 0;
+	if (socket_path)
+		config->socket_path = socket_path;
+	return check ? 0 : socket_path_prepare(config->socket_path, &daemon->fault);
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct daemon daemon; /* too large for some stacks */
-	struct command_line line;
-	int rc;
+	const char *config_path = NULL, *socket_path = NULL;
+	bool check = false;
+	int option, rc;
 
-	switch (command_line_read(argc, argv, &line)) {
-	case COMMAND_LINE_DONE:
-		return 0;
-	case COMMAND_LINE_WRONG:
-		return 2;
-	case COMMAND_LINE_RUN:
-		break;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			config_path = optarg;
+			break;
+		case 's':
+			socket_path = optarg;
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'v':
+			printf("sluiced %s, %s\n", SLUICE_VERSION, dp_dpdk_version());
+			return 0;
+		default: /* getopt_long() has said what is wrong */
+			fputs("sluiced: see --help\n", stderr);
+			return 2;
+		}
 	}
-	rc = daemon_configure(&daemon, &line);
-	if (rc == 0 && line.check_only)
-		printf("%s: valid\n", line.config_path);
+	if (optind < argc || !config_path) {
+		if (optind < argc)
+			fprintf(stderr, "sluiced: unexpected argument '%s' (see --help)\n",
+				argv[optind]);
+		else
+			fprintf(stderr, "sluiced: --config FILE is missing (see --help)\n");
+		return 2;
+	}
+	rc = daemon_configure(&daemon, config_path, socket_path, check);
+	if (rc == 0 && check)
+		printf("%s: valid\n", config_path);
 	else if (rc == 0)
-		rc = log_start(daemon.config.control_core, &daemon.fault) == 0 ? daemon_run(&daemon)
-									       : -1;
+		rc = log_start(daemon.config.eal.control_core, &daemon.fault);
+	if (rc == 0 && !check)
+		rc = daemon_run(&daemon);
 	if (rc < 0)
 		log_line("%s", daemon.fault.message);
+	config_fini(&daemon.config);
 	schema_documents_release();
 	return rc < 0 ? 1 : 0;
 }

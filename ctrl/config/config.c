@@ -6,15 +6,11 @@
 #include "config/config.h"
 
 #include <errno.h>
-#include <libgen.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <jansson.h>
 
 #include "schema/documents.h"
 #include "schema/schema.h"
@@ -80,6 +76,7 @@ devargs_pci(const char *devargs, char *address, size_t size)
 }
 
 /* Rules across fields: each names the later of two that do not go together, and the earlier one. */
+
 #define CPU_DIR "/sys/devices/system/cpu"
 
 static int
@@ -110,17 +107,17 @@ cpu_check(unsigned cpu, const char *pointer, struct fault *fault)
 static int
 worker_check(const struct config *config, unsigned worker, struct fault *fault)
 {
-	const unsigned core = config->worker_cores[worker];
+	const unsigned core = config->eal.worker_cores[worker];
 	char pointer[32];
 	unsigned i;
 
 	snprintf(pointer, sizeof(pointer), "/workers/%u", worker);
-	if (core == config->control_core)
+	if (core == config->eal.control_core)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found CPU %u, which is the control thread's, expected one of its own",
 			core);
 	for (i = 0; i < worker; i++) {
-		if (config->worker_cores[i] == core)
+		if (config->eal.worker_cores[i] == core)
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 				"found CPU %u again, expected one that no other worker has", core);
 	}
@@ -159,16 +156,16 @@ config_check(const struct config *config, struct fault *fault)
 {
 	unsigned i;
 
-	if (cpu_check(config->control_core, "/control/core", fault) < 0)
+	if (cpu_check(config->eal.control_core, "/control/core", fault) < 0)
 		return -1;
-	if ((config->punt_ring & (config->punt_ring - 1)) != 0)
+	if ((config->dp.punt_ring & (config->dp.punt_ring - 1)) != 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/punt/ring",
-			"found %u, expected a power of two", config->punt_ring);
-	for (i = 0; i < config->n_workers; i++) {
+			"found %u, expected a power of two", config->dp.punt_ring);
+	for (i = 0; i < config->eal.n_workers; i++) {
 		if (worker_check(config, i, fault) < 0)
 			return -1;
 	}
-	for (i = 0; i < config->n_ports; i++) {
+	for (i = 0; i < config->dp.n_ports; i++) {
 		if (port_check(config, i, fault) < 0)
 			return -1;
 		if (config->steered[i][0] && access(config->xdp_program, R_OK) < 0)
@@ -180,58 +177,138 @@ config_check(const struct config *config, struct fault *fault)
 	return 0;
 }
 
-static unsigned
-number_read(const json_t *object, const char *member)
-{
-	return (unsigned)json_integer_value(json_object_get(object, member));
-}
-
+/* The schema has filled in all defaults but for what has none here. */
 static void
-text_read(const json_t *object, const char *member, char *text, size_t size)
+process_read(json_t *json, struct config *config)
 {
-	const char *value = json_string_value(json_object_get(object, member));
-
-	snprintf(text, size, "%s", value ? value : "");
-}
-
-static void
-process_read(const json_t *json, struct config *config)
-{
-	const json_t *rpc = json_object_get(json, "rpc");
-	const json_t *tables = json_object_get(json, "tables");
-	const json_t *punt = json_object_get(json, "punt");
-	const json_t *state = json_object_get(json, "state");
 	const json_t *workers = json_object_get(json, "workers");
+	int hugepages;
 
-	text_read(rpc, "socket", config->socket_path, sizeof(config->socket_path));
-	config->max_message_bytes = number_read(rpc, "max_message_bytes");
-	config->max_depth = number_read(rpc, "max_depth");
-	config->max_connections = number_read(rpc, "max_connections");
-	text_read(state, "path", config->state_path, sizeof(config->state_path));
-	text_read(state, "flows", config->state_flows, sizeof(config->state_flows));
-	config->keep_declared = number_read(json_object_get(state, "history"), "declared");
-	config->keep_calls = number_read(json_object_get(state, "history"), "calls");
-	config->max_requests_per_s = number_read(rpc, "max_requests_per_s");
-	config->max_waiting_bytes = number_read(rpc, "max_waiting_bytes");
+	config->state_flows = "";
+	config->xdp_program = SLUICE_XDP_PROGRAM;
+	json_unpack(json, "{s:{s:s, s:i, s:i, s:i, s:i, s:i}, s:{s:s}}", "rpc", "socket",
+		&config->socket_path, "max_message_bytes", &config->max_message_bytes, "max_depth",
+		&config->max_depth, "max_connections", &config->max_connections,
+		"max_requests_per_s", &config->max_requests_per_s, "max_waiting_bytes",
+		&config->max_waiting_bytes, "access", "audit_log", &config->access.audit_log);
+	json_unpack(json, "{s:{s:s, s?s, s:{s:i, s:i}}, s:{s:i}}", "state", "path",
+		&config->state_path, "flows", &config->state_flows, "history", "declared",
+		&config->keep_declared, "calls", &config->keep_calls, "control", "core",
+		&config->eal.control_core);
+	json_unpack(json, "{s:s, s:i, s:b, s:i, s?s}", "file_prefix", &config->eal.file_prefix,
+		"memory_mb", &config->eal.memory_mb, "hugepages", &hugepages, "packet_buffers",
+		&config->dp.packet_buffers, "xdp_program", &config->xdp_program);
+	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}}", "tables", "ipv4_flows",
+		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
+		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",
+		&config->dp.punt_rate);
+	config->eal.program = "sluiced";
+	config->eal.no_huge = !hugepages;
 	if (config->max_waiting_bytes < 2 * config->max_message_bytes)
 		config->max_waiting_bytes = 2 * config->max_message_bytes;
-	config->control_core = number_read(json_object_get(json, "control"), "core");
-	for (; config->n_workers < json_array_size(workers); config->n_workers++)
-		config->worker_cores[config->n_workers] =
-			(unsigned)json_integer_value(json_array_get(workers, config->n_workers));
-	text_read(json, "file_prefix", config->file_prefix, sizeof(config->file_prefix));
-	config->memory_mb = number_read(json, "memory_mb");
-	config->hugepages = json_is_true(json_object_get(json, "hugepages"));
-	config->packet_buffers = number_read(json, "packet_buffers");
-	text_read(json, "xdp_program", config->xdp_program, sizeof(config->xdp_program));
-	if (config->xdp_program[0] == '\0')
-		snprintf(
-			config->xdp_program, sizeof(config->xdp_program), "%s", SLUICE_XDP_PROGRAM);
-	config->ipv4_flows = number_read(tables, "ipv4_flows");
-	config->ipv6_flows = number_read(tables, "ipv6_flows");
-	config->legs = number_read(tables, "legs");
-	config->punt_ring = number_read(punt, "ring");
-	config->punt_rate_pps = number_read(punt, "rate_pps");
+	for (; config->eal.n_workers < json_array_size(workers); config->eal.n_workers++)
+		config->eal.worker_cores[config->eal.n_workers] = (unsigned)json_integer_value(
+			json_array_get(workers, config->eal.n_workers));
+}
+
+/* Names become ids once, at start: a role does not depend on a directory service later. */
+static uint8_t
+role_read(const json_t *entry, const char *member)
+{
+	return (uint8_t)role_of_name(json_string_value(json_object_get(entry, member)));
+}
+
+/* A name or a number; pointer is where it stands. */
+static int
+id_read(const json_t *who, bool is_group, const char *pointer, uint32_t *id, struct fault *fault)
+{
+	const char *name = json_string_value(who);
+	const struct passwd *user = name && !is_group ? getpwnam(name) : NULL;
+	const struct group *group = name && is_group ? getgrnam(name) : NULL;
+
+	if (json_is_integer(who))
+		*id = (uint32_t)json_integer_value(who);
+	else if (user)
+		*id = user->pw_uid;
+	else if (group)
+		*id = group->gr_gid;
+	else
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, expected the name of a %s of this host, or a number", name,
+			is_group ? "group" : "user");
+	return 0;
+}
+
+static int
+entries_read(const json_t *json, bool are_groups, struct access_entry *entries, unsigned *n_entries,
+	struct fault *fault)
+{
+	const char *name = are_groups ? "groups" : "users", *member = are_groups ? "group" : "user";
+	const json_t *list = json_object_get(json, name), *entry;
+	char pointer[64];
+	size_t i;
+
+	json_array_foreach (list, i, entry) {
+		snprintf(pointer, sizeof(pointer), "/access/%s/%zu/%s", name, i, member);
+		entries[i].role = role_read(entry, "role");
+		if (id_read(json_object_get(entry, member), are_groups, pointer, &entries[i].id,
+			    fault) < 0)
+			return -1;
+	}
+	*n_entries = (unsigned)i;
+	return 0;
+}
+
+static int
+access_read(const json_t *config, struct access *access, struct fault *fault)
+{
+	const json_t *group = json_object_get(json_object_get(config, "rpc"), "socket_group");
+	const json_t *json = json_object_get(config, "access");
+
+	access->socket_group = UINT32_MAX;
+	if (group && id_read(group, true, "/rpc/socket_group", &access->socket_group, fault) < 0)
+		return -1;
+	access->default_role = role_read(json, "default_role");
+	if (entries_read(json, false, access->users, &access->n_users, fault) < 0)
+		return -1;
+	return entries_read(json, true, access->groups, &access->n_groups, fault);
+}
+
+static int
+subject_read(const json_t *json, size_t i, struct tls_subject *subject, struct fault *fault)
+{
+	const char *common = json_string_value(json_object_get(json, "subject_cn"));
+	const char *alternative = json_string_value(json_object_get(json, "subject_alt_name"));
+	char pointer[64];
+
+	if (!common == !alternative) {
+		snprintf(pointer, sizeof(pointer), "/tls/roles/%zu", i);
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, expected one of subject_cn and subject_alt_name",
+			common ? "both" : "neither");
+	}
+	subject->alternative = alternative != NULL;
+	subject->name = common ? common : alternative;
+	subject->role = role_read(json, "role");
+	return 0;
+}
+
+static int
+tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault)
+{
+	json_t *json = json_object_get(config, "tls");
+	const json_t *roles = json_object_get(json, "roles");
+	size_t i;
+
+	tls->listen = "";
+	json_unpack(json, "{s:s, s:s, s:s, s:s}", "listen", &tls->listen, "certificate",
+		&tls->certificate, "key", &tls->key, "ca", &tls->ca);
+	for (i = 0; i < json_array_size(roles); i++) {
+		if (subject_read(json_array_get(roles, i), i, &tls->subjects[i], fault) < 0)
+			return -1;
+	}
+	tls->n_subjects = (unsigned)i;
+	return 0;
 }
 
 /* An AF_XDP port that brings no program of its own gets ours, and is steered. */
@@ -260,26 +337,29 @@ port_steer(struct config *config, unsigned i, struct fault *fault)
 static int
 ports_read(const json_t *json, struct config *config, struct fault *fault)
 {
-	const json_t *ports = json_object_get(json, "ports");
+	json_t *ports = json_object_get(json, "ports"), *entry;
+	size_t i;
 
-	for (; config->n_ports < json_array_size(ports); config->n_ports++) {
-		const unsigned i = config->n_ports;
-		const json_t *entry = json_array_get(ports, i);
+	json_array_foreach (ports, i, entry) {
 		struct dp_port_config *port = &config->ports[i];
+		const char *name, *devargs, *unmatched;
 
-		text_read(entry, "name", port->name, sizeof(port->name));
-		text_read(entry, "devargs", port->devargs, sizeof(port->devargs));
-		port->rx_queues = number_read(entry, "rx_queues");
-		port->descriptors = number_read(entry, "descriptors");
-		port->mtu = number_read(entry, "mtu");
-		port->punt_unmatched =
-			strcmp(json_string_value(json_object_get(entry, "unmatched")), "punt") == 0;
-		devargs_pci(port->devargs, config->pci[i], sizeof(config->pci[i]));
-		if (port_steer(config, i, fault) < 0) {
-			fault_prefix(fault, "/ports/%u", i);
+		json_unpack(entry, "{s:s, s:s, s:i, s:i, s:i, s:s}", "name", &name, "devargs",
+			&devargs, "rx_queues", &port->rx_queues, "descriptors", &port->descriptors,
+			"mtu", &port->mtu, "unmatched", &unmatched);
+		snprintf(port->name, sizeof(port->name), "%s", name);
+		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
+		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
+		if (devargs_pci(port->devargs, config->pci[i], sizeof(config->pci[i])))
+			config->pci_addresses[config->eal.n_pci++] = config->pci[i];
+		if (port_steer(config, (unsigned)i, fault) < 0) {
+			fault_prefix(fault, "/ports/%zu", i);
 			return -1;
 		}
 	}
+	config->dp.n_ports = (unsigned)i;
+	config->dp.ports = config->ports;
+	config->eal.pci = config->pci_addresses;
 	return 0;
 }
 
@@ -298,14 +378,13 @@ fault_locate(struct fault *fault, const char *path)
 int
 config_load(const char *path, struct config *config, struct fault *fault)
 {
-	json_t *schema = schema_config_document();
-	json_t *json;
+	json_t *schema = schema_config_document(), *json = yaml_load(path, fault);
 	int rc;
 
 	memset(config, 0, sizeof(*config));
-	json = yaml_load(path, fault);
 	if (!json)
 		return -1;
+	config->document = json;
 	rc = schema_check_once(schema, schema, json, fault);
 	if (rc == 0) {
 		process_read(json, config);
@@ -317,68 +396,47 @@ config_load(const char *path, struct config *config, struct fault *fault)
 		rc = ports_read(json, config, fault);
 	if (rc == 0)
 		rc = config_check(config, fault);
-	if (rc < 0)
-		fault_locate(fault, path);
-	json_decref(json);
-	return rc;
-}
-
-static int
-directory_make(const char *path, struct fault *fault)
-{
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *directory;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	directory = dirname(copy);
-	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-		return fault_set(fault, FAULT_INVALID_VALUE, "", "cannot make directory %s: %s",
-			directory, strerror(errno));
-	if (access(directory, W_OK | X_OK) < 0)
-		return fault_set(fault, FAULT_INVALID_VALUE, "", "cannot write to directory %s: %s",
-			directory, strerror(errno));
-	return 0;
-}
-
-static bool
-is_listened_on(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool listens;
-
-	if (fd < 0)
-		return false;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	/* EAGAIN: its queue of connections is full. */
-	listens = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
-		  errno == EAGAIN;
-	close(fd);
-	return listens;
-}
-
-/*
- * A second sluiced with the configuration of a running one must stop here: a step later it would
- * take the first one's steering programs off the interfaces.
- */
-int
-socket_path_prepare(const char *path, struct fault *fault)
-{
-	struct stat status;
-
-	if (path[0] == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return fault_set(fault, FAULT_INVALID_VALUE, "",
-			"control socket: found a path of %zu characters, expected 1 to %zu",
-			strlen(path), sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-	if (directory_make(path, fault) < 0)
-		return -1;
-	if (lstat(path, &status) < 0)
+	if (rc == 0)
 		return 0;
-	if (!S_ISSOCK(status.st_mode))
-		return fault_set(fault, FAULT_CONFLICT, "",
-			"control socket: %s is there and is no socket", path);
-	if (is_listened_on(path))
-		return fault_set(fault, FAULT_CONFLICT, "",
-			"control socket: another process listens on %s", path);
-	return 0;
+	fault_locate(fault, path);
+	config_fini(config);
+	return -1;
+}
+
+void
+config_fini(struct config *config)
+{
+	json_decref(config->document);
+	config->document = NULL;
+}
+
+static const struct access_entry *
+entry_find(const struct access_entry *entries, unsigned n_entries, uint32_t id)
+{
+	for (unsigned i = 0; i < n_entries; i++)
+		if (entries[i].id == id)
+			return &entries[i];
+	return NULL;
+}
+
+enum role
+access_role(const struct access *access, uid_t uid, const gid_t *gids, size_t n_gids)
+{
+	const struct access_entry *entry = entry_find(access->users, access->n_users, uid);
+	enum role role = ROLE_NONE;
+	bool named = false;
+
+	if (uid == 0 || uid == geteuid())
+		return ROLE_ADMIN;
+	if (entry)
+		return entry->role;
+	for (size_t i = 0; i < n_gids; i++) {
+		entry = entry_find(access->groups, access->n_groups, gids[i]);
+		if (!entry)
+			continue;
+		named = true;
+		if (entry->role > role)
+			role = entry->role;
+	}
+	return named ? role : access->default_role;
 }

@@ -6,61 +6,88 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/un.h>
+#include <sys/types.h>
 
 #include <dp/dp.h>
+#include <jansson.h>
 
+#include "base/actor.h"
 #include "base/fault.h"
-#include "config/access.h"
 
-#define CONFIG_PREFIX_MAX 33
-#define CONFIG_STATE_PATH_MAX 401
+#define ACCESS_ENTRIES_MAX 64 /* the schema has it as maxItems */
+#define ACCESS_SUBJECT_MAX 256 /* bytes of a certificate's name that are compared */
 
+struct access_entry {
+	uint32_t id; /* uid or gid */
+	uint8_t role; /* enum role */
+};
+
+/* Who has which role: local peers by user and group, certificates by their subject. */
+struct access {
+	uint8_t default_role; /* of local peers that no entry names */
+	unsigned n_users;
+	unsigned n_groups;
+	struct access_entry users[ACCESS_ENTRIES_MAX];
+	struct access_entry groups[ACCESS_ENTRIES_MAX];
+	const char *audit_log; /* "" = none */
+	uint32_t socket_group; /* gid of the control socket; UINT32_MAX = the process's own */
+};
+
+struct tls_subject {
+	const char *name; /* common name, or "DNS:...", "email:...", "URI:..." */
+	bool alternative; /* the latter */
+	uint8_t role; /* enum role */
+};
+
+struct tls_config {
+	const char *listen; /* "192.0.2.1:7878", "[2001:db8::1]:7878"; "" = off */
+	const char *certificate; /* PEM files */
+	const char *key;
+	const char *ca;
+	unsigned n_subjects;
+	struct tls_subject subjects[ACCESS_ENTRIES_MAX];
+};
+
+/* Points into itself: not to be copied. */
 struct config {
-	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	size_t max_message_bytes;
+	json_t *document; /* owned; all texts are borrowed from it */
+	const char *socket_path;
+	unsigned max_message_bytes;
 	unsigned max_depth;
 	unsigned max_connections;
-	char state_path[CONFIG_STATE_PATH_MAX]; /* "" = nothing is kept */
-	char state_flows[CONFIG_STATE_PATH_MAX]; /* "" = none */
+	const char *state_path; /* "" = nothing is kept */
+	const char *state_flows; /* "" = none */
 	unsigned keep_declared; /* generations, see store_keep() */
 	unsigned keep_calls;
 	unsigned max_requests_per_s; /* of one connection; 0 = any number */
-	size_t max_waiting_bytes; /* of one user */
+	unsigned max_waiting_bytes; /* of one user */
 	struct access access;
 	struct tls_config tls;
-	unsigned control_core;
-	unsigned n_workers;
-	unsigned worker_cores[DP_WORKERS_MAX];
-	char file_prefix[CONFIG_PREFIX_MAX];
-	unsigned memory_mb;
-	bool hugepages;
-	unsigned packet_buffers;
-	char xdp_program[DP_DEVARGS_MAX]; /* of the ports that we steer */
-	unsigned ipv4_flows;
-	unsigned ipv6_flows;
-	unsigned legs;
-	unsigned punt_ring;
-	unsigned punt_rate_pps;
-	unsigned n_ports;
+	const char *xdp_program; /* of the ports that we steer */
+	struct dp_eal_config eal;
+	struct dp_config dp;
 	struct dp_port_config ports[DP_PORTS_MAX]; /* devargs with the steering program added */
 	/* The kernel interface of a port that we steer; "" = the port needs no steering. */
 	char steered[DP_PORTS_MAX][IFNAMSIZ];
-	char pci[DP_PORTS_MAX][16]; /* PCI address of a port, "" = it has none */
+	char pci[DP_PORTS_MAX][16]; /* what eal.pci points to */
+	const char *pci_addresses[DP_PORTS_MAX];
 };
 
 /*
- * Read and check the file. 0, or -1 with *fault set; its message then is the whole line for
- * people, "FILE:LINE: /pointer: found ..., expected ...".
+ * Read and check the file. Names of users and groups are looked up on this host. 0, or -1 with
+ * *fault set and nothing to release; its message then is the whole line for people, "FILE:LINE:
+ * /pointer: found ..., expected ...". Control thread.
  */
 int config_load(const char *path, struct config *config, struct fault *fault);
 
+void config_fini(struct config *config);
+
 /*
- * Whether the control socket can be made, found out before any port is touched: make the directory
- * of the path (0755) if its parent exists, and check that the path is free, or holds a socket that
- * no process listens on. 0, or -1 with *fault set.
+ * The role of a local user of that uid and these groups (gids): root and the user that this process
+ * runs as are admins; then the user's entry counts, then of the groups' entries the highest role,
+ * then the default. Any thread.
  */
-int socket_path_prepare(const char *path, struct fault *fault);
+enum role access_role(const struct access *access, uid_t uid, const gid_t *gids, size_t n_gids);
 
 /* What control must read out of a port's DPDK devargs: "NAME,key=value,...". Pure. */
 

@@ -25,7 +25,7 @@ steering_clean(const struct config *config, struct fault *fault)
 	char error[256];
 	unsigned i;
 
-	for (i = 0; i < config->n_ports; i++) {
+	for (i = 0; i < config->dp.n_ports; i++) {
 		const char *iface = config->steered[i];
 		unsigned ifindex;
 

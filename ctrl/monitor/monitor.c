@@ -201,7 +201,7 @@ monitor_init(struct monitor *monitor, struct flows *flows, const struct config *
 	bool unmatched = false;
 	unsigned i;
 
-	for (i = 0; i < config->n_ports; i++)
+	for (i = 0; i < config->dp.n_ports; i++)
 		unmatched |= config->ports[i].punt_unmatched;
 	monitor->flows = flows;
 	events_init(&monitor->events);

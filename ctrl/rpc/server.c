@@ -6,6 +6,7 @@
 #include "rpc/server.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -129,11 +130,28 @@ socket_open(struct fault *fault, const char *path)
 	return fd < 0 ? refuse(fault, FAULT_INTERNAL, path, strerror(errno)) : fd;
 }
 
+static int
+directory_make(const char *path, struct fault *fault)
+{
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *directory;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	directory = dirname(copy);
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return fault_set(fault, FAULT_INVALID_VALUE, "", "cannot make directory %s: %s",
+			directory, strerror(errno));
+	if (access(directory, W_OK | X_OK) < 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "", "cannot write to directory %s: %s",
+			directory, strerror(errno));
+	return 0;
+}
+
 /* Remove a socket without a listener; 0 also when nothing is there. */
 static int
-stale_remove(const struct sockaddr_un *address, struct fault *fault)
+stale_remove(const char *path, struct fault *fault)
 {
-	const char *path = address->sun_path;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat found;
 	int error;
 	int fd;
@@ -147,13 +165,33 @@ stale_remove(const struct sockaddr_un *address, struct fault *fault)
 	fd = socket_open(fault, path);
 	if (fd < 0)
 		return -1;
-	error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
+	strcpy(address.sun_path, path);
+	error = connect(fd, (const struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 	close(fd);
 	if (error != ECONNREFUSED)
 		return refuse(fault, FAULT_CONFLICT, path, "another process listens there");
 	if (unlink(path))
 		return refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
 	return 0;
+}
+
+static int
+path_check(const char *path, struct fault *fault)
+{
+	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1, bytes = strlen(path);
+
+	if (bytes >= 1 && bytes <= max)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "",
+		"control socket: found a path of %zu characters, expected 1 to %zu", bytes, max);
+}
+
+int
+socket_path_prepare(const char *path, struct fault *fault)
+{
+	if (path_check(path, fault) < 0 || directory_make(path, fault) < 0)
+		return -1;
+	return stale_remove(path, fault);
 }
 
 /*
@@ -170,11 +208,9 @@ unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 	mode_t mode;
 	int error, fd;
 
-	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return refuse(fault, FAULT_INVALID_VALUE, path, "expected 1 to 107 bytes of path");
-	strcpy(address.sun_path, path);
-	if (stale_remove(&address, fault))
+	if (path_check(path, fault) < 0 || stale_remove(path, fault) < 0)
 		return -1;
+	strcpy(address.sun_path, path);
 	fd = socket_open(fault, path);
 	if (fd < 0)
 		return -1;

@@ -14,7 +14,7 @@
 #include <event2/event.h>
 
 #include "base/fault.h"
-#include "config/access.h"
+#include "config/config.h"
 #include "rpc/audit.h"
 #include "rpc/connection.h"
 #include "rpc/dispatch.h"
@@ -44,6 +44,15 @@ struct rpc_server;
  */
 struct rpc_server *rpc_server_create(struct event_base *base,
 	const struct rpc_server_config *config, struct rpc_service *service, struct fault *fault);
+
+/*
+ * Whether the control socket can be made, found out before any port is touched: make the directory
+ * of the path (0755) if its parent exists, and remove a socket that no process listens on. 0, or -1
+ * with *fault set; FAULT_CONFLICT when another process listens there, or there is something else.
+ * A second sluiced must stop here: later it would take the steering programs of the first one off
+ * the interfaces.
+ */
+int socket_path_prepare(const char *path, struct fault *fault);
 
 /* Close all connections and remove the socket. NULL is allowed. Not from within a method. */
 void rpc_server_destroy(struct rpc_server *server);

@@ -114,7 +114,7 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s",
 		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
-		"control_core", config->control_core, "workers", workers_encode(context->dp),
+		"control_core", config->eal.control_core, "workers", workers_encode(context->dp),
 		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
 		table_encode(context->dp, DP_IPV6), "legs",
 		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",

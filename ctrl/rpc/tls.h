@@ -11,7 +11,7 @@
 #include <event2/bufferevent.h>
 
 #include "base/fault.h"
-#include "config/access.h"
+#include "config/config.h"
 #include "rpc/audit.h"
 
 #define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is hung up on */

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "config/access.h"
+#include "config/config.h"
 
 #define STRANGER 4242
 

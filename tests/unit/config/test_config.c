@@ -13,6 +13,7 @@
 
 static char directory[] = "/tmp/sluice-config-XXXXXX";
 static char path[64];
+static struct config config;
 
 static void
 setup(void)
@@ -26,13 +27,14 @@ teardown(void)
 {
 	unlink(path);
 	rmdir(directory);
+	config_fini(&config);
 	schema_documents_release();
 }
 
 TestSuite(config, .init = setup, .fini = teardown);
 
 static int
-loaded(const char *text, struct config *config, struct fault *fault)
+loaded(const char *text, struct fault *fault)
 {
 	FILE *file = fopen(path, "w");
 
@@ -40,19 +42,19 @@ loaded(const char *text, struct config *config, struct fault *fault)
 	fputs(text, file);
 	fclose(file);
 	memset(fault, 0, sizeof(*fault));
-	return config_load(path, config, fault);
+	config_fini(&config);
+	return config_load(path, &config, fault);
 }
 
 /* Refused on that line at that field, and the message says these words. */
 static void
 refused(const char *text, unsigned line, const char *pointer, const char *words)
 {
-	struct config config;
 	struct fault fault;
 	char start[128];
 
 	snprintf(start, sizeof(start), "%s:%u: %s: ", path, line, pointer);
-	cr_expect_eq(loaded(text, &config, &fault), -1, "%s", text);
+	cr_expect_eq(loaded(text, &fault), -1, "%s", text);
 	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s, expected %s",
 		fault.message, start);
 	cr_expect(strstr(fault.message, words), "%s", fault.message);
@@ -60,10 +62,9 @@ refused(const char *text, unsigned line, const char *pointer, const char *words)
 
 Test(config, defaults)
 {
-	struct config config;
 	struct fault fault;
 
-	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &fault), 0, "%s", fault.message);
 	cr_expect_str_eq(config.socket_path, "/run/sluice/rpc.sock");
 	cr_expect_eq(config.max_message_bytes, 4194304);
 	cr_expect_eq(config.max_depth, 32);
@@ -73,28 +74,27 @@ Test(config, defaults)
 	cr_expect_eq(config.access.n_users + config.access.n_groups, 0);
 	cr_expect_str_eq(config.access.audit_log, "/var/log/sluice/audit.log");
 	cr_expect_str_eq(config.tls.listen, "");
-	cr_expect_eq(config.control_core, 0);
-	cr_expect_eq(config.n_workers, 1);
-	cr_expect_eq(config.worker_cores[0], 1);
-	cr_expect_str_eq(config.file_prefix, "sluice");
-	cr_expect(config.hugepages);
-	cr_expect_eq(config.ipv4_flows, 65536);
-	cr_expect_eq(config.ipv6_flows, 16384);
-	cr_expect_eq(config.legs, 65536);
-	cr_expect_eq(config.punt_ring, DP_PUNT_RING_DEFAULT);
-	cr_expect_eq(config.punt_rate_pps, DP_PUNT_RATE_DEFAULT);
+	cr_expect_eq(config.eal.control_core, 0);
+	cr_expect_eq(config.eal.n_workers, 1);
+	cr_expect_eq(config.eal.worker_cores[0], 1);
+	cr_expect_str_eq(config.eal.file_prefix, "sluice");
+	cr_expect_not(config.eal.no_huge);
+	cr_expect_eq(config.dp.max_flows_ipv4, 65536);
+	cr_expect_eq(config.dp.max_flows_ipv6, 16384);
+	cr_expect_eq(config.dp.max_legs, 65536);
+	cr_expect_eq(config.dp.punt_ring, DP_PUNT_RING_DEFAULT);
+	cr_expect_eq(config.dp.punt_rate, DP_PUNT_RATE_DEFAULT);
 	cr_expect_not(config.ports[0].punt_unmatched);
-	cr_assert_eq(config.n_ports, 1);
+	cr_assert_eq(config.dp.n_ports, 1);
 	cr_expect_str_eq(config.ports[0].name, "p0");
 	cr_expect_str_eq(config.ports[0].devargs, "net_null0");
 	cr_expect_eq(config.ports[0].rx_queues, 0);
 	cr_expect_str_eq(config.steered[0], "");
-	cr_expect_str_eq(config.pci[0], "");
+	cr_expect_eq(config.eal.n_pci, 0);
 }
 
 Test(config, everything_said)
 {
-	struct config config;
 	struct fault fault;
 
 	cr_assert_eq(loaded("rpc: {socket: /tmp/s, max_message_bytes: 1024, max_depth: 8,\n"
@@ -111,34 +111,34 @@ Test(config, everything_said)
 			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
 			    "     descriptors: 512, mtu: 9000, unmatched: punt}\n"
 			    "  - {name: b, devargs: net_null0, unmatched: drop}\n",
-			     &config, &fault),
+			     &fault),
 		0, "%s", fault.message);
 	cr_expect_str_eq(config.socket_path, "/tmp/s");
 	cr_expect_eq(config.max_message_bytes, 1024);
 	cr_expect_eq(config.max_depth, 8);
 	cr_expect_eq(config.max_connections, 2);
-	cr_expect_eq(config.control_core, 1);
-	cr_expect_eq(config.worker_cores[0], 0);
-	cr_expect_str_eq(config.file_prefix, "x");
-	cr_expect_eq(config.memory_mb, 64);
-	cr_expect_not(config.hugepages);
-	cr_expect_eq(config.packet_buffers, 4096);
-	cr_expect_eq(config.ipv4_flows, 10);
-	cr_expect_eq(config.ipv6_flows, 0);
-	cr_expect_str_eq(config.pci[0], "0000:03:00.0");
+	cr_expect_eq(config.eal.control_core, 1);
+	cr_expect_eq(config.eal.worker_cores[0], 0);
+	cr_expect_str_eq(config.eal.file_prefix, "x");
+	cr_expect_eq(config.eal.memory_mb, 64);
+	cr_expect(config.eal.no_huge);
+	cr_expect_eq(config.dp.packet_buffers, 4096);
+	cr_expect_eq(config.dp.max_flows_ipv4, 10);
+	cr_expect_eq(config.dp.max_flows_ipv6, 0);
+	cr_assert_eq(config.eal.n_pci, 1);
+	cr_expect_str_eq(config.eal.pci[0], "0000:03:00.0");
 	cr_expect_eq(config.ports[0].rx_queues, 2);
 	cr_expect_eq(config.ports[0].descriptors, 512);
 	cr_expect_eq(config.ports[0].mtu, 9000);
-	cr_expect_eq(config.legs, 7);
-	cr_expect_eq(config.punt_ring, 64);
-	cr_expect_eq(config.punt_rate_pps, 1);
+	cr_expect_eq(config.dp.max_legs, 7);
+	cr_expect_eq(config.dp.punt_ring, 64);
+	cr_expect_eq(config.dp.punt_rate, 1);
 	cr_expect(config.ports[0].punt_unmatched);
 	cr_expect_not(config.ports[1].punt_unmatched);
 }
 
 Test(config, access_is_read)
 {
-	struct config config;
 	struct fault fault;
 
 	cr_assert_eq(loaded("workers: [1]\n" PORTS "access:\n"
@@ -148,7 +148,7 @@ Test(config, access_is_read)
 			    "  groups: [{group: root, role: admin}]\n"
 			    "rpc: {max_requests_per_s: 1.5k, max_connections: 4096,\n"
 			    "  socket_group: root}\n",
-			     &config, &fault),
+			     &fault),
 		0, "%s", fault.message);
 	cr_expect_eq(config.access.default_role, ROLE_NONE);
 	cr_expect_str_eq(config.access.audit_log, "");
@@ -186,13 +186,12 @@ Test(config, access_faults)
 
 Test(config, tls_is_read)
 {
-	struct config config;
 	struct fault fault;
 
 	cr_assert_eq(
 		loaded("workers: [1]\n" PORTS TLS "  roles: [{subject_cn: ana, role: operator},\n"
 		       "    {subject_alt_name: 'DNS:box.example', role: viewer}]\n",
-			&config, &fault),
+			&fault),
 		0, "%s", fault.message);
 	cr_expect_str_eq(config.tls.listen, "192.0.2.1:7878");
 	cr_expect_str_eq(config.tls.certificate, "/c");
@@ -243,11 +242,10 @@ Test(config, unmatched_is_dropped_or_punted)
 
 Test(config, syntax_faults_have_lines)
 {
-	struct config config;
 	struct fault fault;
 	char start[128];
 
-	cr_expect_eq(loaded("workers: [1]\nports: [\n", &config, &fault), -1);
+	cr_expect_eq(loaded("workers: [1]\nports: [\n", &fault), -1);
 	snprintf(start, sizeof(start), "%s:", path);
 	cr_expect_eq(strncmp(fault.message, start, strlen(start)), 0, "%s", fault.message);
 	cr_expect_eq(config_load("/nonexistent.yaml", &config, &fault), -1);
@@ -288,13 +286,12 @@ with_program(char *text, size_t size, const char *ports)
 Test(config, af_xdp_ports_are_steered)
 {
 	char text[512], expected[128];
-	struct config config;
 	struct fault fault;
 
 	with_program(text, sizeof(text),
 		"  - {name: p0, devargs: 'net_af_xdp0,iface=veth0'}\n"
 		"  - {name: p1, devargs: 'net_af_xdp1,iface=veth1,xdp_prog=/x.o'}\n");
-	cr_assert_eq(loaded(text, &config, &fault), 0, "%s", fault.message);
+	cr_assert_eq(loaded(text, &fault), 0, "%s", fault.message);
 	cr_expect_str_eq(config.steered[0], "veth0");
 	snprintf(expected, sizeof(expected), "net_af_xdp0,iface=veth0,xdp_prog=%s", path);
 	cr_expect_str_eq(config.ports[0].devargs, expected);
@@ -323,18 +320,17 @@ Test(config, af_xdp_faults)
 
 Test(config, state_is_kept_where_it_says)
 {
-	struct config config;
 	struct fault fault;
 
-	cr_assert_eq(loaded("workers: [1]\n" PORTS, &config, &fault), 0, "%s", fault.message);
+	cr_assert_eq(loaded("workers: [1]\n" PORTS, &fault), 0, "%s", fault.message);
 	cr_assert_str_eq(config.state_path, "/var/lib/sluice/state.db");
 	cr_assert_str_eq(config.state_flows, "");
-	cr_assert_eq(loaded("state: {path: /x/y.db, flows: /etc/f.d}\nworkers: [1]\n" PORTS,
-			     &config, &fault),
-		0, "%s", fault.message);
+	cr_assert_eq(
+		loaded("state: {path: /x/y.db, flows: /etc/f.d}\nworkers: [1]\n" PORTS, &fault), 0,
+		"%s", fault.message);
 	cr_assert_str_eq(config.state_path, "/x/y.db");
 	cr_assert_str_eq(config.state_flows, "/etc/f.d");
-	cr_assert_eq(loaded("state: {path: ''}\nworkers: [1]\n" PORTS, &config, &fault), 0);
+	cr_assert_eq(loaded("state: {path: ''}\nworkers: [1]\n" PORTS, &fault), 0);
 	cr_assert_str_eq(config.state_path, "");
 	refused("state: {path: y.db}\nworkers: [1]\n" PORTS, 1, "/state/path", "y.db");
 	refused("state: {path: /y/}\nworkers: [1]\n" PORTS, 1, "/state/path", "/y/");

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "rpc/server.h"
 
 static char directory[] = "/tmp/sluice-socket-XXXXXX";
 static char path[64];
@@ -97,7 +97,7 @@ Test(socket_path, other_things_stay)
 	cr_expect_eq(access(path, F_OK), 0);
 }
 
-Test(socket_path, dead_socket_is_no_hindrance_and_a_live_one_is)
+Test(socket_path, dead_socket_is_removed_and_a_live_one_refused)
 {
 	struct fault fault;
 	int fd;
@@ -105,8 +105,12 @@ Test(socket_path, dead_socket_is_no_hindrance_and_a_live_one_is)
 	cr_assert_eq(socket_path_prepare(path, &fault), 0);
 	fd = bound();
 	cr_expect_eq(socket_path_prepare(path, &fault), 0, "no process listens");
+	cr_expect_neq(access(path, F_OK), 0);
+	close(fd);
+	fd = bound();
 	cr_assert_eq(listen(fd, 1), 0);
 	refused(path, FAULT_CONFLICT, "another process listens");
+	cr_expect_eq(access(path, F_OK), 0);
 	close(fd);
 	cr_expect_eq(socket_path_prepare(path, &fault), 0, "no process listens any more");
 }
