@@ -26,7 +26,7 @@
 
 #define WORDS_MAX 256
 #define CHARACTER_BYTES_MAX 4 /* RFC 3629, section 3 */
-#define QUANTITY_DIGITS_MAX 20 /* of UINT64_MAX */
+#define FRACTION_SCALE_MAX 1000000000 /* nine digits */
 #define SCHEMA_MEMBERS_MAX 64 /* of one object: what a check keeps on its stack */
 
 /* Inclusive; from the least to the greatest number where nothing is said. */
@@ -784,73 +784,54 @@ schema_check_once(json_t *root, json_t *source, json_t *value, struct fault *fau
 
 /* Texts that stand for numbers. */
 
-/* Digits that a suffix moves the point to the right by; -1 when it is none. */
+struct suffix {
+	const char *name;
+	uint64_t factor; /* up to 10^9 */
+};
+
+/* Digits, with a fraction of up to nine of them or none, and a suffix out of a table. */
 static int
-suffix_digits(const char *suffix)
+scaled_parse(const char *text, const struct suffix *suffixes, uint64_t *number)
 {
-	static const char letters[] = "kMG";
-	const char *letter;
+	uint64_t fraction = 0, scale = 1, sum, whole;
+	char *end;
 
-	if (suffix[0] == '\0')
-		return 0;
-	letter = strchr(letters, suffix[0]);
-	return letter && suffix[1] == '\0' ? 3 * (int)(letter - letters + 1) : -1;
-}
-
-int
-quantity_parse(const char *text, uint64_t *number)
-{
-	const size_t whole = strspn(text, "0123456789");
-	const char *fraction = text[whole] == '.' ? text + whole + 1 : text + whole;
-	const size_t places = fraction > text + whole ? strspn(fraction, "0123456789") : 0;
-	const int moved = suffix_digits(fraction + places);
-	char digits[QUANTITY_DIGITS_MAX + 10];
-	unsigned long long sum;
-
-	if (whole == 0 || (fraction > text + whole && places == 0) || moved < (int)places)
-		return -EINVAL;
-	if (whole + (size_t)moved > QUANTITY_DIGITS_MAX)
-		return -EINVAL;
-	memset(digits, '0', sizeof(digits));
-	memcpy(digits, text, whole);
-	memcpy(digits + whole, fraction, places);
-	digits[whole + (size_t)moved] = '\0';
 	errno = 0;
-	sum = strtoull(digits, NULL, 10);
-	if (errno)
+	whole = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || errno)
+		return -EINVAL;
+	if (end[0] == '.' && isdigit((unsigned char)end[1])) {
+		for (end++; isdigit((unsigned char)*end) && scale < FRACTION_SCALE_MAX;
+			end++, scale *= 10)
+			fraction = 10 * fraction + (uint64_t)(*end - '0');
+	}
+	while (suffixes->name && strcmp(end, suffixes->name) != 0)
+		suffixes++;
+	fraction *= suffixes->factor;
+	if (!suffixes->name || fraction % scale != 0 ||
+		__builtin_mul_overflow(whole, suffixes->factor, &sum) ||
+		__builtin_add_overflow(sum, fraction / scale, &sum))
 		return -EINVAL;
 	*number = sum;
 	return 0;
 }
 
 int
+quantity_parse(const char *text, uint64_t *number)
+{
+	static const struct suffix suffixes[] = {
+		{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
+
+	return scaled_parse(text, suffixes, number);
+}
+
+int
 time_parse(const char *text, uint64_t plain_ms, uint64_t *milliseconds)
 {
-	static const struct {
-		const char *name;
-		uint64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-	const size_t length = strspn(text, "0123456789.");
-	uint64_t unit_ms = plain_ms, thousandths, product;
-	char number[24];
-	size_t i = 0;
+	const struct suffix suffixes[] = {{"", plain_ms}, {"ms", 1}, {"s", 1000}, {"m", 60000},
+		{"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 
-	if (text[length] != '\0') {
-		while (i < sizeof(units) / sizeof(units[0]) &&
-			strcmp(text + length, units[i].name) != 0)
-			i++;
-		if (i == sizeof(units) / sizeof(units[0]))
-			return -EINVAL;
-		unit_ms = units[i].ms;
-	}
-	if (length == 0 || length > 9)
-		return -EINVAL;
-	snprintf(number, sizeof(number), "%.*sk", (int)length, text);
-	if (quantity_parse(number, &thousandths) < 0 ||
-		__builtin_mul_overflow(thousandths, unit_ms, &product) || product % 1000 != 0)
-		return -EINVAL;
-	*milliseconds = product / 1000;
-	return 0;
+	return scaled_parse(text, suffixes, milliseconds);
 }
 
 /*
@@ -864,8 +845,8 @@ dscp_parse(const char *text, unsigned *dscp)
 		const char *name;
 		unsigned dscp;
 	} names[] = {{"EF", 46}, {"VA", 44}, {"LE", 1}, {"BE", 0}, {"DF", 0}};
-	unsigned long number;
-	char *end;
+	char class[2], drop[2];
+	int end = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcasecmp(text, names[i].name) == 0) {
@@ -873,24 +854,16 @@ dscp_parse(const char *text, unsigned *dscp)
 			return 0;
 		}
 	}
-	if (strncasecmp(text, "CS", 2) == 0 && text[2] >= '0' && text[2] <= '7' &&
-		text[3] == '\0') {
-		*dscp = 8 * (unsigned)(text[2] - '0');
-		return 0;
-	}
+	if (isdigit((unsigned char)text[0]))
+		sscanf(text, "%2u%n", dscp, &end);
+	else if (sscanf(text, "%*1[Cc]%*1[Ss]%1[0-7]%n", class, &end) == 1)
+		*dscp = 8 * (unsigned)(class[0] - '0');
 	/* RFC 2597, section 6: class 1 to 4, drop precedence 1 to 3. */
-	if (strncasecmp(text, "AF", 2) == 0 && text[2] >= '1' && text[2] <= '4' && text[3] >= '1' &&
-		text[3] <= '3' && text[4] == '\0') {
-		*dscp = 8 * (unsigned)(text[2] - '0') + 2 * (unsigned)(text[3] - '0');
-		return 0;
-	}
-	if (!isdigit((unsigned char)text[0]))
+	else if (sscanf(text, "%*1[Aa]%*1[Ff]%1[1-4]%1[1-3]%n", class, drop, &end) == 2)
+		*dscp = 8 * (unsigned)(class[0] - '0') + 2 * (unsigned)(drop[0] - '0');
+	else
 		return -EINVAL;
-	number = strtoul(text, &end, 10);
-	if (*end || number > 63)
-		return -EINVAL;
-	*dscp = (unsigned)number;
-	return 0;
+	return text[end] == '\0' && *dscp <= 63 ? 0 : -EINVAL;
 }
 
 json_t *

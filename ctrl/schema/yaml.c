@@ -5,9 +5,9 @@
  */
 #include "schema/yaml.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,60 +42,20 @@ word_is_one_of(const char *text, const char *const *words)
 	return false;
 }
 
-static const char *
-sign_skip(const char *text)
+static bool
+is_made_of(const char *text, const char *characters)
 {
-	return text + (*text == '-' || *text == '+');
-}
-
-static const char *
-digits_skip(const char *text)
-{
-	while (isdigit((unsigned char)*text))
-		text++;
-	return text;
-}
-
-/* The base that an integer is written in, 0 when text is no integer; *digits is past "0x". */
-static int
-integer_base(const char *text, const char **digits)
-{
-	const char *first = sign_skip(text);
-
-	*digits = text;
-	if (!strncmp(text, "0x", 2) &&
-		text[2 + strspn(text + 2, "0123456789abcdefABCDEF")] == '\0') {
-		*digits = text + 2;
-		return text[2] ? 16 : 0;
-	}
-	if (!strncmp(text, "0o", 2) && text[2 + strspn(text + 2, "01234567")] == '\0') {
-		*digits = text + 2;
-		return text[2] ? 8 : 0;
-	}
-	return *first && !*digits_skip(first) ? 10 : 0;
+	return *text && !text[strspn(text, characters)];
 }
 
 /* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
 static bool
 is_real(const char *text)
 {
-	const char *whole = sign_skip(text);
-	const char *end = digits_skip(whole);
-	bool digits = end > whole;
+	char *end;
 
-	if (*end == '.') {
-		const char *fraction = end + 1;
-
-		end = digits_skip(fraction);
-		digits = digits || end > fraction;
-	}
-	if (digits && (*end == 'e' || *end == 'E')) {
-		const char *exponent = sign_skip(end + 1);
-
-		end = digits_skip(exponent);
-		digits = end > exponent;
-	}
-	return digits && !*end;
+	strtod(text, &end);
+	return is_made_of(text, "0123456789.eE+-") && !*end;
 }
 
 static json_t *
@@ -119,19 +79,22 @@ scalar_value(const char *text, const char **why)
 	static const char *const falses[] = {"false", "False", "FALSE", NULL};
 	static const char *const nans[] = {".nan", ".NaN", ".NAN", NULL};
 	static const char *const infinities[] = {".inf", ".Inf", ".INF", NULL};
-	const char *digits;
-	int base = integer_base(text, &digits);
+	const char *unsigned_text = text + (*text == '-' || *text == '+');
 
-	if (base)
-		return integer_value(digits, base, why);
+	if (is_made_of(unsigned_text, "0123456789"))
+		return integer_value(text, 10, why);
+	if (!strncmp(text, "0x", 2) && is_made_of(text + 2, "0123456789abcdefABCDEF"))
+		return integer_value(text + 2, 16, why);
+	if (!strncmp(text, "0o", 2) && is_made_of(text + 2, "01234567"))
+		return integer_value(text + 2, 8, why);
 	if (word_is_one_of(text, nulls))
 		return json_null();
 	if (word_is_one_of(text, trues))
 		return json_true();
 	if (word_is_one_of(text, falses))
 		return json_false();
-	if (word_is_one_of(text, nans) || word_is_one_of(sign_skip(text), infinities) ||
-		(is_real(text) && strtod(text, NULL) - strtod(text, NULL) != 0)) {
+	if (word_is_one_of(text, nans) || word_is_one_of(unsigned_text, infinities) ||
+		(is_real(text) && !isfinite(strtod(text, NULL)))) {
 		*why = "a number that is not finite";
 		return NULL;
 	}
