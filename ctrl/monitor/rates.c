@@ -12,13 +12,18 @@
 
 #include <event2/event.h>
 
-/* The best so far are a heap whose worst is on top, where a better row takes its place. */
+/* Rows are collected until there is no room, and then only the best of them are kept. */
+
+struct ranking {
+	const struct rate_row *rows;
+	enum rate_order order;
+};
 
 /* Whether row a is to stand above row b. */
-static bool
-is_above(const struct rate_table *table, enum rate_order order, uint32_t at_a, uint32_t at_b)
+static inline bool
+is_above(const struct rate_row *rows, enum rate_order order, uint32_t at_a, uint32_t at_b)
 {
-	const struct rate_row *a = &table->rows[at_a], *b = &table->rows[at_b];
+	const struct rate_row *a = &rows[at_a], *b = &rows[at_b];
 	uint64_t of_a = a->packets, of_b = b->packets, then_a = a->bytes, then_b = b->bytes;
 
 	switch (order) {
@@ -46,31 +51,26 @@ is_above(const struct rate_table *table, enum rate_order order, uint32_t at_a, u
 	return then_a != then_b ? then_a > then_b : at_a < at_b;
 }
 
-/* Put what stands at i in its place among the n. */
-static void
-heap_sink(const struct rate_table *table, enum rate_order order, uint32_t *heap, size_t n, size_t i)
+static int
+ranks_compare(const void *a, const void *b, void *arg)
 {
-	const uint32_t row = heap[i];
-	size_t child;
+	const struct ranking *ranking = arg;
 
-	for (; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && is_above(table, order, heap[child], heap[child + 1]))
-			child++;
-		if (!is_above(table, order, row, heap[child]))
-			break;
-		heap[i] = heap[child];
-	}
-	heap[i] = row;
+	return is_above(ranking->rows, ranking->order, *(const uint32_t *)a, *(const uint32_t *)b)
+		       ? -1
+		       : 1;
 }
 
-/* Put a row where it belongs, from below the last of the heap. */
 static void
-heap_rise(const struct rate_table *table, enum rate_order order, uint32_t *heap, size_t i,
-	uint32_t row)
+best_sort(struct rate_table *table, enum rate_order order)
 {
-	for (; i > 0 && is_above(table, order, heap[(i - 1) / 2], row); i = (i - 1) / 2)
-		heap[i] = heap[(i - 1) / 2];
-	heap[i] = row;
+	struct rate_best *best = &table->best[order];
+	struct ranking ranking = {.rows = table->rows, .order = order};
+
+	qsort_r(best->rows, best->n, sizeof(best->rows[0]), ranks_compare, &ranking);
+	if (best->n > RATE_TOP_MAX)
+		best->n = RATE_TOP_MAX;
+	best->sorted = best->n == RATE_TOP_MAX;
 }
 
 void
@@ -82,12 +82,12 @@ rate_top_add(struct rate_table *table)
 	for (order = 0; order < RATE_ORDERS; order++) {
 		struct rate_best *best = &table->best[order];
 
-		if (best->n < RATE_TOP_MAX) {
-			heap_rise(table, order, best->rows, best->n++, row);
-		} else if (is_above(table, order, row, best->rows[0])) {
-			best->rows[0] = row;
-			heap_sink(table, order, best->rows, best->n, 0);
-		}
+		if (best->sorted &&
+			!is_above(table->rows, order, row, best->rows[RATE_TOP_MAX - 1]))
+			continue;
+		best->rows[best->n++] = row;
+		if (best->n == 2 * RATE_TOP_MAX)
+			best_sort(table, order);
 	}
 }
 
@@ -95,19 +95,9 @@ void
 rate_top_sort(struct rate_table *table)
 {
 	enum rate_order order;
-	size_t i;
 
-	for (order = 0; order < RATE_ORDERS; order++) {
-		uint32_t *rows = table->best[order].rows;
-
-		for (i = table->best[order].n; i-- > 1;) {
-			const uint32_t worst = rows[0];
-
-			rows[0] = rows[i];
-			rows[i] = worst;
-			heap_sink(table, order, rows, i, 0);
-		}
-	}
+	for (order = 0; order < RATE_ORDERS; order++)
+		best_sort(table, order);
 }
 
 #define SLICE_NS 1000000 /* of a walk, before other work has its turn */
@@ -365,8 +355,10 @@ table_clear(struct rate_table *table)
 	enum rate_order order;
 
 	table->n = 0;
-	for (order = 0; order < RATE_ORDERS; order++)
+	for (order = 0; order < RATE_ORDERS; order++) {
 		table->best[order].n = 0;
+		table->best[order].sorted = false;
+	}
 }
 
 static void

@@ -45,15 +45,16 @@ enum rate_order { RATE_BY_PPS, RATE_BY_BPS, RATE_BY_DROPS, RATE_BY_PACKETS };
 #define RATE_TOP_MAX 1000 /* rows of a table that are known to have most */
 
 struct rate_best {
-	uint32_t n;
-	uint32_t rows[RATE_TOP_MAX]; /* their numbers, most first */
+	uint32_t n; /* at the end of a walk RATE_TOP_MAX at most */
+	bool sorted; /* the first RATE_TOP_MAX rows are the best so far, most first */
+	uint32_t rows[2 * RATE_TOP_MAX]; /* their numbers */
 };
 
 struct rate_table {
 	struct rate_row *rows; /* in the order of the flows, and of the legs of each */
 	size_t n;
 	size_t bytes; /* mapped for them */
-	struct rate_best best[RATE_ORDERS]; /* sorted at the end of a walk */
+	struct rate_best best[RATE_ORDERS];
 };
 
 /* A request that waits for a walk; `done` is called once, with figures or a fault. */
@@ -103,18 +104,12 @@ const struct flow *rate_row_flow(const struct flow_rates *rates, const struct ra
 /* Name of a leg in rate_row. Never 0. */
 uint64_t rate_leg_key(const char *id);
 
-/* The rows of a table that have most of something, kept while the table grows. Pure. */
-
 /*
- * Compare the last row of the table, which is complete, with table->best; once for each row. Time:
- * mostly a comparison an order.
+ * The rows of a table that have most of something: add the last row of the table, which is
+ * complete, and in the end sort, most first. Older flows come first among equals, so that rows keep
+ * their places. Pure.
  */
 void rate_top_add(struct rate_table *table);
-
-/*
- * All rows were added: sort table->best, most first. Older flows come first among equals,
- * so that rows keep their places.
- */
 void rate_top_sort(struct rate_table *table);
 
 #endif
