@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One look compares counters with those of the look before. */
 #include "monitor/health.h"
 
 #include <string.h>
@@ -12,25 +11,22 @@
 static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
-	health_poll(arg, clock_read_ns(CLOCK_MONOTONIC));
-}
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct health *health = arg;
 
-static void
-links_timer_fired(evutil_socket_t fd, short what, void *arg)
-{
 	(void)fd;
 	(void)what;
-	health_links_poll(arg);
+	if (now_ns - health->polled_ns < HEALTH_PERIOD_NS)
+		health_links_poll(health);
+	else
+		health_poll(health, now_ns);
 }
 
 int
 health_init(struct health *health, struct dp *dp, struct events *events, struct event_base *base,
 	struct fault *fault)
 {
-	const struct timeval period = {.tv_sec = HEALTH_PERIOD_S};
-	const struct timeval links_period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
+	const struct timeval period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
 	unsigned i;
 
 	memset(health, 0, sizeof(*health));
@@ -44,23 +40,16 @@ health_init(struct health *health, struct dp *dp, struct events *events, struct 
 		health->ports[i].punts.since_ns = health->polled_ns;
 	}
 	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
-	health->links_timer = event_new(base, -1, EV_PERSIST, links_timer_fired, health);
-	if (!health->timer || !health->links_timer) {
-		health_fini(health);
+	if (!health->timer)
 		return fault_set(fault, FAULT_INTERNAL, "", "no timer to poll ports and workers");
-	}
 	event_add(health->timer, &period);
-	event_add(health->links_timer, &links_period);
 	return 0;
 }
 
 void
 health_fini(struct health *health)
 {
-	if (health->timer)
-		event_free(health->timer);
-	if (health->links_timer)
-		event_free(health->links_timer);
+	event_free(health->timer);
 }
 
 void

@@ -2,8 +2,8 @@
 /*
  * Polls ports and workers once a second and raises events for what no request caused: links that
  * go up and down, workers that have no pause left, packets that were lost before a worker saw them
- * or on their way to control. Reading counters costs the workers nothing. At links it looks more
- * often, and says to the data plane which ports have none: no driver reports it by itself.
+ * or on their way to control. Reading counters costs the workers nothing. Links are polled more
+ * often, and the data plane is told which ports have none: no driver reports it by itself.
  *
  * Overload is reported when it begins, at a limited rate: a worker counts as overloaded from
  * HEALTH_BUSY_POLLS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
@@ -23,7 +23,7 @@
 #include "base/fault.h"
 #include "monitor/events.h"
 
-#define HEALTH_PERIOD_S 1
+#define HEALTH_PERIOD_NS NS_PER_S
 #define HEALTH_LINKS_PERIOD_MS 50
 #define HEALTH_BUSY_POLLS 2
 #define HEALTH_BUSY_MILLI 950 /* busy share in 1/1000 */
@@ -62,7 +62,6 @@ struct health {
 	struct dp *dp;
 	struct events *events;
 	struct event *timer;
-	struct event *links_timer;
 	uint64_t polled_ns;
 	uint64_t n_late; /* commits that found a worker late */
 	struct health_loss late;
