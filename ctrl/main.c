@@ -34,7 +34,7 @@
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "rpc/txn_methods.h"
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 #define N_SIGNALS 3
 #define ERROR_MAX 384 /* of the data plane */

@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/output.h"
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 /* What tells the two commands apart. */
 struct ring {

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "schema/documents.h"
 #include "schema/schema.h"
 #include "schema/yaml.h"
 

@@ -16,7 +16,6 @@
 
 #include "base/addr.h"
 #include "base/escape.h"
-#include "schema/documents.h"
 #include "schema/schema.h"
 
 #define PREFIX_TEXT_MAX 50 /* of an IPv6 address, '/', three digits and the end */

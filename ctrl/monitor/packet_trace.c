@@ -139,23 +139,6 @@ nearest_find(const struct flow_db *db, const struct validate *validate,
 
 #define TPID_OUTER 0x88a8
 
-/* Words in network order, wherever the frame lies. */
-static uint8_t *
-put16(uint8_t *at, uint16_t value)
-{
-	*at++ = (uint8_t)(value >> 8);
-	*at++ = (uint8_t)value;
-	return at;
-}
-
-static uint8_t *
-put_bytes(uint8_t *at, const void *bytes, size_t n)
-{
-	if (n > 0)
-		memcpy(at, bytes, n);
-	return at + n;
-}
-
 /* RFC 1071: the one's complement sum, not yet folded; an odd last byte counts as a high one. */
 static uint32_t
 sum_bytes(const uint8_t *bytes, size_t n)
@@ -177,19 +160,11 @@ sum_finish(uint32_t sum)
 }
 
 static uint8_t *
-put_link(uint8_t *at, const struct packet_fields *probe)
+put_tag(uint8_t *at, uint16_t tpid, uint16_t vlan)
 {
-	at = put_bytes(at, probe->dst_mac, sizeof(probe->dst_mac));
-	at = put_bytes(at, probe->src_mac, sizeof(probe->src_mac));
-	if (probe->outer_vlan) {
-		at = put16(at, TPID_OUTER);
-		at = put16(at, probe->outer_vlan);
-	}
-	if (probe->vlan) {
-		at = put16(at, ETHERTYPE_VLAN);
-		at = put16(at, probe->vlan);
-	}
-	return put16(at, probe->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	const uint16_t tag[] = {htons(tpid), htons(vlan)};
+
+	return vlan ? mempcpy(at, tag, sizeof(tag)) : at;
 }
 
 static uint8_t *
@@ -208,21 +183,22 @@ put_ip4(uint8_t *at, const struct packet_fields *probe, uint16_t udp_bytes)
 	memcpy(&ip.saddr, probe->src, sizeof(ip.saddr));
 	memcpy(&ip.daddr, probe->dst, sizeof(ip.daddr));
 	ip.check = htons(sum_finish(sum_bytes((const uint8_t *)&ip, sizeof(ip))));
-	return put_bytes(at, &ip, sizeof(ip));
+	return mempcpy(at, &ip, sizeof(ip));
 }
 
 static uint8_t *
 put_ip6(uint8_t *at, const struct packet_fields *probe, uint16_t udp_bytes)
 {
-	struct ip6_hdr ip = {0};
+	struct ip6_hdr ip = {
+		.ip6_flow = htonl(UINT32_C(6) << 28 | (uint32_t)probe->dscp << 22),
+		.ip6_plen = htons(udp_bytes),
+		.ip6_nxt = IPPROTO_UDP,
+		.ip6_hlim = probe->ttl,
+	};
 
-	ip.ip6_flow = htonl(UINT32_C(6) << 28 | (uint32_t)probe->dscp << 22);
-	ip.ip6_plen = htons(udp_bytes);
-	ip.ip6_nxt = IPPROTO_UDP;
-	ip.ip6_hlim = probe->ttl;
 	memcpy(&ip.ip6_src, probe->src, sizeof(ip.ip6_src));
 	memcpy(&ip.ip6_dst, probe->dst, sizeof(ip.ip6_dst));
-	return put_bytes(at, &ip, sizeof(ip));
+	return mempcpy(at, &ip, sizeof(ip));
 }
 
 static uint32_t
@@ -234,34 +210,27 @@ sum_pseudo_header(const struct packet_fields *probe, uint16_t udp_bytes)
 	       IPPROTO_UDP + udp_bytes;
 }
 
-/* A checksum of zero would say that there is none (RFC 768). The field itself is zero. */
+/* A checksum of zero would say that there is none (RFC 768). */
 static uint16_t
-udp_checksum(const struct packet_fields *probe, const uint8_t *udp, uint16_t udp_bytes)
+udp_checksum(uint32_t sum)
 {
-	const uint16_t checksum =
-		sum_finish(sum_pseudo_header(probe, udp_bytes) + sum_bytes(udp, udp_bytes));
+	const uint16_t checksum = sum_finish(sum);
 
 	return checksum ? checksum : 0xffff;
-}
-
-static uint16_t
-get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 enum packet_checksum
 packet_udp_check(
 	const struct packet_fields *ends, const uint8_t *udp, uint16_t *found, uint16_t *expected)
 {
-	const uint16_t udp_bytes = get16(udp + offsetof(struct udphdr, len));
-	const uint32_t pseudo = sum_pseudo_header(ends, udp_bytes);
-	uint16_t checksum;
+	struct udphdr header;
+	uint32_t pseudo;
 
-	*found = get16(udp + offsetof(struct udphdr, check));
+	memcpy(&header, udp, sizeof(header));
+	pseudo = sum_pseudo_header(ends, ntohs(header.len));
+	*found = ntohs(header.check);
 	/* The sum is of all bytes: without the field, it is less by what stands there. */
-	checksum = sum_finish(pseudo + sum_bytes(udp, udp_bytes) + (uint16_t) ~*found);
-	*expected = checksum ? checksum : 0xffff;
+	*expected = udp_checksum(pseudo + sum_bytes(udp, ntohs(header.len)) + (uint16_t) ~*found);
 	if (*found == 0)
 		return PACKET_CHECKSUM_NONE;
 	if (*found == *expected)
@@ -275,14 +244,21 @@ size_t
 packet_build(const struct packet_fields *probe, uint8_t *frame)
 {
 	const uint16_t udp_bytes = (uint16_t)(sizeof(struct udphdr) + probe->payload_bytes);
-	uint8_t *udp = put_link(frame, probe), *at;
+	const uint16_t type = htons(probe->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	struct udphdr udp = {
+		.source = probe->src_port, .dest = probe->dst_port, .len = htons(udp_bytes)};
+	uint8_t *at = mempcpy(frame, probe->dst_mac, sizeof(probe->dst_mac));
 
-	udp = probe->family == 4 ? put_ip4(udp, probe, udp_bytes) : put_ip6(udp, probe, udp_bytes);
-	at = put_bytes(udp, &probe->src_port, sizeof(probe->src_port));
-	at = put_bytes(at, &probe->dst_port, sizeof(probe->dst_port));
-	at = put16(at, udp_bytes);
-	at = put16(at, 0);
-	at = put_bytes(at, probe->payload, probe->payload_bytes);
-	put16(udp + offsetof(struct udphdr, check), udp_checksum(probe, udp, udp_bytes));
+	at = mempcpy(at, probe->src_mac, sizeof(probe->src_mac));
+	at = put_tag(at, TPID_OUTER, probe->outer_vlan);
+	at = put_tag(at, ETHERTYPE_VLAN, probe->vlan);
+	at = mempcpy(at, &type, sizeof(type));
+	at = probe->family == 4 ? put_ip4(at, probe, udp_bytes) : put_ip6(at, probe, udp_bytes);
+	udp.check = htons(udp_checksum(sum_pseudo_header(probe, udp_bytes) +
+				       sum_bytes((const uint8_t *)&udp, sizeof(udp)) +
+				       sum_bytes(probe->payload, probe->payload_bytes)));
+	at = mempcpy(at, &udp, sizeof(udp));
+	if (probe->payload_bytes > 0)
+		at = mempcpy(at, probe->payload, probe->payload_bytes);
 	return (size_t)(at - frame);
 }

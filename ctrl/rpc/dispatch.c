@@ -19,7 +19,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "schema/documents.h"
 #include "schema/schema.h"
 
 #define DISCOVER "rpc.discover"

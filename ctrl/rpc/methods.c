@@ -13,7 +13,7 @@
 #include "base/escape.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 #define METHODS_MAX 64
 #define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
-#include "schema/documents.h"
 #include "schema/schema.h"
 #include "schema/yaml.h"
 

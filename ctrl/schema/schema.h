@@ -51,6 +51,28 @@ int schema_check(const struct schema *schema, json_t *value, struct fault *fault
 int schema_check_once(json_t *root, json_t *schema, json_t *value, struct fault *fault);
 
 /*
+ * The two contracts of the control side as JSON values: the OpenRPC document of the socket and the
+ * JSON Schema of the configuration file. They are part of the program, and parsed at the first
+ * call. Borrowed references that live until schema_documents_release(); callers do not change them.
+ * NULL: out of memory. Control thread.
+ */
+json_t *schema_rpc_document(void);
+json_t *schema_config_document(void);
+void schema_documents_release(void);
+
+/* A schema that the document has under components, such as "flow". Borrowed; NULL: none. */
+json_t *schema_component(const json_t *document, const char *name);
+
+/* The method object of that name in an OpenRPC document; borrowed, NULL when there is none. */
+json_t *schema_method_find(const json_t *document, const char *name);
+
+/*
+ * The schema of a method's params object, made of its list of parameters, to be used with the
+ * document as root. New reference; NULL: out of memory or not a method object.
+ */
+json_t *schema_method_params(const json_t *method);
+
+/*
  * Numbers as people write them. Each returns 0, or
  * -EINVAL for what is no such text, or comes out as no whole number. Any thread.
  *

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 static void
 alike_check(const char *text, size_t bytes)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 #define PORTS "ports: [{name: p0, devargs: net_null0}]\n"
 

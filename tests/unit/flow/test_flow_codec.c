@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "flow/flow_codec.h"
 #include "flow_json.h"
-#include "schema/documents.h"
 #include "schema/schema.h"
 
 #define MATCH "'match':{'port':'p0','vlan':0,'dst':'192.0.2.1','dst_port':6000}"

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 static struct server_rig state;
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/documents.h"
+#include "schema/schema.h"
 
 static struct service_rig state;
 

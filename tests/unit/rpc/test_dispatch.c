@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/documents.h"
+#include "schema/schema.h"
 #include "service_rig.h"
 
 TestSuite(service, .init = service_rig_setup, .fini = service_rig_teardown);

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "schema/documents.h"
 #include "schema/flow_files.h"
+#include "schema/schema.h"
 
 #define FLOW(id, port) \
 	"  - id: " id "\n" \
