@@ -14,6 +14,10 @@
 #include "flow/flows.h"
 
 /*
+ * The fast path writes down no time: a count of accepted packets that does not grow is idleness,
+ * and a packet is dated when it is first seen in it. So a flow never times out early, and at most
+ * max(1 s, timeout / 8) late.
+ *
  * Flows wait for their next poll in slots: a slot holds what is due at its beginning, so that a
  * poll comes up to one slot late. A flow times out late by one period between two polls, until its
  * last packet is seen, and by two slots; hence the period is what may be late less two slots. The
@@ -23,13 +27,8 @@
 #define LATE_MIN_NS NS_PER_S
 #define LATE_MAX_NS (60 * NS_PER_S)
 
-void
-idle_begin(struct idle *idle, uint64_t now_ns)
-{
-	*idle = (struct idle){.active_ns = now_ns};
-}
-
-bool
+/* True when the flow has accepted no packet for timeout_s. */
+static bool
 idle_poll(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns)
 {
 	if (accepted > idle->accepted)
@@ -37,7 +36,7 @@ idle_poll(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now
 	return now_ns - idle->active_ns >= timeout_s * NS_PER_S;
 }
 
-uint64_t
+static uint64_t
 idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns)
 {
 	const uint64_t over_ns = idle->active_ns + timeout_s * NS_PER_S;
@@ -178,7 +177,7 @@ flow_begin(struct idle_monitor *idle, struct flow *flow, uint64_t time_ns)
 	if (flow->spec->idle_timeout_s == 0)
 		watch->idle.active_ns = 0;
 	else if (watch->idle.active_ns == 0 || watch->drops != drops)
-		idle_begin(&watch->idle, time_ns);
+		watch->idle = (struct idle){.active_ns = time_ns};
 	watch->drops = drops;
 	plan_poll(idle, flow, time_ns);
 }

@@ -10,30 +10,11 @@
 #ifndef CTRL_MONITOR_IDLE_H
 #define CTRL_MONITOR_IDLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "flow/flows.h"
 #include "monitor/events.h"
-
-/*
- * When a flow counts as idle. The fast path writes down no time: a count of accepted packets that
- * does not grow is idleness, and a packet is dated when it is first seen in it. So a flow never
- * times out early, and at most max(1 s, timeout / 8) late. Pure: counter and clock are given.
- */
-
-/* Begin now: a flow without any packet times out, too. */
-void idle_begin(struct idle *idle, uint64_t now_ns);
-
-/*
- * Poll the counter, which may be read too low now and then, but not too high. True when the flow
- * has accepted no packet for timeout_s.
- */
-bool idle_poll(struct idle *idle, uint64_t accepted, uint32_t timeout_s, uint64_t now_ns);
-
-/* When to poll a flow next that was polled now. */
-uint64_t idle_next_ns(const struct idle *idle, uint32_t timeout_s, uint64_t now_ns);
 
 #define IDLE_POLLS_MAX 1000
 #define IDLE_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */

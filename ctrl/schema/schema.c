@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -44,8 +43,6 @@ struct schema_node {
 	struct schema_range number;
 	struct schema_range characters;
 	struct schema_range n_items;
-	double real_low;
-	double real_high;
 	struct pattern *pattern; /* owned; NULL: none */
 	const struct format *format; /* NULL: none */
 	const char *unit; /* a text may stand for the number, see unit_value(); NULL: none may */
@@ -233,8 +230,8 @@ bounds_allowed(const struct schema_node *node, const json_t *value)
 	case JSON_INTEGER:
 		return in_range(&node->number, json_integer_value(value));
 	case JSON_REAL:
-		return json_real_value(value) >= node->real_low &&
-		       json_real_value(value) <= node->real_high;
+		return json_real_value(value) >= (double)node->number.low &&
+		       json_real_value(value) <= (double)node->number.high;
 	case JSON_ARRAY:
 		return in_range(&node->n_items, (json_int_t)json_array_size(value));
 	case JSON_STRING:
@@ -253,18 +250,31 @@ value_allowed(const struct schema_node *node, const json_t *value)
 	       bounds_allowed(node, value);
 }
 
-static const struct {
+static const struct type {
 	const char *name;
-	uint8_t types;
+	uint8_t bits;
+	const char *words;
+	const char *low, *high; /* keywords of its bounds; NULL: none */
+	const char *unit; /* of these */
 } types[] = {
-	{"object", 1 << JSON_OBJECT},
-	{"array", 1 << JSON_ARRAY},
-	{"string", 1 << JSON_STRING},
-	{"integer", 1 << JSON_INTEGER},
-	{"number", 1 << JSON_INTEGER | 1 << JSON_REAL},
-	{"boolean", 1 << JSON_TRUE | 1 << JSON_FALSE},
-	{"null", 1 << JSON_NULL},
+	{"object", 1 << JSON_OBJECT, "an object", NULL, NULL, NULL},
+	{"array", 1 << JSON_ARRAY, "an array", "minItems", "maxItems", " items"},
+	{"string", 1 << JSON_STRING, "a string", "minLength", "maxLength", " characters"},
+	{"integer", 1 << JSON_INTEGER, "an integer", "minimum", "maximum", ""},
+	{"number", 1 << JSON_INTEGER | 1 << JSON_REAL, "a number", "minimum", "maximum", ""},
+	{"boolean", 1 << JSON_TRUE | 1 << JSON_FALSE, "true or false", NULL, NULL, NULL},
+	{"null", 1 << JSON_NULL, "null", NULL, NULL, NULL},
 };
+
+/* NULL: no such type. */
+static const struct type *
+type_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].name, name))
+			return &types[i];
+	return NULL;
+}
 
 struct builder {
 	struct schema *schema;
@@ -283,17 +293,15 @@ no_memory(struct builder *builder)
 static uint8_t
 type_bits(const json_t *type)
 {
+	const struct type *found = json_is_string(type) ? type_find(json_string_value(type)) : NULL;
 	const json_t *item;
-	uint8_t bits = 0;
+	uint8_t bits = found ? found->bits : 0;
 	size_t i;
 
 	if (!type)
 		return UINT8_MAX;
 	json_array_foreach (type, i, item)
 		bits |= type_bits(item);
-	for (i = 0; json_is_string(type) && i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(types[i].name, json_string_value(type)))
-			bits |= types[i].types;
 	return bits;
 }
 
@@ -307,14 +315,6 @@ range_of(const json_t *source, const char *low, const char *high)
 		.low = from ? json_integer_value(from) : INT64_MIN,
 		.high = to ? json_integer_value(to) : INT64_MAX,
 	};
-}
-
-static double
-real_bound(const json_t *source, const char *keyword, double none)
-{
-	const json_t *bound = json_object_get(source, keyword);
-
-	return bound ? json_number_value(bound) : none;
 }
 
 static bool
@@ -381,8 +381,6 @@ node_fill(struct builder *builder, struct schema_node *node)
 	node->choices = json_object_get(source, "enum");
 	node->unit = json_string_value(json_object_get(source, "x-unit"));
 	node->number = range_of(source, "minimum", "maximum");
-	node->real_low = real_bound(source, "minimum", -HUGE_VAL);
-	node->real_high = real_bound(source, "maximum", HUGE_VAL);
 	node->characters = range_of(source, "minLength", "maxLength");
 	node->n_items = range_of(source, "minItems", "maxItems");
 	node->closed = json_is_false(others);
@@ -502,25 +500,6 @@ append_range(const json_t *low, const json_t *high, const char *unit, char *out,
 		text_append(out, size, " of at most %lld%s", to, unit);
 }
 
-static void
-append_string_schema(const json_t *schema, char *out, size_t size)
-{
-	const char *format = json_string_value(json_object_get(schema, "format"));
-	const char *pattern = json_string_value(json_object_get(schema, "pattern"));
-
-	if (format) {
-		const char *words = format_find(format)->words;
-
-		text_append(out, size, "%s", words ? words : format);
-		return;
-	}
-	text_append(out, size, "a string");
-	append_range(json_object_get(schema, "minLength"), json_object_get(schema, "maxLength"),
-		" characters", out, size);
-	if (pattern)
-		text_append(out, size, " matching %s", pattern);
-}
-
 /* What else than digits may say the number. */
 static void
 append_unit(const char *unit, char *out, size_t size)
@@ -536,26 +515,27 @@ append_unit(const char *unit, char *out, size_t size)
 }
 
 static void
-append_type(const json_t *schema, const char *type, char *out, size_t size)
+append_type(const json_t *schema, const char *name, char *out, size_t size)
 {
-	if (!strcmp(type, "integer") || !strcmp(type, "number")) {
-		text_append(out, size, type[0] == 'i' ? "an integer" : "a number");
-		append_range(json_object_get(schema, "minimum"), json_object_get(schema, "maximum"),
-			"", out, size);
-		append_unit(json_string_value(json_object_get(schema, "x-unit")), out, size);
-	} else if (!strcmp(type, "array")) {
-		text_append(out, size, "an array");
-		append_range(json_object_get(schema, "minItems"),
-			json_object_get(schema, "maxItems"), " items", out, size);
-	} else if (!strcmp(type, "string")) {
-		append_string_schema(schema, out, size);
-	} else if (!strcmp(type, "boolean")) {
-		text_append(out, size, "true or false");
-	} else if (!strcmp(type, "object")) {
-		text_append(out, size, "an object");
-	} else {
-		text_append(out, size, "%s", type);
+	const struct type *type = type_find(name);
+	const char *format = json_string_value(json_object_get(schema, "format"));
+	const char *pattern = json_string_value(json_object_get(schema, "pattern"));
+	const bool is_string = type->bits & 1 << JSON_STRING;
+
+	if (is_string && format) {
+		const char *words = format_find(format)->words;
+
+		text_append(out, size, "%s", words ? words : format);
+		return;
 	}
+	text_append(out, size, "%s", type->words);
+	if (type->low)
+		append_range(json_object_get(schema, type->low),
+			json_object_get(schema, type->high), type->unit, out, size);
+	if (type->bits & 1 << JSON_INTEGER)
+		append_unit(json_string_value(json_object_get(schema, "x-unit")), out, size);
+	if (is_string && pattern)
+		text_append(out, size, " matching %s", pattern);
 }
 
 /* `an integer from 0 to 4094`, `one of "a", "b"`. */

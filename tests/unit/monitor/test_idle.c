@@ -456,25 +456,6 @@ late_max_ns(uint32_t timeout_s)
 	return timeout_s > 8 ? timeout_s * NS_PER_S / 8 : NS_PER_S;
 }
 
-Test(idle, no_packet_at_all)
-{
-	struct idle idle;
-
-	idle_begin(&idle, NS_PER_S);
-	cr_expect_not(idle_poll(&idle, 0, 10, 11 * NS_PER_S - 1));
-	cr_expect(idle_poll(&idle, 0, 10, 11 * NS_PER_S));
-}
-
-Test(idle, a_packet_begins_it_again)
-{
-	struct idle idle;
-
-	idle_begin(&idle, NS_PER_S);
-	cr_expect_not(idle_poll(&idle, 1, 10, 12 * NS_PER_S), "seen now");
-	cr_expect_not(idle_poll(&idle, 1, 10, 21 * NS_PER_S));
-	cr_expect(idle_poll(&idle, 1, 10, 22 * NS_PER_S));
-}
-
 static uint64_t
 packets_until(const uint64_t *times_ns, unsigned n, uint64_t now_ns)
 {
