@@ -185,56 +185,41 @@ file_add(struct flow_files *files, const char *path, struct fault *fault)
 static int
 name_is_ours(const struct dirent *entry)
 {
-	static const char *const patterns[] = {"?*.yaml", "?*.yml", "?*.json"};
-
-	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
-		if (fnmatch(patterns[i], entry->d_name, FNM_PERIOD) == 0)
-			return 1;
-	return 0;
+	return fnmatch("?*.@(yaml|yml|json)", entry->d_name, FNM_PERIOD | FNM_EXTMATCH) == 0;
 }
 
 /* A file that is skipped silently would remove its flows: it is refused instead. */
 static int
-entry_add(struct flow_files *files, const char *directory, const char *name, struct fault *fault)
+entry_add(struct flow_files *files, const char *path, struct fault *fault)
 {
-	char *path;
-	int rc;
-
-	if (asprintf(&path, "%s/%s", directory, name) < 0)
-		return refuse_memory(fault);
-	if (fnmatch("*.yaml", name, 0) == 0)
-		rc = file_add(files, path, fault);
-	else
-		rc = fault_set(fault, FAULT_INVALID_VALUE, "",
-			"%s: found another ending, expected .yaml; rename the file or take it away",
-			path);
-	free(path);
-	return rc;
+	if (strcmp(strrchr(path, '.'), ".yaml") == 0)
+		return file_add(files, path, fault);
+	return fault_set(fault, FAULT_INVALID_VALUE, "",
+		"%s: found another ending, expected .yaml; rename the file or take it away", path);
 }
 
 static int
-directory_add(struct flow_files *files, const char *path, struct fault *fault)
+directory_add(struct flow_files *files, const char *directory, struct fault *fault)
 {
-	size_t length = strlen(path);
+	int length = (int)strlen(directory), n, rc = 0;
 	struct dirent **entries;
-	char *directory;
-	int n, rc = 0;
+	char *path;
 
-	n = scandir(path, &entries, name_is_ours, alphasort);
+	n = scandir(directory, &entries, name_is_ours, alphasort);
 	if (n < 0)
-		return fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
-	while (length > 1 && path[length - 1] == '/')
+		return fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", directory, strerror(errno));
+	while (length > 1 && directory[length - 1] == '/')
 		length--;
-	directory = strndup(path, length);
-	if (!directory)
-		rc = refuse_memory(fault);
 	for (int i = 0; i < n; i++) {
-		if (rc == 0)
-			rc = entry_add(files, directory, entries[i]->d_name, fault);
+		if (rc == 0) {
+			if (asprintf(&path, "%.*s/%s", length, directory, entries[i]->d_name) < 0)
+				path = NULL;
+			rc = path ? entry_add(files, path, fault) : refuse_memory(fault);
+			free(path);
+		}
 		free(entries[i]);
 	}
 	free(entries);
-	free(directory);
 	return rc;
 }
 
