@@ -6,42 +6,34 @@
 #include "cli/output.h"
 
 static void
-flow_rows(struct table *table, const json_t *flow)
+flow_rows(struct table *table, json_t *flow)
 {
-	const json_t *counters = json_object_get(flow, "counters");
+	json_t *counters = json_object_get(flow, "counters");
 	const json_t *legs = json_object_get(flow, "legs");
-	bool headed = false;
-	json_t *leg;
+	json_t *row = json_copy(counters != NULL ? counters : flow), *leg;
 	size_t i;
 
-	if (counters == NULL)
-		counters = flow;
-	if (json_array_size(legs) == 0 || member_number(counters, "punted") != 0 ||
-		json_object_size(json_object_get(counters, "drops")) > 0) {
-		table_members(table, flow, "id");
-		table_members(table, counters, "packets bytes punted");
-		table_cell(table, "-");
-		table_cell(table, "-");
-		table_drops(table, counters);
-		headed = true;
+	json_object_set(row, "id", json_object_get(flow, "id"));
+	if (json_array_size(legs) == 0 || member_number(row, "punted") != 0 ||
+		json_object_size(json_object_get(row, "drops")) > 0) {
+		table_row(table, row);
+		json_object_clear(row);
 	}
 	json_array_foreach (legs, i, leg) {
-		if (i == 0 && !headed) {
-			table_members(table, flow, "id");
-			table_members(table, counters, "packets bytes punted");
-		} else {
-			for (int column = 0; column < 4; column++)
-				table_cell(table, "%s", "");
-		}
-		table_members(table, leg, "id sent");
-		table_drops(table, leg);
+		json_object_set(row, "leg", leg);
+		json_object_set(row, "drops", json_object_get(leg, "drops"));
+		table_row(table, row);
+		json_object_clear(row);
 	}
+	json_decref(row);
 }
 
 void
 flow_counters_print(const json_t *flows)
 {
-	struct table *table = table_create("FLOW,PACKETS>,BYTES>,PUNTED>,LEG,SENT>,DROPS");
+	struct table *table = table_create("FLOW={id?}|PACKETS>={packets?}|BYTES>={bytes?}|"
+					   "PUNTED>={punted?}|LEG={leg/id}|SENT>={leg/sent}|"
+					   "DROPS={drops:drops}");
 	json_t *flow;
 	size_t i;
 
@@ -74,21 +66,20 @@ counters_ports_print(const json_t *ports)
 	static const struct {
 		const char *member, *titles;
 	} counts[] = {
-		{"drops", "PORT,DROP,PACKETS>"},
-		{"nic", "PORT,NIC,PACKETS>"},
-		{"steering", "PORT,STEERING,PACKETS>"},
-		{"xdp", "PORT,AF_XDP,COUNT>"},
-		{"interface", "PORT,INTERFACE,PACKETS>"},
+		{"drops", "PORT|DROP|PACKETS>"},
+		{"nic", "PORT|NIC|PACKETS>"},
+		{"steering", "PORT|STEERING|PACKETS>"},
+		{"xdp", "PORT|AF_XDP|COUNT>"},
+		{"interface", "PORT|INTERFACE|PACKETS>"},
 	};
-	struct table *table = table_create(
-		"PORT,RX PACKETS>,RX BYTES>,FORWARDED>,PUNTED>,COPIES>,TX PACKETS>,TX BYTES>");
+	struct table *table;
 	json_t *port;
 	size_t i;
 
-	json_array_foreach (ports, i, port)
-		table_members(table, port,
-			"name rx_packets rx_bytes forwarded punted copies tx_packets tx_bytes");
-	table_end(table);
+	rows_print("PORT={name}|RX PACKETS>={rx_packets}|RX BYTES>={rx_bytes}|"
+		   "FORWARDED>={forwarded}|PUNTED>={punted}|COPIES>={copies}|"
+		   "TX PACKETS>={tx_packets}|TX BYTES>={tx_bytes}",
+		ports);
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
 		table = table_create(counts[k].titles);
 		json_array_foreach (ports, i, port)

@@ -107,19 +107,18 @@ apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit
 {
 	struct cli *cli = batch->cli;
 	int exit_code = CLI_OK;
-	json_t *plan = plan_show(cli, batch_plan, batch, limit, &exit_code), *result = NULL;
+	json_t *plan = plan_show(cli, batch_plan, batch, limit, &exit_code), *result;
 
 	if (plan == NULL)
 		return exit_code;
-	if (diff_size(plan) == 0 && cli->json)
-		cli_print_json(plan);
-	else if (diff_size(plan) > 0 && change_asks(arguments) && !change_agreed("Apply this?"))
+	if (diff_size(plan) == 0)
+		return cli_end(cli, plan, CLI_OK);
+	if (change_asks(arguments) && !change_agreed("Apply this?")) {
 		exit_code = CLI_REFUSED;
-	else if (diff_size(plan) > 0)
+	} else {
 		result = batch_commit(batch, json_copy(commit), diff_size(plan), &exit_code);
-	if (result != NULL)
-		change_committed(cli, result);
-	json_decref(result);
+		exit_code = change_end(cli, result, exit_code);
+	}
 	json_decref(plan);
 	return exit_code;
 }
@@ -163,12 +162,11 @@ apply(struct cli *cli, const struct arguments *arguments)
 	json_t *commit = json_pack("{s:b, s:b}", "prune",
 		arguments_value(arguments, "prune") != NULL, "if_plan", true);
 	uint64_t limit;
-	int exit_code = CLI_USAGE;
+	int exit_code = plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit);
 
-	change_comment(arguments, commit);
-	if (change_if_generation(cli, arguments, begin) == CLI_OK &&
-		change_confirm_within(cli, arguments, commit) == CLI_OK &&
-		plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit) == CLI_OK)
+	if (exit_code == CLI_OK)
+		exit_code = change_options(cli, arguments, begin, commit);
+	if (exit_code == CLI_OK)
 		exit_code = apply_files(cli, arguments, limit, begin, commit);
 	json_decref(begin);
 	json_decref(commit);

@@ -1,13 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `flow list` and `flow show`: the flows that are installed, and everything about one of them. */
+/*
+ * `flow list` and `flow show`: the flows that are installed, and everything about one of them.
+ * `flow add`, `replace`, `del`, `up` and `down`, `leg join` and `leave`: all flows and legs that
+ * are named, or none. What is not named goes on without a gap.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/escape.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/counters.h"
+#include "cli/input.h"
 #include "cli/output.h"
+#include "cli/transaction.h"
+
+#define LABEL_INDENT 10
+
+/* The texts of an array, one behind the other. */
+static void
+text_add_list(struct text *text, const json_t *list, const char *separator)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		text_add(text, "%s%s", i > 0 ? separator : "", json_string_value(item));
+}
 
 /* The legs of the flow and of its streams, as a new array. */
 static json_t *
@@ -35,86 +56,63 @@ port_is_down(const json_t *ports, const char *name)
 	return false;
 }
 
-/* Where the packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop", ", port p1 down". */
-static const char *
-text_to(struct text *text, const json_t *flow, const json_t *legs, const json_t *ports)
+/*
+ * Add what `flow list` shows besides members of the flow: its health, how many legs, and where the
+ * packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop", ", port p1 down".
+ */
+static void
+flow_describe(json_t *flow, const json_t *health, const json_t *ports)
 {
 	const json_t *rule = json_object_get(flow, "rule");
 	const char *port = member_text(rule ? rule : json_object_get(flow, "match"), "port");
 	const char *down = port_is_down(ports, port) ? port : NULL;
-	const char *action = json_string_value(json_object_get(flow, "action"));
-	const json_t *first = json_array_get(legs, 0), *leg;
-	struct text endpoint;
+	const json_t *states = json_object_get(health, "states");
+	json_t *legs = legs_of(flow), *leg;
+	const size_t n = json_array_size(legs);
+	struct text text;
 	size_t i;
 
-	text_clear(text);
+	text_clear(&text);
+	text_add_list(&text, states, ", ");
+	json_object_set_new(
+		flow, "health", json_string(json_array_size(states) > 0 ? text.s : "ok"));
+	json_object_set_new(flow, "n_legs", json_integer((json_int_t)n));
+	text_clear(&text);
 	if (member_is(flow, "admin", "down"))
-		text_add(text, "down: ");
-	if (action != NULL && strcmp(action, "forward") != 0)
-		text_add(text, "%s%s", action, first != NULL ? ", " : "");
-	if (first != NULL)
-		text_add(text, "%s %s%s", member_text(first, "port"),
-			text_endpoint(&endpoint, first, "dst"),
-			json_array_size(legs) > 1 ? " ..." : "");
+		text_add(&text, "down: ");
+	if (!member_is(flow, "action", "forward"))
+		text_add_members(&text, flow, n > 0 ? "[{action}, ]" : "[{action}]");
+	if (n > 0)
+		text_add_members(&text, json_array_get(legs, 0),
+			n > 1 ? "{port} {dst:endpoint} ..." : "{port} {dst:endpoint}");
 	json_array_foreach (legs, i, leg) {
 		port = member_text(leg, "port");
 		if (down == NULL && port_is_down(ports, port))
 			down = port;
 	}
 	if (down != NULL)
-		text_add(text, ", port %s down", down);
-	return text->s;
-}
-
-/* "pending, dropping", "ok" */
-static const char *
-text_health(struct text *text, const json_t *health)
-{
-	const json_t *states = json_object_get(health, "states");
-	json_t *state;
-	size_t i;
-
-	text_clear(text);
-	json_array_foreach (states, i, state)
-		text_add(text, "%s%s", i > 0 ? ", " : "", json_string_value(state));
-	if (json_array_size(states) == 0)
-		text_add(text, "ok");
-	return text->s;
+		text_add(&text, ", port %s down", down);
+	json_object_set_new(flow, "to", json_string(text.s));
+	json_decref(legs);
 }
 
 static void
-list_print(const json_t *result, const json_t *ports)
+list_print(json_t *result, const json_t *ports)
 {
 	const json_t *health = json_object_get(result, "health");
-	const json_t *flows = json_object_get(result, "flows");
-	struct table *table;
-	struct text text;
-	json_t *flow;
+	json_t *flows = json_object_get(result, "flows"), *flow;
 	size_t i;
 
+	json_object_set_new(result, "shown", json_integer((json_int_t)json_array_size(flows)));
 	if (json_array_size(flows) == 0) {
-		text_clear(&text);
-		text_add_members(&text, result,
+		members_print(0, result,
 			member_number(result, "total") > 0 ? "none of {total} flows" : "no flows");
-		puts(text.s);
 		return;
 	}
-	table = table_create("FLOW,MATCH,HEALTH,LEGS>,TO");
-	json_array_foreach (flows, i, flow) {
-		json_t *legs = legs_of(flow);
-
-		table_members(table, flow, "id");
-		table_cell(table, "%s", text_match(&text, flow));
-		table_cell(table, "%s", text_health(&text, json_array_get(health, i)));
-		table_cell(table, "%zu", json_array_size(legs));
-		table_cell(table, "%s", text_to(&text, flow, legs, ports));
-		json_decref(legs);
-	}
-	table_end(table);
-	text_clear(&text);
-	text_add_members(&text, result, "{total flow}, go on with --cursor {next_cursor}");
-	if (json_is_string(json_object_get(result, "next_cursor")))
-		text_print(stdout, 0, "%zu of %s", json_array_size(flows), text.s);
+	json_array_foreach (flows, i, flow)
+		flow_describe(flow, json_array_get(health, i), ports);
+	rows_print("FLOW={id}|MATCH={:match}|HEALTH={health}|LEGS>={n_legs}|TO={to}", flows);
+	members_print(0, result, "[{shown} of {total flow}, go on with --cursor {next_cursor}]");
 }
 
 static int
@@ -179,70 +177,30 @@ const struct command command_flow_list = {
 	.run = flow_list,
 };
 
-struct leg_tables {
-	struct table *legs;
-	struct table *hops;
-	struct table *whys; /* of hops that have a reason */
-	struct table *counts;
-};
-
-/* "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s" */
-static const char *
-text_state(struct text *text, const json_t *leg, const json_t *state)
-{
-	const json_t *police = json_object_get(leg, "police");
-	const uint64_t one_in = member_number(leg, "one_in");
-
-	text_clear(text);
-	if (member_is(leg, "admin", "down"))
-		text_add(text, "down");
-	else
-		text_add(text,
-			json_is_false(json_object_get(state, "link_up")) ? "port down" : "up");
-	if (one_in > 1)
-		text_add(text, ", 1 in %" PRIu64, one_in);
-	if (police != NULL) {
-		text_add(text, ", ");
-		text_add_police(text, police);
-	}
-	return text->s;
-}
-
-/* Legs and their states, which stand side by side in flow.get. stream: -1 for the flow's own. */
+/*
+ * Add to a leg of flow.get what is known of it and stands beside, how it is called and what it
+ * does: "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s". stream: -1 for one of the flow's own.
+ */
 static void
-add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, int stream)
+leg_describe(json_t *leg, json_t *state, int stream, size_t i)
 {
-	struct text name, text;
-	json_t *leg;
-	size_t i;
+	const bool port_is_down = json_is_false(json_object_get(state, "link_up"));
+	struct text text;
 
-	json_array_foreach (legs, i, leg) {
-		const json_t *state = json_array_get(states, i);
-		const json_t *hop = json_object_get(state, "next_hop");
-
-		text_clear(&name);
-		if (stream < 0)
-			text_add(&name, "%s", member_text(leg, "id"));
-		else
-			text_add(&name, "%d/%zu", stream, i + 1);
-		table_cell(tables->legs, "%s", name.s);
-		table_members(tables->legs, leg, "port");
-		table_cell(tables->legs, "%s", text_vlans(&text, leg));
-		table_cell(tables->legs, "%s", text_endpoint(&text, leg, "src"));
-		table_cell(tables->legs, "%s", text_endpoint(&text, leg, "dst"));
-		table_cell(tables->legs, "%s", text_number(&text, leg, "dscp", "keep"));
-		table_cell(tables->legs, "%s", text_number(&text, leg, "ttl", "less 1"));
-		table_cell(tables->legs, "%s", text_state(&text, leg, state));
-		table_cell(tables->hops, "%s", name.s);
-		table_members(tables->hops, hop, "address mac state netdev");
-		if (json_object_get(hop, "reason") != NULL) {
-			table_cell(tables->whys, "%s", name.s);
-			table_cell(tables->whys, "%s", pending_text(&text, leg, hop));
-		}
-		table_cell(tables->counts, "%s", name.s);
-		table_members(tables->counts, state, "copies bytes sent");
-		table_drops(tables->counts, state);
+	if (stream >= 0) {
+		text_clear(&text);
+		text_add(&text, "%d/%zu", stream + 1, i + 1);
+		json_object_set_new(leg, "id", json_string(text.s));
 	}
+	if (member_number(leg, "one_in") == 1)
+		json_object_del(leg, "one_in");
+	text_members(&text, leg,
+		member_is(leg, "admin", "down") ? "down"
+		: port_is_down			? "port down"
+						: "up");
+	text_add_members(&text, leg, "[, 1 in {one_in}][, {police:police}]");
+	json_object_set_new(leg, "does", json_string(text.s));
+	json_object_update_missing(state, leg);
 }
 
 /*
@@ -253,125 +211,118 @@ add_legs(struct leg_tables *tables, const json_t *legs, const json_t *states, in
 static void
 flow_legs_print(const json_t *result)
 {
-	struct leg_tables tables = {
-		table_create("LEG,PORT,VLAN>,FROM,TO,DSCP>,TTL>,STATE"),
-		table_create("LEG,NEXT HOP,MAC,STATE,NETDEV"),
-		table_create("LEG,WHY"),
-		table_create("LEG,COPIES>,BYTES>,SENT>,DROPS"),
-	};
-	const json_t *flow = json_object_get(result, "flow"), *states;
-	json_t *stream;
+	const json_t *flow = json_object_get(result, "flow");
+	const json_t *streams = json_object_get(flow, "streams");
+	json_t *legs = json_array(), *waiting = json_array(), *leg, *state;
+	int stream = -1;
 	size_t i;
 
-	add_legs(&tables, json_object_get(flow, "legs"), json_object_get(result, "legs"), -1);
-	json_array_foreach (json_object_get(flow, "streams"), i, stream) {
-		states = json_array_get(json_object_get(result, "streams"), i);
-		add_legs(&tables, json_object_get(stream, "legs"), json_object_get(states, "legs"),
-			(int)i + 1);
+	for (; stream < (int)json_array_size(streams); stream++) {
+		const json_t *of = stream < 0 ? flow : json_array_get(streams, (size_t)stream);
+		const json_t *states = stream < 0
+					       ? result
+					       : json_array_get(json_object_get(result, "streams"),
+							 (size_t)stream);
+
+		json_array_foreach (json_object_get(of, "legs"), i, leg) {
+			state = json_array_get(json_object_get(states, "legs"), i);
+			leg_describe(leg, state, stream, i);
+			json_array_append(legs, state);
+			if (json_object_get(json_object_get(state, "next_hop"), "reason") != NULL)
+				json_array_append(waiting, state);
+		}
 	}
-	table_end_below(tables.legs);
-	table_end_below(tables.hops);
-	table_end_below(tables.whys);
-	table_end_below(tables.counts);
+	rows_print_below(
+		"LEG={id}|PORT={port}|VLAN>={:vlans}|FROM={src:endpoint}|TO={dst:endpoint}|"
+		"DSCP>={dscp?keep}|TTL>={ttl?less 1}|STATE={does}",
+		legs);
+	rows_print_below("LEG={id}|NEXT HOP={next_hop/address}|MAC={next_hop/mac}|"
+			 "STATE={next_hop/state}|NETDEV={next_hop/netdev}",
+		legs);
+	rows_print_below("LEG={id}|WHY={next_hop:pending}", waiting);
+	rows_print_below(
+		"LEG={id}|COPIES>={copies}|BYTES>={bytes}|SENT>={sent}|DROPS={drops:drops}", legs);
+	json_decref(legs);
+	json_decref(waiting);
 }
 
-#define LABEL_INDENT 10
-
 static void
-show_streams(const json_t *streams, const json_t *states)
+streams_print(const json_t *streams, const json_t *states)
 {
-	struct table *table;
-	struct text text;
-	json_t *stream;
+	json_t *stream, *rows = json_array(), *row;
+	char ssrc[16];
 	size_t i;
 
-	table = table_create("STREAM>,SSRC,TYPE>,ACTION,LEGS>,PACKETS>,BYTES>");
 	json_array_foreach (streams, i, stream) {
-		const json_t *state = json_array_get(states, i);
+		const json_t *legs = json_object_get(stream, "legs");
 
-		table_cell(table, "%zu", i + 1);
-		if (json_object_get(stream, "ssrc") != NULL)
-			table_cell(table, "0x%08" PRIx64, member_number(stream, "ssrc"));
-		else
-			table_cell(table, "any");
-		table_cell(table, "%s", text_number(&text, stream, "payload_type", "any"));
-		table_cell(table, "%s",
-			json_object_get(stream, "action") != NULL ? member_text(stream, "action")
-								  : "forward");
-		table_cell(table, "%zu", json_array_size(json_object_get(stream, "legs")));
-		table_members(table, state, "packets bytes");
+		snprintf(ssrc, sizeof(ssrc), "0x%08" PRIx64, member_number(stream, "ssrc"));
+		row = json_pack("{s:I, s:s, s:I}", "number", (json_int_t)i + 1, "ssrc",
+			json_object_get(stream, "ssrc") != NULL ? ssrc : "any", "n_legs",
+			(json_int_t)json_array_size(legs));
+		json_object_update_missing(row, stream);
+		json_object_update_missing(row, json_array_get(states, i));
+		json_array_append_new(rows, row);
 	}
-	table_end_below(table);
+	rows_print_below("STREAM>={number}|SSRC={ssrc}|TYPE>={payload_type?any}|"
+			 "ACTION={action?forward}|LEGS>={n_legs}|PACKETS>={packets}|BYTES>={bytes}",
+		rows);
+	json_decref(rows);
 }
 
-/* Who may send: latch, the prefixes allowed, and the source that was learned. */
+/* Add who may send: latch, the prefixes allowed, and the source that was learned. */
 static void
-sources_print(const json_t *result, const json_t *flow)
+sources_describe(json_t *flow, const json_t *latched)
 {
-	const json_t *latched = json_object_get(result, "latched");
 	const json_t *allow = json_object_get(flow, "allow");
 	const bool latches =
 		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
-	struct text text, source;
-	json_t *prefix;
-	size_t i;
+	struct text text;
 
-	text_clear(&text);
-	text_add_members(&text, flow, latches ? "sources   {latch}" : "sources   any");
-	if (member_is(flow, "latch", "follow") &&
-		json_object_get(flow, "latch_interval_ms") != NULL)
-		text_add_members(&text, flow, ", {latch_interval_ms} ms between moves");
-	json_array_foreach (allow, i, prefix)
-		text_add(&text, "%s %s", i == 0 ? " of" : "", json_string_value(prefix));
-	if (latches || json_array_size(allow) > 0)
-		text_print(stdout, LABEL_INDENT, "%s", text.s);
-	text_clear(&text);
-	text_add_members(&text, latched, ", learned {moves time}");
-	if (json_is_object(latched))
-		text_print(stdout, LABEL_INDENT, "latched   %s%s",
-			text_endpoint(&source, latched, "src"), text.s);
-	else if (latches)
-		text_print(stdout, LABEL_INDENT, "latched   no source yet");
+	text_members(&text, flow, latches ? "{latch}" : json_array_size(allow) > 0 ? "any" : "");
+	if (member_is(flow, "latch", "follow"))
+		text_add_members(&text, flow, "[, {latch_interval_ms} ms between moves]");
+	text_add(&text, "%s", json_array_size(allow) > 0 ? " of " : "");
+	text_add_list(&text, allow, " ");
+	json_object_set_new(flow, "sources", json_string(text.s));
+	text_members(&text, latched,
+		json_is_object(latched) ? "{src:endpoint}, learned {moves time}"
+		: latches		? "no source yet"
+					: "");
+	json_object_set_new(flow, "latched", json_string(text.s));
 }
 
 static void
 show(const json_t *result)
 {
-	const json_t *flow = json_object_get(result, "flow"), *police;
-	const json_t *counters = json_object_get(result, "counters");
-	struct text text, drops;
+	json_t *flow = json_object_get(result, "flow"), *verdict;
+	struct text text;
 	const char *class;
-	json_t *verdict;
 
-	members_print(LABEL_INDENT, flow, "flow      {id}");
-	text_print(stdout, LABEL_INDENT, "match     %s", text_match(&text, flow));
-	if (json_object_get(flow, "admin") != NULL && !member_is(flow, "admin", "up"))
-		members_print(LABEL_INDENT, flow, "admin     {admin}");
-	if (json_object_get(flow, "action") != NULL && !member_is(flow, "action", "forward"))
-		members_print(LABEL_INDENT, flow, "action    {action}");
-	sources_print(result, flow);
+	sources_describe(flow, json_object_get(result, "latched"));
 	text_clear(&text);
 	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
 		text_add(&text, " %s=%s", class, json_string_value(verdict));
-	if (text.length > 0)
-		text_print(stdout, LABEL_INDENT, "classes  %s", text.s);
-	police = json_object_get(flow, "police");
-	if (police != NULL) {
-		text_clear(&text);
-		text_add_police(&text, police);
-		text_print(stdout, LABEL_INDENT, "policed   to %s", text.s);
-	}
-	if (json_object_get(flow, "idle_timeout_s") != NULL)
-		members_print(LABEL_INDENT, flow, "removed   when idle for {idle_timeout_s} s");
-	if (json_object_get(flow, "max_datagram_bytes") != NULL)
-		members_print(LABEL_INDENT, flow,
-			"carries   datagrams of up to {max_datagram_bytes byte}");
-	members_print(LABEL_INDENT, counters, "received  {packets packet}, {bytes byte}");
-	text_clear(&text);
-	text_add_members(&text, counters, "{#forwarded} forwarded, {#punted} punted");
-	text_print(stdout, LABEL_INDENT, "          %s, drops: %s", text.s,
-		text_drops(&drops, json_object_get(counters, "drops")));
-	show_streams(json_object_get(flow, "streams"), json_object_get(result, "streams"));
+	json_object_set_new(flow, "class_list", json_string(text.s));
+	if (member_is(flow, "admin", "up"))
+		json_object_del(flow, "admin");
+	if (member_is(flow, "action", "forward"))
+		json_object_del(flow, "action");
+	members_print(LABEL_INDENT, flow,
+		"flow      {id}\n"
+		"match     {:match}\n"
+		"[admin     {admin}]\n"
+		"[action    {action}]\n"
+		"[sources   {sources}]\n"
+		"[latched   {latched}]\n"
+		"[classes  {class_list}]\n"
+		"[policed   to {police:police}]\n"
+		"[removed   when idle for {idle_timeout_s} s]\n"
+		"[carries   datagrams of up to {max_datagram_bytes byte}]");
+	members_print(LABEL_INDENT, json_object_get(result, "counters"),
+		"received  {packets packet}, {bytes byte}\n"
+		"          {#forwarded} forwarded, {#punted} punted, drops: {drops:drops}");
+	streams_print(json_object_get(flow, "streams"), json_object_get(result, "streams"));
 	flow_legs_print(result);
 }
 
@@ -397,4 +348,373 @@ const struct command command_flow_show = {
 	.example = "  sluicectl flow show cam1",
 	.max_words = 1,
 	.run = flow_show,
+};
+
+#define FLOWS_MAX 16
+#define WAIT_MS 1000 /* for all flows together */
+#define PAUSE_MS 20
+
+/* Whether a leg of what flow.get returned waits for its next hop; with `warn` said on stderr. */
+static bool
+flow_is_pending(const json_t *result, bool warn)
+{
+	const json_t *flow = json_object_get(result, "flow");
+	bool pending = false;
+	struct text text;
+	json_t *state;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "legs"), i, state) {
+		if (!member_is(json_object_get(state, "next_hop"), "state", "pending"))
+			continue;
+		pending = true;
+		json_object_update_missing(state, json_array_get(json_object_get(flow, "legs"), i));
+		if (warn)
+			fprintf(stderr, "sluicectl: leg %s of flow %s is %s\n",
+				member_text(state, "id"), member_text(flow, "id"),
+				text_members(&text, state, "{next_hop:pending}"));
+	}
+	return pending;
+}
+
+static void
+pending_warn(struct cli *cli, const json_t *ids)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	unsigned waited_ms = 0;
+	json_t *id, *result;
+	int exit_code;
+	size_t i;
+
+	json_array_foreach (ids, i, id) {
+		if (i == FLOWS_MAX)
+			return;
+		while ((result = cli_call(cli, "flow.get", json_pack("{s:O}", "id", id),
+				&exit_code)) != NULL &&
+			flow_is_pending(result, false) && waited_ms < WAIT_MS) {
+			json_decref(result);
+			nanosleep(&pause, NULL);
+			waited_ms += PAUSE_MS;
+		}
+		if (result == NULL)
+			return;
+		flow_is_pending(result, true);
+		json_decref(result);
+	}
+}
+
+/* The flows that the arguments name, as an array, or NULL with the fault said. */
+static json_t *
+flows_given(struct cli *cli, const struct arguments *arguments)
+{
+	const char *first = flow_args_first(arguments), *file;
+	char error[ARGS_ERROR_MAX];
+	json_t *flow = NULL;
+
+	if (flow_file_given(cli, arguments, 0, &file) != CLI_OK)
+		return NULL;
+	if (file != NULL && first != NULL)
+		cli_usage(cli, "a FILE goes without --%s: the file says it all", first);
+	else if (file != NULL)
+		return flow_file_load(cli, file, "flows");
+	else if (!arguments_value(arguments, "match") == !arguments_value(arguments, "rule"))
+		cli_usage(cli, "expected one of --match, --rule and a FILE");
+	else if ((flow = flow_args_flow(arguments, error)) == NULL)
+		cli_usage(cli, "%s", error);
+	return flow != NULL ? json_pack("[o]", flow) : NULL;
+}
+
+/* More than a message holds: the same as one transaction, which tells numbers, not ids. */
+static int
+flows_batch(struct cli *cli, const struct arguments *arguments, const char *member, json_t *items)
+{
+	json_t *begin = json_object(), *commit = json_object(), *result;
+	struct batch batch;
+	int exit_code = change_options(cli, arguments, begin, commit);
+
+	if (exit_code == CLI_OK)
+		exit_code = batch_begin(&batch, cli, NULL, false, json_incref(begin));
+	if (exit_code == CLI_OK)
+		exit_code = batch_put(&batch, member, items);
+	if (exit_code == CLI_OK) {
+		result = batch_commit(
+			&batch, json_incref(commit), json_array_size(items), &exit_code);
+		exit_code = change_end(cli, result, exit_code);
+	}
+	json_decref(begin);
+	json_decref(commit);
+	return exit_code;
+}
+
+/* Print the ids of an array of the result behind its name, a line each. */
+static void
+ids_print(const json_t *result, const char *done)
+{
+	json_t *id;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, done), i, id)
+		printf("%s %s\n", done, json_string_value(id));
+}
+
+/* Hand the flows to a method that returns their ids as the member `done`. */
+static int
+flows_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *flows,
+	const char *done)
+{
+	json_t *result;
+	int exit_code;
+
+	if (flows == NULL)
+		return CLI_USAGE;
+	if (batch_needed(cli, flows)) {
+		exit_code = flows_batch(cli, arguments, strchr(method, '.') + 1, flows);
+		json_decref(flows);
+		return exit_code;
+	}
+	result =
+		change_call(cli, arguments, method, json_pack("{s:o}", "flows", flows), &exit_code);
+	if (cli_shows(cli, result)) {
+		ids_print(result, done);
+		pending_warn(cli, json_object_get(result, done));
+	}
+	return cli_end(cli, result, exit_code);
+}
+
+static int
+flow_add(struct cli *cli, const struct arguments *arguments)
+{
+	return flows_call(cli, arguments, "flow.install", flows_given(cli, arguments), "installed");
+}
+
+static int
+flow_replace(struct cli *cli, const struct arguments *arguments)
+{
+	const char *file;
+	int exit_code = flow_file_given(cli, arguments, 0, &file);
+
+	if (exit_code != CLI_OK)
+		return exit_code;
+	if (file == NULL)
+		return cli_usage(cli, "the FILE with the flows is missing");
+	return flows_call(
+		cli, arguments, "flow.replace", flow_file_load(cli, file, "flows"), "replaced");
+}
+
+/* The words from one on, as an array. */
+static json_t *
+words_json(const struct arguments *arguments, size_t first)
+{
+	json_t *words = json_array();
+
+	for (size_t i = first; i < arguments->n_words; i++)
+		json_array_append_new(words, json_string(arguments->words[i]));
+	return words;
+}
+
+static int
+flow_del(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *result;
+	int exit_code;
+
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the ID of a flow is missing");
+	result = change_call(cli, arguments, "flow.remove",
+		json_pack("{s:o}", "ids", words_json(arguments, 0)), &exit_code);
+	if (cli_shows(cli, result))
+		flow_counters_print(json_object_get(result, "removed"));
+	return cli_end(cli, result, exit_code);
+}
+
+static const struct option_spec replace_options[] = {
+	{"file", "FILE", "the same as FILE"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
+	{NULL},
+};
+
+static const struct option_spec commit_options[] = {
+	{CHANGE_IF_GENERATION}, {CHANGE_COMMENT}, {NULL}};
+
+const struct command command_flow_add = {
+	.name = "flow add",
+	.arguments = "--match K=V,... [--leg K=V,...]... [OPTION]...\n"
+		     "       sluicectl flow add --rule K=V,... [--leg K=V,...]... [OPTION]...\n"
+		     "       sluicectl flow add FILE",
+	.summary = "Install flows: all that are given, or none",
+	.details = flow_args_print_keys,
+	.example = "  sluicectl flow add --id cam1 --match port=p0,dst=192.0.2.1:5004 \\\n"
+		   "    --leg port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004 \\\n"
+		   "    --leg port=p2,src=203.0.113.129:5004,dst=203.0.113.137:5004,dscp=34",
+	.options = flow_add_options,
+	.max_words = 1,
+	.changes = true,
+	.run = flow_add,
+};
+
+const struct command command_flow_replace = {
+	.name = "flow replace",
+	.arguments = "FILE",
+	.summary = "Replace flows by those of the same ids in a file: all, or none",
+	.example = "  sluicectl flow list --json > flows.json    # and edit it\n"
+		   "  sluicectl flow replace flows.json",
+	.options = replace_options,
+	.max_words = 1,
+	.changes = true,
+	.run = flow_replace,
+};
+
+const struct command command_flow_del = {
+	.name = "flow del",
+	.arguments = "ID...",
+	.summary = "Remove flows and show their final counters",
+	.example = "  sluicectl flow del cam1 cam2",
+	.options = commit_options,
+	.max_words = UINT32_MAX,
+	.changes = true,
+	.run = flow_del,
+};
+
+/* The legs that the arguments name, as an array, or NULL with the fault said. */
+static json_t *
+legs_given(struct cli *cli, const struct arguments *arguments)
+{
+	const char *leg = arguments_value(arguments, "leg"), *file;
+	char error[ARGS_ERROR_MAX];
+	json_t *legs;
+
+	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
+		return NULL;
+	if ((file == NULL) == (leg == NULL)) {
+		cli_usage(cli, "expected --leg or a FILE");
+		return NULL;
+	}
+	if (file != NULL)
+		return flow_file_load(cli, file, "legs");
+	legs = flow_args_legs(arguments, error);
+	if (legs == NULL)
+		cli_usage(cli, "%s", error);
+	return legs;
+}
+
+static int
+leg_join(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *legs, *result;
+	int exit_code;
+
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the ID of a flow is missing");
+	legs = legs_given(cli, arguments);
+	if (legs == NULL)
+		return CLI_USAGE;
+	result = change_call(cli, arguments, "leg.join",
+		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
+	if (cli_shows(cli, result))
+		ids_print(result, "joined");
+	return cli_end(cli, result, exit_code);
+}
+
+static int
+leg_leave(struct cli *cli, const struct arguments *arguments)
+{
+	json_t *result;
+	int exit_code;
+
+	if (arguments->n_words < 2)
+		return cli_usage(cli, "the ID of a flow%s is missing",
+			arguments->n_words == 0 ? "" : "'s leg");
+	result = change_call(cli, arguments, "leg.leave",
+		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs",
+			words_json(arguments, 1)),
+		&exit_code);
+	if (cli_shows(cli, result))
+		rows_print("LEG={id}|COPIES>={counters/copies}|BYTES>={counters/bytes}|"
+			   "SENT>={counters/sent}|DROPS={counters/drops:drops}",
+			json_object_get(result, "left"));
+	return cli_end(cli, result, exit_code);
+}
+
+/* The state is the last word of the command. */
+static int
+flow_admin(struct cli *cli, const struct arguments *arguments)
+{
+	const char *admin = strrchr(cli->command->name, ' ') + 1;
+	const char *leg = arguments_value(arguments, "leg");
+	json_t *result;
+	int exit_code;
+
+	if (arguments->n_words == 0)
+		return cli_usage(cli, "the ID of a flow is missing");
+	result = change_call(cli, arguments, "flow.admin",
+		json_pack("{s:s, s:s*, s:s}", "flow", arguments->words[0], "leg", leg, "admin",
+			admin),
+		&exit_code);
+	if (cli_shows(cli, result))
+		printf("%s %s%s%s\n", admin, arguments->words[0], leg != NULL ? " " : "",
+			leg != NULL ? leg : "");
+	return cli_end(cli, result, exit_code);
+}
+
+static const struct option_spec join_options[] = {
+	{"leg", "K=V,...", "where a copy goes; once for each leg"},
+	{"file", "FILE", "the same as FILE; - is standard input"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
+	{NULL},
+};
+
+static const struct option_spec admin_options[] = {
+	{"leg", "LEG", "only this leg of the flow"},
+	{CHANGE_IF_GENERATION},
+	{CHANGE_COMMENT},
+	{NULL},
+};
+
+const struct command command_leg_join = {
+	.name = "leg join",
+	.arguments = "FLOW --leg K=V,... [--leg ...]...\n"
+		     "       sluicectl leg join FLOW FILE",
+	.summary = "Add legs to a flow that runs: all that are given, or none",
+	.details = flow_args_print_leg_keys,
+	.example = "  sluicectl leg join cam1 \\\n"
+		   "    --leg id=wall,port=p1,src=203.0.113.1:5004,dst=203.0.113.20:5004",
+	.options = join_options,
+	.max_words = 2,
+	.changes = true,
+	.run = leg_join,
+};
+
+const struct command command_leg_leave = {
+	.name = "leg leave",
+	.arguments = "FLOW LEG...",
+	.summary = "Take legs out of a flow that runs and show their final counters",
+	.example = "  sluicectl leg leave cam1 wall",
+	.options = commit_options,
+	.max_words = UINT32_MAX,
+	.changes = true,
+	.run = leg_leave,
+};
+
+const struct command command_flow_up = {
+	.name = "flow up",
+	.arguments = "ID",
+	.summary = "Bring a flow, or one of its legs, up again",
+	.example = "  sluicectl flow up cam1",
+	.options = admin_options,
+	.max_words = 1,
+	.changes = true,
+	.run = flow_admin,
+};
+
+const struct command command_flow_down = {
+	.name = "flow down",
+	.arguments = "ID",
+	.summary = "Stop a flow, or one of its legs, without removing it",
+	.example = "  sluicectl flow down cam1 --leg wall",
+	.options = admin_options,
+	.max_words = 1,
+	.changes = true,
+	.run = flow_admin,
 };

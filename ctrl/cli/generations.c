@@ -18,34 +18,21 @@
 #define LIMIT_MAX 1000
 #define TERMINAL_CHANGES 50
 
+/* Who made the generation, and its tag and comment, as more members. */
 static void
-text_actor(struct text *text, const json_t *entry)
+entry_describe(json_t *entry)
 {
 	const json_t *actor = json_object_get(entry, "actor");
-
-	text_clear(text);
-	text_add(text, "%s", member_text(actor, "name"));
-	if (member_is(actor, "via", "tls"))
-		text_add(text, " (tls)");
-}
-
-static void
-row_add(struct table *table, const json_t *entry)
-{
-	const bool tagged = json_object_get(entry, "tag") != NULL;
-	const bool commented = json_object_get(entry, "comment") != NULL;
-	char moment[MOMENT_TEXT_MAX];
 	struct text text;
 
-	table_members(table, entry, "generation");
-	table_cell(table, "%s", moment_text(member_number(entry, "time_ns"), moment));
-	text_actor(&text, entry);
-	table_cell(table, "%s", text.s);
-	table_members(table, entry, "method added changed removed");
-	table_cell(table, "%s", json_object_get(entry, "state") ? member_text(entry, "state") : "");
-	table_cell(table, "%s%s%s%s%s", tagged ? "[" : "", tagged ? member_text(entry, "tag") : "",
-		tagged ? "]" : "", tagged && commented ? " " : "",
-		commented ? member_text(entry, "comment") : "");
+	text_members(&text, actor, member_is(actor, "via", "tls") ? "{name} (tls)" : "{name}");
+	json_object_set_new(entry, "who", json_string(text.s));
+	text_clear(&text);
+	if (json_object_get(entry, "tag") != NULL)
+		text_add(&text, "[%s]%s", member_text(entry, "tag"),
+			json_object_get(entry, "comment") != NULL ? " " : "");
+	text_add_members(&text, entry, "{comment?}");
+	json_object_set_new(entry, "remark", json_string(text.s));
 }
 
 /* What a person has to act on stands below the table. */
@@ -57,8 +44,8 @@ fault_show(const struct cli *cli, const json_t *entry)
 	putchar('\n');
 	members_print(0, entry,
 		"Generation {#generation} was not confirmed in time and cannot be taken back: "
-		"{fault}.");
-	text_print(stdout, 0, "It is tried again every 5 s. To keep its flows instead:");
+		"{fault}.\n"
+		"It is tried again every 5 s. To keep its flows instead:");
 	change_print_confirm(cli, entry);
 }
 
@@ -68,7 +55,6 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 	json_t *params = json_pack("{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor",
 		arguments_value(arguments, "by"), "method", arguments_value(arguments, "method"));
 	json_t *result, *entries, *entry;
-	struct table *table;
 	int exit_code;
 	size_t i;
 
@@ -81,10 +67,12 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 	if (cli_shows(cli, result) && json_array_size(entries) == 0) {
 		printf("no generations\n");
 	} else if (cli_shows(cli, result)) {
-		table = table_create("GEN>,WHEN,WHO,WHAT,+>,~>,->,STATE,COMMENT~");
 		json_array_foreach (entries, i, entry)
-			row_add(table, entry);
-		table_end(table);
+			entry_describe(entry);
+		rows_print("GEN>={generation}|WHEN={time_ns:time}|WHO={who}|WHAT={method}|"
+			   "+>={added}|~>={changed}|->={removed}|STATE={state?}|"
+			   "COMMENT~={remark}",
+			entries);
 		json_array_foreach (entries, i, entry)
 			fault_show(cli, entry);
 	}
@@ -92,34 +80,19 @@ history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
 }
 
 static void
-entry_print(const json_t *entry)
+entry_print(json_t *entry)
 {
-	static const struct {
-		const char *member, *line;
-	} lines[] = {
-		{"tag", "tag         {tag}"},
-		{"returns_to", "returns to  generation {returns_to}"},
-		{"takes_back", "takes back  generation {takes_back}"},
-		{"fault", "fault       cannot be taken back: {fault}"},
-		{"", "flows       {#added} added, {#changed} changed, {#removed} removed"},
-	};
-	const bool stated = json_object_get(entry, "state") != NULL;
-	char moment[MOMENT_TEXT_MAX];
-	struct text text;
-
-	text_actor(&text, entry);
+	entry_describe(entry);
 	members_print(LABEL_INDENT, entry,
-		stated ? "generation  {#generation}, {state}" : "generation  {#generation}");
-	text_print(stdout, LABEL_INDENT, "when        %s",
-		moment_text(member_number(entry, "time_ns"), moment));
-	text_print(stdout, LABEL_INDENT, "who         %s, by %s", text.s,
-		member_text(entry, "method"));
-	if (json_string_length(json_object_get(entry, "comment")) > 0)
-		text_print(stdout, LABEL_INDENT, "comment     %s", member_text(entry, "comment"));
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		if (lines[i].member[0] == '\0' || json_object_get(entry, lines[i].member) != NULL)
-			members_print(LABEL_INDENT, entry, lines[i].line);
-	}
+		"generation  {#generation}[, {state}]\n"
+		"when        {time_ns:time}\n"
+		"who         {who}, by {method}\n"
+		"[comment     {comment}]\n"
+		"[tag         {tag}]\n"
+		"[returns to  generation {#returns_to}]\n"
+		"[takes back  generation {#takes_back}]\n"
+		"[fault       cannot be taken back: {fault}]\n"
+		"flows       {#added} added, {#changed} changed, {#removed} removed");
 	if (json_array_size(json_object_get(entry, "changes")) > 0)
 		putchar('\n');
 }
@@ -245,16 +218,16 @@ confirm(struct cli *cli, const struct arguments *arguments)
 {
 	json_t *params = json_object(), *result;
 	uint64_t generation;
-	int exit_code;
+	int exit_code = CLI_OK;
 
-	if (arguments->n_words > 0) {
+	if (arguments->n_words > 0)
 		exit_code = generation_parse(cli, arguments->words[0], &generation);
-		if (exit_code != CLI_OK) {
-			json_decref(params);
-			return exit_code;
-		}
-		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
+	if (exit_code != CLI_OK) {
+		json_decref(params);
+		return exit_code;
 	}
+	if (arguments->n_words > 0)
+		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
 	result = cli_call(cli, "state.confirm", params, &exit_code);
 	if (cli_shows(cli, result))
 		printf("Generation %" PRIu64 " is confirmed: it stays.\n",
@@ -262,12 +235,11 @@ confirm(struct cli *cli, const struct arguments *arguments)
 	return cli_end(cli, result, exit_code);
 }
 
-/* The last declared generation, said to be it. */
+/* The last declared generation, which is named on standard error. */
 static int
 last_declared(struct cli *cli, uint64_t *generation)
 {
-	json_t *result, *entry, *found = NULL;
-	char moment[MOMENT_TEXT_MAX];
+	json_t *result, *entry;
 	int exit_code;
 	size_t i;
 
@@ -275,47 +247,26 @@ last_declared(struct cli *cli, uint64_t *generation)
 		json_pack("{s:b, s:i}", "declared", 1, "limit", DECLARED_LOOKED_AT), &exit_code);
 	if (result == NULL)
 		return exit_code;
+	exit_code = CLI_REFUSED;
 	json_array_foreach (json_object_get(result, "generations"), i, entry) {
+		struct text text;
+
 		/* Not the one that runs, nor one that is not in the state, or may not be soon. */
-		if (found == NULL && !member_is(entry, "state", "current") &&
-			!member_is(entry, "state", "open") &&
-			!member_is(entry, "state", "reverted"))
-			found = entry;
+		if (member_is(entry, "state", "current") || member_is(entry, "state", "open") ||
+			member_is(entry, "state", "reverted"))
+			continue;
+		*generation = member_number(entry, "generation");
+		fprintf(stderr, "The last declared generation is %s.\n",
+			text_members(&text, entry,
+				"{#generation}, of {time_ns:time} by {actor/name}[: {comment}]"));
+		exit_code = CLI_OK;
+		break;
 	}
-	if (found == NULL) {
+	if (exit_code != CLI_OK)
 		fprintf(stderr,
 			"sluicectl: there is no declared generation to go back to; name one that "
 			"'sluicectl history' lists\n");
-		exit_code = CLI_REFUSED;
-	} else {
-		exit_code = CLI_OK;
-		*generation = member_number(found, "generation");
-		fprintf(stderr, "The last declared generation is %" PRIu64 ", of %s by %s%s%s.\n",
-			*generation, moment_text(member_number(found, "time_ns"), moment),
-			member_text(json_object_get(found, "actor"), "name"),
-			json_object_get(found, "comment") != NULL ? ": " : "",
-			json_object_get(found, "comment") != NULL ? member_text(found, "comment")
-								  : "");
-	}
 	json_decref(result);
-	return exit_code;
-}
-
-static int
-back_plan(struct cli *cli, const struct arguments *arguments, uint64_t generation)
-{
-	struct generation back = {.cli = cli, .number = generation, .plans = true};
-	uint64_t limit;
-	int exit_code;
-	json_t *plan;
-
-	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
-		return CLI_USAGE;
-	plan = plan_show(cli, generation_page, &back, limit, &exit_code);
-	if (plan == NULL)
-		return exit_code;
-	exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
-	cli_end(cli, plan, CLI_OK);
 	return exit_code;
 }
 
@@ -324,40 +275,43 @@ rollback(struct cli *cli, const struct arguments *arguments)
 {
 	const bool plans = arguments_value(arguments, "plan") != NULL;
 	const bool asks = !plans && change_asks(arguments);
-	json_t *params, *result;
-	uint64_t generation;
+	struct generation back = {.cli = cli, .plans = true};
+	json_t *result, *plan;
+	uint64_t limit;
 	char question[64];
 	int exit_code;
+	bool shows;
 
 	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
 		return cli_usage(cli,
 			"without a terminal to ask at, name the GENERATION to go back to, which "
 			"'sluicectl history' lists, or say --yes for the last declared one");
+	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
+		return CLI_USAGE;
 	exit_code = arguments->n_words == 0
-			    ? last_declared(cli, &generation)
-			    : generation_parse(cli, arguments->words[0], &generation);
-	if (exit_code == CLI_OK && (plans || asks))
-		exit_code = back_plan(cli, arguments, generation);
-	if (plans || (exit_code != CLI_OK && exit_code != CLI_CHANGES))
+			    ? last_declared(cli, &back.number)
+			    : generation_parse(cli, arguments->words[0], &back.number);
+	if (exit_code != CLI_OK)
 		return exit_code;
-	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", generation);
+	if (plans || asks) {
+		plan = plan_show(cli, generation_page, &back, limit, &exit_code);
+		if (plan == NULL)
+			return exit_code;
+		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
+		cli_end(cli, plan, CLI_OK);
+	}
+	if (plans)
+		return exit_code;
+	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", back.number);
 	if (asks && !change_agreed(question))
 		return CLI_REFUSED;
-	params = json_pack("{s:I}", "generation", (json_int_t)generation);
-	exit_code = change_confirm_within(cli, arguments, params);
-	if (exit_code != CLI_OK) {
-		json_decref(params);
-		return exit_code;
-	}
-	change_comment(arguments, params);
-	result = cli_call(cli, "state.rollback", params, &exit_code);
-	if (result == NULL)
-		return exit_code;
-	change_committed(cli, result);
-	if (!cli->json)
-		printf("The flows are again those of generation %" PRIu64 ".\n", generation);
-	json_decref(result);
-	return CLI_OK;
+	result = change_call(cli, arguments, "state.rollback",
+		json_pack("{s:I}", "generation", (json_int_t)back.number), &exit_code);
+	shows = cli_shows(cli, result);
+	exit_code = change_end(cli, result, exit_code);
+	if (shows)
+		printf("The flows are again those of generation %" PRIu64 ".\n", back.number);
+	return exit_code;
 }
 
 static const struct option_spec rollback_options[] = {

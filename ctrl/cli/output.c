@@ -270,16 +270,6 @@ add_endpoint(struct text *text, const json_t *object, const char *name)
 	text_add(text, "%s", endpoint);
 }
 
-static void
-add_vlans(struct text *text, const json_t *object)
-{
-	const uint64_t outer = member_number(object, "outer_vlan");
-
-	if (outer != 0)
-		text_add(text, "%" PRIu64 ".", outer);
-	text_add(text, "%" PRIu64, member_number(object, "vlan"));
-}
-
 /* "any", "192.0.2.0/24", "192.0.2.0/24:5000-5999", "any:5004" */
 static void
 add_range(struct text *text, const json_t *rule, const char *prefix, const char *ports)
@@ -299,8 +289,8 @@ add_range(struct text *text, const json_t *rule, const char *prefix, const char 
 		text_add(text, "-%" JSON_INTEGER_FORMAT, last);
 }
 
-const char *
-text_match(struct text *text, const json_t *flow)
+static void
+add_match(struct text *text, const json_t *flow, const char *name)
 {
 	static const struct {
 		const char *member, *text;
@@ -312,7 +302,7 @@ text_match(struct text *text, const json_t *flow)
 	};
 	const json_t *rule = json_object_get(flow, "rule"), *match = json_object_get(flow, "match");
 
-	text_clear(text);
+	(void)name;
 	if (rule != NULL) {
 		text_add_members(text, rule, "rule {#priority} ");
 		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -322,51 +312,25 @@ text_match(struct text *text, const json_t *flow)
 		add_range(text, rule, "src", "src_ports");
 		text_add(text, " > ");
 		add_range(text, rule, "dst", "dst_ports");
-		return text->s;
+		return;
 	}
 	text_add_members(text, match, "{port} ");
-	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0) {
-		text_add(text, "vlan ");
-		add_vlans(text, match);
-		text_add(text, " ");
-	}
-	if (json_object_get(match, "src") != NULL)
-		add_endpoint(text, match, "src");
-	else
-		text_add(text, "any");
-	text_add(text, " > ");
-	add_endpoint(text, match, "dst");
-	return text->s;
+	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0)
+		text_add_members(text, match, "vlan {:vlans} ");
+	text_add_members(text, match,
+		json_object_get(match, "src") != NULL ? "{src:endpoint} > {dst:endpoint}"
+						      : "any > {dst:endpoint}");
 }
 
-const char *
-text_vlans(struct text *text, const json_t *object)
+static void
+add_vlans(struct text *text, const json_t *object, const char *name)
 {
-	text_clear(text);
+	(void)name;
+	text_add_members(text, object, "[{outer_vlan}.]");
 	if (member_number(object, "vlan") != 0 || member_number(object, "outer_vlan") != 0)
-		add_vlans(text, object);
+		text_add_members(text, object, "{#vlan}");
 	else
 		text_add(text, "-");
-	return text->s;
-}
-
-const char *
-text_endpoint(struct text *text, const json_t *object, const char *name)
-{
-	text_clear(text);
-	add_endpoint(text, object, name);
-	return text->s;
-}
-
-const char *
-text_number(struct text *text, const json_t *object, const char *name, const char *absent)
-{
-	text_clear(text);
-	if (json_is_integer(json_object_get(object, name)))
-		text_add(text, "%" PRIu64, member_number(object, name));
-	else
-		text_add(text, "%s", absent);
-	return text->s;
 }
 
 const char *
@@ -386,36 +350,178 @@ text_drops(struct text *text, json_t *drops)
 	return text->s;
 }
 
+static void
+add_drops(struct text *text, const json_t *object, const char *name)
+{
+	struct text drops;
+
+	text_add(text, "%s", text_drops(&drops, json_object_get(object, name)));
+}
+
+static void
+add_police(struct text *text, const json_t *object, const char *name)
+{
+	static const struct {
+		uint64_t unit;
+		const char *prefix;
+	} scales[] = {{1000000000, "G"}, {1000000, "M"}, {1000, "k"}, {1, ""}};
+	const json_t *police = name[0] != '\0' ? json_object_get(object, name) : object;
+	const uint64_t bps = member_number(police, "rate_bps");
+	size_t i = 0;
+
+	/* The largest unit that three digits behind the point are enough for. */
+	while (scales[i].unit > 1 && (bps < scales[i].unit || bps % (scales[i].unit / 1000) != 0))
+		i++;
+	text_add(text, "%.15g %sbit/s", (double)bps / (double)scales[i].unit, scales[i].prefix);
+	text_add_members(text, police, "[, burst {burst_bytes byte}]");
+}
+
+static void
+add_pending(struct text *text, const json_t *leg, const char *name)
+{
+	const json_t *hop = json_object_get(leg, name);
+	const bool tagged = member_number(leg, "vlan") > 0 || member_number(leg, "outer_vlan") > 0;
+
+	text_add_members(text, hop, "{state}: {reason}");
+	if (!member_is(hop, "state", "pending"))
+		return;
+	if (json_is_string(json_object_get(hop, "netdev")))
+		text_add_members(text, leg,
+			json_is_string(json_object_get(hop, "address"))
+				? "; see 'ip neigh show {next_hop/address} dev {next_hop/netdev}'"
+				: "; see 'ip route get {dst} oif {next_hop/netdev}'");
+	else if (tagged)
+		text_add(text, "; see 'ip -d link show type vlan'");
+	/* else the port's interface is gone */
+}
+
+static void
+add_percent(struct text *text, const json_t *object, const char *name)
+{
+	text_add(text, "%.1f%%", json_number_value(json_object_get(object, name)) * 100);
+}
+
+/* A NUMA node, -1 for unknown. */
+static void
+add_node(struct text *text, const json_t *object, const char *name)
+{
+	const json_int_t node = json_integer_value(json_object_get(object, name));
+
+	if (node < 0)
+		text_add(text, "-");
+	else
+		text_add(text, "%" JSON_INTEGER_FORMAT, node);
+}
+
+static void
+add_time(struct text *text, const json_t *object, const char *name)
+{
+	char moment[MOMENT_TEXT_MAX];
+
+	text_add(text, "%s", moment_text(member_number(object, name), moment));
+}
+
+/* What {name:KIND} appends. */
+static const struct {
+	const char *name;
+	void (*add)(struct text *text, const json_t *object, const char *name);
+} kinds[] = {
+	{"drops", add_drops},
+	{"endpoint", add_endpoint},
+	{"match", add_match},
+	{"node", add_node},
+	{"pending", add_pending},
+	{"percent", add_percent},
+	{"police", add_police},
+	{"time", add_time},
+	{"vlans", add_vlans},
+};
+
+static bool
+value_is_absent(const json_t *value)
+{
+	return value == NULL || json_is_null(value) || json_is_false(value) ||
+	       (json_is_string(value) && json_string_length(value) == 0) ||
+	       (json_is_integer(value) && json_integer_value(value) == 0);
+}
+
+/* What stands in braces; it is cut at the marks in it. Returns whether the member is there. */
+static bool
+add_member(struct text *text, const json_t *object, char *name)
+{
+	const bool is_number = name[0] == '#';
+	char *end = strpbrk(name, " ?:"), *slash;
+	const char mark = end != NULL ? *end : '\0', *argument = end != NULL ? end + 1 : "";
+	const json_t *value;
+
+	if (end != NULL)
+		*end = '\0';
+	for (name += is_number; (slash = strchr(name, '/')) != NULL; name = slash + 1) {
+		*slash = '\0';
+		object = json_object_get(object, name);
+	}
+	value = json_object_get(object, name);
+	if (mark == ':') {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			if (strcmp(kinds[i].name, argument) == 0)
+				kinds[i].add(text, object, name);
+		}
+	} else if (json_is_string(value)) {
+		text_add(text, "%s", json_string_value(value));
+	} else if (json_is_real(value)) {
+		text_add(text, "%.0f", json_real_value(value));
+	} else if (json_is_integer(value) || is_number || mark == ' ') {
+		text_add(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	} else {
+		text_add(text, "%s", mark == '?' ? argument : "-");
+	}
+	if (mark == ' ')
+		text_add(text, " %s%s", argument, plural_s((uint64_t)json_integer_value(value)));
+	return is_number ? value != NULL : !value_is_absent(value);
+}
+
+/* Append what a template with so many bytes makes of the object. */
+static void
+text_add_template(struct text *text, const json_t *object, const char *template, size_t length)
+{
+	const char *const end = template + length;
+	bool is_whole = true;
+	size_t begin = 0;
+	char name[96];
+
+	for (; template <end; template += length) {
+		length = strcspn(template, "{[]");
+		length = length < (size_t)(end - template) ? length : (size_t)(end - template);
+		text_add(text, "%.*s", (int)length, template);
+		if (length > 0)
+			continue;
+		length = 1;
+		if (*template == '[') {
+			begin = text->length;
+			is_whole = true;
+		} else if (*template == ']' && !is_whole) {
+			text->length = begin;
+			text->s[begin] = '\0';
+		} else if (*template == '{') {
+			length = strcspn(template, "}") + 1;
+			snprintf(name, sizeof(name), "%.*s", (int)length - 2, template + 1);
+			is_whole &= add_member(text, object, name);
+		}
+	}
+}
+
 void
 text_add_members(struct text *text, const json_t *object, const char *template)
 {
-	char path[96], *rest, *name, *noun;
-	const json_t *value;
-	size_t length;
+	text_add_template(text, object, template, strlen(template));
+}
 
-	for (; *template != '\0'; template += length) {
-		length = strcspn(template, "{");
-		text_add(text, "%.*s", (int)length, template);
-		template += length;
-		length = 0;
-		if (*template == '\0')
-			return;
-		length = strcspn(template, "}") + 1;
-		snprintf(path, sizeof(path), "%.*s", (int)length - 2, template + 1);
-		noun = strchr(path, ' ');
-		if (noun != NULL)
-			*noun++ = '\0';
-		rest = path[0] == '#' ? path + 1 : path;
-		for (value = object; (name = strsep(&rest, "/")) != NULL;)
-			value = json_object_get(value, name);
-		if (json_is_string(value) || (!value && path[0] != '#' && noun == NULL))
-			text_add(text, "%s", value ? json_string_value(value) : "-");
-		else
-			text_add(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-		if (noun != NULL)
-			text_add(
-				text, " %s%s", noun, plural_s((uint64_t)json_integer_value(value)));
-	}
+const char *
+text_members(struct text *text, const json_t *object, const char *template)
+{
+	text_clear(text);
+	text_add_members(text, object, template);
+	return text->s;
 }
 
 void
@@ -423,50 +529,13 @@ members_print(unsigned indent, const json_t *object, const char *template)
 {
 	struct text text;
 
-	text_clear(&text);
-	text_add_members(&text, object, template);
-	text_print(stdout, indent, "%s", text.s);
-}
-
-void
-text_add_police(struct text *text, const json_t *police)
-{
-	static const struct {
-		uint64_t unit;
-		const char *prefix;
-	} scales[] = {{1000000000, "G"}, {1000000, "M"}, {1000, "k"}, {1, ""}};
-	const uint64_t bps = member_number(police, "rate_bps");
-	const uint64_t burst = member_number(police, "burst_bytes");
-	size_t i = 0;
-
-	/* The largest unit that three digits behind the point are enough for. */
-	while (scales[i].unit > 1 && (bps < scales[i].unit || bps % (scales[i].unit / 1000) != 0))
-		i++;
-	text_add(text, "%.15g %sbit/s", (double)bps / (double)scales[i].unit, scales[i].prefix);
-	if (burst != 0)
-		text_add(text, ", burst %" PRIu64 " byte%s", burst, plural_s(burst));
-}
-
-const char *
-pending_text(struct text *text, const json_t *leg, const json_t *hop)
-{
-	const char *address = json_string_value(json_object_get(hop, "address"));
-	const char *netdev = json_string_value(json_object_get(hop, "netdev"));
-
-	text_clear(text);
-	text_add(text, "%s: %s", member_text(hop, "state"), member_text(hop, "reason"));
-	if (!member_is(hop, "state", "pending"))
-		return text->s;
-	if (netdev == NULL &&
-		(member_number(leg, "vlan") > 0 || member_number(leg, "outer_vlan") > 0))
-		text_add(text, "; see 'ip -d link show type vlan'");
-	else if (netdev == NULL)
-		return text->s; /* the port's interface is gone */
-	else if (address != NULL)
-		text_add(text, "; see 'ip neigh show %s dev %s'", address, netdev);
-	else
-		text_add(text, "; see 'ip route get %s oif %s'", member_text(leg, "dst"), netdev);
-	return text->s;
+	for (size_t length; *template != '\0'; template += length + (template[length] == '\n')) {
+		length = strcspn(template, "\n");
+		text_clear(&text);
+		text_add_template(&text, object, template, length);
+		if (text.length > 0)
+			text_print(stdout, indent, "%s", text.s);
+	}
 }
 
 #define COLUMNS_MAX 16
@@ -476,6 +545,7 @@ pending_text(struct text *text, const json_t *leg, const json_t *hop)
 
 struct table_column {
 	const char *title; /* ASCII */
+	const char *template; /* of its cells; NULL: none */
 	bool right; /* align to the right, as numbers are */
 	bool cuts;
 	size_t width; /* uncut; set when the table is printed */
@@ -483,7 +553,7 @@ struct table_column {
 };
 
 struct table {
-	char *titles; /* cut at the commas */
+	char *titles; /* and templates, cut at their ends */
 	struct table_column columns[COLUMNS_MAX];
 	size_t n_columns;
 	char **cells; /* row after row */
@@ -492,19 +562,23 @@ struct table {
 };
 
 struct table *
-table_create(const char *titles)
+table_create(const char *columns)
 {
 	struct table *table = calloc(1, sizeof(*table));
-	char *rest, *title;
+	char *rest, *template, *title;
 
-	if (table == NULL || (table->titles = strdup(titles)) == NULL)
+	if (table == NULL || (table->titles = strdup(columns)) == NULL)
 		cli_out_of_memory();
-	for (rest = table->titles; (title = strsep(&rest, ",")) != NULL;) {
+	for (rest = table->titles; (template = strsep(&rest, "|")) != NULL;) {
 		struct table_column *column = &table->columns[table->n_columns++];
-		char *last = title + strlen(title) - 1;
+		char *last;
 
-		*column = (struct table_column){
-			.title = title, .right = *last == '>', .cuts = *last == '~'};
+		title = strsep(&template, "=");
+		last = title + strlen(title) - 1;
+		*column = (struct table_column){.title = title,
+			.template = template,
+			.right = *last == '>',
+			.cuts = *last == '~'};
 		if (column->right || column->cuts)
 			*last = '\0';
 	}
@@ -538,27 +612,12 @@ table_cell(struct table *table, const char *format, ...)
 }
 
 void
-table_members(struct table *table, const json_t *object, const char *names)
-{
-	for (size_t length; *names != '\0'; names += length + (names[length] == ' ')) {
-		const json_t *value;
-
-		length = strcspn(names, " ");
-		value = json_object_getn(object, names, length);
-		if (json_is_integer(value))
-			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-		else
-			table_cell(table, "%s",
-				json_is_string(value) ? json_string_value(value) : "-");
-	}
-}
-
-void
-table_drops(struct table *table, const json_t *object)
+table_row(struct table *table, const json_t *object)
 {
 	struct text text;
 
-	table_cell(table, "%s", text_drops(&text, json_object_get(object, "drops")));
+	for (size_t i = 0; i < table->n_columns; i++)
+		table_cell(table, "%s", text_members(&text, object, table->columns[i].template));
 }
 
 /* One line of a row. Blanks are owed until a cell with text in it follows. */
@@ -667,6 +726,30 @@ table_end_below(struct table *table)
 	}
 	putchar('\n');
 	table_end(table);
+}
+
+static struct table *
+table_of(const char *columns, const json_t *rows)
+{
+	struct table *table = table_create(columns);
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		table_row(table, row);
+	return table;
+}
+
+void
+rows_print(const char *columns, const json_t *rows)
+{
+	table_end(table_of(columns, rows));
+}
+
+void
+rows_print_below(const char *columns, const json_t *rows)
+{
+	table_end_below(table_of(columns, rows));
 }
 
 #define PATIENCE_MS 1000

@@ -64,28 +64,34 @@ uint64_t member_number(const json_t *object, const char *name);
 /* Is the member a string, and this one? */
 bool member_is(const json_t *object, const char *name, const char *value);
 
-/*
- * These clear *text, fill it and return text->s.
- * match:  of a flow: "p0 vlan 7 198.51.100.1:5004 > 192.0.2.1:5004", "any" for the source of a
- *	   listener; "rule 10 p0 192.0.2.0/24 > any:5000-5999"
- * vlans:  "300.20" outer and inner, "20", "-" for none
- * endpoint: "192.0.2.1:5004", of the members <name> and <name>_port
- * number: the member's number, or what its absence means
- * drops:  "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none
- */
-const char *text_match(struct text *text, const json_t *flow);
-const char *text_vlans(struct text *text, const json_t *object);
-const char *text_endpoint(struct text *text, const json_t *object, const char *name);
-const char *text_number(
-	struct text *text, const json_t *object, const char *name, const char *absent);
+/* "tx_full=3 no_buffer=1" of an object reason -> count, zeros left out; "-" for none. */
 const char *text_drops(struct text *text, json_t *drops);
 
 /*
- * Append a text in which {name} stands for a member of the object, text or number, "-" for none;
- * {#name} for a number, 0 for none; {name packet} for "1 packet", "2 packets"; {legs/now} for a
- * member of a member. members_print() is text_print() of that.
+ * A template is a text in which these stand for members of an object:
+ *	{name}		its text or number, "-" for none; {legs/now} is a member of a member
+ *	{#name}		a number, 0 for none
+ *	{name packet}	"1 packet", "2 packets"
+ *	{name?keep}	as {name}, but "keep" for none
+ *	{src:endpoint}	"192.0.2.1:5004" of src and src_port
+ *	{name:time}	nanoseconds since 1970 as "2026-11-23 03:10:00", local time
+ *	{name:drops}	as text_drops()
+ *	{name:node}	a NUMA node, "-" for -1
+ *	{name:percent}	"12.5%" of 0.125
+ *	{name:police}	"64 kbit/s, burst 3000 bytes" of a member, or with no name of the object
+ *	{name:pending}	why a leg's next hop is not resolved, and which command shows more
+ *	{:match}	what a flow takes: "p0 vlan 7 any > 192.0.2.1:5004", "rule 10 any > any"
+ *	{:vlans}	"300.20" outer and inner, "20", "-" for none
+ *	[, {name}]	left out if a member in it is none, false, "" or 0; {#name} may be 0
  */
+
+/* Append what a template makes of the object. */
 void text_add_members(struct text *text, const json_t *object, const char *template);
+
+/* The same for a text that is cleared before. Returns text->s. */
+const char *text_members(struct text *text, const json_t *object, const char *template);
+
+/* Print each line of a template, as text_print(), but not those that are empty. */
 void members_print(unsigned indent, const json_t *object, const char *template);
 
 #define MOMENT_TEXT_MAX 32
@@ -97,15 +103,6 @@ const char *moment_text(uint64_t time_ns, char *text);
 
 /* Write it as people do; `text` has room for ENDPOINT_TEXT_MAX. Any address text is taken. */
 void endpoint_format(const char *address, uint16_t port, char *text);
-
-/* The other way, appended to *text: "2.5 Mbit/s", "64 kbit/s, burst 3000 bytes". */
-void text_add_police(struct text *text, const json_t *police);
-
-/*
- * Why a leg is not resolved, and which command shows more: "pending: no route to ...; see 'ip route
- * ...'". leg of flow.get, hop its next hop there, which has a reason.
- */
-const char *pending_text(struct text *text, const json_t *leg, const json_t *hop);
 
 /* Should what goes to this stream have colour? */
 bool paint_wanted(FILE *out);
@@ -124,20 +121,18 @@ size_t paint_columns(FILE *out, size_t otherwise);
 struct table;
 
 /*
- * "FLOW,PACKETS>,COMMENT~": titles of the columns; > aligns to the right, ~ is free text that may
- * be cut, in one column at most. Out of memory ends the program.
+ * "FLOW={id}|PACKETS>={packets}|COMMENT~": titles of the columns, with the templates of the cells
+ * if table_row() fills them; > aligns to the right, ~ is free text that may be cut, in one column
+ * at most. Out of memory ends the program.
  */
-struct table *table_create(const char *titles);
+struct table *table_create(const char *columns);
 void table_destroy(struct table *table);
 
 /* Fill the next cell, left to right; a row begins where the last one is full. UTF-8. */
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A cell for each of these members, "id packets bytes": its text or number, "-" for none. */
-void table_members(struct table *table, const json_t *object, const char *names);
-
-/* A cell with what text_drops() makes of the member "drops". */
-void table_drops(struct table *table, const json_t *object);
+/* Fill a row with what the columns' templates make of the object. */
+void table_row(struct table *table, const json_t *object);
 
 /* Title line and all rows, of the last row only the cells filled so far, in so many columns. */
 void table_print_within(struct table *table, size_t columns, FILE *out);
@@ -148,6 +143,10 @@ void table_print_within(struct table *table, size_t columns, FILE *out);
  */
 void table_end(struct table *table);
 void table_end_below(struct table *table);
+
+/* A table with a row for each object of an array; as table_end() and table_end_below(). */
+void rows_print(const char *columns, const json_t *rows);
+void rows_print_below(const char *columns, const json_t *rows);
 
 #define PROGRESS_TEXT_MAX 96
 

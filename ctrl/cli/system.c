@@ -15,104 +15,60 @@
 
 #define LABEL_INDENT 9
 
-/* NUMA node, -1 for unknown. */
 static void
-cell_node(struct table *table, const json_t *object)
-{
-	const json_int_t node = json_integer_value(json_object_get(object, "socket"));
-
-	if (node < 0)
-		table_cell(table, "-");
-	else
-		table_cell(table, "%" JSON_INTEGER_FORMAT, node);
-}
-
-static void
-workers_print(const json_t *workers)
-{
-	struct table *table =
-		table_create("WORKER>,CPU>,NODE>,QUEUES>,BUSY>,RX PACKETS>,TX PACKETS>");
-	json_t *worker;
-	size_t i;
-
-	json_array_foreach (workers, i, worker) {
-		const double share = json_number_value(json_object_get(worker, "busy_share"));
-
-		table_members(table, worker, "worker core");
-		cell_node(table, worker);
-		table_members(table, worker, "rx_queues");
-		table_cell(table, "%.1f%%", share * 100);
-		table_members(table, worker, "rx_packets tx_packets");
-	}
-	table_end(table);
-}
-
-static void
-info_print(const json_t *result)
+info_print(json_t *result)
 {
 	const uint64_t up_s = member_number(result, "uptime_s");
 	const uint64_t lost = member_number(result, "log_lines_lost");
-	struct text process;
+	char up[48];
 
-	members_print(LABEL_INDENT, result, "version  {name} {version}, {dpdk}");
-	text_clear(&process);
-	text_add_members(&process, result, "process  pid {#pid}, control on CPU {#control_core}");
-	text_print(stdout, LABEL_INDENT, "%s, up %" PRIu64 "d %02u:%02u:%02u", process.s,
-		up_s / 86400, (unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60),
-		(unsigned)(up_s % 60));
+	snprintf(up, sizeof(up), "%" PRIu64 "d %02u:%02u:%02u", up_s / 86400,
+		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
+	json_object_set_new(result, "up", json_string(up));
+	json_object_set_new(result, "were_lost", json_string(lost == 1 ? " was" : "s were"));
 	members_print(LABEL_INDENT, result,
+		"version  {name} {version}, {dpdk}\n"
+		"process  pid {#pid}, control on CPU {#control_core}, up {up}\n"
 		"flows    IPv4 {#flows/ipv4/installed} of {#flows/ipv4/capacity}, "
 		"IPv6 {#flows/ipv6/installed} of {#flows/ipv6/capacity}, "
-		"legs in sets {#legs/installed} of {#legs/capacity}");
-	members_print(LABEL_INDENT, result,
+		"legs in sets {#legs/installed} of {#legs/capacity}\n"
 		"limits   {limits/message_bytes byte} a message, depth {#limits/depth}, "
-		"{limits/connections connection}");
-	if (lost > 0)
-		text_print(stdout, LABEL_INDENT,
-			"log      %" PRIu64 " line%s lost: standard error was not read", lost,
-			lost == 1 ? " was" : "s were");
-	putchar('\n');
-	workers_print(json_object_get(result, "workers"));
+		"{limits/connections connection}\n"
+		"[log      {log_lines_lost} line{were_lost} lost: standard error was not read]");
+	rows_print_below("WORKER>={worker}|CPU>={core}|NODE>={socket:node}|QUEUES>={rx_queues}|"
+			 "BUSY>={busy_share:percent}|RX PACKETS>={rx_packets}|"
+			 "TX PACKETS>={tx_packets}",
+		json_object_get(result, "workers"));
 }
 
 static void
-cell_link(struct table *table, const json_t *port)
+ports_print(json_t *result)
 {
-	const uint64_t mbps = member_number(port, "link_mbps");
-
-	if (!json_is_true(json_object_get(port, "link_up")))
-		table_cell(table, "down");
-	else if (mbps == 0)
-		table_cell(table, "up");
-	else if (mbps % 1000 == 0)
-		table_cell(table, "%" PRIu64 "G", mbps / 1000);
-	else
-		table_cell(table, "%" PRIu64 "M", mbps);
-}
-
-static void
-ports_print(const json_t *result)
-{
-	struct table *table =
-		table_create("PORT,DRIVER,MAC,MTU>,NODE>,NETDEV,QUEUES>,LINK,PAYLOAD");
-	json_t *port;
+	json_t *ports = json_object_get(result, "ports"), *port;
 	size_t i;
 
-	json_array_foreach (json_object_get(result, "ports"), i, port) {
-		table_members(table, port, "name driver mac mtu");
-		cell_node(table, port);
-		table_members(table, port, "netdev rx_queues");
-		cell_link(table, port);
-		table_cell(table, "%s",
-			json_is_true(json_object_get(port, "shares_payload")) ? "shared"
-									      : "copied");
+	json_array_foreach (ports, i, port) {
+		const uint64_t mbps = member_number(port, "link_mbps");
+		const bool shares = json_is_true(json_object_get(port, "shares_payload"));
+		struct text link;
+
+		text_clear(&link);
+		if (!json_is_true(json_object_get(port, "link_up")))
+			text_add(&link, "down");
+		else if (mbps == 0)
+			text_add(&link, "up");
+		else if (mbps % 1000 == 0)
+			text_add(&link, "%" PRIu64 "G", mbps / 1000);
+		else
+			text_add(&link, "%" PRIu64 "M", mbps);
+		json_object_set_new(port, "link", json_string(link.s));
+		json_object_set_new(port, "payload", json_string(shares ? "shared" : "copied"));
 	}
-	table_end(table);
-	json_array_foreach (json_object_get(result, "ports"), i, port) {
-		if (json_object_get(port, "hint") != NULL)
-			text_print(stdout, 0, "%s: %s", member_text(port, "name"),
-				member_text(port, "hint"));
-	}
+	rows_print("PORT={name}|DRIVER={driver}|MAC={mac}|MTU>={mtu}|NODE>={socket:node}|"
+		   "NETDEV={netdev}|QUEUES>={rx_queues}|LINK={link}|PAYLOAD={payload}",
+		ports);
+	json_array_foreach (ports, i, port)
+		members_print(0, port, "[{name}: {hint}]");
 }
 
 /* Of "ports" only the one of that name; -1 when it is not among them. */
@@ -166,7 +122,7 @@ port_show(struct cli *cli, const struct arguments *arguments)
 
 /* The others are one call without parameters and a way to show it. */
 static int
-call_and_print(struct cli *cli, const char *method, void (*print)(const json_t *result))
+call_and_print(struct cli *cli, const char *method, void (*print)(json_t *result))
 {
 	json_t *result;
 	int exit_code;
@@ -220,21 +176,35 @@ const struct command command_port_show = {
 #define BAR_AT 33 /* column where a bar begins */
 #define BAR_MAX 40 /* characters of the longest one */
 
-/* A row of a histogram: what it stands for, and how many. What is not 0 can be seen. */
+/* Rows of {"label", "count"}, taken over, as bars. What is not 0 can be seen. */
 static void
-bar_print(const char *label, uint64_t count, uint64_t most, uint64_t sum)
+histogram_print(const char *titles, json_t *rows)
 {
 	const size_t columns = paint_columns(stdout, SIZE_MAX);
 	const size_t longest = columns - BAR_AT < BAR_MAX ? columns - BAR_AT : BAR_MAX;
-	uint64_t length = most != 0 ? count * longest / most : 0;
-	const double share = sum != 0 ? 100.0 * (double)count / (double)sum : 0;
+	uint64_t most = 1, sum = 0, count, length;
+	json_t *row;
+	size_t i;
 
-	if (length == 0 && count != 0)
-		length = 1;
-	printf("%12s %11" PRIu64 " %5.1f%%%s", label, count, share, length > 0 ? "  " : "");
-	while (length-- > 0)
-		putchar('#');
-	putchar('\n');
+	json_array_foreach (rows, i, row) {
+		count = member_number(row, "count");
+		most = count > most ? count : most;
+		sum += count;
+	}
+	printf("%s\n", titles);
+	json_array_foreach (rows, i, row) {
+		count = member_number(row, "count");
+		length = count * longest / most;
+		if (length == 0 && count != 0)
+			length = 1;
+		printf("%12s %11" PRIu64 " %5.1f%%%s", member_text(row, "label"), count,
+			100.0 * (double)count / (double)(sum != 0 ? sum : 1),
+			length > 0 ? "  " : "");
+		while (length-- > 0)
+			putchar('#');
+		putchar('\n');
+	}
+	json_decref(rows);
 }
 
 /* Bursts by packets in them, in groups of powers of two: 1, 2, 3-4, 5-8 ... */
@@ -242,60 +212,49 @@ static void
 bursts_print(const json_t *bursts)
 {
 	const size_t n = json_array_size(bursts);
-	uint64_t groups[16] = {0}, most = 0, sum = 0;
-	char label[32];
-	size_t last = 0;
+	json_t *rows = json_array();
+	size_t used = 1;
 
-	for (size_t i = 1; i < n; i++) {
-		const size_t group = i == 1 ? 0 : 64 - (size_t)__builtin_clzll(i - 1);
+	for (size_t first = 1, last = 1; first < n; first = last + 1, last *= 2) {
+		json_int_t count = 0;
+		char label[32];
 
-		if (group >= sizeof(groups) / sizeof(groups[0]))
-			break;
-		groups[group] += (uint64_t)json_integer_value(json_array_get(bursts, i));
-		most = groups[group] > most ? groups[group] : most;
-		last = groups[group] != 0 ? group : last;
-	}
-	for (size_t group = 0; group <= last; group++)
-		sum += groups[group];
-	printf("%12s %11s\n", "IN A BURST", "BURSTS");
-	for (size_t group = 0; group <= last; group++) {
-		if (group < 2)
-			snprintf(label, sizeof(label), "%zu", group + 1);
+		for (size_t i = first; i <= last; i++)
+			count += json_integer_value(json_array_get(bursts, i));
+		if (first == last)
+			snprintf(label, sizeof(label), "%zu", first);
 		else
-			snprintf(label, sizeof(label), "%u-%u", (1u << (group - 1)) + 1,
-				1u << group);
-		bar_print(label, groups[group], most, sum);
+			snprintf(label, sizeof(label), "%zu-%zu", first, last);
+		json_array_append_new(
+			rows, json_pack("{s:s, s:I}", "label", label, "count", count));
+		if (count != 0)
+			used = json_array_size(rows);
 	}
+	while (json_array_size(rows) > used)
+		json_array_remove(rows, used);
+	histogram_print("  IN A BURST      BURSTS", rows);
 }
 
 /* Time from rx to tx of sampled packets: each row from its time to twice that. */
 static void
 residence_print(const json_t *buckets)
 {
-	uint64_t most = 0, sum = 0;
+	json_t *rows = json_array(), *bucket;
 	char label[32];
-	json_t *bucket;
 	size_t i;
 
 	json_array_foreach (buckets, i, bucket) {
-		const uint64_t packets = member_number(bucket, "packets");
-
-		most = packets > most ? packets : most;
-		sum += packets;
-	}
-	printf("%12s %11s\n", "INSIDE FOR", "PACKETS");
-	json_array_foreach (buckets, i, bucket) {
 		const double ns = (double)member_number(bucket, "from_ns");
 
-		snprintf(label, sizeof(label), "%.*f %s", ns < 1e3 ? 0 : 1,
-			ns / (ns < 1e3		? 1
-				     : ns < 1e6 ? 1e3
-						: 1e6),
-			ns < 1e3   ? "ns"
-			: ns < 1e6 ? "us"
-				   : "ms");
-		bar_print(label, member_number(bucket, "packets"), most, sum);
+		if (ns < 1e3)
+			snprintf(label, sizeof(label), "%.0f ns", ns);
+		else
+			snprintf(label, sizeof(label), "%.1f %s", ns < 1e6 ? ns / 1e3 : ns / 1e6,
+				ns < 1e6 ? "us" : "ms");
+		json_array_append_new(rows, json_pack("{s:s, s:O}", "label", label, "count",
+						    json_object_get(bucket, "packets")));
 	}
+	histogram_print("  INSIDE FOR     PACKETS", rows);
 }
 
 static void
@@ -303,12 +262,9 @@ worker_print(const json_t *worker)
 {
 	members_print(WORKER_INDENT, worker,
 		"worker {#worker}  on CPU {#core}, {rx_queues queue}, {rx_packets packet} in, "
-		"{#tx_packets} out");
-	text_print(stdout, WORKER_INDENT,
-		"          busy %.1f%% of the time, %.0f cycles a packet, longest round %.0f us",
-		json_number_value(json_object_get(worker, "busy_share")) * 100,
-		json_number_value(json_object_get(worker, "cycles_per_packet")),
-		json_number_value(json_object_get(worker, "longest_round_us")));
+		"{#tx_packets} out\n"
+		"          busy {busy_share:percent} of the time, {#cycles_per_packet} cycles a "
+		"packet, longest round {#longest_round_us} us");
 	if (member_number(worker, "rx_packets") == 0)
 		return;
 	bursts_print(json_object_get(worker, "bursts"));
@@ -350,15 +306,9 @@ const struct command command_workers = {
 };
 
 static void
-methods_print(const json_t *document)
+methods_print(json_t *document)
 {
-	struct table *table = table_create("METHOD,SUMMARY~");
-	json_t *method;
-	size_t i;
-
-	json_array_foreach (json_object_get(document, "methods"), i, method)
-		table_members(table, method, "name summary");
-	table_end(table);
+	rows_print("METHOD={name}|SUMMARY~={summary}", json_object_get(document, "methods"));
 }
 
 /* The parameters: none, JSON text, or "-" for standard input. */

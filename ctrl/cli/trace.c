@@ -5,8 +5,6 @@
  */
 #include <ctype.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,26 +178,26 @@ trace_packets(const struct cli *cli, const struct arguments *arguments)
 	return hex != NULL ? packet_of_hex(cli, hex) : packet_of_fields(cli, arguments);
 }
 
-/* %s stands for the flow. */
+/* What to do next, as templates of the trace. */
 static const struct {
 	const char *reason;
 	const char *hint;
 } hints[] = {
 	{"no_flow", "'sluicectl flow list' shows what is there: compare port and addresses"},
 	{"martian", "such addresses pass by an exact match only: 'sluicectl flow add --match'"},
-	{"flow_down", "'sluicectl flow up %s' brings it up"},
-	{"flow_drop", "'sluicectl flow show %s' says what it does, and which legs are up"},
-	{"source_refused", "'sluicectl flow show %s' shows whom it allows and latched to"},
-	{"class_drop", "'sluicectl flow show %s' shows what it does with each class"},
-	{"policed", "'sluicectl flow show %s' shows the rate; a moment later there is more"},
+	{"flow_down", "'sluicectl flow up {flow}' brings it up"},
+	{"flow_drop", "'sluicectl flow show {flow}' says what it does, and which legs are up"},
+	{"source_refused", "'sluicectl flow show {flow}' shows whom it allows and latched to"},
+	{"class_drop", "'sluicectl flow show {flow}' shows what it does with each class"},
+	{"policed", "'sluicectl flow show {flow}' shows the rate; a moment later there is more"},
 	{"punt_limited", "punt.rate_pps of the configuration is the limit; try again"},
 	{"punt_full", "punt.ring of the configuration is the room; try again"},
 	{"punted", "'sluicectl punted' shows what control was handed"},
-	{"unresolved", "'sluicectl flow show %s' shows the next hop; can the kernel reach it?"},
+	{"unresolved", "'sluicectl flow show {flow}' shows the next hop; can the kernel reach it?"},
 	{"port_down", "'sluicectl port list' shows the links; is the cable in, the peer up?"},
 	{"too_long", "a larger MTU of the port, or shorter packets from the sender"},
 	{"ttl_expired", "a leg with ttl=N sets the TTL, whatever came"},
-	{"leg_policed", "'sluicectl flow show %s' shows the leg's rate"},
+	{"leg_policed", "'sluicectl flow show {flow}' shows the leg's rate"},
 };
 
 #define NAME_WIDTH 11
@@ -207,122 +205,109 @@ static const struct {
 #define FRAME_INDENT 2
 #define DUMP_BYTES 96 /* of each leg's frame, unless it is wanted whole */
 
-/* Text behind a name that is `indent` wide; what does not fit in the line goes on below. */
-static void __attribute__((format(printf, 3, 4)))
-line_print(const char *name, unsigned indent, const char *format, ...)
+/* A text behind a name that is `indent` wide; what does not fit in the line goes on below. */
+static void
+text_line_print(unsigned indent, const char *name, const char *text)
 {
 	struct text line;
-	va_list args;
-	char *text;
 
-	va_start(args, format);
-	text = text_vformat(format, args);
-	va_end(args);
 	text_clear(&line);
-	text_add(&line, "%-*s%s", (int)indent, name, text);
+	text_add(
+		&line, "%-*s%s%s", (int)indent, name, strlen(name) >= NAME_WIDTH ? "  " : "", text);
 	text_wrap(stdout, paint_columns(stdout, LINE_WIDTH), indent, "", line.s);
-	free(text);
 }
 
-#define line(name, ...) line_print(name, NAME_WIDTH, __VA_ARGS__)
-
+/* The same for what a template makes of an object, unless that is "". */
 static void
-police_add(const json_t *police, struct text *text)
-{
-	text_add_police(text, police);
-	text_add_members(text, police, ", {left_bytes byte} left");
-}
-
-/* Text of members, on a line behind a name. */
-static void
-line_members(const char *name, const json_t *object, const char *template)
+line(const char *name, const json_t *object, const char *template)
 {
 	struct text text;
 
-	text_clear(&text);
-	text_add_members(&text, object, template);
-	line(name, "%s", text.s);
+	if (text_members(&text, object, template)[0] != '\0')
+		text_line_print(NAME_WIDTH, name, text.s);
 }
 
-/* What a stage had before it. */
+/* What the parser says of the packet. */
 static void
-detail_add(const json_t *stage, const json_t *trace, struct text *text)
+parsed_add(const json_t *stage, struct text *text)
 {
-	const char *name = member_text(stage, "stage");
-	struct text vlans, source;
-
-	if (json_object_get(stage, "src") != NULL) {
-		text_add_members(text, stage, "ttl {#ttl}, dscp {#dscp}");
-		if (strcmp(text_vlans(&vlans, stage), "-") != 0)
-			text_add(text, ", vlan %s", vlans.s);
-		text_add_members(text, stage, ", {payload_bytes byte} of payload");
-		if (json_object_get(stage, "udp_checksum") != NULL)
-			text_add_members(text, stage, ", UDP checksum {udp_checksum}");
-		if (member_number(stage, "extension_bytes") > 0)
-			text_add(text, ", extension headers taken out");
-		if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
-			text_add_members(text, stage,
-				"; longer than the port's MTU of {#mtu}, it would not get in");
-	} else if (member_is(stage, "outcome", "match")) {
-		text_add_members(text, trace, "flow {flow}");
-	} else if (strcmp(name, "allow") == 0) {
-		text_add_members(text, stage, "{#prefixes} source prefix");
-		text_add(text, "%s", member_number(stage, "prefixes") == 1 ? "" : "es");
-	} else if (strcmp(name, "class") == 0) {
-		text_add_members(text, stage, "{class}");
-	} else if (strcmp(name, "latch") == 0) {
-		text_endpoint(&source, json_object_get(stage, "latched"), "src");
-		text_add_members(text, stage, "{mode}, ");
-		if (member_is(stage, "source", "learns"))
-			text_add(text, "would learn this source, the first one");
-		else if (member_is(stage, "source", "same"))
-			text_add(text, "the source that was learned");
-		else if (member_is(stage, "source", "moves"))
-			text_add(text, "would move here from %s", source.s);
-		else
-			text_add(text, "learned is %s, not this source", source.s);
-	} else if (strcmp(name, "stream") == 0) {
-		if (json_is_integer(json_object_get(stage, "stream")))
-			text_add(text, "stream %" PRIu64, member_number(stage, "stream") + 1);
-		else
-			text_add(text, "in no stream, as the flow says");
-	} else if (strcmp(name, "police") == 0) {
-		police_add(stage, text);
-	} else if (member_is(stage, "outcome", "forward")) {
-		text_add_members(text, trace, "{n_legs leg}");
-	}
+	text_add_members(text, stage, "ttl {#ttl}, dscp {#dscp}");
+	if (member_number(stage, "vlan") != 0 || member_number(stage, "outer_vlan") != 0)
+		text_add_members(text, stage, ", vlan {:vlans}");
+	text_add_members(
+		text, stage, ", {payload_bytes byte} of payload[, UDP checksum {udp_checksum}]");
+	if (member_number(stage, "extension_bytes") > 0)
+		text_add(text, ", extension headers taken out");
+	if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
+		text_add_members(
+			text, stage, "; longer than the port's MTU of {#mtu}, it would not get in");
 }
 
-static void
-stage_print(const json_t *stage, const json_t *trace)
-{
-	struct text detail, from, to;
+/* What a stage has before it, the first that has this member. */
+static const struct {
+	const char *member, *value, *text;
+} details[] = {
+	{"outcome", "match", "flow {flow}"},
+	{"stage", "allow", "{#prefixes} source prefix"},
+	{"stage", "class", "{class}"},
+	{"source", "learns", "{mode}, would learn this source, the first one"},
+	{"source", "same", "{mode}, the source that was learned"},
+	{"source", "moves", "{mode}, would move here from {latched/src:endpoint}"},
+	{"stage", "latch", "{mode}, learned is {latched/src:endpoint}, not this source"},
+	{"stage", "stream", "{stream?in no stream, as the flow says}"},
+	{"stage", "police", "{:police}, {left_bytes byte} left"},
+	{"outcome", "forward", "{n_legs leg}"},
+};
 
+static void
+stage_print(json_t *stage, const json_t *trace)
+{
+	const bool is_parsed = json_object_get(stage, "src") != NULL;
+	const char *damage = member_is(stage, "udp_checksum", "partial")
+				     ? "the sender left it to a device that did not fill it in; "
+				       "switch that off there with 'ethtool -K INTERFACE tx off'"
+				     : "damaged on the way, or made wrong by the sender";
+	struct text text;
+	size_t i = 0;
+
+	json_object_set(stage, "flow", json_object_get(trace, "flow"));
+	json_object_set(stage, "n_legs", json_object_get(trace, "n_legs"));
 	/* The packet as it was understood, before what the parser says of it. */
-	if (json_object_get(stage, "src") != NULL)
-		line(member_text(trace, "port"), "%s > %s", text_endpoint(&from, stage, "src"),
-			text_endpoint(&to, stage, "dst"));
-	text_clear(&detail);
-	detail_add(stage, trace, &detail);
-	line(member_text(stage, "stage"), "%s%s%s", member_text(stage, "outcome"),
-		detail.length > 0 ? ": " : "", detail.s);
+	if (is_parsed)
+		line(member_text(trace, "port"), stage, "{src:endpoint} > {dst:endpoint}");
+	if (json_is_integer(json_object_get(stage, "stream"))) {
+		text_clear(&text);
+		text_add(&text, "stream %" PRIu64, member_number(stage, "stream") + 1);
+		json_object_set_new(stage, "stream", json_string(text.s));
+	}
+	text_clear(&text);
+	while (i < sizeof(details) / sizeof(details[0]) &&
+		!member_is(stage, details[i].member, details[i].value))
+		i++;
+	if (is_parsed)
+		parsed_add(stage, &text);
+	else if (i < sizeof(details) / sizeof(details[0]))
+		text_add_members(&text, stage, details[i].text);
+	if (member_is(stage, "stage", "allow") && member_number(stage, "prefixes") != 1)
+		text_add(&text, "es");
+	json_object_set_new(stage, "detail", json_string(text.s));
+	line(member_text(stage, "stage"), stage, "{outcome}[: {detail}]");
 	/* A checksum that makes receivers drop what is forwarded. */
-	if (json_object_get(stage, "checksum_found") != NULL)
-		line("",
+	if (json_object_get(stage, "checksum_found") != NULL) {
+		text_clear(&text);
+		text_add(&text,
 			"UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64
 			": %s; receivers drop such packets",
 			member_number(stage, "checksum_found"),
-			member_number(stage, "checksum_expected"),
-			member_is(stage, "udp_checksum", "partial")
-				? "the sender left it to a device that did not fill it in; switch "
-				  "that off there with 'ethtool -K INTERFACE tx off'"
-				: "damaged on the way, or made wrong by the sender");
-	if (json_object_get(stage, "reason") != NULL)
-		line_members("", stage, "{reason}: {help}");
+			member_number(stage, "checksum_expected"), damage);
+		text_line_print(NAME_WIDTH, "", text.s);
+	}
+	line("", stage, "[{reason}: {help}]");
 	if (json_is_true(json_object_get(stage, "kernel_beside")))
-		line("", "such packets do not reach this port: the kernel gets them, or, at an "
-			 "address where flows take other sources, nothing does; "
-			 "'sluicectl counters' has both under STEERING");
+		line("", NULL,
+			"such packets do not reach this port: the kernel gets them, or, at an "
+			"address where flows take other sources, nothing does; "
+			"'sluicectl counters' has both under STEERING");
 }
 
 /* The flow that the packet nearly was one of. */
@@ -341,28 +326,27 @@ nearest_print(const json_t *trace)
 		{"dst", "destination address"},
 		{"dst_port", "destination port"},
 	};
-	const json_t *nearest = json_object_get(trace, "nearest"), *differs;
+	json_t *nearest = json_object_get(trace, "nearest"), *differs;
 	struct text text;
 	size_t i, f;
 
 	if (nearest == NULL)
 		return;
 	text_clear(&text);
-	text_add_members(&text, nearest, "flow {flow} takes");
 	json_array_foreach (json_object_get(nearest, "differs"), i, differs) {
-		const char *name = member_text(differs, "field");
-
 		for (f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
-			if (strcmp(fields[f].field, name) == 0)
-				name = fields[f].name;
+			if (member_is(differs, "field", fields[f].field))
+				json_object_set_new(differs, "field", json_string(fields[f].name));
 		}
-		text_add(&text, "%s %s %s, not %s", i > 0 ? ";" : "", name,
-			member_text(differs, "flow"), member_text(differs, "packet"));
+		text_add(&text, "%s", i > 0 ? "; " : " ");
+		text_add_members(&text, differs, "{field} {flow}, not {packet}");
 	}
-	if (member_number(nearest, "looked_at") < member_number(nearest, "flows"))
-		text_add_members(&text, nearest,
-			" (the newest {#looked_at} of {#flows} flows were compared)");
-	line("nearest", "%s", text.s);
+	json_object_set_new(nearest, "takes", json_string(text.s));
+	line("nearest", nearest,
+		member_number(nearest, "looked_at") < member_number(nearest, "flows")
+			? "flow {flow} takes{takes} (the newest {#looked_at} of {#flows} flows "
+			  "were compared)"
+			: "flow {flow} takes{takes}");
 }
 
 static void
@@ -378,8 +362,8 @@ frame_print(const json_t *leg, bool full)
 	text_clear(&endpoints);
 	text_clear(&fields);
 	if (hex_read(hex, 2 * n, frame) == 0 && frame_describe(frame, n, &endpoints, &fields)) {
-		line_print("", FRAME_INDENT, "%s", endpoints.s);
-		line_print("", FRAME_INDENT, "%s", fields.s);
+		text_line_print(FRAME_INDENT, "", endpoints.s);
+		text_line_print(FRAME_INDENT, "", fields.s);
 	}
 	frame_dump(hex, full ? SIZE_MAX : DUMP_BYTES, "  ");
 	free(frame);
@@ -388,47 +372,35 @@ frame_print(const json_t *leg, bool full)
 static void
 leg_print(const json_t *leg, bool full)
 {
-	const json_t *police = json_object_get(leg, "police");
-	struct text name, text;
+	struct text name;
 
 	text_clear(&name);
 	if (json_object_get(leg, "id") != NULL)
 		text_add_members(&name, leg, "{id}");
 	else
 		text_add(&name, "leg %" PRIu64, member_number(leg, "index") + 1);
-	if (name.length >= NAME_WIDTH)
-		text_add(&name, "  ");
 	printf("\n");
-	line_members(name.s, leg,
+	line(name.s, leg,
 		member_is(leg, "outcome", "sampled_out") ? "out of {port}: not sent, packet {#nth} "
 							   "where it takes 1 in {#one_in}"
 		: member_is(leg, "outcome", "sent")
 			? "out of {port}: {frame_bytes byte} to {next_hop/mac}"
 			: "out of {port}: {outcome}");
-	if (json_object_get(leg, "reason") != NULL)
-		line_members("", leg, "{reason}: {help}");
-	text_clear(&text);
-	if (police != NULL) {
-		police_add(police, &text);
-		line("", "%s", text.s);
-	}
+	line("", leg, "[{reason}: {help}]");
+	if (json_object_get(leg, "police") != NULL)
+		line("", leg, "{police:police}, {police/left_bytes byte} left");
 	if (json_is_false(json_object_get(leg, "link_up")))
-		line_members("", leg, "{port} has no link now");
+		line("", leg, "{port} has no link now");
 	if (json_object_get(leg, "frame") != NULL)
 		frame_print(leg, full);
 }
 
 static void
-hint_print(const char *reason, const char *flow)
+hint_print(const char *reason, const json_t *trace)
 {
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-		const char *hint = hints[i].hint, *place = strstr(hint, "%s");
-
-		if (strcmp(hints[i].reason, reason) != 0)
-			continue;
-		line("next", "%.*s%s%s", place != NULL ? (int)(place - hint) : INT_MAX, hint,
-			place != NULL ? flow : "", place != NULL ? place + 2 : "");
-		return;
+		if (strcmp(hints[i].reason, reason) == 0)
+			line("next", trace, hints[i].hint);
 	}
 }
 
@@ -438,28 +410,27 @@ hints_print(const json_t *trace)
 {
 	const json_t *stages = json_object_get(trace, "stages");
 	const json_t *last = json_array_get(stages, json_array_size(stages) - 1), *leg;
-	const char *flow = member_text(trace, "flow"), *before = "";
+	const char *before = "";
 	size_t i;
 
 	if (json_object_get(last, "reason") != NULL)
-		hint_print(member_text(last, "reason"), flow);
+		hint_print(member_text(last, "reason"), trace);
 	json_array_foreach (json_object_get(trace, "legs"), i, leg) {
 		if (json_object_get(leg, "reason") == NULL || member_is(leg, "reason", before))
 			continue;
 		before = member_text(leg, "reason");
-		hint_print(before, flow);
+		hint_print(before, trace);
 	}
 	if (member_is(trace, "verdict", "punt"))
-		hint_print("punted", flow);
+		hint_print("punted", trace);
 	if (json_object_get(trace, "next") != NULL && i > 0)
-		printf("%-*smore legs, with --legs-after %" PRIu64 "\n", NAME_WIDTH, "next",
-			member_number(trace, "next"));
+		line("next", trace, "more legs, with --legs-after {next}");
 }
 
 static void
-trace_story_print(const json_t *trace, bool full)
+trace_print(const json_t *trace, bool full)
 {
-	const json_t *item;
+	json_t *item;
 	size_t i;
 
 	json_array_foreach (json_object_get(trace, "stages"), i, item)
@@ -469,11 +440,9 @@ trace_story_print(const json_t *trace, bool full)
 		leg_print(item, full);
 	hints_print(trace);
 	if (member_number(trace, "workers") > 1)
-		text_print(stdout, NAME_WIDTH,
-			"%-*sas worker %" PRIu64 " would; %" PRIu64
-			" poll the port, each samples by itself",
-			NAME_WIDTH, "note", member_number(trace, "worker"),
-			member_number(trace, "workers"));
+		line("note", trace,
+			"as worker {#worker} would; {#workers} poll the port, each samples by "
+			"itself");
 }
 
 static const struct option_spec trace_options[] = {
@@ -521,24 +490,19 @@ packets_trace(struct cli *cli, json_t *packets, json_t *params)
 static int
 traces_print(const struct cli *cli, json_t *traces, bool full)
 {
-	const bool one = json_array_size(traces) == 1;
 	const json_t *trace;
 	size_t i;
 
-	if (cli->json && one)
-		return cli_print_json(json_array_get(traces, 0));
-	if (cli->json) {
-		json_t *document = json_pack("{s:O}", "packets", traces);
-
-		cli_print_json(document);
-		json_decref(document);
-		return CLI_OK;
-	}
+	if (cli->json)
+		return cli_end(cli,
+			json_array_size(traces) == 1 ? json_incref(json_array_get(traces, 0))
+						     : json_pack("{s:O}", "packets", traces),
+			CLI_OK);
 	json_array_foreach (traces, i, trace) {
-		if (json_object_get(trace, "packet") != NULL)
-			printf("%spacket     %" PRIu64 "\n", i > 0 ? "\n" : "",
-				member_number(trace, "packet"));
-		trace_story_print(trace, full);
+		if (i > 0)
+			putchar('\n');
+		line("packet", trace, "[{packet}]");
+		trace_print(trace, full);
 	}
 	return CLI_OK;
 }

@@ -14,55 +14,41 @@
 #include "schema/flow_files.h"
 
 int
-change_if_generation(struct cli *cli, const struct arguments *arguments, json_t *params)
+change_options(struct cli *cli, const struct arguments *arguments, json_t *begin, json_t *commit)
 {
-	const char *word = arguments_value(arguments, "if-generation");
-	uint64_t generation;
+	const char *generation = arguments_value(arguments, "if-generation");
+	const char *within = arguments_value(arguments, "confirm-within");
+	const char *comment = arguments_value(arguments, "comment");
+	uint64_t number;
 	int exit_code;
 
-	if (word == NULL)
-		return CLI_OK;
-	exit_code = generation_parse(cli, word, &generation);
-	if (exit_code == CLI_OK)
-		json_object_set_new(params, "if_generation", json_integer((json_int_t)generation));
-	return exit_code;
-}
-
-int
-change_confirm_within(const struct cli *cli, const struct arguments *arguments, json_t *params)
-{
-	const char *text = arguments_value(arguments, "confirm-within");
-	uint64_t seconds;
-
-	if (text == NULL)
-		return CLI_OK;
-	if (duration_parse(text, &seconds) < 0)
-		return cli_usage(cli,
-			"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or 5m", text);
-	json_object_set_new(params, "confirm_within_s", json_integer((json_int_t)seconds));
+	if (generation != NULL) {
+		exit_code = generation_parse(cli, generation, &number);
+		if (exit_code != CLI_OK)
+			return exit_code;
+		json_object_set_new(begin, "if_generation", json_integer((json_int_t)number));
+	}
+	if (within != NULL) {
+		if (duration_parse(within, &number) < 0)
+			return cli_usage(cli,
+				"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or 5m",
+				within);
+		json_object_set_new(commit, "confirm_within_s", json_integer((json_int_t)number));
+	}
+	if (comment != NULL)
+		json_object_set_new(commit, "comment", json_string(comment));
 	return CLI_OK;
-}
-
-void
-change_comment(const struct arguments *arguments, json_t *params)
-{
-	const char *text = arguments_value(arguments, "comment");
-
-	if (text != NULL)
-		json_object_set_new(params, "comment", json_string(text));
 }
 
 json_t *
 change_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *params,
 	int *exit_code)
 {
-	*exit_code = change_if_generation(cli, arguments, params);
-	if (*exit_code != CLI_OK) {
-		json_decref(params);
-		return NULL;
-	}
-	change_comment(arguments, params);
-	return cli_call(cli, method, params, exit_code);
+	*exit_code = change_options(cli, arguments, params, params);
+	if (*exit_code == CLI_OK)
+		return cli_call(cli, method, params, exit_code);
+	json_decref(params);
+	return NULL;
 }
 
 bool
@@ -98,28 +84,19 @@ change_print_confirm(const struct cli *cli, const json_t *entry)
 		usual ? "" : client->path, member_number(entry, "generation"));
 }
 
-void
-change_committed(struct cli *cli, json_t *result)
+int
+change_end(struct cli *cli, json_t *result, int exit_code)
 {
-	const uint64_t confirm_by_ns = member_number(result, "confirm_by_ns");
-	char moment[MOMENT_TEXT_MAX];
-	struct text text;
-
-	if (cli->json) {
-		cli_print_json(result);
-		return;
+	if (cli_shows(cli, result)) {
+		members_print(2, result,
+			"Generation {#generation}: {#added} added, {#changed} changed, {#removed} "
+			"removed.\n"
+			"[Unless confirmed, the previous flows are restored at "
+			"{confirm_by_ns:time}. To confirm:]");
+		if (member_number(result, "confirm_by_ns") != 0)
+			change_print_confirm(cli, result);
 	}
-	text_clear(&text);
-	text_add_members(&text, result,
-		"Generation {#generation}: {#added} added, {#changed} changed, {#removed} "
-		"removed.");
-	puts(text.s);
-	if (confirm_by_ns == 0)
-		return;
-	text_print(stdout, 2,
-		"Unless confirmed, the previous flows are restored at %s. To confirm:",
-		moment_text(confirm_by_ns, moment));
-	change_print_confirm(cli, result);
+	return cli_end(cli, result, exit_code);
 }
 
 /* Small enough that the daemon answers others between two of them. */
@@ -360,24 +337,24 @@ value_text(json_t *value)
 {
 	static const char *const shown_above[] = {
 		"port", "src", "src_port", "dst", "dst_port", "vlan", "outer_vlan"};
-	struct text vlans, src, dst;
-	char *more, *text;
+	struct text leg;
 	json_t *rest;
+	char *more, *text;
 
 	if (!json_is_string(json_object_get(value, "port")) ||
 		!json_is_string(json_object_get(value, "src")) ||
 		!json_is_integer(json_object_get(value, "dst_port")))
 		return yaml_line(value);
+	text_members(&leg, value, "{port} ");
+	if (member_number(value, "vlan") != 0 || member_number(value, "outer_vlan") != 0)
+		text_add_members(&leg, value, "vlan {:vlans} ");
+	text_add_members(&leg, value, "{src:endpoint} > {dst:endpoint}");
 	rest = json_copy(value);
 	for (size_t i = 0; i < sizeof(shown_above) / sizeof(shown_above[0]); i++)
 		json_object_del(rest, shown_above[i]);
-	more = json_object_size(rest) > 0 ? yaml_line(rest) : NULL;
-	if (strcmp(text_vlans(&vlans, value), "-") == 0)
-		vlans.s[0] = '\0';
-	text = text_format("%s %s%s%s%s > %s%s%s", member_text(value, "port"),
-		vlans.s[0] != '\0' ? "vlan " : "", vlans.s, vlans.s[0] != '\0' ? " " : "",
-		text_endpoint(&src, value, "src"), text_endpoint(&dst, value, "dst"),
-		more != NULL ? " " : "", more != NULL ? more : "");
+	more = yaml_line(rest);
+	text = text_format("%s%s%s", leg.s, json_object_size(rest) > 0 ? " " : "",
+		json_object_size(rest) > 0 ? more : "");
 	json_decref(rest);
 	free(more);
 	return text;
@@ -398,7 +375,7 @@ diff_change_print(json_t *change, bool colour, FILE *out)
 
 	line_print(out, FIELD_INDENT, colour ? mark : 0, "%c %s%s%s", mark,
 		member_text(change, "id"), flow != NULL ? "  " : "",
-		flow != NULL ? text_match(&match, flow) : "");
+		flow != NULL ? text_members(&match, flow, "{:match}") : "");
 	if (mark == '~' && json_array_size(fields) == 0)
 		fprintf(out, "%*sbecomes declared, and stays as it is\n", FIELD_INDENT, "");
 	/* A new flow: a line a member besides id and match, and a line a leg. */
@@ -501,7 +478,7 @@ plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on
 }
 
 json_t *
-changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(const json_t *),
+changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(json_t *),
 	uint64_t limit, uint64_t *shown, bool *more, int *exit_code)
 {
 	const bool colour = paint_wanted(stdout);

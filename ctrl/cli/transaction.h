@@ -16,19 +16,19 @@
 #include "cli/cli.h"
 
 /*
- * Put what the option says into a method's params, nothing when it was not given. Returns CLI_OK,
- * or CLI_USAGE having said what is wrong.
+ * Put what --if-generation says into the params of what begins a change, what --confirm-within and
+ * --comment say into those of what commits it. CLI_OK, or the exit code after having said what is
+ * wrong.
  */
-int change_if_generation(struct cli *cli, const struct arguments *arguments, json_t *params);
-int change_confirm_within(const struct cli *cli, const struct arguments *arguments, json_t *params);
-void change_comment(const struct arguments *arguments, json_t *params);
+int change_options(
+	struct cli *cli, const struct arguments *arguments, json_t *begin, json_t *commit);
 
-/* Call a method that changes flows, with --if-generation and --comment; as cli_call(). */
+/* Call a method that changes flows, with these options in its params; as cli_call(). */
 json_t *change_call(struct cli *cli, const struct arguments *arguments, const char *method,
 	json_t *params, int *exit_code);
 
-/* Tell what a commit did and, when it waits to be confirmed, how and until when. */
-void change_committed(struct cli *cli, json_t *result);
+/* Say what a commit did and, when it waits to be confirmed, how and until when; as cli_end(). */
+int change_end(struct cli *cli, json_t *result, int exit_code);
 
 /* Whether to ask: at a terminal a person decides, unless with --yes; a script has decided before.
  */
@@ -111,8 +111,8 @@ typedef json_t *(*plan_page_fn)(void *arg, uint64_t after, uint64_t limit, int *
  * first page; with --json nothing. Returns the first page with these changes as a new reference,
  * how many were shown and whether there are more; or NULL with *exit_code set.
  */
-json_t *changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg,
-	void (*head)(const json_t *), uint64_t limit, uint64_t *shown, bool *more, int *exit_code);
+json_t *changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(json_t *),
+	uint64_t limit, uint64_t *shown, bool *more, int *exit_code);
 
 /* The same of a plan, with a line for the changes that are left out, and the summary. */
 json_t *plan_show(

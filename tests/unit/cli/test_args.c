@@ -355,8 +355,7 @@ expect_police(json_int_t rate_bps, json_int_t burst_bytes, const char *read)
 	json_t *police = json_pack("{s:I, s:I}", "rate_bps", rate_bps, "burst_bytes", burst_bytes);
 	struct text text;
 
-	text_clear(&text);
-	text_add_police(&text, police);
+	text_members(&text, police, "{:police}");
 	cr_expect_str_eq(text.s, read);
 	json_decref(police);
 }

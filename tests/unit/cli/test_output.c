@@ -16,89 +16,90 @@
 	json_t *name = json_loads(source, JSON_DECODE_ANY, NULL); \
 	cr_assert_not_null(name)
 
-Test(text, match)
+/* JSON with ' for ", a template, and what it makes of it. */
+static const struct {
+	const char *object, *template, *text;
+} templates[] = {
+	/* members */
+	{"{'a': 'x', 'n': 7, 'r': 4.6, 'o': {'p': {'q': 9}}}", "{a} {n} {r} {o/p/q}.", "x 7 5 9."},
+	{"{'a': null}", "{a} {b} {#a} {b/c} {a?none}{b?}", "- - 0 - none"},
+	{"{'a': 1, 'b': 2}", "{a packet}, {b packet}, {c packet}",
+		"1 packet, 2 packets, 0 packets"},
+	{"{'a': 0, 'b': 'x', 'c': false, 'd': ''}", "<[{a}][{#a}][ {b}][{b}{z}][{c}][{d}]>",
+		"<0 x>"},
+	{"{'a': 0.12345}", "{a:percent}", "12.3%"},
+	{"{'a': -1, 'b': 1}", "{a:node} {b:node} {c:node}", "- 1 0"},
+	{"{'t': 1700000000000000000}", "{t:time}", "2023-11-14 22:13:20"},
+	{"{'a': {'src': '2001:db8::1', 'src_port': 7}}", "{a/src:endpoint}", "[2001:db8::1]:7"},
+	/* what a flow takes */
+	{"{'match': {'port': 'p0', 'vlan': 7, 'src': '198.51.100.1', 'src_port': 1, "
+	 "'dst': '192.0.2.1', 'dst_port': 2}}",
+		"{:match}", "p0 vlan 7 198.51.100.1:1 > 192.0.2.1:2"},
+	{"{'match': {'port': 'p0', 'vlan': 0, 'dst': '2001:db8::1', 'dst_port': 2}}", "{:match}",
+		"p0 any > [2001:db8::1]:2"},
+	{"{'match': {'port': 'p0', 'vlan': 0, 'outer_vlan': 300, 'dst': '192.0.2.1', "
+	 "'dst_port': 2}}",
+		"{:match}", "p0 vlan 300.0 any > 192.0.2.1:2"},
+	{"{'rule': {'priority': 9, 'family': 6}}", "{:match}", "rule 9 IPv6 any > any"},
+	{"{'rule': {'priority': 9, 'port': 'p0', 'src': '192.0.2.0/24', "
+	 "'dst_ports': [5000, 5999]}}",
+		"{:match}", "rule 9 p0 192.0.2.0/24 > any:5000-5999"},
+	{"{'rule': {'priority': 9, 'vlan': 0, 'outer_vlan': 300, 'dst': '2001:db8::/32', "
+	 "'src_ports': [1, 1]}}",
+		"{:match}", "rule 9 outer-vlan 300 vlan 0 any:1 > 2001:db8::/32"},
+	{"{'rule': {'priority': 9, 'dst': '2001:db8::/32', 'dst_ports': [0, 0]}}", "{:match}",
+		"rule 9 any > [2001:db8::/32]:0"},
+	{"{'port': 5, 'dst': null}", "{:match}", "- any > -:0"},
+	/* tags, drops, policers */
+	{"{'vlan': 20, 'outer_vlan': 300}", "{:vlans}", "300.20"},
+	{"{'vlan': 20}", "{:vlans}", "20"},
+	{"{}", "{:vlans}", "-"},
+	{"{'d': {'a': 0, 'tx_full': 3, 'b': 0, 'no_buffer': 9000000000}}", "{d:drops}",
+		"tx_full=3 no_buffer=9000000000"},
+	{"{'d': {'a': 0}}", "{d:drops} {e:drops}", "- -"},
+	{"{'p': {'rate_bps': 64000, 'burst_bytes': 1}}", "{p:police}", "64 kbit/s, burst 1 byte"},
+	{"{'rate_bps': 2500000}", "{:police}", "2.5 Mbit/s"},
+	/* next hops that are not resolved */
+	{"{'vlan': 7, 'h': {'state': 'pending', 'reason': 'none'}}", "{h:pending}",
+		"pending: none; see 'ip -d link show type vlan'"},
+	{"{'h': {'state': 'pending', 'reason': 'none'}}", "{h:pending}", "pending: none"},
+	{"{'dst': '192.0.2.9', 'next_hop': {'state': 'pending', 'reason': 'none', 'netdev': 'p1'}}",
+		"{next_hop:pending}", "pending: none; see 'ip route get 192.0.2.9 oif p1'"},
+	{"{'next_hop': {'state': 'pending', 'reason': 'none', 'netdev': 'p1', "
+	 "'address': '192.0.2.8'}}",
+		"{next_hop:pending}", "pending: none; see 'ip neigh show 192.0.2.8 dev p1'"},
+};
+
+Test(text, templates)
 {
-	struct text text;
-	JSON(exact,
-		"{\"match\":{\"port\":\"p0\",\"vlan\":7,\"src\":\"198.51.100.1\",\"src_port\":1,"
-		"\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
-	JSON(listener,
-		"{\"match\":{\"port\":\"p0\",\"vlan\":0,\"dst\":\"2001:db8::1\",\"dst_port\":2}}");
-	JSON(stacked, "{\"match\":{\"port\":\"p0\",\"vlan\":0,\"outer_vlan\":300,"
-		      "\"dst\":\"192.0.2.1\",\"dst_port\":2}}");
+	setenv("TZ", "UTC", 1);
+	for (size_t i = 0; i < sizeof(templates) / sizeof(templates[0]); i++) {
+		char *source = strdup(templates[i].object);
+		struct text text;
+		json_t *object;
 
-	cr_assert_str_eq(text_match(&text, exact), "p0 vlan 7 198.51.100.1:1 > 192.0.2.1:2");
-	cr_assert_str_eq(text_match(&text, listener), "p0 any > [2001:db8::1]:2");
-	cr_assert_str_eq(text_match(&text, stacked), "p0 vlan 300.0 any > 192.0.2.1:2");
-	json_decref(exact);
-	json_decref(listener);
-	json_decref(stacked);
-}
-
-Test(text, rule)
-{
-	static const struct {
-		const char *rule;
-		const char *text;
-	} cases[] = {
-		{"\"family\":6", "rule 9 IPv6 any > any"},
-		{"\"port\":\"p0\",\"src\":\"192.0.2.0/24\",\"dst_ports\":[5000,5999]",
-			"rule 9 p0 192.0.2.0/24 > any:5000-5999"},
-		{"\"vlan\":0,\"outer_vlan\":300,\"dst\":\"2001:db8::/32\",\"src_ports\":[1,1]",
-			"rule 9 outer-vlan 300 vlan 0 any:1 > 2001:db8::/32"},
-		{"\"dst\":\"2001:db8::/32\",\"dst_ports\":[0,0]", "rule 9 any > [2001:db8::/32]:0"},
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct text text, source;
-
-		text_clear(&source);
-		text_add(&source, "{\"rule\":{\"priority\":9,%s}}", cases[i].rule);
-		JSON(flow, source.s);
-		cr_expect_str_eq(text_match(&text, flow), cases[i].text);
-		json_decref(flow);
+		for (char *quote = source; (quote = strchr(quote, '\'')) != NULL;)
+			*quote = '"';
+		object = json_loads(source, 0, NULL);
+		cr_assert_not_null(object, "%s", source);
+		cr_expect_str_eq(
+			text_members(&text, object, templates[i].template), templates[i].text);
+		json_decref(object);
+		free(source);
 	}
-}
-
-Test(text, vlans)
-{
-	struct text text;
-	JSON(both, "{\"vlan\":20,\"outer_vlan\":300}");
-	JSON(inner, "{\"vlan\":20}");
-
-	cr_assert_str_eq(text_vlans(&text, both), "300.20");
-	cr_assert_str_eq(text_vlans(&text, inner), "20");
-	cr_assert_str_eq(text_vlans(&text, NULL), "-");
-	json_decref(both);
-	json_decref(inner);
-}
-
-Test(text, drops_without_zeros)
-{
-	struct text text;
-	JSON(some, "{\"a\":0,\"tx_full\":3,\"b\":0,\"no_buffer\":9000000000}");
-	JSON(none, "{\"a\":0}");
-
-	cr_assert_str_eq(text_drops(&text, some), "tx_full=3 no_buffer=9000000000");
-	cr_assert_str_eq(text_drops(&text, none), "-");
-	cr_assert_str_eq(text_drops(&text, NULL), "-");
-	json_decref(some);
-	json_decref(none);
 }
 
 Test(text, members_of_the_wrong_kind_are_harmless)
 {
 	struct text text;
-	JSON(object, "{\"port\":5,\"dst\":null,\"n\":\"x\",\"zero\":0}");
+	JSON(object, "{\"port\":5,\"dst\":null,\"n\":\"x\"}");
 
 	cr_assert_str_eq(member_text(object, "port"), "-");
 	cr_assert_str_eq(member_text(NULL, "port"), "-");
 	cr_assert_eq(member_number(object, "n"), 0);
 	cr_assert_eq(member_number(NULL, "n"), 0);
-	cr_assert_str_eq(text_number(&text, object, "n", "keep"), "keep");
-	cr_assert_str_eq(text_number(&text, object, "zero", "-"), "0");
-	cr_assert_str_eq(text_match(&text, object), "- any > -:0");
-	cr_assert_str_eq(text_match(&text, NULL), "- any > -:0");
+	cr_assert_str_eq(text_members(&text, NULL, "{:match} {a/b?keep}"), "- any > -:0 keep");
+	cr_assert_str_eq(text_drops(&text, NULL), "-");
 	json_decref(object);
 }
 
@@ -113,7 +114,7 @@ Test(text, what_does_not_fit_is_cut)
 	cr_assert_eq(text.length, sizeof(text.s) - 1);
 }
 
-#define COLUMNS "ID,PACKETS>,DROPS"
+#define COLUMNS "ID={id}|PACKETS>={n}|DROPS={drops:drops}"
 
 /* Print and compare; the table is destroyed. */
 static void
@@ -150,6 +151,19 @@ Test(table, columns_are_as_wide_as_their_longest_cell)
 			    "a     1234567890  tx_full=1\n");
 }
 
+Test(table, rows_are_made_by_the_templates_of_columns)
+{
+	struct table *table = table_create(COLUMNS);
+	JSON(row, "{\"id\":\"cam1\",\"n\":7,\"drops\":{\"policed\":1}}");
+
+	table_row(table, row);
+	table_row(table, NULL);
+	expect_print(table, "ID    PACKETS  DROPS\n"
+			    "cam1        7  policed=1\n"
+			    "-           -  -\n");
+	json_decref(row);
+}
+
 Test(table, nothing_stands_behind_the_last_character)
 {
 	struct table *table = table_create(COLUMNS);
@@ -176,7 +190,7 @@ Test(table, an_unfinished_row_is_printed_as_far_as_it_goes)
 static struct table *
 wide_table(void)
 {
-	struct table *table = table_create("FLOW,TO,N>,COMMENT~");
+	struct table *table = table_create("FLOW|TO|N>|COMMENT~");
 
 	table_cell(table, "cam1");
 	table_cell(table, "p1 192.0.2.1:5004 > 192.0.2.9:5004");
