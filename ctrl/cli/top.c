@@ -4,13 +4,12 @@
  * scripts. Each reading is three or four short calls, whatever the number of flows: of these the
  * daemon sends only the rows that are shown.
  */
-#include <errno.h>
+#define NCURSES_NOMACROS
+#include <curses.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,170 +17,72 @@
 #include "cli/output.h"
 #include "cli/traffic.h"
 
-#define SCREEN_ROWS_MAX 500
-#define SCREEN_COLUMNS_MAX 500
+#define NO_MORE_KEYS (-2)
 
-enum screen_key {
-	SCREEN_KEY_NONE = 0, /* the time is over; or the size has changed: draw again */
-	SCREEN_KEY_END = -1, /* no more keys come */
-};
-
-#define ENTER "\033[?1049h\033[?25l\033[2J"
-#define LEAVE "\033[?25h\033[?1049l"
-
-static struct {
-	volatile sig_atomic_t active;
-	volatile sig_atomic_t resized;
-	struct termios before;
-	struct termios raw;
-	int rows;
-	int columns;
-	char shown[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX + 1]; /* [0] of a row: 1 + marked */
-	char wanted[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX + 1];
-} screen;
-
-/* What cannot be written to a terminal cannot be helped. */
-static void
-terminal_write(const char *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t written = write(STDOUT_FILENO, bytes, n);
-
-		if (written < 0 && errno != EINTR && errno != EAGAIN)
-			return;
-		if (written > 0) {
-			bytes += written;
-			n -= (size_t)written;
-		}
-	}
-}
+/* The signal that ends the program; 0: none yet. It comes while a key is waited for. */
+static volatile sig_atomic_t ended_by;
+static sigset_t signals_before;
 
 static void
-terminal_restore(void)
+signal_end(int number)
 {
-	if (!screen.active)
-		return;
-	screen.active = 0;
-	terminal_write(LEAVE, sizeof(LEAVE) - 1);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen.before);
+	ended_by = number;
 }
 
-static void
-terminal_take(void)
-{
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen.raw);
-	terminal_write(ENTER, sizeof(ENTER) - 1);
-	memset(screen.shown, 0, sizeof(screen.shown));
-	screen.resized = 1;
-	screen.active = 1;
-}
-
-/* Put the terminal back, then let the signal do what it does. */
-static void
-signal_pass(int number)
-{
-	const int error = errno;
-	struct sigaction usual = {.sa_handler = SIG_DFL}, ours;
-	sigset_t set;
-
-	terminal_restore();
-	sigaction(number, &usual, &ours);
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	raise(number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	/* Only a stop comes back, when it is over. */
-	sigaction(number, &ours, NULL);
-	terminal_take();
-	errno = error;
-}
-
-static void
-signal_resized(int number)
-{
-	(void)number;
-	screen.resized = 1;
-}
-
+/* -1: standard input or output is no terminal that can be drawn on. */
 static int
 screen_begin(void)
 {
-	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGABRT, SIGSEGV,
-		SIGBUS, SIGFPE, SIGTSTP};
-	struct sigaction pass = {.sa_handler = signal_pass};
-	struct sigaction resized = {.sa_handler = signal_resized};
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	struct sigaction end = {.sa_handler = signal_end};
+	sigset_t blocked;
 
-	if (!isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &screen.before) < 0)
+	if (!isatty(STDIN_FILENO) || newterm(NULL, stdout, stdin) == NULL)
 		return -1;
-	screen.raw = screen.before;
-	screen.raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-	screen.raw.c_cc[VMIN] = 1;
-	screen.raw.c_cc[VTIME] = 0;
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		sigaction(ends[i], &pass, NULL);
-	sigaction(SIGWINCH, &resized, NULL);
-	terminal_take();
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		sigaction(ends[i], &end, NULL);
+		sigaddset(&blocked, ends[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, &signals_before);
+	cbreak();
+	noecho();
+	curs_set(0);
+	nodelay(stdscr, TRUE);
 	return 0;
 }
 
+/* Put the terminal back, then let a signal that came do what it does. */
 static void
-screen_size(int *rows, int *columns)
+screen_end(void)
 {
-	struct winsize size = {0};
-
-	if (screen.resized || screen.rows == 0) {
-		screen.resized = 0;
-		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 ||
-			size.ws_col == 0)
-			size = (struct winsize){.ws_row = 24, .ws_col = 80};
-		screen.rows = size.ws_row < SCREEN_ROWS_MAX ? size.ws_row : SCREEN_ROWS_MAX;
-		screen.columns =
-			size.ws_col < SCREEN_COLUMNS_MAX ? size.ws_col : SCREEN_COLUMNS_MAX - 1;
-		memset(screen.shown, 0, sizeof(screen.shown));
+	endwin();
+	sigprocmask(SIG_SETMASK, &signals_before, NULL);
+	if (ended_by != 0) {
+		signal(ended_by, SIG_DFL);
+		raise(ended_by);
 	}
-	*rows = screen.rows;
-	*columns = screen.columns;
 }
 
+/* What is wider than the terminal is cut. */
 static void
 screen_row(int row, const char *text, bool marked)
 {
-	if (row < 0 || row >= screen.rows)
-		return;
-	snprintf(screen.wanted[row], (size_t)screen.columns + 2, "%c%s", marked ? 2 : 1, text);
+	attrset(marked ? A_REVERSE : A_NORMAL);
+	mvaddnstr(row, 0, text, (int)text_fit(text, (size_t)COLS));
 }
 
-/* Write the rows that differ from what the terminal has; those from `row` on are empty. */
-static void
-screen_show(int row)
-{
-	char bytes[SCREEN_COLUMNS_MAX + 64];
-
-	for (; row < screen.rows; row++)
-		screen_row(row, "", false);
-	for (row = 0; row < screen.rows; row++) {
-		const char *wanted = screen.wanted[row];
-		const bool marked = wanted[0] == 2;
-		int n;
-
-		if (strcmp(screen.shown[row], wanted) == 0)
-			continue;
-		n = snprintf(bytes, sizeof(bytes), "\033[%d;1H%s%s%s\033[K", row + 1,
-			marked ? "\033[7m" : "", wanted + 1, marked ? "\033[m" : "");
-		terminal_write(bytes, (size_t)n);
-		strcpy(screen.shown[row], wanted);
-	}
-}
-
+/* ERR: none came in that time, or the size has changed. */
 static int
 screen_key_wait(int milliseconds)
 {
+	const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	unsigned char key;
 
-	if (screen.resized || poll(&input, 1, milliseconds) <= 0)
-		return SCREEN_KEY_NONE;
-	return read(STDIN_FILENO, &key, 1) == 1 ? key : SCREEN_KEY_END;
+	ppoll(&input, 1, &time, &signals_before);
+	if (ended_by != 0 || (input.revents & (POLLHUP | POLLERR)) != 0)
+		return NO_MORE_KEYS;
+	return getch();
 }
 
 #define TOP_FILTER_MAX 65
@@ -274,10 +175,7 @@ static const char *const help[] = {
 static void
 live_look(struct top *top)
 {
-	int rows, columns;
-
-	screen_size(&rows, &columns);
-	top->n_rows = rows > ROWS_AROUND ? (unsigned)(rows - ROWS_AROUND) : 1;
+	top->n_rows = LINES > ROWS_AROUND ? (unsigned)(LINES - ROWS_AROUND) : 1;
 	top->troubled = top_look(top, &top->error) < 0;
 	top->next_ms = now_ms() + top->interval_ms;
 }
@@ -298,21 +196,19 @@ state_draw(const struct top *top)
 }
 
 static void
-rows_draw(const struct top *top, int rows, int columns)
+rows_draw(const struct top *top)
 {
 	const json_t *record = top->record;
-	const size_t width = columns > TOP_WIDTH_MIN ? (size_t)columns : TOP_WIDTH_MIN;
+	const size_t width = COLS > TOP_WIDTH_MIN ? (size_t)COLS : TOP_WIDTH_MIN;
 	const size_t n = json_array_size(json_object_get(record, "rows"));
 	struct text line;
 
-	for (size_t i = 0; i < n && (int)i < rows - ROWS_AROUND; i++) {
+	for (size_t i = 0; i < n && (int)i < LINES - ROWS_AROUND; i++) {
 		top_draw_row(&line, record, i, width);
 		screen_row((int)i + 3, line.s, false);
 	}
-	for (int row = (int)n + 3; row < rows - 1; row++)
-		screen_row(row, "", false);
 	top_draw_header(&line, record, width);
-	for (int column = (int)line.length; column < columns; column++)
+	while (line.length < (size_t)COLS && line.length + 1 < sizeof(line.s))
 		text_add(&line, " ");
 	screen_row(2, line.s, true);
 }
@@ -323,10 +219,9 @@ live_draw(const struct top *top)
 	const json_t *record = top->record;
 	const size_t n = json_array_size(json_object_get(record, "rows"));
 	const int n_help = (int)(sizeof(help) / sizeof(help[0]));
-	int rows, columns;
 	struct text line;
 
-	screen_size(&rows, &columns);
+	erase();
 	text_clear(&line);
 	if (record != NULL)
 		top_draw_totals(&line, record);
@@ -336,22 +231,22 @@ live_draw(const struct top *top)
 	state_draw(top);
 	if (top->helps) {
 		screen_row(2, "Keys", true);
-		for (int row = 3; row < rows - 1; row++)
-			screen_row(row, row - 3 < n_help ? help[row - 3] : "", false);
+		for (int row = 3; row < LINES - 1 && row - 3 < n_help; row++)
+			screen_row(row, help[row - 3], false);
 	} else if (record != NULL) {
-		rows_draw(top, rows, columns);
+		rows_draw(top);
 	}
 	text_clear(&line);
 	if (top->troubled)
 		text_add(&line, "%s", top->error.text);
-	else if (record != NULL && (int)n > rows - ROWS_AROUND)
-		text_add(
-			&line, "%zu rows, of which %d fit   ? help  q quit", n, rows - ROWS_AROUND);
+	else if (record != NULL && (int)n > LINES - ROWS_AROUND)
+		text_add(&line, "%zu rows, of which %d fit   ? help  q quit", n,
+			LINES - ROWS_AROUND);
 	else if (record != NULL)
 		text_add(&line, "%zu of %llu %s   ? help  q quit", n,
 			(unsigned long long)member_number(record, "of"), top_view_name(top->view));
-	screen_row(rows - 1, line.s, top->troubled);
-	screen_show(rows);
+	screen_row(LINES - 1, line.s, top->troubled);
+	refresh();
 }
 
 static void
@@ -413,7 +308,7 @@ command_key(struct top *top, int key)
 		top->helps = !top->helps;
 		break;
 	case 'q':
-	case SCREEN_KEY_END:
+	case NO_MORE_KEYS:
 		top->ends = true;
 		break;
 	default:
@@ -427,9 +322,9 @@ live_wait(struct top *top)
 	const int64_t left_ms = top->paused ? 60000 : top->next_ms - now_ms();
 	const int key = screen_key_wait(left_ms > 0 ? (int)left_ms : 0);
 
-	if (key == SCREEN_KEY_NONE)
+	if (key == ERR || key == KEY_RESIZE)
 		return;
-	if (top->types && key != SCREEN_KEY_END)
+	if (top->types && key != NO_MORE_KEYS)
 		filter_key(top, key);
 	else
 		command_key(top, key);
@@ -446,10 +341,8 @@ top_live(struct top *top)
 		return (int)error.status;
 	}
 	if (screen_begin() < 0) {
-		fprintf(stderr,
-			"sluicectl: top: standard input is no terminal (%s): --once "
-			"prints a table\n",
-			strerror(errno));
+		fprintf(stderr, "sluicectl: top: standard input is no terminal, or its type in "
+				"$TERM is unknown: --once prints a table\n");
 		return CLI_USAGE;
 	}
 	if (top->cli->client.timeout_ms > CALL_TIMEOUT_MS)
@@ -460,7 +353,7 @@ top_live(struct top *top)
 		live_draw(top);
 		live_wait(top);
 	}
-	terminal_restore();
+	screen_end();
 	return CLI_OK;
 }
 

@@ -10,28 +10,86 @@
 #include "base/escape.h"
 #include "cli/output.h"
 
-#define SORTS_MAX 5
+#define COLUMNS_MAX 9
 
-static const struct {
-	const char *name;
-	const char *sorts[SORTS_MAX];
-} views[TOP_VIEWS] = {
-	[TOP_FLOWS] = {"flows", {"pps", "bps", "drops", "packets"}},
-	[TOP_LEGS] = {"legs", {"pps", "bps", "drops", "packets"}},
-	[TOP_PORTS] = {"ports", {"name", "pps", "bps", "drops"}},
-	[TOP_WORKERS] = {"workers", {"name", "busy", "pps"}},
+enum column_kind {
+	COLUMN_NONE, /* past the last */
+	COLUMN_NAME, /* takes what is left over, shared between all of them */
+	COLUMN_NUMBER,
+	COLUMN_SHARE,
+	COLUMN_LINK,
+};
+
+struct column {
+	enum column_kind kind;
+	const char *title;
+	const char *member;
+	size_t width;
+	const char *sort; /* that orders by this column, the default first; NULL for none */
+};
+
+static const struct column columns[TOP_VIEWS][COLUMNS_MAX] =
+	{
+		[TOP_FLOWS] =
+			{
+				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
+				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
+				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
+			},
+		[TOP_LEGS] =
+			{
+				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
+				{COLUMN_NAME, "LEG", "leg", 8, NULL},
+				{COLUMN_NAME, "PORT", "port", 6, NULL},
+				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
+				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
+			},
+		[TOP_PORTS] =
+			{
+				{COLUMN_NAME, "PORT", "port", 8, "name"},
+				{COLUMN_LINK, "LINK", "link_up", 4, NULL},
+				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "rx_bps", 7, "bps"},
+				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "BIT/S", "tx_bps", 7, "bps"},
+				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
+				{COLUMN_NUMBER, "MISS/S", "missed_ps", 6, NULL},
+			},
+		[TOP_WORKERS] =
+			{
+				{COLUMN_NUMBER, "WORKER", "worker", 6, "name"},
+				{COLUMN_NUMBER, "CPU", "core", 4, NULL},
+				{COLUMN_SHARE, "BUSY %", "busy_share", 7, "busy"},
+				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
+				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, NULL},
+				{COLUMN_NUMBER, "CYCLES/PKT", "cycles_per_packet", 10, NULL},
+			},
 };
 
 const char *
 top_view_name(enum top_view view)
 {
-	return views[view].name;
+	static const char *const names[TOP_VIEWS] = {"flows", "legs", "ports", "workers"};
+
+	return names[view];
 }
 
 const char *
 top_sort_name(enum top_view view, size_t i)
 {
-	return i < SORTS_MAX ? views[view].sorts[i] : NULL;
+	const struct column *column = columns[view];
+
+	for (; column->kind != COLUMN_NONE; column++) {
+		if (column->sort != NULL && i-- == 0)
+			return column->sort;
+	}
+	return NULL;
 }
 
 void
@@ -266,7 +324,7 @@ top_record(const struct top_sample *before, const struct top_sample *after, enum
 	}
 	dropped = drops_sum(rates);
 	record = json_pack("{s:s, s:s, s:O, s:I, s:{s:I, s:I, s:O, s:O, s:O, s:O, s:I}, s:I, s:o}",
-		"view", views[view].name, "sort", sort, "time_ns",
+		"view", top_view_name(view), "sort", sort, "time_ns",
 		json_object_get(rates, "time_ns"), "period_ms", (json_int_t)(elapsed_ns / 1000000),
 		"totals", "flows", (json_int_t)n_flows, "legs",
 		(json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
@@ -304,68 +362,6 @@ top_record_filter(json_t *record, const char *text)
 	}
 	json_object_set_new(record, "rows", left);
 }
-
-#define COLUMNS_MAX 9
-
-enum column_kind {
-	COLUMN_NONE, /* past the last */
-	COLUMN_NAME, /* takes what is left over, shared between all of them */
-	COLUMN_NUMBER,
-	COLUMN_SHARE,
-	COLUMN_LINK,
-};
-
-struct column {
-	enum column_kind kind;
-	const char *title;
-	const char *member;
-	size_t width;
-	const char *sort; /* that orders by this column; NULL for none */
-};
-
-static const struct column columns[TOP_VIEWS][COLUMNS_MAX] =
-	{
-		[TOP_FLOWS] =
-			{
-				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
-				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
-				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
-			},
-		[TOP_LEGS] =
-			{
-				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
-				{COLUMN_NAME, "LEG", "leg", 8, NULL},
-				{COLUMN_NAME, "PORT", "port", 6, NULL},
-				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
-				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
-			},
-		[TOP_PORTS] =
-			{
-				{COLUMN_NAME, "PORT", "port", 8, "name"},
-				{COLUMN_LINK, "LINK", "link_up", 4, NULL},
-				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "rx_bps", 7, "bps"},
-				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "tx_bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "MISS/S", "missed_ps", 6, NULL},
-			},
-		[TOP_WORKERS] =
-			{
-				{COLUMN_NUMBER, "WORKER", "worker", 6, "name"},
-				{COLUMN_NUMBER, "CPU", "core", 4, NULL},
-				{COLUMN_SHARE, "BUSY %", "busy_share", 7, "busy"},
-				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, NULL},
-				{COLUMN_NUMBER, "CYCLES/PKT", "cycles_per_packet", 10, NULL},
-			},
-};
 
 void
 top_number(uint64_t number, char *text)

@@ -31,7 +31,8 @@ change_options(struct cli *cli, const struct arguments *arguments, json_t *begin
 	if (within != NULL) {
 		if (duration_parse(within, &number) < 0)
 			return cli_usage(cli,
-				"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or 5m",
+				"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or "
+				"5m",
 				within);
 		json_object_set_new(commit, "confirm_within_s", json_integer((json_int_t)number));
 	}
