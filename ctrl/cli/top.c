@@ -95,7 +95,7 @@ struct top {
 	unsigned interval_ms;
 	unsigned n_rows; /* that are wanted */
 	char filter[TOP_FILTER_MAX];
-	struct top_sample sample; /* the last one */
+	json_t *sample; /* the last one; NULL: none yet */
 	json_t *record; /* NULL: there was no look before the last, or the daemon was restarted */
 	/* at a terminal */
 	int64_t next_ms; /* when to look again, CLOCK_MONOTONIC */
@@ -118,36 +118,43 @@ top_sort(const struct top *top)
 	return top_sort_name(top->view, top->sorts[top->view]);
 }
 
+/* Add the reply to a call to a sample. false: there was none, and *error is set. */
+static bool
+sample_add(const struct top *top, json_t *sample, const char *member, const char *method,
+	json_t *params, struct client_error *error)
+{
+	json_t *reply = client_call(&top->cli->client, method, params, error);
+
+	return reply != NULL && json_object_set_new(sample, member, reply) == 0;
+}
+
 static int
 top_look(struct top *top, struct client_error *error)
 {
-	struct client *client = &top->cli->client;
 	const bool of_flows = top->view == TOP_FLOWS || top->view == TOP_LEGS;
 	/* The drawn rows, or all that there may be when a filter is to choose among them. */
 	const unsigned limit = top->filter[0] != '\0' || top->n_rows > ROWS_MAX ? ROWS_MAX
 			       : top->n_rows < 1				? 1
 										: top->n_rows;
-	struct top_sample now = {0};
+	json_t *now = json_object();
 
-	if (of_flows)
-		now.top = client_call(client, "counters.top",
-			json_pack("{s:s, s:s, s:i}", "of", top_view_name(top->view), "by",
-				top_sort(top), "limit", (int)limit),
-			error);
-	if ((of_flows && now.top == NULL) ||
-		!(now.counters = client_call(client, "counters.get", json_object(), error)) ||
-		!(now.info = client_call(client, "system.info", json_object(), error)) ||
-		!(now.ports = client_call(client, "port.list", json_object(), error))) {
-		top_sample_fini(&now);
+	if ((of_flows && !sample_add(top, now, "top", "counters.top",
+				 json_pack("{s:s, s:s, s:i}", "of", top_view_name(top->view), "by",
+					 top_sort(top), "limit", (int)limit),
+				 error)) ||
+		!sample_add(top, now, "counters", "counters.get", json_object(), error) ||
+		!sample_add(top, now, "info", "system.info", json_object(), error) ||
+		!sample_add(top, now, "ports", "port.list", json_object(), error)) {
+		json_decref(now);
 		return -1;
 	}
 	json_decref(top->record);
 	top->record = NULL;
-	if (top->sample.counters != NULL)
-		top->record = top_record(&top->sample, &now, top->view, top_sort(top));
+	if (top->sample != NULL)
+		top->record = top_record(top->sample, now, top->view, top_sort(top));
 	if (top->record != NULL)
 		top_record_filter(top->record, top->filter);
-	top_sample_fini(&top->sample);
+	json_decref(top->sample);
 	top->sample = now;
 	return 0;
 }
@@ -462,7 +469,7 @@ top(struct cli *cli, const struct arguments *arguments)
 	else if (exit_code == CLI_OK)
 		exit_code = top_live(&top);
 	json_decref(top.record);
-	top_sample_fini(&top.sample);
+	json_decref(top.sample);
 	return exit_code;
 }
 

@@ -92,16 +92,6 @@ top_sort_name(enum top_view view, size_t i)
 	return NULL;
 }
 
-void
-top_sample_fini(struct top_sample *sample)
-{
-	json_decref(sample->counters);
-	json_decref(sample->info);
-	json_decref(sample->ports);
-	json_decref(sample->top);
-	*sample = (struct top_sample){0};
-}
-
 /*
  * How much a member grew, a second; 0 for one that went back. 128 bits, as 100 Gbit/s for a minute
  * would overflow 64.
@@ -165,8 +155,9 @@ ports_sum(const json_t *counters)
 	return sum;
 }
 
-json_t *
-traffic_rates(const json_t *before, const json_t *after)
+/* Add to a row or record what went through, by its counters; true: one of them went back. */
+static bool
+rates_add(json_t *row, const json_t *before, const json_t *after, uint64_t elapsed_ns)
 {
 	static const struct {
 		const char *counter, *rate;
@@ -177,19 +168,28 @@ traffic_rates(const json_t *before, const json_t *after)
 		{"tx_packets", "tx_pps", 1},
 		{"tx_bytes", "tx_bps", 8},
 	};
+	bool back = false;
+
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		const char *counter = rates[i].counter;
+
+		back |= member_number(after, counter) < member_number(before, counter);
+		json_object_set_new(row, rates[i].rate,
+			json_integer(
+				member_rate(before, after, counter, rates[i].scale, elapsed_ns)));
+	}
+	return back;
+}
+
+json_t *
+traffic_rates(const json_t *before, const json_t *after)
+{
 	json_t *was = ports_sum(before), *is = ports_sum(after), *drops = json_object(), *count;
 	json_t *record = json_pack("{s:I}", "time_ns", (json_int_t)member_number(after, "time_ns"));
 	bool back = read_ns(after) <= read_ns(before);
 	const char *reason;
 
-	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-		const char *counter = rates[i].counter;
-
-		back |= member_number(is, counter) < member_number(was, counter);
-		json_object_set_new(record, rates[i].rate,
-			json_integer(member_rate(was, is, counter, rates[i].scale,
-				read_ns(after) - read_ns(before))));
-	}
+	back |= rates_add(record, was, is, read_ns(after) - read_ns(before));
 	json_object_foreach (json_object_get(is, "drops"), reason, count) {
 		const json_int_t n =
 			json_integer_value(count) -
@@ -213,46 +213,42 @@ static json_t *
 port_row(const json_t *before, const json_t *after, const json_t *port, uint64_t elapsed_ns)
 {
 	json_t *dropped_before = drops_sum(before), *dropped = drops_sum(after);
-	json_t *row = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "port",
-		member_text(after, "name"), "link_up",
-		json_is_true(json_object_get(port, "link_up")), "rx_pps",
-		member_rate(before, after, "rx_packets", 1, elapsed_ns), "rx_bps",
-		member_rate(before, after, "rx_bytes", 8, elapsed_ns), "tx_pps",
-		member_rate(before, after, "tx_packets", 1, elapsed_ns), "tx_bps",
-		member_rate(before, after, "tx_bytes", 8, elapsed_ns), "drops_ps",
-		member_rate(dropped_before, dropped, "drops", 1, elapsed_ns), "drops",
-		(json_int_t)member_number(dropped, "drops"), "missed_ps",
-		member_rate(json_object_get(before, "nic"), json_object_get(after, "nic"), "missed",
-			1, elapsed_ns));
+	json_t *row = json_pack("{s:s, s:b}", "port", member_text(after, "name"), "link_up",
+		json_is_true(json_object_get(port, "link_up")));
 
+	rates_add(row, before, after, elapsed_ns);
+	json_object_update_new(
+		row, json_pack("{s:I, s:I, s:I}", "drops_ps",
+			     member_rate(dropped_before, dropped, "drops", 1, elapsed_ns), "drops",
+			     (json_int_t)member_number(dropped, "drops"), "missed_ps",
+			     member_rate(json_object_get(before, "nic"),
+				     json_object_get(after, "nic"), "missed", 1, elapsed_ns)));
 	json_decref(dropped_before);
 	json_decref(dropped);
 	return row;
 }
 
+/* How much one counter grew while another did. */
 static double
-share(uint64_t part, uint64_t whole)
+share(const json_t *before, const json_t *after, const char *part, const char *whole)
 {
-	return whole ? (double)part / (double)whole : 0;
+	const uint64_t grown = member_number(after, whole) - member_number(before, whole);
+
+	return grown ? (double)(member_number(after, part) - member_number(before, part)) /
+			       (double)grown
+		     : 0;
 }
 
 static json_t *
 worker_row(const json_t *before, const json_t *after, uint64_t elapsed_ns)
 {
-	const uint64_t packets =
-		member_number(after, "rx_packets") - member_number(before, "rx_packets");
-	const uint64_t busy_ns = member_number(after, "busy_ns") - member_number(before, "busy_ns");
-	const uint64_t total_ns =
-		member_number(after, "total_ns") - member_number(before, "total_ns");
-	const uint64_t cycles =
-		member_number(after, "busy_cycles") - member_number(before, "busy_cycles");
-
 	return json_pack("{s:I, s:I, s:f, s:I, s:I, s:f}", "worker",
 		(json_int_t)member_number(after, "worker"), "core",
-		(json_int_t)member_number(after, "core"), "busy_share", share(busy_ns, total_ns),
-		"rx_pps", member_rate(before, after, "rx_packets", 1, elapsed_ns), "tx_pps",
+		(json_int_t)member_number(after, "core"), "busy_share",
+		share(before, after, "busy_ns", "total_ns"), "rx_pps",
+		member_rate(before, after, "rx_packets", 1, elapsed_ns), "tx_pps",
 		member_rate(before, after, "tx_packets", 1, elapsed_ns), "cycles_per_packet",
-		share(cycles, packets));
+		share(before, after, "busy_cycles", "rx_packets"));
 }
 
 /* The number that decides where a row of ports or workers stands. */
@@ -289,27 +285,28 @@ rows_sort(json_t *rows, const char *sort)
 }
 
 json_t *
-top_record(const struct top_sample *before, const struct top_sample *after, enum top_view view,
-	const char *sort)
+top_record(const json_t *before, const json_t *after, enum top_view view, const char *sort)
 {
-	const json_t *flows = json_object_get(after->info, "flows");
+	const char *from = view == TOP_PORTS ? "counters" : "info";
+	const char *of = view == TOP_PORTS ? "ports" : "workers";
+	const json_t *were = json_object_get(json_object_get(before, from), of);
+	const json_t *are = json_object_get(json_object_get(after, from), of);
+	const json_t *info = json_object_get(after, "info"), *top = json_object_get(after, "top");
+	const json_t *flows = json_object_get(info, "flows");
 	const uint64_t n_flows = member_number(json_object_get(flows, "ipv4"), "installed") +
 				 member_number(json_object_get(flows, "ipv6"), "installed");
-	const json_t *ports = json_object_get(after->ports, "ports"), *are, *were;
-	json_t *rates = traffic_rates(before->counters, after->counters);
+	const json_t *ports = json_object_get(json_object_get(after, "ports"), "ports");
+	const json_t *counters = json_object_get(after, "counters");
+	const json_t *counters_before = json_object_get(before, "counters");
+	const uint64_t elapsed_ns = read_ns(counters) - read_ns(counters_before);
+	json_t *rates = traffic_rates(counters_before, counters);
 	json_t *record, *rows, *dropped, *item;
-	uint64_t elapsed_ns;
 	size_t i;
 
 	if (rates == NULL)
 		return NULL;
-	elapsed_ns = read_ns(after->counters) - read_ns(before->counters);
-	are = view == TOP_PORTS ? json_object_get(after->counters, "ports")
-				: json_object_get(after->info, "workers");
-	were = view == TOP_PORTS ? json_object_get(before->counters, "ports")
-				 : json_object_get(before->info, "workers");
 	if (view == TOP_FLOWS || view == TOP_LEGS) {
-		rows = json_incref(json_object_get(after->top, "rows"));
+		rows = json_incref(json_object_get(top, "rows"));
 	} else {
 		rows = json_array();
 		json_array_foreach (are, i, item) {
@@ -327,13 +324,12 @@ top_record(const struct top_sample *before, const struct top_sample *after, enum
 		"view", top_view_name(view), "sort", sort, "time_ns",
 		json_object_get(rates, "time_ns"), "period_ms", (json_int_t)(elapsed_ns / 1000000),
 		"totals", "flows", (json_int_t)n_flows, "legs",
-		(json_int_t)member_number(after->info, "flow_legs"), "rx_pps",
+		(json_int_t)member_number(info, "flow_legs"), "rx_pps",
 		json_object_get(rates, "rx_pps"), "rx_bps", json_object_get(rates, "rx_bps"),
 		"tx_pps", json_object_get(rates, "tx_pps"), "tx_bps",
 		json_object_get(rates, "tx_bps"), "drops_ps",
 		member_rate(NULL, dropped, "drops", 1, elapsed_ns), "of",
-		(json_int_t)(after->top ? member_number(after->top, "total")
-					: json_array_size(rows)),
+		(json_int_t)(top != NULL ? member_number(top, "total") : json_array_size(rows)),
 		"rows", rows);
 	if (record == NULL)
 		cli_out_of_memory();

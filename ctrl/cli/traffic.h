@@ -34,22 +34,12 @@ const char *top_view_name(enum top_view view);
 /* What a view may be sorted by, the default first; NULL past the last. */
 const char *top_sort_name(enum top_view view, size_t i);
 
-/* Replies of one moment. References are the holder's; all NULL: none yet. */
-struct top_sample {
-	json_t *counters; /* counters.get */
-	json_t *info; /* system.info */
-	json_t *ports; /* port.list */
-	json_t *top; /* counters.top; NULL for ports and workers */
-};
-
-void top_sample_fini(struct top_sample *sample);
-
 /*
- * The record of what happened between two samples of one daemon. New reference; NULL when nothing
- * can be said: counters or clock went back.
+ * The record of what happened between two samples of one daemon, each {"counters", "info", "ports",
+ * "top"}: replies of counters.get, system.info, port.list and, but for ports and workers,
+ * counters.top. New reference; NULL when nothing can be said: counters or clock went back.
  */
-json_t *top_record(const struct top_sample *before, const struct top_sample *after,
-	enum top_view view, const char *sort);
+json_t *top_record(const json_t *before, const json_t *after, enum top_view view, const char *sort);
 
 /* Leave only rows one of whose names has this text in it; "" leaves all. */
 void top_record_filter(json_t *record, const char *text);
