@@ -48,10 +48,8 @@ plan_declare(struct batch *batch, struct cli *cli, const struct arguments *argum
 	int exit_code;
 
 	json_object_set_new(options, "declare", json_true());
-	exit_code = batch_begin(
-		batch, cli, files, arguments_value(arguments, "prune") != NULL, options);
-	if (exit_code == CLI_OK)
-		exit_code = batch_put(batch, "declare", flow_files_flows(files));
+	exit_code = batch_begin(batch, cli, files, "declare", flow_files_flows(files), options);
+	batch->prune = arguments_value(arguments, "prune") != NULL;
 	return exit_code;
 }
 
@@ -75,7 +73,6 @@ plan(struct cli *cli, const struct arguments *arguments)
 	if (plan != NULL) {
 		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
 		cli_end(cli, plan, CLI_OK);
-		batch_abort(&batch);
 	}
 	flow_files_destroy(files);
 	return exit_code;
@@ -247,8 +244,6 @@ validate(struct cli *cli, const struct arguments *arguments)
 		exit_code = plan_declare(&batch, cli, arguments, files, json_object());
 	if (asked && exit_code == CLI_OK) {
 		reply = batch_plan(&batch, 0, 1, &exit_code);
-		if (reply != NULL)
-			batch_abort(&batch);
 		json_decref(reply);
 	}
 	if (exit_code == CLI_OK && cli->json) {

@@ -433,9 +433,7 @@ flows_batch(struct cli *cli, const struct arguments *arguments, const char *memb
 	int exit_code = change_options(cli, arguments, begin, commit);
 
 	if (exit_code == CLI_OK)
-		exit_code = batch_begin(&batch, cli, NULL, false, json_incref(begin));
-	if (exit_code == CLI_OK)
-		exit_code = batch_put(&batch, member, items);
+		exit_code = batch_begin(&batch, cli, NULL, member, items, json_incref(begin));
 	if (exit_code == CLI_OK) {
 		result = batch_commit(
 			&batch, json_incref(commit), json_array_size(items), &exit_code);

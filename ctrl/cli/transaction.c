@@ -224,35 +224,26 @@ batch_call(
 }
 
 int
-batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, bool prune,
-	json_t *options)
+batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files,
+	const char *member, const json_t *items, json_t *options)
 {
-	json_t *result;
-	int exit_code;
+	const size_t n = json_array_size(items);
+	struct client_error error;
+	struct progress progress;
+	json_t *params, *result;
+	int exit_code = CLI_OK;
+	uint64_t limit;
 
-	*batch = (struct batch){.cli = cli, .files = files, .prune = prune, .member = ""};
+	*batch = (struct batch){.cli = cli, .files = files, .member = member, .items = items};
 	result = batch_call(batch, "txn.begin", options, 0, &exit_code);
 	if (result == NULL)
 		return exit_code;
 	snprintf(batch->txn, sizeof(batch->txn), "%s", member_text(result, "txn"));
 	json_decref(result);
-	return CLI_OK;
-}
-
-int
-batch_put(struct batch *batch, const char *member, const json_t *items)
-{
-	const uint64_t limit = message_bytes(batch->cli);
-	const size_t n = json_array_size(items);
-	struct client_error error;
-	struct progress progress;
-	json_t *params, *result;
-
-	batch->member = member;
-	batch->items = items;
+	limit = message_bytes(cli);
 	batch->put_bytes = limit < PUT_BYTES ? limit : PUT_BYTES;
 	progress_begin(&progress, "sending flows", n);
-	for (size_t first = 0, end; first < n; first = end) {
+	for (size_t first = 0, end; first < n && exit_code == CLI_OK; first = end) {
 		json_t *part = json_array();
 
 		end = first + put_length(items, first, batch->put_bytes);
@@ -261,16 +252,16 @@ batch_put(struct batch *batch, const char *member, const json_t *items)
 		params = json_pack("{s:s, s:o}", "txn", batch->txn, member, part);
 		if (params == NULL)
 			cli_out_of_memory();
-		result = client_call(&batch->cli->client, "txn.put", params, &error);
-		json_decref(result);
+		result = client_call(&cli->client, "txn.put", params, &error);
+		progress_at(&progress, end);
 		if (result == NULL) {
 			progress_end(&progress);
-			return batch_refused(batch, &error, first);
+			exit_code = batch_refused(batch, &error, first);
 		}
-		progress_at(&progress, end);
+		json_decref(result);
 	}
 	progress_end(&progress);
-	return CLI_OK;
+	return exit_code;
 }
 
 json_t *
@@ -288,16 +279,6 @@ batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_c
 {
 	json_object_set_new(options, "txn", json_string(batch->txn));
 	return batch_call(batch, "txn.commit", options, changes, exit_code);
-}
-
-void
-batch_abort(struct batch *batch)
-{
-	json_t *params = json_pack("{s:s}", "txn", batch->txn), *result;
-	struct client_error error;
-
-	result = client_call(&batch->cli->client, "txn.abort", params, &error);
-	json_decref(result);
 }
 
 bool
@@ -436,25 +417,20 @@ diff_summary_print(const json_t *plan, FILE *out)
 {
 	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
 	const json_t *bytes = json_object_get(plan, "table_bytes");
-	const uint64_t generation = member_number(plan, "generation");
 	const uint64_t added = member_number(flows, "added");
-	const uint64_t changed = member_number(flows, "changed");
 	const uint64_t removed = member_number(flows, "removed");
 	const uint64_t alone = member_number(flows, "left_alone");
 	const uint64_t adopted = member_number(flows, "adopted");
 	const uint64_t stay = member_number(flows, "unchanged") + adopted;
-	const uint64_t now = changed + removed + stay + alone;
-	struct text table_now, table_then;
+	const uint64_t now = member_number(flows, "changed") + removed + stay + alone;
+	struct text text, then;
 
-	if (diff_size(plan) == 0)
-		line_print(out, FIELD_INDENT, 0,
-			"No changes to generation %" PRIu64 ": %" PRIu64 " stay%s", generation,
-			stay, stay == 1 ? "s" : "");
-	else
-		line_print(out, FIELD_INDENT, 0,
-			"Plan for generation %" PRIu64 ": %" PRIu64 " to add, %" PRIu64
-			" to change, %" PRIu64 " to remove, %" PRIu64 " stay%s",
-			generation, added, changed, removed, stay, stay == 1 ? "s" : "");
+	text_members(&text, plan,
+		diff_size(plan) == 0 ? "No changes to generation {#generation}: "
+				     : "Plan for generation {#generation}: {#flows/added} to add, "
+				       "{#flows/changed} to change, {#flows/removed} to remove, ");
+	line_print(
+		out, FIELD_INDENT, 0, "%s%" PRIu64 " stay%s", text.s, stay, stay == 1 ? "s" : "");
 	if (adopted > 0)
 		fprintf(out, "  %" PRIu64 " of those that stay become%s declared\n", adopted,
 			adopted == 1 ? "s" : "");
@@ -467,7 +443,7 @@ diff_summary_print(const json_t *plan, FILE *out)
 		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64
 		", table %s -> %s",
 		now, now + added - removed, member_number(legs, "now"), member_number(legs, "then"),
-		text_bytes(&table_now, bytes, "now"), text_bytes(&table_then, bytes, "then"));
+		text_bytes(&text, bytes, "now"), text_bytes(&then, bytes, "then"));
 }
 
 int

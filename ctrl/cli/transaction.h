@@ -45,26 +45,22 @@ struct flow_files;
 struct batch {
 	struct cli *cli;
 	bool prune; /* a plan removes flows that were not declared, too */
-	const struct flow_files *files; /* that the flows come from; NULL: no files */
+	const struct flow_files *files; /* that the items come from; NULL: no files */
 	char txn[72];
-	const char *member; /* of the items put; borrowed */
-	const json_t *items; /* borrowed: they stay as long as the batch is used */
+	const char *member; /* of txn.put; borrowed */
+	const json_t *items; /* borrowed */
 	uint64_t put_bytes; /* that one message may have */
 	bool plan_is_old; /* the commit was refused, as it would not do any more what was planned */
 };
 
 /*
- * Begin. `options` are further members of txn.begin, as "declare" and "if_generation"; taken over.
- * The transaction lives as long as the connection, or until it is committed or aborted.
+ * Begin a transaction and send all items of an array as the member ("declare", "install" ...) of as
+ * many txn.put as it takes. `options` are further members of txn.begin, as "declare" and
+ * "if_generation"; taken over. The transaction lives as long as the connection, or until it is
+ * committed. CLI_OK, or the exit code after having said what is wrong.
  */
-int batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files, bool prune,
-	json_t *options);
-
-/*
- * Send all items of an array as the member ("declare", "install" ...) of as many txn.put as it
- * takes. Once a batch.
- */
-int batch_put(struct batch *batch, const char *member, const json_t *items);
+int batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files,
+	const char *member, const json_t *items, json_t *options);
 
 /* A page of the plan of a struct batch; a plan_page_fn. */
 json_t *batch_plan(void *batch, uint64_t after, uint64_t limit, int *exit_code);
@@ -75,9 +71,6 @@ json_t *batch_plan(void *batch, uint64_t after, uint64_t limit, int *exit_code);
  * plans again, or gives up.
  */
 json_t *batch_commit(struct batch *batch, json_t *options, uint64_t changes, int *exit_code);
-
-/* Nothing is to become of it. Silent. */
-void batch_abort(struct batch *batch);
 
 /* Is {member: items} more than one message of the daemon holds? */
 bool batch_needed(struct cli *cli, const json_t *items);
