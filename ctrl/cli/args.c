@@ -16,7 +16,6 @@
 #include "base/addr.h"
 #include "base/escape.h"
 #include "cli/output.h"
-#include "schema/documents.h"
 #include "schema/schema.h"
 
 #define OPTIONS_MAX 64 /* of a command, with those of the program */
