@@ -30,10 +30,8 @@
 #include "monitor/monitor.h"
 #include "net/netlink.h"
 #include "rpc/audit.h"
-#include "rpc/event_methods.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
-#include "rpc/txn_methods.h"
 #include "schema/schema.h"
 
 #define N_SIGNALS 3
@@ -52,9 +50,7 @@ struct daemon {
 	struct flows flows;
 	struct confirm confirm; /* of the unconfirmed generation */
 	struct restored restored;
-	struct transactions transactions;
 	struct monitor monitor;
-	struct event_feed *feed;
 	struct methods_context context;
 	struct audit *audit;
 	struct rpc_service *service;
@@ -272,11 +268,8 @@ service_create(struct daemon *daemon)
 		.flows = &daemon->flows,
 		.store = daemon->store,
 		.confirm = &daemon->confirm,
-		.transactions = &daemon->transactions,
 		.restored = &daemon->restored,
 		.monitor = &daemon->monitor,
-		.feed = daemon->feed,
-		.log_lines_lost = log_lines_lost,
 		.started_s = clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S,
 	};
 	daemon->service = methods_service_create(&daemon->context);
@@ -300,7 +293,6 @@ server_create(struct daemon *daemon)
 			.waiting_bytes = config->max_waiting_bytes},
 		.access = &config->access,
 		.tls = config->tls.listen[0] ? &config->tls : NULL,
-		.warn = log_warned,
 	};
 
 	daemon->server = rpc_server_create(daemon->base, &server, daemon->service, &daemon->fault);
@@ -362,14 +354,8 @@ daemon_run(struct daemon *daemon)
 		goto err_attached;
 	if (daemon_restore_flows(daemon) < 0)
 		goto err_watchers;
-	transactions_init(&daemon->transactions, daemon->flows.commits);
-	daemon->feed = event_feed_create(daemon->base, &daemon->monitor.events, &daemon->ports);
-	if (!daemon->feed) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for events");
-		goto err_watchers;
-	}
 	if (service_create(daemon) < 0)
-		goto err_feed;
+		goto err_watchers;
 	if (server_create(daemon) < 0)
 		goto err_service;
 	if (dp_start(daemon->dp, error, sizeof(error)) < 0) {
@@ -381,11 +367,8 @@ daemon_run(struct daemon *daemon)
 err_server:
 	rpc_server_destroy(daemon->server);
 	commits_finish(daemon->flows.commits); /* what was under way is durable, if unanswered */
-	transactions_fini(&daemon->transactions);
 err_service:
 	rpc_service_destroy(daemon->service);
-err_feed:
-	event_feed_destroy(daemon->feed);
 err_watchers:
 	monitor_fini(&daemon->monitor);
 err_attached:

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
+
 #include "base/escape.h"
 #include "base/json.h"
 #include "store/files.h"
@@ -88,12 +90,11 @@ audit_what(const json_t *params)
 #define DIRECTORY_MODE 0750
 
 struct audit {
-	char *path;
+	const char *path; /* borrowed */
 	int fd;
 	audit_warn_fn warn;
 	void *warn_arg;
-	char *waiting; /* what could not be written, from the first missing byte on */
-	size_t n_waiting; /* bytes */
+	struct evbuffer *waiting; /* what could not be written, from the first missing byte on */
 };
 
 static void
@@ -122,12 +123,13 @@ audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *f
 	char why[FILE_WHY_MAX];
 
 	if (audit)
-		audit->path = strdup(path);
-	if (!audit || !audit->path) {
+		audit->waiting = evbuffer_new();
+	if (!audit || !audit->waiting) {
 		free(audit);
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the audit log");
 		return NULL;
 	}
+	audit->path = path;
 	audit->warn = warn;
 	audit->warn_arg = warn_arg;
 	audit->fd = log_open(path, why, sizeof(why));
@@ -141,22 +143,13 @@ audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *f
 	return audit;
 }
 
-/* Write what waits. 0, or a negative errno with the rest still waiting. */
+/* Write what waits, mostly with one write(2). 0, or a negative errno with the rest waiting. */
 static int
 waiting_write(struct audit *audit)
 {
-	while (audit->n_waiting) {
-		ssize_t written = write(audit->fd, audit->waiting, audit->n_waiting);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
+	while (evbuffer_get_length(audit->waiting) > 0)
+		if (evbuffer_write(audit->waiting, audit->fd) < 0 && errno != EINTR)
 			return -errno;
-		audit->n_waiting -= (size_t)written;
-		memmove(audit->waiting, audit->waiting + written, audit->n_waiting);
-	}
-	free(audit->waiting);
-	audit->waiting = NULL;
 	return 0;
 }
 
@@ -165,12 +158,11 @@ audit_close(struct audit *audit)
 {
 	if (!audit)
 		return;
-	if (audit->waiting && waiting_write(audit) < 0)
-		audit_warn(audit, "never written", audit->waiting);
+	if (audit->fd >= 0 && waiting_write(audit) < 0 && evbuffer_add(audit->waiting, "", 1) == 0)
+		audit_warn(audit, "never written", (char *)evbuffer_pullup(audit->waiting, -1));
 	if (audit->fd >= 0)
 		close(audit->fd);
-	free(audit->waiting);
-	free(audit->path);
+	evbuffer_free(audit->waiting);
 	free(audit);
 }
 
@@ -194,7 +186,7 @@ audit_reopen(struct audit *audit)
 int
 audit_ready(struct audit *audit, struct fault *fault)
 {
-	int rc = audit && audit->waiting ? waiting_write(audit) : 0;
+	int rc = audit ? waiting_write(audit) : 0;
 
 	if (rc == 0)
 		return 0;
@@ -203,35 +195,23 @@ audit_ready(struct audit *audit, struct fault *fault)
 		strerror(-rc));
 }
 
-/* Write a line, which is taken over, or keep it; done: something was done. */
+/* Write a line, or keep it; done: something was done. */
 static void
-line_write(struct audit *audit, char *line, bool done)
+line_write(struct audit *audit, const char *line, bool done)
 {
-	const size_t bytes = strlen(line);
-	ssize_t written = -1;
-	char *joined;
+	const size_t bytes = strlen(line) + 1;
+	const bool waits = evbuffer_get_length(audit->waiting) > 0;
+	int rc = -ENOSPC; /* of those before this one, mostly */
 
-	line[bytes] = '\n'; /* in place of the terminator */
-	errno = ENOSPC; /* of those before this one, mostly */
-	if (!audit->waiting)
-		written = write(audit->fd, line, bytes + 1);
-	if (written == (ssize_t)bytes + 1) {
-		free(line);
+	if (done || !waits)
+		rc = evbuffer_add_printf(audit->waiting, "%s\n", line) < 0 ? -ENOMEM
+									   : waiting_write(audit);
+	if (rc == 0)
 		return;
-	}
-	line[bytes] = '\0';
-	audit_warn(audit, written < 0 ? strerror(errno) : "cut short", line);
+	audit_warn(audit, strerror(-rc), line);
 	/* Of what was refused nothing has to be kept, unless half of it is in the file. */
-	joined = done || written > 0 ? realloc(audit->waiting, audit->n_waiting + bytes + 2) : NULL;
-	if (joined) {
-		line[bytes] = '\n';
-		written = written < 0 ? 0 : written;
-		memcpy(joined + audit->n_waiting, line + written, bytes + 1 - (size_t)written);
-		audit->n_waiting += bytes + 1 - (size_t)written;
-		joined[audit->n_waiting] = '\0';
-		audit->waiting = joined;
-	}
-	free(line);
+	if (!done && !waits && evbuffer_get_length(audit->waiting) == bytes)
+		evbuffer_drain(audit->waiting, bytes);
 }
 
 static json_t *
@@ -305,4 +285,5 @@ audit_call(struct audit *audit, const struct actor *actor, const char *method, j
 		line_write(audit, safe, result != NULL);
 	else
 		audit_warn(audit, "no memory for the line of", method);
+	free(safe);
 }

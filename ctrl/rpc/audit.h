@@ -25,8 +25,8 @@ struct audit;
 typedef void (*audit_warn_fn)(void *arg, const char *text);
 
 /*
- * Open the log at path (mode 0640), whose directory is made if its parent is there. NULL with
- * *fault set when it cannot be written.
+ * Open the log at path (mode 0640; borrowed), whose directory is made if its parent is there. NULL
+ * with *fault set when it cannot be written.
  */
 struct audit *audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault);
 

@@ -36,8 +36,6 @@ static void on_turn(void *arg);
 
 struct rpc_service {
 	json_t *document;
-	char *document_text; /* compact */
-	size_t document_bytes;
 	unsigned n_refs; /* one, and one of each call that is not answered yet */
 	struct audit *audit;
 	LIST_HEAD(, rpc_call) waiting; /* for a turn, or for their client to read */
@@ -244,76 +242,38 @@ text_free(const void *text, size_t bytes, void *arg)
 	free(arg);
 }
 
-/* A handed-over text costs a chain of its own, so that small ones are copied into shared ones. */
-static int
-value_write(json_t *value, struct evbuffer *output)
-{
-	struct json_writer writer;
-	size_t bytes = 0;
-	char *text;
-	int rc = -1;
-
-	json_writer_init(&writer);
-	json_write_value(&writer, value);
-	text = json_writer_take(&writer, &bytes);
-
-	if (bytes > TEXT_COPIED_MAX &&
-		evbuffer_add_reference(output, text, bytes, text_free, text) == 0)
-		return 0;
-	if (text)
-		rc = evbuffer_add(output, text, bytes);
-	free(text);
-	return rc;
-}
-
-/* A member of the reply, whose value may be the document, or an id that is large. */
-static int
-member_write(
-	const struct rpc_service *service, const char *name, json_t *value, struct evbuffer *output)
-{
-	if (evbuffer_add_printf(output, "\"%s\":", name) < 0)
-		return -1;
-	if (value == service->document)
-		return evbuffer_add_reference(
-			output, service->document_text, service->document_bytes, NULL, NULL);
-	if (strcmp(name, "id") == 0 && id_is_large(value))
-		return evbuffer_add(
-			output, json_string_value(value) + 1, json_string_length(value) - 1);
-	return value_write(value, output);
-}
-
-static int
-members_write(const struct rpc_service *service, json_t *message, struct evbuffer *output)
-{
-	const char *name, *comma = "{";
-	json_t *value;
-
-	json_object_foreach (message, name, value) {
-		if (evbuffer_add(output, comma, 1) < 0 ||
-			member_write(service, name, value, output) < 0)
-			return -1;
-		comma = ",";
-	}
-	return evbuffer_add(output, "}", 1);
-}
-
 int
-rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
-	const char *after, struct evbuffer *output)
+rpc_message_write(const char *before, json_t *message, const char *after, struct evbuffer *output)
 {
-	const bool is_special = json_object_get(message, "result") == service->document ||
-				id_is_large(json_object_get(message, "id"));
+	const json_t *id = json_object_get(message, "id");
+	struct json_writer writer;
+	char large_id[32] = "", *text;
+	size_t bytes;
 	int rc;
 
-	rc = evbuffer_add(output, before, strlen(before));
-	if (rc == 0 && is_special)
-		rc = members_write(service, message, output);
-	else if (rc == 0)
-		rc = value_write(message, output);
-	if (rc == 0)
-		rc = evbuffer_add(output, after, strlen(after));
+	if (id_is_large(id)) {
+		snprintf(large_id, sizeof(large_id), ",\"id\":%s}", json_string_value(id) + 1);
+		json_object_del(message, "id");
+	}
+	json_writer_init(&writer);
+	json_write_value(&writer, message);
+	text = json_writer_take(&writer, &bytes);
 	json_decref(message);
-	return rc < 0 ? -ENOMEM : 0;
+	if (!text)
+		return -ENOMEM;
+	bytes -= large_id[0] != '\0'; /* in place of the bracket */
+	rc = evbuffer_add(output, before, strlen(before));
+	/* A handed-over text costs a chain of its own: small ones are copied into shared ones. */
+	if (rc == 0 && bytes > TEXT_COPIED_MAX &&
+		evbuffer_add_reference(output, text, bytes, text_free, text) == 0) {
+		text = NULL;
+	} else if (rc == 0) {
+		rc = evbuffer_add(output, text, bytes);
+	}
+	free(text);
+	if (rc < 0 || evbuffer_add_printf(output, "%s%s", large_id, after) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 static json_t *
@@ -371,10 +331,6 @@ rpc_service_create(json_t *document, const struct rpc_method *methods, size_t n_
 		return NULL;
 	service->document = json_incref(document);
 	service->n_refs = 1;
-	service->document_text = json_dumps(document, JSON_COMPACT);
-	if (!service->document_text)
-		goto err;
-	service->document_bytes = strlen(service->document_text);
 	if (json_array_size(json_object_get(document, "methods")) != n_bound ||
 		method_bind(service, DISCOVER, discover, service))
 		goto err;
@@ -396,7 +352,6 @@ rpc_service_unref(struct rpc_service *service)
 	for (size_t i = 0; i < service->n_methods; i++)
 		schema_destroy(service->methods[i].params_schema);
 	json_decref(service->document);
-	free(service->document_text);
 	free(service);
 }
 
@@ -452,6 +407,7 @@ struct rpc_call {
 	const struct bound_method *method; /* its */
 	json_t *what; /* it is about, for the audit log; NULL: it is not logged */
 	struct rpc_turn turn; /* of the session's user */
+	struct rpc_watch watch; /* until the client reads, or has gone */
 	rpc_session_fn run; /* what to do in it */
 	void *run_arg;
 	bool inside; /* its method has not returned yet */
@@ -603,13 +559,11 @@ call_end(struct rpc_call *call)
 	}
 	json_decref(call->message);
 	if (call->tree_bytes)
-		rpc_user_bytes_remove(rpc_session_user(call->session), call->tree_bytes);
+		rpc_user_bytes_change(rpc_session_user(call->session), 0, call->tree_bytes);
 	rpc_session_unref(call->session);
 	rpc_service_unref(call->service);
 	free(call);
 }
-
-static void session_drained(void *arg);
 
 static void
 on_turn(void *arg)
@@ -618,8 +572,7 @@ on_turn(void *arg)
 
 	LIST_REMOVE(call, waiting);
 	rpc_turn_cancel(&call->turn);
-	rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
-	rpc_session_unwatch(call->session, RPC_SESSION_CLOSED, session_drained, call);
+	rpc_session_unwatch(call->session, &call->watch);
 	call->run(call->run_arg);
 }
 
@@ -654,8 +607,7 @@ session_drained(void *arg)
 {
 	struct rpc_call *call = arg;
 
-	rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
-	rpc_session_unwatch(call->session, RPC_SESSION_CLOSED, session_drained, call);
+	rpc_session_unwatch(call->session, &call->watch);
 	if (!rpc_turn_ask(&call->turn))
 		on_turn(call);
 }
@@ -665,12 +617,8 @@ static bool
 drain_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
 	if (call->service->destroyed || !rpc_session_full(call->session) ||
-		rpc_session_watch(call->session, RPC_SESSION_DRAINED, session_drained, call) < 0)
+		rpc_session_watch(call->session, &call->watch) < 0)
 		return false;
-	if (rpc_session_watch(call->session, RPC_SESSION_CLOSED, session_drained, call) < 0) {
-		rpc_session_unwatch(call->session, RPC_SESSION_DRAINED, session_drained, call);
-		return false;
-	}
 	call_wait(call, run, arg);
 	return true;
 }
@@ -762,66 +710,54 @@ batch_count(struct rpc_call *call, struct fault *fault)
 	if (!call->batch || !user)
 		return 0;
 	call->tree_bytes = tree_bytes(call->message);
-	rpc_user_bytes_add(user, call->tree_bytes);
+	rpc_user_bytes_change(user, call->tree_bytes, 0);
 	return rpc_user_check(user, fault);
 }
 
 size_t
-rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
-	rpc_reply_fn reply, void *arg)
+rpc_service_call(struct rpc_service *service, struct rpc_session *session, const char *text,
+	size_t bytes, rpc_reply_fn reply, void *arg)
 {
-	const size_t n_requests = json_is_array(message) ? json_array_size(message) : 1;
+	json_error_t error;
+	json_t *message = rpc_message_load(text, bytes, &error);
+	const bool batch = json_is_array(message);
+	const size_t n_requests = batch ? json_array_size(message) : 1;
 	struct rpc_call *call = NULL;
 	struct fault fault;
 
-	if (!n_requests)
+	if (!message)
+		fault_set(&fault, FAULT_PARSE, "", "not JSON: line %d, column %d: %s", error.line,
+			error.column, error.text);
+	else if (!n_requests)
 		fault_set(&fault, FAULT_INVALID_REQUEST, "",
 			"found an empty batch, expected a request in it");
-	else if (json_is_array(message) && n_requests > RPC_BATCH_MAX)
+	else if (batch && n_requests > RPC_BATCH_MAX)
 		fault_set(&fault, FAULT_LIMIT, "", "batch of %zu requests, expected at most %d",
 			n_requests, RPC_BATCH_MAX);
 	else if (!(call = calloc(1, sizeof(*call))))
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
 	if (!call) {
+		json_decref(message);
 		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
 		return 1;
 	}
 	*call = (struct rpc_call){
 		.service = service,
 		.session = rpc_session_ref(session),
-		.message = json_incref(message),
-		.batch = json_is_array(message),
+		.message = message,
+		.batch = batch,
 		.n_requests = n_requests,
 		.reply = reply,
 		.arg = arg,
 		.turn = {.user = rpc_session_user(session), .run = on_turn, .arg = call},
+		.watch = {.closed = session_drained, .drained = session_drained, .arg = call},
 	};
 	service->n_refs++;
 	if (batch_count(call, &fault) < 0) {
 		call->only = rpc_error_reply(NULL, &fault);
 		call_end(call);
-		return n_requests;
+	} else {
+		call_go_on(call);
 	}
-	call_go_on(call);
-	return n_requests;
-}
-
-size_t
-rpc_service_call_text(struct rpc_service *service, struct rpc_session *session, const char *text,
-	size_t bytes, rpc_reply_fn reply, void *arg)
-{
-	json_error_t error;
-	json_t *message = rpc_message_load(text, bytes, &error);
-	struct fault fault;
-	size_t n_requests;
-
-	if (!message) {
-		fault_set(&fault, FAULT_PARSE, "", "not JSON: line %d, column %d: %s", error.line,
-			error.column, error.text);
-		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
-		return 1;
-	}
-	n_requests = rpc_service_call(service, session, message, reply, arg);
-	json_decref(message);
 	return n_requests;
 }

@@ -74,8 +74,6 @@ struct rpc_service;
  * Bind every method of an OpenRPC document to a function. rpc.discover is answered by the service
  * itself and has no entry. document gets a reference of its own. NULL: a method of the document
  * has no entry or no "x-role", an entry has no method or comes twice, or memory is short.
- *
- * All functions of this header: control thread.
  */
 struct rpc_service *rpc_service_create(
 	json_t *document, const struct rpc_method *methods, size_t n_methods, void *ctx);
@@ -98,12 +96,10 @@ json_t *rpc_error_reply(json_t *id, const struct fault *fault);
 struct evbuffer;
 
 /*
- * Append the message, which is taken over, as compact JSON between the two texts. The result of
- * rpc.discover is not copied, but refers to the text of the service, which must outlive the output.
- * 0 or -ENOMEM.
+ * Append the message, which is taken over, as compact JSON between the two texts. 0 or -ENOMEM.
  */
-int rpc_message_write(const struct rpc_service *service, const char *before, json_t *message,
-	const char *after, struct evbuffer *output);
+int rpc_message_write(
+	const char *before, json_t *message, const char *after, struct evbuffer *output);
 
 enum rpc_reply_part {
 	RPC_REPLY_PART, /* the next reply of a batch; more may come */
@@ -114,17 +110,12 @@ enum rpc_reply_part {
 typedef void (*rpc_reply_fn)(void *arg, json_t *reply, enum rpc_reply_part part);
 
 /*
- * Answer one message, a request or a batch, of that session. message is borrowed for the time of
- * the call, and gets a reference when it is deferred; its params may get defaults. reply is called
- * exactly once with RPC_REPLY_END, and for the requests of a batch with RPC_REPLY_PART before:
- * before this returns, or later when a method defers; not at all when the session is closed by
- * then. Returns the number of requests in the message, at least 1.
+ * Answer one message of that session, a request or a batch; the text need not be JSON. reply is
+ * called exactly once with RPC_REPLY_END, and for the requests of a batch with RPC_REPLY_PART
+ * before: before this returns, or later when a method defers; not at all when the session is closed
+ * by then. Returns the number of requests in the message, at least 1.
  */
-size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, json_t *message,
-	rpc_reply_fn reply, void *arg);
-
-/* The same for a text that is still to be parsed; it need not be JSON. */
-size_t rpc_service_call_text(struct rpc_service *service, struct rpc_session *session,
-	const char *text, size_t bytes, rpc_reply_fn reply, void *arg);
+size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, const char *text,
+	size_t bytes, rpc_reply_fn reply, void *arg);
 
 #endif

@@ -1,87 +1,189 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Events and punted packets by the page, and events as notifications. Notifications are sent in
- * rounds of a timer that is due at once: the loop serves sockets between two rounds, so neither
- * many events nor many subscribers delay other clients.
+ * Events and punted packets by the page, and events as notifications, which are sent in turns of
+ * the subscriber's user. For a client that does not read, events wait in the ring, as many as it
+ * asked for; a gap says how many it has missed.
  */
-#include "rpc/event_methods.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/escape.h"
-#include "monitor/events.h"
-#include "rpc/encode.h"
 #include "rpc/methods.h"
 
-struct sequence_page {
-	uint64_t first;
-	uint64_t end; /* one past the last */
-	uint64_t lost; /* before the first */
-};
-
-/*
- * Which entries to answer with, out of a ring of `size` whose newest is `last`. -1 with *fault set
- * when `after` is of no entry that ever was: the reader has outlived a restart.
- */
-static int
-sequence_page_read(const json_t *params, uint64_t last, unsigned size, struct sequence_page *page,
-	struct fault *fault)
+static json_t *
+flow_event_encode(const struct event_entry *entry)
 {
-	const uint64_t after = param_number(params, "after");
-	const uint64_t limit = param_number(params, "limit");
+	json_t *json = json_pack("{s:s}", "flow", entry->flow.id);
 
-	if (after > last)
-		return fault_set(fault, FAULT_NOT_FOUND, "/after",
-			"found %" PRIu64 ", expected at most %" PRIu64
-			", the last since sluiced started; begin again with 0",
-			after, last);
-	page->first = sequence_first(last, size, after, &page->lost);
-	page->end = last - page->first + 1 > limit ? page->first + limit : last + 1;
-	return 0;
-}
-
-#define ROUND_EVENTS_MAX 512 /* sent in one round, in about three milliseconds */
-#define TURN_EVENTS_MAX 16 /* and to one subscriber at a time */
-
-struct subscriber {
-	TAILQ_ENTRY(subscriber) link;
-	struct event_feed *feed;
-	struct rpc_session *session;
-	bool waiting; /* for the client to read */
-	struct event_reader reader;
-};
-
-struct event_feed {
-	struct events *events;
-	const struct ports *ports;
-	struct event *round;
-	TAILQ_HEAD(, subscriber) subscribers; /* whose turn is next comes first */
-	size_t n_subscribers;
-};
-
-static void
-round_plan(void *arg)
-{
-	const struct event_feed *feed = arg;
-	const struct timeval at_once = {0};
-
-	if (feed->n_subscribers > 0 && !evtimer_pending(feed->round, NULL))
-		evtimer_add(feed->round, &at_once);
+	if (entry->kind == EVENT_FLOW_LATCHED)
+		json_object_update_new(
+			json, latched_encode(entry->flow.family, &entry->flow.latched));
+	else if (entry->flow.counted)
+		json_object_update_new(json, flow_counters_encode(&entry->flow.counters));
+	return json;
 }
 
 static json_t *
-gap_encode(const struct subscriber *subscriber)
+neighbour_encode(const struct event_neighbour *neighbour, const struct ports *ports)
 {
-	return json_pack("{s:I, s:I, s:s, s:I}", "sequence",
-		(json_int_t)subscriber->reader.position, "time_ns",
-		(json_int_t)clock_read_ns(CLOCK_REALTIME), "event", "gap", "lost",
-		(json_int_t)subscriber->reader.lost);
+	static const uint8_t none[6];
+	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
+	const bool known = memcmp(neighbour->mac, none, sizeof(none)) != 0;
+
+	address_format(neighbour->family, neighbour->address, address);
+	mac_format(neighbour->mac, mac);
+	return json_pack("{s:s, s:s, s:s*}", "port", ports->info[neighbour->port].name, "next_hop",
+		address, "mac", known ? mac : NULL);
 }
+
+static json_t *
+fields_encode(const char *fields)
+{
+	json_t *list = json_array();
+
+	while (*fields != '\0') {
+		const size_t length = strcspn(fields, ",");
+
+		json_array_append_new(list, json_stringn(fields, length));
+		fields += length + (fields[length] == ',');
+	}
+	return list;
+}
+
+static json_t *
+changed_encode(const struct event_changed *changed)
+{
+	return json_pack("{s:s, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:o}", "flow", changed->id,
+		"generation", (json_int_t)changed->generation, "actor",
+		actor_encode(changed->who, changed->via, changed->uid), "method", changed->method,
+		"legs_joined", (json_int_t)changed->joined, "legs_left", (json_int_t)changed->left,
+		"legs_changed", (json_int_t)changed->changed, "leg",
+		changed->leg[0] ? changed->leg : NULL, "fields", fields_encode(changed->fields));
+}
+
+static json_t *
+commit_encode(const struct event_commit *commit)
+{
+	return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I}", "generation",
+		(json_int_t)commit->generation, "actor",
+		actor_encode(commit->who, commit->via, commit->uid), "method", commit->text,
+		"added", (json_int_t)commit->added, "changed", (json_int_t)commit->changed,
+		"removed", (json_int_t)commit->removed);
+}
+
+static json_t *
+rollback_encode(const struct event_commit *commit)
+{
+	return json_pack("{s:I, s:I, s:s*}", "generation", (json_int_t)commit->generation,
+		commit->returns == STORE_RETURN_OF ? "of" : "to", (json_int_t)commit->returned,
+		"reason", commit->text[0] ? commit->text : NULL);
+}
+
+static json_t *
+rollback_failed_encode(const struct event_rollback_failed *failed)
+{
+	return json_pack("{s:I, s:s*, s:s}", "of", (json_int_t)failed->of, "flow",
+		failed->flow[0] ? failed->flow : NULL, "reason", failed->reason);
+}
+
+/* Whose overload it is: a member named after the kind of it, or none. */
+static json_t *
+subject_encode(const struct event_overload *overload, const struct ports *ports)
+{
+	switch (overload->cause) {
+	case OVERLOAD_WORKER_BUSY:
+		return json_pack("{s:i, s:b, s:f}", "worker", overload->index, "over",
+			overload->over, "busy_share", (double)overload->amount / 1000);
+	case OVERLOAD_RX_MISSED:
+	case OVERLOAD_RX_NO_BUFFER:
+	case OVERLOAD_PUNTS_LOST:
+		return json_pack("{s:s, s:I}", "port", ports->info[overload->index].name, "packets",
+			(json_int_t)overload->amount);
+	case OVERLOAD_WORKER_LATE:
+		break;
+	}
+	return json_pack("{s:I}", "commits", (json_int_t)overload->amount);
+}
+
+static json_t *
+overload_encode(const struct event_overload *overload, const struct ports *ports)
+{
+	static const char *const causes[] = {
+		[OVERLOAD_WORKER_BUSY] = "worker_busy",
+		[OVERLOAD_WORKER_LATE] = "worker_late",
+		[OVERLOAD_RX_MISSED] = "rx_missed",
+		[OVERLOAD_RX_NO_BUFFER] = "rx_no_buffer",
+		[OVERLOAD_PUNTS_LOST] = "punts_lost",
+	};
+	json_t *json = json_pack("{s:s, s:I}", "cause", causes[overload->cause], "period_ms",
+		(json_int_t)(overload->period_ns / 1000000));
+
+	json_object_update_new(json, subject_encode(overload, ports));
+	return json;
+}
+
+static json_t *
+more_encode(const struct event_entry *entry, const struct ports *ports)
+{
+	switch (entry->kind) {
+	case EVENT_PORT_UP:
+	case EVENT_PORT_DOWN:
+		return json_pack("{s:s}", "port", ports->info[entry->port].name);
+	case EVENT_NEIGHBOUR_LOST:
+	case EVENT_NEIGHBOUR_RESOLVED:
+		return neighbour_encode(&entry->neighbour, ports);
+	case EVENT_FLOW_CHANGED:
+		return changed_encode(&entry->changed);
+	case EVENT_COMMIT:
+		return commit_encode(&entry->commit);
+	case EVENT_ROLLBACK:
+		return rollback_encode(&entry->commit);
+	case EVENT_ROLLBACK_FAILED:
+		return rollback_failed_encode(&entry->rollback_failed);
+	case EVENT_OVERLOAD:
+		return overload_encode(&entry->overload, ports);
+	default:
+		return flow_event_encode(entry);
+	}
+}
+
+/* {"sequence", "time_ns", "event"} and what events of that kind say beside it. */
+static json_t *
+event_encode(const struct event_entry *entry, const struct ports *ports)
+{
+	json_t *event = json_pack("{s:I, s:I, s:s}", "sequence", (json_int_t)entry->sequence,
+		"time_ns", (json_int_t)entry->time_ns, "event", events_kind_name(entry->kind));
+
+	json_object_update_new(event, more_encode(entry, ports));
+	return event;
+}
+
+static int
+after_check(uint64_t after, uint64_t last, const char *remedy, struct fault *fault)
+{
+	if (after <= last)
+		return 0;
+	return fault_set(fault, FAULT_NOT_FOUND, "/after",
+		"found %" PRIu64 ", expected at most %" PRIu64
+		", the last since sluiced started; %s",
+		after, last, remedy);
+}
+
+#define TURN_EVENTS_MAX 16 /* sent to a subscriber, before others have their turns */
+
+struct subscriber {
+	LIST_ENTRY(subscriber) link;
+	const struct methods_context *context;
+	struct rpc_session *session;
+	struct rpc_watch watch;
+	struct rpc_turn turn;
+	bool waiting; /* for the client to read */
+	struct event_reader reader;
+};
 
 /* False: not now, because the client has to read first or memory is short. */
 static bool
@@ -91,7 +193,7 @@ event_notify(struct subscriber *subscriber, json_t *event)
 
 	if (!event)
 		return false;
-	rc = rpc_session_notify(subscriber->session, EVENT_FEED_METHOD, event);
+	rc = rpc_session_notify(subscriber->session, "event", event);
 	subscriber->waiting = rc == -ENOBUFS;
 	return rc == 0;
 }
@@ -100,54 +202,47 @@ event_notify(struct subscriber *subscriber, json_t *event)
 static bool
 next_notify(struct subscriber *subscriber)
 {
-	const struct event_feed *feed = subscriber->feed;
+	const struct methods_context *context = subscriber->context;
 	struct event_reader *reader = &subscriber->reader;
-	const struct event_entry *entry = event_reader_next(reader, feed->events);
+	const struct event_entry *entry = event_reader_next(reader, &context->monitor->events);
 
 	if (reader->lost > 0) {
-		if (!event_notify(subscriber, gap_encode(subscriber)))
+		if (!event_notify(
+			    subscriber, json_pack("{s:I, s:I, s:s, s:I}", "sequence",
+						(json_int_t)reader->position, "time_ns",
+						(json_int_t)clock_read_ns(CLOCK_REALTIME), "event",
+						"gap", "lost", (json_int_t)reader->lost)))
 			return false;
 		reader->lost = 0;
 	}
-	if (!entry || !event_notify(subscriber, event_encode(entry, feed->ports)))
+	if (!entry || !event_notify(subscriber, event_encode(entry, context->flows->ports)))
 		return false;
 	event_reader_consume(reader, entry);
 	return true;
 }
 
-/* Returns how many events were sent. */
-static unsigned
-turn_run(struct subscriber *subscriber)
+static void
+subscriber_run(void *arg)
 {
+	struct subscriber *subscriber = arg;
 	unsigned n = 0;
 
 	while (!subscriber->waiting && n < TURN_EVENTS_MAX && next_notify(subscriber))
 		n++;
-	return n;
+	if (n == TURN_EVENTS_MAX)
+		rpc_turn_ask(&subscriber->turn);
 }
 
-/* A turn for each subscriber, or for as many as the round has time for. */
 static void
-round_run(evutil_socket_t fd, short what, void *arg)
+event_raised(void *arg)
 {
-	struct event_feed *feed = arg;
-	size_t left = feed->n_subscribers;
-	unsigned n_sent = 0;
-	bool more = false;
+	const struct methods_context *context = arg;
+	struct subscriber *subscriber;
 
-	(void)fd;
-	(void)what;
-	for (; left > 0 && n_sent < ROUND_EVENTS_MAX; left--) {
-		struct subscriber *subscriber = TAILQ_FIRST(&feed->subscribers);
-		const unsigned n = turn_run(subscriber);
-
-		TAILQ_REMOVE(&feed->subscribers, subscriber, link);
-		TAILQ_INSERT_TAIL(&feed->subscribers, subscriber, link);
-		n_sent += n;
-		more |= n == TURN_EVENTS_MAX;
+	LIST_FOREACH (subscriber, &context->subscribers, link) {
+		if (!subscriber->waiting)
+			rpc_turn_ask(&subscriber->turn);
 	}
-	if (more || left > 0)
-		round_plan(feed);
 }
 
 static void
@@ -156,7 +251,7 @@ client_reads(void *arg)
 	struct subscriber *subscriber = arg;
 
 	subscriber->waiting = false;
-	round_plan(subscriber->feed);
+	rpc_turn_ask(&subscriber->turn);
 }
 
 static void
@@ -164,46 +259,19 @@ subscriber_destroy(void *arg)
 {
 	struct subscriber *subscriber = arg;
 
-	TAILQ_REMOVE(&subscriber->feed->subscribers, subscriber, link);
-	subscriber->feed->n_subscribers--;
+	rpc_turn_cancel(&subscriber->turn);
+	rpc_session_unwatch(subscriber->session, &subscriber->watch);
+	LIST_REMOVE(subscriber, link);
 	free(subscriber);
 }
 
-struct event_feed *
-event_feed_create(struct event_base *base, struct events *events, const struct ports *ports)
-{
-	struct event_feed *feed = calloc(1, sizeof(*feed));
-
-	if (!feed)
-		return NULL;
-	feed->round = evtimer_new(base, round_run, feed);
-	if (!feed->round) {
-		free(feed);
-		return NULL;
-	}
-	feed->events = events;
-	feed->ports = ports;
-	TAILQ_INIT(&feed->subscribers);
-	events_observe(events, round_plan, feed);
-	return feed;
-}
-
-void
-event_feed_destroy(struct event_feed *feed)
-{
-	if (!feed)
-		return;
-	events_observe(feed->events, NULL, NULL);
-	event_free(feed->round);
-	free(feed);
-}
-
+/* The subscriber of that session; NULL: it has not subscribed. */
 static struct subscriber *
-subscriber_find(const struct event_feed *feed, const struct rpc_session *session)
+subscriber_find(const struct methods_context *context, const struct rpc_session *session)
 {
 	struct subscriber *subscriber;
 
-	TAILQ_FOREACH (subscriber, &feed->subscribers, link) {
+	LIST_FOREACH (subscriber, &context->subscribers, link) {
 		if (subscriber->session == session)
 			break;
 	}
@@ -211,75 +279,27 @@ subscriber_find(const struct event_feed *feed, const struct rpc_session *session
 }
 
 static struct subscriber *
-subscriber_create(struct event_feed *feed, struct rpc_session *session)
+subscriber_create(struct methods_context *context, struct rpc_session *session)
 {
 	struct subscriber *subscriber = calloc(1, sizeof(*subscriber));
 
 	if (!subscriber)
 		return NULL;
-	subscriber->feed = feed;
-	subscriber->session = session;
-	if (rpc_session_watch(session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber) < 0)
-		goto err_free;
-	if (rpc_session_watch(session, RPC_SESSION_DRAINED, client_reads, subscriber) < 0)
-		goto err_close;
-	TAILQ_INSERT_TAIL(&feed->subscribers, subscriber, link);
-	feed->n_subscribers++;
-	return subscriber;
-
-err_close:
-	rpc_session_unwatch(session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber);
-err_free:
-	free(subscriber);
-	return NULL;
-}
-
-int
-event_feed_subscribe(struct event_feed *feed, struct rpc_session *session, uint32_t kinds,
-	uint64_t queue, uint64_t after, struct fault *fault)
-{
-	struct subscriber *subscriber = subscriber_find(feed, session);
-
-	if (!subscriber)
-		subscriber = subscriber_create(feed, session);
-	if (!subscriber)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the subscription");
-	event_reader_init(&subscriber->reader, feed->events, kinds, queue, after);
-	round_plan(feed);
-	return 0;
-}
-
-bool
-event_feed_unsubscribe(struct event_feed *feed, const struct rpc_session *session)
-{
-	struct subscriber *subscriber = subscriber_find(feed, session);
-
-	if (!subscriber)
-		return false;
-	rpc_session_unwatch(
-		subscriber->session, RPC_SESSION_CLOSED, subscriber_destroy, subscriber);
-	rpc_session_unwatch(subscriber->session, RPC_SESSION_DRAINED, client_reads, subscriber);
-	subscriber_destroy(subscriber);
-	return true;
-}
-
-static json_t *
-event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	const struct methods_context *context = ctx;
-	const struct events *events = &context->monitor->events;
-	struct sequence_page page;
-	json_t *list;
-	uint64_t i;
-
-	(void)call;
-	if (sequence_page_read(params, events->last, EVENTS_MAX, &page, fault) < 0)
+	*subscriber = (struct subscriber){
+		.context = context,
+		.session = session,
+		.watch = {.closed = subscriber_destroy, .drained = client_reads, .arg = subscriber},
+		.turn = {.user = rpc_session_user(session),
+			.run = subscriber_run,
+			.arg = subscriber},
+	};
+	if (rpc_session_watch(session, &subscriber->watch) < 0) {
+		free(subscriber);
 		return NULL;
-	list = json_array();
-	for (i = page.first; i < page.end; i++)
-		json_array_append_new(
-			list, event_encode(events_get(events, i), context->flows->ports));
-	return json_pack("{s:o, s:I}", "events", list, "lost", (json_int_t)page.lost);
+	}
+	LIST_INSERT_HEAD(&context->subscribers, subscriber, link);
+	events_observe(&context->monitor->events, event_raised, context);
+	return subscriber;
 }
 
 /* The bits of an array of names, which the schema has checked; all without one. */
@@ -302,44 +322,52 @@ kinds_read(const json_t *names)
 	return kinds;
 }
 
+/* In place of what the session had subscribed to. */
 static json_t *
 events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
-	const uint64_t last = context->monitor->events.last;
+	struct methods_context *context = ctx;
+	struct events *events = &context->monitor->events;
+	struct rpc_session *session = rpc_call_session(call);
 	const json_t *named = json_object_get(params, "after");
-	const uint64_t after = named ? (uint64_t)json_integer_value(named) : last;
-	const uint64_t queue = param_number(params, "queue");
+	const uint64_t after = named ? (uint64_t)json_integer_value(named) : events->last;
+	struct subscriber *subscriber;
 
-	if (after > last) {
-		fault_set(fault, FAULT_NOT_FOUND, "/after",
-			"found %" PRIu64 ", expected at most %" PRIu64
-			", the last since sluiced started; leave it out to begin now",
-			after, last);
+	if (after_check(after, events->last, "leave it out to begin now", fault) < 0)
+		return NULL;
+	subscriber = subscriber_find(context, session);
+	if (!subscriber)
+		subscriber = subscriber_create(context, session);
+	if (!subscriber) {
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the subscription");
 		return NULL;
 	}
-	if (event_feed_subscribe(context->feed, rpc_call_session(call),
-		    kinds_read(json_object_get(params, "kinds")), queue, after, fault) < 0)
-		return NULL;
+	event_reader_init(&subscriber->reader, events, kinds_read(json_object_get(params, "kinds")),
+		param_number(params, "queue"), after);
+	rpc_turn_ask(&subscriber->turn);
 	return json_pack("{s:I}", "sequence", (json_int_t)after);
 }
 
 static json_t *
 events_unsubscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
+	struct subscriber *subscriber = subscriber_find(ctx, rpc_call_session(call));
 
 	(void)params;
-	if (event_feed_unsubscribe(context->feed, rpc_call_session(call)))
-		return json_object();
-	fault_set(fault, FAULT_NOT_FOUND, "",
-		"this connection has not subscribed; events.subscribe does");
-	return NULL;
+	if (!subscriber) {
+		fault_set(fault, FAULT_NOT_FOUND, "",
+			"this connection has not subscribed; events.subscribe does");
+		return NULL;
+	}
+	subscriber_destroy(subscriber);
+	return json_object();
 }
 
 static json_t *
-punt_encode(const struct punt *punt, const struct ports *ports)
+punt_encode(const struct methods_context *context, uint64_t sequence)
 {
+	const struct punt *punt = punts_get(&context->monitor->punts, sequence);
+	const struct ports *ports = context->flows->ports;
 	char hex[2 * PUNTS_FRAME_MAX + 1];
 
 	hex_write(punt->frame, punt->kept_bytes, hex);
@@ -350,22 +378,50 @@ punt_encode(const struct punt *punt, const struct ports *ports)
 }
 
 static json_t *
+event_entry_encode(const struct methods_context *context, uint64_t sequence)
+{
+	return event_encode(events_get(&context->monitor->events, sequence), context->flows->ports);
+}
+
+/* A page of a ring of `size` entries whose newest is `last`. */
+static json_t *
+ring_page(const struct methods_context *context, const json_t *params, const char *name,
+	uint64_t last, unsigned size,
+	json_t *(*encode)(const struct methods_context *context, uint64_t sequence),
+	struct fault *fault)
+{
+	const uint64_t after = param_number(params, "after");
+	const uint64_t limit = param_number(params, "limit");
+	json_t *list;
+	uint64_t lost, first, i;
+
+	if (after_check(after, last, "begin again with 0", fault) < 0)
+		return NULL;
+	first = sequence_first(last, size, after, &lost);
+	list = json_array();
+	for (i = first; i <= last && i < first + limit; i++)
+		json_array_append_new(list, encode(context, i));
+	return json_pack("{s:o, s:I}", name, list, "lost", (json_int_t)lost);
+}
+
+static json_t *
+event_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+
+	(void)call;
+	return ring_page(context, params, "events", context->monitor->events.last, EVENTS_MAX,
+		event_entry_encode, fault);
+}
+
+static json_t *
 punt_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	const struct punts *punts = &context->monitor->punts;
-	struct sequence_page page;
-	json_t *list;
-	uint64_t i;
 
 	(void)call;
-	if (sequence_page_read(params, punts->last, PUNTS_MAX, &page, fault) < 0)
-		return NULL;
-	list = json_array();
-	for (i = page.first; i < page.end; i++)
-		json_array_append_new(
-			list, punt_encode(punts_get(punts, i), context->flows->ports));
-	return json_pack("{s:o, s:I}", "packets", list, "lost", (json_int_t)page.lost);
+	return ring_page(context, params, "packets", context->monitor->punts.last, PUNTS_MAX,
+		punt_encode, fault);
 }
 
 const struct rpc_method event_methods[] = {

@@ -8,7 +8,6 @@
 #include "base/addr.h"
 #include "flow/flow_codec.h"
 #include "flow/flows.h"
-#include "rpc/encode.h"
 #include "rpc/methods.h"
 
 #define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */
@@ -19,30 +18,36 @@ static const char *const hop_states[] = {
 	[NEXT_HOP_STATIC] = "static",
 };
 
-#define HOP_STATES (sizeof(hop_states) / sizeof(hop_states[0]))
 #define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC))
+#define HEALTH_PENDING (1u << NEXT_HOP_PENDING)
 #define HEALTH_PORT_DOWN (1u << 15)
 #define HEALTH_DOWN (1u << 16)
 #define HEALTH_DROPPING (1u << 17)
 #define HEALTH_SILENT (1u << 18)
 
-/* A page that is asked for. */
-struct list {
-	struct rates_waiter waiter;
-	struct rpc_call *call;
-	const struct methods_context *context;
-	json_t *params; /* limit and cursor; a flow may go while figures are waited for */
-	bool declared; /* no other flows */
-	bool health; /* say how flows do, for which there are figures */
-	uint32_t only; /* flows of which one of these holds; 0 = all */
+/* In the order in which they are shown. */
+static const struct {
+	uint32_t bit;
+	const char *name;
+} health_names[] = {
+	{HEALTH_DOWN, "down"},
+	{HEALTH_PENDING, "pending"},
+	{HEALTH_PORT_DOWN, "port_down"},
+	{HEALTH_DROPPING, "dropping"},
+	{HEALTH_SILENT, "silent"},
 };
 
-/* What is the matter with a flow; *bad is the first leg that is not handed on, n_all_legs for none.
+#define N_HEALTHS (sizeof(health_names) / sizeof(health_names[0]))
+
+/*
+ * What is the matter with a flow, looking back span_ns; *bad is the first leg that is not handed
+ * on, n_all_legs for none.
  */
 static uint32_t
-flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
+flow_health(const struct methods_context *context, const struct flow *flow, uint64_t span_ns,
+	unsigned *bad)
 {
-	const struct flow_rates *rates = &list->context->monitor->rates;
+	const struct flow_rates *rates = &context->monitor->rates;
 	const struct rate_row *row = flow_rate_row(rates, flow);
 	const struct flow_spec *spec = flow->spec;
 	const char *ingress = spec->rule ? spec->rule->port : spec->match.port;
@@ -52,24 +57,23 @@ flow_health(const struct list *list, const struct flow *flow, unsigned *bad)
 
 	*bad = spec->n_all_legs;
 	if (!spec->dp.down && ingress[0] &&
-		dp_port_is_down(list->context->dp,
-			(unsigned)ports_find(list->context->flows->ports, ingress)))
+		dp_port_is_down(context->dp, (unsigned)ports_find(context->flows->ports, ingress)))
 		health |= HEALTH_PORT_DOWN;
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (spec->legs[i].dp.down)
 			health |= HEALTH_DOWN;
 		if (spec->dp.down || spec->legs[i].dp.down)
 			continue;
-		next_hops_info_get(list->context->flows->hops, flow->hops[i], &info);
+		next_hops_info_get(context->flows->hops, flow->hops[i], &info);
 		health |= 1u << info.state;
-		if (dp_port_is_down(list->context->dp, info.port))
+		if (dp_port_is_down(context->dp, info.port))
 			health |= HEALTH_PORT_DOWN;
 		if (*bad == spec->n_all_legs && ((1u << info.state) & HOP_GOOD) == 0)
 			*bad = i;
 	}
-	if (row && row->drops_ns && rates->figures_ns - row->drops_ns < list->waiter.span_ns)
+	if (row && row->drops_ns && rates->figures_ns - row->drops_ns < span_ns)
 		health |= HEALTH_DROPPING;
-	if (row && rates->figures_ns - row->packets_ns >= list->waiter.span_ns)
+	if (row && rates->figures_ns - row->packets_ns >= span_ns)
 		health |= HEALTH_SILENT;
 	return health & ~HOP_GOOD;
 }
@@ -98,137 +102,95 @@ static json_t *
 health_encode(const struct flows *flows, const struct flow *flow, uint32_t health, unsigned bad)
 {
 	json_t *states = json_array();
-	unsigned i;
+	size_t i;
 
-	if (health & HEALTH_DOWN)
-		json_array_append_new(states, json_string("down"));
-	for (i = 0; i < HOP_STATES; i++) {
-		if (health & (1u << i))
-			json_array_append_new(states, json_string(hop_states[i]));
+	for (i = 0; i < N_HEALTHS; i++) {
+		if (health & health_names[i].bit)
+			json_array_append_new(states, json_string(health_names[i].name));
 	}
-	if (health & HEALTH_PORT_DOWN)
-		json_array_append_new(states, json_string("port_down"));
-	if (health & HEALTH_DROPPING)
-		json_array_append_new(states, json_string("dropping"));
-	if (health & HEALTH_SILENT)
-		json_array_append_new(states, json_string("silent"));
 	return json_pack("{s:o, s:o*}", "states", states, "reason",
 		bad < flow->spec->n_all_legs ? leg_reason_encode(flows, flow, bad) : NULL);
 }
 
-static json_t *
-page_encode(const struct list *list, struct flow_page *page)
-{
-	const struct flows *flows = list->context->flows;
-	json_t *specs = json_array(), *healths = list->health ? json_array() : NULL;
-
-	while (page->flow) {
-		const struct flow *flow = page->flow;
-		bool taken = !list->declared || flow->spec->declared;
-		uint32_t health = 0;
-		unsigned bad = 0, cost;
-
-		if (taken && list->health) {
-			health = flow_health(list, flow, &bad);
-			cost = flow->spec->n_all_legs / LEGS_A_LOOK;
-			page->looks -= cost < page->looks ? cost : page->looks - 1;
-		}
-		taken = taken && (!list->only || (health & list->only));
-		if (taken)
-			json_array_append_new(specs, flow_spec_encode(flow->spec));
-		if (taken && list->health)
-			json_array_append_new(healths, health_encode(flows, flow, health, bad));
-		flow_page_next(page, taken);
-	}
-	return json_pack("{s:o, s:I, s:s?, s:o*}", "flows", specs, "total",
-		(json_int_t)flow_db_count(&flows->db), "next_cursor",
-		page->next_cursor[0] ? page->next_cursor : NULL, "health", healths);
-}
-
-static void
-list_free(struct list *list)
-{
-	json_decref(list->params);
-	free(list);
-}
-
-static void
-list_answer(void *arg)
-{
-	struct list *list = arg;
-	struct flow_page page;
-	struct fault fault;
-
-	if (flow_page_begin(&page, &list->context->flows->db, list->params, &fault) < 0)
-		rpc_call_fault(list->call, &fault);
-	else
-		rpc_call_result(list->call, page_encode(list, &page));
-	list_free(list);
-}
-
-/* Many may wait for the same figures: each is answered in its user's turn. */
-static void
-list_figures(struct rates_waiter *waiter, const struct fault *fault)
-{
-	struct list *list = (struct list *)waiter;
-
-	if (!fault) {
-		rpc_call_in_turn(list->call, list_answer, list);
-		return;
-	}
-	rpc_call_fault(list->call, fault);
-	list_free(list);
-}
-
-/* What the schema allows. */
 static uint32_t
 only_read(const json_t *only)
 {
 	const json_t *name;
 	uint32_t health = 0;
-	size_t i;
+	size_t i, k;
 
 	json_array_foreach (only, i, name) {
-		const char *text = json_string_value(name);
-
-		if (strcmp(text, "down") == 0)
-			health |= HEALTH_DOWN | HEALTH_PORT_DOWN;
-		else if (strcmp(text, "pending") == 0)
-			health |= 1u << NEXT_HOP_PENDING;
-		else
-			health |= strcmp(text, "silent") == 0 ? HEALTH_SILENT : HEALTH_DROPPING;
+		for (k = 0; k < N_HEALTHS; k++) {
+			if (strcmp(json_string_value(name), health_names[k].name) == 0)
+				health |= health_names[k].bit;
+		}
 	}
-	return health;
+	return health & HEALTH_DOWN ? health | HEALTH_PORT_DOWN : health;
+}
+
+static uint64_t
+span_read(const json_t *params)
+{
+	return param_number(params, "within_s") * NS_PER_S;
+}
+
+/* Whether to say how flows do, which takes rates. */
+static bool
+wants_health(const json_t *params)
+{
+	return json_array_size(json_object_get(params, "only")) > 0 ||
+	       param_is_true(params, "health");
+}
+
+static json_t *
+page_encode(const struct methods_context *context, const json_t *params, struct fault *fault)
+{
+	const struct flows *flows = context->flows;
+	const uint32_t only = only_read(json_object_get(params, "only")); /* 0: all flows */
+	const bool declared = param_is_true(params, "declared");
+	const bool with_health = wants_health(params);
+	json_t *specs, *healths;
+	struct flow_page page;
+
+	if (flow_page_begin(&page, &flows->db, params, fault) < 0)
+		return NULL;
+	specs = json_array();
+	healths = with_health ? json_array() : NULL;
+	while (page.flow) {
+		const struct flow *flow = page.flow;
+		bool taken = !declared || flow->spec->declared;
+		uint32_t health = 0;
+		unsigned bad = 0, cost;
+
+		if (taken && with_health) {
+			health = flow_health(context, flow, span_read(params), &bad);
+			cost = flow->spec->n_all_legs / LEGS_A_LOOK;
+			page.looks -= cost < page.looks ? cost : page.looks - 1;
+		}
+		taken = taken && (!only || (health & only));
+		if (taken)
+			json_array_append_new(specs, flow_spec_encode(flow->spec));
+		if (taken && with_health)
+			json_array_append_new(healths, health_encode(flows, flow, health, bad));
+		flow_page_next(&page, taken);
+	}
+	return json_pack("{s:o, s:I, s:s?, s:o*}", "flows", specs, "total",
+		(json_int_t)flow_db_count(&flows->db), "next_cursor",
+		page.next_cursor[0] ? page.next_cursor : NULL, "health", healths);
 }
 
 static json_t *
 flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	struct list list = {
-		.waiter.done = list_figures,
-		.waiter.span_ns = param_number(params, "within_s") * NS_PER_S,
-		.call = call,
-		.context = context,
-		.params = params,
-		.declared = param_is_true(params, "declared"),
-		.only = only_read(json_object_get(params, "only")),
-	};
 	struct flow_page page;
-	struct list *waiting;
 
+	if (!wants_health(params))
+		return page_encode(context, params, fault);
+	/* A cursor that is none is refused at once. */
 	if (flow_page_begin(&page, &context->flows->db, params, fault) < 0)
 		return NULL;
-	list.health = list.only || param_is_true(params, "health");
-	if (!list.health)
-		return page_encode(&list, &page);
-	waiting = malloc(sizeof(*waiting));
-	if (!waiting)
-		return request_no_memory(fault);
-	*waiting = list;
-	json_incref(params);
-	flow_rates_ask(&context->monitor->rates, &waiting->waiter);
-	return rpc_call_defer(call);
+	return rates_call(context, call, params, false, span_read(params), page_encode, fault);
 }
 
 static json_t *

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A state machine that is fed a byte at a time. */
+/* A state machine that is fed a byte at a time: the grammar is the table `rules`. */
 #include "frame.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +18,6 @@ enum step {
 };
 
 void
-frame_init(struct frame *frame, size_t max_bytes, unsigned max_depth)
-{
-	memset(frame, 0, sizeof(*frame));
-	frame->max_bytes = max_bytes;
-	frame->max_depth = max_depth;
-}
-
-void
 frame_fini(struct frame *frame)
 {
 	free(frame->text);
@@ -34,60 +25,144 @@ frame_fini(struct frame *frame)
 	frame->room = 0;
 }
 
-/* In brackets that are too deep any kind of token is taken. */
-static bool
-expects(const struct frame *frame, enum frame_expect one, enum frame_expect other)
+/* What may come next, or what the text is in the middle of. */
+enum state {
+	BETWEEN, /* texts */
+	LINE, /* in a text that ends with its line */
+	VALUE,
+	VALUE_OR_END,
+	NAME,
+	NAME_OR_END,
+	COLON,
+	COMMA_OR_END,
+	ANY, /* token, as in brackets that are too deep */
+	STRING,
+	ESCAPE,
+	HEX_4, /* digits that have to follow */
+	HEX_3,
+	HEX_2,
+	HEX_1,
+	SIGN, /* the last character of a number so far */
+	ZERO, /* that begins it */
+	DIGITS,
+	POINT,
+	FRACTION,
+	E,
+	E_SIGN,
+	EXPONENT,
+	T, /* of a word */
+	TR,
+	TRU,
+	F,
+	FA,
+	FAL,
+	FALS,
+	N,
+	NU,
+	NUL,
+	/* Not states, but what is to be done. */
+	OPEN,
+	CLOSE,
+	COMMA,
+	STRING_END,
+	WORD_END,
+	WRONG,
+};
+
+#define DIGIT "0123456789"
+#define HEX_DIGIT "0123456789abcdefABCDEF"
+
+/* Which bytes lead from a state to which other. Where a value may come, VALUE's count as well. */
+static const struct {
+	const char *bytes;
+	uint8_t next;
+} rules[][9] = {
+	[VALUE] = {{"\"", STRING}, {"{[", OPEN}, {"-", SIGN}, {"0", ZERO}, {"123456789", DIGITS},
+		{"t", T}, {"f", F}, {"n", N}},
+	[VALUE_OR_END] = {{"}]", CLOSE}},
+	[NAME] = {{"\"", STRING}},
+	[NAME_OR_END] = {{"\"", STRING}, {"}]", CLOSE}},
+	[COLON] = {{":", VALUE}},
+	[COMMA_OR_END] = {{",", COMMA}, {"}]", CLOSE}},
+	[ANY] = {{"}]", CLOSE}, {",:", ANY}},
+	[STRING] = {{"\"", STRING_END}, {"\\", ESCAPE}},
+	[ESCAPE] = {{"\"\\/bfnrt", STRING}, {"u", HEX_4}},
+	[HEX_4] = {{HEX_DIGIT, HEX_3}},
+	[HEX_3] = {{HEX_DIGIT, HEX_2}},
+	[HEX_2] = {{HEX_DIGIT, HEX_1}},
+	[HEX_1] = {{HEX_DIGIT, STRING}},
+	[SIGN] = {{"0", ZERO}, {"123456789", DIGITS}},
+	[ZERO] = {{".", POINT}, {"eE", E}},
+	[DIGITS] = {{DIGIT, DIGITS}, {".", POINT}, {"eE", E}},
+	[POINT] = {{DIGIT, FRACTION}},
+	[FRACTION] = {{DIGIT, FRACTION}, {"eE", E}},
+	[E] = {{DIGIT, EXPONENT}, {"+-", E_SIGN}},
+	[E_SIGN] = {{DIGIT, EXPONENT}},
+	[EXPONENT] = {{DIGIT, EXPONENT}},
+	[T] = {{"r", TR}},
+	[TR] = {{"u", TRU}},
+	[TRU] = {{"e", WORD_END}},
+	[F] = {{"a", FA}},
+	[FA] = {{"l", FAL}},
+	[FAL] = {{"s", FALS}},
+	[FALS] = {{"e", WORD_END}},
+	[N] = {{"u", NU}},
+	[NU] = {{"l", NUL}},
+	[NUL] = {{"l", WORD_END}},
+};
+
+static uint8_t next_state[OPEN][256]; /* the rules, by state and byte */
+
+static void
+next_state_fill(enum state state, enum state like)
 {
-	return frame->expect == one || frame->expect == other || frame->depth > frame->max_depth;
+	for (size_t i = 0; rules[like][i].bytes; i++)
+		for (const char *byte = rules[like][i].bytes; *byte; byte++)
+			next_state[state][(uint8_t)*byte] = rules[like][i].next;
 }
 
-static bool
-expects_value(const struct frame *frame)
+void
+frame_init(struct frame *frame, size_t max_bytes, unsigned max_depth)
 {
-	return expects(frame, FRAME_VALUE, FRAME_VALUE_OR_END);
+	memset(frame, 0, sizeof(*frame));
+	frame->max_bytes = max_bytes;
+	frame->max_depth = max_depth;
+	if (next_state[VALUE]['"'] == STRING)
+		return;
+	memset(next_state, WRONG, sizeof(next_state));
+	next_state_fill(VALUE_OR_END, VALUE);
+	next_state_fill(ANY, VALUE);
+	for (enum state state = VALUE; state < OPEN; state++)
+		next_state_fill(state, state);
 }
 
 /* A value has ended. */
 static void
 value_end(struct frame *frame)
 {
-	frame->expect = FRAME_COMMA_OR_END;
-	frame->state = FRAME_NESTED;
+	frame->state = frame->depth > frame->max_depth ? ANY : COMMA_OR_END;
 }
 
 static enum step
 step_open(struct frame *frame, char c)
 {
-	if (!expects_value(frame))
-		return frame->line_start ? STEP_BEFORE : STEP_BREAK;
+	frame->state = c == '{' ? NAME_OR_END : VALUE_OR_END;
 	if (frame->depth < frame->max_depth)
 		frame->closing[frame->depth] = c == '{' ? '}' : ']';
-	frame->depth++;
-	frame->expect = c == '{' ? FRAME_NAME_OR_END : FRAME_VALUE_OR_END;
-	return frame->depth > frame->max_depth && !frame->skip ? STEP_TOO_DEEP : STEP_TAKE;
+	if (++frame->depth <= frame->max_depth)
+		return STEP_TAKE;
+	frame->state = ANY;
+	return frame->skip ? STEP_TAKE : STEP_TOO_DEEP;
 }
 
 static enum step
 step_close(struct frame *frame, char c)
 {
-	const bool may_end = frame->expect == FRAME_COMMA_OR_END ||
-			     expects(frame, FRAME_NAME_OR_END, FRAME_VALUE_OR_END);
-
 	frame->depth--;
-	if (!may_end || (frame->depth < frame->max_depth && frame->closing[frame->depth] != c))
+	if (frame->depth < frame->max_depth && frame->closing[frame->depth] != c)
 		return STEP_BREAK;
 	value_end(frame);
 	return frame->depth ? STEP_TAKE : STEP_END;
-}
-
-static enum step
-step_comma(struct frame *frame)
-{
-	if (!expects(frame, FRAME_COMMA_OR_END, FRAME_COMMA_OR_END))
-		return STEP_BREAK;
-	if (frame->depth <= frame->max_depth)
-		frame->expect = frame->closing[frame->depth - 1] == '}' ? FRAME_NAME : FRAME_VALUE;
-	return STEP_TAKE;
 }
 
 static enum step
@@ -100,179 +175,57 @@ step_line_feed(struct frame *frame)
 	return STEP_TAKE;
 }
 
-/* The first character of a number, true, false or null. */
 static enum step
-step_word_begin(struct frame *frame, char c)
-{
-	static const char *const words[] = {"true", "false", "null"};
-
-	if (!expects_value(frame))
-		return STEP_BREAK;
-	frame->state = FRAME_WORD;
-	frame->word = NULL;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (c == words[i][0])
-			frame->word = words[i] + 1;
-	}
-	if (frame->word)
-		return STEP_TAKE;
-	frame->state = FRAME_NUMBER;
-	frame->number = c == '-' ? FRAME_SIGN : c == '0' ? FRAME_ZERO : FRAME_DIGITS;
-	return c == '-' || isdigit((unsigned char)c) ? STEP_TAKE : STEP_BREAK;
-}
-
-static enum step
-step_quote(struct frame *frame)
-{
-	frame->is_name = expects(frame, FRAME_NAME, FRAME_NAME_OR_END);
-	frame->state = FRAME_STRING;
-	return frame->is_name || expects_value(frame) ? STEP_TAKE : STEP_BREAK;
-}
-
-static enum step
-step_colon(struct frame *frame)
-{
-	if (!expects(frame, FRAME_COLON, FRAME_COLON))
-		return STEP_BREAK;
-	frame->expect = FRAME_VALUE;
-	return STEP_TAKE;
-}
-
-static enum step
-step_token(struct frame *frame, char c)
-{
-	switch (c) {
-	case '{':
-	case '[':
-		return step_open(frame, c);
-	case '}':
-	case ']':
-		return step_close(frame, c);
-	case '"':
-		return step_quote(frame);
-	case ',':
-		return step_comma(frame);
-	case ':':
-		return step_colon(frame);
-	default:
-		return step_word_begin(frame, c);
-	}
-}
-
-static enum step
-step_nested(struct frame *frame, char c)
-{
-	enum step step;
-
-	if (c == ' ' || c == '\t' || c == '\r')
-		return STEP_TAKE;
-	if (c == '\n')
-		return step_line_feed(frame);
-	step = step_token(frame, c);
-	frame->line_start = false;
-	return step;
-}
-
-/* A number goes on with c. False: it does not, whether it is complete or not. */
-static bool
-number_goes_on(struct frame *frame, char c)
-{
-	static const enum frame_number behind_digit[] = {
-		[FRAME_SIGN] = FRAME_DIGITS,
-		[FRAME_DIGITS] = FRAME_DIGITS,
-		[FRAME_POINT] = FRAME_FRACTION,
-		[FRAME_FRACTION] = FRAME_FRACTION,
-		[FRAME_E] = FRAME_EXPONENT,
-		[FRAME_E_SIGN] = FRAME_EXPONENT,
-		[FRAME_EXPONENT] = FRAME_EXPONENT,
-	};
-	const enum frame_number number = frame->number;
-	const bool is_whole = number == FRAME_ZERO || number == FRAME_DIGITS;
-
-	if (isdigit((unsigned char)c) && number != FRAME_ZERO)
-		frame->number =
-			number == FRAME_SIGN && c == '0' ? FRAME_ZERO : behind_digit[number];
-	else if (c == '.' && is_whole)
-		frame->number = FRAME_POINT;
-	else if ((c == 'e' || c == 'E') && (is_whole || number == FRAME_FRACTION))
-		frame->number = FRAME_E;
-	else if ((c == '+' || c == '-') && number == FRAME_E)
-		frame->number = FRAME_E_SIGN;
-	else
-		return false;
-	return true;
-}
-
-/* Behind the last character of a number, true, false or null comes another token. */
-static enum step
-step_scalar(struct frame *frame, char c)
-{
-	const enum frame_number number = frame->number;
-	bool is_complete;
-
-	if (frame->state == FRAME_WORD) {
-		is_complete = !*frame->word;
-		if (!is_complete && *frame->word++ == c)
-			return STEP_TAKE;
-	} else {
-		if (number_goes_on(frame, c))
-			return STEP_TAKE;
-		is_complete = number == FRAME_ZERO || number == FRAME_DIGITS ||
-			      number == FRAME_FRACTION || number == FRAME_EXPONENT;
-	}
-	if (!is_complete)
-		return c == '\n' ? STEP_END : STEP_BREAK;
-	value_end(frame);
-	return step_nested(frame, c);
-}
-
-/* Behind a backslash: one character, or u and four digits. */
-static enum step
-step_escape(struct frame *frame, char c)
-{
-	if (frame->n_hex > 0) {
-		frame->n_hex--;
-		if (frame->n_hex == 0)
-			frame->state = FRAME_STRING;
-		return isxdigit((unsigned char)c) ? STEP_TAKE : STEP_BREAK;
-	}
-	if (c == 'u')
-		frame->n_hex = 4;
-	else
-		frame->state = FRAME_STRING;
-	return c && strchr("\"\\/bfnrtu", c) ? STEP_TAKE : STEP_BREAK;
-}
-
-static enum step
-step_string(struct frame *frame, char c)
+step_wrong(const struct frame *frame, char c)
 {
 	if (c == '\n')
 		return STEP_END;
-	if ((unsigned char)c < ' ')
-		return STEP_BREAK;
-	if (frame->state == FRAME_ESCAPE)
-		return step_escape(frame, c);
-	if (c == '\\') {
-		frame->state = FRAME_ESCAPE;
-	} else if (c == '"' && frame->is_name) {
-		frame->expect = FRAME_COLON;
-		frame->state = FRAME_NESTED;
-	} else if (c == '"') {
-		value_end(frame);
-	}
-	return STEP_TAKE;
+	return frame->line_start && (c == '{' || c == '[') ? STEP_BEFORE : STEP_BREAK;
 }
 
 static enum step
 step_take(struct frame *frame, char c)
 {
-	if (frame->state == FRAME_LINE)
+	const enum state state = frame->state;
+	enum state next;
+
+	if (state == LINE)
 		return c == '\n' ? STEP_BEFORE : STEP_TAKE;
-	if (frame->state == FRAME_NESTED)
-		return step_nested(frame, c);
-	if (frame->state == FRAME_WORD || frame->state == FRAME_NUMBER)
-		return step_scalar(frame, c);
-	return step_string(frame, c);
+	if (state == STRING && (unsigned char)c >= ' ' && c != '"' && c != '\\')
+		return STEP_TAKE;
+	if (state <= ANY && (c == ' ' || c == '\t' || c == '\r'))
+		return STEP_TAKE;
+	if (state <= ANY && c == '\n')
+		return step_line_feed(frame);
+	next = next_state[state][(uint8_t)c];
+	if (next == WRONG &&
+		(state == ZERO || state == DIGITS || state == FRACTION || state == EXPONENT)) {
+		value_end(frame); /* c is the next token */
+		return step_take(frame, c);
+	}
+	if (next == WRONG)
+		return step_wrong(frame, c);
+	frame->line_start = false;
+	switch (next) {
+	case OPEN:
+		return step_open(frame, c);
+	case CLOSE:
+		return step_close(frame, c);
+	case COMMA:
+		frame->state = frame->closing[frame->depth - 1] == '}' ? NAME : VALUE;
+		return STEP_TAKE;
+	case STRING_END:
+	case WORD_END:
+		value_end(frame);
+		if (next == STRING_END && frame->is_name)
+			frame->state = COLON;
+		return STEP_TAKE;
+	default:
+		if (state <= ANY)
+			frame->is_name = state == NAME || state == NAME_OR_END;
+		frame->state = next;
+		return STEP_TAKE;
+	}
 }
 
 static int
@@ -313,21 +266,19 @@ text_begin(struct frame *frame, char c)
 {
 	frame->n_text = 0;
 	frame->depth = 0;
-	frame->expect = FRAME_VALUE;
-	frame->n_hex = 0;
 	frame->line_start = false;
 	frame->many_lines = false;
-	frame->state = c == '{' || c == '[' ? FRAME_NESTED : FRAME_LINE;
+	frame->state = c == '{' || c == '[' ? VALUE : LINE;
 }
 
 /* End the text; what is left to pass over begins in the state given. */
 static enum frame_event
-text_end(struct frame *frame, enum frame_state next)
+text_end(struct frame *frame, enum state next)
 {
 	bool reported = frame->skip;
 
 	frame->state = next;
-	frame->skip = next != FRAME_BETWEEN;
+	frame->skip = next != BETWEEN;
 	return reported ? FRAME_MORE : FRAME_TEXT;
 }
 
@@ -362,9 +313,9 @@ text_feed(struct frame *frame, const char *data, size_t bytes, enum frame_event 
 	if (*event != FRAME_MORE)
 		frame->skip = true;
 	if (step == STEP_BREAK)
-		ended = text_end(frame, FRAME_LINE);
+		ended = text_end(frame, LINE);
 	else if (step == STEP_END || step == STEP_BEFORE)
-		ended = text_end(frame, FRAME_BETWEEN);
+		ended = text_end(frame, BETWEEN);
 	if (*event == FRAME_MORE)
 		*event = ended;
 	return used;
@@ -386,10 +337,10 @@ frame_feed(struct frame *frame, const char *data, size_t bytes, enum frame_event
 	size_t used = 0;
 
 	*event = FRAME_MORE;
-	if (frame->state == FRAME_BETWEEN && frame->room > ROOM_KEPT)
+	if (frame->state == BETWEEN && frame->room > ROOM_KEPT)
 		frame_fini(frame);
 	while (used < bytes && *event == FRAME_MORE) {
-		if (frame->state == FRAME_BETWEEN) {
+		if (frame->state == BETWEEN) {
 			used += blanks_count(data + used, bytes - used);
 			if (used == bytes)
 				break;
@@ -410,9 +361,9 @@ frame_discard(struct frame *frame)
 enum frame_event
 frame_end(struct frame *frame)
 {
-	bool broken_off = frame->state != FRAME_BETWEEN && !frame->skip;
+	bool broken_off = frame->state != BETWEEN && !frame->skip;
 
-	frame->state = FRAME_BETWEEN;
+	frame->state = BETWEEN;
 	frame->skip = false;
 	return broken_off ? FRAME_TEXT : FRAME_MORE;
 }

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FRAME_DEPTH_MAX 512
 
@@ -27,47 +28,11 @@ enum frame_event {
 	FRAME_NO_MEMORY, /* no memory for a text; it is passed over */
 };
 
-enum frame_state {
-	FRAME_BETWEEN, /* texts */
-	FRAME_LINE, /* in a text that ends with its line */
-	FRAME_NESTED, /* in brackets, outside strings */
-	FRAME_STRING,
-	FRAME_ESCAPE, /* behind a backslash in a string */
-	FRAME_WORD, /* in true, false or null */
-	FRAME_NUMBER,
-};
-
-/* The token that may come next in brackets. */
-enum frame_expect {
-	FRAME_VALUE,
-	FRAME_VALUE_OR_END,
-	FRAME_NAME,
-	FRAME_NAME_OR_END,
-	FRAME_COLON,
-	FRAME_COMMA_OR_END,
-};
-
-/* The last character of a number so far. */
-enum frame_number {
-	FRAME_SIGN,
-	FRAME_ZERO, /* that begins it */
-	FRAME_DIGITS,
-	FRAME_POINT,
-	FRAME_FRACTION,
-	FRAME_E,
-	FRAME_E_SIGN,
-	FRAME_EXPONENT,
-};
-
 struct frame {
 	size_t max_bytes;
 	unsigned max_depth;
-	enum frame_state state;
+	uint8_t state; /* see frame.c */
 	bool skip; /* pass over what is left of this text */
-	enum frame_expect expect;
-	enum frame_number number;
-	const char *word; /* what has to follow of it */
-	unsigned n_hex; /* digits that have to follow of an escape */
 	bool is_name; /* the string is a member's name */
 	bool line_start; /* nothing but blanks on this line of the text so far */
 	bool many_lines; /* the text has a line feed in it */

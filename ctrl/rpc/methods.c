@@ -5,14 +5,16 @@
  */
 #include "rpc/methods.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/escape.h"
+#include "base/addr.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
+#include "flow/plan.h"
 #include "schema/schema.h"
 
 #define METHODS_MAX 64
@@ -22,7 +24,7 @@ struct rpc_service *
 methods_service_create(struct methods_context *context)
 {
 	static const struct rpc_method *const families[] = {system_methods, flow_methods,
-		txn_methods, state_methods, counter_methods, event_methods, trace_methods};
+		txn_methods, state_methods, event_methods, trace_methods};
 	struct rpc_method all[METHODS_MAX];
 	size_t i, n = 0;
 
@@ -45,6 +47,7 @@ request_no_memory(struct fault *fault)
 struct change_call {
 	struct rpc_call *call;
 	change_reply_fn reply;
+	size_t plan_after, plan_limit; /* of a proposal that is only planned: the page */
 };
 
 static void
@@ -55,6 +58,9 @@ change_done(void *arg, struct proposal *proposal, const struct fault *fault)
 
 	if (fault) {
 		rpc_call_fault(change->call, fault);
+	} else if (proposal->plans) {
+		rpc_call_result(change->call,
+			plan_encode(proposal->plan, change->plan_after, change->plan_limit));
 	} else {
 		reply = change->reply(proposal);
 		json_object_set_new(
@@ -65,8 +71,8 @@ change_done(void *arg, struct proposal *proposal, const struct fault *fault)
 }
 
 int
-change_call_attach(struct proposal *proposal, struct rpc_call *call, change_reply_fn reply,
-	struct fault *fault)
+change_call_attach(struct proposal *proposal, struct rpc_call *call, const json_t *params,
+	change_reply_fn reply, struct fault *fault)
 {
 	struct change_call *change = malloc(sizeof(*change));
 
@@ -74,7 +80,12 @@ change_call_attach(struct proposal *proposal, struct rpc_call *call, change_repl
 		request_no_memory(fault);
 		return -1;
 	}
-	*change = (struct change_call){.call = call, .reply = reply};
+	*change = (struct change_call){
+		.call = call,
+		.reply = reply,
+		.plan_after = param_number(params, "after"),
+		.plan_limit = param_number(params, "limit"),
+	};
 	proposal->done = change_done;
 	proposal->arg = change;
 	return 0;
@@ -89,7 +100,7 @@ change_call_begin(
 
 	if (!proposal)
 		return request_no_memory(fault);
-	if (change_call_attach(proposal, call, reply, fault) < 0) {
+	if (change_call_attach(proposal, call, params, reply, fault) < 0) {
 		proposal_destroy(proposal);
 		return NULL;
 	}
@@ -119,13 +130,11 @@ change_call_cancel(struct proposal *proposal)
 json_t *
 change_committed_encode(const struct proposal *proposal)
 {
-	json_t *reply = json_pack("{s:I, s:I, s:I}", "added", (json_int_t)proposal->added,
-		"changed", (json_int_t)proposal->changed, "removed", (json_int_t)proposal->removed);
+	const json_int_t confirm_by_ns = (json_int_t)proposal->confirm_by_ns;
 
-	if (proposal->confirm_by_ns != 0)
-		json_object_set_new(
-			reply, "confirm_by_ns", json_integer((json_int_t)proposal->confirm_by_ns));
-	return reply;
+	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)proposal->added, "changed",
+		(json_int_t)proposal->changed, "removed", (json_int_t)proposal->removed,
+		"confirm_by_ns", confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
 }
 
 int
@@ -168,13 +177,6 @@ change_add_removals(struct proposal *proposal, const json_t *ids, const char *me
 	return 0;
 }
 
-static struct op *
-no_memory(size_t n, struct fault *fault)
-{
-	fault_set(fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
-	return NULL;
-}
-
 struct op *
 change_join(const json_t *params, struct fault *fault)
 {
@@ -185,13 +187,13 @@ change_join(const json_t *params, struct fault *fault)
 	struct op *op;
 
 	if (!legs)
-		return no_memory(n, fault);
+		return request_no_memory(fault);
 	if (flow_legs_decode(list, legs, n, fault) < 0) {
 		free(legs);
 		return NULL;
 	}
 	op = op_create_join(id, legs, (unsigned)n);
-	return op ? op : no_memory(n, fault);
+	return op ? op : request_no_memory(fault);
 }
 
 struct op *
@@ -205,12 +207,12 @@ change_leave(const json_t *params, struct fault *fault)
 	size_t i;
 
 	if (!legs)
-		return no_memory(n, fault);
+		return request_no_memory(fault);
 	json_array_foreach (list, i, leg)
 		legs[i] = json_string_value(leg);
 	op = op_create_leave(id, legs, (unsigned)n);
 	free(legs);
-	return op ? op : no_memory(n, fault);
+	return op ? op : request_no_memory(fault);
 }
 
 /* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
@@ -263,4 +265,139 @@ flow_page_next(struct flow_page *page, bool taken)
 		return;
 	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
 	page->flow = NULL;
+}
+
+struct rates_call {
+	struct rates_waiter waiter; /* the first member */
+	const struct methods_context *context;
+	struct rpc_call *call;
+	json_t *params;
+	rates_reply_fn reply;
+};
+
+static void
+rates_answer(struct rates_call *rates, json_t *reply, const struct fault *fault)
+{
+	if (reply)
+		rpc_call_result(rates->call, reply);
+	else
+		rpc_call_fault(rates->call, fault);
+	json_decref(rates->params);
+	free(rates);
+}
+
+static void
+rates_turn(void *arg)
+{
+	struct rates_call *rates = arg;
+	struct fault fault;
+
+	rates_answer(rates, rates->reply(rates->context, rates->params, &fault), &fault);
+}
+
+/* Many may wait for the same figures: each is answered in its user's turn. */
+static void
+rates_known(struct rates_waiter *waiter, const struct fault *fault)
+{
+	struct rates_call *rates = (struct rates_call *)waiter;
+
+	if (fault)
+		rates_answer(rates, NULL, fault);
+	else
+		rpc_call_in_turn(rates->call, rates_turn, rates);
+}
+
+json_t *
+rates_call(const struct methods_context *context, struct rpc_call *call, json_t *params, bool legs,
+	uint64_t span_ns, rates_reply_fn reply, struct fault *fault)
+{
+	struct rates_call *rates = malloc(sizeof(*rates));
+
+	if (!rates)
+		return request_no_memory(fault);
+	*rates = (struct rates_call){
+		.waiter = {.done = rates_known, .legs = legs, .span_ns = span_ns},
+		.context = context,
+		.call = call,
+		.params = json_incref(params),
+		.reply = reply,
+	};
+	flow_rates_ask(&context->monitor->rates, &rates->waiter);
+	return rpc_call_defer(call);
+}
+
+/* The reasons from `first` on that occurred; *dropped is their sum. */
+static json_t *
+drops_encode(const uint64_t *counts, unsigned n, enum dp_drop first, uint64_t *dropped)
+{
+	json_t *drops = json_object();
+	unsigned i;
+
+	*dropped = 0;
+	for (i = 0; i < n; i++) {
+		if (counts[i] == 0)
+			continue;
+		*dropped += counts[i];
+		json_object_set_new(drops, dp_drop_name((enum dp_drop)(first + i)),
+			json_integer((json_int_t)counts[i]));
+	}
+	return drops;
+}
+
+json_t *
+flow_counters_encode(const struct dp_flow_stats *stats)
+{
+	uint64_t dropped;
+	json_t *drops =
+		drops_encode(stats->drops, DP_FLOW_DROP_COUNT, DP_FLOW_DROP_FIRST, &dropped);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "packets", (json_int_t)stats->packets,
+		"bytes", (json_int_t)stats->bytes, "forwarded", (json_int_t)stats->forwarded,
+		"punted", (json_int_t)stats->punted, "drops", drops);
+}
+
+json_t *
+leg_counters_encode(const struct dp_leg_stats *stats)
+{
+	uint64_t dropped;
+	json_t *drops =
+		drops_encode(stats->drops, DP_COPY_DROP_COUNT, DP_COPY_DROP_FIRST, &dropped);
+
+	return json_pack("{s:I, s:I, s:I, s:o}", "copies", (json_int_t)stats->copies, "bytes",
+		(json_int_t)stats->bytes, "sent", (json_int_t)(stats->copies - dropped), "drops",
+		drops);
+}
+
+json_t *
+legs_counters_encode(const struct flow_leg *legs, const struct dp_leg_stats *stats, unsigned n_legs)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < n_legs; i++) {
+		json_t *leg = json_object();
+
+		if (legs[i].id[0] != '\0')
+			json_object_set_new(leg, "id", json_string(legs[i].id));
+		json_object_update_new(leg, leg_counters_encode(&stats[i]));
+		json_array_append_new(list, leg);
+	}
+	return list;
+}
+
+json_t *
+latched_encode(uint8_t family, const struct dp_latched *latched)
+{
+	char src[ADDRESS_TEXT_MAX];
+
+	address_format(family, latched->src, src);
+	return json_pack("{s:s, s:i, s:I}", "src", src, "src_port", ntohs(latched->src_port),
+		"moves", (json_int_t)latched->moves);
+}
+
+json_t *
+actor_encode(const char *name, const char *via, uint32_t uid)
+{
+	return json_pack("{s:s, s:s, s:o*}", "name", name, "via", via, "uid",
+		uid != UINT32_MAX ? json_integer(uid) : NULL);
 }

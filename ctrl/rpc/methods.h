@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/queue.h>
+
 #include <jansson.h>
 
 #include "config/config.h"
@@ -20,10 +22,10 @@
 #include "monitor/monitor.h"
 #include "rpc/dispatch.h"
 
-struct event_feed;
-struct transactions;
-
-/* The `ctx` of every method. All borrowed, for as long as the service lives. */
+/*
+ * The `ctx` of every method. What it points to is borrowed, for as long as the service lives; the
+ * lists end with their sessions.
+ */
 struct methods_context {
 	struct dp *dp;
 	const struct config *config;
@@ -31,11 +33,12 @@ struct methods_context {
 	struct monitor *monitor;
 	struct store *store;
 	struct confirm *confirm;
-	struct transactions *transactions;
 	const struct restored *restored;
-	struct event_feed *feed;
-	uint64_t (*log_lines_lost)(void); /* NULL: there is no log */
 	uint64_t started_s; /* CLOCK_MONOTONIC */
+	LIST_HEAD(, transaction) transactions; /* that clients have open */
+	unsigned n_transactions;
+	uint64_t last_transaction; /* number of the newest */
+	LIST_HEAD(, subscriber) subscribers; /* of events */
 };
 
 /*
@@ -45,8 +48,8 @@ struct methods_context {
 struct rpc_service *methods_service_create(struct methods_context *context);
 
 /* Each ends with an entry without a name. */
-extern const struct rpc_method counter_methods[], event_methods[], flow_methods[], state_methods[],
-	system_methods[], trace_methods[], txn_methods[];
+extern const struct rpc_method event_methods[], flow_methods[], state_methods[], system_methods[],
+	trace_methods[], txn_methods[];
 
 /* Members of params that fit their schema; 0, NULL and false for one that is absent. */
 static inline uint64_t
@@ -75,14 +78,15 @@ typedef json_t *(*change_reply_fn)(const struct proposal *proposal);
 
 /*
  * A proposal in the name of the caller, with "comment" and "if_generation" of the params, that
- * answers the call when it is committed or refused. NULL with *fault set.
+ * answers the call when it is committed or refused, or with its plan if it is only planned ("after"
+ * and "limit" of the params). NULL with *fault set.
  */
 struct proposal *change_call_begin(
 	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault);
 
 /* Have an existing proposal answer the call. 0, or -1 with *fault set. */
-int change_call_attach(struct proposal *proposal, struct rpc_call *call, change_reply_fn reply,
-	struct fault *fault);
+int change_call_attach(struct proposal *proposal, struct rpc_call *call, const json_t *params,
+	change_reply_fn reply, struct fault *fault);
 
 /* Commit it. Returns what the method is to return. */
 json_t *change_call_submit(
@@ -125,5 +129,35 @@ struct flow_page {
 int flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
 	struct fault *fault);
 void flow_page_next(struct flow_page *page, bool taken);
+
+/* The reply of a call that waited for rates; NULL with *fault set. */
+typedef json_t *(*rates_reply_fn)(
+	const struct methods_context *context, const json_t *params, struct fault *fault);
+
+/*
+ * Answer the call in a turn of its user when rates of flows, and of legs if asked for, are known
+ * for span_ns. Returns what the method is to return.
+ */
+json_t *rates_call(const struct methods_context *context, struct rpc_call *call, json_t *params,
+	bool legs, uint64_t span_ns, rates_reply_fn reply, struct fault *fault);
+
+/*
+ * {"packets", "bytes", "forwarded", "punted", "drops": {reason: n, none that is zero}}. All return
+ * new references, NULL without memory.
+ */
+json_t *flow_counters_encode(const struct dp_flow_stats *stats);
+
+/* {"copies", "bytes", "sent", "drops": {reason: n, none that is zero}} */
+json_t *leg_counters_encode(const struct dp_leg_stats *stats);
+
+/* An array of the above, with the "id" of each leg that has one. */
+json_t *legs_counters_encode(
+	const struct flow_leg *legs, const struct dp_leg_stats *stats, unsigned n_legs);
+
+/* {"src", "src_port", "moves"} of a source that was learned by a flow of that family. */
+json_t *latched_encode(uint8_t family, const struct dp_latched *latched);
+
+/* {"name", "via", "uid"}; UINT32_MAX: without "uid". */
+json_t *actor_encode(const char *name, const char *via, uint32_t uid);
 
 #endif

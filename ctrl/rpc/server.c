@@ -2,6 +2,9 @@
 /*
  * Accepts connections, counts them, and refuses those beyond the limit. Peers of the Unix socket
  * are read with SO_PEERCRED and SO_PEERGROUPS (Linux 4.13).
+ *
+ * A connection is open, then ending (the client has said all, replies still wait), then closed.
+ * Everything happens in the callbacks of one bufferevent.
  */
 #include "rpc/server.h"
 
@@ -20,10 +23,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
-#include "rpc/connection.h"
+#include "base/clock.h"
 #include "rpc/frame.h"
 #include "rpc/tls.h"
 
@@ -55,39 +59,7 @@ descriptors_raise(unsigned n_connections, struct fault *fault)
 		n_connections, (unsigned long long)needed, (unsigned long long)hard);
 }
 
-#define PASSWD_BYTES 4096 /* room for one entry; a longer one goes without its name */
 #define GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */
-
-static void
-name_read(struct actor *actor)
-{
-	char text[PASSWD_BYTES];
-	struct passwd entry, *found;
-
-	if (getpwuid_r(actor->uid, &entry, text, sizeof(text), &found) == 0 && found)
-		snprintf(actor->name, sizeof(actor->name), "%s", found->pw_name);
-	else
-		snprintf(actor->name, sizeof(actor->name), "uid %u", actor->uid);
-}
-
-/* Read the groups into *groups, which the caller frees. Returns how many, or a negative errno. */
-static int
-groups_read(int fd, gid_t gid, gid_t **groups)
-{
-	socklen_t bytes = 0;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) < 0 && errno != ERANGE)
-		return -errno;
-	if (bytes > GROUPS_MAX * sizeof(gid_t))
-		return -E2BIG;
-	*groups = malloc(bytes + sizeof(gid_t));
-	if (!*groups)
-		return -ENOMEM;
-	if (bytes && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *groups, &bytes) < 0)
-		return -errno;
-	(*groups)[bytes / sizeof(gid_t)] = gid;
-	return (int)(bytes / sizeof(gid_t)) + 1;
-}
 
 /*
  * The peer of the connected socket fd, as it was when it connected: uid, gid, pid, via, its name
@@ -97,20 +69,25 @@ groups_read(int fd, gid_t gid, gid_t **groups)
 static int
 peer_read(int fd, const struct access *access, struct actor *actor)
 {
+	static gid_t groups[GROUPS_MAX + 1]; /* too large for the stack */
+	socklen_t bytes = sizeof(struct ucred), group_bytes = GROUPS_MAX * sizeof(gid_t);
+	const struct passwd *entry;
 	struct ucred peer;
-	socklen_t bytes = sizeof(peer);
-	gid_t *groups = NULL;
-	int n_groups;
+	size_t n_groups;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0 ||
+		getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &group_bytes) < 0)
 		return -errno;
+	n_groups = group_bytes / sizeof(gid_t);
+	groups[n_groups++] = peer.gid;
 	*actor = (struct actor){.uid = peer.uid, .gid = peer.gid, .pid = peer.pid, .via = "unix"};
-	name_read(actor);
-	n_groups = groups_read(fd, peer.gid, &groups);
-	if (n_groups > 0)
-		actor->role = (uint8_t)access_role(access, peer.uid, groups, (size_t)n_groups);
-	free(groups);
-	return n_groups < 0 ? n_groups : 0;
+	entry = getpwuid(peer.uid);
+	if (entry)
+		snprintf(actor->name, sizeof(actor->name), "%s", entry->pw_name);
+	else
+		snprintf(actor->name, sizeof(actor->name), "uid %u", peer.uid);
+	actor->role = (uint8_t)access_role(access, peer.uid, groups, n_groups);
+	return 0;
 }
 
 #define BACKLOG 1024
@@ -226,13 +203,6 @@ unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 	return -1;
 }
 
-struct client {
-	LIST_ENTRY(client) link;
-	struct rpc_server *server;
-	struct connection *connection;
-	struct bufferevent *tls_stream; /* of the connection; NULL: it is a local one */
-};
-
 struct listener {
 	struct evconnlistener *socket; /* NULL: there is none */
 	struct event *resume; /* after a pause */
@@ -247,51 +217,348 @@ struct rpc_server {
 	struct listener local;
 	struct listener remote; /* for TLS */
 	struct tls *tls;
-	unsigned n_clients;
-	LIST_HEAD(, client) clients;
+	unsigned n_connections;
+	LIST_HEAD(, connection) connections;
 	char *path; /* of the socket, once it is there */
 };
 
+#define OUTPUT_LOW (256u << 10) /* bytes below which a client that was paused goes on */
+#define INPUT_BYTES 16384 /* to read before they are looked at */
+#define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
+#define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
+
+struct connection {
+	LIST_ENTRY(connection) link;
+	struct rpc_server *server;
+	struct bufferevent *stream;
+	bool by_tls;
+	struct rpc_session *session;
+	bool ended; /* the client will send no more */
+	bool ending;
+	struct rpc_turn turn; /* to look at the input, or for more of it */
+	bool throttled; /* until `timer` fires */
+	struct event *timer;
+	uint64_t due_ns; /* when the requests so far would have come at the rate allowed */
+	bool busy; /* a message is not answered yet; the next ones wait */
+	bool handling; /* input_handle() is at work */
+	unsigned n_parts; /* of the answer to a batch, that have been sent */
+	size_t frame_bytes; /* of the frame, that count as waiting */
+	struct frame frame;
+};
+
+/* What waits for the client, or has been taken by it, counts for its user. */
 static void
-client_remove(struct client *client)
+on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
-	if (client->tls_stream)
-		tls_goodbye(client->tls_stream);
-	connection_destroy(client->connection);
-	LIST_REMOVE(client, link);
-	client->server->n_clients--;
-	free(client);
+	const struct connection *connection = arg;
+
+	(void)output;
+	rpc_user_bytes_change(connection->turn.user, info->n_added, info->n_deleted);
 }
 
 static void
-on_closed(void *arg, struct connection *connection)
+connection_free(struct connection *connection)
 {
-	(void)connection;
-	client_remove(arg);
+	if (connection->session)
+		rpc_session_unref(connection->session);
+	if (connection->timer)
+		event_free(connection->timer);
+	frame_fini(&connection->frame);
+	free(connection);
+}
+
+/* Close and free; deferred calls go on without it. In a callback, the last thing that it does. */
+static void
+connection_destroy(struct connection *connection)
+{
+	struct evbuffer *output = bufferevent_get_output(connection->stream);
+
+	LIST_REMOVE(connection, link);
+	connection->server->n_connections--;
+	if (connection->by_tls)
+		tls_goodbye(connection->stream);
+	rpc_turn_cancel(&connection->turn);
+	evbuffer_remove_cb(output, on_output, connection);
+	rpc_user_bytes_change(
+		connection->turn.user, 0, evbuffer_get_length(output) + connection->frame_bytes);
+	rpc_session_close(connection->session);
+	bufferevent_free(connection->stream);
+	connection_free(connection);
+}
+
+static size_t
+output_bytes(const struct connection *connection)
+{
+	return evbuffer_get_length(bufferevent_get_output(connection->stream));
+}
+
+/* Send a message, which is taken over, as one line. 0 or -ENOMEM. */
+static int
+message_send(void *arg, json_t *message)
+{
+	struct connection *connection = arg;
+
+	return rpc_message_write("", message, "\n", bufferevent_get_output(connection->stream));
+}
+
+/* While much waits for the user, a connection has to be read from before it gets more. */
+static bool
+is_full(void *arg)
+{
+	const struct connection *connection = arg;
+	const size_t waiting_bytes = output_bytes(connection);
+	struct fault fault;
+
+	return waiting_bytes >= RPC_OUTPUT_HIGH ||
+	       (waiting_bytes && rpc_user_check(connection->turn.user, &fault) < 0);
+}
+
+static const struct rpc_link stream_link = {.full = is_full, .send = message_send};
+
+/* Do not read from the client for that long. */
+static void
+throttle(struct connection *connection, uint64_t ns)
+{
+	const struct timeval time = {.tv_sec = (time_t)(ns / NS_PER_S),
+		.tv_usec = (suseconds_t)((ns % NS_PER_S + 999) / 1000)};
+
+	connection->throttled = evtimer_add(connection->timer, &time) == 0;
+}
+
+/* Count requests; pause for as long as they were too many. */
+static void
+requests_count(struct connection *connection, size_t n_requests)
+{
+	const unsigned per_s = connection->server->config.limits.requests_per_s;
+	const uint64_t now = clock_read_ns(CLOCK_MONOTONIC);
+
+	if (!per_s)
+		return;
+	if (connection->due_ns < now)
+		connection->due_ns = now;
+	connection->due_ns += n_requests * NS_PER_S / per_s;
+	if (connection->due_ns > now + BURST_NS)
+		throttle(connection, connection->due_ns - now - BURST_NS);
+}
+
+static void
+limit_refuse(struct connection *connection, const char *what, size_t limit)
+{
+	struct fault fault;
+
+	fault_set(&fault, FAULT_LIMIT, "", "request passes %s, which is %zu%s", what, limit,
+		limit == VIEWER_BYTES ? " for those who may change nothing" : "");
+	message_send(connection, rpc_error_reply(NULL, &fault));
+}
+
+/* An answer, or a part of one. */
+static void
+on_reply(void *arg, json_t *reply, enum rpc_reply_part part)
+{
+	struct connection *connection = arg;
+	struct evbuffer *output = bufferevent_get_output(connection->stream);
+
+	if (part == RPC_REPLY_PART) {
+		rpc_message_write(connection->n_parts++ ? "," : "[", reply, "", output);
+		return;
+	}
+	if (reply)
+		message_send(connection, reply);
+	else if (connection->n_parts)
+		evbuffer_add(output, "]\n", 2);
+	connection->n_parts = 0;
+	connection->busy = false;
+	if (!connection->handling)
+		rpc_turn_ask(&connection->turn);
+}
+
+static void
+event_handle(struct connection *connection, enum frame_event event)
+{
+	const struct frame *frame = &connection->frame;
+	struct fault fault;
+
+	switch (event) {
+	case FRAME_MORE:
+		break;
+	case FRAME_TEXT:
+		connection->busy = true;
+		requests_count(connection,
+			rpc_service_call(connection->server->service, connection->session,
+				frame->text, frame->n_text, on_reply, connection));
+		break;
+	case FRAME_TOO_LONG:
+		limit_refuse(connection, "max_message_bytes", frame->max_bytes);
+		break;
+	case FRAME_TOO_DEEP:
+		limit_refuse(connection, "max_depth", frame->max_depth);
+		break;
+	case FRAME_NO_MEMORY:
+		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
+		message_send(connection, rpc_error_reply(NULL, &fault));
+		break;
+	}
+}
+
+static bool
+may_go_on(struct connection *connection)
+{
+	return !connection->busy && !connection->throttled && !is_full(connection);
+}
+
+/* What the frame keeps counts for the user; a request that grows beyond the limit is discarded. */
+static void
+frame_count(struct connection *connection, enum frame_event event)
+{
+	struct frame *frame = &connection->frame;
+	const bool grows = event == FRAME_MORE && frame->room > connection->frame_bytes;
+	struct fault fault;
+
+	rpc_user_bytes_change(connection->turn.user, frame->room, connection->frame_bytes);
+	connection->frame_bytes = frame->room;
+	if (!grows || rpc_user_check(connection->turn.user, &fault) == 0)
+		return;
+	frame_discard(frame);
+	message_send(connection, rpc_error_reply(NULL, &fault));
+	frame_count(connection, FRAME_MORE);
+}
+
+/* The client will send no more, and what it has sent is answered. */
+static void
+connection_end(struct connection *connection)
+{
+	connection->ending = true;
+	connection->handling = true; /* what broke off is answered at once */
+	event_handle(connection, frame_end(&connection->frame));
+	bufferevent_setwatermark(connection->stream, EV_WRITE, 0, 0);
+	if (!output_bytes(connection))
+		connection_destroy(connection);
+}
+
+/*
+ * Answer what has come in, as long as the client takes the replies, no call is deferred and the
+ * turn lasts, and read on only then.
+ */
+static void
+input_handle(void *arg)
+{
+	struct connection *connection = arg;
+	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + TURN_NS;
+	enum frame_event event = FRAME_TEXT;
+	bool is_over = false;
+
+	connection->handling = true;
+	while (may_go_on(connection) && !is_over &&
+		(event != FRAME_MORE || evbuffer_get_length(input))) {
+		size_t bytes = evbuffer_get_contiguous_space(input);
+		const char *data = (const char *)evbuffer_pullup(input, (ev_ssize_t)bytes);
+
+		evbuffer_drain(input, frame_feed(&connection->frame, data, bytes, &event));
+		frame_count(connection, event);
+		event_handle(connection, event);
+		is_over = event != FRAME_MORE && clock_read_ns(CLOCK_MONOTONIC) > end_ns;
+	}
+	connection->handling = false;
+	if (!may_go_on(connection))
+		bufferevent_disable(connection->stream, EV_READ);
+	else if (is_over)
+		rpc_turn_ask(&connection->turn);
+	else if (connection->ended)
+		connection_end(connection);
+	else
+		bufferevent_enable(connection->stream, EV_READ);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *connection = arg;
+
+	(void)fd;
+	(void)what;
+	connection->throttled = false;
+	rpc_turn_ask(&connection->turn);
+}
+
+static void
+on_read(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+
+	(void)stream;
+	rpc_turn_ask(&connection->turn);
+}
+
+/* The client has taken replies: all of them when it is ending, enough to go on otherwise. */
+static void
+on_written(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (connection->ending) {
+		connection_destroy(connection);
+		return;
+	}
+	rpc_session_drained(connection->session);
+	if (!(bufferevent_get_enabled(stream) & EV_READ))
+		rpc_turn_ask(&connection->turn);
+}
+
+static void
+on_event(struct bufferevent *stream, short what, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (what & BEV_EVENT_ERROR) {
+		connection_destroy(connection);
+	} else if (what & BEV_EVENT_EOF) {
+		bufferevent_disable(stream, EV_READ);
+		connection->ended = true;
+		rpc_turn_ask(&connection->turn);
+	}
+}
+
+size_t
+rpc_message_bytes(const struct actor *actor, size_t configured)
+{
+	return actor->role <= ROLE_VIEWER && configured > VIEWER_BYTES ? VIEWER_BYTES : configured;
 }
 
 /* Serve the client *actor. 0, or -ENOMEM with stream still the caller's. */
 static int
-client_add(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor,
+connection_create(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor,
 	bool by_tls)
 {
-	struct client *client = calloc(1, sizeof(*client));
+	const struct rpc_limits *limits = &server->config.limits;
+	struct connection *connection = calloc(1, sizeof(*connection));
 	struct rpc_user *user = rpc_user_of(server->users, actor);
 
-	if (client && user) {
-		client->server = server;
-		client->tls_stream = by_tls ? stream : NULL;
-		client->connection = connection_create(stream, actor, user, &server->config.limits,
-			server->service, on_closed, client);
+	if (connection && user) {
+		connection->session = rpc_session_create(actor, user, &stream_link, connection);
+		connection->timer = evtimer_new(server->base, on_timer, connection);
 	}
 	if (user)
-		rpc_user_unref(user);
-	if (!client || !client->connection) {
-		free(client);
+		rpc_user_unref(user); /* it is the session's */
+	if (!connection)
+		return -ENOMEM;
+	if (!connection->session || !connection->timer ||
+		!evbuffer_add_cb(bufferevent_get_output(stream), on_output, connection)) {
+		connection_free(connection);
 		return -ENOMEM;
 	}
-	LIST_INSERT_HEAD(&server->clients, client, link);
-	server->n_clients++;
+	connection->server = server;
+	connection->stream = stream;
+	connection->by_tls = by_tls;
+	connection->turn = (struct rpc_turn){.user = user, .run = input_handle, .arg = connection};
+	frame_init(
+		&connection->frame, rpc_message_bytes(actor, limits->message_bytes), limits->depth);
+	LIST_INSERT_HEAD(&server->connections, connection, link);
+	server->n_connections++;
+	bufferevent_setcb(stream, on_read, on_written, on_event, connection);
+	bufferevent_setwatermark(stream, EV_WRITE, OUTPUT_LOW, 0);
+	bufferevent_setwatermark(stream, EV_READ, 0, INPUT_BYTES);
+	bufferevent_enable(stream, EV_READ | EV_WRITE);
 	return 0;
 }
 
@@ -303,7 +570,7 @@ has_room(const struct rpc_server *server, const struct actor *actor)
 
 	if (actor->uid == 0 || actor->uid == geteuid())
 		room += RPC_CONNECTIONS_RESERVED;
-	return server->n_clients < room;
+	return server->n_connections < room;
 }
 
 /* Say why and hang up. One line fits the buffer of a fresh socket, so nothing waits for it. */
@@ -340,7 +607,7 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 			"connection passes max_connections, which is %u",
 			server->config.limits.connections);
 	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (stream && client_add(server, stream, &actor, false) == 0)
+	if (stream && connection_create(server, stream, &actor, false) == 0)
 		return 0;
 	if (stream) {
 		bufferevent_setfd(stream, -1);
@@ -354,7 +621,7 @@ on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 {
 	struct rpc_server *server = arg;
 
-	if (has_room(server, actor) && client_add(server, stream, actor, true) == 0)
+	if (has_room(server, actor) && connection_create(server, stream, actor, true) == 0)
 		return;
 	tls_goodbye(stream);
 	bufferevent_free(stream);
@@ -459,8 +726,7 @@ server_listen(struct rpc_server *server, struct fault *fault)
 		return -1;
 	if (!config->tls)
 		return 0;
-	server->tls = tls_create(
-		server->base, config->tls, on_tls, server, config->warn, config->warn_arg, fault);
+	server->tls = tls_create(server->base, config->tls, on_tls, server, fault);
 	fd = server->tls ? tls_listen(config->tls, fault) : -1;
 	return fd < 0 ? -1 : listener_init(server, &server->remote, fd, fault);
 }
@@ -484,7 +750,6 @@ rpc_server_create(struct event_base *base, const struct rpc_server_config *confi
 	server->config = *config;
 	server->base = base;
 	server->service = service;
-	LIST_INIT(&server->clients);
 	if (server_listen(server, fault)) {
 		rpc_server_destroy(server);
 		return NULL;
@@ -498,8 +763,8 @@ rpc_server_destroy(struct rpc_server *server)
 {
 	if (!server)
 		return;
-	while (!LIST_EMPTY(&server->clients))
-		client_remove(LIST_FIRST(&server->clients));
+	while (!LIST_EMPTY(&server->connections))
+		connection_destroy(LIST_FIRST(&server->connections));
 	listener_fini(&server->remote);
 	listener_fini(&server->local);
 	tls_destroy(server->tls);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket and, if the configuration has one, the TLS listener: their connections and
- * limits. Requests of one connection are answered in order, a line each. What passes a limit is
- * answered with an error that names the limit, except that a client which asks too often is made to
- * wait; only a connection too many is closed.
+ * limits. Requests of one connection are answered in order, a line each, and each before the next
+ * is read. What passes a limit is answered with an error that names the limit, except that a client
+ * which asks too often is made to wait; only a connection too many is closed. A client that does
+ * not read its replies is not read from either until it does: what waits for it is bounded by
+ * RPC_OUTPUT_HIGH and one reply.
  */
 #ifndef CTRL_RPC_SERVER_H
 #define CTRL_RPC_SERVER_H
@@ -15,22 +17,30 @@
 
 #include "base/fault.h"
 #include "config/config.h"
-#include "rpc/audit.h"
-#include "rpc/connection.h"
 #include "rpc/dispatch.h"
 
+#define RPC_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 #define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
 #define RPC_CONNECTIONS_RESERVED 2
+
+struct rpc_limits {
+	size_t message_bytes; /* longest text of a request, at least 1 */
+	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
+	unsigned connections; /* at a time, at least 1 */
+	unsigned requests_per_s; /* of one connection; 0: any number */
+	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
+};
+
+/* The longest request that this client may send, of what the configuration allows. Any thread. */
+size_t rpc_message_bytes(const struct actor *actor, size_t configured);
 
 struct rpc_server_config {
 	const char *socket_path;
 	struct rpc_limits limits;
 	const struct access *access;
 	const struct tls_config *tls; /* NULL: no TLS listener */
-	audit_warn_fn warn; /* for TLS handshakes that fail; NULL only without TLS */
-	void *warn_arg;
 };
 
 struct rpc_server;

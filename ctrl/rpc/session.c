@@ -205,15 +205,9 @@ rpc_turn_cancel(struct rpc_turn *turn)
 }
 
 void
-rpc_user_bytes_add(struct rpc_user *user, size_t bytes)
+rpc_user_bytes_change(struct rpc_user *user, size_t begin, size_t end)
 {
-	user->bytes += bytes;
-}
-
-void
-rpc_user_bytes_remove(struct rpc_user *user, size_t bytes)
-{
-	user->bytes -= bytes;
+	user->bytes += begin - end;
 }
 
 int
@@ -228,14 +222,6 @@ rpc_user_check(const struct rpc_user *user, struct fault *fault)
 		user->bytes, user->name, user->users->max_bytes);
 }
 
-struct watch {
-	TAILQ_ENTRY(watch) link;
-	rpc_session_fn fn;
-	void *arg;
-};
-
-TAILQ_HEAD(watch_list, watch);
-
 struct rpc_session {
 	struct actor actor;
 	struct rpc_user *user;
@@ -245,8 +231,8 @@ struct rpc_session {
 	bool closed;
 	bool refused; /* something, since the last drain */
 	bool held; /* half an answer has been sent */
-	struct watch_list watches[RPC_SESSION_DRAINED + 1];
-	struct watch *next; /* of those that are being called now */
+	TAILQ_HEAD(, rpc_watch) watches;
+	struct rpc_watch *next; /* of those that are being called now */
 };
 
 struct rpc_session *
@@ -262,8 +248,7 @@ rpc_session_create(const struct actor *actor, struct rpc_user *user, const struc
 	session->link = link;
 	session->link_arg = link_arg;
 	session->n_refs = 1;
-	TAILQ_INIT(&session->watches[RPC_SESSION_CLOSED]);
-	TAILQ_INIT(&session->watches[RPC_SESSION_DRAINED]);
+	TAILQ_INIT(&session->watches);
 	return session;
 }
 
@@ -277,16 +262,8 @@ rpc_session_ref(struct rpc_session *session)
 void
 rpc_session_unref(struct rpc_session *session)
 {
-	struct watch *watch;
-
 	if (--session->n_refs)
 		return;
-	for (unsigned event = 0; event <= RPC_SESSION_DRAINED; event++) {
-		while ((watch = TAILQ_FIRST(&session->watches[event])) != NULL) {
-			TAILQ_REMOVE(&session->watches[event], watch, link);
-			free(watch);
-		}
-	}
 	if (session->user)
 		rpc_user_unref(session->user);
 	free(session);
@@ -311,67 +288,57 @@ rpc_session_closed(const struct rpc_session *session)
 }
 
 int
-rpc_session_watch(
-	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg)
+rpc_session_watch(struct rpc_session *session, struct rpc_watch *watch)
 {
-	struct watch *watch;
-
 	if (session->closed)
 		return -ENOTCONN;
-	watch = malloc(sizeof(*watch));
-	if (!watch)
-		return -ENOMEM;
-	*watch = (struct watch){.fn = fn, .arg = arg};
-	TAILQ_INSERT_TAIL(&session->watches[event], watch, link);
+	watch->active = true;
+	TAILQ_INSERT_TAIL(&session->watches, watch, link);
 	return 0;
 }
 
 void
-rpc_session_unwatch(
-	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg)
+rpc_session_unwatch(struct rpc_session *session, struct rpc_watch *watch)
 {
-	struct watch *watch;
-
-	TAILQ_FOREACH (watch, &session->watches[event], link) {
-		if (watch->fn != fn || watch->arg != arg)
-			continue;
-		if (session->next == watch)
-			session->next = TAILQ_NEXT(watch, link);
-		TAILQ_REMOVE(&session->watches[event], watch, link);
-		free(watch);
+	if (!watch->active)
 		return;
-	}
+	watch->active = false;
+	if (session->next == watch)
+		session->next = TAILQ_NEXT(watch, link);
+	TAILQ_REMOVE(&session->watches, watch, link);
 }
 
 /* The callbacks may cancel themselves and others, and may end the session. */
-static void
-watches_call(struct rpc_session *session, enum rpc_session_event event)
+void
+rpc_session_close(struct rpc_session *session)
 {
-	struct watch *watch;
+	struct rpc_watch *watch;
 
+	session->closed = true;
+	session->link = NULL;
 	rpc_session_ref(session);
-	for (watch = TAILQ_FIRST(&session->watches[event]); watch; watch = session->next) {
-		session->next = TAILQ_NEXT(watch, link);
-		watch->fn(watch->arg);
+	while ((watch = TAILQ_FIRST(&session->watches))) {
+		rpc_session_unwatch(session, watch);
+		watch->closed(watch->arg);
 	}
 	rpc_session_unref(session);
 }
 
 void
-rpc_session_close(struct rpc_session *session)
-{
-	session->closed = true;
-	session->link = NULL;
-	watches_call(session, RPC_SESSION_CLOSED);
-}
-
-void
 rpc_session_drained(struct rpc_session *session)
 {
+	struct rpc_watch *watch;
+
 	if (!session->refused)
 		return;
 	session->refused = false;
-	watches_call(session, RPC_SESSION_DRAINED);
+	rpc_session_ref(session);
+	for (watch = TAILQ_FIRST(&session->watches); watch; watch = session->next) {
+		session->next = TAILQ_NEXT(watch, link);
+		if (watch->drained)
+			watch->drained(watch->arg);
+	}
+	rpc_session_unref(session);
 }
 
 bool

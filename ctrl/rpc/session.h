@@ -55,8 +55,7 @@ bool rpc_turn_ask(struct rpc_turn *turn);
 void rpc_turn_cancel(struct rpc_turn *turn);
 
 /* Bytes begin and cease to wait: of requests that are not complete, and of answers. */
-void rpc_user_bytes_add(struct rpc_user *user, size_t bytes);
-void rpc_user_bytes_remove(struct rpc_user *user, size_t bytes);
+void rpc_user_bytes_change(struct rpc_user *user, size_t begin, size_t end);
 
 /* 0, or -1 with FAULT_LIMIT when max_bytes or more wait. */
 int rpc_user_check(const struct rpc_user *user, struct fault *fault);
@@ -71,25 +70,25 @@ const struct actor *rpc_session_actor(const struct rpc_session *session);
 /* Its connection has gone. */
 bool rpc_session_closed(const struct rpc_session *session);
 
-enum rpc_session_event {
-	RPC_SESSION_CLOSED, /* the connection has gone: called once, and nothing can be sent */
-	RPC_SESSION_DRAINED, /* there is room again: once after any number of refusals */
+/* What is to be called when something becomes of a session. All zero: it watches none. */
+struct rpc_watch {
+	TAILQ_ENTRY(rpc_watch) link;
+	bool active;
+	rpc_session_fn closed; /* the connection has gone: once, and nothing can be sent */
+	rpc_session_fn drained; /* room again: once after any number of refusals. NULL: disabled */
+	void *arg;
 };
 
 /*
- * Have fn(arg) called at the event. Any number of them. 0, -ENOMEM, or -ENOTCONN when the
- * connection has gone.
+ * Watch a session; it is borrowed until it was closed or unwatched. 0, or -ENOTCONN when the
+ * connection has gone. Watches may be cancelled from within their callbacks, and again.
  */
-int rpc_session_watch(
-	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg);
-
-/* Cancel one of these. Also from within fn. */
-void rpc_session_unwatch(
-	struct rpc_session *session, enum rpc_session_event event, rpc_session_fn fn, void *arg);
+int rpc_session_watch(struct rpc_session *session, struct rpc_watch *watch);
+void rpc_session_unwatch(struct rpc_session *session, struct rpc_watch *watch);
 
 /*
  * Send a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
- * 0; -ENOBUFS when CONNECTION_OUTPUT_HIGH bytes wait for the client already, or half an answer has
+ * 0; -ENOBUFS when RPC_OUTPUT_HIGH bytes wait for the client already, or half an answer has
  * been sent; -ENOTCONN when it has gone; -ENOMEM.
  */
 int rpc_session_notify(struct rpc_session *session, const char *method, json_t *params);
@@ -100,8 +99,8 @@ int rpc_session_notify(struct rpc_session *session, const char *method, json_t *
 struct rpc_user *rpc_session_user(const struct rpc_session *session);
 
 /*
- * Whether CONNECTION_OUTPUT_HIGH bytes wait for the client. If so, RPC_SESSION_DRAINED follows
- * when there is room again.
+ * Whether RPC_OUTPUT_HIGH bytes wait for the client. If so, watches are called when there
+ * is room again.
  */
 bool rpc_session_full(struct rpc_session *session);
 
@@ -110,7 +109,7 @@ void rpc_session_hold(struct rpc_session *session, bool held);
 
 /* What a session sends through. */
 struct rpc_link {
-	bool (*full)(void *arg); /* CONNECTION_OUTPUT_HIGH bytes or more wait */
+	bool (*full)(void *arg); /* RPC_OUTPUT_HIGH bytes or more wait */
 	int (*send)(void *arg, json_t *message); /* takes it over; 0 or -ENOMEM */
 };
 
@@ -121,7 +120,7 @@ struct rpc_link {
 struct rpc_session *rpc_session_create(const struct actor *actor, struct rpc_user *user,
 	const struct rpc_link *link, void *link_arg);
 
-/* The connection goes: RPC_SESSION_CLOSED, and nothing is sent any more. Once. */
+/* The connection goes: what watches is called, and nothing is sent any more. Once. */
 void rpc_session_close(struct rpc_session *session);
 
 /* There is room again. */

@@ -5,7 +5,6 @@
 #include "flow/commit.h"
 #include "flow/plan.h"
 #include "flow/restore.h"
-#include "rpc/encode.h"
 #include "rpc/methods.h"
 #include "store/store.h"
 
@@ -107,60 +106,18 @@ state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fa
 	return rpc_call_defer(call);
 }
 
-/* What a rollback that is only a plan waits for. */
-struct rollback_call {
-	struct rpc_call *call;
-	size_t after, limit;
-};
-
-static void
-rollback_planned(void *arg, struct proposal *proposal, const struct fault *fault)
-{
-	struct rollback_call *rollback = arg;
-
-	if (fault)
-		rpc_call_fault(rollback->call, fault);
-	else
-		rpc_call_result(rollback->call,
-			plan_encode(proposal->plan, rollback->after, rollback->limit));
-	free(rollback);
-}
-
-/* Answer with the plan instead of committing. 0, or -1 with *fault set. */
-static int
-rollback_plan(
-	struct rpc_call *call, const json_t *params, struct proposal *proposal, struct fault *fault)
-{
-	struct rollback_call *rollback = calloc(1, sizeof(*rollback));
-
-	if (!rollback)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the plan");
-	*rollback = (struct rollback_call){
-		.call = call,
-		.after = param_number(params, "after"),
-		.limit = param_number(params, "limit"),
-	};
-	free(proposal->arg);
-	proposal->plans = true;
-	proposal->done = rollback_planned;
-	proposal->arg = rollback;
-	return 0;
-}
-
 static json_t *
 state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct proposal *proposal = change_call_begin(call, params, change_committed_encode, fault);
-	const json_t *generation = json_object_get(params, "generation");
 
 	if (!proposal)
 		return NULL;
 	proposal->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
+	proposal->plans = param_is_true(params, "plan");
 	if (rollback_to(proposal, context->flows, context->store,
-		    (uint64_t)json_integer_value(generation), fault) < 0)
-		return change_call_cancel(proposal);
-	if (param_is_true(params, "plan") && rollback_plan(call, params, proposal, fault) < 0)
+		    param_number(params, "generation"), fault) < 0)
 		return change_call_cancel(proposal);
 	return change_call_submit(context, call, proposal);
 }
@@ -187,25 +144,23 @@ static json_t *
 generation_encode(const struct confirm *confirm, const struct store_generation *generation,
 	enum store_outcome outcome)
 {
-	json_t *entry = json_pack("{s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:s*}", "generation",
-		(json_int_t)generation->number, "time_ns", (json_int_t)generation->time_ns, "actor",
+	const bool has_fault = outcome == STORE_UNCONFIRMED && confirm->fault[0] != '\0';
+
+	return json_pack("{s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:s*, s:o*, s:o*, s:s*, s:s*}",
+		"generation", (json_int_t)generation->number, "time_ns",
+		(json_int_t)generation->time_ns, "actor",
 		actor_encode(generation->actor.name, generation->actor.via, generation->actor.uid),
 		"method", generation->method, "added", (json_int_t)generation->added, "changed",
 		(json_int_t)generation->changed, "removed", (json_int_t)generation->removed,
 		"comment", generation->comment[0] ? generation->comment : NULL, "state",
-		outcome_name(outcome));
-
-	if (generation->returns != STORE_RETURN_NONE)
-		json_object_set_new(entry,
-			generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
-			json_integer((json_int_t)generation->returned));
-	if (generation->declared)
-		json_object_set_new(entry, "declared", json_true());
-	if (generation->tag[0] != '\0')
-		json_object_set_new(entry, "tag", json_string(generation->tag));
-	if (outcome == STORE_UNCONFIRMED && confirm->fault[0] != '\0')
-		json_object_set_new(entry, "fault", json_string(confirm->fault));
-	return entry;
+		outcome_name(outcome),
+		generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
+		generation->returns != STORE_RETURN_NONE
+			? json_integer((json_int_t)generation->returned)
+			: NULL,
+		"declared", generation->declared ? json_true() : NULL, "tag",
+		generation->tag[0] ? generation->tag : NULL, "fault",
+		has_fault ? confirm->fault : NULL);
 }
 
 struct list {

@@ -10,7 +10,6 @@
  * overtakes the alert, so that the input is passed over until the client hangs up.
  */
 #include "rpc/tls.h"
-#include "schema/yaml.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,14 +17,12 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/bufferevent_ssl.h>
@@ -34,63 +31,27 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "schema/yaml.h"
+
 #define BACKLOG 128
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_PROBE_S 20
 #define KEEPALIVE_PROBES 3
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
-/* Host and port apart, brackets taken off. -1: it is not of that form. */
+/* An address in brackets if it is of IPv6, and a port. Returns its length, 0: it is none. */
 static int
-text_split(const char *text, char *host, size_t host_size, uint16_t *port)
+address_read(const char *text, struct sockaddr_storage *address)
 {
-	const char *colon = strrchr(text, ':');
-	size_t bytes = colon ? (size_t)(colon - text) : 0;
-	char *end;
-	unsigned long number;
+	const char *port = strrchr(text, ':');
+	int bytes = sizeof(*address);
 
-	if (!colon || colon[1] < '0' || colon[1] > '9')
-		return -1;
-	number = strtoul(colon + 1, &end, 10);
-	if (*end || number > UINT16_MAX)
-		return -1;
-	*port = (uint16_t)number;
-	if (bytes >= 2 && text[0] == '[' && text[bytes - 1] == ']') {
-		text++;
-		bytes -= 2;
-	}
-	if (!bytes || bytes >= host_size)
-		return -1;
-	memcpy(host, text, bytes);
-	host[bytes] = '\0';
-	return 0;
-}
-
-/* Returns the length of the address, 0: it is none. */
-static socklen_t
-address_read(const char *text, union address *address)
-{
-	char host[INET6_ADDRSTRLEN];
-	uint16_t port;
-
-	memset(address, 0, sizeof(*address));
-	if (text_split(text, host, sizeof(host), &port) < 0)
+	if (!port || !port[1] || port[1 + strspn(port + 1, "0123456789")] ||
+		evutil_parse_sockaddr_port(text, (struct sockaddr *)address, &bytes) < 0 ||
+		(address->ss_family == AF_INET6 && text[0] != '['))
 		return 0;
-	if (text[0] != '[' && inet_pton(AF_INET, host, &address->ipv4.sin_addr) == 1) {
-		address->ipv4.sin_family = AF_INET;
-		address->ipv4.sin_port = htons(port);
-		return sizeof(address->ipv4);
-	}
-	if (text[0] != '[' || inet_pton(AF_INET6, host, &address->ipv6.sin6_addr) != 1)
-		return 0;
-	address->ipv6.sin6_family = AF_INET6;
-	address->ipv6.sin6_port = htons(port);
-	return sizeof(address->ipv6);
+	return bytes;
 }
 
 int
@@ -98,8 +59,8 @@ tls_listen(const struct tls_config *config, struct fault *fault)
 {
 	const char *text = config->listen;
 	const int yes = 1;
-	union address address;
-	socklen_t bytes = address_read(text, &address);
+	struct sockaddr_storage address;
+	const int bytes = address_read(text, &address);
 	int error;
 	int fd;
 
@@ -108,11 +69,12 @@ tls_listen(const struct tls_config *config, struct fault *fault)
 			"/tls/listen: found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or "
 			"[2001:db8::1]:7878",
 			text);
-	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
 		/* Connections of an earlier process that linger are no reason not to start. */
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-		if (bind(fd, &address.any, bytes) == 0 && listen(fd, BACKLOG) == 0)
+		if (bind(fd, (struct sockaddr *)&address, (socklen_t)bytes) == 0 &&
+			listen(fd, BACKLOG) == 0)
 			return fd;
 	}
 	error = errno;
@@ -145,17 +107,17 @@ tcp_socket_tune(int fd)
 static void
 tcp_socket_peer(int fd, char *text, size_t size)
 {
-	union address address;
+	struct sockaddr_storage address;
+	struct sockaddr *peer = (struct sockaddr *)&address;
 	socklen_t bytes = sizeof(address);
 	char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[8];
 
-	if (getpeername(fd, &address.any, &bytes) < 0 ||
-		getnameinfo(&address.any, bytes, host, sizeof(host), port, sizeof(port),
+	if (getpeername(fd, peer, &bytes) < 0 ||
+		getnameinfo(peer, bytes, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(text, size, "?");
 	else
-		snprintf(text, size, address.any.sa_family == AF_INET ? "%s:%s" : "[%s]:%s", host,
-			port);
+		snprintf(text, size, peer->sa_family == AF_INET ? "%s:%s" : "[%s]:%s", host, port);
 }
 
 /* Suites of TLS 1.2 with forward secrecy and authenticated encryption; 1.3 has no others. */
@@ -367,38 +329,25 @@ struct tls {
 	SSL_CTX *context;
 	tls_client_fn client;
 	void *arg;
-	audit_warn_fn warn;
-	void *warn_arg;
 	time_t minute; /* that warnings are counted in */
 	unsigned n_warnings;
 	unsigned n_handshakes;
 	TAILQ_HEAD(, handshake) handshakes; /* oldest first */
 };
 
-static void tls_warn(struct tls *tls, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Rate-limited, as any peer can cause it. */
-static void
-tls_warn(struct tls *tls, const char *format, ...)
+/* Whether one more warning may be logged: any peer can cause some. */
+static bool
+may_warn(struct tls *tls)
 {
-	struct timespec now;
-	char text[512];
-	va_list args;
+	const time_t minute = (time_t)(clock_read_ns(CLOCK_MONOTONIC) / (60 * NS_PER_S));
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec / 60 != tls->minute) {
-		tls->minute = now.tv_sec / 60;
+	if (minute != tls->minute) {
+		tls->minute = minute;
 		tls->n_warnings = 0;
 	}
-	if (++tls->n_warnings > WARNINGS_A_MINUTE)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	tls->warn(tls->warn_arg, text);
-	if (tls->n_warnings == WARNINGS_A_MINUTE)
-		tls->warn(tls->warn_arg, "tls: further warnings are suppressed for up to a minute");
+	if (tls->n_warnings++ == WARNINGS_A_MINUTE)
+		log_line("warning: tls: further warnings are suppressed for up to a minute");
+	return tls->n_warnings <= WARNINGS_A_MINUTE;
 }
 
 static void
@@ -424,8 +373,8 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (handshake->stream)
-		tls_warn(handshake->tls, "tls: %s: the handshake took longer than %d s",
+	if (handshake->stream && may_warn(handshake->tls))
+		log_line("warning: tls: %s: the handshake took longer than %d s",
 			handshake->address, TLS_HANDSHAKE_MS / 1000);
 	handshake_free(handshake);
 }
@@ -474,8 +423,9 @@ handshake_done(struct handshake *handshake)
 	snprintf(actor.address, sizeof(actor.address), "%s", handshake->address);
 	if (actor.role == ROLE_NONE) {
 		subject_write(certificate, handshake->subject);
-		tls_warn(tls, "tls: %s: the certificate %s has no role, see tls.roles",
-			actor.address, handshake->subject);
+		if (may_warn(tls))
+			log_line("warning: tls: %s: the certificate %s has no role, see tls.roles",
+				actor.address, handshake->subject);
 	}
 	X509_free(certificate);
 	SSL_set_app_data(ssl, NULL);
@@ -528,9 +478,10 @@ handshake_failed(struct handshake *handshake)
 
 	if (verified != X509_V_OK)
 		reason = X509_verify_cert_error_string(verified);
-	tls_warn(handshake->tls, "tls: %s: the handshake failed: %s%s%s", handshake->address,
-		handshake->subject[0] ? handshake->subject : "", handshake->subject[0] ? ": " : "",
-		reason ? reason : "the client hung up");
+	if (may_warn(handshake->tls))
+		log_line("warning: tls: %s: the handshake failed: %s%s%s", handshake->address,
+			handshake->subject[0] ? handshake->subject : "",
+			handshake->subject[0] ? ": " : "", reason ? reason : "the client hung up");
 	if (reason)
 		handshake_refuse(handshake);
 	else
@@ -574,8 +525,10 @@ tls_accept(struct tls *tls, int fd)
 
 	tcp_socket_tune(fd);
 	if (tls->n_handshakes == TLS_HANDSHAKES_MAX) {
-		tls_warn(tls, "tls: more than %d handshakes at a time, %s is hung up on",
-			TLS_HANDSHAKES_MAX, TAILQ_FIRST(&tls->handshakes)->address);
+		if (may_warn(tls))
+			log_line(
+				"warning: tls: more than %d handshakes at a time, %s is hung up on",
+				TLS_HANDSHAKES_MAX, TAILQ_FIRST(&tls->handshakes)->address);
 		handshake_free(TAILQ_FIRST(&tls->handshakes));
 	}
 	handshake = calloc(1, sizeof(*handshake));
@@ -604,7 +557,7 @@ tls_accept(struct tls *tls, int fd)
 
 struct tls *
 tls_create(struct event_base *base, const struct tls_config *config, tls_client_fn client,
-	void *arg, audit_warn_fn warn, void *warn_arg, struct fault *fault)
+	void *arg, struct fault *fault)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
@@ -612,12 +565,7 @@ tls_create(struct event_base *base, const struct tls_config *config, tls_client_
 		fault_set(fault, FAULT_NO_ROOM, "/tls", "no memory for the TLS listener");
 		return NULL;
 	}
-	*tls = (struct tls){.base = base,
-		.config = config,
-		.client = client,
-		.arg = arg,
-		.warn = warn,
-		.warn_arg = warn_arg};
+	*tls = (struct tls){.base = base, .config = config, .client = client, .arg = arg};
 	TAILQ_INIT(&tls->handshakes);
 	tls->context = tls_context_create(config, fault);
 	if (tls->context)

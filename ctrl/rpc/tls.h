@@ -12,7 +12,6 @@
 
 #include "base/fault.h"
 #include "config/config.h"
-#include "rpc/audit.h"
 
 #define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is hung up on */
 #define TLS_HANDSHAKE_MS 10000 /* that one may take */
@@ -23,12 +22,12 @@ struct tls;
 typedef void (*tls_client_fn)(void *arg, struct bufferevent *stream, const struct actor *actor);
 
 /*
- * Handshakes in base's loop; base and config are borrowed. Failed ones are reported by warn, a few
- * a minute at most. NULL: *fault says why, naming the field of the configuration. All functions of
+ * Handshakes in base's loop; base and config are borrowed. Failed ones are logged, a few a minute
+ * at most. NULL: *fault says why, naming the field of the configuration. All functions of
  * this header: control thread.
  */
 struct tls *tls_create(struct event_base *base, const struct tls_config *config,
-	tls_client_fn client, void *arg, audit_warn_fn warn, void *warn_arg, struct fault *fault);
+	tls_client_fn client, void *arg, struct fault *fault);
 
 /*
  * Listen at config->listen, not blocking, closed on exec. Returns the descriptor, for the caller to

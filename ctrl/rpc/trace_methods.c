@@ -382,10 +382,8 @@ bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
 	uint8_t *bytes = malloc(length / 2 + 1);
 
 	*n = length / 2;
-	if (!bytes) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the packet");
-		return NULL;
-	}
+	if (!bytes)
+		return request_no_memory(fault);
 	if (hex_read(json_string_value(member), length, bytes) < 0) {
 		free(bytes);
 		fault_set(fault, FAULT_INVALID_VALUE, "",

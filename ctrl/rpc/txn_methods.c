@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Changes that are larger than a message, or that are to be planned before they are made. A
- * message that is refused is not in the transaction; the others are.
+ * message that is refused is not in the transaction; the others are. A transaction belongs to the
+ * connection that began it, and ends with it.
  */
-#include "rpc/txn_methods.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +19,9 @@
 
 struct transaction {
 	LIST_ENTRY(transaction) link;
-	struct transactions *all;
+	struct methods_context *context;
 	struct rpc_session *session;
+	struct rpc_watch watch;
 	char name[TRANSACTION_NAME_MAX];
 	struct proposal *proposal; /* NULL: it is being committed */
 	struct rpc_call *call; /* that waits for a plan */
@@ -30,53 +30,27 @@ struct transaction {
 	uint32_t n_messages;
 };
 
-void
-transactions_init(struct transactions *transactions, struct commits *commits)
-{
-	memset(transactions, 0, sizeof(*transactions));
-	transactions->commits = commits;
-	LIST_INIT(&transactions->list);
-}
-
-static void session_closed(void *arg);
-
 /* Discard it, as soon as no call waits. */
 static void
-transaction_end(struct transaction *transaction)
+transaction_end(void *arg)
 {
+	struct transaction *transaction = arg;
+
 	if (transaction->call) {
 		transaction->ended = true;
 		return;
 	}
-	rpc_session_unwatch(transaction->session, RPC_SESSION_CLOSED, session_closed, transaction);
-	commits_discard(transaction->all->commits, transaction->proposal);
+	rpc_session_unwatch(transaction->session, &transaction->watch);
+	commits_discard(transaction->context->flows->commits, transaction->proposal);
 	LIST_REMOVE(transaction, link);
-	transaction->all->n--;
+	transaction->context->n_transactions--;
 	free(transaction);
-}
-
-static void
-session_closed(void *arg)
-{
-	transaction_end(arg);
-}
-
-void
-transactions_fini(struct transactions *transactions)
-{
-	struct transaction *transaction;
-
-	while ((transaction = LIST_FIRST(&transactions->list))) {
-		transaction->call = NULL;
-		transaction_end(transaction);
-	}
 }
 
 static json_t *
 txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const struct methods_context *context = ctx;
-	struct transactions *transactions = context->transactions;
+	struct methods_context *context = ctx;
 	const uint64_t now = commits_generation(context->flows->commits);
 	const uint64_t generation = param_number(params, "if_generation");
 	const bool conditional = json_object_get(params, "if_generation") != NULL;
@@ -88,7 +62,7 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 			generation, now);
 		return NULL;
 	}
-	if (transactions->n == TRANSACTIONS_MAX) {
+	if (context->n_transactions == TRANSACTIONS_MAX) {
 		fault_set(fault, FAULT_LIMIT, "",
 			"found %d open transactions, expected fewer; commit or abort one",
 			TRANSACTIONS_MAX);
@@ -97,12 +71,13 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction = calloc(1, sizeof(*transaction));
 	if (!transaction)
 		return request_no_memory(fault);
-	transaction->all = transactions;
+	transaction->context = context;
 	transaction->session = rpc_call_session(call);
 	transaction->proposal = proposal_create(
 		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
-	if (!transaction->proposal || rpc_session_watch(transaction->session, RPC_SESSION_CLOSED,
-					      session_closed, transaction) < 0) {
+	transaction->watch = (struct rpc_watch){.closed = transaction_end, .arg = transaction};
+	if (!transaction->proposal ||
+		rpc_session_watch(transaction->session, &transaction->watch) < 0) {
 		proposal_destroy(transaction->proposal);
 		free(transaction);
 		return request_no_memory(fault);
@@ -113,9 +88,9 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	transaction->proposal->keep = true;
 	transaction->proposal->transaction = true;
 	snprintf(transaction->name, sizeof(transaction->name), "txn-%" PRIu64,
-		++transactions->last_number);
-	LIST_INSERT_HEAD(&transactions->list, transaction, link);
-	transactions->n++;
+		++context->last_transaction);
+	LIST_INSERT_HEAD(&context->transactions, transaction, link);
+	context->n_transactions++;
 	return json_pack("{s:s, s:I}", "txn", transaction->name, "generation", (json_int_t)now);
 }
 
@@ -127,7 +102,7 @@ transaction_of(const struct methods_context *context, struct rpc_call *call, con
 	const char *name = param_text(params, "txn");
 	struct transaction *transaction;
 
-	LIST_FOREACH (transaction, &context->transactions->list, link) {
+	LIST_FOREACH (transaction, &context->transactions, link) {
 		if (transaction->session == rpc_call_session(call) &&
 			strcmp(transaction->name, name) == 0)
 			return transaction;
@@ -280,19 +255,23 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 {
 	struct transaction *transaction = arg;
 	struct rpc_call *call = transaction->call;
+	json_t *page = NULL;
 
 	transaction->call = NULL;
-	if (fault) {
+	if (fault)
 		plan_discard(proposal);
-		rpc_call_fault(call, fault);
-	} else {
-		rpc_call_result(call, page_encode(transaction));
+	else
+		page = page_encode(transaction);
+	if (transaction->ended) {
+		proposal->keep = false; /* the caller destroys it */
+		transaction->proposal = NULL;
+		transaction_end(transaction);
 	}
-	if (!transaction->ended)
-		return;
-	proposal->keep = false; /* the caller destroys it */
-	transaction->proposal = NULL;
-	transaction_end(transaction);
+	/* The session may end with the call. */
+	if (fault)
+		rpc_call_fault(call, fault);
+	else
+		rpc_call_result(call, page);
 }
 
 static bool
@@ -356,7 +335,8 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	struct proposal *proposal;
 
 	if (!transaction || plan_check(transaction->proposal, if_plan, prune, fault) < 0 ||
-		change_call_attach(transaction->proposal, call, change_committed_encode, fault) < 0)
+		change_call_attach(
+			transaction->proposal, call, params, change_committed_encode, fault) < 0)
 		return NULL;
 	proposal = transaction->proposal;
 	transaction->proposal = NULL;

@@ -10,8 +10,170 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/dispatch.h"
 #include "schema/schema.h"
-#include "service_rig.h"
+
+#define RIG_METHODS 4
+
+/* A service of a few methods, a session of ana's, and what became of her calls. */
+struct service_rig {
+	struct rpc_service *service;
+	struct rpc_session *session;
+	json_t *last_reply;
+	json_t *parts; /* of the answer to a batch, so far; NULL: none */
+	unsigned n_replies;
+	unsigned n_calls; /* of add, to see that notifications run */
+	struct rpc_call *waiting; /* the last call of later */
+	bool impatient; /* later answers before it returns */
+};
+
+static struct service_rig rig;
+
+/* rpc.discover, add {a, b = 10}, fail, mute (returns nothing), later (role operator, defers) */
+static const char service_rig_document[] =
+	"{\"methods\": ["
+	" {\"name\": \"rpc.discover\", \"x-role\": \"viewer\", \"params\": []},"
+	" {\"name\": \"add\", \"x-role\": \"viewer\", \"params\": ["
+	"   {\"name\": \"a\", \"required\": true, \"schema\": {\"type\": \"integer\"}},"
+	"   {\"name\": \"b\", \"schema\": {\"type\": \"integer\", \"default\": 10}}]},"
+	" {\"name\": \"fail\", \"x-role\": \"viewer\", \"params\": []},"
+	" {\"name\": \"mute\", \"x-role\": \"viewer\", \"params\": []},"
+	" {\"name\": \"later\", \"x-role\": \"operator\", \"params\": []}]}";
+
+static json_t *
+add(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	json_int_t a = json_integer_value(json_object_get(params, "a"));
+	json_int_t b = json_integer_value(json_object_get(params, "b"));
+
+	(void)call;
+	(void)fault;
+	cr_expect_eq(ctx, &rig.n_calls);
+	rig.n_calls++;
+	return json_integer(a + b);
+}
+
+static json_t *
+fail(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	(void)ctx;
+	(void)call;
+	(void)params;
+	fault_set(fault, FAULT_CONFLICT, "/flows/0/id", "in use");
+	return NULL;
+}
+
+static json_t *
+mute(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	(void)ctx;
+	(void)call;
+	(void)params;
+	(void)fault;
+	return NULL;
+}
+
+static json_t *
+later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	(void)ctx;
+	(void)params;
+	(void)fault;
+	rig.waiting = call;
+	if (rig.impatient)
+		rpc_call_result(call, json_true());
+	return rpc_call_defer(call);
+}
+
+static const struct rpc_method rig_methods[] = {
+	{"add", add}, {"fail", fail}, {"mute", mute}, {"later", later}};
+
+static void
+rig_replied(void *arg, json_t *reply, enum rpc_reply_part part)
+{
+	cr_expect_eq(arg, &rig.n_replies);
+	if (part == RPC_REPLY_PART) {
+		if (!rig.parts)
+			rig.parts = json_array();
+		json_array_append_new(rig.parts, reply);
+		return;
+	}
+	json_decref(rig.last_reply);
+	rig.last_reply = rig.parts ? rig.parts : reply;
+	rig.parts = NULL;
+	rig.n_replies++;
+}
+
+static void
+rig_session_begin(enum role role)
+{
+	const struct actor actor = {
+		.uid = 1000, .gid = 100, .name = "ana", .via = "unix", .role = (uint8_t)role};
+
+	rig.session = rpc_session_create(&actor, NULL, NULL, NULL);
+}
+
+static void
+rig_session_end(void)
+{
+	rpc_session_close(rig.session);
+	rpc_session_unref(rig.session);
+}
+
+static json_t *
+rig_call(const char *text, size_t bytes)
+{
+	rig.n_replies = 0;
+	rpc_service_call(rig.service, rig.session, text, bytes, rig_replied, &rig.n_replies);
+	cr_expect_eq(rig.n_replies, 1);
+	return json_incref(rig.last_reply);
+}
+
+static void
+service_rig_setup(void)
+{
+	json_t *document = json_loads(service_rig_document, 0, NULL);
+
+	memset(&rig, 0, sizeof(rig));
+	rig.service = rpc_service_create(document, rig_methods, RIG_METHODS, &rig.n_calls);
+	rig_session_begin(ROLE_OPERATOR);
+	cr_assert_not_null(rig.service);
+	json_decref(document);
+}
+
+static void
+service_rig_teardown(void)
+{
+	json_decref(rig.last_reply);
+	rig_session_end();
+	rpc_service_destroy(rig.service);
+	schema_documents_release();
+}
+
+static void
+rig_error_check(const char *text, enum fault_code code, const char *pointer, const char *id,
+	const char *message)
+{
+	json_t *reply = rig_call(text, strlen(text));
+	char *found_id = json_dumps(json_object_get(reply, "id"), JSON_ENCODE_ANY | JSON_COMPACT);
+	const char *version, *found_message, *name, *found_pointer;
+	int found_code;
+
+	cr_assert_not_null(reply, "%s", text);
+	cr_assert_eq(
+		json_unpack(reply, "{s:s, s:{s:i, s:s, s:{s:s, s:s !} !}, s:o !}", "jsonrpc",
+			&version, "error", "code", &found_code, "message", &found_message, "data",
+			"name", &name, "pointer", &found_pointer, "id", &(json_t *){0}),
+		0);
+	cr_expect_str_eq(version, "2.0");
+	cr_expect_eq(found_code, (int)code, "%s: %d", text, found_code);
+	cr_expect_str_eq(name, fault_code_name(code));
+	cr_expect_str_eq(found_pointer, pointer, "%s: %s", text, found_pointer);
+	cr_expect_str_eq(found_id, id, "%s: %s", text, found_id);
+	cr_expect_not_null(strstr(found_message, message), "%s: %s", text, found_message);
+	free(found_id);
+	json_decref(reply);
+}
 
 TestSuite(service, .init = service_rig_setup, .fini = service_rig_teardown);
 
@@ -66,24 +228,75 @@ Test(service, ids_come_back_as_they_were)
 Test(service, notifications_run_and_are_not_answered)
 {
 	reply_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":1}}", NULL);
-	cr_expect_eq(rig()->n_calls, 1);
+	cr_expect_eq(rig.n_calls, 1);
 	reply_check("{\"jsonrpc\":\"2.0\",\"method\":\"fail\"}", NULL);
 	reply_check("{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}", NULL);
 	reply_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{}}", NULL);
 	reply_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":[1]}", NULL);
-	cr_expect_eq(rig()->n_calls, 1);
+	cr_expect_eq(rig.n_calls, 1);
 }
 
-Test(service, parse_errors_name_the_position)
+#define ADD "{\"jsonrpc\":\"2.0\",\"method\":\"add\","
+
+static const struct {
+	const char *text;
+	enum fault_code code;
+	const char *pointer, *id, *message;
+} refusals[] = {
+	/* Parse errors name the position. */
+	{"{\"a\":1,\n}", FAULT_PARSE, "", "null", "line 2, column 1"},
+	{"{\"a\"", FAULT_PARSE, "", "null", "line 1"},
+	{"", FAULT_PARSE, "", "null", "line 1"},
+	{"{\"a\":1,\"a\":2}", FAULT_PARSE, "", "null", "duplicate object key"},
+	{"{\"a\":\"\xff\"}", FAULT_PARSE, "", "null", "0xff"},
+	{"{\"a\":\"\\u0000\"}", FAULT_PARSE, "", "null", "\\u0000"},
+	{"{\"a\":99999999999999999999}", FAULT_PARSE, "", "null", "too big integer"},
+	{"{\"a\":1}x", FAULT_PARSE, "", "null", "end of file expected"},
+	/* What is no request. */
+	{"1", FAULT_INVALID_REQUEST, "", "null", "an object"},
+	{"null", FAULT_INVALID_REQUEST, "", "null", "an object"},
+	{"{}", FAULT_INVALID_REQUEST, "/jsonrpc", "null", "\"2.0\""},
+	{"{\"jsonrpc\":\"1.0\",\"method\":\"add\",\"id\":3}", FAULT_INVALID_REQUEST, "/jsonrpc",
+		"3", "\"2.0\""},
+	{"{\"jsonrpc\":2.0,\"method\":\"add\",\"id\":3}", FAULT_INVALID_REQUEST, "/jsonrpc", "3",
+		"\"2.0\""},
+	{"{\"jsonrpc\":\"2.0\",\"id\":3}", FAULT_INVALID_REQUEST, "/method", "3", "a string"},
+	{"{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}", FAULT_INVALID_REQUEST, "/method",
+		"null", "a string"},
+	{ADD "\"params\":\"bar\",\"id\":\"k\"}", FAULT_INVALID_REQUEST, "/params", "\"k\"",
+		"an object"},
+	{ADD "\"params\":null,\"id\":1}", FAULT_INVALID_REQUEST, "/params", "1", "an object"},
+	{ADD "\"id\":{}}", FAULT_INVALID_REQUEST, "/id", "null", "a string, null, or an integer"},
+	{ADD "\"id\":true}", FAULT_INVALID_REQUEST, "/id", "null", "a string, null, or an integer"},
+	{ADD "\"id\":1,\"x/y\":0}", FAULT_INVALID_REQUEST, "/x~1y", "1", "no members but"},
+	/* An unknown method is named. */
+	{"{\"jsonrpc\":\"2.0\",\"method\":\"flow.instal\",\"id\":1}", FAULT_METHOD_NOT_FOUND, "",
+		"1", "no method \"flow.instal\""},
+	{"{\"jsonrpc\":\"2.0\",\"method\":\"\\u001b[2J\",\"id\":1}", FAULT_METHOD_NOT_FOUND, "",
+		"1", "no method \"\\u001B[2J\""},
+	/* Parameters are checked. */
+	{ADD "\"id\":1}", FAULT_INVALID_PARAMS, "/a", "1", "missing, expected an integer"},
+	{ADD "\"params\":{\"a\":\"x\"},\"id\":1}", FAULT_INVALID_PARAMS, "/a", "1",
+		"found \"x\", expected an integer"},
+	{ADD "\"params\":{\"a\":1,\"c\":2},\"id\":1}", FAULT_INVALID_PARAMS, "/c", "1",
+		"unknown member, expected one of: a, b"},
+	{ADD "\"params\":[1,2],\"id\":1}", FAULT_INVALID_PARAMS, "", "1",
+		"parameters are passed by name"},
+	/* The fault of a method is passed on; one that sets none is an internal error. */
+	{"{\"jsonrpc\":\"2.0\",\"method\":\"fail\",\"id\":1}", FAULT_CONFLICT, "/flows/0/id", "1",
+		"in use"},
+	{"{\"jsonrpc\":\"2.0\",\"method\":\"mute\",\"id\":1}", FAULT_INTERNAL, "", "1",
+		"mute failed"},
+	/* An empty batch. */
+	{"[]", FAULT_INVALID_REQUEST, "", "null", "empty batch"},
+};
+
+Test(service, refusals)
 {
-	rig_error_check("{\"a\":1,\n}", FAULT_PARSE, "", "null", "line 2, column 1");
-	rig_error_check("{\"a\"", FAULT_PARSE, "", "null", "line 1");
-	rig_error_check("", FAULT_PARSE, "", "null", "line 1");
-	rig_error_check("{\"a\":1,\"a\":2}", FAULT_PARSE, "", "null", "duplicate object key");
-	rig_error_check("{\"a\":\"\xff\"}", FAULT_PARSE, "", "null", "0xff");
-	rig_error_check("{\"a\":\"\\u0000\"}", FAULT_PARSE, "", "null", "\\u0000");
-	rig_error_check("{\"a\":99999999999999999999}", FAULT_PARSE, "", "null", "too big integer");
-	rig_error_check("{\"a\":1}x", FAULT_PARSE, "", "null", "end of file expected");
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		rig_error_check(refusals[i].text, refusals[i].code, refusals[i].pointer,
+			refusals[i].id, refusals[i].message);
+	cr_expect_eq(rig.n_calls, 0);
 }
 
 Test(service, zero_byte_is_a_parse_error)
@@ -95,67 +308,6 @@ Test(service, zero_byte_is_a_parse_error)
 	json_decref(reply);
 }
 
-Test(service, what_is_not_a_request)
-{
-	rig_error_check("1", FAULT_INVALID_REQUEST, "", "null", "an object");
-	rig_error_check("null", FAULT_INVALID_REQUEST, "", "null", "an object");
-	rig_error_check("{}", FAULT_INVALID_REQUEST, "/jsonrpc", "null", "\"2.0\"");
-	rig_error_check("{\"jsonrpc\":\"1.0\",\"method\":\"add\",\"id\":3}", FAULT_INVALID_REQUEST,
-		"/jsonrpc", "3", "\"2.0\"");
-	rig_error_check("{\"jsonrpc\":2.0,\"method\":\"add\",\"id\":3}", FAULT_INVALID_REQUEST,
-		"/jsonrpc", "3", "\"2.0\"");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"id\":3}", FAULT_INVALID_REQUEST, "/method", "3",
-		"a string");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}",
-		FAULT_INVALID_REQUEST, "/method", "null", "a string");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":\"bar\",\"id\":\"k\"}",
-		FAULT_INVALID_REQUEST, "/params", "\"k\"", "an object");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":null,\"id\":1}",
-		FAULT_INVALID_REQUEST, "/params", "1", "an object");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":{}}", FAULT_INVALID_REQUEST,
-		"/id", "null", "a string, null, or an integer");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":true}",
-		FAULT_INVALID_REQUEST, "/id", "null", "a string, null, or an integer");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":1,\"x/y\":0}",
-		FAULT_INVALID_REQUEST, "/x~1y", "1", "no members but");
-	cr_expect_eq(rig()->n_calls, 0);
-}
-
-Test(service, unknown_method_is_named)
-{
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"flow.instal\",\"id\":1}",
-		FAULT_METHOD_NOT_FOUND, "", "1", "no method \"flow.instal\"");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"\\u001b[2J\",\"id\":1}",
-		FAULT_METHOD_NOT_FOUND, "", "1", "no method \"\\u001B[2J\"");
-}
-
-Test(service, params_are_checked)
-{
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":1}", FAULT_INVALID_PARAMS,
-		"/a", "1", "missing, expected an integer");
-	rig_error_check(
-		"{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":\"x\"},\"id\":1}",
-		FAULT_INVALID_PARAMS, "/a", "1", "found \"x\", expected an integer");
-	rig_error_check(
-		"{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":1,\"c\":2},\"id\":1}",
-		FAULT_INVALID_PARAMS, "/c", "1", "unknown member, expected one of: a, b");
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":[1,2],\"id\":1}",
-		FAULT_INVALID_PARAMS, "", "1", "parameters are passed by name");
-	cr_expect_eq(rig()->n_calls, 0);
-}
-
-Test(service, fault_of_a_method_is_passed_on)
-{
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"fail\",\"id\":1}", FAULT_CONFLICT,
-		"/flows/0/id", "1", "in use");
-}
-
-Test(service, method_that_sets_no_fault_is_an_internal_error)
-{
-	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"mute\",\"id\":1}", FAULT_INTERNAL, "",
-		"1", "mute failed");
-}
-
 Test(service, batch)
 {
 	reply_check("[{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":1},\"id\":1},"
@@ -163,7 +315,7 @@ Test(service, batch)
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":3},\"id\":3}]",
 		"[{\"jsonrpc\":\"2.0\",\"result\":11,\"id\":1},"
 		"{\"jsonrpc\":\"2.0\",\"result\":13,\"id\":3}]");
-	cr_expect_eq(rig()->n_calls, 3);
+	cr_expect_eq(rig.n_calls, 3);
 }
 
 Test(service, batch_of_noise_is_answered_item_by_item)
@@ -187,28 +339,20 @@ Test(service, batch_of_notifications_is_not_answered)
 	reply_check("[{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":1}},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}]",
 		NULL);
-	cr_expect_eq(rig()->n_calls, 1);
-}
-
-Test(service, empty_batch)
-{
-	rig_error_check("[]", FAULT_INVALID_REQUEST, "", "null", "empty batch");
+	cr_expect_eq(rig.n_calls, 1);
 }
 
 Test(service, batch_size_is_limited)
 {
-	json_t *batch = json_array();
-	int code;
+	char text[2 * RPC_BATCH_MAX + 8] = "[0";
 
-	for (int i = 0; i < RPC_BATCH_MAX; i++)
-		json_array_append_new(batch, json_integer(i));
-	rpc_service_call(rig()->service, rig()->session, batch, rig_replied, &rig()->n_replies);
-	cr_expect_eq(json_array_size(rig()->last_reply), RPC_BATCH_MAX);
-	json_array_append_new(batch, json_integer(0));
-	rpc_service_call(rig()->service, rig()->session, batch, rig_replied, &rig()->n_replies);
-	cr_assert_eq(json_unpack(rig()->last_reply, "{s:{s:i}}", "error", "code", &code), 0);
-	cr_expect_eq(code, FAULT_LIMIT);
-	json_decref(batch);
+	for (int i = 1; i < RPC_BATCH_MAX; i++)
+		strcat(text, ",0");
+	strcat(text, "]");
+	json_decref(rig_call(text, strlen(text)));
+	cr_expect_eq(json_array_size(rig.last_reply), RPC_BATCH_MAX);
+	strcpy(text + strlen(text) - 1, ",0]");
+	rig_error_check(text, FAULT_LIMIT, "", "null", "batch of 101 requests");
 }
 
 Test(service, discover_returns_the_document)
@@ -288,16 +432,15 @@ static const char request_later[] = "{\"jsonrpc\":\"2.0\",\"method\":\"later\",\
 static void
 later_begin(const char *text)
 {
-	rig()->waiting = NULL;
-	rpc_service_call_text(
-		rig()->service, rig()->session, text, strlen(text), rig_replied, &rig()->n_replies);
-	cr_assert_not_null(rig()->waiting);
+	rig.waiting = NULL;
+	rpc_service_call(rig.service, rig.session, text, strlen(text), rig_replied, &rig.n_replies);
+	cr_assert_not_null(rig.waiting);
 }
 
 static void
 last_reply_check(const char *expected)
 {
-	char *found = json_dumps(rig()->last_reply, JSON_COMPACT);
+	char *found = json_dumps(rig.last_reply, JSON_COMPACT);
 
 	cr_expect_str_eq(found, expected, "%s, expected %s", found, expected);
 	free(found);
@@ -306,12 +449,12 @@ last_reply_check(const char *expected)
 Test(call, deferred_call_is_answered_later)
 {
 	later_begin(request_later);
-	cr_expect_eq(rig()->n_replies, 0);
-	cr_expect_str_eq(rpc_call_actor(rig()->waiting)->name, "ana");
-	cr_expect_str_eq(rpc_call_method(rig()->waiting), "later");
-	cr_expect_eq(rpc_call_session(rig()->waiting), rig()->session);
-	rpc_call_result(rig()->waiting, json_integer(3));
-	cr_expect_eq(rig()->n_replies, 1);
+	cr_expect_eq(rig.n_replies, 0);
+	cr_expect_str_eq(rpc_call_actor(rig.waiting)->name, "ana");
+	cr_expect_str_eq(rpc_call_method(rig.waiting), "later");
+	cr_expect_eq(rpc_call_session(rig.waiting), rig.session);
+	rpc_call_result(rig.waiting, json_integer(3));
+	cr_expect_eq(rig.n_replies, 1);
 	last_reply_check("{\"jsonrpc\":\"2.0\",\"result\":3,\"id\":1}");
 }
 
@@ -322,30 +465,30 @@ Test(call, deferred_call_may_fail)
 
 	fault_set(&fault, FAULT_STORE, "/flows/0", "disk full");
 	later_begin(request_later);
-	rpc_call_fault(rig()->waiting, &fault);
-	cr_assert_eq(json_unpack(rig()->last_reply, "{s:{s:i}}", "error", "code", &code), 0);
+	rpc_call_fault(rig.waiting, &fault);
+	cr_assert_eq(json_unpack(rig.last_reply, "{s:{s:i}}", "error", "code", &code), 0);
 	cr_expect_eq(code, FAULT_STORE);
 	later_begin(request_later);
-	rpc_call_result(rig()->waiting, NULL);
-	cr_assert_eq(json_unpack(rig()->last_reply, "{s:{s:i}}", "error", "code", &code), 0);
+	rpc_call_result(rig.waiting, NULL);
+	cr_assert_eq(json_unpack(rig.last_reply, "{s:{s:i}}", "error", "code", &code), 0);
 	cr_expect_eq(code, FAULT_INTERNAL);
-	cr_expect_eq(rig()->n_replies, 2);
+	cr_expect_eq(rig.n_replies, 2);
 }
 
 Test(call, deferred_call_may_be_answered_before_its_method_returns)
 {
-	rig()->impatient = true;
+	rig.impatient = true;
 	later_begin(request_later);
-	cr_expect_eq(rig()->n_replies, 1);
+	cr_expect_eq(rig.n_replies, 1);
 	last_reply_check("{\"jsonrpc\":\"2.0\",\"result\":true,\"id\":1}");
 }
 
 Test(call, deferred_notification_is_not_answered)
 {
 	later_begin("{\"jsonrpc\":\"2.0\",\"method\":\"later\"}");
-	rpc_call_result(rig()->waiting, json_integer(3));
-	cr_expect_eq(rig()->n_replies, 1, "the connection must learn that it may go on");
-	cr_expect_null(rig()->last_reply);
+	rpc_call_result(rig.waiting, json_integer(3));
+	cr_expect_eq(rig.n_replies, 1, "the connection must learn that it may go on");
+	cr_expect_null(rig.last_reply);
 }
 
 Test(call, batch_waits_for_its_deferred_calls)
@@ -353,12 +496,12 @@ Test(call, batch_waits_for_its_deferred_calls)
 	later_begin("[{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":3},\"id\":2},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":3}]");
-	cr_expect_eq(rig()->n_calls, 0);
-	rpc_call_result(rig()->waiting, json_integer(1));
-	cr_expect_eq(rig()->n_calls, 1);
-	cr_expect_eq(rig()->n_replies, 0);
-	rpc_call_result(rig()->waiting, json_integer(2));
-	cr_expect_eq(rig()->n_replies, 1);
+	cr_expect_eq(rig.n_calls, 0);
+	rpc_call_result(rig.waiting, json_integer(1));
+	cr_expect_eq(rig.n_calls, 1);
+	cr_expect_eq(rig.n_replies, 0);
+	rpc_call_result(rig.waiting, json_integer(2));
+	cr_expect_eq(rig.n_replies, 1);
 	last_reply_check("[{\"jsonrpc\":\"2.0\",\"result\":1,\"id\":1},"
 			 "{\"jsonrpc\":\"2.0\",\"result\":13,\"id\":2},"
 			 "{\"jsonrpc\":\"2.0\",\"result\":2,\"id\":3}]");
@@ -369,10 +512,10 @@ Test(call, reply_of_a_session_that_has_ended_is_dropped)
 	later_begin("[{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":3},\"id\":2}]");
 	rig_session_end();
-	cr_expect(rpc_session_closed(rpc_call_session(rig()->waiting)));
-	rpc_call_result(rig()->waiting, json_integer(1));
-	cr_expect_eq(rig()->n_calls, 1, "what was received is done");
-	cr_expect_eq(rig()->n_replies, 0);
+	cr_expect(rpc_session_closed(rpc_call_session(rig.waiting)));
+	rpc_call_result(rig.waiting, json_integer(1));
+	cr_expect_eq(rig.n_calls, 1, "what was received is done");
+	cr_expect_eq(rig.n_replies, 0);
 	rig_session_begin(ROLE_VIEWER);
 }
 
@@ -380,10 +523,10 @@ Test(call, call_may_outlive_the_service)
 {
 	later_begin("[{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":3}}]");
-	rpc_service_destroy(rig()->service);
-	rig()->service = NULL;
-	rpc_call_result(rig()->waiting, json_integer(1));
-	cr_expect_eq(rig()->n_calls, 0);
+	rpc_service_destroy(rig.service);
+	rig.service = NULL;
+	rpc_call_result(rig.waiting, json_integer(1));
+	cr_expect_eq(rig.n_calls, 0);
 	last_reply_check("[{\"jsonrpc\":\"2.0\",\"result\":1,\"id\":1}]");
 }
 
@@ -433,15 +576,15 @@ Test(call, batch_that_waits_counts_for_its_user_with_all_that_it_takes)
 	struct fault fault;
 
 	rig_session_end();
-	rig()->session = rpc_session_create(&ana, user, NULL, NULL);
+	rig.session = rpc_session_create(&ana, user, NULL, NULL);
 	later_begin(batch_make());
 	cr_expect_eq(rpc_user_check(user, &fault), 0);
 	rig_error_check(batch_make(), FAULT_LIMIT, "", "null", "rpc.max_waiting_bytes");
-	rpc_call_result(rig()->waiting, json_integer(1));
-	while (rig()->n_replies < 1)
+	rpc_call_result(rig.waiting, json_integer(1));
+	while (rig.n_replies < 1)
 		event_base_loop(base, EVLOOP_ONCE);
 	later_begin(batch_make());
-	rpc_call_result(rig()->waiting, json_integer(1));
+	rpc_call_result(rig.waiting, json_integer(1));
 	rig_session_end();
 	rig_session_begin(ROLE_OPERATOR);
 	rpc_user_unref(user);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Connections over the real socket: what they carry, and what limits them. */
+/* Connections over the real socket: what they carry, what limits them, and their sessions. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +13,203 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "rpc/connection.h"
-#include "server_rig.h"
+#include "rpc/server.h"
+#include "schema/schema.h"
+
+#define PATIENCE_MS 3000
+#define QUIET_MS 30 /* how long to listen for what should not come */
+#define BIG_BYTES 100000
+
+/*
+ * The real socket, server and clients in one thread: the loop is turned while a client waits.
+ * Methods: echo (viewer), big (viewer; BIG_BYTES of text), later (admin; defers).
+ */
+struct server_rig {
+	char path[64]; /* of the socket */
+	struct event_base *base;
+	struct rpc_service *service;
+	struct rpc_server *server;
+	unsigned n_calls; /* of all methods */
+	struct rpc_call *waiting; /* the last call of later */
+};
+
+static struct server_rig rig;
+
+#define LINE_MAX_BYTES 4096
+
+static const char document_text[] =
+	"{\"methods\": ["
+	" {\"name\": \"rpc.discover\", \"x-role\": \"viewer\", \"params\": []},"
+	" {\"name\": \"echo\", \"x-role\": \"viewer\", \"params\": ["
+	"   {\"name\": \"x\", \"schema\": {}}]},"
+	" {\"name\": \"later\", \"x-role\": \"admin\", \"params\": []},"
+	" {\"name\": \"big\", \"x-role\": \"viewer\", \"params\": []}]}";
+
+static json_t *
+echo(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	(void)ctx;
+	(void)call;
+	(void)fault;
+	rig.n_calls++;
+	return json_incref(params);
+}
+
+static json_t *
+big(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	static char text[BIG_BYTES + 1];
+
+	(void)ctx;
+	(void)call;
+	(void)params;
+	(void)fault;
+	rig.n_calls++;
+	memset(text, 'x', BIG_BYTES);
+	return json_string(text);
+}
+
+static json_t *
+later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	(void)ctx;
+	(void)params;
+	(void)fault;
+	rig.n_calls++;
+	rig.waiting = call;
+	return rpc_call_defer(call);
+}
+
+static const struct rpc_method methods[] = {{"echo", echo}, {"later", later}, {"big", big}};
+static const struct rpc_limits server_rig_limits = {
+	.message_bytes = 200, .depth = 6, .connections = 3, .waiting_bytes = 64 << 20};
+static const struct access access_default = {
+	.default_role = ROLE_VIEWER, .socket_group = UINT32_MAX};
+
+static struct rpc_server *
+server_rig_listen(const char *path, const struct rpc_limits *limits, struct fault *fault)
+{
+	const struct rpc_server_config config = {
+		.socket_path = path, .limits = *limits, .access = &access_default};
+
+	return rpc_server_create(rig.base, &config, rig.service, fault);
+}
+
+static char directory[] = "/tmp/test-server-XXXXXX";
+static void
+server_rig_setup(void)
+{
+	json_t *document = json_loads(document_text, 0, NULL);
+	struct fault fault;
+
+	memset(&rig, 0, sizeof(rig));
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(rig.path, sizeof(rig.path), "%s/rpc.sock", directory);
+	rig.base = event_base_new();
+	rig.service = rpc_service_create(document, methods, 3, NULL);
+	json_decref(document);
+	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	cr_assert_not_null(rig.server, "%s", fault.message);
+}
+
+static void
+server_rig_teardown(void)
+{
+	rpc_server_destroy(rig.server);
+	rpc_service_destroy(rig.service);
+	event_base_free(rig.base);
+	unlink(rig.path);
+	rmdir(directory);
+	schema_documents_release();
+}
+
+static int
+client_open(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, rig.path);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void
+client_say(int fd, const char *text)
+{
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static bool
+client_wait(int fd, int patience_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	for (int waited_ms = 0; waited_ms <= patience_ms; waited_ms += 5) {
+		event_base_loop(rig.base, EVLOOP_NONBLOCK);
+		if (poll(&poll_fd, 1, 5) > 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *
+client_line(int fd)
+{
+	static char line[LINE_MAX_BYTES];
+	size_t used = 0;
+
+	while (used < sizeof(line) - 1) {
+		ssize_t n;
+
+		cr_assert(client_wait(fd, PATIENCE_MS), "no reply");
+		n = recv(fd, line + used, 1, 0);
+		if (n <= 0 || line[used] == '\n')
+			break;
+		used++;
+	}
+	line[used] = '\0';
+	return line;
+}
+
+static void
+line_has(int fd, const char *text)
+{
+	const char *line = client_line(fd);
+
+	cr_expect_not_null(strstr(line, text), "%s, expected %s in it", line, text);
+}
+
+static void
+echo_works(int fd)
+{
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"x\":5},\"id\":5}\n");
+	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"result\":{\"x\":5},\"id\":5}");
+}
+
+static unsigned
+lines_drain(int fd, unsigned n_lines)
+{
+	static char data[65536];
+	unsigned seen = 0;
+
+	while (seen < n_lines && client_wait(fd, PATIENCE_MS)) {
+		ssize_t n = recv(fd, data, sizeof(data), 0);
+
+		for (ssize_t i = 0; i < n; i++)
+			seen += data[i] == '\n';
+		if (n <= 0)
+			break;
+	}
+	return seen;
+}
+
+static void
+loop_turn(void)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(rig.base, EVLOOP_NONBLOCK);
+}
 
 TestSuite(server, .init = server_rig_setup, .fini = server_rig_teardown, .timeout = 30);
 
@@ -29,7 +226,7 @@ Test(server, socket_is_for_owner_and_group)
 {
 	struct stat found;
 
-	cr_assert_eq(stat(rig()->path, &found), 0);
+	cr_assert_eq(stat(rig.path, &found), 0);
 	cr_expect(S_ISSOCK(found.st_mode));
 	cr_expect_eq(found.st_mode & 0777, 0660);
 }
@@ -119,7 +316,7 @@ Test(server, notification_is_not_answered)
 
 	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}\n");
 	cr_expect_not(client_wait(fd, QUIET_MS));
-	cr_expect_eq(rig()->n_calls, 1);
+	cr_expect_eq(rig.n_calls, 1);
 	close(fd);
 }
 
@@ -235,19 +432,18 @@ Test(server, client_that_does_not_read_is_paused_and_loses_nothing)
 {
 	static const char request[] = "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n";
 	const unsigned n_requests = 100;
-	unsigned n_bound =
-		CONNECTION_OUTPUT_HIGH / BIG_BYTES + 10; /* and the socket's own buffer */
+	unsigned n_bound = RPC_OUTPUT_HIGH / BIG_BYTES + 10; /* and the socket's own buffer */
 	int fd = client_open();
 
 	for (unsigned i = 0; i < n_requests; i++)
 		client_say(fd, request);
 	for (int i = 0; i < 20; i++)
-		event_base_loop(rig()->base, EVLOOP_NONBLOCK);
-	cr_expect_gt(rig()->n_calls, 0);
-	cr_expect_leq(rig()->n_calls, n_bound, "%u replies made for a client that reads none",
-		rig()->n_calls);
+		event_base_loop(rig.base, EVLOOP_NONBLOCK);
+	cr_expect_gt(rig.n_calls, 0);
+	cr_expect_leq(
+		rig.n_calls, n_bound, "%u replies made for a client that reads none", rig.n_calls);
 	cr_expect_eq(lines_drain(fd, n_requests), n_requests);
-	cr_expect_eq(rig()->n_calls, n_requests);
+	cr_expect_eq(rig.n_calls, n_requests);
 	echo_works(fd);
 	close(fd);
 }
@@ -261,7 +457,7 @@ Test(server, paused_client_that_ends_gets_all_replies)
 		client_say(fd, request);
 	shutdown(fd, SHUT_WR);
 	for (int i = 0; i < 20; i++)
-		event_base_loop(rig()->base, EVLOOP_NONBLOCK);
+		event_base_loop(rig.base, EVLOOP_NONBLOCK);
 	cr_expect_eq(lines_drain(fd, 50), 50);
 	cr_expect_str_eq(client_line(fd), "");
 	close(fd);
@@ -272,11 +468,11 @@ Test(server, live_socket_is_not_taken)
 	struct fault fault;
 	int fd;
 
-	cr_expect_null(server_rig_listen(rig()->path, &server_rig_limits, &fault));
+	cr_expect_null(server_rig_listen(rig.path, &server_rig_limits, &fault));
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
 	cr_expect_not_null(
 		strstr(fault.message, "another process listens there"), "%s", fault.message);
-	cr_expect_not_null(strstr(fault.message, rig()->path));
+	cr_expect_not_null(strstr(fault.message, rig.path));
 	fd = client_open();
 	echo_works(fd);
 	close(fd);
@@ -288,13 +484,13 @@ Test(server, stale_socket_is_replaced)
 	struct fault fault;
 	int fd;
 
-	rpc_server_destroy(rig()->server);
-	strcpy(address.sun_path, rig()->path);
+	rpc_server_destroy(rig.server);
+	strcpy(address.sun_path, rig.path);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	rig()->server = server_rig_listen(rig()->path, &server_rig_limits, &fault);
-	cr_assert_not_null(rig()->server, "%s", fault.message);
+	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	cr_assert_not_null(rig.server, "%s", fault.message);
 	fd = client_open();
 	echo_works(fd);
 	close(fd);
@@ -306,14 +502,14 @@ Test(server, file_in_the_way_is_left_alone)
 	struct fault fault;
 	FILE *file;
 
-	rpc_server_destroy(rig()->server);
-	file = fopen(rig()->path, "w");
+	rpc_server_destroy(rig.server);
+	file = fopen(rig.path, "w");
 	cr_assert_not_null(file);
 	fclose(file);
-	rig()->server = server_rig_listen(rig()->path, &server_rig_limits, &fault);
-	cr_expect_null(rig()->server);
+	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	cr_expect_null(rig.server);
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
-	cr_expect_eq(stat(rig()->path, &found), 0);
+	cr_expect_eq(stat(rig.path, &found), 0);
 }
 
 Test(server, path_must_fit_and_its_directory_exist)
@@ -349,9 +545,162 @@ Test(server, destroy_hangs_up_and_removes_the_socket)
 	int fd = client_open();
 
 	echo_works(fd);
-	rpc_server_destroy(rig()->server);
-	rig()->server = NULL;
+	rpc_server_destroy(rig.server);
+	rig.server = NULL;
 	cr_expect_str_eq(client_line(fd), "");
-	cr_expect_eq(access(rig()->path, F_OK), -1);
+	cr_expect_eq(access(rig.path, F_OK), -1);
 	close(fd);
+}
+
+/* Calls that are answered later over the real socket, and notifications of a session. */
+TestSuite(session, .init = server_rig_setup, .fini = server_rig_teardown, .timeout = 30);
+
+static const char request_later[] = "{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1}\n";
+
+Test(session, deferred_call_holds_up_its_own_connection_only)
+{
+	int other = client_open();
+	int fd = client_open();
+
+	client_say(fd, request_later);
+	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":2}\n");
+	cr_expect_not(client_wait(fd, QUIET_MS));
+	cr_expect_eq(rig.n_calls, 1, "what is behind a deferred call waits");
+	echo_works(other);
+	rpc_call_result(rig.waiting, json_true());
+	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"result\":true,\"id\":1}");
+	line_has(fd, "\"id\":2}");
+	echo_works(fd);
+	close(fd);
+	close(other);
+}
+
+Test(session, client_that_has_said_all_gets_the_deferred_reply)
+{
+	int fd = client_open();
+
+	client_say(fd, request_later);
+	shutdown(fd, SHUT_WR);
+	cr_expect_not(client_wait(fd, QUIET_MS));
+	rpc_call_result(rig.waiting, json_true());
+	line_has(fd, "\"result\":true");
+	cr_expect_str_eq(client_line(fd), "");
+	close(fd);
+}
+
+Test(session, deferred_call_outlives_its_connection)
+{
+	const struct actor *actor;
+	int fd = client_open();
+
+	client_say(fd, request_later);
+	loop_turn();
+	rpc_server_destroy(rig.server);
+	rig.server = NULL;
+	actor = rpc_call_actor(rig.waiting);
+	cr_expect_eq(actor->uid, getuid());
+	cr_expect_eq(actor->pid, getpid());
+	cr_expect_str_eq(actor->via, "unix");
+	cr_expect(rpc_session_closed(rpc_call_session(rig.waiting)));
+	rpc_call_result(rig.waiting, json_true());
+	cr_expect_str_eq(client_line(fd), "");
+	close(fd);
+}
+
+static unsigned n_told;
+
+static void
+told(void *arg)
+{
+	(void)arg;
+	n_told++;
+}
+
+Test(session, session_tells_when_its_connection_has_gone)
+{
+	static struct rpc_watch watches[3] = {{.closed = told}, {.closed = told}, {.closed = told}};
+	struct rpc_session *session;
+	int fd = client_open();
+
+	client_say(fd, request_later);
+	loop_turn();
+	session = rpc_call_session(rig.waiting);
+	for (unsigned i = 0; i < 3; i++)
+		cr_expect_eq(rpc_session_watch(session, &watches[i]), 0);
+	rpc_session_unwatch(session, &watches[1]);
+	rpc_call_result(rig.waiting, json_true());
+	line_has(fd, "true");
+	cr_expect_eq(n_told, 0);
+	close(fd);
+	loop_turn();
+	cr_expect_eq(n_told, 2);
+}
+
+Test(session, notifications_are_bounded_and_room_is_told)
+{
+	static char text[BIG_BYTES + 1];
+	static struct rpc_watch watch = {.closed = told, .drained = told};
+	struct rpc_session *session;
+	unsigned n = 0;
+	int fd = client_open();
+	int rc;
+
+	memset(text, 'x', BIG_BYTES);
+	client_say(fd, request_later);
+	loop_turn();
+	session = rpc_call_session(rig.waiting);
+	rpc_call_result(rig.waiting, json_true());
+	line_has(fd, "true");
+	cr_expect_eq(rpc_session_watch(session, &watch), 0);
+	while ((rc = rpc_session_notify(session, "event", json_pack("{s:s}", "x", text))) == 0)
+		n++;
+	cr_expect_eq(rc, -ENOBUFS);
+	cr_expect_eq(n, RPC_OUTPUT_HIGH / BIG_BYTES + 1);
+	cr_expect_eq(n_told, 0);
+	cr_expect_eq(lines_drain(fd, n), n);
+	loop_turn();
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(rpc_session_notify(session, "event", NULL), 0);
+	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
+	close(fd);
+}
+
+/* Also what nobody asked for again: subscribers of one user together hold what its answers may. */
+Test(session, notifications_count_for_the_user)
+{
+	static char text[BIG_BYTES + 1];
+	struct rpc_limits limits = server_rig_limits;
+	static struct rpc_watch watch = {.closed = told, .drained = told};
+	struct rpc_session *sessions[2];
+	unsigned n[2] = {0, 0}, i;
+	struct fault fault;
+	int fds[2];
+
+	limits.waiting_bytes = 5 * BIG_BYTES;
+	rpc_server_destroy(rig.server);
+	rig.server = server_rig_listen(rig.path, &limits, &fault);
+	cr_assert_not_null(rig.server, "%s", fault.message);
+	memset(text, 'x', BIG_BYTES);
+	for (i = 0; i < 2; i++) {
+		fds[i] = client_open();
+		client_say(fds[i], request_later);
+		loop_turn();
+		sessions[i] = rpc_call_session(rig.waiting);
+		rpc_call_result(rig.waiting, json_true());
+		line_has(fds[i], "true");
+	}
+	cr_expect_eq(rpc_session_watch(sessions[1], &watch), 0);
+	for (i = 0; i < 2; i++) {
+		while (rpc_session_notify(sessions[i], "event", json_pack("{s:s}", "x", text)) == 0)
+			n[i]++;
+	}
+	cr_expect_eq(n[0], 5);
+	cr_expect_eq(n[1], 1, "a connection that has read all may have one more");
+	cr_expect_eq(lines_drain(fds[1], n[1]), n[1]);
+	loop_turn();
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(rpc_session_notify(sessions[1], "event", NULL), 0);
+	cr_expect_str_eq(client_line(fds[1]), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
+	close(fds[0]);
+	close(fds[1]);
 }

@@ -135,15 +135,15 @@ Test(users, bytes_of_all_connections_count)
 {
 	struct fault fault;
 
-	rpc_user_bytes_add(ana, MAX_BYTES - 1);
+	rpc_user_bytes_change(ana, MAX_BYTES - 1, 0);
 	cr_expect_eq(rpc_user_check(ana, &fault), 0);
-	rpc_user_bytes_add(ana, 1);
+	rpc_user_bytes_change(ana, 1, 0);
 	cr_expect_eq(rpc_user_check(ana, &fault), -1);
 	cr_expect_eq(fault.code, FAULT_LIMIT);
 	cr_expect_not_null(strstr(fault.message, "user ana"), "%s", fault.message);
 	cr_expect_not_null(
 		strstr(fault.message, "rpc.max_waiting_bytes, which is 1000"), "%s", fault.message);
 	cr_expect_eq(rpc_user_check(bob, &fault), 0);
-	rpc_user_bytes_remove(ana, 1);
+	rpc_user_bytes_change(ana, 0, 1);
 	cr_expect_eq(rpc_user_check(ana, &fault), 0);
 }

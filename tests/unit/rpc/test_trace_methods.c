@@ -12,19 +12,6 @@
 
 TestSuite(trace_methods, .init = service_setup, .fini = service_teardown);
 
-static json_t *
-params_of(const char *text)
-{
-	return json_of_text(text);
-}
-
-static void
-installed(const char *text)
-{
-	json_decref(
-		service_result("flow.install", json_pack("{s:[o]}", "flows", json_of_text(text))));
-}
-
 /* The answer of the data plane: this handle, by this stage, and these legs. */
 static void
 answer(uint32_t handle, enum dp_trace_match match, const struct dp_trace_leg *legs, unsigned n)
@@ -62,8 +49,9 @@ Test(trace_methods, fields_become_a_frame)
 
 	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
 	result = service_result("packet.trace",
-		params_of("{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,'dst':'192.0.2.1',"
-			  "'dst_port':1,'ttl':9,'dscp':46,'payload':'8000AABBCC'}}"));
+		json_of_text(
+			"{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,'dst':'192.0.2.1',"
+			"'dst_port':1,'ttl':9,'dscp':46,'payload':'8000AABBCC'}}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "frame")), IN);
 	cr_expect_eq(dp->trace_request.frame_bytes, strlen(IN) / 2);
 	cr_expect_eq(dp->traced[14], 0x45);
@@ -82,8 +70,8 @@ Test(trace_methods, frame_as_it_is)
 	dp->trace.step = DP_TRACE_PARSE;
 	dp->trace.verdict = DP_DROP;
 	dp->trace.drop = DP_DROP_eth_truncated;
-	result = service_result(
-		"packet.trace", params_of("{'port':'p2','frame':'00fF','legs_after':7,'limit':9}"));
+	result = service_result("packet.trace",
+		json_of_text("{'port':'p2','frame':'00fF','legs_after':7,'limit':9}"));
 	json_expect(result,
 		"{'port':'p2','frame':'00ff','verdict':'drop','flow':null,'worker':0,'workers':1,"
 		"'stages':[{'stage':'parse','outcome':'drop','reason':'eth_truncated',"
@@ -118,12 +106,14 @@ Test(trace_methods, legs)
 	};
 	json_t *result;
 
-	installed("{'id':'cam','match':{'port':'p0','src':'192.0.2.9','src_port':9,"
-		  "'dst':'192.0.2.1','dst_port':1},'legs':[{'port':'p1','src':'198.51.100.1',"
-		  "'src_port':6000,'dst':'198.51.100.9','dst_port':5004}]}");
+	service_installs(
+		"{'id':'cam','match':{'port':'p0','src':'192.0.2.9','src_port':9,"
+		"'dst':'192.0.2.1','dst_port':1},'legs':[{'port':'p1','src':'198.51.100.1',"
+		"'src_port':6000,'dst':'198.51.100.9','dst_port':5004}]}");
 	answer(0, DP_TRACE_EXACT, legs, 3);
 	service_room()->dp->trace.nth = 4;
-	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00','limit':2}"));
+	result = service_result(
+		"packet.trace", json_of_text("{'port':'p0','frame':'00','limit':2}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "flow")), "cam");
 	json_expect(json_object_get(result, "legs"),
 		"[{'index':0,'id':'leg-1','outcome':'sent','port':'p1','link_up':true,"
@@ -135,7 +125,7 @@ Test(trace_methods, legs)
 	cr_expect_eq(json_integer_value(json_object_get(result, "next")), 2);
 	json_decref(result);
 	result = service_result(
-		"packet.trace", params_of("{'port':'p0','frame':'00','legs_after':2}"));
+		"packet.trace", json_of_text("{'port':'p0','frame':'00','legs_after':2}"));
 	json_expect(json_object_get(result, "legs"),
 		"[{'index':2,'outcome':'sampled_out','port':'p1','link_up':true,'next_hop':"
 		"{'resolved':false,'mac':null,'src_mac':null,'mtu':0},'one_in':10,'nth':4}]");
@@ -148,8 +138,8 @@ Test(trace_methods, every_step)
 	struct dp *dp = service_room()->dp;
 	json_t *result;
 
-	installed("{'id':'listener','match':{'port':'p0','dst':'192.0.2.1','dst_port':1},"
-		  "'action':'drop','legs':[]}");
+	service_installs("{'id':'listener','match':{'port':'p0','dst':'192.0.2.1','dst_port':1},"
+			 "'action':'drop','legs':[]}");
 	answer(0, DP_TRACE_LISTENER, NULL, 0);
 	dp->trace.looked |= 1 << DP_TRACE_LISTENER;
 	dp->trace.n_allow = 2;
@@ -163,7 +153,7 @@ Test(trace_methods, every_step)
 	dp->trace.police = (struct dp_trace_police){{64000, 3000}, 2000};
 	dp->trace.verdict = DP_DROP;
 	dp->trace.drop = DP_DROP_flow_drop;
-	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "flow")), "listener");
 	json_expect(json_object_get(result, "stages"),
 		"[{'stage':'parse','outcome':'pass','vlan':0,'outer_vlan':0,'src':'192.0.2.9',"
@@ -187,7 +177,8 @@ Test(trace_methods, no_step_too_many)
 	struct dp *dp = service_room()->dp;
 	json_t *result;
 
-	installed("{'id':'rule','rule':{'priority':9,'family':4},'action':'drop','legs':[]}");
+	service_installs(
+		"{'id':'rule','rule':{'priority':9,'family':4},'action':'drop','legs':[]}");
 	answer(0, DP_TRACE_RULE, NULL, 0);
 	dp->trace.looked = 1 << DP_TRACE_EXACT | 1 << DP_TRACE_RULE;
 	dp->trace.n_allow = 2;
@@ -198,7 +189,7 @@ Test(trace_methods, no_step_too_many)
 	dp->trace.step = DP_TRACE_ALLOW;
 	dp->trace.verdict = DP_DROP;
 	dp->trace.drop = DP_DROP_source_refused;
-	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "flow")), "rule");
 	cr_expect_eq(json_array_size(json_object_get(result, "stages")), 4);
 	json_expect(json_array_get(json_object_get(result, "stages"), 3),
@@ -214,7 +205,7 @@ Test(trace_methods, unmatched)
 	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
 	service_room()->dp->trace.step = DP_TRACE_CLASSIFY;
 	service_room()->dp->trace.verdict = DP_PUNT;
-	result = service_result("packet.trace", params_of("{'port':'p2','frame':'00'}"));
+	result = service_result("packet.trace", json_of_text("{'port':'p2','frame':'00'}"));
 	json_expect(json_array_get(json_object_get(result, "stages"), 2),
 		"{'stage':'unmatched','outcome':'punt','kernel_beside':false}");
 	cr_expect(json_is_null(json_object_get(result, "flow")));
@@ -263,19 +254,20 @@ Test(trace_methods, nearest_flow)
 {
 	json_t *result;
 
-	installed("{'id':'cam','match':{'port':'p0','src':'192.0.2.8','src_port':9,'vlan':7,"
-		  "'dst':'192.0.2.1','dst_port':1},'action':'drop'}");
+	service_installs("{'id':'cam','match':{'port':'p0','src':'192.0.2.8','src_port':9,'vlan':7,"
+			 "'dst':'192.0.2.1','dst_port':1},'action':'drop'}");
 	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
 	service_room()->dp->trace.step = DP_TRACE_CLASSIFY;
 	service_room()->dp->trace.verdict = DP_DROP;
-	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
 	json_expect(json_object_get(result, "nearest"),
 		"{'flow':'cam','differs':[{'field':'vlan','packet':'none','flow':'7'},{'field':"
 		"'src','packet':'192.0.2.9','flow':'192.0.2.8'}],'looked_at':1,'flows':1}");
 	json_decref(result);
-	installed("{'id':'net','rule':{'priority':1,'family':4,'dst':'192.0.2.0/28','dst_ports':"
-		  "[2,9]},'action':'drop'}");
-	result = service_result("packet.trace", params_of("{'port':'p0','frame':'00'}"));
+	service_installs(
+		"{'id':'net','rule':{'priority':1,'family':4,'dst':'192.0.2.0/28','dst_ports':"
+		"[2,9]},'action':'drop'}");
+	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
 	json_expect(json_object_get(result, "nearest"),
 		"{'flow':'net','differs':[{'field':'dst_port','packet':'1','flow':'2-9'}],"
 		"'looked_at':2,'flows':2}");
@@ -284,20 +276,23 @@ Test(trace_methods, nearest_flow)
 
 Test(trace_methods, refusals)
 {
-	service_refuses("packet.trace", params_of("{'port':'p9','frame':'00'}"), -32002, "/port");
-	service_refuses("packet.trace", params_of("{'port':'p0'}"), -32001, "");
-	service_refuses("packet.trace", params_of("{'port':'p0','frame':'000'}"), -32001, "/frame");
-	service_refuses("packet.trace", params_of("{'port':'p0','frame':'0g'}"), -32602, "/frame");
+	service_refuses(
+		"packet.trace", json_of_text("{'port':'p9','frame':'00'}"), -32002, "/port");
+	service_refuses("packet.trace", json_of_text("{'port':'p0'}"), -32001, "");
+	service_refuses(
+		"packet.trace", json_of_text("{'port':'p0','frame':'000'}"), -32001, "/frame");
+	service_refuses(
+		"packet.trace", json_of_text("{'port':'p0','frame':'0g'}"), -32602, "/frame");
 	service_refuses("packet.trace",
-		params_of("{'port':'p0','frame':'','fields':{'src':'192.0.2.9','src_port':9,"
-			  "'dst':'192.0.2.1','dst_port':1}}"),
+		json_of_text("{'port':'p0','frame':'','fields':{'src':'192.0.2.9','src_port':9,"
+			     "'dst':'192.0.2.1','dst_port':1}}"),
 		-32001, "");
 	service_refuses("packet.trace",
-		params_of("{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,"
-			  "'dst':'2001:db8::1','dst_port':1}}"),
+		json_of_text("{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,"
+			     "'dst':'2001:db8::1','dst_port':1}}"),
 		-32001, "/fields/dst");
 	service_refuses("packet.trace",
-		params_of("{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,"
-			  "'dst':'192.0.2.1','dst_port':1,'payload':'0'}}"),
+		json_of_text("{'port':'p0','fields':{'src':'192.0.2.9','src_port':9,"
+			     "'dst':'192.0.2.1','dst_port':1,'payload':'0'}}"),
 		-32001, "/fields/payload");
 }

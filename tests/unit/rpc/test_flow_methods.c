@@ -17,10 +17,7 @@ TestSuite(flow_methods, .init = service_setup, .fini = service_teardown);
 static void
 answers(const char *method, const char *params, const char *result)
 {
-	json_t *got = service_result(method, json_of_text(params));
-
-	json_expect(got, result);
-	json_decref(got);
+	service_answers(method, json_of_text(params), result);
 }
 
 static void
@@ -29,16 +26,9 @@ refuses(const char *method, const char *params, int code, const char *pointer)
 	service_refuses(method, json_of_text(params), code, pointer);
 }
 
-static void
-flow_install_text(const char *flow)
-{
-	json_decref(
-		service_result("flow.install", json_pack("{s:[o]}", "flows", json_of_text(flow))));
-}
-
 Test(flow_methods, replace)
 {
-	flow_install_text("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
+	service_installs("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
 	answers("flow.replace",
 		"{'flows':[{'id':'a'," MATCH
 		",'police':{'rate_bps':64000},'legs':[" LEG("x", 7) "]}]}",
@@ -56,7 +46,7 @@ Test(flow_methods, replace)
 
 Test(flow_methods, join_and_leave)
 {
-	flow_install_text("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
+	service_installs("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
 	answers("leg.join",
 		"{'flow':'a','legs':[{'port':'p1','src':'198.51.100.1','src_port':1,"
 		"'dst':'198.51.100.8','dst_port':2}," LEG("y", 9) "]}",
@@ -78,7 +68,7 @@ Test(flow_methods, join_and_leave)
 
 Test(flow_methods, admin)
 {
-	flow_install_text("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
+	service_installs("{'id':'a'," MATCH ",'legs':[" LEG("x", 7) "]}");
 	answers("flow.admin", "{'flow':'a','admin':'down'}", "{}");
 	cr_expect_eq(fake_dp_only(service_room()->dp)->flow.down, 1);
 	answers("flow.admin", "{'flow':'a','leg':'x','admin':'down'}", "{}");
@@ -98,11 +88,11 @@ Test(flow_methods, get_shows_latch_and_streams)
 	json_t *result;
 
 	latched.src_port = htons(5004);
-	flow_install_text("{'id':'a'," MATCH ",'latch':'first','streams':["
-			  "{'ssrc':1,'action':'drop'},{'payload_type':2,'legs':["
-			  "{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100.8',"
-			  "'dst_port':2},{'port':'p1','src':'198.51.100.1','src_port':1,"
-			  "'dst':'198.51.100.9','dst_port':2}]}],'legs':[" LEG("x", 7) "]}");
+	service_installs("{'id':'a'," MATCH ",'latch':'first','streams':["
+			 "{'ssrc':1,'action':'drop'},{'payload_type':2,'legs':["
+			 "{'port':'p1','src':'198.51.100.1','src_port':1,'dst':'198.51.100.8',"
+			 "'dst_port':2},{'port':'p1','src':'198.51.100.1','src_port':1,"
+			 "'dst':'198.51.100.9','dst_port':2}]}],'legs':[" LEG("x", 7) "]}");
 	result = service_result("flow.get", json_of_text("{'id':'a'}"));
 	cr_expect(json_is_null(json_object_get(result, "latched")), "none has been learned yet");
 	json_decref(result);
@@ -149,8 +139,8 @@ Test(flow_methods, list_shows_all_of_a_flow)
 		"'action':'punt','legs':[]}";
 	json_t *result, *list;
 
-	flow_install_text(flow);
-	flow_install_text(rule);
+	service_installs(flow);
+	service_installs(rule);
 	result = service_result("flow.list", json_object());
 	list = json_object_get(result, "flows");
 	json_expect(json_array_get(list, 0), flow);

@@ -4,7 +4,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "flow_json.h"
 #include "service.h"
 
 TestSuite(txn_methods, .init = service_setup, .fini = service_teardown);
@@ -40,15 +39,6 @@ put_flow(const char *name, const char *member, json_t *flow, int held)
 	json_decref(result);
 }
 
-static void
-answers(const char *method, json_t *params, const char *text)
-{
-	json_t *result = service_result(method, params);
-
-	json_expect(result, text);
-	json_decref(result);
-}
-
 Test(txn_methods, all_of_it_or_nothing)
 {
 	const char *name = begun("{'comment':'for the test'}");
@@ -56,7 +46,7 @@ Test(txn_methods, all_of_it_or_nothing)
 	put_flow(name, "install", flow_json("a", 1, 7), 1);
 	put_flow(name, "install", flow_json("b", 2, 7), 2);
 	room_expect(service_room(), 0, 0);
-	answers("txn.commit", txn(name, "{}"), "{'added':2,'changed':0,'removed':0}");
+	service_answers("txn.commit", txn(name, "{}"), "{'added':2,'changed':0,'removed':0}");
 	room_expect(service_room(), 2, 1);
 	service_refuses("txn.commit", txn(name, "{}"), -32002, "/txn");
 }
@@ -101,7 +91,7 @@ Test(txn_methods, a_message_that_is_refused_is_not_in_it)
 	service_refuses("txn.put",
 		json_pack("{s:s, s:[o, o]}", "txn", name, "install", flow_json("c", 3, 7), bad),
 		-32001, "/install/1/legs");
-	answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
+	service_answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
 }
 
 Test(txn_methods, a_plan_changes_nothing_and_can_be_asked_again)
@@ -158,7 +148,8 @@ Test(txn_methods, a_plan_knows_how_many_flows_fit)
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0",
 		"flow c: found 5 IPv4 flows in all, expected at most 2 (tables.ipv4_flows)");
 	room_expect(service_room(), 0, 0);
-	answers("txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
+	service_answers(
+		"txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
 }
 
 Test(txn_methods, a_plan_knows_how_many_legs_fit)
@@ -186,7 +177,8 @@ Test(txn_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
 		"flow c: found 65539 different local addresses, ports and VLANs on port p0, "
 		"those of flows that go with this change counted, expected at most 65536");
 	room_expect(service_room(), 0, 0);
-	answers("txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
+	service_answers(
+		"txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
 }
 
 /* A neighbour that is asked for can be seen in the network: no plan asks. */
@@ -265,7 +257,8 @@ Test(txn_methods, a_plan_that_other_flows_do_not_change_is_committed)
 	install_other("b", 2);
 	name = planned("{'limit':1}");
 	install_other("other", 9);
-	answers("txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':1,'removed':0}");
+	service_answers(
+		"txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':1,'removed':0}");
 	room_expect(service_room(), 3, 1);
 }
 
@@ -288,7 +281,7 @@ Test(txn_methods, a_plan_that_has_changed_is_stale)
 	service_refuses(
 		"txn.commit", txn(name, "{'if_plan':true,'prune':true}"), -32008, "/if_plan");
 	name = planned(prune);
-	answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
+	service_answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
 		"{'added':2,'changed':0,'removed':1}");
 }
 
@@ -301,7 +294,8 @@ Test(txn_methods, a_plan_is_of_what_the_transaction_holds)
 	put_flow(name, "install", flow_json("a", 1, 7), 1);
 	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32001, "/if_plan");
 	json_decref(service_result("txn.plan", txn(name, "{}")));
-	answers("txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':0,'removed':0}");
+	service_answers(
+		"txn.commit", txn(name, "{'if_plan':true}"), "{'added':1,'changed':0,'removed':0}");
 }
 
 /* In the very generation of the plan, too, where nothing else need be compared. */
@@ -314,7 +308,7 @@ Test(txn_methods, a_plan_is_of_what_is_pruned_or_is_not)
 	service_refuses("txn.commit", txn(name, "{'if_plan':true,'prune':true}"), -32001, "/prune");
 	json_decref(service_result("txn.plan", txn(name, "{'prune':true}")));
 	service_refuses("txn.commit", txn(name, "{'if_plan':true}"), -32001, "/prune");
-	answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
+	service_answers("txn.commit", txn(name, "{'if_plan':true,'prune':true}"),
 		"{'added':2,'changed':0,'removed':1}");
 }
 
@@ -327,9 +321,9 @@ Test(txn_methods, declared_only_where_it_is_declared)
 		json_pack("{s:s, s:[o]}", "txn", name, "declare", flow_json(NULL, 1, 7)), -32001,
 		"/declare/0/id");
 	put_flow(name, "declare", flow_json("a", 1, 7), 1);
-	answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
+	service_answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
 	name = begun("{'declare':true}");
-	answers("txn.commit", txn(name, "{}"), "{'added':0,'changed':0,'removed':1}");
+	service_answers("txn.commit", txn(name, "{}"), "{'added':0,'changed':0,'removed':1}");
 	name = begun("{}");
 	service_refuses("txn.put",
 		json_pack("{s:s, s:[o]}", "txn", name, "declare", flow_json("a", 1, 7)), -32001,

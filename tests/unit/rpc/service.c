@@ -2,16 +2,17 @@
 #include "service.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "rpc/methods.h"
-#include "rpc/txn_methods.h"
 #include "schema/schema.h"
 
 static struct room room;
 static struct methods_context context;
 static struct rpc_service *service;
 static struct rpc_session *session;
-static struct transactions transactions;
+static struct monitor monitor;
 
 static void
 session_begin(void)
@@ -44,9 +45,9 @@ service_setup(void)
 		.dp = room.dp,
 		.config = &room.config,
 		.flows = &room.flows,
-		.transactions = &transactions,
+		.monitor = &monitor,
 	};
-	transactions_init(&transactions, room.flows.commits);
+	events_init(&monitor.events);
 	session_begin();
 	service = methods_service_create(&context);
 	cr_assert_not_null(service, "table and document must fit each other");
@@ -56,7 +57,7 @@ void
 service_teardown(void)
 {
 	session_end();
-	cr_expect_eq(transactions.n, 0, "a transaction outlives its connection");
+	cr_expect_eq(context.n_transactions, 0, "a transaction outlives its connection");
 	rpc_service_destroy(service);
 	room_fini(&room);
 	schema_documents_release();
@@ -66,6 +67,12 @@ struct room *
 service_room(void)
 {
 	return &room;
+}
+
+struct monitor *
+service_monitor(void)
+{
+	return &monitor;
 }
 
 static void
@@ -79,22 +86,24 @@ replied(void *arg, json_t *reply, enum rpc_reply_part part)
 
 /* Takes the reference of params; returns the whole reply. */
 static json_t *
-called(const char *method, json_t *params)
+called(struct rpc_session *caller, const char *method, json_t *params)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
 		method, "params", params);
+	char *text = json_dumps(request, JSON_COMPACT);
 	json_t *reply = NULL;
 
-	rpc_service_call(service, session, request, replied, &reply);
+	rpc_service_call(service, caller, text, strlen(text), replied, &reply);
 	cr_assert_not_null(reply);
 	json_decref(request);
+	free(text);
 	return reply;
 }
 
 json_t *
-service_result(const char *method, json_t *params)
+service_result_as(struct rpc_session *caller, const char *method, json_t *params)
 {
-	json_t *reply = called(method, params);
+	json_t *reply = called(caller, method, params);
 	json_t *document = schema_rpc_document();
 	json_t *result = json_incref(json_object_get(reply, "result")), *checked;
 	struct fault fault = {0};
@@ -113,9 +122,15 @@ service_result(const char *method, json_t *params)
 }
 
 json_t *
+service_result(const char *method, json_t *params)
+{
+	return service_result_as(session, method, params);
+}
+
+json_t *
 service_error(const char *method, json_t *params)
 {
-	json_t *reply = called(method, params);
+	json_t *reply = called(session, method, params);
 	json_t *error = json_incref(json_object_get(reply, "error"));
 
 	cr_assert_not_null(error, "%s", json_dumps(reply, 0));
@@ -146,4 +161,20 @@ json_expect(json_t *json, const char *text)
 	}
 	cr_expect(json_equal(json, expected), "%s", json_dumps(json, 0));
 	json_decref(expected);
+}
+
+void
+service_answers(const char *method, json_t *params, const char *text)
+{
+	json_t *result = service_result(method, params);
+
+	json_expect(result, text);
+	json_decref(result);
+}
+
+void
+service_installs(const char *flow)
+{
+	json_decref(
+		service_result("flow.install", json_pack("{s:[o]}", "flows", json_of_text(flow))));
 }
