@@ -32,17 +32,9 @@ struct actor {
 static inline const char *
 role_name(enum role role)
 {
-	switch (role) {
-	case ROLE_NONE:
-		break;
-	case ROLE_VIEWER:
-		return "viewer";
-	case ROLE_OPERATOR:
-		return "operator";
-	case ROLE_ADMIN:
-		return "admin";
-	}
-	return "none";
+	static const char *const names[] = {"none", "viewer", "operator", "admin"};
+
+	return names[role];
 }
 
 /* The role of that name; ROLE_NONE also for any other text, and NULL. */

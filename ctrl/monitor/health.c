@@ -27,18 +27,11 @@ health_init(struct health *health, struct dp *dp, struct events *events, struct 
 	struct fault *fault)
 {
 	const struct timeval period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
-	unsigned i;
 
 	memset(health, 0, sizeof(*health));
 	health->dp = dp;
 	health->events = events;
 	health->polled_ns = clock_read_ns(CLOCK_MONOTONIC);
-	health->late.since_ns = health->polled_ns;
-	for (i = 0; i < DP_PORTS_MAX; i++) {
-		health->ports[i].missed.since_ns = health->polled_ns;
-		health->ports[i].no_buffer.since_ns = health->polled_ns;
-		health->ports[i].punts.since_ns = health->polled_ns;
-	}
 	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
 	if (!health->timer)
 		return fault_set(fault, FAULT_INTERNAL, "", "no timer to poll ports and workers");
@@ -62,20 +55,18 @@ static void
 loss_poll(struct health *health, struct health_loss *loss, uint64_t count,
 	enum overload_cause cause, unsigned index, uint64_t now_ns)
 {
-	struct event_overload overload = {
-		.cause = cause,
-		.over = true,
-		.index = (uint16_t)index,
-		.amount = count - loss->reported,
-		.period_ns = now_ns - loss->since_ns,
-	};
+	struct event_overload overload = {.cause = cause, .over = true, .index = (uint16_t)index};
 
+	if (loss->since_ns == 0)
+		loss->since_ns = health->polled_ns; /* the first poll: since the start */
 	if (count == loss->reported) {
 		loss->since_ns = now_ns;
 		return;
 	}
 	if (loss->reported_ns != 0 && now_ns - loss->reported_ns < HEALTH_REPEAT_NS)
 		return;
+	overload.amount = count - loss->reported;
+	overload.period_ns = now_ns - loss->since_ns;
 	events_raise(health->events, EVENT_OVERLOAD)->overload = overload;
 	loss->reported = count;
 	loss->since_ns = now_ns;

@@ -36,8 +36,7 @@ struct event_base;
 /* A count that should not grow. */
 struct health_loss {
 	uint64_t reported; /* as far as events were raised for it */
-	uint64_t
-		since_ns; /* when all of it was reported last; CLOCK_MONOTONIC, as all times here */
+	uint64_t since_ns; /* when all of it was reported last, CLOCK_MONOTONIC as all times here */
 	uint64_t reported_ns; /* when an event was raised; 0 = none was */
 };
 
