@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shares a network interface between the data plane and the kernel. UDP to a local address, port
- * and VLANs that some flow wants, or within the ranges of some rule, goes to the AF_XDP socket of
- * the queue that it came in on. Where all flows of a local address and port say which sources they
- * take, what comes from others is dropped here, so that it takes no media's place in the socket's
- * ring. Everything else, everything that we cannot read to the end of its
- * UDP header, and every frame to another MAC address, goes on to the kernel as if we were not
- * there.
+ * Shares a network interface between the data plane and the kernel. UDP to the local address, port
+ * and VLANs of a flow, or within the ranges of a rule, is redirected to the AF_XDP socket of its
+ * receive queue. If all flows of a local address and port accept given sources only, packets from
+ * other sources are dropped, so that they do not occupy the socket's ring. Everything else, packets
+ * that cannot be parsed to the end of the UDP header, and frames to another MAC address pass to the
+ * kernel.
  *
- * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once a port, and puts its sockets into
- * xsks_map. The keys are the control thread's to fill: see ctrl/net/xdp_steer.h.
+ * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once per port, and inserts its sockets
+ * into xsks_map. The control thread fills the keys: see ctrl/net/xdp_steer.h.
  *
- * What is malformed behind a readable key is steered all the same: the data plane refuses it by
- * name and counts it, which the kernel would not do for a flow of ours.
+ * Packets that are malformed behind a readable key are redirected: the data plane drops them for a
+ * named reason and counts them, which the kernel would not do.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -36,7 +35,7 @@ struct vlan_tag {
 	__be16 ether_type;
 };
 
-/* What flows and rules tell packets apart by. */
+/* The fields that flows and rules match. */
 struct packet {
 	struct steer_key key;
 	__u32 dst[4]; /* the key's address, as words */
@@ -46,7 +45,7 @@ struct packet {
 	__u16 source_port; /* network order */
 };
 
-/* RFC 8200, 4.3, 4.4 and 4.6; the last byte is a Routing header's only. */
+/* RFC 8200, 4.3, 4.4 and 4.6; the last byte is used by the Routing header only. */
 struct ipv6_extension {
 	__u8 next_header;
 	__u8 length; /* in eight bytes, the first eight not counted */
@@ -54,7 +53,7 @@ struct ipv6_extension {
 	__u8 segments_left;
 };
 
-/* Where the parser stands: nothing at or after `end` may be read. */
+/* Position of the parser: nothing at or after `end` may be read. */
 struct cursor {
 	const __u8 *at;
 	const __u8 *end;
@@ -118,7 +117,7 @@ struct {
 	__type(value, __u32);
 } STEER_SOCKETS SEC(".maps");
 
-/* Take `bytes` from the front; NULL when the frame ends before. */
+/* Consume `bytes`; NULL if the frame ends before. */
 static __always_inline const void *
 cursor_take(struct cursor *cursor, __u32 bytes)
 {
@@ -133,7 +132,7 @@ cursor_take(struct cursor *cursor, __u32 bytes)
 /*
  * Ethernet and at most two tags: a single 802.1Q tag gives vlan, a single 802.1ad tag outer_vlan,
  * and of two the first gives outer_vlan and the second, an 802.1Q tag, vlan. Returns the EtherType
- * of the payload, 0 = not ours; that of a third tag is not ours either.
+ * of the payload; 0: not supported, as is that of a third tag.
  */
 static __always_inline __be16
 parse_link(struct cursor *cursor, struct steer_key *key)
@@ -165,7 +164,7 @@ parse_link(struct cursor *cursor, struct steer_key *key)
 	return tag->ether_type;
 }
 
-/* STEER_COUNT_steered when an unfragmented UDP header follows, options skipped; else why not. */
+/* STEER_COUNT_steered if an unfragmented UDP header follows, options skipped; else the reason. */
 static __always_inline enum steer_count
 parse_ipv4(struct cursor *cursor, struct packet *packet)
 {
@@ -187,8 +186,8 @@ parse_ipv4(struct cursor *cursor, struct packet *packet)
 }
 
 /*
- * Skip the extension headers that the data plane skips, too: media hardly ever has one. A header
- * that is not to be skipped leaves the packet to the kernel.
+ * Skip the extension headers that the data plane skips. A packet with another one passes to the
+ * kernel.
  */
 static __always_inline enum steer_count
 parse_extensions(struct cursor *cursor, __u8 next_header)
@@ -231,7 +230,7 @@ parse_ipv6(struct cursor *cursor, struct packet *packet)
 	return parse_extensions(cursor, ip->nexthdr);
 }
 
-/* STEER_COUNT_steered when the packet can be read to the end of its UDP header; else why not. */
+/* STEER_COUNT_steered if the packet can be parsed to the end of its UDP header; else the reason. */
 static __always_inline enum steer_count
 parse(struct cursor *cursor, struct packet *packet)
 {
@@ -261,8 +260,8 @@ parse(struct cursor *cursor, struct packet *packet)
 }
 
 /*
- * Not 0 when a < b: the sign of their difference. The compiler is not shown what it means, or it
- * would make a branch of it, and a loop of branches is too many paths for the verifier.
+ * Not 0 if a < b: the sign of their difference. Written so that the compiler generates no branch,
+ * as a loop of branches has too many paths for the verifier.
  */
 static __always_inline __u32
 below(__u16 a, __u16 b)
@@ -273,7 +272,7 @@ below(__u16 a, __u16 b)
 	return difference >> 31;
 }
 
-/* Not 0 when the packet is outside. Without branches, see below(). */
+/* Not 0 if the packet is outside the range. Without branches, see below(). */
 static __always_inline __u32
 range_differs(const struct steer_range *range, const struct packet *packet)
 {
@@ -325,8 +324,8 @@ is_multicast(const struct packet *packet)
 }
 
 /*
- * Whether the frame was sent to this interface. RFC 1812, 5.3.4: what came by link-layer multicast
- * or broadcast is not forwarded, unless it is for a multicast address.
+ * Whether the frame was sent to this interface. RFC 1812, 5.3.4: a link-layer multicast or
+ * broadcast is not forwarded, unless its destination is a multicast address.
  */
 static __always_inline int
 mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
@@ -350,7 +349,7 @@ mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
 	return differs == 0;
 }
 
-/* Whether one of the users of a key takes packets of this one's source. */
+/* Whether a user of the key accepts the packet's source. */
 static __always_inline int
 source_is_wanted(const struct packet *packet, const struct steer_uses *uses)
 {
@@ -363,7 +362,7 @@ source_is_wanted(const struct packet *packet, const struct steer_uses *uses)
 	return bpf_map_lookup_elem(&STEER_PAIRS, &pair) != 0;
 }
 
-/* By what a packet that nothing matches missed the nearest key. */
+/* Why a packet matches no key. */
 static __always_inline enum steer_count
 miss(const struct packet *packet)
 {
@@ -412,7 +411,7 @@ STEER_PROGRAM(struct xdp_md *ctx)
 	int verdict = XDP_PASS;
 
 	if (count == STEER_COUNT_steered) {
-		/* A queue that has no socket falls back to the action in the flags. */
+		/* Without a socket for the queue, the action in the flags is used. */
 		verdict = (int)bpf_redirect_map(&STEER_SOCKETS, ctx->rx_queue_index, XDP_PASS);
 		if (verdict != XDP_REDIRECT)
 			count = STEER_COUNT_no_socket;

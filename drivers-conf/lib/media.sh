@@ -14,8 +14,8 @@ ffmpeg_quiet() {
 	ffmpeg -nostdin -hide_banner -loglevel warning -y "$@"
 }
 
-# media_clip_make FILE.mkv SECONDS: every picture has its own look, and a key picture once a second
-# that carries the parameters with it.
+# media_clip_make FILE.mkv SECONDS: every picture is different, with a key picture per second that
+# contains the parameters.
 media_clip_make() {
 	ffmpeg_quiet \
 		-f lavfi -i "testsrc2=size=1280x720:rate=$MEDIA_RATE" \
@@ -43,12 +43,12 @@ media_sender_start() {
 		-f rtp -rtpflags send_bye -payload_type 97 "rtp://$to:5006?localrtpport=6006&localrtcpport=6007"
 }
 
-# How many pictures the sender has sent, once it is done.
+# Number of pictures that the sender has sent, after it has ended.
 media_pictures_sent() {
 	awk -F= '$1 == "frame" { n = $2 } END { print n + 0 }' "$RIG_RUN/sender.progress"
 }
 
-# What a player must know of the stream that comes to ADDRESS: media_sdp_print ADDRESS
+# Session description of the stream to ADDRESS: media_sdp_print ADDRESS
 media_sdp_print() {
 	cat <<-END
 		v=0
@@ -64,9 +64,8 @@ media_sdp_print() {
 	END
 }
 
-# A player on ADDRESS that decodes picture and sound; it ends by itself when both streams have said
-# goodbye (RTCP BYE). media_player_start SUFFIX ADDRESS; pictures' hashes go to
-# player-SUFFIX.framemd5
+# Start a player on ADDRESS that decodes picture and sound: media_player_start SUFFIX ADDRESS. It
+# ends after RTCP BYE of both streams, and writes the pictures' hashes to player-SUFFIX.framemd5
 media_player_start() {
 	local name=player-$1
 	media_sdp_print "$2" >"$RIG_RUN/$name.sdp"

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
 #
-# A rig is everything that a script puts up on the host for a while: network namespaces, veth
-# pairs, processes, hugepages. All of it is written down in /run/NAME before it is made, so that it
-# can be taken down on any exit, and by the next run when the script itself was killed.
+# A rig is a set of temporary resources on the host: network namespaces, veth pairs, processes,
+# hugepages. Each resource is recorded in /run/NAME before it is created, so that it can be removed
+# on any exit, or by the next run if the script was killed.
 #
 #	/run/NAME/owner	    pid and start time of the script
 #	/run/NAME/pids	    pid, start time and label of each process that it started
 #	/run/NAME/netns     names of its namespaces
 #	/run/NAME/hugepages how many pages it added to vm.nr_hugepages
 #
-# A pid counts as ours only while its start time is the one written down: a number that the kernel
-# gave to somebody else since is left alone. Mounts need no record: sluiced keeps its hugepages in
-# memory only, and the /sys of a namespace goes with the process that `ip netns exec` made it for.
+# A process belongs to the rig only if its start time is the recorded one, as the kernel may have
+# reused the pid. Mounts need no record: sluiced keeps its hugepages in memory only, and the /sys of
+# a namespace is unmounted when the process of `ip netns exec` ends.
 
 RIG_NAME=
 RIG_RUN=
@@ -24,7 +24,7 @@ rig_die() {
 	exit 1
 }
 
-# Start time of a process in clock ticks since boot: what tells it from a later one of the same pid.
+# Start time of a process in clock ticks since boot, which distinguishes processes of the same pid.
 process_start() {
 	local stat fields
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -36,7 +36,7 @@ process_is() {
 	[[ $(process_start "$1") == "$2" ]]
 }
 
-# Take the name, after tidying up what a killed run of the same name left.
+# Reserve the name, after removing the rig of a killed run with the same name.
 rig_begin() {
 	RIG_NAME=$1
 	RIG_RUN=/run/$RIG_NAME
@@ -47,7 +47,7 @@ rig_begin() {
 	: >"$RIG_RUN/netns"
 }
 
-# Refuse while the owner lives; tidy up after one that does not.
+# Fail if the owner is running; else remove its rig.
 rig_reclaim() {
 	local pid start
 	[[ -d $RIG_RUN ]] || return 0
@@ -57,13 +57,13 @@ rig_reclaim() {
 	rig_end
 }
 
-# Forget the owner, so that what runs outlives this script and the next run may take it down.
+# Remove the owner, so that the rig outlives this script and the next run may remove it.
 rig_release() {
 	rm -f "$RIG_RUN/owner"
 }
 
 # Run a command in the background under a label; RIG_PID is its pid, RIG_RUN/LABEL.log its output.
-# It is in a session of its own: a Ctrl-C at the terminal reaches this script only.
+# It runs in a separate session: a Ctrl-C at the terminal reaches this script only.
 rig_spawn() {
 	local label=$1
 	shift
@@ -76,7 +76,7 @@ rig_spawn() {
 	RIG_PID=$!
 }
 
-# Run a command in the foreground, written down as well: rig_run LABEL COMMAND...
+# Run a command in the foreground, and record it: rig_run LABEL COMMAND...
 rig_run() {
 	local label=$1
 	shift
@@ -87,7 +87,7 @@ rig_run() {
 	)
 }
 
-# The pid of a label that still runs.
+# The pid of a running process, by label.
 rig_pid() {
 	local pid start label
 	while read -r pid start label; do
@@ -99,8 +99,8 @@ rig_pid() {
 	return 1
 }
 
-# End the processes whose label matches the pattern, with the children they have in their session:
-# ask, wait ten seconds at most, insist.
+# End the processes whose label matches the pattern, with their children in the same session:
+# SIGTERM, and SIGKILL after ten seconds.
 rig_stop() {
 	local pattern=$1 signal=${2:-TERM} pid start label tries
 	while read -r pid start label; do
@@ -117,13 +117,13 @@ rig_stop() {
 	done < <(tac "$RIG_RUN/pids" 2>/dev/null)
 }
 
-# With what it started, if it has a session of its own.
+# Including its children, if it has a separate session.
 process_kill() {
 	kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null
 }
 
-# Ended, or a zombie that waits for its parent to say so; not while another of its threads runs yet,
-# as a worker on a busy machine does, with all sockets open.
+# Ended, or a zombie without other running threads (a worker on a busy machine may still run, with
+# all sockets open).
 process_gone() {
 	local stat tasks
 	process_is "$1" "$2" || return 0
@@ -132,7 +132,7 @@ process_gone() {
 	[[ ${stat##*) } == Z* ]] && ((${#tasks[@]} <= 1))
 }
 
-# No process of that label runs any more.
+# No process with that label is running.
 rig_ended() {
 	! rig_pid "$1"
 }
@@ -147,8 +147,8 @@ rig_wait() {
 	done
 }
 
-# A namespace called NAME-SUFFIX. IPv6 addresses are usable at once (no duplicate detection), and
-# no router is looked for.
+# Create the namespace NAME-SUFFIX. IPv6 duplicate address detection and router solicitation are
+# disabled.
 rig_netns_add() {
 	local netns=$RIG_NAME-$1
 	echo "$netns" >>"$RIG_RUN/netns"
@@ -166,9 +166,8 @@ rig_exec() {
 	ip netns exec "$netns" "$@"
 }
 
-# A veth pair between two namespaces: rig_veth_add SUFFIX_A NAME_A SUFFIX_B NAME_B. B is the
-# peer whose kernel sends to A: it must put checksums and VLAN tags into its packets, as a wire
-# has no room beside them.
+# Create a veth pair between two namespaces: rig_veth_add SUFFIX_A NAME_A SUFFIX_B NAME_B. The
+# kernel of peer B sends to A; its offload of checksums and VLAN tags is disabled.
 rig_veth_add() {
 	local a=$RIG_NAME-$1 b=$RIG_NAME-$3
 	ip -n "$a" link add "$2" type veth peer name "$4" netns "$b"
@@ -195,8 +194,8 @@ hugepages_free() {
 		END { print n + 0 }' /proc/meminfo
 }
 
-# Change vm.nr_hugepages by a number of pages, and keep the book. Differences, not absolute values,
-# so that rigs side by side do not undo each other. The kernel may give fewer than it is asked for.
+# Change vm.nr_hugepages by a number of pages, and record it. Differences instead of absolute values
+# allow concurrent rigs. The kernel may allocate fewer pages than requested.
 hugepages_change() {
 	local before after taken=0
 	[[ ! -e $RIG_RUN/hugepages ]] || read -r taken <"$RIG_RUN/hugepages"
@@ -210,9 +209,9 @@ hugepages_change() {
 	) 9</proc/sys/vm/nr_hugepages
 }
 
-# Have so many megabytes in free hugepages: rig_hugepages_take MB. They are added to those that
-# there are: a page that is free now may be meant for somebody who has not touched it yet. Only
-# when the kernel cannot give them must the free ones do.
+# Provide free hugepages: rig_hugepages_take MB. The pages are added to the existing ones, because a
+# free page may be reserved by a process that has not touched it yet. If the kernel cannot allocate
+# them, the existing free pages are used.
 rig_hugepages_take() {
 	local pages=$(($1 * 1024 / $(hugepage_kb)))
 	hugepages_change "$pages"
@@ -220,7 +219,7 @@ rig_hugepages_take() {
 		"and no memory to make more of, expected $pages"
 }
 
-# The CPUs that this process may use, one a line.
+# The CPUs that this process may use, one per line.
 rig_cpus() {
 	local range
 	while read -r range; do
@@ -228,7 +227,7 @@ rig_cpus() {
 	done < <(awk '$1 == "Cpus_allowed_list:" { gsub(",", "\n", $2); print $2 }' /proc/self/status)
 }
 
-# Path of something that the build made, from the top of the tree: rig_built FILE_NAME
+# Path of a build product, from the top of the tree: rig_built FILE_NAME
 RIG_BUILD=${RIG_BUILD:-build}
 rig_built() {
 	case $1 in
@@ -239,12 +238,12 @@ rig_built() {
 	esac
 }
 
-# sluiced in a namespace: rig_sluiced_start SUFFIX CONFIG [LABEL]
+# Start sluiced in a namespace: rig_sluiced_start SUFFIX CONFIG [LABEL]
 rig_sluiced_start() {
 	rig_spawn "${3:-sluiced}" ip netns exec "$RIG_NAME-$1" "$(rig_built sluiced)" --config "$2"
 }
 
-# Take down everything that is written down. Also for what an earlier, killed run left.
+# Remove all recorded resources, also those of an earlier run that was killed.
 rig_end() {
 	local netns pages
 	[[ -n $RIG_RUN && -d $RIG_RUN ]] || return 0
