@@ -752,6 +752,43 @@ rows_print_below(const char *columns, const json_t *rows)
 	table_end_below(table_of(columns, rows));
 }
 
+static void
+flow_rows(struct table *table, json_t *flow)
+{
+	json_t *counters = json_object_get(flow, "counters");
+	const json_t *legs = json_object_get(flow, "legs");
+	json_t *row = json_copy(counters != NULL ? counters : flow), *leg;
+	size_t i;
+
+	json_object_set(row, "id", json_object_get(flow, "id"));
+	if (json_array_size(legs) == 0 || member_number(row, "punted") != 0 ||
+		json_object_size(json_object_get(row, "drops")) > 0) {
+		table_row(table, row);
+		json_object_clear(row);
+	}
+	json_array_foreach (legs, i, leg) {
+		json_object_set(row, "leg", leg);
+		json_object_set(row, "drops", json_object_get(leg, "drops"));
+		table_row(table, row);
+		json_object_clear(row);
+	}
+	json_decref(row);
+}
+
+void
+flow_counters_print(const json_t *flows)
+{
+	struct table *table = table_create("FLOW={id?}|PACKETS>={packets?}|BYTES>={bytes?}|"
+					   "PUNTED>={punted?}|LEG={leg/id}|SENT>={leg/sent}|"
+					   "DROPS={drops:drops}");
+	json_t *flow;
+	size_t i;
+
+	json_array_foreach (flows, i, flow)
+		flow_rows(table, flow);
+	table_end(table);
+}
+
 #define PATIENCE_MS 1000
 #define REDRAW_MS 100
 #define BAR_COLUMNS 24

@@ -148,6 +148,13 @@ void table_end_below(struct table *table);
 void rows_print(const char *columns, const json_t *rows);
 void rows_print_below(const char *columns, const json_t *rows);
 
+/*
+ * `flows` is an array of {"id", "legs": [...]} with the flow's counters beside them or in a
+ * "counters" object. A line a leg, and one of its own for a flow that has punted or dropped
+ * packets or has no leg.
+ */
+void flow_counters_print(const json_t *flows);
+
 #define PROGRESS_TEXT_MAX 96
 
 struct progress {

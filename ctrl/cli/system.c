@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `info`, `workers`, `port list` and `port show`: what runs, and on what. `rpc`: any method by its
- * name, for what has no command of its own.
+ * `info`, `workers`, `port list`, `port show` and `counters`: what runs, on what, and what was
+ * counted. `rpc`: any method by its name, for what has no command of its own.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 
 #include "base/escape.h"
 #include "cli/cli.h"
-#include "cli/counters.h"
 #include "cli/input.h"
 #include "cli/output.h"
 
@@ -70,6 +69,88 @@ ports_print(json_t *result)
 	json_array_foreach (ports, i, port)
 		members_print(0, port, "[{name}: {hint}]");
 }
+
+/* Rows for the counts other than zero, those in objects below too. */
+static void
+counts_add(struct table *table, const char *port, const char *above, json_t *counts)
+{
+	const char *name;
+	json_t *count;
+
+	json_object_foreach (counts, name, count) {
+		if (json_is_object(count)) {
+			counts_add(table, port, name, count);
+		} else if (json_integer_value(count) != 0) {
+			table_cell(table, "%s", port);
+			table_cell(table, "%s%s%s", above, above[0] != '\0' ? ": " : "", name);
+			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(count));
+		}
+	}
+}
+
+/* What ports have counted, as counters.get lists them. */
+static void
+counters_ports_print(const json_t *ports)
+{
+	static const struct {
+		const char *member, *titles;
+	} counts[] = {
+		{"drops", "PORT|DROP|PACKETS>"},
+		{"nic", "PORT|NIC|PACKETS>"},
+		{"steering", "PORT|STEERING|PACKETS>"},
+		{"xdp", "PORT|AF_XDP|COUNT>"},
+		{"interface", "PORT|INTERFACE|PACKETS>"},
+	};
+	struct table *table;
+	json_t *port;
+	size_t i;
+
+	rows_print("PORT={name}|RX PACKETS>={rx_packets}|RX BYTES>={rx_bytes}|"
+		   "FORWARDED>={forwarded}|PUNTED>={punted}|COPIES>={copies}|"
+		   "TX PACKETS>={tx_packets}|TX BYTES>={tx_bytes}",
+		ports);
+	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+		table = table_create(counts[k].titles);
+		json_array_foreach (ports, i, port)
+			counts_add(table, member_text(port, "name"), "",
+				json_object_get(port, counts[k].member));
+		table_end_below(table);
+	}
+}
+
+static int
+counters(struct cli *cli, const struct arguments *arguments)
+{
+	const bool flows = arguments_value(arguments, "flows") != NULL;
+	json_t *result;
+	int exit_code;
+
+	result = flows ? flow_pages_fetch(
+				 cli, "counters.get", json_pack("{s:b}", "flows", true), &exit_code)
+		       : cli_call(cli, "counters.get", json_object(), &exit_code);
+	if (cli_shows(cli, result)) {
+		counters_ports_print(json_object_get(result, "ports"));
+		if (json_array_size(json_object_get(result, "flows")) > 0) {
+			putchar('\n');
+			flow_counters_print(json_object_get(result, "flows"));
+		}
+	}
+	return cli_end(cli, result, exit_code);
+}
+
+static const struct option_spec counters_options[] = {
+	{"flows", NULL, "flows and their legs too"},
+	{NULL},
+};
+
+const struct command command_counters = {
+	.name = "counters",
+	.arguments = "",
+	.summary = "Show the counters of ports or flows, and drops by reason",
+	.example = "  sluicectl counters --flows",
+	.options = counters_options,
+	.run = counters,
+};
 
 /* Of "ports" only the one of that name; -1 when it is not among them. */
 static int
