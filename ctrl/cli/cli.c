@@ -487,6 +487,82 @@ cli_print_json(json_t *document)
 	return CLI_OK;
 }
 
+/* Pass over a byte order mark of UTF-8, RFC 8259 section 8.1. -1: the text is in UTF-16 or UTF-32.
+ */
+static int
+encoding_begin(FILE *file)
+{
+	const int first = getc(file);
+
+	if (first == 0xef && getc(file) == 0xbb && getc(file) == 0xbf)
+		return 0;
+	if (first != EOF)
+		ungetc(first, file);
+	return first == 0 || first == 0xfe || first == 0xff ? -1 : 0;
+}
+
+json_t *
+cli_load_json(const struct cli *cli, const char *path)
+{
+	const bool from_stdin = strcmp(path, "-") == 0;
+	const char *name = from_stdin ? "standard input" : path;
+	struct fault fault;
+	FILE *file = from_stdin ? stdin : input_open(path, &fault);
+	json_t *document = NULL;
+	json_error_t error;
+
+	if (file == NULL) {
+		cli_usage(cli, "%s", fault.message);
+		return NULL;
+	}
+	if (encoding_begin(file) < 0)
+		cli_usage(cli, "%s: found UTF-16 or UTF-32, expected UTF-8", name);
+	else if ((document = json_loadf(file, JSON_REJECT_DUPLICATES, &error)) == NULL)
+		cli_usage(cli, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+	if (!from_stdin)
+		fclose(file);
+	return document;
+}
+
+int
+flow_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
+{
+	*path = arguments_value(arguments, "file");
+	if (arguments->n_words <= word)
+		return CLI_OK;
+	if (*path != NULL)
+		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
+			arguments->words[word], *path);
+	*path = arguments->words[word];
+	return CLI_OK;
+}
+
+json_t *
+flow_file_load(struct cli *cli, const char *path, const char *member)
+{
+	const char *dot = strrchr(path, '.');
+	json_t *document, *array;
+	struct fault fault;
+
+	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		document = cli_load_json(cli, path);
+	else if ((document = yaml_load(path, &fault)) == NULL)
+		cli_usage(cli, "%s", fault.message);
+	if (document == NULL)
+		return NULL;
+	cli->file = path;
+	array = json_object_get(document, member);
+	if (json_is_array(array)) {
+		cli->file_array = member;
+		json_incref(array);
+		json_decref(document);
+		return array;
+	}
+	cli->file_array = json_is_array(document) ? "" : NULL;
+	return json_is_array(document) ? document : json_pack("[o]", document);
+}
+
 json_t *
 flow_pages_one(struct cli *cli, const char *method, json_t *filter, uint64_t limit, int *exit_code)
 {

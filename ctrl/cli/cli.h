@@ -133,6 +133,27 @@ const struct command *command_find(const char *first, const char *second);
 void command_help(const struct command *command, FILE *out);
 void command_overview(const char *group, FILE *out);
 
+/*
+ * Load JSON from a file, "-" for standard input. Returns a new reference, or NULL after having
+ * said what is wrong where.
+ */
+json_t *cli_load_json(const struct cli *cli, const char *path);
+
+/*
+ * Load a file, "-" for standard input, that holds one object, an array of them, or an object with
+ * such an array as its member `member` (what `flow list --json` prints, with "flows"). Returns a
+ * new reference to an array, or NULL after having said what is wrong where. What the daemon refuses
+ * in it is said with its line from then on.
+ */
+json_t *flow_file_load(struct cli *cli, const char *path, const char *member);
+
+/*
+ * The FILE of a command that takes it as its word of that number or as --file FILE; NULL: there is
+ * none. CLI_OK, or the exit code after having said that there are both.
+ */
+int flow_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path);
+
 #define FLOW_PAGE_MAX 1000 /* flows that a page has at most */
 
 /*

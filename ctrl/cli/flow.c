@@ -12,7 +12,6 @@
 #include "base/escape.h"
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "cli/input.h"
 #include "cli/output.h"
 #include "cli/transaction.h"
 

@@ -9,7 +9,6 @@
 
 #include "base/escape.h"
 #include "cli/cli.h"
-#include "cli/input.h"
 #include "cli/output.h"
 
 #define LABEL_INDENT 9

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pcap/pcap.h>
+
 #include "base/escape.h"
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "cli/input.h"
 #include "cli/output.h"
 #include "schema/schema.h"
+#include "schema/yaml.h"
 
 #define COUNT_MAX 1000
 #define HEX_MAX 65536 /* characters that are read from standard input */
@@ -130,33 +132,84 @@ packet_of_hex(const struct cli *cli, const char *text)
 	return digits != NULL ? json_pack("[{s:o}]", "frame", digits) : NULL;
 }
 
-static void
-captured_add(void *arg, uint64_t number, const uint8_t *frame, size_t bytes)
+/* The packets of an open capture that are asked for; -1 having said what is wrong. */
+static int
+capture_read(const struct cli *cli, const char *path, pcap_t *file, uint64_t first, uint64_t count,
+	json_t *packets)
 {
-	char *hex = malloc(2 * bytes + 1);
+	const char *link = pcap_datalink_val_to_name(pcap_datalink(file));
+	struct pcap_pkthdr *header;
+	const uint8_t *frame;
+	uint64_t number = 0;
+	int status = 1;
+	char *hex;
 
-	if (hex == NULL)
-		cli_out_of_memory();
-	hex_write(frame, bytes, hex);
-	json_array_append_new(
-		arg, json_pack("{s:I, s:s}", "packet", (json_int_t)number, "frame", hex));
-	free(hex);
+	if (pcap_datalink(file) != DLT_EN10MB)
+		return -cli_usage(cli,
+			"%s: found link layer %s, expected Ethernet (EN10MB); capture on one "
+			"interface, not on \"any\"",
+			path, link != NULL ? link : "without a name");
+	while (json_array_size(packets) < count &&
+		(status = pcap_next_ex(file, &header, &frame)) == 1) {
+		if (++number < first)
+			continue;
+		if (header->caplen < header->len)
+			return -cli_usage(cli,
+				"%s: packet %" PRIu64
+				" was cut to %u of its %u byte%s when it was captured; "
+				"capture with tcpdump -s 0",
+				path, number, header->caplen, header->len, plural_s(header->len));
+		hex = malloc(2 * header->caplen + 1);
+		if (hex == NULL)
+			cli_out_of_memory();
+		hex_write(frame, header->caplen, hex);
+		json_array_append_new(packets,
+			json_pack("{s:I, s:s}", "packet", (json_int_t)number, "frame", hex));
+		free(hex);
+	}
+	if (status == PCAP_ERROR)
+		return -cli_usage(
+			cli, "%s: behind packet %" PRIu64 ": %s", path, number, pcap_geterr(file));
+	if (json_array_size(packets) == 0)
+		return -cli_usage(cli,
+			"%s: found %" PRIu64 " packet%s, expected %" PRIu64 " at least", path,
+			number, plural_s(number), first);
+	return 0;
 }
 
 static json_t *
 packets_of_capture(const struct cli *cli, const struct arguments *arguments, const char *path)
 {
 	uint64_t first = 1, count = 1;
-	char error[CAPTURE_ERROR_MAX];
-	json_t *packets;
+	char why[PCAP_ERRBUF_SIZE] = "";
+	json_t *packets = json_array();
+	struct fault fault;
+	FILE *stream;
+	pcap_t *file;
+	int rc;
 
 	if (option_number(cli, arguments, "packet", 1, UINT32_MAX, &first) != CLI_OK ||
 		option_number(cli, arguments, "count", 1, COUNT_MAX, &count) != CLI_OK)
-		return NULL;
-	packets = json_array();
-	if (capture_read(path, first, (unsigned)count, captured_add, packets, error) >= 0)
+		goto fail;
+	stream = strcmp(path, "-") == 0 ? stdin : input_open(path, &fault);
+	if (stream == NULL) {
+		cli_usage(cli, "%s", fault.message);
+		goto fail;
+	}
+	file = pcap_fopen_offline(stream, why);
+	if (file == NULL) {
+		/* libpcap names the file for some errors itself. */
+		rc = strncmp(why, path, strlen(path));
+		cli_usage(cli, "%s%s%s", rc == 0 ? "" : path, rc == 0 ? "" : ": ", why);
+		if (stream != stdin)
+			fclose(stream);
+		goto fail;
+	}
+	rc = capture_read(cli, path, file, first, count, packets);
+	pcap_close(file);
+	if (rc == 0)
 		return packets;
-	cli_usage(cli, "%s", error);
+fail:
 	json_decref(packets);
 	return NULL;
 }

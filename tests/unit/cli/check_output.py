@@ -306,6 +306,30 @@ next       'sluicectl flow list' shows what is there: compare port and addresses
 """),
 ]
 
+CAPTURED = [bytes([n]) * 20 for n in (1, 2, 3)]
+
+
+def classic(link, cut, frames=CAPTURED):
+    """A capture as tcpdump writes it, of frames that lack so many bytes."""
+    return struct.pack("<6I", 0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, link) + b"".join(
+        struct.pack("<4I", 1, 0, 20, 20 + cut) + frame for frame in frames)
+
+
+# Section, interface and enhanced packet blocks.
+NEXT_GENERATION = struct.pack(
+    "<12I", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff, 0xffffffff, 28, 1, 20, 1, 65535, 20,
+) + b"".join(struct.pack("<7I", 6, 52, 0, 0, 1, 20, 20) + frame + struct.pack("<I", 52)
+             for frame in CAPTURED)
+
+CASES += [(f"trace of {name}", ["--json", "trace", "p0", "--pcap", f"{{{name}}}", *words],
+           ("packet.trace", {"port": "p0", "frame": CAPTURED[last - 1].hex()}), {}, shown)
+          for name in ("classic.pcap", "next.pcapng")
+          for words, last, shown in (
+              (["--packet", "2"], 2, '{\n  "packet": 2\n}\n'),
+              (["--packet", "2", "--count", "9"], 3,
+               '{\n  "packets": [\n    {\n      "packet": 2\n    },\n    {\n'
+               '      "packet": 3\n    }\n  ]\n}\n'))]
+
 # Command lines that must be refused before anybody is asked, and what must be said.
 REFUSED = [
     (["flow", "add"], "expected one of --match, --rule and a FILE"),
@@ -336,6 +360,12 @@ REFUSED = [
      '--ttl: "256" is not a number from 0 to 255'),
     (["trace", "p0", "--pcap", "{none.pcap}"], "none.pcap: No such file"),
     (["trace", "p0", "--pcap", "{flow.json}"], "flow.json: unknown file format"),
+    (["trace", "p0", "--pcap", "{classic.pcap}", "--packet", "4"],
+     "classic.pcap: found 3 packets, expected 4 at least"),
+    (["trace", "p0", "--pcap", "{cooked.pcap}"], "expected Ethernet"),
+    (["trace", "p0", "--pcap", "{cut.pcap}", "--packet", "2"],
+     "cut.pcap: packet 2 was cut to 20 of its 120 bytes"),
+    (["trace", "p0", "--pcap", "{short.pcap}"], "short.pcap: behind packet 0: "),
     (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"],
      '--packet: "0" is not a number from 1'),
     (["events", "--after", "x"], '--after: "x" is not a number'),
@@ -450,6 +480,10 @@ FILES = {
     "legs.yaml": "legs:\n- " + json.dumps(LEG_JSON) + "\n",
     "bad.yaml": "id: cam\nid: dog\n",
     "declared.yaml": "flows:\n- " + json.dumps(FLOW) + "\n",
+}
+CAPTURES = {
+    "classic.pcap": classic(1, 0), "next.pcapng": NEXT_GENERATION, "cooked.pcap": classic(113, 0),
+    "cut.pcap": classic(1, 100), "short.pcap": classic(1, 0, [b""]),
 }
 
 # Files that others wrote, and what quotes them.
@@ -745,6 +779,8 @@ def main():
         folder = pathlib.Path(name)
         for file_name, text in FILES.items():
             (folder / file_name).write_text(text, encoding="utf-8")
+        for file_name, capture in CAPTURES.items():
+            (folder / file_name).write_bytes(capture)
         server = Server(folder / "socket")
         server.start()
         checks = [(case[0], faults_of(sluicectl, folder, server, case)) for case in CASES]
