@@ -459,8 +459,17 @@ value_name(const json_t *schema)
 	return json_object_get(schema, "pattern") != NULL ? "NAME" : "ADDRESS/BITS";
 }
 
-#define KEYS_INDENT 28
-#define KEYS_COLUMNS 79
+#define HELP_INDENT 30
+#define HELP_COLUMNS 79
+
+void
+help_line_print(FILE *out, const char *head, const char *help)
+{
+	char *text = text_format("  %-*s  %s", HELP_INDENT - 4, head, help);
+
+	text_wrap(out, HELP_COLUMNS, HELP_INDENT, "", text);
+	free(text);
+}
 
 /* A key, and the first sentence of what the contract says about it. */
 static void
@@ -484,10 +493,9 @@ key_print(FILE *out, json_t *members, const char *member, bool required)
 	if (key.s[key.length - 1] == '=')
 		text_add(&key, "%s",
 			is_endpoint(members, member) ? "ADDRESS:PORT" : value_name(schema));
-	text_add(&text, "  %-*s  %.*s%s", KEYS_INDENT - 4, key.s,
-		end != NULL ? (int)(end - help) : (int)strlen(help) - 1, help,
+	text_add(&text, "%.*s%s", end != NULL ? (int)(end - help) : (int)strlen(help) - 1, help,
 		required ? " (required)" : "");
-	text_wrap(out, KEYS_COLUMNS, KEYS_INDENT, "", text.s);
+	help_line_print(out, key.s, text.s);
 }
 
 static void

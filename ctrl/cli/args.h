@@ -109,6 +109,9 @@ json_t *flow_args_legs(const struct arguments *arguments, char *error);
 /* The first option given that says something about a flow, --file aside; NULL: there is none. */
 const char *flow_args_first(const struct arguments *arguments);
 
+/* A line of the help: an option, command or key, and behind it, in a column, what it is for. */
+void help_line_print(FILE *out, const char *head, const char *help);
+
 /* List the keys, for the help of `flow add` and of `leg join`. */
 void flow_args_print_keys(FILE *out);
 void flow_args_print_leg_keys(FILE *out);

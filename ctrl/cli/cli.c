@@ -73,37 +73,16 @@ command_find(const char *first, const char *second)
 	return NULL;
 }
 
-static int
-option_width(const struct option_spec *option)
-{
-	const char *value = option->value != NULL ? option->value : "";
-
-	return (int)(strlen("  --") + strlen(option->name) + strlen(value) + (*value ? 1 : 0));
-}
-
-/* Width of the column that both tables together need. */
-static int
-options_width(const struct option_spec *locals)
-{
-	const struct option_spec *const tables[] = {locals, command_globals};
-	int width = 0;
-
-	for (size_t i = 0; i < 2; i++) {
-		for (const struct option_spec *option = tables[i];
-			option != NULL && option->name != NULL; option++)
-			width = option_width(option) > width ? option_width(option) : width;
-	}
-	return width;
-}
-
 static void
-options_help(const struct option_spec *options, int width, FILE *out)
+options_help(const struct option_spec *options, FILE *out)
 {
-	for (; options != NULL && options->name != NULL; options++) {
-		const char *value = options->value != NULL ? options->value : "";
+	struct text head;
 
-		fprintf(out, "  --%s%s%s%*s  %s\n", options->name, *value ? " " : "", value,
-			width - option_width(options), "", options->help);
+	for (; options != NULL && options->name != NULL; options++) {
+		text_clear(&head);
+		text_add(&head, "--%s%s%s", options->name, options->value != NULL ? " " : "",
+			options->value != NULL ? options->value : "");
+		help_line_print(out, head.s, options->help);
 	}
 }
 
@@ -134,12 +113,10 @@ usage_print(const struct command *command, FILE *out)
 void
 command_help(const struct command *command, FILE *out)
 {
-	const int width = options_width(command->options);
-
 	usage_print(command, out);
 	fprintf(out, "\n\n%s.\n\nOptions:\n", command->summary);
-	options_help(command->options, width, out);
-	options_help(command_globals, width, out);
+	options_help(command->options, out);
+	options_help(command_globals, out);
 	if (command->notes != NULL)
 		fprintf(out, "\n%s", command->notes);
 	if (command->details != NULL) {
@@ -164,7 +141,7 @@ command_overview(const char *group, FILE *out)
 			first = commands[i];
 	}
 	fprintf(out, "\nOptions:\n");
-	options_help(command_globals, options_width(NULL), out);
+	options_help(command_globals, out);
 	fprintf(out, "\n'sluicectl COMMAND --help' says more about each.\n\nExample:\n%s\n",
 		first->example);
 }

@@ -64,13 +64,6 @@ paint_columns(FILE *out, size_t otherwise)
 	return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
 }
 
-/* Bytes of a character in UTF-8 behind its first, RFC 3629 section 3. */
-static const char continuation[] =
-	"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
-	"\x90\x91\x92\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f"
-	"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac\xad\xae\xaf"
-	"\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xbb\xbc\xbd\xbe\xbf";
-
 void
 text_clear(struct text *text)
 {
@@ -119,7 +112,7 @@ character_columns(const char *text, size_t *bytes)
 		columns = wcwidth(character);
 		return columns < 0 ? 1 : (unsigned)columns;
 	}
-	*bytes = 1 + strspn(text + 1, continuation);
+	*bytes = 1;
 	return 1;
 }
 

@@ -2,6 +2,7 @@
 /* Pieces of replies as text, tables, the progress bar, YAML, frames. */
 #include "cli/output.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -211,6 +212,7 @@ expect_within(size_t room, const char *expected)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
+	setlocale(LC_CTYPE, "C.UTF-8"); /* as main() does */
 	table_print_within(table, room, out);
 	fclose(out);
 	cr_expect_str_eq(text, expected);
