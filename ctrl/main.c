@@ -180,12 +180,8 @@ daemon_attach_store(struct daemon *daemon)
 	flows->commits = commits_create(flows, daemon->store, daemon->base, state.generation);
 	if (!flows->commits)
 		return fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for commits");
-	commits_warn(flows->commits, log_warned, NULL);
-	if (confirm_init(&daemon->confirm, flows, daemon->store, &daemon->monitor.events,
-		    daemon->base, log_warned, NULL, &daemon->fault) == 0)
-		return 0;
-	commits_destroy(flows->commits);
-	return -1;
+	confirm_init(&daemon->confirm, flows, daemon->store, &daemon->monitor.events, daemon->base);
+	return 0;
 }
 
 /* No more changes. The store calls the commits back until it is closed. */

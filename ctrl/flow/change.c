@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of changes, how one grows with a further operation, and how all are taken back. */
+/* A change and its items, how each is staged on top of those before, and how all are taken back. */
 #include "flow/change.h"
 
 #include <stdio.h>
@@ -10,200 +10,249 @@
 #include "base/escape.h"
 #include "flow/compile.h"
 #include "flow/flow_codec.h"
-#include "flow/flow_spec.h"
-
-/* The id and those of legs are copied; NULL: there is none, of a flow's whole spec. */
-static struct op *
-op_create(enum op_kind kind, const char *id, const char *const *leg_ids, unsigned n)
-{
-	struct op *op = calloc(1, sizeof(*op));
-
-	if (!op)
-		return NULL;
-	op->kind = kind;
-	op->index = UINT32_MAX;
-	if (!id)
-		return op;
-	op->id = strdup(id);
-	op->leg_ids = calloc(n + 1, sizeof(op->leg_ids[0]));
-	op->left = calloc(n + 1, sizeof(op->left[0]));
-	if (!op->id || !op->leg_ids || !op->left)
-		goto err_op;
-	for (; op->n_legs < n; op->n_legs++) {
-		op->leg_ids[op->n_legs] = strdup(leg_ids[op->n_legs]);
-		if (!op->leg_ids[op->n_legs])
-			goto err_op;
-	}
-	return op;
-
-err_op:
-	op_destroy(op);
-	return NULL;
-}
-
-struct op *
-op_create_spec(enum op_kind kind, struct flow_spec *spec)
-{
-	struct op *op = op_create(kind, NULL, NULL, 0);
-
-	if (op)
-		op->spec = spec;
-	else
-		free(spec);
-	return op;
-}
-
-struct op *
-op_create_remove(const char *id)
-{
-	return op_create(OP_REMOVE, id, NULL, 0);
-}
-
-struct op *
-op_create_join(const char *id, struct flow_leg *legs, unsigned n)
-{
-	struct op *op = op_create(OP_JOIN, id, NULL, 0);
-
-	if (!op) {
-		free(legs);
-		return NULL;
-	}
-	op->legs = legs;
-	op->n_legs = n;
-	return op;
-}
-
-struct op *
-op_create_leave(const char *id, const char *const *leg_ids, unsigned n)
-{
-	return op_create(OP_LEAVE, id, leg_ids, n);
-}
-
-struct op *
-op_create_admin(const char *id, const char *leg_id, bool down)
-{
-	struct op *op = op_create(OP_ADMIN, id, &leg_id, leg_id != NULL);
-
-	if (op)
-		op->down = down;
-	return op;
-}
-
-void
-op_destroy(struct op *op)
-{
-	unsigned i;
-
-	if (!op)
-		return;
-	for (i = 0; op->leg_ids && op->leg_ids[i]; i++)
-		free(op->leg_ids[i]);
-	free(op->leg_ids);
-	free(op->legs);
-	free(op->left);
-	if (!op->spec_given)
-		free(op->spec);
-	free(op->left_out);
-	free(op->id);
-	free(op);
-}
-
-void
-op_unstage(struct op *op)
-{
-	op->change = NULL;
-	op->effect = 0;
-	if (op->kind <= OP_SET)
-		return;
-	free(op->spec);
-	op->spec = NULL;
-}
-
-int
-op_leave_out(struct op *op, const char *why)
-{
-	op->left_out = strdup(why);
-	return op->left_out ? 0 : -1;
-}
-
-const char *
-op_flow(const struct op *op)
-{
-	return op->id ? op->id : op->spec->id;
-}
-
-void
-op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault)
-{
-	char message[FAULT_MESSAGE_MAX] = "";
-
-	if (op->index != UINT32_MAX)
-		fault_prefix(fault, "/%s/%u", op->member, op->index);
-	if (!in_transaction)
-		return;
-	fault_prefix(fault, "/messages/%u", op->message);
-	snprintf(message, sizeof(message), "flow %s: %.400s", op_flow(op), fault->message);
-	memcpy(fault->message, message, sizeof(fault->message));
-}
+#include "flow/plan.h"
 
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
 
-void
-draft_init(struct draft *draft, struct flow_db *db, const struct ports *ports)
-{
-	memset(draft, 0, sizeof(*draft));
-	draft->db = db;
-	draft->ports = ports;
-}
+static const struct actor sluiced = {
+	.uid = UINT32_MAX,
+	.gid = UINT32_MAX,
+	.name = "sluiced",
+	.via = "sluiced",
+	.role = ROLE_ADMIN,
+};
 
-void
-draft_fini(struct draft *draft)
+struct change *
+change_create(const struct actor *actor, const char *method, const char *comment,
+	change_done_fn done, void *arg)
 {
-	while (draft_drop(draft))
-		;
-}
+	struct change *change = calloc(1, sizeof(*change));
 
-const struct flow_spec *
-change_spec(const struct change *change)
-{
-	switch (change->kind) {
-	case CHANGE_ADD:
-	case CHANGE_REPLACE:
-	case CHANGE_RECREATE:
-		return change->op->spec;
-	case CHANGE_SET_DECLARED:
-		return change->flow->spec;
-	default:
+	if (!change)
 		return NULL;
-	}
+	change->actor = actor ? *actor : sluiced;
+	snprintf(change->method, sizeof(change->method), "%s", method);
+	snprintf(change->comment, sizeof(change->comment), "%s", comment ? comment : "");
+	change->done = done;
+	change->arg = arg;
+	return change;
+}
+
+void
+change_destroy(struct change *change)
+{
+	if (!change)
+		return;
+	if (change->load_end)
+		change->load_end(change->load_arg);
+	while (change_drop(change))
+		;
+	free(change->items);
+	free(change);
+}
+
+/* What staging gave it. */
+static void
+item_staged_free(struct change_item *item)
+{
+	free(item->from);
+	free(item->hops);
+	free(item->last);
+	free(item->old_spec);
 }
 
 bool
-change_runs(const struct change *change)
+change_drop(struct change *change)
 {
-	return change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE ||
-	       change->kind == CHANGE_RECREATE;
+	if (change->n_items > 0) {
+		change_remove_last(change);
+		return true;
+	}
+	if (plan_drop(change->plan))
+		return true;
+	change->plan = NULL;
+	if (plan_drop(change->plan_now))
+		return true;
+	change->plan_now = NULL;
+	return false;
+}
+
+void
+change_remove_last(struct change *change)
+{
+	struct change_item *item = change->items[--change->n_items];
+
+	item_staged_free(item);
+	if (!item->spec_given)
+		free(item->spec);
+	free(item->legs);
+	free(item->leg_ids);
+	free(item->left);
+	free(item->left_out);
+	free(item->id);
+	free(item);
+}
+
+static struct change_item *
+item_add(struct change *change, enum op_kind op, const char *member, uint32_t place,
+	struct fault *fault)
+{
+	struct change_item *item = calloc(1, sizeof(*item)), **items;
+
+	items = array_grow(
+		change->items, change->n_items, &change->room_items, sizeof(change->items[0]));
+	if (items)
+		change->items = items;
+	if (!item || !items) {
+		free(item);
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for %zu change%s",
+			change->n_items + 1, plural_s(change->n_items + 1));
+		return NULL;
+	}
+	item->change = change;
+	item->op = op;
+	item->member = member;
+	item->index = place;
+	change->items[change->n_items++] = item;
+	return item;
+}
+
+struct change_item *
+change_add_spec(struct change *change, enum op_kind op, struct flow_spec *spec, const char *member,
+	uint32_t place, struct fault *fault)
+{
+	struct change_item *item = item_add(change, op, member, place, fault);
+	const uint64_t number = flow_db_id_number(spec->id);
+
+	if (!item) {
+		free(spec);
+		return NULL;
+	}
+	item->spec = spec;
+	if (number > change->highest_number)
+		change->highest_number = number;
+	return item;
+}
+
+struct change_item *
+change_add(struct change *change, enum op_kind op, const char *id, unsigned n_legs,
+	const char *member, uint32_t place, struct fault *fault)
+{
+	struct change_item *item = item_add(change, op, member, place, fault);
+
+	if (!item)
+		return NULL;
+	item->n_legs = n_legs;
+	item->id = strdup(id);
+	if (op == OP_JOIN) {
+		item->legs = calloc(n_legs + 1u, sizeof(item->legs[0]));
+	} else if (op != OP_REMOVE) {
+		item->leg_ids = calloc(n_legs + 1u, sizeof(item->leg_ids[0]));
+		item->left = calloc(n_legs + 1u, sizeof(item->left[0]));
+	}
+	if (item->id && (op == OP_REMOVE || item->legs || (item->leg_ids && item->left)))
+		return item;
+	change_remove_last(change);
+	fault_set(fault, FAULT_NO_ROOM, op == OP_REMOVE ? "" : "/legs", "no memory for %u leg%s",
+		n_legs, plural_s(n_legs));
+	return NULL;
+}
+
+void
+item_unstage(struct change_item *item)
+{
+	item_staged_free(item);
+	item->from = item->hops = NULL;
+	item->last = NULL;
+	item->old_spec = NULL;
+	item->flow = NULL;
+	item->next = NULL;
+	item->effect = item->kind = CHANGE_NONE;
+	item->indexed = item->hopped = item->steered = false;
+	item->first_leg = 0;
+	if (item->op <= OP_SET)
+		return;
+	free(item->spec);
+	item->spec = NULL;
+}
+
+int
+item_leave_out(struct change_item *item, const char *why)
+{
+	item->left_out = strdup(why);
+	return item->left_out ? 0 : -1;
+}
+
+const char *
+item_flow(const struct change_item *item)
+{
+	return item->id ? item->id : item->spec->id;
+}
+
+const struct change_item *
+item_outcome(const struct change_item *item)
+{
+	while (item->next)
+		item = item->next;
+	return item;
+}
+
+void
+item_fault_prefix(const struct change_item *item, struct fault *fault)
+{
+	char message[FAULT_MESSAGE_MAX] = "";
+
+	if (item->index != UINT32_MAX)
+		fault_prefix(fault, "/%s/%u", item->member, item->index);
+	if (!item->change->transaction)
+		return;
+	fault_prefix(fault, "/messages/%u", item->message);
+	snprintf(message, sizeof(message), "flow %s: %.400s", item_flow(item), fault->message);
+	memcpy(fault->message, message, sizeof(fault->message));
+}
+
+void
+draft_clear(struct draft *draft)
+{
+	free(draft->list);
+	draft->list = NULL;
+	draft->n = draft->room = 0;
+	draft->reports = false;
 }
 
 const struct flow_spec *
-change_before(const struct change *change)
+item_spec(const struct change_item *item)
 {
-	return change->kind == CHANGE_ADD || change->kind == CHANGE_NONE ? NULL
-									 : change->flow->spec;
+	if (item_runs(item))
+		return item->spec;
+	return item->kind == CHANGE_SET_DECLARED ? item->flow->spec : NULL;
+}
+
+bool
+item_runs(const struct change_item *item)
+{
+	return item->kind == CHANGE_ADD || item->kind == CHANGE_REPLACE ||
+	       item->kind == CHANGE_RECREATE;
+}
+
+const struct flow_spec *
+item_before(const struct change_item *item)
+{
+	return item->kind == CHANGE_ADD || item->kind == CHANGE_NONE ? NULL : item->flow->spec;
 }
 
 /* Whether there is, or will be, a flow of that id. */
 static bool
 staged_there(const struct flow *flow)
 {
-	return !flow->change || change_spec(flow->change);
+	return !flow->item || item_spec(flow->item);
 }
 
 /* As a flow is in the draft so far. */
 static const struct flow_spec *
 staged_spec(const struct flow *flow)
 {
-	return flow->change ? change_spec(flow->change) : flow->spec;
+	return flow->item ? item_spec(flow->item) : flow->spec;
 }
 
 /* The flow of that id as the draft has it; NULL with *fault set at `pointer` when there is none. */
@@ -219,29 +268,40 @@ staged_find(const struct draft *draft, const char *id, const char *pointer, stru
 	return NULL;
 }
 
-/* The change of a flow, a new one of that kind when there was none. NULL with *fault set. */
-static struct change *
-staged_change(struct draft *draft, struct flow *flow, enum change_kind kind, struct fault *fault)
+/*
+ * The item is the last of the draft on that flow from now on: of that kind when it is the first,
+ * else on top of the item before. 0, or -1 with *fault set.
+ */
+static int
+staged_set(struct draft *draft, struct flow *flow, struct change_item *item, enum change_kind kind,
+	struct fault *fault)
 {
-	struct change *change = flow->change, **list;
+	struct change_item *before = flow->item, **list;
 
-	if (change)
-		return change;
-	list = array_grow(draft->list, draft->n, &draft->room, sizeof(draft->list[0]));
-	if (list) {
+	if (before == item)
+		return 0;
+	if (before) {
+		item->at = before->at;
+		item->kind = before->kind;
+		item->from = before->from;
+		item->first_leg = before->first_leg;
+		item->reports |= before->reports;
+		before->from = NULL;
+		before->next = item;
+	} else {
+		list = array_grow(draft->list, draft->n, &draft->room, sizeof(draft->list[0]));
+		if (!list)
+			return fault_set(fault, FAULT_NO_ROOM, "",
+				"no memory for another change beside %zu", draft->n);
 		draft->list = list;
-		change = calloc(1, sizeof(*change));
+		item->at = draft->n++;
+		item->kind = kind;
 	}
-	if (!change) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for another change beside %zu",
-			draft->n);
-		return NULL;
-	}
-	change->flow = flow;
-	change->kind = kind;
-	flow->change = change;
-	draft->list[draft->n++] = change;
-	return change;
+	draft->list[item->at] = item;
+	draft->reports |= item->reports;
+	item->flow = flow;
+	flow->item = item;
+	return 0;
 }
 
 static int
@@ -251,51 +311,41 @@ no_memory(const struct flow_spec *spec, struct fault *fault)
 		spec->n_all_legs, plural_s(spec->n_all_legs));
 }
 
-/* The op made that change, and what became of the flow by it. */
-static void
-op_staged(struct op *op, struct change *change, enum change_kind effect)
-{
-	change->op = op;
-	op->change = change;
-	op->effect = effect;
-}
-
 /* Legs of the last version in terms of those that run, composed over the version before. */
 static uint16_t *
-from_compose(const struct change *change, const uint16_t *from, unsigned n)
+from_compose(const struct change_item *item, const uint16_t *from)
 {
+	const unsigned n = item->spec->n_legs;
 	uint16_t *composed = reallocarray(NULL, n + 1, sizeof(composed[0]));
 	unsigned i;
 
 	for (i = 0; composed && i < n; i++)
-		composed[i] =
-			from[i] == DP_LEG_NEW || !change->from ? from[i] : change->from[from[i]];
+		composed[i] = from[i] == DP_LEG_NEW || !item->from ? from[i] : item->from[from[i]];
 	return composed;
 }
 
 /*
- * op->spec takes the place of what the flow is so far; its leg i is from[i] of that, or
+ * item->spec takes the place of what the flow is so far; its leg i is from[i] of that, or
  * DP_LEG_NEW. 0, or -1 with *fault set.
  */
 static int
-stage_version(struct draft *draft, struct flow *flow, struct op *op, const uint16_t *from,
-	struct fault *fault)
+stage_version(struct draft *draft, struct flow *flow, struct change_item *item,
+	const uint16_t *from, struct fault *fault)
 {
-	struct change *change = staged_change(draft, flow, CHANGE_REPLACE, fault);
 	uint16_t *composed;
 
-	if (!change)
+	if (staged_set(draft, flow, item, CHANGE_REPLACE, fault) < 0)
 		return -1;
-	if (change->kind == CHANGE_REPLACE) {
-		composed = from_compose(change, from, op->spec->n_legs);
+	if (item->kind == CHANGE_REPLACE) {
+		composed = from_compose(item, from);
 		if (!composed)
-			return no_memory(op->spec, fault);
-		free(change->from);
-		change->from = composed;
+			return no_memory(item->spec, fault);
+		free(item->from);
+		item->from = composed;
 	} else {
-		flow_db_rekey(flow, op->spec);
+		flow_db_rekey(flow, item->spec);
 	}
-	op_staged(op, change, CHANGE_REPLACE);
+	item->effect = CHANGE_REPLACE;
 	return 0;
 }
 
@@ -312,14 +362,13 @@ draft_declared(const struct draft *draft, const struct flow *flow)
 	return flow->mark >= draft->mark;
 }
 
-/* In reverse, so that a match is free before the one who had it first takes it back. */
 void
-draft_undo(struct draft *draft, struct change *change)
+draft_undo(struct draft *draft, struct change_item *item)
 {
-	struct flow *flow = change->flow;
+	struct flow *flow = item->flow;
 
-	flow->change = NULL;
-	switch (change->kind) {
+	flow->item = NULL;
+	switch (item->kind) {
 	case CHANGE_ADD:
 	case CHANGE_NONE:
 		flow_db_remove(draft->db, flow);
@@ -336,42 +385,23 @@ draft_undo(struct draft *draft, struct change *change)
 	}
 }
 
-bool
-draft_drop(struct draft *draft)
-{
-	if (draft->n > 0) {
-		struct change *change = draft->list[--draft->n];
-
-		free(change->from);
-		free(change->hops);
-		free(change->last_legs);
-		free(change->old_spec);
-		free(change);
-		return true;
-	}
-	free(draft->list);
-	draft->list = NULL;
-	draft->room = 0;
-	draft->reports = false;
-	return false;
-}
-
 /* Flows that come, change as a whole, and go. */
 
 /* A flow of that id is on its way out: what comes takes its place in the order, and no more. */
 static int
-flow_recreate(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+flow_recreate(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
-	struct flow_spec *spec = op->spec;
+	struct flow_spec *spec = item->spec;
 	const struct flow *other = spec->rule ? NULL : flow_db_match_seek(draft->db, &spec->match);
-	struct change *change = flow->change;
 
 	if (other && other != flow)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
 			staged_there(other) ? staged_spec(other)->id : spec->id);
-	change->kind = change->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RECREATE;
-	op_staged(op, change, change->kind);
+	if (staged_set(draft, flow, item, CHANGE_RECREATE, fault) < 0)
+		return -1;
+	item->kind = item->kind == CHANGE_NONE ? CHANGE_ADD : CHANGE_RECREATE;
+	item->effect = item->kind;
 	flow_db_rekey(flow, spec);
 	if (flow_db_match_insert(draft->db, flow, spec) < 0)
 		return no_memory(spec, fault);
@@ -379,26 +409,24 @@ flow_recreate(struct draft *draft, struct flow *flow, struct op *op, struct faul
 }
 
 static int
-stage_install(struct draft *draft, struct op *op, struct fault *fault)
+stage_install(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow_spec *spec = op->spec;
+	struct flow_spec *spec = item->spec;
 	struct flow *flow = spec->id[0] ? flow_db_seek(draft->db, spec->id) : NULL;
-	struct change *change;
 
 	if (flow_ports_check(spec, draft->ports, fault) < 0)
 		return -1;
 	leg_ids_give(spec);
 	if (flow && !staged_there(flow))
-		return flow_recreate(draft, flow, op, fault);
+		return flow_recreate(draft, flow, item, fault);
 	flow = flow_db_add(draft->db, spec, fault);
 	if (!flow)
 		return -1;
-	change = staged_change(draft, flow, CHANGE_ADD, fault);
-	if (!change) {
+	if (staged_set(draft, flow, item, CHANGE_ADD, fault) < 0) {
 		flow_db_remove(draft->db, flow);
 		return -1;
 	}
-	op_staged(op, change, CHANGE_ADD);
+	item->effect = CHANGE_ADD;
 	return 0;
 }
 
@@ -445,82 +473,79 @@ legs_trace(const struct flow_spec *before, struct flow_spec *spec, uint16_t *fro
 }
 
 static int
-flow_version(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+flow_version(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
-	struct flow_spec *spec = op->spec;
+	struct flow_spec *spec = item->spec;
 	uint16_t *from = reallocarray(NULL, spec->n_legs + 1, sizeof(from[0]));
 	int rc;
 
 	if (!from || legs_trace(staged_spec(flow), spec, from) < 0)
 		rc = no_memory(spec, fault);
 	else
-		rc = stage_version(draft, flow, op, from, fault);
+		rc = stage_version(draft, flow, item, from, fault);
 	free(from);
 	return rc;
 }
 
 /* A list may name a flow once: a second mention would undo the first unseen. */
 static int
-named_once(const struct flow *flow, const struct op *op, const char *pointer, struct fault *fault)
+named_once(const struct flow *flow, const struct change_item *item, const char *pointer,
+	struct fault *fault)
 {
-	const struct op *before = flow->change ? flow->change->op : NULL;
+	const struct change_item *before = flow->item;
 
-	if (!before || before->kind != op->kind || before->message != op->message ||
-		before->owner != op->owner)
+	if (!before || before->op != item->op || before->message != item->message ||
+		before->change != item->change)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found %s twice, expected each id once", op_flow(op));
+		"found %s twice, expected each id once", item_flow(item));
 }
 
 static int
-stage_replace(struct draft *draft, struct op *op, struct fault *fault)
+stage_replace(struct draft *draft, struct change_item *item, struct fault *fault)
 {
 	struct flow *flow;
 
-	if (op->spec->id[0] == '\0')
+	if (item->spec->id[0] == '\0')
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
 			"found none, expected the id of the flow to replace");
-	flow = staged_find(draft, op->spec->id, "/id", fault);
-	if (!flow || named_once(flow, op, "/id", fault) < 0 ||
-		classifier_check(staged_spec(flow), op->spec, fault) < 0 ||
-		flow_ports_check(op->spec, draft->ports, fault) < 0)
+	flow = staged_find(draft, item->spec->id, "/id", fault);
+	if (!flow || named_once(flow, item, "/id", fault) < 0 ||
+		classifier_check(staged_spec(flow), item->spec, fault) < 0 ||
+		flow_ports_check(item->spec, draft->ports, fault) < 0)
 		return -1;
-	if (leg_ids_take_over(staged_spec(flow), op->spec) < 0)
-		return no_memory(op->spec, fault);
-	op->spec->declared = staged_spec(flow)->declared;
-	return flow_version(draft, flow, op, fault);
+	if (leg_ids_take_over(staged_spec(flow), item->spec) < 0)
+		return no_memory(item->spec, fault);
+	item->spec->declared = staged_spec(flow)->declared;
+	return flow_version(draft, flow, item, fault);
 }
 
 static int
-flow_leave(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+flow_leave(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
-	struct change *change = staged_change(draft, flow, CHANGE_REMOVE, fault);
-
-	if (!change)
+	if (staged_set(draft, flow, item, CHANGE_REMOVE, fault) < 0)
 		return -1;
-	if (change->kind == CHANGE_RECREATE)
+	if (item->kind == CHANGE_RECREATE)
 		flow_db_rekey(flow, flow->spec);
 	flow_db_match_remove(draft->db, flow);
-	free(change->from);
-	change->from = NULL;
-	change->kind = change->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
-	change->reports |= op->reports;
-	draft->reports |= op->reports;
-	op_staged(op, change, CHANGE_REMOVE);
+	free(item->from);
+	item->from = NULL;
+	item->kind = item->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
+	item->effect = CHANGE_REMOVE;
 	return 0;
 }
 
 static int
-stage_remove(struct draft *draft, struct op *op, struct fault *fault)
+stage_remove(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = flow_db_seek(draft->db, op->id);
+	struct flow *flow = flow_db_seek(draft->db, item->id);
 
-	if (flow && named_once(flow, op, "", fault) < 0)
+	if (flow && named_once(flow, item, "", fault) < 0)
 		return -1;
-	flow = staged_find(draft, op->id, "", fault);
+	flow = staged_find(draft, item->id, "", fault);
 	if (!flow)
 		return -1;
-	return flow_leave(draft, flow, op, fault);
+	return flow_leave(draft, flow, item, fault);
 }
 
 /* Whether two flows say the same. 1, 0, or -1 without memory. */
@@ -536,58 +561,56 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 }
 
 static int
-set_over(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+set_over(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
 	const struct flow_spec *before = staged_spec(flow);
 	struct fault other;
 	int same;
 
-	if (flow_ports_check(op->spec, draft->ports, fault) < 0)
+	if (flow_ports_check(item->spec, draft->ports, fault) < 0)
 		return -1;
-	same = leg_ids_take_over(before, op->spec) < 0 ? -1 : spec_same(before, op->spec);
+	same = leg_ids_take_over(before, item->spec) < 0 ? -1 : spec_same(before, item->spec);
 	if (same < 0)
 		return no_memory(before, fault);
-	if (same && before->declared == op->spec->declared)
+	if (same && before->declared == item->spec->declared)
 		return 0;
 	if (same) {
-		struct change *change = staged_change(draft, flow, CHANGE_SET_DECLARED, fault);
-
-		if (!change)
+		if (staged_set(draft, flow, item, CHANGE_SET_DECLARED, fault) < 0)
 			return -1;
-		op_staged(op, change, CHANGE_SET_DECLARED);
+		item->effect = CHANGE_SET_DECLARED;
 		return 0;
 	}
-	if (classifier_check(before, op->spec, &other) == 0)
-		return flow_version(draft, flow, op, fault);
-	leg_ids_give(op->spec);
-	if (flow_leave(draft, flow, op, fault) < 0)
+	if (classifier_check(before, item->spec, &other) == 0)
+		return flow_version(draft, flow, item, fault);
+	leg_ids_give(item->spec);
+	if (flow_leave(draft, flow, item, fault) < 0)
 		return -1;
-	return flow_recreate(draft, flow, op, fault);
+	return flow_recreate(draft, flow, item, fault);
 }
 
 static int
-stage_set(struct draft *draft, struct op *op, struct fault *fault)
+stage_set(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = flow_db_seek(draft->db, op->spec->id);
+	struct flow *flow = flow_db_seek(draft->db, item->spec->id);
 
 	if (flow && draft->declares && flow->mark == draft->mark + 1)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
-			"found %s twice, expected each id once", op->spec->id);
+			"found %s twice, expected each id once", item->spec->id);
 	if (flow && staged_there(flow)) {
-		if (set_over(draft, flow, op, fault) < 0)
+		if (set_over(draft, flow, item, fault) < 0)
 			return -1;
-	} else if (stage_install(draft, op, fault) < 0) {
+	} else if (stage_install(draft, item, fault) < 0) {
 		return -1;
 	}
 	if (draft->declares)
-		flow_db_seek(draft->db, op->spec->id)->mark = draft->mark + 1;
+		flow_db_seek(draft->db, item->spec->id)->mark = draft->mark + 1;
 	return 0;
 }
 
 static int
-stage_release(struct draft *draft, struct op *op, struct fault *fault)
+stage_release(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = flow_db_seek(draft->db, op->spec->id);
+	struct flow *flow = flow_db_seek(draft->db, item->spec->id);
 	const struct flow_spec *before;
 	struct fault other;
 
@@ -596,103 +619,107 @@ stage_release(struct draft *draft, struct op *op, struct fault *fault)
 	if (!flow || !staged_there(flow))
 		return 0;
 	before = staged_spec(flow);
-	if (classifier_check(before, op->spec, &other) == 0)
+	if (classifier_check(before, item->spec, &other) == 0)
 		return 0;
-	if (leg_ids_take_over(before, op->spec) < 0)
+	if (leg_ids_take_over(before, item->spec) < 0)
 		return no_memory(before, fault);
-	return flow_leave(draft, flow, op, fault);
+	return flow_leave(draft, flow, item, fault);
 }
 
 /* Legs of a flow that join and leave, and what is up or down: each makes a version of the flow. */
 
 /* Ids that the new legs bring must be free, there and among themselves. */
 static int
-join_ids_check(const struct flow_spec *spec, const struct op *op, struct fault *fault)
+join_ids_check(const struct flow_spec *spec, const struct change_item *item, struct fault *fault)
 {
 	struct leg_index index;
 	char pointer[32];
 	unsigned i;
-	int rc = leg_ids_check(op->legs, op->n_legs, fault);
+	int rc = leg_ids_check(item->legs, item->n_legs, fault);
 
 	if (rc < 0)
 		return -1;
 	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
 		return no_memory(spec, fault);
-	for (i = 0; rc == 0 && i < op->n_legs; i++) {
-		if (op->legs[i].id[0] == '\0' || leg_index_find(&index, op->legs[i].id) < 0)
+	for (i = 0; rc == 0 && i < item->n_legs; i++) {
+		if (item->legs[i].id[0] == '\0' || leg_index_find(&index, item->legs[i].id) < 0)
 			continue;
 		snprintf(pointer, sizeof(pointer), "/legs/%u/id", i);
 		rc = fault_set(fault, FAULT_CONFLICT, pointer,
 			"found id %s, which another leg of the flow has, expected a free one",
-			op->legs[i].id);
+			item->legs[i].id);
 	}
 	leg_index_fini(&index);
 	return rc;
 }
 
-/* The op's version of a flow: its legs at `from`, of which the first n_kept go on. */
+/* The item's version of a flow: its legs at `from`, of which the first n_kept go on. */
 static int
-stage_copy(struct draft *draft, struct flow *flow, struct op *op, const uint16_t *from,
+stage_copy(struct draft *draft, struct flow *flow, struct change_item *item, const uint16_t *from,
 	unsigned n_kept, struct fault *fault)
 {
 	const struct flow_spec *spec = staged_spec(flow);
-	const unsigned n_new = op->kind == OP_JOIN ? op->n_legs : 0;
+	const unsigned n_new = item->op == OP_JOIN ? item->n_legs : 0;
 	unsigned i;
 
-	op->spec = flow_spec_with_legs(spec, from, n_kept, op->legs, n_new);
-	if (!op->spec)
+	item->spec = flow_spec_with_legs(spec, from, n_kept, item->legs, n_new);
+	if (!item->spec)
 		return no_memory(spec, fault);
 	if (n_new > 0) {
-		if (legs_apart(op->spec->legs, op->spec->n_legs, n_kept, fault) < 0)
+		if (legs_apart(item->spec->legs, item->spec->n_legs, n_kept, fault) < 0)
 			return -1;
-		leg_ids_give(op->spec);
+		leg_ids_give(item->spec);
 	}
 	for (i = 0; i < n_new; i++)
-		memcpy(op->legs[i].id, op->spec->legs[n_kept + i].id, sizeof(op->legs[i].id));
-	return stage_version(draft, flow, op, from, fault);
+		memcpy(item->legs[i].id, item->spec->legs[n_kept + i].id, sizeof(item->legs[i].id));
+	return stage_version(draft, flow, item, from, fault);
 }
 
 /* The same with every leg of the flow. */
 static int
-stage_copy_all(struct draft *draft, struct flow *flow, struct op *op, struct fault *fault)
+stage_copy_all(
+	struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
 	const struct flow_spec *spec = staged_spec(flow);
-	const unsigned n = spec->n_legs + (op->kind == OP_JOIN ? op->n_legs : 0);
+	const unsigned n = spec->n_legs + (item->op == OP_JOIN ? item->n_legs : 0);
 	uint16_t *from = reallocarray(NULL, n + 1u, sizeof(from[0]));
 	unsigned i;
 	int rc;
 
 	for (i = 0; from && i < n; i++)
 		from[i] = i < spec->n_legs ? (uint16_t)i : DP_LEG_NEW;
-	rc = from ? stage_copy(draft, flow, op, from, spec->n_legs, fault) : no_memory(spec, fault);
+	rc = from ? stage_copy(draft, flow, item, from, spec->n_legs, fault)
+		  : no_memory(spec, fault);
 	free(from);
 	return rc;
 }
 
 static int
-stage_join(struct draft *draft, struct op *op, struct fault *fault)
+stage_join(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
+	struct flow *flow = staged_find(draft, item->id, "/flow", fault);
 	unsigned n;
 
 	if (!flow)
 		return -1;
 	n = staged_spec(flow)->n_legs;
-	if (op->n_legs > DP_FLOW_LEGS_MAX || n + op->n_legs > DP_FLOW_LEGS_MAX)
+	if (item->n_legs > DP_FLOW_LEGS_MAX || n + item->n_legs > DP_FLOW_LEGS_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/legs",
-			"found %u leg%s beside %u, expected at most %d in one flow", op->n_legs,
-			plural_s(op->n_legs), n, DP_FLOW_LEGS_MAX);
-	if (join_ids_check(staged_spec(flow), op, fault) < 0 ||
-		legs_ports_check(op->legs, op->n_legs, draft->ports, fault) < 0 ||
-		stage_copy_all(draft, flow, op, fault) < 0)
+			"found %u leg%s beside %u, expected at most %d in one flow", item->n_legs,
+			plural_s(item->n_legs), n, DP_FLOW_LEGS_MAX);
+	if (join_ids_check(staged_spec(flow), item, fault) < 0 ||
+		legs_ports_check(item->legs, item->n_legs, draft->ports, fault) < 0 ||
+		stage_copy_all(draft, flow, item, fault) < 0)
 		return -1;
-	flow->change->first_leg = n;
+	flow->item->first_leg = n;
 	return 0;
 }
 
-/* The legs that leave, in op->left, and those that stay. Returns how many stay, -1 with *fault. */
+/* The legs that leave, in item->left, and those that stay. Returns how many stay, -1 with *fault.
+ */
 static int
-legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct fault *fault)
+legs_part(const struct flow_spec *spec, struct change_item *item, uint16_t *staying,
+	struct fault *fault)
 {
 	bool leaves[DP_FLOW_LEGS_MAX] = {false};
 	struct leg_index index;
@@ -702,8 +729,8 @@ legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct
 
 	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
 		return no_memory(spec, fault);
-	for (i = 0; rc == 0 && i < op->n_legs; i++) {
-		const char *id = op->leg_ids[i];
+	for (i = 0; rc == 0 && i < item->n_legs; i++) {
+		const char *id = item->leg_ids[i];
 		const int leg = leg_index_find(&index, id);
 
 		snprintf(pointer, sizeof(pointer), "/legs/%u", i);
@@ -715,7 +742,7 @@ legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct
 				"found %s twice, expected each id once", id);
 		} else {
 			leaves[leg] = true;
-			op->left[i] = (uint16_t)leg;
+			item->left[i] = (uint16_t)leg;
 		}
 	}
 	leg_index_fini(&index);
@@ -734,26 +761,23 @@ legs_part(const struct flow_spec *spec, struct op *op, uint16_t *staying, struct
 }
 
 static int
-stage_leave(struct draft *draft, struct op *op, struct fault *fault)
+stage_leave(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
+	struct flow *flow = staged_find(draft, item->id, "/flow", fault);
 	uint16_t staying[DP_FLOW_LEGS_MAX + 1];
 	unsigned i;
 	int n;
 
 	if (!flow)
 		return -1;
-	n = legs_part(staged_spec(flow), op, staying, fault);
+	n = legs_part(staged_spec(flow), item, staying, fault);
 	if (n < 0)
 		return -1;
 	/* The last counters are reported of the legs that run: those by their numbers. */
-	for (i = 0; flow->change && i < op->n_legs; i++)
-		op->left[i] = flow->change->from ? flow->change->from[op->left[i]] : DP_LEG_NEW;
-	if (stage_copy(draft, flow, op, staying, (unsigned)n, fault) < 0)
-		return -1;
-	op->change->reports = true;
-	draft->reports = true;
-	return 0;
+	for (i = 0; flow->item && i < item->n_legs; i++)
+		item->left[i] = flow->item->from ? flow->item->from[item->left[i]] : DP_LEG_NEW;
+	item->reports = true;
+	return stage_copy(draft, flow, item, staying, (unsigned)n, fault);
 }
 
 /* Number of a leg by its id; looked for once, so without an index. */
@@ -771,10 +795,10 @@ leg_find(const struct flow_spec *spec, const char *id, struct fault *fault)
 }
 
 static int
-stage_admin(struct draft *draft, struct op *op, struct fault *fault)
+stage_admin(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	struct flow *flow = staged_find(draft, op->id, "/flow", fault);
-	const char *leg = op->n_legs > 0 ? op->leg_ids[0] : NULL;
+	struct flow *flow = staged_find(draft, item->id, "/flow", fault);
+	const char *leg = item->n_legs > 0 ? item->leg_ids[0] : NULL;
 	const struct flow_spec *spec;
 	int at = 0;
 
@@ -783,44 +807,44 @@ stage_admin(struct draft *draft, struct op *op, struct fault *fault)
 	spec = staged_spec(flow);
 	if (leg && (at = leg_find(spec, leg, fault)) < 0)
 		return -1;
-	if ((leg ? spec->legs[at].dp.down : spec->dp.down) == op->down)
+	if ((leg ? spec->legs[at].dp.down : spec->dp.down) == item->down)
 		return 0;
-	if (stage_copy_all(draft, flow, op, fault) < 0)
+	if (stage_copy_all(draft, flow, item, fault) < 0)
 		return -1;
-	*(leg ? &op->spec->legs[at].dp.down : &op->spec->dp.down) = op->down;
+	*(leg ? &item->spec->legs[at].dp.down : &item->spec->dp.down) = item->down;
 	return 0;
 }
 
 int
-draft_stage(struct draft *draft, struct op *op, struct fault *fault)
+draft_stage(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	switch (op->kind) {
+	switch (item->op) {
 	case OP_INSTALL:
-		return stage_install(draft, op, fault);
+		return stage_install(draft, item, fault);
 	case OP_REPLACE:
-		return stage_replace(draft, op, fault);
+		return stage_replace(draft, item, fault);
 	case OP_SET:
-		return stage_set(draft, op, fault);
+		return stage_set(draft, item, fault);
 	case OP_REMOVE:
-		return stage_remove(draft, op, fault);
+		return stage_remove(draft, item, fault);
 	case OP_JOIN:
-		return stage_join(draft, op, fault);
+		return stage_join(draft, item, fault);
 	case OP_LEAVE:
-		return stage_leave(draft, op, fault);
+		return stage_leave(draft, item, fault);
 	case OP_ADMIN:
-		return stage_admin(draft, op, fault);
+		return stage_admin(draft, item, fault);
 	}
 	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
 }
 
 int
-draft_release(struct draft *draft, struct op *op, struct fault *fault)
+draft_release(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	switch (op->kind) {
+	switch (item->op) {
 	case OP_SET:
-		return stage_release(draft, op, fault);
+		return stage_release(draft, item, fault);
 	case OP_REMOVE:
-		return stage_remove(draft, op, fault);
+		return stage_remove(draft, item, fault);
 	default:
 		return 0;
 	}

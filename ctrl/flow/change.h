@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is to become of the desired state: the operations of some requests, put one on top of the
- * other, give one change a flow. Nothing that runs knows of it: a draft does no I/O, and can be
- * taken back as a whole. There is one at a time.
+ * A change of flows from the request to the store: who wants it, on what conditions, its items, and
+ * the callback. All items of it are committed in one generation, or none.
+ *
+ * The items of changes that are committed together are staged on top of each other, in a draft over
+ * the desired state. Nothing that runs knows of it: a draft does no I/O, and can be taken back as a
+ * whole. There is one at a time.
  *
  * Everything here is called by the control thread.
  */
@@ -10,84 +13,29 @@
 #define CTRL_FLOW_CHANGE_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
+#include <jansson.h>
+
+#include "base/actor.h"
 #include "config/ports.h"
 #include "flow/flow_db.h"
 #include "flow/flow_spec.h"
+#include "store/store.h"
 
-/*
- * One operation on one flow, decoded but not yet checked against the other flows. It can
- * be staged (draft_stage()) more than once, as long as it was not committed.
- *
- * Everything here is called by the control thread.
- */
+#define CHANGE_METHOD_MAX 32
+#define CHANGE_COMMENT_MAX 201 /* 200 characters and the end */
 
 enum op_kind {
 	OP_INSTALL, /* a flow whose id and match are free */
 	OP_REPLACE, /* in place of the flow of that id, which has the same match */
 	OP_SET, /* whichever it needs for the flow to be so; a match may change, too. For whole
-		   proposals */
+		   changes */
 	OP_REMOVE,
 	OP_JOIN, /* legs to a flow */
 	OP_LEAVE,
 	OP_ADMIN, /* a flow or one of its legs is up or down */
 };
-
-struct change;
-
-struct op {
-	enum op_kind kind;
-	bool down; /* OP_ADMIN */
-	bool reports; /* OP_REMOVE: the last counters are wanted, see op->change */
-	bool pruned; /* a declaration that does not name the flow added it */
-	bool spec_given; /* the flow owns the spec now, which is still good to read */
-	uint8_t effect; /* enum change_kind, as staged; CHANGE_NONE: nothing to change */
-	const void *owner; /* identifies the request within a draft */
-	const char *member; /* where it stands in the request: "/MEMBER/PLACE"; static storage */
-	uint32_t index; /* UINT32_MAX: it is all of the request */
-	uint32_t message; /* of a transaction, counted from 0 */
-	char *left_out; /* why it is, of a proposal that may do without; NULL: it is not */
-	struct flow_spec
-		*spec; /* OP_INSTALL, OP_REPLACE, OP_SET: as asked; else as staged, or NULL */
-	char *id; /* of the flow: OP_REMOVE, OP_JOIN, OP_LEAVE, OP_ADMIN */
-	struct flow_leg *legs; /* OP_JOIN */
-	char **leg_ids; /* OP_LEAVE; OP_ADMIN: none or one */
-	unsigned n_legs;
-	/* As staged. */
-	struct change *change; /* NULL: nothing to change */
-	uint16_t *left; /* OP_LEAVE: which legs of the running flow they are, or DP_LEG_NEW */
-};
-
-/* The op takes the spec over, also when it is NULL for want of memory. */
-struct op *op_create_spec(enum op_kind kind, struct flow_spec *spec);
-
-/* OP_REMOVE; the id is copied. NULL without memory, as the next. */
-struct op *op_create_remove(const char *id);
-
-/* OP_JOIN; the op takes the legs over, also when it is NULL for want of memory. */
-struct op *op_create_join(const char *id, struct flow_leg *legs, unsigned n);
-
-/* OP_LEAVE and OP_ADMIN; ids are copied. */
-struct op *op_create_leave(const char *id, const char *const *leg_ids, unsigned n);
-struct op *op_create_admin(const char *id, const char *leg_id, bool down);
-
-/* With all that it still owns. NULL is allowed. */
-void op_destroy(struct op *op);
-
-/* Forget that it was staged. */
-void op_unstage(struct op *op);
-
-/* It is left out from now on. -1 without memory. */
-int op_leave_out(struct op *op, const char *why);
-
-/* The flow that it is about. */
-const char *op_flow(const struct op *op);
-
-/*
- * Put the op's place in its request before the pointer of a fault; in a transaction, which the
- * client sees by messages, also which message, and which flow it is about.
- */
-void op_fault_prefix(const struct op *op, bool in_transaction, struct fault *fault);
 
 enum change_kind {
 	CHANGE_NONE, /* a flow came and went within the draft */
@@ -98,27 +46,192 @@ enum change_kind {
 	CHANGE_SET_DECLARED, /* it stays as it is, and is declared from now on, or no longer */
 };
 
-struct change {
-	struct flow *flow;
-	struct op *op; /* the last that touched it; of its spec, see change_spec() */
-	uint8_t kind; /* enum change_kind */
+struct change;
+struct plan;
+
+struct last_counters {
+	struct dp_flow_stats flow;
+	struct dp_leg_stats legs[]; /* the flow's own */
+};
+
+/*
+ * An operation on one flow, decoded but not yet checked against the other flows; and, once staged,
+ * what becomes of that flow by it and the items before. It can be staged more than once, as long as
+ * it was not committed.
+ */
+struct change_item {
+	struct change *change;
+	enum op_kind op;
+	bool down; /* OP_ADMIN */
+	bool reports; /* the last counters of the flow are wanted */
+	bool pruned; /* a declaration that does not name the flow added it */
+	bool spec_given; /* the flow owns the spec now, which is still good to read */
+	const char *member; /* where it stands in the request: "/MEMBER/PLACE"; static storage */
+	uint32_t index; /* UINT32_MAX: it is all of the request */
+	uint32_t message; /* of a transaction, counted from 0 */
+	char *left_out; /* why it is, of a change that may do without; NULL: it is not */
+	struct flow_spec
+		*spec; /* OP_INSTALL, OP_REPLACE, OP_SET: as requested; else as staged, or NULL */
+	char *id; /* of the flow; NULL: of its spec */
+	unsigned n_legs;
+	struct flow_leg *legs; /* OP_JOIN */
+	char (*leg_ids)[FLOW_ID_MAX]; /* OP_LEAVE; OP_ADMIN: none or one */
+	uint16_t *left; /* OP_LEAVE, as staged: which legs of the running flow, or DP_LEG_NEW */
+	/* As staged. */
+	struct flow *flow; /* NULL: nothing to change */
+	struct change_item *next; /* that is staged on top of it, on the same flow */
+	uint8_t effect; /* enum change_kind, of this item */
+	uint8_t kind; /* enum change_kind, of all on that flow so far */
 	bool indexed; /* how far its commit has come: in the index of the validation, */
 	bool hopped; /* its legs have next hops, */
 	bool steered; /* its packets were asked for */
-	bool reports; /* its last counters are wanted */
 	unsigned first_leg; /* faults count the flow's own legs from here */
 	uint16_t *from; /* CHANGE_REPLACE: one an own leg, as dp_txn_replace() has it */
 	uint16_t *hops; /* one a leg; once it is committed, those that ran before */
 	uint32_t handle; /* what the flow gets */
+	size_t at; /* in the draft */
 	struct flow_spec *old_spec; /* once it is committed: what ran before */
-	struct dp_flow_stats last; /* when it reports: of what ran before */
-	struct dp_leg_stats *last_legs;
+	struct last_counters *last; /* when it reports: of what ran before; NULL: nothing */
 };
+
+/*
+ * It is committed, or its plan is made, or fault says why neither. The change is destroyed after
+ * the call, not in it, unless `keep` says that it is the caller's again.
+ */
+typedef void (*change_done_fn)(void *arg, struct change *change, const struct fault *fault);
+
+/* What a committed change did, when all of it is done. */
+typedef void (*change_observer_fn)(void *arg, const struct change *change);
+
+/*
+ * Items that are not there from the beginning: each call adds some of them, little enough for a
+ * moment's work. 1 when there may be more, 0 at the end, -1 with *fault set.
+ */
+typedef int (*change_load_fn)(void *arg, struct change *change, struct fault *fault);
+
+struct change {
+	STAILQ_ENTRY(change) link;
+	struct actor actor;
+	char method[CHANGE_METHOD_MAX];
+	char comment[CHANGE_COMMENT_MAX];
+	struct change_item **items;
+	size_t n_items;
+	size_t room_items;
+	uint64_t highest_number; /* of the ids "flow-N" that it brings */
+	change_load_fn load; /* NULL: all items are there */
+	void (*load_end)(void *arg);
+	void *load_arg;
+	uint64_t if_generation; /* the state must be this one */
+	bool conditional; /* if_generation counts */
+	bool transaction; /* faults name the message, too */
+	bool declares; /* of flows that a declaration brought only those that are put stay */
+	bool prunes; /* and of all others, too */
+	bool keep; /* it is not destroyed when it is done */
+	bool restores; /* from the store: it need not be written; what does not fit is left out */
+	bool partial; /* what cannot be done is left out, flow by flow; such a one is whole */
+	bool ends_confirm; /* the unconfirmed generation need not be confirmed any more */
+	enum store_return returns; /* what it brings back */
+	uint64_t returned;
+	uint32_t confirm_within_s; /* 0: it is for good */
+	bool plans; /* it is not to be committed, but `plan` made */
+	bool if_plan; /* it must change what `plan` says, whatever the generation */
+	bool alone; /* it did not fit together with others */
+	bool discarded; /* it is only to be destroyed */
+	change_done_fn done;
+	void *arg;
+	/* For `done` to answer a request: what was committed, or the page of the plan. */
+	json_t *(*reply)(const struct change *change);
+	size_t plan_after, plan_limit;
+	/* Outcome. */
+	uint64_t generation; /* that it made, or that it found and did not change */
+	uint64_t confirm_by_ns; /* CLOCK_REALTIME, */
+	uint64_t confirm_due_ns; /* and CLOCK_MONOTONIC, which counts */
+	uint64_t added, changed, removed; /* flows */
+	uint64_t left_out; /* when it restores, or is partial: flows */
+	bool late; /* a worker was, which the data plane has warned of */
+	struct plan *plan; /* what it would change; its own. NULL: none was made */
+	struct plan *plan_now; /* the same for the state that it is committed in, with if_plan */
+};
+
+/*
+ * The actor (NULL: sluiced itself), method and comment (NULL: none) are copied. NULL without
+ * memory.
+ */
+struct change *change_create(const struct actor *actor, const char *method, const char *comment,
+	change_done_fn done, void *arg);
+
+/* With its items. NULL is allowed. `done` is not called. */
+void change_destroy(struct change *change);
+
+/* Destroy a piece of what it holds; false: there is none left. */
+bool change_drop(struct change *change);
+
+/*
+ * Add an item, which stands at "/MEMBER/PLACE" of the request (PLACE UINT32_MAX: it is all of it):
+ * OP_INSTALL, OP_REPLACE and OP_SET with a spec that the change takes over, also on failure; the
+ * others of a flow's id, with room for n_legs legs or their ids, for the caller to fill. NULL with
+ * *fault set.
+ */
+struct change_item *change_add_spec(struct change *change, enum op_kind op, struct flow_spec *spec,
+	const char *member, uint32_t place, struct fault *fault);
+struct change_item *change_add(struct change *change, enum op_kind op, const char *id,
+	unsigned n_legs, const char *member, uint32_t place, struct fault *fault);
+
+/* Remove the item that was added last. */
+void change_remove_last(struct change *change);
+
+/* Whether its items say, in whatever order, how flows are to be: a declaration, or the history. */
+static inline bool
+change_is_whole(const struct change *change)
+{
+	return change->declares || change->returns != STORE_RETURN_NONE;
+}
+
+/* Whether it changes a flow, as staged. */
+static inline bool
+change_has_effect(const struct change *change)
+{
+	return change->added + change->changed + change->removed > 0;
+}
+
+/* Whether a generation says so: also of a partial one that changes nothing, which ends a trial. */
+static inline bool
+change_is_generation(const struct change *change)
+{
+	return !change->restores && (change_has_effect(change) || change->partial);
+}
+
+/* Forget that it was staged. */
+void item_unstage(struct change_item *item);
+
+/* It is left out from now on. -1 without memory. */
+int item_leave_out(struct change_item *item, const char *why);
+
+/* The id of the flow that it is about. */
+const char *item_flow(const struct change_item *item);
+
+/*
+ * Put the item's place in its request before the pointer of a fault; in a transaction, which the
+ * client sees by messages, also which message, and which flow it is about.
+ */
+void item_fault_prefix(const struct change_item *item, struct fault *fault);
+
+/* The last item on its flow of those committed together, which says what became of the flow. */
+const struct change_item *item_outcome(const struct change_item *item);
+
+/* The flow as it is to be, NULL when it is to go. */
+const struct flow_spec *item_spec(const struct change_item *item);
+
+/* Whether the data plane gets a flow, or a version of one. */
+bool item_runs(const struct change_item *item);
+
+/* The flow as it runs, NULL when it is new. */
+const struct flow_spec *item_before(const struct change_item *item);
 
 struct draft {
 	struct flow_db *db;
 	const struct ports *ports;
-	struct change **list;
+	struct change_item **list; /* the last item on each flow, in the order of the first */
 	size_t n;
 	size_t room;
 	bool reports; /* some last counters are wanted */
@@ -126,22 +239,19 @@ struct draft {
 	bool declares; /* it is being staged */
 };
 
-void draft_init(struct draft *draft, struct flow_db *db, const struct ports *ports);
-void draft_fini(struct draft *draft);
-
 /*
- * Stage one operation on top of those before. 0, or -1 with *fault set, relative to what the
- * operation says (a flow, or the request of one flow), and the draft is to be taken back, as part
- * of the operation may be in it.
+ * Stage one item on top of those before. 0, or -1 with *fault set, relative to what the operation
+ * says (a flow, or the request of one flow), and the draft is to be taken back, as part of the
+ * operation may be in it.
  */
-int draft_stage(struct draft *draft, struct op *op, struct fault *fault);
+int draft_stage(struct draft *draft, struct change_item *item, struct fault *fault);
 
 /*
- * For operations that together declare a state, in any order: all of them release what they remove,
+ * For items that together declare a state, in any order: all of them release what they remove,
  * flows and matches, before one is staged that needs what became free. A removal is staged by this.
  * 0, or -1 as draft_stage().
  */
-int draft_release(struct draft *draft, struct op *op, struct fault *fault);
+int draft_release(struct draft *draft, struct change_item *item, struct fault *fault);
 
 /*
  * Whether what is released and set from here on is a declaration: its flows are marked, also those
@@ -153,21 +263,12 @@ void draft_declare(struct draft *draft, bool declares);
 bool draft_declared(const struct draft *draft, const struct flow *flow);
 
 /*
- * Take back a change, the last first; a flow that was to come is gone. Ops are the caller's to
- * unstage.
+ * The flow is as before again, or is gone if it was to come. Of all that is in the draft, the last
+ * first, so that a match is free before the one who had it first takes it back.
  */
-void draft_undo(struct draft *draft, struct change *change);
+void draft_undo(struct draft *draft, struct change_item *item);
 
-/* Free the last of the changes, and what ran before. False: there is none left. */
-bool draft_drop(struct draft *draft);
-
-/* The flow as it is to be, NULL when it is to go. */
-const struct flow_spec *change_spec(const struct change *change);
-
-/* Whether the data plane gets a flow, or a version of one. */
-bool change_runs(const struct change *change);
-
-/* The flow as it runs, NULL when it is new. */
-const struct flow_spec *change_before(const struct change *change);
+/* Nothing is in it any more. The items are their changes'. */
+void draft_clear(struct draft *draft);
 
 #endif

@@ -15,11 +15,13 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/log.h"
+#include "base/timer.h"
 #include "flow/compile.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
 
-#define SLICE_NS (2 * NS_PER_S / 1000)
+#define SLICE_NS (2 * NS_PER_MS)
 #define SLICE_CHECK_EVERY 32 /* steps between two reads of the clock */
 #define GROUP_OPS_MAX 4096 /* more are committed on their own */
 #define COMMIT_OBSERVERS_MAX 4
@@ -27,7 +29,7 @@
 #define ACTIVATE_AHEAD 8
 #define EACH_NOTIFIED_MAX 256 /* changes of one group that are notified one by one */
 
-STAILQ_HEAD(proposal_queue, proposal);
+STAILQ_HEAD(change_queue, change);
 
 enum phase_end {
 	PHASE_FAILED = -1, /* commits->fault, commits->offender */
@@ -38,17 +40,17 @@ enum phase_end {
 };
 
 /*
- * A phase: `change` for each change of the draft, then `end` until it returns other than
- * PHASE_MORE. Each call is little work, and a slice may end after it. -1 of `change`, with
- * commits->fault set: the phase fails for that change. Either may be NULL.
+ * A phase: `item` for each item of the draft, then `end` until it returns other than PHASE_MORE.
+ * Each call is little work, and a slice may end after it. -1 of `item`, with commits->fault set:
+ * the phase fails for that item. Either may be NULL.
  */
 struct commit_phase {
-	int (*change)(struct commits *commits, struct change *change);
+	int (*item)(struct commits *commits, struct change_item *item);
 	enum phase_end (*end)(struct commits *commits);
-	bool reverse; /* the last change first */
+	bool reverse; /* the last item first */
 };
 
-/* A proposal that declares a state releases everything before it inserts anything. */
+/* A change that declares a state releases everything before it inserts anything. */
 enum stage_pass {
 	PASS_LOAD, /* operations that are read when it is their turn */
 	PASS_BEGIN,
@@ -58,7 +60,7 @@ enum stage_pass {
 };
 
 struct commit_observer {
-	proposal_observer_fn observe;
+	change_observer_fn observe;
 	void *arg;
 };
 
@@ -66,20 +68,20 @@ struct commits {
 	struct flows *flows;
 	struct store *store;
 	struct event_base *base;
-	struct event *timer; /* the next slice */
-	struct proposal_queue waiting;
-	struct proposal_queue group;
+	struct timer timer; /* the next slice */
+	struct change_queue waiting;
+	struct change_queue group;
 	uint64_t generation; /* of the state as it is */
 	uint64_t next_generation; /* that the group would make next */
 	struct draft draft;
 	struct dp_txn *txn;
 	struct compiled compiled;
 	size_t plan_legs; /* of a plan: references are taken only where they may not fit */
-	struct change *grown; /* the last version by which there are more legs */
+	struct change_item *grown; /* the last version by which there are more legs */
 	bool adding; /* all versions are in the transaction */
 	struct steering_wants wants;
-	const struct change *wanting; /* the first change by which they are too many */
-	struct change **reports; /* those whose last counters are wanted, by handle */
+	struct change_item *wanting; /* the first change by which they are too many */
+	struct change_item **reports; /* those whose last counters are wanted, by handle */
 	size_t n_reports;
 	struct store_batch *batch; /* that is being filled */
 	bool written; /* the store has answered, */
@@ -89,50 +91,42 @@ struct commits {
 	const struct commit_phase *phase; /* of a list that ends with an empty one */
 	bool running;
 	bool decided; /* it is committed, or goes back */
-	size_t at; /* the next change of a phase that goes over them */
-	struct proposal *proposal; /* the next of a phase that goes over them */
-	enum stage_pass pass; /* over its ops */
-	size_t op; /* its next op */
+	size_t at; /* the next item of the draft, of a phase that goes over them */
+	struct change *change; /* the next of a phase that goes over them */
+	enum stage_pass pass; /* over its items */
+	size_t next; /* its next item */
 	struct flow *flow; /* the next, where all flows are gone through */
 	uint64_t slice_ns; /* how long to work before others have their turn; 0: for one step */
 	uint64_t slice_end_ns;
 	unsigned n_checks; /* that were saved since the last */
-	bool again; /* some of a partial proposal is left out, and it begins again without */
+	bool again; /* some of a partial change is left out, and it begins again without */
 	bool failed; /* a phase did, */
 	struct fault fault; /* and why, */
-	struct proposal *offender; /* and whose fault it is; NULL: everybody's */
+	struct change *offender; /* and whose fault it is; NULL: everybody's */
 	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
 	unsigned n_observers;
-	void (*warn)(void *arg, const char *message);
-	void *warn_arg;
 };
 
-static void pump(struct commits *commits);
+static void pump(void *arg);
 
 static enum phase_end
-commit_fail(struct commits *commits, struct proposal *proposal)
+commit_fail(struct commits *commits, struct change *change)
 {
-	commits->offender = proposal;
+	commits->offender = change;
 	return PHASE_FAILED;
 }
 
-/* A proposal owns the op, and is who the op calls its owner. */
-static struct proposal *
-op_proposal(const struct op *op)
-{
-	return (struct proposal *)(uintptr_t)op->owner;
-}
-
 /*
- * An op cannot be done, and is left out if its proposal is partial: the phase may look for more of
+ * An item cannot be done, and is left out if its change is partial: the phase may look for more of
  * them, and fails at its end if commits->again. False: it is not partial, or the fault is not that
  * of the flow, and the phase fails.
  */
 static bool
-op_do_without(struct commits *commits, struct op *op)
+item_do_without(struct commits *commits, struct change_item *item)
 {
-	if (!op_proposal(op)->partial || commits->fault.code == FAULT_INTERNAL ||
-		commits->fault.code == FAULT_STORE || op_leave_out(op, commits->fault.message) < 0)
+	if (!item->change->partial || commits->fault.code == FAULT_INTERNAL ||
+		commits->fault.code == FAULT_STORE ||
+		item_leave_out(item, commits->fault.message) < 0)
 		return false;
 	commits->again = true;
 	return true;
@@ -140,62 +134,54 @@ op_do_without(struct commits *commits, struct op *op)
 
 /* A phase fails for a change: the fault names its place, and the offender is known. */
 static enum phase_end
-commit_fail_at(struct commits *commits, const struct change *change)
+commit_fail_at(struct commits *commits, struct change_item *item)
 {
-	struct proposal *proposal = op_proposal(change->op);
-
-	if (op_do_without(commits, change->op))
+	if (item_do_without(commits, item))
 		return PHASE_FAILED;
-	op_fault_prefix(change->op, proposal->transaction, &commits->fault);
-	return commit_fail(commits, proposal);
+	item_fault_prefix(item, &commits->fault);
+	return commit_fail(commits, item->change);
 }
 
 static void
-leave_out_warn(struct commits *commits, const struct op *op)
+left_out_log(const struct change_item *item, const struct fault *why)
 {
-	char message[FAULT_MESSAGE_MAX + FAULT_POINTER_MAX + FLOW_ID_MAX + 32];
-
-	if (!commits->warn)
-		return;
-	snprintf(message, sizeof(message), "flow %s is left out: %s%s%s", op->spec->id,
-		commits->fault.pointer, commits->fault.pointer[0] ? ": " : "",
-		commits->fault.message);
-	commits->warn(commits->warn_arg, message);
+	log_line("warning: flow %s is left out: %s%s%s", item->spec->id, why->pointer,
+		why->pointer[0] ? ": " : "", why->message);
 }
 
-/* A change of a proposal that restores is left out, with a warning; false: it does not restore. */
+/* An item of a change that restores is left out, with a warning; false: it does not restore. */
 static bool
-change_leave_out(struct commits *commits, struct change *change)
+item_skip(struct commits *commits, struct change_item *item)
 {
-	struct proposal *proposal = op_proposal(change->op);
+	struct change *change = item->change;
 
-	if (!proposal->restores)
+	if (!change->restores)
 		return false;
-	leave_out_warn(commits, change->op);
-	if (change->indexed)
-		validate_remove(commits->flows->validate, change->op->spec);
-	change->indexed = false;
-	flow_db_match_remove(&commits->flows->db, change->flow);
-	change->kind = CHANGE_NONE;
-	proposal->left_out++;
-	proposal->added--;
+	left_out_log(item, &commits->fault);
+	if (item->indexed)
+		validate_remove(commits->flows->validate, item->spec);
+	item->indexed = false;
+	flow_db_match_remove(&commits->flows->db, item->flow);
+	item->kind = CHANGE_NONE;
+	change->left_out++;
+	change->added--;
 	return true;
 }
 
 /* As the store will have it when those before this one are written. */
 static bool
-confirm_is_open(const struct commits *commits, const struct proposal *proposal)
+confirm_is_open(const struct commits *commits, const struct change *change)
 {
-	const struct proposal *before;
+	const struct change *before;
 	struct store_state state = {0};
 
 	if (commits->store)
 		store_state(commits->store, &state);
 	STAILQ_FOREACH(before, &commits->group, link)
 	{
-		if (before == proposal)
+		if (before == change)
 			break;
-		if (before->confirm_within_s != 0 && proposal_changes(before))
+		if (before->confirm_within_s != 0 && change_has_effect(before))
 			state.has_confirm = true;
 		else if (before->ends_confirm)
 			state.has_confirm = false;
@@ -205,225 +191,227 @@ confirm_is_open(const struct commits *commits, const struct proposal *proposal)
 
 /* All that it says can be staged, and in the state that it expects. */
 static int
-proposal_begin(struct commits *commits, struct proposal *proposal)
+change_begin(struct commits *commits, struct change *change)
 {
-	if (proposal->confirm_within_s != 0 && confirm_is_open(commits, proposal))
+	if (change->confirm_within_s != 0 && confirm_is_open(commits, change))
 		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
 			"another generation waits to be confirmed, which state.get names; confirm "
 			"it or roll it back first");
-	if (proposal->conditional && proposal->if_generation != commits->next_generation - 1)
+	if (change->conditional && change->if_generation != commits->next_generation - 1)
 		return fault_set(&commits->fault, FAULT_STALE, "/if_generation",
 			"found %llu, expected %llu, which is the generation now; look at what has "
 			"changed since, and ask again",
-			(unsigned long long)proposal->if_generation,
+			(unsigned long long)change->if_generation,
 			(unsigned long long)commits->next_generation - 1);
-	flow_db_number_avoid(&commits->flows->db, proposal->highest_number);
-	commits->flow = proposal->declares ? flow_db_after(&commits->flows->db, 0) : NULL;
-	draft_declare(&commits->draft, proposal->declares);
+	flow_db_number_avoid(&commits->flows->db, change->highest_number);
+	commits->flow = change->declares ? flow_db_after(&commits->flows->db, 0) : NULL;
+	draft_declare(&commits->draft, change->declares);
 	return 0;
 }
 
 static void
-op_count(struct proposal *proposal, const struct op *op)
+item_count(const struct change_item *item)
 {
-	switch (op->effect) {
+	struct change *change = item->change;
+
+	switch (item->effect) {
 	case CHANGE_ADD:
-		proposal->added++;
+		change->added++;
 		break;
 	case CHANGE_REPLACE:
 	case CHANGE_RECREATE:
 	case CHANGE_SET_DECLARED:
-		proposal->changed++;
+		change->changed++;
 		break;
 	case CHANGE_REMOVE:
-		proposal->removed++;
+		change->removed++;
 		break;
 	}
 }
 
 /* What failed holds nothing, so that others may still be staged, to find those that fail, too. */
 static int
-op_failed(struct commits *commits, struct proposal *proposal, struct op *op)
+item_failed(struct commits *commits, struct change_item *item)
 {
-	if (op_do_without(commits, op))
+	if (item_do_without(commits, item))
 		return 0;
-	if (proposal->restores) {
-		leave_out_warn(commits, op);
-		proposal->left_out++;
+	if (item->change->restores) {
+		left_out_log(item, &commits->fault);
+		item->change->left_out++;
 		return 0;
 	}
-	op_fault_prefix(op, proposal->transaction, &commits->fault);
+	item_fault_prefix(item, &commits->fault);
 	return -1;
 }
 
 static int
-op_stage(struct commits *commits, struct proposal *proposal, struct op *op)
+item_stage(struct commits *commits, struct change_item *item)
 {
 	const bool release = commits->pass == PASS_RELEASE;
-	const int rc = release ? draft_release(&commits->draft, op, &commits->fault)
-			       : draft_stage(&commits->draft, op, &commits->fault);
+	const int rc = release ? draft_release(&commits->draft, item, &commits->fault)
+			       : draft_stage(&commits->draft, item, &commits->fault);
 
 	if (rc < 0)
-		return op_failed(commits, proposal, op);
-	if (!release || op->kind == OP_REMOVE)
-		op_count(proposal, op);
+		return item_failed(commits, item);
+	if (!release || item->op == OP_REMOVE)
+		item_count(item);
 	return 0;
 }
 
 /* A flow that the declaration does not name goes, when it is one of those it speaks of. */
 static int
-flow_prune(struct commits *commits, struct proposal *proposal, struct flow *flow)
+flow_prune(struct commits *commits, struct change *change, struct flow *flow)
 {
-	struct op *op;
+	struct change_item *item;
 
-	if (!(flow->spec->declared || proposal->prunes) || draft_declared(&commits->draft, flow) ||
-		flow->change)
+	if (!(flow->spec->declared || change->prunes) || draft_declared(&commits->draft, flow) ||
+		flow->item)
 		return 0;
-	op = op_create_remove(flow->spec->id);
-	if (op)
-		op->pruned = true;
-	if (proposal_add(proposal, op, "declare", UINT32_MAX, &commits->fault) < 0)
+	item = change_add(
+		change, OP_REMOVE, flow->spec->id, 0, "declare", UINT32_MAX, &commits->fault);
+	if (!item)
 		return -1;
-	return op_stage(commits, proposal, op);
+	item->pruned = true;
+	return item_stage(commits, item);
 }
 
-/* Removals of a whole proposal and those that pruning added are staged before the others. */
+/* Removals of a whole change and those that pruning added are staged before the others. */
 static bool
-op_is_due(const struct commits *commits, const struct proposal *proposal, const struct op *op)
+item_is_due(const struct commits *commits, const struct change_item *item)
 {
-	if (op->left_out)
+	if (item->left_out)
 		return false;
 	return commits->pass == PASS_RELEASE ||
-	       !(op->pruned || (op->kind == OP_REMOVE && proposal_is_whole(proposal)));
+	       !(item->pruned || (item->op == OP_REMOVE && change_is_whole(item->change)));
 }
 
-/* A step of the pass over a proposal; PHASE_DONE: the pass is over. */
+/* A step of the pass over a change; PHASE_DONE: the pass is over. */
 static enum phase_end
-pass_step(struct commits *commits, struct proposal *proposal)
+pass_step(struct commits *commits, struct change *change)
 {
 	struct flow *flow = commits->flow;
-	struct op *op;
+	struct change_item *item;
 	int rc;
 
 	switch (commits->pass) {
 	case PASS_LOAD:
-		if (!proposal->load)
+		if (!change->load)
 			return PHASE_DONE;
-		rc = proposal->load(proposal->load_arg, proposal, &commits->fault);
+		rc = change->load(change->load_arg, change, &commits->fault);
 		if (rc == 0)
-			proposal->load = NULL;
+			change->load = NULL;
 		return rc < 0 ? PHASE_FAILED : PHASE_MORE;
 	case PASS_BEGIN:
-		return proposal_begin(commits, proposal) < 0 ? PHASE_FAILED : PHASE_DONE;
+		return change_begin(commits, change) < 0 ? PHASE_FAILED : PHASE_DONE;
 	case PASS_PRUNE:
 		if (!flow)
 			return PHASE_DONE;
 		commits->flow = flow_db_next(flow);
-		return flow_prune(commits, proposal, flow) < 0 ? PHASE_FAILED : PHASE_MORE;
+		return flow_prune(commits, change, flow) < 0 ? PHASE_FAILED : PHASE_MORE;
 	case PASS_RELEASE:
-		if (!proposal_is_whole(proposal))
+		if (!change_is_whole(change))
 			return PHASE_DONE;
 		break;
 	case PASS_STAGE:
 		break;
 	}
-	if (commits->op == proposal->n_ops)
+	if (commits->next == change->n_items)
 		return PHASE_DONE;
-	op = proposal->ops[commits->op++];
-	if (op_is_due(commits, proposal, op) && op_stage(commits, proposal, op) < 0)
+	item = change->items[commits->next++];
+	if (item_is_due(commits, item) && item_stage(commits, item) < 0)
 		return PHASE_FAILED;
 	return PHASE_MORE;
 }
 
 static void
-proposal_staged(struct commits *commits, struct proposal *proposal)
+change_staged(struct commits *commits, struct change *change)
 {
 	bool is_generation;
 	size_t i;
 
-	if (proposal->partial)
-		proposal->left_out = 0;
-	for (i = 0; proposal->partial && i < proposal->n_ops; i++)
-		proposal->left_out += proposal->ops[i]->left_out != NULL;
-	is_generation = proposal_is_generation(proposal);
-	proposal->generation = commits->next_generation - !is_generation;
+	if (change->partial)
+		change->left_out = 0;
+	for (i = 0; change->partial && i < change->n_items; i++)
+		change->left_out += change->items[i]->left_out != NULL;
+	is_generation = change_is_generation(change);
+	change->generation = commits->next_generation - !is_generation;
 	commits->next_generation += is_generation;
-	commits->proposal = STAILQ_NEXT(proposal, link);
+	commits->change = STAILQ_NEXT(change, link);
 	commits->pass = PASS_LOAD;
 }
 
 static enum phase_end
 commit_stage(struct commits *commits)
 {
-	struct proposal *proposal = commits->proposal;
+	struct change *change = commits->change;
 	enum phase_end end;
 
-	if (!proposal)
+	if (!change)
 		return PHASE_DONE;
-	end = pass_step(commits, proposal);
+	end = pass_step(commits, change);
 	if (end == PHASE_FAILED)
-		return commit_fail(commits, proposal);
+		return commit_fail(commits, change);
 	if (end == PHASE_MORE)
 		return PHASE_MORE;
-	commits->op = 0;
+	commits->next = 0;
 	if (commits->pass++ < PASS_STAGE)
 		return PHASE_MORE;
 	if (commits->again)
 		return PHASE_FAILED;
-	proposal_staged(commits, proposal);
+	change_staged(commits, change);
 	return PHASE_MORE;
 }
 
 static int
-change_index(struct commits *commits, struct change *change)
+item_index(struct commits *commits, struct change_item *item)
 {
 	struct validate *validate = commits->flows->validate;
-	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+	const struct flow_spec *before = item_before(item), *spec = item_spec(item);
 
-	if (change->kind == CHANGE_SET_DECLARED)
+	if (item->kind == CHANGE_SET_DECLARED)
 		return 0;
 	if (before)
 		validate_remove(validate, before);
-	if (spec && validate_insert(validate, spec, change->flow->sequence) < 0) {
+	if (spec && validate_insert(validate, spec, item->flow->sequence) < 0) {
 		if (before)
-			validate_insert(validate, before, change->flow->sequence);
+			validate_insert(validate, before, item->flow->sequence);
 		return fault_set(
 			&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", spec->id);
 	}
-	change->indexed = true;
+	item->indexed = true;
 	return 0;
 }
 
 static int
-change_check(struct commits *commits, struct change *change)
+item_check(struct commits *commits, struct change_item *item)
 {
-	if (!change_runs(change) || validate_check(commits->flows->validate, change_spec(change),
-					    commits->flows->ports, &commits->fault) == 0)
+	if (!item_runs(item) || validate_check(commits->flows->validate, item_spec(item),
+					commits->flows->ports, &commits->fault) == 0)
 		return 0;
-	return change_leave_out(commits, change) ? 0 : -1;
+	return item_skip(commits, item) ? 0 : -1;
 }
 
 /* A leg of a version keeps its next hop when it would be handed to the same; the others want one.
  */
 static int
-hops_begin(struct change *change)
+hops_begin(struct change_item *item)
 {
-	const struct flow *flow = change->flow;
-	const struct flow_spec *spec = change_spec(change), *before = flow->spec;
+	const struct flow *flow = item->flow;
+	const struct flow_spec *spec = item_spec(item), *before = flow->spec;
 	unsigned leg, old;
 
-	change->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(change->hops[0]));
-	if (!change->hops)
+	item->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(item->hops[0]));
+	if (!item->hops)
 		return -ENOMEM;
 	for (leg = 0; leg < spec->n_all_legs; leg++) {
-		change->hops[leg] = HOP_WANTED;
-		if (change->kind != CHANGE_REPLACE)
+		item->hops[leg] = HOP_WANTED;
+		if (item->kind != CHANGE_REPLACE)
 			continue;
 		/* Those of streams follow the flow's own, in order. */
-		old = leg < spec->n_legs ? change->from[leg] : before->n_legs + leg - spec->n_legs;
+		old = leg < spec->n_legs ? item->from[leg] : before->n_legs + leg - spec->n_legs;
 		if (old < before->n_all_legs && old != DP_LEG_NEW &&
 			leg_hops_same(&before->legs[old], &spec->legs[leg]))
-			change->hops[leg] = flow->hops[old];
+			item->hops[leg] = flow->hops[old];
 	}
 	return 0;
 }
@@ -448,61 +436,60 @@ commit_begin(struct commits *commits)
 }
 
 static int
-change_legs_count(struct commits *commits, struct change *change)
+item_legs_count(struct commits *commits, struct change_item *item)
 {
-	if (change_runs(change))
-		commits->plan_legs += change_spec(change)->n_all_legs;
+	if (item_runs(item))
+		commits->plan_legs += item_spec(item)->n_all_legs;
 	return 0;
 }
 
 /* A plan needs no next hops as long as there are enough for every leg. */
 static bool
-plan_hops_fit(const struct commits *commits, struct change *change)
+plan_hops_fit(const struct commits *commits, struct change_item *item)
 {
 	unsigned leg;
 
 	if (!plans(commits) || commits->plan_legs > next_hops_left(commits->flows->hops))
 		return false;
-	for (leg = 0; leg < change_spec(change)->n_all_legs; leg++) {
-		if (change->hops[leg] == HOP_WANTED)
-			change->hops[leg] = DP_NEXT_HOPS_MAX - 1;
+	for (leg = 0; leg < item_spec(item)->n_all_legs; leg++) {
+		if (item->hops[leg] == HOP_WANTED)
+			item->hops[leg] = DP_NEXT_HOPS_MAX - 1;
 	}
 	return true;
 }
 
 static int
-change_hops(struct commits *commits, struct change *change)
+item_hops(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
 	int rc;
 
-	if (!change_runs(change))
+	if (!item_runs(item))
 		return 0;
-	if (hops_begin(change) < 0)
+	if (hops_begin(item) < 0)
 		return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
-	if (plan_hops_fit(commits, change))
+	if (plan_hops_fit(commits, item))
 		return 0;
 	next_hops_rehearse(flows->hops, plans(commits));
-	rc = leg_hops_ref(
-		flows, change_spec(change), change->hops, change->first_leg, &commits->fault);
+	rc = leg_hops_ref(flows, item_spec(item), item->hops, item->first_leg, &commits->fault);
 	next_hops_rehearse(flows->hops, false);
-	change->hopped = rc == 0;
-	return rc == 0 || change_leave_out(commits, change) ? 0 : -1;
+	item->hopped = rc == 0;
+	return rc == 0 || item_skip(commits, item) ? 0 : -1;
 }
 
 /* What goes makes room for what comes, also for its match. */
 static int
-change_remove(struct commits *commits, struct change *change)
+item_remove(struct commits *commits, struct change_item *item)
 {
 	int rc;
 
-	if (change->kind != CHANGE_REMOVE && change->kind != CHANGE_RECREATE)
+	if (item->kind != CHANGE_REMOVE && item->kind != CHANGE_RECREATE)
 		return 0;
-	rc = dp_txn_remove(commits->txn, change->flow->handle);
+	rc = dp_txn_remove(commits->txn, item->flow->handle);
 	if (rc == 0)
 		return 0;
 	return fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
-		change->flow->spec->id, strerror(-rc));
+		item->flow->spec->id, strerror(-rc));
 }
 
 /* Whether that change is in the transaction, while the one at commits->at is refused. */
@@ -520,12 +507,11 @@ is_in(const struct commits *commits, size_t i)
  * What is restored or partial may be refused flow by flow, so there it is that change alone.
  */
 static void
-full_fault(struct commits *commits, const struct change *refused)
+full_fault(struct commits *commits, const struct change_item *refused)
 {
 	const struct dp *dp = commits->flows->dp;
-	const struct flow_spec *spec = change_spec(refused);
-	const struct proposal *proposal = refused->op->owner;
-	const bool alone = proposal->restores || proposal->partial;
+	const struct flow_spec *spec = item_spec(refused);
+	const bool alone = refused->change->restores || refused->change->partial;
 	const bool replacing = refused->kind == CHANGE_REPLACE;
 	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
 	const unsigned flows_now = dp_txn_flow_count(commits->txn, family);
@@ -534,16 +520,16 @@ full_fault(struct commits *commits, const struct change *refused)
 	size_t n_flows = alone, n_rules = alone, n_together = 0, n_fitting = 0, i;
 
 	for (i = 0; !alone && i < commits->draft.n; i++) {
-		const struct change *change = commits->draft.list[i];
-		const struct flow_spec *other = change_runs(change) ? change_spec(change) : NULL;
+		const struct change_item *item = commits->draft.list[i];
+		const struct flow_spec *other = item_runs(item) ? item_spec(item) : NULL;
 		const bool same_family = other && other->match.family == spec->match.family;
-		const bool comes = other && !is_in(commits, i) && change->kind != CHANGE_REPLACE;
+		const bool comes = other && !is_in(commits, i) && item->kind != CHANGE_REPLACE;
 
 		n_together += same_family;
 		n_fitting += same_family && is_in(commits, i);
 		n_flows += same_family && comes;
 		n_rules += same_family && comes && other->rule;
-		if (comes && flow_compile(other, commits->flows->ports, change->hops,
+		if (comes && flow_compile(other, commits->flows->ports, item->hops,
 				     &commits->compiled) == 0)
 			n_legs += dp_flow_legs(&commits->compiled.flow);
 	}
@@ -571,38 +557,38 @@ full_fault(struct commits *commits, const struct change *refused)
 }
 
 static int
-change_insert(struct commits *commits, struct change *change)
+item_insert(struct commits *commits, struct change_item *item)
 {
-	const struct flow_spec *spec = change_spec(change);
+	const struct flow_spec *spec = item_spec(item);
 	const unsigned n_legs = dp_txn_leg_count(commits->txn);
-	int rc = flow_compile(spec, commits->flows->ports, change->hops, &commits->compiled);
+	int rc = flow_compile(spec, commits->flows->ports, item->hops, &commits->compiled);
 
-	if (rc == 0 && change->kind == CHANGE_REPLACE)
-		rc = dp_txn_replace(commits->txn, change->flow->handle, &commits->compiled.flow,
-			change->from, &change->handle);
+	if (rc == 0 && item->kind == CHANGE_REPLACE)
+		rc = dp_txn_replace(commits->txn, item->flow->handle, &commits->compiled.flow,
+			item->from, &item->handle);
 	else if (rc == 0)
-		rc = dp_txn_add(commits->txn, &commits->compiled.flow, &change->handle);
+		rc = dp_txn_add(commits->txn, &commits->compiled.flow, &item->handle);
 	if (rc == 0) {
 		if (dp_txn_leg_count(commits->txn) > n_legs)
-			commits->grown = change;
+			commits->grown = item;
 		return 0;
 	}
 	if (rc == -ENOSPC)
-		full_fault(commits, change);
+		full_fault(commits, item);
 	else if (rc == -ENOMEM)
 		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a flow of %u leg%s",
 			spec->n_all_legs, plural_s(spec->n_all_legs));
 	else
 		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
 			spec->id, strerror(-rc));
-	return change_leave_out(commits, change) || op_do_without(commits, change->op) ? 0 : -1;
+	return item_skip(commits, item) || item_do_without(commits, item) ? 0 : -1;
 }
 
 /* Versions first, as they may make room for more legs. */
 static int
-change_replace(struct commits *commits, struct change *change)
+item_replace(struct commits *commits, struct change_item *item)
 {
-	return change->kind == CHANGE_REPLACE ? change_insert(commits, change) : 0;
+	return item->kind == CHANGE_REPLACE ? item_insert(commits, item) : 0;
 }
 
 /* Whether the legs of the versions fit, those of flows that are to come not counted. */
@@ -619,11 +605,9 @@ commit_replace(struct commits *commits)
 }
 
 static int
-change_add(struct commits *commits, struct change *change)
+item_add(struct commits *commits, struct change_item *item)
 {
-	return change_runs(change) && change->kind != CHANGE_REPLACE
-		       ? change_insert(commits, change)
-		       : 0;
+	return item_runs(item) && item->kind != CHANGE_REPLACE ? item_insert(commits, item) : 0;
 }
 
 static enum phase_end
@@ -637,32 +621,32 @@ commit_add(struct commits *commits)
  * narrowed to one source may take others.
  */
 static bool
-asks_for_packets(const struct change *change)
+asks_for_packets(const struct change_item *item)
 {
-	switch (change->kind) {
+	switch (item->kind) {
 	case CHANGE_ADD:
 	case CHANGE_RECREATE:
 		return true;
 	case CHANGE_REPLACE:
-		return change_spec(change)->rule || change->flow->only;
+		return item_spec(item)->rule || item->flow->only;
 	default:
 		return false;
 	}
 }
 
 static int
-change_want(struct commits *commits, struct change *change)
+item_want(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
 
-	if (!asks_for_packets(change))
+	if (!asks_for_packets(item))
 		return 0;
-	if (flow_steer_want(flows, change_spec(change), commits->draft.n, &commits->wants,
-		    &commits->fault) < 0)
+	if (flow_steer_want(
+		    flows, item_spec(item), commits->draft.n, &commits->wants, &commits->fault) < 0)
 		return -1;
 	if (!commits->wanting &&
 		steering_wants_check(flows->steering, &commits->wants, &commits->fault) < 0)
-		commits->wanting = change;
+		commits->wanting = item;
 	return 0;
 }
 
@@ -678,20 +662,21 @@ commit_wants_check(struct commits *commits)
 }
 
 static int
-change_steer(struct commits *commits, struct change *change)
+item_steer(struct commits *commits, struct change_item *item)
 {
-	if (!asks_for_packets(change))
+	if (!asks_for_packets(item))
 		return 0;
-	if (flow_steer(commits->flows, change_spec(change), &commits->fault) < 0)
+	if (flow_steer(commits->flows, item_spec(item), &commits->fault) < 0)
 		return -1;
-	change->steered = true;
+	item->steered = true;
 	return 0;
 }
 
 static int
 handle_compare(const void *a, const void *b)
 {
-	const struct change *left = *(struct change *const *)a, *right = *(struct change *const *)b;
+	const struct change_item *left = *(struct change_item *const *)a,
+				 *right = *(struct change_item *const *)b;
 
 	return (left->flow->handle > right->flow->handle) -
 	       (left->flow->handle < right->flow->handle);
@@ -703,13 +688,13 @@ last_note(void *arg, uint32_t handle, const struct dp_flow_stats *stats,
 {
 	const struct commits *commits = arg;
 	struct flow flow = {.handle = handle};
-	struct change wanted = {.flow = &flow}, *key = &wanted, **found;
+	struct change_item wanted = {.flow = &flow}, *key = &wanted, **found;
 
 	found = bsearch(&key, commits->reports, commits->n_reports, sizeof(key), handle_compare);
 	if (!found)
 		return;
-	(*found)->last = *stats;
-	memcpy((*found)->last_legs, legs, n_legs * sizeof(legs[0]));
+	(*found)->last->flow = *stats;
+	memcpy((*found)->last->legs, legs, n_legs * sizeof(legs[0]));
 }
 
 static int
@@ -721,21 +706,21 @@ reports_gather(struct commits *commits)
 		return 0;
 	for (i = 0; i < commits->draft.n; i++)
 		n += commits->draft.list[i]->reports;
-	commits->reports = calloc(n, sizeof(struct change *));
+	commits->reports = calloc(n, sizeof(struct change_item *));
 	if (!commits->reports)
 		return -1;
 	for (i = 0; i < commits->draft.n; i++) {
-		struct change *change = commits->draft.list[i];
+		struct change_item *item = commits->draft.list[i];
 
-		if (!change->reports || !change_before(change))
+		if (!item->reports || !item_before(item))
 			continue;
-		change->last_legs =
-			calloc(change->flow->spec->n_legs + 1u, sizeof(change->last_legs[0]));
-		if (!change->last_legs)
+		item->last = calloc(1, sizeof(*item->last) + item->flow->spec->n_legs *
+								     sizeof(item->last->legs[0]));
+		if (!item->last)
 			return -1;
-		commits->reports[commits->n_reports++] = change;
+		commits->reports[commits->n_reports++] = item;
 	}
-	qsort(commits->reports, commits->n_reports, sizeof(struct change *), handle_compare);
+	qsort(commits->reports, commits->n_reports, sizeof(struct change_item *), handle_compare);
 	dp_txn_on_removed(commits->txn, last_note, commits);
 	return 0;
 }
@@ -767,7 +752,7 @@ static void
 plan_flow(const struct commits *commits, struct plan *plan, const struct flow *flow)
 {
 	plan_flow_count(plan, flow->spec);
-	if (flow->change)
+	if (flow->item)
 		return;
 	if (commits->draft.declares && !draft_declared(&commits->draft, flow))
 		plan->left_alone++;
@@ -780,12 +765,12 @@ static int
 plan_change(const struct commits *commits, struct plan *plan, size_t i)
 {
 	const size_t n = commits->draft.n;
-	const struct change *change = commits->draft.list[i % n];
+	const struct change_item *item = commits->draft.list[i % n];
 
-	if ((i >= n) != (change->kind == CHANGE_REMOVE))
+	if ((i >= n) != (item->kind == CHANGE_REMOVE))
 		return 0;
-	if (change->kind != CHANGE_SET_DECLARED)
-		return plan_add(plan, change_before(change), change_spec(change));
+	if (item->kind != CHANGE_SET_DECLARED)
+		return plan_add(plan, item_before(item), item_spec(item));
 	plan->set_declared++;
 	return 0;
 }
@@ -794,12 +779,11 @@ plan_change(const struct commits *commits, struct plan *plan, size_t i)
 static enum phase_end
 commit_plan(struct commits *commits)
 {
-	struct proposal *proposal = STAILQ_FIRST(&commits->group);
-	struct plan **plan = proposal->plans ? &proposal->plan : &proposal->plan_now;
+	struct change *change = STAILQ_FIRST(&commits->group);
+	struct plan **plan = change->plans ? &change->plan : &change->plan_now;
 	int rc = 0;
 
-	if (!proposal->plans &&
-		(!proposal->if_plan || proposal->plan->generation == commits->generation))
+	if (!change->plans && (!change->if_plan || change->plan->generation == commits->generation))
 		return PHASE_DONE;
 	if (!*plan) {
 		*plan = plan_create(commits->generation, commits->draft.n);
@@ -810,107 +794,107 @@ commit_plan(struct commits *commits)
 		commits->flow = flow_db_next(commits->flow);
 	} else if (commits->at < 2 * commits->draft.n) {
 		rc = plan_change(commits, *plan, commits->at++);
-	} else if (proposal->plans) {
+	} else if (change->plans) {
 		return PHASE_PLANNED;
-	} else if (plan_equal(proposal->plan, *plan)) {
+	} else if (plan_equal(change->plan, *plan)) {
 		return PHASE_DONE;
 	} else {
 		fault_set(&commits->fault, FAULT_STALE, "/if_plan",
 			"the flows have changed since the plan for generation %llu was made, and "
 			"with them what the transaction would change; plan it again",
-			(unsigned long long)proposal->plan->generation);
-		return commit_fail(commits, proposal);
+			(unsigned long long)change->plan->generation);
+		return commit_fail(commits, change);
 	}
 	if (rc == 0)
 		return PHASE_MORE;
 	fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the plan");
-	return commit_fail(commits, proposal);
+	return commit_fail(commits, change);
 }
 
 static int
-op_write(struct store_batch *batch, const struct op *op)
+item_write(struct store_batch *batch, const struct change_item *item)
 {
 	size_t bytes;
 	char *text;
 
-	if (op->effect == CHANGE_NONE)
+	if (item->effect == CHANGE_NONE)
 		return 0;
-	if (op->effect == CHANGE_REMOVE) {
-		store_batch_remove(batch, op->id);
+	if (item->effect == CHANGE_REMOVE) {
+		store_batch_remove(batch, item->id);
 		return 0;
 	}
-	text = flow_text_encode(op->spec, &bytes);
+	text = flow_text_encode(item->spec, &bytes);
 	if (!text)
 		return -ENOMEM;
-	store_batch_insert(
-		batch, op->spec->id, text, bytes, op->spec->last_leg_number, op->spec->declared);
+	store_batch_insert(batch, item->spec->id, text, bytes, item->spec->last_leg_number,
+		item->spec->declared);
 	free(text);
 	return 0;
 }
 
 /* A return that finds nothing to change ends the wait for a confirmation all the same. */
 static bool
-writes(const struct proposal *proposal)
+writes(const struct change *change)
 {
-	return proposal_is_generation(proposal) || (!proposal->restores && proposal->ends_confirm);
+	return change_is_generation(change) || (!change->restores && change->ends_confirm);
 }
 
 /* As much of it as a comment has room for. */
 static void
-left_out_comment(struct proposal *proposal)
+left_out_comment(struct change *change)
 {
-	char *const comment = proposal->comment;
-	const size_t room = sizeof(proposal->comment);
+	char *const comment = change->comment;
+	const size_t room = sizeof(change->comment);
 	size_t n = strlen(comment), i, bytes;
 
 	n += (size_t)snprintf(comment + n, room - n, "; cannot return: %llu flow%s",
-		(unsigned long long)proposal->left_out, proposal->left_out == 1 ? "" : "s");
-	for (i = 0; i < proposal->n_ops; i++) {
-		const struct op *op = proposal->ops[i];
+		(unsigned long long)change->left_out, change->left_out == 1 ? "" : "s");
+	for (i = 0; i < change->n_items; i++) {
+		const struct change_item *item = change->items[i];
 
-		bytes = op->left_out ? strlen(op_flow(op)) + 2 : 0;
+		bytes = item->left_out ? strlen(item_flow(item)) + 2 : 0;
 		if (n + bytes + 5 >= room) {
 			snprintf(comment + n, room - n, ", ...");
 			return;
 		}
-		if (op->left_out)
-			n += (size_t)snprintf(comment + n, room - n, ", %s", op_flow(op));
+		if (item->left_out)
+			n += (size_t)snprintf(comment + n, room - n, ", %s", item_flow(item));
 	}
 }
 
 static void
-generation_write(struct store_batch *batch, struct proposal *proposal)
+generation_write(struct store_batch *batch, struct change *change)
 {
 	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
 	struct store_generation generation = {
-		.number = proposal->generation,
+		.number = change->generation,
 		.time_ns = now_ns,
-		.actor = proposal->actor,
-		.added = proposal->added,
-		.changed = proposal->changed,
-		.removed = proposal->removed,
-		.returns = proposal->returns,
-		.returned = proposal->returned,
-		.declared = proposal->declares,
+		.actor = change->actor,
+		.added = change->added,
+		.changed = change->changed,
+		.removed = change->removed,
+		.returns = change->returns,
+		.returned = change->returned,
+		.declared = change->declares,
 	};
 	struct store_confirm confirm = {
-		.generation = proposal->generation,
-		.previous = proposal->generation - 1,
-		.deadline_ns = now_ns + proposal->confirm_within_s * NS_PER_S,
-		.within_ns = proposal->confirm_within_s * NS_PER_S,
+		.generation = change->generation,
+		.previous = change->generation - 1,
+		.deadline_ns = now_ns + change->confirm_within_s * NS_PER_S,
+		.within_ns = change->confirm_within_s * NS_PER_S,
 	};
 
-	if (proposal->partial && proposal->left_out > 0)
-		left_out_comment(proposal);
-	snprintf(generation.method, sizeof(generation.method), "%s", proposal->method);
-	snprintf(generation.comment, sizeof(generation.comment), "%s", proposal->comment);
-	if (proposal_is_generation(proposal))
+	if (change->partial && change->left_out > 0)
+		left_out_comment(change);
+	snprintf(generation.method, sizeof(generation.method), "%s", change->method);
+	snprintf(generation.comment, sizeof(generation.comment), "%s", change->comment);
+	if (change_is_generation(change))
 		store_batch_generation(batch, &generation);
-	if (proposal->confirm_within_s != 0 && proposal_changes(proposal)) {
-		proposal->confirm_by_ns = confirm.deadline_ns;
-		proposal->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
+	if (change->confirm_within_s != 0 && change_has_effect(change)) {
+		change->confirm_by_ns = confirm.deadline_ns;
+		change->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
 		store_batch_confirm(batch, &confirm);
-	} else if (proposal->ends_confirm) {
+	} else if (change->ends_confirm) {
 		store_batch_confirm(batch, NULL);
 	}
 }
@@ -927,35 +911,35 @@ batch_done(void *arg, const struct fault *error)
 	pump(commits);
 }
 
-/* Begin what a proposal writes, or write its next op. */
+/* Begin what a change writes, or write its next item. */
 static int
-batch_fill(struct commits *commits, struct proposal *proposal)
+batch_fill(struct commits *commits, struct change *change)
 {
 	if (!commits->batch)
 		commits->batch = store_batch_create();
 	if (!commits->batch)
 		return -ENOMEM;
-	if (commits->op == 0)
-		generation_write(commits->batch, proposal);
-	if (commits->op == proposal->n_ops)
+	if (commits->next == 0)
+		generation_write(commits->batch, change);
+	if (commits->next == change->n_items)
 		return 0;
-	return op_write(commits->batch, proposal->ops[commits->op++]);
+	return item_write(commits->batch, change->items[commits->next++]);
 }
 
 static enum phase_end
 commit_fill(struct commits *commits)
 {
-	struct proposal *proposal = commits->proposal;
+	struct change *change = commits->change;
 
-	if (!commits->store || !proposal)
+	if (!commits->store || !change)
 		return PHASE_DONE;
-	if (writes(proposal) && batch_fill(commits, proposal) < 0) {
+	if (writes(change) && batch_fill(commits, change) < 0) {
 		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for the journal");
 		return PHASE_FAILED;
 	}
-	if (!writes(proposal) || commits->op == proposal->n_ops) {
-		commits->proposal = STAILQ_NEXT(proposal, link);
-		commits->op = 0;
+	if (!writes(change) || commits->next == change->n_items) {
+		commits->change = STAILQ_NEXT(change, link);
+		commits->next = 0;
 	}
 	return PHASE_MORE;
 }
@@ -994,36 +978,36 @@ commit_run(struct commits *commits)
 
 /* The old version stays with the change until it is retired. */
 static void
-change_activate(struct commits *commits, struct change *change)
+item_activate(struct commits *commits, struct change_item *item)
 {
 	struct flow_db *db = &commits->flows->db;
-	struct flow *flow = change->flow;
-	uint16_t *hops = change->hops;
+	struct flow *flow = item->flow;
+	uint16_t *hops = item->hops;
 
-	switch (change->kind) {
+	switch (item->kind) {
 	case CHANGE_ADD:
 		flow_db_activate(db, flow, hops);
-		change->hops = NULL;
+		item->hops = NULL;
 		break;
 	case CHANGE_REPLACE:
 	case CHANGE_RECREATE:
-		flow_db_rekey(flow, change->op->spec);
-		change->old_spec = flow->spec;
-		change->hops = flow->hops;
-		flow->spec = change->op->spec;
+		flow_db_rekey(flow, item->spec);
+		item->old_spec = flow->spec;
+		item->hops = flow->hops;
+		flow->spec = item->spec;
 		flow->hops = hops;
 		break;
 	case CHANGE_REMOVE:
 		flow_db_retire(db, flow);
-		change->old_spec = flow->spec;
+		item->old_spec = flow->spec;
 		return;
 	case CHANGE_SET_DECLARED:
-		flow->spec->declared = change->op->spec->declared;
+		flow->spec->declared = item->spec->declared;
 		return;
 	default:
 		return;
 	}
-	flow->handle = change->handle;
+	flow->handle = item->handle;
 }
 
 /* What a flip will touch soon: a million of them would wait for memory otherwise. */
@@ -1035,7 +1019,7 @@ activate_prefetch(const struct draft *draft, size_t i)
 	if (i + ACTIVATE_AHEAD >= draft->n)
 		return;
 	__builtin_prefetch(draft->list[i + ACTIVATE_AHEAD]->flow, 1);
-	__builtin_prefetch(&draft->list[i + ACTIVATE_AHEAD]->flow->change, 1);
+	__builtin_prefetch(&draft->list[i + ACTIVATE_AHEAD]->flow->item, 1);
 }
 
 /* Readers see all of the new state from here on, so this is done in one go. */
@@ -1046,7 +1030,7 @@ commit_activate(struct commits *commits)
 
 	for (i = 0; i < commits->draft.n; i++) {
 		activate_prefetch(&commits->draft, i);
-		change_activate(commits, commits->draft.list[i]);
+		item_activate(commits, commits->draft.list[i]);
 	}
 	commits->decided = true;
 	commits->generation = commits->next_generation - 1;
@@ -1056,33 +1040,33 @@ commit_activate(struct commits *commits)
 
 /* What only the old version of a flow held goes. */
 static void
-old_release(struct commits *commits, struct change *change)
+old_release(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
-	const struct flow_spec *old = change->old_spec;
-	const bool goes = change->kind == CHANGE_REMOVE;
+	const struct flow_spec *old = item->old_spec;
+	const bool goes = item->kind == CHANGE_REMOVE;
 
-	if (goes || change->steered) {
-		steering_del(flows->steering, old, change->flow->only);
-		flow_widen(change->flow);
+	if (goes || item->steered) {
+		steering_del(flows->steering, old, item->flow->only);
+		flow_widen(item->flow);
 	}
-	leg_hops_unref(flows, old, goes ? change->flow->hops : change->hops, true);
+	leg_hops_unref(flows, old, goes ? item->flow->hops : item->hops, true);
 }
 
 static int
-change_retire(struct commits *commits, struct change *change)
+item_retire(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
-	struct flow *flow = change->flow;
+	struct flow *flow = item->flow;
 
-	flow->change = NULL;
-	if (change->old_spec)
-		flows->db.n_legs -= change->old_spec->n_all_legs;
-	if (change_runs(change)) {
+	flow->item = NULL;
+	if (item->old_spec)
+		flows->db.n_legs -= item->old_spec->n_all_legs;
+	if (item_runs(item)) {
 		flows->db.n_legs += flow->spec->n_all_legs;
-		change->op->spec_given = true;
+		item->spec_given = true;
 	}
-	switch (change->kind) {
+	switch (item->kind) {
 	case CHANGE_NONE:
 		flow_db_remove(&flows->db, flow);
 		break;
@@ -1090,16 +1074,16 @@ change_retire(struct commits *commits, struct change *change)
 		flows_changed(flows, flow, NULL);
 		break;
 	case CHANGE_REPLACE:
-		old_release(commits, change);
+		old_release(commits, item);
 		flows_changed(flows, flow, flow);
 		break;
 	case CHANGE_RECREATE:
-		old_release(commits, change);
+		old_release(commits, item);
 		flows_changed(flows, NULL, flow);
 		flows_changed(flows, flow, NULL);
 		break;
 	case CHANGE_REMOVE:
-		old_release(commits, change);
+		old_release(commits, item);
 		flows_changed(flows, NULL, flow);
 		flow_db_remove(&flows->db, flow);
 		break;
@@ -1107,29 +1091,36 @@ change_retire(struct commits *commits, struct change *change)
 	return 0;
 }
 
+static void
+staged_clear(struct commits *commits)
+{
+	free(commits->reports);
+	commits->reports = NULL;
+	commits->n_reports = 0;
+	draft_clear(&commits->draft);
+}
+
 static enum phase_end
 commit_retire(struct commits *commits)
 {
 	if (!commits->late && commits->draft.n > 0)
 		next_hops_reclaim(commits->flows->hops);
-	free(commits->reports);
-	commits->reports = NULL;
-	commits->n_reports = 0;
+	staged_clear(commits);
 	return PHASE_DONE;
 }
 
 static enum phase_end
 commit_answer(struct commits *commits)
 {
-	struct proposal *proposal;
+	struct change *change;
 	unsigned i;
 
-	STAILQ_FOREACH(proposal, &commits->group, link)
+	STAILQ_FOREACH(change, &commits->group, link)
 	{
-		proposal->late = commits->late;
+		change->late = commits->late;
 		for (i = 0; i < commits->n_observers; i++)
-			commits->observers[i].observe(commits->observers[i].arg, proposal);
-		proposal->done(proposal->arg, proposal, NULL);
+			commits->observers[i].observe(commits->observers[i].arg, change);
+		change->done(change->arg, change, NULL);
 	}
 	return PHASE_DONE;
 }
@@ -1138,15 +1129,13 @@ commit_answer(struct commits *commits)
 static enum phase_end
 commit_clear(struct commits *commits)
 {
-	struct proposal *proposal = STAILQ_FIRST(&commits->group);
+	struct change *change = STAILQ_FIRST(&commits->group);
 
-	if (draft_drop(&commits->draft))
-		return PHASE_MORE;
-	if (!proposal)
+	if (!change)
 		return PHASE_DONE;
-	if (!proposal_drop(proposal)) {
+	if (!change_drop(change)) {
 		STAILQ_REMOVE_HEAD(&commits->group, link);
-		proposal_destroy(proposal);
+		change_destroy(change);
 	}
 	return PHASE_MORE;
 }
@@ -1154,20 +1143,20 @@ commit_clear(struct commits *commits)
 /* Abort after a failure or a plan: all that was acquired is released, in reverse. */
 
 static int
-change_release(struct commits *commits, struct change *change)
+item_release(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
-	const struct flow_spec *before = change_before(change), *spec = change_spec(change);
+	const struct flow_spec *before = item_before(item), *spec = item_spec(item);
 
-	if (change->steered)
+	if (item->steered)
 		steering_del(flows->steering, spec, NULL);
-	if (change->hopped && change_runs(change))
-		leg_hops_unref(flows, spec, change->hops, false);
-	if (change->indexed && spec)
+	if (item->hopped && item_runs(item))
+		leg_hops_unref(flows, spec, item->hops, false);
+	if (item->indexed && spec)
 		validate_remove(flows->validate, spec);
-	if (change->indexed && before)
-		validate_insert(flows->validate, before, change->flow->sequence);
-	draft_undo(&commits->draft, change);
+	if (item->indexed && before)
+		validate_insert(flows->validate, before, item->flow->sequence);
+	draft_undo(&commits->draft, item);
 	return 0;
 }
 
@@ -1180,44 +1169,42 @@ commit_abort(struct commits *commits)
 	steering_wants_fini(&commits->wants);
 	store_batch_destroy(commits->batch);
 	commits->batch = NULL;
-	free(commits->reports);
-	commits->reports = NULL;
-	commits->n_reports = 0;
+	staged_clear(commits);
 	return PHASE_DONE;
 }
 
 static enum phase_end
 commit_unstage(struct commits *commits)
 {
-	struct proposal *proposal = commits->proposal;
+	struct change *change = commits->change;
 
-	if (!proposal)
+	if (!change)
 		return PHASE_DONE;
-	if (commits->op == proposal->n_ops) {
-		proposal->added = proposal->changed = proposal->removed = 0;
-		commits->proposal = STAILQ_NEXT(proposal, link);
-		commits->op = 0;
-	} else if (proposal->ops[proposal->n_ops - 1]->pruned) {
-		proposal_drop(proposal);
+	if (commits->next == change->n_items) {
+		change->added = change->changed = change->removed = 0;
+		commits->change = STAILQ_NEXT(change, link);
+		commits->next = 0;
+	} else if (change->items[change->n_items - 1]->pruned) {
+		change_drop(change);
 	} else {
-		op_unstage(proposal->ops[commits->op++]);
+		item_unstage(change->items[commits->next++]);
 	}
 	return PHASE_MORE;
 }
 
-/* A proposal with `keep` goes back to its owner; all others are destroyed later. */
+/* A change with `keep` goes back to its owner; all others are destroyed later. */
 static void
 group_notify(struct commits *commits, const struct fault *fault)
 {
-	struct proposal_queue reported = STAILQ_HEAD_INITIALIZER(reported);
-	struct proposal *proposal;
+	struct change_queue reported = STAILQ_HEAD_INITIALIZER(reported);
+	struct change *change;
 
 	STAILQ_CONCAT(&reported, &commits->group);
-	while ((proposal = STAILQ_FIRST(&reported))) {
+	while ((change = STAILQ_FIRST(&reported))) {
 		STAILQ_REMOVE_HEAD(&reported, link);
-		proposal->done(proposal->arg, proposal, fault);
-		if (!proposal->keep)
-			STAILQ_INSERT_TAIL(&commits->group, proposal, link);
+		change->done(change->arg, change, fault);
+		if (!change->keep)
+			STAILQ_INSERT_TAIL(&commits->group, change, link);
 	}
 }
 
@@ -1225,9 +1212,9 @@ group_notify(struct commits *commits, const struct fault *fault)
 static void
 others_requeue(struct commits *commits)
 {
-	struct proposal_queue later = STAILQ_HEAD_INITIALIZER(later);
+	struct change_queue later = STAILQ_HEAD_INITIALIZER(later);
 
-	STAILQ_REMOVE(&commits->group, commits->offender, proposal, link);
+	STAILQ_REMOVE(&commits->group, commits->offender, change, link);
 	STAILQ_CONCAT(&later, &commits->waiting);
 	STAILQ_CONCAT(&commits->waiting, &commits->group);
 	STAILQ_CONCAT(&commits->waiting, &later);
@@ -1236,12 +1223,12 @@ others_requeue(struct commits *commits)
 
 /*
  * What is committed together stands in the tables together, old and new. So who finds no room among
- * others is asked again alone; and a partial proposal without what cannot be done of it.
+ * others is asked again alone; and a partial change without what cannot be done of it.
  */
 static bool
 group_retries(struct commits *commits)
 {
-	struct proposal *offender = commits->offender;
+	struct change *offender = commits->offender;
 	const bool again = commits->again;
 
 	commits->again = false;
@@ -1271,17 +1258,18 @@ commit_refuse(struct commits *commits)
 	group_notify(commits, commits->failed ? &fault : NULL);
 	return PHASE_DONE;
 }
+
 /* A plan goes as far as commit_plan(), and is aborted. */
 static const struct commit_phase plan_phases[] = {
 	{NULL, commit_stage},
-	{change_index, NULL},
-	{change_check, NULL},
-	{change_legs_count, commit_begin},
-	{change_hops, NULL},
-	{change_remove, NULL},
-	{change_replace, commit_replace},
-	{change_add, commit_add},
-	{change_want, commit_wants_check},
+	{item_index, NULL},
+	{item_check, NULL},
+	{item_legs_count, commit_begin},
+	{item_hops, NULL},
+	{item_remove, NULL},
+	{item_replace, commit_replace},
+	{item_add, commit_add},
+	{item_want, commit_wants_check},
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
 	{NULL, NULL},
@@ -1289,28 +1277,28 @@ static const struct commit_phase plan_phases[] = {
 
 static const struct commit_phase commit_phases[] = {
 	{NULL, commit_stage},
-	{change_index, NULL},
-	{change_check, commit_begin},
-	{change_hops, NULL},
-	{change_remove, NULL},
-	{change_replace, commit_replace},
-	{change_add, commit_add},
-	{change_want, commit_wants_check},
+	{item_index, NULL},
+	{item_check, commit_begin},
+	{item_hops, NULL},
+	{item_remove, NULL},
+	{item_replace, commit_replace},
+	{item_add, commit_add},
+	{item_want, commit_wants_check},
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
-	{change_steer, NULL},
+	{item_steer, NULL},
 	{NULL, commit_fill},
 	{NULL, commit_write},
 	{NULL, commit_run},
 	{NULL, commit_activate},
-	{change_retire, commit_retire},
+	{item_retire, commit_retire},
 	{NULL, commit_answer},
 	{NULL, commit_clear},
 	{NULL, NULL},
 };
 
 static const struct commit_phase abort_phases[] = {
-	{change_release, NULL, .reverse = true},
+	{item_release, NULL, .reverse = true},
 	{NULL, commit_abort},
 	{NULL, commit_unstage},
 	{NULL, commit_refuse},
@@ -1322,14 +1310,6 @@ static const struct commit_phase discard_phases[] = {
 	{NULL, commit_clear},
 	{NULL, NULL},
 };
-
-static void
-slice_due(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	pump(arg);
-}
 
 struct commits *
 commits_create(
@@ -1346,15 +1326,10 @@ commits_create(
 	commits->slice_ns = SLICE_NS;
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
-	draft_init(&commits->draft, &flows->db, flows->ports);
+	commits->draft = (struct draft){.db = &flows->db, .ports = flows->ports};
 	compiled_init(&commits->compiled);
-	if (!base)
-		return commits;
-	commits->timer = evtimer_new(base, slice_due, commits);
-	if (commits->timer)
-		return commits;
-	free(commits);
-	return NULL;
+	timer_init(&commits->timer, base, pump, commits);
+	return commits;
 }
 
 static void
@@ -1362,10 +1337,10 @@ phase_begin(struct commits *commits, const struct commit_phase *phase)
 {
 	commits->phase = phase;
 	commits->at = 0;
-	commits->proposal = STAILQ_FIRST(&commits->group);
+	commits->change = STAILQ_FIRST(&commits->group);
 	commits->pass = PASS_LOAD;
-	commits->op = 0;
-	commits->running = phase->change || phase->end;
+	commits->next = 0;
+	commits->running = phase->item || phase->end;
 }
 
 static enum phase_end
@@ -1373,13 +1348,13 @@ phase_step(struct commits *commits)
 {
 	const struct commit_phase *phase = commits->phase;
 	const size_t n = commits->draft.n;
-	struct change *change;
+	struct change_item *item;
 
-	if (!phase->change || commits->at == n)
+	if (!phase->item || commits->at == n)
 		return phase->end ? phase->end(commits) : PHASE_DONE;
-	change = commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
-	if (phase->change(commits, change) < 0)
-		return commit_fail_at(commits, change);
+	item = commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
+	if (phase->item(commits, item) < 0)
+		return commit_fail_at(commits, item);
 	commits->at++;
 	return PHASE_MORE;
 }
@@ -1421,14 +1396,14 @@ group_break_off(struct commits *commits)
 }
 
 static void
-queue_drop(struct proposal_queue *queue)
+queue_drop(struct change_queue *queue)
 {
-	struct proposal *proposal;
+	struct change *change;
 
-	while ((proposal = STAILQ_FIRST(queue))) {
+	while ((change = STAILQ_FIRST(queue))) {
 		STAILQ_REMOVE_HEAD(queue, link);
-		if (!proposal->keep)
-			proposal_destroy(proposal);
+		if (!change->keep)
+			change_destroy(change);
 	}
 }
 
@@ -1441,11 +1416,10 @@ commits_destroy(struct commits *commits)
 		group_break_off(commits);
 	queue_drop(&commits->group);
 	queue_drop(&commits->waiting);
-	draft_fini(&commits->draft);
+	staged_clear(commits);
 	steering_wants_fini(&commits->wants);
 	compiled_fini(&commits->compiled);
-	if (commits->timer)
-		event_free(commits->timer);
+	timer_disarm(&commits->timer);
 	free(commits);
 }
 
@@ -1462,50 +1436,43 @@ commits_generation(const struct commits *commits)
 }
 
 void
-commits_observe(struct commits *commits, proposal_observer_fn observe, void *arg)
+commits_observe(struct commits *commits, change_observer_fn observe, void *arg)
 {
 	assert(commits->n_observers < COMMIT_OBSERVERS_MAX);
 	commits->observers[commits->n_observers].observe = observe;
 	commits->observers[commits->n_observers++].arg = arg;
 }
 
-void
-commits_warn(struct commits *commits, void (*warn)(void *arg, const char *message), void *arg)
-{
-	commits->warn = warn;
-	commits->warn_arg = arg;
-}
-
 /* Plans, what is not all there yet, and what says how all is to be see the state as it is. */
 static bool
-proposal_is_alone(const struct proposal *proposal)
+change_is_alone(const struct change *change)
 {
-	return proposal->plans || proposal->if_plan || proposal->discarded || proposal->alone ||
-	       proposal->load || proposal_is_whole(proposal) || proposal->n_ops > GROUP_OPS_MAX;
+	return change->plans || change->if_plan || change->discarded || change->alone ||
+	       change->load || change_is_whole(change) || change->n_items > GROUP_OPS_MAX;
 }
 
 static void
 group_begin(struct commits *commits)
 {
-	struct proposal *proposal;
-	size_t n_ops = 0;
+	struct change *change;
+	size_t n_items = 0;
 
-	while ((proposal = STAILQ_FIRST(&commits->waiting))) {
-		const bool alone = proposal_is_alone(proposal);
+	while ((change = STAILQ_FIRST(&commits->waiting))) {
+		const bool alone = change_is_alone(change);
 
-		n_ops += proposal->n_ops;
-		if (!STAILQ_EMPTY(&commits->group) && (alone || n_ops > GROUP_OPS_MAX))
+		n_items += change->n_items;
+		if (!STAILQ_EMPTY(&commits->group) && (alone || n_items > GROUP_OPS_MAX))
 			break;
 		STAILQ_REMOVE_HEAD(&commits->waiting, link);
-		STAILQ_INSERT_TAIL(&commits->group, proposal, link);
+		STAILQ_INSERT_TAIL(&commits->group, change, link);
 		if (alone)
 			break;
 	}
-	proposal = STAILQ_FIRST(&commits->group);
-	commits->decided = proposal->discarded;
-	phase_begin(commits, proposal->discarded ? discard_phases
-			     : proposal->plans	 ? plan_phases
-						 : commit_phases);
+	change = STAILQ_FIRST(&commits->group);
+	commits->decided = change->discarded;
+	phase_begin(commits, change->discarded ? discard_phases
+			     : change->plans   ? plan_phases
+					       : commit_phases);
 	commits->failed = false;
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
@@ -1516,16 +1483,9 @@ group_begin(struct commits *commits)
 }
 
 static void
-slice_again(struct commits *commits)
+pump(void *arg)
 {
-	static const struct timeval at_once = {0};
-
-	evtimer_add(commits->timer, &at_once);
-}
-
-static void
-pump(struct commits *commits)
-{
+	struct commits *commits = arg;
 	enum phase_end end;
 
 	commits->slice_end_ns = clock_read_ns(CLOCK_MONOTONIC) + commits->slice_ns;
@@ -1537,7 +1497,7 @@ pump(struct commits *commits)
 		case PHASE_WAITS:
 			return;
 		case PHASE_MORE:
-			slice_again(commits);
+			timer_arm(&commits->timer, 0);
 			return;
 		case PHASE_FAILED:
 		case PHASE_PLANNED:
@@ -1553,25 +1513,25 @@ pump(struct commits *commits)
 
 /* Not at once: those who ask within the same round of the loop go together. */
 void
-commits_submit(struct commits *commits, struct proposal *proposal)
+commits_submit(struct commits *commits, struct change *change)
 {
-	STAILQ_INSERT_TAIL(&commits->waiting, proposal, link);
+	STAILQ_INSERT_TAIL(&commits->waiting, change, link);
 	if (commits->running)
 		return;
 	if (commits->base)
-		slice_again(commits);
+		timer_arm(&commits->timer, 0);
 	else
 		pump(commits);
 }
 
 void
-commits_discard(struct commits *commits, struct proposal *proposal)
+commits_discard(struct commits *commits, struct change *change)
 {
-	if (!proposal)
+	if (!change)
 		return;
-	proposal->discarded = true;
-	proposal->keep = false;
-	commits_submit(commits, proposal);
+	change->discarded = true;
+	change->keep = false;
+	commits_submit(commits, change);
 }
 
 void

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/clock.h"
+#include "base/log.h"
 #include "flow/restore.h"
 
 #define RETRY_S 5 /* when it could not be taken back */
@@ -38,131 +37,116 @@ confirm_open(const struct confirm *confirm, struct store_confirm *open)
 
 /* Again when time is up: the loop's clock may be coarser. */
 static void
-timer_set(struct confirm *confirm)
+due_set(struct confirm *confirm)
 {
 	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
 	struct store_confirm open;
-	struct timeval wait;
-	uint64_t wait_us;
 
-	if (!confirm_open(confirm, &open)) {
-		evtimer_del(confirm->timer);
-		return;
-	}
-	wait_us = confirm->due_ns > now_ns ? (confirm->due_ns - now_ns + 999) / 1000 : 0;
-	wait.tv_sec = (time_t)(wait_us / 1000000);
-	wait.tv_usec = (suseconds_t)(wait_us % 1000000);
-	evtimer_add(confirm->timer, &wait);
+	if (confirm_open(confirm, &open))
+		timer_arm(&confirm->timer, confirm->due_ns > now_ns ? confirm->due_ns - now_ns : 0);
+	else
+		timer_disarm(&confirm->timer);
 }
 
 /* The same reason is reported once, however often it is tried again. */
 static void
 failed(struct confirm *confirm, uint64_t generation, const struct fault *fault)
 {
-	static const struct timeval later = {.tv_sec = RETRY_S};
-	char message[FAULT_MESSAGE_MAX + 256];
 
-	evtimer_add(confirm->timer, &later);
+	timer_arm(&confirm->timer, RETRY_S * NS_PER_S);
 	if (strcmp(confirm->fault, fault->message) == 0)
 		return;
 	snprintf(confirm->fault, sizeof(confirm->fault), "%s", fault->message);
 	events_rollback_failed(confirm->events, generation, NULL, confirm->fault);
-	snprintf(message, sizeof(message),
-		"generation %llu was not confirmed in time and cannot be taken back: %s; it is "
-		"tried again every %d s, 'sluicectl confirm %llu' keeps its flows and ends that",
+	log_line("warning: generation %llu was not confirmed in time and cannot be taken back: %s; "
+		 "it is tried again every %d s, 'sluicectl confirm %llu' keeps its flows and ends "
+		 "that",
 		(unsigned long long)generation, confirm->fault, RETRY_S,
 		(unsigned long long)generation);
-	confirm->warn(confirm->warn_arg, message);
 }
 
 static void
-taken_back(void *arg, struct proposal *proposal, const struct fault *fault)
+taken_back(void *arg, struct change *change, const struct fault *fault)
 {
 	struct confirm *confirm = arg;
-	char message[160];
 
 	confirm->returning = false;
 	if (fault) {
-		failed(confirm, proposal->returned, fault);
+		failed(confirm, change->returned, fault);
 		return;
 	}
-	snprintf(message, sizeof(message),
-		"generation %llu was not confirmed in time and was taken back%s",
-		(unsigned long long)proposal->returned,
-		proposal->left_out > 0 ? ", but for flows that could not return" : "");
-	confirm->warn(confirm->warn_arg, message);
+	log_line("warning: generation %llu was not confirmed in time and was taken back%s",
+		(unsigned long long)change->returned,
+		change->left_out > 0 ? ", but for flows that could not return" : "");
 }
 
 static void
 confirm_restore(struct confirm *confirm, uint64_t generation)
 {
-	struct proposal *proposal =
-		proposal_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
+	struct change *change =
+		change_create(NULL, "revert", "not confirmed in time", taken_back, confirm);
 	struct fault fault;
 
-	if (!proposal)
+	if (!change)
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory to take it back");
-	if (!proposal ||
-		rollback_of(proposal, confirm->flows, confirm->store, generation, &fault) < 0) {
-		proposal_destroy(proposal);
+	if (!change ||
+		rollback_of(change, confirm->flows, confirm->store, generation, &fault) < 0) {
+		change_destroy(change);
 		failed(confirm, generation, &fault);
 		return;
 	}
 	confirm->returning = true;
-	commits_submit(confirm->flows->commits, proposal);
+	commits_submit(confirm->flows->commits, change);
 }
 
 static void
-time_is_up(evutil_socket_t fd, short what, void *arg)
+time_is_up(void *arg)
 {
 	struct confirm *confirm = arg;
 	struct store_confirm open;
 
-	(void)fd;
-	(void)what;
 	if (!confirm_open(confirm, &open) || confirm->returning || confirm->accepted)
 		return;
 	if (confirm->due_ns > clock_read_ns(CLOCK_MONOTONIC))
-		timer_set(confirm);
+		due_set(confirm);
 	else
 		confirm_restore(confirm, open.generation);
 }
 
 /* Of a few each; all of them are counted in the generation's comment. */
 static void
-left_out_report(const struct confirm *confirm, const struct proposal *proposal)
+left_out_report(const struct confirm *confirm, const struct change *change)
 {
-	char message[FAULT_MESSAGE_MAX + FLOW_ID_MAX + 96];
 	unsigned reported = 0;
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops && reported < LEFT_OUT_REPORTED_MAX; i++) {
-		const struct op *op = proposal->ops[i];
+	for (i = 0; i < change->n_items && reported < LEFT_OUT_REPORTED_MAX; i++) {
+		const struct change_item *item = change->items[i];
 
-		if (!op->left_out)
+		if (!item->left_out)
 			continue;
 		reported++;
 		events_rollback_failed(
-			confirm->events, proposal->returned, op_flow(op), op->left_out);
-		snprintf(message, sizeof(message),
-			"flow %s is not taken back to what it was before generation %llu: %s",
-			op_flow(op), (unsigned long long)proposal->returned, op->left_out);
-		confirm->warn(confirm->warn_arg, message);
+			confirm->events, change->returned, item_flow(item), item->left_out);
+		log_line(
+			"warning: flow %s is not taken back to what it was before generation %llu: "
+			"%s",
+			item_flow(item), (unsigned long long)change->returned, item->left_out);
 	}
 }
 
 static void
-committed(void *arg, const struct proposal *proposal)
+committed(void *arg, const struct change *change)
 {
 	struct confirm *confirm = arg;
 
-	if (proposal->confirm_within_s == 0 && !proposal->ends_confirm)
+	if (change->confirm_within_s == 0 && !change->ends_confirm)
 		return;
-	if (proposal->partial)
-		left_out_report(confirm, proposal);
+	if (change->partial)
+		left_out_report(confirm, change);
 	confirm->fault[0] = '\0';
-	confirm->due_ns = proposal->confirm_due_ns;
-	timer_set(confirm);
+	confirm->due_ns = change->confirm_due_ns;
+	due_set(confirm);
 }
 
 /* A clock that was set back meanwhile, or is not set yet, extends no trial. */
@@ -181,30 +165,24 @@ due_resume(struct confirm *confirm)
 	confirm->due_ns = clock_read_ns(CLOCK_MONOTONIC) + left_ns;
 }
 
-int
+void
 confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
-	struct events *events, struct event_base *base,
-	void (*warn)(void *arg, const char *message), void *warn_arg, struct fault *fault)
+	struct events *events, struct event_base *base)
 {
 	confirm->flows = flows;
 	confirm->store = store;
 	confirm->events = events;
 	confirm->fault[0] = '\0';
 	due_resume(confirm);
-	confirm->warn = warn;
-	confirm->warn_arg = warn_arg;
-	confirm->timer = evtimer_new(base, time_is_up, confirm);
-	if (!confirm->timer)
-		return fault_set(fault, FAULT_INTERNAL, "", "no timer for confirmations");
-	timer_set(confirm);
+	timer_init(&confirm->timer, base, time_is_up, confirm);
+	due_set(confirm);
 	commits_observe(flows->commits, committed, confirm);
-	return 0;
 }
 
 void
 confirm_fini(struct confirm *confirm)
 {
-	event_free(confirm->timer);
+	timer_disarm(&confirm->timer);
 }
 
 void
@@ -226,7 +204,7 @@ accept_done(void *arg, const struct fault *error)
 	confirm->accepted = NULL;
 	if (!error)
 		confirm->fault[0] = '\0';
-	timer_set(confirm);
+	due_set(confirm);
 	accepted(confirm->accepted_arg, error);
 }
 

@@ -14,34 +14,28 @@
 #ifndef CTRL_FLOW_CONFIRM_H
 #define CTRL_FLOW_CONFIRM_H
 
+#include "base/timer.h"
 #include "flow/commit.h"
 #include "monitor/events.h"
-
-struct event;
-struct event_base;
 
 struct confirm {
 	struct flows *flows;
 	struct store *store;
 	struct events *events;
-	struct event *timer;
+	struct timer timer;
 	uint64_t due_ns; /* of the open one; CLOCK_MONOTONIC */
 	char fault[FAULT_MESSAGE_MAX]; /* why it could not be taken back; "" = it was not tried */
 	bool returning; /* it is being taken back: too late to confirm */
 	store_done_fn accepted; /* it is being confirmed: not to be taken back */
 	void *accepted_arg;
-	void (*warn)(void *arg, const char *message);
-	void *warn_arg;
 };
 
 /*
  * Watch the flows' commits, from `base`, and what the store knows already: a time that is over is
- * acted upon when the loop runs, or in commits_finish(). Events are raised from then on only. -1
- * with *fault set.
+ * acted upon when the loop runs, or in commits_finish(). Events are raised from then on only.
  */
-int confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
-	struct events *events, struct event_base *base,
-	void (*warn)(void *arg, const char *message), void *warn_arg, struct fault *fault);
+void confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
+	struct events *events, struct event_base *base);
 void confirm_fini(struct confirm *confirm);
 
 /* If its time is over already, take it back now rather than when the loop runs. */

@@ -59,7 +59,7 @@ struct flow {
 	uint32_t mark; /* of the declaration that named it last */
 	uint8_t presence; /* enum flow_presence */
 	struct steer_end *only; /* its packets come from there alone; NULL: it was not narrowed */
-	struct change *change; /* what the draft is to make of it, NULL: it stays */
+	struct change_item *item; /* what the draft is to make of it, NULL: it stays */
 	uint64_t sequence; /* ever growing, never given twice: where a page of a list ended */
 	UT_hash_handle by_id; /* its list is the order of installation */
 	UT_hash_handle by_match;
@@ -67,7 +67,7 @@ struct flow {
 	struct flow_watch watch;
 };
 
-struct change;
+struct change_item;
 struct steer_end;
 
 struct flow_db {

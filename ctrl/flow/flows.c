@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "flow/compile.h"
 #include "flow/flow_codec.h"
@@ -125,7 +124,7 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 	struct steer_end *only;
 
 	/* What is being changed is steered for its new version, too, and narrowed later. */
-	if (flow->only || flow->change || !others_are_refused(spec))
+	if (flow->only || flow->item || !others_are_refused(spec))
 		return;
 	only = malloc(sizeof(*only));
 	if (only && steering_narrow(flows->steering, spec, source, only) == 0)
@@ -171,24 +170,13 @@ struct repointed {
 };
 
 static void
-timer_set(struct hop_repoint *repoint, unsigned ms)
-{
-	const struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-
-	if (repoint->timer && !event_pending(repoint->timer, EV_TIMEOUT, NULL))
-		event_add(repoint->timer, &delay);
-}
-
-static void
-timer_passed(evutil_socket_t fd, short what, void *arg)
+repoint_due(void *arg)
 {
 	struct hop_repoint *repoint = arg;
 	const unsigned ms = hop_repoint_run(repoint);
 
-	(void)fd;
-	(void)what;
 	if (ms > 0)
-		timer_set(repoint, ms);
+		timer_arm_if_idle(&repoint->timer, ms * NS_PER_MS);
 }
 
 static void
@@ -197,7 +185,7 @@ legs_are_stale(void *arg)
 	struct hop_repoint *repoint = arg;
 
 	repoint->sequence = 0;
-	timer_set(repoint, SLICE_PAUSE_MS);
+	timer_arm_if_idle(&repoint->timer, SLICE_PAUSE_MS * NS_PER_MS);
 }
 
 /* The index that a leg ought to hold. */
@@ -387,15 +375,11 @@ hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 		return -1;
 	flows->hops = next_hops_create(flows->dp, flows->ports, flows->net, base);
 	flows->repoint = (struct hop_repoint){.flows = flows};
-	if (base)
-		flows->repoint.timer = event_new(base, -1, 0, timer_passed, &flows->repoint);
-	if (flows->hops && (!base || flows->repoint.timer)) {
+	timer_init(&flows->repoint.timer, base, repoint_due, &flows->repoint);
+	if (flows->hops) {
 		next_hops_on_stale(flows->hops, legs_are_stale, &flows->repoint);
 		return 0;
 	}
-	if (flows->repoint.timer)
-		event_free(flows->repoint.timer);
-	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
 }
@@ -448,8 +432,7 @@ flows_fini(struct flows *flows)
 
 	for (; flow; flow = flow_db_next(flow))
 		steering_del(flows->steering, flow->spec, flow->only);
-	if (flows->repoint.timer)
-		event_free(flows->repoint.timer);
+	timer_disarm(&flows->repoint.timer);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	validate_destroy(flows->validate);

@@ -15,6 +15,7 @@
 #include <dp/dp.h>
 
 #include "base/fault.h"
+#include "base/timer.h"
 #include "config/ports.h"
 #include "flow/flow_db.h"
 #include "flow/next_hop.h"
@@ -27,13 +28,12 @@
  * between other changes, as long as there are such legs. Control thread.
  */
 
-struct event;
 struct event_base;
 struct flows;
 
 struct hop_repoint {
 	struct flows *flows;
-	struct event *timer; /* NULL: nothing happens by itself */
+	struct timer timer;
 	uint64_t sequence; /* of the flow that was scanned last; 0 = from the first */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a proposal would change, kept to be shown page by page: it is no longer staged then. Pure.
+ * What a change would do, kept to be shown page by page: it is no longer staged then. Pure.
  * Control thread.
  */
 #ifndef CTRL_FLOW_PLAN_H

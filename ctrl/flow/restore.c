@@ -20,7 +20,7 @@ struct load {
 	struct store_cursor *cursor; /* of whole states, once begun */
 	uint64_t index; /* rollback_of(): of the last change that was read */
 	unsigned n_read;
-	struct proposal *proposal;
+	struct change *change;
 	struct fault *fault;
 };
 
@@ -34,8 +34,8 @@ load_end(void *arg)
 }
 
 static int
-load_begin(struct proposal *proposal, const struct flows *flows, struct store *store,
-	uint64_t generation, proposal_load_fn load_fn, struct fault *fault)
+load_begin(struct change *change, const struct flows *flows, struct store *store,
+	uint64_t generation, change_load_fn load_fn, struct fault *fault)
 {
 	struct load *load = calloc(1, sizeof(*load));
 
@@ -44,27 +44,27 @@ load_begin(struct proposal *proposal, const struct flows *flows, struct store *s
 	load->flows = flows;
 	load->store = store;
 	load->generation = generation;
-	proposal->load = load_fn;
-	proposal->load_end = load_end;
-	proposal->load_arg = load;
-	proposal->ends_confirm = !proposal->restores;
+	change->load = load_fn;
+	change->load_end = load_end;
+	change->load_arg = load;
+	change->ends_confirm = !change->restores;
 	return 0;
 }
 
 /*
  * A flow is to be as it is stored; without a text it is not to be. A text that is no flow to this
- * sluiced is left out of a partial proposal.
+ * sluiced is left out of a partial change.
  */
 static int
 flow_load(struct load *load, const struct store_flow *flow)
 {
-	struct proposal *proposal = load->proposal;
+	struct change *change = load->change;
 	struct flow_spec *spec = NULL;
-	struct op *op;
+	struct change_item *item;
 
 	if (flow->text) {
 		spec = flow_text_decode(load->flows->schema, flow->text, flow->bytes, load->fault);
-		if (!spec && !proposal->partial) {
+		if (!spec && !change->partial) {
 			fault_prefix(load->fault, "/%s", flow->id);
 			return -1;
 		}
@@ -74,29 +74,31 @@ flow_load(struct load *load, const struct store_flow *flow)
 	if (spec) {
 		spec->last_leg_number = (uint32_t)flow->last_leg;
 		spec->declared = flow->declared;
+		item = change_add_spec(change, change->restores ? OP_INSTALL : OP_SET, spec,
+			"flows", UINT32_MAX, load->fault);
+	} else {
+		item = change_add(change, OP_REMOVE, flow->id, 0, "flows", UINT32_MAX, load->fault);
 	}
-	op = spec ? op_create_spec(proposal->restores ? OP_INSTALL : OP_SET, spec)
-		  : op_create_remove(flow->id);
-	if (op && flow->text && !spec && op_leave_out(op, load->fault->message) < 0) {
-		op_destroy(op);
-		op = NULL;
-	}
-	return proposal_add(proposal, op, "flows", UINT32_MAX, load->fault);
+	if (!item)
+		return -1;
+	if (flow->text && !spec && item_leave_out(item, load->fault->message) < 0)
+		return fault_set(load->fault, FAULT_NO_ROOM, "", "no memory for a flow left out");
+	return 0;
 }
 
 /* A state as a whole: the one that is stored, or that of a generation. */
 static int
-state_load(void *arg, struct proposal *proposal, struct fault *fault)
+state_load(void *arg, struct change *change, struct fault *fault)
 {
 	struct load *load = arg;
 	struct store_flow flow;
 	unsigned i;
 	int rc = 1;
 
-	load->proposal = proposal;
+	load->change = change;
 	load->fault = fault;
 	if (!load->cursor)
-		load->cursor = proposal->restores
+		load->cursor = change->restores
 				       ? store_flows_open(load->store, fault)
 				       : store_rollback_open(load->store, load->generation, fault);
 	if (!load->cursor)
@@ -132,11 +134,11 @@ change_return(void *arg, const struct store_change *change)
 }
 
 static int
-changes_load(void *arg, struct proposal *proposal, struct fault *fault)
+changes_load(void *arg, struct change *change, struct fault *fault)
 {
 	struct load *load = arg;
 
-	load->proposal = proposal;
+	load->change = change;
 	load->fault = fault;
 	load->n_read = 0;
 	if (store_history_changes(load->store, load->generation, load->index, FLOWS_AT_ONCE,
@@ -160,24 +162,24 @@ generation_check(struct store *store, uint64_t generation, struct fault *fault)
 }
 
 int
-rollback_to(struct proposal *proposal, const struct flows *flows, struct store *store,
+rollback_to(struct change *change, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault)
 {
 	if (generation_check(store, generation, fault) < 0)
 		return -1;
-	proposal->returns = STORE_RETURN_TO;
-	proposal->returned = generation;
-	return load_begin(proposal, flows, store, generation, state_load, fault);
+	change->returns = STORE_RETURN_TO;
+	change->returned = generation;
+	return load_begin(change, flows, store, generation, state_load, fault);
 }
 
 int
-rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
+rollback_of(struct change *change, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault)
 {
-	proposal->returns = STORE_RETURN_OF;
-	proposal->returned = generation;
-	proposal->partial = true;
-	return load_begin(proposal, flows, store, generation, changes_load, fault);
+	change->returns = STORE_RETURN_OF;
+	change->returned = generation;
+	change->partial = true;
+	return load_begin(change, flows, store, generation, changes_load, fault);
 }
 
 struct restore {
@@ -187,11 +189,11 @@ struct restore {
 };
 
 static void
-restore_done(void *arg, struct proposal *proposal, const struct fault *fault)
+restore_done(void *arg, struct change *change, const struct fault *fault)
 {
 	struct restore *restore = arg;
 
-	restore->found = (struct restored){proposal->added, proposal->left_out};
+	restore->found = (struct restored){change->added, change->left_out};
 	restore->rc = fault ? -1 : 0;
 	if (fault)
 		*restore->fault = *fault;
@@ -202,23 +204,23 @@ restore_flows(
 	struct flows *flows, struct store *store, struct restored *restored, struct fault *fault)
 {
 	struct restore restore = {.fault = fault};
-	struct proposal *proposal = proposal_create(NULL, "restore", NULL, restore_done, &restore);
+	struct change *change = change_create(NULL, "restore", NULL, restore_done, &restore);
 
-	if (!proposal)
+	if (!change)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to restore flows");
-	proposal->restores = true;
-	if (load_begin(proposal, flows, store, 0, state_load, fault) < 0) {
-		proposal_destroy(proposal);
+	change->restores = true;
+	if (load_begin(change, flows, store, 0, state_load, fault) < 0) {
+		change_destroy(change);
 		return -1;
 	}
-	commits_submit(flows->commits, proposal);
+	commits_submit(flows->commits, change);
 	commits_finish(flows->commits);
 	*restored = restore.found;
 	return restore.rc;
 }
 
 static int
-files_add(const struct flow_files *files, struct proposal *proposal, struct fault *fault)
+files_add(const struct flow_files *files, struct change *change, struct fault *fault)
 {
 	json_t *flow;
 	size_t i;
@@ -232,8 +234,7 @@ files_add(const struct flow_files *files, struct proposal *proposal, struct faul
 			return -1;
 		}
 		spec->declared = true;
-		if (proposal_add(proposal, op_create_spec(OP_SET, spec), "flows", (uint32_t)i,
-			    fault) < 0)
+		if (!change_add_spec(change, OP_SET, spec, "flows", (uint32_t)i, fault))
 			return -1;
 	}
 	return 0;
@@ -257,18 +258,18 @@ restore_files(struct flows *flows, const char *path, struct fault *fault)
 {
 	struct restore restore = {.fault = fault, .rc = -1};
 	struct flow_files *files = flow_files_load(path, fault);
-	struct proposal *proposal;
+	struct change *change;
 
 	if (!files)
 		return -1;
-	proposal = proposal_create(NULL, "start", path, restore_done, &restore);
-	if (!proposal) {
+	change = change_create(NULL, "start", path, restore_done, &restore);
+	if (!change) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the flows of %s", path);
-	} else if (files_add(files, proposal, fault) < 0) {
-		proposal_destroy(proposal);
+	} else if (files_add(files, change, fault) < 0) {
+		change_destroy(change);
 	} else {
-		proposal->declares = true;
-		commits_submit(flows->commits, proposal);
+		change->declares = true;
+		commits_submit(flows->commits, change);
 		commits_finish(flows->commits);
 		if (restore.rc < 0)
 			fault_locate(files, fault);

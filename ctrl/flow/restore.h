@@ -3,8 +3,8 @@
 #ifndef CTRL_FLOW_RESTORE_H
 #define CTRL_FLOW_RESTORE_H
 
+#include "flow/change.h"
 #include "flow/flows.h"
-#include "flow/proposal.h"
 #include "store/store.h"
 
 /* What a restore found; kept for those who ask later. */
@@ -29,18 +29,18 @@ int restore_flows(
 int restore_files(struct flows *flows, const char *path, struct fault *fault);
 
 /*
- * Have the proposal return to all flows of that generation. Flows and store are borrowed until the
- * proposal is destroyed. 0, or -1 with *fault set ("/generation").
+ * Have the change return to all flows of that generation. Flows and store are borrowed until the
+ * change is destroyed. 0, or -1 with *fault set ("/generation").
  */
-int rollback_to(struct proposal *proposal, const struct flows *flows, struct store *store,
+int rollback_to(struct change *change, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault);
 
 /*
- * Have the proposal take back what that generation changed; what came later elsewhere stays. Flows
+ * Have the change take back what that generation changed; what came later elsewhere stays. Flows
  * that cannot return, as when others have taken their match or their room, are left out and stay as
  * they are. Else as above.
  */
-int rollback_of(struct proposal *proposal, const struct flows *flows, struct store *store,
+int rollback_of(struct change *change, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault);
 
 #endif

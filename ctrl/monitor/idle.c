@@ -204,7 +204,7 @@ latch_poll(struct idle_monitor *idle, struct flow *flow)
 
 	if (dp_flow_latched_get(idle->flows->dp, flow->handle, &latched) < 0 || !latched.valid)
 		return;
-	flow->watch.narrow_later = flow->change != NULL;
+	flow->watch.narrow_later = flow->item != NULL;
 	flow_narrow(idle->flows, flow, &latched);
 	if (latched.moves == flow->watch.moves)
 		return;
@@ -263,46 +263,48 @@ poll_again(struct idle_monitor *idle, const char *id)
 }
 
 static void
-idle_removed(void *arg, struct proposal *proposal, const struct fault *fault)
+idle_removed(void *arg, struct change *change, const struct fault *fault)
 {
+	static const struct dp_flow_stats nothing;
 	struct idle_monitor *idle = arg;
 	struct event_flow *event;
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops; i++) {
-		const struct op *op = proposal->ops[i];
+	for (i = 0; i < change->n_items; i++) {
+		const struct change_item *item = change->items[i];
+		const struct last_counters *last = item_outcome(item)->last;
 
 		if (fault) {
-			poll_again(idle, op->id);
+			poll_again(idle, item->id);
 			continue;
 		}
-		event = events_raise_flow(idle->events, EVENT_FLOW_EXPIRED, op->id);
+		event = events_raise_flow(idle->events, EVENT_FLOW_EXPIRED, item->id);
 		event->counted = true;
-		event->counters = op->change->last;
+		event->counters = last ? last->flow : nothing;
 	}
 }
 
 static void
 idle_remove(struct idle_monitor *idle, uint32_t n)
 {
-	struct proposal *proposal = NULL;
+	struct change *change = NULL;
 	struct fault fault;
 	uint32_t i;
 
 	if (n > 0)
-		proposal = proposal_create(NULL, "idle", NULL, idle_removed, idle);
-	for (i = 0; proposal && i < n; i++) {
-		struct op *op = op_create_remove(idle->over[i]);
+		change = change_create(NULL, "idle", NULL, idle_removed, idle);
+	for (i = 0; change && i < n; i++) {
+		struct change_item *item =
+			change_add(change, OP_REMOVE, idle->over[i], 0, "ids", i, &fault);
 
-		if (op)
-			op->reports = true;
-		if (proposal_add(proposal, op, "ids", i, &fault) < 0)
+		if (!item)
 			break;
+		item->reports = true;
 	}
 	if (i > 0)
-		commits_submit(idle->flows->commits, proposal);
+		commits_submit(idle->flows->commits, change);
 	else
-		proposal_destroy(proposal);
+		change_destroy(change);
 	for (; i < n; i++)
 		poll_again(idle, idle->over[i]);
 }

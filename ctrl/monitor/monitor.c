@@ -31,15 +31,15 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 
 /* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
 static void
-legs_note(struct event_changed *changed, const struct change *change)
+legs_note(struct event_changed *changed, const struct change_item *item)
 {
-	const struct flow_spec *was = change->old_spec, *is = change->flow->spec;
+	const struct flow_spec *was = item->old_spec, *is = item->flow->spec;
 	const struct flow_leg *one = NULL;
 	bool *stays = calloc(was->n_legs + 1u, sizeof(*stays));
 	unsigned i;
 
 	for (i = 0; stays && i < is->n_legs; i++) {
-		const uint16_t from = change->from[i];
+		const uint16_t from = item->from[i];
 
 		if (from == DP_LEG_NEW) {
 			changed->joined++;
@@ -99,9 +99,9 @@ streams_same(const struct flow_spec *a, const struct flow_spec *b)
 
 /* Legs and streams, of which there may be thousands, are left out of what is encoded for it. */
 static void
-fields_note(struct event_changed *changed, const struct change *change)
+fields_note(struct event_changed *changed, const struct change_item *item)
 {
-	struct flow_spec was = *change->old_spec, is = *change->flow->spec;
+	struct flow_spec was = *item->old_spec, is = *item->flow->spec;
 	json_t *before, *after, *fields, *field;
 	size_t i;
 
@@ -122,23 +122,19 @@ fields_note(struct event_changed *changed, const struct change *change)
 
 /* Of requests that are committed together, the last that touched a flow says what became of it. */
 static void
-change_notify(struct monitor *monitor, const struct proposal *proposal, const struct op *op)
+item_notify(struct monitor *monitor, const struct change *change, const struct change_item *item)
 {
-	const struct change *change = op->change;
-	struct event_changed changed = {
-		.generation = proposal->generation, .uid = proposal->actor.uid};
+	struct event_changed changed = {.generation = change->generation, .uid = change->actor.uid};
 
-	if (!change || change->op != op)
+	if (item->next || (item->kind != CHANGE_REPLACE && item->kind != CHANGE_SET_DECLARED))
 		return;
-	if (change->kind != CHANGE_REPLACE && change->kind != CHANGE_SET_DECLARED)
-		return;
-	memcpy(changed.id, change->flow->spec->id, sizeof(changed.id));
-	snprintf(changed.who, sizeof(changed.who), "%s", proposal->actor.name);
-	snprintf(changed.via, sizeof(changed.via), "%s", proposal->actor.via);
-	snprintf(changed.method, sizeof(changed.method), "%s", proposal->method);
-	if (change->kind == CHANGE_REPLACE) {
-		legs_note(&changed, change);
-		fields_note(&changed, change);
+	memcpy(changed.id, item->flow->spec->id, sizeof(changed.id));
+	snprintf(changed.who, sizeof(changed.who), "%s", change->actor.name);
+	snprintf(changed.via, sizeof(changed.via), "%s", change->actor.via);
+	snprintf(changed.method, sizeof(changed.method), "%s", change->method);
+	if (item->kind == CHANGE_REPLACE) {
+		legs_note(&changed, item);
+		fields_note(&changed, item);
 	} else {
 		field_note(&changed, "/declared");
 	}
@@ -147,35 +143,35 @@ change_notify(struct monitor *monitor, const struct proposal *proposal, const st
 
 /* What is restored at start makes no generation, and what changed nothing neither. */
 static void
-committed(void *arg, const struct proposal *proposal)
+committed(void *arg, const struct change *change)
 {
-	const struct actor *actor = &proposal->actor;
+	const struct actor *actor = &change->actor;
 	struct monitor *monitor = arg;
 	struct event_commit *commit;
 	size_t i;
 
-	if (proposal->late)
+	if (change->late)
 		health_worker_late(&monitor->health);
-	if (!proposal_is_generation(proposal))
+	if (!change_is_generation(change))
 		return;
-	for (i = 0; i < proposal->n_ops && monitor->flows->notify_each; i++)
-		change_notify(monitor, proposal, proposal->ops[i]);
+	for (i = 0; i < change->n_items && monitor->flows->notify_each; i++)
+		item_notify(monitor, change, change->items[i]);
 	commit = &events_raise(&monitor->events, EVENT_COMMIT)->commit;
-	*commit = (struct event_commit){.generation = proposal->generation,
-		.added = proposal->added,
-		.changed = proposal->changed,
-		.removed = proposal->removed,
+	*commit = (struct event_commit){.generation = change->generation,
+		.added = change->added,
+		.changed = change->changed,
+		.removed = change->removed,
 		.uid = actor->uid};
 	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
 	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
-	snprintf(commit->text, sizeof(commit->text), "%s", proposal->method);
-	if (proposal->returns == STORE_RETURN_NONE)
+	snprintf(commit->text, sizeof(commit->text), "%s", change->method);
+	if (change->returns == STORE_RETURN_NONE)
 		return;
 	commit = &events_raise(&monitor->events, EVENT_ROLLBACK)->commit;
-	*commit = (struct event_commit){.generation = proposal->generation,
-		.returns = proposal->returns,
-		.returned = proposal->returned};
-	text_escape(proposal->comment, commit->text, sizeof(commit->text));
+	*commit = (struct event_commit){.generation = change->generation,
+		.returns = change->returns,
+		.returned = change->returned};
+	text_escape(change->comment, commit->text, sizeof(commit->text));
 }
 
 static void

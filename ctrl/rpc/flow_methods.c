@@ -305,28 +305,27 @@ flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static json_t *
-ids_encode(const struct proposal *proposal)
+ids_encode(const struct change *change)
 {
 	json_t *ids = json_array();
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops; i++)
-		json_array_append_new(ids, json_string(proposal->ops[i]->spec->id));
+	for (i = 0; i < change->n_items; i++)
+		json_array_append_new(ids, json_string(change->items[i]->spec->id));
 	return json_pack(
-		"{s:o}", proposal->ops[0]->kind == OP_REPLACE ? "replaced" : "installed", ids);
+		"{s:o}", change->items[0]->op == OP_REPLACE ? "replaced" : "installed", ids);
 }
 
 static json_t *
-flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind kind,
+flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind op,
 	const json_t *params, struct fault *fault)
 {
-	struct proposal *proposal = change_call_begin(call, params, ids_encode, fault);
+	struct change *change = change_call_begin(call, params, ids_encode, fault);
 
-	if (!proposal)
+	if (!change)
 		return NULL;
-	if (change_add_flows(proposal, kind, json_object_get(params, "flows"), "flows", fault) < 0)
-		return change_call_cancel(proposal);
-	return change_call_submit(context, call, proposal);
+	return change_call_end(context, call, change,
+		change_add_flows(change, op, json_object_get(params, "flows"), "flows", fault));
 }
 
 static json_t *
@@ -343,21 +342,21 @@ flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 
 /* A flow that came and went in one commit never ran, and has counted nothing. */
 static json_t *
-removed_encode(const struct proposal *proposal)
+removed_encode(const struct change *change)
 {
 	static const struct dp_flow_stats nothing;
 	json_t *removed = json_array();
 	size_t i;
 
-	for (i = 0; i < proposal->n_ops; i++) {
-		const struct change *change = proposal->ops[i]->change;
-		const struct flow_spec *spec = change->last_legs ? change->old_spec : NULL;
+	for (i = 0; i < change->n_items; i++) {
+		const struct change_item *item = item_outcome(change->items[i]);
+		const struct flow_spec *spec = item->old_spec;
+		const struct last_counters *last = spec ? item->last : NULL;
 
 		json_array_append_new(removed,
-			json_pack("{s:s, s:o, s:o}", "id", proposal->ops[i]->id, "counters",
-				flow_counters_encode(spec ? &change->last : &nothing), "legs",
-				spec ? legs_counters_encode(
-					       spec->legs, change->last_legs, spec->n_legs)
+			json_pack("{s:s, s:o, s:o}", "id", change->items[i]->id, "counters",
+				flow_counters_encode(last ? &last->flow : &nothing), "legs",
+				last ? legs_counters_encode(spec->legs, last->legs, spec->n_legs)
 				     : json_array()));
 	}
 	return json_pack("{s:o}", "removed", removed);
@@ -366,67 +365,52 @@ removed_encode(const struct proposal *proposal)
 static json_t *
 flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	struct proposal *proposal = change_call_begin(call, params, removed_encode, fault);
+	struct change *change = change_call_begin(call, params, removed_encode, fault);
 
-	if (!proposal)
+	if (!change)
 		return NULL;
-	if (change_add_removals(proposal, json_object_get(params, "ids"), "ids", true, fault) < 0)
-		return change_call_cancel(proposal);
-	return change_call_submit(ctx, call, proposal);
-}
-
-/* A request of one operation; NULL: *fault says why there is none. */
-static json_t *
-op_submit(void *ctx, struct rpc_call *call, const json_t *params, struct op *op,
-	change_reply_fn reply, struct fault *fault)
-{
-	struct proposal *proposal;
-
-	if (!op)
-		return NULL;
-	proposal = change_call_begin(call, params, reply, fault);
-	if (!proposal) {
-		op_destroy(op);
-		return NULL;
-	}
-	if (proposal_add(proposal, op, "", UINT32_MAX, fault) < 0)
-		return change_call_cancel(proposal);
-	return change_call_submit(ctx, call, proposal);
+	return change_call_end(ctx, call, change,
+		change_add_removals(change, json_object_get(params, "ids"), "ids", true, fault));
 }
 
 static json_t *
-joined_encode(const struct proposal *proposal)
+joined_encode(const struct change *change)
 {
-	const struct op *op = proposal->ops[0];
+	const struct change_item *item = change->items[0];
 	json_t *joined = json_array();
 	unsigned i;
 
-	for (i = 0; i < op->n_legs; i++)
-		json_array_append_new(joined, json_string(op->legs[i].id));
+	for (i = 0; i < item->n_legs; i++)
+		json_array_append_new(joined, json_string(item->legs[i].id));
 	return json_pack("{s:o}", "joined", joined);
 }
 
 static json_t *
 leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return op_submit(ctx, call, params, change_join(params, fault), joined_encode, fault);
+	struct change *change = change_call_begin(call, params, joined_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(
+		ctx, call, change, change_add_join(change, params, "", UINT32_MAX, fault));
 }
 
 /* A leg that came and went in one commit never ran, and has counted nothing. */
 static json_t *
-left_encode(const struct proposal *proposal)
+left_encode(const struct change *change)
 {
 	static const struct dp_leg_stats nothing;
-	const struct op *op = proposal->ops[0];
-	const struct dp_leg_stats *last = op->change->last_legs;
+	const struct change_item *item = change->items[0];
+	const struct last_counters *last = item_outcome(item)->last;
 	json_t *left = json_array();
 	unsigned i;
 
-	for (i = 0; i < op->n_legs; i++)
+	for (i = 0; i < item->n_legs; i++)
 		json_array_append_new(
-			left, json_pack("{s:s, s:o}", "id", op->leg_ids[i], "counters",
-				      leg_counters_encode(op->left[i] != DP_LEG_NEW && last
-								  ? &last[op->left[i]]
+			left, json_pack("{s:s, s:o}", "id", item->leg_ids[i], "counters",
+				      leg_counters_encode(item->left[i] != DP_LEG_NEW && last
+								  ? &last->legs[item->left[i]]
 								  : &nothing)));
 	return json_pack("{s:o}", "left", left);
 }
@@ -434,27 +418,37 @@ left_encode(const struct proposal *proposal)
 static json_t *
 leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return op_submit(ctx, call, params, change_leave(params, fault), left_encode, fault);
+	struct change *change = change_call_begin(call, params, left_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(
+		ctx, call, change, change_add_leave(change, params, "", UINT32_MAX, fault));
 }
 
 static json_t *
-nothing_encode(const struct proposal *proposal)
+nothing_encode(const struct change *change)
 {
-	(void)proposal;
+	(void)change;
 	return json_object();
 }
 
 static json_t *
 flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	const char *id = param_text(params, "flow");
+	struct change *change = change_call_begin(call, params, nothing_encode, fault);
 	const char *leg = param_text(params, "leg");
-	const char *admin = param_text(params, "admin");
-	struct op *op = op_create_admin(id, leg, strcmp(admin, "down") == 0);
+	struct change_item *item;
 
-	if (!op)
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
-	return op_submit(ctx, call, params, op, nothing_encode, fault);
+	if (!change)
+		return NULL;
+	item = change_add(
+		change, OP_ADMIN, param_text(params, "flow"), leg != NULL, "", UINT32_MAX, fault);
+	if (item)
+		item->down = strcmp(param_text(params, "admin"), "down") == 0;
+	if (item && leg)
+		snprintf(item->leg_ids[0], sizeof(item->leg_ids[0]), "%s", leg);
+	return change_call_end(ctx, call, change, item ? 0 : -1);
 }
 
 const struct rpc_method flow_methods[] = {

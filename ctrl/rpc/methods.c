@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The service checks the tables against the document, so that neither has more than the other. A
- * call that changes flows becomes a proposal, which answers it when it is committed or refused.
+ * call that changes flows becomes a change, which answers it when it is committed or refused.
  */
 #include "rpc/methods.h"
 
@@ -44,102 +44,79 @@ request_no_memory(struct fault *fault)
 	return NULL;
 }
 
-struct change_call {
-	struct rpc_call *call;
-	change_reply_fn reply;
-	size_t plan_after, plan_limit; /* of a proposal that is only planned: the page */
-};
-
 static void
-change_done(void *arg, struct proposal *proposal, const struct fault *fault)
+change_done(void *arg, struct change *change, const struct fault *fault)
 {
-	struct change_call *change = arg;
+	struct rpc_call *call = arg;
 	json_t *reply;
 
 	if (fault) {
-		rpc_call_fault(change->call, fault);
-	} else if (proposal->plans) {
-		rpc_call_result(change->call,
-			plan_encode(proposal->plan, change->plan_after, change->plan_limit));
+		rpc_call_fault(call, fault);
+	} else if (change->plans) {
+		rpc_call_result(
+			call, plan_encode(change->plan, change->plan_after, change->plan_limit));
 	} else {
-		reply = change->reply(proposal);
+		reply = change->reply(change);
 		json_object_set_new(
-			reply, "generation", json_integer((json_int_t)proposal->generation));
-		rpc_call_result(change->call, reply);
+			reply, "generation", json_integer((json_int_t)change->generation));
+		rpc_call_result(call, reply);
 	}
-	free(change);
 }
 
-int
-change_call_attach(struct proposal *proposal, struct rpc_call *call, const json_t *params,
-	change_reply_fn reply, struct fault *fault)
+void
+change_call_attach(
+	struct change *change, struct rpc_call *call, const json_t *params, change_reply_fn reply)
 {
-	struct change_call *change = malloc(sizeof(*change));
-
-	if (!change) {
-		request_no_memory(fault);
-		return -1;
-	}
-	*change = (struct change_call){
-		.call = call,
-		.reply = reply,
-		.plan_after = param_number(params, "after"),
-		.plan_limit = param_number(params, "limit"),
-	};
-	proposal->done = change_done;
-	proposal->arg = change;
-	return 0;
+	change->done = change_done;
+	change->arg = call;
+	change->reply = reply;
+	change->plan_after = param_number(params, "after");
+	change->plan_limit = param_number(params, "limit");
 }
 
-struct proposal *
+struct change *
 change_call_begin(
 	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault)
 {
-	struct proposal *proposal = proposal_create(rpc_call_actor(call), rpc_call_method(call),
+	struct change *change = change_create(rpc_call_actor(call), rpc_call_method(call),
 		param_text(params, "comment"), NULL, NULL);
 
-	if (!proposal)
+	if (!change)
 		return request_no_memory(fault);
-	if (change_call_attach(proposal, call, params, reply, fault) < 0) {
-		proposal_destroy(proposal);
-		return NULL;
-	}
-	proposal->conditional = json_object_get(params, "if_generation") != NULL;
-	proposal->if_generation = param_number(params, "if_generation");
-	return proposal;
+	change_call_attach(change, call, params, reply);
+	change->conditional = json_object_get(params, "if_generation") != NULL;
+	change->if_generation = param_number(params, "if_generation");
+	return change;
 }
 
 json_t *
-change_call_submit(
-	const struct methods_context *context, struct rpc_call *call, struct proposal *proposal)
+change_call_end(
+	const struct methods_context *context, struct rpc_call *call, struct change *change, int rc)
 {
-	json_t *later = rpc_call_defer(call);
+	json_t *later;
 
-	commits_submit(context->flows->commits, proposal);
+	if (rc < 0) {
+		change_destroy(change);
+		return NULL;
+	}
+	later = rpc_call_defer(call);
+	commits_submit(context->flows->commits, change);
 	return later;
 }
 
 json_t *
-change_call_cancel(struct proposal *proposal)
+change_committed_encode(const struct change *change)
 {
-	free(proposal->arg);
-	proposal_destroy(proposal);
-	return NULL;
-}
+	const json_int_t confirm_by_ns = (json_int_t)change->confirm_by_ns;
 
-json_t *
-change_committed_encode(const struct proposal *proposal)
-{
-	const json_int_t confirm_by_ns = (json_int_t)proposal->confirm_by_ns;
-
-	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)proposal->added, "changed",
-		(json_int_t)proposal->changed, "removed", (json_int_t)proposal->removed,
+	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)change->added, "changed",
+		(json_int_t)change->changed, "removed", (json_int_t)change->removed,
 		"confirm_by_ns", confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
 }
 
 int
-change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flows,
-	const char *member, struct fault *fault)
+change_add_flows(struct change *change, enum op_kind op, const json_t *flows, const char *member,
+	struct fault *fault)
 {
 	json_t *flow;
 	size_t i;
@@ -152,67 +129,55 @@ change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flo
 			fault_prefix(fault, "/%s/%zu", member, i);
 			return -1;
 		}
-		if (proposal_add(proposal, op_create_spec(kind, spec), member, (uint32_t)i, fault) <
-			0)
+		if (!change_add_spec(change, op, spec, member, (uint32_t)i, fault))
 			return -1;
 	}
 	return 0;
 }
 
 int
-change_add_removals(struct proposal *proposal, const json_t *ids, const char *member, bool reports,
+change_add_removals(struct change *change, const json_t *ids, const char *member, bool reports,
 	struct fault *fault)
 {
 	const json_t *id;
 	size_t i;
 
 	json_array_foreach (ids, i, id) {
-		struct op *op = op_create_remove(json_string_value(id));
+		struct change_item *item = change_add(
+			change, OP_REMOVE, json_string_value(id), 0, member, (uint32_t)i, fault);
 
-		if (op)
-			op->reports = reports;
-		if (proposal_add(proposal, op, member, (uint32_t)i, fault) < 0)
+		if (!item)
 			return -1;
+		item->reports = reports;
 	}
 	return 0;
 }
 
-struct op *
-change_join(const json_t *params, struct fault *fault)
+int
+change_add_join(struct change *change, const json_t *params, const char *member, uint32_t place,
+	struct fault *fault)
 {
-	const char *id = param_text(params, "flow");
-	const json_t *list = json_object_get(params, "legs");
-	const size_t n = json_array_size(list);
-	struct flow_leg *legs = calloc(n, sizeof(*legs));
-	struct op *op;
+	const json_t *legs = json_object_get(params, "legs");
+	struct change_item *item = change_add(change, OP_JOIN, param_text(params, "flow"),
+		(unsigned)json_array_size(legs), member, place, fault);
 
-	if (!legs)
-		return request_no_memory(fault);
-	if (flow_legs_decode(list, legs, n, fault) < 0) {
-		free(legs);
-		return NULL;
-	}
-	op = op_create_join(id, legs, (unsigned)n);
-	return op ? op : request_no_memory(fault);
+	return item ? flow_legs_decode(legs, item->legs, item->n_legs, fault) : -1;
 }
 
-struct op *
-change_leave(const json_t *params, struct fault *fault)
+int
+change_add_leave(struct change *change, const json_t *params, const char *member, uint32_t place,
+	struct fault *fault)
 {
-	const char *id = param_text(params, "flow");
-	const json_t *list = json_object_get(params, "legs"), *leg;
-	const size_t n = json_array_size(list);
-	const char **legs = calloc(n, sizeof(const char *));
-	struct op *op;
+	const json_t *legs = json_object_get(params, "legs"), *leg;
+	struct change_item *item = change_add(change, OP_LEAVE, param_text(params, "flow"),
+		(unsigned)json_array_size(legs), member, place, fault);
 	size_t i;
 
-	if (!legs)
-		return request_no_memory(fault);
-	json_array_foreach (list, i, leg)
-		legs[i] = json_string_value(leg);
-	op = op_create_leave(id, legs, (unsigned)n);
-	free(legs);
-	return op ? op : request_no_memory(fault);
+	if (!item)
+		return -1;
+	json_array_foreach (legs, i, leg)
+		snprintf(item->leg_ids[i], sizeof(item->leg_ids[i]), "%s", json_string_value(leg));
+	return 0;
 }
 
 /* A cursor is the sequence number of the last flow of a page, which need not be there any more. */

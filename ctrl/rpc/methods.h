@@ -15,9 +15,9 @@
 #include <jansson.h>
 
 #include "config/config.h"
+#include "flow/change.h"
 #include "flow/confirm.h"
 #include "flow/flows.h"
-#include "flow/proposal.h"
 #include "flow/restore.h"
 #include "monitor/monitor.h"
 #include "rpc/dispatch.h"
@@ -74,42 +74,41 @@ param_is_true(const json_t *params, const char *name)
 void *request_no_memory(struct fault *fault);
 
 /* What to answer once a change is committed, but for "generation"; an object. */
-typedef json_t *(*change_reply_fn)(const struct proposal *proposal);
+typedef json_t *(*change_reply_fn)(const struct change *change);
 
 /*
- * A proposal in the name of the caller, with "comment" and "if_generation" of the params, that
+ * A change in the name of the caller, with "comment" and "if_generation" of the params, that
  * answers the call when it is committed or refused, or with its plan if it is only planned ("after"
  * and "limit" of the params). NULL with *fault set.
  */
-struct proposal *change_call_begin(
+struct change *change_call_begin(
 	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault);
 
-/* Have an existing proposal answer the call. 0, or -1 with *fault set. */
-int change_call_attach(struct proposal *proposal, struct rpc_call *call, const json_t *params,
-	change_reply_fn reply, struct fault *fault);
+/* Have an existing change answer the call. */
+void change_call_attach(
+	struct change *change, struct rpc_call *call, const json_t *params, change_reply_fn reply);
 
-/* Commit it. Returns what the method is to return. */
-json_t *change_call_submit(
-	const struct methods_context *context, struct rpc_call *call, struct proposal *proposal);
-
-/* Discard it instead. Returns NULL. */
-json_t *change_call_cancel(struct proposal *proposal);
+/* Commit the change, or destroy it if rc < 0. Returns what the method is to return. */
+json_t *change_call_end(const struct methods_context *context, struct rpc_call *call,
+	struct change *change, int rc);
 
 /* A reply: how many flows were added, changed and removed, and until when to confirm it. */
-json_t *change_committed_encode(const struct proposal *proposal);
+json_t *change_committed_encode(const struct change *change);
 
 /*
- * Add operations of one kind out of a list of a request, `member`. 0, or -1 with *fault set
+ * Add items of one kind out of a list of a request, `member`. 0, or -1 with *fault set
  * ("/MEMBER/N/...").
  */
-int change_add_flows(struct proposal *proposal, enum op_kind kind, const json_t *flows,
+int change_add_flows(struct change *change, enum op_kind op, const json_t *flows,
 	const char *member, struct fault *fault);
-int change_add_removals(struct proposal *proposal, const json_t *ids, const char *member,
-	bool reports, struct fault *fault);
+int change_add_removals(struct change *change, const json_t *ids, const char *member, bool reports,
+	struct fault *fault);
 
-/* Of an object {"flow", "legs"}; *fault relative to that. NULL on failure. */
-struct op *change_join(const json_t *params, struct fault *fault);
-struct op *change_leave(const json_t *params, struct fault *fault);
+/* Add an item of an object {"flow", "legs"}. 0, or -1 with *fault set relative to that. */
+int change_add_join(struct change *change, const json_t *params, const char *member, uint32_t place,
+	struct fault *fault);
+int change_add_leave(struct change *change, const json_t *params, const char *member,
+	uint32_t place, struct fault *fault);
 
 /* A page of flows for one reply: `limit` of them, or as many as have FLOW_PAGE_LEGS legs. */
 #define FLOW_PAGE_LEGS 1000

@@ -110,16 +110,15 @@ static json_t *
 state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	struct proposal *proposal = change_call_begin(call, params, change_committed_encode, fault);
+	struct change *change = change_call_begin(call, params, change_committed_encode, fault);
 
-	if (!proposal)
+	if (!change)
 		return NULL;
-	proposal->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
-	proposal->plans = param_is_true(params, "plan");
-	if (rollback_to(proposal, context->flows, context->store,
-		    param_number(params, "generation"), fault) < 0)
-		return change_call_cancel(proposal);
-	return change_call_submit(context, call, proposal);
+	change->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
+	change->plans = param_is_true(params, "plan");
+	return change_call_end(context, call, change,
+		rollback_to(change, context->flows, context->store,
+			param_number(params, "generation"), fault));
 }
 
 static const char *

@@ -23,9 +23,8 @@ struct transaction {
 	struct rpc_session *session;
 	struct rpc_watch watch;
 	char name[TRANSACTION_NAME_MAX];
-	struct proposal *proposal; /* NULL: it is being committed */
+	struct change *change; /* NULL: it is being committed */
 	struct rpc_call *call; /* that waits for a plan */
-	size_t plan_after, plan_limit;
 	bool ended; /* while a call waited */
 	uint32_t n_messages;
 };
@@ -41,7 +40,7 @@ transaction_end(void *arg)
 		return;
 	}
 	rpc_session_unwatch(transaction->session, &transaction->watch);
-	commits_discard(transaction->context->flows->commits, transaction->proposal);
+	commits_discard(transaction->context->flows->commits, transaction->change);
 	LIST_REMOVE(transaction, link);
 	transaction->context->n_transactions--;
 	free(transaction);
@@ -73,20 +72,20 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 		return request_no_memory(fault);
 	transaction->context = context;
 	transaction->session = rpc_call_session(call);
-	transaction->proposal = proposal_create(
+	transaction->change = change_create(
 		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
 	transaction->watch = (struct rpc_watch){.closed = transaction_end, .arg = transaction};
-	if (!transaction->proposal ||
+	if (!transaction->change ||
 		rpc_session_watch(transaction->session, &transaction->watch) < 0) {
-		proposal_destroy(transaction->proposal);
+		change_destroy(transaction->change);
 		free(transaction);
 		return request_no_memory(fault);
 	}
-	transaction->proposal->declares = param_is_true(params, "declare");
-	transaction->proposal->conditional = conditional;
-	transaction->proposal->if_generation = generation;
-	transaction->proposal->keep = true;
-	transaction->proposal->transaction = true;
+	transaction->change->declares = param_is_true(params, "declare");
+	transaction->change->conditional = conditional;
+	transaction->change->if_generation = generation;
+	transaction->change->keep = true;
+	transaction->change->transaction = true;
 	snprintf(transaction->name, sizeof(transaction->name), "txn-%" PRIu64,
 		++context->last_transaction);
 	LIST_INSERT_HEAD(&context->transactions, transaction, link);
@@ -116,17 +115,17 @@ transaction_of(const struct methods_context *context, struct rpc_call *call, con
 
 /* What a transaction of that kind does not take. */
 static int
-members_check(const struct proposal *proposal, const json_t *params, struct fault *fault)
+members_check(const struct change *change, const json_t *params, struct fault *fault)
 {
 	static const char *const others[] = {"install", "replace", "remove", "join", "leave"};
 	char pointer[32];
 	size_t i;
 
-	if (!proposal->declares && json_object_get(params, "declare"))
+	if (!change->declares && json_object_get(params, "declare"))
 		return fault_set(fault, FAULT_INVALID_VALUE, "/declare",
 			"found flows to declare, expected none, as the transaction does not "
 			"declare; begin one with declare: true");
-	for (i = 0; proposal->declares && i < sizeof(others) / sizeof(others[0]); i++) {
+	for (i = 0; change->declares && i < sizeof(others) / sizeof(others[0]); i++) {
 		if (!json_object_get(params, others[i]))
 			continue;
 		snprintf(pointer, sizeof(pointer), "/%s", others[i]);
@@ -136,36 +135,33 @@ members_check(const struct proposal *proposal, const json_t *params, struct faul
 	return 0;
 }
 
-typedef struct op *(*leg_op_fn)(const json_t *params, struct fault *fault);
+typedef int (*leg_item_fn)(struct change *change, const json_t *params, const char *member,
+	uint32_t place, struct fault *fault);
 
 static int
-leg_ops_add(struct proposal *proposal, leg_op_fn make, const json_t *list, const char *member,
+leg_items_add(struct change *change, leg_item_fn add, const json_t *list, const char *member,
 	struct fault *fault)
 {
 	const json_t *entry;
-	struct op *op;
 	size_t i;
 
 	json_array_foreach (list, i, entry) {
-		op = make(entry, fault);
-		if (!op) {
-			fault_prefix(fault, "/%s/%zu", member, i);
-			return -1;
-		}
-		if (proposal_add(proposal, op, member, (uint32_t)i, fault) < 0)
-			return -1;
+		if (add(change, entry, member, (uint32_t)i, fault) == 0)
+			continue;
+		fault_prefix(fault, "/%s/%zu", member, i);
+		return -1;
 	}
 	return 0;
 }
 
 /* Each flow of a declaration needs an id. */
 static int
-declared_check(const struct proposal *proposal, size_t first, struct fault *fault)
+declared_check(const struct change *change, size_t first, struct fault *fault)
 {
 	size_t i;
 
-	for (i = first; i < proposal->n_ops; i++) {
-		struct flow_spec *spec = proposal->ops[i]->spec;
+	for (i = first; i < change->n_items; i++) {
+		struct flow_spec *spec = change->items[i]->spec;
 
 		spec->declared = true;
 		if (spec->id[0] != '\0')
@@ -179,79 +175,78 @@ declared_check(const struct proposal *proposal, size_t first, struct fault *faul
 }
 
 static int
-message_add(struct proposal *proposal, const json_t *params, struct fault *fault)
+message_add(struct change *change, const json_t *params, struct fault *fault)
 {
-	const size_t first = proposal->n_ops;
+	const size_t first = change->n_items;
 
-	if (change_add_flows(proposal, OP_INSTALL, json_object_get(params, "install"), "install",
-		    fault) < 0 ||
-		change_add_flows(proposal, OP_REPLACE, json_object_get(params, "replace"),
-			"replace", fault) < 0 ||
+	if (change_add_flows(
+		    change, OP_INSTALL, json_object_get(params, "install"), "install", fault) < 0 ||
+		change_add_flows(change, OP_REPLACE, json_object_get(params, "replace"), "replace",
+			fault) < 0 ||
 		change_add_removals(
-			proposal, json_object_get(params, "remove"), "remove", false, fault) < 0 ||
-		leg_ops_add(proposal, change_join, json_object_get(params, "join"), "join", fault) <
-			0 ||
-		leg_ops_add(proposal, change_leave, json_object_get(params, "leave"), "leave",
+			change, json_object_get(params, "remove"), "remove", false, fault) < 0 ||
+		leg_items_add(change, change_add_join, json_object_get(params, "join"), "join",
+			fault) < 0 ||
+		leg_items_add(change, change_add_leave, json_object_get(params, "leave"), "leave",
 			fault) < 0 ||
 		change_add_flows(
-			proposal, OP_SET, json_object_get(params, "declare"), "declare", fault) < 0)
+			change, OP_SET, json_object_get(params, "declare"), "declare", fault) < 0)
 		return -1;
-	return proposal->declares ? declared_check(proposal, first, fault) : 0;
+	return change->declares ? declared_check(change, first, fault) : 0;
 }
 
 /* Remove the operations of a message that is refused. */
 static void
-message_drop(struct proposal *proposal, size_t first)
+message_drop(struct change *change, size_t first)
 {
-	while (proposal->n_ops > first)
-		op_destroy(proposal->ops[--proposal->n_ops]);
+	while (change->n_items > first)
+		change_remove_last(change);
 }
 
 /* The operations that it was made of change. */
 static void
-plan_discard(struct proposal *proposal)
+plan_discard(struct change *change)
 {
-	plan_destroy(proposal->plan);
-	proposal->plan = NULL;
+	plan_destroy(change->plan);
+	change->plan = NULL;
 }
 
 static json_t *
 txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	struct transaction *transaction = transaction_of(ctx, call, params, fault);
-	struct proposal *proposal;
+	struct change *change;
 	size_t first, i;
 
-	if (!transaction || members_check(transaction->proposal, params, fault) < 0)
+	if (!transaction || members_check(transaction->change, params, fault) < 0)
 		return NULL;
-	proposal = transaction->proposal;
-	first = proposal->n_ops;
-	if (message_add(proposal, params, fault) < 0) {
-		message_drop(proposal, first);
+	change = transaction->change;
+	first = change->n_items;
+	if (message_add(change, params, fault) < 0) {
+		message_drop(change, first);
 		return NULL;
 	}
-	if (proposal->n_ops > TRANSACTION_OPS_MAX) {
-		message_drop(proposal, first);
+	if (change->n_items > TRANSACTION_OPS_MAX) {
+		message_drop(change, first);
 		fault_set(fault, FAULT_LIMIT, "", "expected at most %u changes in a transaction",
 			TRANSACTION_OPS_MAX);
 		return NULL;
 	}
-	for (i = first; i < proposal->n_ops; i++)
-		proposal->ops[i]->message = transaction->n_messages;
+	for (i = first; i < change->n_items; i++)
+		change->items[i]->message = transaction->n_messages;
 	transaction->n_messages++;
-	plan_discard(proposal);
-	return json_pack("{s:I}", "held", (json_int_t)proposal->n_ops);
+	plan_discard(change);
+	return json_pack("{s:I}", "held", (json_int_t)change->n_items);
 }
 
 static json_t *
-page_encode(const struct transaction *transaction)
+page_encode(const struct change *change)
 {
-	return plan_encode(
-		transaction->proposal->plan, transaction->plan_after, transaction->plan_limit);
+	return plan_encode(change->plan, change->plan_after, change->plan_limit);
 }
 
 static void
-planned(void *arg, struct proposal *proposal, const struct fault *fault)
+planned(void *arg, struct change *change, const struct fault *fault)
 {
 	struct transaction *transaction = arg;
 	struct rpc_call *call = transaction->call;
@@ -259,12 +254,12 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 
 	transaction->call = NULL;
 	if (fault)
-		plan_discard(proposal);
+		plan_discard(change);
 	else
-		page = page_encode(transaction);
+		page = page_encode(change);
 	if (transaction->ended) {
-		proposal->keep = false; /* the caller destroys it */
-		transaction->proposal = NULL;
+		change->keep = false; /* the caller destroys it */
+		transaction->change = NULL;
 		transaction_end(transaction);
 	}
 	/* The session may end with the call. */
@@ -275,10 +270,10 @@ planned(void *arg, struct proposal *proposal, const struct fault *fault)
 }
 
 static bool
-plan_is_current(const struct methods_context *context, const struct proposal *proposal, bool prune)
+plan_is_current(const struct methods_context *context, const struct change *change, bool prune)
 {
-	return proposal->plan && proposal->prunes == prune &&
-	       proposal->plan->generation == commits_generation(context->flows->commits);
+	return change->plan && change->prunes == prune &&
+	       change->plan->generation == commits_generation(context->flows->commits);
 }
 
 static json_t *
@@ -287,33 +282,33 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	const struct methods_context *context = ctx;
 	struct transaction *transaction = transaction_of(context, call, params, fault);
 	const bool prune = param_is_true(params, "prune");
-	struct proposal *proposal;
+	struct change *change;
 	json_t *later;
 
 	if (!transaction)
 		return NULL;
-	proposal = transaction->proposal;
-	transaction->plan_after = param_number(params, "after");
-	transaction->plan_limit = param_number(params, "limit");
-	if (plan_is_current(context, proposal, prune))
-		return page_encode(transaction);
-	plan_discard(proposal);
-	proposal->prunes = prune;
-	proposal->plans = true;
-	proposal->done = planned;
-	proposal->arg = transaction;
+	change = transaction->change;
+	change->plan_after = param_number(params, "after");
+	change->plan_limit = param_number(params, "limit");
+	if (plan_is_current(context, change, prune))
+		return page_encode(change);
+	plan_discard(change);
+	change->prunes = prune;
+	change->plans = true;
+	change->done = planned;
+	change->arg = transaction;
 	transaction->call = call;
 	later = rpc_call_defer(call);
-	commits_submit(context->flows->commits, proposal);
+	commits_submit(context->flows->commits, change);
 	return later;
 }
 
 static int
-plan_check(const struct proposal *proposal, bool if_plan, bool prune, struct fault *fault)
+plan_check(const struct change *change, bool if_plan, bool prune, struct fault *fault)
 {
-	if (!if_plan || (proposal->plan && proposal->prunes == prune))
+	if (!if_plan || (change->plan && change->prunes == prune))
 		return 0;
-	if (proposal->plan)
+	if (change->plan)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/prune",
 			"found %s, expected %s as in the last txn.plan, which if_plan is about; "
 			"plan it again",
@@ -332,27 +327,26 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	const json_t *generation = json_object_get(params, "if_generation");
 	const bool if_plan = param_is_true(params, "if_plan");
 	const bool prune = param_is_true(params, "prune");
-	struct proposal *proposal;
+	struct change *change;
 
-	if (!transaction || plan_check(transaction->proposal, if_plan, prune, fault) < 0 ||
-		change_call_attach(
-			transaction->proposal, call, params, change_committed_encode, fault) < 0)
+	if (!transaction || plan_check(transaction->change, if_plan, prune, fault) < 0)
 		return NULL;
-	proposal = transaction->proposal;
-	transaction->proposal = NULL;
+	change = transaction->change;
+	change_call_attach(change, call, params, change_committed_encode);
+	transaction->change = NULL;
 	transaction_end(transaction);
 	if (comment)
-		snprintf(proposal->comment, sizeof(proposal->comment), "%s", comment);
+		snprintf(change->comment, sizeof(change->comment), "%s", comment);
 	if (generation) {
-		proposal->conditional = true;
-		proposal->if_generation = (uint64_t)json_integer_value(generation);
+		change->conditional = true;
+		change->if_generation = (uint64_t)json_integer_value(generation);
 	}
-	proposal->plans = false;
-	proposal->if_plan = if_plan;
-	proposal->keep = false;
-	proposal->prunes = prune;
-	proposal->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
-	return change_call_submit(ctx, call, proposal);
+	change->plans = false;
+	change->if_plan = if_plan;
+	change->keep = false;
+	change->prunes = prune;
+	change->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
+	return change_call_end(ctx, call, change, 0);
 }
 
 static json_t *

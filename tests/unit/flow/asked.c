@@ -34,7 +34,7 @@ asked_teardown(void)
 }
 
 static void
-reported(void *arg, struct proposal *proposal, const struct fault *fault)
+reported(void *arg, struct change *change, const struct fault *fault)
 {
 	struct asked *asked = arg;
 
@@ -42,41 +42,33 @@ reported(void *arg, struct proposal *proposal, const struct fault *fault)
 	asked->rc = fault ? -1 : 0;
 	if (fault)
 		asked->fault = *fault;
-	asked->generation = proposal->generation;
-	asked->added = proposal->added;
-	asked->changed = proposal->changed;
-	asked->removed = proposal->removed;
-	asked->left_out = proposal->left_out;
+	asked->generation = change->generation;
+	asked->added = change->added;
+	asked->changed = change->changed;
+	asked->removed = change->removed;
+	asked->left_out = change->left_out;
 }
 
-struct proposal *
-proposal_made(struct asked *asked)
+struct change *
+change_made(struct asked *asked)
 {
 	memset(asked, 0, sizeof(*asked));
-	return proposal_create(NULL, "test", NULL, reported, asked);
+	return change_create(NULL, "test", NULL, reported, asked);
 }
 
 void
-op_put(struct proposal *proposal, struct op *op)
+spec_put(struct change *change, enum op_kind op, const char *id, int port, int last)
 {
-	struct fault fault;
-
-	cr_assert_eq(proposal_add(proposal, op, "flows", (uint32_t)proposal->n_ops, &fault), 0);
+	item_put_spec(change, op, flow_spec_made(id, port, last), "flows");
 }
 
-void
-spec_put(struct proposal *proposal, enum op_kind kind, const char *id, int port, int last)
-{
-	op_put(proposal, op_create_spec(kind, flow_spec_made(id, port, last)));
-}
-
-struct proposal *
+struct change *
 installing(struct asked *asked, const char *id, int port)
 {
-	struct proposal *proposal = proposal_made(asked);
+	struct change *change = change_made(asked);
 
-	spec_put(proposal, OP_INSTALL, id, port, 7);
-	return proposal;
+	spec_put(change, OP_INSTALL, id, port, 7);
+	return change;
 }
 
 void
@@ -93,9 +85,9 @@ rounds(void)
 }
 
 void
-submit_and_write(struct proposal *proposal)
+submit_and_write(struct change *change)
 {
-	commits_submit(commits, proposal);
+	commits_submit(commits, change);
 	rounds();
 	fake_store_answer(NULL);
 	rounds();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The room of flows with a store and an event loop, and proposals that say what became of them. */
+/* The room of flows with a store and an event loop, and changes that say what became of them. */
 #ifndef TESTS_FLOW_ASKED_H
 #define TESTS_FLOW_ASKED_H
 
@@ -21,17 +21,16 @@ extern struct store *store;
 void asked_setup(void);
 void asked_teardown(void);
 
-/* A proposal without operations, told into *asked. */
-struct proposal *proposal_made(struct asked *asked);
-void op_put(struct proposal *proposal, struct op *op);
-void spec_put(struct proposal *proposal, enum op_kind kind, const char *id, int port, int last);
-struct proposal *installing(struct asked *asked, const char *id, int port);
+/* A change without operations, told into *asked. */
+struct change *change_made(struct asked *asked);
+void spec_put(struct change *change, enum op_kind op, const char *id, int port, int last);
+struct change *installing(struct asked *asked, const char *id, int port);
 
 /* Let the loop go round once, and until the store is asked or nothing is left to do. */
 void round_once(void);
 void rounds(void);
 
-void submit_and_write(struct proposal *proposal);
+void submit_and_write(struct change *change);
 void installed(const char *id, int port);
 
 #endif

@@ -33,11 +33,39 @@ room_fini(struct room *room)
 	steering_fini(&room->steering);
 }
 
+struct change_item *
+item_put(struct change *change, enum op_kind op, const char *id, size_t n_legs, const char *member)
+{
+	const uint32_t place = member ? (uint32_t)change->n_items : UINT32_MAX;
+	struct fault fault;
+	struct change_item *item =
+		change_add(change, op, id, (unsigned)n_legs, member, place, &fault);
+
+	cr_assert_not_null(item);
+	return item;
+}
+
+void
+item_put_spec(struct change *change, enum op_kind op, struct flow_spec *spec, const char *member)
+{
+	const uint32_t place = member ? (uint32_t)change->n_items : UINT32_MAX;
+	struct fault fault;
+
+	cr_assert_not_null(change_add_spec(change, op, spec, member, place, &fault));
+}
+
+void
+item_leg_ids_set(struct change_item *item, const char *const *ids)
+{
+	for (unsigned i = 0; i < item->n_legs; i++)
+		strcpy(item->leg_ids[i], ids[i]);
+}
+
 /* What a request is told when it is done; what it wants to know is asked for in `tell`. */
 struct reported {
 	int rc;
 	struct fault *fault;
-	void (*tell)(struct reported *reported, const struct proposal *proposal);
+	void (*tell)(struct reported *reported, const struct change *change);
 	room_removed_fn removed;
 	room_left_fn left;
 	struct flow_leg *legs;
@@ -46,7 +74,7 @@ struct reported {
 };
 
 static void
-done(void *arg, struct proposal *proposal, const struct fault *fault)
+done(void *arg, struct change *change, const struct fault *fault)
 {
 	struct reported *reported = arg;
 
@@ -55,37 +83,33 @@ done(void *arg, struct proposal *proposal, const struct fault *fault)
 	if (fault)
 		*reported->fault = *fault;
 	else if (reported->tell)
-		reported->tell(reported, proposal);
+		reported->tell(reported, change);
+}
+
+static struct change *
+change_made(struct reported *reported)
+{
+	return change_create(NULL, "test", NULL, done, reported);
 }
 
 static int
-asked(struct room *room, struct op *const *ops, size_t n, const char *member,
-	struct reported *reported)
+asked(struct room *room, struct change *change, const struct reported *reported)
 {
-	struct proposal *proposal = proposal_create(NULL, "test", NULL, done, reported);
-
-	for (size_t i = 0; i < n; i++)
-		cr_assert_eq(proposal_add(proposal, ops[i], member,
-				     member ? (uint32_t)i : UINT32_MAX, reported->fault),
-			0);
-	commits_submit(room->flows.commits, proposal);
+	commits_submit(room->flows.commits, change);
 	cr_assert_eq(reported->n_calls, 1, "told exactly once");
 	return reported->rc;
 }
 
 static int
-specs_asked(struct room *room, enum op_kind kind, struct flow_spec *const *specs, size_t n,
+specs_asked(struct room *room, enum op_kind op, struct flow_spec *const *specs, size_t n,
 	struct fault *fault)
 {
 	struct reported reported = {.fault = fault};
-	struct op **ops = calloc(n, sizeof(struct op *));
-	int rc;
+	struct change *change = change_made(&reported);
 
 	for (size_t i = 0; i < n; i++)
-		ops[i] = op_create_spec(kind, specs[i]);
-	rc = asked(room, ops, n, "flows", &reported);
-	free(ops);
-	return rc;
+		item_put_spec(change, op, specs[i], "flows");
+	return asked(room, change, &reported);
 }
 
 int
@@ -101,13 +125,13 @@ room_replace(struct room *room, struct flow_spec *const *specs, size_t n, struct
 }
 
 static void
-removed_tell(struct reported *reported, const struct proposal *proposal)
+removed_tell(struct reported *reported, const struct change *change)
 {
-	for (size_t i = 0; i < proposal->n_ops; i++) {
-		const struct change *change = proposal->ops[i]->change;
+	for (size_t i = 0; i < change->n_items; i++) {
+		const struct change_item *item = item_outcome(change->items[i]);
 
 		reported->removed(
-			reported->arg, i, change->old_spec, &change->last, change->last_legs);
+			reported->arg, i, item->old_spec, &item->last->flow, item->last->legs);
 	}
 }
 
@@ -117,47 +141,40 @@ room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn
 {
 	struct reported reported = {
 		.fault = fault, .tell = removed_tell, .removed = removed, .arg = arg};
-	struct op **ops = calloc(n, sizeof(struct op *));
-	int rc;
+	struct change *change = change_made(&reported);
 
-	for (size_t i = 0; i < n; i++) {
-		ops[i] = op_create_remove(ids[i]);
-		ops[i]->reports = true;
-	}
-	rc = asked(room, ops, n, "ids", &reported);
-	free(ops);
-	return rc;
+	for (size_t i = 0; i < n; i++)
+		item_put(change, OP_REMOVE, ids[i], 0, "ids")->reports = true;
+	return asked(room, change, &reported);
 }
 
 static void
-joined_tell(struct reported *reported, const struct proposal *proposal)
+joined_tell(struct reported *reported, const struct change *change)
 {
-	const struct op *op = proposal->ops[0];
+	const struct change_item *item = change->items[0];
 
-	for (unsigned i = 0; i < op->n_legs; i++)
-		memcpy(reported->legs[i].id, op->legs[i].id, sizeof(op->legs[i].id));
+	for (unsigned i = 0; i < item->n_legs; i++)
+		memcpy(reported->legs[i].id, item->legs[i].id, sizeof(item->legs[i].id));
 }
 
 int
 room_join(struct room *room, const char *id, struct flow_leg *legs, size_t n, struct fault *fault)
 {
 	struct reported reported = {.fault = fault, .tell = joined_tell, .legs = legs};
-	struct flow_leg *copy = calloc(n, sizeof(*copy));
-	struct op *op;
+	struct change *change = change_made(&reported);
 
-	memcpy(copy, legs, n * sizeof(*copy));
-	op = op_create_join(id, copy, (unsigned)n);
-	return asked(room, &op, 1, NULL, &reported);
+	memcpy(item_put(change, OP_JOIN, id, n, NULL)->legs, legs, n * sizeof(*legs));
+	return asked(room, change, &reported);
 }
 
 static void
-left_tell(struct reported *reported, const struct proposal *proposal)
+left_tell(struct reported *reported, const struct change *change)
 {
-	const struct op *op = proposal->ops[0];
+	const struct change_item *item = change->items[0];
 
-	for (unsigned i = 0; i < op->n_legs; i++)
+	for (unsigned i = 0; i < item->n_legs; i++)
 		reported->left(
-			reported->arg, i, op->leg_ids[i], &op->change->last_legs[op->left[i]]);
+			reported->arg, i, item->leg_ids[i], &item->last->legs[item->left[i]]);
 }
 
 int
@@ -165,18 +182,22 @@ room_leave(struct room *room, const char *id, const char *const *legs, size_t n,
 	void *arg, struct fault *fault)
 {
 	struct reported reported = {.fault = fault, .tell = left_tell, .left = left, .arg = arg};
-	struct op *op = op_create_leave(id, legs, (unsigned)n);
+	struct change *change = change_made(&reported);
 
-	return asked(room, &op, 1, NULL, &reported);
+	item_leg_ids_set(item_put(change, OP_LEAVE, id, n, NULL), legs);
+	return asked(room, change, &reported);
 }
 
 int
 room_admin(struct room *room, const char *id, const char *leg, bool down, struct fault *fault)
 {
 	struct reported reported = {.fault = fault};
-	struct op *op = op_create_admin(id, leg, down);
+	struct change *change = change_made(&reported);
+	struct change_item *item = item_put(change, OP_ADMIN, id, leg != NULL, NULL);
 
-	return asked(room, &op, 1, NULL, &reported);
+	item->down = down;
+	item_leg_ids_set(item, &leg);
+	return asked(room, change, &reported);
 }
 
 void

@@ -19,6 +19,13 @@ struct room {
 void room_init(struct room *room);
 void room_fini(struct room *room);
 
+/* Add an item to a change at "/MEMBER/N"; NULL: it is all of the request. */
+struct change_item *item_put(
+	struct change *change, enum op_kind op, const char *id, size_t n_legs, const char *member);
+void item_put_spec(
+	struct change *change, enum op_kind op, struct flow_spec *spec, const char *member);
+void item_leg_ids_set(struct change_item *item, const char *const *ids);
+
 /*
  * Requests, done when they return: 0, or -1 with *fault set, its pointer relative to the request.
  * Specs are taken over, also when they are refused; those that were installed stay to be read.

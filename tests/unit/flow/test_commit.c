@@ -34,12 +34,12 @@ Test(commits, not_written_not_seen)
 {
 	const struct fault full = {.code = FAULT_STORE, .message = "no space"};
 	struct asked asked, other;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
 	installed("a", 1);
-	spec_put(proposal, OP_INSTALL, "b", 2, 8);
-	spec_put(proposal, OP_REPLACE, "a", 1, 9);
-	commits_submit(commits, proposal);
+	spec_put(change, OP_INSTALL, "b", 2, 8);
+	spec_put(change, OP_REPLACE, "a", 1, 9);
+	commits_submit(commits, change);
 	commits_submit(commits, installing(&other, "c", 3));
 	rounds();
 	fake_store_answer(&full);
@@ -159,18 +159,18 @@ Test(commits, who_finds_no_room_among_others_is_asked_alone)
 Test(commits, generation_must_hold)
 {
 	struct asked asked;
-	struct proposal *proposal;
+	struct change *change;
 
 	installed("a", 1);
-	proposal = installing(&asked, "b", 2);
-	proposal->conditional = true;
-	submit_and_write(proposal);
+	change = installing(&asked, "b", 2);
+	change->conditional = true;
+	submit_and_write(change);
 	cr_expect_eq(asked.fault.code, FAULT_STALE);
 	cr_expect_str_eq(asked.fault.pointer, "/if_generation");
-	proposal = installing(&asked, "b", 2);
-	proposal->conditional = true;
-	proposal->if_generation = 1;
-	submit_and_write(proposal);
+	change = installing(&asked, "b", 2);
+	change->conditional = true;
+	change->if_generation = 1;
+	submit_and_write(change);
 	cr_expect_eq(asked.rc, 0);
 	cr_expect_eq(asked.generation, 2);
 }
@@ -179,7 +179,7 @@ Test(commits, generation_must_hold)
 Test(commits, generation_within_a_group)
 {
 	struct asked first, second;
-	struct proposal *a = installing(&first, "a", 1), *b = installing(&second, "b", 2);
+	struct change *a = installing(&first, "a", 1), *b = installing(&second, "b", 2);
 
 	a->conditional = b->conditional = true;
 	commits_submit(commits, a);
@@ -195,15 +195,15 @@ Test(commits, generation_within_a_group)
 Test(commits, a_match_changes_hands)
 {
 	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
 	installed("a", 1);
 	installed("b", 2);
-	op_put(proposal, op_create_remove("a"));
-	op_put(proposal, op_create_remove("b"));
-	spec_put(proposal, OP_INSTALL, "b", 1, 7);
-	spec_put(proposal, OP_INSTALL, "a", 2, 7);
-	submit_and_write(proposal);
+	item_put(change, OP_REMOVE, "a", 0, "flows");
+	item_put(change, OP_REMOVE, "b", 0, "flows");
+	spec_put(change, OP_INSTALL, "b", 1, 7);
+	spec_put(change, OP_INSTALL, "a", 2, 7);
+	submit_and_write(change);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(flow_db_find(&room.flows.db, "a")->spec->match.dst_port,
 		flow_spec_made("x", 2, 7)->match.dst_port);
@@ -213,13 +213,13 @@ Test(commits, a_match_changes_hands)
 Test(commits, what_came_and_went_was_not_there)
 {
 	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
-	spec_put(proposal, OP_INSTALL, "a", 1, 7);
-	spec_put(proposal, OP_INSTALL, "b", 2, 7);
-	op_put(proposal, op_create_remove("a"));
-	spec_put(proposal, OP_INSTALL, "c", 1, 7);
-	submit_and_write(proposal);
+	spec_put(change, OP_INSTALL, "a", 1, 7);
+	spec_put(change, OP_INSTALL, "b", 2, 7);
+	item_put(change, OP_REMOVE, "a", 0, "flows");
+	spec_put(change, OP_INSTALL, "c", 1, 7);
+	submit_and_write(change);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_null(flow_db_find(&room.flows.db, "a"));
 	room_expect(&room, 2, 1);
@@ -230,21 +230,25 @@ Test(commits, what_came_and_went_was_not_there)
 /* The last of several operations on one flow says what it is; its legs go on by what they were. */
 Test(commits, one_on_top_of_the_other)
 {
-	struct flow_leg *leg = calloc(1, sizeof(*leg));
 	struct flow_spec *spec = flow_spec_made("x", 9, 30);
-	struct proposal *proposal;
+	struct flow_leg *leg;
+	struct change_item *item;
+	struct change *change;
 	const struct flow *flow;
 	struct asked asked;
 
 	installed("a", 1);
-	proposal = proposal_made(&asked);
+	change = change_made(&asked);
+	leg = item_put(change, OP_JOIN, "a", 1, "flows")->legs;
 	*leg = spec->legs[0];
 	strcpy(leg->id, "more");
 	free(spec);
-	op_put(proposal, op_create_join("a", leg, 1));
-	op_put(proposal, op_create_leave("a", (const char *const[]){"leg-1"}, 1));
-	op_put(proposal, op_create_admin("a", "more", true));
-	submit_and_write(proposal);
+	item = item_put(change, OP_LEAVE, "a", 1, "flows");
+	strcpy(item->leg_ids[0], "leg-1");
+	item = item_put(change, OP_ADMIN, "a", 1, "flows");
+	strcpy(item->leg_ids[0], "more");
+	item->down = true;
+	submit_and_write(change);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	flow = flow_db_find(&room.flows.db, "a");
 	cr_expect_eq(flow->spec->n_legs, 1);
@@ -268,30 +272,30 @@ Test(commits, a_commit_in_steps)
 
 Test(commits, what_is_on_trial)
 {
-	struct proposal *proposal;
+	struct change *change;
 	struct asked asked;
 
-	proposal = installing(&asked, "a", 1);
-	proposal->confirm_within_s = 60;
-	submit_and_write(proposal);
+	change = installing(&asked, "a", 1);
+	change->confirm_within_s = 60;
+	submit_and_write(change);
 	cr_expect_eq(asked.rc, 0);
-	proposal = installing(&asked, "b", 2);
-	proposal->confirm_within_s = 60;
-	submit_and_write(proposal);
+	change = installing(&asked, "b", 2);
+	change->confirm_within_s = 60;
+	submit_and_write(change);
 	cr_expect_eq(asked.fault.code, FAULT_CONFLICT);
 	cr_expect_str_eq(asked.fault.pointer, "/confirm_within_s");
 	installed("b", 2);
-	proposal = proposal_made(&asked);
-	proposal->ends_confirm = true;
-	submit_and_write(proposal);
+	change = change_made(&asked);
+	change->ends_confirm = true;
+	submit_and_write(change);
 	cr_expect_eq(asked.rc, 0);
 	cr_expect_str_eq(fake_store_words(), "g1 c +a . g2 +b . k . ");
 }
 
 static void
-counted(void *arg, const struct proposal *proposal)
+counted(void *arg, const struct change *change)
 {
-	(void)proposal;
+	(void)change;
 	++*(unsigned *)arg;
 }
 

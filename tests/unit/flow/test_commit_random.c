@@ -154,63 +154,56 @@ spec_of(int flow, const struct model_flow *as)
 	return spec;
 }
 
-/* The legs of a flow that has only the first. */
-static struct flow_leg *
-legs_of(const struct model_op *op)
+static void
+item_of(struct change *change, const struct model_op *op)
 {
-	struct model_flow one = op->as;
-	struct flow_leg *legs = calloc(1, sizeof(*legs));
+	static const enum op_kind kinds[] = {
+		[MODEL_INSTALL] = OP_INSTALL,
+		[MODEL_REPLACE] = OP_REPLACE,
+		[MODEL_PUT] = OP_SET,
+		[MODEL_REMOVE] = OP_REMOVE,
+		[MODEL_JOIN] = OP_JOIN,
+		[MODEL_LEAVE] = OP_LEAVE,
+		[MODEL_ADMIN] = OP_ADMIN,
+	};
+	const enum op_kind kind = kinds[op->kind];
+	const bool has_leg = kind == OP_JOIN || kind == OP_LEAVE || op->of_leg;
+	struct model_flow as = op->as;
+	struct change_item *item;
 	struct flow_spec *spec;
 
-	one.n_legs = 1;
-	spec = spec_of(op->flow, &one);
-	*legs = spec->legs[0];
+	if (kind > OP_SET)
+		as.n_legs = 1;
+	spec = spec_of(op->flow, &as);
+	if (kind <= OP_SET) {
+		item_put_spec(change, kind, spec, "flows");
+		return;
+	}
+	item = item_put(change, kind, id_of(op->flow), has_leg, "flows");
+	item->down = op->as.down;
+	if (kind == OP_JOIN)
+		item->legs[0] = spec->legs[0];
+	else if (has_leg)
+		snprintf(item->leg_ids[0], sizeof(item->leg_ids[0]), "out-%d", op->as.legs[0].id);
 	free(spec);
-	return legs;
 }
 
-static struct op *
-op_of(const struct model_op *op)
+static struct change *
+change_of(const struct model_change *model_change, struct asked *asked)
 {
-	const char *const id = id_of(op->flow);
-	char leg[8];
-	const char *const legs[] = {leg};
+	struct change *change = change_made(asked);
 
-	snprintf(leg, sizeof(leg), "out-%d", op->as.legs[0].id);
-	switch (op->kind) {
-	case MODEL_INSTALL:
-		return op_create_spec(OP_INSTALL, spec_of(op->flow, &op->as));
-	case MODEL_REPLACE:
-		return op_create_spec(OP_REPLACE, spec_of(op->flow, &op->as));
-	case MODEL_PUT:
-		return op_create_spec(OP_SET, spec_of(op->flow, &op->as));
-	case MODEL_REMOVE:
-		return op_create_remove(id);
-	case MODEL_JOIN:
-		return op_create_join(id, legs_of(op), 1);
-	case MODEL_LEAVE:
-		return op_create_leave(id, legs, 1);
-	default:
-		return op_create_admin(id, op->of_leg ? leg : NULL, op->as.down);
+	for (unsigned i = 0; i < model_change->n_ops; i++) {
+		item_of(change, &model_change->ops[i]);
+		change->items[i]->message = i;
 	}
-}
-
-static struct proposal *
-proposal_of(const struct model_change *change, struct asked *asked)
-{
-	struct proposal *proposal = proposal_made(asked);
-
-	for (unsigned i = 0; i < change->n_ops; i++) {
-		op_put(proposal, op_of(&change->ops[i]));
-		proposal->ops[i]->message = i;
-	}
-	proposal->declares = change->declares;
-	proposal->prunes = change->prunes;
-	proposal->returns = change->returns ? STORE_RETURN_TO : STORE_RETURN_NONE;
-	proposal->conditional = change->conditional;
-	proposal->if_generation = change->if_generation;
-	proposal->confirm_within_s = change->trial ? 60 : 0;
-	return proposal;
+	change->declares = model_change->declares;
+	change->prunes = model_change->prunes;
+	change->returns = model_change->returns ? STORE_RETURN_TO : STORE_RETURN_NONE;
+	change->conditional = model_change->conditional;
+	change->if_generation = model_change->if_generation;
+	change->confirm_within_s = model_change->trial ? 60 : 0;
+	return change;
 }
 
 /* Something is about to fail, perhaps. Whether the store is. */
@@ -395,7 +388,7 @@ round_play(void)
 
 	for (unsigned i = 0; i < n; i++) {
 		changes[i] = change_drawn();
-		commits_submit(commits, proposal_of(&changes[i], &asked[i]));
+		commits_submit(commits, change_of(&changes[i], &asked[i]));
 		if (drawn_one_in(3))
 			round_once();
 	}

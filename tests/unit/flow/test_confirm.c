@@ -33,15 +33,15 @@ static struct rig rig;
 static struct room room;
 static struct confirm confirm;
 static struct events events;
-static char warned[8192];
+static FILE *log_file;
+static char *logged;
+static size_t n_logged;
 
 static void
-warn(void *arg, const char *message)
+log_expect(const char *text)
 {
-	const size_t n = strlen(warned);
-
-	(void)arg;
-	snprintf(warned + n, sizeof(warned) - n, "%s\n", message);
+	fflush(log_file);
+	cr_expect_not_null(strstr(logged, text), "%s", logged);
 }
 
 /* As sluiced does it at start. */
@@ -59,9 +59,7 @@ up(void)
 	events_init(&events);
 	if (getenv("SLICED"))
 		commits_slice_set(room.flows.commits, 0);
-	cr_assert_eq(confirm_init(&confirm, &room.flows, rig.store, &events, rig.base, warn, NULL,
-			     &fault),
-		0);
+	confirm_init(&confirm, &room.flows, rig.store, &events, rig.base);
 	cr_assert_eq(restore_flows(&room.flows, rig.store, &restored, &fault), 0);
 	confirm_catch_up(&confirm);
 	commits_finish(room.flows.commits);
@@ -79,7 +77,8 @@ static void
 setup(void)
 {
 	rig_init(&rig);
-	warned[0] = '\0';
+	log_file = open_memstream(&logged, &n_logged);
+	stderr = log_file;
 }
 
 static void
@@ -91,57 +90,54 @@ teardown(void)
 TestSuite(confirm, .init = setup, .fini = teardown, .timeout = 60);
 
 static void
-reported(void *arg, struct proposal *proposal, const struct fault *fault)
+reported(void *arg, struct change *change, const struct fault *fault)
 {
 	(void)arg;
-	(void)proposal;
+	(void)change;
 	cr_assert_null(fault, "%s", fault ? fault->message : "");
 }
 
-static struct proposal *
-proposal_made(void)
+static struct change *
+change_made(void)
 {
-	return proposal_create(NULL, "test", NULL, reported, NULL);
+	return change_create(NULL, "test", NULL, reported, NULL);
 }
 
 static void
-put(struct proposal *proposal, const char *id, int port, int last)
+put(struct change *change, const char *id, int port, int last)
 {
-	cr_assert_eq(proposal_add(proposal, op_create_spec(OP_SET, flow_spec_made(id, port, last)),
-			     "flows", UINT32_MAX, &rig.fault),
-		0);
+	item_put_spec(change, OP_SET, flow_spec_made(id, port, last), NULL);
 }
 
 static void
-taken(struct proposal *proposal, const char *id)
+taken(struct change *change, const char *id)
 {
-	cr_assert_eq(
-		proposal_add(proposal, op_create_remove(id), "ids", UINT32_MAX, &rig.fault), 0);
+	item_put(change, OP_REMOVE, id, 0, NULL);
 }
 
 static void
-submit(struct proposal *proposal)
+submit(struct change *change)
 {
-	commits_submit(room.flows.commits, proposal);
+	commits_submit(room.flows.commits, change);
 	commits_finish(room.flows.commits);
 }
 
 static void
 install(const char *id, int port, int last)
 {
-	struct proposal *proposal = proposal_made();
+	struct change *change = change_made();
 
-	put(proposal, id, port, last);
-	submit(proposal);
+	put(change, id, port, last);
+	submit(change);
 }
 
 static void
 remove_one(const char *id)
 {
-	struct proposal *proposal = proposal_made();
+	struct change *change = change_made();
 
-	taken(proposal, id);
-	submit(proposal);
+	taken(change, id);
+	submit(change);
 }
 
 static bool
@@ -179,14 +175,14 @@ last_of(const char *id)
 static void
 trial_among_calls(unsigned n_calls, unsigned within_s)
 {
-	struct proposal *proposal = proposal_made();
+	struct change *change = change_made();
 	unsigned i;
 
 	install("a", 1, 7);
-	put(proposal, "a", 1, 9);
-	put(proposal, "b", 2, 9);
-	proposal->confirm_within_s = within_s;
-	submit(proposal);
+	put(change, "a", 1, 9);
+	put(change, "b", 2, 9);
+	change->confirm_within_s = within_s;
+	submit(change);
 	cr_assert_eq(last_of("a"), 9);
 	for (i = 0; i < n_calls; i += 2) {
 		install("call", 3, 7);
@@ -202,7 +198,7 @@ expect_returned(void)
 	cr_expect_eq(last_of("a"), 7);
 	cr_expect_eq(last_of("b"), 0);
 	cr_expect_eq(last_of("stays"), 7, "what others installed stays");
-	cr_expect_not_null(strstr(warned, "was taken back"), "%s", warned);
+	log_expect("was taken back");
 }
 
 Test(confirm, a_trial_returns_after_hundreds_of_generations)
@@ -267,7 +263,7 @@ Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
 	run_ms(1500);
 	cr_assert(confirm_open(&confirm, &open));
 	cr_expect_not_null(strstr(confirm.fault, "is damaged in the store"), "%s", confirm.fault);
-	cr_expect_not_null(strstr(warned, "'sluicectl confirm 2' keeps its flows"), "%s", warned);
+	log_expect("'sluicectl confirm 2' keeps its flows");
 	entry = events_get(&events, events.last);
 	cr_assert_eq(entry->kind, EVENT_ROLLBACK_FAILED);
 	cr_expect_eq(entry->rollback_failed.of, 2);
@@ -348,17 +344,17 @@ Test(confirm, over_a_restart_it_goes_on_with_the_time_that_is_left)
 static void
 room_taken(unsigned within_s)
 {
-	struct proposal *proposal;
+	struct change *change;
 
 	install("a", 1, 7);
 	install("b", 2, 7);
 	install("c", 3, 7);
-	proposal = proposal_made();
-	taken(proposal, "a");
-	taken(proposal, "b");
-	put(proposal, "c", 3, 9);
-	proposal->confirm_within_s = within_s;
-	submit(proposal);
+	change = change_made();
+	taken(change, "a");
+	taken(change, "b");
+	put(change, "c", 3, 9);
+	change->confirm_within_s = within_s;
+	submit(change);
 	install("other", 1, 8);
 }
 
@@ -388,8 +384,7 @@ expect_all_but_a(void)
 	cr_expect_str_eq(entry->rollback_failed.flow, "a");
 	cr_expect_not_null(strstr(entry->rollback_failed.reason, "the match of flow other"), "%s",
 		entry->rollback_failed.reason);
-	cr_expect_not_null(
-		strstr(warned, "flow a is not taken back to what it was before generation 4: "));
+	log_expect("flow a is not taken back to what it was before generation 4: ");
 }
 
 Test(confirm, one_flow_that_cannot_return_keeps_no_other_away)
@@ -415,19 +410,19 @@ Test(confirm, nor_does_it_at_the_next_start)
 /* One that stays as it is keeps its match, so that another cannot return to it either. */
 Test(confirm, what_depends_on_a_flow_that_stays_does_so_too)
 {
-	struct proposal *proposal;
+	struct change *change;
 
 	up();
 	install("a", 1, 7);
 	install("b", 2, 7);
 	install("c", 3, 7);
-	proposal = proposal_made();
-	proposal->returns = STORE_RETURN_TO; /* matches may change places */
-	put(proposal, "a", 4, 9);
-	put(proposal, "b", 1, 9);
-	put(proposal, "c", 3, 9);
-	proposal->confirm_within_s = 1;
-	submit(proposal);
+	change = change_made();
+	change->returns = STORE_RETURN_TO; /* matches may change places */
+	put(change, "a", 4, 9);
+	put(change, "b", 1, 9);
+	put(change, "c", 3, 9);
+	change->confirm_within_s = 1;
+	submit(change);
 	cr_assert_eq(last_of("b"), 9);
 	install("other", 2, 8);
 	run_ms(10000);
@@ -444,14 +439,14 @@ Test(confirm, when_none_can_return_the_trial_is_over_all_the_same)
 {
 	struct store_generation generation;
 	enum store_outcome outcome;
-	struct proposal *proposal;
+	struct change *change;
 
 	up();
 	install("a", 1, 7);
-	proposal = proposal_made();
-	taken(proposal, "a");
-	proposal->confirm_within_s = 1;
-	submit(proposal);
+	change = change_made();
+	taken(change, "a");
+	change->confirm_within_s = 1;
+	submit(change);
 	install("other", 1, 8);
 	run_ms(10000);
 	cr_expect_not(is_open());
@@ -470,17 +465,17 @@ Test(confirm, a_trial_with_nothing_to_take_back_is_reverted_too)
 {
 	struct store_generation generation;
 	enum store_outcome outcome;
-	struct proposal *proposal;
+	struct change *change;
 
 	up();
 	install("a", 1, 7);
-	proposal = proposal_made();
-	put(proposal, "a", 1, 9);
-	proposal->confirm_within_s = 1;
-	submit(proposal);
-	proposal = proposal_made();
-	put(proposal, "a", 1, 7);
-	submit(proposal);
+	change = change_made();
+	put(change, "a", 1, 9);
+	change->confirm_within_s = 1;
+	submit(change);
+	change = change_made();
+	put(change, "a", 1, 7);
+	submit(change);
 	run_ms(10000);
 	cr_expect_not(is_open());
 	cr_expect_eq(last_of("a"), 7);
@@ -495,7 +490,7 @@ Test(confirm, a_trial_with_nothing_to_take_back_is_reverted_too)
 /* The table is full of others: as many return as there is room for. */
 Test(confirm, flows_without_room_are_left_out)
 {
-	struct proposal *proposal;
+	struct change *change;
 	char id[8];
 	int i;
 
@@ -505,13 +500,13 @@ Test(confirm, flows_without_room_are_left_out)
 		snprintf(id, sizeof(id), "f%d", i);
 		install(id, i, 7);
 	}
-	proposal = proposal_made();
+	change = change_made();
 	for (i = 1; i <= 10; i++) {
 		snprintf(id, sizeof(id), "f%d", i);
-		taken(proposal, id);
+		taken(change, id);
 	}
-	proposal->confirm_within_s = 1;
-	submit(proposal);
+	change->confirm_within_s = 1;
+	submit(change);
 	for (i = 1; i <= 4; i++) {
 		snprintf(id, sizeof(id), "o%d", i);
 		install(id, 100 + i, 8);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Proposals that speak of all flows, or of none: declarations, plans, and what a start restores. */
+/* Changes that speak of all flows, or of none: declarations, plans, and what a start restores. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
@@ -9,19 +9,19 @@
 
 TestSuite(declare, .init = asked_setup, .fini = asked_teardown);
 
-static struct proposal *
+static struct change *
 declaring(struct asked *asked, const char *const *ids, const int *ports, size_t n)
 {
-	struct proposal *proposal = proposal_made(asked);
+	struct change *change = change_made(asked);
 
 	for (size_t i = 0; i < n; i++) {
 		struct flow_spec *spec = flow_spec_made(ids[i], ports[i], 7);
 
 		spec->declared = true;
-		op_put(proposal, op_create_spec(OP_SET, spec));
+		item_put_spec(change, OP_SET, spec, "flows");
 	}
-	proposal->declares = true;
-	return proposal;
+	change->declares = true;
+	return change;
 }
 
 Test(declare, a_declaration_takes_its_own_away)
@@ -47,12 +47,12 @@ Test(declare, a_declaration_takes_its_own_away)
 Test(declare, a_declaration_prunes)
 {
 	struct asked asked;
-	struct proposal *proposal;
+	struct change *change;
 
 	installed("other", 9);
-	proposal = declaring(&asked, (const char *const[]){"a"}, (const int[]){1}, 1);
-	proposal->prunes = true;
-	submit_and_write(proposal);
+	change = declaring(&asked, (const char *const[]){"a"}, (const int[]){1}, 1);
+	change->prunes = true;
+	submit_and_write(change);
 	cr_expect_eq(asked.removed, 1);
 	cr_expect_null(flow_db_find(&room.flows.db, "other"));
 	room_expect(&room, 1, 1);
@@ -100,14 +100,14 @@ Test(declare, flows_swap_their_matches_in_a_declaration)
 Test(declare, a_return_takes_the_match_of_a_flow_that_goes)
 {
 	struct asked asked;
-	struct proposal *proposal;
+	struct change *change;
 
 	installed("b", 1);
-	proposal = proposal_made(&asked);
-	proposal->returns = STORE_RETURN_TO;
-	spec_put(proposal, OP_SET, "a", 1, 7);
-	op_put(proposal, op_create_remove("b"));
-	submit_and_write(proposal);
+	change = change_made(&asked);
+	change->returns = STORE_RETURN_TO;
+	spec_put(change, OP_SET, "a", 1, 7);
+	item_put(change, OP_REMOVE, "b", 0, "flows");
+	submit_and_write(change);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.added, 1);
 	cr_expect_eq(asked.removed, 1);
@@ -118,28 +118,28 @@ Test(declare, a_return_takes_the_match_of_a_flow_that_goes)
 Test(declare, a_plan_leaves_nothing)
 {
 	struct asked asked;
-	struct proposal *proposal;
+	struct change *change;
 
 	installed("a", 1);
 	installed("c", 3);
-	proposal = proposal_made(&asked);
-	proposal->plans = true;
-	proposal->keep = true;
-	spec_put(proposal, OP_INSTALL, "b", 2, 8);
-	spec_put(proposal, OP_REPLACE, "a", 1, 9);
-	commits_submit(commits, proposal);
+	change = change_made(&asked);
+	change->plans = true;
+	change->keep = true;
+	spec_put(change, OP_INSTALL, "b", 2, 8);
+	spec_put(change, OP_REPLACE, "a", 1, 9);
+	commits_submit(commits, change);
 	rounds();
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.n_told, 1);
-	cr_assert_not_null(proposal->plan);
-	cr_expect_eq(proposal->plan->generation, 2);
-	cr_expect_eq(proposal->plan->n, 2);
-	cr_expect_eq(proposal->plan->added, 1);
-	cr_expect_eq(proposal->plan->changed, 1);
-	cr_expect_eq(proposal->plan->unchanged, 1);
-	cr_expect_eq(proposal->plan->legs_now, 2);
-	cr_expect_eq(proposal->plan->legs_then, 3);
-	proposal_destroy(proposal);
+	cr_assert_not_null(change->plan);
+	cr_expect_eq(change->plan->generation, 2);
+	cr_expect_eq(change->plan->n, 2);
+	cr_expect_eq(change->plan->added, 1);
+	cr_expect_eq(change->plan->changed, 1);
+	cr_expect_eq(change->plan->unchanged, 1);
+	cr_expect_eq(change->plan->legs_now, 2);
+	cr_expect_eq(change->plan->legs_then, 3);
+	change_destroy(change);
 	cr_expect_eq(fake_store_waiting(), 0);
 	room_expect(&room, 2, 1);
 	cr_expect_eq(commits_generation(commits), 2);
@@ -149,18 +149,18 @@ Test(declare, a_plan_leaves_nothing)
 Test(declare, a_kept_proposal_is_planned_and_committed)
 {
 	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
-	proposal->keep = true;
-	spec_put(proposal, OP_INSTALL, "a", 1, 7);
-	spec_put(proposal, OP_REPLACE, "a", 1, 8);
-	proposal->plans = true;
-	commits_submit(commits, proposal);
+	change->keep = true;
+	spec_put(change, OP_INSTALL, "a", 1, 7);
+	spec_put(change, OP_REPLACE, "a", 1, 8);
+	change->plans = true;
+	commits_submit(commits, change);
 	rounds();
-	cr_expect_eq(proposal->plan->n, 1);
-	proposal->plans = false;
-	proposal->keep = false;
-	submit_and_write(proposal);
+	cr_expect_eq(change->plan->n, 1);
+	change->plans = false;
+	change->keep = false;
+	submit_and_write(change);
 	cr_expect_eq(asked.n_told, 2);
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	room_expect(&room, 1, 1);
@@ -169,16 +169,16 @@ Test(declare, a_kept_proposal_is_planned_and_committed)
 Test(declare, a_proposal_is_discarded_and_nobody_is_told)
 {
 	struct asked asked = {0};
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
-	proposal->keep = true;
-	proposal->plans = true;
-	spec_put(proposal, OP_INSTALL, "a", 1, 7);
-	spec_put(proposal, OP_INSTALL, "b", 2, 7);
-	commits_submit(commits, proposal);
+	change->keep = true;
+	change->plans = true;
+	spec_put(change, OP_INSTALL, "a", 1, 7);
+	spec_put(change, OP_INSTALL, "b", 2, 7);
+	commits_submit(commits, change);
 	rounds();
 	cr_expect_eq(asked.n_told, 1);
-	commits_discard(commits, proposal);
+	commits_discard(commits, change);
 	commits_discard(commits, NULL);
 	installed("a", 1);
 	cr_expect_eq(asked.n_told, 1);
@@ -189,15 +189,15 @@ Test(declare, a_proposal_is_discarded_and_nobody_is_told)
 Test(declare, a_restore_leaves_out_what_does_not_fit)
 {
 	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 	struct flow_spec *spec = flow_spec_made("gone", 2, 8);
 
 	strcpy(spec->legs[0].port, "p9");
-	proposal->restores = true;
-	spec_put(proposal, OP_INSTALL, "a", 1, 7);
-	op_put(proposal, op_create_spec(OP_INSTALL, spec));
-	spec_put(proposal, OP_INSTALL, "b", 3, 7);
-	commits_submit(commits, proposal);
+	change->restores = true;
+	spec_put(change, OP_INSTALL, "a", 1, 7);
+	item_put_spec(change, OP_INSTALL, spec, "flows");
+	spec_put(change, OP_INSTALL, "b", 3, 7);
+	commits_submit(commits, change);
 	rounds();
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.left_out, 1);
@@ -210,13 +210,13 @@ Test(declare, a_restore_leaves_out_what_does_not_fit)
 Test(declare, a_restore_that_the_table_does_not_hold)
 {
 	struct asked asked;
-	struct proposal *proposal = proposal_made(&asked);
+	struct change *change = change_made(&asked);
 
 	room.dp->capacity = 2;
-	proposal->restores = true;
+	change->restores = true;
 	for (int i = 1; i <= 4; i++)
-		spec_put(proposal, OP_INSTALL, (char[]){(char)('a' + i), '\0'}, i, 7);
-	commits_submit(commits, proposal);
+		spec_put(change, OP_INSTALL, (char[]){(char)('a' + i), '\0'}, i, 7);
+	commits_submit(commits, change);
 	rounds();
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.left_out, 2);

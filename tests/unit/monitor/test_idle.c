@@ -71,27 +71,25 @@ dp_port_info_get(const struct dp *from, unsigned port, struct dp_port_info *info
 
 /* The removal is asked for here, and done or refused at once. */
 void
-commits_submit(struct commits *commits, struct proposal *proposal)
+commits_submit(struct commits *commits, struct change *change)
 {
 	const struct fault refused = {.code = FAULT_NO_ROOM};
-	struct change *changes = calloc(proposal->n_ops, sizeof(*changes));
 
 	(void)commits;
 	n_removals++;
-	for (size_t i = 0; !fail_remove && i < proposal->n_ops; i++) {
-		struct op *op = proposal->ops[i];
-		struct flow *flow = flow_db_find(&flows.db, op->id);
+	for (size_t i = 0; !fail_remove && i < change->n_items; i++) {
+		struct change_item *item = change->items[i];
+		struct flow *flow = flow_db_find(&flows.db, item->id);
 
-		cr_assert_not_null(flow, "%s", op->id);
-		cr_assert(op->reports);
-		op->change = &changes[i];
-		dp_flow_stats_get(flows.dp, flow->handle, &changes[i].last, NULL, 0);
+		cr_assert_not_null(flow, "%s", item->id);
+		cr_assert(item->reports);
+		item->last = calloc(1, sizeof(*item->last));
+		dp_flow_stats_get(flows.dp, flow->handle, &item->last->flow, NULL, 0);
 		idle_monitor_flow_changed(&sweep, NULL, flow, START_NS);
 		free(flow_gone(&flows.db, flow));
 	}
-	proposal->done(proposal->arg, proposal, fail_remove ? &refused : NULL);
-	proposal_destroy(proposal);
-	free(changes);
+	change->done(change->arg, change, fail_remove ? &refused : NULL);
+	change_destroy(change);
 }
 
 static unsigned n_narrowed;
@@ -101,7 +99,7 @@ flow_narrow(struct flows *of, struct flow *flow, const struct dp_latched *source
 {
 	cr_assert_eq(of, &flows);
 	cr_assert(source->valid);
-	n_narrowed += !flow->change;
+	n_narrowed += !flow->item;
 }
 
 static void
@@ -404,7 +402,7 @@ Test(sweep, moves_are_told)
 /* A flow that is replaced is steered for its new version, and narrowed to its source again. */
 Test(sweep, learned_source_is_narrowed_to_once_a_version)
 {
-	struct change change;
+	struct change_item item;
 	struct flow *flow = flow_added(1, 0, DP_LATCH_FIRST);
 
 	ticks_until(3);
@@ -413,10 +411,10 @@ Test(sweep, learned_source_is_narrowed_to_once_a_version)
 	ticks_until(9);
 	cr_expect_eq(n_narrowed, 1);
 	idle_monitor_flow_changed(&sweep, flow, flow, START_NS + 9 * NS_PER_S);
-	flow->change = &change;
+	flow->item = &item;
 	ticks_until(12);
 	cr_expect_eq(n_narrowed, 1, "not while it changes");
-	flow->change = NULL;
+	flow->item = NULL;
 	ticks_until(20);
 	cr_expect_eq(n_narrowed, 2);
 	cr_expect_eq(events.last, 1, "told once");
