@@ -5,17 +5,159 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_cycles.h>
 
+#include "flow.h"
 #include "laws.h"
-#include "load.h"
 #include "report.h"
 #include "rig.h"
 
 #define HUGEPAGE_MB 2
 #define WARM_UP_US 300000
 #define WINDOWS 20 /* of a measurement; perf/closed-loop has as many of testpmd */
+
+#define BATCHES_A_SECOND 200 /* transactions, unless their flows would be too many for one */
+#define KEYS (1u << 20) /* different ones that come and go */
+#define READS_A_SLICE 256 /* between two looks at the clock */
+#define IDLE_US 50
+
+/*
+ * What control does while the workers are measured: install and remove flows at a rate, read the
+ * counters of all flows. The flows that come and go are never met by a packet.
+ */
+struct load {
+	const struct loop_rig *rig; /* borrowed */
+	uint32_t handles[LOOP_BATCH_FLOWS]; /* installed now */
+	unsigned n_handles;
+	struct dp_leg_stats *legs; /* room for those of one flow */
+	uint64_t installed; /* in all */
+	uint64_t removed; /* in all, as the data plane reports */
+	uint64_t met; /* packets that these flows counted: 0, or something is wrong */
+	uint64_t reads; /* flows whose counters were read */
+	uint64_t failures; /* transactions and reads that were refused */
+	double seconds; /* that it took in all */
+};
+
+/* 0, or -1 after a message. */
+static int
+load_init(struct load *load, const struct loop_rig *rig)
+{
+	memset(load, 0, sizeof(*load));
+	load->rig = rig;
+	load->legs = calloc(rig->options->legs, sizeof(*load->legs));
+	if (load->legs == NULL)
+		fprintf(stderr, "closed-loop: no memory for counters\n");
+	return load->legs == NULL ? -1 : 0;
+}
+
+static void
+removed(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
+	const struct dp_leg_stats *legs, unsigned n_legs)
+{
+	struct load *load = arg;
+
+	(void)handle;
+	(void)legs;
+	(void)n_legs;
+	load->removed++;
+	load->met += flow->packets;
+}
+
+/* One transaction: what the one before installed goes, `n` others come. */
+static void
+flows_exchange(struct load *load, unsigned n)
+{
+	const struct loop_options *o = load->rig->options;
+	struct dp_txn *txn = dp_txn_begin(load->rig->dp);
+
+	if (txn == NULL) {
+		load->failures++;
+		return;
+	}
+	dp_txn_on_removed(txn, removed, load);
+	for (unsigned i = 0; i < load->n_handles; i++)
+		load->failures += dp_txn_remove(txn, load->handles[i]) < 0;
+	load->n_handles = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned key = (unsigned)(load->installed % KEYS);
+		uint32_t *handle = &load->handles[load->n_handles];
+
+		if (loop_flow_add_idle(o, txn, o->flows + key, handle) < 0) {
+			load->failures++;
+			continue;
+		}
+		load->n_handles++;
+		load->installed++;
+	}
+	load->failures += dp_txn_commit(txn) < 0;
+}
+
+/* Counters of the next so many flows, round and round. */
+static void
+counters_read(struct load *load)
+{
+	const struct loop_rig *rig = load->rig;
+	const struct loop_options *o = rig->options;
+	const unsigned n_legs = o->streams > 0 ? 0 : o->legs;
+
+	for (unsigned i = 0; i < READS_A_SLICE; i++) {
+		struct dp_flow_stats stats;
+		const uint32_t handle = rig->handles[load->reads++ % o->flows];
+
+		load->failures +=
+			dp_flow_stats_get(rig->dp, handle, &stats, load->legs, n_legs) < 0;
+	}
+}
+
+/* Do what the options ask for, for so many microseconds. */
+static void
+load_run(struct load *load, unsigned us)
+{
+	const struct loop_options *o = load->rig->options;
+	const uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc();
+	const uint64_t duration = hz / 1000000 * us;
+	const unsigned share = o->updates / BATCHES_A_SECOND + 1;
+	const unsigned batch = share < LOOP_BATCH_FLOWS ? share : LOOP_BATCH_FLOWS;
+	uint64_t elapsed;
+
+	while ((elapsed = rte_rdtsc() - start) < duration) {
+		/* Since the first call: what a window leaves over, the next makes up for. */
+		const double seconds = load->seconds + (double)elapsed / (double)hz;
+
+		if (seconds * o->updates >= (double)(load->installed + batch))
+			flows_exchange(load, batch);
+		else if (seconds * o->reads * o->flows >= (double)(load->reads + READS_A_SLICE))
+			counters_read(load);
+		else
+			rte_delay_us_sleep(IDLE_US);
+	}
+	load->seconds += (double)elapsed / (double)hz;
+}
+
+/* Remove what is installed, and free. Counters of the load stay readable. */
+static void
+load_fini(struct load *load)
+{
+	if (load->n_handles > 0)
+		flows_exchange(load, 0);
+	free(load->legs);
+	load->legs = NULL;
+}
+
+/* Everything was done as asked, and no flow was left or met. False after a message. */
+static bool
+load_is_sound(const struct load *load)
+{
+	const struct dp *dp = load->rig->dp;
+	const unsigned flows = dp_flow_count(dp, DP_IPV4) + dp_flow_count(dp, DP_IPV6);
+	bool ok = law("control", "updates and reads that were refused", load->failures, 0);
+
+	ok &= law("control", "flows removed", load->removed, load->installed);
+	ok &= law("control", "flows left", flows, load->rig->options->flows);
+	return law("control", "packets of flows that none belongs to", load->met, 0) && ok;
+}
 
 /* Figures of windows of one kind, yet to be sorted. */
 struct series {
@@ -32,8 +174,7 @@ workers_cpu_seconds(void)
 }
 
 static void
-window_measure(
-	const struct loop_rig *rig, struct loop_load *load, unsigned us, struct series *series)
+window_measure(const struct loop_rig *rig, struct load *load, unsigned us, struct series *series)
 {
 	const unsigned workers = rig->options->workers;
 	const uint64_t sent_before = loop_rig_sent(rig);
@@ -42,7 +183,7 @@ window_measure(
 	uint64_t cycles, freeing, sent;
 
 	if (load != NULL)
-		loop_load_run(load, us);
+		load_run(load, us);
 	else
 		rte_delay_us_sleep(us);
 	sent = loop_rig_sent(rig) - sent_before;
@@ -58,7 +199,7 @@ window_measure(
  * worker that the host takes off its CPU spoils some of them, not the median.
  */
 static void
-windows_measure(const struct loop_rig *rig, struct loop_load *load, struct loop_result *result)
+windows_measure(const struct loop_rig *rig, struct load *load, struct loop_result *result)
 {
 	const struct loop_options *o = rig->options;
 	const unsigned window_us = (unsigned)(o->seconds * 1e6 / WINDOWS);
@@ -97,7 +238,7 @@ longest_round_us(const struct dp *dp)
 
 /* While the workers run. */
 static void
-load_and_measure(const struct loop_rig *rig, struct loop_load *load, struct loop_result *result)
+load_and_measure(const struct loop_rig *rig, struct load *load, struct loop_result *result)
 {
 	rte_delay_us_sleep(WARM_UP_US);
 	windows_measure(rig, load, result);
@@ -105,12 +246,12 @@ load_and_measure(const struct loop_rig *rig, struct loop_load *load, struct loop
 		result->updates_per_second = (double)load->installed / load->seconds;
 		result->reads_per_second = (double)load->reads / load->seconds;
 	}
-	loop_load_fini(load);
+	load_fini(load);
 	dp_stop(rig->dp);
 	result->packets = loop_rig_sent(rig);
 	result->longest_round_us = longest_round_us(rig->dp);
 	result->conserved = loop_laws_hold(rig);
-	result->conserved &= loop_load_sound(load);
+	result->conserved &= load_is_sound(load);
 }
 
 /* Whether enough are free for both tables and pools. */
@@ -133,7 +274,7 @@ main(int argc, char **argv)
 {
 	static struct loop_options options;
 	static struct loop_rig rig;
-	static struct loop_load load;
+	static struct load load;
 	struct loop_result result = {.packets = 0};
 	char error[256];
 
@@ -144,7 +285,7 @@ main(int argc, char **argv)
 	loop_options_read(&options, argv[1]);
 	options.hugepages = options.hugepages && hugepages_suffice(&options);
 	loop_rig_create(&rig, &options);
-	if (loop_load_init(&load, &rig) < 0)
+	if (load_init(&load, &rig) < 0)
 		return 1;
 	if (dp_start(rig.dp, error, sizeof(error)) < 0) {
 		fprintf(stderr, "closed-loop: %s\n", error);
