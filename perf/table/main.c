@@ -3,7 +3,6 @@
  * flow-table: Sluice's flow table beside others that would do, on one machine in one run. What was
  * decided from it is in docs/adr/0006-flow-table.md.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,86 +30,22 @@ static const struct {
 	{"collide", "Keys of one hash", bench_collide},
 };
 
-static const char help[] =
-	"Usage: flow-table [OPTION]...\n"
-	"\n"
-	"Compare Sluice's flow table with rte_hash and others. One JSON object on standard\n"
-	"output; perf/flow-table prints tables.\n"
-	"\n"
-	"  --section NAME   lookup, insert, fill or collide alone\n"
-	"  --rounds N       measurements of each kind, 1 to 101 (11)\n"
-	"  --no-huge        ordinary pages; hugepages else, of which it takes up to 1.5 GiB\n"
-	"  --cores C,W      the CPUs of the first and the second thread (0,1)\n"
-	"  --small          check that it runs: few flows, few lookups, no figures worth reading\n"
-	"  --help           this text\n"
-	"\n"
-	"Exit code 0 only when every flow was found and every packet counted, 2 for wrong\n"
-	"options.\n";
-
-static const struct option longs[] = {
-	{"section", required_argument, NULL, 's'},
-	{"rounds", required_argument, NULL, 'r'},
-	{"no-huge", no_argument, NULL, 'n'},
-	{"cores", required_argument, NULL, 'c'},
-	{"small", no_argument, NULL, 'm'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
-static void __attribute__((noreturn)) refuse(const char *what, const char *value)
-{
-	fprintf(stderr, "flow-table: %s '%s'; see --help\n", what, value);
-	exit(2);
-}
-
-static bool
-section_exists(const char *name)
-{
-	for (unsigned i = 0; i < RTE_DIM(sections); i++) {
-		if (strcmp(name, sections[i].name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static struct bench_options
-options_parse(int argc, char **argv)
+options_read(int argc, char **argv)
 {
-	struct bench_options o = {.rounds = ROUNDS_DEFAULT, .cores = {0, 1}};
-	bool valid = true;
-	int option;
-	char rest;
+	json_t *setting = argc == 2 ? json_loads(argv[1], 0, NULL) : NULL;
+	int small, no_huge;
+	struct bench_options o = {.rounds = 0};
 
-	while (valid && (option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			o.section = optarg;
-			valid = section_exists(optarg);
-			break;
-		case 'r':
-			o.rounds = (unsigned)strtoul(optarg, NULL, 10);
-			valid = o.rounds >= 1 && o.rounds <= BENCH_ROUNDS_MAX;
-			break;
-		case 'c':
-			valid = sscanf(optarg, "%u,%u%c", &o.cores[0], &o.cores[1], &rest) == 2;
-			break;
-		case 'n':
-			o.no_huge = true;
-			break;
-		case 'm':
-			o.small = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		default:
-			exit(2);
-		}
+	if (json_unpack(setting, "{s:i, s:b, s:b, s:[ii], s:s}", "rounds", &o.rounds, "small",
+		    &small, "no_huge", &no_huge, "cores", &o.cores[0], &o.cores[1], "section",
+		    &o.section) < 0 ||
+		o.rounds < 1 || o.rounds > BENCH_ROUNDS_MAX) {
+		fprintf(stderr, "usage: flow-table SETTING; see perf/flow-table --help\n");
+		exit(2);
 	}
-	if (!valid)
-		refuse("wrong value", optarg);
-	if (optind < argc)
-		refuse("not expected:", argv[optind]);
+	o.small = small;
+	o.no_huge = no_huge;
 	return o;
 }
 
@@ -144,7 +79,7 @@ sections_run(const struct bench_options *options, json_t *report)
 		json_t *rows = json_array();
 
 		json_object_set_new(report, sections[i].title, rows);
-		if (options->section == NULL || strcmp(options->section, sections[i].name) == 0)
+		if (options->section[0] == '\0' || strcmp(options->section, sections[i].name) == 0)
 			sections[i].run(options, rows);
 	}
 }
@@ -152,7 +87,7 @@ sections_run(const struct bench_options *options, json_t *report)
 int
 main(int argc, char **argv)
 {
-	const struct bench_options options = options_parse(argc, argv);
+	const struct bench_options options = options_read(argc, argv);
 	json_t *report = json_object();
 	double wall, cpu, share;
 

@@ -11,7 +11,7 @@ struct bench_options {
 	bool small; /* check that it runs: few flows, few lookups */
 	bool no_huge;
 	unsigned cores[2]; /* CPUs of the main thread and of the second one */
-	const char *section; /* NULL = all */
+	const char *section; /* "" = all */
 };
 
 /* Each adds rows (JSON objects) to `rows`, and ends the program where something fails. */
