@@ -265,6 +265,7 @@ service_create(struct daemon *daemon)
 		.store = daemon->store,
 		.confirm = &daemon->confirm,
 		.restored = &daemon->restored,
+		.audit = daemon->audit,
 		.monitor = &daemon->monitor,
 		.started_s = clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S,
 	};
@@ -272,7 +273,6 @@ service_create(struct daemon *daemon)
 	if (!daemon->service)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "",
 			"the methods do not fit the RPC document");
-	rpc_service_audit(daemon->service, daemon->audit);
 	return 0;
 }
 

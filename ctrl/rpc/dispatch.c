@@ -321,7 +321,8 @@ method_bind(struct rpc_service *service, const char *name, rpc_method_fn call, v
 }
 
 struct rpc_service *
-rpc_service_create(json_t *document, const struct rpc_method *methods, size_t n_methods, void *ctx)
+rpc_service_create(json_t *document, const struct rpc_method *methods, size_t n_methods, void *ctx,
+	struct audit *audit)
 {
 	size_t n_bound = n_methods + 1;
 	struct rpc_service *service =
@@ -330,6 +331,7 @@ rpc_service_create(json_t *document, const struct rpc_method *methods, size_t n_
 	if (!service)
 		return NULL;
 	service->document = json_incref(document);
+	service->audit = audit;
 	service->n_refs = 1;
 	if (json_array_size(json_object_get(document, "methods")) != n_bound ||
 		method_bind(service, DISCOVER, discover, service))
@@ -365,12 +367,6 @@ rpc_service_destroy(struct rpc_service *service)
 	while (!LIST_EMPTY(&service->waiting))
 		on_turn(LIST_FIRST(&service->waiting));
 	rpc_service_unref(service);
-}
-
-void
-rpc_service_audit(struct rpc_service *service, struct audit *audit)
-{
-	service->audit = audit;
 }
 
 static int

@@ -72,23 +72,19 @@ struct rpc_service;
 
 /*
  * Bind every method of an OpenRPC document to a function. rpc.discover is answered by the service
- * itself and has no entry. document gets a reference of its own. NULL: a method of the document
- * has no entry or no "x-role", an entry has no method or comes twice, or memory is short.
+ * itself and has no entry. document gets a reference of its own. audit logs every call of a method
+ * that needs more than the role viewer, and such calls are refused while it cannot be written; it
+ * is borrowed until the last call is answered; NULL: no log. Returns NULL if a method of the
+ * document has no entry or no "x-role", an entry has no method or comes twice, or memory is short.
  */
-struct rpc_service *rpc_service_create(
-	json_t *document, const struct rpc_method *methods, size_t n_methods, void *ctx);
+struct rpc_service *rpc_service_create(json_t *document, const struct rpc_method *methods,
+	size_t n_methods, void *ctx, struct audit *audit);
 
 /*
  * NULL is allowed. Calls that are deferred may still be completed afterwards; what is left of their
  * batches is refused.
  */
 void rpc_service_destroy(struct rpc_service *service);
-
-/*
- * Log every call of a method that needs more than the role viewer, and refuse such calls while the
- * log cannot be written. audit is borrowed, until the last call is answered; NULL: no log.
- */
-void rpc_service_audit(struct rpc_service *service, struct audit *audit);
 
 /* An error reply, a new reference; NULL: no memory. id is borrowed, and NULL stands for null. */
 json_t *rpc_error_reply(json_t *id, const struct fault *fault);

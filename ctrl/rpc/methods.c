@@ -34,7 +34,7 @@ methods_service_create(struct methods_context *context)
 		for (; method->name && n < METHODS_MAX; method++)
 			all[n++] = *method;
 	}
-	return rpc_service_create(schema_rpc_document(), all, n, context);
+	return rpc_service_create(schema_rpc_document(), all, n, context, context->audit);
 }
 
 void *

@@ -34,6 +34,7 @@ struct methods_context {
 	struct store *store;
 	struct confirm *confirm;
 	const struct restored *restored;
+	struct audit *audit; /* NULL: no log */
 	uint64_t started_s; /* CLOCK_MONOTONIC */
 	LIST_HEAD(, transaction) transactions; /* that clients have open */
 	unsigned n_transactions;

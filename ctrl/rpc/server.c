@@ -203,23 +203,17 @@ unix_socket_listen(const char *path, gid_t group, struct fault *fault)
 	return -1;
 }
 
-struct listener {
-	struct evconnlistener *socket; /* NULL: there is none */
-	struct event *resume; /* after a pause */
-	struct rpc_server *server;
-};
-
 struct rpc_server {
 	struct rpc_server_config config;
 	struct event_base *base;
 	struct rpc_service *service;
 	struct rpc_users *users;
-	struct listener local;
-	struct listener remote; /* for TLS */
+	struct evconnlistener *local, *remote; /* remote: for TLS; NULL: there is none */
+	struct event *resume; /* accepting, after a pause */
 	struct tls *tls;
 	unsigned n_connections;
 	LIST_HEAD(, connection) connections;
-	char *path; /* of the socket, once it is there */
+	const char *path; /* of the socket, once it is there */
 };
 
 #define OUTPUT_LOW (256u << 10) /* bytes below which a client that was paused goes on */
@@ -631,14 +625,12 @@ static void
 on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *address,
 	int address_bytes, void *arg)
 {
-	struct listener *listener = arg;
-	struct rpc_server *server = listener->server;
+	struct rpc_server *server = arg;
 	struct fault fault;
 
-	(void)socket;
 	(void)address;
 	(void)address_bytes;
-	if (listener == &server->remote)
+	if (socket == server->remote)
 		tls_accept(server->tls, fd);
 	else if (peer_add(server, fd, &fault) < 0)
 		connection_refuse(fd, &fault);
@@ -649,47 +641,38 @@ static void
 on_accept_error(struct evconnlistener *socket, void *arg)
 {
 	static const struct timeval pause_time = {.tv_usec = 200000};
-	struct listener *listener = arg;
+	struct rpc_server *server = arg;
 
 	evconnlistener_disable(socket);
-	evtimer_add(listener->resume, &pause_time);
+	evtimer_add(server->resume, &pause_time);
 }
 
 static void
 on_resume(evutil_socket_t fd, short what, void *arg)
 {
-	const struct listener *listener = arg;
+	const struct rpc_server *server = arg;
 
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(listener->socket);
+	evconnlistener_enable(server->local);
+	if (server->remote)
+		evconnlistener_enable(server->remote);
 }
 
-/* Takes listening_fd over, on failure too. */
-static int
-listener_init(
-	struct rpc_server *server, struct listener *listener, int listening_fd, struct fault *fault)
+/* Takes listening_fd over, on failure too, when it returns NULL with *fault set. */
+static struct evconnlistener *
+listener_create(struct rpc_server *server, int listening_fd, struct fault *fault)
 {
-	listener->server = server;
-	listener->resume = evtimer_new(server->base, on_resume, listener);
-	if (listener->resume)
-		listener->socket = evconnlistener_new(server->base, on_accept, listener,
-			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening_fd);
-	if (!listener->socket) {
-		close(listening_fd);
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
+	struct evconnlistener *listener = evconnlistener_new(server->base, on_accept, server,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening_fd);
+
+	if (listener) {
+		evconnlistener_set_error_cb(listener, on_accept_error);
+		return listener;
 	}
-	evconnlistener_set_error_cb(listener->socket, on_accept_error);
-	return 0;
-}
-
-static void
-listener_fini(struct listener *listener)
-{
-	if (listener->socket)
-		evconnlistener_free(listener->socket);
-	if (listener->resume)
-		event_free(listener->resume);
+	close(listening_fd);
+	fault_set(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
+	return NULL;
 }
 
 static int
@@ -716,19 +699,17 @@ server_listen(struct rpc_server *server, struct fault *fault)
 	fd = unix_socket_listen(config->socket_path, config->access->socket_group, fault);
 	if (fd < 0)
 		return -1;
-	server->path = strdup(config->socket_path);
-	if (!server->path) {
-		close(fd);
-		unlink(config->socket_path);
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
-	}
-	if (listener_init(server, &server->local, fd, fault) < 0)
+	server->path = config->socket_path;
+	server->local = listener_create(server, fd, fault);
+	if (!server->local)
 		return -1;
 	if (!config->tls)
 		return 0;
 	server->tls = tls_create(server->base, config->tls, on_tls, server, fault);
 	fd = server->tls ? tls_listen(config->tls, fault) : -1;
-	return fd < 0 ? -1 : listener_init(server, &server->remote, fd, fault);
+	if (fd >= 0)
+		server->remote = listener_create(server, fd, fault);
+	return server->remote ? 0 : -1;
 }
 
 struct rpc_server *
@@ -741,15 +722,18 @@ rpc_server_create(struct event_base *base, const struct rpc_server_config *confi
 		return NULL;
 	server = calloc(1, sizeof(*server));
 	if (server)
-		server->users = rpc_users_create(base, config->limits.waiting_bytes);
-	if (!server || !server->users) {
-		free(server);
+		*server = (struct rpc_server){
+			.config = *config,
+			.base = base,
+			.service = service,
+			.users = rpc_users_create(base, config->limits.waiting_bytes),
+			.resume = evtimer_new(base, on_resume, server),
+		};
+	if (!server || !server->users || !server->resume) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
+		rpc_server_destroy(server);
 		return NULL;
 	}
-	server->config = *config;
-	server->base = base;
-	server->service = service;
 	if (server_listen(server, fault)) {
 		rpc_server_destroy(server);
 		return NULL;
@@ -765,12 +749,15 @@ rpc_server_destroy(struct rpc_server *server)
 		return;
 	while (!LIST_EMPTY(&server->connections))
 		connection_destroy(LIST_FIRST(&server->connections));
-	listener_fini(&server->remote);
-	listener_fini(&server->local);
+	if (server->remote)
+		evconnlistener_free(server->remote);
+	if (server->local)
+		evconnlistener_free(server->local);
+	if (server->resume)
+		event_free(server->resume);
 	tls_destroy(server->tls);
 	if (server->path)
 		unlink(server->path);
-	free(server->path);
 	rpc_users_destroy(server->users);
 	free(server);
 }

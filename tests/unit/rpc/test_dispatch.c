@@ -135,7 +135,7 @@ service_rig_setup(void)
 	json_t *document = json_loads(service_rig_document, 0, NULL);
 
 	memset(&rig, 0, sizeof(rig));
-	rig.service = rpc_service_create(document, rig_methods, RIG_METHODS, &rig.n_calls);
+	rig.service = rpc_service_create(document, rig_methods, RIG_METHODS, &rig.n_calls, NULL);
 	rig_session_begin(ROLE_OPERATOR);
 	cr_assert_not_null(rig.service);
 	json_decref(document);
@@ -384,7 +384,7 @@ static bool
 bindable(const struct rpc_method *table, size_t n)
 {
 	json_t *document = json_loads(service_rig_document, 0, NULL);
-	struct rpc_service *bound = rpc_service_create(document, table, n, NULL);
+	struct rpc_service *bound = rpc_service_create(document, table, n, NULL, NULL);
 
 	rpc_service_destroy(bound);
 	json_decref(document);
@@ -420,7 +420,8 @@ Test(service, methods_must_say_what_role_they_need)
 			"{\"methods\": [{\"name\": \"rpc.discover\", %s \"params\": []}]}",
 			roles[i]);
 		document = json_loads(text, 0, NULL);
-		cr_expect_null(rpc_service_create(document, rig_methods, 0, NULL), "%s", text);
+		cr_expect_null(
+			rpc_service_create(document, rig_methods, 0, NULL, NULL), "%s", text);
 		json_decref(document);
 	}
 }

@@ -106,7 +106,7 @@ server_rig_setup(void)
 	cr_assert_not_null(mkdtemp(directory));
 	snprintf(rig.path, sizeof(rig.path), "%s/rpc.sock", directory);
 	rig.base = event_base_new();
-	rig.service = rpc_service_create(document, methods, 3, NULL);
+	rig.service = rpc_service_create(document, methods, 3, NULL, NULL);
 	json_decref(document);
 	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
 	cr_assert_not_null(rig.server, "%s", fault.message);
