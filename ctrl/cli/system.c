@@ -363,18 +363,14 @@ workers(struct cli *cli, const struct arguments *arguments)
 	result = cli_call(cli, "system.info", json_object(), &exit_code);
 	if (result == NULL)
 		return exit_code;
-	list = json_object_get(result, "workers");
-	if (cli->json) {
-		cli_print_json(list);
-	} else {
-		json_array_foreach (list, i, worker) {
-			if (i > 0)
-				putchar('\n');
-			worker_print(worker);
-		}
-	}
+	list = json_incref(json_object_get(result, "workers"));
 	json_decref(result);
-	return CLI_OK;
+	json_array_foreach (cli->json ? NULL : list, i, worker) {
+		if (i > 0)
+			putchar('\n');
+		worker_print(worker);
+	}
+	return cli_end(cli, list, CLI_OK);
 }
 
 const struct command command_workers = {
@@ -414,12 +410,9 @@ rpc(struct cli *cli, const struct arguments *arguments)
 	if (params == NULL)
 		return CLI_USAGE;
 	cli->client.verbatim = true;
+	cli->json = true;
 	result = cli_call(cli, arguments->words[0], params, &exit_code);
-	if (result == NULL)
-		return exit_code;
-	cli_print_json(result);
-	json_decref(result);
-	return CLI_OK;
+	return cli_end(cli, result, exit_code);
 }
 
 static const struct option_spec rpc_options[] = {

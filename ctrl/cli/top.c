@@ -207,14 +207,15 @@ rows_draw(const struct top *top)
 {
 	const json_t *record = top->record;
 	const size_t width = COLS > TOP_WIDTH_MIN ? (size_t)COLS : TOP_WIDTH_MIN;
-	const size_t n = json_array_size(json_object_get(record, "rows"));
+	const json_t *rows = json_object_get(record, "rows");
+	const size_t n = json_array_size(rows);
 	struct text line;
 
 	for (size_t i = 0; i < n && (int)i < LINES - ROWS_AROUND; i++) {
-		top_draw_row(&line, record, i, width);
+		top_draw_row(&line, record, json_array_get(rows, i), width);
 		screen_row((int)i + 3, line.s, false);
 	}
-	top_draw_header(&line, record, width);
+	top_draw_row(&line, record, NULL, width);
 	while (line.length < (size_t)COLS && line.length + 1 < sizeof(line.s))
 		text_add(&line, " ");
 	screen_row(2, line.s, true);
@@ -367,18 +368,19 @@ top_live(struct top *top)
 static void
 record_print(const struct top *top)
 {
-	const size_t n = json_array_size(json_object_get(top->record, "rows"));
 	const size_t least = top_draw_width(top->record);
 	const size_t width = paint_columns(stdout, least > ONCE_WIDTH ? least : ONCE_WIDTH);
 	struct text line;
+	json_t *row;
+	size_t i;
 
 	top_draw_totals(&line, top->record);
 	text_print(stdout, ROW_INDENT, "%s", line.s);
 	putchar('\n');
-	top_draw_header(&line, top->record, width);
+	top_draw_row(&line, top->record, NULL, width);
 	text_print(stdout, ROW_INDENT, "%s", line.s);
-	for (size_t i = 0; i < n; i++) {
-		top_draw_row(&line, top->record, i, width);
+	json_array_foreach (json_object_get(top->record, "rows"), i, row) {
+		top_draw_row(&line, top->record, row, width);
 		text_print(stdout, ROW_INDENT, "%s", line.s);
 	}
 }

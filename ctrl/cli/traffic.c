@@ -440,9 +440,8 @@ top_draw_totals(struct text *line, const json_t *record)
 		texts[6]);
 }
 
-/* A row of the record, or with NULL the titles; the one that rows are sorted by has a mark. */
-static void
-row_draw(struct text *line, const json_t *record, const json_t *row, size_t width)
+void
+top_draw_row(struct text *line, const json_t *record, const json_t *row, size_t width)
 {
 	const struct column *const table = columns[view_of(record)];
 	struct text cell;
@@ -476,18 +475,6 @@ row_draw(struct text *line, const json_t *record, const json_t *row, size_t widt
 		else
 			text_add(line, "%*s", is_number ? n : -n, cell.s);
 	}
-}
-
-void
-top_draw_header(struct text *line, const json_t *record, size_t width)
-{
-	row_draw(line, record, NULL, width);
-}
-
-void
-top_draw_row(struct text *line, const json_t *record, size_t i, size_t width)
-{
-	row_draw(line, record, json_array_get(json_object_get(record, "rows"), i), width);
 	while (line->length > 0 && line->s[line->length - 1] == ' ')
 		line->s[--line->length] = '\0';
 }

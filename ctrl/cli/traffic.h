@@ -52,12 +52,10 @@ void top_number(uint64_t number, char *text);
 /* The width that shows all names of a record whole. */
 size_t top_draw_width(const json_t *record);
 
-/* All clear *line and fill it. What is in and out, all in all. */
+/* Both clear *line and fill it. What is in and out, all in all. */
 void top_draw_totals(struct text *line, const json_t *record);
-/* Titles of the columns; the one that rows are sorted by has a mark. */
-void top_draw_header(struct text *line, const json_t *record, size_t width);
-/* Row i of the record. */
-void top_draw_row(struct text *line, const json_t *record, size_t i, size_t width);
+/* A row of the record or, with NULL, the titles; the one that rows are sorted by has a mark. */
+void top_draw_row(struct text *line, const json_t *record, const json_t *row, size_t width);
 
 /* "hh:mm:ss" in local time, in `text`, which has room for MOMENT_TEXT_MAX. */
 const char *clock_text(uint64_t time_ns, char *text);
