@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pure: from what the operator asked for to what the data plane is given. */
+/* Pure: from a flow as it is desired to what the data plane is given. */
 #ifndef CTRL_FLOW_COMPILE_H
 #define CTRL_FLOW_COMPILE_H
 

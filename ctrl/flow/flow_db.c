@@ -14,7 +14,7 @@
 
 /*
  * A table is mapped, so that its zero pages come when they are first used: written to at once,
- * those of a large one would hold up whoever asks something when the first flow is installed.
+ * those of a large one would delay every request when the first flow is installed.
  */
 static void *
 table_map(size_t bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The desired state: every flow that was asked for, found by id and by match, and listed in the
+ * The desired state: every flow that is to be there, found by id and by match, and listed in the
  * order of installation. It does no I/O and knows nothing of how a flow gets into the data plane;
  * it keeps two numbers a flow for those who do (handle, next hops).
  *

@@ -39,18 +39,20 @@ flow_spec_create(const struct flow_room *room)
 	return spec;
 }
 
-/* A spec like another with so many legs of its own; legs are not filled in, all else is. */
-static struct flow_spec *
-spec_like(const struct flow_spec *spec, unsigned n_legs)
+struct flow_spec *
+flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned n_kept,
+	const struct flow_leg *added, unsigned n_added)
 {
+	const unsigned n_legs = n_kept + n_added, n_stream_legs = spec->n_all_legs - spec->n_legs;
 	const struct flow_room room = {
 		.n_legs = n_legs,
-		.n_all_legs = n_legs + spec->n_all_legs - spec->n_legs,
+		.n_all_legs = n_legs + n_stream_legs,
 		.n_streams = spec->n_streams,
 		.n_allow = spec->n_allow,
 		.rule = spec->rule != NULL,
 	};
 	struct flow_spec *made = flow_spec_create(&room), parts;
+	unsigned i;
 
 	if (!made)
 		return NULL;
@@ -62,33 +64,18 @@ spec_like(const struct flow_spec *spec, unsigned n_legs)
 	made->streams = parts.streams;
 	made->rule = parts.rule;
 	made->allow = parts.allow;
-	memcpy(made->streams, spec->streams, spec->n_streams * sizeof(spec->streams[0]));
-	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
-	if (spec->rule)
-		*made->rule = *spec->rule;
-	return made;
-}
-
-struct flow_spec *
-flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned n_kept,
-	const struct flow_leg *added, unsigned n_added)
-{
-	const unsigned n_stream_legs = spec->n_all_legs - spec->n_legs;
-	struct flow_spec *made = spec_like(spec, n_kept + n_added);
-	unsigned i;
-
-	if (!made)
-		return NULL;
 	for (i = 0; i < n_kept; i++)
 		made->legs[i] = spec->legs[kept[i]];
 	for (i = 0; i < n_added; i++)
 		made->legs[n_kept + i] = added[i];
-	memcpy(&made->legs[made->n_legs], &spec->legs[spec->n_legs],
+	memcpy(&made->legs[n_legs], &spec->legs[spec->n_legs],
 		n_stream_legs * sizeof(spec->legs[0]));
-	for (i = 0; i < made->n_streams; i++) {
-		made->streams[i].first_leg += made->n_legs;
-		made->streams[i].first_leg -= spec->n_legs;
-	}
+	memcpy(made->streams, spec->streams, spec->n_streams * sizeof(spec->streams[0]));
+	for (i = 0; i < made->n_streams; i++)
+		made->streams[i].first_leg += made->n_legs - spec->n_legs;
+	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
+	if (spec->rule)
+		*made->rule = *spec->rule;
 	return made;
 }
 

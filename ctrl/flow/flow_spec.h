@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A flow as the operator asked for it, in plain C: names of ports, addresses as bytes, and how
- * each leg finds its next hop. Decoding is where the rules live that join two fields of one flow;
- * the schema has spoken about single fields before.
+ * A flow as it is desired, in plain C: names of ports, addresses as bytes, and how each leg finds
+ * its next hop. Decoding checks the rules that join two fields of one flow; the schema has checked
+ * single fields before.
  *
  * A spec is one piece of memory, whatever it holds, and is given to free(). The legs of streams
  * stand behind the flow's own in one array, stream by stream, so that whoever walks over all legs
@@ -97,9 +97,8 @@ struct flow_room {
 struct flow_spec *flow_spec_create(const struct flow_room *room);
 
 /*
- * No two legs of a flow that is asked for, nor of one of its streams, may send the same packet to
- * the same place, see legs_apart(). Flows that were kept are not asked. -1 with *fault set. Any
- * thread.
+ * No two legs of a flow, nor of one of its streams, may send the same packet to the same place, see
+ * legs_apart(). -1 with *fault set. Any thread.
  */
 int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
 
@@ -116,7 +115,7 @@ struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16
  */
 void leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault);
 
-/* Identity of the legs of a flow: ids, given where none was asked for, and where they send. */
+/* Identity of the legs of a flow: ids, given where there are none, and where they send. */
 
 /* No two of n legs may have the same id; -1 with *fault set ("/legs/N/id"). */
 int leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault);

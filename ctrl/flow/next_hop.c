@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Slots (an index each) point to targets (a neighbour, a fixed address, or no way to any), and are
- * used by tracked requests. A slot is free, in use, or idle: without
- * references, but perhaps still in a worker's hands. Free indexes are a stack.
+ * used by tracked requests. A slot is free, in use, or idle: without references, but perhaps still
+ * in a worker's hands. Free indexes are a stack.
  */
 #include "flow/next_hop.h"
 
@@ -41,8 +41,7 @@ struct hop_moves {
 
 /* Hashed as bytes. */
 struct hop_key {
-	struct neigh_key
-		neighbour; /* ifindex 0 = static, or no such interface; family 0 = static */
+	struct neigh_key neighbour; /* family 0 = static; ifindex 0 = that, or no interface */
 	uint16_t vlan; /* of the request, with has_neighbour 0 */
 	uint16_t outer_vlan;
 	uint8_t mac[6]; /* static */
@@ -293,8 +292,8 @@ slot_free(struct next_hops *hops, struct hop_slot *slot)
 }
 
 /*
- * A slot on that port for a target, one in use or, when `fresh`, an unused one. To be
- * released when it stays without legs and requests. NULL with *error set.
+ * A slot on that port for a target, one in use or, when `fresh`, an unused one. To be released when
+ * it stays without legs and requests. NULL with *error set.
  */
 static struct hop_slot *
 hop_slot_find(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which packets the kernel hands to us on ports that it shares with us: on an AF_XDP port the
- * steering program passes only what some flow's local address and port, or some rule, asks for;
+ * steering program passes only what some flow's local address and port, or some rule, matches;
  * "unmatched" is there only what was steered and then met no flow. Ports of other kinds hand over
  * everything, and need no steering.
  */

@@ -394,7 +394,7 @@ net_destroy(struct net *net)
 /*
  * Routes: one request to the routing table, two for IPv4 destinations that come back as on-link:
  * given an output interface, IPv4 takes a destination that no route covers for on-link as well, and
- * only the request for the matching table entry (RTM_F_FIB_MATCH) tells the two apart.
+ * only the request for the matching table entry (RTM_F_FIB_MATCH) distinguishes the two.
  */
 struct route {
 	uint8_t type; /* RTN_UNICAST and the like; 0 = no answer */
@@ -477,7 +477,7 @@ route_follow(struct netlink *netlink, struct neigh_key *to)
 		return route_refusal(ret);
 	if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST || route.type == RTN_ANYCAST)
 		return -EADDRNOTAVAIL;
-	/* A VRF answers for all its interfaces, whichever was asked for. */
+	/* A VRF answers for all its interfaces, whichever the request names. */
 	if (route.type != RTN_UNICAST || route.ifindex != to->ifindex || route.foreign_gateway)
 		return -ENETUNREACH;
 	if (route.has_gateway)

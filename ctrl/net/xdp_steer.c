@@ -2,11 +2,11 @@
 /*
  * Steering without pins: nothing of ours is in the BPF file system, so nothing of ours is left
  * behind there. The kernel knows which program is attached to an interface and which maps it uses;
- * names tell ours from others'. All is found by asking the kernel for ids; an id may vanish between
- * being listed and being opened, and such a map is skipped. How often a key was added stands in the
- * map itself.
+ * names distinguish ours from others'. All is found by ids that the kernel lists; one may vanish
+ * between being listed and being opened, and such a map is skipped. How often a key was added
+ * stands in the map itself.
  *
- * What survives a crash is the program's attachment. To tell a crashed run from one that is
+ * What survives a crash is the program's attachment. To distinguish a crashed run from one that is
  * alive, a mark is bound to the program: a map of one element that the program never reads.
  * bpf_prog_bind_map() ties its life to the program's, so the mark needs no clean-up. The start time
  * stands beside the process id because ids are used again. Process ids are those of the reader's
