@@ -8,9 +8,9 @@
 
 #include "base/array.h"
 #include "base/escape.h"
-#include "flow/compile.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
+#include "flow/validate.h"
 
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
 

@@ -17,7 +17,6 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/timer.h"
-#include "flow/compile.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
 

@@ -817,7 +817,7 @@ flow_spec_decode(const json_t *flow, struct fault *fault)
 
 /* struct flow_spec back to JSON: what says no more than its default stays out, but for VLANs. */
 
-void
+static void
 flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
 {
 	json_write_open(out, '{');

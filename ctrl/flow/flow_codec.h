@@ -27,14 +27,11 @@ struct flow_spec *flow_spec_decode(const json_t *flow, struct fault *fault);
  */
 int flow_legs_decode(const json_t *legs, struct flow_leg *out, size_t n, struct fault *fault);
 
-/*
- * The flow as JSON again, in canonical spelling: as text, or as a new reference to a value, NULL
- * without memory. Any thread.
+/* The flow as JSON again, in canonical spelling: a new reference, NULL without memory. Any thread.
  */
-void flow_spec_write(struct json_writer *out, const struct flow_spec *spec);
 json_t *flow_spec_encode(const struct flow_spec *spec);
 
-/* A text for free(), and its length unless bytes is NULL. NULL without memory. */
+/* The same as a text for free(), and its length unless bytes is NULL. */
 char *flow_text_encode(const struct flow_spec *spec, size_t *bytes);
 
 /*

@@ -9,11 +9,92 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "flow/compile.h"
 #include "flow/flow_codec.h"
 #include "flow/flow_spec.h"
 #include "net/net.h"
 #include "net/xdp_steer.h"
+
+void
+compiled_init(struct compiled *compiled)
+{
+	memset(compiled, 0, sizeof(*compiled));
+}
+
+void
+compiled_fini(struct compiled *compiled)
+{
+	free(compiled->legs);
+	free(compiled->streams);
+}
+
+/* Room for n entries in an array that may move; what stood in it is not needed any more. */
+static int
+room_make(void *array, size_t *room, size_t n, size_t entry_bytes)
+{
+	void *made;
+
+	if (n <= *room)
+		return 0;
+	made = reallocarray(NULL, n, entry_bytes);
+	if (!made)
+		return -ENOMEM;
+	free(*(void **)array);
+	*(void **)array = made;
+	*room = n;
+	return 0;
+}
+
+static void
+key_compile(const struct flow_match *match, const struct ports *ports, struct dp_flow_key *key)
+{
+	memcpy(key->src, match->src, sizeof(key->src));
+	memcpy(key->dst, match->dst, sizeof(key->dst));
+	key->src_port = match->src_port;
+	key->dst_port = match->dst_port;
+	key->port = (uint16_t)ports_find(ports, match->port);
+	key->vlan = match->vlan;
+	key->outer_vlan = match->outer_vlan;
+	key->any_source = match->any_source;
+}
+
+int
+flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
+	struct compiled *compiled)
+{
+	struct dp_flow *flow = &compiled->flow;
+	unsigned i;
+
+	if (room_make(&compiled->legs, &compiled->legs_room, spec->n_all_legs,
+		    sizeof(compiled->legs[0])) < 0 ||
+		room_make(&compiled->streams, &compiled->streams_room, spec->n_streams,
+			sizeof(compiled->streams[0])) < 0)
+		return -ENOMEM;
+	*flow = spec->dp;
+	flow->key.family = spec->match.family;
+	flow->n_allow = spec->n_allow;
+	flow->allow = spec->allow;
+	flow->n_legs = spec->n_legs;
+	flow->legs = compiled->legs;
+	flow->n_streams = spec->n_streams;
+	flow->streams = compiled->streams;
+	if (spec->rule) {
+		compiled->rule = spec->rule->rule;
+		if (spec->rule->port[0] != '\0')
+			compiled->rule.port = (uint16_t)ports_find(ports, spec->rule->port);
+		flow->rule = &compiled->rule;
+	} else {
+		key_compile(&spec->match, ports, &flow->key);
+	}
+	for (i = 0; i < spec->n_all_legs; i++) {
+		compiled->legs[i] = spec->legs[i].dp;
+		compiled->legs[i].next_hop = hops[i];
+	}
+	for (i = 0; i < spec->n_streams; i++) {
+		compiled->streams[i] = spec->streams[i].dp;
+		compiled->streams[i].legs = &compiled->legs[spec->streams[i].first_leg];
+	}
+	return 0;
+}
 
 bool
 leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)

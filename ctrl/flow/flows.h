@@ -40,8 +40,6 @@ struct hop_repoint {
 /* Do a slice. Returns after how many ms to go on, 0 = all is done. */
 unsigned hop_repoint_run(struct hop_repoint *repoint);
 
-struct event_base;
-
 /*
  * What became of one flow, after the commit: installed (before is NULL), replaced (both, and the
  * same one: its spec and handle are the new ones), or removed (now is NULL; before is freed next).
@@ -79,6 +77,30 @@ void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 
 /* Tell the observer, if there is one. */
 void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
+
+/*
+ * A flow as the data plane is given it, and what it points to. Room grows with the largest flow
+ * that was compiled into it, so that a request of many flows allocates a few times only.
+ */
+struct compiled {
+	struct dp_flow flow;
+	struct dp_rule rule;
+	struct dp_leg *legs;
+	size_t legs_room;
+	struct dp_stream *streams;
+	size_t streams_room;
+};
+
+void compiled_init(struct compiled *compiled);
+void compiled_fini(struct compiled *compiled);
+
+/*
+ * Fill compiled->flow from a spec whose ports exist and whose legs have the next hops given, one
+ * a leg, those of streams too. It holds until the next call and borrows the spec's allow-list.
+ * 0 or -ENOMEM. Pure, any thread.
+ */
+int flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
+	struct compiled *compiled);
 
 /* Steer the packets of a flow. 0, or -1 with *fault set relative to the flow. */
 int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault);

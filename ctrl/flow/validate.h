@@ -46,6 +46,16 @@ int validate_check(struct validate *validate, const struct flow_spec *spec,
 	const struct ports *ports, struct fault *fault);
 
 /*
+ * Every port that the flow names must exist, and a leg must be able to find its next hop there: a
+ * port without kernel interface has no neighbours. 0, or -1 with *fault set relative to the flow.
+ */
+int flow_ports_check(const struct flow_spec *spec, const struct ports *ports, struct fault *fault);
+
+/* The same for n legs; *fault points to "/legs/N/...". */
+int legs_ports_check(
+	const struct flow_leg *legs, size_t n, const struct ports *ports, struct fault *fault);
+
+/*
  * The addresses and UDP ports that inserted flows take packets at, whichever port and VLAN these
  * come in by. Exact flows are found by both ends, listeners by the local one, rules that name one
  * local address by that address.

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fake_dp.h"
-#include "flow/compile.h"
+#include "flow/flows.h"
 #include "flow_json.h"
 
 #define LEG "'vlan':0,'src':'198.51.100.1','src_port':6000,'dst_port':5004"

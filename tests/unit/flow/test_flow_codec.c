@@ -379,17 +379,6 @@ flow_schema(void)
 	return schema;
 }
 
-static char *
-text_of(const struct flow_spec *spec)
-{
-	struct json_writer writer;
-	size_t bytes;
-
-	json_writer_init(&writer);
-	flow_spec_write(&writer, spec);
-	return json_writer_take(&writer, &bytes);
-}
-
 /* NULL: the schema or the rules of one flow do not take it. */
 static struct flow_spec *
 spec_of(const struct schema *schema, json_t *flow)
@@ -429,13 +418,13 @@ round_trip(const struct schema *schema, json_t *flow)
 		return false;
 	if (!spec->id[0])
 		strcpy(spec->id, "flow-1"); /* a flow that is installed has one */
-	text = text_of(spec);
+	text = flow_text_encode(spec, NULL);
 	read = json_text_load(text, strlen(text), &error);
 	cr_assert_not_null(read, "%s", text);
 	back = spec_of(schema, read);
 	cr_assert_not_null(back, "%s", text);
 	cr_expect(spec_same(spec, back), "%s", text);
-	again = text_of(back);
+	again = flow_text_encode(back, NULL);
 	cr_expect_str_eq(again, text);
 	free(again);
 	free(text);
