@@ -251,7 +251,7 @@ audit_create(struct daemon *daemon)
 
 	if (!path[0])
 		return 0;
-	daemon->audit = audit_open(path, log_warned, NULL, &daemon->fault);
+	daemon->audit = audit_open(path, &daemon->fault);
 	return daemon->audit ? 0 : -1;
 }
 

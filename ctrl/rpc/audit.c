@@ -21,6 +21,7 @@
 
 #include "base/escape.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "store/files.h"
 
 #define TEXT_BYTES_MAX 200
@@ -92,18 +93,13 @@ audit_what(const json_t *params)
 struct audit {
 	const char *path; /* borrowed */
 	int fd;
-	audit_warn_fn warn;
-	void *warn_arg;
 	struct evbuffer *waiting; /* what could not be written, from the first missing byte on */
 };
 
 static void
 audit_warn(struct audit *audit, const char *what, const char *why)
 {
-	char text[PATH_MAX + 128];
-
-	snprintf(text, sizeof(text), "audit log %s: %s: %s", audit->path, what, why);
-	audit->warn(audit->warn_arg, text);
+	log_line("warning: audit log %s: %s: %s", audit->path, what, why);
 }
 
 static int
@@ -117,7 +113,7 @@ log_open(const char *path, char *why, size_t why_bytes)
 }
 
 struct audit *
-audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault)
+audit_open(const char *path, struct fault *fault)
 {
 	struct audit *audit = calloc(1, sizeof(*audit));
 	char why[FILE_WHY_MAX];
@@ -130,8 +126,6 @@ audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *f
 		return NULL;
 	}
 	audit->path = path;
-	audit->warn = warn;
-	audit->warn_arg = warn_arg;
 	audit->fd = log_open(path, why, sizeof(why));
 	if (audit->fd < 0) {
 		fault_set(fault, FAULT_INVALID_VALUE, "/access/audit_log",

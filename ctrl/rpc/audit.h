@@ -21,14 +21,11 @@
 
 struct audit;
 
-/* Logs a line; text is borrowed. */
-typedef void (*audit_warn_fn)(void *arg, const char *text);
-
 /*
  * Open the log at path (mode 0640; borrowed), whose directory is made if its parent is there. NULL
  * with *fault set when it cannot be written.
  */
-struct audit *audit_open(const char *path, audit_warn_fn warn, void *warn_arg, struct fault *fault);
+struct audit *audit_open(const char *path, struct fault *fault);
 
 /* NULL is allowed here and below: no log. Warns of lines that could not be written. */
 void audit_close(struct audit *audit);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "../store/rig.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "flow/commit.h"
 #include "flow/confirm.h"
 #include "flow/restore.h"

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "rpc/audit.h"
 
 static const struct actor ana = {
@@ -23,11 +25,15 @@ static struct audit *audit;
 static char warned[4096];
 static unsigned n_warned;
 
-static void
-warn(void *arg, const char *text)
+/* In the place of base/log. */
+void
+log_line(const char *format, ...)
 {
-	(void)arg;
-	snprintf(warned, sizeof(warned), "%s", text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(warned, sizeof(warned), format, args);
+	va_end(args);
 	n_warned++;
 }
 
@@ -39,7 +45,7 @@ setup(void)
 	cr_assert_not_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/log/audit.log", directory);
 	snprintf(moved, sizeof(moved), "%s/log/audit.log.1", directory);
-	audit = audit_open(path, warn, NULL, &fault);
+	audit = audit_open(path, &fault);
 	cr_assert_not_null(audit, "%s", fault.message);
 }
 
@@ -205,7 +211,7 @@ Test(audit, file_is_for_owner_and_group_and_appended_to)
 	cr_assert_eq(stat(path, &found), 0);
 	cr_expect_eq(found.st_mode & 0777, 0640);
 	audit_close(audit);
-	audit = audit_open(path, warn, NULL, &fault);
+	audit = audit_open(path, &fault);
 	call_log("{}", "{\"generation\": 2}");
 	line_check(2, "{" ACTOR ", 'what': {}, 'generation': 2, 'outcome': 'ok'}");
 }
@@ -217,7 +223,7 @@ Test(audit, link_is_not_followed)
 
 	cr_assert_eq(rename(path, moved), 0);
 	cr_assert_eq(symlink(moved, path), 0);
-	cr_expect_null(audit_open(path, warn, NULL, &fault));
+	cr_expect_null(audit_open(path, &fault));
 	cr_expect_not_null(strstr(fault.message, "it is a symbolic link"), "%s", fault.message);
 	audit_reopen(audit);
 	cr_expect_not_null(strstr(warned, "it is a symbolic link"), "%s", warned);
@@ -230,7 +236,7 @@ Test(audit, file_of_somebody_else_is_refused)
 	if (geteuid() != 0)
 		cr_skip_test("giving files away needs root");
 	cr_assert_eq(chown(path, 12345, 0), 0);
-	cr_expect_null(audit_open(path, warn, NULL, &fault));
+	cr_expect_null(audit_open(path, &fault));
 	cr_expect_not_null(strstr(fault.message, "it belongs to user 12345"), "%s", fault.message);
 }
 
@@ -253,7 +259,7 @@ Test(audit, log_that_cannot_be_opened_is_named)
 {
 	struct fault fault;
 
-	cr_expect_null(audit_open("/nonexistent/x/audit.log", warn, NULL, &fault));
+	cr_expect_null(audit_open("/nonexistent/x/audit.log", &fault));
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
 	cr_expect_str_eq(fault.pointer, "/access/audit_log");
 	cr_expect_not_null(strstr(fault.message, "/nonexistent/x/audit.log: No such file"));
