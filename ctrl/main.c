@@ -80,7 +80,7 @@ hangup_asked(evutil_socket_t signal_number, short what, void *arg)
 	(void)what;
 	audit_reopen(daemon->audit);
 	if (rpc_server_reload(daemon->server, &fault) < 0)
-		log_line("warning: the old certificates stay: %s", fault.message);
+		log_line("warning: the previous certificates remain in use: %s", fault.message);
 	log_line("files reopened");
 }
 
@@ -155,11 +155,10 @@ daemon_open_store(struct daemon *daemon)
 		log_line("warning: the stored state was damaged (%s) and is kept as %s",
 			report.reason, report.moved_to);
 	if (report.condition == STORE_LOST)
-		log_line("warning: nothing of it could be read: starting without flows");
+		log_line("warning: no flows could be recovered: starting without flows");
 	else if (report.condition > STORE_OK)
-		log_line(
-			"warning: continuing from generation %llu, the last good one that could be "
-			"read; 'sluicectl history' shows what it holds",
+		log_line("warning: continuing from generation %llu, the last one that could be "
+			 "recovered; see 'sluicectl history'",
 			(unsigned long long)report.generation);
 	if (report.migrated_from != 0)
 		log_line("the stored state was of layout version %u and has been migrated",
@@ -388,15 +387,15 @@ err_loop:
 static const char usage[] =
 	"usage: sluiced --config FILE [--rpc-socket PATH] [--check]\n"
 	"\n"
-	"Forwards UDP media between the ports that FILE names, as the control socket asks.\n"
+	"Forwards UDP media between DPDK ports, controlled over a Unix socket.\n"
 	"\n"
 	"  --config FILE      configuration, YAML; see sluice.yaml(5)\n"
-	"  --rpc-socket PATH  control socket, in place of the configuration's rpc.socket\n"
-	"  --check            say whether the configuration is valid, and exit\n"
+	"  --rpc-socket PATH  control socket, overrides rpc.socket of the configuration\n"
+	"  --check            check the configuration and exit\n"
 	"  --help             this text\n"
 	"  --version          versions of sluiced and of DPDK\n"
 	"\n"
-	"Exit codes: 0 stopped cleanly, or valid; 1 could not start, or not valid; 2 usage.\n";
+	"Exit codes: 0 stopped, or valid; 1 could not start, or not valid; 2 usage.\n";
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},

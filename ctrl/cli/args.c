@@ -179,7 +179,7 @@ endpoint_set(json_t *object, const char *member, const char *text)
 	uint64_t port;
 
 	if (!bracketed && colon != NULL && strchr(text, ':') != colon)
-		return "an IPv6 address goes in brackets: [2001:db8::1]:5004";
+		return "an IPv6 address must be in brackets: [2001:db8::1]:5004";
 	if (end == NULL || (bracketed && end[1] != ':'))
 		return "expected ADDRESS:PORT, as 192.0.2.1:5004 or [2001:db8::1]:5004";
 	if (end == start)
@@ -344,19 +344,19 @@ pairs_json(json_t *schema, const char *text, char *error)
 }
 
 const struct option_spec flow_add_options[] = {
-	{"id", "NAME", "id of the flow; without: flow-N is given"},
-	{"match", "K=V,...", "packets that belong to it, to one address"},
-	{"rule", "K=V,...", "packets that belong to it, by prefix and range"},
-	{"leg", "K=V,...", "where a copy goes; once for each leg"},
-	{"action", "forward|drop|punt", "what becomes of them (forward)"},
-	{"admin", "up|down", "down: installed, but drops all (up)"},
-	{"latch", "open|first|follow", "of which source, when any matches (open)"},
-	{"latch-interval-ms", "TIME", "follow: least time between two moves (1000)"},
-	{"allow", "ADDRESS/BITS", "sources that may send; may be given often"},
-	{"classes", "K=V,...", "what becomes of STUN, DTLS, RTP and other"},
-	{"police", "RATE[/BURST]", "bits a second, and bytes at once"},
-	{"idle-timeout", "TIME", "remove the flow when it took no packet so long"},
-	{"max-datagram", "BYTES", "longest datagram that comes in, for the MTU check"},
+	{"id", "NAME", "id of the flow (default: flow-N)"},
+	{"match", "K=V,...", "match packets by address and port"},
+	{"rule", "K=V,...", "match packets by prefixes and ranges"},
+	{"leg", "K=V,...", "receiver of a copy; once for each leg"},
+	{"action", "forward|drop|punt", "action for the packets (forward)"},
+	{"admin", "up|down", "down: installed, drops all packets (up)"},
+	{"latch", "open|first|follow", "accepted source of a listener (open)"},
+	{"latch-interval-ms", "TIME", "follow: least time between changes (1000)"},
+	{"allow", "ADDRESS/BITS", "allowed sources; may be repeated"},
+	{"classes", "K=V,...", "verdicts for STUN, DTLS, RTP and other"},
+	{"police", "RATE[/BURST]", "bits per second, and burst in bytes"},
+	{"idle-timeout", "TIME", "remove the flow when it was idle for TIME"},
+	{"max-datagram", "BYTES", "longest datagram received, for the MTU check"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
@@ -520,8 +520,9 @@ void
 flow_args_print_leg_keys(FILE *out)
 {
 	keys_print(out, "Keys of --leg, separated by commas:", "leg");
-	fprintf(out, "\nAn IPv6 ADDRESS:PORT is written [2001:db8::1]:5004. A RATE is in bits a\n"
-		     "second, a BURST in bytes; k, M and G may follow: 2.5M/3000.\n");
+	fprintf(out, "\n"
+		     "An IPv6 ADDRESS:PORT is written [2001:db8::1]:5004. A RATE is in bits per\n"
+		     "second, a BURST in bytes, with k, M or G: 2.5M/3000.\n");
 }
 
 void
@@ -529,7 +530,7 @@ flow_args_print_keys(FILE *out)
 {
 	keys_print(out, "Keys of --match, separated by commas:", "match");
 	keys_print(out, "\nKeys of --rule:", "rule");
-	keys_print(out, "\nKeys of --classes, which the payload selects:", "classes");
+	keys_print(out, "\nKeys of --classes, by first byte of the payload:", "classes");
 	fputc('\n', out);
 	flow_args_print_leg_keys(out);
 }

@@ -28,13 +28,13 @@ static const struct command *const commands[] = {&command_flow_add, &command_flo
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 const struct option_spec command_globals[] = {
-	{"json", NULL, "print the result as JSON, for programs"},
-	{"socket", "PATH", "sluiced's (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
-	{"connect", "HOST:PORT", "go there with TLS instead ($SLUICE_CONNECT)"},
-	{"cert", "FILE", "own certificate, for --connect ($SLUICE_CERT)"},
+	{"json", NULL, "print the result as JSON"},
+	{"socket", "PATH", "socket (/run/sluice/rpc.sock, $SLUICE_SOCKET)"},
+	{"connect", "HOST:PORT", "connect over TLS instead ($SLUICE_CONNECT)"},
+	{"cert", "FILE", "client certificate ($SLUICE_CERT)"},
 	{"key", "FILE", "its private key ($SLUICE_KEY)"},
 	{"ca", "FILE", "authority of sluiced's certificate ($SLUICE_CA)"},
-	{"timeout", "TIME", "wait that long for a reply (10s)"},
+	{"timeout", "TIME", "time-out of each reply (10s)"},
 	{"help", NULL, "show this help", 'h'},
 	{"version", NULL, "show the version"},
 	{NULL},
@@ -142,7 +142,7 @@ command_overview(const char *group, FILE *out)
 	}
 	fprintf(out, "\nOptions:\n");
 	options_help(command_globals, out);
-	fprintf(out, "\n'sluicectl COMMAND --help' says more about each.\n\nExample:\n%s\n",
+	fprintf(out, "\nSee 'sluicectl COMMAND --help' for each command.\n\nExample:\n%s\n",
 		first->example);
 }
 
@@ -335,8 +335,9 @@ file_place(const struct cli *cli, const char *pointer, char *text, size_t size)
 /* What an interrupt says; written by the one thread, read by its signal handler. */
 static const char nothing_text[] = "\nsluicectl: interrupted: nothing was changed\n";
 static const char sent_text[] =
-	"\nsluicectl: interrupted: the change was sent, and no reply has come; "
-	"it is not known whether it was done: 'sluicectl history' tells\n";
+	"\n"
+	"sluicectl: interrupted: the request was sent, but not answered; it is unknown whether "
+	"the change was made, see 'sluicectl history'\n";
 static char done_text[128];
 static const char *volatile interrupt_text = nothing_text;
 
@@ -373,8 +374,8 @@ cli_refused(const struct cli *cli, const struct client_error *error)
 	if (error->name[0] == '\0' || typed_methods) {
 		fprintf(stderr, "sluicectl: %s\n", error->text);
 		if (interrupt_text == sent_text)
-			fprintf(stderr, "It is not known whether it was done: "
-					"'sluicectl history' tells.\n");
+			fprintf(stderr, "It is unknown whether the change was made, see "
+					"'sluicectl history'.\n");
 		return (int)error->status;
 	}
 	fprintf(stderr, "sluicectl: %s", error->name);

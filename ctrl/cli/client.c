@@ -326,7 +326,7 @@ remote_connect(struct client *client, int64_t deadline_ms, struct client_error *
 		}
 		if (client_poll(client, BIO_should_read(client->wire) ? POLLIN : POLLOUT,
 			    deadline_ms) == 0)
-			return unreachable(client, error, "no answer in time (--timeout)");
+			return unreachable(client, error, "no reply in time (--timeout)");
 	}
 	return 0;
 }
@@ -359,11 +359,11 @@ local_connect(struct client *client, struct client_error *error)
 		return client_timed_out(client, error);
 	why = strerror(errno);
 	if (errno == ENOENT)
-		why = "no such socket. Is sluiced running? --socket or SLUICE_SOCKET names another";
+		why = "no such socket; start sluiced, or set --socket or SLUICE_SOCKET";
 	else if (errno == ECONNREFUSED)
-		why = "no process listens there. sluiced does not run; the socket is left over";
+		why = "no process listens there; start sluiced";
 	else if (errno == EACCES)
-		why = "permission denied. It takes root, or a member of the socket's group";
+		why = "permission denied; only root and members of the socket's group may connect";
 	return unreachable(client, error, "%s", why);
 }
 

@@ -15,8 +15,8 @@
 #include "schema/flow_files.h"
 
 #define PATH_HELP \
-	"PATH is a file, or a directory whose *.yaml are read by name;\n" \
-	"without it " PLAN_FILES_DEFAULT ".\n"
+	"PATH is a file, or a directory whose *.yaml are read in order of names\n" \
+	"(default " PLAN_FILES_DEFAULT ").\n"
 #define PLAN_CHANGES 50
 
 static struct flow_files *
@@ -34,7 +34,8 @@ plan_files(const struct arguments *arguments)
 	if (flow_files_count(files) > 0)
 		return files;
 	fprintf(stderr,
-		"sluicectl: %s: no *.yaml there. A file with `flows: []` declares no flow at all\n",
+		"sluicectl: %s: found no *.yaml; to declare no flows, use a file with `flows: "
+		"[]`\n",
 		path);
 	flow_files_destroy(files);
 	return NULL;
@@ -140,13 +141,13 @@ apply_files(struct cli *cli, const struct arguments *arguments, uint64_t limit, 
 			break;
 		if (!change_asks(arguments) && ++plans == PLANS_UNSEEN) {
 			fprintf(stderr,
-				"sluicectl: STALE: other clients changed what the files would "
-				"change, %u times in turn; run it again when they pause\n",
+				"sluicectl: STALE: other clients changed flows of the plan %u "
+				"times in succession; try again later\n",
 				plans);
 			break;
 		}
-		fprintf(stderr, "Other clients have changed flows meanwhile, and with them what "
-				"the files would change. Nothing is done yet; now it is:\n");
+		fprintf(stderr, "Other clients have changed flows of the plan. Nothing was "
+				"changed yet; the new plan is:\n");
 	}
 	flow_files_destroy(files);
 	return exit_code;
@@ -176,17 +177,18 @@ static const struct option_spec apply_options[] = {
 	{CHANGE_COMMENT},
 	{CHANGE_IF_GENERATION},
 	{"limit", "N", "show N changed flows (a terminal: 20, else none)"},
-	{"yes", NULL, "do not ask"},
+	{"yes", NULL, "do not prompt"},
 	{NULL},
 };
 
 const struct command command_apply = {
 	.name = "apply",
 	.arguments = "[PATH]",
-	.summary = "Make the flows what files say: all of them, or nothing",
-	.notes = PATH_HELP
-	"\nFlows that an earlier apply brought and that are not in the files any\n"
-	"more go away; those installed otherwise stay, unless --prune is given.\n",
+	.summary = "Install, change and remove flows as files declare",
+	.notes =
+		PATH_HELP "\n"
+			  "Flows of an earlier apply that are no longer in the files are removed.\n"
+			  "Flows installed otherwise are kept, unless --prune is given.\n",
 	.example = "  sluicectl apply flows.d --confirm-within 60s --comment 'evening show'",
 	.options = apply_options,
 	.max_words = 1,
@@ -238,7 +240,7 @@ validate(struct cli *cli, const struct arguments *arguments)
 		asked = reply != NULL || error.status != CLIENT_UNREACHABLE;
 		json_decref(reply);
 		if (!asked)
-			fprintf(stderr, "Not checked against a sluiced: %s\n", error.text);
+			fprintf(stderr, "Not checked by sluiced: %s\n", error.text);
 	}
 	if (asked)
 		exit_code = plan_declare(&batch, cli, arguments, files, json_object());
@@ -252,7 +254,7 @@ validate(struct cli *cli, const struct arguments *arguments)
 		cli_print_json(reply);
 		json_decref(reply);
 	} else if (exit_code == CLI_OK) {
-		printf("valid%s: %zu flow%s in %zu file%s\n", asked ? ", and sluiced agrees" : "",
+		printf("valid%s: %zu flow%s in %zu file%s\n", asked ? ", checked by sluiced" : "",
 			n, plural_s(n), flow_files_count(files), plural_s(flow_files_count(files)));
 	}
 	flow_files_destroy(files);
@@ -260,8 +262,8 @@ validate(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec validate_options[] = {
-	{"offline", NULL, "do not ask a sluiced that runs"},
-	{"prune", NULL, "as if other flows were removed with apply --prune"},
+	{"offline", NULL, "do not connect to sluiced"},
+	{"prune", NULL, "check what apply --prune would do"},
 	{NULL},
 };
 

@@ -175,8 +175,8 @@ directory_check(const char *path)
 	if (empty)
 		return CLI_OK;
 	fprintf(stderr,
-		"sluicectl: %s: found files of flows, expected a directory without; "
-		"name another, or move them away\n",
+		"sluicectl: %s: found files of flows, expected none; use another directory, or "
+		"move the files\n",
 		path);
 	return CLI_USAGE;
 }
@@ -199,8 +199,8 @@ directory_write(const char *path, json_t *flows)
 		if (exit_code != CLI_OK)
 			break;
 		if (strchr(port, '/') != NULL) {
-			fprintf(stderr, "sluicectl: found a port whose name has a slash in it, "
-					"expected one that a file can have\n");
+			fprintf(stderr, "sluicectl: found a port name with a slash, expected a "
+					"valid file name\n");
 			exit_code = CLI_BROKEN;
 			break;
 		}
@@ -241,22 +241,22 @@ static int export(struct cli *cli, const struct arguments *arguments)
 	else
 		flows_print(stdout, flows, NULL);
 	if (exit_code == CLI_OK && !all && json_array_size(flows) == 0)
-		fprintf(stderr, "No flow is declared; --all exports those installed otherwise.\n");
+		fprintf(stderr, "No flow is declared; --all includes flows installed otherwise.\n");
 	json_decref(result);
 	return exit_code;
 }
 
 static const struct option_spec export_options[] = {
-	{"all", NULL, "also flows that were not declared"},
-	{"output", "FILE", "into a file (-o); - is standard output", 'o'},
-	{"directory", "DIR", "into a directory (-d), a file for each port", 'd'},
+	{"all", NULL, "include flows that were not declared"},
+	{"output", "FILE", "write to a file (-o); - is standard output", 'o'},
+	{"directory", "DIR", "write to a directory (-d), a file per port", 'd'},
 	{NULL},
 };
 
 const struct command command_export = {
 	.name = "export",
 	.arguments = "[--all] [--output FILE | --directory DIR]",
-	.summary = "Write the flows as YAML that apply takes back",
+	.summary = "Write the declared flows as YAML for apply",
 	.example = "  sluicectl export --all --output flows.yaml",
 	.options = export_options,
 	.run = export,

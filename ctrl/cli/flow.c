@@ -110,7 +110,7 @@ list_print(json_t *result, const json_t *ports)
 	json_array_foreach (flows, i, flow)
 		flow_describe(flow, json_array_get(health, i), ports);
 	rows_print("FLOW={id}|MATCH={:match}|HEALTH={health}|LEGS>={n_legs}|TO={to}", flows);
-	members_print(0, result, "[{shown} of {total flow}, go on with --cursor {next_cursor}]");
+	members_print(0, result, "[{shown} of {total flow}, next page: --cursor {next_cursor}]");
 }
 
 static int
@@ -156,20 +156,20 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 
 static const struct option_spec list_options[] = {
 	{"limit", "N", "one page of N flows (1..1000) instead of all"},
-	{"cursor", "CURSOR", "go on where the page before ended"},
-	{"pending", NULL, "only flows with a leg that waits for its next hop"},
-	{"down", NULL, "only flows that are down, or a leg of which is"},
+	{"cursor", "CURSOR", "begin after the previous page"},
+	{"pending", NULL, "only flows with an unresolved next hop"},
+	{"down", NULL, "only flows that are down, or have a leg down"},
 	{"dropping", NULL, "only flows that drop packets or copies"},
-	{"silent", NULL, "only flows that no packet comes for"},
-	{"within", "TIME", "what dropping and silent are about, 1s to 25s (1s)"},
-	{"health", NULL, "with --json: say how each flow does, too"},
+	{"silent", NULL, "only flows that receive no packets"},
+	{"within", "TIME", "period of dropping and silent, 1s to 25s (1s)"},
+	{"health", NULL, "with --json: include the health"},
 	{NULL},
 };
 
 const struct command command_flow_list = {
 	.name = "flow list",
 	.arguments = "",
-	.summary = "List the flows that are installed, and how they do",
+	.summary = "List the installed flows and their health",
 	.example = "  sluicectl flow list --pending --dropping",
 	.options = list_options,
 	.run = flow_list,
@@ -279,7 +279,7 @@ sources_describe(json_t *flow, const json_t *latched)
 
 	text_members(&text, flow, latches ? "{latch}" : json_array_size(allow) > 0 ? "any" : "");
 	if (member_is(flow, "latch", "follow"))
-		text_add_members(&text, flow, "[, {latch_interval_ms} ms between moves]");
+		text_add_members(&text, flow, "[, {latch_interval_ms} ms between changes]");
 	text_add(&text, "%s", json_array_size(allow) > 0 ? " of " : "");
 	text_add_list(&text, allow, " ");
 	json_object_set_new(flow, "sources", json_string(text.s));
@@ -412,7 +412,7 @@ flows_given(struct cli *cli, const struct arguments *arguments)
 	if (flow_file_given(cli, arguments, 0, &file) != CLI_OK)
 		return NULL;
 	if (file != NULL && first != NULL)
-		cli_usage(cli, "a FILE goes without --%s: the file says it all", first);
+		cli_usage(cli, "--%s cannot be combined with a FILE", first);
 	else if (file != NULL)
 		return flow_file_load(cli, file, "flows");
 	else if (!arguments_value(arguments, "match") == !arguments_value(arguments, "rule"))
@@ -538,7 +538,7 @@ const struct command command_flow_add = {
 	.arguments = "--match K=V,... [--leg K=V,...]... [OPTION]...\n"
 		     "       sluicectl flow add --rule K=V,... [--leg K=V,...]... [OPTION]...\n"
 		     "       sluicectl flow add FILE",
-	.summary = "Install flows: all that are given, or none",
+	.summary = "Install flows, all of them or none",
 	.details = flow_args_print_keys,
 	.example = "  sluicectl flow add --id cam1 --match port=p0,dst=192.0.2.1:5004 \\\n"
 		   "    --leg port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004 \\\n"
@@ -552,7 +552,7 @@ const struct command command_flow_add = {
 const struct command command_flow_replace = {
 	.name = "flow replace",
 	.arguments = "FILE",
-	.summary = "Replace flows by those of the same ids in a file: all, or none",
+	.summary = "Replace flows by those in a file, all of them or none",
 	.example = "  sluicectl flow list --json > flows.json    # and edit it\n"
 		   "  sluicectl flow replace flows.json",
 	.options = replace_options,
@@ -654,7 +654,7 @@ flow_admin(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec join_options[] = {
-	{"leg", "K=V,...", "where a copy goes; once for each leg"},
+	{"leg", "K=V,...", "receiver of a copy; once for each leg"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
 	{CHANGE_COMMENT},
@@ -672,7 +672,7 @@ const struct command command_leg_join = {
 	.name = "leg join",
 	.arguments = "FLOW --leg K=V,... [--leg ...]...\n"
 		     "       sluicectl leg join FLOW FILE",
-	.summary = "Add legs to a flow that runs: all that are given, or none",
+	.summary = "Add legs to a flow, all of them or none",
 	.details = flow_args_print_leg_keys,
 	.example = "  sluicectl leg join cam1 \\\n"
 		   "    --leg id=wall,port=p1,src=203.0.113.1:5004,dst=203.0.113.20:5004",
@@ -685,7 +685,7 @@ const struct command command_leg_join = {
 const struct command command_leg_leave = {
 	.name = "leg leave",
 	.arguments = "FLOW LEG...",
-	.summary = "Take legs out of a flow that runs and show their final counters",
+	.summary = "Remove legs from a flow and show their final counters",
 	.example = "  sluicectl leg leave cam1 wall",
 	.options = commit_options,
 	.max_words = UINT32_MAX,
@@ -696,7 +696,7 @@ const struct command command_leg_leave = {
 const struct command command_flow_up = {
 	.name = "flow up",
 	.arguments = "ID",
-	.summary = "Bring a flow, or one of its legs, up again",
+	.summary = "Set a flow, or one of its legs, up",
 	.example = "  sluicectl flow up cam1",
 	.options = admin_options,
 	.max_words = 1,
@@ -707,7 +707,7 @@ const struct command command_flow_up = {
 const struct command command_flow_down = {
 	.name = "flow down",
 	.arguments = "ID",
-	.summary = "Stop a flow, or one of its legs, without removing it",
+	.summary = "Set a flow, or one of its legs, down",
 	.example = "  sluicectl flow down cam1 --leg wall",
 	.options = admin_options,
 	.max_words = 1,

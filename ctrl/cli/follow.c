@@ -160,16 +160,16 @@ punted(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec punted_options[] = {
-	{"follow", NULL, "go on with what comes, until interrupted"},
-	{"after", "SEQUENCE", "only what came after that one (0)"},
-	{"hex", NULL, "the first 256 bytes too, in a form that text2pcap reads"},
+	{"follow", NULL, "continue until interrupted"},
+	{"after", "SEQUENCE", "only entries after this one (0)"},
+	{"hex", NULL, "the first 256 bytes, in the format of text2pcap"},
 	{NULL},
 };
 
 const struct command command_punted = {
 	.name = "punted",
 	.arguments = "",
-	.summary = "Show the latest packets that flows and ports handed to control",
+	.summary = "Show the latest packets that were punted to control",
 	.example = "  sluicectl punted --hex | text2pcap - punted.pcap",
 	.options = punted_options,
 	.run = punted,
@@ -252,7 +252,7 @@ kinds_read(const struct cli *cli, const char *list)
 			found |= json_equal(kind, known);
 		json_array_append_new(kinds, known);
 		if (!found) {
-			cli_usage(cli, "--kinds: \"%.*s\" is no kind of event, see --help",
+			cli_usage(cli, "--kinds: \"%.*s\" is not a kind of event, see --help",
 				(int)length, list);
 			json_decref(kinds);
 			return NULL;
@@ -290,8 +290,8 @@ events_details(FILE *out)
 }
 
 static const struct option_spec events_options[] = {
-	{"follow", NULL, "go on with what comes, until interrupted"},
-	{"after", "SEQUENCE", "only what came after that one (0)"},
+	{"follow", NULL, "continue until interrupted"},
+	{"after", "SEQUENCE", "only entries after this one (0)"},
 	{"kinds", "KIND,...", "only events of these kinds"},
 	{NULL},
 };
@@ -299,7 +299,7 @@ static const struct option_spec events_options[] = {
 const struct command command_events = {
 	.name = "events",
 	.arguments = "",
-	.summary = "Show what happened: flows, ports, neighbours, commits, overload",
+	.summary = "Show events: flows, ports, neighbours, commits, overload",
 	.details = events_details,
 	.example = "  sluicectl events --follow --kinds port_down,neighbour_lost,overload",
 	.options = events_options,

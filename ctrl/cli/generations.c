@@ -43,9 +43,8 @@ fault_show(const struct cli *cli, const json_t *entry)
 		return;
 	putchar('\n');
 	members_print(0, entry,
-		"Generation {#generation} was not confirmed in time and cannot be taken back: "
-		"{fault}.\n"
-		"It is tried again every 5 s. To keep its flows instead:");
+		"Generation {#generation} was not confirmed in time and cannot be rolled back: "
+		"{fault}.\nThe rollback is retried every 5 s. To keep the flows instead:");
 	change_print_confirm(cli, entry);
 }
 
@@ -89,9 +88,9 @@ entry_print(json_t *entry)
 		"who         {who}, by {method}\n"
 		"[comment     {comment}]\n"
 		"[tag         {tag}]\n"
-		"[returns to  generation {#returns_to}]\n"
-		"[takes back  generation {#takes_back}]\n"
-		"[fault       cannot be taken back: {fault}]\n"
+		"[restores    generation {#returns_to}]\n"
+		"[reverts     generation {#takes_back}]\n"
+		"[fault       cannot be rolled back: {fault}]\n"
 		"flows       {#added} added, {#changed} changed, {#removed} removed");
 	if (json_array_size(json_object_get(entry, "changes")) > 0)
 		putchar('\n');
@@ -153,9 +152,9 @@ history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 			tags ? arguments->words[2] : NULL),
 		&exit_code);
 	if (cli_shows(cli, result) && tags)
-		printf("Generation %" PRIu64 " is kept as %s.\n", generation, arguments->words[2]);
+		printf("Generation %" PRIu64 " is tagged %s.\n", generation, arguments->words[2]);
 	else if (cli_shows(cli, result))
-		printf("Generation %" PRIu64 " has no tag any more.\n", generation);
+		printf("Generation %" PRIu64 " is no longer tagged.\n", generation);
 	return cli_end(cli, result, exit_code);
 }
 
@@ -184,9 +183,9 @@ history(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec history_options[] = {
-	{"limit", "N", "so many generations (20) or changed flows"},
-	{"by", "NAME", "only those of that user or certificate"},
-	{"method", "METHOD", "only those that this method made"},
+	{"limit", "N", "number of generations (20) or changed flows"},
+	{"by", "NAME", "only those of this user or certificate"},
+	{"method", "METHOD", "only those of this method"},
 	{"declared", NULL, "only those of apply"},
 	{"tagged", NULL, "only those with a tag"},
 	{NULL},
@@ -199,11 +198,11 @@ const struct command command_history = {
 		     "       sluicectl history GENERATION [--limit N]\n"
 		     "       sluicectl history tag GENERATION NAME\n"
 		     "       sluicectl history untag GENERATION",
-	.summary = "Show who changed the flows when, or what a generation changed",
-	.notes = "GENERATION is a number or a tag. One with a tag is kept until the tag is\n"
-		 "taken away. Of the others the latest are kept, those of apply\n"
-		 "and rollback apart from those of single calls: state.history in the\n"
-		 "configuration says how many.\n",
+	.summary = "Show the history of the flows, or the changes of a generation",
+	.notes = "GENERATION is a number or a tag. A tagged one is kept until the\n"
+		 "tag is removed. Of the others the latest are kept, with separate limits\n"
+		 "for apply and rollback and for single calls: state.history in the\n"
+		 "configuration.\n",
 	.example = "  sluicectl history --declared\n  sluicectl history 42\n"
 		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,
@@ -230,7 +229,7 @@ confirm(struct cli *cli, const struct arguments *arguments)
 		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
 	result = cli_call(cli, "state.confirm", params, &exit_code);
 	if (cli_shows(cli, result))
-		printf("Generation %" PRIu64 " is confirmed: it stays.\n",
+		printf("Generation %" PRIu64 " is confirmed.\n",
 			member_number(result, "generation"));
 	return cli_end(cli, result, exit_code);
 }
@@ -264,8 +263,8 @@ last_declared(struct cli *cli, uint64_t *generation)
 	}
 	if (exit_code != CLI_OK)
 		fprintf(stderr,
-			"sluicectl: there is no declared generation to go back to; name one that "
-			"'sluicectl history' lists\n");
+			"sluicectl: found no declared generation to roll back to; give one of "
+			"'sluicectl history'\n");
 	json_decref(result);
 	return exit_code;
 }
@@ -284,8 +283,8 @@ rollback(struct cli *cli, const struct arguments *arguments)
 
 	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
 		return cli_usage(cli,
-			"without a terminal to ask at, name the GENERATION to go back to, which "
-			"'sluicectl history' lists, or say --yes for the last declared one");
+			"without a terminal, give a GENERATION of 'sluicectl history', or "
+			"--yes for the last declared one");
 	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
 		return CLI_USAGE;
 	exit_code = arguments->n_words == 0
@@ -302,7 +301,7 @@ rollback(struct cli *cli, const struct arguments *arguments)
 	}
 	if (plans)
 		return exit_code;
-	snprintf(question, sizeof(question), "Go back to generation %" PRIu64 "?", back.number);
+	snprintf(question, sizeof(question), "Roll back to generation %" PRIu64 "?", back.number);
 	if (asks && !change_agreed(question))
 		return CLI_REFUSED;
 	result = change_call(cli, arguments, "state.rollback",
@@ -310,23 +309,23 @@ rollback(struct cli *cli, const struct arguments *arguments)
 	shows = cli_shows(cli, result);
 	exit_code = change_end(cli, result, exit_code);
 	if (shows)
-		printf("The flows are again those of generation %" PRIu64 ".\n", back.number);
+		printf("The flows are those of generation %" PRIu64 ".\n", back.number);
 	return exit_code;
 }
 
 static const struct option_spec rollback_options[] = {
-	{"plan", NULL, "only show what it would change"},
+	{"plan", NULL, "only show the changes"},
 	{CHANGE_COMMENT},
 	{"confirm-within", "TIME", "restore the previous flows unless confirmed"},
 	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
-	{"yes", NULL, "do not ask"},
+	{"yes", NULL, "do not prompt"},
 	{NULL},
 };
 
 const struct command command_confirm = {
 	.name = "confirm",
 	.arguments = "[GENERATION]",
-	.summary = "Stay with what was applied with --confirm-within",
+	.summary = "Confirm what was applied with --confirm-within",
 	.example = "  sluicectl confirm 42",
 	.max_words = 1,
 	.changes = true,
@@ -336,11 +335,11 @@ const struct command command_confirm = {
 const struct command command_rollback = {
 	.name = "rollback",
 	.arguments = "[GENERATION]",
-	.summary = "Go back to the flows of a generation of the history",
-	.notes = "Without GENERATION it is the last declared one, of those before the one that\n"
-		 "runs that were not reverted. A terminal is shown what would change, and asked.\n"
-		 "GENERATION is a number or a tag. It may also be the one before one that\n"
-		 "'sluicectl history' lists.\n",
+	.summary = "Restore the flows of a generation of the history",
+	.notes = "The default is the last declared generation before the current one that was\n"
+		 "not reverted. On a terminal the changes are shown and must be confirmed.\n"
+		 "GENERATION is a number or a tag of 'sluicectl history', or the number before\n"
+		 "one of these.\n",
 	.example = "  sluicectl rollback 41 --plan\n"
 		   "  sluicectl rollback 41 --comment 'the wall went dark'",
 	.options = rollback_options,

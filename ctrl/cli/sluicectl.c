@@ -83,7 +83,7 @@ target_check(struct cli *cli)
 	if (target->endpoint == NULL)
 		return CLI_OK;
 	if (target->certificate == NULL || target->key == NULL || target->ca == NULL)
-		return cli_usage(cli, "--connect takes --cert, --key and --ca, too");
+		return cli_usage(cli, "--connect requires --cert, --key and --ca");
 	cli->client.path = target->endpoint;
 	return CLI_OK;
 }

@@ -138,7 +138,7 @@ counters(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec counters_options[] = {
-	{"flows", NULL, "flows and their legs too"},
+	{"flows", NULL, "include flows and their legs"},
 	{NULL},
 };
 
@@ -181,8 +181,7 @@ port_show(struct cli *cli, const struct arguments *arguments)
 		return exit_code;
 	counters = cli_call(cli, "counters.get", json_object(), &exit_code);
 	if (counters != NULL && (port_keep(ports, name) < 0 || port_keep(counters, name) < 0)) {
-		fprintf(stderr, "sluicectl: found no port %s; 'sluicectl port list' shows them\n",
-			name);
+		fprintf(stderr, "sluicectl: found no port %s; see 'sluicectl port list'\n", name);
 		exit_code = CLI_REFUSED;
 	} else if (cli_shows(cli, counters)) {
 		ports_print(ports);
@@ -230,7 +229,7 @@ port_list(struct cli *cli, const struct arguments *arguments)
 const struct command command_info = {
 	.name = "info",
 	.arguments = "",
-	.summary = "Show versions, workers, room in the flow tables, limits",
+	.summary = "Show versions, workers, use of the flow tables, limits",
 	.example = "  sluicectl info",
 	.run = info,
 };
@@ -246,7 +245,7 @@ const struct command command_port_list = {
 const struct command command_port_show = {
 	.name = "port show",
 	.arguments = "PORT",
-	.summary = "Show one port and all that it has counted",
+	.summary = "Show one port and its counters",
 	.example = "  sluicectl port show p0",
 	.max_words = 1,
 	.run = port_show,
@@ -376,7 +375,7 @@ workers(struct cli *cli, const struct arguments *arguments)
 const struct command command_workers = {
 	.name = "workers",
 	.arguments = "",
-	.summary = "Show how busy the workers are, with two histograms",
+	.summary = "Show the load of the workers, with two histograms",
 	.example = "  sluicectl workers",
 	.run = workers,
 };
@@ -398,7 +397,7 @@ rpc(struct cli *cli, const struct arguments *arguments)
 
 	if (arguments_value(arguments, "list") != NULL) {
 		if (arguments->n_words > 0)
-			return cli_usage(cli, "--list goes without a method");
+			return cli_usage(cli, "--list cannot be combined with a METHOD");
 		return call_and_print(cli, "rpc.discover", methods_print);
 	}
 	if (arguments->n_words == 0)

@@ -168,15 +168,15 @@ static const char *const help[] = {
 	"",
 	"  f  flows    l  legs    p  ports    w  workers",
 	"  s  sort by the next column",
-	"  /  show only rows with a text in a name; Enter ends it, Escape clears it",
-	"  space  pause, and go on",
-	"  + -  look more often, or less",
-	"  ?  this help, and back",
+	"  /  show only rows with a text in a name; Enter accepts, Escape clears it",
+	"  space  pause, and continue",
+	"  + -  shorter or longer interval",
+	"  ?  show or close this help",
 	"  q  quit",
 	"",
-	"  PKT/S, BIT/S and DROP/S are rates since the look before; IP bytes for flows",
-	"  and legs, Ethernet frames for ports. DROP/S has all reasons: `sluicectl",
-	"  counters` tells them apart. A * marks what rows are sorted by.",
+	"  PKT/S, BIT/S and DROP/S are rates of the last interval; IP bytes for flows",
+	"  and legs, Ethernet frames for ports. DROP/S has all reasons, see `sluicectl",
+	"  counters`. A * marks the sort column.",
 };
 
 static void
@@ -349,8 +349,8 @@ top_live(struct top *top)
 		return (int)error.status;
 	}
 	if (screen_begin() < 0) {
-		fprintf(stderr, "sluicectl: top: standard input is no terminal, or its type in "
-				"$TERM is unknown: --once prints a table\n");
+		fprintf(stderr, "sluicectl: top: standard input is not a terminal, or its type "
+				"in $TERM is unknown: --once prints a table\n");
 		return CLI_USAGE;
 	}
 	if (top->cli->client.timeout_ms > CALL_TIMEOUT_MS)
@@ -467,7 +467,8 @@ top(struct cli *cli, const struct arguments *arguments)
 	if (exit_code == CLI_OK && (top.once || cli->json))
 		exit_code = monitor_run(&monitor);
 	else if (exit_code == CLI_OK && !isatty(STDOUT_FILENO))
-		exit_code = cli_usage(cli, "standard output is no terminal: --once prints a table");
+		exit_code = cli_usage(cli, "standard output is not a terminal: --once prints a "
+					   "table");
 	else if (exit_code == CLI_OK)
 		exit_code = top_live(&top);
 	json_decref(top.record);
@@ -476,12 +477,12 @@ top(struct cli *cli, const struct arguments *arguments)
 }
 
 static const struct option_spec top_options[] = {
-	{"view", "flows|legs|ports|workers", "what a row is (flows)"},
-	{"sort", "pps|bps|drops|packets|name|busy", "what the first row has most of"},
+	{"view", "flows|legs|ports|workers", "kind of rows (flows)"},
+	{"sort", "pps|bps|drops|packets|name|busy", "sort column"},
 	{"filter", "TEXT", "only rows with this text in a name"},
-	{"interval", "TIME", "time between looks (1)"},
-	{"once", NULL, "print one table, after one interval, and end"},
-	{"limit", "N", "with --once or --json: rows at most (20)"},
+	{"interval", "TIME", "interval (1)"},
+	{"once", NULL, "print one table, after one interval, and exit"},
+	{"limit", "N", "with --once or --json: number of rows (20)"},
 	{NULL},
 };
 
@@ -489,8 +490,8 @@ const struct command command_top = {
 	.name = "top",
 	.arguments = "",
 	.summary = "Show the busiest flows, legs, ports and workers live",
-	.notes = "Keys: f l p w the view, s what it is sorted by, / a filter, space pause,\n"
-		 "+ - the interval, ? help, q the end.\n",
+	.notes = "Keys: f l p w view, s sort column, / filter, space pause, + - interval,\n"
+		 "? help, q quit.\n",
 	.example = "  sluicectl top --view legs --sort drops --once",
 	.options = top_options,
 	.run = top,

@@ -169,7 +169,7 @@ capture_read(const struct cli *cli, const char *path, pcap_t *file, uint64_t fir
 	}
 	if (status == PCAP_ERROR)
 		return -cli_usage(
-			cli, "%s: behind packet %" PRIu64 ": %s", path, number, pcap_geterr(file));
+			cli, "%s: after packet %" PRIu64 ": %s", path, number, pcap_geterr(file));
 	if (json_array_size(packets) == 0)
 		return -cli_usage(cli,
 			"%s: found %" PRIu64 " packet%s, expected %" PRIu64 " at least", path,
@@ -236,21 +236,22 @@ static const struct {
 	const char *reason;
 	const char *hint;
 } hints[] = {
-	{"no_flow", "'sluicectl flow list' shows what is there: compare port and addresses"},
-	{"martian", "such addresses pass by an exact match only: 'sluicectl flow add --match'"},
-	{"flow_down", "'sluicectl flow up {flow}' brings it up"},
-	{"flow_drop", "'sluicectl flow show {flow}' says what it does, and which legs are up"},
-	{"source_refused", "'sluicectl flow show {flow}' shows whom it allows and latched to"},
-	{"class_drop", "'sluicectl flow show {flow}' shows what it does with each class"},
-	{"policed", "'sluicectl flow show {flow}' shows the rate; a moment later there is more"},
-	{"punt_limited", "punt.rate_pps of the configuration is the limit; try again"},
-	{"punt_full", "punt.ring of the configuration is the room; try again"},
-	{"punted", "'sluicectl punted' shows what control was handed"},
-	{"unresolved", "'sluicectl flow show {flow}' shows the next hop; can the kernel reach it?"},
-	{"port_down", "'sluicectl port list' shows the links; is the cable in, the peer up?"},
-	{"too_long", "a larger MTU of the port, or shorter packets from the sender"},
-	{"ttl_expired", "a leg with ttl=N sets the TTL, whatever came"},
-	{"leg_policed", "'sluicectl flow show {flow}' shows the leg's rate"},
+	{"no_flow", "compare port and addresses with 'sluicectl flow list'"},
+	{"martian", "such addresses require an exact match: 'sluicectl flow add --match'"},
+	{"flow_down", "set it up with 'sluicectl flow up {flow}'"},
+	{"flow_drop", "see 'sluicectl flow show {flow}' for its action and legs"},
+	{"source_refused", "see 'sluicectl flow show {flow}' for its allowed and latched sources"},
+	{"class_drop", "see 'sluicectl flow show {flow}' for the verdict of each class"},
+	{"policed", "see 'sluicectl flow show {flow}' for the rate"},
+	{"punt_limited", "the limit is punt.rate_pps of the configuration; try again"},
+	{"punt_full", "the size of the ring is punt.ring of the configuration; try again"},
+	{"punted", "see 'sluicectl punted' for punted packets"},
+	{"unresolved",
+		"see 'sluicectl flow show {flow}' for the next hop; check that it is reachable"},
+	{"port_down", "see 'sluicectl port list' for the links, and check the cable and the peer"},
+	{"too_long", "increase the MTU of the port, or send shorter packets"},
+	{"ttl_expired", "set the TTL with ttl=N of the leg"},
+	{"leg_policed", "see 'sluicectl flow show {flow}' for the rate of the leg"},
 };
 
 #define NAME_WIDTH 11
@@ -290,10 +291,11 @@ parsed_add(const json_t *stage, struct text *text)
 	text_add_members(
 		text, stage, ", {payload_bytes byte} of payload[, UDP checksum {udp_checksum}]");
 	if (member_number(stage, "extension_bytes") > 0)
-		text_add(text, ", extension headers taken out");
+		text_add(text, ", extension headers removed");
 	if (member_number(stage, "ip_bytes") > member_number(stage, "mtu"))
-		text_add_members(
-			text, stage, "; longer than the port's MTU of {#mtu}, it would not get in");
+		text_add_members(text, stage,
+			"; exceeds the port's MTU of {#mtu} and would not be "
+			"received");
 }
 
 /* What a stage has before it, the first that has this member. */
@@ -303,11 +305,11 @@ static const struct {
 	{"outcome", "match", "flow {flow}"},
 	{"stage", "allow", "{#prefixes} source prefix"},
 	{"stage", "class", "{class}"},
-	{"source", "learns", "{mode}, would learn this source, the first one"},
-	{"source", "same", "{mode}, the source that was learned"},
-	{"source", "moves", "{mode}, would move here from {latched/src:endpoint}"},
-	{"stage", "latch", "{mode}, learned is {latched/src:endpoint}, not this source"},
-	{"stage", "stream", "{stream?in no stream, as the flow says}"},
+	{"source", "learns", "{mode}, would learn this source"},
+	{"source", "same", "{mode}, this is the learned source"},
+	{"source", "moves", "{mode}, would change to this source from {latched/src:endpoint}"},
+	{"stage", "latch", "{mode}, the learned source is {latched/src:endpoint}"},
+	{"stage", "stream", "{stream?no stream}"},
 	{"stage", "police", "{:police}, {left_bytes byte} left"},
 	{"outcome", "forward", "{n_legs leg}"},
 };
@@ -317,9 +319,9 @@ stage_print(json_t *stage, const json_t *trace)
 {
 	const bool is_parsed = json_object_get(stage, "src") != NULL;
 	const char *damage = member_is(stage, "udp_checksum", "partial")
-				     ? "the sender left it to a device that did not fill it in; "
-				       "switch that off there with 'ethtool -K INTERFACE tx off'"
-				     : "damaged on the way, or made wrong by the sender";
+				     ? "the sender offloaded it to a device that did not "
+				       "compute it; run 'ethtool -K INTERFACE tx off' there"
+				     : "corrupted on the path, or wrong from the sender";
 	struct text text;
 	size_t i = 0;
 
@@ -349,7 +351,7 @@ stage_print(json_t *stage, const json_t *trace)
 	if (json_object_get(stage, "checksum_found") != NULL) {
 		text_clear(&text);
 		text_add(&text,
-			"UDP checksum 0x%04" PRIx64 " where its bytes make 0x%04" PRIx64
+			"UDP checksum 0x%04" PRIx64 ", expected 0x%04" PRIx64
 			": %s; receivers drop such packets",
 			member_number(stage, "checksum_found"),
 			member_number(stage, "checksum_expected"), damage);
@@ -358,9 +360,9 @@ stage_print(json_t *stage, const json_t *trace)
 	line("", stage, "[{reason}: {help}]");
 	if (json_is_true(json_object_get(stage, "kernel_beside")))
 		line("", NULL,
-			"such packets do not reach this port: the kernel gets them, or, at an "
-			"address where flows take other sources, nothing does; "
-			"'sluicectl counters' has both under STEERING");
+			"such packets do not reach this port: they pass to the kernel or, if "
+			"all flows at the address accept other sources only, are dropped; see "
+			"STEERING in 'sluicectl counters'");
 }
 
 /* The flow that the packet nearly was one of. */
@@ -397,9 +399,9 @@ nearest_print(const json_t *trace)
 	json_object_set_new(nearest, "takes", json_string(text.s));
 	line("nearest", nearest,
 		member_number(nearest, "looked_at") < member_number(nearest, "flows")
-			? "flow {flow} takes{takes} (the newest {#looked_at} of {#flows} flows "
-			  "were compared)"
-			: "flow {flow} takes{takes}");
+			? "flow {flow} matches{takes} (the newest {#looked_at} of {#flows} "
+			  "flows were compared)"
+			: "flow {flow} matches{takes}");
 }
 
 static void
@@ -434,8 +436,9 @@ leg_print(const json_t *leg, bool full)
 		text_add(&name, "leg %" PRIu64, member_number(leg, "index") + 1);
 	printf("\n");
 	line(name.s, leg,
-		member_is(leg, "outcome", "sampled_out") ? "out of {port}: not sent, packet {#nth} "
-							   "where it takes 1 in {#one_in}"
+		member_is(leg, "outcome", "sampled_out")
+			? "out of {port}: not sent, packet {#nth}, the leg samples 1 "
+			  "in {#one_in}"
 		: member_is(leg, "outcome", "sent")
 			? "out of {port}: {frame_bytes byte} to {next_hop/mac}"
 			: "out of {port}: {outcome}");
@@ -494,25 +497,25 @@ trace_print(const json_t *trace, bool full)
 	hints_print(trace);
 	if (member_number(trace, "workers") > 1)
 		line("note", trace,
-			"as worker {#worker} would; {#workers} poll the port, each samples by "
-			"itself");
+			"as worker {#worker} would; {#workers} poll the port, and each samples "
+			"separately");
 }
 
 static const struct option_spec trace_options[] = {
-	{"from", "ADDRESS:PORT", "the sender"},
-	{"to", "ADDRESS:PORT", "where it is sent to"},
-	{"vlan", "N", "802.1Q VLAN; without: untagged"},
-	{"outer-vlan", "N", "802.1ad VLAN around it; without: none"},
+	{"from", "ADDRESS:PORT", "source of the packet"},
+	{"to", "ADDRESS:PORT", "destination of the packet"},
+	{"vlan", "N", "802.1Q VLAN (default: untagged)"},
+	{"outer-vlan", "N", "outer 802.1ad VLAN (default: none)"},
 	{"ttl", "N", "TTL or hop limit (64)"},
 	{"dscp", "DSCP", "0 to 63 or EF, AF41, CS3 ... (0)"},
 	{"payload", "rtp|stun|dtls|HEX", "UDP payload (none)"},
-	{"hex", "HEX", "the frame from its Ethernet header on; - reads it"},
+	{"hex", "HEX", "complete Ethernet frame; - is standard input"},
 	{"pcap", "FILE", "a packet of a capture, pcap or pcapng"},
-	{"packet", "N", "the N-th of it (1)"},
-	{"count", "N", "that many from there on (1)"},
-	{"legs", "N", "show so many legs (16), at most 100"},
-	{"legs-after", "N", "those behind the first N"},
-	{"full", NULL, "print frames whole, however long"},
+	{"packet", "N", "number of the packet (1)"},
+	{"count", "N", "number of packets (1)"},
+	{"legs", "N", "number of legs (16), at most 100"},
+	{"legs-after", "N", "skip the first N legs"},
+	{"full", NULL, "print complete frames"},
 	{NULL},
 };
 
@@ -567,7 +570,7 @@ run_trace(struct cli *cli, const struct arguments *arguments)
 	int exit_code;
 
 	if (arguments->n_words != 1)
-		return cli_usage(cli, "which port does the packet come in by?");
+		return cli_usage(cli, "the PORT is missing");
 	params = json_pack("{s:s}", "port", arguments->words[0]);
 	if (params == NULL)
 		cli_out_of_memory();
@@ -590,7 +593,7 @@ run_trace(struct cli *cli, const struct arguments *arguments)
 const struct command command_trace = {
 	.name = "trace",
 	.arguments = "PORT (--from A:P --to B:P | --hex HEX | --pcap FILE) [OPTION]...",
-	.summary = "Tell why a packet goes where it goes, without sending it",
+	.summary = "Show how a packet would be processed, without sending it",
 	.example = "  sluicectl trace p0 --from 192.0.2.10:5004 --to 192.0.2.1:6000",
 	.options = trace_options,
 	.max_words = 1,

@@ -218,8 +218,8 @@ batch_call(
 		return result;
 	*exit_code = (int)error.status;
 	if (stale && !batch->plan_is_old)
-		fprintf(stderr, "The flows have changed meanwhile: look at 'sluicectl history', "
-				"then run 'sluicectl plan' again.\n");
+		fprintf(stderr, "The flows have changed meanwhile; see 'sluicectl history', "
+				"and run 'sluicectl plan' again.\n");
 	return NULL;
 }
 
@@ -359,7 +359,7 @@ diff_change_print(json_t *change, bool colour, FILE *out)
 		member_text(change, "id"), flow != NULL ? "  " : "",
 		flow != NULL ? text_members(&match, flow, "{:match}") : "");
 	if (mark == '~' && json_array_size(fields) == 0)
-		fprintf(out, "%*sbecomes declared, and stays as it is\n", FIELD_INDENT, "");
+		fprintf(out, "%*sbecomes declared, otherwise unchanged\n", FIELD_INDENT, "");
 	/* A new flow: a line a member besides id and match, and a line a leg. */
 	json_object_foreach (mark == '+' ? flow : NULL, key, value) {
 		if (strcmp(key, "id") == 0 || strcmp(key, "match") == 0 ||
@@ -436,8 +436,8 @@ diff_summary_print(const json_t *plan, FILE *out)
 			adopted == 1 ? "s" : "");
 	if (alone > 0)
 		text_print(out, FIELD_INDENT,
-			"  %" PRIu64 " left alone: not declared, installed otherwise; --prune "
-			"removes %s",
+			"  %" PRIu64 " not affected: installed otherwise, not declared; "
+			"--prune removes %s",
 			alone, alone == 1 ? "it" : "them");
 	line_print(out, FIELD_INDENT, 0,
 		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64

@@ -128,14 +128,14 @@ watch(struct cli *cli, const struct arguments *arguments)
 static const struct option_spec watch_options[] = {
 	{"interval", "TIME", "time between lines (1)"},
 	{"count", "N", "stop after N intervals"},
-	{"flow", "ID", "show what this flow's legs sent; may be given often"},
+	{"flow", "ID", "show the legs of this flow; may be repeated"},
 	{NULL},
 };
 
 const struct command command_watch = {
 	.name = "watch",
 	.arguments = "",
-	.summary = "Show rates, legs and drops live, a line a second",
+	.summary = "Show rates, legs and drops live, a line per second",
 	.example = "  sluicectl watch --flow cam1 --count 10",
 	.options = watch_options,
 	.run = watch,

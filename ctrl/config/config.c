@@ -113,12 +113,12 @@ worker_check(const struct config *config, unsigned worker, struct fault *fault)
 	snprintf(pointer, sizeof(pointer), "/workers/%u", worker);
 	if (core == config->eal.control_core)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found CPU %u, which is the control thread's, expected one of its own",
+			"found CPU %u, which is that of the control thread, expected another CPU",
 			core);
 	for (i = 0; i < worker; i++) {
 		if (config->eal.worker_cores[i] == core)
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-				"found CPU %u again, expected one that no other worker has", core);
+				"found CPU %u twice, expected each CPU once", core);
 	}
 	return cpu_check(core, pointer, fault);
 }
@@ -135,15 +135,17 @@ port_check(const struct config *config, unsigned port, struct fault *fault)
 		snprintf(pointer, sizeof(pointer), "/ports/%u/name", port);
 		if (strcmp(config->ports[i].name, name) == 0)
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-				"found %s, which /ports/%u has, expected a name of its own", name,
-				i);
+				"found %s, which is the name of /ports/%u, expected a "
+				"different name",
+				name, i);
 		snprintf(pointer, sizeof(pointer), "/ports/%u/devargs", port);
 		if (devargs_same_device(config->ports[i].devargs, config->ports[port].devargs))
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-				"found the device of /ports/%u, expected one of its own", i);
+				"found the device of /ports/%u, expected a different device", i);
 		if (iface[0] && strcmp(config->steered[i], iface) == 0)
 			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-				"found interface %s, which /ports/%u has, expected one of its own",
+				"found interface %s, which /ports/%u uses, expected a "
+				"different interface",
 				iface, i);
 	}
 	return 0;
@@ -169,8 +171,7 @@ config_check(const struct config *config, struct fault *fault)
 			return -1;
 		if (config->steered[i][0] && access(config->xdp_program, R_OK) < 0)
 			return fault_set(fault, FAULT_INVALID_VALUE, "/xdp_program",
-				"found nothing to read at %s (%s), expected the steering program "
-				"there",
+				"cannot read %s (%s), expected the steering program",
 				config->xdp_program, strerror(errno));
 	}
 	return 0;

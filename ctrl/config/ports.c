@@ -56,12 +56,12 @@ const char *
 port_hint(const struct dp_port_info *info)
 {
 	if (port_is_gone(info))
-		return "its interface is gone: restart sluiced when it is there again, until then "
-		       "nothing is received or sent here";
+		return "its interface was deleted: no packets are received or sent; create it "
+		       "and restart sluiced";
 	if (info->ifindex == 0 || !interface_is_veth(info->ifindex))
 		return NULL;
-	return "its interface is a veth: run 'ethtool -K PEER tx off txvlan off' at the other end, "
-	       "else what is sent there arrives with wrong checksums and without VLAN tags";
+	return "its interface is a veth: run 'ethtool -K PEER tx off txvlan off' at the other "
+	       "end, otherwise packets from there have wrong checksums and no VLAN tags";
 }
 
 bool

@@ -446,8 +446,8 @@ classifier_check(const struct flow_spec *before, const struct flow_spec *spec, s
 			before->match.family, spec->id);
 	if (memcmp(&before->match, &spec->match, sizeof(spec->match)) != 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found another match than flow %s has, expected the same; "
-			"remove the flow and install it with the other",
+			"found another match than flow %s has, expected the same; remove the "
+			"flow and install it with the new match",
 			spec->id);
 	return 0;
 }
@@ -754,8 +754,8 @@ legs_part(const struct flow_spec *spec, struct change_item *item, uint16_t *stay
 	}
 	if (spec->dp.verdict == DP_FORWARD && n_staying == 0 && spec->n_all_legs == spec->n_legs)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
-			"found every leg of flow %s, expected one to stay, as its action is "
-			"forward; take the flow down or remove it",
+			"found every leg of flow %s, expected at least one to remain, as its "
+			"action is forward; set the flow down or remove it",
 			spec->id);
 	return n_staying;
 }

@@ -194,12 +194,12 @@ change_begin(struct commits *commits, struct change *change)
 {
 	if (change->confirm_within_s != 0 && confirm_is_open(commits, change))
 		return fault_set(&commits->fault, FAULT_CONFLICT, "/confirm_within_s",
-			"another generation waits to be confirmed, which state.get names; confirm "
-			"it or roll it back first");
+			"another generation is unconfirmed, see state.get; confirm it or roll "
+			"it back first");
 	if (change->conditional && change->if_generation != commits->next_generation - 1)
 		return fault_set(&commits->fault, FAULT_STALE, "/if_generation",
-			"found %llu, expected %llu, which is the generation now; look at what has "
-			"changed since, and ask again",
+			"found %llu, expected %llu, the current generation; check what has "
+			"changed since, and try again",
 			(unsigned long long)change->if_generation,
 			(unsigned long long)commits->next_generation - 1);
 	flow_db_number_avoid(&commits->flows->db, change->highest_number);
@@ -487,8 +487,8 @@ item_remove(struct commits *commits, struct change_item *item)
 	rc = dp_txn_remove(commits->txn, item->flow->handle);
 	if (rc == 0)
 		return 0;
-	return fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane keeps flow %s: %s",
-		item->flow->spec->id, strerror(-rc));
+	return fault_set(&commits->fault, FAULT_INTERNAL, "",
+		"the data plane cannot remove flow %s: %s", item->flow->spec->id, strerror(-rc));
 }
 
 /* Whether that change is in the transaction, while the one at commits->at is refused. */
@@ -550,8 +550,8 @@ full_fault(struct commits *commits, const struct change_item *refused)
 			plural_s(n_legs), dp_leg_capacity(dp));
 	else
 		fault_set(&commits->fault, FAULT_NO_ROOM, "",
-			"found %zu IPv%d flows that are added or replaced at once, of which %zu "
-			"fit beside those that they replace or that go; do it in several steps",
+			"found %zu IPv%d flows that are added or replaced at once, of which "
+			"%zu fit with those that are replaced or removed; use several steps",
 			n_together, (int)family, n_fitting);
 }
 
@@ -799,8 +799,8 @@ commit_plan(struct commits *commits)
 		return PHASE_DONE;
 	} else {
 		fault_set(&commits->fault, FAULT_STALE, "/if_plan",
-			"the flows have changed since the plan for generation %llu was made, and "
-			"with them what the transaction would change; plan it again",
+			"flows of the transaction have changed since the plan for generation "
+			"%llu; plan it again",
 			(unsigned long long)change->plan->generation);
 		return commit_fail(commits, change);
 	}
@@ -846,7 +846,7 @@ left_out_comment(struct change *change)
 	const size_t room = sizeof(change->comment);
 	size_t n = strlen(comment), i, bytes;
 
-	n += (size_t)snprintf(comment + n, room - n, "; cannot return: %llu flow%s",
+	n += (size_t)snprintf(comment + n, room - n, "; not rolled back: %llu flow%s",
 		(unsigned long long)change->left_out, change->left_out == 1 ? "" : "s");
 	for (i = 0; i < change->n_items; i++) {
 		const struct change_item *item = change->items[i];

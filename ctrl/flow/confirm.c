@@ -58,9 +58,9 @@ failed(struct confirm *confirm, uint64_t generation, const struct fault *fault)
 		return;
 	snprintf(confirm->fault, sizeof(confirm->fault), "%s", fault->message);
 	events_rollback_failed(confirm->events, generation, NULL, confirm->fault);
-	log_line("warning: generation %llu was not confirmed in time and cannot be taken back: %s; "
-		 "it is tried again every %d s, 'sluicectl confirm %llu' keeps its flows and ends "
-		 "that",
+	log_line(
+		"warning: generation %llu was not confirmed in time and cannot be rolled back: %s; "
+		"the rollback is retried every %d s; 'sluicectl confirm %llu' keeps the flows",
 		(unsigned long long)generation, confirm->fault, RETRY_S,
 		(unsigned long long)generation);
 }
@@ -75,9 +75,9 @@ taken_back(void *arg, struct change *change, const struct fault *fault)
 		failed(confirm, change->returned, fault);
 		return;
 	}
-	log_line("warning: generation %llu was not confirmed in time and was taken back%s",
+	log_line("warning: generation %llu was not confirmed in time and was rolled back%s",
 		(unsigned long long)change->returned,
-		change->left_out > 0 ? ", but for flows that could not return" : "");
+		change->left_out > 0 ? ", except for flows that cannot be rolled back" : "");
 }
 
 static void
@@ -88,7 +88,7 @@ confirm_restore(struct confirm *confirm, uint64_t generation)
 	struct fault fault;
 
 	if (!change)
-		fault_set(&fault, FAULT_NO_ROOM, "", "no memory to take it back");
+		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the rollback");
 	if (!change ||
 		rollback_of(change, confirm->flows, confirm->store, generation, &fault) < 0) {
 		change_destroy(change);
@@ -128,9 +128,8 @@ left_out_report(const struct confirm *confirm, const struct change *change)
 		reported++;
 		events_rollback_failed(
 			confirm->events, change->returned, item_flow(item), item->left_out);
-		log_line(
-			"warning: flow %s is not taken back to what it was before generation %llu: "
-			"%s",
+		log_line("warning: flow %s is not rolled back to its state before generation %llu: "
+			 "%s",
 			item_flow(item), (unsigned long long)change->returned, item->left_out);
 	}
 }
@@ -217,11 +216,10 @@ confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done,
 
 	if (!confirm_open(confirm, &open))
 		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-			"no generation waits to be confirmed; history.list tells what became "
-			"of it");
+			"no generation is unconfirmed; see history.list");
 	if (generation != 0 && generation != open.generation)
 		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-			"found %llu, expected %llu, which is the one that waits",
+			"found %llu, expected %llu, the unconfirmed generation",
 			(unsigned long long)generation, (unsigned long long)open.generation);
 	if (confirm->returning || confirm->accepted)
 		return fault_set(fault, FAULT_CONFLICT, "/generation",

@@ -230,7 +230,7 @@ police_check(void *object, struct fault *fault)
 	if (police->burst_bytes > police->rate_bps * DP_BURST_PER_BPS_MAX)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/burst_bytes",
 			"found %" PRIu64 " bytes, expected at most %" PRIu64 " at %" PRIu64
-			" bit/s: what comes in %d s",
+			" bit/s, which is %d s of traffic",
 			police->burst_bytes, police->rate_bps * DP_BURST_PER_BPS_MAX,
 			police->rate_bps, DP_BURST_PER_BPS_MAX * 8);
 	return 0;
@@ -594,7 +594,7 @@ rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
 		return -1;
 	if (!rule->rule.family)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/family",
-			"found no prefix to tell the family, expected 4 or 6");
+			"found no prefix that determines the family, expected 4 or 6");
 	return 0;
 }
 

@@ -330,9 +330,9 @@ legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault
 		snprintf(number, sizeof(number), "number %u", before + 1u);
 		address_format(legs[leg].dp.family, legs[leg].dp.dst, address);
 		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found destination %s port %u by %s, where leg %s sends too, and the "
-			"receiver would get each packet twice; expected another destination, or "
-			"another port, VLAN or next hop to it",
+			"found destination %s port %u by %s, which leg %s also has, so the "
+			"receiver would receive each packet twice; expected another "
+			"destination, port, VLAN or next hop",
 			address, ntohs(legs[leg].dp.dst_port), legs[leg].port,
 			legs[before].id[0] ? legs[before].id : number);
 	}

@@ -114,8 +114,8 @@ leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 
 	if (rc == -ENOSPC)
 		return fault_set(fault, FAULT_NO_ROOM, "",
-			"found one next hop more than the %u that fit, those of legs that go with "
-			"this change counted",
+			"found one next hop more than the limit of %u, including those of legs "
+			"that this change removes",
 			DP_NEXT_HOPS_MAX);
 	if (rc == -ENOMEM)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
@@ -230,7 +230,7 @@ flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t 
 	if (rc == 0)
 		return 0;
 	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
-		"the steering of packets was not counted: %s", strerror(-rc));
+		"cannot count the steering entries: %s", strerror(-rc));
 }
 
 /*
@@ -436,7 +436,7 @@ link_changed(void *arg, unsigned ifindex)
 			continue;
 		next_hops_port_changed(flows->hops, i);
 		mac_format(port->mac, mac);
-		log_line("port %s: its MAC address is %s now", port->name, mac);
+		log_line("port %s: MAC address changed to %s", port->name, mac);
 	}
 }
 

@@ -648,7 +648,7 @@ next_hops_reason(
 	address_format(request->family, request->to, to);
 	if (tracked->error == -ENODEV)
 		snprintf(reason, HOP_REASON_MAX,
-			"the port's interface is gone; restart sluiced when it is there again");
+			"the port's interface was deleted; create it and restart sluiced");
 	else if (dp_port_is_down(hops->dp, request->port))
 		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
 			hops->ports->info[request->port].name);

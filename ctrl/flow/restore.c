@@ -156,8 +156,7 @@ generation_check(struct store *store, uint64_t generation, struct fault *fault)
 	if (generation != state.generation)
 		return store_return_check(store, generation, fault);
 	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-		"found %llu, which is the generation that runs, expected an earlier one that "
-		"history.list names",
+		"found %llu, the current generation, expected an earlier one of history.list",
 		(unsigned long long)generation);
 }
 

@@ -318,16 +318,15 @@ steering_wants_check(
 			continue;
 		if (steer_key_count(steer) + wants->n_keys[i] > STEER_KEYS_MAX)
 			return fault_set(fault, FAULT_NO_ROOM, "/match/dst",
-				"found %u different local addresses, ports and VLANs on port %s, "
-				"those of flows that go with this change counted, expected at "
-				"most %u",
+				"found %u different local addresses, ports and VLANs on port "
+				"%s, including those of flows that this change removes, "
+				"expected at most %u",
 				steer_key_count(steer) + wants->n_keys[i], ports->info[i].name,
 				STEER_KEYS_MAX);
 		if (steer_range_count(steer) + wants->n_ranges[i] > STEER_RANGES_MAX)
 			return fault_set(fault, FAULT_NO_ROOM, "/rule",
-				"found %u different rules on port %s, "
-				"those of flows that go with this change counted, expected at "
-				"most %u",
+				"found %u different rules on port %s, including those of flows "
+				"that this change removes, expected at most %u",
 				steer_range_count(steer) + wants->n_ranges[i], ports->info[i].name,
 				STEER_RANGES_MAX);
 	}

@@ -284,14 +284,14 @@ rules_check(const struct validate *validate, const struct overlap_rule *own, str
 		if (goes_first(other, own) && rule_covers(other, own))
 			return fault_set(fault, FAULT_CONFLICT, "/rule",
 				"found a rule of priority %u, which the rule of flow %s of "
-				"priority %u covers entirely and goes before, expected one that "
-				"packets reach: give it a greater priority, or narrow the other",
+				"priority %u shadows, expected one that packets reach: "
+				"increase its priority, or narrow the other rule",
 				own->rule.priority, other->spec->id, other->rule.priority);
 		if (goes_first(own, other) && rule_covers(own, other))
 			return fault_set(fault, FAULT_CONFLICT, "/rule",
-				"found a rule of priority %u, which covers the rule of flow %s of "
-				"priority %u entirely and goes before it, expected one that leaves "
-				"it packets: give this one a lower priority, or narrow it",
+				"found a rule of priority %u, which shadows the rule of flow "
+				"%s of priority %u, expected one that does not: decrease its "
+				"priority, or narrow it",
 				own->rule.priority, other->spec->id, other->rule.priority);
 	}
 	return 0;
@@ -338,9 +338,9 @@ rule_reached_check(
 		for (; at; at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
 			if (match_covers(&at->spec->match, spec->rule))
 				return fault_set(fault, FAULT_CONFLICT, "/rule",
-					"found a rule all of whose packets the match of flow %s "
-					"takes before, expected one that packets reach: widen the "
-					"rule, or remove that flow",
+					"found a rule that the match of flow %s shadows, "
+					"expected one that packets reach: widen the rule, or "
+					"remove that flow",
 					at->spec->id);
 		}
 	}
@@ -356,9 +356,8 @@ match_check(const struct validate *validate, const struct flow_spec *spec, struc
 	for (; at; at = endpoints_next(at, ENDPOINT_RULE, &pair)) {
 		if (match_covers(&spec->match, at->spec->rule))
 			return fault_set(fault, FAULT_CONFLICT, "/match",
-				"found a match that takes all packets of the rule of flow %s, "
-				"expected one that leaves it some: remove that flow, or widen its "
-				"rule",
+				"found a match that shadows the rule of flow %s, expected one "
+				"that does not: remove that flow, or widen its rule",
 				at->spec->id);
 	}
 	return 0;
@@ -552,18 +551,18 @@ leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const st
 
 	if (leg->dp.family == 6 && mtu < IPV6_MTU_LEAST)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
-			"found %s, whose MTU is %u, expected at least %u, as every IPv6 link has: "
-			"raise the MTU",
+			"found %s, whose MTU is %u, expected at least %u, as IPv6 requires: "
+			"increase the MTU",
 			leg->port, mtu, IPV6_MTU_LEAST);
 	if (!spec->max_datagram_bytes && (int)mtu < (int)ingress->mtu)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
-			"found %s, whose MTU is %u, expected at least %u (%s's, where the flow "
-			"comes in): give the flow max_datagram_bytes, or raise the MTU",
+			"found %s, whose MTU is %u, expected at least %u (the MTU of ingress "
+			"port %s): set max_datagram_bytes of the flow, or increase the MTU",
 			leg->port, mtu, ingress->mtu, ingress->name);
 	if (spec->max_datagram_bytes && (int)mtu < longest)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/port",
-			"found %s, whose MTU is %u, expected at least %d (max_datagram_bytes%s): "
-			"lower that, or raise the MTU",
+			"found %s, whose MTU is %u, expected at least %d "
+			"(max_datagram_bytes%s): decrease that, or increase the MTU",
 			leg->port, mtu, longest,
 			growth > 0   ? " and 20 for IPv6"
 			: growth < 0 ? " less 20 for IPv4"
@@ -580,7 +579,7 @@ port_check(const struct ports *ports, const char *name, struct fault *fault)
 
 	if (port < 0)
 		fault_set(fault, FAULT_NOT_FOUND, "/port",
-			"found %s, expected the name of a port as port.list gives it", name);
+			"found %s, expected the name of a port, see port.list", name);
 	return port;
 }
 

@@ -80,9 +80,9 @@ link_log(const struct dp_port_info *info, bool up, bool gone)
 	if (gone)
 		log_line("warning: port %s: %s", info->name, port_hint(info));
 	else if (up)
-		log_line("port %s: its link is up", info->name);
+		log_line("port %s: link is up", info->name);
 	else
-		log_line("warning: port %s: its link is down; nothing is received or sent here",
+		log_line("warning: port %s: link is down; no packets are received or sent",
 			info->name);
 }
 

@@ -129,7 +129,8 @@ audit_open(const char *path, struct fault *fault)
 	audit->fd = log_open(path, why, sizeof(why));
 	if (audit->fd < 0) {
 		fault_set(fault, FAULT_INVALID_VALUE, "/access/audit_log",
-			"/access/audit_log: cannot write %s: %s; name another file, or none: \"\"",
+			"/access/audit_log: cannot write %s: %s; set another file, or \"\" to "
+			"disable the log",
 			path, why);
 		audit_close(audit);
 		return NULL;
@@ -170,7 +171,7 @@ audit_reopen(struct audit *audit)
 		return;
 	fd = log_open(audit->path, why, sizeof(why));
 	if (fd < 0) {
-		audit_warn(audit, "cannot reopen, writing on to the old file", why);
+		audit_warn(audit, "cannot reopen; the old file remains in use", why);
 		return;
 	}
 	close(audit->fd);
@@ -185,7 +186,7 @@ audit_ready(struct audit *audit, struct fault *fault)
 	if (rc == 0)
 		return 0;
 	return fault_set(fault, FAULT_STORE, "",
-		"audit log %s: %s; no change is made until it can be written", audit->path,
+		"audit log %s: %s; changes are refused until it can be written", audit->path,
 		strerror(-rc));
 }
 

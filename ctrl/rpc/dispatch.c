@@ -383,7 +383,7 @@ role_check(const struct bound_method *method, const struct actor *actor, struct 
 	if (actor->uid != UINT32_MAX && strncmp(actor->name, "uid ", 4) != 0)
 		snprintf(who, sizeof(who), "%s (uid %u)", actor->name, actor->uid);
 	return fault_set(fault, FAULT_FORBIDDEN, "",
-		"%s needs role %s, %s has %s; %s in sluice.yaml gives it", method->name,
+		"%s requires role %s, %s has %s; add %s in sluice.yaml", method->name,
 		role_name(method->role), who, role_name(actor->role), hint);
 }
 
@@ -517,7 +517,7 @@ method_run(struct rpc_call *call)
 	if (result == &deferred && call->answered)
 		return call->result;
 	if (!result && fault->code == FAULT_NONE)
-		fault_set(fault, FAULT_INTERNAL, "", "%s failed and did not say why", method->name);
+		fault_set(fault, FAULT_INTERNAL, "", "%s failed without a reason", method->name);
 	return result;
 }
 

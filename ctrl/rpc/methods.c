@@ -193,7 +193,7 @@ cursor_read(const char *text, uint64_t last, uint64_t *sequence, struct fault *f
 	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
 	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
 		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
-			"found %s, expected next_cursor of a page before", text);
+			"found %s, expected next_cursor of a previous page", text);
 	return 0;
 }
 

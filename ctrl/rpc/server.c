@@ -54,8 +54,8 @@ descriptors_raise(unsigned n_connections, struct fault *fault)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
 		return 0;
 	return fault_set(fault, FAULT_LIMIT, "/rpc/max_connections",
-		"/rpc/max_connections: found %u, which takes %llu open files, but the process may "
-		"have %llu; lower it, or raise LimitNOFILE= of the service",
+		"/rpc/max_connections: found %u, which requires %llu open files, more than the "
+		"limit of %llu; decrease it, or increase LimitNOFILE= of the service",
 		n_connections, (unsigned long long)needed, (unsigned long long)hard);
 }
 
@@ -137,8 +137,7 @@ stale_remove(const char *path, struct fault *fault)
 		return errno == ENOENT ? 0
 				       : refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
 	if (!S_ISSOCK(found.st_mode))
-		return refuse(
-			fault, FAULT_CONFLICT, path, "a file that is no socket is in the way");
+		return refuse(fault, FAULT_CONFLICT, path, "the path exists and is not a socket");
 	fd = socket_open(fault, path);
 	if (fd < 0)
 		return -1;
@@ -340,8 +339,8 @@ limit_refuse(struct connection *connection, const char *what, size_t limit)
 {
 	struct fault fault;
 
-	fault_set(&fault, FAULT_LIMIT, "", "request passes %s, which is %zu%s", what, limit,
-		limit == VIEWER_BYTES ? " for those who may change nothing" : "");
+	fault_set(&fault, FAULT_LIMIT, "", "request exceeds %s, which is %zu%s", what, limit,
+		limit == VIEWER_BYTES ? " for viewers" : "");
 	message_send(connection, rpc_error_reply(NULL, &fault));
 }
 
@@ -598,7 +597,7 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 			"cannot read the credentials of the peer: %s", strerror(-rc));
 	if (!has_room(server, &actor))
 		return fault_set(fault, FAULT_LIMIT, "",
-			"connection passes max_connections, which is %u",
+			"connection exceeds max_connections, which is %u",
 			server->config.limits.connections);
 	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (stream && connection_create(server, stream, &actor, false) == 0)

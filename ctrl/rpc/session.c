@@ -216,9 +216,9 @@ rpc_user_check(const struct rpc_user *user, struct fault *fault)
 	if (!user || user->bytes < user->users->max_bytes)
 		return 0;
 	return fault_set(fault, FAULT_LIMIT, "",
-		"%zu bytes of unread answers and unfinished requests wait on the connections of "
-		"user %s, expected less than rpc.max_waiting_bytes, which is %zu; read the "
-		"answers, or close connections",
+		"%zu bytes of unread replies and incomplete requests are pending on the "
+		"connections of user %s, expected less than rpc.max_waiting_bytes, which is "
+		"%zu; read the replies, or close connections",
 		user->bytes, user->name, user->users->max_bytes);
 }
 

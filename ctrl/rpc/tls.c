@@ -481,7 +481,8 @@ handshake_failed(struct handshake *handshake)
 	if (may_warn(handshake->tls))
 		log_line("warning: tls: %s: the handshake failed: %s%s%s", handshake->address,
 			handshake->subject[0] ? handshake->subject : "",
-			handshake->subject[0] ? ": " : "", reason ? reason : "the client hung up");
+			handshake->subject[0] ? ": " : "",
+			reason ? reason : "the client closed the connection");
 	if (reason)
 		handshake_refuse(handshake);
 	else
@@ -526,8 +527,8 @@ tls_accept(struct tls *tls, int fd)
 	tcp_socket_tune(fd);
 	if (tls->n_handshakes == TLS_HANDSHAKES_MAX) {
 		if (may_warn(tls))
-			log_line(
-				"warning: tls: more than %d handshakes at a time, %s is hung up on",
+			log_line("warning: tls: more than %d concurrent handshakes, closing the "
+				 "connection of %s",
 				TLS_HANDSHAKES_MAX, TAILQ_FIRST(&tls->handshakes)->address);
 		handshake_free(TAILQ_FIRST(&tls->handshakes));
 	}

@@ -595,7 +595,7 @@ packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	(void)call;
 	if (port < 0) {
 		fault_set(fault, FAULT_NOT_FOUND, "/port",
-			"found %s, expected the name of a port; port.list has them", name);
+			"found %s, expected the name of a port, see port.list", name);
 		return NULL;
 	}
 	dp_port_info_get(trace.context->dp, (unsigned)port, &trace.port);

@@ -57,7 +57,7 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 
 	if (conditional && generation != now) {
 		fault_set(fault, FAULT_STALE, "/if_generation",
-			"found %" PRIu64 ", expected %" PRIu64 ", which is the generation now",
+			"found %" PRIu64 ", expected %" PRIu64 ", the current generation",
 			generation, now);
 		return NULL;
 	}

@@ -195,7 +195,7 @@ entry_add(struct flow_files *files, const char *path, struct fault *fault)
 	if (strcmp(strrchr(path, '.'), ".yaml") == 0)
 		return file_add(files, path, fault);
 	return fault_set(fault, FAULT_INVALID_VALUE, "",
-		"%s: found another ending, expected .yaml; rename the file or take it away", path);
+		"%s: found another extension, expected .yaml; rename or move the file", path);
 }
 
 static int

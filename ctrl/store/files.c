@@ -27,9 +27,8 @@ file_fault(struct fault *fault, const char *what, const char *path, const char *
 			     : errno == EROFS			? "make its file system writable"
 					      : "check the path and its permissions";
 
-	return fault_set(fault, FAULT_STORE, "",
-		"%s %s: %s; %s, or set state.path to another place", what, path,
-		why ? why : strerror(errno), advice);
+	return fault_set(fault, FAULT_STORE, "", "%s %s: %s; %s, or set state.path to another file",
+		what, path, why ? why : strerror(errno), advice);
 }
 
 /* The owner of the directory could replace the file anyway. */
@@ -64,7 +63,7 @@ file_open(const char *path, int flags, char *why, size_t why_bytes)
 	if (fstat(fd, &file) == 0 && is_owned(path, &file))
 		return fd;
 	snprintf(why, why_bytes,
-		"it belongs to user %u, expected user %u, root, or the owner of its directory",
+		"it is owned by user %u, expected user %u, root, or the owner of its directory",
 		file.st_uid, geteuid());
 	close(fd);
 	errno = EPERM;
@@ -84,7 +83,7 @@ regular_open(const char *path, int flags, const char *what, struct fault *fault)
 		return fd;
 	close(fd);
 	return fault_set(fault, FAULT_STORE, "",
-		"%s is not a regular file; set state.path to another place", path);
+		"%s is not a regular file; set state.path to another file", path);
 }
 
 static int
@@ -136,8 +135,8 @@ file_directory_create(char *path, size_t path_bytes, struct fault *fault)
 	free(real);
 	if ((size_t)n >= path_bytes)
 		return fault_set(fault, FAULT_STORE, "",
-			"the directory of the store is a link to one whose path is too long; set "
-			"state.path to another place");
+			"the directory of the store is a link to a path that is too long; set "
+			"state.path to another file");
 	return 0;
 }
 
@@ -164,8 +163,8 @@ file_lock(const char *path, struct fault *fault)
 			n = pread(fd, pid, sizeof(pid) - 1, 0);
 			pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
 			fault_set(fault, FAULT_STORE, "",
-				"store %s is in use by process %s; stop that one, or set "
-				"state.path to another place",
+				"store %s is in use by process %s; stop that process, or set "
+				"state.path to another file",
 				path, pid[0] ? pid : "unknown");
 		} else {
 			file_fault(fault, "cannot lock", name, NULL);

@@ -128,7 +128,7 @@ maintain_copy_note(struct maintain *maintain, const char *copy_fault)
 		copy_fault);
 	pthread_mutex_unlock(&maintain->mutex);
 	if (changed && copy_fault[0] != '\0')
-		log_line("warning: no checked copy of the state is taken: %s", copy_fault);
+		log_line("warning: cannot take a checked copy of the state: %s", copy_fault);
 	else if (changed)
 		log_line("checked copies of the state are taken again");
 }

@@ -137,8 +137,8 @@ tally_check(const struct tally *tally, const char *what, uint64_t n, uint64_t su
 	if (tally->damaged)
 		damage(verdict, "one of the %s does not match its checksum", what);
 	if (tally->n != n || tally->sums != sums)
-		damage(verdict, "%llu %s are there, and not the %llu that were written",
-			(unsigned long long)tally->n, what, (unsigned long long)n);
+		damage(verdict, "found %llu %s, expected %llu", (unsigned long long)tally->n, what,
+			(unsigned long long)n);
 	return !tally->damaged && tally->n == n && tally->sums == sums;
 }
 
@@ -252,8 +252,9 @@ contents_inspect(sqlite3 *db, const char *path, struct verdict *verdict,
 		return FILE_EMPTY;
 	case LAYOUT_NEWER:
 		fault_set(fault, FAULT_STORE, "",
-			"store %s: found layout version %u, expected at most %u; it is that of a "
-			"newer sluiced: start that one, or set state.path to another place",
+			"store %s: found layout version %u, expected at most %u; it was "
+			"written by a newer sluiced: start that version, or set state.path to "
+			"another file",
 			path, version, LAYOUT_VERSION);
 		return FILE_REFUSED;
 	case LAYOUT_FOREIGN:

@@ -30,7 +30,7 @@ advice(int code)
 		return "; another program has it open for writing: close it, then try again";
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return "; restart sluiced, which then uses what is good of it";
+		return "; restart sluiced to recover it";
 	default:
 		return "";
 	}

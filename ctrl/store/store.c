@@ -253,8 +253,8 @@ return_check(sqlite3 *db, const struct meta *meta, uint64_t generation, struct f
 	if (kept > 0 || generation == meta->base || generation == meta->generation)
 		return 0;
 	return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-		"found %llu, expected a generation from %llu to %llu that is kept, or the one "
-		"before such a one; history.list names them",
+		"found %llu, expected a kept generation from %llu to %llu, or the one before "
+		"it; see history.list",
 		(unsigned long long)generation, (unsigned long long)meta->base,
 		(unsigned long long)meta->generation);
 }
@@ -300,8 +300,8 @@ store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct f
 		      : flow_sum(flow);
 	if (sum != db_column(cursor->rows, 0))
 		return fault_set(fault, FAULT_STORE, "",
-			"store %s: flow %.64s is damaged in it; restart sluiced, which moves a "
-			"damaged store aside and uses the last good one",
+			"store %s: flow %.64s is damaged in it; restart sluiced to recover the "
+			"store",
 			cursor->store->path, flow->id);
 	return 1;
 }
@@ -413,8 +413,7 @@ store_history_get(struct store *store, uint64_t generation, struct store_generat
 	if (found->number == generation && generation != 0)
 		return 0;
 	return fault_set(fault, FAULT_NOT_FOUND, "",
-		"found generation %llu, expected one that is kept, from %llu to %llu; "
-		"history.list names them",
+		"found generation %llu, expected a kept one from %llu to %llu; see history.list",
 		(unsigned long long)generation, (unsigned long long)meta->base + 1,
 		(unsigned long long)meta->generation);
 }

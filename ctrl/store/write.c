@@ -439,8 +439,8 @@ generation_find(struct writer *writer, uint64_t number, struct generation_row *r
 	found = db_row(find, fault);
 	if (found == 1 && generation_row_read(find, row) < 0)
 		found = fault_set(fault, FAULT_STORE, "",
-			"the entry of generation %llu is damaged in the store; restart sluiced, "
-			"which then uses what is good of it",
+			"the entry of generation %llu is damaged in the store; restart sluiced "
+			"to recover it",
 			(unsigned long long)number);
 	else if (found == 1)
 		*next_change = db_column(find, GENERATION_COLUMNS_N);
@@ -577,7 +577,7 @@ tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault 
 	found = generation_find(writer, number, &row, &next_change, fault);
 	if (found == 0)
 		return fault_set(fault, FAULT_NOT_FOUND, "/generation",
-			"found %llu, expected a generation that is kept; history.list names them",
+			"found %llu, expected a generation that is kept; see history.list",
 			(unsigned long long)number);
 	if (found == 1 && tags) {
 		db_bind(holder, "t", tag);
@@ -587,13 +587,13 @@ tag_write(struct writer *writer, uint64_t number, const char *tag, struct fault 
 		return -1;
 	if (other != 0 && other != number)
 		return fault_set(fault, FAULT_CONFLICT, "/tag",
-			"found %s, which generation %llu has, expected one that no other has", tag,
-			(unsigned long long)other);
+			"found %s, which is the tag of generation %llu, expected an unused tag",
+			tag, (unsigned long long)other);
 	tagged = row.generation.tag[0] != '\0';
 	if (tags && !tagged && progress->n_tags >= STORE_TAGS_MAX)
 		return fault_set(fault, FAULT_NO_ROOM, "/tag",
-			"found %u generations with a tag, which is as many as there may be; take "
-			"one away first",
+			"found %u generations with a tag, which is the maximum; remove a tag "
+			"first",
 			progress->n_tags);
 	before = generation_row_sum(&row);
 	snprintf(row.generation.tag, sizeof(row.generation.tag), "%s", tag);

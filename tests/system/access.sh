@@ -37,7 +37,7 @@ refused() {
 	local uid=$1 groups=$2 needs=$3 has=$4 output
 	shift 4
 	output=$(expect_exit 1 as "$uid" "$groups" "$@" 2>&1)
-	grep -q "needs role $needs, uid $uid has $has; an entry under access.users" <<<"$output" ||
+	grep -q "requires role $needs, uid $uid has $has; add an entry under access.users" <<<"$output" ||
 		fail "uid $uid, groups $groups: expected needs $needs, has $has; found: $output"
 }
 
@@ -96,7 +96,7 @@ while ctl "${flow[@]}" "f$made" --match "port=p0,dst=192.0.2.1:$((6000 + made))"
 	((made < 200)) || fail "200 changes are logged on a full disk"
 	[[ -e $RIG_RUN/refilled ]] || { cat /dev/zero >"$RIG_RUN/disk/fill2" 2>/dev/null || true; }
 done
-grep -q "no change is made until it can be written" "$RIG_RUN/full.out" ||
+grep -q "changes are refused until it can be written" "$RIG_RUN/full.out" ||
 	fail "expected a refusal for the log, found: $(cat "$RIG_RUN/full.out")"
 ctl flow show "f$((made - 1))" >/dev/null || fail "reading stopped"
 grep -q "audit log .*f$((made - 1))" "$RIG_RUN/sluiced.log" || fail "the line is not in the log"
@@ -123,6 +123,6 @@ cat >"$RIG_RUN/hold.py" <<-'END'
 	time.sleep(60)
 END
 rig_spawn hold /usr/bin/python3 "$RIG_RUN/hold.py" "$RIG_RUN/sluiced.sock"
-rig_wait 30 grep -q "connection passes max_connections, which is 20" "$RIG_RUN/hold.log" ||
+rig_wait 30 grep -q "connection exceeds max_connections, which is 20" "$RIG_RUN/hold.log" ||
 	fail "a connection too many is not refused: $(cat "$RIG_RUN/hold.log")"
 ctl info >/dev/null || fail "root does not get in"

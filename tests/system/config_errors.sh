@@ -38,7 +38,7 @@ refused "duplicate port" "$(line_of net_ring0)" /ports/1/name
 edit 's/^control: .*/control: {core: 1000}/'
 refused "no such CPU" "$(line_of control)" /control/core
 edit "s/^workers: .*/workers: [$(rig_cpus | head -n 1)]/"
-refused "the control thread's CPU" "$(line_of workers)" /workers/0
+refused "that of the control thread" "$(line_of workers)" /workers/0
 edit 's/^hugepages: .*/hugepages: [/'
 refused "syntax" "" ""
 edit 's/^hugepages: .*/&\nhugepages: true/'

@@ -72,7 +72,7 @@ vary() {
 # Without sluiced: by schema, decoder and ids.
 ctl validate "$F/flows.d" 2>"$F/said" | grep -q '^valid: 3 flows in 2 files$' ||
 	fail "validate without sluiced"
-grep -q '^Not checked against a sluiced' "$F/said" ||
+grep -q '^Not checked by sluiced' "$F/said" ||
 	fail "validate does not say that nobody was asked"
 { echo "flows:" && flow_yaml cam1 5009; } >"$F/flows.d/30.yaml"
 expect_exit 2 ctl validate --offline "$F/flows.d" 2>"$F/said"
@@ -81,7 +81,7 @@ grep -q '/30.yaml:2: flow cam1: /id: declared twice, first at .*/10.yaml:2;' "$F
 rm "$F/flows.d/30.yaml"
 
 start
-ctl validate "$F/flows.d" | grep -q 'sluiced agrees: 3 flows in 2 files' || fail "validate with sluiced"
+ctl validate "$F/flows.d" | grep -q 'checked by sluiced: 3 flows in 2 files' || fail "validate with sluiced"
 { echo "flows:" && flow_yaml cam9 5001; } >"$F/other.yaml"
 sed 's/p0/p7/' "$F/other.yaml" >"$F/wrong.yaml"
 expect_exit 1 ctl validate "$F/wrong.yaml" 2>"$F/said"
@@ -107,7 +107,7 @@ at_terminal plan "$F/flows.d" <<'END'
         mac: '02:00:00:00:00:10'}
 
 Plan for generation N: 3 to add, 0 to change, 0 to remove, 0 stay
-  1 left alone: not declared, installed otherwise; --prune removes it
+  1 not affected: installed otherwise, not declared; --prune removes it
   flows 1 -> 4, legs 0 -> 3, table N bytes -> N bytes
 END
 ctl apply "$F/flows.d" --comment "first show" >/dev/null
@@ -128,7 +128,7 @@ at_terminal plan "$F/flows.d" <<'END'
 - cam2  p0 any > 192.0.2.1:5002
 
 Plan for generation N: 1 to add, 1 to change, 1 to remove, 1 stays
-  1 left alone: not declared, installed otherwise; --prune removes it
+  1 not affected: installed otherwise, not declared; --prune removes it
   flows 4 -> 4, legs 3 -> 3, table N bytes -> N bytes
 END
 ctl apply "$F/flows.d" --comment "second show" >/dev/null
@@ -195,7 +195,7 @@ ctl apply "$F/one.yaml" --confirm-within 4s >"$F/said"
 confirm=$(sed -n 's/^  sluicectl --socket [^ ]* \(confirm [0-9]*\)$/\1/p' "$F/said")
 [[ -n $confirm ]] || fail "apply does not say how to confirm: $(cat "$F/said")"
 # shellcheck disable=SC2086 # two words
-ctl $confirm | grep -q 'it stays' || fail "$confirm failed"
+ctl $confirm | grep -q 'is confirmed' || fail "$confirm failed"
 expect_ids "cam7 manual"
 expect_exit 1 ctl confirm
 
@@ -276,7 +276,7 @@ echo "flows: []" >"$F/none.d.yaml"
 ctl apply "$F/none.d.yaml" --confirm-within 2s >/dev/null
 ctl flow add --id taker --match port=p0,dst=192.0.2.1:5004 --action drop >/dev/null
 rig_wait 30 returned "cam1 taker talk" || fail "cam3 keeps the others away: $(ids)"
-ctl history --limit 1 | grep -q 'cannot return: 1 flow, cam3$' ||
+ctl history --limit 1 | grep -q 'not rolled back: 1 flow, cam3$' ||
 	fail "the history does not name cam3: $(ctl history --limit 1)"
 ctl events --kinds rollback_failed | grep -q 'cam3 .*taker' || fail "no event names cam3"
 expect_exit 1 ctl confirm

@@ -41,6 +41,6 @@ STATE_PATH=$RIG_RUN/garbage.db
 echo 'no store at all' >"$STATE_PATH"
 HUGEPAGES=false
 config_null garbage | sluiced_start garbage
-grep -q 'warning: nothing of it could be read: starting without flows' "$RIG_RUN/garbage.log" ||
+grep -q 'warning: no flows could be recovered: starting without flows' "$RIG_RUN/garbage.log" ||
 	fail "it does not say that nothing is left: $(cat "$RIG_RUN/garbage.log")"
 rig_stop garbage

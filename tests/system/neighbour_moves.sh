@@ -46,7 +46,7 @@ port_has_mac() {
 	[[ $(ctl --json port list | json_value "d['ports'][1]['mac']") == "$own" ]]
 }
 rig_wait 30 port_has_mac || fail "p1 did not follow: $(ctl port list)"
-rig_wait 30 grep -q "port p1: its MAC address is $own now" "$RIG_RUN/sluiced.log" || fail "not logged"
+rig_wait 30 grep -q "port p1: MAC address changed to $own" "$RIG_RUN/sluiced.log" || fail "not logged"
 # The new address on the wire is the kernel's.
 rig_spawn sniff ip netns exec "$RIG_NAME-h1" /usr/bin/python3 -c '
 import socket

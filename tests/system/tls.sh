@@ -131,7 +131,7 @@ rig_exec h0 tests/system/tls_clients.py 192.0.2.1 7878 "$certs" || fail "see abo
 cp "$certs/box.pem" "$RIG_RUN/kept.pem"
 echo nonsense >"$certs/box.pem"
 kill -HUP "$pid"
-rig_wait 30 grep -q "old certificates stay: /tls/certificate" "$RIG_RUN/sluiced.log" ||
+rig_wait 30 grep -q "previous certificates remain in use: /tls/certificate" "$RIG_RUN/sluiced.log" ||
 	fail "a bad certificate is not told"
 remote ana 192.0.2.1:7878 info >/dev/null || fail "the old certificate does not stay"
 cp "$RIG_RUN/kept.pem" "$certs/box.pem"

@@ -87,8 +87,8 @@ class Checker:
         with self.client("guest") as client:
             error = self.call(client, "system.info")["error"]
             self.expect("no role", error["data"]["name"], "FORBIDDEN")
-            wanted = "system.info needs role viewer, guest has none; an entry for the " \
-                     "certificate under tls.roles in sluice.yaml gives it"
+            wanted = "system.info requires role viewer, guest has none; add an entry for the " \
+                     "certificate under tls.roles in sluice.yaml"
             self.expect("no role, message", error["message"], wanted)
         with self.client("ana") as client:
             reply = self.call(client, "flow.remove", {"ids": ["nobody"]})

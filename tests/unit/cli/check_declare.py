@@ -332,8 +332,8 @@ def apply_shows_what_other_clients_have_made_of_it(rig):
     old = refusal("STALE", "the flows have changed", "/if_plan")
     plans = [PLAN, {**PLAN, "generation": 43}]
     rig.server.plays(txn_commit=[old, COMMITTED], txn_plan=list(plans))
-    meanwhile = ("Other clients have changed flows meanwhile, and with them what the files would "
-                 "change. Nothing is done yet; now it is:\n")
+    meanwhile = ("Other clients have changed flows of the plan. Nothing was changed yet; "
+                 "the new plan is:\n")
     later = SUMMARY.replace("41", "43")
     done = "Generation 42: 1 added, 1 changed, 0 removed.\n"
     yield from differs(rig.ctl("apply", "flows.d"), (0, SUMMARY + later + done, meanwhile))
@@ -347,8 +347,8 @@ def apply_shows_what_other_clients_have_made_of_it(rig):
     rig.server.plays(txn_commit=old)
     code, _, error = rig.ctl("apply", "flows.d", "--yes")
     yield from differs((code, error.splitlines()[-1], len(rig.server.params("txn.commit"))), (
-        1, "sluicectl: STALE: other clients changed what the files would change, 10 times in turn; "
-        "run it again when they pause", 10))
+        1, "sluicectl: STALE: other clients changed flows of the plan 10 times in succession; "
+        "try again later", 10))
 
 
 @check
@@ -359,7 +359,7 @@ def a_stale_generation_says_what_to_do_next(rig):
         code, _, error = rig.ctl("apply", "flows.d")
         yield from differs((code, error), (
             1, "sluicectl: STALE at --if-generation: found generation 43, expected 41\n"
-            "The flows have changed meanwhile: look at 'sluicectl history', then run "
+            "The flows have changed meanwhile; see 'sluicectl history', and run "
             "'sluicectl plan' again.\n"))
 
 
@@ -367,7 +367,7 @@ def a_stale_generation_says_what_to_do_next(rig):
 def validate_asks_a_daemon_that_runs(rig):
     rig.server.plays()
     yield from differs(rig.ctl("validate", "flows.d"),
-                       (0, "valid, and sluiced agrees: 2 flows in 2 files\n", ""))
+                       (0, "valid, checked by sluiced: 2 flows in 2 files\n", ""))
     yield from differs(rig.server.params("txn.commit"), [])
     rig.server.plays(txn_plan=refusal("CONFLICT", "flow cam2 takes the packets of flow x"))
     yield from differs(rig.ctl("validate", "flows.d"),
@@ -381,7 +381,7 @@ def validate_asks_a_daemon_that_runs(rig):
 @check
 def validate_does_without_a_daemon(rig):
     code, out, error = rig.ctl("validate", "flows.d", target="nobody")
-    yield from differs((code, out, error.startswith("Not checked against a sluiced: ")),
+    yield from differs((code, out, error.startswith("Not checked by sluiced: ")),
                        (0, "valid: 2 flows in 2 files\n", True))
 
 
@@ -395,13 +395,13 @@ def validate_decodes_as_the_daemon_does(rig):
 @check
 def confirm_and_rollback(rig):
     rig.server.plays(state_confirm={"generation": 42}, state_rollback=COMMITTED)
-    yield from differs(rig.ctl("confirm"), (0, "Generation 42 is confirmed: it stays.\n", ""))
+    yield from differs(rig.ctl("confirm"), (0, "Generation 42 is confirmed.\n", ""))
     yield from differs(rig.ctl("confirm", "42")[0], 0)
     yield from differs(rig.server.params("state.confirm"), [{}, {"generation": 42}])
     yield from differs(
         rig.ctl("rollback", "40", "--comment", "dark wall", "--confirm-within", "5m"),
         (0, "Generation 42: 1 added, 1 changed, 0 removed.\n"
-         "The flows are again those of generation 40.\n", ""))
+         "The flows are those of generation 40.\n", ""))
     yield from differs(rig.server.params("state.rollback"), [
         {"generation": 40, "comment": "dark wall", "confirm_within_s": 300}])
     rig.server.plays(state_rollback=PLAN)
@@ -427,14 +427,14 @@ def rollback_names_the_last_declared_generation(rig):
     rig.server.plays(history_list=DECLARED, state_rollback=COMMITTED)
     code, out, error = rig.ctl("rollback", "--yes")
     yield from differs((code, error), (0, LAST_DECLARED))
-    yield from differs("The flows are again those of generation 38.\n" in out, True)
+    yield from differs("The flows are those of generation 38.\n" in out, True)
     rig.server.plays(history_list=DECLARED)
     code, _, error = rig.ctl("rollback")
-    yield from differs((code, "say --yes for the last declared one" in error), (2, True))
+    yield from differs((code, "or --yes for the last declared one" in error), (2, True))
     yield from differs(rig.server.asked, [])
     rig.server.plays(history_list={"generations": [ENTRY]})
     code, _, error = rig.ctl("rollback", "--yes")
-    yield from differs((code, "no declared generation to go back to" in error), (1, True))
+    yield from differs((code, "no declared generation to roll back to" in error), (1, True))
 
 
 @check
@@ -443,12 +443,12 @@ def rollback_shows_and_asks_at_a_terminal(rig):
     code, shown = rig.terminal("n\n", "rollback")
     yield from differs(code, 1)
     yield from differs(LAST_DECLARED.strip() in shown and SUMMARY.strip() in shown.replace(
-        "\r\n", "\n") and "Go back to generation 38? [y/N]" in shown and
+        "\r\n", "\n") and "Roll back to generation 38? [y/N]" in shown and
                        "Nothing was changed." in shown, True)
     yield from differs(len(rig.server.params("state.rollback")), 1)
     rig.server.plays(state_rollback=[PLAN, COMMITTED])
     code, shown = rig.terminal("y\n", "rollback", "40")
-    yield from differs((code, "The flows are again those of generation 40." in shown), (0, True))
+    yield from differs((code, "The flows are those of generation 40." in shown), (0, True))
     yield from differs(rig.server.params("state.rollback")[1], {"generation": 40})
 
 
@@ -461,9 +461,9 @@ def history_is_filtered_and_tagged(rig):
         {"limit": 20, "actor": "ana", "method": "txn.commit", "declared": True, "tagged": True}])
     yield from differs("  current  [good] evening" in out, True)
     yield from differs(rig.ctl("history", "tag", "42", "good"),
-                       (0, "Generation 42 is kept as good.\n", ""))
+                       (0, "Generation 42 is tagged good.\n", ""))
     yield from differs(rig.ctl("history", "untag", "42"),
-                       (0, "Generation 42 has no tag any more.\n", ""))
+                       (0, "Generation 42 is no longer tagged.\n", ""))
     yield from differs(rig.server.params("history.tag"),
                        [{"generation": 42, "tag": "good"}, {"generation": 42}])
     for words, said in ((["tag", "42"], "history tag GENERATION NAME"),
@@ -542,12 +542,12 @@ def history_says_what_cannot_be_taken_back(rig):
     stuck = {**ENTRY, "state": "open", "fault": "the disk is full"}
     rig.server.plays(history_list={"generations": [stuck]})
     yield from differs(rig.ctl("history")[1].split("\n\n")[1], """\
-Generation 42 was not confirmed in time and cannot be taken back: the disk is full.
-It is tried again every 5 s. To keep its flows instead:
+Generation 42 was not confirmed in time and cannot be rolled back: the disk is full.
+The rollback is retried every 5 s. To keep the flows instead:
   sluicectl --socket socket confirm 42
 """)
     rig.server.plays(history_get=[{**stuck, "changes": []}])
-    yield from differs("\nfault       cannot be taken back: the disk is full\n" in
+    yield from differs("\nfault       cannot be rolled back: the disk is full\n" in
                        rig.ctl("history", "42")[1], True)
 
 
@@ -568,8 +568,8 @@ flows       1 added, 1 changed, 0 removed
 
 @check
 def history_tells_what_a_generation_brought_back(rig):
-    for member, line in (("returns_to", "returns to  generation 40\n"),
-                         ("takes_back", "takes back  generation 40\n")):
+    for member, line in (("returns_to", "restores    generation 40\n"),
+                         ("takes_back", "reverts     generation 40\n")):
         rig.server.plays(history_get=[{**ENTRY, member: 40, "changes": []}])
         yield from differs(line in rig.ctl("history", "42")[1], True)
 
@@ -601,7 +601,8 @@ def an_interrupt_says_what_was_done(rig):
     for method, words, said in (
             ("txn.begin", apply, "nothing was changed"), ("txn.put", apply, "nothing was changed"),
             ("txn.plan", apply, "nothing was changed"),
-            ("txn.commit", apply, "it is not known whether it was done: 'sluicectl history' tells"),
+            ("txn.commit", apply,
+             "it is unknown whether the change was made, see 'sluicectl history'"),
             ("flow.get", ("flow", "add", "flows.d/10.yaml"), "was committed as generation 44")):
         rig.server.plays(flow_install={"installed": ["cam1"], "generation": 44}, flow_get={})
         rig.server.slow[method] = 2
@@ -665,7 +666,7 @@ def export_writes_a_file_or_a_directory(rig):
     yield from differs((code, "export.d: found files of flows" in error), (2, True))
     rig.server.plays(flow_list={"flows": [], "total": 0, "next_cursor": None})
     yield from differs(rig.ctl("export")[1:], (
-        "flows: []\n", "No flow is declared; --all exports those installed otherwise.\n"))
+        "flows: []\n", "No flow is declared; --all includes flows installed otherwise.\n"))
 
 
 def kept(path):

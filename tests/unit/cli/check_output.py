@@ -134,7 +134,7 @@ CASES = [
 match     p0 any > 192.0.2.1:5004
 admin     down
 action    drop
-sources   follow, 500 ms between moves of 192.0.2.0/24 203.0.113.0/24
+sources   follow, 500 ms between changes of 192.0.2.0/24 203.0.113.0/24
 latched   192.0.2.9:7, learned 2 times
 classes   stun=punt rtp=forward
 policed   to 4 Mbit/s, burst 3000 bytes
@@ -254,15 +254,15 @@ worker 1  on CPU 4, 1 queue, 0 packets in, 0 out
            "nth": 4}]},
      """p0         192.0.2.9:7 > 192.0.2.1:5004
 parse      pass: ttl 9, dscp 46, vlan 300.20, 1 byte of payload, extension
-           headers taken out; longer than the port's MTU of 1500, it would not
-           get in
+           headers removed; exceeds the port's MTU of 1500 and would not be
+           received
 exact      miss
 listener   miss
 rules      match: flow cam
 allow      pass: 2 source prefixes
 class      pass: rtp
-latch      pass: follow, would move here from 192.0.2.8:8
-stream     pass: in no stream, as the flow says
+latch      pass: follow, would change to this source from 192.0.2.8:8
+stream     pass: no stream
 police     pass: 64 kbit/s, burst 3000 bytes, 2000 bytes left
 action     forward: 4 legs
 
@@ -277,9 +277,9 @@ wall       out of p1: 54 bytes to 02:00:5e:00:53:20
 
 down       out of p1: down
 
-leg 3      out of p2: not sent, packet 4 where it takes 1 in 10
+leg 3      out of p2: not sent, packet 4, the leg samples 1 in 10
 next       more legs, with --legs-after 3
-note       as worker 0 would; 2 poll the port, each samples by itself
+note       as worker 0 would; 2 poll the port, and each samples separately
 """),
     ("trace of what is dropped", ["trace", "p0", "--hex", "00:11 22\n33"],
      ("packet.trace", {"port": "p0", "frame": "00112233"}),
@@ -297,12 +297,12 @@ parse      pass: ttl 9, dscp 46, vlan 300.20, 1 byte of payload
 exact      miss
 unmatched  drop
            no_flow: no flow matches
-           such packets do not reach this port: the kernel gets them, or, at an
-           address where flows take other sources, nothing does; 'sluicectl
-           counters' has both under STEERING
-nearest    flow cam takes source port 8, not 7; VLAN none, not 20 (the newest
+           such packets do not reach this port: they pass to the kernel or, if
+           all flows at the address accept other sources only, are dropped; see
+           STEERING in 'sluicectl counters'
+nearest    flow cam matches source port 8, not 7; VLAN none, not 20 (the newest
            8192 of 10000 flows were compared)
-next       'sluicectl flow list' shows what is there: compare port and addresses
+next       compare port and addresses with 'sluicectl flow list'
 """),
 ]
 
@@ -335,7 +335,8 @@ REFUSED = [
     (["flow", "add"], "expected one of --match, --rule and a FILE"),
     (["flow", "add", "--match", "port=p0,dst=192.0.2.1:1", "--rule", "priority=1"],
      "expected one of --match, --rule and a FILE"),
-    (["flow", "add", "--file", "{flow.json}", "--police", "1M"], "a FILE goes without --police"),
+    (["flow", "add", "--file", "{flow.json}", "--police", "1M"],
+     "--police cannot be combined with a FILE"),
     (["flow", "replace"], "the FILE with the flows is missing"),
     (["flow", "add", "--file", "{bad.yaml}"], "bad.yaml:2:"),
     (["flow", "add", "--file", "{none.yaml}"], "none.yaml"),
@@ -350,7 +351,7 @@ REFUSED = [
     (["leg", "join", "cam", "--leg", "port=p1"], "--leg number 1: src= is missing"),
     (["leg", "leave", "cam"], "the ID of a flow's leg is missing"),
     (["flow", "up"], "the ID of a flow is missing"),
-    (["trace"], "which port does the packet come in by?"),
+    (["trace"], "the PORT is missing"),
     (["trace", "p0"], "no --from; a packet is"),
     (["trace", "p0", "--from", "192.0.2.1:1"], "no --to; a packet is"),
     (["trace", "p0", "--from", "192.0.2.1:1", "--hex", "00"], "exclude each other"),
@@ -727,7 +728,7 @@ def faults_of_interrupts(sluicectl, folder, server, words):
     child.send_signal(signal.SIGINT)
     said = child.communicate(timeout=20)[1]
     server.silent = False
-    if child.returncode != 130 or "it is not known whether it was done" not in said:
+    if child.returncode != 130 or "it is unknown whether the change was made" not in said:
         yield f"exit code {child.returncode}: {said}"
 
 

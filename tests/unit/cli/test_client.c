@@ -182,7 +182,7 @@ Test(client, says_why_nobody_is_reached)
 	cr_assert_null(call(&client, json_object(), &error));
 	cr_assert_eq(error.status, CLIENT_UNREACHABLE);
 	cr_assert_not_null(strstr(error.text, "/tmp/sluicectl-test-no-such-socket"));
-	cr_assert_not_null(strstr(error.text, "Is sluiced running?"));
+	cr_assert_not_null(strstr(error.text, "start sluiced"));
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	client.path = longest;

@@ -117,7 +117,7 @@ Test(diff, colour_begins_and_ends_with_a_line)
 
 Test(diff, an_older_daemon_makes_a_poorer_diff)
 {
-	expect_change("{}", "~ -\n    becomes declared, and stays as it is\n");
+	expect_change("{}", "~ -\n    becomes declared, otherwise unchanged\n");
 	expect_change("{'op': 'add', 'id': 'x'}", "+ x\n");
 }
 
@@ -144,7 +144,7 @@ Test(diff, summary_tells_numbers_and_sizes)
 		       "'table_bytes': {'now': 9984, 'then': 13056}}",
 		4,
 		"Plan for generation 41: 2 to add, 1 to change, 1 to remove, 97 stay\n"
-		"  3 left alone: not declared, installed otherwise; --prune removes them\n"
+		"  3 not affected: installed otherwise, not declared; --prune removes them\n"
 		"  flows 102 -> 103, legs 204 -> 210, table 9984 bytes -> 13.1 kB\n");
 }
 

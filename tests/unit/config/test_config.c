@@ -254,9 +254,9 @@ Test(config, syntax_faults_have_lines)
 
 Test(config, cores_are_used_once)
 {
-	refused("workers:\n  - 1\n  - 1\n" PORTS, 3, "/workers/1", "found CPU 1 again");
+	refused("workers:\n  - 1\n  - 1\n" PORTS, 3, "/workers/1", "found CPU 1 twice");
 	refused("workers:\n  - 1\n  - 0\n" PORTS, 3, "/workers/1",
-		"found CPU 0, which is the control");
+		"found CPU 0, which is that of the control");
 }
 
 Test(config, cores_exist)
@@ -270,7 +270,7 @@ Test(config, ports_are_told_apart)
 {
 	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
 		"  - {name: p0, devargs: net_null1}\n",
-		4, "/ports/1/name", "found p0, which /ports/0 has");
+		4, "/ports/1/name", "found p0, which is the name of /ports/0");
 	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
 		"  - name: p1\n    devargs: net_null0,size=64\n",
 		5, "/ports/1/devargs", "/ports/0");

@@ -200,7 +200,7 @@ expect_returned(void)
 	cr_expect_eq(last_of("a"), 7);
 	cr_expect_eq(last_of("b"), 0);
 	cr_expect_eq(last_of("stays"), 7, "what others installed stays");
-	log_expect("was taken back");
+	log_expect("was rolled back");
 }
 
 Test(confirm, a_trial_returns_after_hundreds_of_generations)
@@ -265,7 +265,7 @@ Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
 	run_ms(1500);
 	cr_assert(confirm_open(&confirm, &open));
 	cr_expect_not_null(strstr(confirm.fault, "is damaged in the store"), "%s", confirm.fault);
-	log_expect("'sluicectl confirm 2' keeps its flows");
+	log_expect("'sluicectl confirm 2' keeps the flows");
 	entry = events_get(&events, events.last);
 	cr_assert_eq(entry->kind, EVENT_ROLLBACK_FAILED);
 	cr_expect_eq(entry->rollback_failed.of, 2);
@@ -378,7 +378,7 @@ expect_all_but_a(void)
 		store_history_get(rig.store, state.generation, &generation, &outcome, &rig.fault),
 		0);
 	cr_expect_eq(generation.returned, 4);
-	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	cr_expect_str_eq(generation.comment, "not confirmed in time; not rolled back: 1 flow, a");
 	entry = events_get(&events, events.last);
 	cr_assert_not_null(entry);
 	cr_expect_eq(entry->kind, EVENT_ROLLBACK_FAILED);
@@ -386,7 +386,7 @@ expect_all_but_a(void)
 	cr_expect_str_eq(entry->rollback_failed.flow, "a");
 	cr_expect_not_null(strstr(entry->rollback_failed.reason, "the match of flow other"), "%s",
 		entry->rollback_failed.reason);
-	log_expect("flow a is not taken back to what it was before generation 4: ");
+	log_expect("flow a is not rolled back to its state before generation 4: ");
 }
 
 Test(confirm, one_flow_that_cannot_return_keeps_no_other_away)
@@ -455,7 +455,7 @@ Test(confirm, when_none_can_return_the_trial_is_over_all_the_same)
 	cr_assert_eq(store_history_get(rig.store, 4, &generation, &outcome, &rig.fault), 0);
 	cr_expect_eq(generation.returned, 2);
 	cr_expect_eq(generation.added, 0);
-	cr_expect_str_eq(generation.comment, "not confirmed in time; cannot return: 1 flow, a");
+	cr_expect_str_eq(generation.comment, "not confirmed in time; not rolled back: 1 flow, a");
 	cr_expect_eq(commits_generation(room.flows.commits), 4);
 	install("more", 5, 7);
 	cr_expect_eq(commits_generation(room.flows.commits), 5);

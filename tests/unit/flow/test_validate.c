@@ -88,7 +88,7 @@ Test(validate, rule_behind_a_wider_one)
 {
 	taken(RULE("wide", "'priority':10,'port':'p0','dst':'192.0.2.0/24','dst_ports':[1,100]"));
 	refused(RULE("same", "'priority':9,'port':'p0','dst':'192.0.2.0/24','dst_ports':[1,100]"),
-		FAULT_CONFLICT, "/rule", "flow wide of priority 10 covers");
+		FAULT_CONFLICT, "/rule", "flow wide of priority 10 shadows");
 	refused(RULE("narrow", "'priority':9,'port':'p0','vlan':5,'src':'198.51.100.0/25',"
 			       "'dst':'192.0.2.128/25','src_ports':[7,7],'dst_ports':[1,99]"),
 		FAULT_CONFLICT, "/rule", "wide");
@@ -106,9 +106,9 @@ Test(validate, rules_of_one_priority_go_by_age)
 	taken(RULE("narrow", "'priority':5,'dst':'192.0.2.0/25'"));
 	taken(RULE("wide", "'priority':5,'dst':'192.0.2.0/24'"));
 	refused(RULE("late", "'priority':5,'dst':'192.0.2.128/25'"), FAULT_CONFLICT, "/rule",
-		"flow wide of priority 5 covers");
+		"flow wide of priority 5 shadows");
 	refused(RULE("top", "'priority':6,'dst':'192.0.2.0/25'"), FAULT_CONFLICT, "/rule",
-		"covers the rule of flow narrow of priority 5");
+		"shadows the rule of flow narrow of priority 5");
 }
 
 Test(validate, a_replaced_rule_keeps_its_age)
@@ -272,7 +272,7 @@ Test(validate, mtu)
 {
 	mtu_taken(PATH("p2", "p0", ""));
 	refused(PATH("p0", "p2", ""), FAULT_INVALID_VALUE, "/legs/0/port",
-		"found p2, whose MTU is 1400, expected at least 1500 (p0's");
+		"found p2, whose MTU is 1400, expected at least 1500 (the MTU of ingress port p0");
 	mtu_taken(PATH("p0", "p2", ",'max_datagram_bytes':1400"));
 	refused(PATH("p0", "p2", ",'max_datagram_bytes':1401"), FAULT_INVALID_VALUE, "/legs/0/port",
 		"at least 1401");

@@ -539,8 +539,8 @@ Test(call, role_is_checked_before_the_parameters)
 	rig_session_end();
 	rig_session_begin(ROLE_VIEWER);
 	rig_error_check(text, FAULT_FORBIDDEN, "", "1",
-		"later needs role operator, ana (uid 1000) has viewer; an entry under access.users "
-		"or access.groups in sluice.yaml gives it");
+		"later requires role operator, ana (uid 1000) has viewer; add an entry under "
+		"access.users or access.groups in sluice.yaml");
 	rig_session_end();
 	rig_session_begin(ROLE_ADMIN);
 	rig_error_check(text, FAULT_INVALID_PARAMS, "/x", "1", "unknown");
@@ -552,7 +552,7 @@ Test(call, role_none_may_nothing)
 	rig_session_begin(ROLE_NONE);
 	rig_error_check("{\"jsonrpc\":\"2.0\",\"method\":\"rpc.discover\",\"id\":1}",
 		FAULT_FORBIDDEN, "", "1",
-		"rpc.discover needs role viewer, ana (uid 1000) has none");
+		"rpc.discover requires role viewer, ana (uid 1000) has none");
 }
 
 /* 30 KB of text, whose value takes more than a megabyte. */

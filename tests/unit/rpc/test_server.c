@@ -358,7 +358,7 @@ Test(server, long_text_is_refused_and_the_connection_stays)
 	text[sizeof(text) - 1] = '\0';
 	client_say(fd, "{\"jsonrpc\":\"");
 	client_say(fd, text);
-	line_has(fd, "request passes max_message_bytes, which is 200");
+	line_has(fd, "request exceeds max_message_bytes, which is 200");
 	client_say(fd, text);
 	client_say(fd, "\"}\n");
 	echo_works(fd);
@@ -370,7 +370,7 @@ Test(server, deep_text_is_refused_and_the_connection_stays)
 	int fd = client_open();
 
 	client_say(fd, "[[[[[[[");
-	line_has(fd, "request passes max_depth, which is 6");
+	line_has(fd, "request exceeds max_depth, which is 6");
 	client_say(fd, "]]]]]]]");
 	echo_works(fd);
 	close(fd);
@@ -387,7 +387,7 @@ Test(server, connection_too_many_is_told_and_closed)
 		echo_works(fds[i]);
 	}
 	extra = client_open();
-	line_has(extra, "connection passes max_connections, which is 3");
+	line_has(extra, "connection exceeds max_connections, which is 3");
 	cr_expect_str_eq(client_line(extra), "");
 	close(extra);
 	echo_works(fds[0]);

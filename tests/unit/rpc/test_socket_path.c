@@ -93,7 +93,7 @@ Test(socket_path, other_things_stay)
 	cr_assert_eq(socket_path_prepare(path, &fault), 0);
 	file = fopen(path, "w");
 	fclose(file);
-	refused(path, FAULT_CONFLICT, "is no socket");
+	refused(path, FAULT_CONFLICT, "is not a socket");
 	cr_expect_eq(access(path, F_OK), 0);
 }
 

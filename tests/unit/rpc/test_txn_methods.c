@@ -175,7 +175,7 @@ Test(txn_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
 	fake_steer()->n_others = 65536 - 2;
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0/match/dst",
 		"flow c: found 65539 different local addresses, ports and VLANs on port p0, "
-		"those of flows that go with this change counted, expected at most 65536");
+		"including those of flows that this change removes, expected at most 65536");
 	room_expect(service_room(), 0, 0);
 	service_answers(
 		"txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
@@ -200,8 +200,8 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 	cr_expect_eq(fake_net()->n_kept, 0);
 	put_flow(name, "install", flow_json("c", 3, 8), 3);
 	plan_and_commit_refuse(name, "/messages/2/install/0/legs/0",
-		"flow c: found one next hop more than the 65535 that fit, "
-		"those of legs that go with this change counted");
+		"flow c: found one next hop more than the limit of 65535, "
+		"including those of legs that this change removes");
 	cr_expect_eq(fake_net()->n_kept, 0);
 	cr_expect_eq(next_hops_left(hops), 1);
 	while (n-- > 0)

@@ -135,7 +135,7 @@ Test(flow_files, a_name_that_would_be_passed_over_is_refused)
 {
 	file_write("a.yml", "flows: []\n");
 	refused("", FAULT_INVALID_VALUE,
-		"@/a.yml: found another ending, expected .yaml; rename the file or take it away");
+		"@/a.yml: found another extension, expected .yaml; rename or move the file");
 }
 
 Test(flow_files, a_fault_names_file_line_flow_and_field)

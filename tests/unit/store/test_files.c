@@ -83,7 +83,7 @@ Test(files, a_file_of_another_user_is_refused)
 		victim_write(rig_file(&rig, names[i]));
 		cr_assert_eq(chown(rig_file(&rig, names[i]), other, 0), 0);
 		cr_expect_not(rig_try(&rig), "%s", names[i]);
-		cr_expect_not_null(strstr(rig.fault.message, "it belongs to user 12345"), "%s",
+		cr_expect_not_null(strstr(rig.fault.message, "it is owned by user 12345"), "%s",
 			rig.fault.message);
 		unlink(rig_file(&rig, names[i]));
 	}
