@@ -366,7 +366,7 @@ REFUSED = [
     (["trace", "p0", "--pcap", "{cooked.pcap}"], "expected Ethernet"),
     (["trace", "p0", "--pcap", "{cut.pcap}", "--packet", "2"],
      "cut.pcap: packet 2 was cut to 20 of its 120 bytes"),
-    (["trace", "p0", "--pcap", "{short.pcap}"], "short.pcap: behind packet 0: "),
+    (["trace", "p0", "--pcap", "{short.pcap}"], "short.pcap: after packet 0: "),
     (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"],
      '--packet: "0" is not a number from 1'),
     (["events", "--after", "x"], '--after: "x" is not a number'),
