@@ -542,13 +542,6 @@ flow_file_load(struct cli *cli, const char *path, const char *member)
 }
 
 json_t *
-flow_pages_one(struct cli *cli, const char *method, json_t *filter, uint64_t limit, int *exit_code)
-{
-	json_object_set_new(filter, "limit", json_integer((json_int_t)limit));
-	return cli_call(cli, method, filter, exit_code);
-}
-
-json_t *
 flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
 	json_t *result = NULL, *page, *flows = json_array(), *health = json_array();
@@ -556,9 +549,10 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 	uint64_t before = 0, at;
 	const char *cursor;
 
+	json_object_set_new(filter, "limit", json_integer(FLOW_PAGE_MAX));
 	progress_begin(&progress, "reading flows", 0);
 	do {
-		page = flow_pages_one(cli, method, json_copy(filter), FLOW_PAGE_MAX, exit_code);
+		page = cli_call(cli, method, json_copy(filter), exit_code);
 		json_decref(result);
 		result = page;
 		if (page == NULL)

@@ -141,10 +141,10 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
 	}
 	json_decref(only);
-	if (limit == 0)
-		result = flow_pages_fetch(cli, "flow.list", filter, &exit_code);
-	else
-		result = flow_pages_one(cli, "flow.list", filter, limit, &exit_code);
+	if (limit > 0)
+		json_object_set_new(filter, "limit", json_integer((json_int_t)limit));
+	result = limit > 0 ? cli_call(cli, "flow.list", filter, &exit_code)
+			   : flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	if (!cli_shows(cli, result))
 		return cli_end(cli, result, exit_code);
 	ports = cli_call(cli, "port.list", json_object(), &exit_code);
