@@ -92,8 +92,8 @@ struct top {
 	bool once;
 	enum top_view view;
 	unsigned sorts[TOP_VIEWS]; /* index for top_sort_name() */
-	unsigned interval_ms;
-	unsigned n_rows; /* that are wanted */
+	uint64_t interval_ms;
+	uint64_t n_rows; /* that are wanted */
 	char filter[TOP_FILTER_MAX];
 	json_t *sample; /* the last one; NULL: none yet */
 	json_t *record; /* NULL: there was no look before the last, or the daemon was restarted */
@@ -133,9 +133,8 @@ top_look(struct top *top, struct client_error *error)
 {
 	const bool of_flows = top->view == TOP_FLOWS || top->view == TOP_LEGS;
 	/* The drawn rows, or all that there may be when a filter is to choose among them. */
-	const unsigned limit = top->filter[0] != '\0' || top->n_rows > ROWS_MAX ? ROWS_MAX
-			       : top->n_rows < 1				? 1
-										: top->n_rows;
+	const uint64_t limit =
+		top->filter[0] != '\0' || top->n_rows > ROWS_MAX ? ROWS_MAX : top->n_rows;
 	json_t *now = json_object();
 
 	if ((of_flows && !sample_add(top, now, "top", "counters.top",
@@ -182,9 +181,9 @@ static const char *const help[] = {
 static void
 live_look(struct top *top)
 {
-	top->n_rows = LINES > ROWS_AROUND ? (unsigned)(LINES - ROWS_AROUND) : 1;
+	top->n_rows = LINES > ROWS_AROUND ? (uint64_t)(LINES - ROWS_AROUND) : 1;
 	top->troubled = top_look(top, &top->error) < 0;
-	top->next_ms = now_ms() + top->interval_ms;
+	top->next_ms = now_ms() + (int64_t)top->interval_ms;
 }
 
 static void
@@ -196,7 +195,7 @@ state_draw(const struct top *top)
 	text_clear(&line);
 	text_add(&line, "%s  %s by %s, every %g s%s",
 		clock_text(clock_read_ns(CLOCK_REALTIME), moment), top_view_name(top->view),
-		top_sort(top), top->interval_ms / 1000.0, top->paused ? "  PAUSED" : "");
+		top_sort(top), (double)top->interval_ms / 1000, top->paused ? "  PAUSED" : "");
 	if (top->filter[0] != '\0' || top->types)
 		text_add(&line, "  filter: %s%s", top->filter, top->types ? "_" : "");
 	screen_row(1, line.s, false);
@@ -283,7 +282,7 @@ command_key(struct top *top, int key)
 	static const char views[] = {
 		[TOP_FLOWS] = 'f', [TOP_LEGS] = 'l', [TOP_PORTS] = 'p', [TOP_WORKERS] = 'w'};
 	const char *view = memchr(views, key, sizeof(views));
-	unsigned ms;
+	uint64_t ms;
 
 	/* Look as soon as there is something to compare with. */
 	if (view != NULL) {
@@ -309,7 +308,7 @@ command_key(struct top *top, int key)
 		ms = key == '+' ? top->interval_ms / 2 : top->interval_ms * 2;
 		if (ms >= INTERVAL_MIN_MS && ms <= INTERVAL_MAX_MS)
 			top->interval_ms = ms;
-		top->next_ms = now_ms() + top->interval_ms;
+		top->next_ms = now_ms() + (int64_t)top->interval_ms;
 		break;
 	case '?':
 	case 'h':
@@ -417,7 +416,6 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 	const char *view = arguments_value(arguments, "view");
 	const char *sort = arguments_value(arguments, "sort"), *known;
 	const char *filter = arguments_value(arguments, "filter");
-	uint64_t number;
 	struct text sorts;
 	unsigned i;
 
@@ -436,14 +434,9 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 		return cli_usage(cli, "--sort: \"%s\" is not one of %s, which %s can be sorted by",
 			sort, sorts.s, top_view_name(top->view));
 	top->sorts[top->view] = i;
-	number = top->interval_ms;
-	if (option_interval(cli, arguments, 100, &number) != CLI_OK)
+	if (option_interval(cli, arguments, 100, &top->interval_ms) != CLI_OK ||
+		option_number(cli, arguments, "limit", 1, ROWS_MAX, &top->n_rows) != CLI_OK)
 		return CLI_USAGE;
-	top->interval_ms = (unsigned)number;
-	number = top->n_rows;
-	if (option_number(cli, arguments, "limit", 1, ROWS_MAX, &number) != CLI_OK)
-		return CLI_USAGE;
-	top->n_rows = (unsigned)number;
 	if (filter != NULL && strlen(filter) >= sizeof(top->filter))
 		return cli_usage(
 			cli, "--filter: longer than %zu characters", sizeof(top->filter) - 1);
