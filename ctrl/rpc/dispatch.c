@@ -403,7 +403,7 @@ struct rpc_call {
 	const struct bound_method *method; /* its */
 	json_t *what; /* it is about, for the audit log; NULL: it is not logged */
 	struct rpc_turn turn; /* of the session's user */
-	struct rpc_watch watch; /* until the client reads, or has gone */
+	struct rpc_watch watch; /* until the client reads or its connection is closed */
 	rpc_session_fn run; /* what to do in it */
 	void *run_arg;
 	bool inside; /* its method has not returned yet */
@@ -584,7 +584,7 @@ call_wait(struct rpc_call *call, rpc_session_fn run, void *arg)
 static bool
 turn_take(struct rpc_call *call, rpc_session_fn run, void *arg)
 {
-	if (call->service->destroyed || !rpc_turn_ask(&call->turn))
+	if (call->service->destroyed || !rpc_turn_request(&call->turn))
 		return false;
 	call_wait(call, run, arg);
 	return true;
@@ -597,14 +597,14 @@ rpc_call_in_turn(struct rpc_call *call, rpc_session_fn run, void *arg)
 		run(arg);
 }
 
-/* The client has read, or has gone. */
+/* The client has read, or its connection is closed. */
 static void
 session_drained(void *arg)
 {
 	struct rpc_call *call = arg;
 
 	rpc_session_unwatch(call->session, &call->watch);
-	if (!rpc_turn_ask(&call->turn))
+	if (!rpc_turn_request(&call->turn))
 		on_turn(call);
 }
 

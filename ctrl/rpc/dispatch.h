@@ -3,7 +3,7 @@
  * JSON-RPC 2.0 without a transport: a text or a message in, a reply out, at once or later. The
  * envelope, the caller's role and the parameters are checked here, against the OpenRPC document, so
  * a method sees only callers that may and parameters that fit their schema, with defaults filled
- * in. A role is checked before the parameters are looked at.
+ * in. A role is checked before the parameters are.
  *
  * A method answers at once, or defers the call and answers it later; meanwhile the client's next
  * requests wait, so that replies stay in order, and those of other clients go on.
@@ -37,8 +37,8 @@ typedef json_t *(*rpc_method_fn)(
 
 /*
  * What a method returns to answer later. From then on it owes exactly one rpc_call_result() or
- * rpc_call_fault(), also when the client has gone meanwhile; call is valid until then. They may
- * come before the method returns.
+ * rpc_call_fault(), also when the connection was closed meanwhile; call is valid until then. They
+ * may come before the method returns.
  */
 json_t *rpc_call_defer(struct rpc_call *call);
 

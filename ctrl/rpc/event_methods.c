@@ -230,7 +230,7 @@ subscriber_run(void *arg)
 	while (!subscriber->waiting && n < TURN_EVENTS_MAX && next_notify(subscriber))
 		n++;
 	if (n == TURN_EVENTS_MAX)
-		rpc_turn_ask(&subscriber->turn);
+		rpc_turn_request(&subscriber->turn);
 }
 
 static void
@@ -241,7 +241,7 @@ event_raised(void *arg)
 
 	LIST_FOREACH (subscriber, &context->subscribers, link) {
 		if (!subscriber->waiting)
-			rpc_turn_ask(&subscriber->turn);
+			rpc_turn_request(&subscriber->turn);
 	}
 }
 
@@ -251,7 +251,7 @@ client_reads(void *arg)
 	struct subscriber *subscriber = arg;
 
 	subscriber->waiting = false;
-	rpc_turn_ask(&subscriber->turn);
+	rpc_turn_request(&subscriber->turn);
 }
 
 static void
@@ -344,7 +344,7 @@ events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault 
 	}
 	event_reader_init(&subscriber->reader, events, kinds_read(json_object_get(params, "kinds")),
 		param_number(params, "queue"), after);
-	rpc_turn_ask(&subscriber->turn);
+	rpc_turn_request(&subscriber->turn);
 	return json_pack("{s:I}", "sequence", (json_int_t)after);
 }
 

@@ -10,7 +10,7 @@
 #include "flow/flows.h"
 #include "rpc/methods.h"
 
-#define LEGS_A_LOOK 8 /* legs whose health costs as much as a flow */
+#define LEGS_A_SCAN 8 /* legs whose health costs as much as a flow */
 
 static const char *const hop_states[] = {
 	[NEXT_HOP_PENDING] = "pending",
@@ -164,8 +164,8 @@ page_encode(const struct methods_context *context, const json_t *params, struct 
 
 		if (taken && with_health) {
 			health = flow_health(context, flow, span_read(params), &bad);
-			cost = flow->spec->n_all_legs / LEGS_A_LOOK;
-			page.looks -= cost < page.looks ? cost : page.looks - 1;
+			cost = flow->spec->n_all_legs / LEGS_A_SCAN;
+			page.scans -= cost < page.scans ? cost : page.scans - 1;
 		}
 		taken = taken && (!only || (health & only));
 		if (taken)

@@ -8,7 +8,7 @@
 #define ROOM_FIRST 4096 /* bytes of a text to make room for at first */
 #define ROOM_KEPT 4096 /* bytes of room to keep from one text to the next */
 
-/* What becomes of the byte that was looked at. */
+/* What becomes of a byte. */
 enum step {
 	STEP_TAKE, /* it belongs to the text, which goes on */
 	STEP_END, /* it is the text's last */
@@ -283,7 +283,7 @@ text_end(struct frame *frame, enum state next)
 }
 
 /*
- * How many bytes to look at before the limit has a word: one more than fit. Where a text becomes
+ * How many bytes to read before the limit is checked: one more than fit. Where a text becomes
  * too long must not depend on how the stream was cut into chunks.
  */
 static size_t

@@ -18,7 +18,7 @@
 #include "schema/schema.h"
 
 #define METHODS_MAX 64
-#define LOOKS_MAX 20000 /* flows a page, those that are not asked for, too */
+#define SCANS_MAX 20000 /* flows read for a page, taken or not */
 
 struct rpc_service *
 methods_service_create(struct methods_context *context)
@@ -208,7 +208,7 @@ flow_page_begin(struct flow_page *page, const struct flow_db *desired, const jso
 	*page = (struct flow_page){
 		.flow = flow_db_after(desired, sequence),
 		.room = (int64_t)param_number(params, "limit"),
-		.looks = LOOKS_MAX,
+		.scans = SCANS_MAX,
 		.legs = FLOW_PAGE_LEGS,
 	};
 	return 0;
@@ -221,12 +221,12 @@ flow_page_next(struct flow_page *page, bool taken)
 	const unsigned n_legs = flow->spec->n_all_legs;
 
 	page->flow = flow_db_next(flow);
-	page->looks--;
+	page->scans--;
 	if (taken) {
 		page->room--;
 		page->legs -= n_legs < page->legs ? n_legs : page->legs;
 	}
-	if (!page->flow || (page->room > 0 && page->looks > 0 && page->legs > 0))
+	if (!page->flow || (page->room > 0 && page->scans > 0 && page->legs > 0))
 		return;
 	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
 	page->flow = NULL;

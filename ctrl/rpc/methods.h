@@ -118,7 +118,7 @@ struct flow_page {
 	const struct flow *flow; /* the next; NULL: the page ends, or there are no more */
 	int64_t room; /* for flows */
 	unsigned legs; /* that there is room for */
-	unsigned looks; /* at flows, taken or not */
+	unsigned scans; /* of flows, taken or not, that are left */
 	char next_cursor[24]; /* "": there are no more */
 };
 

@@ -216,7 +216,7 @@ struct rpc_server {
 };
 
 #define OUTPUT_LOW (256u << 10) /* bytes below which a client that was paused goes on */
-#define INPUT_BYTES 16384 /* to read before they are looked at */
+#define INPUT_BYTES 16384 /* to read before they are handled */
 #define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
 #define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
 
@@ -228,7 +228,7 @@ struct connection {
 	struct rpc_session *session;
 	bool ended; /* the client will send no more */
 	bool ending;
-	struct rpc_turn turn; /* to look at the input, or for more of it */
+	struct rpc_turn turn; /* to handle the input, or to read more of it */
 	bool throttled; /* until `timer` fires */
 	struct event *timer;
 	uint64_t due_ns; /* when the requests so far would have come at the rate allowed */
@@ -362,7 +362,7 @@ on_reply(void *arg, json_t *reply, enum rpc_reply_part part)
 	connection->n_parts = 0;
 	connection->busy = false;
 	if (!connection->handling)
-		rpc_turn_ask(&connection->turn);
+		rpc_turn_request(&connection->turn);
 }
 
 static void
@@ -456,7 +456,7 @@ input_handle(void *arg)
 	if (!may_go_on(connection))
 		bufferevent_disable(connection->stream, EV_READ);
 	else if (is_over)
-		rpc_turn_ask(&connection->turn);
+		rpc_turn_request(&connection->turn);
 	else if (connection->ended)
 		connection_end(connection);
 	else
@@ -471,7 +471,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	connection->throttled = false;
-	rpc_turn_ask(&connection->turn);
+	rpc_turn_request(&connection->turn);
 }
 
 static void
@@ -480,7 +480,7 @@ on_read(struct bufferevent *stream, void *arg)
 	struct connection *connection = arg;
 
 	(void)stream;
-	rpc_turn_ask(&connection->turn);
+	rpc_turn_request(&connection->turn);
 }
 
 /* The client has taken replies: all of them when it is ending, enough to go on otherwise. */
@@ -495,7 +495,7 @@ on_written(struct bufferevent *stream, void *arg)
 	}
 	rpc_session_drained(connection->session);
 	if (!(bufferevent_get_enabled(stream) & EV_READ))
-		rpc_turn_ask(&connection->turn);
+		rpc_turn_request(&connection->turn);
 }
 
 static void
@@ -508,7 +508,7 @@ on_event(struct bufferevent *stream, short what, void *arg)
 	} else if (what & BEV_EVENT_EOF) {
 		bufferevent_disable(stream, EV_READ);
 		connection->ended = true;
-		rpc_turn_ask(&connection->turn);
+		rpc_turn_request(&connection->turn);
 	}
 }
 

@@ -173,7 +173,7 @@ rpc_user_unref(struct rpc_user *user)
 }
 
 bool
-rpc_turn_ask(struct rpc_turn *turn)
+rpc_turn_request(struct rpc_turn *turn)
 {
 	struct rpc_user *user = turn->user;
 	struct rpc_users *users = user ? user->users : NULL;

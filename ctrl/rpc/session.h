@@ -5,8 +5,8 @@
  * A user is a uid of the host, or the subject of a certificate. Its connections share turns of the
  * control thread, and a bound on the bytes that may wait, so that opening many gains nothing.
  *
- * A session is what methods know of a connection: who is at its other end, how to send it
- * notifications, and when it has gone. It outlives its connection for as long as a call of it is
+ * A session is what methods know of a connection: its user, how to send it notifications,
+ * and when it is closed. It outlives its connection for as long as a call of it is
  * deferred.
  *
  * All functions of this header: control thread.
@@ -51,7 +51,7 @@ struct rpc_user *rpc_user_ref(struct rpc_user *user);
 void rpc_user_unref(struct rpc_user *user);
 
 /* Have run(arg) called from the loop when the turn has come; once. False: there are no turns. */
-bool rpc_turn_ask(struct rpc_turn *turn);
+bool rpc_turn_request(struct rpc_turn *turn);
 void rpc_turn_cancel(struct rpc_turn *turn);
 
 /* Bytes begin and cease to wait: of requests that are not complete, and of answers. */
@@ -67,21 +67,21 @@ typedef void (*rpc_session_fn)(void *arg);
 /* Borrowed for as long as the session is known. */
 const struct actor *rpc_session_actor(const struct rpc_session *session);
 
-/* Its connection has gone. */
+/* Its connection is closed. */
 bool rpc_session_closed(const struct rpc_session *session);
 
 /* What is to be called when something becomes of a session. All zero: it watches none. */
 struct rpc_watch {
 	TAILQ_ENTRY(rpc_watch) link;
 	bool active;
-	rpc_session_fn closed; /* the connection has gone: once, and nothing can be sent */
+	rpc_session_fn closed; /* the connection is closed: once, and nothing can be sent */
 	rpc_session_fn drained; /* room again: once after any number of refusals. NULL: disabled */
 	void *arg;
 };
 
 /*
  * Watch a session; it is borrowed until it was closed or unwatched. 0, or -ENOTCONN when the
- * connection has gone. Watches may be cancelled from within their callbacks, and again.
+ * connection is closed. Watches may be cancelled from within their callbacks, and again.
  */
 int rpc_session_watch(struct rpc_session *session, struct rpc_watch *watch);
 void rpc_session_unwatch(struct rpc_session *session, struct rpc_watch *watch);
@@ -89,7 +89,7 @@ void rpc_session_unwatch(struct rpc_session *session, struct rpc_watch *watch);
 /*
  * Send a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
  * 0; -ENOBUFS when RPC_OUTPUT_HIGH bytes wait for the client already, or half an answer has
- * been sent; -ENOTCONN when it has gone; -ENOMEM.
+ * been sent; -ENOTCONN when it is closed; -ENOMEM.
  */
 int rpc_session_notify(struct rpc_session *session, const char *method, json_t *params);
 

@@ -335,7 +335,7 @@ leg_find(const struct flow_spec *spec, uint64_t key)
 	return NULL;
 }
 
-/* NULL for what has gone since. */
+/* NULL for what was removed since. */
 static json_t *
 row_encode(const struct flow_rates *rates, const struct rate_row *row)
 {

@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "config/config.h"
 
-#define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is hung up on */
+#define TLS_HANDSHAKES_MAX 64 /* at a time; of more, the oldest is closed */
 #define TLS_HANDSHAKE_MS 10000 /* that one may take */
 
 struct tls;
@@ -38,7 +38,7 @@ int tls_listen(const struct tls_config *config, struct fault *fault);
 /* Begin the handshake of a connection that was accepted; takes fd over. */
 void tls_accept(struct tls *tls, int fd);
 
-/* Hang up on those that are still shaking hands. NULL is allowed. */
+/* Close the connections whose handshake is not complete. NULL is allowed. */
 void tls_destroy(struct tls *tls);
 
 /*
@@ -47,7 +47,7 @@ void tls_destroy(struct tls *tls);
  */
 int tls_reload(struct tls *tls, struct fault *fault);
 
-/* Tell the peer that nothing more comes, before its stream is freed. */
+/* Send close_notify, before the stream is freed. */
 void tls_goodbye(struct bufferevent *stream);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A packet, made of its fields or given whole, is traced by the data plane. Each stage of the
- * answer is an object that says what it looked at and what came of it.
+ * answer is an object that says what it checked, and the outcome.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -477,7 +477,7 @@ rule_of(const struct packet_trace *trace)
 	return flow;
 }
 
-/* The flow that has the packet, looked for once; NULL when none has. */
+/* The flow of the packet, searched for once; NULL: it has none. */
 static const struct flow *
 flow_of(struct packet_trace *trace)
 {
@@ -525,7 +525,7 @@ leg_take(void *arg, const struct dp_trace_leg *leg)
 		trace->no_memory = true;
 }
 
-/* The data plane updates checksums and looks at none of UDP's: what is wrong stays so. */
+/* The data plane updates checksums and checks none of UDP's: what is wrong stays so. */
 static void
 checksum_add(const struct packet_trace *trace, json_t *stages)
 {

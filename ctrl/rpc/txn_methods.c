@@ -283,7 +283,6 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	struct transaction *transaction = transaction_of(context, call, params, fault);
 	const bool prune = param_is_true(params, "prune");
 	struct change *change;
-	json_t *later;
 
 	if (!transaction)
 		return NULL;
@@ -298,9 +297,7 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	change->done = planned;
 	change->arg = transaction;
 	transaction->call = call;
-	later = rpc_call_defer(call);
-	commits_submit(context->flows->commits, change);
-	return later;
+	return change_call_end(context, call, change, 0);
 }
 
 static int

@@ -32,7 +32,7 @@ task_run(void *arg)
 		;
 	strncat(order, &task->name, 1);
 	if (task->again && task->again--)
-		cr_assert(rpc_turn_ask(&task->turn));
+		cr_assert(rpc_turn_request(&task->turn));
 }
 
 static void
@@ -40,7 +40,7 @@ task_begin(struct task *task, struct rpc_user *user, char name, unsigned again)
 {
 	*task = (struct task){
 		.turn = {.user = user, .run = task_run, .arg = task}, .name = name, .again = again};
-	cr_assert(rpc_turn_ask(&task->turn));
+	cr_assert(rpc_turn_request(&task->turn));
 }
 
 static void
@@ -102,7 +102,7 @@ Test(users, save_nothing_up)
 	cr_assert_eq(strlen(order), 10);
 	task_begin(&of_bob, bob, 'X', 9);
 	of_bob.is_slow = true;
-	cr_assert(rpc_turn_ask(&of_ana.turn));
+	cr_assert(rpc_turn_request(&of_ana.turn));
 	event_base_dispatch(base);
 	cr_expect_leq(strcspn(order + 10, "a"), 2, "%s", order);
 }
