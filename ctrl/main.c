@@ -345,8 +345,7 @@ daemon_run(struct daemon *daemon)
 		goto err_steering;
 	if (daemon_attach_store(daemon) < 0)
 		goto err_flows;
-	if (monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base, fault) < 0)
-		goto err_attached;
+	monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base);
 	if (daemon_restore_flows(daemon) < 0)
 		goto err_watchers;
 	if (service_create(daemon) < 0)
@@ -366,7 +365,6 @@ err_service:
 	rpc_service_destroy(daemon->service);
 err_watchers:
 	monitor_fini(&daemon->monitor);
-err_attached:
 	daemon_detach_store(daemon);
 err_flows:
 	flows_fini(&daemon->flows);

@@ -20,6 +20,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/timer.h"
 #include "net/netlink.h"
 
 struct hop_tracked;
@@ -31,7 +32,7 @@ struct hop_changes {
 };
 
 struct hop_moves {
-	struct event *timer; /* NULL: nothing happens by itself */
+	struct timer timer;
 	struct hop_changes noted; /* for the next round */
 	struct hop_changes changes; /* what this round is for */
 	bool running;
@@ -115,7 +116,7 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 	return (unsigned)(slot - hops->slots);
 }
 
-static void timer_passed(evutil_socket_t fd, short what, void *arg);
+static void moves_due(void *arg);
 
 /* False when the leg does not need the kernel: its next hop is static, or a multicast group. */
 static bool
@@ -151,13 +152,8 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, stru
 	hops->net = net;
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
-	if (!base)
-		return hops;
-	hops->moves.timer = event_new(base, -1, 0, timer_passed, hops);
-	if (hops->moves.timer)
-		return hops;
-	free(hops);
-	return NULL;
+	timer_init(&hops->moves.timer, base, moves_due, hops);
+	return hops;
 }
 
 void
@@ -168,8 +164,7 @@ next_hops_destroy(struct next_hops *hops)
 
 	if (!hops)
 		return;
-	if (hops->moves.timer)
-		event_free(hops->moves.timer);
+	timer_disarm(&hops->moves.timer);
 	HASH_ITER(hh, hops->tracked, tracked, next_tracked)
 	{
 		HASH_DELETE(hh, hops->tracked, tracked);
@@ -675,29 +670,18 @@ next_hops_reason(
  * legs, or those that lead elsewhere get slots of their own.
  */
 
-#define SOON_US 20000 /* a burst of changes is over by then, mostly */
-#define SLICE_NS 2000000
-#define PAUSE_US 4000 /* between slices */
-#define RETRY_US 1000000 /* when there was no room for what moves */
+#define SOON_NS (20 * NS_PER_MS) /* a burst of changes is over by then, mostly */
+#define SLICE_NS (2 * NS_PER_MS)
+#define PAUSE_NS (4 * NS_PER_MS) /* between slices */
+#define RETRY_NS NS_PER_S /* when there was no room for what moves */
 
 static void
-timer_set(struct next_hops *hops, suseconds_t us)
-{
-	const struct timeval delay = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
-
-	if (hops->moves.timer && !event_pending(hops->moves.timer, EV_TIMEOUT, NULL))
-		event_add(hops->moves.timer, &delay);
-}
-
-static void
-timer_passed(evutil_socket_t fd, short what, void *arg)
+moves_due(void *arg)
 {
 	struct next_hops *hops = arg;
 
-	(void)fd;
-	(void)what;
 	if (hop_moves_run(hops))
-		timer_set(hops, PAUSE_US);
+		timer_arm_if_idle(&hops->moves.timer, PAUSE_NS);
 }
 
 /* A round is to begin. */
@@ -706,7 +690,7 @@ next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix
 {
 	struct hop_changes *noted = &hops->moves.noted;
 
-	timer_set(hops, SOON_US);
+	timer_arm_if_idle(&hops->moves.timer, SOON_NS);
 	if (!prefix || noted->n == HOP_PREFIXES_MAX)
 		noted->all = true;
 	else if (!noted->all)
@@ -791,7 +775,7 @@ slot_move(struct next_hops *hops, struct hop_slot *slot)
 		}
 	}
 	if (rc < 0) {
-		timer_set(hops, RETRY_US);
+		timer_arm_if_idle(&hops->moves.timer, RETRY_NS);
 		hops->moves.noted.all = true;
 	}
 }

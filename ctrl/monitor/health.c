@@ -3,46 +3,37 @@
 
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/log.h"
 #include "config/ports.h"
 
 static void
-timer_fired(evutil_socket_t fd, short what, void *arg)
+timer_fired(void *arg)
 {
 	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
 	struct health *health = arg;
 
-	(void)fd;
-	(void)what;
+	timer_arm(&health->timer, HEALTH_LINKS_PERIOD_MS * NS_PER_MS);
 	if (now_ns - health->polled_ns < HEALTH_PERIOD_NS)
 		health_links_poll(health);
 	else
 		health_poll(health, now_ns);
 }
 
-int
-health_init(struct health *health, struct dp *dp, struct events *events, struct event_base *base,
-	struct fault *fault)
+void
+health_init(struct health *health, struct dp *dp, struct events *events, struct event_base *base)
 {
-	const struct timeval period = {.tv_usec = HEALTH_LINKS_PERIOD_MS * 1000};
-
 	memset(health, 0, sizeof(*health));
 	health->dp = dp;
 	health->events = events;
 	health->polled_ns = clock_read_ns(CLOCK_MONOTONIC);
-	health->timer = event_new(base, -1, EV_PERSIST, timer_fired, health);
-	if (!health->timer)
-		return fault_set(fault, FAULT_INTERNAL, "", "no timer to poll ports and workers");
-	event_add(health->timer, &period);
-	return 0;
+	timer_init(&health->timer, base, timer_fired, health);
+	timer_arm(&health->timer, HEALTH_LINKS_PERIOD_MS * NS_PER_MS);
 }
 
 void
 health_fini(struct health *health)
 {
-	event_free(health->timer);
+	timer_disarm(&health->timer);
 }
 
 void

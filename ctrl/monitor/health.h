@@ -20,7 +20,7 @@
 #include <dp/dp.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
+#include "base/timer.h"
 #include "monitor/events.h"
 
 #define HEALTH_PERIOD_NS NS_PER_S
@@ -29,9 +29,6 @@
 #define HEALTH_BUSY_MILLI 950 /* busy share in 1/1000 */
 #define HEALTH_EASY_MILLI 850
 #define HEALTH_REPEAT_NS (10 * NS_PER_S)
-
-struct event;
-struct event_base;
 
 /* A count that should not grow. */
 struct health_loss {
@@ -60,7 +57,7 @@ struct health_worker {
 struct health {
 	struct dp *dp;
 	struct events *events;
-	struct event *timer;
+	struct timer timer;
 	uint64_t polled_ns;
 	uint64_t n_late; /* commits that found a worker late */
 	struct health_loss late;
@@ -68,9 +65,9 @@ struct health {
 	struct health_worker workers[DP_WORKERS_MAX];
 };
 
-/* Begin on `base`; dp and events are borrowed. -1 with *fault set, and nothing left open. */
-int health_init(struct health *health, struct dp *dp, struct events *events,
-	struct event_base *base, struct fault *fault);
+/* Begin on `base`; dp and events are borrowed. */
+void health_init(
+	struct health *health, struct dp *dp, struct events *events, struct event_base *base);
 void health_fini(struct health *health);
 
 /* A commit went on without a worker; it is reported by the next poll. */

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/clock.h"
 #include "flow/commit.h"
 #include "flow/flows.h"
@@ -57,9 +55,8 @@ timer_set(struct idle_monitor *idle, uint64_t now_ns)
 {
 	const bool late = idle->at <= now_ns / IDLE_SLOT_NS;
 	const uint64_t wait_ns = late ? 0 : IDLE_SLOT_NS - now_ns % IDLE_SLOT_NS;
-	const struct timeval wait = {.tv_usec = (suseconds_t)((wait_ns + 999) / 1000)};
 
-	evtimer_add(idle->timer, &wait);
+	timer_arm(&idle->timer, wait_ns);
 }
 
 /* A flow that is due further ahead than the last slot is polled early, and inserted again. */
@@ -93,7 +90,7 @@ due_remove(struct idle_monitor *idle, struct flow *flow)
 	LIST_REMOVE(flow, watch.due);
 	flow->watch.due.le_prev = NULL;
 	if (--idle->n_due == 0)
-		evtimer_del(idle->timer);
+		timer_disarm(&idle->timer);
 }
 
 /* Remove a flow that is due now; NULL: none is. */
@@ -113,29 +110,24 @@ due_take(struct idle_monitor *idle, uint64_t now_ns)
 }
 
 static void
-timer_fired(evutil_socket_t fd, short what, void *arg)
+timer_fired(void *arg)
 {
-	(void)fd;
-	(void)what;
 	idle_monitor_tick(arg, clock_read_ns(CLOCK_MONOTONIC));
 }
 
-int
+void
 idle_monitor_init(struct idle_monitor *idle, struct flows *flows, struct events *events,
-	struct event_base *base, struct fault *fault)
+	struct event_base *base)
 {
 	idle->flows = flows;
 	idle->events = events;
-	idle->timer = evtimer_new(base, timer_fired, idle);
-	if (!idle->timer)
-		return fault_set(fault, FAULT_INTERNAL, "", "no timer for idle flows");
-	return 0;
+	timer_init(&idle->timer, base, timer_fired, idle);
 }
 
 void
 idle_monitor_fini(struct idle_monitor *idle)
 {
-	event_free(idle->timer);
+	timer_disarm(&idle->timer);
 }
 
 /* A source that is learned for ever needs no second look, unless nothing could be made of it. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/timer.h"
 #include "flow/flows.h"
 #include "monitor/events.h"
 
@@ -21,13 +22,10 @@
 #define IDLE_SLOTS 512 /* power of two */
 #define IDLE_SLOT_NS UINT64_C(125000000)
 
-struct event;
-struct event_base;
-
 struct idle_monitor {
 	struct flows *flows;
 	struct events *events;
-	struct event *timer;
+	struct timer timer;
 	uint64_t tick_ns; /* of the last tick */
 	uint64_t at; /* number of the first slot that may hold flows, counted from time 0 */
 	size_t n_due; /* flows in slots; the timer runs while there are any */
@@ -35,9 +33,9 @@ struct idle_monitor {
 	const char *over[IDLE_POLLS_MAX]; /* ids of the flows that a tick found idle */
 };
 
-/* Begin on `base`; flows and events are borrowed. -1 with *fault set, and nothing left open. */
-int idle_monitor_init(struct idle_monitor *monitor, struct flows *flows, struct events *events,
-	struct event_base *base, struct fault *fault);
+/* Begin on `base`; flows and events are borrowed. */
+void idle_monitor_init(struct idle_monitor *monitor, struct flows *flows, struct events *events,
+	struct event_base *base);
 void idle_monitor_fini(struct idle_monitor *monitor);
 
 /* A flow was installed, replaced or removed, as flows_changed_fn says, at CLOCK_MONOTONIC. */

@@ -190,9 +190,9 @@ hop_changed(void *arg, unsigned index, bool resolved)
 	memcpy(neighbour->mac, info.mac, sizeof(neighbour->mac));
 }
 
-int
+void
 monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
-	struct event_base *base, struct fault *fault)
+	struct event_base *base)
 {
 	bool unmatched = false;
 	unsigned i;
@@ -201,26 +201,13 @@ monitor_init(struct monitor *monitor, struct flows *flows, const struct config *
 		unmatched |= config->ports[i].punt_unmatched;
 	monitor->flows = flows;
 	events_init(&monitor->events);
-	if (idle_monitor_init(&monitor->idle, flows, &monitor->events, base, fault) < 0)
-		return -1;
-	if (punts_init(&monitor->punts, flows->dp, unmatched, base, fault) < 0)
-		goto err_sweep;
-	if (health_init(&monitor->health, flows->dp, &monitor->events, base, fault) < 0)
-		goto err_punts;
-	if (flow_rates_init(&monitor->rates, flows, base, fault) < 0)
-		goto err_health;
+	idle_monitor_init(&monitor->idle, flows, &monitor->events, base);
+	punts_init(&monitor->punts, flows->dp, unmatched, base);
+	health_init(&monitor->health, flows->dp, &monitor->events, base);
+	flow_rates_init(&monitor->rates, flows, base);
 	flows_observe(flows, flow_changed, monitor);
 	next_hops_observe(flows->hops, hop_changed, monitor);
 	commits_observe(flows->commits, committed, monitor);
-	return 0;
-
-err_health:
-	health_fini(&monitor->health);
-err_punts:
-	punts_fini(&monitor->punts);
-err_sweep:
-	idle_monitor_fini(&monitor->idle);
-	return -1;
 }
 
 void

@@ -24,9 +24,9 @@ struct monitor {
 	struct flow_rates rates;
 };
 
-/* Watch the flows, from `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
-int monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
-	struct event_base *base, struct fault *fault);
+/* Watch the flows, from `base`; flows are borrowed. */
+void monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
+	struct event_base *base);
 void monitor_fini(struct monitor *monitor);
 
 #endif

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/clock.h"
 
 #define POLL_MAX 1024 /* packets taken at once, in about a fifth of a millisecond */
@@ -25,34 +23,29 @@ struct punt_flow {
 static void
 timer_set(struct punts *punts)
 {
-	const struct timeval period = {.tv_usec = PUNTS_PERIOD_MS * 1000};
-
 	if (!punts->unmatched && !punts->flows)
-		event_del(punts->timer);
-	else if (!event_pending(punts->timer, EV_TIMEOUT, NULL))
-		event_add(punts->timer, &period);
+		timer_disarm(&punts->timer);
+	else
+		timer_arm_if_idle(&punts->timer, PUNTS_PERIOD_MS * NS_PER_MS);
 }
 
 static void
-timer_fired(evutil_socket_t fd, short what, void *arg)
+timer_fired(void *arg)
 {
-	(void)fd;
-	(void)what;
-	punts_poll(arg);
+	struct punts *punts = arg;
+
+	timer_arm(&punts->timer, PUNTS_PERIOD_MS * NS_PER_MS);
+	punts_poll(punts);
 }
 
-int
-punts_init(struct punts *punts, struct dp *dp, bool unmatched, struct event_base *base,
-	struct fault *fault)
+void
+punts_init(struct punts *punts, struct dp *dp, bool unmatched, struct event_base *base)
 {
 	memset(punts, 0, sizeof(*punts));
 	punts->dp = dp;
 	punts->unmatched = unmatched;
-	punts->timer = event_new(base, -1, EV_PERSIST, timer_fired, punts);
-	if (!punts->timer)
-		return fault_set(fault, FAULT_INTERNAL, "", "no timer for punted packets");
+	timer_init(&punts->timer, base, timer_fired, punts);
 	timer_set(punts);
-	return 0;
 }
 
 void
@@ -65,7 +58,7 @@ punts_fini(struct punts *punts)
 		HASH_DEL(punts->flows, entry);
 		free(entry);
 	}
-	event_free(punts->timer);
+	timer_disarm(&punts->timer);
 }
 
 static void

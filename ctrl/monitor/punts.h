@@ -12,14 +12,13 @@
 
 #include <dp/dp.h>
 
+#include "base/timer.h"
 #include "flow/flow_db.h"
 
 #define PUNTS_MAX 256
 #define PUNTS_FRAME_MAX 256
 #define PUNTS_PERIOD_MS 10
 
-struct event;
-struct event_base;
 struct punt_flow;
 
 struct punt {
@@ -34,19 +33,15 @@ struct punt {
 
 struct punts {
 	struct dp *dp;
-	struct event *timer;
+	struct timer timer;
 	struct punt_flow *flows; /* those that can punt, by handle */
 	bool unmatched; /* some port punts what no flow matches */
 	uint64_t last; /* sequence number of the newest, 0 = none yet */
 	struct punt ring[PUNTS_MAX];
 };
 
-/*
- * Begin on `base`. unmatched: some port punts by default. dp is borrowed. -1 with *fault set, and
- * nothing left open.
- */
-int punts_init(struct punts *punts, struct dp *dp, bool unmatched, struct event_base *base,
-	struct fault *fault);
+/* Begin on `base`. unmatched: some port punts by default. dp is borrowed. */
+void punts_init(struct punts *punts, struct dp *dp, bool unmatched, struct event_base *base);
 void punts_fini(struct punts *punts);
 
 /* A flow was installed, replaced or removed: as flows_changed_fn. */

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <event2/event.h>
-
 /* Rows are collected until there is no room, and then only the best of them are kept. */
 
 struct ranking {
@@ -105,19 +103,15 @@ rate_top_sort(struct rate_table *table)
 #define ROWS_FIRST_BYTES (64u << 10) /* mapped for a table at first */
 #define ROWS_UNMAP_BYTES (4u << 20) /* in one go: of all rows of a million flows it takes 15 ms */
 
-static void timer_fired(evutil_socket_t fd, short what, void *arg);
+static void timer_fired(void *arg);
 
-int
-flow_rates_init(
-	struct flow_rates *rates, struct flows *flows, struct event_base *base, struct fault *fault)
+void
+flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base *base)
 {
 	memset(rates, 0, sizeof(*rates));
 	rates->flows = flows;
 	STAILQ_INIT(&rates->waiters);
-	rates->timer = evtimer_new(base, timer_fired, rates);
-	if (!rates->timer)
-		return fault_set(fault, FAULT_INTERNAL, "", "no timer for rates");
-	return 0;
+	timer_init(&rates->timer, base, timer_fired, rates);
 }
 
 /* Give some of the table's memory back. False: there is none. */
@@ -144,7 +138,7 @@ tables_unmap(struct flow_rates *rates)
 void
 flow_rates_fini(struct flow_rates *rates)
 {
-	event_free(rates->timer);
+	timer_disarm(&rates->timer);
 	while (tables_unmap(rates))
 		;
 }
@@ -299,15 +293,6 @@ flow_visit(struct flow_rates *rates, const struct flow *flow)
 	return 0;
 }
 
-static void
-timer_set(struct flow_rates *rates, uint64_t wait_ns)
-{
-	const struct timeval wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
-		.tv_usec = (suseconds_t)(wait_ns % NS_PER_S / 1000)};
-
-	evtimer_add(rates->timer, &wait);
-}
-
 static bool
 span_is_known(const struct flow_rates *rates, const struct rates_waiter *waiter)
 {
@@ -329,7 +314,7 @@ span_await(struct flow_rates *rates)
 
 		wait_ns = left_ns < wait_ns ? left_ns : wait_ns;
 	}
-	timer_set(rates, wait_ns);
+	timer_arm(&rates->timer, wait_ns);
 }
 
 static void
@@ -372,7 +357,7 @@ walk_begin(struct flow_rates *rates, bool legs)
 	rates->cursor = flow_db_after(&rates->flows->db, 0);
 	rates->before = 0;
 	rates->before_leg = 0;
-	timer_set(rates, 0);
+	timer_arm(&rates->timer, 0);
 }
 
 /* In slices: the next one is due at once, unless a walk has begun by then. */
@@ -385,7 +370,7 @@ figures_forget(struct flow_rates *rates)
 	table_clear(&rates->figures[0]);
 	table_clear(&rates->figures[1]);
 	if (tables_unmap(rates))
-		timer_set(rates, 0);
+		timer_arm(&rates->timer, 0);
 }
 
 /* What was found takes the place of what was known, whose memory the next walk fills. */
@@ -440,18 +425,16 @@ walk_slice(struct flow_rates *rates)
 		}
 	} while (rates->cursor && clock_read_ns(CLOCK_MONOTONIC) < end_ns);
 	if (rates->cursor)
-		timer_set(rates, 0);
+		timer_arm(&rates->timer, 0);
 	else
 		walk_end(rates);
 }
 
 static void
-timer_fired(evutil_socket_t fd, short what, void *arg)
+timer_fired(void *arg)
 {
 	struct flow_rates *rates = arg;
 
-	(void)fd;
-	(void)what;
 	if (rates->walking)
 		walk_slice(rates);
 	else if (!STAILQ_EMPTY(&rates->waiters))

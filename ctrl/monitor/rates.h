@@ -16,13 +16,11 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/timer.h"
 #include "flow/flows.h"
 
 #define RATES_FRESH_NS (NS_PER_S / 2) /* a walk that began since then need not be repeated */
 #define RATES_KEPT_NS (30 * NS_PER_S)
-
-struct event;
-struct event_base;
 
 /* One flow, or one leg of its own (not of a stream). */
 struct rate_row {
@@ -67,7 +65,7 @@ struct rates_waiter {
 
 struct flow_rates {
 	struct flows *flows;
-	struct event *timer; /* the next slice, or the time to forget */
+	struct timer timer; /* the next slice, or the time to forget */
 	bool walking;
 	bool with_legs; /* the figures have them, and so has the walk */
 	struct flow *cursor; /* the next flow of the walk */
@@ -82,9 +80,8 @@ struct flow_rates {
 	STAILQ_HEAD(, rates_waiter) waiters;
 };
 
-/* Begin on `base`; flows are borrowed. -1 with *fault set, and nothing left open. */
-int flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base *base,
-	struct fault *fault);
+/* Begin on `base`; flows are borrowed. */
+void flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base *base);
 /* Requests that still wait are not notified. */
 void flow_rates_fini(struct flow_rates *rates);
 

@@ -19,6 +19,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/timer.h"
 
 #define NEIGHBOUR_STEPS 6
 #define NEIGHBOUR_RETRY_MS 1000
@@ -46,7 +47,7 @@ struct net {
 	struct link_vlans vlans; /* until a link changes */
 	void *neighbours; /* tree of struct neighbour, tsearch(3) */
 	TAILQ_HEAD(, neighbour) queues[NEIGHBOUR_STEPS]; /* each in the order of due_ms */
-	struct event *on_due;
+	struct timer timer;
 	uint64_t due_ms; /* when the timer runs out; UINT64_MAX: it does not run */
 };
 
@@ -74,24 +75,19 @@ clock_ms(void)
 static void
 due_set(struct net *net, uint64_t now_ms, uint64_t in_ms)
 {
-	const struct timeval delay = {
-		.tv_sec = (time_t)(in_ms / 1000), .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
-
 	if (in_ms == UINT64_MAX || net->due_ms <= now_ms + in_ms)
 		return;
 	net->due_ms = now_ms + in_ms;
-	event_add(net->on_due, &delay);
+	timer_arm(&net->timer, in_ms * NS_PER_MS);
 }
 
 static void
-timer_due(evutil_socket_t fd, short what, void *arg)
+timer_due(void *arg)
 {
 	struct net *net = arg;
 	const uint64_t now_ms = clock_ms();
 	uint64_t next_ms;
 
-	(void)fd;
-	(void)what;
 	net->due_ms = UINT64_MAX;
 	next_ms = neighbours_poll(net, now_ms, POLLS_AT_ONCE);
 	due_set(net, now_ms, next_ms < POLLS_PAUSE_MS ? POLLS_PAUSE_MS : next_ms);
@@ -365,8 +361,8 @@ net_create(struct event_base *base, const struct net_observer *observer, struct 
 	net->due_ms = UINT64_MAX;
 	for (unsigned step = 0; step < NEIGHBOUR_STEPS; step++)
 		TAILQ_INIT(&net->queues[step]);
-	net->on_due = event_new(base, -1, 0, timer_due, net);
-	ret = net->on_due ? netlink_open(&net->netlink) : -ENOMEM;
+	timer_init(&net->timer, base, timer_due, net);
+	ret = netlink_open(&net->netlink);
 	if (ret == 0)
 		ret = netlink_watch_open(&net->watch, base);
 	if (ret == 0)
@@ -383,8 +379,7 @@ net_destroy(struct net *net)
 	if (!net)
 		return;
 	tdestroy(net->neighbours, free);
-	if (net->on_due)
-		event_free(net->on_due);
+	timer_disarm(&net->timer);
 	link_vlans_fini(&net->vlans);
 	netlink_watch_close(&net->watch);
 	netlink_close(&net->netlink);

@@ -66,12 +66,10 @@ dp_worker_stats_get(const struct dp *from, unsigned worker, struct dp_worker_sta
 static void
 setup(void)
 {
-	struct fault fault;
-
 	dp.link_up[0] = dp.link_up[1] = true;
 	base = event_base_new();
 	events_init(&events);
-	cr_assert_eq(health_init(&health, &dp, &events, base, &fault), 0);
+	health_init(&health, &dp, &events, base);
 	now_ns = health.polled_ns;
 }
 

@@ -44,12 +44,10 @@ punted(uint32_t handle, uint32_t frame_bytes)
 static void
 init(bool unmatched)
 {
-	struct fault fault;
-
 	for (size_t i = 0; i < sizeof(frame); i++)
 		frame[i] = (uint8_t)i;
 	base = event_base_new();
-	cr_assert_eq(punts_init(&punts, &dp, unmatched, base, &fault), 0);
+	punts_init(&punts, &dp, unmatched, base);
 }
 
 static void
@@ -80,7 +78,7 @@ flow_make(struct flow_spec *spec, const char *id, uint32_t handle)
 static bool
 timer_runs(void)
 {
-	return event_pending(punts.timer, EV_TIMEOUT, NULL) != 0;
+	return event_pending(&punts.timer.event, EV_TIMEOUT, NULL) != 0;
 }
 
 Test(punts, keeps_the_first_bytes)

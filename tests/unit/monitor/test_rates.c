@@ -66,12 +66,10 @@ dp_stream_stats_get(const struct dp *from, uint32_t handle, unsigned stream,
 static void
 setup(void)
 {
-	struct fault fault;
-
 	base = event_base_new();
 	flows.dp = &dp;
 	flow_db_init(&flows.db, 0);
-	cr_assert_eq(flow_rates_init(&rates, &flows, base, &fault), 0);
+	flow_rates_init(&rates, &flows, base);
 }
 
 static void
@@ -307,8 +305,8 @@ Test(flow_rates, forgets_when_nobody_asks)
 
 	flow_added(1, 1);
 	asked(&waiter, true);
-	cr_expect(evtimer_pending(rates.timer, NULL));
-	event_active(rates.timer, EV_TIMEOUT, 0);
+	cr_expect(evtimer_pending(&rates.timer.event, NULL));
+	event_active(&rates.timer.event, EV_TIMEOUT, 0);
 	event_base_loop(base, 0);
 	cr_expect_eq(rates.figures[0].bytes, 0);
 	cr_expect_eq(rates.figures_ns, 0);
@@ -330,7 +328,7 @@ Test(flow_rates, memory_is_given_back_in_slices)
 	asked(&waiter, true);
 	asked(&waiter, true);
 	cr_expect_eq(unmapped, 0, "the next walk fills it");
-	event_active(rates.timer, EV_TIMEOUT, 0);
+	event_active(&rates.timer.event, EV_TIMEOUT, 0);
 	while (rates.figures[1].bytes + rates.growing[1].bytes) {
 		unmapped = 0;
 		event_base_loop(base, EVLOOP_ONCE);
