@@ -586,18 +586,6 @@ match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 	return 0;
 }
 
-static int
-rule_decode(const json_t *json, struct flow_rule *rule, struct fault *fault)
-{
-	rule->rule.port = DP_RULE_ANY;
-	if (table_decode(rule_fields, json, rule, fault) < 0)
-		return -1;
-	if (!rule->rule.family)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/family",
-			"found no prefix that determines the family, expected 4 or 6");
-	return 0;
-}
-
 /* The rules between the latch and what else the flow says. */
 static int
 latch_check(const json_t *flow, struct flow_spec *spec, struct fault *fault)
@@ -758,12 +746,16 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 	}
 	if (!spec->rule)
 		return 0;
-	if (rule_decode(json_object_get(flow, "rule"), spec->rule, fault) < 0) {
+	spec->rule->rule.port = DP_RULE_ANY;
+	if (table_decode(rule_fields, json_object_get(flow, "rule"), spec->rule, fault) < 0) {
 		fault_prefix(fault, "/rule");
 		return -1;
 	}
 	spec->match.family = spec->rule->rule.family;
-	return 0;
+	if (spec->match.family)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/rule/family",
+		"found no prefix that determines the family, expected 4 or 6");
 }
 
 static int

@@ -228,58 +228,13 @@ leg_ids_give(struct flow_spec *spec)
 	}
 }
 
-static bool
-id_is_given(const struct flow_leg *leg)
-{
-	return strncmp(leg->id, "leg-", 4) == 0;
-}
-
-/* Ids of legs that are not taken, to legs without one that send to the same place. */
-static void
-destinations_take_over(const struct leg_index *before, const struct leg_index *index,
-	struct flow_leg *legs, bool *taken)
-{
-	unsigned old = 0, i = 0;
-
-	while (old < before->n && i < index->n) {
-		const uint16_t from = before->order[old];
-		struct flow_leg *leg = &legs[index->order[i]];
-		const int order = leg_compare_destination(&before->legs[from], leg);
-
-		if (order < 0 || taken[from]) {
-			old++;
-		} else if (order > 0 || leg->id[0] != '\0') {
-			i++;
-		} else {
-			memcpy(leg->id, before->legs[from].id, sizeof(leg->id));
-			taken[from] = true;
-		}
-	}
-}
-
-static void
-numbers_take_over(const struct flow_spec *before, struct flow_spec *spec, const bool *taken)
-{
-	unsigned old = 0, i;
-
-	for (i = 0; i < spec->n_legs; i++) {
-		if (spec->legs[i].id[0] != '\0')
-			continue;
-		while (old < before->n_legs && (taken[old] || !id_is_given(&before->legs[old])))
-			old++;
-		if (old == before->n_legs)
-			break;
-		memcpy(spec->legs[i].id, before->legs[old++].id, sizeof(spec->legs[i].id));
-	}
-}
-
 int
 leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 {
-	struct leg_index ids = {0}, places = {0}, old_destinations = {0};
-	bool *taken;
-	unsigned i;
-	int leg, rc = 0;
+	struct leg_index ids = {0}, places = {0}, old_places = {0};
+	bool *taken; /* ids of the legs before */
+	unsigned old, i;
+	int leg, rc = -ENOMEM;
 
 	for (i = 0; i < spec->n_legs && spec->legs[i].id[0] != '\0'; i++)
 		;
@@ -288,22 +243,44 @@ leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 	taken = calloc(before->n_legs + 1u, sizeof(*taken));
 	if (!taken || leg_index_init(&ids, before->legs, before->n_legs, leg_compare_id) < 0 ||
 		leg_index_init(&places, spec->legs, spec->n_legs, leg_compare_destination) < 0 ||
-		leg_index_init(&old_destinations, before->legs, before->n_legs,
-			leg_compare_destination) < 0) {
-		rc = -ENOMEM;
+		leg_index_init(&old_places, before->legs, before->n_legs, leg_compare_destination) <
+			0)
 		goto out;
-	}
 	for (i = 0; i < spec->n_legs; i++) {
 		leg = spec->legs[i].id[0] ? leg_index_find(&ids, spec->legs[i].id) : -1;
 		if (leg >= 0)
 			taken[leg] = true;
 	}
-	destinations_take_over(&old_destinations, &places, spec->legs, taken);
-	numbers_take_over(before, spec, taken);
+	/* To legs without an id that send to the same place: both lists are in its order. */
+	for (old = 0, i = 0; old < old_places.n && i < places.n;) {
+		const uint16_t from = old_places.order[old], to = places.order[i];
+		const int order = leg_compare_destination(&before->legs[from], &spec->legs[to]);
+
+		if (order < 0 || taken[from]) {
+			old++;
+		} else if (order > 0 || spec->legs[to].id[0] != '\0') {
+			i++;
+		} else {
+			memcpy(spec->legs[to].id, before->legs[from].id, sizeof(spec->legs[to].id));
+			taken[from] = true;
+		}
+	}
+	/* The ids that we gave and that are left, to legs that are still without. */
+	for (old = 0, i = 0; i < spec->n_legs; i++) {
+		if (spec->legs[i].id[0] != '\0')
+			continue;
+		while (old < before->n_legs &&
+			(taken[old] || strncmp(before->legs[old].id, "leg-", 4) != 0))
+			old++;
+		if (old == before->n_legs)
+			break;
+		memcpy(spec->legs[i].id, before->legs[old++].id, sizeof(spec->legs[i].id));
+	}
+	rc = 0;
 out:
 	leg_index_fini(&ids);
 	leg_index_fini(&places);
-	leg_index_fini(&old_destinations);
+	leg_index_fini(&old_places);
 	free(taken);
 	return rc;
 }
