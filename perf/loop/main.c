@@ -3,15 +3,16 @@
  * closed-loop: cycles a packet of the data plane alone, measured once. The method is in
  * perf/README.md; perf/closed-loop repeats it, beside testpmd.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
 
+#include "common/figures.h"
 #include "flow.h"
 #include "laws.h"
-#include "report.h"
 #include "rig.h"
 
 #define HUGEPAGE_MB 2
@@ -159,6 +160,22 @@ load_is_sound(const struct load *load)
 	return law("control", "packets of flows that none belongs to", load->met, 0) && ok;
 }
 
+/*
+ * All cycles are those of the TSC a packet put on tx, over the windows of the measurement; while
+ * control disturbs the workers, over every other window, and the rest are `calm`.
+ */
+struct result {
+	struct spread cycles; /* what freeing replicas took is left out ... */
+	struct spread cycles_all; /* ... and in */
+	struct spread calm; /* as `cycles`; of no meaning when nothing disturbs */
+	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
+	double updates_per_second; /* flows installed a second, and as many removed */
+	double reads_per_second; /* flows whose counters were read */
+	double longest_round_us; /* of any worker between two looks at its queues */
+	uint64_t packets;
+	bool conserved; /* all packets are accounted for */
+};
+
 /* Figures of windows of one kind, yet to be sorted. */
 struct series {
 	double cycles[WINDOWS];
@@ -199,7 +216,7 @@ window_measure(const struct loop_rig *rig, struct load *load, unsigned us, struc
  * worker that the host takes off its CPU spoils some of them, not the median.
  */
 static void
-windows_measure(const struct loop_rig *rig, struct load *load, struct loop_result *result)
+windows_measure(const struct loop_rig *rig, struct load *load, struct result *result)
 {
 	const struct loop_options *o = rig->options;
 	const unsigned window_us = (unsigned)(o->seconds * 1e6 / WINDOWS);
@@ -238,7 +255,7 @@ longest_round_us(const struct dp *dp)
 
 /* While the workers run. */
 static void
-load_and_measure(const struct loop_rig *rig, struct load *load, struct loop_result *result)
+load_and_measure(const struct loop_rig *rig, struct load *load, struct result *result)
 {
 	rte_delay_us_sleep(WARM_UP_US);
 	windows_measure(rig, load, result);
@@ -252,6 +269,56 @@ load_and_measure(const struct loop_rig *rig, struct load *load, struct loop_resu
 	result->longest_round_us = longest_round_us(rig->dp);
 	result->conserved = loop_laws_hold(rig);
 	result->conserved &= load_is_sound(load);
+}
+
+/* "model name" of the first CPU. */
+static json_t *
+cpu_model(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	json_t *model = NULL;
+	char line[256];
+
+	while (file != NULL && model == NULL && fgets(line, sizeof(line), file) != NULL) {
+		const char *colon = strchr(line, ':');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "model name", 10) == 0 && colon != NULL)
+			model = json_string(colon + 2);
+	}
+	if (file != NULL)
+		fclose(file);
+	return model != NULL ? model : json_string("unknown");
+}
+
+static json_t *
+spread_json(const struct spread *s)
+{
+	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
+}
+
+/* One JSON object on standard output, with what was asked for as `setting`. */
+static void
+report_print(const struct loop_options *o, const struct result *r)
+{
+	json_t *root = json_pack("{s:o, s:o, s:I, s:b, s:f, s:f, s:s, s:o, s:o}", "cycles",
+		spread_json(&r->cycles), "cycles_with_freeing", spread_json(&r->cycles_all),
+		"packets", (json_int_t)r->packets, "conservation_ok", r->conserved,
+		"worker_cpu_share", r->cpu_share, "longest_round_us", r->longest_round_us, "dpdk",
+		dp_dpdk_version(), "cpu", cpu_model(), "setting", loop_options_json(o));
+
+	if (loop_is_disturbed(o)) {
+		json_t *more = json_pack("{s:o, s:f, s:f, s:f}", "undisturbed_cycles",
+			spread_json(&r->calm), "growth", r->cycles.median / r->calm.median - 1,
+			"updates_per_second", r->updates_per_second, "reads_per_second",
+			r->reads_per_second);
+
+		json_object_update(root, more);
+		json_decref(more);
+	}
+	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));
+	putchar('\n');
+	json_decref(root);
 }
 
 /* Whether enough are free for both tables and pools. */
@@ -275,7 +342,7 @@ main(int argc, char **argv)
 	static struct loop_options options;
 	static struct loop_rig rig;
 	static struct load load;
-	struct loop_result result = {.packets = 0};
+	struct result result = {.packets = 0};
 	char error[256];
 
 	if (argc != 2) {
@@ -295,6 +362,6 @@ main(int argc, char **argv)
 		loop_rig_direct(&rig);
 	load_and_measure(&rig, &load, &result);
 	loop_rig_destroy(&rig);
-	loop_report_print(&options, &result);
+	report_print(&options, &result);
 	return result.conserved ? 0 : 1;
 }
