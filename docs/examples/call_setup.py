@@ -1,21 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sets calls up and down through Sluice: a small call control, standard library only.
+"""Example of a call control: sets up and clears calls through Sluice, standard library only.
 
 usage: call_setup.py --near PORT=ADDRESS --far PORT=ADDRESS --caller ADDRESS:PORT
                      --callee ADDRESS:PORT [--recorder ADDRESS:PORT] [--hold SECONDS] ...
 
-A call needs two UDP ports of the box, one that faces the caller and one that faces the callee, and
-two flows between them, one a direction. Both are installed in one request: there is never half a
-call. A recorder is a leg that joins the caller's flow while the call goes on, and leaves it again.
+A call uses two UDP ports of the host, one towards the caller and one towards the callee, and two
+flows, one per direction. Both flows are installed in one request. A recorder is a leg that is added
+to the caller's flow during the call, and removed again.
 
     caller --> near:A  [flow NAME-out ]  far:B  --> callee
     callee --> far:B   [flow NAME-back]  near:A --> caller
 
-A reply that is lost leaves open whether the request was done. It is sent again; ids are our own, so
-what is refused then because it is there already, or gone already, is what was asked for.
+If a reply is lost, it is unknown whether the request was executed. The request is repeated. As
+the client chooses the ids, CONFLICT for an added flow and NOT_FOUND for a removed one then mean
+success.
 
-Prints a line for each step, and the counters of the call at its end.
+Prints a line for each step, and the counters at the end of the call.
 """
 
 import argparse
@@ -25,12 +26,12 @@ import socket
 import sys
 import time
 
-RETRIES = 5  # of a request that was refused for now, or whose connection broke
-FOR_NOW = ("BUSY",)  # refusals that a little patience cures
+RETRIES = 5  # of a request that was refused temporarily, or whose connection failed
+FOR_NOW = ("BUSY",)  # temporary refusals
 
 
 class Refused(Exception):
-    """Sluice said no: `name` says what kind of no, `pointer` which parameter."""
+    """An error reply: `name` of the error, `pointer` to the parameter."""
 
     def __init__(self, error):
         self.name = error.get("data", {}).get("name", str(error["code"]))
@@ -39,11 +40,11 @@ class Refused(Exception):
 
 
 class Sluice:
-    """A connection to sluiced: one JSON text a line, one call at a time."""
+    """A connection to sluiced: one JSON text per line, one request at a time."""
 
     def __init__(self, path):
         self.path, self.stream, self.last_id = path, None, 0
-        self.repeated = False  # the last call was sent more than once: it may have been done before
+        self.repeated = False  # the last request was repeated: it may have been executed before
 
     def connect(self):
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -52,7 +53,7 @@ class Sluice:
         self.stream = link.makefile("rw", encoding="utf-8", newline="\n")
 
     def ask(self, method, params):
-        """One request, one reply. OSError when the connection broke."""
+        """Send one request and return its result. OSError if the connection fails."""
         if self.stream is None:
             self.connect()
         self.last_id += 1
@@ -64,14 +65,14 @@ class Sluice:
             if not line:
                 raise ConnectionError("sluiced closed the connection")
             reply = json.loads(line)
-            if "id" in reply:  # the rest is events, which we have not asked for
+            if "id" in reply:  # not a notification
                 break
         if "error" in reply:
             raise Refused(reply["error"])
         return reply["result"]
 
     def call(self, method, **params):
-        """As ask(), again and again while it may help."""
+        """As ask(), with retries."""
         self.repeated = False
         for attempt in range(RETRIES):
             try:
@@ -88,12 +89,12 @@ class Sluice:
 
 
 class Ports:
-    """The UDP ports of the box that are free for calls. Even ones: RTCP has the next odd one."""
+    """Free UDP ports of the host. Even numbers only: RTCP uses the next odd one."""
 
     def __init__(self, sluice, first, last):
         self.free = set(range(first + first % 2, last + 1, 2))
         cursor = {}
-        while True:  # what was installed before we were: by us, perhaps, before we were restarted
+        while True:  # exclude ports of flows that are already installed
             page = sluice.call("flow.list", limit=1000, **cursor)
             for flow in page["flows"]:
                 self.free.discard(flow.get("match", {}).get("dst_port"))
@@ -111,7 +112,7 @@ class Ports:
 
 
 def direction(name, ingress, local, remote, egress, source, destination):
-    """A flow: what comes in at `local` from `remote` leaves by `egress` for `destination`."""
+    """A flow that forwards packets from `remote` to `local` by `egress` to `destination`."""
     return {
         "id": name,
         "match": {
@@ -126,7 +127,7 @@ def direction(name, ingress, local, remote, egress, source, destination):
 
 
 class Call:
-    """Two flows. Whoever makes one ends it: with Call(...) as call."""
+    """The two flows of a call. A context manager: with Call(...) as call."""
 
     def __init__(self, sluice, ports, name, faces, caller, callee):
         """faces: (Sluice port, local address) towards the caller, and towards the callee."""
@@ -153,7 +154,7 @@ class Call:
         self.generation = result["generation"]
 
     def is_there(self, flows):
-        """Whether these flows, which may have come by a request of ours, are installed."""
+        """Whether these flows are installed."""
         try:
             there = [self.sluice.call("flow.get", id=flow["id"])["flow"] for flow in flows]
         except Refused:
@@ -169,9 +170,9 @@ class Call:
         self.end()
 
     def record(self, recorder):
-        """Copy what the caller says to the recorder too, if nobody has changed anything since.
+        """Copy the caller's media to the recorder, if no flow was changed since.
 
-        STALE says that somebody has: look whether the call is still ours, and try again.
+        STALE means that a flow was changed: check that the call exists, and try again.
         """
         leg = {
             "id": "recorder", "port": self.callee_port, "src": self.far[0],
@@ -184,10 +185,10 @@ class Call:
             except Refused as refusal:
                 if refusal.name != "STALE":
                     raise
-                # NOT_FOUND: the call is over.
+                # NOT_FOUND: the call has ended.
                 legs = self.sluice.call("flow.get", id=f"{self.name}-out")["flow"]["legs"]
                 if any(leg.items() <= found.items() for found in legs):
-                    return {"joined": [leg["id"]]}  # by ourselves; the reply was lost
+                    return {"joined": [leg["id"]]}  # by this client; the reply was lost
                 self.generation = self.sluice.call("state.get")["generation"]
 
     def stop_recording(self):
@@ -196,17 +197,17 @@ class Call:
         except Refused as refusal:
             if refusal.name != "NOT_FOUND" or not self.sluice.repeated:
                 raise
-            return {"left": []}  # its last counters were in the reply that was lost
+            return {"left": []}  # the final counters were in the lost reply
 
     def end(self):
-        """Remove both flows; their last counters, unless a reply with them was lost."""
+        """Remove both flows, and return their final counters unless the reply was lost."""
         ids, removed = [f"{self.name}-out", f"{self.name}-back"], []
         try:
             removed = self.sluice.call("flow.remove", ids=ids)["removed"]
         except Refused as refusal:
             if refusal.name != "NOT_FOUND":
                 raise
-            for flow in ids:  # one of them is gone: nothing was removed, or all was
+            for flow in ids:  # one of them does not exist: none was removed, or both were
                 try:
                     removed += self.sluice.call("flow.remove", ids=[flow])["removed"]
                 except Refused as gone:
@@ -226,7 +227,7 @@ def parse_arguments():
     parser.add_argument("--socket", default="/run/sluice/rpc.sock")
     parser.add_argument("--name", default="call-1")
     parser.add_argument("--near", required=True, metavar="PORT=ADDRESS",
-                        help="Sluice's port and local address that face the caller")
+                        help="Sluice's port and local address towards the caller")
     parser.add_argument("--far", required=True, metavar="PORT=ADDRESS",
                         help="the same towards the callee")
     parser.add_argument("--caller", required=True, type=endpoint, metavar="ADDRESS:PORT")
