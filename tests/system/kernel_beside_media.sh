@@ -92,7 +92,7 @@ expect_steering passed.vlan "$vlan" 5
 ctl port show p0 | grep -q '^p0 .*dropped: source ' || fail "$(ctl port show p0)"
 expect_exit 1 ctl port show p9
 ctl trace p0 --from 192.0.2.10:1001 --to 192.0.2.1:5004 |
-	grep -q '^nearest    flow cam takes source port 1000, not 1001$' ||
+	grep -q '^nearest    flow cam matches source port 1000, not 1001$' ||
 	fail "a trace does not name the nearest flow"
 
 # What a veth's other end may do to packets is said at start, and of a frame.
