@@ -225,7 +225,7 @@ confirm_accept(struct confirm *confirm, uint64_t generation, store_done_fn done,
 		return fault_set(fault, FAULT_CONFLICT, "/generation",
 			"generation %llu is being %s at this moment",
 			(unsigned long long)open.generation,
-			confirm->returning ? "taken back" : "confirmed");
+			confirm->returning ? "rolled back" : "confirmed");
 	batch = store_batch_create();
 	if (!batch)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to confirm");

@@ -1,20 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Does the conservation law hold? Every packet is forwarded, punted or dropped by a named reason.
+"""Check the conservation law: every packet is forwarded, punted or dropped for a named reason.
 
 usage: conservation_check.py [--flows-removed] [--legs-vary] COMMAND...
 
 COMMAND prints the result of counters.get with flows, as `sluicectl --json counters --flows` does.
-The law is exact at rest; it is asked for two seconds at most, until what was in flight has landed.
-Prints each equation that does not hold; the exit code is 0 only if all do.
+The law is exact if no packets are in flight; the check is repeated for at most two seconds. Prints
+each equation that is not satisfied; the exit code is 0 if all are.
 
 For each port:  rx_packets = forwarded + punted + packet drops,  copies = tx_packets + copy drops
 For each flow:  packets = forwarded + punted + flow drops
-For each leg:   copies = what its flow forwarded,  sent = copies - drops
-                (with --legs-vary no more than that: legs joined late, were down, or sample)
-Together:       forwarded and copies of all flows = those of all ports, and no more punted or
-                dropped for a flow's reason (not with --flows-removed: what a removed flow, a leg
-                that left or the leg of a stream counted is still in its ports)
+For each leg:   copies = forwarded of its flow,  sent = copies - drops
+                (with --legs-vary at most that: legs were added later, were down, or sample)
+Total:          forwarded and copies of all flows = those of all ports; punted and dropped for a
+                flow's reason at most those (not with --flows-removed: ports include the counts
+                of removed flows and legs, and of legs of streams)
 """
 
 import argparse

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""One line a second of what Sluice does.
+"""Print a line of rates and counters per second.
 
 usage: live_line.py SECONDS LEG,LEG,... COMMAND...
 
 COMMAND prints the result of counters.get with flows. Ends after SECONDS lines. Flows with as many
-legs as are named get a column for each leg: what it has sent so far.
+legs as there are LEG arguments have a column for each leg with its sent packets.
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 
 
 def read_counters(command):
-    """One reading of all counters; ends the program when there is none to be had."""
+    """Read all counters; exit on failure."""
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE)
     if done.returncode != 0:
         sys.exit(f"no counters: {command[0]} ended with {done.returncode}")

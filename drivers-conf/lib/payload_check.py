@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Did every leg of every flow carry exactly the payloads that came in?
+"""Check that every leg of every flow sent exactly the received payloads.
 
 usage: payload_check.py [--json] FLOWS.json PORT=CAPTURE.pcap ...
 
-FLOWS.json is what was given to flow.install; each capture was taken on the wire of one port, both
-directions. For each flow the UDP payloads that match it are compared, by hash and in order, with
-those that left on each leg. Prints one line a leg; the exit code is 0 only if all are equal and
-every flow that must carry something (all but those named by --may-be-empty) did.
+FLOWS.json contains the params of flow.install; each capture contains both directions of one port.
+For each flow the UDP payloads that match it are compared, by hash and in order, with those sent on
+each leg. Prints one line per leg; the exit code is 0 if all are equal and every flow, except those
+named by --may-be-empty, has packets.
 """
 
 import argparse

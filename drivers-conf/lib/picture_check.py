@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Did the players decode the very pictures that were encoded?
+"""Check that the players decoded the encoded pictures.
 
 usage: picture_check.py PICTURES_SENT CLIP.framemd5 NAME=PLAYER.framemd5 ...
 
-The sender plays the clip over and over; a player's pictures are good when each is one of the clip,
-by hash. Says for each player how many of the pictures sent came out good; the exit code is 0 only
-if that is nine of ten or more everywhere. (Not all: a player that is late to start, on a host
-that is busy, may miss the first ones. Whether each packet arrived is payload_check.py's matter.)
+The sender repeats the clip; a decoded picture is good if its hash is that of a picture of the clip.
+Prints the number of good pictures for each player; the exit code is 0 if each player decoded at
+least nine of ten pictures sent. (A player that starts late on a busy host may miss the first ones;
+payload_check.py checks each packet.)
 """
 
 import sys
