@@ -84,20 +84,41 @@ replied(void *arg, json_t *reply, enum rpc_reply_part part)
 	*kept = reply;
 }
 
-/* Takes the reference of params; returns the whole reply. */
-static json_t *
-called(struct rpc_session *caller, const char *method, json_t *params)
+/* Takes the reference of params; the reply, as far as it comes at once, is in *reply. */
+static void
+call(struct rpc_session *caller, const char *method, json_t *params, json_t **reply)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
 		method, "params", params);
 	char *text = json_dumps(request, JSON_COMPACT);
-	json_t *reply = NULL;
 
-	rpc_service_call(service, caller, text, strlen(text), replied, &reply);
-	cr_assert_not_null(reply);
+	*reply = NULL;
+	rpc_service_call(service, caller, text, strlen(text), replied, reply);
 	json_decref(request);
 	free(text);
+}
+
+/* Takes the reference of params; returns the whole reply. */
+static json_t *
+called(struct rpc_session *caller, const char *method, json_t *params)
+{
+	json_t *reply;
+
+	call(caller, method, params, &reply);
+	cr_assert_not_null(reply);
 	return reply;
+}
+
+void
+service_hangs_up(const char *method, json_t *params, struct event_base *base)
+{
+	json_t *reply;
+
+	call(session, method, params, &reply);
+	cr_assert_null(reply, "%s was answered at once", method);
+	service_reconnect();
+	event_base_dispatch(base);
+	json_decref(reply);
 }
 
 json_t *

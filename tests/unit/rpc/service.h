@@ -32,6 +32,12 @@ json_t *service_error(const char *method, json_t *params);
 /* Call a method, which must refuse with that code and pointer. */
 void service_refuses(const char *method, json_t *params, int code, const char *pointer);
 
+/*
+ * Call a method that is answered later, end the connection before it is, and run the event loop.
+ * Takes the reference of params.
+ */
+void service_hangs_up(const char *method, json_t *params, struct event_base *base);
+
 /* The value must be what a text says that may use ' for ". */
 void json_expect(json_t *json, const char *text);
 

@@ -70,6 +70,26 @@ Test(txn_methods, of_every_kind)
 	room_expect(service_room(), 1, 1);
 }
 
+/* The plan is made in slices; meanwhile the connection ends, and with it the transaction. */
+Test(txn_methods, one_that_is_planned_ends_with_its_connection)
+{
+	struct flows *flows = &service_room()->flows;
+	struct event_base *base = event_base_new();
+	const char *name;
+
+	commits_destroy(flows->commits);
+	flows->commits = commits_create(flows, NULL, base, 0);
+	commits_slice_set(flows->commits, 0);
+	name = begun("{}");
+	put_flow(name, "install", flow_json("a", 1, 7), 1);
+	service_hangs_up("txn.plan", txn(name, "{}"), base);
+	service_refuses("txn.commit", txn(name, "{}"), -32002, "/txn");
+	room_expect(service_room(), 0, 0);
+	commits_destroy(flows->commits);
+	flows->commits = commits_create(flows, NULL, NULL, 0);
+	event_base_free(base);
+}
+
 Test(txn_methods, a_fault_names_message_and_place)
 {
 	const char *name = begun("{}");
