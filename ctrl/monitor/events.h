@@ -65,9 +65,8 @@ enum overload_cause {
 struct event_flow {
 	char id[FLOW_ID_MAX];
 	uint8_t family; /* of latched.src */
-	bool counted; /* EVENT_FLOW_REMOVED: counters are known */
 	union {
-		struct dp_flow_stats counters; /* removed and expired: the last */
+		struct dp_flow_stats counters; /* EVENT_FLOW_EXPIRED: the final ones */
 		struct dp_latched latched;
 	};
 };

@@ -271,7 +271,6 @@ idle_removed(void *arg, struct change *change, const struct fault *fault)
 			continue;
 		}
 		event = events_raise_flow(idle->events, EVENT_FLOW_EXPIRED, item->id);
-		event->counted = true;
 		event->counters = last ? last->flow : nothing;
 	}
 }

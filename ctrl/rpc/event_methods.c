@@ -22,7 +22,7 @@ flow_event_encode(const struct event_entry *entry)
 	if (entry->kind == EVENT_FLOW_LATCHED)
 		json_object_update_new(
 			json, latched_encode(entry->flow.family, &entry->flow.latched));
-	else if (entry->flow.counted)
+	else if (entry->kind == EVENT_FLOW_EXPIRED)
 		json_object_update_new(json, flow_counters_encode(&entry->flow.counters));
 	return json;
 }

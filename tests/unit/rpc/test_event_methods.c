@@ -67,7 +67,7 @@ Test(ring_methods, events_say_what_happened)
 	*events_raise_flow(events(), EVENT_FLOW_LATCHED, "a") =
 		(struct event_flow){.id = "a", .family = 4, .latched = latched};
 	*events_raise_flow(events(), EVENT_FLOW_EXPIRED, "a") =
-		(struct event_flow){.id = "a", .counted = true, .counters = counters};
+		(struct event_flow){.id = "a", .counters = counters};
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
 	cr_assert_eq(json_array_size(list), 2);
@@ -110,8 +110,8 @@ static const struct event_entry each_kind[] = {
 			.via = "tls",
 			.method = "flow.replace",
 			.fields = "admin,police"}},
-	{.kind = EVENT_FLOW_REMOVED,
-		.flow = {.id = "a", .counted = true, .counters = {.packets = 3, .forwarded = 3}}},
+	{.kind = EVENT_FLOW_EXPIRED,
+		.flow = {.id = "a", .counters = {.packets = 3, .forwarded = 3}}},
 	{.kind = EVENT_FLOW_REMOVED, .flow = {.id = "b"}},
 	{.kind = EVENT_PORT_DOWN, .port = 0},
 	{.kind = EVENT_PORT_UP, .port = 0},
@@ -162,7 +162,7 @@ Test(ring_methods, events_of_every_kind)
 		" 'actor': {'name': 'cn=ops', 'via': 'tls'}, 'method': 'flow.replace',"
 		" 'legs_joined': 0, 'legs_left': 1, 'legs_changed': 2,"
 		" 'fields': ['admin', 'police']}",
-		"{'event': 'flow_removed', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 3,"
+		"{'event': 'flow_expired', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 3,"
 		" 'punted': 0, 'drops': {}}",
 		"{'event': 'flow_removed', 'flow': 'b'}",
 		"{'event': 'port_down', 'port': 'p0'}",
