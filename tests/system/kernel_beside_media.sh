@@ -8,9 +8,10 @@ rig_make 2
 
 ctl flow add --id cam --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
 	--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
-receive_start media h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 5000 --timeout 30
+receive_start media h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 5000 --timeout 90
 rig_spawn media-out ip netns exec "$RIG_NAME-h0" \
-	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 5000 --gap-us 1000
+	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 5000 --gap-us 1000 \
+	--until "$RIG_RUN/checked"
 media_flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
@@ -43,6 +44,7 @@ print(socket.create_connection(("192.0.2.1", 2222), 5).recv(5).decode())') == he
 	fail "TCP to the box does not work"
 
 rig_pid media-out >/dev/null || fail "the media ended before the checks did: this proves nothing"
+touch "$RIG_RUN/checked"
 receive_end media
 
 # RFC 1812, 5.3.4: what went to another host, to all or to a group is not forwarded. What goes to

@@ -9,9 +9,10 @@ rig_make 3
 
 ctl flow add --id cam --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
 	--leg id=stays,port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
-receive_start stays h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 8000 --timeout 40
+receive_start stays h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 8000 --timeout 90
 rig_spawn stream ip netns exec "$RIG_NAME-h0" \
-	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 8000 --gap-us 900
+	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 8000 --gap-us 900 \
+	--until "$RIG_RUN/changed"
 flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
@@ -29,6 +30,7 @@ for ((i = 0; i < 50; i++)); do
 done
 expect_flow cam "[leg['id'] for leg in d['legs']]" "['stays']"
 rig_pid stream >/dev/null || fail "the stream ended before the legs did: this proves nothing"
+touch "$RIG_RUN/changed"
 receive_end stays
 expect_flow cam "d['legs'][0]['copies'], d['legs'][0]['sent']" "(8000, 8000)"
 # What those that left had told last is exact: together it is all that the ports count.

@@ -20,11 +20,12 @@ version 1 >"$RIG_RUN/one.yaml"
 version 2 >"$RIG_RUN/two.yaml"
 ctl flow add --file "$RIG_RUN/one.yaml"
 
-rig_spawn either ip netns exec "$RIG_NAME-h1" tests/system/either.py --count 10000 --timeout 30 \
+rig_spawn either ip netns exec "$RIG_NAME-h1" tests/system/either.py --count 10000 --timeout 90 \
 	198.51.100.1:6001,198.51.100.10:7001,101,11 198.51.100.1:6002,198.51.100.10:7002,102,12
 rig_wait 30 grep -q '^ready' "$RIG_RUN/either.log" || fail "the receiver does not listen"
 rig_spawn stream ip netns exec "$RIG_NAME-h0" \
-	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 10000 --gap-us 700
+	tests/system/udp.py send --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 10000 --gap-us 700 \
+	--until "$RIG_RUN/changed"
 flows() {
 	(($(counter_read flow:cam.packets) > 0))
 }
@@ -34,6 +35,7 @@ for ((i = 0; i < 50; i++)); do
 	ctl flow replace "$RIG_RUN/one.yaml" >/dev/null
 done
 rig_pid stream >/dev/null || fail "the stream ended before the replacements did: this proves nothing"
+touch "$RIG_RUN/changed"
 receive_end either
 read -r -a shares < <(sed -n 's/^done: all 10000: //p' "$RIG_RUN/either.log")
 ((shares[0] > 100 && shares[1] > 100)) || fail "the versions had ${shares[*]}: this proves little"

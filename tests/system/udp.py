@@ -3,7 +3,7 @@
 """Sends and receives UDP datagrams whose payloads both ends can compute, for the system tests.
 
 usage: udp.py send    --src ADDRESS:PORT --dst ADDRESS:PORT --count N [--seed S] [--gap-us U]
-                      [--no-checksum]
+                      [--no-checksum] [--until FILE]
        udp.py receive --src ADDRESS:PORT --dst ADDRESS:PORT --count N [--seed S] [--timeout SECONDS]
                       [--ttl N] [--dscp N]
 
@@ -11,6 +11,9 @@ The sender numbers its datagrams; lengths vary from 1 to 1400 bytes. The receive
 prints "ready"; at the end it prints "done: all N", or "done: " and what was wrong. It checks who
 sent, what the payload is, that the order is kept and, when asked, TTL and DSCP. --count 0 of a
 receiver means that nothing must arrive before the time is over.
+
+With --until the sender slows down after half of its datagrams until FILE exists: a test that
+changes things meanwhile may take its time, and the number of datagrams is known all the same.
 
 With --interface NAME --vlan ID [--outer-vlan ID] (and --dst-mac MAC to send) frames are made and
 read here, tags included, as the kernel may know no VLANs; checksums are then checked here as well.
@@ -20,12 +23,14 @@ import argparse
 import collections
 import hashlib
 import ipaddress
+import os
 import random
 import socket
 import struct
 import sys
 import time
 
+UNTIL_GAP_S = 0.05
 TPID_VLAN, TPID_OUTER = 0x8100, 0x88A8
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 1 << 4
 PACKET_OUTGOING = 4
@@ -214,7 +219,8 @@ def receive(args, end):
 def send(args, end):
     for index in range(args.count):
         end.send(payload_make(args.seed, index))
-        time.sleep(args.gap_us / 1e6)
+        waits = args.until and 2 * index >= args.count and not os.path.exists(args.until)
+        time.sleep(UNTIL_GAP_S if waits else args.gap_us / 1e6)
 
 
 def parse_arguments():
@@ -225,6 +231,7 @@ def parse_arguments():
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--seed", default="sluice")
     parser.add_argument("--gap-us", type=int, default=500)
+    parser.add_argument("--until")
     parser.add_argument("--timeout", type=float, default=10)
     parser.add_argument("--ttl", type=int)
     parser.add_argument("--dscp", type=int)
