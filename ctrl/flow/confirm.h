@@ -32,7 +32,7 @@ struct confirm {
 
 /*
  * Watch the flows' commits, from `base`, and what the store knows already: a time that is over is
- * acted upon when the loop runs, or in commits_finish(). Events are raised from then on only.
+ * handled when the loop runs, or in commits_finish(). Events are raised from then on only.
  */
 void confirm_init(struct confirm *confirm, struct flows *flows, struct store *store,
 	struct events *events, struct event_base *base);

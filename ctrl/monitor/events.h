@@ -147,7 +147,7 @@ struct events {
 
 void events_init(struct events *events);
 
-/* Have each event noted, not acted upon. NULL: disabled. */
+/* Call a function for each event, which only records it. NULL: disabled. */
 void events_observe(struct events *events, void (*raised)(void *arg), void *arg);
 
 /* "flow_added". NULL for what is no kind. Static storage. */

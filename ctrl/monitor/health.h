@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Polls ports and workers once a second and raises events for what no request caused: links that
- * go up and down, workers that have no pause left, packets that were lost before a worker saw them
- * or on their way to control. Reading counters costs the workers nothing. Links are polled more
- * often, and the data plane is told which ports have none: no driver reports it by itself.
+ * go up and down, workers that are always busy, packets that were lost before a worker received
+ * them or on the way to control. Reading counters costs the workers nothing. Links are polled more
+ * often, and the data plane gets the ports without one, as drivers do not report it.
  *
  * Overload is reported when it begins, at a limited rate: a worker counts as overloaded from
- * HEALTH_BUSY_POLLS looks in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
+ * HEALTH_BUSY_POLLS polls in a row above HEALTH_BUSY_MILLI on until one below HEALTH_EASY_MILLI; a
  * loss that goes on is reported every HEALTH_REPEAT_NS with all that was lost meanwhile.
  *
  * Everything here is called by the control thread.

@@ -21,7 +21,7 @@
 
 #define BATCHES_A_SECOND 200 /* transactions, unless their flows would be too many for one */
 #define KEYS (1u << 20) /* different ones that come and go */
-#define READS_A_SLICE 256 /* between two looks at the clock */
+#define READS_A_SLICE 256 /* between two reads of the clock */
 #define IDLE_US 50
 
 /*
@@ -171,7 +171,7 @@ struct result {
 	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
 	double updates_per_second; /* flows installed a second, and as many removed */
 	double reads_per_second; /* flows whose counters were read */
-	double longest_round_us; /* of any worker between two looks at its queues */
+	double longest_round_us; /* of any worker between two polls of its queues */
 	uint64_t packets;
 	bool conserved; /* all packets are accounted for */
 };

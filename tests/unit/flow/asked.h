@@ -21,7 +21,7 @@ extern struct store *store;
 void asked_setup(void);
 void asked_teardown(void);
 
-/* A change without operations, told into *asked. */
+/* A change without items, whose outcome goes to *asked. */
 struct change *change_made(struct asked *asked);
 void spec_put(struct change *change, enum op_kind op, const char *id, int port, int last);
 struct change *installing(struct asked *asked, const char *id, int port);

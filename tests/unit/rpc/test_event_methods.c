@@ -291,7 +291,7 @@ struct client {
 	struct rpc_user *user;
 	struct rpc_session *session;
 	size_t room; /* messages that it takes before it is full */
-	size_t n; /* events told, gaps not among them */
+	size_t n; /* events received, without gaps */
 	uint64_t lost;
 	uint64_t last;
 	char names[256]; /* of the events told, one after the other, as far as they fit */
