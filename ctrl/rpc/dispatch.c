@@ -15,8 +15,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <event2/buffer.h>
-
 #include "base/clock.h"
 #include "base/json.h"
 #include "schema/schema.h"
@@ -43,15 +41,6 @@ struct rpc_service {
 	size_t n_methods;
 	struct bound_method methods[];
 };
-
-#define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
-
-/* Whether it stands for an integer that jansson has none for. */
-static bool
-id_is_large(const json_t *id)
-{
-	return json_string_length(id) > 0 && !json_string_value(id)[0];
-}
 
 /* The end of a string, behind its quote; NULL: it has none, or holds a zero byte. */
 static const char *
@@ -234,48 +223,6 @@ rpc_result_reply(json_t *id, json_t *result)
 	return json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", id);
 }
 
-static void
-text_free(const void *text, size_t bytes, void *arg)
-{
-	(void)text;
-	(void)bytes;
-	free(arg);
-}
-
-int
-rpc_message_write(const char *before, json_t *message, const char *after, struct evbuffer *output)
-{
-	const json_t *id = json_object_get(message, "id");
-	struct json_writer writer;
-	char large_id[32] = "", *text;
-	size_t bytes;
-	int rc;
-
-	if (id_is_large(id)) {
-		snprintf(large_id, sizeof(large_id), ",\"id\":%s}", json_string_value(id) + 1);
-		json_object_del(message, "id");
-	}
-	json_writer_init(&writer);
-	json_write_value(&writer, message);
-	text = json_writer_take(&writer, &bytes);
-	json_decref(message);
-	if (!text)
-		return -ENOMEM;
-	bytes -= large_id[0] != '\0'; /* in place of the bracket */
-	rc = evbuffer_add(output, before, strlen(before));
-	/* A handed-over text costs a chain of its own: small ones are copied into shared ones. */
-	if (rc == 0 && bytes > TEXT_COPIED_MAX &&
-		evbuffer_add_reference(output, text, bytes, text_free, text) == 0) {
-		text = NULL;
-	} else if (rc == 0) {
-		rc = evbuffer_add(output, text, bytes);
-	}
-	free(text);
-	if (rc < 0 || evbuffer_add_printf(output, "%s%s", large_id, after) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
 static json_t *
 discover(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
@@ -396,8 +343,8 @@ struct rpc_call {
 	size_t tree_bytes; /* of a batch: what it counts for its user */
 	size_t n_requests;
 	size_t next; /* request of a batch to run */
-	json_t *only; /* reply to a message that is no batch; NULL: none */
-	rpc_reply_fn reply;
+	unsigned n_parts; /* of the answer to a batch, that have been written */
+	rpc_session_fn done;
 	void *arg;
 	struct request request; /* the one that runs; borrowed from message */
 	const struct bound_method *method; /* its */
@@ -424,7 +371,7 @@ rpc_call_defer(struct rpc_call *call)
 const struct actor *
 rpc_call_actor(const struct rpc_call *call)
 {
-	return rpc_session_actor(call->session);
+	return &call->session->actor;
 }
 
 struct rpc_session *
@@ -439,18 +386,16 @@ rpc_call_method(const struct rpc_call *call)
 	return call->method->name;
 }
 
-/* Pass the reply to a request on, which is taken over; NULL: it gets none. */
+/* Write the reply to a request, which is taken over. */
 static void
-reply_pass(struct rpc_call *call, json_t *reply)
+reply_write(struct rpc_call *call, json_t *reply)
 {
 	if (!call->batch) {
-		call->only = reply;
-	} else if (rpc_session_closed(call->session)) {
-		json_decref(reply);
-	} else if (reply) {
-		rpc_session_hold(call->session, true);
-		call->reply(call->arg, reply, RPC_REPLY_PART);
+		rpc_session_write(call->session, "", reply, "\n");
+		return;
 	}
+	call->session->held = true;
+	rpc_session_write(call->session, call->n_parts++ ? "," : "[", reply, "");
 }
 
 /* The request that runs is answered: result (taken over), or if that is NULL, *fault. */
@@ -468,7 +413,7 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 	if (!id)
 		json_decref(result);
 	else
-		reply_pass(
+		reply_write(
 			call, result ? rpc_result_reply(id, result) : rpc_error_reply(id, fault));
 }
 
@@ -499,7 +444,7 @@ method_run(struct rpc_call *call)
 		return NULL;
 	}
 	if (role_check(method, rpc_call_actor(call), fault) ||
-		rpc_user_check(rpc_session_user(call->session), fault) ||
+		rpc_user_check(call->session->user, fault) ||
 		(method->role > ROLE_VIEWER && audit_ready(service->audit, fault)))
 		return NULL;
 	if (json_is_array(params)) {
@@ -528,7 +473,7 @@ request_run(struct rpc_call *call, json_t *message)
 	json_t *result;
 
 	if (envelope_open(message, &call->request, &call->fault)) {
-		reply_pass(call, rpc_error_reply(call->request.id, &call->fault));
+		reply_write(call, rpc_error_reply(call->request.id, &call->fault));
 		return true;
 	}
 	result = method_run(call);
@@ -547,16 +492,20 @@ request_run(struct rpc_call *call, json_t *message)
 static void
 call_end(struct rpc_call *call)
 {
-	if (rpc_session_closed(call->session)) {
-		json_decref(call->only);
-	} else {
-		call->reply(call->arg, call->only, RPC_REPLY_END);
-		rpc_session_hold(call->session, false);
+	struct rpc_session *session = call->session;
+
+	if (session->output) {
+		if (call->n_parts)
+			evbuffer_add(session->output, "]\n", 2);
+		call->done(call->arg);
+		session->held = false;
+		if (!rpc_session_full(session))
+			rpc_session_drained(session);
 	}
 	json_decref(call->message);
 	if (call->tree_bytes)
-		rpc_user_bytes_change(rpc_session_user(call->session), 0, call->tree_bytes);
-	rpc_session_unref(call->session);
+		rpc_user_bytes_change(session->user, 0, call->tree_bytes);
+	rpc_session_unref(session);
 	rpc_service_unref(call->service);
 	free(call);
 }
@@ -701,7 +650,7 @@ tree_bytes(json_t *value)
 static int
 batch_count(struct rpc_call *call, struct fault *fault)
 {
-	struct rpc_user *user = rpc_session_user(call->session);
+	struct rpc_user *user = call->session->user;
 
 	if (!call->batch || !user)
 		return 0;
@@ -712,7 +661,7 @@ batch_count(struct rpc_call *call, struct fault *fault)
 
 size_t
 rpc_service_call(struct rpc_service *service, struct rpc_session *session, const char *text,
-	size_t bytes, rpc_reply_fn reply, void *arg)
+	size_t bytes, rpc_session_fn done, void *arg)
 {
 	json_error_t error;
 	json_t *message = rpc_message_load(text, bytes, &error);
@@ -734,7 +683,8 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, const
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
 	if (!call) {
 		json_decref(message);
-		reply(arg, rpc_error_reply(NULL, &fault), RPC_REPLY_END);
+		rpc_session_write(session, "", rpc_error_reply(NULL, &fault), "\n");
+		done(arg);
 		return 1;
 	}
 	*call = (struct rpc_call){
@@ -743,14 +693,14 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, const
 		.message = message,
 		.batch = batch,
 		.n_requests = n_requests,
-		.reply = reply,
+		.done = done,
 		.arg = arg,
-		.turn = {.user = rpc_session_user(session), .run = on_turn, .arg = call},
+		.turn = {.user = session->user, .run = on_turn, .arg = call},
 		.watch = {.closed = session_drained, .drained = session_drained, .arg = call},
 	};
 	service->n_refs++;
 	if (batch_count(call, &fault) < 0) {
-		call->only = rpc_error_reply(NULL, &fault);
+		rpc_session_write(session, "", rpc_error_reply(NULL, &fault), "\n");
 		call_end(call);
 	} else {
 		call_go_on(call);

@@ -89,29 +89,13 @@ void rpc_service_destroy(struct rpc_service *service);
 /* An error reply, a new reference; NULL: no memory. id is borrowed, and NULL stands for null. */
 json_t *rpc_error_reply(json_t *id, const struct fault *fault);
 
-struct evbuffer;
-
 /*
- * Append the message, which is taken over, as compact JSON between the two texts. 0 or -ENOMEM.
- */
-int rpc_message_write(
-	const char *before, json_t *message, const char *after, struct evbuffer *output);
-
-enum rpc_reply_part {
-	RPC_REPLY_PART, /* the next reply of a batch; more may come */
-	RPC_REPLY_END, /* the reply, NULL: nothing is to be sent (notifications), or a batch ends */
-};
-
-/* Takes the reply over. */
-typedef void (*rpc_reply_fn)(void *arg, json_t *reply, enum rpc_reply_part part);
-
-/*
- * Answer one message of that session, a request or a batch; the text need not be JSON. reply is
- * called exactly once with RPC_REPLY_END, and for the requests of a batch with RPC_REPLY_PART
- * before: before this returns, or later when a method defers; not at all when the session is closed
- * by then. Returns the number of requests in the message, at least 1.
+ * Answer one message of that session, a request or a batch; the text need not be JSON. Replies are
+ * written to the session. done(arg) is called once when the message is answered: before this
+ * returns, or later when a method defers; not at all when the session is closed by then. Returns
+ * the number of requests in the message, at least 1.
  */
 size_t rpc_service_call(struct rpc_service *service, struct rpc_session *session, const char *text,
-	size_t bytes, rpc_reply_fn reply, void *arg);
+	size_t bytes, rpc_session_fn done, void *arg);
 
 #endif

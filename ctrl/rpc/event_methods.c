@@ -289,9 +289,7 @@ subscriber_create(struct methods_context *context, struct rpc_session *session)
 		.context = context,
 		.session = session,
 		.watch = {.closed = subscriber_destroy, .drained = client_reads, .arg = subscriber},
-		.turn = {.user = rpc_session_user(session),
-			.run = subscriber_run,
-			.arg = subscriber},
+		.turn = {.user = session->user, .run = subscriber_run, .arg = subscriber},
 	};
 	if (rpc_session_watch(session, &subscriber->watch) < 0) {
 		free(subscriber);

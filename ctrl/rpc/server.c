@@ -28,6 +28,7 @@
 #include <event2/listener.h>
 
 #include "base/clock.h"
+#include "base/timer.h"
 #include "rpc/frame.h"
 #include "rpc/tls.h"
 
@@ -208,7 +209,7 @@ struct rpc_server {
 	struct rpc_service *service;
 	struct rpc_users *users;
 	struct evconnlistener *local, *remote; /* remote: for TLS; NULL: there is none */
-	struct event *resume; /* accepting, after a pause */
+	struct timer resume; /* accepting, after a pause */
 	struct tls *tls;
 	unsigned n_connections;
 	LIST_HEAD(, connection) connections;
@@ -219,6 +220,7 @@ struct rpc_server {
 #define INPUT_BYTES 16384 /* to read before they are handled */
 #define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
 #define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
+#define ACCEPT_PAUSE_NS (NS_PER_S / 5)
 
 struct connection {
 	LIST_ENTRY(connection) link;
@@ -230,92 +232,30 @@ struct connection {
 	bool ending;
 	struct rpc_turn turn; /* to handle the input, or to read more of it */
 	bool throttled; /* until `timer` fires */
-	struct event *timer;
+	struct timer timer;
 	uint64_t due_ns; /* when the requests so far would have come at the rate allowed */
 	bool busy; /* a message is not answered yet; the next ones wait */
 	bool handling; /* input_handle() is at work */
-	unsigned n_parts; /* of the answer to a batch, that have been sent */
 	size_t frame_bytes; /* of the frame, that count as waiting */
 	struct frame frame;
 };
-
-/* What waits for the client, or has been taken by it, counts for its user. */
-static void
-on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
-{
-	const struct connection *connection = arg;
-
-	(void)output;
-	rpc_user_bytes_change(connection->turn.user, info->n_added, info->n_deleted);
-}
-
-static void
-connection_free(struct connection *connection)
-{
-	if (connection->session)
-		rpc_session_unref(connection->session);
-	if (connection->timer)
-		event_free(connection->timer);
-	frame_fini(&connection->frame);
-	free(connection);
-}
 
 /* Close and free; deferred calls go on without it. In a callback, the last thing that it does. */
 static void
 connection_destroy(struct connection *connection)
 {
-	struct evbuffer *output = bufferevent_get_output(connection->stream);
-
 	LIST_REMOVE(connection, link);
 	connection->server->n_connections--;
 	if (connection->by_tls)
 		tls_goodbye(connection->stream);
 	rpc_turn_cancel(&connection->turn);
-	evbuffer_remove_cb(output, on_output, connection);
-	rpc_user_bytes_change(
-		connection->turn.user, 0, evbuffer_get_length(output) + connection->frame_bytes);
+	rpc_user_bytes_change(connection->turn.user, 0, connection->frame_bytes);
 	rpc_session_close(connection->session);
 	bufferevent_free(connection->stream);
-	connection_free(connection);
-}
-
-static size_t
-output_bytes(const struct connection *connection)
-{
-	return evbuffer_get_length(bufferevent_get_output(connection->stream));
-}
-
-/* Send a message, which is taken over, as one line. 0 or -ENOMEM. */
-static int
-message_send(void *arg, json_t *message)
-{
-	struct connection *connection = arg;
-
-	return rpc_message_write("", message, "\n", bufferevent_get_output(connection->stream));
-}
-
-/* While much waits for the user, a connection has to be read from before it gets more. */
-static bool
-is_full(void *arg)
-{
-	const struct connection *connection = arg;
-	const size_t waiting_bytes = output_bytes(connection);
-	struct fault fault;
-
-	return waiting_bytes >= RPC_OUTPUT_HIGH ||
-	       (waiting_bytes && rpc_user_check(connection->turn.user, &fault) < 0);
-}
-
-static const struct rpc_link stream_link = {.full = is_full, .send = message_send};
-
-/* Do not read from the client for that long. */
-static void
-throttle(struct connection *connection, uint64_t ns)
-{
-	const struct timeval time = {.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_usec = (suseconds_t)((ns % NS_PER_S + 999) / 1000)};
-
-	connection->throttled = evtimer_add(connection->timer, &time) == 0;
+	rpc_session_unref(connection->session);
+	timer_disarm(&connection->timer);
+	frame_fini(&connection->frame);
+	free(connection);
 }
 
 /* Count requests; pause for as long as they were too many. */
@@ -330,8 +270,16 @@ requests_count(struct connection *connection, size_t n_requests)
 	if (connection->due_ns < now)
 		connection->due_ns = now;
 	connection->due_ns += n_requests * NS_PER_S / per_s;
-	if (connection->due_ns > now + BURST_NS)
-		throttle(connection, connection->due_ns - now - BURST_NS);
+	if (connection->due_ns > now + BURST_NS) {
+		connection->throttled = true;
+		timer_arm(&connection->timer, connection->due_ns - now - BURST_NS);
+	}
+}
+
+static void
+message_refuse(struct connection *connection, const struct fault *fault)
+{
+	rpc_session_write(connection->session, "", rpc_error_reply(NULL, fault), "\n");
 }
 
 static void
@@ -341,25 +289,14 @@ limit_refuse(struct connection *connection, const char *what, size_t limit)
 
 	fault_set(&fault, FAULT_LIMIT, "", "request exceeds %s, which is %zu%s", what, limit,
 		limit == VIEWER_BYTES ? " for viewers" : "");
-	message_send(connection, rpc_error_reply(NULL, &fault));
+	message_refuse(connection, &fault);
 }
 
-/* An answer, or a part of one. */
 static void
-on_reply(void *arg, json_t *reply, enum rpc_reply_part part)
+on_answered(void *arg)
 {
 	struct connection *connection = arg;
-	struct evbuffer *output = bufferevent_get_output(connection->stream);
 
-	if (part == RPC_REPLY_PART) {
-		rpc_message_write(connection->n_parts++ ? "," : "[", reply, "", output);
-		return;
-	}
-	if (reply)
-		message_send(connection, reply);
-	else if (connection->n_parts)
-		evbuffer_add(output, "]\n", 2);
-	connection->n_parts = 0;
 	connection->busy = false;
 	if (!connection->handling)
 		rpc_turn_request(&connection->turn);
@@ -378,7 +315,7 @@ event_handle(struct connection *connection, enum frame_event event)
 		connection->busy = true;
 		requests_count(connection,
 			rpc_service_call(connection->server->service, connection->session,
-				frame->text, frame->n_text, on_reply, connection));
+				frame->text, frame->n_text, on_answered, connection));
 		break;
 	case FRAME_TOO_LONG:
 		limit_refuse(connection, "max_message_bytes", frame->max_bytes);
@@ -388,7 +325,7 @@ event_handle(struct connection *connection, enum frame_event event)
 		break;
 	case FRAME_NO_MEMORY:
 		fault_set(&fault, FAULT_NO_ROOM, "", "no memory for the request");
-		message_send(connection, rpc_error_reply(NULL, &fault));
+		message_refuse(connection, &fault);
 		break;
 	}
 }
@@ -396,7 +333,8 @@ event_handle(struct connection *connection, enum frame_event event)
 static bool
 may_go_on(struct connection *connection)
 {
-	return !connection->busy && !connection->throttled && !is_full(connection);
+	return !connection->busy && !connection->throttled &&
+	       !rpc_session_full(connection->session);
 }
 
 /* What the frame keeps counts for the user; a request that grows beyond the limit is discarded. */
@@ -412,7 +350,7 @@ frame_count(struct connection *connection, enum frame_event event)
 	if (!grows || rpc_user_check(connection->turn.user, &fault) == 0)
 		return;
 	frame_discard(frame);
-	message_send(connection, rpc_error_reply(NULL, &fault));
+	message_refuse(connection, &fault);
 	frame_count(connection, FRAME_MORE);
 }
 
@@ -424,7 +362,7 @@ connection_end(struct connection *connection)
 	connection->handling = true; /* what broke off is answered at once */
 	event_handle(connection, frame_end(&connection->frame));
 	bufferevent_setwatermark(connection->stream, EV_WRITE, 0, 0);
-	if (!output_bytes(connection))
+	if (!evbuffer_get_length(connection->session->output))
 		connection_destroy(connection);
 }
 
@@ -464,12 +402,10 @@ input_handle(void *arg)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
 	struct connection *connection = arg;
 
-	(void)fd;
-	(void)what;
 	connection->throttled = false;
 	rpc_turn_request(&connection->turn);
 }
@@ -527,23 +463,20 @@ connection_create(struct rpc_server *server, struct bufferevent *stream, const s
 	struct connection *connection = calloc(1, sizeof(*connection));
 	struct rpc_user *user = rpc_user_of(server->users, actor);
 
-	if (connection && user) {
-		connection->session = rpc_session_create(actor, user, &stream_link, connection);
-		connection->timer = evtimer_new(server->base, on_timer, connection);
-	}
+	if (connection && user)
+		connection->session =
+			rpc_session_create(actor, user, bufferevent_get_output(stream));
 	if (user)
 		rpc_user_unref(user); /* it is the session's */
-	if (!connection)
-		return -ENOMEM;
-	if (!connection->session || !connection->timer ||
-		!evbuffer_add_cb(bufferevent_get_output(stream), on_output, connection)) {
-		connection_free(connection);
+	if (!connection || !connection->session) {
+		free(connection);
 		return -ENOMEM;
 	}
 	connection->server = server;
 	connection->stream = stream;
 	connection->by_tls = by_tls;
 	connection->turn = (struct rpc_turn){.user = user, .run = input_handle, .arg = connection};
+	timer_init(&connection->timer, server->base, on_timer, connection);
 	frame_init(
 		&connection->frame, rpc_message_bytes(actor, limits->message_bytes), limits->depth);
 	LIST_INSERT_HEAD(&server->connections, connection, link);
@@ -639,20 +572,17 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 static void
 on_accept_error(struct evconnlistener *socket, void *arg)
 {
-	static const struct timeval pause_time = {.tv_usec = 200000};
 	struct rpc_server *server = arg;
 
 	evconnlistener_disable(socket);
-	evtimer_add(server->resume, &pause_time);
+	timer_arm(&server->resume, ACCEPT_PAUSE_NS);
 }
 
 static void
-on_resume(evutil_socket_t fd, short what, void *arg)
+on_resume(void *arg)
 {
 	const struct rpc_server *server = arg;
 
-	(void)fd;
-	(void)what;
 	evconnlistener_enable(server->local);
 	if (server->remote)
 		evconnlistener_enable(server->remote);
@@ -672,18 +602,6 @@ listener_create(struct rpc_server *server, int listening_fd, struct fault *fault
 	close(listening_fd);
 	fault_set(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
 	return NULL;
-}
-
-static int
-limits_check(const struct rpc_limits *limits, struct fault *fault)
-{
-	if (limits->message_bytes && limits->connections && limits->waiting_bytes &&
-		limits->depth && limits->depth <= FRAME_DEPTH_MAX)
-		return 0;
-	return fault_set(fault, FAULT_INVALID_VALUE, "",
-		"limits of the control socket: found %zu bytes, depth %u, %u connections, expected "
-		"at least 1 each and a depth of at most %d",
-		limits->message_bytes, limits->depth, limits->connections, FRAME_DEPTH_MAX);
 }
 
 /* What was made before a failure is for rpc_server_destroy(). */
@@ -715,24 +633,21 @@ struct rpc_server *
 rpc_server_create(struct event_base *base, const struct rpc_server_config *config,
 	struct rpc_service *service, struct fault *fault)
 {
-	struct rpc_server *server;
+	struct rpc_server *server = calloc(1, sizeof(*server));
 
-	if (limits_check(&config->limits, fault))
-		return NULL;
-	server = calloc(1, sizeof(*server));
 	if (server)
 		*server = (struct rpc_server){
 			.config = *config,
 			.base = base,
 			.service = service,
 			.users = rpc_users_create(base, config->limits.waiting_bytes),
-			.resume = evtimer_new(base, on_resume, server),
 		};
-	if (!server || !server->users || !server->resume) {
+	if (!server || !server->users) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");
 		rpc_server_destroy(server);
 		return NULL;
 	}
+	timer_init(&server->resume, base, on_resume, server);
 	if (server_listen(server, fault)) {
 		rpc_server_destroy(server);
 		return NULL;
@@ -752,8 +667,7 @@ rpc_server_destroy(struct rpc_server *server)
 		evconnlistener_free(server->remote);
 	if (server->local)
 		evconnlistener_free(server->local);
-	if (server->resume)
-		event_free(server->resume);
+	timer_disarm(&server->resume);
 	tls_destroy(server->tls);
 	if (server->path)
 		unlink(server->path);

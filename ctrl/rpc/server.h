@@ -19,7 +19,6 @@
 #include "config/config.h"
 #include "rpc/dispatch.h"
 
-#define RPC_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 #define DESCRIPTORS_OWN 1024 /* that the rest of the process may have open */
 
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */

@@ -8,10 +8,12 @@
 #include "rpc/session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 #define ROUND_NS 2000000 /* that the turns of one iteration may take together */
 #define UNIT_NS 100000 /* of time that counts: a turn is one, and one more for each of these */
@@ -224,31 +226,26 @@ rpc_user_check(const struct rpc_user *user, struct fault *fault)
 		user->bytes, user->name, user->users->max_bytes);
 }
 
-struct rpc_session {
-	struct actor actor;
-	struct rpc_user *user;
-	const struct rpc_link *link;
-	void *link_arg;
-	unsigned n_refs;
-	bool closed;
-	bool refused; /* something, since the last drain */
-	bool held; /* half an answer has been sent */
-	TAILQ_HEAD(, rpc_watch) watches;
-	struct rpc_watch *next; /* of those that are being called now */
-};
+/* What waits for the client, or has been taken by it, counts for its user. */
+static void
+on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+	(void)output;
+	rpc_user_bytes_change(arg, info->n_added, info->n_deleted);
+}
 
 struct rpc_session *
-rpc_session_create(const struct actor *actor, struct rpc_user *user, const struct rpc_link *link,
-	void *link_arg)
+rpc_session_create(const struct actor *actor, struct rpc_user *user, struct evbuffer *output)
 {
 	struct rpc_session *session = calloc(1, sizeof(*session));
 
-	if (!session)
+	if (!session || (user && !evbuffer_add_cb(output, on_output, user))) {
+		free(session);
 		return NULL;
+	}
 	session->actor = *actor;
 	session->user = user ? rpc_user_ref(user) : NULL;
-	session->link = link;
-	session->link_arg = link_arg;
+	session->output = output;
 	session->n_refs = 1;
 	TAILQ_INIT(&session->watches);
 	return session;
@@ -271,28 +268,10 @@ rpc_session_unref(struct rpc_session *session)
 	free(session);
 }
 
-const struct actor *
-rpc_session_actor(const struct rpc_session *session)
-{
-	return &session->actor;
-}
-
-struct rpc_user *
-rpc_session_user(const struct rpc_session *session)
-{
-	return session->user;
-}
-
-bool
-rpc_session_closed(const struct rpc_session *session)
-{
-	return session->closed;
-}
-
 int
 rpc_session_watch(struct rpc_session *session, struct rpc_watch *watch)
 {
-	if (session->closed)
+	if (!session->output)
 		return -ENOTCONN;
 	watch->active = true;
 	TAILQ_INSERT_TAIL(&session->watches, watch, link);
@@ -316,8 +295,11 @@ rpc_session_close(struct rpc_session *session)
 {
 	struct rpc_watch *watch;
 
-	session->closed = true;
-	session->link = NULL;
+	if (session->user) {
+		evbuffer_remove_cb(session->output, on_output, session->user);
+		rpc_user_bytes_change(session->user, 0, evbuffer_get_length(session->output));
+	}
+	session->output = NULL;
 	rpc_session_ref(session);
 	while ((watch = TAILQ_FIRST(&session->watches))) {
 		rpc_session_unwatch(session, watch);
@@ -346,33 +328,81 @@ rpc_session_drained(struct rpc_session *session)
 bool
 rpc_session_full(struct rpc_session *session)
 {
-	const bool full = session->link && session->link->full(session->link_arg);
+	const size_t waiting_bytes = session->output ? evbuffer_get_length(session->output) : 0;
+	struct fault fault;
+	const bool full = waiting_bytes >= RPC_OUTPUT_HIGH ||
+			  (waiting_bytes && rpc_user_check(session->user, &fault) < 0);
 
 	session->refused |= full;
 	return full;
 }
 
-void
-rpc_session_hold(struct rpc_session *session, bool held)
+#define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
+
+/* Whether it stands for an integer that jansson has none for. */
+static bool
+id_is_large(const json_t *id)
 {
-	session->held = held;
-	if (!held && !rpc_session_full(session))
-		rpc_session_drained(session);
+	return json_string_length(id) > 0 && !json_string_value(id)[0];
+}
+
+static void
+text_free(const void *text, size_t bytes, void *arg)
+{
+	(void)text;
+	(void)bytes;
+	free(arg);
+}
+
+int
+rpc_session_write(
+	struct rpc_session *session, const char *before, json_t *message, const char *after)
+{
+	const json_t *id = json_object_get(message, "id");
+	struct evbuffer *output = session->output;
+	struct json_writer writer;
+	char large_id[32] = "", *text;
+	size_t bytes;
+	int rc;
+
+	if (!output || !message) {
+		json_decref(message);
+		return output ? -ENOMEM : -ENOTCONN;
+	}
+	if (id_is_large(id)) {
+		snprintf(large_id, sizeof(large_id), ",\"id\":%s}", json_string_value(id) + 1);
+		json_object_del(message, "id");
+	}
+	json_writer_init(&writer);
+	json_write_value(&writer, message);
+	text = json_writer_take(&writer, &bytes);
+	json_decref(message);
+	if (!text)
+		return -ENOMEM;
+	bytes -= large_id[0] != '\0'; /* in place of the bracket */
+	rc = evbuffer_add(output, before, strlen(before));
+	/* A handed-over text costs a chain of its own: small ones are copied into shared ones. */
+	if (rc == 0 && bytes > TEXT_COPIED_MAX &&
+		evbuffer_add_reference(output, text, bytes, text_free, text) == 0) {
+		text = NULL;
+	} else if (rc == 0) {
+		rc = evbuffer_add(output, text, bytes);
+	}
+	free(text);
+	if (rc < 0 || evbuffer_add_printf(output, "%s%s", large_id, after) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 int
 rpc_session_notify(struct rpc_session *session, const char *method, json_t *params)
 {
-	json_t *message;
-
-	if (!session->link || session->held || rpc_session_full(session)) {
+	if (session->held || rpc_session_full(session)) {
 		json_decref(params);
-		if (!session->link)
-			return -ENOTCONN;
 		session->refused = true;
 		return -ENOBUFS;
 	}
-	message =
-		json_pack("{s:s, s:s, s:o*}", "jsonrpc", "2.0", "method", method, "params", params);
-	return message ? session->link->send(session->link_arg, message) : -ENOMEM;
+	return rpc_session_write(session, "",
+		json_pack("{s:s, s:s, s:o*}", "jsonrpc", "2.0", "method", method, "params", params),
+		"\n");
 }

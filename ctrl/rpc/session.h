@@ -5,9 +5,9 @@
  * A user is a uid of the host, or the subject of a certificate. Its connections share turns of the
  * control thread, and a bound on the bytes that may wait, so that opening many gains nothing.
  *
- * A session is what methods know of a connection: its user, how to send it notifications,
- * and when it is closed. It outlives its connection for as long as a call of it is
- * deferred.
+ * A session is what methods know of a connection: who its client is, where replies and
+ * notifications are written, and when it is closed. It outlives its connection for as long as a
+ * call of it is deferred.
  *
  * All functions of this header: control thread.
  */
@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <jansson.h>
 
@@ -25,6 +26,7 @@
 #include "base/fault.h"
 
 #define TURN_NS 1000000 /* that a turn may take, apart from the request that it ends with */
+#define RPC_OUTPUT_HIGH (1u << 20) /* bytes that wait for a client before it is paused */
 
 struct rpc_users;
 struct rpc_user;
@@ -60,15 +62,7 @@ void rpc_user_bytes_change(struct rpc_user *user, size_t begin, size_t end);
 /* 0, or -1 with FAULT_LIMIT when max_bytes or more wait. */
 int rpc_user_check(const struct rpc_user *user, struct fault *fault);
 
-struct rpc_session;
-
 typedef void (*rpc_session_fn)(void *arg);
-
-/* Borrowed for as long as the session is known. */
-const struct actor *rpc_session_actor(const struct rpc_session *session);
-
-/* Its connection is closed. */
-bool rpc_session_closed(const struct rpc_session *session);
 
 /* What is to be called when something becomes of a session. All zero: it watches none. */
 struct rpc_watch {
@@ -79,6 +73,30 @@ struct rpc_watch {
 	void *arg;
 };
 
+struct rpc_session {
+	struct actor actor; /* its client */
+	struct rpc_user *user; /* NULL: it takes no turns */
+	struct evbuffer *output; /* of the connection; NULL: it is closed */
+	unsigned n_refs;
+	bool held; /* a part of an answer has been written: nothing else may come between */
+	bool refused; /* something, since the last drain */
+	TAILQ_HEAD(, rpc_watch) watches;
+	struct rpc_watch *next; /* of those that are being called now */
+};
+
+/*
+ * A session of a copy of *actor, with one reference, and one to user, for which the bytes in output
+ * count; NULL: for none. output is borrowed until the session is closed. NULL: no memory.
+ */
+struct rpc_session *rpc_session_create(
+	const struct actor *actor, struct rpc_user *user, struct evbuffer *output);
+
+/* The connection is closed: what watches is called, and nothing is written any more. Once. */
+void rpc_session_close(struct rpc_session *session);
+
+struct rpc_session *rpc_session_ref(struct rpc_session *session);
+void rpc_session_unref(struct rpc_session *session);
+
 /*
  * Watch a session; it is borrowed until it was closed or unwatched. 0, or -ENOTCONN when the
  * connection is closed. Watches may be cancelled from within their callbacks, and again.
@@ -87,46 +105,25 @@ int rpc_session_watch(struct rpc_session *session, struct rpc_watch *watch);
 void rpc_session_unwatch(struct rpc_session *session, struct rpc_watch *watch);
 
 /*
- * Send a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
- * 0; -ENOBUFS when RPC_OUTPUT_HIGH bytes wait for the client already, or half an answer has
- * been sent; -ENOTCONN when it is closed; -ENOMEM.
+ * Write the message, which is taken over (NULL: no memory for it), as compact JSON between the two
+ * texts. 0, -ENOTCONN when the connection is closed, or -ENOMEM.
+ */
+int rpc_session_write(
+	struct rpc_session *session, const char *before, json_t *message, const char *after);
+
+/*
+ * Write a JSON-RPC notification, a line of its own. Takes params over (NULL: none), on failure too.
+ * 0; -ENOBUFS when the session is full, or held; -ENOTCONN when it is closed; -ENOMEM.
  */
 int rpc_session_notify(struct rpc_session *session, const char *method, json_t *params);
 
-/* The rest is for connections and for calls. */
-
-/* The user whose connection it is; NULL: it takes no turns. */
-struct rpc_user *rpc_session_user(const struct rpc_session *session);
-
 /*
- * Whether RPC_OUTPUT_HIGH bytes wait for the client. If so, watches are called when there
- * is room again.
+ * Whether RPC_OUTPUT_HIGH bytes wait for the client, or any while its user is at the bound. If so,
+ * watches are called when there is room again.
  */
 bool rpc_session_full(struct rpc_session *session);
 
-/* Half an answer has been sent (or all of it): nothing else may come between. */
-void rpc_session_hold(struct rpc_session *session, bool held);
-
-/* What a session sends through. */
-struct rpc_link {
-	bool (*full)(void *arg); /* RPC_OUTPUT_HIGH bytes or more wait */
-	int (*send)(void *arg, json_t *message); /* takes it over; 0 or -ENOMEM */
-};
-
-/*
- * A session of a copy of *actor, with one reference, and one to user, which may be NULL. link is
- * borrowed; NULL: nothing can be sent. NULL: no memory.
- */
-struct rpc_session *rpc_session_create(const struct actor *actor, struct rpc_user *user,
-	const struct rpc_link *link, void *link_arg);
-
-/* The connection goes: what watches is called, and nothing is sent any more. Once. */
-void rpc_session_close(struct rpc_session *session);
-
 /* There is room again. */
 void rpc_session_drained(struct rpc_session *session);
-
-struct rpc_session *rpc_session_ref(struct rpc_session *session);
-void rpc_session_unref(struct rpc_session *session);
 
 #endif

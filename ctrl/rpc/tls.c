@@ -33,6 +33,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "schema/yaml.h"
 
 #define BACKLOG 128
@@ -317,7 +318,7 @@ struct handshake {
 	TAILQ_ENTRY(handshake) link;
 	struct tls *tls;
 	struct bufferevent *stream; /* NULL: it has failed */
-	struct event *timer;
+	struct timer timer;
 	struct event *refused; /* input of a client that has been refused; NULL: none has */
 	char address[ACTOR_ADDRESS_MAX];
 	char subject[SUBJECT_MAX]; /* of a certificate that was not accepted; "": none */
@@ -355,8 +356,7 @@ handshake_free(struct handshake *handshake)
 {
 	TAILQ_REMOVE(&handshake->tls->handshakes, handshake, link);
 	handshake->tls->n_handshakes--;
-	if (handshake->timer)
-		event_free(handshake->timer);
+	timer_disarm(&handshake->timer);
 	if (handshake->stream)
 		bufferevent_free(handshake->stream);
 	if (handshake->refused) {
@@ -367,12 +367,10 @@ handshake_free(struct handshake *handshake)
 }
 
 static void
-on_timeout(evutil_socket_t fd, short what, void *arg)
+on_timeout(void *arg)
 {
 	struct handshake *handshake = arg;
 
-	(void)fd;
-	(void)what;
 	if (handshake->stream && may_warn(handshake->tls))
 		log_line("warning: tls: %s: the handshake took longer than %d s",
 			handshake->address, TLS_HANDSHAKE_MS / 1000);
@@ -452,7 +450,6 @@ on_refused_input(evutil_socket_t fd, short what, void *arg)
 static void
 handshake_refuse(struct handshake *handshake)
 {
-	static const struct timeval patience = {.tv_sec = REFUSED_S};
 	int fd = dup(bufferevent_getfd(handshake->stream));
 
 	bufferevent_free(handshake->stream);
@@ -463,9 +460,10 @@ handshake_refuse(struct handshake *handshake)
 	if (fd >= 0 && !handshake->refused)
 		close(fd);
 	if (!handshake->refused || shutdown(fd, SHUT_WR) < 0 ||
-		event_add(handshake->refused, NULL) < 0 ||
-		evtimer_add(handshake->timer, &patience) < 0)
+		event_add(handshake->refused, NULL) < 0)
 		handshake_free(handshake);
+	else
+		timer_arm(&handshake->timer, REFUSED_S * NS_PER_S);
 }
 
 static void
@@ -521,7 +519,6 @@ stream_create(const struct tls *tls, int fd)
 void
 tls_accept(struct tls *tls, int fd)
 {
-	static const struct timeval patience = {.tv_sec = TLS_HANDSHAKE_MS / 1000};
 	struct handshake *handshake;
 
 	tcp_socket_tune(fd);
@@ -541,9 +538,9 @@ tls_accept(struct tls *tls, int fd)
 	tcp_socket_peer(fd, handshake->address, sizeof(handshake->address));
 	TAILQ_INSERT_TAIL(&tls->handshakes, handshake, link);
 	tls->n_handshakes++;
-	handshake->timer = evtimer_new(tls->base, on_timeout, handshake);
-	if (handshake->timer && evtimer_add(handshake->timer, &patience) == 0)
-		handshake->stream = stream_create(tls, fd);
+	timer_init(&handshake->timer, tls->base, on_timeout, handshake);
+	timer_arm(&handshake->timer, TLS_HANDSHAKE_MS * (NS_PER_S / 1000));
+	handshake->stream = stream_create(tls, fd);
 	if (!handshake->stream) {
 		close(fd);
 		handshake_free(handshake);

@@ -19,8 +19,8 @@
 struct service_rig {
 	struct rpc_service *service;
 	struct rpc_session *session;
+	struct evbuffer *output;
 	json_t *last_reply;
-	json_t *parts; /* of the answer to a batch, so far; NULL: none */
 	unsigned n_replies;
 	unsigned n_calls; /* of add, to see that notifications run */
 	struct rpc_call *waiting; /* the last call of later */
@@ -89,18 +89,16 @@ static const struct rpc_method rig_methods[] = {
 	{"add", add}, {"fail", fail}, {"mute", mute}, {"later", later}};
 
 static void
-rig_replied(void *arg, json_t *reply, enum rpc_reply_part part)
+rig_answered(void *arg)
 {
+	char *line = evbuffer_readln(rig.output, NULL, EVBUFFER_EOL_LF);
+
 	cr_expect_eq(arg, &rig.n_replies);
-	if (part == RPC_REPLY_PART) {
-		if (!rig.parts)
-			rig.parts = json_array();
-		json_array_append_new(rig.parts, reply);
-		return;
-	}
+	cr_expect_eq(evbuffer_get_length(rig.output), 0);
 	json_decref(rig.last_reply);
-	rig.last_reply = rig.parts ? rig.parts : reply;
-	rig.parts = NULL;
+	rig.last_reply = line ? json_loads(line, 0, NULL) : NULL;
+	cr_expect_eq(!line, !rig.last_reply);
+	free(line);
 	rig.n_replies++;
 }
 
@@ -110,7 +108,7 @@ rig_session_begin(enum role role)
 	const struct actor actor = {
 		.uid = 1000, .gid = 100, .name = "ana", .via = "unix", .role = (uint8_t)role};
 
-	rig.session = rpc_session_create(&actor, NULL, NULL, NULL);
+	rig.session = rpc_session_create(&actor, NULL, rig.output);
 }
 
 static void
@@ -124,7 +122,7 @@ static json_t *
 rig_call(const char *text, size_t bytes)
 {
 	rig.n_replies = 0;
-	rpc_service_call(rig.service, rig.session, text, bytes, rig_replied, &rig.n_replies);
+	rpc_service_call(rig.service, rig.session, text, bytes, rig_answered, &rig.n_replies);
 	cr_expect_eq(rig.n_replies, 1);
 	return json_incref(rig.last_reply);
 }
@@ -136,6 +134,7 @@ service_rig_setup(void)
 
 	memset(&rig, 0, sizeof(rig));
 	rig.service = rpc_service_create(document, rig_methods, RIG_METHODS, &rig.n_calls, NULL);
+	rig.output = evbuffer_new();
 	rig_session_begin(ROLE_OPERATOR);
 	cr_assert_not_null(rig.service);
 	json_decref(document);
@@ -146,6 +145,7 @@ service_rig_teardown(void)
 {
 	json_decref(rig.last_reply);
 	rig_session_end();
+	evbuffer_free(rig.output);
 	rpc_service_destroy(rig.service);
 	schema_documents_release();
 }
@@ -434,7 +434,8 @@ static void
 later_begin(const char *text)
 {
 	rig.waiting = NULL;
-	rpc_service_call(rig.service, rig.session, text, strlen(text), rig_replied, &rig.n_replies);
+	rpc_service_call(
+		rig.service, rig.session, text, strlen(text), rig_answered, &rig.n_replies);
 	cr_assert_not_null(rig.waiting);
 }
 
@@ -513,7 +514,7 @@ Test(call, reply_of_a_session_that_has_ended_is_dropped)
 	later_begin("[{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"id\":1},"
 		    "{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":3},\"id\":2}]");
 	rig_session_end();
-	cr_expect(rpc_session_closed(rpc_call_session(rig.waiting)));
+	cr_expect_null(rpc_call_session(rig.waiting)->output);
 	rpc_call_result(rig.waiting, json_integer(1));
 	cr_expect_eq(rig.n_calls, 1, "what was received is done");
 	cr_expect_eq(rig.n_replies, 0);
@@ -577,7 +578,7 @@ Test(call, batch_that_waits_counts_for_its_user_with_all_that_it_takes)
 	struct fault fault;
 
 	rig_session_end();
-	rig.session = rpc_session_create(&ana, user, NULL, NULL);
+	rig.session = rpc_session_create(&ana, user, rig.output);
 	later_begin(batch_make());
 	cr_expect_eq(rpc_user_check(user, &fault), 0);
 	rig_error_check(batch_make(), FAULT_LIMIT, "", "null", "rpc.max_waiting_bytes");

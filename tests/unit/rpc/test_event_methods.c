@@ -11,6 +11,7 @@
 #include "service.h"
 
 #define CLIENTS_MAX 200
+#define EVENT_BYTES 121 /* of a notification of flow_added whose sequence is below 10 */
 
 TestSuite(ring_methods, .init = service_setup, .fini = service_teardown);
 
@@ -289,8 +290,9 @@ Test(ring_methods, punted_packets)
 
 struct client {
 	struct rpc_user *user;
+	struct evbuffer *output;
 	struct rpc_session *session;
-	size_t room; /* messages that it takes before it is full */
+	bool is_stuck; /* it does not read: client_fill() says how much fits */
 	size_t n; /* events received, without gaps */
 	uint64_t lost;
 	uint64_t last;
@@ -301,18 +303,9 @@ static struct event_base *base;
 static struct rpc_users *users;
 static struct client clients[CLIENTS_MAX];
 
-static bool
-client_full(void *arg)
+static void
+client_told(struct client *client, const json_t *message)
 {
-	const struct client *client = arg;
-
-	return client->room == 0;
-}
-
-static int
-client_told(void *arg, json_t *message)
-{
-	struct client *client = arg;
 	const json_t *event = json_object_get(message, "params");
 	const char *name = json_string_value(json_object_get(event, "event"));
 	const uint64_t sequence = (uint64_t)json_integer_value(json_object_get(event, "sequence"));
@@ -321,27 +314,48 @@ client_told(void *arg, json_t *message)
 	cr_assert_null(json_object_get(message, "id"));
 	cr_assert_gt(sequence, client->last, "in order");
 	client->last = sequence;
-	client->room--;
 	if (strcmp(name, "gap") == 0)
 		client->lost += (uint64_t)json_integer_value(json_object_get(event, "lost"));
 	else
 		client->n++;
 	if (strlen(client->names) + strlen(name) + 2 < sizeof(client->names))
 		strcat(strcat(client->names, name), " ");
-	json_decref(message);
-	return 0;
 }
 
-static const struct rpc_link link_of_clients = {.full = client_full, .send = client_told};
+static void
+client_reads(struct client *client)
+{
+	char *line;
+
+	while ((line = evbuffer_readln(client->output, NULL, EVBUFFER_EOL_LF))) {
+		json_t *message = json_loads(line, 0, NULL);
+
+		if (line[0] != '\0')
+			client_told(client, message);
+		json_decref(message);
+		free(line);
+	}
+}
+
+/* Read what is there, and leave room for `bytes` until it is full. */
+static void
+client_fill(struct client *client, size_t bytes)
+{
+	static char filling[RPC_OUTPUT_HIGH];
+
+	client_reads(client);
+	client->is_stuck = true;
+	memset(filling, '\n', sizeof(filling));
+	evbuffer_add(client->output, filling, sizeof(filling) - bytes);
+}
 
 static struct client *
-client_begin(unsigned i, size_t room)
+client_begin(unsigned i)
 {
 	const struct actor actor = {.uid = i, .name = "ana", .role = ROLE_VIEWER};
 
-	clients[i] = (struct client){.room = room, .user = rpc_user_of(users, &actor)};
-	clients[i].session =
-		rpc_session_create(&actor, clients[i].user, &link_of_clients, &clients[i]);
+	clients[i] = (struct client){.user = rpc_user_of(users, &actor), .output = evbuffer_new()};
+	clients[i].session = rpc_session_create(&actor, clients[i].user, clients[i].output);
 	return &clients[i];
 }
 
@@ -351,6 +365,7 @@ client_end(struct client *client)
 	rpc_session_close(client->session);
 	rpc_session_unref(client->session);
 	rpc_user_unref(client->user);
+	evbuffer_free(client->output);
 	client->session = NULL;
 }
 
@@ -399,11 +414,15 @@ static void
 loop_run(void)
 {
 	event_base_dispatch(base);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (clients[i].session && !clients[i].is_stuck)
+			client_reads(&clients[i]);
+	}
 }
 
 Test(event_feed, told_in_order_and_not_from_within)
 {
-	struct client *client = client_begin(0, 100);
+	struct client *client = client_begin(0);
 
 	subscribed(client, NULL, 10, 0);
 	events_raise_flow(events(), EVENT_FLOW_ADDED, "a");
@@ -419,7 +438,7 @@ Test(event_feed, told_in_order_and_not_from_within)
 
 Test(event_feed, only_what_is_wanted)
 {
-	struct client *client = client_begin(0, 100);
+	struct client *client = client_begin(0);
 
 	subscribed(client, "port_down", 10, 0);
 	flows_added(5000);
@@ -432,7 +451,7 @@ Test(event_feed, only_what_is_wanted)
 
 Test(event_feed, begins_with_what_is_kept)
 {
-	struct client *client = client_begin(0, 100);
+	struct client *client = client_begin(0);
 
 	flows_added(5);
 	subscribed(client, NULL, 10, 3);
@@ -446,10 +465,11 @@ Test(event_feed, begins_with_what_is_kept)
 
 Test(event_feed, stuck_client_gets_a_gap_and_delays_nobody)
 {
-	struct client *stuck = client_begin(0, 3), *quick = client_begin(1, SIZE_MAX);
+	struct client *stuck = client_begin(0), *quick = client_begin(1);
 
 	subscribed(stuck, NULL, 10, 0);
 	subscribed(quick, NULL, 1000, 0);
+	client_fill(stuck, 2 * EVENT_BYTES + 1);
 	flows_added(3);
 	loop_run();
 	for (unsigned i = 0; i < 100; i++) {
@@ -458,15 +478,16 @@ Test(event_feed, stuck_client_gets_a_gap_and_delays_nobody)
 	}
 	cr_expect_eq(quick->n, 10003);
 	cr_expect_eq(quick->lost, 0);
+	client_fill(stuck, 1);
 	cr_expect_eq(stuck->n, 3);
-	stuck->room = 1;
 	rpc_session_drained(stuck->session);
 	loop_run();
+	client_reads(stuck);
 	cr_expect_eq(stuck->lost, 10000 - 10, "the gap comes first");
 	cr_expect_eq(stuck->n, 3);
-	stuck->room = 100;
 	rpc_session_drained(stuck->session);
 	loop_run();
+	client_reads(stuck);
 	cr_expect_eq(stuck->n, 13);
 	cr_expect_eq(stuck->lost, 10000 - 10);
 	cr_expect_eq(stuck->last, 10003);
@@ -478,7 +499,7 @@ Test(event_feed, stuck_client_gets_a_gap_and_delays_nobody)
 Test(event_feed, many_subscribers_get_all)
 {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		subscribed(client_begin(i, SIZE_MAX), NULL, 1000, 0);
+		subscribed(client_begin(i), NULL, 1000, 0);
 	flows_added(700);
 	loop_run();
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
@@ -508,15 +529,17 @@ Test(event_feed, others_have_their_turns)
 	size_t told = 0;
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		subscribed(client_begin(i, SIZE_MAX), NULL, 1000, 0);
+		subscribed(client_begin(i), NULL, 1000, 0);
 	other = evtimer_new(base, other_work, NULL);
 	other_work(-1, 0, NULL);
 	flows_added(1000);
 	while (told < 1000 * CLIENTS_MAX && n_other < 100000) {
 		event_base_loop(base, EVLOOP_ONCE);
 		told = 0;
-		for (unsigned c = 0; c < CLIENTS_MAX; c++)
+		for (unsigned c = 0; c < CLIENTS_MAX; c++) {
+			client_reads(&clients[c]);
 			told += clients[c].n;
+		}
 		if (n_other == 5)
 			cr_expect_lt(told, 1000 * CLIENTS_MAX, "all told in a few goes");
 	}
@@ -526,7 +549,7 @@ Test(event_feed, others_have_their_turns)
 
 Test(event_feed, ends_with_the_session_or_before)
 {
-	struct client *gone = client_begin(0, 100), *quiet = client_begin(1, 100);
+	struct client *gone = client_begin(0), *quiet = client_begin(1);
 
 	subscribed(gone, NULL, 10, 0);
 	subscribed(quiet, NULL, 10, 0);
