@@ -5,6 +5,11 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +19,7 @@
 
 #include "base/addr.h"
 #include "base/escape.h"
-#include "monitor/packet_trace.h"
+#include "flow/validate.h"
 #include "rpc/methods.h"
 
 static const char *const verdict_names[] = {
@@ -259,6 +264,157 @@ trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 	return NULL;
 }
 
+/*
+ * For a packet that no flow matches: the flow that it misses by least, and the fields in which it
+ * does. Flows that receive at the same address and port, or take the same pair of ends, on another
+ * port or VLAN are found by the index of validation; others, of another source, address or UDP
+ * port, among the newest NEAREST_SCAN_MAX flows, so that a million of them stop nothing.
+ */
+#define NEAREST_SCAN_MAX 8192 /* some two milliseconds */
+#define WEIGHT_MAX 5 /* more than that is another flow's packet altogether */
+
+enum near_field {
+	NEAR_PORT, /* of ingress */
+	NEAR_OUTER_VLAN,
+	NEAR_VLAN,
+	NEAR_SRC,
+	NEAR_SRC_PORT,
+	NEAR_DST,
+	NEAR_DST_PORT,
+	NEAR_FIELDS
+};
+
+/* Fields weigh by how seldom they are what was got wrong: an address more than a port or a VLAN. */
+static const struct {
+	const char *name;
+	unsigned weight;
+} near_fields[NEAR_FIELDS] = {
+	[NEAR_PORT] = {"port", 1},
+	[NEAR_OUTER_VLAN] = {"outer_vlan", 1},
+	[NEAR_VLAN] = {"vlan", 1},
+	[NEAR_SRC] = {"src", 2},
+	[NEAR_SRC_PORT] = {"src_port", 1},
+	[NEAR_DST] = {"dst", 4},
+	[NEAR_DST_PORT] = {"dst_port", 2},
+};
+
+struct nearest {
+	const struct flow_spec *spec; /* NULL: none has enough in common with the packet */
+	unsigned differs; /* bits 1 << enum near_field */
+	unsigned weight; /* of these */
+	size_t n_scanned; /* flows that were compared, those of the index not counted */
+};
+
+/* A match as the rule that takes the same packets. */
+static struct flow_rule
+rule_of_match(const struct flow_match *match)
+{
+	const uint8_t bits = (uint8_t)(8 * address_size(match->family));
+	struct flow_rule of = {.rule = {.src_port_last = UINT16_MAX,
+				       .dst_port_first = ntohs(match->dst_port),
+				       .dst_port_last = ntohs(match->dst_port),
+				       .vlan = match->vlan,
+				       .outer_vlan = match->outer_vlan,
+				       .dst_bits = bits}};
+
+	memcpy(of.port, match->port, sizeof(of.port));
+	memcpy(of.rule.dst, match->dst, sizeof(of.rule.dst));
+	if (match->any_source)
+		return of;
+	memcpy(of.rule.src, match->src, sizeof(of.rule.src));
+	of.rule.src_bits = bits;
+	of.rule.src_port_first = of.rule.src_port_last = ntohs(match->src_port);
+	return of;
+}
+
+static bool
+range_has(uint16_t first, uint16_t last, uint16_t port)
+{
+	return ntohs(port) >= first && ntohs(port) <= last;
+}
+
+static bool
+vlan_has(uint16_t wanted, uint16_t vlan)
+{
+	return wanted == DP_RULE_ANY || wanted == vlan;
+}
+
+/* Fields of a flow that the packet differs in, bits as above. */
+static unsigned
+nearest_differs(const struct flow_spec *spec, const struct flow_match *packet)
+{
+	const struct flow_rule of = spec->rule ? *spec->rule : rule_of_match(&spec->match);
+	const struct dp_rule *rule = &of.rule;
+	const bool fits[NEAR_FIELDS] = {
+		[NEAR_PORT] = !of.port[0] || strcmp(of.port, packet->port) == 0,
+		[NEAR_OUTER_VLAN] = vlan_has(rule->outer_vlan, packet->outer_vlan),
+		[NEAR_VLAN] = vlan_has(rule->vlan, packet->vlan),
+		[NEAR_SRC] = address_in_prefix(rule->src, rule->src_bits, packet->src),
+		[NEAR_SRC_PORT] =
+			range_has(rule->src_port_first, rule->src_port_last, packet->src_port),
+		[NEAR_DST] = address_in_prefix(rule->dst, rule->dst_bits, packet->dst),
+		[NEAR_DST_PORT] =
+			range_has(rule->dst_port_first, rule->dst_port_last, packet->dst_port),
+	};
+	unsigned differs = 0, i;
+
+	for (i = 0; i < NEAR_FIELDS; i++)
+		differs |= (unsigned)!fits[i] << i;
+	return differs;
+}
+
+static void
+nearest_compare(
+	struct nearest *nearest, const struct flow_spec *spec, const struct flow_match *packet)
+{
+	unsigned differs, weight = 0, i;
+
+	if (spec->match.family != packet->family)
+		return;
+	differs = nearest_differs(spec, packet);
+	for (i = 0; i < NEAR_FIELDS; i++)
+		weight += differs & 1u << i ? near_fields[i].weight : 0;
+	if (weight > WEIGHT_MAX || (nearest->spec && weight >= nearest->weight))
+		return;
+	nearest->spec = spec;
+	nearest->differs = differs;
+	nearest->weight = weight;
+}
+
+/* What is found is borrowed from the flows. */
+static struct nearest
+nearest_find(
+	const struct flow_db *db, const struct validate *validate, const struct flow_match *packet)
+{
+	const struct endpoint_pair pair = {
+		.src = packet->src,
+		.dst = packet->dst,
+		.src_port = packet->src_port,
+		.dst_port = packet->dst_port,
+		.family = packet->family,
+	};
+	struct nearest nearest = {0};
+	const struct flow *flow = NULL;
+	unsigned kind, i;
+
+	for (kind = 0; kind < ENDPOINT_KINDS; kind++) {
+		struct endpoint *at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
+
+		for (i = 0; at && i < NEAREST_SCAN_MAX; i++) {
+			/* The index also has what is about to be installed. */
+			if (flow_db_find(db, at->spec->id))
+				nearest_compare(&nearest, at->spec, packet);
+			at = endpoints_next(at, (enum endpoint_kind)kind, &pair);
+		}
+	}
+	while (nearest.n_scanned < NEAREST_SCAN_MAX && (flow = flow_db_before(db, flow))) {
+		if (flow->presence == FLOW_LIVE)
+			nearest_compare(&nearest, flow->spec, packet);
+		nearest.n_scanned++;
+	}
+	return nearest;
+}
+
 #define NEAR_TEXT_MAX (ADDRESS_TEXT_MAX + 8)
 
 static void
@@ -279,42 +435,46 @@ range_text(uint16_t first, uint16_t last, char text[NEAR_TEXT_MAX])
 		snprintf(text, NEAR_TEXT_MAX, "%u-%u", first, last);
 }
 
-/* A field of a match, or of a rule where there is one. */
 static void
-field_text(enum near_field field, const struct flow_match *match, const struct flow_rule *rule,
-	char text[NEAR_TEXT_MAX])
+prefix_text(uint8_t family, const uint8_t address[16], unsigned bits, char text[NEAR_TEXT_MAX])
 {
-	const bool of_source = field == NEAR_SRC || field == NEAR_SRC_PORT;
-	const uint16_t port = ntohs(of_source ? match->src_port : match->dst_port);
-	const struct dp_rule *r = rule ? &rule->rule : NULL;
 	size_t n;
+
+	address_format(family, address, text);
+	n = strlen(text);
+	if (bits < 8 * address_size(family))
+		snprintf(text + n, NEAR_TEXT_MAX - n, "/%u", bits);
+}
+
+static void
+field_text(
+	enum near_field field, uint8_t family, const struct flow_rule *of, char text[NEAR_TEXT_MAX])
+{
+	const struct dp_rule *rule = &of->rule;
 
 	switch (field) {
 	case NEAR_PORT:
-		snprintf(text, NEAR_TEXT_MAX, "%s", rule ? rule->port : match->port);
-		return;
+		snprintf(text, NEAR_TEXT_MAX, "%s", of->port);
+		break;
 	case NEAR_OUTER_VLAN:
-		vlan_text(r ? r->outer_vlan : match->outer_vlan, text);
-		return;
+		vlan_text(rule->outer_vlan, text);
+		break;
 	case NEAR_VLAN:
-		vlan_text(r ? r->vlan : match->vlan, text);
-		return;
+		vlan_text(rule->vlan, text);
+		break;
+	case NEAR_SRC:
+		prefix_text(family, rule->src, rule->src_bits, text);
+		break;
 	case NEAR_SRC_PORT:
-		range_text(r ? r->src_port_first : port, r ? r->src_port_last : port, text);
-		return;
-	case NEAR_DST_PORT:
-		range_text(r ? r->dst_port_first : port, r ? r->dst_port_last : port, text);
-		return;
+		range_text(rule->src_port_first, rule->src_port_last, text);
+		break;
+	case NEAR_DST:
+		prefix_text(family, rule->dst, rule->dst_bits, text);
+		break;
 	default:
+		range_text(rule->dst_port_first, rule->dst_port_last, text);
 		break;
 	}
-	if (!r) {
-		address_format(match->family, of_source ? match->src : match->dst, text);
-		return;
-	}
-	address_format(match->family, of_source ? r->src : r->dst, text);
-	n = strlen(text);
-	snprintf(text + n, NEAR_TEXT_MAX - n, "/%u", of_source ? r->src_bits : r->dst_bits);
 }
 
 /*
@@ -322,37 +482,150 @@ field_text(enum near_field field, const struct flow_match *match, const struct f
  * the packet misses; "flows" is how many there are.
  */
 static json_t *
-trace_nearest_encode(const struct nearest *nearest, const struct flow_match *packet, size_t n_flows)
+nearest_encode(const struct nearest *nearest, const struct flow_match *packet, size_t n_flows)
 {
-	static const char *const names[NEAR_FIELDS] = {
-		[NEAR_PORT] = "port",
-		[NEAR_OUTER_VLAN] = "outer_vlan",
-		[NEAR_VLAN] = "vlan",
-		[NEAR_SRC] = "src",
-		[NEAR_SRC_PORT] = "src_port",
-		[NEAR_DST] = "dst",
-		[NEAR_DST_PORT] = "dst_port",
-	};
 	const struct flow_spec *spec = nearest->spec;
+	const struct flow_rule found = rule_of_match(packet);
+	const struct flow_rule wanted = spec->rule ? *spec->rule : rule_of_match(&spec->match);
 	json_t *differs = json_array();
 	unsigned i;
 
 	for (i = 0; i < NEAR_FIELDS; i++) {
-		char found[NEAR_TEXT_MAX], wanted[NEAR_TEXT_MAX];
+		char of_packet[NEAR_TEXT_MAX], of_flow[NEAR_TEXT_MAX];
 
 		if (!(nearest->differs & 1u << i))
 			continue;
-		field_text((enum near_field)i, packet, NULL, found);
-		field_text((enum near_field)i, &spec->match, spec->rule, wanted);
-		json_array_append_new(differs, json_pack("{s:s, s:s, s:s}", "field", names[i],
-						       "packet", found, "flow", wanted));
+		field_text((enum near_field)i, packet->family, &found, of_packet);
+		field_text((enum near_field)i, packet->family, &wanted, of_flow);
+		json_array_append_new(
+			differs, json_pack("{s:s, s:s, s:s}", "field", near_fields[i].name,
+					 "packet", of_packet, "flow", of_flow));
 	}
 	return json_pack("{s:s, s:o, s:I, s:I}", "flow", spec->id, "differs", differs, "looked_at",
 		(json_int_t)nearest->n_scanned, "flows", (json_int_t)n_flows);
 }
 
-/* The sender's, of a packet that is made of fields: locally administered. */
-static const uint8_t probe_mac[6] = {0x02};
+/* Ethernet with IEEE 802.1Q and 802.1ad tags, IPv4 (RFC 791) or IPv6 (RFC 8200), UDP (RFC 768). */
+
+#define TPID_OUTER 0x88a8
+#define PACKET_HEADERS_MAX 70 /* bytes: Ethernet, two tags, IPv6, UDP */
+
+/* A UDP packet, to be traced. */
+struct packet_fields {
+	struct dp_flow_key key;
+	uint8_t ttl;
+	uint8_t dscp;
+	const uint8_t *payload; /* borrowed */
+	size_t payload_bytes; /* the datagram has to be below 65536 bytes */
+};
+
+/* RFC 1071: the one's complement sum, not yet folded; an odd last byte counts as a high one. */
+static uint32_t
+sum_bytes(const uint8_t *bytes, size_t n)
+{
+	uint32_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	return sum;
+}
+
+static uint16_t
+sum_finish(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static uint8_t *
+put_tag(uint8_t *at, uint16_t tpid, uint16_t vlan)
+{
+	const uint16_t tag[] = {htons(tpid), htons(vlan)};
+
+	return vlan ? mempcpy(at, tag, sizeof(tag)) : at;
+}
+
+static uint8_t *
+put_ip4(uint8_t *at, const struct packet_fields *fields, uint16_t udp_bytes)
+{
+	struct iphdr ip = {
+		.version = IPVERSION,
+		.ihl = sizeof(ip) / 4,
+		.tos = (uint8_t)(fields->dscp << 2),
+		.tot_len = htons((uint16_t)(sizeof(ip) + udp_bytes)),
+		.frag_off = htons(IP_DF),
+		.ttl = fields->ttl,
+		.protocol = IPPROTO_UDP,
+	};
+
+	memcpy(&ip.saddr, fields->key.src, sizeof(ip.saddr));
+	memcpy(&ip.daddr, fields->key.dst, sizeof(ip.daddr));
+	ip.check = htons(sum_finish(sum_bytes((const uint8_t *)&ip, sizeof(ip))));
+	return mempcpy(at, &ip, sizeof(ip));
+}
+
+static uint8_t *
+put_ip6(uint8_t *at, const struct packet_fields *fields, uint16_t udp_bytes)
+{
+	struct ip6_hdr ip = {
+		.ip6_flow = htonl(UINT32_C(6) << 28 | (uint32_t)fields->dscp << 22),
+		.ip6_plen = htons(udp_bytes),
+		.ip6_nxt = IPPROTO_UDP,
+		.ip6_hlim = fields->ttl,
+	};
+
+	memcpy(&ip.ip6_src, fields->key.src, sizeof(ip.ip6_src));
+	memcpy(&ip.ip6_dst, fields->key.dst, sizeof(ip.ip6_dst));
+	return mempcpy(at, &ip, sizeof(ip));
+}
+
+static uint32_t
+sum_pseudo_header(const struct dp_flow_key *key, uint16_t udp_bytes)
+{
+	const size_t address_bytes = address_size(key->family);
+
+	return sum_bytes(key->src, address_bytes) + sum_bytes(key->dst, address_bytes) +
+	       IPPROTO_UDP + udp_bytes;
+}
+
+/* A checksum of zero would say that there is none (RFC 768). */
+static uint16_t
+udp_checksum(uint32_t sum)
+{
+	const uint16_t checksum = sum_finish(sum);
+
+	return checksum ? checksum : 0xffff;
+}
+
+/*
+ * Write the frame, with all checksums, into room for PACKET_HEADERS_MAX + payload_bytes. Returns
+ * its length.
+ */
+static size_t
+packet_build(const struct packet_fields *fields, const uint8_t dst_mac[6], uint8_t *frame)
+{
+	static const uint8_t src_mac[6] = {0x02}; /* locally administered */
+	const struct dp_flow_key *key = &fields->key;
+	const uint16_t udp_bytes = (uint16_t)(sizeof(struct udphdr) + fields->payload_bytes);
+	const uint16_t type = htons(key->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	struct udphdr udp = {
+		.source = key->src_port, .dest = key->dst_port, .len = htons(udp_bytes)};
+	uint8_t *at = mempcpy(frame, dst_mac, sizeof(src_mac));
+
+	at = mempcpy(at, src_mac, sizeof(src_mac));
+	at = put_tag(at, TPID_OUTER, key->outer_vlan);
+	at = put_tag(at, ETHERTYPE_VLAN, key->vlan);
+	at = mempcpy(at, &type, sizeof(type));
+	at = key->family == 4 ? put_ip4(at, fields, udp_bytes) : put_ip6(at, fields, udp_bytes);
+	udp.check = htons(udp_checksum(sum_pseudo_header(key, udp_bytes) +
+				       sum_bytes((const uint8_t *)&udp, sizeof(udp)) +
+				       sum_bytes(fields->payload, fields->payload_bytes)));
+	at = mempcpy(at, &udp, sizeof(udp));
+	at = mempcpy(at, fields->payload, fields->payload_bytes);
+	return (size_t)(at - frame);
+}
 
 /* What one call is about. */
 struct packet_trace {
@@ -395,33 +668,31 @@ bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
 }
 
 static int
-fields_read(struct packet_trace *trace, const json_t *fields, struct fault *fault)
+fields_read(struct packet_trace *trace, const json_t *params, struct fault *fault)
 {
-	struct packet_fields probe = {
-		.src_port = htons(number_of(fields, "src_port")),
-		.dst_port = htons(number_of(fields, "dst_port")),
-		.vlan = number_of(fields, "vlan"),
-		.outer_vlan = number_of(fields, "outer_vlan"),
-		.ttl = (uint8_t)number_of(fields, "ttl"),
-		.dscp = (uint8_t)number_of(fields, "dscp"),
+	struct packet_fields fields = {
+		.key = {.src_port = htons(number_of(params, "src_port")),
+			.dst_port = htons(number_of(params, "dst_port")),
+			.vlan = number_of(params, "vlan"),
+			.outer_vlan = number_of(params, "outer_vlan")},
+		.ttl = (uint8_t)number_of(params, "ttl"),
+		.dscp = (uint8_t)number_of(params, "dscp"),
 	};
-	const char *src = param_text(fields, "src"), *dst = param_text(fields, "dst");
+	const char *src = param_text(params, "src"), *dst = param_text(params, "dst");
 	uint8_t *payload;
 
-	probe.family = address_parse(src, probe.src);
-	if (address_parse(dst, probe.dst) != probe.family)
+	fields.key.family = address_parse(src, fields.key.src);
+	if (address_parse(dst, fields.key.dst) != fields.key.family)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
 			"found %s for a packet from %s, expected an address of the same family",
 			dst, src);
-	payload = bytes_of(fields, "payload", &probe.payload_bytes, fault);
+	payload = bytes_of(params, "payload", &fields.payload_bytes, fault);
 	if (!payload)
 		return -1;
-	probe.payload = payload;
-	memcpy(probe.src_mac, probe_mac, sizeof(probe_mac));
-	memcpy(probe.dst_mac, trace->port.mac, sizeof(probe.dst_mac));
-	trace->frame = malloc(PACKET_HEADERS_MAX + probe.payload_bytes);
+	fields.payload = payload;
+	trace->frame = malloc(PACKET_HEADERS_MAX + fields.payload_bytes);
 	if (trace->frame)
-		trace->frame_bytes = packet_build(&probe, trace->frame);
+		trace->frame_bytes = packet_build(&fields, trace->port.mac, trace->frame);
 	free(payload);
 	return trace->frame ? 0 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the packet");
 }
@@ -505,10 +776,10 @@ nearest_add(const struct packet_trace *trace, json_t *result)
 	if (trace->trace.step != DP_TRACE_CLASSIFY)
 		return;
 	match_of(trace, &packet);
-	nearest_find(&flows->db, flows->validate, &packet, &nearest);
+	nearest = nearest_find(&flows->db, flows->validate, &packet);
 	if (nearest.spec)
 		json_object_set_new(result, "nearest",
-			trace_nearest_encode(&nearest, &packet, flow_db_count(&flows->db)));
+			nearest_encode(&nearest, &packet, flow_db_count(&flows->db)));
 }
 
 static void
@@ -529,31 +800,38 @@ leg_take(void *arg, const struct dp_trace_leg *leg)
 static void
 checksum_add(const struct packet_trace *trace, json_t *stages)
 {
-	static const char *const said[] = {
-		[PACKET_CHECKSUM_RIGHT] = "right",
-		[PACKET_CHECKSUM_WRONG] = "wrong",
-		[PACKET_CHECKSUM_PARTIAL] = "partial",
-		[PACKET_CHECKSUM_NONE] = "none",
-	};
 	const struct dp_flow_key *key = &trace->trace.key;
 	const size_t at = trace->trace.l2_bytes +
 			  (key->family == 4 ? 20 : 40u + trace->trace.extension_bytes);
-	struct packet_fields ends = {.family = key->family};
+	const uint8_t *udp = trace->frame + at;
 	json_t *parse = json_array_get(stages, 0);
-	enum packet_checksum checksum;
-	uint16_t found, expected;
+	uint16_t bytes, found, expected;
+	struct udphdr header;
+	uint32_t pseudo;
+	const char *said;
 
 	if (trace->trace.step == DP_TRACE_PARSE ||
-		trace->frame_bytes < at + 8 + trace->trace.payload_bytes)
+		trace->frame_bytes < at + sizeof(header) + trace->trace.payload_bytes)
 		return;
-	memcpy(ends.src, key->src, sizeof(ends.src));
-	memcpy(ends.dst, key->dst, sizeof(ends.dst));
-	checksum = packet_udp_check(&ends, trace->frame + at, &found, &expected);
-	json_object_set_new(parse, "udp_checksum", json_string(said[checksum]));
-	if (checksum == PACKET_CHECKSUM_RIGHT || checksum == PACKET_CHECKSUM_NONE)
+	memcpy(&header, udp, sizeof(header));
+	bytes = ntohs(header.len);
+	found = ntohs(header.check);
+	pseudo = sum_pseudo_header(key, bytes);
+	/* The sum is of all bytes: without the field, it is less by what stands there. */
+	expected = udp_checksum(pseudo + sum_bytes(udp, bytes) + (uint16_t)~found);
+	if (found == 0)
+		said = "none";
+	else if (found == expected)
+		said = "right";
+	else if ((found ^ sum_finish(pseudo)) == 0xffff)
+		said = "partial"; /* of the pseudo-header: Linux leaves the rest to a device */
+	else
+		said = "wrong";
+	json_object_set_new(parse, "udp_checksum", json_string(said));
+	if (found == 0 || found == expected)
 		return;
-	json_object_set_new(parse, "checksum_found", json_integer(found));
-	json_object_set_new(parse, "checksum_expected", json_integer(expected));
+	number_add(parse, "checksum_found", found);
+	number_add(parse, "checksum_expected", expected);
 }
 
 static json_t *

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* packet.trace: what is asked of the data plane, and what is told of its answer. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../flow/flow_json.h"
+#include "../flow/flow_live.h"
 #include "service.h"
 
 #define IN \
@@ -11,6 +15,7 @@
 	"00090001000d85028000aabbcc"
 
 TestSuite(trace_methods, .init = service_setup, .fini = service_teardown);
+TestSuite(nearest, .init = service_setup, .fini = service_teardown);
 
 /* The answer of the data plane: this handle, by this stage, and these legs. */
 static void
@@ -249,29 +254,176 @@ Test(trace_methods, udp_checksum_of_a_frame)
 	expect_checksum(frame, "{'udp_checksum':'none'}");
 }
 
-/* What the packet misses the nearest flow by. */
-Test(trace_methods, nearest_flow)
+/* No flow matches the packet, which is on p0, 192.0.2.10:1000 > 192.0.2.1:5004 untagged. */
+static void
+answer_unmatched(void)
 {
-	json_t *result;
-
-	service_installs("{'id':'cam','match':{'port':'p0','src':'192.0.2.8','src_port':9,'vlan':7,"
-			 "'dst':'192.0.2.1','dst_port':1},'action':'drop'}");
 	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
 	service_room()->dp->trace.step = DP_TRACE_CLASSIFY;
 	service_room()->dp->trace.verdict = DP_DROP;
-	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
-	json_expect(json_object_get(result, "nearest"),
-		"{'flow':'cam','differs':[{'field':'vlan','packet':'none','flow':'7'},{'field':"
-		"'src','packet':'192.0.2.9','flow':'192.0.2.8'}],'looked_at':1,'flows':1}");
+	service_room()->dp->trace.key = (struct dp_flow_key){.src = {192, 0, 2, 10},
+		.dst = {192, 0, 2, 1},
+		.src_port = htons(1000),
+		.dst_port = htons(5004),
+		.family = 4};
+}
+
+static json_t *
+nearest_get(void)
+{
+	json_t *result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
+	json_t *nearest = json_incref(json_object_get(result, "nearest"));
+
 	json_decref(result);
-	service_installs(
-		"{'id':'net','rule':{'priority':1,'family':4,'dst':'192.0.2.0/28','dst_ports':"
-		"[2,9]},'action':'drop'}");
-	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
-	json_expect(json_object_get(result, "nearest"),
-		"{'flow':'net','differs':[{'field':'dst_port','packet':'1','flow':'2-9'}],"
-		"'looked_at':2,'flows':2}");
+	return nearest;
+}
+
+static void
+nearest_expect(const char *expected)
+{
+	json_t *nearest = nearest_get();
+
+	json_expect(nearest, expected);
+	json_decref(nearest);
+}
+
+static void
+flow_installs(const char *id, const char *text)
+{
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "{'id':'%s',%s,'action':'drop'}", id, text);
+	service_installs(whole);
+}
+
+#define EXACT(port, vlan, src, src_port, dst, dst_port) \
+	"'match':{'port':'" port "','vlan':" #vlan ",'src':'" src "','src_port':" #src_port \
+	",'dst':'" dst "','dst_port':" #dst_port "}"
+
+Test(nearest, each_field)
+{
+	static const struct {
+		const char *text;
+		const char *differs; /* NULL: it has too little in common */
+	} cases[] = {
+		{EXACT("p0", 0, "192.0.2.10", 1000, "192.0.2.1", 5004), "[]"},
+		{EXACT("p1", 0, "192.0.2.10", 1000, "192.0.2.1", 5004),
+			"[{'field':'port','packet':'p0','flow':'p1'}]"},
+		{EXACT("p0", 7, "192.0.2.10", 1000, "192.0.2.1", 5004),
+			"[{'field':'vlan','packet':'none','flow':'7'}]"},
+		{EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.1", 5004),
+			"[{'field':'src','packet':'192.0.2.10','flow':'192.0.2.11'}]"},
+		{EXACT("p0", 0, "192.0.2.10", 1001, "192.0.2.1", 5004),
+			"[{'field':'src_port','packet':'1000','flow':'1001'}]"},
+		{EXACT("p0", 0, "192.0.2.10", 1000, "192.0.2.2", 5004),
+			"[{'field':'dst','packet':'192.0.2.1','flow':'192.0.2.2'}]"},
+		{EXACT("p0", 0, "192.0.2.10", 1000, "192.0.2.1", 5005),
+			"[{'field':'dst_port','packet':'5004','flow':'5005'}]"},
+		{EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.2", 5004), NULL},
+		{"'match':{'port':'p0','outer_vlan':9,'dst':'192.0.2.1','dst_port':5004}",
+			"[{'field':'outer_vlan','packet':'none','flow':'9'}]"},
+		{"'match':{'port':'p0','dst':'192.0.2.1','dst_port':5006}",
+			"[{'field':'dst_port','packet':'5004','flow':'5006'}]"},
+		{"'match':{'port':'p0','dst':'2001:db8::1','dst_port':5004}", NULL},
+		{"'rule':{'priority':1,'family':4}", "[]"},
+		{"'rule':{'priority':1,'family':6}", NULL},
+		{"'rule':{'priority':1,'family':4,'port':'p1','vlan':3}",
+			"[{'field':'port','packet':'p0','flow':'p1'},"
+			"{'field':'vlan','packet':'none','flow':'3'}]"},
+		{"'rule':{'priority':1,'dst':'192.0.2.0/31','src':'192.0.2.8/30'}", "[]"},
+		{"'rule':{'priority':1,'dst':'192.0.2.0/31','src':'192.0.2.12/30'}",
+			"[{'field':'src','packet':'192.0.2.10','flow':'192.0.2.12/30'}]"},
+		{"'rule':{'priority':1,'dst':'192.0.2.2/31','src':'192.0.2.8/30'}",
+			"[{'field':'dst','packet':'192.0.2.1','flow':'192.0.2.2/31'}]"},
+		{"'rule':{'priority':1,'dst':'192.0.2.2/31','src':'192.0.2.12/30'}", NULL},
+		{"'rule':{'priority':1,'family':4,'dst_ports':[5004,5004],'src_ports':[1000,1001]}",
+			"[]"},
+		{"'rule':{'priority':1,'family':4,'dst_ports':[5005,5006],'src_ports':[1,999]}",
+			"[{'field':'src_port','packet':'1000','flow':'1-999'},"
+			"{'field':'dst_port','packet':'5004','flow':'5005-5006'}]"},
+	};
+
+	answer_unmatched();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *nearest;
+
+		flow_installs("f", cases[i].text);
+		nearest = nearest_get();
+		cr_expect_eq(!nearest, !cases[i].differs, "%s", cases[i].text);
+		if (nearest)
+			json_expect(json_object_get(nearest, "differs"), cases[i].differs);
+		json_decref(nearest);
+		json_decref(service_result("flow.remove", json_of_text("{'ids':['f']}")));
+	}
+}
+
+Test(nearest, the_one_that_differs_least)
+{
+	answer_unmatched();
+	cr_expect_null(nearest_get(), "no flows");
+	flow_installs("far", EXACT("p0", 0, "203.0.113.9", 9, "203.0.113.1", 9));
+	cr_expect_null(nearest_get(), "it has nothing in common");
+	flow_installs("other-port", EXACT("p0", 0, "192.0.2.10", 1002, "192.0.2.1", 5006));
+	flow_installs("near", EXACT("p0", 0, "192.0.2.10", 1001, "192.0.2.1", 5004));
+	flow_installs("other-source", EXACT("p0", 0, "192.0.2.11", 1000, "192.0.2.1", 5004));
+	nearest_expect("{'flow':'near','differs':[{'field':'src_port','packet':'1000','flow':"
+		       "'1001'}],'looked_at':4,'flows':4}");
+}
+
+/* The newest are compared one by one; what the index knows is found however old it is. */
+Test(nearest, among_more_than_are_compared)
+{
+	static struct flow *flows[8192];
+	struct flow_db *db = &service_room()->flows.db;
+	struct fault fault;
+	char text[200];
+
+	answer_unmatched();
+	flow_installs("old", EXACT("p0", 7, "192.0.2.10", 1000, "192.0.2.1", 5004));
+	for (unsigned i = 0; i < 8192; i++) {
+		snprintf(text, sizeof(text),
+			"{'id':'f%u','match':{'port':'p0','dst':'203.0.113.1','dst_port':%u},"
+			"'action':'drop'}",
+			i, i + 10000);
+		flows[i] = flow_live(db, flow_spec_of_text(text, &fault), &fault);
+		cr_assert_not_null(flows[i]);
+	}
+	nearest_expect("{'flow':'old','differs':[{'field':'vlan','packet':'none','flow':'7'}],"
+		       "'looked_at':8192,'flows':8193}");
+	service_room()->dp->trace.key.src_port = htons(1001);
+	cr_expect_null(nearest_get());
+	for (unsigned i = 0; i < 8192; i++)
+		free(flow_gone(db, flows[i]));
+}
+
+/* Frames against those that scapy builds of the same fields. */
+static void
+frame_expect(const char *fields, const char *hex)
+{
+	json_t *result;
+
+	answer(DP_HANDLE_NONE, DP_TRACE_NONE, NULL, 0);
+	result = service_result("packet.trace",
+		json_pack("{s:s, s:o}", "port", "p0", "fields", json_of_text(fields)));
+	cr_expect_str_eq(json_string_value(json_object_get(result, "frame")), hex);
 	json_decref(result);
+}
+
+Test(trace_methods, ipv6_with_two_tags)
+{
+	frame_expect("{'src':'2001:db8::9','src_port':7,'dst':'2001:db8::1','dst_port':5004,"
+		     "'vlan':20,'outer_vlan':300,'dscp':46,'payload':'6162'}",
+		"0200000000a002000000000088a8012c8100001486dd6b800000000a114020010db8000000"
+		"00000000000000000920010db80000000000000000000000010007138c000a2f696162");
+}
+
+/* RFC 768: a sum of zero leaves as its other form. */
+Test(trace_methods, checksum_is_never_zero)
+{
+	frame_expect("{'src':'192.0.2.9','src_port':7,'dst':'192.0.2.1','dst_port':5004,"
+		     "'payload':'683c'}",
+		"0200000000a002000000000008004500001e000040004011b6c4c0000209c00002010007138"
+		"c000affff683c");
 }
 
 Test(trace_methods, refusals)
