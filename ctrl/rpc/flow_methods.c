@@ -1,14 +1,156 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flows and legs: requests to operations, and what is installed back to JSON. */
+/*
+ * Flows as they are installed, by the page, and what is the matter with them. counters.get reads
+ * all counters at one time, as a collector wants them. counters.top shows the flows, or legs, that
+ * carry or drop most; only these become JSON.
+ */
 #include <inttypes.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "flow/flow_codec.h"
 #include "flow/flows.h"
+#include "net/netlink.h"
 #include "rpc/methods.h"
+
+/* A page of flows for one reply: `limit` of them, or as many as have FLOW_PAGE_LEGS legs. */
+#define FLOW_PAGE_LEGS 1000
+#define SCANS_MAX 20000 /* flows read for a page, taken or not */
+
+struct flow_page {
+	const struct flow *flow; /* the next; NULL: the page ends, or there are no more */
+	int64_t room; /* for flows */
+	unsigned legs; /* that there is room for */
+	unsigned scans; /* of flows, taken or not, that are left */
+	char next_cursor[24]; /* "": there are no more */
+};
+
+/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
+static int
+cursor_read(const char *text, uint64_t last, uint64_t *sequence, struct fault *fault)
+{
+	char canonical[24];
+
+	*sequence = 0;
+	if (!text)
+		return 0;
+	*sequence = strtoull(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
+	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
+		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
+			"found %s, expected next_cursor of a previous page", text);
+	return 0;
+}
+
+/*
+ * Begin a page as params say (limit, cursor). -1 with *fault set when the cursor is none.
+ */
+static int
+flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
+	struct fault *fault)
+{
+	uint64_t sequence;
+
+	if (cursor_read(param_text(params, "cursor"), desired->last_sequence, &sequence, fault) < 0)
+		return -1;
+	*page = (struct flow_page){
+		.flow = flow_db_after(desired, sequence),
+		.room = (int64_t)param_number(params, "limit"),
+		.scans = SCANS_MAX,
+		.legs = FLOW_PAGE_LEGS,
+	};
+	return 0;
+}
+
+/* Go on behind page->flow; `taken`: it is on the page. */
+static void
+flow_page_next(struct flow_page *page, bool taken)
+{
+	const struct flow *flow = page->flow;
+	const unsigned n_legs = flow->spec->n_all_legs;
+
+	page->flow = flow_db_next(flow);
+	page->scans--;
+	if (taken) {
+		page->room--;
+		page->legs -= n_legs < page->legs ? n_legs : page->legs;
+	}
+	if (!page->flow || (page->room > 0 && page->scans > 0 && page->legs > 0))
+		return;
+	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
+	page->flow = NULL;
+}
+
+/* The reply of a call that waited for rates; NULL with *fault set. */
+typedef json_t *(*rates_reply_fn)(
+	const struct methods_context *context, const json_t *params, struct fault *fault);
+
+struct rates_call {
+	struct rates_waiter waiter; /* the first member */
+	const struct methods_context *context;
+	struct rpc_call *call;
+	json_t *params;
+	rates_reply_fn reply;
+};
+
+static void
+rates_answer(struct rates_call *rates, json_t *reply, const struct fault *fault)
+{
+	if (reply)
+		rpc_call_result(rates->call, reply);
+	else
+		rpc_call_fault(rates->call, fault);
+	json_decref(rates->params);
+	free(rates);
+}
+
+static void
+rates_turn(void *arg)
+{
+	struct rates_call *rates = arg;
+	struct fault fault;
+
+	rates_answer(rates, rates->reply(rates->context, rates->params, &fault), &fault);
+}
+
+/* Many may wait for the same figures: each is answered in its user's turn. */
+static void
+rates_known(struct rates_waiter *waiter, const struct fault *fault)
+{
+	struct rates_call *rates = (struct rates_call *)waiter;
+
+	if (fault)
+		rates_answer(rates, NULL, fault);
+	else
+		rpc_call_in_turn(rates->call, rates_turn, rates);
+}
+
+/*
+ * Answer the call in a turn of its user when rates of flows, and of legs if asked for, are known
+ * for span_ns. Returns what the method is to return.
+ */
+static json_t *
+rates_call(const struct methods_context *context, struct rpc_call *call, json_t *params, bool legs,
+	uint64_t span_ns, rates_reply_fn reply, struct fault *fault)
+{
+	struct rates_call *rates = malloc(sizeof(*rates));
+
+	if (!rates)
+		return request_no_memory(fault);
+	*rates = (struct rates_call){
+		.waiter = {.done = rates_known, .legs = legs, .span_ns = span_ns},
+		.context = context,
+		.call = call,
+		.params = json_incref(params),
+		.reply = reply,
+	};
+	flow_rates_ask(&context->monitor->rates, &rates->waiter);
+	return rpc_call_defer(call);
+}
 
 #define LEGS_A_SCAN 8 /* legs whose health costs as much as a flow */
 
@@ -305,160 +447,240 @@ flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static json_t *
-ids_encode(const struct change *change)
+xdp_encode(const struct dp_port_stats *stats)
 {
-	json_t *ids = json_array();
-	size_t i;
+	json_t *counts = json_object();
+	unsigned i;
 
-	for (i = 0; i < change->n_items; i++)
-		json_array_append_new(ids, json_string(change->items[i]->spec->id));
-	return json_pack(
-		"{s:o}", change->items[0]->op == OP_REPLACE ? "replaced" : "installed", ids);
+	for (i = 0; i < DP_XDP_COUNT; i++)
+		json_object_set_new(counts, dp_xdp_name((enum dp_xdp)i),
+			json_integer((json_int_t)stats->xdp[i]));
+	return counts;
 }
 
 static json_t *
-flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind op,
-	const json_t *params, struct fault *fault)
+interface_encode(const struct interface_losses *losses)
 {
-	struct change *change = change_call_begin(call, params, ids_encode, fault);
-
-	if (!change)
-		return NULL;
-	return change_call_end(context, call, change,
-		change_add_flows(change, op, json_object_get(params, "flows"), "flows", fault));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "rx_dropped", (json_int_t)losses->rx_dropped,
+		"rx_missed", (json_int_t)losses->rx_missed, "rx_errors",
+		(json_int_t)losses->rx_errors, "tx_dropped", (json_int_t)losses->tx_dropped,
+		"tx_errors", (json_int_t)losses->tx_errors);
 }
 
 static json_t *
-flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+steering_encode(const struct steering_count *counts, unsigned n)
 {
-	return flows_change(ctx, call, OP_INSTALL, params, fault);
-}
+	json_t *passed = json_object(), *dropped = json_object();
+	json_int_t steered = 0;
+	unsigned i;
 
-static json_t *
-flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_REPLACE, params, fault);
-}
+	for (i = 0; i < n; i++) {
+		const json_int_t packets = (json_int_t)counts[i].packets;
 
-/* A flow that came and went in one commit never ran, and has counted nothing. */
-static json_t *
-removed_encode(const struct change *change)
-{
-	static const struct dp_flow_stats nothing;
-	json_t *removed = json_array();
-	size_t i;
-
-	for (i = 0; i < change->n_items; i++) {
-		const struct change_item *item = item_outcome(change->items[i]);
-		const struct flow_spec *spec = item->old_spec;
-		const struct last_counters *last = spec ? item->last : NULL;
-
-		json_array_append_new(removed,
-			json_pack("{s:s, s:o, s:o}", "id", change->items[i]->id, "counters",
-				flow_counters_encode(last ? &last->flow : &nothing), "legs",
-				last ? legs_counters_encode(spec->legs, last->legs, spec->n_legs)
-				     : json_array()));
+		if (!counts[i].cause)
+			steered = packets;
+		else
+			json_object_set_new(
+				strcmp(counts[i].verdict, "dropped") == 0 ? dropped : passed,
+				counts[i].cause, json_integer(packets));
 	}
-	return json_pack("{s:o}", "removed", removed);
+	return json_pack(
+		"{s:I, s:o, s:o}", "steered", steered, "passed", passed, "dropped", dropped);
 }
 
+/*
+ * Every drop reason; "xdp" where the port is over AF_XDP, "interface" where it shares that with the
+ * kernel, and "steering".
+ */
 static json_t *
-flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+port_stats_encode(
+	const struct methods_context *context, unsigned port, const struct dp_port_stats *stats)
 {
-	struct change *change = change_call_begin(call, params, removed_encode, fault);
-
-	if (!change)
-		return NULL;
-	return change_call_end(ctx, call, change,
-		change_add_removals(change, json_object_get(params, "ids"), "ids", true, fault));
-}
-
-static json_t *
-joined_encode(const struct change *change)
-{
-	const struct change_item *item = change->items[0];
-	json_t *joined = json_array();
+	const struct dp_port_info *info = &context->flows->ports->info[port];
+	const bool is_af_xdp = strcmp(info->driver, "net_af_xdp") == 0;
+	struct steering_count counts[STEERING_COUNTS_MAX];
+	const int n_counts = steering_counts(context->flows->steering, port, counts);
+	json_t *drops = json_object(), *interface = NULL;
+	struct interface_losses losses;
 	unsigned i;
 
-	for (i = 0; i < item->n_legs; i++)
-		json_array_append_new(joined, json_string(item->legs[i].id));
-	return json_pack("{s:o}", "joined", joined);
+	for (i = 0; i < DP_DROP_COUNT; i++)
+		json_object_set_new(drops, dp_drop_name((enum dp_drop)i),
+			json_integer((json_int_t)stats->drops[i]));
+	if (info->ifindex && interface_losses_read(info->ifindex, &losses) == 0)
+		interface = interface_encode(&losses);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
+			 " s:o*, s:o*, s:o*}",
+		"name", info->name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
+		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
+		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
+		(json_int_t)stats->tx_packets, "tx_bytes", (json_int_t)stats->tx_bytes, "drops",
+		drops, "nic", "missed", (json_int_t)stats->nic_missed, "no_buffer",
+		(json_int_t)stats->nic_no_buffer, "rx_errors", (json_int_t)stats->nic_rx_errors,
+		"tx_errors", (json_int_t)stats->nic_tx_errors, "xdp",
+		is_af_xdp ? xdp_encode(stats) : NULL, "interface", interface, "steering",
+		n_counts > 0 ? steering_encode(counts, (unsigned)n_counts) : NULL);
 }
 
 static json_t *
-leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+ports_stats_encode(const struct methods_context *context)
 {
-	struct change *change = change_call_begin(call, params, joined_encode, fault);
-
-	if (!change)
-		return NULL;
-	return change_call_end(
-		ctx, call, change, change_add_join(change, params, "", UINT32_MAX, fault));
-}
-
-/* A leg that came and went in one commit never ran, and has counted nothing. */
-static json_t *
-left_encode(const struct change *change)
-{
-	static const struct dp_leg_stats nothing;
-	const struct change_item *item = change->items[0];
-	const struct last_counters *last = item_outcome(item)->last;
-	json_t *left = json_array();
+	const struct ports *ports = context->flows->ports;
+	json_t *list = json_array();
+	struct dp_port_stats stats;
 	unsigned i;
 
-	for (i = 0; i < item->n_legs; i++)
-		json_array_append_new(
-			left, json_pack("{s:s, s:o}", "id", item->leg_ids[i], "counters",
-				      leg_counters_encode(item->left[i] != DP_LEG_NEW && last
-								  ? &last->legs[item->left[i]]
-								  : &nothing)));
-	return json_pack("{s:o}", "left", left);
+	for (i = 0; i < ports->n; i++) {
+		if (dp_port_stats_get(context->dp, i, &stats) == 0)
+			json_array_append_new(list, port_stats_encode(context, i, &stats));
+	}
+	return list;
 }
 
+/* `legs` has room for the legs of any flow. */
 static json_t *
-leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+flow_stats_encode(const struct dp *dp, const struct flow *flow, struct dp_leg_stats *legs)
 {
-	struct change *change = change_call_begin(call, params, left_encode, fault);
+	const struct flow_spec *spec = flow->spec;
+	struct dp_flow_stats stats;
+	json_t *json;
 
-	if (!change)
+	if (dp_flow_stats_get(dp, flow->handle, &stats, legs, spec->n_legs) < 0)
 		return NULL;
-	return change_call_end(
-		ctx, call, change, change_add_leave(change, params, "", UINT32_MAX, fault));
+	json = json_pack("{s:s}", "id", spec->id);
+	json_object_update_new(json, flow_counters_encode(&stats));
+	json_object_set_new(json, "legs", legs_counters_encode(spec->legs, legs, spec->n_legs));
+	return json;
 }
 
 static json_t *
-nothing_encode(const struct change *change)
+flows_stats_encode(const struct methods_context *context, struct flow_page *page)
 {
-	(void)change;
-	return json_object();
+	static struct dp_leg_stats legs[DP_FLOW_LEGS_MAX]; /* too large for the stack */
+	json_t *list = json_array();
+
+	for (; page->flow; flow_page_next(page, true))
+		json_array_append_new(list, flow_stats_encode(context->dp, page->flow, legs));
+	return list;
 }
 
 static json_t *
-flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	struct change *change = change_call_begin(call, params, nothing_encode, fault);
-	const char *leg = param_text(params, "leg");
-	struct change_item *item;
+	const struct methods_context *context = ctx;
+	const struct flow_db *desired = &context->flows->db;
+	struct flow_page page;
+	json_t *reply;
 
-	if (!change)
+	(void)call;
+	if (flow_page_begin(&page, desired, params, fault) < 0)
 		return NULL;
-	item = change_add(
-		change, OP_ADMIN, param_text(params, "flow"), leg != NULL, "", UINT32_MAX, fault);
-	if (item)
-		item->down = strcmp(param_text(params, "admin"), "down") == 0;
-	if (item && leg)
-		snprintf(item->leg_ids[0], sizeof(item->leg_ids[0]), "%s", leg);
-	return change_call_end(ctx, call, change, item ? 0 : -1);
+	reply = json_pack("{s:I, s:I, s:o}", "time_ns", (json_int_t)clock_read_ns(CLOCK_REALTIME),
+		"monotonic_ns", (json_int_t)clock_read_ns(CLOCK_MONOTONIC), "ports",
+		ports_stats_encode(context));
+	if (param_is_true(params, "flows")) {
+		json_object_set_new(reply, "flows", flows_stats_encode(context, &page));
+		json_object_set_new(
+			reply, "total", json_integer((json_int_t)flow_db_count(desired)));
+		json_object_set_new(reply, "next_cursor",
+			page.next_cursor[0] ? json_string(page.next_cursor) : json_null());
+	}
+	if (!reply)
+		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
+	return reply;
+}
+
+static json_int_t
+per_second(uint64_t count, uint64_t period_ns)
+{
+	const unsigned __int128 scaled = (unsigned __int128)count * NS_PER_S;
+
+	return period_ns ? (json_int_t)((scaled + period_ns / 2) / period_ns) : 0;
+}
+
+/* The leg of that key; NULL when it has left. */
+static const struct flow_leg *
+leg_find(const struct flow_spec *spec, uint64_t key)
+{
+	unsigned i;
+
+	for (i = 0; i < spec->n_legs; i++) {
+		if (rate_leg_key(spec->legs[i].id) == key)
+			return &spec->legs[i];
+	}
+	return NULL;
+}
+
+/* NULL for what was removed since. */
+static json_t *
+row_encode(const struct flow_rates *rates, const struct rate_row *row)
+{
+	const struct flow *flow = rate_row_flow(rates, row);
+	const struct flow_leg *leg = NULL;
+
+	if (flow && row->leg)
+		leg = leg_find(flow->spec, row->leg);
+	if (!flow || (row->leg && !leg))
+		return NULL;
+	return json_pack("{s:s, s:s*, s:s*, s:I, s:I, s:I, s:I, s:I, s:I}", "flow", flow->spec->id,
+		"leg", leg ? leg->id : NULL, "port", leg ? leg->port : NULL, "packets",
+		(json_int_t)row->packets, "bytes", (json_int_t)row->bytes, "drops",
+		(json_int_t)row->drops, "pps", per_second(row->new_packets, rates->period_ns),
+		"bps", per_second(row->new_bytes * 8, rates->period_ns), "drops_ps",
+		per_second(row->new_drops, rates->period_ns));
+}
+
+static enum rate_order
+order_read(const char *by)
+{
+	static const char *const names[] = {
+		[RATE_BY_PPS] = "pps",
+		[RATE_BY_BPS] = "bps",
+		[RATE_BY_DROPS] = "drops",
+		[RATE_BY_PACKETS] = "packets",
+	};
+	unsigned i = 0;
+
+	while (strcmp(by, names[i]) != 0) /* the schema has checked it */
+		i++;
+	return (enum rate_order)i;
+}
+
+static bool
+is_of_legs(const json_t *params)
+{
+	return strcmp(param_text(params, "of"), "legs") == 0;
+}
+
+static json_t *
+top_encode(const struct methods_context *context, const json_t *params, struct fault *fault)
+{
+	const struct flow_rates *rates = &context->monitor->rates;
+	const struct rate_table *table = &rates->figures[is_of_legs(params)];
+	const struct rate_best *best = &table->best[order_read(param_text(params, "by"))];
+	const size_t limit = param_number(params, "limit");
+	json_t *rows = json_array();
+	size_t i;
+
+	(void)fault;
+	for (i = 0; i < limit && i < best->n; i++)
+		json_array_append_new(rows, row_encode(rates, &table->rows[best->rows[i]]));
+	return json_pack("{s:I, s:I, s:I, s:o}", "time_ns",
+		(json_int_t)clock_read_ns(CLOCK_REALTIME), "period_ms",
+		(json_int_t)(rates->period_ns / 1000000), "total", (json_int_t)table->n, "rows",
+		rows);
+}
+
+static json_t *
+counters_top(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return rates_call(ctx, call, params, is_of_legs(params), 0, top_encode, fault);
 }
 
 const struct rpc_method flow_methods[] = {
-	{"flow.install", flow_install},
-	{"flow.replace", flow_replace},
-	{"flow.remove", flow_remove},
-	{"flow.admin", flow_admin},
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
-	{"leg.join", leg_join},
-	{"leg.leave", leg_leave},
+	{"counters.get", counters_get},
+	{"counters.top", counters_top},
 	{NULL, NULL},
 };

@@ -49,8 +49,8 @@ struct methods_context {
 struct rpc_service *methods_service_create(struct methods_context *context);
 
 /* Each ends with an entry without a name. */
-extern const struct rpc_method event_methods[], flow_methods[], state_methods[], system_methods[],
-	trace_methods[], txn_methods[];
+extern const struct rpc_method change_methods[], event_methods[], flow_methods[], state_methods[],
+	system_methods[], trace_methods[];
 
 /* Members of params that fit their schema; 0, NULL and false for one that is absent. */
 static inline uint64_t
@@ -73,73 +73,6 @@ param_is_true(const json_t *params, const char *name)
 
 /* Refuse a request for want of memory. Returns NULL. */
 void *request_no_memory(struct fault *fault);
-
-/* What to answer once a change is committed, but for "generation"; an object. */
-typedef json_t *(*change_reply_fn)(const struct change *change);
-
-/*
- * A change in the name of the caller, with "comment" and "if_generation" of the params, that
- * answers the call when it is committed or refused, or with its plan if it is only planned ("after"
- * and "limit" of the params). NULL with *fault set.
- */
-struct change *change_call_begin(
-	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault);
-
-/* Have an existing change answer the call. */
-void change_call_attach(
-	struct change *change, struct rpc_call *call, const json_t *params, change_reply_fn reply);
-
-/* Commit the change, or destroy it if rc < 0. Returns what the method is to return. */
-json_t *change_call_end(const struct methods_context *context, struct rpc_call *call,
-	struct change *change, int rc);
-
-/* A reply: how many flows were added, changed and removed, and until when to confirm it. */
-json_t *change_committed_encode(const struct change *change);
-
-/*
- * Add items of one kind out of a list of a request, `member`. 0, or -1 with *fault set
- * ("/MEMBER/N/...").
- */
-int change_add_flows(struct change *change, enum op_kind op, const json_t *flows,
-	const char *member, struct fault *fault);
-int change_add_removals(struct change *change, const json_t *ids, const char *member, bool reports,
-	struct fault *fault);
-
-/* Add an item of an object {"flow", "legs"}. 0, or -1 with *fault set relative to that. */
-int change_add_join(struct change *change, const json_t *params, const char *member, uint32_t place,
-	struct fault *fault);
-int change_add_leave(struct change *change, const json_t *params, const char *member,
-	uint32_t place, struct fault *fault);
-
-/* A page of flows for one reply: `limit` of them, or as many as have FLOW_PAGE_LEGS legs. */
-#define FLOW_PAGE_LEGS 1000
-
-struct flow_page {
-	const struct flow *flow; /* the next; NULL: the page ends, or there are no more */
-	int64_t room; /* for flows */
-	unsigned legs; /* that there is room for */
-	unsigned scans; /* of flows, taken or not, that are left */
-	char next_cursor[24]; /* "": there are no more */
-};
-
-/*
- * Begin a page as params say (limit, cursor). -1 with *fault set when the cursor is none.
- * flow_page_next() goes on behind page->flow; `taken`: it is on the page.
- */
-int flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
-	struct fault *fault);
-void flow_page_next(struct flow_page *page, bool taken);
-
-/* The reply of a call that waited for rates; NULL with *fault set. */
-typedef json_t *(*rates_reply_fn)(
-	const struct methods_context *context, const json_t *params, struct fault *fault);
-
-/*
- * Answer the call in a turn of its user when rates of flows, and of legs if asked for, are known
- * for span_ns. Returns what the method is to return.
- */
-json_t *rates_call(const struct methods_context *context, struct rpc_call *call, json_t *params,
-	bool legs, uint64_t span_ns, rates_reply_fn reply, struct fault *fault);
 
 /*
  * {"packets", "bytes", "forwarded", "punted", "drops": {reason: n, none that is zero}}. All return

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The state as a whole: its generation, what it waits for, its history, and the way back. */
+/* The state as a whole: its generation, what it waits for, and its history. */
 #include <stdlib.h>
 
 #include "flow/commit.h"
@@ -104,21 +104,6 @@ state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fa
 		return NULL;
 	}
 	return rpc_call_defer(call);
-}
-
-static json_t *
-state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	const struct methods_context *context = ctx;
-	struct change *change = change_call_begin(call, params, change_committed_encode, fault);
-
-	if (!change)
-		return NULL;
-	change->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
-	change->plans = param_is_true(params, "plan");
-	return change_call_end(context, call, change,
-		rollback_to(change, context->flows, context->store,
-			param_number(params, "generation"), fault));
 }
 
 static const char *
@@ -266,7 +251,6 @@ history_tag(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 const struct rpc_method state_methods[] = {
 	{"state.get", state_get},
 	{"state.confirm", state_confirm},
-	{"state.rollback", state_rollback},
 	{"history.list", history_list},
 	{"history.get", history_get},
 	{"history.tag", history_tag},

@@ -6,7 +6,7 @@
 
 #include "service.h"
 
-TestSuite(txn_methods, .init = service_setup, .fini = service_teardown);
+TestSuite(change_methods, .init = service_setup, .fini = service_teardown);
 
 static json_t *
 txn(const char *name, const char *text)
@@ -39,7 +39,7 @@ put_flow(const char *name, const char *member, json_t *flow, int held)
 	json_decref(result);
 }
 
-Test(txn_methods, all_of_it_or_nothing)
+Test(change_methods, all_of_it_or_nothing)
 {
 	const char *name = begun("{'comment':'for the test'}");
 
@@ -51,7 +51,7 @@ Test(txn_methods, all_of_it_or_nothing)
 	service_refuses("txn.commit", txn(name, "{}"), -32002, "/txn");
 }
 
-Test(txn_methods, of_every_kind)
+Test(change_methods, of_every_kind)
 {
 	const char *name = begun("{}");
 
@@ -71,7 +71,7 @@ Test(txn_methods, of_every_kind)
 }
 
 /* The plan is made in slices; meanwhile the connection ends, and with it the transaction. */
-Test(txn_methods, one_that_is_planned_ends_with_its_connection)
+Test(change_methods, one_that_is_planned_ends_with_its_connection)
 {
 	struct flows *flows = &service_room()->flows;
 	struct event_base *base = event_base_new();
@@ -90,7 +90,7 @@ Test(txn_methods, one_that_is_planned_ends_with_its_connection)
 	event_base_free(base);
 }
 
-Test(txn_methods, a_fault_names_message_and_place)
+Test(change_methods, a_fault_names_message_and_place)
 {
 	const char *name = begun("{}");
 
@@ -101,7 +101,7 @@ Test(txn_methods, a_fault_names_message_and_place)
 	room_expect(service_room(), 0, 0);
 }
 
-Test(txn_methods, a_message_that_is_refused_is_not_in_it)
+Test(change_methods, a_message_that_is_refused_is_not_in_it)
 {
 	const char *name = begun("{}");
 	json_t *bad = flow_json("b", 2, 7);
@@ -114,7 +114,7 @@ Test(txn_methods, a_message_that_is_refused_is_not_in_it)
 	service_answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
 }
 
-Test(txn_methods, a_plan_changes_nothing_and_can_be_asked_again)
+Test(change_methods, a_plan_changes_nothing_and_can_be_asked_again)
 {
 	const char *name = begun("{}");
 	json_t *first, *second;
@@ -162,7 +162,7 @@ begun_with(unsigned n_flows)
 	return name;
 }
 
-Test(txn_methods, a_plan_knows_how_many_flows_fit)
+Test(change_methods, a_plan_knows_how_many_flows_fit)
 {
 	service_room()->dp->capacity = 2;
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0",
@@ -172,7 +172,7 @@ Test(txn_methods, a_plan_knows_how_many_flows_fit)
 		"txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
 }
 
-Test(txn_methods, a_plan_knows_how_many_legs_fit)
+Test(change_methods, a_plan_knows_how_many_legs_fit)
 {
 	const char *name = begun("{}");
 	json_t *flow = flow_json("a", 1, 7),
@@ -190,7 +190,7 @@ Test(txn_methods, a_plan_knows_how_many_legs_fit)
 		"flow a: found 4 legs in all, expected at most 3 (tables.legs)");
 }
 
-Test(txn_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
+Test(change_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
 {
 	fake_steer()->n_others = 65536 - 2;
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0/match/dst",
@@ -202,7 +202,7 @@ Test(txn_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
 }
 
 /* A neighbour that is asked for can be seen in the network: no plan asks. */
-Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
+Test(change_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 {
 	struct next_hops *hops = service_room()->flows.hops;
 	unsigned n = DP_NEXT_HOPS_MAX - 1;
@@ -228,7 +228,7 @@ Test(txn_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
 		next_hops_unref(hops, &leg, n, false);
 }
 
-Test(txn_methods, gone_with_the_connection)
+Test(change_methods, gone_with_the_connection)
 {
 	char name[24];
 
@@ -240,7 +240,7 @@ Test(txn_methods, gone_with_the_connection)
 	room_expect(service_room(), 0, 0);
 }
 
-Test(txn_methods, the_generation_must_hold)
+Test(change_methods, the_generation_must_hold)
 {
 	const char *name = begun("{'if_generation':0}");
 
@@ -270,7 +270,7 @@ planned(const char *plan)
 	return name;
 }
 
-Test(txn_methods, a_plan_that_other_flows_do_not_change_is_committed)
+Test(change_methods, a_plan_that_other_flows_do_not_change_is_committed)
 {
 	const char *name;
 
@@ -282,7 +282,7 @@ Test(txn_methods, a_plan_that_other_flows_do_not_change_is_committed)
 	room_expect(service_room(), 3, 1);
 }
 
-Test(txn_methods, a_plan_that_has_changed_is_stale)
+Test(change_methods, a_plan_that_has_changed_is_stale)
 {
 	static const char *const prune = "{'prune':true}";
 	const char *name;
@@ -305,7 +305,7 @@ Test(txn_methods, a_plan_that_has_changed_is_stale)
 		"{'added':2,'changed':0,'removed':1}");
 }
 
-Test(txn_methods, a_plan_is_of_what_the_transaction_holds)
+Test(change_methods, a_plan_is_of_what_the_transaction_holds)
 {
 	const char *name = begun("{}");
 
@@ -319,7 +319,7 @@ Test(txn_methods, a_plan_is_of_what_the_transaction_holds)
 }
 
 /* In the very generation of the plan, too, where nothing else need be compared. */
-Test(txn_methods, a_plan_is_of_what_is_pruned_or_is_not)
+Test(change_methods, a_plan_is_of_what_is_pruned_or_is_not)
 {
 	const char *name;
 
@@ -332,7 +332,7 @@ Test(txn_methods, a_plan_is_of_what_is_pruned_or_is_not)
 		"{'added':2,'changed':0,'removed':1}");
 }
 
-Test(txn_methods, declared_only_where_it_is_declared)
+Test(change_methods, declared_only_where_it_is_declared)
 {
 	const char *name = begun("{'declare':true}");
 
@@ -350,7 +350,7 @@ Test(txn_methods, declared_only_where_it_is_declared)
 		"/declare");
 }
 
-Test(txn_methods, not_too_many)
+Test(change_methods, not_too_many)
 {
 	for (unsigned i = 0; i < 64; i++)
 		begun("{}");

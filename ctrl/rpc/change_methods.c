@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Calls that change flows. Each becomes a change, which answers it when it is committed or refused.
+ *
+ * Transactions are changes that are larger than a message, or that are to be planned before they
+ * are made. A message that is refused is not in the transaction; the others are. A transaction
+ * belongs to the connection that began it, and ends with it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/commit.h"
+#include "flow/flow_codec.h"
+#include "flow/plan.h"
+#include "flow/restore.h"
+#include "rpc/methods.h"
+
+/* What to answer once a change is committed, but for "generation"; an object. */
+typedef json_t *(*change_reply_fn)(const struct change *change);
+
+static void
+change_done(void *arg, struct change *change, const struct fault *fault)
+{
+	struct rpc_call *call = arg;
+	json_t *reply;
+
+	if (fault) {
+		rpc_call_fault(call, fault);
+	} else if (change->plans) {
+		rpc_call_result(
+			call, plan_encode(change->plan, change->plan_after, change->plan_limit));
+	} else {
+		reply = change->reply(change);
+		json_object_set_new(
+			reply, "generation", json_integer((json_int_t)change->generation));
+		rpc_call_result(call, reply);
+	}
+}
+
+/* Have the change answer the call. */
+static void
+change_call_attach(
+	struct change *change, struct rpc_call *call, const json_t *params, change_reply_fn reply)
+{
+	change->done = change_done;
+	change->arg = call;
+	change->reply = reply;
+	change->plan_after = param_number(params, "after");
+	change->plan_limit = param_number(params, "limit");
+}
+
+/*
+ * A change in the name of the caller, with "comment" and "if_generation" of the params, that
+ * answers the call when it is committed or refused, or with its plan if it is only planned ("after"
+ * and "limit" of the params). NULL with *fault set.
+ */
+static struct change *
+change_call_begin(
+	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault)
+{
+	struct change *change = change_create(rpc_call_actor(call), rpc_call_method(call),
+		param_text(params, "comment"), NULL, NULL);
+
+	if (!change)
+		return request_no_memory(fault);
+	change_call_attach(change, call, params, reply);
+	change->conditional = json_object_get(params, "if_generation") != NULL;
+	change->if_generation = param_number(params, "if_generation");
+	return change;
+}
+
+/* Commit the change, or destroy it if rc < 0. Returns what the method is to return. */
+static json_t *
+change_call_end(
+	const struct methods_context *context, struct rpc_call *call, struct change *change, int rc)
+{
+	json_t *later;
+
+	if (rc < 0) {
+		change_destroy(change);
+		return NULL;
+	}
+	later = rpc_call_defer(call);
+	commits_submit(context->flows->commits, change);
+	return later;
+}
+
+/* How many flows were added, changed and removed, and until when to confirm it. */
+static json_t *
+change_committed_encode(const struct change *change)
+{
+	const json_int_t confirm_by_ns = (json_int_t)change->confirm_by_ns;
+
+	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)change->added, "changed",
+		(json_int_t)change->changed, "removed", (json_int_t)change->removed,
+		"confirm_by_ns", confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
+}
+
+/* A flow of a declaration needs an id. */
+static int
+declared_check(struct flow_spec *spec, struct fault *fault)
+{
+	spec->declared = true;
+	if (spec->id[0] != '\0')
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/id",
+		"found none, expected one, as the flow is declared");
+}
+
+/*
+ * Add items of one kind out of a list of a request, `member`. 0, or -1 with *fault set
+ * ("/MEMBER/N/...").
+ */
+static int
+flows_add(struct change *change, enum op_kind op, const json_t *flows, const char *member,
+	struct fault *fault)
+{
+	json_t *flow;
+	size_t i;
+
+	json_array_foreach (flows, i, flow) {
+		struct flow_spec *spec = flow_spec_decode(flow, fault);
+
+		if (!spec || flow_legs_apart(spec, fault) < 0 ||
+			(op == OP_SET && declared_check(spec, fault) < 0)) {
+			free(spec);
+			fault_prefix(fault, "/%s/%zu", member, i);
+			return -1;
+		}
+		if (!change_add_spec(change, op, spec, member, (uint32_t)i, fault))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+removals_add(struct change *change, enum op_kind op, const json_t *ids, const char *member,
+	struct fault *fault)
+{
+	const json_t *id;
+	size_t i;
+
+	json_array_foreach (ids, i, id) {
+		struct change_item *item = change_add(
+			change, op, json_string_value(id), 0, member, (uint32_t)i, fault);
+
+		if (!item)
+			return -1;
+		item->reports = !change->transaction;
+	}
+	return 0;
+}
+
+/* Legs that join or leave the flow of an object {"flow", "legs"}; *fault is relative to that. */
+static int
+legs_add(struct change *change, enum op_kind op, const json_t *params, const char *member,
+	uint32_t index, struct fault *fault)
+{
+	const json_t *legs = json_object_get(params, "legs"), *leg;
+	struct change_item *item = change_add(change, op, param_text(params, "flow"),
+		(unsigned)json_array_size(legs), member, index, fault);
+	size_t i;
+
+	if (!item)
+		return -1;
+	if (op == OP_JOIN)
+		return flow_legs_decode(legs, item->legs, item->n_legs, fault);
+	json_array_foreach (legs, i, leg)
+		snprintf(item->leg_ids[i], sizeof(item->leg_ids[i]), "%s", json_string_value(leg));
+	return 0;
+}
+
+static int
+leg_changes_add(struct change *change, enum op_kind op, const json_t *list, const char *member,
+	struct fault *fault)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach (list, i, entry) {
+		if (legs_add(change, op, entry, member, (uint32_t)i, fault) == 0)
+			continue;
+		fault_prefix(fault, "/%s/%zu", member, i);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+admin_add(struct change *change, const json_t *params, struct fault *fault)
+{
+	const char *leg = param_text(params, "leg");
+	struct change_item *item = change_add(
+		change, OP_ADMIN, param_text(params, "flow"), leg != NULL, "", UINT32_MAX, fault);
+
+	if (!item)
+		return -1;
+	item->down = strcmp(param_text(params, "admin"), "down") == 0;
+	if (leg)
+		snprintf(item->leg_ids[0], sizeof(item->leg_ids[0]), "%s", leg);
+	return 0;
+}
+
+static int
+params_add(struct change *change, enum op_kind op, const json_t *params, struct fault *fault)
+{
+	switch (op) {
+	case OP_REMOVE:
+		return removals_add(change, op, json_object_get(params, "ids"), "ids", fault);
+	case OP_JOIN:
+	case OP_LEAVE:
+		return legs_add(change, op, params, "", UINT32_MAX, fault);
+	case OP_ADMIN:
+		return admin_add(change, params, fault);
+	default:
+		return flows_add(change, op, json_object_get(params, "flows"), "flows", fault);
+	}
+}
+
+/* A call that is one operation. */
+static json_t *
+flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind op,
+	const json_t *params, change_reply_fn reply, struct fault *fault)
+{
+	struct change *change = change_call_begin(call, params, reply, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(context, call, change, params_add(change, op, params, fault));
+}
+
+static json_t *
+ids_encode(const struct change *change)
+{
+	json_t *ids = json_array();
+	size_t i;
+
+	for (i = 0; i < change->n_items; i++)
+		json_array_append_new(ids, json_string(change->items[i]->spec->id));
+	return json_pack(
+		"{s:o}", change->items[0]->op == OP_REPLACE ? "replaced" : "installed", ids);
+}
+
+/* A flow that came and went in one commit never ran, and has counted nothing. */
+static json_t *
+removed_encode(const struct change *change)
+{
+	static const struct dp_flow_stats nothing;
+	json_t *removed = json_array();
+	size_t i;
+
+	for (i = 0; i < change->n_items; i++) {
+		const struct change_item *item = item_outcome(change->items[i]);
+		const struct flow_spec *spec = item->old_spec;
+		const struct last_counters *last = spec ? item->last : NULL;
+
+		json_array_append_new(removed,
+			json_pack("{s:s, s:o, s:o}", "id", change->items[i]->id, "counters",
+				flow_counters_encode(last ? &last->flow : &nothing), "legs",
+				last ? legs_counters_encode(spec->legs, last->legs, spec->n_legs)
+				     : json_array()));
+	}
+	return json_pack("{s:o}", "removed", removed);
+}
+
+static json_t *
+joined_encode(const struct change *change)
+{
+	const struct change_item *item = change->items[0];
+	json_t *joined = json_array();
+	unsigned i;
+
+	for (i = 0; i < item->n_legs; i++)
+		json_array_append_new(joined, json_string(item->legs[i].id));
+	return json_pack("{s:o}", "joined", joined);
+}
+
+/* A leg that came and went in one commit never ran, and has counted nothing. */
+static json_t *
+left_encode(const struct change *change)
+{
+	static const struct dp_leg_stats nothing;
+	const struct change_item *item = change->items[0];
+	const struct last_counters *last = item_outcome(item)->last;
+	json_t *left = json_array();
+	unsigned i;
+
+	for (i = 0; i < item->n_legs; i++)
+		json_array_append_new(
+			left, json_pack("{s:s, s:o}", "id", item->leg_ids[i], "counters",
+				      leg_counters_encode(item->left[i] != DP_LEG_NEW && last
+								  ? &last->legs[item->left[i]]
+								  : &nothing)));
+	return json_pack("{s:o}", "left", left);
+}
+
+static json_t *
+nothing_encode(const struct change *change)
+{
+	(void)change;
+	return json_object();
+}
+
+static json_t *
+flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_INSTALL, params, ids_encode, fault);
+}
+
+static json_t *
+flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_REPLACE, params, ids_encode, fault);
+}
+
+static json_t *
+flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_REMOVE, params, removed_encode, fault);
+}
+
+static json_t *
+flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_ADMIN, params, nothing_encode, fault);
+}
+
+static json_t *
+leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_JOIN, params, joined_encode, fault);
+}
+
+static json_t *
+leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	return flows_change(ctx, call, OP_LEAVE, params, left_encode, fault);
+}
+
+static json_t *
+state_rollback(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct change *change = change_call_begin(call, params, change_committed_encode, fault);
+
+	if (!change)
+		return NULL;
+	change->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
+	change->plans = param_is_true(params, "plan");
+	return change_call_end(context, call, change,
+		rollback_to(change, context->flows, context->store,
+			param_number(params, "generation"), fault));
+}
+
+#define TRANSACTIONS_MAX 64 /* open at a time */
+#define TRANSACTION_OPS_MAX (16u << 20)
+#define TRANSACTION_NAME_MAX 24
+
+struct transaction {
+	LIST_ENTRY(transaction) link;
+	struct methods_context *context;
+	struct rpc_session *session;
+	struct rpc_watch watch;
+	char name[TRANSACTION_NAME_MAX];
+	struct change *change; /* NULL: it is being committed */
+	struct rpc_call *call; /* that waits for a plan */
+	bool ended; /* while a call waited */
+	uint32_t n_messages;
+};
+
+/* Discard it, as soon as no call waits. */
+static void
+transaction_end(void *arg)
+{
+	struct transaction *transaction = arg;
+
+	if (transaction->call) {
+		transaction->ended = true;
+		return;
+	}
+	rpc_session_unwatch(transaction->session, &transaction->watch);
+	commits_discard(transaction->context->flows->commits, transaction->change);
+	LIST_REMOVE(transaction, link);
+	transaction->context->n_transactions--;
+	free(transaction);
+}
+
+static json_t *
+txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct methods_context *context = ctx;
+	const uint64_t now = commits_generation(context->flows->commits);
+	const uint64_t generation = param_number(params, "if_generation");
+	const bool conditional = json_object_get(params, "if_generation") != NULL;
+	struct transaction *transaction;
+
+	if (conditional && generation != now) {
+		fault_set(fault, FAULT_STALE, "/if_generation",
+			"found %" PRIu64 ", expected %" PRIu64 ", the current generation",
+			generation, now);
+		return NULL;
+	}
+	if (context->n_transactions == TRANSACTIONS_MAX) {
+		fault_set(fault, FAULT_LIMIT, "",
+			"found %d open transactions, expected fewer; commit or abort one",
+			TRANSACTIONS_MAX);
+		return NULL;
+	}
+	transaction = calloc(1, sizeof(*transaction));
+	if (!transaction)
+		return request_no_memory(fault);
+	transaction->context = context;
+	transaction->session = rpc_call_session(call);
+	transaction->change = change_create(
+		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
+	transaction->watch = (struct rpc_watch){.closed = transaction_end, .arg = transaction};
+	if (!transaction->change ||
+		rpc_session_watch(transaction->session, &transaction->watch) < 0) {
+		change_destroy(transaction->change);
+		free(transaction);
+		return request_no_memory(fault);
+	}
+	transaction->change->declares = param_is_true(params, "declare");
+	transaction->change->conditional = conditional;
+	transaction->change->if_generation = generation;
+	transaction->change->keep = true;
+	transaction->change->transaction = true;
+	snprintf(transaction->name, sizeof(transaction->name), "txn-%" PRIu64,
+		++context->last_transaction);
+	LIST_INSERT_HEAD(&context->transactions, transaction, link);
+	context->n_transactions++;
+	return json_pack("{s:s, s:I}", "txn", transaction->name, "generation", (json_int_t)now);
+}
+
+/* The transaction of the caller's connection that params name. NULL with *fault set. */
+static struct transaction *
+transaction_of(const struct methods_context *context, struct rpc_call *call, const json_t *params,
+	struct fault *fault)
+{
+	const char *name = param_text(params, "txn");
+	struct transaction *transaction;
+
+	LIST_FOREACH (transaction, &context->transactions, link) {
+		if (transaction->session == rpc_call_session(call) &&
+			strcmp(transaction->name, name) == 0)
+			return transaction;
+	}
+	fault_set(fault, FAULT_NOT_FOUND, "/txn",
+		"found %s, expected a transaction that this connection has open; txn.begin begins "
+		"one",
+		name);
+	return NULL;
+}
+
+/* In the order in which a message is read. */
+static const struct {
+	const char *name;
+	enum op_kind op;
+	int (*add)(struct change *change, enum op_kind op, const json_t *list, const char *member,
+		struct fault *fault);
+} members[] = {
+	{"install", OP_INSTALL, flows_add},
+	{"replace", OP_REPLACE, flows_add},
+	{"remove", OP_REMOVE, removals_add},
+	{"join", OP_JOIN, leg_changes_add},
+	{"leave", OP_LEAVE, leg_changes_add},
+	{"declare", OP_SET, flows_add},
+};
+
+static int
+member_add(struct change *change, size_t i, const json_t *params, struct fault *fault)
+{
+	const json_t *list = json_object_get(params, members[i].name);
+	char pointer[32];
+
+	if (!list)
+		return 0;
+	if (change->declares == (members[i].op == OP_SET))
+		return members[i].add(change, members[i].op, list, members[i].name, fault);
+	snprintf(pointer, sizeof(pointer), "/%s", members[i].name);
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer, "%s",
+		change->declares
+			? "found it in a transaction that declares, expected declare only"
+			: "found flows to declare, expected none, as the transaction does not "
+			  "declare; begin one with declare: true");
+}
+
+static int
+message_add(struct change *change, const json_t *params, struct fault *fault)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (member_add(change, i, params, fault) < 0)
+			return -1;
+	return 0;
+}
+
+/* Remove the operations of a message that is refused. */
+static void
+message_drop(struct change *change, size_t first)
+{
+	while (change->n_items > first)
+		change_remove_last(change);
+}
+
+/* The operations that it was made of change. */
+static void
+plan_discard(struct change *change)
+{
+	plan_destroy(change->plan);
+	change->plan = NULL;
+}
+
+static json_t *
+txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+	struct change *change;
+	size_t first, i;
+
+	if (!transaction)
+		return NULL;
+	change = transaction->change;
+	first = change->n_items;
+	if (message_add(change, params, fault) < 0) {
+		message_drop(change, first);
+		return NULL;
+	}
+	if (change->n_items > TRANSACTION_OPS_MAX) {
+		message_drop(change, first);
+		fault_set(fault, FAULT_LIMIT, "", "expected at most %u changes in a transaction",
+			TRANSACTION_OPS_MAX);
+		return NULL;
+	}
+	for (i = first; i < change->n_items; i++)
+		change->items[i]->message = transaction->n_messages;
+	transaction->n_messages++;
+	plan_discard(change);
+	return json_pack("{s:I}", "held", (json_int_t)change->n_items);
+}
+
+static json_t *
+plan_page_encode(const struct change *change)
+{
+	return plan_encode(change->plan, change->plan_after, change->plan_limit);
+}
+
+static void
+planned(void *arg, struct change *change, const struct fault *fault)
+{
+	struct transaction *transaction = arg;
+	struct rpc_call *call = transaction->call;
+	json_t *page = NULL;
+
+	transaction->call = NULL;
+	if (fault)
+		plan_discard(change);
+	else
+		page = plan_page_encode(change);
+	if (transaction->ended) {
+		change->keep = false; /* the caller destroys it */
+		transaction->change = NULL;
+		transaction_end(transaction);
+	}
+	/* The session may end with the call. */
+	if (fault)
+		rpc_call_fault(call, fault);
+	else
+		rpc_call_result(call, page);
+}
+
+static bool
+plan_is_current(const struct methods_context *context, const struct change *change, bool prune)
+{
+	return change->plan && change->prunes == prune &&
+	       change->plan->generation == commits_generation(context->flows->commits);
+}
+
+static json_t *
+txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct transaction *transaction = transaction_of(context, call, params, fault);
+	const bool prune = param_is_true(params, "prune");
+	struct change *change;
+
+	if (!transaction)
+		return NULL;
+	change = transaction->change;
+	change->plan_after = param_number(params, "after");
+	change->plan_limit = param_number(params, "limit");
+	if (plan_is_current(context, change, prune))
+		return plan_page_encode(change);
+	plan_discard(change);
+	change->prunes = prune;
+	change->plans = true;
+	change->done = planned;
+	change->arg = transaction;
+	transaction->call = call;
+	return change_call_end(context, call, change, 0);
+}
+
+static int
+plan_check(const struct change *change, bool if_plan, bool prune, struct fault *fault)
+{
+	if (!if_plan || (change->plan && change->prunes == prune))
+		return 0;
+	if (change->plan)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/prune",
+			"found %s, expected %s as in the last txn.plan, which if_plan is about; "
+			"plan it again",
+			prune ? "true" : "false", prune ? "false" : "true");
+	return fault_set(fault, FAULT_INVALID_VALUE, "/if_plan",
+		"found true for a transaction without a plan, expected txn.plan after the last "
+		"txn.put");
+}
+
+/* What begin said of comment and generation holds unless commit says something else. */
+static json_t *
+txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+	const char *comment = param_text(params, "comment");
+	const json_t *generation = json_object_get(params, "if_generation");
+	const bool if_plan = param_is_true(params, "if_plan");
+	const bool prune = param_is_true(params, "prune");
+	struct change *change;
+
+	if (!transaction || plan_check(transaction->change, if_plan, prune, fault) < 0)
+		return NULL;
+	change = transaction->change;
+	change_call_attach(change, call, params, change_committed_encode);
+	transaction->change = NULL;
+	transaction_end(transaction);
+	if (comment)
+		snprintf(change->comment, sizeof(change->comment), "%s", comment);
+	if (generation) {
+		change->conditional = true;
+		change->if_generation = (uint64_t)json_integer_value(generation);
+	}
+	change->plans = false;
+	change->if_plan = if_plan;
+	change->keep = false;
+	change->prunes = prune;
+	change->confirm_within_s = (uint32_t)param_number(params, "confirm_within_s");
+	return change_call_end(ctx, call, change, 0);
+}
+
+static json_t *
+txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct transaction *transaction = transaction_of(ctx, call, params, fault);
+
+	if (!transaction)
+		return NULL;
+	transaction_end(transaction);
+	return json_object();
+}
+
+const struct rpc_method change_methods[] = {
+	{"flow.install", flow_install},
+	{"flow.replace", flow_replace},
+	{"flow.remove", flow_remove},
+	{"flow.admin", flow_admin},
+	{"leg.join", leg_join},
+	{"leg.leave", leg_leave},
+	{"state.rollback", state_rollback},
+	{"txn.begin", txn_begin},
+	{"txn.put", txn_put},
+	{"txn.plan", txn_plan},
+	{"txn.commit", txn_commit},
+	{"txn.abort", txn_abort},
+	{NULL, NULL},
+};
