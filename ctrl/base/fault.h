@@ -7,6 +7,8 @@
 #ifndef CTRL_BASE_FAULT_H
 #define CTRL_BASE_FAULT_H
 
+#include <stddef.h>
+
 #define FAULT_POINTER_MAX 256
 #define FAULT_MESSAGE_MAX 512
 
@@ -43,6 +45,9 @@ struct fault {
  */
 int fault_set(struct fault *fault, enum fault_code code, const char *pointer, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
+
+/* The same in a function that returns a pointer: NULL. */
+#define fault_null(...) (fault_set(__VA_ARGS__), NULL)
 
 /* Put `prefix` before the pointer of a fault that was set deeper down. */
 void fault_prefix(struct fault *fault, const char *format, ...)

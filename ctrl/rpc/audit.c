@@ -122,8 +122,7 @@ audit_open(const char *path, struct fault *fault)
 		audit->waiting = evbuffer_new();
 	if (!audit || !audit->waiting) {
 		free(audit);
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the audit log");
-		return NULL;
+		return fault_null(fault, FAULT_NO_ROOM, "", "no memory for the audit log");
 	}
 	audit->path = path;
 	audit->fd = log_open(path, why, sizeof(why));

@@ -396,18 +396,14 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	const bool conditional = json_object_get(params, "if_generation") != NULL;
 	struct transaction *transaction;
 
-	if (conditional && generation != now) {
-		fault_set(fault, FAULT_STALE, "/if_generation",
+	if (conditional && generation != now)
+		return fault_null(fault, FAULT_STALE, "/if_generation",
 			"found %" PRIu64 ", expected %" PRIu64 ", the current generation",
 			generation, now);
-		return NULL;
-	}
-	if (context->n_transactions == TRANSACTIONS_MAX) {
-		fault_set(fault, FAULT_LIMIT, "",
+	if (context->n_transactions == TRANSACTIONS_MAX)
+		return fault_null(fault, FAULT_LIMIT, "",
 			"found %d open transactions, expected fewer; commit or abort one",
 			TRANSACTIONS_MAX);
-		return NULL;
-	}
 	transaction = calloc(1, sizeof(*transaction));
 	if (!transaction)
 		return request_no_memory(fault);
@@ -447,11 +443,10 @@ transaction_of(const struct methods_context *context, struct rpc_call *call, con
 			strcmp(transaction->name, name) == 0)
 			return transaction;
 	}
-	fault_set(fault, FAULT_NOT_FOUND, "/txn",
+	return fault_null(fault, FAULT_NOT_FOUND, "/txn",
 		"found %s, expected a transaction that this connection has open; txn.begin begins "
 		"one",
 		name);
-	return NULL;
 }
 
 /* In the order in which a message is read. */
@@ -529,9 +524,8 @@ txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	}
 	if (change->n_items > TRANSACTION_OPS_MAX) {
 		message_drop(change, first);
-		fault_set(fault, FAULT_LIMIT, "", "expected at most %u changes in a transaction",
-			TRANSACTION_OPS_MAX);
-		return NULL;
+		return fault_null(fault, FAULT_LIMIT, "",
+			"expected at most %u changes in a transaction", TRANSACTION_OPS_MAX);
 	}
 	for (i = first; i < change->n_items; i++)
 		change->items[i]->message = transaction->n_messages;

@@ -433,25 +433,20 @@ method_run(struct rpc_call *call)
 	call->method = method;
 	if (!method) {
 		json_describe(call->request.method, quoted, sizeof(quoted));
-		fault_set(fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
-		return NULL;
+		return fault_null(fault, FAULT_METHOD_NOT_FOUND, "", "no method %s", quoted);
 	}
 	if (method->role > ROLE_VIEWER && service->audit)
 		call->what = audit_what(params);
 	fault->code = FAULT_NONE;
-	if (service->destroyed) {
-		fault_set(fault, FAULT_BUSY, "", "sluiced is stopping");
-		return NULL;
-	}
+	if (service->destroyed)
+		return fault_null(fault, FAULT_BUSY, "", "sluiced is stopping");
 	if (role_check(method, rpc_call_actor(call), fault) ||
 		rpc_user_check(call->session->user, fault) ||
 		(method->role > ROLE_VIEWER && audit_ready(service->audit, fault)))
 		return NULL;
-	if (json_is_array(params)) {
-		fault_set(fault, FAULT_INVALID_PARAMS, "",
+	if (json_is_array(params))
+		return fault_null(fault, FAULT_INVALID_PARAMS, "",
 			"found an array, expected an object: parameters are passed by name");
-		return NULL;
-	}
 	params = params ? json_incref(params) : json_object();
 	call->inside = true;
 	call->answered = false;

@@ -336,10 +336,8 @@ events_subscribe(void *ctx, struct rpc_call *call, json_t *params, struct fault 
 	subscriber = subscriber_find(context, session);
 	if (!subscriber)
 		subscriber = subscriber_create(context, session);
-	if (!subscriber) {
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the subscription");
-		return NULL;
-	}
+	if (!subscriber)
+		return fault_null(fault, FAULT_NO_ROOM, "", "no memory for the subscription");
 	event_reader_init(&subscriber->reader, events, kinds_read(json_object_get(params, "kinds")),
 		param_number(params, "queue"), after);
 	rpc_turn_request(&subscriber->turn);
@@ -352,11 +350,9 @@ events_unsubscribe(void *ctx, struct rpc_call *call, json_t *params, struct faul
 	struct subscriber *subscriber = subscriber_find(ctx, rpc_call_session(call));
 
 	(void)params;
-	if (!subscriber) {
-		fault_set(fault, FAULT_NOT_FOUND, "",
+	if (!subscriber)
+		return fault_null(fault, FAULT_NOT_FOUND, "",
 			"this connection has not subscribed; events.subscribe does");
-		return NULL;
-	}
 	subscriber_destroy(subscriber);
 	return json_object();
 }

@@ -441,9 +441,8 @@ flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	(void)call;
 	if (flow)
 		return flow_state_encode(context, flow, fault);
-	fault_set(fault, FAULT_NOT_FOUND, "/id", "found %s, expected the id of an installed flow",
-		id);
-	return NULL;
+	return fault_null(fault, FAULT_NOT_FOUND, "/id",
+		"found %s, expected the id of an installed flow", id);
 }
 
 static json_t *

@@ -29,8 +29,7 @@ methods_service_create(struct methods_context *context)
 void *
 request_no_memory(struct fault *fault)
 {
-	fault_set(fault, FAULT_NO_ROOM, "", "no memory for the request");
-	return NULL;
+	return fault_null(fault, FAULT_NO_ROOM, "", "no memory for the request");
 }
 
 /* The reasons from `first` on that occurred; *dropped is their sum. */

@@ -600,8 +600,7 @@ listener_create(struct rpc_server *server, int listening_fd, struct fault *fault
 		return listener;
 	}
 	close(listening_fd);
-	fault_set(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
-	return NULL;
+	return fault_null(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
 }
 
 /* What was made before a failure is for rpc_server_destroy(). */

@@ -158,8 +158,8 @@ port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	for (i = 0; i < dp_port_count(context->dp); i++) {
 		if (json_array_append_new(ports, port_encode(context->dp, i)) < 0) {
 			json_decref(ports);
-			fault_set(fault, FAULT_INTERNAL, "", "port %u cannot be described", i);
-			return NULL;
+			return fault_null(
+				fault, FAULT_INTERNAL, "", "port %u cannot be described", i);
 		}
 	}
 	return json_pack("{s:o}", "ports", ports);

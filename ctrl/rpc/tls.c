@@ -184,10 +184,8 @@ tls_context_create(const struct tls_config *config, struct fault *fault)
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	STACK_OF(X509_NAME) * names;
 
-	if (!context) {
-		fault_set(fault, FAULT_NO_ROOM, "/tls", "/tls: %s", tls_reason());
-		return NULL;
-	}
+	if (!context)
+		return fault_null(fault, FAULT_NO_ROOM, "/tls", "/tls: %s", tls_reason());
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	SSL_CTX_set_cipher_list(context, CIPHERS);
 	SSL_CTX_set_options(context,
@@ -559,10 +557,8 @@ tls_create(struct event_base *base, const struct tls_config *config, tls_client_
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
-	if (!tls) {
-		fault_set(fault, FAULT_NO_ROOM, "/tls", "no memory for the TLS listener");
-		return NULL;
-	}
+	if (!tls)
+		return fault_null(fault, FAULT_NO_ROOM, "/tls", "no memory for the TLS listener");
 	*tls = (struct tls){.base = base, .config = config, .client = client, .arg = arg};
 	TAILQ_INIT(&tls->handshakes);
 	tls->context = tls_context_create(config, fault);

@@ -871,11 +871,9 @@ packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	int rc;
 
 	(void)call;
-	if (port < 0) {
-		fault_set(fault, FAULT_NOT_FOUND, "/port",
+	if (port < 0)
+		return fault_null(fault, FAULT_NOT_FOUND, "/port",
 			"found %s, expected the name of a port, see port.list", name);
-		return NULL;
-	}
 	dp_port_info_get(trace.context->dp, (unsigned)port, &trace.port);
 	if (packet_read(&trace, params, fault) < 0)
 		goto out;
