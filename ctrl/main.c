@@ -278,19 +278,8 @@ service_create(struct daemon *daemon)
 static int
 server_create(struct daemon *daemon)
 {
-	const struct config *config = &daemon->config;
-	const struct rpc_server_config server = {
-		.socket_path = config->socket_path,
-		.limits = {.message_bytes = config->max_message_bytes,
-			.depth = config->max_depth,
-			.connections = config->max_connections,
-			.requests_per_s = config->max_requests_per_s,
-			.waiting_bytes = config->max_waiting_bytes},
-		.access = &config->access,
-		.tls = config->tls.listen[0] ? &config->tls : NULL,
-	};
-
-	daemon->server = rpc_server_create(daemon->base, &server, daemon->service, &daemon->fault);
+	daemon->server =
+		rpc_server_create(daemon->base, &daemon->config, daemon->service, &daemon->fault);
 	return daemon->server ? 0 : -1;
 }
 

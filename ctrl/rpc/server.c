@@ -171,40 +171,8 @@ socket_path_prepare(const char *path, struct fault *fault)
 	return stale_remove(path, fault);
 }
 
-/*
- * Listen at path, mode 0660, of that group ((gid_t)-1: the process's own), not blocking, closed on
- * exec. A socket without a listener is replaced. Returns the descriptor, for the
- * caller to close and the path to unlink, or -1 with *fault set: FAULT_CONFLICT when the path is
- * taken, FAULT_INVALID_VALUE when it cannot be used. Changes the umask for a moment, so: before
- * other threads make files.
- */
-static int
-unix_socket_listen(const char *path, gid_t group, struct fault *fault)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t mode;
-	int error, fd;
-
-	if (path_check(path, fault) < 0 || stale_remove(path, fault) < 0)
-		return -1;
-	strcpy(address.sun_path, path);
-	fd = socket_open(fault, path);
-	if (fd < 0)
-		return -1;
-	mode = umask(SOCKET_UMASK);
-	error = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	umask(mode);
-	if (!error && group != (gid_t)-1)
-		error = lchown(path, (uid_t)-1, group);
-	if (!error && listen(fd, BACKLOG) == 0)
-		return fd;
-	refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
-	close(fd);
-	return -1;
-}
-
 struct rpc_server {
-	struct rpc_server_config config;
+	const struct config *config;
 	struct event_base *base;
 	struct rpc_service *service;
 	struct rpc_users *users;
@@ -262,7 +230,7 @@ connection_destroy(struct connection *connection)
 static void
 requests_count(struct connection *connection, size_t n_requests)
 {
-	const unsigned per_s = connection->server->config.limits.requests_per_s;
+	const unsigned per_s = connection->server->config->max_requests_per_s;
 	const uint64_t now = clock_read_ns(CLOCK_MONOTONIC);
 
 	if (!per_s)
@@ -459,7 +427,6 @@ static int
 connection_create(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor,
 	bool by_tls)
 {
-	const struct rpc_limits *limits = &server->config.limits;
 	struct connection *connection = calloc(1, sizeof(*connection));
 	struct rpc_user *user = rpc_user_of(server->users, actor);
 
@@ -477,8 +444,8 @@ connection_create(struct rpc_server *server, struct bufferevent *stream, const s
 	connection->by_tls = by_tls;
 	connection->turn = (struct rpc_turn){.user = user, .run = input_handle, .arg = connection};
 	timer_init(&connection->timer, server->base, on_timer, connection);
-	frame_init(
-		&connection->frame, rpc_message_bytes(actor, limits->message_bytes), limits->depth);
+	frame_init(&connection->frame, rpc_message_bytes(actor, server->config->max_message_bytes),
+		server->config->max_depth);
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	server->n_connections++;
 	bufferevent_setcb(stream, on_read, on_written, on_event, connection);
@@ -492,7 +459,7 @@ connection_create(struct rpc_server *server, struct bufferevent *stream, const s
 static bool
 has_room(const struct rpc_server *server, const struct actor *actor)
 {
-	unsigned room = server->config.limits.connections;
+	unsigned room = server->config->max_connections;
 
 	if (actor->uid == 0 || actor->uid == geteuid())
 		room += RPC_CONNECTIONS_RESERVED;
@@ -523,7 +490,7 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 {
 	struct bufferevent *stream;
 	struct actor actor;
-	int rc = peer_read(fd, server->config.access, &actor);
+	int rc = peer_read(fd, &server->config->access, &actor);
 
 	if (rc < 0)
 		return fault_set(fault, FAULT_INTERNAL, "",
@@ -531,7 +498,7 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 	if (!has_room(server, &actor))
 		return fault_set(fault, FAULT_LIMIT, "",
 			"connection exceeds max_connections, which is %u",
-			server->config.limits.connections);
+			server->config->max_connections);
 	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (stream && connection_create(server, stream, &actor, false) == 0)
 		return 0;
@@ -588,58 +555,89 @@ on_resume(void *arg)
 		evconnlistener_enable(server->remote);
 }
 
-/* Takes listening_fd over, on failure too, when it returns NULL with *fault set. */
+/* NULL: errno says why. */
 static struct evconnlistener *
-listener_create(struct rpc_server *server, int listening_fd, struct fault *fault)
+listener_create(struct rpc_server *server, const void *address, int bytes)
 {
-	struct evconnlistener *listener = evconnlistener_new(server->base, on_accept, server,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening_fd);
+	struct evconnlistener *listener = evconnlistener_new_bind(server->base, on_accept, server,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG, address,
+		bytes);
 
-	if (listener) {
+	if (listener)
 		evconnlistener_set_error_cb(listener, on_accept_error);
-		return listener;
-	}
-	close(listening_fd);
-	return fault_null(fault, FAULT_NO_ROOM, "", "no memory for a listening socket");
+	return listener;
+}
+
+/*
+ * Listen at the path, mode 0660, of the group of the configuration. A socket without a listener is
+ * replaced. -1 with *fault set: FAULT_CONFLICT when the path is taken, FAULT_INVALID_VALUE when it
+ * cannot be used. Changes the umask for a moment, so: before other threads make files.
+ */
+static int
+local_listen(struct rpc_server *server, struct fault *fault)
+{
+	const char *path = server->config->socket_path;
+	const gid_t group = server->config->access.socket_group;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mode;
+
+	if (path_check(path, fault) < 0 || stale_remove(path, fault) < 0)
+		return -1;
+	strcpy(address.sun_path, path);
+	mode = umask(SOCKET_UMASK);
+	server->local = listener_create(server, &address, sizeof(address));
+	umask(mode);
+	if (!server->local)
+		return refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
+	server->path = path;
+	if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
+		return refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
+	return 0;
+}
+
+static int
+remote_listen(struct rpc_server *server, struct fault *fault)
+{
+	const struct tls_config *config = &server->config->tls;
+	struct sockaddr_storage address;
+	const int bytes = tls_address_read(config, &address, fault);
+
+	if (bytes < 0)
+		return -1;
+	server->tls = tls_create(server->base, config, on_tls, server, fault);
+	if (!server->tls)
+		return -1;
+	server->remote = listener_create(server, &address, bytes);
+	if (server->remote)
+		return 0;
+	return fault_set(fault, errno == EADDRINUSE ? FAULT_CONFLICT : FAULT_INVALID_VALUE,
+		"/tls/listen", "/tls/listen: cannot listen at %s: %s", config->listen,
+		strerror(errno));
 }
 
 /* What was made before a failure is for rpc_server_destroy(). */
 static int
 server_listen(struct rpc_server *server, struct fault *fault)
 {
-	const struct rpc_server_config *config = &server->config;
-	int fd;
+	const unsigned n_connections = server->config->max_connections + RPC_CONNECTIONS_RESERVED;
 
-	if (descriptors_raise(config->limits.connections + RPC_CONNECTIONS_RESERVED, fault) < 0)
+	if (descriptors_raise(n_connections, fault) < 0 || local_listen(server, fault) < 0)
 		return -1;
-	fd = unix_socket_listen(config->socket_path, config->access->socket_group, fault);
-	if (fd < 0)
-		return -1;
-	server->path = config->socket_path;
-	server->local = listener_create(server, fd, fault);
-	if (!server->local)
-		return -1;
-	if (!config->tls)
-		return 0;
-	server->tls = tls_create(server->base, config->tls, on_tls, server, fault);
-	fd = server->tls ? tls_listen(config->tls, fault) : -1;
-	if (fd >= 0)
-		server->remote = listener_create(server, fd, fault);
-	return server->remote ? 0 : -1;
+	return server->config->tls.listen[0] ? remote_listen(server, fault) : 0;
 }
 
 struct rpc_server *
-rpc_server_create(struct event_base *base, const struct rpc_server_config *config,
-	struct rpc_service *service, struct fault *fault)
+rpc_server_create(struct event_base *base, const struct config *config, struct rpc_service *service,
+	struct fault *fault)
 {
 	struct rpc_server *server = calloc(1, sizeof(*server));
 
 	if (server)
 		*server = (struct rpc_server){
-			.config = *config,
+			.config = config,
 			.base = base,
 			.service = service,
-			.users = rpc_users_create(base, config->limits.waiting_bytes),
+			.users = rpc_users_create(base, config->max_waiting_bytes),
 		};
 	if (!server || !server->users) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the control socket");

@@ -24,35 +24,20 @@
 /* Connections beyond the limit that are for local admins by uid: root, and sluiced's own user. */
 #define RPC_CONNECTIONS_RESERVED 2
 
-struct rpc_limits {
-	size_t message_bytes; /* longest text of a request, at least 1 */
-	unsigned depth; /* deepest nesting of a request, 1..FRAME_DEPTH_MAX */
-	unsigned connections; /* at a time, at least 1 */
-	unsigned requests_per_s; /* of one connection; 0: any number */
-	size_t waiting_bytes; /* of one user: unfinished requests and unread answers, at least 1 */
-};
-
 /* The longest request that this client may send, of what the configuration allows. Any thread. */
 size_t rpc_message_bytes(const struct actor *actor, size_t configured);
-
-struct rpc_server_config {
-	const char *socket_path;
-	struct rpc_limits limits;
-	const struct access *access;
-	const struct tls_config *tls; /* NULL: no TLS listener */
-};
 
 struct rpc_server;
 
 /*
  * Listen on the socket (mode 0660) and answer from within base's event loop. A socket that a dead
  * process left there is replaced. The process's limit of descriptors is raised when the connections
- * need it. base, service and what config points to are borrowed and must outlive the server;
- * *config itself is copied. SIGPIPE is ignored by the process from then on. NULL: *fault says why;
- * FAULT_CONFLICT when another process listens there, or something that is no socket is in the way.
+ * need it. base, service and config are borrowed and must outlive the server. SIGPIPE is ignored by
+ * the process from then on. NULL: *fault says why; FAULT_CONFLICT when another process listens
+ * there, or something that is no socket is in the way.
  */
-struct rpc_server *rpc_server_create(struct event_base *base,
-	const struct rpc_server_config *config, struct rpc_service *service, struct fault *fault);
+struct rpc_server *rpc_server_create(struct event_base *base, const struct config *config,
+	struct rpc_service *service, struct fault *fault);
 
 /*
  * Whether the control socket can be made, found out before any port is touched: make the directory

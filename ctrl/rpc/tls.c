@@ -36,53 +36,25 @@
 #include "base/timer.h"
 #include "schema/yaml.h"
 
-#define BACKLOG 128
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_PROBE_S 20
 #define KEEPALIVE_PROBES 3
 
-/* An address in brackets if it is of IPv6, and a port. Returns its length, 0: it is none. */
-static int
-address_read(const char *text, struct sockaddr_storage *address)
+int
+tls_address_read(
+	const struct tls_config *config, struct sockaddr_storage *address, struct fault *fault)
 {
-	const char *port = strrchr(text, ':');
+	const char *text = config->listen, *port = strrchr(text, ':');
 	int bytes = sizeof(*address);
 
-	if (!port || !port[1] || port[1 + strspn(port + 1, "0123456789")] ||
-		evutil_parse_sockaddr_port(text, (struct sockaddr *)address, &bytes) < 0 ||
-		(address->ss_family == AF_INET6 && text[0] != '['))
-		return 0;
-	return bytes;
-}
-
-int
-tls_listen(const struct tls_config *config, struct fault *fault)
-{
-	const char *text = config->listen;
-	const int yes = 1;
-	struct sockaddr_storage address;
-	const int bytes = address_read(text, &address);
-	int error;
-	int fd;
-
-	if (!bytes)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/tls/listen",
-			"/tls/listen: found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or "
-			"[2001:db8::1]:7878",
-			text);
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		/* Connections of an earlier process that linger are no reason not to start. */
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-		if (bind(fd, (struct sockaddr *)&address, (socklen_t)bytes) == 0 &&
-			listen(fd, BACKLOG) == 0)
-			return fd;
-	}
-	error = errno;
-	if (fd >= 0)
-		close(fd);
-	return fault_set(fault, error == EADDRINUSE ? FAULT_CONFLICT : FAULT_INVALID_VALUE,
-		"/tls/listen", "/tls/listen: cannot listen at %s: %s", text, strerror(error));
+	if (port && port[1] && !port[1 + strspn(port + 1, "0123456789")] &&
+		evutil_parse_sockaddr_port(text, (struct sockaddr *)address, &bytes) == 0 &&
+		(address->ss_family != AF_INET6 || text[0] == '['))
+		return bytes;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/tls/listen",
+		"/tls/listen: found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or "
+		"[2001:db8::1]:7878",
+		text);
 }
 
 /* For a connection that was taken in: no delay of small replies, and a dead peer is noticed. */

@@ -6,7 +6,7 @@
 #ifndef CTRL_RPC_TLS_H
 #define CTRL_RPC_TLS_H
 
-#include <stddef.h>
+#include <sys/socket.h>
 
 #include <event2/bufferevent.h>
 
@@ -30,10 +30,11 @@ struct tls *tls_create(struct event_base *base, const struct tls_config *config,
 	tls_client_fn client, void *arg, struct fault *fault);
 
 /*
- * Listen at config->listen, not blocking, closed on exec. Returns the descriptor, for the caller to
- * close, or -1 with *fault set.
+ * The address of config->listen: an IPv6 address in brackets, and a port. Returns its length, or -1
+ * with *fault set.
  */
-int tls_listen(const struct tls_config *config, struct fault *fault);
+int tls_address_read(
+	const struct tls_config *config, struct sockaddr_storage *address, struct fault *fault);
 
 /* Begin the handshake of a connection that was accepted; takes fd over. */
 void tls_accept(struct tls *tls, int fd);

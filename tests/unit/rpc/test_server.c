@@ -81,18 +81,20 @@ later(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static const struct rpc_method methods[] = {{"echo", echo}, {"later", later}, {"big", big}};
-static const struct rpc_limits server_rig_limits = {
-	.message_bytes = 200, .depth = 6, .connections = 3, .waiting_bytes = 64 << 20};
-static const struct access access_default = {
-	.default_role = ROLE_VIEWER, .socket_group = UINT32_MAX};
+static struct config server_rig_config = {
+	.max_message_bytes = 200,
+	.max_depth = 6,
+	.max_connections = 3,
+	.max_waiting_bytes = 64 << 20,
+	.access = {.default_role = ROLE_VIEWER, .socket_group = UINT32_MAX},
+	.tls = {.listen = ""},
+};
 
 static struct rpc_server *
-server_rig_listen(const char *path, const struct rpc_limits *limits, struct fault *fault)
+server_rig_listen(const char *path, struct fault *fault)
 {
-	const struct rpc_server_config config = {
-		.socket_path = path, .limits = *limits, .access = &access_default};
-
-	return rpc_server_create(rig.base, &config, rig.service, fault);
+	server_rig_config.socket_path = path;
+	return rpc_server_create(rig.base, &server_rig_config, rig.service, fault);
 }
 
 static char directory[] = "/tmp/test-server-XXXXXX";
@@ -108,7 +110,7 @@ server_rig_setup(void)
 	rig.base = event_base_new();
 	rig.service = rpc_service_create(document, methods, 3, NULL, NULL);
 	json_decref(document);
-	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	rig.server = server_rig_listen(rig.path, &fault);
 	cr_assert_not_null(rig.server, "%s", fault.message);
 }
 
@@ -468,7 +470,7 @@ Test(server, live_socket_is_not_taken)
 	struct fault fault;
 	int fd;
 
-	cr_expect_null(server_rig_listen(rig.path, &server_rig_limits, &fault));
+	cr_expect_null(server_rig_listen(rig.path, &fault));
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
 	cr_expect_not_null(
 		strstr(fault.message, "another process listens there"), "%s", fault.message);
@@ -489,7 +491,7 @@ Test(server, stale_socket_is_replaced)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	rig.server = server_rig_listen(rig.path, &fault);
 	cr_assert_not_null(rig.server, "%s", fault.message);
 	fd = client_open();
 	echo_works(fd);
@@ -506,7 +508,7 @@ Test(server, file_in_the_way_is_left_alone)
 	file = fopen(rig.path, "w");
 	cr_assert_not_null(file);
 	fclose(file);
-	rig.server = server_rig_listen(rig.path, &server_rig_limits, &fault);
+	rig.server = server_rig_listen(rig.path, &fault);
 	cr_expect_null(rig.server);
 	cr_expect_eq(fault.code, FAULT_CONFLICT);
 	cr_expect_eq(stat(rig.path, &found), 0);
@@ -520,11 +522,11 @@ Test(server, path_must_fit_and_its_directory_exist)
 	memset(longest, 'x', sizeof(longest));
 	longest[0] = '/';
 	longest[108] = '\0';
-	cr_expect_null(server_rig_listen(longest, &server_rig_limits, &fault));
+	cr_expect_null(server_rig_listen(longest, &fault));
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
-	cr_expect_null(server_rig_listen("", &server_rig_limits, &fault));
+	cr_expect_null(server_rig_listen("", &fault));
 	cr_expect_eq(fault.code, FAULT_INVALID_VALUE);
-	cr_expect_null(server_rig_listen("/nonexistent/s", &server_rig_limits, &fault));
+	cr_expect_null(server_rig_listen("/nonexistent/s", &fault));
 	cr_expect_not_null(
 		strstr(fault.message, "/nonexistent/s: No such file"), "%s", fault.message);
 }
@@ -658,16 +660,15 @@ Test(session, notifications_are_bounded_and_room_is_told)
 Test(session, notifications_count_for_the_user)
 {
 	static char text[BIG_BYTES + 1];
-	struct rpc_limits limits = server_rig_limits;
 	static struct rpc_watch watch = {.closed = told, .drained = told};
 	struct rpc_session *sessions[2];
 	unsigned n[2] = {0, 0}, i;
 	struct fault fault;
 	int fds[2];
 
-	limits.waiting_bytes = 5 * BIG_BYTES;
+	server_rig_config.max_waiting_bytes = 5 * BIG_BYTES;
 	rpc_server_destroy(rig.server);
-	rig.server = server_rig_listen(rig.path, &limits, &fault);
+	rig.server = server_rig_listen(rig.path, &fault);
 	cr_assert_not_null(rig.server, "%s", fault.message);
 	memset(text, 'x', BIG_BYTES);
 	for (i = 0; i < 2; i++) {
