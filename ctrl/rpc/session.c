@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/timer.h"
 
 #define ROUND_NS 2000000 /* that the turns of one iteration may take together */
 #define UNIT_NS 100000 /* of time that counts: a turn is one, and one more for each of these */
@@ -34,7 +35,9 @@ struct rpc_user {
 };
 
 struct rpc_users {
-	struct event *round; /* NULL: destroyed, but still referenced by users */
+	struct timer round;
+	bool destroyed; /* but still referenced by users */
+	uint64_t cpu_ns; /* of the thread, when it was read last */
 	size_t max_bytes;
 	uint64_t used; /* by the one that was next last, before that turn */
 	struct rpc_user *running; /* whose turn it is; NULL: no round is under way */
@@ -68,11 +71,26 @@ user_wait_end(struct rpc_users *users, struct rpc_user *user)
 	user->waits = false;
 }
 
-/* Run the next turn of the first user. *cpu_ns is the CPU time before it, then that after it. */
-static void
-turn_run(struct rpc_users *users, uint64_t *cpu_ns)
+/*
+ * The time of a turn, begun and ended at these times of CLOCK_MONOTONIC. Of a long one only CPU
+ * time counts; reading that is a system call, so it may include short turns before this one.
+ */
+static uint64_t
+turn_time(struct rpc_users *users, uint64_t begin_ns, uint64_t end_ns)
 {
-	const uint64_t begin_ns = *cpu_ns;
+	const uint64_t turn_ns = end_ns - begin_ns, last_ns = users->cpu_ns;
+
+	if (turn_ns < UNIT_NS)
+		return turn_ns;
+	users->cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	return users->cpu_ns - last_ns < turn_ns ? users->cpu_ns - last_ns : turn_ns;
+}
+
+/* Run the next turn of the first user, which begins now. Returns when it ended. */
+static uint64_t
+turn_run(struct rpc_users *users, uint64_t now_ns)
+{
+	const uint64_t begin_ns = now_ns;
 	struct rpc_user *user = rpc_user_ref(TAILQ_FIRST(&users->waiting));
 	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
 
@@ -82,28 +100,26 @@ turn_run(struct rpc_users *users, uint64_t *cpu_ns)
 	users->running = user;
 	turn->waiting = false;
 	turn->run(turn->arg);
-	*cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID); /* a system call: once a turn */
-	user->used += 1 + (*cpu_ns - begin_ns) / UNIT_NS;
+	now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	user->used += 1 + turn_time(users, begin_ns, now_ns) / UNIT_NS;
 	if (!TAILQ_EMPTY(&user->turns))
 		user_wait(users, user);
 	rpc_user_unref(user);
+	return now_ns;
 }
 
 static void
-round_run(evutil_socket_t fd, short what, void *arg)
+round_run(void *arg)
 {
-	static const struct timeval at_once;
 	struct rpc_users *users = arg;
-	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ROUND_NS;
-	uint64_t cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	const uint64_t end_ns = now_ns + ROUND_NS;
 
-	(void)fd;
-	(void)what;
-	while (!TAILQ_EMPTY(&users->waiting) && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
-		turn_run(users, &cpu_ns);
+	while (!TAILQ_EMPTY(&users->waiting) && now_ns < end_ns)
+		now_ns = turn_run(users, now_ns);
 	users->running = NULL;
 	if (!TAILQ_EMPTY(&users->waiting))
-		evtimer_add(users->round, &at_once);
+		timer_arm(&users->round, 0);
 }
 
 struct rpc_users *
@@ -116,11 +132,8 @@ rpc_users_create(struct event_base *base, size_t max_bytes)
 	users->max_bytes = max_bytes;
 	LIST_INIT(&users->users);
 	TAILQ_INIT(&users->waiting);
-	users->round = evtimer_new(base, round_run, users);
-	if (users->round)
-		return users;
-	free(users);
-	return NULL;
+	timer_init(&users->round, base, round_run, users);
+	return users;
 }
 
 void
@@ -128,8 +141,8 @@ rpc_users_destroy(struct rpc_users *users)
 {
 	if (!users)
 		return;
-	event_free(users->round);
-	users->round = NULL;
+	timer_disarm(&users->round);
+	users->destroyed = true;
 	if (LIST_EMPTY(&users->users))
 		free(users);
 }
@@ -172,7 +185,7 @@ rpc_user_unref(struct rpc_user *user)
 		return;
 	LIST_REMOVE(user, link);
 	free(user);
-	if (!users->round && LIST_EMPTY(&users->users))
+	if (users->destroyed && LIST_EMPTY(&users->users))
 		free(users);
 }
 
@@ -182,7 +195,7 @@ rpc_turn_request(struct rpc_turn *turn)
 	struct rpc_user *user = turn->user;
 	struct rpc_users *users = user ? user->users : NULL;
 
-	if (!users || !users->round)
+	if (!users || users->destroyed)
 		return false;
 	if (turn->waiting)
 		return true;
@@ -190,8 +203,8 @@ rpc_turn_request(struct rpc_turn *turn)
 	if (!user->waits && user != users->running)
 		user_wait(users, user);
 	TAILQ_INSERT_TAIL(&user->turns, turn, link);
-	if (!users->running && !evtimer_pending(users->round, NULL))
-		event_active(users->round, 0, 0);
+	if (!users->running && !evtimer_pending(&users->round.event, NULL))
+		event_active(&users->round.event, 0, 0); /* in this iteration of the loop */
 	return true;
 }
 
