@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,16 +25,8 @@ steering_clean(const struct config *config, struct fault *fault)
 	unsigned i;
 
 	for (i = 0; i < config->dp.n_ports; i++) {
-		const char *iface = config->steered[i];
-		unsigned ifindex;
-
-		if (iface[0] == '\0')
-			continue;
-		ifindex = if_nametoindex(iface);
-		if (ifindex == 0)
-			return fault_set(fault, FAULT_NOT_FOUND, "",
-				"port %s: no interface %s here", config->ports[i].name, iface);
-		if (steer_clean(ifindex, error, sizeof(error)) < 0)
+		if (config->steered[i][0] != '\0' &&
+			steer_clean(config->steered[i], error, sizeof(error)) < 0)
 			return fault_set(fault, FAULT_CONFLICT, "", "port %s: %s",
 				config->ports[i].name, error);
 	}

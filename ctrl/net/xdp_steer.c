@@ -74,14 +74,14 @@ struct steer {
 	uint32_t ranges_slot; /* in the map, of those in use or last in use */
 };
 
+#define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
+
 struct program {
 	int fd;
-	uint32_t id;
 	uint32_t mode_flags; /* XDP_FLAGS_DRV_MODE and the like: how it is attached */
-	char name[BPF_OBJ_NAME_LEN];
+	uint32_t maps[PROGRAM_MAPS_MAX]; /* their ids, of which those of info.nr_map_ids are set */
+	struct bpf_prog_info info;
 };
-
-#define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
 
 /*
  * What is attached to the interface. 0: program->fd is to be closed; -ENOENT: nothing; -EBUSY:
@@ -96,8 +96,7 @@ program_find(unsigned ifindex, struct program *program)
 		[XDP_ATTACHED_HW] = XDP_FLAGS_HW_MODE,
 	};
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-	struct bpf_prog_info info = {0};
-	uint32_t info_size = sizeof(info);
+	uint32_t info_size = sizeof(program->info);
 	int ret = bpf_xdp_query((int)ifindex, 0, &opts);
 
 	if (ret < 0)
@@ -107,24 +106,22 @@ program_find(unsigned ifindex, struct program *program)
 	if (opts.attach_mode >= sizeof(flags) / sizeof(flags[0]) || flags[opts.attach_mode] == 0)
 		return -EBUSY;
 	memset(program, 0, sizeof(*program));
-	program->id = opts.prog_id;
 	program->mode_flags = flags[opts.attach_mode];
-	program->fd = bpf_prog_get_fd_by_id(program->id);
+	program->info.nr_map_ids = PROGRAM_MAPS_MAX;
+	program->info.map_ids = (uintptr_t)program->maps;
+	program->fd = bpf_prog_get_fd_by_id(opts.prog_id);
 	if (program->fd < 0)
 		return program->fd;
-	ret = bpf_obj_get_info_by_fd(program->fd, &info, &info_size);
-	if (ret < 0) {
+	ret = bpf_obj_get_info_by_fd(program->fd, &program->info, &info_size);
+	if (ret < 0)
 		close(program->fd);
-		return ret;
-	}
-	memcpy(program->name, info.name, sizeof(program->name));
-	return 0;
+	return ret;
 }
 
 static bool
 program_is_ours(const struct program *program)
 {
-	return strcmp(program->name, STEER_TEXT(STEER_PROGRAM)) == 0;
+	return strcmp(program->info.name, STEER_TEXT(STEER_PROGRAM)) == 0;
 }
 
 /*
@@ -134,23 +131,13 @@ program_is_ours(const struct program *program)
 static int
 program_map_open(const struct program *program, const char *name, struct bpf_map_info *info)
 {
-	uint32_t ids[PROGRAM_MAPS_MAX] = {0};
-	struct bpf_prog_info program_info = {
-		.nr_map_ids = PROGRAM_MAPS_MAX,
-		.map_ids = (uintptr_t)ids,
-	};
-	uint32_t size = sizeof(program_info);
-	int ret = bpf_obj_get_info_by_fd(program->fd, &program_info, &size);
-
-	if (ret < 0)
-		return ret;
-	for (uint32_t i = 0; i < program_info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++) {
-		int fd = bpf_map_get_fd_by_id(ids[i]);
+	for (uint32_t i = 0; i < program->info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++) {
+		uint32_t size = sizeof(*info);
+		int fd = bpf_map_get_fd_by_id(program->maps[i]);
 
 		if (fd < 0)
 			continue;
 		memset(info, 0, sizeof(*info));
-		size = sizeof(*info);
 		if (bpf_obj_get_info_by_fd(fd, info, &size) == 0 && strcmp(info->name, name) == 0)
 			return fd;
 		close(fd);
@@ -235,33 +222,28 @@ owner_write(const struct program *program)
 }
 
 int
-steer_clean(unsigned ifindex, char *error, size_t error_size)
+steer_clean(const char *iface, char *error, size_t error_size)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
-	char iface[IF_NAMESIZE];
+	const unsigned ifindex = if_nametoindex(iface);
 	struct program program;
 	pid_t owner;
-	int ret = program_find(ifindex, &program);
+	int ret = ifindex == 0 ? -ENODEV : program_find(ifindex, &program);
 
 	if (ret == -ENOENT)
 		return 0;
-	if (!if_indextoname(ifindex, iface))
-		snprintf(iface, sizeof(iface), "#%u", ifindex);
-	if (ret == -EBUSY)
-		snprintf(error, error_size,
-			"interface %s: found several XDP programs, expected none", iface);
-	else if (ret < 0)
-		snprintf(error, error_size, "interface %s: cannot find its XDP programs: %s", iface,
-			strerror(-ret));
-	if (ret < 0)
+	if (ret < 0) {
+		snprintf(error, error_size, "interface %s: cannot find its XDP program: %s", iface,
+			ret == -EBUSY ? "there are several" : strerror(-ret));
 		return ret;
+	}
 	owner = owner_read(&program);
 	opts.old_prog_fd = program.fd; /* only if it is still the one that was found */
 	ret = -EBUSY;
 	if (!program_is_ours(&program)) {
 		snprintf(error, error_size,
 			"interface %s: found XDP program \"%s\" (id %u), expected none", iface,
-			program.name, program.id);
+			program.info.name, program.info.id);
 	} else if (owner > 0) {
 		snprintf(error, error_size,
 			"interface %s: process %d uses it as a port, expected none", iface,
@@ -345,59 +327,43 @@ steer_follow_mac(struct steer *steer)
 	return bpf_map_update_elem(steer->fd[MAP_PORT], &only, &port, BPF_ANY);
 }
 
-/* Increment, or decrement, what a map counts. -ENOSPC: the map is full. */
+/* Change by 1 or -1 what a map counts. -ENOSPC: the map is full; -ENOENT: the key is not counted.
+ */
 static int
-count_add(int fd, const void *key)
-{
-	uint32_t uses = 1;
-	int ret = bpf_map_update_elem(fd, key, &uses, BPF_NOEXIST);
-
-	if (ret == -EEXIST) {
-		ret = bpf_map_lookup_elem(fd, key, &uses);
-		if (ret == 0) {
-			uses++;
-			ret = bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
-		}
-	}
-	return ret == -E2BIG ? -ENOSPC : ret;
-}
-
-static int
-count_del(int fd, const void *key)
+count_change(int fd, const void *key, int change)
 {
 	uint32_t uses = 0;
 	int ret = bpf_map_lookup_elem(fd, key, &uses);
 
-	if (ret < 0)
+	if (ret < 0 && (ret != -ENOENT || change < 0))
 		return ret;
-	if (uses <= 1)
-		return bpf_map_delete_elem(fd, key);
-	uses--;
-	return bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
+	uses += (uint32_t)change;
+	ret = uses == 0 ? bpf_map_delete_elem(fd, key)
+			: bpf_map_update_elem(fd, key, &uses, BPF_ANY);
+	return ret == -E2BIG ? -ENOSPC : ret;
 }
 
 /* A key was added or deleted. Without room for it here, packets are counted under another cause. */
 static void
-near_change(const struct steer *steer, const struct steer_key *key,
-	int (*change)(int fd, const void *key))
+near_change(const struct steer *steer, const struct steer_key *key, int change)
 {
 	struct steer_key near = *key;
 
 	near.vlan = near.outer_vlan = 0;
 	near.near = STEER_NEAR_PORT;
-	change(steer->fd[MAP_NEAR], &near);
+	count_change(steer->fd[MAP_NEAR], &near, change);
 	near.port = 0;
 	near.near = STEER_NEAR_ADDRESS;
-	change(steer->fd[MAP_NEAR], &near);
+	count_change(steer->fd[MAP_NEAR], &near, change);
 }
 
 static int
 pair_change(const struct steer *steer, const struct steer_key *key, const struct steer_end *source,
-	int (*change)(int fd, const void *key))
+	int change)
 {
 	const struct steer_pair pair = {.key = *key, .source = *source};
 
-	return change(steer->fd[MAP_PAIRS], &pair);
+	return count_change(steer->fd[MAP_PAIRS], &pair, change);
 }
 
 int
@@ -411,7 +377,7 @@ steer_add(struct steer *steer, const struct steer_key *key, const struct steer_e
 	if (ret < 0 && !is_new)
 		return ret;
 	/* The source first: from the key on, others are dropped. */
-	if (source && pair_change(steer, key, source, count_add) < 0)
+	if (source && pair_change(steer, key, source, 1) < 0)
 		source = NULL;
 	if (source)
 		uses.pairs++;
@@ -419,9 +385,9 @@ steer_add(struct steer *steer, const struct steer_key *key, const struct steer_e
 		uses.any++;
 	ret = bpf_map_update_elem(fd, key, &uses, BPF_ANY);
 	if (ret < 0 && source)
-		pair_change(steer, key, source, count_del);
+		pair_change(steer, key, source, -1);
 	if (ret == 0 && is_new) {
-		near_change(steer, key, count_add);
+		near_change(steer, key, 1);
 		steer->n_keys++;
 	}
 	return ret == -E2BIG ? -ENOSPC : ret;
@@ -441,7 +407,7 @@ steer_del(struct steer *steer, const struct steer_key *key, const struct steer_e
 
 	if (ret < 0)
 		return ret;
-	if (source && pair_change(steer, key, source, count_del) == 0)
+	if (source && pair_change(steer, key, source, -1) == 0)
 		uses.pairs--;
 	else if (uses.any > 0)
 		uses.any--;
@@ -451,7 +417,7 @@ steer_del(struct steer *steer, const struct steer_key *key, const struct steer_e
 		return bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
 	ret = bpf_map_delete_elem(fd, key);
 	if (ret == 0) {
-		near_change(steer, key, count_del);
+		near_change(steer, key, -1);
 		steer->n_keys--;
 	}
 	return ret;
@@ -467,14 +433,14 @@ steer_narrow(struct steer *steer, const struct steer_key *key, const struct stee
 	if (ret == 0 && uses.any == 0)
 		ret = -ENOENT;
 	if (ret == 0)
-		ret = pair_change(steer, key, source, count_add);
+		ret = pair_change(steer, key, source, 1);
 	if (ret < 0)
 		return ret;
 	uses.any--;
 	uses.pairs++;
 	ret = bpf_map_update_elem(fd, key, &uses, BPF_EXIST);
 	if (ret < 0)
-		pair_change(steer, key, source, count_del);
+		pair_change(steer, key, source, -1);
 	return ret;
 }
 

@@ -20,9 +20,9 @@ struct steer; /* the steering of one port */
  * Make the interface free for the driver, before it is probed: detach the steering program that a
  * crashed run of ours left. Returns 0 when no XDP program is attached any more. -EBUSY: another
  * program is there, or a process that is alive steers with ours; it is left alone. Other
- * negative errno: the kernel refused. On failure *error holds one sentence for people.
+ * negative errno: there is no such interface, or the kernel refused. On failure *error holds one sentence for people.
  */
-int steer_clean(unsigned ifindex, char *error, size_t error_size);
+int steer_clean(const char *iface, char *error, size_t error_size);
 
 /*
  * Find the steering program and its maps behind the interface, after the driver set up the port's

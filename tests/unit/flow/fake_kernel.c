@@ -81,9 +81,9 @@ net_destroy(struct net *net)
 }
 
 int
-steer_clean(unsigned ifindex, char *error, size_t error_size)
+steer_clean(const char *iface, char *error, size_t error_size)
 {
-	(void)ifindex;
+	(void)iface;
 	(void)error;
 	(void)error_size;
 	return 0;

@@ -88,7 +88,7 @@ Test(steer, nothing_attached)
 {
 	struct steer *steer;
 
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), 0, "%s", error);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), 0, "%s", error);
 	cr_expect_eq(steer_open(ifindex, &steer), -ENOENT);
 	cr_expect_null(steer);
 	steer_close(steer);
@@ -98,7 +98,8 @@ Test(steer, no_such_interface)
 {
 	struct steer *steer;
 
-	cr_expect_eq(steer_clean(9999, error, sizeof(error)), 0, "nothing is attached there");
+	cr_expect_eq(steer_clean("none", error, sizeof(error)), -ENODEV);
+	cr_expect_not_null(strstr(error, "interface none"), "%s", error);
 	cr_expect_eq(steer_open(9999, &steer), -ENOENT);
 	cr_expect_null(steer);
 }
@@ -202,7 +203,7 @@ Test(steer, opened_again_by_the_same_process)
 	steer_close(steer);
 	cr_assert_eq(steer_open(ifindex, &steer), 0);
 	steer_close(steer);
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), 0, "%s", error);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), 0, "%s", error);
 	cr_expect_not(is_attached());
 	bpf_object__close(object);
 }
@@ -212,7 +213,7 @@ Test(steer, generic_mode_is_cleaned_too)
 	struct bpf_object *object = program_attach(ifindex, XDP_FLAGS_SKB_MODE);
 
 	bpf_object__close(object);
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), 0, "%s", error);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), 0, "%s", error);
 	cr_expect_not(is_attached());
 }
 
@@ -225,9 +226,9 @@ Test(steer, killed_owner_is_cleaned_up)
 	/* Dead but not yet reaped must count as dead: WNOWAIT leaves the zombie. */
 	cr_assert_eq(waitid(P_PID, (id_t)owner, &died, WEXITED | WNOWAIT), 0);
 	cr_expect(is_attached(), "the kernel now cleans up by itself?");
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), 0, "%s", error);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), 0, "%s", error);
 	cr_expect_not(is_attached());
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), 0, "%s", error);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), 0, "%s", error);
 	waitpid(owner, NULL, 0);
 }
 
@@ -237,7 +238,7 @@ Test(steer, live_owner_is_left_alone)
 	struct steer *steer;
 	char expected[64];
 
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), -EBUSY);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), -EBUSY);
 	snprintf(expected, sizeof(expected), "interface port: process %d uses it", (int)owner);
 	cr_expect_eq(strncmp(error, expected, strlen(expected)), 0, "%s", error);
 	cr_expect_eq(steer_open(ifindex, &steer), -EBUSY);
@@ -252,7 +253,7 @@ Test(steer, foreign_program_is_left_alone)
 	struct steer *steer;
 
 	foreign_attach();
-	cr_expect_eq(steer_clean(ifindex, error, sizeof(error)), -EBUSY);
+	cr_expect_eq(steer_clean("port", error, sizeof(error)), -EBUSY);
 	cr_expect_not_null(strstr(error, "\"someone_else\""), "%s", error);
 	cr_expect_eq(steer_open(ifindex, &steer), -EBUSY);
 	cr_expect_null(steer);
