@@ -6,6 +6,7 @@
  * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
  */
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <getopt.h>
 #include <net/if.h>
 #include <sched.h>
@@ -40,7 +41,7 @@
 struct daemon {
 	struct config config;
 	struct event_base *base;
-	struct event *signal_events[N_SIGNALS];
+	struct event signal_events[N_SIGNALS];
 	sigset_t signals;
 	struct dp *dp;
 	struct ports ports;
@@ -103,29 +104,16 @@ loop_init(struct daemon *daemon)
 	if (!daemon->base)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "no event loop: %m");
 	for (i = 0; i < N_SIGNALS; i++) {
-		struct event *event =
-			evsignal_new(daemon->base, signals[i].number, signals[i].received, daemon);
+		struct event *event = &daemon->signal_events[i];
 
 		sigaddset(&daemon->signals, signals[i].number);
-		daemon->signal_events[i] = event;
-		if (!event || event_add(event, NULL) < 0)
+		evsignal_assign(
+			event, daemon->base, signals[i].number, signals[i].received, daemon);
+		if (event_add(event, NULL) < 0)
 			return fault_set(
 				&daemon->fault, FAULT_INTERNAL, "", "cannot watch for signals: %m");
 	}
 	return sigprocmask(SIG_BLOCK, &daemon->signals, NULL);
-}
-
-static void
-loop_fini(struct daemon *daemon)
-{
-	unsigned i;
-
-	for (i = 0; i < N_SIGNALS; i++) {
-		if (daemon->signal_events[i])
-			event_free(daemon->signal_events[i]);
-	}
-	if (daemon->base)
-		event_base_free(daemon->base);
 }
 
 /*
@@ -367,7 +355,8 @@ err_store:
 	store_close(daemon->store);
 err_loop:
 	audit_close(daemon->audit);
-	loop_fini(daemon);
+	if (daemon->base)
+		event_base_free(daemon->base);
 	return rc;
 }
 

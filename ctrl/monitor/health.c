@@ -83,21 +83,20 @@ link_poll(struct health *health, unsigned i)
 {
 	struct health_port *port = &health->ports[i];
 	struct dp_port_info info;
-	bool up, gone;
+	bool down, gone;
 
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
-	up = port_link_up(&info);
-	gone = !up && port_is_gone(&info);
-	if ((port->known ? up != port->up : !up) || gone != port->gone)
-		link_log(&info, up, gone);
-	if (port->known ? up != port->up : !up) {
-		dp_port_down_set(health->dp, i, !up);
-		events_raise(health->events, up ? EVENT_PORT_UP : EVENT_PORT_DOWN)->port =
+	down = !port_link_up(&info);
+	gone = down && port_is_gone(&info);
+	if (down != port->down || gone != port->gone)
+		link_log(&info, !down, gone);
+	if (down != port->down) {
+		dp_port_down_set(health->dp, i, down);
+		events_raise(health->events, down ? EVENT_PORT_DOWN : EVENT_PORT_UP)->port =
 			(uint16_t)i;
 	}
-	port->known = true;
-	port->up = up;
+	port->down = down;
 	port->gone = gone;
 }
 

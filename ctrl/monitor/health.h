@@ -38,8 +38,7 @@ struct health_loss {
 };
 
 struct health_port {
-	bool known; /* whether the link is up */
-	bool up;
+	bool down; /* its link, as reported */
 	bool gone; /* its interface does not exist any more */
 	struct health_loss missed;
 	struct health_loss no_buffer;
