@@ -55,7 +55,6 @@ change_destroy(struct change *change)
 static void
 item_staged_free(struct change_item *item)
 {
-	free(item->from);
 	free(item->hops);
 	free(item->last);
 	free(item->old_spec);
@@ -162,7 +161,7 @@ void
 item_unstage(struct change_item *item)
 {
 	item_staged_free(item);
-	item->from = item->hops = NULL;
+	item->hops = NULL;
 	item->last = NULL;
 	item->old_spec = NULL;
 	item->flow = NULL;
@@ -283,10 +282,8 @@ staged_set(struct draft *draft, struct flow *flow, struct change_item *item, enu
 	if (before) {
 		item->at = before->at;
 		item->kind = before->kind;
-		item->from = before->from;
 		item->first_leg = before->first_leg;
 		item->reports |= before->reports;
-		before->from = NULL;
 		before->next = item;
 	} else {
 		list = array_grow(draft->list, draft->n, &draft->room, sizeof(draft->list[0]));
@@ -311,40 +308,25 @@ no_memory(const struct flow_spec *spec, struct fault *fault)
 		spec->n_all_legs, plural_s(spec->n_all_legs));
 }
 
-/* Legs of the last version in terms of those that run, composed over the version before. */
-static uint16_t *
-from_compose(const struct change_item *item, const uint16_t *from)
+/* The leg of the flow as it runs that a leg of the flow so far carries on, or DP_LEG_NEW. */
+static uint16_t
+leg_from(const struct flow *flow, unsigned leg)
 {
-	const unsigned n = item->spec->n_legs;
-	uint16_t *composed = reallocarray(NULL, n + 1, sizeof(composed[0]));
-	unsigned i;
+	const struct flow_spec *spec = staged_spec(flow);
 
-	for (i = 0; composed && i < n; i++)
-		composed[i] = from[i] == DP_LEG_NEW || !item->from ? from[i] : item->from[from[i]];
-	return composed;
+	if (spec == flow->spec)
+		return (uint16_t)leg;
+	return flow->item->kind == CHANGE_REPLACE ? spec->legs[leg].from : DP_LEG_NEW;
 }
 
-/*
- * item->spec takes the place of what the flow is so far; its leg i is from[i] of that, or
- * DP_LEG_NEW. 0, or -1 with *fault set.
- */
+/* item->spec takes the place of what the flow is so far. 0, or -1 with *fault set. */
 static int
-stage_version(struct draft *draft, struct flow *flow, struct change_item *item,
-	const uint16_t *from, struct fault *fault)
+stage_version(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
-	uint16_t *composed;
-
 	if (staged_set(draft, flow, item, CHANGE_REPLACE, fault) < 0)
 		return -1;
-	if (item->kind == CHANGE_REPLACE) {
-		composed = from_compose(item, from);
-		if (!composed)
-			return no_memory(item->spec, fault);
-		free(item->from);
-		item->from = composed;
-	} else {
+	if (item->kind != CHANGE_REPLACE)
 		flow_db_rekey(flow, item->spec);
-	}
 	item->effect = CHANGE_REPLACE;
 	return 0;
 }
@@ -454,37 +436,24 @@ classifier_check(const struct flow_spec *before, const struct flow_spec *spec, s
 
 /* Legs go on by id; the others are new, under a number that the flow never gave before. */
 static int
-legs_trace(const struct flow_spec *before, struct flow_spec *spec, uint16_t *from)
+flow_version(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
+	const struct flow_spec *before = staged_spec(flow);
+	struct flow_spec *spec = item->spec;
 	struct leg_index index;
 	unsigned i;
 
 	if (leg_index_init(&index, before->legs, before->n_legs, leg_compare_id) < 0)
-		return -1;
+		return no_memory(spec, fault);
 	for (i = 0; i < spec->n_legs; i++) {
-		int leg = spec->legs[i].id[0] ? leg_index_find(&index, spec->legs[i].id) : -1;
+		const int leg = leg_index_find(&index, spec->legs[i].id);
 
-		from[i] = leg < 0 ? DP_LEG_NEW : (uint16_t)leg;
+		spec->legs[i].from = leg < 0 ? DP_LEG_NEW : leg_from(flow, (unsigned)leg);
 	}
 	leg_index_fini(&index);
 	spec->last_leg_number = before->last_leg_number;
 	leg_ids_give(spec);
-	return 0;
-}
-
-static int
-flow_version(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
-{
-	struct flow_spec *spec = item->spec;
-	uint16_t *from = reallocarray(NULL, spec->n_legs + 1, sizeof(from[0]));
-	int rc;
-
-	if (!from || legs_trace(staged_spec(flow), spec, from) < 0)
-		rc = no_memory(spec, fault);
-	else
-		rc = stage_version(draft, flow, item, from, fault);
-	free(from);
-	return rc;
+	return stage_version(draft, flow, item, fault);
 }
 
 /* A list may name a flow once: a second mention would undo the first unseen. */
@@ -528,8 +497,6 @@ flow_leave(struct draft *draft, struct flow *flow, struct change_item *item, str
 	if (item->kind == CHANGE_RECREATE)
 		flow_db_rekey(flow, flow->spec);
 	flow_db_match_remove(draft->db, flow);
-	free(item->from);
-	item->from = NULL;
 	item->kind = item->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
 	item->effect = CHANGE_REMOVE;
 	return 0;
@@ -653,45 +620,32 @@ join_ids_check(const struct flow_spec *spec, const struct change_item *item, str
 	return rc;
 }
 
-/* The item's version of a flow: its legs at `from`, of which the first n_kept go on. */
+/* The item's version of a flow: the n_kept legs in `kept` (NULL: all), and those that join. */
 static int
-stage_copy(struct draft *draft, struct flow *flow, struct change_item *item, const uint16_t *from,
+stage_copy(struct draft *draft, struct flow *flow, struct change_item *item, const uint16_t *kept,
 	unsigned n_kept, struct fault *fault)
 {
 	const struct flow_spec *spec = staged_spec(flow);
 	const unsigned n_new = item->op == OP_JOIN ? item->n_legs : 0;
+	struct flow_leg *legs;
 	unsigned i;
 
-	item->spec = flow_spec_with_legs(spec, from, n_kept, item->legs, n_new);
+	item->spec = flow_spec_with_legs(spec, kept, n_kept, item->legs, n_new);
 	if (!item->spec)
 		return no_memory(spec, fault);
+	legs = item->spec->legs;
+	for (i = 0; i < n_kept; i++)
+		legs[i].from = leg_from(flow, kept ? kept[i] : i);
 	if (n_new > 0) {
-		if (legs_apart(item->spec->legs, item->spec->n_legs, n_kept, fault) < 0)
+		if (legs_apart(legs, item->spec->n_legs, n_kept, fault) < 0)
 			return -1;
 		leg_ids_give(item->spec);
 	}
-	for (i = 0; i < n_new; i++)
-		memcpy(item->legs[i].id, item->spec->legs[n_kept + i].id, sizeof(item->legs[i].id));
-	return stage_version(draft, flow, item, from, fault);
-}
-
-/* The same with every leg of the flow. */
-static int
-stage_copy_all(
-	struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
-{
-	const struct flow_spec *spec = staged_spec(flow);
-	const unsigned n = spec->n_legs + (item->op == OP_JOIN ? item->n_legs : 0);
-	uint16_t *from = reallocarray(NULL, n + 1u, sizeof(from[0]));
-	unsigned i;
-	int rc;
-
-	for (i = 0; from && i < n; i++)
-		from[i] = i < spec->n_legs ? (uint16_t)i : DP_LEG_NEW;
-	rc = from ? stage_copy(draft, flow, item, from, spec->n_legs, fault)
-		  : no_memory(spec, fault);
-	free(from);
-	return rc;
+	for (i = 0; i < n_new; i++) {
+		legs[n_kept + i].from = DP_LEG_NEW;
+		memcpy(item->legs[i].id, legs[n_kept + i].id, sizeof(item->legs[i].id));
+	}
+	return stage_version(draft, flow, item, fault);
 }
 
 static int
@@ -709,18 +663,17 @@ stage_join(struct draft *draft, struct change_item *item, struct fault *fault)
 			plural_s(item->n_legs), n, DP_FLOW_LEGS_MAX);
 	if (join_ids_check(staged_spec(flow), item, fault) < 0 ||
 		legs_ports_check(item->legs, item->n_legs, draft->ports, fault) < 0 ||
-		stage_copy_all(draft, flow, item, fault) < 0)
+		stage_copy(draft, flow, item, NULL, n, fault) < 0)
 		return -1;
-	flow->item->first_leg = n;
+	item->first_leg = n;
 	return 0;
 }
 
-/* The legs that leave, in item->left, and those that stay. Returns how many stay, -1 with *fault.
- */
+/* Fill in item->left, and the legs that stay. Returns how many stay, or -1 with *fault set. */
 static int
-legs_part(const struct flow_spec *spec, struct change_item *item, uint16_t *staying,
-	struct fault *fault)
+legs_part(const struct flow *flow, struct change_item *item, uint16_t *staying, struct fault *fault)
 {
+	const struct flow_spec *spec = staged_spec(flow);
 	bool leaves[DP_FLOW_LEGS_MAX] = {false};
 	struct leg_index index;
 	char pointer[32];
@@ -742,7 +695,7 @@ legs_part(const struct flow_spec *spec, struct change_item *item, uint16_t *stay
 				"found %s twice, expected each id once", id);
 		} else {
 			leaves[leg] = true;
-			item->left[i] = (uint16_t)leg;
+			item->left[i] = leg_from(flow, (unsigned)leg);
 		}
 	}
 	leg_index_fini(&index);
@@ -764,18 +717,14 @@ static int
 stage_leave(struct draft *draft, struct change_item *item, struct fault *fault)
 {
 	struct flow *flow = staged_find(draft, item->id, "/flow", fault);
-	uint16_t staying[DP_FLOW_LEGS_MAX + 1];
-	unsigned i;
+	uint16_t staying[DP_FLOW_LEGS_MAX];
 	int n;
 
 	if (!flow)
 		return -1;
-	n = legs_part(staged_spec(flow), item, staying, fault);
+	n = legs_part(flow, item, staying, fault);
 	if (n < 0)
 		return -1;
-	/* The last counters are reported of the legs that run: those by their numbers. */
-	for (i = 0; flow->item && i < item->n_legs; i++)
-		item->left[i] = flow->item->from ? flow->item->from[item->left[i]] : DP_LEG_NEW;
 	item->reports = true;
 	return stage_copy(draft, flow, item, staying, (unsigned)n, fault);
 }
@@ -809,7 +758,7 @@ stage_admin(struct draft *draft, struct change_item *item, struct fault *fault)
 		return -1;
 	if ((leg ? spec->legs[at].dp.down : spec->dp.down) == item->down)
 		return 0;
-	if (stage_copy_all(draft, flow, item, fault) < 0)
+	if (stage_copy(draft, flow, item, NULL, spec->n_legs, fault) < 0)
 		return -1;
 	*(leg ? &item->spec->legs[at].dp.down : &item->spec->dp.down) = item->down;
 	return 0;

@@ -86,7 +86,6 @@ struct change_item {
 	bool hopped; /* its legs have next hops, */
 	bool steered; /* its packets were asked for */
 	unsigned first_leg; /* faults count the flow's own legs from here */
-	uint16_t *from; /* CHANGE_REPLACE: one an own leg, as dp_txn_replace() has it */
 	uint16_t *hops; /* one a leg; once it is committed, those that ran before */
 	uint32_t handle; /* what the flow gets */
 	size_t at; /* in the draft */
@@ -127,8 +126,8 @@ struct change {
 	bool declares; /* of flows that a declaration brought only those that are put stay */
 	bool prunes; /* and of all others, too */
 	bool keep; /* it is not destroyed when it is done */
-	bool restores; /* from the store: it need not be written; what does not fit is left out */
-	bool partial; /* what cannot be done is left out, flow by flow; such a one is whole */
+	bool restores; /* from the store: it need not be written. Such a one is partial */
+	bool partial; /* what cannot be done is left out, flow by flow */
 	bool ends_confirm; /* the unconfirmed generation need not be confirmed any more */
 	enum store_return returns; /* what it brings back */
 	uint64_t returned;
@@ -147,7 +146,7 @@ struct change {
 	uint64_t confirm_by_ns; /* CLOCK_REALTIME, */
 	uint64_t confirm_due_ns; /* and CLOCK_MONOTONIC, which counts */
 	uint64_t added, changed, removed; /* flows */
-	uint64_t left_out; /* when it restores, or is partial: flows */
+	uint64_t left_out; /* when it is partial: flows */
 	bool late; /* a worker was, which the data plane has warned of */
 	struct plan *plan; /* what it would change; its own. NULL: none was made */
 	struct plan *plan_now; /* the same for the state that it is committed in, with if_plan */

@@ -75,7 +75,7 @@ struct commits {
 	struct draft draft;
 	struct dp_txn *txn;
 	struct compiled compiled;
-	size_t plan_legs; /* of a plan: references are taken only where they may not fit */
+	size_t n_legs; /* of all versions and flows that come */
 	struct change_item *grown; /* the last version by which there are more legs */
 	bool adding; /* all versions are in the transaction */
 	struct steering_wants wants;
@@ -116,55 +116,26 @@ commit_fail(struct commits *commits, struct change *change)
 }
 
 /*
- * An item cannot be done, and is left out if its change is partial: the phase may look for more of
- * them, and fails at its end if commits->again. False: it is not partial, or the fault is not that
- * of the flow, and the phase fails.
+ * An item cannot be done, for commits->fault. That of a partial change is left out: PHASE_MORE, and
+ * the phase looks for more of them. What it has staged is taken back with the whole change, which
+ * begins again without it when the phase is over.
  */
-static bool
-item_do_without(struct commits *commits, struct change_item *item)
-{
-	if (!item->change->partial || commits->fault.code == FAULT_INTERNAL ||
-		commits->fault.code == FAULT_STORE ||
-		item_leave_out(item, commits->fault.message) < 0)
-		return false;
-	commits->again = true;
-	return true;
-}
-
-/* A phase fails for a change: the fault names its place, and the offender is known. */
 static enum phase_end
-commit_fail_at(struct commits *commits, struct change_item *item)
+item_refused(struct commits *commits, struct change_item *item)
 {
-	if (item_do_without(commits, item))
-		return PHASE_FAILED;
-	item_fault_prefix(item, &commits->fault);
-	return commit_fail(commits, item->change);
-}
-
-static void
-left_out_log(const struct change_item *item, const struct fault *why)
-{
-	log_line("warning: flow %s is left out: %s%s%s", item->spec->id, why->pointer,
-		why->pointer[0] ? ": " : "", why->message);
-}
-
-/* An item of a change that restores is left out, with a warning; false: it does not restore. */
-static bool
-item_skip(struct commits *commits, struct change_item *item)
-{
+	const struct fault *why = &commits->fault;
 	struct change *change = item->change;
 
-	if (!change->restores)
-		return false;
-	left_out_log(item, &commits->fault);
-	if (item->indexed)
-		validate_remove(commits->flows->validate, item->spec);
-	item->indexed = false;
-	flow_db_match_remove(&commits->flows->db, item->flow);
-	item->kind = CHANGE_NONE;
-	change->left_out++;
-	change->added--;
-	return true;
+	if (!change->partial || why->code == FAULT_INTERNAL || why->code == FAULT_STORE ||
+		item_leave_out(item, why->message) < 0) {
+		item_fault_prefix(item, &commits->fault);
+		return commit_fail(commits, change);
+	}
+	if (change->restores)
+		log_line("warning: flow %s is left out: %s%s%s", item_flow(item), why->pointer,
+			why->pointer[0] ? ": " : "", why->message);
+	commits->again |= item->flow != NULL;
+	return PHASE_MORE;
 }
 
 /* As the store will have it when those before this one are written. */
@@ -228,22 +199,8 @@ item_count(const struct change_item *item)
 	}
 }
 
-/* What failed holds nothing, so that others may still be staged, to find those that fail, too. */
-static int
-item_failed(struct commits *commits, struct change_item *item)
-{
-	if (item_do_without(commits, item))
-		return 0;
-	if (item->change->restores) {
-		left_out_log(item, &commits->fault);
-		item->change->left_out++;
-		return 0;
-	}
-	item_fault_prefix(item, &commits->fault);
-	return -1;
-}
-
-static int
+/* What is refused may leave others that are to be refused, too: they are still staged. */
+static enum phase_end
 item_stage(struct commits *commits, struct change_item *item)
 {
 	const bool release = commits->pass == PASS_RELEASE;
@@ -251,25 +208,25 @@ item_stage(struct commits *commits, struct change_item *item)
 			       : draft_stage(&commits->draft, item, &commits->fault);
 
 	if (rc < 0)
-		return item_failed(commits, item);
+		return item_refused(commits, item);
 	if (!release || item->op == OP_REMOVE)
 		item_count(item);
-	return 0;
+	return PHASE_MORE;
 }
 
 /* A flow that the declaration does not name goes, when it is one of those it speaks of. */
-static int
+static enum phase_end
 flow_prune(struct commits *commits, struct change *change, struct flow *flow)
 {
 	struct change_item *item;
 
 	if (!(flow->spec->declared || change->prunes) || draft_declared(&commits->draft, flow) ||
 		flow->item)
-		return 0;
+		return PHASE_MORE;
 	item = change_add(
 		change, OP_REMOVE, flow->spec->id, 0, "declare", UINT32_MAX, &commits->fault);
 	if (!item)
-		return -1;
+		return PHASE_FAILED;
 	item->pruned = true;
 	return item_stage(commits, item);
 }
@@ -306,7 +263,7 @@ pass_step(struct commits *commits, struct change *change)
 		if (!flow)
 			return PHASE_DONE;
 		commits->flow = flow_db_next(flow);
-		return flow_prune(commits, change, flow) < 0 ? PHASE_FAILED : PHASE_MORE;
+		return flow_prune(commits, change, flow);
 	case PASS_RELEASE:
 		if (!change_is_whole(change))
 			return PHASE_DONE;
@@ -317,9 +274,7 @@ pass_step(struct commits *commits, struct change *change)
 	if (commits->next == change->n_items)
 		return PHASE_DONE;
 	item = change->items[commits->next++];
-	if (item_is_due(commits, item) && item_stage(commits, item) < 0)
-		return PHASE_FAILED;
-	return PHASE_MORE;
+	return item_is_due(commits, item) ? item_stage(commits, item) : PHASE_MORE;
 }
 
 static void
@@ -369,6 +324,8 @@ item_index(struct commits *commits, struct change_item *item)
 
 	if (item->kind == CHANGE_SET_DECLARED)
 		return 0;
+	if (item_runs(item))
+		commits->n_legs += spec->n_all_legs;
 	if (before)
 		validate_remove(validate, before);
 	if (spec && validate_insert(validate, spec, item->flow->sequence) < 0) {
@@ -381,38 +338,17 @@ item_index(struct commits *commits, struct change_item *item)
 	return 0;
 }
 
+/* What is refused is perhaps left out: the others are not checked against it. */
 static int
 item_check(struct commits *commits, struct change_item *item)
 {
-	if (!item_runs(item) || validate_check(commits->flows->validate, item_spec(item),
-					commits->flows->ports, &commits->fault) == 0)
+	struct flows *flows = commits->flows;
+
+	if (!item_runs(item) || validate_check(flows->validate, item_spec(item), flows->ports,
+					&commits->fault) == 0)
 		return 0;
-	return item_skip(commits, item) ? 0 : -1;
-}
-
-/* A leg of a version keeps its next hop when it would be handed to the same; the others want one.
- */
-static int
-hops_begin(struct change_item *item)
-{
-	const struct flow *flow = item->flow;
-	const struct flow_spec *spec = item_spec(item), *before = flow->spec;
-	unsigned leg, old;
-
-	item->hops = reallocarray(NULL, spec->n_all_legs + 1, sizeof(item->hops[0]));
-	if (!item->hops)
-		return -ENOMEM;
-	for (leg = 0; leg < spec->n_all_legs; leg++) {
-		item->hops[leg] = HOP_WANTED;
-		if (item->kind != CHANGE_REPLACE)
-			continue;
-		/* Those of streams follow the flow's own, in order. */
-		old = leg < spec->n_legs ? item->from[leg] : before->n_legs + leg - spec->n_legs;
-		if (old < before->n_all_legs && old != DP_LEG_NEW &&
-			leg_hops_same(&before->legs[old], &spec->legs[leg]))
-			item->hops[leg] = flow->hops[old];
-	}
-	return 0;
+	validate_remove(flows->validate, item_spec(item));
+	return -1;
 }
 
 static bool
@@ -434,46 +370,24 @@ commit_begin(struct commits *commits)
 	return PHASE_FAILED;
 }
 
-static int
-item_legs_count(struct commits *commits, struct change_item *item)
-{
-	if (item_runs(item))
-		commits->plan_legs += item_spec(item)->n_all_legs;
-	return 0;
-}
-
-/* A plan needs no next hops as long as there are enough for every leg. */
-static bool
-plan_hops_fit(const struct commits *commits, struct change_item *item)
-{
-	unsigned leg;
-
-	if (!plans(commits) || commits->plan_legs > next_hops_left(commits->flows->hops))
-		return false;
-	for (leg = 0; leg < item_spec(item)->n_all_legs; leg++) {
-		if (item->hops[leg] == HOP_WANTED)
-			item->hops[leg] = DP_NEXT_HOPS_MAX - 1;
-	}
-	return true;
-}
-
+/* A plan takes no next hops as long as there are enough for every leg: it may write any index. */
 static int
 item_hops(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
-	int rc;
+	const struct flow_spec *spec = item_spec(item);
 
 	if (!item_runs(item))
 		return 0;
-	if (hops_begin(item) < 0)
+	item->hops = calloc(spec->n_all_legs + 1, sizeof(item->hops[0]));
+	if (!item->hops)
 		return fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for next hops");
-	if (plan_hops_fit(commits, item))
+	if (plans(commits) && commits->n_legs <= next_hops_left(flows->hops))
 		return 0;
 	next_hops_rehearse(flows->hops, plans(commits));
-	rc = leg_hops_ref(flows, item_spec(item), item->hops, item->first_leg, &commits->fault);
+	item->hopped = leg_hops_ref(flows, spec, item->hops, item->first_leg, &commits->fault) == 0;
 	next_hops_rehearse(flows->hops, false);
-	item->hopped = rc == 0;
-	return rc == 0 || item_skip(commits, item) ? 0 : -1;
+	return item->hopped ? 0 : -1;
 }
 
 /* What goes makes room for what comes, also for its match. */
@@ -503,14 +417,14 @@ is_in(const struct commits *commits, size_t i)
 /*
  * The data plane has one error for every table that is full; which one it was shows in their fill.
  * The numbers are of what was asked for at once: the change that was refused and those after it.
- * What is restored or partial may be refused flow by flow, so there it is that change alone.
+ * A partial change may be refused flow by flow, so there it is that flow alone.
  */
 static void
 full_fault(struct commits *commits, const struct change_item *refused)
 {
 	const struct dp *dp = commits->flows->dp;
 	const struct flow_spec *spec = item_spec(refused);
-	const bool alone = refused->change->restores || refused->change->partial;
+	const bool alone = refused->change->partial;
 	const bool replacing = refused->kind == CHANGE_REPLACE;
 	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
 	const unsigned flows_now = dp_txn_flow_count(commits->txn, family);
@@ -560,11 +474,15 @@ item_insert(struct commits *commits, struct change_item *item)
 {
 	const struct flow_spec *spec = item_spec(item);
 	const unsigned n_legs = dp_txn_leg_count(commits->txn);
+	uint16_t from[DP_FLOW_LEGS_MAX];
+	unsigned leg;
 	int rc = flow_compile(spec, commits->flows->ports, item->hops, &commits->compiled);
 
+	for (leg = 0; leg < spec->n_legs; leg++)
+		from[leg] = spec->legs[leg].from;
 	if (rc == 0 && item->kind == CHANGE_REPLACE)
-		rc = dp_txn_replace(commits->txn, item->flow->handle, &commits->compiled.flow,
-			item->from, &item->handle);
+		rc = dp_txn_replace(commits->txn, item->flow->handle, &commits->compiled.flow, from,
+			&item->handle);
 	else if (rc == 0)
 		rc = dp_txn_add(commits->txn, &commits->compiled.flow, &item->handle);
 	if (rc == 0) {
@@ -580,7 +498,7 @@ item_insert(struct commits *commits, struct change_item *item)
 	else
 		fault_set(&commits->fault, FAULT_INTERNAL, "", "the data plane refused flow %s: %s",
 			spec->id, strerror(-rc));
-	return item_skip(commits, item) || item_do_without(commits, item) ? 0 : -1;
+	return -1;
 }
 
 /* Versions first, as they may make room for more legs. */
@@ -597,7 +515,7 @@ commit_replace(struct commits *commits)
 	if (commits->grown &&
 		dp_txn_leg_count(commits->txn) > dp_leg_capacity(commits->flows->dp)) {
 		full_fault(commits, commits->grown);
-		return commit_fail_at(commits, commits->grown);
+		return item_refused(commits, commits->grown);
 	}
 	commits->adding = true;
 	return PHASE_DONE;
@@ -607,12 +525,6 @@ static int
 item_add(struct commits *commits, struct change_item *item)
 {
 	return item_runs(item) && item->kind != CHANGE_REPLACE ? item_insert(commits, item) : 0;
-}
-
-static enum phase_end
-commit_add(struct commits *commits)
-{
-	return commits->again ? PHASE_FAILED : PHASE_DONE;
 }
 
 /*
@@ -657,7 +569,12 @@ commit_wants_check(struct commits *commits)
 	const int rc = steering_wants_check(flows->steering, &commits->wants, &commits->fault);
 
 	steering_wants_fini(&commits->wants);
-	return rc < 0 ? commit_fail_at(commits, commits->wanting) : PHASE_DONE;
+	if (rc == 0)
+		return PHASE_DONE;
+	/* A start is refused rather than begun again for each flow too many. */
+	if (commits->wanting->change->restores)
+		return commit_fail(commits, commits->wanting->change);
+	return item_refused(commits, commits->wanting);
 }
 
 static int
@@ -1259,21 +1176,6 @@ commit_refuse(struct commits *commits)
 }
 
 /* A plan goes as far as commit_plan(), and is aborted. */
-static const struct commit_phase plan_phases[] = {
-	{NULL, commit_stage},
-	{item_index, NULL},
-	{item_check, NULL},
-	{item_legs_count, commit_begin},
-	{item_hops, NULL},
-	{item_remove, NULL},
-	{item_replace, commit_replace},
-	{item_add, commit_add},
-	{item_want, commit_wants_check},
-	{NULL, commit_prepare},
-	{NULL, commit_plan},
-	{NULL, NULL},
-};
-
 static const struct commit_phase commit_phases[] = {
 	{NULL, commit_stage},
 	{item_index, NULL},
@@ -1281,7 +1183,7 @@ static const struct commit_phase commit_phases[] = {
 	{item_hops, NULL},
 	{item_remove, NULL},
 	{item_replace, commit_replace},
-	{item_add, commit_add},
+	{item_add, NULL},
 	{item_want, commit_wants_check},
 	{NULL, commit_prepare},
 	{NULL, commit_plan},
@@ -1349,11 +1251,14 @@ phase_step(struct commits *commits)
 	const size_t n = commits->draft.n;
 	struct change_item *item;
 
-	if (!phase->item || commits->at == n)
+	if (!phase->item || commits->at == n) {
+		if (phase->item && commits->again && !commits->decided)
+			return PHASE_FAILED;
 		return phase->end ? phase->end(commits) : PHASE_DONE;
+	}
 	item = commits->draft.list[phase->reverse ? n - 1 - commits->at : commits->at];
-	if (phase->item(commits, item) < 0)
-		return commit_fail_at(commits, item);
+	if (phase->item(commits, item) < 0 && item_refused(commits, item) == PHASE_FAILED)
+		return PHASE_FAILED;
 	commits->at++;
 	return PHASE_MORE;
 }
@@ -1447,7 +1352,7 @@ static bool
 change_is_alone(const struct change *change)
 {
 	return change->plans || change->if_plan || change->discarded || change->alone ||
-	       change->load || change_is_whole(change) || change->n_items > GROUP_OPS_MAX;
+	       change->partial || change_is_whole(change) || change->n_items > GROUP_OPS_MAX;
 }
 
 static void
@@ -1469,13 +1374,11 @@ group_begin(struct commits *commits)
 	}
 	change = STAILQ_FIRST(&commits->group);
 	commits->decided = change->discarded;
-	phase_begin(commits, change->discarded ? discard_phases
-			     : change->plans   ? plan_phases
-					       : commit_phases);
+	phase_begin(commits, change->discarded ? discard_phases : commit_phases);
 	commits->failed = false;
 	commits->late = false;
 	commits->next_generation = commits->generation + 1;
-	commits->plan_legs = 0;
+	commits->n_legs = 0;
 	commits->grown = NULL;
 	commits->adding = false;
 	commits->wanting = NULL;

@@ -43,8 +43,6 @@ struct flow_watch {
 	bool expires; /* it is being removed because it is idle */
 };
 
-#define HOP_WANTED UINT16_MAX /* no next hop yet */
-
 enum flow_presence {
 	FLOW_ADDED, /* in a draft; behind it in the order there are only more of them */
 	FLOW_LIVE,

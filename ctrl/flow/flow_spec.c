@@ -65,7 +65,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	made->rule = parts.rule;
 	made->allow = parts.allow;
 	for (i = 0; i < n_kept; i++)
-		made->legs[i] = spec->legs[kept[i]];
+		made->legs[i] = spec->legs[kept ? kept[i] : i];
 	for (i = 0; i < n_added; i++)
 		made->legs[n_kept + i] = added[i];
 	memcpy(&made->legs[n_legs], &spec->legs[spec->n_legs],

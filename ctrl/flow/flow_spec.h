@@ -59,6 +59,7 @@ struct flow_leg {
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
 	uint8_t mac[6]; /* FLOW_HOP_MAC */
 	uint8_t hop; /* enum flow_hop */
+	uint16_t from; /* while it is staged: the running leg that it carries on, or DP_LEG_NEW */
 	struct dp_leg dp; /* all but next_hop, which is zero here */
 };
 
@@ -103,8 +104,9 @@ struct flow_spec *flow_spec_create(const struct flow_room *room);
 int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
 
 /*
- * A new spec like `spec` but for its own legs: those of the n_kept numbers in `kept`, then the
- * n_added. Streams, their legs and all else are the same. NULL without memory. Any thread.
+ * A new spec like `spec` but for its own legs: those of the n_kept numbers in `kept` (NULL: the
+ * first n_kept), then the n_added. Streams, their legs and all else are the same. NULL without
+ * memory. Any thread.
  */
 struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
 	unsigned n_kept, const struct flow_leg *added, unsigned n_added);

@@ -96,16 +96,6 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 	return 0;
 }
 
-bool
-leg_hops_same(const struct flow_leg *a, const struct flow_leg *b)
-{
-	return a->hop == b->hop && a->dp.family == b->dp.family && a->dp.vlan == b->dp.vlan &&
-	       a->dp.outer_vlan == b->dp.outer_vlan && strcmp(a->port, b->port) == 0 &&
-	       memcmp(a->dp.dst, b->dp.dst, sizeof(a->dp.dst)) == 0 &&
-	       memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop)) == 0 &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
-}
-
 /* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
 static int
 leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault)

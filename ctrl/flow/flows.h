@@ -138,7 +138,4 @@ void leg_hops_unref(
 void leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
 	struct next_hop_info *info, char reason[HOP_REASON_MAX]);
 
-/* Whether two legs are handed to the same next hop, whatever that is. */
-bool leg_hops_same(const struct flow_leg *a, const struct flow_leg *b);
-
 #endif

@@ -53,7 +53,7 @@ load_begin(struct change *change, const struct flows *flows, struct store *store
 
 /*
  * A flow is to be as it is stored; without a text it is not to be. A text that is no flow to this
- * sluiced is left out of a partial change.
+ * sluiced is left out of a partial change, but refuses a start.
  */
 static int
 flow_load(struct load *load, const struct store_flow *flow)
@@ -64,7 +64,7 @@ flow_load(struct load *load, const struct store_flow *flow)
 
 	if (flow->text) {
 		spec = flow_text_decode(load->flows->schema, flow->text, flow->bytes, load->fault);
-		if (!spec && !change->partial) {
+		if (!spec && (change->restores || !change->partial)) {
 			fault_prefix(load->fault, "/%s", flow->id);
 			return -1;
 		}
@@ -207,7 +207,7 @@ restore_flows(
 
 	if (!change)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to restore flows");
-	change->restores = true;
+	change->restores = change->partial = true;
 	if (load_begin(change, flows, store, 0, state_load, fault) < 0) {
 		change_destroy(change);
 		return -1;

@@ -39,7 +39,8 @@ legs_note(struct event_changed *changed, const struct change_item *item)
 	unsigned i;
 
 	for (i = 0; stays && i < is->n_legs; i++) {
-		const uint16_t from = item->from[i];
+		const uint16_t from = is->legs[i].from;
+		struct flow_leg before;
 
 		if (from == DP_LEG_NEW) {
 			changed->joined++;
@@ -47,7 +48,9 @@ legs_note(struct event_changed *changed, const struct change_item *item)
 			continue;
 		}
 		stays[from] = true;
-		if (memcmp(&was->legs[from], &is->legs[i], sizeof(is->legs[i])) != 0) {
+		before = was->legs[from];
+		before.from = from; /* what it carried on does not count */
+		if (memcmp(&before, &is->legs[i], sizeof(before)) != 0) {
 			changed->changed++;
 			one = &is->legs[i];
 		}

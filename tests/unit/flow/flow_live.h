@@ -5,7 +5,7 @@
 
 #include "flow/flow_db.h"
 
-/* Add a flow and reveal it; its hops are HOP_WANTED. NULL as flow_db_add() says. */
+/* Add a flow and reveal it; its hops are UINT16_MAX. NULL as flow_db_add() says. */
 struct flow *flow_live(struct flow_db *db, struct flow_spec *spec, struct fault *fault);
 
 /* Take a live flow out. Returns its spec, which is the caller's. */

@@ -193,7 +193,7 @@ Test(declare, a_restore_leaves_out_what_does_not_fit)
 	struct flow_spec *spec = flow_spec_made("gone", 2, 8);
 
 	strcpy(spec->legs[0].port, "p9");
-	change->restores = true;
+	change->restores = change->partial = true;
 	spec_put(change, OP_INSTALL, "a", 1, 7);
 	item_put_spec(change, OP_INSTALL, spec, "flows");
 	spec_put(change, OP_INSTALL, "b", 3, 7);
@@ -213,7 +213,7 @@ Test(declare, a_restore_that_the_table_does_not_hold)
 	struct change *change = change_made(&asked);
 
 	room.dp->capacity = 2;
-	change->restores = true;
+	change->restores = change->partial = true;
 	for (int i = 1; i <= 4; i++)
 		spec_put(change, OP_INSTALL, (char[]){(char)('a' + i), '\0'}, i, 7);
 	commits_submit(commits, change);
