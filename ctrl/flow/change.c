@@ -595,31 +595,6 @@ stage_release(struct draft *draft, struct change_item *item, struct fault *fault
 
 /* Legs of a flow that join and leave, and what is up or down: each makes a version of the flow. */
 
-/* Ids that the new legs bring must be free, there and among themselves. */
-static int
-join_ids_check(const struct flow_spec *spec, const struct change_item *item, struct fault *fault)
-{
-	struct leg_index index;
-	char pointer[32];
-	unsigned i;
-	int rc = leg_ids_check(item->legs, item->n_legs, fault);
-
-	if (rc < 0)
-		return -1;
-	if (leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id) < 0)
-		return no_memory(spec, fault);
-	for (i = 0; rc == 0 && i < item->n_legs; i++) {
-		if (item->legs[i].id[0] == '\0' || leg_index_find(&index, item->legs[i].id) < 0)
-			continue;
-		snprintf(pointer, sizeof(pointer), "/legs/%u/id", i);
-		rc = fault_set(fault, FAULT_CONFLICT, pointer,
-			"found id %s, which another leg of the flow has, expected a free one",
-			item->legs[i].id);
-	}
-	leg_index_fini(&index);
-	return rc;
-}
-
 /* The item's version of a flow: the n_kept legs in `kept` (NULL: all), and those that join. */
 static int
 stage_copy(struct draft *draft, struct flow *flow, struct change_item *item, const uint16_t *kept,
@@ -637,7 +612,8 @@ stage_copy(struct draft *draft, struct flow *flow, struct change_item *item, con
 	for (i = 0; i < n_kept; i++)
 		legs[i].from = leg_from(flow, kept ? kept[i] : i);
 	if (n_new > 0) {
-		if (legs_apart(legs, item->spec->n_legs, n_kept, fault) < 0)
+		if (leg_ids_check(legs, item->spec->n_legs, n_kept, fault) < 0 ||
+			legs_apart(legs, item->spec->n_legs, n_kept, fault) < 0)
 			return -1;
 		leg_ids_give(item->spec);
 	}
@@ -661,8 +637,7 @@ stage_join(struct draft *draft, struct change_item *item, struct fault *fault)
 		return fault_set(fault, FAULT_NO_ROOM, "/legs",
 			"found %u leg%s beside %u, expected at most %d in one flow", item->n_legs,
 			plural_s(item->n_legs), n, DP_FLOW_LEGS_MAX);
-	if (join_ids_check(staged_spec(flow), item, fault) < 0 ||
-		legs_ports_check(item->legs, item->n_legs, draft->ports, fault) < 0 ||
+	if (legs_ports_check(item->legs, item->n_legs, draft->ports, fault) < 0 ||
 		stage_copy(draft, flow, item, NULL, n, fault) < 0)
 		return -1;
 	item->first_leg = n;

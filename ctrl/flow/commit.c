@@ -370,12 +370,42 @@ commit_begin(struct commits *commits)
 	return PHASE_FAILED;
 }
 
+/* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
+static int
+leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
+{
+	const int rc = next_hops_ref(flows->hops, leg);
+
+	if (rc == -ENOSPC)
+		return fault_set(fault, FAULT_NO_ROOM, "",
+			"found one next hop more than the limit of %u, including those of legs "
+			"that this change removes",
+			DP_NEXT_HOPS_MAX);
+	if (rc == -ENOMEM)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
+	if (rc < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "the next hop was refused: %s", strerror(-rc));
+	return rc;
+}
+
+/* Give back the first n_legs references of a flow. */
+static void
+hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
+	bool seen)
+{
+	while (n_legs-- > 0)
+		next_hops_unref(flows->hops, &spec->legs[n_legs], hops[n_legs], seen);
+}
+
 /* A plan takes no next hops as long as there are enough for every leg: it may write any index. */
 static int
 item_hops(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
 	const struct flow_spec *spec = item_spec(item);
+	unsigned leg;
+	int hop = 0;
 
 	if (!item_runs(item))
 		return 0;
@@ -385,9 +415,21 @@ item_hops(struct commits *commits, struct change_item *item)
 	if (plans(commits) && commits->n_legs <= next_hops_left(flows->hops))
 		return 0;
 	next_hops_rehearse(flows->hops, plans(commits));
-	item->hopped = leg_hops_ref(flows, spec, item->hops, item->first_leg, &commits->fault) == 0;
+	for (leg = 0; leg < spec->n_all_legs && hop >= 0; leg++) {
+		hop = leg_hop_ref(flows, &spec->legs[leg], &commits->fault);
+		item->hops[leg] = (uint16_t)hop;
+	}
 	next_hops_rehearse(flows->hops, false);
-	return item->hopped ? 0 : -1;
+	item->hopped = hop >= 0;
+	if (item->hopped)
+		return 0;
+	leg--;
+	if (leg < spec->n_legs)
+		fault_prefix(&commits->fault, "/legs/%u", leg - item->first_leg);
+	else
+		leg_path_prefix(spec, leg, &commits->fault);
+	hops_unref(flows, spec, item->hops, leg, false);
+	return -1;
 }
 
 /* What goes makes room for what comes, also for its match. */
@@ -552,8 +594,8 @@ item_want(struct commits *commits, struct change_item *item)
 
 	if (!asks_for_packets(item))
 		return 0;
-	if (flow_steer_want(
-		    flows, item_spec(item), commits->draft.n, &commits->wants, &commits->fault) < 0)
+	if (steering_want(flows->steering, &commits->wants, item_spec(item), commits->draft.n,
+		    &commits->fault) < 0)
 		return -1;
 	if (!commits->wanting &&
 		steering_wants_check(flows->steering, &commits->wants, &commits->fault) < 0)
@@ -580,12 +622,20 @@ commit_wants_check(struct commits *commits)
 static int
 item_steer(struct commits *commits, struct change_item *item)
 {
+	const struct flow_spec *spec = item_spec(item);
+	const char *port;
+	int rc;
+
 	if (!asks_for_packets(item))
 		return 0;
-	if (flow_steer(commits->flows, item_spec(item), &commits->fault) < 0)
-		return -1;
-	item->steered = true;
-	return 0;
+	rc = steering_add(commits->flows->steering, spec);
+	item->steered = rc == 0;
+	if (rc == 0)
+		return 0;
+	port = spec->rule ? spec->rule->port : spec->match.port;
+	return fault_set(&commits->fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL,
+		spec->rule ? "/rule" : "/match/dst", "packets cannot be steered to %s%s: %s",
+		port[0] ? "port " : "the ports", port, strerror(-rc));
 }
 
 static int
@@ -964,9 +1014,10 @@ old_release(struct commits *commits, struct change_item *item)
 
 	if (goes || item->steered) {
 		steering_del(flows->steering, old, item->flow->only);
-		flow_widen(item->flow);
+		free(item->flow->only);
+		item->flow->only = NULL;
 	}
-	leg_hops_unref(flows, old, goes ? item->flow->hops : item->hops, true);
+	hops_unref(flows, old, goes ? item->flow->hops : item->hops, old->n_all_legs, true);
 }
 
 static int
@@ -1067,7 +1118,7 @@ item_release(struct commits *commits, struct change_item *item)
 	if (item->steered)
 		steering_del(flows->steering, spec, NULL);
 	if (item->hopped && item_runs(item))
-		leg_hops_unref(flows, spec, item->hops, false);
+		hops_unref(flows, spec, item->hops, spec->n_all_legs, false);
 	if (item->indexed && spec)
 		validate_remove(flows->validate, spec);
 	if (item->indexed && before)
@@ -1228,7 +1279,6 @@ commits_create(
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
 	commits->draft = (struct draft){.db = &flows->db, .ports = flows->ports};
-	compiled_init(&commits->compiled);
 	timer_init(&commits->timer, base, pump, commits);
 	return commits;
 }

@@ -773,7 +773,7 @@ spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 			"found none, expected a leg here or in a stream, "
 			"as the flow's action is forward");
 	if (flow_legs_decode(json_object_get(flow, "legs"), spec->legs, spec->n_legs, fault) < 0 ||
-		leg_ids_check(spec->legs, spec->n_legs, fault) < 0)
+		leg_ids_check(spec->legs, spec->n_legs, 0, fault) < 0)
 		return -1;
 	return streams_decode(json_object_get(flow, "streams"), spec, fault);
 }

@@ -133,11 +133,12 @@ leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 static int
 order_compare(const void *a, const void *b, void *arg)
 {
-	const uint16_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
-	const struct leg_index *index = arg;
-	const int order = index->compare(&index->legs[left], &index->legs[right]);
+	const struct flow_leg *left = *(const struct flow_leg *const *)a;
+	const struct flow_leg *right = *(const struct flow_leg *const *)b;
+	const leg_compare_fn *compare = arg;
+	const int order = (*compare)(left, right);
 
-	return order ? order : left - right;
+	return order ? order : left < right ? -1 : 1;
 }
 
 int
@@ -147,14 +148,13 @@ leg_index_init(
 	size_t i;
 
 	index->legs = legs;
-	index->compare = compare;
-	index->n = (unsigned)n;
+	index->n = n;
 	index->order = reallocarray(NULL, n + 1, sizeof(index->order[0]));
 	if (!index->order)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		index->order[i] = (uint16_t)i;
-	qsort_r(index->order, n, sizeof(index->order[0]), order_compare, index);
+		index->order[i] = &legs[i];
+	qsort_r(index->order, n, sizeof(index->order[0]), order_compare, &compare);
 	return 0;
 }
 
@@ -164,50 +164,73 @@ leg_index_fini(struct leg_index *index)
 	free(index->order);
 }
 
-int
-leg_index_find(const struct leg_index *index, const char *id)
+static int
+id_compare(const void *id, const void *leg)
 {
-	unsigned low = 0, high = index->n;
-
-	while (low < high) {
-		const unsigned middle = (low + high) / 2;
-		const int order = strcmp(index->legs[index->order[middle]].id, id);
-
-		if (order == 0)
-			return index->order[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return -1;
+	return strcmp(id, (*(const struct flow_leg *const *)leg)->id);
 }
 
 int
-leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault)
+leg_index_find(const struct leg_index *index, const char *id)
+{
+	const struct flow_leg **found =
+		bsearch(id, index->order, index->n, sizeof(index->order[0]), id_compare);
+
+	return found ? (int)(*found - index->legs) : -1;
+}
+
+/*
+ * The first leg in the order, but for the n_old first, that is equal to one before, *before. 0:
+ * there is none; -1 with *fault set.
+ */
+static int
+leg_find_equal(const struct flow_leg *legs, size_t n, unsigned n_old, leg_compare_fn compare,
+	const struct flow_leg **before, struct fault *fault)
 {
 	struct leg_index index;
-	char pointer[32];
-	unsigned i;
-	int rc = 0;
+	int leg = 0;
+	size_t i;
 
 	if (n < 2)
 		return 0;
-	if (leg_index_init(&index, legs, n, leg_compare_id) < 0)
+	if (leg_index_init(&index, legs, n, compare) < 0)
 		return fault_set(
 			fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
-	for (i = 1; i < n && rc == 0; i++) {
-		const uint16_t before = index.order[i - 1], leg = index.order[i];
-
-		if (legs[leg].id[0] == '\0' || strcmp(legs[before].id, legs[leg].id) != 0)
-			continue;
-		snprintf(pointer, sizeof(pointer), "/legs/%u/id", leg);
-		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found %s, which leg number %u has too, expected each id once",
-			legs[leg].id, before + 1u);
+	for (i = 1; i < n && leg == 0; i++) {
+		*before = index.order[i - 1];
+		if (index.order[i] >= legs + n_old && compare(*before, index.order[i]) == 0)
+			leg = (int)(index.order[i] - legs);
 	}
 	leg_index_fini(&index);
-	return rc;
+	return leg;
+}
+
+/* Legs without an id are different. */
+static int
+leg_compare_given_id(const struct flow_leg *a, const struct flow_leg *b)
+{
+	const int order = leg_compare_id(a, b);
+
+	return order || a->id[0] != '\0' ? order : a < b ? -1 : 1;
+}
+
+int
+leg_ids_check(const struct flow_leg *legs, size_t n, unsigned n_old, struct fault *fault)
+{
+	const struct flow_leg *before = NULL;
+	const int leg = leg_find_equal(legs, n, n_old, leg_compare_given_id, &before, fault);
+	char pointer[32];
+
+	if (leg <= 0)
+		return leg;
+	snprintf(pointer, sizeof(pointer), "/legs/%u/id", (unsigned)leg - n_old);
+	if (before < legs + n_old)
+		return fault_set(fault, FAULT_CONFLICT, pointer,
+			"found id %s, which another leg of the flow has, expected a free one",
+			before->id);
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found %s, which leg number %u has too, expected each id once", before->id,
+		(unsigned)(before - legs) - n_old + 1);
 }
 
 void
@@ -253,16 +276,17 @@ leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec)
 	}
 	/* To legs without an id that send to the same place: both lists are in its order. */
 	for (old = 0, i = 0; old < old_places.n && i < places.n;) {
-		const uint16_t from = old_places.order[old], to = places.order[i];
-		const int order = leg_compare_destination(&before->legs[from], &spec->legs[to]);
+		const struct flow_leg *from = old_places.order[old];
+		struct flow_leg *to = &spec->legs[places.order[i] - spec->legs];
+		const int order = leg_compare_destination(from, to);
 
-		if (order < 0 || taken[from]) {
+		if (order < 0 || taken[from - before->legs]) {
 			old++;
-		} else if (order > 0 || spec->legs[to].id[0] != '\0') {
+		} else if (order > 0 || to->id[0] != '\0') {
 			i++;
 		} else {
-			memcpy(spec->legs[to].id, before->legs[from].id, sizeof(spec->legs[to].id));
-			taken[from] = true;
+			memcpy(to->id, from->id, sizeof(to->id));
+			taken[from - before->legs] = true;
 		}
 	}
 	/* The ids that we gave and that are left, to legs that are still without. */
@@ -289,32 +313,19 @@ int
 legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault *fault)
 {
 	char pointer[32], address[ADDRESS_TEXT_MAX], number[32];
-	struct leg_index index;
-	unsigned i;
-	int rc = 0;
+	const struct flow_leg *before = NULL;
+	const int leg = leg_find_equal(legs, n, n_old, leg_compare_route, &before, fault);
 
-	if (n < 2)
-		return 0;
-	if (leg_index_init(&index, legs, n, leg_compare_route) < 0)
-		return fault_set(
-			fault, FAULT_NO_ROOM, "/legs", "no memory for %u leg%s", n, plural_s(n));
-	for (i = 1; i < n && rc == 0; i++) {
-		const uint16_t before = index.order[i - 1], leg = index.order[i];
-
-		if (leg < n_old || leg_compare_route(&legs[before], &legs[leg]) != 0)
-			continue;
-		snprintf(pointer, sizeof(pointer), "/legs/%u", leg - n_old);
-		snprintf(number, sizeof(number), "number %u", before + 1u);
-		address_format(legs[leg].dp.family, legs[leg].dp.dst, address);
-		rc = fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found destination %s port %u by %s, which leg %s also has, so the "
-			"receiver would receive each packet twice; expected another "
-			"destination, port, VLAN or next hop",
-			address, ntohs(legs[leg].dp.dst_port), legs[leg].port,
-			legs[before].id[0] ? legs[before].id : number);
-	}
-	leg_index_fini(&index);
-	return rc;
+	if (leg <= 0)
+		return leg;
+	snprintf(pointer, sizeof(pointer), "/legs/%u", (unsigned)leg - n_old);
+	snprintf(number, sizeof(number), "number %u", (unsigned)(before - legs) + 1);
+	address_format(before->dp.family, before->dp.dst, address);
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found destination %s port %u by %s, which leg %s also has, so the receiver would "
+		"receive each packet twice; expected another destination, port, VLAN or next hop",
+		address, ntohs(before->dp.dst_port), before->port,
+		before->id[0] ? before->id : number);
 }
 
 int

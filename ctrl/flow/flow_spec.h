@@ -119,8 +119,11 @@ void leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *f
 
 /* Identity of the legs of a flow: ids, given where there are none, and where they send. */
 
-/* No two of n legs may have the same id; -1 with *fault set ("/legs/N/id"). */
-int leg_ids_check(const struct flow_leg *legs, size_t n, struct fault *fault);
+/*
+ * No two of n legs may have the same id. The first n_old are not counted: -1 with *fault set
+ * ("/legs/N/id").
+ */
+int leg_ids_check(const struct flow_leg *legs, size_t n, unsigned n_old, struct fault *fault);
 
 /*
  * Fill in "leg-N" for each of the spec's own legs that has no id. N is above that of every leg
@@ -149,9 +152,8 @@ int leg_compare_id(const struct flow_leg *a, const struct flow_leg *b);
 /* The legs of a spec in an order, for many look-ups. Borrows the spec. Any thread. */
 struct leg_index {
 	const struct flow_leg *legs;
-	leg_compare_fn compare;
-	unsigned n;
-	uint16_t *order; /* numbers of the legs, sorted */
+	const struct flow_leg **order; /* sorted */
+	size_t n;
 };
 
 /* 0 or -ENOMEM. */

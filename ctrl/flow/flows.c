@@ -15,12 +15,6 @@
 #include "net/xdp_steer.h"
 
 void
-compiled_init(struct compiled *compiled)
-{
-	memset(compiled, 0, sizeof(*compiled));
-}
-
-void
 compiled_fini(struct compiled *compiled)
 {
 	free(compiled->legs);
@@ -96,62 +90,6 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 	return 0;
 }
 
-/* Take a reference on what a leg sends to; returns its index, or -1 with the fault set. */
-static int
-leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault)
-{
-	const int rc = next_hops_ref(flows->hops, leg);
-
-	if (rc == -ENOSPC)
-		return fault_set(fault, FAULT_NO_ROOM, "",
-			"found one next hop more than the limit of %u, including those of legs "
-			"that this change removes",
-			DP_NEXT_HOPS_MAX);
-	if (rc == -ENOMEM)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory for a next hop");
-	if (rc < 0)
-		return fault_set(
-			fault, FAULT_INTERNAL, "", "the next hop was refused: %s", strerror(-rc));
-	return rc;
-}
-
-/* Give back the first n_legs references of a flow. */
-static void
-hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
-	bool seen)
-{
-	while (n_legs-- > 0)
-		next_hops_unref(flows->hops, &spec->legs[n_legs], hops[n_legs], seen);
-}
-
-int
-leg_hops_ref(struct flows *flows, const struct flow_spec *spec, uint16_t *hops, unsigned first_leg,
-	struct fault *fault)
-{
-	unsigned leg;
-
-	for (leg = 0; leg < spec->n_all_legs; leg++) {
-		int hop = leg_hop_ref(flows, &spec->legs[leg], fault);
-
-		if (hop < 0) {
-			if (leg < spec->n_legs)
-				fault_prefix(fault, "/legs/%u", leg - first_leg);
-			else
-				leg_path_prefix(spec, leg, fault);
-			hops_unref(flows, spec, hops, leg, false);
-			return -1;
-		}
-		hops[leg] = (uint16_t)hop;
-	}
-	return 0;
-}
-
-void
-leg_hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen)
-{
-	hops_unref(flows, spec, hops, spec->n_all_legs, seen);
-}
-
 void
 leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
 	struct next_hop_info *info, char reason[HOP_REASON_MAX])
@@ -160,19 +98,6 @@ leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned
 	reason[0] = '\0';
 	if (info->state == NEXT_HOP_PENDING)
 		next_hops_reason(flows->hops, leg, reason);
-}
-
-int
-flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault)
-{
-	const char *port = spec->rule ? spec->rule->port : spec->match.port;
-	const int rc = steering_add(flows->steering, spec);
-
-	if (rc == 0)
-		return 0;
-	return fault_set(fault, rc == -ENOSPC ? FAULT_NO_ROOM : FAULT_INTERNAL,
-		spec->rule ? "/rule" : "/match/dst", "packets cannot be steered to %s%s: %s",
-		port[0] ? "port " : "the ports", port, strerror(-rc));
 }
 
 /* Classes are checked before the latch: what is punted may come from anywhere, as STUN does. */
@@ -202,25 +127,6 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 		flow->only = only;
 	else
 		free(only);
-}
-
-void
-flow_widen(struct flow *flow)
-{
-	free(flow->only);
-	flow->only = NULL;
-}
-
-int
-flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
-	struct steering_wants *wants, struct fault *fault)
-{
-	const int rc = steering_want(flows->steering, wants, spec, n_changes);
-
-	if (rc == 0)
-		return 0;
-	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
-		"cannot count the steering entries: %s", strerror(-rc));
 }
 
 /*
@@ -321,11 +227,10 @@ flow_repointed(struct flows *flows, struct repointed *repointed)
 static int
 batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, unsigned n)
 {
-	struct compiled compiled;
+	struct compiled compiled = {0};
 	unsigned i, n_written = 0;
 	int rc;
 
-	compiled_init(&compiled);
 	for (i = 0; i < n; i++) {
 		batch[n_written].flow = batch[i].flow;
 		batch[n_written].hops =

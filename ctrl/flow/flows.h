@@ -79,8 +79,9 @@ void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
 
 /*
- * A flow as the data plane is given it, and what it points to. Room grows with the largest flow
- * that was compiled into it, so that a request of many flows allocates a few times only.
+ * A flow as the data plane is given it, and what it points to; zero at first. Room grows with the
+ * largest flow that was compiled into it, so that a request of many flows allocates a few times
+ * only.
  */
 struct compiled {
 	struct dp_flow flow;
@@ -91,7 +92,6 @@ struct compiled {
 	size_t streams_room;
 };
 
-void compiled_init(struct compiled *compiled);
 void compiled_fini(struct compiled *compiled);
 
 /*
@@ -102,35 +102,11 @@ void compiled_fini(struct compiled *compiled);
 int flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
 	struct compiled *compiled);
 
-/* Steer the packets of a flow. 0, or -1 with *fault set relative to the flow. */
-int flow_steer(struct flows *flows, const struct flow_spec *spec, struct fault *fault);
-
-/* As steering_want(); -1 with *fault set. */
-int flow_steer_want(const struct flows *flows, const struct flow_spec *spec, size_t n_changes,
-	struct steering_wants *wants, struct fault *fault);
-
 /*
  * A flow that takes the first source that comes has learned it: where nothing else of the flow
  * concerns other sources, they need not come any more. Sets flow->only if so.
  */
 void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
-
-/* The flow has another version now, and its packets were asked for again. */
-void flow_widen(struct flow *flow);
-
-/*
- * Take a reference on the next hop of every leg of a flow, those of streams too, into hops,
- * whatever stands there. Never waits: a hop without a neighbour is referenced all the same, and
- * becomes good by itself when it has one. 0, or -1 with *fault set ("/legs/M/...", counted from
- * first_leg on, or
- * "/streams/S/legs/M/...") and no reference taken. Control thread.
- */
-int leg_hops_ref(struct flows *flows, const struct flow_spec *spec, uint16_t *hops,
-	unsigned first_leg, struct fault *fault);
-
-/* Give the references of a flow back. `seen`: they were committed. Control thread. */
-void leg_hops_unref(
-	struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, bool seen);
 
 /*
  * What stands behind the index that a leg holds, and, when it is pending, why. Control thread.

@@ -270,7 +270,7 @@ want_add(struct steering_wants *wants, const struct steering_what *what, unsigne
 
 int
 steering_want(const struct steering *steering, struct steering_wants *wants,
-	const struct flow_spec *spec, size_t n_changes)
+	const struct flow_spec *spec, size_t n_changes, struct fault *fault)
 {
 	struct steering_what what;
 	unsigned i;
@@ -292,7 +292,10 @@ steering_want(const struct steering *steering, struct steering_wants *wants,
 		else if (rc > 0)
 			rc = 0;
 	}
-	return rc;
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc == -ENOMEM ? FAULT_NO_ROOM : FAULT_INTERNAL, "",
+		"cannot count the steering entries: %s", strerror(-rc));
 }
 
 int

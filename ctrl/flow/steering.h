@@ -66,10 +66,10 @@ int steering_narrow(struct steering *steering, const struct flow_spec *spec,
 
 /*
  * Count what a flow, one of n_changes that are made together, would need beyond what is in use or
- * counted before. 0 or negative errno.
+ * counted before. 0, or -1 with *fault set.
  */
 int steering_want(const struct steering *steering, struct steering_wants *wants,
-	const struct flow_spec *spec, size_t n_changes);
+	const struct flow_spec *spec, size_t n_changes, struct fault *fault);
 
 /* -1 with *fault set when more is wanted of some port than it has. */
 int steering_wants_check(

@@ -34,19 +34,13 @@ spec_compile(const char *text, const uint16_t *hops)
 }
 
 static void
-setup(void)
-{
-	compiled_init(&compiled);
-}
-
-static void
 teardown(void)
 {
 	compiled_fini(&compiled);
 	free(spec);
 }
 
-TestSuite(compile, .init = setup, .fini = teardown);
+TestSuite(compile, .fini = teardown);
 
 Test(compile, ipv4_byte_for_byte)
 {

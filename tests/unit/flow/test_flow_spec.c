@@ -79,13 +79,13 @@ Test(leg_ids, many)
 	free(one);
 	free(legs);
 	leg_ids_give(spec);
-	cr_expect_eq(leg_ids_check(spec->legs, spec->n_legs, &fault), 0);
+	cr_expect_eq(leg_ids_check(spec->legs, spec->n_legs, 0, &fault), 0);
 	cr_assert_eq(leg_index_init(&index, spec->legs, spec->n_legs, leg_compare_id), 0);
 	cr_expect_eq(leg_index_find(&index, "leg-4096"), 4095);
 	cr_expect_eq(leg_index_find(&index, "leg-1"), 0);
 	leg_index_fini(&index);
 	strcpy(spec->legs[4000].id, "leg-12");
-	cr_expect_eq(leg_ids_check(spec->legs, spec->n_legs, &fault), -1);
+	cr_expect_eq(leg_ids_check(spec->legs, spec->n_legs, 0, &fault), -1);
 	cr_expect_str_eq(fault.pointer, "/legs/4000/id");
 	free(spec);
 }
