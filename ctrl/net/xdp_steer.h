@@ -20,7 +20,8 @@ struct steer; /* the steering of one port */
  * Make the interface free for the driver, before it is probed: detach the steering program that a
  * crashed run of ours left. Returns 0 when no XDP program is attached any more. -EBUSY: another
  * program is there, or a process that is alive steers with ours; it is left alone. Other
- * negative errno: there is no such interface, or the kernel refused. On failure *error holds one sentence for people.
+ * negative errno: there is no such interface, or the kernel refused. On failure *error holds one
+ * sentence for people.
  */
 int steer_clean(const char *iface, char *error, size_t error_size);
 
