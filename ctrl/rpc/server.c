@@ -194,7 +194,6 @@ struct connection {
 	LIST_ENTRY(connection) link;
 	struct rpc_server *server;
 	struct bufferevent *stream;
-	bool by_tls;
 	struct rpc_session *session;
 	bool ended; /* the client will send no more */
 	bool ending;
@@ -214,8 +213,7 @@ connection_destroy(struct connection *connection)
 {
 	LIST_REMOVE(connection, link);
 	connection->server->n_connections--;
-	if (connection->by_tls)
-		tls_goodbye(connection->stream);
+	tls_goodbye(connection->stream);
 	rpc_turn_cancel(&connection->turn);
 	rpc_user_bytes_change(connection->turn.user, 0, connection->frame_bytes);
 	rpc_session_close(connection->session);
@@ -424,25 +422,21 @@ rpc_message_bytes(const struct actor *actor, size_t configured)
 
 /* Serve the client *actor. 0, or -ENOMEM with stream still the caller's. */
 static int
-connection_create(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor,
-	bool by_tls)
+connection_create(struct rpc_server *server, struct bufferevent *stream, const struct actor *actor)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	struct rpc_user *user = rpc_user_of(server->users, actor);
 
-	if (connection && user)
+	if (connection)
 		connection->session =
-			rpc_session_create(actor, user, bufferevent_get_output(stream));
-	if (user)
-		rpc_user_unref(user); /* it is the session's */
+			rpc_session_create(server->users, actor, bufferevent_get_output(stream));
 	if (!connection || !connection->session) {
 		free(connection);
 		return -ENOMEM;
 	}
 	connection->server = server;
 	connection->stream = stream;
-	connection->by_tls = by_tls;
-	connection->turn = (struct rpc_turn){.user = user, .run = input_handle, .arg = connection};
+	connection->turn = (struct rpc_turn){
+		.user = connection->session->user, .run = input_handle, .arg = connection};
 	timer_init(&connection->timer, server->base, on_timer, connection);
 	frame_init(&connection->frame, rpc_message_bytes(actor, server->config->max_message_bytes),
 		server->config->max_depth);
@@ -500,7 +494,7 @@ peer_add(struct rpc_server *server, int fd, struct fault *fault)
 			"connection exceeds max_connections, which is %u",
 			server->config->max_connections);
 	stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (stream && connection_create(server, stream, &actor, false) == 0)
+	if (stream && connection_create(server, stream, &actor) == 0)
 		return 0;
 	if (stream) {
 		bufferevent_setfd(stream, -1);
@@ -514,7 +508,7 @@ on_tls(void *arg, struct bufferevent *stream, const struct actor *actor)
 {
 	struct rpc_server *server = arg;
 
-	if (has_room(server, actor) && connection_create(server, stream, actor, true) == 0)
+	if (has_room(server, actor) && connection_create(server, stream, actor) == 0)
 		return;
 	tls_goodbye(stream);
 	bufferevent_free(stream);

@@ -86,12 +86,19 @@ turn_time(struct rpc_users *users, uint64_t begin_ns, uint64_t end_ns)
 	return users->cpu_ns - last_ns < turn_ns ? users->cpu_ns - last_ns : turn_ns;
 }
 
+static struct rpc_user *
+user_ref(struct rpc_user *user)
+{
+	user->n_refs++;
+	return user;
+}
+
 /* Run the next turn of the first user, which begins now. Returns when it ended. */
 static uint64_t
 turn_run(struct rpc_users *users, uint64_t now_ns)
 {
 	const uint64_t begin_ns = now_ns;
-	struct rpc_user *user = rpc_user_ref(TAILQ_FIRST(&users->waiting));
+	struct rpc_user *user = user_ref(TAILQ_FIRST(&users->waiting));
 	struct rpc_turn *turn = TAILQ_FIRST(&user->turns);
 
 	user_wait_end(users, user);
@@ -155,7 +162,7 @@ rpc_user_of(struct rpc_users *users, const struct actor *actor)
 	LIST_FOREACH (user, &users->users, link) {
 		if (user->uid == actor->uid &&
 			(user->uid != UINT32_MAX || strcmp(user->name, actor->name) == 0))
-			return rpc_user_ref(user);
+			return user_ref(user);
 	}
 	user = calloc(1, sizeof(*user));
 	if (!user)
@@ -166,13 +173,6 @@ rpc_user_of(struct rpc_users *users, const struct actor *actor)
 	memcpy(user->name, actor->name, sizeof(user->name));
 	TAILQ_INIT(&user->turns);
 	LIST_INSERT_HEAD(&users->users, user, link);
-	return user;
-}
-
-struct rpc_user *
-rpc_user_ref(struct rpc_user *user)
-{
-	user->n_refs++;
 	return user;
 }
 
@@ -248,18 +248,19 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ar
 }
 
 struct rpc_session *
-rpc_session_create(const struct actor *actor, struct rpc_user *user, struct evbuffer *output)
+rpc_session_create(struct rpc_users *users, const struct actor *actor, struct evbuffer *output)
 {
+	struct rpc_user *user = users ? rpc_user_of(users, actor) : NULL;
 	struct rpc_session *session = calloc(1, sizeof(*session));
 
-	if (!session || (user && !evbuffer_add_cb(output, on_output, user))) {
+	if (!session || (users && !user) || (user && !evbuffer_add_cb(output, on_output, user))) {
+		if (user)
+			rpc_user_unref(user);
 		free(session);
 		return NULL;
 	}
-	session->actor = *actor;
-	session->user = user ? rpc_user_ref(user) : NULL;
-	session->output = output;
-	session->n_refs = 1;
+	*session =
+		(struct rpc_session){.actor = *actor, .user = user, .output = output, .n_refs = 1};
 	TAILQ_INIT(&session->watches);
 	return session;
 }

@@ -49,7 +49,6 @@ void rpc_users_destroy(struct rpc_users *users); /* NULL is allowed */
 
 /* The user that the actor is, with one more reference. NULL: no memory. */
 struct rpc_user *rpc_user_of(struct rpc_users *users, const struct actor *actor);
-struct rpc_user *rpc_user_ref(struct rpc_user *user);
 void rpc_user_unref(struct rpc_user *user);
 
 /* Have run(arg) called from the loop when the turn has come; once. False: there are no turns. */
@@ -85,11 +84,11 @@ struct rpc_session {
 };
 
 /*
- * A session of a copy of *actor, with one reference, and one to user, for which the bytes in output
- * count; NULL: for none. output is borrowed until the session is closed. NULL: no memory.
+ * A session of a copy of *actor, with one reference. The bytes in output count for its user; users
+ * NULL: it has none. output is borrowed until the session is closed. NULL: no memory.
  */
 struct rpc_session *rpc_session_create(
-	const struct actor *actor, struct rpc_user *user, struct evbuffer *output);
+	struct rpc_users *users, const struct actor *actor, struct evbuffer *output);
 
 /* The connection is closed: what watches is called, and nothing is written any more. Once. */
 void rpc_session_close(struct rpc_session *session);

@@ -48,7 +48,7 @@ void tls_destroy(struct tls *tls);
  */
 int tls_reload(struct tls *tls, struct fault *fault);
 
-/* Send close_notify, before the stream is freed. */
+/* Send close_notify, before the stream is freed, if it is one of TLS. */
 void tls_goodbye(struct bufferevent *stream);
 
 #endif

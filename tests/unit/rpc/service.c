@@ -22,7 +22,7 @@ session_begin(void)
 	const struct actor actor = {.name = "root", .via = "unix", .role = ROLE_ADMIN};
 
 	output = evbuffer_new();
-	session = rpc_session_create(&actor, NULL, output);
+	session = rpc_session_create(NULL, &actor, output);
 }
 
 static void

@@ -108,7 +108,7 @@ rig_session_begin(enum role role)
 	const struct actor actor = {
 		.uid = 1000, .gid = 100, .name = "ana", .via = "unix", .role = (uint8_t)role};
 
-	rig.session = rpc_session_create(&actor, NULL, rig.output);
+	rig.session = rpc_session_create(NULL, &actor, rig.output);
 }
 
 static void
@@ -578,7 +578,7 @@ Test(call, batch_that_waits_counts_for_its_user_with_all_that_it_takes)
 	struct fault fault;
 
 	rig_session_end();
-	rig.session = rpc_session_create(&ana, user, rig.output);
+	rig.session = rpc_session_create(users, &ana, rig.output);
 	later_begin(batch_make());
 	cr_expect_eq(rpc_user_check(user, &fault), 0);
 	rig_error_check(batch_make(), FAULT_LIMIT, "", "null", "rpc.max_waiting_bytes");

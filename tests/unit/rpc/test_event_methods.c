@@ -289,7 +289,6 @@ Test(ring_methods, punted_packets)
 }
 
 struct client {
-	struct rpc_user *user;
 	struct evbuffer *output;
 	struct rpc_session *session;
 	bool is_stuck; /* it does not read: client_fill() says how much fits */
@@ -354,8 +353,8 @@ client_begin(unsigned i)
 {
 	const struct actor actor = {.uid = i, .name = "ana", .role = ROLE_VIEWER};
 
-	clients[i] = (struct client){.user = rpc_user_of(users, &actor), .output = evbuffer_new()};
-	clients[i].session = rpc_session_create(&actor, clients[i].user, clients[i].output);
+	clients[i] = (struct client){.output = evbuffer_new()};
+	clients[i].session = rpc_session_create(users, &actor, clients[i].output);
 	return &clients[i];
 }
 
@@ -364,7 +363,6 @@ client_end(struct client *client)
 {
 	rpc_session_close(client->session);
 	rpc_session_unref(client->session);
-	rpc_user_unref(client->user);
 	evbuffer_free(client->output);
 	client->session = NULL;
 }
