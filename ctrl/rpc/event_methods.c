@@ -15,19 +15,6 @@
 #include "rpc/methods.h"
 
 static json_t *
-flow_event_encode(const struct event_entry *entry)
-{
-	json_t *json = json_pack("{s:s}", "flow", entry->flow.id);
-
-	if (entry->kind == EVENT_FLOW_LATCHED)
-		json_object_update_new(
-			json, latched_encode(entry->flow.family, &entry->flow.latched));
-	else if (entry->kind == EVENT_FLOW_EXPIRED)
-		json_object_update_new(json, flow_counters_encode(&entry->flow.counters));
-	return json;
-}
-
-static json_t *
 neighbour_encode(const struct event_neighbour *neighbour, const struct ports *ports)
 {
 	static const uint8_t none[6];
@@ -52,42 +39,6 @@ fields_encode(const char *fields)
 		fields += length + (fields[length] == ',');
 	}
 	return list;
-}
-
-static json_t *
-changed_encode(const struct event_changed *changed)
-{
-	return json_pack("{s:s, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:o}", "flow", changed->id,
-		"generation", (json_int_t)changed->generation, "actor",
-		actor_encode(changed->who, changed->via, changed->uid), "method", changed->method,
-		"legs_joined", (json_int_t)changed->joined, "legs_left", (json_int_t)changed->left,
-		"legs_changed", (json_int_t)changed->changed, "leg",
-		changed->leg[0] ? changed->leg : NULL, "fields", fields_encode(changed->fields));
-}
-
-static json_t *
-commit_encode(const struct event_commit *commit)
-{
-	return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I}", "generation",
-		(json_int_t)commit->generation, "actor",
-		actor_encode(commit->who, commit->via, commit->uid), "method", commit->text,
-		"added", (json_int_t)commit->added, "changed", (json_int_t)commit->changed,
-		"removed", (json_int_t)commit->removed);
-}
-
-static json_t *
-rollback_encode(const struct event_commit *commit)
-{
-	return json_pack("{s:I, s:I, s:s*}", "generation", (json_int_t)commit->generation,
-		commit->returns == STORE_RETURN_OF ? "of" : "to", (json_int_t)commit->returned,
-		"reason", commit->text[0] ? commit->text : NULL);
-}
-
-static json_t *
-rollback_failed_encode(const struct event_rollback_failed *failed)
-{
-	return json_pack("{s:I, s:s*, s:s}", "of", (json_int_t)failed->of, "flow",
-		failed->flow[0] ? failed->flow : NULL, "reason", failed->reason);
 }
 
 /* Whose overload it is: a member named after the kind of it, or none. */
@@ -126,9 +77,21 @@ overload_encode(const struct event_overload *overload, const struct ports *ports
 	return json;
 }
 
+/* "" stands for a text that there is none of. */
+static const char *
+text_or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
 static json_t *
 more_encode(const struct event_entry *entry, const struct ports *ports)
 {
+	const struct event_changed *changed = &entry->changed;
+	const struct event_commit *commit = &entry->commit;
+	const struct event_rollback_failed *failed = &entry->rollback_failed;
+	json_t *json, *more = NULL;
+
 	switch (entry->kind) {
 	case EVENT_PORT_UP:
 	case EVENT_PORT_DOWN:
@@ -136,19 +99,42 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 	case EVENT_NEIGHBOUR_LOST:
 	case EVENT_NEIGHBOUR_RESOLVED:
 		return neighbour_encode(&entry->neighbour, ports);
+	case EVENT_FLOW_LATCHED:
+		more = latched_encode(entry->flow.family, &entry->flow.latched);
+		break;
+	case EVENT_FLOW_EXPIRED:
+		more = flow_counters_encode(&entry->flow.counters);
+		break;
 	case EVENT_FLOW_CHANGED:
-		return changed_encode(&entry->changed);
+		return json_pack("{s:s, s:I, s:o, s:s, s:I, s:I, s:I, s:s*, s:o}", "flow",
+			changed->id, "generation", (json_int_t)changed->generation, "actor",
+			actor_encode(changed->who, changed->via, changed->uid), "method",
+			changed->method, "legs_joined", (json_int_t)changed->joined, "legs_left",
+			(json_int_t)changed->left, "legs_changed", (json_int_t)changed->changed,
+			"leg", text_or_null(changed->leg), "fields",
+			fields_encode(changed->fields));
 	case EVENT_COMMIT:
-		return commit_encode(&entry->commit);
+		return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I}", "generation",
+			(json_int_t)commit->generation, "actor",
+			actor_encode(commit->who, commit->via, commit->uid), "method", commit->text,
+			"added", (json_int_t)commit->added, "changed", (json_int_t)commit->changed,
+			"removed", (json_int_t)commit->removed);
 	case EVENT_ROLLBACK:
-		return rollback_encode(&entry->commit);
+		return json_pack("{s:I, s:I, s:s*}", "generation", (json_int_t)commit->generation,
+			commit->returns == STORE_RETURN_OF ? "of" : "to",
+			(json_int_t)commit->returned, "reason", text_or_null(commit->text));
 	case EVENT_ROLLBACK_FAILED:
-		return rollback_failed_encode(&entry->rollback_failed);
+		return json_pack("{s:I, s:s*, s:s}", "of", (json_int_t)failed->of, "flow",
+			text_or_null(failed->flow), "reason", failed->reason);
 	case EVENT_OVERLOAD:
 		return overload_encode(&entry->overload, ports);
 	default:
-		return flow_event_encode(entry);
+		break;
 	}
+	json = json_pack("{s:s}", "flow", entry->flow.id);
+	if (more)
+		json_object_update_new(json, more);
+	return json;
 }
 
 /* {"sequence", "time_ns", "event"} and what events of that kind say beside it. */
