@@ -219,18 +219,6 @@ params_add(struct change *change, enum op_kind op, const json_t *params, struct 
 	}
 }
 
-/* A call that is one operation. */
-static json_t *
-flows_change(const struct methods_context *context, struct rpc_call *call, enum op_kind op,
-	const json_t *params, change_reply_fn reply, struct fault *fault)
-{
-	struct change *change = change_call_begin(call, params, reply, fault);
-
-	if (!change)
-		return NULL;
-	return change_call_end(context, call, change, params_add(change, op, params, fault));
-}
-
 static json_t *
 ids_encode(const struct change *change)
 {
@@ -303,40 +291,32 @@ nothing_encode(const struct change *change)
 	return json_object();
 }
 
+/* A call that is one operation. */
 static json_t *
-flow_install(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+flow_change(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
-	return flows_change(ctx, call, OP_INSTALL, params, ids_encode, fault);
-}
+	static const struct {
+		const char *method;
+		enum op_kind op;
+		change_reply_fn reply;
+	} operations[] = {
+		{"flow.install", OP_INSTALL, ids_encode},
+		{"flow.replace", OP_REPLACE, ids_encode},
+		{"flow.remove", OP_REMOVE, removed_encode},
+		{"flow.admin", OP_ADMIN, nothing_encode},
+		{"leg.join", OP_JOIN, joined_encode},
+		{"leg.leave", OP_LEAVE, left_encode},
+	};
+	struct change *change;
+	size_t i = 0;
 
-static json_t *
-flow_replace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_REPLACE, params, ids_encode, fault);
-}
-
-static json_t *
-flow_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_REMOVE, params, removed_encode, fault);
-}
-
-static json_t *
-flow_admin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_ADMIN, params, nothing_encode, fault);
-}
-
-static json_t *
-leg_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_JOIN, params, joined_encode, fault);
-}
-
-static json_t *
-leg_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
-{
-	return flows_change(ctx, call, OP_LEAVE, params, left_encode, fault);
+	while (strcmp(operations[i].method, rpc_call_method(call)) != 0)
+		i++;
+	change = change_call_begin(call, params, operations[i].reply, fault);
+	if (!change)
+		return NULL;
+	return change_call_end(
+		ctx, call, change, params_add(change, operations[i].op, params, fault));
 }
 
 static json_t *
@@ -653,12 +633,12 @@ txn_abort(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 const struct rpc_method change_methods[] = {
-	{"flow.install", flow_install},
-	{"flow.replace", flow_replace},
-	{"flow.remove", flow_remove},
-	{"flow.admin", flow_admin},
-	{"leg.join", leg_join},
-	{"leg.leave", leg_leave},
+	{"flow.install", flow_change},
+	{"flow.replace", flow_change},
+	{"flow.remove", flow_change},
+	{"flow.admin", flow_change},
+	{"leg.join", flow_change},
+	{"leg.leave", flow_change},
 	{"state.rollback", state_rollback},
 	{"txn.begin", txn_begin},
 	{"txn.put", txn_put},
