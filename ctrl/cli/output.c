@@ -394,6 +394,29 @@ add_percent(struct text *text, const json_t *object, const char *name)
 	text_add(text, "%.1f%%", json_number_value(json_object_get(object, name)) * 100);
 }
 
+static void
+add_up(struct text *text, const json_t *object, const char *name)
+{
+	text_add(text, "%s", json_is_true(json_object_get(object, name)) ? "up" : "down");
+}
+
+/* At most 6 characters. */
+static void
+add_short(struct text *text, const json_t *object, const char *name)
+{
+	static const char units[] = "kMGTPE";
+	double value = json_number_value(json_object_get(object, name));
+	unsigned unit = 0;
+
+	if (value < 10000) {
+		text_add(text, "%u", (unsigned)value);
+		return;
+	}
+	for (value /= 1000; value >= 999.5; value /= 1000)
+		unit++;
+	text_add(text, "%.*f%c", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit]);
+}
+
 /* A NUMA node, -1 for unknown. */
 static void
 add_node(struct text *text, const json_t *object, const char *name)
@@ -426,7 +449,9 @@ static const struct {
 	{"pending", add_pending},
 	{"percent", add_percent},
 	{"police", add_police},
+	{"short", add_short},
 	{"time", add_time},
+	{"up", add_up},
 	{"vlans", add_vlans},
 };
 
@@ -534,109 +559,70 @@ members_print(unsigned indent, const json_t *object, const char *template)
 #define COLUMNS_MAX 16
 #define GAP 2 /* blanks between columns */
 #define INDENT 4 /* of what goes on below */
-#define CUT_LEAST 16 /* columns for a text that is cut, or it goes on below */
+#define CUT_LEAST 12 /* columns for a text that is cut, or it goes on below */
 
-struct table_column {
-	const char *title; /* ASCII */
-	const char *template; /* of its cells; NULL: none */
+struct column {
+	const char *template; /* of its cells */
 	bool right; /* align to the right, as numbers are */
 	bool cuts;
-	size_t width; /* uncut; set when the table is printed */
+	size_t width; /* of its longest cell */
 	size_t least; /* in a line that is full */
 };
 
-struct table {
-	char *titles; /* and templates, cut at their ends */
-	struct table_column columns[COLUMNS_MAX];
-	size_t n_columns;
-	char **cells; /* row after row */
-	size_t n_cells;
-	size_t room;
-};
-
-struct table *
-table_create(const char *columns)
+/* Split "TITLE>=TEMPLATE|..." at its marks, in place. Returns how many columns there are. */
+static size_t
+columns_read(char *text, struct column *columns, char **titles)
 {
-	struct table *table = calloc(1, sizeof(*table));
-	char *rest, *template, *title;
+	size_t n = 0;
+	char *part;
 
-	if (table == NULL || (table->titles = strdup(columns)) == NULL)
-		cli_out_of_memory();
-	for (rest = table->titles; (template = strsep(&rest, "|")) != NULL;) {
-		struct table_column *column = &table->columns[table->n_columns++];
-		char *last;
+	for (; n < COLUMNS_MAX && (part = strsep(&text, "|")) != NULL; n++) {
+		const char *title = strsep(&part, "=");
+		const size_t length = strlen(title);
+		const char last = length > 0 ? title[length - 1] : '\0';
 
-		title = strsep(&template, "=");
-		last = title + strlen(title) - 1;
-		*column = (struct table_column){.title = title,
-			.template = template,
-			.right = *last == '>',
-			.cuts = *last == '~'};
-		if (column->right || column->cuts)
-			*last = '\0';
+		columns[n] = (struct column){
+			.template = part, .right = last == '>', .cuts = last == '~'};
+		titles[n] = text_format("%.*s",
+			(int)(columns[n].right || columns[n].cuts ? length - 1 : length), title);
 	}
-	return table;
+	return n;
 }
 
-void
-table_destroy(struct table *table)
-{
-	for (size_t i = 0; i < table->n_cells; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table->titles);
-	free(table);
-}
-
-void
-table_cell(struct table *table, const char *format, ...)
-{
-	va_list args;
-
-	if (table->n_cells == table->room) {
-		table->room = table->room * 2 + 64;
-		table->cells = reallocarray(table->cells, table->room, sizeof(*table->cells));
-		if (table->cells == NULL)
-			cli_out_of_memory();
-	}
-	va_start(args, format);
-	table->cells[table->n_cells++] = text_vformat(format, args);
-	va_end(args);
-}
-
-void
-table_row(struct table *table, const json_t *object)
-{
-	struct text text;
-
-	for (size_t i = 0; i < table->n_columns; i++)
-		table_cell(table, "%s", text_members(&text, object, table->columns[i].template));
-}
-
-/* One line of a row. Blanks are owed until a cell with text in it follows. */
 static void
-line_print(const struct table *table, char *const *cells, size_t first, size_t end, size_t room,
-	size_t used, FILE *out)
+column_measure(struct column *column, char *const *cells, size_t n_cells, size_t step)
 {
-	size_t owed = first > 0 ? INDENT : 0;
+	for (size_t i = 0; i < n_cells; i += step) {
+		const size_t width = text_columns(cells[i]);
 
-	for (size_t i = first; i < end; i++) {
-		const struct table_column *column = &table->columns[i];
-		const char *text = cells != NULL ? cells[i] : column->title;
-		const size_t columns = text_columns(text);
-		size_t width = column->least, more = column->width - width;
+		column->width = width > column->width ? width : column->width;
+	}
+	column->least = column->cuts && column->width > CUT_LEAST ? CUT_LEAST : column->width;
+}
 
-		/* Only what may be cut has more than its least. */
-		more = more < room - used ? more : room - used;
-		width += used < room ? more : 0;
-		if (columns > width && column->cuts) {
-			fprintf(out, "%*s%.*s...", (int)owed, "", (int)text_fit(text, width - 3),
-				text);
+/*
+ * One line of a row. `spare` columns are given to those that may be cut. Blanks are owed until a
+ * cell with text in it follows.
+ */
+static void
+line_print(const struct column *columns, char *const *cells, size_t n_cells, size_t spare,
+	size_t owed, FILE *out)
+{
+	for (size_t i = 0; i < n_cells; i++) {
+		const size_t used = text_columns(cells[i]);
+		size_t width = columns[i].width - columns[i].least;
+
+		width = width < spare ? width : spare;
+		spare -= width;
+		width += columns[i].least;
+		if (used > width) {
+			fprintf(out, "%*s%.*s...", (int)owed, "",
+				(int)text_fit(cells[i], width - 3), cells[i]);
 			owed = 0;
-		} else if (columns > 0) {
-			fprintf(out, "%*s%s", (int)(owed + (column->right ? width - columns : 0)),
-				"", text);
-			owed = column->right ? 0 : width - columns;
+		} else if (used > 0) {
+			fprintf(out, "%*s%s", (int)(owed + (columns[i].right ? width - used : 0)),
+				"", cells[i]);
+			owed = columns[i].right ? 0 : width - used;
 		} else {
 			owed += width;
 		}
@@ -645,108 +631,83 @@ line_print(const struct table *table, char *const *cells, size_t first, size_t e
 	fputc('\n', out);
 }
 
-/* The titles, or a row of so many cells. */
+/* The cells of a row, in as many lines as its columns need in any row. */
 static void
-row_print(const struct table *table, char *const *cells, size_t n_cells, size_t columns, FILE *out)
+row_print(const struct column *columns, char *const *cells, size_t n_cells, size_t width, FILE *out)
 {
-	size_t first = 0, end, used;
+	for (size_t first = 0, end; first < n_cells; first = end) {
+		const size_t indent = first > 0 ? INDENT : 0;
+		const size_t room = width - indent;
+		size_t used = columns[first].least;
+		bool is_empty = cells[first][0] == '\0';
 
-	for (; first < n_cells; first = end) {
-		const unsigned indent = first > 0 ? INDENT : 0;
-		const size_t room = columns - indent;
-		bool is_empty;
-
-		used = table->columns[first].least;
 		for (end = first + 1; end < n_cells; end++) {
-			if (used + GAP + table->columns[end].least > room)
+			if (used + GAP + columns[end].least > room)
 				break;
-			used += GAP + table->columns[end].least;
+			used += GAP + columns[end].least;
+			is_empty &= cells[end][0] == '\0';
 		}
-		is_empty = cells != NULL && end - first < n_cells;
-		for (size_t i = first; is_empty && i < end; i++)
-			is_empty = cells[i][0] == '\0';
-		if (is_empty)
-			continue;
-		if (cells != NULL && used > room && end == first + 1) {
+		if (used > room) {
 			/* A cell that is wider than a line, broken at its blanks. */
 			char *text = text_format("%*s%s", (int)indent, "", cells[first]);
 
-			text_wrap(out, columns, indent + INDENT, "", text);
+			text_wrap(out, width, (unsigned)indent + INDENT, "", text);
 			free(text);
-		} else {
-			line_print(table, cells, first, end, room, used, out);
+		} else if (!is_empty || end - first == n_cells) {
+			line_print(columns + first, cells + first, end - first, room - used, indent,
+				out);
 		}
 	}
 }
 
 void
-table_print_within(struct table *table, size_t columns, FILE *out)
+rows_print_within(const char *columns, const json_t *rows, size_t width, FILE *out)
 {
-	for (size_t c = 0; c < table->n_columns; c++) {
-		struct table_column *column = &table->columns[c];
-
-		column->width = strlen(column->title);
-		for (size_t i = c; i < table->n_cells; i += table->n_columns) {
-			const size_t width = text_columns(table->cells[i]);
-
-			column->width = width > column->width ? width : column->width;
-		}
-		column->least =
-			column->cuts && column->width > CUT_LEAST ? CUT_LEAST : column->width;
-	}
-	row_print(table, NULL, table->n_columns, columns, out);
-	for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
-		const size_t left = table->n_cells - i;
-
-		row_print(table, table->cells + i,
-			left < table->n_columns ? left : table->n_columns, columns, out);
-	}
-}
-
-void
-table_end(struct table *table)
-{
-	table_print_within(table, paint_columns(stdout, SIZE_MAX), stdout);
-	table_destroy(table);
-}
-
-void
-table_end_below(struct table *table)
-{
-	if (table->n_cells == 0) {
-		table_destroy(table);
-		return;
-	}
-	putchar('\n');
-	table_end(table);
-}
-
-static struct table *
-table_of(const char *columns, const json_t *rows)
-{
-	struct table *table = table_create(columns);
+	char *copy = text_format("%s", columns), *titles[COLUMNS_MAX], **cells;
+	struct column table[COLUMNS_MAX];
+	const size_t n = columns_read(copy, table, titles);
+	const size_t n_cells = n * (json_array_size(rows) + 1);
+	struct text text;
 	json_t *row;
 	size_t i;
 
-	json_array_foreach (rows, i, row)
-		table_row(table, row);
-	return table;
+	cells = calloc(n_cells, sizeof(*cells));
+	if (cells == NULL)
+		cli_out_of_memory();
+	memcpy(cells, titles, n * sizeof(*cells));
+	json_array_foreach (rows, i, row) {
+		for (size_t c = 0; c < n; c++)
+			cells[n * (i + 1) + c] =
+				text_format("%s", text_members(&text, row, table[c].template));
+	}
+	for (size_t c = 0; c < n; c++)
+		column_measure(&table[c], cells + c, n_cells - c, n);
+	for (i = 0; i < n_cells; i += n)
+		row_print(table, cells + i, n, width, out);
+	for (i = 0; i < n_cells; i++)
+		free(cells[i]);
+	free(cells);
+	free(copy);
 }
 
 void
 rows_print(const char *columns, const json_t *rows)
 {
-	table_end(table_of(columns, rows));
+	rows_print_within(columns, rows, paint_columns(stdout, SIZE_MAX), stdout);
 }
 
 void
 rows_print_below(const char *columns, const json_t *rows)
 {
-	table_end_below(table_of(columns, rows));
+	if (json_array_size(rows) == 0)
+		return;
+	putchar('\n');
+	rows_print(columns, rows);
 }
 
+/* Append the rows of one flow. */
 static void
-flow_rows(struct table *table, json_t *flow)
+flow_rows(json_t *rows, json_t *flow)
 {
 	json_t *counters = json_object_get(flow, "counters");
 	const json_t *legs = json_object_get(flow, "legs");
@@ -756,14 +717,14 @@ flow_rows(struct table *table, json_t *flow)
 	json_object_set(row, "id", json_object_get(flow, "id"));
 	if (json_array_size(legs) == 0 || member_number(row, "punted") != 0 ||
 		json_object_size(json_object_get(row, "drops")) > 0) {
-		table_row(table, row);
-		json_object_clear(row);
+		json_array_append_new(rows, row);
+		row = json_object();
 	}
 	json_array_foreach (legs, i, leg) {
 		json_object_set(row, "leg", leg);
 		json_object_set(row, "drops", json_object_get(leg, "drops"));
-		table_row(table, row);
-		json_object_clear(row);
+		json_array_append_new(rows, row);
+		row = json_object();
 	}
 	json_decref(row);
 }
@@ -771,15 +732,15 @@ flow_rows(struct table *table, json_t *flow)
 void
 flow_counters_print(const json_t *flows)
 {
-	struct table *table = table_create("FLOW={id?}|PACKETS>={packets?}|BYTES>={bytes?}|"
-					   "PUNTED>={punted?}|LEG={leg/id}|SENT>={leg/sent}|"
-					   "DROPS={drops:drops}");
-	json_t *flow;
+	json_t *rows = json_array(), *flow;
 	size_t i;
 
 	json_array_foreach (flows, i, flow)
-		flow_rows(table, flow);
-	table_end(table);
+		flow_rows(rows, flow);
+	rows_print("FLOW={id?}|PACKETS>={packets?}|BYTES>={bytes?}|PUNTED>={punted?}|"
+		   "LEG={leg/id}|SENT>={leg/sent}|DROPS={drops:drops}",
+		rows);
+	json_decref(rows);
 }
 
 #define PATIENCE_MS 1000

@@ -78,6 +78,8 @@ const char *text_drops(struct text *text, json_t *drops);
  *	{name:drops}	as text_drops()
  *	{name:node}	a NUMA node, "-" for -1
  *	{name:percent}	"12.5%" of 0.125
+ *	{name:short}	"9999", "12.3k", "1.50M"
+ *	{name:up}	"up" for true, "down"
  *	{name:police}	"64 kbit/s, burst 3000 bytes" of a member, or with no name of the object
  *	{name:pending}	why a leg's next hop is not resolved, and which command shows more
  *	{:match}	what a flow takes: "p0 vlan 7 any > 192.0.2.1:5004", "rule 10 any > any"
@@ -114,37 +116,18 @@ bool paint_wanted(FILE *out);
 size_t paint_columns(FILE *out, size_t otherwise);
 
 /*
- * Tables: columns no wider than their longest cell, two blanks between, nothing after the last
- * character of a line. At a terminal the lines keep to its width: what may be cut gets the room
- * that the others leave, and columns without room go on in a line below, indented.
+ * Print a table with a row for each object of an array. `columns` holds titles and the templates of
+ * their cells: "FLOW={id}|PACKETS>={packets}|COMMENT~={comment?}". > aligns to the right, ~ is text
+ * that may be cut. Columns are no wider than their longest cell, with two blanks between them.
+ * Lines keep to `width`: what may be cut gets the room that the others leave, and columns without
+ * room go on in a line below, indented.
  */
-struct table;
+void rows_print_within(const char *columns, const json_t *rows, size_t width, FILE *out);
 
 /*
- * "FLOW={id}|PACKETS>={packets}|COMMENT~": titles of the columns, with the templates of the cells
- * if table_row() fills them; > aligns to the right, ~ is free text that may be cut, in one column
- * at most. Out of memory ends the program.
+ * The same on stdout, in the width of a terminal; rows_print_below() below an empty line, and
+ * nothing when there is no row.
  */
-struct table *table_create(const char *columns);
-void table_destroy(struct table *table);
-
-/* Fill the next cell, left to right; a row begins where the last one is full. UTF-8. */
-void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Fill a row with what the columns' templates make of the object. */
-void table_row(struct table *table, const json_t *object);
-
-/* Title line and all rows, of the last row only the cells filled so far, in so many columns. */
-void table_print_within(struct table *table, size_t columns, FILE *out);
-
-/*
- * Print the table on stdout and destroy it; table_end_below() below an empty line, and nothing when
- * there is no row.
- */
-void table_end(struct table *table);
-void table_end_below(struct table *table);
-
-/* A table with a row for each object of an array; as table_end() and table_end_below(). */
 void rows_print(const char *columns, const json_t *rows);
 void rows_print_below(const char *columns, const json_t *rows);
 

@@ -51,10 +51,8 @@ ports_print(json_t *result)
 		struct text link;
 
 		text_clear(&link);
-		if (!json_is_true(json_object_get(port, "link_up")))
-			text_add(&link, "down");
-		else if (mbps == 0)
-			text_add(&link, "up");
+		if (mbps == 0 || !json_is_true(json_object_get(port, "link_up")))
+			text_add_members(&link, port, "{link_up:up}");
 		else if (mbps % 1000 == 0)
 			text_add(&link, "%" PRIu64 "G", mbps / 1000);
 		else
@@ -69,21 +67,20 @@ ports_print(json_t *result)
 		members_print(0, port, "[{name}: {hint}]");
 }
 
-/* Rows for the counts other than zero, those in objects below too. */
+/* Append rows for the counts other than zero, those in objects below too. */
 static void
-counts_add(struct table *table, const char *port, const char *above, json_t *counts)
+counts_add(json_t *rows, const char *port, const char *above, json_t *counts)
 {
 	const char *name;
 	json_t *count;
 
 	json_object_foreach (counts, name, count) {
-		if (json_is_object(count)) {
-			counts_add(table, port, name, count);
-		} else if (json_integer_value(count) != 0) {
-			table_cell(table, "%s", port);
-			table_cell(table, "%s%s%s", above, above[0] != '\0' ? ": " : "", name);
-			table_cell(table, "%" JSON_INTEGER_FORMAT, json_integer_value(count));
-		}
+		if (json_is_object(count))
+			counts_add(rows, port, name, count);
+		else if (json_integer_value(count) != 0)
+			json_array_append_new(
+				rows, json_pack("{s:s, s:s, s:s, s:O}", "port", port, "above",
+					      above, "name", name, "count", count));
 	}
 }
 
@@ -92,16 +89,15 @@ static void
 counters_ports_print(const json_t *ports)
 {
 	static const struct {
-		const char *member, *titles;
+		const char *member, *columns;
 	} counts[] = {
-		{"drops", "PORT|DROP|PACKETS>"},
-		{"nic", "PORT|NIC|PACKETS>"},
-		{"steering", "PORT|STEERING|PACKETS>"},
-		{"xdp", "PORT|AF_XDP|COUNT>"},
-		{"interface", "PORT|INTERFACE|PACKETS>"},
+		{"drops", "PORT={port}|DROP=[{above}: ]{name}|PACKETS>={count}"},
+		{"nic", "PORT={port}|NIC=[{above}: ]{name}|PACKETS>={count}"},
+		{"steering", "PORT={port}|STEERING=[{above}: ]{name}|PACKETS>={count}"},
+		{"xdp", "PORT={port}|AF_XDP=[{above}: ]{name}|COUNT>={count}"},
+		{"interface", "PORT={port}|INTERFACE=[{above}: ]{name}|PACKETS>={count}"},
 	};
-	struct table *table;
-	json_t *port;
+	json_t *port, *rows;
 	size_t i;
 
 	rows_print("PORT={name}|RX PACKETS>={rx_packets}|RX BYTES>={rx_bytes}|"
@@ -109,11 +105,12 @@ counters_ports_print(const json_t *ports)
 		   "TX PACKETS>={tx_packets}|TX BYTES>={tx_bytes}",
 		ports);
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
-		table = table_create(counts[k].titles);
+		rows = json_array();
 		json_array_foreach (ports, i, port)
-			counts_add(table, member_text(port, "name"), "",
+			counts_add(rows, member_text(port, "name"), "",
 				json_object_get(port, counts[k].member));
-		table_end_below(table);
+		rows_print_below(counts[k].columns, rows);
+		json_decref(rows);
 	}
 }
 
@@ -252,15 +249,12 @@ const struct command command_port_show = {
 };
 
 #define WORKER_INDENT 10
-#define BAR_AT 33 /* column where a bar begins */
-#define BAR_MAX 40 /* characters of the longest one */
 
-/* Rows of {"label", "count"}, taken over, as bars. What is not 0 can be seen. */
+/* Rows of {"label", "count"}, taken over, with shares and bars. What is not 0 can be seen. */
 static void
-histogram_print(const char *titles, json_t *rows)
+histogram_print(const char *columns, json_t *rows)
 {
-	const size_t columns = paint_columns(stdout, SIZE_MAX);
-	const size_t longest = columns - BAR_AT < BAR_MAX ? columns - BAR_AT : BAR_MAX;
+	static const char longest[] = "########################";
 	uint64_t most = 1, sum = 0, count, length;
 	json_t *row;
 	size_t i;
@@ -270,19 +264,16 @@ histogram_print(const char *titles, json_t *rows)
 		most = count > most ? count : most;
 		sum += count;
 	}
-	printf("%s\n", titles);
 	json_array_foreach (rows, i, row) {
 		count = member_number(row, "count");
-		length = count * longest / most;
+		length = count * strlen(longest) / most;
 		if (length == 0 && count != 0)
 			length = 1;
-		printf("%12s %11" PRIu64 " %5.1f%%%s", member_text(row, "label"), count,
-			100.0 * (double)count / (double)(sum != 0 ? sum : 1),
-			length > 0 ? "  " : "");
-		while (length-- > 0)
-			putchar('#');
-		putchar('\n');
+		json_object_update_new(row, json_pack("{s:f, s:s#}", "share",
+						    (double)count / (double)(sum != 0 ? sum : 1),
+						    "bar", longest, (int)length));
 	}
+	rows_print(columns, rows);
 	json_decref(rows);
 }
 
@@ -311,7 +302,7 @@ bursts_print(const json_t *bursts)
 	}
 	while (json_array_size(rows) > used)
 		json_array_remove(rows, used);
-	histogram_print("  IN A BURST      BURSTS", rows);
+	histogram_print("IN A BURST>={label}|BURSTS>={count}|SHARE>={share:percent}|={bar}", rows);
 }
 
 /* Time from rx to tx of sampled packets: each row from its time to twice that. */
@@ -333,7 +324,7 @@ residence_print(const json_t *buckets)
 		json_array_append_new(rows, json_pack("{s:s, s:O}", "label", label, "count",
 						    json_object_get(bucket, "packets")));
 	}
-	histogram_print("  INSIDE FOR     PACKETS", rows);
+	histogram_print("INSIDE FOR>={label}|PACKETS>={count}|SHARE>={share:percent}|={bar}", rows);
 }
 
 static void

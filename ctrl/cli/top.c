@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ static void
 screen_row(int row, const char *text, bool marked)
 {
 	attrset(marked ? A_REVERSE : A_NORMAL);
+	mvhline(row, 0, ' ', COLS);
 	mvaddnstr(row, 0, text, (int)text_fit(text, (size_t)COLS));
 }
 
@@ -90,8 +92,8 @@ screen_key_wait(int milliseconds)
 struct top {
 	struct cli *cli;
 	bool once;
-	enum top_view view;
-	unsigned sorts[TOP_VIEWS]; /* index for top_sort_name() */
+	enum top_view_id view;
+	unsigned sorts[TOP_VIEWS]; /* index of the view's sorts */
 	uint64_t interval_ms;
 	uint64_t n_rows; /* that are wanted */
 	char filter[TOP_FILTER_MAX];
@@ -110,12 +112,12 @@ struct top {
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 1000 /* what counters.top gives at most */
 #define ROW_INDENT 4
-#define ONCE_WIDTH 80 /* in a pipe, unless names are longer */
+#define WIDTH_MIN 72 /* what is wider than the terminal is cut */
 
 static const char *
 top_sort(const struct top *top)
 {
-	return top_sort_name(top->view, top->sorts[top->view]);
+	return top_views[top->view].sorts[top->sorts[top->view]].name;
 }
 
 /* Add the reply to a call to a sample. false: there was none, and *error is set. */
@@ -138,7 +140,7 @@ top_look(struct top *top, struct client_error *error)
 	json_t *now = json_object();
 
 	if ((of_flows && !sample_add(top, now, "top", "counters.top",
-				 json_pack("{s:s, s:s, s:i}", "of", top_view_name(top->view), "by",
+				 json_pack("{s:s, s:s, s:i}", "of", top_views[top->view].name, "by",
 					 top_sort(top), "limit", (int)limit),
 				 error)) ||
 		!sample_add(top, now, "counters", "counters.get", json_object(), error) ||
@@ -194,7 +196,7 @@ state_draw(const struct top *top)
 
 	text_clear(&line);
 	text_add(&line, "%s  %s by %s, every %g s%s",
-		clock_text(clock_read_ns(CLOCK_REALTIME), moment), top_view_name(top->view),
+		clock_text(clock_read_ns(CLOCK_REALTIME), moment), top_views[top->view].name,
 		top_sort(top), (double)top->interval_ms / 1000, top->paused ? "  PAUSED" : "");
 	if (top->filter[0] != '\0' || top->types)
 		text_add(&line, "  filter: %s%s", top->filter, top->types ? "_" : "");
@@ -204,20 +206,20 @@ state_draw(const struct top *top)
 static void
 rows_draw(const struct top *top)
 {
-	const json_t *record = top->record;
-	const size_t width = COLS > TOP_WIDTH_MIN ? (size_t)COLS : TOP_WIDTH_MIN;
-	const json_t *rows = json_object_get(record, "rows");
-	const size_t n = json_array_size(rows);
-	struct text line;
+	const size_t width = COLS > WIDTH_MIN ? (size_t)COLS : WIDTH_MIN;
+	char *text = NULL, *rest, *line;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
 
-	for (size_t i = 0; i < n && (int)i < LINES - ROWS_AROUND; i++) {
-		top_draw_row(&line, record, json_array_get(rows, i), width);
-		screen_row((int)i + 3, line.s, false);
-	}
-	top_draw_row(&line, record, NULL, width);
-	while (line.length < (size_t)COLS && line.length + 1 < sizeof(line.s))
-		text_add(&line, " ");
-	screen_row(2, line.s, true);
+	if (out == NULL)
+		cli_out_of_memory();
+	top_rows_print(top->record, &top_views[top->view], top_sort(top), width, out);
+	if (fclose(out) != 0)
+		cli_out_of_memory();
+	rest = text;
+	for (int row = 2; row < LINES - 1 && (line = strsep(&rest, "\n")) != NULL; row++)
+		screen_row(row, line, row == 2);
+	free(text);
 }
 
 static void
@@ -231,7 +233,7 @@ live_draw(const struct top *top)
 	erase();
 	text_clear(&line);
 	if (record != NULL)
-		top_draw_totals(&line, record);
+		top_totals(&line, record);
 	else
 		text_add(&line, "counting for the first time ...");
 	screen_row(0, line.s, false);
@@ -251,7 +253,7 @@ live_draw(const struct top *top)
 			LINES - ROWS_AROUND);
 	else if (record != NULL)
 		text_add(&line, "%zu of %llu %s   ? help  q quit", n,
-			(unsigned long long)member_number(record, "of"), top_view_name(top->view));
+			(unsigned long long)member_number(record, "of"), top_views[top->view].name);
 	screen_row(LINES - 1, line.s, top->troubled);
 	refresh();
 }
@@ -286,14 +288,15 @@ command_key(struct top *top, int key)
 
 	/* Look as soon as there is something to compare with. */
 	if (view != NULL) {
-		top->view = (enum top_view)(view - views);
+		top->view = (enum top_view_id)(view - views);
 		top->helps = false;
 		top->next_ms = 0;
 		return;
 	}
 	switch (key) {
 	case 's':
-		if (top_sort_name(top->view, ++top->sorts[top->view]) == NULL)
+		top->sorts[top->view]++;
+		if (top_sort(top) == NULL)
 			top->sorts[top->view] = 0;
 		top->next_ms = 0;
 		break;
@@ -367,21 +370,13 @@ top_live(struct top *top)
 static void
 record_print(const struct top *top)
 {
-	const size_t least = top_draw_width(top->record);
-	const size_t width = paint_columns(stdout, least > ONCE_WIDTH ? least : ONCE_WIDTH);
 	struct text line;
-	json_t *row;
-	size_t i;
 
-	top_draw_totals(&line, top->record);
+	top_totals(&line, top->record);
 	text_print(stdout, ROW_INDENT, "%s", line.s);
 	putchar('\n');
-	top_draw_row(&line, top->record, NULL, width);
-	text_print(stdout, ROW_INDENT, "%s", line.s);
-	json_array_foreach (json_object_get(top->record, "rows"), i, row) {
-		top_draw_row(&line, top->record, row, width);
-		text_print(stdout, ROW_INDENT, "%s", line.s);
-	}
+	top_rows_print(top->record, &top_views[top->view], top_sort(top),
+		paint_columns(stdout, SIZE_MAX), stdout);
 }
 
 static int
@@ -419,20 +414,21 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 	struct text sorts;
 	unsigned i;
 
-	while (view != NULL && top->view < TOP_VIEWS && strcmp(view, top_view_name(top->view)) != 0)
+	while (view != NULL && top->view < TOP_VIEWS &&
+		strcmp(view, top_views[top->view].name) != 0)
 		top->view++;
 	if (top->view == TOP_VIEWS)
 		return cli_usage(
 			cli, "--view: \"%s\" is not one of flows, legs, ports, workers", view);
 	text_clear(&sorts);
-	for (i = 0; sort != NULL && (known = top_sort_name(top->view, i)) != NULL; i++) {
+	for (i = 0; sort != NULL && (known = top_views[top->view].sorts[i].name) != NULL; i++) {
 		if (strcmp(sort, known) == 0)
 			break;
 		text_add(&sorts, "%s%s", i > 0 ? ", " : "", known);
 	}
-	if (sort != NULL && top_sort_name(top->view, i) == NULL)
+	if (sort != NULL && known == NULL)
 		return cli_usage(cli, "--sort: \"%s\" is not one of %s, which %s can be sorted by",
-			sort, sorts.s, top_view_name(top->view));
+			sort, sorts.s, top_views[top->view].name);
 	top->sorts[top->view] = i;
 	if (option_interval(cli, arguments, 100, &top->interval_ms) != CLI_OK ||
 		option_number(cli, arguments, "limit", 1, ROWS_MAX, &top->n_rows) != CLI_OK)

@@ -1,96 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See traffic.h. */
+/* See traffic.h. `watch`: a line an interval, of what goes through and what legs have sent. */
 #include "cli/traffic.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "cli/output.h"
 
-#define COLUMNS_MAX 9
-
-enum column_kind {
-	COLUMN_NONE, /* past the last */
-	COLUMN_NAME, /* takes what is left over, shared between all of them */
-	COLUMN_NUMBER,
-	COLUMN_SHARE,
-	COLUMN_LINK,
+const struct top_view top_views[TOP_VIEWS] = {
+	[TOP_FLOWS] =
+		{
+			.name = "flows",
+			.sorts = {{"pps", "PKT/S"}, {"bps", "BIT/S"}, {"drops", "DROP/S"},
+				{"packets", "PACKETS"}},
+			.columns = "FLOW~={flow}|PKT/S>={pps:short}|BIT/S>={bps:short}|"
+				   "DROP/S>={drops_ps:short}|PACKETS>={packets:short}|"
+				   "DROPS>={drops:short}",
+		},
+	[TOP_LEGS] =
+		{
+			.name = "legs",
+			.sorts = {{"pps", "PKT/S"}, {"bps", "BIT/S"}, {"drops", "DROP/S"},
+				{"packets", "PACKETS"}},
+			.columns = "FLOW~={flow}|LEG~={leg}|PORT={port}|PKT/S>={pps:short}|"
+				   "BIT/S>={bps:short}|DROP/S>={drops_ps:short}|"
+				   "PACKETS>={packets:short}|DROPS>={drops:short}",
+		},
+	[TOP_PORTS] =
+		{
+			.name = "ports",
+			.sorts = {{"name", "PORT"}, {"pps", "IN PKT/S"}, {"bps", "BIT/S"},
+				{"drops", "DROP/S"}},
+			.columns = "PORT~={port}|LINK={link_up:up}|IN PKT/S>={rx_pps:short}|"
+				   "BIT/S>={rx_bps:short}|OUT PKT/S>={tx_pps:short}|"
+				   "BIT/S>={tx_bps:short}|DROP/S>={drops_ps:short}|"
+				   "MISS/S>={missed_ps:short}",
+		},
+	[TOP_WORKERS] =
+		{
+			.name = "workers",
+			.sorts = {{"name", "WORKER"}, {"busy", "BUSY"}, {"pps", "IN PKT/S"}},
+			.columns = "WORKER>={worker}|CPU>={core}|BUSY>={busy_share:percent}|"
+				   "IN PKT/S>={rx_pps:short}|OUT PKT/S>={tx_pps:short}|"
+				   "CYCLES/PKT>={cycles_per_packet:short}",
+		},
 };
-
-struct column {
-	enum column_kind kind;
-	const char *title;
-	const char *member;
-	size_t width;
-	const char *sort; /* that orders by this column, the default first; NULL for none */
-};
-
-static const struct column columns[TOP_VIEWS][COLUMNS_MAX] =
-	{
-		[TOP_FLOWS] =
-			{
-				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
-				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
-				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
-			},
-		[TOP_LEGS] =
-			{
-				{COLUMN_NAME, "FLOW", "flow", 12, NULL},
-				{COLUMN_NAME, "LEG", "leg", 8, NULL},
-				{COLUMN_NAME, "PORT", "port", 6, NULL},
-				{COLUMN_NUMBER, "PKT/S", "pps", 7, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "PACKETS", "packets", 8, "packets"},
-				{COLUMN_NUMBER, "DROPS", "drops", 7, NULL},
-			},
-		[TOP_PORTS] =
-			{
-				{COLUMN_NAME, "PORT", "port", 8, "name"},
-				{COLUMN_LINK, "LINK", "link_up", 4, NULL},
-				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "rx_bps", 7, "bps"},
-				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "BIT/S", "tx_bps", 7, "bps"},
-				{COLUMN_NUMBER, "DROP/S", "drops_ps", 7, "drops"},
-				{COLUMN_NUMBER, "MISS/S", "missed_ps", 6, NULL},
-			},
-		[TOP_WORKERS] =
-			{
-				{COLUMN_NUMBER, "WORKER", "worker", 6, "name"},
-				{COLUMN_NUMBER, "CPU", "core", 4, NULL},
-				{COLUMN_SHARE, "BUSY %", "busy_share", 7, "busy"},
-				{COLUMN_NUMBER, "IN PKT/S", "rx_pps", 9, "pps"},
-				{COLUMN_NUMBER, "OUT PKT/S", "tx_pps", 9, NULL},
-				{COLUMN_NUMBER, "CYCLES/PKT", "cycles_per_packet", 10, NULL},
-			},
-};
-
-const char *
-top_view_name(enum top_view view)
-{
-	static const char *const names[TOP_VIEWS] = {"flows", "legs", "ports", "workers"};
-
-	return names[view];
-}
-
-const char *
-top_sort_name(enum top_view view, size_t i)
-{
-	const struct column *column = columns[view];
-
-	for (; column->kind != COLUMN_NONE; column++) {
-		if (column->sort != NULL && i-- == 0)
-			return column->sort;
-	}
-	return NULL;
-}
 
 /*
  * How much a member grew, a second; 0 for one that went back. 128 bits, as 100 Gbit/s for a minute
@@ -285,7 +243,7 @@ rows_sort(json_t *rows, const char *sort)
 }
 
 json_t *
-top_record(const json_t *before, const json_t *after, enum top_view view, const char *sort)
+top_record(const json_t *before, const json_t *after, enum top_view_id view, const char *sort)
 {
 	const char *from = view == TOP_PORTS ? "counters" : "info";
 	const char *of = view == TOP_PORTS ? "ports" : "workers";
@@ -321,7 +279,7 @@ top_record(const json_t *before, const json_t *after, enum top_view view, const 
 	}
 	dropped = drops_sum(rates);
 	record = json_pack("{s:s, s:s, s:O, s:I, s:{s:I, s:I, s:O, s:O, s:O, s:O, s:I}, s:I, s:o}",
-		"view", top_view_name(view), "sort", sort, "time_ns",
+		"view", top_views[view].name, "sort", sort, "time_ns",
 		json_object_get(rates, "time_ns"), "period_ms", (json_int_t)(elapsed_ns / 1000000),
 		"totals", "flows", (json_int_t)n_flows, "legs",
 		(json_int_t)member_number(info, "flow_legs"), "rx_pps",
@@ -360,123 +318,33 @@ top_record_filter(json_t *record, const char *text)
 }
 
 void
-top_number(uint64_t number, char *text)
+top_totals(struct text *line, const json_t *record)
 {
-	static const char units[] = "kMGTPE";
-	double value = (double)number;
-	unsigned unit = 0;
-
-	if (number < 10000) {
-		snprintf(text, 8, "%u", (unsigned)number);
-		return;
-	}
-	for (value /= 1000; value >= 999.5; value /= 1000)
-		unit++;
-	snprintf(text, 8, "%.*f%c", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit]);
-}
-
-static enum top_view
-view_of(const json_t *record)
-{
-	enum top_view view = TOP_FLOWS;
-
-	while (view < TOP_WORKERS && !member_is(record, "view", top_view_name(view)))
-		view++;
-	return view;
-}
-
-/* Of a column that takes a share of what the others leave over. */
-static size_t
-column_width(const struct column *table, const struct column *column, size_t width)
-{
-	size_t least = 0, n = 0;
-
-	if (column->kind != COLUMN_NAME)
-		return column->width;
-	for (; table->kind != COLUMN_NONE; table++) {
-		least += table->width + 1;
-		n += table->kind == COLUMN_NAME;
-	}
-	least--;
-	return column->width + (width > least ? (width - least) / n : 0);
-}
-
-size_t
-top_draw_width(const json_t *record)
-{
-	const struct column *const table = columns[view_of(record)];
-	size_t width = 0, names = 0, excess = 0, i;
-	json_t *row;
-
-	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
-		width += column->width + 1;
-		names += column->kind == COLUMN_NAME;
-		if (column->kind != COLUMN_NAME)
-			continue;
-		json_array_foreach (json_object_get(record, "rows"), i, row) {
-			const size_t length = strlen(member_text(row, column->member));
-
-			if (length > column->width + excess)
-				excess = length - column->width;
-		}
-	}
-	return width - 1 + names * excess;
-}
-
-void
-top_draw_totals(struct text *line, const json_t *record)
-{
-	static const char *const members[] = {
-		"flows", "legs", "rx_pps", "rx_bps", "tx_pps", "tx_bps", "drops_ps"};
 	const json_t *totals = json_object_get(record, "totals");
-	char texts[sizeof(members) / sizeof(members[0])][8];
 
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		top_number(member_number(totals, members[i]), texts[i]);
-	text_clear(line);
-	text_add(line, "%s flow%s, %s leg%s; in %s pkt/s %sbit/s, out %s pkt/s %sbit/s, drops %s/s",
-		texts[0], plural_s(member_number(totals, "flows")), texts[1],
-		plural_s(member_number(totals, "legs")), texts[2], texts[3], texts[4], texts[5],
-		texts[6]);
+	text_members(line, totals, "{flows:short} flow");
+	text_add(line, "%s", plural_s(member_number(totals, "flows")));
+	text_add_members(line, totals, ", {legs:short} leg");
+	text_add(line, "%s", plural_s(member_number(totals, "legs")));
+	text_add_members(line, totals,
+		"; in {rx_pps:short} pkt/s {rx_bps:short}bit/s, "
+		"out {tx_pps:short} pkt/s {tx_bps:short}bit/s, drops {drops_ps:short}/s");
 }
 
 void
-top_draw_row(struct text *line, const json_t *record, const json_t *row, size_t width)
+top_rows_print(const json_t *record, const struct top_view *view, const char *sort, size_t width,
+	FILE *out)
 {
-	const struct column *const table = columns[view_of(record)];
-	struct text cell;
-	char number[8];
+	const char *columns = view->columns, *mark = columns;
+	struct text marked;
 
-	text_clear(line);
-	for (const struct column *column = table; column->kind != COLUMN_NONE; column++) {
-		const bool is_number =
-			column->kind == COLUMN_NUMBER || column->kind == COLUMN_SHARE;
-		const int n = (int)column_width(table, column, width);
-		const json_t *value = json_object_get(row, column->member);
-
-		text_clear(&cell);
-		if (row == NULL) {
-			text_add(&cell, "%s%s", column->title,
-				column->sort && member_is(record, "sort", column->sort) ? "*" : "");
-		} else if (column->kind == COLUMN_NUMBER) {
-			top_number((uint64_t)json_number_value(value), number);
-			text_add(&cell, "%s", number);
-		} else if (column->kind == COLUMN_SHARE) {
-			text_add(&cell, "%.1f", json_number_value(value) * 100);
-		} else if (column->kind == COLUMN_LINK) {
-			text_add(&cell, "%s", json_is_true(value) ? "up" : "down");
-		} else {
-			text_add(&cell, "%s", member_text(row, column->member));
-		}
-		text_add(line, "%s", line->length > 0 ? " " : "");
-		/* What is too long is cut, and says so. */
-		if (cell.length > (size_t)n)
-			text_add(line, "%.*s~", n - 1, cell.s);
-		else
-			text_add(line, "%*s", is_number ? n : -n, cell.s);
+	for (size_t i = 0; i < TOP_SORTS && view->sorts[i].name != NULL; i++) {
+		if (strcmp(view->sorts[i].name, sort) == 0)
+			mark = strstr(columns, view->sorts[i].title) + strlen(view->sorts[i].title);
 	}
-	while (line->length > 0 && line->s[line->length - 1] == ' ')
-		line->s[--line->length] = '\0';
+	text_clear(&marked);
+	text_add(&marked, "%.*s*%s", (int)(mark - columns), columns, mark);
+	rows_print_within(marked.s, json_object_get(record, "rows"), width, out);
 }
 
 #define TIME_INDENT 9
@@ -603,3 +471,137 @@ monitor_run(const struct monitor *monitor)
 	}
 	return lost ? (int)error.status : CLI_OK;
 }
+
+#define HEADER_EVERY_LINES 20
+
+struct watch {
+	struct cli *cli;
+	const struct arguments *arguments; /* of which --flow may be given often */
+	json_t *before; /* of counters.get; NULL: none, or the daemon did not answer last time */
+	bool began; /* there was a reading: a flow that is not there has gone, and may return */
+	unsigned lines;
+};
+
+/*
+ * Append {"id", "sent": [...]} of a flow, what its legs have sent, or null for a flow that is not
+ * installed any more. Returns 0, or -1 with *error set.
+ */
+static int
+watch_flow(struct watch *watch, const char *id, json_t *flows, struct client_error *error)
+{
+	json_t *flow =
+		client_call(&watch->cli->client, "flow.get", json_pack("{s:s}", "id", id), error);
+	json_t *sent, *leg;
+	size_t i;
+
+	if (flow == NULL && (!watch->began || strcmp(error->name, "NOT_FOUND") != 0))
+		return -1;
+	sent = flow != NULL ? json_array() : json_null();
+	json_array_foreach (json_object_get(flow, "legs"), i, leg)
+		json_array_append(sent, json_object_get(leg, "sent"));
+	json_array_append_new(flows, json_pack("{s:s, s:o}", "id", id, "sent", sent));
+	json_decref(flow);
+	return 0;
+}
+
+/* The flows named, or else the only one that there is. New reference to an array, or NULL. */
+static json_t *
+watch_flows(struct watch *watch, uint64_t *installed, struct client_error *error)
+{
+	json_t *params = json_pack("{s:i}", "limit", 1), *flows = json_array(), *page;
+	const char *id;
+	size_t position = 0;
+	int status = 0;
+
+	page = client_call(&watch->cli->client, "flow.list", params, error);
+	*installed = member_number(page, "total");
+	if (page == NULL)
+		status = -1;
+	else if (arguments_value(watch->arguments, "flow") == NULL && *installed == 1)
+		status = watch_flow(watch,
+			member_text(json_array_get(json_object_get(page, "flows"), 0), "id"), flows,
+			error);
+	while (status == 0 && (id = arguments_next(watch->arguments, "flow", &position)) != NULL)
+		status = watch_flow(watch, id, flows, error);
+	json_decref(page);
+	if (status == 0)
+		return flows;
+	json_decref(flows);
+	return NULL;
+}
+
+static int
+watch_read(void *arg, json_t **record, struct client_error *error)
+{
+	struct watch *watch = arg;
+	json_t *flows = NULL;
+	json_t *counters = client_call(&watch->cli->client, "counters.get", json_object(), error);
+	uint64_t installed;
+
+	if (counters != NULL)
+		flows = watch_flows(watch, &installed, error);
+	*record = flows != NULL && watch->before != NULL ? traffic_rates(watch->before, counters)
+							 : NULL;
+	if (*record != NULL)
+		json_object_update_new(*record, json_pack("{s:I, s:O}", "installed",
+							(json_int_t)installed, "flows", flows));
+	json_decref(watch->before);
+	watch->before = flows != NULL ? counters : NULL;
+	if (flows == NULL)
+		json_decref(counters);
+	json_decref(flows);
+	watch->began |= flows != NULL;
+	return flows != NULL ? 0 : -1;
+}
+
+static void
+watch_print(void *arg, json_t *record)
+{
+	struct watch *watch = arg;
+
+	if (watch->cli->json) {
+		json_dumpf(record, stdout, JSON_COMPACT);
+		putchar('\n');
+		return;
+	}
+	if (watch->lines == 0 || (watch->lines % HEADER_EVERY_LINES == 0 && isatty(STDOUT_FILENO)))
+		watch_line_header(stdout);
+	watch_line_print(record, stdout);
+	watch->lines++;
+}
+
+static int
+watch(struct cli *cli, const struct arguments *arguments)
+{
+	struct watch watch = {.cli = cli, .arguments = arguments};
+	struct monitor monitor = {.cli = cli,
+		.interval_ms = 1000,
+		.read = watch_read,
+		.print = watch_print,
+		.arg = &watch};
+	int exit_code;
+
+	if (option_interval(cli, arguments, 1, &monitor.interval_ms) != CLI_OK)
+		return CLI_USAGE;
+	if (option_number(cli, arguments, "count", 1, UINT32_MAX, &monitor.count) != CLI_OK)
+		return CLI_USAGE;
+	exit_code = monitor_run(&monitor);
+	json_decref(watch.before);
+	return exit_code;
+}
+
+static const struct option_spec watch_options[] = {
+	{"interval", "TIME", "time between lines (1)"},
+	{"count", "N", "stop after N intervals"},
+	{"flow", "ID", "show the legs of this flow; may be repeated"},
+	{NULL},
+};
+
+const struct command command_watch = {
+	.name = "watch",
+	.arguments = "",
+	.summary = "Show rates, legs and drops live, a line per second",
+	.example = "  sluicectl watch --flow cam1 --count 10",
+	.options = watch_options,
+	.run = watch,
+};

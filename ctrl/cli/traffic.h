@@ -26,36 +26,38 @@
  */
 json_t *traffic_rates(const json_t *before, const json_t *after);
 
-enum top_view { TOP_FLOWS, TOP_LEGS, TOP_PORTS, TOP_WORKERS, TOP_VIEWS };
+enum top_view_id { TOP_FLOWS, TOP_LEGS, TOP_PORTS, TOP_WORKERS, TOP_VIEWS };
 
-/* "flows", "legs" ... */
-const char *top_view_name(enum top_view view);
+#define TOP_SORTS 4
 
-/* What a view may be sorted by, the default first; NULL past the last. */
-const char *top_sort_name(enum top_view view, size_t i);
+struct top_view {
+	const char *name; /* "flows", "legs" ... */
+	struct {
+		const char *name; /* NULL past the last */
+		const char *title; /* of the column */
+	} sorts[TOP_SORTS + 1]; /* what rows may be sorted by, the default first */
+	const char *columns; /* for rows_print() */
+};
+
+extern const struct top_view top_views[TOP_VIEWS];
 
 /*
  * The record of what happened between two samples of one daemon, each {"counters", "info", "ports",
  * "top"}: replies of counters.get, system.info, port.list and, but for ports and workers,
  * counters.top. New reference; NULL when nothing can be said: counters or clock went back.
  */
-json_t *top_record(const json_t *before, const json_t *after, enum top_view view, const char *sort);
+json_t *top_record(
+	const json_t *before, const json_t *after, enum top_view_id view, const char *sort);
 
 /* Leave only rows one of whose names has this text in it; "" leaves all. */
 void top_record_filter(json_t *record, const char *text);
 
-#define TOP_WIDTH_MIN 72 /* below, whoever shows the lines has to cut them */
+/* Clear *line and fill it: what is in and out, all in all. */
+void top_totals(struct text *line, const json_t *record);
 
-/* "0".."9999", "12.3k", "1.50M": 6 characters at most. `text` has room for 8. */
-void top_number(uint64_t number, char *text);
-
-/* The width that shows all names of a record whole. */
-size_t top_draw_width(const json_t *record);
-
-/* Both clear *line and fill it. What is in and out, all in all. */
-void top_draw_totals(struct text *line, const json_t *record);
-/* A row of the record or, with NULL, the titles; the one that rows are sorted by has a mark. */
-void top_draw_row(struct text *line, const json_t *record, const json_t *row, size_t width);
+/* The rows of a record as a table; the title of the column that they are sorted by has a mark. */
+void top_rows_print(const json_t *record, const struct top_view *view, const char *sort,
+	size_t width, FILE *out);
 
 /* "hh:mm:ss" in local time, in `text`, which has room for MOMENT_TEXT_MAX. */
 const char *clock_text(uint64_t time_ns, char *text);

@@ -82,7 +82,7 @@ expect_shows 'out-2'
 mux send-keys -t top p
 expect_shows '^p0  .* up '
 mux send-keys -t top w
-expect_shows 'BUSY %'
+expect_shows 'BUSY'
 mux send-keys -t top f s s
 expect_shows 'DROP/S\*'
 mux send-keys -t top /

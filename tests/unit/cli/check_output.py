@@ -182,16 +182,16 @@ received  0 packets, 0 bytes
                    "bursts": [0] * 33, "residence_ns": []}]},
      """worker 0  on CPU 3, 2 queues, 1000 packets in, 900 out
           busy 12.3% of the time, 410 cycles a packet, longest round 85 us
-  IN A BURST      BURSTS
-           1          80  72.1%  ########################################
-           2          20  18.0%  ##########
-         3-4          10   9.0%  #####
-         5-8           0   0.0%
-        9-16           0   0.0%
-       17-32           1   0.9%  #
-  INSIDE FOR     PACKETS
-      512 ns           5  25.0%  #############
-     65.5 us          15  75.0%  ########################################
+IN A BURST  BURSTS  SHARE
+         1      80  72.1%  ########################
+         2      20  18.0%  ######
+       3-4      10   9.0%  ###
+       5-8       0   0.0%
+      9-16       0   0.0%
+     17-32       1   0.9%  #
+INSIDE FOR  PACKETS  SHARE
+    512 ns        5  25.0%  ########
+   65.5 us       15  75.0%  ########################
 
 worker 1  on CPU 4, 1 queue, 0 packets in, 0 out
           busy 0.0% of the time, 0 cycles a packet, longest round 7 us

@@ -195,124 +195,45 @@ Test(top_record, filter)
 	json_decref(record);
 }
 
-Test(top_record, names)
+static void
+expect_top(enum top_view_id view, const char *sort, const char *expected)
 {
-	cr_expect_str_eq(top_view_name(TOP_WORKERS), "workers");
-	cr_expect_str_eq(top_sort_name(TOP_FLOWS, 0), "pps");
-	cr_expect_str_eq(top_sort_name(TOP_FLOWS, 3), "packets");
-	cr_expect_null(top_sort_name(TOP_FLOWS, 4));
-	cr_expect_null(top_sort_name(TOP_WORKERS, 3));
-	cr_expect_null(top_sort_name(TOP_WORKERS, 99));
-}
+	json_t *record = top_record(before, after, view, sort);
+	struct text totals;
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
 
-Test(top_draw, numbers)
-{
-	static const struct {
-		uint64_t number;
-		const char *text;
-	} numbers[] = {
-		{0, "0"},
-		{9999, "9999"},
-		{10000, "10.0k"},
-		{12345, "12.3k"},
-		{99949, "99.9k"},
-		{99951, "100k"},
-		{999499, "999k"},
-		{999500, "1.00M"},
-		{1234567, "1.23M"},
-		{9994999, "9.99M"},
-		{9995000, "10.0M"},
-		{100000000000, "100G"},
-		{UINT64_MAX, "18.4E"},
-	};
-	char text[8];
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		top_number(numbers[i].number, text);
-		cr_expect_str_eq(text, numbers[i].text);
-	}
-}
-
-static json_t *
-record_of(const char *view, const char *sort, json_t *row)
-{
-	return json_pack("{s:s, s:s, s:[o], s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i}}", "view", view,
-		"sort", sort, "rows", row, "totals", "flows", 33, "legs", 3, "rx_pps", 12345,
-		"rx_bps", 9876543, "tx_pps", 0, "tx_bps", 0, "drops_ps", 7);
-}
-
-static const json_t *
-first_row(const json_t *record)
-{
-	return json_array_get(json_object_get(record, "rows"), 0);
-}
-
-static json_t *
-flow_record(const char *id)
-{
-	return record_of("flows", "bps",
-		json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "flow", id, "pps", 200, "bps", 1280000,
-			"drops_ps", 0, "packets", 123456, "drops", 12));
-}
-
-Test(top_draw, eighty_columns)
-{
-	json_t *record = flow_record("talk-2");
-	struct text line;
-
-	top_draw_row(&line, record, NULL, 80);
-	cr_expect_str_eq(line.s,
-		"FLOW                                      PKT/S  BIT/S*  DROP/S  PACKETS   DROPS");
-	top_draw_row(&line, record, first_row(record), 80);
-	cr_expect_str_eq(line.s,
-		"talk-2                                      200   1.28M       0     123k      12");
-	top_draw_totals(&line, record);
-	cr_expect_str_eq(line.s, "33 flows, 3 legs; in 12.3k pkt/s 9.88Mbit/s, out 0 pkt/s "
-				 "0bit/s, drops 7/s");
+	top_rows_print(record, &top_views[view], sort, 80, out);
+	fclose(out);
+	cr_expect_str_eq(text, expected);
+	top_totals(&totals, record);
+	cr_expect_str_eq(totals.s, "9 flows, 11 legs; in 200 pkt/s 160kbit/s, out 1000 pkt/s "
+				   "800kbit/s, drops 10/s");
+	free(text);
 	json_decref(record);
 }
 
-Test(top_draw, long_names_are_cut_and_wide_terminals_used)
+Test(top_record, tables_mark_the_column_of_the_order)
 {
-	const char *id = "0123456789012345678901234567890123456789012345678901234567890123";
-	json_t *record = flow_record(id);
-	struct text line;
-
-	top_draw_row(&line, record, first_row(record), 80);
-	cr_expect_eq(line.length, 80);
-	cr_expect_eq(line.s[38], '~');
-	top_draw_row(&line, record, first_row(record), 120);
-	cr_expect_eq(line.length, 120);
-	cr_expect_eq(strncmp(line.s, id, 64), 0);
-	json_decref(record);
-}
-
-/* Whatever is in them, lines of every view keep to the width. */
-Test(top_draw, widths_are_kept)
-{
-	static const char *const views[] = {"flows", "legs", "ports", "workers"};
-	static const char *const members[] = {"pps", "bps", "drops_ps", "packets", "drops",
-		"rx_pps", "rx_bps", "tx_pps", "tx_bps", "missed_ps", "worker", "core"};
-	static const char name[] =
-		"a-name-of-sixty-four-characters-is-as-long-as-they-ever-come-xxx";
-	struct text header, line;
-
-	for (size_t view = 0; view < 4; view++) {
-		json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:f}", "flow", name, "leg", name,
-			"port", name, "link_up", 0, "busy_share", 1.0);
-		json_t *record;
-
-		for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-			json_object_set_new(row, members[i], json_integer(INT64_MAX));
-		record = record_of(views[view], "pps", row);
-		for (size_t width = TOP_WIDTH_MIN; width <= 200; width++) {
-			top_draw_row(&header, record, NULL, width);
-			top_draw_row(&line, record, first_row(record), width);
-			cr_assert_leq(header.length, width, "%s", header.s);
-			cr_assert_leq(line.length, width, "%s", line.s);
-		}
-		json_decref(record);
-	}
+	expect_top(TOP_FLOWS, "bps",
+		"FLOW   PKT/S  BIT/S*  DROP/S  PACKETS  DROPS\n"
+		"alpha      3       0       0        0      0\n"
+		"beta       1       0       0        0      0\n"
+		"gamma      0       0       0        0      0\n");
+	expect_top(TOP_LEGS, "pps",
+		"FLOW   LEG       PORT  PKT/S*  BIT/S  DROP/S  PACKETS  DROPS\n"
+		"alpha  -         -          3      0       0        0      0\n"
+		"beta   to-alpha  -          1      0       0        0      0\n"
+		"gamma  -         -          0      0       0        0      0\n");
+	expect_top(TOP_PORTS, "name",
+		"PORT*  LINK  IN PKT/S  BIT/S  OUT PKT/S  BIT/S  DROP/S  MISS/S\n"
+		"p0     up         200   160k          0      0      10       2\n"
+		"p1     down         0      0       1000   800k       0       0\n");
+	expect_top(TOP_WORKERS, "busy",
+		"WORKER  CPU  BUSY*  IN PKT/S  OUT PKT/S  CYCLES/PKT\n"
+		"     1    2  50.0%       200        200         400\n"
+		"     0    1   0.0%         0          0           0\n");
 }
 
 static void
