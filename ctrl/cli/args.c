@@ -156,17 +156,6 @@ seconds_parse(const char *text, uint64_t *milliseconds)
 	return 0;
 }
 
-int
-duration_parse(const char *text, uint64_t *seconds)
-{
-	uint64_t ms;
-
-	if (seconds_parse(text, &ms) < 0 || ms % 1000 != 0)
-		return -EINVAL;
-	*seconds = ms / 1000;
-	return 0;
-}
-
 const char *
 endpoint_set(json_t *object, const char *member, const char *text)
 {
@@ -281,7 +270,9 @@ value_json(json_t *schema, const char *text, char *error)
 	uint64_t number;
 	int n, length = 0;
 
-	if (member_is(schema, "type", "integer") && number_parse(text, 0, UINT32_MAX, &number) == 0)
+	if (member_is(schema, "type", "boolean"))
+		return json_true();
+	if (member_is(schema, "type", "integer") && number_parse(text, 0, INT64_MAX, &number) == 0)
 		return json_integer((json_int_t)number);
 	if (schema == component("police")) /* RATE/BURST */
 		return json_pack("{s:s#, s:s*}", "rate_bps", text, (int)rate_length, "burst_bytes",
@@ -294,11 +285,27 @@ value_json(json_t *schema, const char *text, char *error)
 	return json_string(text);
 }
 
+/* Set the member to what a text says; that of an endpoint and its port. */
+static int
+value_set(json_t *object, json_t *members, const char *member, const char *text, char *error)
+{
+	const char *wrong;
+
+	if (!is_endpoint(members, member))
+		return json_object_set_new(object, member,
+			value_json(schema_resolve(json_object_get(members, member)), text, error));
+	wrong = endpoint_set(object, member, text);
+	if (wrong == NULL)
+		return 0;
+	snprintf(error, ARGS_ERROR_MAX, "\"%.64s\": %s", text, wrong);
+	return -1;
+}
+
 static int
 pair_set(json_t *object, json_t *members, char *pair, char *error)
 {
-	char *value = strchr(pair, '=');
-	const char *member, *wrong;
+	char *value = strchr(pair, '='), wrong[ARGS_ERROR_MAX];
+	const char *member;
 
 	if (value == NULL)
 		return snprintf(error, ARGS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", pair);
@@ -310,13 +317,9 @@ pair_set(json_t *object, json_t *members, char *pair, char *error)
 		return snprintf(error, ARGS_ERROR_MAX, "%s is given twice", pair);
 	if (value[0] == '\0')
 		return snprintf(error, ARGS_ERROR_MAX, "%s has no value", pair);
-	if (!is_endpoint(members, member))
-		return json_object_set_new(object, member,
-			value_json(schema_resolve(json_object_get(members, member)), value, error));
-	wrong = endpoint_set(object, member, value);
-	if (wrong == NULL)
-		return 0;
-	return snprintf(error, ARGS_ERROR_MAX, "%s: \"%.64s\": %s", pair, value, wrong);
+	if (value_set(object, members, member, value, wrong) < 0)
+		return snprintf(error, ARGS_ERROR_MAX, "%.64s: %.200s", pair, wrong);
+	return 0;
 }
 
 /* KEY=VALUE,... as the object of that schema. */
@@ -363,68 +366,71 @@ const struct option_spec flow_add_options[] = {
 	{NULL},
 };
 
-/* What all options of a name say for a member. */
-static json_t *
-option_json(const struct arguments *arguments, const char *name, json_t *schema, char *error)
+/* Set a member to what all options of that name say: a list has an item for each. */
+static int
+option_set(const struct arguments *arguments, const struct option_spec *option, json_t *members,
+	const char *member, json_t *object, char *error)
 {
-	json_t *items = json_object_get(schema, "items"), *list = json_array(), *json;
-	char wrong[ARGS_ERROR_MAX - 64], number[32] = "";
+	const json_t *schema = schema_resolve(json_object_get(members, member));
+	json_t *items = json_object_get(schema, "items"), *list = json_object_get(object, member);
+	char wrong[ARGS_ERROR_MAX], number[32] = "";
 	size_t position = 0;
 	const char *text;
+	int rc = 0;
 
-	while ((text = arguments_next(arguments, name, &position)) != NULL) {
-		json = value_json(schema_resolve(items != NULL ? items : schema), text, wrong);
-		if (json == NULL) {
-			if (items != NULL)
-				snprintf(number, sizeof(number), " number %zu",
-					json_array_size(list) + 1);
-			snprintf(error, ARGS_ERROR_MAX, "--%s%s: %s", name, number, wrong);
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append_new(list, json);
+	if (items != NULL && list == NULL)
+		json_object_set_new(object, member, list = json_array());
+	while (rc == 0 && (text = arguments_next(arguments, option->name, &position)) != NULL) {
+		if (items == NULL)
+			rc = value_set(object, members, member, text, wrong);
+		else if (option->value == NULL)
+			rc = json_array_append_new(list, json_string(option->name));
+		else
+			rc = json_array_append_new(
+				list, value_json(schema_resolve(items), text, wrong));
 	}
+	if (rc == 0)
+		return 0;
 	if (items != NULL)
-		return list;
-	json = json_incref(json_array_get(list, json_array_size(list) - 1));
-	json_decref(list);
-	return json;
+		snprintf(number, sizeof(number), " number %zu", json_array_size(list) + 1);
+	snprintf(error, ARGS_ERROR_MAX, "--%s%s: %.250s", option->name, number, wrong);
+	return -1;
 }
 
-json_t *
-flow_args_legs(const struct arguments *arguments, char *error)
+bool
+option_is_member(const struct option_spec *option, const char *member)
 {
-	return option_json(
-		arguments, "leg", json_object_get(component_members("flow"), "legs"), error);
+	return option->member != NULL ? strcmp(option->member, member) == 0
+				      : name_is_member(option->name, member);
 }
 
-/* Does the option say something about the flow, not about the change? */
-static bool
-is_of_flow(const struct option_spec *option)
+int
+options_set(const struct arguments *arguments, const struct option_spec *options,
+	const json_t *schema, json_t *object, char *error)
 {
-	return strcmp(option->name, "file") != 0;
+	json_t *members = json_object_get(schema, "properties"), *inner;
+	const char *member;
+	int rc = 0;
+
+	for (; rc == 0 && options != NULL && options->name != NULL; options++) {
+		json_object_foreach (members, member, inner) {
+			if (rc == 0 && option_is_member(options, member) &&
+				arguments_value(arguments, options->name) != NULL)
+				rc = option_set(arguments, options, members, member, object, error);
+		}
+	}
+	return rc;
 }
 
 json_t *
 flow_args_flow(const struct arguments *arguments, char *error)
 {
-	const struct option_spec *option = flow_add_options;
-	json_t *members = component_members("flow"), *flow = json_object(), *json;
+	json_t *flow = json_object();
 
-	for (; is_of_flow(option); option++) {
-		const char *member = member_find(members, option->name);
-
-		if (arguments_value(arguments, option->name) == NULL)
-			continue;
-		json = option_json(
-			arguments, option->name, json_object_get(members, member), error);
-		if (json == NULL) {
-			json_decref(flow);
-			return NULL;
-		}
-		json_object_set_new(flow, member, json);
-	}
-	return flow;
+	if (options_set(arguments, flow_add_options, component("flow"), flow, error) == 0)
+		return flow;
+	json_decref(flow);
+	return NULL;
 }
 
 const char *
@@ -432,9 +438,12 @@ flow_args_first(const struct arguments *arguments)
 {
 	const struct option_spec *option = flow_add_options;
 
-	while (is_of_flow(option) && arguments_value(arguments, option->name) == NULL)
-		option++;
-	return is_of_flow(option) ? option->name : NULL;
+	for (; option->name != NULL; option++) {
+		if (member_find(component_members("flow"), option->name) != NULL &&
+			arguments_value(arguments, option->name) != NULL)
+			break;
+	}
+	return option->name;
 }
 
 /* What the help calls a value, where it does not list the choices. */

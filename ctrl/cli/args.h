@@ -20,6 +20,7 @@ struct option_spec {
 	const char *value; /* what the help calls its value; NULL: it takes none */
 	const char *help;
 	char letter; /* -o for --output, too; 0: none */
+	const char *member; /* of the parameters; "": none; NULL: by name, see name_is_member() */
 };
 
 /* Entries of the table of a command that takes them, without their braces. */
@@ -76,12 +77,6 @@ int seconds_parse(const char *text, uint64_t *milliseconds);
 int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number);
 
 /*
- * "60s", "5m", "2h", "1d", or a plain number of seconds; whole seconds only, 1 to 86400.
- * Returns 0 or -EINVAL.
- */
-int duration_parse(const char *text, uint64_t *seconds);
-
-/*
  * Set <member> and <member>_port of an object to "192.0.2.1:5004" or "[2001:db8::1]:5004". NULL, or
  * what is wrong with the text, in static storage.
  */
@@ -92,6 +87,7 @@ const char *endpoint_set(json_t *object, const char *member, const char *text);
  * legs, "idle-timeout" idle_timeout_s.
  */
 bool name_is_member(const char *name, const char *member);
+bool option_is_member(const struct option_spec *option, const char *member);
 
 /* The options of `flow add`: members of the contract's flow, and what is about the change. */
 extern const struct option_spec flow_add_options[];
@@ -99,14 +95,17 @@ extern const struct option_spec flow_add_options[];
 #define ARGS_ERROR_MAX 320
 
 /*
- * The flow that the options describe, or the legs of all --leg, as a new reference; or NULL with
- * `error` (room for ARGS_ERROR_MAX) naming option and part at fault. Types are those of the
- * contract; what a value may be is for the daemon to say.
+ * Set the members of an object of that schema that the options given stand for. Types are those of
+ * the contract; what a value may be is not checked. 0, or -1 with `error` (room for ARGS_ERROR_MAX)
+ * naming option and part at fault.
  */
-json_t *flow_args_flow(const struct arguments *arguments, char *error);
-json_t *flow_args_legs(const struct arguments *arguments, char *error);
+int options_set(const struct arguments *arguments, const struct option_spec *options,
+	const json_t *schema, json_t *object, char *error);
 
-/* The first option given that says something about a flow, --file aside; NULL: there is none. */
+/* The flow that the options of `flow add` describe, as a new reference; or NULL with `error`. */
+json_t *flow_args_flow(const struct arguments *arguments, char *error);
+
+/* The first option given that says something about a flow; NULL: there is none. */
 const char *flow_args_first(const struct arguments *arguments);
 
 /* A line of the help: an option, command or key, and behind it, in a column, what it is for. */

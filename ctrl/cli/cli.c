@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "cli/output.h"
+#include "schema/schema.h"
 #include "schema/yaml.h"
 
 static const struct command *const commands[] = {&command_flow_add, &command_flow_replace,
@@ -181,20 +182,6 @@ option_number(const struct cli *cli, const struct arguments *arguments, const ch
 }
 
 int
-option_number_set(const struct cli *cli, const struct arguments *arguments, const char *name,
-	uint64_t max, const char *member, json_t *object)
-{
-	uint64_t number;
-
-	if (arguments_value(arguments, name) == NULL)
-		return CLI_OK;
-	if (option_number(cli, arguments, name, 0, max, &number) != CLI_OK)
-		return CLI_USAGE;
-	json_object_set_new(object, member, json_integer((json_int_t)number));
-	return CLI_OK;
-}
-
-int
 option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
 	uint64_t *milliseconds)
 {
@@ -290,9 +277,11 @@ option_place(const struct cli *cli, const char *pointer, char *text, size_t size
 	if (strcmp(member, "flows") == 0 && is_number(rest)) {
 		strsep(&rest, "/");
 		member = strsep(&rest, "/");
+	} else if (strcmp(member, "fields") == 0) {
+		member = strsep(&rest, "/");
 	}
 	while (member != NULL && option != NULL && option->name != NULL &&
-		!name_is_member(option->name, member))
+		!option_is_member(option, member))
 		option++;
 	if (member == NULL || option == NULL || option->name == NULL)
 		return;
@@ -434,6 +423,112 @@ cli_call(struct cli *cli, const char *method, json_t *params, int *exit_code)
 	if (result == NULL)
 		*exit_code = cli_refused(cli, &error);
 	return result;
+}
+
+/* A generation given as a tag becomes its number. */
+static int
+generations_resolve(struct cli *cli, json_t *params)
+{
+	static const char *const members[] = {"generation", "if_generation"};
+	int exit_code = CLI_OK;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && exit_code == CLI_OK; i++) {
+		const char *word = json_string_value(json_object_get(params, members[i]));
+		uint64_t generation;
+
+		if (word == NULL)
+			continue;
+		exit_code = generation_parse(cli, word, &generation);
+		if (exit_code == CLI_OK)
+			json_object_set_new(
+				params, members[i], json_integer((json_int_t)generation));
+	}
+	return exit_code;
+}
+
+/* As the daemon checks them. Texts that stand for a number are replaced by it. */
+static int
+params_check(const struct cli *cli, json_t *schema, json_t *params)
+{
+	struct client_error error = {.status = CLIENT_WRONG};
+	json_t *checked = json_deep_copy(params), *value;
+	const char *name;
+	struct fault fault;
+	int rc;
+
+	json_object_del(schema, "required");
+	rc = schema_check_once(schema_rpc_document(), schema, checked, &fault);
+	json_object_foreach (checked, name, value) {
+		if (rc == 0 && json_is_integer(value) && json_object_get(params, name) != NULL)
+			json_object_set(params, name, value);
+	}
+	json_decref(checked);
+	if (rc == 0)
+		return CLI_OK;
+	snprintf(error.name, sizeof(error.name), "%s", fault_code_name(fault.code));
+	snprintf(error.pointer, sizeof(error.pointer), "%s", fault.pointer);
+	snprintf(error.message, sizeof(error.message), "%s", fault.message);
+	return cli_refused(cli, &error);
+}
+
+int
+params_add(struct cli *cli, const struct arguments *arguments, const char *method, json_t *params)
+{
+	json_t *schema = schema_method_params(schema_method_find(schema_rpc_document(), method));
+	char wrong[ARGS_ERROR_MAX];
+	int exit_code;
+
+	if (options_set(arguments, cli->command->options, schema, params, wrong) < 0)
+		exit_code = cli_usage(cli, "%s", wrong);
+	else
+		exit_code = generations_resolve(cli, params);
+	if (exit_code == CLI_OK)
+		exit_code = params_check(cli, schema, params);
+	json_decref(schema);
+	return exit_code;
+}
+
+/* The parameters that the positional arguments are. */
+static void
+words_add(const char *names, const struct arguments *arguments, json_t *params)
+{
+	char *copy = text_format("%s", names), *rest = copy, *name, *dots;
+	json_t *list;
+
+	for (size_t i = 0; i < arguments->n_words && (name = strsep(&rest, " ")) != NULL; i++) {
+		dots = strstr(name, "...");
+		if (dots == NULL) {
+			json_object_set_new(params, name, json_string(arguments->words[i]));
+			continue;
+		}
+		*dots = '\0';
+		json_object_set_new(params, name, list = json_array());
+		for (; i < arguments->n_words; i++)
+			json_array_append_new(list, json_string(arguments->words[i]));
+	}
+	free(copy);
+}
+
+int
+command_call(struct cli *cli, const struct arguments *arguments, json_t *params)
+{
+	const struct command *command = cli->command;
+	json_t *result = NULL;
+	int exit_code;
+
+	if (command->words != NULL)
+		words_add(command->words, arguments, params);
+	exit_code = params_add(cli, arguments, command->method, params);
+	if (exit_code == CLI_OK)
+		result = cli_call(cli, command->method, json_incref(params), &exit_code);
+	if (cli_shows(cli, result) && command->print != NULL) {
+		command->print(cli, result);
+	} else if (cli_shows(cli, result)) {
+		json_object_update_missing(result, params);
+		members_print(0, result, command->says);
+	}
+	json_decref(params);
+	return cli_end(cli, result, exit_code);
 }
 
 int

@@ -50,11 +50,29 @@ struct command {
 	void (*details)(FILE *out); /* the same, of what other tables know; NULL for none */
 	const char *example; /* lines that can be pasted */
 	const struct option_spec *options; /* ends with a NULL name; NULL for none */
-	unsigned max_words; /* positional arguments taken at most */
+	unsigned min_words, max_words; /* positional arguments */
 	bool changes; /* it asks the daemon to change something: an interrupt says how far it got */
-	/* Returns an enum cli_exit, having said on stderr what went wrong. */
+	/*
+	 * For command_call(): the method, the parameters that the positional arguments are, "flow
+	 * legs..." (... takes all that are left), and what shows its result: a function, or else a
+	 * template of the result and the parameters.
+	 */
+	const char *method, *words;
+	void (*print)(struct cli *cli, json_t *result);
+	const char *says;
+	/* Returns an enum cli_exit, having said on stderr what went wrong. NULL: command_call(). */
 	int (*run)(struct cli *cli, const struct arguments *arguments);
 };
+
+/*
+ * Add to the parameters of a method what the command's options say of them, and check them against
+ * the contract, but not whether any are missing. CLI_OK, or the exit code with the fault said.
+ */
+int params_add(
+	struct cli *cli, const struct arguments *arguments, const char *method, json_t *params);
+
+/* Call the command's method with these parameters, taken over, and what the arguments say. */
+int command_call(struct cli *cli, const struct arguments *arguments, json_t *params);
 
 /* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -62,10 +80,6 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 /* The number of an option, left as it is without it. CLI_OK, or CLI_USAGE with the fault said. */
 int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
 	uint64_t min, uint64_t max, uint64_t *number);
-
-/* The same as a member of an object, where the option is given. */
-int option_number_set(const struct cli *cli, const struct arguments *arguments, const char *name,
-	uint64_t max, const char *member, json_t *object);
 
 /* --interval: a time of at least min_ms. As above. */
 int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -337,6 +338,7 @@ local_connect(struct client *client, struct client_error *error)
 	const struct timeval timeout = {
 		client->timeout_ms / 1000, client->timeout_ms % 1000 * 1000};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat status;
 	const char *why;
 	int fd;
 
@@ -358,7 +360,9 @@ local_connect(struct client *client, struct client_error *error)
 	if (errno == EAGAIN)
 		return client_timed_out(client, error);
 	why = strerror(errno);
-	if (errno == ENOENT)
+	if (errno == ECONNREFUSED && stat(client->path, &status) == 0 && S_ISDIR(status.st_mode))
+		why = "it is a directory, expected a socket";
+	else if (errno == ENOENT)
 		why = "no such socket; start sluiced, or set --socket or SLUICE_SOCKET";
 	else if (errno == ECONNREFUSED)
 		why = "no process listens there; start sluiced";

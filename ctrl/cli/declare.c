@@ -70,7 +70,8 @@ plan(struct cli *cli, const struct arguments *arguments)
 		return CLI_USAGE;
 	exit_code = plan_declare(&batch, cli, arguments, files, json_object());
 	if (exit_code == CLI_OK)
-		plan = plan_show(cli, batch_plan, &batch, limit, &exit_code);
+		plan = plan_show(
+			cli, &batch, "txn.plan", batch_plan_params(&batch), limit, &exit_code);
 	if (plan != NULL) {
 		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
 		cli_end(cli, plan, CLI_OK);
@@ -105,8 +106,9 @@ apply_run(struct batch *batch, const struct arguments *arguments, uint64_t limit
 {
 	struct cli *cli = batch->cli;
 	int exit_code = CLI_OK;
-	json_t *plan = plan_show(cli, batch_plan, batch, limit, &exit_code), *result;
+	json_t *plan, *result;
 
+	plan = plan_show(cli, batch, "txn.plan", batch_plan_params(batch), limit, &exit_code);
 	if (plan == NULL)
 		return exit_code;
 	if (diff_size(plan) == 0)
@@ -157,13 +159,14 @@ static int
 apply(struct cli *cli, const struct arguments *arguments)
 {
 	json_t *begin = json_object();
-	json_t *commit = json_pack("{s:b, s:b}", "prune",
-		arguments_value(arguments, "prune") != NULL, "if_plan", true);
+	json_t *commit = json_pack("{s:b}", "if_plan", true);
 	uint64_t limit;
 	int exit_code = plan_limit(cli, arguments, APPLY_CHANGES, 0, &limit);
 
 	if (exit_code == CLI_OK)
-		exit_code = change_options(cli, arguments, begin, commit);
+		exit_code = params_add(cli, arguments, "txn.begin", begin);
+	if (exit_code == CLI_OK)
+		exit_code = params_add(cli, arguments, "txn.commit", commit);
 	if (exit_code == CLI_OK)
 		exit_code = apply_files(cli, arguments, limit, begin, commit);
 	json_decref(begin);
@@ -245,7 +248,8 @@ validate(struct cli *cli, const struct arguments *arguments)
 	if (asked)
 		exit_code = plan_declare(&batch, cli, arguments, files, json_object());
 	if (asked && exit_code == CLI_OK) {
-		reply = batch_plan(&batch, 0, 1, &exit_code);
+		reply = changes_show(
+			cli, &batch, "txn.plan", batch_plan_params(&batch), NULL, 0, &exit_code);
 		json_decref(reply);
 	}
 	if (exit_code == CLI_OK && cli->json) {

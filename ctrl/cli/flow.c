@@ -116,35 +116,19 @@ list_print(json_t *result, const json_t *ports)
 static int
 flow_list(struct cli *cli, const struct arguments *arguments)
 {
-	static const char *const states[] = {"pending", "down", "dropping", "silent"};
-	const char *within_text = arguments_value(arguments, "within");
-	uint64_t limit = 0, within_s = 1;
-	json_t *filter, *result, *only, *ports;
-	int exit_code;
+	json_t *filter = json_object(), *result, *ports;
+	int exit_code = params_add(cli, arguments, "flow.list", filter);
 
-	if (option_number(cli, arguments, "limit", 1, FLOW_PAGE_MAX, &limit) != CLI_OK)
-		return CLI_USAGE;
-	if (within_text != NULL && (duration_parse(within_text, &within_s) < 0 || within_s > 25))
-		return cli_usage(cli, "--within: \"%s\" is not a time from 1s to 25s", within_text);
-	filter = json_pack("{s:s*}", "cursor", arguments_value(arguments, "cursor"));
-	only = json_array();
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		if (arguments_value(arguments, states[i]) != NULL)
-			json_array_append_new(only, json_string(states[i]));
+	if (exit_code != CLI_OK) {
+		json_decref(filter);
+		return exit_code;
 	}
-	if (json_array_size(only) > 0)
-		json_object_set(filter, "only", only);
 	/* What programs read costs no time, unless they ask for it. */
-	if (!cli->json || json_array_size(only) > 0 ||
-		arguments_value(arguments, "health") != NULL) {
+	if (!cli->json || json_object_get(filter, "only") != NULL)
 		json_object_set_new(filter, "health", json_true());
-		json_object_set_new(filter, "within_s", json_integer((json_int_t)within_s));
-	}
-	json_decref(only);
-	if (limit > 0)
-		json_object_set_new(filter, "limit", json_integer((json_int_t)limit));
-	result = limit > 0 ? cli_call(cli, "flow.list", filter, &exit_code)
-			   : flow_pages_fetch(cli, "flow.list", filter, &exit_code);
+	result = json_object_get(filter, "limit") != NULL
+			 ? cli_call(cli, "flow.list", filter, &exit_code)
+			 : flow_pages_fetch(cli, "flow.list", filter, &exit_code);
 	if (!cli_shows(cli, result))
 		return cli_end(cli, result, exit_code);
 	ports = cli_call(cli, "port.list", json_object(), &exit_code);
@@ -157,10 +141,10 @@ flow_list(struct cli *cli, const struct arguments *arguments)
 static const struct option_spec list_options[] = {
 	{"limit", "N", "one page of N flows (1..1000) instead of all"},
 	{"cursor", "CURSOR", "begin after the previous page"},
-	{"pending", NULL, "only flows with an unresolved next hop"},
-	{"down", NULL, "only flows that are down, or have a leg down"},
-	{"dropping", NULL, "only flows that drop packets or copies"},
-	{"silent", NULL, "only flows that receive no packets"},
+	{"pending", NULL, "only flows with an unresolved next hop", .member = "only"},
+	{"down", NULL, "only flows that are down, or have a leg down", .member = "only"},
+	{"dropping", NULL, "only flows that drop packets or copies", .member = "only"},
+	{"silent", NULL, "only flows that receive no packets", .member = "only"},
 	{"within", "TIME", "period of dropping and silent, 1s to 25s (1s)"},
 	{"health", NULL, "with --json: include the health"},
 	{NULL},
@@ -291,12 +275,13 @@ sources_describe(json_t *flow, const json_t *latched)
 }
 
 static void
-show(const json_t *result)
+flow_print(struct cli *cli, json_t *result)
 {
 	json_t *flow = json_object_get(result, "flow"), *verdict;
 	struct text text;
 	const char *class;
 
+	(void)cli;
 	sources_describe(flow, json_object_get(result, "latched"));
 	text_clear(&text);
 	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
@@ -324,28 +309,16 @@ show(const json_t *result)
 	flow_legs_print(result);
 }
 
-static int
-flow_show(struct cli *cli, const struct arguments *arguments)
-{
-	json_t *result;
-	int exit_code;
-
-	if (arguments->n_words == 0)
-		return cli_usage(cli, "the ID of a flow is missing");
-	result = cli_call(
-		cli, "flow.get", json_pack("{s:s}", "id", arguments->words[0]), &exit_code);
-	if (cli_shows(cli, result))
-		show(result);
-	return cli_end(cli, result, exit_code);
-}
-
 const struct command command_flow_show = {
 	.name = "flow show",
 	.arguments = "ID",
 	.summary = "Show one flow: legs, next hops, counters, drops by reason",
 	.example = "  sluicectl flow show cam1",
+	.min_words = 1,
 	.max_words = 1,
-	.run = flow_show,
+	.method = "flow.get",
+	.words = "id",
+	.print = flow_print,
 };
 
 #define FLOWS_MAX 16
@@ -424,63 +397,65 @@ flows_given(struct cli *cli, const struct arguments *arguments)
 
 /* More than a message holds: the same as one transaction, which tells numbers, not ids. */
 static int
-flows_batch(struct cli *cli, const struct arguments *arguments, const char *member, json_t *items)
+flows_batch(struct cli *cli, const struct arguments *arguments, const json_t *flows)
 {
-	json_t *begin = json_object(), *commit = json_object(), *result;
+	const char *member = strchr(cli->command->method, '.') + 1;
+	json_t *options = json_object(), *result;
+	int exit_code = params_add(cli, arguments, "txn.begin", options);
 	struct batch batch;
-	int exit_code = change_options(cli, arguments, begin, commit);
 
 	if (exit_code == CLI_OK)
-		exit_code = batch_begin(&batch, cli, NULL, member, items, json_incref(begin));
-	if (exit_code == CLI_OK) {
-		result = batch_commit(
-			&batch, json_incref(commit), json_array_size(items), &exit_code);
-		exit_code = change_end(cli, result, exit_code);
-	}
-	json_decref(begin);
-	json_decref(commit);
-	return exit_code;
+		exit_code = batch_begin(&batch, cli, NULL, member, flows, json_incref(options));
+	json_decref(options);
+	if (exit_code != CLI_OK)
+		return exit_code;
+	result = batch_commit(&batch, json_object(), json_array_size(flows), &exit_code);
+	return change_end(cli, result, exit_code);
 }
 
-/* Print the ids of an array of the result behind its name, a line each. */
-static void
-ids_print(const json_t *result, const char *done)
-{
-	json_t *id;
-	size_t i;
-
-	json_array_foreach (json_object_get(result, done), i, id)
-		printf("%s %s\n", done, json_string_value(id));
-}
-
-/* Hand the flows to a method that returns their ids as the member `done`. */
+/* Hand the flows, taken over, to the command's method; NULL: their fault was said. */
 static int
-flows_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *flows,
-	const char *done)
+flows_call(struct cli *cli, const struct arguments *arguments, json_t *flows)
 {
-	json_t *result;
 	int exit_code;
 
 	if (flows == NULL)
 		return CLI_USAGE;
-	if (batch_needed(cli, flows)) {
-		exit_code = flows_batch(cli, arguments, strchr(method, '.') + 1, flows);
-		json_decref(flows);
-		return exit_code;
+	if (!batch_needed(cli, flows))
+		return command_call(cli, arguments, json_pack("{s:o}", "flows", flows));
+	exit_code = flows_batch(cli, arguments, flows);
+	json_decref(flows);
+	return exit_code;
+}
+
+/* The ids in the result's array behind its name, "installed cam1", a line each. */
+static void
+ids_print(struct cli *cli, json_t *result)
+{
+	const char *done;
+	json_t *ids, *id;
+	size_t i;
+
+	(void)cli;
+	json_object_foreach (result, done, ids) {
+		json_array_foreach (ids, i, id)
+			printf("%s %s\n", done, json_string_value(id));
 	}
-	result =
-		change_call(cli, arguments, method, json_pack("{s:o}", "flows", flows), &exit_code);
-	if (cli_shows(cli, result)) {
-		ids_print(result, done);
-		pending_warn(cli, json_object_get(result, done));
-	}
-	return cli_end(cli, result, exit_code);
+}
+
+static void
+flows_print(struct cli *cli, json_t *result)
+{
+	const json_t *replaced = json_object_get(result, "replaced");
+
+	ids_print(cli, result);
+	pending_warn(cli, replaced != NULL ? replaced : json_object_get(result, "installed"));
 }
 
 static int
 flow_add(struct cli *cli, const struct arguments *arguments)
 {
-	return flows_call(cli, arguments, "flow.install", flows_given(cli, arguments), "installed");
+	return flows_call(cli, arguments, flows_given(cli, arguments));
 }
 
 static int
@@ -493,34 +468,14 @@ flow_replace(struct cli *cli, const struct arguments *arguments)
 		return exit_code;
 	if (file == NULL)
 		return cli_usage(cli, "the FILE with the flows is missing");
-	return flows_call(
-		cli, arguments, "flow.replace", flow_file_load(cli, file, "flows"), "replaced");
+	return flows_call(cli, arguments, flow_file_load(cli, file, "flows"));
 }
 
-/* The words from one on, as an array. */
-static json_t *
-words_json(const struct arguments *arguments, size_t first)
+static void
+removed_print(struct cli *cli, json_t *result)
 {
-	json_t *words = json_array();
-
-	for (size_t i = first; i < arguments->n_words; i++)
-		json_array_append_new(words, json_string(arguments->words[i]));
-	return words;
-}
-
-static int
-flow_del(struct cli *cli, const struct arguments *arguments)
-{
-	json_t *result;
-	int exit_code;
-
-	if (arguments->n_words == 0)
-		return cli_usage(cli, "the ID of a flow is missing");
-	result = change_call(cli, arguments, "flow.remove",
-		json_pack("{s:o}", "ids", words_json(arguments, 0)), &exit_code);
-	if (cli_shows(cli, result))
-		flow_counters_print(json_object_get(result, "removed"));
-	return cli_end(cli, result, exit_code);
+	(void)cli;
+	flow_counters_print(json_object_get(result, "removed"));
 }
 
 static const struct option_spec replace_options[] = {
@@ -546,6 +501,8 @@ const struct command command_flow_add = {
 	.options = flow_add_options,
 	.max_words = 1,
 	.changes = true,
+	.method = "flow.install",
+	.print = flows_print,
 	.run = flow_add,
 };
 
@@ -558,6 +515,8 @@ const struct command command_flow_replace = {
 	.options = replace_options,
 	.max_words = 1,
 	.changes = true,
+	.method = "flow.replace",
+	.print = flows_print,
 	.run = flow_replace,
 };
 
@@ -567,90 +526,49 @@ const struct command command_flow_del = {
 	.summary = "Remove flows and show their final counters",
 	.example = "  sluicectl flow del cam1 cam2",
 	.options = commit_options,
+	.min_words = 1,
 	.max_words = UINT32_MAX,
 	.changes = true,
-	.run = flow_del,
+	.method = "flow.remove",
+	.words = "ids...",
+	.print = removed_print,
 };
-
-/* The legs that the arguments name, as an array, or NULL with the fault said. */
-static json_t *
-legs_given(struct cli *cli, const struct arguments *arguments)
-{
-	const char *leg = arguments_value(arguments, "leg"), *file;
-	char error[ARGS_ERROR_MAX];
-	json_t *legs;
-
-	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
-		return NULL;
-	if ((file == NULL) == (leg == NULL)) {
-		cli_usage(cli, "expected --leg or a FILE");
-		return NULL;
-	}
-	if (file != NULL)
-		return flow_file_load(cli, file, "legs");
-	legs = flow_args_legs(arguments, error);
-	if (legs == NULL)
-		cli_usage(cli, "%s", error);
-	return legs;
-}
 
 static int
 leg_join(struct cli *cli, const struct arguments *arguments)
 {
-	json_t *legs, *result;
-	int exit_code;
+	const bool given = arguments_value(arguments, "leg") != NULL;
+	json_t *params = json_object(), *legs;
+	const char *file;
 
-	if (arguments->n_words == 0)
-		return cli_usage(cli, "the ID of a flow is missing");
-	legs = legs_given(cli, arguments);
-	if (legs == NULL)
+	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
 		return CLI_USAGE;
-	result = change_call(cli, arguments, "leg.join",
-		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs", legs), &exit_code);
-	if (cli_shows(cli, result))
-		ids_print(result, "joined");
-	return cli_end(cli, result, exit_code);
+	if ((file != NULL) == given)
+		return cli_usage(cli, "expected --leg or a FILE");
+	if (file != NULL) {
+		legs = flow_file_load(cli, file, "legs");
+		if (legs == NULL)
+			return CLI_USAGE;
+		json_object_set_new(params, "legs", legs);
+	}
+	return command_call(cli, arguments, params);
 }
 
-static int
-leg_leave(struct cli *cli, const struct arguments *arguments)
+static void
+left_print(struct cli *cli, json_t *result)
 {
-	json_t *result;
-	int exit_code;
-
-	if (arguments->n_words < 2)
-		return cli_usage(cli, "the ID of a flow%s is missing",
-			arguments->n_words == 0 ? "" : "'s leg");
-	result = change_call(cli, arguments, "leg.leave",
-		json_pack("{s:s, s:o}", "flow", arguments->words[0], "legs",
-			words_json(arguments, 1)),
-		&exit_code);
-	if (cli_shows(cli, result))
-		rows_print("LEG={id}|COPIES>={counters/copies}|BYTES>={counters/bytes}|"
-			   "SENT>={counters/sent}|DROPS={counters/drops:drops}",
-			json_object_get(result, "left"));
-	return cli_end(cli, result, exit_code);
+	(void)cli;
+	rows_print("LEG={id}|COPIES>={counters/copies}|BYTES>={counters/bytes}|"
+		   "SENT>={counters/sent}|DROPS={counters/drops:drops}",
+		json_object_get(result, "left"));
 }
 
 /* The state is the last word of the command. */
 static int
 flow_admin(struct cli *cli, const struct arguments *arguments)
 {
-	const char *admin = strrchr(cli->command->name, ' ') + 1;
-	const char *leg = arguments_value(arguments, "leg");
-	json_t *result;
-	int exit_code;
-
-	if (arguments->n_words == 0)
-		return cli_usage(cli, "the ID of a flow is missing");
-	result = change_call(cli, arguments, "flow.admin",
-		json_pack("{s:s, s:s*, s:s}", "flow", arguments->words[0], "leg", leg, "admin",
-			admin),
-		&exit_code);
-	if (cli_shows(cli, result))
-		printf("%s %s%s%s\n", admin, arguments->words[0], leg != NULL ? " " : "",
-			leg != NULL ? leg : "");
-	return cli_end(cli, result, exit_code);
+	return command_call(
+		cli, arguments, json_pack("{s:s}", "admin", strrchr(cli->command->name, ' ') + 1));
 }
 
 static const struct option_spec join_options[] = {
@@ -677,8 +595,12 @@ const struct command command_leg_join = {
 	.example = "  sluicectl leg join cam1 \\\n"
 		   "    --leg id=wall,port=p1,src=203.0.113.1:5004,dst=203.0.113.20:5004",
 	.options = join_options,
+	.min_words = 1,
 	.max_words = 2,
 	.changes = true,
+	.method = "leg.join",
+	.words = "flow",
+	.print = ids_print,
 	.run = leg_join,
 };
 
@@ -688,9 +610,12 @@ const struct command command_leg_leave = {
 	.summary = "Remove legs from a flow and show their final counters",
 	.example = "  sluicectl leg leave cam1 wall",
 	.options = commit_options,
+	.min_words = 2,
 	.max_words = UINT32_MAX,
 	.changes = true,
-	.run = leg_leave,
+	.method = "leg.leave",
+	.words = "flow legs...",
+	.print = left_print,
 };
 
 const struct command command_flow_up = {
@@ -699,8 +624,12 @@ const struct command command_flow_up = {
 	.summary = "Set a flow, or one of its legs, up",
 	.example = "  sluicectl flow up cam1",
 	.options = admin_options,
+	.min_words = 1,
 	.max_words = 1,
 	.changes = true,
+	.method = "flow.admin",
+	.words = "flow",
+	.says = "{admin} {flow}[ {leg}]",
 	.run = flow_admin,
 };
 
@@ -710,7 +639,11 @@ const struct command command_flow_down = {
 	.summary = "Set a flow, or one of its legs, down",
 	.example = "  sluicectl flow down cam1 --leg wall",
 	.options = admin_options,
+	.min_words = 1,
 	.max_words = 1,
 	.changes = true,
+	.method = "flow.admin",
+	.words = "flow",
+	.says = "{admin} {flow}[ {leg}]",
 	.run = flow_admin,
 };

@@ -14,8 +14,6 @@
 #include "cli/transaction.h"
 
 #define LABEL_INDENT 12
-#define LIMIT_DEFAULT 20
-#define LIMIT_MAX 1000
 #define TERMINAL_CHANGES 50
 
 /* Who made the generation, and its tag and comment, as more members. */
@@ -48,34 +46,23 @@ fault_show(const struct cli *cli, const json_t *entry)
 	change_print_confirm(cli, entry);
 }
 
-static int
-history_list(struct cli *cli, const struct arguments *arguments, uint64_t limit)
+static void
+history_print(struct cli *cli, json_t *result)
 {
-	json_t *params = json_pack("{s:I, s:s*, s:s*}", "limit", (json_int_t)limit, "actor",
-		arguments_value(arguments, "by"), "method", arguments_value(arguments, "method"));
-	json_t *result, *entries, *entry;
-	int exit_code;
+	json_t *entries = json_object_get(result, "generations"), *entry;
 	size_t i;
 
-	if (arguments_value(arguments, "declared") != NULL)
-		json_object_set_new(params, "declared", json_true());
-	if (arguments_value(arguments, "tagged") != NULL)
-		json_object_set_new(params, "tagged", json_true());
-	result = cli_call(cli, "history.list", params, &exit_code);
-	entries = json_object_get(result, "generations");
-	if (cli_shows(cli, result) && json_array_size(entries) == 0) {
+	if (json_array_size(entries) == 0) {
 		printf("no generations\n");
-	} else if (cli_shows(cli, result)) {
-		json_array_foreach (entries, i, entry)
-			entry_describe(entry);
-		rows_print("GEN>={generation}|WHEN={time_ns:time}|WHO={who}|WHAT={method}|"
-			   "+>={added}|~>={changed}|->={removed}|STATE={state?}|"
-			   "COMMENT~={remark}",
-			entries);
-		json_array_foreach (entries, i, entry)
-			fault_show(cli, entry);
+		return;
 	}
-	return cli_end(cli, result, exit_code);
+	json_array_foreach (entries, i, entry)
+		entry_describe(entry);
+	rows_print("GEN>={generation}|WHEN={time_ns:time}|WHO={who}|WHAT={method}|+>={added}|"
+		   "~>={changed}|->={removed}|STATE={state?}|COMMENT~={remark}",
+		entries);
+	json_array_foreach (entries, i, entry)
+		fault_show(cli, entry);
 }
 
 static void
@@ -94,42 +81,6 @@ entry_print(json_t *entry)
 		"flows       {#added} added, {#changed} changed, {#removed} removed");
 	if (json_array_size(json_object_get(entry, "changes")) > 0)
 		putchar('\n');
-}
-
-/* Whose pages are shown: of history.get, or of state.rollback as a plan. */
-struct generation {
-	struct cli *cli;
-	uint64_t number;
-	bool plans;
-};
-
-static json_t *
-generation_page(void *arg, uint64_t after, uint64_t limit, int *exit_code)
-{
-	const struct generation *generation = arg;
-	json_t *params = json_pack("{s:I, s:I, s:I}", "generation", (json_int_t)generation->number,
-		"after", (json_int_t)after, "limit", (json_int_t)limit);
-
-	if (generation->plans)
-		json_object_set_new(params, "plan", json_true());
-	return cli_call(generation->cli, generation->plans ? "state.rollback" : "history.get",
-		params, exit_code);
-}
-
-static int
-history_show(struct cli *cli, uint64_t number, uint64_t limit)
-{
-	struct generation generation = {.cli = cli, .number = number};
-	uint64_t shown;
-	int exit_code;
-	json_t *entry;
-	bool more;
-
-	entry = changes_show(
-		cli, generation_page, &generation, entry_print, limit, &shown, &more, &exit_code);
-	if (cli_shows(cli, entry) && more)
-		printf("... and more; --limit shows them\n");
-	return cli_end(cli, entry, exit_code);
 }
 
 /* `tag GENERATION NAME`, `untag GENERATION`. */
@@ -161,30 +112,30 @@ history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 static int
 history(struct cli *cli, const struct arguments *arguments)
 {
-	const bool one = arguments->n_words > 0;
-	const bool terminal = isatty(STDOUT_FILENO) && !cli->json;
-	uint64_t generation, limit = !one	? LIMIT_DEFAULT
-				     : terminal ? TERMINAL_CHANGES
-						: UINT64_MAX;
+	uint64_t generation, limit;
+	json_t *entry;
 	int exit_code;
 
-	if (one && (strcmp(arguments->words[0], "tag") == 0 ||
-			   strcmp(arguments->words[0], "untag") == 0))
+	if (arguments->n_words == 0)
+		return command_call(cli, arguments, json_object());
+	if (strcmp(arguments->words[0], "tag") == 0 || strcmp(arguments->words[0], "untag") == 0)
 		return history_tag(cli, arguments, arguments->words[0][0] == 't');
 	if (arguments->n_words > 1)
 		return cli_usage(cli, "unexpected argument \"%s\"", arguments->words[1]);
-	if (option_number(cli, arguments, "limit", 1, one ? UINT32_MAX : LIMIT_MAX, &limit) !=
-		CLI_OK)
+	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
 		return CLI_USAGE;
-	if (!one)
-		return history_list(cli, arguments, limit);
 	exit_code = generation_parse(cli, arguments->words[0], &generation);
-	return exit_code == CLI_OK ? history_show(cli, generation, limit) : exit_code;
+	if (exit_code != CLI_OK)
+		return exit_code;
+	entry = changes_show(cli, NULL, "history.get",
+		json_pack("{s:I}", "generation", (json_int_t)generation), entry_print, limit,
+		&exit_code);
+	return cli_end(cli, entry, exit_code);
 }
 
 static const struct option_spec history_options[] = {
 	{"limit", "N", "number of generations (20) or changed flows"},
-	{"by", "NAME", "only those of this user or certificate"},
+	{"by", "NAME", "only those of this user or certificate", .member = "actor"},
 	{"method", "METHOD", "only those of this method"},
 	{"declared", NULL, "only those of apply"},
 	{"tagged", NULL, "only those with a tag"},
@@ -207,32 +158,12 @@ const struct command command_history = {
 		   "  sluicectl history tag 42 studio-good",
 	.options = history_options,
 	.max_words = 3,
+	.method = "history.list",
+	.print = history_print,
 	.run = history,
 };
 
 #define DECLARED_LOOKED_AT 100
-
-static int
-confirm(struct cli *cli, const struct arguments *arguments)
-{
-	json_t *params = json_object(), *result;
-	uint64_t generation;
-	int exit_code = CLI_OK;
-
-	if (arguments->n_words > 0)
-		exit_code = generation_parse(cli, arguments->words[0], &generation);
-	if (exit_code != CLI_OK) {
-		json_decref(params);
-		return exit_code;
-	}
-	if (arguments->n_words > 0)
-		json_object_set_new(params, "generation", json_integer((json_int_t)generation));
-	result = cli_call(cli, "state.confirm", params, &exit_code);
-	if (cli_shows(cli, result))
-		printf("Generation %" PRIu64 " is confirmed.\n",
-			member_number(result, "generation"));
-	return cli_end(cli, result, exit_code);
-}
 
 /* The last declared generation, which is named on standard error. */
 static int
@@ -269,55 +200,77 @@ last_declared(struct cli *cli, uint64_t *generation)
 	return exit_code;
 }
 
+/* Show what a rollback with these parameters would change. CLI_CHANGES: something. */
+static int
+rollback_plan(struct cli *cli, json_t *params, uint64_t limit)
+{
+	json_t *plan;
+	int exit_code;
+
+	params = json_copy(params);
+	json_object_set_new(params, "plan", json_true());
+	plan = plan_show(cli, NULL, "state.rollback", params, limit, &exit_code);
+	if (plan != NULL)
+		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
+	cli_end(cli, plan, CLI_OK);
+	return exit_code;
+}
+
+static int
+rollback_run(struct cli *cli, json_t *params)
+{
+	const uint64_t generation = member_number(params, "generation");
+	int exit_code;
+	json_t *result = cli_call(cli, "state.rollback", json_incref(params), &exit_code);
+	const bool shows = cli_shows(cli, result);
+
+	exit_code = change_end(cli, result, exit_code);
+	if (shows)
+		printf("The flows are those of generation %" PRIu64 ".\n", generation);
+	return exit_code;
+}
+
 static int
 rollback(struct cli *cli, const struct arguments *arguments)
 {
 	const bool plans = arguments_value(arguments, "plan") != NULL;
 	const bool asks = !plans && change_asks(arguments);
-	struct generation back = {.cli = cli, .plans = true};
-	json_t *result, *plan;
-	uint64_t limit;
+	json_t *params = json_object();
+	uint64_t generation, limit;
 	char question[64];
 	int exit_code;
-	bool shows;
 
 	if (arguments->n_words == 0 && !plans && !asks && arguments_value(arguments, "yes") == NULL)
-		return cli_usage(cli,
+		exit_code = cli_usage(cli,
 			"without a terminal, give a GENERATION of 'sluicectl history', or "
 			"--yes for the last declared one");
-	if (plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit) != CLI_OK)
-		return CLI_USAGE;
-	exit_code = arguments->n_words == 0
-			    ? last_declared(cli, &back.number)
-			    : generation_parse(cli, arguments->words[0], &back.number);
+	else
+		exit_code = plan_limit(cli, arguments, TERMINAL_CHANGES, UINT64_MAX, &limit);
+	if (exit_code == CLI_OK)
+		exit_code = params_add(cli, arguments, "state.rollback", params);
+	if (exit_code == CLI_OK)
+		exit_code = arguments->n_words == 0
+				    ? last_declared(cli, &generation)
+				    : generation_parse(cli, arguments->words[0], &generation);
 	if (exit_code != CLI_OK)
-		return exit_code;
-	if (plans || asks) {
-		plan = plan_show(cli, generation_page, &back, limit, &exit_code);
-		if (plan == NULL)
-			return exit_code;
-		exit_code = diff_size(plan) > 0 ? CLI_CHANGES : CLI_OK;
-		cli_end(cli, plan, CLI_OK);
-	}
-	if (plans)
-		return exit_code;
-	snprintf(question, sizeof(question), "Roll back to generation %" PRIu64 "?", back.number);
-	if (asks && !change_agreed(question))
-		return CLI_REFUSED;
-	result = change_call(cli, arguments, "state.rollback",
-		json_pack("{s:I}", "generation", (json_int_t)back.number), &exit_code);
-	shows = cli_shows(cli, result);
-	exit_code = change_end(cli, result, exit_code);
-	if (shows)
-		printf("The flows are those of generation %" PRIu64 ".\n", back.number);
+		goto end;
+	json_object_set_new(params, "generation", json_integer((json_int_t)generation));
+	if (plans || asks)
+		exit_code = rollback_plan(cli, params, limit);
+	if (plans || (exit_code != CLI_OK && exit_code != CLI_CHANGES))
+		goto end;
+	snprintf(question, sizeof(question), "Roll back to generation %" PRIu64 "?", generation);
+	exit_code = asks && !change_agreed(question) ? CLI_REFUSED : rollback_run(cli, params);
+end:
+	json_decref(params);
 	return exit_code;
 }
 
 static const struct option_spec rollback_options[] = {
-	{"plan", NULL, "only show the changes"},
+	{"plan", NULL, "only show the changes", .member = ""},
 	{CHANGE_COMMENT},
 	{"confirm-within", "TIME", "restore the previous flows unless confirmed"},
-	{"limit", "N", "show N changed flows (a terminal: 50, else all)"},
+	{"limit", "N", "show N changed flows (a terminal: 50, else all)", .member = ""},
 	{"yes", NULL, "do not prompt"},
 	{NULL},
 };
@@ -329,7 +282,9 @@ const struct command command_confirm = {
 	.example = "  sluicectl confirm 42",
 	.max_words = 1,
 	.changes = true,
-	.run = confirm,
+	.method = "state.confirm",
+	.words = "generation",
+	.says = "Generation {#generation} is confirmed.",
 };
 
 const struct command command_rollback = {

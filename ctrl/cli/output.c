@@ -3,7 +3,6 @@
 #include "cli/output.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/if_ether.h>

@@ -154,6 +154,17 @@ read_arguments(
 	return exit_code;
 }
 
+/* It is called as in the usage: the FLOW or the LEG of "FLOW LEG...". */
+static int
+word_missing(const struct cli *cli, size_t i)
+{
+	const char *name = cli->command->arguments;
+
+	for (; i > 0; i--)
+		name += strcspn(name, " ") + 1;
+	return cli_usage(cli, "the %.*s is missing", (int)strcspn(name, " ."), name);
+}
+
 static int
 run(struct cli *cli, const char *group, const struct arguments *arguments)
 {
@@ -169,10 +180,14 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 		command_help(cli->command, stdout);
 		return CLI_OK;
 	}
+	if (arguments->n_words < cli->command->min_words)
+		return word_missing(cli, arguments->n_words);
 	cli->client.verbatim = cli->json;
 	if (cli->command->changes)
 		cli_interrupts_catch();
-	return cli->command->run(cli, arguments);
+	if (cli->command->run != NULL)
+		return cli->command->run(cli, arguments);
+	return command_call(cli, arguments, json_object());
 }
 
 int

@@ -14,12 +14,13 @@
 #define LABEL_INDENT 9
 
 static void
-info_print(json_t *result)
+info_print(struct cli *cli, json_t *result)
 {
 	const uint64_t up_s = member_number(result, "uptime_s");
 	const uint64_t lost = member_number(result, "log_lines_lost");
 	char up[48];
 
+	(void)cli;
 	snprintf(up, sizeof(up), "%" PRIu64 "d %02u:%02u:%02u", up_s / 86400,
 		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
 	json_object_set_new(result, "up", json_string(up));
@@ -40,11 +41,12 @@ info_print(json_t *result)
 }
 
 static void
-ports_print(json_t *result)
+ports_print(struct cli *cli, json_t *result)
 {
 	json_t *ports = json_object_get(result, "ports"), *port;
 	size_t i;
 
+	(void)cli;
 	json_array_foreach (ports, i, port) {
 		const uint64_t mbps = member_number(port, "link_mbps");
 		const bool shares = json_is_true(json_object_get(port, "shares_payload"));
@@ -167,12 +169,9 @@ static int
 port_show(struct cli *cli, const struct arguments *arguments)
 {
 	json_t *ports, *counters, *document;
-	const char *name;
+	const char *name = arguments->words[0];
 	int exit_code;
 
-	if (arguments->n_words == 0)
-		return cli_usage(cli, "the name of a port is missing");
-	name = arguments->words[0];
 	ports = cli_call(cli, "port.list", json_object(), &exit_code);
 	if (ports == NULL)
 		return exit_code;
@@ -181,7 +180,7 @@ port_show(struct cli *cli, const struct arguments *arguments)
 		fprintf(stderr, "sluicectl: found no port %s; see 'sluicectl port list'\n", name);
 		exit_code = CLI_REFUSED;
 	} else if (cli_shows(cli, counters)) {
-		ports_print(ports);
+		ports_print(cli, ports);
 		putchar('\n');
 		counters_ports_print(json_object_get(counters, "ports"));
 		exit_code = CLI_OK;
@@ -196,39 +195,13 @@ port_show(struct cli *cli, const struct arguments *arguments)
 	return exit_code;
 }
 
-/* The others are one call without parameters and a way to show it. */
-static int
-call_and_print(struct cli *cli, const char *method, void (*print)(json_t *result))
-{
-	json_t *result;
-	int exit_code;
-
-	result = cli_call(cli, method, json_object(), &exit_code);
-	if (cli_shows(cli, result))
-		print(result);
-	return cli_end(cli, result, exit_code);
-}
-
-static int
-info(struct cli *cli, const struct arguments *arguments)
-{
-	(void)arguments;
-	return call_and_print(cli, "system.info", info_print);
-}
-
-static int
-port_list(struct cli *cli, const struct arguments *arguments)
-{
-	(void)arguments;
-	return call_and_print(cli, "port.list", ports_print);
-}
-
 const struct command command_info = {
 	.name = "info",
 	.arguments = "",
 	.summary = "Show versions, workers, use of the flow tables, limits",
 	.example = "  sluicectl info",
-	.run = info,
+	.method = "system.info",
+	.print = info_print,
 };
 
 const struct command command_port_list = {
@@ -236,7 +209,8 @@ const struct command command_port_list = {
 	.arguments = "",
 	.summary = "List the ports, their drivers and links",
 	.example = "  sluicectl port list",
-	.run = port_list,
+	.method = "port.list",
+	.print = ports_print,
 };
 
 const struct command command_port_show = {
@@ -244,6 +218,7 @@ const struct command command_port_show = {
 	.arguments = "PORT",
 	.summary = "Show one port and its counters",
 	.example = "  sluicectl port show p0",
+	.min_words = 1,
 	.max_words = 1,
 	.run = port_show,
 };
@@ -372,8 +347,9 @@ const struct command command_workers = {
 };
 
 static void
-methods_print(json_t *document)
+methods_print(struct cli *cli, json_t *document)
 {
+	(void)cli;
 	rows_print("METHOD={name}|SUMMARY~={summary}", json_object_get(document, "methods"));
 }
 
@@ -389,7 +365,7 @@ rpc(struct cli *cli, const struct arguments *arguments)
 	if (arguments_value(arguments, "list") != NULL) {
 		if (arguments->n_words > 0)
 			return cli_usage(cli, "--list cannot be combined with a METHOD");
-		return call_and_print(cli, "rpc.discover", methods_print);
+		return command_call(cli, &(struct arguments){0}, json_object());
 	}
 	if (arguments->n_words == 0)
 		return cli_usage(cli, "the METHOD is missing; --list shows them");
@@ -418,5 +394,7 @@ const struct command command_rpc = {
 	.options = rpc_options,
 	.max_words = 2,
 	.changes = true,
+	.method = "rpc.discover", /* with --list */
+	.print = methods_print,
 	.run = rpc,
 };

@@ -31,19 +31,23 @@ static const struct {
 	{"dtls", "16fefd00000000000000000000"}, /* a handshake record, empty */
 };
 
-static int
-address_set(const struct cli *cli, const struct arguments *arguments, const char *option,
-	const char *member, json_t *fields)
-{
-	const char *text = arguments_value(arguments, option), *wrong;
-
-	if (text == NULL)
-		return cli_usage(cli,
-			"no --%s; a packet is --from A:P --to B:P, --hex HEX or --pcap FILE",
-			option);
-	wrong = endpoint_set(fields, member, text);
-	return wrong != NULL ? cli_usage(cli, "--%s %s: %s", option, text, wrong) : CLI_OK;
-}
+static const struct option_spec trace_options[] = {
+	{"from", "ADDRESS:PORT", "source of the packet", .member = "src"},
+	{"to", "ADDRESS:PORT", "destination of the packet", .member = "dst"},
+	{"vlan", "N", "802.1Q VLAN (default: untagged)"},
+	{"outer-vlan", "N", "outer 802.1ad VLAN (default: none)"},
+	{"ttl", "N", "TTL or hop limit (64)"},
+	{"dscp", "DSCP", "0 to 63 or EF, AF41, CS3 ... (0)"},
+	{"payload", "rtp|stun|dtls|HEX", "UDP payload (none)"},
+	{"hex", "HEX", "complete Ethernet frame; - is standard input"},
+	{"pcap", "FILE", "a packet of a capture, pcap or pcapng"},
+	{"packet", "N", "number of the packet (1)"},
+	{"count", "N", "number of packets (1)"},
+	{"legs", "N", "number of legs (16), at most 100", .member = "limit"},
+	{"legs-after", "N", "skip the first N legs"},
+	{"full", NULL, "print complete frames"},
+	{NULL},
+};
 
 /*
  * New reference to the digits of a text, without the blanks and colons that people and programs put
@@ -74,26 +78,25 @@ hex_parse(const struct cli *cli, const char *option, const char *text)
 	return json;
 }
 
+/* The packet's fields, a new reference; or NULL having said what is wrong. */
 static json_t *
-packet_of_fields(const struct cli *cli, const struct arguments *arguments)
+fields_given(const struct cli *cli, const struct arguments *arguments)
 {
-	const char *payload = arguments_value(arguments, "payload");
-	const char *dscp = arguments_value(arguments, "dscp");
 	json_t *fields = json_object(), *digits;
+	char wrong[ARGS_ERROR_MAX];
+	const char *payload;
 
-	if (address_set(cli, arguments, "from", "src", fields) != CLI_OK ||
-		address_set(cli, arguments, "to", "dst", fields) != CLI_OK ||
-		option_number_set(cli, arguments, "vlan", 4094, "vlan", fields) != CLI_OK ||
-		option_number_set(cli, arguments, "outer-vlan", 4094, "outer_vlan", fields) !=
-			CLI_OK ||
-		option_number_set(cli, arguments, "ttl", 255, "ttl", fields) != CLI_OK)
-		goto fail;
-	if (dscp != NULL && json_object_set_new(fields, "dscp", unit_value("dscp", dscp)) < 0) {
-		cli_usage(cli,
-			"--dscp: \"%s\" is not a DSCP from 0 to 63, nor a name as EF, AF41 or CS3",
-			dscp);
+	if (options_set(arguments, trace_options,
+		    schema_component(schema_rpc_document(), "trace_fields"), fields, wrong) < 0) {
+		cli_usage(cli, "%s", wrong);
 		goto fail;
 	}
+	if (json_object_get(fields, "src") == NULL || json_object_get(fields, "dst") == NULL) {
+		cli_usage(cli, "no --%s; a packet is --from A:P --to B:P, --hex HEX or --pcap FILE",
+			json_object_get(fields, "src") == NULL ? "from" : "to");
+		goto fail;
+	}
+	payload = json_string_value(json_object_get(fields, "payload"));
 	for (size_t i = 0; payload != NULL && i < sizeof(payloads) / sizeof(payloads[0]); i++) {
 		if (strcmp(payload, payloads[i].name) == 0)
 			payload = payloads[i].hex;
@@ -104,7 +107,7 @@ packet_of_fields(const struct cli *cli, const struct arguments *arguments)
 			goto fail;
 		json_object_set_new(fields, "payload", digits);
 	}
-	return json_pack("[{s:o}]", "fields", fields);
+	return fields;
 fail:
 	json_decref(fields);
 	return NULL;
@@ -214,21 +217,26 @@ fail:
 	return NULL;
 }
 
+/* The packets of a capture, or the one given otherwise; NULL having said what is wrong. */
 static json_t *
 trace_packets(const struct cli *cli, const struct arguments *arguments)
 {
 	const char *hex = arguments_value(arguments, "hex");
 	const char *pcap = arguments_value(arguments, "pcap");
-	const bool fields = arguments_value(arguments, "from") != NULL ||
-			    arguments_value(arguments, "to") != NULL;
+	const bool is_fields = arguments_value(arguments, "from") != NULL ||
+			       arguments_value(arguments, "to") != NULL;
+	json_t *fields;
 
-	if ((hex != NULL) + (pcap != NULL) + fields > 1) {
+	if ((hex != NULL) + (pcap != NULL) + is_fields > 1) {
 		cli_usage(cli, "--from and --to, --hex and --pcap exclude each other");
 		return NULL;
 	}
 	if (pcap != NULL)
 		return packets_of_capture(cli, arguments, pcap);
-	return hex != NULL ? packet_of_hex(cli, hex) : packet_of_fields(cli, arguments);
+	if (hex != NULL)
+		return packet_of_hex(cli, hex);
+	fields = fields_given(cli, arguments);
+	return fields != NULL ? json_pack("[{s:o}]", "fields", fields) : NULL;
 }
 
 /* What to do next, as templates of the trace. */
@@ -501,24 +509,6 @@ trace_print(const json_t *trace, bool full)
 			"separately");
 }
 
-static const struct option_spec trace_options[] = {
-	{"from", "ADDRESS:PORT", "source of the packet"},
-	{"to", "ADDRESS:PORT", "destination of the packet"},
-	{"vlan", "N", "802.1Q VLAN (default: untagged)"},
-	{"outer-vlan", "N", "outer 802.1ad VLAN (default: none)"},
-	{"ttl", "N", "TTL or hop limit (64)"},
-	{"dscp", "DSCP", "0 to 63 or EF, AF41, CS3 ... (0)"},
-	{"payload", "rtp|stun|dtls|HEX", "UDP payload (none)"},
-	{"hex", "HEX", "complete Ethernet frame; - is standard input"},
-	{"pcap", "FILE", "a packet of a capture, pcap or pcapng"},
-	{"packet", "N", "number of the packet (1)"},
-	{"count", "N", "number of packets (1)"},
-	{"legs", "N", "number of legs (16), at most 100"},
-	{"legs-after", "N", "skip the first N legs"},
-	{"full", NULL, "print complete frames"},
-	{NULL},
-};
-
 /* Trace each packet; its result takes the packet's place. */
 static int
 packets_trace(struct cli *cli, json_t *packets, json_t *params)
@@ -566,23 +556,17 @@ traces_print(const struct cli *cli, json_t *traces, bool full)
 static int
 run_trace(struct cli *cli, const struct arguments *arguments)
 {
-	json_t *params, *packets;
-	int exit_code;
+	json_t *params = json_pack("{s:s}", "port", arguments->words[0]);
+	json_t *packets = trace_packets(cli, arguments), *fields;
+	int exit_code = CLI_USAGE;
 
-	if (arguments->n_words != 1)
-		return cli_usage(cli, "the PORT is missing");
-	params = json_pack("{s:s}", "port", arguments->words[0]);
-	if (params == NULL)
-		cli_out_of_memory();
-	exit_code = option_number_set(cli, arguments, "legs", 100, "limit", params);
-	if (exit_code == CLI_OK)
-		exit_code =
-			option_number_set(cli, arguments, "legs-after", 4096, "legs_after", params);
-	packets = exit_code == CLI_OK ? trace_packets(cli, arguments) : NULL;
+	fields = json_object_get(json_array_get(packets, 0), "fields");
+	if (fields != NULL)
+		json_object_set(params, "fields", fields);
 	if (packets != NULL)
+		exit_code = params_add(cli, arguments, "packet.trace", params);
+	if (exit_code == CLI_OK)
 		exit_code = packets_trace(cli, packets, params);
-	else
-		exit_code = CLI_USAGE;
 	if (exit_code == CLI_OK)
 		exit_code = traces_print(cli, packets, arguments_value(arguments, "full") != NULL);
 	json_decref(packets);
@@ -596,6 +580,7 @@ const struct command command_trace = {
 	.summary = "Show how a packet would be processed, without sending it",
 	.example = "  sluicectl trace p0 --from 192.0.2.10:5004 --to 192.0.2.1:6000",
 	.options = trace_options,
+	.min_words = 1,
 	.max_words = 1,
 	.run = run_trace,
 };

@@ -13,45 +13,6 @@
 #include "cli/output.h"
 #include "schema/flow_files.h"
 
-int
-change_options(struct cli *cli, const struct arguments *arguments, json_t *begin, json_t *commit)
-{
-	const char *generation = arguments_value(arguments, "if-generation");
-	const char *within = arguments_value(arguments, "confirm-within");
-	const char *comment = arguments_value(arguments, "comment");
-	uint64_t number;
-	int exit_code;
-
-	if (generation != NULL) {
-		exit_code = generation_parse(cli, generation, &number);
-		if (exit_code != CLI_OK)
-			return exit_code;
-		json_object_set_new(begin, "if_generation", json_integer((json_int_t)number));
-	}
-	if (within != NULL) {
-		if (duration_parse(within, &number) < 0)
-			return cli_usage(cli,
-				"--confirm-within: \"%s\" is not a time from 1s to 1d, as 60s or "
-				"5m",
-				within);
-		json_object_set_new(commit, "confirm_within_s", json_integer((json_int_t)number));
-	}
-	if (comment != NULL)
-		json_object_set_new(commit, "comment", json_string(comment));
-	return CLI_OK;
-}
-
-json_t *
-change_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *params,
-	int *exit_code)
-{
-	*exit_code = change_options(cli, arguments, params, params);
-	if (*exit_code == CLI_OK)
-		return cli_call(cli, method, params, exit_code);
-	json_decref(params);
-	return NULL;
-}
-
 bool
 change_asks(const struct arguments *arguments)
 {
@@ -265,13 +226,9 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 }
 
 json_t *
-batch_plan(void *arg, uint64_t after, uint64_t limit, int *exit_code)
+batch_plan_params(const struct batch *batch)
 {
-	struct batch *batch = arg;
-	json_t *params = json_pack("{s:s, s:b, s:I, s:I}", "txn", batch->txn, "prune", batch->prune,
-		"after", (json_int_t)after, "limit", (json_int_t)limit);
-
-	return batch_call(batch, "txn.plan", params, json_array_size(batch->items), exit_code);
+	return json_pack("{s:s, s:b}", "txn", batch->txn, "prune", batch->prune);
 }
 
 json_t *
@@ -393,6 +350,7 @@ diff_size(const json_t *plan)
 {
 	const json_t *flows = json_object_get(plan, "flows");
 
+	flows = flows != NULL ? flows : plan;
 	return member_number(flows, "added") + member_number(flows, "changed") +
 	       member_number(flows, "removed") + member_number(flows, "adopted");
 }
@@ -426,9 +384,10 @@ diff_summary_print(const json_t *plan, FILE *out)
 	struct text text, then;
 
 	text_members(&text, plan,
-		diff_size(plan) == 0 ? "No changes to generation {#generation}: "
-				     : "Plan for generation {#generation}: {#flows/added} to add, "
-				       "{#flows/changed} to change, {#flows/removed} to remove, ");
+		diff_size(plan) == 0
+			? "No changes to generation {#generation}: "
+			: "Plan against generation {#generation}: {#flows/added} to add, "
+			  "{#flows/changed} to change, {#flows/removed} to remove, ");
 	line_print(
 		out, FIELD_INDENT, 0, "%s%" PRIu64 " stay%s", text.s, stay, stay == 1 ? "s" : "");
 	if (adopted > 0)
@@ -455,19 +414,21 @@ plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on
 }
 
 json_t *
-changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(json_t *),
-	uint64_t limit, uint64_t *shown, bool *more, int *exit_code)
+changes_show(struct cli *cli, struct batch *batch, const char *method, json_t *params,
+	void (*head)(json_t *), uint64_t limit, int *exit_code)
 {
-	const bool colour = paint_wanted(stdout);
 	json_t *first = NULL, *page, *changes, *change;
-	uint64_t after = 0, next;
+	uint64_t after = 0, next, shown = 0, all;
 	size_t i;
 
-	*shown = 0;
 	do {
-		const uint64_t room = limit - *shown < PLAN_PAGE ? limit - *shown : PLAN_PAGE;
+		const uint64_t room = limit - shown < PLAN_PAGE ? limit - shown : PLAN_PAGE;
 
-		page = page_fn(arg, after, room > 0 ? room : 1, exit_code);
+		json_object_set_new(params, "after", json_integer((json_int_t)after));
+		json_object_set_new(params, "limit", json_integer(room > 0 ? (json_int_t)room : 1));
+		page = batch != NULL ? batch_call(batch, method, json_copy(params),
+					       json_array_size(batch->items), exit_code)
+				     : cli_call(cli, method, json_copy(params), exit_code);
 		next = member_number(page, "next");
 		if (page != NULL && next > 0 && next <= after) {
 			*exit_code = cli_page_repeats("the request for changes", "next");
@@ -476,48 +437,42 @@ changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head
 		}
 		if (page == NULL) {
 			json_decref(first);
-			return NULL;
+			first = NULL;
+			break;
 		}
 		changes = json_object_get(page, "changes");
 		while (json_array_size(changes) > room)
 			json_array_remove(changes, json_array_size(changes) - 1);
-		*shown += json_array_size(changes);
+		shown += json_array_size(changes);
 		if (first == NULL && head != NULL && !cli->json)
 			head(page);
-		if (!cli->json)
-			json_array_foreach (changes, i, change)
-				diff_change_print(change, colour, stdout);
-		else if (first != NULL)
+		json_array_foreach (cli->json ? NULL : changes, i, change)
+			diff_change_print(change, paint_wanted(stdout), stdout);
+		if (first != NULL && cli->json)
 			json_array_extend(json_object_get(first, "changes"), changes);
 		if (first == NULL)
-			first = page;
-		else
-			json_decref(page);
+			first = json_incref(page);
+		json_decref(page);
 		after = next;
-	} while (after > 0 && *shown < limit);
-	*more = after > 0;
+	} while (after > 0 && shown < limit);
+	json_decref(params);
 	json_object_del(first, "next");
+	all = diff_size(first);
+	if (cli_shows(cli, first) && shown > 0 && shown < all)
+		printf("... and %" PRIu64 " more; --limit %" PRIu64 " shows them all\n",
+			all - shown, all);
 	return first;
 }
 
 json_t *
-plan_show(const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code)
+plan_show(struct cli *cli, struct batch *batch, const char *method, json_t *params, uint64_t limit,
+	int *exit_code)
 {
-	uint64_t all, shown;
-	const json_t *flows;
-	json_t *plan;
-	bool more;
+	json_t *plan = changes_show(cli, batch, method, params, NULL, limit, exit_code);
 
-	plan = changes_show(cli, page_fn, arg, NULL, limit, &shown, &more, exit_code);
 	if (!cli_shows(cli, plan))
 		return plan;
-	flows = json_object_get(plan, "flows");
-	all = member_number(flows, "added") + member_number(flows, "changed") +
-	      member_number(flows, "removed");
-	if (shown > 0 && shown < all)
-		printf("... and %" PRIu64 " more; --limit %" PRIu64 " shows them all\n",
-			all - shown, all);
-	if (shown > 0)
+	if (json_array_size(json_object_get(plan, "changes")) > 0)
 		putchar('\n');
 	diff_summary_print(plan, stdout);
 	fflush(stdout);

@@ -15,18 +15,6 @@
 
 #include "cli/cli.h"
 
-/*
- * Put what --if-generation says into the params of what begins a change, what --confirm-within and
- * --comment say into those of what commits it. CLI_OK, or the exit code after having said what is
- * wrong.
- */
-int change_options(
-	struct cli *cli, const struct arguments *arguments, json_t *begin, json_t *commit);
-
-/* Call a method that changes flows, with these options in its params; as cli_call(). */
-json_t *change_call(struct cli *cli, const struct arguments *arguments, const char *method,
-	json_t *params, int *exit_code);
-
 /* Say what a commit did and, when it waits to be confirmed, how and until when; as cli_end(). */
 int change_end(struct cli *cli, json_t *result, int exit_code);
 
@@ -62,8 +50,8 @@ struct batch {
 int batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files,
 	const char *member, const json_t *items, json_t *options);
 
-/* A page of the plan of a struct batch; a plan_page_fn. */
-json_t *batch_plan(void *batch, uint64_t after, uint64_t limit, int *exit_code);
+/* Parameters of txn.plan, for plan_show(). */
+json_t *batch_plan_params(const struct batch *batch);
 
 /*
  * Commit `changes` changes; `options` are further members of txn.commit, taken over. The result as
@@ -90,26 +78,24 @@ void diff_change_print(json_t *change, bool colour, FILE *out);
 /* "2 flows to add, 1 to change, 1 to remove; 97 as they are, 3 left alone", and the sizes. */
 void diff_summary_print(const json_t *plan, FILE *out);
 
-/* How many flows a plan would change in any way. */
+/* How many flows a plan would change, or a generation has changed, in any way. */
 uint64_t diff_size(const json_t *plan);
 
 #define PLAN_FILES_DEFAULT "/etc/sluice/flows.d"
 #define PLAN_PAGE 1000 /* changes that the daemon tells at once */
 
-/* A page of changes, those behind `after`; NULL with *exit_code set. */
-typedef json_t *(*plan_page_fn)(void *arg, uint64_t after, uint64_t limit, int *exit_code);
-
 /*
- * Print the first `limit` changes that page_fn gives, below what head (NULL: none) prints of the
- * first page; with --json nothing. Returns the first page with these changes as a new reference,
- * how many were shown and whether there are more; or NULL with *exit_code set.
+ * Print the first `limit` changes of a method that gives them by pages, below what head (NULL:
+ * none) prints of the first page, and how many more there are; with --json nothing. params is taken
+ * over; batch: the one that the method is about, NULL for none. Returns the first page with these
+ * changes as a new reference; or NULL with *exit_code set.
  */
-json_t *changes_show(const struct cli *cli, plan_page_fn page_fn, void *arg, void (*head)(json_t *),
-	uint64_t limit, uint64_t *shown, bool *more, int *exit_code);
+json_t *changes_show(struct cli *cli, struct batch *batch, const char *method, json_t *params,
+	void (*head)(json_t *), uint64_t limit, int *exit_code);
 
-/* The same of a plan, with a line for the changes that are left out, and the summary. */
-json_t *plan_show(
-	const struct cli *cli, plan_page_fn page_fn, void *arg, uint64_t limit, int *exit_code);
+/* The same of a plan, with the summary. */
+json_t *plan_show(struct cli *cli, struct batch *batch, const char *method, json_t *params,
+	uint64_t limit, int *exit_code);
 
 /* --limit, or else what a terminal shows at once and a pipe takes. As option_number(). */
 int plan_limit(const struct cli *cli, const struct arguments *arguments, uint64_t on_terminal,

@@ -106,7 +106,7 @@ at_terminal plan "$F/flows.d" <<'END'
     leg p1 198.51.100.1:5003 > 198.51.100.10:5003 {id: leg-1, dscp: 34,
         mac: '02:00:00:00:00:10'}
 
-Plan for generation N: 3 to add, 0 to change, 0 to remove, 0 stay
+Plan against generation N: 3 to add, 0 to change, 0 to remove, 0 stay
   1 not affected: installed otherwise, not declared; --prune removes it
   flows 1 -> 4, legs 0 -> 3, table N bytes -> N bytes
 END
@@ -127,7 +127,7 @@ at_terminal plan "$F/flows.d" <<'END'
         mac: '02:00:00:00:00:10'}
 - cam2  p0 any > 192.0.2.1:5002
 
-Plan for generation N: 1 to add, 1 to change, 1 to remove, 1 stays
+Plan against generation N: 1 to add, 1 to change, 1 to remove, 1 stays
   1 not affected: installed otherwise, not declared; --prune removes it
   flows 4 -> 4, legs 3 -> 3, table N bytes -> N bytes
 END

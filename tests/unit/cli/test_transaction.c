@@ -143,7 +143,7 @@ Test(diff, summary_tells_numbers_and_sizes)
 		       "'unchanged': 97, 'left_alone': 3}, 'legs': {'now': 204, 'then': 210}, "
 		       "'table_bytes': {'now': 9984, 'then': 13056}}",
 		4,
-		"Plan for generation 41: 2 to add, 1 to change, 1 to remove, 97 stay\n"
+		"Plan against generation 41: 2 to add, 1 to change, 1 to remove, 97 stay\n"
 		"  3 not affected: installed otherwise, not declared; --prune removes them\n"
 		"  flows 102 -> 103, legs 204 -> 210, table 9984 bytes -> 13.1 kB\n");
 }
@@ -161,7 +161,7 @@ Test(diff, summary_of_nothing)
 Test(diff, flows_that_become_declared_are_a_change)
 {
 	expect_summary("{'generation': 7, 'flows': {'unchanged': 3, 'adopted': 2}}", 2,
-		"Plan for generation 7: 0 to add, 0 to change, 0 to remove, 5 stay\n"
+		"Plan against generation 7: 0 to add, 0 to change, 0 to remove, 5 stay\n"
 		"  2 of those that stay become declared\n"
 		"  flows 5 -> 5, legs 0 -> 0, table 0 bytes -> 0 bytes\n");
 }
