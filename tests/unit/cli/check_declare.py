@@ -312,8 +312,8 @@ def apply_to_be_confirmed_says_how_and_until_when(rig):
     yield from differs(rig.server.params("txn.commit")[0]["confirm_within_s"], 60)
     code, _, error = rig.ctl("apply", "flows.d", "--confirm-within", "1w")
     yield from differs((code, error.splitlines()[0]), (
-        2, 'sluicectl: INVALID_PARAMS at --confirm-within: found "1w", expected an integer from 1 to '
-        '86400, or a time as 90s or 5m'))
+        2, 'sluicectl: INVALID_PARAMS at --confirm-within: found "1w", expected an integer from 1'
+        ' to 86400, or a time as 90s or 5m'))
 
 
 @check
