@@ -6,7 +6,7 @@
  *
  * usage: store-bench [-r BATCHES-A-SECOND] PATH FLOWS-A-BATCH SUBMITTERS BATCHES [keep]
  *
- * PATH is removed afterwards unless told to keep it; one that was kept is gone on with.
+ * PATH is removed afterwards unless "keep" is given; an existing one is continued.
  */
 #include <event2/event.h>
 #include <stdio.h>

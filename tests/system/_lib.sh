@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
 #
-# All ceremony of the system tests. A test sources this file, puts up a rig, and then tells its
+# All ceremony of the system tests. A test sources this file, sets up a rig, and then contains its
 # story; what it made is taken down on any exit, and the conservation law is checked before that.
 #
 #	box: p0 192.0.2.1	--- h0: eth0 192.0.2.10

@@ -44,7 +44,7 @@ refused() {
 flow=(flow add --match "port=p0,dst=192.0.2.1:5004" --action drop --id)
 refused 7100 7001 viewer none info
 as 7101 7001 info >/dev/null
-# Each is told the limit that it has.
+# The error names the limit.
 message_bytes() {
 	as "$@" --json info | json_value "d['limits']['message_bytes']"
 }
@@ -86,7 +86,7 @@ rig_wait 30 test -e "$log" || fail "no new log after SIGHUP"
 ctl flow del by-root >/dev/null
 [[ $(wc -l <"$log") == 1 && $(wc -l <"$log.1") == 7 ]] || fail "the lines are not where they belong"
 
-# A full disk: the change that was made is told, no other is made, reading goes on.
+# A full disk: the change that was made is reported, no other is made, reads still work.
 dd if=/dev/zero of="$RIG_RUN/disk/fill" bs=1k 2>/dev/null || true
 truncate -s 0 "$log.1" # what is left of a page is not enough for all
 made=0

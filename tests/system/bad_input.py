@@ -317,7 +317,7 @@ class Checker:
             self.wrong.append(f"batch: expected {expected}, found {found}")
 
     def run_connections(self):
-        """One connection too many is told so; the others go on."""
+        """One connection too many gets an error; the others stay open."""
         others = [Connection(self.path) for _ in range(CONNECTIONS - 1)]
         one_more = Connection(self.path)
         reply = json.loads(one_more.file.readline() or "{}")

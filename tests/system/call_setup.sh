@@ -15,7 +15,7 @@ rig_wait 30 grep -q '^recording' "$RIG_RUN/call.log" || fail "$(cat "$RIG_RUN/ca
 near=$(sed -n 's/^up near=\([0-9]*\) .*/\1/p' "$RIG_RUN/call.log")
 far=$(sed -n 's/^up .* far=\([0-9]*\)/\1/p' "$RIG_RUN/call.log")
 
-# Who asks for a port that is in use, or has none left, is told so.
+# A port that is in use, or an exhausted range, gives an error.
 docs/examples/call_setup.py --socket "$RIG_RUN/sluiced.sock" --name other \
 	--near p0=192.0.2.1 --far p1=198.51.100.1 --caller 192.0.2.10:4002 \
 	--callee 198.51.100.10:5002 --ports 20000-20003 --hold 0 >"$RIG_RUN/other.log" 2>&1 &&

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# One socket's worth of WebRTC media, told apart by the first byte (RFC 7983): STUN is handed to
+# One socket's worth of WebRTC media, distinguished by the first byte (RFC 7983): STUN is handed to
 # control, DTLS is forwarded, RTP goes by SSRC and payload type, everything else is dropped.
 source "$(dirname "$0")/_lib.sh"
 CONSERVATION_OPTIONS=(--flows-removed --legs-vary) # legs of streams are in no list

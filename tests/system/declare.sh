@@ -73,7 +73,7 @@ vary() {
 ctl validate "$F/flows.d" 2>"$F/said" | grep -q '^valid: 3 flows in 2 files$' ||
 	fail "validate without sluiced"
 grep -q '^Not checked by sluiced' "$F/said" ||
-	fail "validate does not say that nobody was asked"
+	fail "validate does not say that no daemon was queried"
 { echo "flows:" && flow_yaml cam1 5009; } >"$F/flows.d/30.yaml"
 expect_exit 2 ctl validate --offline "$F/flows.d" 2>"$F/said"
 grep -q '/30.yaml:2: flow cam1: /id: declared twice, first at .*/10.yaml:2;' "$F/said" ||
@@ -158,7 +158,7 @@ END
 # Export and apply are inverse to each other, of what was declared and of all.
 ctl export -o "$F/declared.yaml"
 ctl plan "$F/declared.yaml" >/dev/null || fail "what was exported is planned to change"
-if grep -q manual "$F/declared.yaml"; then fail "export wrote a flow that nobody declared"; fi
+if grep -q manual "$F/declared.yaml"; then fail "export wrote a flow that is not declared"; fi
 ctl export --all -d "$F/all.d"
 grep -q manual "$F/all.d"/*.yaml || fail "export --all left a flow out"
 ctl flow del manual >/dev/null
@@ -207,12 +207,12 @@ returned() {
 ctl apply "$F/flows.d" --confirm-within 5s >/dev/null
 expect_ids "cam1 cam3 manual talk"
 rig_wait 30 returned "cam7 manual" || fail "the flows of before did not return"
-ctl history --limit 2 | grep -q reverted || fail "the history does not tell: $(ctl history)"
+ctl history --limit 2 | grep -q reverted || fail "the history lacks it: $(ctl history)"
 waited=$(ctl --json history --limit 2 |
 	json_value "(d['generations'][0]['time_ns'] - d['generations'][1]['time_ns']) / 10**9")
 [[ $waited =~ ^[5-9]\. || $waited =~ ^[1-3][0-9]\. ]] || fail "they returned after $waited s"
 ctl --json history --limit 3 | json_value "d['generations'][2]['generation']" |
-	grep -qx "${confirm#confirm }" || fail "what was confirmed was taken back: $(ctl history)"
+	grep -qx "${confirm#confirm }" || fail "what was confirmed was reverted: $(ctl history)"
 
 # However many single calls come, the operator's last apply is there to go back to.
 ctl apply "$F/flows.d" --comment "evening show" >/dev/null
@@ -290,7 +290,7 @@ start
 expect_ids "cam1 cam3 manual talk"
 ctl confirm >/dev/null
 
-# Two operators: who looked first but comes second is told, whether he names what he saw or not.
+# Two operators: one that planned first but commits second is refused, with and without the number of its plan.
 seen=$(generation)
 ctl apply "$F/one.yaml" --if-generation "$seen" >/dev/null
 expect_exit 1 ctl apply "$F/flows.d" --if-generation "$seen" 2>"$F/said"

@@ -18,7 +18,7 @@ for document in README.md docs/*.md; do
 	[[ -e $document ]] || continue
 	here=$(tests/system/document_examples.py --list "$document" | wc -l)
 	((here > 0)) || continue
-	tests/system/document_examples.py "$document" || fail "$document does not tell how it is"
+	tests/system/document_examples.py "$document" || fail "$document differs"
 	drivers-conf/quickstart --stop
 	examples=$((examples + here))
 done

@@ -92,7 +92,7 @@ class Client:
                 "legs": [leg_make(leg, port) for leg, port in self.pending[name].items()]}
 
     def port(self):
-        """Any port: what tells a version of a leg from another."""
+        """Any port: versions of a leg differ in it."""
         return self.random.randint(1, 65535)
 
     def some(self, names):
@@ -142,7 +142,7 @@ class Client:
                 self.generation = result["generation"]
         except Gone:
             pass
-        except Exception as error:  # pylint: disable=broad-except # told by the main thread
+        except Exception as error:  # pylint: disable=broad-except # reported by the main thread
             self.error = error
 
     def compare(self, back):
@@ -216,7 +216,7 @@ def check(path, clients):
     for client in clients:
         client.compare(back.pop(client.number, {}))
     if back:
-        raise AssertionError(f"flows are back that nobody asked for: {back}")
+        raise AssertionError(f"flows are back that were not requested: {back}")
 
 
 def kill_round(options, clients, chance):

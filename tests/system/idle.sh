@@ -43,10 +43,10 @@ rig_wait 30 is_gone off || fail "packets of a flow that is down keep it"
 tally_end all
 
 rig_wait 30 grep -q '"flow_expired".*"lively"' "$RIG_RUN/follow.log" ||
-	fail "events --follow did not tell: $(cat "$RIG_RUN/follow.log")"
+	fail "events --follow did not print it: $(cat "$RIG_RUN/follow.log")"
 [[ $(grep 'flow_expired.*"quiet"' "$RIG_RUN/follow.log" | json_value \
 	"d['event'], d['packets'], d['forwarded'], d['punted'], d['drops']") == \
-	"('flow_expired', 10, 10, 0, {})" ]] || fail "the event does not tell the counters"
+	"('flow_expired', 10, 10, 0, {})" ]] || fail "the event lacks the counters"
 # What has expired is not steered to Sluice any more: the kernel has the port again.
 receive_start kernel box --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 20
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 20

@@ -35,7 +35,7 @@ media h0 --src 192.0.2.10:1001 --dst 192.0.2.1:5004 --count 5 rtp
 expect_flow first "d['latched']" "{'src': '192.0.2.10', 'src_port': 1000, 'moves': 1}"
 expect_strangers 5
 ctl flow show first | grep -q '^latched   192.0.2.10:1000, learned 1 time$' ||
-	fail "flow show does not tell the source"
+	fail "flow show lacks the source"
 
 # Other flows come and go, and the flow itself is replaced: it stays latched.
 ctl flow add --id other --match port=p0,dst=192.0.2.1:5020 --leg "$(leg 7020)"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Legs join and leave a running flow, go down and up: the receiver of a leg that nobody touches gets
+# Legs join and leave a running flow, go down and up: the receiver of a leg that does not change gets
 # every datagram in order, and one that joins gets all from then on. A sampling leg gets its share.
 source "$(dirname "$0")/_lib.sh"
 CONSERVATION_OPTIONS=(--flows-removed --legs-vary)
@@ -33,7 +33,7 @@ rig_pid stream >/dev/null || fail "the stream ended before the legs did: this pr
 touch "$RIG_RUN/changed"
 receive_end stays
 expect_flow cam "d['legs'][0]['copies'], d['legs'][0]['sent']" "(8000, 8000)"
-# What those that left had told last is exact: together it is all that the ports count.
+# The last counters of legs that left are exact: their sum is what the ports count.
 ((copies_left > 0)) || fail "no leg that left had got anything: this proves nothing"
 expect_counter p1.tx_packets $((8000 + copies_left - $(counter_read p2.copies)))
 
@@ -54,12 +54,12 @@ ctl leg leave cam late >"$RIG_RUN/left"
 ctl flow down cam --leg stays
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100
 expect_flow cam "d['legs'][0]['sent'], d['legs'][1]['copies']" "(8500, 60)"
-ctl flow show cam | grep -q '^stays.* down$' || fail "flow show does not tell that the leg is down"
+ctl flow show cam | grep -q '^stays.* down$' || fail "flow show does not show that the leg is down"
 ctl flow up cam --leg stays
 ctl flow down cam
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100
 expect_flow_drops cam flow_down 100
-ctl flow list | grep -q 'down: p1 198.51.100.10:7004' || fail "flow list does not tell: $(ctl flow list)"
+ctl flow list | grep -q 'down: p1 198.51.100.10:7004' || fail "flow list does not show it: $(ctl flow list)"
 ctl flow up cam
 receive_start up h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 100
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100

@@ -32,7 +32,7 @@ wait_hop later state pending
 ip -n "$h1" addr add 198.51.100.20/24 dev eth0
 wait_hop later state resolved
 
-# Two gateways behind one port, told apart by their MAC addresses; one route moves, others follow it.
+# Two gateways behind one port, distinguished by their MAC addresses; one route moves, others follow it.
 ip -n "$h1" link add mv1 link eth0 address 02:00:00:00:01:21 type macvlan mode bridge
 ip -n "$h1" link add mv2 link eth0 address 02:00:00:00:01:22 type macvlan mode bridge
 ip netns exec "$h1" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
@@ -87,7 +87,7 @@ wait_hop later state pending
 ip -n "$h1" link set eth0 up
 wait_hop later state resolved
 
-# 5,000 neighbours that nobody is: the reply comes at once, and other calls are answered meanwhile.
+# 5,000 neighbours that do not exist: the reply comes at once, and other calls are answered meanwhile.
 /usr/bin/python3 - >"$RIG_RUN/many.json" <<'END'
 import json
 print(json.dumps([{

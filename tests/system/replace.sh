@@ -60,7 +60,7 @@ sed 's/7002/7001/' "$RIG_RUN/pair.yaml" >"$RIG_RUN/twice.yaml"
 expect_exit 2 ctl flow replace "$RIG_RUN/twice.yaml"
 expect_flow pair "len(d['legs'])" "2"
 
-# A match cannot change, and nobody can be replaced who is not there; nothing changes then.
+# A match cannot change, and a flow that does not exist cannot be replaced; nothing changes then.
 sed 's/5004/5005/' "$RIG_RUN/one.yaml" >"$RIG_RUN/other.yaml"
 expect_exit 2 ctl flow replace "$RIG_RUN/other.yaml"
 sed 's/cam/nobody/' "$RIG_RUN/one.yaml" >"$RIG_RUN/other.yaml"

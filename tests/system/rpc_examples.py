@@ -6,7 +6,7 @@ usage: rpc_examples.py SOCKET INTERFACE CONTRACT.json
 
 Each chapter starts with the flows that it names and no others; its examples are then sent in
 order. An answer must obey the schema of its method, have exactly the members of the example, and
-the same values but for those that nobody can foresee (VARIES). Generations, transactions and
+the same values except those that vary (VARIES). Generations, transactions and
 sequence numbers are others than in the example, but the same ones where the example has the same.
 Frames of packets are sent on INTERFACE, which is a neighbour of port p0.
 """

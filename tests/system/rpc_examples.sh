@@ -12,4 +12,4 @@ test_begin
 STATE_PATH=$RIG_RUN/state.db
 rig_make 3
 rig_exec h0 timeout 100 tests/system/rpc_examples.py "$RIG_RUN/sluiced.sock" eth0 \
-	ctrl/schema/sluice-rpc.json || fail "the examples do not tell how it is"
+	ctrl/schema/sluice-rpc.json || fail "the examples differ"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The TLS listener: the set-up that docs/access.md tells, sluicectl over it, clients that must not
+# The TLS listener: the set-up of docs/access.md, sluicectl over it, clients that must not
 # get through or may not harm others (tls_clients.py), certificates that are renewed, and what is
 # said about files that are not in order.
 source "$(dirname "$0")/_lib.sh"
@@ -98,7 +98,7 @@ grep -q '"name": *"monitoring".*"address": *"192.0.2.10:[0-9]*".*"outcome": *"FO
 	"$RIG_RUN/audit.log" || fail "the audit log does not say from where: $(<"$RIG_RUN/audit.log")"
 
 [[ $(remote guest 192.0.2.1:7878 info 2>&1) == *"guest has none"* ]] ||
-	fail "a certificate without a role is not told so"
+	fail "a certificate without a role gets no error"
 expect_exit 1 remote guest 192.0.2.1:7878 info 2>/dev/null
 logged() {
 	grep -qE "warning: tls: 192.0.2.10:[0-9]+: $1" "$RIG_RUN/sluiced.log" ||
@@ -114,7 +114,7 @@ turned_away() {
 	for ((i = 0; i < 20; i++)); do
 		found=$(remote "$1" 192.0.2.1:7878 info 2>&1) && fail "$1 was let in"
 		[[ $found == *"it refused the certificate of --cert (alert: $2)"* ]] ||
-			fail "$1 is not told why, at attempt $i: $found"
+			fail "$1 gets no reason, at attempt $i: $found"
 	done
 	logged "the handshake failed: CN=$3"
 }
@@ -132,7 +132,7 @@ cp "$certs/box.pem" "$RIG_RUN/kept.pem"
 echo nonsense >"$certs/box.pem"
 kill -HUP "$pid"
 rig_wait 30 grep -q "previous certificates remain in use: /tls/certificate" "$RIG_RUN/sluiced.log" ||
-	fail "a bad certificate is not told"
+	fail "a bad certificate gives no error"
 remote ana 192.0.2.1:7878 info >/dev/null || fail "the old certificate does not stay"
 cp "$RIG_RUN/kept.pem" "$certs/box.pem"
 expect_exit 4 remote new 192.0.2.1:7878 info 2>/dev/null

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Clients of the TLS listener that should not get through, or should harm nobody.
+"""Clients of the TLS listener that are refused, or must not affect others.
 
 usage: tls_clients.py ADDRESS PORT DIRECTORY
 
@@ -140,7 +140,7 @@ class Checker:
         return line
 
     def run_slow(self):
-        """Half-open handshakes and clients that do not read hold up nobody."""
+        """Half-open handshakes and clients that do not read delay no other."""
         half_open = [self.tcp() for _ in range(HANDSHAKES)]
         half_open[-1].sendall(b"\x16\x03\x01\x02")
         stuck = self.client("ana")

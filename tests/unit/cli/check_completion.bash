@@ -20,7 +20,7 @@ sluicectl() {
 	esac
 }
 
-# Readline would act on it; here nobody listens.
+# Readline would act on it; here there is none.
 compopt() {
 	:
 }

@@ -460,7 +460,7 @@ NOT_TEXT = [
     (["watch", "--flow", b"\xff"], "watch: --flow: found"),
     ([b"caf\xe9"], "argument: found"),
 ]
-# Those that are only taken back by an interrupt: what they say when it comes before a reply.
+# Commands that an interrupt undoes: their output when it comes before a reply.
 CHANGES = [ADD, ["flow", "replace", "{list.json}"], ["flow", "del", "cam"], ["flow", "up", "cam"],
            ["leg", "join", "cam", "--leg", LEG], ["leg", "leave", "cam", "wall"], ["confirm"],
            ["rollback", "3"]]

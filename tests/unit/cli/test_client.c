@@ -90,7 +90,7 @@ call(struct client *client, json_t *params, struct client_error *error)
 	return result;
 }
 
-Test(client, a_reply_may_come_in_pieces)
+Test(client, a_reply_may_arrive_in_pieces)
 {
 	const char *const replies[] = {
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"res|ult\":{\"n\":1}}\n", NULL};
@@ -109,7 +109,7 @@ Test(client, a_reply_may_come_in_pieces)
 	server_stop(&server);
 }
 
-Test(client, connects_anew_after_the_server_hung_up)
+Test(client, reconnects_after_the_server_closed_the_connection)
 {
 	const char *const replies[] = {"", OK_REPLY("2"), NULL};
 	struct client_error error;
@@ -129,7 +129,7 @@ Test(client, connects_anew_after_the_server_hung_up)
 	server_stop(&server);
 }
 
-Test(client, gives_up_when_time_is_over)
+Test(client, times_out)
 {
 	const char *const replies[] = {"~", NULL};
 	struct client_error error;
@@ -147,7 +147,7 @@ Test(client, gives_up_when_time_is_over)
 
 /* The request is far larger than the socket's buffers and is never read; the connection stays open.
  */
-Test(client, hears_a_refusal_that_comes_before_all_was_sent)
+Test(client, reads_an_error_that_arrives_before_all_was_sent)
 {
 	const char *const replies[] = {
 		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32006,"
@@ -172,7 +172,7 @@ Test(client, hears_a_refusal_that_comes_before_all_was_sent)
 	server_stop(&server);
 }
 
-Test(client, says_why_nobody_is_reached)
+Test(client, reports_why_the_server_is_not_reached)
 {
 	struct client_error error;
 	struct client client;

@@ -328,7 +328,7 @@ Test(yaml_text, quotes_stand_where_they_matter)
 	expect_line("\"cam1\"", "cam1");
 }
 
-Test(yaml_text, every_string_comes_back)
+Test(yaml_text, every_string_is_read_back)
 {
 	const char *const strings[] = {"7", "07", "1.5", "1e3", "true", "~", "null", "-",
 		"a:", "::", "2001:db8::", "02:00:5e:00:53:01", "", " ", "a #b", "a: b", "[", "{",
@@ -342,7 +342,7 @@ Test(yaml_text, every_string_comes_back)
 	}
 }
 
-Test(yaml_text, what_is_too_long_for_a_line_comes_back)
+Test(yaml_text, long_strings_are_read_back)
 {
 	const char long_id[] = "a-name-of-sixty-four-characters-which-is-the-longest-that-is-ok";
 	json_t *leg = json_pack("{s:s, s:s, s:s, s:s, s:{s:i, s:i}}", "id", long_id, "port", "p1",

@@ -176,7 +176,7 @@ Test(top_record, workers)
 	json_decref(record);
 }
 
-Test(top_record, nothing_is_said_over_a_restart)
+Test(top_record, no_rate_over_a_restart)
 {
 	cr_expect_null(top_record(after, before, TOP_PORTS, "name"));
 	cr_expect_null(top_record(after, after, TOP_PORTS, "name"), "no time has passed");

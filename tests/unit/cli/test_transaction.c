@@ -52,7 +52,7 @@ expect_change(const char *json, const char *expected)
 	free(text);
 }
 
-Test(diff, what_comes_is_shown_with_its_legs)
+Test(diff, added_flows_are_shown_with_their_legs)
 {
 	expect_change("{'op': 'add', 'id': 'cam1', 'flow': {'id': 'cam1', 'match': {'port': 'p0', "
 		      "'dst': '192.0.2.1', 'dst_port': 5004}, 'latch': 'first', "
@@ -62,7 +62,7 @@ Test(diff, what_comes_is_shown_with_its_legs)
 		"    leg p1 203.0.113.1:5004 > 203.0.113.9:6004 {id: wall, dscp: 34}\n");
 }
 
-Test(diff, what_goes_is_named)
+Test(diff, removed_flows_are_named)
 {
 	expect_change("{'op': 'remove', 'id': 'old', 'flow': {'id': 'old', 'rule': {'priority': 9, "
 		      "'family': 4}, 'legs': [" LEG "]}}",
@@ -137,7 +137,7 @@ expect_summary(const char *json, uint64_t size, const char *expected)
 	json_decref(plan);
 }
 
-Test(diff, summary_tells_numbers_and_sizes)
+Test(diff, summary_has_numbers_and_sizes)
 {
 	expect_summary("{'generation': 41, 'flows': {'added': 2, 'changed': 1, 'removed': 1, "
 		       "'unchanged': 97, 'left_alone': 3}, 'legs': {'now': 204, 'then': 210}, "

@@ -93,7 +93,7 @@ Test(config, defaults)
 	cr_expect_eq(config.eal.n_pci, 0);
 }
 
-Test(config, everything_said)
+Test(config, all_settings)
 {
 	struct fault fault;
 
@@ -266,7 +266,7 @@ Test(config, cores_exist)
 		"found CPU 1000");
 }
 
-Test(config, ports_are_told_apart)
+Test(config, ports_are_distinguished)
 {
 	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
 		"  - {name: p0, devargs: net_null1}\n",
@@ -318,7 +318,7 @@ Test(config, af_xdp_faults)
 		2, "/xdp_program", "/nonexistent.o");
 }
 
-Test(config, state_is_kept_where_it_says)
+Test(config, state_is_kept_at_the_configured_path)
 {
 	struct fault fault;
 

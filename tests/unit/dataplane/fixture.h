@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What tests of the data plane share: an EAL without privileges, and flows told apart by number. */
+/* What tests of the data plane share: an EAL without privileges, and flows distinguished by number.
+ */
 #ifndef DATAPLANE_FIXTURE_H
 #define DATAPLANE_FIXTURE_H
 

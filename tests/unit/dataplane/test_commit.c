@@ -245,7 +245,7 @@ Test(commit, is_seen_whole_or_not_at_all_after_each_step)
 }
 
 /* No grace period, no flip: a worker that has the stable view must not see what comes. */
-Test(commit, does_not_go_on_before_every_worker_looks)
+Test(commit, waits_for_every_worker)
 {
 	struct dp_txn *txn;
 
@@ -411,7 +411,7 @@ many_add(struct dp_txn *txn)
 }
 
 /* A full table that is emptied in one commit takes as many again in the next, abort or not. */
-Test(commit, of_many_gives_room_back_in_time)
+Test(commit, of_many_frees_memory_in_time)
 {
 	struct dp_txn *txn = begin();
 

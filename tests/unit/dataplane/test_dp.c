@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bringing a data plane up and down: what is asked is told, what is wrong is named. */
+/* Bringing a data plane up and down: what is read, and errors that name what is wrong. */
 #include <criterion/criterion.h>
 
 #include <dirent.h>
@@ -41,7 +41,7 @@ create(unsigned n_ports)
 	return dp_create(&config, error, sizeof(error));
 }
 
-Test(create, ports_and_workers_are_as_they_were_asked_for)
+Test(create, ports_and_workers_are_as_configured)
 {
 	struct dp_worker_info worker;
 	struct dp_port_info port;
@@ -121,7 +121,7 @@ hinted(const char *devargs, const char *hint)
 	cr_expect_not_null(strstr(error, hint), "%s: %s", error, hint);
 }
 
-Test(create, what_to_do_about_a_device_is_said)
+Test(create, errors_about_a_device_have_a_hint)
 {
 	hinted("net_nul0", "no driver net_nul; did you mean net_null?");
 	hinted("net_af_xpd0,iface=lo", "did you mean net_af_xdp?");

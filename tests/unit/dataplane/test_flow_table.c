@@ -145,7 +145,7 @@ Test(table4, a_flow_is_found_from_publish_to_unlink)
 	cr_expect_eq(table.n_free, table.n_entries);
 }
 
-Test(table4, an_added_flow_can_be_given_back_unpublished)
+Test(table4, an_added_flow_can_be_released_unpublished)
 {
 	uint32_t index;
 
@@ -313,7 +313,7 @@ Test(table6, one_chain_takes_a_bounded_number)
 }
 
 /* Two keys with one bucket and one signature are still two keys. */
-Test(table4, equal_signatures_are_told_apart_by_the_key)
+Test(table4, equal_signatures_are_distinguished_by_the_key)
 {
 	uint32_t hash = flow_hash(0), twin = 1, first, second;
 

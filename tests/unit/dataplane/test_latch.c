@@ -169,7 +169,7 @@ Test(latch, the_current_slot_is_not_written)
 	free(latch);
 }
 
-/* Two workers learn from the same state: the second one is told, and nothing becomes of it. */
+/* Two workers learn from the same state: the second one fails and changes nothing. */
 Test(latch, of_two_moves_from_one_state_the_second_fails)
 {
 	const struct latch_source first = source_of(1), second = source_of(2);

@@ -271,7 +271,7 @@ Test(police, workers_share_one_bucket)
 }
 
 /* The owner is held up between its look at the bucket and its store, while another empties it. */
-Test(police, an_owner_held_up_gives_no_token_back)
+Test(police, a_delayed_owner_returns_no_token)
 {
 	const struct dp_police config = {.rate_bps = 1000000, .burst_bytes = 15000};
 	struct police police;

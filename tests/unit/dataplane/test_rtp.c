@@ -9,7 +9,7 @@
 #include "rtp.h"
 
 /* RFC 7983, section 7, figure 3. */
-Test(rtp, class_is_what_the_first_byte_says)
+Test(rtp, class_by_the_first_byte)
 {
 	for (unsigned first = 0; first < 256; first++) {
 		const uint8_t payload[1] = {(uint8_t)first};

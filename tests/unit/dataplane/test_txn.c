@@ -111,7 +111,7 @@ Test(txn, abort_leaves_nothing_behind)
 	cr_expect_eq(dp_txn_commit(txn), 0);
 }
 
-Test(txn, a_duplicate_key_is_refused_and_the_rest_goes_on)
+Test(txn, a_duplicate_key_is_refused_and_the_rest_is_added)
 {
 	uint32_t handle, first = installed(1, 1);
 	struct dp_txn *txn = begin();
@@ -126,7 +126,7 @@ Test(txn, a_duplicate_key_is_refused_and_the_rest_goes_on)
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), 2);
 }
 
-Test(txn, a_full_table_says_so_and_takes_a_flow_when_one_has_gone)
+Test(txn, a_full_table_fails_and_takes_a_flow_after_a_removal)
 {
 	uint32_t first = installed(0, 1), handle;
 	struct dp_txn *txn;
@@ -164,7 +164,7 @@ Test(txn, what_is_removed_makes_room_in_a_full_table_at_once)
 }
 
 /* The leg table is full with two flows; what their legs leave behind is room for others. */
-Test(txn, legs_that_go_make_room_for_legs_that_come)
+Test(txn, removed_legs_make_room_for_added_ones)
 {
 	const unsigned half = loop.dp->legs.capacity / 2;
 	const uint16_t none[2] = {DP_LEG_NEW, DP_LEG_NEW};
@@ -254,7 +254,7 @@ removed_note(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	removed->handle = handle;
 }
 
-Test(txn, removal_is_told_once_at_commit_and_not_at_abort)
+Test(txn, removal_is_reported_once_at_commit_and_not_at_abort)
 {
 	uint32_t handle = installed(1, 5);
 	struct removed removed = {0};

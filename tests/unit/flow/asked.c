@@ -38,7 +38,7 @@ reported(void *arg, struct change *change, const struct fault *fault)
 {
 	struct asked *asked = arg;
 
-	asked->n_told++;
+	asked->n_called++;
 	asked->rc = fault ? -1 : 0;
 	if (fault)
 		asked->fault = *fault;

@@ -7,7 +7,7 @@
 #include "room.h"
 
 struct asked {
-	unsigned n_told;
+	unsigned n_called;
 	int rc;
 	struct fault fault;
 	uint64_t generation, added, changed, removed, left_out;

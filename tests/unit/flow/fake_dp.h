@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A data plane of plain memory behind the functions of <dp/dp.h>: a test sees what it was told,
+ * A data plane of plain memory behind the functions of <dp/dp.h>: a test sees the calls,
  * and makes any of its steps fail.
  */
 #ifndef TESTS_FLOW_FAKE_DP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A store that remembers in words what it was told, and answers when the test says so. It stands in
+ * A store that records its calls as text, and calls back when the test lets it. It stands in
  * for ctrl/store where a test wants to see what is written, and when.
  */
 #ifndef TESTS_FLOW_FAKE_STORE_H

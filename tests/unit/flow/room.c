@@ -61,11 +61,11 @@ item_leg_ids_set(struct change_item *item, const char *const *ids)
 		strcpy(item->leg_ids[i], ids[i]);
 }
 
-/* What a request is told when it is done; what it wants to know is asked for in `tell`. */
+/* The result of a request; `read` copies what its test needs. */
 struct reported {
 	int rc;
 	struct fault *fault;
-	void (*tell)(struct reported *reported, const struct change *change);
+	void (*read)(struct reported *reported, const struct change *change);
 	room_removed_fn removed;
 	room_left_fn left;
 	struct flow_leg *legs;
@@ -82,8 +82,8 @@ done(void *arg, struct change *change, const struct fault *fault)
 	reported->rc = fault ? -1 : 0;
 	if (fault)
 		*reported->fault = *fault;
-	else if (reported->tell)
-		reported->tell(reported, change);
+	else if (reported->read)
+		reported->read(reported, change);
 }
 
 static struct change *
@@ -96,7 +96,7 @@ static int
 asked(struct room *room, struct change *change, const struct reported *reported)
 {
 	commits_submit(room->flows.commits, change);
-	cr_assert_eq(reported->n_calls, 1, "told exactly once");
+	cr_assert_eq(reported->n_calls, 1, "called exactly once");
 	return reported->rc;
 }
 
@@ -125,7 +125,7 @@ room_replace(struct room *room, struct flow_spec *const *specs, size_t n, struct
 }
 
 static void
-removed_tell(struct reported *reported, const struct change *change)
+removed_read(struct reported *reported, const struct change *change)
 {
 	for (size_t i = 0; i < change->n_items; i++) {
 		const struct change_item *item = item_outcome(change->items[i]);
@@ -140,7 +140,7 @@ room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn
 	struct fault *fault)
 {
 	struct reported reported = {
-		.fault = fault, .tell = removed_tell, .removed = removed, .arg = arg};
+		.fault = fault, .read = removed_read, .removed = removed, .arg = arg};
 	struct change *change = change_made(&reported);
 
 	for (size_t i = 0; i < n; i++)
@@ -149,7 +149,7 @@ room_remove(struct room *room, const char *const *ids, size_t n, room_removed_fn
 }
 
 static void
-joined_tell(struct reported *reported, const struct change *change)
+joined_read(struct reported *reported, const struct change *change)
 {
 	const struct change_item *item = change->items[0];
 
@@ -160,7 +160,7 @@ joined_tell(struct reported *reported, const struct change *change)
 int
 room_join(struct room *room, const char *id, struct flow_leg *legs, size_t n, struct fault *fault)
 {
-	struct reported reported = {.fault = fault, .tell = joined_tell, .legs = legs};
+	struct reported reported = {.fault = fault, .read = joined_read, .legs = legs};
 	struct change *change = change_made(&reported);
 
 	memcpy(item_put(change, OP_JOIN, id, n, NULL)->legs, legs, n * sizeof(*legs));
@@ -168,7 +168,7 @@ room_join(struct room *room, const char *id, struct flow_leg *legs, size_t n, st
 }
 
 static void
-left_tell(struct reported *reported, const struct change *change)
+left_read(struct reported *reported, const struct change *change)
 {
 	const struct change_item *item = change->items[0];
 
@@ -181,7 +181,7 @@ int
 room_leave(struct room *room, const char *id, const char *const *legs, size_t n, room_left_fn left,
 	void *arg, struct fault *fault)
 {
-	struct reported reported = {.fault = fault, .tell = left_tell, .left = left, .arg = arg};
+	struct reported reported = {.fault = fault, .read = left_read, .left = left, .arg = arg};
 	struct change *change = change_made(&reported);
 
 	item_leg_ids_set(item_put(change, OP_LEAVE, id, n, NULL), legs);

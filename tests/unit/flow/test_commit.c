@@ -17,12 +17,12 @@ Test(commits, written_before_it_is_seen)
 	cr_expect_eq(fake_store_waiting(), 0, "not at once");
 	rounds();
 	cr_expect_eq(fake_store_waiting(), 1);
-	cr_expect_eq(asked.n_told, 0);
+	cr_expect_eq(asked.n_called, 0);
 	cr_expect_eq(fake_dp_live(room.dp), 0);
 	cr_expect_null(flow_db_find(&room.flows.db, "a"));
 	fake_store_answer(NULL);
 	rounds();
-	cr_expect_eq(asked.n_told, 1);
+	cr_expect_eq(asked.n_called, 1);
 	cr_expect_eq(asked.rc, 0);
 	cr_expect_eq(asked.generation, 1);
 	cr_expect_eq(commits_generation(commits), 1);
@@ -54,7 +54,7 @@ Test(commits, not_written_not_seen)
 	room_expect(&room, 2, 1);
 }
 
-Test(commits, those_who_wait_go_together)
+Test(commits, waiting_changes_are_committed_together)
 {
 	struct asked first, second, third;
 
@@ -67,7 +67,7 @@ Test(commits, those_who_wait_go_together)
 	rounds();
 	cr_expect_eq(first.generation, 1);
 	cr_expect_eq(second.generation, 2);
-	cr_expect_eq(third.n_told, 0, "it came later");
+	cr_expect_eq(third.n_called, 0, "it came later");
 	fake_store_answer(NULL);
 	rounds();
 	cr_expect_eq(third.generation, 3);
@@ -110,14 +110,14 @@ Test(commits, one_is_refused_late)
 	rounds();
 	fake_store_answer(NULL);
 	rounds();
-	cr_expect_eq(second.n_told, 1);
+	cr_expect_eq(second.n_called, 1);
 	cr_expect_eq(third.rc, 0);
-	cr_expect_eq(first.n_told, 1);
+	cr_expect_eq(first.n_called, 1);
 	cr_expect_eq(flow_db_count(&room.flows.db), fake_dp_live(room.dp));
 }
 
 /* Two that find room for one of them: the one that has none is asked again alone, and refused. */
-Test(commits, who_finds_no_room_among_others_is_asked_alone)
+Test(commits, a_change_without_room_in_a_group_is_tried_alone)
 {
 	struct asked first, second, third;
 
@@ -127,7 +127,7 @@ Test(commits, who_finds_no_room_among_others_is_asked_alone)
 	commits_submit(commits, installing(&second, "b", 2));
 	commits_submit(commits, installing(&third, "c", 3));
 	round_once();
-	while (!first.n_told) {
+	while (!first.n_called) {
 		room.dp->fail_add = 0;
 		rounds();
 		fake_store_answer(NULL);
@@ -151,7 +151,7 @@ Test(commits, who_finds_no_room_among_others_is_asked_alone)
 	rounds();
 	cr_expect_eq(first.rc, 0);
 	cr_expect_eq(second.rc, -1);
-	cr_expect_eq(second.n_told, 1);
+	cr_expect_eq(second.n_called, 1);
 	cr_expect_eq(second.fault.code, FAULT_NO_ROOM);
 	room_expect(&room, 4, 1);
 }
@@ -299,7 +299,7 @@ counted(void *arg, const struct change *change)
 	++*(unsigned *)arg;
 }
 
-Test(commits, observers_are_told_of_what_was_done)
+Test(commits, observers_get_what_was_done)
 {
 	unsigned n = 0;
 	struct asked asked;
@@ -321,5 +321,5 @@ Test(commits, ends_in_the_middle)
 	commits_submit(commits, installing(&second, "b", 2));
 	cr_expect_eq(fake_store_waiting(), 1);
 	fake_store_answer(NULL);
-	cr_expect_eq(second.n_told, 0);
+	cr_expect_eq(second.n_called, 0);
 }

@@ -2,8 +2,8 @@
 /*
  * Random changes, several at a time and with failures in between, beside the model. After each
  * round what is installed, what the data plane runs and what is stored is what the model says, and
- * all were told, once. SEED=N and ROUNDS=N in the environment play one long game; a failure names
- * its seed and round.
+ * all were called back, once. SEED=N and ROUNDS=N in the environment play one long game; a failure
+ * names its seed and round.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -255,29 +255,29 @@ failures_end(void)
 }
 
 static unsigned
-n_told(const struct asked *asked, unsigned n)
+n_called(const struct asked *asked, unsigned n)
 {
 	unsigned reported = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		reported += asked[i].n_told;
+		reported += asked[i].n_called;
 	return reported;
 }
 
-/* Until all are told. */
+/* Until all are called back. */
 static void
 play(const struct asked *asked, unsigned n, bool store_fails)
 {
 	const struct fault full = {.code = FAULT_STORE, .message = "the disk is full"};
 
-	for (unsigned i = 0; i < 100 && (n_told(asked, n) < n || fake_store_waiting() > 0); i++) {
+	for (unsigned i = 0; i < 100 && (n_called(asked, n) < n || fake_store_waiting() > 0); i++) {
 		rounds();
 		fake_store_answer(store_fails && drawn_one_in(2) ? &full : NULL);
 	}
 	rounds();
 	for (unsigned i = 0; i < n; i++)
-		cr_assert_eq(asked[i].n_told, 1, "%s: change %u was told %u times", where, i,
-			asked[i].n_told);
+		cr_assert_eq(asked[i].n_called, 1, "%s: change %u was called back %u times", where,
+			i, asked[i].n_called);
 }
 
 /* In the order in which they were asked for. */

@@ -253,7 +253,7 @@ accepted(void *arg, const struct fault *error)
 	*(bool *)arg = true;
 }
 
-Test(confirm, one_that_cannot_be_taken_back_says_so_and_can_be_confirmed)
+Test(confirm, a_revert_that_fails_is_reported_and_can_be_confirmed)
 {
 	const struct event_entry *entry;
 	struct store_confirm open;
@@ -310,7 +310,7 @@ Test(confirm, a_clock_that_is_set_forward_ends_none)
 	down();
 }
 
-Test(confirm, a_clock_that_was_set_back_before_the_start_gives_it_no_more_than_its_time)
+Test(confirm, a_clock_set_back_before_the_start_does_not_extend_the_time)
 {
 	up();
 	trial_among_calls(0, 1);
@@ -323,7 +323,7 @@ Test(confirm, a_clock_that_was_set_back_before_the_start_gives_it_no_more_than_i
 	down();
 }
 
-Test(confirm, over_a_restart_it_goes_on_with_the_time_that_is_left)
+Test(confirm, after_a_restart_the_remaining_time_counts)
 {
 	struct store_confirm open;
 

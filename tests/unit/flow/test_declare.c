@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Changes that speak of all flows, or of none: declarations, plans, and what a start restores. */
+/* Changes of all flows, or of none: declarations, plans, and what a start restores. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
@@ -97,7 +97,7 @@ Test(declare, flows_swap_their_matches_in_a_declaration)
 	room_expect(&room, 2, 1);
 }
 
-Test(declare, a_return_takes_the_match_of_a_flow_that_goes)
+Test(declare, a_restored_flow_takes_the_match_of_a_removed_one)
 {
 	struct asked asked;
 	struct change *change;
@@ -130,7 +130,7 @@ Test(declare, a_plan_leaves_nothing)
 	commits_submit(commits, change);
 	rounds();
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(asked.n_told, 1);
+	cr_expect_eq(asked.n_called, 1);
 	cr_assert_not_null(change->plan);
 	cr_expect_eq(change->plan->generation, 2);
 	cr_expect_eq(change->plan->n, 2);
@@ -161,12 +161,12 @@ Test(declare, a_kept_proposal_is_planned_and_committed)
 	change->plans = false;
 	change->keep = false;
 	submit_and_write(change);
-	cr_expect_eq(asked.n_told, 2);
+	cr_expect_eq(asked.n_called, 2);
 	cr_expect_eq(asked.rc, 0, "%s", asked.fault.message);
 	room_expect(&room, 1, 1);
 }
 
-Test(declare, a_proposal_is_discarded_and_nobody_is_told)
+Test(declare, a_plan_is_discarded_without_a_notification)
 {
 	struct asked asked = {0};
 	struct change *change = change_made(&asked);
@@ -177,11 +177,11 @@ Test(declare, a_proposal_is_discarded_and_nobody_is_told)
 	spec_put(change, OP_INSTALL, "b", 2, 7);
 	commits_submit(commits, change);
 	rounds();
-	cr_expect_eq(asked.n_told, 1);
+	cr_expect_eq(asked.n_called, 1);
 	commits_discard(commits, change);
 	commits_discard(commits, NULL);
 	installed("a", 1);
-	cr_expect_eq(asked.n_told, 1);
+	cr_expect_eq(asked.n_called, 1);
 	room_expect(&room, 1, 1);
 	cr_expect_eq(commits_generation(commits), 1);
 }

@@ -30,7 +30,7 @@ refused(const char *text, const char *pointer, const char *found, const char *ex
 		fault.message);
 }
 
-Test(flow_spec, source_comes_whole_or_not_at_all)
+Test(flow_spec, source_is_complete_or_absent)
 {
 	refused("{'match':{'port':'p0','vlan':0,'dst':'192.0.2.1','dst_port':1,'src':'192.0.2.2'},"
 		"'legs':[{" LEG_4 "}]}",
@@ -292,7 +292,7 @@ Test(flow_parts, forward_needs_legs)
 
 #define LEGS ",'legs':[{" LEG_4 "}]"
 
-Test(flow_parts, streams_are_told_apart)
+Test(flow_parts, streams_are_distinguished)
 {
 	refused("{" MATCH LEGS ",'streams':[{'action':'drop'}]}", "/streams/0", "found neither",
 		"expected one of them or both");

@@ -122,7 +122,7 @@ Test(db, rules_may_be_alike)
 	flow_db_fini(&db);
 }
 
-/* Who is coming holds its id and match, and is met by nobody. */
+/* A flow in a draft holds its id and match, and is not found by readers. */
 Test(db, coming_and_going)
 {
 	struct flow_db db;

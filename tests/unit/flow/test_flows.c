@@ -63,7 +63,7 @@ expect_by(const struct flow *flow, uint8_t last)
 	cr_expect_eq(room.dp->flows[flow->handle].legs[0].next_hop, flow->hops[0]);
 }
 
-Test(hop_repoint, only_those_who_part)
+Test(hop_repoint, only_legs_that_diverge)
 {
 	struct flow *low = installed("low", 1, 20), *high = installed("high", 2, 130);
 	const uint32_t handle = low->handle;

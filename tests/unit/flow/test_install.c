@@ -327,7 +327,7 @@ told_note(void *arg, struct flow *now, struct flow *before)
 	*reported = (struct reported){.n = reported->n + 1, .now = now, .before = before};
 }
 
-Test(install, observer_is_told)
+Test(install, observer_is_called)
 {
 	struct flow_spec *spec = flow_spec_made("new", 12, 22);
 	struct reported reported = {0};

@@ -282,7 +282,7 @@ told_note(void *arg, struct flow *now, struct flow *before)
 	*reported = (struct reported){.n = reported->n + 1, .handle = now->handle};
 }
 
-Test(legs, observer_is_told)
+Test(legs, observer_is_called)
 {
 	struct flow_leg leg = leg_made("x", 11);
 	struct reported reported = {0};
@@ -297,7 +297,7 @@ Test(legs, observer_is_told)
 	cr_expect_eq(reported.n, 1);
 }
 
-/* Gone from the data plane, but a worker may still hold them: their hops are not used anew. */
+/* Gone from the data plane, but a worker may still hold them: their hops are not reused. */
 Test(legs, late_worker_keeps_next_hops_from_reuse)
 {
 	const uint16_t hop = flow->hops[0];

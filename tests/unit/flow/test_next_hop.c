@@ -16,13 +16,13 @@ static const uint8_t gateway_2[16] = {198, 51, 100, 2};
 static struct dp *dp;
 static struct ports ports;
 static struct next_hops *hops;
-static unsigned n_told, n_lost;
+static unsigned n_called, n_lost;
 
 static void
 reported(void *arg, unsigned index, bool resolved)
 {
 	(void)arg, (void)index;
-	n_told++;
+	n_called++;
 	n_lost += !resolved;
 }
 
@@ -34,7 +34,7 @@ setup(void)
 	ports_init(&ports, dp);
 	hops = next_hops_create(dp, &ports, fake_net(), NULL);
 	next_hops_observe(hops, reported, NULL);
-	n_told = n_lost = 0;
+	n_called = n_lost = 0;
 }
 
 static void
@@ -87,7 +87,7 @@ put(uint8_t last, unsigned index, bool seen)
 	next_hops_unref(hops, &leg, index, seen);
 }
 
-/* The kernel tells that 198.51.100.<last> has this MAC address, or none. */
+/* The kernel reports that 198.51.100.<last> has this MAC address, or none. */
 static void
 neighbour(uint8_t last, const uint8_t *mac)
 {
@@ -185,14 +185,14 @@ Test(next_hops, index_waits_for_grace)
 	cr_expect_eq(ref(&b), index);
 }
 
-Test(next_hops, neighbour_moves_and_goes)
+Test(next_hops, neighbour_moves_and_is_lost)
 {
 	const unsigned index = get(9);
 	struct next_hop_info info;
 
 	neighbour(9, mac_b);
 	expect_mac(index, mac_b);
-	cr_expect_eq(n_told, 0);
+	cr_expect_eq(n_called, 0);
 	neighbour(9, NULL);
 	expect_mac(index, NULL);
 	cr_expect_eq(n_lost, 1);
@@ -201,7 +201,7 @@ Test(next_hops, neighbour_moves_and_goes)
 	cr_expect_eq(info.error, -EHOSTUNREACH);
 	neighbour(9, mac_a);
 	expect_mac(index, mac_a);
-	cr_expect_eq(n_told, 2);
+	cr_expect_eq(n_called, 2);
 	next_hops_info_get(hops, index, &info);
 	cr_expect_eq(info.state, NEXT_HOP_RESOLVED);
 	cr_expect_arr_eq(info.mac, mac_a, 6);
@@ -234,7 +234,7 @@ Test(next_hops, pending_until_the_neighbour_answers)
 	expect_reason(&leg, "does not answer");
 	neighbour(200, mac_a);
 	expect_mac(index, mac_a);
-	cr_expect_eq(n_told, 1);
+	cr_expect_eq(n_called, 1);
 }
 
 static int
@@ -263,7 +263,7 @@ Test(next_hops, pending_until_there_is_a_route)
 	routes_changed(NULL);
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 9});
 	cr_expect_eq(next_hops_stale_all(hops), 0, "all went together");
-	cr_expect_eq(n_told, 2);
+	cr_expect_eq(n_called, 2);
 }
 
 static uint8_t gateway_low, gateway_high; /* of addresses below 128, and of those above */
@@ -300,7 +300,7 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 	cr_expect_eq(memcmp(gateway_2, gateway_1, 3), 0);
 }
 
-Test(next_hops, those_who_part_get_an_index_of_their_own)
+Test(next_hops, legs_that_diverge_get_another_index)
 {
 	const struct flow_leg leg = leg_to(130);
 	unsigned index, other;
@@ -352,7 +352,7 @@ Test(next_hops, there_and_back_again)
 	cr_expect_eq(dp->next_hops[index].port, 1);
 }
 
-Test(next_hops, only_those_concerned_are_asked_again)
+Test(next_hops, only_affected_routes_are_looked_up_again)
 {
 	const struct net_prefix upper = {.address = {198, 51, 100, 128}, .bits = 25, .family = 4};
 	const struct net_prefix other = {.address = {198, 51, 100, 128}, .bits = 25, .family = 6};

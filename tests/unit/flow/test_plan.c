@@ -23,7 +23,7 @@ Test(flow_diff, none)
 	differs("{'id':'a','legs':[{'id':'x'}]}", "{'id':'a','legs':[{'id':'x'}]}", "[]");
 }
 
-Test(flow_diff, fields_come_change_and_go)
+Test(flow_diff, fields_are_added_changed_and_removed)
 {
 	differs("{'id':'a','match':{'vlan':1,'src':'s'},'admin':'down'}",
 		"{'id':'a','match':{'vlan':2,'src':'s'},'latch':'first'}",
@@ -40,7 +40,7 @@ Test(flow_diff, legs_by_id)
 		"{'pointer':'/legs/2','after':{'id':'new','p':4}}]");
 }
 
-Test(flow_diff, lists_without_ids_are_told_whole)
+Test(flow_diff, lists_without_ids_are_given_whole)
 {
 	differs("{'allow':['a','b']}", "{'allow':['a','c']}",
 		"[{'pointer':'/allow','before':['a','b'],'after':['a','c']}]");

@@ -122,7 +122,7 @@ told_note(void *arg, struct flow *now, struct flow *before)
 	strcpy(reported->ids[reported->n++], before->spec->id);
 }
 
-Test(remove, observer_is_told)
+Test(remove, observer_is_called)
 {
 	struct report report = {0};
 	struct reported reported = {0};

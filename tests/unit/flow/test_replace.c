@@ -67,7 +67,7 @@ replace(struct flow_spec **specs, size_t n, struct fault *fault)
 	return room_replace(&room, specs, n, fault);
 }
 
-/* b is given anew and then `text`: refused there, and both are what they were. */
+/* b is replaced and then `text`: refused there, and both are what they were. */
 static void
 refused(const char *text, enum fault_code code, const char *pointer)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ring of events, and the arithmetic by which readers keep their place in it. */
+/* The ring of events, and the arithmetic by which readers keep their position. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ Test(events, none_yet)
 	cr_expect_eq(lost, 0);
 }
 
-Test(events, say_what_happened)
+Test(events, have_the_data_of_their_kind)
 {
 	const struct dp_flow_stats counters = {.packets = 7, .bytes = 8, .drops = {1, 2}};
 	const struct dp_latched latched = {.src = {203, 0, 113, 7}, .src_port = 5, .moves = 3};
@@ -91,14 +91,14 @@ Test(events, oldest_are_overwritten)
 	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 0, &lost), 4);
 	cr_expect_eq(lost, 3);
 	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 2, &lost), 4);
-	cr_expect_eq(lost, 1, "a reader is told only of what is behind its place");
+	cr_expect_eq(lost, 1, "only what is behind the position counts");
 	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, 3, &lost), 4);
 	cr_expect_eq(lost, 0);
 	cr_expect_eq(sequence_first(events.last, EVENTS_MAX, events.last, &lost), events.last + 1);
 	cr_expect_eq(lost, 0);
 }
 
-/* A reader of any speed sees or is told of every event, once. */
+/* A reader of any speed reads every event or counts it as lost, once. */
 Test(events, readers_account_for_all)
 {
 	uint64_t after = 0, seen = 0, lost_sum = 0, lost;
@@ -189,7 +189,7 @@ expect_next(uint64_t sequence)
 	event_reader_consume(&reader, entry);
 }
 
-Test(event_reader, begins_where_it_is_told)
+Test(event_reader, begins_at_the_given_event)
 {
 	flows_added(3);
 	event_reader_init(&reader, &events, EVENT_KINDS_ALL, 10, 3);
@@ -251,7 +251,7 @@ Test(event_reader, overwritten_ones_are_counted_by_kind)
 	cr_expect_eq(reader.lost, 2);
 	flows_added(EVENTS_MAX);
 	cr_expect_null(event_reader_next(&reader, &events));
-	cr_expect_eq(reader.lost, 5, "three more, but not the flows that nobody wants");
+	cr_expect_eq(reader.lost, 5, "three more, but not the kinds that are not wanted");
 }
 
 Test(event_reader, begins_behind_what_is_gone)

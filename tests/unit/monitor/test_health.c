@@ -100,7 +100,7 @@ newest(uint64_t expected_number)
 	return events_get(&events, events.last);
 }
 
-Test(health, quiet_box_tells_nothing)
+Test(health, idle_system_raises_nothing)
 {
 	for (unsigned i = 0; i < 20; i++)
 		second(900);
@@ -115,7 +115,7 @@ Test(health, links)
 	cr_expect_eq(newest(1)->port, 1);
 	cr_expect(dp.down[1] && !dp.down[0]);
 	second(0);
-	cr_expect_eq(events.last, 1, "told once");
+	cr_expect_eq(events.last, 1, "raised once");
 	dp.link_up[1] = true;
 	dp.link_up[0] = false;
 	health_links_poll(&health);
@@ -170,7 +170,7 @@ loss_expect(uint64_t number, enum overload_cause cause, uint64_t amount, unsigne
 	cr_expect_eq(overload->period_ns, seconds * NS_PER_S);
 }
 
-Test(health, losses_are_told_in_doses)
+Test(health, losses_are_reported_at_a_limited_rate)
 {
 	second(0);
 	dp.ports[0].nic_missed = 5;
@@ -185,7 +185,7 @@ Test(health, losses_are_told_in_doses)
 	loss_expect(2, OVERLOAD_RX_MISSED, 9, 10);
 	for (unsigned i = 0; i < 20; i++)
 		second(0);
-	cr_expect_eq(events.last, 2, "all is told");
+	cr_expect_eq(events.last, 2, "all is reported");
 	dp.ports[0].nic_missed++;
 	second(0);
 	loss_expect(3, OVERLOAD_RX_MISSED, 1, 1);
@@ -205,7 +205,7 @@ Test(health, each_loss_has_its_cause)
 	loss_expect(3, OVERLOAD_WORKER_LATE, 1, 1);
 }
 
-Test(health, looks_by_itself)
+Test(health, polls_by_timer)
 {
 	dp.link_up[0] = false;
 	event_base_loop(base, EVLOOP_ONCE);

@@ -178,7 +178,7 @@ latched_to(uint32_t handle, uint8_t last, uint32_t moves)
 		.src = {203, 0, 113, last}, .src_port = 7, .valid = 1, .moves = moves};
 }
 
-Test(sweep, idle_flow_goes_with_its_counters)
+Test(sweep, idle_flow_is_removed_and_its_counters_reported)
 {
 	const struct event_entry *entry;
 
@@ -283,7 +283,7 @@ Test(sweep, renewed_flow_begins_again)
 	cr_expect_eq(flow_db_count(&flows.db), 1);
 }
 
-Test(sweep, flow_without_timeout_is_not_looked_at)
+Test(sweep, flow_without_timeout_is_not_polled)
 {
 	flow_added(1, 0, DP_LATCH_OPEN);
 	cr_expect_eq(next_ns(), UINT64_MAX);
@@ -323,7 +323,7 @@ Test(sweep, what_cannot_be_removed_is_tried_again)
 	cr_expect_eq(events.last, 1);
 }
 
-Test(sweep, replaced_flow_goes_on_being_idle)
+Test(sweep, replaced_flow_stays_idle)
 {
 	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
 
@@ -335,7 +335,7 @@ Test(sweep, replaced_flow_goes_on_being_idle)
 	cr_expect_eq(events.last, 1);
 }
 
-Test(sweep, timeout_comes_and_goes)
+Test(sweep, timeout_is_set_and_removed)
 {
 	struct flow *flow = flow_added(1, 10, DP_LATCH_OPEN);
 
@@ -360,7 +360,7 @@ Test(sweep, removed_flow_is_forgotten)
 	cr_expect_not(evtimer_pending(&sweep.timer.event, NULL));
 }
 
-Test(sweep, first_source_is_told_once_and_not_looked_for_again)
+Test(sweep, first_source_is_reported_once_and_not_polled_again)
 {
 	const struct event_entry *entry;
 
@@ -379,7 +379,7 @@ Test(sweep, first_source_is_told_once_and_not_looked_for_again)
 	cr_expect_eq(events.last, 1);
 }
 
-Test(sweep, moves_are_told)
+Test(sweep, moves_are_reported)
 {
 	struct flow *flow = flow_added(1, 0, DP_LATCH_FOLLOW);
 
@@ -415,7 +415,7 @@ Test(sweep, learned_source_is_narrowed_to_once_a_version)
 	flow->item = NULL;
 	ticks_until(20);
 	cr_expect_eq(n_narrowed, 2);
-	cr_expect_eq(events.last, 1, "told once");
+	cr_expect_eq(events.last, 1, "raised once");
 }
 
 Test(sweep, latching_flow_times_out_too)

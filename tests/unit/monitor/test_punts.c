@@ -150,7 +150,7 @@ Test(punts, flows_by_handle)
 }
 
 /* Packets that lie in a ring when their flow goes are still its own, and its handle is free. */
-Test(punts, a_handle_is_given_anew)
+Test(punts, a_handle_is_reused)
 {
 	struct flow_spec specs[2] = {{.dp.verdict = DP_PUNT}, {.dp.verdict = DP_PUNT}};
 	struct flow a = flow_make(&specs[0], "a", 70), b = flow_make(&specs[1], "b", 70);

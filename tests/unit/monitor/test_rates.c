@@ -23,7 +23,7 @@ static uint64_t leg_drops;
 static struct event_base *base;
 static struct flows flows;
 static struct flow_rates rates;
-static unsigned n_told;
+static unsigned n_called;
 static bool refused;
 static size_t unmapped; /* bytes, since it was set to 0 */
 
@@ -108,20 +108,20 @@ done(struct rates_waiter *waiter, const struct fault *fault)
 {
 	(void)waiter;
 	refused = fault != NULL;
-	n_told++;
+	n_called++;
 }
 
 /* Ask, after the last figures have grown old, and wait for the answer. */
 static void
 asked(struct rates_waiter *waiter, bool legs)
 {
-	const unsigned before = n_told;
+	const unsigned before = n_called;
 
 	*waiter = (struct rates_waiter){.done = done, .legs = legs};
 	if (rates.figures_ns)
 		rates.figures_ns -= NS_PER_S;
 	flow_rates_ask(&rates, waiter);
-	while (n_told == before)
+	while (n_called == before)
 		event_base_loop(base, EVLOOP_ONCE);
 	cr_assert_not(refused);
 }
@@ -139,7 +139,7 @@ Test(flow_rates, first_walk_has_totals_only)
 	cr_expect_eq(rates.figures[0].rows[0].drops, 10);
 	cr_expect_eq(rates.figures[0].rows[0].new_packets, 0);
 	cr_expect_eq(rates.period_ns, 0);
-	cr_expect_eq(rates.figures[1].n, 0, "nobody asked for legs");
+	cr_expect_eq(rates.figures[1].n, 0, "no request for legs");
 }
 
 Test(flow_rates, second_walk_has_what_came_since)
@@ -224,8 +224,8 @@ Test(flow_rates, drops_of_a_flow_are_those_of_its_legs_too)
 	flow->spec->n_streams = 0;
 }
 
-/* Who wants to know of a span of time gets it from walks at its ends. */
-Test(flow_rates, a_span_is_waited_for)
+/* A request for a span of time waits for walks at both of its ends. */
+Test(flow_rates, a_span_has_walks_at_its_ends)
 {
 	struct rates_waiter waiter = {.done = done, .span_ns = NS_PER_S / 10};
 	const uint64_t begin_ns = clock_read_ns(CLOCK_MONOTONIC);
@@ -235,49 +235,49 @@ Test(flow_rates, a_span_is_waited_for)
 	while (rates.figures_ns == 0)
 		event_base_loop(base, EVLOOP_ONCE);
 	dp.packets[2]++;
-	cr_expect_eq(n_told, 0);
-	while (n_told == 0)
+	cr_expect_eq(n_called, 0);
+	while (n_called == 0)
 		event_base_loop(base, EVLOOP_ONCE);
 	cr_expect_geq(rates.figures_ns - begin_ns, waiter.span_ns);
 	cr_expect_eq(flow_rate_row(&rates, quiet)->packets_ns, rates.known_ns);
 	cr_expect_eq(flow_rate_row(&rates, busy)->packets_ns, rates.figures_ns);
 	flow_rates_ask(&rates, &waiter);
-	cr_expect_eq(n_told, 2, "it is known now");
+	cr_expect_eq(n_called, 2, "it is known now");
 }
 
-Test(flow_rates, who_asks_soon_gets_the_same_and_who_asks_meanwhile_too)
+Test(flow_rates, requests_share_a_recent_walk_and_a_running_one)
 {
 	struct rates_waiter first, second = {.done = done}, third = {.done = done};
 
 	flow_added(1, 1);
 	asked(&first, false);
 	flow_rates_ask(&rates, &second);
-	cr_expect_eq(n_told, 2, "told at once");
+	cr_expect_eq(n_called, 2, "called at once");
 	rates.figures_ns -= NS_PER_S;
 	flow_rates_ask(&rates, &second);
 	flow_rates_ask(&rates, &third);
-	cr_expect_eq(n_told, 2);
-	while (n_told == 2)
+	cr_expect_eq(n_called, 2);
+	while (n_called == 2)
 		event_base_loop(base, EVLOOP_ONCE);
-	cr_expect_eq(n_told, 4, "one walk for both");
+	cr_expect_eq(n_called, 4, "one walk for both");
 }
 
-Test(flow_rates, question_for_legs_begins_the_walk_anew)
+Test(flow_rates, request_for_legs_restarts_the_walk)
 {
 	struct rates_waiter flows_only = {.done = done}, legs = {.done = done, .legs = true};
 
 	flow_added(1, 2);
 	flow_rates_ask(&rates, &flows_only);
 	flow_rates_ask(&rates, &legs);
-	while (n_told == 0)
+	while (n_called == 0)
 		event_base_loop(base, EVLOOP_ONCE);
-	cr_expect_eq(n_told, 2);
+	cr_expect_eq(n_called, 2);
 	cr_expect_eq(rates.figures[0].n, 1);
 	cr_expect_eq(rates.figures[1].n, 2);
 }
 
-/* What is removed in the midst of a walk, the flow that comes next too, is no stumbling block. */
-Test(flow_rates, walk_goes_in_slices_over_flows_that_go)
+/* Flows may be removed during a walk, the next one of it, too. */
+Test(flow_rates, walk_in_slices_over_flows_that_are_removed)
 {
 	struct rates_waiter waiter = {.done = done};
 	unsigned slices = 0;
@@ -285,7 +285,7 @@ Test(flow_rates, walk_goes_in_slices_over_flows_that_go)
 	for (uint32_t i = 0; i < FLOWS_MAX; i++)
 		flow_added(i, 0);
 	flow_rates_ask(&rates, &waiter);
-	while (n_told == 0) {
+	while (n_called == 0) {
 		event_base_loop(base, EVLOOP_ONCE);
 		slices++;
 		if (rates.walking) {
@@ -299,7 +299,7 @@ Test(flow_rates, walk_goes_in_slices_over_flows_that_go)
 	cr_expect_eq(rates.figures[0].n, FLOWS_MAX - (slices - 1));
 }
 
-Test(flow_rates, forgets_when_nobody_asks)
+Test(flow_rates, figures_are_dropped_without_requests)
 {
 	struct rates_waiter waiter;
 
@@ -315,8 +315,8 @@ Test(flow_rates, forgets_when_nobody_asks)
 	cr_expect_eq(rates.figures[1].n, 0);
 }
 
-/* Memory of millions of rows is not given back in one go, neither behind a walk nor at the end. */
-Test(flow_rates, memory_is_given_back_in_slices)
+/* Memory of millions of rows is not freed at once, neither after a walk nor at the end. */
+Test(flow_rates, memory_is_freed_in_slices)
 {
 	struct rates_waiter waiter;
 	unsigned slices = 0;
@@ -372,7 +372,7 @@ compare(const void *a, const void *b)
 
 static struct rate_table table;
 
-/* Have rows[0, n) looked at. */
+/* Add rows[0, n). */
 static void
 table_fill(size_t n)
 {
@@ -421,5 +421,5 @@ Test(rate_top, equals_keep_their_places)
 		cr_expect_eq(table.best[RATE_BY_PPS].rows[i], i);
 	rows[7].packets = 1;
 	table_fill(RATE_TOP_MAX + 10);
-	cr_expect_eq(table.best[RATE_BY_PPS].rows[0], 7, "what ever carried something comes first");
+	cr_expect_eq(table.best[RATE_BY_PPS].rows[0], 7, "rows with packets come first");
 }

@@ -153,7 +153,7 @@ ref_peer(void)
 
 TestSuite(neighbour, .init = setup, .fini = teardown);
 
-/* The kernel did not know the neighbour: keeping it asks for it. */
+/* A neighbour that the kernel does not have is resolved once it is referenced. */
 Test(neighbour, unknown_is_resolved_and_reported_once)
 {
 	ref_peer();
@@ -162,7 +162,7 @@ Test(neighbour, unknown_is_resolved_and_reported_once)
 	cr_expect_eq(n_reports, 0);
 }
 
-Test(neighbour, known_has_its_address_at_once)
+Test(neighbour, known_has_its_address_immediately)
 {
 	uint8_t mac[6];
 
@@ -196,7 +196,7 @@ Test(neighbour, ipv6)
 	cr_expect_eq(memcmp(reports[0].mac, peer_mac, sizeof(peer_mac)), 0);
 }
 
-Test(neighbour, deleted_is_asked_for_again_and_not_reported)
+Test(neighbour, deleted_is_resolved_again_and_not_reported)
 {
 	ref_peer();
 	shell("ip neigh del 192.0.2.2 dev port");
@@ -268,8 +268,8 @@ Test(neighbour, counted)
 	neighbour_unref(net, &peer_key);
 }
 
-/* No host has that address: it is reported, and asked for again, but less and less often. */
-Test(neighbour, silent_is_reported_and_asked_again)
+/* No host has that address: it is reported, and retried less and less often. */
+Test(neighbour, silent_is_reported_and_retried)
 {
 	const struct neigh_key key = {.address = {192, 0, 2, 77}, .ifindex = port, .family = 4};
 	uint8_t mac[6];
@@ -285,7 +285,7 @@ Test(neighbour, silent_is_reported_and_asked_again)
 	cr_expect(reports[0].reachable);
 }
 
-/* What the kernel says of routes, links and addresses comes as what it may concern. */
+/* Changes of routes, links and addresses are reported with the destinations they may affect. */
 Test(neighbour, routes_are_reported)
 {
 	static const char *const anything[] = {

@@ -159,7 +159,7 @@ Test(audit, line_of_what_was_refused)
 		      "'message': 'cut \\\\xe2\\\\x82', 'pointer': '/flows/0/id'}");
 }
 
-Test(audit, transactions_and_legs_are_told)
+Test(audit, transactions_and_legs_are_logged)
 {
 	call_log("{\"txn\": \"txn-1\", \"join\": [{\"flow\": \"f\", \"legs\": [{}, {}]}],"
 		 " \"remove\": [\"r\"]}",
@@ -168,7 +168,7 @@ Test(audit, transactions_and_legs_are_told)
 		      "'legs': 2}, 'txn': 'txn-1', 'added': 1, 'outcome': 'ok'}");
 }
 
-Test(audit, what_is_said_is_bounded)
+Test(audit, text_is_bounded)
 {
 	json_t *flows = json_array();
 	json_t *params, *what;

@@ -114,7 +114,7 @@ Test(change_methods, a_message_that_is_refused_is_not_in_it)
 	service_answers("txn.commit", txn(name, "{}"), "{'added':1,'changed':0,'removed':0}");
 }
 
-Test(change_methods, a_plan_changes_nothing_and_can_be_asked_again)
+Test(change_methods, a_plan_changes_nothing_and_can_be_repeated)
 {
 	const char *name = begun("{}");
 	json_t *first, *second;
@@ -162,7 +162,7 @@ begun_with(unsigned n_flows)
 	return name;
 }
 
-Test(change_methods, a_plan_knows_how_many_flows_fit)
+Test(change_methods, a_plan_checks_the_capacity_of_flows)
 {
 	service_room()->dp->capacity = 2;
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0",
@@ -172,7 +172,7 @@ Test(change_methods, a_plan_knows_how_many_flows_fit)
 		"txn.commit", txn(begun_with(2), "{}"), "{'added':2,'changed':0,'removed':0}");
 }
 
-Test(change_methods, a_plan_knows_how_many_legs_fit)
+Test(change_methods, a_plan_checks_the_capacity_of_legs)
 {
 	const char *name = begun("{}");
 	json_t *flow = flow_json("a", 1, 7),
@@ -190,7 +190,7 @@ Test(change_methods, a_plan_knows_how_many_legs_fit)
 		"flow a: found 4 legs in all, expected at most 3 (tables.legs)");
 }
 
-Test(change_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
+Test(change_methods, a_plan_checks_the_capacity_of_steering)
 {
 	fake_steer()->n_others = 65536 - 2;
 	plan_and_commit_refuse(begun_with(5), "/messages/2/install/0/match/dst",
@@ -202,7 +202,7 @@ Test(change_methods, a_plan_knows_what_the_kernel_can_be_asked_for)
 }
 
 /* A neighbour that is asked for can be seen in the network: no plan asks. */
-Test(change_methods, a_plan_counts_next_hops_and_asks_no_neighbour)
+Test(change_methods, a_plan_counts_next_hops_and_resolves_none)
 {
 	struct next_hops *hops = service_room()->flows.hops;
 	unsigned n = DP_NEXT_HOPS_MAX - 1;

@@ -205,7 +205,7 @@ Test(service, default_is_filled_in)
 		"{\"jsonrpc\":\"2.0\",\"result\":11,\"id\":\"x\"}");
 }
 
-Test(service, ids_come_back_as_they_were)
+Test(service, ids_are_returned_unchanged)
 {
 	static const char *const ids[] = {
 		"0", "-1", "\"\"", "\"\\u00e9\"", "null", "9223372036854775807"};

@@ -295,7 +295,7 @@ struct client {
 	size_t n; /* events received, without gaps */
 	uint64_t lost;
 	uint64_t last;
-	char names[256]; /* of the events told, one after the other, as far as they fit */
+	char names[256]; /* of the events sent, one after the other, as far as they fit */
 };
 
 static struct event_base *base;
@@ -418,14 +418,14 @@ loop_run(void)
 	}
 }
 
-Test(event_feed, told_in_order_and_not_from_within)
+Test(event_feed, sent_in_order_and_not_while_raised)
 {
 	struct client *client = client_begin(0);
 
 	subscribed(client, NULL, 10, 0);
 	events_raise_flow(events(), EVENT_FLOW_ADDED, "a");
 	events_raise(events(), EVENT_PORT_DOWN);
-	cr_expect_eq(client->n, 0, "whoever raises an event waits for nobody");
+	cr_expect_eq(client->n, 0, "raising an event does not send it");
 	loop_run();
 	cr_expect_str_eq(client->names, "flow_added port_down ");
 	events_raise(events(), EVENT_PORT_UP);
@@ -434,7 +434,7 @@ Test(event_feed, told_in_order_and_not_from_within)
 	cr_expect_eq(client->lost, 0);
 }
 
-Test(event_feed, only_what_is_wanted)
+Test(event_feed, only_requested_kinds)
 {
 	struct client *client = client_begin(0);
 
@@ -447,7 +447,7 @@ Test(event_feed, only_what_is_wanted)
 	cr_expect_eq(client->lost, 0);
 }
 
-Test(event_feed, begins_with_what_is_kept)
+Test(event_feed, begins_with_stored_events)
 {
 	struct client *client = client_begin(0);
 
@@ -461,7 +461,7 @@ Test(event_feed, begins_with_what_is_kept)
 	cr_expect_eq(client->n, 2, "a second subscription takes the place of the first");
 }
 
-Test(event_feed, stuck_client_gets_a_gap_and_delays_nobody)
+Test(event_feed, stuck_client_gets_a_gap_and_delays_no_other)
 {
 	struct client *stuck = client_begin(0), *quick = client_begin(1);
 
@@ -539,7 +539,7 @@ Test(event_feed, others_have_their_turns)
 			told += clients[c].n;
 		}
 		if (n_other == 5)
-			cr_expect_lt(told, 1000 * CLIENTS_MAX, "all told in a few goes");
+			cr_expect_lt(told, 1000 * CLIENTS_MAX, "all sent in a few turns");
 	}
 	cr_expect_eq(told, 1000 * CLIENTS_MAX);
 	event_free(other);

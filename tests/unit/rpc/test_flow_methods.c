@@ -148,7 +148,7 @@ Test(flow_methods, list_shows_all_of_a_flow)
 	json_decref(result);
 }
 
-Test(flow_methods, install_says_what_it_wants)
+Test(flow_methods, install_errors_name_what_was_expected)
 {
 	refuses("flow.install", "{'flows':[{'action':'drop'}]}", -32001, "/flows/0/match");
 	refuses("flow.install", "{'flows':[{'rule':{'family':4},'action':'drop'}]}", -32602,

@@ -218,7 +218,7 @@ Test(frame, random_streams_do_not_depend_on_the_pieces)
 	}
 }
 
-Test(frame, text_goes_on_over_many_pieces_and_room_is_given_back)
+Test(frame, text_in_many_pieces_and_memory_is_freed)
 {
 	const size_t bytes = 1 << 20;
 	char *text = malloc(bytes);

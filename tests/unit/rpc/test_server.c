@@ -322,7 +322,7 @@ Test(server, notification_is_not_answered)
 	close(fd);
 }
 
-Test(server, malformed_text_is_answered_and_the_connection_goes_on)
+Test(server, malformed_text_is_answered_and_the_connection_stays_open)
 {
 	static const char *const texts[] = {"{\"a\":tru}\n", "{\"a\":]\n", "noise {\n", "{\"a\n",
 		"{\"a\":\"\xff\"}\n", "{\"a\":1,\"a\":2}\n", "{\"jsonrpc\":\"2.0\"\n"};
@@ -333,7 +333,7 @@ Test(server, malformed_text_is_answered_and_the_connection_goes_on)
 		if (i + 1 < sizeof(texts) / sizeof(texts[0]))
 			line_has(fd, "\"code\":-32700");
 	}
-	/* The last one, a bracket short, is told from its successor when that comes. */
+	/* The last one, a bracket short, ends where its successor begins. */
 	client_say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":9}\n");
 	line_has(fd, "\"code\":-32700");
 	line_has(fd, "\"id\":9}");
@@ -379,7 +379,7 @@ Test(server, deep_text_is_refused_and_the_connection_stays)
 }
 
 /* What runs the tests is the server's own user, for whom two places more are kept. */
-Test(server, connection_too_many_is_told_and_closed)
+Test(server, connection_above_the_limit_gets_an_error_and_is_closed)
 {
 	int fds[5];
 	int extra;
@@ -403,7 +403,7 @@ Test(server, connection_too_many_is_told_and_closed)
 		close(fds[i]);
 }
 
-Test(server, client_that_hangs_up_early_harms_nobody)
+Test(server, client_that_disconnects_early_affects_no_other)
 {
 	int other = client_open();
 
@@ -566,7 +566,7 @@ Test(session, deferred_call_holds_up_its_own_connection_only)
 	close(other);
 }
 
-Test(session, client_that_has_said_all_gets_the_deferred_reply)
+Test(session, client_that_shut_down_its_side_gets_the_deferred_reply)
 {
 	int fd = client_open();
 
@@ -598,16 +598,16 @@ Test(session, deferred_call_outlives_its_connection)
 	close(fd);
 }
 
-static unsigned n_told;
+static unsigned n_called;
 
 static void
 told(void *arg)
 {
 	(void)arg;
-	n_told++;
+	n_called++;
 }
 
-Test(session, session_tells_when_its_connection_has_gone)
+Test(session, session_notifies_when_its_connection_is_closed)
 {
 	static struct rpc_watch watches[3] = {{.closed = told}, {.closed = told}, {.closed = told}};
 	struct rpc_session *session;
@@ -621,13 +621,13 @@ Test(session, session_tells_when_its_connection_has_gone)
 	rpc_session_unwatch(session, &watches[1]);
 	rpc_call_result(rig.waiting, json_true());
 	line_has(fd, "true");
-	cr_expect_eq(n_told, 0);
+	cr_expect_eq(n_called, 0);
 	close(fd);
 	loop_turn();
-	cr_expect_eq(n_told, 2);
+	cr_expect_eq(n_called, 2);
 }
 
-Test(session, notifications_are_bounded_and_room_is_told)
+Test(session, notifications_are_bounded_and_room_is_notified)
 {
 	static char text[BIG_BYTES + 1];
 	static struct rpc_watch watch = {.closed = told, .drained = told};
@@ -647,16 +647,16 @@ Test(session, notifications_are_bounded_and_room_is_told)
 		n++;
 	cr_expect_eq(rc, -ENOBUFS);
 	cr_expect_eq(n, RPC_OUTPUT_HIGH / BIG_BYTES + 1);
-	cr_expect_eq(n_told, 0);
+	cr_expect_eq(n_called, 0);
 	cr_expect_eq(lines_drain(fd, n), n);
 	loop_turn();
-	cr_expect_eq(n_told, 1);
+	cr_expect_eq(n_called, 1);
 	cr_expect_eq(rpc_session_notify(session, "event", NULL), 0);
 	cr_expect_str_eq(client_line(fd), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
 	close(fd);
 }
 
-/* Also what nobody asked for again: subscribers of one user together hold what its answers may. */
+/* Notifications, too: those of one user together have the limit of its replies. */
 Test(session, notifications_count_for_the_user)
 {
 	static char text[BIG_BYTES + 1];
@@ -688,7 +688,7 @@ Test(session, notifications_count_for_the_user)
 	cr_expect_eq(n[1], 1, "a connection that has read all may have one more");
 	cr_expect_eq(lines_drain(fds[1], n[1]), n[1]);
 	loop_turn();
-	cr_expect_eq(n_told, 1);
+	cr_expect_eq(n_called, 1);
 	cr_expect_eq(rpc_session_notify(sessions[1], "event", NULL), 0);
 	cr_expect_str_eq(client_line(fds[1]), "{\"jsonrpc\":\"2.0\",\"method\":\"event\"}");
 	close(fds[0]);

@@ -67,7 +67,7 @@ teardown(void)
 
 TestSuite(users, .init = setup, .fini = teardown);
 
-Test(users, each_has_a_turn_however_many_it_asks_for)
+Test(users, each_has_a_turn_however_many_it_requests)
 {
 	struct task of_ana[3], of_bob;
 
@@ -118,7 +118,7 @@ Test(users, turn_that_is_cancelled_is_not_run)
 	cr_expect_str_eq(order, "b");
 }
 
-Test(users, are_told_by_uid_or_else_by_name)
+Test(users, are_identified_by_uid_or_else_by_name)
 {
 	const struct actor renamed = {.uid = 1000, .name = "anna"};
 	const struct actor other = {.uid = UINT32_MAX, .name = "ana"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* packet.trace: what is asked of the data plane, and what is told of its answer. */
+/* packet.trace: the packet given to the data plane, and the reply made of its result. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -176,7 +176,7 @@ Test(trace_methods, every_step)
 	json_decref(result);
 }
 
-/* Stages behind the one that decided are not told of. */
+/* Stages behind the one that decided are left out. */
 Test(trace_methods, no_step_too_many)
 {
 	struct dp *dp = service_room()->dp;

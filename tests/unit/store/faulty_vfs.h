@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A disk that fails when it is told to: a layer over SQLite's own way to files. It becomes the
+ * A disk that fails on request: a layer over SQLite's access to files. It becomes the
  * default of all connections that are opened afterwards.
  */
 #ifndef TESTS_UNIT_STORE_FAULTY_VFS_H

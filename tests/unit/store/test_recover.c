@@ -594,7 +594,7 @@ Test(recover, a_journal_whose_header_is_damaged_is_not_used)
 	}
 }
 
-/* What cannot be told from a crash in the middle of the last commit. */
+/* What cannot be distinguished from a crash in the middle of the last commit. */
 Test(recover, a_last_commit_that_is_torn_is_no_damage)
 {
 	const off_t tears[] = {1, 20, 24, 600, FRAME - 1, FRAME, FRAME + 20, 2 * FRAME};

@@ -36,7 +36,7 @@ state(void)
 	return found;
 }
 
-Test(store, a_fresh_one_is_empty_and_says_so)
+Test(store, a_new_store_is_empty_and_reported_as_new)
 {
 	rig_open(&rig);
 	cr_assert_eq(rig.report.condition, STORE_FRESH);
@@ -69,7 +69,7 @@ Test(store, its_directories_are_made_with_their_modes)
 	cr_assert_eq(rmdir(above), 0);
 }
 
-Test(store, flows_come_back_in_the_order_in_which_they_were_inserted)
+Test(store, flows_are_read_in_the_order_of_insertion)
 {
 	struct store_batch *batch;
 
@@ -91,7 +91,7 @@ Test(store, flows_come_back_in_the_order_in_which_they_were_inserted)
 	cr_assert_eq(state().generation, 2);
 }
 
-Test(store, all_of_a_flow_comes_back)
+Test(store, all_of_a_flow_is_read_back)
 {
 	struct store_batch *batch;
 	struct store_cursor *cursor;
@@ -357,7 +357,7 @@ expect_changes(uint64_t generation, uint64_t after, unsigned limit, const char *
 	cr_assert_str_eq(listed, expected);
 }
 
-Test(history, all_of_a_generation_comes_back)
+Test(history, all_of_a_generation_is_read_back)
 {
 	struct store_generation generation = {
 		.number = 5,
@@ -587,8 +587,8 @@ expect_changes_held(unsigned n)
 	cr_expect_eq(changes_held(), n, "%u", changes_held());
 }
 
-/* 80 generations of 100 changes: those of the last 50 stay, the rest goes by itself. */
-Test(history, the_latest_are_kept_and_what_is_older_goes)
+/* 80 generations of 100 changes: those of the last 50 stay, the rest is deleted. */
+Test(history, the_latest_are_kept_and_older_ones_deleted)
 {
 	struct store_state state;
 	uint64_t number;
@@ -713,7 +713,7 @@ Test(history, a_generation_with_a_tag_is_kept)
 }
 
 /* It is kept, and where it began; what came since is subject to the budget. */
-Test(history, an_unconfirmed_generation_is_kept_whatever_comes)
+Test(history, an_unconfirmed_generation_is_always_kept)
 {
 	uint64_t number;
 
@@ -727,7 +727,7 @@ Test(history, an_unconfirmed_generation_is_kept_whatever_comes)
 }
 
 /* Without the return in the history, what it took back would seem to be part of the state. */
-Test(history, what_was_reverted_goes_with_what_reverted_it)
+Test(history, a_reverted_generation_is_deleted_with_its_revert)
 {
 	uint64_t number;
 
@@ -742,7 +742,7 @@ Test(history, what_was_reverted_goes_with_what_reverted_it)
 	reopen(2, 50);
 }
 
-Test(history, is_filtered_by_who_and_what)
+Test(history, is_filtered_by_actor_and_method)
 {
 	const struct store_history_filter by = {.name = "ana"}, other = {.name = "bob"};
 	const struct store_history_filter method = {.method = "txn.commit"};
