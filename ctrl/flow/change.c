@@ -30,9 +30,10 @@ change_create(const struct actor *actor, const char *method, const char *comment
 
 	if (!change)
 		return NULL;
-	change->actor = actor ? *actor : sluiced;
-	snprintf(change->method, sizeof(change->method), "%s", method);
-	snprintf(change->comment, sizeof(change->comment), "%s", comment ? comment : "");
+	change->generation.actor = actor ? *actor : sluiced;
+	snprintf(change->generation.method, sizeof(change->generation.method), "%s", method);
+	snprintf(change->generation.comment, sizeof(change->generation.comment), "%s",
+		comment ? comment : "");
 	change->done = done;
 	change->arg = arg;
 	return change;
@@ -49,15 +50,6 @@ change_destroy(struct change *change)
 		;
 	free(change->items);
 	free(change);
-}
-
-/* What staging gave it. */
-static void
-item_staged_free(struct change_item *item)
-{
-	free(item->hops);
-	free(item->last);
-	free(item->old_spec);
 }
 
 bool
@@ -81,7 +73,7 @@ change_remove_last(struct change *change)
 {
 	struct change_item *item = change->items[--change->n_items];
 
-	item_staged_free(item);
+	item_unstage(item);
 	if (!item->spec_given)
 		free(item->spec);
 	free(item->legs);
@@ -160,16 +152,13 @@ change_add(struct change *change, enum op_kind op, const char *id, unsigned n_le
 void
 item_unstage(struct change_item *item)
 {
-	item_staged_free(item);
-	item->hops = NULL;
-	item->last = NULL;
-	item->old_spec = NULL;
-	item->flow = NULL;
-	item->next = NULL;
-	item->effect = item->kind = CHANGE_NONE;
-	item->indexed = item->hopped = item->steered = false;
-	item->first_leg = 0;
-	if (item->op <= OP_SET)
+	const size_t staged = offsetof(struct change_item, flow);
+
+	free(item->hops);
+	free(item->last);
+	free(item->old_spec);
+	memset((char *)item + staged, 0, sizeof(*item) - staged);
+	if (item->op <= OP_SET || item->spec_given)
 		return;
 	free(item->spec);
 	item->spec = NULL;
@@ -742,34 +731,23 @@ stage_admin(struct draft *draft, struct change_item *item, struct fault *fault)
 int
 draft_stage(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	switch (item->op) {
-	case OP_INSTALL:
-		return stage_install(draft, item, fault);
-	case OP_REPLACE:
-		return stage_replace(draft, item, fault);
-	case OP_SET:
-		return stage_set(draft, item, fault);
-	case OP_REMOVE:
-		return stage_remove(draft, item, fault);
-	case OP_JOIN:
-		return stage_join(draft, item, fault);
-	case OP_LEAVE:
-		return stage_leave(draft, item, fault);
-	case OP_ADMIN:
-		return stage_admin(draft, item, fault);
-	}
-	return fault_set(fault, FAULT_INTERNAL, "", "no such operation");
+	static int (*const stages[])(struct draft *, struct change_item *, struct fault *) = {
+		[OP_INSTALL] = stage_install,
+		[OP_REPLACE] = stage_replace,
+		[OP_SET] = stage_set,
+		[OP_REMOVE] = stage_remove,
+		[OP_JOIN] = stage_join,
+		[OP_LEAVE] = stage_leave,
+		[OP_ADMIN] = stage_admin,
+	};
+
+	return stages[item->op](draft, item, fault);
 }
 
 int
 draft_release(struct draft *draft, struct change_item *item, struct fault *fault)
 {
-	switch (item->op) {
-	case OP_SET:
+	if (item->op == OP_SET)
 		return stage_release(draft, item, fault);
-	case OP_REMOVE:
-		return stage_remove(draft, item, fault);
-	default:
-		return 0;
-	}
+	return item->op == OP_REMOVE ? stage_remove(draft, item, fault) : 0;
 }

@@ -23,9 +23,6 @@
 #include "flow/flow_spec.h"
 #include "store/store.h"
 
-#define CHANGE_METHOD_MAX 32
-#define CHANGE_COMMENT_MAX 201 /* 200 characters and the end */
-
 enum op_kind {
 	OP_INSTALL, /* a flow whose id and match are free */
 	OP_REPLACE, /* in place of the flow of that id, which has the same match */
@@ -77,7 +74,7 @@ struct change_item {
 	struct flow_leg *legs; /* OP_JOIN */
 	char (*leg_ids)[FLOW_ID_MAX]; /* OP_LEAVE; OP_ADMIN: none or one */
 	uint16_t *left; /* OP_LEAVE, as staged: which legs of the running flow, or DP_LEG_NEW */
-	/* As staged. */
+	/* As staged, from here on: zero before. */
 	struct flow *flow; /* NULL: nothing to change */
 	struct change_item *next; /* that is staged on top of it, on the same flow */
 	uint8_t effect; /* enum change_kind, of this item */
@@ -110,9 +107,12 @@ typedef int (*change_load_fn)(void *arg, struct change *change, struct fault *fa
 
 struct change {
 	STAILQ_ENTRY(change) link;
-	struct actor actor;
-	char method[CHANGE_METHOD_MAX];
-	char comment[CHANGE_COMMENT_MAX];
+	/*
+	 * As the history has it: actor, method and comment, whether it declares (of flows that a
+	 * declaration brought only those that are put stay), what it returns to. As outcome: its
+	 * number (if it changed nothing, that of the generation found), and the flows that changed.
+	 */
+	struct store_generation generation;
 	struct change_item **items;
 	size_t n_items;
 	size_t room_items;
@@ -123,14 +123,11 @@ struct change {
 	uint64_t if_generation; /* the state must be this one */
 	bool conditional; /* if_generation counts */
 	bool transaction; /* faults name the message, too */
-	bool declares; /* of flows that a declaration brought only those that are put stay */
-	bool prunes; /* and of all others, too */
+	bool prunes; /* a declaration: of all other flows, too, only those that are put stay */
 	bool keep; /* it is not destroyed when it is done */
 	bool restores; /* from the store: it need not be written. Such a one is partial */
 	bool partial; /* what cannot be done is left out, flow by flow */
 	bool ends_confirm; /* the unconfirmed generation need not be confirmed any more */
-	enum store_return returns; /* what it brings back */
-	uint64_t returned;
 	uint32_t confirm_within_s; /* 0: it is for good */
 	bool plans; /* it is not to be committed, but `plan` made */
 	bool if_plan; /* it must change what `plan` says, whatever the generation */
@@ -142,10 +139,8 @@ struct change {
 	json_t *(*reply)(const struct change *change);
 	size_t plan_after, plan_limit;
 	/* Outcome. */
-	uint64_t generation; /* that it made, or that it found and did not change */
 	uint64_t confirm_by_ns; /* CLOCK_REALTIME, */
 	uint64_t confirm_due_ns; /* and CLOCK_MONOTONIC, which counts */
-	uint64_t added, changed, removed; /* flows */
 	uint64_t left_out; /* when it is partial: flows */
 	bool late; /* a worker was, which the data plane has warned of */
 	struct plan *plan; /* what it would change; its own. NULL: none was made */
@@ -183,14 +178,15 @@ void change_remove_last(struct change *change);
 static inline bool
 change_is_whole(const struct change *change)
 {
-	return change->declares || change->returns != STORE_RETURN_NONE;
+	return change->generation.declared || change->generation.returns != STORE_RETURN_NONE;
 }
 
 /* Whether it changes a flow, as staged. */
 static inline bool
 change_has_effect(const struct change *change)
 {
-	return change->added + change->changed + change->removed > 0;
+	return change->generation.added + change->generation.changed + change->generation.removed >
+	       0;
 }
 
 /* Whether a generation says so: also of a partial one that changes nothing, which ends a trial. */

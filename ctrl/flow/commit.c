@@ -174,8 +174,8 @@ change_begin(struct commits *commits, struct change *change)
 			(unsigned long long)change->if_generation,
 			(unsigned long long)commits->next_generation - 1);
 	flow_db_number_avoid(&commits->flows->db, change->highest_number);
-	commits->flow = change->declares ? flow_db_after(&commits->flows->db, 0) : NULL;
-	draft_declare(&commits->draft, change->declares);
+	commits->flow = change->generation.declared ? flow_db_after(&commits->flows->db, 0) : NULL;
+	draft_declare(&commits->draft, change->generation.declared);
 	return 0;
 }
 
@@ -186,15 +186,15 @@ item_count(const struct change_item *item)
 
 	switch (item->effect) {
 	case CHANGE_ADD:
-		change->added++;
+		change->generation.added++;
 		break;
 	case CHANGE_REPLACE:
 	case CHANGE_RECREATE:
 	case CHANGE_SET_DECLARED:
-		change->changed++;
+		change->generation.changed++;
 		break;
 	case CHANGE_REMOVE:
-		change->removed++;
+		change->generation.removed++;
 		break;
 	}
 }
@@ -288,7 +288,7 @@ change_staged(struct commits *commits, struct change *change)
 	for (i = 0; change->partial && i < change->n_items; i++)
 		change->left_out += change->items[i]->left_out != NULL;
 	is_generation = change_is_generation(change);
-	change->generation = commits->next_generation - !is_generation;
+	change->generation.number = commits->next_generation - !is_generation;
 	commits->next_generation += is_generation;
 	commits->change = STAILQ_NEXT(change, link);
 	commits->pass = PASS_LOAD;
@@ -809,8 +809,8 @@ writes(const struct change *change)
 static void
 left_out_comment(struct change *change)
 {
-	char *const comment = change->comment;
-	const size_t room = sizeof(change->comment);
+	char *const comment = change->generation.comment;
+	const size_t room = sizeof(change->generation.comment);
 	size_t n = strlen(comment), i, bytes;
 
 	n += (size_t)snprintf(comment + n, room - n, "; not rolled back: %llu flow%s",
@@ -831,31 +831,19 @@ left_out_comment(struct change *change)
 static void
 generation_write(struct store_batch *batch, struct change *change)
 {
-	const uint64_t now_ns = clock_read_ns(CLOCK_REALTIME);
-	struct store_generation generation = {
-		.number = change->generation,
-		.time_ns = now_ns,
-		.actor = change->actor,
-		.added = change->added,
-		.changed = change->changed,
-		.removed = change->removed,
-		.returns = change->returns,
-		.returned = change->returned,
-		.declared = change->declares,
-	};
+	struct store_generation *generation = &change->generation;
 	struct store_confirm confirm = {
-		.generation = change->generation,
-		.previous = change->generation - 1,
-		.deadline_ns = now_ns + change->confirm_within_s * NS_PER_S,
+		.generation = generation->number,
+		.previous = generation->number - 1,
 		.within_ns = change->confirm_within_s * NS_PER_S,
 	};
 
+	generation->time_ns = clock_read_ns(CLOCK_REALTIME);
+	confirm.deadline_ns = generation->time_ns + confirm.within_ns;
 	if (change->partial && change->left_out > 0)
 		left_out_comment(change);
-	snprintf(generation.method, sizeof(generation.method), "%s", change->method);
-	snprintf(generation.comment, sizeof(generation.comment), "%s", change->comment);
 	if (change_is_generation(change))
-		store_batch_generation(batch, &generation);
+		store_batch_generation(batch, generation);
 	if (change->confirm_within_s != 0 && change_has_effect(change)) {
 		change->confirm_by_ns = confirm.deadline_ns;
 		change->confirm_due_ns = clock_read_ns(CLOCK_MONOTONIC) + confirm.within_ns;
@@ -1148,7 +1136,8 @@ commit_unstage(struct commits *commits)
 	if (!change)
 		return PHASE_DONE;
 	if (commits->next == change->n_items) {
-		change->added = change->changed = change->removed = 0;
+		change->generation.added = change->generation.changed = change->generation.removed =
+			0;
 		commits->change = STAILQ_NEXT(change, link);
 		commits->next = 0;
 	} else if (change->items[change->n_items - 1]->pruned) {

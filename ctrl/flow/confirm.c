@@ -72,11 +72,11 @@ taken_back(void *arg, struct change *change, const struct fault *fault)
 
 	confirm->returning = false;
 	if (fault) {
-		failed(confirm, change->returned, fault);
+		failed(confirm, change->generation.returned, fault);
 		return;
 	}
 	log_line("warning: generation %llu was not confirmed in time and was rolled back%s",
-		(unsigned long long)change->returned,
+		(unsigned long long)change->generation.returned,
 		change->left_out > 0 ? ", except for flows that cannot be rolled back" : "");
 }
 
@@ -126,11 +126,12 @@ left_out_report(const struct confirm *confirm, const struct change *change)
 		if (!item->left_out)
 			continue;
 		reported++;
-		events_rollback_failed(
-			confirm->events, change->returned, item_flow(item), item->left_out);
+		events_rollback_failed(confirm->events, change->generation.returned,
+			item_flow(item), item->left_out);
 		log_line("warning: flow %s is not rolled back to its state before generation %llu: "
 			 "%s",
-			item_flow(item), (unsigned long long)change->returned, item->left_out);
+			item_flow(item), (unsigned long long)change->generation.returned,
+			item->left_out);
 	}
 }
 

@@ -149,20 +149,20 @@ struct repointed {
 static void
 repoint_due(void *arg)
 {
-	struct hop_repoint *repoint = arg;
-	const unsigned ms = hop_repoint_run(repoint);
+	struct flows *flows = arg;
+	const unsigned ms = flows_repoint(flows);
 
 	if (ms > 0)
-		timer_arm_if_idle(&repoint->timer, ms * NS_PER_MS);
+		timer_arm_if_idle(&flows->repoint_timer, ms * NS_PER_MS);
 }
 
 static void
 legs_are_stale(void *arg)
 {
-	struct hop_repoint *repoint = arg;
+	struct flows *flows = arg;
 
-	repoint->sequence = 0;
-	timer_arm_if_idle(&repoint->timer, SLICE_PAUSE_MS * NS_PER_MS);
+	flows->repointed = 0;
+	timer_arm_if_idle(&flows->repoint_timer, SLICE_PAUSE_MS * NS_PER_MS);
 }
 
 /* The index that a leg ought to hold. */
@@ -255,17 +255,16 @@ batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, u
 
 /* Gather flows to write from where the last slice ended; *end: there are no more. */
 static unsigned
-batch_gather(struct hop_repoint *repoint, struct repointed batch[WRITE_MAX], bool *end)
+batch_gather(struct flows *flows, struct repointed batch[WRITE_MAX], bool *end)
 {
-	const struct flows *flows = repoint->flows;
-	struct flow *flow = flow_db_after(&flows->db, repoint->sequence);
+	struct flow *flow = flow_db_after(&flows->db, flows->repointed);
 	unsigned looked = 0, n = 0;
 
 	while (flow && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
 		looked += 8 + flow->spec->n_all_legs; /* a flow costs as much as some legs */
 		if (flow_is_stale(flows, flow))
 			batch[n++].flow = flow;
-		repoint->sequence = flow->sequence;
+		flows->repointed = flow->sequence;
 		flow = flow_db_next(flow);
 	}
 	*end = flow == NULL;
@@ -273,9 +272,8 @@ batch_gather(struct hop_repoint *repoint, struct repointed batch[WRITE_MAX], boo
 }
 
 unsigned
-hop_repoint_run(struct hop_repoint *repoint)
+flows_repoint(struct flows *flows)
 {
-	struct flows *flows = repoint->flows;
 	struct repointed batch[WRITE_MAX];
 	struct dp_txn *txn;
 	unsigned n;
@@ -286,7 +284,7 @@ hop_repoint_run(struct hop_repoint *repoint)
 	txn = dp_txn_begin(flows->dp);
 	if (!txn)
 		return BUSY_PAUSE_MS;
-	n = batch_gather(repoint, batch, &end);
+	n = batch_gather(flows, batch, &end);
 	if (n > 0)
 		batch_commit(flows, txn, batch, n);
 	else
@@ -294,7 +292,7 @@ hop_repoint_run(struct hop_repoint *repoint)
 	if (next_hops_stale_all(flows->hops) == 0)
 		return 0;
 	if (end)
-		repoint->sequence = 0;
+		flows->repointed = 0;
 	return end ? AGAIN_MS : SLICE_PAUSE_MS;
 }
 
@@ -349,13 +347,11 @@ hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 	flows->net = net_create(base, &observer, fault);
 	if (!flows->net)
 		return -1;
-	flows->hops = next_hops_create(flows->dp, flows->ports, flows->net, base);
-	flows->repoint = (struct hop_repoint){.flows = flows};
-	timer_init(&flows->repoint.timer, base, repoint_due, &flows->repoint);
-	if (flows->hops) {
-		next_hops_on_stale(flows->hops, legs_are_stale, &flows->repoint);
+	flows->hops =
+		next_hops_create(flows->dp, flows->ports, flows->net, base, legs_are_stale, flows);
+	timer_init(&flows->repoint_timer, base, repoint_due, flows);
+	if (flows->hops)
 		return 0;
-	}
 	net_destroy(flows->net);
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
 }
@@ -408,7 +404,7 @@ flows_fini(struct flows *flows)
 
 	for (; flow; flow = flow_db_next(flow))
 		steering_del(flows->steering, flow->spec, flow->only);
-	timer_disarm(&flows->repoint.timer);
+	timer_disarm(&flows->repoint_timer);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	validate_destroy(flows->validate);

@@ -22,23 +22,7 @@
 #include "flow/steering.h"
 #include "flow/validate.h"
 
-/*
- * Flows whose legs hold a next hop that is not theirs any more, since routes have parted those who
- * shared it: each gets a new version in the data plane, with all else as it was. Done in slices
- * between other changes, as long as there are such legs. Control thread.
- */
-
 struct event_base;
-struct flows;
-
-struct hop_repoint {
-	struct flows *flows;
-	struct timer timer;
-	uint64_t sequence; /* of the flow that was scanned last; 0 = from the first */
-};
-
-/* Do a slice. Returns after how many ms to go on, 0 = all is done. */
-unsigned hop_repoint_run(struct hop_repoint *repoint);
 
 /*
  * What became of one flow, after the commit: installed (before is NULL), replaced (both, and the
@@ -52,7 +36,8 @@ struct flows {
 	struct steering *steering;
 	struct net *net;
 	struct next_hops *hops;
-	struct hop_repoint repoint;
+	struct timer repoint_timer;
+	uint64_t repointed; /* sequence of the flow that was scanned last; 0 = from the first */
 	struct flow_db db;
 	struct validate *validate;
 	struct schema *schema; /* of a flow's text */
@@ -77,6 +62,14 @@ void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 
 /* Tell the observer, if there is one. */
 void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
+
+/*
+ * Flows whose legs hold a next hop that is not theirs any more, since routes have parted those who
+ * shared it: each gets a new version in the data plane, with all else as it was. A timer does it in
+ * slices between other changes, as long as there are such legs. Do a slice. Returns after how many
+ * ms to go on, 0 = all is done.
+ */
+unsigned flows_repoint(struct flows *flows);
 
 /*
  * A flow as the data plane is given it, and what it points to; zero at first. Room grows with the

@@ -140,7 +140,8 @@ request_make(const struct next_hops *hops, const struct flow_leg *leg, struct ho
 }
 
 struct next_hops *
-next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base)
+next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base,
+	void (*on_stale)(void *arg), void *arg)
 {
 	struct next_hops *hops = calloc(1, sizeof(*hops));
 	unsigned i;
@@ -150,6 +151,8 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, stru
 	hops->dp = dp;
 	hops->ports = ports;
 	hops->net = net;
+	hops->on_stale = on_stale;
+	hops->on_stale_arg = arg;
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
 	timer_init(&hops->moves.timer, base, moves_due, hops);
@@ -560,13 +563,6 @@ next_hops_unref(struct next_hops *hops, const struct flow_leg *leg, unsigned ind
 	if (tracked)
 		tracked_unref(hops, tracked, held);
 	hop_slot_release(hops, held);
-}
-
-void
-next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg)
-{
-	hops->on_stale = fn;
-	hops->on_stale_arg = arg;
 }
 
 uint64_t

@@ -50,17 +50,15 @@ typedef void (*next_hops_changed_fn)(void *arg, unsigned index, bool resolved);
 
 /*
  * dp, ports and net are borrowed and must outlive the table. Requests are resolved again from the
- * event loop of `base`; NULL: never. NULL without memory.
+ * event loop of `base`; NULL: never. `on_stale` is called when there are stale legs; NULL:
+ * disabled. It must not change the table. NULL without memory.
  */
-struct next_hops *next_hops_create(
-	struct dp *dp, const struct ports *ports, struct net *net, struct event_base *base);
+struct next_hops *next_hops_create(struct dp *dp, const struct ports *ports, struct net *net,
+	struct event_base *base, void (*on_stale)(void *arg), void *arg);
 void next_hops_destroy(struct next_hops *hops);
 
 /* Call `changed` for neighbours in use; NULL: disabled. It must not change the table. */
 void next_hops_observe(struct next_hops *hops, next_hops_changed_fn changed, void *arg);
-
-/* Call fn when there are stale legs; NULL: disabled. It must not change the table. */
-void next_hops_on_stale(struct next_hops *hops, void (*fn)(void *arg), void *arg);
 
 /* Indexes that are in no use. */
 unsigned next_hops_left(const struct next_hops *hops);

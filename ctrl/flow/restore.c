@@ -166,8 +166,8 @@ rollback_to(struct change *change, const struct flows *flows, struct store *stor
 {
 	if (generation_check(store, generation, fault) < 0)
 		return -1;
-	change->returns = STORE_RETURN_TO;
-	change->returned = generation;
+	change->generation.returns = STORE_RETURN_TO;
+	change->generation.returned = generation;
 	return load_begin(change, flows, store, generation, state_load, fault);
 }
 
@@ -175,8 +175,8 @@ int
 rollback_of(struct change *change, const struct flows *flows, struct store *store,
 	uint64_t generation, struct fault *fault)
 {
-	change->returns = STORE_RETURN_OF;
-	change->returned = generation;
+	change->generation.returns = STORE_RETURN_OF;
+	change->generation.returned = generation;
 	change->partial = true;
 	return load_begin(change, flows, store, generation, changes_load, fault);
 }
@@ -192,7 +192,7 @@ restore_done(void *arg, struct change *change, const struct fault *fault)
 {
 	struct restore *restore = arg;
 
-	restore->found = (struct restored){change->added, change->left_out};
+	restore->found = (struct restored){change->generation.added, change->left_out};
 	restore->rc = fault ? -1 : 0;
 	if (fault)
 		*restore->fault = *fault;
@@ -267,7 +267,7 @@ restore_files(struct flows *flows, const char *path, struct fault *fault)
 	} else if (files_add(files, change, fault) < 0) {
 		change_destroy(change);
 	} else {
-		change->declares = true;
+		change->generation.declared = true;
 		commits_submit(flows->commits, change);
 		commits_finish(flows->commits);
 		if (restore.rc < 0)

@@ -127,14 +127,15 @@ fields_note(struct event_changed *changed, const struct change_item *item)
 static void
 item_notify(struct monitor *monitor, const struct change *change, const struct change_item *item)
 {
-	struct event_changed changed = {.generation = change->generation, .uid = change->actor.uid};
+	struct event_changed changed = {
+		.generation = change->generation.number, .uid = change->generation.actor.uid};
 
 	if (item->next || (item->kind != CHANGE_REPLACE && item->kind != CHANGE_SET_DECLARED))
 		return;
 	memcpy(changed.id, item->flow->spec->id, sizeof(changed.id));
-	snprintf(changed.who, sizeof(changed.who), "%s", change->actor.name);
-	snprintf(changed.via, sizeof(changed.via), "%s", change->actor.via);
-	snprintf(changed.method, sizeof(changed.method), "%s", change->method);
+	snprintf(changed.who, sizeof(changed.who), "%s", change->generation.actor.name);
+	snprintf(changed.via, sizeof(changed.via), "%s", change->generation.actor.via);
+	snprintf(changed.method, sizeof(changed.method), "%s", change->generation.method);
 	if (item->kind == CHANGE_REPLACE) {
 		legs_note(&changed, item);
 		fields_note(&changed, item);
@@ -148,7 +149,7 @@ item_notify(struct monitor *monitor, const struct change *change, const struct c
 static void
 committed(void *arg, const struct change *change)
 {
-	const struct actor *actor = &change->actor;
+	const struct actor *actor = &change->generation.actor;
 	struct monitor *monitor = arg;
 	struct event_commit *commit;
 	size_t i;
@@ -160,21 +161,21 @@ committed(void *arg, const struct change *change)
 	for (i = 0; i < change->n_items && monitor->flows->notify_each; i++)
 		item_notify(monitor, change, change->items[i]);
 	commit = &events_raise(&monitor->events, EVENT_COMMIT)->commit;
-	*commit = (struct event_commit){.generation = change->generation,
-		.added = change->added,
-		.changed = change->changed,
-		.removed = change->removed,
+	*commit = (struct event_commit){.generation = change->generation.number,
+		.added = change->generation.added,
+		.changed = change->generation.changed,
+		.removed = change->generation.removed,
 		.uid = actor->uid};
 	snprintf(commit->who, sizeof(commit->who), "%s", actor->name);
 	snprintf(commit->via, sizeof(commit->via), "%s", actor->via);
-	snprintf(commit->text, sizeof(commit->text), "%s", change->method);
-	if (change->returns == STORE_RETURN_NONE)
+	snprintf(commit->text, sizeof(commit->text), "%s", change->generation.method);
+	if (change->generation.returns == STORE_RETURN_NONE)
 		return;
 	commit = &events_raise(&monitor->events, EVENT_ROLLBACK)->commit;
-	*commit = (struct event_commit){.generation = change->generation,
-		.returns = change->returns,
-		.returned = change->returned};
-	text_escape(change->comment, commit->text, sizeof(commit->text));
+	*commit = (struct event_commit){.generation = change->generation.number,
+		.returns = change->generation.returns,
+		.returned = change->generation.returned};
+	text_escape(change->generation.comment, commit->text, sizeof(commit->text));
 }
 
 static void

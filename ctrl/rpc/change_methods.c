@@ -34,7 +34,7 @@ change_done(void *arg, struct change *change, const struct fault *fault)
 	} else {
 		reply = change->reply(change);
 		json_object_set_new(
-			reply, "generation", json_integer((json_int_t)change->generation));
+			reply, "generation", json_integer((json_int_t)change->generation.number));
 		rpc_call_result(call, reply);
 	}
 }
@@ -93,9 +93,10 @@ change_committed_encode(const struct change *change)
 {
 	const json_int_t confirm_by_ns = (json_int_t)change->confirm_by_ns;
 
-	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)change->added, "changed",
-		(json_int_t)change->changed, "removed", (json_int_t)change->removed,
-		"confirm_by_ns", confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
+	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)change->generation.added,
+		"changed", (json_int_t)change->generation.changed, "removed",
+		(json_int_t)change->generation.removed, "confirm_by_ns",
+		confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
 }
 
 /* A flow of a declaration needs an id. */
@@ -398,7 +399,7 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 		free(transaction);
 		return request_no_memory(fault);
 	}
-	transaction->change->declares = param_is_true(params, "declare");
+	transaction->change->generation.declared = param_is_true(params, "declare");
 	transaction->change->conditional = conditional;
 	transaction->change->if_generation = generation;
 	transaction->change->keep = true;
@@ -452,11 +453,11 @@ member_add(struct change *change, size_t i, const json_t *params, struct fault *
 
 	if (!list)
 		return 0;
-	if (change->declares == (members[i].op == OP_SET))
+	if (change->generation.declared == (members[i].op == OP_SET))
 		return members[i].add(change, members[i].op, list, members[i].name, fault);
 	snprintf(pointer, sizeof(pointer), "/%s", members[i].name);
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer, "%s",
-		change->declares
+		change->generation.declared
 			? "found it in a transaction that declares, expected declare only"
 			: "found flows to declare, expected none, as the transaction does not "
 			  "declare; begin one with declare: true");
@@ -608,7 +609,8 @@ txn_commit(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 	transaction->change = NULL;
 	transaction_end(transaction);
 	if (comment)
-		snprintf(change->comment, sizeof(change->comment), "%s", comment);
+		snprintf(change->generation.comment, sizeof(change->generation.comment), "%s",
+			comment);
 	if (generation) {
 		change->conditional = true;
 		change->if_generation = (uint64_t)json_integer_value(generation);

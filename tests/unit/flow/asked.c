@@ -42,10 +42,10 @@ reported(void *arg, struct change *change, const struct fault *fault)
 	asked->rc = fault ? -1 : 0;
 	if (fault)
 		asked->fault = *fault;
-	asked->generation = change->generation;
-	asked->added = change->added;
-	asked->changed = change->changed;
-	asked->removed = change->removed;
+	asked->generation = change->generation.number;
+	asked->added = change->generation.added;
+	asked->changed = change->generation.changed;
+	asked->removed = change->generation.removed;
 	asked->left_out = change->left_out;
 }
 

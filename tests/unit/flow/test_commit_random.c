@@ -197,9 +197,9 @@ change_of(const struct model_change *model_change, struct asked *asked)
 		item_of(change, &model_change->ops[i]);
 		change->items[i]->message = i;
 	}
-	change->declares = model_change->declares;
+	change->generation.declared = model_change->declares;
 	change->prunes = model_change->prunes;
-	change->returns = model_change->returns ? STORE_RETURN_TO : STORE_RETURN_NONE;
+	change->generation.returns = model_change->returns ? STORE_RETURN_TO : STORE_RETURN_NONE;
 	change->conditional = model_change->conditional;
 	change->if_generation = model_change->if_generation;
 	change->confirm_within_s = model_change->trial ? 60 : 0;

@@ -419,7 +419,7 @@ Test(confirm, what_depends_on_a_flow_that_stays_does_so_too)
 	install("b", 2, 7);
 	install("c", 3, 7);
 	change = change_made();
-	change->returns = STORE_RETURN_TO; /* matches may change places */
+	change->generation.returns = STORE_RETURN_TO; /* matches may change places */
 	put(change, "a", 4, 9);
 	put(change, "b", 1, 9);
 	put(change, "c", 3, 9);

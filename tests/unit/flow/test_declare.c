@@ -20,7 +20,7 @@ declaring(struct asked *asked, const char *const *ids, const int *ports, size_t 
 		spec->declared = true;
 		item_put_spec(change, OP_SET, spec, "flows");
 	}
-	change->declares = true;
+	change->generation.declared = true;
 	return change;
 }
 
@@ -104,7 +104,7 @@ Test(declare, a_restored_flow_takes_the_match_of_a_removed_one)
 
 	installed("b", 1);
 	change = change_made(&asked);
-	change->returns = STORE_RETURN_TO;
+	change->generation.returns = STORE_RETURN_TO;
 	spec_put(change, OP_SET, "a", 1, 7);
 	item_put(change, OP_REMOVE, "b", 0, "flows");
 	submit_and_write(change);

@@ -70,10 +70,10 @@ Test(hop_repoint, only_legs_that_diverge)
 	const unsigned n_commits = room.dp->n_commits;
 
 	cr_expect_eq(low->hops[0], high->hops[0], "one gateway");
-	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0, "nothing to do");
+	cr_expect_eq(flows_repoint(&room.flows), 0, "nothing to do");
 	gateway_change(2);
 	expect_by(high, 1);
-	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0, "done in one slice");
+	cr_expect_eq(flows_repoint(&room.flows), 0, "done in one slice");
 	cr_expect_eq(room.dp->n_commits, n_commits + 1);
 	expect_by(low, 1);
 	expect_by(high, 2);
@@ -81,7 +81,7 @@ Test(hop_repoint, only_legs_that_diverge)
 	cr_expect_eq(next_hops_stale_all(room.flows.hops), 0);
 	room_expect(&room, 2, 2);
 	gateway_change(1);
-	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
+	cr_expect_eq(flows_repoint(&room.flows), 0);
 	expect_by(high, 1);
 	room_expect(&room, 2, 1);
 }
@@ -102,7 +102,7 @@ Test(hop_repoint, many_in_slices)
 	}
 	gateway_change(2);
 	cr_expect_eq(next_hops_stale_all(room.flows.hops), N);
-	while (hop_repoint_run(&room.flows.repoint) > 0)
+	while (flows_repoint(&room.flows) > 0)
 		slices++;
 	cr_expect_gt(slices, 2);
 	for (int i = 0; i < N; i++)
@@ -118,17 +118,17 @@ Test(hop_repoint, waits_for_other_transactions_and_for_room)
 	high = installed("high", 2, 130);
 	gateway_change(2);
 	room.dp->fail_begin = true;
-	cr_expect_gt(hop_repoint_run(&room.flows.repoint), 0);
+	cr_expect_gt(flows_repoint(&room.flows), 0);
 	room.dp->fail_begin = false;
 	txn = dp_txn_begin(room.dp);
 	cr_assert_not_null(txn);
 	dp_txn_abort(txn);
 	room.dp->fail_add = -ENOSPC;
-	cr_expect_gt(hop_repoint_run(&room.flows.repoint), 0);
+	cr_expect_gt(flows_repoint(&room.flows), 0);
 	expect_by(high, 1);
 	cr_expect_eq(next_hops_stale_all(room.flows.hops), 1);
 	room.dp->fail_add = 0;
-	cr_expect_eq(hop_repoint_run(&room.flows.repoint), 0);
+	cr_expect_eq(flows_repoint(&room.flows), 0);
 	expect_by(high, 2);
 	room_expect(&room, 2, 2);
 }

@@ -32,7 +32,7 @@ setup(void)
 	dp = fake_dp_reset();
 	fake_kernel_reset();
 	ports_init(&ports, dp);
-	hops = next_hops_create(dp, &ports, fake_net(), NULL);
+	hops = next_hops_create(dp, &ports, fake_net(), NULL, NULL, NULL);
 	next_hops_observe(hops, reported, NULL);
 	n_called = n_lost = 0;
 }
