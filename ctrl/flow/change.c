@@ -411,10 +411,10 @@ classifier_check(const struct flow_spec *before, const struct flow_spec *spec, s
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found a %s, expected a %s as flow %s has", spec->rule ? "rule" : "match",
 			before->rule ? "rule" : "match", spec->id);
-	if (before->match.family != spec->match.family && spec->rule)
+	if (before->match.key.family != spec->match.key.family && spec->rule)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-			"found IPv%u, expected IPv%u as flow %s has", spec->match.family,
-			before->match.family, spec->id);
+			"found IPv%u, expected IPv%u as flow %s has", spec->match.key.family,
+			before->match.key.family, spec->id);
 	if (memcmp(&before->match, &spec->match, sizeof(spec->match)) != 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 			"found another match than flow %s has, expected the same; remove the "

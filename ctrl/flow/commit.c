@@ -468,7 +468,7 @@ full_fault(struct commits *commits, const struct change_item *refused)
 	const struct flow_spec *spec = item_spec(refused);
 	const bool alone = refused->change->partial;
 	const bool replacing = refused->kind == CHANGE_REPLACE;
-	const enum dp_family family = spec->match.family == 6 ? DP_IPV6 : DP_IPV4;
+	const enum dp_family family = spec->match.key.family == 6 ? DP_IPV6 : DP_IPV4;
 	const unsigned flows_now = dp_txn_flow_count(commits->txn, family);
 	const unsigned rules_now = dp_txn_rule_count(commits->txn, family);
 	size_t n_legs = alone ? dp_flow_legs(&commits->compiled.flow) : 0;
@@ -477,7 +477,7 @@ full_fault(struct commits *commits, const struct change_item *refused)
 	for (i = 0; !alone && i < commits->draft.n; i++) {
 		const struct change_item *item = commits->draft.list[i];
 		const struct flow_spec *other = item_runs(item) ? item_spec(item) : NULL;
-		const bool same_family = other && other->match.family == spec->match.family;
+		const bool same_family = other && other->match.key.family == spec->match.key.family;
 		const bool comes = other && !is_in(commits, i) && item->kind != CHANGE_REPLACE;
 
 		n_together += same_family;

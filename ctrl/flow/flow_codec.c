@@ -82,20 +82,20 @@ static int police_check(void *object, struct fault *fault);
 
 static const struct field match_fields[] = {
 	FIELD("port", FIELD_TEXT, struct flow_match, port, .always = true),
-	FIELD("vlan", FIELD_NUMBER, struct flow_match, vlan, .always = true),
-	FIELD("outer_vlan", FIELD_NUMBER, struct flow_match, outer_vlan),
-	FIELD("src", FIELD_ADDRESS, struct flow_match, src, ALSO(struct flow_match, family),
+	FIELD("vlan", FIELD_NUMBER, struct flow_match, key.vlan, .always = true),
+	FIELD("outer_vlan", FIELD_NUMBER, struct flow_match, key.outer_vlan),
+	FIELD("src", FIELD_ADDRESS, struct flow_match, key.src, ALSO(struct flow_match, key.family),
 		.kinds = ADDRESS_UNICAST, .like = "match/dst"),
-	FIELD("src_port", FIELD_UDP_PORT, struct flow_match, src_port,
-		ALSO(struct flow_match, any_source)),
+	FIELD("src_port", FIELD_UDP_PORT, struct flow_match, key.src_port,
+		ALSO(struct flow_match, key.any_source)),
 	{0},
 };
 
 /* Written after the others, and decoded before, as the source is to be of the same family. */
 static const struct field match_dst_fields[] = {
-	FIELD("dst", FIELD_ADDRESS, struct flow_match, dst, ALSO(struct flow_match, family),
+	FIELD("dst", FIELD_ADDRESS, struct flow_match, key.dst, ALSO(struct flow_match, key.family),
 		.kinds = MULTICAST_TOO, .always = true),
-	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, dst_port),
+	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, key.dst_port),
 	{0},
 };
 
@@ -353,12 +353,12 @@ allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
 		const char *text = json_string_value(json_array_get(list, i));
 		const uint8_t family = prefix_read(text, &spec->allow[i], fault);
 
-		if (family == spec->match.family)
+		if (family == spec->match.key.family)
 			continue;
 		if (family)
 			fault_set(fault, FAULT_INVALID_VALUE, "",
 				"family mismatch: found IPv%u, expected IPv%u as in the %s", family,
-				spec->match.family, spec->rule ? "rule" : "match");
+				spec->match.key.family, spec->rule ? "rule" : "match");
 		fault_prefix(fault, "/%u", i);
 		return -1;
 	}
@@ -475,7 +475,7 @@ allow_write(struct json_writer *out, const struct flow_spec *spec)
 	json_write_open(out, '[');
 	for (i = 0; i < spec->n_allow; i++) {
 		prefix_format(
-			spec->match.family, spec->allow[i].address, spec->allow[i].bits, text);
+			spec->match.key.family, spec->allow[i].address, spec->allow[i].bits, text);
 		json_write_string(out, text);
 	}
 	json_write_close(out, ']');
@@ -569,8 +569,8 @@ match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 	if (table_decode(match_dst_fields, json, match, fault) < 0 ||
 		table_decode(match_fields, json, match, fault) < 0)
 		return -1;
-	match->any_source = !src && !src_port;
-	if (match->any_source)
+	match->key.any_source = !src && !src_port;
+	if (match->key.any_source)
 		return 0;
 	if (!src)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/src",
@@ -587,7 +587,7 @@ latch_check(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
 	const bool interval = json_object_get(flow, "latch_interval_ms") != NULL;
 
-	if (spec->dp.latch != DP_LATCH_OPEN && !spec->rule && !spec->match.any_source)
+	if (spec->dp.latch != DP_LATCH_OPEN && !spec->rule && !spec->match.key.any_source)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/latch",
 			"found %s, expected open, as the match names its source",
 			latches[spec->dp.latch]);
@@ -740,8 +740,8 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 		fault_prefix(fault, "/rule");
 		return -1;
 	}
-	spec->match.family = spec->rule->rule.family;
-	if (spec->match.family)
+	spec->match.key.family = spec->rule->rule.family;
+	if (spec->match.key.family)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, "/rule/family",
 		"found no prefix that determines the family, expected 4 or 6");

@@ -30,17 +30,10 @@
  */
 struct flow_match {
 	char port[DP_NAME_MAX];
-	uint8_t src[16];
-	uint8_t dst[16];
-	uint16_t src_port;
-	uint16_t dst_port;
-	uint16_t vlan;
-	uint16_t outer_vlan;
-	uint8_t family; /* 4 or 6, of what comes in */
-	uint8_t any_source;
+	struct dp_flow_key key; /* all but the port's index, which is 0 here */
 };
 
-static_assert(sizeof(struct flow_match) == 74, "no padding in what is hashed");
+static_assert(sizeof(struct flow_match) == 76, "no padding in what is hashed");
 
 struct flow_rule {
 	char port[DP_NAME_MAX]; /* "" = any */

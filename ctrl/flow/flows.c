@@ -38,19 +38,6 @@ room_make(void *array, size_t *room, size_t n, size_t entry_bytes)
 	return 0;
 }
 
-static void
-key_compile(const struct flow_match *match, const struct ports *ports, struct dp_flow_key *key)
-{
-	memcpy(key->src, match->src, sizeof(key->src));
-	memcpy(key->dst, match->dst, sizeof(key->dst));
-	key->src_port = match->src_port;
-	key->dst_port = match->dst_port;
-	key->port = (uint16_t)ports_find(ports, match->port);
-	key->vlan = match->vlan;
-	key->outer_vlan = match->outer_vlan;
-	key->any_source = match->any_source;
-}
-
 int
 flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
 	struct compiled *compiled)
@@ -64,7 +51,7 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 			sizeof(compiled->streams[0])) < 0)
 		return -ENOMEM;
 	*flow = spec->dp;
-	flow->key.family = spec->match.family;
+	flow->key = spec->match.key;
 	flow->n_allow = spec->n_allow;
 	flow->allow = spec->allow;
 	flow->n_legs = spec->n_legs;
@@ -77,7 +64,7 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 			compiled->rule.port = (uint16_t)ports_find(ports, spec->rule->port);
 		flow->rule = &compiled->rule;
 	} else {
-		key_compile(&spec->match, ports, &flow->key);
+		flow->key.port = (uint16_t)ports_find(ports, spec->match.port);
 	}
 	for (i = 0; i < spec->n_all_legs; i++) {
 		compiled->legs[i] = spec->legs[i].dp;

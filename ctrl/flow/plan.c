@@ -137,7 +137,7 @@ spec_bytes(const struct flow_spec *spec)
 {
 	const bool plain = spec->n_all_legs == 1 && spec->n_streams == 0;
 
-	return (spec->match.family == 6 ? FLOW_BYTES_IPV6 : FLOW_BYTES_IPV4) +
+	return (spec->match.key.family == 6 ? FLOW_BYTES_IPV6 : FLOW_BYTES_IPV4) +
 	       (plain ? 0 : (uint64_t)spec->n_all_legs * LEG_BYTES);
 }
 

@@ -83,11 +83,11 @@ static void
 key_make(const struct flow_match *match, struct steer_key *key)
 {
 	memset(key, 0, sizeof(*key));
-	memcpy(key->addr, match->dst, sizeof(key->addr));
-	key->port = match->dst_port;
-	key->vlan = match->vlan;
-	key->outer_vlan = match->outer_vlan;
-	key->family = match->family;
+	memcpy(key->addr, match->key.dst, sizeof(key->addr));
+	key->port = match->key.dst_port;
+	key->vlan = match->key.vlan;
+	key->outer_vlan = match->key.outer_vlan;
+	key->family = match->key.family;
 }
 
 static void
@@ -171,8 +171,8 @@ static const struct steer_end *
 source_make(const struct steering *steering, const struct flow_match *match, unsigned port,
 	const struct steer_end *other, struct steer_end *end)
 {
-	end_make(match->src, match->src_port, end);
-	return match->any_source || steering->punts[port] ? other : end;
+	end_make(match->key.src, match->key.src_port, end);
+	return match->key.any_source || steering->punts[port] ? other : end;
 }
 
 /* From the ports before `end`; the error is that of the last to refuse. */

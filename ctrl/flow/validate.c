@@ -73,49 +73,44 @@ mix_address(uint64_t hash, const uint8_t address[16])
 }
 
 static uint32_t
-pair_hash(enum endpoint_kind kind, const struct endpoint_pair *pair)
+ends_hash(enum endpoint_kind kind, const struct dp_flow_key *ends)
 {
-	uint64_t hash = mix_address(kind * 16u + pair->family, pair->dst);
+	uint64_t hash = mix_address(kind * 16u + ends->family, ends->dst);
 
 	if (kind != ENDPOINT_RULE)
-		hash = mix(hash, pair->dst_port);
+		hash = mix(hash, ends->dst_port);
 	if (kind == ENDPOINT_EXACT)
-		hash = mix(mix_address(hash, pair->src), pair->src_port);
+		hash = mix(mix_address(hash, ends->src), ends->src_port);
 	return (uint32_t)(hash >> 32);
 }
 
-/* What a flow is found by; false: it has no one local address. */
-static bool
-spec_pair(const struct flow_spec *spec, enum endpoint_kind *kind, struct endpoint_pair *pair)
+/* What a flow is found by, for a rule in *room; NULL: it has no one local address. */
+static const struct dp_flow_key *
+spec_ends(const struct flow_spec *spec, enum endpoint_kind *kind, struct dp_flow_key *room)
 {
-	memset(pair, 0, sizeof(*pair));
-	pair->family = spec->match.family;
-	if (spec->rule) {
-		*kind = ENDPOINT_RULE;
-		pair->dst = spec->rule->rule.dst;
-		return spec->rule->rule.dst_bits == (pair->family == 4 ? 32 : 128);
-	}
-	*kind = spec->match.any_source ? ENDPOINT_LISTENER : ENDPOINT_EXACT;
-	pair->src = spec->match.src;
-	pair->dst = spec->match.dst;
-	pair->src_port = spec->match.src_port;
-	pair->dst_port = spec->match.dst_port;
-	return true;
+	*kind = spec->match.key.any_source ? ENDPOINT_LISTENER : ENDPOINT_EXACT;
+	if (!spec->rule)
+		return &spec->match.key;
+	*kind = ENDPOINT_RULE;
+	*room = spec->match.key;
+	memcpy(room->dst, spec->rule->rule.dst, sizeof(room->dst));
+	return spec->rule->rule.dst_bits == (room->family == 4 ? 32 : 128) ? room : NULL;
 }
 
 static bool
-spec_has(const struct flow_spec *spec, enum endpoint_kind kind, const struct endpoint_pair *pair)
+spec_has(const struct flow_spec *spec, enum endpoint_kind kind, const struct dp_flow_key *ends)
 {
 	enum endpoint_kind other_kind;
-	struct endpoint_pair other;
+	struct dp_flow_key room;
+	const struct dp_flow_key *other = spec_ends(spec, &other_kind, &room);
 
-	if (!spec_pair(spec, &other_kind, &other) || other_kind != kind ||
-		other.family != pair->family || memcmp(other.dst, pair->dst, 16) != 0)
+	if (!other || other_kind != kind || other->family != ends->family ||
+		memcmp(other->dst, ends->dst, 16) != 0)
 		return false;
-	if (kind != ENDPOINT_RULE && other.dst_port != pair->dst_port)
+	if (kind != ENDPOINT_RULE && other->dst_port != ends->dst_port)
 		return false;
 	return kind != ENDPOINT_EXACT ||
-	       (other.src_port == pair->src_port && memcmp(other.src, pair->src, 16) == 0);
+	       (other->src_port == ends->src_port && memcmp(other->src, ends->src, 16) == 0);
 }
 
 static struct endpoint **
@@ -128,17 +123,18 @@ bucket_of(const struct validate *validate, uint32_t hash)
 static int
 endpoint_insert(struct validate *validate, const struct flow_spec *spec)
 {
-	struct endpoint_pair pair;
+	struct dp_flow_key room;
 	enum endpoint_kind kind;
+	const struct dp_flow_key *ends = spec_ends(spec, &kind, &room);
 	struct endpoint *endpoint, **bucket;
 
-	if (!spec_pair(spec, &kind, &pair))
+	if (!ends)
 		return 0;
 	endpoint = calloc(1, sizeof(*endpoint));
 	if (!endpoint)
 		return -ENOMEM;
 	endpoint->spec = spec;
-	endpoint->hash = pair_hash(kind, &pair);
+	endpoint->hash = ends_hash(kind, ends);
 	bucket = bucket_of(validate, endpoint->hash);
 	endpoint->next = *bucket;
 	*bucket = endpoint;
@@ -150,12 +146,13 @@ static void
 endpoint_remove(struct validate *validate, const struct flow_spec *spec)
 {
 	struct endpoint **link, *endpoint;
-	struct endpoint_pair pair;
+	struct dp_flow_key room;
 	enum endpoint_kind kind;
+	const struct dp_flow_key *ends = spec_ends(spec, &kind, &room);
 
-	if (!spec_pair(spec, &kind, &pair))
+	if (!ends)
 		return;
-	link = bucket_of(validate, pair_hash(kind, &pair));
+	link = bucket_of(validate, ends_hash(kind, ends));
 	while (*link && (*link)->spec != spec)
 		link = &(*link)->next;
 	endpoint = *link;
@@ -168,29 +165,29 @@ endpoint_remove(struct validate *validate, const struct flow_spec *spec)
 
 static struct endpoint *
 chain_find(struct endpoint *endpoint, uint32_t hash, enum endpoint_kind kind,
-	const struct endpoint_pair *pair)
+	const struct dp_flow_key *ends)
 {
-	while (endpoint && (endpoint->hash != hash || !spec_has(endpoint->spec, kind, pair)))
+	while (endpoint && (endpoint->hash != hash || !spec_has(endpoint->spec, kind, ends)))
 		endpoint = endpoint->next;
 	return endpoint;
 }
 
 struct endpoint *
 endpoints_first(
-	const struct validate *validate, enum endpoint_kind kind, const struct endpoint_pair *pair)
+	const struct validate *validate, enum endpoint_kind kind, const struct dp_flow_key *ends)
 {
 	uint32_t hash;
 
 	if (validate->n_kind[kind] == 0)
 		return NULL;
-	hash = pair_hash(kind, pair);
-	return chain_find(*bucket_of(validate, hash), hash, kind, pair);
+	hash = ends_hash(kind, ends);
+	return chain_find(*bucket_of(validate, hash), hash, kind, ends);
 }
 
 struct endpoint *
-endpoints_next(struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair)
+endpoints_next(struct endpoint *endpoint, enum endpoint_kind kind, const struct dp_flow_key *ends)
 {
-	return chain_find(endpoint->next, endpoint->hash, kind, pair);
+	return chain_find(endpoint->next, endpoint->hash, kind, ends);
 }
 
 /* 0 or -ENOMEM. */
@@ -302,19 +299,19 @@ static bool
 match_covers(const struct flow_match *match, const struct flow_rule *rule)
 {
 	const struct dp_rule *narrow = &rule->rule;
-	const unsigned bits = match->family == 4 ? 32 : 128;
-	const uint16_t dst_port = ntohs(match->dst_port), src_port = ntohs(match->src_port);
+	const unsigned bits = match->key.family == 4 ? 32 : 128;
+	const uint16_t dst_port = ntohs(match->key.dst_port), src_port = ntohs(match->key.src_port);
 
-	if (narrow->family != match->family || narrow->vlan != match->vlan ||
-		narrow->outer_vlan != match->outer_vlan || narrow->dst_bits != bits ||
+	if (narrow->family != match->key.family || narrow->vlan != match->key.vlan ||
+		narrow->outer_vlan != match->key.outer_vlan || narrow->dst_bits != bits ||
 		narrow->dst_port_first != dst_port || narrow->dst_port_last != dst_port ||
-		memcmp(narrow->dst, match->dst, sizeof(match->dst)) != 0 ||
+		memcmp(narrow->dst, match->key.dst, sizeof(match->key.dst)) != 0 ||
 		strcmp(rule->port, match->port) != 0)
 		return false;
-	return match->any_source ||
+	return match->key.any_source ||
 	       (narrow->src_bits == bits && narrow->src_port_first == src_port &&
 		       narrow->src_port_last == src_port &&
-		       memcmp(narrow->src, match->src, sizeof(match->src)) == 0);
+		       memcmp(narrow->src, match->key.src, sizeof(match->key.src)) == 0);
 }
 
 /* Exact flows and listeners have precedence over any rule. */
@@ -323,9 +320,7 @@ rule_reached_check(
 	const struct validate *validate, const struct flow_spec *spec, struct fault *fault)
 {
 	const struct dp_rule *rule = &spec->rule->rule;
-	const struct endpoint_pair pair = {
-		.src = rule->src,
-		.dst = rule->dst,
+	struct dp_flow_key ends = {
 		.src_port = htons(rule->src_port_first),
 		.dst_port = htons(rule->dst_port_first),
 		.family = rule->family,
@@ -333,9 +328,11 @@ rule_reached_check(
 	struct endpoint *at;
 	int kind;
 
+	memcpy(ends.src, rule->src, sizeof(ends.src));
+	memcpy(ends.dst, rule->dst, sizeof(ends.dst));
 	for (kind = ENDPOINT_EXACT; kind <= ENDPOINT_LISTENER; kind++) {
-		at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
-		for (; at; at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
+		at = endpoints_first(validate, (enum endpoint_kind)kind, &ends);
+		for (; at; at = endpoints_next(at, (enum endpoint_kind)kind, &ends)) {
 			if (match_covers(&at->spec->match, spec->rule))
 				return fault_set(fault, FAULT_CONFLICT, "/rule",
 					"found a rule that the match of flow %s shadows, "
@@ -350,10 +347,10 @@ rule_reached_check(
 static int
 match_check(const struct validate *validate, const struct flow_spec *spec, struct fault *fault)
 {
-	const struct endpoint_pair pair = {.dst = spec->match.dst, .family = spec->match.family};
-	struct endpoint *at = endpoints_first(validate, ENDPOINT_RULE, &pair);
+	const struct dp_flow_key *ends = &spec->match.key;
+	struct endpoint *at = endpoints_first(validate, ENDPOINT_RULE, ends);
 
-	for (; at; at = endpoints_next(at, ENDPOINT_RULE, &pair)) {
+	for (; at; at = endpoints_next(at, ENDPOINT_RULE, ends)) {
 		if (match_covers(&spec->match, at->spec->rule))
 			return fault_set(fault, FAULT_CONFLICT, "/match",
 				"found a match that shadows the rule of flow %s, expected one "
@@ -390,8 +387,9 @@ static bool
 same_network(const struct flow_spec *spec, const struct flow_leg *leg, bool port)
 {
 	const char *name = spec->rule ? spec->rule->port : spec->match.port;
-	const uint16_t vlan = spec->rule ? spec->rule->rule.vlan : spec->match.vlan;
-	const uint16_t outer = spec->rule ? spec->rule->rule.outer_vlan : spec->match.outer_vlan;
+	const uint16_t vlan = spec->rule ? spec->rule->rule.vlan : spec->match.key.vlan;
+	const uint16_t outer =
+		spec->rule ? spec->rule->rule.outer_vlan : spec->match.key.outer_vlan;
 
 	if (!vlan_covers(vlan, leg->dp.vlan) || !vlan_covers(outer, leg->dp.outer_vlan))
 		return false;
@@ -400,18 +398,18 @@ same_network(const struct flow_spec *spec, const struct flow_leg *leg, bool port
 
 /* Whether a flow whose endpoint it is lets the packet in, by its rule and its allow-list. */
 static bool
-source_allowed(const struct flow_spec *spec, const struct endpoint_pair *pair)
+source_allowed(const struct flow_spec *spec, const struct dp_flow_key *ends)
 {
-	const uint16_t src_port = ntohs(pair->src_port), dst_port = ntohs(pair->dst_port);
+	const uint16_t src_port = ntohs(ends->src_port), dst_port = ntohs(ends->dst_port);
 	const struct dp_rule *rule = spec->rule ? &spec->rule->rule : NULL;
 	unsigned i;
 
-	if (rule && (!address_in_prefix(rule->src, rule->src_bits, pair->src) ||
+	if (rule && (!address_in_prefix(rule->src, rule->src_bits, ends->src) ||
 			    src_port < rule->src_port_first || src_port > rule->src_port_last ||
 			    dst_port < rule->dst_port_first || dst_port > rule->dst_port_last))
 		return false;
 	for (i = 0; i < spec->n_allow; i++) {
-		if (address_in_prefix(spec->allow[i].address, spec->allow[i].bits, pair->src))
+		if (address_in_prefix(spec->allow[i].address, spec->allow[i].bits, ends->src))
 			return true;
 	}
 	return spec->n_allow == 0;
@@ -421,9 +419,7 @@ source_allowed(const struct flow_spec *spec, const struct endpoint_pair *pair)
 static void
 leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
 {
-	const struct endpoint_pair pair = {
-		.src = leg->dp.src,
-		.dst = leg->dp.dst,
+	struct dp_flow_key ends = {
 		.src_port = leg->dp.src_port,
 		.dst_port = leg->dp.dst_port,
 		.family = leg->dp.family,
@@ -433,15 +429,17 @@ leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
 	unsigned n = 0;
 	int near, kind;
 
+	memcpy(ends.src, leg->dp.src, sizeof(ends.src));
+	memcpy(ends.dst, leg->dp.dst, sizeof(ends.dst));
 	for (near = 1; near >= is_group && n == 0; near--) {
 		/* What an exact flow takes never comes to a listener on that network. */
 		for (kind = ENDPOINT_EXACT; kind <= ENDPOINT_RULE && (n == 0 || !near); kind++) {
-			at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
+			at = endpoints_first(validate, (enum endpoint_kind)kind, &ends);
 			for (; at && validate->legs_left > 0;
-				at = endpoints_next(at, (enum endpoint_kind)kind, &pair)) {
+				at = endpoints_next(at, (enum endpoint_kind)kind, &ends)) {
 				validate->legs_left--;
 				if ((near && !same_network(at->spec, leg, is_group)) ||
-					!source_allowed(at->spec, &pair))
+					!source_allowed(at->spec, &ends))
 					continue;
 				n++;
 				if (at->seen == validate->round ||
@@ -544,9 +542,9 @@ leg_mtu_check(const struct flow_spec *spec, const struct flow_leg *leg, const st
 	const struct dp_port_info *ingress, struct fault *fault)
 {
 	const unsigned mtu = ports->info[ports_find(ports, leg->port)].mtu;
-	const int growth = leg->dp.family == spec->match.family ? 0
-			   : leg->dp.family == 6		? TRANSLATION_BYTES
-								: -TRANSLATION_BYTES;
+	const int growth = leg->dp.family == spec->match.key.family ? 0
+			   : leg->dp.family == 6		    ? TRANSLATION_BYTES
+								    : -TRANSLATION_BYTES;
 	const int longest = (int)spec->max_datagram_bytes + growth;
 
 	if (leg->dp.family == 6 && mtu < IPV6_MTU_LEAST)

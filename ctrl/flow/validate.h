@@ -69,22 +69,14 @@ struct endpoint {
 	uint32_t seen; /* the last round of a search that visited it */
 };
 
-/* Both ends of a datagram. Ports in network order. */
-struct endpoint_pair {
-	const uint8_t *src;
-	const uint8_t *dst;
-	uint16_t src_port;
-	uint16_t dst_port;
-	uint8_t family;
-};
-
 /*
- * The first, and the next, endpoint of a kind that has these ends; NULL: no more. Rules are found
- * by the local address alone: the caller checks the rest.
+ * The first, and the next, endpoint of a kind that has the ends of this datagram (the key's
+ * addresses, UDP ports and family); NULL: no more. Rules are found by the local address alone: the
+ * caller checks the rest.
  */
 struct endpoint *endpoints_first(
-	const struct validate *validate, enum endpoint_kind kind, const struct endpoint_pair *pair);
+	const struct validate *validate, enum endpoint_kind kind, const struct dp_flow_key *ends);
 struct endpoint *endpoints_next(
-	struct endpoint *endpoint, enum endpoint_kind kind, const struct endpoint_pair *pair);
+	struct endpoint *endpoint, enum endpoint_kind kind, const struct dp_flow_key *ends);
 
 #endif

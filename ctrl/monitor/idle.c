@@ -202,7 +202,7 @@ latch_poll(struct idle_monitor *idle, struct flow *flow)
 		return;
 	flow->watch.moves = latched.moves;
 	event = events_raise_flow(idle->events, EVENT_FLOW_LATCHED, flow->spec->id);
-	event->family = flow->spec->match.family;
+	event->family = flow->spec->match.key.family;
 	event->latched = latched;
 }
 

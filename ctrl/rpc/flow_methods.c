@@ -379,7 +379,7 @@ source_encode(const struct dp *dp, const struct flow *flow)
 	if (flow->spec->dp.latch == DP_LATCH_OPEN ||
 		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
 		return json_null();
-	return latched_encode(flow->spec->match.family, &latched);
+	return latched_encode(flow->spec->match.key.family, &latched);
 }
 
 /* `legs` has room for the legs of any stream of the flow. */

@@ -309,21 +309,21 @@ struct nearest {
 static struct flow_rule
 rule_of_match(const struct flow_match *match)
 {
-	const uint8_t bits = (uint8_t)(8 * address_size(match->family));
+	const uint8_t bits = (uint8_t)(8 * address_size(match->key.family));
 	struct flow_rule of = {.rule = {.src_port_last = UINT16_MAX,
-				       .dst_port_first = ntohs(match->dst_port),
-				       .dst_port_last = ntohs(match->dst_port),
-				       .vlan = match->vlan,
-				       .outer_vlan = match->outer_vlan,
+				       .dst_port_first = ntohs(match->key.dst_port),
+				       .dst_port_last = ntohs(match->key.dst_port),
+				       .vlan = match->key.vlan,
+				       .outer_vlan = match->key.outer_vlan,
 				       .dst_bits = bits}};
 
 	memcpy(of.port, match->port, sizeof(of.port));
-	memcpy(of.rule.dst, match->dst, sizeof(of.rule.dst));
-	if (match->any_source)
+	memcpy(of.rule.dst, match->key.dst, sizeof(of.rule.dst));
+	if (match->key.any_source)
 		return of;
-	memcpy(of.rule.src, match->src, sizeof(of.rule.src));
+	memcpy(of.rule.src, match->key.src, sizeof(of.rule.src));
 	of.rule.src_bits = bits;
-	of.rule.src_port_first = of.rule.src_port_last = ntohs(match->src_port);
+	of.rule.src_port_first = of.rule.src_port_last = ntohs(match->key.src_port);
 	return of;
 }
 
@@ -347,14 +347,14 @@ nearest_differs(const struct flow_spec *spec, const struct flow_match *packet)
 	const struct dp_rule *rule = &of.rule;
 	const bool fits[NEAR_FIELDS] = {
 		[NEAR_PORT] = !of.port[0] || strcmp(of.port, packet->port) == 0,
-		[NEAR_OUTER_VLAN] = vlan_has(rule->outer_vlan, packet->outer_vlan),
-		[NEAR_VLAN] = vlan_has(rule->vlan, packet->vlan),
-		[NEAR_SRC] = address_in_prefix(rule->src, rule->src_bits, packet->src),
+		[NEAR_OUTER_VLAN] = vlan_has(rule->outer_vlan, packet->key.outer_vlan),
+		[NEAR_VLAN] = vlan_has(rule->vlan, packet->key.vlan),
+		[NEAR_SRC] = address_in_prefix(rule->src, rule->src_bits, packet->key.src),
 		[NEAR_SRC_PORT] =
-			range_has(rule->src_port_first, rule->src_port_last, packet->src_port),
-		[NEAR_DST] = address_in_prefix(rule->dst, rule->dst_bits, packet->dst),
+			range_has(rule->src_port_first, rule->src_port_last, packet->key.src_port),
+		[NEAR_DST] = address_in_prefix(rule->dst, rule->dst_bits, packet->key.dst),
 		[NEAR_DST_PORT] =
-			range_has(rule->dst_port_first, rule->dst_port_last, packet->dst_port),
+			range_has(rule->dst_port_first, rule->dst_port_last, packet->key.dst_port),
 	};
 	unsigned differs = 0, i;
 
@@ -369,7 +369,7 @@ nearest_compare(
 {
 	unsigned differs, weight = 0, i;
 
-	if (spec->match.family != packet->family)
+	if (spec->match.key.family != packet->key.family)
 		return;
 	differs = nearest_differs(spec, packet);
 	for (i = 0; i < NEAR_FIELDS; i++)
@@ -386,25 +386,19 @@ static struct nearest
 nearest_find(
 	const struct flow_db *db, const struct validate *validate, const struct flow_match *packet)
 {
-	const struct endpoint_pair pair = {
-		.src = packet->src,
-		.dst = packet->dst,
-		.src_port = packet->src_port,
-		.dst_port = packet->dst_port,
-		.family = packet->family,
-	};
 	struct nearest nearest = {0};
 	const struct flow *flow = NULL;
 	unsigned kind, i;
 
 	for (kind = 0; kind < ENDPOINT_KINDS; kind++) {
-		struct endpoint *at = endpoints_first(validate, (enum endpoint_kind)kind, &pair);
+		struct endpoint *at =
+			endpoints_first(validate, (enum endpoint_kind)kind, &packet->key);
 
 		for (i = 0; at && i < NEAREST_SCAN_MAX; i++) {
 			/* The index also has what is about to be installed. */
 			if (flow_db_find(db, at->spec->id))
 				nearest_compare(&nearest, at->spec, packet);
-			at = endpoints_next(at, (enum endpoint_kind)kind, &pair);
+			at = endpoints_next(at, (enum endpoint_kind)kind, &packet->key);
 		}
 	}
 	while (nearest.n_scanned < NEAREST_SCAN_MAX && (flow = flow_db_before(db, flow))) {
@@ -495,8 +489,8 @@ nearest_encode(const struct nearest *nearest, const struct flow_match *packet, s
 
 		if (!(nearest->differs & 1u << i))
 			continue;
-		field_text((enum near_field)i, packet->family, &found, of_packet);
-		field_text((enum near_field)i, packet->family, &wanted, of_flow);
+		field_text((enum near_field)i, packet->key.family, &found, of_packet);
+		field_text((enum near_field)i, packet->key.family, &wanted, of_flow);
 		json_array_append_new(
 			differs, json_pack("{s:s, s:s, s:s}", "field", near_fields[i].name,
 					 "packet", of_packet, "flow", of_flow));
@@ -721,20 +715,15 @@ packet_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 static void
 match_of(const struct packet_trace *trace, struct flow_match *match)
 {
-	const struct dp_flow_key *key = &trace->trace.key;
-
 	memset(match, 0, sizeof(*match));
 	memcpy(match->port, trace->port.name, strlen(trace->port.name));
-	memcpy(match->dst, key->dst, sizeof(match->dst));
-	match->dst_port = key->dst_port;
-	match->vlan = key->vlan;
-	match->outer_vlan = key->outer_vlan;
-	match->family = key->family;
-	match->any_source = trace->trace.match == DP_TRACE_LISTENER;
-	if (match->any_source)
+	match->key = trace->trace.key;
+	match->key.port = 0;
+	match->key.any_source = trace->trace.match == DP_TRACE_LISTENER;
+	if (!match->key.any_source)
 		return;
-	memcpy(match->src, key->src, sizeof(match->src));
-	match->src_port = key->src_port;
+	memset(match->key.src, 0, sizeof(match->key.src));
+	match->key.src_port = 0;
 }
 
 /* Rules are found by their handle alone, one flow after the other. */

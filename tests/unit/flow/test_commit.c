@@ -205,8 +205,8 @@ Test(commits, a_match_changes_hands)
 	spec_put(change, OP_INSTALL, "a", 2, 7);
 	submit_and_write(change);
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
-	cr_expect_eq(flow_db_find(&room.flows.db, "a")->spec->match.dst_port,
-		flow_spec_made("x", 2, 7)->match.dst_port);
+	cr_expect_eq(flow_db_find(&room.flows.db, "a")->spec->match.key.dst_port,
+		flow_spec_made("x", 2, 7)->match.key.dst_port);
 	room_expect(&room, 2, 1);
 }
 

@@ -308,7 +308,7 @@ spec_expect(const struct flow_spec *spec, const struct model_flow *as)
 {
 	char *text = flow_text_encode(spec, NULL);
 
-	cr_assert_eq(ntohs(spec->match.dst_port), as->port, "%s: %s", where, text);
+	cr_assert_eq(ntohs(spec->match.key.dst_port), as->port, "%s: %s", where, text);
 	cr_assert_eq(spec->declared, as->declared, "%s: %s", where, text);
 	cr_assert_eq(spec->dp.down, as->down, "%s: %s", where, text);
 	cr_assert_eq(spec->n_legs, as->n_legs, "%s: %s", where, text);

@@ -92,8 +92,8 @@ Test(declare, flows_swap_their_matches_in_a_declaration)
 		declaring(&asked, (const char *const[]){"a", "b"}, (const int[]){2, 1}, 2));
 	cr_assert_eq(asked.rc, 0, "%s", asked.fault.message);
 	cr_expect_eq(asked.changed, 2);
-	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "a")->spec->match.dst_port), 2);
-	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "b")->spec->match.dst_port), 1);
+	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "a")->spec->match.key.dst_port), 2);
+	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "b")->spec->match.key.dst_port), 1);
 	room_expect(&room, 2, 1);
 }
 

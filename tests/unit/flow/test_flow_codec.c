@@ -92,12 +92,12 @@ Test(flow_spec, decoded_whole)
 	cr_assert_not_null(spec);
 	cr_expect_str_eq(spec->id, "f");
 	cr_expect_str_eq(spec->match.port, "p0");
-	cr_expect_eq(spec->match.vlan, 7);
-	cr_expect_eq(spec->match.family, 4);
-	cr_expect_eq(spec->match.any_source, 0);
-	cr_expect_eq(spec->match.src_port, htons(5004));
-	cr_expect_eq(spec->match.dst_port, htons(6000));
-	cr_expect_arr_eq(spec->match.dst, ((uint8_t[16]){239, 0, 0, 1}), 16);
+	cr_expect_eq(spec->match.key.vlan, 7);
+	cr_expect_eq(spec->match.key.family, 4);
+	cr_expect_eq(spec->match.key.any_source, 0);
+	cr_expect_eq(spec->match.key.src_port, htons(5004));
+	cr_expect_eq(spec->match.key.dst_port, htons(6000));
+	cr_expect_arr_eq(spec->match.key.dst, ((uint8_t[16]){239, 0, 0, 1}), 16);
 	cr_assert_eq(spec->n_legs, 3);
 	cr_expect_eq(spec->legs[0].dp.dscp, 0, "a DSCP of zero is set, not kept");
 	cr_expect_eq(spec->legs[0].dp.ttl, 64);

@@ -65,19 +65,22 @@ Test(db, conflicts_name_the_other)
 
 Test(db, every_field_of_a_match_counts)
 {
-	static const struct flow_match match = {.port = "p0", .dst = {192, 0, 2, 1}, .family = 4};
+	static const struct flow_match match = {
+		.port = "p0",
+		.key = {.dst = {192, 0, 2, 1}, .family = 4},
+	};
 	struct flow_match others[8];
 	struct flow_db db;
 
 	for (size_t i = 0; i < 8; i++)
 		others[i] = match;
 	others[1].port[1] = '1';
-	others[2].dst[3] = 2;
-	others[3].dst_port = 1;
-	others[4].vlan = 1;
-	others[5].any_source = 1;
-	others[6].src[0] = 1;
-	others[7].src_port = 1;
+	others[2].key.dst[3] = 2;
+	others[3].key.dst_port = 1;
+	others[4].key.vlan = 1;
+	others[5].key.any_source = 1;
+	others[6].key.src[0] = 1;
+	others[7].key.src_port = 1;
 	flow_db_init(&db, 0);
 	for (size_t i = 0; i < 8; i++) {
 		struct flow_spec *spec = flow_spec_made(NULL, 1, 9);

@@ -309,7 +309,7 @@ Test(validate, cost_of_a_plain_flow)
 
 	for (i = 0; i < N; i++) {
 		many[i] = flow_spec_made("f", 1 + i % 60000, 9);
-		many[i]->match.dst[3] = (uint8_t)(1 + i / 60000);
+		many[i]->match.key.dst[3] = (uint8_t)(1 + i / 60000);
 		snprintf(many[i]->id, sizeof(many[i]->id), "f-%u", i);
 	}
 	put_ns = clock_ns();

@@ -131,8 +131,8 @@ flow_added(uint32_t handle, uint32_t timeout_s, enum dp_latch latch)
 	struct flow *flow;
 
 	snprintf(spec->id, sizeof(spec->id), "f%u", handle);
-	spec->match.family = 4;
-	spec->match.dst_port = (uint16_t)handle;
+	spec->match.key.family = 4;
+	spec->match.key.dst_port = (uint16_t)handle;
 	spec->idle_timeout_s = timeout_s;
 	spec->dp.latch = (uint8_t)latch;
 	flow = flow_live(&flows.db, spec, &fault);

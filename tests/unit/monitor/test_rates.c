@@ -90,8 +90,8 @@ flow_added(uint32_t handle, unsigned n_legs)
 	struct flow *flow;
 
 	snprintf(spec->id, sizeof(spec->id), "f%u", handle);
-	spec->match.family = 4;
-	memcpy(spec->match.dst, &handle, sizeof(handle));
+	spec->match.key.family = 4;
+	memcpy(spec->match.key.dst, &handle, sizeof(handle));
 	spec->n_legs = n_legs;
 	spec->legs = calloc(n_legs + 1, sizeof(spec->legs[0]));
 	for (unsigned i = 0; i < n_legs; i++)

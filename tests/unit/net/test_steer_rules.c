@@ -360,14 +360,14 @@ Test(steer_rules, ports_that_punt_take_any_source)
 {
 	struct flow_spec spec = {
 		.match = {.port = "p0",
-			.family = 4,
-			.dst = {192, 0, 2, 77},
-			.dst_port = htons(5000),
-			.src = {198, 51, 100, 9},
-			.src_port = htons(40000)},
+			.key = {.family = 4,
+				.dst = {192, 0, 2, 77},
+				.dst_port = htons(5000),
+				.src = {198, 51, 100, 9},
+				.src_port = htons(40000)}},
 	};
 	const struct dp_latched learned = {.src = {198, 51, 100, 9}, .src_port = 1, .valid = 1};
-	const struct flow_spec not_steered = {.match = {.port = "p1", .any_source = 1}};
+	const struct flow_spec not_steered = {.match = {.port = "p1", .key = {.any_source = 1}}};
 	struct steer_end only;
 
 	cr_assert_eq(steering_add(&steering, &spec), 0);
@@ -376,10 +376,10 @@ Test(steer_rules, ports_that_punt_take_any_source)
 	steering.punts[0] = true;
 	cr_assert_eq(steering_add(&steering, &spec), 0);
 	cr_expect_eq(verdict_from(NULL, 1), STEERED);
-	spec.match.any_source = 1;
+	spec.match.key.any_source = 1;
 	cr_expect_eq(steering_narrow(&steering, &spec, &learned, &only), -EPERM);
 	cr_expect_eq(steering_narrow(&steering, &not_steered, &learned, &only), -EPERM);
-	spec.match.any_source = 0;
+	spec.match.key.any_source = 0;
 	cr_assert_eq(steering_del(&steering, &spec, NULL), 0);
 	cr_expect_eq(verdict_from(NULL, 1), PASSED);
 }
