@@ -164,13 +164,6 @@ item_unstage(struct change_item *item)
 	item->spec = NULL;
 }
 
-int
-item_leave_out(struct change_item *item, const char *why)
-{
-	item->left_out = strdup(why);
-	return item->left_out ? 0 : -1;
-}
-
 const char *
 item_flow(const struct change_item *item)
 {
@@ -339,20 +332,13 @@ draft_undo(struct draft *draft, struct change_item *item)
 	struct flow *flow = item->flow;
 
 	flow->item = NULL;
-	switch (item->kind) {
-	case CHANGE_ADD:
-	case CHANGE_NONE:
+	if (item->kind == CHANGE_ADD || item->kind == CHANGE_NONE) {
 		flow_db_remove(draft->db, flow);
-		break;
-	case CHANGE_RECREATE:
-	case CHANGE_REMOVE:
+	} else if (item->kind == CHANGE_RECREATE || item->kind == CHANGE_REMOVE) {
 		flow_db_rekey(flow, flow->spec);
 		/* The match of the version to be is free, and the flow gets its own back. */
 		flow_db_match_remove(draft->db, flow);
 		flow_db_match_insert(draft->db, flow, flow->spec);
-		break;
-	default:
-		break;
 	}
 }
 

@@ -199,9 +199,6 @@ change_is_generation(const struct change *change)
 /* Forget that it was staged. */
 void item_unstage(struct change_item *item);
 
-/* It is left out from now on. -1 without memory. */
-int item_leave_out(struct change_item *item, const char *why);
-
 /* The id of the flow that it is about. */
 const char *item_flow(const struct change_item *item);
 

@@ -126,8 +126,9 @@ item_refused(struct commits *commits, struct change_item *item)
 	const struct fault *why = &commits->fault;
 	struct change *change = item->change;
 
-	if (!change->partial || why->code == FAULT_INTERNAL || why->code == FAULT_STORE ||
-		item_leave_out(item, why->message) < 0) {
+	if (change->partial && why->code != FAULT_INTERNAL && why->code != FAULT_STORE)
+		item->left_out = strdup(why->message);
+	if (!item->left_out) {
 		item_fault_prefix(item, &commits->fault);
 		return commit_fail(commits, change);
 	}
@@ -179,38 +180,23 @@ change_begin(struct commits *commits, struct change *change)
 	return 0;
 }
 
-static void
-item_count(const struct change_item *item)
-{
-	struct change *change = item->change;
-
-	switch (item->effect) {
-	case CHANGE_ADD:
-		change->generation.added++;
-		break;
-	case CHANGE_REPLACE:
-	case CHANGE_RECREATE:
-	case CHANGE_SET_DECLARED:
-		change->generation.changed++;
-		break;
-	case CHANGE_REMOVE:
-		change->generation.removed++;
-		break;
-	}
-}
-
 /* What is refused may leave others that are to be refused, too: they are still staged. */
 static enum phase_end
 item_stage(struct commits *commits, struct change_item *item)
 {
+	struct store_generation *generation = &item->change->generation;
 	const bool release = commits->pass == PASS_RELEASE;
 	const int rc = release ? draft_release(&commits->draft, item, &commits->fault)
 			       : draft_stage(&commits->draft, item, &commits->fault);
 
 	if (rc < 0)
 		return item_refused(commits, item);
-	if (!release || item->op == OP_REMOVE)
-		item_count(item);
+	if (release && item->op != OP_REMOVE)
+		return PHASE_MORE;
+	generation->added += item->effect == CHANGE_ADD;
+	generation->removed += item->effect == CHANGE_REMOVE;
+	generation->changed += item->effect == CHANGE_REPLACE || item->effect == CHANGE_RECREATE ||
+			       item->effect == CHANGE_SET_DECLARED;
 	return PHASE_MORE;
 }
 
@@ -576,15 +562,9 @@ item_add(struct commits *commits, struct change_item *item)
 static bool
 asks_for_packets(const struct change_item *item)
 {
-	switch (item->kind) {
-	case CHANGE_ADD:
-	case CHANGE_RECREATE:
-		return true;
-	case CHANGE_REPLACE:
-		return item_spec(item)->rule || item->flow->only;
-	default:
-		return false;
-	}
+	if (item->kind == CHANGE_REPLACE)
+		return item->spec->rule || item->flow->only;
+	return item_runs(item);
 }
 
 static int
@@ -1015,34 +995,24 @@ item_retire(struct commits *commits, struct change_item *item)
 	struct flow *flow = item->flow;
 
 	flow->item = NULL;
-	if (item->old_spec)
-		flows->db.n_legs -= item->old_spec->n_all_legs;
 	if (item_runs(item)) {
 		flows->db.n_legs += flow->spec->n_all_legs;
 		item->spec_given = true;
 	}
-	switch (item->kind) {
-	case CHANGE_NONE:
-		flow_db_remove(&flows->db, flow);
-		break;
-	case CHANGE_ADD:
-		flows_changed(flows, flow, NULL);
-		break;
-	case CHANGE_REPLACE:
+	if (item->old_spec) {
+		flows->db.n_legs -= item->old_spec->n_all_legs;
 		old_release(commits, item);
-		flows_changed(flows, flow, flow);
-		break;
-	case CHANGE_RECREATE:
-		old_release(commits, item);
-		flows_changed(flows, NULL, flow);
-		flows_changed(flows, flow, NULL);
-		break;
-	case CHANGE_REMOVE:
-		old_release(commits, item);
-		flows_changed(flows, NULL, flow);
-		flow_db_remove(&flows->db, flow);
-		break;
 	}
+	if (item->kind == CHANGE_REPLACE) {
+		flows_changed(flows, flow, flow);
+		return 0;
+	}
+	if (item->old_spec)
+		flows_changed(flows, NULL, flow);
+	if (item_runs(item))
+		flows_changed(flows, flow, NULL);
+	if (item->kind == CHANGE_NONE || item->kind == CHANGE_REMOVE)
+		flow_db_remove(&flows->db, flow);
 	return 0;
 }
 

@@ -77,16 +77,6 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 	return 0;
 }
 
-void
-leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
-	struct next_hop_info *info, char reason[HOP_REASON_MAX])
-{
-	next_hops_info_get(flows->hops, index, info);
-	reason[0] = '\0';
-	if (info->state == NEXT_HOP_PENDING)
-		next_hops_reason(flows->hops, leg, reason);
-}
-
 /* Classes are checked before the latch: what is punted may come from anywhere, as STUN does. */
 static bool
 others_are_refused(const struct flow_spec *spec)
@@ -129,8 +119,7 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 
 struct repointed {
 	struct flow *flow;
-	uint16_t *hops; /* as they are to be */
-	uint32_t handle;
+	uint32_t handle; /* of its new version */
 };
 
 static void
@@ -178,22 +167,25 @@ flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *com
 {
 	const struct flow *flow = repointed->flow;
 	const struct flow_spec *spec = flow->spec;
+	uint16_t *hops = calloc(spec->n_all_legs + 1, sizeof(hops[0]));
 	uint16_t from[DP_FLOW_LEGS_MAX];
 	unsigned leg;
-	int rc;
+	int rc = -ENOMEM;
 
 	for (leg = 0; leg < spec->n_legs; leg++)
 		from[leg] = (uint16_t)leg;
-	for (leg = 0; leg < spec->n_all_legs; leg++)
-		repointed->hops[leg] = leg_index(flows, flow, leg);
-	rc = flow_compile(spec, flows->ports, repointed->hops, compiled);
+	for (leg = 0; hops && leg < spec->n_all_legs; leg++)
+		hops[leg] = leg_index(flows, flow, leg);
+	if (hops)
+		rc = flow_compile(spec, flows->ports, hops, compiled);
+	free(hops);
 	if (rc < 0)
 		return rc;
 	return dp_txn_replace(txn, flow->handle, &compiled->flow, from, &repointed->handle);
 }
 
 static void
-flow_repointed(struct flows *flows, struct repointed *repointed)
+flow_repointed(struct flows *flows, const struct repointed *repointed)
 {
 	struct flow *flow = repointed->flow;
 	unsigned leg;
@@ -201,17 +193,16 @@ flow_repointed(struct flows *flows, struct repointed *repointed)
 	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
 		const uint16_t before = flow->hops[leg];
 
-		if (before == repointed->hops[leg])
-			continue;
-		flow->hops[leg] = repointed->hops[leg];
-		next_hops_updated(flows->hops, &flow->spec->legs[leg], before);
+		flow->hops[leg] = leg_index(flows, flow, leg);
+		if (flow->hops[leg] != before)
+			next_hops_updated(flows->hops, &flow->spec->legs[leg], before);
 	}
 	flow->handle = repointed->handle;
 	flows_changed(flows, flow, flow);
 }
 
 /* Write the flows gathered; those that the data plane has no room for now stay as they are. */
-static int
+static void
 batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, unsigned n)
 {
 	struct compiled compiled = {0};
@@ -220,24 +211,16 @@ batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, u
 
 	for (i = 0; i < n; i++) {
 		batch[n_written].flow = batch[i].flow;
-		batch[n_written].hops =
-			calloc(batch[i].flow->spec->n_all_legs + 1, sizeof(uint16_t));
-		if (batch[n_written].hops &&
-			flow_rewrite(flows, txn, &compiled, &batch[n_written]) == 0)
-			n_written++;
-		else
-			free(batch[n_written].hops);
+		n_written += flow_rewrite(flows, txn, &compiled, &batch[n_written]) == 0;
 	}
 	compiled_fini(&compiled);
 	rc = dp_txn_commit(txn);
-	for (i = 0; i < n_written; i++) {
-		if (rc == 0 || rc == -ETIMEDOUT)
-			flow_repointed(flows, &batch[i]);
-		free(batch[i].hops);
-	}
+	if (rc < 0 && rc != -ETIMEDOUT)
+		return;
+	for (i = 0; i < n_written; i++)
+		flow_repointed(flows, &batch[i]);
 	if (rc == 0)
 		next_hops_reclaim(flows->hops);
-	return rc;
 }
 
 /* Gather flows to write from where the last slice ended; *end: there are no more. */

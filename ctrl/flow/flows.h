@@ -101,10 +101,4 @@ int flow_compile(const struct flow_spec *spec, const struct ports *ports, const 
  */
 void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
 
-/*
- * What stands behind the index that a leg holds, and, when it is pending, why. Control thread.
- */
-void leg_hop_info_get(const struct flows *flows, const struct flow_leg *leg, unsigned index,
-	struct next_hop_info *info, char reason[HOP_REASON_MAX]);
-
 #endif

@@ -629,7 +629,7 @@ next_hops_reason(
 	bool exists;
 
 	reason[0] = '\0';
-	if (!tracked)
+	if (!tracked || target->error == 0)
 		return;
 	exists = if_indextoname(out ? out : request->ifindex, iface);
 	if (!exists)

@@ -81,7 +81,10 @@ flow_load(struct load *load, const struct store_flow *flow)
 	}
 	if (!item)
 		return -1;
-	if (flow->text && !spec && item_leave_out(item, load->fault->message) < 0)
+	if (!flow->text || spec)
+		return 0;
+	item->left_out = strdup(load->fault->message);
+	if (!item->left_out)
 		return fault_set(load->fault, FAULT_NO_ROOM, "", "no memory for a flow left out");
 	return 0;
 }

@@ -226,10 +226,9 @@ leg_reason_encode(const struct flows *flows, const struct flow *flow, unsigned l
 {
 	const struct flow_spec *spec = flow->spec;
 	char reason[HOP_REASON_MAX];
-	struct next_hop_info info;
 	unsigned i = 0;
 
-	leg_hop_info_get(flows, &spec->legs[leg], flow->hops[leg], &info, reason);
+	next_hops_reason(flows->hops, &spec->legs[leg], reason);
 	if (reason[0] == '\0')
 		return NULL;
 	if (leg < spec->n_legs)
@@ -342,7 +341,8 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
 
-	leg_hop_info_get(flows, leg, index, &info, reason);
+	next_hops_info_get(flows->hops, index, &info);
+	next_hops_reason(flows->hops, leg, reason);
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
 	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,

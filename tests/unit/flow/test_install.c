@@ -143,7 +143,8 @@ pending(struct flow_spec *spec, const char *says)
 
 	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
 	flow = flow_db_find(&room.flows.db, spec->id);
-	leg_hop_info_get(&room.flows, &spec->legs[0], flow->hops[0], &info, reason);
+	next_hops_info_get(room.flows.hops, flow->hops[0], &info);
+	next_hops_reason(room.flows.hops, &spec->legs[0], reason);
 	cr_expect_eq(info.state, NEXT_HOP_PENDING);
 	cr_expect_not_null(strstr(reason, says), "%s", reason);
 	cr_expect_eq(room.dp->next_hops[flow->hops[0]].mtu, 0, "its copies are dropped");
