@@ -42,6 +42,7 @@ enum state {
 	HEX_3,
 	HEX_2,
 	HEX_1,
+	WORD, /* true, false or null: frame->rest has to follow */
 	SIGN, /* the last character of a number so far */
 	ZERO, /* that begins it */
 	DIGITS,
@@ -50,22 +51,11 @@ enum state {
 	E,
 	E_SIGN,
 	EXPONENT,
-	T, /* of a word */
-	TR,
-	TRU,
-	F,
-	FA,
-	FAL,
-	FALS,
-	N,
-	NU,
-	NUL,
 	/* Not states, but what is to be done. */
 	OPEN,
 	CLOSE,
 	COMMA,
 	STRING_END,
-	WORD_END,
 	WRONG,
 };
 
@@ -76,9 +66,9 @@ enum state {
 static const struct {
 	const char *bytes;
 	uint8_t next;
-} rules[][9] = {
+} rules[][7] = {
 	[VALUE] = {{"\"", STRING}, {"{[", OPEN}, {"-", SIGN}, {"0", ZERO}, {"123456789", DIGITS},
-		{"t", T}, {"f", F}, {"n", N}},
+		{"tfn", WORD}},
 	[VALUE_OR_END] = {{"}]", CLOSE}},
 	[NAME] = {{"\"", STRING}},
 	[NAME_OR_END] = {{"\"", STRING}, {"}]", CLOSE}},
@@ -99,16 +89,6 @@ static const struct {
 	[E] = {{DIGIT, EXPONENT}, {"+-", E_SIGN}},
 	[E_SIGN] = {{DIGIT, EXPONENT}},
 	[EXPONENT] = {{DIGIT, EXPONENT}},
-	[T] = {{"r", TR}},
-	[TR] = {{"u", TRU}},
-	[TRU] = {{"e", WORD_END}},
-	[F] = {{"a", FA}},
-	[FA] = {{"l", FAL}},
-	[FAL] = {{"s", FALS}},
-	[FALS] = {{"e", WORD_END}},
-	[N] = {{"u", NU}},
-	[NU] = {{"l", NUL}},
-	[NUL] = {{"l", WORD_END}},
 };
 
 static uint8_t next_state[OPEN][256]; /* the rules, by state and byte */
@@ -191,6 +171,11 @@ step_take(struct frame *frame, char c)
 
 	if (state == LINE)
 		return c == '\n' ? STEP_BEFORE : STEP_TAKE;
+	if (state == WORD && c == *frame->rest) {
+		if (!*++frame->rest)
+			value_end(frame);
+		return STEP_TAKE;
+	}
 	if (state == STRING && (unsigned char)c >= ' ' && c != '"' && c != '\\')
 		return STEP_TAKE;
 	if (state <= ANY && (c == ' ' || c == '\t' || c == '\r'))
@@ -215,10 +200,13 @@ step_take(struct frame *frame, char c)
 		frame->state = frame->closing[frame->depth - 1] == '}' ? NAME : VALUE;
 		return STEP_TAKE;
 	case STRING_END:
-	case WORD_END:
 		value_end(frame);
-		if (next == STRING_END && frame->is_name)
+		if (frame->is_name)
 			frame->state = COLON;
+		return STEP_TAKE;
+	case WORD:
+		frame->rest = c == 't' ? "rue" : c == 'f' ? "alse" : "ull";
+		frame->state = WORD;
 		return STEP_TAKE;
 	default:
 		if (state <= ANY)

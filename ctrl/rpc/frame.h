@@ -36,6 +36,7 @@ struct frame {
 	bool is_name; /* the string is a member's name */
 	bool line_start; /* nothing but blanks on this line of the text so far */
 	bool many_lines; /* the text has a line feed in it */
+	const char *rest; /* of a word, that has to follow */
 	size_t depth; /* open brackets */
 	char *text; /* not NUL-terminated; valid until the next call */
 	size_t n_text; /* bytes */
