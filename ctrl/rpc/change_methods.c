@@ -60,7 +60,7 @@ static struct change *
 change_call_begin(
 	struct rpc_call *call, const json_t *params, change_reply_fn reply, struct fault *fault)
 {
-	struct change *change = change_create(rpc_call_actor(call), rpc_call_method(call),
+	struct change *change = change_create(&rpc_call_session(call)->actor, rpc_call_method(call),
 		param_text(params, "comment"), NULL, NULL);
 
 	if (!change)
@@ -390,8 +390,8 @@ txn_begin(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 		return request_no_memory(fault);
 	transaction->context = context;
 	transaction->session = rpc_call_session(call);
-	transaction->change = change_create(
-		rpc_call_actor(call), "txn.commit", param_text(params, "comment"), NULL, NULL);
+	transaction->change = change_create(&rpc_call_session(call)->actor, "txn.commit",
+		param_text(params, "comment"), NULL, NULL);
 	transaction->watch = (struct rpc_watch){.closed = transaction_end, .arg = transaction};
 	if (!transaction->change ||
 		rpc_session_watch(transaction->session, &transaction->watch) < 0) {

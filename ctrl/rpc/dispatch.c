@@ -368,12 +368,6 @@ rpc_call_defer(struct rpc_call *call)
 	return &deferred;
 }
 
-const struct actor *
-rpc_call_actor(const struct rpc_call *call)
-{
-	return &call->session->actor;
-}
-
 struct rpc_session *
 rpc_call_session(const struct rpc_call *call)
 {
@@ -405,7 +399,7 @@ request_end(struct rpc_call *call, json_t *result, const struct fault *fault)
 	json_t *id = call->request.id;
 
 	if (call->what) {
-		audit_call(call->service->audit, rpc_call_actor(call), call->method->name,
+		audit_call(call->service->audit, &call->session->actor, call->method->name,
 			call->what, result, fault);
 		json_decref(call->what);
 		call->what = NULL;
@@ -440,7 +434,7 @@ method_run(struct rpc_call *call)
 	fault->code = FAULT_NONE;
 	if (service->destroyed)
 		return fault_null(fault, FAULT_BUSY, "", "sluiced is stopping");
-	if (role_check(method, rpc_call_actor(call), fault) ||
+	if (role_check(method, &call->session->actor, fault) ||
 		rpc_user_check(call->session->user, fault) ||
 		(method->role > ROLE_VIEWER && audit_ready(service->audit, fault)))
 		return NULL;
@@ -457,7 +451,7 @@ method_run(struct rpc_call *call)
 	if (result == &deferred && call->answered)
 		return call->result;
 	if (!result && fault->code == FAULT_NONE)
-		fault_set(fault, FAULT_INTERNAL, "", "%s failed without a reason", method->name);
+		fault_set(fault, FAULT_INTERNAL, "", "%s: no memory for the reply", method->name);
 	return result;
 }
 

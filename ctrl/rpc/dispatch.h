@@ -30,7 +30,7 @@ struct rpc_call;
 /*
  * A method. params is an object that fits the schema, borrowed; the callee may change it, and
  * increments its reference to keep it beyond its return. Returns a new reference to the result,
- * NULL with *fault set, or rpc_call_defer(call).
+ * NULL with *fault set (not set: no memory for the result), or rpc_call_defer(call).
  */
 typedef json_t *(*rpc_method_fn)(
 	void *ctx, struct rpc_call *call, json_t *params, struct fault *fault);
@@ -55,7 +55,6 @@ void rpc_call_fault(struct rpc_call *call, const struct fault *fault);
 void rpc_call_in_turn(struct rpc_call *call, rpc_session_fn run, void *arg);
 
 /* Who calls, and through which connection. Borrowed, valid as long as the call is. */
-const struct actor *rpc_call_actor(const struct rpc_call *call);
 struct rpc_session *rpc_call_session(const struct rpc_call *call);
 
 /* The name of the method as the document has it. Static storage. */

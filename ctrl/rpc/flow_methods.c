@@ -584,8 +584,6 @@ counters_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 		json_object_set_new(reply, "next_cursor",
 			page.next_cursor[0] ? json_string(page.next_cursor) : json_null());
 	}
-	if (!reply)
-		fault_set(fault, FAULT_INTERNAL, "", "no memory for the reply");
 	return reply;
 }
 

@@ -101,14 +101,6 @@ refuse(struct fault *fault, enum fault_code code, const char *path, const char *
 }
 
 static int
-socket_open(struct fault *fault, const char *path)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	return fd < 0 ? refuse(fault, FAULT_INTERNAL, path, strerror(errno)) : fd;
-}
-
-static int
 directory_make(const char *path, struct fault *fault)
 {
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -139,9 +131,9 @@ stale_remove(const char *path, struct fault *fault)
 				       : refuse(fault, FAULT_INVALID_VALUE, path, strerror(errno));
 	if (!S_ISSOCK(found.st_mode))
 		return refuse(fault, FAULT_CONFLICT, path, "the path exists and is not a socket");
-	fd = socket_open(fault, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -1;
+		return refuse(fault, FAULT_INTERNAL, path, strerror(errno));
 	strcpy(address.sun_path, path);
 	error = connect(fd, (const struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 	close(fd);
@@ -467,12 +459,8 @@ connection_refuse(int fd, const struct fault *fault)
 	json_t *reply = rpc_error_reply(NULL, fault);
 	char *text = json_dumps(reply, JSON_COMPACT);
 
-	if (text) {
-		size_t bytes = strlen(text);
-
-		text[bytes] = '\n'; /* in place of the terminator */
-		(void)!send(fd, text, bytes + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	}
+	if (text)
+		dprintf(fd, "%s\n", text);
 	free(text);
 	json_decref(reply);
 	close(fd);

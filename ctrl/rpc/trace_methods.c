@@ -878,8 +878,6 @@ packet_trace(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 	}
 	if (rc >= 0 && !trace.no_memory)
 		result = result_encode(&trace, (uint32_t)request.first_leg + request.n_legs);
-	if (!result)
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the trace");
 out:
 	json_decref(trace.legs);
 	free(trace.frame);

@@ -286,7 +286,7 @@ static const struct {
 	{"{\"jsonrpc\":\"2.0\",\"method\":\"fail\",\"id\":1}", FAULT_CONFLICT, "/flows/0/id", "1",
 		"in use"},
 	{"{\"jsonrpc\":\"2.0\",\"method\":\"mute\",\"id\":1}", FAULT_INTERNAL, "", "1",
-		"mute failed"},
+		"mute: no memory for the reply"},
 	/* An empty batch. */
 	{"[]", FAULT_INVALID_REQUEST, "", "null", "empty batch"},
 };
@@ -452,7 +452,7 @@ Test(call, deferred_call_is_answered_later)
 {
 	later_begin(request_later);
 	cr_expect_eq(rig.n_replies, 0);
-	cr_expect_str_eq(rpc_call_actor(rig.waiting)->name, "ana");
+	cr_expect_str_eq(rpc_call_session(rig.waiting)->actor.name, "ana");
 	cr_expect_str_eq(rpc_call_method(rig.waiting), "later");
 	cr_expect_eq(rpc_call_session(rig.waiting), rig.session);
 	rpc_call_result(rig.waiting, json_integer(3));

@@ -588,7 +588,7 @@ Test(session, deferred_call_outlives_its_connection)
 	loop_turn();
 	rpc_server_destroy(rig.server);
 	rig.server = NULL;
-	actor = rpc_call_actor(rig.waiting);
+	actor = &rpc_call_session(rig.waiting)->actor;
 	cr_expect_eq(actor->uid, getuid());
 	cr_expect_eq(actor->pid, getpid());
 	cr_expect_str_eq(actor->via, "unix");
