@@ -106,23 +106,13 @@ state_confirm(void *ctx, struct rpc_call *call, json_t *params, struct fault *fa
 	return rpc_call_defer(call);
 }
 
-static const char *
-outcome_name(enum store_outcome outcome)
-{
-	switch (outcome) {
-	case STORE_CURRENT:
-		return "current";
-	case STORE_UNCONFIRMED:
-		return "open";
-	case STORE_CONFIRMED:
-		return "confirmed";
-	case STORE_REVERTED:
-		return "reverted";
-	case STORE_DONE:
-		break;
-	}
-	return NULL;
-}
+static const char *const outcome_names[] = {
+	[STORE_CURRENT] = "current",
+	[STORE_UNCONFIRMED] = "open",
+	[STORE_CONFIRMED] = "confirmed",
+	[STORE_REVERTED] = "reverted",
+	[STORE_DONE] = NULL,
+};
 
 static json_t *
 generation_encode(const struct confirm *confirm, const struct store_generation *generation,
@@ -137,7 +127,7 @@ generation_encode(const struct confirm *confirm, const struct store_generation *
 		"method", generation->method, "added", (json_int_t)generation->added, "changed",
 		(json_int_t)generation->changed, "removed", (json_int_t)generation->removed,
 		"comment", generation->comment[0] ? generation->comment : NULL, "state",
-		outcome_name(outcome),
+		outcome_names[outcome],
 		generation->returns == STORE_RETURN_OF ? "takes_back" : "returns_to",
 		generation->returns != STORE_RETURN_NONE
 			? json_integer((json_int_t)generation->returned)
