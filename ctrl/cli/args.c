@@ -50,14 +50,13 @@ options_next(struct option_scan *scan)
 	const struct option_spec *specs[OPTIONS_MAX];
 	char letters[2 * OPTIONS_MAX + 3] = "-:"; /* in the order that they have; no messages */
 	const char *argument;
-	size_t n = 0, n_globals, i;
+	size_t n = 0, i;
 	int code;
 
 	if (!scan->began)
 		optind = 0; /* of another command line before */
 	scan->began = true;
 	options_add(scan->globals, longs, specs, letters, &n);
-	n_globals = n;
 	options_add(scan->locals, longs, specs, letters, &n);
 	argument = scan->argv[optind > 0 ? optind : 1];
 	code = scan->words_only ? -1 : getopt_long(scan->argc, scan->argv, letters, longs, NULL);
@@ -82,7 +81,7 @@ options_next(struct option_scan *scan)
 			optopt >= 256 ? "option takes no value:" : "unknown option", argument);
 	scan->spec = specs[i];
 	scan->value = specs[i]->value != NULL ? optarg : NULL;
-	return i < n_globals ? OPTION_GLOBAL : OPTION_LOCAL;
+	return OPTION_NAMED;
 }
 
 void
@@ -366,6 +365,18 @@ const struct option_spec flow_add_options[] = {
 	{NULL},
 };
 
+/* Append the items of a list with commas. */
+static int
+list_append(json_t *list, const char *text)
+{
+	for (size_t length;; text += length + 1) {
+		length = strcspn(text, ",");
+		json_array_append_new(list, json_stringn(text, length));
+		if (text[length] == '\0')
+			return 0;
+	}
+}
+
 /* Set a member to what all options of that name say: a list has an item for each. */
 static int
 option_set(const struct arguments *arguments, const struct option_spec *option, json_t *members,
@@ -385,6 +396,8 @@ option_set(const struct arguments *arguments, const struct option_spec *option, 
 			rc = value_set(object, members, member, text, wrong);
 		else if (option->value == NULL)
 			rc = json_array_append_new(list, json_string(option->name));
+		else if (json_object_get(items, "enum") != NULL)
+			rc = list_append(list, text);
 		else
 			rc = json_array_append_new(
 				list, value_json(schema_resolve(items), text, wrong));

@@ -27,7 +27,7 @@ struct option_spec {
 #define CHANGE_IF_GENERATION "if-generation", "GENERATION", "only if no flow was changed since then"
 #define CHANGE_COMMENT "comment", "TEXT", "why, for the history"
 
-enum option_kind { OPTION_END, OPTION_WORD, OPTION_GLOBAL, OPTION_LOCAL, OPTION_ERROR };
+enum option_kind { OPTION_END, OPTION_WORD, OPTION_NAMED, OPTION_ERROR };
 
 /* Where a scan over argv stands. Everything is borrowed. */
 struct option_scan {
@@ -38,15 +38,15 @@ struct option_scan {
 	const struct option_spec *locals; /* of the command, once it is known; or NULL */
 	bool words_only; /* `--` was seen */
 	/* what options_next() found */
-	const struct option_spec *spec; /* of OPTION_GLOBAL and OPTION_LOCAL */
-	const char *value; /* of those, NULL for a flag; the word for OPTION_WORD */
+	const struct option_spec *spec; /* of OPTION_NAMED */
+	const char *value; /* of that, NULL for a flag; the word for OPTION_WORD */
 	char error[160]; /* for OPTION_ERROR */
 };
 
 /* Find the next option or word. */
 enum option_kind options_next(struct option_scan *scan);
 
-/* What is left for a command: its options and words, in order. Texts are borrowed from argv. */
+/* Options, and words behind the command's name, in order. Texts are borrowed from argv. */
 struct arguments {
 	struct {
 		const char *name;

@@ -510,25 +510,32 @@ words_add(const char *names, const struct arguments *arguments, json_t *params)
 }
 
 int
-command_call(struct cli *cli, const struct arguments *arguments, json_t *params)
+method_call(struct cli *cli, const struct arguments *arguments, const char *method, json_t *params,
+	void (*print)(struct cli *cli, json_t *result), const char *says)
 {
-	const struct command *command = cli->command;
+	int exit_code = params_add(cli, arguments, method, params);
 	json_t *result = NULL;
-	int exit_code;
 
-	if (command->words != NULL)
-		words_add(command->words, arguments, params);
-	exit_code = params_add(cli, arguments, command->method, params);
 	if (exit_code == CLI_OK)
-		result = cli_call(cli, command->method, json_incref(params), &exit_code);
-	if (cli_shows(cli, result) && command->print != NULL) {
-		command->print(cli, result);
+		result = cli_call(cli, method, json_incref(params), &exit_code);
+	if (cli_shows(cli, result) && print != NULL) {
+		print(cli, result);
 	} else if (cli_shows(cli, result)) {
 		json_object_update_missing(result, params);
-		members_print(0, result, command->says);
+		members_print(0, result, says);
 	}
 	json_decref(params);
 	return cli_end(cli, result, exit_code);
+}
+
+int
+command_call(struct cli *cli, const struct arguments *arguments, json_t *params)
+{
+	const struct command *command = cli->command;
+
+	if (command->words != NULL)
+		words_add(command->words, arguments, params);
+	return method_call(cli, arguments, command->method, params, command->print, command->says);
 }
 
 int
@@ -639,44 +646,44 @@ flow_file_load(struct cli *cli, const char *path, const char *member)
 json_t *
 flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
-	json_t *result = NULL, *page, *flows = json_array(), *health = json_array();
+	json_t *result = NULL, *page, *cursor;
 	struct progress progress;
-	uint64_t before = 0, at;
-	const char *cursor;
+	uint64_t at = 0;
+	bool is_last;
 
 	json_object_set_new(filter, "limit", json_integer(FLOW_PAGE_MAX));
 	progress_begin(&progress, "reading flows", 0);
 	do {
 		page = cli_call(cli, method, json_copy(filter), exit_code);
-		json_decref(result);
-		result = page;
-		if (page == NULL)
-			break;
-		json_array_extend(flows, json_object_get(page, "flows"));
-		if (json_object_get(page, "health") != NULL)
-			json_array_extend(health, json_object_get(page, "health"));
-		progress.total = member_number(page, "total");
-		progress_at(&progress, json_array_size(flows));
-		cursor = json_string_value(json_object_get(page, "next_cursor"));
-		if (cursor == NULL)
-			break;
-		if (number_parse(cursor, before + 1, UINT64_MAX, &at) < 0) {
+		cursor = json_object_get(page, "next_cursor");
+		is_last = !json_is_string(cursor);
+		if (!is_last &&
+			number_parse(json_string_value(cursor), at + 1, UINT64_MAX, &at) < 0) {
 			progress_end(&progress);
 			*exit_code = cli_page_repeats(method, "next_cursor");
+			json_decref(page);
+			page = NULL;
+		}
+		if (page == NULL) {
 			json_decref(result);
 			result = NULL;
 			break;
 		}
-		before = at;
-		json_object_set_new(filter, "cursor", json_string(cursor));
-	} while (true);
+		if (result == NULL) {
+			result = json_incref(page);
+		} else {
+			json_array_extend(
+				json_object_get(result, "flows"), json_object_get(page, "flows"));
+			json_array_extend(
+				json_object_get(result, "health"), json_object_get(page, "health"));
+			json_object_set(result, "next_cursor", cursor);
+		}
+		progress.total = member_number(page, "total");
+		progress_at(&progress, json_array_size(json_object_get(result, "flows")));
+		json_object_set(filter, "cursor", cursor);
+		json_decref(page);
+	} while (!is_last);
 	progress_end(&progress);
-	if (result != NULL)
-		json_object_set(result, "flows", flows);
-	if (result != NULL && json_object_get(result, "health") != NULL)
-		json_object_set(result, "health", health);
-	json_decref(flows);
-	json_decref(health);
 	json_decref(filter);
 	return result;
 }

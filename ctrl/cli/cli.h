@@ -33,8 +33,6 @@ struct command;
 struct cli {
 	struct client client;
 	bool json; /* a document for programs instead of tables for people */
-	bool help;
-	bool version;
 	const struct command *command; /* the one that runs; NULL until its words are read */
 	const char *file; /* that the flows or legs of the request are from; NULL: none */
 	const char *file_array; /* the member of it that holds them, "" if it is an array itself,
@@ -54,8 +52,7 @@ struct command {
 	bool changes; /* it asks the daemon to change something: an interrupt says how far it got */
 	/*
 	 * For command_call(): the method, the parameters that the positional arguments are, "flow
-	 * legs..." (... takes all that are left), and what shows its result: a function, or else a
-	 * template of the result and the parameters.
+	 * legs..." (... takes all that are left), and what shows its result, see method_call().
 	 */
 	const char *method, *words;
 	void (*print)(struct cli *cli, json_t *result);
@@ -71,7 +68,14 @@ struct command {
 int params_add(
 	struct cli *cli, const struct arguments *arguments, const char *method, json_t *params);
 
-/* Call the command's method with these parameters, taken over, and what the arguments say. */
+/*
+ * Call a method with these parameters, taken over, and those that options say. The result is shown
+ * by `print` or, if that is NULL, as a template of it and the parameters.
+ */
+int method_call(struct cli *cli, const struct arguments *arguments, const char *method,
+	json_t *params, void (*print)(struct cli *cli, json_t *result), const char *says);
+
+/* The same for the command's own method, with the parameters that its positional arguments are. */
 int command_call(struct cli *cli, const struct arguments *arguments, json_t *params);
 
 /* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
@@ -172,8 +176,8 @@ int flow_file_given(
 
 /*
  * All pages of flow.list or counters.get as one result. `filter` holds further members of its
- * parameters and is taken over. What is not about flows is of the last page. New reference, or NULL
- * with *exit_code set.
+ * parameters and is taken over. What is not about flows is of the first page. New reference, or
+ * NULL with *exit_code set.
  */
 json_t *flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code);
 

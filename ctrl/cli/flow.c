@@ -537,21 +537,19 @@ const struct command command_flow_del = {
 static int
 leg_join(struct cli *cli, const struct arguments *arguments)
 {
-	const bool given = arguments_value(arguments, "leg") != NULL;
-	json_t *params = json_object(), *legs;
 	const char *file;
+	json_t *legs;
 
 	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
 		return CLI_USAGE;
-	if ((file != NULL) == given)
+	if ((file != NULL) == (arguments_value(arguments, "leg") != NULL))
 		return cli_usage(cli, "expected --leg or a FILE");
-	if (file != NULL) {
-		legs = flow_file_load(cli, file, "legs");
-		if (legs == NULL)
-			return CLI_USAGE;
-		json_object_set_new(params, "legs", legs);
-	}
-	return command_call(cli, arguments, params);
+	if (file == NULL)
+		return command_call(cli, arguments, json_object());
+	legs = flow_file_load(cli, file, "legs");
+	if (legs == NULL)
+		return CLI_USAGE;
+	return command_call(cli, arguments, json_pack("{s:o}", "legs", legs));
 }
 
 static void

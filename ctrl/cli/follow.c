@@ -129,25 +129,28 @@ follow_on(struct follow *follow)
 	}
 }
 
+/* Both list and subscription take "after"; only subscriptions have "kinds". */
 static int
-follow_run(
-	struct cli *cli, const struct arguments *arguments, const struct ring *ring, json_t *kinds)
+follow_run(struct cli *cli, const struct arguments *arguments, const char *method,
+	const struct ring *ring)
 {
+	json_t *params = json_object();
+	int exit_code = params_add(cli, arguments, method, params);
 	struct follow follow = {.cli = cli,
 		.ring = ring,
-		.kinds = kinds,
+		.kinds = json_object_get(params, "kinds"),
+		.after = member_number(params, "after"),
 		.dump = arguments_value(arguments, "hex") != NULL};
 	struct client_error error;
 
-	if (option_number(cli, arguments, "after", 0, INT64_MAX, &follow.after) != CLI_OK)
-		return CLI_USAGE;
-	if (follow_read(&follow, &error) < 0) {
+	if (exit_code == CLI_OK && follow_read(&follow, &error) < 0) {
 		fprintf(stderr, "sluicectl: %s\n", error.text);
-		return (int)error.status;
+		exit_code = (int)error.status;
 	}
-	if (arguments_value(arguments, "follow") != NULL)
+	if (exit_code == CLI_OK && arguments_value(arguments, "follow") != NULL)
 		follow_on(&follow);
-	return CLI_OK;
+	json_decref(params);
+	return exit_code;
 }
 
 static int
@@ -156,7 +159,7 @@ punted(struct cli *cli, const struct arguments *arguments)
 	static const struct ring ring = {"punt.list", "packets",
 		"SEQUENCE  TIME                     PORT      BYTES  FLOW", punted_print};
 
-	return follow_run(cli, arguments, &ring, NULL);
+	return follow_run(cli, arguments, "punt.list", &ring);
 }
 
 static const struct option_spec punted_options[] = {
@@ -236,46 +239,13 @@ kinds_known(void)
 	return json_object_get(json_object_get(schema, "items"), "enum");
 }
 
-/* "port_up,port_down" to an array of kinds of events. NULL: something is no such kind. */
-static json_t *
-kinds_read(const struct cli *cli, const char *list)
-{
-	json_t *kinds = json_array();
-
-	while (*list != '\0') {
-		const size_t length = strcspn(list, ",");
-		json_t *known = json_stringn(list, length), *kind;
-		bool found = false;
-		size_t i;
-
-		json_array_foreach (kinds_known(), i, kind)
-			found |= json_equal(kind, known);
-		json_array_append_new(kinds, known);
-		if (!found) {
-			cli_usage(cli, "--kinds: \"%.*s\" is not a kind of event, see --help",
-				(int)length, list);
-			json_decref(kinds);
-			return NULL;
-		}
-		list += length + (list[length] == ',');
-	}
-	return kinds;
-}
-
 static int
 events(struct cli *cli, const struct arguments *arguments)
 {
 	static const struct ring ring = {
 		"event.list", "events", "SEQUENCE  TIME                     EVENT", event_print};
-	const char *list = arguments_value(arguments, "kinds");
-	json_t *kinds = NULL;
-	int exit_code;
 
-	if (list != NULL && (kinds = kinds_read(cli, list)) == NULL)
-		return CLI_USAGE;
-	exit_code = follow_run(cli, arguments, &ring, kinds);
-	json_decref(kinds);
-	return exit_code;
+	return follow_run(cli, arguments, "events.subscribe", &ring);
 }
 
 static void

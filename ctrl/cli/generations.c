@@ -87,26 +87,15 @@ entry_print(json_t *entry)
 static int
 history_tag(struct cli *cli, const struct arguments *arguments, bool tags)
 {
-	const char *word = arguments->n_words > 1 ? arguments->words[1] : "";
-	json_t *result;
-	uint64_t generation;
-	int exit_code;
-
 	if (arguments->n_words != (tags ? 3 : 2))
 		return cli_usage(cli, "expected: history %s",
 			tags ? "tag GENERATION NAME" : "untag GENERATION");
-	exit_code = generation_parse(cli, word, &generation);
-	if (exit_code != CLI_OK)
-		return exit_code;
-	result = cli_call(cli, "history.tag",
-		json_pack("{s:I, s:s*}", "generation", (json_int_t)generation, "tag",
+	return method_call(cli, arguments, "history.tag",
+		json_pack("{s:s, s:s*}", "generation", arguments->words[1], "tag",
 			tags ? arguments->words[2] : NULL),
-		&exit_code);
-	if (cli_shows(cli, result) && tags)
-		printf("Generation %" PRIu64 " is tagged %s.\n", generation, arguments->words[2]);
-	else if (cli_shows(cli, result))
-		printf("Generation %" PRIu64 " is no longer tagged.\n", generation);
-	return cli_end(cli, result, exit_code);
+		NULL,
+		tags ? "Generation {#generation} is tagged {tag}."
+		     : "Generation {#generation} is no longer tagged.");
 }
 
 static int

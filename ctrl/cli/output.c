@@ -744,21 +744,6 @@ flow_counters_print(const json_t *flows)
 
 #define PATIENCE_MS 1000
 #define REDRAW_MS 100
-#define BAR_COLUMNS 24
-
-void
-progress_text(char *text, const char *what, uint64_t done, uint64_t total)
-{
-	const uint64_t part = total == 0 || done > total ? total : done;
-	const unsigned full = total > 0 ? (unsigned)(part * BAR_COLUMNS / total) : BAR_COLUMNS;
-	char bar[BAR_COLUMNS + 1];
-
-	memset(bar, ' ', BAR_COLUMNS);
-	memset(bar, '#', full);
-	bar[BAR_COLUMNS] = '\0';
-	snprintf(text, 80, "%.20s [%s] %3u%%  %" PRIu64 " of %" PRIu64, what, bar,
-		total > 0 ? (unsigned)(part * 100 / total) : 100, part, total);
-}
 
 void
 progress_begin(struct progress *progress, const char *what, uint64_t total)
@@ -773,17 +758,16 @@ void
 progress_at(struct progress *progress, uint64_t done)
 {
 	const int64_t now = now_ms();
-	char text[PROGRESS_TEXT_MAX];
 
 	if (!progress->terminal || now - progress->begun_ms < PATIENCE_MS ||
 		now - progress->drawn_ms < REDRAW_MS)
 		return;
 	if (progress->total > 0)
-		progress_text(text, progress->what, done, progress->total);
+		fprintf(stderr, "\r%s: %" PRIu64 "%%, %" PRIu64 " of %" PRIu64 "\033[K",
+			progress->what, done * 100 / progress->total, done, progress->total);
 	else
-		snprintf(text, sizeof(text), "%.40s ... %" PRId64 " s", progress->what,
+		fprintf(stderr, "\r%s ... %" PRId64 " s\033[K", progress->what,
 			(now - progress->begun_ms) / 1000);
-	fprintf(stderr, "\r%s\033[K", text);
 	fflush(stderr);
 	progress->drawn_ms = now;
 }

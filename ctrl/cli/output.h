@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What sluicectl prints: pieces of replies as people read them, lines and tables that keep to the
- * width of the terminal, YAML, the bytes of frames, and a bar for work that takes long.
+ * width of the terminal, YAML, the bytes of frames, and the progress of work that takes long.
  */
 #ifndef CTRL_CLI_OUTPUT_H
 #define CTRL_CLI_OUTPUT_H
@@ -138,8 +138,7 @@ void rows_print_below(const char *columns, const json_t *rows);
  */
 void flow_counters_print(const json_t *flows);
 
-#define PROGRESS_TEXT_MAX 96
-
+/* "sending flows: 50%, 500 of 1000" on a terminal, for work that takes long. */
 struct progress {
 	const char *what; /* "sending flows"; borrowed */
 	uint64_t total;
@@ -156,11 +155,8 @@ void progress_at(struct progress *progress, uint64_t done);
 /* The same for struct client's waits. */
 void progress_wait(void *progress);
 
-/* Take the bar away. To be called before anything else is printed, also when the work failed. */
+/* Take it away. To be called before anything else is printed, also when the work failed. */
 void progress_end(struct progress *progress);
-
-/* The bar as text, at most 79 columns: "sending flows [#####     ]  50%  500 of 1000" */
-void progress_text(char *text, const char *what, uint64_t done, uint64_t total);
 
 /* A value as a document in YAML; objects and arrays that hold no others take one line. */
 void yaml_print(FILE *out, json_t *value);

@@ -13,75 +13,40 @@
 
 #define TIMEOUT_DEFAULT_MS 10000
 
-/* A variable that is empty is none. */
+/* What an option says, or else a variable of the environment; one that is empty is none. */
 static const char *
-environment(const char *name)
+setting(const struct arguments *arguments, const char *option, const char *variable)
 {
-	const char *value = getenv(name);
+	const char *value = arguments_value(arguments, option);
 
+	if (value == NULL)
+		value = getenv(variable);
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-static void
-target_default(struct cli *cli)
-{
-	const char *socket = environment("SLUICE_SOCKET");
-
-	client_init(&cli->client, socket != NULL ? socket : CLI_SOCKET_DEFAULT, TIMEOUT_DEFAULT_MS);
-	cli->client.target = (struct remote_target){
-		.endpoint = environment("SLUICE_CONNECT"),
-		.certificate = environment("SLUICE_CERT"),
-		.key = environment("SLUICE_KEY"),
-		.ca = environment("SLUICE_CA"),
-	};
-}
-
+/* Take the options that every command has. A remote daemon takes four of them. */
 static int
-global_option(struct cli *cli, const char *name, const char *value)
+globals_set(struct cli *cli, const struct arguments *arguments)
 {
+	const char *timeout = arguments_value(arguments, "timeout");
+	const char *path = setting(arguments, "socket", "SLUICE_SOCKET");
+	const bool is_local = arguments_value(arguments, "socket") != NULL &&
+			      arguments_value(arguments, "connect") == NULL;
 	struct remote_target *target = &cli->client.target;
-	const struct {
-		const char *name;
-		const char **text;
-		bool *flag;
-	} options[] = {
-		{"json", NULL, &cli->json},
-		{"help", NULL, &cli->help},
-		{"version", NULL, &cli->version},
-		{"socket", &cli->client.path, NULL},
-		{"connect", &target->endpoint, NULL},
-		{"cert", &target->certificate, NULL},
-		{"key", &target->key, NULL},
-		{"ca", &target->ca, NULL},
-	};
-	uint64_t timeout_ms;
+	uint64_t timeout_ms = TIMEOUT_DEFAULT_MS;
 
-	if (strcmp(name, "socket") == 0)
-		target->endpoint = NULL;
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (strcmp(name, options[i].name) != 0)
-			continue;
-		if (options[i].flag != NULL)
-			*options[i].flag = true;
-		else
-			*options[i].text = value;
-		return CLI_OK;
-	}
-	if (seconds_parse(value, &timeout_ms) < 0)
+	cli->json = arguments_value(arguments, "json") != NULL;
+	if (timeout != NULL && seconds_parse(timeout, &timeout_ms) < 0)
 		return cli_usage(cli,
-			"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms", value);
-	cli->client.timeout_ms = (unsigned)timeout_ms;
-	return CLI_OK;
-}
-
-/* A remote daemon takes all four. */
-static int
-target_check(struct cli *cli)
-{
-	const struct remote_target *target = &cli->client.target;
-
+			"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms", timeout);
+	client_init(&cli->client, path != NULL ? path : CLI_SOCKET_DEFAULT, (unsigned)timeout_ms);
+	if (!is_local)
+		target->endpoint = setting(arguments, "connect", "SLUICE_CONNECT");
 	if (target->endpoint == NULL)
 		return CLI_OK;
+	target->certificate = setting(arguments, "cert", "SLUICE_CERT");
+	target->key = setting(arguments, "key", "SLUICE_KEY");
+	target->ca = setting(arguments, "ca", "SLUICE_CA");
 	if (target->certificate == NULL || target->key == NULL || target->ca == NULL)
 		return cli_usage(cli, "--connect requires --cert, --key and --ca");
 	cli->client.path = target->endpoint;
@@ -144,8 +109,6 @@ read_arguments(
 		if (kind == OPTION_WORD) {
 			exit_code = word(cli, group, arguments, scan->value);
 			scan->locals = cli->command != NULL ? cli->command->options : NULL;
-		} else if (kind == OPTION_GLOBAL) {
-			exit_code = global_option(cli, scan->spec->name, scan->value);
 		} else {
 			arguments->options[arguments->n_options].name = scan->spec->name;
 			arguments->options[arguments->n_options++].value = scan->value;
@@ -168,15 +131,17 @@ word_missing(const struct cli *cli, size_t i)
 static int
 run(struct cli *cli, const char *group, const struct arguments *arguments)
 {
-	if (cli->version) {
+	const bool helps = arguments_value(arguments, "help") != NULL;
+
+	if (arguments_value(arguments, "version") != NULL) {
 		printf("sluicectl %s\n", SLUICE_VERSION);
 		return CLI_OK;
 	}
 	if (cli->command == NULL) {
-		command_overview(group, cli->help ? stdout : stderr);
-		return cli->help ? CLI_OK : CLI_USAGE;
+		command_overview(group, helps ? stdout : stderr);
+		return helps ? CLI_OK : CLI_USAGE;
 	}
-	if (cli->help) {
+	if (helps) {
 		command_help(cli->command, stdout);
 		return CLI_OK;
 	}
@@ -200,11 +165,10 @@ main(int argc, char **argv)
 	int exit_code;
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
-	target_default(&cli);
 	arguments_init(&arguments, (size_t)argc);
 	exit_code = read_arguments(&cli, &scan, &group, &arguments);
 	if (exit_code == CLI_OK)
-		exit_code = target_check(&cli);
+		exit_code = globals_set(&cli, &arguments);
 	if (exit_code == CLI_OK)
 		exit_code = run(&cli, group, &arguments);
 	client_fini(&cli.client);

@@ -365,7 +365,8 @@ rpc(struct cli *cli, const struct arguments *arguments)
 	if (arguments_value(arguments, "list") != NULL) {
 		if (arguments->n_words > 0)
 			return cli_usage(cli, "--list cannot be combined with a METHOD");
-		return command_call(cli, &(struct arguments){0}, json_object());
+		return method_call(
+			cli, arguments, "rpc.discover", json_object(), methods_print, NULL);
 	}
 	if (arguments->n_words == 0)
 		return cli_usage(cli, "the METHOD is missing; --list shows them");
@@ -394,7 +395,5 @@ const struct command command_rpc = {
 	.options = rpc_options,
 	.max_words = 2,
 	.changes = true,
-	.method = "rpc.discover", /* with --list */
-	.print = methods_print,
 	.run = rpc,
 };

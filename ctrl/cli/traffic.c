@@ -78,12 +78,10 @@ drops_sum(const json_t *object)
 	return json_pack("{s:I}", "drops", sum);
 }
 
-/* When the counters were read. An older sluiced has the one clock only. */
 static uint64_t
 read_ns(const json_t *counters)
 {
-	return member_number(counters,
-		json_object_get(counters, "monotonic_ns") != NULL ? "monotonic_ns" : "time_ns");
+	return member_number(counters, "monotonic_ns");
 }
 
 static void
@@ -200,10 +198,9 @@ share(const json_t *before, const json_t *after, const char *part, const char *w
 static json_t *
 worker_row(const json_t *before, const json_t *after, uint64_t elapsed_ns)
 {
-	return json_pack("{s:I, s:I, s:f, s:I, s:I, s:f}", "worker",
-		(json_int_t)member_number(after, "worker"), "core",
-		(json_int_t)member_number(after, "core"), "busy_share",
-		share(before, after, "busy_ns", "total_ns"), "rx_pps",
+	return json_pack("{s:O*, s:O*, s:f, s:I, s:I, s:f}", "worker",
+		json_object_get(after, "worker"), "core", json_object_get(after, "core"),
+		"busy_share", share(before, after, "busy_ns", "total_ns"), "rx_pps",
 		member_rate(before, after, "rx_packets", 1, elapsed_ns), "tx_pps",
 		member_rate(before, after, "tx_packets", 1, elapsed_ns), "cycles_per_packet",
 		share(before, after, "busy_cycles", "rx_packets"));
@@ -258,7 +255,7 @@ top_record(const json_t *before, const json_t *after, enum top_view_id view, con
 	const json_t *counters_before = json_object_get(before, "counters");
 	const uint64_t elapsed_ns = read_ns(counters) - read_ns(counters_before);
 	json_t *rates = traffic_rates(counters_before, counters);
-	json_t *record, *rows, *dropped, *item;
+	json_t *record, *rows, *dropped, *totals, *item;
 	size_t i;
 
 	if (rates == NULL)
@@ -278,15 +275,15 @@ top_record(const json_t *before, const json_t *after, enum top_view_id view, con
 		rows_sort(rows, sort);
 	}
 	dropped = drops_sum(rates);
-	record = json_pack("{s:s, s:s, s:O, s:I, s:{s:I, s:I, s:O, s:O, s:O, s:O, s:I}, s:I, s:o}",
-		"view", top_views[view].name, "sort", sort, "time_ns",
-		json_object_get(rates, "time_ns"), "period_ms", (json_int_t)(elapsed_ns / 1000000),
-		"totals", "flows", (json_int_t)n_flows, "legs",
-		(json_int_t)member_number(info, "flow_legs"), "rx_pps",
-		json_object_get(rates, "rx_pps"), "rx_bps", json_object_get(rates, "rx_bps"),
-		"tx_pps", json_object_get(rates, "tx_pps"), "tx_bps",
-		json_object_get(rates, "tx_bps"), "drops_ps",
-		member_rate(NULL, dropped, "drops", 1, elapsed_ns), "of",
+	totals = json_pack("{s:I, s:I, s:I}", "flows", (json_int_t)n_flows, "legs",
+		(json_int_t)member_number(info, "flow_legs"), "drops_ps",
+		member_rate(NULL, dropped, "drops", 1, elapsed_ns));
+	json_object_update_missing(totals, rates);
+	json_object_del(totals, "time_ns");
+	json_object_del(totals, "drops");
+	record = json_pack("{s:s, s:s, s:O, s:I, s:o, s:I, s:o}", "view", top_views[view].name,
+		"sort", sort, "time_ns", json_object_get(rates, "time_ns"), "period_ms",
+		(json_int_t)(elapsed_ns / 1000000), "totals", totals, "of",
 		(json_int_t)(top != NULL ? member_number(top, "total") : json_array_size(rows)),
 		"rows", rows);
 	if (record == NULL)

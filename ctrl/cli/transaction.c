@@ -355,33 +355,17 @@ diff_size(const json_t *plan)
 	       member_number(flows, "removed") + member_number(flows, "adopted");
 }
 
-static const char *
-text_bytes(struct text *text, const json_t *object, const char *name)
-{
-	const uint64_t bytes = member_number(object, name);
-
-	text_clear(text);
-	if (bytes < 10000)
-		text_add(text, "%" PRIu64 " byte%s", bytes, plural_s(bytes));
-	else if (bytes < 10000000)
-		text_add(text, "%.1f kB", (double)bytes / 1e3);
-	else
-		text_add(text, "%.1f MB", (double)bytes / 1e6);
-	return text->s;
-}
-
 void
 diff_summary_print(const json_t *plan, FILE *out)
 {
-	const json_t *flows = json_object_get(plan, "flows"), *legs = json_object_get(plan, "legs");
-	const json_t *bytes = json_object_get(plan, "table_bytes");
+	const json_t *flows = json_object_get(plan, "flows");
 	const uint64_t added = member_number(flows, "added");
 	const uint64_t removed = member_number(flows, "removed");
 	const uint64_t alone = member_number(flows, "left_alone");
 	const uint64_t adopted = member_number(flows, "adopted");
 	const uint64_t stay = member_number(flows, "unchanged") + adopted;
 	const uint64_t now = member_number(flows, "changed") + removed + stay + alone;
-	struct text text, then;
+	struct text text;
 
 	text_members(&text, plan,
 		diff_size(plan) == 0
@@ -398,11 +382,12 @@ diff_summary_print(const json_t *plan, FILE *out)
 			"  %" PRIu64 " not affected: installed otherwise, not declared; "
 			"--prune removes %s",
 			alone, alone == 1 ? "it" : "them");
-	line_print(out, FIELD_INDENT, 0,
-		"  flows %" PRIu64 " -> %" PRIu64 ", legs %" PRIu64 " -> %" PRIu64
-		", table %s -> %s",
-		now, now + added - removed, member_number(legs, "now"), member_number(legs, "then"),
-		text_bytes(&text, bytes, "now"), text_bytes(&then, bytes, "then"));
+	text_clear(&text);
+	text_add(&text, "  flows %" PRIu64 " -> %" PRIu64, now, now + added - removed);
+	text_add_members(&text, plan,
+		", legs {#legs/now} -> {#legs/then}, "
+		"table {table_bytes/now byte} -> {table_bytes/then byte}");
+	line_print(out, FIELD_INDENT, 0, "%s", text.s);
 }
 
 int

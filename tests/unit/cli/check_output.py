@@ -369,7 +369,8 @@ REFUSED = [
     (["trace", "p0", "--pcap", "{short.pcap}"], "short.pcap: after packet 0: "),
     (["trace", "p0", "--pcap", "{flow.json}", "--packet", "0"],
      '--packet: "0" is not a number from 1'),
-    (["events", "--after", "x"], '--after: "x" is not a number'),
+    (["events", "--after", "x"], 'at --after: found "x", expected an integer'),
+    (["events", "--kinds", "port_up,x"], 'at --kinds 2: found "x", expected one of'),
 ]
 
 # What must not reach a terminal: C0, DEL and C1, and what changes the direction or ends a line.

@@ -54,12 +54,12 @@ Test(options, words_and_options_mix)
 {
 	SCAN("--json", "flow", "--leg", "port=p0,dst=x", "id", "--flows", "--socket=/a=b");
 
-	expect(&scan, OPTION_GLOBAL, "json", NULL);
+	expect(&scan, OPTION_NAMED, "json", NULL);
 	expect(&scan, OPTION_WORD, NULL, "flow");
-	expect(&scan, OPTION_LOCAL, "leg", "port=p0,dst=x");
+	expect(&scan, OPTION_NAMED, "leg", "port=p0,dst=x");
 	expect(&scan, OPTION_WORD, NULL, "id");
-	expect(&scan, OPTION_LOCAL, "flows", NULL);
-	expect(&scan, OPTION_GLOBAL, "socket", "/a=b");
+	expect(&scan, OPTION_NAMED, "flows", NULL);
+	expect(&scan, OPTION_NAMED, "socket", "/a=b");
 	cr_assert_eq(options_next(&scan), OPTION_END);
 	cr_assert_eq(options_next(&scan), OPTION_END);
 }
@@ -68,8 +68,8 @@ Test(options, a_value_may_look_like_an_option)
 {
 	SCAN("--leg", "--json", "--leg=");
 
-	expect(&scan, OPTION_LOCAL, "leg", "--json");
-	expect(&scan, OPTION_LOCAL, "leg", "");
+	expect(&scan, OPTION_NAMED, "leg", "--json");
+	expect(&scan, OPTION_NAMED, "leg", "");
 }
 
 Test(options, dash_is_a_word_and_two_dashes_end_options)
@@ -77,7 +77,7 @@ Test(options, dash_is_a_word_and_two_dashes_end_options)
 	SCAN("-", "-h", "--", "--json", "--");
 
 	expect(&scan, OPTION_WORD, NULL, "-");
-	expect(&scan, OPTION_GLOBAL, "help", NULL);
+	expect(&scan, OPTION_NAMED, "help", NULL);
 	expect(&scan, OPTION_WORD, NULL, "--json");
 	expect(&scan, OPTION_WORD, NULL, "--");
 	cr_assert_eq(options_next(&scan), OPTION_END);
@@ -193,8 +193,8 @@ Test(options, some_have_a_letter)
 {
 	SCAN("-o", "flows.yaml", "-oflows.yaml");
 
-	expect(&scan, OPTION_LOCAL, "output", "flows.yaml");
-	expect(&scan, OPTION_LOCAL, "output", "flows.yaml");
+	expect(&scan, OPTION_NAMED, "output", "flows.yaml");
+	expect(&scan, OPTION_NAMED, "output", "flows.yaml");
 }
 
 Test(duration, moments_are_local)

@@ -44,7 +44,7 @@ static const struct {
 	{"{'monotonic_ns': 7}", READING,
 		RATES(5000000000, 15, 12000, 21, 16800, "{'no_flow': 3, 'tx_full': 7}")},
 	/* a reply without ports */
-	{"{'time_ns': 1}", "{'time_ns': 2}", RATES(2, 0, 0, 0, 0, "{}")},
+	{"{'monotonic_ns': 1}", "{'time_ns': 2, 'monotonic_ns': 2}", RATES(2, 0, 0, 0, 0, "{}")},
 	/* rounded over the time that passed: 100.5, 1.5 */
 	{PORT(1000000000, 100, 0, 0, 0), PORT(3000000000, 301, 1000, 3, 1),
 		RATES(5, 101, 4000, 2, 4, "{}")},

@@ -145,7 +145,7 @@ Test(diff, summary_has_numbers_and_sizes)
 		4,
 		"Plan against generation 41: 2 to add, 1 to change, 1 to remove, 97 stay\n"
 		"  3 not affected: installed otherwise, not declared; --prune removes them\n"
-		"  flows 102 -> 103, legs 204 -> 210, table 9984 bytes -> 13.1 kB\n");
+		"  flows 102 -> 103, legs 204 -> 210, table 9984 bytes -> 13056 bytes\n");
 }
 
 Test(diff, summary_of_nothing)
@@ -155,7 +155,7 @@ Test(diff, summary_of_nothing)
 		       "'table_bytes': {'now': 128000000, 'then': 128000000}}",
 		0,
 		"No changes to generation 7: 1 stays\n"
-		"  flows 1 -> 1, legs 1 -> 1, table 128.0 MB -> 128.0 MB\n");
+		"  flows 1 -> 1, legs 1 -> 1, table 128000000 bytes -> 128000000 bytes\n");
 }
 
 Test(diff, flows_that_become_declared_are_a_change)
