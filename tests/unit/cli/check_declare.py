@@ -593,7 +593,7 @@ def what_takes_long_is_shown_at_a_terminal_and_leaves_no_trace(rig):
     code, shown = rig.terminal("", "plan", "many.json", "--limit", "0")
     del rig.server.slow["txn.put"]
     yield from differs((code, bool(re.search(
-        r"\rsending flows \[#+ +\]  \d\d%  \d+ of 400\x1b\[K", shown))), (6, True))
+        r"\rsending flows: \d\d%, \d+ of 400\x1b\[K", shown))), (6, True))
     yield from differs(shown.rsplit("\r", 1)[1], "\x1b[K" + SUMMARY)
 
 
