@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sluiced: bring everything up in the order of dependency, sleep in the event loop, take it down
- * in reverse. This thread is the control thread; the workers run on cores of their own.
+ * sluiced: initialize in the order of dependency, run the event loop, shut down in reverse order.
+ * This thread is the control thread; the workers run on cores of their own.
  *
  * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
  */
@@ -59,7 +59,7 @@ struct daemon {
 	struct fault fault;
 };
 
-/* Also once more, while we stop: then nothing is left to do. */
+/* A second signal while stopping has no effect. */
 static void
 stop_asked(evutil_socket_t signal_number, short what, void *arg)
 {
@@ -70,7 +70,7 @@ stop_asked(evutil_socket_t signal_number, short what, void *arg)
 	event_base_loopexit(daemon->base, NULL);
 }
 
-/* The audit log was rotated, or certificates were renewed: take up the new files. */
+/* The audit log was rotated, or certificates were renewed: open the new files. */
 static void
 hangup_asked(evutil_socket_t signal_number, short what, void *arg)
 {
@@ -230,7 +230,7 @@ data_plane_create(struct daemon *daemon)
 	return 0;
 }
 
-/* No log is a choice that can be made. */
+/* The log is optional. */
 static int
 audit_create(struct daemon *daemon)
 {
@@ -297,7 +297,7 @@ loop_run(struct daemon *daemon)
 	return rc;
 }
 
-/* The ladder: each rung is undone in reverse, on the way out as on failure. */
+/* Initialize in order, and undo in reverse order at the end, or on failure. */
 static int
 daemon_run(struct daemon *daemon)
 {

@@ -11,8 +11,7 @@
 
 static void __attribute__((constructor)) standard_streams_open(void)
 {
-	/* Results that went nowhere are an error, as EBADF says; what would be said of one is not.
-	 */
+	/* A write of results fails with EBADF; a message on standard error is discarded. */
 	static const int modes[] = {O_RDONLY, O_RDONLY, O_RDWR};
 	int fd;
 

@@ -92,7 +92,7 @@ reply_result(json_t *reply, json_int_t id, struct client_error *error)
 
 	if (version == NULL || strcmp(version, "2.0") != 0)
 		client_error_set(error, CLIENT_BROKEN, "the reply is not JSON-RPC 2.0");
-	/* A message that could not be read has no id to give back: it is null then. */
+	/* The reply to a message that could not be parsed has the id null. */
 	else if (refusal != NULL && (json_is_null(reply_id) || is_ours))
 		reply_refused(refusal, error);
 	else if (!is_ours)
@@ -292,7 +292,7 @@ context_create(const struct client *client, struct client_error *error)
 	return NULL;
 }
 
-/* The certificate must be for the name or address that was asked for. */
+/* The certificate must be for the name or address that was given. */
 static int
 remote_connect(struct client *client, int64_t deadline_ms, struct client_error *error)
 {

@@ -395,7 +395,7 @@ flows_given(struct cli *cli, const struct arguments *arguments)
 	return flow != NULL ? json_pack("[o]", flow) : NULL;
 }
 
-/* More than a message holds: the same as one transaction, which tells numbers, not ids. */
+/* More than a message holds: one transaction, whose reply has numbers, not ids. */
 static int
 flows_batch(struct cli *cli, const struct arguments *arguments, const json_t *flows)
 {

@@ -14,7 +14,7 @@
 #include "cli/output.h"
 #include "schema/schema.h"
 
-/* What tells the two commands apart. */
+/* What differs between the two commands. */
 struct ring {
 	const char *method;
 	const char *member; /* of the result: the entries */

@@ -82,7 +82,7 @@ void diff_summary_print(const json_t *plan, FILE *out);
 uint64_t diff_size(const json_t *plan);
 
 #define PLAN_FILES_DEFAULT "/etc/sluice/flows.d"
-#define PLAN_PAGE 1000 /* changes that the daemon tells at once */
+#define PLAN_PAGE 1000 /* changes in one reply of the daemon */
 
 /*
  * Print the first `limit` changes of a method that gives them by pages, below what head (NULL:

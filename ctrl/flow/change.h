@@ -81,7 +81,7 @@ struct change_item {
 	uint8_t kind; /* enum change_kind, of all on that flow so far */
 	bool indexed; /* how far its commit has come: in the index of the validation, */
 	bool hopped; /* its legs have next hops, */
-	bool steered; /* its packets were asked for */
+	bool steered; /* its packets are steered */
 	unsigned first_leg; /* faults count the flow's own legs from here */
 	uint16_t *hops; /* one a leg; once it is committed, those that ran before */
 	uint32_t handle; /* what the flow gets */

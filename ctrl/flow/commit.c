@@ -200,7 +200,7 @@ item_stage(struct commits *commits, struct change_item *item)
 	return PHASE_MORE;
 }
 
-/* A flow that the declaration does not name goes, when it is one of those it speaks of. */
+/* A flow that the declaration does not name is removed, if the declaration covers it. */
 static enum phase_end
 flow_prune(struct commits *commits, struct change *change, struct flow *flow)
 {
@@ -444,7 +444,7 @@ is_in(const struct commits *commits, size_t i)
 
 /*
  * The data plane has one error for every table that is full; which one it was shows in their fill.
- * The numbers are of what was asked for at once: the change that was refused and those after it.
+ * The numbers are of what was requested at once: the change that was refused and those after it.
  * A partial change may be refused flow by flow, so there it is that flow alone.
  */
 static void
@@ -583,7 +583,7 @@ item_want(struct commits *commits, struct change_item *item)
 	return 0;
 }
 
-/* Whether the kernel can be asked for the packets of all. */
+/* Whether steering has room for the packets of all. */
 static enum phase_end
 commit_wants_check(struct commits *commits)
 {
@@ -693,7 +693,7 @@ commit_prepare(struct commits *commits)
 	return PHASE_FAILED;
 }
 
-/* A flow of the state as it is, and whether the declaration does not speak of it. */
+/* Count a flow of the current state, and whether the declaration leaves it alone. */
 static void
 plan_flow(const struct commits *commits, struct plan *plan, const struct flow *flow)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The one way by which flows change, whoever asks: a change is staged over the desired state,
- * validated, given next hops, put into a transaction of the data plane and prepared; then it is
- * written to the store, and only when it is durable the data plane commits, which cannot fail any
- * more. Whatever step says no, before that nothing has changed.
+ * The one way by which flows change: a change is staged over the desired state, validated, given
+ * next hops, put into a transaction of the data plane and prepared; then it is written to the
+ * store, and only when it is durable the data plane commits, which cannot fail any more. If a step
+ * before that fails, nothing has changed.
  *
  * It works in slices of some milliseconds, so that readers are answered meanwhile. Changes that
  * wait for each other are committed together: one transaction, one write to the disk, but each

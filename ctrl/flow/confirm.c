@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "flow/restore.h"
 
-#define RETRY_S 5 /* when it could not be taken back */
+#define RETRY_S 5 /* when it could not be reverted */
 #define LEFT_OUT_REPORTED_MAX 256 /* flows that are reported one by one */
 
 /* The one that was announced, unless the clock was set since. */

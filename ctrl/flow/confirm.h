@@ -2,8 +2,8 @@
 /*
  * The generation that holds only if it is confirmed in time. The store knows of it, so that
  * neither the end of the operator's session nor that of sluiced makes it last: when the time has
- * come, what it changed is taken back by itself. If that fails it is tried again every few seconds,
- * until it succeeds or the generation is confirmed.
+ * come, what it changed is reverted automatically. If that fails it is tried again every few
+ * seconds, until it succeeds or the generation is confirmed.
  *
  * The time runs on CLOCK_MONOTONIC, so setting the clock neither ends nor extends it. Over a
  * restart only CLOCK_REALTIME goes on: what is left is what that says, but no more than the whole
@@ -24,9 +24,9 @@ struct confirm {
 	struct events *events;
 	struct timer timer;
 	uint64_t due_ns; /* of the open one; CLOCK_MONOTONIC */
-	char fault[FAULT_MESSAGE_MAX]; /* why it could not be taken back; "" = it was not tried */
-	bool returning; /* it is being taken back: too late to confirm */
-	store_done_fn accepted; /* it is being confirmed: not to be taken back */
+	char fault[FAULT_MESSAGE_MAX]; /* why it could not be reverted; "" = it was not tried */
+	bool returning; /* it is being reverted: too late to confirm */
+	store_done_fn accepted; /* it is being confirmed: not to be reverted */
 	void *accepted_arg;
 };
 

@@ -5,7 +5,7 @@
  * it keeps two numbers a flow for those who do (handle, next hops).
  *
  * A flow that a draft (change.h) adds stands in the tables already, so that ids and matches are
- * taken, but is not live: those who read the state do not meet it before it is committed.
+ * taken, but is not live: readers of the state do not find it before it is committed.
  *
  * Everything here is called by the control thread.
  */

@@ -266,7 +266,7 @@ flows_repoint(struct flows *flows)
 	return end ? AGAIN_MS : SLICE_PAUSE_MS;
 }
 
-/* The kernel's neighbours and routes speak to the next hops directly: no flow is touched. */
+/* Changes of neighbours and routes go to the next hops: no flow is changed. */
 static void
 neighbour_changed(void *arg, const struct neigh_key *neighbour, const uint8_t *mac, int error)
 {

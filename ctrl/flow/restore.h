@@ -7,7 +7,7 @@
 #include "flow/flows.h"
 #include "store/store.h"
 
-/* What a restore found; kept for those who ask later. */
+/* What a restore found; kept for state.get. */
 struct restored {
 	uint64_t flows;
 	uint64_t left_out; /* do not fit this configuration; warned of, and still stored */

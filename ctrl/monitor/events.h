@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What happened to flows, ports, neighbours and workers: the last EVENTS_MAX events, in order.
- * Readers keep their own place, so there may be any number of them and none delays another.
+ * Readers keep their own position, so there may be any number of them and none delays another.
  * Raising an event never fails. Control thread.
  */
 #ifndef CTRL_MONITOR_EVENTS_H
@@ -30,7 +30,7 @@ sequence_first(uint64_t last, unsigned size, uint64_t after, uint64_t *lost)
 	return after + *lost + 1;
 }
 
-#define EVENTS_MAX 16384 /* more than the longest queue that a subscriber may ask for */
+#define EVENTS_MAX 16384 /* more than the longest queue of a subscriber */
 #define EVENT_METHOD_MAX 64
 #define EVENT_FIELDS_MAX 160 /* holds all members of a flow */
 #define EVENT_REASON_MAX 256
@@ -108,7 +108,7 @@ struct event_commit {
 
 /* EVENT_ROLLBACK_FAILED. */
 struct event_rollback_failed {
-	uint64_t of; /* the generation whose changes were to be taken back */
+	uint64_t of; /* the generation whose changes were to be reverted */
 	char flow[FLOW_ID_MAX]; /* that stays as it is; "": all that it changed does, for now */
 	char reason[EVENT_REASON_MAX];
 };
@@ -170,8 +170,8 @@ void events_rollback_failed(
 const struct event_entry *events_get(const struct events *events, uint64_t sequence);
 
 /*
- * A reader who wants some kinds only and lets no more than `queue` of them wait. It holds no event
- * but a place in the ring, and counts what it has lost.
+ * A reader of some kinds, for which at most `queue` events are kept waiting. It has a position in
+ * the ring, and counts what it has lost.
  */
 
 #define EVENT_KINDS_ALL ((UINT32_C(1) << EVENT_KINDS) - 1)
@@ -181,7 +181,7 @@ struct event_reader {
 	uint64_t queue; /* wanted events that may wait, below EVENTS_MAX */
 	uint64_t position; /* the last event that was read, passed over or lost */
 	uint64_t passed[EVENT_KINDS]; /* events up to there, by kind */
-	uint64_t lost; /* wanted events that went by unread; whoever announces them takes them */
+	uint64_t lost; /* wanted events that were not read; the caller resets it */
 };
 
 /*

@@ -64,7 +64,7 @@ loss_poll(struct health *health, struct health_loss *loss, uint64_t count,
 	loss->reported_ns = now_ns;
 }
 
-/* What a person has to see to; for programs there are events. */
+/* For operators; programs read events. */
 static void
 link_log(const struct dp_port_info *info, bool up, bool gone)
 {
@@ -77,7 +77,7 @@ link_log(const struct dp_port_info *info, bool up, bool gone)
 			info->name);
 }
 
-/* A link that is up from the start is no news. */
+/* A link that is up from the start is not reported. */
 static void
 link_poll(struct health *health, unsigned i)
 {

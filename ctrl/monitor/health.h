@@ -48,8 +48,8 @@ struct health_port {
 struct health_worker {
 	uint64_t busy_ns;
 	uint64_t total_ns;
-	uint64_t busy_since_ns; /* the look before the first one of the row */
-	unsigned n_busy; /* looks in a row that found it busy */
+	uint64_t busy_since_ns; /* the poll before the first one of the row */
+	unsigned n_busy; /* polls in a row that found it busy */
 	bool over;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A tick first polls its flows and then asks for the idle ones to be removed, together, so that
+ * A tick first polls its flows and then requests the removal of the idle ones, together, so that
  * they share one commit and one grace period.
  */
 #include "monitor/idle.h"
@@ -12,7 +12,7 @@
 #include "flow/flows.h"
 
 /*
- * The fast path writes down no time: a count of accepted packets that does not grow is idleness,
+ * The fast path stores no time: a count of accepted packets that does not grow is idleness,
  * and a packet is dated when it is first seen in it. So a flow never times out early, and at most
  * max(1 s, timeout / 8) late.
  *
@@ -130,7 +130,7 @@ idle_monitor_fini(struct idle_monitor *idle)
 	timer_disarm(&idle->timer);
 }
 
-/* A source that is learned for ever needs no second look, unless nothing could be made of it. */
+/* A source that is learned once is not polled again, unless its steering could not be narrowed. */
 static bool
 latch_may_move(const struct flow *flow)
 {

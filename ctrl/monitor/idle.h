@@ -2,8 +2,7 @@
 /*
  * Polls the flows whose state changes by itself: those with an idle timeout, which it removes
  * when they are due, and those that latch, whose new sources it raises events for. Each is polled
- * when its time comes, at most IDLE_POLLS_MAX of them before other work has its turn; without such
- * flows there is no timer.
+ * when it is due, at most IDLE_POLLS_MAX of them at a time; without such flows there is no timer.
  *
  * Everything here is called by the control thread.
  */
@@ -18,7 +17,7 @@
 #include "monitor/events.h"
 
 #define IDLE_POLLS_MAX 1000
-#define IDLE_LATCH_PERIOD_NS NS_PER_S /* how often a source is asked for */
+#define IDLE_LATCH_PERIOD_NS NS_PER_S /* between two reads of a source */
 #define IDLE_SLOTS 512 /* power of two */
 #define IDLE_SLOT_NS UINT64_C(125000000)
 

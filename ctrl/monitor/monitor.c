@@ -29,7 +29,7 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 		events_raise_flow(&monitor->events, EVENT_FLOW_REMOVED, before->spec->id);
 }
 
-/* The flow's own legs: those that have none to carry on joined, those that none carries on left. */
+/* The flow's own legs: those without a predecessor joined, those without a successor left. */
 static void
 legs_note(struct event_changed *changed, const struct change_item *item)
 {
@@ -100,7 +100,7 @@ streams_same(const struct flow_spec *a, const struct flow_spec *b)
 	return a->n_streams == b->n_streams;
 }
 
-/* Legs and streams, of which there may be thousands, are left out of what is encoded for it. */
+/* Legs and streams, of which there may be thousands, are not encoded for the comparison. */
 static void
 fields_note(struct event_changed *changed, const struct change_item *item)
 {
@@ -123,7 +123,7 @@ fields_note(struct event_changed *changed, const struct change_item *item)
 		field_note(changed, "/declared");
 }
 
-/* Of requests that are committed together, the last that touched a flow says what became of it. */
+/* Of requests that are committed together, the last one of a flow has the result. */
 static void
 item_notify(struct monitor *monitor, const struct change *change, const struct change_item *item)
 {
@@ -145,7 +145,7 @@ item_notify(struct monitor *monitor, const struct change *change, const struct c
 	events_raise(&monitor->events, EVENT_FLOW_CHANGED)->changed = changed;
 }
 
-/* What is restored at start makes no generation, and what changed nothing neither. */
+/* What is restored at start makes no generation, nor does a request that changes nothing. */
 static void
 committed(void *arg, const struct change *change)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Everyone who wants to know what becomes of flows, ports and workers, and what they have found
- * out. They begin and end together, after the flows and before them.
+ * The monitors of flows, ports and workers, and the events that they raise. They begin after the
+ * flows and end before them.
  *
  * Everything here is called by the control thread.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A handle is given again after its flow has gone. So before a handle is forgotten the rings are
- * emptied: what its flow has punted gets its id, and no packet is taken for the next owner's.
+ * The handle of a removed flow is used again. So the rings are emptied before a handle is dropped:
+ * packets of its flow get its id, and none gets the id of the next flow with that handle.
  */
 #include "monitor/punts.h"
 
@@ -118,7 +118,7 @@ handle_forget(struct punts *punts, uint32_t handle)
 	free(entry);
 }
 
-/* Without memory its packets are shown all the same, as no flow's. */
+/* Without memory its packets are listed without a flow. */
 static void
 flow_add(struct punts *punts, struct flow *flow)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The packets that workers hand to control: taken off their rings every PUNTS_PERIOD_MS while a
- * port or a flow can punt at all, and the last PUNTS_MAX of them kept for punt.list. What workers
- * had no room for is counted by them (punt_full, punt_limited); what is overwritten here is
- * counted by each reader (sequence_first()).
+ * port or a flow can punt, and the last PUNTS_MAX of them kept for punt.list. Workers count what
+ * does not fit into their rings (punt_full, punt_limited); each reader counts what was overwritten
+ * here (sequence_first()).
  *
  * Everything here is called by the control thread.
  */
@@ -24,7 +24,7 @@ struct punt_flow;
 struct punt {
 	uint64_t sequence;
 	uint64_t time_ns; /* CLOCK_REALTIME, when control took it */
-	char flow[FLOW_ID_MAX]; /* "": no flow's, or of one that is gone */
+	char flow[FLOW_ID_MAX]; /* "": of no flow, or of a removed one */
 	uint16_t port;
 	uint32_t frame_bytes; /* of the whole frame */
 	uint16_t kept_bytes; /* of them in `frame` */

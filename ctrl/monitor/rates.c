@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Flows have ever growing sequence numbers and both walks go in their order, so figures are
- * compared by walking along the old ones: no table to look anything up in. Legs may come and go in
- * the midst of a flow; the search for one begins where the last one was found.
+ * Sequence numbers of flows only grow, and both walks are in their order, so that the old figures
+ * are read in step with the walk, without a table for lookups. Legs may join and leave anywhere in
+ * a flow; the search for one begins where the last one was found.
  */
 #include "monitor/rates.h"
 
@@ -98,7 +98,7 @@ rate_top_sort(struct rate_table *table)
 		best_sort(table, order);
 }
 
-#define SLICE_NS 1000000 /* of a walk, before other work has its turn */
+#define SLICE_NS 1000000 /* of a walk, between two other events of the loop */
 #define SLICE_FLOWS 32 /* between two reads of the clock */
 #define ROWS_FIRST_BYTES (64u << 10) /* mapped for a table at first */
 #define ROWS_UNMAP_BYTES (4u << 20) /* in one go: of all rows of a million flows it takes 15 ms */
@@ -114,7 +114,7 @@ flow_rates_init(struct flow_rates *rates, struct flows *flows, struct event_base
 	timer_init(&rates->timer, base, timer_fired, rates);
 }
 
-/* Give some of the table's memory back. False: there is none. */
+/* Free some of the table's memory. False: there is none. */
 static bool
 rows_unmap(struct rate_table *table)
 {
@@ -180,7 +180,7 @@ row_compare(struct rate_row *row, const struct rate_row *before, uint64_t walk_n
 		return;
 	row->new_packets = row->packets - before->packets;
 	row->new_bytes = row->bytes - before->bytes;
-	/* A leg that has left takes its drops along. */
+	/* The drops of a leg that has left are missing. */
 	row->new_drops = row->drops > before->drops ? row->drops - before->drops : 0;
 	row->drops_ns = row->new_drops ? walk_ns : before->drops_ns;
 	if (row->new_packets == 0)
@@ -299,7 +299,7 @@ span_is_known(const struct flow_rates *rates, const struct rates_waiter *waiter)
 	return rates->figures_ns - rates->known_ns >= waiter->span_ns;
 }
 
-/* When to walk again for those who wait for a longer span. */
+/* When to walk again for requests of a longer span. */
 static void
 span_await(struct flow_rates *rates)
 {
@@ -373,7 +373,7 @@ figures_forget(struct flow_rates *rates)
 		timer_arm(&rates->timer, 0);
 }
 
-/* What was found takes the place of what was known, whose memory the next walk fills. */
+/* The new figures replace the old ones, whose memory the next walk uses. */
 static void
 walk_end(struct flow_rates *rates)
 {

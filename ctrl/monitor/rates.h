@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How much flows and legs carry now, of which there may be a million: so nothing is
- * counted without a request. A request gets what a walk over all flows finds, compared with the
- * walk before; walks go in slices of about a millisecond, those who ask meanwhile share one, and
- * what is known is forgotten RATES_KEPT_NS after the last question. The walk finds the rows that
- * have most as well, so that a question costs no more than the rows it asks for. Memory from the
- * second walk on until all is forgotten: 160 bytes a flow, and as much a leg if legs were asked
- * for.
+ * Rates of flows and legs, of which there may be a million: so they are computed on request only. A
+ * walk over all flows, in slices of about a millisecond, compares their counters with those of the
+ * walk before; requests that arrive during a walk share it, and its figures are dropped
+ * RATES_KEPT_NS after the last request. The walk also ranks the rows, so that a request costs no
+ * more than the rows that it returns. Memory from the second walk until the figures are dropped:
+ * 160 bytes a flow, and as much a leg if legs were requested.
  *
  * Everything here is called by the control thread.
  */

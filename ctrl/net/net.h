@@ -75,7 +75,7 @@ void net_destroy(struct net *net);
 int route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour);
 
 /*
- * Have a neighbour kept fresh and changes of it reported, until the last reference is given up.
+ * Keep a neighbour resolved and report changes of it, until the last reference is released.
  * 0: it has that MAC address now. Else it has none (yet): -EINPROGRESS the kernel resolves it,
  * -EHOSTUNREACH it got no answer, -ENOBUFS the kernel's neighbour table is full, -ENETDOWN or
  * -ENODEV the interface is down or gone. -ENOMEM: there is no reference.

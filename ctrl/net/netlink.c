@@ -91,7 +91,7 @@ answer_receive(struct netlink *netlink, unsigned sequence, mnl_cb_t answer, void
 	ret = mnl_cb_run(buffer, (size_t)bytes, sequence, netlink->port_id, answer, arg);
 	if (ret >= 0)
 		return ret;
-	/* Left over from a request that was given up. */
+	/* An answer to an earlier request, which timed out. */
 	return errno == EPROTO ? 1 : -errno;
 }
 

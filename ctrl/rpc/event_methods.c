@@ -2,7 +2,7 @@
 /*
  * Events and punted packets by the page, and events as notifications, which are sent in turns of
  * the subscriber's user. For a client that does not read, events wait in the ring, as many as it
- * asked for; a gap says how many it has missed.
+ * requested; a gap has the number of those that it missed.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -178,7 +178,7 @@ struct rpc_server {
 
 #define OUTPUT_LOW (256u << 10) /* bytes below which a client that was paused goes on */
 #define INPUT_BYTES 16384 /* to read before they are handled */
-#define VIEWER_BYTES (128u << 10) /* longest request of those who may change nothing */
+#define VIEWER_BYTES (128u << 10) /* longest request of users who may change nothing */
 #define BURST_NS (NS_PER_S / 10) /* worth of requests that may come at once */
 #define ACCEPT_PAUSE_NS (NS_PER_S / 5)
 

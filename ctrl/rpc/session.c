@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The user whose turns have taken least time is next; a user that returns begins with as much as
- * that one, so that no turns are saved up. Turns run in rounds. One that is asked for while none
+ * that one, so that no turns are saved up. Turns run in rounds. One that is requested while none
  * waits runs in the same iteration of the loop, behind the callbacks of what else was ready; what
  * is left after ROUND_NS runs in the next iteration, after the sockets.
  */

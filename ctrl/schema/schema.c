@@ -241,7 +241,7 @@ bounds_allowed(const struct schema_node *node, const json_t *value)
 	}
 }
 
-/* Whether a value is what its schema asks for, leaving aside its items and members. */
+/* Whether a value matches its schema, without its items and members. */
 static bool
 value_allowed(const struct schema_node *node, const json_t *value)
 {

@@ -28,7 +28,7 @@ struct loader {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
 	unsigned depth;
-	const char *wanted; /* the pointer whose line is asked for; NULL: none */
+	const char *wanted; /* the pointer whose line is wanted; NULL: none */
 	unsigned line; /* of it, from 1; 0: not known */
 	struct fault *fault;
 };

@@ -143,7 +143,7 @@ change_sum(uint64_t row, uint64_t generation, const struct store_flow *before)
 }
 
 enum generation_flag {
-	GENERATION_TO_CONFIRM = 1, /* confirmation was asked for */
+	GENERATION_TO_CONFIRM = 1, /* confirmation was requested */
 	GENERATION_DECLARED = 2, /* struct store_generation has it */
 };
 

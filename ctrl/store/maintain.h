@@ -43,7 +43,7 @@ int maintain_init(
 /* Abandons a copy that is under way. */
 void maintain_fini(struct maintain *maintain);
 
-/* Make a checkpoint, unless one is pending: asked for and not finished. Any thread. */
+/* Make a checkpoint, unless one is pending: requested and not finished. Any thread. */
 void maintain_checkpoint(struct maintain *maintain);
 bool maintain_checkpoint_pending(struct maintain *maintain);
 

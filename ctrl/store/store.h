@@ -107,7 +107,7 @@ void store_cursor_close(struct store_cursor *cursor);
 
 /* What became of a generation. */
 enum store_outcome {
-	STORE_DONE, /* no confirmation was asked for */
+	STORE_DONE, /* no confirmation was requested */
 	STORE_CURRENT, /* as STORE_DONE or STORE_CONFIRMED, and the last one */
 	STORE_UNCONFIRMED, /* waits for confirmation */
 	STORE_CONFIRMED,
