@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one worker works with: the scratch of the burst in hand, as arrays, one lane a family; and
- * the worker's own state, hot lines first. Only its own lcore writes it, but for what says
- * otherwise.
+ * The state of one worker: scratch of the current burst, as arrays, one lane a family; and state
+ * that outlives a burst, hot lines first. Only its own lcore writes it, except where noted.
  */
 #ifndef DATAPLANE_BURST_H
 #define DATAPLANE_BURST_H
@@ -44,7 +43,7 @@ struct lane {
 	};
 };
 
-/* Frames that wait for the next tx burst of a port; each knows whose drop it would be. */
+/* Frames that wait for the next tx burst of a port, each with the owner of its drop counter. */
 struct tx_stage {
 	uint16_t n;
 	uint16_t ethdev; /* DPDK port id */
@@ -83,7 +82,7 @@ static_assert(sizeof(union next_hop) == 16, "a next hop is one vector");
 static_assert(offsetof(struct dp_next_hop, port) == 12, "word 6 of the vector");
 static_assert(offsetof(struct dp_next_hop, mtu) == 14, "word 7 of the vector");
 
-/* What a worker knows of its own time; dp_worker_stats has it in other units. */
+/* Times of a worker; dp_worker_stats has it in other units. */
 struct lcore_stats {
 	uint64_t loops;
 	uint64_t busy_loops;

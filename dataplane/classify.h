@@ -71,8 +71,8 @@ classify_view(const struct flow_table *table, void *entry, const void *key, uint
 }
 
 /*
- * Look `n` keys up that classify_begin() has seen; entries[] gets the answers. `which` says at
- * which positions they are; NULL, a constant, for the first n.
+ * Look `n` keys up that classify_begin() has seen; entries[] gets the answers. `which` has
+ * their positions; NULL, a constant, for the first n.
  */
 static __rte_always_inline void
 classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, uint16_t n,

@@ -138,7 +138,7 @@ ports_configure(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
-/* NUMA node of a CPU; 0 where the kernel knows none. */
+/* NUMA node of a CPU; 0 if the kernel has none. */
 static int
 core_socket(unsigned core)
 {

@@ -17,7 +17,7 @@ int fastpath_run(void *arg);
  */
 uint16_t fastpath_round(struct lcore *lc, uint64_t now_ns);
 
-/* What a worker knows of its time: its clock, and what its rounds took. */
+/* Times of a worker: its clock, and the durations of its rounds. */
 
 static __rte_always_inline uint64_t
 cycles_ns(const struct lcore *lc, uint64_t cycles)

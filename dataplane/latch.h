@@ -4,8 +4,8 @@
  *
  * One word says which slot holds the source, and how often it has moved. Every worker has two
  * slots of its own: it writes the one that the word does not name, then moves the word there by
- * compare and swap, which only one of several workers succeeds with. A reader looks at the word,
- * copies the slot, and looks at the word again: as a slot is written only while the word names
+ * compare and swap, which only one of several workers succeeds with. A reader reads the word,
+ * copies the slot, and reads the word again: as a slot is written only while the word names
  * another one, a copy is whole if the word is still the same.
  *
  * A slot's words are stored with release and loaded with acquire: a reader that sees anything of a

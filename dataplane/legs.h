@@ -56,7 +56,7 @@ replicas_init(struct replicas *r, struct lcore *lc, const struct datagram *d, ui
 		rte_mbuf_refcnt_update(d->m, (int16_t)n);
 }
 
-/* Give back what was taken for `n` copies and not used. */
+/* Return what was taken for `n` copies and not used. */
 static __rte_always_inline void
 replicas_fini(struct replicas *r, const struct datagram *d, uint16_t n)
 {

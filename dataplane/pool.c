@@ -19,11 +19,11 @@
 
 /*
  * net_af_xdp of DPDK 22.11 registers a pool with the kernel as one piece: from the pool's first
- * byte on, as many bytes as its objects have together. But an object does not cross a page, and
- * what is left of each page pushes the last objects past the end of that piece. The kernel refuses
- * them, and does not give back those that the driver hands to it. Therefore objects nearly fill
- * ordinary pages; and there are more of them than are wanted, of which those that lie outside stay
- * out of use.
+ * byte on, as many bytes as its objects have together. But an object does not cross a page, so that
+ * the unused rest of each page moves the last objects past the end of that piece. The kernel
+ * refuses them, and does not return those that the driver passes to it. Therefore objects nearly
+ * fill ordinary pages; and there are more of them than are wanted, of which those that lie outside
+ * stay out of use.
  */
 
 static uint64_t

@@ -138,7 +138,7 @@ is_pci(const char *device)
 	       strchr(device, ':') != NULL;
 }
 
-/* rte_dev_probe() says little more than that it failed: -EFAULT when no bus knows the name. */
+/* rte_dev_probe() reports little more than that it failed: -EFAULT when no bus knows the name. */
 static void
 port_probe_failed(
 	const struct port *port, const char *device, int ret, char *error, size_t error_size)

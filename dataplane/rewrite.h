@@ -206,7 +206,7 @@ rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, __
 }
 
 /*
- * Turn a datagram of one family into one of the other (RFC 7915 as far as it speaks of UDP). The
+ * Turn a datagram of one family into one of the other (RFC 7915 for UDP). The
  * new IP header is written so that it ends where the UDP header begins, over the old one: an IPv6
  * header starts 20 bytes before the IPv4 header that it replaces.
  */

@@ -30,8 +30,8 @@ struct rule_entry {
 };
 
 /*
- * What rules look at, in network order, as the trie reads it: one byte, which is the ingress port,
- * then words. The packet's own order, so that addresses and ports are one copy.
+ * The key of rules, in network order, as the trie reads it: one byte, which is the ingress port,
+ * then words. The order of the packet, so that addresses and ports are one copy.
  */
 struct rule_packet {
 	rte_be32_t domain; /* port in 8 bits, outer VLAN id in 12, VLAN id in 12 */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packet through the stages by their own code, on a sandbox: what is written here only asks each
- * stage what it said. The sandbox stands in for what packets change: a worker that polls nothing,
- * with counters, transmit stages, buckets and a learned source of its own, and one packet buffer
- * that is in no pool. Control thread only.
+ * A packet through the stages by their own code, on a sandbox: the code here only records the
+ * result of each stage. The sandbox replaces what packets change: a worker that polls nothing, with
+ * counters, transmit stages, buckets and a learned source of its own, and one packet buffer that is
+ * in no pool. Control thread only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -237,7 +237,7 @@ police_describe(
 	said->left_bytes = police_left_bytes(&policer->police, t->sandbox->lc.now_ns);
 }
 
-/* What the steps would look at, before they change it. */
+/* The state that the steps use, before they change it. */
 static void
 action_describe(const struct tracing *t, const struct flow_action *action, const uint8_t *payload)
 {
@@ -296,7 +296,7 @@ decision_step(const struct tracing *t, const struct decision *decision, const ui
 	}
 }
 
-/* A step that was not reached says nothing. */
+/* A step that was not reached has no result. */
 static void
 decision_describe(const struct tracing *t, const struct decision *decision)
 {

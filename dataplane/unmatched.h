@@ -6,7 +6,7 @@
 #include "act.h"
 #include "martian.h"
 
-/* Dropped, or what the port says. */
+/* Dropped, or as configured for the port. */
 static __rte_noinline void
 act_unmatched(
 	struct lcore *lc, struct rte_mbuf *m, const void *ip, uint16_t port, enum dp_family family)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Sixteen aligned bytes that control writes while workers read them. x86-64 with AVX loads and
- * stores them whole. The thread sanitizer knows of no such access and would take each for a race:
- * it gets two halves, each whole.
+ * stores them whole. The thread sanitizer does not support such accesses and would report each as a
+ * race: it gets two halves, each whole.
  */
 #ifndef DATAPLANE_VECTOR_H
 #define DATAPLANE_VECTOR_H

@@ -96,7 +96,7 @@ static_assert(sizeof(struct dp_worker_info) == 12, "public API: worker");
  */
 int dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size);
 
-/* Give back hugepages and the EAL's files. Call after dp_destroy(). */
+/* Release hugepages and the files of the EAL. Call after dp_destroy(). */
 void dp_eal_fini(void);
 
 /* Version text of the DPDK that runs. Static storage. Any thread. */
@@ -128,13 +128,13 @@ unsigned dp_worker_count(const struct dp *dp);
 int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *info);
 
 /*
- * Say whether a port has a link, which control alone knows: copies that would leave by one that is
- * down are dropped as port_down. At any time; a worker sees it with its next burst. Ports are up
- * at first. -ENOENT: no such port.
+ * Set whether a port has a link, which the control thread polls: copies to a port that is down are
+ * dropped as port_down. At any time; a worker sees it with its next burst. Ports are up at first.
+ * -ENOENT: no such port.
  */
 int dp_port_down_set(struct dp *dp, unsigned port, bool down);
 
-/* What was said last; false for a port that there is not. */
+/* As set last; false for a port that does not exist. */
 bool dp_port_is_down(const struct dp *dp, unsigned port);
 
 /*
@@ -186,8 +186,8 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  * dp_txn_abort: forget all of it. Frees the transaction. One whose commit has begun is finished
  *	instead.
  *
- * Places of flows that are gone are given back a few thousand at a time, by the calls that follow,
- * and all at once where room is short.
+ * Entries of removed flows are freed a few thousand at a time, by the calls that follow, and all at
+ * once when the table is nearly full.
  */
 struct dp_txn *dp_txn_begin(struct dp *dp);
 int dp_txn_add(struct dp_txn *txn, const struct dp_flow *flow, uint32_t *handle);

@@ -47,10 +47,10 @@
 	X(martian, "no flow by exact match, and an address that no packet may carry (RFC 6890)") \
 	X(no_flow, "no flow matches")
 
-/* Packet drops that a flow, or for the last two the port's default, is the cause of. */
+/* Packet drops caused by a flow, or the last two by the default of the port. */
 #define DP_FLOW_DROPS(X) \
 	X(flow_down, "the flow is administratively down") \
-	X(flow_drop, "the flow or its stream says drop, or has no leg that is up") \
+	X(flow_drop, "the action of the flow or its stream is drop, or none of its legs is up") \
 	X(source_refused, "source is not on the allow-list, or not the one latched to") \
 	X(class_drop, "the flow drops this class of payload (RFC 7983)") \
 	X(policed, "over the rate of the flow") \
@@ -112,7 +112,7 @@ struct dp_port_stats {
 	uint64_t rx_bytes;
 	uint64_t forwarded; /* packets that were given to a flow's legs */
 	uint64_t punted; /* packets that were given to control */
-	uint64_t copies; /* copies that legs meant to leave by this port */
+	uint64_t copies; /* copies of legs with this egress port */
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
 	uint64_t drops[DP_DROP_COUNT]; /* packet drops of ingress, copy drops of egress */
@@ -166,7 +166,7 @@ struct dp_worker_stats {
 	uint64_t busy_ns; /* time in busy rounds; busy share = busy_ns / total_ns */
 	uint64_t total_ns;
 	uint64_t busy_cycles; /* of the TSC; cycles a packet = busy_cycles / rx_packets */
-	uint64_t longest_round_ns; /* longest gap from one look at the queues to the next */
+	uint64_t longest_round_ns; /* longest time between two polls of the queues */
 	uint64_t bursts[DP_BURST_MAX + 1]; /* bursts by packets in them; [0] stays 0 */
 	/* Packets of sampled rounds by time from rx to tx: [i] has 2^i <= ns < 2^(i+1). */
 	uint64_t residence[DP_RESIDENCE_BUCKETS];

@@ -48,7 +48,7 @@ enum dp_trace_latch {
 
 /* What a policer says to the packet. */
 struct dp_trace_police {
-	struct dp_police config; /* rate_bps 0: none, and no more to be said */
+	struct dp_police config; /* rate_bps 0: none, and the rest is unused */
 	uint64_t left_bytes; /* in the bucket, before the packet */
 };
 
