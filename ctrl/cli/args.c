@@ -129,18 +129,15 @@ arguments_value(const struct arguments *arguments, const char *name)
 int
 number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {
-	uint64_t sum = 0;
+	unsigned long long read;
+	char *end;
 
-	if (*text == '\0')
+	errno = 0;
+	read = strtoull(text, &end, 10);
+	/* Only digits: strtoull() takes blanks and a sign as well. */
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || read < min || read > max)
 		return -EINVAL;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9' || __builtin_mul_overflow(sum, 10, &sum) ||
-			__builtin_add_overflow(sum, (uint64_t)(*text - '0'), &sum))
-			return -EINVAL;
-	}
-	if (sum < min || sum > max)
-		return -EINVAL;
-	*number = sum;
+	*number = read;
 	return 0;
 }
 

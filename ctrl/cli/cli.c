@@ -74,15 +74,22 @@ command_find(const char *first, const char *second)
 	return NULL;
 }
 
+/* "--output FILE" */
+static void
+option_text(struct text *text, const struct option_spec *option)
+{
+	text_clear(text);
+	text_add(text, "--%s%s%s", option->name, option->value != NULL ? " " : "",
+		option->value != NULL ? option->value : "");
+}
+
 static void
 options_help(const struct option_spec *options, FILE *out)
 {
 	struct text head;
 
 	for (; options != NULL && options->name != NULL; options++) {
-		text_clear(&head);
-		text_add(&head, "--%s%s%s", options->name, options->value != NULL ? " " : "",
-			options->value != NULL ? options->value : "");
+		option_text(&head, options);
 		help_line_print(out, head.s, options->help);
 	}
 }
@@ -92,22 +99,16 @@ static void
 usage_print(const struct command *command, FILE *out)
 {
 	const bool lists = strstr(command->arguments, "--") == NULL;
+	const struct option_spec *option = lists ? command->options : NULL;
 	int column = fprintf(out, "Usage: sluicectl %s%s%s", command->name,
 		command->arguments[0] != '\0' ? " " : "", command->arguments);
-	const struct option_spec *option = lists ? command->options : NULL;
-	char text[64];
+	struct text text;
 
 	for (; option != NULL && option->name != NULL; option++) {
-		const int length = snprintf(text, sizeof(text), " [--%s%s%s]", option->name,
-			option->value != NULL ? " " : "",
-			option->value != NULL ? option->value : "");
-
-		column += length;
-		if (column > USAGE_COLUMNS) {
-			fprintf(out, "\n%*s", USAGE_INDENT - 1, "");
-			column = USAGE_INDENT - 1 + length;
-		}
-		fputs(text, out);
+		option_text(&text, option);
+		if (column + (int)strlen(" []") + (int)text.length > USAGE_COLUMNS)
+			column = fprintf(out, "\n%*s", USAGE_INDENT - 1, "") - 1;
+		column += fprintf(out, " [%s]", text.s);
 	}
 }
 
@@ -182,14 +183,14 @@ option_number(const struct cli *cli, const struct arguments *arguments, const ch
 }
 
 int
-option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
-	uint64_t *milliseconds)
+option_time(const struct cli *cli, const struct arguments *arguments, const char *name,
+	unsigned min_ms, uint64_t *milliseconds)
 {
-	const char *text = arguments_value(arguments, "interval");
+	const char *text = arguments_value(arguments, name);
 
 	if (text == NULL || (seconds_parse(text, milliseconds) == 0 && *milliseconds >= min_ms))
 		return CLI_OK;
-	return cli_usage(cli, "--interval: \"%s\" is not a time from %ums to 1d, as 10s or 500ms",
+	return cli_usage(cli, "--%s: \"%s\" is not a time from %ums to 1d, as 10s or 500ms", name,
 		text, min_ms);
 }
 
@@ -559,12 +560,11 @@ cli_page_repeats(const char *method, const char *member)
 	return CLI_BROKEN;
 }
 
-int
+void
 cli_print_json(json_t *document)
 {
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	putchar('\n');
-	return CLI_OK;
 }
 
 /* Pass over a byte order mark of UTF-8, RFC 8259 section 8.1. -1: the text is in UTF-16 or UTF-32.
@@ -602,45 +602,6 @@ cli_load_json(const struct cli *cli, const char *path)
 	if (!from_stdin)
 		fclose(file);
 	return document;
-}
-
-int
-flow_file_given(
-	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
-{
-	*path = arguments_value(arguments, "file");
-	if (arguments->n_words <= word)
-		return CLI_OK;
-	if (*path != NULL)
-		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
-			arguments->words[word], *path);
-	*path = arguments->words[word];
-	return CLI_OK;
-}
-
-json_t *
-flow_file_load(struct cli *cli, const char *path, const char *member)
-{
-	const char *dot = strrchr(path, '.');
-	json_t *document, *array;
-	struct fault fault;
-
-	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
-		document = cli_load_json(cli, path);
-	else if ((document = yaml_load(path, &fault)) == NULL)
-		cli_usage(cli, "%s", fault.message);
-	if (document == NULL)
-		return NULL;
-	cli->file = path;
-	array = json_object_get(document, member);
-	if (json_is_array(array)) {
-		cli->file_array = member;
-		json_incref(array);
-		json_decref(document);
-		return array;
-	}
-	cli->file_array = json_is_array(document) ? "" : NULL;
-	return json_is_array(document) ? document : json_pack("[o]", document);
 }
 
 json_t *

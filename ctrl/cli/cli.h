@@ -85,9 +85,9 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int option_number(const struct cli *cli, const struct arguments *arguments, const char *name,
 	uint64_t min, uint64_t max, uint64_t *number);
 
-/* --interval: a time of at least min_ms. As above. */
-int option_interval(const struct cli *cli, const struct arguments *arguments, unsigned min_ms,
-	uint64_t *milliseconds);
+/* The same of an option that is a time of at least min_ms. */
+int option_time(const struct cli *cli, const struct arguments *arguments, const char *name,
+	unsigned min_ms, uint64_t *milliseconds);
 
 /* A generation, given as number or tag. CLI_OK, or the exit code with the fault said. */
 int generation_parse(struct cli *cli, const char *word, uint64_t *generation);
@@ -128,8 +128,8 @@ cli_shows(const struct cli *cli, const json_t *result)
 }
 int cli_end(const struct cli *cli, json_t *result, int exit_code);
 
-/* Print one indented document on stdout. Always returns CLI_OK; main() checks the stream. */
-int cli_print_json(json_t *document);
+/* Print one indented document on stdout, a stream that main() checks. */
+void cli_print_json(json_t *document);
 
 extern const struct command command_flow_add, command_flow_replace, command_flow_del,
 	command_flow_up, command_flow_down, command_flow_list, command_flow_show, command_leg_join,
@@ -156,21 +156,6 @@ void command_overview(const char *group, FILE *out);
  * said what is wrong where.
  */
 json_t *cli_load_json(const struct cli *cli, const char *path);
-
-/*
- * Load a file, "-" for standard input, that holds one object, an array of them, or an object with
- * such an array as its member `member` (what `flow list --json` prints, with "flows"). Returns a
- * new reference to an array, or NULL after having said what is wrong where. What the daemon refuses
- * in it is said with its line from then on.
- */
-json_t *flow_file_load(struct cli *cli, const char *path, const char *member);
-
-/*
- * The FILE of a command that takes it as its word of that number or as --file FILE; NULL: there is
- * none. CLI_OK, or the exit code after having said that there are both.
- */
-int flow_file_given(
-	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path);
 
 #define FLOW_PAGE_MAX 1000 /* flows that a page has at most */
 

@@ -252,12 +252,12 @@ client_poll(const struct client *client, short events, int64_t deadline_ms)
 	int64_t left_ms;
 
 	while ((left_ms = deadline_ms - now_ms()) > 0) {
-		if (client->waits != NULL && left_ms > WAITS_MS)
+		if (client->progress != NULL && left_ms > WAITS_MS)
 			left_ms = WAITS_MS;
 		if (poll(&pollfd, 1, (int)left_ms) > 0)
 			return pollfd.revents;
-		if (client->waits != NULL)
-			client->waits(client->waits_arg);
+		if (client->progress != NULL)
+			progress_at(client->progress, 0);
 	}
 	return 0;
 }

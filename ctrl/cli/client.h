@@ -36,6 +36,8 @@ struct client_error {
 	char text[1024]; /* for people, without the program's name */
 };
 
+struct progress;
+
 struct client {
 	const char *path; /* of the socket; borrowed; the endpoint when that is remote */
 	struct remote_target target; /* its endpoint NULL: the socket */
@@ -43,9 +45,7 @@ struct client {
 	char reason[128]; /* why it has ended, for people; "": unknown */
 	unsigned timeout_ms; /* for one call, connecting included */
 	bool verbatim; /* replies are data for programs; else their texts are made safe to show */
-	void (*waits)(
-		void *arg); /* called ten times a second while a reply is waited for, or NULL */
-	void *waits_arg;
+	struct progress *progress; /* shown while a reply is waited for; NULL: disabled */
 	json_int_t last_id;
 	char *buffer; /* bytes received, not yet taken */
 	size_t length;

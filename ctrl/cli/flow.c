@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/transaction.h"
+#include "schema/yaml.h"
 
 #define LABEL_INDENT 10
 
@@ -372,6 +373,54 @@ pending_warn(struct cli *cli, const json_t *ids)
 		flow_is_pending(result, true);
 		json_decref(result);
 	}
+}
+
+/*
+ * The FILE of a command that takes it as its word of that number or as --file FILE; NULL: there is
+ * none. CLI_OK, or the exit code after having said that there are both.
+ */
+static int
+flow_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
+{
+	*path = arguments_value(arguments, "file");
+	if (arguments->n_words <= word)
+		return CLI_OK;
+	if (*path != NULL)
+		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
+			arguments->words[word], *path);
+	*path = arguments->words[word];
+	return CLI_OK;
+}
+
+/*
+ * Load a file that holds one object, an array of them, or an object with such an array as its
+ * member (what `flow list --json` prints, with "flows"), as an array. NULL after having said what
+ * is wrong where. What the daemon refuses in it is said with its line from then on.
+ */
+static json_t *
+flow_file_load(struct cli *cli, const char *path, const char *member)
+{
+	const char *dot = strrchr(path, '.');
+	json_t *document, *array;
+	struct fault fault;
+
+	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		document = cli_load_json(cli, path);
+	else if ((document = yaml_load(path, &fault)) == NULL)
+		cli_usage(cli, "%s", fault.message);
+	if (document == NULL)
+		return NULL;
+	cli->file = path;
+	array = json_object_get(document, member);
+	if (json_is_array(array)) {
+		cli->file_array = member;
+		json_incref(array);
+		json_decref(document);
+		return array;
+	}
+	cli->file_array = json_is_array(document) ? "" : NULL;
+	return json_is_array(document) ? document : json_pack("[o]", document);
 }
 
 /* The flows that the arguments name, as an array, or NULL with the fault said. */

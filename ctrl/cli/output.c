@@ -773,12 +773,6 @@ progress_at(struct progress *progress, uint64_t done)
 }
 
 void
-progress_wait(void *progress)
-{
-	progress_at(progress, 0);
-}
-
-void
 progress_end(struct progress *progress)
 {
 	if (progress->drawn_ms != 0)

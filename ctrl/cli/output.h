@@ -152,9 +152,6 @@ void progress_begin(struct progress *progress, const char *what, uint64_t total)
 /* So much of the total is done; with a total of 0 it shows for how long it has been going on. */
 void progress_at(struct progress *progress, uint64_t done);
 
-/* The same for struct client's waits. */
-void progress_wait(void *progress);
-
 /* Take it away. To be called before anything else is printed, also when the work failed. */
 void progress_end(struct progress *progress);
 

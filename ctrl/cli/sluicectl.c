@@ -28,7 +28,6 @@ setting(const struct arguments *arguments, const char *option, const char *varia
 static int
 globals_set(struct cli *cli, const struct arguments *arguments)
 {
-	const char *timeout = arguments_value(arguments, "timeout");
 	const char *path = setting(arguments, "socket", "SLUICE_SOCKET");
 	const bool is_local = arguments_value(arguments, "socket") != NULL &&
 			      arguments_value(arguments, "connect") == NULL;
@@ -36,9 +35,8 @@ globals_set(struct cli *cli, const struct arguments *arguments)
 	uint64_t timeout_ms = TIMEOUT_DEFAULT_MS;
 
 	cli->json = arguments_value(arguments, "json") != NULL;
-	if (timeout != NULL && seconds_parse(timeout, &timeout_ms) < 0)
-		return cli_usage(cli,
-			"--timeout: \"%s\" is not a time from 1ms to 1d, as 10s or 500ms", timeout);
+	if (option_time(cli, arguments, "timeout", 1, &timeout_ms) != CLI_OK)
+		return CLI_USAGE;
 	client_init(&cli->client, path != NULL ? path : CLI_SOCKET_DEFAULT, (unsigned)timeout_ms);
 	if (!is_local)
 		target->endpoint = setting(arguments, "connect", "SLUICE_CONNECT");

@@ -213,7 +213,7 @@ rows_draw(const struct top *top)
 
 	if (out == NULL)
 		cli_out_of_memory();
-	top_rows_print(top->record, &top_views[top->view], top_sort(top), width, out);
+	top_rows_print(top->record, width, out);
 	if (fclose(out) != 0)
 		cli_out_of_memory();
 	rest = text;
@@ -375,8 +375,7 @@ record_print(const struct top *top)
 	top_totals(&line, top->record);
 	text_print(stdout, ROW_INDENT, "%s", line.s);
 	putchar('\n');
-	top_rows_print(top->record, &top_views[top->view], top_sort(top),
-		paint_columns(stdout, SIZE_MAX), stdout);
+	top_rows_print(top->record, paint_columns(stdout, SIZE_MAX), stdout);
 }
 
 static int
@@ -430,7 +429,7 @@ options_read(const struct cli *cli, struct top *top, const struct arguments *arg
 		return cli_usage(cli, "--sort: \"%s\" is not one of %s, which %s can be sorted by",
 			sort, sorts.s, top_views[top->view].name);
 	top->sorts[top->view] = i;
-	if (option_interval(cli, arguments, 100, &top->interval_ms) != CLI_OK ||
+	if (option_time(cli, arguments, "interval", 100, &top->interval_ms) != CLI_OK ||
 		option_number(cli, arguments, "limit", 1, ROWS_MAX, &top->n_rows) != CLI_OK)
 		return CLI_USAGE;
 	if (filter != NULL && strlen(filter) >= sizeof(top->filter))

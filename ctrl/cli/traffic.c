@@ -329,18 +329,22 @@ top_totals(struct text *line, const json_t *record)
 }
 
 void
-top_rows_print(const json_t *record, const struct top_view *view, const char *sort, size_t width,
-	FILE *out)
+top_rows_print(const json_t *record, size_t width, FILE *out)
 {
-	const char *columns = view->columns, *mark = columns;
+	const struct top_view *view = top_views;
+	const char *mark;
 	struct text marked;
 
-	for (size_t i = 0; i < TOP_SORTS && view->sorts[i].name != NULL; i++) {
-		if (strcmp(view->sorts[i].name, sort) == 0)
-			mark = strstr(columns, view->sorts[i].title) + strlen(view->sorts[i].title);
+	while (!member_is(record, "view", view->name))
+		view++;
+	mark = view->columns;
+	for (size_t i = 0; view->sorts[i].name != NULL; i++) {
+		if (member_is(record, "sort", view->sorts[i].name))
+			mark = strstr(view->columns, view->sorts[i].title) +
+			       strlen(view->sorts[i].title);
 	}
 	text_clear(&marked);
-	text_add(&marked, "%.*s*%s", (int)(mark - columns), columns, mark);
+	text_add(&marked, "%.*s*%s", (int)(mark - view->columns), view->columns, mark);
 	rows_print_within(marked.s, json_object_get(record, "rows"), width, out);
 }
 
@@ -578,7 +582,7 @@ watch(struct cli *cli, const struct arguments *arguments)
 		.arg = &watch};
 	int exit_code;
 
-	if (option_interval(cli, arguments, 1, &monitor.interval_ms) != CLI_OK)
+	if (option_time(cli, arguments, "interval", 1, &monitor.interval_ms) != CLI_OK)
 		return CLI_USAGE;
 	if (option_number(cli, arguments, "count", 1, UINT32_MAX, &monitor.count) != CLI_OK)
 		return CLI_USAGE;

@@ -56,8 +56,7 @@ void top_record_filter(json_t *record, const char *text);
 void top_totals(struct text *line, const json_t *record);
 
 /* The rows of a record as a table; the title of the column that they are sorted by has a mark. */
-void top_rows_print(const json_t *record, const struct top_view *view, const char *sort,
-	size_t width, FILE *out);
+void top_rows_print(const json_t *record, size_t width, FILE *out);
 
 /* "hh:mm:ss" in local time, in `text`, which has room for MOMENT_TEXT_MAX. */
 const char *clock_text(uint64_t time_ns, char *text);

@@ -164,12 +164,11 @@ batch_call(
 	bool stale;
 
 	progress_begin(&progress, "waiting for sluiced", 0);
-	client->waits = progress_wait;
-	client->waits_arg = &progress;
+	client->progress = &progress;
 	client->timeout_ms += (unsigned)(changes / CHANGES_A_MS);
 	result = cli_send(batch->cli, method, params, &error);
 	client->timeout_ms = usual_ms;
-	client->waits = NULL;
+	client->progress = NULL;
 	progress_end(&progress);
 	stale = result == NULL && strcmp(error.name, "STALE") == 0;
 	batch->plan_is_old = stale && strcmp(error.pointer, "/if_plan") == 0;

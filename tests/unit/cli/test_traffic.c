@@ -204,7 +204,7 @@ expect_top(enum top_view_id view, const char *sort, const char *expected)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
-	top_rows_print(record, &top_views[view], sort, 80, out);
+	top_rows_print(record, 80, out);
 	fclose(out);
 	cr_expect_str_eq(text, expected);
 	top_totals(&totals, record);
