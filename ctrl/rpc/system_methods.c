@@ -44,48 +44,41 @@ residence_encode(const struct dp_worker_stats *stats)
 }
 
 static json_t *
-load_encode(const struct dp_worker_stats *stats)
-{
-	return json_pack("{s:I, s:I, s:I, s:f, s:f, s:I, s:o, s:o}", "busy_ns",
-		(json_int_t)stats->busy_ns, "total_ns", (json_int_t)stats->total_ns, "busy_cycles",
-		(json_int_t)stats->busy_cycles, "busy_share",
-		share(stats->busy_ns, stats->total_ns), "cycles_per_packet",
-		share(stats->busy_cycles, stats->rx_packets), "longest_round_us",
-		(json_int_t)(stats->longest_round_ns / 1000), "bursts", bursts_encode(stats),
-		"residence_ns", residence_encode(stats));
-}
-
-static json_t *
 worker_encode(const struct dp *dp, unsigned worker)
 {
 	struct dp_worker_info info;
 	struct dp_worker_stats stats;
-	json_t *encoded;
 
 	if (dp_worker_info_get(dp, worker, &info) < 0 ||
 		dp_worker_stats_get(dp, worker, &stats) < 0)
 		return NULL;
-	encoded = json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "worker", worker, "core",
-		info.core, "socket", info.socket, "rx_queues", info.rx_queues, "loops",
-		(json_int_t)stats.loops, "busy_loops", (json_int_t)stats.busy_loops, "rx_packets",
-		(json_int_t)stats.rx_packets, "tx_packets", (json_int_t)stats.tx_packets);
-	json_object_update_new(encoded, load_encode(&stats));
-	return encoded;
+	return json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, "
+			 "s:o, s:o}",
+		"worker", worker, "core", info.core, "socket", info.socket, "rx_queues",
+		info.rx_queues, "loops", (json_int_t)stats.loops, "busy_loops",
+		(json_int_t)stats.busy_loops, "rx_packets", (json_int_t)stats.rx_packets,
+		"tx_packets", (json_int_t)stats.tx_packets, "busy_ns", (json_int_t)stats.busy_ns,
+		"total_ns", (json_int_t)stats.total_ns, "busy_cycles",
+		(json_int_t)stats.busy_cycles, "busy_share", share(stats.busy_ns, stats.total_ns),
+		"cycles_per_packet", share(stats.busy_cycles, stats.rx_packets), "longest_round_us",
+		(json_int_t)(stats.longest_round_ns / 1000), "bursts", bursts_encode(&stats),
+		"residence_ns", residence_encode(&stats));
 }
 
+/* An array of n entries; NULL: one could not be encoded. */
 static json_t *
-workers_encode(const struct dp *dp)
+array_encode(const struct dp *dp, unsigned n, json_t *(*encode)(const struct dp *dp, unsigned i))
 {
-	json_t *workers = json_array();
+	json_t *array = json_array();
 	unsigned i;
 
-	for (i = 0; i < dp_worker_count(dp); i++) {
-		if (json_array_append_new(workers, worker_encode(dp, i)) < 0) {
-			json_decref(workers);
+	for (i = 0; i < n; i++) {
+		if (json_array_append_new(array, encode(dp, i)) < 0) {
+			json_decref(array);
 			return NULL;
 		}
 	}
-	return workers;
+	return array;
 }
 
 static json_t *
@@ -114,8 +107,9 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s",
 		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
-		"control_core", config->eal.control_core, "workers", workers_encode(context->dp),
-		"flows", "ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
+		"control_core", config->eal.control_core, "workers",
+		array_encode(context->dp, dp_worker_count(context->dp), worker_encode), "flows",
+		"ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
 		table_encode(context->dp, DP_IPV6), "legs",
 		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
 		"message_bytes",
@@ -148,19 +142,12 @@ static json_t *
 port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
-	json_t *ports = json_array();
-	unsigned i;
 
 	(void)call;
 	(void)params;
-	for (i = 0; i < dp_port_count(context->dp); i++) {
-		if (json_array_append_new(ports, port_encode(context->dp, i)) < 0) {
-			json_decref(ports);
-			return fault_null(
-				fault, FAULT_INTERNAL, "", "port %u cannot be described", i);
-		}
-	}
-	return json_pack("{s:o}", "ports", ports);
+	(void)fault;
+	return json_pack("{s:o}", "ports",
+		array_encode(context->dp, dp_port_count(context->dp), port_encode));
 }
 
 const struct rpc_method system_methods[] = {
