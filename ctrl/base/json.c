@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The reader reads what nearly all texts are made of by itself. At the first thing that is rare or
- * wrong (an escape, a real number, a repeated member, a missing bracket) it gives up, and jansson
- * reads the text once more from the beginning: what JSON is, and what the error is called, is for
- * it to say.
+ * The reader reads what nearly all texts are made of by itself, and leaves single values that are
+ * rare (an escape, a real number) to jansson. At the first thing that is wrong (a repeated member,
+ * a missing bracket) it gives up, and jansson reads the text once more from the beginning, which
+ * yields the error.
  */
 #include "base/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,11 +16,15 @@
 #define FOUND_BYTES 48 /* of a string that is quoted in a message */
 #define DEPTH_MAX 64 /* of what is read here, on the stack */
 #define DIGITS_READ 18 /* that surely fit 64 bits */
+#define NUMBER_BYTES "+-.eE0123456789"
+#define DIGITS_MAX 20 /* of 2^64 - 1, and of 64 bits with a sign */
 
 struct reader {
 	const char *at;
 	const char *end;
 	unsigned depth;
+	unsigned id_depth; /* where a member "id" is the id of a message */
+	bool is_id; /* of the member that is read */
 };
 
 /* A string between its quotes, in the text. */
@@ -50,11 +55,11 @@ next_accept(struct reader *reader, char c)
 	return true;
 }
 
-/* A string without escapes; the opening quote is taken. */
+/* A string without escapes. */
 static bool
 span_read(struct reader *reader, struct span *span)
 {
-	const char *at = reader->at;
+	const char *at = reader->at + 1;
 	unsigned char seen = 0;
 
 	span->text = at;
@@ -68,19 +73,57 @@ span_read(struct reader *reader, struct span *span)
 	return true;
 }
 
+/* See json_text_load(). The digits are a number that jansson has no integer for. */
+static json_t *
+large_id_create(const char *digits, size_t bytes)
+{
+	char text[1 + DIGITS_MAX + 1] = "", *end;
+
+	if (bytes > DIGITS_MAX || *digits == '-')
+		return json_real(0);
+	memcpy(text + 1, digits, bytes);
+	errno = 0;
+	strtoull(text + 1, &end, 10);
+	return *end || errno ? json_real(0) : json_stringn(text, 1 + bytes);
+}
+
+/* One value of so many bytes, by jansson. */
+static json_t *
+rare_read(struct reader *reader, size_t bytes)
+{
+	const bool is_id = reader->is_id && reader->depth == reader->id_depth;
+	json_error_t error;
+	json_t *value = json_loadb(reader->at, bytes, JSON_DECODE_ANY, &error);
+
+	if (!value && is_id && json_error_code(&error) == json_error_numeric_overflow)
+		value = large_id_create(reader->at, bytes);
+	reader->at += bytes;
+	return value;
+}
+
+static json_t *
+escaped_read(struct reader *reader)
+{
+	const char *at = reader->at + 1;
+
+	while (at < reader->end && *at != '"')
+		at += *at == '\\' ? 2 : 1;
+	return at < reader->end ? rare_read(reader, (size_t)(at + 1 - reader->at)) : NULL;
+}
+
 static json_t *
 string_read(struct reader *reader)
 {
 	struct span span;
 
 	if (!span_read(reader, &span))
-		return NULL;
+		return escaped_read(reader);
 	return span.ascii ? json_stringn_nocheck(span.text, span.bytes)
 			  : json_stringn(span.text, span.bytes);
 }
 
 static json_t *
-integer_read(struct reader *reader)
+number_read(struct reader *reader)
 {
 	const bool negative = *reader->at == '-';
 	const char *first = reader->at + negative, *at = first;
@@ -90,10 +133,13 @@ integer_read(struct reader *reader)
 		number = number * 10 + (*at++ - '0');
 	if (at == first || (*first == '0' && at - first > 1))
 		return NULL;
-	if (at < reader->end && ((*at >= '0' && *at <= '9') || *at == '.' || (*at | 32) == 'e'))
-		return NULL;
-	reader->at = at;
-	return json_integer(negative ? -number : number);
+	if (at == reader->end || !strchr(NUMBER_BYTES, *at)) {
+		reader->at = at;
+		return json_integer(negative ? -number : number);
+	}
+	while (at < reader->end && *at && strchr(NUMBER_BYTES, *at))
+		at++;
+	return rare_read(reader, (size_t)(at - reader->at));
 }
 
 static bool
@@ -102,9 +148,11 @@ member_read(struct reader *reader, json_t *object)
 	struct span name;
 	json_t *value;
 
-	if (!next_accept(reader, '"') || !span_read(reader, &name) || !next_accept(reader, ':'))
+	if (next_peek(reader) != '"' || !span_read(reader, &name) || !next_accept(reader, ':'))
 		return false;
+	reader->is_id = name.bytes == 2 && memcmp(name.text, "id", 2) == 0;
 	value = value_read(reader);
+	reader->is_id = false;
 	if (!value)
 		return false;
 	if (name.ascii)
@@ -185,7 +233,6 @@ value_read(struct reader *reader)
 	case '[':
 		return nested_read(reader, array_read);
 	case '"':
-		reader->at++;
 		return string_read(reader);
 	case 't':
 		return word_read(reader, "true", 4, json_true());
@@ -196,7 +243,7 @@ value_read(struct reader *reader)
 	case '\0':
 		return NULL;
 	default:
-		return integer_read(reader);
+		return number_read(reader);
 	}
 }
 
@@ -204,8 +251,10 @@ json_t *
 json_text_load(const char *text, size_t bytes, json_error_t *error)
 {
 	struct reader reader = {.at = text, .end = text + bytes};
-	json_t *value = value_read(&reader);
+	json_t *value;
 
+	reader.id_depth = next_peek(&reader) == '[' ? 2 : 1;
+	value = value_read(&reader);
 	if (value && next_peek(&reader) == '\0' && reader.at == reader.end)
 		return value;
 	json_decref(value);
@@ -213,7 +262,6 @@ json_text_load(const char *text, size_t bytes, json_error_t *error)
 }
 
 #define ROOM_FIRST 512 /* of a text: a flow of one leg fits */
-#define DIGITS_WRITTEN 20 /* of 64 bits, with the sign */
 
 void
 json_writer_init(struct json_writer *writer)
@@ -342,7 +390,7 @@ void
 json_write_integer(struct json_writer *writer, int64_t number)
 {
 	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-	char digits[DIGITS_WRITTEN], *first = digits + sizeof(digits);
+	char digits[DIGITS_MAX], *first = digits + sizeof(digits);
 
 	do {
 		*--first = (char)('0' + left % 10);
@@ -365,6 +413,21 @@ other_write(struct json_writer *writer, const json_t *value)
 	else
 		writer->failed = true;
 	free(text);
+}
+
+/* Of an id that json_text_load() made, the digits. */
+static void
+json_string_write(struct json_writer *writer, const json_t *string)
+{
+	const char *text = json_string_value(string);
+	const size_t bytes = json_string_length(string);
+
+	if (bytes == 0 || text[0] != '\0') {
+		string_write(writer, text, bytes);
+		return;
+	}
+	comma_write(writer);
+	bytes_write(writer, text + 1, bytes - 1);
 }
 
 void
@@ -392,7 +455,7 @@ json_write_value(struct json_writer *writer, json_t *value)
 		json_write_close(writer, ']');
 		break;
 	case JSON_STRING:
-		string_write(writer, json_string_value(value), json_string_length(value));
+		json_string_write(writer, value);
 		break;
 	case JSON_INTEGER:
 		json_write_integer(writer, json_integer_value(value));

@@ -16,7 +16,10 @@
 
 /*
  * What json_loadb() makes of the text with JSON_REJECT_DUPLICATES and JSON_DECODE_ANY: a new
- * reference, or NULL with *error.
+ * reference, or NULL with *error. But the id of a JSON-RPC message, alone or in an array, may be up
+ * to 2^64 - 1: one for which jansson has no integer becomes a string that no text can hold, a zero
+ * byte and the digits, which json_write_value() writes as the number. An id out of that range
+ * becomes a real number.
  */
 json_t *json_text_load(const char *text, size_t bytes, json_error_t *error);
 
@@ -66,7 +69,7 @@ void json_write_string(struct json_writer *writer, const char *text);
 
 void json_write_integer(struct json_writer *writer, int64_t number);
 
-/* Any value, as json_dumps() would. */
+/* Any value, as json_dumps() would, or an id of json_text_load(). */
 void json_write_value(struct json_writer *writer, json_t *value);
 
 static inline void

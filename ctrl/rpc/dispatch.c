@@ -7,7 +7,6 @@
  */
 #include "rpc/dispatch.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,105 +40,6 @@ struct rpc_service {
 	size_t n_methods;
 	struct bound_method methods[];
 };
-
-/* The end of a string, behind its quote; NULL: it has none, or holds a zero byte. */
-static const char *
-string_end(const char *string, const char *end)
-{
-	const char *at = string + 1;
-
-	for (; at < end && *at != '"'; at++) {
-		if (*at != '\\')
-			continue;
-		at++;
-		if (end - at >= 5 && memcmp(at, "u0000", 5) == 0)
-			return NULL;
-	}
-	return at < end ? at + 1 : NULL;
-}
-
-/* Write what stands for an id that is a number; returns its end. */
-static const char *
-id_write(const char *id, const char *end, FILE *out)
-{
-	const char *at = id;
-	char number[24], *last;
-	bool is_integer;
-	uint64_t value;
-
-	while (at < end && *at && strchr("+-.eE0123456789", *at))
-		at++;
-	snprintf(number, sizeof(number), "%.*s", (int)(at - id), id);
-	errno = 0;
-	value = number[0] == '-' ? (uint64_t)strtoll(number, &last, 10)
-				 : strtoull(number, &last, 10);
-	is_integer = at - id < (ptrdiff_t)sizeof(number) && !*last && !errno;
-	if (!is_integer)
-		fputs("0.5", out); /* which is refused as an id, as is any other than an integer */
-	else if (number[0] == '-' || number[0] == '0' || value <= INT64_MAX)
-		fputs(number, out);
-	else
-		fprintf(out, "\"\\u0000%s\"", number);
-	return at;
-}
-
-/* Write the message with other values for ids that are numbers. -1: it is not JSON. */
-static int
-message_write(const char *text, const char *end, FILE *out)
-{
-	unsigned depth = 0, id_depth = 1;
-	bool is_id = false; /* the value that comes next */
-
-	for (const char *at = text, *token; at < end;) {
-		token = at++;
-		if (*token == '"') {
-			at = string_end(token, end);
-			if (!at)
-				return -1;
-			is_id = depth == id_depth && at - token == 4 &&
-				memcmp(token, "\"id\"", 4) == 0;
-		} else if (*token == '{' || *token == '[') {
-			id_depth = depth == 0 && *token == '[' ? 2 : id_depth;
-			depth++;
-		} else if (*token == '}' || *token == ']') {
-			depth--;
-		} else if (*token == ',') {
-			is_id = false;
-		} else if (is_id && depth == id_depth &&
-			   (*token == '-' || isdigit((unsigned char)*token))) {
-			at = id_write(token, end, out);
-			continue;
-		}
-		fwrite(token, 1, (size_t)(at - token), out);
-	}
-	return 0;
-}
-
-/*
- * A message out of its text, as json_text_load() reads it. An id from 2^63 to 2^64 - 1, for which
- * jansson has no integer, becomes a string that no text can hold: a zero byte, and the digits.
- */
-static json_t *
-rpc_message_load(const char *text, size_t bytes, json_error_t *error)
-{
-	json_t *message = json_text_load(text, bytes, error);
-	char *copy = NULL;
-	size_t copied;
-	FILE *out;
-	int rc;
-
-	if (message || json_error_code(error) != json_error_numeric_overflow)
-		return message;
-	out = open_memstream(&copy, &copied);
-	if (!out)
-		return NULL;
-	rc = message_write(text, text + bytes, out);
-	if (fclose(out) == 0 && rc == 0)
-		message = json_loadb(copy, copied,
-			JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
-	free(copy);
-	return message;
-}
 
 static int
 member_refuse(const char *pointer, const char *expected, struct fault *fault)
@@ -653,7 +553,7 @@ rpc_service_call(struct rpc_service *service, struct rpc_session *session, const
 	size_t bytes, rpc_session_fn done, void *arg)
 {
 	json_error_t error;
-	json_t *message = rpc_message_load(text, bytes, &error);
+	json_t *message = json_text_load(text, bytes, &error);
 	const bool batch = json_is_array(message);
 	const size_t n_requests = batch ? json_array_size(message) : 1;
 	struct rpc_call *call = NULL;

@@ -353,13 +353,6 @@ rpc_session_full(struct rpc_session *session)
 
 #define TEXT_COPIED_MAX 4096 /* bytes; a longer text is handed over rather than copied */
 
-/* Whether it stands for an integer that jansson has none for. */
-static bool
-id_is_large(const json_t *id)
-{
-	return json_string_length(id) > 0 && !json_string_value(id)[0];
-}
-
 static void
 text_free(const void *text, size_t bytes, void *arg)
 {
@@ -372,20 +365,15 @@ int
 rpc_session_write(
 	struct rpc_session *session, const char *before, json_t *message, const char *after)
 {
-	const json_t *id = json_object_get(message, "id");
 	struct evbuffer *output = session->output;
 	struct json_writer writer;
-	char large_id[32] = "", *text;
 	size_t bytes;
+	char *text;
 	int rc;
 
 	if (!output || !message) {
 		json_decref(message);
 		return output ? -ENOMEM : -ENOTCONN;
-	}
-	if (id_is_large(id)) {
-		snprintf(large_id, sizeof(large_id), ",\"id\":%s}", json_string_value(id) + 1);
-		json_object_del(message, "id");
 	}
 	json_writer_init(&writer);
 	json_write_value(&writer, message);
@@ -393,7 +381,6 @@ rpc_session_write(
 	json_decref(message);
 	if (!text)
 		return -ENOMEM;
-	bytes -= large_id[0] != '\0'; /* in place of the bracket */
 	rc = evbuffer_add(output, before, strlen(before));
 	/* A handed-over text costs a chain of its own: small ones are copied into shared ones. */
 	if (rc == 0 && bytes > TEXT_COPIED_MAX &&
@@ -403,7 +390,7 @@ rpc_session_write(
 		rc = evbuffer_add(output, text, bytes);
 	}
 	free(text);
-	if (rc < 0 || evbuffer_add_printf(output, "%s%s", large_id, after) < 0)
+	if (rc < 0 || evbuffer_add(output, after, strlen(after)) < 0)
 		return -ENOMEM;
 	return 0;
 }
