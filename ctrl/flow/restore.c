@@ -9,6 +9,7 @@
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "schema/flow_files.h"
+#include "store/read.h"
 
 #define FLOWS_AT_ONCE 64
 
@@ -17,9 +18,7 @@ struct load {
 	const struct flows *flows;
 	struct store *store;
 	uint64_t generation;
-	struct store_cursor *cursor; /* of whole states, once begun */
-	uint64_t index; /* rollback_of(): of the last change that was read */
-	unsigned n_read;
+	struct store_cursor *cursor; /* NULL: not begun, or at its end */
 	struct change *change;
 	struct fault *fault;
 };
@@ -31,24 +30,6 @@ load_end(void *arg)
 
 	store_cursor_close(load->cursor);
 	free(load);
-}
-
-static int
-load_begin(struct change *change, const struct flows *flows, struct store *store,
-	uint64_t generation, change_load_fn load_fn, struct fault *fault)
-{
-	struct load *load = calloc(1, sizeof(*load));
-
-	if (!load)
-		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to read stored flows");
-	load->flows = flows;
-	load->store = store;
-	load->generation = generation;
-	change->load = load_fn;
-	change->load_end = load_end;
-	change->load_arg = load;
-	change->ends_confirm = !change->restores;
-	return 0;
 }
 
 /*
@@ -89,9 +70,19 @@ flow_load(struct load *load, const struct store_flow *flow)
 	return 0;
 }
 
-/* A state as a whole: the one that is stored, or that of a generation. */
+/* All that is stored, what a return to the generation needs, or what taking it back needs. */
+static struct store_cursor *
+cursor_open(const struct load *load, const struct change *change, struct fault *fault)
+{
+	if (change->restores)
+		return store_flows_open(load->store, fault);
+	if (change->generation.returns == STORE_RETURN_TO)
+		return store_rollback_open(load->store, load->generation, fault);
+	return store_changes_open(load->store, load->generation, 0, UINT32_MAX, fault);
+}
+
 static int
-state_load(void *arg, struct change *change, struct fault *fault)
+flows_load(void *arg, struct change *change, struct fault *fault)
 {
 	struct load *load = arg;
 	struct store_flow flow;
@@ -101,9 +92,7 @@ state_load(void *arg, struct change *change, struct fault *fault)
 	load->change = change;
 	load->fault = fault;
 	if (!load->cursor)
-		load->cursor = change->restores
-				       ? store_flows_open(load->store, fault)
-				       : store_rollback_open(load->store, load->generation, fault);
+		load->cursor = cursor_open(load, change, fault);
 	if (!load->cursor)
 		return -1;
 	for (i = 0; rc == 1 && i < FLOWS_AT_ONCE; i++) {
@@ -120,34 +109,21 @@ state_load(void *arg, struct change *change, struct fault *fault)
 }
 
 static int
-change_return(void *arg, const struct store_change *change)
+load_begin(struct change *change, const struct flows *flows, struct store *store,
+	uint64_t generation, struct fault *fault)
 {
-	struct load *load = arg;
-	const struct store_flow before = {
-		.id = change->id,
-		.text = change->before,
-		.bytes = change->before_bytes,
-		.last_leg = change->before_last_leg,
-		.declared = change->before_declared,
-	};
+	struct load *load = calloc(1, sizeof(*load));
 
-	load->index = change->index;
-	load->n_read++;
-	return flow_load(load, &before);
-}
-
-static int
-changes_load(void *arg, struct change *change, struct fault *fault)
-{
-	struct load *load = arg;
-
-	load->change = change;
-	load->fault = fault;
-	load->n_read = 0;
-	if (store_history_changes(load->store, load->generation, load->index, FLOWS_AT_ONCE,
-		    change_return, load, fault) != 0)
-		return -1;
-	return load->n_read == FLOWS_AT_ONCE;
+	if (!load)
+		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to read stored flows");
+	load->flows = flows;
+	load->store = store;
+	load->generation = generation;
+	change->load = flows_load;
+	change->load_end = load_end;
+	change->load_arg = load;
+	change->ends_confirm = !change->restores;
+	return 0;
 }
 
 static int
@@ -171,7 +147,7 @@ rollback_to(struct change *change, const struct flows *flows, struct store *stor
 		return -1;
 	change->generation.returns = STORE_RETURN_TO;
 	change->generation.returned = generation;
-	return load_begin(change, flows, store, generation, state_load, fault);
+	return load_begin(change, flows, store, generation, fault);
 }
 
 int
@@ -181,7 +157,7 @@ rollback_of(struct change *change, const struct flows *flows, struct store *stor
 	change->generation.returns = STORE_RETURN_OF;
 	change->generation.returned = generation;
 	change->partial = true;
-	return load_begin(change, flows, store, generation, changes_load, fault);
+	return load_begin(change, flows, store, generation, fault);
 }
 
 struct restore {
@@ -211,7 +187,7 @@ restore_flows(
 	if (!change)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to restore flows");
 	change->restores = change->partial = true;
-	if (load_begin(change, flows, store, 0, state_load, fault) < 0) {
+	if (load_begin(change, flows, store, 0, fault) < 0) {
 		change_destroy(change);
 		return -1;
 	}

@@ -6,7 +6,7 @@
 #include "flow/plan.h"
 #include "flow/restore.h"
 #include "rpc/methods.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static json_t *
 confirm_encode(const struct confirm *confirm)
@@ -137,20 +137,6 @@ generation_encode(const struct confirm *confirm, const struct store_generation *
 		has_fault ? confirm->fault : NULL);
 }
 
-struct list {
-	const struct confirm *confirm;
-	json_t *generations;
-};
-
-static int
-entry_add(void *arg, const struct store_generation *generation, enum store_outcome outcome)
-{
-	const struct list *list = arg;
-
-	return json_array_append_new(
-		list->generations, generation_encode(list->confirm, generation, outcome));
-}
-
 static json_t *
 history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
@@ -162,33 +148,22 @@ history_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 		.declared = param_is_true(params, "declared"),
 		.tagged = param_is_true(params, "tagged"),
 	};
-	struct list list = {context->confirm, json_array()};
+	struct store_cursor *cursor =
+		store_history_open(context->store, &filter, param_number(params, "limit"), fault);
+	json_t *generations = json_array();
+	struct store_generation generation;
+	enum store_outcome outcome;
+	int rc = cursor ? 1 : -1;
 
 	(void)call;
-	if (store_history_list(context->store, &filter, param_number(params, "limit"), entry_add,
-		    &list, fault) == 0)
-		return json_pack("{s:o}", "generations", list.generations);
-	json_decref(list.generations);
+	while (rc == 1 && (rc = store_history_next(cursor, &generation, &outcome, fault)) == 1)
+		json_array_append_new(
+			generations, generation_encode(context->confirm, &generation, outcome));
+	store_cursor_close(cursor);
+	if (rc == 0)
+		return json_pack("{s:o}", "generations", generations);
+	json_decref(generations);
 	return NULL;
-}
-
-struct page {
-	json_t *changes;
-	size_t bytes; /* of the flows that the changes are made of */
-	uint64_t last_index;
-};
-
-static int
-change_encode(void *arg, const struct store_change *change)
-{
-	struct page *page = arg;
-
-	page->last_index = change->index;
-	page->bytes += plan_change_bytes(change->before, change->after);
-	if (json_array_append_new(page->changes,
-		    plan_change_encode(change->id, change->before, change->after)) < 0)
-		return -1;
-	return page->bytes >= PLAN_PAGE_BYTES;
 }
 
 static json_t *
@@ -197,22 +172,35 @@ history_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	const struct methods_context *context = ctx;
 	const uint64_t number = param_number(params, "generation");
 	const unsigned limit = param_number(params, "limit");
-	struct page page = {.changes = json_array()};
+	json_t *entry, *changes = json_array();
 	struct store_generation generation;
+	struct store_change change = {.index = 0};
+	struct store_cursor *cursor = NULL;
 	enum store_outcome outcome;
-	json_t *entry;
+	size_t bytes = 0; /* of the flows that the changes are made of */
+	int rc = 1;
 
 	(void)call;
-	if (store_history_get(context->store, number, &generation, &outcome, fault) < 0 ||
-		store_history_changes(context->store, number, param_number(params, "after"), limit,
-			change_encode, &page, fault) < 0) {
-		json_decref(page.changes);
+	if (store_history_get(context->store, number, &generation, &outcome, fault) == 0)
+		cursor = store_changes_open(
+			context->store, number, param_number(params, "after"), limit, fault);
+	if (!cursor)
+		rc = -1;
+	while (rc == 1 && bytes < PLAN_PAGE_BYTES &&
+		(rc = store_change_next(cursor, &change, fault)) == 1) {
+		bytes += plan_change_bytes(change.before.text, change.after);
+		json_array_append_new(changes,
+			plan_change_encode(change.before.id, change.before.text, change.after));
+	}
+	store_cursor_close(cursor);
+	if (rc < 0) {
+		json_decref(changes);
 		return NULL;
 	}
 	entry = generation_encode(context->confirm, &generation, outcome);
-	if (json_array_size(page.changes) == limit || page.bytes >= PLAN_PAGE_BYTES)
-		json_object_set_new(entry, "next", json_integer((json_int_t)page.last_index));
-	json_object_set_new(entry, "changes", page.changes);
+	if (json_array_size(changes) == limit || bytes >= PLAN_PAGE_BYTES)
+		json_object_set_new(entry, "next", json_integer((json_int_t)change.index));
+	json_object_set_new(entry, "changes", changes);
 	return entry;
 }
 

@@ -6,7 +6,7 @@
  *
  * Generations that are not kept may lie between two that are. Of their changes there remain those
  * that lead back to the older of the two: of each flow the first, unless the flow is again what it
- * was (see write.c).
+ * was (see store.c).
  */
 #include "store/layout.h"
 

@@ -3,12 +3,11 @@
  * What survives a restart: flows as texts, and the last generations of changes to them, in one
  * SQLite file. The store knows ids and texts, not flows.
  *
- * Writing: a batch (write.h) is filled on the control thread and submitted; a thread of the store's
- * own writes it in one transaction, makes it durable (fsync), and notifies the control thread's
- * event loop. Batches that wait together share one fsync, and are written in the order in which
- * they were submitted. docs/durability.md says what is promised and what is done about damage.
- *
- * Reading: cursors and the history, on the control thread, in steps as small as the caller wants.
+ * A batch is filled on the control thread and submitted; a thread of the store's own writes it in
+ * one transaction, makes it durable (fsync), and notifies the control thread's event loop. Batches
+ * that wait together share one fsync, and are written in the order in which they were submitted. A
+ * batch is there as a whole, or nothing of it is; docs/durability.md says what is promised and what
+ * is done about damage. read.h reads the store.
  *
  * Everything declared here is called from the control thread.
  */
@@ -17,11 +16,20 @@
 
 #include "base/fault.h"
 #include "store/types.h"
-#include "store/write.h"
+
+/*
+ * Generations that are kept, so to which one can return, unless store_keep() says otherwise:
+ * declared ones, among which are counted those that restored something; and all others.
+ */
+#define STORE_KEEP_DECLARED 50
+#define STORE_KEEP_CALLS 200
+/* And those that have a tag. */
+#define STORE_TAGS_MAX 100
 
 struct event_base;
+struct sqlite3;
 struct store;
-struct store_cursor;
+struct store_batch;
 
 /* What is known without reading the file, as of the last batch that was finished. */
 struct store_state {
@@ -68,93 +76,63 @@ void store_keep(struct store *store, unsigned declared, unsigned calls);
 void store_state(const struct store *store, struct store_state *state);
 
 /*
+ * An empty batch, owned by the caller until it is submitted or destroyed; NULL without memory. All
+ * that is added to it is copied. Running out of memory meanwhile is kept in the batch, which then
+ * fails when it is submitted.
+ */
+struct store_batch *store_batch_create(void);
+
+/* Instead of submitting it. NULL is allowed. */
+void store_batch_destroy(struct store_batch *batch);
+
+/*
+ * Begin a generation: what is inserted and removed from here on belongs to it. Numbers grow from
+ * one generation to the next, over all batches; holes are allowed.
+ */
+void store_batch_generation(struct store_batch *batch, const struct store_generation *generation);
+
+/*
+ * The flow `id` is `text` from this generation on; NUL-free UTF-8 of `bytes` bytes. It may be there
+ * or not, and it may have been inserted or removed before in the same generation.
+ */
+void store_batch_insert(struct store_batch *batch, const char *id, const char *text, size_t bytes,
+	uint64_t last_leg, bool declared);
+
+/* The flow is gone from this generation on. Nothing happens when it is not there. */
+void store_batch_remove(struct store_batch *batch, const char *id);
+
+/*
+ * Set what waits for confirmation, or clear it (NULL). Set it after store_batch_generation() of the
+ * same generation; clearing may stand alone, in a batch without a generation.
+ */
+void store_batch_confirm(struct store_batch *batch, const struct store_confirm *confirm);
+
+/*
+ * Give a generation that is kept a tag, instead of one that it has, or take its tag away (""). It
+ * is kept as long as it has one. In a batch of its own, which fails with FAULT_NOT_FOUND (no such
+ * generation), FAULT_CONFLICT (another one has that tag) or FAULT_NO_ROOM (STORE_TAGS_MAX have
+ * one).
+ */
+void store_batch_tag(struct store_batch *batch, uint64_t generation, const char *tag);
+
+/*
+ * Of a batch that is now durable (error NULL), or of which nothing is in the store (error set:
+ * FAULT_STORE with what to do, FAULT_NO_ROOM without memory). A batch that failed leaves the store
+ * usable: the next one is tried as if nothing had happened.
+ */
+typedef void (*store_done_fn)(void *arg, const struct fault *error);
+
+/*
  * Hand the batch over to be written; `done` is called exactly once, from the base's loop or from
  * store_close(), never from here.
  */
 void store_submit(struct store *store, struct store_batch *batch, store_done_fn done, void *arg);
 
 /*
- * Cursors. Each sees the store as it is when it is opened, whatever is written meanwhile. While a
- * cursor is open the journal beside the file grows with what is written, and a store in memory
- * writes nothing at all: close it soon, and do not wait for a batch with one open.
- * On failure: NULL with *fault.
+ * A connection of its own that reads the store, to be closed before the store is. A store in memory
+ * writes nothing while one is open. NULL with *fault. Closing NULL is allowed.
  */
-
-/* All flows, in the order in which they were first inserted. */
-struct store_cursor *store_flows_open(struct store *store, struct fault *fault);
-
-/*
- * Each flow that changed after `generation`, once, as it was then: inserting (or, text NULL,
- * removing) them all returns to that generation. FAULT_NOT_FOUND as store_return_check() has it.
- */
-struct store_cursor *store_rollback_open(
-	struct store *store, uint64_t generation, struct fault *fault);
-
-/*
- * Whether one can return to that generation: it is kept, or the next one is, whose changes lead
- * back to it. 0, or -1 with *fault (FAULT_NOT_FOUND, "/generation").
- */
-int store_return_check(struct store *store, uint64_t generation, struct fault *fault);
-
-/*
- * 1 with *flow filled, 0 at the end, -1 with *fault (I/O error, or a row that is damaged). What it
- * points to is valid until the next call on that cursor.
- */
-int store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct fault *fault);
-
-/* NULL is allowed. */
-void store_cursor_close(struct store_cursor *cursor);
-
-/* What became of a generation. */
-enum store_outcome {
-	STORE_DONE, /* no confirmation was requested */
-	STORE_CURRENT, /* as STORE_DONE or STORE_CONFIRMED, and the last one */
-	STORE_UNCONFIRMED, /* waits for confirmation */
-	STORE_CONFIRMED,
-	STORE_REVERTED, /* a later generation returned to an earlier one */
-};
-
-/* Both pointers are valid during the call. Other than 0 ends the listing. */
-typedef int (*store_history_fn)(
-	void *arg, const struct store_generation *generation, enum store_outcome outcome);
-
-/* Which generations to list. */
-struct store_history_filter {
-	uint64_t before; /* only those below; 0 = all */
-	const char *name; /* of the actor; NULL = any, as the next */
-	const char *method;
-	bool declared; /* only declared ones */
-	bool tagged; /* only those with a tag */
-};
-
-/* The last generations, newest first, at most `limit`. 0, what fn returned, or -1 with *fault. */
-int store_history_list(struct store *store, const struct store_history_filter *filter,
-	unsigned limit, store_history_fn fn, void *arg, struct fault *fault);
-
-/* How one generation changed one flow. NULL = it did not exist; pointers valid during the call. */
-struct store_change {
-	uint64_t index; /* 1 and up within the generation; to go on after it */
-	const char *id;
-	const char *before;
-	size_t before_bytes;
-	uint64_t before_last_leg;
-	bool before_declared;
-	const char *after;
-	size_t after_bytes;
-};
-
-/* Other than 0 ends the listing. */
-typedef int (*store_change_fn)(void *arg, const struct store_change *change);
-
-/*
- * What a generation changed, from index `after` + 1 on, at most `limit` changes. 0, what fn
- * returned, or -1 with *fault (FAULT_NOT_FOUND: not kept).
- */
-int store_history_changes(struct store *store, uint64_t generation, uint64_t after, unsigned limit,
-	store_change_fn fn, void *arg, struct fault *fault);
-
-/* One generation of the history, as store_history_list() has it. 0 or -1 with *fault. */
-int store_history_get(struct store *store, uint64_t generation, struct store_generation *found,
-	enum store_outcome *outcome, struct fault *fault);
+struct sqlite3 *store_view_open(struct store *store, struct fault *fault);
+void store_view_close(struct store *store, struct sqlite3 *db);
 
 #endif

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/store.h"
+#include "store/read.h"
 
 #define N_FLOWS 200
 #define SUBMITTERS 4
@@ -121,27 +121,27 @@ cursor_check(void)
 	test.n_cursors++;
 }
 
-static int
-history_entry(void *arg, const struct store_generation *generation, enum store_outcome outcome)
-{
-	uint64_t *before = arg;
-
-	(void)outcome;
-	if (*before != 0 && generation->number != *before - 1)
-		fail("generation %lu is before %lu", (unsigned long)generation->number,
-			(unsigned long)*before);
-	*before = generation->number;
-	return 0;
-}
-
 static void
 history_check(void)
 {
+	const struct store_history_filter all = {0};
+	struct store_generation generation;
+	struct store_cursor *cursor;
+	enum store_outcome outcome;
 	uint64_t before = 0;
 	struct fault fault;
+	int rc;
 
-	if (store_history_list(test.store, &(struct store_history_filter){0}, HISTORY,
-		    history_entry, &before, &fault) < 0)
+	cursor = store_history_open(test.store, &all, HISTORY, &fault);
+	rc = cursor ? 1 : -1;
+	while (rc == 1 && (rc = store_history_next(cursor, &generation, &outcome, &fault)) == 1) {
+		if (before != 0 && generation.number != before - 1)
+			fail("generation %lu is before %lu", (unsigned long)generation.number,
+				(unsigned long)before);
+		before = generation.number;
+	}
+	store_cursor_close(cursor);
+	if (rc < 0)
 		fail("history: %s", fault.message);
 }
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_FLOW_FAKE_STORE_H
 #define TESTS_FLOW_FAKE_STORE_H
 
-#include "store/store.h"
+#include "store/read.h"
 
 /* Start afresh. */
 struct store *fake_store_reset(void);

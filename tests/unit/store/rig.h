@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_STORE_RIG_H
 #define TESTS_UNIT_STORE_RIG_H
 
-#include "store/store.h"
+#include "store/read.h"
 
 struct rig {
 	struct event_base *base;

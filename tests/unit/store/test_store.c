@@ -312,16 +312,25 @@ TestSuite(history, .init = setup_open, .fini = teardown);
 
 static char listed[4096];
 
-static int
-number_list(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+static void
+history_read(const struct store_history_filter *filter, unsigned limit)
 {
 	static const char outcomes[] = "dcoCr";
-	size_t n = strlen(listed);
+	struct store_cursor *cursor = store_history_open(rig.store, filter, limit, &rig.fault);
+	struct store_generation generation;
+	enum store_outcome outcome;
+	size_t n = 0;
+	int rc;
 
-	(void)arg;
-	snprintf(listed + n, sizeof(listed) - n, "%s%llu%c", n ? " " : "",
-		(unsigned long long)generation->number, outcomes[outcome]);
-	return 0;
+	cr_assert_not_null(cursor, "%s", rig.fault.message);
+	listed[0] = '\0';
+	while ((rc = store_history_next(cursor, &generation, &outcome, &rig.fault)) == 1) {
+		snprintf(listed + n, sizeof(listed) - n, "%s%llu%c", n ? " " : "",
+			(unsigned long long)generation.number, outcomes[outcome]);
+		n = strlen(listed);
+	}
+	cr_assert_eq(rc, 0, "%s", rig.fault.message);
+	store_cursor_close(cursor);
 }
 
 static void
@@ -329,31 +338,30 @@ expect_list(uint64_t before, unsigned limit, const char *expected)
 {
 	const struct store_history_filter filter = {.before = before};
 
-	listed[0] = '\0';
-	cr_assert_eq(store_history_list(rig.store, &filter, limit, number_list, NULL, &rig.fault),
-		0, "%s", rig.fault.message);
+	history_read(&filter, limit);
 	cr_assert_str_eq(listed, expected);
-}
-
-static int
-change_list(void *arg, const struct store_change *change)
-{
-	size_t n = strlen(listed);
-
-	(void)arg;
-	snprintf(listed + n, sizeof(listed) - n, "%s%llu:%s:%s>%s", n ? " " : "",
-		(unsigned long long)change->index, change->id, change->before ? change->before : "",
-		change->after ? change->after : "");
-	return 0;
 }
 
 static void
 expect_changes(uint64_t generation, uint64_t after, unsigned limit, const char *expected)
 {
+	struct store_cursor *cursor =
+		store_changes_open(rig.store, generation, after, limit, &rig.fault);
+	struct store_change change;
+	size_t n = 0;
+	int rc;
+
+	cr_assert_not_null(cursor, "%s", rig.fault.message);
 	listed[0] = '\0';
-	cr_assert_eq(store_history_changes(
-			     rig.store, generation, after, limit, change_list, NULL, &rig.fault),
-		0, "%s", rig.fault.message);
+	while ((rc = store_change_next(cursor, &change, &rig.fault)) == 1) {
+		snprintf(listed + n, sizeof(listed) - n, "%s%llu:%s:%s>%s", n ? " " : "",
+			(unsigned long long)change.index, change.before.id,
+			change.before.text ? change.before.text : "",
+			change.after ? change.after : "");
+		n = strlen(listed);
+	}
+	cr_assert_eq(rc, 0, "%s", rig.fault.message);
+	store_cursor_close(cursor);
 	cr_assert_str_eq(listed, expected);
 }
 
@@ -413,24 +421,19 @@ Test(history, is_listed_newest_first_in_pages)
 	expect_list(1, 3, "");
 }
 
-static int
-first_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
+Test(history, may_be_closed_before_its_end)
 {
-	(void)outcome;
-	*(uint64_t *)arg = generation->number;
-	return 7;
-}
-
-Test(history, ends_where_the_caller_ends_it)
-{
-	uint64_t number = 0;
+	const struct store_history_filter all = {0};
+	struct store_generation generation;
+	struct store_cursor *cursor;
+	enum store_outcome outcome;
 
 	rig_commit(&rig, 1, "a", "{}");
 	rig_commit(&rig, 2, "a", "{}");
-	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 9, first_copy,
-			     &number, &rig.fault),
-		7);
-	cr_assert_eq(number, 2);
+	cursor = store_history_open(rig.store, &all, 9, &rig.fault);
+	cr_assert_eq(store_history_next(cursor, &generation, &outcome, &rig.fault), 1);
+	cr_assert_eq(generation.number, 2);
+	store_cursor_close(cursor);
 	rig_commit(&rig, 3, "a", "{}");
 }
 
@@ -507,7 +510,7 @@ Test(history, has_before_and_after_of_each_change)
 	expect_changes(2, 3, 9, "");
 	expect_changes(3, 0, 9, "1:a:{2}>");
 	expect_changes(4, 0, 9, "1:a:>{4}");
-	cr_assert_eq(store_history_changes(rig.store, 9, 0, 9, change_list, NULL, &rig.fault), -1);
+	cr_assert_null(store_changes_open(rig.store, 9, 0, 9, &rig.fault));
 	cr_assert_eq(rig.fault.code, FAULT_NOT_FOUND);
 }
 
@@ -610,7 +613,7 @@ Test(history, the_latest_are_kept_and_older_ones_deleted)
 	cr_assert_eq(state.oldest, 30);
 	cr_assert_null(store_rollback_open(rig.store, 29, &rig.fault));
 	expect_changes(31, 99, 9, "100:f99:{30}>{31}");
-	cr_assert_eq(store_history_changes(rig.store, 30, 0, 9, change_list, NULL, &rig.fault), -1);
+	cr_assert_null(store_changes_open(rig.store, 30, 0, 9, &rig.fault));
 	expect_changes_held(5000);
 	rig_close(&rig);
 	rig_open(&rig);
@@ -759,10 +762,7 @@ Test(history, is_filtered_by_actor_and_method)
 	rig_commit(&rig, 3, "a", "{3}");
 	cr_assert(rig_tag(&rig, 1, "first"));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		listed[0] = '\0';
-		cr_assert_eq(store_history_list(
-				     rig.store, cases[i].filter, 9, number_list, NULL, &rig.fault),
-			0, "%s", rig.fault.message);
+		history_read(cases[i].filter, 9);
 		cr_expect_str_eq(listed, cases[i].expected);
 	}
 }
@@ -818,25 +818,20 @@ struct kept {
 	unsigned n;
 };
 
-static int
-kept_copy(void *arg, const struct store_generation *generation, enum store_outcome outcome)
-{
-	struct kept *kept = arg;
-
-	(void)outcome;
-	kept->numbers[kept->n++] = generation->number;
-	return 0;
-}
-
 static struct kept
 model_expect_all(uint64_t now)
 {
+	const struct store_history_filter all = {0};
+	struct store_cursor *cursor = store_history_open(rig.store, &all, 64, &rig.fault);
+	struct store_generation generation;
+	enum store_outcome outcome;
 	struct kept kept = {.n = 0};
 	unsigned i;
 
-	cr_assert_eq(store_history_list(rig.store, &(struct store_history_filter){0}, 64, kept_copy,
-			     &kept, &rig.fault),
-		0);
+	cr_assert_not_null(cursor, "%s", rig.fault.message);
+	while (store_history_next(cursor, &generation, &outcome, &rig.fault) == 1)
+		kept.numbers[kept.n++] = generation.number;
+	store_cursor_close(cursor);
 	for (i = 0; i < kept.n; i++) {
 		model_expect(kept.numbers[i], now);
 		model_expect(kept.numbers[i] - 1, now);
@@ -890,8 +885,7 @@ Test(history, a_list_of_many_generations_takes_little_time)
 	for (number = 1; number <= N; number++)
 		rig_commit(&rig, number, "a", number % 2 ? "one" : "two");
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
-	cr_assert_eq(store_history_list(rig.store, &filter, N, number_list, NULL, &rig.fault), 0,
-		"%s", rig.fault.message);
+	history_read(&filter, N);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
 	cr_expect_lt(
 		(ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000,
