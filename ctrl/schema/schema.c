@@ -24,7 +24,6 @@
 #include "base/json.h"
 
 #define WORDS_MAX 256
-#define CHARACTER_BYTES_MAX 4 /* RFC 3629, section 3 */
 #define FRACTION_SCALE_MAX 1000000000 /* nine digits */
 #define SCHEMA_MEMBERS_MAX 64 /* of one object: what a check keeps on its stack */
 
@@ -57,7 +56,6 @@ struct schema_member {
 	size_t name_bytes;
 	const struct schema_node *node;
 	json_t *preset; /* the default; NULL: none */
-	bool preset_shared; /* it is a plain value that fits, and need not be copied nor checked */
 	bool required;
 };
 
@@ -69,62 +67,37 @@ struct schema {
 	bool leave_items; /* objects in arrays get no defaults */
 };
 
-/*
- * A POSIX extended regular expression, but for the commonest form, one or more characters of a set,
- * which is looked up in a table. One that is not valid matches nothing: what cannot be checked is
- * refused.
- */
+/* A POSIX extended regular expression. */
 struct pattern {
-	bool is_set; /* ^[set]+$ */
-	bool is_regex;
-	bool set[256]; /* of bytes; never the terminator */
 	regex_t regex;
+	bool is_set; /* ^[set]+$, the commonest: the bytes are looked up instead */
+	bool set[256]; /* never the terminator */
 };
 
-/*
- * Whether the expression is ^[set]+$ with no more in the set than ASCII characters and ranges of
- * them (POSIX.1-2017, XBD 9.3.5): no complement, class or bracket.
- */
-static bool
-set_read(bool set[256], const char *expression)
-{
-	const size_t bytes = strlen(expression);
-	const char *at = expression + 2, *end = expression + bytes - 3;
-
-	if (bytes < 6 || strncmp(expression, "^[", 2) != 0 || strcmp(end, "]+$") != 0 ||
-		*at == '^' || memchr(at, '[', bytes - 5) || memchr(at, ']', bytes - 5))
-		return false;
-	for (; at < end; at++) {
-		const bool range = at + 2 < end && at[1] == '-';
-		const unsigned char first = (unsigned char)at[0];
-		const unsigned char last = (unsigned char)at[range ? 2 : 0];
-
-		if (last < first || last > 127)
-			return false;
-		memset(&set[first], true, last - first + 1U);
-		at += range ? 2 : 0;
-	}
-	return true;
-}
-
-/* NULL without memory. */
+/* NULL, when it is not valid or without memory. */
 static struct pattern *
 pattern_create(const char *expression)
 {
+	const size_t bytes = strlen(expression);
 	struct pattern *pattern = calloc(1, sizeof(*pattern));
 
-	if (!pattern)
+	if (!pattern || regcomp(&pattern->regex, expression, REG_EXTENDED | REG_NOSUB) != 0) {
+		free(pattern);
 		return NULL;
-	pattern->is_set = set_read(pattern->set, expression);
-	pattern->is_regex =
-		!pattern->is_set && !regcomp(&pattern->regex, expression, REG_EXTENDED | REG_NOSUB);
+	}
+	pattern->is_set = bytes > 5 && strncmp(expression, "^[", 2) == 0 &&
+			  strcspn(expression + 2, "[]") == bytes - 5 &&
+			  strcmp(expression + bytes - 3, "]+$") == 0;
+	for (unsigned c = 1; pattern->is_set && c < 256; c++)
+		pattern->set[c] =
+			!regexec(&pattern->regex, (const char[]){(char)c, '\0'}, 0, NULL, 0);
 	return pattern;
 }
 
 static void
 pattern_destroy(struct pattern *pattern)
 {
-	if (pattern && pattern->is_regex)
+	if (pattern)
 		regfree(&pattern->regex);
 	free(pattern);
 }
@@ -135,7 +108,7 @@ pattern_match(const struct pattern *pattern, const char *text)
 	const char *end = text;
 
 	if (!pattern->is_set)
-		return pattern->is_regex && !regexec(&pattern->regex, text, 0, NULL, 0);
+		return !regexec(&pattern->regex, text, 0, NULL, 0);
 	while (pattern->set[(unsigned char)*end])
 		end++;
 	return end > text && !*end;
@@ -157,13 +130,6 @@ mac_match(const char *text)
 	return mac_parse(text, mac) == 0;
 }
 
-static bool
-nothing_match(const char *text)
-{
-	(void)text;
-	return false;
-}
-
 static const struct format {
 	const char *name;
 	bool (*match)(const char *text);
@@ -171,17 +137,16 @@ static const struct format {
 } formats[] = {
 	{"ip", ip_match, "an IPv4 or IPv6 address"},
 	{"mac", mac_match, "a MAC address such as 02:00:5e:00:53:01"},
-	{NULL, nothing_match, NULL}, /* of a name that is not known */
 };
 
+/* NULL: no such format. */
 static const struct format *
 format_find(const char *name)
 {
-	const struct format *format = formats;
-
-	while (format->name && strcmp(format->name, name) != 0)
-		format++;
-	return format;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	return NULL;
 }
 
 static bool
@@ -205,20 +170,12 @@ in_range(const struct schema_range *range, json_int_t number)
 static bool
 string_allowed(const struct schema_node *node, const char *text, size_t bytes)
 {
-	const struct schema_range *range = &node->characters;
-	const json_int_t most = (json_int_t)bytes;
-	const json_int_t least = (most + CHARACTER_BYTES_MAX - 1) / CHARACTER_BYTES_MAX;
+	json_int_t count = 0;
 
-	/* Characters are counted only where the number of bytes does not decide. */
-	if (least < range->low || most > range->high) {
-		json_int_t count = 0;
-
-		for (const char *at = text; *at; at++)
-			count += ((unsigned char)*at & 0xc0) != 0x80;
-		if (!in_range(range, count))
-			return false;
-	}
-	return (!node->pattern || pattern_match(node->pattern, text)) &&
+	for (size_t i = 0; i < bytes; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80; /* RFC 3629, section 3 */
+	return in_range(&node->characters, count) &&
+	       (!node->pattern || pattern_match(node->pattern, text)) &&
 	       (!node->format || node->format->match(text));
 }
 
@@ -352,9 +309,6 @@ members_fill(struct builder *builder, struct schema_node *node)
 		if (!member->node)
 			return -1;
 		member->preset = json_object_get(member->node->source, "default");
-		member->preset_shared = member->preset && !json_is_object(member->preset) &&
-					!json_is_array(member->preset) &&
-					value_allowed(member->node, member->preset);
 	}
 	return 0;
 }
@@ -386,8 +340,11 @@ node_fill(struct builder *builder, struct schema_node *node)
 	node->closed = json_is_false(others);
 	node->format = format ? format_find(format) : NULL;
 	node->pattern = pattern ? pattern_create(pattern) : NULL;
-	if (pattern && !node->pattern)
-		return no_memory(builder);
+	if ((format && !node->format) || (pattern && !node->pattern))
+		return fault_set(builder->fault, FAULT_INTERNAL, "",
+			"the schema is broken: found %s, expected a known format or a valid "
+			"pattern",
+			pattern && !node->pattern ? pattern : format);
 	if (inner_fill(builder, &node->items, json_object_get(source, "items")) ||
 		inner_fill(builder, &node->others, node->closed ? NULL : others))
 		return -1;
@@ -523,9 +480,7 @@ append_type(const json_t *schema, const char *name, char *out, size_t size)
 	const bool is_string = type->bits & 1 << JSON_STRING;
 
 	if (is_string && format) {
-		const char *words = format_find(format)->words;
-
-		text_append(out, size, "%s", words ? words : format);
+		text_append(out, size, "%s", format_find(format)->words);
 		return;
 	}
 	text_append(out, size, "%s", type->words);
@@ -698,12 +653,11 @@ static int
 preset_fill(const struct check *check, const struct schema_member *member, json_t *object,
 	const struct json_path *path)
 {
-	json_t *value = member->preset_shared ? json_incref(member->preset)
-					      : json_deep_copy(member->preset);
+	json_t *value = json_deep_copy(member->preset);
 
 	if (json_object_setn_new_nocheck(object, member->name, member->name_bytes, value))
 		return refuse(check->fault, path, FAULT_INTERNAL, "out of memory");
-	return member->preset_shared ? 0 : node_check(check, member->node, value, path, true);
+	return node_check(check, member->node, value, path, true);
 }
 
 static int

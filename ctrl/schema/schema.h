@@ -39,9 +39,8 @@ void schema_destroy(struct schema *schema);
 
 /*
  * Check a value. Defaults are put into objects for members that are absent, and checked like any
- * other member, but for schema_leave_items(); value may be changed so even when it is refused. A
- * default that is a number, a string or a boolean is shared with the schema, and is not
- * to be written into. Returns 0, or -1 with the first fault that was found: FAULT_INVALID_PARAMS,
+ * other member, but for schema_leave_items(); value may be changed so even when it is refused.
+ * Returns 0, or -1 with the first fault that was found: FAULT_INVALID_PARAMS,
  * the pointer relative to value; FAULT_INTERNAL when memory is short. The thread that made the
  * schema.
  */
