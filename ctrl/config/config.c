@@ -363,18 +363,6 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 	return 0;
 }
 
-/* Make the message the line that people read: where, which field, what. */
-static void
-fault_locate(struct fault *fault, const char *path)
-{
-	const struct fault found = *fault;
-	char where[YAML_WHERE_MAX];
-
-	fault_set(fault, found.code, found.pointer, "%s: %s: %s",
-		yaml_locate(path, found.pointer, where), found.pointer[0] ? found.pointer : "/",
-		found.message);
-}
-
 int
 config_load(const char *path, struct config *config, struct fault *fault)
 {
@@ -398,7 +386,7 @@ config_load(const char *path, struct config *config, struct fault *fault)
 		rc = config_check(config, fault);
 	if (rc == 0)
 		return 0;
-	fault_locate(fault, path);
+	yaml_fault_locate(path, fault);
 	config_fini(config);
 	return -1;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/json.h"
 #include "schema/schema.h"
 #include "schema/yaml.h"
 
@@ -30,17 +29,6 @@ static int
 refuse_memory(struct fault *fault)
 {
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for the files of flows");
-}
-
-/* Always returns -1: what is at fault in a file, where it is not inside a flow. */
-static int
-refuse_at(struct fault *fault, enum fault_code code, const char *path, const char *pointer,
-	const char *what)
-{
-	char where[YAML_WHERE_MAX];
-
-	return fault_set(fault, code, pointer, "%s: %s: %s", yaml_locate(path, pointer, where),
-		pointer[0] ? pointer : "/", what);
 }
 
 static const struct flow_file *
@@ -132,30 +120,19 @@ flows_check(const struct flow_files *files, struct fault *fault)
 static int
 document_take(struct flow_files *files, const char *path, json_t *document, struct fault *fault)
 {
-	json_t *flows = json_object_get(document, "flows");
-	char found[FAULT_MESSAGE_MAX / 2], what[FAULT_MESSAGE_MAX];
-	const char *member;
-	json_t *value;
+	json_t *schema = json_pack("{s:s, s:b, s:[s], s:{s:{s:s}}}", "type", "object",
+		"additionalProperties", 0, "required", "flows", "properties", "flows", "type",
+		"array");
+	const int rc = schema_check_once(schema, schema, document, fault);
 
-	if (!json_is_object(document)) {
-		json_describe(document, found, sizeof(found));
-		snprintf(what, sizeof(what), "found %s, expected a mapping with `flows:`", found);
-		return refuse_at(fault, FAULT_INVALID_VALUE, path, "", what);
+	json_decref(schema);
+	if (rc < 0) {
+		yaml_fault_locate(path, fault);
+		return -1;
 	}
-	json_object_foreach (document, member, value) {
-		if (strcmp(member, "flows") == 0)
-			continue;
-		snprintf(found, sizeof(found), "/%.64s", member);
-		return refuse_at(fault, FAULT_INVALID_VALUE, path, found,
-			"unknown member, expected one of: flows");
-	}
-	if (!json_is_array(flows)) {
-		json_describe(flows, found, sizeof(found));
-		snprintf(what, sizeof(what), "%s%s, expected a list of flows",
-			flows ? "found " : "missing", flows ? found : "");
-		return refuse_at(fault, FAULT_INVALID_VALUE, path, "/flows", what);
-	}
-	return json_array_extend(files->flows, flows) < 0 ? refuse_memory(fault) : 0;
+	return json_array_extend(files->flows, json_object_get(document, "flows")) < 0
+		       ? refuse_memory(fault)
+		       : 0;
 }
 
 static int

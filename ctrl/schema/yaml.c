@@ -436,3 +436,14 @@ yaml_locate(const char *path, const char *pointer, char where[YAML_WHERE_MAX])
 		snprintf(where, YAML_WHERE_MAX, "%s", path);
 	return where;
 }
+
+void
+yaml_fault_locate(const char *path, struct fault *fault)
+{
+	const struct fault found = *fault;
+	char where[YAML_WHERE_MAX];
+
+	fault_set(fault, found.code, found.pointer, "%s: %s: %s",
+		yaml_locate(path, found.pointer, where), found.pointer[0] ? found.pointer : "/",
+		found.message);
+}

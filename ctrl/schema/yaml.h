@@ -40,6 +40,9 @@ json_t *yaml_load(const char *path, struct fault *fault);
 #define YAML_WHERE_MAX 512
 const char *yaml_locate(const char *path, const char *pointer, char where[YAML_WHERE_MAX]);
 
+/* Put "PATH:LINE: /pointer: " before the message of a fault that was found in the file. */
+void yaml_fault_locate(const char *path, struct fault *fault);
+
 /*
  * The value of a plain (not quoted) scalar; a new reference. NULL, and *why in words (static), for
  * one that JSON cannot hold: infinity, not-a-number, an integer beyond 64 bits. Any thread.

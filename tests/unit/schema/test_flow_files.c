@@ -167,17 +167,16 @@ Test(flow_files, an_id_that_is_there_twice_names_both_places)
 Test(flow_files, a_file_is_a_mapping_with_flows)
 {
 	file_write("a.yaml", "\n- id: a\n");
-	refused("a.yaml", FAULT_INVALID_VALUE,
-		"@/a.yaml:2: /: found an array of 1 item, expected a mapping with `flows:`");
+	refused("a.yaml", FAULT_INVALID_PARAMS,
+		"@/a.yaml:2: /: found an array of 1 item, expected an object");
 	file_write("a.yaml", "flows: []\nflow: []\n");
-	refused("a.yaml", FAULT_INVALID_VALUE,
+	refused("a.yaml", FAULT_INVALID_PARAMS,
 		"@/a.yaml:2: /flow: unknown member, expected one of: flows");
 	file_write("a.yaml", "flows: {a: 1}\n");
-	refused("a.yaml", FAULT_INVALID_VALUE,
-		"@/a.yaml:1: /flows: found an object, expected a list of flows");
+	refused("a.yaml", FAULT_INVALID_PARAMS,
+		"@/a.yaml:1: /flows: found an object, expected an array");
 	file_write("a.yaml", "{}\n");
-	refused("a.yaml", FAULT_INVALID_VALUE,
-		"@/a.yaml:1: /flows: missing, expected a list of flows");
+	refused("a.yaml", FAULT_INVALID_PARAMS, "@/a.yaml:1: /flows: missing, expected an array");
 	file_write("a.yaml", "flows: [1\n");
 	refused("a.yaml", FAULT_PARSE, "@/a.yaml:2: did not find expected ',' or ']'");
 }
