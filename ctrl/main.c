@@ -444,6 +444,5 @@ main(int argc, char **argv)
 	if (rc < 0)
 		log_line("%s", daemon.fault.message);
 	config_fini(&daemon.config);
-	schema_documents_release();
 	return rc < 0 ? 1 : 0;
 }

@@ -85,11 +85,4 @@ json_write_string_member(struct json_writer *writer, const char *name, const cha
 	json_write_string(writer, text);
 }
 
-static inline void
-json_write_integer_member(struct json_writer *writer, const char *name, int64_t number)
-{
-	json_write_name(writer, name);
-	json_write_integer(writer, number);
-}
-
 #endif

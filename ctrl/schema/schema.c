@@ -724,33 +724,25 @@ extern const unsigned embedded_sluice_rpc_bytes;
 extern const char embedded_sluice_config[];
 extern const unsigned embedded_sluice_config_bytes;
 
-static json_t *rpc_document;
-static json_t *config_document;
-
 json_t *
 schema_rpc_document(void)
 {
-	if (!rpc_document)
-		rpc_document = json_loadb(embedded_sluice_rpc, embedded_sluice_rpc_bytes, 0, NULL);
-	return rpc_document;
+	static json_t *document;
+
+	if (!document)
+		document = json_loadb(embedded_sluice_rpc, embedded_sluice_rpc_bytes, 0, NULL);
+	return document;
 }
 
 json_t *
 schema_config_document(void)
 {
-	if (!config_document)
-		config_document =
-			json_loadb(embedded_sluice_config, embedded_sluice_config_bytes, 0, NULL);
-	return config_document;
-}
+	static json_t *document;
 
-void
-schema_documents_release(void)
-{
-	json_decref(rpc_document);
-	json_decref(config_document);
-	rpc_document = NULL;
-	config_document = NULL;
+	if (!document)
+		document =
+			json_loadb(embedded_sluice_config, embedded_sluice_config_bytes, 0, NULL);
+	return document;
 }
 
 json_t *

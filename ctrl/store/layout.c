@@ -14,9 +14,6 @@
 
 #include "store/sqlite.h"
 
-/* "SLUI", in the header of each file of ours. */
-#define APPLICATION_ID 0x534c5549
-
 #define GENERATION_TABLE \
 	"(number INTEGER PRIMARY KEY," \
 	" time_ns INTEGER NOT NULL," \
@@ -144,29 +141,6 @@ static const layout_step migration[LAYOUT_VERSION - 1] = {
 	"DROP TABLE generation;"
 	"ALTER TABLE generation_4 RENAME TO generation",
 };
-
-int
-layout_inspect(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault)
-{
-	uint64_t application, user_version, tables;
-
-	*version = 0;
-	if (db_number(db, "PRAGMA application_id", &application, fault) < 0 ||
-		db_number(db, "PRAGMA user_version", &user_version, fault) < 0 ||
-		db_number(db, "SELECT count(*) FROM sqlite_schema", &tables, fault) < 0)
-		return -1;
-	if (tables == 0 && application == 0) {
-		*state = LAYOUT_EMPTY;
-		return 0;
-	}
-	if (application != APPLICATION_ID || user_version == 0) {
-		*state = LAYOUT_FOREIGN;
-		return 0;
-	}
-	*version = (unsigned)user_version;
-	*state = *version > LAYOUT_VERSION ? LAYOUT_NEWER : LAYOUT_OURS;
-	return 0;
-}
 
 static int
 version_set(sqlite3 *db, unsigned version, struct fault *fault)

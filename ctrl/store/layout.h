@@ -14,16 +14,8 @@
 
 #define LAYOUT_VERSION 4
 
-/* What to find in a file. */
-enum layout_state {
-	LAYOUT_EMPTY, /* no table: a file that was just made */
-	LAYOUT_OURS, /* of this version or an older one */
-	LAYOUT_NEWER, /* of a later sluiced */
-	LAYOUT_FOREIGN, /* not of sluiced */
-};
-
-/* -1 with *fault when it cannot be read; *version is 0 unless it is ours or newer. */
-int layout_inspect(sqlite3 *db, enum layout_state *state, unsigned *version, struct fault *fault);
+/* "SLUI", the application_id in the header of each file of ours; user_version is the layout's. */
+#define APPLICATION_ID 0x534c5549
 
 /*
  * What turns a file of version n, its index in the list + 1, into one of n + 1: SQL, which may call

@@ -45,9 +45,9 @@ checkpoint_run(struct maintain *maintain)
 	maintain->checkpoint_running = false;
 }
 
-/* Between the steps of a copy. */
-static bool
-copy_may_go_on(void *arg)
+/* Between the steps of a copy, and of its check. */
+static int
+copy_must_stop(void *arg)
 {
 	struct maintain *maintain = arg;
 	bool stop;
@@ -57,27 +57,13 @@ copy_may_go_on(void *arg)
 		checkpoint_run(maintain);
 	stop = maintain->stop;
 	pthread_mutex_unlock(&maintain->mutex);
-	return !stop;
-}
-
-struct copy {
-	bool (*go_on)(void *); /* NULL: always */
-	void *arg;
-};
-
-static int
-copy_must_stop(void *arg)
-{
-	const struct copy *copy = arg;
-
-	return copy->go_on && !copy->go_on(copy->arg);
+	return stop;
 }
 
 int
 maintain_copy(
-	const char *path, bool (*go_on)(void *), void *arg, uint64_t *taken, struct fault *fault)
+	const char *path, int (*must_stop)(void *), void *arg, uint64_t *taken, struct fault *fault)
 {
-	struct copy copy = {go_on, arg};
 	char made[FILE_NAME_MAX], good[FILE_NAME_MAX];
 	struct verdict verdict;
 	struct meta meta;
@@ -90,12 +76,12 @@ maintain_copy(
 	/* Of one view: reading pins it. */
 	db = db_open(path, true, NULL, fault);
 	if (db && db_run(db, "BEGIN", fault) == 0 && meta_load(db, &meta, fault) == 0)
-		rc = db_copy(db, made, PAGES_A_STEP, go_on, arg, fault);
+		rc = db_copy(db, made, PAGES_A_STEP, must_stop, arg, fault);
 	sqlite3_close(db);
 	db = rc == 0 ? db_open(made, false, NULL, fault) : NULL;
 	if (!db)
 		goto err_made;
-	sqlite3_progress_handler(db, OPS_A_STEP, copy_must_stop, &copy);
+	sqlite3_progress_handler(db, OPS_A_STEP, must_stop, arg);
 	if (verify(db, &verdict, fault) < 0) {
 		sqlite3_close(db);
 		goto err_made;
@@ -145,8 +131,8 @@ copy_run(struct maintain *maintain)
 	int rc;
 
 	pthread_mutex_unlock(&maintain->mutex);
-	rc = maintain_copy(maintain->path, copy_may_go_on, maintain, &taken, &fault);
-	stop = !copy_may_go_on(maintain);
+	rc = maintain_copy(maintain->path, copy_must_stop, maintain, &taken, &fault);
+	stop = copy_must_stop(maintain);
 	if (!stop)
 		maintain_copy_note(maintain, rc == 0 ? "" : fault.message);
 	end_ns = clock_read_ns(CLOCK_MONOTONIC);

@@ -58,10 +58,11 @@ void maintain_state(
 void maintain_copy_note(struct maintain *maintain, const char *copy_fault);
 
 /*
- * Take a copy of the store at `path` now, as long as `go_on` says so (NULL: always). 0 with *taken,
- * its generation; -1 with *fault (FAULT_STORE "... is damaged ..." when the copy is).
+ * Take a copy of the store at `path` now, until `must_stop` returns other than 0 (NULL:
+ * disabled). 0 with *taken, its generation; -1 with *fault (FAULT_STORE "... is damaged ..." when
+ * the copy is).
  */
-int maintain_copy(
-	const char *path, bool (*go_on)(void *), void *arg, uint64_t *taken, struct fault *fault);
+int maintain_copy(const char *path, int (*must_stop)(void *), void *arg, uint64_t *taken,
+	struct fault *fault);
 
 #endif

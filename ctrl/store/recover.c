@@ -242,30 +242,29 @@ static enum file_state
 contents_inspect(sqlite3 *db, const char *path, struct verdict *verdict,
 	struct store_report *report, struct fault *fault)
 {
-	enum layout_state state;
-	unsigned version;
+	uint64_t application, version, tables;
 
-	if (layout_inspect(db, &state, &version, fault) < 0)
+	if (db_number(db, "PRAGMA application_id", &application, fault) < 0 ||
+		db_number(db, "PRAGMA user_version", &version, fault) < 0 ||
+		db_number(db, "SELECT count(*) FROM sqlite_schema", &tables, fault) < 0)
 		return error_state(sqlite3_errcode(db), verdict, fault);
-	switch (state) {
-	case LAYOUT_EMPTY:
+	if (tables == 0 && application == 0)
 		return FILE_EMPTY;
-	case LAYOUT_NEWER:
+	if (application != APPLICATION_ID || version == 0) {
+		*verdict = (struct verdict){.reason = "it is not a store of sluiced"};
+		return FILE_DAMAGED;
+	}
+	if (version > LAYOUT_VERSION) {
 		fault_set(fault, FAULT_STORE, "",
 			"store %s: found layout version %u, expected at most %u; it was "
 			"written by a newer sluiced: start that version, or set state.path to "
 			"another file",
-			path, version, LAYOUT_VERSION);
+			path, (unsigned)version, LAYOUT_VERSION);
 		return FILE_REFUSED;
-	case LAYOUT_FOREIGN:
-		*verdict = (struct verdict){.reason = "it is not a store of sluiced"};
-		return FILE_DAMAGED;
-	case LAYOUT_OURS:
-		break;
 	}
 	if (version < LAYOUT_VERSION) {
-		report->migrated_from = version;
-		if (layout_migrate(db, version, fault) < 0)
+		report->migrated_from = (unsigned)version;
+		if (layout_migrate(db, (unsigned)version, fault) < 0)
 			return error_state(sqlite3_errcode(db), verdict, fault);
 	}
 	if (verify(db, verdict, fault) < 0)

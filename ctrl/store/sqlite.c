@@ -230,7 +230,7 @@ db_finish(sqlite3 *db, const char *path, struct fault *fault)
 }
 
 int
-db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
+db_copy(sqlite3 *from, const char *path, int pages, int (*must_stop)(void *), void *arg,
 	struct fault *fault)
 {
 	sqlite3_backup *backup;
@@ -250,7 +250,7 @@ db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void 
 	 * and batches wait for that as well. Nothing waits here, since what is read keeps the
 	 * journal from being restarted.
 	 */
-	while (code == SQLITE_OK && (!go_on || go_on(arg))) {
+	while (code == SQLITE_OK && (!must_stop || !must_stop(arg))) {
 		code = sqlite3_backup_step(backup, pages);
 		if (code == SQLITE_OK)
 			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);

@@ -59,10 +59,10 @@ int db_file_check(sqlite3 *db, struct fault *fault);
 int db_fault(sqlite3 *db, struct fault *fault);
 
 /*
- * Copy a whole database to a file, so many pages (-1: all) at a time as long as `go_on` says so
- * (NULL: always). Not durable yet. 0 or -1 with *fault.
+ * Copy a whole database to a file, so many pages (-1: all) at a time, until `must_stop` returns
+ * other than 0 (NULL: disabled). Not durable yet. 0 or -1 with *fault.
  */
-int db_copy(sqlite3 *from, const char *path, int pages, bool (*go_on)(void *), void *arg,
+int db_copy(sqlite3 *from, const char *path, int pages, int (*must_stop)(void *), void *arg,
 	struct fault *fault);
 
 /* Close the only connection to a file, all of it then in the one file, durably. 0 or -1. */

@@ -28,7 +28,6 @@ teardown(void)
 	unlink(path);
 	rmdir(directory);
 	config_fini(&config);
-	schema_documents_release();
 }
 
 TestSuite(config, .init = setup, .fini = teardown);

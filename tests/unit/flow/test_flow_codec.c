@@ -454,7 +454,6 @@ Test(flow_encode, examples_come_back)
 	}
 	cr_expect_geq(n, 3);
 	schema_destroy(schema);
-	schema_documents_release();
 }
 
 static unsigned
@@ -653,5 +652,4 @@ Test(flow_encode, random_flows_come_back)
 	}
 	cr_expect_geq(n, 5000, "only %u of the flows were taken", n);
 	schema_destroy(schema);
-	schema_documents_release();
 }

@@ -64,7 +64,6 @@ service_teardown(void)
 	cr_expect_eq(context.n_transactions, 0, "a transaction outlives its connection");
 	rpc_service_destroy(service);
 	room_fini(&room);
-	schema_documents_release();
 }
 
 struct room *

@@ -147,7 +147,6 @@ service_rig_teardown(void)
 	rig_session_end();
 	evbuffer_free(rig.output);
 	rpc_service_destroy(rig.service);
-	schema_documents_release();
 }
 
 static void

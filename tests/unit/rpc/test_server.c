@@ -122,7 +122,6 @@ server_rig_teardown(void)
 	event_base_free(rig.base);
 	unlink(rig.path);
 	rmdir(directory);
-	schema_documents_release();
 }
 
 static int

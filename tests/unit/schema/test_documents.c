@@ -39,7 +39,6 @@ keywords_check(json_t *schema, const char *where)
 Test(documents, config_schema_uses_known_keywords)
 {
 	keywords_check(schema_config_document(), "config");
-	schema_documents_release();
 }
 
 Test(documents, rpc_schemas_use_known_keywords)
@@ -58,7 +57,6 @@ Test(documents, rpc_schemas_use_known_keywords)
 		json_array_foreach (json_object_get(method, "params"), j, param)
 			keywords_check(json_object_get(param, "schema"), "param");
 	}
-	schema_documents_release();
 }
 
 Test(documents, errors_are_the_fault_codes)
@@ -74,7 +72,6 @@ Test(documents, errors_are_the_fault_codes)
 		cr_expect_str_eq(fault_code_name((enum fault_code)code), name);
 	}
 	cr_expect_eq(json_object_size(errors), 14);
-	schema_documents_release();
 }
 
 /* Example params come as a list of name and value. */
@@ -123,7 +120,6 @@ Test(documents, methods_are_described_and_their_examples_fit)
 		}
 		json_decref(schema);
 	}
-	schema_documents_release();
 }
 
 Test(documents, methods_are_found_by_name)
@@ -132,7 +128,6 @@ Test(documents, methods_are_found_by_name)
 
 	cr_expect_not_null(schema_method_find(document, "flow.install"));
 	cr_expect_null(schema_method_find(document, "flow.instal"));
-	schema_documents_release();
 }
 
 Test(documents, params_of_a_method_are_strict)
@@ -150,7 +145,6 @@ Test(documents, params_of_a_method_are_strict)
 	json_decref(missing);
 	json_decref(unknown);
 	json_decref(schema);
-	schema_documents_release();
 }
 
 Test(documents, params_of_no_method_are_null)
@@ -187,5 +181,4 @@ Test(documents, smallest_config_gets_its_defaults)
 	cr_expect_eq(ipv4, 65536);
 	cr_expect_eq(mtu, 0);
 	json_decref(config);
-	schema_documents_release();
 }

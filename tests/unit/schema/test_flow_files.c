@@ -32,7 +32,6 @@ end(void)
 
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	cr_assert_eq(system(command), 0);
-	schema_documents_release();
 }
 
 TestSuite(flow_files, .init = begin, .fini = end);
