@@ -527,15 +527,12 @@ json_t *
 json_string_lossy(const char *text)
 {
 	json_t *string = json_string(text);
-	char *ascii;
+	char *safe;
 
 	if (string)
 		return string;
-	ascii = strdup(text);
-	for (char *c = ascii; c && *c; c++)
-		if ((unsigned char)*c > 127)
-			*c = '?';
-	string = json_string(ascii);
-	free(ascii);
+	safe = text_escape_copy(text);
+	string = json_string(safe);
+	free(safe);
 	return string;
 }

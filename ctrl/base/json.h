@@ -36,7 +36,8 @@ void json_path_pointer(const struct json_path *path, char *out, size_t size);
 /* A value in words, cut as well: `"text"` (shortened), `7`, `an array of 2 items`, `null`. */
 void json_describe(const json_t *value, char *out, size_t size);
 
-/* A string of a text that may be cut inside a character: what is not UTF-8 becomes '?'. */
+/* A string of a text that may be cut inside a character: text_escape() then replaces what is not
+ * UTF-8. */
 json_t *json_string_lossy(const char *text);
 
 /*

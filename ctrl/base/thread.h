@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/fault.h"
 
@@ -31,16 +30,6 @@ thread_start(
 		fault_set(fault, FAULT_INTERNAL, "", "cannot start the thread %s: %s", name,
 			strerror(rc));
 	return rc == 0 ? 0 : -1;
-}
-
-/*
- * Called by the thread: the control thread goes first where both share a core. Without permission
- * nothing changes. Linux sets the nice value of the calling thread only.
- */
-static inline void
-thread_be_nice(int nice)
-{
-	setpriority(PRIO_PROCESS, 0, nice);
 }
 
 #endif

@@ -233,18 +233,14 @@ type_find(const char *name)
 	return NULL;
 }
 
-struct builder {
-	struct schema *schema;
-	struct fault *fault;
-};
-
-static const struct schema_node *node_of(struct builder *builder, const json_t *source);
+static const struct schema_node *node_of(
+	struct schema *schema, const json_t *source, struct fault *fault);
 
 /* Always returns -1. */
 static int
-no_memory(struct builder *builder)
+no_memory(struct fault *fault)
 {
-	return fault_set(builder->fault, FAULT_INTERNAL, "", "no memory for a schema");
+	return fault_set(fault, FAULT_INTERNAL, "", "no memory for a schema");
 }
 
 static uint8_t
@@ -287,25 +283,25 @@ name_required(const json_t *source, const char *member)
 }
 
 static int
-members_fill(struct builder *builder, struct schema_node *node)
+members_fill(struct schema *schema, struct schema_node *node, struct fault *fault)
 {
 	json_t *properties = json_object_get(node->source, "properties"), *source;
 	const char *name;
 
 	if (json_object_size(properties) > SCHEMA_MEMBERS_MAX)
-		return fault_set(builder->fault, FAULT_INTERNAL, "",
+		return fault_set(fault, FAULT_INTERNAL, "",
 			"the schema is broken: %zu members in an object, expected at most %d",
 			json_object_size(properties), SCHEMA_MEMBERS_MAX);
 	node->members = calloc(json_object_size(properties) + 1, sizeof(node->members[0]));
 	if (!node->members)
-		return no_memory(builder);
+		return no_memory(fault);
 	json_object_foreach (properties, name, source) {
 		struct schema_member *member = &node->members[node->n_members++];
 
 		member->name = name;
 		member->name_bytes = strlen(name);
 		member->required = name_required(node->source, name);
-		member->node = node_of(builder, source);
+		member->node = node_of(schema, source, fault);
 		if (!member->node)
 			return -1;
 		member->preset = json_object_get(member->node->source, "default");
@@ -313,20 +309,11 @@ members_fill(struct builder *builder, struct schema_node *node)
 	return 0;
 }
 
-/* The schema of items, or of members that are not named. */
 static int
-inner_fill(struct builder *builder, const struct schema_node **inner, const json_t *source)
-{
-	if (!source)
-		return 0;
-	*inner = node_of(builder, source);
-	return *inner ? 0 : -1;
-}
-
-static int
-node_fill(struct builder *builder, struct schema_node *node)
+node_fill(struct schema *schema, struct schema_node *node, struct fault *fault)
 {
 	const json_t *source = node->source;
+	const json_t *items = json_object_get(source, "items");
 	const json_t *others = json_object_get(source, "additionalProperties");
 	const char *pattern = json_string_value(json_object_get(source, "pattern"));
 	const char *format = json_string_value(json_object_get(source, "format"));
@@ -341,14 +328,14 @@ node_fill(struct builder *builder, struct schema_node *node)
 	node->format = format ? format_find(format) : NULL;
 	node->pattern = pattern ? pattern_create(pattern) : NULL;
 	if ((format && !node->format) || (pattern && !node->pattern))
-		return fault_set(builder->fault, FAULT_INTERNAL, "",
+		return fault_set(fault, FAULT_INTERNAL, "",
 			"the schema is broken: found %s, expected a known format or a valid "
 			"pattern",
 			pattern && !node->pattern ? pattern : format);
-	if (inner_fill(builder, &node->items, json_object_get(source, "items")) ||
-		inner_fill(builder, &node->others, node->closed ? NULL : others))
+	if ((items && !(node->items = node_of(schema, items, fault))) ||
+		(json_is_object(others) && !(node->others = node_of(schema, others, fault))))
 		return -1;
-	return members_fill(builder, node);
+	return members_fill(schema, node, fault);
 }
 
 /* Follow "$ref"; NULL when it leads nowhere. */
@@ -370,15 +357,15 @@ source_resolve(const json_t *root, const json_t *source)
 
 /* The node of a schema object, made if there is none yet; NULL with the fault set. */
 static const struct schema_node *
-node_of(struct builder *builder, const json_t *source)
+node_of(struct schema *schema, const json_t *source, struct fault *fault)
 {
-	const json_t *found = source_resolve(builder->schema->root, source);
-	struct schema_node *node = builder->schema->nodes;
+	const json_t *found = source_resolve(schema->root, source);
+	struct schema_node *node = schema->nodes;
 
 	if (!json_is_object(found)) {
 		const char *ref = json_string_value(json_object_get(source, "$ref"));
 
-		fault_set(builder->fault, FAULT_INTERNAL, "",
+		fault_set(fault, FAULT_INTERNAL, "",
 			"the schema is broken: found %s, expected an object in its place",
 			ref ? ref : "no schema");
 		return NULL;
@@ -389,28 +376,27 @@ node_of(struct builder *builder, const json_t *source)
 		return node;
 	node = calloc(1, sizeof(*node));
 	if (!node) {
-		no_memory(builder);
+		no_memory(fault);
 		return NULL;
 	}
 	node->source = found;
-	node->next = builder->schema->nodes;
-	builder->schema->nodes = node;
-	return node_fill(builder, node) ? NULL : node;
+	node->next = schema->nodes;
+	schema->nodes = node;
+	return node_fill(schema, node, fault) ? NULL : node;
 }
 
 struct schema *
 schema_create(json_t *root, json_t *source, struct fault *fault)
 {
 	struct schema *schema = calloc(1, sizeof(*schema));
-	struct builder builder = {.schema = schema, .fault = fault};
 
 	if (!schema) {
-		no_memory(&builder);
+		no_memory(fault);
 		return NULL;
 	}
 	schema->root = json_incref(root);
 	schema->source = json_incref(source);
-	schema->top = node_of(&builder, source);
+	schema->top = node_of(schema, source, fault);
 	if (schema->top)
 		return schema;
 	schema_destroy(schema);
@@ -543,15 +529,18 @@ static int __attribute__((format(printf, 4, 5))) refuse(struct fault *fault,
 	return fault_set(fault, code, pointer, "%s", message);
 }
 
+/* value NULL: missing. */
 static int
 refuse_value(const struct schema_node *node, const json_t *value, const struct json_path *path,
 	struct fault *fault)
 {
-	char expected[WORDS_MAX], found[WORDS_MAX];
+	char expected[WORDS_MAX], found[WORDS_MAX] = "missing";
 
-	json_describe(value, found, sizeof(found));
+	if (value)
+		json_describe(value, found, sizeof(found));
 	describe_expected(node->source, expected, sizeof(expected));
-	return refuse(fault, path, FAULT_INVALID_PARAMS, "found %s, expected %s", found, expected);
+	return refuse(fault, path, FAULT_INVALID_PARAMS, "%s%s, expected %s", value ? "found " : "",
+		found, expected);
 }
 
 static int
@@ -565,15 +554,6 @@ refuse_unknown(const struct schema_node *node, const struct json_path *path, str
 		text_append(members, sizeof(members), "%s%s", members[0] ? ", " : "", name);
 	return refuse(fault, path, FAULT_INVALID_PARAMS, "unknown member, expected %s%s",
 		members[0] ? "one of: " : "none", members);
-}
-
-static int
-refuse_missing(const struct schema_node *node, const struct json_path *path, struct fault *fault)
-{
-	char expected[WORDS_MAX];
-
-	describe_expected(node->source, expected, sizeof(expected));
-	return refuse(fault, path, FAULT_INVALID_PARAMS, "missing, expected %s", expected);
 }
 
 static int
@@ -679,7 +659,7 @@ object_check(const struct check *check, const struct schema_node *node, json_t *
 		else if (member->preset)
 			rc = fill ? preset_fill(check, member, object, &inner) : 0;
 		else if (member->required)
-			rc = refuse_missing(member->node, &inner, check->fault);
+			rc = refuse_value(member->node, NULL, &inner, check->fault);
 	}
 	return rc;
 }

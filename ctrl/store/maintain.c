@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@
 #define PAGES_A_STEP 1024
 #define OPS_A_STEP 100000 /* of SQLite's machine, while a copy is checked */
 #define PASSES 8 /* of a checkpoint, each for what was written during the one before */
-#define MAINTAIN_NICE 5
+#define MAINTAIN_NICE 5 /* the control thread goes first where both share a core */
 
 /* Under the mutex, which is released meanwhile. Until a pass finds nothing more to move. */
 static void
@@ -148,7 +149,7 @@ maintain_run(void *arg)
 	struct maintain *maintain = arg;
 	uint64_t earliest_ns = 0, due_ns = 0; /* of the next copy; due 0: no change to copy */
 
-	thread_be_nice(MAINTAIN_NICE);
+	setpriority(PRIO_PROCESS, 0, MAINTAIN_NICE); /* of this thread only, on Linux */
 	pthread_mutex_lock(&maintain->mutex);
 	while (!maintain->stop) {
 		if (maintain->checkpoint_wanted) {

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@
 #define TRIM_GAPS_MAX 64
 #define IDLE_NS 20000000 /* without a batch for so long */
 #define OVERWRITE_AGAIN_NS NS_PER_S
-#define WRITER_NICE 5
+#define WRITER_NICE 5 /* the control thread goes first where both share a core */
 
 enum op_kind {
 	OP_GENERATION,
@@ -886,7 +887,7 @@ writer_run(void *arg)
 	const uint64_t one = 1;
 	bool more = true, is_idle;
 
-	thread_be_nice(WRITER_NICE);
+	setpriority(PRIO_PROCESS, 0, WRITER_NICE); /* of this thread only, on Linux */
 	while (queue_take(store, more, &group)) {
 		is_idle = STAILQ_EMPTY(&group);
 		if (!is_idle) {
