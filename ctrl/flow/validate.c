@@ -32,7 +32,6 @@ struct overlap_rule {
 	struct dp_rule rule; /* a copy: all are walked over */
 	const struct flow_spec *spec;
 	uint64_t sequence;
-	uint64_t inserted;
 };
 
 struct loop_step {
@@ -48,7 +47,6 @@ struct validate {
 	struct overlap_rule *rules; /* in no order */
 	size_t n_rules;
 	size_t rules_room;
-	uint64_t last_inserted;
 
 	uint32_t round; /* of a search for loops; never given twice, but once in 2^32 */
 	unsigned legs_left; /* to visit in this round */
@@ -204,7 +202,6 @@ overlap_rule_insert(struct validate *validate, const struct flow_spec *spec, uin
 		.rule = spec->rule->rule,
 		.spec = spec,
 		.sequence = sequence,
-		.inserted = ++validate->last_inserted,
 	};
 	return 0;
 }
@@ -226,9 +223,7 @@ goes_first(const struct overlap_rule *a, const struct overlap_rule *b)
 {
 	if (a->rule.priority != b->rule.priority)
 		return a->rule.priority > b->rule.priority;
-	if (a->sequence != b->sequence)
-		return a->sequence < b->sequence;
-	return a->inserted < b->inserted;
+	return a->sequence < b->sequence;
 }
 
 /* The bits of an address behind its prefix are zero. */

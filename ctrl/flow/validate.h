@@ -28,8 +28,8 @@ void validate_destroy(struct validate *validate);
 /*
  * Insert a flow into the index. The spec is borrowed and must not change until it is removed.
  * `sequence` is the flow's place in the order of installation (struct flow), which a flow keeps
- * when it is replaced: of two rules of one priority the data plane takes the older one. Specs with
- * one sequence count in the order of insertion. 0 or -ENOMEM, and then it was not inserted.
+ * when it is replaced: of two rules of one priority the data plane takes the older one. No two have
+ * the same. 0 or -ENOMEM, and then it was not inserted.
  */
 int validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_t sequence);
 
