@@ -10,6 +10,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <linux/if.h>
 #include <linux/if_ether.h>
@@ -20,34 +21,34 @@
 #include "base/clock.h"
 #include "base/timer.h"
 
-#define NEIGHBOUR_PERIOD_MS 15000 /* half of the kernel's shortest default time to staleness */
-#define HURRY_PACE_NS 80000 /* between two polls of many that hurry: others have their turns */
+#define NEIGHBOUR_STEPS 6
+#define NEIGHBOUR_RETRY_MS 1000
+#define POLLS_AT_ONCE 64 /* before others of the event loop have their turn */
+#define POLLS_PAUSE_MS 5 /* before the next so many */
 
-/* Waiting for the next poll; one that does not answer goes from step to step. */
-static const unsigned step_ms[] = {0, 1000, 2000, 4000, 8000, NEIGHBOUR_PERIOD_MS};
-
-#define STEP_HURRY 0
-#define STEP_RETRY 1
-#define STEP_PERIOD (sizeof(step_ms) / sizeof(step_ms[0]) - 1)
+/* Waiting before the next poll; each step is a queue, so that it is in order by itself. */
+static const unsigned step_ms[NEIGHBOUR_STEPS] = {
+	0, NEIGHBOUR_RETRY_MS, 2000, 4000, 8000, NEIGHBOUR_PERIOD_MS};
 
 struct neighbour {
 	struct neigh_key key; /* first: what the tree is ordered by */
-	struct net *net;
-	struct timer timer; /* until its next poll */
-	unsigned step; /* of step_ms, that it waits for */
 	unsigned refs;
+	unsigned step; /* the queue that it waits in */
+	uint64_t due_ms;
+	TAILQ_ENTRY(neighbour) link;
 	int error; /* what was reported: 0 = mac is good; else as neighbour_ref() has it */
 	uint8_t mac[6];
 };
 
 struct net {
 	struct net_observer observer;
-	struct event_base *base;
 	struct netlink netlink;
 	struct netlink_watch watch;
 	struct link_vlans vlans; /* until a link changes */
 	void *neighbours; /* tree of struct neighbour, tsearch(3) */
-	uint64_t hurry_ns; /* when the next poll of STEP_HURRY may be, CLOCK_MONOTONIC */
+	TAILQ_HEAD(, neighbour) queues[NEIGHBOUR_STEPS]; /* each in the order of due_ms */
+	struct timer timer;
+	uint64_t due_ms; /* when the timer runs out; UINT64_MAX: it does not run */
 };
 
 /*
@@ -64,6 +65,34 @@ struct net {
  * kernel that got no answer, or cannot resolve, makes it unreachable.
  */
 
+static uint64_t
+clock_ms(void)
+{
+	return clock_read_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+/* Have the timer go off no later than in that many ms. */
+static void
+due_set(struct net *net, uint64_t now_ms, uint64_t in_ms)
+{
+	if (in_ms == UINT64_MAX || net->due_ms <= now_ms + in_ms)
+		return;
+	net->due_ms = now_ms + in_ms;
+	timer_arm(&net->timer, in_ms * NS_PER_MS);
+}
+
+static void
+timer_due(void *arg)
+{
+	struct net *net = arg;
+	const uint64_t now_ms = clock_ms();
+	uint64_t next_ms;
+
+	net->due_ms = UINT64_MAX;
+	next_ms = neighbours_poll(net, now_ms, POLLS_AT_ONCE);
+	due_set(net, now_ms, next_ms < POLLS_PAUSE_MS ? POLLS_PAUSE_MS : next_ms);
+}
+
 static int
 neighbour_compare(const void *a, const void *b)
 {
@@ -79,71 +108,18 @@ neighbour_find(const struct net *net, const struct neigh_key *key)
 }
 
 static void
-neighbour_wait(struct neighbour *neighbour, unsigned step)
+neighbour_queue(struct net *net, struct neighbour *neighbour, unsigned step, uint64_t now_ms)
 {
 	neighbour->step = step;
-	timer_arm(&neighbour->timer, step_ms[step] * NS_PER_MS);
-}
-
-/* Have it polled as soon as its turn among all that hurry comes. */
-static void
-neighbour_hurry(struct neighbour *neighbour)
-{
-	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
-	struct net *net = neighbour->net;
-
-	if (net->hurry_ns < now_ns)
-		net->hurry_ns = now_ns;
-	neighbour->step = STEP_HURRY;
-	timer_arm(&neighbour->timer, net->hurry_ns - now_ns);
-	net->hurry_ns += HURRY_PACE_NS;
+	neighbour->due_ms = now_ms + step_ms[step];
+	TAILQ_INSERT_TAIL(&net->queues[step], neighbour, link);
 }
 
 static void
-neighbour_report(struct neighbour *neighbour, const uint8_t *mac, int error)
+neighbour_requeue(struct net *net, struct neighbour *neighbour, unsigned step, uint64_t now_ms)
 {
-	const struct net_observer *observer = &neighbour->net->observer;
-
-	if (neighbour->error == error &&
-		(!mac || memcmp(neighbour->mac, mac, sizeof(neighbour->mac)) == 0))
-		return;
-	neighbour->error = error;
-	if (mac)
-		memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
-	observer->neighbour(observer->arg, &neighbour->key, mac, error);
-}
-
-/* Read the entry and report; with `confirm` have the kernel resolve what is stale or failed. */
-static void
-neighbour_poll(struct neighbour *neighbour, bool confirm)
-{
-	struct netlink *netlink = &neighbour->net->netlink;
-	struct neigh neigh;
-	int ret = neigh_get(netlink, &neighbour->key, &neigh);
-
-	if (ret == 0 && neigh_is_usable(&neigh))
-		neighbour_report(neighbour, neigh.mac, 0);
-	else if (ret < 0 || neigh.state & NUD_FAILED)
-		neighbour_report(neighbour, NULL, ret < 0 ? ret : -EHOSTUNREACH);
-	if (ret < 0 || !neigh_wants_kick(&neigh))
-		return;
-	if (!confirm && neigh.state != NUD_NONE)
-		return;
-	ret = neigh_kick(netlink, &neighbour->key);
-	if (ret < 0)
-		neighbour_report(neighbour, NULL, ret);
-}
-
-/* One that is there has its period; another waits longer each time. */
-static void
-neighbour_due(void *arg)
-{
-	struct neighbour *neighbour = arg;
-
-	neighbour_poll(neighbour, true);
-	neighbour_wait(neighbour, neighbour->error == 0 || neighbour->step == STEP_PERIOD
-					  ? STEP_PERIOD
-					  : neighbour->step + 1);
+	TAILQ_REMOVE(&net->queues[neighbour->step], neighbour, link);
+	neighbour_queue(net, neighbour, step, now_ms);
 }
 
 /* With what the kernel knows now; one that it does not know is resolved by the next poll. */
@@ -167,19 +143,8 @@ neighbour_create(struct net *net, const struct neigh_key *key)
 		neighbour->error = 0;
 		memcpy(neighbour->mac, neigh.mac, sizeof(neighbour->mac));
 	}
-	neighbour->net = net;
-	timer_init(&neighbour->timer, net->base, neighbour_due, neighbour);
-	neighbour_hurry(neighbour);
+	neighbour_queue(net, neighbour, 0, clock_ms());
 	return neighbour;
-}
-
-static void
-neighbour_destroy(void *arg)
-{
-	struct neighbour *neighbour = arg;
-
-	timer_disarm(&neighbour->timer);
-	free(neighbour);
 }
 
 int
@@ -192,6 +157,7 @@ neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6])
 	if (!neighbour)
 		return -ENOMEM;
 	neighbour->refs++;
+	due_set(net, clock_ms(), 0);
 	memcpy(mac, neighbour->mac, sizeof(neighbour->mac));
 	return neighbour->error;
 }
@@ -203,14 +169,48 @@ neighbour_unref(struct net *net, const struct neigh_key *key)
 
 	if (!neighbour || --neighbour->refs > 0)
 		return;
+	TAILQ_REMOVE(&net->queues[neighbour->step], neighbour, link);
 	tdelete(neighbour, &net->neighbours, neighbour_compare);
-	neighbour_destroy(neighbour);
+	free(neighbour);
+}
+
+static void
+neighbour_report(const struct net *net, struct neighbour *neighbour, const uint8_t *mac, int error)
+{
+	if (neighbour->error == error &&
+		(!mac || memcmp(neighbour->mac, mac, sizeof(neighbour->mac)) == 0))
+		return;
+	neighbour->error = error;
+	if (mac)
+		memcpy(neighbour->mac, mac, sizeof(neighbour->mac));
+	net->observer.neighbour(net->observer.arg, &neighbour->key, mac, error);
+}
+
+/* Read the entry and report; with `confirm` have the kernel resolve what is stale or failed. */
+static void
+neighbour_poll(struct net *net, struct neighbour *neighbour, bool confirm)
+{
+	struct neigh neigh;
+	int ret = neigh_get(&net->netlink, &neighbour->key, &neigh);
+
+	if (ret == 0 && neigh_is_usable(&neigh))
+		neighbour_report(net, neighbour, neigh.mac, 0);
+	else if (ret < 0 || neigh.state & NUD_FAILED)
+		neighbour_report(net, neighbour, NULL, ret < 0 ? ret : -EHOSTUNREACH);
+	if (ret < 0 || !neigh_wants_kick(&neigh))
+		return;
+	if (!confirm && neigh.state != NUD_NONE)
+		return;
+	ret = neigh_kick(&net->netlink, &neighbour->key);
+	if (ret < 0)
+		neighbour_report(net, neighbour, NULL, ret);
 }
 
 /* A notification about a neighbour: read the kernel's table and report what is new. */
 static void
 neighbour_event(struct net *net, const struct nlmsghdr *message)
 {
+	const uint64_t now_ms = clock_ms();
 	struct neighbour *neighbour;
 	bool was_reachable;
 	struct neigh neigh;
@@ -221,27 +221,54 @@ neighbour_event(struct net *net, const struct nlmsghdr *message)
 	if (!neighbour)
 		return;
 	was_reachable = neighbour->error == 0;
-	neighbour_poll(neighbour, false);
+	neighbour_poll(net, neighbour, false);
 	if (was_reachable != (neighbour->error == 0))
-		neighbour_wait(neighbour, was_reachable ? STEP_RETRY : STEP_PERIOD);
-}
-
-static void
-hurry_visit(const void *node, VISIT visit, void *arg)
-{
-	struct neighbour *neighbour = *(struct neighbour *const *)node;
-	const unsigned ifindex = *(const unsigned *)arg;
-
-	if ((visit == postorder || visit == leaf) && neighbour->step != STEP_HURRY &&
-		(!ifindex || (neighbour->key.ifindex == ifindex && neighbour->error != 0)))
-		neighbour_hurry(neighbour);
+		neighbour_requeue(net, neighbour, was_reachable ? 1 : NEIGHBOUR_STEPS - 1, now_ms);
+	due_set(net, now_ms, NEIGHBOUR_RETRY_MS);
 }
 
 /* Poll those on an interface that are not reachable (0: all of any) as soon as may be. */
 static void
-neighbours_hurry(const struct net *net, unsigned ifindex)
+neighbours_hurry(struct net *net, unsigned ifindex)
 {
-	twalk_r(net->neighbours, hurry_visit, &ifindex);
+	const uint64_t now_ms = clock_ms();
+	struct neighbour *neighbour, *next;
+
+	for (unsigned step = 1; step < NEIGHBOUR_STEPS; step++) {
+		for (neighbour = TAILQ_FIRST(&net->queues[step]); neighbour; neighbour = next) {
+			next = TAILQ_NEXT(neighbour, link);
+			if (!ifindex ||
+				(neighbour->key.ifindex == ifindex && neighbour->error != 0))
+				neighbour_requeue(net, neighbour, 0, now_ms);
+		}
+	}
+	due_set(net, now_ms, 0);
+}
+
+uint64_t
+neighbours_poll(struct net *net, uint64_t now_ms, unsigned max)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	for (unsigned step = 0; step < NEIGHBOUR_STEPS; step++) {
+		struct neighbour *neighbour;
+
+		while ((neighbour = TAILQ_FIRST(&net->queues[step])) &&
+			neighbour->due_ms <= now_ms) {
+			const bool last = step + 1 == NEIGHBOUR_STEPS;
+
+			if (max-- == 0)
+				return 0;
+			neighbour_poll(net, neighbour, true);
+			/* One that is there has its period; another waits longer each time. */
+			neighbour_requeue(net, neighbour,
+				neighbour->error == 0 || last ? NEIGHBOUR_STEPS - 1 : step + 1,
+				now_ms);
+		}
+		if (neighbour && neighbour->due_ms - now_ms < next_ms)
+			next_ms = neighbour->due_ms - now_ms;
+	}
+	return next_ms;
 }
 
 static void
@@ -331,7 +358,10 @@ net_create(struct event_base *base, const struct net_observer *observer, struct 
 	net->observer = *observer;
 	net->watch =
 		(struct netlink_watch){.message = message_event, .lost = messages_lost, .arg = net};
-	net->base = base;
+	net->due_ms = UINT64_MAX;
+	for (unsigned step = 0; step < NEIGHBOUR_STEPS; step++)
+		TAILQ_INIT(&net->queues[step]);
+	timer_init(&net->timer, base, timer_due, net);
 	ret = netlink_open(&net->netlink);
 	if (ret == 0)
 		ret = netlink_watch_open(&net->watch, base);
@@ -348,7 +378,8 @@ net_destroy(struct net *net)
 {
 	if (!net)
 		return;
-	tdestroy(net->neighbours, neighbour_destroy);
+	tdestroy(net->neighbours, free);
+	timer_disarm(&net->timer);
 	link_vlans_fini(&net->vlans);
 	netlink_watch_close(&net->watch);
 	netlink_close(&net->netlink);

@@ -85,4 +85,13 @@ int neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6]);
 /* One that has no reference is ignored. */
 void neighbour_unref(struct net *net, const struct neigh_key *key);
 
+#define NEIGHBOUR_PERIOD_MS 15000 /* half of the kernel's shortest default time to staleness */
+
+/*
+ * Poll no more than `max` neighbours that are due: report what changed, and have the kernel resolve
+ * or confirm what is unknown, stale or failed. Returns in how many ms the next one is due, 0 = now,
+ * UINT64_MAX = there is none. The timer calls it.
+ */
+uint64_t neighbours_poll(struct net *net, uint64_t now_ms, unsigned max);
+
 #endif
