@@ -12,6 +12,7 @@
 #include "latch.h"
 #include "legs.h"
 #include "punt.h"
+#include "quad.h"
 #include "rewrite.h"
 #include "rtp.h"
 
@@ -42,6 +43,49 @@ act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_famil
 	rewrite_ip(d->ip, rewrite, family);
 	bytes = rewrite_l2(d->m, d->ip, d->l3_bytes, d->l3_bytes, hop, 0, tail->vlan_tci, family);
 	tx_stage_frame(lc, port, d->m, bytes, origin);
+}
+
+/*
+ * The same for the four of plain flows from position p of the lane on. false: one may not leave,
+ * and nothing is done.
+ */
+static __rte_always_inline bool
+act_plain_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_family family)
+{
+	const quad l2_bytes = quad_load(&lane->l2_bytes[p]);
+	const quad l3_bytes = quad_load(&lane->l3_bytes[p]);
+	struct rte_mbuf *const *m = &lane->packets[p];
+	__m128i hop[QUAD];
+	struct rewrite_quad q;
+	quad port_mtu, bytes;
+
+	for (size_t i = 0; i < QUAD; i++) {
+		q.ip[i] = lane->ips[p + i];
+		q.rewrite[i] = flow_entry_rewrite(lane->entries[p + i], family);
+	}
+	rewrite_quad_load(&q, family);
+	for (size_t i = 0; i < QUAD; i++)
+		hop[i] = next_hop_load(
+			lc->next_hops, rewrite_tail_const(q.rewrite[i], family)->next_hop);
+	port_mtu = quad_word((const quad *)hop, 3);
+	if (unlikely(quad_any(
+		    quad_below(port_mtu >> 16, l3_bytes) | rewrite_quad_expires(&q, family))))
+		return false;
+	rewrite_quad(&q, family);
+	if (likely(!quad_any(rewrite_quad_tci(&q))))
+		bytes = rewrite_quad_l2(&q, m, hop, l2_bytes, l3_bytes, false, family);
+	else
+		bytes = rewrite_quad_l2(&q, m, hop, l2_bytes, l3_bytes, true, family);
+	if (likely(!quad_any((port_mtu ^ port_mtu[0]) & quad_set(0xffff)))) {
+		tx_stage_quad(lc, (uint16_t)port_mtu[0], m, &lane->entries[p],
+			(uint64_t)(bytes[0] + bytes[1] + bytes[2] + bytes[3]),
+			family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
+		return true;
+	}
+	for (size_t i = 0; i < QUAD; i++)
+		tx_stage_frame(lc, (uint16_t)port_mtu[i], m[i], (uint32_t)bytes[i],
+			tx_origin(lane->entries[p + i], family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6));
+	return true;
 }
 
 /* Source within the allow-list? */
@@ -199,11 +243,11 @@ act_flow(struct lcore *lc, const struct datagram *d, void *entry, uint32_t handl
 
 /* The flow is plain, or would be but for its policer, and that lets the packet pass. */
 static __rte_always_inline bool
-act_is_plain(struct lcore *lc, const struct flow_action *action, const struct datagram *d)
+act_is_plain(struct lcore *lc, const struct flow_action *action, uint32_t l3_bytes)
 {
 	return likely(action == NULL) ||
 	       (action->only_polices && likely(police_take(&action->policer->police, lc->now_ns,
-						d->l3_bytes, lc->owner)));
+						l3_bytes, lc->owner)));
 }
 
 #endif

@@ -52,9 +52,9 @@ struct flow_action {
 	bool leg_in_entry; /* its one ordinary leg is the entry's rewrite, as a plain flow's is */
 	bool only_polices; /* and the policer is the only step before it */
 	const struct stream_index *stream_index; /* NULL = no streams */
+	uint64_t *nth; /* [worker][1 + stream] packets to the legs; NULL: no leg samples */
 	struct stream *streams;
 	struct flow_counters *stream_counters; /* [worker][stream] */
-	uint64_t *nth; /* [worker][1 + stream] packets to the legs; NULL: no leg samples */
 	uint64_t latch_interval_ns;
 	uint16_t n_streams;
 	uint8_t verdict;
@@ -67,7 +67,8 @@ struct flow_action {
 	/* Control's. */
 	struct leg_slots slots; /* none, when the leg is in the entry */
 } __rte_cache_aligned;
-static_assert(offsetof(struct flow_action, only_polices) < 64, "what most packets need is first");
+static_assert(offsetof(struct flow_action, nth) + sizeof(uint64_t *) <= 64,
+	"what most packets need is first");
 
 /*
  * The action of `flow`, whose legs it takes from `legs`. `former` is the action that it replaces,

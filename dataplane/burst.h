@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The state of one worker: scratch of the current burst, as arrays, one lane a family; and state
+ * The state of one worker: scratch of the current pass, as arrays, one lane a family; and state
  * that outlives a burst, hot lines first. Only its own lcore writes it, except where noted.
  */
 #ifndef DATAPLANE_BURST_H
@@ -24,22 +24,28 @@
 #include "police.h"
 #include "vector.h"
 
-#define BURST_PACKETS DP_BURST_MAX
+/*
+ * Packets that go through the stages together: more than a driver gives at once, as what bounds a
+ * worker with many flows is how many cache lines are on their way at a time.
+ */
+#define PASS_PACKETS (2 * DP_BURST_MAX)
 #define TX_STAGE_FRAMES 64
 #define LCORE_QUEUES_MAX 64
 
-/* Packets of one family in a burst, from parse to act. Index i is one packet in every array. */
+/* Packets of one family in a pass, from parse to act. Index i is one packet in every array. */
 struct lane {
-	uint16_t n;
-	uint16_t l3_bytes[BURST_PACKETS];
-	uint32_t hash[BURST_PACKETS];
-	const struct bucket *buckets[BURST_PACKETS];
-	struct rte_mbuf *packets[BURST_PACKETS];
-	void *ips[BURST_PACKETS]; /* where its IP header is */
-	void *entries[BURST_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
+	size_t n;
+	uint32_t l2_bytes[PASS_PACKETS]; /* of the frame, 0 when padding is behind the datagram */
+	uint32_t l3_bytes[PASS_PACKETS]; /* of the datagram */
+	uint32_t hash[PASS_PACKETS];
+	const struct bucket *buckets[PASS_PACKETS];
+	struct rte_mbuf *packets[PASS_PACKETS];
+	void *ips[PASS_PACKETS]; /* where its IP header is */
+	void *entries[PASS_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
+	bool special[PASS_PACKETS]; /* more is to be done than to send it as its entry says */
 	union {
-		struct flow_key4 key4[BURST_PACKETS];
-		struct flow_key6 key6[BURST_PACKETS];
+		struct flow_key4 key4[PASS_PACKETS];
+		struct flow_key6 key6[PASS_PACKETS];
 	};
 };
 
@@ -140,6 +146,14 @@ static __rte_always_inline void
 count_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Add one packet of `bytes`; a single writer, as for count_add(). */
+static __rte_always_inline void
+count_packet(struct flow_counters *counters, uint32_t bytes)
+{
+	vector_store(counters,
+		_mm_add_epi64(vector_load(counters), _mm_set_epi64x((long long)bytes, 1)));
 }
 
 /* A next hop as it is at this moment, whole. */

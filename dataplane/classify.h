@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which flow is it: the exact one, else a listener on the local address and port, else the first
- * rule that matches. A lane is looked up in passes, each prefetching what the next one reads:
+ * rule that matches. A lane is looked up in loops, each prefetching what the next one reads:
  * bucket line, then entry line. A stage that has no entries is not gone into. While a commit goes
  * on, what was found is looked at once more: is it there in the worker's view.
  */
@@ -16,38 +16,41 @@
 #include "rules.h"
 
 static __rte_always_inline void *
-lane_key(struct lane *lane, uint16_t i, enum dp_family family)
+lane_key(struct lane *lane, size_t i, enum dp_family family)
 {
 	return family == DP_IPV4 ? (void *)&lane->key4[i] : (void *)&lane->key6[i];
 }
 
-/* The first slot that carries the signature: nearly always the flow. FLOW_INDEX_NONE: walk. */
-static __rte_always_inline uint32_t
-classify_guess(const struct bucket *bucket, uint32_t hash)
+/* The first slot that carries the signature, which is nearly always the flow's; NULL: walk. */
+static __rte_always_inline void *
+classify_guess(uint8_t *entries, const struct bucket *bucket, uint32_t hash, enum dp_family family)
 {
-	uint32_t hits = bucket_match(bucket, flow_hash_signature(hash));
+	const uint32_t hits = bucket_match(bucket, flow_hash_signature(hash));
 
-	return likely(hits != 0) ? bucket_index(bucket, (unsigned)__builtin_ctz(hits))
-				 : FLOW_INDEX_NONE;
+	if (unlikely(hits == 0))
+		return NULL;
+	return entries + (size_t)bucket_index(bucket, (unsigned)__builtin_ctz(hits)) *
+				 flow_entry_bytes(family);
 }
 
 static __rte_always_inline void
 classify_prefetch_entry(const void *entry, enum dp_family family)
 {
-	rte_prefetch0(entry);
+	rte_prefetch1(entry);
 	if (family == DP_IPV6)
-		rte_prefetch0(RTE_PTR_ADD(entry, RTE_CACHE_LINE_SIZE));
+		rte_prefetch1(RTE_PTR_ADD(entry, RTE_CACHE_LINE_SIZE));
 }
 
 /* The key at position p is complete: find its bucket, and have it fetched. */
 static __rte_always_inline void
-classify_begin(const struct flow_table *table, struct lane *lane, uint16_t p, enum dp_family family)
+classify_begin(const struct flow_table *table, struct lane *lane, size_t p, enum dp_family family)
 {
 	const uint32_t hash = flow_key_hash(lane_key(lane, p, family), family);
+	const struct bucket *bucket = flow_table_bucket(table, hash);
 
 	lane->hash[p] = hash;
-	lane->buckets[p] = flow_table_bucket(table, hash);
-	rte_prefetch0(lane->buckets[p]);
+	lane->buckets[p] = bucket;
+	rte_prefetch1(bucket);
 }
 
 /*
@@ -75,31 +78,37 @@ classify_view(const struct flow_table *table, void *entry, const void *key, uint
  * their positions; NULL, a constant, for the first n.
  */
 static __rte_always_inline void
-classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, uint16_t n,
+classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, size_t n,
 	enum view view, enum dp_family family)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		const uint16_t p = which == NULL ? i : which[i];
-		const uint32_t guess = classify_guess(lane->buckets[p], lane->hash[p]);
+	uint8_t *const entries = table->entries;
 
-		lane->entries[p] = NULL;
-		if (likely(guess != FLOW_INDEX_NONE)) {
-			lane->entries[p] = flow_table_entry(table, guess, family);
-			classify_prefetch_entry(lane->entries[p], family);
-			if (view != VIEW_STABLE)
-				rte_prefetch0(&table->state[guess]);
-		}
+#pragma GCC unroll 4
+	for (size_t i = 0; i < n; i++) {
+		const size_t p = which == NULL ? i : which[i];
+		void *entry = classify_guess(entries, lane->buckets[p], lane->hash[p], family);
+
+		lane->entries[p] = entry;
+		if (unlikely(entry == NULL))
+			continue;
+		classify_prefetch_entry(entry, family);
+		if (view != VIEW_STABLE)
+			rte_prefetch0(&table->state[flow_table_index(table, entry, family)]);
 	}
-	for (uint16_t i = 0; i < n; i++) {
-		const uint16_t p = which == NULL ? i : which[i];
+#pragma GCC unroll 4
+	for (size_t i = 0; i < n; i++) {
+		const size_t p = which == NULL ? i : which[i];
 		const void *key = lane_key(lane, p, family);
+		void *entry = lane->entries[p];
 
-		if (unlikely(lane->entries[p] == NULL ||
-			     !flow_key_equal(lane->entries[p], key, family)))
-			lane->entries[p] = flow_table_walk(table, key, lane->hash[p], view, family);
-		else if (view != VIEW_STABLE)
-			lane->entries[p] = classify_view(
-				table, lane->entries[p], key, lane->hash[p], view, family);
+		if (unlikely(entry == NULL || !flow_key_equal(entry, key, family))) {
+			if (entry != NULL || !bucket_is_last(lane->buckets[p]))
+				lane->entries[p] =
+					flow_table_walk(table, key, lane->hash[p], view, family);
+		} else if (view != VIEW_STABLE) {
+			lane->entries[p] =
+				classify_view(table, entry, key, lane->hash[p], view, family);
+		}
 	}
 }
 
@@ -122,12 +131,12 @@ classify_drop_source(void *key, enum dp_family family)
 }
 
 /* Positions of what has no flow yet and may have one: the first n of `missed`. */
-static inline uint16_t
+static inline size_t
 classify_missed(const struct lane *lane, uint8_t *missed, enum dp_family family)
 {
-	uint16_t n = 0;
+	size_t n = 0;
 
-	for (uint16_t i = 0; i < lane->n; i++) {
+	for (size_t i = 0; i < lane->n; i++) {
 		if (lane->entries[i] == NULL && !martian(lane->ips[i], family))
 			missed[n++] = (uint8_t)i;
 	}
@@ -138,10 +147,10 @@ static inline void
 classify_by_listener(
 	const struct flow_table *table, struct lane *lane, enum view view, enum dp_family family)
 {
-	uint8_t missed[BURST_PACKETS];
-	const uint16_t n = classify_missed(lane, missed, family);
+	uint8_t missed[PASS_PACKETS];
+	const size_t n = classify_missed(lane, missed, family);
 
-	for (uint16_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		classify_drop_source(lane_key(lane, missed[i], family), family);
 		classify_begin(table, lane, missed[i], family);
 	}
@@ -152,14 +161,15 @@ static inline void
 classify_by_rule(const struct flow_table *table, const struct rules *rules, struct lane *lane,
 	enum dp_family family)
 {
-	struct rule_packet packets[BURST_PACKETS];
-	uint32_t found[BURST_PACKETS];
-	uint8_t missed[BURST_PACKETS];
-	const uint16_t n = classify_missed(lane, missed, family);
+	static_assert(PASS_PACKETS <= RULES_PACKETS_MAX, "a lane is looked up at once");
+	struct rule_packet packets[PASS_PACKETS];
+	uint32_t found[PASS_PACKETS];
+	uint8_t missed[PASS_PACKETS];
+	const size_t n = classify_missed(lane, missed, family);
 
 	if (n == 0)
 		return;
-	for (uint16_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const uint32_t domain = family == DP_IPV4 ? lane->key4[missed[i]].domain
 							  : lane->key6[missed[i]].domain;
 
@@ -167,7 +177,7 @@ classify_by_rule(const struct flow_table *table, const struct rules *rules, stru
 			&packets[i], lane->ips[missed[i]], domain & ~FLOW_DOMAIN_LISTENER, family);
 	}
 	(void)rules_find(rules, packets, found, n);
-	for (uint16_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (found[i] != FLOW_INDEX_NONE)
 			lane->entries[missed[i]] = flow_table_entry(table, found[i], family);
 	}
@@ -177,21 +187,21 @@ classify_by_rule(const struct flow_table *table, const struct rules *rules, stru
 static inline void
 classify_prefetch_actions(const struct lcore *lc, const struct lane *lane, enum dp_family family)
 {
-	const struct flow_action *actions[BURST_PACKETS];
+	const struct flow_action *actions[PASS_PACKETS];
 
-	for (uint16_t i = 0; i < lane->n; i++) {
+	for (size_t i = 0; i < lane->n; i++) {
 		actions[i] = lane->entries[i] == NULL ? NULL
 						      : flow_entry_action(lane->entries[i], family);
-		rte_prefetch0(actions[i]);
+		rte_prefetch1(actions[i]);
 	}
-	for (uint16_t i = 0; i < lane->n; i++) {
+	for (size_t i = 0; i < lane->n; i++) {
 		if (actions[i] == NULL)
 			continue;
-		rte_prefetch0(actions[i]->policer);
-		rte_prefetch0(actions[i]->legs);
+		rte_prefetch1(actions[i]->policer);
+		rte_prefetch1(actions[i]->legs);
 		if (actions[i]->first_leg != LEG_NONE) {
-			rte_prefetch0(&lc->legs->legs[actions[i]->first_leg]);
-			rte_prefetch0(&lc->leg_counters[actions[i]->first_leg]);
+			rte_prefetch1(&lc->legs->legs[actions[i]->first_leg]);
+			rte_prefetch1(&lc->leg_counters[actions[i]->first_leg]);
 		}
 	}
 }

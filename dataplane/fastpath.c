@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The fast path, top to bottom: fastpath_run() polls the queues of one worker for ever. A burst
- * walks through the stages as arrays:
+ * The fast path, top to bottom: fastpath_run() polls the queues of one worker for ever. A pass of
+ * packets goes through the stages as arrays, four packets at a time where these are alike:
  *
  *	rx -> parse -> classify -> act -> tx
  *
@@ -18,34 +18,49 @@
 #include "burst.h"
 #include "classify.h"
 #include "lane.h"
+#include "quad.h"
 #include "tx.h"
 #include "unmatched.h"
 #include "view.h"
 
 /* Reporting quiescence costs a shared line: not in every round. */
 #define ROUNDS_A_QUIESCENT_STATE 64
-#define PARSE_PREFETCH_AHEAD 4
 
+/*
+ * Frames into the lanes of their families; what is refused is dropped. There is room for QUAD more
+ * behind the n packets of the pass, so that frames are prefetched without a test.
+ */
 static __rte_always_inline void
-parse_burst(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, uint16_t n)
+parse_pass(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, size_t n)
 {
-	struct lane_sizes sizes = {0, 0};
 	uint64_t bytes = 0;
+	quad sum = quad_set(0), quad_bytes;
 
-	for (uint16_t i = 0; i < n && i < PARSE_PREFETCH_AHEAD; i++)
+	lc->lane4.n = lc->lane6.n = 0;
+	for (size_t i = 0; i < QUAD; i++)
+		packets[n + i] = packets[n - 1];
+	for (size_t i = 0; i < QUAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		enum dp_drop reason;
+	for (size_t i = 0; i < n; i += QUAD) {
+		const size_t end = RTE_MIN(i + QUAD, n);
 
-		if (likely(i + PARSE_PREFETCH_AHEAD < n))
-			rte_prefetch0(rte_pktmbuf_mtod(packets[i + PARSE_PREFETCH_AHEAD], void *));
-		bytes += packets[i]->pkt_len;
-		reason = parse_packet(lc, &sizes, port, packets[i]);
-		if (unlikely(reason != PARSE_OK))
-			packet_drop(lc, port, packets[i], reason);
+		for (size_t k = 0; k < QUAD; k++)
+			rte_prefetch0(rte_pktmbuf_mtod(packets[end + k], void *));
+		if (likely(end - i == QUAD) &&
+			likely(parse_packets_alike(lc, port, &packets[i], &quad_bytes))) {
+			sum += quad_bytes;
+			continue;
+		}
+		for (size_t k = i; k < end; k++) {
+			enum dp_drop reason;
+
+			bytes += packets[k]->pkt_len;
+			reason = parse_packet(lc, port, packets[k]);
+			if (unlikely(reason != PARSE_OK))
+				packet_drop(lc, port, packets[k], reason);
+		}
 	}
-	lc->lane4.n = sizes.n4;
-	lc->lane6.n = sizes.n6;
+	bytes += (uint64_t)sum[0] + sum[1] + sum[2] + sum[3];
 	count_add(&lc->counters[port].rx_packets, n);
 	count_add(&lc->counters[port].rx_bytes, bytes);
 }
@@ -55,19 +70,18 @@ parse_burst(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, uint16_t
  * them; another worker counts in a table of its own. Either way no count is lost or shared.
  */
 static __rte_always_inline void
-flow_count(struct lcore *lc, struct flow_table *table, void *entry, uint16_t bytes,
+flow_count(struct lcore *lc, struct flow_table *table, void *entry, uint32_t bytes, uint8_t worker,
 	enum dp_family family)
 {
 	struct flow_counters *counters = flow_entry_counters(entry, family);
 	uint8_t *owner = &rewrite_tail(flow_entry_rewrite(entry, family), family)->owner;
 	uint8_t none = 0;
 
-	if (unlikely(__atomic_load_n(owner, __ATOMIC_RELAXED) != lc->owner) &&
+	if (unlikely(__atomic_load_n(owner, __ATOMIC_RELAXED) != worker) &&
 		!__atomic_compare_exchange_n(
-			owner, &none, lc->owner, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			owner, &none, worker, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		counters = &table->foreign[lc->index][flow_table_index(table, entry, family)];
-	count_add(&counters->packets, 1);
-	count_add(&counters->bytes, bytes);
+	count_packet(counters, bytes);
 }
 
 /*
@@ -99,51 +113,109 @@ classify_changing(const struct lcore *lc, const struct flow_table *table, struct
 		classify_lane(lc, table, lane, view, DP_IPV6);
 }
 
-/* Classify a lane and act on each of its packets. */
+/*
+ * Count each packet of the lane on its flow. Those of a flow that is not plain, or whose policer
+ * refuses, and those that no flow was found for are marked as special. A refused packet has taken
+ * no tokens and is policed again in act_special(), which counts it.
+ */
+static __rte_always_inline void
+count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum dp_family family)
+{
+	const size_t n = lane->n;
+	const uint8_t worker = lc->owner;
+
+	memset(lane->special, 0, n);
+#pragma GCC unroll 4
+	for (size_t i = 0; i < n; i++) {
+		void *entry = lane->entries[i];
+		const uint32_t bytes = lane->l3_bytes[i];
+
+		if (unlikely(entry == NULL)) {
+			lane->special[i] = true;
+			continue;
+		}
+		flow_count(lc, table, entry, bytes, worker, family);
+		if (unlikely(!act_is_plain(lc, flow_entry_action(entry, family), bytes)))
+			lane->special[i] = true;
+	}
+}
+
+/* Act on the packet at position i of the lane. Returns whether it was forwarded. */
+static __rte_always_inline bool
+act_one(struct lcore *lc, uint16_t port, const struct lane *lane, size_t i, enum dp_family family)
+{
+	const struct datagram d = {
+		.m = lane->packets[i],
+		.ip = lane->ips[i],
+		.l3_bytes = (uint16_t)lane->l3_bytes[i],
+		.port = port,
+	};
+	void *entry = lane->entries[i];
+
+	if (likely(!lane->special[i])) {
+		act_plain(lc, &d, entry, family);
+		return true;
+	}
+	if (entry != NULL)
+		return act_special(lc, d.m, d.ip, d.l3_bytes, port, entry, family);
+	act_unmatched(lc, d.m, d.ip, port, family);
+	return false;
+}
+
+/* Classify a lane and act on its packets, in their order. */
 static __rte_always_inline void
 forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct lane *lane,
 	enum view view, enum dp_family family)
 {
+	const size_t n = lane->n;
+	static const bool plain[QUAD];
 	uint64_t forwarded = 0;
+	size_t i = 0;
 
 	if (likely(view == VIEW_STABLE))
 		classify_lane(lc, table, lane, VIEW_STABLE, family);
 	else
 		classify_changing(lc, table, lane, view, family);
-	for (uint16_t i = 0; i < lane->n; i++) {
-		void *entry = lane->entries[i];
-		const struct datagram d = {
-			.m = lane->packets[i],
-			.ip = lane->ips[i],
-			.l3_bytes = lane->l3_bytes[i],
-			.port = port,
-		};
+	count_lane(lc, table, lane, family);
+	while (i < n) {
+		const size_t end = RTE_MIN(i + QUAD, n);
 
-		if (unlikely(entry == NULL)) {
-			act_unmatched(lc, d.m, d.ip, port, family);
+		if (likely(end - i == QUAD &&
+			    memcmp(&lane->special[i], plain, sizeof(plain)) == 0) &&
+			likely(act_plain_quad(lc, lane, i, family))) {
+			forwarded += QUAD;
+			i = end;
 			continue;
 		}
-		flow_count(lc, table, entry, d.l3_bytes, family);
-		if (likely(act_is_plain(lc, flow_entry_action(entry, family), &d))) {
-			act_plain(lc, &d, entry, family);
-			forwarded++;
-		} else {
-			forwarded += act_special(lc, d.m, d.ip, d.l3_bytes, port, entry, family);
-		}
+		for (; i < end; i++)
+			forwarded += act_one(lc, port, lane, i, family);
 	}
 	count_add(&lc->counters[port].forwarded, forwarded);
+}
+
+/* What is in a queue, at most a pass: another burst when the one before was full. */
+static __rte_always_inline uint16_t
+receive(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
+{
+	uint16_t n = 0, more;
+
+	do {
+		more = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets + n, DP_BURST_MAX);
+		count_add(&lc->stats.bursts[more], more > 0);
+		n = (uint16_t)(n + more);
+	} while (more == DP_BURST_MAX && n < PASS_PACKETS);
+	return n;
 }
 
 static __rte_always_inline uint16_t
 poll_queue(struct lcore *lc, const struct rx_queue *rxq, enum view view)
 {
-	struct rte_mbuf *packets[BURST_PACKETS];
-	uint16_t n = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets, BURST_PACKETS);
+	struct rte_mbuf *packets[PASS_PACKETS + QUAD];
+	const uint16_t n = receive(lc, rxq, packets);
 
 	if (n == 0)
 		return 0;
-	count_add(&lc->stats.bursts[n], 1);
-	parse_burst(lc, rxq->port, packets, n);
+	parse_pass(lc, rxq->port, packets, n);
 	if (lc->lane4.n > 0)
 		forward_lane(lc, rxq->port, lc->table4, &lc->lane4, view, DP_IPV4);
 	if (lc->lane6.n > 0)

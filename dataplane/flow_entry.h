@@ -34,9 +34,14 @@ struct flow_key4 {
 struct flow_key6 {
 	uint8_t src[16];
 	uint8_t dst[16];
-	rte_be16_t src_port;
-	rte_be16_t dst_port;
-	uint32_t domain; /* flow_domain() */
+	union {
+		struct {
+			rte_be16_t src_port;
+			rte_be16_t dst_port;
+			uint32_t domain; /* flow_domain() */
+		};
+		uint64_t ports_and_domain;
+	};
 } __rte_aligned(8);
 
 /* Room for a key of either family. */
@@ -108,8 +113,8 @@ struct flow_entry4 {
 
 struct flow_entry6 {
 	struct flow_key6 key;
-	struct flow_counters counters;
 	struct flow_action *action; /* NULL: plain */
+	struct flow_counters counters;
 	struct rewrite6 rewrite;
 } __rte_cache_aligned;
 
@@ -132,8 +137,8 @@ static_assert(offsetof(struct flow_entry4, counters) == 16, "entry layout");
 static_assert(offsetof(struct flow_entry4, rewrite) == 32, "entry layout");
 static_assert(offsetof(struct flow_entry4, action) == 56, "entry layout");
 static_assert(sizeof(struct flow_entry6) == 128, "an IPv6 flow is two lines");
-static_assert(offsetof(struct flow_entry6, counters) == 40, "entry layout");
-static_assert(offsetof(struct flow_entry6, action) == 56, "entry layout");
+static_assert(offsetof(struct flow_entry6, action) == 40, "entry layout");
+static_assert(offsetof(struct flow_entry6, counters) == 48, "counters add as one vector");
 static_assert(offsetof(struct flow_entry6, rewrite) == 64, "rewrite on the second line");
 
 /*

@@ -237,6 +237,13 @@ bucket_index(const struct bucket *bucket, unsigned slot)
 	return __atomic_load_n(&bucket->index[slot], __ATOMIC_ACQUIRE);
 }
 
+/* No overflow bucket follows. */
+static __rte_always_inline bool
+bucket_is_last(const struct bucket *bucket)
+{
+	return __atomic_load_n(&bucket->next, __ATOMIC_ACQUIRE) == 0;
+}
+
 static __rte_always_inline bool
 flow_key_equal(const void *a, const void *b, enum dp_family family)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One frame, parsed, into its place in the lane of its family; its bucket is then on its way.
+ * From frames to the lanes of a pass: four frames at a time that are alike, all others one by one.
+ * A datagram takes the next place in the lane of its family, and its bucket is prefetched.
  */
 #ifndef DATAPLANE_LANE_H
 #define DATAPLANE_LANE_H
@@ -12,22 +13,7 @@
 #include "burst.h"
 #include "classify.h"
 #include "parse.h"
-
-/* How many datagrams each lane has, while a burst is parsed: in registers. */
-struct lane_sizes {
-	uint16_t n4, n6;
-};
-
-/* A datagram takes its place in the lane, and its bucket is on its way. */
-static __rte_always_inline void
-lane_append(struct lane *lane, uint16_t n, const struct flow_table *table, struct rte_mbuf *m,
-	void *ip, uint16_t l3_bytes, enum dp_family family)
-{
-	lane->packets[n] = m;
-	lane->ips[n] = ip;
-	lane->l3_bytes[n] = l3_bytes;
-	classify_begin(table, lane, n, family);
-}
+#include "quad.h"
 
 /* Take extension headers out of a frame: what is before the UDP header moves up to it. */
 static __rte_noinline void
@@ -42,40 +28,46 @@ extension_cut(struct rte_mbuf *m, uint16_t l2_bytes, uint32_t skip_bytes)
 
 /* What is behind a frame's link layer into the lane of its family, or the reason why not. */
 static __rte_always_inline enum dp_drop
-parse_datagram(struct lcore *lc, struct lane_sizes *sizes, struct rte_mbuf *m,
-	rte_be16_t ether_type, uint16_t l2_bytes, uint32_t domain)
+parse_datagram(struct lcore *lc, struct rte_mbuf *m, rte_be16_t ether_type, uint16_t l2_bytes,
+	uint32_t domain)
 {
 	const uint32_t bytes = (uint32_t)m->data_len - l2_bytes;
+	const bool is4 = ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	struct lane *lane = is4 ? &lc->lane4 : &lc->lane6;
+	const size_t n = lane->n;
 	void *ip = rte_pktmbuf_mtod_offset(m, void *, l2_bytes);
-	uint32_t skip_bytes;
+	uint32_t skip_bytes = 0;
 	uint16_t l3_bytes = 0;
 	enum dp_drop reason;
 
-	if (likely(ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4))) {
-		reason = parse_ip4(ip, bytes, &l3_bytes);
-		if (unlikely(reason != PARSE_OK))
-			return reason;
-		parse_key4(ip, domain, &lc->lane4.key4[sizes->n4]);
-		lane_append(&lc->lane4, sizes->n4++, lc->table4, m, ip, l3_bytes, DP_IPV4);
-		return PARSE_OK;
-	}
-	if (unlikely(ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6)))
+	if (unlikely(!is4 && ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6)))
 		return DP_DROP_not_ip;
-	reason = parse_ip6(ip, bytes, &l3_bytes, &skip_bytes);
+	reason = is4 ? parse_ip4(ip, bytes, &l3_bytes)
+		     : parse_ip6(ip, bytes, &l3_bytes, &skip_bytes);
 	if (unlikely(reason != PARSE_OK))
 		return reason;
 	if (unlikely(skip_bytes > 0)) {
 		extension_cut(m, l2_bytes, skip_bytes);
 		ip = rte_pktmbuf_mtod_offset(m, void *, l2_bytes);
 	}
-	parse_key6(ip, domain, &lc->lane6.key6[sizes->n6]);
-	lane_append(&lc->lane6, sizes->n6++, lc->table6, m, ip, l3_bytes, DP_IPV6);
+	lane->packets[n] = m;
+	lane->ips[n] = ip;
+	lane->l3_bytes[n] = l3_bytes;
+	lane->l2_bytes[n] = m->data_len == l2_bytes + l3_bytes ? l2_bytes : 0;
+	lane->n = n + 1;
+	if (is4) {
+		parse_key4(ip, domain, &lane->key4[n]);
+		classify_begin(lc->table4, lane, n, DP_IPV4);
+	} else {
+		parse_key6(ip, domain, &lane->key6[n]);
+		classify_begin(lc->table6, lane, n, DP_IPV6);
+	}
 	return PARSE_OK;
 }
 
 /* One frame into a lane, or the reason why not. */
 static __rte_always_inline enum dp_drop
-parse_packet(struct lcore *lc, struct lane_sizes *sizes, uint16_t port, struct rte_mbuf *m)
+parse_packet(struct lcore *lc, uint16_t port, struct rte_mbuf *m)
 {
 	struct parsed_tags tags;
 	rte_be16_t ether_type;
@@ -85,12 +77,98 @@ parse_packet(struct lcore *lc, struct lane_sizes *sizes, uint16_t port, struct r
 		return reason;
 	if (likely(!parse_is_tag(ether_type)))
 		return parse_datagram(
-			lc, sizes, m, ether_type, RTE_ETHER_HDR_LEN, flow_domain(port, 0, 0));
+			lc, m, ether_type, RTE_ETHER_HDR_LEN, flow_domain(port, 0, 0));
 	reason = parse_tags(m, ether_type, &tags);
 	if (unlikely(reason != PARSE_OK))
 		return reason;
-	return parse_datagram(lc, sizes, m, tags.ether_type, tags.l2_bytes,
+	return parse_datagram(lc, m, tags.ether_type, tags.l2_bytes,
 		flow_domain(port, tags.vlan, tags.outer_vlan));
+}
+
+/*
+ * Four frames of l2_bytes, a constant, and of `family` into its lane. false: one of them is out of
+ * the ordinary, and nothing is done. `bytes` are the lengths of the frames.
+ */
+static __rte_always_inline bool
+parse_quad(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD],
+	uint8_t *const frame[QUAD], quad bytes, uint16_t l2_bytes, enum dp_family family)
+{
+	const struct flow_table *table = family == DP_IPV4 ? lc->table4 : lc->table6;
+	struct lane *lane = family == DP_IPV4 ? &lc->lane4 : &lc->lane6;
+	const size_t tail_offset =
+		family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr) : UDP6_TAIL_OFFSET;
+	const bool tagged = l2_bytes > RTE_ETHER_HDR_LEN;
+	const size_t n = lane->n;
+	quad head[QUAD], tail[QUAD], l3_bytes;
+
+	bytes -= quad_set(l2_bytes);
+	for (size_t i = 0; i < QUAD; i++) {
+		head[i] = quad_load(frame[i] + l2_bytes);
+		tail[i] = quad_load(frame[i] + l2_bytes + tail_offset);
+	}
+	if (family == DP_IPV4 ? !parse_ip4_quad(head, tail, bytes, &l3_bytes)
+			      : !parse_ip6_quad(head, tail, bytes, &l3_bytes))
+		return false;
+	quad_store(&lane->l3_bytes[n], l3_bytes);
+	quad_store(&lane->l2_bytes[n], quad_equal(bytes, l3_bytes) & quad_set(l2_bytes));
+	memcpy(&lane->packets[n], m, QUAD * sizeof(m[0]));
+	lane->n = n + QUAD;
+	for (size_t i = 0; i < QUAD; i++) {
+		const struct rte_vlan_hdr *tag = (const void *)(frame[i] + RTE_ETHER_HDR_LEN);
+		const uint32_t domain = flow_domain(port, tagged ? parse_vlan_id(tag) : 0, 0);
+
+		lane->ips[n + i] = frame[i] + l2_bytes;
+		if (family == DP_IPV4) {
+			tail[i][3] = domain;
+			quad_store(&lane->key4[n + i], tail[i]);
+		} else {
+			parse_key6((const void *)(frame[i] + l2_bytes), domain, &lane->key6[n + i]);
+		}
+	}
+	for (size_t i = 0; i < QUAD; i++)
+		classify_begin(table, lane, n + i, family);
+	return true;
+}
+
+/*
+ * Four frames into a lane, if they are alike: no tag or one of 802.1Q, and the same family. false:
+ * they are not, or one is out of the ordinary, and nothing is done. *bytes is the lengths of the
+ * frames. Of a frame that is too short, what is behind it in its buffer is read.
+ */
+static __rte_always_inline bool
+parse_packets_alike(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD], quad *bytes)
+{
+	const size_t type_offset = offsetof(struct rte_ether_hdr, ether_type);
+	uint8_t *frame[QUAD];
+	rte_be16_t type, inner;
+
+	*bytes = quad_gather(&m[0]->pkt_len, &m[1]->pkt_len, &m[2]->pkt_len, &m[3]->pkt_len);
+	for (size_t i = 0; i < QUAD; i++) {
+		frame[i] = rte_pktmbuf_mtod(m[i], uint8_t *);
+		if (unlikely(m[i]->nb_segs != 1))
+			return false;
+	}
+	memcpy(&type, frame[0] + type_offset, sizeof(type));
+	for (size_t i = 1; i < QUAD; i++) {
+		if (unlikely(memcmp(frame[i] + type_offset, &type, sizeof(type)) != 0))
+			return false;
+	}
+	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		return likely(parse_quad(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV4));
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return likely(parse_quad(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV6));
+	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_VLAN)))
+		return false;
+	memcpy(&inner, frame[0] + VLAN_TYPE_OFFSET, sizeof(inner));
+	for (size_t i = 1; i < QUAD; i++) {
+		if (memcmp(frame[i] + VLAN_TYPE_OFFSET, &inner, sizeof(inner)) != 0)
+			return false;
+	}
+	if (inner == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+		return parse_quad(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV4);
+	if (inner == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return parse_quad(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV6);
+	return false;
 }
 
 #endif

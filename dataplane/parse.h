@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From a frame to a flow key, or to the reason why there is none. Every length is checked before a
- * field behind it is read. An ordinary datagram passes a few tests taken all at once; what fails
+ * field behind it is used. An ordinary datagram passes a few tests taken all at once; what fails
  * them is looked at again, test by test and out of the way, for the first fault it has
  * (docs/dataplane.md gives the order).
  */
@@ -27,14 +27,18 @@
 
 #include "checksum.h"
 #include "flow_entry.h"
+#include "quad.h"
 
 #define PARSE_OK DP_DROP_COUNT /* what a parser returns when there is no reason to drop */
 
 #define UDP4_BYTES (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define UDP6_BYTES (sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
 #define UDP6_PORTS_OFFSET sizeof(struct rte_ipv6_hdr)
+#define UDP6_TAIL_OFFSET (UDP6_BYTES - 16) /* of the last 16 bytes of headers */
 #define IPV4_VERSION_IHL 0x45 /* version 4, five words: no options */
 #define VLAN_ID_MASK 0x0fff
+#define VLAN_L2_BYTES (RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr)) /* with one tag */
+#define VLAN_TYPE_OFFSET (VLAN_L2_BYTES - sizeof(rte_be16_t)) /* of the type behind one tag */
 
 /*
  * IPv6 extension headers (RFC 8200, 4).
@@ -332,6 +336,63 @@ parse_ip6(const struct rte_ipv6_hdr *ip, uint32_t bytes, uint16_t *l3_bytes, uin
 }
 
 /*
+ * Lengths of four datagrams as parse_ip4() and parse_ip6() want them: `payload` is the length of
+ * UDP's payload by the IP header, less than 2^31 or, too short, above; `udp` has the UDP length in
+ * its low half, in network order; `room` bytes are there for the payload. The sign bit is set where
+ * they are wrong.
+ */
+static __rte_always_inline quad
+parse_quad_lengths(quad payload, quad udp, quad room)
+{
+	const quad udp_payload =
+		(quad_swap16(udp) & quad_set(0xffff)) - quad_set(sizeof(struct rte_udp_hdr));
+
+	return (udp_payload | (payload - udp_payload) | (room - payload)) & quad_set(1u << 31);
+}
+
+/*
+ * Four IPv4 datagrams at once: `head` and `tail` are the first 16 bytes of each, and the 16 from
+ * the source address on; `bytes` are there of each. Whether parse_ip4() would find nothing wrong
+ * with any of them; *l3_bytes is then their lengths.
+ */
+static __rte_always_inline bool
+parse_ip4_quad(const quad head[QUAD], const quad tail[QUAD], quad bytes, quad *l3_bytes)
+{
+	const quad version_to_total = quad_word(head, 0), id_to_fragment = quad_word(head, 1);
+	const quad ttl_to_checksum = quad_word(head, 2);
+	const quad payload = (quad_swap16(version_to_total) >> 16) - quad_set(UDP4_BYTES);
+	const quad sum = quad_halves(version_to_total) + quad_halves(id_to_fragment) +
+			 quad_halves(ttl_to_checksum) + quad_halves(quad_word(tail, 0)) +
+			 quad_halves(quad_word(tail, 1));
+	const quad constant = ((version_to_total & quad_set(0xff)) ^ quad_set(IPV4_VERSION_IHL)) |
+			      (id_to_fragment & quad_set(0xff3f0000)) | /* MF, offset */
+			      ((ttl_to_checksum & quad_set(0xff00)) ^ quad_set(IPPROTO_UDP << 8));
+	const quad lengths =
+		parse_quad_lengths(payload, quad_word(tail, 3), bytes - quad_set(UDP4_BYTES));
+
+	*l3_bytes = payload + quad_set(UDP4_BYTES);
+	return likely(!quad_any(constant | lengths | (quad_halves(sum) ^ quad_set(0xffff))));
+}
+
+/* The same for IPv6: `head` is the first 16 bytes, `tail` those from UDP6_TAIL_OFFSET on. */
+static __rte_always_inline bool
+parse_ip6_quad(const quad head[QUAD], const quad tail[QUAD], quad bytes, quad *l3_bytes)
+{
+	const quad version_to_label = quad_word(head, 0), length_to_hop_limit = quad_word(head, 1);
+	const quad udp = quad_word(tail, 3);
+	const quad payload = (quad_swap16(length_to_hop_limit) & quad_set(0xffff)) -
+			     quad_set(sizeof(struct rte_udp_hdr));
+	const quad constant =
+		((version_to_label & quad_set(0xf0)) ^ quad_set(0x60)) |
+		((length_to_hop_limit & quad_set(0xff0000)) ^ quad_set(IPPROTO_UDP << 16)) |
+		quad_equal(udp >> 16, quad_set(0)); /* no checksum */
+
+	*l3_bytes = payload + quad_set(UDP6_BYTES);
+	return likely(!quad_any(
+		constant | parse_quad_lengths(payload, udp, bytes - quad_set(UDP6_BYTES))));
+}
+
+/*
  * Addresses and ports lie adjacent in an option-less UDP datagram, so the key is one load: the
  * UDP length and checksum that come with it make way for the ingress domain.
  */
@@ -353,7 +414,7 @@ parse_key6(const struct rte_ipv6_hdr *ip, uint32_t domain, struct flow_key6 *key
 	last = (uint32_t)last | (uint64_t)domain << 32;
 	memcpy(key, (const uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr),
 		offsetof(struct flow_key6, src_port));
-	memcpy(&key->src_port, &last, sizeof(last));
+	key->ports_and_domain = last;
 }
 
 #endif

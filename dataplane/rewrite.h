@@ -17,6 +17,8 @@
 
 #include "checksum.h"
 #include "flow_entry.h"
+#include "quad.h"
+#include "vector.h"
 
 #define ECN_MASK 0x03 /* RFC 3168: the low two bits of the DS field */
 
@@ -159,6 +161,245 @@ rewrite_ip(void *ip, const void *rewrite, enum dp_family family)
 		rewrite_ip4(ip, rewrite);
 	else
 		rewrite_ip6(ip, rewrite);
+}
+
+/*
+ * Four datagrams of one family at a time, each by a rewrite of its own.
+ *
+ * The last 16 bytes of a rewrite are alike in both families. As words: the ports; the changes of
+ * checksums, which in a rewrite4 are that of IP in the low half and that of UDP in the high one,
+ * and in a rewrite6 that of UDP; next hop and VLAN tag; and the rest of the tail.
+ */
+struct rewrite_quad {
+	uint8_t *ip[QUAD];
+	const void *rewrite[QUAD];
+	quad ports;
+	quad change;
+	quad hop_tci; /* next hop in the low half, VLAN tag in the high one */
+	quad fields; /* TOS, TTL, flags, owner; from the low byte on */
+	/* Of the packet. */
+	quad first; /* word of the IP header */
+	quad ttl; /* word with TTL, protocol and checksum, or with length, next header, hop limit */
+	quad udp; /* length in the low half, checksum in the high one */
+};
+static_assert(offsetof(struct rewrite4, udp_delta) == 14, "the last 16 bytes of a rewrite");
+static_assert(offsetof(struct rewrite6, udp_delta) == 36, "the last 16 bytes of a rewrite");
+static_assert(offsetof(struct rewrite_tail, flags) == 6, "the third byte of the last word");
+
+#define REWRITE_FLAGS_SHIFT 16 /* of the flags in `fields` */
+#define IPV6_HOP_LIMIT_SHIFT 24 /* of the hop limit in its word */
+#define IPV4_TTL_OFFSET offsetof(struct rte_ipv4_hdr, time_to_live)
+#define IPV6_LENGTH_OFFSET offsetof(struct rte_ipv6_hdr, payload_len)
+
+static __rte_always_inline size_t
+rewrite_address_offset(enum dp_family family)
+{
+	return family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+				 : offsetof(struct rte_ipv6_hdr, src_addr);
+}
+
+static __rte_always_inline size_t
+rewrite_address_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(rte_be32_t) : 16;
+}
+
+/* Of the UDP ports, behind both addresses. */
+static __rte_always_inline size_t
+rewrite_ports_offset(enum dp_family family)
+{
+	return rewrite_address_offset(family) + 2 * rewrite_address_bytes(family);
+}
+
+/* The words `offset` bytes into the four headers. */
+static __rte_always_inline quad
+rewrite_quad_words(const struct rewrite_quad *q, size_t offset)
+{
+	return quad_gather(
+		q->ip[0] + offset, q->ip[1] + offset, q->ip[2] + offset, q->ip[3] + offset);
+}
+
+static __rte_always_inline void
+rewrite_quad_load(struct rewrite_quad *q, enum dp_family family)
+{
+	quad head[QUAD], last[QUAD];
+
+	for (size_t i = 0; i < QUAD; i++) {
+		head[i] = quad_load(q->ip[i]);
+		last[i] = (quad)vector_load_halves(
+			RTE_PTR_ADD(q->rewrite[i], rewrite_bytes(family) - sizeof(last[i])));
+	}
+	q->ports = quad_word(last, 0);
+	q->change = quad_word(last, 1);
+	q->hop_tci = quad_word(last, 2);
+	q->fields = quad_word(last, 3);
+	q->first = quad_word(head, 0);
+	q->ttl = quad_word(head, family == DP_IPV4 ? 2 : 1);
+	q->udp = rewrite_quad_words(q, rewrite_ports_offset(family) + sizeof(uint32_t));
+}
+
+/* Which rewrites have `flag` set, as a mask. */
+static __rte_always_inline quad
+rewrite_quad_flag(const struct rewrite_quad *q, uint32_t flag)
+{
+	return ~quad_equal(q->fields & quad_set(flag << REWRITE_FLAGS_SHIFT), quad_set(0));
+}
+
+/* As rewrite_expires(), as a mask. */
+static __rte_always_inline quad
+rewrite_quad_expires(const struct rewrite_quad *q, enum dp_family family)
+{
+	const quad ttl =
+		family == DP_IPV4 ? q->ttl & quad_set(0xff) : q->ttl >> IPV6_HOP_LIMIT_SHIFT;
+
+	return quad_below(ttl, quad_set(2)) & ~rewrite_quad_flag(q, REWRITE_SET_TTL);
+}
+
+/* As checksum_sum_complement() of the addresses at `offset`. */
+static __rte_always_inline quad
+rewrite_quad_complement(const struct rewrite_quad *q, size_t offset, enum dp_family family)
+{
+	quad sum = quad_set(0);
+
+	for (size_t i = 0; i < rewrite_address_bytes(family); i += sizeof(uint32_t))
+		sum += quad_halves(rewrite_quad_words(q, offset + i));
+	return quad_set((uint32_t)rewrite_address_bytes(family) / 2 * 0xffff) - sum;
+}
+
+/* As rewrite_open_fields(). */
+static __rte_always_inline quad
+rewrite_quad_open_fields(const struct rewrite_quad *q, enum dp_family family, quad *addresses)
+{
+	const size_t src = rewrite_address_offset(family);
+	const size_t dst = src + rewrite_address_bytes(family);
+	const quad any_source = rewrite_quad_flag(q, REWRITE_ANY_SOURCE);
+	const quad any_destination = rewrite_quad_flag(q, REWRITE_ANY_DESTINATION);
+	const quad ports = ~rewrite_quad_words(q, rewrite_ports_offset(family));
+
+	*addresses = (rewrite_quad_complement(q, src, family) & any_source) +
+		     (rewrite_quad_complement(q, dst, family) & any_destination);
+	return *addresses + (ports & quad_set(0xffff) & any_source) +
+	       (ports >> 16 & any_destination);
+}
+
+/*
+ * What some of the four have that is not ordinary, as rewrite_ip4_special(). `ttl` and the changes
+ * of checksums, 16 bits each, are those of an ordinary rewrite, and become those of each.
+ */
+static __rte_always_inline void
+rewrite_quad_special(
+	struct rewrite_quad *q, quad *ttl, quad *ip_change, quad *udp_change, enum dp_family family)
+{
+	const quad set_dscp = rewrite_quad_flag(q, REWRITE_SET_DSCP);
+	const quad set_ttl = rewrite_quad_flag(q, REWRITE_SET_TTL);
+	const quad tos = q->fields & quad_set(0xff), new_ttl = q->fields >> 8 & quad_set(0xff);
+	const quad low = quad_set(0xffff);
+	quad addresses, first;
+
+	*udp_change += rewrite_quad_open_fields(q, family, &addresses);
+	if (family == DP_IPV4) {
+		/* The second byte is TOS, of which ECN stays. */
+		first = (q->first & quad_set(0xffff00ff | ECN_MASK << 8)) | tos << 8;
+		first = quad_select(set_dscp, first, q->first);
+		*ttl = quad_select(set_ttl, (q->ttl & ~quad_set(0xff)) | new_ttl, *ttl);
+		/* Old words out, new ones in. That of an ordinary TTL is in the change already. */
+		*ip_change += addresses + (~q->first & low) + (first & low);
+		*ip_change += set_ttl & ((~q->ttl & low) + (*ttl & low));
+	} else {
+		/* The class is the low half of the first byte and the high half of the second. */
+		first = (q->first & quad_set(0xffff0ff0 | ECN_MASK << 12)) | tos >> 4 |
+			(tos & quad_set(0x0f)) << 12;
+		first = quad_select(set_dscp, first, q->first);
+		*ttl = quad_select(set_ttl,
+			(q->ttl & quad_set(0xffffff)) | new_ttl << IPV6_HOP_LIMIT_SHIFT, *ttl);
+	}
+	*ip_change = quad_halves(quad_halves(*ip_change));
+	*udp_change = quad_halves(quad_halves(*udp_change));
+	q->first = first;
+	for (size_t i = 0; i < QUAD; i++)
+		quad_store_word(q->ip[i], first, i);
+}
+
+/* Rewrite the four, after rewrite_quad_load(). */
+static __rte_always_inline void
+rewrite_quad(struct rewrite_quad *q, enum dp_family family)
+{
+	const size_t addresses = rewrite_address_offset(family);
+	const size_t ports = rewrite_ports_offset(family);
+	const quad low = quad_set(0xffff), old = q->udp >> 16;
+	quad ip_change = q->change & low;
+	quad udp_change = family == DP_IPV4 ? q->change >> 16 : ip_change;
+	quad ttl = q->ttl - quad_set(family == DP_IPV4 ? 1 : 1u << IPV6_HOP_LIMIT_SHIFT);
+	quad checksum;
+
+	if (unlikely(quad_any(q->fields & quad_set(0xff << REWRITE_FLAGS_SHIFT))))
+		rewrite_quad_special(q, &ttl, &ip_change, &udp_change, family);
+	/* As rewrite_udp_checksum(). */
+	checksum = quad_checksum_update(old, udp_change);
+	checksum |= quad_equal(checksum, quad_set(0)) & low;
+	checksum &= ~quad_equal(old, quad_set(0));
+	q->udp = (q->udp & low) | checksum << 16;
+	if (family == DP_IPV4)
+		ttl = (ttl & low) | quad_checksum_update(q->ttl >> 16, ip_change) << 16;
+	for (size_t i = 0; i < QUAD; i++) {
+		uint8_t *ip = q->ip[i];
+
+		quad_store_word(
+			ip + (family == DP_IPV4 ? IPV4_TTL_OFFSET : IPV6_LENGTH_OFFSET), ttl, i);
+		quad_store(ip + addresses, quad_load(q->rewrite[i]));
+		if (family == DP_IPV6) {
+			quad_store(ip + addresses + sizeof(quad),
+				quad_load(RTE_PTR_ADD(q->rewrite[i], sizeof(quad))));
+			quad_store_word(ip + ports, q->ports, i);
+		}
+		quad_store_word(ip + ports + sizeof(uint32_t), q->udp, i);
+	}
+}
+
+/* The tags that the four leave with, in the high halves; 0 is none. */
+static __rte_always_inline quad
+rewrite_quad_tci(const struct rewrite_quad *q)
+{
+	return q->hop_tci & quad_set(0xffff0000);
+}
+
+/*
+ * As rewrite_l2(), with one tag or none, after rewrite_quad(). The two bytes before each IP header
+ * are its EtherType, as it came. Of each of the four the datagram is all in its mbuf. `l2_bytes`:
+ * where a frame has so many bytes before the datagram and none behind it, else 0. `tagged`: whether
+ * some leave with a tag. Returns the lengths of the frames.
+ */
+static __rte_always_inline quad
+rewrite_quad_l2(const struct rewrite_quad *q, struct rte_mbuf *const m[QUAD],
+	const __m128i hop[QUAD], quad l2_bytes, quad l3_bytes, bool tagged, enum dp_family family)
+{
+	const rte_be16_t type =
+		family == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	/* Behind the MACs: the type and what was there of the IP header; or the tag. */
+	quad last = quad_set(type) | q->first << 16;
+	quad out_bytes = quad_set(RTE_ETHER_HDR_LEN), bytes;
+
+	if (tagged) {
+		const quad tci = rewrite_quad_tci(q), untagged = quad_equal(tci, quad_set(0));
+
+		last = quad_select(untagged, last, quad_set(RTE_BE16(RTE_ETHER_TYPE_VLAN)) | tci);
+		out_bytes += ~untagged & quad_set(sizeof(struct rte_vlan_hdr));
+	}
+	for (size_t i = 0; i < QUAD; i++) {
+		uint8_t *frame = q->ip[i] - (tagged ? out_bytes[i] : RTE_ETHER_HDR_LEN);
+
+		_mm_storeu_si128((__m128i *)(void *)frame, hop[i]);
+		quad_store_word(frame + 2 * RTE_ETHER_ADDR_LEN, last, i);
+	}
+	bytes = l3_bytes + out_bytes;
+	if (likely(!quad_any(l2_bytes ^ out_bytes)))
+		return bytes;
+	for (size_t i = 0; i < QUAD; i++) {
+		m[i]->data_off = (uint16_t)(q->ip[i] - out_bytes[i] - (uint8_t *)m[i]->buf_addr);
+		m[i]->data_len = (uint16_t)bytes[i];
+		m[i]->pkt_len = bytes[i];
+	}
+	return bytes;
 }
 
 /*

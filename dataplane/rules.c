@@ -235,8 +235,8 @@ static unsigned
 part_find(const struct rte_acl_ctx *part, const struct rule_packet *packets, uint8_t *open,
 	unsigned n_open, uint32_t *index)
 {
-	const uint8_t *data[DP_BURST_MAX];
-	uint32_t found[DP_BURST_MAX];
+	const uint8_t *data[RULES_PACKETS_MAX];
+	uint32_t found[RULES_PACKETS_MAX];
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < n_open; i++)
@@ -254,7 +254,7 @@ unsigned
 rules_find(
 	const struct rules *rules, const struct rule_packet *packets, uint32_t *index, unsigned n)
 {
-	uint8_t open[DP_BURST_MAX];
+	uint8_t open[RULES_PACKETS_MAX];
 	unsigned n_open = n;
 
 	for (unsigned i = 0; i < n; i++)

@@ -21,6 +21,7 @@
 #include <dp/stats.h>
 
 #define RULES_NONE UINT32_MAX /* no rule matches */
+#define RULES_PACKETS_MAX 64 /* looked up at once */
 
 struct rules;
 
@@ -80,8 +81,8 @@ struct rules *rules_build(
 void rules_destroy(struct rules *rules);
 
 /*
- * For each of n packets (up to DP_BURST_MAX) of the rules' family the index of the first entry that
- * matches, or RULES_NONE. Returns for how many no entry matches. Any worker.
+ * For each of n packets (up to RULES_PACKETS_MAX) of the rules' family the index of the first entry
+ * that matches, or RULES_NONE. Returns for how many no entry matches. Any worker.
  */
 unsigned rules_find(
 	const struct rules *rules, const struct rule_packet *packets, uint32_t *index, unsigned n);

@@ -556,11 +556,10 @@ trace_datagram(const struct tracing *t, struct lane *lane, enum dp_family family
 	const struct datagram d = {
 		.m = lane->packets[0],
 		.ip = lane->ips[0],
-		.l3_bytes = lane->l3_bytes[0],
+		.l3_bytes = (uint16_t)lane->l3_bytes[0],
 		.port = t->request->port,
 	};
 
-	lane->n = 1;
 	if (family == DP_IPV4) {
 		packet_describe4(t->trace, lane->ips[0], &lane->key4[0]);
 		packet_describe(t, &d, lane->key4[0].domain, family);
@@ -580,14 +579,13 @@ static void
 trace_frame(const struct tracing *t)
 {
 	struct sandbox *s = t->sandbox;
-	struct lane_sizes sizes = {0, 0};
 	enum dp_drop reason;
 
 	sandbox_receive(s, t->request->frame, t->request->frame_bytes);
-	reason = parse_packet(&s->lc, &sizes, t->request->port, &s->m);
+	reason = parse_packet(&s->lc, t->request->port, &s->m);
 	if (reason != PARSE_OK)
 		trace_drop(t->trace, DP_TRACE_PARSE, reason);
-	else if (sizes.n4 > 0)
+	else if (s->lc.lane4.n > 0)
 		trace_datagram(t, &s->lc.lane4, DP_IPV4);
 	else
 		trace_datagram(t, &s->lc.lane6, DP_IPV6);

@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 
 #include "burst.h"
+#include "quad.h"
 
 /* Whose copy a frame is: a plain flow's entry or a leg, distinguished by the low bits of the
  * pointer.
@@ -115,6 +116,28 @@ tx_stage_frame(
 	stage->bytes += bytes;
 	stage->n = (uint16_t)(n + 1);
 	if (unlikely(n + 1 == TX_STAGE_FRAMES))
+		tx_flush(lc, port);
+}
+
+/* The same for four frames of together `bytes`, each a plain flow's: the only leg of its entry. */
+static __rte_always_inline void
+tx_stage_quad(struct lcore *lc, uint16_t port, struct rte_mbuf *const frames[QUAD],
+	void *const entries[QUAD], uint64_t bytes, enum tx_origin kind)
+{
+	struct tx_stage *stage = &lc->stages[port];
+	uintptr_t origins[QUAD];
+	size_t n;
+
+	if (unlikely(stage->n > TX_STAGE_FRAMES - QUAD))
+		tx_flush(lc, port);
+	n = stage->n;
+	for (size_t i = 0; i < QUAD; i++)
+		origins[i] = tx_origin(entries[i], kind);
+	memcpy(&stage->frames[n], frames, QUAD * sizeof(frames[0]));
+	memcpy(&stage->origins[n], origins, sizeof(origins));
+	stage->bytes += bytes;
+	stage->n = (uint16_t)(n + QUAD);
+	if (unlikely(n + QUAD == TX_STAGE_FRAMES))
 		tx_flush(lc, port);
 }
 

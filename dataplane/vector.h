@@ -29,6 +29,12 @@ vector_load_once(const void *from)
 	return vector_load(from);
 }
 
+static __rte_always_inline __m128i
+vector_load_halves(const void *from)
+{
+	return vector_load(from);
+}
+
 static __rte_always_inline void
 vector_store(void *to, __m128i vector)
 {
@@ -52,6 +58,13 @@ static __rte_always_inline __m128i
 vector_load_once(const void *from)
 {
 	return *(const volatile __m128i *)from;
+}
+
+/* Sixteen bytes, the address aligned to 8. The caller ignores those that others may write. */
+static __rte_always_inline __m128i
+vector_load_halves(const void *from)
+{
+	return _mm_loadu_si128(from);
 }
 
 static __rte_always_inline void

@@ -181,3 +181,59 @@ packet_random(struct rng *rng, const struct model *model, struct test_frame *fra
 	if (frame->n_bytes > 1 && rng_one_in(rng, 200))
 		frame->split = rng_between(rng, 1, frame->n_bytes - 1);
 }
+
+static bool
+flow_is_ordinary(const struct model *model, const struct model_flow *flow)
+{
+	const struct dp_flow *spec = &flow->spec;
+	const struct dp_leg *leg = &flow->set.legs[0].spec;
+
+	return spec->rule == NULL && spec->key.outer_vlan == 0 && spec->verdict == DP_FORWARD &&
+	       spec->down == 0 && spec->latch == DP_LATCH_OPEN && spec->n_allow == 0 &&
+	       spec->n_streams == 0 && flow->set.n_legs == 1 && leg->down == 0 &&
+	       leg->family == spec->key.family && leg->outer_vlan == 0 && leg->one_in < 2 &&
+	       leg->police.rate_bps == 0 && model->hops[leg->next_hop].mtu != 0;
+}
+
+const struct model_flow *
+packet_ordinary_flow(struct rng *rng, const struct model *model, const struct model_flow *like)
+{
+	for (unsigned i = 0; i < 4 * model->n_flows; i++) {
+		const struct model_flow *flow = model->flows[rng_below(rng, model->n_flows)];
+		const struct dp_flow_key *key = &flow->spec.key;
+
+		if (!flow_is_ordinary(model, flow))
+			continue;
+		if (like == NULL ||
+			(key->family == like->spec.key.family && key->port == like->spec.key.port &&
+				(key->vlan == 0) == (like->spec.key.vlan == 0)))
+			return flow;
+	}
+	return NULL;
+}
+
+void
+packet_ordinary(struct rng *rng, const struct model_flow *flow, struct test_frame *frame)
+{
+	struct recipe recipe;
+
+	memset(frame, 0, offsetof(struct test_frame, bytes));
+	recipe_random(rng, &recipe);
+	recipe.family = flow->spec.key.family;
+	world_source(rng, recipe.family, recipe.src);
+	recipe_for_key(rng, &recipe, &flow->spec.key);
+	recipe.n_tags = flow->spec.key.vlan != 0;
+	recipe_fields(rng, &recipe);
+	recipe.ttl = rng_between(rng, 2, 255);
+	recipe.first_header = 17;
+	recipe.n_extension = 0;
+	if (recipe.udp_checksum == CHECKSUM_ZERO && recipe.family == DP_IPV6)
+		recipe.udp_checksum = CHECKSUM_RIGHT;
+	if (rng_one_in(rng, 30))
+		packet_odd(rng, &recipe);
+	packet_build(rng, &recipe, frame);
+	if (rng_one_in(rng, 10))
+		packet_aim(rng, &flow->set.legs[0].spec, frame);
+	if (rng_one_in(rng, 60))
+		packet_spoil(rng, frame);
+}

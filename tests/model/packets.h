@@ -48,6 +48,19 @@ struct recipe {
 /* A frame for the flows of the model, or for none of them. */
 void packet_random(struct rng *rng, const struct model *model, struct test_frame *frame);
 
+/*
+ * A frame of `flow`, of which nothing is odd but in one of 30: what the data plane forwards four at
+ * a time.
+ */
+void packet_ordinary(struct rng *rng, const struct model_flow *flow, struct test_frame *frame);
+
+/*
+ * A flow that sends to one leg, or polices before that. With `like`: its packets come in by the
+ * same port, with the same tags and of the same family. NULL: none was found.
+ */
+const struct model_flow *packet_ordinary_flow(
+	struct rng *rng, const struct model *model, const struct model_flow *like);
+
 void packet_build(struct rng *rng, const struct recipe *recipe, struct test_frame *frame);
 
 /* UDP data: RTP, RTCP, STUN, DTLS, something else, nothing. */

@@ -67,12 +67,21 @@ round_send(struct session *session)
 	struct rng *rng = &session->rng;
 	unsigned n[MODEL_PORTS] = {0};
 	unsigned n_wanted = rng_below(rng, session->options.burst * MODEL_PORTS) + 1;
+	/* Every other round has frames that are alike. */
+	const struct model_flow *first =
+		rng_one_in(rng, 2) ? packet_ordinary_flow(rng, &session->model, NULL) : NULL;
 
 	session->n_frames = 0;
 	for (unsigned i = 0; i < n_wanted; i++) {
 		struct session_frame *f = &session->frames[session->n_frames];
+		const struct model_flow *flow = first;
 
-		packet_random(rng, &session->model, &f->frame);
+		if (first != NULL && rng_one_in(rng, 2))
+			flow = packet_ordinary_flow(rng, &session->model, first);
+		if (flow == NULL || rng_one_in(rng, 60))
+			packet_random(rng, &session->model, &f->frame);
+		else
+			packet_ordinary(rng, flow, &f->frame);
 		if (n[f->frame.port] == session->options.burst)
 			continue;
 		n[f->frame.port]++;

@@ -10,7 +10,7 @@
 #include "packets.h"
 #include "rig.h"
 
-#define SESSION_BURST_MAX DP_BURST_MAX
+#define SESSION_BURST_MAX (2 * DP_BURST_MAX) /* a pass */
 
 struct session_options {
 	uint64_t seed;

@@ -95,7 +95,7 @@ enum dp_drop {
 #define DP_FLOW_DROP_COUNT ((unsigned)DP_COPY_DROP_FIRST - (unsigned)DP_FLOW_DROP_FIRST)
 #define DP_COPY_DROP_COUNT ((unsigned)DP_DROP_COUNT - DP_PACKET_DROP_COUNT)
 
-#define DP_BURST_MAX 32 /* packets that a worker takes from a queue at once */
+#define DP_BURST_MAX 32 /* packets that a driver gives a worker in one call */
 #define DP_RESIDENCE_BUCKETS 32
 
 /* Name ("ip4_options") and one-line help of a reason. Never NULL for a value below DP_DROP_COUNT.
@@ -167,7 +167,7 @@ struct dp_worker_stats {
 	uint64_t total_ns;
 	uint64_t busy_cycles; /* of the TSC; cycles a packet = busy_cycles / rx_packets */
 	uint64_t longest_round_ns; /* longest time between two polls of the queues */
-	uint64_t bursts[DP_BURST_MAX + 1]; /* bursts by packets in them; [0] stays 0 */
+	uint64_t bursts[DP_BURST_MAX + 1]; /* calls by packets that came; [0] stays 0 */
 	/* Packets of sampled rounds by time from rx to tx: [i] has 2^i <= ns < 2^(i+1). */
 	uint64_t residence[DP_RESIDENCE_BUCKETS];
 };
