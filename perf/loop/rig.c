@@ -22,6 +22,7 @@
 #define ERROR_MAX 256
 #define MEMORY_BASE_MB 384 /* pools and EAL */
 #define FLOW_BYTES 512 /* in tables, the larger family */
+#define ACTION_BYTES 768 /* of a flow that is not plain, its policer included */
 #define LEG_BYTES 384
 
 /* The end of the child process that measures. */
@@ -35,9 +36,12 @@ unsigned
 loop_rig_memory_mb(const struct loop_options *o)
 {
 	const uint64_t flows = (uint64_t)o->flows + loop_flows_spare(o);
+	const bool plain = !o->police && !o->translate && o->latch == DP_LATCH_OPEN &&
+			   o->streams == 0 && o->legs == 1;
+	const uint64_t flow_bytes = plain ? FLOW_BYTES : FLOW_BYTES + ACTION_BYTES;
 
 	return MEMORY_BASE_MB +
-	       (unsigned)((flows * FLOW_BYTES + loop_legs_needed(o) * LEG_BYTES) >> 20);
+	       (unsigned)((flows * flow_bytes + loop_legs_needed(o) * LEG_BYTES) >> 20);
 }
 
 /* A net_ring device; rings of ours, so that packets can be put in and taken out. */
