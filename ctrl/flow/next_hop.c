@@ -622,15 +622,18 @@ next_hops_reason(
 	const struct next_hops *hops, const struct flow_leg *leg, char reason[HOP_REASON_MAX])
 {
 	const struct hop_tracked *tracked = leg_tracked(hops, leg);
-	const struct hop_target *target = tracked ? tracked->slot->target : NULL;
-	const struct hop_request *request = &tracked->request;
-	const unsigned out = tracked ? target->key.neighbour.ifindex : 0;
 	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX];
+	const struct hop_request *request;
+	const struct hop_target *target;
+	unsigned out;
 	bool exists;
 
 	reason[0] = '\0';
-	if (!tracked || target->error == 0)
+	if (!tracked || tracked->slot->target->error == 0)
 		return;
+	request = &tracked->request;
+	target = tracked->slot->target;
+	out = target->key.neighbour.ifindex;
 	exists = if_indextoname(out ? out : request->ifindex, iface);
 	if (!exists)
 		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
