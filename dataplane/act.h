@@ -46,8 +46,8 @@ act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_famil
 }
 
 /*
- * The same for the four of plain flows from position p of the lane on. false: one may not leave,
- * and nothing is done.
+ * act_plain() for the four packets from position p of the lane on, all of plain flows. false: one
+ * of them may not leave, and nothing is done yet.
  */
 static __rte_always_inline bool
 act_plain_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_family family)

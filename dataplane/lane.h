@@ -133,7 +133,8 @@ parse_quad(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD],
 /*
  * Four frames into a lane, if they are alike: no tag or one of 802.1Q, and the same family. false:
  * they are not, or one is out of the ordinary, and nothing is done. *bytes is the lengths of the
- * frames. Of a frame that is too short, what is behind it in its buffer is read.
+ * frames: a frame in one buffer has its pkt_len there. Of a frame that is too short, what is behind
+ * it in its buffer is read.
  */
 static __rte_always_inline bool
 parse_packets_alike(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD], quad *bytes)

@@ -68,15 +68,33 @@ rewrite_word(uint8_t first, uint8_t second)
 	return (uint16_t)(first | second << 8);
 }
 
+static __rte_always_inline size_t
+rewrite_address_offset(enum dp_family family)
+{
+	return family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+				 : offsetof(struct rte_ipv6_hdr, src_addr);
+}
+
+static __rte_always_inline size_t
+rewrite_address_bytes(enum dp_family family)
+{
+	return family == DP_IPV4 ? sizeof(rte_be32_t) : 16;
+}
+
+/* Of the UDP ports, behind both addresses. */
+static __rte_always_inline size_t
+rewrite_ports_offset(enum dp_family family)
+{
+	return rewrite_address_offset(family) + 2 * rewrite_address_bytes(family);
+}
+
 /* The part of the checksum changes that lies in the packet's own addresses and ports. */
 static inline uint32_t
 rewrite_open_fields(const void *ip, const struct rte_udp_hdr *udp, uint8_t flags,
 	enum dp_family family, uint32_t *addresses)
 {
-	const uint8_t *src =
-		(const uint8_t *)ip + (family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
-							 : offsetof(struct rte_ipv6_hdr, src_addr));
-	const size_t bytes = family == DP_IPV4 ? sizeof(rte_be32_t) : 16;
+	const uint8_t *src = (const uint8_t *)ip + rewrite_address_offset(family);
+	const size_t bytes = rewrite_address_bytes(family);
 	uint32_t ports = 0;
 
 	*addresses = 0;
@@ -190,26 +208,6 @@ static_assert(offsetof(struct rewrite_tail, flags) == 6, "the third byte of the 
 #define IPV6_HOP_LIMIT_SHIFT 24 /* of the hop limit in its word */
 #define IPV4_TTL_OFFSET offsetof(struct rte_ipv4_hdr, time_to_live)
 #define IPV6_LENGTH_OFFSET offsetof(struct rte_ipv6_hdr, payload_len)
-
-static __rte_always_inline size_t
-rewrite_address_offset(enum dp_family family)
-{
-	return family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr)
-				 : offsetof(struct rte_ipv6_hdr, src_addr);
-}
-
-static __rte_always_inline size_t
-rewrite_address_bytes(enum dp_family family)
-{
-	return family == DP_IPV4 ? sizeof(rte_be32_t) : 16;
-}
-
-/* Of the UDP ports, behind both addresses. */
-static __rte_always_inline size_t
-rewrite_ports_offset(enum dp_family family)
-{
-	return rewrite_address_offset(family) + 2 * rewrite_address_bytes(family);
-}
 
 /* The words `offset` bytes into the four headers. */
 static __rte_always_inline quad

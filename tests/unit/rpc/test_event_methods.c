@@ -524,24 +524,24 @@ other_work(evutil_socket_t fd, short what, void *arg)
 
 Test(event_feed, others_have_their_turns)
 {
-	size_t told = 0;
+	size_t n_sent = 0;
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		subscribed(client_begin(i), NULL, 1000, 0);
 	other = evtimer_new(base, other_work, NULL);
 	other_work(-1, 0, NULL);
 	flows_added(1000);
-	while (told < 1000 * CLIENTS_MAX && n_other < 100000) {
+	while (n_sent < 1000 * CLIENTS_MAX && n_other < 100000) {
 		event_base_loop(base, EVLOOP_ONCE);
-		told = 0;
+		n_sent = 0;
 		for (unsigned c = 0; c < CLIENTS_MAX; c++) {
 			client_reads(&clients[c]);
-			told += clients[c].n;
+			n_sent += clients[c].n;
 		}
 		if (n_other == 5)
-			cr_expect_lt(told, 1000 * CLIENTS_MAX, "all sent in a few turns");
+			cr_expect_lt(n_sent, 1000 * CLIENTS_MAX, "all sent in a few turns");
 	}
-	cr_expect_eq(told, 1000 * CLIENTS_MAX);
+	cr_expect_eq(n_sent, 1000 * CLIENTS_MAX);
 	event_free(other);
 }
 
