@@ -4,7 +4,7 @@
 import argparse
 import json
 
-FLAGS = ("translate", "vlan", "police", "shared", "direct")
+FLAGS = ("translate", "mixed", "vlan", "police", "shared", "direct")
 NUMBERS = ("flows", "inflight", "family", "streams", "legs", "size", "workers", "during_updates",
            "during_reads")
 
@@ -18,9 +18,11 @@ def parser_of(**about):
     def flag(name, text):
         parser.add_argument(name, action="store_true", help=text)
     number("--flows", 1000, "flows installed (%(default)s)")
-    number("--inflight", 256, "packets that circulate, a worker; multiple of 32 (%(default)s)")
+    number("--inflight", 256, "packets that circulate, a worker (%(default)s): 1 to 32, which is then"
+           " the size of all bursts, or a multiple of 32")
     parser.add_argument("--family", type=int, choices=(4, 6), default=4, help="IP family (4)")
     flag("--translate", "packets leave as IPv6 and as IPv4, alternating")
+    flag("--mixed", "a third of the flows each is plain, tagged and policed, IPv4 and IPv6 by turns")
     flag("--vlan", "frames and legs carry an 802.1Q tag")
     parser.add_argument("--match", choices=("exact", "listener", "rule"), default="exact",
                         help="which stage finds the flows (%(default)s)")

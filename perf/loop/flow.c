@@ -132,7 +132,7 @@ loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *
 
 	memset(key, 0, sizeof(*key));
 	key->family = (uint8_t)loop_flow_family(o, index);
-	key->vlan = o->vlan ? LOOP_VLAN : 0;
+	key->vlan = loop_flow_tagged(o, index) ? LOOP_VLAN : 0;
 	if (key->family == DP_IPV4)
 		key4_fill(index, local_varies, key);
 	else
@@ -217,7 +217,7 @@ flow_add(const struct loop_options *o, struct dp_txn *txn, unsigned index, const
 	*flow = (struct dp_flow){.verdict = DP_FORWARD};
 	match_fill(o, index, draft);
 	legs_fill(o, step, draft->legs, o->legs);
-	if (o->police)
+	if (loop_flow_policed(o, index))
 		flow->police = (struct dp_police){DP_RATE_BPS_MAX, POLICE_BURST_BYTES};
 	flow->latch = (uint8_t)o->latch;
 	if (o->latch == DP_LATCH_FOLLOW)
@@ -282,13 +282,13 @@ ether_type(enum dp_family family)
 }
 
 static void
-l2_write(const struct loop_options *options, enum dp_family family, uint8_t *frame)
+l2_write(bool tagged, enum dp_family family, uint8_t *frame)
 {
 	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
 	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
 
 	eth->ether_type = ether_type(family);
-	if (!options->vlan)
+	if (!tagged)
 		return;
 	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 	tag->vlan_tci = RTE_BE16(LOOP_VLAN);
@@ -353,7 +353,8 @@ void
 loop_frame_write(
 	const struct loop_options *options, unsigned index, unsigned stream, struct rte_mbuf *m)
 {
-	const unsigned l2_bytes = LOOP_L2_BYTES(options);
+	const bool tagged = loop_flow_tagged(options, index);
+	const unsigned l2_bytes = LOOP_L2_BYTES(tagged);
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 	struct dp_flow_key key;
 	unsigned bytes;
@@ -363,7 +364,7 @@ loop_frame_write(
 	memset(frame, 0, bytes);
 	m->data_len = (uint16_t)bytes;
 	m->pkt_len = bytes;
-	l2_write(options, key.family, frame);
+	l2_write(tagged, key.family, frame);
 	if (options->streams > 0)
 		rtp_write(stream,
 			frame + l2_bytes + ip_bytes(key.family) + sizeof(struct rte_udp_hdr));
@@ -382,17 +383,10 @@ udp_sum_right(const void *udp, size_t bytes, uint16_t pseudo_header_sum)
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
-/* The family that the EtherType says; 0 when it is neither, or the tag is not ours. */
+/* The family that an EtherType says; 0 when it is neither. */
 static unsigned
-frame_family(const struct loop_options *o, const struct rte_mbuf *m)
+type_family(rte_be16_t type)
 {
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
-	const rte_be16_t type = o->vlan ? tag->eth_proto : eth->ether_type;
-
-	if (o->vlan && (eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-			       tag->vlan_tci != RTE_BE16(LOOP_VLAN)))
-		return 0;
 	if (type == ether_type(DP_IPV4))
 		return DP_IPV4;
 	return type == ether_type(DP_IPV6) ? DP_IPV6 : 0;
@@ -401,17 +395,19 @@ frame_family(const struct loop_options *o, const struct rte_mbuf *m)
 bool
 loop_frame_whole(const struct loop_options *options, const struct rte_mbuf *m)
 {
-	const unsigned l2_bytes = LOOP_L2_BYTES(options);
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
+	const bool tagged = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	const unsigned family = type_family(tagged ? tag->eth_proto : eth->ether_type);
+	const unsigned l2_bytes = LOOP_L2_BYTES(tagged), bytes = frame_bytes(options, family);
 	const void *ip = rte_pktmbuf_mtod_offset(m, const void *, l2_bytes);
 	const struct rte_ipv4_hdr *ip4 = ip;
 	const struct rte_ipv6_hdr *ip6 = ip;
-	unsigned family, bytes;
 
-	if (m->nb_segs != 1 || m->data_len < loop_frame_bytes_min(options))
+	if (m->nb_segs != 1 || family == 0 || m->data_len != bytes || m->pkt_len != bytes)
 		return false;
-	family = frame_family(options, m);
-	bytes = frame_bytes(options, family);
-	if (family == 0 || m->data_len != bytes || m->pkt_len != bytes)
+	if (tagged ? tag->vlan_tci != RTE_BE16(LOOP_VLAN) || !(options->vlan || options->mixed)
+		   : options->vlan)
 		return false;
 	if (family == DP_IPV6)
 		return udp_sum_right(

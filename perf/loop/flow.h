@@ -21,7 +21,22 @@ loop_flow_family(const struct loop_options *options, unsigned index)
 {
 	if (options->translate)
 		return index >= loop_units(options) && index < options->flows ? DP_IPV6 : DP_IPV4;
+	if (options->mixed)
+		return index % 2 == 0 ? DP_IPV4 : DP_IPV6;
 	return options->family == 4 ? DP_IPV4 : DP_IPV6;
+}
+
+/* Are the frames of flow `index` tagged? */
+static inline bool
+loop_flow_tagged(const struct loop_options *options, unsigned index)
+{
+	return options->vlan || (options->mixed && index % LOOP_KINDS / 2 == 1);
+}
+
+static inline bool
+loop_flow_policed(const struct loop_options *options, unsigned index)
+{
+	return options->police || (options->mixed && index % LOOP_KINDS / 2 == 2);
 }
 
 /*

@@ -31,6 +31,7 @@ static const struct member {
 	{"inflight", NUMBER, AT(inflight)},
 	{"family", NUMBER, AT(family)},
 	{"translate", FLAG, AT(translate)},
+	{"mixed", FLAG, AT(mixed)},
 	{"vlan", FLAG, AT(vlan)},
 	{"match", WORD, AT(match), match_words},
 	{"latch", WORD, AT(latch), latch_words},
@@ -130,7 +131,7 @@ uint64_t
 loop_legs_needed(const struct loop_options *o)
 {
 	const bool plain = o->legs == 1 && o->streams == 0 && !o->police && !o->translate &&
-			   o->latch == DP_LATCH_OPEN;
+			   !o->mixed && o->latch == DP_LATCH_OPEN;
 
 	return plain ? 0 : (uint64_t)o->flows * o->legs * (o->streams > 0 ? o->streams : 1);
 }
@@ -138,7 +139,9 @@ loop_legs_needed(const struct loop_options *o)
 unsigned
 loop_frame_bytes_min(const struct loop_options *o)
 {
-	return LOOP_L2_BYTES(o) + (o->family == 4 ? 20 : 40) + 8 + (o->streams > 0 ? 12 : 0);
+	const bool ipv6 = o->family == 6 || o->mixed, tagged = o->vlan || o->mixed;
+
+	return LOOP_L2_BYTES(tagged) + (ipv6 ? 40 : 20) + 8 + (o->streams > 0 ? 12 : 0);
 }
 
 /* Rules across members, and what follows from others. The data plane refuses what is too large. */
@@ -153,16 +156,19 @@ options_settle(struct loop_options *o)
 		o->match = LOOP_LISTENER; /* an exact flow names its source */
 	if (o->translate && o->family == 6)
 		refuse("--translate: has flows of both families, found --family 6");
+	if (o->mixed && (o->translate || o->vlan || o->police || o->family == 6))
+		refuse("--mixed: has tagged, policed and IPv6 flows itself and translates none");
 	if (o->size < least)
 		refuse("--size: found %u, expected at least %u for its headers", o->size, least);
-	if (o->translate && o->size - LOOP_L2_BYTES(o) + LOOP_TRANSLATE_BYTES > MTU)
+	if (o->translate && o->size - LOOP_L2_BYTES(o->vlan) + LOOP_TRANSLATE_BYTES > MTU)
 		refuse("--size: found %u, as IPv6 that is over the MTU of %u", o->size, MTU);
 	if (o->translate && o->flows % 2 != 0)
 		refuse("--flows: found %u, --translate wants pairs", o->flows);
 	if (loop_units(o) < loop_strands(o))
-		refuse("--flows: found %u, expected one a worker at least", o->flows);
-	if (o->inflight == 0 || o->inflight % LOOP_BURST != 0)
-		refuse("--inflight: found %u, expected a multiple of %u", o->inflight, LOOP_BURST);
+		refuse("--flows: found %u, expected at least %u", o->flows, loop_strands(o));
+	if (o->inflight == 0 || (o->inflight > LOOP_BURST && o->inflight % LOOP_BURST != 0))
+		refuse("--inflight: found %u, expected 1 to %u, or a multiple of it", o->inflight,
+			LOOP_BURST);
 }
 
 void

@@ -14,17 +14,20 @@
 #define LOOP_VLAN 7
 #define LOOP_BATCH_FLOWS 1024 /* that --during-updates installs in one transaction, at most */
 #define LOOP_TRANSLATE_BYTES 20 /* by which a datagram grows from IPv4 to IPv6 */
-#define LOOP_L2_BYTES(options) ((options)->vlan ? 18u : 14u)
+#define LOOP_L2_BYTES(tagged) ((tagged) ? 18u : 14u)
 #define LOOP_WORKERS_MAX 8
+#define LOOP_KINDS 6 /* of flows with mixed: plain, tagged, policed, each in both families */
 
 /* Which stage of the classification finds the flows. */
 enum loop_match { LOOP_EXACT, LOOP_LISTENER, LOOP_RULE };
 
 struct loop_options {
 	unsigned flows;
-	unsigned inflight; /* packets a worker, a multiple of LOOP_BURST */
+	unsigned inflight; /* packets a worker; so many a burst, or a multiple of LOOP_BURST */
 	unsigned family; /* 4 or 6; of the first half of the flows with translate */
 	bool translate; /* the second half of the flows is IPv6, and packets alternate */
+	bool mixed; /* flow i is of kind i % LOOP_KINDS: IPv6 if odd; of kind 2, 3 tagged; 4, 5
+		       policed */
 	bool vlan;
 	unsigned match; /* enum loop_match */
 	unsigned latch; /* enum dp_latch */
@@ -67,11 +70,17 @@ loop_units(const struct loop_options *options)
 	return options->translate ? options->flows / 2 : options->flows;
 }
 
-/* Cycles; unit u is on cycle u % strands. */
+static inline unsigned
+loop_kinds(const struct loop_options *options)
+{
+	return options->mixed ? LOOP_KINDS : 1;
+}
+
+/* Cycles, one a kind of flows and a worker; unit u is on cycle u % strands. */
 static inline unsigned
 loop_strands(const struct loop_options *options)
 {
-	return options->shared ? 1 : options->workers;
+	return loop_kinds(options) * (options->shared ? 1 : options->workers);
 }
 
 /* Room in the flow tables for what --during-updates has installed at a time. */

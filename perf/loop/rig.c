@@ -18,6 +18,8 @@
 #define RING_SLOTS 2048
 #define SINK_NAME "free"
 #define SINK_DEVICE "net_ring_" SINK_NAME
+#define LOOP_DEVICE "net_ring_loop"
+#define MIX_FRAMES 256 /* at once, at most */
 #define FREE_FRAMES 256 /* at once: as many as circulate by default */
 #define ERROR_MAX 256
 #define MEMORY_BASE_MB 384 /* pools and EAL */
@@ -36,7 +38,7 @@ unsigned
 loop_rig_memory_mb(const struct loop_options *o)
 {
 	const uint64_t flows = (uint64_t)o->flows + loop_flows_spare(o);
-	const bool plain = !o->police && !o->translate && o->latch == DP_LATCH_OPEN &&
+	const bool plain = !o->police && !o->translate && !o->mixed && o->latch == DP_LATCH_OPEN &&
 			   o->streams == 0 && o->legs == 1;
 	const uint64_t flow_bytes = plain ? FLOW_BYTES : FLOW_BYTES + ACTION_BYTES;
 
@@ -162,6 +164,47 @@ sinks_drain(struct loop_sink *sinks, unsigned n_workers)
 	}
 }
 
+/*
+ * Called as before_tx(). The data plane sends the IPv4 packets of a pass before its IPv6 ones: let
+ * them come by turns again, each family in another order than before, which no branch predictor
+ * learns. A power of two of frames, as all passes are that the loop fills.
+ */
+static uint16_t
+mix(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n, void *arg)
+{
+	struct loop_mixer *mixer = arg;
+	struct rte_mbuf *mixed[MIX_FRAMES];
+	const unsigned half = n / 2u;
+
+	(void)port;
+	(void)queue;
+	if (half == 0 || n > MIX_FRAMES || (n & (n - 1)) != 0)
+		return n;
+	mixer->stride += 2;
+	for (unsigned i = 0, at = 0; i < half; i++, at += mixer->stride) {
+		const unsigned to = 2 * (at & (half - 1));
+
+		mixed[to] = frames[i];
+		mixed[to + 1] = frames[half + i];
+	}
+	memcpy(frames, mixed, n * sizeof(*frames));
+	return n;
+}
+
+static void
+mixers_attach(struct loop_mixer *mixers, unsigned n_workers)
+{
+	uint16_t port;
+
+	if (rte_eth_dev_get_port_by_name(LOOP_DEVICE, &port) < 0)
+		fail(LOOP_DEVICE, "no such port");
+	for (unsigned w = 0; w < n_workers; w++) {
+		mixers[w].stride = 1;
+		if (rte_eth_add_tx_callback(port, (uint16_t)w, mix, &mixers[w]) == NULL)
+			fail(LOOP_DEVICE, "rte_eth_add_tx_callback failed");
+	}
+}
+
 static void
 warn(void *arg, const char *message)
 {
@@ -175,14 +218,14 @@ dp_make(struct loop_rig *rig)
 	const struct loop_options *o = rig->options;
 	const unsigned flows = o->flows + loop_flows_spare(o);
 	const struct dp_port_config ports[LOOP_PORTS_MAX] = {
-		{.name = "loop", .devargs = "net_ring_loop"},
+		{.name = "loop", .devargs = LOOP_DEVICE},
 		{.name = "free", .devargs = SINK_DEVICE},
 	};
 	const struct dp_config config = {
 		.n_ports = o->legs > 1 ? 2 : 1,
 		.ports = ports,
 		.max_flows_ipv4 = o->family == 4 ? flows : 0,
-		.max_flows_ipv6 = o->family == 6 || o->translate ? flows : 0,
+		.max_flows_ipv6 = o->family == 6 || o->translate || o->mixed ? flows : 0,
 		.max_legs = (unsigned)loop_legs_needed(o),
 		.warn = warn,
 	};
@@ -193,6 +236,8 @@ dp_make(struct loop_rig *rig)
 		fail("data plane", error);
 	if (o->legs > 1)
 		sinks_attach(rig->sinks, o->workers);
+	if (o->mixed)
+		mixers_attach(rig->mixers, o->workers);
 }
 
 /* Next hop p leaves by port p. */
@@ -214,11 +259,14 @@ next_hops_set(const struct loop_rig *rig)
 	}
 }
 
-/* The flow that packet i of worker w meets first: evenly spread, families alternating. */
+/*
+ * The flow that packet i of worker w meets first: evenly spread, families and kinds alternating.
+ */
 static unsigned
 first_flow(const struct loop_options *o, unsigned w, unsigned i)
 {
-	const unsigned strands = loop_strands(o), strand = w % strands;
+	const unsigned strands = loop_strands(o), kinds = loop_kinds(o);
+	const unsigned strand = (w * kinds + i % kinds) % strands;
 	const uint64_t units = (loop_units(o) - strand + strands - 1) / strands;
 	const unsigned unit = strand + strands * (unsigned)(i * units / o->inflight);
 
@@ -343,8 +391,8 @@ loop_rig_direct(const struct loop_rig *rig)
 {
 	uint16_t port;
 
-	if (rte_eth_dev_get_port_by_name("net_ring_loop", &port) != 0)
-		fail("net_ring_loop", "no such port");
+	if (rte_eth_dev_get_port_by_name(LOOP_DEVICE, &port) < 0)
+		fail(LOOP_DEVICE, "no such port");
 	for (unsigned w = 0; w < LOOP_WORKERS_MAX; w++)
 		direct_rings[w] = rig->rings[w];
 	/* Workers may be at it already: either function does the same to the same ring. */

@@ -29,11 +29,17 @@ struct loop_sink {
 	uint64_t cycles; /* of the TSC, spent on it */
 } __attribute__((aligned(64)));
 
+/* How a worker's packets were put in order last. */
+struct loop_mixer {
+	unsigned stride;
+} __attribute__((aligned(64)));
+
 struct loop_rig {
 	const struct loop_options *options; /* borrowed */
 	struct dp *dp;
 	struct rte_ring *rings[LOOP_WORKERS_MAX];
 	struct loop_sink sinks[LOOP_WORKERS_MAX]; /* of port 1, where there is one */
+	struct loop_mixer mixers[LOOP_WORKERS_MAX]; /* of port 0, with mixed */
 	uint32_t *handles; /* [flow] */
 };
 
