@@ -35,8 +35,10 @@
 /* Packets of one family in a pass, from parse to act. Index i is one packet in every array. */
 struct lane {
 	size_t n;
+	bool any_source; /* all flows are listeners: the keys are made without the source */
 	uint32_t l2_bytes[PASS_PACKETS]; /* of the frame, 0 when padding is behind the datagram */
 	uint32_t l3_bytes[PASS_PACKETS]; /* of the datagram */
+	uint32_t domains[PASS_PACKETS]; /* of what is not parsed yet but for its link layer */
 	uint32_t hash[PASS_PACKETS];
 	const struct bucket *buckets[PASS_PACKETS];
 	struct rte_mbuf *packets[PASS_PACKETS];

@@ -13,6 +13,7 @@
 #include "action.h"
 #include "burst.h"
 #include "martian.h"
+#include "quad.h"
 #include "rules.h"
 
 static __rte_always_inline void *
@@ -116,17 +117,17 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 static __rte_always_inline void
 classify_drop_source(void *key, enum dp_family family)
 {
-	struct flow_key4 *key4 = key;
-	struct flow_key6 *key6 = key;
-
 	if (family == DP_IPV4) {
-		key4->src = 0;
-		key4->src_port = 0;
-		key4->domain |= FLOW_DOMAIN_LISTENER;
+		/* Source, destination, ports with the source's first, domain. */
+		const quad rest = {0, UINT32_MAX, 0xffff0000, UINT32_MAX};
+
+		quad_store(key, (quad_load(key) & rest) | (quad){0, 0, 0, FLOW_DOMAIN_LISTENER});
 	} else {
+		struct flow_key6 *key6 = key;
+
 		memset(key6->src, 0, sizeof(key6->src));
-		key6->src_port = 0;
-		key6->domain |= FLOW_DOMAIN_LISTENER;
+		key6->ports_and_domain &= ~UINT64_C(0xffff);
+		key6->ports_and_domain |= (uint64_t)FLOW_DOMAIN_LISTENER << 32;
 	}
 }
 
@@ -141,6 +142,16 @@ classify_missed(const struct lane *lane, uint8_t *missed, enum dp_family family)
 			missed[n++] = (uint8_t)i;
 	}
 	return n;
+}
+
+/* What no listener takes, though one was found for its destination. */
+static inline void
+classify_refuse_martians(struct lane *lane, enum dp_family family)
+{
+	for (size_t i = 0; i < lane->n; i++) {
+		if (unlikely(martian(lane->ips[i], family)))
+			lane->entries[i] = NULL;
+	}
 }
 
 static inline void
@@ -217,7 +228,9 @@ classify_lane(const struct lcore *lc, const struct flow_table *table, struct lan
 	const struct rules *rules;
 
 	classify_lookup(table, lane, NULL, lane->n, view, family);
-	if (unlikely(__atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0))
+	if (unlikely(lane->any_source))
+		classify_refuse_martians(lane, family);
+	else if (unlikely(__atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0))
 		classify_by_listener(table, lane, view, family);
 	rules = __atomic_load_n(
 		view == VIEW_NEW ? &table->next_rules : &table->rules, __ATOMIC_ACQUIRE);

@@ -27,6 +27,47 @@
 #define ROUNDS_A_QUIESCENT_STATE 64
 
 /*
+ * Frames that are not alike: the link layer of all first, which says what family each is, then four
+ * datagrams of a family at a time. There is room for QUAD more behind the n packets. Returns the
+ * length of all frames.
+ */
+static __rte_noinline uint64_t
+parse_mixed(struct lcore *lc, uint16_t port, struct rte_mbuf *const *packets, size_t n)
+{
+	size_t end4 = lc->lane4.n, end6 = lc->lane6.n;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = packets[i];
+		struct parsed_tags tags;
+		const enum dp_drop reason = parse_link(m, &tags);
+		struct lane *lane = &lc->lane6;
+		size_t p = end6;
+
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i + QUAD], void *));
+		bytes += m->pkt_len;
+		if (unlikely(reason != PARSE_OK)) {
+			packet_drop(lc, port, m, reason);
+			continue;
+		}
+		if (tags.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+			lane = &lc->lane4;
+			p = end4++;
+		} else {
+			end6++;
+		}
+		lane->packets[p] = m;
+		lane->ips[p] = rte_pktmbuf_mtod_offset(m, void *, tags.l2_bytes);
+		lane->l2_bytes[p] = tags.l2_bytes;
+		lane->l3_bytes[p] = (uint32_t)m->data_len - tags.l2_bytes;
+		lane->domains[p] = flow_domain(port, tags.vlan, tags.outer_vlan);
+	}
+	parse_lane(lc, port, &lc->lane4, end4, DP_IPV4);
+	parse_lane(lc, port, &lc->lane6, end6, DP_IPV6);
+	return bytes;
+}
+
+/*
  * Frames into the lanes of their families; what is refused is dropped. There is room for QUAD more
  * behind the n packets of the pass, so that frames are prefetched without a test.
  */
@@ -35,32 +76,34 @@ parse_pass(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, size_t n)
 {
 	uint64_t bytes = 0;
 	quad sum = quad_set(0), quad_bytes;
+	size_t i = 0;
 
-	lc->lane4.n = lc->lane6.n = 0;
-	for (size_t i = 0; i < QUAD; i++)
-		packets[n + i] = packets[n - 1];
-	for (size_t i = 0; i < QUAD; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
-	for (size_t i = 0; i < n; i += QUAD) {
-		const size_t end = RTE_MIN(i + QUAD, n);
-
+	lane_init(&lc->lane4, lc->table4);
+	lane_init(&lc->lane6, lc->table6);
+	for (size_t k = 0; k < QUAD; k++)
+		packets[n + k] = packets[n - 1];
+	for (size_t k = 0; k < QUAD; k++)
+		rte_prefetch0(rte_pktmbuf_mtod(packets[k], void *));
+	for (; i + QUAD <= n; i += QUAD) {
 		for (size_t k = 0; k < QUAD; k++)
-			rte_prefetch0(rte_pktmbuf_mtod(packets[end + k], void *));
-		if (likely(end - i == QUAD) &&
-			likely(parse_packets_alike(lc, port, &packets[i], &quad_bytes))) {
-			sum += quad_bytes;
-			continue;
-		}
-		for (size_t k = i; k < end; k++) {
-			enum dp_drop reason;
-
-			bytes += packets[k]->pkt_len;
-			reason = parse_packet(lc, port, packets[k]);
-			if (unlikely(reason != PARSE_OK))
-				packet_drop(lc, port, packets[k], reason);
-		}
+			rte_prefetch0(rte_pktmbuf_mtod(packets[i + QUAD + k], void *));
+		if (unlikely(!parse_packets_alike(lc, port, &packets[i], &quad_bytes)))
+			break;
+		sum += quad_bytes;
 	}
-	bytes += (uint64_t)sum[0] + sum[1] + sum[2] + sum[3];
+	bytes = (uint64_t)sum[0] + sum[1] + sum[2] + sum[3];
+	if (i + QUAD <= n) {
+		bytes += parse_mixed(lc, port, &packets[i], n - i);
+		i = n;
+	}
+	for (; i < n; i++) {
+		enum dp_drop reason;
+
+		bytes += packets[i]->pkt_len;
+		reason = parse_packet(lc, port, packets[i]);
+		if (unlikely(reason != PARSE_OK))
+			packet_drop(lc, port, packets[i], reason);
+	}
 	count_add(&lc->counters[port].rx_packets, n);
 	count_add(&lc->counters[port].rx_bytes, bytes);
 }

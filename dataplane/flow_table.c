@@ -597,6 +597,16 @@ actions_count(struct flow_table *table, uint32_t index, int change)
 			&table->n_actions, table->n_actions + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
+/* The same for those of the stage that finds the flow. */
+static void
+stages_count(struct flow_table *table, uint32_t index, int change)
+{
+	uint32_t *n = entry_is_listener(table, index) ? &table->n_listeners : &table->n_exact;
+
+	if (!flow_table_is_rule(table, index))
+		__atomic_store_n(n, *n + (uint32_t)change, __ATOMIC_RELEASE);
+}
+
 static void
 state_set(struct flow_table *table, uint32_t index, enum flow_state state)
 {
@@ -615,8 +625,7 @@ flow_table_show(struct flow_table *table, uint32_t index)
 
 		__atomic_store_n(&bucket->signature[slot], signature, __ATOMIC_RELEASE);
 	}
-	if (entry_is_listener(table, index))
-		__atomic_store_n(&table->n_listeners, table->n_listeners + 1, __ATOMIC_RELEASE);
+	stages_count(table, index, 1);
 	actions_count(table, index, 1);
 }
 
@@ -702,8 +711,7 @@ flow_table_unlink(struct flow_table *table, uint32_t index)
 
 		__atomic_store_n(&bucket->signature[slot], 0, __ATOMIC_RELEASE);
 	}
-	if (entry_is_listener(table, index))
-		__atomic_store_n(&table->n_listeners, table->n_listeners - 1, __ATOMIC_RELEASE);
+	stages_count(table, index, -1);
 	actions_count(table, index, -1);
 	state_set(table, index, FLOW_RETIRED);
 	table->n_flows--;

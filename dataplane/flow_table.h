@@ -84,6 +84,7 @@ struct flow_table {
 	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically */
 	uint32_t bucket_mask;
 	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
+	uint32_t n_exact; /* visible flows of one source: 0 = workers skip that stage */
 	uint32_t n_actions; /* visible flows that are not plain: 0 = nothing to fetch for them */
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
@@ -180,6 +181,14 @@ void flow_table_carry(
 
 /* Number of legs of a flow that is not free, down ones too. */
 unsigned flow_table_n_legs(const struct flow_table *table, uint32_t index);
+
+/* Whether no visible flow has a source in its key, and some are there. */
+static __rte_always_inline bool
+flow_table_any_source(const struct flow_table *table)
+{
+	return __atomic_load_n(&table->n_exact, __ATOMIC_RELAXED) == 0 &&
+	       __atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0;
+}
 
 static __rte_always_inline void *
 flow_table_entry(const struct flow_table *table, uint32_t index, enum dp_family family)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From frames to the lanes of a pass: four frames at a time that are alike, all others one by one.
- * A datagram takes the next place in the lane of its family, and its bucket is prefetched.
+ * From frames to the lanes of a pass, four at a time: frames that are alike whole, others first
+ * their link layer and then four datagrams of a family. What is out of the ordinary goes one by
+ * one. A datagram takes the next place in the lane of its family, and its bucket is prefetched.
  */
 #ifndef DATAPLANE_LANE_H
 #define DATAPLANE_LANE_H
@@ -10,10 +11,19 @@
 
 #include <rte_mbuf.h>
 
+#include "act.h"
 #include "burst.h"
 #include "classify.h"
 #include "parse.h"
 #include "quad.h"
+
+/* Empty the lane for a pass. */
+static __rte_always_inline void
+lane_init(struct lane *lane, const struct flow_table *table)
+{
+	lane->n = 0;
+	lane->any_source = flow_table_any_source(table);
+}
 
 /* Take extension headers out of a frame: what is before the UDP header moves up to it. */
 static __rte_noinline void
@@ -26,24 +36,43 @@ extension_cut(struct rte_mbuf *m, uint16_t l2_bytes, uint32_t skip_bytes)
 	rte_pktmbuf_adj(m, (uint16_t)skip_bytes);
 }
 
-/* What is behind a frame's link layer into the lane of its family, or the reason why not. */
+/* The link layer of a frame with IP behind it, or the reason why not. */
 static __rte_always_inline enum dp_drop
-parse_datagram(struct lcore *lc, struct rte_mbuf *m, rte_be16_t ether_type, uint16_t l2_bytes,
-	uint32_t domain)
+parse_link(const struct rte_mbuf *m, struct parsed_tags *tags)
 {
+	enum dp_drop reason = parse_ethernet(m, &tags->ether_type);
+
+	if (unlikely(reason != PARSE_OK))
+		return reason;
+	if (likely(!parse_is_tag(tags->ether_type))) {
+		tags->l2_bytes = RTE_ETHER_HDR_LEN;
+		tags->vlan = tags->outer_vlan = 0;
+	} else {
+		reason = parse_tags(m, tags->ether_type, tags);
+		if (unlikely(reason != PARSE_OK))
+			return reason;
+	}
+	return likely(tags->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+		       tags->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		       ? PARSE_OK
+		       : DP_DROP_not_ip;
+}
+
+/* The datagram of a frame into the lane of its family, or the reason why not. */
+static __rte_always_inline enum dp_drop
+parse_datagram(struct lcore *lc, struct rte_mbuf *m, uint16_t l2_bytes, uint32_t domain,
+	enum dp_family family)
+{
+	const struct flow_table *table = family == DP_IPV4 ? lc->table4 : lc->table6;
 	const uint32_t bytes = (uint32_t)m->data_len - l2_bytes;
-	const bool is4 = ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	struct lane *lane = is4 ? &lc->lane4 : &lc->lane6;
+	struct lane *lane = family == DP_IPV4 ? &lc->lane4 : &lc->lane6;
 	const size_t n = lane->n;
 	void *ip = rte_pktmbuf_mtod_offset(m, void *, l2_bytes);
 	uint32_t skip_bytes = 0;
 	uint16_t l3_bytes = 0;
-	enum dp_drop reason;
+	enum dp_drop reason = family == DP_IPV4 ? parse_ip4(ip, bytes, &l3_bytes)
+						: parse_ip6(ip, bytes, &l3_bytes, &skip_bytes);
 
-	if (unlikely(!is4 && ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6)))
-		return DP_DROP_not_ip;
-	reason = is4 ? parse_ip4(ip, bytes, &l3_bytes)
-		     : parse_ip6(ip, bytes, &l3_bytes, &skip_bytes);
 	if (unlikely(reason != PARSE_OK))
 		return reason;
 	if (unlikely(skip_bytes > 0)) {
@@ -55,13 +84,13 @@ parse_datagram(struct lcore *lc, struct rte_mbuf *m, rte_be16_t ether_type, uint
 	lane->l3_bytes[n] = l3_bytes;
 	lane->l2_bytes[n] = m->data_len == l2_bytes + l3_bytes ? l2_bytes : 0;
 	lane->n = n + 1;
-	if (is4) {
+	if (family == DP_IPV4)
 		parse_key4(ip, domain, &lane->key4[n]);
-		classify_begin(lc->table4, lane, n, DP_IPV4);
-	} else {
+	else
 		parse_key6(ip, domain, &lane->key6[n]);
-		classify_begin(lc->table6, lane, n, DP_IPV6);
-	}
+	if (unlikely(lane->any_source))
+		classify_drop_source(lane_key(lane, n, family), family);
+	classify_begin(table, lane, n, family);
 	return PARSE_OK;
 }
 
@@ -70,64 +99,85 @@ static __rte_always_inline enum dp_drop
 parse_packet(struct lcore *lc, uint16_t port, struct rte_mbuf *m)
 {
 	struct parsed_tags tags;
-	rte_be16_t ether_type;
-	enum dp_drop reason = parse_ethernet(m, &ether_type);
+	enum dp_drop reason = parse_link(m, &tags);
+	uint32_t domain;
 
 	if (unlikely(reason != PARSE_OK))
 		return reason;
-	if (likely(!parse_is_tag(ether_type)))
-		return parse_datagram(
-			lc, m, ether_type, RTE_ETHER_HDR_LEN, flow_domain(port, 0, 0));
-	reason = parse_tags(m, ether_type, &tags);
-	if (unlikely(reason != PARSE_OK))
-		return reason;
-	return parse_datagram(lc, m, tags.ether_type, tags.l2_bytes,
-		flow_domain(port, tags.vlan, tags.outer_vlan));
+	domain = flow_domain(port, tags.vlan, tags.outer_vlan);
+	return tags.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)
+		       ? parse_datagram(lc, m, tags.l2_bytes, domain, DP_IPV4)
+		       : parse_datagram(lc, m, tags.l2_bytes, domain, DP_IPV6);
 }
 
-/*
- * Four frames of l2_bytes, a constant, and of `family` into its lane. false: one of them is out of
- * the ordinary, and nothing is done. `bytes` are the lengths of the frames.
- */
+/* Four frames of one family whose link layer is known. */
+struct link_quad {
+	struct rte_mbuf *const *m;
+	uint8_t *ip[QUAD];
+	quad bytes; /* that are there from `ip` on */
+	quad l2_bytes;
+	uint32_t domain[QUAD];
+};
+
+/* Four datagrams into their lane. false: one is out of the ordinary, and nothing is done. */
 static __rte_always_inline bool
-parse_quad(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD],
-	uint8_t *const frame[QUAD], quad bytes, uint16_t l2_bytes, enum dp_family family)
+parse_quad(struct lcore *lc, const struct link_quad *link, enum dp_family family)
 {
 	const struct flow_table *table = family == DP_IPV4 ? lc->table4 : lc->table6;
 	struct lane *lane = family == DP_IPV4 ? &lc->lane4 : &lc->lane6;
 	const size_t tail_offset =
 		family == DP_IPV4 ? offsetof(struct rte_ipv4_hdr, src_addr) : UDP6_TAIL_OFFSET;
-	const bool tagged = l2_bytes > RTE_ETHER_HDR_LEN;
 	const size_t n = lane->n;
 	quad head[QUAD], tail[QUAD], l3_bytes;
 
-	bytes -= quad_set(l2_bytes);
 	for (size_t i = 0; i < QUAD; i++) {
-		head[i] = quad_load(frame[i] + l2_bytes);
-		tail[i] = quad_load(frame[i] + l2_bytes + tail_offset);
+		head[i] = quad_load(link->ip[i]);
+		tail[i] = quad_load(link->ip[i] + tail_offset);
 	}
-	if (family == DP_IPV4 ? !parse_ip4_quad(head, tail, bytes, &l3_bytes)
-			      : !parse_ip6_quad(head, tail, bytes, &l3_bytes))
+	if (family == DP_IPV4 ? !parse_ip4_quad(head, tail, link->bytes, &l3_bytes)
+			      : !parse_ip6_quad(head, tail, link->bytes, &l3_bytes))
 		return false;
 	quad_store(&lane->l3_bytes[n], l3_bytes);
-	quad_store(&lane->l2_bytes[n], quad_equal(bytes, l3_bytes) & quad_set(l2_bytes));
-	memcpy(&lane->packets[n], m, QUAD * sizeof(m[0]));
+	quad_store(&lane->l2_bytes[n], quad_equal(link->bytes, l3_bytes) & link->l2_bytes);
+	memmove(&lane->packets[n], link->m, QUAD * sizeof(link->m[0]));
 	lane->n = n + QUAD;
 	for (size_t i = 0; i < QUAD; i++) {
-		const struct rte_vlan_hdr *tag = (const void *)(frame[i] + RTE_ETHER_HDR_LEN);
-		const uint32_t domain = flow_domain(port, tagged ? parse_vlan_id(tag) : 0, 0);
-
-		lane->ips[n + i] = frame[i] + l2_bytes;
+		lane->ips[n + i] = link->ip[i];
 		if (family == DP_IPV4) {
-			tail[i][3] = domain;
+			tail[i][3] = link->domain[i];
 			quad_store(&lane->key4[n + i], tail[i]);
 		} else {
-			parse_key6((const void *)(frame[i] + l2_bytes), domain, &lane->key6[n + i]);
+			parse_key6((const void *)link->ip[i], link->domain[i], &lane->key6[n + i]);
 		}
+	}
+	if (unlikely(lane->any_source)) {
+		for (size_t i = 0; i < QUAD; i++)
+			classify_drop_source(lane_key(lane, n + i, family), family);
 	}
 	for (size_t i = 0; i < QUAD; i++)
 		classify_begin(table, lane, n + i, family);
 	return true;
+}
+
+/* Four frames of l2_bytes, a constant: with one tag or none. As parse_quad(). */
+static __rte_always_inline bool
+parse_quad_alike(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QUAD],
+	uint8_t *const frame[QUAD], quad bytes, uint16_t l2_bytes, enum dp_family family)
+{
+	const bool tagged = l2_bytes > RTE_ETHER_HDR_LEN;
+	struct link_quad link = {
+		.m = m,
+		.bytes = bytes - quad_set(l2_bytes),
+		.l2_bytes = quad_set(l2_bytes),
+	};
+
+	for (size_t i = 0; i < QUAD; i++) {
+		const struct rte_vlan_hdr *tag = (const void *)(frame[i] + RTE_ETHER_HDR_LEN);
+
+		link.ip[i] = frame[i] + l2_bytes;
+		link.domain[i] = flow_domain(port, tagged ? parse_vlan_id(tag) : 0, 0);
+	}
+	return parse_quad(lc, &link, family);
 }
 
 /*
@@ -155,9 +205,11 @@ parse_packets_alike(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QU
 			return false;
 	}
 	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		return likely(parse_quad(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV4));
+		return likely(
+			parse_quad_alike(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV4));
 	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return likely(parse_quad(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV6));
+		return likely(
+			parse_quad_alike(lc, port, m, frame, *bytes, RTE_ETHER_HDR_LEN, DP_IPV6));
 	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_VLAN)))
 		return false;
 	memcpy(&inner, frame[0] + VLAN_TYPE_OFFSET, sizeof(inner));
@@ -166,10 +218,47 @@ parse_packets_alike(struct lcore *lc, uint16_t port, struct rte_mbuf *const m[QU
 			return false;
 	}
 	if (inner == RTE_BE16(RTE_ETHER_TYPE_IPV4))
-		return parse_quad(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV4);
+		return parse_quad_alike(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV4);
 	if (inner == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return parse_quad(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV6);
+		return parse_quad_alike(lc, port, m, frame, *bytes, VLAN_L2_BYTES, DP_IPV6);
 	return false;
+}
+
+/*
+ * Datagrams whose link layer is in the lane from lane->n up to position `end`, four at a time.
+ * What is refused is dropped, and the others move up.
+ */
+static __rte_always_inline void
+parse_lane(struct lcore *lc, uint16_t port, struct lane *lane, size_t end, enum dp_family family)
+{
+	size_t p = lane->n;
+
+	while (p < end) {
+		const size_t next = RTE_MIN(p + QUAD, end);
+
+		if (likely(next - p == QUAD)) {
+			struct link_quad link = {
+				.m = &lane->packets[p],
+				.bytes = quad_load(&lane->l3_bytes[p]),
+				.l2_bytes = quad_load(&lane->l2_bytes[p]),
+			};
+
+			memcpy(link.ip, &lane->ips[p], sizeof(link.ip));
+			memcpy(link.domain, &lane->domains[p], sizeof(link.domain));
+			if (likely(parse_quad(lc, &link, family))) {
+				p = next;
+				continue;
+			}
+		}
+		for (; p < next; p++) {
+			struct rte_mbuf *m = lane->packets[p];
+			const enum dp_drop reason = parse_datagram(
+				lc, m, (uint16_t)lane->l2_bytes[p], lane->domains[p], family);
+
+			if (unlikely(reason != PARSE_OK))
+				packet_drop(lc, port, m, reason);
+		}
+	}
 }
 
 #endif

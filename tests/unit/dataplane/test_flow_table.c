@@ -330,22 +330,30 @@ Test(table4, equal_signatures_are_distinguished_by_the_key)
 	cr_expect_eq(flow_find(twin), second);
 }
 
-Test(table4, listeners_are_counted_so_that_workers_may_skip_them)
+Test(table4, flows_of_each_stage_are_counted_so_that_workers_may_skip_it)
 {
 	struct dp_leg leg;
 	struct dp_flow listener = fixture_flow(DP_IPV4, 1, &leg, 1);
-	uint32_t index;
+	uint32_t exact, index;
 
 	listener.key.any_source = 1;
-	flow_live(1);
-	cr_expect_eq(table.n_listeners, 0);
+	cr_expect_not(flow_table_any_source(&table));
 	cr_assert_eq(flow_table_add(&table, &listener, &index), 0);
 	cr_expect_eq(table.n_listeners, 0);
 	flow_table_show(&table, index);
 	flow_table_activate(&table, index);
 	cr_expect_eq(table.n_listeners, 1);
+	cr_expect(flow_table_any_source(&table));
+	exact = flow_live(1);
+	cr_expect_eq(table.n_exact, 1);
+	cr_expect_eq(table.n_listeners, 1);
+	cr_expect_not(flow_table_any_source(&table));
+	flow_gone(exact);
+	cr_expect_eq(table.n_exact, 0);
+	cr_expect(flow_table_any_source(&table));
 	flow_gone(index);
 	cr_expect_eq(table.n_listeners, 0);
+	cr_expect_not(flow_table_any_source(&table));
 }
 
 Test(table4, counters_start_from_zero_in_a_place_used_before)
