@@ -17,7 +17,7 @@ import loop
 import machine
 
 BUILD = machine.TOP / "build-profile"
-LOOP = ("--no-huge", "--seconds", "0.5")
+WINDOW = "calm 800000\n"
 # The name stands where the function is met first, as caller or callee.
 WORKER = re.compile(r"^c?fn=\(\d+\) fastpath_run$", re.MULTILINE)
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
@@ -35,9 +35,9 @@ def build():
     return str(BUILD / "perf/closed-loop")
 
 
-def run(argv):
-    """Standard output of a command, or the end of this program with what it said."""
-    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+def run(argv, said):
+    """Standard output of a command that is told something, or the end of this program."""
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, input=said)
     if done.returncode != 0:
         fail(f"{argv[0]} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -50,11 +50,12 @@ def available():
 
 def measure(binary, options, directory):
     """(what closed-loop reported, instructions of its workers, callgrind's files of them)."""
-    report = json.loads(run([
+    first, *_, last = run([
         "valgrind", "--quiet", "--tool=callgrind", "--fair-sched=yes", "--separate-threads=yes",
         f"--toggle-collect={LEFT_OUT}", "--collect-atstart=yes",
-        f"--callgrind-out-file={directory}/out.%p", binary, loop.setting([*LOOP, *options]),
-    ]))
+        f"--callgrind-out-file={directory}/out.%p", binary, loop.setting(["--no-huge", *options]),
+    ], WINDOW).splitlines()
+    report = {**json.loads(first), **json.loads(last)}
     total, workers = 0, []
     for path in pathlib.Path(directory).glob("out.*-*"):
         dump = path.read_text(errors="replace")

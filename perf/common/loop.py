@@ -18,11 +18,11 @@ def parser_of(**about):
     def flag(name, text):
         parser.add_argument(name, action="store_true", help=text)
     number("--flows", 1000, "flows installed (%(default)s)")
-    number("--inflight", 256, "packets that circulate, a worker (%(default)s): 1 to 32, which is then"
-           " the size of all bursts, or a multiple of 32")
+    number("--inflight", 256, "packets that circulate, a worker (%(default)s): 1 to 32, which is"
+           " then the size of all bursts, or a multiple of 32")
     parser.add_argument("--family", type=int, choices=(4, 6), default=4, help="IP family (4)")
     flag("--translate", "packets leave as IPv6 and as IPv4, alternating")
-    flag("--mixed", "a third of the flows each is plain, tagged and policed, IPv4 and IPv6 by turns")
+    flag("--mixed", "flows are plain, tagged or policed, a third each, IPv4 and IPv6 by turns")
     flag("--vlan", "frames and legs carry an 802.1Q tag")
     parser.add_argument("--match", choices=("exact", "listener", "rule"), default="exact",
                         help="which stage finds the flows (%(default)s)")
@@ -33,7 +33,7 @@ def parser_of(**about):
                         help="legs decrement the TTL, or set it (%(default)s)")
     number("--streams", 0, "RTP streams a flow, by SSRC (none)")
     number("--legs", 1, "legs a flow, or a stream (1); all but the last leave by a second port"
-           " that frees them, which is not charged")
+           " that frees them")
     number("--size", 0, "frame length without FCS (64, or what headers need)")
     number("--workers", 1, "worker lcores (1)")
     flag("--shared", "the packets of all workers visit all flows")
@@ -43,7 +43,7 @@ def parser_of(**about):
     number("--during-updates", 0, "meanwhile install N flows a second, and remove N")
     number("--during-reads", 0, "meanwhile read the counters of all flows N times a second")
     parser.add_argument("--seconds", type=float, default=2, metavar="S",
-                        help="length of a measurement (2)")
+                        help="that each side is measured (2)")
     flag("--no-huge", "ordinary pages, also when hugepages are free")
     return parser
 
@@ -61,7 +61,7 @@ def setting_of(parser, arguments):
         parser.error(f"--seconds: found {arguments.seconds}, expected 0.1 to 3600")
     return {
         **{name: getattr(arguments, name) for name in (*FLAGS, *NUMBERS, "match", "latch", "ttl")},
-        "seconds": arguments.seconds, "hugepages": not arguments.no_huge,
+        "hugepages": not arguments.no_huge,
         "control_core": control, "worker_cores": workers[:arguments.workers],
     }
 

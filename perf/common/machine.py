@@ -8,7 +8,9 @@ import platform
 import re
 import subprocess
 import sys
+import time
 
+import slices
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -59,24 +61,41 @@ def describe():
 
 
 def measure_all(rows, passes, measure):
-    """{row's name: {"runs": [report of a pass], "errors": [text]}}; measure(row) may raise."""
-    measured = {row.name: {"runs": [], "errors": []} for row in rows}
-    for number in range(1, passes + 1):
-        for row in rows:
-            print(f"pass {number} of {passes}: {row.name}", file=sys.stderr, flush=True)
-            try:
-                measured[row.name]["runs"].append(measure(row))
-            except (RuntimeError, OSError, ValueError) as error:
-                print(f"  {error}", file=sys.stderr)
-                measured[row.name]["errors"].append(str(error))
+    """{row's name: {"runs": [report of a pass], "busy": [text], "errors": [text]}}, where "busy" is
+    why a pass is no result; measure(row) may raise."""
+    measured = {row.name: {"runs": [], "busy": [], "errors": []} for row in rows}
+    start, total = time.monotonic(), passes * len(rows)
+    for done in range(total):
+        row = rows[done % len(rows)]
+        minutes = (time.monotonic() - start) / 60
+        expected = f" of about {minutes / done * total:.0f}" if done else ""
+        print(f"{minutes:.1f}{expected} min, pass {done // len(rows) + 1} of {passes}: {row.name}",
+              file=sys.stderr, flush=True)
+        kind, result = outcome(row, measure)
+        measured[row.name][kind].append(result)
+        if kind != "runs":
+            print(f"  {result}", file=sys.stderr)
     return measured
 
 
+def outcome(row, measure):
+    """(where it belongs, report or text)."""
+    try:
+        return "runs", measure(row)
+    except slices.Busy as busy:
+        return "busy", str(busy)
+    except (RuntimeError, OSError, ValueError) as error:
+        return "errors", str(error)
+
+
 def run_json(argv):
-    """What a program prints, as JSON."""
+    """What a program prints, as JSON. Raises slices.Busy where it has no result."""
     done = subprocess.run(list(map(str, argv)), check=False, capture_output=True, text=True)
+    said = done.stderr.strip()
+    if done.returncode == slices.EXIT_BUSY:
+        raise slices.Busy(said.rpartition(": no result: ")[2] or said)
     if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip() or f"{argv[0]} ended with {done.returncode}")
+        raise RuntimeError(said or f"{argv[0]} ended with {done.returncode}")
     return json.loads(done.stdout)
 
 
@@ -86,7 +105,7 @@ def write(result, page, directory, name):
     (directory / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (directory / f"{name}.md").write_text(page, encoding="utf-8")
     print(page)
-    return 1 if any(row["errors"] for row in result["rows"]) else 0
+    return 1 if any(row["errors"] or not row["runs"] for row in result["rows"]) else 0
 
 
 def verdict(met):

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * closed-loop: cycles a packet of the data plane alone, measured once. The method is in
- * perf/README.md; perf/closed-loop repeats it, beside testpmd.
+ * closed-loop: cycles of the data plane alone, in windows that standard input asks for. The method
+ * is in perf/README.md; perf/closed-loop asks, and lets testpmd run in between.
+ *
+ * On standard output a JSON object a line: the setting when the workers run, one for each window,
+ * and at the end of the input what all windows came to and whether each packet is accounted for.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -10,14 +13,11 @@
 
 #include <rte_cycles.h>
 
-#include "common/figures.h"
 #include "flow.h"
 #include "laws.h"
 #include "rig.h"
 
 #define HUGEPAGE_MB 2
-#define WARM_UP_US 300000
-#define WINDOWS 20 /* of a measurement; perf/closed-loop has as many of testpmd */
 
 #define BATCHES_A_SECOND 200 /* transactions, unless their flows would be too many for one */
 #define KEYS (1u << 20) /* different ones that come and go */
@@ -160,38 +160,19 @@ load_is_sound(const struct load *load)
 	return law("control", "packets of flows that none belongs to", load->met, 0) && ok;
 }
 
-/*
- * All cycles are those of the TSC a packet put on tx, over the windows of the measurement; while
- * control disturbs the workers, over every other window, and the rest are `calm`.
- */
-struct result {
-	struct spread cycles; /* what freeing replicas took is left out ... */
-	struct spread cycles_all; /* ... and in */
-	struct spread calm; /* as `cycles`; of no meaning when nothing disturbs */
-	double cpu_share; /* of the windows' time that the workers were on their CPUs, to 1 */
-	double updates_per_second; /* flows installed a second, and as many removed */
-	double reads_per_second; /* flows whose counters were read */
-	double longest_round_us; /* of any worker between two polls of its queues */
-	uint64_t packets;
-	bool conserved; /* all packets are accounted for */
-};
-
-/* Figures of windows of one kind, yet to be sorted. */
-struct series {
-	double cycles[WINDOWS];
-	double cycles_all[WINDOWS];
-	unsigned n;
-};
-
-/* CPU time of all threads but this one. */
-static double
-workers_cpu_seconds(void)
+/* One JSON object on a line of standard output. Takes the reference. */
+static void
+line_print(json_t *object)
 {
-	return seconds_of(CLOCK_PROCESS_CPUTIME_ID) - seconds_of(CLOCK_THREAD_CPUTIME_ID);
+	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	fflush(stdout);
+	json_decref(object);
 }
 
+/* All cycles are those of the TSC, of all workers; packets are those put on tx. */
 static void
-window_measure(const struct loop_rig *rig, struct load *load, unsigned us, struct series *series)
+window_measure(const struct loop_rig *rig, struct load *load, unsigned us)
 {
 	const unsigned workers = rig->options->workers;
 	const uint64_t sent_before = loop_rig_sent(rig);
@@ -206,37 +187,19 @@ window_measure(const struct loop_rig *rig, struct load *load, unsigned us, struc
 	sent = loop_rig_sent(rig) - sent_before;
 	freeing = loop_rig_freeing_cycles(rig) - freeing_before;
 	cycles = (rte_rdtsc() - start) * workers;
-	sent = sent > 0 ? sent : 1;
-	series->cycles_all[series->n] = (double)cycles / (double)sent;
-	series->cycles[series->n++] = ((double)cycles - (double)freeing) / (double)sent;
+	line_print(json_pack("{s:I, s:I, s:I}", "packets", (json_int_t)sent, "cycles",
+		(json_int_t)cycles, "freeing", (json_int_t)freeing));
 }
 
-/*
- * Measure a rig that runs: the cycles and cpu_share of *result. Many short windows, so that a
- * worker that the host takes off its CPU spoils some of them, not the median.
- */
+/* "calm US" or "load US" a line, until the input ends: a window while control rests, or works. */
 static void
-windows_measure(const struct loop_rig *rig, struct load *load, struct result *result)
+windows_measure(const struct loop_rig *rig, struct load *load)
 {
-	const struct loop_options *o = rig->options;
-	const unsigned window_us = (unsigned)(o->seconds * 1e6 / WINDOWS);
-	const double cpu = workers_cpu_seconds(), wall = seconds_of(CLOCK_MONOTONIC);
-	struct series measured = {.n = 0}, calm = {.n = 0};
+	char word[8];
+	unsigned us;
 
-	for (unsigned i = 0; i < WINDOWS; i++) {
-		if (!loop_is_disturbed(o))
-			window_measure(rig, NULL, window_us, &measured);
-		else if (i % 2 == 0)
-			window_measure(rig, NULL, window_us, &calm);
-		else
-			window_measure(rig, load, window_us, &measured);
-	}
-	result->cycles = spread_of(measured.cycles, measured.n);
-	result->cycles_all = spread_of(measured.cycles_all, measured.n);
-	if (calm.n > 0)
-		result->calm = spread_of(calm.cycles, calm.n);
-	result->cpu_share =
-		(workers_cpu_seconds() - cpu) / (seconds_of(CLOCK_MONOTONIC) - wall) / o->workers;
+	while (scanf("%7s %u", word, &us) == 2)
+		window_measure(rig, strcmp(word, "load") == 0 ? load : NULL, us);
 }
 
 static double
@@ -251,24 +214,6 @@ longest_round_us(const struct dp *dp)
 			longest_ns = stats.longest_round_ns;
 	}
 	return (double)longest_ns / 1e3;
-}
-
-/* While the workers run. */
-static void
-load_and_measure(const struct loop_rig *rig, struct load *load, struct result *result)
-{
-	rte_delay_us_sleep(WARM_UP_US);
-	windows_measure(rig, load, result);
-	if (load->seconds > 0) {
-		result->updates_per_second = (double)load->installed / load->seconds;
-		result->reads_per_second = (double)load->reads / load->seconds;
-	}
-	load_fini(load);
-	dp_stop(rig->dp);
-	result->packets = loop_rig_sent(rig);
-	result->longest_round_us = longest_round_us(rig->dp);
-	result->conserved = loop_laws_hold(rig);
-	result->conserved &= load_is_sound(load);
 }
 
 /* "model name" of the first CPU. */
@@ -291,34 +236,19 @@ cpu_model(void)
 	return model != NULL ? model : json_string("unknown");
 }
 
-static json_t *
-spread_json(const struct spread *s)
+/* The last line: once the workers have stopped. False when a packet is not accounted for. */
+static bool
+report_print(const struct loop_rig *rig, const struct load *load)
 {
-	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
-}
+	bool conserved = loop_laws_hold(rig);
 
-/* One JSON object on standard output, with what was asked for as `setting`. */
-static void
-report_print(const struct loop_options *o, const struct result *r)
-{
-	json_t *root = json_pack("{s:o, s:o, s:I, s:b, s:f, s:f, s:s, s:o, s:o}", "cycles",
-		spread_json(&r->cycles), "cycles_with_freeing", spread_json(&r->cycles_all),
-		"packets", (json_int_t)r->packets, "conservation_ok", r->conserved,
-		"worker_cpu_share", r->cpu_share, "longest_round_us", r->longest_round_us, "dpdk",
-		dp_dpdk_version(), "cpu", cpu_model(), "setting", loop_options_json(o));
-
-	if (loop_is_disturbed(o)) {
-		json_t *more = json_pack("{s:o, s:f, s:f, s:f}", "undisturbed_cycles",
-			spread_json(&r->calm), "growth", r->cycles.median / r->calm.median - 1,
-			"updates_per_second", r->updates_per_second, "reads_per_second",
-			r->reads_per_second);
-
-		json_object_update(root, more);
-		json_decref(more);
-	}
-	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));
-	putchar('\n');
-	json_decref(root);
+	conserved &= load_is_sound(load);
+	line_print(json_pack("{s:I, s:b, s:f, s:f, s:f}", "packets", (json_int_t)loop_rig_sent(rig),
+		"conservation_ok", conserved, "longest_round_us", longest_round_us(rig->dp),
+		"updates_per_second",
+		load->seconds > 0 ? (double)load->installed / load->seconds : 0, "reads_per_second",
+		load->seconds > 0 ? (double)load->reads / load->seconds : 0));
+	return conserved;
 }
 
 /* Whether enough are free for both tables and pools. */
@@ -342,8 +272,8 @@ main(int argc, char **argv)
 	static struct loop_options options;
 	static struct loop_rig rig;
 	static struct load load;
-	struct result result = {.packets = 0};
 	char error[256];
+	bool conserved;
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: closed-loop SETTING; see perf/closed-loop --help\n");
@@ -360,8 +290,12 @@ main(int argc, char **argv)
 	}
 	if (options.workers > 1 || options.direct)
 		loop_rig_direct(&rig);
-	load_and_measure(&rig, &load, &result);
+	line_print(json_pack("{s:o, s:s, s:o}", "setting", loop_options_json(&options), "dpdk",
+		dp_dpdk_version(), "cpu", cpu_model()));
+	windows_measure(&rig, &load);
+	load_fini(&load);
+	dp_stop(rig.dp);
+	conserved = report_print(&rig, &load);
 	loop_rig_destroy(&rig);
-	report_print(&options, &result);
-	return result.conserved ? 0 : 1;
+	return conserved ? 0 : 1;
 }

@@ -18,12 +18,12 @@ static const char *const match_words[] = {"exact", "listener", "rule", NULL};
 static const char *const latch_words[] = {"open", "first", "follow", NULL};
 static const char *const ttl_words[] = {"decrement", "set", NULL};
 
-enum kind { FLAG, NUMBER, WORD, SECONDS };
+enum kind { FLAG, NUMBER, WORD };
 
 static const struct member {
 	const char *name;
 	enum kind kind;
-	size_t offset; /* of a bool, an unsigned, the index of a word, or a double */
+	size_t offset; /* of a bool, an unsigned, or the index of a word */
 	const char *const *words;
 } members[] = {
 #define AT(member) offsetof(struct loop_options, member)
@@ -46,7 +46,6 @@ static const struct member {
 	{"during_updates", NUMBER, AT(updates)},
 	{"during_reads", NUMBER, AT(reads)},
 	{"control_core", NUMBER, AT(control_core)},
-	{"seconds", SECONDS, AT(seconds)},
 	{"hugepages", FLAG, AT(hugepages)},
 };
 
@@ -77,19 +76,17 @@ static void
 member_read(struct loop_options *options, const struct member *member, const json_t *value)
 {
 	void *at = (char *)options + member->offset;
-	bool valid = true;
+	bool valid = false;
 
 	if (member->kind == FLAG && json_is_boolean(value)) {
 		*(bool *)at = json_is_true(value);
+		valid = true;
 	} else if (member->kind == NUMBER && json_is_integer(value)) {
 		*(unsigned *)at = (unsigned)json_integer_value(value);
 		valid = json_integer_value(value) >= 0 && json_integer_value(value) <= INT32_MAX;
 	} else if (member->kind == WORD && json_is_string(value)) {
 		*(unsigned *)at = word_find(member->words, json_string_value(value));
 		valid = member->words[*(unsigned *)at] != NULL;
-	} else {
-		*(double *)at = json_number_value(value);
-		valid = member->kind == SECONDS && json_is_number(value);
 	}
 	if (!valid)
 		refuse("%s: missing, or a wrong value", member->name);
@@ -108,10 +105,8 @@ loop_options_json(const struct loop_options *options)
 			value = json_boolean(*(const bool *)at);
 		else if (member->kind == NUMBER)
 			value = json_integer(*(const unsigned *)at);
-		else if (member->kind == WORD)
-			value = json_string(member->words[*(const unsigned *)at]);
 		else
-			value = json_real(*(const double *)at);
+			value = json_string(member->words[*(const unsigned *)at]);
 		json_object_set_new(setting, member->name, value);
 	}
 	for (unsigned w = 0; w < options->workers; w++)

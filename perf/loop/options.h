@@ -42,7 +42,6 @@ struct loop_options {
 	unsigned reads; /* times a second that the counters of all flows are read meanwhile */
 	unsigned control_core;
 	unsigned worker_cores[LOOP_WORKERS_MAX];
-	double seconds;
 	bool direct; /* one worker goes to its ring as several do: see loop_rig_direct() */
 	bool hugepages;
 };
@@ -55,13 +54,6 @@ void loop_options_read(struct loop_options *options, const char *text);
 
 /* The same object. New reference. */
 json_t *loop_options_json(const struct loop_options *options);
-
-/* Control works while the workers are measured. */
-static inline bool
-loop_is_disturbed(const struct loop_options *options)
-{
-	return options->updates > 0 || options->reads > 0;
-}
 
 /* Steps on the cycles. */
 static inline unsigned
