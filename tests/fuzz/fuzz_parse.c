@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fuzz the parser alone, on frames that end where the sanitizer sees it. Besides not to read behind
- * a frame it has to agree with itself: what the few tests at once let pass, the tests one by one
- * find no fault with, and the other way round.
+ * Fuzz the parser alone. One frame at a time: besides not to read behind a frame, whose end the
+ * sanitizer sees, it has to agree with itself: what the few tests at once let pass, the tests one
+ * by one find no fault with, and the other way round. Four frames at a time, which are the quarters
+ * of the input, or four times all of it: what the quads make of them is what one at a time makes.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse.h"
+#include "lane.h"
+
+/* All that may be read of a frame before its length is known. */
+#define HEADERS_MAX (VLAN_L2_BYTES + UDP6_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input_frame {
+	const uint8_t *bytes;
+	uint16_t n_bytes;
+};
 
 static void
 require(bool ok)
@@ -44,28 +53,158 @@ datagram_check(const uint8_t *ip, uint32_t bytes, rte_be16_t type)
 	}
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* An mbuf around a copy of the frame, in a buffer of `room` bytes. */
+static struct rte_mbuf
+mbuf_create(const struct input_frame *frame, size_t room)
 {
-	const size_t bytes = RTE_MIN(size, (size_t)UINT16_MAX);
-	uint8_t *frame = malloc(bytes); /* so that its end is watched */
-	struct rte_mbuf m = {.buf_addr = frame,
+	uint8_t *buffer = malloc(room);
+
+	require(buffer != NULL || room == 0);
+	if (frame->n_bytes > 0)
+		memcpy(buffer, frame->bytes, frame->n_bytes);
+	return (struct rte_mbuf){.buf_addr = buffer,
 		.nb_segs = 1,
-		.data_len = (uint16_t)bytes,
-		.pkt_len = (uint32_t)bytes};
+		.data_len = frame->n_bytes,
+		.pkt_len = frame->n_bytes};
+}
+
+static void
+frame_check(const struct input_frame *frame)
+{
+	struct rte_mbuf m = mbuf_create(frame, frame->n_bytes);
 	struct parsed_tags tags;
 	rte_be16_t type;
 
-	if (frame == NULL)
-		return 0;
-	if (bytes > 0)
-		memcpy(frame, data, bytes);
 	if (parse_ethernet(&m, &type) == PARSE_OK) {
 		tags = (struct parsed_tags){.l2_bytes = RTE_ETHER_HDR_LEN, .ether_type = type};
 		if (!parse_is_tag(type) || parse_tags(&m, type, &tags) == PARSE_OK)
-			datagram_check(frame + tags.l2_bytes, (uint32_t)(bytes - tags.l2_bytes),
-				tags.ether_type);
+			datagram_check((const uint8_t *)m.buf_addr + tags.l2_bytes,
+				(uint32_t)frame->n_bytes - tags.l2_bytes, tags.ether_type);
 	}
-	free(frame);
+	free(m.buf_addr);
+}
+
+/* Empty lanes, and tables with nothing in them. */
+static void
+lcore_reset(struct lcore *lc)
+{
+	static struct bucket none;
+	static struct flow_table table = {.buckets = &none};
+
+	lc->table4 = lc->table6 = &table;
+	lc->lane4.n = lc->lane6.n = 0;
+}
+
+static void
+lane_compare(struct lane *alone, struct lane *four, enum dp_family family)
+{
+	const size_t key_bytes =
+		family == DP_IPV4 ? sizeof(struct flow_key4) : sizeof(struct flow_key6);
+
+	require(alone->n == four->n);
+	for (size_t i = 0; i < alone->n; i++) {
+		require((uint8_t *)alone->ips[i] - rte_pktmbuf_mtod(alone->packets[i], uint8_t *) ==
+			(uint8_t *)four->ips[i] - rte_pktmbuf_mtod(four->packets[i], uint8_t *));
+		require(alone->l2_bytes[i] == four->l2_bytes[i]);
+		require(alone->l3_bytes[i] == four->l3_bytes[i]);
+		require(alone->hash[i] == four->hash[i]);
+		require(memcmp(lane_key(alone, i, family), lane_key(four, i, family), key_bytes) ==
+			0);
+	}
+}
+
+static rte_be16_t
+type_at(const struct input_frame *frame, size_t offset)
+{
+	rte_be16_t type = 0;
+
+	if (offset + sizeof(type) <= frame->n_bytes)
+		memcpy(&type, frame->bytes + offset, sizeof(type));
+	return type;
+}
+
+/* No tag or one of 802.1Q, and the same family: then what is faultless is parsed as a quad. */
+static bool
+frames_are_alike(const struct input_frame frames[QUAD])
+{
+	const size_t offset = offsetof(struct rte_ether_hdr, ether_type);
+	rte_be16_t type = type_at(&frames[0], offset);
+
+	for (size_t i = 1; i < QUAD; i++) {
+		if (type_at(&frames[i], offset) != type)
+			return false;
+	}
+	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
+		type = type_at(&frames[0], VLAN_TYPE_OFFSET);
+		for (size_t i = 1; i < QUAD; i++) {
+			if (type_at(&frames[i], VLAN_TYPE_OFFSET) != type)
+				return false;
+		}
+	}
+	return type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
+static void
+quad_check(const struct input_frame frames[QUAD])
+{
+	static struct lcore alone, four;
+	struct rte_mbuf alone_m[QUAD], four_m[QUAD], *m[QUAD];
+	bool ordinary = true, taken;
+	quad bytes;
+
+	lcore_reset(&alone);
+	lcore_reset(&four);
+	for (size_t i = 0; i < QUAD; i++) {
+		alone_m[i] = mbuf_create(&frames[i], frames[i].n_bytes);
+		four_m[i] = mbuf_create(&frames[i], RTE_MAX(frames[i].n_bytes, HEADERS_MAX));
+		m[i] = &four_m[i];
+		/* A frame without its extension headers starts later. */
+		if (parse_packet(&alone, 0, &alone_m[i]) != PARSE_OK || alone_m[i].data_off != 0)
+			ordinary = false;
+	}
+	taken = parse_packets_alike(&four, 0, m, &bytes);
+	require(taken == (ordinary && frames_are_alike(frames)));
+	if (taken) {
+		lane_compare(&alone.lane4, &four.lane4, DP_IPV4);
+		lane_compare(&alone.lane6, &four.lane6, DP_IPV6);
+	} else {
+		require(four.lane4.n == 0 && four.lane6.n == 0);
+	}
+	for (size_t i = 0; i < QUAD; i++) {
+		require(bytes[i] == frames[i].n_bytes);
+		free(alone_m[i].buf_addr);
+		free(four_m[i].buf_addr);
+	}
+}
+
+/*
+ * The quarters as four frames. The first byte of each, which is of its MAC address, says by how
+ * much it is shorter than its quarter.
+ */
+static void
+quarters_check(const uint8_t *data, size_t size)
+{
+	const size_t quarter = size / QUAD;
+	struct input_frame frames[QUAD];
+
+	for (size_t i = 0; i < QUAD && quarter > 0; i++) {
+		const uint8_t *bytes = data + i * quarter;
+
+		frames[i] = (struct input_frame){
+			bytes, (uint16_t)(quarter - RTE_MIN(quarter, (size_t)bytes[0]))};
+	}
+	if (quarter > 0)
+		quad_check(frames);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct input_frame whole = {data, (uint16_t)RTE_MIN(size, (size_t)UINT16_MAX)};
+	const struct input_frame same[QUAD] = {whole, whole, whole, whole};
+
+	frame_check(&whole);
+	quad_check(same);
+	quarters_check(data, RTE_MIN(size, (size_t)UINT16_MAX));
 	return 0;
 }
