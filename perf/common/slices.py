@@ -152,3 +152,19 @@ def take_turns(sides, seconds, *, slice_s=SLICE_S, allow_busy=False):
 
 def spread_of(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def flat(report):
+    """With NAME_median, NAME_min and NAME_max for each spread."""
+    result = {}
+    for name, value in report.items():
+        spread = isinstance(value, dict) and "median" in value
+        result.update({f"{name}_{key}": each for key, each in value.items()} if spread
+                      else {name: value})
+    return result
+
+
+def words(report):
+    """What Turns.about() says."""
+    return (f"{report['turns']} a side, {report['turns_left_out']} left out; the worker had"
+            f" {report['worker_cpu_share']:.1%} of its CPU")

@@ -17,21 +17,27 @@ import struct
 import subprocess
 import time
 
+import slices
+
 START_S = 60
 STOP_S = 60
 MESSAGE_BYTES = 16 << 20
 FLOW_BYTES = 512  # of table memory, at most
 BASE_MB = 512
-FRAMES = 64  # one a flow
+FRAMES = 64  # one a flow, where nothing is said
+FRAME_BYTES = 64
+FLOWS_A_REQUEST = 1000
 CALM_S = 1.0
 PCAP_MAGIC, PCAP_SNAPLEN, PCAP_ETHERNET = 0xa1b2c3d4, 65535, 1
-SRC, DST, DST_PORT, SRC_PORT = "198.51.100.254", "192.0.2.254", 5004, 10000
+SRC, DST = ipaddress.ip_address("198.18.0.0"), ipaddress.ip_address("192.0.2.254")
+SRC_PORT, DST_PORT = 10000, 5004
 
 
-class Sluiced:
+class Sluiced(slices.Program):
     """Process, configuration and socket in a directory."""
 
-    def __init__(self, arguments, directory, *, flows, durable, port="net_null0"):
+    def __init__(self, arguments, directory, *, flows, durable, port="net_null0", more="",
+                 hugepages=False):
         self.binary = arguments.build / "ctrl/sluiced"
         self.directory = directory
         self.socket_path = directory / "rpc.sock"
@@ -43,22 +49,21 @@ access: {{audit_log: ""}}
 control: {{core: {arguments.control_core}}}
 workers: [{arguments.worker_core}]
 file_prefix: sluice-control-{os.getpid()}
-hugepages: false
-memory_mb: {BASE_MB + (flows * FLOW_BYTES >> 20)}
+hugepages: {str(hugepages).lower()}
+{"" if hugepages else f"memory_mb: {BASE_MB + (flows * FLOW_BYTES >> 20)}"}
+{more}
 tables: {{ipv4_flows: {flows}, ipv6_flows: 0}}
 ports:
   - {{name: p0, devargs: "{port}", rx_queues: 1}}
   - {{name: p1, devargs: "net_null1,no-rx=1", rx_queues: 1}}
 """
-        self.process = None
         self.log = None
 
     def __enter__(self):
         path = self.directory / "sluice.yaml"
         path.write_text(self.configuration, encoding="utf-8")
         self.log = (self.directory / "log").open("w+", encoding="utf-8")
-        self.process = subprocess.Popen([self.binary, "--config", path], stdout=self.log,
-                                        stderr=self.log)
+        super().__init__([self.binary, "--config", path], stdout=self.log, stderr=self.log)
         try:
             self.wait()
         except BaseException:
@@ -106,11 +111,11 @@ ports:
 
 
 def frame(number):
-    """Ethernet, IPv4, UDP and an RTP header's worth of payload."""
-    payload = b"\x80" + bytes(19)
-    udp = struct.pack("!HHHH", SRC_PORT + number, DST_PORT, 8 + len(payload), 0)
+    """Ethernet, IPv4, UDP, and a payload that begins like RTP."""
+    payload = b"\x80" + bytes(FRAME_BYTES - 42 - 1)
+    udp = struct.pack("!HHHH", SRC_PORT, DST_PORT, 8 + len(payload), 0)
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp) + len(payload), 0, 0, 64, 17, 0,
-                       ipaddress.ip_address(SRC).packed, ipaddress.ip_address(DST).packed)
+                       (SRC + number).packed, DST.packed)
     head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     ethernet = b"\x02\0\0\0\0\x01" + b"\x02\0\0\0\0\x02" + b"\x08\0"
     return ethernet + head + udp + payload
@@ -124,30 +129,42 @@ def checksum(head):
     return ~total & 0xffff
 
 
-def pcap_write(path):
+def pcap_write(path, frames):
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", PCAP_MAGIC, 2, 4, 0, 0, PCAP_SNAPLEN, PCAP_ETHERNET))
-        for number in range(FRAMES):
+        for number in range(frames):
             data = frame(number)
             file.write(struct.pack("<IIII", 0, 0, len(data), len(data)) + data)
 
 
 def flow(number):
     leg = {"port": "p1", "src": "192.0.2.254", "src_port": 6000, "dst": "203.0.113.254",
-           "dst_port": 6000 + number, "mac": "02:00:5e:00:53:01"}
+           "dst_port": 6000 + number % 50000, "mac": "02:00:5e:00:53:01"}
     return {"id": f"stays-{number}", "legs": [leg],
-            "match": {"port": "p0", "src": SRC, "src_port": SRC_PORT + number, "dst": DST,
-                      "dst_port": DST_PORT}}
+            "match": {"port": "p0", "src": str(SRC + number), "src_port": SRC_PORT,
+                      "dst": str(DST), "dst_port": DST_PORT}}
+
+
+def source(path):
+    """The device that hands out the frames of a file for ever."""
+    return f"net_pcap0,rx_pcap={path},infinite_rx=1"
+
+
+def install(sluiced, frames):
+    """A flow for each frame."""
+    for first in range(0, frames, FLOWS_A_REQUEST):
+        last = min(first + FLOWS_A_REQUEST, frames)
+        sluiced.call("flow.install", flows=[flow(number) for number in range(first, last)])
 
 
 @contextlib.contextmanager
 def forwarding(arguments, directory, flows):
     """A sluiced that forwards, with room for so many flows beside."""
     path = directory / "frames.pcap"
-    pcap_write(path)
+    pcap_write(path, FRAMES)
     with Sluiced(arguments, directory, flows=flows + 20_000, durable=True,
-                 port=f"net_pcap0,rx_pcap={path},infinite_rx=1") as sluiced:
-        sluiced.call("flow.install", flows=[flow(number) for number in range(FRAMES)])
+                 port=source(path)) as sluiced:
+        install(sluiced, FRAMES)
         yield sluiced
 
 
