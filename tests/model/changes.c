@@ -11,7 +11,7 @@
 #include "session.h"
 
 #define CHANGES_MAX 8
-#define FLOWS_AIM 60
+#define STEPS_MAX 1000
 
 enum change_kind { CHANGE_ADD, CHANGE_REPLACE, CHANGE_REMOVE };
 
@@ -21,6 +21,7 @@ struct change {
 	uint32_t handle; /* replace, remove: the flow's before */
 	uint32_t new_handle;
 	bool done; /* the data plane took it */
+	struct model_flow last; /* replace, remove: the flow as it was at last, less its streams */
 };
 
 struct transaction {
@@ -30,6 +31,7 @@ struct transaction {
 	struct change changes[CHANGES_MAX];
 	unsigned n_removed; /* calls of dp_removed_fn */
 	bool agree;
+	struct model_flow aims[CHANGES_MAX]; /* what its flows match */
 };
 
 static const char *const kind_names[] = {"dp_txn_add", "dp_txn_replace", "dp_txn_remove"};
@@ -128,14 +130,14 @@ change_random(struct transaction *t)
 	memset(change, 0, sizeof(*change));
 	if (model->n_flows > 0)
 		flow = model->flows[rng_below(&session->rng, model->n_flows)];
-	if (flow == NULL || rng_below(&session->rng, 2 * FLOWS_AIM) > model->n_flows) {
+	if (flow == NULL || rng_below(&session->rng, 2 * session->flows_aim) > model->n_flows) {
 		change->kind = CHANGE_ADD;
-		draft_init(&change->draft, &session->rng);
+		draft_init(&change->draft, &session->rng, &session->style);
 		ok = change_add(t, change);
 	} else if (rng_one_in(&session->rng, 2)) {
 		change->kind = CHANGE_REPLACE;
 		change->handle = flow->handle;
-		draft_init_from(&change->draft, &session->rng, flow);
+		draft_init_from(&change->draft, &session->rng, &session->style, flow);
 		ok = change_replace(t, change);
 	} else {
 		change->kind = CHANGE_REMOVE;
@@ -148,6 +150,32 @@ change_random(struct transaction *t)
 	return ok;
 }
 
+/*
+ * A leg that the new version carries on may count on before that is told: take what is told, if it
+ * is no less than when the new version became effective and no more than it is now.
+ */
+static void
+carried_take(const struct transaction *t, struct change *change, const struct dp_leg_stats *legs,
+	unsigned n_legs)
+{
+	const struct model_flow *flow = model_flow_find(&t->session->model, change->new_handle);
+
+	for (unsigned i = 0; i < flow->set.n_legs; i++) {
+		const struct dp_leg_stats *now = &flow->set.legs[i].stats;
+		const unsigned from = change->draft.from[i];
+		struct model_leg *last;
+
+		if (from == DP_LEG_NEW || from >= n_legs)
+			continue;
+		last = &change->last.set.legs[from];
+		if (legs[from].copies < last->stats.copies || legs[from].copies > now->copies ||
+			legs[from].bytes < last->stats.bytes || legs[from].bytes > now->bytes)
+			continue;
+		last->whole = last->whole && legs[from].copies == last->stats.copies;
+		last->stats = legs[from];
+	}
+}
+
 /* dp_removed_fn: final counters of a flow that is removed, or of the version that is replaced. */
 static void
 on_removed(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
@@ -157,6 +185,15 @@ on_removed(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	const struct model_flow *known = model_flow_find(&t->session->model, handle);
 
 	t->n_removed++;
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		struct change *change = &t->changes[i];
+
+		if (!change->done || change->kind == CHANGE_ADD || change->handle != handle)
+			continue;
+		if (change->kind == CHANGE_REPLACE)
+			carried_take(t, change, legs, n_legs);
+		known = &change->last;
+	}
 	if (known == NULL) {
 		printf("told of the removal of handle %x, which is no flow's\n", handle);
 		t->agree = false;
@@ -168,11 +205,27 @@ on_removed(void *arg, uint32_t handle, const struct dp_flow_stats *flow,
 	}
 }
 
+/* Keep what is compared with its final counters. */
 static void
-model_apply(struct transaction *t, const struct change *change)
+last_keep(struct change *change, const struct model_flow *flow)
 {
-	struct model *model = &t->session->model;
+	struct model_flow *last = &change->last;
 
+	*last = *flow;
+	last->spec.n_streams = 0;
+	last->spec.allow = last->allow;
+	if (last->spec.rule != NULL)
+		last->spec.rule = &last->rule;
+	last->set.legs = model_alloc(flow->set.n_legs, sizeof(*last->set.legs));
+	for (unsigned i = 0; i < flow->set.n_legs; i++)
+		last->set.legs[i] = flow->set.legs[i];
+}
+
+static void
+change_apply(struct model *model, struct change *change)
+{
+	if (change->kind != CHANGE_ADD)
+		last_keep(change, model_flow_find(model, change->handle));
 	if (change->kind == CHANGE_ADD)
 		model_flow_add(model, &change->draft.flow, change->new_handle);
 	else if (change->kind == CHANGE_REPLACE)
@@ -182,27 +235,110 @@ model_apply(struct transaction *t, const struct change *change)
 		model_flow_remove(model, change->handle);
 }
 
+/* The changes become effective: on the model, at once. */
+static void
+transaction_apply(struct transaction *t)
+{
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		if (t->changes[i].done)
+			change_apply(&t->session->model, &t->changes[i]);
+	}
+}
+
+static unsigned
+changes_count(const struct transaction *t, enum change_kind kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->n_changes; i++)
+		n += t->changes[i].done && t->changes[i].kind == kind;
+	return n;
+}
+
+/* What all flows match that come or go, so that packets for them come before and after that. */
+static void
+aims_set(struct transaction *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->n_changes; i++) {
+		const struct change *change = &t->changes[i];
+		struct model_flow *aim = &t->aims[n];
+		const struct model_flow *flow = model_flow_find(&t->session->model, change->handle);
+
+		if (!change->done || change->kind == CHANGE_REPLACE)
+			continue;
+		memset(aim, 0, sizeof(*aim));
+		if (change->kind == CHANGE_ADD) {
+			aim->spec = change->draft.flow;
+			aim->rule = change->draft.rule;
+		} else {
+			aim->spec = flow->spec;
+			aim->rule = flow->rule;
+		}
+		if (aim->spec.rule != NULL)
+			aim->spec.rule = &aim->rule;
+		n++;
+	}
+	t->session->aims = t->aims;
+	t->session->n_aims = n;
+}
+
+/*
+ * Commit in the smallest steps, with packets after each. They meet the old flows until one step,
+ * and the new ones from then on. As dp_txn_commit(), or -ECANCELED after a difference.
+ */
+static int
+transaction_step(struct transaction *t)
+{
+	const bool adds = changes_count(t, CHANGE_ADD) > 0;
+	struct session *session = t->session;
+	bool effective = false, same = true;
+	int ret = -EAGAIN;
+
+	aims_set(t);
+	for (unsigned i = 0; i < STEPS_MAX && ret == -EAGAIN && same; i++) {
+		ret = dp_txn_commit_step(t->txn, 1);
+		if (!effective && (ret == 0 || rig_is_changed(&session->rig, adds))) {
+			transaction_apply(t);
+			effective = true;
+		}
+		session->n_between_steps++;
+		same = session_traffic(session);
+		if (!same)
+			printf("(after step %u of a commit, %s)\n", i + 1,
+				effective ? "which is effective" : "which is not effective yet");
+	}
+	session->n_aims = 0;
+	if (ret == -EAGAIN) {
+		dp_txn_on_removed(t->txn, NULL, NULL);
+		(void)dp_txn_commit(t->txn);
+	}
+	return same ? ret : -ECANCELED;
+}
+
 static bool
 transaction_commit(struct transaction *t)
 {
-	unsigned n_told = 0;
+	const unsigned n_leaving =
+		changes_count(t, CHANGE_REPLACE) + changes_count(t, CHANGE_REMOVE);
 	int ret;
 
 	dp_txn_on_removed(t->txn, on_removed, t);
-	ret = dp_txn_commit(t->txn);
+	/* A change that is alone has no step that it is effective from. */
+	if (n_leaving + changes_count(t, CHANGE_ADD) > 1 && rng_one_in(&t->session->rng, 4)) {
+		ret = transaction_step(t);
+	} else {
+		transaction_apply(t);
+		ret = dp_txn_commit(t->txn);
+	}
 	if (ret != 0) {
 		printf("dp_txn_commit returned %d (%s)\n", ret, strerror(-ret));
 		return false;
 	}
-	for (unsigned i = 0; i < t->n_changes; i++) {
-		if (!t->changes[i].done)
-			continue;
-		n_told += t->changes[i].kind != CHANGE_ADD;
-		model_apply(t, &t->changes[i]);
-	}
-	if (n_told == t->n_removed)
+	if (n_leaving == t->n_removed)
 		return t->agree;
-	printf("dp_removed_fn was called %u times, expected %u\n", t->n_removed, n_told);
+	printf("dp_removed_fn was called %u times, expected %u\n", t->n_removed, n_leaving);
 	return false;
 }
 
@@ -232,8 +368,10 @@ session_change(struct session *session)
 		dp_txn_abort(t->txn);
 	else
 		ok = ok && transaction_commit(t);
-	for (unsigned i = 0; i < t->n_changes; i++)
+	for (unsigned i = 0; i < t->n_changes; i++) {
 		draft_fini(&t->changes[i].draft);
+		free(t->changes[i].last.set.legs);
+	}
 	free(t);
 	return ok;
 }

@@ -97,9 +97,11 @@ totals_report(const struct session_totals *totals)
 {
 	bool ok = true;
 
-	printf("%llu packets: forwarded %llu, punted %llu, frames sent %llu; drops:",
+	printf("%llu packets: forwarded %llu, punted %llu, frames sent %llu; "
+	       "%llu rounds between the steps of a commit; drops:",
 		(unsigned long long)totals->packets, (unsigned long long)totals->forwarded,
-		(unsigned long long)totals->punted, (unsigned long long)totals->sent);
+		(unsigned long long)totals->punted, (unsigned long long)totals->sent,
+		(unsigned long long)totals->between_steps);
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
 		printf(" %s %llu", dp_drop_name((enum dp_drop)r),
 			(unsigned long long)totals->drops[r]);

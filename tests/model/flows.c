@@ -14,14 +14,14 @@ verdict_random(struct rng *rng, uint8_t *verdict)
 }
 
 static void
-key_random(struct draft *draft, struct rng *rng, unsigned family)
+key_random(struct draft *draft, struct rng *rng, const struct flow_style *style, unsigned family)
 {
 	struct dp_flow_key *key = &draft->flow.key;
 
-	key->any_source = rng_one_in(rng, 3);
+	key->any_source = rng_below(rng, 100) < style->listener_percent;
 	world_local(rng, family, key->dst);
 	key->dst_port = htons((uint16_t)world_udp_port(rng));
-	key->port = (uint16_t)rng_below(rng, MODEL_PORTS);
+	key->port = style->one_port ? 0 : (uint16_t)rng_below(rng, MODEL_PORTS);
 	key->vlan = (uint16_t)world_vlan(rng);
 	key->outer_vlan = (uint16_t)world_outer_vlan(rng);
 	if (key->any_source == 0) {
@@ -126,19 +126,40 @@ features_random(struct draft *draft, struct rng *rng)
 		streams_random(draft, rng);
 }
 
+/* A policer that lets all or part of a burst pass, or now and then none of it. */
+static void
+simple_random(struct draft *draft, struct rng *rng)
+{
+	struct dp_flow *flow = &draft->flow;
+
+	if (rng_one_in(rng, 3)) {
+		flow->police.rate_bps = world_rate_bps(rng);
+		flow->police.burst_bytes = rng_between(rng, 50, rng_one_in(rng, 2) ? 1000 : 20000);
+	}
+	flow->n_legs = 1;
+	draft->legs = legs_random(rng, flow->key.family, 1);
+	leg_make_simple(&draft->legs[0]);
+	flow->legs = draft->legs;
+}
+
 void
-draft_init(struct draft *draft, struct rng *rng)
+draft_init(struct draft *draft, struct rng *rng, const struct flow_style *style)
 {
 	struct dp_flow *flow = &draft->flow;
 	unsigned family = rng_one_in(rng, 2) ? DP_IPV4 : DP_IPV6;
-	bool is_rule = rng_one_in(rng, 5);
+	bool is_simple = rng_below(rng, 100) < style->simple_percent;
+	bool is_rule = rng_one_in(rng, is_simple ? 40 : 5);
 
 	memset(draft, 0, sizeof(*draft));
 	flow->key.family = (uint8_t)family;
 	if (is_rule)
 		rule_random(draft, rng, family);
 	else
-		key_random(draft, rng, family);
+		key_random(draft, rng, style, family);
+	if (is_simple) {
+		simple_random(draft, rng);
+		return;
+	}
 	if (!rng_one_in(rng, 3))
 		features_random(draft, rng);
 	flow->n_legs = (uint16_t)legs_count(rng);
@@ -186,8 +207,27 @@ legs_change(struct draft *draft, struct rng *rng, const struct model_set *old)
 	flow->legs = draft->legs;
 }
 
+/* The one leg carries one of the old ones on, as it was or changed, or is new. */
+static void
+simple_random_from(struct draft *draft, struct rng *rng, const struct model_flow *old)
+{
+	simple_random(draft, rng);
+	if (old->spec.police.rate_bps != 0 && rng_one_in(rng, 2))
+		draft->flow.police = old->spec.police;
+	draft->from = model_alloc(1, sizeof(*draft->from));
+	draft->from[0] = DP_LEG_NEW;
+	if (old->set.n_legs == 0 || rng_one_in(rng, 4))
+		return;
+	draft->from[0] = (uint16_t)rng_below(rng, old->set.n_legs);
+	if (rng_one_in(rng, 2))
+		return;
+	draft->legs[0] = old->set.legs[draft->from[0]].spec;
+	leg_make_simple(&draft->legs[0]);
+}
+
 void
-draft_init_from(struct draft *draft, struct rng *rng, const struct model_flow *old)
+draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *style,
+	const struct model_flow *old)
 {
 	struct dp_flow *flow = &draft->flow;
 
@@ -197,6 +237,10 @@ draft_init_from(struct draft *draft, struct rng *rng, const struct model_flow *o
 		rule_random(draft, rng, flow->key.family);
 		if (rng_one_in(rng, 2))
 			draft->rule = old->rule;
+	}
+	if (rng_below(rng, 100) < style->simple_percent) {
+		simple_random_from(draft, rng, old);
+		return;
 	}
 	if (rng_one_in(rng, 3)) {
 		features_random(draft, rng);

@@ -16,10 +16,21 @@ struct draft {
 	uint16_t *from; /* as in dp_txn_replace(), one a leg */
 };
 
-void draft_init(struct draft *draft, struct rng *rng);
+/*
+ * What the flows of a session are like. A simple one sends to one leg, which may translate, and has
+ * no feature but a policer: packets of such flows go together where they can.
+ */
+struct flow_style {
+	unsigned simple_percent;
+	unsigned listener_percent; /* of those that no rule matches */
+	bool one_port; /* all packets of exact flows and listeners come in by port 0 */
+};
+
+void draft_init(struct draft *draft, struct rng *rng, const struct flow_style *style);
 
 /* Another version of an installed flow: the same match, or another rule for a rule. */
-void draft_init_from(struct draft *draft, struct rng *rng, const struct model_flow *old);
+void draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *style,
+	const struct model_flow *old);
 
 void draft_fini(struct draft *draft);
 
@@ -28,6 +39,9 @@ void leg_random(struct rng *rng, unsigned flow_family, struct dp_leg *leg);
 
 /* One field of a leg, or all of it, becomes another one. */
 void leg_change(struct rng *rng, unsigned flow_family, struct dp_leg *leg);
+
+/* Nothing of it but family, header, tag, next hop, DSCP and TTL stays. */
+void leg_make_simple(struct dp_leg *leg);
 
 /* Legs in an array of their own. */
 struct dp_leg *legs_random(struct rng *rng, unsigned flow_family, unsigned n_legs);

@@ -87,6 +87,15 @@ leg_change(struct rng *rng, unsigned flow_family, struct dp_leg *leg)
 	}
 }
 
+void
+leg_make_simple(struct dp_leg *leg)
+{
+	leg->outer_vlan = 0;
+	leg->one_in = 0;
+	leg->down = 0;
+	memset(&leg->police, 0, sizeof(leg->police));
+}
+
 struct dp_leg *
 legs_random(struct rng *rng, unsigned flow_family, unsigned n_legs)
 {

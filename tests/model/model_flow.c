@@ -113,7 +113,10 @@ leg_is_same(const struct dp_leg *a, const struct dp_leg *b)
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-/* Streams and their legs go on by place, if the new version has the same streams. */
+/*
+ * Streams and their legs go on by place, if the new version has the same streams. A leg that is not
+ * the same as before counts from 0, but its bucket goes on if rate and burst are the same.
+ */
 static void
 streams_carry_on(struct model_flow *flow, const struct model_flow *old)
 {
@@ -125,11 +128,17 @@ streams_carry_on(struct model_flow *flow, const struct model_flow *old)
 
 		flow->streams[i].stats = old->streams[i].stats;
 		set->forwarded = old_set->forwarded;
-		for (unsigned leg = 0; leg < set->n_legs; leg++) {
-			set->legs[leg].forwarded_before = old_set->forwarded;
-			if (leg < old_set->n_legs &&
-				leg_is_same(&set->legs[leg].spec, &old_set->legs[leg].spec))
-				leg_carry_on(&set->legs[leg], &old_set->legs[leg]);
+		for (unsigned n = 0; n < set->n_legs; n++) {
+			struct model_leg *leg = &set->legs[n];
+			const struct model_leg *old_leg = &old_set->legs[n];
+
+			leg->forwarded_before = old_set->forwarded;
+			if (n >= old_set->n_legs)
+				continue;
+			if (leg_is_same(&leg->spec, &old_leg->spec))
+				leg_carry_on(leg, old_leg);
+			else if (police_is_same(&leg->spec.police, &old_leg->spec.police))
+				leg->bucket = old_leg->bucket;
 		}
 	}
 }

@@ -157,10 +157,13 @@ frame_garbage(struct rng *rng, struct test_frame *frame)
 }
 
 void
-packet_random(struct rng *rng, const struct model *model, struct test_frame *frame)
+packet_random(struct rng *rng, const struct model *model, const struct model_flow *flow,
+	struct test_frame *frame)
 {
-	const struct model_flow *flow = flow_pick(rng, model);
 	struct recipe recipe;
+
+	if (flow == NULL)
+		flow = flow_pick(rng, model);
 
 	memset(frame, 0, offsetof(struct test_frame, bytes));
 	if (rng_one_in(rng, 200)) {
@@ -191,30 +194,58 @@ flow_is_ordinary(const struct model *model, const struct model_flow *flow)
 	return spec->rule == NULL && spec->key.outer_vlan == 0 && spec->verdict == DP_FORWARD &&
 	       spec->down == 0 && spec->latch == DP_LATCH_OPEN && spec->n_allow == 0 &&
 	       spec->n_streams == 0 && flow->set.n_legs == 1 && leg->down == 0 &&
-	       leg->family == spec->key.family && leg->outer_vlan == 0 && leg->one_in < 2 &&
-	       leg->police.rate_bps == 0 && model->hops[leg->next_hop].mtu != 0;
+	       leg->outer_vlan == 0 && leg->one_in < 2 && leg->police.rate_bps == 0 &&
+	       model->hops[leg->next_hop].mtu != 0;
+}
+
+static bool
+keys_are_alike(const struct dp_flow_key *a, const struct dp_flow_key *b, enum likeness likeness)
+{
+	return a->port == b->port &&
+	       (likeness == LIKE_PORT ||
+		       (a->family == b->family && (a->vlan == 0) == (b->vlan == 0)));
 }
 
 const struct model_flow *
-packet_ordinary_flow(struct rng *rng, const struct model *model, const struct model_flow *like)
+packet_ordinary_flow(struct rng *rng, const struct model *model, const struct model_flow *like,
+	enum likeness likeness)
 {
 	for (unsigned i = 0; i < 4 * model->n_flows; i++) {
 		const struct model_flow *flow = model->flows[rng_below(rng, model->n_flows)];
-		const struct dp_flow_key *key = &flow->spec.key;
 
-		if (!flow_is_ordinary(model, flow))
-			continue;
-		if (like == NULL ||
-			(key->family == like->spec.key.family && key->port == like->spec.key.port &&
-				(key->vlan == 0) == (like->spec.key.vlan == 0)))
+		if (flow_is_ordinary(model, flow) &&
+			(likeness == LIKE_NONE ||
+				keys_are_alike(&flow->spec.key, &like->spec.key, likeness)))
 			return flow;
 	}
 	return NULL;
 }
 
-void
-packet_ordinary(struct rng *rng, const struct model_flow *flow, struct test_frame *frame)
+/* One thing is wrong, or out of the ordinary. */
+static void
+recipe_make_faulty(struct rng *rng, struct recipe *recipe)
 {
+	switch (rng_below(rng, 4)) {
+	case 0:
+		recipe->ttl = rng_below(rng, 2);
+		break;
+	case 1:
+		if (recipe->family == DP_IPV6)
+			packet_extensions(rng, recipe);
+		else
+			recipe->header_checksum_wrong = true;
+		break;
+	default:
+		packet_odd(rng, recipe);
+	}
+}
+
+void
+packet_ordinary(
+	struct rng *rng, const struct model_flow *flow, bool faulty, struct test_frame *frame)
+{
+	bool spoilt = rng_one_in(rng, faulty ? 4 : 60);
+
 	struct recipe recipe;
 
 	memset(frame, 0, offsetof(struct test_frame, bytes));
@@ -229,11 +260,21 @@ packet_ordinary(struct rng *rng, const struct model_flow *flow, struct test_fram
 	recipe.n_extension = 0;
 	if (recipe.udp_checksum == CHECKSUM_ZERO && recipe.family == DP_IPV6)
 		recipe.udp_checksum = CHECKSUM_RIGHT;
-	if (rng_one_in(rng, 30))
+	/* A priority tag counts as none. */
+	if (recipe.n_tags == 0 && rng_one_in(rng, 12)) {
+		recipe.n_tags = 1;
+		recipe.tpid[0] = TPID_CUSTOMER;
+		recipe.tci[0] = rng_below(rng, 16) << 12;
+	}
+	if (faulty && !spoilt)
+		recipe_make_faulty(rng, &recipe);
+	else if (rng_one_in(rng, 30))
 		packet_odd(rng, &recipe);
 	packet_build(rng, &recipe, frame);
 	if (rng_one_in(rng, 10))
 		packet_aim(rng, &flow->set.legs[0].spec, frame);
-	if (rng_one_in(rng, 60))
+	if (spoilt)
 		packet_spoil(rng, frame);
+	if (faulty && frame->n_bytes > 1 && rng_one_in(rng, 20))
+		frame->split = rng_between(rng, 1, frame->n_bytes - 1);
 }

@@ -45,21 +45,30 @@ struct recipe {
 	uint8_t payload[RECIPE_PAYLOAD_MAX];
 };
 
-/* A frame for the flows of the model, or for none of them. */
-void packet_random(struct rng *rng, const struct model *model, struct test_frame *frame);
+/* A frame for `flow`, or, NULL, for a flow of the model or for none of them. */
+void packet_random(struct rng *rng, const struct model *model, const struct model_flow *flow,
+	struct test_frame *frame);
 
 /*
  * A frame of `flow`, of which nothing is odd but in one of 30: what the data plane forwards four at
- * a time.
+ * a time. `faulty`: something is.
  */
-void packet_ordinary(struct rng *rng, const struct model_flow *flow, struct test_frame *frame);
+void packet_ordinary(
+	struct rng *rng, const struct model_flow *flow, bool faulty, struct test_frame *frame);
+
+/* How much alike packets are. */
+enum likeness {
+	LIKE_NONE,
+	LIKE_PORT, /* they come in by the same port */
+	LIKE_FRAME, /* and are of the same family, with the same tags */
+};
 
 /*
- * A flow that sends to one leg, or polices before that. With `like`: its packets come in by the
- * same port, with the same tags and of the same family. NULL: none was found.
+ * A flow that sends to one leg, or polices before that, and whose packets are like those of `like`.
+ * NULL: none was found.
  */
-const struct model_flow *packet_ordinary_flow(
-	struct rng *rng, const struct model *model, const struct model_flow *like);
+const struct model_flow *packet_ordinary_flow(struct rng *rng, const struct model *model,
+	const struct model_flow *like, enum likeness likeness);
 
 void packet_build(struct rng *rng, const struct recipe *recipe, struct test_frame *frame);
 

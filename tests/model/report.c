@@ -5,6 +5,8 @@
 
 #include "session.h"
 
+#define HEADERS_BYTES 82 /* two tags, IPv6, UDP and the RTP header: all that a flow looks at */
+
 static const char *const verdict_names[DP_VERDICT_COUNT] = {"forward", "drop", "punt"};
 static const char *const latch_names[] = {"open", "first", "follow"};
 
@@ -35,8 +37,10 @@ report_frames(const struct session *session)
 	for (unsigned i = 0; i < session->n_frames; i++) {
 		const struct session_frame *f = &session->frames[i];
 
-		printf("port %u, split %u, %s: ", f->frame.port, f->frame.split, f->fate);
-		report_hex("frame", f->frame.bytes, f->frame.n_bytes);
+		printf("port %u, split %u, %u bytes, %s: ", f->frame.port, f->frame.split,
+			f->frame.n_bytes, f->fate);
+		report_hex("headers", f->frame.bytes,
+			f->frame.n_bytes < HEADERS_BYTES ? f->frame.n_bytes : HEADERS_BYTES);
 	}
 }
 

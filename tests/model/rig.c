@@ -12,6 +12,7 @@
 
 #include "dp_private.h"
 #include "fastpath.h"
+#include "view.h"
 
 #define RX_PLACES 256
 #define BUFFERS 8192
@@ -173,6 +174,14 @@ unsigned
 rig_round(struct rig *rig, uint64_t now_ns)
 {
 	return fastpath_round(rig->dp->workers[0], now_ns);
+}
+
+bool
+rig_is_changed(const struct rig *rig, bool adds)
+{
+	const enum view view = view_load(&rig->dp->view);
+
+	return adds ? view != VIEW_OLD : view == VIEW_NEW;
 }
 
 unsigned

@@ -61,27 +61,79 @@ config_random(struct rng *rng)
 	return config;
 }
 
+/* Flows whose packets a round has most of. */
+#define TURNS_MAX 6
+
+struct turns {
+	const struct model_flow *flows[TURNS_MAX];
+	unsigned n; /* 0: packets of any kind */
+	unsigned run; /* packets of one flow in a row, then one of the next; 0: at random */
+	unsigned fault_one_in;
+};
+
+/*
+ * A third of the rounds has frames of any kind; another frames that are alike; the last those of
+ * several flows of one port by turns, of both families, tagged and not, of which some are faulty.
+ */
+static void
+turns_random(struct session *session, struct turns *turns)
+{
+	static const unsigned runs[] = {1, 1, 2, 3, 4, 5, 8};
+	static const unsigned faults[] = {3, 15, 60, 1000};
+	struct rng *rng = &session->rng;
+	const enum likeness likeness = rng_one_in(rng, 2) ? LIKE_FRAME : LIKE_PORT;
+	const struct model_flow *first =
+		packet_ordinary_flow(rng, &session->model, NULL, LIKE_NONE);
+
+	turns->n = 0;
+	turns->fault_one_in = faults[rng_below(rng, sizeof(faults) / sizeof(faults[0]))];
+	turns->run = rng_one_in(rng, 4) ? 0 : runs[rng_below(rng, sizeof(runs) / sizeof(runs[0]))];
+	if (first == NULL || rng_one_in(rng, 3))
+		return;
+	turns->flows[turns->n++] = first;
+	for (unsigned n = rng_below(rng, TURNS_MAX); n > 0; n--) {
+		const struct model_flow *flow =
+			packet_ordinary_flow(rng, &session->model, first, likeness);
+
+		if (flow != NULL)
+			turns->flows[turns->n++] = flow;
+	}
+}
+
+static void
+frame_random(
+	struct session *session, const struct turns *turns, unsigned i, struct test_frame *frame)
+{
+	struct rng *rng = &session->rng;
+	unsigned turn;
+
+	if (session->n_aims > 0 && rng_one_in(rng, 4)) {
+		packet_random(rng, &session->model, &session->aims[rng_below(rng, session->n_aims)],
+			frame);
+		return;
+	}
+	if (turns->n == 0 || rng_one_in(rng, 60)) {
+		packet_random(rng, &session->model, NULL, frame);
+		return;
+	}
+	turn = turns->run == 0 ? rng_below(rng, turns->n) : i / turns->run % turns->n;
+	packet_ordinary(rng, turns->flows[turn], rng_one_in(rng, turns->fault_one_in), frame);
+}
+
 static void
 round_send(struct session *session)
 {
 	struct rng *rng = &session->rng;
 	unsigned n[MODEL_PORTS] = {0};
 	unsigned n_wanted = rng_below(rng, session->options.burst * MODEL_PORTS) + 1;
-	/* Every other round has frames that are alike. */
-	const struct model_flow *first =
-		rng_one_in(rng, 2) ? packet_ordinary_flow(rng, &session->model, NULL) : NULL;
+	struct turns turns;
 
 	session->n_frames = 0;
+	turns_random(session, &turns);
 	for (unsigned i = 0; i < n_wanted; i++) {
 		struct session_frame *f = &session->frames[session->n_frames];
-		const struct model_flow *flow = first;
 
-		if (first != NULL && rng_one_in(rng, 2))
-			flow = packet_ordinary_flow(rng, &session->model, first);
-		if (flow == NULL || rng_one_in(rng, 60))
-			packet_random(rng, &session->model, &f->frame);
-		else
-			packet_ordinary(rng, flow, &f->frame);
+		frame_random(session, &turns, i, &f->frame);
 		if (n[f->frame.port] == session->options.burst)
 			continue;
 		n[f->frame.port]++;
@@ -139,25 +191,44 @@ round_compare(struct session *session)
 	return ok;
 }
 
+/* Frames to both sides. */
 static bool
-session_round(struct session *session)
+round_run(struct session *session)
 {
 	unsigned n;
 
 	session->round++;
 	session->now_ns += clock_step(&session->rng);
+	round_send(session);
+	n = rig_round(&session->rig, session->now_ns);
+	model_round(session);
+	if (n != session->n_frames)
+		printf("a round of %u packets, expected %u\n", n, session->n_frames);
+	return n == session->n_frames;
+}
+
+bool
+session_traffic(struct session *session)
+{
+	bool ok;
+
+	if (!round_run(session))
+		return false;
+	ok = session_compare_ports(session);
+	ok = session_compare_frames(session, false) && ok;
+	if (!ok)
+		report_frames(session);
+	return ok;
+}
+
+static bool
+session_round(struct session *session)
+{
 	if (!session_next_hops(session, false))
 		return false;
 	if (rng_one_in(&session->rng, 2) && !session_change(session))
 		return false;
-	round_send(session);
-	n = rig_round(&session->rig, session->now_ns);
-	model_round(session);
-	if (n != session->n_frames) {
-		printf("a round of %u packets, expected %u\n", n, session->n_frames);
-		return false;
-	}
-	return round_compare(session);
+	return round_run(session) && round_compare(session);
 }
 
 static bool
@@ -174,9 +245,32 @@ session_rounds(struct session *session)
 	return ok && rig_buffers_are_back();
 }
 
+/*
+ * Every other session has many simple flows, on one port, and may have so few flows that a table
+ * has listeners alone for a while, or no flow.
+ */
 static void
-totals_add(struct session_totals *totals, const struct model *model)
+style_random(struct session *session)
 {
+	static const unsigned aims[] = {60, 60, 16, 4}, listeners[] = {33, 33, 90, 5};
+	struct rng *rng = &session->rng;
+	const bool simple = rng_one_in(rng, 2);
+
+	session->flows_aim = aims[rng_below(rng, sizeof(aims) / sizeof(aims[0]))];
+	session->style = (struct flow_style){
+		.simple_percent = simple ? 85 : 20,
+		.listener_percent =
+			listeners[rng_below(rng, sizeof(listeners) / sizeof(listeners[0]))],
+		.one_port = simple && !rng_one_in(rng, 3),
+	};
+}
+
+static void
+totals_add(struct session_totals *totals, const struct session *session)
+{
+	const struct model *model = &session->model;
+
+	totals->between_steps += session->n_between_steps;
 	for (unsigned p = 0; p < MODEL_PORTS; p++) {
 		totals->packets += model->ports[p].rx_packets;
 		totals->forwarded += model->ports[p].forwarded;
@@ -201,6 +295,7 @@ session_run(const struct session_options *options, struct session_totals *totals
 	session->now_ns = clock_start(&session->rng);
 	/* Control that is seldom there lets the ring of punted packets run full. */
 	session->punt_polls_one_in = rng_one_in(&session->rng, 2) ? 2 : 200;
+	style_random(session);
 	model_init(&session->model, &config.model);
 	ok = rig_init(&session->rig, &config, error, sizeof(error)) == 0;
 	if (!ok)
@@ -208,7 +303,7 @@ session_run(const struct session_options *options, struct session_totals *totals
 	ok = ok && session_rounds(session);
 	if (!ok)
 		report_session(session);
-	totals_add(totals, &session->model);
+	totals_add(totals, session);
 	model_fini(&session->model);
 	rig_fini(&session->rig);
 	free(session);

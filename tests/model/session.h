@@ -32,7 +32,13 @@ struct session {
 	uint64_t now_ns;
 	uint64_t round;
 	unsigned punt_polls_one_in; /* rounds */
+	unsigned flows_aim; /* about so many are installed */
+	struct flow_style style;
+	/* Flows of a transaction that is being committed, for packets: these have a match alone. */
+	const struct model_flow *aims;
+	unsigned n_aims;
 	uint64_t n_packets;
+	uint64_t n_between_steps; /* rounds */
 	unsigned n_frames;
 	struct session_frame frames[MODEL_PORTS * SESSION_BURST_MAX];
 };
@@ -40,11 +46,15 @@ struct session {
 /* What came of all packets, over sessions and ports. */
 struct session_totals {
 	uint64_t packets, forwarded, punted, sent;
+	uint64_t between_steps; /* rounds between the steps of a commit */
 	uint64_t drops[DP_DROP_COUNT];
 };
 
 /* Run one, and add to the totals; true when both sides agree in everything. */
 bool session_run(const struct session_options *options, struct session_totals *totals);
+
+/* Frames on both sides; what left, and ports, are compared. */
+bool session_traffic(struct session *session);
 
 /* A transaction of random changes, made on both sides (changes.c). */
 bool session_change(struct session *session);
