@@ -148,7 +148,13 @@ classify_missed(const struct lane *lane, uint8_t *missed, enum dp_family family)
 static inline void
 classify_refuse_martians(struct lane *lane, enum dp_family family)
 {
-	for (size_t i = 0; i < lane->n; i++) {
+	size_t i = 0;
+
+	for (; family == DP_IPV4 && i + QUAD <= lane->n; i += QUAD) {
+		if (unlikely(martian_quad(&lane->ips[i])))
+			break;
+	}
+	for (; i < lane->n; i++) {
 		if (unlikely(martian(lane->ips[i], family)))
 			lane->entries[i] = NULL;
 	}

@@ -15,6 +15,8 @@
 
 #include <dp/flow.h>
 
+#include "quad.h"
+
 static inline bool
 martian_ip4(const struct rte_ipv4_hdr *ip)
 {
@@ -23,6 +25,26 @@ martian_ip4(const struct rte_ipv4_hdr *ip)
 
 	return src == 0 || src == 127 || src >= 224 || dst == 0 || dst == 127 ||
 	       ip->dst_addr == UINT32_MAX;
+}
+
+/* Whether martian_ip4() is true of one of four IPv4 headers. */
+static inline bool
+martian_quad(void *const ips[QUAD])
+{
+	const size_t src_offset = offsetof(struct rte_ipv4_hdr, src_addr);
+	const size_t dst_offset = offsetof(struct rte_ipv4_hdr, dst_addr);
+	const quad src =
+		quad_gather(RTE_PTR_ADD(ips[0], src_offset), RTE_PTR_ADD(ips[1], src_offset),
+			RTE_PTR_ADD(ips[2], src_offset), RTE_PTR_ADD(ips[3], src_offset));
+	const quad dst =
+		quad_gather(RTE_PTR_ADD(ips[0], dst_offset), RTE_PTR_ADD(ips[1], dst_offset),
+			RTE_PTR_ADD(ips[2], dst_offset), RTE_PTR_ADD(ips[3], dst_offset));
+	/* The first byte of an address is the low one of its word. */
+	const quad first = src & quad_set(0xff), to = dst & quad_set(0xff);
+
+	return quad_any(quad_equal(first, quad_set(0)) | quad_equal(first, quad_set(127)) |
+			quad_below(quad_set(223), first) | quad_equal(to, quad_set(0)) |
+			quad_equal(to, quad_set(127)) | quad_equal(dst, quad_set(UINT32_MAX)));
 }
 
 /* Unspecified, loopback, or IPv4-mapped. */

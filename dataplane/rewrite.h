@@ -273,35 +273,36 @@ rewrite_quad_open_fields(const struct rewrite_quad *q, enum dp_family family, qu
 	const quad any_source = rewrite_quad_flag(q, REWRITE_ANY_SOURCE);
 	const quad any_destination = rewrite_quad_flag(q, REWRITE_ANY_DESTINATION);
 	const quad ports = ~rewrite_quad_words(q, rewrite_ports_offset(family));
+	quad open_ports = ports & quad_set(0xffff) & any_source;
 
-	*addresses = (rewrite_quad_complement(q, src, family) & any_source) +
-		     (rewrite_quad_complement(q, dst, family) & any_destination);
-	return *addresses + (ports & quad_set(0xffff) & any_source) +
-	       (ports >> 16 & any_destination);
+	*addresses = rewrite_quad_complement(q, src, family) & any_source;
+	if (unlikely(quad_any(any_destination))) { /* of a rule */
+		*addresses += rewrite_quad_complement(q, dst, family) & any_destination;
+		open_ports += ports >> 16 & any_destination;
+	}
+	return *addresses + open_ports;
 }
 
 /*
- * What some of the four have that is not ordinary, as rewrite_ip4_special(). `ttl` and the changes
- * of checksums, 16 bits each, are those of an ordinary rewrite, and become those of each.
+ * TTL and DSCP that some of the four set. `ttl` and `ip_change` are those of an ordinary rewrite,
+ * and become those of each.
  */
 static __rte_always_inline void
-rewrite_quad_special(
-	struct rewrite_quad *q, quad *ttl, quad *ip_change, quad *udp_change, enum dp_family family)
+rewrite_quad_set_fields(struct rewrite_quad *q, quad *ttl, quad *ip_change, enum dp_family family)
 {
 	const quad set_dscp = rewrite_quad_flag(q, REWRITE_SET_DSCP);
 	const quad set_ttl = rewrite_quad_flag(q, REWRITE_SET_TTL);
 	const quad tos = q->fields & quad_set(0xff), new_ttl = q->fields >> 8 & quad_set(0xff);
 	const quad low = quad_set(0xffff);
-	quad addresses, first;
+	quad first;
 
-	*udp_change += rewrite_quad_open_fields(q, family, &addresses);
 	if (family == DP_IPV4) {
 		/* The second byte is TOS, of which ECN stays. */
 		first = (q->first & quad_set(0xffff00ff | ECN_MASK << 8)) | tos << 8;
 		first = quad_select(set_dscp, first, q->first);
 		*ttl = quad_select(set_ttl, (q->ttl & ~quad_set(0xff)) | new_ttl, *ttl);
 		/* Old words out, new ones in. That of an ordinary TTL is in the change already. */
-		*ip_change += addresses + (~q->first & low) + (first & low);
+		*ip_change += (~q->first & low) + (first & low);
 		*ip_change += set_ttl & ((~q->ttl & low) + (*ttl & low));
 	} else {
 		/* The class is the low half of the first byte and the high half of the second. */
@@ -311,11 +312,28 @@ rewrite_quad_special(
 		*ttl = quad_select(set_ttl,
 			(q->ttl & quad_set(0xffffff)) | new_ttl << IPV6_HOP_LIMIT_SHIFT, *ttl);
 	}
-	*ip_change = quad_halves(quad_halves(*ip_change));
-	*udp_change = quad_halves(quad_halves(*udp_change));
 	q->first = first;
 	for (size_t i = 0; i < QUAD; i++)
 		quad_store_word(q->ip[i], first, i);
+}
+
+/*
+ * What some of the four have that is not ordinary, as rewrite_ip4_special(). The changes of
+ * checksums are 16 bits each, before and after.
+ */
+static __rte_always_inline void
+rewrite_quad_special(
+	struct rewrite_quad *q, quad *ttl, quad *ip_change, quad *udp_change, enum dp_family family)
+{
+	const uint32_t set = (REWRITE_SET_DSCP | REWRITE_SET_TTL) << REWRITE_FLAGS_SHIFT;
+	quad addresses;
+
+	*udp_change += rewrite_quad_open_fields(q, family, &addresses);
+	*ip_change += addresses;
+	if (quad_any(q->fields & quad_set(set)))
+		rewrite_quad_set_fields(q, ttl, ip_change, family);
+	*ip_change = quad_halves(quad_halves(*ip_change));
+	*udp_change = quad_halves(quad_halves(*udp_change));
 }
 
 /* Rewrite the four, after rewrite_quad_load(). */
