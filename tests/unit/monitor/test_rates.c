@@ -240,7 +240,7 @@ Test(flow_rates, a_span_has_walks_at_its_ends)
 		event_base_loop(base, EVLOOP_ONCE);
 	cr_expect_geq(rates.figures_ns - begin_ns, waiter.span_ns);
 	cr_expect_eq(flow_rate_row(&rates, quiet)->packets_ns, rates.known_ns);
-	cr_expect_eq(flow_rate_row(&rates, busy)->packets_ns, rates.figures_ns);
+	cr_expect_gt(flow_rate_row(&rates, busy)->packets_ns, rates.known_ns);
 	flow_rates_ask(&rates, &waiter);
 	cr_expect_eq(n_called, 2, "it is known now");
 }
