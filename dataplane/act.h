@@ -16,13 +16,6 @@
 #include "rewrite.h"
 #include "rtp.h"
 
-static inline void
-packet_drop(struct lcore *lc, uint16_t port, struct rte_mbuf *m, enum dp_drop reason)
-{
-	count_add(&lc->counters[port].drops[reason], 1);
-	rte_pktmbuf_free(m);
-}
-
 /* The packet of a plain flow leaves as its entry says. */
 static __rte_always_inline void
 act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_family family)

@@ -158,6 +158,14 @@ count_packet(struct flow_counters *counters, uint32_t bytes)
 		_mm_add_epi64(vector_load(counters), _mm_set_epi64x((long long)bytes, 1)));
 }
 
+/* The packet ends here, for a reason of its port or flow. */
+static inline void
+packet_drop(struct lcore *lc, uint16_t port, struct rte_mbuf *m, enum dp_drop reason)
+{
+	count_add(&lc->counters[port].drops[reason], 1);
+	rte_pktmbuf_free(m);
+}
+
 /* A next hop as it is at this moment, whole. */
 static __rte_always_inline __m128i
 next_hop_load(const union next_hop *next_hops, uint16_t index)

@@ -27,47 +27,6 @@
 #define ROUNDS_A_QUIESCENT_STATE 64
 
 /*
- * Frames that are not alike: the link layer of all first, which says what family each is, then four
- * datagrams of a family at a time. There is room for QUAD more behind the n packets. Returns the
- * length of all frames.
- */
-static __rte_noinline uint64_t
-parse_mixed(struct lcore *lc, uint16_t port, struct rte_mbuf *const *packets, size_t n)
-{
-	size_t end4 = lc->lane4.n, end6 = lc->lane6.n;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct rte_mbuf *m = packets[i];
-		struct parsed_tags tags;
-		const enum dp_drop reason = parse_link(m, &tags);
-		struct lane *lane = &lc->lane6;
-		size_t p = end6;
-
-		rte_prefetch0(rte_pktmbuf_mtod(packets[i + QUAD], void *));
-		bytes += m->pkt_len;
-		if (unlikely(reason != PARSE_OK)) {
-			packet_drop(lc, port, m, reason);
-			continue;
-		}
-		if (tags.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
-			lane = &lc->lane4;
-			p = end4++;
-		} else {
-			end6++;
-		}
-		lane->packets[p] = m;
-		lane->ips[p] = rte_pktmbuf_mtod_offset(m, void *, tags.l2_bytes);
-		lane->l2_bytes[p] = tags.l2_bytes;
-		lane->l3_bytes[p] = (uint32_t)m->data_len - tags.l2_bytes;
-		lane->domains[p] = flow_domain(port, tags.vlan, tags.outer_vlan);
-	}
-	parse_lane(lc, port, &lc->lane4, end4, DP_IPV4);
-	parse_lane(lc, port, &lc->lane6, end6, DP_IPV6);
-	return bytes;
-}
-
-/*
  * Frames into the lanes of their families; what is refused is dropped. There is room for QUAD more
  * behind the n packets of the pass, so that frames are prefetched without a test.
  */
