@@ -203,6 +203,8 @@ def run_lint(tally, wanted):
 def run_system(tally, wanted, nightly):
     """Every script of tests/system; comments ask for more time, or for --nightly."""
     env = dict(os.environ, RIG_BUILD=BUILDS["gcc"].directory)
+    if nightly:
+        env["DURABLE_ROUNDS"] = "400"
     for path in sorted((TOP / "tests/system").glob("[!_]*.sh")):
         if not wanted(f"system/{path.stem}"):
             continue
