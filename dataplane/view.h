@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Many flows change at once. Which version of the tables a worker sees is its view, one word that
- *it reads once a round, so all packets of a round are forwarded by one view:
+ * it reads once a round, so all packets of a round are forwarded by one view:
  *
  *	VIEW_STABLE	no commit in progress: entries are used without a check of their state
  *	VIEW_OLD	flows that the commit adds are in the tables, but ignored

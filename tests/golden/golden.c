@@ -8,7 +8,7 @@
  *
  * --frames writes what left, one line a frame: case, "good" or "corrupt", hex. --workers 2 spreads
  * the frames of a port over two workers, to see that two lcores in one flow count exactly. --trace
- *sends frames one by one, and has each of them traced before.
+ * sends frames one by one, and has each of them traced before.
  */
 #include <dirent.h>
 #include <getopt.h>

@@ -163,20 +163,24 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	for each leg i of flow->legs, is the leg of the old flow that it carries on (its counters
  *	and its bucket), or DP_LEG_NEW. If the streams select what they selected before they count
  *	on, and so does a leg of a stream that is the same as before, down or not, at the same
- *place; other legs of streams start from 0. Errors as of dp_txn_add, and -ENOENT for a handle that
- *is not installed, or is replaced or removed already. dp_txn_remove: the handle must be installed
- *and not yet removed or replaced; -ENOENT otherwise. dp_txn_on_removed: called during commit for
- *each removed flow with its final counters (exact, as no worker can count any more), and for each
- *replaced one under its old handle: the flow's counters so far, and those of all legs that it had,
- *final for those that no leg of the new version carries on. dp_txn_flow_count, dp_txn_rule_count,
- *dp_txn_leg_count: flows of a family, those of them that are matched by rule, and legs in the leg
- *table, as they would be once what is in the transaction so far is committed. dp_txn_prepare: do
- *all of the commit that may fail: compile rules, take memory. 0, or -ENOMEM, or -ENOSPC: new
- *versions have more legs than the leg table is to hold. The transaction is as it was then. After it
- *nothing can be put into the transaction (-EINVAL); it can be committed, which will not fail, or
- *aborted. dp_txn_commit_step: a part of the commit, as much as visits about max_flows flows; it
- *waits for nothing. -EAGAIN: there is more to do, or to be looked at again: call it soon. Handles
- *	keep their meaning, and their counters, until it returns anything else; that is as of
+ *	place. Other legs of streams count from 0; the bucket of one at the same place goes on where
+ *	rate and burst are the same. Errors as of dp_txn_add, and -ENOENT for a handle that is not
+ *	installed, or is replaced or removed already.
+ * dp_txn_remove: the handle must be installed and not yet removed or replaced; -ENOENT otherwise.
+ * dp_txn_on_removed: called during commit for each removed flow with its final counters (exact, as
+ *	no worker can count any more), and for each replaced one under its old handle: the flow's
+ *	counters so far, and those of all legs that it had, final for those that no leg of the new
+ *	version carries on.
+ * dp_txn_flow_count, dp_txn_rule_count, dp_txn_leg_count: flows of a family, those of them that are
+ *	matched by rule, and legs in the leg table, as they would be once what is in the transaction
+ *	so far is committed.
+ * dp_txn_prepare: do all of the commit that may fail: compile rules, take memory. 0, or -ENOMEM, or
+ *	-ENOSPC: new versions have more legs than the leg table is to hold. The transaction is as it
+ *	was then. After it nothing can be put into the transaction (-EINVAL); it can be committed,
+ *	which will not fail, or aborted.
+ * dp_txn_commit_step: a part of the commit, as much as visits about max_flows flows; it waits for
+ *	nothing. -EAGAIN: there is more to do, or to be looked at again: call it soon. Handles keep
+ *	their meaning, and their counters, until it returns anything else; that is as of
  *	dp_txn_commit().
  * dp_txn_commit: prepare, and all steps. Frees the transaction. 0, or
  *	-ETIMEDOUT: all is visible, but a worker did not pass a quiescent state within a second.
