@@ -23,7 +23,7 @@ act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_famil
 	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
 	const void *rewrite = flow_entry_rewrite(entry, family);
 	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, family);
-	const __m128i hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const vector hop = next_hop_load(lc->next_hops, tail->next_hop);
 	const uint16_t port = next_hop_port(hop);
 	enum dp_drop reason = leg_refuses(d->ip, d->l3_bytes, next_hop_mtu(hop), tail, family);
 	uint32_t bytes;
@@ -48,7 +48,7 @@ act_plain_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_fami
 	const quad l2_bytes = quad_load(&lane->l2_bytes[p]);
 	const quad l3_bytes = quad_load(&lane->l3_bytes[p]);
 	struct rte_mbuf *const *m = &lane->packets[p];
-	__m128i hop[QUAD];
+	quad hop[QUAD];
 	struct rewrite_quad q;
 	quad port_mtu, bytes;
 
@@ -60,7 +60,7 @@ act_plain_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_fami
 	for (size_t i = 0; i < QUAD; i++)
 		hop[i] = next_hop_load(
 			lc->next_hops, rewrite_tail_const(q.rewrite[i], family)->next_hop);
-	port_mtu = quad_word((const quad *)hop, 3);
+	port_mtu = quad_word(hop, 3);
 	if (unlikely(quad_any(
 		    quad_below(port_mtu >> 16, l3_bytes) | rewrite_quad_expires(&q, family))))
 		return false;
@@ -194,8 +194,8 @@ action_decide(struct lcore *lc, const struct flow_action *action, const struct d
 static inline void
 flow_keep(struct action_counts *counts, uint64_t *count, const struct datagram *d)
 {
-	count_add(count, 1);
-	count_add(&counts->bytes, d->l3_bytes);
+	count_add_after(count, 1);
+	count_add_after(&counts->bytes, d->l3_bytes);
 }
 
 /* A packet of a flow that is not plain. Returns whether it was forwarded. */

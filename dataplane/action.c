@@ -327,10 +327,10 @@ action_read(const struct flow_action *action, unsigned n_workers, struct dp_flow
 	for (unsigned w = 0; w < n_workers && action->counts != NULL; w++) {
 		const struct action_counts *counts = &action->counts[w];
 
-		stats->punted += __atomic_load_n(&counts->punted, __ATOMIC_RELAXED);
-		bytes += __atomic_load_n(&counts->bytes, __ATOMIC_RELAXED);
+		stats->punted += __atomic_load_n(&counts->punted, __ATOMIC_ACQUIRE);
+		bytes += __atomic_load_n(&counts->bytes, __ATOMIC_ACQUIRE);
 		for (unsigned r = 0; r < DP_FLOW_DROP_COUNT; r++)
-			stats->drops[r] += __atomic_load_n(&counts->drops[r], __ATOMIC_RELAXED);
+			stats->drops[r] += __atomic_load_n(&counts->drops[r], __ATOMIC_ACQUIRE);
 	}
 	return bytes;
 }

@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <emmintrin.h>
-
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
@@ -81,10 +79,10 @@ struct rx_queue {
 	uint16_t port; /* index of the port in the public API */
 };
 
-/* Next hops as one vector each, so that a worker reads an old or a new one, whole. */
+/* Next hops as one vector each: dp_next_hop_set() says what a worker may read meanwhile. */
 union next_hop {
 	struct dp_next_hop fields;
-	__m128i whole;
+	vector whole;
 };
 static_assert(sizeof(union next_hop) == 16, "a next hop is one vector");
 static_assert(offsetof(struct dp_next_hop, port) == 12, "word 6 of the vector");
@@ -141,8 +139,8 @@ struct lcore {
 } __rte_cache_aligned;
 
 /*
- * Add to a counter that this lcore alone writes and control reads meanwhile. Plain instructions on
- * x86-64; the atomic form only says that the store is not torn.
+ * Add to a counter that this lcore alone writes and control reads meanwhile. Plain instructions;
+ * the atomic form only says that the store is not torn.
  */
 static __rte_always_inline void
 count_add(uint64_t *counter, uint64_t n)
@@ -150,12 +148,19 @@ count_add(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
+/* The same, for what control subtracts from a count made before: it finds that one, too. */
+static __rte_always_inline void
+count_add_after(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELEASE);
+}
+
 /* Add one packet of `bytes`; a single writer, as for count_add(). */
 static __rte_always_inline void
 count_packet(struct flow_counters *counters, uint32_t bytes)
 {
-	vector_store(counters,
-		_mm_add_epi64(vector_load(counters), _mm_set_epi64x((long long)bytes, 1)));
+	vector_store(
+		counters, (vector)((vector_u64)vector_load(counters) + (vector_u64){1, bytes}));
 }
 
 /* The packet ends here, for a reason of its port or flow. */
@@ -166,23 +171,23 @@ packet_drop(struct lcore *lc, uint16_t port, struct rte_mbuf *m, enum dp_drop re
 	rte_pktmbuf_free(m);
 }
 
-/* A next hop as it is at this moment, whole. */
-static __rte_always_inline __m128i
+/* A next hop as it is at this moment. */
+static __rte_always_inline vector
 next_hop_load(const union next_hop *next_hops, uint16_t index)
 {
 	return vector_load_once(&next_hops[index].whole);
 }
 
 static __rte_always_inline uint16_t
-next_hop_port(__m128i next_hop)
+next_hop_port(vector next_hop)
 {
-	return (uint16_t)_mm_extract_epi16(next_hop, 6);
+	return ((vector_u16)next_hop)[6];
 }
 
 static __rte_always_inline uint16_t
-next_hop_mtu(__m128i next_hop)
+next_hop_mtu(vector next_hop)
 {
-	return (uint16_t)_mm_extract_epi16(next_hop, 7);
+	return ((vector_u16)next_hop)[7];
 }
 
 #endif

@@ -15,8 +15,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <immintrin.h>
-
 #include <rte_byteorder.h>
 
 /* Add end-around carries until 16 bits hold the sum. Enough for 2^16 words. */
@@ -55,20 +53,20 @@ static inline bool
 checksum_ip4_holds(const void *header)
 {
 	const uint8_t *p = header;
-	unsigned long long first, second, sum;
+	uint64_t first, sum;
 	uint32_t third, high, folded;
-	unsigned char carry;
 
 	/* Carries wrap around, so a sum of 64 bits is one of 32, and that one of 16. */
 	memcpy(&first, p, sizeof(first));
-	memcpy(&second, p + 8, sizeof(second));
+	memcpy(&sum, p + 8, sizeof(sum));
 	memcpy(&third, p + 16, sizeof(third));
-	carry = _addcarry_u64(0, first, second, &sum);
-	carry = _addcarry_u64(carry, sum, third, &sum);
+	sum += first;
+	sum += sum < first;
+	sum += third;
+	sum += sum < third;
 	high = (uint32_t)(sum >> 32);
-	folded = (uint32_t)sum;
-	carry = _addcarry_u32(carry, folded, high, &folded);
-	_addcarry_u32(carry, folded, 0, &folded);
+	folded = (uint32_t)sum + high;
+	folded += folded < high;
 	return checksum_fold(folded) == 0xffff;
 }
 

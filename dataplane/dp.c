@@ -456,8 +456,7 @@ dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_ho
 	if (index >= DP_NEXT_HOPS_MAX || next_hop->port >= dp->n_ports ||
 		next_hop->mtu > dp->ports[next_hop->port].mtu)
 		return -EINVAL;
-	/* One aligned 16-byte store: a worker never sees half of it. */
-	vector_store(&dp->next_hops[index].whole, whole.whole);
+	vector_store_once(&dp->next_hops[index].whole, whole.whole);
 	return 0;
 }
 

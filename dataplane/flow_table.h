@@ -8,7 +8,9 @@
  *
  * How a reader stays safe without waiting:
  *	- a slot is visible when its signature is not 0. The writer stores the index first and the
- *	  signature with release order after it;
+ *	  signature with release order after it. A reader loads them in the other order, as where it
+ *	  loads an index from is computed from the signatures: an address dependency, which every
+ *	  architecture keeps;
  *	- the entry is complete before its slot becomes visible;
  *	- removal stores signature 0. The entry, and the slot, are used again only after a grace
  *	  period (rte_rcu_qsbr), when no worker can hold a pointer into the entry;
@@ -28,15 +30,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <emmintrin.h>
-#include <nmmintrin.h>
-
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "quad.h"
 #include "vector.h"
 #include "view.h"
 
@@ -212,7 +212,7 @@ flow_key_hash(const void *key, enum dp_family family)
 
 	memcpy(words, key, n_words * sizeof(words[0]));
 	for (unsigned i = 0; i < n_words; i++)
-		hash = _mm_crc32_u64(hash, words[i]);
+		hash = crc32c_u64(hash, words[i]);
 	return (uint32_t)hash;
 }
 
@@ -233,10 +233,7 @@ flow_table_bucket(const struct flow_table *table, uint32_t hash)
 static __rte_always_inline uint32_t
 bucket_match(const struct bucket *bucket, uint16_t signature)
 {
-	__m128i all = vector_load(bucket->signature);
-	__m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16((short)signature));
-
-	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+	return vector_match16(vector_load(bucket->signature), signature);
 }
 
 /* Index in a slot; FLOW_INDEX_NONE never stands in a visible one. */
@@ -256,11 +253,8 @@ bucket_is_last(const struct bucket *bucket)
 static __rte_always_inline bool
 flow_key_equal(const void *a, const void *b, enum dp_family family)
 {
-	if (family == DP_IPV4) {
-		__m128i equal = _mm_cmpeq_epi8(
-			_mm_load_si128((const __m128i *)a), _mm_load_si128((const __m128i *)b));
-		return _mm_movemask_epi8(equal) == 0xffff;
-	}
+	if (family == DP_IPV4)
+		return !quad_any(quad_load(a) ^ quad_load(b));
 	return memcmp(a, b, sizeof(struct flow_key6)) == 0;
 }
 

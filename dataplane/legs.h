@@ -88,7 +88,7 @@ replicas_make(struct replicas *r, struct lcore *lc, const struct datagram *d, ui
 /* The datagram at `ip` in m gets the leg's headers and is staged. */
 static __rte_always_inline void
 leg_send(struct lcore *lc, const struct leg *leg, const struct datagram *d, struct rte_mbuf *m,
-	uint8_t *ip, uint16_t here, __m128i hop, enum dp_family family, bool ordinary)
+	uint8_t *ip, uint16_t here, vector hop, enum dp_family family, bool ordinary)
 {
 	const enum dp_family out = ordinary ? family : (enum dp_family)leg->family;
 	const struct rewrite_tail *tail = rewrite_tail_const(&leg->rewrite6, out);
@@ -119,7 +119,7 @@ leg_act(struct lcore *lc, uint32_t slot, const struct datagram *d, struct replic
 	const struct leg *leg = &lc->legs->legs[slot];
 	const enum dp_family out = ordinary ? family : (enum dp_family)leg->family;
 	const struct rewrite_tail *tail = rewrite_tail_const(&leg->rewrite6, out);
-	const __m128i hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const vector hop = next_hop_load(lc->next_hops, tail->next_hop);
 	const uint32_t bytes =
 		out == family ? d->l3_bytes : translate_l3_bytes(d->l3_bytes, family);
 	enum dp_drop reason = leg_refuses(d->ip, bytes, next_hop_mtu(hop), tail, family);

@@ -14,9 +14,6 @@
 
 #include <netinet/in.h>
 
-#include <emmintrin.h>
-#include <smmintrin.h>
-
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -158,13 +155,10 @@ parse_ip4_fault(const struct rte_ipv4_hdr *ip, uint32_t bytes)
 static __rte_always_inline bool
 parse_ip4_is_ordinary(const struct rte_ipv4_hdr *ip)
 {
-	const __m128i mask = _mm_set_epi8(0, 0, 0, 0, 0, 0, -1, 0, -1, 0x3f, 0, 0, 0, 0, 0, -1);
-	const __m128i wanted = _mm_set_epi8(
-		0, 0, 0, 0, 0, 0, IPPROTO_UDP, 0, 0, 0, 0, 0, 0, 0, 0, IPV4_VERSION_IHL);
-	const __m128i head = _mm_loadu_si128((const __m128i *)(const void *)ip);
-	const __m128i differs = _mm_xor_si128(_mm_and_si128(head, mask), wanted);
+	const quad mask = {0xff, 0xff3f0000, 0xff00, 0}; /* in word 1: MF, offset */
+	const quad wanted = {IPV4_VERSION_IHL, 0, IPPROTO_UDP << 8, 0};
 
-	return _mm_testz_si128(differs, differs) != 0;
+	return !quad_any((quad_load(ip) & mask) ^ wanted);
 }
 
 /* `bytes` are there from `ip` on. *l3_bytes becomes the datagram's length: the rest is padding. */
@@ -399,9 +393,10 @@ parse_ip6_quad(const quad head[QUAD], const quad tail[QUAD], quad bytes, quad *l
 static __rte_always_inline void
 parse_key4(const struct rte_ipv4_hdr *ip, uint32_t domain, struct flow_key4 *key)
 {
-	const __m128i adjacent = _mm_loadu_si128((const __m128i *)(const void *)&ip->src_addr);
+	quad adjacent = quad_load(&ip->src_addr);
 
-	_mm_store_si128((__m128i *)key, _mm_insert_epi32(adjacent, (int)domain, 3));
+	adjacent[3] = domain;
+	quad_store(key, adjacent);
 }
 
 static __rte_always_inline void

@@ -12,13 +12,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <smmintrin.h>
-
 #include <rte_common.h>
+
+#include "vector.h"
 
 #define QUAD 4 /* packets */
 
-typedef uint32_t quad __attribute__((vector_size(16)));
+typedef vector quad;
 
 /* The same word for all four. */
 static __rte_always_inline quad
@@ -69,14 +69,22 @@ quad_below(quad a, quad b)
 static __rte_always_inline quad
 quad_select(quad mask, quad yes, quad no)
 {
+#if defined(__x86_64__)
 	return (quad)_mm_blendv_epi8((__m128i)no, (__m128i)yes, (__m128i)mask);
+#else
+	return (yes & mask) | (no & ~mask);
+#endif
 }
 
 /* Whether any bit is set. */
 static __rte_always_inline bool
 quad_any(quad q)
 {
+#if defined(__x86_64__)
 	return _mm_testz_si128((__m128i)q, (__m128i)q) == 0;
+#else
+	return vmaxvq_u32((uint32x4_t)q) != 0;
+#endif
 }
 
 /* Each pair of bytes in the other order. */

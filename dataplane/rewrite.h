@@ -224,7 +224,7 @@ rewrite_quad_load(struct rewrite_quad *q, enum dp_family family)
 
 	for (size_t i = 0; i < QUAD; i++) {
 		head[i] = quad_load(q->ip[i]);
-		last[i] = (quad)vector_load_halves(
+		last[i] = vector_load_halves(
 			RTE_PTR_ADD(q->rewrite[i], rewrite_bytes(family) - sizeof(last[i])));
 	}
 	q->ports = quad_word(last, 0);
@@ -386,8 +386,8 @@ rewrite_quad_tci(const struct rewrite_quad *q)
  * some leave with a tag. Returns the lengths of the frames.
  */
 static __rte_always_inline quad
-rewrite_quad_l2(const struct rewrite_quad *q, struct rte_mbuf *const m[QUAD],
-	const __m128i hop[QUAD], quad l2_bytes, quad l3_bytes, bool tagged, enum dp_family family)
+rewrite_quad_l2(const struct rewrite_quad *q, struct rte_mbuf *const m[QUAD], const quad hop[QUAD],
+	quad l2_bytes, quad l3_bytes, bool tagged, enum dp_family family)
 {
 	const rte_be16_t type =
 		family == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
@@ -404,7 +404,7 @@ rewrite_quad_l2(const struct rewrite_quad *q, struct rte_mbuf *const m[QUAD],
 	for (size_t i = 0; i < QUAD; i++) {
 		uint8_t *frame = q->ip[i] - (tagged ? out_bytes[i] : RTE_ETHER_HDR_LEN);
 
-		_mm_storeu_si128((__m128i *)(void *)frame, hop[i]);
+		quad_store(frame, hop[i]);
 		quad_store_word(frame + 2 * RTE_ETHER_ADDR_LEN, last, i);
 	}
 	bytes = l3_bytes + out_bytes;
@@ -424,20 +424,21 @@ rewrite_quad_l2(const struct rewrite_quad *q, struct rte_mbuf *const m[QUAD],
  * in the whole frame; outer_tci and vlan_tci 0 are no tag. Returns the length of the frame.
  */
 static __rte_always_inline uint32_t
-rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, __m128i next_hop,
+rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, vector next_hop,
 	rte_be16_t outer_tci, rte_be16_t vlan_tci, enum dp_family family)
 {
 	const rte_be16_t type =
 		family == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	vector_u16 words = (vector_u16)next_hop;
 	uint16_t l2_bytes = sizeof(struct rte_ether_hdr);
 	uint16_t first_word;
 
 	if (likely(vlan_tci == 0 && outer_tci == 0)) {
 		/* One store: MACs, type, and the first word of the IP header as it is. */
 		memcpy(&first_word, ip, sizeof(first_word));
-		next_hop = _mm_insert_epi16(next_hop, type, 6);
-		next_hop = _mm_insert_epi16(next_hop, first_word, 7);
-		_mm_storeu_si128((__m128i *)(void *)(ip - l2_bytes), next_hop);
+		words[6] = type;
+		words[7] = first_word;
+		quad_store(ip - l2_bytes, (vector)words);
 	} else {
 		rte_be16_t tags[5], *end = tags;
 
@@ -452,7 +453,7 @@ rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, __
 		*end++ = type;
 		l2_bytes = (uint16_t)(2 * sizeof(struct rte_ether_addr) +
 				      (size_t)(end - tags) * sizeof(tags[0]));
-		_mm_storeu_si128((__m128i *)(void *)(ip - l2_bytes), next_hop);
+		quad_store(ip - l2_bytes, next_hop);
 		memcpy(ip - l2_bytes + 2 * sizeof(struct rte_ether_addr), tags,
 			l2_bytes - 2 * sizeof(struct rte_ether_addr));
 	}

@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <nmmintrin.h>
-
 #include <rte_byteorder.h>
 #include <rte_common.h>
 
 #include <dp/flow.h>
+
+#include "vector.h"
 
 #define RTP_HEADER_BYTES 12
 #define RTP_SSRC_OFFSET 8
@@ -62,7 +62,7 @@ stream_key(enum stream_kind kind, uint32_t ssrc, uint8_t type)
 static inline uint32_t
 stream_hash(uint64_t key)
 {
-	return (uint32_t)_mm_crc32_u64(0xffffffff, key);
+	return (uint32_t)crc32c_u64(0xffffffff, key);
 }
 
 /* Half of the slots at least are free, so a search ends. */

@@ -8,7 +8,6 @@
 #ifndef PERF_TABLE_BENCH_H
 #define PERF_TABLE_BENCH_H
 
-#include <nmmintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +20,8 @@
 #include <dp/flow.h>
 
 #include "flow_entry.h"
+#include "quad.h"
+#include "vector.h"
 
 #define BENCH_BURST 32
 #define BENCH_ROUNDS_MAX 101
@@ -60,7 +61,7 @@ bench_mix(uint64_t number)
 static inline uint32_t
 bench_colliding_ports(uint64_t addresses)
 {
-	return (uint32_t)_mm_crc32_u64(UINT32_MAX, addresses) ^ BENCH_COLLIDING_STATE;
+	return (uint32_t)crc32c_u64(UINT32_MAX, addresses) ^ BENCH_COLLIDING_STATE;
 }
 
 static __rte_always_inline void
@@ -80,9 +81,8 @@ bench_key6(uint32_t number, struct flow_key6 *key)
 {
 	const uint64_t mixed = bench_mix(number), ports = (uint32_t)mixed;
 
-	_mm_storeu_si128(
-		(__m128i *)(void *)key->src, _mm_set_epi64x((int64_t)mixed, BENCH_PREFIX6));
-	_mm_storeu_si128((__m128i *)(void *)key->dst, _mm_set_epi64x(1, BENCH_PREFIX6));
+	quad_store(key->src, (vector)(vector_u64){BENCH_PREFIX6, mixed});
+	quad_store(key->dst, (vector)(vector_u64){BENCH_PREFIX6, 1});
 	memcpy(&key->src_port, &ports, sizeof(ports));
 }
 

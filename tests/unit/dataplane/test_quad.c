@@ -626,7 +626,7 @@ l2_check(uint64_t *seed, enum dp_family family, unsigned tagged, bool stay)
 	struct packet alone[QUAD], four[QUAD];
 	union rewrite rewrites[QUAD];
 	quad l2_bytes = {0}, l3_bytes = {0}, bytes;
-	__m128i hop[QUAD];
+	quad hop[QUAD];
 	struct rewrite_quad q;
 
 	draw_bytes(seed, hop, sizeof(hop));
