@@ -83,7 +83,8 @@ def faulty(case, family, kind, seed):
 
 def pass_of_faults():
     case = Case("pass_of_faults", "a faulty frame, and one that goes alone, at each place of four "
-                "that come together; the others leave, in their order", "RFC 1812 5.2.2, RFC 8200 3")
+                "that come together; the others leave, in their order",
+                "RFC 1812 5.2.2, RFC 8200 3")
     relays(case)
     seed = 0
     for family in (4, 6):
@@ -99,8 +100,8 @@ def pass_of_faults():
 
 
 def pass_of_policed():
-    case = Case("pass_of_policed", "at each place of four a packet that finds too few tokens: it is "
-                "dropped and takes none, those after it that fit still pass", "RFC 2697 3")
+    case = Case("pass_of_policed", "at each place of four a packet that finds too few tokens: it "
+                "is dropped and takes none, those after it that fit still pass", "RFC 2697 3")
     large, small = payload(200), [payload(10, seed) for seed in range(4)]
     for place in range(4):
         rate = police(64000, 3 * (28 + 10))
@@ -108,14 +109,14 @@ def pass_of_policed():
         rate = police(64000, 3 * (48 + 10))
         case.flow(f"v6-{place}", match6(dst_port=30000 + place), [leg6(port="p2")], police=rate)
     for place in range(4):
-        for build, sent, flow, port in ((udp4, sent4, "v4", "p1"), (udp6, sent6, "v6", "p2")):
+        for build, sent, family, port in ((udp4, sent4, 4, "p1"), (udp6, sent6, 6, "p2")):
             for i in range(4):
+                data = large if i == place else small[i]
+                frame, flow = arriving(build(dport=30000 + place, data=data)), f"v{family}-{place}"
                 if i == place:
-                    case.flow_drop(arriving(build(dport=30000 + place, data=large)),
-                                   f"{flow}-{place}", "policed")
+                    case.flow_drop(frame, flow, "policed")
                 else:
-                    case.forward(arriving(build(dport=30000 + place, data=small[i])),
-                                 f"{flow}-{place}", [leaving(sent(small[i]), port)])
+                    case.forward(frame, flow, [leaving(sent(data), port)])
     return case
 
 
