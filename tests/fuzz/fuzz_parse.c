@@ -3,12 +3,15 @@
  * Fuzz the parser alone. One frame at a time: besides not to read behind a frame, whose end the
  * sanitizer sees, it has to agree with itself: what the few tests at once let pass, the tests one
  * by one find no fault with, and the other way round. Four frames at a time, which are the quarters
- * of the input, or four times all of it: what the quads make of them is what one at a time makes.
+ * of the input, or four times all of it, and a pass of runs of these: what the quads make of them
+ * is what one at a time makes.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lane.h"
+
+#define RUN_MAX 8 /* of a frame, in a pass */
 
 /* All that may be read of a frame before its length is known. */
 #define HEADERS_MAX (VLAN_L2_BYTES + UDP6_BYTES)
@@ -64,6 +67,7 @@ mbuf_create(const struct input_frame *frame, size_t room)
 		memcpy(buffer, frame->bytes, frame->n_bytes);
 	return (struct rte_mbuf){.buf_addr = buffer,
 		.nb_segs = 1,
+		.refcnt = 2, /* so that it is not freed when it is dropped */
 		.data_len = frame->n_bytes,
 		.pkt_len = frame->n_bytes};
 }
@@ -92,7 +96,9 @@ lcore_reset(struct lcore *lc)
 	static struct flow_table table = {.buckets = &none};
 
 	lc->table4 = lc->table6 = &table;
-	lc->lane4.n = lc->lane6.n = 0;
+	lane_init(&lc->lane4, &table);
+	lane_init(&lc->lane6, &table);
+	memset(lc->counters, 0, sizeof(*lc->counters));
 }
 
 static void
@@ -144,37 +150,110 @@ frames_are_alike(const struct input_frame frames[QUAD])
 	return type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
 }
 
-static void
-quad_check(const struct input_frame frames[QUAD])
+/* Parse the frames one at a time. Whether none is refused, or has extension headers. */
+static bool
+parse_alone(struct lcore *lc, struct rte_mbuf *m, size_t n)
 {
-	static struct lcore alone, four;
-	struct rte_mbuf alone_m[QUAD], four_m[QUAD], *m[QUAD];
-	bool ordinary = true, taken;
-	quad bytes;
+	bool ordinary = true;
 
-	lcore_reset(&alone);
-	lcore_reset(&four);
-	for (size_t i = 0; i < QUAD; i++) {
-		alone_m[i] = mbuf_create(&frames[i], frames[i].n_bytes);
-		four_m[i] = mbuf_create(&frames[i], RTE_MAX(frames[i].n_bytes, HEADERS_MAX));
-		m[i] = &four_m[i];
+	lcore_reset(lc);
+	for (size_t i = 0; i < n; i++) {
+		const enum dp_drop reason = parse_packet(lc, 0, &m[i]);
+
+		if (reason != PARSE_OK)
+			lc->counters[0].drops[reason]++;
 		/* A frame without its extension headers starts later. */
-		if (parse_packet(&alone, 0, &alone_m[i]) != PARSE_OK || alone_m[i].data_off != 0)
+		if (reason != PARSE_OK || m[i].data_off != 0)
 			ordinary = false;
 	}
-	taken = parse_packets_alike(&four, 0, m, &bytes);
+	return ordinary;
+}
+
+static void
+mbufs_create(struct rte_mbuf *m, struct rte_mbuf **list, const struct input_frame *frames, size_t n,
+	size_t room)
+{
+	for (size_t i = 0; i < n; i++) {
+		m[i] = mbuf_create(&frames[i], RTE_MAX(frames[i].n_bytes, room));
+		list[i] = &m[i];
+	}
+}
+
+static void
+mbufs_free(struct rte_mbuf *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(m[i].buf_addr);
+}
+
+static void
+quad_check(struct lcore *alone, struct lcore *four, const struct input_frame frames[QUAD])
+{
+	struct rte_mbuf alone_m[QUAD], four_m[QUAD], *list[QUAD];
+	bool ordinary, taken;
+	quad bytes;
+
+	mbufs_create(alone_m, list, frames, QUAD, 0);
+	ordinary = parse_alone(alone, alone_m, QUAD);
+	mbufs_create(four_m, list, frames, QUAD, HEADERS_MAX);
+	lcore_reset(four);
+	taken = parse_packets_alike(four, 0, list, &bytes);
 	require(taken == (ordinary && frames_are_alike(frames)));
 	if (taken) {
-		lane_compare(&alone.lane4, &four.lane4, DP_IPV4);
-		lane_compare(&alone.lane6, &four.lane6, DP_IPV6);
+		lane_compare(&alone->lane4, &four->lane4, DP_IPV4);
+		lane_compare(&alone->lane6, &four->lane6, DP_IPV6);
 	} else {
-		require(four.lane4.n == 0 && four.lane6.n == 0);
+		require(four->lane4.n == 0 && four->lane6.n == 0);
 	}
-	for (size_t i = 0; i < QUAD; i++) {
+	for (size_t i = 0; i < QUAD; i++)
 		require(bytes[i] == frames[i].n_bytes);
-		free(alone_m[i].buf_addr);
-		free(four_m[i].buf_addr);
+	mbufs_free(alone_m, QUAD);
+	mbufs_free(four_m, QUAD);
+}
+
+/* Each frame comes as often in a row as the second byte of its MAC address says, twice over. */
+static void
+pass_check(struct lcore *alone, struct lcore *four, const struct input_frame frames[QUAD])
+{
+	struct input_frame runs[2 * QUAD * RUN_MAX];
+	struct rte_mbuf alone_m[RTE_DIM(runs)], four_m[RTE_DIM(runs)];
+	struct rte_mbuf *list[RTE_DIM(runs) + QUAD];
+	uint64_t bytes = 0;
+	size_t n = 0;
+
+	static_assert(RTE_DIM(runs) <= PASS_PACKETS, "a pass");
+	for (size_t i = 0; i < 2 * QUAD; i++) {
+		const struct input_frame *frame = &frames[i % QUAD];
+		const unsigned run = frame->n_bytes < 2 ? 1 : 1u + frame->bytes[1] % RUN_MAX;
+
+		for (unsigned k = 0; k < run; k++) {
+			runs[n++] = *frame;
+			bytes += frame->n_bytes;
+		}
 	}
+	mbufs_create(alone_m, list, runs, n, 0);
+	(void)parse_alone(alone, alone_m, n);
+	mbufs_create(four_m, list, runs, n, HEADERS_MAX);
+	for (size_t k = 0; k < QUAD; k++)
+		list[n + k] = list[n - 1];
+	lcore_reset(four);
+	require(parse_mixed(four, 0, list, n) == bytes);
+	lane_compare(&alone->lane4, &four->lane4, DP_IPV4);
+	lane_compare(&alone->lane6, &four->lane6, DP_IPV6);
+	require(memcmp(alone->counters, four->counters, sizeof(*alone->counters)) == 0);
+	mbufs_free(alone_m, n);
+	mbufs_free(four_m, n);
+}
+
+static void
+frames_check(const struct input_frame frames[QUAD])
+{
+	static struct port_counters alone_counters, four_counters;
+	static struct lcore alone = {.counters = &alone_counters};
+	static struct lcore four = {.counters = &four_counters};
+
+	quad_check(&alone, &four, frames);
+	pass_check(&alone, &four, frames);
 }
 
 /*
@@ -194,7 +273,7 @@ quarters_check(const uint8_t *data, size_t size)
 			bytes, (uint16_t)(quarter - RTE_MIN(quarter, (size_t)bytes[0]))};
 	}
 	if (quarter > 0)
-		quad_check(frames);
+		frames_check(frames);
 }
 
 int
@@ -204,7 +283,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct input_frame same[QUAD] = {whole, whole, whole, whole};
 
 	frame_check(&whole);
-	quad_check(same);
+	frames_check(same);
 	quarters_check(data, RTE_MIN(size, (size_t)UINT16_MAX));
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "draw.h"
+#include "martian.h"
 #include "parse.h"
 #include "rewrite.h"
 
@@ -146,6 +147,36 @@ Test(quad, checksums_are_updated_as_one_is)
 				checksum_update((rte_be16_t)old[i], (uint32_t)change[i]));
 			word_check("checksum of 0", i, zero, 0);
 		}
+	}
+}
+
+/* Every first byte of a source and of a destination, at every place, beside ordinary addresses. */
+Test(quad, martians_are_those_of_one_at_a_time)
+{
+	static const uint32_t rest[] = {0, 1, 0x010203, 0xfffffe, 0xffffff};
+
+	for (unsigned round = 0; round < 2 * QUAD * 256 * RTE_DIM(rest); round++) {
+		const size_t place = round / 2 % QUAD;
+		const uint32_t first = round / 2 / QUAD % 256;
+		const rte_be32_t odd = rte_cpu_to_be_32(first << 24 | rest[round / 2 / QUAD / 256]);
+		struct rte_ipv4_hdr ip[QUAD];
+		void *ips[QUAD];
+		bool any = false;
+
+		for (size_t i = 0; i < QUAD; i++) {
+			ip[i] = (struct rte_ipv4_hdr){
+				.src_addr = RTE_BE32(0xc0000201), .dst_addr = RTE_BE32(0xcb007101)};
+			if (i == place && round % 2 == 0)
+				ip[i].src_addr = odd;
+			if (i == place && round % 2 == 1)
+				ip[i].dst_addr = odd;
+			ips[i] = &ip[i];
+			any = any || martian(&ip[i], DP_IPV4);
+		}
+		if (martian_quad(ips) != any)
+			cr_assert_fail("%s %#x at place %zu",
+				round % 2 == 0 ? "source" : "destination", rte_be_to_cpu_32(odd),
+				place);
 	}
 }
 
