@@ -33,6 +33,7 @@
 /* Packets of one family in a pass, from parse to act. Index i is one packet in every array. */
 struct lane {
 	size_t n;
+	size_t n_guessed; /* of the first so many the likely entry is in entries[] already */
 	bool any_source; /* all flows are listeners: the keys are made without the source */
 	uint32_t l2_bytes[PASS_PACKETS]; /* of the frame, 0 when padding is behind the datagram */
 	uint32_t l3_bytes[PASS_PACKETS]; /* of the datagram */

@@ -75,17 +75,18 @@ classify_view(const struct flow_table *table, void *entry, const void *key, uint
 }
 
 /*
- * Look `n` keys up that classify_begin() has seen; entries[] gets the answers. `which` has
- * their positions; NULL, a constant, for the first n.
+ * Have the likely entries fetched of keys that classify_begin() has seen: those from `from` on and
+ * before `n`, as for classify_lookup(). A lane begins with this while it is still being filled, so
+ * that more lines are on their way at a time.
  */
 static __rte_always_inline void
-classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, size_t n,
-	enum view view, enum dp_family family)
+classify_guesses(const struct flow_table *table, struct lane *lane, const uint8_t *which,
+	size_t from, size_t n, enum view view, enum dp_family family)
 {
 	uint8_t *const entries = table->entries;
 
 #pragma GCC unroll 4
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = from; i < n; i++) {
 		const size_t p = which == NULL ? i : which[i];
 		void *entry = classify_guess(entries, lane->buckets[p], lane->hash[p], family);
 
@@ -96,6 +97,17 @@ classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t
 		if (view != VIEW_STABLE)
 			rte_prefetch0(&table->state[flow_table_index(table, entry, family)]);
 	}
+}
+
+/*
+ * Look `n` keys up that classify_begin() has seen; entries[] gets the answers. `which` has
+ * their positions; NULL, a constant, for the first n.
+ */
+static __rte_always_inline void
+classify_lookup(const struct flow_table *table, struct lane *lane, const uint8_t *which, size_t n,
+	enum view view, enum dp_family family)
+{
+	classify_guesses(table, lane, which, which == NULL ? lane->n_guessed : 0, n, view, family);
 #pragma GCC unroll 4
 	for (size_t i = 0; i < n; i++) {
 		const size_t p = which == NULL ? i : which[i];

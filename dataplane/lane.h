@@ -16,11 +16,14 @@
 #include "parse.h"
 #include "quad.h"
 
+/* Packets between one whose bucket is asked for and one whose bucket is read. */
+#define LANE_BUCKET_LEAD 32
+
 /* Empty the lane for a pass. */
 static __rte_always_inline void
 lane_init(struct lane *lane, const struct flow_table *table)
 {
-	lane->n = 0;
+	lane->n = lane->n_guessed = 0;
 	lane->any_source = flow_table_any_source(table);
 }
 
@@ -155,6 +158,12 @@ parse_quad(struct lcore *lc, const struct link_quad *link, enum dp_family family
 	}
 	for (size_t i = 0; i < QUAD; i++)
 		classify_begin(table, lane, n + i, family);
+	if (lane->n >= lane->n_guessed + LANE_BUCKET_LEAD) {
+		const size_t from = lane->n_guessed;
+
+		classify_guesses(table, lane, NULL, from, from + QUAD, VIEW_STABLE, family);
+		lane->n_guessed = from + QUAD;
+	}
 	return true;
 }
 
