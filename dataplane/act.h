@@ -203,7 +203,8 @@ static inline bool
 act_flow(struct lcore *lc, const struct datagram *d, void *entry, uint32_t handle,
 	enum dp_family family)
 {
-	const struct flow_action *action = flow_entry_action(entry, family);
+	const struct flow_table *table = family == DP_IPV4 ? lc->table4 : lc->table6;
+	const struct flow_action *action = flow_table_action(table, entry, family);
 	struct action_counts *counts;
 	struct decision decision;
 
@@ -236,11 +237,13 @@ act_flow(struct lcore *lc, const struct datagram *d, void *entry, uint32_t handl
 
 /* The flow is plain, or would be but for its policer, and that lets the packet pass. */
 static __rte_always_inline bool
-act_is_plain(struct lcore *lc, const struct flow_action *action, uint32_t l3_bytes)
+act_is_plain(uint64_t features, uint32_t l3_bytes, uint64_t now_ns, uint8_t owner)
 {
-	return likely(action == NULL) ||
-	       (action->only_polices && likely(police_take(&action->policer->police, lc->now_ns,
-						l3_bytes, lc->owner)));
+	struct policer *policer = flow_features_line(features, FLOW_POLICES);
+
+	return likely(features == FLOW_PLAIN) ||
+	       (likely((features & FLOW_POLICES) != 0) &&
+		       likely(police_take(&policer->police, now_ns, l3_bytes, owner)));
 }
 
 #endif

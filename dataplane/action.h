@@ -50,7 +50,7 @@ struct flow_action {
 	struct latch *latch; /* NULL = any source */
 	uint32_t first_leg; /* slot of the first leg of `legs`, LEG_NONE when that is NULL */
 	bool leg_in_entry; /* its one ordinary leg is the entry's rewrite, as a plain flow's is */
-	bool only_polices; /* and the policer is the only step before it */
+	bool only_polices; /* and the policer is the only step before it: workers read that alone */
 	const struct stream_index *stream_index; /* NULL = no streams */
 	uint64_t *nth; /* [worker][1 + stream] packets to the legs; NULL: no leg samples */
 	struct stream *streams;

@@ -212,27 +212,46 @@ classify_by_rule(const struct flow_table *table, const struct rules *rules, stru
 	}
 }
 
-/* Flows that are not plain: have their actions fetched, and then what these lead to. */
-static inline void
+/* What actions lead to, which are there already, or nearly. */
+static __rte_noinline void
 classify_prefetch_actions(const struct lcore *lc, const struct lane *lane, enum dp_family family)
 {
-	const struct flow_action *actions[PASS_PACKETS];
+	for (size_t i = 0; i < lane->n; i++) {
+		const void *entry = lane->entries[i];
+		const uint64_t features =
+			entry == NULL ? FLOW_PLAIN : flow_entry_features(entry, family);
+		const struct flow_action *action = flow_features_line(features, FLOW_ACTS);
 
-	for (size_t i = 0; i < lane->n; i++) {
-		actions[i] = lane->entries[i] == NULL ? NULL
-						      : flow_entry_action(lane->entries[i], family);
-		rte_prefetch1(actions[i]);
-	}
-	for (size_t i = 0; i < lane->n; i++) {
-		if (actions[i] == NULL)
+		if ((features & FLOW_ACTS) == 0)
 			continue;
-		rte_prefetch1(actions[i]->policer);
-		rte_prefetch1(actions[i]->legs);
-		if (actions[i]->first_leg != LEG_NONE) {
-			rte_prefetch1(&lc->legs->legs[actions[i]->first_leg]);
-			rte_prefetch1(&lc->leg_counters[actions[i]->first_leg]);
+		rte_prefetch1(action->policer);
+		rte_prefetch1(action->legs);
+		if (action->first_leg != LEG_NONE) {
+			rte_prefetch1(&lc->legs->legs[action->first_leg]);
+			rte_prefetch1(&lc->leg_counters[action->first_leg]);
 		}
 	}
+}
+
+/* Flows that are not plain: have fetched what they lead to. */
+static __rte_always_inline void
+classify_prefetch_features(const struct lcore *lc, const struct lane *lane, enum dp_family family)
+{
+	uint64_t all = 0;
+
+#pragma GCC unroll 4
+	for (size_t i = 0; i < lane->n; i++) {
+		const void *entry = lane->entries[i];
+		uint64_t features;
+
+		if (unlikely(entry == NULL))
+			continue;
+		features = flow_entry_features(entry, family);
+		rte_prefetch1((const void *)(uintptr_t)features);
+		all |= features;
+	}
+	if ((all & FLOW_ACTS) != 0)
+		classify_prefetch_actions(lc, lane, family);
 }
 
 /*
@@ -254,8 +273,8 @@ classify_lane(const struct lcore *lc, const struct flow_table *table, struct lan
 		view == VIEW_NEW ? &table->next_rules : &table->rules, __ATOMIC_ACQUIRE);
 	if (unlikely(rules != NULL))
 		classify_by_rule(table, rules, lane, family);
-	if (unlikely(__atomic_load_n(&table->n_actions, __ATOMIC_RELAXED) != 0))
-		classify_prefetch_actions(lc, lane, family);
+	if (unlikely(__atomic_load_n(&table->n_features, __ATOMIC_RELAXED) != 0))
+		classify_prefetch_features(lc, lane, family);
 }
 
 #endif

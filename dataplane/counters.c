@@ -96,7 +96,7 @@ flow_action_of(const struct dp *dp, uint32_t handle)
 
 	if (!flow_is_counting(dp, handle))
 		return NULL;
-	return flow_entry_action(
+	return flow_table_action(table,
 		flow_table_entry(table, dp_handle_index(handle), table->family), table->family);
 }
 

@@ -116,30 +116,52 @@ classify_changing(const struct lcore *lc, const struct flow_table *table, struct
 }
 
 /*
- * Count each packet of the lane on its flow. Those of a flow that is not plain, or whose policer
- * refuses, and those that no flow was found for are marked as special. A refused packet has taken
- * no tokens and is policed again in act_special(), which counts it.
+ * Mark the packets of flows that are not plain, or whose policer refuses, as special. A refused
+ * packet has taken no tokens and is policed again in act_special(), which counts it.
+ */
+static __rte_always_inline void
+mark_special(const struct lcore *lc, struct lane *lane, enum dp_family family)
+{
+	const size_t n = lane->n;
+	const uint64_t now_ns = lc->now_ns;
+	const uint8_t worker = lc->owner;
+
+	for (size_t i = 0; i < n; i++) {
+		const void *entry = lane->entries[i];
+
+		if (unlikely(entry == NULL))
+			continue;
+		if (unlikely(!act_is_plain(
+			    flow_entry_features(entry, family), lane->l3_bytes[i], now_ns, worker)))
+			lane->special[i] = true;
+	}
+}
+
+/*
+ * Count each packet of the lane on its flow, and mark as special those that no flow was found for,
+ * and those that a flow does more with than to send them on.
  */
 static __rte_always_inline void
 count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum dp_family family)
 {
 	const size_t n = lane->n;
 	const uint8_t worker = lc->owner;
+	uint64_t features = FLOW_PLAIN;
 
 	memset(lane->special, 0, n);
 #pragma GCC unroll 4
 	for (size_t i = 0; i < n; i++) {
 		void *entry = lane->entries[i];
-		const uint32_t bytes = lane->l3_bytes[i];
 
 		if (unlikely(entry == NULL)) {
 			lane->special[i] = true;
 			continue;
 		}
-		flow_count(lc, table, entry, bytes, worker, family);
-		if (unlikely(!act_is_plain(lc, flow_entry_action(entry, family), bytes)))
-			lane->special[i] = true;
+		features |= flow_entry_features(entry, family);
+		flow_count(lc, table, entry, lane->l3_bytes[i], worker, family);
 	}
+	if (unlikely(features != FLOW_PLAIN))
+		mark_special(lc, lane, family);
 }
 
 /* Act on the packet at position i of the lane. Returns whether it was forwarded. */

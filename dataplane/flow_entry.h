@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The compiled flow that workers read. An IPv4 flow is ONE cache line: key, counters, rewrite,
- * action. An IPv6 flow is two. A plain flow, which does no more than send a packet on to one leg,
- * has all it takes in its rewrite; any other points to an action (action.h), and its own rewrite
- * is unused.
+ * features. An IPv6 flow is two. A plain flow, which does no more than send a packet on to one leg,
+ * has all it takes in its rewrite. Any other has features: one word that says where the rest is.
  *
  * Who writes what, once an entry is published:
- *	key, rewrite, action	none: a flow that changes gets another entry
+ *	key, rewrite, features	none: a flow that changes gets another entry
  *	counters		only the worker that owns the flow (tail.owner)
  *	tail.owner		the first worker that meets the flow, once, from 0
  */
@@ -103,17 +102,40 @@ struct rewrite6 {
 };
 
 struct flow_action;
+struct policer;
+
+/*
+ * What a flow does besides sending packets on as its rewrite says: the address of a cache line,
+ * plus one bit that tells what is there. For what is frequent that is the one line that a worker
+ * needs; for the rest the action, which leads on to others.
+ */
+#define FLOW_PLAIN UINT64_C(0)
+#define FLOW_ACTS UINT64_C(1) /* struct flow_action: any features */
+#define FLOW_POLICES UINT64_C(2) /* struct policer, and no other feature */
+
+static inline uint64_t
+flow_features(const void *line, uint64_t kind)
+{
+	return (uintptr_t)line + kind;
+}
+
+/* The line, when `kind` is what is there. */
+static __rte_always_inline void *
+flow_features_line(uint64_t features, uint64_t kind)
+{
+	return (void *)(uintptr_t)(features - kind);
+}
 
 struct flow_entry4 {
 	struct flow_key4 key;
 	struct flow_counters counters;
 	struct rewrite4 rewrite;
-	struct flow_action *action; /* NULL: plain */
+	uint64_t features;
 } __rte_cache_aligned;
 
 struct flow_entry6 {
 	struct flow_key6 key;
-	struct flow_action *action; /* NULL: plain */
+	uint64_t features;
 	struct flow_counters counters;
 	struct rewrite6 rewrite;
 } __rte_cache_aligned;
@@ -135,9 +157,9 @@ static_assert(offsetof(struct rewrite6, tail) == 40, "tail at the end");
 static_assert(sizeof(struct flow_entry4) == 64, "an IPv4 flow is one line");
 static_assert(offsetof(struct flow_entry4, counters) == 16, "entry layout");
 static_assert(offsetof(struct flow_entry4, rewrite) == 32, "entry layout");
-static_assert(offsetof(struct flow_entry4, action) == 56, "entry layout");
+static_assert(offsetof(struct flow_entry4, features) == 56, "entry layout");
 static_assert(sizeof(struct flow_entry6) == 128, "an IPv6 flow is two lines");
-static_assert(offsetof(struct flow_entry6, action) == 40, "entry layout");
+static_assert(offsetof(struct flow_entry6, features) == 40, "entry layout");
 static_assert(offsetof(struct flow_entry6, counters) == 48, "counters add as one vector");
 static_assert(offsetof(struct flow_entry6, rewrite) == 64, "rewrite on the second line");
 
@@ -163,11 +185,11 @@ flow_entry_counters(void *entry, enum dp_family family)
 				 : &((struct flow_entry6 *)entry)->counters;
 }
 
-static __rte_always_inline struct flow_action *
-flow_entry_action(const void *entry, enum dp_family family)
+static __rte_always_inline uint64_t
+flow_entry_features(const void *entry, enum dp_family family)
 {
-	return family == DP_IPV4 ? ((const struct flow_entry4 *)entry)->action
-				 : ((const struct flow_entry6 *)entry)->action;
+	return family == DP_IPV4 ? ((const struct flow_entry4 *)entry)->features
+				 : ((const struct flow_entry6 *)entry)->features;
 }
 
 static __rte_always_inline void *

@@ -189,10 +189,11 @@ carried_forget(struct flow_table *table, uint32_t index)
 	free(carried);
 }
 
-static const struct flow_action *
+static struct flow_action *
 action_of(const struct flow_table *table, uint32_t index)
 {
-	return flow_entry_action(flow_table_entry(table, index, table->family), table->family);
+	return flow_table_action(
+		table, flow_table_entry(table, index, table->family), table->family);
 }
 
 /* The only leg is the entry's: it takes every packet that the flow forwards, as it came. */
@@ -402,9 +403,7 @@ flow_table_fini(struct flow_table *table)
 	for (uint32_t i = 0; i < table->n_entries && table->state != NULL; i++) {
 		if (table->state[i] == FLOW_FREE)
 			continue;
-		action_destroy(
-			flow_entry_action(flow_table_entry(table, i, table->family), table->family),
-			table->legs);
+		action_destroy(action_of(table, i), table->legs);
 		carried_forget(table, i);
 	}
 	rules_destroy(table->rules);
@@ -415,6 +414,7 @@ flow_table_fini(struct flow_table *table)
 	rte_free(table->drops);
 	rte_free(table->free_stack);
 	rte_free(table->state);
+	free(table->actions);
 	free(table->successor);
 	for (unsigned w = 0; w < DP_WORKERS_MAX; w++)
 		rte_free(table->foreign[w]);
@@ -442,6 +442,22 @@ flow_table_is_rule(const struct flow_table *table, uint32_t index)
 	return (entry_tail(table, index)->flags & REWRITE_ANY_DESTINATION) != 0;
 }
 
+/* Note the action of flow `index` beside its entry. 0 or -ENOMEM. */
+static int
+action_keep(struct flow_table *table, uint32_t index, struct flow_action *action)
+{
+	struct flow_action **actions = table->actions;
+
+	if (actions == NULL) {
+		actions = calloc(table->n_entries, sizeof(*actions));
+		if (actions == NULL)
+			return -ENOMEM;
+		__atomic_store_n(&table->actions, actions, __ATOMIC_RELEASE);
+	}
+	actions[index] = action;
+	return 0;
+}
+
 /* Compile `flow` into a free entry; `former` is the action that it replaces. */
 static int
 entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
@@ -449,12 +465,22 @@ entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
 {
 	void *entry = flow_table_entry(table, index, table->family);
 	struct flow_action *action = NULL;
+	uint64_t features = FLOW_PLAIN;
+	int ret = 0;
 
 	if (!flow_is_plain(flow)) {
-		int ret = action_create(&action, flow, table->legs, former, from);
-
+		ret = action_create(&action, flow, table->legs, former, from);
 		if (ret < 0)
 			return ret;
+		features = flow_features(action, FLOW_ACTS);
+	}
+	if (action != NULL && action->only_polices) {
+		features = flow_features(action->policer, FLOW_POLICES);
+		ret = action_keep(table, index, action);
+	}
+	if (ret < 0) {
+		action_destroy(action, table->legs);
+		return ret;
 	}
 	memset(entry, 0, flow_entry_bytes(table->family));
 	if (flow->rule == NULL)
@@ -467,9 +493,9 @@ entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
 	else if (flow->key.any_source)
 		entry_tail(table, index)->flags = REWRITE_ANY_SOURCE;
 	if (table->family == DP_IPV4)
-		((struct flow_entry4 *)entry)->action = action;
+		((struct flow_entry4 *)entry)->features = features;
 	else
-		((struct flow_entry6 *)entry)->action = action;
+		((struct flow_entry6 *)entry)->features = features;
 	return 0;
 }
 
@@ -479,7 +505,7 @@ entry_empty(struct flow_table *table, uint32_t index)
 {
 	void *entry = flow_table_entry(table, index, table->family);
 
-	action_destroy(flow_entry_action(entry, table->family), table->legs);
+	action_destroy(action_of(table, index), table->legs);
 	memset(entry, 0, flow_entry_bytes(table->family));
 	memset(&table->drops[(size_t)index * PLAIN_DROP_COUNT], 0,
 		PLAIN_DROP_COUNT * sizeof(uint64_t));
@@ -496,8 +522,7 @@ entry_empty(struct flow_table *table, uint32_t index)
 static bool
 legs_count(struct flow_table *table, uint32_t index, int sign)
 {
-	const void *entry = flow_table_entry(table, index, table->family);
-	const unsigned n = action_n_slots(flow_entry_action(entry, table->family));
+	const unsigned n = action_n_slots(action_of(table, index));
 
 	if (n == 0)
 		return true;
@@ -558,7 +583,6 @@ int
 flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow *flow,
 	const uint16_t *from, uint32_t *index)
 {
-	const void *entry = flow_table_entry(table, old, table->family);
 	uint32_t taken;
 	int error = flow_check(flow, table->family);
 
@@ -572,7 +596,7 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 	error = carried_prepare(table, taken);
 	if (error < 0)
 		return error;
-	error = entry_fill(table, flow, taken, flow_entry_action(entry, table->family), from);
+	error = entry_fill(table, flow, taken, action_of(table, old), from);
 	if (error < 0) {
 		carried_forget(table, taken);
 		return error;
@@ -586,15 +610,15 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 	return 0;
 }
 
-/* Visible flows with an action become more or fewer by `change`, if flow `index` has one. */
+/* Visible flows with features become more or fewer by `change`, if flow `index` has any. */
 static void
-actions_count(struct flow_table *table, uint32_t index, int change)
+features_count(struct flow_table *table, uint32_t index, int change)
 {
 	const void *entry = flow_table_entry(table, index, table->family);
 
-	if (flow_entry_action(entry, table->family) != NULL)
+	if (flow_entry_features(entry, table->family) != FLOW_PLAIN)
 		__atomic_store_n(
-			&table->n_actions, table->n_actions + (uint32_t)change, __ATOMIC_RELAXED);
+			&table->n_features, table->n_features + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
 /* The same for those of the stage that finds the flow. */
@@ -626,7 +650,7 @@ flow_table_show(struct flow_table *table, uint32_t index)
 		__atomic_store_n(&bucket->signature[slot], signature, __ATOMIC_RELEASE);
 	}
 	stages_count(table, index, 1);
-	actions_count(table, index, 1);
+	features_count(table, index, 1);
 }
 
 void
@@ -676,8 +700,8 @@ flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version)
 
 		__atomic_store_n(&bucket->index[slot], version, __ATOMIC_RELEASE);
 	}
-	actions_count(table, version, 1);
-	actions_count(table, old, -1);
+	features_count(table, version, 1);
+	features_count(table, old, -1);
 	if (table->successor != NULL) /* for a worker that hangs since a commit of several */
 		successor_set(table, old, version);
 	state_set(table, version, FLOW_LIVE);
@@ -712,7 +736,7 @@ flow_table_unlink(struct flow_table *table, uint32_t index)
 		__atomic_store_n(&bucket->signature[slot], 0, __ATOMIC_RELEASE);
 	}
 	stages_count(table, index, -1);
-	actions_count(table, index, -1);
+	features_count(table, index, -1);
 	state_set(table, index, FLOW_RETIRED);
 	table->n_flows--;
 }

@@ -85,10 +85,11 @@ struct flow_table {
 	uint32_t bucket_mask;
 	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
 	uint32_t n_exact; /* visible flows of one source: 0 = workers skip that stage */
-	uint32_t n_actions; /* visible flows that are not plain: 0 = nothing to fetch for them */
+	uint32_t n_features; /* visible flows that are not plain: 0 = nothing to fetch for them */
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
 	uint8_t *state; /* [flow] enum flow_state; read while a commit of several goes on */
+	struct flow_action **actions; /* [flow] of FLOW_POLICES; NULL = there was none yet */
 	uint32_t *successor; /* [flow] of FLOW_SUPERSEDED and FLOW_OUTDATED; NULL = none yet */
 	/* counters of packets that a worker met in a flow owned by another one: [flow] a worker */
 	struct flow_counters *foreign[DP_WORKERS_MAX];
@@ -201,6 +202,20 @@ flow_table_index(const struct flow_table *table, const void *entry, enum dp_fami
 {
 	return (uint32_t)((size_t)((const uint8_t *)entry - table->entries) /
 			  flow_entry_bytes(family));
+}
+
+/* The action of a flow; NULL: it has none. */
+static inline struct flow_action *
+flow_table_action(const struct flow_table *table, const void *entry, enum dp_family family)
+{
+	const uint64_t features = flow_entry_features(entry, family);
+
+	if (features == FLOW_PLAIN)
+		return NULL;
+	if ((features & FLOW_ACTS) != 0)
+		return flow_features_line(features, FLOW_ACTS);
+	return __atomic_load_n(
+		&table->actions, __ATOMIC_ACQUIRE)[flow_table_index(table, entry, family)];
 }
 
 /* CRC32C over the key's words. `key` is a struct flow_key4 or flow_key6. */

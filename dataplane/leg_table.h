@@ -21,10 +21,9 @@
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "policer.h"
 
 #define LEG_NONE UINT32_MAX
-
-struct policer;
 
 /* One line: all that a worker reads to make a copy. */
 struct leg {
@@ -62,6 +61,7 @@ struct leg_table {
 	uint32_t *free_stack;
 	uint16_t *refs; /* [leg] versions that have it, 0 = free */
 	unsigned n_workers;
+	struct policer_pool policers; /* of legs, and of flows that are not plain */
 };
 
 /*

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
 #include <rte_common.h>
 
 #include <dp/flow.h>
@@ -38,8 +39,14 @@ struct police {
 	uint64_t full_at; /* until the bucket is shared; the owner writes it */
 	uint64_t burst; /* time that an empty bucket takes to fill; below 2^61 */
 	uint64_t cost; /* time of a byte, with POLICE_COST_BITS of fraction */
-	uint8_t owner; /* worker + 1 that met the bucket first, 0 = none yet; written once */
-	uint8_t shared; /* 1: several workers have met it; written once */
+	union {
+		struct {
+			/* worker + 1 that met the bucket first, 0 = none yet; written once */
+			uint8_t owner;
+			uint8_t shared; /* 1: several workers have met it; written once */
+		};
+		uint16_t owner_shared; /* both: that of an owner alone is its own number */
+	};
 	uint8_t reserved[6];
 	uint64_t shared_full_at; /* once it is shared; any worker writes it; 0 = no copy yet */
 };
@@ -113,14 +120,15 @@ police_take_shared(struct police *police, uint64_t now, uint32_t bytes)
 	return false; /* as many others have just been served */
 }
 
-/* A worker meets a bucket that is not its own: it becomes the owner, or the bucket is shared. */
+/* A worker meets a bucket that is not its alone: it becomes the owner, or the bucket is shared. */
 static __rte_noinline bool
-police_claim(struct police *police, uint64_t now, uint8_t owner)
+police_is_own(struct police *police, uint64_t now, uint8_t owner)
 {
 	uint8_t none = 0;
 
-	if (__atomic_compare_exchange_n(
-		    &police->owner, &none, owner, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	if (__atomic_load_n(&police->owner, __ATOMIC_RELAXED) == 0 &&
+		__atomic_compare_exchange_n(
+			&police->owner, &none, owner, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		/* Full from now on: the time was not known until now. */
 		__atomic_store_n(&police->full_at, now, __ATOMIC_RELAXED);
 		return true;
@@ -142,10 +150,9 @@ police_take(struct police *police, uint64_t now_ns, uint32_t bytes, uint8_t owne
 	const uint64_t now = now_ns << POLICE_TIME_BITS;
 	uint64_t full_at;
 
-	if (unlikely(__atomic_load_n(&police->owner, __ATOMIC_RELAXED) != owner) &&
-		!police_claim(police, now, owner))
-		return police_take_shared(police, now, bytes);
-	if (unlikely(__atomic_load_n(&police->shared, __ATOMIC_ACQUIRE) != 0))
+	static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "the owner is the low byte");
+	if (unlikely(__atomic_load_n(&police->owner_shared, __ATOMIC_ACQUIRE) != owner) &&
+		!police_is_own(police, now, owner))
 		return police_take_shared(police, now, bytes);
 	full_at = __atomic_load_n(&police->full_at, __ATOMIC_RELAXED);
 	if (!police_spend(police, now, bytes, &full_at))

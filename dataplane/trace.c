@@ -439,7 +439,8 @@ static __rte_always_inline void
 flow_of_family(
 	const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
 {
-	const struct flow_action *action = flow_entry_action(entry, family);
+	const struct flow_table *table = family == DP_IPV4 ? &t->dp->table4 : &t->dp->table6;
+	const struct flow_action *action = flow_table_action(table, entry, family);
 	struct decision decision = {.verdict = DP_FORWARD, .stream = -1};
 
 	sandbox_enter(t->sandbox, entry, action, t->worker);

@@ -387,7 +387,7 @@ Test(table4, legs_are_counted_each)
 	flow_table_show(&table, index);
 	flow_table_activate(&table, index);
 	cr_expect_eq(flow_table_n_legs(&table, index), 3);
-	action = flow_entry_action(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
+	action = flow_table_action(&table, flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
 	cr_assert_not_null(action);
 	legs_of_all.counters[0][action->slots.of[2]].packets = 4;
 	legs_of_all.drops[action->slots.of[2] * DP_COPY_DROP_COUNT] = 3;
@@ -446,6 +446,86 @@ Test(table4, a_flow_that_is_replaced_counts_on)
 	cr_expect_eq(stats.forwarded, 12);
 	cr_expect_eq(flow_table_n_legs(&table, twice), 1);
 	cr_expect_eq(legs_in_use(), 0, "its leg is in the entry again");
+}
+
+/* Flow 1, policed and else plain, as the version after `old`, or the first. */
+static uint32_t
+policed_live(uint32_t old, uint64_t rate_bps)
+{
+	const uint16_t from[] = {0};
+	struct dp_leg legs[1];
+	struct dp_flow flow = fixture_flow(table.family, 1, legs, 1);
+	uint32_t index = FLOW_INDEX_NONE;
+
+	flow.police = (struct dp_police){.rate_bps = rate_bps, .burst_bytes = 1000};
+	if (old != FLOW_INDEX_NONE) {
+		cr_assert_eq(flow_table_version(&table, old, &flow, from, &index), 0);
+		flow_table_swap(&table, old, index);
+		flow_table_carry(&table, old, index, from);
+		flow_table_free(&table, old);
+		return index;
+	}
+	cr_assert_eq(flow_table_add(&table, &flow, &index), 0);
+	flow_table_show(&table, index);
+	flow_table_activate(&table, index);
+	return index;
+}
+
+static struct policer *
+policer_of(uint32_t index)
+{
+	const uint64_t features =
+		flow_entry_features(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
+
+	cr_assert_eq(features & FLOW_POLICES, FLOW_POLICES);
+	return flow_features_line(features, FLOW_POLICES);
+}
+
+Test(table4, what_a_flow_that_only_polices_leads_to_is_its_policer)
+{
+	uint32_t index = policed_live(FLOW_INDEX_NONE, 1000000);
+	struct policer *first = policer_of(index), *second;
+	const struct flow_action *action;
+
+	cr_expect_eq((uintptr_t)first % RTE_CACHE_LINE_SIZE, 0);
+	cr_expect_eq(table.n_features, 1);
+	action = flow_table_action(&table, flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
+	cr_assert_not_null(action);
+	cr_expect_eq(action->policer, first);
+
+	index = policed_live(index, 1000000);
+	cr_expect_eq(policer_of(index), first, "no burst is gained");
+	index = policed_live(index, 2000000);
+	second = policer_of(index);
+	cr_expect_neq(second, first, "another rate starts full");
+	cr_expect_eq(second->config.rate_bps, 2000000);
+	index = policed_live(index, 1000000);
+	cr_expect_eq(policer_of(index), first, "what was given back is taken again");
+	cr_expect_eq(first->police.owner, 0, "and full");
+	flow_table_unlink(&table, index);
+	cr_expect_eq(table.n_features, 0);
+	flow_table_free(&table, index);
+}
+
+Test(table4, policers_are_given_back_as_often_as_they_are_held)
+{
+	struct dp_police config = {.rate_bps = 1000000, .burst_bytes = 1000};
+	struct policer_pool *pool = &legs_of_all.policers;
+	struct policer *first, *same, *other, *after;
+
+	cr_assert_eq(policer_get(pool, &first, &config, NULL), 0);
+	cr_assert_eq(policer_get(pool, &same, &config, first), 0);
+	cr_expect_eq(same, first);
+	policer_release(pool, first);
+	cr_assert_eq(policer_get(pool, &other, &config, NULL), 0);
+	cr_expect_neq(other, first, "it is still held once");
+	policer_release(pool, same);
+	cr_assert_eq(policer_get(pool, &after, &config, NULL), 0);
+	cr_expect_eq(after, first);
+	policer_release(pool, NULL);
+	config.rate_bps = 0;
+	cr_assert_eq(policer_get(pool, &same, &config, first), 0);
+	cr_expect_null(same);
 }
 
 Test(table4, a_full_table_can_be_replaced)
