@@ -17,6 +17,7 @@
 
 #include "dp_private.h"
 #include "fastpath.h"
+#include "level.h"
 #include "pool.h"
 #include "port.h"
 #include "retire.h"
@@ -326,7 +327,8 @@ workers_start(struct dp *dp, char *error, size_t error_size)
 		int ret;
 
 		rte_rcu_qsbr_thread_register(dp->qsbr, w);
-		ret = rte_eal_remote_launch(fastpath_run, dp->workers[w], dp->workers[w]->lcore_id);
+		ret = rte_eal_remote_launch(
+			dp->fastpath->run, dp->workers[w], dp->workers[w]->lcore_id);
 		if (ret < 0) {
 			snprintf(error, error_size, "launching worker %u on core %u: %s", w,
 				dp->workers[w]->core, strerror(-ret));
@@ -341,6 +343,8 @@ workers_start(struct dp *dp, char *error, size_t error_size)
 struct dp *
 dp_create(const struct dp_config *config, char *error, size_t error_size)
 {
+	const struct level_host host = level_host_get();
+	const struct fastpath *fastpath;
 	struct dp *dp;
 
 	if (config->n_ports == 0 || config->n_ports > DP_PORTS_MAX ||
@@ -351,6 +355,9 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 			config->n_ports, DP_PORTS_MAX, DP_FLOWS_MAX, DP_LEGS_MAX);
 		return NULL;
 	}
+	fastpath = level_choose(&host, config->cpu_level, error, error_size);
+	if (fastpath == NULL)
+		return NULL;
 	dp = calloc(1, sizeof(*dp));
 	if (dp == NULL) {
 		snprintf(error, error_size, "no memory");
@@ -358,6 +365,7 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 	}
 	STAILQ_INIT(&dp->retired);
 	dp->config = *config;
+	dp->fastpath = fastpath;
 	if (dp->config.punt_ring == 0)
 		dp->config.punt_ring = DP_PUNT_RING_DEFAULT;
 	if (dp->config.punt_rate == 0)
@@ -474,5 +482,6 @@ dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *
 	info->core = dp->workers[worker]->core;
 	info->socket = core_socket(info->core);
 	info->rx_queues = dp->workers[worker]->n_queues;
+	info->cpu_level = dp->fastpath->name;
 	return 0;
 }

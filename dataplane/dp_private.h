@@ -20,8 +20,11 @@
 #include "port.h"
 #include "rule_set.h"
 
+struct fastpath;
+
 struct dp {
 	struct dp_config config;
+	const struct fastpath *fastpath;
 	unsigned n_ports;
 	struct port ports[DP_PORTS_MAX];
 	struct pool_set pools[RTE_MAX_NUMA_NODES];

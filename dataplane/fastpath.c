@@ -7,6 +7,10 @@
  *
  * No allocation but mbufs, no lock, no log, no system call of ours. Every packet ends up
  * forwarded, punted or in a drop counter that has a name (dp/stats.h).
+ *
+ * This file is compiled once for each level of instructions (level.h), and all that is left of it
+ * outside is one struct fastpath. meson.build defines its name (FASTPATH, FASTPATH_LEVEL) and how
+ * wide its vectors may be (FASTPATH_BITS).
  */
 #include "fastpath.h"
 
@@ -247,7 +251,7 @@ poll_queue(struct lcore *lc, const struct rx_queue *rxq, enum view view)
 	return n;
 }
 
-uint16_t
+static uint16_t
 fastpath_round(struct lcore *lc, uint64_t now_ns)
 {
 	const enum view view = view_load(lc->view);
@@ -263,7 +267,7 @@ fastpath_round(struct lcore *lc, uint64_t now_ns)
 	return n;
 }
 
-int
+static int
 fastpath_run(void *arg)
 {
 	struct lcore *lc = arg;
@@ -282,3 +286,10 @@ fastpath_run(void *arg)
 	rte_rcu_qsbr_thread_offline(lc->qsbr, lc->index);
 	return 0;
 }
+
+const struct fastpath FASTPATH = {
+	.name = FASTPATH_LEVEL,
+	.simd_bits = FASTPATH_BITS,
+	.round = fastpath_round,
+	.run = fastpath_run,
+};

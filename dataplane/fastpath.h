@@ -6,16 +6,22 @@
 
 #include "burst.h"
 
-/* The loop of one worker: arg is its struct lcore. Returns 0 when it is stopped. */
-int fastpath_run(void *arg);
+/* The fast path, compiled for one level of instructions. Static storage. */
+struct fastpath {
+	const char *name; /* of the level */
+	unsigned simd_bits; /* its widest vectors */
+	/*
+	 * One round of the loop below: every queue of the worker is polled once, and all that came
+	 * is forwarded or else accounted for. now_ns is the time, of any origin, by which policers
+	 * and latches go. Returns the packets that came. For tests that are the worker themselves.
+	 */
+	uint16_t (*round)(struct lcore *lc, uint64_t now_ns);
+	/* The loop of one worker: arg is its struct lcore. Returns 0 when it is stopped. */
+	int (*run)(void *arg);
+};
 
-/*
- * One round of that loop: every queue of the worker is polled once, and all that came is forwarded
- * or else accounted for. now_ns is the time, of any origin, by which policers and latches go.
- * Returns the packets that came. For tests that are the worker themselves; fastpath_run() is made
- * of it.
- */
-uint16_t fastpath_round(struct lcore *lc, uint64_t now_ns);
+/* Those of this build; level.h chooses. */
+extern const struct fastpath fastpath_v2, fastpath_v3, fastpath_v4;
 
 /* Times of a worker: its clock, and the durations of its rounds. */
 

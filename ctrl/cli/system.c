@@ -34,8 +34,8 @@ info_print(struct cli *cli, json_t *result)
 		"limits   {limits/message_bytes byte} a message, depth {#limits/depth}, "
 		"{limits/connections connection}\n"
 		"[log      {log_lines_lost} line{were_lost} lost: standard error was not read]");
-	rows_print_below("WORKER>={worker}|CPU>={core}|NODE>={socket:node}|QUEUES>={rx_queues}|"
-			 "BUSY>={busy_share:percent}|RX PACKETS>={rx_packets}|"
+	rows_print_below("WORKER>={worker}|CPU>={core}|NODE>={socket:node}|LEVEL={cpu_level}|"
+			 "QUEUES>={rx_queues}|BUSY>={busy_share:percent}|RX PACKETS>={rx_packets}|"
 			 "TX PACKETS>={tx_packets}",
 		json_object_get(result, "workers"));
 }
@@ -306,8 +306,8 @@ static void
 worker_print(const json_t *worker)
 {
 	members_print(WORKER_INDENT, worker,
-		"worker {#worker}  on CPU {#core}, {rx_queues queue}, {rx_packets packet} in, "
-		"{#tx_packets} out\n"
+		"worker {#worker}  on CPU {#core}, level {cpu_level}, {rx_queues queue}, "
+		"{rx_packets packet} in, {#tx_packets} out\n"
 		"          busy {busy_share:percent} of the time, {#cycles_per_packet} cycles a "
 		"packet, longest round {#longest_round_us} us");
 	if (member_number(worker, "rx_packets") == 0)

@@ -195,9 +195,10 @@ process_read(json_t *json, struct config *config)
 		&config->state_path, "flows", &config->state_flows, "history", "declared",
 		&config->keep_declared, "calls", &config->keep_calls, "control", "core",
 		&config->eal.control_core);
-	json_unpack(json, "{s:s, s:i, s:b, s:i, s?s}", "file_prefix", &config->eal.file_prefix,
-		"memory_mb", &config->eal.memory_mb, "hugepages", &hugepages, "packet_buffers",
-		&config->dp.packet_buffers, "xdp_program", &config->xdp_program);
+	json_unpack(json, "{s:s, s:i, s:b, s:s, s:i, s?s}", "file_prefix", &config->eal.file_prefix,
+		"memory_mb", &config->eal.memory_mb, "hugepages", &hugepages, "cpu_level",
+		&config->dp.cpu_level, "packet_buffers", &config->dp.packet_buffers, "xdp_program",
+		&config->xdp_program);
 	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}}", "tables", "ipv4_flows",
 		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
 		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",

@@ -52,13 +52,13 @@ worker_encode(const struct dp *dp, unsigned worker)
 	if (dp_worker_info_get(dp, worker, &info) < 0 ||
 		dp_worker_stats_get(dp, worker, &stats) < 0)
 		return NULL;
-	return json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, "
-			 "s:o, s:o}",
-		"worker", worker, "core", info.core, "socket", info.socket, "rx_queues",
-		info.rx_queues, "loops", (json_int_t)stats.loops, "busy_loops",
-		(json_int_t)stats.busy_loops, "rx_packets", (json_int_t)stats.rx_packets,
-		"tx_packets", (json_int_t)stats.tx_packets, "busy_ns", (json_int_t)stats.busy_ns,
-		"total_ns", (json_int_t)stats.total_ns, "busy_cycles",
+	return json_pack("{s:i, s:i, s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+			 "s:I, s:o, s:o}",
+		"worker", worker, "core", info.core, "socket", info.socket, "cpu_level",
+		info.cpu_level, "rx_queues", info.rx_queues, "loops", (json_int_t)stats.loops,
+		"busy_loops", (json_int_t)stats.busy_loops, "rx_packets",
+		(json_int_t)stats.rx_packets, "tx_packets", (json_int_t)stats.tx_packets, "busy_ns",
+		(json_int_t)stats.busy_ns, "total_ns", (json_int_t)stats.total_ns, "busy_cycles",
 		(json_int_t)stats.busy_cycles, "busy_share", share(stats.busy_ns, stats.total_ns),
 		"cycles_per_packet", share(stats.busy_cycles, stats.rx_packets), "longest_round_us",
 		(json_int_t)(stats.longest_round_ns / 1000), "bursts", bursts_encode(&stats),

@@ -29,6 +29,8 @@ def parser_of(**about):
     parser.add_argument("--latch", choices=("open", "first", "follow"), default="open",
                         help="listeners latch to their source (%(default)s)")
     flag("--police", "every flow is policed, at a rate never reached")
+    parser.add_argument("--level", default="auto", metavar="NAME",
+                        help="level of the CPU's instructions: v2, v3 or v4 (the best it has)")
     parser.add_argument("--ttl", choices=("decrement", "set"), default="decrement",
                         help="legs decrement the TTL, or set it (%(default)s)")
     number("--streams", 0, "RTP streams a flow, by SSRC (none)")
@@ -60,7 +62,8 @@ def setting_of(parser, arguments):
     if not 0.1 <= arguments.seconds <= 3600:
         parser.error(f"--seconds: found {arguments.seconds}, expected 0.1 to 3600")
     return {
-        **{name: getattr(arguments, name) for name in (*FLAGS, *NUMBERS, "match", "latch", "ttl")},
+        **{name: getattr(arguments, name)
+           for name in (*FLAGS, *NUMBERS, "match", "latch", "ttl", "level")},
         "hugepages": not arguments.no_huge,
         "control_core": control, "worker_cores": workers[:arguments.workers],
     }

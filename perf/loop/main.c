@@ -272,6 +272,7 @@ main(int argc, char **argv)
 	static struct loop_options options;
 	static struct loop_rig rig;
 	static struct load load;
+	struct dp_worker_info worker;
 	char error[256];
 	bool conserved;
 
@@ -282,6 +283,9 @@ main(int argc, char **argv)
 	loop_options_read(&options, argv[1]);
 	options.hugepages = options.hugepages && hugepages_suffice(&options);
 	loop_rig_create(&rig, &options);
+	/* Of "auto", the one that it is. */
+	if (dp_worker_info_get(rig.dp, 0, &worker) == 0)
+		snprintf(options.level, sizeof(options.level), "%s", worker.cpu_level);
 	if (load_init(&load, &rig) < 0)
 		return 1;
 	if (dp_start(rig.dp, error, sizeof(error)) < 0) {

@@ -18,12 +18,12 @@ static const char *const match_words[] = {"exact", "listener", "rule", NULL};
 static const char *const latch_words[] = {"open", "first", "follow", NULL};
 static const char *const ttl_words[] = {"decrement", "set", NULL};
 
-enum kind { FLAG, NUMBER, WORD };
+enum kind { FLAG, NUMBER, WORD, LEVEL };
 
 static const struct member {
 	const char *name;
 	enum kind kind;
-	size_t offset; /* of a bool, an unsigned, or the index of a word */
+	size_t offset; /* of a bool, an unsigned, the index of a word, or a level's name */
 	const char *const *words;
 } members[] = {
 #define AT(member) offsetof(struct loop_options, member)
@@ -47,6 +47,7 @@ static const struct member {
 	{"during_reads", NUMBER, AT(reads)},
 	{"control_core", NUMBER, AT(control_core)},
 	{"hugepages", FLAG, AT(hugepages)},
+	{"level", LEVEL, AT(level)},
 };
 
 static void __attribute__((noreturn, format(printf, 1, 2))) refuse(const char *format, ...)
@@ -87,6 +88,9 @@ member_read(struct loop_options *options, const struct member *member, const jso
 	} else if (member->kind == WORD && json_is_string(value)) {
 		*(unsigned *)at = word_find(member->words, json_string_value(value));
 		valid = member->words[*(unsigned *)at] != NULL;
+	} else if (member->kind == LEVEL && json_is_string(value)) {
+		valid = snprintf(at, LOOP_LEVEL_BYTES, "%s", json_string_value(value)) <
+			LOOP_LEVEL_BYTES;
 	}
 	if (!valid)
 		refuse("%s: missing, or a wrong value", member->name);
@@ -105,6 +109,8 @@ loop_options_json(const struct loop_options *options)
 			value = json_boolean(*(const bool *)at);
 		else if (member->kind == NUMBER)
 			value = json_integer(*(const unsigned *)at);
+		else if (member->kind == LEVEL)
+			value = json_string(at);
 		else
 			value = json_string(member->words[*(const unsigned *)at]);
 		json_object_set_new(setting, member->name, value);

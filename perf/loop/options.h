@@ -16,6 +16,7 @@
 #define LOOP_TRANSLATE_BYTES 20 /* by which a datagram grows from IPv4 to IPv6 */
 #define LOOP_L2_BYTES(tagged) ((tagged) ? 18u : 14u)
 #define LOOP_WORKERS_MAX 8
+#define LOOP_LEVEL_BYTES 8
 #define LOOP_KINDS 6 /* of flows with mixed: plain, tagged, policed, each in both families */
 
 /* Which stage of the classification finds the flows. */
@@ -44,6 +45,7 @@ struct loop_options {
 	unsigned worker_cores[LOOP_WORKERS_MAX];
 	bool direct; /* one worker goes to its ring as several do: see loop_rig_direct() */
 	bool hugepages;
+	char level[LOOP_LEVEL_BYTES]; /* of the CPU's instructions, as in dp_config */
 };
 
 /*

@@ -227,6 +227,7 @@ dp_make(struct loop_rig *rig)
 		.max_flows_ipv4 = o->family == 4 ? flows : 0,
 		.max_flows_ipv6 = o->family == 6 || o->translate || o->mixed ? flows : 0,
 		.max_legs = (unsigned)loop_legs_needed(o),
+		.cpu_level = o->level,
 		.warn = warn,
 	};
 	char error[ERROR_MAX];

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "level.h"
 #include "run.h"
 
 #define MEMORY_MB 512
@@ -27,6 +28,7 @@ struct options {
 	const char *directory;
 	FILE *frames; /* NULL = not wanted */
 	unsigned n_workers;
+	const char *level; /* as in dp_config; NULL = the best */
 	bool trace;
 	char **cases; /* names; none = all */
 	int n_cases;
@@ -59,11 +61,11 @@ drops_note(struct tally *tally, const struct golden_case *c)
 }
 
 static void
-run_traced(const struct golden_case *c, struct tally *tally)
+run_traced(const struct options *options, const struct golden_case *c, struct tally *tally)
 {
 	struct traced traced = {0};
 
-	report(tally, run_case(c, WAY_SHARED, NULL, &traced), c->name, "as traced");
+	report(tally, run_case(c, WAY_SHARED, options->level, NULL, &traced), c->name, "as traced");
 	tally->n_traced += traced.n_frames;
 	traced_fini(&traced);
 }
@@ -80,11 +82,12 @@ run_file(const struct options *options, const char *file, struct tally *tally)
 		report(tally, false, file, "");
 	} else if (options->trace) {
 		if (traced_foretells(&c))
-			run_traced(&c, tally);
+			run_traced(options, &c, tally);
 	} else if (options->n_workers == 1 || !c.one_worker) {
 		for (unsigned way = 0; way < WAY_COUNT; way++)
-			report(tally, run_case(&c, (enum way)way, options->frames, NULL), c.name,
-				way_names[way]);
+			report(tally,
+				run_case(&c, (enum way)way, options->level, options->frames, NULL),
+				c.name, way_names[way]);
 		drops_note(tally, &c);
 	}
 	case_fini(&c);
@@ -121,6 +124,7 @@ options_parse(struct options *options, int argc, char **argv)
 		{"frames", required_argument, NULL, 'f'},
 		{"workers", required_argument, NULL, 'w'},
 		{"trace", no_argument, NULL, 't'},
+		{"level", required_argument, NULL, 'l'},
 		{0},
 	};
 	int option;
@@ -133,6 +137,8 @@ options_parse(struct options *options, int argc, char **argv)
 		}
 		if (option == 'w')
 			options->n_workers = (unsigned)strtoul(optarg, NULL, 10);
+		if (option == 'l')
+			options->level = optarg;
 		if (option == 't')
 			options->trace = true;
 		if (option == '?')
@@ -140,7 +146,8 @@ options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind == argc) {
 		fprintf(stderr,
-			"usage: %s [--frames FILE] [--workers N] [--trace] DIRECTORY [CASE ...]\n",
+			"usage: %s [--frames FILE] [--workers N] [--level NAME] [--trace] "
+			"DIRECTORY [CASE ...]\n",
 			argv[0]);
 		return -1;
 	}
@@ -164,6 +171,7 @@ main(int argc, char **argv)
 	char error[ERROR_BYTES];
 	struct tally tally = {0};
 	struct options options;
+	struct level_host host;
 
 	if (options_parse(&options, argc, argv) < 0)
 		return 2;
@@ -171,6 +179,12 @@ main(int argc, char **argv)
 	if (dp_eal_init(&eal, error, sizeof(error)) < 0) {
 		printf("Bail out! %s\n", error);
 		return 1;
+	}
+	host = level_host_get();
+	if (level_choose(&host, options.level, error, sizeof(error)) == NULL) {
+		printf("1..0 # SKIP %s\n", error);
+		dp_eal_fini();
+		return 0;
 	}
 	for (int i = 0; i < options.n_cases; i++)
 		run_file(&options, options.cases[i], &tally);

@@ -76,7 +76,7 @@ warn(void *arg, const char *message)
 }
 
 static int
-dataplane_create(struct rig *rig, char *error, size_t error_size)
+dataplane_create(struct rig *rig, const char *level, char *error, size_t error_size)
 {
 	struct dp_port_config ports[CASE_PORTS] = {0};
 	const struct golden_case *c = rig->c;
@@ -89,6 +89,7 @@ dataplane_create(struct rig *rig, char *error, size_t error_size)
 		.punt_ring = c->punt_ring,
 		.punt_rate = c->punt_rate,
 		.packet_buffers = c->packet_buffers != 0 ? c->packet_buffers : POOL_BUFFERS,
+		.cpu_level = level,
 		.warn = warn,
 	};
 
@@ -119,7 +120,8 @@ way_is_taken(const struct rig *rig)
 }
 
 int
-rig_init(struct rig *rig, const struct golden_case *c, enum way way, char *error, size_t error_size)
+rig_init(struct rig *rig, const struct golden_case *c, enum way way, const char *level, char *error,
+	size_t error_size)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->c = c;
@@ -135,7 +137,7 @@ rig_init(struct rig *rig, const struct golden_case *c, enum way way, char *error
 		if (port_create(rig, p) < 0)
 			return -1;
 	}
-	if (dataplane_create(rig, error, error_size) < 0)
+	if (dataplane_create(rig, level, error, error_size) < 0)
 		return -1;
 	if (way_is_taken(rig) < 0) {
 		snprintf(error, error_size, "ports do not share payload as this way wants it");
@@ -196,7 +198,7 @@ rounds_take(const struct rig *rig)
 	do {
 		n_came = 0;
 		for (unsigned w = 0; w < rig->n_workers; w++)
-			n_came += fastpath_round(rig->dp->workers[w], rig->now_ns);
+			n_came += rig->dp->fastpath->round(rig->dp->workers[w], rig->now_ns);
 	} while (n_came > 0);
 	return all_accounted_for(rig) ? 0 : -1;
 }

@@ -54,11 +54,11 @@ struct rig {
 };
 
 /*
- * Build ports and data plane for a case, with its flows installed; no worker runs yet. 0, or -1
- * with the reason in `error`. rig_fini() is due either way.
+ * Build ports and data plane of a level for a case, with its flows installed; no worker runs yet.
+ * 0, or -1 with the reason in `error`. rig_fini() is due either way.
  */
-int rig_init(
-	struct rig *rig, const struct golden_case *c, enum way way, char *error, size_t error_size);
+int rig_init(struct rig *rig, const struct golden_case *c, enum way way, const char *level,
+	char *error, size_t error_size);
 
 /* Start the workers, or the ports alone for a case with a clock. 0 or -1. */
 int rig_start(struct rig *rig, char *error, size_t error_size);

@@ -138,11 +138,12 @@ run_rig(struct rig *rig, struct traced *traced, char *error)
 }
 
 bool
-run_case(const struct golden_case *c, enum way way, FILE *frames, struct traced *traced)
+run_case(const struct golden_case *c, enum way way, const char *level, FILE *frames,
+	struct traced *traced)
 {
 	char error[ERROR_BYTES] = "";
 	struct rig rig;
-	bool ok = rig_init(&rig, c, way, error, sizeof(error)) == 0;
+	bool ok = rig_init(&rig, c, way, level, error, sizeof(error)) == 0;
 
 	if (ok) {
 		error[0] = '\0';

@@ -45,6 +45,8 @@ port_compare_frames(struct session *session, unsigned port, unsigned n)
 		struct model_frame *expected = model_fifo_take(&session->model.out[port]);
 		int n_got = rig_take(&session->rig, port, got, sizeof(got));
 
+		if (n_got > 0)
+			session_record(session, got, (size_t)n_got);
 		ok = bytes_compare(session, "frame", port, got, n_got, expected);
 		model_frame_free(expected);
 	}
@@ -89,6 +91,7 @@ on_punted(void *arg, const struct dp_punted *punted)
 	struct punt_check *check = arg;
 	struct model_frame *expected = model_fifo_take(&check->session->model.punted);
 
+	session_record(check->session, punted->frame, punted->frame_bytes);
 	if (!check->ok) {
 		model_frame_free(expected);
 		return;

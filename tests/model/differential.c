@@ -4,11 +4,13 @@
  * reference model, and everything that can be seen of both must be the same: frames out, punted
  * packets, every counter, what was learned. Needs no root and no hugepages.
  *
- *	differential [--packets N] [--seed S] [--burst N]
+ *	differential [--packets N] [--seed S] [--burst N] [--level NAME | --levels]
  *
  * It is cut into sessions of SESSION_PACKETS packets, each of which starts empty and from a seed of
  * its own: S, S + 1, ... A difference ends it with exit code 1 and the command line that shows it
- * again in the first session. --burst 1 gives rounds of single packets. By night:
+ * again in the first session. --burst 1 gives rounds of single packets. --levels runs
+ * each session once for every level of instructions that the machine has: frames, punted packets
+ *and counters of all must be the same bytes. By night:
  *
  *	build/tests/model/differential --packets 10000000
  */
@@ -21,11 +23,13 @@
 
 #include <unistd.h>
 
+#include "level.h"
 #include "session.h"
 
 #define PACKETS_DEFAULT 200000
 #define SESSION_PACKETS 20000
 #define MEMORY_MB 512
+#define LEVELS_MAX 8
 
 static int
 number_parse(const char *text, uint64_t max, uint64_t *number)
@@ -41,12 +45,14 @@ number_parse(const char *text, uint64_t max, uint64_t *number)
 }
 
 static int
-options_parse(struct session_options *options, int argc, char **argv)
+options_parse(struct session_options *options, bool *all_levels, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"packets", required_argument, NULL, 'p'},
 		{"seed", required_argument, NULL, 's'},
 		{"burst", required_argument, NULL, 'b'},
+		{"level", required_argument, NULL, 'l'},
+		{"levels", no_argument, NULL, 'a'},
 		{0},
 	};
 	uint64_t burst;
@@ -60,13 +66,19 @@ options_parse(struct session_options *options, int argc, char **argv)
 		} else if (option == 'b') {
 			ret = number_parse(optarg, SESSION_BURST_MAX, &burst);
 			options->burst = (unsigned)burst;
+		} else if (option == 'l') {
+			options->level = optarg;
+		} else if (option == 'a') {
+			*all_levels = true;
 		} else {
 			ret = -1;
 		}
 	}
 	if (ret == 0 && optind == argc)
 		return 0;
-	fprintf(stderr, "usage: %s [--packets N] [--seed S] [--burst N]\n", argv[0]);
+	fprintf(stderr,
+		"usage: %s [--packets N] [--seed S] [--burst N] [--level NAME | --levels]\n",
+		argv[0]);
 	return -1;
 }
 
@@ -116,6 +128,48 @@ totals_report(const struct session_totals *totals)
 	return ok;
 }
 
+/* Run a session as options->level, and leave in *bytes all that came of it. */
+static bool
+session_run_recorded(struct session_options *options, struct session_totals *totals, char **bytes,
+	size_t *n_bytes)
+{
+	bool ok;
+
+	options->record = open_memstream(bytes, n_bytes);
+	if (options->record == NULL)
+		return false;
+	ok = session_run(options, totals);
+	return fclose(options->record) == 0 && ok;
+}
+
+/* The same session in each level that this machine runs; all must come to the same bytes. */
+static bool
+session_run_levels(struct session_options *options, struct session_totals *totals)
+{
+	const struct level_host host = level_host_get();
+	char *bytes[LEVELS_MAX] = {0}, error[256];
+	size_t n_bytes[LEVELS_MAX];
+	bool ok = true;
+
+	for (unsigned i = 0; ok && level_get(i) != NULL; i++) {
+		options->level = level_get(i)->name;
+		if (level_choose(&host, options->level, error, sizeof(error)) == NULL) {
+			printf("not run: %s\n", error);
+			continue;
+		}
+		ok = session_run_recorded(options, totals, &bytes[i], &n_bytes[i]);
+		if (!ok ||
+			(n_bytes[i] == n_bytes[0] && memcmp(bytes[i], bytes[0], n_bytes[0]) == 0))
+			continue;
+		printf("level %s: what came out is not that of %s\n", options->level,
+			level_get(0)->name);
+		ok = false;
+	}
+	for (unsigned i = 0; i < LEVELS_MAX; i++)
+		free(bytes[i]);
+	return ok;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,11 +179,11 @@ main(int argc, char **argv)
 		.burst = SESSION_BURST_MAX,
 	};
 	struct session_totals totals = {0};
+	bool all_levels = false, ok = true;
 	uint64_t left;
-	bool ok = true;
 
 	setlinebuf(stdout);
-	if (options_parse(&options, argc, argv) < 0)
+	if (options_parse(&options, &all_levels, argc, argv) < 0)
 		return 2;
 	if (eal_init() < 0)
 		return 2;
@@ -137,7 +191,8 @@ main(int argc, char **argv)
 		(unsigned long long)options.packets);
 	for (left = options.packets; left > 0 && ok; left -= options.packets) {
 		options.packets = left < SESSION_PACKETS ? left : SESSION_PACKETS;
-		ok = session_run(&options, &totals);
+		ok = all_levels ? session_run_levels(&options, &totals)
+				: session_run(&options, &totals);
 		options.seed++;
 	}
 	ok = totals_report(&totals) && ok;

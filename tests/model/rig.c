@@ -92,6 +92,7 @@ dataplane_create(struct rig *rig, const struct rig_config *config, char *error, 
 		.punt_ring = config->model.punt_places,
 		.punt_rate = config->model.punt_rate,
 		.packet_buffers = DATAPLANE_BUFFERS,
+		.cpu_level = config->level,
 		.warn = warn,
 	};
 
@@ -173,7 +174,7 @@ rig_send(struct rig *rig, const struct test_frame *frame)
 unsigned
 rig_round(struct rig *rig, uint64_t now_ns)
 {
-	return fastpath_round(rig->dp->workers[0], now_ns);
+	return rig->dp->fastpath->round(rig->dp->workers[0], now_ns);
 }
 
 bool

@@ -13,6 +13,7 @@
 
 struct rig_config {
 	struct model_config model;
+	const char *level; /* as in dp_config */
 	bool whole_copies[MODEL_PORTS]; /* the port does not take frames in several buffers */
 	bool indirect; /* frames come in buffers that are not their mbuf's own */
 };

@@ -184,8 +184,10 @@ round_compare(struct session *session)
 	if (ok && rng_one_in(&session->rng, session->punt_polls_one_in))
 		ok = session_compare_punted(session, rng_one_in(&session->rng, 4));
 	/* After a difference the flows' counters say which of them it is about. */
-	if (checkpoint || !ok)
+	if (checkpoint || !ok) {
+		session_record_counters(session);
 		ok = session_compare_counters(session) && ok;
+	}
 	if (!ok)
 		report_frames(session);
 	return ok;
@@ -297,6 +299,7 @@ session_run(const struct session_options *options, struct session_totals *totals
 	session->punt_polls_one_in = rng_one_in(&session->rng, 2) ? 2 : 200;
 	style_random(session);
 	model_init(&session->model, &config.model);
+	config.level = options->level;
 	ok = rig_init(&session->rig, &config, error, sizeof(error)) == 0;
 	if (!ok)
 		printf("%s\n", error);

@@ -6,6 +6,8 @@
 #ifndef MODEL_SESSION_H
 #define MODEL_SESSION_H
 
+#include <stdio.h>
+
 #include "flows.h"
 #include "packets.h"
 #include "rig.h"
@@ -16,6 +18,8 @@ struct session_options {
 	uint64_t seed;
 	uint64_t packets;
 	unsigned burst; /* packets that a port receives in a round at most */
+	const char *level; /* as in dp_config */
+	FILE *record; /* of all that came of the session; NULL = none */
 };
 
 /* A frame of the round in hand and what the model made of it: for reports. */
@@ -74,6 +78,10 @@ bool session_compare_counters(struct session *session);
 bool session_compare_ports(struct session *session);
 bool flow_stats_compare(const struct model_flow *flow, const struct dp_flow_stats *stats,
 	const struct dp_leg_stats *legs, unsigned n_legs);
+
+/* Write to the session's record, if it has one: bytes that came out; every counter (record.c). */
+void session_record(struct session *session, const void *bytes, size_t n_bytes);
+void session_record_counters(struct session *session);
 
 /* Say what differs (report.c). report_session() says how to see it again. */
 void report_session(const struct session *session);

@@ -59,6 +59,7 @@ struct dp_config {
 	unsigned punt_ring; /* frames a worker may hold for control; 0 = DP_PUNT_RING_DEFAULT */
 	unsigned punt_rate; /* frames a second and worker; 0 = DP_PUNT_RATE_DEFAULT */
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
+	const char *cpu_level; /* "v2", "v3", "v4"; NULL or "auto": the best that the CPU runs */
 	/* Called from the control thread with one line a message. */
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;
@@ -82,13 +83,14 @@ struct dp_worker_info {
 	unsigned core;
 	int socket;
 	unsigned rx_queues; /* queues that it polls */
+	const char *cpu_level; /* instructions that it uses, as in dp_config; static storage */
 };
 
 static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
 static_assert(sizeof(struct dp_port_config) == 304, "public API: port to be");
-static_assert(sizeof(struct dp_config) == 56, "public API: data plane to be");
+static_assert(sizeof(struct dp_config) == 64, "public API: data plane to be");
 static_assert(sizeof(struct dp_port_info) == 352, "public API: port");
-static_assert(sizeof(struct dp_worker_info) == 12, "public API: worker");
+static_assert(sizeof(struct dp_worker_info) == 24, "public API: worker");
 
 /*
  * Bring the EAL up on the named cores and take the calling thread as control thread. Once in a

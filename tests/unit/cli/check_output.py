@@ -172,15 +172,17 @@ received  0 packets, 0 bytes
           0 forwarded, 0 punted, drops: -
 """),
     ("workers", ["workers"], ("system.info", {}),
-     {"workers": [{"worker": 0, "core": 3, "rx_queues": 2, "rx_packets": 1000, "tx_packets": 900,
+     {"workers": [{"worker": 0, "core": 3, "cpu_level": "v3", "rx_queues": 2,
+                   "rx_packets": 1000, "tx_packets": 900,
                    "busy_share": 0.1234, "cycles_per_packet": 410.4, "longest_round_us": 85.2,
                    "bursts": [0, 80, 20, 0, 10] + [0] * 27 + [1],
                    "residence_ns": [{"from_ns": 512, "packets": 5},
                                     {"from_ns": 65536, "packets": 15}]},
-                  {"worker": 1, "core": 4, "rx_queues": 1, "rx_packets": 0, "tx_packets": 0,
+                  {"worker": 1, "core": 4, "cpu_level": "v2", "rx_queues": 1,
+                   "rx_packets": 0, "tx_packets": 0,
                    "busy_share": 0, "cycles_per_packet": 0, "longest_round_us": 7,
                    "bursts": [0] * 33, "residence_ns": []}]},
-     """worker 0  on CPU 3, 2 queues, 1000 packets in, 900 out
+     """worker 0  on CPU 3, level v3, 2 queues, 1000 packets in, 900 out
           busy 12.3% of the time, 410 cycles a packet, longest round 85 us
 IN A BURST  BURSTS  SHARE
          1      80  72.1%  ########################
@@ -193,7 +195,7 @@ INSIDE FOR  PACKETS  SHARE
     512 ns        5  25.0%  ########
    65.5 us       15  75.0%  ########################
 
-worker 1  on CPU 4, 1 queue, 0 packets in, 0 out
+worker 1  on CPU 4, level v2, 1 queue, 0 packets in, 0 out
           busy 0.0% of the time, 0 cycles a packet, longest round 7 us
 """),
     ("events", ["events", "--after", "4"], ("event.list", {"after": 4, "limit": 1000}),

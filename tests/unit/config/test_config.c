@@ -78,6 +78,7 @@ Test(config, defaults)
 	cr_expect_eq(config.eal.worker_cores[0], 1);
 	cr_expect_str_eq(config.eal.file_prefix, "sluice");
 	cr_expect_not(config.eal.no_huge);
+	cr_expect_str_eq(config.dp.cpu_level, "auto");
 	cr_expect_eq(config.dp.max_flows_ipv4, 65536);
 	cr_expect_eq(config.dp.max_flows_ipv6, 16384);
 	cr_expect_eq(config.dp.max_legs, 65536);
@@ -103,6 +104,7 @@ Test(config, all_settings)
 			    "file_prefix: x\n"
 			    "memory_mb: 64\n"
 			    "hugepages: false\n"
+			    "cpu_level: v2\n"
 			    "packet_buffers: 4096\n"
 			    "tables: {ipv4_flows: 10, ipv6_flows: 0, legs: 7}\n"
 			    "punt: {ring: 64, rate_pps: 1}\n"
@@ -121,6 +123,7 @@ Test(config, all_settings)
 	cr_expect_str_eq(config.eal.file_prefix, "x");
 	cr_expect_eq(config.eal.memory_mb, 64);
 	cr_expect(config.eal.no_huge);
+	cr_expect_str_eq(config.dp.cpu_level, "v2");
 	cr_expect_eq(config.dp.packet_buffers, 4096);
 	cr_expect_eq(config.dp.max_flows_ipv4, 10);
 	cr_expect_eq(config.dp.max_flows_ipv6, 0);

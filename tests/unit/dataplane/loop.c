@@ -52,7 +52,8 @@ loop_init(struct loop *loop, unsigned max_flows, bool hears_itself)
 		.max_flows_ipv4 = max_flows,
 		.max_flows_ipv6 = max_flows,
 		.max_legs = LEGS,
-		.packet_buffers = BUFFERS};
+		.packet_buffers = BUFFERS,
+		.cpu_level = getenv("SLUICE_TEST_LEVEL")};
 	char error[256] = "";
 
 	memset(loop, 0, sizeof(*loop));

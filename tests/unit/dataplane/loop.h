@@ -19,7 +19,10 @@ struct loop {
 	unsigned n_workers;
 };
 
-/* Build it, with next hop 0 leading back to the port. Aborts the test on failure. */
+/*
+ * Build it, with next hop 0 leading back to the port. $SLUICE_TEST_LEVEL names its level of
+ * instructions (cpu_level of dp_config). Aborts the test on failure.
+ */
 void loop_init(struct loop *loop, unsigned max_flows, bool hears_itself);
 
 /* Put one packet of flow `n` (fixture_flow(), IPv4) where a worker receives; `id` is its own. */

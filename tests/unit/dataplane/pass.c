@@ -168,7 +168,7 @@ pass_put(struct pass *pass, const struct pass_frame *frame)
 void
 pass_round(struct pass *pass, unsigned n)
 {
-	require(fastpath_round(pass->loop.dp->workers[0], pass->now_ns) == n,
+	require(pass->loop.dp->fastpath->round(pass->loop.dp->workers[0], pass->now_ns) == n,
 		"a round of another length");
 	rte_rcu_qsbr_quiescent(pass->loop.dp->qsbr, 0);
 }

@@ -242,7 +242,8 @@ int
 dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *info)
 {
 	(void)dp;
-	*info = (struct dp_worker_info){.core = worker + 1, .socket = -1, .rx_queues = 3};
+	*info = (struct dp_worker_info){
+		.core = worker + 1, .socket = -1, .rx_queues = 3, .cpu_level = "v2"};
 	return 0;
 }
 

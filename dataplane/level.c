@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define ALLOW_EXPERIMENTAL_API /* rte_vect_get_max_simd_bitwidth(), as of DPDK 22.11 */
+
+#include "level.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_vect.h>
+
+/* In ascending order: a level also needs what those before it do. */
+static const struct level {
+	const struct fastpath *fastpath;
+	unsigned n_flags;
+	enum rte_cpu_flag_t flags[9]; /* all that -march=x86-64-vN lets the compiler use */
+} levels[] = {
+	{.fastpath = &fastpath_v2},
+	{&fastpath_v3, 9,
+		{RTE_CPUFLAG_OSXSAVE, RTE_CPUFLAG_AVX, RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI1,
+			RTE_CPUFLAG_BMI2, RTE_CPUFLAG_F16C, RTE_CPUFLAG_FMA, RTE_CPUFLAG_LZCNT,
+			RTE_CPUFLAG_MOVBE}},
+	{&fastpath_v4, 5,
+		{RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW, RTE_CPUFLAG_AVX512CD,
+			RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX512VL}},
+};
+
+struct level_host
+level_host_get(void)
+{
+	return (struct level_host){
+		.has_flag = rte_cpu_get_flag_enabled,
+		.simd_bits = rte_vect_get_max_simd_bitwidth(),
+	};
+}
+
+const struct fastpath *
+level_get(unsigned i)
+{
+	return i < RTE_DIM(levels) ? levels[i].fastpath : NULL;
+}
+
+/* Whether the host has what levels[i] needs beyond those before it; if not, *why says so. */
+static bool
+level_fits(const struct level_host *host, unsigned i, char *why, size_t why_size)
+{
+	for (unsigned f = 0; f < levels[i].n_flags; f++) {
+		if (host->has_flag(levels[i].flags[f]) > 0)
+			continue;
+		snprintf(why, why_size, "the CPU has no %s",
+			rte_cpu_get_flag_name(levels[i].flags[f]));
+		return false;
+	}
+	if (levels[i].fastpath->simd_bits <= host->simd_bits)
+		return true;
+	snprintf(why, why_size, "the EAL allows vectors of %u bits", host->simd_bits);
+	return false;
+}
+
+const struct fastpath *
+level_choose(const struct level_host *host, const char *name, char *error, size_t error_size)
+{
+	const bool any = name == NULL || strcmp(name, "auto") == 0;
+	unsigned best = 0, wanted = 0;
+	char why[64] = "";
+
+	while (best + 1 < RTE_DIM(levels) && level_fits(host, best + 1, why, sizeof(why)))
+		best++;
+	if (any)
+		return levels[best].fastpath;
+	while (wanted < RTE_DIM(levels) && strcmp(levels[wanted].fastpath->name, name) != 0)
+		wanted++;
+	if (wanted <= best)
+		return levels[wanted].fastpath;
+	if (wanted == RTE_DIM(levels))
+		snprintf(error, error_size, "cpu_level: found %s, expected auto, or %s to %s", name,
+			levels[0].fastpath->name, levels[best].fastpath->name);
+	else
+		snprintf(error, error_size, "cpu_level: found %s, expected auto, or at most %s: %s",
+			name, levels[best].fastpath->name, why);
+	return NULL;
+}
