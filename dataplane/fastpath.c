@@ -30,35 +30,17 @@
 /* Reporting quiescence costs a shared line: not in every round. */
 #define ROUNDS_A_QUIESCENT_STATE 64
 
-/*
- * Frames into the lanes of their families; what is refused is dropped. There is room for QUAD more
- * behind the n packets of the pass, so that frames are prefetched without a test.
- */
+/* Frames into the lanes of their families; what is refused is dropped. */
 static __rte_always_inline void
 parse_pass(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, size_t n)
 {
 	uint64_t bytes = 0;
-	quad sum = quad_set(0), quad_bytes;
 	size_t i = 0;
 
 	lane_init(&lc->lane4, lc->table4);
 	lane_init(&lc->lane6, lc->table6);
-	for (size_t k = 0; k < QUAD; k++)
-		packets[n + k] = packets[n - 1];
-	for (size_t k = 0; k < QUAD; k++)
-		rte_prefetch0(rte_pktmbuf_mtod(packets[k], void *));
-	for (; i + QUAD <= n; i += QUAD) {
-		for (size_t k = 0; k < QUAD; k++)
-			rte_prefetch0(rte_pktmbuf_mtod(packets[i + QUAD + k], void *));
-		if (unlikely(!parse_packets_alike(lc, port, &packets[i], &quad_bytes)))
-			break;
-		sum += quad_bytes;
-	}
-	bytes = (uint64_t)sum[0] + sum[1] + sum[2] + sum[3];
-	if (i + QUAD <= n) {
-		bytes += parse_mixed(lc, port, &packets[i], n - i);
-		i = n;
-	}
+	if (n >= QUAD)
+		i = parse_quads(lc, port, packets, n, &bytes);
 	for (; i < n; i++) {
 		enum dp_drop reason;
 
@@ -152,7 +134,7 @@ count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum d
 	const uint8_t worker = lc->owner;
 	uint64_t features = FLOW_PLAIN;
 
-	memset(lane->special, 0, n);
+	memset(lane->special, 0, sizeof(lane->special));
 #pragma GCC unroll 4
 	for (size_t i = 0; i < n; i++) {
 		void *entry = lane->entries[i];
@@ -221,17 +203,25 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 	count_add(&lc->counters[port].forwarded, forwarded);
 }
 
-/* What is in a queue, at most a pass: another burst when the one before was full. */
+static __rte_always_inline uint16_t
+receive_burst(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
+{
+	const uint16_t n = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets, DP_BURST_MAX);
+
+	if (n > 0)
+		count_add(&lc->stats.bursts[n], 1);
+	return n;
+}
+
+/* What is in a queue, at most a pass: a second burst when the first was full. */
 static __rte_always_inline uint16_t
 receive(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
 {
-	uint16_t n = 0, more;
+	static_assert(PASS_PACKETS == 2 * DP_BURST_MAX, "two bursts");
+	uint16_t n = receive_burst(lc, rxq, packets);
 
-	do {
-		more = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets + n, DP_BURST_MAX);
-		count_add(&lc->stats.bursts[more], more > 0);
-		n = (uint16_t)(n + more);
-	} while (more == DP_BURST_MAX && n < PASS_PACKETS);
+	if (n == DP_BURST_MAX)
+		n = (uint16_t)(n + receive_burst(lc, rxq, packets + n));
 	return n;
 }
 

@@ -625,10 +625,15 @@ features_count(struct flow_table *table, uint32_t index, int change)
 static void
 stages_count(struct flow_table *table, uint32_t index, int change)
 {
-	uint32_t *n = entry_is_listener(table, index) ? &table->n_listeners : &table->n_exact;
-
-	if (!flow_table_is_rule(table, index))
-		__atomic_store_n(n, *n + (uint32_t)change, __ATOMIC_RELEASE);
+	if (flow_table_is_rule(table, index))
+		return;
+	if (entry_is_listener(table, index))
+		__atomic_store_n(&table->n_listeners, table->n_listeners + (uint32_t)change,
+			__ATOMIC_RELEASE);
+	else
+		table->n_exact += (uint32_t)change;
+	__atomic_store_n(&table->any_source, table->n_exact == 0 && table->n_listeners > 0,
+		__ATOMIC_RELEASE);
 }
 
 static void

@@ -84,7 +84,7 @@ struct flow_table {
 	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically */
 	uint32_t bucket_mask;
 	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
-	uint32_t n_exact; /* visible flows of one source: 0 = workers skip that stage */
+	bool any_source; /* visible flows are listeners or rules: workers skip the exact stage */
 	uint32_t n_features; /* visible flows that are not plain: 0 = nothing to fetch for them */
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
@@ -99,6 +99,7 @@ struct flow_table {
 	uint32_t capacity; /* flows at most */
 	uint32_t n_entries; /* more than capacity: old and new flows coexist during a commit */
 	uint32_t n_flows; /* live ones */
+	uint32_t n_exact; /* visible flows of one source */
 	uint32_t n_taken; /* once the open transaction is committed */
 	uint32_t n_free; /* of free_stack */
 	uint32_t *free_stack;
@@ -182,14 +183,6 @@ void flow_table_carry(
 
 /* Number of legs of a flow that is not free, down ones too. */
 unsigned flow_table_n_legs(const struct flow_table *table, uint32_t index);
-
-/* Whether no visible flow has a source in its key, and some are there. */
-static __rte_always_inline bool
-flow_table_any_source(const struct flow_table *table)
-{
-	return __atomic_load_n(&table->n_exact, __ATOMIC_RELAXED) == 0 &&
-	       __atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0;
-}
 
 static __rte_always_inline void *
 flow_table_entry(const struct flow_table *table, uint32_t index, enum dp_family family)

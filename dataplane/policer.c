@@ -24,8 +24,8 @@ pool_grow(struct policer_pool *pool)
 	chunk->next = pool->chunks;
 	pool->chunks = chunk;
 	for (unsigned i = POLICERS_A_CHUNK; i-- > 0;) {
-		chunk->policers[i].next = pool->free;
-		pool->free = &chunk->policers[i];
+		chunk->policers[i].next = pool->idle;
+		pool->idle = &chunk->policers[i];
 	}
 	return 0;
 }
@@ -39,7 +39,7 @@ policer_pool_fini(struct policer_pool *pool)
 		pool->chunks = chunk->next;
 		rte_free(chunk);
 	}
-	pool->free = NULL;
+	pool->idle = NULL;
 }
 
 int
@@ -55,10 +55,10 @@ policer_get(struct policer_pool *pool, struct policer **policer, const struct dp
 		*policer = former;
 		return 0;
 	}
-	if (pool->free == NULL && pool_grow(pool) < 0)
+	if (pool->idle == NULL && pool_grow(pool) < 0)
 		return -ENOMEM;
-	*policer = pool->free;
-	pool->free = pool->free->next;
+	*policer = pool->idle;
+	pool->idle = pool->idle->next;
 	(*policer)->held = 1;
 	(*policer)->config = *config;
 	police_init(&(*policer)->police, config);
@@ -70,6 +70,6 @@ policer_release(struct policer_pool *pool, struct policer *policer)
 {
 	if (policer == NULL || --policer->held > 0)
 		return;
-	policer->next = pool->free;
-	pool->free = policer;
+	policer->next = pool->idle;
+	pool->idle = policer;
 }

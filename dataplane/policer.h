@@ -24,7 +24,7 @@ struct policer_chunk;
 
 /* Memory for policers, which grows by chunks and keeps them. All zero but the socket is empty. */
 struct policer_pool {
-	struct policer *free;
+	struct policer *idle;
 	struct policer_chunk *chunks;
 	int socket; /* of the memory */
 };

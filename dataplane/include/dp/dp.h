@@ -141,9 +141,9 @@ bool dp_port_is_down(const struct dp *dp, unsigned port);
 
 /*
  * Write next hop `index`, at any time, while legs use it: a worker sees the old or the new one,
- * whole on x86-64. On aarch64 a packet that is sent at this moment may have the first 8 bytes of the
- * new one (destination MAC, part of the source MAC) and the others of the old one.
- * -EINVAL: index or port out of range, or an MTU above the port's.
+ * whole on x86-64. On aarch64 a packet that is sent at this moment may have the first 8 bytes of
+ * the new one (destination MAC, part of the source MAC) and the others of the old one. -EINVAL:
+ * index or port out of range, or an MTU above the port's.
  */
 int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *next_hop);
 

@@ -337,23 +337,23 @@ Test(table4, flows_of_each_stage_are_counted_so_that_workers_may_skip_it)
 	uint32_t exact, index;
 
 	listener.key.any_source = 1;
-	cr_expect_not(flow_table_any_source(&table));
+	cr_expect_not(table.any_source);
 	cr_assert_eq(flow_table_add(&table, &listener, &index), 0);
 	cr_expect_eq(table.n_listeners, 0);
 	flow_table_show(&table, index);
 	flow_table_activate(&table, index);
 	cr_expect_eq(table.n_listeners, 1);
-	cr_expect(flow_table_any_source(&table));
+	cr_expect(table.any_source);
 	exact = flow_live(1);
 	cr_expect_eq(table.n_exact, 1);
 	cr_expect_eq(table.n_listeners, 1);
-	cr_expect_not(flow_table_any_source(&table));
+	cr_expect_not(table.any_source);
 	flow_gone(exact);
 	cr_expect_eq(table.n_exact, 0);
-	cr_expect(flow_table_any_source(&table));
+	cr_expect(table.any_source);
 	flow_gone(index);
 	cr_expect_eq(table.n_listeners, 0);
-	cr_expect_not(flow_table_any_source(&table));
+	cr_expect_not(table.any_source);
 }
 
 Test(table4, counters_start_from_zero_in_a_place_used_before)
