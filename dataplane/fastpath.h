@@ -21,7 +21,7 @@ struct fastpath {
 };
 
 /* Those of this build; level.h chooses. */
-extern const struct fastpath fastpath_v2, fastpath_v3, fastpath_v4;
+extern const struct fastpath fastpath_v2, fastpath_v4, fastpath_neon;
 
 /* Times of a worker: its clock, and the durations of its rounds. */
 

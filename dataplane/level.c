@@ -13,15 +13,18 @@
 static const struct level {
 	const struct fastpath *fastpath;
 	unsigned n_flags;
-	enum rte_cpu_flag_t flags[8]; /* all that meson.build lets the compiler use */
+	enum rte_cpu_flag_t flags[14]; /* all that meson.build lets the compiler use */
 } levels[] = {
+#if defined(__x86_64__)
 	{.fastpath = &fastpath_v2},
-	{&fastpath_v3, 8,
+	{&fastpath_v4, 14,
 		{RTE_CPUFLAG_OSXSAVE, RTE_CPUFLAG_AVX, RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI1,
-			RTE_CPUFLAG_BMI2, RTE_CPUFLAG_F16C, RTE_CPUFLAG_FMA, RTE_CPUFLAG_MOVBE}},
-	{&fastpath_v4, 5,
-		{RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW, RTE_CPUFLAG_AVX512CD,
+			RTE_CPUFLAG_BMI2, RTE_CPUFLAG_F16C, RTE_CPUFLAG_FMA, RTE_CPUFLAG_LZCNT,
+			RTE_CPUFLAG_MOVBE, RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW, RTE_CPUFLAG_AVX512CD,
 			RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX512VL}},
+#else
+	{.fastpath = &fastpath_neon},
+#endif
 };
 
 struct level_host

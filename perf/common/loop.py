@@ -30,7 +30,7 @@ def parser_of(**about):
                         help="listeners latch to their source (%(default)s)")
     flag("--police", "every flow is policed, at a rate never reached")
     parser.add_argument("--level", default="auto", metavar="NAME",
-                        help="level of the CPU's instructions: v2, v3 or v4 (the best it has)")
+                        help="level of the CPU's instructions: v2 or v4 (the best it has)")
     parser.add_argument("--ttl", choices=("decrement", "set"), default="decrement",
                         help="legs decrement the TTL, or set it (%(default)s)")
     number("--streams", 0, "RTP streams a flow, by SSRC (none)")

@@ -182,9 +182,9 @@ main(int argc, char **argv)
 	}
 	host = level_host_get();
 	if (level_choose(&host, options.level, error, sizeof(error)) == NULL) {
-		printf("1..0 # SKIP %s\n", error);
+		printf("Bail out! %s\n", error);
 		dp_eal_fini();
-		return 0;
+		return 1;
 	}
 	for (int i = 0; i < options.n_cases; i++)
 		run_file(&options, options.cases[i], &tally);

@@ -59,7 +59,7 @@ struct dp_config {
 	unsigned punt_ring; /* frames a worker may hold for control; 0 = DP_PUNT_RING_DEFAULT */
 	unsigned punt_rate; /* frames a second and worker; 0 = DP_PUNT_RATE_DEFAULT */
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
-	const char *cpu_level; /* "v2", "v3", "v4"; NULL or "auto": the best that the CPU runs */
+	const char *cpu_level; /* "v2", "v4", "neon"; NULL or "auto": the best that the CPU runs */
 	/* Called from the control thread with one line a message. */
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;

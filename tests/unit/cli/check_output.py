@@ -172,7 +172,7 @@ received  0 packets, 0 bytes
           0 forwarded, 0 punted, drops: -
 """),
     ("workers", ["workers"], ("system.info", {}),
-     {"workers": [{"worker": 0, "core": 3, "cpu_level": "v3", "rx_queues": 2,
+     {"workers": [{"worker": 0, "core": 3, "cpu_level": "v4", "rx_queues": 2,
                    "rx_packets": 1000, "tx_packets": 900,
                    "busy_share": 0.1234, "cycles_per_packet": 410.4, "longest_round_us": 85.2,
                    "bursts": [0, 80, 20, 0, 10] + [0] * 27 + [1],
@@ -182,7 +182,7 @@ received  0 packets, 0 bytes
                    "rx_packets": 0, "tx_packets": 0,
                    "busy_share": 0, "cycles_per_packet": 0, "longest_round_us": 7,
                    "bursts": [0] * 33, "residence_ns": []}]},
-     """worker 0  on CPU 3, level v3, 2 queues, 1000 packets in, 900 out
+     """worker 0  on CPU 3, level v4, 2 queues, 1000 packets in, 900 out
           busy 12.3% of the time, 410 cycles a packet, longest round 85 us
 IN A BURST  BURSTS  SHARE
          1      80  72.1%  ########################
