@@ -39,46 +39,109 @@ act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_famil
 }
 
 /*
- * act_plain() for the four packets from position p of the lane on, all of plain flows. false: one
- * of them may not leave, and nothing is done yet.
+ * Send the four packets from position p of the lane on, after rewrite_quad_load(): out_bytes are
+ * the lengths of the datagrams as they leave. false: one of them may not leave, and nothing is done
+ * yet.
  */
+static __rte_always_inline bool
+leave_quad(struct lcore *lc, const struct lane *lane, size_t p, struct rewrite_quad *q,
+	quad out_bytes, enum dp_family family, enum dp_family out)
+{
+	const enum tx_origin kind = family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6;
+	const quad l3_bytes = quad_load(&lane->l3_bytes[p]);
+	/* What is translated has another length. */
+	const quad l2_bytes = family == out ? quad_load(&lane->l2_bytes[p]) : quad_set(0);
+	struct rte_mbuf *const *m = &lane->packets[p];
+	quad hop[QUAD];
+	quad port_mtu, bytes;
+
+	for (size_t i = 0; i < QUAD; i++)
+		hop[i] = next_hop_load(
+			lc->next_hops, rewrite_tail_const(q->rewrite[i], out)->next_hop);
+	port_mtu = quad_word(hop, 3);
+	if (unlikely(quad_any(
+		    quad_below(port_mtu >> 16, out_bytes) | rewrite_quad_expires(q, family))))
+		return false;
+	if (family == out)
+		rewrite_quad(q, family);
+	else
+		translate_quad(q, l3_bytes, family);
+	if (likely(!quad_any(rewrite_quad_tci(q))))
+		bytes = rewrite_quad_l2(q, m, hop, l2_bytes, out_bytes, false, out);
+	else
+		bytes = rewrite_quad_l2(q, m, hop, l2_bytes, out_bytes, true, out);
+	if (likely(!quad_any((port_mtu ^ port_mtu[0]) & quad_set(0xffff)))) {
+		tx_stage_quad(lc, (uint16_t)port_mtu[0], m, &lane->entries[p],
+			(uint64_t)(bytes[0] + bytes[1] + bytes[2] + bytes[3]), kind);
+		return true;
+	}
+	for (size_t i = 0; i < QUAD; i++)
+		tx_stage_frame(lc, (uint16_t)port_mtu[i], m[i], (uint32_t)bytes[i],
+			tx_origin(lane->entries[p + i], kind));
+	return true;
+}
+
+/* act_plain() for four packets, all of plain flows; what it returns is as of leave_quad(). */
 static __rte_always_inline bool
 act_plain_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_family family)
 {
-	const quad l2_bytes = quad_load(&lane->l2_bytes[p]);
-	const quad l3_bytes = quad_load(&lane->l3_bytes[p]);
-	struct rte_mbuf *const *m = &lane->packets[p];
-	quad hop[QUAD];
 	struct rewrite_quad q;
-	quad port_mtu, bytes;
 
 	for (size_t i = 0; i < QUAD; i++) {
 		q.ip[i] = lane->ips[p + i];
 		q.rewrite[i] = flow_entry_rewrite(lane->entries[p + i], family);
 	}
-	rewrite_quad_load(&q, family);
-	for (size_t i = 0; i < QUAD; i++)
-		hop[i] = next_hop_load(
-			lc->next_hops, rewrite_tail_const(q.rewrite[i], family)->next_hop);
-	port_mtu = quad_word(hop, 3);
-	if (unlikely(quad_any(
-		    quad_below(port_mtu >> 16, l3_bytes) | rewrite_quad_expires(&q, family))))
-		return false;
-	rewrite_quad(&q, family);
-	if (likely(!quad_any(rewrite_quad_tci(&q))))
-		bytes = rewrite_quad_l2(&q, m, hop, l2_bytes, l3_bytes, false, family);
-	else
-		bytes = rewrite_quad_l2(&q, m, hop, l2_bytes, l3_bytes, true, family);
-	if (likely(!quad_any((port_mtu ^ port_mtu[0]) & quad_set(0xffff)))) {
-		tx_stage_quad(lc, (uint16_t)port_mtu[0], m, &lane->entries[p],
-			(uint64_t)(bytes[0] + bytes[1] + bytes[2] + bytes[3]),
-			family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
-		return true;
+	rewrite_quad_load(&q, family, family);
+	return leave_quad(lc, lane, p, &q, quad_load(&lane->l3_bytes[p]), family, family);
+}
+
+/* The packet of a flow that translates, and does no more, leaves as its feature word says. */
+static __rte_always_inline void
+act_translated(struct lcore *lc, const struct datagram *d, void *entry, enum dp_family family)
+{
+	const enum dp_family out = family == DP_IPV4 ? DP_IPV6 : DP_IPV4;
+	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
+	const void *rewrite = flow_features_of(flow_entry_features(entry, family), FLOW_TRANSLATES);
+	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, out);
+	const vector hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const uint16_t port = next_hop_port(hop);
+	const uint32_t l3_bytes = translate_l3_bytes(d->l3_bytes, family);
+	enum dp_drop reason = leg_refuses(d->ip, l3_bytes, next_hop_mtu(hop), tail, family);
+	uint32_t bytes;
+	uint8_t *ip;
+
+	if (unlikely(reason != LEG_OK)) {
+		copy_refuse(lc, port, origin, reason);
+		rte_pktmbuf_free(d->m);
+		return;
 	}
-	for (size_t i = 0; i < QUAD; i++)
-		tx_stage_frame(lc, (uint16_t)port_mtu[i], m[i], (uint32_t)bytes[i],
-			tx_origin(lane->entries[p + i], family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6));
-	return true;
+	ip = translate(d->ip, d->l3_bytes, rewrite,
+		RTE_PTR_ADD(d->ip, rewrite_ports_offset(family)), family);
+	bytes = rewrite_l2(
+		d->m, ip, (uint16_t)l3_bytes, (uint16_t)l3_bytes, hop, 0, tail->vlan_tci, out);
+	tx_stage_frame(lc, port, d->m, bytes, origin);
+}
+
+/* act_translated() for four packets, as act_plain_quad(). */
+static __rte_always_inline bool
+act_translated_quad(struct lcore *lc, const struct lane *lane, size_t p, enum dp_family family)
+{
+	const enum dp_family out = family == DP_IPV4 ? DP_IPV6 : DP_IPV4;
+	const quad l3_bytes = quad_load(&lane->l3_bytes[p]);
+	const quad growth = quad_set((uint32_t)TRANSLATE_GROWTH_BYTES);
+	const quad out_bytes = family == DP_IPV4 ? l3_bytes + growth : l3_bytes - growth;
+	struct rewrite_quad q;
+
+	for (size_t i = 0; i < QUAD; i++) {
+		q.ip[i] = lane->ips[p + i];
+		q.rewrite[i] = flow_features_of(
+			flow_entry_features(lane->entries[p + i], family), FLOW_TRANSLATES);
+	}
+	rewrite_quad_load(&q, family, out);
+	/* One without a UDP checksum needs its payload summed. */
+	if (unlikely(quad_any(quad_below(q.udp, quad_set(0x10000)))))
+		return false;
+	return leave_quad(lc, lane, p, &q, out_bytes, family, out);
 }
 
 /* Source within the allow-list? */
@@ -235,15 +298,20 @@ act_flow(struct lcore *lc, const struct datagram *d, void *entry, uint32_t handl
 	return true;
 }
 
-/* The flow is plain, or would be but for its policer, and that lets the packet pass. */
-static __rte_always_inline bool
-act_is_plain(uint64_t features, uint32_t l3_bytes, uint64_t now_ns, uint8_t owner)
+/* The way of a packet of a flow with these features. One that the policer refuses is special. */
+static __rte_always_inline enum lane_way
+act_way(uint64_t features, uint32_t l3_bytes, uint64_t now_ns, uint8_t owner)
 {
-	struct policer *policer = flow_features_line(features, FLOW_POLICES);
+	struct policer *policer = flow_features_of(features, FLOW_POLICES);
 
-	return likely(features == FLOW_PLAIN) ||
-	       (likely((features & FLOW_POLICES) != 0) &&
-		       likely(police_take(&policer->police, now_ns, l3_bytes, owner)));
+	if (likely(features == FLOW_PLAIN))
+		return WAY_PLAIN;
+	if ((features & FLOW_TRANSLATES) != 0)
+		return WAY_TRANSLATED;
+	return likely((features & FLOW_POLICES) != 0) &&
+			       likely(police_take(&policer->police, now_ns, l3_bytes, owner))
+		       ? WAY_PLAIN
+		       : WAY_SPECIAL;
 }
 
 #endif

@@ -250,7 +250,7 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 	if (ret == 0)
 		ret = streams_create(action, flow, legs, former);
 	if (ret == 0)
-		ret = policer_get(&legs->policers, &action->policer, &flow->police,
+		ret = policer_get(&legs->lines, &action->policer, &flow->police,
 			former != NULL ? former->policer : NULL);
 	if (ret == 0)
 		ret = latch_get(action, flow, legs->n_workers, former);
@@ -311,7 +311,7 @@ action_destroy(struct flow_action *action, struct leg_table *legs)
 	shared_release(action->stream_counters);
 	slots_release(&action->slots, legs);
 	rte_free(action->legs);
-	policer_release(&legs->policers, action->policer);
+	policer_release(&legs->lines, action->policer);
 	shared_release(action->latch);
 	rte_free(action->counts);
 	const_free(action->allow);

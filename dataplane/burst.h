@@ -30,6 +30,13 @@
 #define TX_STAGE_FRAMES 64
 #define LCORE_QUEUES_MAX 64
 
+/* How a packet leaves. */
+enum lane_way {
+	WAY_PLAIN, /* as its entry says */
+	WAY_TRANSLATED, /* by the rewrite of the other family that its entry leads to */
+	WAY_SPECIAL, /* more is to be done, or there is no flow */
+};
+
 /* Packets of one family in a pass, from parse to act. Index i is one packet in every array. */
 struct lane {
 	size_t n;
@@ -43,7 +50,7 @@ struct lane {
 	struct rte_mbuf *packets[PASS_PACKETS];
 	void *ips[PASS_PACKETS]; /* where its IP header is */
 	void *entries[PASS_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
-	bool special[PASS_PACKETS]; /* more is to be done than to send it as its entry says */
+	uint8_t ways[PASS_PACKETS]; /* enum lane_way */
 	union {
 		struct flow_key4 key4[PASS_PACKETS];
 		struct flow_key6 key6[PASS_PACKETS];

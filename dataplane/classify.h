@@ -220,7 +220,7 @@ classify_prefetch_actions(const struct lcore *lc, const struct lane *lane, enum 
 		const void *entry = lane->entries[i];
 		const uint64_t features =
 			entry == NULL ? FLOW_PLAIN : flow_entry_features(entry, family);
-		const struct flow_action *action = flow_features_line(features, FLOW_ACTS);
+		const struct flow_action *action = flow_features_of(features, FLOW_ACTS);
 
 		if ((features & FLOW_ACTS) == 0)
 			continue;

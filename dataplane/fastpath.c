@@ -102,11 +102,11 @@ classify_changing(const struct lcore *lc, const struct flow_table *table, struct
 }
 
 /*
- * Mark the packets of flows that are not plain, or whose policer refuses, as special. A refused
- * packet has taken no tokens and is policed again in act_special(), which counts it.
+ * The ways of packets of flows that are not plain. A packet that a policer refuses has taken no
+ * tokens and is policed again in act_special(), which counts it.
  */
 static __rte_always_inline void
-mark_special(const struct lcore *lc, struct lane *lane, enum dp_family family)
+choose_ways(const struct lcore *lc, struct lane *lane, enum dp_family family)
 {
 	const size_t n = lane->n;
 	const uint64_t now_ns = lc->now_ns;
@@ -115,18 +115,13 @@ mark_special(const struct lcore *lc, struct lane *lane, enum dp_family family)
 	for (size_t i = 0; i < n; i++) {
 		const void *entry = lane->entries[i];
 
-		if (unlikely(entry == NULL))
-			continue;
-		if (unlikely(!act_is_plain(
-			    flow_entry_features(entry, family), lane->l3_bytes[i], now_ns, worker)))
-			lane->special[i] = true;
+		if (likely(entry != NULL))
+			lane->ways[i] = (uint8_t)act_way(flow_entry_features(entry, family),
+				lane->l3_bytes[i], now_ns, worker);
 	}
 }
 
-/*
- * Count each packet of the lane on its flow, and mark as special those that no flow was found for,
- * and those that a flow does more with than to send them on.
- */
+/* Count each packet of the lane on its flow, and choose the way that it goes. */
 static __rte_always_inline void
 count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum dp_family family)
 {
@@ -134,20 +129,20 @@ count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum d
 	const uint8_t worker = lc->owner;
 	uint64_t features = FLOW_PLAIN;
 
-	memset(lane->special, 0, sizeof(lane->special));
+	memset(lane->ways, WAY_PLAIN, sizeof(lane->ways));
 #pragma GCC unroll 4
 	for (size_t i = 0; i < n; i++) {
 		void *entry = lane->entries[i];
 
 		if (unlikely(entry == NULL)) {
-			lane->special[i] = true;
+			lane->ways[i] = WAY_SPECIAL;
 			continue;
 		}
 		features |= flow_entry_features(entry, family);
 		flow_count(lc, table, entry, lane->l3_bytes[i], worker, family);
 	}
 	if (unlikely(features != FLOW_PLAIN))
-		mark_special(lc, lane, family);
+		choose_ways(lc, lane, family);
 }
 
 /* Act on the packet at position i of the lane. Returns whether it was forwarded. */
@@ -162,8 +157,12 @@ act_one(struct lcore *lc, uint16_t port, const struct lane *lane, size_t i, enum
 	};
 	void *entry = lane->entries[i];
 
-	if (likely(!lane->special[i])) {
+	if (likely(lane->ways[i] == WAY_PLAIN)) {
 		act_plain(lc, &d, entry, family);
+		return true;
+	}
+	if (lane->ways[i] == WAY_TRANSLATED) {
+		act_translated(lc, &d, entry, family);
 		return true;
 	}
 	if (entry != NULL)
@@ -172,13 +171,26 @@ act_one(struct lcore *lc, uint16_t port, const struct lane *lane, size_t i, enum
 	return false;
 }
 
+/* Act on the four packets from position i on, if they go the same way. false: nothing is done. */
+static __rte_always_inline bool
+act_four(struct lcore *lc, const struct lane *lane, size_t i, enum dp_family family)
+{
+	static const uint8_t plain[QUAD] = {WAY_PLAIN, WAY_PLAIN, WAY_PLAIN, WAY_PLAIN};
+	static const uint8_t translated[QUAD] = {
+		WAY_TRANSLATED, WAY_TRANSLATED, WAY_TRANSLATED, WAY_TRANSLATED};
+
+	if (likely(memcmp(&lane->ways[i], plain, QUAD) == 0))
+		return act_plain_quad(lc, lane, i, family);
+	return memcmp(&lane->ways[i], translated, QUAD) == 0 &&
+	       act_translated_quad(lc, lane, i, family);
+}
+
 /* Classify a lane and act on its packets, in their order. */
 static __rte_always_inline void
 forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct lane *lane,
 	enum view view, enum dp_family family)
 {
 	const size_t n = lane->n;
-	static const bool plain[QUAD];
 	uint64_t forwarded = 0;
 	size_t i = 0;
 
@@ -190,9 +202,7 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 	while (i < n) {
 		const size_t end = RTE_MIN(i + QUAD, n);
 
-		if (likely(end - i == QUAD &&
-			    memcmp(&lane->special[i], plain, sizeof(plain)) == 0) &&
-			likely(act_plain_quad(lc, lane, i, family))) {
+		if (likely(end - i == QUAD) && likely(act_four(lc, lane, i, family))) {
 			forwarded += QUAD;
 			i = end;
 			continue;

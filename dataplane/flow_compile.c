@@ -107,18 +107,32 @@ flow_check(const struct dp_flow *flow, enum dp_family family)
 	return 0;
 }
 
+/* Rewrites, in either family, and no more. */
+static bool
+leg_is_simple(const struct dp_leg *leg)
+{
+	return leg->outer_vlan == 0 && leg->one_in <= 1 && leg->police.rate_bps == 0;
+}
+
 bool
 leg_is_ordinary(const struct dp_flow *flow, const struct dp_leg *leg)
 {
-	return leg->family == flow->key.family && leg->outer_vlan == 0 && leg->one_in <= 1 &&
-	       leg->police.rate_bps == 0;
+	return leg->family == flow->key.family && leg_is_simple(leg);
+}
+
+/* All that it forwards goes to one simple leg. */
+static bool
+flow_has_simple_leg(const struct dp_flow *flow)
+{
+	return flow->verdict == DP_FORWARD && flow->n_streams == 0 && flow->n_legs == 1 &&
+	       !flow->legs[0].down && leg_is_simple(&flow->legs[0]);
 }
 
 bool
 flow_leg_is_inline(const struct dp_flow *flow)
 {
-	return flow->verdict == DP_FORWARD && flow->n_streams == 0 && flow->n_legs == 1 &&
-	       !flow->legs[0].down && leg_is_ordinary(flow, &flow->legs[0]);
+	return flow_has_simple_leg(flow) &&
+	       (leg_is_ordinary(flow, &flow->legs[0]) || flow_is_plain(flow));
 }
 
 bool
@@ -128,7 +142,7 @@ flow_is_plain(const struct dp_flow *flow)
 		if (flow->class_verdict[i] != DP_FORWARD)
 			return false;
 	}
-	return flow_leg_is_inline(flow) && !flow->down && flow->latch == DP_LATCH_OPEN &&
+	return flow_has_simple_leg(flow) && !flow->down && flow->latch == DP_LATCH_OPEN &&
 	       flow->n_allow == 0 && flow->police.rate_bps == 0;
 }
 
@@ -171,6 +185,14 @@ flow_compile_key(const struct dp_flow_key *key, void *out, enum dp_family family
 		compile_key6(key, out);
 }
 
+uint8_t
+flow_match_flags(const struct dp_flow *flow)
+{
+	if (flow->rule != NULL)
+		return REWRITE_ANY_SOURCE | REWRITE_ANY_DESTINATION;
+	return flow->key.any_source ? REWRITE_ANY_SOURCE : 0;
+}
+
 static void
 compile_tail(const struct dp_flow *flow, const struct dp_leg *leg, struct rewrite_tail *tail)
 {
@@ -185,10 +207,7 @@ compile_tail(const struct dp_flow *flow, const struct dp_leg *leg, struct rewrit
 		tail->tos = (uint8_t)(leg->dscp << 2);
 		tail->flags |= REWRITE_SET_DSCP;
 	}
-	if (flow->rule != NULL)
-		tail->flags |= REWRITE_ANY_SOURCE | REWRITE_ANY_DESTINATION;
-	else if (flow->key.any_source)
-		tail->flags |= REWRITE_ANY_SOURCE;
+	tail->flags |= flow_match_flags(flow);
 }
 
 static size_t
@@ -241,7 +260,10 @@ flow_compile_rewrite(const struct dp_flow *flow, const struct dp_leg *leg, void 
 		addresses = address_delta(flow, leg, rewrite4->tail.flags);
 		ports = port_delta(flow, leg, rewrite4->tail.flags);
 		rewrite4->udp_delta = checksum_fold(addresses + ports);
-		if ((rewrite4->tail.flags & REWRITE_SET_TTL) == 0)
+		if (flow->key.family == DP_IPV6)
+			addresses = checksum_sum(leg->src, sizeof(rewrite4->src)) +
+				    checksum_sum(leg->dst, sizeof(rewrite4->dst));
+		else if ((rewrite4->tail.flags & REWRITE_SET_TTL) == 0)
 			addresses += TTL_LESS_ONE;
 		rewrite4->ip_delta = checksum_fold(addresses);
 	} else {

@@ -86,7 +86,11 @@ struct rewrite4 {
 	rte_be32_t dst;
 	rte_be16_t src_port;
 	rte_be16_t dst_port;
-	uint16_t ip_delta; /* RFC 1624 change of the header checksum, that of TTL - 1 included */
+	/*
+	 * RFC 1624 change of the header checksum, that of TTL - 1 included; of a datagram that was
+	 * IPv6 the sum of the new addresses.
+	 */
+	uint16_t ip_delta;
 	uint16_t udp_delta; /* of the UDP checksum, by addresses and ports */
 	struct rewrite_tail tail;
 };
@@ -105,26 +109,36 @@ struct flow_action;
 struct policer;
 
 /*
- * What a flow does besides sending packets on as its rewrite says: the address of a cache line,
- * plus one bit that tells what is there. For what is frequent that is the one line that a worker
- * needs; for the rest the action, which leads on to others.
+ * What a flow does besides sending packets on as its rewrite says: the address of something in
+ * one cache line, plus one bit that tells what is there. For what is frequent that is all that a
+ * worker needs; for the rest the action, which leads on to others.
  */
 #define FLOW_PLAIN UINT64_C(0)
 #define FLOW_ACTS UINT64_C(1) /* struct flow_action: any features */
 #define FLOW_POLICES UINT64_C(2) /* struct policer, and no other feature */
+#define FLOW_TRANSLATES UINT64_C(4) /* the rewrite of the other family, and no other feature */
 
 static inline uint64_t
-flow_features(const void *line, uint64_t kind)
+flow_features(const void *of, uint64_t kind)
 {
-	return (uintptr_t)line + kind;
+	return (uintptr_t)of + kind;
 }
 
-/* The line, when `kind` is what is there. */
+/* The address, when `kind` is what is there. */
 static __rte_always_inline void *
-flow_features_line(uint64_t features, uint64_t kind)
+flow_features_of(uint64_t features, uint64_t kind)
 {
 	return (void *)(uintptr_t)(features - kind);
 }
+
+/*
+ * A flow from IPv6 to IPv4 has the rewrite in place of its own, so that the tails are the same. One
+ * from IPv4 to IPv6 has it in a line of its own, and of its own rewrite only flags and owner.
+ */
+static_assert(
+	offsetof(struct rewrite6, tail) + sizeof(struct rewrite_tail) == sizeof(struct rewrite6),
+	"the tail is last");
+#define REWRITE4_IN_REWRITE6 (sizeof(struct rewrite6) - sizeof(struct rewrite4))
 
 struct flow_entry4 {
 	struct flow_key4 key;

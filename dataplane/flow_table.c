@@ -10,6 +10,7 @@
 
 #include "action.h"
 #include "flow_compile.h"
+#include "rewrite.h"
 #include "rules.h"
 
 /*
@@ -261,17 +262,21 @@ leg_stats_add(struct dp_leg_stats *sum, const struct dp_leg_stats *stats)
 		sum->drops[r] += stats->drops[r];
 }
 
-/* The leg that is in the entry, and what its flow has forwarded; `carried` is the flow's, or NULL.
+/* The leg that is in the entry, of what its flow has forwarded; `carried` is the flow's, or NULL.
  */
 static void
 entry_leg_read(const struct flow_table *table, uint32_t index, const struct carried *carried,
 	uint64_t copies, uint64_t bytes, struct dp_leg_stats *leg)
 {
+	const void *entry = flow_table_entry(table, index, table->family);
 	const uint64_t *drops = &table->drops[(size_t)index * PLAIN_DROP_COUNT];
 
 	memset(leg, 0, sizeof(*leg));
 	leg->copies = copies;
 	leg->bytes = bytes;
+	if ((flow_entry_features(entry, table->family) & FLOW_TRANSLATES) != 0)
+		leg->bytes +=
+			(table->family == DP_IPV4 ? copies : -copies) * TRANSLATE_GROWTH_BYTES;
 	for (unsigned r = 0; r < PLAIN_DROP_COUNT; r++)
 		leg->drops[r] = __atomic_load_n(&drops[r], __ATOMIC_RELAXED);
 	if (carried != NULL)
@@ -458,40 +463,74 @@ action_keep(struct flow_table *table, uint32_t index, struct flow_action *action
 	return 0;
 }
 
+/* Where the entry has the rewrite of its leg; NULL: no memory. */
+static void *
+entry_rewrite_place(struct flow_table *table, void *entry, const struct dp_leg *leg)
+{
+	void *own = flow_entry_rewrite(entry, table->family);
+
+	if (leg->family == (uint8_t)table->family)
+		return own;
+	return table->family == DP_IPV6 ? RTE_PTR_ADD(own, REWRITE4_IN_REWRITE6)
+					: line_get(&table->legs->lines);
+}
+
+/*
+ * The features of `flow`, whose entry still has those of none, and what they lead to; `former` is
+ * the action that it replaces. 0 or -ENOMEM, -ENOSPC.
+ */
+static int
+entry_features(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
+	const struct flow_action *former, const uint16_t *from, uint64_t *features)
+{
+	void *entry = flow_table_entry(table, index, table->family);
+	struct flow_action *action;
+	int ret;
+
+	*features = FLOW_PLAIN;
+	if (flow_is_plain(flow)) {
+		void *rewrite = entry_rewrite_place(table, entry, &flow->legs[0]);
+
+		if (rewrite == NULL)
+			return -ENOMEM;
+		if (flow->legs[0].family != (uint8_t)table->family)
+			*features = flow_features(rewrite, FLOW_TRANSLATES);
+		flow_compile_rewrite(flow, &flow->legs[0], rewrite);
+		return 0;
+	}
+	ret = action_create(&action, flow, table->legs, former, from);
+	if (ret < 0)
+		return ret;
+	if (action->leg_in_entry)
+		flow_compile_rewrite(
+			flow, &flow->legs[0], flow_entry_rewrite(entry, table->family));
+	*features = flow_features(action, FLOW_ACTS);
+	if (action->only_polices) {
+		*features = flow_features(action->policer, FLOW_POLICES);
+		ret = action_keep(table, index, action);
+	}
+	if (ret < 0)
+		action_destroy(action, table->legs);
+	return ret;
+}
+
 /* Compile `flow` into a free entry; `former` is the action that it replaces. */
 static int
 entry_fill(struct flow_table *table, const struct dp_flow *flow, uint32_t index,
 	const struct flow_action *former, const uint16_t *from)
 {
 	void *entry = flow_table_entry(table, index, table->family);
-	struct flow_action *action = NULL;
-	uint64_t features = FLOW_PLAIN;
-	int ret = 0;
+	uint64_t features;
+	int ret;
 
-	if (!flow_is_plain(flow)) {
-		ret = action_create(&action, flow, table->legs, former, from);
-		if (ret < 0)
-			return ret;
-		features = flow_features(action, FLOW_ACTS);
-	}
-	if (action != NULL && action->only_polices) {
-		features = flow_features(action->policer, FLOW_POLICES);
-		ret = action_keep(table, index, action);
-	}
-	if (ret < 0) {
-		action_destroy(action, table->legs);
-		return ret;
-	}
 	memset(entry, 0, flow_entry_bytes(table->family));
+	ret = entry_features(table, flow, index, former, from, &features);
+	if (ret < 0)
+		return ret;
 	if (flow->rule == NULL)
 		flow_compile_key(&flow->key, entry, table->family);
-	if (action == NULL || action->leg_in_entry)
-		flow_compile_rewrite(
-			flow, &flow->legs[0], flow_entry_rewrite(entry, table->family));
-	else if (flow->rule != NULL)
-		entry_tail(table, index)->flags = REWRITE_ANY_SOURCE | REWRITE_ANY_DESTINATION;
-	else if (flow->key.any_source)
-		entry_tail(table, index)->flags = REWRITE_ANY_SOURCE;
+	/* How the flow is matched is in its own rewrite, used or not. */
+	entry_tail(table, index)->flags |= flow_match_flags(flow);
 	if (table->family == DP_IPV4)
 		((struct flow_entry4 *)entry)->features = features;
 	else
@@ -506,6 +545,10 @@ entry_empty(struct flow_table *table, uint32_t index)
 	void *entry = flow_table_entry(table, index, table->family);
 
 	action_destroy(action_of(table, index), table->legs);
+	if (table->family == DP_IPV4 &&
+		(flow_entry_features(entry, DP_IPV4) & FLOW_TRANSLATES) != 0)
+		line_put(&table->legs->lines,
+			flow_features_of(flow_entry_features(entry, DP_IPV4), FLOW_TRANSLATES));
 	memset(entry, 0, flow_entry_bytes(table->family));
 	memset(&table->drops[(size_t)index * PLAIN_DROP_COUNT], 0,
 		PLAIN_DROP_COUNT * sizeof(uint64_t));

@@ -203,10 +203,10 @@ flow_table_action(const struct flow_table *table, const void *entry, enum dp_fam
 {
 	const uint64_t features = flow_entry_features(entry, family);
 
-	if (features == FLOW_PLAIN)
+	if (features == FLOW_PLAIN || (features & FLOW_TRANSLATES) != 0)
 		return NULL;
 	if ((features & FLOW_ACTS) != 0)
-		return flow_features_line(features, FLOW_ACTS);
+		return flow_features_of(features, FLOW_ACTS);
 	return __atomic_load_n(
 		&table->actions, __ATOMIC_ACQUIRE)[flow_table_index(table, entry, family)];
 }

@@ -41,7 +41,7 @@ leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, i
 	table->capacity = capacity;
 	table->n_slots = capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
-	table->policers.socket = socket;
+	table->lines.socket = socket;
 	if (table_allocate(table, socket) < 0) {
 		leg_table_fini(table);
 		return -ENOMEM;
@@ -61,7 +61,7 @@ leg_table_fini(struct leg_table *table)
 	rte_free(table->refs);
 	for (unsigned w = 0; w <= DP_WORKERS_MAX; w++)
 		rte_free(table->counters[w]);
-	policer_pool_fini(&table->policers);
+	line_pool_fini(&table->lines);
 	memset(table, 0, sizeof(*table));
 }
 
@@ -93,18 +93,18 @@ leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const stru
 	int ret;
 
 	leg_compile(flow, leg, &compiled);
-	ret = policer_get(&table->policers, &compiled.policer, &leg->police,
-		carried ? carried->policer : NULL);
+	ret = policer_get(
+		&table->lines, &compiled.policer, &leg->police, carried ? carried->policer : NULL);
 	if (ret < 0)
 		return ret;
 	if (carried != NULL && leg_equal(carried, &compiled) && table->refs[former] < UINT16_MAX) {
-		policer_release(&table->policers, compiled.policer);
+		policer_release(&table->lines, compiled.policer);
 		table->refs[former]++;
 		*slot = former;
 		return 0;
 	}
 	if (table->n_free == 0) {
-		policer_release(&table->policers, compiled.policer);
+		policer_release(&table->lines, compiled.policer);
 		return -ENOSPC;
 	}
 	*slot = table->free_stack[--table->n_free];
@@ -118,7 +118,7 @@ leg_table_unref(struct leg_table *table, uint32_t slot)
 {
 	if (--table->refs[slot] > 0)
 		return;
-	policer_release(&table->policers, table->legs[slot].policer);
+	policer_release(&table->lines, table->legs[slot].policer);
 	memset(&table->legs[slot], 0, sizeof(table->legs[slot]));
 	memset(&table->drops[(size_t)slot * DP_COPY_DROP_COUNT], 0,
 		DP_COPY_DROP_COUNT * sizeof(*table->drops));

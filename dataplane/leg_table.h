@@ -61,7 +61,7 @@ struct leg_table {
 	uint32_t *free_stack;
 	uint16_t *refs; /* [leg] versions that have it, 0 = free */
 	unsigned n_workers;
-	struct policer_pool policers; /* of legs, and of flows that are not plain */
+	struct line_pool lines; /* policers, and what else feature words lead to */
 };
 
 /*

@@ -217,15 +217,16 @@ rewrite_quad_words(const struct rewrite_quad *q, size_t offset)
 		q->ip[0] + offset, q->ip[1] + offset, q->ip[2] + offset, q->ip[3] + offset);
 }
 
+/* Datagrams of `family`, rewrites of family `out`. */
 static __rte_always_inline void
-rewrite_quad_load(struct rewrite_quad *q, enum dp_family family)
+rewrite_quad_load(struct rewrite_quad *q, enum dp_family family, enum dp_family out)
 {
 	quad head[QUAD], last[QUAD];
 
 	for (size_t i = 0; i < QUAD; i++) {
 		head[i] = quad_load(q->ip[i]);
 		last[i] = vector_load_halves(
-			RTE_PTR_ADD(q->rewrite[i], rewrite_bytes(family) - sizeof(last[i])));
+			RTE_PTR_ADD(q->rewrite[i], rewrite_bytes(out) - sizeof(last[i])));
 	}
 	q->ports = quad_word(last, 0);
 	q->change = quad_word(last, 1);
@@ -336,25 +337,32 @@ rewrite_quad_special(
 	*udp_change = quad_halves(quad_halves(*udp_change));
 }
 
+/* The UDP checksums, with their changes of 16 bits each, as rewrite_udp_checksum(). */
+static __rte_always_inline void
+rewrite_quad_udp(struct rewrite_quad *q, quad change)
+{
+	const quad low = quad_set(0xffff), old = q->udp >> 16;
+	quad checksum = quad_checksum_update(old, change);
+
+	checksum |= quad_equal(checksum, quad_set(0)) & low;
+	checksum &= ~quad_equal(old, quad_set(0));
+	q->udp = (q->udp & low) | checksum << 16;
+}
+
 /* Rewrite the four, after rewrite_quad_load(). */
 static __rte_always_inline void
 rewrite_quad(struct rewrite_quad *q, enum dp_family family)
 {
 	const size_t addresses = rewrite_address_offset(family);
 	const size_t ports = rewrite_ports_offset(family);
-	const quad low = quad_set(0xffff), old = q->udp >> 16;
+	const quad low = quad_set(0xffff);
 	quad ip_change = q->change & low;
 	quad udp_change = family == DP_IPV4 ? q->change >> 16 : ip_change;
 	quad ttl = q->ttl - quad_set(family == DP_IPV4 ? 1 : 1u << IPV6_HOP_LIMIT_SHIFT);
-	quad checksum;
 
 	if (unlikely(quad_any(q->fields & quad_set(0xff << REWRITE_FLAGS_SHIFT))))
 		rewrite_quad_special(q, &ttl, &ip_change, &udp_change, family);
-	/* As rewrite_udp_checksum(). */
-	checksum = quad_checksum_update(old, udp_change);
-	checksum |= quad_equal(checksum, quad_set(0)) & low;
-	checksum &= ~quad_equal(old, quad_set(0));
-	q->udp = (q->udp & low) | checksum << 16;
+	rewrite_quad_udp(q, udp_change);
 	if (family == DP_IPV4)
 		ttl = (ttl & low) | quad_checksum_update(q->ttl >> 16, ip_change) << 16;
 	for (size_t i = 0; i < QUAD; i++) {
@@ -531,7 +539,7 @@ translate_6to4(struct rte_ipv6_hdr *ip, uint16_t l3_bytes, const struct rewrite4
 	const uint32_t word = rte_be_to_cpu_32(ip->vtc_flow);
 	const uint8_t tos = rewrite_tos((uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT), &rewrite->tail);
 	const uint8_t ttl = rewrite_ttl(ip->hop_limits, &rewrite->tail);
-	uint32_t addresses, change = rewrite->udp_delta;
+	uint32_t addresses, sum, change = rewrite->udp_delta;
 
 	change += rewrite_open_fields(ip, udp, rewrite->tail.flags, DP_IPV6, &addresses);
 	rewrite_udp_checksum(udp, change);
@@ -542,10 +550,12 @@ translate_6to4(struct rte_ipv6_hdr *ip, uint16_t l3_bytes, const struct rewrite4
 	out->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 	out->time_to_live = ttl;
 	out->next_proto_id = IPPROTO_UDP;
-	out->hdr_checksum = 0;
 	memcpy((uint8_t *)out + offsetof(struct rte_ipv4_hdr, src_addr), rewrite,
 		offsetof(struct rewrite4, ip_delta));
-	out->hdr_checksum = (rte_be16_t)~checksum_fold(checksum_sum(out, sizeof(*out)));
+	/* Of what does not differ by flow; the addresses are in ip_delta. */
+	sum = (uint32_t)rewrite_word(RTE_IPV4_VHL_DEF, tos) + out->total_length +
+	      RTE_BE16(RTE_IPV4_HDR_DF_FLAG) + rewrite_word(ttl, IPPROTO_UDP) + rewrite->ip_delta;
+	out->hdr_checksum = (rte_be16_t)~checksum_fold(sum);
 	return out;
 }
 
@@ -559,6 +569,79 @@ translate(void *ip, uint16_t l3_bytes, const void *rewrite, const struct rte_udp
 {
 	return family == DP_IPV4 ? translate_4to6(ip, l3_bytes, rewrite, whole)
 				 : translate_6to4(ip, l3_bytes, rewrite);
+}
+
+/*
+ * Four datagrams of `family`, after rewrite_quad_load() with rewrites of the other one, and a UDP
+ * checksum each. q->ip and q->first become those of the headers that leave, whose EtherType is
+ * before them. l3_bytes are as they came. As translate().
+ */
+static __rte_always_inline void
+translate_quad(struct rewrite_quad *q, quad l3_bytes, enum dp_family family)
+{
+	const enum dp_family out = family == DP_IPV4 ? DP_IPV6 : DP_IPV4;
+	const rte_be16_t type =
+		out == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	const quad low = quad_set(0xff);
+	const quad growth = quad_set((uint32_t)TRANSLATE_GROWTH_BYTES);
+	quad change = family == DP_IPV4 ? q->change & quad_set(0xffff) : q->change >> 16;
+	quad tos, ttl, word[3];
+
+	if (family == DP_IPV4) {
+		tos = q->first >> 8 & low;
+		ttl = (q->ttl & low) - quad_set(1);
+	} else {
+		tos = (q->first << 4 & quad_set(0xf0)) | (q->first >> 12 & quad_set(0x0f));
+		ttl = (q->ttl >> IPV6_HOP_LIMIT_SHIFT) - quad_set(1);
+	}
+	if (unlikely(quad_any(q->fields & quad_set(0xff << REWRITE_FLAGS_SHIFT)))) {
+		quad addresses;
+
+		change += rewrite_quad_open_fields(q, family, &addresses);
+		change = quad_halves(quad_halves(change));
+		tos = quad_select(rewrite_quad_flag(q, REWRITE_SET_DSCP),
+			(tos & quad_set(ECN_MASK)) | (q->fields & low), tos);
+		ttl = quad_select(rewrite_quad_flag(q, REWRITE_SET_TTL), q->fields >> 8 & low, ttl);
+	}
+	rewrite_quad_udp(q, change);
+	if (out == DP_IPV6) {
+		const quad payload_bytes =
+			l3_bytes - quad_set((uint32_t)sizeof(struct rte_ipv4_hdr));
+
+		word[0] = quad_set(0x60) | tos >> 4 | (tos & quad_set(0x0f)) << 12;
+		word[1] = quad_swap16(payload_bytes) | quad_set(IPPROTO_UDP << 16) |
+			  ttl << IPV6_HOP_LIMIT_SHIFT;
+	} else {
+		quad sum;
+
+		word[0] = quad_set(RTE_IPV4_VHL_DEF) | tos << 8 |
+			  quad_swap16(l3_bytes - growth) << 16;
+		word[1] = quad_set((uint32_t)RTE_BE16(RTE_IPV4_HDR_DF_FLAG) << 16);
+		word[2] = ttl | quad_set(IPPROTO_UDP << 8);
+		sum = quad_halves(word[0]) + quad_halves(word[1]) + word[2] +
+		      (q->change & quad_set(0xffff));
+		sum = quad_halves(quad_halves(sum));
+		word[2] |= (sum ^ quad_set(0xffff)) << 16;
+	}
+	q->first = word[0];
+	for (size_t i = 0; i < QUAD; i++) {
+		uint8_t *udp = q->ip[i] + rewrite_ports_offset(family);
+		uint8_t *ip = udp - rewrite_ports_offset(out);
+
+		memcpy(ip - sizeof(type), &type, sizeof(type));
+		quad_store_word(ip, word[0], i);
+		quad_store_word(ip + sizeof(uint32_t), word[1], i);
+		if (out == DP_IPV4)
+			quad_store_word(ip + 2 * sizeof(uint32_t), word[2], i);
+		quad_store(ip + rewrite_address_offset(out), quad_load(q->rewrite[i]));
+		if (out == DP_IPV6) {
+			quad_store(ip + rewrite_address_offset(out) + sizeof(quad),
+				quad_load(RTE_PTR_ADD(q->rewrite[i], sizeof(quad))));
+			quad_store_word(udp, q->ports, i);
+		}
+		quad_store_word(udp + sizeof(uint32_t), q->udp, i);
+		q->ip[i] = ip;
+	}
 }
 
 #endif

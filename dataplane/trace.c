@@ -376,14 +376,22 @@ trace_leg_of_entry(
 	const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
 {
 	const void *rewrite = flow_entry_rewrite(entry, family);
-	struct dp_trace_leg leg = {.family = (uint8_t)family, .outcome = DP_TRACE_SENT};
+	const uint64_t features = flow_entry_features(entry, family);
+	const bool translates = (features & FLOW_TRANSLATES) != 0;
+	const enum dp_family out = translates == (family == DP_IPV4) ? DP_IPV6 : DP_IPV4;
+	struct dp_trace_leg leg = {.family = (uint8_t)out, .outcome = DP_TRACE_SENT};
 
 	t->trace->n_legs = t->trace->n_up = 1;
 	if (t->request->first_leg > 0 || t->request->n_legs == 0)
 		return;
-	leg_hop_describe(t, &leg, rewrite_tail_const(rewrite, family));
+	if (translates)
+		rewrite = flow_features_of(features, FLOW_TRANSLATES);
+	leg_hop_describe(t, &leg, rewrite_tail_const(rewrite, out));
 	sandbox_datagram_restore(t->sandbox, d->ip, d->l3_bytes);
-	act_plain(&t->sandbox->lc, d, entry, family);
+	if (translates)
+		act_translated(&t->sandbox->lc, d, entry, family);
+	else
+		act_plain(&t->sandbox->lc, d, entry, family);
 	leg_tell(t, &leg);
 }
 

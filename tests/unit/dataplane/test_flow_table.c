@@ -478,7 +478,7 @@ policer_of(uint32_t index)
 		flow_entry_features(flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
 
 	cr_assert_eq(features & FLOW_POLICES, FLOW_POLICES);
-	return flow_features_line(features, FLOW_POLICES);
+	return flow_features_of(features, FLOW_POLICES);
 }
 
 Test(table4, what_a_flow_that_only_polices_leads_to_is_its_policer)
@@ -510,7 +510,7 @@ Test(table4, what_a_flow_that_only_polices_leads_to_is_its_policer)
 Test(table4, policers_are_given_back_as_often_as_they_are_held)
 {
 	struct dp_police config = {.rate_bps = 1000000, .burst_bytes = 1000};
-	struct policer_pool *pool = &legs_of_all.policers;
+	struct line_pool *pool = &legs_of_all.lines;
 	struct policer *first, *same, *other, *after;
 
 	cr_assert_eq(policer_get(pool, &first, &config, NULL), 0);

@@ -549,7 +549,7 @@ rewrite_quad_begin(struct rewrite_quad *q, struct packet p[QUAD],
 		q->ip[i] = p[i].ip;
 		q->rewrite[i] = &rewrites[i];
 	}
-	rewrite_quad_load(q, family);
+	rewrite_quad_load(q, family, family);
 }
 
 /* Every combination of flags at each of the four, mixed in every way. */
@@ -595,6 +595,54 @@ Test(rewrite_quad, rewrites_ipv4_as_one_at_a_time)
 Test(rewrite_quad, rewrites_ipv6_as_one_at_a_time)
 {
 	rewrites_check(10, DP_IPV6);
+}
+
+/* As translate(), for every combination of flags at each of the four, mixed in every way. */
+static inline void
+translates_check(uint64_t seed, enum dp_family family)
+{
+	const enum dp_family out = family == DP_IPV4 ? DP_IPV6 : DP_IPV4;
+	const rte_be16_t type =
+		out == DP_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+
+	for (unsigned mix = 0; mix < N_FLAGS * N_FLAGS * N_FLAGS * N_FLAGS; mix++) {
+		struct packet alone[QUAD], four[QUAD];
+		union rewrite rewrites[QUAD];
+		struct rewrite_quad q;
+		quad l3_bytes = {0};
+
+		for (size_t i = 0; i < QUAD; i++) {
+			struct rte_udp_hdr *udp = packet_udp(&alone[i], family);
+
+			draw_rewrite(&seed, out, mix >> 4 * i & (N_FLAGS - 1), &rewrites[i]);
+			draw_bytes(&seed, &alone[i], sizeof(alone[i]));
+			if (udp->dgram_cksum == 0)
+				udp->dgram_cksum = 1;
+			if (*packet_ttl(&alone[i], family) == 0) /* has expired */
+				*packet_ttl(&alone[i], family) = 1;
+			l3_bytes[i] = (uint32_t)UDP6_BYTES + draw_below(&seed, 9000);
+			four[i] = alone[i];
+			q.ip[i] = four[i].ip;
+			q.rewrite[i] = &rewrites[i];
+		}
+		rewrite_quad_load(&q, family, out);
+		translate_quad(&q, l3_bytes, family);
+		for (size_t i = 0; i < QUAD; i++) {
+			uint8_t *ip = translate(alone[i].ip, (uint16_t)l3_bytes[i], &rewrites[i],
+				packet_udp(&alone[i], family), family);
+
+			memcpy(ip - sizeof(type), &type, sizeof(type));
+			cr_assert_eq(q.ip[i] - four[i].ip, ip - alone[i].ip);
+			if (memcmp(&four[i], &alone[i], sizeof(four[i])) != 0)
+				cr_assert_fail("flags %#x: datagram %zu is not the same", mix, i);
+		}
+	}
+}
+
+Test(rewrite_quad, translates_as_one_at_a_time)
+{
+	translates_check(13, DP_IPV4);
+	translates_check(14, DP_IPV6);
 }
 
 static inline void
