@@ -39,7 +39,7 @@ classify_prefetch_entry(const void *entry, enum dp_family family)
 {
 	rte_prefetch1(entry);
 	if (family == DP_IPV6)
-		rte_prefetch1(RTE_PTR_ADD(entry, RTE_CACHE_LINE_SIZE));
+		rte_prefetch1(RTE_PTR_ADD(entry, RTE_CACHE_LINE_MIN_SIZE));
 }
 
 /* The key at position p is complete: find its bucket, and have it fetched. */

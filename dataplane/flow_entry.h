@@ -145,14 +145,14 @@ struct flow_entry4 {
 	struct flow_counters counters;
 	struct rewrite4 rewrite;
 	uint64_t features;
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 
 struct flow_entry6 {
 	struct flow_key6 key;
 	uint64_t features;
 	struct flow_counters counters;
 	struct rewrite6 rewrite;
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 
 static_assert(sizeof(struct flow_key4) == 16, "key compares as one vector");
 static_assert(sizeof(struct flow_key6) == 40, "key compares as five words");

@@ -50,7 +50,7 @@ struct bucket {
 	uint32_t next; /* overflow bucket + 1, 0 = none */
 	uint8_t used; /* writer only: slots taken, visible or not */
 	uint8_t pad[11];
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 static_assert(sizeof(struct bucket) == 64, "a bucket is one line");
 static_assert(offsetof(struct bucket, index) == 16, "bucket layout");
 static_assert(offsetof(struct bucket, next) == 48, "bucket layout");

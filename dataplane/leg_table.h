@@ -36,7 +36,7 @@ struct leg {
 	rte_be16_t outer_tci; /* 0 = no outer tag */
 	uint8_t family;
 	uint8_t reserved;
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 static_assert(sizeof(struct leg) == 64, "a leg is one line");
 static_assert(offsetof(struct leg, policer) == 48, "leg layout");
 
