@@ -31,6 +31,12 @@ info_print(struct cli *cli, json_t *result)
 		"flows    IPv4 {#flows/ipv4/installed} of {#flows/ipv4/capacity}, "
 		"IPv6 {#flows/ipv6/installed} of {#flows/ipv6/capacity}, "
 		"legs in sets {#legs/installed} of {#legs/capacity}\n"
+		"memory   IPv4 {flows/ipv4/memory/bytes:short}B, "
+		"{flows/ipv4/memory/pages page} of {flows/ipv4/memory/page_bytes:short}B; "
+		"IPv6 {flows/ipv6/memory/bytes:short}B, "
+		"{flows/ipv6/memory/pages page} of {flows/ipv6/memory/page_bytes:short}B; "
+		"legs {legs/memory/bytes:short}B, "
+		"{legs/memory/pages page} of {legs/memory/page_bytes:short}B\n"
 		"limits   {limits/message_bytes byte} a message, depth {#limits/depth}, "
 		"{limits/connections connection}\n"
 		"[log      {log_lines_lost} line{were_lost} lost: standard error was not read]");

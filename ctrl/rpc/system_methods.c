@@ -82,15 +82,28 @@ array_encode(const struct dp *dp, unsigned n, json_t *(*encode)(const struct dp 
 }
 
 static json_t *
-fill_encode(unsigned installed, unsigned capacity)
+table_encode(unsigned installed, unsigned capacity, const struct dp_memory *memory)
 {
-	return json_pack("{s:i, s:i}", "installed", installed, "capacity", capacity);
+	return json_pack("{s:i, s:i, s:{s:I, s:I, s:I, s:i}}", "installed", installed, "capacity",
+		capacity, "memory", "bytes", (json_int_t)memory->bytes, "page_bytes",
+		(json_int_t)memory->page_bytes, "pages", (json_int_t)memory->pages, "socket",
+		memory->socket);
 }
 
 static json_t *
-table_encode(const struct dp *dp, enum dp_family family)
+flows_encode(const struct dp *dp, enum dp_family family)
 {
-	return fill_encode(dp_flow_count(dp, family), dp_flow_capacity(dp, family));
+	const struct dp_memory memory = dp_flow_memory(dp, family);
+
+	return table_encode(dp_flow_count(dp, family), dp_flow_capacity(dp, family), &memory);
+}
+
+static json_t *
+legs_encode(const struct dp *dp)
+{
+	const struct dp_memory memory = dp_leg_memory(dp);
+
+	return table_encode(dp_leg_count(dp), dp_leg_capacity(dp), &memory);
 }
 
 static json_t *
@@ -109,9 +122,8 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
 		"control_core", config->eal.control_core, "workers",
 		array_encode(context->dp, dp_worker_count(context->dp), worker_encode), "flows",
-		"ipv4", table_encode(context->dp, DP_IPV4), "ipv6",
-		table_encode(context->dp, DP_IPV6), "legs",
-		fill_encode(dp_leg_count(context->dp), dp_leg_capacity(context->dp)), "limits",
+		"ipv4", flows_encode(context->dp, DP_IPV4), "ipv6",
+		flows_encode(context->dp, DP_IPV6), "legs", legs_encode(context->dp), "limits",
 		"message_bytes",
 		(json_int_t)rpc_message_bytes(
 			&rpc_call_session(call)->actor, config->max_message_bytes),

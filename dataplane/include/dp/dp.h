@@ -225,6 +225,20 @@ unsigned dp_leg_count(const struct dp *dp);
 unsigned dp_leg_capacity(const struct dp *dp);
 
 /*
+ * Memory of a table that workers read for each packet: the buckets and entries of a family's flows,
+ * or the legs. A TLB reaches all of it if it holds `pages` entries for pages of that size.
+ */
+struct dp_memory {
+	uint64_t bytes;
+	uint64_t page_bytes; /* size of the pages that it lies on */
+	uint64_t pages; /* how many these are */
+	int socket; /* NUMA node, -1 unknown */
+};
+static_assert(sizeof(struct dp_memory) == 32, "public API: memory of a table");
+struct dp_memory dp_flow_memory(const struct dp *dp, enum dp_family family);
+struct dp_memory dp_leg_memory(const struct dp *dp);
+
+/*
  * Counters; reading them costs the workers nothing. `legs` has room for n_legs, which must be the
  * flow's number of legs, down ones too; NULL and 0: the flow's counters only. -ENOENT: no such
  * port, worker or handle.

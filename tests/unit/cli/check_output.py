@@ -171,6 +171,23 @@ latched   no source yet
 received  0 packets, 0 bytes
           0 forwarded, 0 punted, drops: -
 """),
+    ("info", ["info"], ("system.info", {}),
+     {"name": "sluice", "version": "0.1.0", "dpdk": "DPDK 22.11.11", "pid": 42,
+      "uptime_s": 90061, "control_core": 0, "log_lines_lost": 0, "flow_legs": 0, "workers": [],
+      "limits": {"message_bytes": 4096, "depth": 32, "connections": 8},
+      "flows": {
+          "ipv4": {"installed": 12, "capacity": 65536,
+                   "memory": {"bytes": 6291456, "page_bytes": 2097152, "pages": 5, "socket": 0}},
+          "ipv6": {"installed": 0, "capacity": 0,
+                   "memory": {"bytes": 192, "page_bytes": 4096, "pages": 1, "socket": 0}}},
+      "legs": {"installed": 24, "capacity": 65536,
+               "memory": {"bytes": 4718592, "page_bytes": 2097152, "pages": 3, "socket": 0}}},
+     """version  sluice 0.1.0, DPDK 22.11.11
+process  pid 42, control on CPU 0, up 1d 01:01:01
+flows    IPv4 12 of 65536, IPv6 0 of 0, legs in sets 24 of 65536
+memory   IPv4 6.29MB, 5 pages of 2.10MB; IPv6 192B, 1 page of 4096B; legs 4.72MB, 3 pages of 2.10MB
+limits   4096 bytes a message, depth 32, 8 connections
+"""),
     ("workers", ["workers"], ("system.info", {}),
      {"workers": [{"worker": 0, "core": 3, "cpu_level": "v4", "rx_queues": 2,
                    "rx_packets": 1000, "tx_packets": 900,

@@ -43,6 +43,7 @@ create(unsigned n_ports)
 
 Test(create, ports_and_workers_are_as_configured)
 {
+	struct dp_memory memory;
 	struct dp_worker_info worker;
 	struct dp_port_info port;
 	struct dp *dp = create(2);
@@ -63,6 +64,11 @@ Test(create, ports_and_workers_are_as_configured)
 	cr_expect_eq(dp_worker_info_get(dp, 1, &worker), -ENOENT);
 	cr_expect_eq(dp_flow_capacity(dp, DP_IPV4), 16);
 	cr_expect_eq(dp_flow_capacity(dp, DP_IPV6), 32);
+	memory = dp_flow_memory(dp, DP_IPV6);
+	cr_expect_geq(memory.bytes, 32 * 128);
+	cr_expect_geq(memory.page_bytes, 4096);
+	cr_expect_geq(memory.pages * memory.page_bytes, memory.bytes);
+	cr_expect_eq(dp_leg_memory(dp).page_bytes, memory.page_bytes);
 	dp_destroy(dp);
 }
 

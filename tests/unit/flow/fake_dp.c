@@ -156,6 +156,24 @@ dp_flow_capacity(const struct dp *dp, enum dp_family family)
 	return family == DP_IPV4 ? dp->capacity : 0;
 }
 
+struct dp_memory
+dp_flow_memory(const struct dp *dp, enum dp_family family)
+{
+	const unsigned capacity = dp_flow_capacity(dp, family);
+
+	return (struct dp_memory){.bytes = 64 * (capacity + 1ul),
+		.page_bytes = 2u << 20,
+		.pages = 1,
+		.socket = capacity > 0 ? 1 : -1};
+}
+
+struct dp_memory
+dp_leg_memory(const struct dp *dp)
+{
+	return (struct dp_memory){
+		.bytes = 64 * (size_t)dp_leg_capacity(dp), .page_bytes = 4096, .pages = 3};
+}
+
 /* Whether the flow is there once the open transaction is committed. */
 static bool
 stays(const struct fake_flow *flow)
