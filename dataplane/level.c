@@ -65,6 +65,7 @@ level_choose(const struct level_host *host, const char *name, char *error, size_
 	const bool any = name == NULL || strcmp(name, "auto") == 0;
 	unsigned best = 0, wanted = 0;
 	char why[64] = "";
+	size_t n;
 
 	while (best + 1 < RTE_DIM(levels) && level_fits(host, best + 1, why, sizeof(why)))
 		best++;
@@ -74,11 +75,14 @@ level_choose(const struct level_host *host, const char *name, char *error, size_
 		wanted++;
 	if (wanted <= best)
 		return levels[wanted].fastpath;
-	if (wanted == RTE_DIM(levels))
-		snprintf(error, error_size, "cpu_level: found %s, expected auto, or %s to %s", name,
-			levels[0].fastpath->name, levels[best].fastpath->name);
-	else
+	if (wanted < RTE_DIM(levels)) {
 		snprintf(error, error_size, "cpu_level: found %s, expected auto, or at most %s: %s",
 			name, levels[best].fastpath->name, why);
+		return NULL;
+	}
+	n = (size_t)snprintf(error, error_size, "cpu_level: found %s, expected auto", name);
+	for (unsigned i = 0; i <= best && n < error_size; i++)
+		n += (size_t)snprintf(error + n, error_size - n, "%s%s", i == best ? " or " : ", ",
+			levels[i].fastpath->name);
 	return NULL;
 }
