@@ -13,8 +13,8 @@
 
 #define RUN_MAX 8 /* of a frame, in a pass */
 
-/* All that may be read of a frame before its length is known. */
-#define HEADERS_MAX (VLAN_L2_BYTES + UDP6_BYTES)
+/* All that may be read of a frame before its length is known: two tags, IPv6, UDP. */
+#define HEADERS_MAX (VLAN_L2_BYTES + sizeof(struct rte_vlan_hdr) + UDP6_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
