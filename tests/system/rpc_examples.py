@@ -25,7 +25,7 @@ VARIES = set(
     " total_ns busy_cycles busy_share cycles_per_packet longest_round_us bursts residence_ns"
     " installed capacity devargs netdev link_mbps packets bytes forwarded punted copies sent drops"
     " rx_bytes tx_bytes nic steering time_ns monotonic_ns deadline_ns confirm_by_ns oldest path"
-    " pps bps drops_ps period_ms total next_cursor".split()
+    " pps bps drops_ps period_ms total next_cursor cpu_level page_bytes pages".split()
 )
 # Lists of which the example shows the first members.
 BEGINNINGS = {"ports", "methods"}
