@@ -668,6 +668,8 @@ features_count(struct flow_table *table, uint32_t index, int change)
 static void
 stages_count(struct flow_table *table, uint32_t index, int change)
 {
+	bool any_source;
+
 	if (flow_table_is_rule(table, index))
 		return;
 	if (entry_is_listener(table, index))
@@ -675,8 +677,10 @@ stages_count(struct flow_table *table, uint32_t index, int change)
 			__ATOMIC_RELEASE);
 	else
 		table->n_exact += (uint32_t)change;
-	__atomic_store_n(&table->any_source, table->n_exact == 0 && table->n_listeners > 0,
-		__ATOMIC_RELEASE);
+	any_source = table->n_exact == 0 && table->n_listeners > 0;
+	/* Workers read its line in every pass: it is written only when it changes. */
+	if (any_source != table->any_source)
+		__atomic_store_n(&table->any_source, any_source, __ATOMIC_RELEASE);
 }
 
 static void
