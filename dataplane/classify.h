@@ -267,13 +267,13 @@ classify_lane(const struct lcore *lc, const struct flow_table *table, struct lan
 	classify_lookup(table, lane, NULL, lane->n, view, family);
 	if (unlikely(lane->any_source))
 		classify_refuse_martians(lane, family);
-	else if (unlikely(__atomic_load_n(&table->n_listeners, __ATOMIC_RELAXED) != 0))
+	else if (unlikely(__atomic_load_n(&table->has_listeners, __ATOMIC_RELAXED)))
 		classify_by_listener(table, lane, view, family);
 	rules = __atomic_load_n(
 		view == VIEW_NEW ? &table->next_rules : &table->rules, __ATOMIC_ACQUIRE);
 	if (unlikely(rules != NULL))
 		classify_by_rule(table, rules, lane, family);
-	if (unlikely(__atomic_load_n(&table->n_features, __ATOMIC_RELAXED) != 0))
+	if (unlikely(__atomic_load_n(&table->has_features, __ATOMIC_RELAXED)))
 		classify_prefetch_features(lc, lane, family);
 }
 

@@ -653,34 +653,38 @@ flow_table_version(struct flow_table *table, uint32_t old, const struct dp_flow 
 	return 0;
 }
 
+/* Workers read the line of a flag in every pass: it is written only when it changes. */
+static void
+flag_set(bool *flag, bool value)
+{
+	if (*flag != value)
+		__atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
+
 /* Visible flows with features become more or fewer by `change`, if flow `index` has any. */
 static void
 features_count(struct flow_table *table, uint32_t index, int change)
 {
 	const void *entry = flow_table_entry(table, index, table->family);
 
-	if (flow_entry_features(entry, table->family) != FLOW_PLAIN)
-		__atomic_store_n(
-			&table->n_features, table->n_features + (uint32_t)change, __ATOMIC_RELAXED);
+	if (flow_entry_features(entry, table->family) == FLOW_PLAIN)
+		return;
+	table->n_features += (uint32_t)change;
+	flag_set(&table->has_features, table->n_features > 0);
 }
 
 /* The same for those of the stage that finds the flow. */
 static void
 stages_count(struct flow_table *table, uint32_t index, int change)
 {
-	bool any_source;
-
 	if (flow_table_is_rule(table, index))
 		return;
 	if (entry_is_listener(table, index))
-		__atomic_store_n(&table->n_listeners, table->n_listeners + (uint32_t)change,
-			__ATOMIC_RELEASE);
+		table->n_listeners += (uint32_t)change;
 	else
 		table->n_exact += (uint32_t)change;
-	any_source = table->n_exact == 0 && table->n_listeners > 0;
-	/* Workers read its line in every pass: it is written only when it changes. */
-	if (any_source != table->any_source)
-		__atomic_store_n(&table->any_source, any_source, __ATOMIC_RELEASE);
+	flag_set(&table->has_listeners, table->n_listeners > 0);
+	flag_set(&table->any_source, table->n_exact == 0 && table->n_listeners > 0);
 }
 
 static void

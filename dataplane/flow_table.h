@@ -83,9 +83,9 @@ struct flow_table {
 	uint8_t *entries;
 	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically */
 	uint32_t bucket_mask;
-	uint32_t n_listeners; /* visible ones: 0 = workers skip that stage */
+	bool has_listeners; /* visible ones: else workers skip that stage */
 	bool any_source; /* visible flows are listeners or rules: workers skip the exact stage */
-	uint32_t n_features; /* visible flows that are not plain: 0 = nothing to fetch for them */
+	bool has_features; /* some visible flow is not plain: else there is nothing to fetch */
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
 	uint8_t *state; /* [flow] enum flow_state; read while a commit of several goes on */
@@ -100,6 +100,8 @@ struct flow_table {
 	uint32_t n_entries; /* more than capacity: old and new flows coexist during a commit */
 	uint32_t n_flows; /* live ones */
 	uint32_t n_exact; /* visible flows of one source */
+	uint32_t n_listeners; /* visible ones */
+	uint32_t n_features; /* visible flows that are not plain */
 	uint32_t n_taken; /* once the open transaction is committed */
 	uint32_t n_free; /* of free_stack */
 	uint32_t *free_stack;
