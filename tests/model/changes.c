@@ -151,8 +151,8 @@ change_random(struct transaction *t)
 }
 
 /*
- * A leg that the new version carries on may count on before that is told: take what is told, if it
- * is no less than when the new version became effective and no more than it is now.
+ * A leg that the new version carries on may count on before the report: take the reported value,
+ * if it is no less than when the new version became effective and no more than it is now.
  */
 static void
 carried_take(const struct transaction *t, struct change *change, const struct dp_leg_stats *legs,

@@ -5,7 +5,7 @@
 
 #include "session.h"
 
-#define HEADERS_BYTES 82 /* two tags, IPv6, UDP and the RTP header: all that a flow looks at */
+#define HEADERS_BYTES 82 /* two tags, IPv6, UDP and the RTP header: what a flow depends on */
 
 static const char *const verdict_names[DP_VERDICT_COUNT] = {"forward", "drop", "punt"};
 static const char *const latch_names[] = {"open", "first", "follow"};
