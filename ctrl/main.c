@@ -26,6 +26,7 @@
 #include "flow/commit.h"
 #include "flow/confirm.h"
 #include "flow/flows.h"
+#include "flow/pool.h"
 #include "flow/restore.h"
 #include "flow/steering.h"
 #include "monitor/monitor.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct dp *dp;
 	struct ports ports;
 	struct steering steering;
+	struct pools *pools; /* NULL: none are configured */
 	struct store *store;
 	bool store_is_fresh; /* there was none before */
 	struct flows flows;
@@ -193,6 +195,7 @@ daemon_restore_flows(struct daemon *daemon)
 
 	if (restore_flows(&daemon->flows, daemon->store, restored, &daemon->fault) < 0)
 		return -1;
+	pools_restored(daemon->pools);
 	if (restored->flows != 0 || restored->left_out != 0)
 		log_line("%llu flow%s restored, %llu left out", (unsigned long long)restored->flows,
 			plural_s(restored->flows), (unsigned long long)restored->left_out);
@@ -228,6 +231,19 @@ data_plane_create(struct daemon *daemon)
 	if (!daemon->dp)
 		return fault_set(&daemon->fault, FAULT_INTERNAL, "", "%s", error);
 	return 0;
+}
+
+/* The pools of local ports, before the first flow. */
+static int
+daemon_create_pools(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+
+	if (config->n_pools == 0)
+		return 0;
+	daemon->pools = daemon->flows.pools = pools_create(config->pools, config->n_pools);
+	return daemon->pools ? 0
+			     : fault_set(&daemon->fault, FAULT_NO_ROOM, "", "no memory for pools");
 }
 
 /* The log is optional. */
@@ -320,7 +336,7 @@ daemon_run(struct daemon *daemon)
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
-	if (daemon_attach_store(daemon) < 0)
+	if (daemon_create_pools(daemon) < 0 || daemon_attach_store(daemon) < 0)
 		goto err_flows;
 	monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base);
 	if (daemon_restore_flows(daemon) < 0)
@@ -345,6 +361,7 @@ err_watchers:
 	daemon_detach_store(daemon);
 err_flows:
 	flows_fini(&daemon->flows);
+	pools_destroy(daemon->pools);
 err_steering:
 	steering_fini(&daemon->steering);
 err_dp:
@@ -367,7 +384,7 @@ static const char usage[] =
 	"\n"
 	"  --config FILE      configuration, YAML; see sluice.yaml(5)\n"
 	"  --rpc-socket PATH  control socket, overrides rpc.socket of the configuration\n"
-	"  --check            check the configuration and exit\n"
+	"  --check            check the configuration and the files of flows, and exit\n"
 	"  --help             this text\n"
 	"  --version          versions of sluiced and of DPDK\n"
 	"\n"
@@ -382,7 +399,7 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* The configuration, and a control socket that can be made. */
+/* The configuration, and a control socket that can be made; or the files of flows are right. */
 static int
 daemon_configure(
 	struct daemon *daemon, const char *config_path, const char *socket_path, bool check)
@@ -391,9 +408,13 @@ daemon_configure(
 
 	if (config_load(config_path, config, &daemon->fault) < 0)
 		return -1;
+	pool_configs_warn(config->pools, config->n_pools, config->state_flows);
 	if (socket_path)
 		config->socket_path = socket_path;
-	return check ? 0 : socket_path_prepare(config->socket_path, &daemon->fault);
+	if (!check)
+		return socket_path_prepare(config->socket_path, &daemon->fault);
+	return config->state_flows[0] ? restore_files_check(config->state_flows, &daemon->fault)
+				      : 0;
 }
 
 int

@@ -16,6 +16,38 @@
 #include "rewrite.h"
 #include "rtp.h"
 
+/* The packet of a flow whose leg is in the entry leaves to a learned source, the slow way. */
+static __rte_noinline void
+act_learned(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes, uint16_t port,
+	void *entry, enum dp_family family)
+{
+	const struct datagram d = {.m = m, .ip = ip, .l3_bytes = l3_bytes, .port = port};
+	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
+	const struct flow_table *table = family == DP_IPV4 ? lc->table4 : lc->table6;
+	const struct learned *learned =
+		flow_table_learned(table, flow_table_index(table, entry, family));
+	enum dp_drop reason = DP_DROP_peer_unknown;
+	struct leg leg;
+	vector hop;
+
+	if (leg_resolve(lc, learned, &leg, &hop)) {
+		const enum dp_family out = (enum dp_family)leg.family;
+
+		reason = leg_refuses(ip, leg_l3_bytes(&d, family, out), next_hop_mtu(hop),
+			rewrite_tail_const(&leg.rewrite6, out), family);
+		port = next_hop_port(hop);
+	}
+	if (unlikely(reason != LEG_OK)) {
+		copy_refuse(lc, port, origin, reason);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	if (family == DP_IPV4)
+		leg_send(lc, &leg, &d, m, ip, l3_bytes, hop, origin, DP_IPV4, false);
+	else
+		leg_send(lc, &leg, &d, m, ip, l3_bytes, hop, origin, DP_IPV6, false);
+}
+
 /* The packet of a plain flow leaves as its entry says. */
 static __rte_always_inline void
 act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_family family)
@@ -23,12 +55,16 @@ act_plain(struct lcore *lc, const struct datagram *d, void *entry, enum dp_famil
 	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
 	const void *rewrite = flow_entry_rewrite(entry, family);
 	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, family);
-	const vector hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const vector hop = next_hop_load(lc->next_hops, rewrite_next_hop(tail));
 	const uint16_t port = next_hop_port(hop);
 	enum dp_drop reason = leg_refuses(d->ip, d->l3_bytes, next_hop_mtu(hop), tail, family);
 	uint32_t bytes;
 
 	if (unlikely(reason != LEG_OK)) {
+		if (reason == DP_DROP_unresolved && rewrite_is_stale(tail)) {
+			act_learned(lc, d->m, d->ip, d->l3_bytes, d->port, entry, family);
+			return;
+		}
 		copy_refuse(lc, port, origin, reason);
 		rte_pktmbuf_free(d->m);
 		return;
@@ -53,31 +89,17 @@ leave_quad(struct lcore *lc, const struct lane *lane, size_t p, struct rewrite_q
 	const quad l2_bytes = family == out ? quad_load(&lane->l2_bytes[p]) : quad_set(0);
 	struct rte_mbuf *const *m = &lane->packets[p];
 	quad hop[QUAD];
-	quad port_mtu, bytes;
+	const quad port_mtu = legs_quad_hops(lc, q, hop, out);
+	quad bytes;
 
-	for (size_t i = 0; i < QUAD; i++)
-		hop[i] = next_hop_load(
-			lc->next_hops, rewrite_tail_const(q->rewrite[i], out)->next_hop);
-	port_mtu = quad_word(hop, 3);
-	if (unlikely(quad_any(
-		    quad_below(port_mtu >> 16, out_bytes) | rewrite_quad_expires(q, family))))
+	if (unlikely(legs_quad_refused(q, port_mtu, out_bytes, family)))
 		return false;
 	if (family == out)
 		rewrite_quad(q, family);
 	else
 		translate_quad(q, l3_bytes, family);
-	if (likely(!quad_any(rewrite_quad_tci(q))))
-		bytes = rewrite_quad_l2(q, m, hop, l2_bytes, out_bytes, false, out);
-	else
-		bytes = rewrite_quad_l2(q, m, hop, l2_bytes, out_bytes, true, out);
-	if (likely(!quad_any((port_mtu ^ port_mtu[0]) & quad_set(0xffff)))) {
-		tx_stage_quad(lc, (uint16_t)port_mtu[0], m, &lane->entries[p],
-			(uint64_t)(bytes[0] + bytes[1] + bytes[2] + bytes[3]), kind);
-		return true;
-	}
-	for (size_t i = 0; i < QUAD; i++)
-		tx_stage_frame(lc, (uint16_t)port_mtu[i], m[i], (uint32_t)bytes[i],
-			tx_origin(lane->entries[p + i], kind));
+	bytes = legs_quad_l2(q, m, hop, l2_bytes, out_bytes, out);
+	legs_quad_stage(lc, port_mtu, m, &lane->entries[p], bytes, kind);
 	return true;
 }
 
@@ -103,7 +125,7 @@ act_translated(struct lcore *lc, const struct datagram *d, void *entry, enum dp_
 	const uintptr_t origin = tx_origin(entry, family == DP_IPV4 ? TX_FLOW4 : TX_FLOW6);
 	const void *rewrite = flow_features_of(flow_entry_features(entry, family), FLOW_TRANSLATES);
 	const struct rewrite_tail *tail = rewrite_tail_const(rewrite, out);
-	const vector hop = next_hop_load(lc->next_hops, tail->next_hop);
+	const vector hop = next_hop_load(lc->next_hops, rewrite_next_hop(tail));
 	const uint16_t port = next_hop_port(hop);
 	const uint32_t l3_bytes = translate_l3_bytes(d->l3_bytes, family);
 	enum dp_drop reason = leg_refuses(d->ip, l3_bytes, next_hop_mtu(hop), tail, family);
@@ -111,6 +133,10 @@ act_translated(struct lcore *lc, const struct datagram *d, void *entry, enum dp_
 	uint8_t *ip;
 
 	if (unlikely(reason != LEG_OK)) {
+		if (reason == DP_DROP_unresolved && rewrite_is_stale(tail)) {
+			act_learned(lc, d->m, d->ip, d->l3_bytes, d->port, entry, family);
+			return;
+		}
 		copy_refuse(lc, port, origin, reason);
 		rte_pktmbuf_free(d->m);
 		return;
@@ -159,17 +185,66 @@ source_is_allowed(const struct flow_action *action, const uint8_t *src)
 	return action->n_allow == 0;
 }
 
+/* Tell control that the source has moved. Where the ring is full, control reads every latch. */
+static __rte_noinline void
+latch_notify(struct lcore *lc, struct latch *latch)
+{
+	if (latch_mark(latch) &&
+		rte_ring_sp_enqueue(lc->latch_ring, (void *)(uintptr_t)latch->cookie) != 0)
+		count_add_after(&lc->latches_lost, 1);
+}
+
+/* The source of a datagram that has no options. */
+static __rte_always_inline void
+datagram_source(const uint8_t *ip, struct latch_source *source, enum dp_family family)
+{
+	const struct rte_udp_hdr *udp =
+		RTE_PTR_ADD(ip, replica_header_bytes(family) - sizeof(*udp));
+
+	if (family == DP_IPV4)
+		latch_source_set(
+			source, ip + offsetof(struct rte_ipv4_hdr, src_addr), 4, udp->src_port);
+	else
+		latch_source_set(
+			source, ip + offsetof(struct rte_ipv6_hdr, src_addr), 16, udp->src_port);
+}
+
+/* What source_is_latched() returns, of a source that is not learned, or may change its SSRC. */
+static __rte_noinline bool
+source_judge(struct lcore *lc, const struct flow_action *action, const struct datagram *d,
+	const struct latch_source *source, enum dp_family family)
+{
+	const uint8_t *start = rte_pktmbuf_mtod(d->m, const uint8_t *);
+	const uint8_t *payload = d->ip + replica_header_bytes(family);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)payload - 1;
+	const uint32_t bytes = rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp);
+	const enum dp_latch_by by = (enum dp_latch_by)action->latch_by;
+	struct latch_frame frame = {
+		.start = start, .l2_bytes = (uint16_t)(d->ip - start), .port = d->port};
+	enum latch_pass pass;
+
+	frame.passive = !latch_is_moved_by(payload, bytes, by, &frame.ssrc);
+	frame.has_ssrc = !frame.passive && latch_is_by_ssrc(by);
+	pass = latch_accept(action->latch, lc->index, source, &frame,
+		(enum dp_latch)action->latch_mode, action->latch_interval_ns, lc->now_ns);
+	if (unlikely(pass == LATCH_MOVED))
+		latch_notify(lc, action->latch);
+	return pass != LATCH_REFUSED;
+}
+
 static inline bool
-source_is_latched(struct lcore *lc, const struct flow_action *action, const uint8_t *src,
-	rte_be16_t src_port, enum dp_family family)
+source_is_latched(struct lcore *lc, const struct flow_action *action, const struct datagram *d,
+	enum dp_family family)
 {
 	struct latch_source source;
 
 	if (action->latch == NULL)
 		return true;
-	latch_source_set(&source, src, family == DP_IPV4 ? 4 : 16, src_port);
-	return latch_accept(action->latch, lc->index, &source, (enum dp_latch)action->latch_mode,
-		action->latch_interval_ns, lc->now_ns);
+	datagram_source(d->ip, &source, family);
+	if (likely(latch_holds(action->latch, &source)) &&
+		likely(!latch_is_by_ssrc((enum dp_latch_by)action->latch_by)))
+		return true;
+	return source_judge(lc, action, d, &source, family);
 }
 
 /* What the steps of an action come to. */
@@ -203,7 +278,7 @@ action_nth(struct lcore *lc, const struct flow_action *action, int stream)
 
 	if (likely(action->nth == NULL))
 		return 0;
-	nth = &action->nth[(size_t)lc->index * (1u + action->n_streams) + (size_t)(1 + stream)];
+	nth = &action->nth[lc->index * action_nth_row(action->n_streams) + (size_t)(1 + stream)];
 	count_add(nth, 1);
 	return *nth;
 }
@@ -233,7 +308,7 @@ action_decide(struct lcore *lc, const struct flow_action *action, const struct d
 		if (verdict == DP_PUNT)
 			return (struct decision){.verdict = DP_PUNT};
 	}
-	if (!source_is_latched(lc, action, src, udp->src_port, family))
+	if (!source_is_latched(lc, action, d, family))
 		return decide_drop(DP_DROP_source_refused);
 	if (action->stream_index != NULL)
 		stream = stream_find(action->stream_index, payload, bytes);
@@ -243,7 +318,7 @@ action_decide(struct lcore *lc, const struct flow_action *action, const struct d
 	if (stream >= 0) {
 		const struct stream *s = &action->streams[stream];
 		struct flow_counters *row =
-			&action->stream_counters[(size_t)lc->index * action->n_streams +
+			&action->stream_counters[lc->index * action_streams_row(action->n_streams) +
 						 (unsigned)stream];
 
 		count_add(&row->packets, 1);
@@ -308,10 +383,103 @@ act_way(uint64_t features, uint32_t l3_bytes, uint64_t now_ns, uint8_t owner)
 		return WAY_PLAIN;
 	if ((features & FLOW_TRANSLATES) != 0)
 		return WAY_TRANSLATED;
+	if ((features & (FLOW_LATCHES | FLOW_LATCHES_BY_SSRC)) != 0)
+		return WAY_LATCHED;
 	return likely((features & FLOW_POLICES) != 0) &&
 			       likely(police_take(&policer->police, now_ns, l3_bytes, owner))
 		       ? WAY_PLAIN
 		       : WAY_SPECIAL;
+}
+
+/* The latch that these features lead to. */
+static __rte_always_inline const struct latch *
+features_latch(uint64_t features)
+{
+	return flow_features_of(features, features & (FLOW_LATCHES | FLOW_LATCHES_BY_SSRC));
+}
+
+/*
+ * The ways of packets of flows that only latch: those from the learned source are plain. One from
+ * elsewhere may move its latch when it is acted on, so that what comes to this latch behind it is
+ * judged then, in its turn, as all that is special. The set of such latches may have others as
+ * well.
+ */
+static inline void
+act_latched_ways(struct lane *lane, enum dp_family family)
+{
+	uint64_t doubtful = 0;
+
+	for (size_t i = 0; i < lane->n; i++) {
+		const struct latch *latch;
+		struct latch_source source;
+		uint64_t bit;
+
+		if (lane->ways[i] != WAY_LATCHED)
+			continue;
+		latch = features_latch(flow_entry_features(lane->entries[i], family));
+		bit = UINT64_C(1) << (uintptr_t)latch / sizeof(struct latch_slot) % 64;
+		datagram_source(lane->ips[i], &source, family);
+		lane->ways[i] = WAY_PLAIN;
+		if (unlikely((doubtful & bit) != 0) || unlikely(!latch_holds(latch, &source))) {
+			doubtful |= bit;
+			lane->ways[i] = WAY_SPECIAL;
+		}
+	}
+}
+
+/* RTP from the learned source, whose SSRC is to be noted, takes the steps of the action. */
+static __rte_noinline void
+act_ssrc_ways(struct lane *lane, uint64_t now_ns, enum dp_family family)
+{
+	for (size_t i = 0; i < lane->n; i++) {
+		const uint8_t *payload = lane->ips[i] + replica_header_bytes(family);
+		const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)payload - 1;
+		uint64_t features;
+		uint32_t ssrc;
+
+		if (lane->ways[i] != WAY_PLAIN)
+			continue;
+		features = flow_entry_features(lane->entries[i], family);
+		if ((features & FLOW_LATCHES_BY_SSRC) != 0 &&
+			latch_is_moved_by(payload,
+				rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp),
+				DP_LATCH_BY_SSRC, &ssrc) &&
+			!latch_keeps_ssrc(features_latch(features), ssrc, now_ns))
+			lane->ways[i] = WAY_SPECIAL;
+	}
+}
+
+/*
+ * The way of each packet, where some have no plain flow. A packet that a policer refuses has taken
+ * no tokens and is policed again in act_special(), which counts it.
+ */
+static __rte_always_inline void
+act_ways(const struct lcore *lc, struct lane *lane, enum dp_family family)
+{
+	const size_t n = lane->n;
+	const uint64_t now_ns = lc->now_ns;
+	const uint8_t worker = lc->owner;
+	uint64_t latched = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const void *entry = lane->entries[i];
+		uint64_t features;
+
+		lane->ways[i] = WAY_SPECIAL;
+		if (unlikely(entry == NULL))
+			continue;
+		features = flow_entry_features(entry, family);
+		lane->ways[i] = (uint8_t)act_way(features, lane->l3_bytes[i], now_ns, worker);
+		if (lane->ways[i] == WAY_LATCHED) {
+			latch_prefetch(features_latch(features));
+			latched |= features;
+		}
+	}
+	if (latched == 0)
+		return;
+	act_latched_ways(lane, family);
+	if ((latched & FLOW_LATCHES_BY_SSRC) != 0)
+		act_ssrc_ways(lane, now_ns, family);
 }
 
 #endif

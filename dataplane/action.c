@@ -7,18 +7,13 @@
 #include <rte_malloc.h>
 
 #include "flow_compile.h"
-#include "latch.h"
+#include "latch_table.h"
+#include "memory.h"
 #include "policer.h"
 #include "rtp.h"
 #include "shared.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-
-static void *
-action_array(size_t n, size_t bytes)
-{
-	return rte_zmalloc("action", RTE_MAX(n, 1u) * bytes, RTE_CACHE_LINE_SIZE);
-}
 
 static void
 slots_release(struct leg_slots *slots, struct leg_table *legs)
@@ -43,7 +38,7 @@ static int
 slots_take(struct leg_slots *slots, const struct dp_flow *flow, const struct dp_leg *legs,
 	unsigned n, struct leg_table *table, const struct leg_slots *former, const uint16_t *from)
 {
-	slots->of = action_array(n, sizeof(*slots->of));
+	slots->of = memory_zalloc(n, sizeof(*slots->of), table->node);
 	if (slots->of == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
@@ -60,12 +55,12 @@ slots_take(struct leg_slots *slots, const struct dp_flow *flow, const struct dp_
 /* The list of those legs that are up; *list is NULL when none is. */
 static int
 list_create(struct leg_list **list, const struct dp_flow *flow, const struct dp_leg *legs,
-	const struct leg_slots *slots)
+	const struct leg_slots *slots, int node)
 {
 	struct leg_list *up;
 
 	*list = NULL;
-	up = action_array(1, sizeof(*up) + slots->n * sizeof(up->legs[0]));
+	up = memory_zalloc(1, sizeof(*up) + slots->n * sizeof(up->legs[0]), node);
 	if (up == NULL)
 		return -ENOMEM;
 	up->ordinary = true;
@@ -110,7 +105,8 @@ stream_create(struct stream *stream, const struct dp_flow *flow, const struct dp
 	stream->payload_type = config->payload_type;
 	stream->ssrc = config->ssrc;
 	ret = slots_take(&stream->slots, flow, config->legs, config->n_legs, legs, former, NULL);
-	return ret < 0 ? ret : list_create(&stream->legs, flow, config->legs, &stream->slots);
+	return ret < 0 ? ret
+		       : list_create(&stream->legs, flow, config->legs, &stream->slots, legs->node);
 }
 
 static int
@@ -122,12 +118,14 @@ streams_create(struct flow_action *action, const struct dp_flow *flow, struct le
 
 	if (flow->n_streams == 0)
 		return 0;
-	index = action_array(1, stream_index_bytes(flow->n_streams));
+	index = memory_zalloc(1, stream_index_bytes(flow->n_streams), legs->node);
 	action->stream_index = index;
-	action->streams = action_array(flow->n_streams, sizeof(*action->streams));
-	action->stream_counters = same ? shared_hold(former->stream_counters)
-				       : shared_create((size_t)legs->n_workers * flow->n_streams *
-						       sizeof(*action->stream_counters));
+	action->streams = memory_zalloc(flow->n_streams, sizeof(*action->streams), legs->node);
+	action->stream_counters =
+		same ? shared_hold(former->stream_counters)
+		     : shared_create(legs->n_workers * action_streams_row(flow->n_streams) *
+					     sizeof(*action->stream_counters),
+			       legs->node);
 	if (index == NULL || action->streams == NULL || action->stream_counters == NULL)
 		return -ENOMEM;
 	stream_index_init(index, flow->streams, flow->n_streams);
@@ -144,20 +142,17 @@ streams_create(struct flow_action *action, const struct dp_flow *flow, struct le
 }
 
 static int
-latch_get(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers,
+latch_get(struct flow_action *action, const struct dp_flow *flow, struct leg_table *legs,
 	const struct flow_action *former)
 {
 	if (flow->latch == DP_LATCH_OPEN)
 		return 0;
 	if (former != NULL && former->latch != NULL) {
-		action->latch = shared_hold(former->latch);
+		action->latch = latch_ref(former->latch);
 		return 0;
 	}
-	action->latch = shared_create(latch_bytes(n_workers));
-	if (action->latch == NULL)
-		return -ENOMEM;
-	latch_init(action->latch, n_workers);
-	return 0;
+	action->latch = latch_table_ref(&legs->latches, flow->latch_cookie);
+	return action->latch == NULL ? -ENOMEM : 0;
 }
 
 static bool
@@ -170,23 +165,42 @@ has_classes(const struct dp_flow *flow)
 	return false;
 }
 
-/* Nothing that takes a step of its own before the legs, the policer apart. */
+/* Nothing that takes a step of its own before the legs, policer and latch apart. */
 static bool
-has_no_step_but_police(const struct dp_flow *flow, const struct flow_action *action)
+has_no_other_step(const struct dp_flow *flow, const struct flow_action *action)
 {
-	return flow->verdict == DP_FORWARD && !flow->down && flow->latch == DP_LATCH_OPEN &&
-	       flow->n_allow == 0 && flow->n_streams == 0 && !action->has_classes;
+	return flow->verdict == DP_FORWARD && !flow->down && flow->n_allow == 0 &&
+	       flow->n_streams == 0 && !action->has_classes;
+}
+
+/* The one step of an action whose leg is in the entry, or 0. */
+static uint8_t
+only_step(const struct flow_action *action)
+{
+	if (!action->leg_in_entry || (action->policer == NULL) == (action->latch == NULL))
+		return 0;
+	if (action->policer != NULL)
+		return FLOW_POLICES;
+	switch (action->latch_by) {
+	case DP_LATCH_BY_SSRC:
+		return FLOW_LATCHES_BY_SSRC;
+	case DP_LATCH_BY_RTCP_SSRC: /* few packets */
+		return 0;
+	default:
+		return FLOW_LATCHES;
+	}
 }
 
 static int
-counts_create(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers)
+counts_create(struct flow_action *action, const struct dp_flow *flow, const struct leg_table *legs)
 {
-	const bool only_police = has_no_step_but_police(flow, action);
-
-	if (only_police && flow->police.rate_bps == 0 && action->legs != NULL)
-		return 0;
-	action->only_polices = only_police && action->leg_in_entry && action->policer != NULL;
-	action->counts = action_array(n_workers, sizeof(*action->counts));
+	if (has_no_other_step(flow, action)) {
+		if (flow->latch == DP_LATCH_OPEN && flow->police.rate_bps == 0 &&
+			action->legs != NULL)
+			return 0;
+		action->only = only_step(action);
+	}
+	action->counts = memory_zalloc(legs->n_workers, sizeof(*action->counts), legs->node);
 	return action->counts == NULL ? -ENOMEM : 0;
 }
 
@@ -202,7 +216,7 @@ legs_sample(const struct dp_leg *legs, unsigned n)
 
 /* Where some leg samples, packets are numbered: from 1 in each version of the flow. */
 static int
-nth_create(struct flow_action *action, const struct dp_flow *flow, unsigned n_workers)
+nth_create(struct flow_action *action, const struct dp_flow *flow, const struct leg_table *legs)
 {
 	bool sample = legs_sample(flow->legs, flow->n_legs);
 
@@ -210,15 +224,15 @@ nth_create(struct flow_action *action, const struct dp_flow *flow, unsigned n_wo
 		sample = sample || legs_sample(flow->streams[i].legs, flow->streams[i].n_legs);
 	if (!sample)
 		return 0;
-	action->nth =
-		action_array((size_t)n_workers * (1u + flow->n_streams), sizeof(*action->nth));
+	action->nth = memory_zalloc(legs->n_workers * action_nth_row(flow->n_streams),
+		sizeof(*action->nth), legs->node);
 	return action->nth == NULL ? -ENOMEM : 0;
 }
 
 static int
-allow_copy(struct flow_action *action, const struct dp_flow *flow)
+allow_copy(struct flow_action *action, const struct dp_flow *flow, int node)
 {
-	struct dp_prefix *allow = action_array(flow->n_allow, sizeof(*allow));
+	struct dp_prefix *allow = memory_zalloc(flow->n_allow, sizeof(*allow), node);
 
 	if (allow == NULL)
 		return -ENOMEM;
@@ -238,6 +252,7 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 	action->verdict = flow->verdict;
 	action->down = flow->down;
 	action->latch_mode = flow->latch;
+	action->latch_by = flow->latch_by;
 	action->latch_interval_ns = flow->latch_interval_ms * NS_PER_MS;
 	memcpy(action->class_verdict, flow->class_verdict, sizeof(action->class_verdict));
 	action->has_classes = has_classes(flow);
@@ -245,7 +260,7 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 	ret = slots_take(&action->slots, flow, flow->legs, action->leg_in_entry ? 0 : flow->n_legs,
 		legs, former != NULL && from != NULL ? &former->slots : NULL, from);
 	if (ret == 0)
-		ret = list_create(&action->legs, flow, flow->legs, &action->slots);
+		ret = list_create(&action->legs, flow, flow->legs, &action->slots, legs->node);
 	action->first_leg = action->legs == NULL ? LEG_NONE : action->legs->legs[0];
 	if (ret == 0)
 		ret = streams_create(action, flow, legs, former);
@@ -253,13 +268,13 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 		ret = policer_get(&legs->lines, &action->policer, &flow->police,
 			former != NULL ? former->policer : NULL);
 	if (ret == 0)
-		ret = latch_get(action, flow, legs->n_workers, former);
+		ret = latch_get(action, flow, legs, former);
 	if (ret == 0)
-		ret = allow_copy(action, flow);
+		ret = allow_copy(action, flow, legs->node);
 	if (ret == 0)
-		ret = nth_create(action, flow, legs->n_workers);
+		ret = nth_create(action, flow, legs);
 	if (ret == 0)
-		ret = counts_create(action, flow, legs->n_workers);
+		ret = counts_create(action, flow, legs);
 	return ret;
 }
 
@@ -269,7 +284,7 @@ action_create(struct flow_action **action, const struct dp_flow *flow, struct le
 {
 	int ret;
 
-	*action = action_array(1, sizeof(**action));
+	*action = memory_zalloc(1, sizeof(**action), legs->node);
 	if (*action == NULL)
 		return -ENOMEM;
 	ret = action_fill(*action, flow, legs, former, from);
@@ -312,7 +327,7 @@ action_destroy(struct flow_action *action, struct leg_table *legs)
 	slots_release(&action->slots, legs);
 	rte_free(action->legs);
 	policer_release(&legs->lines, action->policer);
-	shared_release(action->latch);
+	latch_table_unref(&legs->latches, action->latch);
 	rte_free(action->counts);
 	const_free(action->allow);
 	rte_free(action->nth);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
+
 #include <dp/flow.h>
 #include <dp/stats.h>
 
@@ -25,6 +27,7 @@ struct action_counts {
 	uint64_t punted;
 	uint64_t bytes; /* of those packets */
 } __rte_cache_aligned;
+static_assert(sizeof(struct action_counts) % RTE_CACHE_LINE_SIZE == 0, "a worker's own lines");
 
 /* Every leg of a flow or stream, in the order of struct dp_flow; those that are down too. */
 struct leg_slots {
@@ -50,15 +53,18 @@ struct flow_action {
 	struct latch *latch; /* NULL = any source */
 	uint32_t first_leg; /* slot of the first leg of `legs`, LEG_NONE when that is NULL */
 	bool leg_in_entry; /* its one ordinary leg is the entry's rewrite, as a plain flow's is */
-	bool only_polices; /* and the policer is the only step before it: workers read that alone */
+	uint8_t only; /* FLOW_POLICES, FLOW_LATCHES*: the one step before that leg, which is all
+		       * that workers read; 0: others */
 	const struct stream_index *stream_index; /* NULL = no streams */
-	uint64_t *nth; /* [worker][1 + stream] packets to the legs; NULL: no leg samples */
+	uint64_t *nth; /* [worker][1 + stream] (action_nth_row()) packets to the legs; NULL: no leg
+			* samples */
 	struct stream *streams;
-	struct flow_counters *stream_counters; /* [worker][stream] */
+	struct flow_counters *stream_counters; /* [worker][stream] (action_streams_row()) */
 	uint64_t latch_interval_ns;
 	uint16_t n_streams;
 	uint8_t verdict;
 	uint8_t latch_mode;
+	uint8_t latch_by;
 	uint8_t down;
 	uint8_t n_allow;
 	bool has_classes; /* some class is not simply forwarded */
@@ -69,6 +75,20 @@ struct flow_action {
 } __rte_cache_aligned;
 static_assert(offsetof(struct flow_action, nth) + sizeof(uint64_t *) <= 64,
 	"what most packets need is first");
+
+/* Elements of a worker's row of `nth` and of `stream_counters`: lines that no other one writes. */
+static __rte_always_inline size_t
+action_nth_row(unsigned n_streams)
+{
+	return RTE_ALIGN_CEIL((size_t)1 + n_streams, RTE_CACHE_LINE_SIZE / sizeof(uint64_t));
+}
+
+static __rte_always_inline size_t
+action_streams_row(unsigned n_streams)
+{
+	return RTE_ALIGN_CEIL(
+		(size_t)n_streams, RTE_CACHE_LINE_SIZE / sizeof(struct flow_counters));
+}
 
 /*
  * The action of `flow`, whose legs it takes from `legs`. `former` is the action that it replaces,

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
@@ -26,7 +27,8 @@
  * Packets that go through the stages together: more than a driver gives at once, as what bounds a
  * worker with many flows is how many cache lines are on their way at a time.
  */
-#define PASS_PACKETS (2 * DP_BURST_MAX)
+#define PASS_PACKETS (4 * DP_BURST_MAX)
+/* Replicas of 128 frames, their mbufs and first lines, take more than a CPU's first cache holds. */
 #define TX_STAGE_FRAMES 64
 #define LCORE_QUEUES_MAX 64
 
@@ -34,6 +36,7 @@
 enum lane_way {
 	WAY_PLAIN, /* as its entry says */
 	WAY_TRANSLATED, /* by the rewrite of the other family that its entry leads to */
+	WAY_LATCHED, /* plain, if it comes from the learned source: while ways are chosen */
 	WAY_SPECIAL, /* more is to be done, or there is no flow */
 };
 
@@ -41,6 +44,7 @@ enum lane_way {
 struct lane {
 	size_t n;
 	size_t n_guessed; /* of the first so many the likely entry is in entries[] already */
+	bool all_plain; /* all packets are of plain flows */
 	bool any_source; /* all flows are listeners: the keys are made without the source */
 	uint32_t l2_bytes[PASS_PACKETS]; /* of the frame, 0 when padding is behind the datagram */
 	uint32_t l3_bytes[PASS_PACKETS]; /* of the datagram */
@@ -50,7 +54,7 @@ struct lane {
 	struct rte_mbuf *packets[PASS_PACKETS];
 	void *ips[PASS_PACKETS]; /* where its IP header is */
 	void *entries[PASS_PACKETS]; /* struct flow_entry4 or 6, NULL = no flow */
-	uint8_t ways[PASS_PACKETS]; /* enum lane_way */
+	uint8_t ways[PASS_PACKETS]; /* enum lane_way; not set when all_plain */
 	union {
 		struct flow_key4 key4[PASS_PACKETS];
 		struct flow_key6 key6[PASS_PACKETS];
@@ -64,6 +68,8 @@ struct tx_stage {
 	uint16_t queue;
 	bool shares_payload; /* the driver takes frames in several segments */
 	bool down; /* the port has no link; written by control */
+	uint16_t mtu; /* longest IP datagram */
+	uint8_t mac[RTE_ETHER_ADDR_LEN]; /* as it was at start */
 	uint64_t bytes; /* of the frames staged */
 	struct rte_mbuf *frames[TX_STAGE_FRAMES];
 	uintptr_t origins[TX_STAGE_FRAMES]; /* tx_origin() of the frame's leg */
@@ -78,6 +84,7 @@ struct port_counters {
 	uint64_t copies;
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
+	uint64_t injected;
 	uint64_t drops[DP_DROP_COUNT];
 } __rte_cache_aligned;
 
@@ -107,6 +114,8 @@ struct lcore_stats {
 	uint64_t residence[DP_RESIDENCE_BUCKETS];
 };
 
+struct fastpath;
+
 struct lcore {
 	/* Read in every round. */
 	uint16_t n_queues;
@@ -132,6 +141,10 @@ struct lcore {
 	struct rte_ring *punt_ring;
 	struct police punt_police;
 	const bool *punt_unmatched; /* [port] */
+	struct rte_ring *inject_ring; /* frames of control, mbuf.port = index of the egress port */
+	/* Learned sources. */
+	struct rte_ring *latch_ring; /* cookies of the flows whose source moved, to control */
+	uint64_t latches_lost; /* that the ring had no place for */
 	/* Counted once a round. */
 	struct lcore_stats stats;
 	struct rx_queue queues[LCORE_QUEUES_MAX];
@@ -142,9 +155,14 @@ struct lcore {
 	uint64_t tsc_start;
 	uint64_t ns_mult;
 	/* Control's. */
+	const struct fastpath *fastpath; /* its level; chosen as it starts */
 	unsigned lcore_id;
 	unsigned core;
 } __rte_cache_aligned;
+static_assert(sizeof(struct lcore) % RTE_CACHE_LINE_SIZE == 0 &&
+		      sizeof(struct tx_stage) % RTE_CACHE_LINE_SIZE == 0 &&
+		      sizeof(struct port_counters) % RTE_CACHE_LINE_SIZE == 0,
+	"what a worker writes shares no line with another one's");
 
 /*
  * Add to a counter that this lcore alone writes and control reads meanwhile. Plain instructions;
@@ -169,6 +187,19 @@ count_packet(struct flow_counters *counters, uint32_t bytes)
 {
 	vector_store(
 		counters, (vector)((vector_u64)vector_load(counters) + (vector_u64){1, bytes}));
+}
+
+static __rte_always_inline uint64_t
+lcore_cycles_ns(const struct lcore *lc, uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * lc->ns_mult >> 32);
+}
+
+/* The worker's clock: time since it was made. */
+static __rte_always_inline uint64_t
+lcore_ns(const struct lcore *lc, uint64_t tsc)
+{
+	return lcore_cycles_ns(lc, tsc - lc->tsc_start);
 }
 
 /* The packet ends here, for a reason of its port or flow. */

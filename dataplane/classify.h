@@ -225,6 +225,7 @@ classify_prefetch_actions(const struct lcore *lc, const struct lane *lane, enum 
 		if ((features & FLOW_ACTS) == 0)
 			continue;
 		rte_prefetch1(action->policer);
+		rte_prefetch1(action->latch);
 		rte_prefetch1(action->legs);
 		if (action->first_leg != LEG_NONE) {
 			rte_prefetch1(&lc->legs->legs[action->first_leg]);

@@ -4,11 +4,13 @@
  * `grace` is a grace period, which is polled, not waited for:
  *
  *	old	VIEW_OLD; grace	workers check states, and ignore what is to be added
+ *	publish			legs to learned sources that come are told of moves (latch.h)
  *	show			additions are inserted into the table
  *	mark			what leaves is marked, which only the new view reads
  *	flip	VIEW_NEW; grace	the one store that makes all changes effective
  *	activate		additions become live
- *	unlink			removed flows and old versions leave the table
+ *	unlink			removed flows and old versions leave the table, and their legs
+ *				are told of moves no longer
  *	stable	VIEW_STABLE; grace
  *	reclaim			deferred buckets are available again
  *	report			final counters: no worker can count any more
@@ -79,6 +81,25 @@ phase_old(struct dp_txn *txn, unsigned *budget)
 	if (txn->n_added > 0 && !is_single(txn))
 		view_set(txn, VIEW_OLD);
 	return true;
+}
+
+static bool
+phase_publish(struct dp_txn *txn, unsigned *budget)
+{
+	const struct dp *dp = txn->dp;
+	unsigned i;
+
+	if (dp->table4.learned == NULL && dp->table6.learned == NULL && dp->legs.learned == NULL)
+		return true;
+	while (next_flow(txn, txn->n_added + txn->n_leaving, 1, budget, &i)) {
+		const uint32_t handle =
+			i < txn->n_added ? txn->added[i] : txn->leaving[i - txn->n_added].version;
+
+		if (handle != DP_HANDLE_NONE)
+			flow_table_publish(
+				dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+	}
+	return txn->at == txn->n_added + txn->n_leaving;
 }
 
 static bool
@@ -155,6 +176,7 @@ phase_unlink(struct dp_txn *txn, unsigned *budget)
 			flow_table_unlink(table, index);
 		else
 			flow_table_swap(table, index, dp_handle_index(leaving->version));
+		flow_table_withdraw(table, index);
 	}
 	return txn->at == txn->n_leaving;
 }
@@ -203,6 +225,7 @@ phase_report(struct dp_txn *txn, unsigned *budget)
 static const phase_fn phases[] = {
 	phase_old,
 	phase_grace,
+	phase_publish,
 	phase_show,
 	phase_mark,
 	phase_flip,
@@ -245,8 +268,8 @@ dp_txn_prepare(struct dp_txn *txn)
 	if (txn->last_legs == NULL)
 		txn->last_legs = malloc(DP_FLOW_LEGS_MAX * sizeof(*txn->last_legs));
 	if (txn->last_legs == NULL || successors_prepare(txn) < 0 ||
-		rule_set_compile(&dp->rules4, DP_IPV4) < 0 ||
-		rule_set_compile(&dp->rules6, DP_IPV6) < 0)
+		rule_set_compile(&dp->rules4, DP_IPV4, dp->legs.node) < 0 ||
+		rule_set_compile(&dp->rules6, DP_IPV6, dp->legs.node) < 0)
 		return -ENOMEM;
 	txn->prepared = true;
 	return 0;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What control reads: sums over the workers' own counters. Workers do not notice.
+ * What control reads: sums over the workers' own counters, and the sources that they learn. Workers
+ * do not notice.
  */
 #include <errno.h>
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_ring.h>
 
 #include "action.h"
 #include "dp_private.h"
 #include "latch.h"
+
+#define LATCH_BURST 32 /* notices taken at once */
 
 unsigned
 dp_flow_count(const struct dp *dp, enum dp_family family)
@@ -45,6 +49,7 @@ port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
 	sum->copies += __atomic_load_n(&counters->copies, __ATOMIC_RELAXED);
 	sum->tx_packets += __atomic_load_n(&counters->tx_packets, __ATOMIC_RELAXED);
 	sum->tx_bytes += __atomic_load_n(&counters->tx_bytes, __ATOMIC_RELAXED);
+	sum->injected += __atomic_load_n(&counters->injected, __ATOMIC_RELAXED);
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
 		sum->drops[r] += __atomic_load_n(&counters->drops[r], __ATOMIC_RELAXED);
 }
@@ -130,7 +135,8 @@ dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
 	memset(stats, 0, sizeof(*stats));
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		const struct flow_counters *row =
-			&action->stream_counters[(size_t)w * action->n_streams + stream];
+			&action->stream_counters[w * action_streams_row(action->n_streams) +
+						 stream];
 
 		stats->packets += __atomic_load_n(&row->packets, __ATOMIC_RELAXED);
 		stats->bytes += __atomic_load_n(&row->bytes, __ATOMIC_RELAXED);
@@ -140,6 +146,31 @@ dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
 	return 0;
 }
 
+unsigned
+dp_latch_poll(struct dp *dp, unsigned max, dp_latch_moved_fn fn, void *arg, bool *lost)
+{
+	uint64_t latches_lost = 0;
+	unsigned total = 0;
+
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		struct lcore *lc = dp->workers[w];
+		void *cookies[LATCH_BURST];
+		unsigned n;
+
+		do {
+			n = rte_ring_sc_dequeue_burst(lc->latch_ring, cookies,
+				RTE_MIN(max - total, (unsigned)LATCH_BURST), NULL);
+			for (unsigned i = 0; i < n; i++)
+				fn(arg, (uintptr_t)cookies[i]);
+			total += n;
+		} while (n > 0 && total < max);
+		latches_lost += __atomic_load_n(&lc->latches_lost, __ATOMIC_ACQUIRE);
+	}
+	*lost = latches_lost != dp->latches_lost;
+	dp->latches_lost = latches_lost;
+	return total;
+}
+
 int
 dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *latched)
 {
@@ -147,7 +178,31 @@ dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *lat
 
 	if (action == NULL || action->latch == NULL)
 		return -ENOENT;
+	latch_unmark(action->latch);
 	latch_read(action->latch, latched);
+	return 0;
+}
+
+int
+dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched)
+{
+	struct latch *latch = latch_table_find(&dp->legs.latches, cookie);
+
+	if (latch == NULL)
+		return -ENOENT;
+	latch_unmark(latch);
+	latch_read(latch, latched);
+	return 0;
+}
+
+int
+dp_flow_forget(struct dp *dp, uint32_t handle, struct dp_latched *forgotten)
+{
+	const struct flow_action *action = flow_action_of(dp, handle);
+
+	if (action == NULL || action->latch == NULL)
+		return -ENOENT;
+	latch_forget(action->latch, forgotten);
 	return 0;
 }
 

@@ -4,9 +4,7 @@
  * them: which lcore polls which queues from which memory, and how they are started and stopped.
  */
 #include <errno.h>
-#include <numa.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -17,7 +15,10 @@
 
 #include "dp_private.h"
 #include "fastpath.h"
+#include "inject.h"
+#include "latch.h"
 #include "level.h"
+#include "memory.h"
 #include "pool.h"
 #include "port.h"
 #include "retire.h"
@@ -99,22 +100,38 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
+/* A node whose hugepages are taken gives way to another one, which is slower to reach. */
+static void
+tables_warn_of_node(const struct dp *dp, int node)
+{
+	const struct dp_memory tables[] = {
+		dp_flow_memory(dp, DP_IPV4), dp_flow_memory(dp, DP_IPV6), dp_leg_memory(dp)};
+
+	for (unsigned i = 0; i < RTE_DIM(tables); i++) {
+		if (!tables[i].hugepages || tables[i].socket == node)
+			continue;
+		dp_warn(dp,
+			"tables are on NUMA node %d, port %s on node %d: reserve more hugepages "
+			"there",
+			tables[i].socket, dp->config.ports[0].name, node);
+		return;
+	}
+}
+
 static int
 tables_create(struct dp *dp, char *error, size_t error_size)
 {
-	int socket = port_memory_socket(&dp->ports[0]);
-	int ret = leg_table_init(&dp->legs, dp->config.max_legs, dp->n_workers, socket);
+	const int node = port_memory_socket(&dp->ports[0]);
+	int ret = leg_table_init(&dp->legs, dp->config.max_legs, dp->n_workers, node);
 
 	if (ret == 0)
 		ret = flow_table_init(&dp->table4, DP_IPV4, dp->config.max_flows_ipv4,
-			dp->n_workers, socket, &dp->legs);
+			dp->n_workers, node, &dp->legs);
 	if (ret == 0)
 		ret = flow_table_init(&dp->table6, DP_IPV6, dp->config.max_flows_ipv6,
-			dp->n_workers, socket, &dp->legs);
-	dp->next_hops = rte_zmalloc_socket("next_hops", DP_NEXT_HOPS_MAX * sizeof(*dp->next_hops),
-		RTE_CACHE_LINE_SIZE, socket);
-	dp->qsbr = rte_zmalloc_socket(
-		"qsbr", rte_rcu_qsbr_get_memsize(dp->n_workers), RTE_CACHE_LINE_SIZE, socket);
+			dp->n_workers, node, &dp->legs);
+	dp->next_hops = memory_zalloc(NEXT_HOP_STALE + 1, sizeof(*dp->next_hops), node);
+	dp->qsbr = memory_zalloc(1, rte_rcu_qsbr_get_memsize(dp->n_workers), node);
 	if (ret < 0 || dp->next_hops == NULL || dp->qsbr == NULL) {
 		snprintf(error, error_size,
 			"no memory for tables of %u IPv4 flows, %u IPv6 flows and %u legs (more"
@@ -122,6 +139,8 @@ tables_create(struct dp *dp, char *error, size_t error_size)
 			dp->config.max_flows_ipv4, dp->config.max_flows_ipv6, dp->config.max_legs);
 		return -ENOMEM;
 	}
+	dp->legs.latches.qsbr = dp->qsbr;
+	tables_warn_of_node(dp, node);
 	return rte_rcu_qsbr_init(dp->qsbr, dp->n_workers) == 0 ? 0 : -EINVAL;
 }
 
@@ -139,28 +158,20 @@ ports_configure(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
-/* NUMA node of a CPU; 0 if the kernel has none. */
-static int
-core_socket(unsigned core)
-{
-	int node = numa_available() < 0 ? 0 : numa_node_of_cpu((int)core);
-
-	return node < 0 ? 0 : node;
-}
-
-/* A packet counts as one byte: the rate is one of packets. */
+/* Between a worker and control, in either direction. */
 static struct rte_ring *
-punt_ring_create(unsigned worker, unsigned frames, int socket)
+control_ring_create(const char *what, unsigned worker, unsigned places, int socket)
 {
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "punt_%u", worker);
+	snprintf(name, sizeof(name), "%s_%u", what, worker);
 	return rte_ring_create(
-		name, frames, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+		name, places, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 }
 
+/* With the frames that it still holds. */
 static void
-punt_ring_free(struct rte_ring *ring)
+frame_ring_free(struct rte_ring *ring)
 {
 	void *m;
 
@@ -169,10 +180,22 @@ punt_ring_free(struct rte_ring *ring)
 	rte_ring_free(ring);
 }
 
+/* A packet counts as one byte: the rate is one of packets. */
+static void
+packet_police_init(struct police *police, unsigned rate_pps)
+{
+	police_init(police, &(struct dp_police){
+				    .rate_bps = rate_pps * UINT64_C(8),
+				    .burst_bytes = RTE_MAX(rate_pps / 8, 1u),
+			    });
+}
+
 static void
 worker_destroy(struct lcore *lc)
 {
-	punt_ring_free(lc->punt_ring);
+	frame_ring_free(lc->punt_ring);
+	frame_ring_free(lc->inject_ring);
+	rte_ring_free(lc->latch_ring);
 	rte_free(lc->counters);
 	rte_free(lc->stages);
 	rte_free(lc);
@@ -183,24 +206,22 @@ worker_create(struct dp *dp, unsigned index)
 {
 	unsigned lcore_id = index + 1; /* as dp_eal_init() mapped them */
 	unsigned core = (unsigned)rte_lcore_to_cpu_id((int)lcore_id);
-	int socket = core_socket(core);
-	struct lcore *lc = rte_zmalloc_socket("lcore", sizeof(*lc), RTE_CACHE_LINE_SIZE, socket);
+	const int node = memory_worker_node(index);
+	struct lcore *lc = memory_zalloc(1, sizeof(*lc), node);
 
 	if (lc == NULL)
 		return NULL;
-	lc->counters = rte_zmalloc_socket(
-		"port_counters", dp->n_ports * sizeof(*lc->counters), RTE_CACHE_LINE_SIZE, socket);
-	lc->stages = rte_zmalloc_socket(
-		"tx_stages", dp->n_ports * sizeof(*lc->stages), RTE_CACHE_LINE_SIZE, socket);
-	lc->punt_ring = punt_ring_create(index, dp->config.punt_ring, socket);
-	if (lc->counters == NULL || lc->stages == NULL || lc->punt_ring == NULL) {
+	lc->counters = memory_zalloc(dp->n_ports, sizeof(*lc->counters), node);
+	lc->stages = memory_zalloc(dp->n_ports, sizeof(*lc->stages), node);
+	lc->punt_ring = control_ring_create("punt", index, dp->config.punt_ring, node);
+	lc->inject_ring = control_ring_create("inject", index, INJECT_RING, node);
+	lc->latch_ring = control_ring_create("latch", index, LATCH_RING, node);
+	if (lc->counters == NULL || lc->stages == NULL || lc->punt_ring == NULL ||
+		lc->inject_ring == NULL || lc->latch_ring == NULL) {
 		worker_destroy(lc);
 		return NULL;
 	}
-	police_init(&lc->punt_police, &(struct dp_police){
-					      .rate_bps = dp->config.punt_rate * UINT64_C(8),
-					      .burst_bytes = RTE_MAX(dp->config.punt_rate / 8, 1u),
-				      });
+	packet_police_init(&lc->punt_police, dp->config.punt_rate);
 	lc->tsc_start = rte_rdtsc();
 	lc->ns_mult = ((uint64_t)NS_PER_S << 32) / rte_get_tsc_hz();
 	lc->lcore_id = lcore_id;
@@ -214,7 +235,7 @@ worker_create(struct dp *dp, unsigned index)
 static void
 worker_wire(struct dp *dp, struct lcore *lc)
 {
-	const struct pool_set *pools = &dp->pools[core_socket(lc->core)];
+	const struct pool_set *pools = &dp->pools[memory_core_node(lc->core)];
 
 	if (pools->packets == NULL)
 		pools = &dp->pools[RTE_MAX(dp->ports[0].socket, 0)];
@@ -235,6 +256,9 @@ worker_wire(struct dp *dp, struct lcore *lc)
 		lc->stages[p].ethdev = dp->ports[p].ethdev;
 		lc->stages[p].queue = lc->index;
 		lc->stages[p].shares_payload = dp->ports[p].shares_payload;
+		lc->stages[p].mtu = dp->ports[p].mtu;
+		rte_eth_macaddr_get(
+			dp->ports[p].ethdev, (struct rte_ether_addr *)(void *)lc->stages[p].mac);
 	}
 }
 
@@ -249,9 +273,9 @@ worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue,
 			lc->core, LCORE_QUEUES_MAX);
 		return -ENOSPC;
 	}
-	if (p->socket >= 0 && p->socket != core_socket(lc->core))
+	if (p->socket >= 0 && p->socket != memory_core_node(lc->core))
 		dp_warn(dp, "worker on core %u (NUMA node %d) polls port %s of node %d", lc->core,
-			core_socket(lc->core), p->config.name, p->socket);
+			memory_core_node(lc->core), p->config.name, p->socket);
 	lc->queues[lc->n_queues++] = (struct rx_queue){
 		.ethdev = p->ethdev,
 		.queue = queue,
@@ -261,16 +285,19 @@ worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue,
 }
 
 static int
-workers_create(struct dp *dp, char *error, size_t error_size)
+workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size_t error_size)
 {
 	unsigned next = 0;
 
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		dp->workers[w] = worker_create(dp, w);
 		if (dp->workers[w] == NULL) {
-			snprintf(error, error_size, "no memory for worker %u", w);
+			snprintf(error, error_size,
+				"no memory for worker %u (more hugepages on NUMA node %d)", w,
+				memory_worker_node(w));
 			return -ENOMEM;
 		}
+		dp->workers[w]->fastpath = fastpath;
 		worker_wire(dp, dp->workers[w]);
 	}
 	for (unsigned p = 0; p < dp->n_ports; p++) {
@@ -320,18 +347,73 @@ workers_stop(struct dp *dp)
 }
 
 static int
+worker_launch(const struct lcore *lc, lcore_function_t *function, void *arg, char *error,
+	size_t error_size)
+{
+	int ret = rte_eal_remote_launch(function, arg, lc->lcore_id);
+
+	if (ret < 0)
+		snprintf(error, error_size, "launching worker %u on core %u: %s", lc->index,
+			lc->core, strerror(-ret));
+	return ret;
+}
+
+/* What a worker's lcore is asked before it starts, while control waits. */
+struct level_choice {
+	const char *name; /* cpu_level */
+	const struct fastpath *fastpath; /* the answer; NULL: error says why */
+	char error[192];
+};
+
+/* On the worker's own CPU, as those of one machine may differ. */
+static int
+worker_choose_level(void *arg)
+{
+	struct level_choice *choice = arg;
+	const struct level_host host = level_host_get();
+	const struct fastpath *fastpath =
+		level_choose(&host, choice->name, choice->error, sizeof(choice->error));
+
+	__atomic_store_n(&choice->fastpath, fastpath, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Each worker gets its level before any of them runs. */
+static int
+workers_choose_levels(struct dp *dp, char *error, size_t error_size)
+{
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		struct lcore *lc = dp->workers[w];
+		struct level_choice choice = {.name = dp->config.cpu_level};
+		const struct fastpath *fastpath;
+		int ret = worker_launch(lc, worker_choose_level, &choice, error, error_size);
+
+		if (ret < 0)
+			return ret;
+		rte_eal_wait_lcore(lc->lcore_id);
+		/* What the EAL synchronizes by is not known to the thread sanitizer. */
+		fastpath = __atomic_load_n(&choice.fastpath, __ATOMIC_ACQUIRE);
+		if (fastpath == NULL) {
+			snprintf(error, error_size, "%s (worker on core %u)", choice.error,
+				lc->core);
+			return -ENOTSUP;
+		}
+		lc->fastpath = fastpath;
+	}
+	return 0;
+}
+
+static int
 workers_start(struct dp *dp, char *error, size_t error_size)
 {
 	__atomic_store_n(&dp->stop, false, __ATOMIC_RELAXED);
 	for (unsigned w = 0; w < dp->n_workers; w++) {
+		struct lcore *lc = dp->workers[w];
 		int ret;
 
 		rte_rcu_qsbr_thread_register(dp->qsbr, w);
-		ret = rte_eal_remote_launch(
-			dp->fastpath->run, dp->workers[w], dp->workers[w]->lcore_id);
+		ret = worker_launch(lc, lc->fastpath->run, lc, error, error_size);
 		if (ret < 0) {
-			snprintf(error, error_size, "launching worker %u on core %u: %s", w,
-				dp->workers[w]->core, strerror(-ret));
 			workers_stop(dp);
 			return ret;
 		}
@@ -358,23 +440,25 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 	fastpath = level_choose(&host, config->cpu_level, error, error_size);
 	if (fastpath == NULL)
 		return NULL;
-	dp = calloc(1, sizeof(*dp));
+	dp = memory_zalloc(1, sizeof(*dp), SOCKET_ID_ANY);
 	if (dp == NULL) {
 		snprintf(error, error_size, "no memory");
 		return NULL;
 	}
 	STAILQ_INIT(&dp->retired);
 	dp->config = *config;
-	dp->fastpath = fastpath;
 	if (dp->config.punt_ring == 0)
 		dp->config.punt_ring = DP_PUNT_RING_DEFAULT;
 	if (dp->config.punt_rate == 0)
 		dp->config.punt_rate = DP_PUNT_RATE_DEFAULT;
+	if (dp->config.inject_rate == 0)
+		dp->config.inject_rate = DP_INJECT_RATE_DEFAULT;
+	packet_police_init(&dp->inject_police, dp->config.inject_rate);
 	dp->n_workers = rte_lcore_count() - 1;
 	if (ports_open(dp, error, error_size) < 0 || pools_create(dp, error, error_size) < 0 ||
 		tables_create(dp, error, error_size) < 0 ||
 		ports_configure(dp, error, error_size) < 0 ||
-		workers_create(dp, error, error_size) < 0) {
+		workers_create(dp, fastpath, error, error_size) < 0) {
 		dp_destroy(dp);
 		return NULL;
 	}
@@ -384,11 +468,14 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 int
 dp_start(struct dp *dp, char *error, size_t error_size)
 {
-	int ret = dp_ports_start(dp, error, error_size);
+	int ret = workers_choose_levels(dp, error, error_size);
 
 	if (ret == 0)
-		return workers_start(dp, error, error_size);
-	dp_stop(dp);
+		ret = dp_ports_start(dp, error, error_size);
+	if (ret == 0)
+		ret = workers_start(dp, error, error_size);
+	if (ret < 0)
+		dp_stop(dp);
 	return ret;
 }
 
@@ -422,7 +509,7 @@ dp_destroy(struct dp *dp)
 	rte_free(dp->qsbr);
 	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++)
 		pool_set_fini(&dp->pools[socket]);
-	free(dp);
+	rte_free(dp);
 }
 
 unsigned
@@ -480,8 +567,8 @@ dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *
 	if (worker >= dp->n_workers)
 		return -ENOENT;
 	info->core = dp->workers[worker]->core;
-	info->socket = core_socket(info->core);
+	info->socket = memory_core_node(info->core);
 	info->rx_queues = dp->workers[worker]->n_queues;
-	info->cpu_level = dp->fastpath->name;
+	info->cpu_level = dp->workers[worker]->fastpath->name;
 	return 0;
 }

@@ -20,11 +20,8 @@
 #include "port.h"
 #include "rule_set.h"
 
-struct fastpath;
-
 struct dp {
 	struct dp_config config;
-	const struct fastpath *fastpath;
 	unsigned n_ports;
 	struct port ports[DP_PORTS_MAX];
 	struct pool_set pools[RTE_MAX_NUMA_NODES];
@@ -37,14 +34,23 @@ struct dp {
 	struct rte_rcu_qsbr *qsbr;
 	unsigned n_workers;
 	struct lcore *workers[DP_WORKERS_MAX];
-	bool punt_unmatched[DP_PORTS_MAX];
+	/* Read by workers in each round: no line of what changes with a transaction. */
+	uint32_t view __rte_cache_aligned; /* enum view */
 	bool stop;
-	bool running;
-	uint32_t view; /* enum view: workers read it */
+	bool punt_unmatched[DP_PORTS_MAX];
+	bool running __rte_cache_aligned;
+	struct police inject_police; /* of frames that control injects; a frame is one byte */
+	uint64_t latches_lost; /* of all workers, as control has seen */
 	bool in_txn;
 	bool committing; /* the open transaction */
 	STAILQ_HEAD(, dp_txn) retired; /* those that are over, and still hold places */
 };
+
+static_assert(offsetof(struct dp, view) % RTE_CACHE_LINE_SIZE == 0, "workers read it");
+static_assert(offsetof(struct dp, punt_unmatched) + sizeof(bool[DP_PORTS_MAX]) <=
+		      offsetof(struct dp, view) + RTE_CACHE_LINE_SIZE,
+	"what workers read is one line");
+static_assert(offsetof(struct dp, running) % RTE_CACHE_LINE_SIZE == 0, "control writes it");
 
 static inline struct flow_table *
 dp_handle_table(struct dp *dp, uint32_t handle)
@@ -68,6 +74,16 @@ static inline uint32_t
 dp_handle_index(uint32_t handle)
 {
 	return handle & ~FLOW_HANDLE_IPV6;
+}
+
+static inline bool
+worker_polls(const struct lcore *lc, uint16_t port)
+{
+	for (uint16_t q = 0; q < lc->n_queues; q++) {
+		if (lc->queues[q].port == port)
+			return true;
+	}
+	return false;
 }
 
 /* Start the ports alone, without workers: dp_start() does, and tests that are the worker. */

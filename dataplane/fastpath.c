@@ -21,6 +21,7 @@
 #include "act.h"
 #include "burst.h"
 #include "classify.h"
+#include "inject.h"
 #include "lane.h"
 #include "quad.h"
 #include "tx.h"
@@ -73,11 +74,9 @@ flow_count(struct lcore *lc, struct flow_table *table, void *entry, uint32_t byt
 }
 
 /*
- * What is not a plain flow's is out of the loop's way, and takes the datagram in registers: were
- * it to take a pointer, each packet would be written to memory for it.
+ * A flow that is not plain, out of the loop's way. Returns whether the packet was forwarded. The
+ * datagram comes in registers: for a pointer to it, each packet would be written to memory.
  */
-
-/* A flow that is not plain. Returns whether the packet was forwarded. */
 static __rte_noinline bool
 act_special(struct lcore *lc, struct rte_mbuf *m, void *ip, uint16_t l3_bytes, uint16_t port,
 	void *entry, enum dp_family family)
@@ -101,26 +100,6 @@ classify_changing(const struct lcore *lc, const struct flow_table *table, struct
 		classify_lane(lc, table, lane, view, DP_IPV6);
 }
 
-/*
- * The ways of packets of flows that are not plain. A packet that a policer refuses has taken no
- * tokens and is policed again in act_special(), which counts it.
- */
-static __rte_always_inline void
-choose_ways(const struct lcore *lc, struct lane *lane, enum dp_family family)
-{
-	const size_t n = lane->n;
-	const uint64_t now_ns = lc->now_ns;
-	const uint8_t worker = lc->owner;
-
-	for (size_t i = 0; i < n; i++) {
-		const void *entry = lane->entries[i];
-
-		if (likely(entry != NULL))
-			lane->ways[i] = (uint8_t)act_way(flow_entry_features(entry, family),
-				lane->l3_bytes[i], now_ns, worker);
-	}
-}
-
 /* Count each packet of the lane on its flow, and choose the way that it goes. */
 static __rte_always_inline void
 count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum dp_family family)
@@ -129,20 +108,20 @@ count_lane(struct lcore *lc, struct flow_table *table, struct lane *lane, enum d
 	const uint8_t worker = lc->owner;
 	uint64_t features = FLOW_PLAIN;
 
-	memset(lane->ways, WAY_PLAIN, sizeof(lane->ways));
 #pragma GCC unroll 4
 	for (size_t i = 0; i < n; i++) {
 		void *entry = lane->entries[i];
 
 		if (unlikely(entry == NULL)) {
-			lane->ways[i] = WAY_SPECIAL;
+			features = ~FLOW_PLAIN;
 			continue;
 		}
 		features |= flow_entry_features(entry, family);
 		flow_count(lc, table, entry, lane->l3_bytes[i], worker, family);
 	}
-	if (unlikely(features != FLOW_PLAIN))
-		choose_ways(lc, lane, family);
+	lane->all_plain = features == FLOW_PLAIN;
+	if (unlikely(!lane->all_plain))
+		act_ways(lc, lane, family);
 }
 
 /* Act on the packet at position i of the lane. Returns whether it was forwarded. */
@@ -157,7 +136,7 @@ act_one(struct lcore *lc, uint16_t port, const struct lane *lane, size_t i, enum
 	};
 	void *entry = lane->entries[i];
 
-	if (likely(lane->ways[i] == WAY_PLAIN)) {
+	if (likely(lane->all_plain) || lane->ways[i] == WAY_PLAIN) {
 		act_plain(lc, &d, entry, family);
 		return true;
 	}
@@ -179,7 +158,7 @@ act_four(struct lcore *lc, const struct lane *lane, size_t i, enum dp_family fam
 	static const uint8_t translated[QUAD] = {
 		WAY_TRANSLATED, WAY_TRANSLATED, WAY_TRANSLATED, WAY_TRANSLATED};
 
-	if (likely(memcmp(&lane->ways[i], plain, QUAD) == 0))
+	if (likely(lane->all_plain) || memcmp(&lane->ways[i], plain, QUAD) == 0)
 		return act_plain_quad(lc, lane, i, family);
 	return memcmp(&lane->ways[i], translated, QUAD) == 0 &&
 	       act_translated_quad(lc, lane, i, family);
@@ -223,15 +202,17 @@ receive_burst(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **pa
 	return n;
 }
 
-/* What is in a queue, at most a pass: a second burst when the first was full. */
+/* What is in a queue, at most a pass: another burst while the last was full. */
 static __rte_always_inline uint16_t
 receive(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
 {
-	static_assert(PASS_PACKETS == 2 * DP_BURST_MAX, "two bursts");
-	uint16_t n = receive_burst(lc, rxq, packets);
+	static_assert(PASS_PACKETS % DP_BURST_MAX == 0, "whole bursts");
+	uint16_t n = 0, burst;
 
-	if (n == DP_BURST_MAX)
-		n = (uint16_t)(n + receive_burst(lc, rxq, packets + n));
+	do {
+		burst = receive_burst(lc, rxq, packets + n);
+		n = (uint16_t)(n + burst);
+	} while (burst == DP_BURST_MAX && n < PASS_PACKETS);
 	return n;
 }
 
@@ -280,8 +261,10 @@ fastpath_run(void *arg)
 
 		lcore_account(lc, n, now - began);
 		began = now;
-		if (++rounds % ROUNDS_A_QUIESCENT_STATE == 0)
+		if (++rounds % ROUNDS_A_QUIESCENT_STATE == 0) {
 			rte_rcu_qsbr_quiescent(lc->qsbr, lc->index);
+			inject_poll(lc);
+		}
 	}
 	rte_rcu_qsbr_thread_offline(lc->qsbr, lc->index);
 	return 0;

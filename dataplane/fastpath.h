@@ -23,26 +23,13 @@ struct fastpath {
 /* Those of this build; level.h chooses. */
 extern const struct fastpath fastpath_v2, fastpath_v4, fastpath_neon;
 
-/* Times of a worker: its clock, and the durations of its rounds. */
-
-static __rte_always_inline uint64_t
-cycles_ns(const struct lcore *lc, uint64_t cycles)
-{
-	return (uint64_t)((unsigned __int128)cycles * lc->ns_mult >> 32);
-}
-
-/* Time since the worker was made. */
-static __rte_always_inline uint64_t
-lcore_ns(const struct lcore *lc, uint64_t tsc)
-{
-	return cycles_ns(lc, tsc - lc->tsc_start);
-}
+/* The durations of a worker's rounds. */
 
 /* Which bucket of the residence histogram `cycles` belong to. */
 static __rte_always_inline unsigned
 lcore_residence(const struct lcore *lc, uint64_t cycles)
 {
-	const uint64_t ns = cycles_ns(lc, cycles) | 1;
+	const uint64_t ns = lcore_cycles_ns(lc, cycles) | 1;
 
 	return RTE_MIN(63u - (unsigned)__builtin_clzll(ns), DP_RESIDENCE_BUCKETS - 1u);
 }

@@ -36,7 +36,8 @@ leg_in_range(const struct dp_leg *leg)
 	       leg->next_hop < DP_NEXT_HOPS_MAX && vlan_in_range(leg->vlan) &&
 	       vlan_in_range(leg->outer_vlan) &&
 	       (leg->dscp <= DSCP_MAX || leg->dscp == DP_DSCP_KEEP) &&
-	       police_in_range(&leg->police);
+	       leg->known.next_hop < DP_NEXT_HOPS_MAX && vlan_in_range(leg->known.vlan) &&
+	       vlan_in_range(leg->known.outer_vlan) && police_in_range(&leg->police);
 }
 
 static bool
@@ -92,6 +93,9 @@ flow_check(const struct dp_flow *flow, enum dp_family family)
 		return -EINVAL;
 	if (flow->latch != DP_LATCH_OPEN && flow->rule == NULL && !flow->key.any_source)
 		return -EINVAL;
+	if (flow->latch_by >= DP_LATCH_BY_COUNT ||
+		(flow->latch == DP_LATCH_OPEN && flow->latch_by != DP_LATCH_BY_ANY))
+		return -EINVAL;
 	for (unsigned i = 0; i < flow->n_allow; i++) {
 		if (flow->allow[i].bits > (family == DP_IPV4 ? 32 : 128))
 			return -EINVAL;
@@ -111,7 +115,8 @@ flow_check(const struct dp_flow *flow, enum dp_family family)
 static bool
 leg_is_simple(const struct dp_leg *leg)
 {
-	return leg->outer_vlan == 0 && leg->one_in <= 1 && leg->police.rate_bps == 0;
+	return leg->outer_vlan == 0 && leg->known.outer_vlan == 0 && leg->one_in <= 1 &&
+	       leg->police.rate_bps == 0;
 }
 
 bool

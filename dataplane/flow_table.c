@@ -10,6 +10,7 @@
 
 #include "action.h"
 #include "flow_compile.h"
+#include "memory.h"
 #include "rewrite.h"
 #include "rules.h"
 
@@ -270,6 +271,7 @@ entry_leg_read(const struct flow_table *table, uint32_t index, const struct carr
 {
 	const void *entry = flow_table_entry(table, index, table->family);
 	const uint64_t *drops = &table->drops[(size_t)index * PLAIN_DROP_COUNT];
+	const struct learned *learned = flow_table_learned(table, index);
 
 	memset(leg, 0, sizeof(*leg));
 	leg->copies = copies;
@@ -279,6 +281,9 @@ entry_leg_read(const struct flow_table *table, uint32_t index, const struct carr
 			(table->family == DP_IPV4 ? copies : -copies) * TRANSLATE_GROWTH_BYTES;
 	for (unsigned r = 0; r < PLAIN_DROP_COUNT; r++)
 		leg->drops[r] = __atomic_load_n(&drops[r], __ATOMIC_RELAXED);
+	if (learned != NULL)
+		leg->drops[DP_DROP_peer_unknown - DP_COPY_DROP_FIRST] =
+			__atomic_load_n(&learned->unknown, __ATOMIC_RELAXED);
 	if (carried != NULL)
 		leg_stats_add(leg, &carried->leg);
 }
@@ -322,6 +327,30 @@ leg_carry(struct flow_table *table, uint32_t old, uint32_t version, unsigned i, 
 		leg_table_carry(table->legs, after->slots.of[i], &stats);
 }
 
+/* Of streams that count on, legs that differ only in what is known of their learned source. */
+static void
+streams_carry(
+	struct flow_table *table, const struct flow_action *before, const struct flow_action *after)
+{
+	if (before == NULL || after == NULL || after->n_streams == 0 ||
+		after->stream_counters != before->stream_counters)
+		return;
+	for (unsigned s = 0; s < after->n_streams; s++) {
+		const struct leg_slots *old = &before->streams[s].slots;
+		const struct leg_slots *new = &after->streams[s].slots;
+
+		for (unsigned i = 0; i < old->n && i < new->n; i++) {
+			struct dp_leg_stats stats;
+
+			if (old->of[i] == new->of[i] ||
+				!leg_table_same_source(table->legs, old->of[i], new->of[i]))
+				continue;
+			leg_table_read(table->legs, old->of[i], &stats);
+			leg_table_carry(table->legs, new->of[i], &stats);
+		}
+	}
+}
+
 void
 flow_table_carry(struct flow_table *table, uint32_t old, uint32_t version, const uint16_t *from)
 {
@@ -341,32 +370,28 @@ flow_table_carry(struct flow_table *table, uint32_t old, uint32_t version, const
 		if (from[i] < n_before)
 			leg_carry(table, old, version, i, from[i], &entry_leg, carried);
 	}
-}
-
-static void *
-table_array(size_t n, size_t bytes, int socket)
-{
-	return rte_zmalloc_socket("flow_table", n * bytes, RTE_CACHE_LINE_SIZE, socket);
+	streams_carry(table, action_of(table, old), action_of(table, version));
 }
 
 static int
-table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow, int socket)
+table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow)
 {
 	size_t n = table->n_entries;
 
-	table->buckets = table_array(n_buckets, sizeof(struct bucket), socket);
-	table->overflow = table_array(n_overflow, sizeof(struct bucket), socket);
-	table->overflow_stack = table_array(n_overflow, sizeof(uint32_t), socket);
-	table->entries = table_array(n, flow_entry_bytes(table->family), socket);
-	table->drops = table_array(n, PLAIN_DROP_COUNT * sizeof(uint64_t), socket);
-	table->free_stack = table_array(n, sizeof(uint32_t), socket);
-	table->state = table_array(n, sizeof(uint8_t), socket);
+	table->buckets = memory_zalloc(n_buckets, sizeof(struct bucket), table->node);
+	table->overflow = memory_zalloc(n_overflow, sizeof(struct bucket), table->node);
+	table->overflow_stack = memory_zalloc(n_overflow, sizeof(uint32_t), table->node);
+	table->entries = memory_zalloc(n, flow_entry_bytes(table->family), table->node);
+	table->drops = memory_zalloc(n, PLAIN_DROP_COUNT * sizeof(uint64_t), table->node);
+	table->free_stack = memory_zalloc(n, sizeof(uint32_t), table->node);
+	table->state = memory_zalloc(n, sizeof(uint8_t), table->node);
 	if (table->buckets == NULL || table->overflow == NULL || table->overflow_stack == NULL ||
 		table->entries == NULL || table->drops == NULL || table->free_stack == NULL ||
 		table->state == NULL)
 		return -ENOMEM;
 	for (unsigned w = 0; w < table->n_workers && table->n_workers > 1; w++) {
-		table->foreign[w] = table_array(n, sizeof(struct flow_counters), socket);
+		table->foreign[w] =
+			memory_zalloc(n, sizeof(struct flow_counters), memory_worker_node(w));
 		if (table->foreign[w] == NULL)
 			return -ENOMEM;
 	}
@@ -375,7 +400,7 @@ table_allocate(struct flow_table *table, uint32_t n_buckets, uint32_t n_overflow
 
 int
 flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capacity,
-	unsigned n_workers, int socket, struct leg_table *legs)
+	unsigned n_workers, int node, struct leg_table *legs)
 {
 	uint32_t n_buckets = rte_align32pow2(RTE_MAX(capacity / FLOWS_A_BUCKET, 1u));
 	uint32_t n_overflow = capacity / FLOWS_AN_OVERFLOW +
@@ -387,9 +412,10 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 	/* At least one entry, so that a table of capacity 0 is valid. */
 	table->n_entries = capacity == 0 ? 1 : capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
+	table->node = node;
 	table->legs = legs;
 	table->bucket_mask = n_buckets - 1;
-	if (table_allocate(table, n_buckets, n_overflow, socket) < 0) {
+	if (table_allocate(table, n_buckets, n_overflow) < 0) {
 		flow_table_fini(table);
 		return -ENOMEM;
 	}
@@ -402,6 +428,18 @@ flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capaci
 	return 0;
 }
 
+/* Free what entry_leg() took for entry `index`. */
+static void
+entry_leg_empty(struct flow_table *table, uint32_t index)
+{
+	struct learned *learned = flow_table_learned(table, index);
+
+	if (learned == NULL)
+		return;
+	learned_destroy(learned, &table->legs->latches);
+	table->learned[index] = NULL;
+}
+
 void
 flow_table_fini(struct flow_table *table)
 {
@@ -409,6 +447,7 @@ flow_table_fini(struct flow_table *table)
 		if (table->state[i] == FLOW_FREE)
 			continue;
 		action_destroy(action_of(table, i), table->legs);
+		entry_leg_empty(table, i);
 		carried_forget(table, i);
 	}
 	rules_destroy(table->rules);
@@ -419,8 +458,9 @@ flow_table_fini(struct flow_table *table)
 	rte_free(table->drops);
 	rte_free(table->free_stack);
 	rte_free(table->state);
-	free(table->actions);
-	free(table->successor);
+	rte_free(table->actions);
+	rte_free(table->learned);
+	rte_free(table->successor);
 	for (unsigned w = 0; w < DP_WORKERS_MAX; w++)
 		rte_free(table->foreign[w]);
 	memset(table, 0, sizeof(*table));
@@ -454,13 +494,45 @@ action_keep(struct flow_table *table, uint32_t index, struct flow_action *action
 	struct flow_action **actions = table->actions;
 
 	if (actions == NULL) {
-		actions = calloc(table->n_entries, sizeof(*actions));
+		actions = memory_zalloc(table->n_entries, sizeof(*actions), table->node);
 		if (actions == NULL)
 			return -ENOMEM;
 		__atomic_store_n(&table->actions, actions, __ATOMIC_RELEASE);
 	}
 	actions[index] = action;
 	return 0;
+}
+
+/* Compile the only leg of flow `index` into `rewrite`. 0 or -ENOMEM. */
+static int
+entry_leg(struct flow_table *table, const struct dp_flow *flow, uint32_t index, void *rewrite)
+{
+	struct learned **learned = table->learned;
+
+	if (flow->legs[0].learned == 0) {
+		flow_compile_rewrite(flow, &flow->legs[0], rewrite);
+		return 0;
+	}
+	if (learned == NULL) {
+		learned = memory_zalloc(table->n_entries, sizeof(*learned), table->node);
+		if (learned == NULL)
+			return -ENOMEM;
+		__atomic_store_n(&table->learned, learned, __ATOMIC_RELEASE);
+	}
+	learned[index] = learned_create(
+		&table->legs->latches, flow, &flow->legs[0], rewrite, NULL, table->node);
+	if (learned[index] == NULL)
+		return -ENOMEM;
+	learned_place(learned[index], rewrite_tail(rewrite, (enum dp_family)flow->legs[0].family));
+	return 0;
+}
+
+/* The line in which a flow from IPv4 has the rewrite to IPv6. */
+static void
+line_of_translation_put(struct flow_table *table, uint64_t features)
+{
+	if (table->family == DP_IPV4 && (features & FLOW_TRANSLATES) != 0)
+		line_put(&table->legs->lines, flow_features_of(features, FLOW_TRANSLATES));
 }
 
 /* Where the entry has the rewrite of its leg; NULL: no memory. */
@@ -495,22 +567,27 @@ entry_features(struct flow_table *table, const struct dp_flow *flow, uint32_t in
 			return -ENOMEM;
 		if (flow->legs[0].family != (uint8_t)table->family)
 			*features = flow_features(rewrite, FLOW_TRANSLATES);
-		flow_compile_rewrite(flow, &flow->legs[0], rewrite);
-		return 0;
+		ret = entry_leg(table, flow, index, rewrite);
+		if (ret < 0)
+			line_of_translation_put(table, *features);
+		return ret;
 	}
 	ret = action_create(&action, flow, table->legs, former, from);
 	if (ret < 0)
 		return ret;
 	if (action->leg_in_entry)
-		flow_compile_rewrite(
-			flow, &flow->legs[0], flow_entry_rewrite(entry, table->family));
+		ret = entry_leg(table, flow, index, flow_entry_rewrite(entry, table->family));
 	*features = flow_features(action, FLOW_ACTS);
-	if (action->only_polices) {
-		*features = flow_features(action->policer, FLOW_POLICES);
+	if (ret == 0 && action->only != 0) {
+		*features = action->only == FLOW_POLICES
+				    ? flow_features(action->policer, FLOW_POLICES)
+				    : flow_features(action->latch, action->only);
 		ret = action_keep(table, index, action);
 	}
-	if (ret < 0)
+	if (ret < 0) {
 		action_destroy(action, table->legs);
+		entry_leg_empty(table, index);
+	}
 	return ret;
 }
 
@@ -545,10 +622,8 @@ entry_empty(struct flow_table *table, uint32_t index)
 	void *entry = flow_table_entry(table, index, table->family);
 
 	action_destroy(action_of(table, index), table->legs);
-	if (table->family == DP_IPV4 &&
-		(flow_entry_features(entry, DP_IPV4) & FLOW_TRANSLATES) != 0)
-		line_put(&table->legs->lines,
-			flow_features_of(flow_entry_features(entry, DP_IPV4), FLOW_TRANSLATES));
+	entry_leg_empty(table, index);
+	line_of_translation_put(table, flow_entry_features(entry, table->family));
 	memset(entry, 0, flow_entry_bytes(table->family));
 	memset(&table->drops[(size_t)index * PLAIN_DROP_COUNT], 0,
 		PLAIN_DROP_COUNT * sizeof(uint64_t));
@@ -558,15 +633,94 @@ entry_empty(struct flow_table *table, uint32_t index)
 	}
 }
 
+typedef void (*learned_fn)(struct flow_table *table, struct learned *learned);
+
+static void
+slots_learned_each(struct flow_table *table, const struct leg_slots *slots, learned_fn fn)
+{
+	for (unsigned i = 0; i < slots->n; i++) {
+		struct learned *learned = leg_table_learned(table->legs, slots->of[i]);
+
+		if (learned != NULL)
+			fn(table, learned);
+	}
+}
+
+/* Call fn with what each leg of flow `index`, those of streams too, sends to that is learned. */
+static void
+flow_learned_each(struct flow_table *table, uint32_t index, learned_fn fn)
+{
+	const struct flow_action *action = action_of(table, index);
+	struct learned *learned = flow_table_learned(table, index);
+
+	if (learned != NULL)
+		fn(table, learned);
+	if (action == NULL || table->legs->learned == NULL)
+		return;
+	slots_learned_each(table, &action->slots, fn);
+	for (unsigned i = 0; i < action->n_streams; i++)
+		slots_learned_each(table, &action->streams[i].slots, fn);
+}
+
+static void
+learned_count(struct flow_table *table, struct learned *learned)
+{
+	latch_table_count(&table->legs->latches, learned->latch, 1);
+}
+
+static void
+learned_uncount(struct flow_table *table, struct learned *learned)
+{
+	latch_table_count(&table->legs->latches, learned->latch, -1);
+}
+
+static void
+learned_see(struct flow_table *table, struct learned *learned)
+{
+	(void)table;
+	learned_publish(learned);
+}
+
+static void
+learned_unsee(struct flow_table *table, struct learned *learned)
+{
+	(void)table;
+	learned_withdraw(learned);
+}
+
+void
+flow_table_publish(struct flow_table *table, uint32_t index)
+{
+	flow_learned_each(table, index, learned_see);
+}
+
+void
+flow_table_withdraw(struct flow_table *table, uint32_t index)
+{
+	flow_learned_each(table, index, learned_unsee);
+}
+
+/* The latches that flow `index` and its legs have, as legs_count(). */
+static void
+latches_count(struct flow_table *table, uint32_t index, int sign)
+{
+	const struct flow_action *action = action_of(table, index);
+
+	flow_learned_each(table, index, sign > 0 ? learned_count : learned_uncount);
+	if (action != NULL)
+		latch_table_count(&table->legs->latches, action->latch, sign);
+}
+
 /*
- * The legs of flow `index` count, or no longer, as those that are there after the transaction.
- * Whether they all fit.
+ * The legs and latches of flow `index` count, or no longer, as those that are there after the
+ * transaction. Whether the legs all fit.
  */
 static bool
 legs_count(struct flow_table *table, uint32_t index, int sign)
 {
 	const unsigned n = action_n_slots(action_of(table, index));
 
+	latches_count(table, index, sign);
 	if (n == 0)
 		return true;
 	table->legs->n_taken += (uint32_t)sign * n;
@@ -723,7 +877,7 @@ flow_table_successors_prepare(struct flow_table *table)
 
 	if (table->successor != NULL)
 		return 0;
-	successor = calloc(table->n_entries, sizeof(*successor));
+	successor = memory_zalloc(table->n_entries, sizeof(*successor), table->node);
 	__atomic_store_n(&table->successor, successor, __ATOMIC_RELEASE);
 	return successor == NULL ? -ENOMEM : 0;
 }

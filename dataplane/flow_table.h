@@ -36,6 +36,7 @@
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "learned.h"
 #include "quad.h"
 #include "vector.h"
 #include "view.h"
@@ -81,7 +82,8 @@ struct flow_table {
 	struct bucket *buckets;
 	struct bucket *overflow;
 	uint8_t *entries;
-	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically */
+	uint64_t *drops; /* [flow][PLAIN_DROP_COUNT] of plain flows, added to atomically; of learned
+			  * sources besides learned->unknown */
 	uint32_t bucket_mask;
 	bool has_listeners; /* visible ones: else workers skip that stage */
 	bool any_source; /* visible flows are listeners or rules: workers skip the exact stage */
@@ -89,13 +91,14 @@ struct flow_table {
 	struct rules *rules; /* the third stage, NULL = workers skip it; control swaps it */
 	struct rules *next_rules; /* the same in the new view */
 	uint8_t *state; /* [flow] enum flow_state; read while a commit of several goes on */
-	struct flow_action **actions; /* [flow] of FLOW_POLICES; NULL = there was none yet */
+	struct flow_action **actions; /* [flow] of FLOW_POLICES, FLOW_LATCHES*; NULL: none yet */
+	struct learned **learned; /* [flow] of a leg in the entry; NULL = there was none yet */
 	uint32_t *successor; /* [flow] of FLOW_SUPERSEDED and FLOW_OUTDATED; NULL = none yet */
 	/* counters of packets that a worker met in a flow owned by another one: [flow] a worker */
 	struct flow_counters *foreign[DP_WORKERS_MAX];
 
-	/* Writer only. */
-	enum dp_family family;
+	/* Writer only: other lines than those above. */
+	enum dp_family family __rte_cache_aligned;
 	uint32_t capacity; /* flows at most */
 	uint32_t n_entries; /* more than capacity: old and new flows coexist during a commit */
 	uint32_t n_flows; /* live ones */
@@ -110,16 +113,23 @@ struct flow_table {
 	uint32_t n_overflow_deferred; /* that a worker may still read: from the top of the stack */
 	uint32_t *overflow_stack;
 	unsigned n_workers;
+	int node; /* NUMA node of the table */
 	struct leg_table *legs; /* where the legs of flows that are not plain live */
 	struct carried *carried; /* what flows had counted before they were replaced */
 };
 
+static_assert(offsetof(struct flow_table, family) % RTE_CACHE_LINE_SIZE == 0 &&
+		      offsetof(struct flow_table, family) >=
+			      offsetof(struct flow_table, foreign) +
+				      sizeof(((struct flow_table *)NULL)->foreign),
+	"what control writes lies apart");
+
 /*
- * Allocate an empty table on `socket`. capacity 0 makes a table that finds nothing. `legs` is
- * borrowed. 0 or -ENOMEM; nothing stays allocated on failure.
+ * Allocate an empty table on NUMA node `node` (memory.h). capacity 0 makes a table that finds
+ * nothing. `legs` is borrowed. 0 or -ENOMEM; nothing stays allocated on failure.
  */
 int flow_table_init(struct flow_table *table, enum dp_family family, uint32_t capacity,
-	unsigned n_workers, int socket, struct leg_table *legs);
+	unsigned n_workers, int node, struct leg_table *legs);
 
 /* Free the table and the actions of flows still in it. No worker may run. */
 void flow_table_fini(struct flow_table *table);
@@ -155,6 +165,13 @@ void flow_table_supersede(struct flow_table *table, uint32_t old, uint32_t versi
 
 /* Point the slot of `old` to `version`, in one store. */
 void flow_table_swap(struct flow_table *table, uint32_t old, uint32_t version);
+
+/*
+ * Legs to learned sources are told of moves from now on: before workers can see the added flow or
+ * version. And no longer: they can see it no more, but for those whose grace period is not over.
+ */
+void flow_table_publish(struct flow_table *table, uint32_t index);
+void flow_table_withdraw(struct flow_table *table, uint32_t index);
 
 /* Mark a live flow as removed by the open transaction (remove), or cancel that (keep). */
 void flow_table_remove(struct flow_table *table, uint32_t index);
@@ -213,6 +230,25 @@ flow_table_action(const struct flow_table *table, const void *entry, enum dp_fam
 		&table->actions, __ATOMIC_ACQUIRE)[flow_table_index(table, entry, family)];
 }
 
+/* What flow `index` whose leg is in the entry sends to, if that is learned; else NULL. */
+static inline struct learned *
+flow_table_learned(const struct flow_table *table, uint32_t index)
+{
+	struct learned *const *learned = __atomic_load_n(&table->learned, __ATOMIC_ACQUIRE);
+
+	return learned == NULL ? NULL : learned[index];
+}
+
+/* The drop counter of a flow whose leg is in the entry. */
+static inline uint64_t *
+flow_table_drop(const struct flow_table *table, uint32_t index, enum dp_drop reason)
+{
+	if (reason == DP_DROP_peer_unknown)
+		return &flow_table_learned(table, index)->unknown;
+	return &table->drops[(size_t)index * PLAIN_DROP_COUNT +
+			     (size_t)(reason - DP_COPY_DROP_FIRST)];
+}
+
 /* CRC32C over the key's words. `key` is a struct flow_key4 or flow_key6. */
 static __rte_always_inline uint32_t
 flow_key_hash(const void *key, enum dp_family family)
@@ -239,7 +275,10 @@ flow_table_bucket(const struct flow_table *table, uint32_t hash)
 	return &table->buckets[hash & table->bucket_mask];
 }
 
-/* Bit i set: slot i carries the signature. */
+/*
+ * Bit i set: slot i carries the signature. The address of its index depends on this, which orders
+ * both loads on aarch64.
+ */
 static __rte_always_inline uint32_t
 bucket_match(const struct bucket *bucket, uint16_t signature)
 {

@@ -7,27 +7,23 @@
 #include <rte_malloc.h>
 
 #include "flow_compile.h"
-
-static void *
-table_array(size_t n, size_t bytes, int socket)
-{
-	return rte_zmalloc_socket("leg_table", RTE_MAX(n, 1u) * bytes, RTE_CACHE_LINE_SIZE, socket);
-}
+#include "memory.h"
 
 static int
-table_allocate(struct leg_table *table, int socket)
+table_allocate(struct leg_table *table)
 {
 	size_t n = table->n_slots;
 
-	table->legs = table_array(n, sizeof(*table->legs), socket);
-	table->drops = table_array(n, DP_COPY_DROP_COUNT * sizeof(*table->drops), socket);
-	table->free_stack = table_array(n, sizeof(*table->free_stack), socket);
-	table->refs = table_array(n, sizeof(*table->refs), socket);
+	table->legs = memory_zalloc(n, sizeof(*table->legs), table->node);
+	table->drops = memory_zalloc(n, DP_COPY_DROP_COUNT * sizeof(*table->drops), table->node);
+	table->free_stack = memory_zalloc(n, sizeof(*table->free_stack), table->node);
+	table->refs = memory_zalloc(n, sizeof(*table->refs), table->node);
 	if (table->legs == NULL || table->drops == NULL || table->free_stack == NULL ||
 		table->refs == NULL)
 		return -ENOMEM;
 	for (unsigned w = 0; w <= table->n_workers; w++) {
-		table->counters[w] = table_array(n, sizeof(struct flow_counters), socket);
+		table->counters[w] = memory_zalloc(n, sizeof(struct flow_counters),
+			w == table->n_workers ? table->node : memory_worker_node(w));
 		if (table->counters[w] == NULL)
 			return -ENOMEM;
 	}
@@ -35,14 +31,17 @@ table_allocate(struct leg_table *table, int socket)
 }
 
 int
-leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int socket)
+leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int node)
 {
 	memset(table, 0, sizeof(*table));
 	table->capacity = capacity;
 	table->n_slots = capacity + table_reserve(capacity);
 	table->n_workers = n_workers;
-	table->lines.socket = socket;
-	if (table_allocate(table, socket) < 0) {
+	table->node = node;
+	table->lines.socket = node;
+	table->latches.n_workers = n_workers;
+	table->latches.node = node;
+	if (table_allocate(table) < 0) {
 		leg_table_fini(table);
 		return -ENOMEM;
 	}
@@ -56,23 +55,52 @@ void
 leg_table_fini(struct leg_table *table)
 {
 	rte_free(table->legs);
+	rte_free(table->learned);
 	rte_free(table->drops);
 	rte_free(table->free_stack);
 	rte_free(table->refs);
 	for (unsigned w = 0; w <= DP_WORKERS_MAX; w++)
 		rte_free(table->counters[w]);
 	line_pool_fini(&table->lines);
+	latch_table_reap(&table->latches, true);
 	memset(table, 0, sizeof(*table));
 }
 
-static void
-leg_compile(const struct dp_flow *flow, const struct dp_leg *leg, struct leg *out)
+/* 0 or -ENOMEM. *learned is NULL for a leg whose destination is not learned. */
+static int
+leg_compile(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
+	struct leg *out, struct learned **learned)
 {
 	memset(out, 0, sizeof(*out));
-	flow_compile_rewrite(flow, leg, &out->rewrite6);
 	out->one_in = leg->one_in > 1 ? leg->one_in : 0;
-	out->outer_tci = rte_cpu_to_be_16(leg->outer_vlan);
 	out->family = leg->family;
+	*learned = NULL;
+	if (leg->learned == 0) {
+		out->outer_tci = rte_cpu_to_be_16(leg->outer_vlan);
+		flow_compile_rewrite(flow, leg, &out->rewrite6);
+		return 0;
+	}
+	if (table->learned == NULL) {
+		struct learned **all = memory_zalloc(table->n_slots, sizeof(*all), table->node);
+
+		if (all == NULL)
+			return -ENOMEM;
+		__atomic_store_n(&table->learned, all, __ATOMIC_RELEASE);
+	}
+	*learned = learned_create(
+		&table->latches, flow, leg, &out->rewrite6, &out->outer_tci, table->node);
+	return *learned == NULL ? -ENOMEM : 0;
+}
+
+void
+leg_table_copy(const struct leg_table *table, uint32_t slot, struct leg *copy)
+{
+	const uint64_t *from = (const void *)&table->legs[slot];
+	uint64_t words[sizeof(*copy) / sizeof(uint64_t)];
+
+	for (size_t i = 0; i < RTE_DIM(words); i++)
+		words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	memcpy(copy, words, sizeof(*copy));
 }
 
 /* Both send the same copies. */
@@ -84,31 +112,60 @@ leg_equal(const struct leg *a, const struct leg *b)
 	       a->family == b->family;
 }
 
+/* What leg_compile() and policer_get() took. */
+static void
+leg_release(struct leg_table *table, const struct leg *leg, struct learned *learned)
+{
+	policer_release(&table->lines, leg->policer);
+	learned_destroy(learned, &table->latches);
+}
+
+bool
+leg_table_same_source(const struct leg_table *table, uint32_t a, uint32_t b)
+{
+	const struct learned *learned = leg_table_learned(table, a);
+
+	return learned != NULL && learned_equal(learned, leg_table_learned(table, b)) &&
+	       table->legs[a].policer == table->legs[b].policer &&
+	       table->legs[a].one_in == table->legs[b].one_in;
+}
+
 int
 leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
 	uint32_t former, uint32_t *slot)
 {
-	const struct leg *carried = former == LEG_NONE ? NULL : &table->legs[former];
-	struct leg compiled;
+	const bool carries = former != LEG_NONE;
+	struct leg compiled, carried = {0};
+	struct learned *learned;
 	int ret;
 
-	leg_compile(flow, leg, &compiled);
-	ret = policer_get(
-		&table->lines, &compiled.policer, &leg->police, carried ? carried->policer : NULL);
-	if (ret < 0)
-		return ret;
-	if (carried != NULL && leg_equal(carried, &compiled) && table->refs[former] < UINT16_MAX) {
-		policer_release(&table->lines, compiled.policer);
+	if (carries)
+		leg_table_copy(table, former, &carried);
+	ret = leg_compile(table, flow, leg, &compiled, &learned);
+	if (ret == 0)
+		ret = policer_get(&table->lines, &compiled.policer, &leg->police, carried.policer);
+	if (ret == 0 && carries && leg_equal(&carried, &compiled) &&
+		learned_equal(leg_table_learned(table, former), learned) &&
+		learned_same_state(leg_table_learned(table, former), learned) &&
+		table->refs[former] < UINT16_MAX) {
+		leg_release(table, &compiled, learned);
 		table->refs[former]++;
 		*slot = former;
 		return 0;
 	}
-	if (table->n_free == 0) {
-		policer_release(&table->lines, compiled.policer);
-		return -ENOSPC;
+	if (ret == 0 && table->n_free == 0)
+		ret = -ENOSPC;
+	if (ret < 0) {
+		leg_release(table, &compiled, learned);
+		return ret;
 	}
 	*slot = table->free_stack[--table->n_free];
 	table->legs[*slot] = compiled;
+	if (learned != NULL) {
+		table->learned[*slot] = learned;
+		learned_place(learned, rewrite_tail(&table->legs[*slot].rewrite6,
+					       (enum dp_family)compiled.family));
+	}
 	table->refs[*slot] = 1;
 	return 0;
 }
@@ -118,7 +175,9 @@ leg_table_unref(struct leg_table *table, uint32_t slot)
 {
 	if (--table->refs[slot] > 0)
 		return;
-	policer_release(&table->lines, table->legs[slot].policer);
+	leg_release(table, &table->legs[slot], leg_table_learned(table, slot));
+	if (table->learned != NULL)
+		table->learned[slot] = NULL;
 	memset(&table->legs[slot], 0, sizeof(table->legs[slot]));
 	memset(&table->drops[(size_t)slot * DP_COPY_DROP_COUNT], 0,
 		DP_COPY_DROP_COUNT * sizeof(*table->drops));

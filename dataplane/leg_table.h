@@ -5,7 +5,7 @@
  * do not touch the others; what a packet is sent to is a list of slots (struct leg_list).
  *
  * Who writes what, once a leg is in the list of a published action:
- *	leg		none
+ *	leg		none, but for the next hop of a learned source (flow_entry.h)
  *	policer		the workers that meet it (police.h)
  *	counters	each worker its own row; control has the row past the last worker, where
  *			it adds what a leg counted in a former slot
@@ -21,6 +21,8 @@
 #include <dp/stats.h>
 
 #include "flow_entry.h"
+#include "latch_table.h"
+#include "learned.h"
 #include "policer.h"
 
 #define LEG_NONE UINT32_MAX
@@ -50,19 +52,25 @@ struct leg_list {
 struct leg_table {
 	/* Read by workers. */
 	struct leg *legs;
+	struct learned **learned; /* [leg]; NULL = no leg has sent to a learned source yet */
 	uint64_t *drops; /* [leg][DP_COPY_DROP_COUNT] */
 	struct flow_counters *counters[DP_WORKERS_MAX + 1]; /* [worker][leg] */
 
-	/* Writer only. */
-	uint32_t capacity; /* legs at most, */
+	/* Writer only: other lines than those above. */
+	uint32_t capacity __rte_cache_aligned; /* legs at most, */
 	uint32_t n_taken; /* and how many once the open transaction is committed */
 	uint32_t n_slots; /* more than capacity: old and new legs coexist during a commit */
 	uint32_t n_free;
 	uint32_t *free_stack;
 	uint16_t *refs; /* [leg] versions that have it, 0 = free */
 	unsigned n_workers;
+	int node; /* NUMA node of the table and of the actions */
 	struct line_pool lines; /* policers, and what else feature words lead to */
+	struct latch_table latches;
 };
+
+static_assert(offsetof(struct leg_table, capacity) % RTE_CACHE_LINE_SIZE == 0,
+	"what control writes lies apart");
 
 /*
  * Slots of a table beyond its capacity. What a transaction adds coexists with what it removes until
@@ -76,8 +84,11 @@ table_reserve(uint32_t capacity)
 	return capacity == 0 ? 0 : RTE_MIN(capacity, most) + 64;
 }
 
-/* Allocate an empty table on `socket`. 0 or -ENOMEM; nothing stays allocated on failure. */
-int leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int socket);
+/*
+ * Allocate an empty table on NUMA node `node` (memory.h). 0 or -ENOMEM; nothing stays allocated on
+ * failure.
+ */
+int leg_table_init(struct leg_table *table, uint32_t capacity, unsigned n_workers, int node);
 void leg_table_fini(struct leg_table *table);
 
 /*
@@ -92,8 +103,23 @@ int leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const 
 /* Drop a reference; the last one frees the slot. Only after a grace period. */
 void leg_table_unref(struct leg_table *table, uint32_t slot);
 
+/* Both slots have a leg that sends to the same learned source, in the same way. */
+bool leg_table_same_source(const struct leg_table *table, uint32_t a, uint32_t b);
+
 /* Add what a leg counted in a former slot. No worker may count there any more. */
 void leg_table_carry(struct leg_table *table, uint32_t slot, const struct dp_leg_stats *stats);
+
+/* What the leg sends to, if that is learned; else NULL. */
+static inline struct learned *
+leg_table_learned(const struct leg_table *table, uint32_t slot)
+{
+	struct learned *const *learned = __atomic_load_n(&table->learned, __ATOMIC_ACQUIRE);
+
+	return learned == NULL ? NULL : learned[slot];
+}
+
+/* Copy a leg, while a worker may make its next hop stale. */
+void leg_table_copy(const struct leg_table *table, uint32_t slot, struct leg *copy);
 
 /* Exact counters of a leg, summed over workers. */
 void leg_table_read(const struct leg_table *table, uint32_t slot, struct dp_leg_stats *stats);

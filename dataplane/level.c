@@ -12,26 +12,43 @@
 /* In ascending order: a level also needs what those before it do. */
 static const struct level {
 	const struct fastpath *fastpath;
+	bool avx512; /* the system must save the registers of AVX-512 */
 	unsigned n_flags;
-	enum rte_cpu_flag_t flags[14]; /* all that meson.build lets the compiler use */
+	enum rte_cpu_flag_t flags[13]; /* all that meson.build lets the compiler use */
 } levels[] = {
 #if defined(__x86_64__)
 	{.fastpath = &fastpath_v2},
-	{&fastpath_v4, 14,
-		{RTE_CPUFLAG_OSXSAVE, RTE_CPUFLAG_AVX, RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI1,
-			RTE_CPUFLAG_BMI2, RTE_CPUFLAG_F16C, RTE_CPUFLAG_FMA, RTE_CPUFLAG_LZCNT,
-			RTE_CPUFLAG_MOVBE, RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW,
-			RTE_CPUFLAG_AVX512CD, RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX512VL}},
+	{&fastpath_v4, true, 13,
+		{RTE_CPUFLAG_AVX, RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI1, RTE_CPUFLAG_BMI2,
+			RTE_CPUFLAG_F16C, RTE_CPUFLAG_FMA, RTE_CPUFLAG_LZCNT, RTE_CPUFLAG_MOVBE,
+			RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW, RTE_CPUFLAG_AVX512CD,
+			RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX512VL}},
 #else
 	{.fastpath = &fastpath_neon},
 #endif
 };
+
+/*
+ * Whether the operating system, or the hypervisor below it, saves the registers of AVX-512 (XCR0).
+ * Without, its instructions are illegal on a CPU that has the flags, which are all that DPDK 22.11
+ * looks at.
+ */
+static bool
+saves_avx512(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx512f") != 0; /* reads CPUID and XCR0 */
+#else
+	return false;
+#endif
+}
 
 struct level_host
 level_host_get(void)
 {
 	return (struct level_host){
 		.has_flag = rte_cpu_get_flag_enabled,
+		.saves_avx512 = saves_avx512(),
 		.simd_bits = rte_vect_get_max_simd_bitwidth(),
 	};
 }
@@ -51,6 +68,10 @@ level_fits(const struct level_host *host, unsigned i, char *why, size_t why_size
 			continue;
 		snprintf(why, why_size, "the CPU has no %s",
 			rte_cpu_get_flag_name(levels[i].flags[f]));
+		return false;
+	}
+	if (levels[i].avx512 && !host->saves_avx512) {
+		snprintf(why, why_size, "the system does not save the registers of AVX-512");
 		return false;
 	}
 	if (levels[i].fastpath->simd_bits <= host->simd_bits)

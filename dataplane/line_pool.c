@@ -11,7 +11,7 @@
 /* While it is free. */
 struct line {
 	struct line *next;
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 
 struct line_chunk {
 	struct line_chunk *next;

@@ -1,45 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where the tables lie: on pages of which size, and on which NUMA node. */
-#include <unistd.h>
+#include "memory.h"
+
+#include <numa.h>
 
 #include <rte_common.h>
-#include <rte_memory.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
 
-#include "dp_private.h"
-
-/* Add `bytes` from `at` on. */
-static void
-memory_add(struct dp_memory *memory, const void *at, uint64_t bytes)
+int
+memory_core_node(unsigned core)
 {
-	const struct rte_memseg *segment = rte_mem_virt2memseg(at, NULL);
-	const uintptr_t begin = (uintptr_t)at, end = begin + bytes;
+	int node = numa_available() < 0 ? 0 : numa_node_of_cpu((int)core);
 
-	memory->page_bytes =
-		segment != NULL ? segment->hugepage_sz : (uint64_t)sysconf(_SC_PAGESIZE);
-	memory->socket = segment != NULL ? segment->socket_id : -1;
-	memory->bytes += bytes;
-	memory->pages += (RTE_ALIGN_CEIL(end, memory->page_bytes) -
-				 RTE_ALIGN_FLOOR(begin, memory->page_bytes)) /
-			 memory->page_bytes;
+	return node < 0 ? 0 : node;
 }
 
-struct dp_memory
-dp_flow_memory(const struct dp *dp, enum dp_family family)
+int
+memory_worker_node(unsigned index)
 {
-	const struct flow_table *table = family == DP_IPV4 ? &dp->table4 : &dp->table6;
-	struct dp_memory memory = {.bytes = 0};
+	const int core = rte_lcore_to_cpu_id((int)index + 1);
 
-	memory_add(&memory, table->buckets, (table->bucket_mask + 1) * sizeof(struct bucket));
-	memory_add(&memory, table->entries,
-		(uint64_t)table->n_entries * flow_entry_bytes(table->family));
-	return memory;
+	return core < 0 ? 0 : memory_core_node((unsigned)core);
 }
 
-struct dp_memory
-dp_leg_memory(const struct dp *dp)
+void *
+memory_zalloc(size_t n, size_t bytes, int node)
 {
-	struct dp_memory memory = {.bytes = 0};
+	const size_t all = RTE_MAX(n, 1u) * bytes;
+	void *memory = rte_zmalloc_socket("dataplane", all, RTE_CACHE_LINE_SIZE, node);
 
-	memory_add(&memory, dp->legs.legs, dp->legs.n_slots * sizeof(struct leg));
+	if (memory == NULL && node != SOCKET_ID_ANY)
+		memory = rte_zmalloc_socket("dataplane", all, RTE_CACHE_LINE_SIZE, SOCKET_ID_ANY);
 	return memory;
 }

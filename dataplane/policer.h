@@ -14,7 +14,7 @@ struct policer {
 	struct police police; /* the workers' */
 	struct dp_police config;
 	uint64_t held; /* versions of flows and legs that have it */
-} __rte_cache_aligned;
+} __rte_cache_min_aligned;
 static_assert(sizeof(struct policer) == 64, "a policer is one line");
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Packet buffers of one NUMA socket: whole packets for receive queues, small buffers for the
- * headers of replicas, bare mbufs for references to a payload.
+ * headers of replicas, bare mbufs that refer to the payload which the replicas of a packet share.
  */
 #ifndef DATAPLANE_POOL_H
 #define DATAPLANE_POOL_H

@@ -389,7 +389,8 @@ rewrite_quad_tci(const struct rewrite_quad *q)
 
 /*
  * As rewrite_l2(), with one tag or none, after rewrite_quad(). The two bytes before each IP header
- * are its EtherType, as it came. Of each of the four the datagram is all in its mbuf. `l2_bytes`:
+ * are its EtherType, as it came. Of each of the four the datagram is all in its mbuf, or the caller
+ * sets data_len behind. `l2_bytes`:
  * where a frame has so many bytes before the datagram and none behind it, else 0. `tagged`: whether
  * some leave with a tag. Returns the lengths of the frames.
  */

@@ -128,6 +128,13 @@ rtp_ssrc(const uint8_t *at)
 	return rte_be_to_cpu_32(ssrc);
 }
 
+/* The second byte of what is of DP_CLASS_RTP: RFC 5761, section 4. */
+static inline bool
+rtp_is_rtcp(const uint8_t *payload)
+{
+	return payload[1] >= 192 && payload[1] <= 223;
+}
+
 /* The stream that a payload belongs to, or -1. */
 static inline int
 stream_find(const struct stream_index *index, const uint8_t *payload, uint32_t bytes)
@@ -136,7 +143,7 @@ stream_find(const struct stream_index *index, const uint8_t *payload, uint32_t b
 
 	if (bytes < RTCP_HEADER_BYTES || rtp_class(payload, bytes) != DP_CLASS_RTP)
 		return -1;
-	if (payload[1] >= 192 && payload[1] <= 223)
+	if (rtp_is_rtcp(payload))
 		return stream_probe(index, STREAM_SSRC, rtp_ssrc(payload + RTCP_SSRC_OFFSET), 0);
 	if (bytes < RTP_HEADER_BYTES)
 		return -1;
@@ -148,6 +155,23 @@ stream_find(const struct stream_index *index, const uint8_t *payload, uint32_t b
 	if (stream < 0)
 		stream = stream_probe(index, STREAM_SSRC, ssrc, type);
 	return stream < 0 ? stream_probe(index, STREAM_TYPE, ssrc, type) : stream;
+}
+
+/* Whether a payload may open or move a latch; if an SSRC has a say in it, it is in *ssrc. */
+static inline bool
+latch_is_moved_by(const uint8_t *payload, uint32_t bytes, enum dp_latch_by by, uint32_t *ssrc)
+{
+	const bool rtcp = by == DP_LATCH_BY_RTCP_SSRC;
+
+	if (by == DP_LATCH_BY_ANY)
+		return true;
+	if (by >= DP_LATCH_BY_CLASS)
+		return rtp_class(payload, bytes) == (enum dp_class)(by - DP_LATCH_BY_CLASS);
+	if (bytes < (rtcp ? RTCP_HEADER_BYTES : RTP_HEADER_BYTES) ||
+		rtp_class(payload, bytes) != DP_CLASS_RTP || rtp_is_rtcp(payload) != rtcp)
+		return false;
+	*ssrc = rtp_ssrc(payload + (rtcp ? RTCP_SSRC_OFFSET : RTP_SSRC_OFFSET));
+	return true;
 }
 
 #endif

@@ -100,7 +100,7 @@ rule_flow_compare(const void *a, const void *b)
 }
 
 int
-rule_set_compile(struct rule_set *set, enum dp_family family)
+rule_set_compile(struct rule_set *set, enum dp_family family, int node)
 {
 	struct rule_entry *entries;
 
@@ -116,7 +116,9 @@ rule_set_compile(struct rule_set *set, enum dp_family family)
 		entries[i].rule = set->next[i].rule;
 		entries[i].index = set->next[i].index;
 	}
-	set->next_rules = rules_build(family, entries, set->n_next, SOCKET_ID_ANY);
+	set->next_rules = rules_build(family, entries, set->n_next, node);
+	if (set->next_rules == NULL)
+		set->next_rules = rules_build(family, entries, set->n_next, SOCKET_ID_ANY);
 	free(entries);
 	return set->next_rules == NULL ? -ENOMEM : 0;
 }

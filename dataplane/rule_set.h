@@ -39,10 +39,10 @@ int rule_set_replace(
 int rule_set_remove(struct rule_set *set, uint32_t index);
 
 /*
- * Compile what the open transaction makes of the set, if it changes it at all, from scratch. 0 or
- * -ENOMEM.
+ * Compile what the open transaction makes of the set, if it changes it at all, from scratch, in
+ * memory of NUMA node `node`, or of another one. 0 or -ENOMEM.
  */
-int rule_set_compile(struct rule_set *set, enum dp_family family);
+int rule_set_compile(struct rule_set *set, enum dp_family family, int node);
 
 /* Workers of the new view search the new rules, or go on as before where nothing changed. */
 void rule_set_offer(const struct rule_set *set, struct flow_table *table);

@@ -14,6 +14,8 @@
 #include <rte_log.h>
 #include <rte_malloc.h>
 
+#include "memory.h"
+
 #define ADDRESS_WORDS_MAX 4
 #define VLAN_BITS 12
 #define VLAN_MASK ((UINT32_C(1) << VLAN_BITS) - 1)
@@ -205,8 +207,8 @@ struct rules *
 rules_build(enum dp_family family, const struct rule_entry *entries, unsigned n, int socket)
 {
 	const int log_level = rte_log_get_level(RTE_LOGTYPE_ACL);
-	struct rules *rules = rte_zmalloc_socket(
-		"rules", sizeof(*rules) + n * sizeof(rules->parts[0]), RTE_CACHE_LINE_SIZE, socket);
+	struct rules *rules =
+		memory_zalloc(1, sizeof(*rules) + n * sizeof(rules->parts[0]), socket);
 	int ret;
 
 	if (rules == NULL)

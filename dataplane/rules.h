@@ -21,7 +21,7 @@
 #include <dp/stats.h>
 
 #define RULES_NONE UINT32_MAX /* no rule matches */
-#define RULES_PACKETS_MAX 64 /* looked up at once */
+#define RULES_PACKETS_MAX 128 /* looked up at once */
 
 struct rules;
 

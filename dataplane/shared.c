@@ -6,6 +6,8 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
+#include "memory.h"
+
 /* The count stands in a line of its own before the memory, out of the workers' way. */
 struct shared {
 	uint32_t held;
@@ -18,9 +20,9 @@ shared_of(void *memory)
 }
 
 void *
-shared_create(size_t bytes)
+shared_create(size_t bytes, int node)
 {
-	struct shared *shared = rte_zmalloc("shared", sizeof(*shared) + bytes, RTE_CACHE_LINE_SIZE);
+	struct shared *shared = memory_zalloc(1, sizeof(*shared) + bytes, node);
 
 	if (shared == NULL)
 		return NULL;

@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-/* Zeroed, cache-aligned memory that is held once. NULL: no memory. */
-void *shared_create(size_t bytes);
+/* Memory of memory_zalloc() that is held once. NULL: no memory. */
+void *shared_create(size_t bytes, int node);
 
 /* Hold it once more. Returns its argument; NULL stays NULL. */
 void *shared_hold(void *memory);

@@ -30,6 +30,11 @@
 #define SANDBOX_OWNER 1 /* the sandbox's signature in its copies: that of worker 0 */
 #define SANDBOX_RING_BYTES 1024
 
+/* Of a copy of a latch, which has the slots of one worker. */
+struct latch_room {
+	uint8_t bytes[sizeof(struct latch) + sizeof(struct latch_slots)];
+} __rte_cache_aligned;
+
 struct sandbox {
 	struct lcore lc;
 	struct port_counters counters[DP_PORTS_MAX];
@@ -37,13 +42,16 @@ struct sandbox {
 	/* In place of the flow's own. */
 	struct flow_action action;
 	struct policer policer;
-	uint8_t latch[sizeof(struct latch) + sizeof(struct latch_slots)] __rte_cache_aligned;
+	struct latch_room latch;
 	uint64_t nth[1 + DP_STREAMS_MAX];
 	struct flow_counters stream_counters[DP_STREAMS_MAX];
 	/* In place of the tables: one entry, one leg. */
 	struct flow_table table;
 	struct leg_table legs;
 	struct leg leg;
+	struct learned learned;
+	struct latch_room learned_latch;
+	struct learned *learned_of[1];
 	struct policer leg_policer;
 	struct flow_counters leg_counters;
 	uint64_t drops[DP_COPY_DROP_COUNT];
@@ -108,8 +116,11 @@ sandbox_create(const struct dp *dp, unsigned worker, uint64_t now_ns)
 	s->lc.table6 = like->table6;
 	s->lc.legs = like->legs;
 	s->lc.leg_counters = like->leg_counters; /* fetched ahead, until sandbox_enter() */
-	for (unsigned p = 0; p < dp->n_ports; p++)
+	for (unsigned p = 0; p < dp->n_ports; p++) {
 		s->stages[p].down = like->stages[p].down;
+		s->stages[p].mtu = like->stages[p].mtu;
+		memcpy(s->stages[p].mac, like->stages[p].mac, sizeof(s->stages[p].mac));
+	}
 	police_peek(&like->punt_police, SANDBOX_OWNER, &s->lc.punt_police);
 	ring_set(s, like);
 	return s;
@@ -141,18 +152,22 @@ sandbox_receive(struct sandbox *s, const uint8_t *frame, uint32_t bytes)
 
 /* A learned source moves on in the copy alone. */
 static struct latch *
-latch_copy(struct sandbox *s, const struct latch *latch)
+latch_copy(struct latch_room *room, const struct latch *latch)
 {
-	struct latch *copy = (struct latch *)(void *)s->latch;
+	struct latch *copy = (struct latch *)(void *)room->bytes;
 	struct latch_slot learned;
 	uint64_t word = 0;
 
-	latch_init(copy, 1);
+	latch_init(copy, 1, latch->cookie);
+	copy->notified = 1; /* no notice to control */
+	copy->ssrc_seen_ns = __atomic_load_n(&latch->ssrc_seen_ns, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < LATCH_READ_TRIES; i++) {
 		word = __atomic_load_n(&latch->word, __ATOMIC_ACQUIRE);
-		if (word == 0)
+		if (latch_word_is_open(word)) {
+			copy->word = word;
 			return copy;
-		if (latch_load(latch, word, &learned))
+		}
+		if (latch_load_all(latch, word, &learned))
 			break;
 	}
 	copy->slots[0].of[0] = learned;
@@ -163,7 +178,7 @@ latch_copy(struct sandbox *s, const struct latch *latch)
 static void
 action_copy(struct sandbox *s, const struct flow_action *action, unsigned worker)
 {
-	const size_t row = worker * (1u + action->n_streams);
+	const size_t row = worker * action_nth_row(action->n_streams);
 
 	s->action = *action;
 	if (action->policer != NULL) {
@@ -172,7 +187,7 @@ action_copy(struct sandbox *s, const struct flow_action *action, unsigned worker
 		s->action.policer = &s->policer;
 	}
 	if (action->latch != NULL)
-		s->action.latch = latch_copy(s, action->latch);
+		s->action.latch = latch_copy(&s->latch, action->latch);
 	if (action->nth != NULL) {
 		for (unsigned i = 0; i <= action->n_streams; i++)
 			s->nth[i] = __atomic_load_n(&action->nth[row + i], __ATOMIC_RELAXED);
@@ -189,8 +204,9 @@ static void
 sandbox_enter(struct sandbox *s, void *entry, const struct flow_action *action, unsigned worker)
 {
 	/* The entry is the first one of this table, whose drops are the sandbox's. */
-	s->table = (struct flow_table){.entries = entry, .drops = s->drops};
-	s->legs = (struct leg_table){.legs = &s->leg, .drops = s->drops};
+	s->table =
+		(struct flow_table){.entries = entry, .drops = s->drops, .learned = s->learned_of};
+	s->legs = (struct leg_table){.legs = &s->leg, .drops = s->drops, .learned = s->learned_of};
 	s->lc.table4 = &s->table;
 	s->lc.table6 = &s->table;
 	s->lc.legs = &s->legs;
@@ -199,15 +215,50 @@ sandbox_enter(struct sandbox *s, void *entry, const struct flow_action *action, 
 		action_copy(s, action, worker);
 }
 
-/* The one leg is a copy of `leg`. */
+/* The one leg sends to `learned`, or to nothing that is learned (NULL). */
 static void
-sandbox_leg_set(struct sandbox *s, const struct leg *leg)
+sandbox_learned_set(struct sandbox *s, const struct learned *learned)
 {
-	s->leg = *leg;
-	if (leg->policer == NULL)
+	s->learned_of[0] = NULL;
+	if (learned == NULL)
 		return;
-	s->leg_policer.config = leg->policer->config;
-	police_peek(&leg->policer->police, SANDBOX_OWNER, &s->leg_policer.police);
+	s->learned = *learned;
+	s->learned.unknown = 0;
+	/* The flow's own latch may have moved on in the sandbox; another one is read once. */
+	if (s->action.latch != NULL && learned->latch->cookie == s->action.latch->cookie)
+		s->learned.latch = s->action.latch;
+	else
+		s->learned.latch = latch_copy(&s->learned_latch, learned->latch);
+	s->learned_of[0] = &s->learned;
+}
+
+/*
+ * The packet, in the sandbox, has moved the latch that it is then sent by: a flow may answer to its
+ * own source.
+ */
+static bool
+learned_is_passed(const struct sandbox *s)
+{
+	return s->learned_of[0] != NULL && s->learned.latch == s->action.latch &&
+	       s->learned.latch->word >> LATCH_SLOT_BITS != s->learned.user.word >> LATCH_SLOT_BITS;
+}
+
+/* The one leg is a copy of that in `slot`. */
+static void
+sandbox_leg_set(struct sandbox *s, const struct leg_table *legs, uint32_t slot)
+{
+	const struct policer *policer;
+
+	leg_table_copy(legs, slot, &s->leg);
+	sandbox_learned_set(s, leg_table_learned(legs, slot));
+	if (learned_is_passed(s))
+		rewrite_tail(&s->leg.rewrite6, (enum dp_family)s->leg.family)->next_hop =
+			NEXT_HOP_STALE;
+	policer = s->leg.policer;
+	if (policer == NULL)
+		return;
+	s->leg_policer.config = policer->config;
+	police_peek(&policer->police, SANDBOX_OWNER, &s->leg_policer.police);
 	s->leg.policer = &s->leg_policer;
 }
 
@@ -218,11 +269,13 @@ sandbox_datagram_keep(struct sandbox *s, const uint8_t *ip, uint16_t bytes)
 	memcpy(s->datagram, ip, bytes);
 }
 
-/* Put the datagram back for the next leg, nothing dropped yet. */
+/* Put the datagram back for the next leg, nothing staged or dropped yet. */
 static void
 sandbox_datagram_restore(struct sandbox *s, uint8_t *ip, uint16_t bytes)
 {
 	memset(s->drops, 0, sizeof(s->drops));
+	for (unsigned p = 0; p < s->lc.n_ports; p++)
+		s->stages[p].n = s->stages[p].bytes = 0;
 	memcpy(ip, s->datagram, bytes);
 	mbuf_reset(s, (uint16_t)(ip - s->buffer), bytes);
 }
@@ -249,15 +302,35 @@ action_describe(const struct tracing *t, const struct flow_action *action, const
 	trace->payload_class = (uint8_t)rtp_class(payload, trace->payload_bytes);
 	trace->class_verdict = action->class_verdict[trace->payload_class];
 	trace->latch_mode = action->latch_mode;
+	trace->latch_by = action->latch_by;
 	trace->n_streams = action->n_streams;
 	if (action->latch != NULL)
 		latch_read(action->latch, &trace->latched);
 	police_describe(&trace->police, action->policer, t);
 }
 
+/* Why another source than the one learned is refused, or the first one. */
+static enum dp_trace_latch
+latch_refusal(const struct dp_trace *trace, const uint8_t *payload)
+{
+	const struct dp_latched *latched = &trace->latched;
+	const enum dp_latch_by by = (enum dp_latch_by)trace->latch_by;
+	uint32_t ssrc = 0;
+
+	if (latched->valid && trace->latch_mode == DP_LATCH_FIRST)
+		return DP_TRACE_LATCH_REFUSES;
+	if (!latch_is_moved_by(payload, trace->payload_bytes, by, &ssrc))
+		return DP_TRACE_LATCH_NOT_BY;
+	return latched->valid && latch_is_by_ssrc(by) &&
+			       !(latched->has_ssrc && latched->ssrc == ssrc)
+		       ? DP_TRACE_LATCH_OTHER_SSRC
+		       : DP_TRACE_LATCH_REFUSES;
+}
+
 /* The same source as before or another, in what the steps left of the latch. */
 static enum dp_trace_latch
-latch_outcome(const struct dp_trace *trace, const struct flow_action *action)
+latch_outcome(
+	const struct dp_trace *trace, const struct flow_action *action, const uint8_t *payload)
 {
 	struct dp_latched now;
 
@@ -269,7 +342,7 @@ latch_outcome(const struct dp_trace *trace, const struct flow_action *action)
 	return memcmp(now.src, trace->key.src, sizeof(now.src)) == 0 &&
 			       now.src_port == trace->key.src_port
 		       ? DP_TRACE_LATCH_SAME
-		       : DP_TRACE_LATCH_REFUSES;
+		       : latch_refusal(trace, payload);
 }
 
 /* The step at which the flow's action decided. */
@@ -298,7 +371,7 @@ decision_step(const struct tracing *t, const struct decision *decision, const ui
 
 /* A step that was not reached has no result. */
 static void
-decision_describe(const struct tracing *t, const struct decision *decision)
+decision_describe(const struct tracing *t, const struct decision *decision, const uint8_t *payload)
 {
 	struct dp_trace *trace = t->trace;
 	const struct flow_action *action = &t->sandbox->action;
@@ -308,7 +381,7 @@ decision_describe(const struct tracing *t, const struct decision *decision)
 	if (decision->verdict == DP_DROP)
 		trace->drop = (uint16_t)decision->reason;
 	if (trace->step >= DP_TRACE_LATCH)
-		trace->latch = (uint8_t)latch_outcome(trace, action);
+		trace->latch = (uint8_t)latch_outcome(trace, action, payload);
 }
 
 static struct decision
@@ -321,7 +394,7 @@ trace_action(const struct tracing *t, const struct datagram *d, enum dp_family f
 
 	action_describe(t, &s->action, payload);
 	decision = action_decide(&s->lc, &s->action, d, family);
-	decision_describe(t, &decision);
+	decision_describe(t, &decision, payload);
 	if (s->action.stream_index != NULL && t->trace->step >= DP_TRACE_STREAM)
 		stream = stream_find(s->action.stream_index, payload, t->trace->payload_bytes);
 	t->trace->has_stream = stream >= 0;
@@ -339,7 +412,7 @@ trace_action(const struct tracing *t, const struct datagram *d, enum dp_family f
 static void
 leg_tell(const struct tracing *t, struct dp_trace_leg *leg)
 {
-	struct tx_stage *stage = &t->sandbox->stages[leg->hop.port];
+	const struct tx_stage *stage = &t->sandbox->stages[leg->hop.port];
 
 	leg->drop = DP_DROP_COUNT;
 	if (leg->outcome == DP_TRACE_SENT && stage->n == 0) {
@@ -348,6 +421,8 @@ leg_tell(const struct tracing *t, struct dp_trace_leg *leg)
 			if (t->sandbox->drops[r] > 0)
 				leg->drop = (uint16_t)(DP_COPY_DROP_FIRST + r);
 		}
+		if (t->sandbox->learned.unknown > 0)
+			leg->drop = DP_DROP_peer_unknown;
 	} else if (leg->outcome == DP_TRACE_SENT && stage->down) {
 		leg->outcome = DP_TRACE_DROPPED;
 		leg->drop = DP_DROP_port_down;
@@ -355,43 +430,57 @@ leg_tell(const struct tracing *t, struct dp_trace_leg *leg)
 		leg->frame = rte_pktmbuf_mtod(stage->frames[0], const uint8_t *);
 		leg->frame_bytes = stage->frames[0]->pkt_len;
 	}
-	stage->n = 0;
-	stage->bytes = 0;
 	t->fn(t->arg, leg);
 }
 
 static void
 leg_hop_describe(const struct tracing *t, struct dp_trace_leg *leg, const struct rewrite_tail *tail)
 {
+	const struct lcore *lc = &t->sandbox->lc;
+	struct leg resolved;
 	union next_hop hop;
 
-	hop.whole = next_hop_load(t->sandbox->lc.next_hops, tail->next_hop);
+	leg->next_hop = learned_is_passed(t->sandbox) ? NEXT_HOP_STALE : rewrite_next_hop(tail);
+	hop.whole = next_hop_load(lc->next_hops, leg->next_hop);
+	if (leg->next_hop == NEXT_HOP_STALE &&
+		!leg_resolve(lc, t->sandbox->learned_of[0], &resolved, &hop.whole))
+		hop.fields = (struct dp_next_hop){.port = t->request->port};
 	leg->hop = hop.fields;
-	leg->next_hop = tail->next_hop;
 }
 
-/* The only leg, which is in the entry. */
+/*
+ * The only leg, which is in the entry. If it has become stale between the two reads of it, it was
+ * sent the slow way, and is looked at once more: from then on it stays so.
+ */
 static __rte_always_inline void
-trace_leg_of_entry(
-	const struct tracing *t, const struct datagram *d, void *entry, enum dp_family family)
+trace_leg_of_entry(const struct tracing *t, const struct datagram *d, void *entry,
+	const struct learned *learned, enum dp_family family)
 {
 	const void *rewrite = flow_entry_rewrite(entry, family);
 	const uint64_t features = flow_entry_features(entry, family);
 	const bool translates = (features & FLOW_TRANSLATES) != 0;
 	const enum dp_family out = translates == (family == DP_IPV4) ? DP_IPV6 : DP_IPV4;
 	struct dp_trace_leg leg = {.family = (uint8_t)out, .outcome = DP_TRACE_SENT};
+	const struct rewrite_tail *tail;
 
 	t->trace->n_legs = t->trace->n_up = 1;
 	if (t->request->first_leg > 0 || t->request->n_legs == 0)
 		return;
 	if (translates)
 		rewrite = flow_features_of(features, FLOW_TRANSLATES);
-	leg_hop_describe(t, &leg, rewrite_tail_const(rewrite, out));
-	sandbox_datagram_restore(t->sandbox, d->ip, d->l3_bytes);
-	if (translates)
-		act_translated(&t->sandbox->lc, d, entry, family);
-	else
-		act_plain(&t->sandbox->lc, d, entry, family);
+	tail = rewrite_tail_const(rewrite, out);
+	do {
+		sandbox_learned_set(t->sandbox, learned);
+		leg_hop_describe(t, &leg, tail);
+		sandbox_datagram_restore(t->sandbox, d->ip, d->l3_bytes);
+		if (leg.next_hop == NEXT_HOP_STALE)
+			act_learned(
+				&t->sandbox->lc, d->m, d->ip, d->l3_bytes, d->port, entry, family);
+		else if (translates)
+			act_translated(&t->sandbox->lc, d, entry, family);
+		else
+			act_plain(&t->sandbox->lc, d, entry, family);
+	} while (leg.next_hop != NEXT_HOP_STALE && rewrite_is_stale(tail));
 	leg_tell(t, &leg);
 }
 
@@ -403,7 +492,7 @@ trace_leg(const struct tracing *t, const struct datagram *d, uint32_t place, uin
 	struct sandbox *s = t->sandbox;
 	struct dp_trace_leg leg = {.index = index, .outcome = DP_TRACE_SENT};
 
-	sandbox_leg_set(s, &t->dp->legs.legs[place]);
+	sandbox_leg_set(s, &t->dp->legs, place);
 	sandbox_datagram_restore(s, d->ip, d->l3_bytes);
 	leg.family = s->leg.family;
 	leg.one_in = s->leg.one_in;
@@ -459,10 +548,12 @@ flow_of_family(
 		decision = trace_action(t, d, family);
 	if (decision.verdict != DP_FORWARD)
 		return;
-	if (decision.legs == NULL)
-		trace_leg_of_entry(t, d, entry, family);
-	else
+	if (decision.legs != NULL) {
 		trace_legs(t, d, &decision, family);
+		return;
+	}
+	trace_leg_of_entry(t, d, entry,
+		flow_table_learned(table, flow_table_index(table, entry, family)), family);
 }
 
 /* The flow of `entry` has the packet: fill the trace from there on. d is in the sandbox's buffer.
@@ -598,16 +689,6 @@ trace_frame(const struct tracing *t)
 		trace_datagram(t, &s->lc.lane4, DP_IPV4);
 	else
 		trace_datagram(t, &s->lc.lane6, DP_IPV6);
-}
-
-static bool
-worker_polls(const struct lcore *lc, uint16_t port)
-{
-	for (uint16_t q = 0; q < lc->n_queues; q++) {
-		if (lc->queues[q].port == port)
-			return true;
-	}
-	return false;
 }
 
 int

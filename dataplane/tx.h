@@ -27,21 +27,18 @@ static inline uint64_t *
 tx_origin_drop(const struct lcore *lc, uintptr_t origin, enum dp_drop reason)
 {
 	const void *of = (const void *)(origin & ~(uintptr_t)TX_ORIGIN_MASK);
-	const size_t drop = (size_t)(reason - DP_COPY_DROP_FIRST);
 
 	switch ((enum tx_origin)(origin & TX_ORIGIN_MASK)) {
 	case TX_FLOW4:
-		return &lc->table4->drops[flow_table_index(lc->table4, of, DP_IPV4) *
-						  (size_t)PLAIN_DROP_COUNT +
-					  drop];
+		return flow_table_drop(
+			lc->table4, flow_table_index(lc->table4, of, DP_IPV4), reason);
 	case TX_FLOW6:
-		return &lc->table6->drops[flow_table_index(lc->table6, of, DP_IPV6) *
-						  (size_t)PLAIN_DROP_COUNT +
-					  drop];
+		return flow_table_drop(
+			lc->table6, flow_table_index(lc->table6, of, DP_IPV6), reason);
 	default:
 		return &lc->legs->drops[(size_t)((const struct leg *)of - lc->legs->legs) *
 						DP_COPY_DROP_COUNT +
-					drop];
+					(size_t)(reason - DP_COPY_DROP_FIRST)];
 	}
 }
 

@@ -266,7 +266,9 @@ value_json(json_t *schema, const char *text, char *error)
 	uint64_t number;
 	int n, length = 0;
 
-	if (member_is(schema, "type", "boolean"))
+	if (member_is(schema, "type", "boolean") && strcmp(text, "false") == 0)
+		return json_false();
+	if (member_is(schema, "type", "boolean") && (*text == '\0' || strcmp(text, "true") == 0))
 		return json_true();
 	if (member_is(schema, "type", "integer") && number_parse(text, 0, INT64_MAX, &number) == 0)
 		return json_integer((json_int_t)number);
@@ -281,15 +283,39 @@ value_json(json_t *schema, const char *text, char *error)
 	return json_string(text);
 }
 
+/* 192.0.2.1 or [2001:db8::1]: an address whose port is left to a pool. NULL: it is not. */
+static json_t *
+address_alone(json_t *members, const char *text)
+{
+	const size_t bracketed = text[0] == '[', length = strlen(text) - 2 * bracketed;
+	char address[ADDRESS_TEXT_MAX];
+	uint8_t bytes[ADDRESS_BYTES];
+
+	if (!json_object_get(members, "pool") || length >= sizeof(address) ||
+		(bracketed && text[length + 1] != ']'))
+		return NULL;
+	snprintf(address, sizeof(address), "%.*s", (int)length, text + bracketed);
+	return address_parse(address, bytes) == (bracketed ? 6 : 4) ? json_string(address) : NULL;
+}
+
 /* Set the member to what a text says; that of an endpoint and its port. */
 static int
 value_set(json_t *object, json_t *members, const char *member, const char *text, char *error)
 {
+	json_t *address;
 	const char *wrong;
+	uint64_t port;
 
+	/* A receiver may leave its local address to its side. */
+	if (members == component_members("relay_receiver") && strcmp(member, "local") == 0 &&
+		number_parse(text, 0, UINT16_MAX, &port) == 0)
+		return json_object_set_new(object, "local_port", json_integer((json_int_t)port));
 	if (!is_endpoint(members, member))
 		return json_object_set_new(object, member,
 			value_json(schema_resolve(json_object_get(members, member)), text, error));
+	address = address_alone(members, text);
+	if (address != NULL)
+		return json_object_set_new(object, member, address);
 	wrong = endpoint_set(object, member, text);
 	if (wrong == NULL)
 		return 0;
@@ -297,22 +323,44 @@ value_set(json_t *object, json_t *members, const char *member, const char *text,
 	return -1;
 }
 
+static bool
+list_of_texts(const json_t *schema)
+{
+	return member_is(json_object_get(schema, "items"), "type", "string");
+}
+
+/* Such a member has no key: it is for files. */
+static bool
+list_of_objects(const json_t *schema)
+{
+	const json_t *items = json_object_get(schema, "items");
+
+	return json_object_get(items, "$ref") != NULL;
+}
+
 static int
 pair_set(json_t *object, json_t *members, char *pair, char *error)
 {
 	char *value = strchr(pair, '='), wrong[ARGS_ERROR_MAX];
 	const char *member;
+	bool list;
 
 	if (value == NULL)
 		return snprintf(error, ARGS_ERROR_MAX, "\"%.64s\" is not KEY=VALUE", pair);
 	*value++ = '\0';
 	member = member_find(members, pair);
-	if (member == NULL)
+	if (member == NULL || list_of_objects(json_object_get(members, member)))
 		return snprintf(error, ARGS_ERROR_MAX, "unknown key \"%.64s\"", pair);
-	if (json_object_get(object, member) != NULL)
+	list = list_of_texts(json_object_get(members, member));
+	if (json_object_get(object, member) != NULL && !list)
 		return snprintf(error, ARGS_ERROR_MAX, "%s is given twice", pair);
 	if (value[0] == '\0')
 		return snprintf(error, ARGS_ERROR_MAX, "%s has no value", pair);
+	if (list) {
+		if (json_object_get(object, member) == NULL)
+			json_object_set_new(object, member, json_array());
+		return json_array_append_new(json_object_get(object, member), json_string(value));
+	}
 	if (value_set(object, members, member, value, wrong) < 0)
 		return snprintf(error, ARGS_ERROR_MAX, "%.64s: %.200s", pair, wrong);
 	return 0;
@@ -351,10 +399,13 @@ const struct option_spec flow_add_options[] = {
 	{"admin", "up|down", "down: installed, drops all packets (up)"},
 	{"latch", "open|first|follow", "accepted source of a listener (open)"},
 	{"latch-interval-ms", "TIME", "follow: least time between changes (1000)"},
+	{"latch-by", "any|ssrc|rtcp_ssrc|stun|dtls|rtp|other", "what opens or moves it (any)"},
 	{"allow", "ADDRESS/BITS", "allowed sources; may be repeated"},
 	{"classes", "K=V,...", "verdicts for STUN, DTLS, RTP and other"},
 	{"police", "RATE[/BURST]", "bits per second, and burst in bytes"},
 	{"idle-timeout", "TIME", "remove the flow when it was idle for TIME"},
+	{"media-timeout", "TIME", "event when there was no packet for TIME"},
+	{"reopen", NULL, "at the media time-out the latch opens again"},
 	{"max-datagram", "BYTES", "longest datagram received, for the MTU check"},
 	{"file", "FILE", "the same as FILE; - is standard input"},
 	{CHANGE_IF_GENERATION},
@@ -469,8 +520,13 @@ value_name(const json_t *schema)
 		{"type", "object", "RATE[/BURST]"},
 		{"type", "array", "FIRST-LAST"},
 		{"type", "integer", "NUMBER"},
+		{"type", "boolean", "true|false"},
 	};
 
+	if (list_of_texts(schema))
+		return "ADDRESS/BITS";
+	if (schema == component("classes"))
+		return "CLASS=ACTION";
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (member_is(schema, names[i].keyword, names[i].value))
 			return names[i].name;
@@ -530,7 +586,7 @@ keys_print(FILE *out, const char *title, const char *name)
 
 		json_array_foreach (json_object_get(component(name), "required"), i, required)
 			needed |= strcmp(json_string_value(required), member) == 0;
-		if (!is_endpoint_port(members, member))
+		if (!is_endpoint_port(members, member) && !list_of_objects(schema))
 			key_print(out, members, member, needed);
 	}
 }
@@ -542,6 +598,25 @@ flow_args_print_leg_keys(FILE *out)
 	fprintf(out, "\n"
 		     "An IPv6 ADDRESS:PORT is written [2001:db8::1]:5004. A RATE is in bits per\n"
 		     "second, a BURST in bytes, with k, M or G: 2.5M/3000.\n");
+}
+
+void
+relay_args_print_keys(FILE *out)
+{
+	keys_print(out, "Keys of --a and --b, separated by commas:", "relay_side");
+	fprintf(out,
+		"\n"
+		"allow= may be repeated. An IPv6 ADDRESS:PORT is written [2001:db8::1]:5004.\n"
+		"A RATE is in bits per second, a BURST in bytes, with k, M or G: 2.5M/3000.\n");
+}
+
+void
+relay_args_print_receiver_keys(FILE *out)
+{
+	keys_print(out, "Keys of --receiver, separated by commas:", "relay_receiver");
+	fprintf(out, "\n"
+		     "local= may be a port alone. allow= may be repeated. An IPv6 ADDRESS:PORT is\n"
+		     "written [2001:db8::1]:5004.\n");
 }
 
 void

@@ -111,8 +111,10 @@ const char *flow_args_first(const struct arguments *arguments);
 /* A line of the help: an option, command or key, and behind it, in a column, what it is for. */
 void help_line_print(FILE *out, const char *head, const char *help);
 
-/* List the keys, for the help of `flow add` and of `leg join`. */
+/* List the keys, for the help of `flow add`, of `leg join` and of `relay add`. */
 void flow_args_print_keys(FILE *out);
+void relay_args_print_keys(FILE *out);
+void relay_args_print_receiver_keys(FILE *out);
 void flow_args_print_leg_keys(FILE *out);
 
 #endif

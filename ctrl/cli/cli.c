@@ -16,12 +16,14 @@
 #include "schema/yaml.h"
 
 static const struct command *const commands[] = {&command_flow_add, &command_flow_replace,
-	&command_flow_del, &command_flow_up, &command_flow_down, &command_flow_list,
-	&command_flow_show, &command_leg_join, &command_leg_leave, &command_validate, &command_plan,
-	&command_apply, &command_confirm, &command_rollback, &command_history, &command_export,
-	&command_port_list, &command_port_show, &command_counters, &command_top, &command_watch,
-	&command_events, &command_punted, &command_trace, &command_workers, &command_info,
-	&command_rpc};
+	&command_flow_del, &command_flow_forget, &command_flow_up, &command_flow_down,
+	&command_flow_list, &command_flow_show, &command_leg_join, &command_leg_leave,
+	&command_relay_add, &command_relay_update, &command_relay_del, &command_relay_list,
+	&command_relay_show, &command_relay_join, &command_relay_leave, &command_relay_receivers,
+	&command_validate, &command_plan, &command_apply, &command_confirm, &command_rollback,
+	&command_history, &command_export, &command_port_list, &command_port_show,
+	&command_counters, &command_top, &command_watch, &command_events, &command_punted,
+	&command_trace, &command_inject, &command_workers, &command_info, &command_rpc};
 
 #define USAGE_COLUMNS 79
 #define USAGE_INDENT 7
@@ -233,6 +235,8 @@ message_print(const char *message)
 		{"port.list", "port list"},
 		{"flow.list", "flow list"},
 		{"flow.get", "flow show"},
+		{"relay.list", "relay list"},
+		{"relay.receivers", "relay receivers"},
 		{"history.list", "history"},
 		{"history.get", "history"},
 		{"state.get", "history"},
@@ -262,8 +266,9 @@ is_number(const char *text)
 }
 
 /*
- * "--leg 2 dst=" for "/flows/0/legs/1/dst_port", "--idle-timeout" for "/flows/0/idle_timeout_s":
- * members are options and keys with dashes. "" for what is no option.
+ * "--leg 2 dst=" for "/flows/0/legs/1/dst_port", "--idle-timeout" for "/flows/0/idle_timeout_s",
+ * "--a local=" for "/relays/0/a/local": members are options and keys with dashes. "" for what is no
+ * option.
  */
 static void
 option_place(const struct cli *cli, const char *pointer, char *text, size_t size)
@@ -275,7 +280,7 @@ option_place(const struct cli *cli, const char *pointer, char *text, size_t size
 	text[0] = '\0';
 	snprintf(copy, sizeof(copy), "%s", pointer[0] == '/' ? pointer + 1 : pointer);
 	member = strsep(&rest, "/");
-	if (strcmp(member, "flows") == 0 && is_number(rest)) {
+	if ((strcmp(member, "flows") == 0 || strcmp(member, "relays") == 0) && is_number(rest)) {
 		strsep(&rest, "/");
 		member = strsep(&rest, "/");
 	} else if (strcmp(member, "fields") == 0) {
@@ -370,7 +375,9 @@ cli_refused(const struct cli *cli, const struct client_error *error)
 	}
 	fprintf(stderr, "sluicectl: %s", error->name);
 	if (cli->file != NULL &&
-		(strncmp(pointer, "/flows", 6) == 0 || strncmp(pointer, "/legs", 5) == 0)) {
+		(strncmp(pointer, "/flows", 6) == 0 || strncmp(pointer, "/legs", 5) == 0 ||
+			strncmp(pointer, "/relays", 7) == 0 ||
+			strncmp(pointer, "/receivers", 10) == 0)) {
 		file_place(cli, pointer, place, sizeof(place));
 		fprintf(stderr, ": %s", place);
 	} else {
@@ -387,7 +394,8 @@ json_t *
 cli_send(struct cli *cli, const char *method, json_t *params, struct client_error *error)
 {
 	static const char *const methods[] = {"flow.install", "flow.replace", "flow.remove",
-		"flow.admin", "leg.join", "leg.leave", "txn.commit", "state.confirm",
+		"flow.forget", "flow.admin", "leg.join", "leg.leave", "relay.add", "relay.update",
+		"relay.remove", "relay.join", "relay.leave", "txn.commit", "state.confirm",
 		"state.rollback"};
 	const json_t *generation;
 	json_t *result;
@@ -604,6 +612,64 @@ cli_load_json(const struct cli *cli, const char *path)
 	return document;
 }
 
+int
+cli_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
+{
+	*path = arguments_value(arguments, "file");
+	if (arguments->n_words <= word)
+		return CLI_OK;
+	if (*path != NULL)
+		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
+			arguments->words[word], *path);
+	*path = arguments->words[word];
+	return CLI_OK;
+}
+
+json_t *
+cli_file_load(struct cli *cli, const char *path, const char *member)
+{
+	const char *dot = strrchr(path, '.');
+	json_t *document, *array;
+	struct fault fault;
+
+	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		document = cli_load_json(cli, path);
+	else if ((document = yaml_load(path, &fault)) == NULL)
+		cli_usage(cli, "%s", fault.message);
+	if (document == NULL)
+		return NULL;
+	cli->file = path;
+	array = json_object_get(document, member);
+	if (json_is_array(array)) {
+		cli->file_array = member;
+		json_incref(array);
+		json_decref(document);
+		return array;
+	}
+	cli->file_array = json_is_array(document) ? "" : NULL;
+	return json_is_array(document) ? document : json_pack("[o]", document);
+}
+
+void
+cli_ids_print(struct cli *cli, json_t *result)
+{
+	const char *done;
+	json_t *ids, *id;
+	size_t i;
+
+	(void)cli;
+	json_object_foreach (result, done, ids) {
+		json_array_foreach (ids, i, id) {
+			if (json_is_string(id))
+				printf("%s %s\n", done, json_string_value(id));
+			else
+				members_print(
+					0, id, "{id} receives at {dst:endpoint} of pool {pool}");
+		}
+	}
+}
+
 json_t *
 flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code)
 {
@@ -637,6 +703,8 @@ flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_
 				json_object_get(result, "flows"), json_object_get(page, "flows"));
 			json_array_extend(
 				json_object_get(result, "health"), json_object_get(page, "health"));
+			json_array_extend(
+				json_object_get(result, "relays"), json_object_get(page, "relays"));
 			json_object_set(result, "next_cursor", cursor);
 		}
 		progress.total = member_number(page, "total");

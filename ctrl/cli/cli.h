@@ -132,11 +132,14 @@ int cli_end(const struct cli *cli, json_t *result, int exit_code);
 void cli_print_json(json_t *document);
 
 extern const struct command command_flow_add, command_flow_replace, command_flow_del,
-	command_flow_up, command_flow_down, command_flow_list, command_flow_show, command_leg_join,
-	command_leg_leave, command_validate, command_plan, command_apply, command_confirm,
-	command_rollback, command_history, command_export, command_port_list, command_port_show,
-	command_counters, command_top, command_watch, command_events, command_punted, command_trace,
-	command_workers, command_info, command_rpc;
+	command_flow_forget, command_flow_up, command_flow_down, command_flow_list,
+	command_flow_show, command_leg_join, command_leg_leave, command_validate, command_plan,
+	command_apply, command_confirm, command_rollback, command_history, command_export,
+	command_port_list, command_port_show, command_counters, command_top, command_watch,
+	command_events, command_punted, command_trace, command_inject, command_workers,
+	command_info, command_rpc, command_relay_add, command_relay_update, command_relay_del,
+	command_relay_list, command_relay_show, command_relay_join, command_relay_leave,
+	command_relay_receivers;
 
 /* Options taken by every command. */
 extern const struct option_spec command_globals[];
@@ -157,12 +160,32 @@ void command_overview(const char *group, FILE *out);
  */
 json_t *cli_load_json(const struct cli *cli, const char *path);
 
+/*
+ * The FILE of a command that takes it as its word of that number or as --file FILE; NULL: there is
+ * none. CLI_OK, or the exit code after having said that there are both.
+ */
+int cli_file_given(
+	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path);
+
+/*
+ * Load a file that holds one object, an array of them, or an object with such an array as its
+ * member (what `flow list --json` prints, with "flows"), as an array. NULL after having said what
+ * is wrong where. What the daemon refuses in it is said with its line from then on.
+ */
+json_t *cli_file_load(struct cli *cli, const char *path, const char *member);
+
+/*
+ * Print the ids in the result's array behind its name, "installed cam1", and the local ports that
+ * were given, a line each.
+ */
+void cli_ids_print(struct cli *cli, json_t *result);
+
 #define FLOW_PAGE_MAX 1000 /* flows that a page has at most */
 
 /*
- * All pages of flow.list or counters.get as one result. `filter` holds further members of its
- * parameters and is taken over. What is not about flows is of the first page. New reference, or
- * NULL with *exit_code set.
+ * All pages of flow.list, relay.list or counters.get as one result. `filter` holds further members
+ * of its parameters and is taken over. What is not about flows is of the first page. New reference,
+ * or NULL with *exit_code set.
  */
 json_t *flow_pages_fetch(struct cli *cli, const char *method, json_t *filter, int *exit_code);
 

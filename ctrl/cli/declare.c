@@ -49,7 +49,7 @@ plan_declare(struct batch *batch, struct cli *cli, const struct arguments *argum
 	int exit_code;
 
 	json_object_set_new(options, "declare", json_true());
-	exit_code = batch_begin(batch, cli, files, "declare", flow_files_flows(files), options);
+	exit_code = batch_begin(batch, cli, files, "declare", flow_files_items(files), options);
 	batch->prune = arguments_value(arguments, "prune") != NULL;
 	return exit_code;
 }
@@ -199,24 +199,53 @@ const struct command command_apply = {
 	.run = apply,
 };
 
-/* Rules across the fields of a flow, as the daemon would apply them. */
+static int
+flow_check(const json_t *flow, struct fault *fault)
+{
+	struct flow_spec *spec = flow_request_decode(flow, fault);
+
+	free(spec);
+	return spec != NULL ? 0 : -1;
+}
+
+static int
+receiver_free(void *arg, enum relay_flow side, uint32_t number, struct flow_spec *spec,
+	struct fault *fault)
+{
+	(void)arg;
+	(void)side;
+	(void)number;
+	(void)fault;
+	free(spec);
+	return 0;
+}
+
+static int
+relay_check(const json_t *relay, struct fault *fault)
+{
+	struct flow_spec *specs[RELAY_FLOWS];
+	const int rc = flow_relay_decode(relay, specs, fault);
+
+	for (unsigned i = 0; i < RELAY_FLOWS; i++)
+		free(specs[i]);
+	return rc < 0 ? rc : flow_receivers_decode(relay, receiver_free, NULL, fault);
+}
+
+/* Rules across the fields of a flow or relay, as the daemon would apply them. */
 static int
 files_decode(const struct flow_files *files)
 {
 	struct fault fault;
-	json_t *flow;
+	json_t *item;
 	size_t i;
 
-	json_array_foreach (flow_files_flows(files), i, flow) {
-		struct flow_spec *spec = flow_spec_decode(flow, &fault);
-
-		if (spec == NULL || flow_legs_apart(spec, &fault) < 0) {
-			free(spec);
-			flow_files_locate(files, i, &fault);
-			fprintf(stderr, "sluicectl: %s\n", fault.message);
-			return CLI_USAGE;
-		}
-		free(spec);
+	json_array_foreach (flow_files_items(files), i, item) {
+		if ((flow_files_is_relay(item) ? relay_check(item, &fault)
+					       : flow_check(item, &fault)) == 0)
+			continue;
+		flow_files_locate(files, i, &fault);
+		fprintf(stderr, "sluicectl: %s\n", fault.message);
+		return CLI_USAGE;
 	}
 	return CLI_OK;
 }
@@ -230,12 +259,13 @@ validate(struct cli *cli, const struct arguments *arguments)
 	struct batch batch;
 	bool asked = false;
 	json_t *reply;
+	size_t n, n_relays;
 	int exit_code;
-	size_t n;
 
 	if (files == NULL)
 		return CLI_USAGE;
-	n = json_array_size(flow_files_flows(files));
+	n_relays = flow_files_relays(files);
+	n = json_array_size(flow_files_items(files)) - n_relays;
 	exit_code = files_decode(files);
 	if (exit_code == CLI_OK && !offline) {
 		/* That there is no daemon is no fault. */
@@ -253,13 +283,17 @@ validate(struct cli *cli, const struct arguments *arguments)
 		json_decref(reply);
 	}
 	if (exit_code == CLI_OK && cli->json) {
-		reply = json_pack("{s:I, s:I, s:b}", "files", (json_int_t)flow_files_count(files),
-			"flows", (json_int_t)n, "asked", asked);
+		reply = json_pack("{s:I, s:I, s:I, s:b}", "files",
+			(json_int_t)flow_files_count(files), "flows", (json_int_t)n, "relays",
+			(json_int_t)n_relays, "asked", asked);
 		cli_print_json(reply);
 		json_decref(reply);
 	} else if (exit_code == CLI_OK) {
-		printf("valid%s: %zu flow%s in %zu file%s\n", asked ? ", checked by sluiced" : "",
-			n, plural_s(n), flow_files_count(files), plural_s(flow_files_count(files)));
+		printf("valid%s: %zu flow%s", asked ? ", checked by sluiced" : "", n, plural_s(n));
+		if (n_relays > 0)
+			printf(" and %zu relay%s", n_relays, plural_s(n_relays));
+		printf(" in %zu file%s\n", flow_files_count(files),
+			plural_s(flow_files_count(files)));
 	}
 	flow_files_destroy(files);
 	return exit_code;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `export`: the flows that run as files that `apply` takes back. What the path names stays what it
- * is: a regular file is replaced by one with its mode and owner, behind symbolic links, so that it
- * is either the old or the new one, whole; a device or a FIFO is written to.
+ * `export`: the flows and relays that run as files that `apply` takes back. What the path names
+ * stays what it is: a regular file is replaced by one with its mode and owner, behind symbolic
+ * links, so that it is either the old or the new one, whole; a device or a FIFO is written to.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,31 +28,48 @@ export_failed(const char *path)
 	return CLI_OUTPUT;
 }
 
-/* The port of the flow's match or rule. */
+/* The port of the flow's match or rule, or of a relay's first side. */
 static const char *
-flow_port(const json_t *flow)
+item_port(const json_t *item)
 {
-	const char *port =
-		json_string_value(json_object_get(json_object_get(flow, "match"), "port"));
+	static const char *const members[] = {"match", "rule", "a"};
+	const char *port = NULL;
 
-	if (port == NULL)
-		port = json_string_value(json_object_get(json_object_get(flow, "rule"), "port"));
+	for (size_t i = 0; port == NULL && i < sizeof(members) / sizeof(members[0]); i++)
+		port = json_string_value(
+			json_object_get(json_object_get(item, members[i]), "port"));
 	return port != NULL ? port : PORT_ANY;
 }
 
-/* Flows of one port, those without a port, or all with port NULL, in the order of the array. */
-static void
-flows_print(FILE *out, json_t *flows, const char *port)
+/*
+ * Flows and relays of one port, those without a port, or all with port NULL, in the order of the
+ * array, as a file has them. A new reference.
+ */
+static json_t *
+document_make(json_t *items, const char *port)
 {
-	json_t *chosen = json_array(), *document = json_pack("{s:O}", "flows", chosen), *flow;
+	json_t *flows = json_array(), *relays = json_array(), *document = json_object(), *item;
 	size_t i;
 
-	json_array_foreach (flows, i, flow) {
-		if (port == NULL || strcmp(port, flow_port(flow)) == 0)
-			json_array_append(chosen, flow);
+	json_array_foreach (items, i, item) {
+		if (port == NULL || strcmp(port, item_port(item)) == 0)
+			json_array_append(flow_files_is_relay(item) ? relays : flows, item);
 	}
+	if (json_array_size(flows) > 0 || json_array_size(relays) == 0)
+		json_object_set(document, "flows", flows);
+	if (json_array_size(relays) > 0)
+		json_object_set(document, "relays", relays);
+	json_decref(flows);
+	json_decref(relays);
+	return document;
+}
+
+static void
+items_print(FILE *out, json_t *items, const char *port)
+{
+	json_t *document = document_make(items, port);
+
 	yaml_print(out, document);
-	json_decref(chosen);
 	json_decref(document);
 }
 
@@ -117,21 +134,21 @@ open_beside(const char *temporary, const struct stat *status)
 }
 
 static int
-stream_write(int fd, json_t *flows, const char *port)
+stream_write(int fd, json_t *items, const char *port)
 {
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	bool failed;
 
 	if (file == NULL)
 		return -1;
-	flows_print(file, flows, port);
+	items_print(file, items, port);
 	/* A pipe or a terminal has no disk below it. */
 	failed = fflush(file) != 0 || (fsync(fd) < 0 && errno != EINVAL && errno != EROFS);
 	return failed | fclose(file) ? -1 : 0;
 }
 
 static int
-file_write(const char *path, json_t *flows, const char *port)
+file_write(const char *path, json_t *items, const char *port)
 {
 	char target[PATH_MAX], *temporary;
 	struct stat status;
@@ -147,9 +164,9 @@ file_write(const char *path, json_t *flows, const char *port)
 		fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
 			     : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC,
 				       0666);
-		rc = stream_write(fd, flows, port);
+		rc = stream_write(fd, items, port);
 	} else {
-		rc = stream_write(fd, flows, port);
+		rc = stream_write(fd, items, port);
 		if (rc == 0)
 			rc = rename(temporary, target);
 		if (rc < 0)
@@ -183,16 +200,16 @@ directory_check(const char *path)
 
 /* A file for each port that flows come in by. */
 static int
-directory_write(const char *path, json_t *flows)
+directory_write(const char *path, json_t *items)
 {
-	json_t *ports = json_object(), *flow, *value;
+	json_t *ports = json_object(), *item, *value;
 	int exit_code = directory_check(path);
 	const char *port;
 	char *name;
 	size_t i;
 
-	json_array_foreach (flows, i, flow)
-		json_object_set_new(ports, flow_port(flow), json_true());
+	json_array_foreach (items, i, item)
+		json_object_set_new(ports, item_port(item), json_true());
 	if (json_object_size(ports) == 0)
 		json_object_set_new(ports, PORT_ANY, json_true());
 	json_object_foreach (ports, port, value) {
@@ -205,11 +222,90 @@ directory_write(const char *path, json_t *flows)
 			break;
 		}
 		name = text_format("%s/%s.yaml", path, port);
-		exit_code = file_write(name, flows, port);
+		exit_code = file_write(name, items, port);
 		free(name);
 	}
 	json_decref(ports);
 	return exit_code;
+}
+
+#define RECEIVERS_PAGE_MAX 1000 /* that a page has at most */
+
+/* Put the receivers of a side into it, as they are in a file. 0, or -1 with *exit_code set. */
+static int
+receivers_fetch(
+	struct cli *cli, const json_t *state, const char *side, json_t *filter, int *exit_code)
+{
+	json_t *relay = json_object_get(state, "relay"), *receivers = json_array(), *receiver;
+	json_t *page = NULL, *cursor = NULL, *params;
+	size_t i;
+
+	if (json_object_get(json_object_get(state, side), "receivers") == NULL)
+		cursor = json_null();
+	while (!json_is_null(cursor)) {
+		params = json_pack("{s:O, s:s, s:i, s:O*}", "id", json_object_get(relay, "id"),
+			"side", side, "limit", RECEIVERS_PAGE_MAX, "cursor", cursor);
+		json_object_update_missing(params, filter);
+		json_decref(page);
+		page = cli_call(cli, "relay.receivers", params, exit_code);
+		cursor = json_object_get(page, "next_cursor");
+		if (page == NULL)
+			break;
+		json_array_foreach (json_object_get(page, "receivers"), i, receiver)
+			json_array_append(receivers, json_object_get(receiver, "receiver"));
+	}
+	if (json_array_size(receivers) > 0)
+		json_object_set(json_object_get(relay, side), "receivers", receivers);
+	json_decref(receivers);
+	json_decref(page);
+	return json_is_null(cursor) ? 0 : -1;
+}
+
+/* All flows that are of no relay, and then all relays; or NULL with *exit_code set. */
+static json_t *
+items_fetch(struct cli *cli, bool all, int *exit_code)
+{
+	json_t *filter = all ? json_object() : json_pack("{s:b}", "declared", 1);
+	json_t *flows = flow_pages_fetch(cli, "flow.list", json_copy(filter), exit_code);
+	json_t *relays = NULL, *items = NULL, *item;
+	size_t i;
+
+	if (flows != NULL)
+		relays = flow_pages_fetch(cli, "relay.list", json_copy(filter), exit_code);
+	if (relays != NULL) {
+		*exit_code = CLI_OK;
+		items = json_array();
+	}
+	json_array_foreach (json_object_get(flows, "flows"), i, item) {
+		if (json_object_get(item, "relay") == NULL)
+			json_array_append(items, item);
+	}
+	json_array_foreach (json_object_get(relays, "relays"), i, item) {
+		if (items == NULL)
+			break;
+		if (receivers_fetch(cli, item, "a", filter, exit_code) < 0 ||
+			receivers_fetch(cli, item, "b", filter, exit_code) < 0) {
+			json_decref(items);
+			items = NULL;
+			break;
+		}
+		json_array_append(items, json_object_get(item, "relay"));
+	}
+	json_decref(filter);
+	json_decref(flows);
+	json_decref(relays);
+	return items;
+}
+
+/* An array of flows; with relays the object that a file holds. */
+static void
+items_dump(json_t *items)
+{
+	json_t *document = document_make(items, NULL),
+	       *relays = json_object_get(document, "relays");
+
+	json_dumpf(relays != NULL ? document : items, stdout, JSON_INDENT(2));
+	json_decref(document);
 }
 
 static int export(struct cli *cli, const struct arguments *arguments)
@@ -217,7 +313,7 @@ static int export(struct cli *cli, const struct arguments *arguments)
 	const bool all = arguments_value(arguments, "all") != NULL;
 	const char *file = arguments_value(arguments, "output");
 	const char *directory = arguments_value(arguments, "directory");
-	json_t *result, *flows;
+	json_t *items;
 	int exit_code;
 
 	if (file != NULL && directory != NULL)
@@ -226,23 +322,20 @@ static int export(struct cli *cli, const struct arguments *arguments)
 		return cli_usage(cli, "--directory: found -, expected a directory; standard output "
 				      "is --output -");
 	cli->client.verbatim = true;
-	result = flow_pages_fetch(cli, "flow.list",
-		all ? json_object() : json_pack("{s:b}", "declared", 1), &exit_code);
-	if (result == NULL)
+	items = items_fetch(cli, all, &exit_code);
+	if (items == NULL)
 		return exit_code;
-	flows = json_object_get(result, "flows");
-	exit_code = CLI_OK;
 	if (directory != NULL)
-		exit_code = directory_write(directory, flows);
+		exit_code = directory_write(directory, items);
 	else if (file != NULL && strcmp(file, "-") != 0)
-		exit_code = file_write(file, flows, NULL);
+		exit_code = file_write(file, items, NULL);
 	else if (cli->json)
-		json_dumpf(flows, stdout, JSON_INDENT(2));
+		items_dump(items);
 	else
-		flows_print(stdout, flows, NULL);
-	if (exit_code == CLI_OK && !all && json_array_size(flows) == 0)
+		items_print(stdout, items, NULL);
+	if (exit_code == CLI_OK && !all && json_array_size(items) == 0)
 		fprintf(stderr, "No flow is declared; --all includes flows installed otherwise.\n");
-	json_decref(result);
+	json_decref(items);
 	return exit_code;
 }
 

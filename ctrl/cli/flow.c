@@ -57,7 +57,7 @@ port_is_down(const json_t *ports, const char *name)
 
 /*
  * Add what `flow list` shows besides members of the flow: its health, how many legs, and where the
- * packets go: "p1 192.0.2.9:5004 ...", "punt", "down: drop", ", port p1 down".
+ * packets go: "p1 192.0.2.9:5004 ...", "source of cam1", "punt", "down: drop", ", port p1 down".
  */
 static void
 flow_describe(json_t *flow, const json_t *health, const json_t *ports)
@@ -83,7 +83,10 @@ flow_describe(json_t *flow, const json_t *health, const json_t *ports)
 		text_add_members(&text, flow, n > 0 ? "[{action}, ]" : "[{action}]");
 	if (n > 0)
 		text_add_members(&text, json_array_get(legs, 0),
-			n > 1 ? "{port} {dst:endpoint} ..." : "{port} {dst:endpoint}");
+			json_object_get(json_array_get(legs, 0), "learned") != NULL
+				? "source of {learned}"
+				: "{port} {dst:endpoint}");
+	text_add(&text, "%s", n > 1 ? " ..." : "");
 	json_array_foreach (legs, i, leg) {
 		port = member_text(leg, "port");
 		if (down == NULL && port_is_down(ports, port))
@@ -161,6 +164,28 @@ const struct command command_flow_list = {
 };
 
 /*
+ * Add to a leg where it sends now, and of one to a learned source why: "192.0.2.9:5004",
+ * "203.0.113.7:40112, source of cam1", "192.0.2.9:5004, as cam1 has learned none", "nowhere, ...".
+ */
+static void
+leg_to_describe(json_t *leg, const json_t *sends_to)
+{
+	struct text text;
+
+	if (json_object_get(leg, "learned") == NULL)
+		text_members(&text, leg, "{dst:endpoint}");
+	else if (!json_is_object(sends_to))
+		text_members(&text, leg, "nowhere, as {learned} has learned no source");
+	else if (json_is_false(json_object_get(sends_to, "learned")))
+		text_members(&text, leg, "{dst:endpoint}, as {learned} has learned no source");
+	else
+		text_members(&text, sends_to, "{dst:endpoint}, source of ");
+	if (json_is_true(json_object_get(sends_to, "learned")))
+		text_add_members(&text, leg, "{learned}");
+	json_object_set_new(leg, "to", json_string(text.s));
+}
+
+/*
  * Add to a leg of flow.get what is known of it and stands beside, how it is called and what it
  * does: "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s". stream: -1 for one of the flow's own.
  */
@@ -183,6 +208,7 @@ leg_describe(json_t *leg, json_t *state, int stream, size_t i)
 						: "up");
 	text_add_members(&text, leg, "[, 1 in {one_in}][, {police:police}]");
 	json_object_set_new(leg, "does", json_string(text.s));
+	leg_to_describe(leg, json_object_get(state, "sends_to"));
 	json_object_update_missing(state, leg);
 }
 
@@ -215,9 +241,8 @@ flow_legs_print(const json_t *result)
 				json_array_append(waiting, state);
 		}
 	}
-	rows_print_below(
-		"LEG={id}|PORT={port}|VLAN>={:vlans}|FROM={src:endpoint}|TO={dst:endpoint}|"
-		"DSCP>={dscp?keep}|TTL>={ttl?less 1}|STATE={does}",
+	rows_print_below("LEG={id}|PORT={port}|VLAN>={:vlans}|FROM={src:endpoint}|TO={to}|"
+			 "DSCP>={dscp?keep}|TTL>={ttl?less 1}|STATE={does}",
 		legs);
 	rows_print_below("LEG={id}|NEXT HOP={next_hop/address}|MAC={next_hop/mac}|"
 			 "STATE={next_hop/state}|NETDEV={next_hop/netdev}",
@@ -262,7 +287,10 @@ sources_describe(json_t *flow, const json_t *latched)
 		json_object_get(flow, "latch") != NULL && !member_is(flow, "latch", "open");
 	struct text text;
 
-	text_members(&text, flow, latches ? "{latch}" : json_array_size(allow) > 0 ? "any" : "");
+	text_members(&text, flow,
+		latches			     ? "{latch}[ by {latch_by}]"
+		: json_array_size(allow) > 0 ? "any"
+					     : "");
 	if (member_is(flow, "latch", "follow"))
 		text_add_members(&text, flow, "[, {latch_interval_ms} ms between changes]");
 	text_add(&text, "%s", json_array_size(allow) > 0 ? " of " : "");
@@ -272,6 +300,8 @@ sources_describe(json_t *flow, const json_t *latched)
 		json_is_object(latched) ? "{src:endpoint}, learned {moves time}"
 		: latches		? "no source yet"
 					: "");
+	if (json_object_get(latched, "ssrc") != NULL)
+		text_add(&text, ", SSRC 0x%08" PRIx64, member_number(latched, "ssrc"));
 	json_object_set_new(flow, "latched", json_string(text.s));
 }
 
@@ -288,6 +318,10 @@ flow_print(struct cli *cli, json_t *result)
 	json_object_foreach (json_object_get(flow, "classes"), class, verdict)
 		text_add(&text, " %s=%s", class, json_string_value(verdict));
 	json_object_set_new(flow, "class_list", json_string(text.s));
+	text_members(&text, flow, "[after {media_timeout_s} s without a packet]");
+	text_add(&text, "%s",
+		json_is_true(json_object_get(flow, "reopen")) ? ", and its latch opens" : "");
+	json_object_set_new(flow, "times_out", json_string(text.s));
 	if (member_is(flow, "admin", "up"))
 		json_object_del(flow, "admin");
 	if (member_is(flow, "action", "forward"))
@@ -295,6 +329,7 @@ flow_print(struct cli *cli, json_t *result)
 	members_print(LABEL_INDENT, flow,
 		"flow      {id}\n"
 		"match     {:match}\n"
+		"[pool      {match/pool}]\n"
 		"[admin     {admin}]\n"
 		"[action    {action}]\n"
 		"[sources   {sources}]\n"
@@ -302,7 +337,11 @@ flow_print(struct cli *cli, json_t *result)
 		"[classes  {class_list}]\n"
 		"[policed   to {police:police}]\n"
 		"[removed   when idle for {idle_timeout_s} s]\n"
-		"[carries   datagrams of up to {max_datagram_bytes byte}]");
+		"[carries   datagrams of up to {max_datagram_bytes byte}]\n"
+		"[times out {times_out}]");
+	members_print(LABEL_INDENT, result,
+		"[media     {media:media}]\n"
+		"[latest    packet seen at {last_packet/time_ns:time}]");
 	members_print(LABEL_INDENT, json_object_get(result, "counters"),
 		"received  {packets packet}, {bytes byte}\n"
 		"          {#forwarded} forwarded, {#punted} punted, drops: {drops:drops}");
@@ -375,54 +414,6 @@ pending_warn(struct cli *cli, const json_t *ids)
 	}
 }
 
-/*
- * The FILE of a command that takes it as its word of that number or as --file FILE; NULL: there is
- * none. CLI_OK, or the exit code after having said that there are both.
- */
-static int
-flow_file_given(
-	const struct cli *cli, const struct arguments *arguments, size_t word, const char **path)
-{
-	*path = arguments_value(arguments, "file");
-	if (arguments->n_words <= word)
-		return CLI_OK;
-	if (*path != NULL)
-		return cli_usage(cli, "found FILE %s and --file %s, expected one of them",
-			arguments->words[word], *path);
-	*path = arguments->words[word];
-	return CLI_OK;
-}
-
-/*
- * Load a file that holds one object, an array of them, or an object with such an array as its
- * member (what `flow list --json` prints, with "flows"), as an array. NULL after having said what
- * is wrong where. What the daemon refuses in it is said with its line from then on.
- */
-static json_t *
-flow_file_load(struct cli *cli, const char *path, const char *member)
-{
-	const char *dot = strrchr(path, '.');
-	json_t *document, *array;
-	struct fault fault;
-
-	if (dot == NULL || dot == path || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
-		document = cli_load_json(cli, path);
-	else if ((document = yaml_load(path, &fault)) == NULL)
-		cli_usage(cli, "%s", fault.message);
-	if (document == NULL)
-		return NULL;
-	cli->file = path;
-	array = json_object_get(document, member);
-	if (json_is_array(array)) {
-		cli->file_array = member;
-		json_incref(array);
-		json_decref(document);
-		return array;
-	}
-	cli->file_array = json_is_array(document) ? "" : NULL;
-	return json_is_array(document) ? document : json_pack("[o]", document);
-}
-
 /* The flows that the arguments name, as an array, or NULL with the fault said. */
 static json_t *
 flows_given(struct cli *cli, const struct arguments *arguments)
@@ -431,12 +422,12 @@ flows_given(struct cli *cli, const struct arguments *arguments)
 	char error[ARGS_ERROR_MAX];
 	json_t *flow = NULL;
 
-	if (flow_file_given(cli, arguments, 0, &file) != CLI_OK)
+	if (cli_file_given(cli, arguments, 0, &file) != CLI_OK)
 		return NULL;
 	if (file != NULL && first != NULL)
 		cli_usage(cli, "--%s cannot be combined with a FILE", first);
 	else if (file != NULL)
-		return flow_file_load(cli, file, "flows");
+		return cli_file_load(cli, file, "flows");
 	else if (!arguments_value(arguments, "match") == !arguments_value(arguments, "rule"))
 		cli_usage(cli, "expected one of --match, --rule and a FILE");
 	else if ((flow = flow_args_flow(arguments, error)) == NULL)
@@ -477,27 +468,12 @@ flows_call(struct cli *cli, const struct arguments *arguments, json_t *flows)
 	return exit_code;
 }
 
-/* The ids in the result's array behind its name, "installed cam1", a line each. */
-static void
-ids_print(struct cli *cli, json_t *result)
-{
-	const char *done;
-	json_t *ids, *id;
-	size_t i;
-
-	(void)cli;
-	json_object_foreach (result, done, ids) {
-		json_array_foreach (ids, i, id)
-			printf("%s %s\n", done, json_string_value(id));
-	}
-}
-
 static void
 flows_print(struct cli *cli, json_t *result)
 {
 	const json_t *replaced = json_object_get(result, "replaced");
 
-	ids_print(cli, result);
+	cli_ids_print(cli, result);
 	pending_warn(cli, replaced != NULL ? replaced : json_object_get(result, "installed"));
 }
 
@@ -511,13 +487,13 @@ static int
 flow_replace(struct cli *cli, const struct arguments *arguments)
 {
 	const char *file;
-	int exit_code = flow_file_given(cli, arguments, 0, &file);
+	int exit_code = cli_file_given(cli, arguments, 0, &file);
 
 	if (exit_code != CLI_OK)
 		return exit_code;
 	if (file == NULL)
 		return cli_usage(cli, "the FILE with the flows is missing");
-	return flows_call(cli, arguments, flow_file_load(cli, file, "flows"));
+	return flows_call(cli, arguments, cli_file_load(cli, file, "flows"));
 }
 
 static void
@@ -583,19 +559,52 @@ const struct command command_flow_del = {
 	.print = removed_print,
 };
 
+static void
+forgotten_print(struct cli *cli, json_t *result)
+{
+	json_t *flow;
+	size_t i;
+
+	(void)cli;
+	json_array_foreach (json_object_get(result, "forgotten"), i, flow)
+		members_print(0, flow,
+			json_is_object(json_object_get(flow, "latched"))
+				? "forgot {latched/src:endpoint} of {id}"
+				: "nothing learned by {id}");
+}
+
+static const struct option_spec forget_options[] = {
+	{"comment", "TEXT", "why, for the audit log"},
+	{NULL},
+};
+
+const struct command command_flow_forget = {
+	.name = "flow forget",
+	.arguments = "ID...",
+	.summary = "Let flows learn their source again",
+	.example = "  sluicectl flow forget cam1",
+	.options = forget_options,
+	.min_words = 1,
+	.max_words = UINT32_MAX,
+	.changes = true,
+	.method = "flow.forget",
+	.words = "ids...",
+	.print = forgotten_print,
+};
+
 static int
 leg_join(struct cli *cli, const struct arguments *arguments)
 {
 	const char *file;
 	json_t *legs;
 
-	if (flow_file_given(cli, arguments, 1, &file) != CLI_OK)
+	if (cli_file_given(cli, arguments, 1, &file) != CLI_OK)
 		return CLI_USAGE;
 	if ((file != NULL) == (arguments_value(arguments, "leg") != NULL))
 		return cli_usage(cli, "expected --leg or a FILE");
 	if (file == NULL)
 		return command_call(cli, arguments, json_object());
-	legs = flow_file_load(cli, file, "legs");
+	legs = cli_file_load(cli, file, "legs");
 	if (legs == NULL)
 		return CLI_USAGE;
 	return command_call(cli, arguments, json_pack("{s:o}", "legs", legs));
@@ -647,7 +656,7 @@ const struct command command_leg_join = {
 	.changes = true,
 	.method = "leg.join",
 	.words = "flow",
-	.print = ids_print,
+	.print = cli_ids_print,
 	.run = leg_join,
 };
 

@@ -431,9 +431,22 @@ add_node(struct text *text, const json_t *object, const char *name)
 static void
 add_time(struct text *text, const json_t *object, const char *name)
 {
+	const uint64_t time_ns = member_number(object, name);
 	char moment[MOMENT_TEXT_MAX];
 
-	text_add(text, "%s", moment_text(member_number(object, name), moment));
+	text_add(text, "%s", time_ns > 0 ? moment_text(time_ns, moment) : "-");
+}
+
+/* Whether media flows, or since when it does not. */
+static void
+add_media(struct text *text, const json_t *object, const char *name)
+{
+	if (!member_is(object, name, "timed_out"))
+		text_add_members(text, object, "{media}");
+	else if (json_is_object(json_object_get(object, "last_packet")))
+		text_add_members(text, object, "none since {last_packet/time_ns:time}");
+	else
+		text_add(text, "none yet");
 }
 
 /* What {name:KIND} appends. */
@@ -444,6 +457,7 @@ static const struct {
 	{"drops", add_drops},
 	{"endpoint", add_endpoint},
 	{"match", add_match},
+	{"media", add_media},
 	{"node", add_node},
 	{"pending", add_pending},
 	{"percent", add_percent},

@@ -74,7 +74,7 @@ const char *text_drops(struct text *text, json_t *drops);
  *	{name packet}	"1 packet", "2 packets"
  *	{name?keep}	as {name}, but "keep" for none
  *	{src:endpoint}	"192.0.2.1:5004" of src and src_port
- *	{name:time}	nanoseconds since 1970 as "2026-11-23 03:10:00", local time
+ *	{name:time}	nanoseconds since 1970 as "2026-11-23 03:10:00", local time; "-" for none
  *	{name:drops}	as text_drops()
  *	{name:node}	a NUMA node, "-" for -1
  *	{name:percent}	"12.5%" of 0.125
@@ -82,6 +82,7 @@ const char *text_drops(struct text *text, json_t *drops);
  *	{name:up}	"up" for true, "down"
  *	{name:police}	"64 kbit/s, burst 3000 bytes" of a member, or with no name of the object
  *	{name:pending}	why a leg's next hop is not resolved, and which command shows more
+ *	{media:media}	"flowing", "none since 2026-11-23 03:10:00" of media and last_packet
  *	{:match}	what a flow takes: "p0 vlan 7 any > 192.0.2.1:5004", "rule 10 any > any"
  *	{:vlans}	"300.20" outer and inner, "20", "-" for none
  *	[, {name}]	left out if a member in it is none, false, "" or 0; {#name} may be 0

@@ -22,6 +22,24 @@ _sluicectl_flows() {
 	_sluicectl_ask --json flow list --limit 1000 | sed -n 's/^      "id": "\([^"]*\)".*/\1/p'
 }
 
+_sluicectl_relays() {
+	_sluicectl_ask --json relay list --limit 1000 | sed -n 's/^        "id": "\([^"]*\)".*/\1/p'
+}
+
+# Receivers of the relay that the command line names, of the side that it names.
+_sluicectl_receivers() {
+	local relay=${_sluicectl_found[2]-} side=b i
+	for ((i = 1; i < ${#_sluicectl_words[@]} - 2; i++)); do
+		if [[ ${_sluicectl_words[i]} == --side ]]; then
+			side=${_sluicectl_words[i + 1]}
+		fi
+	done
+	if [[ -n $relay ]]; then
+		_sluicectl_ask --json relay receivers "$relay" --side "$side" --limit 1000 |
+			sed -n 's/^        "name": "\([^"]*\)".*/\1/p'
+	fi
+}
+
 # Legs of the flow that the command line names: the words behind the command's name.
 _sluicectl_legs() {
 	local flow=${_sluicectl_found[2]-}
@@ -43,7 +61,12 @@ _sluicectl_commands() {
 # A comma-separated KEY=VALUE list: complete the last key, or its value where the help lists those
 # that there are, or the port after port=.
 _sluicectl_pairs() {
-	local option=$1 list=$2 before="" last
+	local option=$1 list=$2 before="" last command="flow add"
+	if [[ $option == --[ab] ]]; then
+		option=--a command="relay add"
+	elif [[ $option == --receiver ]]; then
+		command="relay join"
+	fi
 	last=${list##*,}
 	if [[ $list == *,* ]]; then
 		before=${list%,*},
@@ -51,11 +74,13 @@ _sluicectl_pairs() {
 	if [[ $last == port=* ]]; then
 		_sluicectl_ports | sed "s|^|${before}port=|"
 	elif [[ $last == *=* ]]; then
-		sluicectl flow add --help |
+		# shellcheck disable=SC2086 # two words
+		sluicectl $command --help |
 			sed -n "/^Keys of $option/,/^\$/s/^  ${last%%=*}=\([a-z]*|[a-z|]*\) .*/\1/p" |
 			tr '|' '\n' | sed "s/^/$before${last%%=*}=/"
 	else
-		sluicectl flow add --help |
+		# shellcheck disable=SC2086 # two words
+		sluicectl $command --help |
 			sed -n "/^Keys of $option/,/^\$/s/^  \([a-z-]*=\).*/\1/p" | sed "s|^|$before|"
 	fi
 }
@@ -94,7 +119,7 @@ _sluicectl_find() {
 		fi
 		_sluicectl_found+=("$word")
 		case ${#_sluicectl_found[@]}$word in
-		1flow | 1leg | 1port) ;;
+		1flow | 1leg | 1port | 1relay) ;;
 		1*) _sluicectl_found+=("") ;;
 		esac
 		if ((${#_sluicectl_found[@]} == 2)); then
@@ -139,6 +164,8 @@ _sluicectl_offer() {
 	DIR) compgen -d -- "$current" ;;
 	ID | FLOW) _sluicectl_flows ;;
 	LEG) _sluicectl_legs ;;
+	RELAY) _sluicectl_relays ;;
+	RECEIVER) _sluicectl_receivers ;;
 	PORT) _sluicectl_ports ;;
 	GENERATION) _sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p
 			s/^ *"tag": "\([^"]*\)".*/\1/p' ;;

@@ -13,9 +13,45 @@
 
 #define LABEL_INDENT 9
 
+/* Put into words on which pages the memory of a table lies. */
+static void
+memory_word(json_t *memory)
+{
+	const uint64_t pages = member_number(memory, "pages");
+	const uint64_t kib = member_number(memory, "page_bytes") / 1024;
+	const bool huge = json_is_true(json_object_get(memory, "hugepages"));
+
+	json_object_set_new(memory, "lies_on",
+		json_sprintf("%" PRIu64 " %s%s of %" PRIu64 " %s, TLB reach %" PRIu64 "%%", pages,
+			huge ? "hugepage" : "ordinary page", pages == 1 ? "" : "s",
+			kib < 1024 ? kib : kib / 1024, kib < 1024 ? "KiB" : "MiB",
+			member_number(memory, "tlb_reach_percent")));
+}
+
+/* Put into words what a pool consists of: "pairs 20000-29999 at 2 addresses". */
+static void
+pool_describe(json_t *pool)
+{
+	const json_t *ports = json_object_get(pool, "ports");
+	const json_t *addresses = json_object_get(pool, "addresses");
+	const size_t n = json_array_size(addresses);
+	char where[32];
+
+	snprintf(where, sizeof(where), "%zu addresses", n);
+	json_object_set_new(pool, "kind",
+		json_sprintf("%s %lld-%lld at %s",
+			json_is_true(json_object_get(pool, "pairs")) ? "pairs" : "ports",
+			(long long)json_integer_value(json_array_get(ports, 0)),
+			(long long)json_integer_value(json_array_get(ports, 1)),
+			n == 1 ? json_string_value(json_array_get(addresses, 0)) : where));
+}
+
 static void
 info_print(struct cli *cli, json_t *result)
 {
+	json_t *pool;
+	size_t i;
+	json_t *flows = json_object_get(result, "flows");
 	const uint64_t up_s = member_number(result, "uptime_s");
 	const uint64_t lost = member_number(result, "log_lines_lost");
 	char up[48];
@@ -24,6 +60,9 @@ info_print(struct cli *cli, json_t *result)
 	snprintf(up, sizeof(up), "%" PRIu64 "d %02u:%02u:%02u", up_s / 86400,
 		(unsigned)(up_s / 3600 % 24), (unsigned)(up_s / 60 % 60), (unsigned)(up_s % 60));
 	json_object_set_new(result, "up", json_string(up));
+	memory_word(json_object_get(json_object_get(flows, "ipv4"), "memory"));
+	memory_word(json_object_get(json_object_get(flows, "ipv6"), "memory"));
+	memory_word(json_object_get(json_object_get(result, "legs"), "memory"));
 	json_object_set_new(result, "were_lost", json_string(lost == 1 ? " was" : "s were"));
 	members_print(LABEL_INDENT, result,
 		"version  {name} {version}, {dpdk}\n"
@@ -31,15 +70,17 @@ info_print(struct cli *cli, json_t *result)
 		"flows    IPv4 {#flows/ipv4/installed} of {#flows/ipv4/capacity}, "
 		"IPv6 {#flows/ipv6/installed} of {#flows/ipv6/capacity}, "
 		"legs in sets {#legs/installed} of {#legs/capacity}\n"
-		"memory   IPv4 {flows/ipv4/memory/bytes:short}B, "
-		"{flows/ipv4/memory/pages page} of {flows/ipv4/memory/page_bytes:short}B; "
-		"IPv6 {flows/ipv6/memory/bytes:short}B, "
-		"{flows/ipv6/memory/pages page} of {flows/ipv6/memory/page_bytes:short}B; "
-		"legs {legs/memory/bytes:short}B, "
-		"{legs/memory/pages page} of {legs/memory/page_bytes:short}B\n"
+		"memory   IPv4 {flows/ipv4/memory/bytes:short}B on {flows/ipv4/memory/lies_on}\n"
+		"         IPv6 {flows/ipv6/memory/bytes:short}B on {flows/ipv6/memory/lies_on}\n"
+		"         legs {legs/memory/bytes:short}B on {legs/memory/lies_on}\n"
 		"limits   {limits/message_bytes byte} a message, depth {#limits/depth}, "
 		"{limits/connections connection}\n"
 		"[log      {log_lines_lost} line{were_lost} lost: standard error was not read]");
+	json_array_foreach (json_object_get(result, "pools"), i, pool)
+		pool_describe(pool);
+	rows_print_below("POOL={name}|OF={kind}|SIZE>={size}|GIVEN>={given}|NAMED>={named}|"
+			 "QUARANTINE>={quarantined}|FREE>={free}|USED>={used_share:percent}",
+		json_object_get(result, "pools"));
 	rows_print_below("WORKER>={worker}|CPU>={core}|NODE>={socket:node}|LEVEL={cpu_level}|"
 			 "QUEUES>={rx_queues}|BUSY>={busy_share:percent}|RX PACKETS>={rx_packets}|"
 			 "TX PACKETS>={tx_packets}",
@@ -92,6 +133,21 @@ counts_add(json_t *rows, const char *port, const char *above, json_t *counts)
 	}
 }
 
+/* A row for each port that has sent packets of clients. */
+static void
+injected_print(const json_t *ports)
+{
+	json_t *rows = json_array(), *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		if (member_number(port, "injected") > 0)
+			json_array_append(rows, port);
+	}
+	rows_print_below("PORT={name}|INJECTED>={injected}", rows);
+	json_decref(rows);
+}
+
 /* What ports have counted, as counters.get lists them. */
 static void
 counters_ports_print(const json_t *ports)
@@ -112,6 +168,7 @@ counters_ports_print(const json_t *ports)
 		   "FORWARDED>={forwarded}|PUNTED>={punted}|COPIES>={copies}|"
 		   "TX PACKETS>={tx_packets}|TX BYTES>={tx_bytes}",
 		ports);
+	injected_print(ports);
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
 		rows = json_array();
 		json_array_foreach (ports, i, port)

@@ -2,6 +2,7 @@
 /*
  * `trace`: why does a packet go where it goes? The packet is given by fields, in hexadecimal digits
  * or in a capture; the trace is shown as a line a stage, then the legs, then what to do next.
+ * `inject` sends a packet.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -260,6 +261,7 @@ static const struct {
 	{"too_long", "increase the MTU of the port, or send shorter packets"},
 	{"ttl_expired", "set the TTL with ttl=N of the leg"},
 	{"leg_policed", "see 'sluicectl flow show {flow}' for the rate of the leg"},
+	{"peer_unknown", "the other side has sent nothing yet: see 'sluicectl flow list'"},
 };
 
 #define NAME_WIDTH 11
@@ -316,6 +318,9 @@ static const struct {
 	{"source", "learns", "{mode}, would learn this source"},
 	{"source", "same", "{mode}, this is the learned source"},
 	{"source", "moves", "{mode}, would change to this source from {latched/src:endpoint}"},
+	{"source", "not_by", "{mode}, opened and moved by {by} only"},
+	{"source", "other_ssrc",
+		"{mode}, moved by {by} only, the learned source is {latched/src:endpoint}"},
 	{"stage", "latch", "{mode}, the learned source is {latched/src:endpoint}"},
 	{"stage", "stream", "{stream?no stream}"},
 	{"stage", "police", "{:police}, {left_bytes byte} left"},
@@ -450,6 +455,7 @@ leg_print(const json_t *leg, bool full)
 		: member_is(leg, "outcome", "sent")
 			? "out of {port}: {frame_bytes byte} to {next_hop/mac}"
 			: "out of {port}: {outcome}");
+	line("", leg, "[to the source that {learned} has learned]");
 	line("", leg, "[{reason}: {help}]");
 	if (json_object_get(leg, "police") != NULL)
 		line("", leg, "{police:police}, {police/left_bytes byte} left");
@@ -583,4 +589,26 @@ const struct command command_trace = {
 	.min_words = 1,
 	.max_words = 1,
 	.run = run_trace,
+};
+
+static const struct option_spec inject_options[] = {
+	{"payload", "HEX", "UDP payload"},
+	{"punted", "N", "answer this packet of 'sluicectl punted'"},
+	{"to", "ADDRESS:PORT", "destination (default: the flow's source)", .member = "dst"},
+	{"dscp", "DSCP", "0 to 63 or EF, AF41, CS3 ... (0)"},
+	{"comment", "TEXT", "why, for the audit log"},
+	{NULL},
+};
+
+const struct command command_inject = {
+	.name = "inject",
+	.arguments = "[FLOW] --payload HEX [OPTION]...",
+	.summary = "Send a packet from a flow's local address",
+	.example = "  sluicectl inject cam1 --to 192.0.2.10:5004 --payload 00\n"
+		   "  sluicectl inject --punted 7 --payload 0101000c2112a442...",
+	.options = inject_options,
+	.max_words = 1,
+	.method = "packet.inject",
+	.words = "flow",
+	.says = "sent {src:endpoint} > {dst:endpoint} by {port}",
 };

@@ -65,6 +65,7 @@ change_end(struct cli *cli, json_t *result, int exit_code)
 #define PUT_BYTES (256u << 10)
 #define PUT_ITEMS 1000
 #define MESSAGE_ITEMS 10000 /* flow.install takes no more */
+#define DECLARE_RELAYS "declare_relays"
 #define ENVELOPE_BYTES 512 /* of a request without its items */
 #define MESSAGE_BYTES_LEAST 1024 /* the least that a daemon may be configured to take */
 #define CHANGES_A_MS 10 /* a large commit is waited for longer */
@@ -104,10 +105,17 @@ put_length(const json_t *items, size_t first, uint64_t limit)
 	return i - first;
 }
 
+/* Files have relays, too. */
+static bool
+is_relay(const struct batch *batch, size_t index)
+{
+	return batch->files != NULL && flow_files_is_relay(json_array_get(batch->items, index));
+}
+
 /*
  * Say what the daemon has against an item, or against the whole. A pointer to an item is
  * "/messages/3/declare/7/id" in a plan or commit, "/declare/7/id" in a put of the items from
- * `first` on.
+ * `first` on; of relays "/declare_relays/7/id".
  */
 static int
 batch_refused(const struct batch *batch, const struct client_error *error, size_t first)
@@ -118,31 +126,35 @@ batch_refused(const struct batch *batch, const struct client_error *error, size_
 	char member[16], *prefix;
 	struct fault fault;
 	int length = 0;
-	size_t index;
+	bool relay;
 
 	if (sscanf(rest, "/messages/%lu%n", &part, &length) == 1) {
 		for (first = 0; part > 0 && first < json_array_size(batch->items); part--)
 			first += put_length(batch->items, first, batch->put_bytes);
 		rest += length;
 	}
-	if (sscanf(rest, "/%15[a-z]/%lu%n", member, &number, &length) != 2 ||
-		strcmp(member, batch->member) != 0 ||
-		first + number >= json_array_size(batch->items))
+	if (sscanf(rest, "/%15[a-z_]/%lu%n", member, &number, &length) != 2 ||
+		(strcmp(member, batch->member) != 0 && strcmp(member, DECLARE_RELAYS) != 0))
 		return cli_refused(batch->cli, error);
-	index = first + number;
+	relay = strcmp(member, DECLARE_RELAYS) == 0;
+	while (first < json_array_size(batch->items) &&
+		(is_relay(batch, first) != relay || number-- > 0))
+		first++;
+	if (first == json_array_size(batch->items))
+		return cli_refused(batch->cli, error);
 	rest += length;
 	if (batch->files == NULL) {
-		snprintf(located.pointer, sizeof(located.pointer), "/flows/%zu%.200s", index, rest);
+		snprintf(located.pointer, sizeof(located.pointer), "/flows/%zu%.200s", first, rest);
 		return cli_refused(batch->cli, &located);
 	}
 	/* The message without the "flow ID: " that the file's line has, too. */
-	id = json_string_value(json_object_get(json_array_get(batch->items, index), "id"));
-	prefix = text_format("flow %s: ", id != NULL ? id : "");
+	id = json_string_value(json_object_get(json_array_get(batch->items, first), "id"));
+	prefix = text_format("%s %s: ", relay ? "relay" : "flow", id != NULL ? id : "");
 	if (id != NULL && strncmp(message, prefix, strlen(prefix)) == 0)
 		message += strlen(prefix);
 	free(prefix);
 	fault_set(&fault, FAULT_INVALID_VALUE, rest, "%s", message);
-	flow_files_locate(batch->files, index, &fault);
+	flow_files_locate(batch->files, first, &fault);
 	located.pointer[0] = '\0';
 	snprintf(located.message, sizeof(located.message), "%s", fault.message);
 	return cli_refused(batch->cli, &located);
@@ -204,14 +216,19 @@ batch_begin(struct batch *batch, struct cli *cli, const struct flow_files *files
 	batch->put_bytes = limit < PUT_BYTES ? limit : PUT_BYTES;
 	progress_begin(&progress, "sending flows", n);
 	for (size_t first = 0, end; first < n && exit_code == CLI_OK; first = end) {
-		json_t *part = json_array();
+		json_t *flows = json_array(), *relays = json_array(), *item;
 
 		end = first + put_length(items, first, batch->put_bytes);
-		for (size_t i = first; i < end; i++)
-			json_array_append(part, json_array_get(items, i));
-		params = json_pack("{s:s, s:o}", "txn", batch->txn, member, part);
+		for (size_t i = first; i < end; i++) {
+			item = json_array_get(items, i);
+			json_array_append(is_relay(batch, i) ? relays : flows, item);
+		}
+		params = json_pack("{s:s, s:o}", "txn", batch->txn, member, flows);
 		if (params == NULL)
 			cli_out_of_memory();
+		if (json_array_size(relays) > 0)
+			json_object_set(params, DECLARE_RELAYS, relays);
+		json_decref(relays);
 		result = client_call(&cli->client, "txn.put", params, &error);
 		progress_at(&progress, end);
 		if (result == NULL) {

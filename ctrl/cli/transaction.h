@@ -35,7 +35,7 @@ struct batch {
 	bool prune; /* a plan removes flows that were not declared, too */
 	const struct flow_files *files; /* that the items come from; NULL: no files */
 	char txn[72];
-	const char *member; /* of txn.put; borrowed */
+	const char *member; /* of txn.put; borrowed. Relays of files are declared in another one */
 	const json_t *items; /* borrowed */
 	uint64_t put_bytes; /* that one message may have */
 	bool plan_is_old; /* the commit was refused, as it would not do any more what was planned */

@@ -199,10 +199,10 @@ process_read(json_t *json, struct config *config)
 		"memory_mb", &config->eal.memory_mb, "hugepages", &hugepages, "cpu_level",
 		&config->dp.cpu_level, "packet_buffers", &config->dp.packet_buffers, "xdp_program",
 		&config->xdp_program);
-	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}}", "tables", "ipv4_flows",
+	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}, s:{s:i}}", "tables", "ipv4_flows",
 		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
 		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",
-		&config->dp.punt_rate);
+		&config->dp.punt_rate, "inject", "rate_pps", &config->dp.inject_rate);
 	config->eal.program = "sluiced";
 	config->eal.no_huge = !hugepages;
 	if (config->max_waiting_bytes < 2 * config->max_message_bytes)
@@ -383,6 +383,8 @@ config_load(const char *path, struct config *config, struct fault *fault)
 		rc = tls_config_read(json, &config->tls, fault);
 	if (rc == 0)
 		rc = ports_read(json, config, fault);
+	if (rc == 0)
+		rc = pool_configs_read(json, config->pools, &config->n_pools, fault);
 	if (rc == 0)
 		rc = config_check(config, fault);
 	if (rc == 0)

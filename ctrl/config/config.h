@@ -13,6 +13,7 @@
 
 #include "base/actor.h"
 #include "base/fault.h"
+#include "config/pool_config.h"
 
 #define ACCESS_ENTRIES_MAX 64 /* the schema has it as maxItems */
 #define ACCESS_SUBJECT_MAX 256 /* bytes of a certificate's name that are compared */
@@ -64,6 +65,8 @@ struct config {
 	struct access access;
 	struct tls_config tls;
 	const char *xdp_program; /* of the ports that we steer */
+	unsigned n_pools;
+	struct pool_config pools[POOLS_MAX];
 	struct dp_eal_config eal;
 	struct dp_config dp;
 	struct dp_port_config ports[DP_PORTS_MAX]; /* devargs with the steering program added */

@@ -9,7 +9,9 @@
 #include "base/array.h"
 #include "base/escape.h"
 #include "flow/flow_codec.h"
+#include "flow/local_port.h"
 #include "flow/plan.h"
+#include "flow/relay_flows.h"
 #include "flow/validate.h"
 
 #define MARKS 2 /* of a declaration: one that it names a flow, the next that it was put */
@@ -80,6 +82,7 @@ change_remove_last(struct change *change)
 	free(item->leg_ids);
 	free(item->left);
 	free(item->left_out);
+	json_decref(item->receiver);
 	free(item->id);
 	free(item);
 }
@@ -149,17 +152,50 @@ change_add(struct change *change, enum op_kind op, const char *id, unsigned n_le
 	return NULL;
 }
 
+struct change_item *
+change_add_receiver(struct change *change, const char *id, json_t *receiver, const char *member,
+	uint32_t place, struct fault *fault)
+{
+	struct change_item *item = item_add(change, OP_RECEIVE, member, place, fault);
+
+	if (!item)
+		return NULL;
+	item->receiver = json_incref(receiver);
+	item->id = strdup(id);
+	if (item->id)
+		return item;
+	change_remove_last(change);
+	return fault_null(fault, FAULT_NO_ROOM, "", "no memory for a receiver");
+}
+
+enum relay_flow
+item_receives(const struct change_item *item)
+{
+	uint8_t relay_bytes = item->relay_bytes;
+
+	/* Once it is retired, its flow is gone. */
+	if (relay_bytes == 0 && (item->spec || item->flow))
+		relay_bytes = (item->spec ? item->spec : item->flow->spec)->relay_bytes;
+	return relay_receiver_side(item_flow(item), relay_bytes);
+}
+
 void
 item_unstage(struct change_item *item)
 {
 	const size_t staged = offsetof(struct change_item, flow);
 
+	if (item->pools && !item->spec_given)
+		local_port_release(item->pools, item->spec, false);
 	free(item->hops);
 	free(item->last);
 	free(item->old_spec);
 	memset((char *)item + staged, 0, sizeof(*item) - staged);
-	if (item->op <= OP_SET || item->spec_given)
+	if (item->spec_given)
 		return;
+	if (item->op <= OP_SET) {
+		receivers_strip(item->spec);
+		return;
+	}
 	free(item->spec);
 	item->spec = NULL;
 }
@@ -178,17 +214,40 @@ item_outcome(const struct change_item *item)
 	return item;
 }
 
+#define NO_RELAY "/relay" /* where faults are that are of no single receiver */
+
+/* "/receivers/3/local_port" for "/match/dst_port"; "/id" when it is the relay that is not there. */
+static void
+receiver_fault_prefix(const struct change_item *item, struct fault *fault)
+{
+	if (strcmp(fault->pointer, NO_RELAY) == 0) {
+		snprintf(fault->pointer, sizeof(fault->pointer), "/id");
+		return;
+	}
+	if (item->op == OP_REMOVE || item->op == OP_LEGS)
+		fault->pointer[0] = '\0';
+	relay_receiver_fault_place(fault);
+	fault_prefix(fault, "/%s/%u", item->list, item->entry);
+}
+
 void
 item_fault_prefix(const struct change_item *item, struct fault *fault)
 {
+	const char *id = item_flow(item);
+	const int relay_bytes = item->relay_bytes;
 	char message[FAULT_MESSAGE_MAX] = "";
 
+	if (item->list)
+		receiver_fault_prefix(item, fault);
+	else if (relay_bytes)
+		relay_fault_place(relay_flow_find(id, item->relay_bytes, id), fault);
 	if (item->index != UINT32_MAX)
 		fault_prefix(fault, "/%s/%u", item->member, item->index);
 	if (!item->change->transaction)
 		return;
 	fault_prefix(fault, "/messages/%u", item->message);
-	snprintf(message, sizeof(message), "flow %s: %.400s", item_flow(item), fault->message);
+	snprintf(message, sizeof(message), "%s %.*s: %.400s", relay_bytes ? "relay" : "flow",
+		relay_bytes ? relay_bytes : FLOW_ID_MAX, id, fault->message);
 	memcpy(fault->message, message, sizeof(fault->message));
 }
 
@@ -236,6 +295,24 @@ staged_spec(const struct flow *flow)
 	return flow->item ? item_spec(flow->item) : flow->spec;
 }
 
+const struct flow_spec *
+draft_find(const struct draft *draft, const char *id)
+{
+	const struct flow *flow = flow_db_seek(draft->db, id);
+
+	return flow && staged_there(flow) ? staged_spec(flow) : NULL;
+}
+
+bool
+draft_will_be_declared(const struct draft *draft, const char *id)
+{
+	const struct flow *flow = flow_db_seek(draft->db, id);
+	const struct change_item *item = flow->item;
+
+	return (item && item->kind == CHANGE_SET_DECLARED ? item->spec : staged_spec(flow))
+		->declared;
+}
+
 /* The flow of that id as the draft has it; NULL with *fault set at `pointer` when there is none. */
 static struct flow *
 staged_find(const struct draft *draft, const char *id, const char *pointer, struct fault *fault)
@@ -263,7 +340,8 @@ staged_set(struct draft *draft, struct flow *flow, struct change_item *item, enu
 		return 0;
 	if (before) {
 		item->at = before->at;
-		item->kind = before->kind;
+		/* What was only declared so far has a version from now on. */
+		item->kind = before->kind == CHANGE_SET_DECLARED ? kind : before->kind;
 		item->first_leg = before->first_leg;
 		item->reports |= before->reports;
 		before->next = item;
@@ -301,10 +379,83 @@ leg_from(const struct flow *flow, unsigned leg)
 	return flow->item->kind == CHANGE_REPLACE ? spec->legs[leg].from : DP_LEG_NEW;
 }
 
+/* The flow of RTP whose pair has the port of a flow of RTCP, as the draft has it, or NULL. */
+static const struct flow_spec *
+rtp_staged(const struct draft *draft, const struct flow_spec *spec)
+{
+	const char *rtcp_of = spec->pool ? spec->pool->rtcp_of : "";
+	const struct flow *rtp = rtcp_of[0] ? flow_db_seek(draft->db, rtcp_of) : NULL;
+
+	return rtp ? staged_spec(rtp) : NULL;
+}
+
+static void
+port_keep(const struct draft *draft, struct flow_spec *spec, const struct flow_spec *before)
+{
+	local_port_keep(spec, before, rtp_staged(draft, spec));
+}
+
+/* item->spec has a local port until it is unstaged or runs. 0, or -1 with *fault set. */
+static int
+port_hold(struct draft *draft, const struct flow_spec *before, struct change_item *item,
+	struct fault *fault)
+{
+	if (item->pools)
+		return 0;
+	if (local_port_hold(draft->pools, item->spec, before, rtp_staged(draft, item->spec),
+		    item->change->restores, fault) < 0)
+		return -1;
+	item->pools = draft->pools;
+	return 0;
+}
+
+bool
+item_takes_port(const struct change_item *item)
+{
+	return local_port_is_open(item->spec) ||
+	       (item->other && local_port_is_open(item->other->spec));
+}
+
+/* The same before the flow is staged: it keeps what it has, or leaves it. */
+static int
+port_hold_early(struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	const struct flow *flow = flow_db_seek(draft->db, item->spec->id);
+	const struct flow_spec *before = flow ? staged_spec(flow) : NULL;
+
+	if (before)
+		port_keep(draft, item->spec, before);
+	return port_hold(draft, before, item, fault);
+}
+
+/* Each flow of a relay sends from the port of the other one: both have theirs before. */
+static int
+relay_ports_hold(struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	struct change_item *other = item->other;
+
+	if (!other || !item_takes_port(item))
+		return 0;
+	if (port_hold_early(draft, item, fault) < 0)
+		return -1;
+	if (port_hold_early(draft, other, fault) < 0) {
+		relay_fault_place(
+			relay_flow_find(other->spec->id, other->relay_bytes, other->spec->id),
+			fault);
+		return -1;
+	}
+	if (local_port_source(other->spec, &item->spec->legs[0], fault) == 0)
+		return 0;
+	fault_prefix(fault, "/legs/0");
+	return -1;
+}
+
 /* item->spec takes the place of what the flow is so far. 0, or -1 with *fault set. */
 static int
 stage_version(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
+	if (port_hold(draft, staged_spec(flow), item, fault) < 0)
+		return -1;
 	if (staged_set(draft, flow, item, CHANGE_REPLACE, fault) < 0)
 		return -1;
 	if (item->kind != CHANGE_REPLACE)
@@ -335,6 +486,7 @@ draft_undo(struct draft *draft, struct change_item *item)
 	if (item->kind == CHANGE_ADD || item->kind == CHANGE_NONE) {
 		flow_db_remove(draft->db, flow);
 	} else if (item->kind == CHANGE_RECREATE || item->kind == CHANGE_REMOVE) {
+		local_port_stay(draft->pools, flow->spec);
 		flow_db_rekey(flow, flow->spec);
 		/* The match of the version to be is free, and the flow gets its own back. */
 		flow_db_match_remove(draft->db, flow);
@@ -344,13 +496,63 @@ draft_undo(struct draft *draft, struct change_item *item)
 
 /* Flows that come, change as a whole, and go. */
 
+static int
+receiver_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct receiver_link *)a)->id, ((const struct receiver_link *)b)->id);
+}
+
+/*
+ * A flow of a relay that comes in the place of another sends to the receivers of that one, as far
+ * as they are there so far. 0, or -1 with *fault set.
+ */
+static int
+legs_collect(const struct draft *draft, const struct flow *flow, struct change_item *item,
+	struct fault *fault)
+{
+	const struct flow_spec *before = flow->spec;
+	struct receiver_link *links;
+	struct flow_spec *spec;
+	char id[FLOW_ID_MAX];
+	size_t n = 0;
+	unsigned leg;
+
+	if (flow->presence != FLOW_LIVE || before->n_receivers == 0 ||
+		item->spec->n_receivers > 0 || item->spec->relay_bytes != before->relay_bytes)
+		return 0;
+	links = calloc(before->n_receivers, sizeof(*links));
+	if (!links)
+		return no_memory(before, fault);
+	for (leg = before->n_legs - before->n_receivers; leg < before->n_legs; leg++) {
+		receivers_flow_id(before, &before->legs[leg], id);
+		links[n].flow = draft_find(draft, id);
+		if (links[n].flow)
+			links[n].id = links[n].flow->id;
+		n += links[n].flow != NULL;
+	}
+	qsort(links, n, sizeof(*links), receiver_compare);
+	spec = receivers_change(item->spec, links, n, fault);
+	free(links);
+	if (!spec)
+		return -1;
+	free(item->spec);
+	item->spec = spec;
+	return 0;
+}
+
 /* A flow of that id is on its way out: what comes takes its place in the order, and no more. */
 static int
 flow_recreate(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
-	struct flow_spec *spec = item->spec;
-	const struct flow *other = spec->rule ? NULL : flow_db_match_seek(draft->db, &spec->match);
+	struct flow_spec *spec;
+	const struct flow *other;
 
+	if (legs_collect(draft, flow, item, fault) < 0)
+		return -1;
+	spec = item->spec;
+	if (port_hold(draft, flow->presence == FLOW_LIVE ? flow->spec : NULL, item, fault) < 0)
+		return -1;
+	other = spec->rule ? NULL : flow_db_match_seek(draft->db, &spec->match);
 	if (other && other != flow)
 		return fault_set(fault, FAULT_CONFLICT, "/match",
 			"found the match of flow %s, expected one that no other flow has",
@@ -376,6 +578,10 @@ stage_install(struct draft *draft, struct change_item *item, struct fault *fault
 	leg_ids_give(spec);
 	if (flow && !staged_there(flow))
 		return flow_recreate(draft, flow, item, fault);
+	if (!flow)
+		flow_db_id_give(draft->db, spec);
+	if (!flow && port_hold(draft, NULL, item, fault) < 0)
+		return -1;
 	flow = flow_db_add(draft->db, spec, fault);
 	if (!flow)
 		return -1;
@@ -384,6 +590,27 @@ stage_install(struct draft *draft, struct change_item *item, struct fault *fault
 		return -1;
 	}
 	item->effect = CHANGE_ADD;
+	return 0;
+}
+
+/* A version of a flow whose side has receivers sends to them, too. 0, or -1 with *fault set. */
+static int
+legs_keep(struct change_item *item, const struct flow_spec *before, struct fault *fault)
+{
+	struct flow_spec *spec;
+
+	if (before->n_receivers == 0)
+		return 0;
+	if (item->spec->n_legs + before->n_receivers > DP_FLOW_LEGS_MAX)
+		return fault_set(fault, FAULT_NO_ROOM, "/legs",
+			"found %u leg%s beside %u of receivers, expected at most %d in one flow",
+			item->spec->n_legs, plural_s(item->spec->n_legs), before->n_receivers,
+			DP_FLOW_LEGS_MAX);
+	spec = receivers_keep(item->spec, before);
+	if (!spec)
+		return no_memory(before, fault);
+	free(item->spec);
+	item->spec = spec;
 	return 0;
 }
 
@@ -442,7 +669,8 @@ named_once(const struct flow *flow, const struct change_item *item, const char *
 		before->change != item->change)
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
-		"found %s twice, expected each id once", item_flow(item));
+		"found %.*s twice, expected each id once",
+		item->relay_bytes ? item->relay_bytes : FLOW_ID_MAX, item_flow(item));
 }
 
 static int
@@ -454,6 +682,8 @@ stage_replace(struct draft *draft, struct change_item *item, struct fault *fault
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
 			"found none, expected the id of the flow to replace");
 	flow = staged_find(draft, item->spec->id, "/id", fault);
+	if (flow)
+		port_keep(draft, item->spec, staged_spec(flow));
 	if (!flow || named_once(flow, item, "/id", fault) < 0 ||
 		classifier_check(staged_spec(flow), item->spec, fault) < 0 ||
 		flow_ports_check(item->spec, draft->ports, fault) < 0)
@@ -467,12 +697,17 @@ stage_replace(struct draft *draft, struct change_item *item, struct fault *fault
 static int
 flow_leave(struct draft *draft, struct flow *flow, struct change_item *item, struct fault *fault)
 {
+	const bool leaves = flow->item && (flow->item->kind == CHANGE_REMOVE ||
+						  flow->item->kind == CHANGE_RECREATE);
+
 	if (staged_set(draft, flow, item, CHANGE_REMOVE, fault) < 0)
 		return -1;
 	if (item->kind == CHANGE_RECREATE)
 		flow_db_rekey(flow, flow->spec);
 	flow_db_match_remove(draft->db, flow);
 	item->kind = item->kind == CHANGE_ADD ? CHANGE_NONE : CHANGE_REMOVE;
+	if (item->kind == CHANGE_REMOVE && !leaves)
+		local_port_leave(draft->pools, flow->spec);
 	item->effect = CHANGE_REMOVE;
 	return 0;
 }
@@ -511,7 +746,11 @@ set_over(struct draft *draft, struct flow *flow, struct change_item *item, struc
 
 	if (flow_ports_check(item->spec, draft->ports, fault) < 0)
 		return -1;
-	same = leg_ids_take_over(before, item->spec) < 0 ? -1 : spec_same(before, item->spec);
+	port_keep(draft, item->spec, before);
+	same = leg_ids_take_over(before, item->spec) < 0 ? -1 : 0;
+	/* A pool may not have filled the match in yet. */
+	if (same == 0 && memcmp(&before->match, &item->spec->match, sizeof(before->match)) == 0)
+		same = spec_same(before, item->spec);
 	if (same < 0)
 		return no_memory(before, fault);
 	if (same && before->declared == item->spec->declared)
@@ -522,6 +761,8 @@ set_over(struct draft *draft, struct flow *flow, struct change_item *item, struc
 		item->effect = CHANGE_SET_DECLARED;
 		return 0;
 	}
+	if (legs_keep(item, before, fault) < 0)
+		return -1;
 	if (classifier_check(before, item->spec, &other) == 0)
 		return flow_version(draft, flow, item, fault);
 	leg_ids_give(item->spec);
@@ -535,7 +776,7 @@ stage_set(struct draft *draft, struct change_item *item, struct fault *fault)
 {
 	struct flow *flow = flow_db_seek(draft->db, item->spec->id);
 
-	if (flow && draft->declares && flow->mark == draft->mark + 1)
+	if (flow && draft->declares && !item->pruned && flow->mark == draft->mark + 1)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
 			"found %s twice, expected each id once", item->spec->id);
 	if (flow && staged_there(flow)) {
@@ -561,6 +802,7 @@ stage_release(struct draft *draft, struct change_item *item, struct fault *fault
 	if (!flow || !staged_there(flow))
 		return 0;
 	before = staged_spec(flow);
+	port_keep(draft, item->spec, before);
 	if (classifier_check(before, item->spec, &other) == 0)
 		return 0;
 	if (leg_ids_take_over(before, item->spec) < 0)
@@ -714,6 +956,249 @@ stage_admin(struct draft *draft, struct change_item *item, struct fault *fault)
 	return 0;
 }
 
+void
+draft_relay(const struct draft *draft, const char *relay, size_t relay_bytes,
+	const struct flow_spec **specs)
+{
+	char id[FLOW_ID_MAX];
+	unsigned i;
+
+	for (i = 0; i < RELAY_FLOWS; i++) {
+		const struct flow *flow;
+
+		snprintf(id, sizeof(id), "%.*s:%s", (int)relay_bytes, relay, relay_flow_name(i));
+		flow = flow_db_seek(draft->db, id);
+		specs[i] = flow && staged_there(flow) ? staged_spec(flow) : NULL;
+		if (specs[i] && specs[i]->relay_bytes != relay_bytes)
+			specs[i] = NULL;
+	}
+}
+
+/* A flow of the relay that the item is about, as the draft has it; NULL: there is none. */
+static const struct flow_spec *
+relay_flow_staged(const struct draft *draft, const struct change_item *item, enum relay_flow number)
+{
+	const struct flow_spec *specs[RELAY_FLOWS];
+
+	draft_relay(draft, item_flow(item), item->relay_bytes, specs);
+	return specs[number];
+}
+
+/* Receivers join a side that is there, as all of it says which it does not say of itself. */
+static int
+stage_receive(struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	const struct flow_spec *side = relay_flow_staged(draft, item, item_receives(item));
+	json_t *own = flow_own_encode(side);
+
+	if (!own)
+		return no_memory(side, fault);
+	item->spec = flow_receiver_decode(own, item->receiver, fault);
+	json_decref(own);
+	return item->spec ? stage_install(draft, item, fault) : -1;
+}
+
+int
+draft_legs(struct draft *draft, struct change_item *item, const struct receiver_link *links,
+	size_t n, struct fault *fault)
+{
+	struct flow *flow = flow_db_seek(draft->db, item->id);
+	struct change_item *before = flow->item;
+	unsigned i;
+
+	item->spec = receivers_change(staged_spec(flow), links, n, fault);
+	if (!item->spec)
+		return -1;
+	item->spec->declared = draft_will_be_declared(draft, item->id);
+	for (i = 0; i < item->spec->n_legs; i++) {
+		struct flow_leg *leg = &item->spec->legs[i];
+
+		if (leg->from != DP_LEG_NEW)
+			leg->from = leg_from(flow, leg->from);
+	}
+	if (legs_apart(item->spec->legs, item->spec->n_legs, 0, fault) < 0 ||
+		stage_version(draft, flow, item, fault) < 0)
+		return -1;
+	item->effect = CHANGE_NONE; /* what is stored of the flow stays */
+	if (before && before->op == OP_LEGS) {
+		/* Many may join one after the other, and each of these has thousands of legs. */
+		if (before->pools)
+			local_port_release(before->pools, before->spec, false);
+		before->pools = NULL;
+		free(before->spec);
+		before->spec = NULL;
+	}
+	return 0;
+}
+
+/* Whether any flow of the relay that the item is about is there: a start may leave some out. */
+static bool
+relay_is_staged(const struct draft *draft, const struct change_item *item)
+{
+	const struct flow_spec *specs[RELAY_FLOWS];
+	unsigned number = 0;
+
+	draft_relay(draft, item_flow(item), item->relay_bytes, specs);
+	while (number < RELAY_FLOWS && !specs[number])
+		number++;
+	return number < RELAY_FLOWS;
+}
+
+/* An update is of a relay that is there. Its flows are declared if the relay is. */
+static int
+relay_update_check(const struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	const struct flow *flow = flow_db_seek(draft->db, item->spec->id);
+	const struct flow_spec *spec = relay_flow_staged(draft, item, RELAY_A);
+
+	if (flow && named_once(flow, item, "/id", fault) < 0)
+		return -1;
+	if (!spec)
+		return fault_set(fault, FAULT_NOT_FOUND, "/id",
+			"found %.*s, expected the id of an installed relay", item->relay_bytes,
+			item->spec->id);
+	item->spec->declared = spec->declared;
+	return 0;
+}
+
+/*
+ * A receiver comes to a side that is there, and goes if it is there. 1, 0 if there is nothing to
+ * do, or -1 with *fault set.
+ */
+static int
+receiver_check(const struct draft *draft, const struct change_item *item, struct fault *fault)
+{
+	const char *id = item_flow(item);
+	const struct flow_spec *spec = draft_find(draft, id);
+	const enum relay_flow side = item_receives(item);
+	const bool returns = item->change->generation.returns != STORE_RETURN_NONE;
+
+	if (item->op == OP_REMOVE && !spec && item->if_there)
+		return 0;
+	if (returns || item->change->restores || item->pruned)
+		return 1;
+	if (item->op > OP_SET && (!relay_flow_staged(draft, item, RELAY_A) ||
+					 !relay_flow_staged(draft, item, RELAY_B)))
+		return fault_set(fault, FAULT_NOT_FOUND, NO_RELAY,
+			"found %.*s, expected the id of an installed relay", item->relay_bytes, id);
+	if (spec && spec->relay_bytes != item->relay_bytes)
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found flow %s, which is of another relay or none, expected none of that "
+			"id",
+			id);
+	if (item->op == OP_REMOVE && !spec)
+		return fault_set(fault, FAULT_NOT_FOUND, "",
+			"found %s, expected the name of a receiver of side %s of relay %.*s",
+			relay_receiver_name(id, item->relay_bytes), relay_flow_name(side),
+			item->relay_bytes, id);
+	if (item->op == OP_RECEIVE && spec)
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found %s, a receiver of side %s of relay %.*s, expected a free name",
+			relay_receiver_name(id, item->relay_bytes), relay_flow_name(side),
+			item->relay_bytes, id);
+	if (item->op == OP_RECEIVE && relay_flow_staged(draft, item, RELAY_A_RTCP))
+		return fault_set(fault, FAULT_INVALID_VALUE, NO_RELAY,
+			"found %.*s, a relay with rtcp next, expected one with rtcp mux for "
+			"receivers",
+			item->relay_bytes, id);
+	return 1;
+}
+
+/* Flows of relays change with them only. What a return finds was consistent. */
+static int
+relay_owner_check(const struct draft *draft, const struct change_item *item, struct fault *fault)
+{
+	static const char *const pointers[] = {
+		[OP_JOIN] = "/flow", [OP_LEAVE] = "/flow", [OP_ADMIN] = "/flow", [OP_REMOVE] = ""};
+	const char *id = item_flow(item);
+	const struct flow *flow = flow_db_seek(draft->db, id);
+	const struct flow_spec *spec = flow && staged_there(flow) ? staged_spec(flow) : NULL;
+	const bool removes = item->op == OP_REMOVE;
+
+	if (item->op == OP_INSTALL && item->relay_bytes && spec && spec->relay_bytes)
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found id %.*s, which another relay has, expected a free one",
+			item->relay_bytes, id);
+	if (item->op == OP_INSTALL || item->pruned || item->change->restores ||
+		item->change->generation.returns != STORE_RETURN_NONE)
+		return 0;
+	if (removes && item->relay_bytes && flow && named_once(flow, item, "", fault) < 0)
+		return -1;
+	if (removes && item->relay_bytes && (!spec || !spec->relay_bytes) &&
+		!relay_is_staged(draft, item))
+		return fault_set(fault, FAULT_NOT_FOUND, "",
+			"found %.*s, expected the id of an installed relay", item->relay_bytes, id);
+	if (!spec || !spec->relay_bytes == !item->relay_bytes)
+		return 0;
+	if (item->relay_bytes)
+		return fault_set(fault, FAULT_CONFLICT, "/id",
+			"found flow %s, which is of no relay, expected none of that id", id);
+	return fault_set(fault, FAULT_INVALID_VALUE,
+		removes || item->op >= OP_JOIN ? pointers[item->op] : "/id",
+		"found %s, a flow of relay %.*s, expected one of no relay; change the relay "
+		"instead",
+		id, spec->relay_bytes, id);
+}
+
+/* Whether it is a receiver that was removed with its relay. */
+static bool
+went_with_relay(const struct draft *draft, const char *id)
+{
+	const struct flow *flow = flow_db_seek(draft->db, id);
+
+	return flow && !staged_there(flow) &&
+	       relay_receiver_side(id, flow->spec->relay_bytes) != RELAY_FLOWS;
+}
+
+/* 1: the item may be staged; 0: there is nothing for it to do; or -1 with *fault set. */
+static int
+relay_check(const struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	const bool receives =
+		relay_receiver_side(item_flow(item), item->relay_bytes) != RELAY_FLOWS;
+	const char *id = item_flow(item);
+	const bool is_gone =
+		item->op == OP_REMOVE && item->relay_bytes && !receives &&
+		!relay_flow_staged(draft, item, relay_flow_find(id, item->relay_bytes, id));
+
+	if (item->op == OP_REMOVE && item->change->generation.returns != STORE_RETURN_NONE &&
+		went_with_relay(draft, id))
+		return 0;
+	if (receives)
+		return receiver_check(draft, item, fault);
+	if (is_gone && item->if_there)
+		return 0;
+	if (relay_owner_check(draft, item, fault) < 0 ||
+		(item->updates && relay_update_check(draft, item, fault) < 0))
+		return -1;
+	return is_gone ? 0 : 1;
+}
+
+int
+draft_hold(struct draft *draft, struct change_item *item, struct fault *fault)
+{
+	return local_port_is_open(item->spec) ? 0 : port_hold_early(draft, item, fault);
+}
+
+/* A receiver that was put with its side sends from where that sends: a pool chose it since. */
+static void
+receiver_source_fill(const struct draft *draft, struct change_item *item)
+{
+	const enum relay_flow side = item->list ? item_receives(item) : RELAY_FLOWS;
+	const struct flow_spec *sends;
+	struct dp_leg *leg;
+
+	if (side == RELAY_FLOWS || item->op > OP_SET || item->spec->n_legs == 0)
+		return;
+	sends = relay_flow_staged(draft, item, side);
+	if (!sends)
+		return;
+	leg = &item->spec->legs[0].dp;
+	leg->family = sends->legs[0].dp.family;
+	leg->src_port = sends->legs[0].dp.src_port;
+	memcpy(leg->src, sends->legs[0].dp.src, sizeof(leg->src));
+}
+
 int
 draft_stage(struct draft *draft, struct change_item *item, struct fault *fault)
 {
@@ -725,14 +1210,23 @@ draft_stage(struct draft *draft, struct change_item *item, struct fault *fault)
 		[OP_JOIN] = stage_join,
 		[OP_LEAVE] = stage_leave,
 		[OP_ADMIN] = stage_admin,
+		[OP_RECEIVE] = stage_receive,
 	};
+	const int rc = relay_check(draft, item, fault);
 
-	return stages[item->op](draft, item, fault);
+	if (rc <= 0)
+		return rc;
+	receiver_source_fill(draft, item);
+	return relay_ports_hold(draft, item, fault) < 0 ? -1 : stages[item->op](draft, item, fault);
 }
 
 int
 draft_release(struct draft *draft, struct change_item *item, struct fault *fault)
 {
+	const int rc = relay_check(draft, item, fault);
+
+	if (rc <= 0)
+		return rc;
 	if (item->op == OP_SET)
 		return stage_release(draft, item, fault);
 	return item->op == OP_REMOVE ? stage_remove(draft, item, fault) : 0;

@@ -21,6 +21,9 @@
 #include "config/ports.h"
 #include "flow/flow_db.h"
 #include "flow/flow_spec.h"
+#include "flow/pool.h"
+#include "flow/receivers.h"
+#include "flow/relay_flows.h"
 #include "store/store.h"
 
 enum op_kind {
@@ -32,6 +35,8 @@ enum op_kind {
 	OP_JOIN, /* legs to a flow */
 	OP_LEAVE,
 	OP_ADMIN, /* a flow or one of its legs is up or down */
+	OP_RECEIVE, /* a receiver joins a side of a relay */
+	OP_LEGS, /* the legs of a relay's flow to receivers are as these are; not to be requested */
 };
 
 enum change_kind {
@@ -48,6 +53,7 @@ struct plan;
 
 struct last_counters {
 	struct dp_flow_stats flow;
+	struct dp_latched latched; /* not valid: its latch had learned nothing */
 	struct dp_leg_stats legs[]; /* the flow's own */
 };
 
@@ -61,10 +67,18 @@ struct change_item {
 	enum op_kind op;
 	bool down; /* OP_ADMIN */
 	bool reports; /* the last counters of the flow are wanted */
-	bool pruned; /* a declaration that does not name the flow added it */
+	bool pruned; /* not requested: it was added while others were staged */
+	struct change_item *cause; /* of a pruned one, that of the same change which needs it; NULL:
+				      what a declaration does not name */
+	bool updates; /* OP_SET of a relay's flow: the relay is there, and stays declared or not */
+	bool if_there; /* OP_REMOVE of a relay's flow: it need not be there */
+	struct change_item *other; /* that puts the relay's flow of the other direction, or NULL */
+	uint8_t relay_bytes; /* it changes the relay whose id is so much of the flow's; 0: none */
 	bool spec_given; /* the flow owns the spec now, which is still good to read */
 	const char *member; /* where it stands in the request: "/MEMBER/PLACE"; static storage */
 	uint32_t index; /* UINT32_MAX: it is all of the request */
+	const char *list; /* of a receiver: where it stands in that, "/LIST/ENTRY"; static */
+	uint32_t entry;
 	uint32_t message; /* of a transaction, counted from 0 */
 	char *left_out; /* why it is, of a change that may do without; NULL: it is not */
 	struct flow_spec
@@ -72,6 +86,7 @@ struct change_item {
 	char *id; /* of the flow; NULL: of its spec */
 	unsigned n_legs;
 	struct flow_leg *legs; /* OP_JOIN */
+	json_t *receiver; /* OP_RECEIVE */
 	char (*leg_ids)[FLOW_ID_MAX]; /* OP_LEAVE; OP_ADMIN: none or one */
 	uint16_t *left; /* OP_LEAVE, as staged: which legs of the running flow, or DP_LEG_NEW */
 	/* As staged, from here on: zero before. */
@@ -79,11 +94,13 @@ struct change_item {
 	struct change_item *next; /* that is staged on top of it, on the same flow */
 	uint8_t effect; /* enum change_kind, of this item */
 	uint8_t kind; /* enum change_kind, of all on that flow so far */
+	struct pools *pools; /* where spec holds a local port; NULL: it does not */
 	bool indexed; /* how far its commit has come: in the index of the validation, */
 	bool hopped; /* its legs have next hops, */
 	bool steered; /* its packets are steered */
 	unsigned first_leg; /* faults count the flow's own legs from here */
 	uint16_t *hops; /* one a leg; once it is committed, those that ran before */
+	struct leg_source *sources; /* as in struct flow; once it is committed, as the hops */
 	uint32_t handle; /* what the flow gets */
 	size_t at; /* in the draft */
 	struct flow_spec *old_spec; /* once it is committed: what ran before */
@@ -171,6 +188,10 @@ struct change_item *change_add_spec(struct change *change, enum op_kind op, stru
 struct change_item *change_add(struct change *change, enum op_kind op, const char *id,
 	unsigned n_legs, const char *member, uint32_t place, struct fault *fault);
 
+/* Add OP_RECEIVE of a receiver that has passed the schema, whose flow has that id, as above. */
+struct change_item *change_add_receiver(struct change *change, const char *id, json_t *receiver,
+	const char *member, uint32_t place, struct fault *fault);
+
 /* Remove the item that was added last. */
 void change_remove_last(struct change *change);
 
@@ -180,6 +201,12 @@ change_is_whole(const struct change *change)
 {
 	return change->generation.declared || change->generation.returns != STORE_RETURN_NONE;
 }
+
+/*
+ * Whether a pool is to give a port for it: to its own flow, or to that of the other direction, from
+ * where it sends.
+ */
+bool item_takes_port(const struct change_item *item);
 
 /* Whether it changes a flow, as staged. */
 static inline bool
@@ -195,6 +222,9 @@ change_is_generation(const struct change *change)
 {
 	return !change->restores && (change_has_effect(change) || change->partial);
 }
+
+/* The side that the item's flow is a receiver of, RELAY_FLOWS: it is of none. */
+enum relay_flow item_receives(const struct change_item *item);
 
 /* Forget that it was staged. */
 void item_unstage(struct change_item *item);
@@ -223,6 +253,7 @@ const struct flow_spec *item_before(const struct change_item *item);
 struct draft {
 	struct flow_db *db;
 	const struct ports *ports;
+	struct pools *pools; /* NULL: there are none */
 	struct change_item **list; /* the last item on each flow, in the order of the first */
 	size_t n;
 	size_t room;
@@ -239,6 +270,25 @@ struct draft {
 int draft_stage(struct draft *draft, struct change_item *item, struct fault *fault);
 
 /*
+ * The local port that an OP_SET names is its own, before others take one of a pool that has that
+ * port. 0, or -1 as draft_stage().
+ */
+int draft_hold(struct draft *draft, struct change_item *item, struct fault *fault);
+
+/* The flow of that id as the draft has it so far; NULL: there is none. */
+const struct flow_spec *draft_find(const struct draft *draft, const char *id);
+
+/* Whether that flow, which the draft has, is declared then. */
+bool draft_will_be_declared(const struct draft *draft, const char *id);
+
+/*
+ * Stage an OP_LEGS of a relay's flow: n receivers came, changed or went, as in receivers_change().
+ * As draft_stage().
+ */
+int draft_legs(struct draft *draft, struct change_item *item, const struct receiver_link *links,
+	size_t n, struct fault *fault);
+
+/*
  * For items that together declare a state, in any order: all of them release what they remove,
  * flows and matches, before one is staged that needs what became free. A removal is staged by this.
  * 0, or -1 as draft_stage().
@@ -253,6 +303,11 @@ void draft_declare(struct draft *draft, bool declares);
 
 /* Whether the declaration that is being staged names this flow. */
 bool draft_declared(const struct draft *draft, const struct flow *flow);
+
+/* The flows of a relay as the draft has them, in the order of enum relay_flow; NULL: there is none.
+ */
+void draft_relay(const struct draft *draft, const char *relay, size_t relay_bytes,
+	const struct flow_spec **specs);
 
 /*
  * The flow is as before again, or is gone if it was to come. Of all that is in the draft, the last

@@ -13,12 +13,16 @@
 
 #include <event2/event.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/timer.h"
 #include "flow/flow_codec.h"
+#include "flow/local_port.h"
 #include "flow/plan.h"
+#include "flow/relay_change.h"
+#include "flow/relay_flows.h"
 
 #define SLICE_NS (2 * NS_PER_MS)
 #define SLICE_CHECK_EVERY 32 /* steps between two reads of the clock */
@@ -56,6 +60,18 @@ enum stage_pass {
 	PASS_RELEASE,
 	PASS_PRUNE, /* what a declaration does not name */
 	PASS_STAGE,
+	PASS_TAKE, /* flows of a whole change that a pool is to give a port: others named theirs;
+		      and receivers, which send from the port of their side */
+	PASS_TAKE_RTCP, /* those that have the odd port of another one's pair */
+	PASS_RELAYS, /* what was taken back of a relay is all of it, or nothing */
+	PASS_LEGS, /* to receivers that came and went */
+	PASS_RTCP, /* whether who has receivers now has RTCP on ports of its own */
+};
+
+/* A receiver whose leg the flow of the other side is to have, or no longer. */
+struct leg_link {
+	struct flow *to; /* that flow, */
+	struct change_item *item; /* and who it is */
 };
 
 struct commit_observer {
@@ -94,6 +110,10 @@ struct commits {
 	struct change *change; /* the next of a phase that goes over them */
 	enum stage_pass pass; /* over its items */
 	size_t next; /* its next item */
+	struct leg_link *links; /* that its items made */
+	size_t n_links;
+	size_t room_links;
+	bool links_sorted;
 	struct flow *flow; /* the next, where all flows are gone through */
 	uint64_t slice_ns; /* how long to work before others have their turn; 0: for one step */
 	uint64_t slice_end_ns;
@@ -115,28 +135,125 @@ commit_fail(struct commits *commits, struct change *change)
 	return PHASE_FAILED;
 }
 
+/* Who requested what the item does: itself, or the item that it follows from. */
+static struct change_item *
+item_cause(struct change_item *item)
+{
+	while (item->cause)
+		item = item->cause;
+	return item;
+}
+
+/* The receiver of a leg, which the same change adds or makes follow; NULL: it is there already. */
+static struct change_item *
+leg_receiver(const struct commits *commits, const struct change_item *legs, unsigned leg)
+{
+	char id[FLOW_ID_MAX];
+	struct flow *flow;
+
+	receivers_flow_id(legs->spec, &legs->spec->legs[leg], id);
+	flow = flow_db_seek(&commits->flows->db, id);
+	if (!flow || !flow->item || flow->item->change != legs->change)
+		return NULL;
+	return item_cause(flow->item);
+}
+
+/* The leg to a receiver that the fault of an OP_LEGS is about; -1: none of them. */
+static int
+fault_leg(const struct change_item *item, const struct fault *fault)
+{
+	int leg;
+
+	if (item->op != OP_LEGS || !item->spec || sscanf(fault->pointer, "/legs/%d", &leg) != 1)
+		return -1;
+	return leg < item->spec->n_legs - item->spec->n_receivers ? -1 : leg;
+}
+
+/* The requested item of the same change that is to blame for commits->fault of an item. */
+static struct change_item *
+item_blamed(struct commits *commits, struct change_item *item)
+{
+	const int leg = fault_leg(item, &commits->fault);
+	struct change_item *blamed = leg < 0 ? NULL : leg_receiver(commits, item, (unsigned)leg);
+
+	if (!blamed)
+		blamed = item_cause(item);
+	if (strcmp(item_flow(blamed), item_flow(item)) != 0 &&
+		strncmp(commits->fault.pointer, "/legs", strlen("/legs")) != 0)
+		commits->fault.pointer[0] = '\0'; /* into another flow */
+	return blamed;
+}
+
+static void
+item_leave_out(struct commits *commits, struct change_item *item)
+{
+	const struct fault *why = &commits->fault;
+
+	if (item->left_out || item->pruned)
+		return;
+	item->left_out = strdup(why->message);
+	if (!item->left_out)
+		return;
+	if (item->change->restores)
+		log_line("warning: flow %s is left out: %s%s%s", item_flow(item), why->pointer,
+			why->pointer[0] ? ": " : "", why->message);
+	commits->again |= item->flow != NULL;
+}
+
 /*
- * An item cannot be done, for commits->fault. That of a partial change is left out: PHASE_MORE, and
- * the phase looks for more of them. What it has staged is taken back with the whole change, which
- * begins again without it when the phase is over.
+ * Receivers whose legs have no room, or go to a port of too small an MTU, are left out together: a
+ * start with thousands of them would begin again for each. Whether there were any.
+ */
+static bool
+receivers_leave_out(struct commits *commits, const struct change_item *legs)
+{
+	const int at = fault_leg(legs, &commits->fault);
+	const struct flow_spec *spec = legs->spec;
+	const char *port = NULL;
+	bool any = false;
+	unsigned leg;
+
+	if (legs->op != OP_LEGS || !spec)
+		return false;
+	if (at >= 0 && strstr(commits->fault.pointer, "/port"))
+		port = spec->legs[at].port;
+	else if (at >= 0 || commits->fault.code != FAULT_NO_ROOM)
+		return false;
+	for (leg = spec->n_legs - spec->n_receivers; leg < spec->n_legs; leg++) {
+		struct change_item *receiver = leg_receiver(commits, legs, leg);
+
+		if (!receiver || item_receives(receiver) == RELAY_FLOWS ||
+			(port && strcmp(port, spec->legs[leg].port) != 0))
+			continue;
+		item_leave_out(commits, receiver);
+		any |= receiver->left_out != NULL;
+	}
+	return any;
+}
+
+/*
+ * An item cannot be done, for commits->fault. Of a partial change, who is to blame for that is left
+ * out: PHASE_MORE, and the phase looks for more of them. What was staged of it is taken back with
+ * the whole change, which begins again without it when the phase is over. Each time there is one
+ * item less, or the change is refused, so this ends.
  */
 static enum phase_end
 item_refused(struct commits *commits, struct change_item *item)
 {
-	const struct fault *why = &commits->fault;
+	const enum fault_code code = commits->fault.code;
 	struct change *change = item->change;
+	const bool partial = change->partial && code != FAULT_INTERNAL && code != FAULT_STORE;
+	struct change_item *blamed;
 
-	if (change->partial && why->code != FAULT_INTERNAL && why->code != FAULT_STORE)
-		item->left_out = strdup(why->message);
-	if (!item->left_out) {
-		item_fault_prefix(item, &commits->fault);
-		return commit_fail(commits, change);
-	}
-	if (change->restores)
-		log_line("warning: flow %s is left out: %s%s%s", item_flow(item), why->pointer,
-			why->pointer[0] ? ": " : "", why->message);
-	commits->again |= item->flow != NULL;
-	return PHASE_MORE;
+	if (partial && receivers_leave_out(commits, item))
+		return PHASE_MORE;
+	blamed = item_blamed(commits, item);
+	if (partial)
+		item_leave_out(commits, blamed);
+	if (partial && blamed->left_out)
+		return PHASE_MORE;
+	item_fault_prefix(blamed, &commits->fault);
+	return commit_fail(commits, change);
 }
 
 /* As the store will have it when those before this one are written. */
@@ -180,17 +297,51 @@ change_begin(struct commits *commits, struct change *change)
 	return 0;
 }
 
+static enum phase_end item_stage(struct commits *commits, struct change_item *item);
+
+/* Receivers go with the flow that sends to them. */
+static int
+receivers_remove(struct commits *commits, struct change_item *of, const struct flow_spec *side)
+{
+	char id[FLOW_ID_MAX];
+	unsigned leg;
+
+	for (leg = side->n_legs - side->n_receivers; leg < side->n_legs; leg++) {
+		struct change_item *item;
+
+		receivers_flow_id(side, &side->legs[leg], id);
+		if (!draft_find(&commits->draft, id))
+			continue;
+		item = change_add(
+			of->change, OP_REMOVE, id, 0, of->member, of->index, &commits->fault);
+		if (!item)
+			return -1;
+		item->pruned = true;
+		item->cause = of;
+		item->relay_bytes = side->relay_bytes;
+		item->reports = of->reports;
+		item->message = of->message;
+		if (item_stage(commits, item) == PHASE_FAILED)
+			return -1;
+	}
+	return 0;
+}
+
 /* What is refused may leave others that are to be refused, too: they are still staged. */
 static enum phase_end
 item_stage(struct commits *commits, struct change_item *item)
 {
 	struct store_generation *generation = &item->change->generation;
 	const bool release = commits->pass == PASS_RELEASE;
+	const struct flow_spec *side =
+		item->op == OP_REMOVE ? draft_find(&commits->draft, item->id) : NULL;
 	const int rc = release ? draft_release(&commits->draft, item, &commits->fault)
 			       : draft_stage(&commits->draft, item, &commits->fault);
 
 	if (rc < 0)
 		return item_refused(commits, item);
+	if (side && item->effect == CHANGE_REMOVE && receivers_remove(commits, item, side) < 0)
+		return PHASE_FAILED;
 	if (release && item->op != OP_REMOVE)
 		return PHASE_MORE;
 	generation->added += item->effect == CHANGE_ADD;
@@ -217,14 +368,304 @@ flow_prune(struct commits *commits, struct change *change, struct flow *flow)
 	return item_stage(commits, item);
 }
 
-/* Removals of a whole change and those that pruning added are staged before the others. */
+static bool
+is_of_rtcp(const struct change_item *item)
+{
+	return item->spec->pool && item->spec->pool->rtcp_of[0];
+}
+
+/* Whether it is staged with those that take a port of a pool, in a whole change. */
+static bool
+item_is_late(const struct change_item *item)
+{
+	return item->op == OP_SET && !item->pruned && (item_takes_port(item) || item->list);
+}
+
+/*
+ * Removals of a whole change and those that pruning added are staged before the others, and what
+ * takes a port of a pool after them.
+ */
 static bool
 item_is_due(const struct commits *commits, const struct change_item *item)
 {
-	if (item->left_out)
+	enum stage_pass pass = PASS_STAGE;
+
+	if (item_is_late(item))
+		pass = is_of_rtcp(item) || (item->other && is_of_rtcp(item->other)) ? PASS_TAKE_RTCP
+										    : PASS_TAKE;
+	if (item->left_out || item->op == OP_LEGS || (item->pruned && item->flow))
+		return false;
+	if (commits->pass > PASS_PRUNE && change_is_whole(item->change) && pass != commits->pass)
 		return false;
 	return commits->pass == PASS_RELEASE ||
 	       !(item->pruned || (item->op == OP_REMOVE && change_is_whole(item->change)));
+}
+
+/* The flow's relay: so many bytes of its id, 0: none. */
+static size_t
+item_relay(const struct commits *commits, const struct change_item *item)
+{
+	const struct flow *flow = flow_db_seek(&commits->flows->db, item_flow(item));
+	const struct flow_spec *spec = item->spec ? item->spec : flow ? flow->spec : NULL;
+
+	return spec ? spec->relay_bytes : 0;
+}
+
+/*
+ * A relay is left out whose flows cannot all return, or would not fit what others made of it. It
+ * can be without a receiver.
+ */
+static enum phase_end
+item_relay_check(struct commits *commits, struct change_item *item)
+{
+	const size_t bytes = item_relay(commits, item);
+	const struct flow_spec *specs[RELAY_FLOWS];
+	const char *relay = item_flow(item);
+	enum phase_end end = PHASE_MORE;
+	char id[FLOW_ID_MAX];
+	unsigned i;
+
+	if (bytes == 0 || (!item->left_out && !item->flow) ||
+		relay_receiver_side(relay, bytes) != RELAY_FLOWS)
+		return PHASE_MORE;
+	draft_relay(&commits->draft, relay, bytes, specs);
+	if (!item->left_out && relay_specs_fit(specs))
+		return PHASE_MORE;
+	for (i = 0; end == PHASE_MORE && i < RELAY_FLOWS; i++) {
+		struct flow *flow;
+
+		snprintf(id, sizeof(id), "%.*s:%s", (int)bytes, relay, relay_flow_name(i));
+		flow = flow_db_seek(&commits->flows->db, id);
+		if (!flow || !flow->item || flow->item->left_out)
+			continue;
+		fault_set(&commits->fault, FAULT_CONFLICT, "",
+			item->left_out ? "another flow of relay %.*s cannot be rolled back"
+				       : "relay %.*s was changed since, and its flows would not "
+					 "fit each other; update the relay instead",
+			(int)bytes, relay);
+		end = item_refused(commits, flow->item);
+	}
+	return end;
+}
+
+/* The flow that sends to what that side of the item's relay receives; NULL: there is none. */
+static struct flow *
+sender_find(const struct commits *commits, const char *id, size_t relay_bytes, enum relay_flow side)
+{
+	char other[FLOW_ID_MAX];
+
+	snprintf(other, sizeof(other), "%.*s:%s", (int)relay_bytes, id,
+		relay_flow_name(RELAY_OTHER(side)));
+	return draft_find(&commits->draft, other) ? flow_db_seek(&commits->flows->db, other) : NULL;
+}
+
+/* The leg of a receiver's flow is that of the flow of its side, after an item of either. */
+static enum phase_end
+receiver_follow(struct commits *commits, struct change_item *cause, const struct flow_spec *side,
+	const char *id)
+{
+	const struct flow_spec *receiver = draft_find(&commits->draft, id);
+	struct flow_spec *spec;
+	struct change_item *item;
+	struct flow_leg leg;
+
+	if (!side || !receiver || receiver->n_legs != 1)
+		return PHASE_MORE;
+	leg = side->legs[0];
+	memcpy(leg.id, receiver->legs[0].id, sizeof(leg.id));
+	leg.from = receiver->legs[0].from;
+	leg.dp.learned = receiver->legs[0].dp.learned;
+	if (memcmp(&leg, &receiver->legs[0], sizeof(leg)) == 0)
+		return PHASE_MORE;
+	spec = flow_spec_with_legs(receiver, NULL, 0, &leg, 1);
+	if (!spec) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", id);
+		return PHASE_FAILED;
+	}
+	spec->declared = draft_will_be_declared(&commits->draft, id);
+	item = change_add_spec(cause->change, OP_SET, spec, "legs", UINT32_MAX, &commits->fault);
+	if (!item)
+		return PHASE_FAILED;
+	item->pruned = true;
+	item->cause = cause;
+	item->relay_bytes = spec->relay_bytes;
+	return item_stage(commits, item);
+}
+
+static enum phase_end
+receivers_follow(struct commits *commits, struct change_item *item, enum relay_flow side)
+{
+	const struct flow_spec *spec = item->spec;
+	const struct flow *sender = sender_find(commits, spec->id, spec->relay_bytes, side);
+	const struct flow_spec *sends =
+		sender ? draft_find(&commits->draft, sender->spec->id) : NULL;
+	enum phase_end end = PHASE_MORE;
+	char id[FLOW_ID_MAX];
+	unsigned leg;
+
+	for (leg = sends ? sends->n_legs - sends->n_receivers : 0;
+		end == PHASE_MORE && sends && leg < sends->n_legs; leg++) {
+		receivers_flow_id(sends, &sends->legs[leg], id);
+		end = receiver_follow(commits, item, spec, id);
+	}
+	return end;
+}
+
+/* What an item means for receivers: its own leg, or, of a side, what they send. */
+static enum phase_end
+links_note(struct commits *commits, struct change_item *item)
+{
+	const enum relay_flow side = item->flow ? item_receives(item) : RELAY_FLOWS;
+	const size_t relay_bytes = item->flow ? item->flow->spec->relay_bytes : 0;
+	struct leg_link *links;
+	char id[FLOW_ID_MAX];
+	struct flow *to;
+
+	if (relay_bytes == 0 || item->left_out || item->op == OP_LEGS)
+		return PHASE_MORE;
+	if (side == RELAY_FLOWS) {
+		if (item->op != OP_SET || item->effect == CHANGE_NONE || item->change->restores ||
+			relay_flow_find(item->spec->id, relay_bytes, item->spec->id) > RELAY_B)
+			return PHASE_MORE;
+		return receivers_follow(commits, item,
+			relay_flow_find(item->spec->id, relay_bytes, item->spec->id));
+	}
+	snprintf(id, sizeof(id), "%.*s:%s", (int)relay_bytes, item_flow(item),
+		relay_flow_name(side));
+	if (item->effect == CHANGE_REPLACE && !item->pruned && !item->change->restores)
+		return receiver_follow(
+			commits, item, draft_find(&commits->draft, id), item_flow(item));
+	if (item->effect != CHANGE_ADD && item->effect != CHANGE_RECREATE &&
+		item->effect != CHANGE_REMOVE)
+		return PHASE_MORE;
+	to = sender_find(commits, item_flow(item), relay_bytes, side);
+	if (!to && item->effect == CHANGE_REMOVE)
+		return PHASE_MORE;
+	if (!to) {
+		fault_set(&commits->fault, FAULT_NOT_FOUND, "/relay",
+			"found %.*s, expected the id of an installed relay", (int)relay_bytes,
+			item_flow(item));
+		return item_refused(commits, item);
+	}
+	links = array_grow(
+		commits->links, commits->n_links, &commits->room_links, sizeof(commits->links[0]));
+	if (!links) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a receiver");
+		return PHASE_FAILED;
+	}
+	commits->links = links;
+	links[commits->n_links++] = (struct leg_link){.to = to, .item = item};
+	if (item->effect == CHANGE_REMOVE || item->op > OP_SET || item->change->restores)
+		return PHASE_MORE;
+	/* The side may have changed since the generation that it returns from. */
+	return receiver_follow(commits, item, draft_find(&commits->draft, id), item_flow(item));
+}
+
+static int
+link_compare(const void *a, const void *b)
+{
+	const struct leg_link *left = a, *right = b;
+
+	if (left->to != right->to)
+		return left->to < right->to ? -1 : 1;
+	return strcmp(item_flow(left->item), item_flow(right->item));
+}
+
+/* Each receiver once, and as it is now. Returns how many there are. */
+static size_t
+links_read(const struct commits *commits, const struct leg_link *from, size_t n,
+	struct receiver_link *links)
+{
+	size_t n_links = 0, i;
+
+	for (i = 0; i < n; i++) {
+		const char *id = item_flow(from[i].item);
+
+		if (n_links == 0 || strcmp(links[n_links - 1].id, id) != 0)
+			links[n_links++] =
+				(struct receiver_link){id, draft_find(&commits->draft, id)};
+	}
+	return n_links;
+}
+
+/* The first of the receivers that come; all go: the first of them. */
+static struct change_item *
+links_first(const struct leg_link *links, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && links[i].item->effect == CHANGE_REMOVE)
+		i++;
+	return links[i < n ? i : 0].item;
+}
+
+/* Stage the legs of one flow, which are the last of the links. */
+static enum phase_end
+links_stage(struct commits *commits, struct change *change)
+{
+	struct receiver_link *links;
+	struct change_item *item, *first, *sender;
+	size_t n = 0, n_links;
+	struct flow *to;
+	int rc;
+
+	if (commits->n_links == 0)
+		return PHASE_DONE;
+	if (!commits->links_sorted)
+		qsort(commits->links, commits->n_links, sizeof(commits->links[0]), link_compare);
+	commits->links_sorted = true;
+	to = commits->links[commits->n_links - 1].to;
+	while (n < commits->n_links && commits->links[commits->n_links - 1 - n].to == to)
+		n++;
+	commits->n_links -= n;
+	first = links_first(&commits->links[commits->n_links], n);
+	sender = to->item && to->item->change == change ? to->item : first;
+	links = calloc(n, sizeof(*links));
+	if (!links) {
+		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for %zu receivers", n);
+		return PHASE_FAILED;
+	}
+	n_links = links_read(commits, &commits->links[commits->n_links], n, links);
+	item = change_add(
+		change, OP_LEGS, to->spec->id, 0, first->member, first->index, &commits->fault);
+	if (item) {
+		item->pruned = true;
+		item->cause = sender;
+		item->relay_bytes = to->spec->relay_bytes;
+		item->list = first->list ? first->list : "receivers";
+		item->entry = first->entry;
+		item->message = first->message;
+		item->reports = first->reports;
+	}
+	rc = item ? draft_legs(&commits->draft, item, links, n_links, &commits->fault) : -1;
+	free(links);
+	if (rc < 0 && item && !item->spec)
+		item->cause = first; /* they are too many */
+	return rc < 0 ? item_refused(commits, item ? item : first) : PHASE_MORE;
+}
+
+/* RTCP on ports of its own is for two parties. Who comes to the other is refused. */
+static enum phase_end
+item_rtcp_check(struct commits *commits, struct change_item *item)
+{
+	const bool comes = item->effect == CHANGE_ADD || item->effect == CHANGE_RECREATE;
+	const size_t bytes = item->flow && comes ? item->flow->spec->relay_bytes : 0;
+	const bool receives = item_receives(item) != RELAY_FLOWS;
+	const struct flow_spec *specs[RELAY_FLOWS];
+	const char *id = item_flow(item);
+	unsigned side, n = 0;
+
+	if (bytes == 0 || item->left_out ||
+		(!receives && relay_flow_find(id, bytes, id) < RELAY_A_RTCP))
+		return PHASE_MORE;
+	draft_relay(&commits->draft, id, bytes, specs);
+	for (side = RELAY_A; side <= RELAY_B; side++)
+		n += specs[side] ? specs[side]->n_receivers : 0;
+	if (n == 0 || (!specs[RELAY_A_RTCP] && !specs[RELAY_B_RTCP]))
+		return PHASE_MORE;
+	fault_set(&commits->fault, FAULT_INVALID_VALUE, receives ? "/relay" : "/rtcp",
+		"found next for a relay with receivers, expected mux");
+	return item_refused(commits, item);
 }
 
 /* A step of the pass over a change; PHASE_DONE: the pass is over. */
@@ -256,11 +697,37 @@ pass_step(struct commits *commits, struct change *change)
 		break;
 	case PASS_STAGE:
 		break;
+	case PASS_TAKE:
+	case PASS_TAKE_RTCP:
+		if (!change_is_whole(change))
+			return PHASE_DONE;
+		break;
+	case PASS_RELAYS:
+		if (!change->partial || change->restores)
+			return PHASE_DONE;
+		break;
+	case PASS_LEGS:
+		if (commits->next == change->n_items)
+			return links_stage(commits, change);
+		return links_note(commits, change->items[commits->next++]);
+	case PASS_RTCP:
+		if (change->restores)
+			return PHASE_DONE;
+		break;
 	}
 	if (commits->next == change->n_items)
 		return PHASE_DONE;
 	item = change->items[commits->next++];
-	return item_is_due(commits, item) ? item_stage(commits, item) : PHASE_MORE;
+	if (commits->pass == PASS_RELAYS)
+		return item_relay_check(commits, item);
+	if (commits->pass == PASS_RTCP)
+		return item_rtcp_check(commits, item);
+	if (item_is_due(commits, item))
+		return item_stage(commits, item);
+	if (commits->pass == PASS_STAGE && !item->left_out && item_is_late(item) &&
+		draft_hold(&commits->draft, item, &commits->fault) < 0)
+		return item_refused(commits, item);
+	return PHASE_MORE;
 }
 
 static void
@@ -294,7 +761,9 @@ commit_stage(struct commits *commits)
 	if (end == PHASE_MORE)
 		return PHASE_MORE;
 	commits->next = 0;
-	if (commits->pass++ < PASS_STAGE)
+	commits->n_links = 0;
+	commits->links_sorted = false;
+	if (commits->pass++ < PASS_RTCP)
 		return PHASE_MORE;
 	if (commits->again)
 		return PHASE_FAILED;
@@ -324,16 +793,40 @@ item_index(struct commits *commits, struct change_item *item)
 	return 0;
 }
 
+/* Legs know the flow that they refer to by its number, which the data plane has as its cookie. */
+static void
+spec_link(const struct flow_db *db, struct flow_spec *spec)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < spec->n_all_legs; leg++) {
+		if (spec->legs[leg].learned[0] != '\0')
+			spec->legs[leg].dp.learned =
+				flow_db_seek(db, spec->legs[leg].learned)->sequence;
+	}
+}
+
 /* What is refused is perhaps left out: the others are not checked against it. */
 static int
 item_check(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
+	const struct flow_spec *before = item_before(item), *spec = item_spec(item);
 
-	if (!item_runs(item) || validate_check(flows->validate, item_spec(item), flows->ports,
-					&commits->fault) == 0)
+	if (item->kind == CHANGE_SET_DECLARED)
 		return 0;
-	validate_remove(flows->validate, item_spec(item));
+	if (before &&
+		validate_referred_check(flows->validate, before->id, spec, &commits->fault) < 0)
+		goto err;
+	if (!spec)
+		return 0;
+	if (validate_check(flows->validate, spec, flows->ports, &commits->fault) < 0)
+		goto err;
+	spec_link(&flows->db, item->spec);
+	return 0;
+err:
+	if (spec)
+		validate_remove(flows->validate, spec);
 	return -1;
 }
 
@@ -407,8 +900,13 @@ item_hops(struct commits *commits, struct change_item *item)
 	}
 	next_hops_rehearse(flows->hops, false);
 	item->hopped = hop >= 0;
-	if (item->hopped)
+	if (item->hopped && plans(commits))
 		return 0;
+	if (item->hopped && leg_sources_get(&flows->source_context, spec, &item->sources) == 0)
+		return 0;
+	if (item->hopped)
+		return fault_set(
+			&commits->fault, FAULT_NO_ROOM, "", "no memory for learned sources");
 	leg--;
 	if (leg < spec->n_legs)
 		fault_prefix(&commits->fault, "/legs/%u", leg - item->first_leg);
@@ -470,7 +968,7 @@ full_fault(struct commits *commits, const struct change_item *refused)
 		n_fitting += same_family && is_in(commits, i);
 		n_flows += same_family && comes;
 		n_rules += same_family && comes && other->rule;
-		if (comes && flow_compile(other, commits->flows->ports, item->hops,
+		if (comes && flow_compile(other, commits->flows->ports, item->hops, item->sources,
 				     &commits->compiled) == 0)
 			n_legs += dp_flow_legs(&commits->compiled.flow);
 	}
@@ -504,8 +1002,10 @@ item_insert(struct commits *commits, struct change_item *item)
 	const unsigned n_legs = dp_txn_leg_count(commits->txn);
 	uint16_t from[DP_FLOW_LEGS_MAX];
 	unsigned leg;
-	int rc = flow_compile(spec, commits->flows->ports, item->hops, &commits->compiled);
+	int rc = flow_compile(
+		spec, commits->flows->ports, item->hops, item->sources, &commits->compiled);
 
+	commits->compiled.flow.latch_cookie = item->flow->sequence;
 	for (leg = 0; leg < spec->n_legs; leg++)
 		from[leg] = spec->legs[leg].from;
 	if (rc == 0 && item->kind == CHANGE_REPLACE)
@@ -664,6 +1164,9 @@ reports_gather(struct commits *commits)
 								     sizeof(item->last->legs[0]));
 		if (!item->last)
 			return -1;
+		if (item->flow->spec->dp.latch != DP_LATCH_OPEN)
+			dp_flow_latched_get(
+				commits->flows->dp, item->flow->handle, &item->last->latched);
 		commits->reports[commits->n_reports++] = item;
 	}
 	qsort(commits->reports, commits->n_reports, sizeof(struct change_item *), handle_compare);
@@ -916,20 +1419,25 @@ item_activate(struct commits *commits, struct change_item *item)
 {
 	struct flow_db *db = &commits->flows->db;
 	struct flow *flow = item->flow;
+	struct leg_source *sources = item->sources;
 	uint16_t *hops = item->hops;
 
 	switch (item->kind) {
 	case CHANGE_ADD:
 		flow_db_activate(db, flow, hops);
+		flow->sources = sources;
 		item->hops = NULL;
+		item->sources = NULL;
 		break;
 	case CHANGE_REPLACE:
 	case CHANGE_RECREATE:
 		flow_db_rekey(flow, item->spec);
 		item->old_spec = flow->spec;
 		item->hops = flow->hops;
+		item->sources = flow->sources;
 		flow->spec = item->spec;
 		flow->hops = hops;
+		flow->sources = sources;
 		break;
 	case CHANGE_REMOVE:
 		flow_db_retire(db, flow);
@@ -986,6 +1494,15 @@ old_release(struct commits *commits, struct change_item *item)
 		item->flow->only = NULL;
 	}
 	hops_unref(flows, old, goes ? item->flow->hops : item->hops, old->n_all_legs, true);
+	leg_sources_put(
+		&flows->source_context, old, goes ? item->flow->sources : item->sources, true);
+	item->sources = NULL;
+	if (goes)
+		item->flow->sources = NULL;
+	if (item->kind == CHANGE_REPLACE)
+		local_port_release(flows->pools, old, true);
+	else
+		local_port_left(flows->pools, old);
 }
 
 static int
@@ -993,6 +1510,7 @@ item_retire(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
 	struct flow *flow = item->flow;
+	struct dp_latched forgotten;
 
 	flow->item = NULL;
 	if (item_runs(item)) {
@@ -1003,12 +1521,18 @@ item_retire(struct commits *commits, struct change_item *item)
 		flows->db.n_legs -= item->old_spec->n_all_legs;
 		old_release(commits, item);
 	}
+	flow_sources_watch(flows, flow);
 	if (item->kind == CHANGE_REPLACE) {
 		flows_changed(flows, flow, flow);
 		return 0;
 	}
 	if (item->old_spec)
 		flows_changed(flows, NULL, flow);
+	/* The latch stays while legs refer to it, but another flow is to learn its own source. */
+	if (item->kind == CHANGE_RECREATE && flow->spec->dp.latch != DP_LATCH_OPEN) {
+		dp_flow_forget(flows->dp, flow->handle, &forgotten);
+		flows_source_moved(flows, flow);
+	}
 	if (item_runs(item))
 		flows_changed(flows, flow, NULL);
 	if (item->kind == CHANGE_NONE || item->kind == CHANGE_REMOVE)
@@ -1031,6 +1555,8 @@ commit_retire(struct commits *commits)
 	if (!commits->late && commits->draft.n > 0)
 		next_hops_reclaim(commits->flows->hops);
 	staged_clear(commits);
+	if (!TAILQ_EMPTY(&commits->flows->moved))
+		flows_refresh(commits->flows);
 	return PHASE_DONE;
 }
 
@@ -1077,6 +1603,10 @@ item_release(struct commits *commits, struct change_item *item)
 		steering_del(flows->steering, spec, NULL);
 	if (item->hopped && item_runs(item))
 		hops_unref(flows, spec, item->hops, spec->n_all_legs, false);
+	if (item->hopped && item_runs(item)) {
+		leg_sources_put(&flows->source_context, spec, item->sources, false);
+		item->sources = NULL;
+	}
 	if (item->indexed && spec)
 		validate_remove(flows->validate, spec);
 	if (item->indexed && before)
@@ -1237,7 +1767,8 @@ commits_create(
 	commits->slice_ns = SLICE_NS;
 	STAILQ_INIT(&commits->waiting);
 	STAILQ_INIT(&commits->group);
-	commits->draft = (struct draft){.db = &flows->db, .ports = flows->ports};
+	commits->draft =
+		(struct draft){.db = &flows->db, .ports = flows->ports, .pools = flows->pools};
 	timer_init(&commits->timer, base, pump, commits);
 	return commits;
 }
@@ -1332,6 +1863,7 @@ commits_destroy(struct commits *commits)
 	staged_clear(commits);
 	steering_wants_fini(&commits->wants);
 	compiled_fini(&commits->compiled);
+	free(commits->links);
 	timer_disarm(&commits->timer);
 	free(commits);
 }

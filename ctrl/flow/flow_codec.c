@@ -29,7 +29,9 @@ enum field_kind {
 	FIELD_NUMBER, /* unsigned, of so many bytes */
 	FIELD_KNOWN, /* a number, and `also` whether it is there */
 	FIELD_INTERVAL, /* a number, written when `also` is DP_LATCH_FOLLOW */
-	FIELD_UDP_PORT, /* in network order; not written when `also` is set and not 0 */
+	FIELD_UDP_PORT, /* in network order; not written when `also`, or else it, says there is none
+			 */
+	FIELD_TRUE, /* a byte: 1, or absent */
 	FIELD_WORD, /* a byte that counts words; absent is the first */
 	FIELD_ADDRESS, /* 16 bytes; `also` is the family, which the first one gives */
 	FIELD_MAC, /* of a leg: 6 bytes, and `also` is FLOW_HOP_MAC */
@@ -78,6 +80,23 @@ static const char *const latches[] = {
 	NULL,
 };
 
+static const char *const latch_bys[] = {
+	[DP_LATCH_BY_ANY] = "any",
+	[DP_LATCH_BY_SSRC] = "ssrc",
+	[DP_LATCH_BY_RTCP_SSRC] = "rtcp_ssrc",
+	[DP_LATCH_BY_CLASS + DP_CLASS_STUN] = "stun",
+	[DP_LATCH_BY_CLASS + DP_CLASS_DTLS] = "dtls",
+	[DP_LATCH_BY_CLASS + DP_CLASS_RTP] = "rtp",
+	[DP_LATCH_BY_CLASS + DP_CLASS_OTHER] = "other",
+	[DP_LATCH_BY_COUNT] = NULL,
+};
+
+const char *
+flow_latch_by_word(enum dp_latch_by by)
+{
+	return latch_bys[by];
+}
+
 static int police_check(void *object, struct fault *fault);
 
 static const struct field match_fields[] = {
@@ -96,6 +115,12 @@ static const struct field match_dst_fields[] = {
 	FIELD("dst", FIELD_ADDRESS, struct flow_match, key.dst, ALSO(struct flow_match, key.family),
 		.kinds = MULTICAST_TOO, .always = true),
 	FIELD("dst_port", FIELD_UDP_PORT, struct flow_match, key.dst_port),
+	{0},
+};
+
+static const struct field pool_fields[] = {
+	FIELD("pool", FIELD_TEXT, struct flow_pool, name),
+	FIELD("rtcp_of", FIELD_TEXT, struct flow_pool, rtcp_of),
 	{0},
 };
 
@@ -129,8 +154,9 @@ static const struct field leg_fields[] = {
 	FIELD("src", FIELD_ADDRESS, struct flow_leg, dp.src, ALSO(struct flow_leg, dp.family),
 		.kinds = ADDRESS_UNICAST, .always = true),
 	FIELD("src_port", FIELD_UDP_PORT, struct flow_leg, dp.src_port),
+	FIELD("learned", FIELD_TEXT, struct flow_leg, learned),
 	FIELD("dst", FIELD_ADDRESS, struct flow_leg, dp.dst, ALSO(struct flow_leg, dp.family),
-		.kinds = MULTICAST_TOO, .like = "src", .always = true),
+		.kinds = MULTICAST_TOO, .like = "src"),
 	FIELD("dst_port", FIELD_UDP_PORT, struct flow_leg, dp.dst_port),
 	FIELD("outer_vlan", FIELD_NUMBER, struct flow_leg, dp.outer_vlan),
 	FIELD("dscp", FIELD_NUMBER, struct flow_leg, dp.dscp, .absent = DP_DSCP_KEEP),
@@ -175,11 +201,14 @@ static const struct field policy_fields[] = {
 	FIELD("latch", FIELD_WORD, struct flow_spec, dp.latch, .words = latches),
 	FIELD("latch_interval_ms", FIELD_INTERVAL, struct flow_spec, dp.latch_interval_ms,
 		ALSO(struct flow_spec, dp.latch)),
+	FIELD("latch_by", FIELD_WORD, struct flow_spec, dp.latch_by, .words = latch_bys),
 	FIELD("allow", FIELD_ALLOW, struct flow_spec, allow),
 	FIELD("classes", FIELD_OBJECT, struct flow_spec, dp.class_verdict, .fields = class_fields),
 	FIELD("police", FIELD_OBJECT, struct flow_spec, dp.police, .fields = police_fields,
 		.check = police_check),
 	FIELD("idle_timeout_s", FIELD_NUMBER, struct flow_spec, idle_timeout_s),
+	FIELD("media_timeout_s", FIELD_NUMBER, struct flow_spec, media_timeout_s),
+	FIELD("reopen", FIELD_TRUE, struct flow_spec, reopen),
 	FIELD("max_datagram_bytes", FIELD_NUMBER, struct flow_spec, max_datagram_bytes),
 	{0},
 };
@@ -353,7 +382,9 @@ allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
 		const char *text = json_string_value(json_array_get(list, i));
 		const uint8_t family = prefix_read(text, &spec->allow[i], fault);
 
-		if (family == spec->match.key.family)
+		if (!spec->match.key.family)
+			spec->match.key.family = family; /* a pool gives the address */
+		if (family && family == spec->match.key.family)
 			continue;
 		if (family)
 			fault_set(fault, FAULT_INVALID_VALUE, "",
@@ -393,13 +424,16 @@ field_decode(const struct field *field, const json_t *json, void *object, struct
 	case FIELD_UDP_PORT:
 		*(uint16_t *)at = htons((uint16_t)number);
 		return 0;
+	case FIELD_TRUE:
+		*(uint8_t *)at = json_is_true(value);
+		return 0;
 	case FIELD_WORD:
 		while (text && field->words[word] && strcmp(text, field->words[word]) != 0)
 			word++;
 		*(uint8_t *)at = field->words[word] ? (uint8_t)word : 0;
 		return 0;
 	case FIELD_ADDRESS:
-		if (!value && !field->always)
+		if (!value) /* of a relay whose pool is still to give it */
 			return 0;
 		return address_decode(field, text, at, also, fault);
 	case FIELD_MAC:
@@ -511,8 +545,14 @@ table_write(struct json_writer *out, const struct field *field, const void *obje
 				number_write(out, field, (int64_t)number);
 			break;
 		case FIELD_UDP_PORT:
-			if (!field->also || !byte)
+			if (field->also ? !byte : *(const uint16_t *)at != 0)
 				number_write(out, field, ntohs(*(const uint16_t *)at));
+			break;
+		case FIELD_TRUE:
+			if (!*(const uint8_t *)at)
+				break;
+			json_write_name_of(out, field->name, field->name_bytes);
+			json_write_value(out, json_true());
 			break;
 		case FIELD_WORD:
 			if (*(const uint8_t *)at)
@@ -559,14 +599,45 @@ table_write(struct json_writer *out, const struct field *field, const void *obje
 	}
 }
 
+/* Local address and port come both, unless a pool gives what is absent. */
+static int
+local_decode(const json_t *json, struct flow_spec *spec, struct fault *fault)
+{
+	const json_t *dst = json_object_get(json, "dst"), *port = json_object_get(json, "dst_port");
+
+	if (!dst && (port || !spec->pool))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
+			"missing, expected the local address%s",
+			spec->pool ? " with the port, or neither" : ", or pool to be given one");
+	if (!port && !spec->pool)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst_port",
+			"missing, expected the local UDP port, or pool to be given one");
+	if (json_object_get(json, "rtcp_of") && !spec->pool)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/rtcp_of",
+			"found it without pool, expected pool with it");
+	if (json_object_get(json, "rtcp_of") && dst && !port)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
+			"found dst alone with rtcp_of, expected dst_port with it, or neither");
+	if (json_object_get(json, "rtcp_of") && port && json_integer_value(port) % 2 == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst_port",
+			"found %d with rtcp_of, expected the odd port of a pair",
+			(int)json_integer_value(port));
+	if (spec->pool) {
+		table_decode(pool_fields, json, spec->pool, fault);
+		spec->pool->address_named = dst != NULL;
+	}
+	return dst ? table_decode(match_dst_fields, json, &spec->match, fault) : 0;
+}
+
 /* Source address and port come both or not at all; without them the flow is a listener. */
 static int
-match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
+match_decode(const json_t *json, struct flow_spec *spec, struct fault *fault)
 {
 	const json_t *src = json_object_get(json, "src");
 	const json_t *src_port = json_object_get(json, "src_port");
+	struct flow_match *match = &spec->match;
 
-	if (table_decode(match_dst_fields, json, match, fault) < 0 ||
+	if (local_decode(json, spec, fault) < 0 ||
 		table_decode(match_fields, json, match, fault) < 0)
 		return -1;
 	match->key.any_source = !src && !src_port;
@@ -579,6 +650,27 @@ match_decode(const json_t *json, struct flow_match *match, struct fault *fault)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/src_port",
 			"found src alone, expected src_port with it, or neither for any source");
 	return 0;
+}
+
+/* What opens the latch is to reach it: classes are looked at before. */
+static int
+latch_by_check(const struct flow_spec *spec, struct fault *fault)
+{
+	const enum dp_latch_by by = (enum dp_latch_by)spec->dp.latch_by;
+	const enum dp_class class =
+		by < DP_LATCH_BY_CLASS ? DP_CLASS_RTP : (enum dp_class)(by - DP_LATCH_BY_CLASS);
+
+	if (by == DP_LATCH_BY_ANY)
+		return 0;
+	if (spec->dp.latch == DP_LATCH_OPEN)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/latch_by",
+			"found it with latch open, expected it with first or follow only");
+	if (spec->dp.class_verdict[class] == DP_FORWARD)
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/latch_by",
+		"found %s, whose packets have the verdict %s in classes and never open the latch; "
+		"expected forward for that class, or another latch_by",
+		latch_bys[by], verdicts[spec->dp.class_verdict[class]]);
 }
 
 /* The rules between the latch and what else the flow says. */
@@ -597,6 +689,39 @@ latch_check(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 			latches[spec->dp.latch]);
 	if (!interval && spec->dp.latch == DP_LATCH_FOLLOW)
 		spec->dp.latch_interval_ms = LATCH_INTERVAL_MS;
+	if (spec->reopen && spec->dp.latch == DP_LATCH_OPEN)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/reopen",
+			"found true with latch open, expected latch first or follow");
+	if (spec->reopen && spec->media_timeout_s == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/reopen",
+			"found true, expected media_timeout_s with it");
+	return latch_by_check(spec, fault);
+}
+
+/* An address with its UDP port, which only a leg to a learned source may do without. */
+static int
+leg_dst_check(const json_t *json, const struct flow_leg *leg, struct fault *fault)
+{
+	const bool learned = leg->learned[0] != '\0';
+	const json_t *dst = json_object_get(json, "dst"), *port = json_object_get(json, "dst_port");
+
+	if (!dst && (port || !learned))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst", "missing, expected %s",
+			port ? "the address that dst_port belongs to"
+			     : "an IP address, or learned");
+	if (dst && !port)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst_port",
+			"missing, expected a UDP port, as there is dst");
+	if (!learned)
+		return 0;
+	if (dst && address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
+			"found a multicast group, expected a unicast address, as the leg sends to "
+			"a learned source");
+	if (!dst && (leg->hop == FLOW_HOP_MAC || json_object_get(json, "next_hop")))
+		return fault_set(fault, FAULT_INVALID_VALUE,
+			leg->hop == FLOW_HOP_MAC ? "/mac" : "/next_hop",
+			"found it without dst, whose next hop it is; expected none");
 	return 0;
 }
 
@@ -604,7 +729,7 @@ static int
 leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 {
 	memset(leg, 0, sizeof(*leg));
-	if (table_decode(leg_fields, json, leg, fault) < 0)
+	if (table_decode(leg_fields, json, leg, fault) < 0 || leg_dst_check(json, leg, fault) < 0)
 		return -1;
 	if (!json_object_get(json, "next_hop"))
 		return 0;
@@ -729,7 +854,7 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 	if (!match && !spec->rule)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/match",
 			"found neither match nor rule, expected one of them");
-	if (match && match_decode(match, &spec->match, fault) < 0) {
+	if (match && match_decode(match, spec, fault) < 0) {
 		fault_prefix(fault, "/match");
 		return -1;
 	}
@@ -747,13 +872,30 @@ classifier_decode(const json_t *flow, struct flow_spec *spec, struct fault *faul
 		"found no prefix that determines the family, expected 4 or 6");
 }
 
+/* A flow of a relay is named after it. */
+static int
+relay_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
+{
+	const char *relay = json_string_value(json_object_get(flow, "relay"));
+
+	if (!relay)
+		return 0;
+	if (relay_flow_find(relay, strlen(relay), spec->id) == RELAY_FLOWS &&
+		relay_receiver_side(spec->id, strlen(relay)) == RELAY_FLOWS)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/relay",
+			"found %s, expected the relay that flow %s is named after", relay,
+			spec->id);
+	spec->relay_bytes = (uint8_t)strlen(relay);
+	return 0;
+}
+
 static int
 spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 {
 	const char *id = json_string_value(json_object_get(flow, "id"));
 
 	strncpy(spec->id, id ? id : "", sizeof(spec->id) - 1);
-	if (classifier_decode(flow, spec, fault) < 0 ||
+	if (relay_decode(flow, spec, fault) < 0 || classifier_decode(flow, spec, fault) < 0 ||
 		table_decode(policy_fields, flow, spec, fault) < 0 ||
 		latch_check(flow, spec, fault) < 0)
 		return -1;
@@ -776,6 +918,7 @@ flow_spec_decode(const json_t *flow, struct fault *fault)
 		.n_streams = json_array_size(streams),
 		.n_allow = json_array_size(json_object_get(flow, "allow")),
 		.rule = json_object_get(flow, "rule") != NULL,
+		.pool = json_object_get(json_object_get(flow, "match"), "pool") != NULL,
 	};
 	struct flow_spec *spec;
 	size_t i;
@@ -796,35 +939,148 @@ flow_spec_decode(const json_t *flow, struct fault *fault)
 	return spec;
 }
 
+struct flow_spec *
+flow_request_decode(const json_t *flow, struct fault *fault)
+{
+	struct flow_spec *spec = flow_spec_decode(flow, fault);
+	int rc = spec ? flow_legs_apart(spec, fault) : -1;
+
+	if (rc == 0 && spec->relay_bytes > 0)
+		rc = fault_set(fault, FAULT_INVALID_VALUE, "/relay",
+			"found %.*s, expected no member relay; change the relay instead",
+			spec->relay_bytes, spec->id);
+	if (rc == 0)
+		return spec;
+	free(spec);
+	return NULL;
+}
+
+int
+flow_relay_decode(const json_t *relay, struct flow_spec *specs[RELAY_FLOWS], struct fault *fault)
+{
+	json_t *flows[RELAY_FLOWS];
+	int rc = relay_expand(relay, flows, fault);
+	unsigned i;
+
+	for (i = 0; i < RELAY_FLOWS; i++) {
+		specs[i] = rc == 0 && flows[i] ? flow_spec_decode(flows[i], fault) : NULL;
+		if (rc == 0 && flows[i] && (!specs[i] || flow_legs_apart(specs[i], fault) < 0)) {
+			relay_fault_place(i, fault);
+			rc = -1;
+		}
+		json_decref(flows[i]);
+	}
+	for (i = 0; rc < 0 && i < RELAY_FLOWS; i++) {
+		free(specs[i]);
+		specs[i] = NULL;
+	}
+	return rc;
+}
+
+struct flow_spec *
+flow_receiver_decode(const json_t *side, const json_t *receiver, struct fault *fault)
+{
+	json_t *flow = relay_receiver_expand(side, receiver, fault);
+	struct flow_spec *spec = flow ? flow_spec_decode(flow, fault) : NULL;
+
+	if (flow && !spec)
+		relay_receiver_fault_place(fault);
+	json_decref(flow);
+	return spec;
+}
+
+int
+flow_receivers_decode(const json_t *relay, flow_receiver_fn fn, void *arg, struct fault *fault)
+{
+	const json_t *lists[] = {json_object_get(json_object_get(relay, "a"), "receivers"),
+		json_object_get(json_object_get(relay, "b"), "receivers")};
+	json_t *flows[RELAY_FLOWS], *receiver;
+	unsigned side;
+	int rc = 0;
+	size_t i;
+
+	if (json_array_size(lists[RELAY_A]) + json_array_size(lists[RELAY_B]) == 0)
+		return 0;
+	if (relay_expand(relay, flows, fault) < 0)
+		return -1;
+	for (side = RELAY_A; rc == 0 && side <= RELAY_B; side++) {
+		json_array_foreach (lists[side], i, receiver) {
+			struct flow_spec *spec = flow_receiver_decode(flows[side], receiver, fault);
+
+			if (!spec)
+				fault_prefix(fault, "/%s/receivers/%zu", relay_flow_name(side), i);
+			rc = spec ? fn(arg, side, (uint32_t)i, spec, fault) : -1;
+			if (rc < 0)
+				break;
+		}
+	}
+	for (side = 0; side < RELAY_FLOWS; side++)
+		json_decref(flows[side]);
+	return rc;
+}
+
 /* struct flow_spec back to JSON: what says no more than its default stays out, but for VLANs. */
 
+/* Without what a pool is still to give. */
 static void
-flow_spec_write(struct json_writer *out, const struct flow_spec *spec)
+local_write(struct json_writer *out, const struct flow_spec *spec)
 {
+	char address[ADDRESS_TEXT_MAX];
+
+	if (!spec->pool || spec->match.key.dst_port != 0) {
+		table_write(out, match_dst_fields, &spec->match);
+	} else if (spec->pool->address_named) {
+		address_format(spec->match.key.family, spec->match.key.dst, address);
+		json_write_string_member(out, "dst", address);
+	}
+	if (spec->pool)
+		table_write(out, pool_fields, spec->pool);
+}
+
+/* With so many of its own legs. */
+static void
+flow_spec_write(struct json_writer *out, const struct flow_spec *spec, size_t n_legs)
+{
+	char relay[FLOW_ID_MAX];
+
 	json_write_open(out, '{');
 	json_write_string_member(out, "id", spec->id);
+	if (spec->relay_bytes) {
+		snprintf(relay, sizeof(relay), "%.*s", spec->relay_bytes, spec->id);
+		json_write_string_member(out, "relay", relay);
+	}
 	json_write_name(out, spec->rule ? "rule" : "match");
 	json_write_open(out, '{');
 	if (spec->rule) {
 		table_write(out, rule_fields, spec->rule);
 	} else {
 		table_write(out, match_fields, &spec->match);
-		table_write(out, match_dst_fields, &spec->match);
+		local_write(out, spec);
 	}
 	json_write_close(out, '}');
 	table_write(out, policy_fields, spec);
 	streams_write(out, spec);
-	legs_write(out, spec->legs, spec->n_legs);
+	legs_write(out, spec->legs, n_legs);
 	json_write_close(out, '}');
 }
 
-json_t *
-flow_spec_encode(const struct flow_spec *spec)
+static char *
+spec_text(const struct flow_spec *spec, size_t n_legs, size_t *bytes)
+{
+	struct json_writer writer;
+
+	json_writer_init(&writer);
+	flow_spec_write(&writer, spec, n_legs);
+	return json_writer_take(&writer, bytes);
+}
+
+static json_t *
+spec_json(const struct flow_spec *spec, size_t n_legs)
 {
 	json_error_t error;
 	json_t *flow;
 	size_t bytes;
-	char *text = flow_text_encode(spec, &bytes);
+	char *text = spec_text(spec, n_legs, &bytes);
 
 	if (!text)
 		return NULL;
@@ -833,15 +1089,24 @@ flow_spec_encode(const struct flow_spec *spec)
 	return flow;
 }
 
+json_t *
+flow_spec_encode(const struct flow_spec *spec)
+{
+	return spec_json(spec, spec->n_legs);
+}
+
+json_t *
+flow_own_encode(const struct flow_spec *spec)
+{
+	return spec_json(spec, (size_t)spec->n_legs - spec->n_receivers);
+}
+
 char *
 flow_text_encode(const struct flow_spec *spec, size_t *bytes)
 {
-	struct json_writer writer;
 	size_t length;
 
-	json_writer_init(&writer);
-	flow_spec_write(&writer, spec);
-	return json_writer_take(&writer, bytes ? bytes : &length);
+	return spec_text(spec, (size_t)spec->n_legs - spec->n_receivers, bytes ? bytes : &length);
 }
 
 struct schema *

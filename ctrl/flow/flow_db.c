@@ -50,6 +50,7 @@ static void
 flow_free(struct flow *flow)
 {
 	free(flow->hops);
+	free(flow->sources);
 	free(flow->only);
 	free(flow);
 }
@@ -88,6 +89,15 @@ flow_db_find(const struct flow_db *db, const char *id)
 }
 
 struct flow *
+flow_db_sequence_seek(const struct flow_db *db, uint64_t sequence)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_sequence, db->sequences, &sequence, sizeof(sequence), flow);
+	return flow;
+}
+
+struct flow *
 flow_db_match_seek(const struct flow_db *db, const struct flow_match *match)
 {
 	struct flow *flow;
@@ -96,9 +106,11 @@ flow_db_match_seek(const struct flow_db *db, const struct flow_match *match)
 	return flow;
 }
 
-static void
-id_give(struct flow_db *db, struct flow_spec *spec)
+void
+flow_db_id_give(struct flow_db *db, struct flow_spec *spec)
 {
+	if (spec->id[0] != '\0')
+		return;
 	do {
 		snprintf(spec->id, sizeof(spec->id), "flow-%" PRIu64, ++db->last_number);
 	} while (flow_db_seek(db, spec->id));
@@ -128,9 +140,8 @@ conflict_check(struct flow_db *db, struct flow_spec *spec, struct fault *fault)
 {
 	const struct flow *other;
 
-	if (spec->id[0] == '\0')
-		id_give(db, spec);
-	else if (flow_db_seek(db, spec->id))
+	flow_db_id_give(db, spec);
+	if (flow_db_seek(db, spec->id))
 		return fault_set(fault, FAULT_CONFLICT, "/id",
 			"found id %s, which another flow has, expected a free one", spec->id);
 	other = spec->rule ? NULL : flow_db_match_seek(db, &spec->match);

@@ -23,24 +23,38 @@
 
 #include "flow/flow_spec.h"
 
-/* What the monitors (idle.c, punts.c) store with each flow. All zero at first.
+/* What the monitors (idle.c, latches.c, punts.c) store with each flow. All zero at first.
  */
 
-/* When it was active last, see monitor/idle.h. */
+/*
+ * When it took packets, see monitor/idle.h. A time-out runs from the last packet, or from when it
+ * was begun to be watched for if that is later. All times are of CLOCK_MONOTONIC.
+ */
 struct idle {
 	uint64_t accepted; /* packets, as far as was seen */
-	uint64_t active_ns; /* when there were seen to be so many */
+	uint64_t looked_ns; /* when that was; 0: never */
+	uint64_t packet_ns; /* when the last one was first seen; 0: none was */
+	uint64_t packet_after_ns; /* it came after this */
+	uint64_t idle_from_ns; /* its idle time-out is watched for since then; 0: it is not */
+	uint64_t media_from_ns; /* its media time-out */
 };
 
 struct flow_watch {
 	LIST_ENTRY(flow) due; /* where it waits for its next poll; le_prev is NULL: nowhere */
-	struct idle idle; /* of a flow with a timeout; not begun while active_ns is 0 */
+	TAILQ_ENTRY(flow) again; /* where its latch waits to be read; tqe_prev is NULL: nowhere */
+	struct idle idle; /* of a flow with a time-out, or of a receiver */
+	uint16_t slot; /* in which it waits for its poll, when it does */
 	uint32_t moves; /* of a latched source: those that events were raised for */
+	uint64_t state; /* of its latch, for which the legs that send to it were queued */
 	uint32_t punt_handle; /* that its packets carry, when it can punt */
 	bool drops; /* its action is drop: what it drops by that is taken */
-	bool narrow_later; /* its source is learned, and its steering is to be narrowed */
+	bool learned; /* a source, which is not forgotten */
+	bool open; /* its source may move */
+	bool moved; /* its source is to be read once its commit is over */
 	bool punts;
 	bool expires; /* it is being removed because it is idle */
+	bool silent; /* its media time-out was raised, and no packet was seen since */
+	bool reopens; /* its latch is to be opened for that */
 };
 
 enum flow_presence {
@@ -53,6 +67,7 @@ enum flow_presence {
 struct flow {
 	struct flow_spec *spec;
 	uint16_t *hops; /* next hop index of each leg, those of streams too */
+	struct leg_source *sources; /* of each leg; NULL: no leg sends to a learned source */
 	uint32_t handle; /* of the data plane */
 	uint32_t mark; /* of the declaration that named it last */
 	uint8_t presence; /* enum flow_presence */
@@ -63,9 +78,14 @@ struct flow {
 	UT_hash_handle by_match;
 	UT_hash_handle by_sequence;
 	struct flow_watch watch;
+	TAILQ_ENTRY(flow) refresh; /* where it waits in flows.c, */
+	struct flow_queue *refresh_queue; /* and in which; NULL: nowhere */
 };
 
+TAILQ_HEAD(flow_queue, flow);
+
 struct change_item;
+struct leg_source;
 struct steer_end;
 
 struct flow_db {
@@ -88,8 +108,11 @@ void flow_db_init(struct flow_db *db, size_t n_expected);
 /* Free every flow and its spec. */
 void flow_db_fini(struct flow_db *db);
 
+/* Fill an empty id with a free "flow-N". */
+void flow_db_id_give(struct flow_db *db, struct flow_spec *spec);
+
 /*
- * Add a flow that is not live yet; an empty id in the spec is filled with a free "flow-N" first.
+ * Add a flow that is not live yet; an empty id in the spec is filled by flow_db_id_give() first.
  * It has no hops yet, and the spec is borrowed until flow_db_activate(). NULL with *fault set, and
  * nothing changed but perhaps the id, when the id or the match is taken (the message names the
  * other flow) or memory is short. Rules may be alike.
@@ -122,8 +145,9 @@ void flow_db_rekey(struct flow *flow, struct flow_spec *spec);
 void flow_db_match_remove(struct flow_db *db, struct flow *flow);
 int flow_db_match_insert(struct flow_db *db, struct flow *flow, const struct flow_spec *spec);
 
-/* Whoever has that id or that match, live or not. NULL: it is free. */
+/* Whoever has that id, sequence number or match, live or not. NULL: it is free. */
 struct flow *flow_db_seek(const struct flow_db *db, const char *id);
+struct flow *flow_db_sequence_seek(const struct flow_db *db, uint64_t sequence);
 struct flow *flow_db_match_seek(const struct flow_db *db, const struct flow_match *match);
 
 /* NULL when there is no live one. */

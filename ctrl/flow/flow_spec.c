@@ -19,14 +19,16 @@ flow_spec_create(const struct flow_room *room)
 	const size_t streams = room->n_streams * sizeof(struct flow_stream);
 	const size_t rule = room->rule ? sizeof(struct flow_rule) : 0;
 	const size_t allow = room->n_allow * sizeof(struct dp_prefix);
-	struct flow_spec *spec = calloc(1, sizeof(*spec) + legs + streams + rule + allow);
+	const size_t pool = room->pool ? sizeof(struct flow_pool) : 0;
+	struct flow_spec *spec = calloc(1, sizeof(*spec) + legs + streams + rule + allow + pool);
 
 	if (!spec)
 		return NULL;
 	/* From the strictest alignment to the least. */
 	static_assert(alignof(struct flow_leg) <= alignof(struct flow_spec) &&
 			      alignof(struct flow_stream) <= alignof(struct flow_leg) &&
-			      alignof(struct flow_rule) <= alignof(struct flow_stream),
+			      alignof(struct flow_rule) <= alignof(struct flow_stream) &&
+			      alignof(struct flow_pool) == 1 && alignof(struct dp_prefix) == 1,
 		"each part may follow the one before");
 	spec->n_legs = (uint16_t)room->n_legs;
 	spec->n_all_legs = (uint32_t)room->n_all_legs;
@@ -36,6 +38,7 @@ flow_spec_create(const struct flow_room *room)
 	spec->streams = (void *)(spec->legs + room->n_all_legs);
 	spec->rule = room->rule ? (void *)(spec->streams + room->n_streams) : NULL;
 	spec->allow = (void *)((char *)(spec->streams + room->n_streams) + rule);
+	spec->pool = room->pool ? (void *)(spec->allow + room->n_allow) : NULL;
 	return spec;
 }
 
@@ -50,6 +53,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 		.n_streams = spec->n_streams,
 		.n_allow = spec->n_allow,
 		.rule = spec->rule != NULL,
+		.pool = spec->pool != NULL,
 	};
 	struct flow_spec *made = flow_spec_create(&room), parts;
 	unsigned i;
@@ -64,6 +68,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	made->streams = parts.streams;
 	made->rule = parts.rule;
 	made->allow = parts.allow;
+	made->pool = parts.pool;
 	for (i = 0; i < n_kept; i++)
 		made->legs[i] = spec->legs[kept ? kept[i] : i];
 	for (i = 0; i < n_added; i++)
@@ -76,6 +81,8 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
 	if (spec->rule)
 		*made->rule = *spec->rule;
+	if (spec->pool)
+		*made->pool = *spec->pool;
 	return made;
 }
 
@@ -102,12 +109,18 @@ leg_compare_id(const struct flow_leg *a, const struct flow_leg *b)
 	return strcmp(a->id, b->id);
 }
 
-/* By port and VLAN to which address and UDP port. */
+/*
+ * By port and VLAN to which address and UDP port. All legs to the source of one flow are one
+ * destination.
+ */
 static int
 leg_compare_destination(const struct flow_leg *a, const struct flow_leg *b)
 {
-	int order = strcmp(a->port, b->port);
+	int order = strcmp(a->learned, b->learned);
 
+	if (order || a->learned[0] != '\0')
+		return order;
+	order = strcmp(a->port, b->port);
 	order = order ? order : a->dp.vlan - b->dp.vlan;
 	order = order ? order : a->dp.outer_vlan - b->dp.outer_vlan;
 	order = order ? order : a->dp.family - b->dp.family;
@@ -121,7 +134,9 @@ leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 {
 	int order = leg_compare_destination(a, b);
 
-	order = order ? order : a->hop - b->hop;
+	if (order || a->learned[0] != '\0')
+		return order;
+	order = a->hop - b->hop;
 	order = order ? order : memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop));
 	order = order ? order : memcmp(a->mac, b->mac, sizeof(a->mac));
 	if (order || address_kind(a->dp.family, a->dp.dst) != ADDRESS_MULTICAST)
@@ -320,6 +335,11 @@ legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault
 		return leg;
 	snprintf(pointer, sizeof(pointer), "/legs/%u", (unsigned)leg - n_old);
 	snprintf(number, sizeof(number), "number %u", (unsigned)(before - legs) + 1);
+	if (before->learned[0] != '\0')
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found the source of flow %s, which leg %s also sends to, so the receiver "
+			"would receive each packet twice; expected another flow",
+			before->learned, before->id[0] ? before->id : number);
 	address_format(before->dp.family, before->dp.dst, address);
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 		"found destination %s port %u by %s, which leg %s also has, so the receiver would "

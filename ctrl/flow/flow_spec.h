@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <dp/dp.h>
 
@@ -40,6 +41,14 @@ struct flow_rule {
 	struct dp_rule rule; /* all but the port's index, which is DP_RULE_ANY here */
 };
 
+/* The pool that gives a match its local address and UDP port, and what it may choose. */
+struct flow_pool {
+	char name[DP_NAME_MAX];
+	char rtcp_of[FLOW_ID_MAX]; /* the flow that has the even port of the pair; "" = none */
+	bool address_named; /* by the request, which leaves the port to the pool */
+	bool chosen; /* the match was filled in by the pool, not by the request */
+};
+
 enum flow_hop {
 	FLOW_HOP_ROUTE, /* as the kernel routes dst out of that port */
 	FLOW_HOP_GATEWAY, /* the neighbour that the operator named */
@@ -48,13 +57,27 @@ enum flow_hop {
 
 struct flow_leg {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given; always of a stream's leg */
+	char learned[FLOW_ID_MAX]; /* id of the flow whose source it sends to; "" = none */
 	char port[DP_NAME_MAX];
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
 	uint8_t mac[6]; /* FLOW_HOP_MAC */
 	uint8_t hop; /* enum flow_hop */
 	uint16_t from; /* while it is staged: the running leg that it carries on, or DP_LEG_NEW */
-	struct dp_leg dp; /* all but next_hop, which is zero here */
+	/*
+	 * All but next_hop and what is known of a learned source, which are zero here. `learned` is
+	 * filled in when the flow is committed. A learned leg may have no dst: both are zero then.
+	 */
+	struct dp_leg dp;
 };
+
+/* Whether it has a destination of its own: all have one but some that are learned. */
+static inline bool
+leg_is_signalled(const struct flow_leg *leg)
+{
+	static const uint8_t none[16];
+
+	return memcmp(leg->dp.dst, none, sizeof(none)) != 0;
+}
 
 struct flow_stream {
 	struct dp_stream dp; /* all but legs, which is NULL here */
@@ -65,19 +88,24 @@ struct flow_spec {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given */
 	uint8_t n_allow;
 	uint8_t declared; /* ours: a declaration brought it, and may take it away */
+	uint8_t reopen; /* its latch, at the media time-out */
+	uint8_t relay_bytes; /* so much of its id is that of the relay it is of; 0: of none */
 	struct flow_match match;
 	struct dp_flow
 		dp; /* verdicts, state, latch and policer; flow_compile() fills in the rest */
 	uint32_t idle_timeout_s; /* 0 = never */
+	uint32_t media_timeout_s; /* 0 = never */
 	uint32_t max_datagram_bytes; /* IP header included; 0 = as the ingress port's MTU */
 	uint32_t last_leg_number; /* of the leg ids that we gave */
 	uint32_t n_all_legs; /* with those of streams */
 	uint16_t n_legs;
 	uint16_t n_streams;
+	uint16_t n_receivers; /* the last so many of n_legs are to receivers, see receivers.h */
 	struct flow_leg *legs; /* n_all_legs */
 	struct flow_stream *streams;
 	struct dp_prefix *allow;
 	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
+	struct flow_pool *pool; /* NULL: the flow names its local port itself */
 };
 
 /* A spec with room for that much, zero but for its counts. NULL without memory. */
@@ -87,6 +115,7 @@ struct flow_room {
 	size_t n_streams;
 	size_t n_allow;
 	bool rule;
+	bool pool;
 };
 struct flow_spec *flow_spec_create(const struct flow_room *room);
 
@@ -133,7 +162,8 @@ int leg_ids_take_over(const struct flow_spec *before, struct flow_spec *spec);
 
 /*
  * No two of n legs may send the same packet to the same place: by one port and VLAN to one address
- * and UDP port, through one next hop, and to one multicast group from one source. The first n_old
+ * and UDP port, through one next hop, and to one multicast group from one source; nor to the source
+ * that one flow has learned, whatever they are to do until there is one. The first n_old
  * are not compared with each other, and are not counted: -1 with *fault set ("/legs/N").
  */
 int legs_apart(const struct flow_leg *legs, unsigned n, unsigned n_old, struct fault *fault);

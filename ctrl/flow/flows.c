@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/change.h"
 #include "flow/flow_codec.h"
 #include "flow/flow_spec.h"
 #include "net/net.h"
@@ -40,7 +41,7 @@ room_make(void *array, size_t *room, size_t n, size_t entry_bytes)
 
 int
 flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
-	struct compiled *compiled)
+	const struct leg_source *sources, struct compiled *compiled)
 {
 	struct dp_flow *flow = &compiled->flow;
 	unsigned i;
@@ -69,6 +70,8 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 	for (i = 0; i < spec->n_all_legs; i++) {
 		compiled->legs[i] = spec->legs[i].dp;
 		compiled->legs[i].next_hop = hops[i];
+		if (sources)
+			compiled->legs[i].known = leg_source_known(&sources[i]);
 	}
 	for (i = 0; i < spec->n_streams; i++) {
 		compiled->streams[i] = spec->streams[i].dp;
@@ -106,9 +109,29 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 		free(only);
 }
 
+int
+flow_widen(struct flows *flows, struct flow *flow)
+{
+	/* What is being changed is steered as its old version until that is over. */
+	const struct flow_spec *spec =
+		flow->item && flow->item->old_spec ? flow->item->old_spec : flow->spec;
+	int rc;
+
+	if (!flow->only)
+		return 0;
+	rc = steering_add(flows->steering, spec);
+	if (rc < 0)
+		return rc;
+	steering_del(flows->steering, spec, flow->only);
+	free(flow->only);
+	flow->only = NULL;
+	return 0;
+}
+
 /*
- * Legs do not know their flows, so all flows are scanned, which costs little where a slot has no
- * stale leg. That is rare: a slot whose users all get the same next hop is changed in one place.
+ * A slot of next hops does not know its flows, so all flows are scanned, which costs little where a
+ * slot has no stale leg. That is rare: a slot whose users all get the same next hop is changed in
+ * one place. Flows whose legs send to learned sources are in queues instead, as sources move often.
  */
 
 #define SCAN_LEGS_MAX 65536 /* legs scanned in a slice */
@@ -116,10 +139,13 @@ flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *sou
 #define SLICE_PAUSE_MS 2
 #define BUSY_PAUSE_MS 10 /* another transaction is open */
 #define AGAIN_MS 1000 /* stale legs are not in a flow yet, or could not be written */
+#define WAITING_MS 50 /* between two looks for next hops that were resolved, */
+#define ANSWERED_MS 5 /* and after a neighbour has answered, as others may, too */
 
-struct repointed {
+struct rewritten {
 	struct flow *flow;
-	uint32_t handle; /* of its new version */
+	uint32_t handle; /* of its new version, */
+	struct leg_source *sources; /* and of its legs */
 };
 
 static void
@@ -149,6 +175,20 @@ leg_index(const struct flows *flows, const struct flow *flow, unsigned leg)
 }
 
 static bool
+sources_are_stale(const struct flows *flows, const struct flow *flow)
+{
+	unsigned leg;
+
+	for (leg = 0; flow->sources && leg < flow->spec->n_all_legs; leg++) {
+		if (flow->spec->legs[leg].dp.learned != 0 &&
+			leg_source_is_stale(&flows->source_context, &flow->spec->legs[leg],
+				&flow->sources[leg]))
+			return true;
+	}
+	return false;
+}
+
+static bool
 flow_is_stale(const struct flows *flows, const struct flow *flow)
 {
 	unsigned leg;
@@ -157,37 +197,43 @@ flow_is_stale(const struct flows *flows, const struct flow *flow)
 		if (leg_index(flows, flow, leg) != flow->hops[leg])
 			return true;
 	}
-	return false;
+	return sources_are_stale(flows, flow);
 }
 
-/* Put a flow into the transaction with the hops that it ought to have. */
+/* Put a flow into the transaction with the hops and sources that it ought to have. */
 static int
 flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *compiled,
-	struct repointed *repointed)
+	struct rewritten *rewritten)
 {
-	const struct flow *flow = repointed->flow;
+	const struct flow *flow = rewritten->flow;
 	const struct flow_spec *spec = flow->spec;
 	uint16_t *hops = calloc(spec->n_all_legs + 1, sizeof(hops[0]));
 	uint16_t from[DP_FLOW_LEGS_MAX];
 	unsigned leg;
-	int rc = -ENOMEM;
+	int rc;
 
+	if (!hops)
+		return -ENOMEM;
+	rc = leg_sources_get(&flows->source_context, spec, &rewritten->sources);
 	for (leg = 0; leg < spec->n_legs; leg++)
 		from[leg] = (uint16_t)leg;
-	for (leg = 0; hops && leg < spec->n_all_legs; leg++)
+	for (leg = 0; leg < spec->n_all_legs; leg++)
 		hops[leg] = leg_index(flows, flow, leg);
-	if (hops)
-		rc = flow_compile(spec, flows->ports, hops, compiled);
+	if (rc == 0)
+		rc = flow_compile(spec, flows->ports, hops, rewritten->sources, compiled);
 	free(hops);
+	compiled->flow.latch_cookie = flow->sequence;
+	if (rc == 0)
+		rc = dp_txn_replace(txn, flow->handle, &compiled->flow, from, &rewritten->handle);
 	if (rc < 0)
-		return rc;
-	return dp_txn_replace(txn, flow->handle, &compiled->flow, from, &repointed->handle);
+		leg_sources_put(&flows->source_context, spec, rewritten->sources, false);
+	return rc;
 }
 
 static void
-flow_repointed(struct flows *flows, const struct repointed *repointed)
+flow_rewritten(struct flows *flows, const struct rewritten *rewritten)
 {
-	struct flow *flow = repointed->flow;
+	struct flow *flow = rewritten->flow;
 	unsigned leg;
 
 	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
@@ -197,42 +243,73 @@ flow_repointed(struct flows *flows, const struct repointed *repointed)
 		if (flow->hops[leg] != before)
 			next_hops_updated(flows->hops, &flow->spec->legs[leg], before);
 	}
-	flow->handle = repointed->handle;
+	leg_sources_put(&flows->source_context, flow->spec, flow->sources, true);
+	flow->sources = rewritten->sources;
+	flow->handle = rewritten->handle;
+	flow_sources_watch(flows, flow);
 	flows_changed(flows, flow, flow);
 }
 
-/* Write the flows gathered; those that the data plane has no room for now stay as they are. */
-static void
-batch_commit(struct flows *flows, struct dp_txn *txn, struct repointed *batch, unsigned n)
+/*
+ * Write the *n flows gathered, all or none of those that can be compiled, which are the first *n
+ * then. 0, or what dp_txn_commit() returned.
+ */
+static int
+batch_write(struct flows *flows, struct dp_txn *txn, struct rewritten *batch, unsigned *n)
 {
 	struct compiled compiled = {0};
 	unsigned i, n_written = 0;
 	int rc;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < *n; i++) {
 		batch[n_written].flow = batch[i].flow;
 		n_written += flow_rewrite(flows, txn, &compiled, &batch[n_written]) == 0;
 	}
 	compiled_fini(&compiled);
 	rc = dp_txn_commit(txn);
-	if (rc < 0 && rc != -ETIMEDOUT)
-		return;
-	for (i = 0; i < n_written; i++)
-		flow_repointed(flows, &batch[i]);
+	for (i = 0; i < n_written; i++) {
+		if (rc == 0 || rc == -ETIMEDOUT)
+			flow_rewritten(flows, &batch[i]);
+		else
+			leg_sources_put(&flows->source_context, batch[i].flow->spec,
+				batch[i].sources, false);
+	}
 	if (rc == 0)
 		next_hops_reclaim(flows->hops);
+	*n = n_written;
+	return rc;
+}
+
+/*
+ * Write the flows gathered; those that the data plane has no room for now stay as they are. One
+ * that needs a leg more than before may lack it: the others do not wait for it.
+ */
+static void
+batch_commit(struct flows *flows, struct dp_txn *txn, struct rewritten *batch, unsigned n)
+{
+	unsigned half;
+
+	if (batch_write(flows, txn, batch, &n) != -ENOSPC || n < 2)
+		return;
+	half = n / 2;
+	txn = dp_txn_begin(flows->dp);
+	if (txn)
+		batch_commit(flows, txn, batch, half);
+	txn = dp_txn_begin(flows->dp);
+	if (txn)
+		batch_commit(flows, txn, &batch[half], n - half);
 }
 
 /* Gather flows to write from where the last slice ended; *end: there are no more. */
 static unsigned
-batch_gather(struct flows *flows, struct repointed batch[WRITE_MAX], bool *end)
+batch_gather(struct flows *flows, struct rewritten batch[WRITE_MAX], bool *end)
 {
 	struct flow *flow = flow_db_after(&flows->db, flows->repointed);
 	unsigned looked = 0, n = 0;
 
 	while (flow && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
 		looked += 8 + flow->spec->n_all_legs; /* a flow costs as much as some legs */
-		if (flow_is_stale(flows, flow))
+		if (!flow->item && flow_is_stale(flows, flow))
 			batch[n++].flow = flow;
 		flows->repointed = flow->sequence;
 		flow = flow_db_next(flow);
@@ -244,7 +321,7 @@ batch_gather(struct flows *flows, struct repointed batch[WRITE_MAX], bool *end)
 unsigned
 flows_repoint(struct flows *flows)
 {
-	struct repointed batch[WRITE_MAX];
+	struct rewritten batch[WRITE_MAX];
 	struct dp_txn *txn;
 	unsigned n;
 	bool end;
@@ -266,6 +343,131 @@ flows_repoint(struct flows *flows)
 	return end ? AGAIN_MS : SLICE_PAUSE_MS;
 }
 
+/* Learned sources that legs send to. */
+
+static void
+refresh_insert(struct flow_queue *queue, struct flow *flow)
+{
+	flow_sources_unwatch(flow);
+	TAILQ_INSERT_TAIL(queue, flow, refresh);
+	flow->refresh_queue = queue;
+}
+
+static void
+refresh_due(void *arg)
+{
+	struct flows *flows = arg;
+	unsigned ms;
+
+	flows->refreshes_soon = false;
+	ms = flows_refresh(flows);
+	if (ms > 0)
+		timer_arm_if_idle(&flows->refresh_timer, ms * NS_PER_MS);
+}
+
+/* Soon: several sources may have moved. */
+static void
+flow_moved(struct flows *flows, struct flow *flow)
+{
+	refresh_insert(&flows->moved, flow);
+	timer_arm(&flows->refresh_timer, 0);
+}
+
+void
+flows_source_moved(struct flows *flows, const struct flow *flow)
+{
+	const struct flow_refs *refs = validate_refs(flows->validate);
+	const struct flow_ref *ref = flow_refs_first(refs, flow->spec->id);
+
+	for (; ref; ref = flow_refs_next(ref, flow->spec->id)) {
+		struct flow *user = flow_db_find(&flows->db, ref->spec->id);
+
+		/* Others read the source when they are committed. */
+		if (user && user->sources)
+			flow_moved(flows, user);
+	}
+}
+
+void
+flow_sources_unwatch(struct flow *flow)
+{
+	if (!flow->refresh_queue)
+		return;
+	TAILQ_REMOVE(flow->refresh_queue, flow, refresh);
+	flow->refresh_queue = NULL;
+}
+
+static bool
+sources_wait(const struct flow *flow)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
+		if (leg_source_waits(&flow->sources[leg]))
+			return true;
+	}
+	return false;
+}
+
+void
+flow_sources_watch(struct flows *flows, struct flow *flow)
+{
+	flow_sources_unwatch(flow);
+	if (!flow->sources)
+		return;
+	if (sources_are_stale(flows, flow)) {
+		flow_moved(flows, flow);
+	} else if (sources_wait(flow)) {
+		refresh_insert(&flows->waiting, flow);
+		timer_arm_if_idle(&flows->refresh_timer, WAITING_MS * NS_PER_MS);
+	}
+}
+
+/* Those that wait and need not any more, from the one looked at longest ago on. */
+static void
+waiting_look(struct flows *flows)
+{
+	struct flow *flow = TAILQ_FIRST(&flows->waiting);
+	const struct flow *last = TAILQ_LAST(&flows->waiting, flow_queue);
+	unsigned looked = 0;
+
+	while (flow && looked < SCAN_LEGS_MAX) {
+		looked += 8 + flow->spec->n_all_legs;
+		refresh_insert(
+			sources_are_stale(flows, flow) ? &flows->moved : &flows->waiting, flow);
+		flow = flow == last ? NULL : TAILQ_FIRST(&flows->waiting);
+	}
+}
+
+unsigned
+flows_refresh(struct flows *flows)
+{
+	struct rewritten batch[WRITE_MAX];
+	struct dp_txn *txn;
+	struct flow *flow;
+	unsigned n = 0, looked = 0;
+
+	waiting_look(flows);
+	if (TAILQ_EMPTY(&flows->moved))
+		return TAILQ_EMPTY(&flows->waiting) ? 0 : WAITING_MS;
+	txn = dp_txn_begin(flows->dp);
+	if (!txn)
+		return BUSY_PAUSE_MS;
+	/* Those that there is no room for, or that a commit has not done with, are looked at again.
+	 */
+	while ((flow = TAILQ_FIRST(&flows->moved)) && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
+		looked += 8 + flow->spec->n_all_legs;
+		if (!flow->item)
+			batch[n++].flow = flow;
+		refresh_insert(&flows->waiting, flow);
+	}
+	if (n > 0)
+		batch_commit(flows, txn, batch, n);
+	else
+		dp_txn_abort(txn);
+	return TAILQ_EMPTY(&flows->moved) ? WAITING_MS : SLICE_PAUSE_MS;
+}
+
 /* Changes of neighbours and routes go to the next hops: no flow is changed. */
 static void
 neighbour_changed(void *arg, const struct neigh_key *neighbour, const uint8_t *mac, int error)
@@ -273,6 +475,10 @@ neighbour_changed(void *arg, const struct neigh_key *neighbour, const uint8_t *m
 	struct flows *flows = arg;
 
 	next_hops_neighbour_changed(flows->hops, neighbour, mac, error);
+	if (!mac || TAILQ_EMPTY(&flows->waiting) || flows->refreshes_soon)
+		return;
+	flows->refreshes_soon = true;
+	timer_arm(&flows->refresh_timer, ANSWERED_MS * NS_PER_MS);
 }
 
 static void
@@ -320,10 +526,25 @@ hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 	flows->hops =
 		next_hops_create(flows->dp, flows->ports, flows->net, base, legs_are_stale, flows);
 	timer_init(&flows->repoint_timer, base, repoint_due, flows);
+	timer_init(&flows->refresh_timer, base, refresh_due, flows);
+	flows->source_context = (struct source_context){flows->dp, flows->ports, flows->hops};
+	TAILQ_INIT(&flows->moved);
+	TAILQ_INIT(&flows->waiting);
 	if (flows->hops)
 		return 0;
 	net_destroy(flows->net);
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
+}
+
+/* As the draft has it, while there is one. */
+static const struct flow_spec *
+spec_find(const void *arg, const char *id)
+{
+	const struct flow *flow = flow_db_seek(arg, id);
+
+	if (!flow || !flow->item)
+		return flow ? flow->spec : NULL;
+	return item_spec(flow->item);
 }
 
 int
@@ -340,7 +561,7 @@ flows_init(struct flows *flows, struct dp *dp, struct ports *ports, struct steer
 	flows->schema = flow_text_schema(fault);
 	if (!flows->schema)
 		return -1;
-	flows->validate = validate_create(capacity);
+	flows->validate = validate_create(capacity, spec_find, &flows->db);
 	if (!flows->validate) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for flows");
 		goto err_schema;
@@ -375,6 +596,7 @@ flows_fini(struct flows *flows)
 	for (; flow; flow = flow_db_next(flow))
 		steering_del(flows->steering, flow->spec, flow->only);
 	timer_disarm(&flows->repoint_timer);
+	timer_disarm(&flows->refresh_timer);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	validate_destroy(flows->validate);

@@ -18,7 +18,9 @@
 #include "base/timer.h"
 #include "config/ports.h"
 #include "flow/flow_db.h"
+#include "flow/leg_source.h"
 #include "flow/next_hop.h"
+#include "flow/pool.h"
 #include "flow/steering.h"
 #include "flow/validate.h"
 
@@ -38,9 +40,15 @@ struct flows {
 	struct next_hops *hops;
 	struct timer repoint_timer;
 	uint64_t repointed; /* sequence of the flow that was scanned last; 0 = from the first */
+	struct source_context source_context;
+	struct timer refresh_timer;
+	bool refreshes_soon; /* a neighbour has answered, and the timer is armed for that */
+	struct flow_queue moved; /* flows with a leg whose source is another one by now */
+	struct flow_queue waiting; /* flows with a leg whose source's next hop is not resolved */
 	struct flow_db db;
 	struct validate *validate;
 	struct schema *schema; /* of a flow's text */
+	struct pools *pools; /* that give local ports, borrowed; NULL: there are none */
 	struct commits *commits; /* how they change; NULL before there is one */
 	bool notify_each; /* the commit is small, and may be notified flow by flow */
 	flows_changed_fn changed; /* NULL: disabled */
@@ -72,6 +80,25 @@ void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
 unsigned flows_repoint(struct flows *flows);
 
 /*
+ * The source that a flow has learned has moved, or is forgotten: flows whose legs send to it get a
+ * new version in the data plane that knows it, as soon as its next hop is resolved. Workers send to
+ * it in the meantime.
+ */
+void flows_source_moved(struct flows *flows, const struct flow *flow);
+
+/* A flow, or a version of it, was committed: see that its legs know the sources as they are. */
+void flow_sources_watch(struct flows *flows, struct flow *flow);
+
+/* A flow is removed. */
+void flow_sources_unwatch(struct flow *flow);
+
+/*
+ * Do a slice of that work; a timer does, as long as there is some, and a commit when it is over, as
+ * the next one may follow at once. Returns after how many ms to go on, 0 = all is done.
+ */
+unsigned flows_refresh(struct flows *flows);
+
+/*
  * A flow as the data plane is given it, and what it points to; zero at first. Room grows with the
  * largest flow that was compiled into it, so that a request of many flows allocates a few times
  * only.
@@ -88,17 +115,23 @@ struct compiled {
 void compiled_fini(struct compiled *compiled);
 
 /*
- * Fill compiled->flow from a spec whose ports exist and whose legs have the next hops given, one
- * a leg, those of streams too. It holds until the next call and borrows the spec's allow-list.
- * 0 or -ENOMEM. Pure, any thread.
+ * Fill compiled->flow, but for the cookie, from a spec whose ports exist and whose legs have the
+ * next hops and sources given, one a leg, those of streams too; sources NULL: none. It holds until
+ * the next call and borrows the spec's allow-list. 0 or -ENOMEM. Pure, any thread.
  */
 int flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint16_t *hops,
-	struct compiled *compiled);
+	const struct leg_source *sources, struct compiled *compiled);
 
 /*
  * A flow that takes the first source that comes has learned it: where nothing else of the flow
  * concerns other sources, they need not come any more. Sets flow->only if so.
  */
 void flow_narrow(struct flows *flows, struct flow *flow, const struct dp_latched *source);
+
+/*
+ * The reverse of flow_narrow(): packets of any source come again. 0, or negative errno, and nothing
+ * has changed.
+ */
+int flow_widen(struct flows *flows, struct flow *flow);
 
 #endif

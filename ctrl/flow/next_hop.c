@@ -118,13 +118,13 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 
 static void moves_due(void *arg);
 
-/* False when the leg does not need the kernel: its next hop is static, or a multicast group. */
+/* False when the leg does not need the kernel: its hop is static, a multicast group, or none. */
 static bool
 request_make(const struct next_hops *hops, const struct flow_leg *leg, struct hop_request *request)
 {
 	const bool has_gateway = leg->hop == FLOW_HOP_GATEWAY;
 
-	if (leg->hop == FLOW_HOP_MAC)
+	if (leg->hop == FLOW_HOP_MAC || !leg_is_signalled(leg))
 		return false;
 	if (!has_gateway && address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
 		return false;
@@ -492,7 +492,10 @@ tracked_create(
 	return 0;
 }
 
-/* A leg whose address the operator named, or a multicast group has by itself. */
+/*
+ * A leg whose address the operator named, or a multicast group has by itself; or one without a
+ * destination, whose next hop is that of no packet.
+ */
 static int
 static_ref(struct next_hops *hops, const struct flow_leg *leg)
 {
@@ -502,7 +505,7 @@ static_ref(struct next_hops *hops, const struct flow_leg *leg)
 
 	if (leg->hop == FLOW_HOP_MAC)
 		memcpy(key.mac, leg->mac, sizeof(key.mac));
-	else
+	else if (leg_is_signalled(leg))
 		address_multicast_mac(leg->dp.family, leg->dp.dst, key.mac);
 	slot = hop_slot_find(
 		hops, (unsigned)ports_find(hops->ports, leg->port), &key, false, &error);

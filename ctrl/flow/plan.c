@@ -174,6 +174,12 @@ text_of(const struct flow_spec *spec, bool *failed)
 	return text;
 }
 
+static bool
+text_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int
 plan_add(struct plan *plan, const struct flow_spec *before, const struct flow_spec *after)
 {
@@ -185,10 +191,19 @@ plan_add(struct plan *plan, const struct flow_spec *before, const struct flow_sp
 	memcpy(entry->id, (after ? after : before)->id, sizeof(entry->id));
 	entry->before = text_of(before, &failed);
 	entry->after = text_of(after, &failed);
-	plan->n++;
-	plan->added += !before;
-	plan->removed += !after;
-	plan->changed += before && after;
+	if (before && after && before->n_receivers + after->n_receivers > 0 &&
+		text_equal(entry->before, entry->after)) {
+		/* Only receivers came or went, which have changes of their own. */
+		free(entry->before);
+		free(entry->after);
+		*entry = (struct plan_entry){0};
+		plan->unchanged++;
+	} else {
+		plan->n++;
+		plan->added += !before;
+		plan->removed += !after;
+		plan->changed += before && after;
+	}
 	if (before) {
 		plan->legs_then -= before->n_all_legs;
 		plan->bytes_then -= spec_bytes(before);
@@ -220,12 +235,6 @@ plan_destroy(struct plan *plan)
 {
 	while (plan_drop(plan))
 		;
-}
-
-static bool
-text_equal(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 bool

@@ -8,10 +8,12 @@
 
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
+#include "flow/relay_change.h"
 #include "schema/flow_files.h"
 #include "store/read.h"
 
 #define FLOWS_AT_ONCE 64
+#define FILE_ITEM "items"
 
 /* Operations that are read from the store, some at a time. */
 struct load {
@@ -198,34 +200,44 @@ restore_flows(
 }
 
 static int
+file_flow_add(struct change *change, const json_t *flow, uint32_t place, struct fault *fault)
+{
+	struct flow_spec *spec = flow_request_decode(flow, fault);
+
+	if (!spec)
+		return -1;
+	spec->declared = true;
+	return change_add_spec(change, OP_SET, spec, FILE_ITEM, place, fault) ? 0 : -1;
+}
+
+static int
 files_add(const struct flow_files *files, struct change *change, struct fault *fault)
 {
-	json_t *flow;
+	json_t *item;
 	size_t i;
 
-	json_array_foreach (flow_files_flows(files), i, flow) {
-		struct flow_spec *spec = flow_spec_decode(flow, fault);
+	json_array_foreach (flow_files_items(files), i, item) {
+		const int rc = flow_files_is_relay(item)
+				       ? relay_change_put(change, OP_SET, item, FILE_ITEM,
+						 (uint32_t)i, fault)
+				       : file_flow_add(change, item, (uint32_t)i, fault);
 
-		if (!spec || flow_legs_apart(spec, fault) < 0) {
-			free(spec);
-			flow_files_locate(files, i, fault);
-			return -1;
-		}
-		spec->declared = true;
-		if (!change_add_spec(change, OP_SET, spec, "flows", (uint32_t)i, fault))
-			return -1;
+		if (rc == 0)
+			continue;
+		flow_files_locate(files, i, fault);
+		return -1;
 	}
 	return 0;
 }
 
-/* "/flows/N/..." of a fault that came after decoding. */
+/* "/items/N/..." of a fault that came after decoding. */
 static void
 fault_locate(const struct flow_files *files, struct fault *fault)
 {
 	unsigned long i;
 	int n;
 
-	if (sscanf(fault->pointer, "/flows/%lu%n", &i, &n) != 1)
+	if (sscanf(fault->pointer, "/" FILE_ITEM "/%lu%n", &i, &n) != 1)
 		return;
 	memmove(fault->pointer, fault->pointer + n, strlen(fault->pointer + n) + 1);
 	flow_files_locate(files, i, fault);
@@ -254,4 +266,20 @@ restore_files(struct flows *flows, const char *path, struct fault *fault)
 	}
 	flow_files_destroy(files);
 	return restore.rc;
+}
+
+int
+restore_files_check(const char *path, struct fault *fault)
+{
+	struct flow_files *files = flow_files_load(path, fault);
+	struct change *change = files ? change_create(NULL, "check", path, NULL, NULL) : NULL;
+	int rc = -1;
+
+	if (change)
+		rc = files_add(files, change, fault);
+	else if (files)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the flows of %s", path);
+	change_destroy(change);
+	flow_files_destroy(files);
+	return rc;
 }

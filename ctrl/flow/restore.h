@@ -28,6 +28,9 @@ int restore_flows(
  */
 int restore_files(struct flows *flows, const char *path, struct fault *fault);
 
+/* Whether the files at `path` can be declared, as far as they say so. 0, or -1 as above. */
+int restore_files_check(const char *path, struct fault *fault);
+
 /*
  * Have the change return to all flows of that generation. Flows and store are borrowed until the
  * change is destroyed. 0, or -1 with *fault set ("/generation").

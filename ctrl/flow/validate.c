@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Three parts. The index of endpoints says which flows a datagram meets that is sent to an address
+ * Four parts. The index of endpoints says which flows a datagram meets that is sent to an address
  * and UDP port; it has as many buckets as it is made for and never grows, so that no single flow
  * waits for a million to move. Overlaps are rules that no packet reaches, since one flow or rule of
  * higher precedence (docs/dataplane.md) takes every packet of theirs; several that do so together
  * are not found. Loops are searched breadth first from the legs of one flow, so that the loop that
  * is named is the shortest; one that a change closes goes through a flow of the change, so it is
- * enough to search from these.
+ * enough to search from these. References, of legs to flows whose source they send to, are looked
+ * up in both directions.
  */
 #include "flow/validate.h"
 
@@ -37,6 +38,7 @@ struct overlap_rule {
 struct loop_step {
 	struct endpoint *at;
 	unsigned from; /* index of the step before */
+	bool returned; /* on the way there, a leg sent to what a flow has learned */
 };
 
 struct validate {
@@ -48,7 +50,11 @@ struct validate {
 	size_t n_rules;
 	size_t rules_room;
 
-	uint32_t round; /* of a search for loops; never given twice, but once in 2^32 */
+	struct flow_refs refs;
+	flow_spec_find_fn find;
+	const void *find_arg;
+
+	uint32_t round; /* of a search for loops, even; never given twice, but once in 2^31 */
 	unsigned legs_left; /* to visit in this round */
 	unsigned n_steps; /* from the leg that is being checked */
 	struct loop_step steps[LOOP_STEPS_MAX];
@@ -140,22 +146,29 @@ endpoint_insert(struct validate *validate, const struct flow_spec *spec)
 	return 0;
 }
 
+/* Where the endpoint of an inserted spec hangs; NULL: it has none. */
+static struct endpoint **
+endpoint_link(
+	const struct validate *validate, const struct flow_spec *spec, enum endpoint_kind *kind)
+{
+	struct dp_flow_key room;
+	const struct dp_flow_key *ends = spec_ends(spec, kind, &room);
+	struct endpoint **link = ends ? bucket_of(validate, ends_hash(*kind, ends)) : NULL;
+
+	while (link && *link && (*link)->spec != spec)
+		link = &(*link)->next;
+	return link && *link ? link : NULL;
+}
+
 static void
 endpoint_remove(struct validate *validate, const struct flow_spec *spec)
 {
-	struct endpoint **link, *endpoint;
-	struct dp_flow_key room;
 	enum endpoint_kind kind;
-	const struct dp_flow_key *ends = spec_ends(spec, &kind, &room);
+	struct endpoint **link = endpoint_link(validate, spec, &kind), *endpoint;
 
-	if (!ends)
+	if (!link)
 		return;
-	link = bucket_of(validate, ends_hash(kind, ends));
-	while (*link && (*link)->spec != spec)
-		link = &(*link)->next;
 	endpoint = *link;
-	if (!endpoint)
-		return;
 	*link = endpoint->next;
 	free(endpoint);
 	validate->n_kind[kind]--;
@@ -410,10 +423,44 @@ source_allowed(const struct flow_spec *spec, const struct dp_flow_key *ends)
 	return spec->n_allow == 0;
 }
 
+/*
+ * Add an endpoint as a step, unless it was visited before. What was visited on a way that returned
+ * is visited again on one that did not, as that one may go further.
+ */
+static void
+step_add(struct validate *validate, struct endpoint *at, unsigned from, bool returned)
+{
+	const uint32_t mark = validate->round + !returned;
+
+	if (at->seen == validate->round + 1 || at->seen == mark ||
+		validate->n_steps == LOOP_STEPS_MAX)
+		return;
+	at->seen = mark;
+	validate->steps[validate->n_steps++] =
+		(struct loop_step){.at = at, .from = from, .returned = returned};
+}
+
+/*
+ * A leg to the source of a flow goes on as if its copies came from that source: when they lead back
+ * here, whoever sends to that flow gets its own packets. Only once on a way, as in a relay in two
+ * directions each flow sends to the source of the other.
+ */
+static void
+leg_return(struct validate *validate, const struct flow_leg *leg, unsigned from)
+{
+	const struct flow_spec *spec = validate->find(validate->find_arg, leg->learned);
+	enum endpoint_kind kind;
+	struct endpoint **at = spec ? endpoint_link(validate, spec, &kind) : NULL;
+
+	if (at)
+		step_add(validate, *at, from, true);
+}
+
 /* Add the flows that the leg's copies meet as steps, unless they were visited before. */
 static void
 leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
 {
+	const bool returned = from != STEP_NONE && validate->steps[from].returned;
 	struct dp_flow_key ends = {
 		.src_port = leg->dp.src_port,
 		.dst_port = leg->dp.dst_port,
@@ -424,6 +471,10 @@ leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
 	unsigned n = 0;
 	int near, kind;
 
+	if (leg->learned[0] != '\0' && !returned)
+		leg_return(validate, leg, from);
+	if (!leg_is_signalled(leg))
+		return;
 	memcpy(ends.src, leg->dp.src, sizeof(ends.src));
 	memcpy(ends.dst, leg->dp.dst, sizeof(ends.dst));
 	for (near = 1; near >= is_group && n == 0; near--) {
@@ -437,12 +488,7 @@ leg_follow(struct validate *validate, const struct flow_leg *leg, unsigned from)
 					!source_allowed(at->spec, &ends))
 					continue;
 				n++;
-				if (at->seen == validate->round ||
-					validate->n_steps == LOOP_STEPS_MAX)
-					continue;
-				at->seen = validate->round;
-				validate->steps[validate->n_steps++] =
-					(struct loop_step){.at = at, .from = from};
+				step_add(validate, at, from, returned);
 			}
 		}
 	}
@@ -495,18 +541,93 @@ leg_loop_check(struct validate *validate, const struct flow_spec *spec, const st
 	struct fault *fault)
 {
 	char address[ADDRESS_TEXT_MAX], text[LOOP_TEXT_MAX];
-	unsigned last;
+	unsigned last, first;
 
 	validate->n_steps = 0;
 	leg_follow(validate, leg, STEP_NONE);
 	last = loop_find(validate, spec);
 	if (last == STEP_NONE)
 		return 0;
-	address_format(leg->dp.family, leg->dp.dst, address);
 	loop_print(validate, last, spec->id[0] ? spec->id : "this flow", text);
+	for (first = last; validate->steps[first].from != STEP_NONE;)
+		first = validate->steps[first].from;
+	if (validate->steps[first].returned)
+		return fault_set(fault, FAULT_CONFLICT, "/learned",
+			"found the source of flow %s, which its own packets would come back to: "
+			"%s; expected that of another flow",
+			leg->learned, text);
+	address_format(leg->dp.family, leg->dp.dst, address);
 	return fault_set(fault, FAULT_CONFLICT, "/dst",
 		"found %s port %u, which leads back: %s; expected legs that end outside", address,
 		ntohs(leg->dp.dst_port), text);
+}
+
+/* References: legs that send to the source that a flow has learned. */
+
+static int
+learned_check(const struct validate *validate, const struct flow_spec *spec,
+	const struct flow_leg *leg, struct fault *fault)
+{
+	const struct flow_spec *of;
+
+	if (leg->learned[0] == '\0')
+		return 0;
+	if (strcmp(leg->learned, spec->id) == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/learned",
+			"found %s, the flow of the leg, whose source would get its own packets; "
+			"expected the id of another flow",
+			leg->learned);
+	of = validate->find(validate->find_arg, leg->learned);
+	if (!of)
+		return fault_set(fault, FAULT_NOT_FOUND, "/learned",
+			"found %s, expected the id of a flow with latch first or follow that is "
+			"installed before or in the same request",
+			leg->learned);
+	if (of->dp.latch == DP_LATCH_OPEN)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/learned",
+			"found flow %s, which takes any source, expected one with latch first or "
+			"follow",
+			leg->learned);
+	if (of->match.key.family != leg->dp.family)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/learned",
+			"family mismatch: found flow %s of IPv%u, expected one of IPv%u as in src",
+			leg->learned, of->match.key.family, leg->dp.family);
+	return 0;
+}
+
+int
+validate_referred_check(const struct validate *validate, const char *id,
+	const struct flow_spec *spec, struct fault *fault)
+{
+	const struct flow_ref *ref = flow_refs_first(&validate->refs, id);
+
+	for (; ref; ref = flow_refs_next(ref, id)) {
+		const struct flow_leg *leg = &ref->spec->legs[ref->leg];
+
+		if (!spec)
+			return fault_set(fault, FAULT_CONFLICT, "",
+				"found flow %s, to whose source a leg of flow %s sends, expected "
+				"one that no leg refers to: remove or change that flow before, or "
+				"in the same transaction",
+				id, ref->spec->id);
+		if (spec->dp.latch == DP_LATCH_OPEN)
+			return fault_set(fault, FAULT_INVALID_VALUE, "/latch",
+				"found open, expected first or follow, as a leg of flow %s sends "
+				"to the source that this flow learns",
+				ref->spec->id);
+		if (leg->dp.family != spec->match.key.family)
+			return fault_set(fault, FAULT_CONFLICT, spec->rule ? "/rule" : "/match",
+				"found IPv%u, expected IPv%u as the leg of flow %s that sends to "
+				"the source of this flow",
+				spec->match.key.family, leg->dp.family, ref->spec->id);
+	}
+	return 0;
+}
+
+const struct flow_refs *
+validate_refs(const struct validate *validate)
+{
+	return &validate->refs;
 }
 
 /* The port by which the longest datagrams come in. An MTU is of IP datagrams, without VLAN tags. */
@@ -583,7 +704,7 @@ leg_port_check(const struct flow_leg *leg, const struct ports *ports, struct fau
 
 	if (port < 0)
 		return -1;
-	if (ports->info[port].ifindex != 0 || leg->hop == FLOW_HOP_MAC)
+	if (ports->info[port].ifindex != 0 || leg->hop == FLOW_HOP_MAC || !leg_is_signalled(leg))
 		return 0;
 	if (leg->hop == FLOW_HOP_ROUTE &&
 		address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
@@ -639,18 +760,21 @@ flow_ports_check(const struct flow_spec *spec, const struct ports *ports, struct
 }
 
 struct validate *
-validate_create(size_t n_expected)
+validate_create(size_t n_expected, flow_spec_find_fn find, const void *arg)
 {
 	struct validate *validate = calloc(1, sizeof(*validate));
 
 	if (!validate)
 		return NULL;
+	validate->find = find;
+	validate->find_arg = arg;
 	validate->n_buckets = BUCKETS_MIN;
 	while (validate->n_buckets < n_expected)
 		validate->n_buckets *= 2;
 	validate->buckets = calloc(validate->n_buckets, sizeof(struct endpoint *));
-	if (validate->buckets)
+	if (validate->buckets && flow_refs_init(&validate->refs, validate->n_buckets) == 0)
 		return validate;
+	free(validate->buckets);
 	free(validate);
 	return NULL;
 }
@@ -668,6 +792,7 @@ validate_destroy(struct validate *validate)
 		}
 	}
 	if (validate) {
+		flow_refs_fini(&validate->refs);
 		free(validate->buckets);
 		free(validate->rules);
 	}
@@ -679,11 +804,17 @@ validate_insert(struct validate *validate, const struct flow_spec *spec, uint64_
 {
 	int rc = endpoint_insert(validate, spec);
 
-	if (rc < 0 || !spec->rule)
-		return rc;
-	rc = overlap_rule_insert(validate, spec, sequence);
 	if (rc < 0)
-		endpoint_remove(validate, spec);
+		return rc;
+	rc = flow_refs_insert(&validate->refs, spec);
+	if (rc < 0)
+		goto err_endpoint;
+	rc = spec->rule ? overlap_rule_insert(validate, spec, sequence) : 0;
+	if (rc == 0)
+		return 0;
+	flow_refs_remove(&validate->refs, spec);
+err_endpoint:
+	endpoint_remove(validate, spec);
 	return rc;
 }
 
@@ -693,6 +824,7 @@ validate_remove(struct validate *validate, const struct flow_spec *spec)
 	struct overlap_rule *rule = spec->rule ? overlap_rule_find(validate, spec) : NULL;
 
 	endpoint_remove(validate, spec);
+	flow_refs_remove(&validate->refs, spec);
 	if (rule)
 		*rule = validate->rules[--validate->n_rules];
 }
@@ -705,12 +837,13 @@ validate_check(struct validate *validate, const struct flow_spec *spec, const st
 	unsigned i;
 
 	for (i = 0; i < spec->n_all_legs; i++) {
-		if (leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0)
+		if (learned_check(validate, spec, &spec->legs[i], fault) < 0 ||
+			leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0)
 			goto err_leg;
 	}
 	if (overlap_check(validate, spec, fault) < 0)
 		return -1;
-	validate->round++;
+	validate->round += 2;
 	validate->legs_left = LOOP_LEGS_MAX;
 	for (i = 0; i < spec->n_all_legs; i++) {
 		if (leg_loop_check(validate, spec, &spec->legs[i], fault) < 0)

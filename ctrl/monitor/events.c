@@ -29,6 +29,9 @@ events_kind_name(unsigned kind)
 		[EVENT_FLOW_REMOVED] = "flow_removed",
 		[EVENT_FLOW_EXPIRED] = "flow_expired",
 		[EVENT_FLOW_LATCHED] = "flow_latched",
+		[EVENT_FLOW_FORGOTTEN] = "flow_forgotten",
+		[EVENT_MEDIA_TIMEOUT] = "media_timeout",
+		[EVENT_MEDIA_RESUMED] = "media_resumed",
 		[EVENT_PORT_UP] = "port_up",
 		[EVENT_PORT_DOWN] = "port_down",
 		[EVENT_NEIGHBOUR_LOST] = "neighbour_lost",
@@ -37,6 +40,7 @@ events_kind_name(unsigned kind)
 		[EVENT_ROLLBACK] = "rollback",
 		[EVENT_ROLLBACK_FAILED] = "rollback_failed",
 		[EVENT_OVERLOAD] = "overload",
+		[EVENT_POOL_USAGE] = "pool_usage",
 	};
 
 	return kind < EVENT_KINDS ? names[kind] : NULL;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <dp/dp.h>
 #include <dp/stats.h>
 
 #include "base/actor.h"
@@ -42,6 +43,9 @@ enum event_kind {
 	EVENT_FLOW_REMOVED, /* by a request */
 	EVENT_FLOW_EXPIRED, /* no packet for its idle timeout: removed */
 	EVENT_FLOW_LATCHED, /* it has learned a source */
+	EVENT_FLOW_FORGOTTEN, /* by a request, or a media time-out: it has no source any more */
+	EVENT_MEDIA_TIMEOUT, /* no packet for its media time-out */
+	EVENT_MEDIA_RESUMED, /* a packet was seen after that */
 	EVENT_PORT_UP,
 	EVENT_PORT_DOWN,
 	EVENT_NEIGHBOUR_LOST,
@@ -50,6 +54,7 @@ enum event_kind {
 	EVENT_ROLLBACK,
 	EVENT_ROLLBACK_FAILED, /* of what was not confirmed in time */
 	EVENT_OVERLOAD,
+	EVENT_POOL_USAGE, /* it has reached a level, or fallen below */
 	EVENT_KINDS
 };
 
@@ -61,13 +66,14 @@ enum overload_cause {
 	OVERLOAD_PUNTS_LOST, /* amount: packets not handed to control */
 };
 
-/* EVENT_FLOW_*; which member of the union holds depends on the kind. */
+/* EVENT_FLOW_*, EVENT_MEDIA_*; which member of the union holds depends on the kind. */
 struct event_flow {
 	char id[FLOW_ID_MAX];
+	uint8_t relay_bytes; /* so much of the id is that of its relay; 0: of none */
 	uint8_t family; /* of latched.src */
 	union {
-		struct dp_flow_stats counters; /* EVENT_FLOW_EXPIRED: the final ones */
-		struct dp_latched latched;
+		struct dp_flow_stats counters; /* EVENT_FLOW_EXPIRED, EVENT_MEDIA_* */
+		struct dp_latched latched; /* EVENT_FLOW_LATCHED, EVENT_FLOW_FORGOTTEN */
 	};
 };
 
@@ -121,6 +127,14 @@ struct event_overload {
 	uint64_t period_ns; /* during which */
 };
 
+/* EVENT_POOL_USAGE. */
+struct event_pool {
+	char name[DP_NAME_MAX];
+	uint8_t percent; /* the level */
+	bool over; /* false: it is below again */
+	uint32_t size, free, quarantined; /* ports, or pairs */
+};
+
 struct event_entry {
 	uint64_t sequence;
 	uint64_t time_ns; /* CLOCK_REALTIME */
@@ -133,6 +147,7 @@ struct event_entry {
 		struct event_commit commit;
 		struct event_rollback_failed rollback_failed;
 		struct event_overload overload;
+		struct event_pool pool;
 	};
 };
 
@@ -159,7 +174,7 @@ const char *events_kind_name(unsigned kind);
  */
 struct event_entry *events_raise(struct events *events, enum event_kind kind);
 
-/* The same for EVENT_FLOW_* but EVENT_FLOW_CHANGED; the id is filled in. */
+/* The same for events of a flow but EVENT_FLOW_CHANGED; the id is filled in. */
 struct event_flow *events_raise_flow(struct events *events, enum event_kind kind, const char *flow);
 
 /* flow: the one that cannot return; NULL: the generation as a whole, which is tried again. */

@@ -18,15 +18,18 @@ flow_changed(void *arg, struct flow *now, struct flow *before)
 	struct monitor *monitor = arg;
 
 	idle_monitor_flow_changed(&monitor->idle, now, before, clock_read_ns(CLOCK_MONOTONIC));
+	latches_flow_changed(&monitor->latches, now, before);
 	punts_flow_changed(&monitor->punts, now, before);
 	flow_rates_flow_changed(&monitor->rates, now, before);
 	/* Of a few flows only; idle.c reports what expires. */
 	if (!monitor->flows->notify_each)
 		return;
 	if (!before)
-		events_raise_flow(&monitor->events, EVENT_FLOW_ADDED, now->spec->id);
+		events_raise_flow(&monitor->events, EVENT_FLOW_ADDED, now->spec->id)->relay_bytes =
+			now->spec->relay_bytes;
 	else if (!now && !before->watch.expires)
-		events_raise_flow(&monitor->events, EVENT_FLOW_REMOVED, before->spec->id);
+		events_raise_flow(&monitor->events, EVENT_FLOW_REMOVED, before->spec->id)
+			->relay_bytes = before->spec->relay_bytes;
 }
 
 /* The flow's own legs: those without a predecessor joined, those without a successor left. */
@@ -111,6 +114,7 @@ fields_note(struct event_changed *changed, const struct change_item *item)
 	if (!streams_same(&was, &is))
 		field_note(changed, "/streams");
 	was.n_legs = is.n_legs = was.n_streams = is.n_streams = 0;
+	was.n_receivers = is.n_receivers = 0;
 	before = flow_spec_encode(&was);
 	after = flow_spec_encode(&is);
 	fields = before && after ? flow_diff(before, after) : NULL;
@@ -156,6 +160,7 @@ committed(void *arg, const struct change *change)
 
 	if (change->late)
 		health_worker_late(&monitor->health);
+	pool_levels_check(&monitor->pool_levels, clock_read_ns(CLOCK_MONOTONIC));
 	if (!change_is_generation(change))
 		return;
 	for (i = 0; i < change->n_items && monitor->flows->notify_each; i++)
@@ -205,10 +210,12 @@ monitor_init(struct monitor *monitor, struct flows *flows, const struct config *
 		unmatched |= config->ports[i].punt_unmatched;
 	monitor->flows = flows;
 	events_init(&monitor->events);
-	idle_monitor_init(&monitor->idle, flows, &monitor->events, base);
+	latches_init(&monitor->latches, flows, &monitor->events, base);
+	idle_monitor_init(&monitor->idle, flows, &monitor->latches, &monitor->events, base);
 	punts_init(&monitor->punts, flows->dp, unmatched, base);
 	health_init(&monitor->health, flows->dp, &monitor->events, base);
 	flow_rates_init(&monitor->rates, flows, base);
+	pool_levels_init(&monitor->pool_levels, flows->pools, &monitor->events, base);
 	flows_observe(flows, flow_changed, monitor);
 	next_hops_observe(flows->hops, hop_changed, monitor);
 	commits_observe(flows->commits, committed, monitor);
@@ -219,8 +226,10 @@ monitor_fini(struct monitor *monitor)
 {
 	next_hops_observe(monitor->flows->hops, NULL, NULL);
 	flows_observe(monitor->flows, NULL, NULL);
+	pool_levels_fini(&monitor->pool_levels);
 	flow_rates_fini(&monitor->rates);
 	health_fini(&monitor->health);
 	punts_fini(&monitor->punts);
 	idle_monitor_fini(&monitor->idle);
+	latches_fini(&monitor->latches);
 }

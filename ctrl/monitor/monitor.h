@@ -12,6 +12,8 @@
 #include "monitor/events.h"
 #include "monitor/health.h"
 #include "monitor/idle.h"
+#include "monitor/latches.h"
+#include "monitor/pool_levels.h"
 #include "monitor/punts.h"
 #include "monitor/rates.h"
 
@@ -19,9 +21,11 @@ struct monitor {
 	struct flows *flows;
 	struct events events;
 	struct idle_monitor idle;
+	struct latches latches;
 	struct punts punts;
 	struct health health;
 	struct flow_rates rates;
+	struct pool_levels pool_levels;
 };
 
 /* Watch the flows, from `base`; flows are borrowed. */

@@ -75,6 +75,7 @@ punt_read(void *arg, const struct dp_punted *punted)
 	snprintf(punt->flow, sizeof(punt->flow), "%s", entry ? entry->flow->spec->id : "");
 	punt->port = punted->port;
 	punt->frame_bytes = punted->frame_bytes;
+	punt->answers = 0;
 	punt->kept_bytes = PUNTS_FRAME_MAX;
 	if (punted->frame_bytes < PUNTS_FRAME_MAX)
 		punt->kept_bytes = (uint16_t)punted->frame_bytes;
@@ -158,4 +159,10 @@ punts_get(const struct punts *punts, uint64_t sequence)
 	const struct punt *punt = &punts->ring[sequence % PUNTS_MAX];
 
 	return sequence != 0 && punt->sequence == sequence ? punt : NULL;
+}
+
+void
+punts_answered(struct punts *punts, uint64_t sequence)
+{
+	punts->ring[sequence % PUNTS_MAX].answers++;
 }

@@ -28,6 +28,7 @@ struct punt {
 	uint16_t port;
 	uint32_t frame_bytes; /* of the whole frame */
 	uint16_t kept_bytes; /* of them in `frame` */
+	uint32_t answers; /* packets that were sent in reply to it, see punts_answered() */
 	uint8_t frame[PUNTS_FRAME_MAX];
 };
 
@@ -52,5 +53,8 @@ bool punts_poll(struct punts *punts);
 
 /* The packet of that number; NULL when it was overwritten or has not come. */
 const struct punt *punts_get(const struct punts *punts, uint64_t sequence);
+
+/* A packet was sent in reply to the packet of that number, which is there. */
+void punts_answered(struct punts *punts, uint64_t sequence);
 
 #endif

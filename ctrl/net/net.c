@@ -174,6 +174,12 @@ neighbour_unref(struct net *net, const struct neigh_key *key)
 	free(neighbour);
 }
 
+int
+neighbour_resolve(struct net *net, const struct neigh_key *key)
+{
+	return neigh_kick(&net->netlink, key);
+}
+
 static void
 neighbour_report(const struct net *net, struct neighbour *neighbour, const uint8_t *mac, int error)
 {

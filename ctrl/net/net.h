@@ -85,6 +85,12 @@ int neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6]);
 /* One that has no reference is ignored. */
 void neighbour_unref(struct net *net, const struct neigh_key *key);
 
+/*
+ * Have the kernel resolve a neighbour that needs no reference: neighbour_ref() knows it once it has
+ * answered. 0, or a negative errno of the kernel.
+ */
+int neighbour_resolve(struct net *net, const struct neigh_key *key);
+
 #define NEIGHBOUR_PERIOD_MS 15000 /* half of the kernel's shortest default time to staleness */
 
 /*

@@ -26,14 +26,16 @@
 
 #define TEXT_BYTES_MAX 200
 
-/* Lists of params whose members are flows, ids of flows, or changes of the legs of one. */
-static const char *const lists[] = {
-	"flows", "ids", "install", "replace", "remove", "declare", "join", "leave"};
-#define FIRST_CHANGES 6 /* of the lists */
+/* Lists of params whose members are flows or relays, ids of these, or changes of a flow's legs. */
+static const char *const lists[] = {"flows", "relays", "ids", "install", "replace", "remove",
+	"declare", "add_relays", "update_relays", "remove_relays", "declare_relays", "join_relays",
+	"leave_relays", "join", "leave"};
+#define FIRST_CHANGES 13 /* of the lists */
 
 /* Members of params that are logged unchanged. */
 static const char *const copied_params[] = {"comment", "flow", "leg", "admin", "txn", "generation",
-	"tag", "plan", "prune", "confirm_within_s", "if_generation", "if_plan"};
+	"tag", "id", "side", "plan", "prune", "confirm_within_s", "if_generation", "if_plan",
+	"punted", "dst", "dst_port"};
 
 /* A text cut to its bound, between characters. */
 static json_t *
@@ -50,12 +52,21 @@ text_cut(const json_t *text)
 	return json_stringn(value, bytes);
 }
 
+/* Of a relay that join or leave. */
+static size_t
+receivers_count(const json_t *object)
+{
+	return json_array_size(json_object_get(object, "receivers")) +
+	       json_array_size(json_object_get(object, "names"));
+}
+
 json_t *
 audit_what(const json_t *params)
 {
 	json_t *what = json_object(), *ids = json_array();
 	json_int_t n_flows = 0;
 	size_t i, j, n_legs = json_array_size(json_object_get(params, "legs"));
+	size_t n_receivers = receivers_count(params);
 
 	for (i = 0; i < sizeof(copied_params) / sizeof(copied_params[0]); i++) {
 		json_t *value = json_object_get(params, copied_params[i]);
@@ -75,6 +86,7 @@ audit_what(const json_t *params)
 			if (json_is_string(id) && json_array_size(ids) < AUDIT_IDS_MAX)
 				json_array_append_new(ids, text_cut(id));
 			n_legs += json_array_size(json_object_get(entry, "legs"));
+			n_receivers += receivers_count(entry);
 			n_flows++;
 		}
 	}
@@ -84,6 +96,8 @@ audit_what(const json_t *params)
 		json_object_set_new(what, "flows", json_integer(n_flows));
 	if (n_legs)
 		json_object_set_new(what, "legs", json_integer((json_int_t)n_legs));
+	if (n_receivers)
+		json_object_set_new(what, "receivers", json_integer((json_int_t)n_receivers));
 	json_decref(ids);
 	return what;
 }

@@ -6,14 +6,18 @@
  * are made. A message that is refused is not in the transaction; the others are. A transaction
  * belongs to the connection that began it, and ends with it.
  */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
+#include "flow/relay_change.h"
+#include "flow/relay_flows.h"
 #include "flow/restore.h"
 #include "rpc/methods.h"
 
@@ -87,16 +91,46 @@ change_call_end(
 	return later;
 }
 
-/* How many flows were added, changed and removed, and until when to confirm it. */
+/* The local ports that pools gave to the change's flows; NULL: none, or more than `limit`. */
+static json_t *
+given_encode(const struct change *change, size_t limit)
+{
+	json_t *given = json_array();
+	char address[ADDRESS_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < change->n_items && json_array_size(given) <= limit; i++) {
+		const struct change_item *item = change->items[i];
+		const struct flow_spec *spec =
+			item->op <= OP_SET || item->op == OP_RECEIVE ? item->spec : NULL;
+
+		if (!spec || !spec->pool || item->effect == CHANGE_NONE || item->pruned)
+			continue;
+		address_format(spec->match.key.family, spec->match.key.dst, address);
+		json_array_append_new(given,
+			json_pack("{s:s, s:s, s:s, s:i}", "id", spec->id, "pool", spec->pool->name,
+				"dst", address, "dst_port", ntohs(spec->match.key.dst_port)));
+	}
+	if (json_array_size(given) > 0 && json_array_size(given) <= limit)
+		return given;
+	json_decref(given);
+	return NULL;
+}
+
+#define GIVEN_MAX 4096 /* of a transaction; the reply would be as large as flow.list */
+
+/* How many flows were added, changed and removed, until when to confirm it, and their ports. */
 static json_t *
 change_committed_encode(const struct change *change)
 {
 	const json_int_t confirm_by_ns = (json_int_t)change->confirm_by_ns;
 
-	return json_pack("{s:I, s:I, s:I, s:o*}", "added", (json_int_t)change->generation.added,
-		"changed", (json_int_t)change->generation.changed, "removed",
+	return json_pack("{s:I, s:I, s:I, s:o*, s:o*}", "added",
+		(json_int_t)change->generation.added, "changed",
+		(json_int_t)change->generation.changed, "removed",
 		(json_int_t)change->generation.removed, "confirm_by_ns",
-		confirm_by_ns ? json_integer(confirm_by_ns) : NULL);
+		confirm_by_ns ? json_integer(confirm_by_ns) : NULL, "given",
+		given_encode(change, GIVEN_MAX));
 }
 
 /* A flow of a declaration needs an id. */
@@ -122,10 +156,9 @@ flows_add(struct change *change, enum op_kind op, const json_t *flows, const cha
 	size_t i;
 
 	json_array_foreach (flows, i, flow) {
-		struct flow_spec *spec = flow_spec_decode(flow, fault);
+		struct flow_spec *spec = flow_request_decode(flow, fault);
 
-		if (!spec || flow_legs_apart(spec, fault) < 0 ||
-			(op == OP_SET && declared_check(spec, fault) < 0)) {
+		if (!spec || (op == OP_SET && declared_check(spec, fault) < 0)) {
 			free(spec);
 			fault_prefix(fault, "/%s/%zu", member, i);
 			return -1;
@@ -150,6 +183,59 @@ removals_add(struct change *change, enum op_kind op, const json_t *ids, const ch
 		if (!item)
 			return -1;
 		item->reports = !change->transaction;
+	}
+	return 0;
+}
+
+static int
+relays_add(struct change *change, enum op_kind op, const json_t *relays, const char *member,
+	struct fault *fault)
+{
+	json_t *relay;
+	size_t i;
+
+	json_array_foreach (relays, i, relay) {
+		if (relay_change_put(change, op, relay, member, (uint32_t)i, fault) == 0)
+			continue;
+		fault_prefix(fault, "/%s/%zu", member, i);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+relay_removals_add(struct change *change, enum op_kind op, const json_t *ids, const char *member,
+	struct fault *fault)
+{
+	const json_t *id;
+	size_t i;
+
+	(void)op;
+	json_array_foreach (ids, i, id) {
+		if (relay_change_remove(change, json_string_value(id), !change->transaction, member,
+			    (uint32_t)i, fault) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+receivers_add(struct change *change, enum op_kind op, const json_t *list, const char *member,
+	struct fault *fault)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach (list, i, entry) {
+		const int rc =
+			op == OP_RECEIVE
+				? relay_change_join(change, entry, member, (uint32_t)i, fault)
+				: relay_change_leave(change, entry, member, (uint32_t)i, fault);
+
+		if (rc == 0)
+			continue;
+		fault_prefix(fault, "/%s/%zu", member, i);
+		return -1;
 	}
 	return 0;
 }
@@ -228,8 +314,9 @@ ids_encode(const struct change *change)
 
 	for (i = 0; i < change->n_items; i++)
 		json_array_append_new(ids, json_string(change->items[i]->spec->id));
-	return json_pack(
-		"{s:o}", change->items[0]->op == OP_REPLACE ? "replaced" : "installed", ids);
+	return json_pack("{s:o, s:o*}",
+		change->items[0]->op == OP_REPLACE ? "replaced" : "installed", ids, "given",
+		given_encode(change, SIZE_MAX - 1));
 }
 
 /* A flow that came and went in one commit never ran, and has counted nothing. */
@@ -252,6 +339,184 @@ removed_encode(const struct change *change)
 				     : json_array()));
 	}
 	return json_pack("{s:o}", "removed", removed);
+}
+
+/* The relays of which there are flows. */
+static json_t *
+relays_encode(const struct change *change)
+{
+	const bool added = strcmp(change->generation.method, "relay.add") == 0;
+	json_t *ids = json_array();
+	size_t i;
+
+	for (i = 0; i < change->n_items; i++) {
+		const size_t bytes = change->items[i]->relay_bytes;
+		const char *id = item_flow(change->items[i]);
+
+		if (!change->items[i]->pruned && relay_flow_find(id, bytes, id) == RELAY_A)
+			json_array_append_new(ids, json_stringn(id, bytes));
+	}
+	return json_pack("{s:o, s:o*}", added ? "added" : "updated", ids, "given",
+		given_encode(change, SIZE_MAX - 1));
+}
+
+/* The last figures of a side: of the flow of its packets, and of the leg of the other one. */
+static json_t *
+figures_encode(const struct change_item *from, const struct change_item *to)
+{
+	static const struct dp_flow_stats nothing;
+	static const struct dp_leg_stats no_copies;
+	const struct last_counters *last = from->last;
+
+	return json_pack("{s:o, s:o, s:o}", "latched",
+		last && last->latched.valid
+			? latched_encode(from->old_spec->match.key.family, &last->latched)
+			: json_null(),
+		"received", flow_counters_encode(last ? &last->flow : &nothing), "sent",
+		leg_counters_encode(to->last ? &to->last->legs[0] : &no_copies));
+}
+
+/*
+ * The last figures of a receiver that went: of its flow, and of the leg of the flow that sent to
+ * it. Either never ran if it came and went in one commit.
+ */
+static json_t *
+receiver_figures_encode(
+	const struct change_item *receiver, const struct change_item *sender, unsigned *hint)
+{
+	static const struct dp_flow_stats nothing;
+	static const struct dp_leg_stats no_copies;
+	const struct last_counters *last = receiver->last;
+	const struct flow_spec *sent = sender && sender->last ? sender->old_spec : NULL;
+	const char *id = item_flow(receiver);
+	const size_t relay_bytes = receiver->relay_bytes;
+	const unsigned n_legs = sent ? sent->n_legs : 0;
+	unsigned leg = 0, i;
+
+	/* Many that go together are in the order of their legs. */
+	for (i = 0; i < n_legs; i++) {
+		leg = (*hint + i) % n_legs;
+		if (strcmp(sent->legs[leg].id, id + relay_bytes + 1) == 0)
+			break;
+	}
+	if (i < n_legs)
+		*hint = leg + 1;
+	return json_pack("{s:s, s:o, s:o, s:o}", "name", relay_receiver_name(id, relay_bytes),
+		"latched",
+		last && last->latched.valid
+			? latched_encode(receiver->old_spec->match.key.family, &last->latched)
+			: json_null(),
+		"received", flow_counters_encode(last ? &last->flow : &nothing), "sent",
+		leg_counters_encode(i < n_legs ? &sender->last->legs[leg] : &no_copies));
+}
+
+#define RECEIVERS_REMOVED_MAX 1000 /* whose figures are in one reply */
+
+/*
+ * The receivers that went with the relay of the item, which stand behind all that was requested, in
+ * the same order: from *at on.
+ */
+static void
+receivers_removed_add(json_t *relay, const struct change *change,
+	struct change_item *const items[RELAY_FLOWS], size_t *at, size_t *room)
+{
+	json_t *list = json_array();
+	json_int_t left_out = 0;
+	unsigned hint = 0;
+
+	for (; *at < change->n_items; (*at)++) {
+		const struct change_item *item = change->items[*at];
+		const enum relay_flow side = item_receives(item);
+		json_t *figures;
+
+		if (item->op == OP_LEGS || side == RELAY_FLOWS)
+			continue;
+		if (item->index != items[0]->index)
+			break;
+		if (*room == 0) {
+			left_out++;
+			continue;
+		}
+		(*room)--;
+		figures = receiver_figures_encode(
+			item_outcome(item), item_outcome(items[RELAY_OTHER(side)]), &hint);
+		json_object_set_new(figures, "side", json_string(relay_flow_name(side)));
+		json_array_append_new(list, figures);
+	}
+	if (json_array_size(list) > 0)
+		json_object_set(relay, "receivers", list);
+	if (left_out > 0)
+		json_object_set_new(relay, "receivers_left_out", json_integer(left_out));
+	json_decref(list);
+}
+
+/* Of each relay there are RELAY_FLOWS items; those of RTCP are about no flow if it had none. */
+static json_t *
+relays_removed_encode(const struct change *change)
+{
+	size_t i, n = 0, at, room = RECEIVERS_REMOVED_MAX;
+	json_t *removed = json_array();
+
+	while (n < change->n_items && !change->items[n]->pruned)
+		n++;
+	for (i = 0, at = n; i < n; i += RELAY_FLOWS) {
+		struct change_item *const *items = &change->items[i];
+		json_t *relay = json_object();
+		unsigned flow;
+
+		json_object_set_new(relay, "id", json_stringn(items[0]->id, items[0]->relay_bytes));
+		for (flow = 0; flow < RELAY_FLOWS; flow++) {
+			if (flow >= RELAY_FLOWS_LEAST && !items[flow]->flow)
+				continue;
+			json_object_set_new(relay, relay_flow_member(flow),
+				figures_encode(item_outcome(items[flow]),
+					item_outcome(items[RELAY_OTHER(flow)])));
+		}
+		receivers_removed_add(relay, change, items, &at, &room);
+		json_array_append_new(removed, relay);
+	}
+	return json_pack("{s:o}", "removed", removed);
+}
+
+/* The receivers that joined, and where each is heard, which a pool may have chosen. */
+static json_t *
+receivers_joined_encode(const struct change *change)
+{
+	json_t *joined = json_array();
+	char address[ADDRESS_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < change->n_items; i++) {
+		const struct change_item *item = change->items[i];
+
+		if (item->op != OP_RECEIVE)
+			continue;
+		address_format(item->spec->match.key.family, item->spec->match.key.dst, address);
+		json_array_append_new(joined,
+			json_pack("{s:s, s:s, s:i}", "name",
+				relay_receiver_name(item->id, item->relay_bytes), "local", address,
+				"local_port", ntohs(item->spec->match.key.dst_port)));
+	}
+	return json_pack("{s:o}", "joined", joined);
+}
+
+static json_t *
+receivers_left_encode(const struct change *change)
+{
+	const struct change_item *sender = NULL;
+	json_t *left = json_array();
+	unsigned hint = 0;
+	size_t i;
+
+	for (i = 0; i < change->n_items; i++)
+		if (change->items[i]->op == OP_LEGS)
+			sender = item_outcome(change->items[i]);
+	for (i = 0; i < change->n_items; i++)
+		if (change->items[i]->op == OP_REMOVE)
+			json_array_append_new(
+				left, receiver_figures_encode(
+					      item_outcome(change->items[i]), sender, &hint));
+	return json_pack("{s:o}", "left", left);
 }
 
 static json_t *
@@ -318,6 +583,53 @@ flow_change(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		return NULL;
 	return change_call_end(
 		ctx, call, change, params_add(change, operations[i].op, params, fault));
+}
+
+static json_t *
+relay_change(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const bool adds = strcmp(rpc_call_method(call), "relay.add") == 0;
+	struct change *change = change_call_begin(call, params, relays_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(ctx, call, change,
+		relays_add(change, adds ? OP_INSTALL : OP_REPLACE,
+			json_object_get(params, "relays"), "relays", fault));
+}
+
+static json_t *
+relay_remove(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct change *change = change_call_begin(call, params, relays_removed_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(ctx, call, change,
+		relay_removals_add(
+			change, OP_REMOVE, json_object_get(params, "ids"), "ids", fault));
+}
+
+static json_t *
+relay_join(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct change *change = change_call_begin(call, params, receivers_joined_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(
+		ctx, call, change, relay_change_join(change, params, "", UINT32_MAX, fault));
+}
+
+static json_t *
+relay_leave(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	struct change *change = change_call_begin(call, params, receivers_left_encode, fault);
+
+	if (!change)
+		return NULL;
+	return change_call_end(
+		ctx, call, change, relay_change_leave(change, params, "", UINT32_MAX, fault));
 }
 
 static json_t *
@@ -443,6 +755,12 @@ static const struct {
 	{"join", OP_JOIN, leg_changes_add},
 	{"leave", OP_LEAVE, leg_changes_add},
 	{"declare", OP_SET, flows_add},
+	{"add_relays", OP_INSTALL, relays_add},
+	{"update_relays", OP_REPLACE, relays_add},
+	{"remove_relays", OP_REMOVE, relay_removals_add},
+	{"join_relays", OP_RECEIVE, receivers_add},
+	{"leave_relays", OP_LEAVE, receivers_add},
+	{"declare_relays", OP_SET, relays_add},
 };
 
 static int
@@ -458,7 +776,8 @@ member_add(struct change *change, size_t i, const json_t *params, struct fault *
 	snprintf(pointer, sizeof(pointer), "/%s", members[i].name);
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer, "%s",
 		change->generation.declared
-			? "found it in a transaction that declares, expected declare only"
+			? "found it in a transaction that declares, expected declare and "
+			  "declare_relays only"
 			: "found flows to declare, expected none, as the transaction does not "
 			  "declare; begin one with declare: true");
 }
@@ -641,6 +960,11 @@ const struct rpc_method change_methods[] = {
 	{"flow.admin", flow_change},
 	{"leg.join", flow_change},
 	{"leg.leave", flow_change},
+	{"relay.add", relay_change},
+	{"relay.update", relay_change},
+	{"relay.remove", relay_remove},
+	{"relay.join", relay_join},
+	{"relay.leave", relay_leave},
 	{"state.rollback", state_rollback},
 	{"txn.begin", txn_begin},
 	{"txn.put", txn_put},

@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "flow/relay_flows.h"
 #include "rpc/methods.h"
 
 static json_t *
@@ -84,12 +85,26 @@ text_or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
+/* The relay and the side that the flow is of, if it is of one. */
+static void
+relay_add(json_t *json, const struct event_flow *flow)
+{
+	const enum relay_flow number = relay_flow_find(flow->id, flow->relay_bytes, flow->id);
+
+	if (flow->relay_bytes == 0)
+		return;
+	json_object_set_new(json, "relay", json_stringn(flow->id, flow->relay_bytes));
+	if (number < RELAY_FLOWS)
+		json_object_set_new(json, "side", json_string(relay_flow_member(number)));
+}
+
 static json_t *
 more_encode(const struct event_entry *entry, const struct ports *ports)
 {
 	const struct event_changed *changed = &entry->changed;
 	const struct event_commit *commit = &entry->commit;
 	const struct event_rollback_failed *failed = &entry->rollback_failed;
+	const struct event_pool *pool = &entry->pool;
 	json_t *json, *more = NULL;
 
 	switch (entry->kind) {
@@ -100,9 +115,12 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 	case EVENT_NEIGHBOUR_RESOLVED:
 		return neighbour_encode(&entry->neighbour, ports);
 	case EVENT_FLOW_LATCHED:
+	case EVENT_FLOW_FORGOTTEN:
 		more = latched_encode(entry->flow.family, &entry->flow.latched);
 		break;
 	case EVENT_FLOW_EXPIRED:
+	case EVENT_MEDIA_TIMEOUT:
+	case EVENT_MEDIA_RESUMED:
 		more = flow_counters_encode(&entry->flow.counters);
 		break;
 	case EVENT_FLOW_CHANGED:
@@ -128,10 +146,15 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 			text_or_null(failed->flow), "reason", failed->reason);
 	case EVENT_OVERLOAD:
 		return overload_encode(&entry->overload, ports);
+	case EVENT_POOL_USAGE:
+		return json_pack("{s:s, s:i, s:b, s:I, s:I, s:I}", "pool", pool->name, "percent",
+			pool->percent, "over", pool->over, "size", (json_int_t)pool->size, "free",
+			(json_int_t)pool->free, "quarantined", (json_int_t)pool->quarantined);
 	default:
 		break;
 	}
 	json = json_pack("{s:s}", "flow", entry->flow.id);
+	relay_add(json, &entry->flow);
 	if (more)
 		json_object_update_new(json, more);
 	return json;
@@ -351,10 +374,11 @@ punt_encode(const struct methods_context *context, uint64_t sequence)
 	char hex[2 * PUNTS_FRAME_MAX + 1];
 
 	hex_write(punt->frame, punt->kept_bytes, hex);
-	return json_pack("{s:I, s:I, s:s, s:s?, s:I, s:s}", "sequence", (json_int_t)punt->sequence,
-		"time_ns", (json_int_t)punt->time_ns, "port", ports->info[punt->port].name, "flow",
-		punt->flow[0] ? punt->flow : NULL, "frame_bytes", (json_int_t)punt->frame_bytes,
-		"frame", hex);
+	return json_pack("{s:I, s:I, s:s, s:s?, s:I, s:I, s:s}", "sequence",
+		(json_int_t)punt->sequence, "time_ns", (json_int_t)punt->time_ns, "port",
+		ports->info[punt->port].name, "flow", punt->flow[0] ? punt->flow : NULL, "answers",
+		(json_int_t)punt->answers, "frame_bytes", (json_int_t)punt->frame_bytes, "frame",
+		hex);
 }
 
 static json_t *

@@ -4,86 +4,16 @@
  * all counters at one time, as a collector wants them. counters.top shows the flows, or legs, that
  * carry or drop most; only these become JSON.
  */
-#include <inttypes.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/addr.h"
 #include "base/clock.h"
 #include "flow/flow_codec.h"
 #include "flow/flows.h"
 #include "net/netlink.h"
+#include "rpc/flow_state.h"
 #include "rpc/methods.h"
-
-/* A page of flows for one reply: `limit` of them, or as many as have FLOW_PAGE_LEGS legs. */
-#define FLOW_PAGE_LEGS 1000
-#define SCANS_MAX 20000 /* flows read for a page, taken or not */
-
-struct flow_page {
-	const struct flow *flow; /* the next; NULL: the page ends, or there are no more */
-	int64_t room; /* for flows */
-	unsigned legs; /* that there is room for */
-	unsigned scans; /* of flows, taken or not, that are left */
-	char next_cursor[24]; /* "": there are no more */
-};
-
-/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
-static int
-cursor_read(const char *text, uint64_t last, uint64_t *sequence, struct fault *fault)
-{
-	char canonical[24];
-
-	*sequence = 0;
-	if (!text)
-		return 0;
-	*sequence = strtoull(text, NULL, 10);
-	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
-	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
-		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
-			"found %s, expected next_cursor of a previous page", text);
-	return 0;
-}
-
-/*
- * Begin a page as params say (limit, cursor). -1 with *fault set when the cursor is none.
- */
-static int
-flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
-	struct fault *fault)
-{
-	uint64_t sequence;
-
-	if (cursor_read(param_text(params, "cursor"), desired->last_sequence, &sequence, fault) < 0)
-		return -1;
-	*page = (struct flow_page){
-		.flow = flow_db_after(desired, sequence),
-		.room = (int64_t)param_number(params, "limit"),
-		.scans = SCANS_MAX,
-		.legs = FLOW_PAGE_LEGS,
-	};
-	return 0;
-}
-
-/* Go on behind page->flow; `taken`: it is on the page. */
-static void
-flow_page_next(struct flow_page *page, bool taken)
-{
-	const struct flow *flow = page->flow;
-	const unsigned n_legs = flow->spec->n_all_legs;
-
-	page->flow = flow_db_next(flow);
-	page->scans--;
-	if (taken) {
-		page->room--;
-		page->legs -= n_legs < page->legs ? n_legs : page->legs;
-	}
-	if (!page->flow || (page->room > 0 && page->scans > 0 && page->legs > 0))
-		return;
-	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
-	page->flow = NULL;
-}
 
 /* The reply of a call that waited for rates; NULL with *fault set. */
 typedef json_t *(*rates_reply_fn)(
@@ -154,12 +84,6 @@ rates_call(const struct methods_context *context, struct rpc_call *call, json_t 
 
 #define LEGS_A_SCAN 8 /* legs whose health costs as much as a flow */
 
-static const char *const hop_states[] = {
-	[NEXT_HOP_PENDING] = "pending",
-	[NEXT_HOP_RESOLVED] = "resolved",
-	[NEXT_HOP_STATIC] = "static",
-};
-
 #define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC))
 #define HEALTH_PENDING (1u << NEXT_HOP_PENDING)
 #define HEALTH_PORT_DOWN (1u << 15)
@@ -195,6 +119,7 @@ flow_health(const struct methods_context *context, const struct flow *flow, uint
 	const char *ingress = spec->rule ? spec->rule->port : spec->match.port;
 	uint32_t health = spec->dp.down ? HEALTH_DOWN : 0;
 	struct next_hop_info info;
+	struct leg_source source;
 	unsigned i;
 
 	*bad = spec->n_all_legs;
@@ -206,7 +131,21 @@ flow_health(const struct methods_context *context, const struct flow *flow, uint
 			health |= HEALTH_DOWN;
 		if (spec->dp.down || spec->legs[i].dp.down)
 			continue;
-		next_hops_info_get(context->flows->hops, flow->hops[i], &info);
+		switch (leg_way_get(
+			&context->flows->source_context, spec, flow->sources, i, &source)) {
+		case LEG_SIGNALLED:
+			next_hops_info_get(context->flows->hops, flow->hops[i], &info);
+			break;
+		case LEG_KNOWN:
+			next_hops_info_get(context->flows->hops, source.next_hop, &info);
+			break;
+		case LEG_LEARNED:
+			info.state = NEXT_HOP_STATIC;
+			info.port = source.latched.port;
+			break;
+		case LEG_NOWHERE:
+			continue;
+		}
 		health |= 1u << info.state;
 		if (dp_port_is_down(context->dp, info.port))
 			health |= HEALTH_PORT_DOWN;
@@ -335,114 +274,76 @@ flow_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 }
 
 static json_t *
-next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
-{
-	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
-	char reason[HOP_REASON_MAX];
-	struct next_hop_info info;
-
-	next_hops_info_get(flows->hops, index, &info);
-	next_hops_reason(flows->hops, leg, reason);
-	address_format(info.family, info.address, address);
-	mac_format(info.mac, mac);
-	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
-		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
-		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
-		info.state == NEXT_HOP_PENDING ? reason : NULL);
-}
-
-/* Counters, links and next hops of n legs, from number `first` of the spec on. */
-static json_t *
-legs_state_encode(const struct methods_context *context, const struct flow *flow, unsigned first,
-	const struct dp_leg_stats *stats, unsigned n)
-{
-	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
-	size_t i;
-
-	json_array_foreach (list, i, leg) {
-		const struct flow_leg *spec = &flow->spec->legs[first + i];
-
-		json_object_set_new(leg, "next_hop",
-			next_hop_encode(context->flows, spec, flow->hops[first + i]));
-		json_object_set_new(leg, "link_up",
-			json_boolean(!dp_port_is_down(context->dp,
-				(unsigned)ports_find(context->flows->ports, spec->port))));
-	}
-	return list;
-}
-
-static json_t *
-source_encode(const struct dp *dp, const struct flow *flow)
-{
-	struct dp_latched latched;
-
-	if (flow->spec->dp.latch == DP_LATCH_OPEN ||
-		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
-		return json_null();
-	return latched_encode(flow->spec->match.key.family, &latched);
-}
-
-/* `legs` has room for the legs of any stream of the flow. */
-static json_t *
-streams_encode(
-	const struct methods_context *context, const struct flow *flow, struct dp_leg_stats *legs)
-{
-	json_t *list = json_array();
-	unsigned i;
-
-	for (i = 0; i < flow->spec->n_streams; i++) {
-		const struct flow_stream *stream = &flow->spec->streams[i];
-		struct dp_stream_stats stats;
-
-		if (dp_stream_stats_get(
-			    context->dp, flow->handle, i, &stats, legs, stream->dp.n_legs) < 0)
-			continue;
-		json_array_append_new(
-			list, json_pack("{s:I, s:I, s:o}", "packets", (json_int_t)stats.packets,
-				      "bytes", (json_int_t)stats.bytes, "legs",
-				      legs_state_encode(context, flow, stream->first_leg, legs,
-					      stream->dp.n_legs)));
-	}
-	return list;
-}
-
-static json_t *
-flow_state_encode(
-	const struct methods_context *context, const struct flow *flow, struct fault *fault)
-{
-	const struct flow_spec *spec = flow->spec;
-	struct dp_leg_stats *legs = reallocarray(NULL, spec->n_all_legs + 1, sizeof(*legs));
-	struct dp_flow_stats stats;
-	json_t *state = NULL;
-
-	if (!legs)
-		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the reply");
-	else if (dp_flow_stats_get(context->dp, flow->handle, &stats, legs, spec->n_legs) < 0)
-		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
-			spec->id);
-	else
-		state = json_pack("{s:o, s:b, s:o, s:o, s:o}", "flow", flow_spec_encode(spec),
-			"declared", spec->declared, "counters", flow_counters_encode(&stats),
-			"latched", source_encode(context->dp, flow), "legs",
-			legs_state_encode(context, flow, 0, legs, spec->n_legs));
-	if (state)
-		json_object_set_new(state, "streams", streams_encode(context, flow, legs));
-	free(legs);
-	return state;
-}
-
-static json_t *
 flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	const char *id = param_text(params, "id");
-	const struct flow *flow = flow_db_find(&context->flows->db, id);
+	struct flow *flow = flow_db_find(&context->flows->db, id);
 
 	(void)call;
 	if (flow)
 		return flow_state_encode(context, flow, fault);
 	return fault_null(fault, FAULT_NOT_FOUND, "/id",
 		"found %s, expected the id of an installed flow", id);
+}
+
+/* The flow of ids[i], which latches. NULL with *fault set. */
+static struct flow *
+latching_flow(
+	const struct methods_context *context, const json_t *id, size_t i, struct fault *fault)
+{
+	struct flow *flow = flow_db_find(&context->flows->db, json_string_value(id));
+
+	if (!flow)
+		fault_set(fault, FAULT_NOT_FOUND, "",
+			"found %s, expected the id of an installed flow", json_string_value(id));
+	else if (flow->spec->dp.latch == DP_LATCH_OPEN)
+		fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found flow %s, which takes any source, expected one with latch first or "
+			"follow",
+			flow->spec->id);
+	else
+		return flow;
+	fault_prefix(fault, "/ids/%zu", i);
+	return NULL;
+}
+
+/* All are found before the first one changes; and packets come again before any source is gone. */
+static json_t *
+flow_forget(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
+{
+	const struct methods_context *context = ctx;
+	struct latches *latches = &context->monitor->latches;
+	const json_t *ids = json_object_get(params, "ids"), *id;
+	json_t *forgotten;
+	struct flow *flow;
+	size_t i;
+
+	(void)call;
+	json_array_foreach (ids, i, id) {
+		if (!latching_flow(context, id, i, fault))
+			return NULL;
+	}
+	json_array_foreach (ids, i, id) {
+		flow = flow_db_find(&context->flows->db, json_string_value(id));
+		if (latches_widen(latches, flow) < 0)
+			return fault_null(fault, FAULT_NO_ROOM, "",
+				"port %s cannot be made to take other sources of flow %s",
+				flow->spec->match.port, flow->spec->id);
+	}
+	forgotten = json_array();
+	json_array_foreach (ids, i, id) {
+		struct dp_latched latched;
+
+		flow = flow_db_find(&context->flows->db, json_string_value(id));
+		latches_forget(latches, flow, &latched);
+		json_array_append_new(forgotten,
+			json_pack("{s:s, s:o}", "id", flow->spec->id, "latched",
+				latched.valid
+					? latched_encode(flow->spec->match.key.family, &latched)
+					: json_null()));
+	}
+	return json_pack("{s:o}", "forgotten", forgotten);
 }
 
 static json_t *
@@ -508,16 +409,18 @@ port_stats_encode(
 			json_integer((json_int_t)stats->drops[i]));
 	if (info->ifindex && interface_losses_read(info->ifindex, &losses) == 0)
 		interface = interface_encode(&losses);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
-			 " s:o*, s:o*, s:o*}",
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
+		" s:o*, s:o*, s:o*}",
 		"name", info->name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
 		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
 		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
-		(json_int_t)stats->tx_packets, "tx_bytes", (json_int_t)stats->tx_bytes, "drops",
-		drops, "nic", "missed", (json_int_t)stats->nic_missed, "no_buffer",
-		(json_int_t)stats->nic_no_buffer, "rx_errors", (json_int_t)stats->nic_rx_errors,
-		"tx_errors", (json_int_t)stats->nic_tx_errors, "xdp",
-		is_af_xdp ? xdp_encode(stats) : NULL, "interface", interface, "steering",
+		(json_int_t)stats->tx_packets, "tx_bytes", (json_int_t)stats->tx_bytes, "injected",
+		(json_int_t)stats->injected, "drops", drops, "nic", "missed",
+		(json_int_t)stats->nic_missed, "no_buffer", (json_int_t)stats->nic_no_buffer,
+		"rx_errors", (json_int_t)stats->nic_rx_errors, "tx_errors",
+		(json_int_t)stats->nic_tx_errors, "xdp", is_af_xdp ? xdp_encode(stats) : NULL,
+		"interface", interface, "steering",
 		n_counts > 0 ? steering_encode(counts, (unsigned)n_counts) : NULL);
 }
 
@@ -677,6 +580,7 @@ counters_top(void *ctx, struct rpc_call *call, json_t *params, struct fault *fau
 const struct rpc_method flow_methods[] = {
 	{"flow.list", flow_list},
 	{"flow.get", flow_get},
+	{"flow.forget", flow_forget},
 	{"counters.get", counters_get},
 	{"counters.top", counters_top},
 	{NULL, NULL},

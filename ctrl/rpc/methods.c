@@ -3,8 +3,10 @@
 #include "rpc/methods.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
 #include "base/addr.h"
+#include "base/escape.h"
 #include "schema/schema.h"
 
 #define METHODS_MAX 64
@@ -13,7 +15,8 @@ struct rpc_service *
 methods_service_create(struct methods_context *context)
 {
 	static const struct rpc_method *const families[] = {system_methods, flow_methods,
-		change_methods, state_methods, event_methods, trace_methods};
+		relay_methods, change_methods, state_methods, event_methods, trace_methods,
+		inject_methods};
 	struct rpc_method all[METHODS_MAX];
 	size_t i, n = 0;
 
@@ -30,6 +33,40 @@ void *
 request_no_memory(struct fault *fault)
 {
 	return fault_null(fault, FAULT_NO_ROOM, "", "no memory for the request");
+}
+
+uint8_t *
+param_bytes(const json_t *params, const char *name, size_t *n, struct fault *fault)
+{
+	const json_t *member = json_object_get(params, name);
+	const size_t length = json_string_length(member);
+	uint8_t *bytes = malloc(length / 2 + 1);
+
+	*n = length / 2;
+	if (!bytes)
+		return request_no_memory(fault);
+	if (hex_read(json_string_value(member), length, bytes) < 0) {
+		free(bytes);
+		fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found %zu hexadecimal digits, expected two a byte", length);
+		fault_prefix(fault, "/%s", name);
+		return NULL;
+	}
+	return bytes;
+}
+
+json_t *
+hex_encode(const uint8_t *bytes, size_t n)
+{
+	char *hex = malloc(2 * n + 1);
+	json_t *string = NULL;
+
+	if (hex) {
+		hex_write(bytes, n, hex);
+		string = json_string(hex);
+	}
+	free(hex);
+	return string;
 }
 
 /* The reasons from `first` on that occurred; *dropped is their sum. */
@@ -97,8 +134,9 @@ latched_encode(uint8_t family, const struct dp_latched *latched)
 	char src[ADDRESS_TEXT_MAX];
 
 	address_format(family, latched->src, src);
-	return json_pack("{s:s, s:i, s:I}", "src", src, "src_port", ntohs(latched->src_port),
-		"moves", (json_int_t)latched->moves);
+	return json_pack("{s:s, s:i, s:I, s:o*}", "src", src, "src_port", ntohs(latched->src_port),
+		"moves", (json_int_t)latched->moves, "ssrc",
+		latched->has_ssrc ? json_integer(latched->ssrc) : NULL);
 }
 
 json_t *

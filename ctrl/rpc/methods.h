@@ -49,8 +49,8 @@ struct methods_context {
 struct rpc_service *methods_service_create(struct methods_context *context);
 
 /* Each ends with an entry without a name. */
-extern const struct rpc_method change_methods[], event_methods[], flow_methods[], state_methods[],
-	system_methods[], trace_methods[];
+extern const struct rpc_method change_methods[], event_methods[], flow_methods[], inject_methods[],
+	relay_methods[], state_methods[], system_methods[], trace_methods[];
 
 /* Members of params that fit their schema; 0, NULL and false for one that is absent. */
 static inline uint64_t
@@ -70,6 +70,15 @@ param_is_true(const json_t *params, const char *name)
 {
 	return json_is_true(json_object_get(params, name));
 }
+
+/*
+ * A member of hexadecimal digits as bytes, to be given to free(); NULL with *fault set, which names
+ * the member.
+ */
+uint8_t *param_bytes(const json_t *params, const char *name, size_t *n, struct fault *fault);
+
+/* A string of hexadecimal digits, a new reference; NULL without memory. */
+json_t *hex_encode(const uint8_t *bytes, size_t n);
 
 /* Refuse a request for want of memory. Returns NULL. */
 void *request_no_memory(struct fault *fault);

@@ -84,9 +84,10 @@ array_encode(const struct dp *dp, unsigned n, json_t *(*encode)(const struct dp 
 static json_t *
 table_encode(unsigned installed, unsigned capacity, const struct dp_memory *memory)
 {
-	return json_pack("{s:i, s:i, s:{s:I, s:I, s:I, s:i}}", "installed", installed, "capacity",
-		capacity, "memory", "bytes", (json_int_t)memory->bytes, "page_bytes",
-		(json_int_t)memory->page_bytes, "pages", (json_int_t)memory->pages, "socket",
+	return json_pack("{s:i, s:i, s:{s:I, s:I, s:I, s:b, s:i, s:i}}", "installed", installed,
+		"capacity", capacity, "memory", "bytes", (json_int_t)memory->bytes, "page_bytes",
+		(json_int_t)memory->page_bytes, "pages", (json_int_t)memory->pages, "hugepages",
+		memory->hugepages, "tlb_reach_percent", memory->tlb_percent, "socket",
 		memory->socket);
 }
 
@@ -107,6 +108,42 @@ legs_encode(const struct dp *dp)
 }
 
 static json_t *
+pool_encode(const struct pool_usage *usage)
+{
+	const struct pool_config *config = usage->config;
+	json_t *addresses = json_array();
+	char address[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < config->n_addresses; i++) {
+		address_format(config->family, config->addresses[i], address);
+		json_array_append_new(addresses, json_string(address));
+	}
+	return json_pack("{s:s, s:o, s:[i, i], s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "name",
+		config->name, "addresses", addresses, "ports", config->first, config->last, "pairs",
+		config->pairs, "quarantine_s", (json_int_t)config->quarantine_s, "size",
+		(json_int_t)usage->size, "given", (json_int_t)usage->given, "named",
+		(json_int_t)usage->named, "quarantined", (json_int_t)usage->quarantined, "free",
+		(json_int_t)usage->free, "used_share",
+		share(usage->size - usage->free, usage->size));
+}
+
+static json_t *
+pools_encode(struct pools *pools)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	json_t *list = json_array();
+	struct pool_usage usage;
+	unsigned i;
+
+	for (i = 0; i < pools_count(pools); i++) {
+		pools_usage_get(pools, i, now_ns, &usage);
+		json_array_append_new(list, pool_encode(&usage));
+	}
+	return list;
+}
+
+static json_t *
 system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
@@ -116,7 +153,7 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 	(void)fault;
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I, "
-		"s:I}",
+		"s:I, s:o}",
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s",
 		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
@@ -129,7 +166,8 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 			&rpc_call_session(call)->actor, config->max_message_bytes),
 		"depth", config->max_depth, "connections", config->max_connections,
 		"log_lines_lost", (json_int_t)log_lines_lost(), "flow_legs",
-		(json_int_t)context->flows->db.n_legs);
+		(json_int_t)context->flows->db.n_legs, "pools",
+		pools_encode(context->flows->pools));
 }
 
 static json_t *

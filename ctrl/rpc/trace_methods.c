@@ -5,10 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/ethernet.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +15,10 @@
 
 #include "base/addr.h"
 #include "base/escape.h"
+#include "flow/flow_codec.h"
 #include "flow/validate.h"
 #include "rpc/methods.h"
+#include "rpc/packet.h"
 
 static const char *const verdict_names[] = {
 	[DP_FORWARD] = "forward",
@@ -146,18 +144,25 @@ latch_add(json_t *stages, const struct dp_trace *trace)
 		[DP_TRACE_LATCH_LEARNS] = "learns",
 		[DP_TRACE_LATCH_MOVES] = "moves",
 		[DP_TRACE_LATCH_REFUSES] = "other",
+		[DP_TRACE_LATCH_NOT_BY] = "not_by",
+		[DP_TRACE_LATCH_OTHER_SSRC] = "other_ssrc",
 	};
 	const struct dp_latched *latched = &trace->latched;
 	json_t *stage = step_add(stages, "latch", trace, DP_TRACE_LATCH), *source = json_null();
 
 	json_object_set_new(stage, "mode",
 		json_string(trace->latch_mode == DP_LATCH_FIRST ? "first" : "follow"));
+	if (trace->latch_by != DP_LATCH_BY_ANY)
+		json_object_set_new(stage, "by",
+			json_string(flow_latch_by_word((enum dp_latch_by)trace->latch_by)));
 	json_object_set_new(stage, "source", json_string(said[trace->latch]));
 	if (latched->valid) {
 		source = json_object();
 		endpoint_add(source, "src", "src_port", trace->key.family, latched->src,
 			latched->src_port);
 		number_add(source, "moves", latched->moves);
+		if (latched->has_ssrc)
+			number_add(source, "ssrc", latched->ssrc);
 	}
 	json_object_set_new(stage, "latched", source);
 }
@@ -200,21 +205,6 @@ trace_stages_encode(const struct dp_trace *trace, const struct dp_port_info *por
 	return stages;
 }
 
-/* A string in hexadecimal; NULL: no memory. */
-static json_t *
-hex_encode(const uint8_t *bytes, size_t n)
-{
-	char *hex = malloc(2 * n + 1);
-	json_t *string = NULL;
-
-	if (hex) {
-		hex_write(bytes, n, hex);
-		string = json_string(hex);
-	}
-	free(hex);
-	return string;
-}
-
 static json_t *
 leg_hop_encode(const struct dp_next_hop *hop)
 {
@@ -226,9 +216,23 @@ leg_hop_encode(const struct dp_next_hop *hop)
 		hop->mtu ? dst : NULL, "src_mac", hop->mtu ? src : NULL, "mtu", hop->mtu);
 }
 
+/* NULL: the flow has changed since. */
+static const struct flow_leg *
+traced_leg(
+	const struct dp_trace *trace, const struct dp_trace_leg *leg, const struct flow_spec *spec)
+{
+	unsigned first = 0, n = spec->n_legs;
+
+	if (trace->has_stream) {
+		n = trace->stream < spec->n_streams ? spec->streams[trace->stream].dp.n_legs : 0;
+		first = n > 0 ? spec->streams[trace->stream].first_leg : 0;
+	}
+	return leg->index < n ? &spec->legs[first + leg->index] : NULL;
+}
+
 /*
- * One leg's copy. spec: NULL when the flow is not known; the leg's id is then left out. New
- * reference, NULL without memory.
+ * One leg's copy. spec: NULL when the flow is not known; what is said of the leg itself is then
+ * left out. New reference, NULL without memory.
  */
 static json_t *
 trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
@@ -240,12 +244,15 @@ trace_leg_encode(const struct dp_trace *trace, const struct dp_trace_leg *leg,
 		[DP_TRACE_SAMPLED_OUT] = "sampled_out",
 		[DP_TRACE_DROPPED] = "drop",
 	};
+	const struct flow_leg *of = spec ? traced_leg(trace, leg, spec) : NULL;
 	json_t *object = json_pack("{s:i, s:s, s:s, s:b, s:o}", "index", leg->index, "outcome",
 		outcomes[leg->outcome], "port", egress->name, "link_up", egress->link_up,
 		"next_hop", leg_hop_encode(&leg->hop));
 
-	if (spec && !trace->has_stream && leg->index < spec->n_legs) /* legs of streams have none */
-		json_object_set_new(object, "id", json_string(spec->legs[leg->index].id));
+	if (of && of->id[0] != '\0') /* legs of streams have none */
+		json_object_set_new(object, "id", json_string(of->id));
+	if (of && of->learned[0] != '\0')
+		json_object_set_new(object, "learned", json_string(of->learned));
 	reason_add(object, leg->drop);
 	if (leg->one_in > 1) {
 		number_add(object, "one_in", leg->one_in);
@@ -499,128 +506,6 @@ nearest_encode(const struct nearest *nearest, const struct flow_match *packet, s
 		(json_int_t)nearest->n_scanned, "flows", (json_int_t)n_flows);
 }
 
-/* Ethernet with IEEE 802.1Q and 802.1ad tags, IPv4 (RFC 791) or IPv6 (RFC 8200), UDP (RFC 768). */
-
-#define TPID_OUTER 0x88a8
-#define PACKET_HEADERS_MAX 70 /* bytes: Ethernet, two tags, IPv6, UDP */
-
-/* A UDP packet, to be traced. */
-struct packet_fields {
-	struct dp_flow_key key;
-	uint8_t ttl;
-	uint8_t dscp;
-	const uint8_t *payload; /* borrowed */
-	size_t payload_bytes; /* the datagram has to be below 65536 bytes */
-};
-
-/* RFC 1071: the one's complement sum, not yet folded; an odd last byte counts as a high one. */
-static uint32_t
-sum_bytes(const uint8_t *bytes, size_t n)
-{
-	uint32_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-	return sum;
-}
-
-static uint16_t
-sum_finish(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-static uint8_t *
-put_tag(uint8_t *at, uint16_t tpid, uint16_t vlan)
-{
-	const uint16_t tag[] = {htons(tpid), htons(vlan)};
-
-	return vlan ? mempcpy(at, tag, sizeof(tag)) : at;
-}
-
-static uint8_t *
-put_ip4(uint8_t *at, const struct packet_fields *fields, uint16_t udp_bytes)
-{
-	struct iphdr ip = {
-		.version = IPVERSION,
-		.ihl = sizeof(ip) / 4,
-		.tos = (uint8_t)(fields->dscp << 2),
-		.tot_len = htons((uint16_t)(sizeof(ip) + udp_bytes)),
-		.frag_off = htons(IP_DF),
-		.ttl = fields->ttl,
-		.protocol = IPPROTO_UDP,
-	};
-
-	memcpy(&ip.saddr, fields->key.src, sizeof(ip.saddr));
-	memcpy(&ip.daddr, fields->key.dst, sizeof(ip.daddr));
-	ip.check = htons(sum_finish(sum_bytes((const uint8_t *)&ip, sizeof(ip))));
-	return mempcpy(at, &ip, sizeof(ip));
-}
-
-static uint8_t *
-put_ip6(uint8_t *at, const struct packet_fields *fields, uint16_t udp_bytes)
-{
-	struct ip6_hdr ip = {
-		.ip6_flow = htonl(UINT32_C(6) << 28 | (uint32_t)fields->dscp << 22),
-		.ip6_plen = htons(udp_bytes),
-		.ip6_nxt = IPPROTO_UDP,
-		.ip6_hlim = fields->ttl,
-	};
-
-	memcpy(&ip.ip6_src, fields->key.src, sizeof(ip.ip6_src));
-	memcpy(&ip.ip6_dst, fields->key.dst, sizeof(ip.ip6_dst));
-	return mempcpy(at, &ip, sizeof(ip));
-}
-
-static uint32_t
-sum_pseudo_header(const struct dp_flow_key *key, uint16_t udp_bytes)
-{
-	const size_t address_bytes = address_size(key->family);
-
-	return sum_bytes(key->src, address_bytes) + sum_bytes(key->dst, address_bytes) +
-	       IPPROTO_UDP + udp_bytes;
-}
-
-/* A checksum of zero would say that there is none (RFC 768). */
-static uint16_t
-udp_checksum(uint32_t sum)
-{
-	const uint16_t checksum = sum_finish(sum);
-
-	return checksum ? checksum : 0xffff;
-}
-
-/*
- * Write the frame, with all checksums, into room for PACKET_HEADERS_MAX + payload_bytes. Returns
- * its length.
- */
-static size_t
-packet_build(const struct packet_fields *fields, const uint8_t dst_mac[6], uint8_t *frame)
-{
-	static const uint8_t src_mac[6] = {0x02}; /* locally administered */
-	const struct dp_flow_key *key = &fields->key;
-	const uint16_t udp_bytes = (uint16_t)(sizeof(struct udphdr) + fields->payload_bytes);
-	const uint16_t type = htons(key->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
-	struct udphdr udp = {
-		.source = key->src_port, .dest = key->dst_port, .len = htons(udp_bytes)};
-	uint8_t *at = mempcpy(frame, dst_mac, sizeof(src_mac));
-
-	at = mempcpy(at, src_mac, sizeof(src_mac));
-	at = put_tag(at, TPID_OUTER, key->outer_vlan);
-	at = put_tag(at, ETHERTYPE_VLAN, key->vlan);
-	at = mempcpy(at, &type, sizeof(type));
-	at = key->family == 4 ? put_ip4(at, fields, udp_bytes) : put_ip6(at, fields, udp_bytes);
-	udp.check = htons(udp_checksum(sum_pseudo_header(key, udp_bytes) +
-				       sum_bytes((const uint8_t *)&udp, sizeof(udp)) +
-				       sum_bytes(fields->payload, fields->payload_bytes)));
-	at = mempcpy(at, &udp, sizeof(udp));
-	at = mempcpy(at, fields->payload, fields->payload_bytes);
-	return (size_t)(at - frame);
-}
-
 /* What one call is about. */
 struct packet_trace {
 	const struct methods_context *context;
@@ -640,27 +525,6 @@ number_of(const json_t *object, const char *name)
 	return (uint16_t)json_integer_value(json_object_get(object, name));
 }
 
-/* Bytes of a member in hex, to be given to free(); NULL with *fault set. */
-static uint8_t *
-bytes_of(const json_t *object, const char *name, size_t *n, struct fault *fault)
-{
-	const json_t *member = json_object_get(object, name);
-	const size_t length = json_string_length(member);
-	uint8_t *bytes = malloc(length / 2 + 1);
-
-	*n = length / 2;
-	if (!bytes)
-		return request_no_memory(fault);
-	if (hex_read(json_string_value(member), length, bytes) < 0) {
-		free(bytes);
-		fault_set(fault, FAULT_INVALID_VALUE, "",
-			"found %zu hexadecimal digits, expected two a byte", length);
-		fault_prefix(fault, "/%s", name);
-		return NULL;
-	}
-	return bytes;
-}
-
 static int
 fields_read(struct packet_trace *trace, const json_t *params, struct fault *fault)
 {
@@ -672,7 +536,9 @@ fields_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 		.ttl = (uint8_t)number_of(params, "ttl"),
 		.dscp = (uint8_t)number_of(params, "dscp"),
 	};
+	static const uint8_t src_mac[6] = {0x02}; /* locally administered */
 	const char *src = param_text(params, "src"), *dst = param_text(params, "dst");
+	struct packet_link link;
 	uint8_t *payload;
 
 	fields.key.family = address_parse(src, fields.key.src);
@@ -680,13 +546,14 @@ fields_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 		return fault_set(fault, FAULT_INVALID_VALUE, "/dst",
 			"found %s for a packet from %s, expected an address of the same family",
 			dst, src);
-	payload = bytes_of(params, "payload", &fields.payload_bytes, fault);
+	payload = param_bytes(params, "payload", &fields.payload_bytes, fault);
 	if (!payload)
 		return -1;
 	fields.payload = payload;
 	trace->frame = malloc(PACKET_HEADERS_MAX + fields.payload_bytes);
+	packet_link_make(&link, trace->port.mac, src_mac, &fields.key);
 	if (trace->frame)
-		trace->frame_bytes = packet_build(&fields, trace->port.mac, trace->frame);
+		trace->frame_bytes = packet_build(&fields, &link, trace->frame);
 	free(payload);
 	return trace->frame ? 0 : fault_set(fault, FAULT_NO_ROOM, "", "no memory for the packet");
 }
@@ -701,7 +568,7 @@ packet_read(struct packet_trace *trace, const json_t *params, struct fault *faul
 			"found %s, expected the packet either as frame or as fields",
 			fields ? "both frame and fields" : "neither frame nor fields");
 	if (!fields) {
-		trace->frame = bytes_of(params, "frame", &trace->frame_bytes, fault);
+		trace->frame = param_bytes(params, "frame", &trace->frame_bytes, fault);
 		return trace->frame ? 0 : -1;
 	}
 	trace->is_made = true;
@@ -805,14 +672,14 @@ checksum_add(const struct packet_trace *trace, json_t *stages)
 	memcpy(&header, udp, sizeof(header));
 	bytes = ntohs(header.len);
 	found = ntohs(header.check);
-	pseudo = sum_pseudo_header(key, bytes);
+	pseudo = packet_sum_pseudo_header(key, bytes);
 	/* The sum is of all bytes: without the field, it is less by what stands there. */
-	expected = udp_checksum(pseudo + sum_bytes(udp, bytes) + (uint16_t)~found);
+	expected = packet_udp_checksum(pseudo + packet_sum(udp, bytes) + (uint16_t)~found);
 	if (found == 0)
 		said = "none";
 	else if (found == expected)
 		said = "right";
-	else if ((found ^ sum_finish(pseudo)) == 0xffff)
+	else if ((found ^ packet_sum_finish(pseudo)) == 0xffff)
 		said = "partial"; /* of the pseudo-header: Linux leaves the rest to a device */
 	else
 		said = "wrong";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See flow_files.h. Flows of all files stand in one array; a file knows where its own begin. */
+/* See flow_files.h. Items of all files stand in one array; a file knows where its own begin. */
 #include "schema/flow_files.h"
 
 #include <dirent.h>
@@ -15,11 +15,12 @@
 
 struct flow_file {
 	char *path;
-	size_t first; /* index of its first flow */
+	size_t first; /* index of its first item */
+	size_t n_flows; /* of its items, before its relays */
 };
 
 struct flow_files {
-	json_t *flows;
+	json_t *items;
 	struct flow_file *files;
 	size_t n_files;
 };
@@ -38,14 +39,30 @@ file_of(const struct flow_files *files, size_t index)
 
 	while (i > 0 && files->files[i - 1].first > index)
 		i--;
-	return i > 0 && index < json_array_size(files->flows) ? &files->files[i - 1] : NULL;
+	return i > 0 && index < json_array_size(files->items) ? &files->files[i - 1] : NULL;
+}
+
+static bool
+is_relay(const struct flow_file *file, size_t index)
+{
+	return index - file->first >= file->n_flows;
+}
+
+/* "/flows/N" or "/relays/N" in its file. */
+static void
+item_prefix(const struct flow_file *file, size_t index, struct fault *fault)
+{
+	const bool relay = is_relay(file, index);
+
+	fault_prefix(fault, "/%s/%zu", relay ? "relays" : "flows",
+		index - file->first - (relay ? file->n_flows : 0));
 }
 
 void
 flow_files_locate(const struct flow_files *files, size_t index, struct fault *fault)
 {
 	const char *id =
-		json_string_value(json_object_get(json_array_get(files->flows, index), "id"));
+		json_string_value(json_object_get(json_array_get(files->items, index), "id"));
 	const struct flow_file *file = file_of(files, index);
 	const struct fault field = *fault;
 	struct fault found = *fault;
@@ -53,10 +70,11 @@ flow_files_locate(const struct flow_files *files, size_t index, struct fault *fa
 
 	if (!file)
 		return;
-	fault_prefix(&found, "/flows/%zu", index - file->first);
-	fault_set(fault, found.code, found.pointer, "%s: flow %.64s: %.200s%s%s",
-		yaml_locate(file->path, found.pointer, where), id ? id : "without an id",
-		field.pointer, field.pointer[0] ? ": " : "", field.message);
+	item_prefix(file, index, &found);
+	fault_set(fault, found.code, found.pointer, "%s: %s %.64s: %.200s%s%s",
+		yaml_locate(file->path, found.pointer, where),
+		is_relay(file, index) ? "relay" : "flow", id ? id : "without an id", field.pointer,
+		field.pointer[0] ? ": " : "", field.message);
 }
 
 /* Schema of a flow and, as it is declared, its id. */
@@ -76,61 +94,87 @@ static int
 refuse_duplicate(const struct flow_files *files, size_t first, size_t second, struct fault *fault)
 {
 	const struct flow_file *file = file_of(files, first);
-	char pointer[64], where[YAML_WHERE_MAX];
+	struct fault found = {.pointer = "/id"};
+	char where[YAML_WHERE_MAX];
 
-	snprintf(pointer, sizeof(pointer), "/flows/%zu/id", first - file->first);
+	item_prefix(file, first, &found);
 	fault_set(fault, FAULT_CONFLICT, "/id",
 		"declared twice, first at %s; rename or remove one of them",
-		yaml_locate(file->path, pointer, where));
+		yaml_locate(file->path, found.pointer, where));
 	flow_files_locate(files, second, fault);
 	return -1;
 }
 
+/* Check an item, and that no other of its kind has its id, which `seen` has with its index. */
 static int
-flows_check(const struct flow_files *files, struct fault *fault)
+item_check(const struct flow_files *files, const struct schema *schema, json_t *seen, size_t index,
+	struct fault *fault)
 {
-	json_t *root = schema_rpc_document(), *seen = json_object(), *flow, *first;
-	struct schema *schema = schema_create(root, schema_component(root, "flow"), fault);
-	int rc = schema ? 0 : -1;
+	json_t *item = json_array_get(files->items, index), *first;
+	const char *id;
+
+	if (flow_check(schema, item, fault) < 0) {
+		flow_files_locate(files, index, fault);
+		return -1;
+	}
+	id = json_string_value(json_object_get(item, "id"));
+	first = json_object_get(seen, id);
+	if (first)
+		return refuse_duplicate(files, (size_t)json_integer_value(first), index, fault);
+	return json_object_set_new(seen, id, json_integer((json_int_t)index)) < 0
+		       ? refuse_memory(fault)
+		       : 0;
+}
+
+static int
+items_check(const struct flow_files *files, struct fault *fault)
+{
+	static const char *const names[] = {"flow", "relay"};
+	json_t *root = schema_rpc_document(), *seen[2] = {json_object(), json_object()};
+	const struct flow_file *file = files->files;
+	struct schema *schemas[2];
+	int rc = 0;
 	size_t i;
 
-	json_array_foreach (files->flows, i, flow) {
-		const char *id;
+	for (i = 0; i < 2; i++)
+		schemas[i] = schema_create(root, schema_component(root, names[i]), fault);
+	if (!schemas[0] || !schemas[1])
+		rc = -1;
+	for (i = 0; rc == 0 && i < json_array_size(files->items); i++) {
+		bool relay;
 
-		if (rc < 0)
-			break;
-		rc = flow_check(schema, flow, fault);
-		if (rc < 0) {
-			flow_files_locate(files, i, fault);
-			break;
-		}
-		id = json_string_value(json_object_get(flow, "id"));
-		first = json_object_get(seen, id);
-		if (first)
-			rc = refuse_duplicate(files, (size_t)json_integer_value(first), i, fault);
-		else if (json_object_set_new(seen, id, json_integer((json_int_t)i)) < 0)
-			rc = refuse_memory(fault);
+		while (file < &files->files[files->n_files - 1] && file[1].first <= i)
+			file++;
+		relay = is_relay(file, i);
+		rc = item_check(files, schemas[relay], seen[relay], i, fault);
 	}
-	json_decref(seen);
-	schema_destroy(schema);
+	for (i = 0; i < 2; i++) {
+		json_decref(seen[i]);
+		schema_destroy(schemas[i]);
+	}
 	return rc;
 }
 
-/* Take the flows of a document over to ours. */
+/* Take the flows and relays of a document over to ours. */
 static int
-document_take(struct flow_files *files, const char *path, json_t *document, struct fault *fault)
+document_take(
+	struct flow_files *files, struct flow_file *file, json_t *document, struct fault *fault)
 {
-	json_t *schema = json_pack("{s:s, s:b, s:[s], s:{s:{s:s}}}", "type", "object",
-		"additionalProperties", 0, "required", "flows", "properties", "flows", "type",
-		"array");
+	json_t *relays = json_object_get(document, "relays"),
+	       *flows = json_object_get(document, "flows");
+	json_t *schema = json_pack("{s:s, s:b, s:[s], s:{s:{s:s}, s:{s:s}}}", "type", "object",
+		"additionalProperties", 0, "required", relays ? "relays" : "flows", "properties",
+		"flows", "type", "array", "relays", "type", "array");
 	const int rc = schema_check_once(schema, schema, document, fault);
 
 	json_decref(schema);
 	if (rc < 0) {
-		yaml_fault_locate(path, fault);
+		yaml_fault_locate(file->path, fault);
 		return -1;
 	}
-	return json_array_extend(files->flows, json_object_get(document, "flows")) < 0
+	file->n_flows = json_array_size(flows);
+	return (flows && json_array_extend(files->items, flows) < 0) ||
+			       (relays && json_array_extend(files->items, relays) < 0)
 		       ? refuse_memory(fault)
 		       : 0;
 }
@@ -146,14 +190,15 @@ file_add(struct flow_files *files, const char *path, struct fault *fault)
 	if (!grown)
 		return refuse_memory(fault);
 	files->files = grown;
-	grown[files->n_files].first = json_array_size(files->flows);
+	grown[files->n_files].first = json_array_size(files->items);
+	grown[files->n_files].n_flows = 0;
 	grown[files->n_files].path = strdup(path);
 	if (!grown[files->n_files++].path)
 		return refuse_memory(fault);
 	document = yaml_load(path, fault);
 	if (!document)
 		return -1;
-	rc = document_take(files, path, document, fault);
+	rc = document_take(files, &grown[files->n_files - 1], document, fault);
 	json_decref(document);
 	return rc;
 }
@@ -208,8 +253,8 @@ flow_files_load(const char *path, struct fault *fault)
 	int rc;
 
 	if (files)
-		files->flows = json_array();
-	if (!files || !files->flows)
+		files->items = json_array();
+	if (!files || !files->items)
 		rc = refuse_memory(fault);
 	else if (stat(path, &status) < 0)
 		rc = fault_set(fault, FAULT_NOT_FOUND, "", "%s: %s", path, strerror(errno));
@@ -218,7 +263,7 @@ flow_files_load(const char *path, struct fault *fault)
 	else
 		rc = file_add(files, path, fault);
 	if (rc == 0)
-		rc = flows_check(files, fault);
+		rc = items_check(files, fault);
 	if (rc == 0)
 		return files;
 	flow_files_destroy(files);
@@ -233,14 +278,24 @@ flow_files_destroy(struct flow_files *files)
 	for (size_t i = 0; i < files->n_files; i++)
 		free(files->files[i].path);
 	free(files->files);
-	json_decref(files->flows);
+	json_decref(files->items);
 	free(files);
 }
 
 json_t *
-flow_files_flows(const struct flow_files *files)
+flow_files_items(const struct flow_files *files)
 {
-	return files->flows;
+	return files->items;
+}
+
+size_t
+flow_files_relays(const struct flow_files *files)
+{
+	size_t n = json_array_size(files->items), i;
+
+	for (i = 0; i < files->n_files; i++)
+		n -= files->files[i].n_flows;
+	return n;
 }
 
 size_t

@@ -427,7 +427,7 @@ schema_destroy(struct schema *schema)
 	free(schema);
 }
 
-/* " from 1 to 9", " of 1 to 9 items", " of at least 1", " of at most 9 items". */
+/* " from 1 to 9", " of 1 to 9 items", " of 2 items", " of at least 1", " of at most 9 items". */
 static void
 append_range(const json_t *low, const json_t *high, const char *unit, char *out, size_t size)
 {
@@ -435,7 +435,9 @@ append_range(const json_t *low, const json_t *high, const char *unit, char *out,
 	long long from = json_integer_value(low);
 	long long to = json_integer_value(high);
 
-	if (low && high)
+	if (low && high && from == to)
+		text_append(out, size, " of %lld%s", to, unit);
+	else if (low && high)
 		text_append(out, size, " %s %lld to %lld%s", link, from, to, unit);
 	else if (low)
 		text_append(out, size, " of at least %lld%s", from, unit);

@@ -8,7 +8,8 @@ COMMAND prints the result of counters.get with flows, as `sluicectl --json count
 The law is exact if no packets are in flight; the check is repeated for at most two seconds. Prints
 each equation that is not satisfied; the exit code is 0 if all are.
 
-For each port:  rx_packets = forwarded + punted + packet drops,  copies = tx_packets + copy drops
+For each port:  rx_packets = forwarded + punted + packet drops,
+                copies + injected = tx_packets + copy drops
 For each flow:  packets = forwarded + punted + flow drops
 For each leg:   copies = forwarded of its flow,  sent = copies - drops
                 (with --legs-vary at most that: legs were added later, were down, or sample)
@@ -51,8 +52,8 @@ def port_faults(port, packet_drops, copy_drops):
     if port["rx_packets"] != port["forwarded"] + port["punted"] + refused:
         yield (f"port {port['name']}: rx_packets {port['rx_packets']} is not forwarded "
                f"{port['forwarded']} + punted {port['punted']} + drops {refused}")
-    if port["copies"] != port["tx_packets"] + unsent:
-        yield (f"port {port['name']}: copies {port['copies']} is not "
+    if port["copies"] + port["injected"] != port["tx_packets"] + unsent:
+        yield (f"port {port['name']}: copies {port['copies']} + injected {port['injected']} is not "
                f"tx_packets {port['tx_packets']} + drops {unsent}")
 
 

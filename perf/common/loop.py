@@ -28,6 +28,11 @@ def parser_of(**about):
                         help="which stage finds the flows (%(default)s)")
     parser.add_argument("--latch", choices=("open", "first", "follow"), default="open",
                         help="listeners latch to their source (%(default)s)")
+    parser.add_argument("--learned", choices=("none", "resolved", "stale", "given"), nargs="?",
+                        const="resolved", default="none",
+                        help="legs send to the source that another flow has learned, which control"
+                        " knows, or (stale) workers look up for each packet; given: the same flows,"
+                        " with legs to the same destinations (none)")
     flag("--police", "every flow is policed, at a rate never reached")
     parser.add_argument("--level", default="auto", metavar="NAME",
                         help="level of the CPU's instructions: v2 or v4 (the best it has)")
@@ -63,7 +68,7 @@ def setting_of(parser, arguments):
         parser.error(f"--seconds: found {arguments.seconds}, expected 0.1 to 3600")
     return {
         **{name: getattr(arguments, name)
-           for name in (*FLAGS, *NUMBERS, "match", "latch", "ttl", "level")},
+           for name in (*FLAGS, *NUMBERS, "match", "latch", "learned", "ttl", "level")},
         "hugepages": not arguments.no_huge,
         "control_core": control, "worker_cores": workers[:arguments.workers],
     }

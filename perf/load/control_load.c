@@ -29,12 +29,14 @@
 
 static const char usage[] =
 	"usage: control-load --socket PATH [--flows N] [--batch N] [--clients N] [--keep]\n"
+	"                    [--relays] [--first N]\n"
 	"       control-load --socket PATH --large [--flows N] [--batch N] [--get-every US]\n"
 	"\n"
 	"Installs N flows in batches over some connections and, unless they are to be\n"
 	"kept, removes them; or puts them all into one transaction and commits it while\n"
 	"another connection reads a flow every US microseconds. The flows go from port p0\n"
-	"to port p1.\n";
+	"to port p1. With --relays they are relays between these ports. They are numbered\n"
+	"from 0, or from the number given by --first.\n";
 
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
@@ -42,7 +44,9 @@ static const struct option long_options[] = {
 	{"batch", required_argument, NULL, 'b'},
 	{"clients", required_argument, NULL, 'c'},
 	{"get-every", required_argument, NULL, 'g'},
+	{"first", required_argument, NULL, 'n'},
 	{"keep", no_argument, NULL, 'k'},
+	{"relays", no_argument, NULL, 'r'},
 	{"large", no_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -51,11 +55,13 @@ static const struct option long_options[] = {
 struct options {
 	const char *socket_path;
 	unsigned flows; /* in all */
+	unsigned first; /* number of the first one */
 	unsigned batch; /* of a request */
 	unsigned clients; /* connections at once */
 	unsigned get_interval_us; /* between two reads beside a large transaction */
 	bool keep;
 	bool large;
+	bool relays; /* instead of flows */
 };
 
 struct client {
@@ -90,6 +96,19 @@ flow_write(FILE *out, unsigned n)
 		"\"src\":\"192.0.2.2\",\"src_port\":%u,\"dst\":\"203.0.113.%u\",\"dst_port\":%u,"
 		"\"mac\":\"02:00:5e:00:53:01\"}]}",
 		n, host, port, ours, ours, host, port);
+}
+
+/* A call of which no address but ours is known. */
+static void
+relay_write(FILE *out, unsigned n)
+{
+	const unsigned host = 1 + n / PORTS, port = PORT_FIRST + n % PORTS;
+
+	fprintf(out,
+		"{\"id\":\"call-%u\",\"a\":{\"port\":\"p0\",\"local\":\"192.0.2.%u\","
+		"\"local_port\":%u},\"b\":{\"port\":\"p1\",\"local\":\"203.0.113.%u\","
+		"\"local_port\":%u}}",
+		n, host, port, host, port);
 }
 
 static void
@@ -253,8 +272,8 @@ phase_run(const struct options *o, struct client *clients, write_fn write, const
 	for (unsigned i = 0, first = 0; i < n; i++, first += o->batch) {
 		const unsigned left = o->flows - first;
 
-		requests[i] = request_make(
-			method, "", member, first, left < o->batch ? left : o->batch, write);
+		requests[i] = request_make(method, "", member, o->first + first,
+			left < o->batch ? left : o->batch, write);
 	}
 	start_ns = now_ns();
 	requests_run(requests, n, clients, o->clients, &latency);
@@ -279,9 +298,11 @@ batches_run(const struct options *o)
 		die("clients", "no memory");
 	for (unsigned c = 0; c < o->clients; c++)
 		clients[c] = client_connect(o->socket_path);
-	installed = phase_run(o, clients, flow_write, "flow.install", "flows");
+	installed = o->relays ? phase_run(o, clients, relay_write, "relay.add", "relays")
+			      : phase_run(o, clients, flow_write, "flow.install", "flows");
 	if (!o->keep)
-		removed = phase_run(o, clients, id_write, "flow.remove", "ids");
+		removed = phase_run(
+			o, clients, id_write, o->relays ? "relay.remove" : "flow.remove", "ids");
 	for (unsigned c = 0; c < o->clients; c++)
 		client_close(&clients[c]);
 	free(clients);
@@ -409,8 +430,11 @@ options_parse(int argc, char **argv)
 {
 	struct options o = {
 		.flows = 100000, .batch = 10000, .clients = 1, .get_interval_us = 10000};
-	unsigned *const numbers[] = {
-		['f'] = &o.flows, ['b'] = &o.batch, ['c'] = &o.clients, ['g'] = &o.get_interval_us};
+	unsigned *const numbers[] = {['f'] = &o.flows,
+		['b'] = &o.batch,
+		['c'] = &o.clients,
+		['g'] = &o.get_interval_us,
+		['n'] = &o.first};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -420,6 +444,8 @@ options_parse(int argc, char **argv)
 			o.keep = true;
 		else if (option == 'l')
 			o.large = true;
+		else if (option == 'r')
+			o.relays = true;
 		else if (option == 'h')
 			help(stdout, 0);
 		else if (option == '?')

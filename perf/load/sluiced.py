@@ -37,7 +37,7 @@ class Sluiced(slices.Program):
     """Process, configuration and socket in a directory."""
 
     def __init__(self, arguments, directory, *, flows, durable, port="net_null0", more="",
-                 hugepages=False):
+                 hugepages=False, flow_bytes=FLOW_BYTES):
         self.binary = arguments.build / "ctrl/sluiced"
         self.directory = directory
         self.socket_path = directory / "rpc.sock"
@@ -50,7 +50,7 @@ control: {{core: {arguments.control_core}}}
 workers: [{arguments.worker_core}]
 file_prefix: sluice-control-{os.getpid()}
 hugepages: {str(hugepages).lower()}
-{"" if hugepages else f"memory_mb: {BASE_MB + (flows * FLOW_BYTES >> 20)}"}
+{"" if hugepages else f"memory_mb: {BASE_MB + (flows * flow_bytes >> 20)}"}
 {more}
 tables: {{ipv4_flows: {flows}, ipv6_flows: 0}}
 ports:
@@ -158,12 +158,12 @@ def install(sluiced, frames):
 
 
 @contextlib.contextmanager
-def forwarding(arguments, directory, flows):
+def forwarding(arguments, directory, flows, *, flow_bytes=FLOW_BYTES):
     """A sluiced that forwards, with room for so many flows beside."""
     path = directory / "frames.pcap"
     pcap_write(path, FRAMES)
     with Sluiced(arguments, directory, flows=flows + 20_000, durable=True,
-                 port=source(path)) as sluiced:
+                 port=source(path), flow_bytes=flow_bytes) as sluiced:
         install(sluiced, FRAMES)
         yield sluiced
 

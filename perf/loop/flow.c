@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
@@ -23,6 +24,10 @@
 #define LOCAL_PORT 5004
 #define POLICE_BURST_BYTES (1u << 20)
 #define LATCH_INTERVAL_MS 1000
+#define PEER_PORT 40000 /* of the flows that learn, at addresses of the loop's */
+#define RESOLVE_LEGS 4096 /* of flows that are replaced in one transaction */
+#define LEARN_POLLS 10000
+#define LEARN_POLL_US 1000
 
 /* What a flow does with its packet. */
 struct step {
@@ -124,12 +129,9 @@ key6_fill(unsigned index, bool local_varies, struct dp_flow_key *key)
 	key->dst_port = htons(LOCAL_PORT);
 }
 
-void
-loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *key)
+static void
+key_fill(const struct loop_options *o, unsigned index, bool local_varies, struct dp_flow_key *key)
 {
-	/* Listeners and rules differ by their own address, exact flows by the sender's. */
-	const bool local_varies = o->match != LOOP_EXACT && index < o->flows;
-
 	memset(key, 0, sizeof(*key));
 	key->family = (uint8_t)loop_flow_family(o, index);
 	key->vlan = loop_flow_tagged(o, index) ? LOOP_VLAN : 0;
@@ -137,6 +139,53 @@ loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *
 		key4_fill(index, local_varies, key);
 	else
 		key6_fill(index, local_varies, key);
+}
+
+void
+loop_flow_key(const struct loop_options *o, unsigned index, struct dp_flow_key *key)
+{
+	/* Listeners and rules differ by their own address, exact flows by the sender's. */
+	const bool local_varies = o->match != LOOP_EXACT && index < o->flows;
+	const bool is_learned = o->learned != LOOP_FIXED && index < o->flows;
+	struct dp_flow_key peer;
+
+	key_fill(o, index, local_varies, key);
+	if (!is_learned)
+		return;
+	/* Where another flow's packets go to is where this one's come from; else by peers. */
+	key_fill(o, o->latch == DP_LATCH_OPEN ? index % LOOP_PEERS : (index + 1) % o->flows, true,
+		&peer);
+	if (o->latch == DP_LATCH_OPEN) {
+		memcpy(key->dst, peer.dst, sizeof(key->dst));
+		key->dst_port = peer.dst_port;
+	} else {
+		memcpy(key->src, peer.dst, sizeof(key->src));
+		key->src_port = peer.dst_port;
+	}
+}
+
+/* What the flow that learns for others, of a number below loop_peers(), is met by. */
+static void
+peer_key(const struct loop_options *o, unsigned peer, struct dp_flow_key *key)
+{
+	const unsigned n = loop_port_peers(o);
+	struct dp_flow_key local;
+
+	key_fill(o, peer % n, true, &local);
+	*key = local;
+	key->port = (uint16_t)(peer / n);
+	memcpy(key->src, local.dst, sizeof(key->src));
+	key->src_port = local.dst_port;
+	key->dst_port = htons((uint16_t)(PEER_PORT + (peer % n >> LOCAL4_BITS)));
+}
+
+/* Of the flow whose learned source is where packets of flow `index` come in, as seen by a port. */
+static uint64_t
+learned_cookie(const struct loop_options *o, unsigned index, unsigned port)
+{
+	if (o->latch == DP_LATCH_OPEN)
+		return o->flows + port * loop_port_peers(o) + index % LOOP_PEERS + 1;
+	return (index + o->flows - 1) % o->flows + 1;
 }
 
 /* Which packets are the flow's. */
@@ -193,6 +242,28 @@ legs_fill(const struct loop_options *o, const struct step *step, struct dp_leg *
 	}
 }
 
+/* Legs send to what a flow has learned; if it has, control knows that. */
+static void
+legs_learn(const struct loop_options *o, const struct dp *dp, const struct step *step,
+	struct dp_leg *legs)
+{
+	for (unsigned l = 0; l < o->legs; l++) {
+		struct dp_leg *leg = &legs[l];
+		struct dp_latched latched;
+
+		leg->learned = learned_cookie(o, step->next, loop_leg_port(l, o->legs));
+		if (dp_latch_get(dp, leg->learned, &latched) < 0 || latched.valid == 0)
+			continue;
+		leg->known = (struct dp_learned){
+			.state = latched.state,
+			.dst_port = latched.src_port,
+			.next_hop = leg->next_hop,
+			.vlan = latched.vlan,
+		};
+		memcpy(leg->known.dst, latched.src, sizeof(latched.src));
+	}
+}
+
 static void
 streams_fill(const struct loop_options *o, struct draft *draft)
 {
@@ -208,18 +279,21 @@ streams_fill(const struct loop_options *o, struct draft *draft)
 	draft->flow.streams = draft->streams;
 }
 
-static int
-flow_add(const struct loop_options *o, struct dp_txn *txn, unsigned index, const struct step *step,
-	struct draft *draft, uint32_t *handle)
+static void
+flow_fill(const struct loop_options *o, const struct dp *dp, unsigned index,
+	const struct step *step, struct draft *draft)
 {
 	struct dp_flow *flow = &draft->flow;
 
 	*flow = (struct dp_flow){.verdict = DP_FORWARD};
 	match_fill(o, index, draft);
 	legs_fill(o, step, draft->legs, o->legs);
+	if (o->learned == LOOP_RESOLVED || o->learned == LOOP_STALE)
+		legs_learn(o, dp, step, draft->legs);
 	if (loop_flow_policed(o, index))
 		flow->police = (struct dp_police){DP_RATE_BPS_MAX, POLICE_BURST_BYTES};
 	flow->latch = (uint8_t)o->latch;
+	flow->latch_cookie = index + 1;
 	if (o->latch == DP_LATCH_FOLLOW)
 		flow->latch_interval_ms = LATCH_INTERVAL_MS;
 	if (o->streams > 0) {
@@ -228,32 +302,143 @@ flow_add(const struct loop_options *o, struct dp_txn *txn, unsigned index, const
 		flow->n_legs = (uint16_t)o->legs;
 		flow->legs = draft->legs;
 	}
-	return dp_txn_add(txn, flow, handle);
+}
+
+/* It learns the source of one packet, which goes no further. */
+static int
+peer_add(const struct loop_options *o, struct dp_txn *txn, unsigned peer)
+{
+	struct dp_flow flow = {
+		.verdict = DP_DROP,
+		.latch = DP_LATCH_FIRST,
+		.latch_cookie = o->flows + peer + 1,
+	};
+	uint32_t handle;
+
+	peer_key(o, peer, &flow.key);
+	memset(flow.key.src, 0, sizeof(flow.key.src));
+	flow.key.src_port = 0;
+	flow.key.any_source = 1;
+	return dp_txn_add(txn, &flow, &handle);
+}
+
+/* What flows are made with, one after the other. */
+struct maker {
+	struct step *steps;
+	uint16_t *from; /* each leg goes on */
+	struct draft draft;
+};
+
+/* 0 or -ENOMEM; maker_fini() is due either way. */
+static int
+maker_init(struct maker *maker, const struct loop_options *o)
+{
+	*maker = (struct maker){
+		.steps = steps_make(o),
+		.from = calloc(o->legs, sizeof(*maker->from)),
+		.draft.legs = calloc(o->legs, sizeof(*maker->draft.legs)),
+		.draft.streams = calloc(o->streams + 1, sizeof(*maker->draft.streams)),
+	};
+	if (maker->steps == NULL || maker->from == NULL || maker->draft.legs == NULL ||
+		maker->draft.streams == NULL)
+		return -ENOMEM;
+	for (unsigned l = 0; l < o->legs; l++)
+		maker->from[l] = (uint16_t)l;
+	return 0;
+}
+
+static void
+maker_fini(struct maker *maker)
+{
+	free(maker->draft.streams);
+	free(maker->draft.legs);
+	free(maker->from);
+	free(maker->steps);
+}
+
+static int
+txn_end(struct dp_txn *txn, int ret)
+{
+	if (ret == 0)
+		return dp_txn_commit(txn);
+	dp_txn_abort(txn);
+	return ret;
 }
 
 int
 loop_flows_install(const struct loop_options *o, struct dp *dp, uint32_t *handles)
 {
-	struct step *steps = steps_make(o);
-	struct draft draft = {
-		.legs = calloc(o->legs, sizeof(*draft.legs)),
-		.streams = calloc(o->streams + 1, sizeof(*draft.streams)),
-	};
 	struct dp_txn *txn = dp_txn_begin(dp);
-	int ret = steps == NULL || draft.legs == NULL || draft.streams == NULL || txn == NULL
-			  ? -ENOMEM
-			  : 0;
+	struct maker maker;
+	int ret = txn == NULL ? -ENOMEM : 0;
 
-	for (unsigned i = 0; i < o->flows && ret == 0; i++)
-		ret = flow_add(o, txn, i, &steps[i], &draft, &handles[i]);
 	if (ret == 0)
-		ret = dp_txn_commit(txn);
-	else if (txn != NULL)
-		dp_txn_abort(txn);
-	free(draft.streams);
-	free(draft.legs);
-	free(steps);
-	return ret;
+		ret = maker_init(&maker, o);
+	for (unsigned p = 0; p < loop_peers(o) && ret == 0; p++)
+		ret = peer_add(o, txn, p);
+	for (unsigned i = 0; i < o->flows && ret == 0; i++) {
+		flow_fill(o, dp, i, &maker.steps[i], &maker.draft);
+		ret = dp_txn_add(txn, &maker.draft.flow, &handles[i]);
+	}
+	if (txn == NULL)
+		return ret;
+	maker_fini(&maker);
+	return txn_end(txn, ret);
+}
+
+/* Wait for all that latches, or that legs refer to. */
+static int
+learned_wait(const struct loop_options *o, const struct dp *dp)
+{
+	const unsigned n_ports = o->legs > 1 ? 2 : 1;
+	unsigned polls = 0;
+
+	for (unsigned i = 0; i < o->flows * n_ports; i++) {
+		const uint64_t cookie = learned_cookie(o, i / n_ports, i % n_ports);
+		struct dp_latched latched = {0};
+
+		while (dp_latch_get(dp, cookie, &latched) == 0 && latched.valid == 0 &&
+			polls++ < LEARN_POLLS)
+			rte_delay_us_sleep(LEARN_POLL_US);
+		if (latched.valid == 0)
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* Flows from `first` on, as many as fit into one transaction. Their number, or a negative errno. */
+static int
+flows_replace(const struct loop_options *o, struct dp *dp, struct maker *maker, unsigned first,
+	uint32_t *handles)
+{
+	const unsigned legs = o->legs * (o->streams > 0 ? o->streams : 1);
+	const unsigned most = legs < RESOLVE_LEGS ? RESOLVE_LEGS / legs : 1;
+	const unsigned n = o->flows - first < most ? o->flows - first : most;
+	struct dp_txn *txn = dp_txn_begin(dp);
+	int ret = txn == NULL ? -ENOMEM : 0;
+
+	for (unsigned i = first; i < first + n && ret == 0; i++) {
+		flow_fill(o, dp, i, &maker->steps[i], &maker->draft);
+		ret = dp_txn_replace(txn, handles[i], &maker->draft.flow, maker->from, &handles[i]);
+	}
+	if (txn != NULL)
+		ret = txn_end(txn, ret);
+	return ret < 0 ? ret : (int)n;
+}
+
+int
+loop_flows_resolve(const struct loop_options *o, struct dp *dp, uint32_t *handles)
+{
+	struct maker maker;
+	int ret = learned_wait(o, dp);
+
+	if (ret < 0 || o->learned == LOOP_STALE || o->learned == LOOP_FIXED)
+		return ret;
+	ret = maker_init(&maker, o);
+	for (unsigned i = 0; i < o->flows && ret >= 0; i += (unsigned)ret)
+		ret = flows_replace(o, dp, &maker, i, handles);
+	maker_fini(&maker);
+	return ret < 0 ? ret : 0;
 }
 
 int
@@ -349,29 +534,46 @@ rtp_write(unsigned stream, uint8_t *payload)
 	memcpy(payload + 8, &ssrc, sizeof(ssrc));
 }
 
+static void
+frame_write(const struct loop_options *options, const struct dp_flow_key *key, unsigned stream,
+	struct rte_mbuf *m)
+{
+	const unsigned bytes = frame_bytes(options, key->family);
+	const bool tagged = key->vlan != 0;
+	const unsigned l2_bytes = LOOP_L2_BYTES(tagged);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	memset(frame, 0, bytes);
+	m->data_len = (uint16_t)bytes;
+	m->pkt_len = bytes;
+	l2_write(tagged, key->family, frame);
+	if (options->streams > 0)
+		rtp_write(stream,
+			frame + l2_bytes + ip_bytes(key->family) + sizeof(struct rte_udp_hdr));
+	if (key->family == DP_IPV4)
+		datagram4_write(key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
+	else
+		datagram6_write(key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
+}
+
 void
 loop_frame_write(
 	const struct loop_options *options, unsigned index, unsigned stream, struct rte_mbuf *m)
 {
-	const bool tagged = loop_flow_tagged(options, index);
-	const unsigned l2_bytes = LOOP_L2_BYTES(tagged);
-	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 	struct dp_flow_key key;
-	unsigned bytes;
 
 	loop_flow_key(options, index, &key);
-	bytes = frame_bytes(options, key.family);
-	memset(frame, 0, bytes);
-	m->data_len = (uint16_t)bytes;
-	m->pkt_len = bytes;
-	l2_write(tagged, key.family, frame);
-	if (options->streams > 0)
-		rtp_write(stream,
-			frame + l2_bytes + ip_bytes(key.family) + sizeof(struct rte_udp_hdr));
-	if (key.family == DP_IPV4)
-		datagram4_write(&key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
-	else
-		datagram6_write(&key, frame + l2_bytes, (uint16_t)(bytes - l2_bytes));
+	frame_write(options, &key, stream, m);
+}
+
+unsigned
+loop_peer_frame_write(const struct loop_options *options, unsigned peer, struct rte_mbuf *m)
+{
+	struct dp_flow_key key;
+
+	peer_key(options, peer, &key);
+	frame_write(options, &key, 0, m);
+	return key.port;
 }
 
 /* A UDP datagram with its checksum and pseudo header adds up to all ones (RFC 768). */

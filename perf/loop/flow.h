@@ -52,8 +52,18 @@ loop_leg_port(unsigned leg, unsigned n_legs)
 	return leg + 1 == n_legs ? 0 : 1;
 }
 
-/* Install all flows. handles has room for options->flows. 0 or a negative errno. */
+/*
+ * Install all flows, and those that learn for them. handles has room for options->flows. 0 or a
+ * negative errno.
+ */
 int loop_flows_install(const struct loop_options *options, struct dp *dp, uint32_t *handles);
+
+/*
+ * Once workers run: wait until all that latches or that legs send to is learned, and unless it is
+ * to be stale replace all flows with such legs by ones that know it. As loop_flows_install();
+ * -ETIMEDOUT: something was not learned.
+ */
+int loop_flows_resolve(const struct loop_options *options, struct dp *dp, uint32_t *handles);
 
 /* Add to `txn` flow `index` >= options->flows, which no packet meets. Returns as dp_txn_add(). */
 int loop_flow_add_idle(
@@ -65,6 +75,13 @@ int loop_flow_add_idle(
  */
 void loop_frame_write(
 	const struct loop_options *options, unsigned index, unsigned stream, struct rte_mbuf *m);
+
+/*
+ * The same for flow `peer` of loop_peers(), from the source that it is to learn. Returns the port
+ * that it is to come in by.
+ */
+unsigned loop_peer_frame_write(
+	const struct loop_options *options, unsigned peer, struct rte_mbuf *m);
 
 /* Is it still as long as it was written, and are its checksums right? */
 bool loop_frame_whole(const struct loop_options *options, const struct rte_mbuf *m);

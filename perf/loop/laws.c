@@ -173,6 +173,7 @@ port_agrees(const struct loop_rig *rig, unsigned port, const struct sums *sums)
 {
 	const char *name = port_names[port];
 	const bool ingress = port == 0; /* all flows' packets come by port 0 */
+	const unsigned peers = loop_port_peers(rig->options);
 	struct dp_port_stats s;
 	bool ok = dp_port_stats_get(rig->dp, port, &s) == 0;
 
@@ -184,6 +185,9 @@ port_agrees(const struct loop_rig *rig, unsigned port, const struct sums *sums)
 	ok &= law(
 		name, "forwarded = that of its flows", s.forwarded, ingress ? sums->forwarded : 0);
 	ok &= law(name, "punted", s.punted, 0);
+	/* The packets that flows besides the loop's have learned from. */
+	ok &= law(name, "flow_drop", s.drops[DP_DROP_flow_drop], peers);
+	s.drops[DP_DROP_flow_drop] = 0;
 	return law_no_drops(name, s.drops, 0, DP_DROP_COUNT) && ok;
 }
 

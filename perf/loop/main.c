@@ -16,6 +16,7 @@
 #include "flow.h"
 #include "laws.h"
 #include "rig.h"
+#include "steps.h"
 
 #define HUGEPAGE_MB 2
 
@@ -156,7 +157,8 @@ load_is_sound(const struct load *load)
 	bool ok = law("control", "updates and reads that were refused", load->failures, 0);
 
 	ok &= law("control", "flows removed", load->removed, load->installed);
-	ok &= law("control", "flows left", flows, load->rig->options->flows);
+	ok &= law("control", "flows left", flows,
+		load->rig->options->flows + loop_peers(load->rig->options));
 	return law("control", "packets of flows that none belongs to", load->met, 0) && ok;
 }
 
@@ -191,15 +193,31 @@ window_measure(const struct loop_rig *rig, struct load *load, unsigned us)
 		(json_int_t)cycles, "freeing", (json_int_t)freeing));
 }
 
-/* "calm US" or "load US" a line, until the input ends: a window while control rests, or works. */
+static void
+window_count(const struct loop_rig *rig, unsigned instructions)
+{
+	const struct loop_steps steps = loop_steps_count(rig, instructions);
+
+	line_print(json_pack("{s:I, s:I}", "packets", (json_int_t)steps.packets, "instructions",
+		(json_int_t)steps.instructions));
+}
+
+/*
+ * "calm US" or "load US" a line, until the input ends: a window while control rests, or works;
+ * "steps N": one in which so many instructions are counted.
+ */
 static void
 windows_measure(const struct loop_rig *rig, struct load *load)
 {
 	char word[8];
-	unsigned us;
+	unsigned n;
 
-	while (scanf("%7s %u", word, &us) == 2)
-		window_measure(rig, strcmp(word, "load") == 0 ? load : NULL, us);
+	while (scanf("%7s %u", word, &n) == 2) {
+		if (strcmp(word, "steps") == 0)
+			window_count(rig, n);
+		else
+			window_measure(rig, strcmp(word, "load") == 0 ? load : NULL, n);
+	}
 }
 
 static double
@@ -288,12 +306,24 @@ main(int argc, char **argv)
 		snprintf(options.level, sizeof(options.level), "%s", worker.cpu_level);
 	if (load_init(&load, &rig) < 0)
 		return 1;
+	if (loop_steps_init() < 0) {
+		fprintf(stderr, "closed-loop: the worker's lcore cannot be prepared\n");
+		return 1;
+	}
 	if (dp_start(rig.dp, error, sizeof(error)) < 0) {
 		fprintf(stderr, "closed-loop: %s\n", error);
 		return 1;
 	}
 	if (options.workers > 1 || options.direct)
 		loop_rig_direct(&rig);
+	if (options.learned != LOOP_FIXED || options.latch != DP_LATCH_OPEN) {
+		const int ret = loop_flows_resolve(&options, rig.dp, rig.handles);
+
+		if (ret < 0) {
+			fprintf(stderr, "closed-loop: learning sources: %s\n", strerror(-ret));
+			return 1;
+		}
+	}
 	line_print(json_pack("{s:o, s:s, s:o}", "setting", loop_options_json(&options), "dpdk",
 		dp_dpdk_version(), "cpu", cpu_model()));
 	windows_measure(&rig, &load);

@@ -9,13 +9,12 @@
 
 #include <rte_common.h>
 
-#include <dp/flow.h>
-
 #define SIZE_DEFAULT 64 /* testpmd's default, too */
 #define MTU 1500
 
 static const char *const match_words[] = {"exact", "listener", "rule", NULL};
 static const char *const latch_words[] = {"open", "first", "follow", NULL};
+static const char *const learned_words[] = {"none", "resolved", "stale", "given", NULL};
 static const char *const ttl_words[] = {"decrement", "set", NULL};
 
 enum kind { FLAG, NUMBER, WORD, LEVEL };
@@ -35,6 +34,7 @@ static const struct member {
 	{"vlan", FLAG, AT(vlan)},
 	{"match", WORD, AT(match), match_words},
 	{"latch", WORD, AT(latch), latch_words},
+	{"learned", WORD, AT(learned), learned_words},
 	{"police", FLAG, AT(police)},
 	{"ttl", WORD, AT(ttl_set), ttl_words},
 	{"legs", NUMBER, AT(legs)},
@@ -132,7 +132,7 @@ uint64_t
 loop_legs_needed(const struct loop_options *o)
 {
 	const bool plain = o->legs == 1 && o->streams == 0 && !o->police && !o->translate &&
-			   !o->mixed && o->latch == DP_LATCH_OPEN;
+			   !o->mixed && o->latch == DP_LATCH_OPEN && o->learned == LOOP_FIXED;
 
 	return plain ? 0 : (uint64_t)o->flows * o->legs * (o->streams > 0 ? o->streams : 1);
 }
@@ -159,6 +159,15 @@ options_settle(struct loop_options *o)
 		refuse("--translate: has flows of both families, found --family 6");
 	if (o->mixed && (o->translate || o->vlan || o->police || o->family == 6))
 		refuse("--mixed: has tagged, policed and IPv6 flows itself and translates none");
+	if (o->learned != LOOP_FIXED && (o->translate || o->mixed))
+		refuse("--learned: found --translate or --mixed, expected flows of one family");
+	if (o->learned != LOOP_FIXED && o->latch == DP_LATCH_OPEN && o->match != LOOP_EXACT)
+		refuse("--learned: found --match, expected exact flows, or ones that latch");
+	if (o->learned != LOOP_FIXED && o->latch != DP_LATCH_OPEN && o->legs > 1)
+		refuse("--learned: found --legs and --latch, expected one leg where flows latch");
+	if (o->learned != LOOP_FIXED && o->inflight > LOOP_PEERS)
+		refuse("--inflight: found %u, with --learned expected at most %u", o->inflight,
+			LOOP_PEERS);
 	if (o->size < least)
 		refuse("--size: found %u, expected at least %u for its headers", o->size, least);
 	if (o->translate && o->size - LOOP_L2_BYTES(o->vlan) + LOOP_TRANSLATE_BYTES > MTU)

@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#include <dp/flow.h>
+
 #define LOOP_BURST 32
 #define LOOP_VLAN 7
 #define LOOP_BATCH_FLOWS 1024 /* that --during-updates installs in one transaction, at most */
@@ -17,10 +19,18 @@
 #define LOOP_L2_BYTES(tagged) ((tagged) ? 18u : 14u)
 #define LOOP_WORKERS_MAX 8
 #define LOOP_LEVEL_BYTES 8
+#define LOOP_PEERS 1024 /* flows of a port at most that learn what others send to, of a packet */
 #define LOOP_KINDS 6 /* of flows with mixed: plain, tagged, policed, each in both families */
 
 /* Which stage of the classification finds the flows. */
 enum loop_match { LOOP_EXACT, LOOP_LISTENER, LOOP_RULE };
+
+/*
+ * Whether legs send to the source that another flow has learned. Stale: control does not say that
+ * it knows where that is, so workers look it up for each packet. Given: no, but there are the same
+ * flows.
+ */
+enum loop_learned { LOOP_FIXED, LOOP_RESOLVED, LOOP_STALE, LOOP_GIVEN };
 
 struct loop_options {
 	unsigned flows;
@@ -32,6 +42,7 @@ struct loop_options {
 	bool vlan;
 	unsigned match; /* enum loop_match */
 	unsigned latch; /* enum dp_latch */
+	unsigned learned; /* enum loop_learned */
 	bool police;
 	unsigned ttl_set; /* 1: each leg sets the TTL; 0: it decrements, as a relay does */
 	unsigned legs; /* of a flow, or of each of its streams */
@@ -75,6 +86,25 @@ static inline unsigned
 loop_strands(const struct loop_options *options)
 {
 	return loop_kinds(options) * (options->shared ? 1 : options->workers);
+}
+
+/*
+ * Flows besides those of the loop that learn the destinations of these, on each port that they
+ * leave by. None where the loop's own flows latch: a leg sends to what one of them has learned.
+ */
+static inline unsigned
+loop_port_peers(const struct loop_options *options)
+{
+	if (options->learned == LOOP_FIXED || options->latch != DP_LATCH_OPEN)
+		return 0;
+	return options->flows < LOOP_PEERS ? options->flows : LOOP_PEERS;
+}
+
+/* The same of both ports, those of port 0 first. */
+static inline unsigned
+loop_peers(const struct loop_options *options)
+{
+	return loop_port_peers(options) * (options->legs > 1 ? 2 : 1);
 }
 
 /* Room in the flow tables for what --during-updates has installed at a time. */

@@ -7,6 +7,7 @@
 #ifndef PERF_LOOP_RIG_H
 #define PERF_LOOP_RIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <dp/dp.h>
@@ -27,17 +28,22 @@ struct loop_sink {
 	struct rte_ring *ring;
 	uint64_t frames; /* freed */
 	uint64_t cycles; /* of the TSC, spent on it */
+	volatile bool is_freeing; /* for what interrupts the worker (steps.c) */
 } __attribute__((aligned(64)));
 
 /* How a worker's packets were put in order last. */
 struct loop_mixer {
+	struct rte_ring *ring; /* that they enter */
 	unsigned stride;
+	uint16_t waiting; /* frames of the burst before, which wait in the ring for their other half
+			   */
 } __attribute__((aligned(64)));
 
 struct loop_rig {
 	const struct loop_options *options; /* borrowed */
 	struct dp *dp;
 	struct rte_ring *rings[LOOP_WORKERS_MAX];
+	struct rte_ring *sink_rings[LOOP_WORKERS_MAX]; /* that port 1 receives by */
 	struct loop_sink sinks[LOOP_WORKERS_MAX]; /* of port 1, where there is one */
 	struct loop_mixer mixers[LOOP_WORKERS_MAX]; /* of port 0, with mixed */
 	uint32_t *handles; /* [flow] */
@@ -53,6 +59,9 @@ unsigned loop_rig_memory_mb(const struct loop_options *options);
 void loop_rig_create(struct loop_rig *rig, const struct loop_options *options);
 
 void loop_rig_destroy(struct loop_rig *rig);
+
+/* DPDK port id of the loop's port. */
+uint16_t loop_rig_ethdev(void);
 
 /* Packets and replicas put on tx so far, by all workers. */
 uint64_t loop_rig_sent(const struct loop_rig *rig);

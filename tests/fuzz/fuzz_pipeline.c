@@ -155,7 +155,7 @@ static void
 round_act(struct cursor *cursor)
 {
 	now_ns += (uint64_t)take_byte(cursor) * NS_PER_STEP;
-	while (loop.dp->fastpath->round(loop.dp->workers[0], now_ns) > 0)
+	while (loop.dp->workers[0]->fastpath->round(loop.dp->workers[0], now_ns) > 0)
 		;
 	drain();
 }

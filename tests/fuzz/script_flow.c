@@ -131,6 +131,8 @@ policy_draw(struct script_flow *out, struct cursor *cursor, enum dp_family famil
 	flow->latch = flow->rule != NULL || flow->key.any_source ? (uint8_t)take_below(cursor, 3)
 								 : DP_LATCH_OPEN;
 	flow->latch_interval_ms = take_below(cursor, 100);
+	if (flow->latch != DP_LATCH_OPEN)
+		flow->latch_by = (uint8_t)(flow->latch_interval_ms % DP_LATCH_BY_COUNT);
 	for (unsigned i = 0; i < DP_CLASS_COUNT; i++)
 		flow->class_verdict[i] = (uint8_t)take_below(cursor, DP_VERDICT_COUNT);
 	flow->n_allow = (uint8_t)take_below(cursor, 3);

@@ -199,6 +199,7 @@ case_fini(struct golden_case *c)
 		case_flow_fini(&c->flows[i]);
 	free(c->flows);
 	free(c->hops);
+	free(c->names);
 	case_script_fini(c);
 	case_frames_fini(&c->out);
 	case_frames_fini(&c->punted);

@@ -33,7 +33,7 @@ struct case_frames {
 
 struct case_legs {
 	size_t n;
-	struct dp_leg *of;
+	struct dp_leg *of; /* known.state is not 0: that of the latch, when the leg is installed */
 	const char **ids; /* NULL = the leg has no name */
 };
 
@@ -76,16 +76,16 @@ struct case_op {
 
 struct case_latched {
 	const char *id;
-	struct dp_latched source; /* what dp_flow_latched_get() must say */
+	struct dp_latched source; /* what dp_flow_latched_get() must say, less its state */
 };
 
 struct case_event {
-	enum { CASE_FRAME, CASE_TIME, CASE_TXN, CASE_LATCHED, CASE_POLL } kind;
+	enum { CASE_FRAME, CASE_TIME, CASE_TXN, CASE_LATCHED, CASE_FORGET, CASE_POLL } kind;
 	struct case_frame frame;
 	uint64_t at_ns; /* the case's own clock goes to this */
 	size_t n_ops;
 	struct case_op *ops; /* of one transaction */
-	struct case_latched latched;
+	struct case_latched latched; /* by now, or what the flow forgets */
 	unsigned poll_max; /* punted packets that control takes */
 };
 
@@ -107,7 +107,8 @@ struct golden_case {
 	unsigned tx_ring; /* places in a port's transmit ring; 0 = plenty */
 	unsigned packet_buffers; /* as in struct dp_config; 0 = plenty */
 	unsigned punt_ring, punt_rate; /* as in struct dp_config */
-	size_t n_flows, n_hops, n_script, n_counts;
+	size_t n_flows, n_hops, n_script, n_counts, n_names;
+	const char **names; /* of flows and of those that legs refer to; see case_cookie() */
 	struct case_flow *flows; /* there from the start */
 	struct dp_next_hop *hops; /* index = dp_leg.next_hop */
 	struct case_event *script;
@@ -139,10 +140,15 @@ int case_frames_decode(const json_t *list, struct case_frames *frames, json_erro
 void case_frames_fini(struct case_frames *frames);
 
 int case_address_decode(const char *text, uint8_t out[16]); /* 4, 6, or -1: no address */
+int case_mac_decode(const char *text, uint8_t mac[6]);
 int case_prefix_decode(const char *text, uint8_t out[16], uint8_t *bits); /* the same */
 int case_legs_decode(
 	struct golden_case *c, const json_t *list, struct case_legs *legs, json_error_t *at);
 void case_legs_fini(struct case_legs *legs);
+
+/* By which legs refer to what a flow learns. 0: no memory. */
+uint64_t case_cookie(struct golden_case *c, const char *id);
+
 int case_police_decode(json_t *item, struct dp_police *police, json_error_t *at);
 int case_flow_decode(struct golden_case *c, json_t *item, struct case_flow *flow, json_error_t *at);
 void case_flow_fini(struct case_flow *flow);

@@ -27,15 +27,26 @@ verdict_index(const char *name)
 }
 
 static int
-latch_decode(struct dp_flow *flow, const char *name, int interval_ms)
+latch_decode(struct dp_flow *flow, const char *name, int interval_ms, const char *by_name)
 {
+	static const char *const bys[] = {
+		[DP_LATCH_BY_ANY] = "any",
+		[DP_LATCH_BY_SSRC] = "ssrc",
+		[DP_LATCH_BY_RTCP_SSRC] = "rtcp_ssrc",
+		[DP_LATCH_BY_CLASS + DP_CLASS_STUN] = "stun",
+		[DP_LATCH_BY_CLASS + DP_CLASS_DTLS] = "dtls",
+		[DP_LATCH_BY_CLASS + DP_CLASS_RTP] = "rtp",
+		[DP_LATCH_BY_CLASS + DP_CLASS_OTHER] = "other",
+	};
 	static const char *const names[] = {
 		[DP_LATCH_OPEN] = "open", [DP_LATCH_FIRST] = "first", [DP_LATCH_FOLLOW] = "follow"};
 	int latch = name_index(name, names, DP_LATCH_FOLLOW + 1);
+	int by = name_index(by_name, bys, DP_LATCH_BY_COUNT);
 
 	flow->latch = (uint8_t)latch;
 	flow->latch_interval_ms = (uint32_t)interval_ms;
-	return latch < 0 ? -1 : 0;
+	flow->latch_by = (uint8_t)by;
+	return latch < 0 || by < 0 ? -1 : 0;
 }
 
 static int
@@ -146,23 +157,25 @@ case_flow_decode(struct golden_case *c, json_t *item, struct case_flow *flow, js
 {
 	json_t *match = NULL, *rule = NULL, *legs = NULL, *streams = NULL, *allow = NULL;
 	json_t *classes = NULL, *police = NULL;
-	const char *admin = "up", *action = "forward", *latch = "open";
+	const char *admin = "up", *action = "forward", *latch = "open", *by = "any";
 	int interval_ms = 1000, verdict;
 
 	if (json_unpack_ex(item, at, JSON_STRICT,
-		    "{s:s, s?:o, s?:o, s?:s, s?:s, s?:s, s?:i, s?:o, s?:o, s?:o, s?:o, s?:o}", "id",
-		    &flow->id, "match", &match, "rule", &rule, "admin", &admin, "action", &action,
-		    "latch", &latch, "latch_interval_ms", &interval_ms, "allow", &allow, "classes",
-		    &classes, "police", &police, "streams", &streams, "legs", &legs) < 0)
+		    "{s:s, s?:o, s?:o, s?:s, s?:s, s?:s, s?:i, s?:s, s?:o, s?:o, s?:o, s?:o, s?:o}",
+		    "id", &flow->id, "match", &match, "rule", &rule, "admin", &admin, "action",
+		    &action, "latch", &latch, "latch_interval_ms", &interval_ms, "latch_by", &by,
+		    "allow", &allow, "classes", &classes, "police", &police, "streams", &streams,
+		    "legs", &legs) < 0)
 		return -1;
 	snprintf(at->text, sizeof(at->text), "a value of flow %s is wrong", flow->id);
 	verdict = verdict_index(action);
 	if (verdict < 0 || match_or_rule_decode(flow, match, rule, at) < 0 ||
-		latch_decode(&flow->flow, latch, interval_ms) < 0 ||
+		latch_decode(&flow->flow, latch, interval_ms, by) < 0 ||
 		allow_decode(flow, allow) < 0 || classes_decode(&flow->flow, classes) < 0 ||
 		case_police_decode(police, &flow->flow.police, at) < 0 ||
 		case_legs_decode(c, legs, &flow->legs, at) < 0)
 		return -1;
+	flow->flow.latch_cookie = case_cookie(c, flow->id);
 	flow->flow.down = strcmp(admin, "down") == 0;
 	flow->flow.verdict = (uint8_t)verdict;
 	flow->flow.legs = flow->legs.of;

@@ -5,7 +5,8 @@
  *	{"port", "hex", ...}				a frame arrives
  *	{"at_ns"}					it is that time
  *	{"txn": [{"add": flow} ...]}			flows change, in one transaction
- *	{"latched": flow, "src", "src_port", "moves"}	what the flow must have learned by now
+ *	{"latched": flow, "src", ...}			what the flow must have learned by now
+ *	{"forget": flow, "src", ...}			it forgets that
  *	{"poll": n}					control takes n punted packets
  *
  * Frames that follow each other arrive together.
@@ -50,21 +51,32 @@ txn_decode(struct golden_case *c, const json_t *ops, struct case_event *event, j
 	return 0;
 }
 
-/* Without a source: none is learned yet. */
+/* Without a source: none is learned. */
 static int
-latched_decode(json_t *item, struct case_event *event, json_error_t *at)
+latched_decode(json_t *item, const char *key, struct case_event *event, json_error_t *at)
 {
 	struct dp_latched *source = &event->latched.source;
-	const char *src = NULL;
-	int src_port = 0, moves = 0;
+	int src_port = 0, moves = 0, vlan = 0, outer_vlan = 0, index;
+	json_int_t ssrc = -1;
+	const char *src = NULL, *mac = "00:00:00:00:00:00", *port = "p0";
 
-	event->kind = CASE_LATCHED;
-	if (json_unpack_ex(item, at, JSON_STRICT, "{s:s, s?:s, s?:i, s?:i}", "latched",
-		    &event->latched.id, "src", &src, "src_port", &src_port, "moves", &moves) < 0)
+	if (json_unpack_ex(item, at, JSON_STRICT,
+		    "{s:s, s?:s, s?:i, s?:i, s?:s, s?:s, s?:i, s?:i, s?:I}", key,
+		    &event->latched.id, "src", &src, "src_port", &src_port, "moves", &moves, "mac",
+		    &mac, "port", &port, "vlan", &vlan, "outer_vlan", &outer_vlan, "ssrc",
+		    &ssrc) < 0)
 		return -1;
+	index = case_port_index(port);
+	if (index < 0 || case_mac_decode(mac, source->mac) < 0)
+		return -1;
+	source->port = (uint16_t)index;
+	source->vlan = (uint16_t)vlan;
+	source->outer_vlan = (uint16_t)outer_vlan;
 	source->src_port = htons((uint16_t)src_port);
 	source->moves = (uint32_t)moves;
 	source->valid = src != NULL;
+	source->has_ssrc = ssrc >= 0;
+	source->ssrc = ssrc >= 0 ? (uint32_t)ssrc : 0;
 	return src == NULL || case_address_decode(src, source->src) > 0 ? 0 : -1;
 }
 
@@ -76,8 +88,12 @@ event_decode(struct golden_case *c, json_t *item, struct case_event *event, json
 
 	if (txn != NULL)
 		return txn_decode(c, txn, event, at);
+	event->kind = CASE_LATCHED;
 	if (json_object_get(item, "latched") != NULL)
-		return latched_decode(item, event, at);
+		return latched_decode(item, "latched", event, at);
+	event->kind = CASE_FORGET;
+	if (json_object_get(item, "forget") != NULL)
+		return latched_decode(item, "forget", event, at);
 	if (time != NULL) {
 		event->kind = CASE_TIME;
 		event->at_ns = (uint64_t)json_integer_value(time);

@@ -31,4 +31,7 @@ bool check_flow_counts(const struct case_counts *expected, const struct dp_flow_
 bool check_flows(const struct rig *rig);
 bool check_latched(const struct rig *rig, const struct case_latched *expected);
 
+/* Let a flow forget, and see what it says it had learned. */
+bool check_forget(const struct rig *rig, const struct case_latched *expected);
+
 #endif

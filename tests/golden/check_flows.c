@@ -111,23 +111,52 @@ check_flows(const struct rig *rig)
 	return ok;
 }
 
+/* All but the name of the state. */
+static bool
+check_source(const struct case_latched *expected, const struct dp_latched *found)
+{
+	const struct dp_latched *source = &expected->source;
+	bool ok = check_number(expected->id, "latched", found->valid, source->valid);
+
+	ok &= check_number(expected->id, "latched port", found->src_port, source->src_port);
+	ok &= check_number(expected->id, "latched moves", found->moves, source->moves);
+	ok &= check_number(expected->id, "latched ingress", found->port, source->port);
+	ok &= check_number(expected->id, "latched VLAN", found->vlan, source->vlan);
+	ok &= check_number(
+		expected->id, "latched outer VLAN", found->outer_vlan, source->outer_vlan);
+	ok &= check_number(
+		expected->id, "latched SSRC is known", found->has_ssrc, source->has_ssrc);
+	ok &= check_number(expected->id, "latched SSRC", found->ssrc, source->ssrc);
+	if (memcmp(found->src, source->src, sizeof(found->src)) != 0 ||
+		memcmp(found->mac, source->mac, sizeof(found->mac)) != 0) {
+		printf("# %s: latched to another address\n", expected->id);
+		ok = false;
+	}
+	return ok;
+}
+
 bool
 check_latched(const struct rig *rig, const struct case_latched *expected)
 {
 	const struct rig_flow *live = rig_flow_find(rig, expected->id);
 	struct dp_latched found;
-	bool ok = live != NULL && dp_flow_latched_get(rig->dp, live->handle, &found) == 0;
 
-	if (!ok) {
+	if (live == NULL || dp_flow_latched_get(rig->dp, live->handle, &found) != 0) {
 		printf("# %s: its latched source cannot be read\n", expected->id);
 		return false;
 	}
-	ok &= check_number(expected->id, "latched", found.valid, expected->source.valid);
-	ok &= check_number(expected->id, "latched port", found.src_port, expected->source.src_port);
-	ok &= check_number(expected->id, "latched moves", found.moves, expected->source.moves);
-	if (memcmp(found.src, expected->source.src, sizeof(found.src)) != 0) {
-		printf("# %s: latched to another address\n", expected->id);
-		ok = false;
+	return check_source(expected, &found);
+}
+
+bool
+check_forget(const struct rig *rig, const struct case_latched *expected)
+{
+	const struct rig_flow *live = rig_flow_find(rig, expected->id);
+	struct dp_latched found;
+
+	if (live == NULL || dp_flow_forget(rig->dp, live->handle, &found) != 0) {
+		printf("# %s: it does not forget\n", expected->id);
+		return false;
 	}
-	return ok;
+	return check_source(expected, &found);
 }

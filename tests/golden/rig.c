@@ -198,7 +198,8 @@ rounds_take(const struct rig *rig)
 	do {
 		n_came = 0;
 		for (unsigned w = 0; w < rig->n_workers; w++)
-			n_came += rig->dp->fastpath->round(rig->dp->workers[w], rig->now_ns);
+			n_came += rig->dp->workers[w]->fastpath->round(
+				rig->dp->workers[w], rig->now_ns);
 	} while (n_came > 0);
 	return all_accounted_for(rig) ? 0 : -1;
 }

@@ -2,6 +2,7 @@
 /* Flows of a rig: transactions, and which handle is whose. */
 #include "rig.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,35 @@ flow_retire(struct rig *rig, uint32_t handle)
 		if (rig->flows[i].handle == handle)
 			rig->flows[i].live = false;
 	}
+}
+
+/*
+ * The flow with the states of what control knows, which are asked for now. *legs is to be freed. 0
+ * or a negative errno.
+ */
+static int
+flow_known(const struct rig *rig, const struct case_flow *of, struct dp_flow *flow,
+	struct dp_leg **legs)
+{
+	*flow = of->flow;
+	*legs = calloc(of->legs.n + 1, sizeof(**legs));
+	if (*legs == NULL)
+		return -ENOMEM;
+	flow->legs = *legs;
+	for (size_t i = 0; i < of->legs.n; i++) {
+		struct dp_leg *leg = &(*legs)[i];
+		struct dp_latched latched;
+		int ret;
+
+		*leg = of->legs.of[i];
+		if (leg->known.state == 0)
+			continue;
+		ret = dp_latch_get(rig->dp, leg->learned, &latched);
+		if (ret < 0)
+			return ret;
+		leg->known.state = latched.state;
+	}
+	return 0;
 }
 
 int
@@ -125,6 +155,9 @@ op_put(struct rig *rig, struct dp_txn *txn, struct rig_op *o)
 	const struct case_flow *flow = &o->op->flow;
 	const struct rig_flow *old;
 	uint16_t from[DP_FLOW_LEGS_MAX];
+	struct dp_leg *legs;
+	struct dp_flow known;
+	int ret;
 
 	if (o->op->kind == CASE_ADD)
 		return dp_txn_add(txn, &flow->flow, &o->new_handle);
@@ -135,7 +168,11 @@ op_put(struct rig *rig, struct dp_txn *txn, struct rig_op *o)
 	if (o->op->kind == CASE_REMOVE)
 		return dp_txn_remove(txn, old->handle);
 	legs_pair(&old->flow->legs, &flow->legs, from);
-	return dp_txn_replace(txn, old->handle, &flow->flow, from, &o->new_handle);
+	ret = flow_known(rig, flow, &known, &legs);
+	if (ret == 0)
+		ret = dp_txn_replace(txn, old->handle, &known, from, &o->new_handle);
+	free(legs);
+	return ret;
 }
 
 static bool

@@ -75,6 +75,8 @@ event_take(struct rig *rig, const struct case_event *event)
 		return rig_txn(rig, event);
 	case CASE_LATCHED:
 		return check_latched(rig, &event->latched);
+	case CASE_FORGET:
+		return check_forget(rig, &event->latched);
 	case CASE_POLL:
 		return rig_punted_take(rig, event->poll_max) == 0;
 	default:

@@ -117,6 +117,21 @@ change_remove(struct transaction *t, struct change *change)
 	return result_compare(change, dp_txn_remove(t->txn, change->handle), expected);
 }
 
+/* A cookie that no other flow has, also none of this transaction. */
+static uint64_t
+cookie_new(const struct transaction *t, unsigned family)
+{
+	for (;;) {
+		const uint64_t cookie = cookie_random(&t->session->rng, &t->session->model, family);
+		bool taken = cookie_is_taken(&t->session->model, cookie);
+
+		for (unsigned i = 0; i < t->n_changes; i++)
+			taken |= t->changes[i].draft.flow.latch_cookie == cookie;
+		if (!taken)
+			return cookie;
+	}
+}
+
 /* One change at random: the more flows there are, the more are removed. */
 static bool
 change_random(struct transaction *t)
@@ -133,11 +148,14 @@ change_random(struct transaction *t)
 	if (flow == NULL || rng_below(&session->rng, 2 * session->flows_aim) > model->n_flows) {
 		change->kind = CHANGE_ADD;
 		draft_init(&change->draft, &session->rng, &session->style);
+		change->draft.flow.latch_cookie = cookie_new(t, change->draft.flow.key.family);
+		draft_learn(&change->draft, &session->rng, &session->style, model);
 		ok = change_add(t, change);
 	} else if (rng_one_in(&session->rng, 2)) {
 		change->kind = CHANGE_REPLACE;
 		change->handle = flow->handle;
 		draft_init_from(&change->draft, &session->rng, &session->style, flow);
+		draft_learn(&change->draft, &session->rng, &session->style, model);
 		ok = change_replace(t, change);
 	} else {
 		change->kind = CHANGE_REMOVE;
@@ -233,6 +251,8 @@ change_apply(struct model *model, struct change *change)
 			change->new_handle);
 	else
 		model_flow_remove(model, change->handle);
+	/* A latch that nobody uses any more is not there for a flow that is added behind. */
+	model_latches_collect(model);
 }
 
 /* The changes become effective: on the model, at once. */
@@ -293,13 +313,13 @@ transaction_step(struct transaction *t)
 {
 	const bool adds = changes_count(t, CHANGE_ADD) > 0;
 	struct session *session = t->session;
-	bool effective = false, same = true;
+	bool effective = false, same = true, was_old = false;
 	int ret = -EAGAIN;
 
 	aims_set(t);
 	for (unsigned i = 0; i < STEPS_MAX && ret == -EAGAIN && same; i++) {
 		ret = dp_txn_commit_step(t->txn, 1);
-		if (!effective && (ret == 0 || rig_is_changed(&session->rig, adds))) {
+		if (!effective && (ret == 0 || rig_is_changed(&session->rig, adds, &was_old))) {
 			transaction_apply(t);
 			effective = true;
 		}
@@ -395,6 +415,7 @@ session_clear(struct session *session)
 	}
 	while (session->model.n_flows > 0)
 		model_flow_remove(&session->model, session->model.flows[0]->handle);
+	model_latches_collect(&session->model);
 	if (dp_flow_count(session->rig.dp, DP_IPV4) + dp_flow_count(session->rig.dp, DP_IPV6) ==
 			0 &&
 		dp_leg_count(session->rig.dp) == 0)

@@ -148,24 +148,6 @@ flow_stats_compare(const struct model_flow *flow, const struct dp_flow_stats *st
 }
 
 static bool
-latched_compare(struct dp *dp, const struct model_flow *flow)
-{
-	struct dp_latched got;
-	int ret = dp_flow_latched_get(dp, flow->handle, &got);
-	int expected = flow->spec.latch == DP_LATCH_OPEN ? -ENOENT : 0;
-
-	if (ret != expected) {
-		printf("dp_flow_latched_get returned %d, expected %d\n", ret, expected);
-		return false;
-	}
-	if (ret != 0 || memcmp(&got, &flow->latched, sizeof(got)) == 0)
-		return true;
-	report_hex("latched source", (const uint8_t *)&got, sizeof(got));
-	report_hex("expected", (const uint8_t *)&flow->latched, sizeof(got));
-	return false;
-}
-
-static bool
 streams_compare(struct dp *dp, const struct model_flow *flow)
 {
 	bool ok = true;

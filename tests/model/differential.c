@@ -10,7 +10,7 @@
  * its own: S, S + 1, ... A difference ends it with exit code 1 and the command line that shows it
  * again in the first session. --burst 1 gives rounds of single packets. --levels runs
  * each session once for every level of instructions that the machine has: frames, punted packets
- *and counters of all must be the same bytes. By night:
+ * and counters of all must be the same bytes. By night:
  *
  *	build/tests/model/differential --packets 10000000
  */

@@ -118,6 +118,9 @@ features_random(struct draft *draft, struct rng *rng)
 		flow->latch = rng_one_in(rng, 3) ? DP_LATCH_FIRST : DP_LATCH_FOLLOW;
 	if (flow->latch == DP_LATCH_FOLLOW && !rng_one_in(rng, 6))
 		flow->latch_interval_ms = rng_between(rng, 1, rng_one_in(rng, 2) ? 3600000 : 200);
+	if (flow->latch != DP_LATCH_OPEN && rng_one_in(rng, 2))
+		flow->latch_by = (uint8_t)(rng_one_in(rng, 2) ? DP_LATCH_BY_SSRC
+							      : rng_below(rng, DP_LATCH_BY_COUNT));
 	if (rng_one_in(rng, 6)) {
 		flow->police.rate_bps = world_rate_bps(rng);
 		flow->police.burst_bytes = rng_between(rng, 100, 10000);
@@ -233,6 +236,7 @@ draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *s
 
 	memset(draft, 0, sizeof(*draft));
 	flow->key = old->spec.key;
+	flow->latch_cookie = old->spec.latch_cookie;
 	if (old->spec.rule != NULL) {
 		rule_random(draft, rng, flow->key.family);
 		if (rng_one_in(rng, 2))
@@ -249,6 +253,7 @@ draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *s
 		flow->down = rng_one_in(rng, old->spec.down != 0 ? 2 : 16);
 		flow->latch = old->spec.latch;
 		flow->latch_interval_ms = old->spec.latch_interval_ms;
+		flow->latch_by = old->spec.latch_by;
 		memcpy(flow->class_verdict, old->spec.class_verdict, sizeof(flow->class_verdict));
 		flow->n_allow = old->spec.n_allow;
 		memcpy(draft->allow, old->allow, sizeof(draft->allow));

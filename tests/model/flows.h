@@ -23,6 +23,7 @@ struct draft {
 struct flow_style {
 	unsigned simple_percent;
 	unsigned listener_percent; /* of those that no rule matches */
+	unsigned learned_percent; /* of legs, which send to what a flow learns */
 	bool one_port; /* all packets of exact flows and listeners come in by port 0 */
 };
 
@@ -31,6 +32,17 @@ void draft_init(struct draft *draft, struct rng *rng, const struct flow_style *s
 /* Another version of an installed flow: the same match, or another rule for a rule. */
 void draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *style,
 	const struct model_flow *old);
+
+/*
+ * The legs of a draft that are to send to what a flow of the model learns (learned.c). Those that
+ * do already may find other things known.
+ */
+void draft_learn(struct draft *draft, struct rng *rng, const struct flow_style *style,
+	const struct model *model);
+
+/* A cookie of a family, and whether it is a flow's of the model. */
+uint64_t cookie_random(struct rng *rng, const struct model *model, unsigned family);
+bool cookie_is_taken(const struct model *model, uint64_t cookie);
 
 void draft_fini(struct draft *draft);
 

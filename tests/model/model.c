@@ -94,6 +94,8 @@ model_fini(struct model *model)
 	while (model->n_flows > 0)
 		model_flow_remove(model, model->flows[0]->handle);
 	free(model->flows);
+	model_latches_collect(model);
+	free(model->latches);
 	for (unsigned p = 0; p < MODEL_PORTS; p++)
 		fifo_fini(&model->out[p]);
 	fifo_fini(&model->punted);

@@ -29,6 +29,7 @@ struct model_packet {
 	unsigned ttl; /* or hop limit */
 	unsigned ip4_id, ip4_flags; /* the flags with the offset, 16 bits */
 	unsigned flow_label;
+	const uint8_t *macs; /* destination, then source */
 	unsigned ip_bytes; /* of the datagram as it came, less IPv6 extension headers */
 	unsigned ip_offset; /* of the IP header in the frame */
 	unsigned skipped_bytes; /* of IPv6 extension headers */
@@ -64,8 +65,31 @@ struct model_bucket {
 	uint64_t seen_ns; /* when that was so */
 };
 
+/*
+ * What a flow learns, under the flow's cookie. It is there while a flow latches by it or a leg
+ * sends to it, whichever came first.
+ */
+struct model_latch {
+	uint64_t cookie;
+	unsigned n_users; /* flows and legs */
+	struct dp_latched learned; /* less its state */
+	uint8_t own_mac[6]; /* that the frame was sent to by which it was learned */
+	uint64_t learned_ns;
+	uint64_t
+		seen_ns; /* when the source last sent the SSRC, noted four times a second at most */
+	/*
+	 * What the data plane calls this state, of which the headers say only when it is another:
+	 * the session asks for it after each round. Then whether the latch has changed since.
+	 */
+	uint64_t state;
+	bool changed;
+	uint64_t state_before;
+	bool moved; /* and dp_latch_poll() has not said so yet */
+};
+
 struct model_leg {
 	struct dp_leg spec;
+	struct model_latch *latch; /* that it sends to; NULL: to spec.dst */
 	struct dp_leg_stats stats;
 	struct model_bucket bucket;
 	uint64_t forwarded_before; /* of the set, when the leg joined */
@@ -96,8 +120,7 @@ struct model_flow {
 	struct model_set set;
 	struct model_stream *streams;
 	struct model_bucket bucket;
-	struct dp_latched latched;
-	uint64_t latched_ns; /* of the last change */
+	struct model_latch *latch; /* NULL: it does not latch */
 };
 
 struct model_config {
@@ -107,12 +130,21 @@ struct model_config {
 	unsigned punt_rate; /* frames a second */
 };
 
+/* A port, as the data plane has it. */
+struct model_link {
+	uint8_t mac[6];
+	uint16_t mtu;
+};
+
 struct model {
 	struct model_config config;
+	struct model_link links[MODEL_PORTS];
 	struct dp_next_hop hops[MODEL_NEXT_HOPS];
 	bool down[MODEL_PORTS];
 	struct model_flow **flows;
 	unsigned n_flows, room_flows;
+	struct model_latch **latches;
+	unsigned n_latches;
 	uint64_t next_age;
 	struct dp_port_stats ports[MODEL_PORTS];
 	struct model_fifo out[MODEL_PORTS]; /* sent, and not taken from the ring yet */
@@ -133,6 +165,15 @@ void model_flow_add(struct model *model, const struct dp_flow *spec, uint32_t ha
 void model_flow_replace(struct model *model, uint32_t handle, const struct dp_flow *spec,
 	const uint16_t *from, uint32_t new_handle);
 void model_flow_remove(struct model *model, uint32_t handle);
+
+/* What no flow and no leg refers to any more goes: after each change of a transaction. */
+void model_latches_collect(struct model *model);
+
+/* NULL = no such latch. */
+struct model_latch *model_latch_find(const struct model *model, uint64_t cookie);
+
+/* It learns the next source. What it had learned is in *forgotten, as of dp_flow_forget(). */
+void model_latch_forget(struct model_latch *latch, struct dp_latched *forgotten);
 
 /* NULL = no such flow. */
 struct model_flow *model_flow_find(const struct model *model, uint32_t handle);
@@ -179,6 +220,20 @@ enum dp_drop model_punt_admit(struct model *model);
 /* Step 10: copies to all legs of the set. `came` is the frame, for reports. */
 void model_set_send(struct model *model, const struct model_flow *flow, struct model_set *set,
 	const struct model_packet *packet, const struct model_frame *came);
+
+/*
+ * Where a leg sends to now: *to is the leg with this destination and these tags. False: nowhere, as
+ * nothing is learned and nothing signalled.
+ */
+bool model_leg_resolve(const struct model *model, const struct model_leg *leg, struct dp_leg *to,
+	struct dp_next_hop *hop);
+
+/* The same as users of a latch, which is made where there is none (model_latch.c). */
+struct model_latch *model_latch_ref(struct model *model, uint64_t cookie);
+void model_latch_unref(struct model_latch *latch);
+/* `ssrc`: that moves it from now on, NULL = none does. */
+void model_latch_learn(struct model_latch *latch, const struct model_packet *packet,
+	const uint32_t *ssrc, uint64_t now_ns);
 
 /* The frame that a leg sends to a next hop, written to `out`; its length. */
 unsigned model_frame_build(const struct model_packet *packet, const struct dp_leg *leg,

@@ -37,36 +37,6 @@ payload_class(const struct model_packet *packet)
 	return first >= 128 && first <= 191 ? DP_CLASS_RTP : DP_CLASS_OTHER;
 }
 
-static void
-source_learn(struct model_flow *flow, const struct model_packet *packet, uint64_t now_ns)
-{
-	memcpy(flow->latched.src, packet->src, 16);
-	flow->latched.src_port = htons((uint16_t)packet->src_port);
-	flow->latched.valid = 1;
-	flow->latched.moves++;
-	flow->latched_ns = now_ns;
-}
-
-static bool
-latch_admits(struct model_flow *flow, const struct model_packet *packet, uint64_t now_ns)
-{
-	const struct dp_latched *latched = &flow->latched;
-
-	if (flow->spec.latch == DP_LATCH_OPEN)
-		return true;
-	if (latched->valid != 0) {
-		if (memcmp(latched->src, packet->src, 16) == 0 &&
-			ntohs(latched->src_port) == packet->src_port)
-			return true;
-		if (flow->spec.latch == DP_LATCH_FIRST)
-			return false;
-		if (now_ns - flow->latched_ns < flow->spec.latch_interval_ms * NS_PER_MS)
-			return false;
-	}
-	source_learn(flow, packet, now_ns);
-	return true;
-}
-
 /* What streams are told apart by. */
 struct rtp {
 	bool has_ssrc, has_payload_type;
@@ -92,6 +62,82 @@ rtp_parse(const struct model_packet *packet)
 	rtp.has_payload_type = !is_rtcp;
 	rtp.payload_type = payload[1] % 128;
 	return rtp;
+}
+
+/*
+ * Whether the payload is what moves the latch, and if it does so by its SSRC, of which media: the
+ * SSRC in *rtp.
+ */
+static bool
+latch_wants(const struct dp_flow *spec, const struct model_packet *packet, const struct rtp *rtp)
+{
+	switch (spec->latch_by) {
+	case DP_LATCH_BY_ANY:
+		return true;
+	case DP_LATCH_BY_SSRC:
+		return rtp->has_ssrc && rtp->has_payload_type;
+	case DP_LATCH_BY_RTCP_SSRC:
+		return rtp->has_ssrc && !rtp->has_payload_type;
+	default:
+		return (unsigned)payload_class(packet) ==
+		       (unsigned)spec->latch_by - DP_LATCH_BY_CLASS;
+	}
+}
+
+/* The learned source has sent this SSRC. */
+static void
+latch_adopt(struct model_latch *latch, uint32_t ssrc, uint64_t now_ns)
+{
+	struct dp_latched *learned = &latch->learned;
+
+	const uint64_t silence_ns = DP_LATCH_ADOPT_MS * NS_PER_MS;
+
+	if (learned->has_ssrc != 0 && learned->ssrc == ssrc) {
+		if (now_ns >= latch->seen_ns + silence_ns / 4)
+			latch->seen_ns = now_ns;
+		return;
+	}
+	if (learned->has_ssrc != 0 &&
+		(now_ns < latch->seen_ns + silence_ns || now_ns < latch->learned_ns + silence_ns))
+		return;
+	learned->has_ssrc = 1;
+	learned->ssrc = ssrc;
+	latch->seen_ns = now_ns;
+}
+
+static bool
+latch_admits(struct model_flow *flow, const struct model_packet *packet, uint64_t now_ns)
+{
+	const struct dp_flow *spec = &flow->spec;
+	const struct rtp rtp = rtp_parse(packet);
+	const bool wanted = latch_wants(spec, packet, &rtp);
+	const uint32_t *ssrc = wanted && (spec->latch_by == DP_LATCH_BY_SSRC ||
+						 spec->latch_by == DP_LATCH_BY_RTCP_SSRC)
+				       ? &rtp.ssrc
+				       : NULL;
+	const struct dp_latched *latched;
+
+	if (flow->latch == NULL)
+		return true;
+	latched = &flow->latch->learned;
+	if (latched->valid != 0) {
+		if (memcmp(latched->src, packet->src, 16) == 0 &&
+			ntohs(latched->src_port) == packet->src_port) {
+			if (ssrc != NULL)
+				latch_adopt(flow->latch, *ssrc, now_ns);
+			return true;
+		}
+		if (spec->latch == DP_LATCH_FIRST)
+			return false;
+		if (ssrc != NULL && (latched->has_ssrc == 0 || latched->ssrc != *ssrc))
+			return false;
+		if (now_ns - flow->latch->learned_ns < spec->latch_interval_ms * NS_PER_MS)
+			return false;
+	}
+	if (!wanted)
+		return false;
+	model_latch_learn(flow->latch, packet, ssrc, now_ns);
+	return true;
 }
 
 /* The stream that wants exactly these fields of the packet; NULL = none. */

@@ -6,22 +6,36 @@
 #include <string.h>
 
 static void
-set_init(struct model_set *set, const struct dp_leg *legs, unsigned n_legs)
+set_init(struct model *model, struct model_set *set, const struct dp_leg *legs, unsigned n_legs)
 {
 	memset(set, 0, sizeof(*set));
 	set->legs = model_alloc(n_legs, sizeof(*set->legs));
 	set->n_legs = n_legs;
 	for (unsigned i = 0; i < n_legs; i++) {
 		set->legs[i].spec = legs[i];
+		if (legs[i].learned != 0)
+			set->legs[i].latch = model_latch_ref(model, legs[i].learned);
 		set->legs[i].whole = legs[i].down == 0 && legs[i].one_in <= 1;
 	}
 }
 
+static void
+set_fini(struct model_set *set)
+{
+	for (unsigned i = 0; i < set->n_legs; i++) {
+		if (set->legs[i].latch != NULL)
+			model_latch_unref(set->legs[i].latch);
+	}
+	free(set->legs);
+}
+
 /* All but the counters: what dp_flow says. */
 static void
-flow_set_spec(struct model_flow *flow, const struct dp_flow *spec)
+flow_set_spec(struct model *model, struct model_flow *flow, const struct dp_flow *spec)
 {
 	flow->spec = *spec;
+	flow->latch =
+		spec->latch == DP_LATCH_OPEN ? NULL : model_latch_ref(model, spec->latch_cookie);
 	if (spec->rule != NULL) {
 		flow->rule = *spec->rule;
 		flow->spec.rule = &flow->rule;
@@ -34,18 +48,21 @@ flow_set_spec(struct model_flow *flow, const struct dp_flow *spec)
 	flow->streams = model_alloc(spec->n_streams, sizeof(*flow->streams));
 	for (unsigned i = 0; i < spec->n_streams; i++) {
 		flow->streams[i].spec = spec->streams[i];
-		set_init(&flow->streams[i].set, spec->streams[i].legs, spec->streams[i].n_legs);
+		set_init(model, &flow->streams[i].set, spec->streams[i].legs,
+			spec->streams[i].n_legs);
 	}
-	set_init(&flow->set, spec->legs, spec->n_legs);
+	set_init(model, &flow->set, spec->legs, spec->n_legs);
 }
 
 static void
 flow_free_spec(struct model_flow *flow)
 {
 	for (unsigned i = 0; i < flow->spec.n_streams; i++)
-		free(flow->streams[i].set.legs);
+		set_fini(&flow->streams[i].set);
 	free(flow->streams);
-	free(flow->set.legs);
+	set_fini(&flow->set);
+	if (flow->latch != NULL)
+		model_latch_unref(flow->latch);
 }
 
 void
@@ -55,7 +72,7 @@ model_flow_add(struct model *model, const struct dp_flow *spec, uint32_t handle)
 
 	flow->handle = handle;
 	flow->age = model->next_age++;
-	flow_set_spec(flow, spec);
+	flow_set_spec(model, flow, spec);
 	if (model->n_flows == model->room_flows) {
 		unsigned room = model->room_flows * 2 + 16;
 		struct model_flow **flows = model_alloc(room, sizeof(struct model_flow *));
@@ -101,13 +118,14 @@ streams_are_same(const struct model_flow *a, const struct model_flow *b)
 	return same;
 }
 
-/* Is a leg what it was, but for being up or down? */
+/* Is a leg what it was, but for being up or down, and for what control knows of a learned one? */
 static bool
 leg_is_same(const struct dp_leg *a, const struct dp_leg *b)
 {
 	struct dp_leg x = *a, y = *b;
 
 	x.down = y.down = 0;
+	x.known = y.known = (struct dp_learned){0};
 	x.one_in = x.one_in == 0 ? 1 : x.one_in;
 	y.one_in = y.one_in == 0 ? 1 : y.one_in;
 	return memcmp(&x, &y, sizeof(x)) == 0;
@@ -150,10 +168,8 @@ model_flow_replace(struct model *model, uint32_t handle, const struct dp_flow *s
 	struct model_flow *flow = model_flow_find(model, handle);
 	struct model_flow old = *flow;
 
-	flow_set_spec(flow, spec);
+	flow_set_spec(model, flow, spec);
 	flow->handle = new_handle;
-	if (flow->spec.latch == DP_LATCH_OPEN)
-		memset(&flow->latched, 0, sizeof(flow->latched));
 	if (!police_is_same(&flow->spec.police, &old.spec.police))
 		memset(&flow->bucket, 0, sizeof(flow->bucket));
 	streams_carry_on(flow, &old);

@@ -141,11 +141,11 @@ model_frame_build(const struct model_packet *packet, const struct dp_leg *leg,
 	return (unsigned)(pen.at - out);
 }
 
-/* Why a copy is not sent; DP_DROP_COUNT = it is. */
+/* Why a copy to this next hop is not sent; DP_DROP_COUNT = it is. */
 static enum dp_drop
-leg_refuses(struct model *model, struct model_leg *leg, const struct model_packet *packet)
+leg_refuses(struct model *model, struct model_leg *leg, const struct dp_next_hop *hop,
+	const struct model_packet *packet)
 {
-	const struct dp_next_hop *hop = &model->hops[leg->spec.next_hop];
 	unsigned n_bytes = model_leg_bytes(packet, &leg->spec);
 
 	if (hop->mtu == 0)
@@ -167,9 +167,13 @@ static void
 leg_send(struct model *model, struct model_leg *leg, const struct model_packet *packet,
 	struct model_frame *copy)
 {
-	const struct dp_next_hop *hop = &model->hops[leg->spec.next_hop];
-	struct dp_port_stats *port = &model->ports[hop->port];
-	enum dp_drop reason = leg_refuses(model, leg, packet);
+	struct dp_next_hop hop;
+	struct dp_leg to;
+	const bool is_known = model_leg_resolve(model, leg, &to, &hop);
+	/* Without a destination there is no egress port to count on. */
+	struct dp_port_stats *port = &model->ports[is_known ? hop.port : packet->port];
+	enum dp_drop reason =
+		is_known ? leg_refuses(model, leg, &hop, packet) : DP_DROP_peer_unknown;
 
 	leg->stats.copies++;
 	leg->stats.bytes += model_leg_bytes(packet, &leg->spec);
@@ -181,11 +185,11 @@ leg_send(struct model *model, struct model_leg *leg, const struct model_packet *
 		return;
 	}
 	copy->bytes = model_alloc(FRAME_BYTES_MAX, 1);
-	copy->n_bytes = model_frame_build(packet, &leg->spec, hop, copy->bytes);
-	copy->port = hop->port;
+	copy->n_bytes = model_frame_build(packet, &to, &hop, copy->bytes);
+	copy->port = hop.port;
 	port->tx_packets++;
 	port->tx_bytes += copy->n_bytes;
-	model_fifo_put(&model->out[hop->port], copy);
+	model_fifo_put(&model->out[hop.port], copy);
 }
 
 void

@@ -55,6 +55,7 @@ parse_ethernet(
 
 	if (rest->n < 14)
 		return fail(reason, DP_DROP_eth_truncated);
+	packet->macs = rest->bytes;
 	*ethertype = read16(rest->bytes + 12);
 	skip(rest, 14);
 	while (is_tpid(*ethertype)) {

@@ -35,6 +35,9 @@ static void
 build_ethernet(struct rng *rng, const struct recipe *recipe, struct test_frame *frame)
 {
 	put_random(frame, rng, 12);
+	/* A destination that is no group, most often, as what is learned from it answers. */
+	if (!rng_one_in(rng, 8))
+		frame->bytes[0] &= 0xfe;
 	for (unsigned i = 0; i < recipe->n_tags; i++) {
 		put16(frame, recipe->tpid[i]);
 		put16(frame, recipe->tci[i]);

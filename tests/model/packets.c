@@ -97,9 +97,9 @@ recipe_for_flow(struct rng *rng, struct recipe *recipe, const struct model_flow 
 	else
 		recipe_for_key(rng, recipe, &flow->spec.key);
 	/* A source that the flow has learned comes again more often than another one. */
-	if (flow->latched.valid != 0 && !rng_one_in(rng, 3)) {
-		memcpy(recipe->src, flow->latched.src, 16);
-		recipe->src_port = ntohs(flow->latched.src_port);
+	if (flow->latch != NULL && flow->latch->learned.valid != 0 && !rng_one_in(rng, 3)) {
+		memcpy(recipe->src, flow->latch->learned.src, 16);
+		recipe->src_port = ntohs(flow->latch->learned.src_port);
 	}
 	/* Almost a packet of the flow. */
 	if (rng_one_in(rng, 40))
@@ -156,6 +156,17 @@ frame_garbage(struct rng *rng, struct test_frame *frame)
 	rng_fill(rng, frame->bytes, frame->n_bytes);
 }
 
+static void
+leg_aim(struct rng *rng, const struct model *model, const struct model_leg *leg,
+	struct test_frame *frame)
+{
+	struct dp_next_hop hop;
+	struct dp_leg to;
+
+	if (model_leg_resolve(model, leg, &to, &hop))
+		packet_aim(rng, &to, frame);
+}
+
 void
 packet_random(struct rng *rng, const struct model *model, const struct model_flow *flow,
 	struct test_frame *frame)
@@ -178,7 +189,7 @@ packet_random(struct rng *rng, const struct model *model, const struct model_flo
 		packet_odd(rng, &recipe);
 	packet_build(rng, &recipe, frame);
 	if (flow != NULL && flow->set.n_legs > 0 && rng_one_in(rng, 10))
-		packet_aim(rng, &flow->set.legs[rng_below(rng, flow->set.n_legs)].spec, frame);
+		leg_aim(rng, model, &flow->set.legs[rng_below(rng, flow->set.n_legs)], frame);
 	if (rng_one_in(rng, 12))
 		packet_spoil(rng, frame);
 	if (frame->n_bytes > 1 && rng_one_in(rng, 200))
@@ -189,13 +200,14 @@ static bool
 flow_is_ordinary(const struct model *model, const struct model_flow *flow)
 {
 	const struct dp_flow *spec = &flow->spec;
-	const struct dp_leg *leg = &flow->set.legs[0].spec;
+	struct dp_next_hop hop;
+	struct dp_leg leg;
 
 	return spec->rule == NULL && spec->key.outer_vlan == 0 && spec->verdict == DP_FORWARD &&
 	       spec->down == 0 && spec->latch == DP_LATCH_OPEN && spec->n_allow == 0 &&
-	       spec->n_streams == 0 && flow->set.n_legs == 1 && leg->down == 0 &&
-	       leg->outer_vlan == 0 && leg->one_in < 2 && leg->police.rate_bps == 0 &&
-	       model->hops[leg->next_hop].mtu != 0;
+	       spec->n_streams == 0 && flow->set.n_legs == 1 &&
+	       model_leg_resolve(model, &flow->set.legs[0], &leg, &hop) && leg.down == 0 &&
+	       leg.outer_vlan == 0 && leg.one_in < 2 && leg.police.rate_bps == 0 && hop.mtu != 0;
 }
 
 static bool
@@ -241,8 +253,8 @@ recipe_make_faulty(struct rng *rng, struct recipe *recipe)
 }
 
 void
-packet_ordinary(
-	struct rng *rng, const struct model_flow *flow, bool faulty, struct test_frame *frame)
+packet_ordinary(struct rng *rng, const struct model *model, const struct model_flow *flow,
+	bool faulty, struct test_frame *frame)
 {
 	bool spoilt = rng_one_in(rng, faulty ? 4 : 60);
 
@@ -272,7 +284,7 @@ packet_ordinary(
 		packet_odd(rng, &recipe);
 	packet_build(rng, &recipe, frame);
 	if (rng_one_in(rng, 10))
-		packet_aim(rng, &flow->set.legs[0].spec, frame);
+		leg_aim(rng, model, &flow->set.legs[0], frame);
 	if (spoilt)
 		packet_spoil(rng, frame);
 	if (faulty && frame->n_bytes > 1 && rng_one_in(rng, 20))

@@ -53,8 +53,8 @@ void packet_random(struct rng *rng, const struct model *model, const struct mode
  * A frame of `flow`, of which nothing is odd but in one of 30: what the data plane forwards four at
  * a time. `faulty`: something is.
  */
-void packet_ordinary(
-	struct rng *rng, const struct model_flow *flow, bool faulty, struct test_frame *frame);
+void packet_ordinary(struct rng *rng, const struct model *model, const struct model_flow *flow,
+	bool faulty, struct test_frame *frame);
 
 /* How much alike packets are. */
 enum likeness {

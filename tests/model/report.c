@@ -73,6 +73,23 @@ report_match(const struct model_flow *flow)
 }
 
 static void
+report_learned(const char *indent, const struct dp_leg *leg, const struct model_latch *latch)
+{
+	const struct dp_learned *known = &leg->known;
+	char known_dst[INET6_ADDRSTRLEN], learned_src[INET6_ADDRSTRLEN];
+
+	printf("%s  learned by %llu: known %llx %s %u hop %u vlan %u outer %u; latch %llx%s "
+	       "valid %u %s %u port %u vlan %u outer %u\n",
+		indent, (unsigned long long)leg->learned, (unsigned long long)known->state,
+		address_text(leg->family, known->dst, known_dst), ntohs(known->dst_port),
+		known->next_hop, known->vlan, known->outer_vlan, (unsigned long long)latch->state,
+		latch->changed ? " before" : "", latch->learned.valid,
+		address_text(leg->family, latch->learned.src, learned_src),
+		ntohs(latch->learned.src_port), latch->learned.port, latch->learned.vlan,
+		latch->learned.outer_vlan);
+}
+
+static void
 report_legs(const char *indent, const struct model_set *set)
 {
 	for (unsigned i = 0; i < set->n_legs; i++) {
@@ -86,16 +103,18 @@ report_legs(const char *indent, const struct model_set *set)
 			leg->next_hop, leg->vlan, leg->outer_vlan, leg->dscp, leg->ttl, leg->down,
 			leg->one_in, (unsigned long long)leg->police.rate_bps,
 			(unsigned long long)leg->police.burst_bytes);
+		if (leg->learned != 0)
+			report_learned(indent, leg, set->legs[i].latch);
 	}
 }
 
 static void
 report_features(const struct dp_flow *spec)
 {
-	printf("  verdict %s, down %u, latch %s %u ms, allow %u, classes %s %s %s %s, "
-	       "police %llu/%llu\n",
-		verdict_names[spec->verdict], spec->down, latch_names[spec->latch],
-		spec->latch_interval_ms, spec->n_allow,
+	printf("  verdict %s, down %u, cookie %llu, latch %s %u ms by %u, allow %u, "
+	       "classes %s %s %s %s, police %llu/%llu\n",
+		verdict_names[spec->verdict], spec->down, (unsigned long long)spec->latch_cookie,
+		latch_names[spec->latch], spec->latch_interval_ms, spec->latch_by, spec->n_allow,
 		verdict_names[spec->class_verdict[DP_CLASS_STUN]],
 		verdict_names[spec->class_verdict[DP_CLASS_DTLS]],
 		verdict_names[spec->class_verdict[DP_CLASS_RTP]],

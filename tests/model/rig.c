@@ -174,15 +174,16 @@ rig_send(struct rig *rig, const struct test_frame *frame)
 unsigned
 rig_round(struct rig *rig, uint64_t now_ns)
 {
-	return rig->dp->fastpath->round(rig->dp->workers[0], now_ns);
+	return rig->dp->workers[0]->fastpath->round(rig->dp->workers[0], now_ns);
 }
 
 bool
-rig_is_changed(const struct rig *rig, bool adds)
+rig_is_changed(const struct rig *rig, bool adds, bool *was_old)
 {
 	const enum view view = view_load(&rig->dp->view);
 
-	return adds ? view != VIEW_OLD : view == VIEW_NEW;
+	*was_old |= view == VIEW_OLD;
+	return adds ? *was_old && view != VIEW_OLD : view == VIEW_NEW;
 }
 
 unsigned

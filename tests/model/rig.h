@@ -44,8 +44,11 @@ void rig_send(struct rig *rig, const struct test_frame *frame);
 /* One round of the worker. Packets that came. */
 unsigned rig_round(struct rig *rig, uint64_t now_ns);
 
-/* Whether a commit of several changes, which `adds` flows or not, is effective for the worker. */
-bool rig_is_changed(const struct rig *rig, bool adds);
+/*
+ * Whether a commit of several changes, which `adds` flows or not, is effective for the worker.
+ * Asked after each step; *was_old is false before the first, and this function's own then.
+ */
+bool rig_is_changed(const struct rig *rig, bool adds, bool *was_old);
 
 /* Frames that a port has sent and nobody has taken. */
 unsigned rig_sent(const struct rig *rig, unsigned port);

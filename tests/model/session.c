@@ -67,9 +67,23 @@ config_random(struct rng *rng)
 struct turns {
 	const struct model_flow *flows[TURNS_MAX];
 	unsigned n; /* 0: packets of any kind */
+	const struct model_flow *mover; /* learns other sources in between; NULL: none does */
 	unsigned run; /* packets of one flow in a row, then one of the next; 0: at random */
 	unsigned fault_one_in;
 };
+
+/* A flow that latches; NULL: none was found. */
+static const struct model_flow *
+latching_flow(struct rng *rng, const struct model *model)
+{
+	for (unsigned i = 0; i < 2 * model->n_flows; i++) {
+		const struct model_flow *flow = model->flows[rng_below(rng, model->n_flows)];
+
+		if (flow->latch != NULL)
+			return flow;
+	}
+	return NULL;
+}
 
 /*
  * A third of the rounds has frames of any kind; another frames that are alike; the last those of
@@ -86,6 +100,7 @@ turns_random(struct session *session, struct turns *turns)
 		packet_ordinary_flow(rng, &session->model, NULL, LIKE_NONE);
 
 	turns->n = 0;
+	turns->mover = rng_one_in(rng, 2) ? latching_flow(rng, &session->model) : NULL;
 	turns->fault_one_in = faults[rng_below(rng, sizeof(faults) / sizeof(faults[0]))];
 	turns->run = rng_one_in(rng, 4) ? 0 : runs[rng_below(rng, sizeof(runs) / sizeof(runs[0]))];
 	if (first == NULL || rng_one_in(rng, 3))
@@ -112,12 +127,17 @@ frame_random(
 			frame);
 		return;
 	}
+	if (turns->mover != NULL && rng_one_in(rng, 10)) {
+		packet_random(rng, &session->model, turns->mover, frame);
+		return;
+	}
 	if (turns->n == 0 || rng_one_in(rng, 60)) {
 		packet_random(rng, &session->model, NULL, frame);
 		return;
 	}
 	turn = turns->run == 0 ? rng_below(rng, turns->n) : i / turns->run % turns->n;
-	packet_ordinary(rng, turns->flows[turn], rng_one_in(rng, turns->fault_one_in), frame);
+	packet_ordinary(rng, &session->model, turns->flows[turn],
+		rng_one_in(rng, turns->fault_one_in), frame);
 }
 
 static void
@@ -181,6 +201,9 @@ round_compare(struct session *session)
 	bool ok = session_compare_ports(session);
 
 	ok = session_compare_frames(session, checkpoint) && ok;
+	ok = ok && session_compare_latches(session) && session_compare_no_latch(session);
+	if (ok && rng_one_in(&session->rng, 8))
+		ok = session_compare_notices(session);
 	if (ok && rng_one_in(&session->rng, session->punt_polls_one_in))
 		ok = session_compare_punted(session, rng_one_in(&session->rng, 4));
 	/* After a difference the flows' counters say which of them it is about. */
@@ -230,6 +253,8 @@ session_round(struct session *session)
 		return false;
 	if (rng_one_in(&session->rng, 2) && !session_change(session))
 		return false;
+	if (rng_one_in(&session->rng, 8) && !session_forget(session))
+		return false;
 	return round_run(session) && round_compare(session);
 }
 
@@ -256,6 +281,7 @@ style_random(struct session *session)
 {
 	static const unsigned aims[] = {60, 60, 16, 4}, listeners[] = {33, 33, 90, 5};
 	struct rng *rng = &session->rng;
+	static const unsigned learned[] = {0, 10, 30, 60};
 	const bool simple = rng_one_in(rng, 2);
 
 	session->flows_aim = aims[rng_below(rng, sizeof(aims) / sizeof(aims[0]))];
@@ -263,6 +289,7 @@ style_random(struct session *session)
 		.simple_percent = simple ? 85 : 20,
 		.listener_percent =
 			listeners[rng_below(rng, sizeof(listeners) / sizeof(listeners[0]))],
+		.learned_percent = learned[rng_below(rng, sizeof(learned) / sizeof(learned[0]))],
 		.one_port = simple && !rng_one_in(rng, 3),
 	};
 }
@@ -281,6 +308,21 @@ totals_add(struct session_totals *totals, const struct session *session)
 		for (unsigned r = 0; r < DP_DROP_COUNT; r++)
 			totals->drops[r] += model->ports[p].drops[r];
 	}
+}
+
+static bool
+links_read(struct session *session)
+{
+	for (unsigned p = 0; p < MODEL_PORTS; p++) {
+		struct model_link *link = &session->model.links[p];
+		struct dp_port_info info;
+
+		if (dp_port_info_get(session->rig.dp, p, &info) != 0)
+			return false;
+		memcpy(link->mac, info.mac, sizeof(link->mac));
+		link->mtu = info.mtu;
+	}
+	return true;
 }
 
 bool
@@ -303,7 +345,7 @@ session_run(const struct session_options *options, struct session_totals *totals
 	ok = rig_init(&session->rig, &config, error, sizeof(error)) == 0;
 	if (!ok)
 		printf("%s\n", error);
-	ok = ok && session_rounds(session);
+	ok = ok && links_read(session) && session_rounds(session);
 	if (!ok)
 		report_session(session);
 	totals_add(totals, session);

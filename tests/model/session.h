@@ -12,7 +12,7 @@
 #include "packets.h"
 #include "rig.h"
 
-#define SESSION_BURST_MAX (2 * DP_BURST_MAX) /* a pass */
+#define SESSION_BURST_MAX (4 * DP_BURST_MAX) /* a pass */
 
 struct session_options {
 	uint64_t seed;
@@ -76,6 +76,17 @@ bool session_compare_punted(struct session *session, bool all);
 /* Every counter there is, and the laws of dp/stats.h (counters.c). */
 bool session_compare_counters(struct session *session);
 bool session_compare_ports(struct session *session);
+bool latched_compare(struct dp *dp, const struct model_flow *flow);
+
+/*
+ * Latches (learned.c): what each holds, outside of transactions, which count as if they were
+ * committed; that one which nobody uses is gone; that those which moved were told of.
+ * session_forget() opens one on both sides.
+ */
+bool session_compare_latches(struct session *session);
+bool session_compare_no_latch(struct session *session);
+bool session_compare_notices(struct session *session);
+bool session_forget(struct session *session);
 bool flow_stats_compare(const struct model_flow *flow, const struct dp_flow_stats *stats,
 	const struct dp_leg_stats *legs, unsigned n_legs);
 

@@ -37,6 +37,7 @@ ACCESS= # more of that section, as ", default_role: none"
 PUNT=
 STATE_PATH= # of what survives a restart; empty = nothing
 UNMATCHED=drop
+POOLS= # of local ports, as "{name: voice, ...}, ..."
 CONSERVATION_OPTIONS=() # of conservation_check.py
 
 fail() {
@@ -87,6 +88,40 @@ topology_make() {
 	done
 }
 
+# Put host hN behind a NAT: a namespace cN, 10.0.N.2 and fd00:N::2, whose packets hN masquerades with
+# ports by chance, so that each new mapping has another one.
+nat_add() {
+	local i=$1
+	rig_netns_add "c$i"
+	rig_veth_add "h$i" inside "c$i" eth0
+	rig_address_add "h$i" inside "10.0.$i.1/24" "fd00:$i::1/64"
+	rig_address_add "c$i" eth0 "10.0.$i.2/24" "fd00:$i::2/64"
+	ip -n "$RIG_NAME-c$i" route add default via "10.0.$i.1"
+	ip -n "$RIG_NAME-c$i" route add default via "fd00:$i::1"
+	rig_exec "h$i" sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	rig_exec "h$i" nft -f - <<-END
+		table inet nat {
+			chain out {
+				type nat hook postrouting priority srcnat
+				ip saddr 10.0.0.0/8 oifname eth0 masquerade fully-random
+				ip6 saddr fd00::/8 oifname eth0 masquerade fully-random
+			}
+		}
+	END
+}
+
+# Drop every N-th packet that passes the NAT before host hI, in both directions: nat_loss I N
+nat_loss() {
+	rig_exec "h$1" nft -f - <<-END
+		table inet loss {
+			chain lose {
+				type filter hook forward priority 0
+				numgen inc mod $2 == 0 drop
+			}
+		}
+	END
+}
+
 # Configuration of an instance whose ports are the box's first N over AF_XDP:
 # config_af_xdp LABEL N [FIRST]
 config_af_xdp() {
@@ -123,6 +158,7 @@ config_head() {
 		file_prefix: ${RIG_NAME#slt-}-$1
 		tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}
 		punt: {$PUNT}
+		pools: [$POOLS]
 	END
 }
 
@@ -258,4 +294,17 @@ media() {
 	local host=$1
 	shift
 	rig_exec "$host" tests/system/media.py send "$@" || fail "could not send: $*"
+}
+
+# A party of a call, see call.py. party_start LABEL HOST ARGUMENTS... waits until it sends; party_end LABEL
+# until it has ended.
+party_start() {
+	local label=$1 host=$2
+	shift 2
+	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" tests/system/call.py "$@"
+	rig_wait 30 grep -q '^sending' "$RIG_RUN/$label.log" || fail "$label does not send"
+}
+
+party_end() {
+	rig_wait 60 grep -q '^done' "$RIG_RUN/$1.log" || fail "$1: $(tail -n 1 "$RIG_RUN/$1.log")"
 }

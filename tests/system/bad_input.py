@@ -156,6 +156,7 @@ def policy_cases():
     leg = flow_make(7000)["legs"][0]
     yield "latch of an exact match", {**exact, "latch": "first"}, VALUE, "latch"
     yield ("interval without follow", changed("latch_interval_ms", 5), VALUE, "latch_interval_ms")
+    yield "packets that open no latch", changed("latch_by", "ssrc"), VALUE, "latch_by"
     yield "allow of the other family", changed("allow/0", "2001:db8::/32"), VALUE, "allow/0"
     yield "match and rule", both, VALUE, ("", "rule", "match")
     yield ("rule of no family", {"rule": {"priority": 5}, "action": "drop"}, VALUE,
@@ -198,6 +199,8 @@ def install_cases():
 def method_cases():
     """Requests to other methods: (what, method, params, code, pointer)."""
     yield "unknown method", "flow.instal", {}, METHOD, ""
+    yield "forgets an unknown flow", "flow.forget", {"ids": ["none"]}, NOT_FOUND, "/ids/0"
+    yield "forgets without a latch", "flow.forget", {"ids": ["kept"]}, VALUE, "/ids/0"
     yield "unknown id", "flow.remove", {"ids": ["kept", "none"]}, NOT_FOUND, "/ids/1"
     yield "id twice", "flow.remove", {"ids": ["kept", "kept"]}, VALUE, "/ids/1"
     yield "no ids", "flow.remove", {"ids": []}, PARAMS, "/ids"

@@ -21,10 +21,10 @@ import udp
 LIB = pathlib.Path("drivers-conf/lib")
 COUNTERS = {
     "ports": [
-        {"name": "p0", "rx_packets": 16, "forwarded": 7, "punted": 2, "copies": 0, "tx_packets": 0,
-         "drops": {"no_flow": 2, "ip4_options": 1, "policed": 4}},
+        {"name": "p0", "rx_packets": 16, "forwarded": 7, "punted": 2, "copies": 0, "tx_packets": 3,
+         "injected": 3, "drops": {"no_flow": 2, "ip4_options": 1, "policed": 4}},
         {"name": "p1", "rx_packets": 0, "forwarded": 0, "punted": 0, "copies": 14,
-         "tx_packets": 13, "drops": {"tx_full": 1}},
+         "injected": 0, "tx_packets": 13, "drops": {"tx_full": 1}},
     ],
     "flows": [
         {"id": "a", "packets": 12, "forwarded": 7, "punted": 1, "drops": {"policed": 4}, "legs": [

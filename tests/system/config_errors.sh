@@ -46,6 +46,38 @@ refused "duplicate key" "" hugepages
 edit 's/net_null0,no-rx=1/net_af_xdp0/'
 refused "no interface" "$(line_of net_af_xdp0)" /ports/0/devargs
 
+# The files of flows and relays that it names: by --check, all rules inside each of them.
+mkdir "$RIG_RUN/flows.d"
+edit "s|^state: .*|state: {path: '', flows: $RIG_RUN/flows.d}|"
+files_refused() {
+	local output code=0
+	cat >"$RIG_RUN/flows.d/relays.yaml"
+	output=$("$(rig_built sluiced)" --config "$config" --check 2>&1) || code=$?
+	((code == 1)) || fail "$1: exit code $code: $output"
+	[[ $output == *"relays.yaml:$2: relay call: $3"* ]] || fail "$1: $output"
+}
+files_refused "out of range" 3 '/a/local_port: found 70000' <<-END
+	relays:
+	- id: call
+	  a: {port: p0, local: 192.0.2.1, local_port: 70000}
+	  b: {port: p1, local: 198.51.100.1, local_port: 6000}
+END
+files_refused "odd port" 5 '/b/local_port: found 6001, expected an even port' <<-END
+	relays:
+	- id: call
+	  rtcp: next
+	  a: {port: p0, local: 192.0.2.1, local_port: 6000}
+	  b: {port: p1, local: 198.51.100.1, local_port: 6001}
+END
+files_refused "no port" 3 '/a/local_port: missing, expected the local UDP port, or pool' <<-END
+	relays:
+	- id: call
+	  a: {port: p0, local: 192.0.2.1}
+	  b: {port: p1, local: 198.51.100.1, local_port: 6000}
+END
+sed -i 's/192.0.2.1}/192.0.2.1, pool: none}/' "$RIG_RUN/flows.d/relays.yaml"
+output=$("$(rig_built sluiced)" --config "$config" --check 2>&1) || fail "a good file: $output"
+
 # What is no file, also as certificates: it is not waited for.
 no_file() {
 	local output code=0

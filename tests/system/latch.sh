@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Listeners that learn their source: the first for ever, or the latest but one move an interval.
-# What is learned is seen through RPC and by events, outlives changes of other flows and of the
+# What is learned is seen through RPC and told by events at once, outlives changes of other flows and of the
 # flow itself, and an allow-list keeps others from being learned at all.
 source "$(dirname "$0")/_lib.sh"
 CONSERVATION_OPTIONS=(--flows-removed)
@@ -29,7 +29,7 @@ ctl flow add --id allowed --match port=p0,dst=192.0.2.1:5008 --latch first \
 ctl flow show first | grep -q '^latched   no source yet$' || fail "it shows a source"
 expect_flow first "d['latched']" None
 
-tally_start all h1 8 198.51.100.10:7004 198.51.100.10:7006 198.51.100.10:7008
+tally_start all h1 20 198.51.100.10:7004 198.51.100.10:7006 198.51.100.10:7008
 media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 10 rtp
 media h0 --src 192.0.2.10:1001 --dst 192.0.2.1:5004 --count 5 rtp
 expect_flow first "d['latched']" "{'src': '192.0.2.10', 'src_port': 1000, 'moves': 1}"
@@ -74,19 +74,35 @@ rig_address_add h0 eth0 192.0.2.70/24
 media h0 --src 192.0.2.70:3000 --dst 192.0.2.1:5008 --count 7 rtp
 expect_flow allowed "d['latched']['src']" 192.0.2.70
 
+# A latch that is closed, and the port that was narrowed to its source, open again for another one.
+ctl flow forget first | grep -q '^forgot 192.0.2.10:1000 of first$' || fail "it forgot otherwise"
+expect_flow first "d['latched']" None
+media h0 --src 192.0.2.10:1001 --dst 192.0.2.1:5004 --count 4 rtp
+expect_flow first "d['latched']" "{'src': '192.0.2.10', 'src_port': 1001, 'moves': 2}"
+ctl flow forget first
+media h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 1 rtp
+expect_flow first "d['latched']" "{'src': '192.0.2.10', 'src_port': 1000, 'moves': 3}"
+expect_exit 1 ctl flow forget first other
+expect_exit 1 ctl flow forget nobody
+
 tally_end all
 expect_tally all "[d[f'198.51.100.10:{port}']['packets'] for port in (7004, 7006, 7008)]" \
-	"[12, 20, 7]"
+	"[17, 20, 7]"
 
 events_seen() {
 	ctl --json events | grep -c '"event":"flow_latched"'
 }
 has_events() {
-	(($(events_seen) >= 4))
+	(($(events_seen) >= 6))
 }
-rig_wait 30 has_events || fail "expected 4 events of sources learned, found $(events_seen)"
+rig_wait 30 has_events || fail "expected 6 events of sources learned, found $(events_seen)"
 ctl events | grep -q 'flow_latched *follow src=192.0.2.10 src_port=2001 moves=2' ||
 	fail "no event of the move: $(ctl events)"
+
+# Workers tell what they learn.
+told=$(rig_exec h0 tests/system/latched.py "$RIG_RUN/sluiced.sock" 192.0.2.1:9000 192.0.2.10 100) ||
+	fail "sources are told of late: $told"
+echo "# from packet to event: $(tail -n 1 <<<"$told")"
 
 # By now strangers to the first flow no longer reach the port; its own source does.
 narrowed() {

@@ -108,6 +108,8 @@ class Listener:
         self.socket = socket.socket(family_of(endpoint), socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        # A sender may have the same port while it sends.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(endpoint)
 
     def receive(self):
@@ -140,6 +142,7 @@ def tally(args):
 
 def send(args):
     sock = socket.socket(family_of(args.src), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(args.src)
     beat = time.monotonic()
     for index in range(args.count):

@@ -11,6 +11,7 @@ sequence numbers are others than in the example, but the same ones where the exa
 Frames of packets are sent on INTERFACE, which is a neighbour of port p0.
 """
 
+import copy
 import json
 import socket
 import sys
@@ -25,13 +26,14 @@ VARIES = set(
     " total_ns busy_cycles busy_share cycles_per_packet longest_round_us bursts residence_ns"
     " installed capacity devargs netdev link_mbps packets bytes forwarded punted copies sent drops"
     " rx_bytes tx_bytes nic steering time_ns monotonic_ns deadline_ns confirm_by_ns oldest path"
-    " pps bps drops_ps period_ms total next_cursor cpu_level page_bytes pages".split()
+    " pps bps drops_ps period_ms total next_cursor cpu_level page_bytes pages"
+    " hugepages tlb_reach_percent quarantined free used_share".split()
 )
 # Lists of which the example shows the first members.
 BEGINNINGS = {"ports", "methods"}
 # Values that are others, but consistently so, under the name that they have in parameters.
 BOUND = {"generation": "generation", "previous": "generation", "returns_to": "generation",
-         "txn": "txn", "sequence": "sequence", "after": "sequence"}
+         "txn": "txn", "sequence": "sequence", "after": "sequence", "punted": "sequence"}
 LEG = {"port": "p1", "src": "198.51.100.1", "src_port": 6000, "dst": "198.51.100.20",
        "dst_port": 5004}
 LISTENER = {"id": "flow-1", "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 6000},
@@ -147,6 +149,10 @@ class Replay:
 
     def begin(self, *flows):
         """A new chapter, with these flows and no others."""
+        relays = [entry["relay"]["id"]
+                  for entry in self.client.call("relay.list", limit=1000)["relays"]]
+        if relays:
+            self.client.call("relay.remove", ids=relays)
         old = [flow["id"] for flow in self.client.call("flow.list", limit=1000)["flows"]]
         if old:
             self.client.call("flow.remove", ids=old)
@@ -190,6 +196,32 @@ def flows_told(replay):
     replay.replay(replay.begin({**video, "legs": [*legs, third]}), "leg.leave")
 
 
+def relays_told(replay):
+    """Relays that come, change and go."""
+    chapter = replay.begin()
+    for number in range(len(replay.methods["relay.add"]["examples"])):
+        replay.replay(chapter, "relay.add", number)
+
+    def resolved():
+        """The next hop to the signalled address is known."""
+        sent = replay.client.call("relay.get", id="call-1")["b"]["sent"]
+        return sent["next_hop"]["state"] == "resolved"
+
+    wait_until(resolved)
+    for name in ("relay.get", "relay.list", "relay.update", "relay.remove"):
+        replay.replay(chapter, name)
+
+
+def receivers_told(replay):
+    """Who watches a camera."""
+    chapter = replay.begin()
+    replay.client.call("relay.add", relays=[{
+        "id": "cam-1", "a": {"port": "p0", "local": "192.0.2.1", "local_port": 5004},
+        "b": {"port": "p1", "local": "198.51.100.1", "local_port": 6004}}])
+    for name in ("relay.receivers", "relay.join", "relay.leave"):
+        replay.replay(chapter, name)
+
+
 def state_told(replay):
     """A declaration on trial, which is confirmed and undone later."""
     chapter = replay.begin(replay.example("flow.install")["params"][0]["value"][0])
@@ -207,6 +239,9 @@ def looks_told(replay):
     for name in ("rpc.discover", "system.info", "port.list", "flow.get", "counters.get",
                  "counters.top", "packet.trace"):
         replay.replay(chapter, name)
+    install = next(example for example in replay.methods["flow.install"]["examples"]
+                   if "relay" in example["name"])
+    replay.replay(replay.begin(*install["params"][0]["value"]), "flow.get", 1)
 
 
 def packets_told(replay):
@@ -221,6 +256,21 @@ def packets_told(replay):
 
     wait_until(punted)
     replay.replay(chapter, "punt.list")
+    found = replay.client.call("punt.list")["packets"][0]
+    chapter.bound["sequence", example["sequence"]] = found["sequence"]
+    replay.replay(chapter, "packet.inject")
+
+    chapter = replay.begin(LISTENER)
+    keepalive = chapter.params(replay.example("packet.inject", 1))
+
+    def neighbour_answers():
+        try:
+            return replay.client.call("packet.inject", **keepalive)
+        except Wrong:  # it is being resolved
+            return False
+
+    wait_until(neighbour_answers)
+    replay.replay(chapter, "packet.inject", 1)
 
     chapter = replay.begin({**LISTENER, "latch": "first", "idle_timeout_s": 1})
     example = replay.example("event.list")
@@ -233,12 +283,28 @@ def packets_told(replay):
     wait_until(expired)
     replay.replay(chapter, "event.list")
 
+    chapter = replay.begin({**LISTENER, "latch": "first"})
+    replay.wire.send(frame)
+    wait_until(lambda: replay.client.call("flow.get", id="flow-1")["latched"])
+    replay.replay(chapter, "flow.forget")
+
     chapter = replay.begin(LISTENER)
     example = replay.example("event.list", 1)
     chapter.bound["sequence", example["params"][0]["value"]] = replay.last_sequence()
     replay.client.call("leg.join", flow="flow-1", legs=[{**LEG, "dst_port": 5008}])
     replay.client.call("flow.admin", flow="flow-1", admin="down")
     replay.replay(chapter, "event.list", 1)
+
+    chapter = replay.begin()
+    example = replay.example("event.list", 2)
+    relay = copy.deepcopy(replay.example("relay.get")["result"]["value"]["relay"])
+    relay["a"]["media_timeout_s"] = 1
+    del relay["b"]["remote"], relay["b"]["remote_port"]  # no neighbour is resolved meanwhile
+    replay.client.call("relay.add", relays=[relay])
+    chapter.bound["sequence", example["params"][0]["value"]] = before = replay.last_sequence()
+    wait_until(lambda: replay.last_sequence() > before)
+    replay.replay(chapter, "event.list", 2)
+
     chapter = replay.begin()
     replay.replay(chapter, "events.subscribe")
     replay.replay(chapter, "events.unsubscribe")
@@ -249,7 +315,7 @@ def main():
         sys.exit(__doc__)
     with open(sys.argv[3], encoding="utf-8") as file:
         replay = Replay(sys.argv[1], sys.argv[2], json.load(file))
-    for tell in (flows_told, state_told, looks_told, packets_told):
+    for tell in (flows_told, relays_told, receivers_told, state_told, looks_told, packets_told):
         try:
             tell(replay)
         except Wrong as wrong:

@@ -10,6 +10,7 @@ HOST_MAC=(02:00:5e:00:53:10 02:00:5e:00:53:20 02:00:5e:00:53:30)
 HOST_IPV4=(192.0.2.10 198.51.100.20 203.0.113.30)
 test_begin
 STATE_PATH=$RIG_RUN/state.db
+POOLS="{name: voice, addresses: [192.0.2.1], ports: [20000, 29999], pairs: true}"
 rig_make 3
 rig_exec h0 timeout 100 tests/system/rpc_examples.py "$RIG_RUN/sluiced.sock" eth0 \
 	ctrl/schema/sluice-rpc.json || fail "the examples differ"

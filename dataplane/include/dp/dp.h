@@ -23,6 +23,7 @@
 #define DP_DEVARGS_MAX 256
 #define DP_PUNT_RING_DEFAULT 1024
 #define DP_PUNT_RATE_DEFAULT 10000
+#define DP_INJECT_RATE_DEFAULT 1000
 
 struct dp;
 struct dp_txn;
@@ -58,8 +59,13 @@ struct dp_config {
 	unsigned max_legs; /* legs besides the only ones of plain flows; 0 = none */
 	unsigned punt_ring; /* frames a worker may hold for control; 0 = DP_PUNT_RING_DEFAULT */
 	unsigned punt_rate; /* frames a second and worker; 0 = DP_PUNT_RATE_DEFAULT */
+	unsigned inject_rate; /* frames a second that control may send; 0 = the default */
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
-	const char *cpu_level; /* "v2", "v4", "neon"; NULL or "auto": the best that the CPU runs */
+	/*
+	 * "v2", "v4" or "neon"; NULL or "auto": each worker takes the best that its CPU runs when
+	 * it starts. Borrowed until dp_destroy().
+	 */
+	const char *cpu_level;
 	/* Called from the control thread with one line a message. */
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;
@@ -83,12 +89,12 @@ struct dp_worker_info {
 	unsigned core;
 	int socket;
 	unsigned rx_queues; /* queues that it polls */
-	const char *cpu_level; /* instructions that it uses, as in dp_config; static storage */
+	const char *cpu_level; /* that it runs, or before dp_start() would; static storage */
 };
 
 static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
 static_assert(sizeof(struct dp_port_config) == 304, "public API: port to be");
-static_assert(sizeof(struct dp_config) == 64, "public API: data plane to be");
+static_assert(sizeof(struct dp_config) == 72, "public API: data plane to be");
 static_assert(sizeof(struct dp_port_info) == 352, "public API: port");
 static_assert(sizeof(struct dp_worker_info) == 24, "public API: worker");
 
@@ -111,7 +117,10 @@ const char *dp_dpdk_version(void);
  */
 struct dp *dp_create(const struct dp_config *config, char *error, size_t error_size);
 
-/* Start ports and launch the workers. */
+/*
+ * Start ports and launch the workers. Each worker's CPU chooses its level of instructions before;
+ * where one does not run the level that dp_config names, nothing is started, and *error says why.
+ */
 int dp_start(struct dp *dp, char *error, size_t error_size);
 
 /*
@@ -167,9 +176,10 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	for each leg i of flow->legs, is the leg of the old flow that it carries on (its counters
  *	and its bucket), or DP_LEG_NEW. If the streams select what they selected before they count
  *	on, and so does a leg of a stream that is the same as before, down or not, at the same
- *	place. Other legs of streams count from 0; the bucket of one at the same place goes on where
- *	rate and burst are the same. Errors as of dp_txn_add, and -ENOENT for a handle that is not
- *	installed, or is replaced or removed already.
+ *	place, or differs in what is known of its learned source. Other legs of streams begin at 0;
+ *	the bucket of one at the same place goes on where rate and burst are the same. Errors as of
+ *	dp_txn_add, and -ENOENT for a handle that is not installed, or is replaced or removed
+ *	already.
  * dp_txn_remove: the handle must be installed and not yet removed or replaced; -ENOENT otherwise.
  * dp_txn_on_removed: called during commit for each removed flow with its final counters (exact, as
  *	no worker can count any more), and for each replaced one under its old handle: the flow's
@@ -224,15 +234,19 @@ unsigned dp_flow_legs(const struct dp_flow *flow);
 unsigned dp_leg_count(const struct dp *dp);
 unsigned dp_leg_capacity(const struct dp *dp);
 
+#define DP_TLB_ENTRIES 1024 /* the second level of a TLB has as many or more on most servers */
+
 /*
  * Memory of a table that workers read for each packet: the buckets and entries of a family's flows,
- * or the legs. A TLB reaches all of it if it holds `pages` entries for pages of that size.
+ * or the legs. An entry of the TLB reaches one page, so `pages` of them reach all of it.
  */
 struct dp_memory {
 	uint64_t bytes;
 	uint64_t page_bytes; /* size of the pages that it lies on */
 	uint64_t pages; /* how many these are */
 	int socket; /* NUMA node, -1 unknown */
+	bool hugepages; /* these are larger than ordinary pages */
+	uint8_t tlb_percent; /* of its pages that DP_TLB_ENTRIES entries reach, at most 100 */
 };
 static_assert(sizeof(struct dp_memory) == 32, "public API: memory of a table");
 struct dp_memory dp_flow_memory(const struct dp *dp, enum dp_family family);
@@ -255,6 +269,31 @@ int dp_stream_stats_get(const struct dp *dp, uint32_t handle, unsigned stream,
 /* The source that a flow has latched to; -ENOENT: no such handle, or a flow that does not latch. */
 int dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *latched);
 
+/*
+ * The same for the latch of a cookie, whether a flow latches or a leg refers to it; one that no
+ * flow has had yet has learned nothing. An open transaction counts as if it were committed.
+ * -ENOENT: there is no such latch.
+ */
+int dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched);
+
+/*
+ * Open the latch of a flow: it learns the next source that it is allowed to. *forgotten is what it
+ * had learned, not valid when nothing; its moves go on counting. Legs that send to what it has
+ * learned go on to their signalled destination. -ENOENT as above. Workers go on meanwhile: a packet
+ * is judged by the latch as it was before or after.
+ */
+int dp_flow_forget(struct dp *dp, uint32_t handle, struct dp_latched *forgotten);
+
+/*
+ * Call fn with the latch_cookie of flows whose learned source has moved since it was read, `max` of
+ * them at most, oldest of each worker first. Returns how many. fn, or its caller afterwards, is to
+ * read the source of each: the flow is not named again before. A flow may have gone meanwhile.
+ * *lost is set when workers had no room to name some: the sources of all flows that latch are to be
+ * read then.
+ */
+typedef void (*dp_latch_moved_fn)(void *arg, uint64_t cookie);
+unsigned dp_latch_poll(struct dp *dp, unsigned max, dp_latch_moved_fn fn, void *arg, bool *lost);
+
 /* A packet that a worker has handed to control. */
 struct dp_punted {
 	const uint8_t *frame; /* from the Ethernet header on; borrowed for the call */
@@ -271,5 +310,19 @@ static_assert(sizeof(struct dp_punted) == 24, "public API: punted packet");
  */
 typedef void (*dp_punted_fn)(void *arg, const struct dp_punted *punted);
 unsigned dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg);
+
+/*
+ * Send a frame, from the Ethernet header on and without FCS, by a port: it is copied and put into
+ * the ring of the first worker that polls the port, whose index *worker becomes. The worker takes
+ * it within 64 rounds, counts it as injected on that port, and gives it to the device as it is. No
+ * flow, leg or policer sees it.
+ *
+ * -EINVAL: no such port, or a frame shorter than an Ethernet header; -EMSGSIZE: longer than the
+ * port's MTU and a link layer with two VLAN tags; -ENETDOWN: the port has no link; -EDQUOT: over
+ * the inject_rate of dp_config, whose burst is an eighth of a second; -ENOBUFS: the ring is full;
+ * -ENOMEM: no packet buffer is left. Nothing is sent or counted then.
+ */
+int dp_inject(
+	struct dp *dp, unsigned port, const uint8_t *frame, uint32_t frame_bytes, unsigned *worker);
 
 #endif

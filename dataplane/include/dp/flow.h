@@ -31,6 +31,7 @@
 #define DP_RULE_ANY UINT16_MAX /* rule: any ingress port, any VLAN */
 #define DP_RATE_BPS_MIN 8000
 #define DP_RATE_BPS_MAX UINT64_C(400000000000)
+#define DP_LATCH_ADOPT_MS 1000 /* silence of a latch's SSRC before another one is adopted */
 #define DP_BURST_PER_BPS_MAX 67500 /* bytes: what comes in 540,000 s */
 
 enum dp_family { DP_IPV4 = 4, DP_IPV6 = 6 };
@@ -88,6 +89,20 @@ enum dp_latch {
 	DP_LATCH_FOLLOW, /* the latest one, but one move an interval at most */
 };
 
+/*
+ * Which packets may open or move a latch, as their payload says; the learned source's pass all. An
+ * SSRC is the learned source's: only packets of that SSRC move the latch elsewhere. What the source
+ * changes it to is adopted when it has not sent the former for DP_LATCH_ADOPT_MS, or three quarters
+ * of that.
+ */
+enum dp_latch_by {
+	DP_LATCH_BY_ANY, /* all */
+	DP_LATCH_BY_SSRC, /* RTP, of one SSRC (RFC 3550, section 5.1); RTCP is none */
+	DP_LATCH_BY_RTCP_SSRC, /* RTCP, of one sender (RFC 3550, section 6.4.1), for its own port */
+	DP_LATCH_BY_CLASS, /* plus enum dp_class: those of the class */
+	DP_LATCH_BY_COUNT = DP_LATCH_BY_CLASS + DP_CLASS_COUNT
+};
+
 struct dp_prefix {
 	uint8_t address[16]; /* bits behind the length are zero */
 	uint8_t bits; /* 0..32 or 0..128 */
@@ -102,7 +117,29 @@ struct dp_police {
 	uint64_t burst_bytes; /* depth, 1..2^32 and at most DP_BURST_PER_BPS_MAX * rate_bps */
 };
 
-/* Where one copy of the packet goes: the header that it leaves with. */
+/*
+ * What control knows of the source that a leg sends to: where it is, and how to get there. All zero
+ * is nothing.
+ */
+struct dp_learned {
+	uint64_t state; /* dp_latched.state of the latch for which the rest holds */
+	uint8_t dst[16];
+	uint16_t dst_port; /* network order */
+	uint16_t next_hop;
+	uint16_t vlan;
+	uint16_t outer_vlan;
+};
+
+/*
+ * Where one copy of the packet goes: the header that it leaves with.
+ *
+ * With `learned` it goes to the source that another flow has latched to. dst, dst_port, next_hop,
+ * vlan and outer_vlan are then the signalled destination, which is used for as long as nothing is
+ * learned; with dst_port 0 there is none, and copies are dropped as peer_unknown. Once something is
+ * learned, copies are sent there as `known` says if its state is that of the latch. If it is not,
+ * they leave by the port, with the VLANs and to the MAC that the learned source came from. src and
+ * the learned flow have the family of the leg.
+ */
 struct dp_leg {
 	uint8_t src[16];
 	uint8_t dst[16];
@@ -118,6 +155,8 @@ struct dp_leg {
 	uint8_t reserved[2]; /* zero */
 	uint32_t one_in; /* a copy of every one_in-th packet only, the 1st first; 0 and 1: of all */
 	struct dp_police police;
+	uint64_t learned; /* latch_cookie of the flow whose learned source it sends to; 0: to dst */
+	struct dp_learned known; /* zero unless `learned` */
 };
 
 /*
@@ -146,12 +185,18 @@ struct dp_flow {
 	uint8_t class_verdict[DP_CLASS_COUNT]; /* enum dp_verdict; DP_FORWARD: go on as the flow
 						  says */
 	uint32_t latch_interval_ms; /* DP_LATCH_FOLLOW: least time between two moves; 0 = none */
+	uint8_t latch_by; /* enum dp_latch_by; DP_LATCH_BY_ANY without a latch */
 	const struct dp_prefix *allow; /* source prefixes of the flow's family */
 	struct dp_police police;
 	uint16_t n_streams;
 	uint16_t n_legs; /* 0..DP_FLOW_LEGS_MAX */
 	const struct dp_stream *streams;
 	const struct dp_leg *legs;
+	/*
+	 * By which dp_latch_poll() and legs name the flow; kept with the latch. Flows of the same
+	 * cookie share their latch; one of cookie 0 has a latch of its own, that no leg can name.
+	 */
+	uint64_t latch_cookie;
 };
 
 /* The neighbour that a leg's copies are handed to. Many legs share one. */
@@ -166,9 +211,10 @@ static_assert(sizeof(struct dp_flow_key) == 44, "public API: flow key");
 static_assert(sizeof(struct dp_rule) == 56, "public API: rule");
 static_assert(sizeof(struct dp_prefix) == 17, "public API: prefix");
 static_assert(sizeof(struct dp_police) == 16, "public API: policer");
-static_assert(sizeof(struct dp_leg) == 72, "public API: leg");
+static_assert(sizeof(struct dp_learned) == 32, "public API: what is known of a source");
+static_assert(sizeof(struct dp_leg) == 112, "public API: leg");
 static_assert(sizeof(struct dp_stream) == 24, "public API: stream");
-static_assert(sizeof(struct dp_flow) == 120, "public API: flow");
+static_assert(sizeof(struct dp_flow) == 128, "public API: flow");
 static_assert(sizeof(struct dp_next_hop) == 16, "public API: next hop");
 
 #endif

@@ -5,12 +5,12 @@
  *
  * Conservation law. At rest, for each port:
  *
- *	rx_packets    = forwarded + punted + the packet drops, by reason
- *	copies        = tx_packets + the copy drops, by reason
+ *	rx_packets        = forwarded + punted + the packet drops, by reason
+ *	copies + injected = tx_packets + the copy drops, by reason
  *
  * for each flow:
  *
- *	packets       = forwarded + punted + the flow drops, by reason
+ *	packets           = forwarded + punted + the flow drops, by reason
  *
  * and every leg of the flow that was up all the time and takes every packet has as many copies as
  * the flow (or the stream that the leg belongs to) forwarded packets. While packets move, the two
@@ -57,7 +57,11 @@
 	X(punt_limited, "over the rate of what may be punted to control") \
 	X(punt_full, "ring to control full")
 
-/* Copy drops: one leg's copy is not sent. Counted on the egress port and on the leg. */
+/*
+ * Copy drops: one leg's copy is not sent. Counted on the leg, and on the egress port; peer_unknown
+ * on the ingress port, as there is no other. A port also counts injected frames here, as tx_full or
+ * port_down.
+ */
 #define DP_COPY_DROPS(X) \
 	X(ttl_expired, "TTL or hop limit would reach zero") \
 	X(unresolved, "link-layer address of the next hop is not known") \
@@ -65,7 +69,8 @@
 	X(tx_full, "egress queue full: the NIC did not take the frame") \
 	X(port_down, "egress port has no link") \
 	X(no_buffer, "no packet buffer left for the copy") \
-	X(leg_policed, "over the rate of the leg")
+	X(leg_policed, "over the rate of the leg") \
+	X(peer_unknown, "the leg sends to a learned source, and none is learned or signalled")
 
 /*
  * What the kernel counts on the sockets of a port over AF_XDP (XDP_STATISTICS), outside the
@@ -115,6 +120,7 @@ struct dp_port_stats {
 	uint64_t copies; /* copies of legs with this egress port */
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
+	uint64_t injected; /* frames of control that a worker has taken to send, see dp_inject() */
 	uint64_t drops[DP_DROP_COUNT]; /* packet drops of ingress, copy drops of egress */
 	/* The NIC's own, outside the conservation law: packets that no worker ever saw. */
 	uint64_t nic_missed; /* over AF_XDP: rx_ring_full and rx_dropped */
@@ -149,12 +155,18 @@ struct dp_leg_stats {
 	uint64_t drops[DP_COPY_DROP_COUNT]; /* index: reason - DP_COPY_DROP_FIRST */
 };
 
-/* The source that a flow has learned. */
+/* The source that a flow has learned, and what the frame was like by which it was learned. */
 struct dp_latched {
 	uint8_t src[16];
 	uint16_t src_port; /* network order */
 	uint16_t valid; /* 0: none yet */
 	uint32_t moves; /* times that the source was learned; the first is 1 */
+	uint64_t state; /* another one after each move and forget; 0 until something is learned */
+	uint8_t mac[6]; /* source MAC of the frame: the neighbour to answer to */
+	uint16_t port; /* index of the ingress port */
+	uint16_t vlan, outer_vlan; /* VLAN ids that it came with, as in dp_flow_key */
+	uint32_t ssrc; /* has_ssrc; changes without a move, when the source adopts another one */
+	uint32_t has_ssrc; /* 1: the latch is moved by this SSRC (dp_flow.latch_by) */
 };
 
 /* One worker, since start. */
@@ -173,14 +185,14 @@ struct dp_worker_stats {
 };
 
 static_assert(
-	sizeof(struct dp_port_stats) == (11 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
+	sizeof(struct dp_port_stats) == (12 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
 	"public API: port");
 static_assert(sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t),
 	"public API: flow");
 static_assert(sizeof(struct dp_stream_stats) == 16, "public API: stream");
 static_assert(sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t),
 	"public API: leg");
-static_assert(sizeof(struct dp_latched) == 24, "public API: latched source");
+static_assert(sizeof(struct dp_latched) == 56, "public API: latched source");
 static_assert(sizeof(struct dp_worker_stats) ==
 		      (8 + DP_BURST_MAX + 1 + DP_RESIDENCE_BUCKETS) * sizeof(uint64_t),
 	"public API: worker");

@@ -44,6 +44,8 @@ enum dp_trace_latch {
 	DP_TRACE_LATCH_LEARNS, /* would be learned, as the first one */
 	DP_TRACE_LATCH_MOVES, /* would be learned in place of another */
 	DP_TRACE_LATCH_REFUSES, /* is not the source that was learned */
+	DP_TRACE_LATCH_NOT_BY, /* nor may such a packet open or move the latch (latch_by) */
+	DP_TRACE_LATCH_OTHER_SSRC, /* nor has its SSRC */
 };
 
 /* What a policer says to the packet. */
@@ -87,6 +89,7 @@ struct dp_trace {
 	uint8_t class_verdict; /* enum dp_verdict */
 	uint8_t latch_mode; /* enum dp_latch */
 	uint8_t latch; /* enum dp_trace_latch */
+	uint8_t latch_by; /* enum dp_latch_by */
 	uint8_t has_stream; /* the packet is one's */
 	uint16_t stream;
 	uint16_t n_streams; /* that the flow has */
@@ -113,14 +116,14 @@ struct dp_trace_leg {
 	uint8_t outcome; /* enum dp_trace_outcome */
 	uint8_t family; /* enum dp_family of what leaves */
 	uint16_t drop; /* enum dp_drop; DP_DROP_COUNT unless DP_TRACE_DROPPED */
-	uint16_t next_hop; /* index */
-	struct dp_next_hop hop; /* as it is now */
+	uint16_t next_hop; /* index; DP_NEXT_HOPS_MAX: what the latch says, of a learned source */
+	struct dp_next_hop hop; /* as it is now; peer_unknown: the ingress port alone */
 	struct dp_trace_police police;
 };
 
 static_assert(sizeof(struct dp_trace_police) == 24, "public API: what a policer says");
 static_assert(sizeof(struct dp_trace_request) == 24, "public API: what is to be traced");
-static_assert(sizeof(struct dp_trace) == 144, "public API: trace");
+static_assert(sizeof(struct dp_trace) == 184, "public API: trace");
 static_assert(sizeof(struct dp_trace_leg) == 64, "public API: leg of a trace");
 
 typedef void (*dp_trace_leg_fn)(void *arg, const struct dp_trace_leg *leg);

@@ -98,10 +98,14 @@ class Case:
         """The clock goes to this time; frames before it have been dealt with."""
         self._event({"at_ns": ns})
 
-    def latched(self, flow_id, src=None, src_port=None, moves=None):
-        """By now the flow has learned this source, or none."""
-        self._event(member_set({"latched": flow_id}, {"src": src, "src_port": src_port,
-                                                      "moves": moves}))
+    def latched(self, flow_id, src=None, src_port=None, moves=None, **link):
+        """By now the flow has learned this source, or none; `link` is where it came by (mac, port,
+        vlan, outer_vlan), SENDER_MAC on p0 unless it is said, and the SSRC that moves it."""
+        self._event({"latched": flow_id} | latched_members(src, src_port, moves, link))
+
+    def forget(self, flow_id, src=None, src_port=None, moves=None, **link):
+        """The flow forgets what it has learned: that."""
+        self._event({"forget": flow_id} | latched_members(src, src_port, moves, link))
 
     def poll(self, n):
         """Control takes n punted packets."""
@@ -138,11 +142,12 @@ class Case:
 
     def forward(self, frame, flow_id, leaves, port="p0", stream=None, skipped=0):
         """A flow's, or one of its stream's, which goes to the legs: `leaves` has a frame or a copy
-        drop for each, or None for one that gets no copy. `skipped` bytes of extension headers are
+        drop for each, or None for one that gets no copy; of a leg whose destination is learned, a
+        pair of this and the port by which it leaves. `skipped` bytes of extension headers are
         taken out first."""
         legs = legs_of(self.live[flow_id])
         n_bytes = frames.l3_bytes(frame) - skipped
-        reasons = [leaf for leaf in leaves if isinstance(leaf, str)]
+        reasons = [leaf for leaf in map(leaf_frame, leaves) if isinstance(leaf, str)]
         self._send(port, frame, reasons[0] if reasons else None)
         self._port(port)["forwarded"] += 1
         counters = self._flow_counts(flow_id, n_bytes, stream)
@@ -157,14 +162,16 @@ class Case:
         wanted = [i for i, leaf in enumerate(leaves) if leaf is not None]
         assert len(wanted) < 2 or not WELL_BELOW < n_bytes < WELL_ABOVE, self.name
         for i in wanted:
-            self._port(legs[i]["port"])["copies"] += 1
+            leaf = leaf_frame(leaves[i])
+            leaf_port = leaves[i][1] if isinstance(leaves[i], tuple) else legs[i]["port"]
+            self._port(leaf_port)["copies"] += 1
             counted[i]["copies"] += 1
             counted[i]["bytes"] += n_bytes + frames.growth(family, legs[i]["src"])
-            if isinstance(leaves[i], str):
-                count(counted[i]["drops"], leaves[i])
-                self._drop(legs[i]["port"], leaves[i])
+            if isinstance(leaf, str):
+                count(counted[i]["drops"], leaf)
+                self._drop(leaf_port, leaf)
                 continue
-            self.frames_out.append({"port": legs[i]["port"], "hex": leaves[i].hex()})
+            self.frames_out.append({"port": leaf_port, "hex": leaf.hex()})
             self.chained += n_bytes > WHOLE_COPY_BYTES and i != wanted[-1]
 
     def _flow_counts(self, flow_id, n_bytes, stream):
@@ -211,6 +218,16 @@ def member_text(key, value):
     return "[\n" + ",\n".join("    " + json.dumps(item) for item in value) + "\n  ]"
 
 
+def leaf_frame(leaf):
+    """The frame or the drop of what Case.forward() takes for a leg."""
+    return leaf[0] if isinstance(leaf, tuple) else leaf
+
+
+def latched_members(src, src_port, moves, link):
+    learned = {"mac": frames.SENDER_MAC, "port": "p0"} if src else {}
+    return member_set(learned | link, {"src": src, "src_port": src_port, "moves": moves})
+
+
 def count(counters, name):
     counters[name] = counters.get(name, 0) + 1
 
@@ -246,7 +263,7 @@ def counters_text(counters):
 
 def legs_of(holder):
     """Legs of a flow or stream; an item with `times` stands for so many, to ports that follow."""
-    return [leg | {"dst_port": leg["dst_port"] + i}
+    return [leg | ({"dst_port": leg["dst_port"] + i} if "dst_port" in leg else {})
             for leg in holder["legs"] for i in range(leg.get("times", 1))]
 
 
@@ -260,13 +277,14 @@ def selector(stream):
 
 def streams_carry(old, spec, before, after):
     """Counters of streams go on if all select what they selected before, and those of their legs
-    that are the very same in the same place, up or down."""
+    that are the very same in the same place, up or down, whatever control knows."""
     if list(map(selector, streams_of(old))) != list(map(selector, streams_of(spec))):
         return
     for old_stream, new_stream, was, now in zip(streams_of(old), streams_of(spec), before, after):
         now.update(packets=was["packets"], bytes=was["bytes"])
         for i, (old_leg, leg) in enumerate(zip(legs_of(old_stream), legs_of(new_stream))):
-            if old_leg | {"admin": 0} == leg | {"admin": 0}:
+            unlike = {"admin": 0, "known": 0}
+            if old_leg | unlike == leg | unlike:
                 now["legs"][i] = copy.deepcopy(was["legs"][i])
 
 
@@ -316,6 +334,22 @@ def leg4(**fields):
 
 def leg6(**fields):
     return member_set(leg4(src=frames.EGRESS6, dst=frames.RECEIVER6), fields)
+
+
+def answer4(flow_id, **fields):
+    """A leg from the usual local address to what a flow has learned, or to what is signalled with
+    dst, dst_port, port and mac."""
+    return member_set({"src": frames.LOCAL4, "src_port": frames.LOCAL_PORT, "learned": flow_id},
+                      fields)
+
+
+def answer6(flow_id, **fields):
+    return member_set(answer4(flow_id, src=frames.LOCAL6), fields)
+
+
+def known(dst, dst_port, port, mac=None, **tags):
+    """What control knows of a destination."""
+    return member_set({"port": port, "dst": dst, "dst_port": dst_port, "mac": mac}, tags)
 
 
 def member_set(members, fields):

@@ -11,10 +11,11 @@ WANTED = (
     | {f"rule {field}" for field in ("port", "vlan", "outer_vlan", "src", "dst", "src_ports",
                                      "dst_ports")}
     | {f"leg {field}" for field in ("vlan", "outer_vlan", "dscp", "ttl", "one_in", "police",
-                                    "4to6", "6to4")}
+                                    "4to6", "6to4", "learned", "known")}
     | {"listener", "flow down", "leg down", "flow police", "latch first", "latch follow", "allow",
+       "latch by ssrc", "latch by rtcp_ssrc", "latch by stun", "latch by rtp",
        "streams by ssrc", "streams by payload_type", "streams by both", "4096 legs", "1000 legs",
-       "add", "replace", "remove", "punt_unmatched", "copies by reference"})
+       "add", "replace", "remove", "forget", "punt_unmatched", "copies by reference"})
 
 
 def family(address):
@@ -40,6 +41,7 @@ def of_flow(flow):
     yield from (f"flow {flow.get(field, default)}"
                 for field, default in (("action", "forward"), ("admin", "up")))
     yield f"latch {flow.get('latch', 'open')}"
+    yield f"latch by {flow.get('latch_by', 'any')}"
     yield from (f"class {name} {verdict}" for name, verdict in flow.get("classes", {}).items())
     yield from (name for name in ("allow",) if name in flow)
     yield from (f"flow {name}" for name in ("police",) if name in flow)
@@ -59,6 +61,8 @@ def of_case(case):
         yield kind
         if kind != "remove":
             yield from of_flow(op[kind])
+    if any("forget" in event for event in case.script):
+        yield "forget"
     if case.head["punt_unmatched"]:
         yield "punt_unmatched"
     if case.chained:

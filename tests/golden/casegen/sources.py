@@ -3,6 +3,7 @@
 
 from .case import (Case, flow_spec, leg4, leg6, listener4, listener6, match4, rule4, sent4, sent6)
 from .frames import SENDER4, SENDER_PORT, arriving, leaving, udp4, udp6
+from .payloads import rtcp, rtp
 
 MS = 1000000
 OTHER4 = "203.0.113.9"
@@ -155,5 +156,126 @@ def latch_kept():
     return case
 
 
+STUN = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+
+
+def passes(case, data, **source):
+    case.forward(arriving(udp4(data=data, **source)), "f", [leaving(sent4(data))])
+
+
+def refused(case, data, **source):
+    case.flow_drop(arriving(udp4(data=data, **source)), "f", "source_refused")
+
+
+def latch_ssrc():
+    case = Case("latch_ssrc", "RTP alone opens the latch, and moves it if it has the SSRC of the "
+                "learned source and the interval has passed; that source's packets all pass",
+                "RFC 3550 5.1, RFC 5761 4, RFC 7362 4")
+    case.flow("f", listener4(), [leg4()], latch="follow", latch_interval_ms=500, latch_by="ssrc")
+    case.at(2000 * MS)
+    for data in (STUN, rtcp(7), rtp(7, 0, n_bytes=11), b"\x16dtls", b"", b"\xc0" + rtp(7, 0)[1:]):
+        refused(case, data)
+    case.latched("f")
+    passes(case, rtp(7, 0))
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=7)
+    for data in (STUN, rtcp(9), b"", rtp(7, 8)):
+        passes(case, data)
+    case.at(2499 * MS)
+    refused(case, rtp(7, 0), src=OTHER4)
+    case.at(2500 * MS)
+    for data in (rtp(9, 0), rtcp(7), STUN, rtp(7, 0, n_bytes=11), rtp(0x07000000, 0)):
+        refused(case, data, src=OTHER4)
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=7)
+    passes(case, rtp(7, 0), src=OTHER4)
+    case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=7)
+    refused(case, rtp(7, 0))
+    case.forget("f", OTHER4, SENDER_PORT, 2, ssrc=7)
+    refused(case, STUN, src=OTHER4)
+    passes(case, rtp(9, 0))
+    case.latched("f", SENDER4, SENDER_PORT, 3, ssrc=9)
+    return case
+
+
+def latch_ssrc_changes():
+    case = Case("latch_ssrc_changes", "another SSRC of the learned source takes over when the "
+                "former has been silent for a second; and where a flow begins to look at it",
+                "RFC 3550 8.2")
+
+    def latching(by):
+        return flow_spec("f", listener4(), [leg4()], latch="follow", latch_interval_ms=0,
+                         latch_by=by)
+
+    case.flow("f", listener4(), [leg4()], latch="follow", latch_interval_ms=0, latch_by="any")
+    case.at(2000 * MS)
+    passes(case, STUN)
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    case.change(replace=[latching("ssrc")])
+    refused(case, rtp(0, 0), src=OTHER4)
+    passes(case, rtp(7, 0))
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=7)
+    for ms in (2000, 2500, 2999):
+        case.at(ms * MS)
+        passes(case, rtp(8, 0))
+        passes(case, rtp(7, 0))
+        passes(case, rtp(8, 0))
+        refused(case, rtp(8, 0), src=OTHER4)
+    for ms in (3000, 3998):
+        case.at(ms * MS)
+        passes(case, rtp(8, 0))
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=7)
+    case.at(3999 * MS)
+    passes(case, rtcp(9))
+    passes(case, rtp(8, 0))
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=8)
+    refused(case, rtp(7, 0), src=OTHER4)
+    passes(case, rtp(8, 0), src=OTHER4)
+    case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=8)
+    case.change(replace=[latching("any")])
+    passes(case, STUN, sport=9)
+    case.latched("f", SENDER4, 9, 3)
+    return case
+
+
+def latch_rtcp_ssrc():
+    case = Case("latch_rtcp_ssrc", "RTCP on a port of its own opens the latch, and moves it if its "
+                "sender is the same", "RFC 3550 6.4.1")
+    case.flow("f", listener4(), [leg4()], latch="follow", latch_interval_ms=0,
+              latch_by="rtcp_ssrc")
+    case.at(2000 * MS)
+    for data in (rtp(7, 0), STUN, rtcp(7, n_bytes=7)):
+        refused(case, data)
+    passes(case, rtcp(7, 201))
+    case.latched("f", SENDER4, SENDER_PORT, 1, ssrc=7)
+    refused(case, rtcp(8), src=OTHER4)
+    refused(case, rtp(7, 0), src=OTHER4)
+    passes(case, rtcp(7), src=OTHER4)
+    case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=7)
+    return case
+
+
+def latch_class():
+    case = Case("latch_class", "packets of one class open and move the latch, those of others from "
+                "elsewhere are refused", "RFC 7983 7")
+    case.flow("f", listener4(), [leg4()], latch="follow", latch_interval_ms=0, latch_by="stun")
+    refused(case, rtp(7, 0))
+    passes(case, STUN)
+    passes(case, rtp(7, 0))
+    refused(case, rtp(7, 0), sport=9)
+    refused(case, b"", sport=9)
+    case.latched("f", SENDER4, SENDER_PORT, 1)
+    passes(case, STUN, sport=9)
+    passes(case, rtp(7, 0), sport=9)
+    case.latched("f", SENDER4, 9, 2)
+    refused(case, rtp(7, 0))
+    case.change(replace=[flow_spec("f", listener4(), [leg4()], latch="first", latch_by="rtp")])
+    refused(case, STUN)
+    case.forget("f", SENDER4, 9, 2)
+    refused(case, STUN)
+    passes(case, rtcp(7))
+    case.latched("f", SENDER4, SENDER_PORT, 3)
+    refused(case, rtp(7, 0), sport=9)
+    return case
+
+
 CASES = (allow_list, allow_list_full, latch_first, latch_follow, latch_follow_at_once, latch_order,
-         latch_kept)
+         latch_kept, latch_ssrc, latch_ssrc_changes, latch_rtcp_ssrc, latch_class)

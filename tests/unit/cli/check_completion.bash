@@ -12,6 +12,9 @@ count=0
 sluicectl() {
 	case "$*" in
 	*"--json flow list"*) printf '{\n  "flows": [\n    {\n      "id": "cam1",\n      "legs": []\n    },\n    {\n      "id": "dvb:3"\n    }\n  ]\n}\n' ;;
+	*"--json relay receivers call1 --side a"*) printf '{\n  "receivers": [\n    {\n      "receiver": {\n        "name": "recorder"\n      },\n      "sent": {\n        "id": "a.recorder"\n      }\n    }\n  ]\n}\n' ;;
+	*"--json relay receivers call1"*) printf '{\n  "receivers": [\n    {\n      "receiver": {\n        "name": "anna"\n      },\n      "sent": {\n        "id": "b.anna"\n      }\n    }\n  ]\n}\n' ;;
+	*"--json relay list"*) printf '{\n  "relays": [\n    {\n      "relay": {\n        "id": "call1"\n      },\n      "a": {\n        "sent": {\n          "id": "leg-1"\n        }\n      }\n    }\n  ]\n}\n' ;;
 	*"--json port list"*) printf '{\n  "ports": [\n    {\n      "name": "p0",\n      "mtu": 1500\n    },\n    {\n      "name": "p1"\n    }\n  ]\n}\n' ;;
 	*"--json flow show cam1"*) printf '{\n  "flow": {\n    "id": "cam1",\n    "legs": [\n      {\n        "id": "leg-1"\n      }\n    ]\n  },\n  "legs": [\n    {\n      "id": "leg-1",\n      "copies": 0\n    },\n    {\n      "id": "wall"\n    }\n  ]\n}\n' ;;
 	*"--json history --limit 50") printf '{\n  "generations": [\n    {\n      "generation": 42,\n      "added": 1\n    },\n    {\n      "generation": 41\n    }\n  ]\n}\n' ;;
@@ -40,7 +43,7 @@ offers() {
 	echo "$verdict $count - $line"
 }
 
-offers "sluicectl " "apply confirm counters events export flow history info leg plan port punted rollback rpc top trace validate watch workers"
+offers "sluicectl " "apply confirm counters events export flow history info inject leg plan port punted relay rollback rpc top trace validate watch workers"
 offers "sluicectl app" "apply"
 offers "sluicectl apply --" "--prune --confirm-within --comment --if-generation --limit --yes --json --socket --connect --cert --key --ca --timeout --help --version"
 offers "sluicectl apply --comment why --pr" "--prune"
@@ -58,14 +61,32 @@ offers "sluicectl history t" "tag"
 offers "sluicectl flow del cam1 --if-generation " "42 41"
 offers "sluicectl flow del --comment why c" "cam1"
 offers "sluicectl f" "flow"
-offers "sluicectl flow " "add del down list replace show up"
+offers "sluicectl flow " "add del down forget list replace show up"
 offers "sluicectl --json flow de" "del"
 offers "sluicectl leg " "join leave"
+offers "sluicectl relay " "add del join leave list receivers show update"
+offers "sluicectl relay del " "call1"
+offers "sluicectl relay show c" "call1"
+offers "sluicectl relay leave call1 " "anna"
+offers "sluicectl relay leave call1 --side a " "recorder"
+offers "sluicectl relay leave --side a call1 r" "recorder"
+offers "sluicectl relay leave call1 --side b recorder a" "anna"
+offers "sluicectl relay join call1 --side " "a b"
+offers "sluicectl relay leave call1 --side " "a b"
+offers "sluicectl relay receivers --side a c" "call1"
+offers "sluicectl relay join call1 --receiver name=anna,lo" "anna,local="
+offers "sluicectl relay add --rtcp " "mux next"
+offers "sluicectl relay add --b la" "latch= latch-interval-ms= latch-by="
+offers "sluicectl relay add --a latch-by=s" "ssrc stun"
+offers "sluicectl relay add --a port=p0,latch=f" "first follow"
+offers "sluicectl relay update --b port=" "p0 p1"
+offers "sluicectl relay add --a reopen=" "true false"
 offers "sluicectl --socket /tmp/x port " "list show"
 offers "sluicectl counters --f" "--flows"
 offers "sluicectl flow list --" "--limit --cursor --pending --down --dropping --silent --within --health --json --socket --connect --cert --key --ca --timeout --help --version"
 offers "sluicectl flow del " "cam1 dvb:3"
 offers "sluicectl flow del cam1 d" "dvb:3"
+offers "sluicectl flow forget " "cam1 dvb:3"
 offers "sluicectl flow show dvb:" "3"
 offers "sluicectl flow show cam1 " ""
 offers "sluicectl flow down c" "cam1"
@@ -84,12 +105,13 @@ offers "sluicectl trace p0 --payload " "rtp stun dtls"
 offers "sluicectl trace --from 192.0.2.1:1 p" "p0 p1"
 offers "sluicectl trace p0 --pcap ${0%/*}/check_comp" "${0%/*}/check_completion.bash"
 offers "sluicectl rpc s" "system.info"
-offers "sluicectl flow add --match " "port= vlan= outer-vlan= src= dst="
+offers "sluicectl flow add --match " "port= vlan= outer-vlan= src= dst= pool= rtcp-of="
 offers "sluicectl flow add --match port=" "p0 p1"
 offers "sluicectl flow add --match port=p0,v" "p0,vlan="
 offers "sluicectl flow add --rule src" "src= src-ports="
 offers "sluicectl flow add --action " "forward drop punt"
 offers "sluicectl flow add --latch f" "first follow"
+offers "sluicectl flow add --latch-by rt" "rtcp_ssrc rtp"
 offers "sluicectl flow add --classes stun=p" "punt"
 offers "sluicectl flow add --classes stun=punt,r" "punt,rtp="
 offers "sluicectl flow add --leg dst=192.0.2.1:5004,port=p1" "p1"

@@ -93,6 +93,7 @@ class Server(threading.Thread):
             "system.info": {"limits": {"message_bytes": 4096}},
             "txn.begin": {"txn": "txn-7", "generation": 41}, "txn.put": {"held": 1},
             "txn.plan": PLAN, "txn.commit": COMMITTED,
+            "relay.list": {"relays": [], "next_cursor": None},
             **{name.replace("_", "."): answer for name, answer in more.items()},
         }
 
@@ -669,6 +670,47 @@ def export_writes_a_file_or_a_directory(rig):
     rig.server.plays(flow_list={"flows": [], "total": 0, "next_cursor": None})
     yield from differs(rig.ctl("export")[1:], (
         "flows: []\n", "No flow is declared; --all includes flows installed otherwise.\n"))
+
+
+RELAYS = """relays:
+- id: call1
+  a: {port: p0, local: 192.0.2.1, local_port: 6000}
+  b: {port: p1, local: 203.0.113.1, local_port: 6000}
+"""
+
+
+@check
+def relays_are_declared_beside_flows(rig):
+    both = FILES["flows.d/20.yaml"] + RELAYS
+    (rig.folder / "both.yaml").write_text(both)
+    rig.server.plays()
+    rig.ctl("plan", "both.yaml")
+    put = rig.server.params("txn.put")[0]
+    yield from differs([item["id"] for item in put["declare"] + put["declare_relays"]],
+                       ["cam2", "call1"])
+    rig.server.plays(txn_plan=refusal(
+        "CONFLICT", "relay call1: taken", "/messages/0/declare_relays/0/b/local"))
+    yield from differs(rig.ctl("plan", "both.yaml"), (
+        1, "", "sluicectl: CONFLICT: both.yaml:8: relay call1: /b/local: taken\n"))
+    yield from differs(rig.ctl("validate", "both.yaml", "--offline")[1],
+                       "valid: 1 flow and 1 relay in 1 file\n")
+    (rig.folder / "odd.yaml").write_text(RELAYS.replace("id: call1", "id: call1\n  rtcp: next")
+                                         .replace("local_port: 6000}", "local_port: 6001}"))
+    yield from differs(rig.ctl("validate", "odd.yaml", "--offline"), (
+        2, "", "sluicectl: odd.yaml:4: relay call1: /a/local_port: found 6001, expected an even "
+        "port, as RTCP has the next one\n"))
+
+
+@check
+def relays_are_exported_without_their_flows(rig):
+    side = {"port": "p0", "local": "192.0.2.1", "local_port": 6000}
+    relay = {"id": "call1", "a": side, "b": {**side, "port": "p1", "local": "203.0.113.1"}}
+    rig.server.plays(
+        flow_list={"flows": [{**CAM1, "id": "call1:a", "relay": "call1"}], "total": 1,
+                   "next_cursor": None},
+        relay_list={"relays": [{"relay": relay, "declared": True}], "next_cursor": None})
+    yield from differs(rig.ctl("export"), (0, RELAYS, ""))
+    yield from differs(json.loads(rig.ctl("export", "--json")[1]), {"relays": [relay]})
 
 
 def kept(path):

@@ -65,13 +65,15 @@ def stale_of_client(sluicectl, page):
 
 def missing_of_config(schema, page):
     for name, member in schema.get("properties", {}).items():
-        item = re.search(rf"^\.It Cm {name}\b(.*?)(?=^\.It|^\.El|\Z)", page, flags=re.M | re.S)
+        # Members of several objects may have the same name.
+        items = re.findall(rf"^\.It Cm {name}\b.*?(?=^\.It|^\.El|\Z)", page, flags=re.M | re.S)
         default = member.get("default")
-        if not item and f"Cm {name} :" not in page:
+        if not items and f"Cm {name} :" not in page:
             yield name
-        elif default not in (None, {}) and item:
+        elif default not in (None, {}) and items:
             value = str(default).lower()
-            if not re.search(rf"\(default {re.escape(value)} ?\)", plain(item.group(0))):
+            if not any(re.search(rf"\(default {re.escape(value)} ?\)", plain(item))
+                       for item in items):
                 yield f"{name}, default {value}"
         yield from missing_of_config(member, page)
         yield from missing_of_config(member.get("items", {}), page)

@@ -34,6 +34,10 @@ COUNTS = {"copies": 9, "bytes": 1800, "sent": 8, "drops": {"tx_full": 1}}
 FLOW = {"id": "cam", "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004},
         "legs": [LEG_JSON]}
 
+SIDE = {"port": "p0", "vlan": 0, "local": "192.0.2.1", "local_port": 6000, "latch": "first"}
+DIRECTION = {"latched": None, "received": {"packets": 3, "bytes": 300, "drops": {}},
+             "sent": {**COUNTS, "next_hop": HOP}}
+
 TRACED = {"src": "192.0.2.9", "src_port": 7, "dst": "192.0.2.1", "dst_port": 5004, "ttl": 9,
           "dscp": 46, "vlan": 20, "outer_vlan": 300, "ip_bytes": 29, "payload_bytes": 1,
           "extension_bytes": 0, "mtu": 1500}
@@ -79,6 +83,11 @@ CASES = [
      "FLOW  PACKETS  BYTES  PUNTED  LEG    SENT  DROPS\n"
      "cam        12   2400       1  -         -  policed=2\n"
      "                              leg-1     8  tx_full=1\n"),
+    ("forget", ["flow", "forget", "cam", "mic", "--comment", "he called again"],
+     ("flow.forget", {"ids": ["cam", "mic"], "comment": "he called again"}),
+     {"forgotten": [{"id": "cam", "latched": {"src": "2001:db8::7", "src_port": 5004, "moves": 2}},
+                    {"id": "mic", "latched": None}]},
+     "forgot [2001:db8::7]:5004 of cam\nnothing learned by mic\n"),
     ("list", ["flow", "list"],
      ("flow.list", {"health": True, "limit": 1000}),
      {"flows": [FLOW, {"id": "off", "rule": {"priority": 9, "dst_ports": [1, 2]},
@@ -114,8 +123,10 @@ CASES = [
      "cam   p0 any > 192.0.2.1:5004  port_down     1  p1 203.0.113.9:5004, port p0 down\n"),
     ("show everything", ["flow", "show", "cam"], ("flow.get", {"id": "cam"}),
      {"flow": {**FLOW, "admin": "down", "action": "drop", "latch": "follow",
-               "latch_interval_ms": 500, "allow": ["192.0.2.0/24", "203.0.113.0/24"],
+               "latch_interval_ms": 500, "latch_by": "ssrc",
+               "allow": ["192.0.2.0/24", "203.0.113.0/24"],
                "classes": {"stun": "punt", "rtp": "forward"}, "idle_timeout_s": 60,
+               "media_timeout_s": 30, "reopen": True,
                "max_datagram_bytes": 1200,
                "police": {"rate_bps": 4000000, "burst_bytes": 3000},
                "streams": [{"ssrc": 3735928559, "payload_type": 96, "legs": [LEG_JSON]},
@@ -125,7 +136,8 @@ CASES = [
                          "police": {"rate_bps": 64000}}]},
       "counters": {"packets": 12, "bytes": 2400, "forwarded": 9, "punted": 1,
                    "drops": {"policed": 2}},
-      "latched": {"src": "192.0.2.9", "src_port": 7, "moves": 2},
+      "latched": {"src": "192.0.2.9", "src_port": 7, "moves": 2, "ssrc": 3735928559},
+      "last_packet": {"time_ns": 1700000000123456789, "within_ms": 750}, "media": "timed_out",
       "legs": [{"id": "wall", **COUNTS, "next_hop": HOP}],
       "streams": [{"packets": 3, "bytes": 300, "legs": [{**COUNTS, "next_hop": HOP,
                                                              "link_up": False}]},
@@ -134,12 +146,15 @@ CASES = [
 match     p0 any > 192.0.2.1:5004
 admin     down
 action    drop
-sources   follow, 500 ms between changes of 192.0.2.0/24 203.0.113.0/24
-latched   192.0.2.9:7, learned 2 times
+sources   follow by ssrc, 500 ms between changes of 192.0.2.0/24 203.0.113.0/24
+latched   192.0.2.9:7, learned 2 times, SSRC 0xdeadbeef
 classes   stun=punt rtp=forward
 policed   to 4 Mbit/s, burst 3000 bytes
 removed   when idle for 60 s
 carries   datagrams of up to 1200 bytes
+times out after 30 s without a packet, and its latch opens
+media     none since 2023-11-14 22:13:20
+latest    packet seen at 2023-11-14 22:13:20
 received  12 packets, 2400 bytes
           9 forwarded, 1 punted, drops: policed=2
 
@@ -171,21 +186,68 @@ latched   no source yet
 received  0 packets, 0 bytes
           0 forwarded, 0 punted, drops: -
 """),
+    ("relay with media time-outs", ["relay", "show", "r"], ("relay.get", {"id": "r"}),
+     {"relay": {"id": "r", "rtcp": "next",
+                "a": {**SIDE, "media_timeout_s": 30, "reopen": True},
+                "b": {**SIDE, "port": "p1", "media_timeout_s": 5}},
+      "declared": False,
+      "a": {**DIRECTION, "last_packet": {"time_ns": 1700000000123456789, "within_ms": 750},
+            "media": "timed_out"},
+      "b": {**DIRECTION, "last_packet": None, "media": "waiting"},
+      "a_rtcp": DIRECTION, "b_rtcp": DIRECTION},
+     """relay     r
+rtcp      next
+
+SIDE    PORT  VLAN  LOCAL           SIGNALLED  SOURCE  LATCH
+a       p0       -  192.0.2.1:6000  -          -       first
+b       p1       -  192.0.2.1:6000  -          -       first
+a rtcp  p0       -  192.0.2.1:6001  -          -       first
+b rtcp  p1       -  192.0.2.1:6001  -          -       first
+
+SIDE    RECEIVED  BYTES  DROPS  SENT  BYTES  DROPS
+a              3    300  -         8   1800  tx_full=1
+b              3    300  -         8   1800  tx_full=1
+a rtcp         3    300  -         8   1800  tx_full=1
+b rtcp         3    300  -         8   1800  tx_full=1
+
+SIDE  MEDIA                           LAST PACKET          TIME-OUT
+a     none since 2023-11-14 22:13:20  2023-11-14 22:13:20  30 s, opens
+b     waiting                         -                    5 s
+
+SIDE    NEXT HOP     MAC                STATE     NETDEV
+a       203.0.113.9  02:00:5e:00:53:01  resolved  p1
+b       203.0.113.9  02:00:5e:00:53:01  resolved  p1
+a rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1
+b rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1
+"""),
+    ("relays with media time-outs", ["relay", "list", "--limit", "9"],
+     ("relay.list", {"limit": 9}),
+     {"relays": [{"relay": {"id": "r", "a": SIDE, "b": SIDE}, "declared": False,
+                  "a": {**DIRECTION, "last_packet": None, "media": "timed_out"},
+                  "b": {**DIRECTION, "last_packet": None}}], "next_cursor": None},
+     "RELAY  SIDE  PORT  VLAN  LOCAL           SOURCE  RECEIVED  SENT  MEDIA\n"
+     "r      a     p0       -  192.0.2.1:6000  -              3     8  none yet\n"
+     "       b     p0       -  192.0.2.1:6000  -              3     8  -\n"),
     ("info", ["info"], ("system.info", {}),
      {"name": "sluice", "version": "0.1.0", "dpdk": "DPDK 22.11.11", "pid": 42,
       "uptime_s": 90061, "control_core": 0, "log_lines_lost": 0, "flow_legs": 0, "workers": [],
       "limits": {"message_bytes": 4096, "depth": 32, "connections": 8},
       "flows": {
           "ipv4": {"installed": 12, "capacity": 65536,
-                   "memory": {"bytes": 6291456, "page_bytes": 2097152, "pages": 5, "socket": 0}},
+                   "memory": {"bytes": 6291456, "page_bytes": 2097152, "pages": 5,
+                              "hugepages": True, "tlb_reach_percent": 100, "socket": 0}},
           "ipv6": {"installed": 0, "capacity": 0,
-                   "memory": {"bytes": 192, "page_bytes": 4096, "pages": 1, "socket": 0}}},
+                   "memory": {"bytes": 19200000, "page_bytes": 4096, "pages": 4688,
+                              "hugepages": False, "tlb_reach_percent": 21, "socket": 0}}},
       "legs": {"installed": 24, "capacity": 65536,
-               "memory": {"bytes": 4718592, "page_bytes": 2097152, "pages": 3, "socket": 0}}},
+               "memory": {"bytes": 64, "page_bytes": 1073741824, "pages": 1,
+                          "hugepages": True, "tlb_reach_percent": 100, "socket": 0}}},
      """version  sluice 0.1.0, DPDK 22.11.11
 process  pid 42, control on CPU 0, up 1d 01:01:01
 flows    IPv4 12 of 65536, IPv6 0 of 0, legs in sets 24 of 65536
-memory   IPv4 6.29MB, 5 pages of 2.10MB; IPv6 192B, 1 page of 4096B; legs 4.72MB, 3 pages of 2.10MB
+memory   IPv4 6.29MB on 5 hugepages of 2 MiB, TLB reach 100%
+         IPv6 19.2MB on 4688 ordinary pages of 4 KiB, TLB reach 21%
+         legs 64B on 1 hugepage of 1024 MiB, TLB reach 100%
 limits   4096 bytes a message, depth 32, 8 connections
 """),
     ("workers", ["workers"], ("system.info", {}),
@@ -222,13 +284,16 @@ worker 1  on CPU 4, level v2, 1 queue, 0 packets in, 0 out
                   "flow": "cam", "packets": 12, "drops": {"policed": 2}, "legs": []},
                  {"sequence": 7, "time_ns": 1700000002000000000, "event": "flow_changed",
                   "flow": "cam", "actor": {"name": "ana", "via": "unix"}, "legs_joined": 1,
-                  "leg": "late", "fields": ["admin", "police"]}],
+                  "leg": "late", "fields": ["admin", "police"]},
+                 {"sequence": 8, "time_ns": 1700000003000000000, "event": "media_timeout",
+                  "flow": "r:a", "relay": "r", "side": "a", "packets": 12}],
       "lost": 0},
      "SEQUENCE  TIME                     EVENT\n"
      "       5  2023-11-14 22:13:20.123  flow_latched       cam src=192.0.2.9 src_port=7 moves=1\n"
      "       6  2023-11-14 22:13:21.000  flow_expired       cam packets=12 policed=2\n"
      "       7  2023-11-14 22:13:22.000  flow_changed       cam by ana legs_joined=1 leg=late"
-     " fields=admin,police\n"),
+     " fields=admin,police\n"
+     "       8  2023-11-14 22:13:23.000  media_timeout      r:a relay=r side=a packets=12\n"),
     ("events as JSON", ["events", "--json"], ("event.list", {"after": 0, "limit": 1000}),
      {"events": [{"sequence": 1, "event": "x"}], "lost": 0}, '{"sequence":1,"event":"x"}\n'),
     ("punted", ["punted"], ("punt.list", {"after": 0, "limit": 1000}),
@@ -242,6 +307,19 @@ worker 1  on CPU 4, level v2, 1 queue, 0 packets in, 0 out
       "lost": 0},
      "#       1  2023-11-14 22:13:20.123  p0           60  cam\n"
      "000000 00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff\n000010 77\n"),
+    ("answer a punted packet", ["inject", "--punted", "7", "--payload", "0101"],
+     ("packet.inject", {"punted": 7, "payload": "0101"}),
+     {"port": "p0", "flow": None, "src": "192.0.2.1", "src_port": 5004, "dst": "192.0.2.9",
+      "dst_port": 7, "worker": 0, "frame": "00"},
+     "sent 192.0.2.1:5004 > 192.0.2.9:7 by p0\n"),
+    ("inject to an address",
+     ["inject", "cam", "--to", "[2001:db8::9]:7", "--payload", "", "--dscp", "EF",
+      "--comment", "keepalive"],
+     ("packet.inject", {"flow": "cam", "dst": "2001:db8::9", "dst_port": 7, "payload": "",
+                        "dscp": 46, "comment": "keepalive"}),
+     {"port": "p0", "flow": "cam", "src": "2001:db8::1", "src_port": 5004, "dst": "2001:db8::9",
+      "dst_port": 7, "worker": 0, "frame": "00"},
+     "sent [2001:db8::1]:5004 > [2001:db8::9]:7 by p0\n"),
     ("trace through every step",
      ["trace", "p0", "--from", "192.0.2.9:7", "--to", "[2001:db8::1]:5004", "--vlan", "20",
       "--outer-vlan", "300", "--ttl", "9", "--dscp", "46", "--payload", "rtp", "--legs", "3"],

@@ -426,7 +426,8 @@ Test(flow_args, whole_flow)
 	const char *const given[] = {"id", "cam", "match", MATCH, "leg", LEG, "leg", LEG, "action",
 		"punt", "admin", "down", "latch", "follow", "latch-interval-ms", "1.5s", "allow",
 		"192.0.2.0/24", "allow", "203.0.113.0/24", "classes", "stun=punt,other=drop",
-		"police", "64k", "idle-timeout", "1m", "max-datagram", "1200", NULL};
+		"police", "64k", "idle-timeout", "1m", "media-timeout", "30s", "reopen", NULL,
+		"max-datagram", "1200", NULL};
 
 	expect_flow(given,
 		"{\"id\": \"cam\", \"match\": " MATCH_JSON ", \"legs\": [{" LEG_JSON "}, {" LEG_JSON
@@ -435,6 +436,7 @@ Test(flow_args, whole_flow)
 		" \"allow\": [\"192.0.2.0/24\", \"203.0.113.0/24\"],"
 		" \"classes\": {\"stun\": \"punt\", \"other\": \"drop\"},"
 		" \"police\": {\"rate_bps\": \"64k\"}, \"idle_timeout_s\": \"1m\","
+		" \"media_timeout_s\": \"30s\", \"reopen\": true,"
 		" \"max_datagram_bytes\": 1200}",
 		"");
 }
@@ -461,6 +463,10 @@ Test(flow_args, values_go_to_the_daemon_as_they_are)
 
 	expect_json("match", MATCH ",vlan=5000",
 		"{\"port\": \"p0\", \"dst\": \"192.0.2.1\", \"dst_port\": 5004, \"vlan\": 5000}");
+	expect_json("match", "port=p0,pool=v,dst=192.0.2.1",
+		"{\"port\": \"p0\", \"pool\": \"v\", \"dst\": \"192.0.2.1\"}");
+	expect_json("match", "dst=[2001:db8::1],port=p0",
+		"{\"port\": \"p0\", \"dst\": \"2001:db8::1\"}");
 	expect_json("classes", "stun=keep", "{\"stun\": \"keep\"}");
 	expect_json("leg", LEG ",ttl=x", "{" LEG_JSON ", \"ttl\": \"x\"}");
 	expect_json("leg", LEG ",ttl=-1", "{" LEG_JSON ", \"ttl\": \"-1\"}");
@@ -483,7 +489,7 @@ Test(flow_args, values_go_to_the_daemon_as_they_are)
 
 Test(flow_args, what_is_missing)
 {
-	expect_refused("match", "port=p0", "dst= is missing");
+	expect_refused("match", "vlan=7", "port= is missing");
 	expect_refused("match", "dst=192.0.2.1:5004", "port= is missing");
 	expect_refused("leg", "port=p0,dst=192.0.2.1:5004", "src= is missing");
 	expect_refused("match", "port=,dst=192.0.2.1:5004", "port has no value");
@@ -497,6 +503,11 @@ Test(flow_args, what_is_wrong)
 	expect_refused("match", "port=p0,ttl=3", "unknown key \"ttl\"");
 	expect_refused("leg", LEG ",next_hop=192.0.2.1", "unknown key \"next_hop\"");
 	expect_refused("leg", LEG ",=1", "unknown key \"\"");
+	expect_refused("leg", "port=p0,src=192.0.2.1",
+		"src: \"192.0.2.1\": expected ADDRESS:PORT, as 192.0.2.1:5004 or "
+		"[2001:db8::1]:5004");
+	expect_refused("match", "port=p0,dst=2001:db8::1",
+		"dst: \"2001:db8::1\": an IPv6 address must be in brackets: [2001:db8::1]:5004");
 	expect_refused("leg", LEG ",src=192.0.2.1:1", "src is given twice");
 	expect_refused("match", "port=p0,dst=192.0.2.300:1",
 		"dst: \"192.0.2.300:1\": not an IPv4 address");

@@ -84,6 +84,7 @@ Test(config, defaults)
 	cr_expect_eq(config.dp.max_legs, 65536);
 	cr_expect_eq(config.dp.punt_ring, DP_PUNT_RING_DEFAULT);
 	cr_expect_eq(config.dp.punt_rate, DP_PUNT_RATE_DEFAULT);
+	cr_expect_eq(config.dp.inject_rate, DP_INJECT_RATE_DEFAULT);
 	cr_expect_not(config.ports[0].punt_unmatched);
 	cr_assert_eq(config.dp.n_ports, 1);
 	cr_expect_str_eq(config.ports[0].name, "p0");
@@ -91,6 +92,77 @@ Test(config, defaults)
 	cr_expect_eq(config.ports[0].rx_queues, 0);
 	cr_expect_str_eq(config.steered[0], "");
 	cr_expect_eq(config.eal.n_pci, 0);
+}
+
+#define POOL_HEAD "workers: [1]\n" PORTS "pools:\n"
+
+Test(config, pools)
+{
+	struct fault fault;
+
+	cr_assert_eq(loaded(POOL_HEAD
+			     "  - {name: voice, addresses: [192.0.2.1, 192.0.2.2],\n"
+			     "     ports: [20000, 20999], pairs: true, quarantine_s: 5}\n"
+			     "  - {name: six, addresses: ['2001:db8::1'], ports: [1, 65535]}\n"
+			     "  - {name: next, addresses: [192.0.2.2], ports: [21000, 21000]}\n",
+			     &fault),
+		0, "%s", fault.message);
+	cr_assert_eq(config.n_pools, 3);
+	cr_expect_str_eq(config.pools[0].name, "voice");
+	cr_expect_eq(config.pools[0].family, 4);
+	cr_expect_eq(config.pools[0].n_addresses, 2);
+	cr_expect_eq(config.pools[0].addresses[1][3], 2);
+	cr_expect_eq(config.pools[0].first, 20000);
+	cr_expect_eq(config.pools[0].last, 20999);
+	cr_expect(config.pools[0].pairs);
+	cr_expect_eq(config.pools[0].quarantine_s, 5);
+	cr_expect_eq(config.pools[1].family, 6);
+	cr_expect_not(config.pools[1].pairs);
+	cr_expect_eq(config.pools[1].quarantine_s, 60);
+}
+
+Test(config, pools_refused)
+{
+	refused(POOL_HEAD
+		"  - {name: a, addresses: [192.0.2.1], ports: [20001, 20010], pairs: true}\n",
+		4, "/pools/0/ports/0", "found 20001, expected an even port");
+	refused(POOL_HEAD
+		"  - {name: a, addresses: [192.0.2.1], ports: [20000, 20010], pairs: true}\n",
+		4, "/pools/0/ports/1", "found 20010, expected an odd port");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1], ports: [20001, 20000]}\n", 4,
+		"/pools/0/ports", "found first 20001 above last 20000, which is an empty range");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1], ports: [0, 20000]}\n", 4,
+		"/pools/0/ports/0", "");
+	refused(POOL_HEAD "  - {name: a, addresses: [], ports: [20000, 20001]}\n", 4,
+		"/pools/0/addresses", "");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1, 'ff02::1'], ports: [1, 2]}\n", 4,
+		"/pools/0/addresses/1", "found multicast address");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1, '2001:db8::1'], ports: [1, 2]}\n",
+		4, "/pools/0/addresses/1", "found IPv6, expected IPv4");
+	refused(POOL_HEAD "  - {name: a, addresses: [127.0.0.1], ports: [1, 2]}\n", 4,
+		"/pools/0/addresses/0", "expected a unicast address");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1, 192.0.2.1], ports: [1, 2]}\n", 4,
+		"/pools/0/addresses/1", "twice");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.1], ports: [1, 2]}\n"
+			  "  - {name: a, addresses: [192.0.2.1], ports: [3, 4]}\n",
+		5, "/pools/1/name", "the name of /pools/0");
+	refused(POOL_HEAD "  - {name: a, addresses: [192.0.2.9, 192.0.2.1], ports: [10, 20]}\n"
+			  "  - {name: b, addresses: [192.0.2.1], ports: [20, 30]}\n",
+		5, "/pools/1/ports", "overlaps pool a (10 to 20) at 192.0.2.1");
+}
+
+Test(config, ports_that_the_kernel_may_give)
+{
+	struct pool_config pool = {.first = 30000, .last = 39999};
+
+	cr_expect_eq(pool_config_ephemeral(&pool, "32768\t60999\n", ""), 7232);
+	cr_expect_eq(pool_config_ephemeral(&pool, "32768\t60999\n", "30000-39999"), 0);
+	cr_expect_eq(pool_config_ephemeral(
+			     &pool, "32768\t60999\n", "8080,32768,33000-33009,39999-40001\n"),
+		7232 - 12);
+	cr_expect_eq(pool_config_ephemeral(&pool, "40000\t60999\n", ""), 0);
+	cr_expect_eq(pool_config_ephemeral(&pool, "1024\t65535\n", ""), 10000);
+	cr_expect_eq(pool_config_ephemeral(&pool, "", ""), 0);
 }
 
 Test(config, all_settings)
@@ -108,6 +180,7 @@ Test(config, all_settings)
 			    "packet_buffers: 4096\n"
 			    "tables: {ipv4_flows: 10, ipv6_flows: 0, legs: 7}\n"
 			    "punt: {ring: 64, rate_pps: 1}\n"
+			    "inject: {rate_pps: 2.5k}\n"
 			    "ports:\n"
 			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
 			    "     descriptors: 512, mtu: 9000, unmatched: punt}\n"
@@ -135,6 +208,7 @@ Test(config, all_settings)
 	cr_expect_eq(config.dp.max_legs, 7);
 	cr_expect_eq(config.dp.punt_ring, 64);
 	cr_expect_eq(config.dp.punt_rate, 1);
+	cr_expect_eq(config.dp.inject_rate, 2500);
 	cr_expect(config.ports[0].punt_unmatched);
 	cr_expect_not(config.ports[1].punt_unmatched);
 }

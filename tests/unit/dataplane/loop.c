@@ -74,7 +74,7 @@ loop_init(struct loop *loop, unsigned max_flows, bool hears_itself)
 }
 
 void
-loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id)
+loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port)
 {
 	struct dp_leg leg;
 	struct dp_flow flow = fixture_flow(DP_IPV4, n, &leg, 1);
@@ -90,7 +90,7 @@ loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id)
 			.packet_id = rte_cpu_to_be_16(id),
 			.time_to_live = TTL,
 			.next_proto_id = IPPROTO_UDP},
-		.udp = {.src_port = flow.key.src_port,
+		.udp = {.src_port = rte_cpu_to_be_16(src_port),
 			.dst_port = flow.key.dst_port,
 			.dgram_len = RTE_BE16(sizeof(frame.udp))},
 	};
@@ -101,6 +101,15 @@ loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id)
 	require(m != NULL, "no buffer");
 	memcpy(rte_pktmbuf_append(m, sizeof(frame)), &frame, sizeof(frame));
 	require(rte_ring_enqueue(loop->rx[worker], m) == 0, "ring full");
+}
+
+void
+loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id)
+{
+	struct dp_leg leg;
+	const struct dp_flow flow = fixture_flow(DP_IPV4, n, &leg, 1);
+
+	loop_put_from(loop, worker, n, id, rte_be_to_cpu_16(flow.key.src_port));
 }
 
 void

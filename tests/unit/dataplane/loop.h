@@ -28,6 +28,9 @@ void loop_init(struct loop *loop, unsigned max_flows, bool hears_itself);
 /* Put one packet of flow `n` (fixture_flow(), IPv4) where a worker receives; `id` is its own. */
 void loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id);
 
+/* The same from another UDP port, in host order. */
+void loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port);
+
 /* Make a leg of flow `n` lead into that flow again, with a TTL that never expires. */
 void loop_leg(uint32_t n, struct dp_leg *leg);
 

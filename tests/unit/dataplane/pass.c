@@ -146,6 +146,8 @@ pass_put(struct pass *pass, const struct pass_frame *frame)
 	struct dp_flow flow = fixture_flow(frame->family, frame->flow, &leg, 1);
 
 	require(m != NULL, "no buffer");
+	memcpy(&eth.src_addr, frame->src_mac, sizeof(eth.src_addr));
+	memcpy(&eth.dst_addr, frame->dst_mac, sizeof(eth.dst_addr));
 	if (frame->tci != PASS_UNTAGGED)
 		eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 	memcpy(rte_pktmbuf_append(m, sizeof(eth)), &eth, sizeof(eth));
@@ -168,7 +170,8 @@ pass_put(struct pass *pass, const struct pass_frame *frame)
 void
 pass_round(struct pass *pass, unsigned n)
 {
-	require(pass->loop.dp->fastpath->round(pass->loop.dp->workers[0], pass->now_ns) == n,
+	require(pass->loop.dp->workers[0]->fastpath->round(
+			pass->loop.dp->workers[0], pass->now_ns) == n,
 		"a round of another length");
 	rte_rcu_qsbr_quiescent(pass->loop.dp->qsbr, 0);
 }
@@ -184,6 +187,8 @@ sent_read4(struct rte_ipv4_hdr *ip, uint32_t bytes, struct pass_sent *sent)
 	sent->ttl = ip->time_to_live;
 	sent->tos = ip->type_of_service;
 	sent->no_checksum = udp_checksum == 0;
+	memset(sent->dst, 0, sizeof(sent->dst));
+	memcpy(sent->dst, &ip->dst_addr, sizeof(ip->dst_addr));
 	ip->hdr_checksum = udp->dgram_cksum = 0;
 	require(ip->version_ihl == 0x45 && sent->l3_bytes == bytes, "IPv4 header or length");
 	require(rte_ipv4_cksum(ip) == ip_checksum, "IPv4 checksum");
@@ -203,6 +208,7 @@ sent_read6(struct rte_ipv6_hdr *ip, uint32_t bytes, struct pass_sent *sent)
 	sent->ttl = ip->hop_limits;
 	sent->tos = (uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT);
 	sent->no_checksum = udp_checksum == 0;
+	memcpy(sent->dst, ip->dst_addr, sizeof(sent->dst));
 	udp->dgram_cksum = 0;
 	require(word >> 28 == 6 && sent->l3_bytes == bytes, "IPv6 header or length");
 	require(rte_ipv6_udptcp_cksum(ip, udp) == udp_checksum, "UDP checksum");
@@ -233,6 +239,8 @@ pass_take(struct pass *pass, struct pass_sent *sent)
 	rte_pktmbuf_free(m);
 	eth = (const void *)frame;
 	type = eth->ether_type;
+	memcpy(sent->src_mac, &eth->src_addr, sizeof(sent->src_mac));
+	memcpy(sent->dst_mac, &eth->dst_addr, sizeof(sent->dst_mac));
 	sent->tci = PASS_UNTAGGED;
 	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
 		tag = (const void *)(eth + 1);

@@ -29,6 +29,8 @@ struct pass_frame {
 	bool wrong_ip_checksum; /* or, IPv6, a wrong version */
 	bool martian; /* from a loopback address */
 	bool other_source; /* not that of the flow */
+	uint8_t src_mac[6];
+	uint8_t dst_mac[6];
 };
 
 /* What left. */
@@ -36,6 +38,9 @@ struct pass_sent {
 	enum dp_family family;
 	uint16_t id;
 	int tci;
+	uint8_t src_mac[6];
+	uint8_t dst_mac[6];
+	uint8_t dst[16];
 	uint16_t dst_port;
 	uint16_t l3_bytes;
 	uint8_t ttl;

@@ -187,7 +187,7 @@ round_run(unsigned met[N_FLOWS])
 	memset(met, 0, N_FLOWS * sizeof(met[0]));
 	for (unsigned n = 0; n < N_FLOWS; n++)
 		loop_put(&loop, 0, n, (uint16_t)n);
-	cr_assert_eq(loop.dp->fastpath->round(loop.dp->workers[0], now_ns++), N_FLOWS);
+	cr_assert_eq(loop.dp->workers[0]->fastpath->round(loop.dp->workers[0], now_ns++), N_FLOWS);
 	while (rte_ring_dequeue(loop.tx[0], &frame) == 0) {
 		struct rte_mbuf *m = frame;
 		const struct rte_ipv4_hdr *ip =

@@ -44,6 +44,6 @@ Test(drop, packet_drops_come_first_then_copy_drops)
 	cr_expect_str_eq(dp_drop_name((enum dp_drop)(DP_PACKET_DROP_COUNT - 1)), "punt_full");
 	cr_expect_str_eq(dp_drop_name(DP_FLOW_DROP_FIRST), "flow_down");
 	cr_expect_str_eq(dp_drop_name(DP_COPY_DROP_FIRST), "ttl_expired");
-	cr_expect_str_eq(dp_drop_name((enum dp_drop)(DP_DROP_COUNT - 1)), "leg_policed");
+	cr_expect_str_eq(dp_drop_name((enum dp_drop)(DP_DROP_COUNT - 1)), "peer_unknown");
 	cr_expect_eq(DP_PACKET_DROP_COUNT + DP_COPY_DROP_COUNT, (unsigned)DP_DROP_COUNT);
 }

@@ -396,6 +396,7 @@ Test(table4, legs_are_counted_each)
 	cr_expect_eq(legs[2].copies, 4);
 	cr_expect_eq(legs[2].drops[0], 3);
 	cr_expect_eq(legs[0].drops[0], 0);
+	flow_gone(index);
 }
 
 /* Replace flow 1 as a commit does. */
@@ -487,7 +488,7 @@ Test(table4, what_a_flow_that_only_polices_leads_to_is_its_policer)
 	struct policer *first = policer_of(index), *second;
 	const struct flow_action *action;
 
-	cr_expect_eq((uintptr_t)first % RTE_CACHE_LINE_SIZE, 0);
+	cr_expect_eq((uintptr_t)first % RTE_CACHE_LINE_MIN_SIZE, 0);
 	cr_expect_eq(table.n_features, 1);
 	action = flow_table_action(&table, flow_table_entry(&table, index, DP_IPV4), DP_IPV4);
 	cr_assert_not_null(action);
@@ -505,6 +506,54 @@ Test(table4, what_a_flow_that_only_polices_leads_to_is_its_policer)
 	flow_table_unlink(&table, index);
 	cr_expect_eq(table.n_features, 0);
 	flow_table_free(&table, index);
+}
+
+/* What the entry of a new listener that latches leads to, by its kind. */
+static uint64_t
+latched_kind(const struct dp_prefix *allow, const struct dp_police *police, unsigned latch_by)
+{
+	struct dp_leg legs[1];
+	struct dp_flow flow = fixture_flow(DP_IPV4, 1, legs, 1);
+	const struct flow_action *action;
+	const void *entry;
+	uint64_t features;
+	uint32_t index;
+
+	memset(flow.key.src, 0, sizeof(flow.key.src));
+	flow.key.src_port = 0;
+	flow.key.any_source = true;
+	flow.latch = DP_LATCH_FIRST;
+	flow.latch_by = (uint8_t)latch_by;
+	flow.allow = allow;
+	flow.n_allow = allow == NULL ? 0 : 1;
+	if (police != NULL)
+		flow.police = *police;
+	cr_assert_eq(flow_table_add(&table, &flow, &index), 0);
+	entry = flow_table_entry(&table, index, DP_IPV4);
+	features = flow_entry_features(entry, DP_IPV4);
+	action = flow_table_action(&table, entry, DP_IPV4);
+	cr_assert_not_null(action);
+	cr_assert_not_null(action->latch);
+	if ((features & FLOW_LATCHES) != 0)
+		cr_expect_eq(flow_features_of(features, FLOW_LATCHES), action->latch);
+	if ((features & FLOW_LATCHES_BY_SSRC) != 0)
+		cr_expect_eq(flow_features_of(features, FLOW_LATCHES_BY_SSRC), action->latch);
+	flow_table_free(&table, index);
+	return features &
+	       (FLOW_ACTS | FLOW_POLICES | FLOW_TRANSLATES | FLOW_LATCHES | FLOW_LATCHES_BY_SSRC);
+}
+
+Test(table4, what_a_flow_that_only_latches_leads_to_is_its_latch)
+{
+	const struct dp_police police = {.rate_bps = 1000000, .burst_bytes = 1000};
+	const struct dp_prefix allow = {.bits = 0};
+
+	cr_expect_eq(latched_kind(NULL, NULL, DP_LATCH_BY_ANY), FLOW_LATCHES);
+	cr_expect_eq(latched_kind(NULL, NULL, DP_LATCH_BY_CLASS), FLOW_LATCHES);
+	cr_expect_eq(latched_kind(NULL, NULL, DP_LATCH_BY_SSRC), FLOW_LATCHES_BY_SSRC);
+	cr_expect_eq(latched_kind(NULL, NULL, DP_LATCH_BY_RTCP_SSRC), FLOW_ACTS);
+	cr_expect_eq(latched_kind(&allow, NULL, DP_LATCH_BY_ANY), FLOW_ACTS);
+	cr_expect_eq(latched_kind(NULL, &police, DP_LATCH_BY_SSRC), FLOW_ACTS);
 }
 
 Test(table4, policers_are_given_back_as_often_as_they_are_held)

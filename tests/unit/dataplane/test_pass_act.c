@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one pass does to runs of packets whose flows are policed or translated, at every place of
- * the four that go together; and that counters go on when a flow becomes one of another kind.
+ * What one pass does to runs of packets whose flows are policed, latched or translated, at every
+ * place of the four that go together; and that counters go on when a flow becomes one of another
+ * kind.
  */
 #include <criterion/criterion.h>
 
@@ -16,6 +17,7 @@
 #define RATE_BPS 8000
 #define FLOW 10
 #define PLAIN_FLOW 11
+#define LATCHED_FLOW 12
 #define VLAN 77
 #define DSCP 46
 #define SEVEN_TTL 7
@@ -295,6 +297,125 @@ Test(pass_act, translates_runs_of_any_length)
 		}
 		translated_counts_check(&t);
 		flow_remove(t.handle);
+	}
+}
+
+/* What a latch is to have come to, by its rule in words: one packet after the other. */
+struct expected_latch {
+	enum dp_latch mode;
+	int source; /* 0 or 1; -1: none */
+	unsigned moves;
+};
+
+static bool
+expect_pass(struct expected_latch *latch, int source)
+{
+	if (latch->source == source)
+		return true;
+	if (latch->source >= 0 && latch->mode == DP_LATCH_FIRST)
+		return false;
+	latch->source = source;
+	latch->moves++;
+	return true;
+}
+
+#define N_LATCHED 2
+
+static const uint32_t latched_flows[N_LATCHED] = {FLOW, LATCHED_FLOW};
+
+/* Which of eight packets are from another source, for the second flow others than for the first. */
+static bool
+is_other_source(unsigned mask, unsigned flow, unsigned packet)
+{
+	return (mask >> (packet + 3 * flow) % 8 & 1) != 0;
+}
+
+/* Eight packets of each flow in one pass by turns, among ones of a plain flow. */
+static void
+latched_round(struct expected_latch latches[N_LATCHED], enum dp_family family, unsigned mask,
+	unsigned n_forwarded[N_LATCHED])
+{
+	uint16_t due[8 * N_LATCHED];
+	unsigned n = 0, at = 0;
+	struct pass_sent sent;
+
+	for (unsigned i = 0; i < 8; i++) {
+		const struct pass_frame plain = pass_frame_of(family, PLAIN_FLOW, 100);
+
+		for (unsigned f = 0; f < N_LATCHED; f++) {
+			struct pass_frame frame = pass_frame_of(
+				family, latched_flows[f], (uint16_t)(i * N_LATCHED + f));
+
+			frame.other_source = is_other_source(mask, f, i);
+			if (expect_pass(&latches[f], frame.other_source)) {
+				due[n++] = frame.id;
+				n_forwarded[f]++;
+			}
+			pass_put(&pass, &frame);
+		}
+		pass_put(&pass, &plain);
+	}
+	pass_round(&pass, 8 * (N_LATCHED + 1));
+	while (pass_take(&pass, &sent)) {
+		if (sent.id == 100)
+			continue;
+		cr_assert_lt(at, n, "mask %#x: packet %u is one too many", mask, sent.id);
+		cr_assert_eq(sent.id, due[at], "mask %#x: packet %u where %u was due", mask,
+			sent.id, due[at]);
+		at++;
+	}
+	cr_assert_eq(at, n, "mask %#x: %u of %u", mask, at, n);
+}
+
+static void
+latched_check(enum dp_latch mode, enum dp_family family, unsigned mask)
+{
+	struct expected_latch latches[N_LATCHED];
+	struct dp_leg leg, plain_leg;
+	const struct dp_flow plain = fixture_flow(family, PLAIN_FLOW, &plain_leg, 1);
+	uint32_t handles[N_LATCHED], plain_handle = flow_install(&plain);
+	unsigned n_forwarded[N_LATCHED] = {0};
+
+	for (unsigned f = 0; f < N_LATCHED; f++) {
+		struct dp_flow flow = fixture_flow(family, latched_flows[f], &leg, 1);
+
+		memset(flow.key.src, 0, sizeof(flow.key.src));
+		flow.key.src_port = 0;
+		flow.key.any_source = true;
+		flow.latch = (uint8_t)mode;
+		flow.latch_cookie = f + 1;
+		handles[f] = flow_install(&flow);
+		latches[f] = (struct expected_latch){.mode = mode, .source = -1};
+	}
+	latched_round(latches, family, mask, n_forwarded);
+	latched_round(latches, family, ~mask & 0xff, n_forwarded);
+	for (unsigned f = 0; f < N_LATCHED; f++) {
+		struct dp_latched latched;
+		struct dp_flow_stats stats;
+		struct dp_leg_stats leg_stats;
+
+		cr_assert_eq(dp_flow_latched_get(pass.loop.dp, handles[f], &latched), 0);
+		cr_expect_eq(latched.moves, latches[f].moves,
+			"mask %#x: %u moves where %u were due", mask, latched.moves,
+			latches[f].moves);
+		cr_assert_eq(dp_flow_stats_get(pass.loop.dp, handles[f], &stats, &leg_stats, 1), 0);
+		cr_expect_eq(stats.packets, 16);
+		cr_expect_eq(stats.forwarded, n_forwarded[f]);
+		cr_expect_eq(stats.drops[DP_DROP_source_refused - DP_FLOW_DROP_FIRST],
+			16 - n_forwarded[f]);
+		cr_expect_eq(leg_stats.copies, n_forwarded[f]);
+		flow_remove(handles[f]);
+	}
+	flow_remove(plain_handle);
+}
+
+Test(pass_act, latch_judges_each_packet_in_its_turn)
+{
+	for (unsigned mask = 0; mask < 256; mask++) {
+		latched_check(DP_LATCH_FIRST, DP_IPV4, mask);
+		latched_check(DP_LATCH_FOLLOW, DP_IPV4, mask);
+		latched_check(DP_LATCH_FIRST, DP_IPV6, mask);
+		latched_check(DP_LATCH_FOLLOW, DP_IPV6, mask);
 	}
 }
 

@@ -206,9 +206,10 @@ draw_probe(uint64_t *state, enum dp_family family, const struct rule_entry *entr
 	return probe;
 }
 
-static const unsigned bursts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64};
-#define PACKETS_OF_BURSTS 310
-static_assert(RULES_PACKETS_MAX == 64, "the longest of bursts[]");
+static const unsigned bursts[] = {
+	1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128};
+#define PACKETS_OF_BURSTS 630
+static_assert(RULES_PACKETS_MAX == 128, "the longest of bursts[]");
 
 /* Bursts of these lengths. Returns how many packets matched some rule. */
 static unsigned

@@ -12,7 +12,10 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
+#include "action.h"
+#include "dp_private.h"
 #include "fixture.h"
+#include "latch.h"
 #include "loop.h"
 
 #include <dp/trace.h>
@@ -257,6 +260,65 @@ Test(trace, takes_and_learns_nothing)
 		cr_assert_eq(trace.nth, 1);
 		cr_assert_eq(trace.n_legs, STREAM_LEGS);
 		cr_assert_eq(outcomes[DP_TRACE_SENT], STREAM_LEGS);
+	}
+}
+
+/* That of the flow that has all, to be changed by the test. */
+static struct flow_action *
+special_action(void)
+{
+	const struct flow_table *table = &loop.dp->table4;
+	const uint32_t index = dp_handle_index(handles[SPECIAL]);
+	const struct flow_action *action =
+		flow_table_action(table, flow_table_entry(table, index, DP_IPV4), DP_IPV4);
+
+	return (struct flow_action *)(uintptr_t)action;
+}
+
+/* What the latch says to an RTP or another packet, which is not from the learned source. */
+Test(trace, says_why_the_latch_refuses)
+{
+	static const struct {
+		uint8_t latch, latch_by, first_byte, ssrc, expected;
+	} cases[] = {
+		{DP_LATCH_FIRST, DP_LATCH_BY_ANY, 0x80, 7, DP_TRACE_LATCH_REFUSES},
+		{DP_LATCH_FIRST, DP_LATCH_BY_SSRC, 0x40, 7, DP_TRACE_LATCH_REFUSES},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_ANY, 0x80, 9, DP_TRACE_LATCH_MOVES},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_SSRC, 0x80, 9, DP_TRACE_LATCH_OTHER_SSRC},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_SSRC, 0x80, 7, DP_TRACE_LATCH_MOVES},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_SSRC, 0x40, 7, DP_TRACE_LATCH_NOT_BY},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_RTCP_SSRC, 0x80, 7, DP_TRACE_LATCH_NOT_BY},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_CLASS + DP_CLASS_DTLS, 0x80, 7,
+			DP_TRACE_LATCH_NOT_BY},
+		{DP_LATCH_FOLLOW, DP_LATCH_BY_CLASS + DP_CLASS_DTLS, 0x16, 7, DP_TRACE_LATCH_MOVES},
+	};
+	static const uint8_t start[RTE_ETHER_HDR_LEN];
+	const struct latch_source source = {.port = 1};
+	const struct latch_frame frame = {
+		.start = start, .l2_bytes = sizeof(start), .has_ssrc = true, .ssrc = 7};
+	struct packet packet = packet_of(SPECIAL);
+	unsigned outcomes[DP_TRACE_DROPPED + 1] = {0};
+	struct flow_action *action;
+
+	setup(false);
+	action = special_action();
+	action->latch_by = DP_LATCH_BY_CLASS + DP_CLASS_DTLS;
+	cr_expect_eq(traced(&packet, 0, 0, outcomes).latch, DP_TRACE_LATCH_NOT_BY);
+	action->latch_by = DP_LATCH_BY_SSRC;
+	cr_expect_eq(traced(&packet, 0, 0, outcomes).latch, DP_TRACE_LATCH_LEARNS);
+	cr_assert(latch_move(action->latch, 0, 0, &source, &frame, 0));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool moves = cases[i].expected == DP_TRACE_LATCH_MOVES;
+		struct dp_trace trace;
+
+		action->latch_mode = cases[i].latch;
+		action->latch_by = cases[i].latch_by;
+		packet.payload[0] = cases[i].first_byte;
+		packet.payload[11] = cases[i].ssrc;
+		trace = traced(&packet, 0, 0, outcomes);
+		cr_expect_eq(trace.latch, cases[i].expected, "%zu: %u", i, trace.latch);
+		cr_expect_eq(trace.latch_by, cases[i].latch_by);
+		cr_expect_eq(trace.drop, moves ? DP_DROP_COUNT : DP_DROP_source_refused, "%zu", i);
 	}
 }
 

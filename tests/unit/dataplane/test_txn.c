@@ -209,6 +209,15 @@ Test(txn, a_flow_out_of_range_is_refused)
 	flow = fixture_flow(DP_IPV4, 1, legs, 1);
 	flow.key.vlan = 4095;
 	cr_expect_eq(dp_txn_add(txn, &flow, &handle), -EINVAL);
+	flow = fixture_flow(DP_IPV4, 1, legs, 1);
+	flow.latch_by = DP_LATCH_BY_SSRC;
+	cr_expect_eq(dp_txn_add(txn, &flow, &handle), -EINVAL, "without a latch");
+	memset(flow.key.src, 0, sizeof(flow.key.src));
+	flow.key.src_port = 0;
+	flow.key.any_source = 1;
+	flow.latch = DP_LATCH_FIRST;
+	flow.latch_by = DP_LATCH_BY_COUNT;
+	cr_expect_eq(dp_txn_add(txn, &flow, &handle), -EINVAL);
 	flow = fixture_flow(DP_IPV6, 1, legs, 1);
 	legs[0].family = 5;
 	cr_expect_eq(dp_txn_add(txn, &flow, &handle), -EINVAL);

@@ -215,3 +215,27 @@ Test(workers, read_next_hops_whole)
 	conservation_check(flows_count(), HOP_FRAMES);
 	cr_expect_eq(frames_torn(), 0);
 }
+
+/* The worker that polls the port sends them, beside what it forwards. */
+Test(workers, send_what_control_injects)
+{
+	const uint8_t frame[60] = {0};
+	struct dp_port_stats stats;
+	unsigned n = 0, worker;
+
+	setup(false);
+	start();
+	for (unsigned i = 0; i < HOP_FRAMES / 2; i++) {
+		loop_put(&loop, 1, i % N_FLOWS, 0);
+		n += dp_inject(loop.dp, 0, frame, sizeof(frame), &worker) == 0;
+		usleep(1000);
+	}
+	usleep(RUN_US);
+	dp_stop(loop.dp);
+	cr_assert_eq(dp_port_stats_get(loop.dp, 0, &stats), 0);
+	cr_expect_geq(n, DP_INJECT_RATE_DEFAULT / 8);
+	cr_expect_eq(stats.injected, n, "%u were taken", n);
+	cr_expect_eq(stats.tx_packets, stats.forwarded + n);
+	cr_expect_eq(stats.copies + stats.injected, stats.tx_packets);
+	cr_expect_eq(loop_count(&loop), stats.tx_packets);
+}

@@ -93,6 +93,28 @@ dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *lat
 	return latched_check(dp, handle);
 }
 
+int
+dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched)
+{
+	unsigned i;
+
+	for (i = 0; i < FAKE_FLOWS_MAX; i++) {
+		*latched = dp->flows[i].latched;
+		if (dp->flows[i].flow.latch_cookie == cookie && latched_check(dp, i) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int
+dp_flow_forget(struct dp *dp, uint32_t handle, struct dp_latched *forgotten)
+{
+	*forgotten = dp->flows[handle].latched;
+	dp->flows[handle].latched.state += dp->flows[handle].latched.valid;
+	dp->flows[handle].latched.valid = 0;
+	return latched_check(dp, handle);
+}
+
 static void
 leg_stats_make(const struct dp_flow_stats *flow, unsigned number, struct dp_leg_stats *stats)
 {
@@ -164,6 +186,8 @@ dp_flow_memory(const struct dp *dp, enum dp_family family)
 	return (struct dp_memory){.bytes = 64 * (capacity + 1ul),
 		.page_bytes = 2u << 20,
 		.pages = 1,
+		.hugepages = true,
+		.tlb_percent = 100,
 		.socket = capacity > 0 ? 1 : -1};
 }
 
@@ -246,6 +270,39 @@ dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg)
 		fn(arg, &dp->punted[n]);
 	dp->punted += n;
 	dp->n_punted -= n;
+	return n;
+}
+
+int
+dp_inject(
+	struct dp *dp, unsigned port, const uint8_t *frame, uint32_t frame_bytes, unsigned *worker)
+{
+	if (dp->fail_inject)
+		return dp->fail_inject;
+	cr_assert_leq(frame_bytes, sizeof(dp->injected));
+	memcpy(dp->injected, frame, frame_bytes);
+	dp->injected_bytes = frame_bytes;
+	dp->injected_port = port;
+	dp->n_injected++;
+	*worker = 0;
+	return 0;
+}
+
+unsigned
+dp_latch_poll(struct dp *dp, unsigned max, dp_latch_moved_fn fn, void *arg, bool *lost)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FAKE_FLOWS_MAX && n < max; i++) {
+		struct fake_flow *flow = &dp->flows[i];
+
+		if (flow->state != FAKE_LIVE || !flow->moved)
+			continue;
+		flow->moved = false;
+		fn(arg, flow->flow.latch_cookie);
+		n++;
+	}
+	*lost = false;
 	return n;
 }
 

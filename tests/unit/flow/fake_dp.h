@@ -35,7 +35,8 @@ struct fake_flow {
 	uint16_t *numbers; /* of the legs: a leg keeps its own */
 	uint16_t last_number;
 	uint64_t more_packets; /* a test may let packets come */
-	struct dp_latched latched; /* and sources be learned */
+	struct dp_latched latched; /* and sources be learned, */
+	bool moved; /* which dp_latch_poll() is to tell */
 };
 
 struct dp {
@@ -58,15 +59,23 @@ struct dp {
 	unsigned n_trace_legs;
 	struct dp_trace_request trace_request; /* its frame is the next */
 	uint8_t traced[DP_TRACE_FRAME_MAX];
+	/* What dp_inject() was given last, and how often. */
+	unsigned n_injected;
+	unsigned injected_port;
+	uint32_t injected_bytes;
+	uint8_t injected[2048];
 	/* What is to fail: an error for a step, and how many calls go well before. */
 	bool fail_begin;
 	int fail_add; /* dp_txn_replace() too */
 	unsigned adds_before_fail;
 	int fail_remove;
 	int fail_prepare;
+	uint64_t
+		no_room_for; /* latch_cookie: its next version has no room for its legs; 0 = none */
 	int fail_commit; /* -ETIMEDOUT */
 	unsigned steps_to_commit; /* that end with -EAGAIN */
 	int fail_next_hop;
+	int fail_inject;
 };
 
 /*

@@ -13,6 +13,7 @@ struct net {
 	int (*route)(const struct hop_request *request, struct neigh_key *neighbour);
 	int n_kept; /* neighbour_ref() without neighbour_unref() */
 	int fail_keep;
+	unsigned n_resolved; /* neighbour_resolve() */
 	unsigned keeps_before_fail;
 };
 

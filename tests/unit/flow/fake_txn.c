@@ -183,7 +183,14 @@ gone_report(const struct dp_txn *txn, uint32_t handle)
 int
 dp_txn_prepare(struct dp_txn *txn)
 {
-	return txn->dp->fail_prepare;
+	const struct dp *dp = txn->dp;
+
+	for (unsigned i = 0; i < FAKE_FLOWS_MAX && dp->no_room_for != 0; i++) {
+		if (dp->flows[i].state == FAKE_ADDED &&
+			dp->flows[i].flow.latch_cookie == dp->no_room_for)
+			return -ENOSPC;
+	}
+	return dp->fail_prepare;
 }
 
 int

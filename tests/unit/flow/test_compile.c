@@ -30,7 +30,7 @@ spec_compile(const char *text, const uint16_t *hops)
 	memset(&compiled.flow, 0xff, sizeof(compiled.flow));
 	if (compiled.legs)
 		memset(compiled.legs, 0xff, compiled.legs_room * sizeof(compiled.legs[0]));
-	cr_assert_eq(flow_compile(spec, &ports, hops, &compiled), 0);
+	cr_assert_eq(flow_compile(spec, &ports, hops, NULL, &compiled), 0);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is on trial returns when its time is over, whatever happened meanwhile; or it is said. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <sqlite3.h>
@@ -15,10 +16,14 @@
 #include "base/log.h"
 #include "flow/commit.h"
 #include "flow/confirm.h"
+#include "flow/relay_change.h"
+#include "flow/relay_flows.h"
 #include "flow/restore.h"
 #include "room.h"
 
 static int wall_s; /* how far CLOCK_REALTIME was set */
+static unsigned mtu = 1500; /* of p0 and p1 from the next start on */
+static unsigned leg_capacity = 65536;
 
 /* Instead of that of the C library, for all that is linked here. */
 int
@@ -54,6 +59,8 @@ up(void)
 	struct fault fault;
 
 	room_init(&room);
+	room.ports.info[0].mtu = room.ports.info[1].mtu = mtu;
+	room.dp->leg_capacity = leg_capacity;
 	rig_open(&rig);
 	commits_destroy(room.flows.commits);
 	room.flows.commits =
@@ -320,6 +327,227 @@ Test(confirm, a_clock_set_back_before_the_start_does_not_extend_the_time)
 	cr_expect_eq(last_of("a"), 9, "all of its time");
 	run_ms(3000);
 	expect_returned();
+	down();
+}
+
+/* A change of relay r, from and to these local ports; `more` is of side a. */
+static struct change *
+relay_put(enum op_kind op, int a, int b, const char *more, const char *rtcp)
+{
+	struct change *change = change_made();
+	struct fault fault;
+	json_t *relay;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		"{'id':'r','rtcp':'%s','a':{'port':'p0','local':'192.0.2.1','local_port':%d%s},"
+		"'b':{'port':'p1','local':'198.51.100.1','local_port':%d}}",
+		rtcp, a, more, b);
+	relay = json_of_text(text);
+	cr_assert_eq(
+		relay_change_put(change, op, relay, "relays", 0, &fault), 0, "%s", fault.message);
+	json_decref(relay);
+	return change;
+}
+
+static void
+relay_tried(struct change *change)
+{
+	change->confirm_within_s = 1;
+	submit(change);
+	cr_assert(is_open());
+}
+
+/* The local ports of relay r, and whether RTCP has its own; and all fit each other. */
+static void
+expect_relay(int a, int b, bool rtcp)
+{
+	const struct flow_spec *specs[RELAY_FLOWS];
+	const struct draft now = {.db = &room.flows.db};
+
+	cr_expect_not(is_open());
+	draft_relay(&now, "r", 1, specs);
+	cr_assert(specs[RELAY_A] && specs[RELAY_B]);
+	cr_expect_eq(ntohs(specs[RELAY_A]->match.key.dst_port), a);
+	cr_expect_eq(ntohs(specs[RELAY_B]->match.key.dst_port), b);
+	cr_expect_eq(specs[RELAY_A_RTCP] != NULL, rtcp);
+	cr_expect(relay_specs_fit(specs));
+}
+
+Test(confirm, a_relay_returns)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	relay_tried(relay_put(OP_REPLACE, 6002, 6002, ",'ttl':9", "next"));
+	run_ms(5000);
+	expect_relay(6000, 6000, false);
+	log_expect("was rolled back");
+	cr_expect_null(strstr(logged, "is not rolled back"), "%s", logged);
+	down();
+}
+
+/* Only one flow was on trial, and the other one refers to its port by now. */
+Test(confirm, a_relay_that_was_changed_since_stays_as_it_is)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	relay_tried(relay_put(OP_REPLACE, 6000, 6000, ",'admin':'down'", "mux"));
+	submit(relay_put(OP_REPLACE, 6002, 6000, ",'admin':'down'", "mux"));
+	run_ms(5000);
+	expect_relay(6002, 6000, false);
+	log_expect("flow r:a is not rolled back to its state before generation 2: relay r was "
+		   "changed since");
+	down();
+}
+
+Test(confirm, a_relay_that_came_stays_if_it_has_more_flows_since)
+{
+	up();
+	install("first", 1, 7);
+	relay_tried(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	submit(relay_put(OP_REPLACE, 6000, 6000, "", "next"));
+	run_ms(5000);
+	expect_relay(6000, 6000, true);
+	log_expect("flow r:a is not rolled back");
+	log_expect("flow r:b is not rolled back");
+	down();
+}
+
+Test(confirm, a_relay_stays_as_a_whole_if_a_port_is_taken)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	relay_tried(relay_put(OP_REPLACE, 6002, 6002, "", "mux"));
+	install("taken", 6000, 7); /* at the address of side a */
+	run_ms(5000);
+	expect_relay(6002, 6002, false);
+	log_expect("flow r:a is not rolled back to its state before generation 2: found the match "
+		   "of flow taken");
+	log_expect("flow r:b is not rolled back to its state before generation 2: another flow of "
+		   "relay r cannot be rolled back");
+	down();
+}
+
+static void
+join(const char *name, const char *port, int local_port)
+{
+	struct change *change = change_made();
+	struct fault fault;
+	json_t *params = json_pack("{s:s, s:[{s:s, s:s, s:s, s:i}]}", "id", "r", "receivers",
+		"name", name, "port", port, "local", "203.0.113.1", "local_port", local_port);
+
+	cr_assert_eq(relay_change_join(change, params, NULL, UINT32_MAX, &fault), 0, "%s",
+		fault.message);
+	json_decref(params);
+	submit(change);
+}
+
+/* How many receivers side b has in the flow that sends to them; -1: there is none. */
+static int
+n_receivers(void)
+{
+	const struct flow *sender = flow_db_find(&room.flows.db, "r:a");
+
+	return sender ? sender->spec->n_receivers : -1;
+}
+
+/* A receiver that came since goes with the relay, and cannot. */
+Test(confirm, a_relay_stays_if_a_flow_refers_to_a_receiver)
+{
+	struct flow_spec *spec;
+	struct change *change;
+	struct fault fault;
+
+	up();
+	install("first", 1, 7);
+	relay_tried(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	join("x", "p1", 7001);
+	spec = flow_spec_of_text(
+		"{'id':'refers','match':{'port':'p0','dst':'192.0.2.1','dst_port':9000},'legs':[{"
+		"'port':'p1','src':'203.0.113.1','src_port':9000,'learned':'r:b.x'}]}",
+		&fault);
+	cr_assert_not_null(spec, "%s", fault.message);
+	change = change_made();
+	item_put_spec(change, OP_SET, spec, NULL);
+	submit(change);
+	run_ms(5000);
+	expect_relay(6000, 6000, false);
+	cr_expect_eq(n_receivers(), 1);
+	log_expect("flow r:a is not rolled back to its state before generation 2: found flow "
+		   "r:b.x, to whose source a leg of flow refers sends");
+	down();
+}
+
+Test(confirm, a_start_leaves_out_receivers_whose_port_has_too_small_an_mtu)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	join("x", "p2", 7001);
+	join("y", "p1", 7002);
+	join("z", "p2", 7003);
+	cr_assert_eq(n_receivers(), 3);
+	down();
+	mtu = 9000;
+	up();
+	cr_expect_eq(n_receivers(), 1);
+	cr_expect_null(flow_db_find(&room.flows.db, "r:b.x"));
+	cr_expect_not_null(flow_db_find(&room.flows.db, "r:b.y"));
+	log_expect("warning: flow r:b.z is left out: ");
+	log_expect("found p2, whose MTU is 1500, expected at least 9000");
+	down();
+}
+
+Test(confirm, a_start_leaves_out_receivers_whose_legs_have_no_room)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	join("x", "p1", 7001);
+	join("y", "p1", 7002);
+	down();
+	leg_capacity = 2;
+	up();
+	cr_expect_eq(n_receivers(), 0);
+	cr_expect_not_null(flow_db_find(&room.flows.db, "r:b"));
+	log_expect("warning: flow r:b.x is left out: ");
+	log_expect("(tables.legs)");
+	down();
+}
+
+/* A receiver came since, which it had not been allowed to have before. */
+Test(confirm, a_relay_with_receivers_gets_no_rtcp_back)
+{
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "next"));
+	relay_tried(relay_put(OP_REPLACE, 6002, 6000, "", "mux"));
+	join("x", "p1", 7001);
+	run_ms(5000);
+	expect_relay(6002, 6000, false);
+	cr_expect_eq(n_receivers(), 1);
+	log_expect("flow r:a-rtcp is not rolled back to its state before generation 2: found next "
+		   "for a relay with receivers");
+	log_expect("flow r:a is not rolled back");
+	down();
+}
+
+/* The flow that sends to them gets its old match again; one that came since goes. */
+Test(confirm, receivers_outlive_a_return_of_their_relay)
+{
+	struct change *change;
+	struct fault fault;
+
+	up();
+	submit(relay_put(OP_INSTALL, 6000, 6000, "", "mux"));
+	join("x", "p1", 7001);
+	join("y", "p1", 7002);
+	submit(relay_put(OP_REPLACE, 6002, 6000, "", "mux"));
+	join("z", "p1", 7003);
+	change = change_made();
+	cr_assert_eq(
+		rollback_to(change, &room.flows, rig.store, 3, &fault), 0, "%s", fault.message);
+	submit(change);
+	expect_relay(6000, 6000, false);
+	cr_expect_eq(n_receivers(), 2);
+	cr_expect_eq(ntohs(flow_db_find(&room.flows.db, "r:b.x")->spec->legs[0].dp.src_port), 6000);
 	down();
 }
 

@@ -79,6 +79,32 @@ Test(flow_spec, mac_excludes_next_hop)
 		"/legs/0/mac", "found mac and next_hop", "expected one");
 }
 
+Test(flow_spec, destination_or_learned)
+{
+	static const char source[] = "'port':'p1','src':'198.51.100.1','src_port':6000";
+	static const struct {
+		const char *members, *pointer, *found, *expected;
+	} cases[] = {
+		{"", "/dst", "missing", "or learned"},
+		{",'dst_port':5004", "/dst", "missing", "dst_port belongs to"},
+		{",'dst_port':5004,'learned':'b'", "/dst", "missing", "dst_port belongs to"},
+		{",'dst':'198.51.100.9'", "/dst_port", "missing", "as there is dst"},
+		{",'dst':'198.51.100.9','learned':'b'", "/dst_port", "missing", "as there is dst"},
+		{",'dst':'239.1.1.1','dst_port':5004,'learned':'b'", "/dst", "multicast",
+			"a unicast address"},
+		{",'learned':'b','mac':'02:00:00:00:00:01'", "/mac", "without dst", "none"},
+		{",'learned':'b','next_hop':'198.51.100.254'", "/next_hop", "without dst", "none"},
+	};
+	char text[512], pointer[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "{" MATCH ",'legs':[{%s%s}]}", source,
+			cases[i].members);
+		snprintf(pointer, sizeof(pointer), "/legs/0%s", cases[i].pointer);
+		refused(text, pointer, cases[i].found, cases[i].expected);
+	}
+}
+
 Test(flow_spec, decoded_whole)
 {
 	struct fault fault;
@@ -181,6 +207,9 @@ Test(flow_spec, encoded_as_given)
 	comes_back("{'id':'a','match':{'port':'p0','vlan':0,'dst':'2001:db8::1','dst_port':1},"
 		   "'legs':[{'port':'p1','vlan':9,'src':'2001:db8:1::1','src_port':1,"
 		   "'dst':'ff3e::8000:1','dst_port':2}]}");
+	comes_back("{'id':'a'," MATCH ",'legs':[{'id':'l','port':'p1','vlan':0,"
+		   "'src':'198.51.100.1','src_port':6000,'learned':'b'},"
+		   "{" LEG_4 ",'learned':'c','mac':'02:00:00:00:00:01'}]}");
 	comes_back("{'id':'r','rule':{'priority':1,'family':6},'action':'punt','legs':[]}");
 	comes_back("{'id':'r','rule':{'priority':1000000,'port':'p0','vlan':0,'outer_vlan':4094,"
 		   "'src':'192.0.2.0/24','dst':'198.51.100.1/32','src_ports':[0,0],"
@@ -191,7 +220,8 @@ Test(flow_spec, encoded_as_given)
 		"'dst_port':1},'latch':'follow','latch_interval_ms':0,'allow':['0.0.0.0/0'],"
 		"'classes':{'stun':'punt','dtls':'drop','rtp':'drop','other':'punt'},"
 		"'police':{'rate_bps':400000000000,'burst_bytes':4294967296},"
-		"'idle_timeout_s':31536000,'max_datagram_bytes':65535,'streams':["
+		"'idle_timeout_s':31536000,'media_timeout_s':30,'reopen':true,"
+		"'max_datagram_bytes':65535,'streams':["
 		"{'ssrc':4294967295,'payload_type':127,'legs':[{" LEG_4 ",'one_in':2},{" LEG_4
 		",'ttl':7}]},{'ssrc':5,'legs':[{" LEG_4 ",'ttl':8}]},"
 		"{'ssrc':0,'action':'drop','legs':[]},"
@@ -261,8 +291,34 @@ Test(flow_parts, latch_needs_an_open_source)
 {
 	refused("{" EXACT ",'latch':'first','legs':[{" LEG_4 "}]}", "/latch", "found first",
 		"expected open");
+	refused("{" MATCH ",'media_timeout_s':9,'reopen':true,'legs':[{" LEG_4 "}]}", "/reopen",
+		"found true with latch open", "expected latch first or follow");
+	refused("{" MATCH ",'latch':'first','reopen':true,'legs':[{" LEG_4 "}]}", "/reopen",
+		"found true", "expected media_timeout_s with it");
 	refused("{" MATCH ",'latch':'first','latch_interval_ms':1,'legs':[{" LEG_4 "}]}",
 		"/latch_interval_ms", "found it with latch first", "expected it with follow only");
+}
+
+Test(flow_parts, what_moves_a_latch_reaches_it)
+{
+	static const char *const words[] = {"ssrc", "rtcp_ssrc", "stun", "dtls", "rtp", "other"};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		snprintf(text, sizeof(text),
+			"{'id':'a'," MATCH ",'latch':'follow','latch_interval_ms':9,"
+			"'latch_by':'%s','legs':[{" LEG_4 "}]}",
+			words[i]);
+		comes_back(text);
+	}
+	refused("{" MATCH ",'latch_by':'stun','legs':[{" LEG_4 "}]}", "/latch_by",
+		"found it with latch open", "expected it with first or follow only");
+	refused("{" MATCH ",'latch':'first','latch_by':'stun','classes':{'stun':'punt'},"
+		"'legs':[{" LEG_4 "}]}",
+		"/latch_by", "found stun, whose packets have the verdict punt", "forward");
+	refused("{" MATCH ",'latch':'first','latch_by':'rtcp_ssrc','classes':{'rtp':'drop'},"
+		"'legs':[{" LEG_4 "}]}",
+		"/latch_by", "found rtcp_ssrc, whose packets have the verdict drop", "forward");
 }
 
 Test(flow_parts, allow_list)
@@ -398,11 +454,13 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 	head.streams = b->streams;
 	head.allow = b->allow;
 	head.rule = b->rule;
+	head.pool = b->pool;
 	return !memcmp(&head, b, sizeof(head)) && !a->rule == !b->rule &&
 	       !memcmp(a->legs, b->legs, a->n_all_legs * sizeof(a->legs[0])) &&
 	       !memcmp(a->streams, b->streams, a->n_streams * sizeof(a->streams[0])) &&
 	       !memcmp(a->allow, b->allow, a->n_allow * sizeof(a->allow[0])) &&
-	       (!a->rule || !memcmp(a->rule, b->rule, sizeof(*a->rule)));
+	       (!a->rule || !memcmp(a->rule, b->rule, sizeof(*a->rule))) && !a->pool == !b->pool &&
+	       (!a->pool || !memcmp(a->pool, b->pool, sizeof(*a->pool)));
 }
 
 /* Whether the flow was one that is taken; it must then come back from its text as it was. */
@@ -619,6 +677,8 @@ flow_drawn(void)
 		PUT(flow, "latch", "open", "first", "follow");
 	if (draw(8) == 0)
 		put_number(flow, "latch_interval_ms", 0, 3600000);
+	if (draw(32) == 0)
+		PUT(flow, "latch_by", "any", "ssrc", "dtls", "other");
 	if (draw(4) == 0)
 		json_object_set_new(flow, "allow",
 			ipv6 ? json_pack("[s, s]", "2001:db8::/32", "2001:db8:1::/64")
@@ -630,6 +690,8 @@ flow_drawn(void)
 		put_police(flow);
 	if (draw(3) == 0)
 		put_number(flow, "idle_timeout_s", 1, 31536000);
+	if (draw(3) == 0)
+		put_number(flow, "media_timeout_s", 1, 31536000);
 	if (draw(3) == 0)
 		put_number(flow, "max_datagram_bytes", 64, 65535);
 	if (draw(2))

@@ -152,6 +152,16 @@ Test(leg_ids, chosen_ones_stay_with_their_place)
 	taken_over(named, "'legs':[" LEG("'id':'desk',", 1) "," LEG("", 1) "]", "desk wall");
 }
 
+/* The source of one flow is one place, whatever the leg does until there is one. */
+Test(leg_ids, learned_places)
+{
+	const char *two = "'legs':[" LEG("'learned':'a',", 1) "," LEG("'learned':'b',", 1) "]";
+
+	taken_over(two, "'legs':[" LEG("'learned':'b',", 7) "," LEG("'learned':'a',", 8) "]",
+		"leg-2 leg-1");
+	taken_over(two, "'legs':[" LEG("", 1) "," LEG("'learned':'b',", 1) "]", "leg-1 leg-2");
+}
+
 static void
 apart(const char *legs, const char *pointer, const char *named)
 {
@@ -177,6 +187,10 @@ Test(leg_ids, each_leg_sends_elsewhere)
 		      "", 2) "]}"
 			     ",{'ssrc':2,'legs':[" LEG("", 1) "," LEG("", 1) "]}]",
 		"/streams/1/legs/1", "leg number 1 ");
+	apart("'legs':[" LEG("'learned':'a',", 1) "," LEG("'learned':'b',", 1) "," LEG(
+		      "'learned':'a','vlan':5,", 2) "]",
+		"/legs/2", "source of flow a, which leg number 1 ");
+	apart("'legs':[" LEG("'learned':'a',", 1) "," LEG("'learned':'b',", 1) "]", NULL, NULL);
 	/* Other ways to the same receiver are what ST 2022-7 asks for. */
 	apart("'legs':[" LEG("", 1) "," LEG("'vlan':5,", 1) "," LEG(
 		      "'outer_vlan':5,'vlan':5,", 1) "," LEG("'next_hop':'198.51.100.7',",

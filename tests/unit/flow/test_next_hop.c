@@ -49,13 +49,15 @@ TestSuite(next_hops, .init = setup, .fini = teardown);
 static struct flow_leg
 leg_to(uint8_t last)
 {
-	return (struct flow_leg){.port = "p1", .dp = {.family = 4, .dst = {198, 51, 100, last}}};
+	return (struct flow_leg){
+		.port = "p1", .dp = {.family = 4, .dst = {198, 51, 100, last}, .dst_port = 5004}};
 }
 
 static struct flow_leg
 leg_static(const char *port, const uint8_t mac[6])
 {
-	struct flow_leg leg = {.hop = FLOW_HOP_MAC, .dp = {.family = 4, .dst = {198, 51, 100, 9}}};
+	struct flow_leg leg = {.hop = FLOW_HOP_MAC,
+		.dp = {.family = 4, .dst = {198, 51, 100, 9}, .dst_port = 5004}};
 
 	strcpy(leg.port, port);
 	memcpy(leg.mac, mac, sizeof(leg.mac));
@@ -162,13 +164,27 @@ Test(next_hops, shared_and_counted)
 /* An IPv4 and an IPv6 group (RFC 1112, 6.4; RFC 2464, 7). */
 Test(next_hops, multicast_needs_no_neighbour)
 {
-	struct flow_leg leg = {.port = "p1", .dp = {.family = 4, .dst = {239, 255, 1, 2}}};
+	struct flow_leg leg = {
+		.port = "p1", .dp = {.family = 4, .dst = {239, 255, 1, 2}, .dst_port = 5004}};
 
 	expect_mac(ref(&leg), (uint8_t[]){0x01, 0x00, 0x5e, 0x7f, 1, 2});
 	leg.dp.family = 6;
 	memcpy(leg.dp.dst, (uint8_t[16]){0xff, 5, [12] = 1, 2, 3, 4}, 16);
 	expect_mac(ref(&leg), (uint8_t[]){0x33, 0x33, 1, 2, 3, 4});
 	cr_expect_eq(fake_net()->n_aims, 0);
+}
+
+/* The next hop of a leg that has no destination only names a port. */
+Test(next_hops, no_destination_needs_no_route)
+{
+	struct flow_leg leg = {.port = "p1", .dp = {.family = 4}};
+	const unsigned index = ref(&leg);
+
+	cr_expect_eq(dp->next_hops[index].port, 1);
+	cr_expect_eq(ref(&leg), index);
+	cr_expect_eq(fake_net()->n_aims, 0);
+	next_hops_unref(hops, &leg, index, false);
+	next_hops_unref(hops, &leg, index, false);
 }
 
 Test(next_hops, index_waits_for_grace)

@@ -238,6 +238,27 @@ Test(replace, a_narrowed_flow_is_steered_for_any_source_again)
 	room_expect(&room, 3, 3);
 }
 
+Test(replace, a_narrowed_flow_is_widened)
+{
+	struct flow *flow = flow_of("a");
+	const unsigned n_keys = fake_steer()->n_keys;
+
+	cr_expect_eq(flow_widen(&room.flows, flow), 0, "it is wide");
+	flow_narrow(&room.flows, flow, &learned);
+	fake_steer()->fail_add = -ENOMEM;
+	fake_steer()->adds_before_fail = 0;
+	cr_expect_eq(flow_widen(&room.flows, flow), -ENOMEM);
+	cr_expect_eq(fake_steer()->n_sources, 1);
+	cr_expect_not_null(flow->only);
+	fake_steer()->fail_add = 0;
+	cr_expect_eq(flow_widen(&room.flows, flow), 0);
+	cr_expect_eq(fake_steer()->n_sources, 0);
+	cr_expect_eq(fake_steer()->n_keys, n_keys);
+	cr_expect_null(flow->only);
+	flow_narrow(&room.flows, flow, &learned);
+	cr_expect_eq(fake_steer()->n_sources, 1, "and narrowed again");
+}
+
 Test(replace, a_narrowed_flow_stays_so_when_its_change_is_refused)
 {
 	flow_narrow(&room.flows, flow_of("a"), &learned);

@@ -16,13 +16,24 @@ static struct ports ports;
 static struct flow_spec *specs[FLOWS_MAX];
 static unsigned n_specs;
 
+static const struct flow_spec *
+spec_find(const void *arg, const char *id)
+{
+	(void)arg;
+	for (unsigned i = 0; i < n_specs; i++) {
+		if (strcmp(specs[i]->id, id) == 0)
+			return specs[i];
+	}
+	return NULL;
+}
+
 /* p0 and p1 take 1500 bytes, p2 1400, p3 1200. */
 static void
 setup(void)
 {
 	static const uint16_t mtus[] = {1500, 1500, 1400, 1200};
 
-	validate = validate_create(1000);
+	validate = validate_create(1000, spec_find, NULL);
 	n_specs = 0;
 	ports.n = 4;
 	for (unsigned i = 0; i < ports.n; i++) {
@@ -318,9 +329,7 @@ Test(validate, cost_of_a_plain_flow)
 	check_ns = clock_ns();
 	for (i = 0; i < N; i++)
 		cr_assert_eq(validate_check(validate, many[i], &ports, &fault), 0);
-	cr_log_info("%d flows: put %.0f ns, check %.0f ns a flow", N, (check_ns - put_ns) / N,
-		(clock_ns() - check_ns) / N);
-	printf("# %d flows: put %.0f ns, check %.0f ns a flow\n", N, (check_ns - put_ns) / N,
+	fprintf(stderr, "%d flows: put %.0f ns, check %.0f ns a flow\n", N, (check_ns - put_ns) / N,
 		(clock_ns() - check_ns) / N);
 	cr_expect_lt(clock_ns() - check_ns, 5000.0 * N);
 	for (i = 0; i < N; i++) {
@@ -328,4 +337,110 @@ Test(validate, cost_of_a_plain_flow)
 		free(many[i]);
 	}
 	free(many);
+}
+
+/* A listener that latches, at 192.0.2.<at>:5, whose leg is `leg`. */
+static const char *
+side(const char *id, unsigned at, const char *leg)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text),
+		"{'id':'%s','match':{'port':'p0','dst':'192.0.2.%u','dst_port':5},'latch':'first',"
+		"'legs':[{'port':'p1','src':'192.0.2.%u','src_port':5,%s}]}",
+		id, at, at, leg);
+	return text;
+}
+
+#define TO(last) "'dst':'192.0.2." #last "','dst_port':5"
+
+Test(validate, learned_names_a_flow_that_latches)
+{
+	taken(side("a", 1, "'dst':'198.51.100.9','dst_port':2"));
+	taken("{'id':'open','match':{'port':'p0','dst':'192.0.2.7','dst_port':5}," OUT "}");
+	taken("{'id':'six','match':{'port':'p0','dst':'2001:db8::1','dst_port':5},'latch':'follow'"
+	      "," OUT "}");
+	taken(side("b", 2, "'learned':'a'"));
+	taken("{'id':'s','match':{'port':'p1','dst':'192.0.2.8','dst_port':5},'streams':["
+	      "{'ssrc':1,'legs':[{'port':'p1','src':'2001:db8::1','src_port':5,'learned':'six'}]}],"
+	      "'legs':[{'port':'p1','src':'192.0.2.8','src_port':5,'learned':'a'}]}");
+	refused(side("c", 3, "'learned':'x'"), FAULT_NOT_FOUND, "/legs/0/learned", "found x,");
+	refused(side("c", 3, "'learned':'c'"), FAULT_INVALID_VALUE, "/legs/0/learned", "found c,");
+	refused(side("c", 3, "'learned':'open'"), FAULT_INVALID_VALUE, "/legs/0/learned",
+		"found flow open, which takes any source");
+	refused(side("c", 3, "'learned':'six'"), FAULT_INVALID_VALUE, "/legs/0/learned",
+		"flow six of IPv6, expected one of IPv4");
+	refused("{'id':'c','match':{'port':'p1','dst':'192.0.2.9','dst_port':5},'streams':["
+		"{'ssrc':1,'legs':[{'port':'p1','src':'192.0.2.8','src_port':5,'learned':'x'}]}],"
+		"'legs':[]}",
+		FAULT_NOT_FOUND, "/streams/0/legs/0/learned", "found x,");
+}
+
+/* Each flow of a relay sends to the source of the other: that is no loop. */
+Test(validate, learned_both_ways)
+{
+	put(side("a", 1, "'learned':'b'"));
+	taken(side("b", 2, "'learned':'a'"));
+	put(side("c", 3, "'learned':'d','dst':'198.51.100.9','dst_port':2"));
+	taken(side("d", 4, "'learned':'c','dst':'198.51.100.7','dst_port':2"));
+	/* Two relays, one behind the other: out of e in to f, and out of g in to h. */
+	put(side("e", 5, TO(6)));
+	put(side("f", 6, "'learned':'g'"));
+	put(side("g", 7, "'learned':'f'," TO(8)));
+	taken(side("h", 8, "'learned':'e'"));
+}
+
+/* What comes to b goes to c, which sends it back to whoever sent it to b. */
+Test(validate, learned_in_a_circle)
+{
+	const struct flow_spec *b;
+	struct fault fault = {0};
+
+	taken(side("a", 1, TO(2)));
+	b = put(side("b", 2, TO(3)));
+	refused(side("c", 3, "'learned':'b'"), FAULT_CONFLICT, "/legs/0/learned", "c -> b -> c;");
+	refused(side("c", 3, "'learned':'a'"), FAULT_CONFLICT, "/legs/0/learned",
+		"c -> a -> b -> c;");
+	refused(side("c", 3, "'learned':'b'," TO(9)), FAULT_CONFLICT, "/legs/0/learned",
+		"c -> b -> c;");
+	/* From the middle, it is a leg with a destination that closes the circle. */
+	put(side("c", 3, "'learned':'a'"));
+	cr_expect_eq(validate_check(validate, b, &ports, &fault), -1);
+	cr_expect_str_eq(fault.pointer, "/legs/0/dst");
+	cr_expect_not_null(strstr(fault.message, "b -> c -> a -> b;"), "%s", fault.message);
+}
+
+static void
+referred(const char *id, const char *text, enum fault_code code, const char *pointer,
+	const char *says)
+{
+	struct fault fault = {0};
+	struct flow_spec *spec = text ? flow_spec_of_text(text, &fault) : NULL;
+
+	cr_expect_eq(validate_referred_check(validate, id, spec, &fault), pointer ? -1 : 0);
+	if (pointer) {
+		cr_expect_eq(fault.code, code);
+		cr_expect_str_eq(fault.pointer, pointer);
+		cr_expect_not_null(strstr(fault.message, says), "%s", fault.message);
+	}
+	free(spec);
+}
+
+Test(validate, what_others_refer_to)
+{
+	const struct flow_spec *b;
+
+	put(side("a", 1, TO(9)));
+	b = put(side("b", 2, "'learned':'a'"));
+	referred("a", NULL, FAULT_CONFLICT, "", "flow a, to whose source a leg of flow b sends");
+	referred("a", side("a", 1, TO(8)), 0, NULL, NULL);
+	referred("a", "{'match':{'port':'p0','dst':'192.0.2.1','dst_port':5}," OUT "}",
+		FAULT_INVALID_VALUE, "/latch", "leg of flow b");
+	referred("a",
+		"{'match':{'port':'p0','dst':'2001:db8::1','dst_port':5},'latch':'first'," OUT "}",
+		FAULT_CONFLICT, "/match", "expected IPv4 as the leg of flow b");
+	referred("b", NULL, 0, NULL, NULL);
+	validate_remove(validate, b);
+	referred("a", NULL, 0, NULL, NULL);
+	cr_expect_null(flow_refs_first(validate_refs(validate), "a"));
 }

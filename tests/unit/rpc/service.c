@@ -52,6 +52,7 @@ service_setup(void)
 		.monitor = &monitor,
 	};
 	events_init(&monitor.events);
+	latches_init(&monitor.latches, &room.flows, &monitor.events, NULL);
 	session_begin();
 	service = methods_service_create(&context);
 	cr_assert_not_null(service, "table and document must fit each other");

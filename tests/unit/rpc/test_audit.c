@@ -168,6 +168,28 @@ Test(audit, transactions_and_legs_are_logged)
 		      "'legs': 2}, 'txn': 'txn-1', 'added': 1, 'outcome': 'ok'}");
 }
 
+Test(audit, relays_are_logged)
+{
+	call_log("{\"add_relays\": [{\"id\": \"call1\"}, {\"id\": \"call2\"}],"
+		 " \"remove_relays\": [\"call3\"]}",
+		"{\"held\": 3}");
+	line_check(1, "{" ACTOR ", 'what': {'ids': ['call1', 'call2', 'call3'], 'flows': 3}, "
+		      "'outcome': 'ok'}");
+}
+
+Test(audit, receivers_are_logged)
+{
+	call_log("{\"id\": \"call1\", \"side\": \"b\", \"names\": [\"x\", \"y\"]}",
+		"{\"generation\": 7}");
+	line_check(1, "{" ACTOR ", 'what': {'id': 'call1', 'side': 'b', 'receivers': 2}, "
+		      "'generation': 7, 'outcome': 'ok'}");
+	call_log("{\"join_relays\": [{\"id\": \"call1\", \"receivers\": [{}]},"
+		 " {\"id\": \"call2\", \"receivers\": [{}, {}]}]}",
+		"{\"held\": 5}");
+	line_check(2, "{" ACTOR ", 'what': {'ids': ['call1', 'call2'], 'flows': 2, 'receivers': "
+		      "3}, 'outcome': 'ok'}");
+}
+
 Test(audit, text_is_bounded)
 {
 	json_t *flows = json_array();

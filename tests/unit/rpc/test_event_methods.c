@@ -114,6 +114,9 @@ static const struct event_entry each_kind[] = {
 	{.kind = EVENT_FLOW_EXPIRED,
 		.flow = {.id = "a", .counters = {.packets = 3, .forwarded = 3}}},
 	{.kind = EVENT_FLOW_REMOVED, .flow = {.id = "b"}},
+	{.kind = EVENT_MEDIA_TIMEOUT,
+		.flow = {.id = "c:7:a-rtcp", .relay_bytes = 3, .counters = {.packets = 2}}},
+	{.kind = EVENT_MEDIA_RESUMED, .flow = {.id = "a", .counters = {.packets = 3, .punted = 1}}},
 	{.kind = EVENT_PORT_DOWN, .port = 0},
 	{.kind = EVENT_PORT_UP, .port = 0},
 	{.kind = EVENT_NEIGHBOUR_LOST,
@@ -150,6 +153,13 @@ static const struct event_entry each_kind[] = {
 		.overload = {.cause = OVERLOAD_RX_MISSED, .amount = 7, .period_ns = NS_PER_S}},
 	{.kind = EVENT_OVERLOAD,
 		.overload = {.cause = OVERLOAD_WORKER_LATE, .amount = 1, .period_ns = NS_PER_S}},
+	{.kind = EVENT_POOL_USAGE,
+		.pool = {.name = "voice",
+			.percent = 80,
+			.over = true,
+			.size = 10,
+			.free = 2,
+			.quarantined = 3}},
 };
 
 Test(ring_methods, events_of_every_kind)
@@ -166,6 +176,10 @@ Test(ring_methods, events_of_every_kind)
 		"{'event': 'flow_expired', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 3,"
 		" 'punted': 0, 'drops': {}}",
 		"{'event': 'flow_removed', 'flow': 'b'}",
+		"{'event': 'media_timeout', 'flow': 'c:7:a-rtcp', 'relay': 'c:7', 'side': 'a_rtcp',"
+		" 'packets': 2, 'bytes': 0, 'forwarded': 0, 'punted': 0, 'drops': {}}",
+		"{'event': 'media_resumed', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 0,"
+		" 'punted': 1, 'drops': {}}",
 		"{'event': 'port_down', 'port': 'p0'}",
 		"{'event': 'port_up', 'port': 'p0'}",
 		"{'event': 'neighbour_lost', 'port': 'p0', 'next_hop': '192.0.2.10',"
@@ -187,6 +201,8 @@ Test(ring_methods, events_of_every_kind)
 		"{'event': 'overload', 'cause': 'rx_missed', 'port': 'p0', 'packets': 7,"
 		" 'period_ms': 1000}",
 		"{'event': 'overload', 'cause': 'worker_late', 'commits': 1, 'period_ms': 1000}",
+		"{'event': 'pool_usage', 'pool': 'voice', 'percent': 80, 'over': true, 'size': 10,"
+		" 'free': 2, 'quarantined': 3}",
 	};
 	const size_t n = sizeof(texts) / sizeof(texts[0]);
 	json_t *page, *list;
@@ -273,8 +289,8 @@ Test(ring_methods, punted_packets)
 	page = service_result("punt.list", page_params(0, 0));
 	list = json_object_get(page, "packets");
 	cr_assert_eq(json_array_size(list), 2);
-	expected = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s}", "sequence", 1, "time_ns", 5, "port",
-		"p0", "flow", "a", "frame_bytes", 3, "frame", "0fa5a5");
+	expected = json_pack("{s:i, s:i, s:s, s:s, s:i, s:i, s:s}", "sequence", 1, "time_ns", 5,
+		"port", "p0", "flow", "a", "answers", 0, "frame_bytes", 3, "frame", "0fa5a5");
 	cr_expect(json_equal(json_array_get(list, 0), expected), "%s", json_dumps(list, 0));
 	json_decref(expected);
 	cr_expect(json_is_null(json_object_get(json_array_get(list, 1), "flow")));

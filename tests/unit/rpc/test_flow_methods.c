@@ -117,6 +117,86 @@ Test(flow_methods, get_shows_latch_and_streams)
 	json_decref(result);
 }
 
+/* All or none; one that has learned nothing has nothing to forget. */
+static void
+expect_state(const char *id, const char *member, const char *text)
+{
+	json_t *result = service_result("flow.get", json_pack("{s:s}", "id", id));
+
+	json_expect(
+		json_object_get(json_array_get(json_object_get(result, "legs"), 0), member), text);
+	json_decref(result);
+}
+
+/* By its own next hop once that is known, before to the address that its frame had. */
+Test(flow_methods, get_shows_where_a_learned_leg_sends)
+{
+	struct room *room = service_room();
+	struct flow *a;
+	json_t *result;
+
+	service_installs("{'id':'a'," MATCH ",'latch':'first','legs':[" LEG("x", 7) "]}");
+	service_installs("{'id':'b','match':{'port':'p1','dst':'198.51.100.1','dst_port':1},"
+			 "'legs':[{'port':'p0','src':'192.0.2.1','src_port':6000,'learned':'a'}]}");
+	service_installs("{'id':'c','match':{'port':'p1','dst':'198.51.100.1','dst_port':2},"
+			 "'legs':[{'port':'p1','src':'192.0.2.1','src_port':6000,'learned':'a',"
+			 "'dst':'198.51.100.8','dst_port':5}]}");
+	result = service_result("flow.get", json_of_text("{'id':'b'}"));
+	cr_expect(json_is_null(
+		json_object_get(json_array_get(json_object_get(result, "legs"), 0), "sends_to")));
+	json_decref(result);
+	expect_state(
+		"b", "next_hop", "{'address':null,'mac':null,'state':'unknown','netdev':null}");
+	expect_state("c", "sends_to",
+		"{'learned':false,'port':'p1','vlan':0,'outer_vlan':0,'dst':'198.51.100.8',"
+		"'dst_port':5}");
+	a = flow_db_find(&room->flows.db, "a");
+	room->dp->flows[a->handle].latched = (struct dp_latched){
+		.src = {192, 0, 2, 77},
+		.src_port = htons(5004),
+		.valid = 1,
+		.moves = 1,
+		.state = 9,
+		.mac = {2, 0, 0, 0, 0, 0x77},
+		.vlan = 0,
+	};
+	expect_state("c", "sends_to",
+		"{'learned':true,'port':'p0','vlan':0,'outer_vlan':0,'dst':'192.0.2.77',"
+		"'dst_port':5004}");
+	expect_state("c", "next_hop",
+		"{'address':null,'mac':'02:00:00:00:00:77','state':'learned','netdev':null}");
+	flows_source_moved(&room->flows, a);
+	flows_refresh(&room->flows);
+	expect_state("b", "next_hop",
+		"{'address':'192.0.2.77','mac':'02:00:00:00:01:4d','state':'resolved',"
+		"'netdev':null}");
+}
+
+Test(flow_methods, forget_opens_latches)
+{
+	struct dp_latched latched = {.src = {192, 0, 2, 77}, .valid = 1, .moves = 3};
+	struct fake_flow *flow;
+	json_t *result;
+
+	latched.src_port = htons(5004);
+	service_installs("{'id':'a'," MATCH ",'latch':'first','legs':[" LEG("x", 7) "]}");
+	flow = fake_dp_only(service_room()->dp);
+	service_installs("{'id':'b','match':{'port':'p0','dst':'192.0.2.9','dst_port':9},"
+			 "'legs':[" LEG("x", 8) "]}");
+	flow->latched = latched;
+	refuses("flow.forget", "{'ids':['a','b']}", -32001, "/ids/1");
+	refuses("flow.forget", "{'ids':['a','none']}", -32002, "/ids/1");
+	refuses("flow.forget", "{'ids':[]}", -32602, "/ids");
+	cr_expect(flow->latched.valid);
+	answers("flow.forget", "{'ids':['a'],'comment':'he called again'}",
+		"{'forgotten':[{'id':'a','latched':{'src':'192.0.2.77','src_port':5004,"
+		"'moves':3}}]}");
+	answers("flow.forget", "{'ids':['a']}", "{'forgotten':[{'id':'a','latched':null}]}");
+	result = service_result("flow.get", json_of_text("{'id':'a'}"));
+	cr_expect(json_is_null(json_object_get(result, "latched")));
+	json_decref(result);
+}
+
 /* Every member that a flow may have passes the schema, and comes back. */
 Test(flow_methods, list_shows_all_of_a_flow)
 {
@@ -125,7 +205,8 @@ Test(flow_methods, list_shows_all_of_a_flow)
 		"'dst_port':1},'latch':'follow','latch_interval_ms':0,'allow':['0.0.0.0/0'],"
 		"'classes':{'stun':'punt','dtls':'drop','rtp':'drop','other':'punt'},"
 		"'police':{'rate_bps':400000000000,'burst_bytes':4294967296},"
-		"'idle_timeout_s':31536000,'max_datagram_bytes':1200,'streams':["
+		"'idle_timeout_s':31536000,'media_timeout_s':31536000,'reopen':true,"
+		"'max_datagram_bytes':1200,'streams':["
 		"{'ssrc':4294967295,'payload_type':127,'legs':[{'port':'p1','vlan':0,"
 		"'src':'198.51.100.1','src_port':1,'dst':'198.51.100.7','dst_port':2,"
 		"'one_in':2}]},{'ssrc':0,'action':'drop','legs':[]}],"

@@ -177,8 +177,10 @@ Test(methods, ports_and_system)
 	cr_expect_eq(json_integer_value(json_object_get(worker, "tx_packets")), 1099511627776);
 	json_expect(json_object_get(result, "flows"),
 		"{'ipv4':{'installed':0,'capacity':64,'memory':{'bytes':4160,"
-		"'page_bytes':2097152,'pages':1,'socket':1}},"
+		"'page_bytes':2097152,'pages':1,'hugepages':true,"
+		"'tlb_reach_percent':100,'socket':1}},"
 		"'ipv6':{'installed':0,'capacity':0,'memory':{'bytes':64,"
-		"'page_bytes':2097152,'pages':1,'socket':-1}}}");
+		"'page_bytes':2097152,'pages':1,'hugepages':true,"
+		"'tlb_reach_percent':100,'socket':-1}}}");
 	json_decref(result);
 }

@@ -111,18 +111,20 @@ Test(trace_methods, legs)
 	};
 	json_t *result;
 
+	service_installs("{'id':'desk','match':{'port':'p1','dst':'198.51.100.1','dst_port':1},"
+			 "'latch':'first','action':'drop','legs':[]}");
 	service_installs(
 		"{'id':'cam','match':{'port':'p0','src':'192.0.2.9','src_port':9,"
 		"'dst':'192.0.2.1','dst_port':1},'legs':[{'port':'p1','src':'198.51.100.1',"
-		"'src_port':6000,'dst':'198.51.100.9','dst_port':5004}]}");
+		"'src_port':6000,'learned':'desk','dst':'198.51.100.9','dst_port':5004}]}");
 	answer(0, DP_TRACE_EXACT, legs, 3);
 	service_room()->dp->trace.nth = 4;
 	result = service_result(
 		"packet.trace", json_of_text("{'port':'p0','frame':'00','limit':2}"));
 	cr_expect_str_eq(json_string_value(json_object_get(result, "flow")), "cam");
 	json_expect(json_object_get(result, "legs"),
-		"[{'index':0,'id':'leg-1','outcome':'sent','port':'p1','link_up':true,"
-		"'next_hop':{'resolved':true,'mac':'02:01:00:00:00:00',"
+		"[{'index':0,'id':'leg-1','learned':'desk','outcome':'sent','port':'p1',"
+		"'link_up':true,'next_hop':{'resolved':true,'mac':'02:01:00:00:00:00',"
 		"'src_mac':'02:02:00:00:00:00','mtu':1400},'frame_bytes':2,'frame':'abcd'},"
 		"{'index':1,'outcome':'drop','reason':'unresolved','help':'help','port':'p1',"
 		"'link_up':true,'next_hop':{'resolved':false,'mac':null,'src_mac':null,'mtu':0},"
@@ -152,8 +154,13 @@ Test(trace_methods, every_step)
 	dp->trace.payload_class = DP_CLASS_RTP;
 	dp->trace.latch_mode = DP_LATCH_FOLLOW;
 	dp->trace.latch = DP_TRACE_LATCH_MOVES;
-	dp->trace.latched = (struct dp_latched){
-		.src = {192, 0, 2, 8}, .src_port = 0x0800, .valid = 1, .moves = 3};
+	dp->trace.latched = (struct dp_latched){.src = {192, 0, 2, 8},
+		.src_port = 0x0800,
+		.valid = 1,
+		.moves = 3,
+		.has_ssrc = 1,
+		.ssrc = UINT32_MAX};
+	dp->trace.latch_by = DP_LATCH_BY_SSRC;
 	dp->trace.n_streams = 2;
 	dp->trace.police = (struct dp_trace_police){{64000, 3000}, 2000};
 	dp->trace.verdict = DP_DROP;
@@ -167,8 +174,8 @@ Test(trace_methods, every_step)
 		"{'stage':'exact','outcome':'miss'},{'stage':'listener','outcome':'match'},"
 		"{'stage':'allow','outcome':'pass','prefixes':2},"
 		"{'stage':'class','outcome':'pass','class':'rtp'},"
-		"{'stage':'latch','outcome':'pass','mode':'follow','source':'moves','latched':"
-		"{'src':'192.0.2.8','src_port':8,'moves':3}},"
+		"{'stage':'latch','outcome':'pass','mode':'follow','by':'ssrc','source':'moves',"
+		"'latched':{'src':'192.0.2.8','src_port':8,'moves':3,'ssrc':4294967295}},"
 		"{'stage':'stream','outcome':'pass','stream':null},"
 		"{'stage':'police','outcome':'pass','rate_bps':64000,'burst_bytes':3000,"
 		"'left_bytes':2000},"

@@ -73,7 +73,7 @@ static const char *
 id_at(const struct flow_files *files, size_t index)
 {
 	return json_string_value(
-		json_object_get(json_array_get(flow_files_flows(files), index), "id"));
+		json_object_get(json_array_get(flow_files_items(files), index), "id"));
 }
 
 Test(flow_files, a_directory_is_read_by_name_and_hidden_or_other_files_are_not)
@@ -90,7 +90,7 @@ Test(flow_files, a_directory_is_read_by_name_and_hidden_or_other_files_are_not)
 	files = flow_files_load(folder, &fault);
 	cr_assert_not_null(files, "%s", fault.message);
 	cr_assert_eq(flow_files_count(files), 3);
-	cr_assert_eq(json_array_size(flow_files_flows(files)), 3);
+	cr_assert_eq(json_array_size(flow_files_items(files)), 3);
 	cr_expect_str_eq(id_at(files, 0), "z");
 	cr_expect_str_eq(id_at(files, 1), "a");
 	cr_expect_str_eq(id_at(files, 2), "b");
@@ -120,7 +120,7 @@ Test(flow_files, an_empty_directory_has_no_flows)
 
 	cr_assert_not_null(files);
 	cr_expect_eq(flow_files_count(files), 0);
-	cr_expect_eq(json_array_size(flow_files_flows(files)), 0);
+	cr_expect_eq(json_array_size(flow_files_items(files)), 0);
 	flow_files_destroy(files);
 	flow_files_destroy(NULL);
 }
@@ -170,7 +170,7 @@ Test(flow_files, a_file_is_a_mapping_with_flows)
 		"@/a.yaml:2: /: found an array of 1 item, expected an object");
 	file_write("a.yaml", "flows: []\nflow: []\n");
 	refused("a.yaml", FAULT_INVALID_PARAMS,
-		"@/a.yaml:2: /flow: unknown member, expected one of: flows");
+		"@/a.yaml:2: /flow: unknown member, expected one of: flows, relays");
 	file_write("a.yaml", "flows: {a: 1}\n");
 	refused("a.yaml", FAULT_INVALID_PARAMS,
 		"@/a.yaml:1: /flows: found an object, expected an array");
@@ -178,6 +178,48 @@ Test(flow_files, a_file_is_a_mapping_with_flows)
 	refused("a.yaml", FAULT_INVALID_PARAMS, "@/a.yaml:1: /flows: missing, expected an array");
 	file_write("a.yaml", "flows: [1\n");
 	refused("a.yaml", FAULT_PARSE, "@/a.yaml:2: did not find expected ',' or ']'");
+}
+
+#define RELAY(id, port) \
+	"  - id: " id "\n" \
+	"    a: {port: p0, local: 192.0.2.1, local_port: " port "}\n" \
+	"    b: {port: p1, local: 192.0.2.1, local_port: " port "}\n"
+
+Test(flow_files, relays_stand_beside_flows)
+{
+	struct fault fault = {0};
+	struct flow_files *files;
+
+	file_write("a.yaml", "relays:\n" RELAY("x", "2") "flows:\n" FLOW("a", "1"));
+	file_write("b.yaml", "flows:\n" FLOW("b", "3"));
+	file_write("c.yaml", "relays:\n" RELAY("a", "4") RELAY("b", "6"));
+	files = flow_files_load(folder, &fault);
+	cr_assert_not_null(files, "%s", fault.message);
+	cr_assert_eq(json_array_size(flow_files_items(files)), 5);
+	cr_expect_eq(flow_files_relays(files), 3);
+	for (size_t i = 0; i < 5; i++)
+		cr_expect_eq(flow_files_is_relay(json_array_get(flow_files_items(files), i)),
+			i == 1 || i >= 3);
+	cr_expect_str_eq(id_at(files, 1), "x");
+	fault_set(&fault, FAULT_CONFLICT, "/b/local", "taken");
+	flow_files_locate(files, 4, &fault);
+	cr_expect_str_eq(fault.pointer, "/relays/1/b/local");
+	cr_expect_not_null(
+		strstr(fault.message, "/c.yaml:7: relay b: /b/local: taken"), "%s", fault.message);
+	flow_files_destroy(files);
+}
+
+Test(flow_files, a_fault_of_a_relay_names_it)
+{
+	file_write("a.yaml", "flows:\n" FLOW("a", "1") "relays:\n" RELAY("x", "0"));
+	refused("", FAULT_INVALID_PARAMS,
+		"@/a.yaml:7: relay x: /a/local_port: found 0, expected an integer from 1 to 65535");
+	file_write("a.yaml", "relays:\n" RELAY("x", "2") RELAY("y", "4") RELAY("x", "6"));
+	refused("", FAULT_CONFLICT,
+		"@/a.yaml:8: relay x: /id: declared twice, first at @/a.yaml:2; "
+		"rename or remove one of them");
+	file_write("a.yaml", "relays: 1\n");
+	refused("", FAULT_INVALID_PARAMS, "@/a.yaml:1: /relays: found 1, expected an array");
 }
 
 Test(flow_files, a_fault_that_is_found_later_is_located_too)

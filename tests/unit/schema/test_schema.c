@@ -255,7 +255,10 @@ Test(schema, array_items)
 {
 	static const char schema[] = "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 2,"
 				     " \"items\": {\"type\": \"integer\"}}";
+	static const char pair[] = "{\"type\": \"array\", \"minItems\": 2, \"maxItems\": 2,"
+				   " \"items\": {\"type\": \"integer\"}}";
 	static const struct sample samples[] = {
+		{pair, "[1]", "", "found an array of 1 item, expected an array of 2 items"},
 		{schema, "[1]"},
 		{schema, "[1, 2]"},
 		{schema, "[]", "", "found an array of 0 items, expected an array of 1 to 2 items"},

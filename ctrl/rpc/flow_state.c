@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See flow_state.h. */
+#include "rpc/flow_state.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "flow/flow_codec.h"
+#include "flow/flows.h"
+
+#define SCANS_MAX 20000 /* flows read for a page, taken or not */
+
+/* A cursor is the sequence number of the last flow of a page, which need not be there any more. */
+static int
+cursor_read(const char *text, uint64_t last, uint64_t *sequence, struct fault *fault)
+{
+	char canonical[24];
+
+	*sequence = 0;
+	if (!text)
+		return 0;
+	*sequence = strtoull(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%" PRIu64, *sequence);
+	if (strcmp(text, canonical) != 0 || *sequence == 0 || *sequence > last)
+		return fault_set(fault, FAULT_NOT_FOUND, "/cursor",
+			"found %s, expected next_cursor of a previous page", text);
+	return 0;
+}
+
+int
+flow_page_begin(struct flow_page *page, const struct flow_db *desired, const json_t *params,
+	struct fault *fault)
+{
+	uint64_t sequence;
+
+	if (cursor_read(param_text(params, "cursor"), desired->last_sequence, &sequence, fault) < 0)
+		return -1;
+	*page = (struct flow_page){
+		.flow = flow_db_after(desired, sequence),
+		.room = (int64_t)param_number(params, "limit"),
+		.scans = SCANS_MAX,
+		.legs = FLOW_PAGE_LEGS,
+	};
+	return 0;
+}
+
+void
+flow_page_next(struct flow_page *page, bool taken)
+{
+	const struct flow *flow = page->flow;
+	const unsigned n_legs = flow->spec->n_all_legs;
+
+	page->flow = flow_db_next(flow);
+	page->scans--;
+	if (taken) {
+		page->room--;
+		page->legs -= n_legs < page->legs ? n_legs : page->legs;
+	}
+	if (!page->flow || (page->room > 0 && page->scans > 0 && page->legs > 0))
+		return;
+	snprintf(page->next_cursor, sizeof(page->next_cursor), "%" PRIu64, flow->sequence);
+	page->flow = NULL;
+}
+
+static const char *const hop_states[] = {
+	[NEXT_HOP_PENDING] = "pending",
+	[NEXT_HOP_RESOLVED] = "resolved",
+	[NEXT_HOP_STATIC] = "static",
+};
+
+/* Of a learned leg, whose copies the next hop in flow->hops does not concern. */
+#define STATE_LEARNED "learned"
+#define STATE_UNKNOWN "unknown"
+
+static json_t *
+next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
+{
+	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
+	char reason[HOP_REASON_MAX];
+	struct next_hop_info info;
+
+	next_hops_info_get(flows->hops, index, &info);
+	next_hops_reason(flows->hops, leg, reason);
+	address_format(info.family, info.address, address);
+	mac_format(info.mac, mac);
+	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
+		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
+		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
+		info.state == NEXT_HOP_PENDING ? reason : NULL);
+}
+
+/* The neighbour that a worker answers to by itself, and what the kernel's next hop waits for. */
+static json_t *
+source_hop_encode(
+	const struct flows *flows, const struct flow_leg *leg, const struct leg_source *source)
+{
+	char mac[MAC_TEXT_MAX], reason[HOP_REASON_MAX] = "";
+	struct flow_leg made;
+
+	leg_source_leg(&flows->source_context, leg, source, &made);
+	if (source->held)
+		next_hops_reason(flows->hops, &made, reason);
+	mac_format(source->latched.mac, mac);
+	return json_pack("{s:n, s:s, s:s, s:n, s:s*}", "address", "mac", mac, "state",
+		STATE_LEARNED, "netdev", "reason", reason[0] ? reason : NULL);
+}
+
+static json_t *
+source_sends_encode(
+	const struct ports *ports, const struct flow_leg *leg, const struct leg_source *source)
+{
+	const struct dp_latched *latched = &source->latched;
+	char dst[ADDRESS_TEXT_MAX];
+
+	address_format(leg->dp.family, latched->src, dst);
+	return json_pack("{s:b, s:s, s:i, s:i, s:s, s:i}", "learned", 1, "port",
+		ports->info[latched->port].name, "vlan", latched->vlan, "outer_vlan",
+		latched->outer_vlan, "dst", dst, "dst_port", ntohs(latched->src_port));
+}
+
+static json_t *
+leg_sends_encode(const struct flow_leg *leg)
+{
+	char dst[ADDRESS_TEXT_MAX];
+
+	address_format(leg->dp.family, leg->dp.dst, dst);
+	return json_pack("{s:b, s:s, s:i, s:i, s:s, s:i}", "learned", 0, "port", leg->port, "vlan",
+		leg->dp.vlan, "outer_vlan", leg->dp.outer_vlan, "dst", dst, "dst_port",
+		ntohs(leg->dp.dst_port));
+}
+
+/* Add to the state of a leg where it sends, and by which next hop and port. */
+static void
+leg_way_add(json_t *state, const struct methods_context *context, const struct flow *flow,
+	unsigned number)
+{
+	const struct flows *flows = context->flows;
+	const struct flow_leg *leg = &flow->spec->legs[number];
+	unsigned port = (unsigned)ports_find(flows->ports, leg->port);
+	json_t *hop = NULL, *sends = NULL;
+	struct leg_source source;
+	struct flow_leg made;
+
+	switch (leg_way_get(&flows->source_context, flow->spec, flow->sources, number, &source)) {
+	case LEG_SIGNALLED:
+		hop = next_hop_encode(flows, leg, flow->hops[number]);
+		sends = leg->learned[0] ? leg_sends_encode(leg) : NULL;
+		break;
+	case LEG_KNOWN:
+		leg_source_leg(&flows->source_context, leg, &source, &made);
+		hop = next_hop_encode(flows, &made, source.next_hop);
+		sends = source_sends_encode(flows->ports, leg, &source);
+		port = source.latched.port;
+		break;
+	case LEG_LEARNED:
+		hop = source_hop_encode(flows, leg, &source);
+		sends = source_sends_encode(flows->ports, leg, &source);
+		port = source.latched.port;
+		break;
+	case LEG_NOWHERE:
+		hop = json_pack(
+			"{s:n, s:n, s:s, s:n}", "address", "mac", "state", STATE_UNKNOWN, "netdev");
+		sends = json_null();
+		break;
+	}
+	json_object_set_new(state, "next_hop", hop);
+	json_object_set_new(state, "link_up", json_boolean(!dp_port_is_down(context->dp, port)));
+	if (sends)
+		json_object_set_new(state, "sends_to", sends);
+}
+
+/* Counters, links and next hops of n legs, from number `first` of the spec on. */
+static json_t *
+legs_state_encode(const struct methods_context *context, const struct flow *flow, unsigned first,
+	const struct dp_leg_stats *stats, unsigned n)
+{
+	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
+	size_t i;
+
+	json_array_foreach (list, i, leg)
+		leg_way_add(leg, context, flow, first + (unsigned)i);
+	return list;
+}
+
+static json_t *
+source_encode(const struct dp *dp, const struct flow *flow)
+{
+	struct dp_latched latched;
+
+	if (flow->spec->dp.latch == DP_LATCH_OPEN ||
+		dp_flow_latched_get(dp, flow->handle, &latched) < 0 || !latched.valid)
+		return json_null();
+	return latched_encode(flow->spec->match.key.family, &latched);
+}
+
+/* `legs` has room for the legs of any stream of the flow. */
+static json_t *
+streams_encode(
+	const struct methods_context *context, const struct flow *flow, struct dp_leg_stats *legs)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < flow->spec->n_streams; i++) {
+		const struct flow_stream *stream = &flow->spec->streams[i];
+		struct dp_stream_stats stats;
+
+		if (dp_stream_stats_get(
+			    context->dp, flow->handle, i, &stats, legs, stream->dp.n_legs) < 0)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:o}", "packets", (json_int_t)stats.packets,
+				      "bytes", (json_int_t)stats.bytes, "legs",
+				      legs_state_encode(context, flow, stream->first_leg, legs,
+					      stream->dp.n_legs)));
+	}
+	return list;
+}
+
+/* When the last packet came, as far as it is known, and whether media flows. */
+static void
+activity_add(json_t *state, const struct methods_context *context, struct flow *flow)
+{
+	static const char *const media[] = {
+		[MEDIA_WAITING] = "waiting",
+		[MEDIA_FLOWING] = "flowing",
+		[MEDIA_TIMED_OUT] = "timed_out",
+	};
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	const struct idle *idle = &flow->watch.idle;
+	json_t *last = NULL;
+
+	if (!idle_monitor_look(&context->monitor->idle, flow, now_ns))
+		return;
+	if (idle->packet_ns != 0)
+		last = json_pack("{s:I, s:I}", "time_ns",
+			(json_int_t)(clock_read_ns(CLOCK_REALTIME) - (now_ns - idle->packet_ns)),
+			"within_ms",
+			(json_int_t)((idle->packet_ns - idle->packet_after_ns + NS_PER_MS - 1) /
+				     NS_PER_MS));
+	json_object_set_new(state, "last_packet", last ? last : json_null());
+	if (idle_media(flow) != MEDIA_UNWATCHED)
+		json_object_set_new(state, "media", json_string(media[idle_media(flow)]));
+}
+
+json_t *
+leg_state_encode(const struct methods_context *context, const struct flow *flow, unsigned number,
+	const struct dp_leg_stats *stats)
+{
+	json_t *state = leg_counters_encode(stats);
+
+	json_object_set_new(state, "id", json_string(flow->spec->legs[number].id));
+	leg_way_add(state, context, flow, number);
+	return state;
+}
+
+/* With so many of its own legs. */
+static json_t *
+state_encode(const struct methods_context *context, struct flow *flow, unsigned n_legs,
+	struct fault *fault)
+{
+	const struct flow_spec *spec = flow->spec;
+	struct dp_leg_stats *legs = reallocarray(NULL, spec->n_all_legs + 1, sizeof(*legs));
+	struct dp_flow_stats stats;
+	json_t *state = NULL;
+
+	if (!legs)
+		fault_set(fault, FAULT_NO_ROOM, "", "no memory for the reply");
+	else if (dp_flow_stats_get(context->dp, flow->handle, &stats, legs, spec->n_legs) < 0)
+		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
+			spec->id);
+	else
+		state = json_pack("{s:o, s:b, s:o, s:o, s:o}", "flow",
+			n_legs < spec->n_legs ? flow_own_encode(spec) : flow_spec_encode(spec),
+			"declared", spec->declared, "counters", flow_counters_encode(&stats),
+			"latched", source_encode(context->dp, flow), "legs",
+			legs_state_encode(context, flow, 0, legs, n_legs));
+	if (state) {
+		json_object_set_new(state, "streams", streams_encode(context, flow, legs));
+		activity_add(state, context, flow);
+	}
+	free(legs);
+	return state;
+}
+
+json_t *
+flow_state_encode(const struct methods_context *context, struct flow *flow, struct fault *fault)
+{
+	return state_encode(context, flow, flow->spec->n_legs, fault);
+}
+
+json_t *
+flow_own_state_encode(const struct methods_context *context, struct flow *flow, struct fault *fault)
+{
+	return state_encode(
+		context, flow, (unsigned)flow->spec->n_legs - flow->spec->n_receivers, fault);
+}
