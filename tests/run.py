@@ -21,6 +21,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ("build", "lint", "unit", "golden", "model", "concurrency", "fuzz", "perf", "system")
 SKIPPED = 77  # exit code of a test that cannot run here
 LOG_TAIL_LINES = 40
+LOG_LINE_LENGTH = 400
 # Criterion prints an expectation that fails in a tear-down, but counts the test as passed.
 TEAR_DOWN_FAILED = re.compile(r"^\[----\] .*: Assertion Failed$", re.MULTILINE)
 
@@ -85,15 +86,16 @@ class Tally:
         print(f"{'not ok' if failed else 'ok'} {name} ({seconds:.1f} s{cases})", flush=True)
         if failed or skipped:
             for line in self.worth_showing(log):
-                print(f"    {line}", flush=True)
+                cut = line if len(line) <= LOG_LINE_LENGTH else line[:LOG_LINE_LENGTH] + "..."
+                print(f"    {cut}", flush=True)
 
     @staticmethod
     def worth_showing(log):
-        """What failed or was skipped, by TAP, and the end of the log."""
+        """What failed or was skipped, by TAP or by the scripts' words, and the end of the log."""
         lines = log.splitlines()
         tail = lines[-LOG_TAIL_LINES:]
-        tap = (line for line in lines[:-LOG_TAIL_LINES] if re.match(r"not ok|ok\b.*# SKIP", line))
-        return [*tap, *tail]
+        why = re.compile(r"not ok|ok\b.*# SKIP|FAIL: |\w*Error\b")
+        return [*(line for line in lines[:-LOG_TAIL_LINES] if why.match(line)), *tail]
 
 
 def run_command(argv, timeout_s, env=None):

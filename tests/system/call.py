@@ -5,12 +5,12 @@
 usage: call.py --to ADDRESS:PORT --count N [--gap-ms MS] [--linger SECONDS] [--rtcp]
                [--at N,... COMMAND]
 
-It sends N numbered RTP packets to the address, prints "sending" after the first, receives until
---linger seconds after the last one, and prints a line "done: " with a JSON object: its own port,
-the numbers that it received, in order, how many came from elsewhere than the address, and for each
-number that it sent the last one that it had received before. With --rtcp a second socket does the
-same on the next port above ADDRESS:PORT, and the object has a member "rtcp". With --at it starts a
-command after each of these numbers, and goes on meanwhile.
+It sends N numbered RTP packets to the address, at least a gap apart, prints "sending" after the
+first, receives until --linger seconds after the last one, and prints a line "done: " with a JSON
+object: its own port, the numbers that it received, in order, how many came from elsewhere than the
+address, and for each number that it sent the last one that it had received before. With --rtcp a
+second socket does the same on the next port above ADDRESS:PORT, and the object has a member
+"rtcp". With --at it starts a command after each of these numbers, and goes on meanwhile.
 """
 
 import argparse
@@ -54,10 +54,14 @@ class Party:
 
 
 def listen(parties, until):
-    """Receive on all sockets until that moment."""
+    """Receive on all sockets until that moment; what waits, even if the moment has passed."""
     by_socket = {party.socket: party for party in parties}
-    while (left := until - time.monotonic()) > 0:
-        for ready in select.select(list(by_socket), [], [], left)[0]:
+    while True:
+        left = until - time.monotonic()
+        readable = select.select(list(by_socket), [], [], max(left, 0))[0]
+        if not readable and left <= 0:
+            return
+        for ready in readable:
             by_socket[ready].receive()
 
 
@@ -76,7 +80,6 @@ def main():
     address, _, port = arguments.to.rpartition(":")
     address, port = ipaddress.ip_address(address.strip("[]")), int(port)
     parties = [Party(address, port + i) for i in range(1 + arguments.rtcp)]
-    begun = time.monotonic()
     for number in range(arguments.count):
         for party in parties:
             party.send(number)
@@ -84,7 +87,7 @@ def main():
             print("sending", flush=True)
         if number in numbers:
             commands.append(subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL))
-        listen(parties, begun + (number + 1) * arguments.gap_ms / 1000)
+        listen(parties, time.monotonic() + arguments.gap_ms / 1000)
     listen(parties, time.monotonic() + arguments.linger)
     if any(each.wait() for each in commands):
         raise SystemExit(f"failed: {command}")
