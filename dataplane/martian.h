@@ -63,8 +63,10 @@ martian_address6(const uint8_t address[16])
 static inline bool
 martian_ip6(const struct rte_ipv6_hdr *ip)
 {
-	return ip->src_addr[0] == 0xff || martian_address6(ip->src_addr) ||
-	       martian_address6(ip->dst_addr);
+	const uint8_t *src = (const uint8_t *)&ip->src_addr;
+
+	return src[0] == 0xff || martian_address6(src) ||
+	       martian_address6((const uint8_t *)&ip->dst_addr);
 }
 
 static inline bool

@@ -497,8 +497,8 @@ translate_udp_checksum(const struct rte_ipv6_hdr *ip, const struct rte_udp_hdr *
 	const struct rte_udp_hdr *whole)
 {
 	const uint16_t udp_bytes = rte_be_to_cpu_16(udp->dgram_len);
-	uint32_t sum = checksum_sum(ip->src_addr, sizeof(ip->src_addr)) +
-		       checksum_sum(ip->dst_addr, sizeof(ip->dst_addr));
+	uint32_t sum = checksum_sum(&ip->src_addr, sizeof(ip->src_addr)) +
+		       checksum_sum(&ip->dst_addr, sizeof(ip->dst_addr));
 	rte_be16_t checksum;
 
 	/* Length stands in the pseudo-header, and in the header. */

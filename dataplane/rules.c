@@ -206,16 +206,19 @@ parts_append(struct rules *rules, enum dp_family family, const struct rule_entry
 struct rules *
 rules_build(enum dp_family family, const struct rule_entry *entries, unsigned n, int socket)
 {
-	const int log_level = rte_log_get_level(RTE_LOGTYPE_ACL);
+	const int log_type = rte_log_register("lib.acl"); /* the library's own */
+	const int log_level = log_type < 0 ? -1 : rte_log_get_level((uint32_t)log_type);
 	struct rules *rules =
 		memory_zalloc(1, sizeof(*rules) + n * sizeof(rules->parts[0]), socket);
 	int ret;
 
 	if (rules == NULL)
 		return NULL;
-	rte_log_set_level(RTE_LOGTYPE_ACL, RTE_LOG_CRIT); /* too big is no error here */
+	if (log_level >= 0)
+		rte_log_set_level((uint32_t)log_type, RTE_LOG_CRIT); /* too big is no error here */
 	ret = parts_append(rules, family, entries, n, socket);
-	rte_log_set_level(RTE_LOGTYPE_ACL, (uint32_t)log_level);
+	if (log_level >= 0)
+		rte_log_set_level((uint32_t)log_type, (uint32_t)log_level);
 	if (ret == 0)
 		return rules;
 	rules_destroy(rules);

@@ -88,10 +88,10 @@ ip6_draw(struct draft *draft, struct cursor *cursor)
 
 	draft_add(draft, sizeof(ip));
 	ip.hop_limits = take_byte(cursor);
-	memcpy(ip.src_addr, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
-	memcpy(ip.dst_addr, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
-	ip.src_addr[15] = (uint8_t)take_below(cursor, 4);
-	ip.dst_addr[15] = (uint8_t)take_below(cursor, 4);
+	memcpy(&ip.src_addr, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
+	memcpy(&ip.dst_addr, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
+	((uint8_t *)&ip.src_addr)[15] = (uint8_t)take_below(cursor, 4);
+	((uint8_t *)&ip.dst_addr)[15] = (uint8_t)take_below(cursor, 4);
 	for (unsigned i = 0; i < (n_extensions > 6 ? n_extensions : n_extensions / 4); i++) {
 		uint8_t *extension = draft_add(draft, EXTENSION_BYTES);
 

@@ -121,8 +121,8 @@ ip6_append(struct rte_mbuf *m, const struct pass_frame *frame, const struct dp_f
 	};
 	struct rte_udp_hdr *sent;
 
-	memcpy(ip.src_addr, src, sizeof(ip.src_addr));
-	memcpy(ip.dst_addr, key->dst, sizeof(ip.dst_addr));
+	memcpy(&ip.src_addr, src, sizeof(ip.src_addr));
+	memcpy(&ip.dst_addr, key->dst, sizeof(ip.dst_addr));
 	memcpy(rte_pktmbuf_append(m, sizeof(ip)), &ip, sizeof(ip));
 	sent = (void *)rte_pktmbuf_append(m, (uint16_t)udp_bytes);
 	memcpy(sent, udp, udp_bytes);
@@ -208,7 +208,7 @@ sent_read6(struct rte_ipv6_hdr *ip, uint32_t bytes, struct pass_sent *sent)
 	sent->ttl = ip->hop_limits;
 	sent->tos = (uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT);
 	sent->no_checksum = udp_checksum == 0;
-	memcpy(sent->dst, ip->dst_addr, sizeof(sent->dst));
+	memcpy(sent->dst, &ip->dst_addr, sizeof(sent->dst));
 	udp->dgram_cksum = 0;
 	require(word >> 28 == 6 && sent->l3_bytes == bytes, "IPv6 header or length");
 	require(rte_ipv6_udptcp_cksum(ip, udp) == udp_checksum, "UDP checksum");

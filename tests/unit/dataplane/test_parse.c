@@ -14,6 +14,7 @@
 
 #include <rte_common.h>
 
+#include "compat.h"
 #include "draw.h"
 #include "parse.h"
 
@@ -55,8 +56,8 @@ static const struct frame6 good6 = {
 		.payload_len = RTE_BE16(sizeof(struct rte_udp_hdr) + DATA_BYTES),
 		.proto = IPPROTO_UDP,
 		.hop_limits = 64,
-		.src_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 10},
-		.dst_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
+		.src_addr = IPV6_ADDRESS(0x20, 0x01, 0x0d, 0xb8, [15] = 10),
+		.dst_addr = IPV6_ADDRESS(0x20, 0x01, 0x0d, 0xb8, [15] = 1)},
 	.udp = {.src_port = RTE_BE16(5004),
 		.dst_port = RTE_BE16(30000),
 		.dgram_len = RTE_BE16(sizeof(struct rte_udp_hdr) + DATA_BYTES),
@@ -196,8 +197,8 @@ Test(parse, makes_the_key_of_the_wire)
 	cr_assert_eq(parse((uint8_t *)&frame6, sizeof(frame6), &l2, &l3_bytes, &key), PARSE_OK);
 	cr_expect_eq(l2.l2_bytes, 14);
 	cr_expect_eq(l3_bytes, UDP6_BYTES + DATA_BYTES);
-	cr_expect_eq(memcmp(key.v6.src, good6.ip.src_addr, 16), 0);
-	cr_expect_eq(memcmp(key.v6.dst, good6.ip.dst_addr, 16), 0);
+	cr_expect_eq(memcmp(key.v6.src, &good6.ip.src_addr, 16), 0);
+	cr_expect_eq(memcmp(key.v6.dst, &good6.ip.dst_addr, 16), 0);
 	cr_expect_eq(key.v6.src_port, RTE_BE16(5004));
 	cr_expect_eq(key.v6.dst_port, RTE_BE16(30000));
 	cr_expect_eq(key.v6.domain, flow_domain(3, 0, 0));

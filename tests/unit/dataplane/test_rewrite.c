@@ -115,8 +115,8 @@ Test(rewrite, ipv6_checksums_are_those_of_a_full_sum)
 
 		draw_flow(DP_IPV6, &key, &leg);
 		fill(&d.ip, sizeof(d) - HEADROOM);
-		memcpy(d.ip.src_addr, key.src, 16);
-		memcpy(d.ip.dst_addr, key.dst, 16);
+		memcpy(&d.ip.src_addr, key.src, 16);
+		memcpy(&d.ip.dst_addr, key.dst, 16);
 		d.udp.src_port = key.src_port;
 		d.udp.dst_port = key.dst_port;
 		d.ip.proto = IPPROTO_UDP;
@@ -132,9 +132,9 @@ Test(rewrite, ipv6_checksums_are_those_of_a_full_sum)
 		d.udp.dgram_cksum = 0;
 		if (sum != rte_ipv6_udptcp_cksum(&d.ip, &d.udp))
 			cr_assert_fail("round %u", i);
-		if (memcmp(d.ip.src_addr, leg.src, 16) != 0 ||
-			memcmp(d.ip.dst_addr, leg.dst, 16) != 0 || d.udp.src_port != leg.src_port ||
-			d.udp.dst_port != leg.dst_port)
+		if (memcmp(&d.ip.src_addr, leg.src, 16) != 0 ||
+			memcmp(&d.ip.dst_addr, leg.dst, 16) != 0 ||
+			d.udp.src_port != leg.src_port || d.udp.dst_port != leg.dst_port)
 			cr_assert_fail("round %u: not the leg's addresses and ports", i);
 	}
 }

@@ -79,8 +79,8 @@ probe_packet(const struct probe *probe, enum dp_family family, struct rule_packe
 
 	memcpy(&v4.ip.src_addr, probe->src, 4);
 	memcpy(&v4.ip.dst_addr, probe->dst, 4);
-	memcpy(v6.ip.src_addr, probe->src, 16);
-	memcpy(v6.ip.dst_addr, probe->dst, 16);
+	memcpy(&v6.ip.src_addr, probe->src, 16);
+	memcpy(&v6.ip.dst_addr, probe->dst, 16);
 	rule_packet_set(packet, family == DP_IPV4 ? (const void *)&v4 : (const void *)&v6,
 		flow_domain(probe->port, probe->vlan, probe->outer_vlan), family);
 }
