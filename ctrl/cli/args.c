@@ -181,20 +181,24 @@ endpoint_set(json_t *object, const char *member, const char *text)
 	return NULL;
 }
 
+/* The unit at the end of a member's name, which a key or an option need not say; "": none. */
+static const char *
+member_unit(const char *member)
+{
+	const char *end = strrchr(member, '_');
+
+	return end != NULL && (strcmp(end, "_s") == 0 || strcmp(end, "_bytes") == 0) ? end : "";
+}
+
 bool
 name_is_member(const char *name, const char *member)
 {
-	static const char *const endings[] = {"", "s", "_s", "_bytes"};
-
 	for (; *name != '\0'; name++, member++) {
 		if (*name != (*member == '_' ? '-' : *member))
 			return false;
 	}
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		if (strcmp(member, endings[i]) == 0)
-			return true;
-	}
-	return false;
+	return strcmp(member, "") == 0 || strcmp(member, "s") == 0 ||
+	       (member[0] == '_' && strcmp(member, member_unit(member)) == 0);
 }
 
 /* A component of the contract. */
@@ -517,6 +521,8 @@ value_name(const json_t *schema)
 		{"format", "ip", "ADDRESS"},
 		{"format", "mac", "MAC"},
 		{"x-unit", "dscp", "DSCP"},
+		{"x-unit", "s", "TIME"},
+		{"x-unit", "ms", "TIME"},
 		{"type", "object", "RATE[/BURST]"},
 		{"type", "array", "FIRST-LAST"},
 		{"type", "integer", "NUMBER"},
@@ -552,13 +558,14 @@ key_print(FILE *out, json_t *members, const char *member, bool required)
 {
 	const json_t *schema = schema_resolve(json_object_get(members, member));
 	const char *help = member_text(schema, "description"), *end = strstr(help, ". ");
+	const size_t length = strlen(member) - strlen(member_unit(member));
 	struct text key, text;
 	json_t *choice;
 	size_t i;
 
 	text_clear(&key);
 	text_clear(&text);
-	text_add(&key, "%s=", member);
+	text_add(&key, "%.*s=", (int)length, member);
 	for (char *dash = key.s; (dash = strchr(dash, '_')) != NULL;)
 		*dash = '-';
 	json_array_foreach (json_object_get(schema, "enum"), i, choice) {

@@ -140,7 +140,7 @@ command_overview(const char *group, FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (group != NULL && !command_in_group(commands[i], group))
 			continue;
-		fprintf(out, "  %-12s  %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  %-15s  %s\n", commands[i]->name, commands[i]->summary);
 		if (first == NULL)
 			first = commands[i];
 	}

@@ -505,7 +505,7 @@ const struct command command_relay_join = {
 
 const struct command command_relay_leave = {
 	.name = "relay leave",
-	.arguments = "RELAY RECEIVER... [OPTION]...",
+	.arguments = "RELAY RECEIVER...",
 	.summary = "Remove receivers from a relay and show their final figures",
 	.example = "  sluicectl relay leave cam1 anna",
 	.options = leave_options,
@@ -519,7 +519,7 @@ const struct command command_relay_leave = {
 
 const struct command command_relay_receivers = {
 	.name = "relay receivers",
-	.arguments = "RELAY [OPTION]...",
+	.arguments = "RELAY",
 	.summary = "List the receivers of a side of a relay, a page at a time",
 	.example = "  sluicectl relay receivers cam1 --limit 20",
 	.options = receivers_options,
