@@ -120,7 +120,7 @@ more_describe(json_t *row)
 
 #define FIGURES \
 	"RECEIVED>={received/packets}|BYTES>={received/bytes}|DROPS={received/drops:drops}|" \
-	"SENT>={sent/sent}|BYTES>={sent/bytes}|DROPS={sent/drops:drops}"
+	"COPIES>={sent/copies}|BYTES>={sent/bytes}|SENT>={sent/sent}|DROPS={sent/drops:drops}"
 
 static void
 relay_print(json_t *result)

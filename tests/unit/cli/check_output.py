@@ -204,11 +204,11 @@ b       p1       -  192.0.2.1:6000  -          -       first
 a rtcp  p0       -  192.0.2.1:6001  -          -       first
 b rtcp  p1       -  192.0.2.1:6001  -          -       first
 
-SIDE    RECEIVED  BYTES  DROPS  SENT  BYTES  DROPS
-a              3    300  -         8   1800  tx_full=1
-b              3    300  -         8   1800  tx_full=1
-a rtcp         3    300  -         8   1800  tx_full=1
-b rtcp         3    300  -         8   1800  tx_full=1
+SIDE    RECEIVED  BYTES  DROPS  COPIES  BYTES  SENT  DROPS
+a              3    300  -           9   1800     8  tx_full=1
+b              3    300  -           9   1800     8  tx_full=1
+a rtcp         3    300  -           9   1800     8  tx_full=1
+b rtcp         3    300  -           9   1800     8  tx_full=1
 
 SIDE  MEDIA                           LAST PACKET          TIME-OUT
 a     none since 2023-11-14 22:13:20  2023-11-14 22:13:20  30 s, opens
