@@ -226,6 +226,9 @@ receiver_fault_prefix(const struct change_item *item, struct fault *fault)
 	}
 	if (item->op == OP_REMOVE || item->op == OP_LEGS)
 		fault->pointer[0] = '\0';
+	else if (strcmp(fault->pointer, "/match") == 0)
+		snprintf(fault->pointer, sizeof(fault->pointer), "/match/%s",
+			item->spec->match.key.any_source ? "dst" : "src");
 	relay_receiver_fault_place(fault);
 	fault_prefix(fault, "/%s/%u", item->list, item->entry);
 }
@@ -658,15 +661,22 @@ flow_version(struct draft *draft, struct flow *flow, struct change_item *item, s
 	return stage_version(draft, flow, item, fault);
 }
 
+/* Whether the list that the item is of has named the flow before. */
+static bool
+named_before(const struct flow *flow, const struct change_item *item)
+{
+	const struct change_item *before = flow->item;
+
+	return before && before->op == item->op && before->message == item->message &&
+	       before->change == item->change;
+}
+
 /* A list may name a flow once: a second mention would undo the first unseen. */
 static int
 named_once(const struct flow *flow, const struct change_item *item, const char *pointer,
 	struct fault *fault)
 {
-	const struct change_item *before = flow->item;
-
-	if (!before || before->op != item->op || before->message != item->message ||
-		before->change != item->change)
+	if (!named_before(flow, item))
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
 		"found %.*s twice, expected each id once",
@@ -1069,7 +1079,8 @@ static int
 receiver_check(const struct draft *draft, const struct change_item *item, struct fault *fault)
 {
 	const char *id = item_flow(item);
-	const struct flow_spec *spec = draft_find(draft, id);
+	const struct flow *flow = flow_db_seek(draft->db, id);
+	const struct flow_spec *spec = flow && staged_there(flow) ? staged_spec(flow) : NULL;
 	const enum relay_flow side = item_receives(item);
 	const bool returns = item->change->generation.returns != STORE_RETURN_NONE;
 
@@ -1086,6 +1097,10 @@ receiver_check(const struct draft *draft, const struct change_item *item, struct
 			"found flow %s, which is of another relay or none, expected none of that "
 			"id",
 			id);
+	if ((item->op == OP_REMOVE || item->op == OP_RECEIVE) && flow && named_before(flow, item))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/id",
+			"found %s twice, expected each name once",
+			relay_receiver_name(id, item->relay_bytes));
 	if (item->op == OP_REMOVE && !spec)
 		return fault_set(fault, FAULT_NOT_FOUND, "",
 			"found %s, expected the name of a receiver of side %s of relay %.*s",

@@ -742,8 +742,13 @@ Test(relay_methods, receivers_that_cannot_join)
 		"/receivers/1/name");
 	refuses("relay.join", "{'id':'r','receivers':[{'name':'y'}]}", -32001,
 		"/receivers/0/local_port");
+	refuses("relay.join",
+		"{'id':'r','receivers':[" LEARNED("y", 7002) "," LEARNED("y", 7003) "]}", -32001,
+		"/receivers/1/name");
 	refuses("relay.join", "{'id':'r','receivers':[" LEARNED("y", 7001) "]}", -32003,
-		"/receivers/0");
+		"/receivers/0/local");
+	refuses("relay.join", "{'id':'r','receivers':[" KNOWN("y", 1) "," KNOWN("z", 1) "]}",
+		-32003, "/receivers/1/remote");
 	refuses("relay.join", "{'id':'r','receivers':[{'name':'y','local_port':7002,'port':'p9'}]}",
 		-32002, "/receivers/0/port");
 	refuses("relay.join",
@@ -753,6 +758,7 @@ Test(relay_methods, receivers_that_cannot_join)
 		"{'id':'r','receivers':[{'name':'y','local_port':1,'remote':'198.51.100.9'}]}",
 		-32001, "/receivers/0/remote_port");
 	refuses("relay.leave", "{'id':'r','names':['x','y']}", -32002, "/names/1");
+	refuses("relay.leave", "{'id':'r','names':['x','x']}", -32001, "/names/1");
 	refuses("relay.leave", "{'id':'t','names':['x']}", -32002, "/id");
 	refuses("relay.receivers", "{'id':'t'}", -32002, "/id");
 	refuses("relay.update", "{'relays':[" RELAY("r", "", "", ",'rtcp':'next'") "]}", -32001,
