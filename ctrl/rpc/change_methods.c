@@ -104,7 +104,10 @@ given_encode(const struct change *change, size_t limit)
 		const struct flow_spec *spec =
 			item->op <= OP_SET || item->op == OP_RECEIVE ? item->spec : NULL;
 
-		if (!spec || !spec->pool || item->effect == CHANGE_NONE || item->pruned)
+		/* An update of a relay says all ports of it, also of a flow that it leaves as it
+		 * is. */
+		if (!spec || !spec->pool || item->pruned ||
+			(item->effect == CHANGE_NONE && !item->updates))
 			continue;
 		address_format(spec->match.key.family, spec->match.key.dst, address);
 		json_array_append_new(given,

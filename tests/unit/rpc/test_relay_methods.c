@@ -350,6 +350,26 @@ Test(relay_pools, a_receiver_is_given_a_port)
 		"20000},{'id':'r:b.x','pool':'single','dst':'198.51.100.1','dst_port':9000}]}");
 }
 
+/* Also of a side whose flow stays as it is: that sends to side a from where it did. */
+Test(relay_pools, an_update_says_the_ports_of_both_sides)
+{
+	const char *given =
+		"{'updated':['r'],'given':[{'id':'r:a','pool':'voice','dst':'192.0.2.1','dst_port':"
+		"20000},{'id':'r:b','pool':'single','dst':'198.51.100.1','dst_port':9000}]}";
+
+	json_decref(
+		service_result("relay.add", json_of_text("{'relays':[" POOLED("r", "'pool':'voice'",
+						    "'pool':'single'", "") "]}")));
+	answers("relay.update",
+		"{'relays':[" POOLED("r", "'pool':'voice'",
+			"'pool':'single','remote':'198.51.100.9','remote_port':5004", "") "]}",
+		given);
+	answers("relay.update",
+		"{'relays':[" POOLED("r", "'pool':'voice'",
+			"'pool':'single','remote':'198.51.100.9','remote_port':5004", "") "]}",
+		given);
+}
+
 Test(relay_pools, both_sides_and_a_change_of_one)
 {
 	answers("relay.add",
