@@ -2,9 +2,11 @@
 #include "flow/local_port.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/relay_flows.h"
 
 /* The place that the flow names; false: it names more than one. */
 static bool
@@ -19,10 +21,22 @@ place_read(const struct flow_spec *spec, struct pool_place *place)
 				rule->dst_bits == (rule->family == 4 ? 32 : 128));
 }
 
+/*
+ * The id under which the flow holds its place: that of the flow of RTP for its RTCP, and that of
+ * the side for a receiver whose address is known, which may share the port that a pool gave the
+ * side.
+ */
 static const char *
-owner_of(const struct flow_spec *spec)
+owner_of(const struct flow_spec *spec, char id[FLOW_ID_MAX])
 {
-	return spec->pool && spec->pool->rtcp_of[0] ? spec->pool->rtcp_of : spec->id;
+	const enum relay_flow side = relay_receiver_side(spec->id, spec->relay_bytes);
+	const char *owner = spec->pool && spec->pool->rtcp_of[0] ? spec->pool->rtcp_of : spec->id;
+
+	snprintf(id, FLOW_ID_MAX, "%s", owner);
+	if (side != RELAY_FLOWS && !spec->pool && !spec->match.key.any_source)
+		snprintf(id, FLOW_ID_MAX, "%.*s:%s", spec->relay_bytes, spec->id,
+			relay_flow_name(side));
+	return id;
 }
 
 bool
@@ -117,9 +131,11 @@ take(struct pools *pools, struct flow_spec *spec, struct fault *fault)
 {
 	const struct pool_config *config = pools_find(pools, spec->pool->name);
 	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	char owner[FLOW_ID_MAX];
 	struct pool_place place;
 	int rc;
 
+	owner_of(spec, owner);
 	place_read(spec, &place);
 	if (config && place.family && place.family != config->family)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/match/pool",
@@ -128,10 +144,10 @@ take(struct pools *pools, struct flow_spec *spec, struct fault *fault)
 			config->name, config->family, place.family);
 	if (!spec->pool->address_named && !spec->pool->chosen)
 		place.family = 0;
-	rc = pools_take(pools, spec->pool->name, owner_of(spec), now_ns, &place, fault);
+	rc = pools_take(pools, spec->pool->name, owner, now_ns, &place, fault);
 	if (rc < 0 && spec->pool->chosen && !spec->pool->address_named) {
 		place.family = 0;
-		rc = pools_take(pools, spec->pool->name, owner_of(spec), now_ns, &place, fault);
+		rc = pools_take(pools, spec->pool->name, owner, now_ns, &place, fault);
 	}
 	if (rc < 0)
 		fault_prefix(fault, "/match/%s",
@@ -146,6 +162,7 @@ local_port_hold(struct pools *pools, struct flow_spec *spec, const struct flow_s
 	const struct flow_spec *rtp, bool restores, struct fault *fault)
 {
 	const bool kept = is_kept(spec, before);
+	char owner[FLOW_ID_MAX];
 	struct pool_place place;
 
 	if (local_port_is_open(spec) && !kept) {
@@ -155,7 +172,7 @@ local_port_hold(struct pools *pools, struct flow_spec *spec, const struct flow_s
 			return -1;
 	}
 	if (!place_read(spec, &place) ||
-		pools_reserve(pools, spec->pool ? spec->pool->name : NULL, owner_of(spec),
+		pools_reserve(pools, spec->pool ? spec->pool->name : NULL, owner_of(spec, owner),
 			restores || kept, &place, fault) == 0)
 		return 0;
 	if (spec->rule)
@@ -204,10 +221,11 @@ local_port_leave(struct pools *pools, const struct flow_spec *spec)
 void
 local_port_stay(struct pools *pools, const struct flow_spec *spec)
 {
+	char owner[FLOW_ID_MAX];
 	struct pool_place place;
 
 	if (place_read(spec, &place))
-		pools_stay(pools, &place, owner_of(spec));
+		pools_stay(pools, &place, owner_of(spec, owner));
 }
 
 void

@@ -370,6 +370,31 @@ Test(relay_pools, an_update_says_the_ports_of_both_sides)
 		given);
 }
 
+/* Its address is known, so that it needs no port of its own; others are refused that port. */
+Test(relay_pools, a_known_receiver_shares_the_port_of_its_side)
+{
+	json_decref(service_result("relay.add",
+		json_of_text("{'relays':[" POOLED("r", FIXED, "'pool':'single'", "") "]}")));
+	answers("relay.join",
+		"{'id':'r','receivers':[{'name':'x','remote':'198.51.100.9','remote_port':5004}]}",
+		"{'joined':[{'name':'x','local':'198.51.100.1','local_port':9000}]}");
+	refuses("relay.join",
+		"{'id':'r','receivers':[{'name':'y','local':'198.51.100.1','local_port':9000}]}",
+		-32003, "/receivers/0/local_port");
+	refuses("flow.install",
+		"{'flows':[{'match':{'port':'p1','src':'198.51.100.8','src_port':9,"
+		"'dst':'198.51.100.1','dst_port':9000},'action':'drop'}]}",
+		-32003, "/flows/0/match/dst_port");
+	usage_expect(1, 1, 0);
+	json_decref(service_result("relay.leave", json_of_text("{'id':'r','names':['x']}")));
+	usage_expect(1, 1, 0);
+	json_decref(service_result("relay.join",
+		json_of_text("{'id':'r','receivers':[{'name':'x','remote':'198.51.100.9',"
+			     "'remote_port':5004}]}")));
+	json_decref(service_result("relay.remove", json_of_text("{'ids':['r']}")));
+	usage_expect(1, 0, 1);
+}
+
 Test(relay_pools, both_sides_and_a_change_of_one)
 {
 	answers("relay.add",
