@@ -21,6 +21,7 @@ Prints a line for each step, and the counters at the end of the call.
 
 import argparse
 import json
+import os
 import signal
 import socket
 import sys
@@ -28,6 +29,7 @@ import time
 
 RETRIES = 5  # of a request that was refused temporarily, or whose connection failed
 FOR_NOW = ("BUSY",)  # temporary refusals
+SOCKET = os.environ.get("SLUICE_SOCKET", "/run/sluice/rpc.sock")
 
 
 class Refused(Exception):
@@ -49,7 +51,10 @@ class Sluice:
     def connect(self):
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.settimeout(10)
-        link.connect(self.path)
+        try:
+            link.connect(self.path)
+        except OSError as why:  # which does not say where
+            raise OSError(why.errno, why.strerror, self.path) from why
         self.stream = link.makefile("rw", encoding="utf-8", newline="\n")
 
     def ask(self, method, params):
@@ -224,7 +229,7 @@ def endpoint(text):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--socket", default="/run/sluice/rpc.sock")
+    parser.add_argument("--socket", default=SOCKET)
     parser.add_argument("--name", default="call-1")
     parser.add_argument("--near", required=True, metavar="PORT=ADDRESS",
                         help="Sluice's port and local address towards the caller")

@@ -28,7 +28,7 @@ import sys
 import time
 import zlib
 
-from call_setup import Refused, Sluice
+from call_setup import SOCKET, Refused, Sluice
 
 POLL_S = 0.01  # sluiced takes packets from its workers every 10 ms
 PAGE = 100
@@ -237,7 +237,7 @@ def description_print(agent, match):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--socket", default="/run/sluice/rpc.sock")
+    parser.add_argument("--socket", default=SOCKET)
     parser.add_argument("--flow", required=True, metavar="ID")
     parser.add_argument("--ufrag", default=secrets.token_hex(4))
     parser.add_argument("--pwd", default=secrets.token_hex(16))

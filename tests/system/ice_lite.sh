@@ -67,8 +67,13 @@ for expected, given in (
     assert reply[-4:] == ice.fingerprint(reply[:-8])
 END
 
+# The socket is that of the option, or of the environment; one that is not there is named.
+expect_exit 1 docs/examples/ice_lite.py --socket "$RIG_RUN/none.sock" --flow x 2>"$RIG_RUN/none"
+grep -q "No such file or directory: '$RIG_RUN/none.sock'" "$RIG_RUN/none" ||
+	fail "a socket that is not there: $(cat "$RIG_RUN/none")"
+
 agent_start() {
-	rig_spawn "agent$1" docs/examples/ice_lite.py --socket "$RIG_RUN/sluiced.sock" --flow "ice$1"
+	SLUICE_SOCKET=$RIG_RUN/sluiced.sock rig_spawn "agent$1" docs/examples/ice_lite.py --flow "ice$1"
 	rig_wait 30 grep -q '^a=end-of-candidates' "$RIG_RUN/agent$1.log" ||
 		fail "the agent does not run: $(cat "$RIG_RUN/agent$1.log")"
 }
