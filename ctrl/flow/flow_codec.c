@@ -989,6 +989,19 @@ flow_receiver_decode(const json_t *side, const json_t *receiver, struct fault *f
 	return spec;
 }
 
+/* A list has each name once; `seen` has those before. */
+static int
+receiver_name_check(json_t *seen, const json_t *receiver, struct fault *fault)
+{
+	const char *name = json_string_value(json_object_get(receiver, "name"));
+
+	if (json_object_get(seen, name))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/name",
+			"found %s twice, expected each name once", name);
+	json_object_set_new(seen, name, json_true());
+	return 0;
+}
+
 int
 flow_receivers_decode(const json_t *relay, flow_receiver_fn fn, void *arg, struct fault *fault)
 {
@@ -1004,8 +1017,13 @@ flow_receivers_decode(const json_t *relay, flow_receiver_fn fn, void *arg, struc
 	if (relay_expand(relay, flows, fault) < 0)
 		return -1;
 	for (side = RELAY_A; rc == 0 && side <= RELAY_B; side++) {
+		json_t *seen = json_object();
+
 		json_array_foreach (lists[side], i, receiver) {
-			struct flow_spec *spec = flow_receiver_decode(flows[side], receiver, fault);
+			struct flow_spec *spec =
+				receiver_name_check(seen, receiver, fault) < 0
+					? NULL
+					: flow_receiver_decode(flows[side], receiver, fault);
 
 			if (!spec)
 				fault_prefix(fault, "/%s/receivers/%zu", relay_flow_name(side), i);
@@ -1013,6 +1031,7 @@ flow_receivers_decode(const json_t *relay, flow_receiver_fn fn, void *arg, struc
 			if (rc < 0)
 				break;
 		}
+		json_decref(seen);
 	}
 	for (side = 0; side < RELAY_FLOWS; side++)
 		json_decref(flows[side]);

@@ -699,6 +699,13 @@ def relays_are_declared_beside_flows(rig):
     yield from differs(rig.ctl("validate", "odd.yaml", "--offline"), (
         2, "", "sluicectl: odd.yaml:4: relay call1: /a/local_port: found 6001, expected an even "
         "port, as RTCP has the next one\n"))
+    receiver = "    - {name: wall, remote: 198.51.100.9, remote_port: %d}\n"
+    (rig.folder / "twice.yaml").write_text(
+        RELAYS[:RELAYS.index("  b:")] + "  b:\n    port: p1\n    local: 203.0.113.1\n"
+        "    local_port: 6000\n    receivers:\n" + receiver % 5004 + receiver % 5006)
+    yield from differs(rig.ctl("validate", "twice.yaml", "--offline"), (
+        2, "", "sluicectl: twice.yaml:10: relay call1: /b/receivers/1/name: found wall twice, "
+        "expected each name once\n"))
 
 
 @check

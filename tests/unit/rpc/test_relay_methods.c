@@ -780,6 +780,10 @@ Test(relay_methods, receivers_that_cannot_join)
 			"n", ",'vlan':5", ",'vlan':5", ",'rtcp':'next'") "]}",
 		"{'added':['r','n']}");
 	joins("[" LEARNED("x", 7001) "]");
+	refuses("relay.add",
+		"{'relays':[" RELAY("t", "",
+			",'receivers':[" LEARNED("x", 7002) "," LEARNED("x", 7003) "]", "") "]}",
+		-32001, "/relays/0/b/receivers/1/name");
 	refuses("relay.join", "{'id':'t','receivers':[" LEARNED("x", 7002) "]}", -32002, "/id");
 	refuses("relay.join", "{'id':'n','receivers':[" LEARNED("x", 7002) "]}", -32001, "/id");
 	refuses("relay.join",
@@ -950,6 +954,7 @@ Test(relay_pools, receivers_are_declared_beside_a_pool)
 		BESIDE_POOL(LEARNED("x", 7001) ",{'name':'y','pool':'single'}");
 	const struct commits *all = service_room()->flows.commits;
 	uint64_t generation;
+	json_t *begun;
 
 	commits("declare_relays", declared, 0, NULL);
 	has_legs("r:a", 1, 2);
@@ -958,8 +963,14 @@ Test(relay_pools, receivers_are_declared_beside_a_pool)
 	generation = commits_generation(all);
 	commits("declare_relays", declared, 0, NULL);
 	cr_expect_eq(commits_generation(all), generation, "nothing changes");
-	commits("declare_relays", BESIDE_POOL(LEARNED("x", 7001) "," LEARNED("x", 7002)), -32001,
-		"/messages/0/declare_relays/0/b/receivers/1/name");
+	commits("declare_relays", BESIDE_POOL(LEARNED("x", 7001) "," LEARNED("y", 7001)), -32003,
+		"/messages/0/declare_relays/0/b/receivers/1/local");
+	begun = service_result("txn.begin", json_of_text("{'declare':true}"));
+	service_refuses("txn.put",
+		json_pack("{s:O, s:o}", "txn", json_object_get(begun, "txn"), "declare_relays",
+			json_of_text(BESIDE_POOL(LEARNED("x", 7001) "," LEARNED("x", 7002)))),
+		-32001, "/declare_relays/0/b/receivers/1/name");
+	json_decref(begun);
 	has_legs("r:a", 1, 2);
 }
 
