@@ -109,7 +109,7 @@ struct event_commit {
 	uint32_t uid;
 	char who[ACTOR_NAME_MAX];
 	char via[ACTOR_VIA_MAX];
-	char text[EVENT_METHOD_MAX]; /* commit: the method; rollback: the reason */
+	char text[STORE_COMMENT_MAX]; /* commit: the method; rollback: the reason */
 };
 
 /* EVENT_ROLLBACK_FAILED. */

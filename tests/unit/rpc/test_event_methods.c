@@ -142,7 +142,8 @@ static const struct event_entry each_kind[] = {
 		.commit = {.generation = 44,
 			.returns = STORE_RETURN_OF,
 			.returned = 42,
-			.text = "not confirmed in time"}},
+			.text = "not confirmed in time; not rolled back: 4 flows, call1:a, "
+				"call1:b, call1:b.wall, call1:b.anna"}},
 	{.kind = EVENT_ROLLBACK,
 		.commit = {.generation = 45, .returns = STORE_RETURN_TO, .returned = 41}},
 	{.kind = EVENT_ROLLBACK_FAILED, .rollback_failed = {.of = 42, .reason = "disk"}},
@@ -191,7 +192,8 @@ Test(ring_methods, events_of_every_kind)
 		"{'event': 'commit', 'generation': 43, 'method': 'txn.commit', 'added': 0,"
 		" 'changed': 0, 'removed': 9, 'actor': {'name': 'cn=ops', 'via': 'tls'}}",
 		"{'event': 'rollback', 'generation': 44, 'of': 42,"
-		" 'reason': 'not confirmed in time'}",
+		" 'reason': 'not confirmed in time; not rolled back: 4 flows, call1:a, call1:b, "
+		"call1:b.wall, call1:b.anna'}",
 		"{'event': 'rollback', 'generation': 45, 'to': 41}",
 		"{'event': 'rollback_failed', 'of': 42, 'reason': 'disk'}",
 		"{'event': 'rollback_failed', 'of': 42, 'flow': 'a',"
