@@ -52,6 +52,10 @@ _sluicectl_ports() {
 	_sluicectl_ask --json port list | sed -n 's/^      "name": "\([^"]*\)".*/\1/p'
 }
 
+_sluicectl_pools() {
+	_sluicectl_ask --json info | sed -n '/^  "pools"/,/^  ]/s/^      "name": "\([^"]*\)".*/\1/p'
+}
+
 # Next words of a command name that begins with the words given.
 _sluicectl_commands() {
 	sluicectl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\+ \?[a-z]*\)  .*/\1/p' |
@@ -59,7 +63,7 @@ _sluicectl_commands() {
 }
 
 # A comma-separated KEY=VALUE list: complete the last key, or its value where the help lists those
-# that there are, or the port after port=.
+# that there are, or where it is the name of a port, a pool or a flow.
 _sluicectl_pairs() {
 	local option=$1 list=$2 before="" last command="flow add"
 	if [[ $option == --[ab] ]]; then
@@ -71,8 +75,12 @@ _sluicectl_pairs() {
 	if [[ $list == *,* ]]; then
 		before=${list%,*},
 	fi
-	if [[ $last == port=* ]]; then
-		_sluicectl_ports | sed "s|^|${before}port=|"
+	if [[ $last =~ ^(port|pool|learned)= ]]; then
+		case $last in
+		port=*) _sluicectl_ports ;;
+		pool=*) _sluicectl_pools ;;
+		*) _sluicectl_flows ;;
+		esac | sed "s|^|$before${last%%=*}=|"
 	elif [[ $last == *=* ]]; then
 		# shellcheck disable=SC2086 # two words
 		sluicectl $command --help |

@@ -16,6 +16,7 @@ sluicectl() {
 	*"--json relay receivers call1"*) printf '{\n  "receivers": [\n    {\n      "receiver": {\n        "name": "anna"\n      },\n      "sent": {\n        "id": "b.anna"\n      }\n    }\n  ]\n}\n' ;;
 	*"--json relay list"*) printf '{\n  "relays": [\n    {\n      "relay": {\n        "id": "call1"\n      },\n      "a": {\n        "sent": {\n          "id": "leg-1"\n        }\n      }\n    }\n  ]\n}\n' ;;
 	*"--json port list"*) printf '{\n  "ports": [\n    {\n      "name": "p0",\n      "mtu": 1500\n    },\n    {\n      "name": "p1"\n    }\n  ]\n}\n' ;;
+	*"--json info"*) printf '{\n  "name": "sluice",\n  "pools": [\n    {\n      "name": "voice",\n      "size": 8\n    }\n  ],\n  "workers": [\n    {\n      "name": "w0"\n    }\n  ]\n}\n' ;;
 	*"--json flow show cam1"*) printf '{\n  "flow": {\n    "id": "cam1",\n    "legs": [\n      {\n        "id": "leg-1"\n      }\n    ]\n  },\n  "legs": [\n    {\n      "id": "leg-1",\n      "copies": 0\n    },\n    {\n      "id": "wall"\n    }\n  ]\n}\n' ;;
 	*"--json history --limit 50") printf '{\n  "generations": [\n    {\n      "generation": 42,\n      "added": 1\n    },\n    {\n      "generation": 41\n    }\n  ]\n}\n' ;;
 	*"rpc --list") printf 'METHOD       SUMMARY\nflow.get     Show.\nsystem.info  What runs.\n' ;;
@@ -81,6 +82,8 @@ offers "sluicectl relay add --a latch-by=s" "ssrc stun"
 offers "sluicectl relay add --a port=p0,latch=f" "first follow"
 offers "sluicectl relay update --b port=" "p0 p1"
 offers "sluicectl relay add --a reopen=" "true false"
+offers "sluicectl relay join call1 --receiver name=anna,pool=" "voice"
+offers "sluicectl flow add --leg port=p0,learned=c" "cam1"
 offers "sluicectl relay add --a me" "media-timeout="
 offers "sluicectl relay join call1 --receiver idle" "idle-timeout="
 offers "sluicectl --socket /tmp/x port " "list show"
