@@ -23,7 +23,8 @@ static const struct command *const commands[] = {&command_flow_add, &command_flo
 	&command_validate, &command_plan, &command_apply, &command_confirm, &command_rollback,
 	&command_history, &command_export, &command_port_list, &command_port_show,
 	&command_counters, &command_top, &command_watch, &command_events, &command_punted,
-	&command_trace, &command_inject, &command_workers, &command_info, &command_rpc};
+	&command_trace, &command_inject, &command_workers, &command_info, &command_doctor,
+	&command_rpc};
 
 #define USAGE_COLUMNS 79
 #define USAGE_INDENT 7

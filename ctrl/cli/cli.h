@@ -139,7 +139,7 @@ extern const struct command command_flow_add, command_flow_replace, command_flow
 	command_events, command_punted, command_trace, command_inject, command_workers,
 	command_info, command_rpc, command_relay_add, command_relay_update, command_relay_del,
 	command_relay_list, command_relay_show, command_relay_join, command_relay_leave,
-	command_relay_receivers;
+	command_relay_receivers, command_doctor;
 
 /* Options taken by every command. */
 extern const struct option_spec command_globals[];

@@ -54,10 +54,12 @@ def arrows(tree):
         "flow": {"config", "net", "store", "schema", "base"},
         "monitor": {"flow", "config", "net", "store", "schema", "base"},
         "rpc": {"monitor", "flow", "config", "store", "net", "schema", "base"},
-        "cli": {"schema", "base"},
+        "doctor": {"base"},
+        "cli": {"doctor", "schema", "base"},
     }
     besides = {
         ("cli", "flow/flow_codec.h"),  # it checks a file as the daemon does, by the pure decoder
+        ("doctor", "config/config.h"),  # what devargs mean, pure functions
         ("flow", "monitor/events.h"),  # what happened to a flow is reported where it happens
     }
     for path in tree.matching(rf"ctrl/({'|'.join(may_use)})/.*\.[ch]"):

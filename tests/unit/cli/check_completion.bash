@@ -44,7 +44,7 @@ offers() {
 	echo "$verdict $count - $line"
 }
 
-offers "sluicectl " "apply confirm counters events export flow history info inject leg plan port punted relay rollback rpc top trace validate watch workers"
+offers "sluicectl " "apply confirm counters doctor events export flow history info inject leg plan port punted relay rollback rpc top trace validate watch workers"
 offers "sluicectl app" "apply"
 offers "sluicectl apply --" "--prune --confirm-within --comment --if-generation --limit --yes --json --socket --connect --cert --key --ca --timeout --help --version"
 offers "sluicectl apply --comment why --pr" "--prune"

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See host_checks.h. */
+#include "doctor/host_checks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "doctor/pci_checks.h"
+
+#define NODE_DIR "/sys/devices/system/node"
+#define HUGEPAGES_LEAST_MIB 64 /* a few ports, tables of the default sizes */
+#define HUGEPAGES_USUAL 256 /* of 2 MiB, as README.md has it */
+
+void
+hugepages_read(const char *root, const struct setup *setup, unsigned node, struct hugepages *facts)
+{
+	char pattern[TREE_PATH_MAX + 32];
+	cpu_set_t nodes;
+	glob_t found;
+
+	tree_cpus(root, &nodes, NODE_DIR "/online");
+	*facts = (struct hugepages){.node = node,
+		.is_only_node = CPU_COUNT(&nodes) <= 1,
+		.wanted = setup->hugepages,
+		.runs = setup->pid != 0,
+		.needed_mib = setup->memory_mb ? setup->memory_mb : HUGEPAGES_LEAST_MIB,
+		.config = setup->path};
+	/* A kernel without NUMA has no directory of nodes. */
+	if (tree_exists(root, NODE_DIR "/node%u/hugepages", node))
+		snprintf(facts->directory, sizeof(facts->directory), NODE_DIR "/node%u/hugepages",
+			node);
+	else
+		snprintf(facts->directory, sizeof(facts->directory), "/sys/kernel/mm/hugepages");
+	snprintf(pattern, sizeof(pattern), "%s%.*s/hugepages-*kB", root, TREE_PATH_MAX / 4,
+		facts->directory);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc && facts->n_sizes < HUGEPAGE_SIZES_MAX; i++) {
+		const char *path = found.gl_pathv[i];
+		const char *size = strrchr(path, '-');
+
+		facts->sizes[facts->n_sizes].kib = strtoull(size + 1, NULL, 10);
+		facts->sizes[facts->n_sizes].total =
+			(uint64_t)tree_number("", 0, "%s/nr_hugepages", path);
+		facts->sizes[facts->n_sizes].free =
+			(uint64_t)tree_number("", 0, "%s/free_hugepages", path);
+		facts->n_sizes++;
+	}
+	globfree(&found);
+}
+
+/* The command that makes so many more pages of 2 MiB. */
+static void
+hugepages_mend(const struct hugepages *facts, struct verdict *verdict, enum severity severity,
+	const char *why, uint64_t missing_mib)
+{
+	uint64_t pages = (missing_mib + 1) / 2;
+
+	for (unsigned i = 0; i < facts->n_sizes; i++) {
+		if (facts->sizes[i].kib == 2048)
+			pages += facts->sizes[i].total;
+	}
+	pages = pages < HUGEPAGES_USUAL ? HUGEPAGES_USUAL : pages;
+	if (facts->is_only_node)
+		verdict_fault(verdict, severity, why,
+			"echo vm.nr_hugepages=%" PRIu64 " | sudo tee /etc/sysctl.d/80-sluice.conf "
+			"&& sudo sysctl -p /etc/sysctl.d/80-sluice.conf",
+			pages);
+	else
+		verdict_fault(verdict, severity, why,
+			"echo %" PRIu64 " | sudo tee %s/hugepages-2048kB/nr_hugepages", pages,
+			facts->directory);
+}
+
+struct verdict
+hugepages_judge(const struct hugepages *facts)
+{
+	struct verdict verdict = verdict_begin("hugepages");
+	uint64_t total_mib = 0, free_mib = 0;
+
+	verdict_found(&verdict, "node %u: ", facts->node);
+	for (unsigned i = 0; i < facts->n_sizes; i++) {
+		const uint64_t kib = facts->sizes[i].kib;
+
+		if (facts->sizes[i].total == 0)
+			continue;
+		verdict_found(&verdict, "%s%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " %s free",
+			total_mib > 0 ? ", " : "", facts->sizes[i].free, facts->sizes[i].total,
+			kib >> 20 ? kib >> 20 : kib >> 10, kib >> 20 ? "GiB" : "MiB");
+		total_mib += facts->sizes[i].total * kib >> 10;
+		free_mib += facts->sizes[i].free * kib >> 10;
+	}
+	if (total_mib == 0)
+		verdict_found(&verdict, "none reserved");
+	if (!facts->wanted) {
+		verdict_found(&verdict, ", not used: %s has `hugepages: false`", facts->config);
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"On pages of 4 KiB most lookups in large tables miss the TLB: about 0.1 us "
+			"more for a packet.",
+			"sudo sed -i \"s/^hugepages:.*/hugepages: true/\" %s", facts->config);
+	} else if (total_mib == 0) {
+		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
+			"Workers and tables of this node have no memory: sluiced does not start, "
+			"and 0 packets are forwarded.",
+			facts->needed_mib);
+	} else if (facts->runs) {
+		verdict_found(&verdict, ", sluiced runs");
+	} else if (free_mib < facts->needed_mib) {
+		verdict_found(&verdict, ", expected %u MiB free", facts->needed_mib);
+		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
+			"sluiced allocates its tables and packet buffers there, and does not start "
+			"without: 0 packets are forwarded.",
+			facts->needed_mib - free_mib);
+	}
+	return verdict;
+}
+
+void
+iommu_read(const char *root, const struct setup *setup, struct iommu *facts)
+{
+	char pattern[TREE_PATH_MAX], mode[8];
+	glob_t groups;
+
+	*facts = (struct iommu){.known = setup->known};
+	snprintf(pattern, sizeof(pattern), "%s/sys/kernel/iommu_groups/[0-9]*", root);
+	if (glob(pattern, 0, NULL, &groups) == 0) {
+		facts->n_groups = (unsigned)groups.gl_pathc;
+		globfree(&groups);
+	}
+	tree_text(
+		root, mode, sizeof(mode), "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+	facts->unsafe = mode[0] == 'Y' || mode[0] == '1';
+	for (unsigned i = 0; i < setup->n_ports; i++) {
+		struct device device;
+
+		device_read(root, &setup->ports[i], &device);
+		facts->n_vfio += device_needs_vfio(&device);
+	}
+}
+
+struct verdict
+iommu_judge(const struct iommu *facts)
+{
+	struct verdict verdict = verdict_begin("iommu");
+
+	if (facts->n_groups > 0)
+		verdict_found(&verdict, "on, %u group%s of devices", facts->n_groups,
+			facts->n_groups == 1 ? "" : "s");
+	else
+		verdict_found(&verdict, "none, or off%s",
+			facts->unsafe ? "; vfio is set to do without" : "");
+	if (facts->n_vfio == 0) {
+		verdict_found(&verdict, "; %s",
+			facts->known ? "no port needs it"
+				     : "needed for a NIC that is bound to vfio-pci");
+	} else if (facts->n_groups == 0 && facts->unsafe) {
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"The NIC can write to any memory of this machine. Packets are not slower.",
+			"echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX intel_iommu=on "
+			"iommu=pt\\\"\" | sudo tee /etc/default/grub.d/sluice-iommu.cfg && sudo "
+			"update-grub && sudo reboot");
+	} else if (facts->n_groups == 0) {
+		verdict_fault(&verdict, SEVERITY_ERROR,
+			"vfio-pci does not hand a NIC to sluiced without an IOMMU: its ports "
+			"forward 0 packets. Also see VT-d or AMD-Vi in the firmware's setup.",
+			"echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX intel_iommu=on "
+			"iommu=pt\\\"\" | sudo tee /etc/default/grub.d/sluice-iommu.cfg && sudo "
+			"update-grub && sudo reboot");
+	}
+	return verdict;
+}
+
+static uint64_t
+memlock_read(const char *root, const char *process)
+{
+	static const char name[] = "Max locked memory";
+	FILE *file = tree_open(root, "/proc/%s/limits", process);
+	uint64_t bytes = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *value = line + sizeof(name) - 1;
+
+		if (strncmp(line, name, sizeof(name) - 1) != 0)
+			continue;
+		value += strspn(value, " ");
+		bytes = strncmp(value, "unlimited", 9) == 0 ? UINT64_MAX
+							    : strtoull(value, NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+void
+privileges_read(const char *root, const struct setup *setup, struct privileges *facts)
+{
+	char process[16] = "self", line[128];
+	FILE *file;
+
+	*facts = (struct privileges){.runs = setup->pid != 0, .known = setup->known};
+	if (facts->runs)
+		snprintf(process, sizeof(process), "%d", (int)setup->pid);
+	facts->memlock_bytes = memlock_read(root, process);
+	file = tree_open(root, "/proc/%s/status", process);
+	while (file && fgets(line, sizeof(line), file))
+		facts->is_read |= sscanf(line, "CapEff: %" SCNx64, &facts->capabilities) == 1;
+	if (file)
+		fclose(file);
+	for (unsigned i = 0; i < setup->n_ports; i++) {
+		struct device device;
+
+		device_read(root, &setup->ports[i], &device);
+		facts->vfio |= device_needs_vfio(&device);
+		facts->af_xdp |= setup->ports[i].iface[0] != '\0';
+		facts->tap |= strncmp(setup->ports[i].devargs, "net_tap", 7) == 0;
+	}
+}
+
+#define CAPABILITY(number) (UINT64_C(1) << (number))
+#define MEMLOCK_LEAST (UINT64_C(512) << 20)
+
+/* Name those that are missing. Returns how many. */
+static unsigned
+capabilities_missing(const struct privileges *facts, struct verdict *verdict)
+{
+	const uint64_t has = facts->capabilities;
+	const struct {
+		const char *name;
+		bool is_missing;
+	} needed[] = {
+		{"CAP_NET_ADMIN",
+			(facts->af_xdp || facts->tap) && !(has & CAPABILITY(CAP_NET_ADMIN))},
+		{"CAP_NET_RAW", facts->af_xdp && !(has & CAPABILITY(CAP_NET_RAW))},
+		{"CAP_BPF", facts->af_xdp &&
+				    !(has & (CAPABILITY(CAP_BPF) | CAPABILITY(CAP_SYS_ADMIN)))},
+	};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (needed[i].is_missing)
+			verdict_found(
+				verdict, "%s%s", n++ > 0 ? ", " : ", without ", needed[i].name);
+	}
+	return n;
+}
+
+struct verdict
+privileges_judge(const struct privileges *facts)
+{
+	struct verdict verdict = verdict_begin("privileges");
+	const bool locks = facts->memlock_bytes >= MEMLOCK_LEAST ||
+			   facts->capabilities & CAPABILITY(CAP_IPC_LOCK);
+
+	if (!facts->is_read) {
+		verdict_found(&verdict, "not known: sluiced's cannot be read by this user");
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"A limit on locked memory keeps ports of vfio-pci and net_af_xdp closed: 0 "
+			"packets.",
+			"sudo sluicectl doctor");
+		return verdict;
+	}
+	verdict_found(&verdict, "%s: memlock ", facts->runs ? "sluiced" : "this shell");
+	if (facts->memlock_bytes == UINT64_MAX)
+		verdict_found(&verdict, "unlimited");
+	else
+		verdict_found(&verdict, "%" PRIu64 " KiB", facts->memlock_bytes >> 10);
+	if (facts->capabilities & CAPABILITY(CAP_IPC_LOCK) && facts->memlock_bytes < MEMLOCK_LEAST)
+		verdict_found(&verdict, ", which CAP_IPC_LOCK lifts");
+	if (facts->runs) {
+		/* It may have given up what it opened its ports with. */
+		verdict_found(&verdict, ", its ports are open");
+		return verdict;
+	}
+	if (capabilities_missing(facts, &verdict) > 0)
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"sluiced cannot open its ports if it is started here: 0 packets.",
+			"sudo systemctl start sluiced");
+	if (!locks && (facts->vfio || facts->af_xdp || !facts->known)) {
+		verdict_found(&verdict, ", expected 512 MiB");
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"Ports of vfio-pci and net_af_xdp lock their packet buffers in memory, and "
+			"do not open otherwise: 0 packets, if sluiced is started here.",
+			"sudo prlimit --pid $$ --memlock=unlimited");
+	}
+	return verdict;
+}
+
+void
+clock_check_read(const char *root, struct clock *facts)
+{
+	struct timex state = {0};
+
+	tree_text(root, facts->source, sizeof(facts->source),
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	facts->is_synchronised = adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
+}
+
+struct verdict
+clock_judge(const struct clock *facts)
+{
+	/* Those that a process reads without a system call. */
+	static const char *const fast[] = {
+		"tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page"};
+	struct verdict verdict = verdict_begin("clock");
+	bool is_fast = false;
+
+	for (size_t i = 0; i < sizeof(fast) / sizeof(fast[0]); i++)
+		is_fast |= strcmp(facts->source, fast[i]) == 0;
+	verdict_found(&verdict, "%s, clocksource %s",
+		facts->is_synchronised ? "synchronised" : "not synchronised",
+		facts->source[0] ? facts->source : "unknown");
+	if (!is_fast) {
+		verdict_found(&verdict, ", expected tsc");
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"Each reading of the clock is a system call of about 1 us instead of 0.03 "
+			"us, in the control thread and the kernel. `dmesg` says why the kernel "
+			"does not use the TSC.",
+			"echo tsc | sudo tee "
+			"/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	}
+	if (!facts->is_synchronised)
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"Times of events, logs and history cannot be compared with other hosts. "
+			"No packet is delayed.",
+			"sudo apt-get install -y chrony");
+	return verdict;
+}
+
+#define FSYNC_ROUNDS 5
+#define FSYNC_SLOW_US 20000
+#define STORE_BYTES_LEAST (UINT64_C(100) << 20)
+#define STORE_PAGE 4096
+
+static int
+number_compare(const void *left, const void *right)
+{
+	const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+static int
+fsync_measure(const char *directory, uint64_t *median_us)
+{
+	static const char page[STORE_PAGE];
+	char path[2 * TREE_PATH_MAX + 32];
+	uint64_t rounds_us[FSYNC_ROUNDS];
+	int fd, error = 0;
+
+	snprintf(path, sizeof(path), "%s/.sluice-doctor-XXXXXX", directory);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	unlink(path);
+	for (unsigned i = 0; i < FSYNC_ROUNDS && error == 0; i++) {
+		const uint64_t begun_ns = clock_read_ns(CLOCK_MONOTONIC);
+
+		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page) || fsync(fd) < 0)
+			error = errno;
+		rounds_us[i] = (clock_read_ns(CLOCK_MONOTONIC) - begun_ns) / 1000;
+	}
+	close(fd);
+	if (error != 0)
+		return error;
+	qsort(rounds_us, FSYNC_ROUNDS, sizeof(rounds_us[0]), number_compare);
+	*median_us = rounds_us[FSYNC_ROUNDS / 2];
+	return 0;
+}
+
+void
+store_read(const char *root, const struct setup *setup, struct store *facts)
+{
+	char directory[2 * TREE_PATH_MAX];
+	struct statvfs disk;
+	char *slash;
+
+	*facts = (struct store){.path = setup->store, .config = setup->path};
+	if (setup->store[0] == '\0')
+		return;
+	snprintf(facts->directory, sizeof(facts->directory), "%s", setup->store);
+	/* sluiced creates it. */
+	do {
+		slash = strrchr(facts->directory, '/');
+		*slash = '\0';
+	} while (slash > facts->directory && !tree_exists(root, "%s", facts->directory));
+	snprintf(directory, sizeof(directory), "%s%s/", root, facts->directory);
+	if (facts->directory[0] == '\0')
+		snprintf(facts->directory, sizeof(facts->directory), "/");
+	if (statvfs(directory, &disk) < 0)
+		facts->error = errno;
+	else if (disk.f_flag & ST_RDONLY)
+		facts->error = EROFS;
+	else
+		facts->error = fsync_measure(directory, &facts->fsync_us);
+	if (facts->error == 0)
+		facts->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+struct verdict
+store_judge(const struct store *facts)
+{
+	static const char error_why[] = "sluiced does not start without its store, or a change of "
+					"flows is refused; what it forwards already goes on.";
+	struct verdict verdict = verdict_begin("store");
+
+	if (facts->path[0] == '\0') {
+		verdict_found(&verdict, "none: state.path is empty, flows end with the process");
+		return verdict;
+	}
+	verdict_found(&verdict, "%s: ", facts->path);
+	if (facts->error == 0)
+		verdict_found(&verdict,
+			"%" PRIu64 " MiB free, fsync takes %" PRIu64 ".%" PRIu64 " ms",
+			facts->free_bytes >> 20, facts->fsync_us / 1000,
+			facts->fsync_us % 1000 / 100);
+	else
+		verdict_found(&verdict, "%s: %s", facts->directory, strerror(facts->error));
+	if (facts->error == EACCES || facts->error == EPERM)
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"The disk's latency is not known to this user. A change of flows waits for "
+			"it; packets do not.",
+			"sudo sluicectl doctor");
+	else if (facts->error == EROFS)
+		verdict_fault(&verdict, SEVERITY_ERROR, error_why,
+			"sudo mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"",
+			facts->directory);
+	else if (facts->error == ENOSPC || facts->error == EDQUOT)
+		verdict_fault(
+			&verdict, SEVERITY_ERROR, error_why, "sudo journalctl --vacuum-size=50M");
+	else if (facts->error != 0)
+		verdict_fault(
+			&verdict, SEVERITY_ERROR, error_why, "sudo dmesg -T --level=err,warn");
+	else if (facts->free_bytes < STORE_BYTES_LEAST)
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"A change of flows is refused when the disk is full; what is forwarded "
+			"already goes on.",
+			"sudo journalctl --vacuum-size=50M");
+	if (facts->fsync_us > FSYNC_SLOW_US)
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"A change of flows is answered only when it is on the disk, so that few of "
+			"them fit into a second. Packets do not wait.",
+			"sudoedit %s # state: {path: ...} on a faster disk", facts->config);
+	return verdict;
+}
+
+void
+host_checks(const char *root, const struct setup *setup, json_t *report)
+{
+	struct privileges privileges;
+	struct hugepages hugepages;
+	struct verdict verdict;
+	cpu_set_t nodes, cpus;
+	struct clock clock;
+	struct iommu iommu;
+	struct store store;
+
+	tree_cpus(root, &nodes, NODE_DIR "/has_memory");
+	if (CPU_COUNT(&nodes) == 0)
+		CPU_SET(0, &nodes);
+	setup_cpus(setup, &cpus);
+	for (unsigned node = 0; node < CPU_SETSIZE; node++) {
+		cpu_set_t local;
+
+		if (!CPU_ISSET(node, &nodes))
+			continue;
+		/* A node that nothing of ours runs on needs none. */
+		tree_cpus(root, &local, NODE_DIR "/node%u/cpulist", node);
+		CPU_AND(&local, &local, &cpus);
+		if (setup->known && CPU_COUNT(&nodes) > 1 && CPU_COUNT(&local) == 0)
+			continue;
+		hugepages_read(root, setup, node, &hugepages);
+		verdict = hugepages_judge(&hugepages);
+		verdict_report(&verdict, report);
+	}
+	iommu_read(root, setup, &iommu);
+	verdict = iommu_judge(&iommu);
+	verdict_report(&verdict, report);
+	privileges_read(root, setup, &privileges);
+	verdict = privileges_judge(&privileges);
+	verdict_report(&verdict, report);
+	clock_check_read(root, &clock);
+	verdict = clock_judge(&clock);
+	verdict_report(&verdict, report);
+	store_read(root, setup, &store);
+	verdict = store_judge(&store);
+	verdict_report(&verdict, report);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Checks of memory, privileges, clock and disk. Each has facts, what reads them below a root, and a
+ * pure function that judges them. Any thread.
+ */
+#ifndef CTRL_DOCTOR_HOST_CHECKS_H
+#define CTRL_DOCTOR_HOST_CHECKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doctor/setup.h"
+#include "doctor/tree.h"
+#include "doctor/verdict.h"
+
+#define HUGEPAGE_SIZES_MAX 4
+
+/* Of one NUMA node. */
+struct hugepages {
+	unsigned node;
+	bool is_only_node;
+	bool wanted; /* `hugepages` in sluice.yaml */
+	bool runs; /* sluiced has taken its own */
+	unsigned needed_mib; /* that must be free before it starts */
+	unsigned n_sizes;
+	struct {
+		uint64_t kib; /* of a page */
+		uint64_t total, free; /* pages */
+	} sizes[HUGEPAGE_SIZES_MAX];
+	char directory[TREE_PATH_MAX]; /* of the system's files of these pages, for commands */
+	const char *config; /* path of sluice.yaml; borrowed */
+};
+
+void hugepages_read(
+	const char *root, const struct setup *setup, unsigned node, struct hugepages *facts);
+struct verdict hugepages_judge(const struct hugepages *facts);
+
+struct iommu {
+	unsigned n_groups; /* of devices that an IOMMU separates */
+	bool unsafe; /* vfio is told to do without */
+	bool known; /* the ports are */
+	unsigned n_vfio; /* ports that need vfio-pci */
+};
+
+void iommu_read(const char *root, const struct setup *setup, struct iommu *facts);
+struct verdict iommu_judge(const struct iommu *facts);
+
+/* Of sluiced, or if it does not run of this process, as a user who starts it has them. */
+struct privileges {
+	bool runs;
+	bool is_read; /* sluiced's can be read */
+	uint64_t memlock_bytes; /* UINT64_MAX: unlimited */
+	uint64_t capabilities; /* effective, bit by bit as in capabilities(7) */
+	bool known; /* the ports are */
+	bool af_xdp, vfio, tap; /* there are ports of that kind */
+};
+
+void privileges_read(const char *root, const struct setup *setup, struct privileges *facts);
+struct verdict privileges_judge(const struct privileges *facts);
+
+struct clock {
+	bool is_synchronised;
+	char source[32]; /* "": unknown */
+};
+
+/* The state of the clock is that of the system, below any root. */
+void clock_check_read(const char *root, struct clock *facts);
+struct verdict clock_judge(const struct clock *facts);
+
+struct store {
+	const char *path; /* "": nothing is kept; borrowed */
+	char directory[TREE_PATH_MAX]; /* the nearest one that is there */
+	int error; /* errno of the first call that failed; 0: none */
+	uint64_t free_bytes;
+	uint64_t fsync_us; /* median of a few */
+	const char *config; /* as above */
+};
+
+/* Writes a small file without a name there. */
+void store_read(const char *root, const struct setup *setup, struct store *facts);
+struct verdict store_judge(const struct store *facts);
+
+/* All of these. */
+void host_checks(const char *root, const struct setup *setup, json_t *report);
+
+#endif

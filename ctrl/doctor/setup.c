@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See setup.h. */
+#include "doctor/setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+
+#define STORE_DEFAULT "/var/lib/sluice/state.db"
+
+void
+setup_init(struct setup *setup, const char *path)
+{
+	*setup = (struct setup){
+		.path = path, .hugepages = true, .control_core = -1, .store = STORE_DEFAULT};
+}
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static void
+port_add(struct setup *setup, const json_t *entry)
+{
+	struct port_setup *port = &setup->ports[setup->n_ports];
+
+	if (setup->n_ports == DP_PORTS_MAX)
+		return;
+	setup->n_ports++;
+	snprintf(port->name, sizeof(port->name), "%s", text_of(entry, "name"));
+	snprintf(port->devargs, sizeof(port->devargs), "%s", text_of(entry, "devargs"));
+	if (!devargs_pci(port->devargs, port->pci, sizeof(port->pci)))
+		port->pci[0] = '\0';
+	if (devargs_is_af_xdp(port->devargs))
+		devargs_value(port->devargs, "iface", port->iface, sizeof(port->iface));
+}
+
+static void
+worker_add(struct setup *setup, const json_t *cpu)
+{
+	if (setup->n_workers < DP_WORKERS_MAX)
+		setup->workers[setup->n_workers++] = (unsigned)json_integer_value(cpu);
+}
+
+void
+setup_read(struct setup *setup, json_t *document)
+{
+	const char *store;
+	int hugepages;
+	json_t *entry;
+	size_t i;
+
+	json_unpack(document, "{s:b, s:i, s:{s:i}, s:{s:s}}", "hugepages", &hugepages, "memory_mb",
+		&setup->memory_mb, "control", "core", &setup->control_core, "state", "path",
+		&store);
+	setup->hugepages = hugepages;
+	snprintf(setup->store, sizeof(setup->store), "%s", store);
+	json_array_foreach (json_object_get(document, "workers"), i, entry)
+		worker_add(setup, entry);
+	json_array_foreach (json_object_get(document, "ports"), i, entry)
+		port_add(setup, entry);
+	setup->read = setup->known = true;
+}
+
+void
+setup_ask(struct setup *setup, json_t *info, json_t *ports)
+{
+	json_t *entry;
+	size_t i;
+
+	setup->pid = (pid_t)json_integer_value(json_object_get(info, "pid"));
+	if (setup->read)
+		return;
+	setup->control_core = (int)json_integer_value(json_object_get(info, "control_core"));
+	json_array_foreach (json_object_get(info, "workers"), i, entry)
+		worker_add(setup, json_object_get(entry, "core"));
+	json_array_foreach (json_object_get(ports, "ports"), i, entry)
+		port_add(setup, entry);
+	setup->known = true;
+}
+
+void
+setup_workers(const struct setup *setup, cpu_set_t *cpus)
+{
+	CPU_ZERO(cpus);
+	for (unsigned i = 0; i < setup->n_workers; i++)
+		CPU_SET(setup->workers[i], cpus);
+}
+
+void
+setup_cpus(const struct setup *setup, cpu_set_t *cpus)
+{
+	setup_workers(setup, cpus);
+	if (setup->control_core >= 0)
+		CPU_SET((unsigned)setup->control_core, cpus);
+}

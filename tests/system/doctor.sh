@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# `doctor` examines this machine, with and without a daemon: what it prints for programs obeys its
+# schema, every line that is not OK has a reason and a command, exit codes are those of the worst line,
+# lines keep to the terminal, and what it says agrees with other tools.
+source "$(dirname "$0")/_lib.sh"
+test_begin
+topology_make 2
+
+doctor() {
+	"$(rig_built sluicectl)" doctor "$@"
+}
+
+# Run it for programs, and hold the document and the exit code against the schema: doctor_json FILE
+# [OPTION...]
+doctor_json() {
+	local file=$1 code=0
+	shift
+	doctor --json "$@" >"$file" || code=$?
+	/usr/bin/python3 - "$file" "$code" <<-'END' || fail "doctor $*: $(cat "$file")"
+		import json, sys
+		sys.path.insert(0, "tests/system")
+		import contract
+		schema = json.load(open("ctrl/schema/sluice-doctor.json", encoding="utf-8"))
+		document = json.load(open(sys.argv[1], encoding="utf-8"))
+		contract.obey(schema, schema, document)
+		names = ["ok", "warning", "error"]
+		worst = max(names.index(check["status"]) for check in document["checks"])
+		assert worst == int(sys.argv[2]), f"exit code {sys.argv[2]}"
+		assert names[worst] == document["status"]
+		counts = [sum(check["status"] == name for check in document["checks"]) for name in names]
+		assert counts == [document["ok"], document["warnings"], document["errors"]]
+		for check in document["checks"]:
+		    fine = check["status"] == "ok"
+		    assert (check["why"] == "") == fine and (check["mend"] == "") == fine, check
+		    assert "'" not in check["mend"], check
+	END
+}
+
+# Of a check, by its name: value FILE CHECK MEMBER
+value() {
+	json_value "[c['$3'] for c in d['checks'] if c['check'] == '$2'][0]" <"$1"
+}
+
+none=$RIG_RUN/none.sock
+# Without a daemon and without a file, whatever the machine has in /etc.
+printf 'workers: [\n' >"$RIG_RUN/broken.yaml"
+doctor_json "$RIG_RUN/broken" --socket "$none" --config "$RIG_RUN/broken.yaml"
+[[ $(value "$RIG_RUN/broken" config status) == error ]] || fail "$(cat "$RIG_RUN/broken")"
+[[ $(value "$RIG_RUN/broken" config found) == "$RIG_RUN/broken.yaml:"* ]] ||
+	fail "$(cat "$RIG_RUN/broken")"
+doctor_json "$RIG_RUN/gone" --socket "$none" --config "$RIG_RUN/gone.yaml"
+[[ $(value "$RIG_RUN/gone" config found) == *"No such file"* ]] || fail "$(cat "$RIG_RUN/gone")"
+grep -q '"check": "numa"' "$RIG_RUN/gone" && fail "it knows ports: $(cat "$RIG_RUN/gone")"
+
+# With a file, without the daemon. In the namespace of the box, where its interfaces are.
+config_af_xdp sluiced 2 >"$RIG_RUN/config.yaml"
+in_box() {
+	ip netns exec "$RIG_NAME-box" "$(rig_built sluicectl)" doctor "$@"
+}
+doctor_json "$RIG_RUN/outside" --socket "$none" --config "$RIG_RUN/config.yaml"
+[[ $(value "$RIG_RUN/outside" driver status) == error ]] ||
+	fail "it finds p0 where it is not: $(cat "$RIG_RUN/outside")"
+in_box --json --socket "$none" --config "$RIG_RUN/config.yaml" >"$RIG_RUN/inside" || (($? < 3))
+[[ $(value "$RIG_RUN/inside" driver found) == "port p0: p0"*"up" ]] ||
+	fail "driver: $(cat "$RIG_RUN/inside")"
+
+# It says what other tools say.
+[[ $(value "$RIG_RUN/inside" clock found) == *"clocksource \
+$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"* ]] ||
+	fail "clock: $(value "$RIG_RUN/inside" clock found)"
+total=$(awk '/^HugePages_Total:/ { print $2 }' /proc/meminfo)
+size=$(awk '/^Hugepagesize:/ { print $2 / 1024 }' /proc/meminfo)
+if [[ $(lscpu --parse=NODE | grep -v '^#' | sort -u | wc -l) == 1 ]]; then
+	[[ $(value "$RIG_RUN/inside" hugepages found) == *" of $total pages of $size MiB free"* ||
+		$total == 0 || $(awk '/^HugePages_Total:/ { print $2 }' /proc/meminfo) != "$total" ]] ||
+		fail "hugepages: $(value "$RIG_RUN/inside" hugepages found), /proc/meminfo: $total"
+	[[ $(value "$RIG_RUN/inside" numa found) == "the machine has one node" ]] ||
+		fail "numa: $(value "$RIG_RUN/inside" numa found)"
+fi
+if grep -q '^flags.* hypervisor' /proc/cpuinfo; then
+	[[ $(value "$RIG_RUN/inside" steal found) == *"virtual machine"* ]] ||
+		fail "steal: $(value "$RIG_RUN/inside" steal found)"
+fi
+
+# With the daemon, by its file and without one.
+sluiced_start sluiced <"$RIG_RUN/config.yaml"
+doctor_json "$RIG_RUN/running" --socket "$RIG_RUN/sluiced.sock" --config "$RIG_RUN/config.yaml"
+[[ $(json_value "d['daemon_runs'], d['config_read']" <"$RIG_RUN/running") == "(True, True)" ]] ||
+	fail "$(cat "$RIG_RUN/running")"
+pid=$(ctl --json info | json_value "d['pid']")
+[[ $(value "$RIG_RUN/running" daemon found) == "sluiced runs, process $pid" ]] ||
+	fail "$(value "$RIG_RUN/running" daemon found)"
+[[ $(value "$RIG_RUN/running" versions found) == *"DPDK "* ]] ||
+	fail "$(value "$RIG_RUN/running" versions found)"
+[[ $(value "$RIG_RUN/running" privileges found) == "sluiced: memlock "* ]] ||
+	fail "$(value "$RIG_RUN/running" privileges found)"
+[[ $(value "$RIG_RUN/running" isolation found) == *"involuntary switches"* ]] ||
+	fail "$(value "$RIG_RUN/running" isolation found)"
+
+# The daemon's packets of the second, in which 200 a second arrive.
+rig_spawn stream ip netns exec "$RIG_NAME-h0" tests/system/media.py send \
+	--src 192.0.2.10:1001 --dst 192.0.2.1:5001 --count 100000 --gap-us 5000 rtp
+ctl flow add --id talk --match port=p0,dst=192.0.2.1:5001 \
+	--leg port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7001 >"$RIG_RUN/added"
+packets_seen() {
+	doctor_json "$RIG_RUN/packets" --socket "$RIG_RUN/sluiced.sock"
+	[[ $(value "$RIG_RUN/packets" queues found) =~ ^([0-9]+)\ packets ]] &&
+		((BASH_REMATCH[1] > 50 && BASH_REMATCH[1] < 1000))
+}
+rig_wait 20 packets_seen || fail "queues: $(cat "$RIG_RUN/packets")"
+
+# On terminals: no line is longer, commands can be pasted; without a terminal there is no colour.
+for columns in 80 120; do
+	COLUMNS=$columns TERM=xterm NO_COLOR=1 script -qec "$(rig_built sluicectl) doctor \
+		--socket $RIG_RUN/sluiced.sock --config $RIG_RUN/config.yaml" /dev/null \
+		>"$RIG_RUN/shown" </dev/null || (($? < 3))
+	awk -v most="$columns" '{ sub(/\r$/, "") } length($0) > most && $0 !~ /^ *[^ ]*( \\)?$/' \
+		"$RIG_RUN/shown" >"$RIG_RUN/wide"
+	[[ ! -s $RIG_RUN/wide ]] || fail "wider than $columns columns: $(cat "$RIG_RUN/wide")"
+	sed -n 's/\r$//; /^ *\$ /,/[^\\]$/p' "$RIG_RUN/shown" | sed 's/^ *\$ //' >"$RIG_RUN/commands"
+	bash -n "$RIG_RUN/commands" || fail "no commands for a shell: $(cat "$RIG_RUN/commands")"
+done
+doctor --socket "$none" --config "$RIG_RUN/config.yaml" >"$RIG_RUN/plain" || (($? < 3))
+grep -q $'\033' "$RIG_RUN/plain" && fail "colour in a file: $(cat "$RIG_RUN/plain")"
+[[ $(tail -n 1 "$RIG_RUN/plain") =~ ^[0-9]+\ errors?,\ [0-9]+\ warnings?,\ [0-9]+\ OK$ ]] ||
+	fail "no sum: $(tail -n 1 "$RIG_RUN/plain")"
+
+# Arguments that make no sense are refused before anything is printed.
+expect_exit 2 doctor --nope >"$RIG_RUN/refused"
+expect_exit 2 doctor --connect 192.0.2.1:7878 --cert a --key b --ca c >>"$RIG_RUN/refused"
+[[ ! -s $RIG_RUN/refused ]] || fail "printed: $(cat "$RIG_RUN/refused")"
