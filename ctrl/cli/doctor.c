@@ -102,15 +102,22 @@ daemon_check(const struct cli *cli, const struct setup *setup, const struct clie
 }
 
 static void
-daemon_checks(const struct setup *setup, const struct replies *replies, json_t *report)
+versions_check(const json_t *info, json_t *report)
 {
-	const struct versions versions = {.sluicectl = SLUICE_VERSION,
-		.sluiced = member_text(replies->info[1], "version"),
-		.dpdk = member_text(replies->info[1], "dpdk")};
-	struct verdict verdict = versions_judge(&versions);
+	struct versions versions;
+	struct verdict verdict;
+
+	versions_read(info, &versions);
+	verdict = versions_judge(&versions);
+	verdict_report(&verdict, report);
+}
+
+static void
+spread_check(const struct setup *setup, const struct replies *replies, json_t *report)
+{
+	struct verdict verdict;
 	struct spread spread;
 
-	verdict_report(&verdict, report);
 	spread_read(setup, replies->info[0], replies->info[1], replies->counters[0],
 		replies->counters[1], &spread);
 	verdict = spread_judge(&spread);
@@ -138,10 +145,12 @@ examine(struct cli *cli, const char *root, struct setup *setup, json_t *report)
 	sample_read(root, setup, &samples[1]);
 	if (setup->pid != 0 && !daemon_ask(cli, &replies, 1, &error))
 		setup->pid = 0;
-	if (root[0] == '\0')
+	if (root[0] == '\0') {
 		daemon_check(cli, setup, &error, report);
+		versions_check(setup->pid != 0 ? replies.info[1] : NULL, report);
+	}
 	if (setup->pid != 0)
-		daemon_checks(setup, &replies, report);
+		spread_check(setup, &replies, report);
 	host_checks(root, setup, report);
 	cpu_checks(root, setup, &samples[0], &samples[1], report);
 	pci_checks(root, setup, report);

@@ -9,18 +9,54 @@
 #define DPDK_LEAST_YEAR 22
 #define DPDK_LEAST_MONTH 11
 
+void
+versions_read(const json_t *info, struct versions *facts)
+{
+	FILE *output;
+
+	*facts = (struct versions){.sluicectl = SLUICE_VERSION};
+	if (info) {
+		snprintf(facts->sluiced, sizeof(facts->sluiced), "%s",
+			json_string_value(json_object_get(info, "version")));
+		snprintf(facts->dpdk, sizeof(facts->dpdk), "%s",
+			json_string_value(json_object_get(info, "dpdk")));
+		return;
+	}
+	/* Users have no directory of daemons in their PATH. */
+	output = popen("PATH=$PATH:/usr/local/sbin:/usr/sbin exec sluiced --version 2>&1", "re");
+	if (output && fgets(facts->said, sizeof(facts->said), output) &&
+		sscanf(facts->said, "sluiced %31[^,], %31[^\n]", facts->sluiced, facts->dpdk) != 2)
+		facts->sluiced[0] = '\0';
+	facts->said[strcspn(facts->said, "\n")] = '\0';
+	if (output)
+		pclose(output);
+}
+
 struct verdict
 versions_judge(const struct versions *facts)
 {
 	struct verdict verdict = verdict_begin("versions");
 	unsigned year = 0, month = 0;
 
+	if (facts->sluiced[0] == '\0') {
+		const bool is_missing =
+			strstr(facts->said, "not found") && !strstr(facts->said, "librar");
+
+		if (is_missing)
+			verdict_found(&verdict, "there is no program sluiced");
+		else
+			verdict_found(&verdict, "sluiced does not start: %s", facts->said);
+		verdict_fault(&verdict, SEVERITY_ERROR, "What does not start forwards 0 packets.",
+			is_missing ? "sudo apt-get install -y ./sluice_*.deb"
+				   : "sudo apt-get install -y dpdk");
+		return verdict;
+	}
 	verdict_found(&verdict, "sluiced %s, %s", facts->sluiced, facts->dpdk);
 	if (strcmp(facts->sluiced, facts->sluicectl) != 0) {
 		verdict_found(&verdict, ", sluicectl %s", facts->sluicectl);
 		verdict_fault(&verdict, SEVERITY_WARNING,
-			"sluiced runs as it was before an upgrade, also how many packets it "
-			"forwards.",
+			"One of them was not upgraded, or sluiced not restarted after it: it may "
+			"lack what sluicectl asks for. No packet is lost.",
 			"sudo systemctl restart sluiced");
 	}
 	if (sscanf(facts->dpdk, "DPDK %u.%u", &year, &month) == 2 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checks of a running sluiced, by its replies. Any thread. */
+/* Checks of sluiced itself: its versions, and by its replies what it does. Any thread. */
 #ifndef CTRL_DOCTOR_DAEMON_CHECKS_H
 #define CTRL_DOCTOR_DAEMON_CHECKS_H
 
@@ -9,10 +9,15 @@
 #include "doctor/verdict.h"
 
 struct versions {
-	const char *sluiced, *sluicectl; /* borrowed */
-	const char *dpdk; /* "DPDK 22.11.7" */
+	char sluiced[32]; /* "": it does not start to say it */
+	char dpdk[32]; /* "DPDK 22.11.7" */
+	const char *sluicectl; /* borrowed */
+	char said[128]; /* instead */
 };
 
+/* Of the sluiced that has sent this reply to system.info; NULL: of the one that would be started.
+ */
+void versions_read(const json_t *info, struct versions *facts);
 struct verdict versions_judge(const struct versions *facts);
 
 /* How the packets of a while are spread over the workers. */

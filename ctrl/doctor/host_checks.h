@@ -27,9 +27,12 @@ struct hugepages {
 		uint64_t kib; /* of a page */
 		uint64_t total, free; /* pages */
 	} sizes[HUGEPAGE_SIZES_MAX];
-	char directory[TREE_PATH_MAX]; /* of the system's files of these pages, for commands */
+	char directory[64]; /* of the system's files of these pages, for commands */
 	const char *config; /* path of sluice.yaml; borrowed */
 };
+
+/* NUMA nodes that sluiced takes memory of: those of its CPUs and ports; all, if it is not known. */
+void memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes);
 
 void hugepages_read(
 	const char *root, const struct setup *setup, unsigned node, struct hugepages *facts);

@@ -72,38 +72,39 @@ route_is_default(const char *root, const char *netdev)
 }
 
 static struct pcie_link
-link_read(const char *root, const char *pci, const char *which)
+link_read(const char *root, const char *directory, const char *which)
 {
 	char speed[32];
 
-	tree_text(root, speed, sizeof(speed), "/sys/bus/pci/devices/%s/%s_link_speed", pci, which);
+	tree_text(root, speed, sizeof(speed), "%s/%s_link_speed", directory, which);
 	return (struct pcie_link){.gts = strtod(speed, NULL),
-		.lanes = (unsigned)tree_number(
-			root, 0, "/sys/bus/pci/devices/%s/%s_link_width", pci, which)};
+		.lanes = (unsigned)tree_number(root, 0, "%s/%s_link_width", directory, which)};
 }
 
 void
 device_read(const char *root, const struct port_setup *port, struct device *device)
 {
+	char directory[64];
+
 	*device = (struct device){.port = port, .node = -1};
 	if (port->pci[0]) {
-		device->is_there = tree_exists(root, "/sys/bus/pci/devices/%s", port->pci);
-		tree_link(root, device->driver, sizeof(device->driver),
-			"/sys/bus/pci/devices/%s/driver", port->pci);
-		device->node =
-			(int)tree_number(root, -1, "/sys/bus/pci/devices/%s/numa_node", port->pci);
+		snprintf(directory, sizeof(directory), "/sys/bus/pci/devices/%s", port->pci);
+		device->is_there = tree_exists(root, "%s", directory);
+		snprintf(device->pci, sizeof(device->pci), "%s", port->pci);
 		netdev_find(root, port->pci, device->netdev);
-		device->link = link_read(root, port->pci, "current");
-		device->link_max = link_read(root, port->pci, "max");
 	} else if (port->iface[0]) {
+		snprintf(directory, sizeof(directory), "/sys/class/net/%s/device", port->iface);
 		device->is_there = tree_exists(root, "/sys/class/net/%s", port->iface);
 		if (device->is_there)
 			snprintf(device->netdev, sizeof(device->netdev), "%s", port->iface);
-		tree_link(root, device->driver, sizeof(device->driver),
-			"/sys/class/net/%s/device/driver", port->iface);
-		device->node = (int)tree_number(
-			root, -1, "/sys/class/net/%s/device/numa_node", port->iface);
+		tree_link(root, device->pci, sizeof(device->pci), "%s", directory);
+	} else {
+		return;
 	}
+	tree_link(root, device->driver, sizeof(device->driver), "%s/driver", directory);
+	device->node = (int)tree_number(root, -1, "%s/numa_node", directory);
+	device->link = link_read(root, directory, "current");
+	device->link_max = link_read(root, directory, "max");
 	if (!device->netdev[0])
 		return;
 	device->is_up =
@@ -202,7 +203,7 @@ pcie_judge(const struct device *device)
 	const double gbps = link_gbps(link), gbps_max = link_gbps(max);
 	char why[200];
 
-	verdict_found(&verdict, "port %s: %s ", device->port->name, device->port->pci);
+	verdict_found(&verdict, "port %s: %s ", device->port->name, device->pci);
 	if (gbps <= 0 || gbps_max <= 0) {
 		verdict_found(&verdict, "reports no link, as virtual devices do");
 		return verdict;
@@ -217,7 +218,7 @@ pcie_judge(const struct device *device)
 		gbps, gbps_max, gbps * 1e3 / 8 / (PCIE_PACKET_BYTES + PCIE_OVERHEAD_BYTES),
 		PCIE_PACKET_BYTES);
 	verdict_fault(&verdict, SEVERITY_WARNING, why,
-		"sudo lspci -vv -s %s | grep -E \"LnkCap|LnkSta\"", device->port->pci);
+		"sudo lspci -vv -s %s | grep -E \"LnkCap|LnkSta\"", device->pci);
 	return verdict;
 }
 
@@ -323,7 +324,7 @@ pci_checks(const char *root, const struct setup *setup, json_t *report)
 		verdict_report(&verdict, report);
 		if (!device.is_there)
 			continue;
-		if (setup->ports[i].pci[0]) {
+		if (setup->ports[i].pci[0] || device.link_max.lanes > 0) {
 			verdict = pcie_judge(&device);
 			verdict_report(&verdict, report);
 		}

@@ -21,6 +21,7 @@ struct pcie_link {
 struct device {
 	const struct port_setup *port; /* borrowed */
 	bool is_there; /* the PCI device, or the kernel interface that the port names */
+	char pci[16]; /* its name on its bus, "0000:03:00.0" */
 	char driver[32]; /* "": none */
 	char netdev[DP_NAME_MAX]; /* the kernel's interface of it; "": none */
 	bool is_up; /* that interface */
@@ -39,7 +40,7 @@ bool device_needs_vfio(const struct device *device);
 
 struct verdict driver_judge(const struct device *device);
 
-/* Of a PCI device. */
+/* Of a device on PCI Express. */
 struct verdict pcie_judge(const struct device *device);
 
 #define NODES_MAX 64

@@ -43,6 +43,7 @@ value() {
 }
 
 none=$RIG_RUN/none.sock
+PATH=$(dirname "$(realpath "$(rig_built sluiced)")"):$PATH
 # Without a daemon and without a file, whatever the machine has in /etc.
 printf 'workers: [\n' >"$RIG_RUN/broken.yaml"
 doctor_json "$RIG_RUN/broken" --socket "$none" --config "$RIG_RUN/broken.yaml"
@@ -52,6 +53,19 @@ doctor_json "$RIG_RUN/broken" --socket "$none" --config "$RIG_RUN/broken.yaml"
 doctor_json "$RIG_RUN/gone" --socket "$none" --config "$RIG_RUN/gone.yaml"
 [[ $(value "$RIG_RUN/gone" config found) == *"No such file"* ]] || fail "$(cat "$RIG_RUN/gone")"
 grep -q '"check": "numa"' "$RIG_RUN/gone" && fail "it knows ports: $(cat "$RIG_RUN/gone")"
+
+# Another machine's files, with nothing of this one but whether the clock is synchronised.
+mkdir -p "$RIG_RUN/other/sys/kernel/mm/hugepages/hugepages-2048kB" "$RIG_RUN/other/proc" \
+	"$RIG_RUN/other/etc/sluice"
+echo 512 >"$RIG_RUN/other/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+echo 500 >"$RIG_RUN/other/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+echo "Features : fp asimd" >"$RIG_RUN/other/proc/cpuinfo"
+config_null other | sed 's/^hugepages: .*/hugepages: true/' >"$RIG_RUN/other/etc/sluice/sluice.yaml"
+doctor_json "$RIG_RUN/other.json" --root "$RIG_RUN/other"
+[[ $(value "$RIG_RUN/other.json" hugepages found) == "node 0: 500 of 512 pages of 2 MiB free"* ]] ||
+	fail "$(cat "$RIG_RUN/other.json")"
+[[ $(value "$RIG_RUN/other.json" tsc found) == "not an x86 CPU"* ]] || fail "$(cat "$RIG_RUN/other.json")"
+grep -q '"daemon"' "$RIG_RUN/other.json" && fail "a daemon is asked: $(cat "$RIG_RUN/other.json")"
 
 # With a file, without the daemon. In the namespace of the box, where its interfaces are.
 config_af_xdp sluiced 2 >"$RIG_RUN/config.yaml"
@@ -82,6 +96,9 @@ if grep -q '^flags.* hypervisor' /proc/cpuinfo; then
 	[[ $(value "$RIG_RUN/inside" steal found) == *"virtual machine"* ]] ||
 		fail "steal: $(value "$RIG_RUN/inside" steal found)"
 fi
+
+[[ $(value "$RIG_RUN/inside" versions found) == "$(sluiced --version)" ]] ||
+	fail "versions: $(value "$RIG_RUN/inside" versions found)"
 
 # With the daemon, by its file and without one.
 sluiced_start sluiced <"$RIG_RUN/config.yaml"

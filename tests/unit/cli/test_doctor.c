@@ -155,6 +155,9 @@ Test(doctor, hugepages)
 
 	configure("1", "{'name': 'p0', 'devargs': 'net_null0'}");
 	put(NODE "/online", "0-1\n");
+	put(NODE "/has_memory", "0-1\n");
+	put(NODE "/node0/cpulist", "0-7\n");
+	put(NODE "/node1/cpulist", "8-15\n");
 	put_pages(NODE "/node0/hugepages/hugepages-1048576kB", "2\n", "1\n");
 	put_pages(NODE "/node0/hugepages/hugepages-2048kB", "0\n", "0\n");
 	put_pages(NODE "/node1/hugepages/hugepages-1048576kB", "0\n", "0\n");
@@ -177,6 +180,34 @@ Test(doctor, hugepages)
 		"node 1: 28 of 512 pages of 2 MiB free, not used: /etc/sluice/sluice.yaml has "
 		"`hugepages: false`",
 		"sudo sed -i \"s/^hugepages:.*/hugepages: true/\" /etc/sluice/sluice.yaml");
+	put_pages(NODE "/node1/hugepages/hugepages-2048kB", "0\n", "0\n");
+	verdict = hugepages_of(1);
+	is(&verdict, SEVERITY_WARNING,
+		"node 1: none reserved, not used: /etc/sluice/sluice.yaml has `hugepages: false`",
+		"echo 256 | sudo tee " NODE "/node1/hugepages/hugepages-2048kB/nr_hugepages");
+}
+
+/* Memory is taken of the nodes of CPUs and ports, and memory_mb in equal parts. */
+Test(doctor, hugepages_of_nodes_in_use)
+{
+	struct hugepages facts;
+	cpu_set_t nodes;
+	char text[CPUS_TEXT_MAX];
+
+	put(NODE "/has_memory", "0-3\n");
+	put(NODE "/node0/cpulist", "0-7\n");
+	put(NODE "/node1/cpulist", "8-15\n");
+	put(PCI "/numa_node", "3\n");
+	memory_nodes_read(root, &host, &nodes);
+	cr_expect_str_eq(cpus_format(&nodes, true, text), "0-3");
+	configure("1", "{'name': 'p0', 'devargs': 'net_null0'}");
+	memory_nodes_read(root, &host, &nodes);
+	cr_expect_str_eq(cpus_format(&nodes, true, text), "0");
+	configure("1", "{'name': 'p0', 'devargs': '0000:03:00.0'}");
+	memory_nodes_read(root, &host, &nodes);
+	cr_expect_str_eq(cpus_format(&nodes, true, text), "0,3");
+	hugepages_read(root, &host, 3, &facts);
+	cr_expect_eq(facts.needed_mib, 128);
 }
 
 /* A kernel without NUMA: pages of the machine. */
@@ -677,6 +708,14 @@ Test(doctor, pcie)
 	verdict = pcie_of("2.5 GT/s PCIe\n", "16\n");
 	cr_expect_eq(verdict.severity, SEVERITY_WARNING);
 	cr_expect_not_null(strstr(verdict.why, " 32 instead of 252 Gbit/s"));
+	/* The same device, with the kernel. */
+	configure("1", "{'name': 'p0', 'devargs': 'net_af_xdp0,iface=media0'}");
+	put_link("/sys/class/net/media0/device", "../../../bus/pci/devices/0000:03:00.0");
+	verdict = pcie_of("2.5 GT/s PCIe\n", "16\n");
+	is(&verdict, SEVERITY_WARNING,
+		"port p0: 0000:03:00.0 has 16 lanes of 2.5 GT/s, it can have 16 of 16 GT/s",
+		"sudo lspci -vv -s 0000:03:00.0 | grep -E \"LnkCap|LnkSta\"");
+	configure("1", "{'name': 'p0', 'devargs': '0000:03:00.0'}");
 	verdict = pcie_of("Unknown\n", "255\n");
 	is_ok(&verdict, "port p0: 0000:03:00.0 reports no link, as virtual devices do");
 }
@@ -718,21 +757,45 @@ Test(doctor, placement)
 	is_ok(&verdict, "the machine has one node");
 }
 
+/* Of a program sluiced that prints this. */
+static struct verdict
+versions_of(const char *printed)
+{
+	struct versions facts;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/bin", root);
+	setenv("PATH", path, 1);
+	put("/bin/sluiced", "#!/bin/sh\necho '");
+	file = fopen(made("/bin/sluiced"), "a");
+	fprintf(file, "%s'\n", printed);
+	fclose(file);
+	chmod(made("/bin/sluiced"), 0755);
+	versions_read(NULL, &facts);
+	facts.sluicectl = "1.2";
+	return versions_judge(&facts);
+}
+
 Test(doctor, versions)
 {
-	struct versions facts = {.sluiced = "1.2", .sluicectl = "1.2", .dpdk = "DPDK 22.11.7"};
-	struct verdict verdict = versions_judge(&facts);
+	struct verdict verdict = versions_of("sluiced 1.2, DPDK 22.11.7");
 
 	is_ok(&verdict, "sluiced 1.2, DPDK 22.11.7");
-	facts.sluicectl = "1.3";
-	verdict = versions_judge(&facts);
-	is(&verdict, SEVERITY_WARNING, "sluiced 1.2, DPDK 22.11.7, sluicectl 1.3",
+	verdict = versions_of("sluiced 1.1, DPDK 22.11.7");
+	is(&verdict, SEVERITY_WARNING, "sluiced 1.1, DPDK 22.11.7, sluicectl 1.2",
 		"sudo systemctl restart sluiced");
-	facts.dpdk = "DPDK 21.11.0";
-	facts.sluicectl = "1.2";
-	verdict = versions_judge(&facts);
+	verdict = versions_of("sluiced 1.2, DPDK 21.11.0");
 	is(&verdict, SEVERITY_ERROR, "sluiced 1.2, DPDK 21.11.0, expected DPDK 22.11 or later",
 		"sudo apt-get install -y dpdk");
+	verdict = versions_of("sluiced: error while loading shared libraries: librte_eal.so.23");
+	is(&verdict, SEVERITY_ERROR,
+		"sluiced does not start: sluiced: error while loading shared libraries: "
+		"librte_eal.so.23",
+		"sudo apt-get install -y dpdk");
+	verdict = versions_of("sh: 1: exec: sluiced: not found");
+	is(&verdict, SEVERITY_ERROR, "there is no program sluiced",
+		"sudo apt-get install -y ./sluice_*.deb");
 }
 
 /* Replies with ' for ". */
