@@ -274,7 +274,8 @@ doctor(struct cli *cli, const struct arguments *arguments)
 		root = "";
 	below = text_format("%s%s", root, CONFIG_DEFAULT);
 	config = config_read(path != NULL ? path : below, path != NULL, report);
-	setup_init(&setup, path != NULL ? path : below);
+	/* A daemon that runs without the usual file has another one. */
+	setup_init(&setup, path != NULL ? path : config != NULL ? below : "sluice.yaml");
 	if (config != NULL) {
 		setup_read(&setup, config);
 		json_unpack(config, "{s:{s:s}}", "rpc", "socket", &socket);

@@ -70,12 +70,16 @@ setup_read(struct setup *setup, json_t *document)
 void
 setup_ask(struct setup *setup, json_t *info, json_t *ports)
 {
+	int hugepages = true;
 	json_t *entry;
 	size_t i;
 
 	setup->pid = (pid_t)json_integer_value(json_object_get(info, "pid"));
 	if (setup->read)
 		return;
+	json_unpack(
+		info, "{s?:{s?:{s?:{s?b}}}}", "flows", "ipv4", "memory", "hugepages", &hugepages);
+	setup->hugepages = hugepages;
 	setup->control_core = (int)json_integer_value(json_object_get(info, "control_core"));
 	json_array_foreach (json_object_get(info, "workers"), i, entry)
 		worker_add(setup, json_object_get(entry, "core"));

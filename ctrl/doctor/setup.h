@@ -21,7 +21,7 @@ struct port_setup {
 };
 
 struct setup {
-	const char *path; /* of sluice.yaml, to be named in commands; borrowed */
+	const char *path; /* of sluice.yaml, to be named in texts and commands; borrowed */
 	bool read; /* that file could be read */
 	bool known; /* workers and ports are known */
 	pid_t pid; /* of a running sluiced on this machine; 0: none */

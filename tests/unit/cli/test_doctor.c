@@ -864,7 +864,8 @@ Test(doctor, spread)
 Test(doctor, setup_of_a_daemon)
 {
 	json_t *info =
-		reply("{'pid': 77, 'control_core': 2, 'workers': [{'core': 3}, {'core': 5}]}");
+		reply("{'pid': 77, 'control_core': 2, 'workers': [{'core': 3}, {'core': 5}], "
+		      "'flows': {'ipv4': {'memory': {'hugepages': false}}}}");
 	json_t *ports = reply("{'ports': [{'name': 'p0', 'devargs': '03:00.0'}, {'name': 'p1', "
 			      "'devargs': 'net_af_xdp0,iface=media0,xdp_prog=x'}]}");
 	char text[CPUS_TEXT_MAX];
@@ -874,6 +875,7 @@ Test(doctor, setup_of_a_daemon)
 	setup_cpus(&host, &cpus);
 	cr_expect_str_eq(cpus_format(&cpus, true, text), "2-3,5");
 	cr_expect_eq(host.pid, 77);
+	cr_expect_not(host.hugepages);
 	cr_assert_eq(host.n_ports, 2);
 	cr_expect_str_eq(host.ports[0].pci, "0000:03:00.0");
 	cr_expect_str_eq(host.ports[1].iface, "media0");
