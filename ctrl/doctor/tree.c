@@ -10,7 +10,7 @@
 #define TREE_LINE_MAX 1024
 
 /* A path that does not fit is none. */
-static void
+static void __attribute__((format(printf, 3, 0)))
 path_make(char path[TREE_PATH_MAX], const char *root, const char *format, va_list args)
 {
 	const size_t length = (size_t)snprintf(path, TREE_PATH_MAX, "%s", root);
@@ -20,7 +20,7 @@ path_make(char path[TREE_PATH_MAX], const char *root, const char *format, va_lis
 		path[0] = '\0';
 }
 
-static FILE *
+static FILE *__attribute__((format(printf, 2, 0)))
 open_at(const char *root, const char *format, va_list args)
 {
 	char path[TREE_PATH_MAX];
@@ -53,7 +53,7 @@ tree_exists(const char *root, const char *format, ...)
 	return access(path, F_OK) == 0;
 }
 
-static bool
+static bool __attribute__((format(printf, 4, 0)))
 line_read(const char *root, char *text, size_t size, const char *format, va_list args)
 {
 	FILE *file = open_at(root, format, args);
