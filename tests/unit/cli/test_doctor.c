@@ -418,11 +418,11 @@ isolation_of(const char *interrupts, const char *thread)
 	put("/proc/interrupts", INTERRUPTS("100", "1000", "1000"));
 	put("/proc/77/task/78/status", THREAD("1", "5"));
 	put("/proc/77/task/79/status", THREAD("2", "5"));
-	put("/proc/77/task/77/status", THREAD("0-1", "5"));
+	put("/proc/77/task/77/status", THREAD("1-2", "5"));
 	sample_read(root, &host, &before);
 	put("/proc/interrupts", interrupts);
 	put("/proc/77/task/78/status", thread);
-	put("/proc/77/task/77/status", THREAD("0-1", "999"));
+	put("/proc/77/task/77/status", THREAD("1-2", "999"));
 	sample_read(root, &host, &after);
 	after.time_ns = before.time_ns + 1000000000;
 	isolation_read(root, &host, &before, &after, &facts);
