@@ -306,7 +306,7 @@ static const struct option_spec doctor_options[] = {
 const struct command command_doctor = {
 	.name = "doctor",
 	.arguments = "",
-	.summary = "check what this machine does to packets, and say how to mend it",
+	.summary = "check the host, and show how to mend what slows packets",
 	.notes =
 		"sluiced need not run; if it does, its counters are checked, too. Takes a second.\n"
 		"The exit code is 0 if all is well, 1 with warnings, 2 with errors.\n"
