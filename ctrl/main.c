@@ -30,6 +30,7 @@
 #include "flow/restore.h"
 #include "flow/steering.h"
 #include "monitor/monitor.h"
+#include "monitor/watchdog.h"
 #include "net/netlink.h"
 #include "rpc/audit.h"
 #include "rpc/methods.h"
@@ -54,6 +55,7 @@ struct daemon {
 	struct confirm confirm; /* of the unconfirmed generation */
 	struct restored restored;
 	struct monitor monitor;
+	struct watchdog watchdog;
 	struct methods_context context;
 	struct audit *audit;
 	struct rpc_service *service;
@@ -303,11 +305,15 @@ loop_run(struct daemon *daemon)
 	log_line("ready, %u port%s, %u worker%s, socket %s", config->dp.n_ports,
 		plural_s(config->dp.n_ports), config->eal.n_workers,
 		plural_s(config->eal.n_workers), config->socket_path);
-	sd_notify(0, "READY=1");
+	watchdog_init(&daemon->watchdog, daemon->dp, daemon->base);
+	sd_notifyf(0, "READY=1\nSTATUS=%u port%s, %u worker%s, socket %s", config->dp.n_ports,
+		plural_s(config->dp.n_ports), config->eal.n_workers,
+		plural_s(config->eal.n_workers), config->socket_path);
 	sigprocmask(SIG_UNBLOCK, &daemon->signals, NULL);
 	rc = event_base_dispatch(daemon->base);
 	if (rc < 0)
 		fault_set(&daemon->fault, FAULT_INTERNAL, "", "the event loop failed");
+	watchdog_fini(&daemon->watchdog);
 	sd_notify(0, "STOPPING=1");
 	log_line("stopping");
 	return rc;
