@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/ports.h"
+#include "config/privileges.h"
 #include "flow/commit.h"
 #include "flow/confirm.h"
 #include "flow/flows.h"
@@ -355,7 +356,9 @@ daemon_run(struct daemon *daemon)
 		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
 		goto err_server;
 	}
-	rc = loop_run(daemon);
+	rc = privileges_reduce(config, fault);
+	if (rc == 0)
+		rc = loop_run(daemon);
 	dp_stop(daemon->dp);
 err_server:
 	rpc_server_destroy(daemon->server);
@@ -417,6 +420,8 @@ daemon_configure(
 	pool_configs_warn(config->pools, config->n_pools, config->state_flows);
 	if (socket_path)
 		config->socket_path = socket_path;
+	if (!check && privileges_enter(config, &daemon->fault) < 0)
+		return -1;
 	if (!check)
 		return socket_path_prepare(config->socket_path, &daemon->fault);
 	return config->state_flows[0] ? restore_files_check(config->state_flows, &daemon->fault)

@@ -116,7 +116,8 @@ log_run(void *arg)
 
 	(void)arg;
 	for (;;) {
-		poll(&from, 1, -1);
+		if (poll(&from, 1, -1) < 0)
+			continue; /* a signal */
 		atomic_store(&queue.writing, true);
 		write_all(text, read(queue.from, text, sizeof(text)));
 		if (pipe_bytes() == 0)

@@ -9,9 +9,12 @@
 
 #include "base/fault.h"
 
+/* By which a thread is made to drop its capabilities, see config/privileges.h. */
+#define THREAD_SIGNAL SIGRTMIN
+
 /*
- * Start a thread to which no signal is delivered: they are the control thread's. `name` is what top
- * and gdb call it, of at most 15 characters. 0, or -1 with *fault set.
+ * Start a thread to which no other signal is delivered: they are the control thread's. `name` is
+ * what top and gdb call it, of at most 15 characters. 0, or -1 with *fault set.
  */
 static inline int
 thread_start(
@@ -21,6 +24,7 @@ thread_start(
 	int rc;
 
 	sigfillset(&all);
+	sigdelset(&all, THREAD_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -185,6 +185,7 @@ process_read(json_t *json, struct config *config)
 	int hugepages;
 
 	config->state_flows = "";
+	config->user = "";
 	config->xdp_program = SLUICE_XDP_PROGRAM;
 	json_unpack(json, "{s:{s:s, s:i, s:i, s:i, s:i, s:i}, s:{s:s}}", "rpc", "socket",
 		&config->socket_path, "max_message_bytes", &config->max_message_bytes, "max_depth",
@@ -195,10 +196,11 @@ process_read(json_t *json, struct config *config)
 		&config->state_path, "flows", &config->state_flows, "history", "declared",
 		&config->keep_declared, "calls", &config->keep_calls, "control", "core",
 		&config->eal.control_core);
-	json_unpack(json, "{s:s, s:i, s:b, s:s, s:i, s?s}", "file_prefix", &config->eal.file_prefix,
-		"memory_mb", &config->eal.memory_mb, "hugepages", &hugepages, "cpu_level",
-		&config->dp.cpu_level, "packet_buffers", &config->dp.packet_buffers, "xdp_program",
-		&config->xdp_program);
+	json_unpack(json, "{s:s, s:i, s:b, s:s, s:i, s?s, s:{s?s}}", "file_prefix",
+		&config->eal.file_prefix, "memory_mb", &config->eal.memory_mb, "hugepages",
+		&hugepages, "cpu_level", &config->dp.cpu_level, "packet_buffers",
+		&config->dp.packet_buffers, "xdp_program", &config->xdp_program, "process", "user",
+		&config->user);
 	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}, s:{s:i}}", "tables", "ipv4_flows",
 		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
 		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",
@@ -213,6 +215,21 @@ process_read(json_t *json, struct config *config)
 }
 
 /* Names become ids once, at start: a role does not depend on a directory service later. */
+static int
+user_read(struct config *config, struct fault *fault)
+{
+	const struct passwd *user = config->user[0] ? getpwnam(config->user) : NULL;
+
+	if (user) {
+		config->uid = user->pw_uid;
+		config->gid = user->pw_gid;
+	}
+	if (user ? user->pw_uid != 0 : config->user[0] == '\0')
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/process/user",
+		"found %s, expected a user of this host other than root", config->user);
+}
+
 static uint8_t
 role_read(const json_t *entry, const char *member)
 {
@@ -377,8 +394,10 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	rc = schema_check_once(schema, schema, json, fault);
 	if (rc == 0) {
 		process_read(json, config);
-		rc = access_read(json, &config->access, fault);
+		rc = user_read(config, fault);
 	}
+	if (rc == 0)
+		rc = access_read(json, &config->access, fault);
 	if (rc == 0)
 		rc = tls_config_read(json, &config->tls, fault);
 	if (rc == 0)

@@ -65,6 +65,9 @@ struct config {
 	struct access access;
 	struct tls_config tls;
 	const char *xdp_program; /* of the ports that we steer */
+	const char *user; /* process.user, "" = stay who we are; uid and gid are its */
+	uid_t uid;
+	gid_t gid;
 	unsigned n_pools;
 	struct pool_config pools[POOLS_MAX];
 	struct dp_eal_config eal;

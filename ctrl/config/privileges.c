@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Capabilities are a thread's, and the kernel has no call that changes those of all. So each other
+ * thread gets a signal, and its handler does it, as glibc does for setuid(2). Threads of libraries
+ * are among them.
+ */
+#include "config/privileges.h"
+
+#include <cap-ng.h>
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define NETWORK (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW))
+#define ANSWER_NS (2 * NS_PER_S) /* for all threads, also on a busy machine */
+#define PAUSE_NS 1000000
+
+/* See "Capabilities" in sluiced(8), which says what each is for. */
+static const struct {
+	const char *driver; /* what devargs begin with; "": all others, and devices */
+	struct privileges needs;
+} drivers[] = {
+	{"net_af_xdp", {NETWORK | BIT(CAP_IPC_LOCK) | BIT(CAP_BPF) | BIT(CAP_SYS_ADMIN),
+			       BIT(CAP_NET_ADMIN) | BIT(CAP_BPF)}},
+	{"net_null", {0, 0}},
+	{"net_ring", {0, 0}},
+	{"net_memif", {0, 0}},
+	{"net_pcap", {NETWORK, 0}},
+	{"net_af_packet", {NETWORK, BIT(CAP_NET_ADMIN)}},
+	{"net_tap", {NETWORK, BIT(CAP_NET_ADMIN)}},
+	/* Memory that is added later is locked for the device, too. */
+	{"", {NETWORK | BIT(CAP_IPC_LOCK) | BIT(CAP_SYS_ADMIN), NETWORK | BIT(CAP_IPC_LOCK)}},
+};
+
+struct privileges
+privileges_of_ports(const struct dp_port_config *ports, unsigned n_ports)
+{
+	struct privileges all = {0, 0};
+	unsigned i, driver;
+
+	for (i = 0; i < n_ports; i++) {
+		const char *devargs = ports[i].devargs;
+
+		for (driver = 0; strncmp(devargs, drivers[driver].driver,
+					 strlen(drivers[driver].driver)) != 0;)
+			driver++;
+		all.start |= drivers[driver].needs.start;
+		all.run |= drivers[driver].needs.run;
+	}
+	return all;
+}
+
+/* Select, of these, the ones that the process has, for capng_apply(). */
+static void
+capabilities_select(uint64_t wanted)
+{
+	uint64_t held = 0;
+	int capability;
+
+	capng_get_caps_process();
+	for (capability = 0; capability <= CAP_LAST_CAP; capability++)
+		if (capng_have_capability(CAPNG_PERMITTED, (unsigned)capability))
+			held |= BIT(capability);
+	capng_clear(CAPNG_SELECT_ALL);
+	for (capability = 0; capability <= CAP_LAST_CAP; capability++)
+		if (wanted & held & BIT(capability))
+			capng_update(
+				CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, (unsigned)capability);
+}
+
+/* Make the directory that the file is in, for the user; one that is there stays as it is. */
+static int
+directory_give(const char *file, const struct config *config, struct fault *fault)
+{
+	char copy[PATH_MAX];
+	const char *directory;
+
+	if (file[0] == '\0')
+		return 0;
+	snprintf(copy, sizeof(copy), "%s", file);
+	directory = dirname(copy);
+	if (mkdir(directory, 0755) < 0)
+		return 0; /* it is there, or whoever opens the file says why it cannot be */
+	if (chown(directory, config->uid, config->gid) < 0)
+		return fault_set(fault, FAULT_INTERNAL, "", "cannot give %s to user %s: %s",
+			directory, config->user, strerror(errno));
+	return 0;
+}
+
+static int
+user_become(const struct config *config, struct fault *fault)
+{
+	int rc;
+
+	if (directory_give(config->socket_path, config, fault) < 0 ||
+		directory_give(config->state_path, config, fault) < 0 ||
+		directory_give(config->access.audit_log, config, fault) < 0)
+		return -1;
+	rc = capng_change_id(
+		(int)config->uid, (int)config->gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+	if (rc < 0)
+		return fault_set(fault, FAULT_INTERNAL, "",
+			"cannot become user %s, process.user (capng_change_id: %d): CAP_SETUID, "
+			"CAP_SETGID and CAP_SETPCAP are required",
+			config->user, rc);
+	/* What /proc/self has is ours again, and a crash may leave a core. */
+	prctl(PR_SET_DUMPABLE, 1);
+	return 0;
+}
+
+static bool
+keeps_all(const struct config *config)
+{
+	return geteuid() == 0 && config->user[0] == '\0';
+}
+
+int
+privileges_enter(const struct config *config, struct fault *fault)
+{
+	const struct privileges needs = privileges_of_ports(config->ports, config->dp.n_ports);
+
+	if (keeps_all(config))
+		return 0;
+	if (geteuid() != 0 && config->user[0] != '\0' && geteuid() != config->uid)
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
+			"process.user: found %s, but started as uid %u; expected that user, or "
+			"root",
+			config->user, geteuid());
+	capabilities_select(needs.start);
+	if (geteuid() == 0 && user_become(config, fault) < 0)
+		return -1;
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "cannot drop capabilities: %s", strerror(errno));
+	return 0;
+}
+
+static atomic_uint n_dropped; /* threads */
+
+/* In each other thread. */
+static void
+thread_drop(int signal_number)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	const int error = errno;
+
+	(void)signal_number;
+	if (syscall(SYS_capset, &header, none) == 0)
+		atomic_fetch_add(&n_dropped, 1);
+	errno = error;
+}
+
+/* Signal all threads but this one, and return how many. */
+static unsigned
+threads_signal(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	unsigned n = 0;
+
+	while (tasks && (task = readdir(tasks)) != NULL) {
+		const pid_t tid = atoi(task->d_name);
+
+		if (tid > 0 && tid != gettid() &&
+			syscall(SYS_tgkill, getpid(), tid, THREAD_SIGNAL) == 0)
+			n++;
+	}
+	if (tasks)
+		closedir(tasks);
+	return n;
+}
+
+static int
+threads_drop(struct fault *fault)
+{
+	const struct sigaction action = {.sa_handler = thread_drop, .sa_flags = (int)SA_RESTART};
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ANSWER_NS;
+	unsigned n;
+
+	atomic_store(&n_dropped, 0);
+	sigaction(THREAD_SIGNAL, &action, NULL);
+	n = threads_signal();
+	while (atomic_load(&n_dropped) < n && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
+		nanosleep(&pause, NULL);
+	signal(THREAD_SIGNAL, SIG_IGN);
+	if (n > 0 && atomic_load(&n_dropped) >= n)
+		return 0;
+	return fault_set(fault, FAULT_INTERNAL, "",
+		"capabilities: found %u of %u threads that dropped theirs, expected all",
+		atomic_load(&n_dropped), n);
+}
+
+int
+privileges_reduce(const struct config *config, struct fault *fault)
+{
+	const struct privileges needs = privileges_of_ports(config->ports, config->dp.n_ports);
+	char *kept;
+
+	if (keeps_all(config))
+		return 0;
+	if (threads_drop(fault) < 0)
+		return -1;
+	capabilities_select(needs.run);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "cannot drop capabilities: %s", strerror(errno));
+	kept = capng_print_caps_text(CAPNG_PRINT_BUFFER, CAPNG_PERMITTED);
+	log_line("running as uid %u, capabilities: %s", geteuid(), kept ? kept : "?");
+	free(kept);
+	return 0;
+}
