@@ -126,7 +126,7 @@ def port_of(host, nic, number):
     binding = binding_of(host, nic)
     if binding != "af_xdp":
         return Port(f"p{number}", nic.pci, nic, binding, 0, 0, 0)
-    queues = min(nic.rx_queues, QUEUES_MAX)
+    queues = min(nic.queues, QUEUES_MAX)
     devargs = f"net_af_xdp{number},iface={nic.iface}"
     if queues > 1:
         devargs += f",queue_count={queues}"
@@ -144,13 +144,13 @@ def cores_by_node(host, control):
 
 
 def workers_choose(host, ports, control):
-    """CPUs of workers: two a port on its NUMA node, as far as cores and transmit queues go."""
+    """CPUs of workers: two a port on its NUMA node, as far as cores and queues go."""
     cores, limit = cores_by_node(host, control), WORKERS_MAX
     for port in ports:
-        if port.binding == "af_xdp":
-            limit = min(limit, port.queues)
-        elif port.nic.profile and port.nic.profile.workers_max:
-            limit = min(limit, port.nic.profile.workers_max)
+        # Each worker needs a transmit queue of each port. Drivers have as many as for receiving.
+        known = [port.queues if port.binding == "af_xdp" else port.nic.profile.queues_max,
+                 port.nic.queues]
+        limit = min([limit, *(queues for queues in known if queues)])
     wanted = {}
     for port in ports:
         wanted[port.nic.node] = wanted.get(port.nic.node, 0) + WORKERS_A_PORT
@@ -292,8 +292,8 @@ def notes_of(host, config):
         elif port.binding == "af_xdp" and port.nic.pci and port.nic.profile is None:
             notes.append(f"{port.nic.name}: is driven by AF_XDP, as no profile names "
                          f"{port.nic.pci_id}")
-        if port.binding == "af_xdp" and port.nic.rx_queues > QUEUES_MAX:
-            notes.append(f"{port.nic.name}: has {port.nic.rx_queues} queues, of which "
+        if port.binding == "af_xdp" and port.nic.queues > QUEUES_MAX:
+            notes.append(f"{port.nic.name}: has {port.nic.queues} queues, of which "
                          f"{QUEUES_MAX} are used (ethtool -L {port.nic.iface} combined "
                          f"{QUEUES_MAX})")
     return notes

@@ -13,10 +13,11 @@ NODE = "/sys/devices/system/node"
 PCI = "/sys/bus/pci/devices"
 NET = "/sys/class/net"
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-CLASS_NETWORK = "0x02"
+CLASSES_NETWORK = ("0x0200", "0x0207")  # Ethernet, InfiniBand
 CLASS_BRIDGE = "0x06"
 TCP_ESTABLISHED = "01"
 SSH_PORT = 22
+SSHD = "/etc/ssh/sshd_config"
 
 
 class Nic:
@@ -29,7 +30,7 @@ class Nic:
         self.pci_id = ""  # vendor:device
         self.driver = None  # of the kernel
         self.node = 0
-        self.rx_queues = 1
+        self.queues = 0  # for receiving, of the kernel's driver; 0: not known
         self.profile = None
         self.group_drivers = {}  # other devices of the IOMMU group that hold another driver
         self.vital = []  # why it must not be taken unless that is said twice
@@ -38,7 +39,7 @@ class Nic:
     @property
     def wants_vfio(self):
         """Whether DPDK's driver needs the device bound to vfio-pci."""
-        return self.profile is not None and self.profile.binding == "vfio"
+        return self.profile is not None and self.profile.binding == "vfio-pci"
 
 
 class Node:
@@ -55,9 +56,9 @@ class Node:
 class Host:
     """All that a proposal depends on. Reads only."""
 
-    def __init__(self, root, profiles, environment, names=None):
+    def __init__(self, root, profiles, environment, bound):
         self.root = root
-        self.names = names or {}  # of interfaces that went away when their device was bound
+        self.bound = bound  # (interface, queues) that went away when the PCI device was bound
         self.cpus_online = cpu_list(root.text(f"{CPU}/online"))
         self.cpus_present = cpu_list(root.text(f"{CPU}/present"))
         if not self.cpus_online:
@@ -72,7 +73,9 @@ class Host:
         self.iommu_possible = self.iommu_active or any(
             root.exists(f"/sys/firmware/acpi/tables/{table}") for table in ("DMAR", "IVRS"))
         self.nics = self.nics_read(profiles)
-        self.uses_note(environment)
+        self.interface_uses_note(environment)
+        for nic in self.nics:
+            nic.used += self.device_uses(nic)
 
     def siblings_of(self, cpu):
         """CPUs of the same core, itself included."""
@@ -109,10 +112,12 @@ class Host:
         by_pci, nics = {}, []
         for address in self.root.names(PCI):
             device = f"{PCI}/{address}"
-            if not self.root.text(f"{device}/class", "").startswith(CLASS_NETWORK):
+            if not self.root.text(f"{device}/class", "").startswith(CLASSES_NETWORK):
                 continue
-            nic = Nic(self.names.get(address, address))
+            nic = Nic(address)
             nic.pci = address
+            if self.bound.get(address, [None])[0]:
+                nic.name, nic.queues = self.bound[address]
             nic.pci_id = ":".join(
                 self.root.text(f"{device}/{part}", "")[2:] for part in ("vendor", "device"))
             nic.driver = self.root.link(f"{device}/driver")
@@ -134,7 +139,7 @@ class Host:
                 nics.append(nic)
             if nic.iface is None:
                 nic.iface = nic.name = iface
-                nic.rx_queues = max(1, sum(
+                nic.queues = max(1, sum(
                     name.startswith("rx-")
                     for name in self.root.names(f"{NET}/{iface}/queues")))
         return nics
@@ -154,7 +159,7 @@ class Host:
                 drivers[other] = driver
         return drivers
 
-    def uses_note(self, environment):
+    def interface_uses_note(self, environment):
         """Say of each NIC what the kernel uses its interface for."""
         by_iface = {nic.iface: nic for nic in self.nics if nic.iface}
         addresses = interface_addresses(self.root)
@@ -178,6 +183,17 @@ class Host:
                     nic.used += [why + through for why in used]
                     if through and not used + vital:
                         nic.used.append(f"is part of {iface}")
+
+    def device_uses(self, nic):
+        """What a device is used for besides its interface."""
+        if nic.pci is None:
+            yield "is not on PCI"
+            return
+        functions = self.root.text(f"{PCI}/{nic.pci}/sriov_numvfs", "0")
+        if functions != "0":
+            yield f"has {functions} virtual functions"
+        if nic.iface is None and nic.driver is not None and nic.pci not in self.bound:
+            yield f"is bound to {nic.driver}, without an interface"
 
     def interfaces_below(self, iface, seen=()):
         """The interface, and those that a bond, bridge or VLAN is made of."""
@@ -250,10 +266,9 @@ def address_of_hex(text):
 def session_addresses(root, environment):
     """Local addresses of ssh sessions: the operator's own, and all that are established."""
     found, ports = set(), {SSH_PORT}
-    for line in root.text("/etc/ssh/sshd_config", "").splitlines():
-        match = re.fullmatch(r"\s*Port\s+(\d+)\s*", line, re.I)
-        if match:
-            ports.add(int(match[1]))
+    for name in ["", *(f".d/{file}" for file in root.names(f"{SSHD}.d"))]:
+        listed = re.findall(r"^\s*Port\s+(\d+)\s*$", root.text(SSHD + name, ""), re.I | re.M)
+        ports.update(map(int, listed))
     own = environment.get("SSH_CONNECTION", "").split()
     if len(own) == 4:
         found.add(ipaddress.ip_address(own[2].split("%")[0]))

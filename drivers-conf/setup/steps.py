@@ -12,7 +12,7 @@ import signal
 
 from root import SetupError
 
-RECORD = "/var/lib/sluice/setup.json"
+RECORD = "/var/lib/sluice-setup/setup.json"  # not where the user of sluiced may write
 RECORD_VERSION = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PCI = "/sys/bus/pci/devices"
@@ -181,11 +181,8 @@ class Values:
 
     @property
     def lines(self):
-        """The first of them."""
-        shown = [f"{path} = {value}" for path, value in self.pairs[:4]]
-        if len(self.pairs) > len(shown):
-            shown.append(f"... and {len(self.pairs) - len(shown)} more")
-        return shown
+        """What is written."""
+        return [f"{path} = {value}" for path, value in self.pairs]
 
     def kept(self, _root, _record):
         """A value is nobody's file."""
@@ -282,7 +279,7 @@ class Bind:
 
     def __init__(self, nic, driver, persistent):
         self.pci, self.driver, self.former = nic.pci, driver, nic.driver
-        self.iface = nic.iface
+        self.iface, self.queues = nic.iface, nic.queues
         self.persistent = persistent  # by driverctl; otherwise a udev rule does it at each boot
         self.title = f"bind {nic.pci} ({nic.iface or 'no interface'}) to {driver}"
         self.why = (f"The driver of DPDK takes the device from {nic.driver or 'no driver'}"
@@ -308,7 +305,8 @@ class Bind:
     def apply(self, root, record, way_back):
         """Bind it, and look whether that happened: the tools do not always say."""
         entry = {"kind": self.kind, "name": self.pci, "former": self.former,
-                 "iface": self.iface, "driver": self.driver, "persistent": self.persistent}
+                 "iface": self.iface, "queues": self.queues, "driver": self.driver,
+                 "persistent": self.persistent}
         way_back.append(lambda: bind_undo(root, entry))
         if record.find(self.kind, self.pci) is None:
             record.add(entry)

@@ -85,9 +85,9 @@ receive_start echo h0 --src 192.0.2.1:6004 --dst 192.0.2.10:7004 --count 100
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100
 receive_end echo
 
-for file in share/man/man{1/sluicectl.1,5/sluice.yaml.5,7/sluice-rpc.7,8/sluiced.8} \
-	share/bash-completion/completions/sluicectl lib/systemd/system/sluiced.service \
-	lib/sysusers.d/sluice.conf lib/tmpfiles.d/sluice.conf; do
+for file in share/man/man{1/sluicectl.1,5/sluice.yaml.5,7/sluice-rpc.7,8/sluice{d,-setup}.8} \
+	sbin/sluice-setup share/bash-completion/completions/sluice{ctl,-setup} \
+	lib/systemd/system/sluiced.service lib/sysusers.d/sluice.conf lib/tmpfiles.d/sluice.conf; do
 	[[ -s $root/usr/local/$file ]] || fail "$file is not installed"
 done
 [[ -d $root/etc/sluice/flows.d ]] || fail "no flows.d"

@@ -10,6 +10,19 @@ test_begin
 tests/system/setup_hosts.py "$RIG_RUN" "$(rig_built sluiced)" "$(rig_built steer.bpf.o)" ||
 	fail "see above"
 
+# Completion offers the options of --help, and interfaces of this machine.
+offers() {
+	COMP_WORDS=(sluice-setup "$@")
+	COMP_CWORD=$#
+	_sluice_setup
+	echo "${COMPREPLY[*]}"
+}
+sluice-setup() { drivers-conf/setup/sluice-setup "$@"; }
+source drivers-conf/setup/sluice-setup.bash
+[[ $(offers --take l) == "" ]] || fail "completion offers lo: $(offers --take l)"
+[[ $(offers --take-) == "--take-default-route" ]] || fail "completion: $(offers --take-)"
+[[ $(offers --dry-run --y) == "--yes" ]] || fail "completion: $(offers --dry-run --y)"
+
 # This machine: the interface of the default route is named, and not taken.
 iface=$(ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
 [[ -n $iface ]] || exit 0
@@ -23,4 +36,4 @@ grep -q "iface=$iface\|$(basename "$(readlink -f "/sys/class/net/$iface/device")
 	fail "$iface is not in: $output"
 [[ $(cat /proc/sys/vm/nr_hugepages /proc/irq/*/smp_affinity_list) == "$before" ]] ||
 	fail "a dry run has changed values of this machine"
-[[ ! -e /var/lib/sluice/setup.json ]] || fail "a dry run has left a record"
+[[ ! -e /var/lib/sluice-setup/setup.json ]] || fail "a dry run has left a record"

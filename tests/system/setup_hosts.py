@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import traceback
@@ -23,14 +24,20 @@ FAKE = TOP / "tests/system/setup_fake.py"
 SAMPLE = TOP / "docs/examples/sluice.yaml"
 PROGRAMS = ("ip", "update-grub", "udevadm", "modprobe", "dpdk-devbind.py", "mount", "umount")
 CONFIG = "etc/sluice/sluice.yaml"
-RECORD = "var/lib/sluice/setup.json"
+RECORD = "var/lib/sluice-setup/setup.json"
 GRUB = "etc/default/grub.d/50-sluice.cfg"
 PROFILES = {
-    "e1000": {"driver": "net_e1000_em", "binding": "vfio", "match": {"pci": ["8086:10d3"]}},
-    "ice": {"driver": "net_ice", "binding": "vfio", "match": {"pci": ["8086:1592"]}},
-    "mlx5": {"driver": "mlx5_pci", "binding": "kernel", "match": {"pci": ["15b3:1017"]}},
-    "virtio": {"driver": "net_virtio", "binding": "vfio", "match": {"pci": ["1af4:1041"]}},
-    "af_xdp": {"driver": "net_af_xdp", "binding": "kernel", "match": {"vdev": "net_af_xdp"}},
+    "e1000": {"match": {"drivers": ["net_e1000_em"], "pci": ["8086:10d3"]},
+              "binding": "vfio-pci", "settings": {"rx_queues_max": 1}},
+    "igc": {"match": {"drivers": ["net_igc"], "pci": ["8086:15f3"]},
+            "binding": "vfio-pci", "settings": {"rx_queues_max": 4}},
+    "ice": {"match": {"drivers": ["net_ice"], "pci": ["8086:1592"]},
+            "binding": "vfio-pci", "settings": {}},
+    "mlx5": {"match": {"drivers": ["mlx5_pci"], "pci": ["15b3:1017"]},
+             "binding": "kernel", "settings": {}},
+    "virtio": {"match": {"drivers": ["net_virtio"], "pci": ["1af4:1041"]},
+               "binding": "vfio-pci", "settings": {}},
+    "af_xdp": {"match": {"drivers": ["net_af_xdp"]}, "binding": "none", "settings": {}},
 }
 
 
@@ -305,10 +312,10 @@ def two_port_server(work):
     config = host.config()
     expect([port["devargs"] for port in config["ports"]] == ["0000:02:00.0", "0000:03:00.0"],
            config)
-    expect(config["workers"] == [1, 2] and config["control"]["core"] == 0, config)
+    expect(config["workers"] == [1] and config["control"]["core"] == 0, config)
     grub = host.read(GRUB)
-    for text in ("isolcpus=managed_irq,domain,1-2", "nohz_full=1-2", "rcu_nocbs=1-2",
-                 "irqaffinity=0,3", "intel_iommu=on", "iommu=pt"):
+    for text in ("isolcpus=managed_irq,domain,1", "nohz_full=1", "rcu_nocbs=1",
+                 "irqaffinity=0,2-3", "intel_iommu=on", "iommu=pt"):
         expect(f'sluice="$sluice {text}"' in grub, f"{text} is not in {grub}")
     shell = subprocess.run(
         ["sh", "-euc", 'GRUB_CMDLINE_LINUX_DEFAULT=quiet; . "$1"; '
@@ -324,7 +331,7 @@ def two_port_server(work):
     expect("0000:01:00.0" not in host.read("etc/udev/rules.d/50-sluice.rules"), "took eno1")
     expect(int(host.read("sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"))
            >= 256, "no hugepages")
-    expect(host.read("proc/irq/24/smp_affinity_list") == "0,3\n", "interrupt 24 was not moved")
+    expect(host.read("proc/irq/24/smp_affinity_list") == "0,2-3\n", "interrupt 24 was not moved")
     expect(host.read("proc/irq/25/smp_affinity_list") == "3\n", "interrupt 25 was moved")
     expect(host.read("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor") == "performance\n",
            "governor")
@@ -332,12 +339,19 @@ def two_port_server(work):
            "governor of a CPU without worker")
     expect(host.read("sys/devices/system/cpu/cpu1/cpuidle/state2/disable") == "1\n", "idle state")
     expect(host.read("sys/devices/system/cpu/cpu1/cpuidle/state1/disable") == "0\n", "fast state")
+    # systemd-tmpfiles sets the same values at boot.
+    governor = "sys/devices/system/cpu/cpu1/cpufreq/scaling_governor"
+    host.put(governor, "schedutil")
+    subprocess.run(["systemd-tmpfiles", "--create", "--boot", f"--root={host.top}",
+                    host.top / "etc/tmpfiles.d/sluice-setup.conf"], check=True, timeout=60)
+    expect(host.read(governor) == "performance", "systemd-tmpfiles")
+    host.put(governor, "performance")
     # What the running kernel has already, needs no reboot.
     parameters = re.findall(r'^sluice="\$sluice (.*)"$', grub, re.M)
-    expect("A reboot gives" in output, output)
+    expect("What a reboot gives" in output, output)
     host.put("proc/cmdline", "quiet " + " ".join(parameters))
     code, output = host.run("--yes")
-    expect(code == 0 and "A reboot gives" not in output, output)
+    expect(code == 0 and "What a reboot gives" not in output, output)
 
 
 def two_node_server(work):
@@ -345,7 +359,7 @@ def two_node_server(work):
     host = Host(work, "nodes", cpus=32, nodes=2, threads=2, driverctl=True, gigabyte=True,
                 memory_mb=65536)
     for i in range(4):
-        host.nic(f"0000:{i + 1}0:00.0", "8086:1592", "ice", f"ens{i}", node=i // 2)
+        host.nic(f"0000:{i + 1}0:00.0", "8086:1592", "ice", f"ens{i}", node=i // 2, queues=32)
     host.nic("0000:05:00.0", "8086:1521", "igb", "eno1", address="192.0.2.2")
     host.default_route("eno1")
     round_trip(host)
@@ -393,7 +407,7 @@ def no_profile(work):
 def processors(work):
     """CPUs that are offline, absent, doubled or taken are refused by name, or not proposed."""
     host = Host(work, "offline", cpus=8, threads=2, offline=(1, 2))
-    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.nic("0000:02:00.0", "8086:15f3", "igc", "enp2s0", queues=4)
     refused(host, "--yes", "--workers", "1", names=["--workers", "CPU 1", "offline", "0,3-7"])
     refused(host, "--yes", "--workers", "9", names=["--workers", "CPU 9", "0,3-7"])
     refused(host, "--yes", "--workers", "3,5,3", names=["--workers", "CPU 3 twice"])
@@ -429,9 +443,30 @@ def used_by_the_kernel(work):
     refused(host, "--yes", "--take", "enp9s0", names=["enp9s0", "storage (0000:02:00.0)"])
     refused(host, "--yes", "--take", "0000:09:00.0", names=["0000:09:00.0", "slave"])
     refused(host, "--yes", "--take", "storage", "--take", "02:00.0", names=["storage twice"])
+    host.put("etc/ssh/sshd_config.d/port.conf", "Port 2222")
+    with open(host.top / "proc/net/tcp", "a", encoding="utf-8") as file:
+        file.write("   1: 026433C6:08AE 096433C6:D431 01 00000000:00000000\n")
+    refused(host, "--yes", "--take", "storage", names=["storage", "ssh"])
+    host.put("etc/ssh/sshd_config.d/port.conf", "# Port 2222")
     round_trip(host, "--take", "storage")
     expect([port["devargs"] for port in host.config()["ports"]] == ["0000:02:00.0"],
            host.config())
+
+
+def used_by_others(work):
+    """Devices of other programs, of virtual machines, and of other buses are not taken unasked."""
+    host = Host(work, "others")
+    host.nic("0000:02:00.0", "8086:10d3", "vfio-pci", "gone")
+    shutil.rmtree(host.top / "sys/class/net/gone")
+    host.nic("0000:03:00.0", "8086:1592", "ice", "physical")
+    host.put("sys/devices/0000:03:00.0/sriov_numvfs", "4")
+    host.put("sys/devices/usb1/numa_node", "-1")
+    host.interface("bmc")
+    (host.top / "sys/class/net/bmc/device").symlink_to("../../../devices/usb1")
+    refused(host, "--yes", names=["0000:02:00.0 is bound to vfio-pci", "4 virtual functions",
+                                  "bmc is not on PCI"])
+    round_trip(host, "--take", "0000:02:00.0")
+    expect(host.config()["ports"][0]["devargs"] == "0000:02:00.0", host.config())
 
 
 def iommu_group(work):
@@ -522,7 +557,7 @@ def changed_since(work):
     left = differs(before, host.tree())
     expect(host.read(GRUB) == changed, "was removed")
     expect(host.read(governor) == "powersave\n", "was written over")
-    for name in ("var/lib/sluice", RECORD, GRUB, "etc/default/grub.d", governor,
+    for name in ("var/lib/sluice-setup", RECORD, GRUB, "etc/default/grub.d", governor,
                  "boot/grub/grub.cfg"):
         left = [other for other in left if other != name]
     expect(not left, f"--undo left {left}")
@@ -602,7 +637,7 @@ def asks(work):
     expect(code == 0 and "nothing was changed" in output, output)
     expect(not differs(before, host.tree()), "changed after a no")
     wide = [line for line in output.splitlines() if len(line) > 80]
-    expect(all(re.match(r"     (w! )?/", line) for line in wide), wide)  # paths
+    expect(all(re.match(r"    (w! )?/", line) for line in wide), wide)  # paths
     code, output = host.run(terminal=("Apply? [y/N]", "y"))
     expect(code == 0 and (host.top / CONFIG).exists(), output)
     code, output = host.run("--undo", terminal=("Undo these changes? [y/N]", "y"))
@@ -617,9 +652,11 @@ def bad_profiles(work):
     folder.mkdir()
     refused(host, "--profiles", folder, names=[str(folder), "no driver profiles"])
     first = folder / "a.yaml"
-    first.write_text("driver: [")
+    first.write_text("match: [")
     refused(host, "--profiles", folder, names=["a.yaml", "YAML"])
-    first.write_text("driver: x\nbinding: uio\nmatch: {pci: ['8086:10d3']}\n")
+    first.write_text("driver: x")
+    refused(host, "--profiles", folder, names=["a.yaml", "'match'"])
+    first.write_text("binding: uio\nmatch: {pci: ['8086:10d3']}\n")
     refused(host, "--profiles", folder, names=["a.yaml", "/binding", "uio"])
     first.write_text(yaml.dump(PROFILES["e1000"]))
     (folder / "b.yaml").write_text(yaml.dump(PROFILES["e1000"]))
@@ -627,8 +664,8 @@ def bad_profiles(work):
 
 
 CASES = (one_nic_vm, two_port_server, two_node_server, mlx5, no_profile, processors,
-         used_by_the_kernel, iommu_group, too_little_memory, operators_file, changed_since,
-         rolls_back, fragmented, others_parameters, asks, bad_profiles)
+         used_by_the_kernel, used_by_others, iommu_group, too_little_memory, operators_file,
+         changed_since, rolls_back, fragmented, others_parameters, asks, bad_profiles)
 
 
 def main():
