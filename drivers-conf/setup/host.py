@@ -16,6 +16,7 @@ PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 CLASSES_NETWORK = ("0x0200", "0x0207")  # Ethernet, InfiniBand
 CLASS_BRIDGE = "0x06"
 TCP_ESTABLISHED = "01"
+IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT")  # of ACPI: Intel, AMD, Arm, virtio
 SSH_PORT = 22
 SSHD = "/etc/ssh/sshd_config"
 
@@ -71,7 +72,7 @@ class Host:
         self.cmdline = (root.text("/proc/cmdline") or "").split()
         self.iommu_active = bool(root.names("/sys/kernel/iommu_groups"))
         self.iommu_possible = self.iommu_active or any(
-            root.exists(f"/sys/firmware/acpi/tables/{table}") for table in ("DMAR", "IVRS"))
+            root.exists(f"/sys/firmware/acpi/tables/{table}") for table in IOMMU_TABLES)
         self.nics = self.nics_read(profiles)
         self.interface_uses_note(environment)
         for nic in self.nics:

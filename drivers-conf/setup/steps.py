@@ -321,22 +321,33 @@ class Bind:
 def bind_undo(root, entry):
     """None, or why the device stays with the driver."""
     pci, former = entry["name"], entry["former"]
+    found = root.link(f"{PCI}/{pci}/driver")
     if not root.exists(f"{PCI}/{pci}"):
         return None  # unplugged
     if entry["persistent"]:
         if root.exists(f"{DRIVERCTL}/{pci}"):
             root.run("driverctl", "unset-override", pci)
-    elif root.link(f"{PCI}/{pci}/driver") == entry["driver"] and former != entry["driver"]:
-        if former is None:
-            root.run("dpdk-devbind.py", "--force", "--unbind", pci)
-        else:
-            root.run("dpdk-devbind.py", "--force", f"--bind={former}", pci)
+    elif found not in (entry["driver"], former, None):
+        return f"{pci}: was bound to {found} since, kept as it is"
+    elif found != former:
+        # The udev rule has set it at boot, and no other driver would be accepted.
+        if root.exists(f"{PCI}/{pci}/driver_override"):
+            root.value_write(f"{PCI}/{pci}/driver_override", "")
+        how = "--unbind" if former is None else f"--bind={former}"
+        root.run("dpdk-devbind.py", "--force", how, pci)
     if root.link(f"{PCI}/{pci}/driver") != former:
         return f"{pci}: is not bound to {former or 'no driver'} again (dmesg says why)"
     return None
 
 
 UNDO = {"file": file_undo, "value": value_undo, "mount": mount_undo, "bind": bind_undo}
+
+
+def error_text(error):
+    """One line without the number of an error of the system."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: cannot be written: {error.strerror}"
+    return str(error)
 
 
 def steps_apply(root, record, steps):
@@ -353,11 +364,11 @@ def steps_apply(root, record, steps):
             try:
                 back()
             except (OSError, SetupError) as failed:
-                left.append(str(failed))
+                left.append(error_text(failed))
         record.restore()
         if isinstance(error, (OSError, SetupError)):
             rolled = "not undone: " + "; ".join(left) if left else "nothing was changed"
-            raise SetupError(f"{error}; {rolled}") from None
+            raise SetupError(f"{error_text(error)}; {rolled}") from None
         raise
 
 
@@ -368,7 +379,7 @@ def record_undo(root, record):
         try:
             why = UNDO[entry["kind"]](root, entry)
         except (OSError, SetupError) as error:
-            why = f"{entry['name']}: {error}"
+            why = f"{entry['name']}: {error_text(error)}"
         if why:
             kept.append(why)
         else:

@@ -24,6 +24,9 @@ def driver_set(pci, driver):
     device = PCI / pci
     link, hidden = device / "driver", ROOT / "hidden" / pci
     link.unlink(missing_ok=True)
+    overridden = (device / "driver_override").read_text().strip()
+    if driver and overridden not in ("", driver):
+        sys.exit(f"driver_override is {overridden}")
     if driver:
         link.symlink_to(f"../../../bus/pci/drivers/{driver}")
     net = ROOT / "sys/class/net"

@@ -120,6 +120,7 @@ class Host:
         self.put(f"{here}/vendor", f"0x{vendor}")
         self.put(f"{here}/device", f"0x{number}")
         self.put(f"{here}/numa_node", str(node))
+        self.put(f"{here}/driver_override", "")
         (device / "driver").symlink_to(f"../../../bus/pci/drivers/{driver}")
         (self.top / "sys/bus/pci/devices" / pci).symlink_to(f"../../../devices/{pci}")
         self.native[pci] = driver
@@ -350,8 +351,14 @@ def two_port_server(work):
     parameters = re.findall(r'^sluice="\$sluice (.*)"$', grub, re.M)
     expect("What a reboot gives" in output, output)
     host.put("proc/cmdline", "quiet " + " ".join(parameters))
+    for pci in ("0000:02:00.0", "0000:03:00.0"):
+        host.put(f"sys/devices/{pci}/driver_override", "vfio-pci")  # by the udev rule, at boot
     code, output = host.run("--yes")
     expect(code == 0 and "What a reboot gives" not in output, output)
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0, output)
+    for pci in ("0000:02:00.0", "0000:03:00.0"):
+        expect(os.readlink(host.top / f"sys/devices/{pci}/driver").endswith("/e1000e"), pci)
 
 
 def two_node_server(work):
@@ -579,6 +586,12 @@ def rolls_back(work):
                                                                "vfio-pci"])
     refused(host, "--yes", fail="update-grub:signal", names=["SIGTERM"])
     refused(host, "--yes", fail="ip", names=["ip -json address"])
+    # A directory that cannot be made; sluice.yaml was written before.
+    (host.top / "etc/security/limits.d").rmdir()
+    (host.top / "etc/security/limits.d").symlink_to("nowhere")
+    refused(host, "--yes", names=["etc/security/limits.d: cannot be written",
+                                  "nothing was changed"])
+    (host.top / "etc/security/limits.d").unlink()
     # A failure of a later run restores the state after the first one.
     code, output = host.run("--yes")
     expect(code == 0, output)
