@@ -35,8 +35,10 @@ def profile_entries(path):
     if binding not in ("vfio-pci", "kernel"):
         raise SetupError(f"{path}: /binding: found {binding}, expected vfio-pci or kernel")
     queues_max = (document.get("settings") or {}).get("rx_queues_max", 0)
+    if not isinstance(queues_max, int):
+        raise SetupError(f"{path}: /settings/rx_queues_max: found {queues_max}, expected a number")
     for pci_id in match["pci"]:
-        yield str(pci_id), Profile(binding, int(queues_max))
+        yield str(pci_id), Profile(binding, queues_max)
 
 
 def profiles_read(directory):

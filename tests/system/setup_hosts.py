@@ -671,6 +671,8 @@ def bad_profiles(work):
     refused(host, "--profiles", folder, names=["a.yaml", "'match'"])
     first.write_text("binding: uio\nmatch: {pci: ['8086:10d3']}\n")
     refused(host, "--profiles", folder, names=["a.yaml", "/binding", "uio"])
+    first.write_text(yaml.dump({**PROFILES["e1000"], "settings": {"rx_queues_max": "all"}}))
+    refused(host, "--profiles", folder, names=["a.yaml", "/settings/rx_queues_max", "all"])
     first.write_text(yaml.dump(PROFILES["e1000"]))
     (folder / "b.yaml").write_text(yaml.dump(PROFILES["e1000"]))
     refused(host, "--profiles", folder, names=["b.yaml", "a.yaml", "8086:10d3"])
