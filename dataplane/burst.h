@@ -92,6 +92,7 @@ struct rx_queue {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t queue;
 	uint16_t port; /* index of the port in the public API */
+	uint16_t burst; /* packets of one receive call, at most DP_BURST_MAX */
 };
 
 /* Next hops as one vector each: dp_next_hop_set() says what a worker may read meanwhile. */

@@ -56,6 +56,20 @@ ports_open(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
+static int
+ports_negotiate(struct dp *dp, char *error, size_t error_size)
+{
+	const int socket = port_memory_socket(&dp->ports[0]);
+	struct negotiate_use use = {.replicates = dp->config.max_legs > 0, .one_pool = true};
+	int ret = 0;
+
+	for (unsigned p = 1; p < dp->n_ports; p++)
+		use.one_pool = use.one_pool && port_memory_socket(&dp->ports[p]) == socket;
+	for (unsigned p = 0; p < dp->n_ports && ret == 0; p++)
+		ret = port_negotiate(&dp->ports[p], &use, error, error_size);
+	return ret;
+}
+
 /* The longest frame of any port: a worker may copy it into a buffer of any socket. */
 static unsigned
 frame_bytes_max(const struct dp *dp)
@@ -84,9 +98,10 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 			if (port_memory_socket(port) != socket)
 				continue;
 			wanted = true;
-			registered = registered || port->registers_pool;
-			n += port->n_rx * (port->n_rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
-			     port->n_tx * port->n_tx_descriptors;
+			registered = registered ||
+				     (port->settings.quirks & DP_QUIRK_registers_pool) != 0;
+			n += port->n_rx * (port->settings.rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
+			     port->n_tx * port->settings.tx_descriptors;
 		}
 		if (!wanted)
 			continue;
@@ -280,6 +295,7 @@ worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue,
 		.ethdev = p->ethdev,
 		.queue = queue,
 		.port = (uint16_t)port,
+		.burst = (uint16_t)p->settings.burst,
 	};
 	return 0;
 }
@@ -455,7 +471,8 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 		dp->config.inject_rate = DP_INJECT_RATE_DEFAULT;
 	packet_police_init(&dp->inject_police, dp->config.inject_rate);
 	dp->n_workers = rte_lcore_count() - 1;
-	if (ports_open(dp, error, error_size) < 0 || pools_create(dp, error, error_size) < 0 ||
+	if (ports_open(dp, error, error_size) < 0 || ports_negotiate(dp, error, error_size) < 0 ||
+		pools_create(dp, error, error_size) < 0 ||
 		tables_create(dp, error, error_size) < 0 ||
 		ports_configure(dp, error, error_size) < 0 ||
 		workers_create(dp, fastpath, error, error_size) < 0) {

@@ -195,7 +195,7 @@ forward_lane(struct lcore *lc, uint16_t port, struct flow_table *table, struct l
 static __rte_always_inline uint16_t
 receive_burst(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
 {
-	const uint16_t n = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets, DP_BURST_MAX);
+	const uint16_t n = rte_eth_rx_burst(rxq->ethdev, rxq->queue, packets, rxq->burst);
 
 	if (n > 0)
 		count_add(&lc->stats.bursts[n], 1);
@@ -206,13 +206,12 @@ receive_burst(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **pa
 static __rte_always_inline uint16_t
 receive(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
 {
-	static_assert(PASS_PACKETS % DP_BURST_MAX == 0, "whole bursts");
 	uint16_t n = 0, burst;
 
 	do {
 		burst = receive_burst(lc, rxq, packets + n);
 		n = (uint16_t)(n + burst);
-	} while (burst == DP_BURST_MAX && n < PASS_PACKETS);
+	} while (burst == rxq->burst && n + burst <= PASS_PACKETS);
 	return n;
 }
 

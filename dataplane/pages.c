@@ -22,7 +22,9 @@ memory_add(struct dp_memory *memory, const void *at, uint64_t bytes)
 	memory->pages += (RTE_ALIGN_CEIL(end, memory->page_bytes) -
 				 RTE_ALIGN_FLOOR(begin, memory->page_bytes)) /
 			 memory->page_bytes;
-	memory->tlb_percent = (uint8_t)RTE_MIN(DP_TLB_ENTRIES * 100 / memory->pages, 100u);
+	/* A table without places, such as that of no legs, may touch no page. */
+	memory->tlb_percent =
+		(uint8_t)RTE_MIN(DP_TLB_ENTRIES * 100 / RTE_MAX(memory->pages, UINT64_C(1)), 100u);
 }
 
 struct dp_memory

@@ -17,8 +17,6 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
-#define DESCRIPTORS_DEFAULT 1024
-
 /* The device's name: devargs up to the first comma. */
 static void
 port_device_name(const char *devargs, char *name, size_t size)
@@ -95,7 +93,7 @@ driver_hint(const char *device, char *hint, size_t size)
 
 /* What to do about a PCI device that no driver of DPDK has taken. */
 static void
-pci_hint(const char *device, char *hint, size_t size)
+pci_hint(const char *device, bool kernel_driver, char *hint, size_t size)
 {
 	char path[128], target[128], address[RTE_ETH_NAME_MAX_LEN + 8];
 	const char *driver;
@@ -114,7 +112,12 @@ pci_hint(const char *device, char *hint, size_t size)
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length > 0 ? length : 0] = '\0';
 	driver = strrchr(target, '/');
-	if (driver == NULL)
+	if (kernel_driver)
+		snprintf(hint, size,
+			"%s has it, but DPDK works through the driver of the kernel, which "
+			"'dpdk-devbind.py --status-dev net' shows",
+			driver != NULL ? driver + 1 : "no kernel driver");
+	else if (driver == NULL)
 		snprintf(hint, size,
 			"no kernel driver has it; for most NICs "
 			"'dpdk-devbind.py -b vfio-pci %s' makes it DPDK's",
@@ -149,7 +152,7 @@ port_probe_failed(
 	if (at != NULL)
 		snprintf(iface, sizeof(iface), "%.*s", (int)strcspn(at + 7, ","), at + 7);
 	if (is_pci(device))
-		pci_hint(device, hint, sizeof(hint));
+		pci_hint(device, port->config.kernel_driver, hint, sizeof(hint));
 	else if (ret == -EFAULT)
 		driver_hint(device, hint, sizeof(hint));
 	else if (iface[0] != '\0' && if_nametoindex(iface) == 0)
@@ -162,6 +165,21 @@ port_probe_failed(
 			ret == -EPERM ? "the driver refused it" : strerror(-ret));
 	snprintf(error, error_size, "port %s: probing \"%s\" failed: %s", port->config.name,
 		port->config.devargs, hint);
+}
+
+int
+dp_device_driver(const char *devargs, char driver[DP_NAME_MAX])
+{
+	struct rte_eth_dev_info info;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint16_t ethdev;
+
+	port_device_name(devargs, name, sizeof(name));
+	if (rte_eth_dev_get_port_by_name(name, &ethdev) < 0 ||
+		rte_eth_dev_info_get(ethdev, &info) < 0)
+		return -ENODEV;
+	snprintf(driver, DP_NAME_MAX, "%s", info.driver_name);
+	return 0;
 }
 
 static int
@@ -212,18 +230,6 @@ port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigne
 	return 0;
 }
 
-/*
- * Whether a frame may leave in several segments. Two drivers of 22.11 take chains without saying
- * so: net_null only frees them, net_pcap reads them with rte_pktmbuf_read().
- */
-static bool
-port_takes_chains(const struct rte_eth_dev_info *info)
-{
-	return (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 ||
-	       strcmp(info->driver_name, "net_null") == 0 ||
-	       strcmp(info->driver_name, "net_pcap") == 0;
-}
-
 static int
 port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 {
@@ -238,13 +244,9 @@ port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 	if (ret < 0)
 		return ret;
 	port->socket = rte_eth_dev_socket_id(port->ethdev);
-	port->n_rx_descriptors = port->n_tx_descriptors =
-		(uint16_t)(port->config.descriptors != 0 ? port->config.descriptors
-							 : DESCRIPTORS_DEFAULT);
-	port->shares_payload = port_takes_chains(&info);
-	port->registers_pool = strcmp(info.driver_name, "net_af_xdp") == 0;
 	if (port->config.mtu != 0)
-		port->mtu = (uint16_t)port->config.mtu;
+		port->mtu = (uint16_t)RTE_MAX(
+			RTE_MIN(port->config.mtu, (unsigned)info.max_mtu), (unsigned)info.min_mtu);
 	else
 		ret = rte_eth_dev_get_mtu(port->ethdev, &port->mtu);
 	if (ret < 0)
@@ -270,17 +272,45 @@ port_open(struct port *port, const struct dp_port_config *config, unsigned n_wor
 	return ret;
 }
 
-/* Spread over receive queues what differs in UDP ports, where the NIC can. */
-static void
-port_set_rss(
-	const struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+int
+port_negotiate(struct port *port, const struct negotiate_use *use, char *error, size_t error_size)
 {
-	uint64_t wanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
+	struct dp_port_settings *settings = &port->settings;
+	struct rte_eth_dev_info info;
+	uint16_t n_rx, n_tx;
+	int ret = rte_eth_dev_info_get(port->ethdev, &info);
 
-	if (port->n_rx < 2 || (info->flow_type_rss_offloads & wanted) == 0)
+	if (ret == 0) {
+		*settings = port->config.settings;
+		port->shares_payload = negotiate(settings, &info, port->n_rx, use);
+		n_rx = (uint16_t)settings->rx_descriptors;
+		n_tx = (uint16_t)settings->tx_descriptors;
+		ret = rte_eth_dev_adjust_nb_rx_tx_desc(port->ethdev, &n_rx, &n_tx);
+	}
+	if (ret < 0) {
+		snprintf(error, error_size, "port %s: reading what the device can do: %s",
+			port->config.name, strerror(-ret));
+		return ret;
+	}
+	settings->rx_descriptors = n_rx;
+	settings->tx_descriptors = n_tx;
+	return 0;
+}
+
+/* Spread over receive queues what differs in these headers. */
+static void
+port_set_rss(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	struct dp_port_settings *settings = &port->settings;
+
+	if (settings->rss_types == 0)
 		return;
 	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-	conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & wanted;
+	conf->rx_adv_conf.rss_conf.rss_hf = negotiated_rss(settings, info);
+	if (settings->rss_key_bytes == 0)
+		return;
+	conf->rx_adv_conf.rss_conf.rss_key = settings->rss_key;
+	conf->rx_adv_conf.rss_conf.rss_key_len = (uint8_t)settings->rss_key_bytes;
 }
 
 /* The AF_XDP sockets of this process, and in *n how many; no more than fit. */
@@ -331,17 +361,16 @@ port_setup_queues(struct port *port, struct rte_mempool *packets)
 	int before[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX];
 	unsigned n_before;
 	int socket = rte_eth_dev_socket_id(port->ethdev);
-	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(
-		port->ethdev, &port->n_rx_descriptors, &port->n_tx_descriptors);
+	int ret = 0;
 
 	xdp_sockets_find(before, &n_before);
 	for (uint16_t q = 0; q < port->n_rx && ret == 0; q++)
-		ret = rte_eth_rx_queue_setup(
-			port->ethdev, q, port->n_rx_descriptors, (unsigned)socket, NULL, packets);
+		ret = rte_eth_rx_queue_setup(port->ethdev, q,
+			(uint16_t)port->settings.rx_descriptors, (unsigned)socket, NULL, packets);
 	port_note_xdp_sockets(port, before, n_before);
 	for (uint16_t q = 0; q < port->n_tx && ret == 0; q++)
-		ret = rte_eth_tx_queue_setup(
-			port->ethdev, q, port->n_tx_descriptors, (unsigned)socket, NULL);
+		ret = rte_eth_tx_queue_setup(port->ethdev, q,
+			(uint16_t)port->settings.tx_descriptors, (unsigned)socket, NULL);
 	return ret;
 }
 
@@ -356,7 +385,7 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	if (ret < 0)
 		goto failed;
 	conf.rxmode.mtu = port->mtu;
-	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf.txmode.offloads = negotiated_tx_offloads(&port->settings, &info);
 	port_set_rss(port, &info, &conf);
 	step = "rte_eth_dev_configure";
 	ret = rte_eth_dev_configure(port->ethdev, port->n_rx, port->n_tx, &conf);
@@ -444,6 +473,7 @@ port_info(const struct port *port, struct dp_port_info *info)
 	info->socket = port->socket;
 	info->rx_queues = port->n_rx;
 	info->shares_payload = port->shares_payload;
+	info->settings = port->settings;
 	if (rte_eth_dev_info_get(port->ethdev, &dev) == 0) {
 		snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
 		info->ifindex = dev.if_index;

@@ -10,6 +10,8 @@
 
 #include <dp/dp.h>
 
+#include "negotiate.h"
+
 #define PORT_XDP_SOCKETS_MAX 64
 
 struct port {
@@ -21,10 +23,8 @@ struct port {
 	uint16_t mtu;
 	uint16_t n_rx;
 	uint16_t n_tx;
-	uint16_t n_rx_descriptors;
-	uint16_t n_tx_descriptors;
+	struct dp_port_settings settings; /* in effect once they are negotiated */
 	bool shares_payload;
-	bool registers_pool; /* net_af_xdp: the kernel has to know the receive buffers */
 	unsigned n_xdp_sockets;
 	int xdp_sockets[PORT_XDP_SOCKETS_MAX]; /* the driver's */
 };
@@ -32,6 +32,10 @@ struct port {
 /* Probe the device, or adopt it where it is probed already, and read what it can do. */
 int port_open(struct port *port, const struct dp_port_config *config, unsigned n_workers,
 	char *error, size_t error_size);
+
+/* Choose what of the settings asked for is to be in effect. Call before port_configure(). */
+int port_negotiate(
+	struct port *port, const struct negotiate_use *use, char *error, size_t error_size);
 
 /* Configure queues and MTU, with receive buffers from `packets`. */
 int port_configure(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);

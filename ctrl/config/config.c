@@ -363,10 +363,13 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 		const char *name, *devargs, *unmatched;
 
 		json_unpack(entry, "{s:s, s:s, s:i, s:i, s:i, s:s}", "name", &name, "devargs",
-			&devargs, "rx_queues", &port->rx_queues, "descriptors", &port->descriptors,
-			"mtu", &port->mtu, "unmatched", &unmatched);
+			&devargs, "rx_queues", &port->rx_queues, "descriptors",
+			&port->settings.rx_descriptors, "mtu", &port->mtu, "unmatched", &unmatched);
 		snprintf(port->name, sizeof(port->name), "%s", name);
 		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
+		port->settings.tx_descriptors = port->settings.rx_descriptors;
+		if (devargs_is_af_xdp(devargs))
+			port->settings.quirks = DP_QUIRK_registers_pool | DP_QUIRK_interface_mtu;
 		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
 		if (devargs_pci(port->devargs, config->pci[i], sizeof(config->pci[i])))
 			config->pci_addresses[config->eal.n_pci++] = config->pci[i];

@@ -38,17 +38,76 @@ struct dp_eal_config {
 	unsigned memory_mb; /* memory to take at start; 0 = as it is needed */
 	bool no_huge; /* ordinary pages, nothing shared, no root needed: for tests */
 	const char *log_level; /* EAL log level name, NULL for "notice" */
-	unsigned n_pci; /* PCI addresses that may be probed; none = PCI is not scanned */
-	const char *const *pci;
+	unsigned n_pci; /* PCI devices that may be probed; none = PCI is not scanned */
+	const char *const *pci; /* their devargs: an address, and arguments of the driver */
+};
+
+/*
+ * Sets of a port's settings: X(name, bit). In what is asked for, an empty set stands for the data
+ * plane's default, and DP_SET_NONE for none.
+ */
+#define DP_SET_NONE (UINT32_C(1) << 31)
+
+/* By which headers a NIC spreads packets over receive queues. Default: all of these. */
+#define DP_RSS_TYPES(X) X(ipv4, 0) X(ipv6, 1) X(ipv4_udp, 2) X(ipv6_udp, 3)
+
+/*
+ * What the driver may do when it sends. Default: multi_segs, frames of several segments: copies
+ * share their payload. mbuf_fast_free, sent buffers go back to their pool unread: only enabled if
+ * there are no legs, as no buffer is in two frames then, and all ports receive into one pool.
+ */
+#define DP_TX_OFFLOADS(X) X(multi_segs, 0) X(mbuf_fast_free, 1)
+
+/*
+ * Where a driver is not as it says. Default: none.
+ * takes_chains: it sends frames of several segments, and does not advertise it.
+ * registers_pool: it registers the receive pool with the kernel, as one piece of memory.
+ * interface_mtu: it does not report the MTU of its interface; for control, which can ask for that.
+ */
+#define DP_QUIRKS(X) X(takes_chains, 0) X(registers_pool, 1) X(interface_mtu, 2)
+
+#define DP_RSS_ENUM(name, bit) DP_RSS_##name = 1 << (bit),
+enum dp_rss { DP_RSS_TYPES(DP_RSS_ENUM) };
+#undef DP_RSS_ENUM
+
+#define DP_TX_ENUM(name, bit) DP_TX_##name = 1 << (bit),
+enum dp_tx { DP_TX_OFFLOADS(DP_TX_ENUM) };
+#undef DP_TX_ENUM
+
+#define DP_QUIRK_ENUM(name, bit) DP_QUIRK_##name = 1 << (bit),
+enum dp_quirk { DP_QUIRKS(DP_QUIRK_ENUM) };
+#undef DP_QUIRK_ENUM
+
+#define DP_RSS_KEY_MAX 64 /* bytes */
+
+/*
+ * How a port uses its device: what is asked for, 0 of each being the data plane's default; or what
+ * is in effect, which is what the device can do of it.
+ */
+struct dp_port_settings {
+	unsigned rx_descriptors; /* a queue */
+	unsigned tx_descriptors;
+	unsigned burst; /* packets of one receive call, at most DP_BURST_MAX */
+	uint32_t rss_types; /* set of DP_RSS_*; in effect empty with one receive queue */
+	uint32_t tx_offloads; /* set of DP_TX_* */
+	uint32_t quirks; /* set of DP_QUIRK_* */
+	/*
+	 * Key of the hash. What is asked for is repeated to the length of the device's key: one
+	 * whose 2 bytes repeat gives both directions of a flow the same queue. 0 bytes: the
+	 * driver's own key.
+	 */
+	unsigned rss_key_bytes;
+	uint8_t rss_key[DP_RSS_KEY_MAX];
 };
 
 struct dp_port_config {
 	char name[DP_NAME_MAX]; /* what flows call the port */
 	char devargs[DP_DEVARGS_MAX]; /* PCI address or vdev with its arguments */
 	unsigned rx_queues; /* 0 = one a worker, as far as the device has them */
-	unsigned descriptors; /* a queue; 0 = the data plane's default */
-	unsigned mtu; /* bytes of IP; 0 = as the device has it */
+	unsigned mtu; /* bytes of IP; 0 = as the device has it; cut to what the device takes */
 	bool punt_unmatched; /* what no flow matches is punted, not dropped */
+	bool kernel_driver; /* the driver works through the kernel's, which is to keep the device */
+	struct dp_port_settings settings; /* asked for */
 };
 
 struct dp_config {
@@ -83,6 +142,7 @@ struct dp_port_info {
 	bool link_up;
 	uint32_t link_mbps; /* 0 = unknown */
 	bool shares_payload; /* replicas leave by reference; false: the driver needs one buffer */
+	struct dp_port_settings settings; /* in effect */
 };
 
 struct dp_worker_info {
@@ -93,9 +153,10 @@ struct dp_worker_info {
 };
 
 static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
-static_assert(sizeof(struct dp_port_config) == 304, "public API: port to be");
+static_assert(sizeof(struct dp_port_settings) == 92, "public API: settings of a port");
+static_assert(sizeof(struct dp_port_config) == 392, "public API: port to be");
 static_assert(sizeof(struct dp_config) == 72, "public API: data plane to be");
-static_assert(sizeof(struct dp_port_info) == 352, "public API: port");
+static_assert(sizeof(struct dp_port_info) == 444, "public API: port");
 static_assert(sizeof(struct dp_worker_info) == 24, "public API: worker");
 
 /*
@@ -109,6 +170,12 @@ void dp_eal_fini(void);
 
 /* Version text of the DPDK that runs. Static storage. Any thread. */
 const char *dp_dpdk_version(void);
+
+/*
+ * Name of the driver that has taken a device, by its devargs. 0, or -ENODEV: none has. The EAL
+ * probes PCI devices; a virtual device is made by dp_create(), unless some caller made it before.
+ */
+int dp_device_driver(const char *devargs, char driver[DP_NAME_MAX]);
 
 /*
  * Probe and configure ports, allocate pools and tables on the NUMA socket of the ports. A device

@@ -203,7 +203,8 @@ Test(config, all_settings)
 	cr_assert_eq(config.eal.n_pci, 1);
 	cr_expect_str_eq(config.eal.pci[0], "0000:03:00.0");
 	cr_expect_eq(config.ports[0].rx_queues, 2);
-	cr_expect_eq(config.ports[0].descriptors, 512);
+	cr_expect_eq(config.ports[0].settings.rx_descriptors, 512);
+	cr_expect_eq(config.ports[0].settings.tx_descriptors, 512);
 	cr_expect_eq(config.ports[0].mtu, 9000);
 	cr_expect_eq(config.dp.max_legs, 7);
 	cr_expect_eq(config.dp.punt_ring, 64);

@@ -24,7 +24,7 @@ TestSuite(create, .init = setup, .fini = dp_eal_fini);
 
 /* Two ports that need nothing of the host. */
 static struct dp_port_config ports[2] = {
-	{.name = "a", .devargs = "net_null0", .descriptors = 64},
+	{.name = "a", .devargs = "net_null0", .settings = {.rx_descriptors = 64}},
 	{.name = "b", .devargs = "net_null1,no-rx=1", .mtu = 0},
 };
 
@@ -69,6 +69,39 @@ Test(create, ports_and_workers_are_as_configured)
 	cr_expect_geq(memory.page_bytes, 4096);
 	cr_expect_geq(memory.pages * memory.page_bytes, memory.bytes);
 	cr_expect_eq(dp_leg_memory(dp).page_bytes, memory.page_bytes);
+	dp_destroy(dp);
+}
+
+/* net_null has neither RSS nor offloads, and any number of descriptors. */
+Test(create, settings_in_effect_are_what_the_device_can)
+{
+	char driver[DP_NAME_MAX];
+	struct dp_port_info port;
+	struct dp *dp;
+
+	ports[0].settings.tx_descriptors = 128;
+	ports[0].settings.burst = 8;
+	ports[0].settings.tx_offloads = DP_TX_multi_segs | DP_TX_mbuf_fast_free;
+	ports[0].mtu = 20;
+	cr_expect_eq(dp_device_driver(ports[0].devargs, driver), -ENODEV);
+	dp = create(2);
+	cr_assert_not_null(dp, "%s", error);
+	cr_assert_eq(dp_port_info_get(dp, 0, &port), 0);
+	cr_expect_eq(port.settings.rx_descriptors, 64);
+	cr_expect_eq(port.settings.tx_descriptors, 128);
+	cr_expect_eq(port.settings.burst, 8);
+	cr_expect_eq(port.settings.rss_types, 0);
+	cr_expect_eq(port.settings.tx_offloads, 0);
+	cr_expect_not(port.shares_payload);
+	cr_expect_eq(port.mtu, 46, "the least that ethdev lets a driver take");
+	cr_expect_eq(dp_device_driver(ports[0].devargs, driver), 0);
+	cr_expect_str_eq(driver, "net_null");
+	dp_destroy(dp);
+	ports[0].settings.quirks = DP_QUIRK_takes_chains;
+	dp = create(1);
+	cr_assert_not_null(dp, "%s", error);
+	cr_assert_eq(dp_port_info_get(dp, 0, &port), 0);
+	cr_expect(port.shares_payload);
 	dp_destroy(dp);
 }
 
