@@ -214,15 +214,17 @@ static int
 data_plane_create(struct daemon *daemon)
 {
 	struct config *config = &daemon->config;
-	char error[ERROR_MAX], name[IF_NAMESIZE];
+	char error[ERROR_MAX], name[IF_NAMESIZE], driver[DP_NAME_MAX];
 	unsigned i;
 
-	/* net_af_xdp reports 1500 whatever the interface has: ask the kernel. */
+	/* Some drivers report 1500 whatever the interface has: ask the kernel. */
 	for (i = 0; i < config->dp.n_ports; i++) {
 		struct dp_port_config *port = &config->ports[i];
 		int mtu;
 
-		if (port->mtu != 0 || !devargs_is_af_xdp(port->devargs) ||
+		if (dp_device_driver(port->devargs, driver) == 0)
+			config_settle_profile(config, i, driver);
+		if (port->mtu != 0 || !(port->settings.quirks & DP_QUIRK_interface_mtu) ||
 			!devargs_value(port->devargs, "iface", name, sizeof(name)))
 			continue;
 		mtu = interface_mtu(name);
@@ -300,6 +302,7 @@ loop_run(struct daemon *daemon)
 	for (i = 0; i < daemon->ports.n; i++) {
 		const char *hint = port_hint(&daemon->ports.info[i]);
 
+		port_settings_log(&config->asked[i], &daemon->ports.info[i]);
 		if (hint)
 			log_line("port %s: %s", daemon->ports.info[i].name, hint);
 	}
@@ -415,7 +418,8 @@ daemon_configure(
 {
 	struct config *config = &daemon->config;
 
-	if (config_load(config_path, config, &daemon->fault) < 0)
+	if (config_load(config_path, config, &daemon->fault) < 0 ||
+		config_load_profiles(config_path, config, &daemon->fault) < 0)
 		return -1;
 	pool_configs_warn(config->pools, config->n_pools, config->state_flows);
 	if (socket_path)

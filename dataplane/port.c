@@ -394,7 +394,8 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	if (port->config.mtu != 0) {
 		step = "rte_eth_dev_set_mtu";
 		ret = rte_eth_dev_set_mtu(port->ethdev, port->mtu);
-		if (ret < 0)
+		/* Without such a function, that of the configuration counts. */
+		if (ret < 0 && ret != -ENOTSUP)
 			goto failed;
 	}
 	step = "queue setup";

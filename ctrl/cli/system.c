@@ -228,6 +228,40 @@ port_keep(json_t *result, const char *name)
 	return json_array_size(kept) == 1 ? 0 : -1;
 }
 
+/* A list of names as a text. */
+static void
+value_word(json_t *setting, const char *name)
+{
+	const json_t *value = json_object_get(setting, name), *item;
+	struct text text;
+	size_t i;
+
+	if (!json_is_array(value))
+		return;
+	text_clear(&text);
+	json_array_foreach (value, i, item)
+		text_add(&text, "%s%s", i > 0 ? " " : "", json_string_value(item));
+	json_object_set_new(setting, name, json_string(i > 0 ? text.s : "none"));
+}
+
+/* The settings of a port in effect, and where each comes from. */
+static void
+settings_print(const json_t *port)
+{
+	json_t *settings = json_object_get(port, "settings"), *setting;
+	size_t i;
+
+	json_array_foreach (settings, i, setting) {
+		value_word(setting, "value");
+		value_word(setting, "asked");
+	}
+	putchar('\n');
+	members_print(0, port, "profile {profile?none}");
+	rows_print_below("SETTING={name}|VALUE={value}|FROM={from}[, asked for {asked}]|"
+			 "SOURCE~={source?}",
+		settings);
+}
+
 static int
 port_show(struct cli *cli, const struct arguments *arguments)
 {
@@ -244,6 +278,7 @@ port_show(struct cli *cli, const struct arguments *arguments)
 		exit_code = CLI_REFUSED;
 	} else if (cli_shows(cli, counters)) {
 		ports_print(cli, ports);
+		settings_print(json_array_get(json_object_get(ports, "ports"), 0));
 		putchar('\n');
 		counters_ports_print(json_object_get(counters, "ports"));
 		exit_code = CLI_OK;
@@ -279,7 +314,7 @@ const struct command command_port_list = {
 const struct command command_port_show = {
 	.name = "port show",
 	.arguments = "PORT",
-	.summary = "Show one port and its counters",
+	.summary = "Show one port, its settings and its counters",
 	.example = "  sluicectl port show p0",
 	.min_words = 1,
 	.max_words = 1,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,65 +15,6 @@
 
 #include "schema/schema.h"
 #include "schema/yaml.h"
-
-/* Only commas separate devargs; a value cannot hold one. */
-
-bool
-devargs_is_af_xdp(const char *devargs)
-{
-	static const char prefix[] = "net_af_xdp";
-
-	return strncmp(devargs, prefix, sizeof(prefix) - 1) == 0;
-}
-
-bool
-devargs_same_device(const char *devargs, const char *other)
-{
-	const size_t length = strcspn(devargs, ",");
-
-	return length == strcspn(other, ",") && strncmp(devargs, other, length) == 0;
-}
-
-bool
-devargs_value(const char *devargs, const char *key, char *value, size_t size)
-{
-	const size_t key_len = strlen(key);
-	const char *at;
-	size_t length;
-
-	value[0] = '\0';
-	for (at = strchr(devargs, ','); at; at = strchr(at, ',')) {
-		at++;
-		if (strncmp(at, key, key_len) == 0 && at[key_len] == '=') {
-			at += key_len + 1;
-			length = strcspn(at, ",");
-			if (length == 0 || length >= size)
-				return false;
-			memcpy(value, at, length);
-			value[length] = '\0';
-			return true;
-		}
-	}
-	return false;
-}
-
-bool
-devargs_pci(const char *devargs, char *address, size_t size)
-{
-	unsigned domain, bus, device, function;
-	int end = 0;
-
-	if (sscanf(devargs, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &end) != 4) {
-		end = 0;
-		domain = 0;
-		if (sscanf(devargs, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3)
-			return false;
-	}
-	if (devargs[end] != '\0' && devargs[end] != ',')
-		return false;
-	snprintf(address, size, "%04x:%02x:%02x.%x", domain, bus, device, function);
-	return true;
-}
 
 /* Rules across fields: each names the later of two that do not go together, and the earlier one. */
 
@@ -187,6 +129,7 @@ process_read(json_t *json, struct config *config)
 	config->state_flows = "";
 	config->user = "";
 	config->xdp_program = SLUICE_XDP_PROGRAM;
+	config->profiles_path = "";
 	json_unpack(json, "{s:{s:s, s:i, s:i, s:i, s:i, s:i}, s:{s:s}}", "rpc", "socket",
 		&config->socket_path, "max_message_bytes", &config->max_message_bytes, "max_depth",
 		&config->max_depth, "max_connections", &config->max_connections,
@@ -196,11 +139,11 @@ process_read(json_t *json, struct config *config)
 		&config->state_path, "flows", &config->state_flows, "history", "declared",
 		&config->keep_declared, "calls", &config->keep_calls, "control", "core",
 		&config->eal.control_core);
-	json_unpack(json, "{s:s, s:i, s:b, s:s, s:i, s?s, s:{s?s}}", "file_prefix",
+	json_unpack(json, "{s:s, s:i, s:b, s:s, s:i, s?s, s?s, s:{s?s}}", "file_prefix",
 		&config->eal.file_prefix, "memory_mb", &config->eal.memory_mb, "hugepages",
 		&hugepages, "cpu_level", &config->dp.cpu_level, "packet_buffers",
-		&config->dp.packet_buffers, "xdp_program", &config->xdp_program, "process", "user",
-		&config->user);
+		&config->dp.packet_buffers, "xdp_program", &config->xdp_program, "profiles",
+		&config->profiles_path, "process", "user", &config->user);
 	json_unpack(json, "{s:{s:i, s:i, s:i}, s:{s:i, s:i}, s:{s:i}}", "tables", "ipv4_flows",
 		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
 		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",
@@ -352,6 +295,27 @@ port_steer(struct config *config, unsigned i, struct fault *fault)
 	return 0;
 }
 
+/* Settings have a schema that they share with profiles; `descriptors` stands for two of them. */
+static int
+site_read(json_t *entry, json_t **site, struct fault *fault)
+{
+	static const char *const names[] = {"rx_descriptors", "tx_descriptors"};
+	json_t *profile = schema_profile_document();
+	json_t *schema = json_object_get(json_object_get(profile, "properties"), "settings");
+	json_t *descriptors = json_object_get(entry, "descriptors");
+
+	*site = json_object_get(entry, "settings");
+	if (schema_check_once(profile, schema, *site, fault) < 0) {
+		fault_prefix(fault, "/settings");
+		return -1;
+	}
+	for (size_t i = 0; i < 2 && json_integer_value(descriptors) != 0; i++) {
+		if (!json_object_get(*site, names[i]))
+			json_object_set(*site, names[i], descriptors);
+	}
+	return 0;
+}
+
 static int
 ports_read(const json_t *json, struct config *config, struct fault *fault)
 {
@@ -361,26 +325,24 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 	json_array_foreach (ports, i, entry) {
 		struct dp_port_config *port = &config->ports[i];
 		const char *name, *devargs, *unmatched;
+		char address[PCI_ADDRESS_MAX];
 
-		json_unpack(entry, "{s:s, s:s, s:i, s:i, s:i, s:s}", "name", &name, "devargs",
-			&devargs, "rx_queues", &port->rx_queues, "descriptors",
-			&port->settings.rx_descriptors, "mtu", &port->mtu, "unmatched", &unmatched);
+		json_unpack(entry, "{s:s, s:s, s:i, s:i, s:s}", "name", &name, "devargs", &devargs,
+			"rx_queues", &port->rx_queues, "mtu", &port->mtu, "unmatched", &unmatched);
 		snprintf(port->name, sizeof(port->name), "%s", name);
 		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
-		port->settings.tx_descriptors = port->settings.rx_descriptors;
-		if (devargs_is_af_xdp(devargs))
-			port->settings.quirks = DP_QUIRK_registers_pool | DP_QUIRK_interface_mtu;
 		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
-		if (devargs_pci(port->devargs, config->pci[i], sizeof(config->pci[i])))
-			config->pci_addresses[config->eal.n_pci++] = config->pci[i];
-		if (port_steer(config, (unsigned)i, fault) < 0) {
+		if (devargs_pci(port->devargs, address, sizeof(address)))
+			config->pci[config->eal.n_pci++] = port->devargs;
+		if (site_read(entry, &config->site[i], fault) < 0 ||
+			port_steer(config, (unsigned)i, fault) < 0) {
 			fault_prefix(fault, "/ports/%zu", i);
 			return -1;
 		}
 	}
 	config->dp.n_ports = (unsigned)i;
 	config->dp.ports = config->ports;
-	config->eal.pci = config->pci_addresses;
+	config->eal.pci = config->pci;
 	return 0;
 }
 
@@ -416,9 +378,49 @@ config_load(const char *path, struct config *config, struct fault *fault)
 	return -1;
 }
 
+int
+config_load_profiles(const char *path, struct config *config, struct fault *fault)
+{
+	char room[PATH_MAX];
+	const char *directory = config->profiles_path;
+
+	if (directory[0] == '\0')
+		directory = profiles_directory(room, sizeof(room));
+	if (profiles_load(directory, &config->profiles, fault) < 0)
+		return -1;
+	for (unsigned i = 0; i < config->dp.n_ports; i++) {
+		struct dp_port_config *port = &config->ports[i];
+		const struct profile *profile =
+			profile_of_device(&config->profiles, port->devargs, "/sys");
+
+		if (port_settings_add_devargs(profile, config->site[i], port->devargs, fault) < 0) {
+			fault_prefix(fault, "/ports/%u", i);
+			yaml_fault_locate(path, fault);
+			return -1;
+		}
+		port_settings_merge(
+			&config->asked[i], profile, config->site[i], config->eal.n_workers, port);
+	}
+	return 0;
+}
+
+void
+config_settle_profile(struct config *config, unsigned port, const char *driver)
+{
+	struct port_asked *asked = &config->asked[port];
+	const struct profile *profile = profile_of_driver(&config->profiles, driver);
+
+	if (profile != asked->profile)
+		port_settings_merge(asked, profile, config->site[port], config->eal.n_workers,
+			&config->ports[port]);
+}
+
 void
 config_fini(struct config *config)
 {
+	for (unsigned i = 0; i < config->dp.n_ports; i++)
+		port_settings_fini(&config->asked[i]);
+	profiles_fini(&config->profiles);
 	json_decref(config->document);
 	config->document = NULL;
 }

@@ -13,7 +13,10 @@
 
 #include "base/actor.h"
 #include "base/fault.h"
+#include "config/devargs.h"
 #include "config/pool_config.h"
+#include "config/port_settings.h"
+#include "config/profile.h"
 
 #define ACCESS_ENTRIES_MAX 64 /* the schema has it as maxItems */
 #define ACCESS_SUBJECT_MAX 256 /* bytes of a certificate's name that are compared */
@@ -72,11 +75,15 @@ struct config {
 	struct pool_config pools[POOLS_MAX];
 	struct dp_eal_config eal;
 	struct dp_config dp;
-	struct dp_port_config ports[DP_PORTS_MAX]; /* devargs with the steering program added */
+	/* devargs with the steering program and arguments of profiles added */
+	struct dp_port_config ports[DP_PORTS_MAX];
 	/* The kernel interface of a port that we steer; "" = the port needs no steering. */
 	char steered[DP_PORTS_MAX][IFNAMSIZ];
-	char pci[DP_PORTS_MAX][16]; /* what eal.pci points to */
-	const char *pci_addresses[DP_PORTS_MAX];
+	const char *pci[DP_PORTS_MAX]; /* what eal.pci points to: devargs of ports */
+	const char *profiles_path; /* "" = the directory of this program */
+	struct profiles profiles;
+	json_t *site[DP_PORTS_MAX]; /* the settings of a port; borrowed from the document */
+	struct port_asked asked[DP_PORTS_MAX];
 };
 
 /*
@@ -86,6 +93,20 @@ struct config {
  */
 int config_load(const char *path, struct config *config, struct fault *fault);
 
+/*
+ * Load the profiles, give each port the one of its device, and the arguments of that to its
+ * devargs. `path` is that of the configuration, for faults; 0 or -1 as config_load(), but for the
+ * profiles.
+ */
+int config_load_profiles(const char *path, struct config *config, struct fault *fault);
+
+/*
+ * Once the EAL has probed a port's device: the profile of that driver counts. Its arguments would
+ * be too late.
+ */
+void config_settle_profile(struct config *config, unsigned port, const char *driver);
+
+/* What was loaded, profiles too. */
 void config_fini(struct config *config);
 
 /*
@@ -94,19 +115,5 @@ void config_fini(struct config *config);
  * then the default. Any thread.
  */
 enum role access_role(const struct access *access, uid_t uid, const gid_t *gids, size_t n_gids);
-
-/* What control must read out of a port's DPDK devargs: "NAME,key=value,...". Pure. */
-
-/* The device is a kernel interface behind DPDK's AF_XDP driver. */
-bool devargs_is_af_xdp(const char *devargs);
-
-/* Two devargs name one device, whatever their arguments say. */
-bool devargs_same_device(const char *devargs, const char *other);
-
-/* Copy the value of `key`; false, with value empty, when it is absent or does not fit. */
-bool devargs_value(const char *devargs, const char *key, char *value, size_t size);
-
-/* Copy the PCI address that devargs start with ("0000:03:00.0"); false when it is a vdev. */
-bool devargs_pci(const char *devargs, char *address, size_t size);
 
 #endif

@@ -171,33 +171,40 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 }
 
 static json_t *
-port_encode(const struct dp *dp, unsigned port)
+port_encode(const struct methods_context *context, unsigned port)
 {
+	const struct port_asked *asked = &context->config->asked[port];
 	char mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
 	struct dp_port_info info;
 	const char *name;
 
-	if (dp_port_info_get(dp, port, &info) < 0)
+	if (dp_port_info_get(context->dp, port, &info) < 0)
 		return NULL;
 	mac_format(info.mac, mac);
 	name = info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL;
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b, s:s*}", "name",
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b, s:s*, s:s?, s:o}", "name",
 		info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac, "mtu",
 		info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
 		"link_up", port_link_up(&info), "link_mbps", (json_int_t)info.link_mbps,
-		"shares_payload", info.shares_payload, "hint", port_hint(&info));
+		"shares_payload", info.shares_payload, "hint", port_hint(&info), "profile",
+		asked->profile ? asked->profile->path : NULL, "settings",
+		port_settings_report(asked, &info));
 }
 
 static json_t *
 port_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
+	json_t *ports = json_array();
+	unsigned i;
 
 	(void)call;
 	(void)params;
 	(void)fault;
-	return json_pack("{s:o}", "ports",
-		array_encode(context->dp, dp_port_count(context->dp), port_encode));
+	for (i = 0; i < dp_port_count(context->dp); i++)
+		json_array_append_new(ports, port_encode(context, i));
+	return json_pack("{s:o}", "ports", ports);
 }
 
 const struct rpc_method system_methods[] = {

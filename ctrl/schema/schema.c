@@ -705,6 +705,8 @@ extern const char embedded_sluice_rpc[];
 extern const unsigned embedded_sluice_rpc_bytes;
 extern const char embedded_sluice_config[];
 extern const unsigned embedded_sluice_config_bytes;
+extern const char embedded_sluice_profile[];
+extern const unsigned embedded_sluice_profile_bytes;
 
 json_t *
 schema_rpc_document(void)
@@ -724,6 +726,17 @@ schema_config_document(void)
 	if (!document)
 		document =
 			json_loadb(embedded_sluice_config, embedded_sluice_config_bytes, 0, NULL);
+	return document;
+}
+
+json_t *
+schema_profile_document(void)
+{
+	static json_t *document;
+
+	if (!document)
+		document =
+			json_loadb(embedded_sluice_profile, embedded_sluice_profile_bytes, 0, NULL);
 	return document;
 }
 

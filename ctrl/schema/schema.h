@@ -50,13 +50,14 @@ int schema_check(const struct schema *schema, json_t *value, struct fault *fault
 int schema_check_once(json_t *root, json_t *schema, json_t *value, struct fault *fault);
 
 /*
- * The two contracts of the control side as JSON values: the OpenRPC document of the socket and the
- * JSON Schema of the configuration file. They are part of the program, and parsed at the first
- * call. Borrowed references that live as long as the process; callers do not change them. NULL: out
- * of memory. Control thread.
+ * The contracts of the control side as JSON values: the OpenRPC document of the socket, and the
+ * JSON Schemas of the configuration file and of drivers' profiles. They are part of the program,
+ * and parsed at the first call. Borrowed references that live as long as the process; callers do
+ * not change them. NULL: out of memory. Control thread.
  */
 json_t *schema_rpc_document(void);
 json_t *schema_config_document(void);
+json_t *schema_profile_document(void);
 
 /* A schema that the document has under components, such as "flow". Borrowed; NULL: none. */
 json_t *schema_component(const json_t *document, const char *name);

@@ -27,10 +27,10 @@ VARIES = set(
     " installed capacity devargs netdev link_mbps packets bytes forwarded punted copies sent drops"
     " rx_bytes tx_bytes nic steering time_ns monotonic_ns deadline_ns confirm_by_ns oldest path"
     " pps bps drops_ps period_ms total next_cursor cpu_level page_bytes pages"
-    " hugepages tlb_reach_percent quarantined free used_share".split()
+    " hugepages tlb_reach_percent quarantined free used_share profile".split()
 )
 # Lists of which the example shows the first members.
-BEGINNINGS = {"ports", "methods"}
+BEGINNINGS = {"ports", "methods", "settings"}
 # Values that are others, but consistently so, under the name that they have in parameters.
 BOUND = {"generation": "generation", "previous": "generation", "returns_to": "generation",
          "txn": "txn", "sequence": "sequence", "after": "sequence", "punted": "sequence"}

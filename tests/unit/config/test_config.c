@@ -59,6 +59,12 @@ refused(const char *text, unsigned line, const char *pointer, const char *words)
 	cr_expect(strstr(fault.message, words), "%s", fault.message);
 }
 
+static json_int_t
+site_number(unsigned port, const char *name)
+{
+	return json_integer_value(json_object_get(config.site[port], name));
+}
+
 Test(config, defaults)
 {
 	struct fault fault;
@@ -183,7 +189,8 @@ Test(config, all_settings)
 			    "inject: {rate_pps: 2.5k}\n"
 			    "ports:\n"
 			    "  - {name: a, devargs: '0000:03:00.0,x=1', rx_queues: 2,\n"
-			    "     descriptors: 512, mtu: 9000, unmatched: punt}\n"
+			    "     descriptors: 512, mtu: 9000, unmatched: punt,\n"
+			    "     settings: {tx_descriptors: 256}}\n"
 			    "  - {name: b, devargs: net_null0, unmatched: drop}\n",
 			     &fault),
 		0, "%s", fault.message);
@@ -201,10 +208,11 @@ Test(config, all_settings)
 	cr_expect_eq(config.dp.max_flows_ipv4, 10);
 	cr_expect_eq(config.dp.max_flows_ipv6, 0);
 	cr_assert_eq(config.eal.n_pci, 1);
-	cr_expect_str_eq(config.eal.pci[0], "0000:03:00.0");
+	cr_expect_str_eq(config.eal.pci[0], "0000:03:00.0,x=1");
 	cr_expect_eq(config.ports[0].rx_queues, 2);
-	cr_expect_eq(config.ports[0].settings.rx_descriptors, 512);
-	cr_expect_eq(config.ports[0].settings.tx_descriptors, 512);
+	cr_expect_eq(site_number(0, "rx_descriptors"), 512);
+	cr_expect_eq(site_number(0, "tx_descriptors"), 256);
+	cr_expect_eq(json_object_size(config.site[1]), 0);
 	cr_expect_eq(config.ports[0].mtu, 9000);
 	cr_expect_eq(config.dp.max_legs, 7);
 	cr_expect_eq(config.dp.punt_ring, 64);
@@ -302,6 +310,18 @@ Test(config, schema_faults_have_lines)
 	refused("workers: [1]\ncontrol:\n  core: 0\n  cor: 1\n" PORTS, 4, "/control/cor", "");
 	refused("workers: [1]\n" PORTS "tables: {ipv4_flows: -1}\n", 3, "/tables/ipv4_flows", "-1");
 	refused("workers: [1]\nports:\n  - devargs: net_null0\n", 3, "/ports/0/name", "missing");
+}
+
+Test(config, settings_have_the_schema_of_profiles)
+{
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n    settings:\n"
+		"      brust: 8\n",
+		6, "/ports/0/settings/brust", "");
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n"
+		"    settings: {tx_offloads: [udp_cksum]}\n",
+		5, "/ports/0/settings/tx_offloads/0", "multi_segs");
+	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n    settings: 7\n", 5,
+		"/ports/0/settings", "expected an object");
 }
 
 Test(config, punt_ring_is_a_power_of_two)
@@ -411,48 +431,4 @@ Test(config, state_is_kept_at_the_configured_path)
 	cr_assert_str_eq(config.state_path, "");
 	refused("state: {path: y.db}\nworkers: [1]\n" PORTS, 1, "/state/path", "y.db");
 	refused("state: {path: /y/}\nworkers: [1]\n" PORTS, 1, "/state/path", "/y/");
-}
-
-Test(devargs, af_xdp_by_name)
-{
-	cr_expect(devargs_is_af_xdp("net_af_xdp0,iface=veth0"));
-	cr_expect_not(devargs_is_af_xdp("net_af_packet0,iface=veth0"));
-	cr_expect_not(devargs_is_af_xdp("0000:03:00.0"));
-}
-
-Test(devargs, values)
-{
-	char value[8];
-
-	cr_expect(devargs_value(
-		"net_af_xdp0,iface=veth0,start_queue=2", "iface", value, sizeof(value)));
-	cr_expect_str_eq(value, "veth0");
-	cr_expect(devargs_value("net_x,a=1,ab=22", "ab", value, sizeof(value)));
-	cr_expect_str_eq(value, "22");
-	cr_expect_not(devargs_value("net_x,ab=22", "a", value, sizeof(value)));
-	cr_expect_str_eq(value, "");
-	cr_expect_not(
-		devargs_value("iface=veth0", "iface", value, sizeof(value)), "it is the name");
-	cr_expect_not(devargs_value("net_x,iface=", "iface", value, sizeof(value)));
-	cr_expect(devargs_value("net_x,iface=1234567", "iface", value, sizeof(value)));
-	cr_expect_not(devargs_value("net_x,iface=12345678", "iface", value, sizeof(value)));
-}
-
-Test(devargs, pci_addresses)
-{
-	char address[16];
-
-	cr_expect(devargs_pci("0000:03:00.1", address, sizeof(address)));
-	cr_expect_str_eq(address, "0000:03:00.1");
-	cr_expect(devargs_pci("af:1f.7,arg=1", address, sizeof(address)));
-	cr_expect_str_eq(address, "0000:af:1f.7");
-	cr_expect_not(devargs_pci("net_af_xdp0,iface=a", address, sizeof(address)));
-	cr_expect_not(devargs_pci("0000:03:00.1x", address, sizeof(address)));
-}
-
-Test(devargs, same_device)
-{
-	cr_expect(devargs_same_device("net_null0", "net_null0,size=64"));
-	cr_expect_not(devargs_same_device("net_null0", "net_null01"));
-	cr_expect_not(devargs_same_device("net_null0,size=64", "net_null1,size=64"));
 }

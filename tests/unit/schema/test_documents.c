@@ -41,6 +41,11 @@ Test(documents, config_schema_uses_known_keywords)
 	keywords_check(schema_config_document(), "config");
 }
 
+Test(documents, profile_schema_uses_known_keywords)
+{
+	keywords_check(schema_profile_document(), "profile");
+}
+
 Test(documents, rpc_schemas_use_known_keywords)
 {
 	json_t *document = schema_rpc_document();
