@@ -39,6 +39,7 @@ buffers_stay() {
 	done
 	punts_at_least $((10 * BUFFERS)) ||
 		fail "$mode: $(counter_read p0.rx_packets) received of $((5 * 10 * BUFFERS))"
+	rig_wait 20 drained || fail "$mode: the ring is not empty: $(ctl counters)"
 	receive_start back h0 --src 192.0.2.1:6004 --dst 192.0.2.10:7004 --count 200
 	send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 200
 	receive_end back
