@@ -21,6 +21,7 @@
 #include "flow/flow_codec.h"
 #include "flow/local_port.h"
 #include "flow/plan.h"
+#include "flow/receiver_legs.h"
 #include "flow/relay_change.h"
 #include "flow/relay_flows.h"
 
@@ -68,12 +69,6 @@ enum stage_pass {
 	PASS_RTCP, /* whether who has receivers now has RTCP on ports of its own */
 };
 
-/* A receiver whose leg the flow of the other side is to have, or no longer. */
-struct leg_link {
-	struct flow *to; /* that flow, */
-	struct change_item *item; /* and who it is */
-};
-
 struct commit_observer {
 	change_observer_fn observe;
 	void *arg;
@@ -110,10 +105,7 @@ struct commits {
 	struct change *change; /* the next of a phase that goes over them */
 	enum stage_pass pass; /* over its items */
 	size_t next; /* its next item */
-	struct leg_link *links; /* that its items made */
-	size_t n_links;
-	size_t room_links;
-	bool links_sorted;
+	struct receiver_legs receivers; /* what its items mean for them */
 	struct flow *flow; /* the next, where all flows are gone through */
 	uint64_t slice_ns; /* how long to work before others have their turn; 0: for one step */
 	uint64_t slice_end_ns;
@@ -135,49 +127,12 @@ commit_fail(struct commits *commits, struct change *change)
 	return PHASE_FAILED;
 }
 
-/* Who requested what the item does: itself, or the item that it follows from. */
-static struct change_item *
-item_cause(struct change_item *item)
-{
-	while (item->cause)
-		item = item->cause;
-	return item;
-}
-
-/* The receiver of a leg, which the same change adds or makes follow; NULL: it is there already. */
-static struct change_item *
-leg_receiver(const struct commits *commits, const struct change_item *legs, unsigned leg)
-{
-	char id[FLOW_ID_MAX];
-	struct flow *flow;
-
-	receivers_flow_id(legs->spec, &legs->spec->legs[leg], id);
-	flow = flow_db_seek(&commits->flows->db, id);
-	if (!flow || !flow->item || flow->item->change != legs->change)
-		return NULL;
-	return item_cause(flow->item);
-}
-
-/* The leg to a receiver that the fault of an OP_LEGS is about; -1: none of them. */
-static int
-fault_leg(const struct change_item *item, const struct fault *fault)
-{
-	int leg;
-
-	if (item->op != OP_LEGS || !item->spec || sscanf(fault->pointer, "/legs/%d", &leg) != 1)
-		return -1;
-	return leg < item->spec->n_legs - item->spec->n_receivers ? -1 : leg;
-}
-
 /* The requested item of the same change that is to blame for commits->fault of an item. */
 static struct change_item *
 item_blamed(struct commits *commits, struct change_item *item)
 {
-	const int leg = fault_leg(item, &commits->fault);
-	struct change_item *blamed = leg < 0 ? NULL : leg_receiver(commits, item, (unsigned)leg);
+	struct change_item *blamed = receiver_legs_blamed(&commits->draft, item, &commits->fault);
 
-	if (!blamed)
-		blamed = item_cause(item);
 	if (strcmp(item_flow(blamed), item_flow(item)) != 0 &&
 		strncmp(commits->fault.pointer, "/legs", strlen("/legs")) != 0)
 		commits->fault.pointer[0] = '\0'; /* into another flow */
@@ -200,31 +155,15 @@ item_leave_out(struct commits *commits, struct change_item *item)
 	commits->again |= item->flow != NULL;
 }
 
-/*
- * Receivers whose legs have no room, or go to a port of too small an MTU, are left out together: a
- * start with thousands of them would begin again for each. Whether there were any.
- */
+/* Leave out all receivers that are refused as one of their legs is. Whether there were any. */
 static bool
 receivers_leave_out(struct commits *commits, const struct change_item *legs)
 {
-	const int at = fault_leg(legs, &commits->fault);
-	const struct flow_spec *spec = legs->spec;
-	const char *port = NULL;
+	struct change_item *receiver;
 	bool any = false;
-	unsigned leg;
+	unsigned leg = 0;
 
-	if (legs->op != OP_LEGS || !spec)
-		return false;
-	if (at >= 0 && strstr(commits->fault.pointer, "/port"))
-		port = spec->legs[at].port;
-	else if (at >= 0 || commits->fault.code != FAULT_NO_ROOM)
-		return false;
-	for (leg = spec->n_legs - spec->n_receivers; leg < spec->n_legs; leg++) {
-		struct change_item *receiver = leg_receiver(commits, legs, leg);
-
-		if (!receiver || item_receives(receiver) == RELAY_FLOWS ||
-			(port && strcmp(port, spec->legs[leg].port) != 0))
-			continue;
+	while ((receiver = receiver_legs_refused(&commits->draft, legs, &commits->fault, &leg))) {
 		item_leave_out(commits, receiver);
 		any |= receiver->left_out != NULL;
 	}
@@ -303,28 +242,16 @@ static enum phase_end item_stage(struct commits *commits, struct change_item *it
 static int
 receivers_remove(struct commits *commits, struct change_item *of, const struct flow_spec *side)
 {
-	char id[FLOW_ID_MAX];
-	unsigned leg;
+	struct change_item *item = NULL;
+	unsigned leg = 0;
+	int rc;
 
-	for (leg = side->n_legs - side->n_receivers; leg < side->n_legs; leg++) {
-		struct change_item *item;
-
-		receivers_flow_id(side, &side->legs[leg], id);
-		if (!draft_find(&commits->draft, id))
-			continue;
-		item = change_add(
-			of->change, OP_REMOVE, id, 0, of->member, of->index, &commits->fault);
-		if (!item)
-			return -1;
-		item->pruned = true;
-		item->cause = of;
-		item->relay_bytes = side->relay_bytes;
-		item->reports = of->reports;
-		item->message = of->message;
+	while ((rc = receiver_legs_remove(
+			&commits->draft, of, side, &leg, &item, &commits->fault)) > 0) {
 		if (item_stage(commits, item) == PHASE_FAILED)
 			return -1;
 	}
-	return 0;
+	return rc;
 }
 
 /* What is refused may leave others that are to be refused, too: they are still staged. */
@@ -448,224 +375,19 @@ item_relay_check(struct commits *commits, struct change_item *item)
 	return end;
 }
 
-/* The flow that sends to what that side of the item's relay receives; NULL: there is none. */
-static struct flow *
-sender_find(const struct commits *commits, const char *id, size_t relay_bytes, enum relay_flow side)
-{
-	char other[FLOW_ID_MAX];
-
-	snprintf(other, sizeof(other), "%.*s:%s", (int)relay_bytes, id,
-		relay_flow_name(RELAY_OTHER(side)));
-	return draft_find(&commits->draft, other) ? flow_db_seek(&commits->flows->db, other) : NULL;
-}
-
-/* The leg of a receiver's flow is that of the flow of its side, after an item of either. */
+/* What the items mean for the legs to receivers. */
 static enum phase_end
-receiver_follow(struct commits *commits, struct change_item *cause, const struct flow_spec *side,
-	const char *id)
+receivers_step(struct commits *commits, struct change *change)
 {
-	const struct flow_spec *receiver = draft_find(&commits->draft, id);
-	struct flow_spec *spec;
-	struct change_item *item;
-	struct flow_leg leg;
+	struct change_item *item = NULL;
+	const int rc = receiver_legs_step(
+		&commits->receivers, &commits->draft, change, &item, &commits->fault);
 
-	if (!side || !receiver || receiver->n_legs != 1)
-		return PHASE_MORE;
-	leg = side->legs[0];
-	memcpy(leg.id, receiver->legs[0].id, sizeof(leg.id));
-	leg.from = receiver->legs[0].from;
-	leg.dp.learned = receiver->legs[0].dp.learned;
-	if (memcmp(&leg, &receiver->legs[0], sizeof(leg)) == 0)
-		return PHASE_MORE;
-	spec = flow_spec_with_legs(receiver, NULL, 0, &leg, 1);
-	if (!spec) {
-		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for flow %s", id);
-		return PHASE_FAILED;
-	}
-	spec->declared = draft_will_be_declared(&commits->draft, id);
-	item = change_add_spec(cause->change, OP_SET, spec, "legs", UINT32_MAX, &commits->fault);
-	if (!item)
-		return PHASE_FAILED;
-	item->pruned = true;
-	item->cause = cause;
-	item->relay_bytes = spec->relay_bytes;
-	return item_stage(commits, item);
-}
-
-static enum phase_end
-receivers_follow(struct commits *commits, struct change_item *item, enum relay_flow side)
-{
-	const struct flow_spec *spec = item->spec;
-	const struct flow *sender = sender_find(commits, spec->id, spec->relay_bytes, side);
-	const struct flow_spec *sends =
-		sender ? draft_find(&commits->draft, sender->spec->id) : NULL;
-	enum phase_end end = PHASE_MORE;
-	char id[FLOW_ID_MAX];
-	unsigned leg;
-
-	for (leg = sends ? sends->n_legs - sends->n_receivers : 0;
-		end == PHASE_MORE && sends && leg < sends->n_legs; leg++) {
-		receivers_flow_id(sends, &sends->legs[leg], id);
-		end = receiver_follow(commits, item, spec, id);
-	}
-	return end;
-}
-
-/* What an item means for receivers: its own leg, or, of a side, what they send. */
-static enum phase_end
-links_note(struct commits *commits, struct change_item *item)
-{
-	const enum relay_flow side = item->flow ? item_receives(item) : RELAY_FLOWS;
-	const size_t relay_bytes = item->flow ? item->flow->spec->relay_bytes : 0;
-	struct leg_link *links;
-	char id[FLOW_ID_MAX];
-	struct flow *to;
-
-	if (relay_bytes == 0 || item->left_out || item->op == OP_LEGS)
-		return PHASE_MORE;
-	if (side == RELAY_FLOWS) {
-		if (item->op != OP_SET || item->effect == CHANGE_NONE || item->change->restores ||
-			relay_flow_find(item->spec->id, relay_bytes, item->spec->id) > RELAY_B)
-			return PHASE_MORE;
-		return receivers_follow(commits, item,
-			relay_flow_find(item->spec->id, relay_bytes, item->spec->id));
-	}
-	snprintf(id, sizeof(id), "%.*s:%s", (int)relay_bytes, item_flow(item),
-		relay_flow_name(side));
-	if (item->effect == CHANGE_REPLACE && !item->pruned && !item->change->restores)
-		return receiver_follow(
-			commits, item, draft_find(&commits->draft, id), item_flow(item));
-	if (item->effect != CHANGE_ADD && item->effect != CHANGE_RECREATE &&
-		item->effect != CHANGE_REMOVE)
-		return PHASE_MORE;
-	to = sender_find(commits, item_flow(item), relay_bytes, side);
-	if (!to && item->effect == CHANGE_REMOVE)
-		return PHASE_MORE;
-	if (!to) {
-		fault_set(&commits->fault, FAULT_NOT_FOUND, "/relay",
-			"found %.*s, expected the id of an installed relay", (int)relay_bytes,
-			item_flow(item));
-		return item_refused(commits, item);
-	}
-	links = array_grow(
-		commits->links, commits->n_links, &commits->room_links, sizeof(commits->links[0]));
-	if (!links) {
-		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for a receiver");
-		return PHASE_FAILED;
-	}
-	commits->links = links;
-	links[commits->n_links++] = (struct leg_link){.to = to, .item = item};
-	if (item->effect == CHANGE_REMOVE || item->op > OP_SET || item->change->restores)
-		return PHASE_MORE;
-	/* The side may have changed since the generation that it returns from. */
-	return receiver_follow(commits, item, draft_find(&commits->draft, id), item_flow(item));
-}
-
-static int
-link_compare(const void *a, const void *b)
-{
-	const struct leg_link *left = a, *right = b;
-
-	if (left->to != right->to)
-		return left->to < right->to ? -1 : 1;
-	return strcmp(item_flow(left->item), item_flow(right->item));
-}
-
-/* Each receiver once, and as it is now. Returns how many there are. */
-static size_t
-links_read(const struct commits *commits, const struct leg_link *from, size_t n,
-	struct receiver_link *links)
-{
-	size_t n_links = 0, i;
-
-	for (i = 0; i < n; i++) {
-		const char *id = item_flow(from[i].item);
-
-		if (n_links == 0 || strcmp(links[n_links - 1].id, id) != 0)
-			links[n_links++] =
-				(struct receiver_link){id, draft_find(&commits->draft, id)};
-	}
-	return n_links;
-}
-
-/* The first of the receivers that come; all go: the first of them. */
-static struct change_item *
-links_first(const struct leg_link *links, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && links[i].item->effect == CHANGE_REMOVE)
-		i++;
-	return links[i < n ? i : 0].item;
-}
-
-/* Stage the legs of one flow, which are the last of the links. */
-static enum phase_end
-links_stage(struct commits *commits, struct change *change)
-{
-	struct receiver_link *links;
-	struct change_item *item, *first, *sender;
-	size_t n = 0, n_links;
-	struct flow *to;
-	int rc;
-
-	if (commits->n_links == 0)
-		return PHASE_DONE;
-	if (!commits->links_sorted)
-		qsort(commits->links, commits->n_links, sizeof(commits->links[0]), link_compare);
-	commits->links_sorted = true;
-	to = commits->links[commits->n_links - 1].to;
-	while (n < commits->n_links && commits->links[commits->n_links - 1 - n].to == to)
-		n++;
-	commits->n_links -= n;
-	first = links_first(&commits->links[commits->n_links], n);
-	sender = to->item && to->item->change == change ? to->item : first;
-	links = calloc(n, sizeof(*links));
-	if (!links) {
-		fault_set(&commits->fault, FAULT_NO_ROOM, "", "no memory for %zu receivers", n);
-		return PHASE_FAILED;
-	}
-	n_links = links_read(commits, &commits->links[commits->n_links], n, links);
-	item = change_add(
-		change, OP_LEGS, to->spec->id, 0, first->member, first->index, &commits->fault);
-	if (item) {
-		item->pruned = true;
-		item->cause = sender;
-		item->relay_bytes = to->spec->relay_bytes;
-		item->list = first->list ? first->list : "receivers";
-		item->entry = first->entry;
-		item->message = first->message;
-		item->reports = first->reports;
-	}
-	rc = item ? draft_legs(&commits->draft, item, links, n_links, &commits->fault) : -1;
-	free(links);
-	if (rc < 0 && item && !item->spec)
-		item->cause = first; /* they are too many */
-	return rc < 0 ? item_refused(commits, item ? item : first) : PHASE_MORE;
-}
-
-/* RTCP on ports of its own is for two parties. Who comes to the other is refused. */
-static enum phase_end
-item_rtcp_check(struct commits *commits, struct change_item *item)
-{
-	const bool comes = item->effect == CHANGE_ADD || item->effect == CHANGE_RECREATE;
-	const size_t bytes = item->flow && comes ? item->flow->spec->relay_bytes : 0;
-	const bool receives = item_receives(item) != RELAY_FLOWS;
-	const struct flow_spec *specs[RELAY_FLOWS];
-	const char *id = item_flow(item);
-	unsigned side, n = 0;
-
-	if (bytes == 0 || item->left_out ||
-		(!receives && relay_flow_find(id, bytes, id) < RELAY_A_RTCP))
-		return PHASE_MORE;
-	draft_relay(&commits->draft, id, bytes, specs);
-	for (side = RELAY_A; side <= RELAY_B; side++)
-		n += specs[side] ? specs[side]->n_receivers : 0;
-	if (n == 0 || (!specs[RELAY_A_RTCP] && !specs[RELAY_B_RTCP]))
-		return PHASE_MORE;
-	fault_set(&commits->fault, FAULT_INVALID_VALUE, receives ? "/relay" : "/rtcp",
-		"found next for a relay with receivers, expected mux");
-	return item_refused(commits, item);
+	if (rc < 0)
+		return item ? item_refused(commits, item) : PHASE_FAILED;
+	if (item)
+		return item_stage(commits, item);
+	return rc > 0 ? PHASE_MORE : PHASE_DONE;
 }
 
 /* A step of the pass over a change; PHASE_DONE: the pass is over. */
@@ -707,9 +429,7 @@ pass_step(struct commits *commits, struct change *change)
 			return PHASE_DONE;
 		break;
 	case PASS_LEGS:
-		if (commits->next == change->n_items)
-			return links_stage(commits, change);
-		return links_note(commits, change->items[commits->next++]);
+		return receivers_step(commits, change);
 	case PASS_RTCP:
 		if (change->restores)
 			return PHASE_DONE;
@@ -721,7 +441,9 @@ pass_step(struct commits *commits, struct change *change)
 	if (commits->pass == PASS_RELAYS)
 		return item_relay_check(commits, item);
 	if (commits->pass == PASS_RTCP)
-		return item_rtcp_check(commits, item);
+		return receiver_legs_rtcp_check(&commits->draft, item, &commits->fault) < 0
+			       ? item_refused(commits, item)
+			       : PHASE_MORE;
 	if (item_is_due(commits, item))
 		return item_stage(commits, item);
 	if (commits->pass == PASS_STAGE && !item->left_out && item_is_late(item) &&
@@ -761,8 +483,7 @@ commit_stage(struct commits *commits)
 	if (end == PHASE_MORE)
 		return PHASE_MORE;
 	commits->next = 0;
-	commits->n_links = 0;
-	commits->links_sorted = false;
+	receiver_legs_begin(&commits->receivers);
 	if (commits->pass++ < PASS_RTCP)
 		return PHASE_MORE;
 	if (commits->again)
@@ -1863,7 +1584,7 @@ commits_destroy(struct commits *commits)
 	staged_clear(commits);
 	steering_wants_fini(&commits->wants);
 	compiled_fini(&commits->compiled);
-	free(commits->links);
+	receiver_legs_fini(&commits->receivers);
 	timer_disarm(&commits->timer);
 	free(commits);
 }
