@@ -28,7 +28,7 @@ slots_release(struct leg_slots *slots, struct leg_table *legs)
 static uint32_t
 former_slot(const struct leg_slots *former, const uint16_t *from, unsigned i)
 {
-	unsigned old = from == NULL ? i : from[i];
+	unsigned old = from == NULL ? i : leg_origin(from[i]);
 
 	return former == NULL || old >= former->n ? LEG_NONE : former->of[old];
 }
@@ -42,9 +42,13 @@ slots_take(struct leg_slots *slots, const struct dp_flow *flow, const struct dp_
 	if (slots->of == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
-		int ret = leg_table_insert(
-			table, flow, &legs[i], former_slot(former, from, i), &slots->of[i]);
+		const uint32_t slot = former_slot(former, from, i);
+		int ret = 0;
 
+		if (from != NULL && leg_origin_is_same(from[i]) && leg_table_share(table, slot))
+			slots->of[i] = slot;
+		else
+			ret = leg_table_insert(table, flow, &legs[i], slot, &slots->of[i]);
 		if (ret < 0)
 			return ret;
 		slots->n++;

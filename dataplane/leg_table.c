@@ -147,9 +147,8 @@ leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const stru
 	if (ret == 0 && carries && leg_equal(&carried, &compiled) &&
 		learned_equal(leg_table_learned(table, former), learned) &&
 		learned_same_state(leg_table_learned(table, former), learned) &&
-		table->refs[former] < UINT16_MAX) {
+		leg_table_share(table, former)) {
 		leg_release(table, &compiled, learned);
-		table->refs[former]++;
 		*slot = former;
 		return 0;
 	}

@@ -100,6 +100,30 @@ void leg_table_fini(struct leg_table *table);
 int leg_table_insert(struct leg_table *table, const struct dp_flow *flow, const struct dp_leg *leg,
 	uint32_t former, uint32_t *slot);
 
+/* One reference more on a slot; false: it is LEG_NONE, or its count is at the maximum. */
+static inline bool
+leg_table_share(struct leg_table *table, uint32_t slot)
+{
+	if (slot == LEG_NONE || table->refs[slot] == UINT16_MAX)
+		return false;
+	table->refs[slot]++;
+	return true;
+}
+
+/* The leg that an element of `from` of dp_txn_replace() names, or DP_LEG_NEW. */
+static inline uint16_t
+leg_origin(uint16_t from)
+{
+	return from == DP_LEG_NEW ? from : from & (uint16_t)~DP_LEG_SAME;
+}
+
+/* Whether it says that the leg is as that one. */
+static inline bool
+leg_origin_is_same(uint16_t from)
+{
+	return from != DP_LEG_NEW && (from & DP_LEG_SAME) != 0;
+}
+
 /* Drop a reference; the last one frees the slot. Only after a grace period. */
 void leg_table_unref(struct leg_table *table, uint32_t slot);
 

@@ -120,8 +120,8 @@ from_copy(const uint16_t *from, unsigned n)
 {
 	uint16_t *copy = malloc((n + 1) * sizeof(*copy));
 
-	if (copy != NULL && n > 0)
-		memcpy(copy, from, n * sizeof(*copy));
+	for (unsigned i = 0; copy != NULL && i < n; i++)
+		copy[i] = leg_origin(from[i]);
 	return copy;
 }
 
@@ -152,9 +152,9 @@ dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
 	leaving.from = from_copy(from, flow->n_legs);
 	ret = leaving.from == NULL ? -ENOMEM : leaving_grow(txn);
 	if (ret == 0)
-		ret = flow_table_version(table, old, flow, leaving.from, &index);
+		ret = flow_table_version(table, old, flow, from, &index);
 	if (room_is_made(txn, ret))
-		ret = flow_table_version(table, old, flow, leaving.from, &index);
+		ret = flow_table_version(table, old, flow, from, &index);
 	if (ret < 0) {
 		free(leaving.from);
 		return ret;

@@ -1008,13 +1008,27 @@ stage_receive(struct draft *draft, struct change_item *item, struct fault *fault
 	return item->spec ? stage_install(draft, item, fault) : -1;
 }
 
+/* The last n_made legs send elsewhere than all others, which are counted, too: "/legs/N". */
+static int
+made_apart(const struct flow_spec *spec, unsigned n_made, struct fault *fault)
+{
+	const unsigned n_kept = spec->n_legs - n_made;
+	unsigned leg;
+
+	if (legs_apart(spec->legs, spec->n_legs, n_kept, fault) == 0)
+		return 0;
+	if (sscanf(fault->pointer, "/legs/%u", &leg) == 1)
+		snprintf(fault->pointer, sizeof(fault->pointer), "/legs/%u", n_kept + leg);
+	return -1;
+}
+
 int
 draft_legs(struct draft *draft, struct change_item *item, const struct receiver_link *links,
 	size_t n, struct fault *fault)
 {
 	struct flow *flow = flow_db_seek(draft->db, item->id);
 	struct change_item *before = flow->item;
-	unsigned i;
+	unsigned n_made = 0, i;
 
 	item->spec = receivers_change(staged_spec(flow), links, n, fault);
 	if (!item->spec)
@@ -1026,7 +1040,9 @@ draft_legs(struct draft *draft, struct change_item *item, const struct receiver_
 		if (leg->from != DP_LEG_NEW)
 			leg->from = leg_from(flow, leg->from);
 	}
-	if (legs_apart(item->spec->legs, item->spec->n_legs, 0, fault) < 0 ||
+	for (i = 0; i < n; i++)
+		n_made += links[i].flow != NULL;
+	if (made_apart(item->spec, n_made, fault) < 0 ||
 		stage_version(draft, flow, item, fault) < 0)
 		return -1;
 	item->effect = CHANGE_NONE; /* what is stored of the flow stays */

@@ -31,6 +31,7 @@
 #define COMMIT_OBSERVERS_MAX 4
 #define COMMIT_FLOWS_AT_ONCE 1024
 #define ACTIVATE_AHEAD 8
+#define HOP_PARTED DP_NEXT_HOPS_MAX /* in place of an index: another leg has the reference */
 #define EACH_NOTIFIED_MAX 256 /* changes of one group that are notified one by one */
 
 STAILQ_HEAD(change_queue, change);
@@ -500,8 +501,10 @@ item_index(struct commits *commits, struct change_item *item)
 
 	if (item->kind == CHANGE_SET_DECLARED)
 		return 0;
-	if (item_runs(item))
+	if (item_runs(item)) {
 		commits->n_legs += spec->n_all_legs;
+		legs_carry(item->spec, item->kind == CHANGE_REPLACE ? before : NULL);
+	}
 	if (before)
 		validate_remove(validate, before);
 	if (spec && validate_insert(validate, spec, item->flow->sequence) < 0) {
@@ -521,7 +524,7 @@ spec_link(const struct flow_db *db, struct flow_spec *spec)
 	unsigned leg;
 
 	for (leg = 0; leg < spec->n_all_legs; leg++) {
-		if (spec->legs[leg].learned[0] != '\0')
+		if (spec->legs[leg].learned[0] != '\0' && !spec->legs[leg].carried)
 			spec->legs[leg].dp.learned =
 				flow_db_seek(db, spec->legs[leg].learned)->sequence;
 	}
@@ -589,13 +592,68 @@ leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 	return rc;
 }
 
+/* Take the reference of a leg that the flow does not have already; as leg_hop_ref(). */
+static int
+leg_hop_get(struct commits *commits, const struct change_item *item, struct flow_leg *leg)
+{
+	struct next_hops *hops = commits->flows->hops;
+	uint16_t hop;
+
+	if (leg->carried) {
+		hop = item->flow->hops[leg->from];
+		leg->carried = next_hops_index(hops, leg, hop) == hop;
+	}
+	return leg->carried ? hop : leg_hop_ref(commits->flows, leg, &commits->fault);
+}
+
 /* Give back the first n_legs references of a flow. */
 static void
 hops_unref(struct flows *flows, const struct flow_spec *spec, const uint16_t *hops, unsigned n_legs,
 	bool seen)
 {
-	while (n_legs-- > 0)
-		next_hops_unref(flows->hops, &spec->legs[n_legs], hops[n_legs], seen);
+	while (n_legs-- > 0) {
+		if (hops[n_legs] != HOP_PARTED)
+			next_hops_unref(flows->hops, &spec->legs[n_legs], hops[n_legs], seen);
+	}
+}
+
+/* Legs that are carried have one reference: it stays with the running flow. */
+static void
+carried_abandon(const struct change_item *item)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < item->spec->n_legs; leg++) {
+		if (!item->spec->legs[leg].carried)
+			continue;
+		item->hops[leg] = HOP_PARTED;
+		leg_sources_part(item->sources, leg);
+	}
+	legs_carry(item->spec, NULL);
+}
+
+/* It is the new version's, and what ran before has none any more. */
+static void
+carried_take(const struct change_item *item)
+{
+	const struct flow_spec *spec = item->flow->spec;
+	unsigned leg;
+
+	for (leg = 0; leg < spec->n_legs; leg++) {
+		if (!spec->legs[leg].carried)
+			continue;
+		item->hops[spec->legs[leg].from] = HOP_PARTED;
+		leg_sources_part(item->sources, spec->legs[leg].from);
+	}
+}
+
+static void
+legs_from(const struct flow_spec *spec, uint16_t *from)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < spec->n_legs; leg++)
+		from[leg] = spec->legs[leg].from;
 }
 
 /* A plan takes no next hops as long as there are enough for every leg: it may write any index. */
@@ -604,6 +662,7 @@ item_hops(struct commits *commits, struct change_item *item)
 {
 	struct flows *flows = commits->flows;
 	const struct flow_spec *spec = item_spec(item);
+	uint16_t from[DP_FLOW_LEGS_MAX];
 	unsigned leg;
 	int hop = 0;
 
@@ -616,14 +675,16 @@ item_hops(struct commits *commits, struct change_item *item)
 		return 0;
 	next_hops_rehearse(flows->hops, plans(commits));
 	for (leg = 0; leg < spec->n_all_legs && hop >= 0; leg++) {
-		hop = leg_hop_ref(flows, &spec->legs[leg], &commits->fault);
+		hop = leg_hop_get(commits, item, &spec->legs[leg]);
 		item->hops[leg] = (uint16_t)hop;
 	}
 	next_hops_rehearse(flows->hops, false);
 	item->hopped = hop >= 0;
 	if (item->hopped && plans(commits))
 		return 0;
-	if (item->hopped && leg_sources_get(&flows->source_context, spec, &item->sources) == 0)
+	legs_from(spec, from);
+	if (item->hopped && leg_sources_get(&flows->source_context, spec, from, item->flow->sources,
+				    &item->sources) == 0)
 		return 0;
 	if (item->hopped)
 		return fault_set(
@@ -633,6 +694,7 @@ item_hops(struct commits *commits, struct change_item *item)
 		fault_prefix(&commits->fault, "/legs/%u", leg - item->first_leg);
 	else
 		leg_path_prefix(spec, leg, &commits->fault);
+	carried_abandon(item);
 	hops_unref(flows, spec, item->hops, leg, false);
 	return -1;
 }
@@ -727,8 +789,11 @@ item_insert(struct commits *commits, struct change_item *item)
 		spec, commits->flows->ports, item->hops, item->sources, &commits->compiled);
 
 	commits->compiled.flow.latch_cookie = item->flow->sequence;
-	for (leg = 0; leg < spec->n_legs; leg++)
-		from[leg] = spec->legs[leg].from;
+	legs_from(spec, from);
+	for (leg = 0; leg < spec->n_legs; leg++) {
+		if (spec->legs[leg].carried)
+			from[leg] |= DP_LEG_SAME;
+	}
 	if (rc == 0 && item->kind == CHANGE_REPLACE)
 		rc = dp_txn_replace(commits->txn, item->flow->handle, &commits->compiled.flow, from,
 			&item->handle);
@@ -1214,6 +1279,8 @@ old_release(struct commits *commits, struct change_item *item)
 		free(item->flow->only);
 		item->flow->only = NULL;
 	}
+	if (item->kind == CHANGE_REPLACE)
+		carried_take(item);
 	hops_unref(flows, old, goes ? item->flow->hops : item->hops, old->n_all_legs, true);
 	leg_sources_put(
 		&flows->source_context, old, goes ? item->flow->sources : item->sources, true);
@@ -1244,6 +1311,7 @@ item_retire(struct commits *commits, struct change_item *item)
 	}
 	flow_sources_watch(flows, flow);
 	if (item->kind == CHANGE_REPLACE) {
+		legs_carry(flow->spec, NULL);
 		flows_changed(flows, flow, flow);
 		return 0;
 	}
@@ -1322,9 +1390,9 @@ item_release(struct commits *commits, struct change_item *item)
 
 	if (item->steered)
 		steering_del(flows->steering, spec, NULL);
-	if (item->hopped && item_runs(item))
-		hops_unref(flows, spec, item->hops, spec->n_all_legs, false);
 	if (item->hopped && item_runs(item)) {
+		carried_abandon(item);
+		hops_unref(flows, spec, item->hops, spec->n_all_legs, false);
 		leg_sources_put(&flows->source_context, spec, item->sources, false);
 		item->sources = NULL;
 	}

@@ -86,6 +86,46 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	return made;
 }
 
+/* Whether two flows of the same match take the same packets, as far as their legs are concerned. */
+static bool
+takes_same(const struct flow_spec *a, const struct flow_spec *b)
+{
+	return a->max_datagram_bytes == b->max_datagram_bytes && a->n_allow == b->n_allow &&
+	       memcmp(a->allow, b->allow, a->n_allow * sizeof(a->allow[0])) == 0 &&
+	       !a->rule == !b->rule &&
+	       (!a->rule || memcmp(a->rule, b->rule, sizeof(*a->rule)) == 0);
+}
+
+/* They send the same to the same place; the number of a learned flow is that of its id. */
+static bool
+leg_same(const struct flow_leg *a, const struct flow_leg *b)
+{
+	const size_t place = offsetof(struct flow_leg, learned);
+
+	static_assert(offsetof(struct flow_leg, carried) > offsetof(struct flow_leg, hop) &&
+			      offsetof(struct dp_leg, known) > offsetof(struct dp_leg, learned),
+		"what is compared stands before the rest");
+	return memcmp((const char *)a + place, (const char *)b + place,
+		       offsetof(struct flow_leg, carried) - place) == 0 &&
+	       memcmp(&a->dp, &b->dp, offsetof(struct dp_leg, learned)) == 0;
+}
+
+void
+legs_carry(struct flow_spec *spec, const struct flow_spec *before)
+{
+	const bool same = before && takes_same(spec, before);
+	unsigned i;
+
+	for (i = 0; i < spec->n_legs; i++) {
+		struct flow_leg *leg = &spec->legs[i];
+
+		leg->carried =
+			same && leg->from != DP_LEG_NEW && leg_same(leg, &before->legs[leg->from]);
+		if (leg->carried)
+			leg->dp.learned = before->legs[leg->from].dp.learned;
+	}
+}
+
 void
 leg_path_prefix(const struct flow_spec *spec, unsigned leg, struct fault *fault)
 {
@@ -194,30 +234,50 @@ leg_index_find(const struct leg_index *index, const char *id)
 	return found ? (int)(*found - index->legs) : -1;
 }
 
+struct leg_search {
+	const struct flow_leg *leg;
+	leg_compare_fn compare;
+};
+
+static int
+search_compare(const void *key, const void *leg)
+{
+	const struct leg_search *search = key;
+
+	return search->compare(search->leg, *(const struct flow_leg *const *)leg);
+}
+
 /*
- * The first leg in the order, but for the n_old first, that is equal to one before, *before. 0:
- * there is none; -1 with *fault set.
+ * A leg behind the n_old first that is equal to one before, *before. 0: there is none; -1 with
+ * *fault set. Only the legs behind are sorted, as they are often few beside thousands.
  */
 static int
 leg_find_equal(const struct flow_leg *legs, size_t n, unsigned n_old, leg_compare_fn compare,
 	const struct flow_leg **before, struct fault *fault)
 {
+	const struct flow_leg **found = NULL;
+	struct leg_search search = {.compare = compare};
 	struct leg_index index;
-	int leg = 0;
 	size_t i;
 
-	if (n < 2)
+	if (n < 2 || n == n_old)
 		return 0;
-	if (leg_index_init(&index, legs, n, compare) < 0)
+	if (leg_index_init(&index, legs + n_old, n - n_old, compare) < 0)
 		return fault_set(
 			fault, FAULT_NO_ROOM, "/legs", "no memory for %zu leg%s", n, plural_s(n));
-	for (i = 1; i < n && leg == 0; i++) {
+	for (i = 1; i < index.n && !found; i++) {
 		*before = index.order[i - 1];
-		if (index.order[i] >= legs + n_old && compare(*before, index.order[i]) == 0)
-			leg = (int)(index.order[i] - legs);
+		if (compare(*before, index.order[i]) == 0)
+			found = &index.order[i];
 	}
+	for (i = 0; i < n_old && !found; i++) {
+		search.leg = *before = &legs[i];
+		found = bsearch(
+			&search, index.order, index.n, sizeof(index.order[0]), search_compare);
+	}
+	i = found ? (size_t)(*found - legs) : 0;
 	leg_index_fini(&index);
-	return leg;
+	return (int)i;
 }
 
 /* Legs without an id are different. */

@@ -62,6 +62,8 @@ struct flow_leg {
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
 	uint8_t mac[6]; /* FLOW_HOP_MAC */
 	uint8_t hop; /* enum flow_hop */
+	bool carried; /* while it is committed: it is as that leg, and has its next hop and source
+		       */
 	uint16_t from; /* while it is staged: the running leg that it carries on, or DP_LEG_NEW */
 	/*
 	 * All but next_hop and what is known of a learned source, which are zero here. `learned` is
@@ -132,6 +134,12 @@ int flow_legs_apart(const struct flow_spec *spec, struct fault *fault);
  */
 struct flow_spec *flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept,
 	unsigned n_kept, const struct flow_leg *added, unsigned n_added);
+
+/*
+ * Set `carried` of the own legs of a version: those that are as the leg of `before` that they carry
+ * on, of a flow that takes the same packets. Of NULL: none are. Any thread.
+ */
+void legs_carry(struct flow_spec *spec, const struct flow_spec *before);
 
 /*
  * Put "/legs/N", or "/streams/S/legs/N", before the pointer of a fault of the spec's leg number

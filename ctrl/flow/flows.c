@@ -174,13 +174,15 @@ leg_index(const struct flows *flows, const struct flow *flow, unsigned leg)
 	return (uint16_t)next_hops_index(flows->hops, &flow->spec->legs[leg], flow->hops[leg]);
 }
 
+/* Whether a leg's is, of those that are carried only with `all`. */
 static bool
-sources_are_stale(const struct flows *flows, const struct flow *flow)
+sources_are_stale(const struct flows *flows, const struct flow *flow, bool all)
 {
 	unsigned leg;
 
 	for (leg = 0; flow->sources && leg < flow->spec->n_all_legs; leg++) {
 		if (flow->spec->legs[leg].dp.learned != 0 &&
+			(all || !flow->spec->legs[leg].carried) &&
 			leg_source_is_stale(&flows->source_context, &flow->spec->legs[leg],
 				&flow->sources[leg]))
 			return true;
@@ -197,7 +199,45 @@ flow_is_stale(const struct flows *flows, const struct flow *flow)
 		if (leg_index(flows, flow, leg) != flow->hops[leg])
 			return true;
 	}
-	return sources_are_stale(flows, flow);
+	return sources_are_stale(flows, flow, true);
+}
+
+/* Legs whose next hop and source are what they ought to be are carried: no more than that. */
+static void
+legs_compare(const struct flows *flows, const struct flow *flow, const uint16_t *hops)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < flow->spec->n_legs; leg++) {
+		struct flow_leg *own = &flow->spec->legs[leg];
+
+		own->carried = hops[leg] == flow->hops[leg] &&
+			       (own->dp.learned == 0 || !leg_source_is_stale(&flows->source_context,
+								own, &flow->sources[leg]));
+	}
+}
+
+/* Sources that carried legs share stay with the others. */
+static void
+rewritten_part(const struct flow *flow, struct leg_source *sources)
+{
+	unsigned leg;
+
+	for (leg = 0; leg < flow->spec->n_legs; leg++) {
+		if (flow->spec->legs[leg].carried)
+			leg_sources_part(sources, leg);
+	}
+}
+
+/* It stays as it is. */
+static void
+rewritten_drop(const struct flows *flows, const struct rewritten *rewritten)
+{
+	const struct flow *flow = rewritten->flow;
+
+	rewritten_part(flow, rewritten->sources);
+	leg_sources_put(&flows->source_context, flow->spec, rewritten->sources, false);
+	legs_carry(flow->spec, NULL);
 }
 
 /* Put a flow into the transaction with the hops and sources that it ought to have. */
@@ -214,11 +254,17 @@ flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *com
 
 	if (!hops)
 		return -ENOMEM;
-	rc = leg_sources_get(&flows->source_context, spec, &rewritten->sources);
-	for (leg = 0; leg < spec->n_legs; leg++)
-		from[leg] = (uint16_t)leg;
 	for (leg = 0; leg < spec->n_all_legs; leg++)
 		hops[leg] = leg_index(flows, flow, leg);
+	legs_compare(flows, flow, hops);
+	for (leg = 0; leg < spec->n_legs; leg++)
+		from[leg] = (uint16_t)leg;
+	rc = leg_sources_get(
+		&flows->source_context, spec, from, flow->sources, &rewritten->sources);
+	for (leg = 0; leg < spec->n_legs; leg++) {
+		if (spec->legs[leg].carried)
+			from[leg] |= DP_LEG_SAME;
+	}
 	if (rc == 0)
 		rc = flow_compile(spec, flows->ports, hops, rewritten->sources, compiled);
 	free(hops);
@@ -226,7 +272,7 @@ flow_rewrite(const struct flows *flows, struct dp_txn *txn, struct compiled *com
 	if (rc == 0)
 		rc = dp_txn_replace(txn, flow->handle, &compiled->flow, from, &rewritten->handle);
 	if (rc < 0)
-		leg_sources_put(&flows->source_context, spec, rewritten->sources, false);
+		rewritten_drop(flows, rewritten);
 	return rc;
 }
 
@@ -239,14 +285,19 @@ flow_rewritten(struct flows *flows, const struct rewritten *rewritten)
 	for (leg = 0; leg < flow->spec->n_all_legs; leg++) {
 		const uint16_t before = flow->hops[leg];
 
+		if (flow->spec->legs[leg].carried)
+			continue;
 		flow->hops[leg] = leg_index(flows, flow, leg);
 		if (flow->hops[leg] != before)
 			next_hops_updated(flows->hops, &flow->spec->legs[leg], before);
 	}
+	rewritten_part(flow, flow->sources);
 	leg_sources_put(&flows->source_context, flow->spec, flow->sources, true);
 	flow->sources = rewritten->sources;
 	flow->handle = rewritten->handle;
+	flow_sources_unwatch(flow); /* all were looked at just now */
 	flow_sources_watch(flows, flow);
+	legs_carry(flow->spec, NULL);
 	flows_changed(flows, flow, flow);
 }
 
@@ -271,8 +322,7 @@ batch_write(struct flows *flows, struct dp_txn *txn, struct rewritten *batch, un
 		if (rc == 0 || rc == -ETIMEDOUT)
 			flow_rewritten(flows, &batch[i]);
 		else
-			leg_sources_put(&flows->source_context, batch[i].flow->spec,
-				batch[i].sources, false);
+			rewritten_drop(flows, &batch[i]);
 	}
 	if (rc == 0)
 		next_hops_reclaim(flows->hops);
@@ -412,10 +462,13 @@ sources_wait(const struct flow *flow)
 void
 flow_sources_watch(struct flows *flows, struct flow *flow)
 {
+	/* Sources of carried legs are as they were read, unless the flow waits to be looked at. */
+	const bool all = flow->refresh_queue != NULL;
+
 	flow_sources_unwatch(flow);
 	if (!flow->sources)
 		return;
-	if (sources_are_stale(flows, flow)) {
+	if (sources_are_stale(flows, flow, all)) {
 		flow_moved(flows, flow);
 	} else if (sources_wait(flow)) {
 		refresh_insert(&flows->waiting, flow);
@@ -434,7 +487,8 @@ waiting_look(struct flows *flows)
 	while (flow && looked < SCAN_LEGS_MAX) {
 		looked += 8 + flow->spec->n_all_legs;
 		refresh_insert(
-			sources_are_stale(flows, flow) ? &flows->moved : &flows->waiting, flow);
+			sources_are_stale(flows, flow, true) ? &flows->moved : &flows->waiting,
+			flow);
 		flow = flow == last ? NULL : TAILQ_FIRST(&flows->waiting);
 	}
 }

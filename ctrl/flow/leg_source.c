@@ -58,7 +58,7 @@ source_get(
 
 int
 leg_sources_get(const struct source_context *context, const struct flow_spec *spec,
-	struct leg_source **sources)
+	const uint16_t *from, const struct leg_source *before, struct leg_source **sources)
 {
 	unsigned leg;
 
@@ -70,7 +70,10 @@ leg_sources_get(const struct source_context *context, const struct flow_spec *sp
 			*sources = calloc(spec->n_all_legs, sizeof(**sources));
 		if (!*sources)
 			return -ENOMEM;
-		source_get(context, &spec->legs[leg], &(*sources)[leg]);
+		if (spec->legs[leg].carried)
+			(*sources)[leg] = before[from[leg]];
+		else
+			source_get(context, &spec->legs[leg], &(*sources)[leg]);
 	}
 	return 0;
 }

@@ -35,10 +35,19 @@ struct source_context {
 /*
  * Read the source of each leg of a spec that has one, with a reference on its next hop where there
  * is room for it. *sources is NULL for a spec without such legs, else one entry a leg, those of
- * streams too, for leg_sources_put(). 0 or -ENOMEM.
+ * streams too, for leg_sources_put(). A leg i that is carried has that of leg from[i] of `before`,
+ * and they share the reference until leg_sources_part(). 0 or -ENOMEM.
  */
 int leg_sources_get(const struct source_context *context, const struct flow_spec *spec,
-	struct leg_source **sources);
+	const uint16_t *from, const struct leg_source *before, struct leg_source **sources);
+
+/* The reference of this entry stays with the other one that shares it. NULL is allowed. */
+static inline void
+leg_sources_part(struct leg_source *sources, unsigned leg)
+{
+	if (sources)
+		sources[leg].held = false;
+}
 
 /*
  * Give back the references and the memory. `seen`: it was committed. NULL is allowed.

@@ -47,10 +47,17 @@ leg_make(struct flow_leg *leg, const struct flow_spec *receiver, const struct fl
 	}
 }
 
+struct link_key {
+	const char *leg; /* its id, */
+	size_t behind; /* which a receiver has behind so much of its own */
+};
+
 static int
-link_compare(const void *id, const void *link)
+link_compare(const void *key, const void *link)
 {
-	return strcmp(id, ((const struct receiver_link *)link)->id);
+	const struct link_key *sought = key;
+
+	return strcmp(sought->leg, ((const struct receiver_link *)link)->id + sought->behind);
 }
 
 /* The numbers of the legs that stay, and how many; old[i] is the leg of links[i], if it has one. */
@@ -60,15 +67,12 @@ legs_stay(const struct flow_spec *spec, const struct receiver_link *links, size_
 {
 	const unsigned n_own = spec->n_legs - spec->n_receivers;
 	const struct receiver_link *link;
+	struct link_key key = {.behind = spec->relay_bytes + 1u};
 	unsigned n_kept = 0, i;
-	char id[FLOW_ID_MAX];
 
 	for (i = 0; i < spec->n_legs; i++) {
-		link = NULL;
-		if (i >= n_own) {
-			receivers_flow_id(spec, &spec->legs[i], id);
-			link = bsearch(id, links, n, sizeof(*links), link_compare);
-		}
+		key.leg = spec->legs[i].id;
+		link = i < n_own ? NULL : bsearch(&key, links, n, sizeof(*links), link_compare);
 		if (link)
 			old[link - links] = (uint16_t)i;
 		else

@@ -837,6 +837,8 @@ validate_check(struct validate *validate, const struct flow_spec *spec, const st
 	unsigned i;
 
 	for (i = 0; i < spec->n_all_legs; i++) {
+		if (spec->legs[i].carried)
+			continue;
 		if (learned_check(validate, spec, &spec->legs[i], fault) < 0 ||
 			leg_mtu_check(spec, &spec->legs[i], ports, ingress, fault) < 0)
 			goto err_leg;
@@ -846,7 +848,8 @@ validate_check(struct validate *validate, const struct flow_spec *spec, const st
 	validate->round += 2;
 	validate->legs_left = LOOP_LEGS_MAX;
 	for (i = 0; i < spec->n_all_legs; i++) {
-		if (leg_loop_check(validate, spec, &spec->legs[i], fault) < 0)
+		if (!spec->legs[i].carried &&
+			leg_loop_check(validate, spec, &spec->legs[i], fault) < 0)
 			goto err_leg;
 	}
 	return 0;

@@ -241,7 +241,9 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	*new_handle is. Both have the same key or are both rules. Counters of the flow go on, and so
  *	do what it has learned (latch) and its policer's bucket where it still has these. from[i],
  *	for each leg i of flow->legs, is the leg of the old flow that it carries on (its counters
- *	and its bucket), or DP_LEG_NEW. If the streams select what they selected before they count
+ *	and its bucket), or DP_LEG_NEW. With DP_LEG_SAME it is as that leg is, down or not, and
+ *	costs next to nothing; what it knows of a learned source is, too, whatever `known` says. If
+ *	the streams select what they selected before they count
  *	on, and so does a leg of a stream that is the same as before, down or not, at the same
  *	place, or differs in what is known of its learned source. Other legs of streams begin at 0;
  *	the bucket of one at the same place goes on where rate and burst are the same. Errors as of

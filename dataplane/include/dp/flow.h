@@ -28,6 +28,7 @@
 #define DP_TTL_DECREMENT UINT8_C(0) /* leg: one less than it came, as a router does */
 #define DP_HANDLE_NONE UINT32_MAX /* no flow's handle */
 #define DP_LEG_NEW UINT16_MAX /* replaced flow: a leg that carries none on */
+#define DP_LEG_SAME UINT16_C(0x8000) /* with the number of a leg that is carried on: as it is */
 #define DP_RULE_ANY UINT16_MAX /* rule: any ingress port, any VLAN */
 #define DP_RATE_BPS_MIN 8000
 #define DP_RATE_BPS_MAX UINT64_C(400000000000)

@@ -7,6 +7,7 @@
 
 #include <rte_cycles.h>
 
+#include "action.h"
 #include "dp_private.h"
 #include "fixture.h"
 #include "loop.h"
@@ -301,6 +302,40 @@ Test(txn, a_leg_that_is_held_too_often_is_copied)
 	cr_expect_eq(loop.dp->legs.refs[1], 2);
 	cr_assert_eq(dp_txn_commit(txn), 0);
 	cr_expect_eq(loop.dp->legs.refs[0], UINT16_MAX - 1);
+}
+
+/* The leg of one that is the same is not even looked at; it can be down, and stand elsewhere. */
+Test(txn, a_leg_that_is_the_same_keeps_its_slot)
+{
+	const uint16_t from[3] = {2 | DP_LEG_SAME, DP_LEG_NEW, 0 | DP_LEG_SAME};
+	struct dp_leg legs[3];
+	struct dp_flow flow = fixture_flow(DP_IPV4, 1, legs, 3);
+	uint32_t handle = installed(1, 3), version;
+	const struct flow_table *table = &loop.dp->table4;
+	struct dp_leg_stats stats[3];
+	struct dp_txn *txn = begin();
+	const struct flow_action *action;
+
+	loop.dp->legs.counters[0][0].packets = 7;
+	legs[0].dst_port++;
+	legs[2].down = 1;
+	cr_assert_eq(dp_txn_replace(txn, handle, &flow, from, &version), 0);
+	dp_txn_abort(txn);
+	cr_expect_eq(loop.dp->legs.refs[0], 1);
+	txn = begin();
+	cr_assert_eq(dp_txn_replace(txn, handle, &flow, from, &version), 0);
+	cr_assert_eq(dp_txn_commit(txn), 0);
+	action = flow_table_action(
+		table, flow_table_entry(table, dp_handle_index(version), DP_IPV4), DP_IPV4);
+	cr_expect_eq(action->slots.of[0], 2);
+	cr_expect_eq(action->slots.of[1], 3);
+	cr_expect_eq(action->slots.of[2], 0);
+	cr_expect_eq(action->legs->n, 2, "the one that is down is left out");
+	cr_expect_eq(loop.dp->legs.refs[0], 1);
+	cr_expect_eq(loop.dp->legs.refs[1], 0, "it went");
+	cr_expect_eq(dp_leg_count(loop.dp), 3);
+	cr_expect_eq(dp_flow_stats_get(loop.dp, version, &(struct dp_flow_stats){0}, stats, 3), 0);
+	cr_expect_eq(stats[2].copies, 7);
 }
 
 Test(txn, next_hops_outside_the_range_are_refused)

@@ -137,9 +137,17 @@ dp_txn_replace(struct dp_txn *txn, uint32_t handle, const struct dp_flow *flow,
 	made->more_packets = old->more_packets;
 	made->latched = old->latched;
 	made->last_number = old->last_number;
-	for (unsigned i = 0; i < flow->n_legs; i++)
-		made->numbers[i] =
-			from[i] == DP_LEG_NEW ? made->last_number++ : old->numbers[from[i]];
+	for (unsigned i = 0; i < flow->n_legs; i++) {
+		const uint16_t leg = from[i] & (uint16_t)~DP_LEG_SAME;
+
+		if (from[i] == DP_LEG_NEW) {
+			made->numbers[i] = made->last_number++;
+			continue;
+		}
+		made->numbers[i] = old->numbers[leg];
+		if (from[i] != leg && memcmp(&old->legs[leg], &flow->legs[i], sizeof(*made->legs)))
+			abort(); /* it is not the same */
+	}
 	old->state = FAKE_REPLACED;
 	return 0;
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Legs to the receivers of a side, made of their flows. */
+/*
+ * Legs to the receivers of a side, made of their flows; and what becomes of those that are there
+ * when others join and leave: their next hops and sources stay theirs, whatever becomes of that.
+ */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "asked.h"
 #include "flow/flow_codec.h"
 #include "flow/receivers.h"
+#include "flow/relay_change.h"
 #include "flow_json.h"
 
 static struct flow_spec *
@@ -113,4 +118,246 @@ Test(receivers, as_many_as_a_flow_has_legs)
 	cr_expect_null(receivers_change(side, links + DP_FLOW_LEGS_MAX - 1, 1, &fault));
 	free(side);
 	free(x);
+}
+
+TestSuite(members, .init = asked_setup, .fini = asked_teardown);
+
+static const struct flow *
+flow_of(const char *id)
+{
+	return flow_db_find(&room.flows.db, id);
+}
+
+static const struct fake_flow *
+runs(const char *id)
+{
+	return &room.dp->flows[flow_of(id)->handle];
+}
+
+/* So many flows, and neighbours behind their legs. */
+static void
+there_are(unsigned n_flows, int n_neighbours)
+{
+	cr_expect_eq(flow_db_count(&room.flows.db), n_flows);
+	cr_expect_eq(fake_dp_live(room.dp), n_flows);
+	cr_expect_eq(fake_net()->n_kept, n_neighbours, "%d neighbours, expected %d",
+		fake_net()->n_kept, n_neighbours);
+	cr_expect_null(room.dp->txn);
+}
+
+static struct change *
+asking(struct asked *asked, const char *text,
+	int (*add)(struct change *change, const json_t *params, const char *member, uint32_t place,
+		struct fault *fault))
+{
+	struct change *change = change_made(asked);
+	json_t *params = json_of_text(text);
+	struct fault fault;
+
+	cr_assert_eq(add(change, params, NULL, UINT32_MAX, &fault), 0, "%s", fault.message);
+	json_decref(params);
+	return change;
+}
+
+static int
+relay_put(struct change *change, const json_t *params, const char *member, uint32_t place,
+	struct fault *fault)
+{
+	const enum op_kind op = json_object_get(params, "dscp") ? OP_REPLACE : OP_INSTALL;
+
+	return relay_change_put(change, op, params, member, place, fault);
+}
+
+static int
+relay_remove(struct change *change, const json_t *params, const char *member, uint32_t place,
+	struct fault *fault)
+{
+	return relay_change_remove(change, json_string_value(json_object_get(params, "id")), false,
+		member, place, fault);
+}
+
+static void
+done(struct change *change, const struct asked *asked)
+{
+	submit_and_write(change);
+	cr_assert_eq(asked->rc, 0, "%s: %s", asked->fault.pointer, asked->fault.message);
+}
+
+static void
+joins(const char *receivers)
+{
+	struct asked asked;
+	char text[512];
+
+	snprintf(text, sizeof(text), "{'id':'r','side':'b','receivers':[%s]}", receivers);
+	done(asking(&asked, text, relay_change_join), &asked);
+}
+
+static void
+leave(const char *names)
+{
+	struct asked asked;
+	char text[512];
+
+	snprintf(text, sizeof(text), "{'id':'r','side':'b','names':[%s]}", names);
+	done(asking(&asked, text, relay_change_leave), &asked);
+}
+
+#define RELAY(a, b) \
+	"{'id':'r','a':{'port':'p0','local':'192.0.2.1','local_port':6000" a "}," \
+	"'b':{'port':'p1','local':'198.51.100.1','local_port':6000" b "}"
+#define KNOWN(name, last) "{'name':'" name "','remote':'198.51.100." last "','remote_port':5004}"
+
+static void
+relay_comes(void)
+{
+	struct asked asked;
+
+	done(asking(&asked, RELAY("", "") "}", relay_put), &asked);
+	joins(KNOWN("near", "20") ",{'name':'nomad','local_port':7001}");
+}
+
+/* A worker learns 203.0.113.<last> as the source of a receiver, and control is told. */
+static void
+learns(const char *id, uint8_t last, uint64_t state)
+{
+	room.dp->flows[flow_of(id)->handle].latched = (struct dp_latched){
+		.src = {203, 0, 113, last},
+		.src_port = htons(7000),
+		.valid = 1,
+		.state = state,
+		.mac = {2, 0, 0, 0, 7, last},
+		.port = 1,
+	};
+	flows_source_moved(&room.flows, flow_of(id));
+	rounds();
+	flows_refresh(&room.flows);
+}
+
+static void
+expect_known(unsigned leg, uint8_t last, uint64_t state)
+{
+	const struct dp_learned *known = &runs("r:a")->legs[leg].known;
+
+	cr_expect_eq(known->state, state);
+	cr_expect_eq(known->dst[3], last);
+	cr_expect_eq(room.dp->next_hops[known->next_hop].dst_mac[5], last);
+}
+
+Test(members, others_join_and_leave)
+{
+	struct asked asked;
+
+	relay_comes();
+	there_are(4, 1);
+	learns("r:b.nomad", 30, 5);
+	expect_known(2, 30, 5);
+	there_are(4, 2);
+
+	joins(KNOWN("other", "21"));
+	cr_assert_eq(flow_of("r:a")->spec->n_legs, 4);
+	expect_known(2, 30, 5);
+	there_are(5, 3);
+	leave("'near'");
+	cr_assert_eq(flow_of("r:a")->spec->n_legs, 3);
+	expect_known(1, 30, 5);
+	cr_expect_eq(runs("r:a")->numbers[1], 2, "its counters went on");
+	there_are(4, 2);
+	learns("r:b.nomad", 31, 6);
+	expect_known(1, 31, 6);
+	there_are(4, 2);
+	leave("'nomad','other'");
+	there_are(2, 0);
+
+	joins(KNOWN("near", "20"));
+	done(asking(&asked, "{'id':'r'}", relay_remove), &asked);
+	there_are(0, 0);
+}
+
+/* What has a next hop keeps it when the version is not to be after all. */
+Test(members, a_join_that_is_not_written)
+{
+	const struct fault full = {.code = FAULT_STORE, .message = "no space"};
+	struct asked asked;
+	unsigned i;
+
+	relay_comes();
+	learns("r:b.nomad", 30, 5);
+	for (i = 0; i < 2; i++) {
+		commits_submit(commits,
+			asking(&asked,
+				"{'id':'r','side':'b','receivers':[" KNOWN("other", "21") "]}",
+				relay_change_join));
+		rounds();
+		fake_store_answer(&full);
+		rounds();
+		cr_assert_eq(asked.rc, -1);
+		there_are(4, 2);
+		expect_known(2, 30, 5);
+	}
+	room.dp->fail_add = -12; /* no memory for the version, before its hops are all there */
+	submit_and_write(asking(&asked,
+		"{'id':'r','side':'b','receivers':[" KNOWN("other", "21") "]}", relay_change_join));
+	cr_expect_eq(asked.rc, -1);
+	room.dp->fail_add = 0;
+	there_are(4, 2);
+	leave("'near'");
+	expect_known(1, 30, 5);
+	there_are(3, 1);
+}
+
+/* A source that moves while others join is followed by the version that they are in. */
+Test(members, a_source_moves_meanwhile)
+{
+	struct asked asked;
+
+	relay_comes();
+	learns("r:b.nomad", 30, 5);
+	commits_submit(commits,
+		asking(&asked, "{'id':'r','side':'b','receivers':[" KNOWN("other", "21") "]}",
+			relay_change_join));
+	rounds();
+	learns("r:b.nomad", 31, 6);
+	expect_known(2, 30, 5);
+	fake_store_answer(NULL);
+	rounds();
+	cr_assert_eq(asked.rc, 0);
+	flows_refresh(&room.flows);
+	cr_assert_eq(flow_of("r:a")->spec->n_legs, 4);
+	expect_known(2, 31, 6);
+	there_are(5, 3);
+}
+
+/* Two receivers at one place would each get what is sent there. */
+Test(members, one_place_once)
+{
+	struct asked asked;
+
+	relay_comes();
+	submit_and_write(asking(&asked,
+		"{'id':'r','side':'b','receivers':[{'name':'new','remote':'198.51.100.21',"
+		"'remote_port':5004},{'name':'same','remote':'198.51.100.20','remote_port':5004,"
+		"'local_port':7005}]}",
+		relay_change_join));
+	cr_expect_eq(asked.rc, -1);
+	cr_expect_str_eq(asked.fault.pointer, "/receivers/1", "%s", asked.fault.message);
+	cr_expect_not_null(strstr(asked.fault.message, "leg b.near"), "%s", asked.fault.message);
+	there_are(4, 1);
+}
+
+/* What changes for all that is sent to the side changes for each of its receivers. */
+Test(members, an_update_reaches_all)
+{
+	struct asked asked;
+
+	relay_comes();
+	learns("r:b.nomad", 30, 5);
+	done(asking(&asked, RELAY("", ",'dscp':46") ",'dscp':1}", relay_put), &asked);
+	for (unsigned leg = 0; leg < 3; leg++)
+		cr_expect_eq(runs("r:a")->legs[leg].dscp, 46);
+	expect_known(2, 30, 5);
+	done(asking(&asked, RELAY(",'dscp':10", ",'dscp':46") ",'dscp':1}", relay_put), &asked);
+	cr_expect_eq(runs("r:b.nomad")->legs[0].dscp, 10, "it follows its side");
+	cr_expect_eq(runs("r:b.near")->legs[0].dscp, 10);
+	there_are(4, 2);
 }
