@@ -135,7 +135,8 @@ flow_widen(struct flows *flows, struct flow *flow)
  */
 
 #define SCAN_LEGS_MAX 65536 /* legs scanned in a slice */
-#define WRITE_MAX 256 /* flows rewritten in a slice */
+#define WRITE_MAX 256 /* flows rewritten in a slice, */
+#define WRITE_LEGS_MAX 8192 /* and no more once they have so many legs */
 #define SLICE_PAUSE_MS 2
 #define BUSY_PAUSE_MS 10 /* another transaction is open */
 #define AGAIN_MS 1000 /* stale legs are not in a flow yet, or could not be written */
@@ -355,12 +356,14 @@ static unsigned
 batch_gather(struct flows *flows, struct rewritten batch[WRITE_MAX], bool *end)
 {
 	struct flow *flow = flow_db_after(&flows->db, flows->repointed);
-	unsigned looked = 0, n = 0;
+	unsigned looked = 0, legs = 0, n = 0;
 
-	while (flow && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
+	while (flow && looked < SCAN_LEGS_MAX && n < WRITE_MAX && legs < WRITE_LEGS_MAX) {
 		looked += 8 + flow->spec->n_all_legs; /* a flow costs as much as some legs */
-		if (!flow->item && flow_is_stale(flows, flow))
+		if (!flow->item && flow_is_stale(flows, flow)) {
 			batch[n++].flow = flow;
+			legs += flow->spec->n_all_legs;
+		}
 		flows->repointed = flow->sequence;
 		flow = flow_db_next(flow);
 	}
@@ -499,7 +502,7 @@ flows_refresh(struct flows *flows)
 	struct rewritten batch[WRITE_MAX];
 	struct dp_txn *txn;
 	struct flow *flow;
-	unsigned n = 0, looked = 0;
+	unsigned n = 0, legs = 0;
 
 	waiting_look(flows);
 	if (TAILQ_EMPTY(&flows->moved))
@@ -509,8 +512,8 @@ flows_refresh(struct flows *flows)
 		return BUSY_PAUSE_MS;
 	/* Those that there is no room for, or that a commit has not done with, are looked at again.
 	 */
-	while ((flow = TAILQ_FIRST(&flows->moved)) && looked < SCAN_LEGS_MAX && n < WRITE_MAX) {
-		looked += 8 + flow->spec->n_all_legs;
+	while ((flow = TAILQ_FIRST(&flows->moved)) && legs < WRITE_LEGS_MAX && n < WRITE_MAX) {
+		legs += flow->spec->n_all_legs;
 		if (!flow->item)
 			batch[n++].flow = flow;
 		refresh_insert(&flows->waiting, flow);

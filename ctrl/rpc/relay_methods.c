@@ -11,6 +11,7 @@
 #include "rpc/methods.h"
 
 #define RELAY_SCANS 200 /* flows whose reading takes as long as showing a relay */
+#define RECEIVERS_A_PAGE 500 /* at most: more would take the control thread too long at once */
 
 /* The flows of a relay; those of RTCP may be NULL. false: there is no such relay. */
 static bool
@@ -127,16 +128,11 @@ relay_list(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault
 
 /* A receiver, what it has sent, and what was sent to it by leg number `leg` of the sender. */
 static json_t *
-receiver_encode(const struct methods_context *context, const struct flow *sender, unsigned leg,
-	const struct dp_leg_stats *stats, struct fault *fault)
+receiver_encode(const struct methods_context *context, struct flow *flow, const struct flow *sender,
+	unsigned leg, const struct dp_leg_stats *stats, struct fault *fault)
 {
-	json_t *state, *receiver;
-	char id[FLOW_ID_MAX];
-	struct flow *flow;
+	json_t *state = flow_own_state_encode(context, flow, fault), *receiver;
 
-	receivers_flow_id(sender->spec, &sender->spec->legs[leg], id);
-	flow = flow_db_find(&context->flows->db, id);
-	state = flow ? flow_own_state_encode(context, flow, fault) : NULL;
 	if (!state)
 		return NULL;
 	receiver = json_pack("{s:o, s:O, s:O, s:O, s:O, s:o}", "receiver",
@@ -157,10 +153,13 @@ receivers_encode(const struct methods_context *context, const struct flow *sende
 {
 	const bool declared = param_is_true(params, "declared");
 	const char *cursor = param_text(params, "cursor");
-	const size_t limit = param_number(params, "limit");
+	const size_t asked = param_number(params, "limit");
+	const size_t limit = asked < RECEIVERS_A_PAGE ? asked : RECEIVERS_A_PAGE;
 	const size_t side_bytes = strlen("a.");
-	json_t *list = json_array(), *receiver;
+	json_t *list = json_array();
 	const char *last = NULL;
+	char id[FLOW_ID_MAX];
+	struct flow *flow;
 	size_t i;
 
 	for (i = 0; i < index->n && json_array_size(list) < limit; i++) {
@@ -170,11 +169,11 @@ receivers_encode(const struct methods_context *context, const struct flow *sende
 		if (cursor && strcmp(leg->id + side_bytes, cursor) <= 0)
 			continue;
 		last = leg->id + side_bytes;
-		receiver = receiver_encode(context, sender, number, &stats[number], fault);
-		if (declared && !json_is_true(json_object_get(receiver, "declared")))
-			json_decref(receiver);
-		else
-			json_array_append_new(list, receiver);
+		receivers_flow_id(sender->spec, leg, id);
+		flow = flow_db_find(&context->flows->db, id);
+		if (flow && (flow->spec->declared || !declared))
+			json_array_append_new(list, receiver_encode(context, flow, sender, number,
+							    &stats[number], fault));
 	}
 	return json_pack("{s:o, s:i, s:s?}", "receivers", list, "total", (int)index->n,
 		"next_cursor", i < index->n ? last : NULL);

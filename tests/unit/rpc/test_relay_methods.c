@@ -936,6 +936,37 @@ Test(relay_methods, receivers_are_paged)
 	has_receivers("{'id':'r','limit':2,'cursor':'b'}", "['c']");
 }
 
+/* A page holds up whoever else asks: it is not as long as its limit may be. */
+Test(relay_methods, pages_of_receivers_are_bounded)
+{
+	json_t *receivers = json_array(), *page;
+	uint32_t handle;
+	unsigned i;
+
+	service_room()->dp->capacity = service_room()->dp->leg_capacity = 1024;
+	answers("relay.add", "{'relays':[" PLAIN("r") "]}", "{'added':['r']}");
+	for (i = 0; i < 501; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "v%03u", i);
+		json_array_append_new(
+			receivers, json_pack("{s:s, s:i}", "name", name, "local_port", 7001 + i));
+	}
+	page = service_result(
+		"relay.join", json_pack("{s:s, s:o}", "id", "r", "receivers", receivers));
+	cr_expect_eq(json_array_size(json_object_get(page, "joined")), 501);
+	json_decref(page);
+	handle = flow_db_find(&service_room()->flows.db, "r:a")->handle;
+	service_room()->dp->flows[handle].more_packets = 1000; /* legs drop one more each */
+	page = service_result("relay.receivers", json_of_text("{'id':'r','limit':1000}"));
+	cr_expect_eq(json_array_size(json_object_get(page, "receivers")), 500);
+	cr_expect_str_eq(json_string_value(json_object_get(page, "next_cursor")), "v499");
+	json_decref(page);
+	has_receivers("{'id':'r','limit':1000,'cursor':'v499'}", "['v500']");
+	answers("relay.receivers", "{'id':'r','declared':true}",
+		"{'receivers':[],'total':501,'next_cursor':null}");
+}
+
 static unsigned
 sends_from_port(const char *id)
 {
