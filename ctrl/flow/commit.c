@@ -22,8 +22,7 @@
 #include "flow/local_port.h"
 #include "flow/plan.h"
 #include "flow/receiver_legs.h"
-#include "flow/relay_change.h"
-#include "flow/relay_flows.h"
+#include "flow/staging.h"
 
 #define SLICE_NS (2 * NS_PER_MS)
 #define SLICE_CHECK_EVERY 32 /* steps between two reads of the clock */
@@ -53,21 +52,6 @@ struct commit_phase {
 	int (*item)(struct commits *commits, struct change_item *item);
 	enum phase_end (*end)(struct commits *commits);
 	bool reverse; /* the last item first */
-};
-
-/* A change that declares a state releases everything before it inserts anything. */
-enum stage_pass {
-	PASS_LOAD, /* operations that are read when it is their turn */
-	PASS_BEGIN,
-	PASS_RELEASE,
-	PASS_PRUNE, /* what a declaration does not name */
-	PASS_STAGE,
-	PASS_TAKE, /* flows of a whole change that a pool is to give a port: others named theirs;
-		      and receivers, which send from the port of their side */
-	PASS_TAKE_RTCP, /* those that have the odd port of another one's pair */
-	PASS_RELAYS, /* what was taken back of a relay is all of it, or nothing */
-	PASS_LEGS, /* to receivers that came and went */
-	PASS_RTCP, /* whether who has receivers now has RTCP on ports of its own */
 };
 
 struct commit_observer {
@@ -104,9 +88,9 @@ struct commits {
 	bool decided; /* it is committed, or goes back */
 	size_t at; /* the next item of the draft, of a phase that goes over them */
 	struct change *change; /* the next of a phase that goes over them */
-	enum stage_pass pass; /* over its items */
 	size_t next; /* its next item */
-	struct receiver_legs receivers; /* what its items mean for them */
+	struct staging staging; /* of its items */
+	bool staging_begun;
 	struct flow *flow; /* the next, where all flows are gone through */
 	uint64_t slice_ns; /* how long to work before others have their turn; 0: for one step */
 	uint64_t slice_end_ns;
@@ -232,225 +216,9 @@ change_begin(struct commits *commits, struct change *change)
 			(unsigned long long)change->if_generation,
 			(unsigned long long)commits->next_generation - 1);
 	flow_db_number_avoid(&commits->flows->db, change->highest_number);
-	commits->flow = change->generation.declared ? flow_db_after(&commits->flows->db, 0) : NULL;
-	draft_declare(&commits->draft, change->generation.declared);
+	staging_begin(&commits->staging, change);
+	commits->staging_begun = true;
 	return 0;
-}
-
-static enum phase_end item_stage(struct commits *commits, struct change_item *item);
-
-/* Receivers go with the flow that sends to them. */
-static int
-receivers_remove(struct commits *commits, struct change_item *of, const struct flow_spec *side)
-{
-	struct change_item *item = NULL;
-	unsigned leg = 0;
-	int rc;
-
-	while ((rc = receiver_legs_remove(
-			&commits->draft, of, side, &leg, &item, &commits->fault)) > 0) {
-		if (item_stage(commits, item) == PHASE_FAILED)
-			return -1;
-	}
-	return rc;
-}
-
-/* What is refused may leave others that are to be refused, too: they are still staged. */
-static enum phase_end
-item_stage(struct commits *commits, struct change_item *item)
-{
-	struct store_generation *generation = &item->change->generation;
-	const bool release = commits->pass == PASS_RELEASE;
-	const struct flow_spec *side =
-		item->op == OP_REMOVE ? draft_find(&commits->draft, item->id) : NULL;
-	const int rc = release ? draft_release(&commits->draft, item, &commits->fault)
-			       : draft_stage(&commits->draft, item, &commits->fault);
-
-	if (rc < 0)
-		return item_refused(commits, item);
-	if (side && item->effect == CHANGE_REMOVE && receivers_remove(commits, item, side) < 0)
-		return PHASE_FAILED;
-	if (release && item->op != OP_REMOVE)
-		return PHASE_MORE;
-	generation->added += item->effect == CHANGE_ADD;
-	generation->removed += item->effect == CHANGE_REMOVE;
-	generation->changed += item->effect == CHANGE_REPLACE || item->effect == CHANGE_RECREATE ||
-			       item->effect == CHANGE_SET_DECLARED;
-	return PHASE_MORE;
-}
-
-/* A flow that the declaration does not name is removed, if the declaration covers it. */
-static enum phase_end
-flow_prune(struct commits *commits, struct change *change, struct flow *flow)
-{
-	struct change_item *item;
-
-	if (!(flow->spec->declared || change->prunes) || draft_declared(&commits->draft, flow) ||
-		flow->item)
-		return PHASE_MORE;
-	item = change_add(
-		change, OP_REMOVE, flow->spec->id, 0, "declare", UINT32_MAX, &commits->fault);
-	if (!item)
-		return PHASE_FAILED;
-	item->pruned = true;
-	return item_stage(commits, item);
-}
-
-static bool
-is_of_rtcp(const struct change_item *item)
-{
-	return item->spec->pool && item->spec->pool->rtcp_of[0];
-}
-
-/* Whether it is staged with those that take a port of a pool, in a whole change. */
-static bool
-item_is_late(const struct change_item *item)
-{
-	return item->op == OP_SET && !item->pruned && (item_takes_port(item) || item->list);
-}
-
-/*
- * Removals of a whole change and those that pruning added are staged before the others, and what
- * takes a port of a pool after them.
- */
-static bool
-item_is_due(const struct commits *commits, const struct change_item *item)
-{
-	enum stage_pass pass = PASS_STAGE;
-
-	if (item_is_late(item))
-		pass = is_of_rtcp(item) || (item->other && is_of_rtcp(item->other)) ? PASS_TAKE_RTCP
-										    : PASS_TAKE;
-	if (item->left_out || item->op == OP_LEGS || (item->pruned && item->flow))
-		return false;
-	if (commits->pass > PASS_PRUNE && change_is_whole(item->change) && pass != commits->pass)
-		return false;
-	return commits->pass == PASS_RELEASE ||
-	       !(item->pruned || (item->op == OP_REMOVE && change_is_whole(item->change)));
-}
-
-/* The flow's relay: so many bytes of its id, 0: none. */
-static size_t
-item_relay(const struct commits *commits, const struct change_item *item)
-{
-	const struct flow *flow = flow_db_seek(&commits->flows->db, item_flow(item));
-	const struct flow_spec *spec = item->spec ? item->spec : flow ? flow->spec : NULL;
-
-	return spec ? spec->relay_bytes : 0;
-}
-
-/*
- * A relay is left out whose flows cannot all return, or would not fit what others made of it. It
- * can be without a receiver.
- */
-static enum phase_end
-item_relay_check(struct commits *commits, struct change_item *item)
-{
-	const size_t bytes = item_relay(commits, item);
-	const struct flow_spec *specs[RELAY_FLOWS];
-	const char *relay = item_flow(item);
-	enum phase_end end = PHASE_MORE;
-	char id[FLOW_ID_MAX];
-	unsigned i;
-
-	if (bytes == 0 || (!item->left_out && !item->flow) ||
-		relay_receiver_side(relay, bytes) != RELAY_FLOWS)
-		return PHASE_MORE;
-	draft_relay(&commits->draft, relay, bytes, specs);
-	if (!item->left_out && relay_specs_fit(specs))
-		return PHASE_MORE;
-	for (i = 0; end == PHASE_MORE && i < RELAY_FLOWS; i++) {
-		struct flow *flow;
-
-		snprintf(id, sizeof(id), "%.*s:%s", (int)bytes, relay, relay_flow_name(i));
-		flow = flow_db_seek(&commits->flows->db, id);
-		if (!flow || !flow->item || flow->item->left_out)
-			continue;
-		fault_set(&commits->fault, FAULT_CONFLICT, "",
-			item->left_out ? "another flow of relay %.*s cannot be rolled back"
-				       : "relay %.*s was changed since, and its flows would not "
-					 "fit each other; update the relay instead",
-			(int)bytes, relay);
-		end = item_refused(commits, flow->item);
-	}
-	return end;
-}
-
-/* What the items mean for the legs to receivers. */
-static enum phase_end
-receivers_step(struct commits *commits, struct change *change)
-{
-	struct change_item *item = NULL;
-	const int rc = receiver_legs_step(
-		&commits->receivers, &commits->draft, change, &item, &commits->fault);
-
-	if (rc < 0)
-		return item ? item_refused(commits, item) : PHASE_FAILED;
-	if (item)
-		return item_stage(commits, item);
-	return rc > 0 ? PHASE_MORE : PHASE_DONE;
-}
-
-/* A step of the pass over a change; PHASE_DONE: the pass is over. */
-static enum phase_end
-pass_step(struct commits *commits, struct change *change)
-{
-	struct flow *flow = commits->flow;
-	struct change_item *item;
-	int rc;
-
-	switch (commits->pass) {
-	case PASS_LOAD:
-		if (!change->load)
-			return PHASE_DONE;
-		rc = change->load(change->load_arg, change, &commits->fault);
-		if (rc == 0)
-			change->load = NULL;
-		return rc < 0 ? PHASE_FAILED : PHASE_MORE;
-	case PASS_BEGIN:
-		return change_begin(commits, change) < 0 ? PHASE_FAILED : PHASE_DONE;
-	case PASS_PRUNE:
-		if (!flow)
-			return PHASE_DONE;
-		commits->flow = flow_db_next(flow);
-		return flow_prune(commits, change, flow);
-	case PASS_RELEASE:
-		if (!change_is_whole(change))
-			return PHASE_DONE;
-		break;
-	case PASS_STAGE:
-		break;
-	case PASS_TAKE:
-	case PASS_TAKE_RTCP:
-		if (!change_is_whole(change))
-			return PHASE_DONE;
-		break;
-	case PASS_RELAYS:
-		if (!change->partial || change->restores)
-			return PHASE_DONE;
-		break;
-	case PASS_LEGS:
-		return receivers_step(commits, change);
-	case PASS_RTCP:
-		if (change->restores)
-			return PHASE_DONE;
-		break;
-	}
-	if (commits->next == change->n_items)
-		return PHASE_DONE;
-	item = change->items[commits->next++];
-	if (commits->pass == PASS_RELAYS)
-		return item_relay_check(commits, item);
-	if (commits->pass == PASS_RTCP)
-		return receiver_legs_rtcp_check(&commits->draft, item, &commits->fault) < 0
-			       ? item_refused(commits, item)
-			       : PHASE_MORE;
-	if (item_is_due(commits, item))
-		return item_stage(commits, item);
-	if (commits->pass == PASS_STAGE && !item->left_out && item_is_late(item) &&
-		draft_hold(&commits->draft, item, &commits->fault) < 0)
-		return item_refused(commits, item);
-	return PHASE_MORE;
 }
 
 static void
@@ -467,26 +235,42 @@ change_staged(struct commits *commits, struct change *change)
 	change->generation.number = commits->next_generation - !is_generation;
 	commits->next_generation += is_generation;
 	commits->change = STAILQ_NEXT(change, link);
-	commits->pass = PASS_LOAD;
+	commits->staging_begun = false;
+}
+
+/* Operations that are read when it is their turn. */
+static enum phase_end
+change_load(struct commits *commits, struct change *change)
+{
+	const int rc = change->load(change->load_arg, change, &commits->fault);
+
+	if (rc == 0)
+		change->load = NULL;
+	return rc < 0 ? commit_fail(commits, change) : PHASE_MORE;
 }
 
 static enum phase_end
 commit_stage(struct commits *commits)
 {
 	struct change *change = commits->change;
-	enum phase_end end;
+	struct change_item *refused;
 
 	if (!change)
 		return PHASE_DONE;
-	end = pass_step(commits, change);
-	if (end == PHASE_FAILED)
+	if (change->load)
+		return change_load(commits, change);
+	if (!commits->staging_begun && change_begin(commits, change) < 0)
 		return commit_fail(commits, change);
-	if (end == PHASE_MORE)
+	switch (staging_step(&commits->staging, &refused, &commits->fault)) {
+	case STAGING_FAILED:
+		return commit_fail(commits, change);
+	case STAGING_REFUSED:
+		return item_refused(commits, refused);
+	case STAGING_MORE:
 		return PHASE_MORE;
-	commits->next = 0;
-	receiver_legs_begin(&commits->receivers);
-	if (commits->pass++ < PASS_RTCP)
-		return PHASE_MORE;
+	case STAGING_DONE:
+		break;
+	}
 	if (commits->again)
 		return PHASE_FAILED;
 	change_staged(commits, change);
@@ -1558,6 +1342,7 @@ commits_create(
 	STAILQ_INIT(&commits->group);
 	commits->draft =
 		(struct draft){.db = &flows->db, .ports = flows->ports, .pools = flows->pools};
+	commits->staging.draft = &commits->draft;
 	timer_init(&commits->timer, base, pump, commits);
 	return commits;
 }
@@ -1568,7 +1353,7 @@ phase_begin(struct commits *commits, const struct commit_phase *phase)
 	commits->phase = phase;
 	commits->at = 0;
 	commits->change = STAILQ_FIRST(&commits->group);
-	commits->pass = PASS_LOAD;
+	commits->staging_begun = false;
 	commits->next = 0;
 	commits->running = phase->item || phase->end;
 }
@@ -1652,7 +1437,7 @@ commits_destroy(struct commits *commits)
 	staged_clear(commits);
 	steering_wants_fini(&commits->wants);
 	compiled_fini(&commits->compiled);
-	receiver_legs_fini(&commits->receivers);
+	staging_fini(&commits->staging);
 	timer_disarm(&commits->timer);
 	free(commits);
 }
