@@ -131,6 +131,7 @@ endpoint_insert(struct validate *validate, const struct flow_spec *spec)
 	enum endpoint_kind kind;
 	const struct dp_flow_key *ends = spec_ends(spec, &kind, &room);
 	struct endpoint *endpoint, **bucket;
+	unsigned leg;
 
 	if (!ends)
 		return 0;
@@ -139,6 +140,8 @@ endpoint_insert(struct validate *validate, const struct flow_spec *spec)
 		return -ENOMEM;
 	endpoint->spec = spec;
 	endpoint->hash = ends_hash(kind, ends);
+	for (leg = 0; leg < spec->n_all_legs; leg++)
+		endpoint->n_signalled += leg_is_signalled(&spec->legs[leg]);
 	bucket = bucket_of(validate, endpoint->hash);
 	endpoint->next = *bucket;
 	*bucket = endpoint;
@@ -516,18 +519,25 @@ loop_print(
 	}
 }
 
-/* The step at which the search came back to where it began, or STEP_NONE. */
+/*
+ * The step at which the search came back to where it began, or STEP_NONE. On a way that returned,
+ * legs without a destination lead nowhere: thousands of receivers are not gone through for each
+ * that joins them.
+ */
 static unsigned
 loop_find(struct validate *validate, const struct flow_spec *spec)
 {
 	unsigned step, leg;
 
 	for (step = 0; step < validate->n_steps; step++) {
-		const struct flow_spec *next = validate->steps[step].at->spec;
+		const struct loop_step *from = &validate->steps[step];
+		const struct flow_spec *next = from->at->spec;
+		unsigned left = from->returned ? from->at->n_signalled : next->n_all_legs;
 
 		if (next == spec)
 			return step;
-		for (leg = 0; leg < next->n_all_legs && validate->legs_left > 0; leg++) {
+		for (leg = 0; left > 0 && validate->legs_left > 0; leg++) {
+			left -= !from->returned || leg_is_signalled(&next->legs[leg]);
 			validate->legs_left--;
 			leg_follow(validate, &next->legs[leg], step);
 		}

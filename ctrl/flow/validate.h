@@ -89,6 +89,7 @@ struct endpoint {
 	const struct flow_spec *spec;
 	uint32_t hash;
 	uint32_t seen; /* the last round of a search that visited it */
+	uint32_t n_signalled; /* legs of the spec that have a destination of their own */
 };
 
 /*

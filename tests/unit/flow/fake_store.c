@@ -8,7 +8,7 @@
 
 #define WAITING_MAX 8
 #define WORDS_MAX 4096
-#define FLOWS_MAX 64
+#define FLOWS_MAX 128
 
 struct stored_flow {
 	char id[32]; /* "": no flow */

@@ -274,6 +274,31 @@ Test(members, others_join_and_leave)
 	there_are(0, 0);
 }
 
+/* However many come in one request, the flow that sends to them gets one version. */
+Test(members, many_join_at_once)
+{
+	struct asked asked;
+	unsigned n_commits, n = 0, i;
+	char text[8192];
+
+	relay_comes();
+	room.dp->capacity = 128;
+	n_commits = room.dp->n_commits;
+	for (i = 0; i < 100; i++)
+		n += (unsigned)snprintf(text + n, sizeof(text) - n,
+			"%s{'name':'v%u','local_port':%u}",
+			i ? "," : "{'id':'r','side':'b','receivers':[", i, 7100 + i);
+	snprintf(text + n, sizeof(text) - n, "]}");
+	done(asking(&asked, text, relay_change_join), &asked);
+	cr_expect_eq(room.dp->n_commits, n_commits + 1);
+	cr_expect_eq(asked.added, 100);
+	cr_expect_eq(asked.changed, 0);
+	cr_expect_eq(asked.generation, 3);
+	cr_expect_eq(runs("r:a")->flow.n_legs, 103);
+	cr_expect_eq(runs("r:a")->last_number, 103, "no leg came twice");
+	there_are(104, 1);
+}
+
 /* What has a next hop keeps it when the version is not to be after all. */
 Test(members, a_join_that_is_not_written)
 {
