@@ -198,7 +198,6 @@ daemon_restore_flows(struct daemon *daemon)
 
 	if (restore_flows(&daemon->flows, daemon->store, restored, &daemon->fault) < 0)
 		return -1;
-	pools_restored(daemon->pools);
 	if (restored->flows != 0 || restored->left_out != 0)
 		log_line("%llu flow%s restored, %llu left out", (unsigned long long)restored->flows,
 			plural_s(restored->flows), (unsigned long long)restored->left_out);

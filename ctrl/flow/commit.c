@@ -830,14 +830,27 @@ commit_plan(struct commits *commits)
 	return commit_fail(commits, change);
 }
 
-static int
-item_write(struct store_batch *batch, const struct change_item *item)
+/* The local port that the flow will not have any more is in quarantine also after a restart. */
+static void
+released_write(const struct commits *commits, const struct change_item *item)
 {
+	const struct flow_spec *before = item_before(item);
+	char place[POOL_PLACE_TEXT_MAX];
+
+	if (before && local_port_ends(commits->flows->pools, before, item_spec(item), place))
+		store_batch_released(commits->batch, place, item->change->generation.time_ns);
+}
+
+static int
+item_write(const struct commits *commits, const struct change_item *item)
+{
+	struct store_batch *batch = commits->batch;
 	size_t bytes;
 	char *text;
 
 	if (item->effect == CHANGE_NONE)
 		return 0;
+	released_write(commits, item);
 	if (item->effect == CHANGE_REMOVE) {
 		store_batch_remove(batch, item->id);
 		return 0;
@@ -930,7 +943,7 @@ batch_fill(struct commits *commits, struct change *change)
 		generation_write(commits->batch, change);
 	if (commits->next == change->n_items)
 		return 0;
-	return item_write(commits->batch, change->items[commits->next++]);
+	return item_write(commits, change->items[commits->next++]);
 }
 
 static enum phase_end

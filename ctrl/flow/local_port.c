@@ -199,6 +199,18 @@ local_port_source(const struct flow_spec *spec, struct flow_leg *leg, struct fau
 	return 0;
 }
 
+bool
+local_port_ends(const struct pools *pools, const struct flow_spec *spec,
+	const struct flow_spec *next, char text[POOL_PLACE_TEXT_MAX])
+{
+	char other[POOL_PLACE_TEXT_MAX];
+	struct pool_place place;
+
+	return place_read(spec, &place) && pools_format(pools, &place, text) &&
+	       !(next && place_read(next, &place) && pools_format(pools, &place, other) &&
+		       strcmp(text, other) == 0);
+}
+
 void
 local_port_release(struct pools *pools, const struct flow_spec *spec, bool ran)
 {

@@ -38,6 +38,13 @@ int local_port_hold(struct pools *pools, struct flow_spec *spec, const struct fl
  */
 int local_port_source(const struct flow_spec *spec, struct flow_leg *leg, struct fault *fault);
 
+/*
+ * Write how the pools name the place that the version `spec` of a flow holds, if `next` (NULL: none
+ * comes after it) does not hold it as well. False: it does, or it is of no pool.
+ */
+bool local_port_ends(const struct pools *pools, const struct flow_spec *spec,
+	const struct flow_spec *next, char text[POOL_PLACE_TEXT_MAX]);
+
 /* Give it back; `ran`: the data plane had the flow. */
 void local_port_release(struct pools *pools, const struct flow_spec *spec, bool ran);
 

@@ -17,7 +17,6 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "base/addr.h"
 #include "base/clock.h"
 #include "base/escape.h"
 
@@ -52,7 +51,6 @@ struct pool {
 	uint32_t n_places; /* of a range */
 	uint32_t n_free, n_quarantined, n_given, n_named;
 	uint64_t last_order;
-	struct place *newest; /* of those that were restored; NULL: none were */
 };
 
 struct address_key {
@@ -263,9 +261,15 @@ place_first_port(const struct place *place)
 }
 
 static uint64_t
+quarantine_ns(const struct place *place)
+{
+	return place->range->pool->config->quarantine_s * NS_PER_S;
+}
+
+static uint64_t
 quarantine_end_ns(const struct place *place)
 {
-	return place->released_ns + place->range->pool->config->quarantine_s * NS_PER_S;
+	return place->released_ns + quarantine_ns(place);
 }
 
 /* Places whose quarantine is over are free: each once for a release. */
@@ -521,37 +525,49 @@ pools_reserve(struct pools *pools, const char *name, const char *owner, bool res
 	if (!restores && !place_admits(place, name != NULL, owner))
 		return place_conflict(place, named, fault);
 	place_hold(place, name != NULL, owner);
-	if (restores && name)
-		place->range->pool->newest = place;
 	return 0;
 }
 
-/* What stands before the newest one, or at it, comes after all others. */
-static void
-range_continue(struct pool_range *range)
+bool
+pools_format(
+	const struct pools *pools, const struct pool_place *named, char text[POOL_PLACE_TEXT_MAX])
 {
-	struct pool *pool = range->pool;
-	struct place *place;
+	const struct place *place = place_find(pools, named);
+	char address[ADDRESS_TEXT_MAX];
 
-	while ((place = TAILQ_FIRST(&range->free)) && place->order <= pool->newest->order) {
-		TAILQ_REMOVE(&range->free, place, link);
-		TAILQ_INSERT_TAIL(&range->free, place, link);
-		place->order += pool_size(pool);
-	}
+	if (!place)
+		return false;
+	address_format(named->family, named->address, address);
+	snprintf(text, POOL_PLACE_TEXT_MAX, "%s %u", address, place_first_port(place));
+	return true;
+}
+
+/* NULL: it is of no pool. */
+static struct place *
+place_parse(const struct pools *pools, const char *text)
+{
+	char address[ADDRESS_TEXT_MAX];
+	struct pool_place named;
+
+	if (sscanf(text, "%45s %hu", address, &named.port) != 2)
+		return NULL;
+	named.port = htons(named.port);
+	named.family = address_parse(address, named.address);
+	return place_find(pools, &named);
 }
 
 void
-pools_restored(struct pools *pools)
+pools_released(struct pools *pools, const char *text, uint64_t ago_ns, uint64_t now_ns)
 {
-	unsigned i, k;
+	struct place *place = place_parse(pools, text);
 
-	for (i = 0; i < pools_count(pools); i++) {
-		struct pool *pool = &pools->pools[i];
-
-		for (k = 0; pool->newest && k < pool->config->n_addresses; k++)
-			range_continue(&pool->ranges[k]);
-		pool->last_order = 2 * (uint64_t)pool_size(pool);
-	}
+	if (!place || place_holds(place) > 0)
+		return;
+	place_unlist(place);
+	place->used = true;
+	/* That may be before the clock began; the end of the quarantine, which counts, is not. */
+	place_list(place, now_ns - (ago_ns < quarantine_ns(place) ? ago_ns : quarantine_ns(place)));
+	pool_expire(place->range->pool, now_ns);
 }
 
 void

@@ -20,10 +20,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/fault.h"
 #include "config/pool_config.h"
 
 #define POOL_OWNER_MAX 72 /* an id with a prefix, and the end */
+#define POOL_PLACE_TEXT_MAX (ADDRESS_TEXT_MAX + 6)
 
 struct pools;
 
@@ -81,10 +83,18 @@ int pools_reserve(struct pools *pools, const char *name, const char *owner, bool
 	const struct pool_place *place, struct fault *fault);
 
 /*
- * All flows are restored, the oldest first: go on behind the place of the newest. So what was
- * released shortly before the end is not given first, though nothing is known of its quarantine.
+ * Write the text by which pools_released() knows the place in a later run; the odd port of a pair
+ * stands for the pair. False: it is in no pool, or pools is NULL.
  */
-void pools_restored(struct pools *pools);
+bool pools_format(
+	const struct pools *pools, const struct pool_place *place, char text[POOL_PLACE_TEXT_MAX]);
+
+/*
+ * A place was released `ago_ns` ago, in an earlier run: it is in quarantine for what is left of
+ * that, and given after those that were released before. To be called for the one first that has
+ * been so for longest, before any place is held. A text of no place of the pools is ignored.
+ */
+void pools_released(struct pools *pools, const char *text, uint64_t ago_ns, uint64_t now_ns);
 
 /*
  * Give back a hold of an owner that named the pool (`given`) or did not. `used`: packets may have

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "flow/relay_change.h"
@@ -179,13 +180,36 @@ restore_done(void *arg, struct change *change, const struct fault *fault)
 		*restore->fault = *fault;
 }
 
+/*
+ * By the clock of day, as the other has begun anew if the machine has; where it was set back
+ * meanwhile, a release that lies ahead is one of now.
+ */
+static int
+released_load(const struct flows *flows, struct store *store, struct fault *fault)
+{
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	const uint64_t today_ns = clock_read_ns(CLOCK_REALTIME);
+	struct store_cursor *cursor = store_released_open(store, fault);
+	struct store_released released;
+	int rc = -1;
+
+	while (cursor && (rc = store_released_next(cursor, &released, fault)) == 1)
+		pools_released(flows->pools, released.place,
+			today_ns > released.time_ns ? today_ns - released.time_ns : 0, now_ns);
+	store_cursor_close(cursor);
+	return rc;
+}
+
 int
 restore_flows(
 	struct flows *flows, struct store *store, struct restored *restored, struct fault *fault)
 {
 	struct restore restore = {.fault = fault};
-	struct change *change = change_create(NULL, "restore", NULL, restore_done, &restore);
+	struct change *change;
 
+	if (released_load(flows, store, fault) < 0)
+		return -1;
+	change = change_create(NULL, "restore", NULL, restore_done, &restore);
 	if (!change)
 		return fault_set(fault, FAULT_NO_ROOM, "", "no memory to restore flows");
 	change->restores = change->partial = true;

@@ -16,8 +16,10 @@ struct restored {
 /* Before the workers run. */
 
 /*
- * Install what the store holds, and wait for it. A flow that does not fit any more (its port is
- * gone, a table is smaller) is left out rather than the start refused. -1 with *fault set.
+ * Install what the store holds, and wait for it; local ports that were released and are in a pool
+ * are in quarantine for as long as they would have been without the restart. A flow that does not
+ * fit any more (its port is gone, a table is smaller) is left out rather than the start refused. -1
+ * with *fault set.
  */
 int restore_flows(
 	struct flows *flows, struct store *store, struct restored *restored, struct fault *fault);

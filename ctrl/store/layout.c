@@ -37,7 +37,7 @@
 	" sum INTEGER NOT NULL" \
 	") STRICT;"
 
-#define META_TABLE \
+#define META_BEGIN \
 	"CREATE TABLE meta (" \
 	" one INTEGER PRIMARY KEY CHECK (one = 1)," \
 	" generation INTEGER NOT NULL," \
@@ -54,9 +54,18 @@
 	" confirm_generation INTEGER NOT NULL," \
 	" confirm_previous INTEGER NOT NULL," \
 	" confirm_deadline_ns INTEGER NOT NULL," \
-	" confirm_within_ns INTEGER NOT NULL," \
+	" confirm_within_ns INTEGER NOT NULL,"
+#define META_END " sum INTEGER NOT NULL) STRICT;"
+#define META_TABLE_4 META_BEGIN META_END
+#define META_TABLE META_BEGIN " released INTEGER NOT NULL, released_sum INTEGER NOT NULL," META_END
+
+/* Of each local port the last release. */
+#define RELEASED_TABLE \
+	"CREATE TABLE released (" \
+	" place TEXT PRIMARY KEY," \
+	" time_ns INTEGER NOT NULL," \
 	" sum INTEGER NOT NULL" \
-	") STRICT;"
+	") STRICT, WITHOUT ROWID;"
 
 static const char layout_tables[] = "CREATE TABLE flow ("
 				    " row INTEGER PRIMARY KEY,"
@@ -91,7 +100,7 @@ static const char layout_tables[] = "CREATE TABLE flow ("
 #define META_SUM_3 \
 	SUM "generation, base, flows, bytes, flows_sum, chain, next_change, " CONFIRM \
 	    ", changes, changes_sum)"
-#define META_SUM_4 SUM META_NUMBERS ")"
+#define META_SUM_4 SUM META_NUMBERS_4 ")"
 
 /* A checksum that does not match is replaced by one that does not match (~). */
 static const layout_step migration[LAYOUT_VERSION - 1] = {
@@ -124,7 +133,7 @@ static const layout_step migration[LAYOUT_VERSION - 1] = {
 	" comment, added, changed, removed, is_rollback, returns_to, flags, first_change,"
 	" n_changes, tag,"
 	" CASE WHEN sum = " SUM_3 " AND tag_sum = " TAG_SUM_3 " THEN " SUM_4 " ELSE ~" SUM_4 " END"
-	" FROM generation;" META_TABLE
+	" FROM generation;" META_TABLE_4
 	"INSERT INTO meta SELECT 1, generation, base, next_change, flows, flows_sum, bytes,"
 	" changes,"
 	" (SELECT CASE WHEN coalesce(sum(sum & 4294967295), 0) = changes_sum"
@@ -140,6 +149,10 @@ static const layout_step migration[LAYOUT_VERSION - 1] = {
 	"DROP TABLE ledger;"
 	"DROP TABLE generation;"
 	"ALTER TABLE generation_4 RENAME TO generation",
+	/* 5: when local ports were released. */
+	"ALTER TABLE meta ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE meta ADD COLUMN released_sum INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE meta SET sum = sum_add(sum, released, released_sum);" RELEASED_TABLE,
 };
 
 static int
@@ -357,12 +370,23 @@ flow_read(sqlite3_stmt *statement, int column, struct store_flow *flow)
 }
 
 int
+released_read(sqlite3_stmt *statement, struct store_released *released)
+{
+	released->place = db_text(statement, 0);
+	if (!released->place)
+		released->place = "";
+	released->time_ns = db_column(statement, 1);
+	return db_column(statement, 2) == released_sum(released) ? 0 : -1;
+}
+
+int
 layout_create(sqlite3 *db, const struct meta *meta, struct fault *fault)
 {
 	sqlite3_stmt *save = NULL;
 	int rc = -1;
 
 	if (db_run(db, "BEGIN IMMEDIATE", fault) == 0 && db_run(db, layout_tables, fault) == 0 &&
+		db_run(db, RELEASED_TABLE, fault) == 0 &&
 		version_set(db, LAYOUT_VERSION, fault) == 0 &&
 		(save = db_prepare(db, META_SAVE_SQL, fault)) != NULL &&
 		meta_save(save, meta, fault) == 0)

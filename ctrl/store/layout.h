@@ -12,7 +12,7 @@
 #include "base/fault.h"
 #include "store/types.h"
 
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 
 /* "SLUI", the application_id in the header of each file of ours; user_version is the layout's. */
 #define APPLICATION_ID 0x534c5549
@@ -53,24 +53,27 @@ struct meta {
 			uint64_t generations_sum;
 			uint64_t has_confirm; /* 1 or 0 */
 			struct store_confirm confirm; /* zeros unless has_confirm */
+			uint64_t released;
+			uint64_t released_sum;
 		};
-		uint64_t numbers[15]; /* all of them, in the order of META_NUMBERS */
+		uint64_t numbers[17]; /* all of them, in the order of META_NUMBERS */
 	};
 };
-static_assert(sizeof(struct meta) == 15 * sizeof(uint64_t), "numbers are all there is");
+static_assert(sizeof(struct meta) == 17 * sizeof(uint64_t), "numbers are all there is");
 
-#define META_NUMBERS \
+#define META_NUMBERS_4 /* of layout version 4 */ \
 	"generation, base, next_change, flows, flows_sum, bytes, changes, changes_sum," \
 	" generations, generations_sum, has_confirm, confirm_generation, confirm_previous," \
 	" confirm_deadline_ns, confirm_within_ns"
-#define META_NUMBERS_N 15
+#define META_NUMBERS META_NUMBERS_4 ", released, released_sum"
+#define META_NUMBERS_N 17
 
 /* 0, or -1 with *fault: FAULT_STORE also when the row is missing or damaged. Any thread. */
 int meta_load(sqlite3 *db, struct meta *meta, struct fault *fault);
 
 #define META_SAVE_SQL \
 	"REPLACE INTO meta (one, " META_NUMBERS \
-	", sum) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	", sum) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 /* Writes the row by that statement, in the transaction that is open. 0 or -1 with *fault. */
 int meta_save(sqlite3_stmt *statement, const struct meta *meta, struct fault *fault);
@@ -134,6 +137,12 @@ change_sum(uint64_t row, uint64_t generation, const struct store_flow *before)
 	return sum_number(sum_number(flow_sum(before), row), generation);
 }
 
+static inline uint64_t
+released_sum(const struct store_released *released)
+{
+	return sum_number(sum_text(SUM_START, released->place), released->time_ns);
+}
+
 enum generation_flag {
 	GENERATION_TO_CONFIRM = 1, /* confirmation was requested */
 	GENERATION_DECLARED = 2, /* struct store_generation has it */
@@ -171,5 +180,13 @@ int generation_row_save(
  * statement.
  */
 void flow_read(sqlite3_stmt *statement, int column, struct store_flow *flow);
+
+#define RELEASED_COLUMNS "place, time_ns, sum"
+
+/*
+ * From the first columns of a statement, to which the text belongs. 0, or -1 when the checksum does
+ * not match.
+ */
+int released_read(sqlite3_stmt *statement, struct store_released *released);
 
 #endif

@@ -129,6 +129,27 @@ store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, struct f
 	return 1;
 }
 
+struct store_cursor *
+store_released_open(struct store *store, struct fault *fault)
+{
+	return cursor_open(
+		store, "SELECT " RELEASED_COLUMNS " FROM released ORDER BY time_ns, place", fault);
+}
+
+int
+store_released_next(
+	struct store_cursor *cursor, struct store_released *released, struct fault *fault)
+{
+	const int found = db_row(cursor->rows, fault);
+
+	if (found == 1 && released_read(cursor->rows, released) < 0)
+		return fault_set(fault, FAULT_STORE, "",
+			"the release of port %.64s is damaged in the store; restart sluiced to "
+			"recover it",
+			released->place);
+	return found;
+}
+
 /* The history. */
 
 /*

@@ -42,6 +42,13 @@ int store_cursor_next(struct store_cursor *cursor, struct store_flow *flow, stru
 /* NULL is allowed. */
 void store_cursor_close(struct store_cursor *cursor);
 
+/* The local ports that were released, the one first that has been so for longest. */
+struct store_cursor *store_released_open(struct store *store, struct fault *fault);
+
+/* store_cursor_next() of those. */
+int store_released_next(
+	struct store_cursor *cursor, struct store_released *released, struct fault *fault);
+
 /* What became of a generation. */
 enum store_outcome {
 	STORE_DONE, /* no confirmation was requested */

@@ -109,6 +109,17 @@ generation_tally(sqlite3_stmt *rows, struct tally *tally)
 	tally->sums += generation_row_sum(&row);
 }
 
+static void
+released_tally(sqlite3_stmt *rows, struct tally *tally)
+{
+	struct store_released released;
+
+	if (released_read(rows, &released) < 0)
+		tally->damaged = true;
+	tally->n++;
+	tally->sums += released_sum(&released);
+}
+
 /* 0, with tally->damaged when the statement cannot be run because the file is damaged. */
 static int
 tally_take(sqlite3 *db, const char *sql, row_tally_fn fn, struct tally *tally,
@@ -177,6 +188,11 @@ rows_verify(sqlite3 *db, struct verdict *verdict, struct fault *fault)
 		    generation_tally, &rows, verdict, fault) < 0)
 		return -1;
 	tally_check(&rows, "generations", meta->generations, meta->generations_sum, verdict);
+	if (tally_take(db, "SELECT " RELEASED_COLUMNS " FROM released ORDER BY place",
+		    released_tally, &rows, verdict, fault) < 0)
+		return -1;
+	verdict->released_good =
+		tally_check(&rows, "released ports", meta->released, meta->released_sum, verdict);
 	return 0;
 }
 
@@ -343,9 +359,12 @@ tables_file_create(const char *path, const struct meta *meta, struct fault *faul
 	return NULL;
 }
 
-/* The flows alone: the history is not copied, since it may be what is damaged. */
+/*
+ * The flows, and with `released` which local ports were: the history is not copied, since it may be
+ * what is damaged.
+ */
 static int
-flows_copy(sqlite3 *db, const char *damaged, struct fault *fault)
+flows_copy(sqlite3 *db, const char *damaged, bool released, struct fault *fault)
 {
 	sqlite3_stmt *attach = db_prepare(db, "ATTACH ? AS damaged", fault);
 	int rc;
@@ -359,6 +378,8 @@ flows_copy(sqlite3 *db, const char *damaged, struct fault *fault)
 		return -1;
 	rc = db_run(
 		db, "INSERT INTO flow SELECT * FROM damaged.flow NOT INDEXED ORDER BY row", fault);
+	if (rc == 0 && released)
+		rc = db_run(db, "INSERT INTO released SELECT * FROM damaged.released", fault);
 	sqlite3_exec(db, "DETACH damaged", NULL, NULL, NULL);
 	return rc;
 }
@@ -377,6 +398,8 @@ flows_salvage(
 		.next_change = 1,
 		.has_confirm = found->meta.has_confirm,
 		.confirm = found->meta.confirm,
+		.released = found->released_good ? found->meta.released : 0,
+		.released_sum = found->released_good ? found->meta.released_sum : 0,
 	};
 	sqlite3 *db;
 	int rc;
@@ -388,7 +411,7 @@ flows_salvage(
 		return -1;
 	/* The damaged one stays as it is, to be examined. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	rc = flows_copy(db, damaged, fault);
+	rc = flows_copy(db, damaged, found->released_good, fault);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return db_finish(db, path, fault) < 0 ? -1 : rc;
 }

@@ -15,6 +15,7 @@
 struct verdict {
 	bool all_good;
 	bool flows_good; /* and so the meta row: the flows of its last generation are all there */
+	bool released_good; /* as flows_good, of the local ports that were released */
 	struct meta meta; /* zeros if it is damaged */
 	char reason[STORE_REASON_MAX]; /* of the first damage */
 };

@@ -52,6 +52,7 @@ enum op_kind {
 	OP_REMOVE,
 	OP_CONFIRM,
 	OP_TAG, /* id is the tag, number the generation */
+	OP_RELEASED, /* id is the place, number the time */
 };
 
 /* One operation. What follows it is a generation, a confirm, or id and text, NUL after each. */
@@ -93,6 +94,8 @@ enum write_statement {
 	GENERATION_FIRST,
 	GENERATION_SAVE,
 	TAG_FIND,
+	RELEASED_FIND,
+	RELEASED_SAVE,
 	META_SAVE,
 	TRIM_OLD,
 	TRIM_GAP_END,
@@ -187,6 +190,8 @@ static const char *const write_sql[STATEMENTS] = {
 	[GENERATION_FIRST] = "SELECT number FROM generation ORDER BY number LIMIT 1",
 	[GENERATION_SAVE] = GENERATION_SAVE_SQL,
 	[TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
+	[RELEASED_FIND] = "SELECT " RELEASED_COLUMNS " FROM released WHERE place = ?",
+	[RELEASED_SAVE] = "REPLACE INTO released (" RELEASED_COLUMNS ") VALUES (?, ?, ?)",
 	[META_SAVE] = META_SAVE_SQL,
 	/* Each DELETE returns the checksums of what it deleted. Older than all that is kept: */
 	[TRIM_OLD] = "DELETE FROM change WHERE row IN (SELECT row FROM change WHERE row < coalesce("
@@ -305,6 +310,15 @@ void
 store_batch_remove(struct store_batch *batch, const char *id)
 {
 	text_op_add(batch, OP_REMOVE, id, "", 0);
+}
+
+void
+store_batch_released(struct store_batch *batch, const char *place, uint64_t time_ns)
+{
+	struct op *op = text_op_add(batch, OP_RELEASED, place, "", 0);
+
+	if (op)
+		op->number = time_ns;
 }
 
 void
@@ -593,6 +607,26 @@ tag_write(struct store *store, uint64_t number, const char *tag, struct fault *f
 }
 
 static int
+released_write(struct store *store, const struct store_released *released, struct fault *fault)
+{
+	sqlite3_stmt *find = store->statements[RELEASED_FIND];
+	sqlite3_stmt *save = store->statements[RELEASED_SAVE];
+	struct meta *meta = &store->progress.meta;
+	const uint64_t sum = released_sum(released);
+	int found;
+
+	db_bind(find, "t", released->place);
+	found = db_row(find, fault);
+	meta->released_sum += sum - (found == 1 ? db_column(find, 2) : 0);
+	meta->released += found == 0;
+	sqlite3_reset(find);
+	if (found < 0)
+		return -1;
+	db_bind(save, "tii", released->place, released->time_ns, sum);
+	return db_step(save, fault);
+}
+
+static int
 op_write(struct store *store, const struct op *op, struct fault *fault)
 {
 	struct meta *meta = &store->progress.meta;
@@ -614,6 +648,9 @@ op_write(struct store *store, const struct op *op, struct fault *fault)
 		return 0;
 	case OP_TAG:
 		return tag_write(store, op->number, op->data, fault);
+	case OP_RELEASED:
+		return released_write(store,
+			&(struct store_released){.place = op->data, .time_ns = op->number}, fault);
 	case OP_INSERT:
 	case OP_REMOVE:
 		break;

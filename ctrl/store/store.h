@@ -102,6 +102,12 @@ void store_batch_insert(struct store_batch *batch, const char *id, const char *t
 void store_batch_remove(struct store_batch *batch, const char *id);
 
 /*
+ * A local port is released; of each place the last release is kept. `place` is a text as a flow's
+ * id is, time_ns of CLOCK_REALTIME.
+ */
+void store_batch_released(struct store_batch *batch, const char *place, uint64_t time_ns);
+
+/*
  * Set what waits for confirmation, or clear it (NULL). Set it after store_batch_generation() of the
  * same generation; clearing may stand alone, in a batch without a generation.
  */

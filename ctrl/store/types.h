@@ -54,6 +54,12 @@ struct store_flow {
 	bool declared;
 };
 
+/* A local port, and when it was released last. */
+struct store_released {
+	const char *place; /* a text that says which; the store does not read it */
+	uint64_t time_ns; /* CLOCK_REALTIME */
+};
+
 /* What store_open() found. */
 enum store_condition {
 	STORE_FRESH, /* nothing was there; an empty store was made */

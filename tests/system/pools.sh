@@ -6,8 +6,10 @@
 source "$(dirname "$0")/_lib.sh"
 CONSERVATION_OPTIONS=(--flows-removed)
 HUGEPAGES=true
-POOLS='{name: voice, addresses: [192.0.2.1], ports: [5004, 5043], pairs: true},
-  {name: short, addresses: [192.0.2.1], ports: [7000, 7001], quarantine_s: 1}'
+POOLS='{name: voice, addresses: [192.0.2.1], ports: [5004, 5043], pairs: true,
+    quarantine_s: 600},
+  {name: short, addresses: [192.0.2.1], ports: [7000, 7001], quarantine_s: 1},
+  {name: calm, addresses: [192.0.2.1], ports: [7100, 7100], quarantine_s: 15}'
 test_begin
 STATE_PATH=$RIG_RUN/state.db
 rig_make 2
@@ -90,7 +92,8 @@ ctl rollback "$generation" --yes >/dev/null
 expect_port next 'voice 192.0.2.1:5008'
 expect_pool '2 1 1'
 
-# Restart and kill -9: what runs keeps its port, and nobody else is given it.
+# Restart and kill -9: what runs keeps its port, and nobody else is given it; what is in quarantine
+# stays in it.
 add late 'pool=voice' >/dev/null
 expect_port late 'voice 192.0.2.1:5012'
 for signal in TERM KILL; do
@@ -99,7 +102,7 @@ for signal in TERM KILL; do
 	expect_port call 'voice 192.0.2.1:5004'
 	expect_port call-rtcp 'voice 192.0.2.1:5005'
 	expect_port next 'voice 192.0.2.1:5008'
-	expect_pool '3 1 0'
+	expect_pool '3 1 1'
 	refused 'which pool voice has given to call' add x 'dst=192.0.2.1:5005'
 done
 # What was released shortly before does not come first.
@@ -107,10 +110,10 @@ add after 'pool=voice' >/dev/null
 expect_port after 'voice 192.0.2.1:5014'
 
 # Until it is exhausted, with events at 80 and 95 %.
-for ((i = 6; i <= 20; i++)); do
+for ((i = 6; i <= 19; i++)); do
 	add "fill-$i" 'pool=voice' >/dev/null
 done
-refused 'found no free pair in pool voice: of its 20 pairs 19 are given out, 1 are used by flows that name them, and 0 are in quarantine' \
+refused 'found no free pair in pool voice: of its 20 pairs 18 are given out, 1 are used by flows that name them, and 1 are in quarantine' \
 	add x 'pool=voice'
 ctl events --kinds pool_usage >"$RIG_RUN/events"
 grep -q 'pool=voice.*percent=80' "$RIG_RUN/events" || fail "no event at 80 %: $(cat "$RIG_RUN/events")"
@@ -125,6 +128,24 @@ refused 'and 1 are in quarantine' add s3 'pool=short'
 sleep 1.1
 add s3 'pool=short' >/dev/null
 expect_port s3 'short 192.0.2.1:7000'
+
+# A quarantine goes on through a kill -9, and is not over before it would have been without.
+add c1 'pool=calm' >/dev/null
+ctl flow del c1 >/dev/null
+released_s=$EPOCHREALTIME
+for signal in KILL TERM; do
+	rig_stop sluiced "$signal"
+	config_af_xdp sluiced 2 | sluiced_start sluiced
+	refused 'and 1 are in quarantine' add c2 'pool=calm'
+done
+calm_free() {
+	ctl --json info | json_value "d['pools'][2]['free']" | grep -q 1
+}
+rig_wait 20 calm_free || fail "the quarantine does not end: $(ctl info)"
+passed=$(awk "BEGIN { print $EPOCHREALTIME - $released_s }")
+awk "BEGIN { exit !($passed > 14.9) }" || fail "the quarantine of 15 s was over after $passed s"
+add c2 'pool=calm' >/dev/null
+expect_port c2 'calm 192.0.2.1:7100'
 
 # The configuration is checked: what cannot work is refused, what surprises is warned of.
 mkdir "$RIG_RUN/flows.d"

@@ -113,6 +113,14 @@ ctl apply "$RIG_RUN/exported.yaml" --yes | grep -q 'No changes' || fail "what wa
 ctl relay del call >/dev/null
 expect_pool 0 '1 0 3'
 
+# A crash ends no quarantine.
+rig_stop sluiced KILL
+config_af_xdp sluiced 2 | sluiced_start sluiced
+expect_pool 0 '1 0 3'
+expect_exit 1 ctl relay add --id more --a port=p0,pool=voice --b port=p1,local=198.51.100.1:6030 2>"$RIG_RUN/more"
+grep -q 'found no free pair in pool voice: .* and 3 are in quarantine, the first of them for another [1-6][0-9]* s' \
+	"$RIG_RUN/more" || fail "after the restart: $(cat "$RIG_RUN/more")"
+
 # What else a side says is shown, and its VLAN.
 ctl relay add --id tagged --a port=p0,local=192.0.2.1:6040,allow=192.0.2.0/24,allow=10.0.0.0/8,max-datagram=1200 \
 	--b port=p1,vlan=7,local=198.51.100.1:6040,dscp=46,ttl=9,police=64k,classes=stun=punt >/dev/null

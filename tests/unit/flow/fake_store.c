@@ -207,6 +207,13 @@ store_batch_remove(struct store_batch *batch, const char *id)
 }
 
 void
+store_batch_released(struct store_batch *batch, const char *place, uint64_t time_ns)
+{
+	cr_expect_neq(time_ns, 0);
+	word_add(batch, "~", place);
+}
+
+void
 store_batch_confirm(struct store_batch *batch, const struct store_confirm *confirm)
 {
 	word_add(batch, confirm ? "c" : "k", "");

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../store/rig.h"
 #include "base/clock.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
+#include "flow/restore.h"
 #include "room.h"
 
 static struct room room;
@@ -431,4 +433,104 @@ Test(local_port, is_restored_whatever_the_pools_are)
 	usage_expect(2, 1, 0);
 	cr_assert_eq(removed("f3"), 0);
 	usage_expect(1, 1, 1);
+}
+
+/* With a store, as sluiced does it at a start. */
+static struct rig rig;
+
+static void
+start(void)
+{
+	struct restored restored;
+
+	room_init(&room);
+	room.flows.pools = pools_create(configs, 2);
+	rig_open(&rig);
+	commits_destroy(room.flows.commits);
+	room.flows.commits =
+		commits_create(&room.flows, rig.store, rig.base, rig.report.generation);
+	cr_assert_eq(restore_flows(&room.flows, rig.store, &restored, &fault), 0);
+}
+
+static void
+stop(void)
+{
+	rig_close(&rig);
+	room_fini(&room);
+	pools_destroy(room.flows.pools);
+}
+
+static void
+restart(void)
+{
+	stop();
+	start();
+}
+
+/* `match` NULL: the flow is removed. */
+static void
+change(enum op_kind op, const char *id, const char *match)
+{
+	int rc = 1;
+	struct change *made = change_create(NULL, "test", NULL, done, &rc);
+
+	if (match)
+		item_put_spec(made, op, spec(id, match), NULL);
+	else
+		item_put(made, op, id, 0, NULL);
+	commits_submit(room.flows.commits, made);
+	commits_finish(room.flows.commits);
+	cr_assert_eq(rc, 0, "%s", fault.message);
+}
+
+static void
+restart_setup(void)
+{
+	rig_init(&rig);
+	start();
+}
+
+static void
+restart_teardown(void)
+{
+	stop();
+	rig_fini(&rig);
+}
+
+TestSuite(restart, .init = restart_setup, .fini = restart_teardown);
+
+Test(restart, does_not_end_a_quarantine)
+{
+	change(OP_INSTALL, "stays", "'pool': 'voice'");
+	change(OP_INSTALL, "call", "'pool': 'voice'");
+	change(OP_INSTALL, "rtcp", "'pool': 'voice', 'rtcp_of': 'call'");
+	change(OP_INSTALL, "moves", "'pool': 'voice'");
+	cr_expect_eq(port_of("rtcp"), 20003);
+	change(OP_REMOVE, "rtcp", NULL);
+	change(OP_REMOVE, "call", NULL);
+	change(OP_SET, "moves", "'dst': '192.0.2.1', 'dst_port': 7");
+	usage_expect(1, 0, 2);
+	restart();
+	usage_expect(1, 0, 2);
+	change(OP_INSTALL, "next", "'pool': 'voice'");
+	cr_expect_eq(port_of("next"), 20006);
+	restart();
+	usage_expect(2, 0, 2);
+	cr_expect_eq(port_of("next"), 20006);
+}
+
+/* A version that has the port as well releases nothing. */
+Test(restart, knows_of_no_port_that_a_flow_has)
+{
+	struct store_released released;
+	struct store_cursor *cursor;
+
+	change(OP_INSTALL, "call", "'pool': 'voice'");
+	change(OP_REPLACE, "call", "'pool': 'voice'");
+	change(OP_SET, "call", "'dst': '192.0.2.1', 'dst_port': 20000");
+	change(OP_INSTALL, "outside", "'dst': '192.0.2.1', 'dst_port': 7");
+	change(OP_REMOVE, "outside", NULL);
+	cursor = store_released_open(rig.store, &fault);
+	cr_expect_eq(store_released_next(cursor, &released, &fault), 0);
+	store_cursor_close(cursor);
 }

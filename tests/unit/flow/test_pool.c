@@ -310,29 +310,49 @@ Test(pool, gives_at_an_address_and_the_port_of_before_if_it_is_free)
 	cr_expect_eq(fault.code, FAULT_NOT_FOUND);
 }
 
-Test(pool, goes_on_behind_what_was_restored_last)
+/* Of an earlier run: what is left of the quarantine, then the order of the releases. */
+Test(pool, knows_what_was_released_before_a_restart)
 {
-	struct pool_place at = place("192.0.2.1", 20000), six = place("2001:db8::1", 2000),
-			  given = {0};
+	const struct pool_place rtcp = place("192.0.2.1", 30001), outside = place("192.0.2.1", 7);
+	char text[POOL_PLACE_TEXT_MAX];
 
-	cr_expect_eq(pools_reserve(pools, "voice", "old", true, &at, &fault), 0);
-	at = place("192.0.2.1", 20002);
-	cr_expect_eq(pools_reserve(pools, "voice", "new", true, &at, &fault), 0);
-	at = place("192.0.2.1", 30000);
-	cr_expect_eq(pools_reserve(pools, "rtp", "new", true, &at, &fault), 0);
-	cr_expect_eq(pools_reserve(pools, NULL, "named", true, &six, &fault), 0);
-	pools_restored(pools);
+	cr_assert(pools_format(pools, &rtcp, text));
+	cr_expect_str_eq(text, "192.0.2.1 30000");
+	cr_expect_not(pools_format(pools, &outside, text));
+	cr_expect_not(pools_format(NULL, &rtcp, text));
+	now_ns = 20 * NS_PER_S; /* the machine has just begun */
+	pools_released(pools, "192.0.2.1 20001", 2 * QUARANTINE_S * NS_PER_S, now_ns);
+	pools_released(pools, "192.0.2.1 20002", 50 * NS_PER_S, now_ns);
+	pools_released(pools, "192.0.2.1 20000", 0, now_ns);
+	pools_released(pools, "192.0.2.9 20000", 0, now_ns);
+	pools_released(pools, "192.0.2.1 7", 0, now_ns);
+	pools_released(pools, "no place", 0, now_ns);
+	pools_released(pools, "2001:db8::1 1024", NS_PER_S, now_ns);
+	cr_expect_eq(usage(0).quarantined, 2);
 	cr_expect_eq(take("voice", "a"), 20003);
-	cr_expect_eq(take("voice", "a"), 20001);
-	cr_expect_eq(take("voice", "a"), 0);
-	cr_expect_eq(pools_take(pools, "rtp", "a", now_ns, &given, &fault), 0);
-	cr_expect_eq(given.address[3], 2, "the turn of the other address");
-	cr_expect_eq(ntohs(given.port), 30000);
-	release("192.0.2.1", 20003, true, true);
-	release("192.0.2.1", 20001, true, true);
-	now_ns += QUARANTINE_S * NS_PER_S;
-	cr_expect_eq(take("voice", "a"), 20003);
-	cr_expect_eq(take("six", "a"), 1024);
+	cr_expect_eq(take("voice", "b"), 20001);
+	cr_expect_eq(take("voice", "c"), 0);
+	now_ns += 10 * NS_PER_S;
+	cr_expect_eq(take("voice", "c"), 20002);
+	cr_expect_eq(take("voice", "d"), 0);
+	now_ns += 50 * NS_PER_S - 1;
+	cr_expect_eq(take("voice", "d"), 0);
+	now_ns += 1;
+	cr_expect_eq(take("voice", "d"), 20000);
+	cr_expect_eq(take("six", "e"), 1025, "without a quarantine the last one all the same");
+}
+
+/* A flow that was stored has its port, whatever is known of an earlier release. */
+Test(pool, restores_what_was_released_before)
+{
+	const struct pool_place at = place("192.0.2.1", 20000);
+
+	pools_released(pools, "192.0.2.1 20000", NS_PER_S, now_ns);
+	cr_expect_eq(pools_reserve(pools, "voice", "a", true, &at, &fault), 0);
+	cr_expect_eq(usage(0).given, 1);
+	cr_expect_eq(usage(0).quarantined, 0);
+	pools_released(pools, "192.0.2.1 20000", 0, now_ns);
+	cr_expect_eq(usage(0).given, 1);
 }
 
 Test(pool, is_of_its_family_only)

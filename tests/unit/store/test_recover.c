@@ -206,6 +206,47 @@ Test(recover, a_history_that_is_damaged_costs_the_history_alone)
 	cr_assert_eq(rig.report.condition, STORE_OK);
 }
 
+static void
+expect_released(unsigned expected)
+{
+	struct store_cursor *cursor = store_released_open(rig.store, &rig.fault);
+	struct store_released released;
+	unsigned n;
+
+	for (n = 0; store_released_next(cursor, &released, &rig.fault) == 1; n++)
+		cr_expect_eq(released.time_ns, 10 + n);
+	store_cursor_close(cursor);
+	cr_expect_eq(n, expected);
+}
+
+Test(recover, what_was_released_is_salvaged_if_it_is_good)
+{
+	struct store_batch *batch;
+
+	store_fill();
+	rig_open(&rig);
+	batch = rig_batch(12);
+	store_batch_released(batch, "y", 10);
+	store_batch_released(batch, "x", 11);
+	cr_assert(rig_submit(&rig, batch));
+	rig_close(&rig);
+	sql("UPDATE change SET text = 'x' WHERE generation = 5");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_SALVAGED, "%s", rig.report.reason);
+	expect_released(2);
+	rig_close(&rig);
+	sql("DELETE FROM released WHERE place = 'x'");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_SALVAGED, "%s", rig.report.reason);
+	cr_expect_not_null(strstr(rig.report.reason, "found 1 released ports, expected 2"), "%s",
+		rig.report.reason);
+	expect_all("{last}");
+	expect_released(0);
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+}
+
 Test(recover, an_unconfirmed_generation_whose_history_is_lost_is_still_one)
 {
 	const struct store_confirm confirm = {.generation = 12, .previous = 11, .deadline_ns = 99};

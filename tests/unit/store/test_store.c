@@ -111,6 +111,62 @@ Test(store, all_of_a_flow_is_read_back)
 	store_cursor_close(cursor);
 }
 
+static void
+expect_released(const char *expected)
+{
+	struct store_cursor *cursor = store_released_open(rig.store, &rig.fault);
+	struct store_released released;
+	char found[128] = "";
+	size_t n = 0;
+
+	cr_assert_not_null(cursor);
+	while (store_released_next(cursor, &released, &rig.fault) == 1)
+		n += (size_t)snprintf(found + n, sizeof(found) - n, "%s@%llu ", released.place,
+			(unsigned long long)released.time_ns);
+	store_cursor_close(cursor);
+	cr_expect_str_eq(found, expected);
+}
+
+Test(store, the_last_release_of_each_port_is_kept)
+{
+	struct store_batch *batch;
+
+	rig_open(&rig);
+	batch = rig_batch(1);
+	store_batch_released(batch, "a", 30);
+	store_batch_released(batch, "b", 20);
+	store_batch_released(batch, "a", 10);
+	cr_assert(rig_submit(&rig, batch));
+	expect_released("a@10 b@20 ");
+	batch = rig_batch(2);
+	store_batch_released(batch, "a", 40);
+	cr_assert(rig_submit(&rig, batch));
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	expect_released("b@20 a@40 ");
+}
+
+/* One that fails has released nothing, and what the file has still comes to what meta says. */
+Test(store, a_batch_that_fails_releases_nothing)
+{
+	struct store_batch *batch;
+
+	rig_open(&rig);
+	rig_commit(&rig, 1, "a", "{1}");
+	batch = rig_batch(1);
+	store_batch_released(batch, "a", 10);
+	cr_assert_not(rig_submit(&rig, batch), "the generation is there already");
+	batch = store_batch_create();
+	store_batch_released(batch, "b", 10);
+	store_batch_insert(batch, "b", "{2}", 3, 1, false);
+	cr_assert_not(rig_submit(&rig, batch), "a flow outside of any generation");
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	expect_released("");
+}
+
 Test(store, removed_flows_are_gone_and_others_stay)
 {
 	rig_open(&rig);
