@@ -329,7 +329,6 @@ flow_print(struct cli *cli, json_t *result)
 	members_print(LABEL_INDENT, flow,
 		"flow      {id}\n"
 		"match     {:match}\n"
-		"[pool      {match/pool}]\n"
 		"[admin     {admin}]\n"
 		"[action    {action}]\n"
 		"[sources   {sources}]\n"

@@ -310,8 +310,9 @@ add_match(struct text *text, const json_t *flow, const char *name)
 	if (member_number(match, "vlan") != 0 || member_number(match, "outer_vlan") != 0)
 		text_add_members(text, match, "vlan {:vlans} ");
 	text_add_members(text, match,
-		json_object_get(match, "src") != NULL ? "{src:endpoint} > {dst:endpoint}"
-						      : "any > {dst:endpoint}");
+		json_object_get(match, "src") != NULL
+			? "{src:endpoint} > {dst:endpoint}[ of pool {pool}]"
+			: "any > {dst:endpoint}[ of pool {pool}]");
 }
 
 static void

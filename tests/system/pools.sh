@@ -54,7 +54,7 @@ receive_start first h1 --src 198.51.100.1:6004 --dst 198.51.100.10:7004 --count 
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5004 --count 100
 receive_end first
 ctl export --all | grep -q 'dst_port: 5004, pool: voice' || fail "export does not have it"
-ctl flow list | grep -q '192.0.2.1:5004' || fail "flow list does not have it"
+ctl flow list | grep -Eq '^call +p0 any > 192.0.2.1:5004 of pool voice ' || fail "flow list does not have it"
 ctl info | grep -Eq '^voice +pairs 5004-5043 at 192.0.2.1 +20 +1 +0 +0 +19 ' ||
 	fail "info: $(ctl info)"
 

@@ -131,4 +131,4 @@ grep -Eq '^b +stun=punt, policed to .*, DSCP 46, TTL 9$' "$RIG_RUN/tagged.txt" |
 	fail "options of side b: $(cat "$RIG_RUN/tagged.txt")"
 ctl relay show filed | grep -Eq '^a +pool voice$' || fail "the pool is not shown: $(ctl relay show filed)"
 ctl relay list | grep -Eq '^ +b +p1 +7 +198.51.100.1:6040' || fail "relay list: $(ctl relay list)"
-ctl flow show filed:a | grep -q '^pool  *voice$' || fail "flow show: $(ctl flow show filed:a)"
+ctl flow show filed:a | grep -q '^match .*192.0.2.1:5010 of pool voice$' || fail "flow show: $(ctl flow show filed:a)"

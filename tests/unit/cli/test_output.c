@@ -42,6 +42,8 @@ static const struct {
 	{"{'match': {'port': 'p0', 'vlan': 0, 'outer_vlan': 300, 'dst': '192.0.2.1', "
 	 "'dst_port': 2}}",
 		"{:match}", "p0 vlan 300.0 any > 192.0.2.1:2"},
+	{"{'match': {'port': 'p0', 'pool': 'voice', 'dst': '192.0.2.1', 'dst_port': 2}}",
+		"{:match}", "p0 any > 192.0.2.1:2 of pool voice"},
 	{"{'rule': {'priority': 9, 'family': 6}}", "{:match}", "rule 9 IPv6 any > any"},
 	{"{'rule': {'priority': 9, 'port': 'p0', 'src': '192.0.2.0/24', "
 	 "'dst_ports': [5000, 5999]}}",
