@@ -316,16 +316,21 @@ receivers_figures_print(json_t *receivers)
 	rows_print("RECEIVER={name}|SOURCE={source}|" FIGURES, receivers);
 }
 
+#define REMOVED "RELAY={id?}|SIDE={name}|SOURCE={source}|" FIGURES
+
 static void
 removed_print(struct cli *cli, json_t *result)
 {
-	json_t *rows = json_array(), *relay;
+	json_t *rows = json_array(), *relay, *row;
+	bool polled = false;
 	size_t i;
 
 	(void)cli;
 	json_array_foreach (json_object_get(result, "removed"), i, relay)
 		rows_add(rows, relay);
-	rows_print("RELAY={id?}|SIDE={name}|SOURCE={source}|" FIGURES, rows);
+	json_array_foreach (rows, i, row)
+		polled |= json_object_get(row, "last_packet") != NULL;
+	rows_print(polled ? REMOVED "|LAST PACKET={last_packet/time_ns:time}" : REMOVED, rows);
 	json_array_foreach (json_object_get(result, "removed"), i, relay) {
 		if (json_object_get(relay, "receivers") == NULL)
 			continue;

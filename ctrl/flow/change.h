@@ -54,6 +54,7 @@ struct plan;
 struct last_counters {
 	struct dp_flow_stats flow;
 	struct dp_latched latched; /* not valid: its latch had learned nothing */
+	struct idle idle; /* as of shortly before */
 	struct dp_leg_stats legs[]; /* the flow's own */
 };
 

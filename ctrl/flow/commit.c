@@ -737,6 +737,7 @@ reports_gather(struct commits *commits)
 		if (item->flow->spec->dp.latch != DP_LATCH_OPEN)
 			dp_flow_latched_get(
 				commits->flows->dp, item->flow->handle, &item->last->latched);
+		item->last->idle = item->flow->watch.idle;
 		commits->reports[commits->n_reports++] = item;
 	}
 	qsort(commits->reports, commits->n_reports, sizeof(struct change_item *), handle_compare);

@@ -40,9 +40,9 @@ media_timeout_s(const struct flow_spec *spec)
 
 /* Whether it has a time-out, as of when it was installed or replaced last. */
 static bool
-is_watched(const struct flow *flow)
+is_watched(const struct idle *idle)
 {
-	return flow->watch.idle.idle_from_ns != 0 || flow->watch.idle.media_from_ns != 0;
+	return idle->idle_from_ns != 0 || idle->media_from_ns != 0;
 }
 
 /* When a time-out that is watched for since then is over. */
@@ -182,28 +182,39 @@ plan_poll(struct idle_monitor *idle, struct flow *flow, uint64_t now_ns)
 }
 
 /*
- * Packets that the flow has taken: those it forwarded or punted, and where its action is drop those
- * that it dropped by that. What it refused is read after all that came, as a worker counts a packet
- * before its drop: the count may be too low by what was refused between the two, but never too
- * high. *now: the counters as they were read last. 0 or negative errno.
+ * Of so many packets that came those that the flow has taken: those it forwarded or punted, and,
+ * where its action is drop, those that it dropped by that.
+ */
+static uint64_t
+accepted_of(uint64_t came, const struct dp_flow_stats *stats, bool drops)
+{
+	uint64_t refused = 0;
+	unsigned i;
+
+	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
+		refused += stats->drops[i];
+	if (drops)
+		refused -= stats->drops[DP_DROP_flow_drop - DP_FLOW_DROP_FIRST];
+	return came > refused ? came - refused : 0;
+}
+
+/*
+ * What the flow refused is read after all that came, as a worker counts a packet before its drop:
+ * the count may be too low by what was refused between the two, but never too high. *now: the
+ * counters as they were read last. 0 or negative errno.
  */
 static int
 accepted_read(
 	const struct dp *dp, const struct flow *flow, uint64_t *accepted, struct dp_flow_stats *now)
 {
-	uint64_t came, refused = 0;
-	unsigned i;
+	uint64_t came;
 
 	if (dp_flow_stats_get(dp, flow->handle, now, NULL, 0) < 0)
 		return -ENOENT;
 	came = now->packets;
 	if (dp_flow_stats_get(dp, flow->handle, now, NULL, 0) < 0)
 		return -ENOENT;
-	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
-		refused += now->drops[i];
-	if (flow->watch.drops)
-		refused -= now->drops[DP_DROP_flow_drop - DP_FLOW_DROP_FIRST];
-	*accepted = came > refused ? came - refused : 0;
+	*accepted = accepted_of(came, now, flow->watch.drops);
 	return 0;
 }
 
@@ -236,7 +247,7 @@ flow_begin(struct idle_monitor *idle, struct flow *flow, bool replaced, uint64_t
 	struct idle *state = &watch->idle;
 	struct dp_flow_stats stats;
 
-	if (!replaced || watch->drops != drops || (watched && !is_watched(flow)))
+	if (!replaced || watch->drops != drops || (watched && !is_watched(state)))
 		*state = (struct idle){.looked_ns = 0};
 	watch->drops = drops;
 	if (state->looked_ns == 0 && (watched || is_receiver(flow->spec))) {
@@ -271,26 +282,36 @@ media_raise(struct idle_monitor *idle, enum event_kind kind, const struct flow *
 	event->counters = *stats;
 }
 
-/* Date the packets that were not seen yet. 0 with the counters; or negative errno. */
+/* Date the packets that were not seen yet. false: there are none. */
+static bool
+packets_date(struct idle *state, uint64_t accepted, uint64_t now_ns)
+{
+	const bool came = accepted > state->accepted;
+
+	if (came) {
+		state->accepted = accepted;
+		state->packet_ns = now_ns;
+		state->packet_after_ns = state->looked_ns;
+	}
+	state->looked_ns = now_ns;
+	return came;
+}
+
+/* The same of a flow that runs. 0 with the counters; or negative errno. */
 static int
 flow_look(
 	struct idle_monitor *idle, struct flow *flow, struct dp_flow_stats *stats, uint64_t now_ns)
 {
 	struct flow_watch *watch = &flow->watch;
-	struct idle *state = &watch->idle;
 	uint64_t accepted;
 
 	if (accepted_read(idle->flows->dp, flow, &accepted, stats) < 0)
 		return -ENOENT;
-	if (accepted > state->accepted) {
-		state->accepted = accepted;
-		state->packet_ns = now_ns;
-		state->packet_after_ns = state->looked_ns;
+	if (packets_date(&watch->idle, accepted, now_ns)) {
 		if (watch->silent)
 			media_raise(idle, EVENT_MEDIA_RESUMED, flow, stats);
 		watch->silent = watch->reopens = false;
 	}
-	state->looked_ns = now_ns;
 	return 0;
 }
 
@@ -299,7 +320,15 @@ idle_monitor_look(struct idle_monitor *idle, struct flow *flow, uint64_t now_ns)
 {
 	struct dp_flow_stats stats;
 
-	return is_watched(flow) && flow_look(idle, flow, &stats, now_ns) == 0;
+	return is_watched(&flow->watch.idle) && flow_look(idle, flow, &stats, now_ns) == 0;
+}
+
+bool
+idle_end(struct idle *idle, const struct flow_spec *spec, const struct dp_flow_stats *last,
+	uint64_t now_ns)
+{
+	packets_date(idle, accepted_of(last->packets, last, spec->dp.verdict == DP_DROP), now_ns);
+	return is_watched(idle);
 }
 
 enum media
@@ -432,7 +461,7 @@ poll_again(struct idle_monitor *idle, const char *id)
 	if (!flow)
 		return;
 	flow->watch.expires = false;
-	if (!is_due(flow) && is_watched(flow))
+	if (!is_due(flow) && is_watched(&flow->watch.idle))
 		due_insert(idle, flow, idle->tick_ns + NS_PER_S, idle->tick_ns);
 }
 

@@ -51,6 +51,13 @@ void idle_monitor_flow_changed(
  */
 bool idle_monitor_look(struct idle_monitor *monitor, struct flow *flow, uint64_t now_ns);
 
+/*
+ * The same of a flow that does not run any more, by what it counted in the end: *idle is its state
+ * as of before. false: it had no time-out.
+ */
+bool idle_end(struct idle *idle, const struct flow_spec *spec, const struct dp_flow_stats *last,
+	uint64_t now_ns);
+
 /* Of a flow with a media time-out. */
 enum media {
 	MEDIA_UNWATCHED, /* it has none, or is down */

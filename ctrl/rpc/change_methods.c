@@ -13,12 +13,15 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "flow/plan.h"
 #include "flow/relay_change.h"
 #include "flow/relay_flows.h"
 #include "flow/restore.h"
+#include "monitor/idle.h"
+#include "rpc/flow_state.h"
 #include "rpc/methods.h"
 
 /* What to answer once a change is committed, but for "generation"; an object. */
@@ -369,14 +372,17 @@ figures_encode(const struct change_item *from, const struct change_item *to)
 {
 	static const struct dp_flow_stats nothing;
 	static const struct dp_leg_stats no_copies;
-	const struct last_counters *last = from->last;
+	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct last_counters *last = from->last;
+	const bool watched = last && idle_end(&last->idle, from->old_spec, &last->flow, now_ns);
 
-	return json_pack("{s:o, s:o, s:o}", "latched",
+	return json_pack("{s:o, s:o, s:o, s:o*}", "latched",
 		last && last->latched.valid
 			? latched_encode(from->old_spec->match.key.family, &last->latched)
 			: json_null(),
 		"received", flow_counters_encode(last ? &last->flow : &nothing), "sent",
-		leg_counters_encode(to->last ? &to->last->legs[0] : &no_copies));
+		leg_counters_encode(to->last ? &to->last->legs[0] : &no_copies), "last_packet",
+		watched ? last_packet_encode(&last->idle, now_ns) : NULL);
 }
 
 /*

@@ -85,17 +85,23 @@ text_or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-/* The relay and the side that the flow is of, if it is of one. */
+/* The relay and the side that the flow is of, or is a receiver of, if it is of one. */
 static void
 relay_add(json_t *json, const struct event_flow *flow)
 {
-	const enum relay_flow number = relay_flow_find(flow->id, flow->relay_bytes, flow->id);
+	const enum relay_flow receives = relay_receiver_side(flow->id, flow->relay_bytes);
+	enum relay_flow side = relay_flow_find(flow->id, flow->relay_bytes, flow->id);
 
 	if (flow->relay_bytes == 0)
 		return;
 	json_object_set_new(json, "relay", json_stringn(flow->id, flow->relay_bytes));
-	if (number < RELAY_FLOWS)
-		json_object_set_new(json, "side", json_string(relay_flow_member(number)));
+	if (receives < RELAY_FLOWS) {
+		side = receives;
+		json_object_set_new(json, "receiver",
+			json_string(relay_receiver_name(flow->id, flow->relay_bytes)));
+	}
+	if (side < RELAY_FLOWS)
+		json_object_set_new(json, "side", json_string(relay_flow_member(side)));
 }
 
 static json_t *

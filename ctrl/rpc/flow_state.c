@@ -223,6 +223,18 @@ streams_encode(
 	return list;
 }
 
+json_t *
+last_packet_encode(const struct idle *idle, uint64_t now_ns)
+{
+	if (idle->packet_ns == 0)
+		return json_null();
+	return json_pack("{s:I, s:I}", "time_ns",
+		(json_int_t)(clock_read_ns(CLOCK_REALTIME) - (now_ns - idle->packet_ns)),
+		"within_ms",
+		(json_int_t)((idle->packet_ns - idle->packet_after_ns + NS_PER_MS - 1) /
+			     NS_PER_MS));
+}
+
 /* When the last packet came, as far as it is known, and whether media flows. */
 static void
 activity_add(json_t *state, const struct methods_context *context, struct flow *flow)
@@ -233,18 +245,10 @@ activity_add(json_t *state, const struct methods_context *context, struct flow *
 		[MEDIA_TIMED_OUT] = "timed_out",
 	};
 	const uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
-	const struct idle *idle = &flow->watch.idle;
-	json_t *last = NULL;
 
 	if (!idle_monitor_look(&context->monitor->idle, flow, now_ns))
 		return;
-	if (idle->packet_ns != 0)
-		last = json_pack("{s:I, s:I}", "time_ns",
-			(json_int_t)(clock_read_ns(CLOCK_REALTIME) - (now_ns - idle->packet_ns)),
-			"within_ms",
-			(json_int_t)((idle->packet_ns - idle->packet_after_ns + NS_PER_MS - 1) /
-				     NS_PER_MS));
-	json_object_set_new(state, "last_packet", last ? last : json_null());
+	json_object_set_new(state, "last_packet", last_packet_encode(&flow->watch.idle, now_ns));
 	if (idle_media(flow) != MEDIA_UNWATCHED)
 		json_object_set_new(state, "media", json_string(media[idle_media(flow)]));
 }

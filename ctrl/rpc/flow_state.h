@@ -43,6 +43,9 @@ json_t *flow_state_encode(
 json_t *flow_own_state_encode(
 	const struct methods_context *context, struct flow *flow, struct fault *fault);
 
+/* When the last packet came, to a flow with a time-out, as of now_ns of CLOCK_MONOTONIC. */
+json_t *last_packet_encode(const struct idle *idle, uint64_t now_ns);
+
 /* One of its own legs, as it is there, with these counters. */
 json_t *leg_state_encode(const struct methods_context *context, const struct flow *flow,
 	unsigned number, const struct dp_leg_stats *stats);

@@ -116,6 +116,7 @@ static const struct event_entry each_kind[] = {
 	{.kind = EVENT_FLOW_REMOVED, .flow = {.id = "b"}},
 	{.kind = EVENT_MEDIA_TIMEOUT,
 		.flow = {.id = "c:7:a-rtcp", .relay_bytes = 3, .counters = {.packets = 2}}},
+	{.kind = EVENT_FLOW_REMOVED, .flow = {.id = "c:7:b.anna", .relay_bytes = 3}},
 	{.kind = EVENT_MEDIA_RESUMED, .flow = {.id = "a", .counters = {.packets = 3, .punted = 1}}},
 	{.kind = EVENT_PORT_DOWN, .port = 0},
 	{.kind = EVENT_PORT_UP, .port = 0},
@@ -179,6 +180,8 @@ Test(ring_methods, events_of_every_kind)
 		"{'event': 'flow_removed', 'flow': 'b'}",
 		"{'event': 'media_timeout', 'flow': 'c:7:a-rtcp', 'relay': 'c:7', 'side': 'a_rtcp',"
 		" 'packets': 2, 'bytes': 0, 'forwarded': 0, 'punted': 0, 'drops': {}}",
+		"{'event': 'flow_removed', 'flow': 'c:7:b.anna', 'relay': 'c:7', 'side': 'b',"
+		" 'receiver': 'anna'}",
 		"{'event': 'media_resumed', 'flow': 'a', 'packets': 3, 'bytes': 0, 'forwarded': 0,"
 		" 'punted': 1, 'drops': {}}",
 		"{'event': 'port_down', 'port': 'p0'}",

@@ -122,6 +122,33 @@ Test(relay_methods, its_last_figures_are_of_both_sides)
 	refuses("relay.remove", "{'ids':['r']}", -32002, "/ids/0");
 }
 
+/* Also a packet that came after the last look at the flow. A side that is not watched has none. */
+Test(relay_methods, its_last_figures_have_the_last_packet)
+{
+	struct monitor *monitor = service_monitor();
+	json_t *removed, *side;
+	struct flow *flow;
+
+	answers("relay.add", "{'relays':[" RELAY("r", ",'media_timeout_s':30", "", "") "]}",
+		"{'added':['r']}");
+	idle_monitor_init(
+		&monitor->idle, &service_room()->flows, &monitor->latches, &monitor->events, NULL);
+	flow = flow_db_find(&service_room()->flows.db, "r:a");
+	idle_monitor_flow_changed(&monitor->idle, flow, flow, clock_read_ns(CLOCK_MONOTONIC));
+	flow->watch.idle.accepted--;
+	flow->watch.idle.looked_ns -= 3 * NS_PER_S;
+	removed = service_result("relay.remove", json_of_text("{'ids':['r']}"));
+	side = json_object_get(json_array_get(json_object_get(removed, "removed"), 0), "a");
+	side = json_object_get(side, "last_packet");
+	cr_expect_geq(json_integer_value(json_object_get(side, "within_ms")), 3000);
+	cr_expect_lt(json_integer_value(json_object_get(side, "within_ms")), 10000);
+	cr_expect_geq((uint64_t)json_integer_value(json_object_get(side, "time_ns")),
+		clock_read_ns(CLOCK_REALTIME) - 10 * NS_PER_S);
+	side = json_object_get(json_array_get(json_object_get(removed, "removed"), 0), "b");
+	cr_expect_null(json_object_get(side, "last_packet"));
+	json_decref(removed);
+}
+
 /* In a declaration everything is released first; an update finds the port of the other one. */
 Test(relay_methods, local_ports_are_swapped_by_a_declaration)
 {
