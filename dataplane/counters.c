@@ -180,6 +180,7 @@ dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *lat
 		return -ENOENT;
 	latch_unmark(action->latch);
 	latch_read(action->latch, latched);
+	latch_tell_flow(latched, (enum dp_latch_by)action->latch_by);
 	return 0;
 }
 
@@ -203,6 +204,7 @@ dp_flow_forget(struct dp *dp, uint32_t handle, struct dp_latched *forgotten)
 	if (action == NULL || action->latch == NULL)
 		return -ENOENT;
 	latch_forget(action->latch, forgotten);
+	latch_tell_flow(forgotten, (enum dp_latch_by)action->latch_by);
 	return 0;
 }
 

@@ -510,6 +510,14 @@ latch_read(const struct latch *latch, struct dp_latched *latched)
 	}
 }
 
+/* The same for a flow, which is moved by `by`: an SSRC of a former one has no say any more. */
+static inline void
+latch_tell_flow(struct dp_latched *latched, enum dp_latch_by by)
+{
+	if (!latch_is_by_ssrc(by))
+		latched->has_ssrc = latched->ssrc = 0;
+}
+
 /*
  * Take any source again. *forgotten is what was learned, as latch_read() says; when workers moved
  * it LATCH_READ_TRIES times in the meantime it is forgotten unread. Control thread.

@@ -304,8 +304,10 @@ action_describe(const struct tracing *t, const struct flow_action *action, const
 	trace->latch_mode = action->latch_mode;
 	trace->latch_by = action->latch_by;
 	trace->n_streams = action->n_streams;
-	if (action->latch != NULL)
+	if (action->latch != NULL) {
 		latch_read(action->latch, &trace->latched);
+		latch_tell_flow(&trace->latched, (enum dp_latch_by)action->latch_by);
+	}
 	police_describe(&trace->police, action->policer, t);
 }
 

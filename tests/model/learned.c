@@ -138,6 +138,18 @@ source_compare(const char *what, const struct model_latch *latch, const struct d
 	return false;
 }
 
+/* The same by its flow, which tells an SSRC only if it moves the latch. */
+static bool
+flow_source_compare(const char *what, const struct model_flow *flow, const struct dp_latched *got,
+	const struct dp_latched *learned)
+{
+	struct dp_latched expected = *learned;
+
+	if (flow->spec.latch_by != DP_LATCH_BY_SSRC && flow->spec.latch_by != DP_LATCH_BY_RTCP_SSRC)
+		expected.has_ssrc = expected.ssrc = 0;
+	return source_compare(what, flow->latch, got, &expected);
+}
+
 bool
 latched_compare(struct dp *dp, const struct model_flow *flow)
 {
@@ -150,7 +162,7 @@ latched_compare(struct dp *dp, const struct model_flow *flow)
 		return false;
 	}
 	return ret != 0 ||
-	       source_compare("dp_flow_latched_get", flow->latch, &got, &flow->latch->learned);
+	       flow_source_compare("dp_flow_latched_get", flow, &got, &flow->latch->learned);
 }
 
 /* The state has another name if, and only if, the latch has changed. */
@@ -240,7 +252,7 @@ session_forget(struct session *session)
 	if (ret != 0)
 		return true;
 	model_latch_forget(flow->latch, &expected);
-	return source_compare("dp_flow_forget", flow->latch, &got, &expected) &&
+	return flow_source_compare("dp_flow_forget", flow, &got, &expected) &&
 	       session_compare_latches(session);
 }
 

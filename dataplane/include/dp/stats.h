@@ -166,7 +166,8 @@ struct dp_latched {
 	uint16_t port; /* index of the ingress port */
 	uint16_t vlan, outer_vlan; /* VLAN ids that it came with, as in dp_flow_key */
 	uint32_t ssrc; /* has_ssrc; changes without a move, when the source adopts another one */
-	uint32_t has_ssrc; /* 1: the latch is moved by this SSRC (dp_flow.latch_by) */
+	uint32_t has_ssrc; /* 1: the latch is moved by this SSRC (dp_flow.latch_by), or, read by a
+			      cookie, would be if packets of an SSRC moved it */
 };
 
 /* One worker, since start. */

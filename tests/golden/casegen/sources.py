@@ -231,6 +231,10 @@ def latch_ssrc_changes():
     passes(case, rtp(8, 0), src=OTHER4)
     case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=8)
     case.change(replace=[latching("any")])
+    case.latched("f", OTHER4, SENDER_PORT, 2)
+    case.change(replace=[latching("ssrc")])
+    case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=8)
+    case.change(replace=[latching("any")])
     passes(case, STUN, sport=9)
     case.latched("f", SENDER4, 9, 3)
     return case
@@ -250,6 +254,9 @@ def latch_rtcp_ssrc():
     refused(case, rtp(7, 0), src=OTHER4)
     passes(case, rtcp(7), src=OTHER4)
     case.latched("f", OTHER4, SENDER_PORT, 2, ssrc=7)
+    case.change(replace=[flow_spec("f", listener4(), [leg4()], latch="follow",
+                                   latch_interval_ms=0, latch_by="stun")])
+    case.forget("f", OTHER4, SENDER_PORT, 2)
     return case
 
 
