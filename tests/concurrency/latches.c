@@ -2,7 +2,9 @@
 /*
  * Two workers learn sources of flows that control replaces, removes and installs, makes forget, and
  * reads when it is told of them. Whatever moved, and however often, control has read the last of it
- * once it has taken all notices; and what it reads is a source that was sent from.
+ * once it has taken all notices; and what it reads is a source that was sent from. A quarter of the
+ * flows is moved by the SSRC of RTP at times, of which sources send one after the other: control
+ * reads one that was sent, of such a flow alone.
  *
  * Made to run under ThreadSanitizer too. Usage: latches [SECONDS]
  */
@@ -23,12 +25,24 @@
 #define IN_FLIGHT 64 /* packets a worker */
 #define PORT_FIRST 10000
 #define N_PORTS 7 /* a flow's packets come from so many */
+#define SSRC_FIRST 0x01020304
+#define N_SSRCS 3
+#define SSRC_S 1.5 /* all sources send one for so long, so that the former is given up */
 #define ROUNDS 20 /* between two looks at all flows */
 
 static struct loop loop;
 static uint32_t handles[N_FLOWS];
 static uint32_t moves[N_FLOWS]; /* that control has read */
-static unsigned long n_sent, n_told, n_moves, n_forgotten, n_changes, n_looks;
+static bool by_ssrc[N_FLOWS]; /* as control has set it last */
+static int64_t
+	ssrcs[N_FLOWS]; /* that control has read since it opened or changed the latch; -1: none */
+static unsigned long n_sent, n_told, n_moves, n_adopted, n_forgotten, n_changes, n_looks;
+
+static bool
+is_rtp(uint32_t n)
+{
+	return n % 4 == 2;
+}
 
 static struct dp_flow
 flow_of(uint32_t n, struct dp_leg *leg)
@@ -41,6 +55,9 @@ flow_of(uint32_t n, struct dp_leg *leg)
 	flow.latch = n % 4 == 0 ? DP_LATCH_FIRST : DP_LATCH_FOLLOW;
 	flow.latch_interval_ms = n % 4 == 1 ? 1 : 0;
 	flow.latch_cookie = n;
+	by_ssrc[n] = is_rtp(n) && random() % 4 != 0;
+	ssrcs[n] = -1;
+	flow.latch_by = by_ssrc[n] ? DP_LATCH_BY_SSRC : DP_LATCH_BY_ANY;
 	return flow;
 }
 
@@ -72,6 +89,8 @@ source_check(uint32_t n, const struct dp_latched *latched)
 
 	if (latched->valid && (port < PORT_FIRST || port >= PORT_FIRST + N_PORTS))
 		rig_fail(&loop, "flow %u learned port %u", n, port);
+	if (latched->has_ssrc && (!by_ssrc[n] || latched->ssrc - SSRC_FIRST >= N_SSRCS))
+		rig_fail(&loop, "flow %u learned SSRC %x", n, latched->ssrc);
 }
 
 static void
@@ -85,6 +104,9 @@ latch_look(uint32_t n)
 	if (latched.moves < moves[n])
 		rig_fail(&loop, "flow %u: %u moves after %u", n, latched.moves, moves[n]);
 	n_moves += latched.moves - moves[n];
+	/* A move keeps it. */
+	n_adopted += latched.has_ssrc && ssrcs[n] >= 0 && ssrcs[n] != latched.ssrc;
+	ssrcs[n] = latched.has_ssrc ? (int64_t)latched.ssrc : -1;
 	moves[n] = latched.moves;
 }
 
@@ -138,6 +160,10 @@ forget(void)
 	const uint32_t n = (uint32_t)random() % N_FLOWS;
 	struct dp_latched forgotten;
 
+	/* Seldom: an SSRC is given up after a second. */
+	if (is_rtp(n) && random() % 64 != 0)
+		return;
+	ssrcs[n] = -1;
 	if (dp_flow_forget(loop.dp, handles[n], &forgotten) != 0)
 		rig_fail(&loop, "flow %u has no latch", n);
 	if (forgotten.moves < moves[n])
@@ -149,11 +175,17 @@ forget(void)
 static void
 packets_put(void)
 {
+	const uint32_t ssrc = SSRC_FIRST + (uint32_t)(rig_now_s() / SSRC_S) % N_SSRCS;
+
 	for (unsigned w = 0; w < N_WORKERS; w++) {
 		for (unsigned i = rte_ring_count(loop.rx[w]); i < IN_FLIGHT; i++) {
 			const uint16_t port = (uint16_t)(PORT_FIRST + random() % N_PORTS);
+			const uint32_t n = (uint32_t)random() % N_FLOWS;
 
-			loop_put_from(&loop, w, (uint32_t)random() % N_FLOWS, 0, port);
+			if (random() % 4 == 0)
+				loop_put_from(&loop, w, n, 0, port);
+			else
+				loop_put_rtp(&loop, w, n, port, ssrc);
 			n_sent++;
 		}
 	}
@@ -204,7 +236,7 @@ moves_check(void)
 int
 main(int argc, char **argv)
 {
-	const double until = rig_now_s() + (argc > 1 ? atof(argv[1]) : 2);
+	const double until = rig_now_s() + (argc > 1 ? atof(argv[1]) : 6);
 	struct dp_txn *txn;
 
 	srandom(1);
@@ -230,9 +262,10 @@ main(int argc, char **argv)
 	} while (rig_now_s() < until);
 	dp_stop(loop.dp);
 	packets_take();
-	printf("%lu packets, %lu moves, told of %lu times, %lu forgotten, %lu changes: nothing"
-	       " missed in %lu looks\n",
-		n_sent, n_moves, n_told, n_forgotten, n_changes, n_looks);
+	printf("%lu packets, %lu moves, told of %lu times, %lu SSRCs adopted, %lu forgotten, %lu"
+	       " changes: nothing missed in %lu looks\n",
+		n_sent, n_moves, n_told, n_adopted, n_forgotten, n_changes, n_looks);
 	fflush(stdout);
-	_exit(n_moves == 0 || n_looks == 0); /* taking all down again is for the unit tests */
+	_exit(n_moves == 0 || n_adopted == 0 ||
+		n_looks == 0); /* taking all down again is for the unit tests */
 }

@@ -73,9 +73,13 @@ loop_init(struct loop *loop, unsigned max_flows, bool hears_itself)
 	require(dp_next_hop_set(loop->dp, 0, &hop) == 0, "no next hop");
 }
 
-void
-loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port)
+#define PAYLOAD_MAX 12
+
+static void
+datagram_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port,
+	const uint8_t *payload, uint16_t payload_bytes)
 {
+	const uint16_t udp_bytes = (uint16_t)(sizeof(struct rte_udp_hdr) + payload_bytes);
 	struct dp_leg leg;
 	struct dp_flow flow = fixture_flow(DP_IPV4, n, &leg, 1);
 	struct rte_mbuf *m = rte_pktmbuf_alloc(loop->pool);
@@ -83,24 +87,44 @@ loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint1
 		struct rte_ether_hdr eth;
 		struct rte_ipv4_hdr ip;
 		struct rte_udp_hdr udp;
+		uint8_t payload[PAYLOAD_MAX];
 	} __rte_packed __rte_aligned(2) frame = {
 		.eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
 		.ip = {.version_ihl = 0x45,
-			.total_length = RTE_BE16(sizeof(frame.ip) + sizeof(frame.udp)),
+			.total_length = rte_cpu_to_be_16(
+				(uint16_t)(sizeof(struct rte_ipv4_hdr) + udp_bytes)),
 			.packet_id = rte_cpu_to_be_16(id),
 			.time_to_live = TTL,
 			.next_proto_id = IPPROTO_UDP},
 		.udp = {.src_port = rte_cpu_to_be_16(src_port),
 			.dst_port = flow.key.dst_port,
-			.dgram_len = RTE_BE16(sizeof(frame.udp))},
+			.dgram_len = rte_cpu_to_be_16(udp_bytes)},
 	};
+	const uint16_t frame_bytes = (uint16_t)(sizeof(frame) - PAYLOAD_MAX + payload_bytes);
 
 	memcpy(&frame.ip.src_addr, flow.key.src, sizeof(frame.ip.src_addr));
 	memcpy(&frame.ip.dst_addr, flow.key.dst, sizeof(frame.ip.dst_addr));
 	frame.ip.hdr_checksum = rte_ipv4_cksum(&frame.ip);
 	require(m != NULL, "no buffer");
-	memcpy(rte_pktmbuf_append(m, sizeof(frame)), &frame, sizeof(frame));
+	if (payload_bytes > 0)
+		memcpy(frame.payload, payload, payload_bytes);
+	memcpy(rte_pktmbuf_append(m, frame_bytes), &frame, frame_bytes);
 	require(rte_ring_enqueue(loop->rx[worker], m) == 0, "ring full");
+}
+
+void
+loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port)
+{
+	datagram_put(loop, worker, n, id, src_port, NULL, 0);
+}
+
+void
+loop_put_rtp(struct loop *loop, unsigned worker, uint32_t n, uint16_t src_port, uint32_t ssrc)
+{
+	const uint8_t rtp[PAYLOAD_MAX] = {0x80, [8] = (uint8_t)(ssrc >> 24),
+		[9] = (uint8_t)(ssrc >> 16), [10] = (uint8_t)(ssrc >> 8), [11] = (uint8_t)ssrc};
+
+	datagram_put(loop, worker, n, 0, src_port, rtp, sizeof(rtp));
 }
 
 void

@@ -31,6 +31,9 @@ void loop_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id);
 /* The same from another UDP port, in host order. */
 void loop_put_from(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16_t src_port);
 
+/* And with an RTP header of that SSRC. */
+void loop_put_rtp(struct loop *loop, unsigned worker, uint32_t n, uint16_t src_port, uint32_t ssrc);
+
 /* Make a leg of flow `n` lead into that flow again, with a TTL that never expires. */
 void loop_leg(uint32_t n, struct dp_leg *leg);
 
