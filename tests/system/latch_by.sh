@@ -102,3 +102,32 @@ says 192.0.2.10:4001 1 stun
 expect_latched call "('192.0.2.10', 4001, 2, None)"
 says 192.0.2.10:4001 5 rtp:0xa
 expect_flow_drops call:a source_refused 21
+ctl relay del call >/dev/null
+
+# A trial of another policy that ends unconfirmed: the source, its SSRC and how often it moved stay, and the
+# former policy judges again.
+policy() {
+	cat <<-END
+		relays:
+		- id: call
+		  a: {port: p0, local: 192.0.2.1, local_port: 6000, $1}
+		  b: {port: p1, local: 198.51.100.1, local_port: 6000, remote: 198.51.100.10, remote_port: 6000}
+	END
+}
+policy 'latch: follow, latch_by: ssrc, latch_interval_ms: 0' >"$RIG_RUN/ssrc.yaml"
+policy 'latch: first' >"$RIG_RUN/first.yaml"
+ctl apply "$RIG_RUN/ssrc.yaml" --yes >/dev/null
+says 192.0.2.10:4000 1 rtp:0xa
+expect_latched call "('192.0.2.10', 4000, 1, 10)"
+ctl apply "$RIG_RUN/first.yaml" --yes --confirm-within 3s >/dev/null
+expect_latched call "('192.0.2.10', 4000, 1, None)"
+says 192.0.2.10:4001 1 rtp:0xa
+expect_latched call "('192.0.2.10', 4000, 1, None)"
+is_rolled_back() {
+	[[ $(flow_value call:a "d['flow']['latch']") == follow ]]
+}
+rig_wait 20 is_rolled_back || fail "the trial does not end: $(ctl history)"
+expect_latched call "('192.0.2.10', 4000, 1, 10)"
+says 192.0.2.66:6666 1 rtp:0xbad
+says 192.0.2.10:4001 1 rtp:0xa
+expect_latched call "('192.0.2.10', 4001, 2, 10)"

@@ -93,3 +93,36 @@ expect_exit 2 ctl flow del cam:b.v1
 ctl relay del cam >"$RIG_RUN/removed"
 grep -q '^v3 ' "$RIG_RUN/removed" || fail "relay del shows $(cat "$RIG_RUN/removed")"
 [[ $(ctl --json flow list | json_value "d['total']") == 0 ]] || fail "there are still flows: $(ctl flow list)"
+
+# A declaration swaps the local ports of two receivers: each hears the camera as before, from its new port.
+swapped() {
+	cat <<-END
+		relays:
+		- id: swap
+		  a: {port: p0, local: 192.0.2.1, local_port: 5004}
+		  b:
+		    port: p1
+		    local: 198.51.100.1
+		    local_port: 5004
+		    admin: down
+		    receivers: [{name: x, local_port: $1}, {name: y, local_port: $2}]
+	END
+}
+local_ports() {
+	ctl --json relay receivers swap |
+		json_value "[(r['receiver']['name'], r['receiver']['local_port']) for r in d['receivers']]"
+}
+swapped 7001 7002 >"$RIG_RUN/swap.yaml"
+ctl apply "$RIG_RUN/swap.yaml" --yes >/dev/null
+swapped 7002 7001 >"$RIG_RUN/swap.yaml"
+ctl apply "$RIG_RUN/swap.yaml" --yes >/dev/null
+[[ $(local_ports) == "[('x', 7002), ('y', 7001)]" ]] || fail "after the swap: $(local_ports)"
+ctl apply "$RIG_RUN/swap.yaml" --yes | grep -q 'No changes' || fail "the second apply changes something"
+party_start x c1 --to 198.51.100.1:7002 --count 300
+party_start lens h0 --to 192.0.2.1:5004 --count 200
+party_end x
+party_end lens
+expect_flow swap:b.x "d['counters']['packets']" 300
+expect_flow swap:b.y "d['counters']['packets']" 0
+heard=$(sed -n 's/^done: //p' "$RIG_RUN/x.log" | json_value "len(d['heard']) > 100, d['strangers']")
+[[ $heard == "(True, 0)" ]] || fail "x hears $heard after the swap"
