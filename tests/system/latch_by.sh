@@ -131,3 +131,25 @@ expect_latched call "('192.0.2.10', 4000, 1, 10)"
 says 192.0.2.66:6666 1 rtp:0xbad
 says 192.0.2.10:4001 1 rtp:0xa
 expect_latched call "('192.0.2.10', 4001, 2, 10)"
+ctl relay del call >/dev/null
+
+# STUN goes to a program that checks it, which lets in who has passed by `allow`: STUN and RTP of a stranger
+# move nothing, and the side is followed to another address.
+admit() {
+	ctl relay "$1" --id call --b "$(b 6000)" --a "port=p0,local=192.0.2.1:6000,classes=stun=punt,allow=$2/32" \
+		>/dev/null
+}
+admit add 192.0.2.255
+says 192.0.2.10:4000 1 stun rtp:0xa
+expect_latched call None
+admit update 192.0.2.10
+says 192.0.2.66:6666 5 stun rtp:0xbad
+expect_latched call None
+says 192.0.2.10:4000 1 stun rtp:0xa
+expect_latched call "('192.0.2.10', 4000, 1, None)"
+admit update 192.0.2.66
+rig_wait 10 forgotten || fail "side a has still learned $(latched call)"
+says 192.0.2.10:4000 1 stun rtp:0xa
+expect_latched call None
+says 192.0.2.66:6666 1 rtp:0xa
+expect_latched call "('192.0.2.66', 6666, 2, None)"

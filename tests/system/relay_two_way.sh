@@ -110,3 +110,24 @@ is_gone() {
 	[[ $(ctl --json flow list | json_value "d['total']") == 0 ]]
 }
 rig_wait 30 is_gone || fail "an idle relay stays: $(ctl relay list)"
+
+# Ports of different MTUs: the side of the larger one says how long its datagrams are.
+rig_stop sluiced TERM
+ip -n "$RIG_NAME-box" link set p1 mtu 1300
+config_af_xdp sluiced 2 | sluiced_start sluiced
+narrow=port=p1,local=198.51.100.1:6040,remote=198.51.100.10:6040
+expect_exit 2 ctl relay add --id mtu --a port=p0,local=192.0.2.1:6040 --b "$narrow" 2>"$RIG_RUN/mtu"
+grep -q 'max_datagram_bytes' "$RIG_RUN/mtu" || fail "a smaller MTU: $(cat "$RIG_RUN/mtu")"
+expect_exit 2 ctl relay add --id mtu --a port=p0,local=192.0.2.1:6040,max-datagram=1301 --b "$narrow" \
+	2>/dev/null
+ctl relay add --id mtu --a port=p0,local=192.0.2.1:6040,max-datagram=1300 --b "$narrow"
+for payload in 1272 1273; do
+	rig_exec h0 /usr/bin/python3 -c "
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.bind(('192.0.2.10', 4040))
+sender.sendto(bytes($payload), ('192.0.2.1', 6040))"
+done
+expect_flow mtu:a "d['counters']['packets'], d['legs'][0]['sent'], d['legs'][0]['drops']" \
+	"(2, 1, {'too_long': 1})"
+ctl relay del mtu >/dev/null
