@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# System tests with PCI NICs: a guest of qemu, in software emulation, whose NICs are handed to sluiced
+# through vfio-pci behind an emulated IOMMU. It runs Debian's kernel, and sluiced from an initramfs.
+# Source it instead of _lib.sh. A NIC's frames come and go by a pair of Unix sockets: nic_peer.py.
+#
+#	nic_peer.py --- nicN.peer, nicN.qemu --- qemu: nicN --- vfio-pci --- sluiced: pN
+#	guest_run   --- guest.sock           --- ttyS1 --- _guest_init.sh
+#	monitor     --- monitor.sock         --- QMP
+source "$(dirname "${BASH_SOURCE[0]}")/_lib.sh"
+
+GUEST_CACHE=/var/cache/sluice-guest # drivers-conf/install-deps has it, too
+GUEST_CPUS=2
+GUEST_MEMORY_MB=1024
+GUEST_HUGEPAGES=160 # of 2 MiB, each NUMA node
+GUEST_DRIVERS=(bus_pci bus_vdev mempool_ring net_e1000 net_vmxnet3 net_virtio net_tap)
+GUEST_MODULES=(vfio-pci vfio_iommu_type1 tun 8021q)
+GUEST_QEMU=() # further options
+GUEST_CTL="sluicectl --socket /run/sluice.sock"
+GUEST_RX_QUEUES=1
+
+# Where the EAL looks for drivers.
+guest_drivers() {
+	dirname "$(readlink -f "$(pkg-config --variable=libdir libdpdk)/librte_bus_pci.so")"
+}
+
+# Copy files, and the libraries that they need, to the same place below a directory: guest_copy ROOT
+# FILE... What is a driver of DPDK in one of these places is a link to the EAL's directory in the others,
+# as with Debian: two copies of one would be two drivers, which the EAL refuses.
+guest_copy() {
+	local root=$1 drivers file real
+	shift
+	drivers=$(guest_drivers)
+	{
+		printf '%s\n' "$@"
+		ldd "$@" | grep -o '/[^ ]*\.so[^ ]*'
+	} | sed 's,^/lib,/usr/lib,; s,:$,,' | sort -u | while read -r file; do
+		real=$(readlink -f "$file")
+		mkdir -p "$root${file%/*}"
+		if [[ $real == "$drivers"/* ]]; then
+			cp "$real" "$root$real"
+			ln -sf "$real" "$root$file"
+		else
+			cp "$real" "$root$file"
+		fi
+	done
+}
+
+# The initramfs, not compressed: unpacking is slow in emulation.
+guest_image_make() {
+	local root=$RIG_RUN/root release=$1 modules=$GUEST_CACHE/$1 drivers driver module
+	drivers=$(guest_drivers)
+	mkdir -p "$root$drivers" "$root"/{modules,usr/bin,usr/lib64,var}
+	ln -s usr/bin usr/lib usr/lib64 "$root/"
+	ln -s bin "$root/usr/sbin"
+	ln -s ../run "$root/var/run"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	cp tests/system/_guest_init.sh "$root/init"
+	cp "$(rig_built sluiced)" "$(rig_built sluicectl)" "$root/usr/bin/"
+	guest_copy "$root" "$PWD/$(rig_built sluiced)" "$PWD/$(rig_built sluicectl)" /usr/bin/ip
+	for driver in "${GUEST_DRIVERS[@]}"; do
+		guest_copy "$root" "$drivers/librte_$driver.so"
+	done
+	for module in "${GUEST_MODULES[@]}"; do
+		/sbin/modprobe -d "$modules" -S "$release" --show-depends "$module" || fail "no module $module"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$RIG_RUN/modules"
+	while read -r module; do
+		cp "$module" "$root/modules/"
+		echo "/modules/${module##*/}"
+	done <"$RIG_RUN/modules" >"$root/modules/order"
+	echo "$GUEST_HUGEPAGES" >"$root/modules/hugepages"
+	(cd "$root" && find . | cpio --quiet -o -H newc) >"$RIG_RUN/initramfs"
+	rm -rf "$root"
+}
+
+# A NIC on the first PCI bus, or on another: guest_nic NUMBER MODEL[,OPTIONS]. Behind a root port of
+# its own, so that it can be pulled.
+guest_nic() {
+	GUEST_QEMU+=(
+		-netdev "dgram,id=nic$1,local.type=unix,local.path=$RIG_RUN/nic$1.qemu,remote.type=unix,remote.path=$RIG_RUN/nic$1.peer"
+		-device "pcie-root-port,id=slot$1,chassis=$1,slot=$1,addr=0x$((10 + $1))"
+		-device "$2,id=dev$1,netdev=nic$1,bus=slot$1,mac=${BOX_MAC[$1]}"
+	)
+}
+
+# Boot the guest with the NICs so far.
+guest_start() {
+	local release
+	drivers-conf/install-deps --guest
+	release=$(cat "$GUEST_CACHE/release")
+	guest_image_make "$release"
+	rig_spawn guest qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
+		-M q35 -cpu max -smp "$GUEST_CPUS" -m "$GUEST_MEMORY_MB" \
+		-kernel "$GUEST_CACHE/$release/boot/vmlinuz-$release" -initrd "$RIG_RUN/initramfs" \
+		-append "console=ttyS0 quiet panic=-1 intel_iommu=on" \
+		-device intel-iommu,intremap=off,caching-mode=on \
+		-chardev "file,id=console,path=$RIG_RUN/console.log" -serial chardev:console \
+		-chardev "socket,id=control,path=$RIG_RUN/guest.sock,server=on,wait=off" -serial chardev:control \
+		-qmp "unix:$RIG_RUN/monitor.sock,server=on,wait=off" "${GUEST_QEMU[@]}"
+	rig_wait 60 guest_answers_or_ended
+	guest_answers || fail "the guest does not boot"
+}
+
+guest_answers() {
+	tests/system/guest.py --timeout 5 run "$RIG_RUN/guest.sock" true
+}
+
+guest_answers_or_ended() {
+	guest_answers || rig_ended guest
+}
+
+# A command in the guest: its output and exit code.
+guest_run() {
+	local script
+	printf -v script '%q ' "$@"
+	guest_script "$script"
+}
+
+guest_script() {
+	tests/system/guest.py --timeout 60 run "$RIG_RUN/guest.sock" "$1"
+}
+
+# A command of QMP: monitor COMMAND [NAME=VALUE ...]
+monitor() {
+	tests/system/guest.py qmp "$RIG_RUN/monitor.sock" "$@" >/dev/null
+}
+
+# The PCI address of a NIC in the guest.
+guest_nic_address() {
+	guest_script "basename /sys/bus/pci/devices/0000:00:$((10 + $1)).0/0000:*.0"
+}
+
+# Hand a NIC to vfio-pci, as an operator would.
+guest_nic_bind() {
+	guest_script "
+		device=/sys/bus/pci/devices/$1
+		echo vfio-pci >\$device/driver_override
+		[ ! -e \$device/driver ] || echo $1 >\$device/driver/unbind
+		echo $1 >/sys/bus/pci/drivers_probe
+		[ \"\$(basename \$(readlink \$device/driver))\" = vfio-pci ]" || fail "vfio-pci does not take $1"
+}
+
+# Configuration of sluiced on the first N NICs.
+guest_config() {
+	local i address
+	echo "rpc: {socket: /run/sluice.sock}"
+	echo "state: {path: ''}"
+	echo "access: {audit_log: ''}"
+	echo "control: {core: 0}"
+	echo "workers: [$(seq -s , 1 $((GUEST_CPUS - 1)))]"
+	echo "tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}"
+	echo "ports:"
+	for ((i = 0; i < $1; i++)); do
+		address=$(guest_nic_address "$i")
+		guest_nic_bind "$address"
+		echo "  - {name: p$i, devargs: \"$address\", rx_queues: $GUEST_RX_QUEUES}"
+	done
+}
+
+# Start sluiced in the guest on the configuration at stdin.
+guest_sluiced_start() {
+	guest_script "cat >/etc/sluice/sluice.yaml <<'END'
+$(cat)
+END
+		rm -f /run/sluiced.exit
+		{ sluiced --config /etc/sluice/sluice.yaml >/run/sluiced.log 2>&1; echo \$? >/run/sluiced.exit; } &"
+	rig_wait 60 guest_script "[ -e /run/sluiced.exit ] || $GUEST_CTL info"
+	ctl info >/dev/null || fail "sluiced does not answer: $(guest_log)"
+}
+
+# The conservation law holds, and sluiced ends well when it is asked to.
+guest_sluiced_stop() {
+	drivers-conf/lib/conservation_check.py "${CONSERVATION_OPTIONS[@]}" \
+		tests/system/guest.py run "$RIG_RUN/guest.sock" "$GUEST_CTL --json counters --flows"
+	guest_script 'kill $(pidof sluiced)'
+	rig_wait 20 guest_run test -e /run/sluiced.exit || fail "sluiced does not stop"
+	[[ $(guest_run cat /run/sluiced.exit) == 0 ]] || fail "sluiced ended with an error: $(guest_log)"
+}
+
+guest_log() {
+	guest_run cat /run/sluiced.log
+}
+
+# The usual rig: two NICs of a model, and sluiced on them.
+guest_rig_make() {
+	guest_nic 0 "$1"
+	guest_nic 1 "$1"
+	guest_start
+	guest_config 2 >"$RIG_RUN/sluice.yaml"
+	guest_sluiced_start <"$RIG_RUN/sluice.yaml"
+}
+
+# _lib.sh's helpers of counters and flows ask the guest's sluiced.
+ctl() {
+	guest_run $GUEST_CTL "$@"
+}
+
+# Frames through the NICs, see nic_peer.py: nic_peer ARGUMENTS... succeeds if all came out as expected.
+# peer_value EXPRESSION is of what it counted, in Python, of the document `d`.
+nic_peer() {
+	tests/system/nic_peer.py "$RIG_RUN" "$@" >"$RIG_RUN/peer.json" || fail "frames: $*"
+}
+
+peer_value() {
+	json_value "$1" <"$RIG_RUN/peer.json"
+}
+
+port_is_up() {
+	[[ $(ctl --json port list | json_value "next(p['link_up'] for p in d['ports'] if p['name'] == '$1')") == True ]]
+}
+
+# Two NICs of a model: a flow is relayed, one of IPv6, and one is replicated by two legs.
+guest_relay() {
+	local out=port=p1,src=198.51.100.1 mac=mac=${HOST_MAC[1]} out6="port=p1,src=[2001:db8:1::1]" port
+	guest_rig_make "$1"
+	ctl flow add --id relay --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
+		--leg "$out:6004,dst=198.51.100.10:7004,$mac"
+	ctl flow add --id relay6 --match "port=p0,src=[2001:db8::10]:1000,dst=[2001:db8::1]:5004" \
+		--leg "$out6:6004,dst=[2001:db8:1::10]:7004,$mac"
+	ctl flow add --id copies --match port=p0,src=192.0.2.10:1002,dst=192.0.2.1:5006 \
+		--leg "$out:6006,dst=198.51.100.10:7006,$mac,ttl=9" --leg "$out:6008,dst=198.51.100.11:7008,$mac"
+	for port in p0 p1; do
+		rig_wait 20 port_is_up "$port" || fail "port $port has no link: $(ctl port list)"
+	done
+	nic_peer --from 192.0.2.10:1000 --to 192.0.2.1:5004 --count 500 \
+		--leg 1,198.51.100.1:6004,198.51.100.10:7004
+	relay_counted 500 500 relay
+	nic_peer --from "[2001:db8::10]:1000" --to "[2001:db8::1]:5004" --count 200 \
+		--leg "1,[2001:db8:1::1]:6004,[2001:db8:1::10]:7004"
+	relay_counted 200 200 relay6
+	nic_peer --from 192.0.2.10:1002 --to 192.0.2.1:5006 --count 300 \
+		--leg 1,198.51.100.1:6006,198.51.100.10:7006,9 --leg 1,198.51.100.1:6008,198.51.100.11:7008
+	relay_counted 300 600 copies
+	expect_counter flow:copies.legs.0.sent 300
+	expect_counter flow:copies.legs.1.sent 300
+	guest_sluiced_stop
+}
+
+# What sluiced has counted since the last call is what the peer has: relay_counted SENT RECEIVED FLOW
+RELAY_RX=(0 0) # packets and bytes so far
+RELAY_TX=(0 0)
+relay_counted() {
+	[[ $(peer_value "d['sent'], d['received']['1']") == "($1, $2)" ]] || fail "$3: $(cat "$RIG_RUN/peer.json")"
+	RELAY_RX=($((RELAY_RX[0] + $1)) $((RELAY_RX[1] + $(peer_value "d['sent_bytes']"))))
+	RELAY_TX=($((RELAY_TX[0] + $2)) $((RELAY_TX[1] + $(peer_value "d['received_bytes']['1']"))))
+	expect_counter "flow:$3.packets" "$1"
+	expect_counter p0.rx_packets "${RELAY_RX[0]}"
+	expect_counter p0.rx_bytes "${RELAY_RX[1]}"
+	expect_counter p1.tx_packets "${RELAY_TX[0]}"
+	expect_counter p1.tx_bytes "${RELAY_TX[1]}"
+}
