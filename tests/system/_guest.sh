@@ -207,22 +207,48 @@ peer_value() {
 }
 
 port_is_up() {
-	[[ $(ctl --json port list | json_value "next(p['link_up'] for p in d['ports'] if p['name'] == '$1')") == True ]]
+	port_link_is "$1" True
+}
+
+port_is_down() {
+	port_link_is "$1" False
+}
+
+port_link_is() {
+	[[ $(ctl --json port list |
+		json_value "next(p['link_up'] for p in d['ports'] if p['name'] == '$1')") == "$2" ]]
+}
+
+# Kinds of the events of a port's link so far, oldest first.
+guest_port_events() {
+	ctl --json events --kinds port_up,port_down | paste -sd , | sed 's/.*/[&]/' |
+		json_value "' '.join(e['event'] for e in d if e['port'] == '$1')"
+}
+
+# The NICs have done what they do before they have a link.
+guest_ports_up() {
+	local port
+	for port in p0 p1; do
+		rig_wait 20 port_is_up "$port" || fail "port $port has no link: $(ctl port list)"
+	done
+}
+
+# The flow of most tests: from 192.0.2.10:1000 and p0 to 198.51.100.10:7004 and p1.
+relay_add() {
+	ctl flow add --id relay --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
+		--leg "port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004,mac=${HOST_MAC[1]}"
 }
 
 # Two NICs of a model: a flow is relayed, one of IPv6, and one is replicated by two legs.
 guest_relay() {
-	local out=port=p1,src=198.51.100.1 mac=mac=${HOST_MAC[1]} out6="port=p1,src=[2001:db8:1::1]" port
+	local out=port=p1,src=198.51.100.1 mac=mac=${HOST_MAC[1]} out6="port=p1,src=[2001:db8:1::1]"
 	guest_rig_make "$1"
-	ctl flow add --id relay --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 \
-		--leg "$out:6004,dst=198.51.100.10:7004,$mac"
+	relay_add
 	ctl flow add --id relay6 --match "port=p0,src=[2001:db8::10]:1000,dst=[2001:db8::1]:5004" \
 		--leg "$out6:6004,dst=[2001:db8:1::10]:7004,$mac"
 	ctl flow add --id copies --match port=p0,src=192.0.2.10:1002,dst=192.0.2.1:5006 \
 		--leg "$out:6006,dst=198.51.100.10:7006,$mac,ttl=9" --leg "$out:6008,dst=198.51.100.11:7008,$mac"
-	for port in p0 p1; do
-		rig_wait 20 port_is_up "$port" || fail "port $port has no link: $(ctl port list)"
-	done
+	guest_ports_up
 	nic_peer --from 192.0.2.10:1000 --to 192.0.2.1:5004 --count 500 \
 		--leg 1,198.51.100.1:6004,198.51.100.10:7004
 	relay_counted 500 500 relay
