@@ -33,6 +33,7 @@
 	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN + XDP_HEADROOM_BYTES)
 #define FRAME_BYTES_MIN 2048
 #define STOP_TIMEOUT_MS 5000
+#define REPLUG_WAIT_CALLS 20 /* of dp_ports_follow(), after a device could not be opened */
 
 /* Where the memory for a port belongs. */
 static int
@@ -246,6 +247,20 @@ worker_create(struct dp *dp, unsigned index)
 	return lc;
 }
 
+/* Where a worker sends what leaves by a port. */
+static void
+worker_wire_port(const struct dp *dp, struct lcore *lc, unsigned port)
+{
+	const struct port *from = &dp->ports[port];
+	struct tx_stage *stage = &lc->stages[port];
+
+	stage->ethdev = from->ethdev;
+	stage->queue = lc->index;
+	stage->shares_payload = from->shares_payload;
+	stage->mtu = from->mtu;
+	rte_eth_macaddr_get(from->ethdev, (struct rte_ether_addr *)(void *)stage->mac);
+}
+
 /* Everything that the fast path reads through its struct lcore. */
 static void
 worker_wire(struct dp *dp, struct lcore *lc)
@@ -267,14 +282,8 @@ worker_wire(struct dp *dp, struct lcore *lc)
 	lc->leg_counters = dp->legs.counters[lc->index];
 	lc->punt_unmatched = dp->punt_unmatched;
 	lc->qsbr = dp->qsbr;
-	for (unsigned p = 0; p < dp->n_ports; p++) {
-		lc->stages[p].ethdev = dp->ports[p].ethdev;
-		lc->stages[p].queue = lc->index;
-		lc->stages[p].shares_payload = dp->ports[p].shares_payload;
-		lc->stages[p].mtu = dp->ports[p].mtu;
-		rte_eth_macaddr_get(
-			dp->ports[p].ethdev, (struct rte_ether_addr *)(void *)lc->stages[p].mac);
-	}
+	for (unsigned p = 0; p < dp->n_ports; p++)
+		worker_wire_port(dp, lc, p);
 }
 
 static int
@@ -300,11 +309,27 @@ worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue,
 	return 0;
 }
 
+/* The receive queues of all ports go round the workers. */
 static int
-workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size_t error_size)
+workers_add_queues(struct dp *dp, unsigned port, char *error, size_t error_size)
 {
 	unsigned next = 0;
 
+	for (unsigned p = 0; p < port; p++)
+		next += dp->ports[p].n_rx;
+	for (uint16_t q = 0; q < dp->ports[port].n_rx; q++, next++) {
+		int ret = worker_add_queue(
+			dp, dp->workers[next % dp->n_workers], port, q, error, error_size);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
+workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size_t error_size)
+{
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		dp->workers[w] = worker_create(dp, w);
 		if (dp->workers[w] == NULL) {
@@ -317,13 +342,10 @@ workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size
 		worker_wire(dp, dp->workers[w]);
 	}
 	for (unsigned p = 0; p < dp->n_ports; p++) {
-		for (uint16_t q = 0; q < dp->ports[p].n_rx; q++, next++) {
-			struct lcore *lc = dp->workers[next % dp->n_workers];
-			int ret = worker_add_queue(dp, lc, p, q, error, error_size);
+		int ret = workers_add_queues(dp, p, error, error_size);
 
-			if (ret < 0)
-				return ret;
-		}
+		if (ret < 0)
+			return ret;
 	}
 	return 0;
 }
@@ -552,6 +574,71 @@ dp_port_down_set(struct dp *dp, unsigned port, bool down)
 	for (unsigned w = 0; w < dp->n_workers; w++)
 		__atomic_store_n(&dp->workers[w]->stages[port].down, down, __ATOMIC_RELAXED);
 	return 0;
+}
+
+/* Take the port from the workers, which stand still meanwhile, and then close it. */
+static void
+port_leave(struct dp *dp, unsigned port, char *error, size_t error_size)
+{
+	workers_stop(dp);
+	if (dp->running)
+		return; /* a worker is stuck, and reported: the device must not go under it */
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		struct lcore *lc = dp->workers[w];
+		uint16_t n = 0;
+
+		for (uint16_t q = 0; q < lc->n_queues; q++) {
+			if (lc->queues[q].port != port)
+				lc->queues[n++] = lc->queues[q];
+		}
+		lc->n_queues = n;
+		lc->stages[port].down = true;
+	}
+	if (workers_start(dp, error, error_size) < 0)
+		dp_warn(dp, "%s", error);
+	port_unplug(&dp->ports[port]);
+}
+
+/* Look whether the device is back, and give its port to the workers again. */
+static void
+port_return(struct dp *dp, unsigned port, char *error, size_t error_size)
+{
+	struct port *p = &dp->ports[port];
+
+	if (p->replug_wait > 0) {
+		p->replug_wait--;
+		return;
+	}
+	if (!port_replug(p, dp->pools[port_memory_socket(p)].packets, error, error_size)) {
+		if (error[0] != '\0' && !p->replug_failed)
+			dp_warn(dp, "%s", error);
+		p->replug_failed = error[0] != '\0';
+		p->replug_wait = p->replug_failed ? REPLUG_WAIT_CALLS : 0;
+		return;
+	}
+	workers_stop(dp);
+	if (dp->running) {
+		port_unplug(p);
+		return;
+	}
+	for (unsigned w = 0; w < dp->n_workers; w++)
+		worker_wire_port(dp, dp->workers[w], port);
+	if (workers_add_queues(dp, port, error, error_size) < 0 ||
+		workers_start(dp, error, error_size) < 0)
+		dp_warn(dp, "%s", error);
+}
+
+void
+dp_ports_follow(struct dp *dp)
+{
+	char error[256];
+
+	for (unsigned p = 0; p < dp->n_ports && dp->running; p++) {
+		if (dp->ports[p].unplugged)
+			port_return(dp, p, error, sizeof(error));
+		else if (port_removal_asked(&dp->ports[p]))
+			port_leave(dp, p, error, sizeof(error));
+	}
 }
 
 bool

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define ALLOW_EXPERIMENTAL_API /* events of devices */
+
 #include "port.h"
 
 #include <ctype.h>
@@ -91,6 +93,14 @@ driver_hint(const char *device, char *hint, size_t size)
 			name);
 }
 
+/* The address of a PCI device as sysfs spells it: the domain may be left out. */
+static void
+pci_address(const char *device, char *address, size_t size)
+{
+	snprintf(address, size, "%s%s", strchr(device, ':') == strrchr(device, ':') ? "0000:" : "",
+		device);
+}
+
 /* What to do about a PCI device that no driver of DPDK has taken. */
 static void
 pci_hint(const char *device, bool kernel_driver, char *hint, size_t size)
@@ -99,9 +109,7 @@ pci_hint(const char *device, bool kernel_driver, char *hint, size_t size)
 	const char *driver;
 	ssize_t length;
 
-	/* As sysfs spells it; the domain may be left out. */
-	snprintf(address, sizeof(address), "%s%s",
-		strchr(device, ':') == strrchr(device, ':') ? "0000:" : "", device);
+	pci_address(device, address, sizeof(address));
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
 	if (access(path, F_OK) < 0) {
 		snprintf(hint, size,
@@ -180,6 +188,44 @@ dp_device_driver(const char *devargs, char driver[DP_NAME_MAX])
 		return -ENODEV;
 	snprintf(driver, DP_NAME_MAX, "%s", info.driver_name);
 	return 0;
+}
+
+/* vfio-pci asks for the device, again and again until it is closed. In the EAL's interrupt thread.
+ */
+static void
+device_event(const char *device, enum rte_dev_event_type event, void *arg)
+{
+	struct port *port = arg;
+
+	(void)device;
+	if (event == RTE_DEV_EVENT_REMOVE)
+		__atomic_store_n(&port->removal_asked, true, __ATOMIC_RELAXED);
+}
+
+bool
+port_removal_asked(const struct port *port)
+{
+	return __atomic_load_n(&port->removal_asked, __ATOMIC_RELAXED);
+}
+
+/* Without the EAL's memory for it the port works; only unplugging the device waits for sluiced. */
+static void
+port_watch(struct port *port)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	if (rte_eth_dev_get_name_by_port(port->ethdev, name) == 0)
+		rte_dev_event_callback_register(name, device_event, port);
+}
+
+static void
+port_unwatch(struct port *port)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	if (rte_eth_dev_get_name_by_port(port->ethdev, name) == 0)
+		rte_dev_event_callback_unregister(name, device_event, port);
+	__atomic_store_n(&port->removal_asked, false, __ATOMIC_RELAXED);
 }
 
 static int
@@ -266,6 +312,7 @@ port_open(struct port *port, const struct dp_port_config *config, unsigned n_wor
 	ret = port_probe(port, error, error_size);
 	if (ret < 0)
 		return ret;
+	port_watch(port);
 	ret = port_plan(port, n_workers, error, error_size);
 	if (ret < 0)
 		port_close(port);
@@ -437,12 +484,79 @@ port_close(struct port *port)
 	struct rte_eth_dev_info info;
 	struct rte_device *device = NULL;
 
+	if (port->unplugged)
+		return;
 	port_stop(port);
+	port_unwatch(port);
 	if (rte_eth_dev_info_get(port->ethdev, &info) == 0)
 		device = info.device;
 	rte_eth_dev_close(port->ethdev);
 	if (port->probed && device != NULL)
 		rte_dev_remove(device);
+}
+
+void
+port_unplug(struct port *port)
+{
+	port_info(port, &port->last);
+	port->last.link_up = false;
+	port->last.unplugged = true;
+	port_nic_stats(port, &port->nic_before);
+	port->probed = true; /* and if it was the EAL: the kernel waits for the removal */
+	port_close(port);
+	port->unplugged = true;
+	port->replug_failed = false;
+	port->replug_wait = 0;
+}
+
+/* There is such a device, and vfio-pci has it. */
+static bool
+device_is_back(const struct port *port)
+{
+	char device[RTE_ETH_NAME_MAX_LEN], address[RTE_ETH_NAME_MAX_LEN + 8], path[128],
+		target[128];
+	const char *driver;
+	ssize_t length;
+
+	port_device_name(port->config.devargs, device, sizeof(device));
+	pci_address(device, address, sizeof(address));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	driver = strrchr(target, '/');
+	return driver != NULL && strcmp(driver, "/vfio-pci") == 0;
+}
+
+bool
+port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size)
+{
+	const uint16_t n_rx = port->n_rx, n_tx = port->n_tx, mtu = port->mtu;
+	int ret;
+
+	error[0] = '\0';
+	if (!device_is_back(port) || port_probe(port, error, error_size) < 0)
+		return false;
+	port->unplugged = false;
+	port_watch(port);
+	ret = port_plan(port, n_tx, error, error_size);
+	if (ret == 0 && (port->n_rx != n_rx || port->mtu != mtu)) {
+		snprintf(error, error_size,
+			"port %s: found another device with %u receive queues and MTU %u, expected"
+			" %u and %u (restart sluiced to use it)",
+			port->config.name, port->n_rx, port->mtu, n_rx, mtu);
+		ret = -EINVAL;
+	}
+	if (ret == 0)
+		ret = port_configure(port, packets, error, error_size);
+	if (ret == 0)
+		ret = port_start(port, error, error_size);
+	if (ret < 0) {
+		port_close(port);
+		port->unplugged = true;
+		port->n_rx = n_rx;
+		port->mtu = mtu;
+	}
+	return ret == 0;
 }
 
 /* The MAC address that the kernel's interface has now; drivers keep the one of when they began. */
@@ -467,6 +581,10 @@ port_info(const struct port *port, struct dp_port_info *info)
 	struct rte_eth_link link;
 	struct rte_ether_addr mac;
 
+	if (port->unplugged) {
+		*info = port->last;
+		return;
+	}
 	memset(info, 0, sizeof(*info));
 	memcpy(info->name, port->config.name, sizeof(info->name));
 	memcpy(info->devargs, port->config.devargs, sizeof(info->devargs));
@@ -508,15 +626,16 @@ xdp_stats_add(int fd, uint64_t sum[DP_XDP_COUNT])
 void
 port_nic_stats(const struct port *port, struct dp_port_stats *stats)
 {
-	struct rte_eth_stats nic;
+	const struct dp_port_stats *before = &port->nic_before;
+	struct rte_eth_stats nic = {0};
 
-	if (rte_eth_stats_get(port->ethdev, &nic) < 0)
+	if (!port->unplugged && rte_eth_stats_get(port->ethdev, &nic) < 0)
 		return;
 	for (unsigned i = 0; i < port->n_xdp_sockets; i++)
 		xdp_stats_add(port->xdp_sockets[i], stats->xdp);
 	/* The driver counts only what was dropped for other reasons. */
-	stats->nic_missed = nic.imissed + stats->xdp[DP_XDP_rx_ring_full];
-	stats->nic_no_buffer = nic.rx_nombuf;
-	stats->nic_rx_errors = nic.ierrors;
-	stats->nic_tx_errors = nic.oerrors;
+	stats->nic_missed = before->nic_missed + nic.imissed + stats->xdp[DP_XDP_rx_ring_full];
+	stats->nic_no_buffer = before->nic_no_buffer + nic.rx_nombuf;
+	stats->nic_rx_errors = before->nic_rx_errors + nic.ierrors;
+	stats->nic_tx_errors = before->nic_tx_errors + nic.oerrors;
 }

@@ -19,6 +19,13 @@ struct port {
 	uint16_t ethdev; /* DPDK port id */
 	bool probed; /* by us: then we remove the device again */
 	bool started;
+	bool removal_asked; /* the kernel wants the device back; written by the EAL's interrupt
+			       thread */
+	bool unplugged; /* closed since; `last` is what it was */
+	bool replug_failed; /* and was reported */
+	unsigned replug_wait; /* calls of dp_ports_follow() until it is tried again */
+	struct dp_port_info last;
+	struct dp_port_stats nic_before; /* its NIC's counters, of before it was unplugged last */
 	int socket; /* NUMA node of the device; -1 = it has none */
 	uint16_t mtu;
 	uint16_t n_rx;
@@ -43,11 +50,23 @@ int port_configure(struct port *port, struct rte_mempool *packets, char *error, 
 int port_start(struct port *port, char *error, size_t error_size);
 void port_stop(struct port *port);
 
-/* Close the ethdev; remove the device if port_open() probed it. */
+/* Close the ethdev; remove the device if port_open() probed it. Not twice. */
 void port_close(struct port *port);
+
+/* Close the port of a device that is about to go, and keep what port_info() returns of it. */
+void port_unplug(struct port *port);
+
+/*
+ * Open, configure and start an unplugged port again, with as many queues as before. false: it is
+ * unplugged as before, and there is no such device (error is empty), or it cannot be opened.
+ */
+bool port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);
 
 /* What dp_port_info_get() returns. */
 void port_info(const struct port *port, struct dp_port_info *info);
+
+/* Whether the kernel waits for the device of this port. */
+bool port_removal_asked(const struct port *port);
 
 /* Fill the NIC's own counters of `stats`. */
 void port_nic_stats(const struct port *port, struct dp_port_stats *stats);

@@ -49,12 +49,15 @@ ports_find(const struct ports *ports, const char *name)
 bool
 port_is_gone(const struct dp_port_info *info)
 {
-	return info->ifindex != 0 && interface_is_gone(info->ifindex);
+	return info->unplugged || (info->ifindex != 0 && interface_is_gone(info->ifindex));
 }
 
 const char *
 port_hint(const struct dp_port_info *info)
 {
+	if (info->unplugged)
+		return "its device was unplugged: no packets are received or sent; plug it in "
+		       "and bind it to vfio-pci, sluiced then opens it again";
 	if (port_is_gone(info))
 		return "its interface was deleted: no packets are received or sent; create it "
 		       "and restart sluiced";

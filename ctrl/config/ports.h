@@ -29,7 +29,7 @@ int ports_find(const struct ports *ports, const char *name);
  */
 const char *port_hint(const struct dp_port_info *info);
 
-/* Whether it had a kernel interface, which was deleted. */
+/* Whether its device was unplugged, or it had a kernel interface, which was deleted. */
 bool port_is_gone(const struct dp_port_info *info);
 
 /*

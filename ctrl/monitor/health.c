@@ -105,6 +105,7 @@ health_links_poll(struct health *health)
 {
 	unsigned i;
 
+	dp_ports_follow(health->dp);
 	for (i = 0; i < dp_port_count(health->dp); i++)
 		link_poll(health, i);
 }

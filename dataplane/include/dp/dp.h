@@ -142,6 +142,7 @@ struct dp_port_info {
 	bool link_up;
 	uint32_t link_mbps; /* 0 = unknown */
 	bool shares_payload; /* replicas leave by reference; false: the driver needs one buffer */
+	bool unplugged; /* the device is taken away; the other fields are as they were */
 	struct dp_port_settings settings; /* in effect */
 };
 
@@ -211,6 +212,15 @@ int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_in
  * -ENOENT: no such port.
  */
 int dp_port_down_set(struct dp *dp, unsigned port, bool down);
+
+/*
+ * Follow devices of ports that are unplugged and come back; to be called every some 10 ms. A device
+ * that the kernel is about to take away (PCI, on vfio-pci) is closed, so that the kernel can; its
+ * port stays, without a link. When a device is at that address again, and vfio-pci has it, it is
+ * opened as at first; where that fails it is reported by warn once, and tried again. Each of both
+ * takes the workers from all ports for about a millisecond, in which NICs keep what they receive.
+ */
+void dp_ports_follow(struct dp *dp);
 
 /* As set last; false for a port that does not exist. */
 bool dp_port_is_down(const struct dp *dp, unsigned port);
