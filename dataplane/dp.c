@@ -221,7 +221,7 @@ static struct lcore *
 worker_create(struct dp *dp, unsigned index)
 {
 	unsigned lcore_id = index + 1; /* as dp_eal_init() mapped them */
-	unsigned core = (unsigned)rte_lcore_to_cpu_id((int)lcore_id);
+	unsigned core = memory_worker_core(index);
 	const int node = memory_worker_node(index);
 	struct lcore *lc = memory_zalloc(1, sizeof(*lc), node);
 

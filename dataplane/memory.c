@@ -15,12 +15,22 @@ memory_core_node(unsigned core)
 	return node < 0 ? 0 : node;
 }
 
+/* rte_lcore_to_cpu_id() is the topology's core of CPU `lcore`, whatever CPU --lcores maps it to. */
+unsigned
+memory_worker_core(unsigned index)
+{
+	const rte_cpuset_t cpus = rte_lcore_cpuset(index + 1);
+	unsigned core = 0;
+
+	while (core < CPU_SETSIZE - 1 && !CPU_ISSET(core, &cpus))
+		core++;
+	return core;
+}
+
 int
 memory_worker_node(unsigned index)
 {
-	const int core = rte_lcore_to_cpu_id((int)index + 1);
-
-	return core < 0 ? 0 : memory_core_node((unsigned)core);
+	return memory_core_node(memory_worker_core(index));
 }
 
 void *

@@ -11,6 +11,9 @@
 /* NUMA node of a CPU; 0 if the kernel has none. */
 int memory_core_node(unsigned core);
 
+/* The CPU that a worker runs on, as it is configured. */
+unsigned memory_worker_core(unsigned index);
+
 /* The same of the CPU of worker `index`, as dp_eal_init() mapped it; 0: there is no such worker. */
 int memory_worker_node(unsigned index);
 

@@ -74,12 +74,14 @@ guest_image_make() {
 	rm -rf "$root"
 }
 
-# A NIC on the first PCI bus, or on another: guest_nic NUMBER MODEL[,OPTIONS]. Behind a root port of
-# its own, so that it can be pulled.
+# A NIC on the first PCI bus, or on another: guest_nic NUMBER MODEL[,OPTIONS] [BUS BUS_NUMBER]. Behind a root
+# port of its own, so that it can be pulled.
+GUEST_NIC_ROOTS=() # where the root ports are in sysfs
 guest_nic() {
+	GUEST_NIC_ROOTS[$1]=0000:${4:-00}:$((10 + $1)).0
 	GUEST_QEMU+=(
 		-netdev "dgram,id=nic$1,local.type=unix,local.path=$RIG_RUN/nic$1.qemu,remote.type=unix,remote.path=$RIG_RUN/nic$1.peer"
-		-device "pcie-root-port,id=slot$1,chassis=$1,slot=$1,addr=0x$((10 + $1))"
+		-device "pcie-root-port,id=slot$1,chassis=$1,slot=$1,bus=${3:-pcie.0},addr=0x$((10 + $1))"
 		-device "$2,id=dev$1,netdev=nic$1,bus=slot$1,mac=${BOX_MAC[$1]}"
 	)
 }
@@ -98,7 +100,7 @@ guest_start() {
 		-chardev "file,id=console,path=$RIG_RUN/console.log" -serial chardev:console \
 		-chardev "socket,id=control,path=$RIG_RUN/guest.sock,server=on,wait=off" -serial chardev:control \
 		-qmp "unix:$RIG_RUN/monitor.sock,server=on,wait=off" "${GUEST_QEMU[@]}"
-	rig_wait 60 guest_answers_or_ended
+	rig_wait 120 guest_answers_or_ended || true
 	guest_answers || fail "the guest does not boot"
 }
 
@@ -128,7 +130,7 @@ monitor() {
 
 # The PCI address of a NIC in the guest.
 guest_nic_address() {
-	guest_script "basename /sys/bus/pci/devices/0000:00:$((10 + $1)).0/0000:*.0"
+	guest_script "basename /sys/bus/pci/devices/${GUEST_NIC_ROOTS[$1]}/0000:*.0"
 }
 
 # Hand a NIC to vfio-pci, as an operator would.

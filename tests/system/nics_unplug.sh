@@ -27,7 +27,7 @@ unplug() {
 }
 
 nic_is_gone() {
-	! guest_script "ls -d /sys/bus/pci/devices/0000:00:$((10 + $1)).0/0000:*.0"
+	! guest_script "ls -d /sys/bus/pci/devices/${GUEST_NIC_ROOTS[$1]}/0000:*.0"
 }
 
 plug() {
