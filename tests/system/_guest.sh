@@ -58,6 +58,7 @@ guest_image_make() {
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	cp tests/system/_guest_init.sh "$root/init"
 	cp "$(rig_built sluiced)" "$(rig_built sluicectl)" "$root/usr/bin/"
+	cp -r drivers-conf/profiles "$root/profiles"
 	guest_copy "$root" "$PWD/$(rig_built sluiced)" "$PWD/$(rig_built sluicectl)" /usr/bin/ip
 	for driver in "${GUEST_DRIVERS[@]}"; do
 		guest_copy "$root" "$drivers/librte_$driver.so"
@@ -150,6 +151,7 @@ guest_config() {
 	echo "state: {path: ''}"
 	echo "access: {audit_log: ''}"
 	echo "control: {core: 0}"
+	echo "profiles: /profiles"
 	echo "workers: [$(seq -s , 1 $((GUEST_CPUS - 1)))]"
 	echo "tables: {ipv4_flows: $IPV4_FLOWS, ipv6_flows: $IPV6_FLOWS}"
 	echo "ports:"
