@@ -234,7 +234,8 @@ b rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1
       "generation": 3},
      "RELAY  SIDE  SOURCE  RECEIVED  BYTES  DROPS  COPIES  BYTES  SENT  DROPS      LAST PACKET\n"
      "r      a     -              3    300  -           9   1800     8  tx_full=1  -\n"
-     "       b     -              3    300  -           9   1800     8  tx_full=1  2023-11-14 22:13:20\n"),
+     "       b     -              3    300  -           9   1800     8  tx_full=1  "
+     "2023-11-14 22:13:20\n"),
     ("info", ["info"], ("system.info", {}),
      {"name": "sluice", "version": "0.1.0", "dpdk": "DPDK 22.11.11", "pid": 42,
       "uptime_s": 90061, "control_core": 0, "log_lines_lost": 0, "flow_legs": 0, "workers": [],
