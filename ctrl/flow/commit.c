@@ -380,14 +380,14 @@ leg_hop_ref(struct flows *flows, const struct flow_leg *leg, struct fault *fault
 static int
 leg_hop_get(struct commits *commits, const struct change_item *item, struct flow_leg *leg)
 {
-	struct next_hops *hops = commits->flows->hops;
-	uint16_t hop;
-
 	if (leg->carried) {
-		hop = item->flow->hops[leg->from];
-		leg->carried = next_hops_index(hops, leg, hop) == hop;
+		const uint16_t hop = item->flow->hops[leg->from];
+
+		leg->carried = next_hops_index(commits->flows->hops, leg, hop) == hop;
+		if (leg->carried)
+			return hop;
 	}
-	return leg->carried ? hop : leg_hop_ref(commits->flows, leg, &commits->fault);
+	return leg_hop_ref(commits->flows, leg, &commits->fault);
 }
 
 /* Give back the first n_legs references of a flow. */
