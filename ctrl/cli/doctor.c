@@ -157,6 +157,7 @@ examine(struct cli *cli, const char *root, struct setup *setup, json_t *report)
 	for (unsigned i = 0; i < 2; i++) {
 		json_decref(replies.info[i]);
 		json_decref(replies.counters[i]);
+		sample_fini(&samples[i]);
 	}
 	free(samples);
 }

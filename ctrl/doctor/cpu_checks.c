@@ -9,15 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "doctor/boot.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
-#define LINE_MAX_BYTES 16384 /* of /proc/interrupts: 11 bytes a CPU */
-
-/* The kernel's parameters that keep it off these CPUs, added to the command line. */
-#define ISOLATE \
-	"echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX isolcpus=managed_irq,domain,%s " \
-	"nohz_full=%s rcu_nocbs=%s\\\"\" | sudo tee /etc/default/grub.d/sluice-cpus.cfg && sudo " \
-	"update-grub && sudo reboot"
 
 /* Index of the worker on that CPU, -1: none. */
 static int
@@ -30,30 +24,54 @@ worker_of(const struct setup *setup, unsigned long cpu)
 	return -1;
 }
 
-/* The head names the CPUs that are online; lines have a column for each, then words. */
+/* The next of the sample's interrupts; NULL: no memory. */
+static struct interrupt *
+interrupt_add(struct sample *sample)
+{
+	const unsigned n = sample->n_interrupts;
+
+	/* There is room up to the next power of two. */
+	if ((n & (n - 1)) == 0) {
+		struct interrupt *grown =
+			realloc(sample->interrupts, (n ? 2 * (size_t)n : 1) * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		sample->interrupts = grown;
+	}
+	sample->interrupts[n] = (struct interrupt){0};
+	return &sample->interrupts[sample->n_interrupts++];
+}
+
+/*
+ * The head names the CPUs that are online; lines have a column for each, then words. A machine with
+ * many queues has thousands of lines, of which those of the timer and of rescheduling come last.
+ */
 static void
 interrupts_read(const char *root, const struct setup *setup, struct sample *sample)
 {
 	FILE *file = tree_open(root, "/proc/interrupts");
 	int workers[CPU_SETSIZE];
 	unsigned n_columns = 0;
-	char *line = malloc(LINE_MAX_BYTES);
+	char *line = NULL;
+	size_t size = 0;
 
-	if (file && line && fgets(line, LINE_MAX_BYTES, file)) {
+	if (file && getline(&line, &size, file) > 0) {
 		for (const char *at = line; n_columns < CPU_SETSIZE && (at = strstr(at, "CPU"));)
 			workers[n_columns++] = worker_of(setup, strtoul(at += 3, NULL, 10));
 	}
-	while (file && line && sample->n_interrupts < INTERRUPTS_MAX &&
-		fgets(line, LINE_MAX_BYTES, file)) {
-		struct interrupt *interrupt = &sample->interrupts[sample->n_interrupts];
+	while (file && getline(&line, &size, file) > 0) {
 		char *at = strchr(line, ':'), *end;
 		const size_t blanks = strspn(line, " ");
+		struct interrupt *interrupt;
 
 		/* Errors are counted for the machine. */
 		if (!at || strncmp(line + blanks, "ERR", 3) == 0 ||
 			strncmp(line + blanks, "MIS", 3) == 0)
 			continue;
-		sample->n_interrupts++;
+		interrupt = interrupt_add(sample);
+		if (!interrupt)
+			break;
 		snprintf(interrupt->name, sizeof(interrupt->name), "%.*s",
 			(int)(at - line - (ptrdiff_t)blanks), line + blanks);
 		at++;
@@ -155,6 +173,12 @@ sample_read(const char *root, const struct setup *setup, struct sample *sample)
 }
 
 void
+sample_fini(struct sample *sample)
+{
+	free(sample->interrupts);
+}
+
+void
 cores_read(const char *root, const struct setup *setup, struct cores *facts)
 {
 	facts->setup = setup;
@@ -196,12 +220,15 @@ cores_judge(const struct cores *facts)
 	return verdict;
 }
 
+/* It is where it was, unless others came or went. */
 static const struct interrupt *
-interrupt_find(const struct sample *sample, const char *name)
+interrupt_find(const struct sample *sample, const char *name, unsigned likely)
 {
 	for (unsigned i = 0; i < sample->n_interrupts; i++) {
-		if (strcmp(sample->interrupts[i].name, name) == 0)
-			return &sample->interrupts[i];
+		const unsigned at = (likely + i) % sample->n_interrupts;
+
+		if (strcmp(sample->interrupts[at].name, name) == 0)
+			return &sample->interrupts[at];
 	}
 	return NULL;
 }
@@ -216,11 +243,13 @@ isolation_read(const char *root, const struct setup *setup, const struct sample 
 	facts->has_threads = before->has_threads && after->has_threads;
 	tree_cpus(root, &facts->isolated, CPU_DIR "/isolated");
 	tree_cpus(root, &facts->tickless, CPU_DIR "/nohz_full");
+	boot_cpus(root, "isolcpus", &facts->isolated_at_boot);
+	boot_cpus(root, "nohz_full", &facts->tickless_at_boot);
 	for (unsigned w = 0; w < setup->n_workers; w++)
 		facts->workers[w].switches = after->switches[w] - before->switches[w];
 	for (unsigned i = 0; i < after->n_interrupts; i++) {
 		const struct interrupt *now = &after->interrupts[i];
-		const struct interrupt *then = interrupt_find(before, now->name);
+		const struct interrupt *then = interrupt_find(before, now->name, i);
 
 		for (unsigned w = 0; w < setup->n_workers; w++) {
 			const uint64_t n = now->counts[w] - (then ? then->counts[w] : 0);
@@ -239,24 +268,37 @@ isolation_read(const char *root, const struct setup *setup, const struct sample 
 #define INTERRUPTS_FEW 20
 #define SWITCHES_FEW 2
 
+#define QUEUE_FULL \
+	"at 14.9 million packets a second, 10 Gbit/s of the smallest frames, a queue of 1024 " \
+	"descriptors is full after 69 us."
+
+/* sluice-setup isolates CPUs; once it has written all workers to its file, a boot is missing. */
+static void
+isolate_mend(const struct isolation *facts, const cpu_set_t *at_boot, const char *why,
+	struct verdict *verdict)
+{
+	cpu_set_t workers, there;
+
+	setup_workers(facts->setup, &workers);
+	CPU_AND(&there, &workers, at_boot);
+	verdict_fault(verdict, SEVERITY_WARNING, why,
+		CPU_EQUAL(&there, &workers) ? "sudo reboot" : "sudo sluice-setup");
+}
+
 /* What keeps the interrupt away that the worker has most of. */
 static void
 isolation_mend(const struct isolation *facts, unsigned worker, struct verdict *verdict)
 {
 	static const char why[] =
-		"Each costs a worker 1 to 10 us, a switch to another thread up to a slice of "
-		"4000 us; at 14.9 million packets a second a queue of 1024 overflows in 69 us.";
+		"Meanwhile the worker takes no packets from its queues: " QUEUE_FULL;
 	const struct setup *setup = facts->setup;
 	const unsigned cpu = setup->workers[worker];
 	const char *most = facts->workers[worker].most;
-	char text[CPUS_TEXT_MAX];
-	cpu_set_t workers;
 
-	setup_workers(setup, &workers);
-	cpus_format(&workers, true, text);
-	if (!CPU_ISSET(cpu, &facts->isolated) ||
-		(strcmp(most, "LOC") == 0 && !CPU_ISSET(cpu, &facts->tickless)))
-		verdict_fault(verdict, SEVERITY_WARNING, why, ISOLATE, text, text, text);
+	if (!CPU_ISSET(cpu, &facts->isolated))
+		isolate_mend(facts, &facts->isolated_at_boot, why, verdict);
+	else if (strcmp(most, "LOC") == 0 && !CPU_ISSET(cpu, &facts->tickless))
+		isolate_mend(facts, &facts->tickless_at_boot, why, verdict);
 	else if (isdigit((unsigned char)most[0]))
 		verdict_fault(verdict, SEVERITY_WARNING, why,
 			"echo %d | sudo tee /proc/irq/%s/smp_affinity_list", setup->control_core,
@@ -308,12 +350,10 @@ isolation_judge(const struct isolation *facts)
 		return verdict;
 	}
 	verdict_found(&verdict, "; %s not isolated", cpus_format(&open, false, text));
-	setup_workers(setup, &open);
-	cpus_format(&open, true, text);
-	verdict_fault(&verdict, SEVERITY_WARNING,
-		"The scheduler may put any thread on a worker's CPU, for up to 4000 us; at 14.9 "
-		"million packets a second a queue of 1024 overflows in 69 us.",
-		ISOLATE, text, text, text);
+	isolate_mend(facts, &facts->isolated_at_boot,
+		"The scheduler may put any thread on a worker's CPU, which then takes no "
+		"packets: " QUEUE_FULL,
+		&verdict);
 	return verdict;
 }
 
@@ -354,8 +394,8 @@ siblings_judge(const struct siblings *facts)
 			verdict_found(&verdict, "%sCPU %u shares its core with %s of sluiced",
 				n++ > 0 ? "; " : "", cpu, cpus_format(&shared, false, text));
 			verdict_fault(&verdict, SEVERITY_WARNING,
-				"Two threads of a core forward about 1.2 times the packets of one, "
-				"not twice as many.",
+				"Two threads of a core share its execution units and caches: each "
+				"forwards fewer packets than with a core of its own.",
 				"sudoedit %s # workers: one CPU of a core", setup->path);
 			continue;
 		}
@@ -369,7 +409,8 @@ siblings_judge(const struct siblings *facts)
 			if (CPU_ISSET(other, &shared))
 				verdict_fault(&verdict, SEVERITY_WARNING,
 					"While anything runs on the other thread of the core, the "
-					"worker forwards about 40% fewer packets.",
+					"worker shares execution units and caches with it, and "
+					"forwards fewer packets.",
 					"echo 0 | sudo tee " CPU_DIR "/cpu%u/online", other);
 		}
 	}
@@ -476,24 +517,11 @@ governor_judge(const struct governor *facts)
 	verdict_found(&verdict, "%s: %s, expected performance",
 		cpus_format(&facts->slow, false, text), facts->name);
 	verdict_fault(&verdict, SEVERITY_WARNING,
-		"At half the frequency a worker forwards half the packets; a change of it stops "
-		"the "
-		"CPU for 10 to 100 us.",
+		"The kernel may run the CPU below its full frequency: a worker then executes fewer "
+		"instructions a second, and forwards fewer packets.",
 		"sudo cpupower -c %s frequency-set -g performance # of the package linux-cpupower",
 		cpus_format(&facts->slow, true, text));
 	return verdict;
-}
-
-static bool
-has_word(const char *line, const char *word)
-{
-	const size_t length = strlen(word);
-
-	for (const char *at = line; (at = strstr(at, word)); at += length) {
-		if (at > line && at[-1] == ' ' && strchr(" \n", at[length]))
-			return true;
-	}
-	return false;
 }
 
 void
@@ -504,6 +532,8 @@ processor_read(const char *root, struct processor *facts)
 
 	*facts = (struct processor){0};
 	while (file && !facts->is_x86 && fgets(line, sizeof(line), file)) {
+		facts->is_intel |=
+			strncmp(line, "vendor_id", 9) == 0 && strstr(line, "GenuineIntel");
 		if (strncmp(line, "flags\t", 6) != 0)
 			continue;
 		facts->is_x86 = true;
@@ -559,9 +589,7 @@ steal_judge(const struct steal *facts)
 		return verdict;
 	verdict_found(&verdict, ", expected at most 0.%u%%", STEAL_PERMILLE_MANY);
 	verdict_fault(&verdict, SEVERITY_WARNING,
-		"A worker without its CPU receives nothing for 1000 us and more: at 1 million "
-		"packets "
-		"a second a queue of 1024 overflows in 1024 us.",
+		"A worker without its CPU takes no packets from its queues: " QUEUE_FULL,
 		"virsh vcpupin VM VCPU CPU # on the host, a CPU for each, shared by no other");
 	return verdict;
 }

@@ -16,7 +16,6 @@
 #include "doctor/verdict.h"
 
 #define INTERRUPT_NAME_MAX 24
-#define INTERRUPTS_MAX 1024
 
 /* A line of /proc/interrupts. */
 struct interrupt {
@@ -28,13 +27,14 @@ struct interrupt {
 struct sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	unsigned n_interrupts;
-	struct interrupt interrupts[INTERRUPTS_MAX];
+	struct interrupt *interrupts; /* owned */
 	uint64_t switches[DP_WORKERS_MAX]; /* involuntary ones, of sluiced's thread on that CPU */
 	bool has_threads; /* sluiced's threads could be read */
 	uint64_t ticks, stolen_ticks; /* of all CPUs that are looked at */
 };
 
 void sample_read(const char *root, const struct setup *setup, struct sample *sample);
+void sample_fini(struct sample *sample);
 
 struct cores {
 	const struct setup *setup; /* borrowed */
@@ -49,6 +49,8 @@ struct isolation {
 	double seconds; /* between the samples */
 	cpu_set_t isolated; /* isolcpus= */
 	cpu_set_t tickless; /* nohz_full= */
+	/* What sluice-setup has written for the next boot; empty if the kernel has it already. */
+	cpu_set_t isolated_at_boot, tickless_at_boot;
 	bool has_threads;
 	struct {
 		uint64_t interrupts; /* in that time */
@@ -97,6 +99,7 @@ struct verdict governor_judge(const struct governor *facts);
 struct processor {
 	bool is_x86;
 	bool is_constant, is_nonstop; /* the TSC */
+	bool is_intel;
 	bool is_virtual; /* there is a hypervisor */
 };
 

@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "doctor/boot.h"
+#include "doctor/cpu_checks.h"
+#include "doctor/memory.h"
 #include "doctor/pci_checks.h"
 
 #define NODE_DIR "/sys/devices/system/node"
-#define HUGEPAGES_LEAST_MIB 64 /* a few ports, tables of the default sizes */
-#define HUGEPAGES_USUAL 256 /* of 2 MiB, as README.md has it */
+#define PAGES_DIR "/sys/kernel/mm/hugepages"
+#define CLOCK_DIR "/sys/devices/system/clocksource/clocksource0"
 
 void
 memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes)
@@ -50,52 +53,76 @@ memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes)
 	}
 }
 
+/* The pages below such a directory, by size. Returns how many sizes there are. */
+static unsigned
+sizes_read(const char *root, const char *directory, struct hugepage_size sizes[HUGEPAGE_SIZES_MAX])
+{
+	char pattern[TREE_PATH_MAX];
+	unsigned n_sizes = 0;
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s%s/hugepages-*kB", root, directory);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc && n_sizes < HUGEPAGE_SIZES_MAX; i++) {
+		const char *path = found.gl_pathv[i];
+
+		sizes[n_sizes++] = (struct hugepage_size){
+			.kib = strtoull(strrchr(path, '-') + 1, NULL, 10),
+			.total = (uint64_t)tree_number("", 0, "%s/nr_hugepages", path),
+			.free = (uint64_t)tree_number("", 0, "%s/free_hugepages", path),
+		};
+	}
+	globfree(&found);
+	return n_sizes;
+}
+
+static uint64_t
+sizes_free_mib(const struct hugepage_size *sizes, unsigned n_sizes)
+{
+	uint64_t kib = 0;
+
+	for (unsigned i = 0; i < n_sizes; i++)
+		kib += sizes[i].free * sizes[i].kib;
+	return kib >> 10;
+}
+
+/* DPDK takes what a node does not have of -m from the others. */
+static uint64_t
+memory_share_mib(const char *root, const struct setup *setup, const struct hugepages *facts)
+{
+	struct hugepage_size all[HUGEPAGE_SIZES_MAX];
+	const uint64_t all_mib = sizes_free_mib(all, sizes_read(root, PAGES_DIR, all));
+	const uint64_t here_mib = sizes_free_mib(facts->sizes, facts->n_sizes);
+	const uint64_t others_mib = all_mib > here_mib ? all_mib - here_mib : 0;
+
+	return setup->memory_mb > others_mib ? setup->memory_mb - others_mib : 0;
+}
+
 void
 hugepages_read(const char *root, const struct setup *setup, unsigned node, struct hugepages *facts)
 {
-	char pattern[TREE_PATH_MAX];
-	cpu_set_t nodes;
-	glob_t found;
-
-	cpu_set_t online;
-
-	/* DPDK takes its part of -m from each node. */
-	memory_nodes_read(root, setup, &nodes);
-	tree_cpus(root, &online, NODE_DIR "/online");
 	*facts = (struct hugepages){.node = node,
-		.is_only_node = CPU_COUNT(&online) <= 1,
+		.is_planned = memory_is_planned(root, setup, node),
 		.wanted = setup->hugepages,
 		.runs = setup->pid != 0,
-		.needed_mib = setup->memory_mb ? setup->memory_mb / (unsigned)CPU_COUNT(&nodes)
-					       : HUGEPAGES_LEAST_MIB,
+		.estimate_mib = memory_estimate_mib(root, setup, node),
 		.config = setup->path};
 	/* A kernel without NUMA has no directory of nodes. */
 	if (tree_exists(root, NODE_DIR "/node%u/hugepages", node))
 		snprintf(facts->directory, sizeof(facts->directory), NODE_DIR "/node%u/hugepages",
 			node);
 	else
-		snprintf(facts->directory, sizeof(facts->directory), "/sys/kernel/mm/hugepages");
-	snprintf(pattern, sizeof(pattern), "%s%s/hugepages-*kB", root, facts->directory);
-	if (glob(pattern, 0, NULL, &found) != 0)
-		return;
-	for (size_t i = 0; i < found.gl_pathc && facts->n_sizes < HUGEPAGE_SIZES_MAX; i++) {
-		const char *path = found.gl_pathv[i];
-		const char *size = strrchr(path, '-');
-
-		facts->sizes[facts->n_sizes].kib = strtoull(size + 1, NULL, 10);
-		facts->sizes[facts->n_sizes].total =
-			(uint64_t)tree_number("", 0, "%s/nr_hugepages", path);
-		facts->sizes[facts->n_sizes].free =
-			(uint64_t)tree_number("", 0, "%s/free_hugepages", path);
-		facts->n_sizes++;
-	}
-	globfree(&found);
+		snprintf(facts->directory, sizeof(facts->directory), PAGES_DIR);
+	facts->n_sizes = sizes_read(root, facts->directory, facts->sizes);
+	facts->memory_mib = memory_share_mib(root, setup, facts);
+	facts->boot_mib = boot_hugepages_mib(root, node, facts->directory);
 }
 
-/* The command that makes so many more pages of 2 MiB. */
+/* The command that reserves what is needed, if so much is missing now. */
 static void
 hugepages_mend(const struct hugepages *facts, struct verdict *verdict, enum severity severity,
-	const char *why, uint64_t missing_mib)
+	const char *why, uint64_t needed_mib, uint64_t missing_mib)
 {
 	uint64_t pages = (missing_mib + 1) / 2;
 
@@ -103,12 +130,10 @@ hugepages_mend(const struct hugepages *facts, struct verdict *verdict, enum seve
 		if (facts->sizes[i].kib == 2048)
 			pages += facts->sizes[i].total;
 	}
-	pages = pages < HUGEPAGES_USUAL ? HUGEPAGES_USUAL : pages;
-	if (facts->is_only_node)
-		verdict_fault(verdict, severity, why,
-			"echo vm.nr_hugepages=%" PRIu64 " | sudo tee /etc/sysctl.d/80-sluice.conf "
-			"&& sudo sysctl -p /etc/sysctl.d/80-sluice.conf",
-			pages);
+	if (facts->boot_mib >= needed_mib)
+		verdict_fault(verdict, severity, why, "sudo reboot");
+	else if (facts->is_planned)
+		verdict_fault(verdict, severity, why, "sudo sluice-setup");
 	else
 		verdict_fault(verdict, severity, why,
 			"echo %" PRIu64 " | sudo tee %s/hugepages-2048kB/nr_hugepages", pages,
@@ -119,7 +144,10 @@ struct verdict
 hugepages_judge(const struct hugepages *facts)
 {
 	struct verdict verdict = verdict_begin("hugepages");
-	uint64_t total_mib = 0, free_mib = 0;
+	const uint64_t needed_mib =
+		facts->memory_mib > facts->estimate_mib ? facts->memory_mib : facts->estimate_mib;
+	const uint64_t free_mib = sizes_free_mib(facts->sizes, facts->n_sizes);
+	uint64_t total_mib = 0;
 
 	verdict_found(&verdict, "node %u: ", facts->node);
 	for (unsigned i = 0; i < facts->n_sizes; i++) {
@@ -131,33 +159,35 @@ hugepages_judge(const struct hugepages *facts)
 			total_mib > 0 ? ", " : "", facts->sizes[i].free, facts->sizes[i].total,
 			kib >> 20 ? kib >> 20 : kib >> 10, kib >> 20 ? "GiB" : "MiB");
 		total_mib += facts->sizes[i].total * kib >> 10;
-		free_mib += facts->sizes[i].free * kib >> 10;
 	}
 	if (total_mib == 0)
 		verdict_found(&verdict, "none reserved");
 	if (!facts->wanted) {
-		static const char why[] =
-			"On pages of 4 KiB most lookups in large tables miss the TLB: about 0.1 us "
-			"more for a packet.";
-
 		verdict_found(&verdict, ", not used: %s has `hugepages: false`", facts->config);
-		if (total_mib == 0)
-			hugepages_mend(facts, &verdict, SEVERITY_WARNING, why, facts->needed_mib);
-		verdict_fault(&verdict, SEVERITY_WARNING, why,
-			"sudo sed -i \"s/^hugepages:.*/hugepages: true/\" %s", facts->config);
+		verdict_fault(&verdict, SEVERITY_WARNING,
+			"Pages of 4 KiB need 512 times as many entries of the TLB as pages of 2 "
+			"MiB: lookups in large tables, and packet buffers, miss it more often.",
+			"sudo sed -i \"s/^hugepages:.*/hugepages: true/\" %s && sudo sluice-setup",
+			facts->config);
 	} else if (total_mib == 0) {
 		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
-			"Workers and tables of this node have no memory: sluiced does not start, "
-			"and 0 packets are forwarded.",
-			facts->needed_mib);
+			"Workers and packet buffers of this node have no memory: sluiced does not "
+			"start, and 0 packets are forwarded.",
+			needed_mib, needed_mib);
 	} else if (facts->runs) {
 		verdict_found(&verdict, ", sluiced runs");
-	} else if (free_mib < facts->needed_mib) {
-		verdict_found(&verdict, ", expected %u MiB free", facts->needed_mib);
+	} else if (free_mib < facts->memory_mib) {
+		verdict_found(&verdict, ", expected %" PRIu64 " MiB free", needed_mib);
 		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
-			"sluiced allocates its tables and packet buffers there, and does not start "
-			"without: 0 packets are forwarded.",
-			facts->needed_mib - free_mib);
+			"sluiced takes `memory_mb` at once, and does not start without: 0 packets "
+			"are forwarded.",
+			needed_mib, needed_mib - free_mib);
+	} else if (free_mib < facts->estimate_mib) {
+		verdict_found(&verdict, ", expected about %" PRIu64 " MiB free", needed_mib);
+		hugepages_mend(facts, &verdict, SEVERITY_WARNING,
+			"sluiced allocates tables, packet buffers or rings there, and does not "
+			"start if they do not fit: 0 packets are forwarded then.",
+			needed_mib, needed_mib - free_mib);
 	}
 	return verdict;
 }
@@ -165,7 +195,10 @@ hugepages_judge(const struct hugepages *facts)
 void
 iommu_read(const char *root, const struct setup *setup, struct iommu *facts)
 {
-	char pattern[TREE_PATH_MAX], mode[8];
+	/* Of ACPI, for the IOMMUs of Intel, AMD, Arm and virtio. */
+	static const char *const tables[] = {"DMAR", "IVRS", "IORT", "VIOT"};
+	char pattern[TREE_PATH_MAX], mode[8], value[16];
+	struct processor processor;
 	glob_t groups;
 
 	*facts = (struct iommu){.known = setup->known};
@@ -177,12 +210,35 @@ iommu_read(const char *root, const struct setup *setup, struct iommu *facts)
 	tree_text(
 		root, mode, sizeof(mode), "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
 	facts->unsafe = mode[0] == 'Y' || mode[0] == '1';
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		facts->has_table |= tree_exists(root, "/sys/firmware/acpi/tables/%s", tables[i]);
+	processor_read(root, &processor);
+	facts->is_intel = processor.is_intel;
+	facts->is_virtual = processor.is_virtual;
+	facts->is_on_at_boot = boot_parameter(root, "intel_iommu", value, sizeof(value)) &&
+			       strcmp(value, "on") == 0;
 	for (unsigned i = 0; i < setup->n_ports; i++) {
 		struct device device;
 
 		device_read(root, &setup->ports[i], &device);
 		facts->n_vfio += device_needs_vfio(&device);
 	}
+}
+
+/* The command that turns it on. */
+static const char *
+iommu_mend(const struct iommu *facts)
+{
+	if (!facts->has_table && facts->is_virtual)
+		return "virsh edit VM # on the host: <iommu model=\"intel\"/>, or virtio";
+	if (!facts->has_table)
+		return "sudo systemctl reboot --firmware-setup # then enable VT-d or AMD-Vi";
+	if (facts->is_on_at_boot)
+		return "sudo reboot";
+	if (facts->is_intel)
+		return "sudo sluice-setup";
+	/* Others are on, unless they were turned off. */
+	return "grep -i iommu /proc/cmdline; sudo dmesg | grep -i -E \"iommu|AMD-Vi|SMMU\"";
 }
 
 struct verdict
@@ -203,16 +259,12 @@ iommu_judge(const struct iommu *facts)
 	} else if (facts->n_groups == 0 && facts->unsafe) {
 		verdict_fault(&verdict, SEVERITY_WARNING,
 			"The NIC can write to any memory of this machine. Packets are not slower.",
-			"echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX intel_iommu=on "
-			"iommu=pt\\\"\" | sudo tee /etc/default/grub.d/sluice-iommu.cfg && sudo "
-			"update-grub && sudo reboot");
+			"%s", iommu_mend(facts));
 	} else if (facts->n_groups == 0) {
 		verdict_fault(&verdict, SEVERITY_ERROR,
 			"vfio-pci does not hand a NIC to sluiced without an IOMMU: its ports "
-			"forward 0 packets. Also see VT-d or AMD-Vi in the firmware's setup.",
-			"echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX intel_iommu=on "
-			"iommu=pt\\\"\" | sudo tee /etc/default/grub.d/sluice-iommu.cfg && sudo "
-			"update-grub && sudo reboot");
+			"forward 0 packets.",
+			"%s", iommu_mend(facts));
 	}
 	return verdict;
 }
@@ -338,8 +390,11 @@ clock_check_read(const char *root, struct clock *facts)
 {
 	struct timex state = {0};
 
-	tree_text(root, facts->source, sizeof(facts->source),
-		"/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	char available[128];
+
+	tree_text(root, facts->source, sizeof(facts->source), CLOCK_DIR "/current_clocksource");
+	tree_text(root, available, sizeof(available), CLOCK_DIR "/available_clocksource");
+	facts->has_tsc = has_word(available, "tsc");
 	facts->is_synchronised = adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
@@ -360,11 +415,11 @@ clock_judge(const struct clock *facts)
 	if (!is_fast) {
 		verdict_found(&verdict, ", expected tsc");
 		verdict_fault(&verdict, SEVERITY_WARNING,
-			"Each reading of the clock is a system call of about 1 us instead of 0.03 "
-			"us, in the control thread and the kernel. `dmesg` says why the kernel "
+			"The control thread reads the clock by a system call, and the kernel from "
+			"a device instead of a register of the CPU. `dmesg` says why the kernel "
 			"does not use the TSC.",
-			"echo tsc | sudo tee "
-			"/sys/devices/system/clocksource/clocksource0/current_clocksource");
+			facts->has_tsc ? "echo tsc | sudo tee " CLOCK_DIR "/current_clocksource"
+				       : "sudo dmesg | grep -i -E \"clocksource|tsc\"");
 	}
 	if (!facts->is_synchronised)
 		verdict_fault(&verdict, SEVERITY_WARNING,
@@ -444,6 +499,16 @@ store_read(const char *root, const struct setup *setup, struct store *facts)
 		facts->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
+/* What fills the disk is shown, and to be deleted by its owner. */
+static void
+space_mend(
+	const struct store *facts, struct verdict *verdict, enum severity severity, const char *why)
+{
+	verdict_fault(verdict, severity, why,
+		"df -h %s && sudo du -xh --max-depth 1 \"$(findmnt -no TARGET -T %s)\" | sort -h",
+		facts->directory, facts->directory);
+}
+
 struct verdict
 store_judge(const struct store *facts)
 {
@@ -470,19 +535,18 @@ store_judge(const struct store *facts)
 			"sudo sluicectl doctor");
 	else if (facts->error == EROFS)
 		verdict_fault(&verdict, SEVERITY_ERROR, error_why,
-			"sudo mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"",
+			"sudo dmesg -T --level=err,warn # of a disk with errors: unmount it, and "
+			"run fsck; else see findmnt -T %s",
 			facts->directory);
 	else if (facts->error == ENOSPC || facts->error == EDQUOT)
-		verdict_fault(
-			&verdict, SEVERITY_ERROR, error_why, "sudo journalctl --vacuum-size=50M");
+		space_mend(facts, &verdict, SEVERITY_ERROR, error_why);
 	else if (facts->error != 0)
 		verdict_fault(
 			&verdict, SEVERITY_ERROR, error_why, "sudo dmesg -T --level=err,warn");
 	else if (facts->free_bytes < STORE_BYTES_LEAST)
-		verdict_fault(&verdict, SEVERITY_WARNING,
+		space_mend(facts, &verdict, SEVERITY_WARNING,
 			"A change of flows is refused when the disk is full; what is forwarded "
-			"already goes on.",
-			"sudo journalctl --vacuum-size=50M");
+			"already goes on.");
 	if (facts->fsync_us > FSYNC_SLOW_US)
 		verdict_fault(&verdict, SEVERITY_WARNING,
 			"A change of flows is answered only when it is on the disk, so that few of "

@@ -15,18 +15,22 @@
 
 #define HUGEPAGE_SIZES_MAX 4
 
+struct hugepage_size {
+	uint64_t kib; /* of a page */
+	uint64_t total, free; /* pages */
+};
+
 /* Of one NUMA node. */
 struct hugepages {
 	unsigned node;
-	bool is_only_node;
+	bool is_planned; /* sluice-setup reserves pages there */
 	bool wanted; /* `hugepages` in sluice.yaml */
 	bool runs; /* sluiced has taken its own */
-	unsigned needed_mib; /* that must be free before it starts */
+	uint64_t memory_mib; /* of what sluiced takes at once, that which other nodes do not have */
+	unsigned estimate_mib; /* of what it allocates in all until it forwards */
+	uint64_t boot_mib; /* of all pages after the next boot, if they are not there yet; else 0 */
 	unsigned n_sizes;
-	struct {
-		uint64_t kib; /* of a page */
-		uint64_t total, free; /* pages */
-	} sizes[HUGEPAGE_SIZES_MAX];
+	struct hugepage_size sizes[HUGEPAGE_SIZES_MAX];
 	char directory[64]; /* of the system's files of these pages, for commands */
 	const char *config; /* path of sluice.yaml; borrowed */
 };
@@ -43,6 +47,9 @@ struct iommu {
 	bool unsafe; /* vfio is told to do without */
 	bool known; /* the ports are */
 	unsigned n_vfio; /* ports that need vfio-pci */
+	bool has_table; /* the firmware describes one to the kernel */
+	bool is_intel, is_virtual; /* the machine */
+	bool is_on_at_boot; /* sluice-setup has set intel_iommu=on for the next boot */
 };
 
 void iommu_read(const char *root, const struct setup *setup, struct iommu *facts);
@@ -64,6 +71,7 @@ struct verdict privileges_judge(const struct privileges *facts);
 struct clock {
 	bool is_synchronised;
 	char source[32]; /* "": unknown */
+	bool has_tsc; /* the kernel would take the TSC, too */
 };
 
 /* The state of the clock is that of the system, below any root. */

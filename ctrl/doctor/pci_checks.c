@@ -179,8 +179,7 @@ driver_judge(const struct device *device)
 				"port another NIC.",
 				"lspci -D -d ::0200 # then: sudoedit %s", device->config);
 		}
-		verdict_fault(&verdict, SEVERITY_ERROR, none_why,
-			"sudo modprobe vfio-pci && sudo dpdk-devbind.py -b vfio-pci %s", port->pci);
+		verdict_fault(&verdict, SEVERITY_ERROR, none_why, "sudo sluice-setup");
 	}
 	return verdict;
 }
@@ -304,8 +303,8 @@ placement_judge(const struct placement *facts)
 		verdict_found(&verdict, "as all workers");
 	else
 		verdict_fault(&verdict, SEVERITY_WARNING,
-			"Each packet is read from the other node's memory: 2 to 4 cache lines, "
-			"about 0.1 us each.",
+			"These workers read packets, and write them, over the interconnect to the "
+			"memory of the port's node.",
 			"sudoedit %s # workers: of CPUs %s", device->config, facts->local_cpus);
 	return verdict;
 }

@@ -8,12 +8,16 @@
 #include "config/config.h"
 
 #define STORE_DEFAULT "/var/lib/sluice/state.db"
+#define TABLE_ENTRIES_DEFAULT (65536 + 16384 + 65536) /* as sluice-config.json has it */
 
 void
 setup_init(struct setup *setup, const char *path)
 {
-	*setup = (struct setup){
-		.path = path, .hugepages = true, .control_core = -1, .store = STORE_DEFAULT};
+	*setup = (struct setup){.path = path,
+		.hugepages = true,
+		.control_core = -1,
+		.store = STORE_DEFAULT,
+		.n_table_entries = TABLE_ENTRIES_DEFAULT};
 }
 
 static const char *
@@ -22,6 +26,12 @@ text_of(const json_t *object, const char *name)
 	const char *text = json_string_value(json_object_get(object, name));
 
 	return text ? text : "";
+}
+
+static unsigned
+count_of(const json_t *object, const char *name)
+{
+	return (unsigned)json_integer_value(json_object_get(object, name));
 }
 
 static void
@@ -38,6 +48,9 @@ port_add(struct setup *setup, const json_t *entry)
 		port->pci[0] = '\0';
 	if (devargs_is_af_xdp(port->devargs))
 		devargs_value(port->devargs, "iface", port->iface, sizeof(port->iface));
+	port->rx_queues = count_of(entry, "rx_queues");
+	port->descriptors = count_of(entry, "descriptors");
+	port->mtu = count_of(entry, "mtu");
 }
 
 static void
@@ -50,6 +63,7 @@ worker_add(struct setup *setup, const json_t *cpu)
 void
 setup_read(struct setup *setup, json_t *document)
 {
+	const json_t *tables = json_object_get(document, "tables");
 	const char *store;
 	int hugepages;
 	json_t *entry;
@@ -59,6 +73,9 @@ setup_read(struct setup *setup, json_t *document)
 		&setup->memory_mb, "control", "core", &setup->control_core, "state", "path",
 		&store);
 	setup->hugepages = hugepages;
+	setup->packet_buffers = count_of(document, "packet_buffers");
+	setup->n_table_entries = count_of(tables, "ipv4_flows") + count_of(tables, "ipv6_flows") +
+				 count_of(tables, "legs");
 	snprintf(setup->store, sizeof(setup->store), "%s", store);
 	json_array_foreach (json_object_get(document, "workers"), i, entry)
 		worker_add(setup, entry);

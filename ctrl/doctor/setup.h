@@ -18,6 +18,9 @@ struct port_setup {
 	char devargs[DP_DEVARGS_MAX];
 	char pci[16]; /* "": no PCI device */
 	char iface[DP_NAME_MAX]; /* kernel interface of a virtual device; "": it has none */
+	unsigned rx_queues; /* 0: one for each worker */
+	unsigned descriptors; /* of a queue; 0: those of the driver */
+	unsigned mtu; /* bytes; 0: that of the device */
 };
 
 struct setup {
@@ -27,6 +30,8 @@ struct setup {
 	pid_t pid; /* of a running sluiced on this machine; 0: none */
 	bool hugepages; /* wanted */
 	unsigned memory_mb; /* 0: on demand */
+	unsigned packet_buffers; /* of a NUMA node; 0: by ports and queues */
+	unsigned n_table_entries; /* flows and legs, of all tables */
 	int control_core; /* -1: unknown */
 	unsigned n_workers;
 	unsigned workers[DP_WORKERS_MAX]; /* CPUs, as written: one may be there twice */

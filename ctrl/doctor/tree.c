@@ -112,6 +112,18 @@ tree_link(const char *root, char *name, size_t size, const char *format, ...)
 	return name[0] != '\0';
 }
 
+bool
+has_word(const char *line, const char *word)
+{
+	const size_t length = strlen(word);
+
+	for (const char *at = line; (at = strstr(at, word)); at += length) {
+		if ((at == line || strchr(" \t", at[-1])) && strchr(" \n", at[length]))
+			return true;
+	}
+	return false;
+}
+
 void
 cpus_parse(const char *text, cpu_set_t *cpus)
 {

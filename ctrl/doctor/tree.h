@@ -36,6 +36,9 @@ bool tree_link(const char *root, char *name, size_t size, const char *format, ..
 void tree_cpus(const char *root, cpu_set_t *cpus, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Whether a word is among those of a line, which are separated by blanks. */
+bool has_word(const char *line, const char *word);
+
 /* Add the CPUs of such a text to the set; those past CPU_SETSIZE are left out. */
 void cpus_parse(const char *text, cpu_set_t *cpus);
 
