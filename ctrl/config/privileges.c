@@ -9,6 +9,7 @@
 #include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -30,7 +31,9 @@
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define NETWORK (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW))
 #define ANSWER_NS (2 * NS_PER_S) /* for all threads, also on a busy machine */
-#define PAUSE_NS 1000000
+#define SCAN_NS (100 * NS_PER_MS) /* to the next scan, if some do not answer */
+#define PAUSE_NS NS_PER_MS
+#define CLEAN_SCANS 2 /* see threads_drop() */
 
 /* See "Capabilities" in sluiced(8), which says what each is for. */
 static const struct {
@@ -154,7 +157,7 @@ privileges_enter(const struct config *config, struct fault *fault)
 
 static atomic_uint n_dropped; /* threads */
 
-/* In each other thread. */
+/* In each other thread that has any. */
 static void
 thread_drop(int signal_number)
 {
@@ -168,45 +171,85 @@ thread_drop(int signal_number)
 	errno = error;
 }
 
-/* Signal all threads but this one, and return how many. */
-static unsigned
-threads_signal(void)
+/* A thread that has ended holds none. */
+static bool
+thread_holds_any(pid_t tid)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3, .pid = tid};
+	struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &header, held) < 0)
+		return errno != ESRCH;
+	return held[0].permitted != 0 || held[1].permitted != 0;
+}
+
+/* 0 also if it has ended; or -1 with *fault set. */
+static int
+thread_signal(pid_t tid, struct fault *fault)
+{
+	if (syscall(SYS_tgkill, getpid(), tid, THREAD_SIGNAL) == 0 || errno == ESRCH)
+		return 0;
+	return fault_set(fault, FAULT_INTERNAL, "",
+		"capabilities: cannot signal thread %d to drop its own: %s%s", tid, strerror(errno),
+		errno == EAGAIN ? "; increase RLIMIT_SIGPENDING, the limit of pending signals"
+				: "");
+}
+
+/* Signal all threads but this one that hold capabilities. Their number, or -1 with *fault set. */
+static int
+threads_signal(struct fault *fault)
 {
 	DIR *tasks = opendir("/proc/self/task");
 	const struct dirent *task;
-	unsigned n = 0;
+	int n = 0;
 
-	while (tasks && (task = readdir(tasks)) != NULL) {
+	if (!tasks)
+		return fault_set(fault, FAULT_INTERNAL, "",
+			"capabilities: cannot read /proc/self/task: %s", strerror(errno));
+	while (n >= 0 && (task = readdir(tasks)) != NULL) {
 		const pid_t tid = atoi(task->d_name);
 
-		if (tid > 0 && tid != gettid() &&
-			syscall(SYS_tgkill, getpid(), tid, THREAD_SIGNAL) == 0)
-			n++;
+		if (tid > 0 && tid != gettid() && thread_holds_any(tid))
+			n = thread_signal(tid, fault) < 0 ? -1 : n + 1;
 	}
-	if (tasks)
-		closedir(tasks);
+	closedir(tasks);
 	return n;
 }
 
+/*
+ * A thread that starts during a scan inherits what its parent has at that moment, and may be
+ * missed. Its parent may have dropped it all before it is looked at, so that a scan which finds
+ * none is repeated: what was missed is listed then.
+ */
 static int
 threads_drop(struct fault *fault)
 {
 	const struct sigaction action = {.sa_handler = thread_drop, .sa_flags = (int)SA_RESTART};
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ANSWER_NS;
-	unsigned n;
+	unsigned n_clean = 0; /* scans in a row */
+	uint64_t now_ns = 0;
+	int n = 0;
 
-	atomic_store(&n_dropped, 0);
 	sigaction(THREAD_SIGNAL, &action, NULL);
-	n = threads_signal();
-	while (atomic_load(&n_dropped) < n && clock_read_ns(CLOCK_MONOTONIC) < end_ns)
-		nanosleep(&pause, NULL);
+	while (n >= 0 && n_clean < CLEAN_SCANS && (n == 0 || now_ns < end_ns)) {
+		const uint64_t again_ns = clock_read_ns(CLOCK_MONOTONIC) + SCAN_NS;
+
+		atomic_store(&n_dropped, 0);
+		n = threads_signal(fault);
+		n_clean = n == 0 ? n_clean + 1 : 0;
+		while ((now_ns = clock_read_ns(CLOCK_MONOTONIC)) < again_ns &&
+			(int)atomic_load(&n_dropped) < n)
+			nanosleep(&pause, NULL);
+	}
 	signal(THREAD_SIGNAL, SIG_IGN);
-	if (n > 0 && atomic_load(&n_dropped) >= n)
-		return 0;
+	if (n < 0 || n_clean == CLEAN_SCANS)
+		return n;
 	return fault_set(fault, FAULT_INTERNAL, "",
-		"capabilities: found %u of %u threads that dropped theirs, expected all",
-		atomic_load(&n_dropped), n);
+		"capabilities: found %d threads that did not drop theirs within %" PRIu64
+		" s, expected none",
+		n, ANSWER_NS / NS_PER_S);
 }
 
 int
