@@ -45,7 +45,7 @@ static const struct {
 	{"net_null", {0, 0}},
 	{"net_ring", {0, 0}},
 	{"net_memif", {0, 0}},
-	{"net_pcap", {NETWORK, 0}},
+	{"net_pcap", {NETWORK, BIT(CAP_NET_ADMIN)}},
 	{"net_af_packet", {NETWORK, BIT(CAP_NET_ADMIN)}},
 	{"net_tap", {NETWORK, BIT(CAP_NET_ADMIN)}},
 	/* Memory that is added later is locked for the device, too. */

@@ -208,7 +208,8 @@ neighbour_poll(struct net *net, struct neighbour *neighbour, bool confirm)
 	if (!confirm && neigh.state != NUD_NONE)
 		return;
 	ret = neigh_kick(&net->netlink, &neighbour->key);
-	if (ret < 0)
+	/* Without CAP_NET_ADMIN a MAC address that the kernel has is good all the same. */
+	if (ret < 0 && (ret != -EPERM || neighbour->error != 0))
 		neighbour_report(net, neighbour, NULL, ret);
 }
 

@@ -77,8 +77,9 @@ int route_resolve(struct net *net, const struct hop_request *request, struct nei
 /*
  * Keep a neighbour resolved and report changes of it, until the last reference is released.
  * 0: it has that MAC address now. Else it has none (yet): -EINPROGRESS the kernel resolves it,
- * -EHOSTUNREACH it got no answer, -ENOBUFS the kernel's neighbour table is full, -ENETDOWN or
- * -ENODEV the interface is down or gone. -ENOMEM: there is no reference.
+ * -EHOSTUNREACH it got no answer, -ENOBUFS the kernel's neighbour table is full, -EPERM the kernel
+ * does not resolve it without CAP_NET_ADMIN, -ENETDOWN or -ENODEV the interface is down or gone.
+ * -ENOMEM: there is no reference.
  */
 int neighbour_ref(struct net *net, const struct neigh_key *key, uint8_t mac[6]);
 

@@ -48,6 +48,16 @@ Test(privileges, af_xdp_is_root_only_while_it_starts)
 	cr_expect_eq(needs.run, BIT(CAP_NET_ADMIN) | BIT(CAP_BPF));
 }
 
+/* The kernel is asked for the next hops of their legs. */
+Test(privileges, ports_with_a_kernel_interface_keep_net_admin)
+{
+	static const char *const devargs[] = {
+		"net_af_xdp0,iface=a", "net_pcap0,iface=a", "net_af_packet0,iface=a", "net_tap0"};
+
+	for (size_t i = 0; i < sizeof(devargs) / sizeof(devargs[0]); i++)
+		cr_expect(of(devargs[i], "").run & BIT(CAP_NET_ADMIN), "%s", devargs[i]);
+}
+
 Test(privileges, those_of_several_ports_add_up)
 {
 	const struct privileges needs = of("net_af_xdp0,iface=eth1", "0000:41:00.0");
