@@ -75,13 +75,14 @@ void
 watchdog_poll(struct watchdog *watchdog, uint64_t now_ns)
 {
 	const uint64_t part_ns = watchdog->interval_ns / FEED_SHARE;
-	uint64_t passed_ns = now_ns - watchdog->polled_ns, longest_ns = 0;
+	const uint64_t gap_ns = now_ns - watchdog->polled_ns;
+	/* Perhaps the whole process did not run in the rest of the gap. */
+	const uint64_t passed_ns =
+		gap_ns < 2 * watchdog->period_ns ? gap_ns : 2 * watchdog->period_ns;
+	uint64_t longest_ns = 0;
 	unsigned i, longest = 0;
 
 	watchdog->polled_ns = now_ns;
-	/* This thread did not run either. */
-	if (passed_ns > 2 * watchdog->period_ns)
-		passed_ns = watchdog->period_ns;
 	for (i = 0; i < dp_worker_count(watchdog->dp); i++) {
 		const uint64_t still_ns = worker_still_ns(watchdog, i, passed_ns);
 
@@ -92,7 +93,8 @@ watchdog_poll(struct watchdog *watchdog, uint64_t now_ns)
 	}
 	if (longest_ns >= TRIGGER_PARTS * part_ns)
 		trigger(watchdog, longest, longest_ns);
-	if (longest_ns >= part_ns)
+	/* One that stood still over such a gap is perhaps dead for longer than is known. */
+	if (longest_ns >= part_ns || (longest_ns > 0 && gap_ns > passed_ns))
 		return;
 	watchdog->triggered = false;
 	if (now_ns - watchdog->fed_ns < part_ns)

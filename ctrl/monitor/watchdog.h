@@ -6,7 +6,9 @@
  *
  * Of the manager's interval, a worker may pause for a quarter before feeding stops. After three
  * quarters the log names it, and the manager is asked to act at once. A pause of the whole process,
- * as in a debugger or while a virtual machine is moved, is not held against the workers.
+ * as in a debugger or while a virtual machine is moved, is not held against the workers: of the
+ * time between two polls, no more than two periods count. But the poll that finds a longer gap
+ * feeds only if every worker has moved meanwhile.
  *
  * Everything here is called by the control thread.
  */

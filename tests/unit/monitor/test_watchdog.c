@@ -137,6 +137,37 @@ Test(watchdog, a_pause_of_the_whole_process_is_not_the_workers)
 	cr_expect_geq(n_fed, 3, "%u", n_fed);
 }
 
+/* As while a large change is committed. */
+Test(watchdog, long_turns_of_the_control_thread_do_not_hide_a_dead_worker)
+{
+	const unsigned turn_ms = 3 * PERIOD_MS;
+	uint64_t since_ns;
+
+	pass(1000, true, true);
+	since_ns = now_ns;
+	n_fed = 0;
+	while (n_triggered == 0 && now_ns - since_ns < 5 * NS_PER_S) {
+		now_ns += turn_ms * NS_PER_MS;
+		dp.rounds[0]++;
+		watchdog_poll(&watchdog, now_ns);
+	}
+	cr_expect_eq(n_fed, 0, "%u", n_fed);
+	cr_expect_leq(triggered_ns - since_ns, (INTERVAL_MS + 2 * turn_ms) * NS_PER_MS,
+		"after %u ms", (unsigned)((triggered_ns - since_ns) / NS_PER_MS));
+}
+
+Test(watchdog, long_turns_of_the_control_thread_are_forgiven)
+{
+	for (unsigned turn = 0; turn < 10; turn++) {
+		now_ns += 8 * PERIOD_MS * NS_PER_MS;
+		dp.rounds[0]++;
+		dp.rounds[1]++;
+		watchdog_poll(&watchdog, now_ns);
+	}
+	cr_expect_eq(n_fed, 10, "%u", n_fed);
+	cr_expect_eq(n_triggered, 0);
+}
+
 Test(without_a_manager, nothing_is_said)
 {
 	unsetenv("WATCHDOG_USEC");
