@@ -309,6 +309,7 @@ loop_run(struct daemon *daemon)
 		plural_s(config->dp.n_ports), config->eal.n_workers,
 		plural_s(config->eal.n_workers), config->socket_path);
 	watchdog_init(&daemon->watchdog, daemon->dp, daemon->base);
+	commits_alive_set(daemon->flows.commits, watchdog_alive, &daemon->watchdog);
 	sd_notifyf(0, "READY=1\nSTATUS=%u port%s, %u worker%s, socket %s", config->dp.n_ports,
 		plural_s(config->dp.n_ports), config->eal.n_workers,
 		plural_s(config->eal.n_workers), config->socket_path);
@@ -316,6 +317,7 @@ loop_run(struct daemon *daemon)
 	rc = event_base_dispatch(daemon->base);
 	if (rc < 0)
 		fault_set(&daemon->fault, FAULT_INTERNAL, "", "the event loop failed");
+	commits_alive_set(daemon->flows.commits, NULL, NULL);
 	watchdog_fini(&daemon->watchdog);
 	sd_notify(0, "STOPPING=1");
 	log_line("stopping");

@@ -30,6 +30,7 @@
 #define COMMIT_OBSERVERS_MAX 4
 #define COMMIT_FLOWS_AT_ONCE 1024
 #define ACTIVATE_AHEAD 8
+#define ACTIVATE_ALIVE_EVERY (64 * 1024)
 #define HOP_PARTED DP_NEXT_HOPS_MAX /* in place of an index: another leg has the reference */
 #define EACH_NOTIFIED_MAX 256 /* changes of one group that are notified one by one */
 
@@ -101,6 +102,8 @@ struct commits {
 	struct change *offender; /* and whose fault it is; NULL: everybody's */
 	struct commit_observer observers[COMMIT_OBSERVERS_MAX];
 	unsigned n_observers;
+	void (*alive)(void *arg); /* NULL: there is none */
+	void *alive_arg;
 };
 
 static void pump(void *arg);
@@ -1055,6 +1058,8 @@ commit_activate(struct commits *commits)
 	size_t i;
 
 	for (i = 0; i < commits->draft.n; i++) {
+		if (i % ACTIVATE_ALIVE_EVERY == ACTIVATE_ALIVE_EVERY - 1 && commits->alive)
+			commits->alive(commits->alive_arg);
 		activate_prefetch(&commits->draft, i);
 		item_activate(commits, commits->draft.list[i]);
 	}
@@ -1466,6 +1471,13 @@ uint64_t
 commits_generation(const struct commits *commits)
 {
 	return commits->generation;
+}
+
+void
+commits_alive_set(struct commits *commits, void (*alive)(void *arg), void *arg)
+{
+	commits->alive = alive;
+	commits->alive_arg = arg;
 }
 
 void

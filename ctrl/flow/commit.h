@@ -50,6 +50,12 @@ uint64_t commits_generation(const struct commits *commits);
 /* How long to work before others have their turn; 0: for one step. For tests. */
 void commits_slice_set(struct commits *commits, uint64_t slice_ns);
 
+/*
+ * Call `alive` each 64 Ki flows while a change becomes visible, which is one turn of the
+ * event loop however large the change. NULL: nothing is called, as at first.
+ */
+void commits_alive_set(struct commits *commits, void (*alive)(void *arg), void *arg);
+
 /* Call `observe` for each committed change, for the life of the commits; few observers only. */
 void commits_observe(struct commits *commits, change_observer_fn observe, void *arg);
 

@@ -102,3 +102,10 @@ watchdog_poll(struct watchdog *watchdog, uint64_t now_ns)
 	watchdog->fed_ns = now_ns;
 	sd_notify(0, "WATCHDOG=1");
 }
+
+void
+watchdog_alive(void *watchdog)
+{
+	if (((struct watchdog *)watchdog)->interval_ns > 0)
+		watchdog_poll(watchdog, clock_read_ns(CLOCK_MONOTONIC));
+}

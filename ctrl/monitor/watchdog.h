@@ -48,4 +48,10 @@ void watchdog_fini(struct watchdog *watchdog);
 /* Look at the workers at CLOCK_MONOTONIC, and tell the manager. */
 void watchdog_poll(struct watchdog *watchdog, uint64_t now_ns);
 
+/*
+ * The same now, from within a turn of the event loop that may take as long as the interval, between
+ * two bounded parts of it. `watchdog` is a struct watchdog; without a manager, nothing is done.
+ */
+void watchdog_alive(void *watchdog);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "monitor/watchdog.h"
@@ -168,6 +169,22 @@ Test(watchdog, long_turns_of_the_control_thread_are_forgiven)
 	cr_expect_eq(n_triggered, 0);
 }
 
+Test(watchdog, is_fed_within_a_turn_only_while_workers_move)
+{
+	dp.rounds[0]++;
+	dp.rounds[1]++;
+	watchdog_alive(&watchdog);
+	cr_expect_eq(n_fed, 1, "%u", n_fed);
+	usleep(3 * PERIOD_MS * 1000);
+	watchdog.fed_ns = 0;
+	dp.rounds[0]++;
+	watchdog_alive(&watchdog);
+	cr_expect_eq(n_fed, 1, "one stood still: %u", n_fed);
+	dp.rounds[1]++;
+	watchdog_alive(&watchdog);
+	cr_expect_eq(n_fed, 2, "%u", n_fed);
+}
+
 Test(without_a_manager, nothing_is_said)
 {
 	unsetenv("WATCHDOG_USEC");
@@ -175,6 +192,8 @@ Test(without_a_manager, nothing_is_said)
 	watchdog_init(&watchdog, &dp, base);
 	cr_expect_eq(watchdog.interval_ns, 0);
 	cr_expect_not(evtimer_pending(&watchdog.timer.event, NULL));
+	watchdog_alive(&watchdog);
+	cr_expect_eq(n_fed, 0);
 	watchdog_fini(&watchdog);
 	event_base_free(base);
 }
