@@ -31,6 +31,7 @@
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define NETWORK (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW))
 #define ANSWER_NS (2 * NS_PER_S) /* for all threads, also on a busy machine */
+#define ANSWER_AGAIN_NS (200 * NS_PER_MS) /* while the event loop waits */
 #define SCAN_NS (100 * NS_PER_MS) /* to the next scan, if some do not answer */
 #define PAUSE_NS NS_PER_MS
 #define CLEAN_SCANS 2 /* see threads_drop() */
@@ -223,11 +224,11 @@ threads_signal(struct fault *fault)
  * none is repeated: what was missed is listed then.
  */
 static int
-threads_drop(struct fault *fault)
+threads_drop(uint64_t limit_ns, struct fault *fault)
 {
 	const struct sigaction action = {.sa_handler = thread_drop, .sa_flags = (int)SA_RESTART};
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + ANSWER_NS;
+	const uint64_t end_ns = clock_read_ns(CLOCK_MONOTONIC) + limit_ns;
 	unsigned n_clean = 0; /* scans in a row */
 	uint64_t now_ns = 0;
 	int n = 0;
@@ -248,9 +249,11 @@ threads_drop(struct fault *fault)
 		return n;
 	return fault_set(fault, FAULT_INTERNAL, "",
 		"capabilities: found %d threads that did not drop theirs within %" PRIu64
-		" s, expected none",
-		n, ANSWER_NS / NS_PER_S);
+		" ms, expected none",
+		n, limit_ns / NS_PER_MS);
 }
+
+static bool reduced;
 
 int
 privileges_reduce(const struct config *config, struct fault *fault)
@@ -260,14 +263,21 @@ privileges_reduce(const struct config *config, struct fault *fault)
 
 	if (keeps_all(config))
 		return 0;
-	if (threads_drop(fault) < 0)
+	if (threads_drop(ANSWER_NS, fault) < 0)
 		return -1;
 	capabilities_select(needs.run);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return fault_set(
 			fault, FAULT_INTERNAL, "", "cannot drop capabilities: %s", strerror(errno));
+	reduced = true;
 	kept = capng_print_caps_text(CAPNG_PRINT_BUFFER, CAPNG_PERMITTED);
 	log_line("running as uid %u, capabilities: %s", geteuid(), kept ? kept : "?");
 	free(kept);
 	return 0;
+}
+
+int
+privileges_reduce_threads(struct fault *fault)
+{
+	return reduced ? threads_drop(ANSWER_AGAIN_NS, fault) : 0;
 }

@@ -37,4 +37,11 @@ int privileges_enter(const struct config *config, struct fault *fault);
  */
 int privileges_reduce(const struct config *config, struct fault *fault);
 
+/*
+ * A driver that opened a port since may have started threads, which inherited what this thread
+ * keeps: they drop it. Takes some milliseconds, 200 at most; does nothing where privileges_reduce()
+ * has dropped nothing. 0, or -1 with *fault set.
+ */
+int privileges_reduce_threads(struct fault *fault);
+
 #endif

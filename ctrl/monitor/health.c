@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "config/ports.h"
+#include "config/privileges.h"
 
 static void
 timer_fired(void *arg)
@@ -77,6 +78,16 @@ link_log(const struct dp_port_info *info, bool up, bool gone)
 			info->name);
 }
 
+/* Its driver may have started threads on behalf of this one. */
+static void
+port_returned(void)
+{
+	struct fault fault;
+
+	if (privileges_reduce_threads(&fault) < 0)
+		log_line("warning: %s", fault.message);
+}
+
 /* A link that is up from the start is not reported. */
 static void
 link_poll(struct health *health, unsigned i)
@@ -96,6 +107,8 @@ link_poll(struct health *health, unsigned i)
 		events_raise(health->events, down ? EVENT_PORT_DOWN : EVENT_PORT_UP)->port =
 			(uint16_t)i;
 	}
+	if (port->gone && !gone)
+		port_returned();
 	port->down = down;
 	port->gone = gone;
 }

@@ -152,14 +152,11 @@ struct outcome {
 };
 
 static void
-threads_reduce(struct outcome *outcome, void *(*run)(void *), unsigned n)
+threads_start(struct outcome *outcome, void *(*run)(void *), unsigned n)
 {
-	const struct config config = {.user = "nobody"};
 	pthread_t thread;
 	unsigned i;
 
-	if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
-		return;
 	for (i = 0; i < n; i++)
 		if (thread_start(&thread, "test", run, NULL, &outcome->fault) < 0)
 			return;
@@ -167,20 +164,47 @@ threads_reduce(struct outcome *outcome, void *(*run)(void *), unsigned n)
 		usleep(1000);
 	outcome->started = true;
 	outcome->n_before = holders_count();
+}
+
+static void
+threads_reduce(struct outcome *outcome, void *(*run)(void *), unsigned n)
+{
+	const struct config config = {.user = "nobody"};
+
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
+		return;
+	threads_start(outcome, run, n);
 	outcome->rc = privileges_reduce(&config, &outcome->fault);
+	outcome->n_after = holders_count();
+}
+
+/* Threads that start when others have dropped theirs. */
+static void
+late_threads_reduce(struct outcome *outcome, void *(*run)(void *), unsigned n)
+{
+	static const struct config config = {
+		.user = "nobody", .ports = {{.devargs = "net_tap0"}}, .dp.n_ports = 1};
+
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
+		return;
+	outcome->rc = privileges_reduce(&config, &outcome->fault);
+	threads_start(outcome, run, n);
+	if (outcome->rc == 0)
+		outcome->rc = privileges_reduce_threads(&outcome->fault);
 	outcome->n_after = holders_count();
 }
 
 /* In a process without other threads: Criterion has one that takes no signal. */
 static const struct outcome *
-reduced(void *(*run)(void *), unsigned n)
+in_process(void (*reduce)(struct outcome *outcome, void *(*run)(void *), unsigned n),
+	void *(*run)(void *), unsigned n)
 {
 	struct outcome *outcome = mmap(
 		NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const pid_t child = fork();
 
 	if (child == 0) {
-		threads_reduce(outcome, run, n);
+		reduce(outcome, run, n);
 		_exit(0);
 	}
 	cr_assert_eq(waitpid(child, NULL, 0), child);
@@ -191,7 +215,7 @@ reduced(void *(*run)(void *), unsigned n)
 
 Test(privileges, no_thread_keeps_any)
 {
-	const struct outcome *outcome = reduced(wait_run, 8);
+	const struct outcome *outcome = in_process(threads_reduce, wait_run, 8);
 
 	cr_expect_eq(outcome->n_before, 9, "%u", outcome->n_before);
 	cr_expect_eq(outcome->rc, 0, "%s", outcome->fault.message);
@@ -202,7 +226,7 @@ Test(privileges, no_thread_keeps_any)
 Test(privileges, no_thread_that_starts_meanwhile_keeps_any)
 {
 	for (unsigned turn = 0; turn < 10; turn++) {
-		const struct outcome *outcome = reduced(breed_run, 4);
+		const struct outcome *outcome = in_process(threads_reduce, breed_run, 4);
 
 		cr_expect_geq(outcome->n_before, 5, "%u", outcome->n_before);
 		cr_expect_eq(outcome->rc, 0, "%s", outcome->fault.message);
@@ -216,7 +240,7 @@ Test(privileges, a_thread_that_cannot_be_signalled_is_an_error)
 	const struct outcome *outcome;
 
 	cr_assert_eq(setrlimit(RLIMIT_SIGPENDING, &none), 0);
-	outcome = reduced(wait_run, 1);
+	outcome = in_process(threads_reduce, wait_run, 1);
 	cr_expect_eq(outcome->rc, -1);
 	cr_expect(strstr(outcome->fault.message, "increase RLIMIT_SIGPENDING"), "%s",
 		outcome->fault.message);
@@ -224,8 +248,17 @@ Test(privileges, a_thread_that_cannot_be_signalled_is_an_error)
 
 Test(privileges, a_thread_that_does_not_answer_is_an_error)
 {
-	const struct outcome *outcome = reduced(wait_blocked_run, 1);
+	const struct outcome *outcome = in_process(threads_reduce, wait_blocked_run, 1);
 
 	cr_expect_eq(outcome->rc, -1);
 	cr_expect(strstr(outcome->fault.message, "found 1 thread"), "%s", outcome->fault.message);
+}
+
+Test(privileges, threads_of_a_port_that_returns_keep_none)
+{
+	const struct outcome *outcome = in_process(late_threads_reduce, wait_run, 3);
+
+	cr_expect_eq(outcome->n_before, 4, "%u", outcome->n_before);
+	cr_expect_eq(outcome->rc, 0, "%s", outcome->fault.message);
+	cr_expect_eq(outcome->n_after, 1, "only the control thread: %u", outcome->n_after);
 }
