@@ -91,7 +91,7 @@ capabilities_select(uint64_t wanted)
 
 /* Make the directory that the file is in, for the user; one that is there stays as it is. */
 static int
-directory_give(const char *file, const struct config *config, struct fault *fault)
+directory_give(const char *file, mode_t mode, const struct config *config, struct fault *fault)
 {
 	char copy[PATH_MAX];
 	const char *directory;
@@ -100,7 +100,7 @@ directory_give(const char *file, const struct config *config, struct fault *faul
 		return 0;
 	snprintf(copy, sizeof(copy), "%s", file);
 	directory = dirname(copy);
-	if (mkdir(directory, 0755) < 0)
+	if (mkdir(directory, mode) < 0)
 		return 0; /* it is there, or whoever opens the file says why it cannot be */
 	if (chown(directory, config->uid, config->gid) < 0)
 		return fault_set(fault, FAULT_INTERNAL, "", "cannot give %s to user %s: %s",
@@ -113,9 +113,9 @@ user_become(const struct config *config, struct fault *fault)
 {
 	int rc;
 
-	if (directory_give(config->socket_path, config, fault) < 0 ||
-		directory_give(config->state_path, config, fault) < 0 ||
-		directory_give(config->access.audit_log, config, fault) < 0)
+	if (directory_give(config->socket_path, 0755, config, fault) < 0 ||
+		directory_give(config->state_path, 0750, config, fault) < 0 ||
+		directory_give(config->access.audit_log, 0750, config, fault) < 0)
 		return -1;
 	rc = capng_change_id(
 		(int)config->uid, (int)config->gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);

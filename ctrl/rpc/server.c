@@ -593,8 +593,11 @@ remote_listen(struct rpc_server *server, struct fault *fault)
 	if (server->remote)
 		return 0;
 	return fault_set(fault, errno == EADDRINUSE ? FAULT_CONFLICT : FAULT_INVALID_VALUE,
-		"/tls/listen", "/tls/listen: cannot listen at %s: %s", config->listen,
-		strerror(errno));
+		"/tls/listen", "/tls/listen: cannot listen at %s: %s%s", config->listen,
+		strerror(errno),
+		errno == EACCES ? "; a port below 1024 requires that sluiced runs as root, "
+				  "without process.user: use another one"
+				: "");
 }
 
 /* What was made before a failure is for rpc_server_destroy(). */
