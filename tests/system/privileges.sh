@@ -16,10 +16,21 @@ config_of_user() {
 	echo "process: {user: $1}"
 }
 
-# Its socket is in a directory that is not there yet, as on a system without tmpfiles.d.
+config_pcap() {
+	config_head sluiced
+	echo "hugepages: false"
+	echo "ports:"
+	echo "  - {name: p0, devargs: \"net_pcap0,iface=p0\", rx_queues: 1}"
+	echo "  - {name: p1, devargs: \"net_pcap1,iface=p1\", rx_queues: 1}"
+	echo "process: {user: nobody}"
+}
+
+# Start it on the configuration at stdin, by COMMAND... if there is one. Its socket is in a directory
+# that is not there yet, as on a system without tmpfiles.d.
 start() {
-	config_of_user nobody | sed "s|socket: [^,}]*|socket: $RIG_RUN/run/rpc.sock|" >"$RIG_RUN/sluiced.yaml"
-	rig_sluiced_start box "$RIG_RUN/sluiced.yaml"
+	sed "s|socket: [^,}]*|socket: $RIG_RUN/run/rpc.sock|" >"$RIG_RUN/sluiced.yaml"
+	rig_spawn sluiced ip netns exec "$RIG_NAME-box" "$@" "$(rig_built sluiced)" \
+		--config "$RIG_RUN/sluiced.yaml"
 	rig_wait 30 test -S "$RIG_RUN/run/rpc.sock" || fail "no socket"
 	ln -sfn "$RIG_RUN/run/rpc.sock" "$RIG_RUN/sluiced.sock"
 	rig_wait 30 ctl info || fail "sluiced does not answer"
@@ -40,7 +51,7 @@ relayed() { # LABEL LOCAL_PORT
 }
 
 leg=port=p1,src=198.51.100.1:6004,dst=198.51.100.10:7004
-start
+start < <(config_of_user nobody)
 pid=$(rig_pid sluiced)
 kept=$(printf '%016x' $((1 << BPF | 1 << NET_ADMIN)))
 tasks=("/proc/$pid/task/"*)
@@ -64,15 +75,17 @@ grep -q "running as uid $uid, capabilities: net_admin, bpf" "$RIG_RUN/sluiced.lo
 	fail "not logged: $(cat "$RIG_RUN/sluiced.log")"
 [[ $(stat -c %U "$RIG_RUN/state/state.db" "$RIG_RUN/audit/audit.log" | uniq) == nobody ]] ||
 	fail "the files are not the user's: $(ls -lR "$RIG_RUN")"
+modes=$(stat -c '%U %a' "$RIG_RUN/run" "$RIG_RUN/state" "$RIG_RUN/audit" | tr '\n' ' ')
+[[ $modes == "nobody 755 nobody 750 nobody 750 " ]] || fail "directories: found $modes"
 
 # Flows come and go; a port whose flow is gone is the kernel's again. The next hop is not known yet:
 # to ask for it takes CAP_NET_ADMIN.
 [[ -z $(ip -n "$RIG_NAME-box" neighbour show to 198.51.100.10) ]] || fail "it is known already"
 ctl flow add --id one --match port=p0,src=192.0.2.10:1000,dst=192.0.2.1:5004 --leg "$leg"
 resolved() {
-	ctl flow show one | grep -q "${HOST_MAC[1]} *resolved"
+	ctl flow show "$1" | grep -q "${HOST_MAC[1]} *resolved"
 }
-rig_wait 20 resolved || fail "next hop not resolved: $(ctl flow show one)"
+rig_wait 20 resolved one || fail "next hop not resolved: $(ctl flow show one)"
 relayed one 5004
 ctl flow add --id two --match port=p0,dst=192.0.2.1:5006 --leg "$leg"
 ctl flow del one
@@ -91,12 +104,32 @@ relayed moved 5006
 # A crash leaves the program attached; the next start detaches it, with the flows that were stored.
 kill -KILL "$pid"
 rig_wait 10 rig_ended sluiced || fail "it does not end"
-start
+start < <(config_of_user nobody)
 relayed again 5006
-kill -TERM "$(rig_pid sluiced)"
-rig_wait 20 rig_ended sluiced || fail "it does not stop"
+stop() {
+	kill -TERM "$(rig_pid sluiced)"
+	rig_wait 20 rig_ended sluiced || fail "it does not stop"
+}
+stop
 ! ip -n "$RIG_NAME-box" link show p0 | grep -qw xdp || fail "an XDP program is left"
 [[ ! -S $RIG_RUN/run/rpc.sock ]] || fail "the socket is left"
+
+# Ports of net_pcap have a kernel interface, too: the next hop is asked for.
+ip -n "$RIG_NAME-box" neighbour flush dev p1
+start < <(config_pcap)
+status_is "$(rig_pid sluiced)" CapPrm "$(printf '%016x' $((1 << NET_ADMIN)))"
+rig_wait 20 resolved two || fail "next hop not resolved: $(ctl flow show two)"
+stop
+# Without CAP_NET_ADMIN it cannot be, but what the kernel's table has is used, even if it is stale.
+ip -n "$RIG_NAME-box" neighbour replace 198.51.100.10 dev p1 lladdr "${HOST_MAC[1]}" nud stale
+start setpriv --reuid nobody --clear-groups --inh-caps=-all,+net_raw --ambient-caps=+net_raw \
+	< <(config_pcap)
+status_is "$(rig_pid sluiced)" CapPrm 0000000000000000
+sleep 2
+resolved two || fail "next hop lost: $(ctl flow show two)"
+ip -n "$RIG_NAME-box" neighbour show to 198.51.100.10 | grep -q STALE ||
+	fail "it is not stale: this proves nothing"
+stop
 
 # Bad input.
 refused() { # WORDS COMMAND...
@@ -114,3 +147,16 @@ refused "/process/user: found root" "$(rig_built sluiced)" --config "$RIG_RUN/ba
 config_of_user nobody >"$RIG_RUN/bad.yaml"
 refused "process.user: found nobody, but started as uid 1; expected that user, or root" \
 	setpriv --reuid 1 --clear-groups "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
+
+(
+	cd "$RIG_RUN" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+		-subj /CN=box -keyout box.key -out box.pem && chown nobody box.key box.pem
+) >"$RIG_RUN/openssl.log" 2>&1 || fail "openssl: $(cat "$RIG_RUN/openssl.log")"
+{
+	config_null sluiced
+	echo "process: {user: nobody}"
+	echo "tls: {listen: \"192.0.2.1:443\", certificate: $RIG_RUN/box.pem, key: $RIG_RUN/box.key,"
+	echo "      ca: $RIG_RUN/box.pem, roles: [{subject_cn: ana, role: operator}]}"
+} | sed "s|socket: [^,}]*|socket: $RIG_RUN/run/rpc.sock|" >"$RIG_RUN/bad.yaml"
+refused "/tls/listen: cannot listen at 192.0.2.1:443: Permission denied; a port below 1024" \
+	ip netns exec "$RIG_NAME-box" "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
