@@ -319,29 +319,36 @@ port_open(struct port *port, const struct dp_port_config *config, unsigned n_wor
 	return ret;
 }
 
+static int
+port_adjust_descriptors(struct port *port)
+{
+	struct dp_port_settings *settings = &port->settings;
+	uint16_t n_rx = (uint16_t)settings->rx_descriptors;
+	uint16_t n_tx = (uint16_t)settings->tx_descriptors;
+	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(port->ethdev, &n_rx, &n_tx);
+
+	if (ret == 0) {
+		settings->rx_descriptors = n_rx;
+		settings->tx_descriptors = n_tx;
+	}
+	return ret;
+}
+
 int
 port_negotiate(struct port *port, const struct negotiate_use *use, char *error, size_t error_size)
 {
-	struct dp_port_settings *settings = &port->settings;
 	struct rte_eth_dev_info info;
-	uint16_t n_rx, n_tx;
 	int ret = rte_eth_dev_info_get(port->ethdev, &info);
 
 	if (ret == 0) {
-		*settings = port->config.settings;
-		port->shares_payload = negotiate(settings, &info, port->n_rx, use);
-		n_rx = (uint16_t)settings->rx_descriptors;
-		n_tx = (uint16_t)settings->tx_descriptors;
-		ret = rte_eth_dev_adjust_nb_rx_tx_desc(port->ethdev, &n_rx, &n_tx);
+		port->settings = port->config.settings;
+		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, use);
+		ret = port_adjust_descriptors(port);
 	}
-	if (ret < 0) {
+	if (ret < 0)
 		snprintf(error, error_size, "port %s: reading what the device can do: %s",
 			port->config.name, strerror(-ret));
-		return ret;
-	}
-	settings->rx_descriptors = n_rx;
-	settings->tx_descriptors = n_tx;
-	return 0;
+	return ret;
 }
 
 /* Spread over receive queues what differs in these headers. */
@@ -408,7 +415,8 @@ port_setup_queues(struct port *port, struct rte_mempool *packets)
 	int before[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX];
 	unsigned n_before;
 	int socket = rte_eth_dev_socket_id(port->ethdev);
-	int ret = 0;
+	/* Again: net_bonding has its members, and their limits, only once it is configured. */
+	int ret = port_adjust_descriptors(port);
 
 	xdp_sockets_find(before, &n_before);
 	for (uint16_t q = 0; q < port->n_rx && ret == 0; q++)

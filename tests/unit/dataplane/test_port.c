@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports on devices that can do what the test says; all else is net_null's. */
+#include <criterion/criterion.h>
+
+#include <rte_ethdev.h>
+
+#include "dp_private.h"
+#include "fixture.h"
+
+int __real_rte_eth_dev_configure(
+	uint16_t ethdev, uint16_t n_rx, uint16_t n_tx, const struct rte_eth_conf *conf);
+int __wrap_rte_eth_dev_configure(
+	uint16_t ethdev, uint16_t n_rx, uint16_t n_tx, const struct rte_eth_conf *conf);
+int __real_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx);
+int __wrap_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx);
+
+static struct dp_port_config port_config = {
+	.name = "a", .devargs = "net_null0,no-rx=1", .settings = {.rx_descriptors = 512}};
+static bool configured;
+static uint16_t descriptors_max; /* of the device once it is configured */
+static char error[384];
+static struct dp *dp;
+
+int
+__wrap_rte_eth_dev_configure(
+	uint16_t ethdev, uint16_t n_rx, uint16_t n_tx, const struct rte_eth_conf *conf)
+{
+	configured = true;
+	return __real_rte_eth_dev_configure(ethdev, n_rx, n_tx, conf);
+}
+
+int
+__wrap_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx)
+{
+	if (configured) {
+		*n_rx = RTE_MIN(*n_rx, descriptors_max);
+		*n_tx = RTE_MIN(*n_tx, descriptors_max);
+	}
+	return __real_rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, n_rx, n_tx);
+}
+
+static void
+create(void)
+{
+	const struct dp_config config = {
+		.n_ports = 1, .ports = &port_config, .max_flows_ipv4 = 16, .packet_buffers = 1024};
+
+	dp = dp_create(&config, error, sizeof(error));
+	cr_assert_not_null(dp, "%s", error);
+}
+
+static void
+setup(void)
+{
+	descriptors_max = UINT16_MAX;
+	fixture_eal(1);
+}
+
+static void
+teardown(void)
+{
+	dp_destroy(dp);
+	dp_eal_fini();
+}
+
+TestSuite(port, .init = setup, .fini = teardown);
+
+/* As of net_bonding, which gets its members when it is configured. */
+Test(port, limits_that_a_device_has_only_once_configured)
+{
+	struct dp_port_info info;
+
+	descriptors_max = 256;
+	create();
+	cr_assert_eq(dp_port_info_get(dp, 0, &info), 0);
+	cr_expect_eq(info.settings.rx_descriptors, 256);
+	cr_expect_eq(info.settings.tx_descriptors, 256);
+}
