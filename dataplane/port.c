@@ -343,6 +343,9 @@ port_negotiate(struct port *port, const struct negotiate_use *use, char *error, 
 	if (ret == 0) {
 		port->settings = port->config.settings;
 		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, use);
+		/* Whoever asks for other quirks: buffers that it cannot register are lost. */
+		if (strcmp(info.driver_name, "net_af_xdp") == 0)
+			port->settings.quirks |= DP_QUIRK_registers_pool;
 		ret = port_adjust_descriptors(port);
 	}
 	if (ret < 0)

@@ -61,7 +61,8 @@ struct dp_eal_config {
 /*
  * Where a driver is not as it says. Default: none.
  * takes_chains: it sends frames of several segments, and does not advertise it.
- * registers_pool: it registers the receive pool with the kernel, as one piece of memory.
+ * registers_pool: it registers the receive pool with the kernel, as one piece of memory. Always in
+ *	effect for net_af_xdp.
  * interface_mtu: it does not report the MTU of its interface; for control, which can ask for that.
  */
 #define DP_QUIRKS(X) X(takes_chains, 0) X(registers_pool, 1) X(interface_mtu, 2)

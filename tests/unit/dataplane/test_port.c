@@ -13,11 +13,14 @@ int __wrap_rte_eth_dev_configure(
 	uint16_t ethdev, uint16_t n_rx, uint16_t n_tx, const struct rte_eth_conf *conf);
 int __real_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx);
 int __wrap_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx);
+int __real_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
+int __wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
 
 static struct dp_port_config port_config = {
 	.name = "a", .devargs = "net_null0,no-rx=1", .settings = {.rx_descriptors = 512}};
 static bool configured;
 static uint16_t descriptors_max; /* of the device once it is configured */
+static const char *driver_name;
 static char error[384];
 static struct dp *dp;
 
@@ -37,6 +40,16 @@ __wrap_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_
 		*n_tx = RTE_MIN(*n_tx, descriptors_max);
 	}
 	return __real_rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, n_rx, n_tx);
+}
+
+int
+__wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info)
+{
+	int ret = __real_rte_eth_dev_info_get(ethdev, info);
+
+	if (driver_name != NULL)
+		info->driver_name = driver_name;
+	return ret;
 }
 
 static void
@@ -75,4 +88,16 @@ Test(port, limits_that_a_device_has_only_once_configured)
 	cr_assert_eq(dp_port_info_get(dp, 0, &info), 0);
 	cr_expect_eq(info.settings.rx_descriptors, 256);
 	cr_expect_eq(info.settings.tx_descriptors, 256);
+}
+
+/* The pool is trimmed for it: see buffers_of_af_xdp_lie_inside_what_its_driver_registers. */
+Test(port, af_xdp_registers_its_pool_whatever_quirks_are_asked_for)
+{
+	struct dp_port_info info;
+
+	driver_name = "net_af_xdp";
+	port_config.settings.quirks = DP_SET_NONE;
+	create();
+	cr_assert_eq(dp_port_info_get(dp, 0, &info), 0);
+	cr_expect_eq(info.settings.quirks, DP_QUIRK_registers_pool);
 }
