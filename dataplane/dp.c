@@ -66,8 +66,10 @@ ports_negotiate(struct dp *dp, char *error, size_t error_size)
 
 	for (unsigned p = 1; p < dp->n_ports; p++)
 		use.one_pool = use.one_pool && port_memory_socket(&dp->ports[p]) == socket;
-	for (unsigned p = 0; p < dp->n_ports && ret == 0; p++)
-		ret = port_negotiate(&dp->ports[p], &use, error, error_size);
+	for (unsigned p = 0; p < dp->n_ports && ret == 0; p++) {
+		dp->ports[p].use = use;
+		ret = port_negotiate(&dp->ports[p], error, error_size);
+	}
 	return ret;
 }
 
@@ -94,15 +96,15 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 		int ret;
 
 		for (unsigned p = 0; p < dp->n_ports; p++) {
-			const struct port *port = &dp->ports[p];
+			struct port *port = &dp->ports[p];
 
 			if (port_memory_socket(port) != socket)
 				continue;
 			wanted = true;
 			registered = registered ||
 				     (port->settings.quirks & DP_QUIRK_registers_pool) != 0;
-			n += port->n_rx * (port->settings.rx_descriptors + PACKETS_A_QUEUE_EXTRA) +
-			     port->n_tx * port->settings.tx_descriptors;
+			port->pool_descriptors = port_descriptors(port);
+			n += port->pool_descriptors + port->n_rx * PACKETS_A_QUEUE_EXTRA;
 		}
 		if (!wanted)
 			continue;

@@ -335,14 +335,14 @@ port_adjust_descriptors(struct port *port)
 }
 
 int
-port_negotiate(struct port *port, const struct negotiate_use *use, char *error, size_t error_size)
+port_negotiate(struct port *port, char *error, size_t error_size)
 {
 	struct rte_eth_dev_info info;
 	int ret = rte_eth_dev_info_get(port->ethdev, &info);
 
 	if (ret == 0) {
 		port->settings = port->config.settings;
-		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, use);
+		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, &port->use);
 		/* Whoever asks for other quirks: buffers that it cannot register are lost. */
 		if (strcmp(info.driver_name, "net_af_xdp") == 0)
 			port->settings.quirks |= DP_QUIRK_registers_pool;
@@ -352,6 +352,13 @@ port_negotiate(struct port *port, const struct negotiate_use *use, char *error, 
 		snprintf(error, error_size, "port %s: reading what the device can do: %s",
 			port->config.name, strerror(-ret));
 	return ret;
+}
+
+unsigned
+port_descriptors(const struct port *port)
+{
+	return port->n_rx * port->settings.rx_descriptors +
+	       port->n_tx * port->settings.tx_descriptors;
 }
 
 /* Spread over receive queues what differs in these headers. */
@@ -555,6 +562,15 @@ port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t 
 			"port %s: found another device with %u receive queues and MTU %u, expected"
 			" %u and %u (restart sluiced to use it)",
 			port->config.name, port->n_rx, port->mtu, n_rx, mtu);
+		ret = -EINVAL;
+	}
+	if (ret == 0)
+		ret = port_negotiate(port, error, error_size);
+	if (ret == 0 && port_descriptors(port) > port->pool_descriptors) {
+		snprintf(error, error_size,
+			"port %s: found another device with %u descriptors in all queues, expected"
+			" at most %u (restart sluiced to use it)",
+			port->config.name, port_descriptors(port), port->pool_descriptors);
 		ret = -EINVAL;
 	}
 	if (ret == 0)

@@ -30,7 +30,9 @@ struct port {
 	uint16_t mtu;
 	uint16_t n_rx;
 	uint16_t n_tx;
+	struct negotiate_use use; /* set before port_negotiate() */
 	struct dp_port_settings settings; /* in effect once they are negotiated */
+	unsigned pool_descriptors; /* of all its queues, that the pools are sized for */
 	bool shares_payload;
 	unsigned n_xdp_sockets;
 	int xdp_sockets[PORT_XDP_SOCKETS_MAX]; /* the driver's */
@@ -40,9 +42,14 @@ struct port {
 int port_open(struct port *port, const struct dp_port_config *config, unsigned n_workers,
 	char *error, size_t error_size);
 
-/* Choose what of the settings asked for is to be in effect. Call before port_configure(). */
-int port_negotiate(
-	struct port *port, const struct negotiate_use *use, char *error, size_t error_size);
+/*
+ * Choose what of the settings asked for is to be in effect, under port->use. Call before
+ * port_configure().
+ */
+int port_negotiate(struct port *port, char *error, size_t error_size);
+
+/* Of all queues, each of which may hold a buffer. After port_negotiate(). */
+unsigned port_descriptors(const struct port *port);
 
 /* Configure queues and MTU, with receive buffers from `packets`. */
 int port_configure(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);
@@ -57,8 +64,9 @@ void port_close(struct port *port);
 void port_unplug(struct port *port);
 
 /*
- * Open, configure and start an unplugged port again, with as many queues as before. false: it is
- * unplugged as before, and there is no such device (error is empty), or it cannot be opened.
+ * Open, negotiate, configure and start an unplugged port again, with as many queues as before, and
+ * no more descriptors than the pools are sized for. false: it is unplugged as before, and there is
+ * no such device (error is empty), or it cannot be opened.
  */
 bool port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);
 
