@@ -546,23 +546,31 @@ routes_changed(void *arg, const struct net_prefix *prefix)
 	next_hops_routes_changed(flows->hops, prefix);
 }
 
+void
+flows_port_changed(struct flows *flows, unsigned port)
+{
+	struct dp_port_info *info = &flows->ports->info[port];
+	char mac[MAC_TEXT_MAX];
+
+	if (!port_follow_mac(info, flows->dp, port))
+		return;
+	next_hops_port_changed(flows->hops, port);
+	mac_format(info->mac, mac);
+	log_line("port %s: MAC address changed to %s", info->name, mac);
+}
+
 static void
 link_changed(void *arg, unsigned ifindex)
 {
 	struct flows *flows = arg;
-	char mac[MAC_TEXT_MAX];
 	unsigned i;
 
 	steering_link_changed(flows->steering, ifindex);
 	for (i = 0; i < flows->ports->n; i++) {
-		struct dp_port_info *port = &flows->ports->info[i];
+		const struct dp_port_info *port = &flows->ports->info[i];
 
-		if (port->ifindex == 0 || (ifindex != 0 && port->ifindex != ifindex) ||
-			!port_follow_mac(port, flows->dp, i))
-			continue;
-		next_hops_port_changed(flows->hops, i);
-		mac_format(port->mac, mac);
-		log_line("port %s: MAC address changed to %s", port->name, mac);
+		if (port->ifindex != 0 && (ifindex == 0 || port->ifindex == ifindex))
+			flows_port_changed(flows, i);
 	}
 }
 

@@ -71,6 +71,9 @@ void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 /* Tell the observer, if there is one. */
 void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
 
+/* A port may have another MAC address: let what leaves by it have that as its source. */
+void flows_port_changed(struct flows *flows, unsigned port);
+
 /*
  * Flows whose legs hold a next hop that is not theirs any more, since routes have parted those who
  * shared it: each gets a new version in the data plane, with all else as it was. A timer does it in

@@ -38,6 +38,13 @@ health_fini(struct health *health)
 }
 
 void
+health_observe(struct health *health, health_replugged_fn replugged, void *arg)
+{
+	health->replugged = replugged;
+	health->replugged_arg = arg;
+}
+
+void
 health_worker_late(struct health *health)
 {
 	health->n_late++;
@@ -98,6 +105,9 @@ link_poll(struct health *health, unsigned i)
 
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
+	if (port->unplugged && !info.unplugged && health->replugged)
+		health->replugged(health->replugged_arg, i);
+	port->unplugged = info.unplugged;
 	down = !port_link_up(&info);
 	gone = down && port_is_gone(&info);
 	if (down != port->down || gone != port->gone)

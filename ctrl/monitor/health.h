@@ -37,7 +37,11 @@ struct health_loss {
 	uint64_t reported_ns; /* when an event was raised; 0 = none was */
 };
 
+/* A device was plugged in where that of a port was unplugged; it may have another MAC address. */
+typedef void (*health_replugged_fn)(void *arg, unsigned port);
+
 struct health_port {
+	bool unplugged;
 	bool down; /* its link, as reported */
 	bool gone; /* its interface does not exist any more */
 	struct health_loss missed;
@@ -56,6 +60,8 @@ struct health_worker {
 struct health {
 	struct dp *dp;
 	struct events *events;
+	health_replugged_fn replugged; /* NULL: disabled */
+	void *replugged_arg;
 	struct timer timer;
 	uint64_t polled_ns;
 	uint64_t n_late; /* commits that found a worker late */
@@ -68,6 +74,9 @@ struct health {
 void health_init(
 	struct health *health, struct dp *dp, struct events *events, struct event_base *base);
 void health_fini(struct health *health);
+
+/* Call `replugged` before copies are sent to the device; NULL: disabled. */
+void health_observe(struct health *health, health_replugged_fn replugged, void *arg);
 
 /* A commit went on without a worker; it is reported by the next poll. */
 void health_worker_late(struct health *health);

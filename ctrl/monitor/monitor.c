@@ -199,6 +199,14 @@ hop_changed(void *arg, unsigned index, bool resolved)
 	memcpy(neighbour->mac, info.mac, sizeof(neighbour->mac));
 }
 
+static void
+port_replugged(void *arg, unsigned port)
+{
+	const struct monitor *monitor = arg;
+
+	flows_port_changed(monitor->flows, port);
+}
+
 void
 monitor_init(struct monitor *monitor, struct flows *flows, const struct config *config,
 	struct event_base *base)
@@ -214,6 +222,7 @@ monitor_init(struct monitor *monitor, struct flows *flows, const struct config *
 	idle_monitor_init(&monitor->idle, flows, &monitor->latches, &monitor->events, base);
 	punts_init(&monitor->punts, flows->dp, unmatched, base);
 	health_init(&monitor->health, flows->dp, &monitor->events, base);
+	health_observe(&monitor->health, port_replugged, monitor);
 	flow_rates_init(&monitor->rates, flows, base);
 	pool_levels_init(&monitor->pool_levels, flows->pools, &monitor->events, base);
 	flows_observe(flows, flow_changed, monitor);

@@ -28,8 +28,8 @@ from scapy.packet import Raw
 
 NICS_MAX = 3
 SIZES = (1, 18, 172, 700, 1400, 1472)  # bytes of payload, beside the four of the number
-NIC_MAC = "02:00:00:00:{:02x}:01"  # _lib.sh's BOX_MAC and HOST_MAC
-PEER_MAC = "02:00:00:00:{:02x}:10"
+NIC_MACS = [f"02:00:00:00:{nic:02x}:01" for nic in range(NICS_MAX)]  # _lib.sh's BOX_MAC, --mac
+PEER_MAC = "02:00:00:00:{:02x}:10"  # and HOST_MAC
 FRAME_BYTES_MIN = 60
 
 
@@ -66,7 +66,7 @@ class Leg:
         self.ttl = int(ttl[0]) if ttl else 63
 
     def frame(self, number):
-        return datagram(NIC_MAC.format(self.nic), PEER_MAC.format(self.nic),
+        return datagram(NIC_MACS[self.nic], PEER_MAC.format(self.nic),
                         self.src, self.dst, self.ttl, number)
 
 
@@ -130,7 +130,7 @@ def exchange(wires, args):
     for first in range(0, args.count, args.window):
         for number in range(first, min(first + args.window, args.count)):
             src = (source[0], source[1] + number % args.sources)
-            frame = datagram(PEER_MAC.format(args.nic), NIC_MAC.format(args.nic), src,
+            frame = datagram(PEER_MAC.format(args.nic), NIC_MACS[args.nic], src,
                              destination, 64, number)
             for leg in args.leg:
                 check.expect(leg.nic, leg.frame(number))
@@ -160,7 +160,11 @@ def main():
     parser.add_argument("--window", type=int, default=32, metavar="FRAMES")
     parser.add_argument("--patience", type=float, default=10, metavar="SECONDS")
     parser.add_argument("--leg", type=Leg, action="append", default=[])
+    parser.add_argument("--mac", action="append", default=[], metavar="NIC,MAC")
     args = parser.parse_args()
+    for text in args.mac:
+        nic, mac = text.split(",")
+        NIC_MACS[int(nic)] = mac
     wires = Wires(args.directory)
     check, sent_bytes = exchange(wires, args)
     print(json.dumps({"sent": args.count, "sent_bytes": sent_bytes,

@@ -4,7 +4,8 @@
 # nightly: boots a guest
 # NICs are pulled while sluiced forwards, the one of egress and then the one of ingress: the port is shown
 # as unplugged, its flows drop copies by name and wait, the other port goes on. With the NIC plugged in and
-# bound again, the flow goes on, and no counter has gone back.
+# bound again, the flow goes on, and no counter has gone back; another NIC's own MAC address is the source of
+# what it sends.
 source "$(dirname "$0")/_guest.sh"
 test_begin
 guest_rig_make "${NIC_MODEL:-e1000e}"
@@ -13,8 +14,9 @@ relay_add
 ctl flow add --id local --match port=p0,src=192.0.2.10:1002,dst=192.0.2.1:5006 \
 	--leg "port=p0,src=192.0.2.1:6006,dst=192.0.2.10:7006,mac=${HOST_MAC[0]}"
 
+# Options are nic_peer's.
 relay_frames() {
-	nic_peer --from 192.0.2.10:1000 --to 192.0.2.1:5004 --count 100 \
+	nic_peer --from 192.0.2.10:1000 --to 192.0.2.1:5004 --count 100 "$@" \
 		--leg 1,198.51.100.1:6004,198.51.100.10:7004
 }
 
@@ -30,9 +32,10 @@ nic_is_gone() {
 	! guest_script "ls -d /sys/bus/pci/devices/${GUEST_NIC_ROOTS[$1]}/0000:*.0"
 }
 
+# plug NUMBER [MAC]
 plug() {
 	local address
-	monitor device_add "driver=${NIC_MODEL:-e1000e}" "id=dev$1" "netdev=nic$1" "bus=slot$1" "mac=${BOX_MAC[$1]}"
+	monitor device_add "driver=${NIC_MODEL:-e1000e}" "id=dev$1" "netdev=nic$1" "bus=slot$1" "mac=${2:-${BOX_MAC[$1]}}"
 	rig_wait 20 nic_is_there "$1" || fail "the guest does not see the NIC"
 	address=$(guest_nic_address "$1")
 	[[ $(ctl port list) == *"p$1: its device was unplugged: "* ]] || fail "$(ctl port list)"
@@ -63,4 +66,10 @@ plug 0
 relay_frames
 expect_counter p0.rx_packets 380
 expect_counter p1.tx_packets 300
+
+unplug 1
+plug 1 02:00:00:00:01:99
+relay_frames --mac 1,02:00:00:00:01:99
+guest_log | grep -q "port p1: MAC address changed to 02:00:00:00:01:99" || fail "$(guest_log)"
+expect_counter p1.tx_packets 400
 guest_sluiced_stop

@@ -132,3 +132,16 @@ Test(hop_repoint, waits_for_other_transactions_and_for_room)
 	expect_by(high, 2);
 	room_expect(&room, 2, 2);
 }
+
+/* As of a NIC that replaces another: the kernel has no interface to report it of. */
+Test(hop_repoint, flows_send_from_the_new_mac_address_of_a_port)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 1, 0x99};
+	const struct flow *flow = installed("a", 5004, 10);
+	const struct dp_next_hop *hop = &room.dp->next_hops[flow->hops[0]];
+
+	memcpy(room.dp->ports[hop->port].mac, mac, sizeof(mac));
+	cr_expect_arr_neq(hop->src_mac, mac, sizeof(mac));
+	flows_port_changed(&room.flows, hop->port);
+	cr_expect_arr_eq(hop->src_mac, mac, sizeof(mac));
+}

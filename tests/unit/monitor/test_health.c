@@ -9,6 +9,7 @@
 
 struct dp {
 	bool link_up[2];
+	bool unplugged[2];
 	bool down[2];
 	struct dp_port_stats ports[2];
 	struct dp_worker_stats workers[2];
@@ -45,6 +46,7 @@ dp_port_info_get(const struct dp *from, unsigned port, struct dp_port_info *info
 {
 	memset(info, 0, sizeof(*info));
 	info->link_up = from->link_up[port];
+	info->unplugged = from->unplugged[port];
 	return 0;
 }
 
@@ -130,6 +132,34 @@ Test(health, links)
 	cr_expect_eq(newest(3)->port, 1);
 	cr_expect_eq(events_get(&events, 2)->kind, EVENT_PORT_DOWN);
 	cr_expect_eq(events_get(&events, 2)->port, 0);
+}
+
+static void
+replugged(void *arg, unsigned port)
+{
+	unsigned *n = arg;
+
+	cr_expect_eq(port, 1);
+	cr_expect(dp.down[port], "before copies are sent");
+	(*n)++;
+}
+
+Test(health, a_device_that_replaces_another_is_told_once)
+{
+	unsigned n = 0;
+
+	health_observe(&health, replugged, &n);
+	health_links_poll(&health);
+	dp.unplugged[1] = true;
+	dp.link_up[1] = false;
+	health_links_poll(&health);
+	cr_expect_eq(n, 0);
+	dp.unplugged[1] = false;
+	dp.link_up[1] = true;
+	health_links_poll(&health);
+	health_links_poll(&health);
+	cr_expect_eq(n, 1);
+	cr_expect_not(dp.down[1]);
 }
 
 Test(health, busy_worker)
