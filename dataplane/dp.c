@@ -32,8 +32,12 @@
 #define FRAME_OVERHEAD_BYTES \
 	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN + XDP_HEADROOM_BYTES)
 #define FRAME_BYTES_MIN 2048
-#define STOP_TIMEOUT_MS 5000
-#define REPLUG_WAIT_CALLS 20 /* of dp_ports_follow(), after a device could not be opened */
+#define STOP_TIMEOUT_US 5000000
+#define PAUSE_TIMEOUT_US 100000 /* all ports wait for a change of one so long */
+#define STOP_LOOK_US 20
+/* Calls of dp_ports_follow() after a device could not be opened or closed; doubled each time. */
+#define RETRY_CALLS_MIN 20
+#define RETRY_CALLS_MAX 1200
 
 /* Where the memory for a port belongs. */
 static int
@@ -289,7 +293,7 @@ worker_wire(struct dp *dp, struct lcore *lc)
 }
 
 static int
-worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue, char *error,
+worker_add_queue(const struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue, char *error,
 	size_t error_size)
 {
 	const struct port *p = &dp->ports[port];
@@ -299,9 +303,6 @@ worker_add_queue(struct dp *dp, struct lcore *lc, unsigned port, uint16_t queue,
 			lc->core, LCORE_QUEUES_MAX);
 		return -ENOSPC;
 	}
-	if (p->socket >= 0 && p->socket != memory_core_node(lc->core))
-		dp_warn(dp, "worker on core %u (NUMA node %d) polls port %s of node %d", lc->core,
-			memory_core_node(lc->core), p->config.name, p->socket);
 	lc->queues[lc->n_queues++] = (struct rx_queue){
 		.ethdev = p->ethdev,
 		.queue = queue,
@@ -329,6 +330,22 @@ workers_add_queues(struct dp *dp, unsigned port, char *error, size_t error_size)
 	return 0;
 }
 
+/* Workers that reach a port's memory slowly. */
+static void
+workers_warn_of_node(const struct dp *dp, unsigned port)
+{
+	const struct port *p = &dp->ports[port];
+
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		const struct lcore *lc = dp->workers[w];
+		const int node = memory_core_node(lc->core);
+
+		if (p->socket >= 0 && p->socket != node && worker_polls(lc, (uint16_t)port))
+			dp_warn(dp, "worker on core %u (NUMA node %d) polls port %s of node %d",
+				lc->core, node, p->config.name, p->socket);
+	}
+}
+
 static int
 workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size_t error_size)
 {
@@ -348,6 +365,7 @@ workers_create(struct dp *dp, const struct fastpath *fastpath, char *error, size
 
 		if (ret < 0)
 			return ret;
+		workers_warn_of_node(dp, p);
 	}
 	return 0;
 }
@@ -363,27 +381,32 @@ workers_destroy(struct dp *dp)
 	}
 }
 
-/* Waits at most a few seconds. */
-static void
-workers_stop(struct dp *dp)
+/*
+ * Ask all workers to stop, and wait for at most so long. NULL: all have; else one that has not,
+ * while the others may have.
+ */
+static const struct lcore *
+workers_stop(struct dp *dp, unsigned timeout_us)
 {
-	unsigned waited_ms = 0;
+	const uint64_t deadline = rte_rdtsc() + timeout_us * rte_get_tsc_hz() / US_PER_S;
+	const struct lcore *late = NULL;
 
 	__atomic_store_n(&dp->stop, true, __ATOMIC_RELAXED);
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		const struct lcore *lc = dp->workers[w];
+		const unsigned id = lc->lcore_id;
 
-		while (rte_eal_get_lcore_state(lc->lcore_id) == RUNNING) {
-			if (waited_ms++ == STOP_TIMEOUT_MS) {
-				dp_warn(dp, "worker on core %u does not stop", lc->core);
-				return;
-			}
-			rte_delay_us_sleep(1000);
+		while (rte_eal_get_lcore_state(id) == RUNNING && rte_rdtsc() < deadline)
+			rte_delay_us_sleep(STOP_LOOK_US);
+		if (rte_eal_get_lcore_state(id) == RUNNING) {
+			late = lc;
+			continue;
 		}
-		rte_eal_wait_lcore(lc->lcore_id);
+		rte_eal_wait_lcore(id);
 		rte_rcu_qsbr_thread_unregister(dp->qsbr, w);
 	}
-	dp->running = false;
+	dp->running = late != NULL;
+	return late;
 }
 
 static int
@@ -443,6 +466,7 @@ workers_choose_levels(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
+/* Those that do not run. */
 static int
 workers_start(struct dp *dp, char *error, size_t error_size)
 {
@@ -451,10 +475,12 @@ workers_start(struct dp *dp, char *error, size_t error_size)
 		struct lcore *lc = dp->workers[w];
 		int ret;
 
+		if (rte_eal_get_lcore_state(lc->lcore_id) == RUNNING)
+			continue;
 		rte_rcu_qsbr_thread_register(dp->qsbr, w);
 		ret = worker_launch(lc, lc->fastpath->run, lc, error, error_size);
 		if (ret < 0) {
-			workers_stop(dp);
+			workers_stop(dp, STOP_TIMEOUT_US);
 			return ret;
 		}
 	}
@@ -523,10 +549,13 @@ dp_start(struct dp *dp, char *error, size_t error_size)
 void
 dp_stop(struct dp *dp)
 {
-	if (dp->running)
-		workers_stop(dp);
-	if (dp->running)
-		return; /* a worker is stuck: its ports must not go under it */
+	const struct lcore *late = dp->running ? workers_stop(dp, STOP_TIMEOUT_US) : NULL;
+
+	if (late != NULL) {
+		/* Its ports must not go under it. */
+		dp_warn(dp, "worker on core %u does not stop", late->core);
+		return;
+	}
 	for (unsigned p = 0; p < dp->n_ports; p++)
 		port_stop(&dp->ports[p]);
 }
@@ -578,13 +607,36 @@ dp_port_down_set(struct dp *dp, unsigned port, bool down)
 	return 0;
 }
 
-/* Take the port from the workers, which stand still meanwhile, and then close it. */
 static void
-port_leave(struct dp *dp, unsigned port, char *error, size_t error_size)
+workers_go_on(struct dp *dp)
 {
-	workers_stop(dp);
-	if (dp->running)
-		return; /* a worker is stuck, and reported: the device must not go under it */
+	char error[192];
+
+	if (workers_start(dp, error, sizeof(error)) < 0)
+		dp_warn(dp, "%s", error);
+}
+
+/*
+ * Let all workers stand still for a change of a port, until workers_go_on(). Where one is late,
+ * they go on at once. It stops when it finds out that it was asked to, and is started by
+ * dp_ports_follow() then.
+ */
+static int
+workers_pause(struct dp *dp, char *error, size_t error_size)
+{
+	const struct lcore *late = workers_stop(dp, PAUSE_TIMEOUT_US);
+
+	if (late == NULL)
+		return 0;
+	workers_go_on(dp);
+	snprintf(error, error_size, "worker on core %u does not stop for %u ms", late->core,
+		PAUSE_TIMEOUT_US / 1000);
+	return -ETIMEDOUT;
+}
+
+static void
+port_unwire(struct dp *dp, unsigned port)
+{
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		struct lcore *lc = dp->workers[w];
 		uint16_t n = 0;
@@ -596,50 +648,84 @@ port_leave(struct dp *dp, unsigned port, char *error, size_t error_size)
 		lc->n_queues = n;
 		lc->stages[port].down = true;
 	}
-	if (workers_start(dp, error, error_size) < 0)
-		dp_warn(dp, "%s", error);
-	port_unplug(&dp->ports[port]);
 }
 
-/* Look whether the device is back, and give its port to the workers again. */
-static void
-port_return(struct dp *dp, unsigned port, char *error, size_t error_size)
+/* Take the port from the workers, and then close it. */
+static int
+port_leave(struct dp *dp, unsigned port, char *error, size_t error_size)
 {
 	struct port *p = &dp->ports[port];
 
-	if (p->replug_wait > 0) {
-		p->replug_wait--;
-		return;
+	if (!p->unplugged) {
+		int ret = workers_pause(dp, error, error_size);
+
+		if (ret < 0)
+			return ret;
+		port_unwire(dp, port);
+		workers_go_on(dp);
 	}
-	if (!port_replug(p, dp->pools[port_memory_socket(p)].packets, error, error_size)) {
-		if (error[0] != '\0' && !p->replug_failed)
-			dp_warn(dp, "%s", error);
-		p->replug_failed = error[0] != '\0';
-		p->replug_wait = p->replug_failed ? REPLUG_WAIT_CALLS : 0;
-		return;
-	}
-	workers_stop(dp);
-	if (dp->running) {
-		port_unplug(p);
-		return;
-	}
+	port_unplug(p);
+	return 0;
+}
+
+/* Open the port that is back, and give it to the workers again. */
+static int
+port_return(struct dp *dp, unsigned port, char *error, size_t error_size)
+{
+	struct port *p = &dp->ports[port];
+	int ret = 0;
+
+	if (p->closed)
+		ret = port_replug(p, dp->pools[port_memory_socket(p)].packets, error, error_size);
+	if (ret == 0)
+		ret = workers_pause(dp, error, error_size);
+	if (ret < 0)
+		return ret;
 	for (unsigned w = 0; w < dp->n_workers; w++)
 		worker_wire_port(dp, dp->workers[w], port);
-	if (workers_add_queues(dp, port, error, error_size) < 0 ||
-		workers_start(dp, error, error_size) < 0)
+	ret = workers_add_queues(dp, port, error, error_size);
+	p->unplugged = false;
+	workers_go_on(dp);
+	workers_warn_of_node(dp, port);
+	return ret;
+}
+
+/* What failed is reported, unless it is what failed before, and tried again later. */
+static void
+port_followed(const struct dp *dp, struct port *port, const char *error)
+{
+	if (error[0] != '\0' && strcmp(error, port->failed) != 0)
 		dp_warn(dp, "%s", error);
+	snprintf(port->failed, sizeof(port->failed), "%s", error);
+	port->retry_pause =
+		error[0] == '\0'
+			? 0
+			: RTE_MIN(RTE_MAX(2 * port->retry_pause, (unsigned)RETRY_CALLS_MIN),
+				  (unsigned)RETRY_CALLS_MAX);
+	port->retry_wait = port->retry_pause;
 }
 
 void
 dp_ports_follow(struct dp *dp)
 {
-	char error[256];
-
+	if (dp->running)
+		workers_go_on(dp);
 	for (unsigned p = 0; p < dp->n_ports && dp->running; p++) {
-		if (dp->ports[p].unplugged)
-			port_return(dp, p, error, sizeof(error));
-		else if (port_removal_asked(&dp->ports[p]))
-			port_leave(dp, p, error, sizeof(error));
+		struct port *port = &dp->ports[p];
+		const bool leaves = port_removal_asked(port);
+		char error[sizeof(port->failed)] = "";
+
+		if (port->closed && !port_is_back(port)) {
+			port_followed(dp, port, "");
+		} else if (port->retry_wait > 0) {
+			port->retry_wait--;
+		} else if (leaves || port->unplugged) {
+			if (leaves)
+				port_leave(dp, p, error, sizeof(error));
+			else
+				port_return(dp, p, error, sizeof(error));
+			port_followed(dp, port, error);
+		}
 	}
 }
 

@@ -502,7 +502,7 @@ port_close(struct port *port)
 	struct rte_eth_dev_info info;
 	struct rte_device *device = NULL;
 
-	if (port->unplugged)
+	if (port->closed)
 		return;
 	port_stop(port);
 	port_unwatch(port);
@@ -511,6 +511,7 @@ port_close(struct port *port)
 	rte_eth_dev_close(port->ethdev);
 	if (port->probed && device != NULL)
 		rte_dev_remove(device);
+	port->closed = true;
 }
 
 void
@@ -523,13 +524,10 @@ port_unplug(struct port *port)
 	port->probed = true; /* and if it was the EAL: the kernel waits for the removal */
 	port_close(port);
 	port->unplugged = true;
-	port->replug_failed = false;
-	port->replug_wait = 0;
 }
 
-/* There is such a device, and vfio-pci has it. */
-static bool
-device_is_back(const struct port *port)
+bool
+port_is_back(const struct port *port)
 {
 	char device[RTE_ETH_NAME_MAX_LEN], address[RTE_ETH_NAME_MAX_LEN + 8], path[128],
 		target[128];
@@ -545,16 +543,15 @@ device_is_back(const struct port *port)
 	return driver != NULL && strcmp(driver, "/vfio-pci") == 0;
 }
 
-bool
+int
 port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size)
 {
 	const uint16_t n_rx = port->n_rx, n_tx = port->n_tx, mtu = port->mtu;
-	int ret;
+	int ret = port_probe(port, error, error_size);
 
-	error[0] = '\0';
-	if (!device_is_back(port) || port_probe(port, error, error_size) < 0)
-		return false;
-	port->unplugged = false;
+	if (ret < 0)
+		return ret;
+	port->closed = false;
 	port_watch(port);
 	ret = port_plan(port, n_tx, error, error_size);
 	if (ret == 0 && (port->n_rx != n_rx || port->mtu != mtu)) {
@@ -579,11 +576,10 @@ port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t 
 		ret = port_start(port, error, error_size);
 	if (ret < 0) {
 		port_close(port);
-		port->unplugged = true;
 		port->n_rx = n_rx;
 		port->mtu = mtu;
 	}
-	return ret == 0;
+	return ret;
 }
 
 /* The MAC address that the kernel's interface has now; drivers keep the one of when they began. */
@@ -656,7 +652,7 @@ port_nic_stats(const struct port *port, struct dp_port_stats *stats)
 	const struct dp_port_stats *before = &port->nic_before;
 	struct rte_eth_stats nic = {0};
 
-	if (!port->unplugged && rte_eth_stats_get(port->ethdev, &nic) < 0)
+	if (!port->closed && rte_eth_stats_get(port->ethdev, &nic) < 0)
 		return;
 	for (unsigned i = 0; i < port->n_xdp_sockets; i++)
 		xdp_stats_add(port->xdp_sockets[i], stats->xdp);

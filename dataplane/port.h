@@ -21,9 +21,11 @@ struct port {
 	bool started;
 	bool removal_asked; /* the kernel wants the device back; written by the EAL's interrupt
 			       thread */
-	bool unplugged; /* closed since; `last` is what it was */
-	bool replug_failed; /* and was reported */
-	unsigned replug_wait; /* calls of dp_ports_follow() until it is tried again */
+	bool unplugged; /* not with the workers; `last` is what it was */
+	bool closed; /* and not open again yet */
+	char failed[256]; /* what was reported of unplugging it or opening it again; "" = nothing */
+	unsigned retry_pause; /* calls of dp_ports_follow(), after it failed last */
+	unsigned retry_wait; /* of those, how many are left */
 	struct dp_port_info last;
 	struct dp_port_stats nic_before; /* its NIC's counters, of before it was unplugged last */
 	int socket; /* NUMA node of the device; -1 = it has none */
@@ -57,18 +59,23 @@ int port_configure(struct port *port, struct rte_mempool *packets, char *error, 
 int port_start(struct port *port, char *error, size_t error_size);
 void port_stop(struct port *port);
 
-/* Close the ethdev; remove the device if port_open() probed it. Not twice. */
+/* Close the ethdev; remove the device if port_open() probed it. Nothing if it is closed. */
 void port_close(struct port *port);
 
-/* Close the port of a device that is about to go, and keep what port_info() returns of it. */
+/*
+ * Close the port of a device that is about to go, and keep what port_info() returns of it while it
+ * is unplugged: until the caller, who gives it to the workers, says otherwise.
+ */
 void port_unplug(struct port *port);
 
+/* There is a device again where that of a closed port was, and vfio-pci has it. */
+bool port_is_back(const struct port *port);
+
 /*
- * Open, negotiate, configure and start an unplugged port again, with as many queues as before, and
- * no more descriptors than the pools are sized for. false: it is unplugged as before, and there is
- * no such device (error is empty), or it cannot be opened.
+ * Open, negotiate, configure and start a closed port again, with as many queues as before, and no
+ * more descriptors than the pools are sized for. On failure it is closed as before.
  */
-bool port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);
+int port_replug(struct port *port, struct rte_mempool *packets, char *error, size_t error_size);
 
 /* What dp_port_info_get() returns. */
 void port_info(const struct port *port, struct dp_port_info *info);

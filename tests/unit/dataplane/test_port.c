@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <rte_ethdev.h>
+#include <rte_launch.h>
 
 #include "dp_private.h"
 #include "fixture.h"
@@ -19,6 +20,8 @@ int __real_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uin
 int __wrap_rte_eth_dev_adjust_nb_rx_tx_desc(uint16_t ethdev, uint16_t *n_rx, uint16_t *n_tx);
 int __real_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
 int __wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
+enum rte_lcore_state_t __real_rte_eal_get_lcore_state(unsigned lcore);
+enum rte_lcore_state_t __wrap_rte_eal_get_lcore_state(unsigned lcore);
 ssize_t __wrap_readlink(const char *path, char *target, size_t size);
 
 static struct dp_port_config port_config = {
@@ -28,6 +31,10 @@ static uint16_t descriptors_max; /* of the device once it is configured */
 static uint16_t descriptors_min;
 static uint64_t tx_capa; /* RTE_ETH_TX_OFFLOAD_* */
 static const char *driver_name;
+static bool is_there; /* bound to vfio-pci */
+static unsigned late_lcore; /* which seems to run, 0 = none */
+static unsigned n_workers;
+static unsigned n_warnings;
 static char error[384];
 static struct dp *dp;
 
@@ -66,24 +73,46 @@ ssize_t
 __wrap_readlink(const char *path, char *target, size_t size)
 {
 	(void)path;
+	if (!is_there)
+		return -1;
 	return snprintf(target, size, "../vfio-pci");
+}
+
+enum rte_lcore_state_t
+__wrap_rte_eal_get_lcore_state(unsigned lcore)
+{
+	return lcore == late_lcore ? RUNNING : __real_rte_eal_get_lcore_state(lcore);
+}
+
+static void
+warn(void *arg, const char *message)
+{
+	(void)arg;
+	n_warnings++;
+	snprintf(error, sizeof(error), "%s", message);
 }
 
 static void
 create(void)
 {
-	const struct dp_config config = {
-		.n_ports = 1, .ports = &port_config, .max_flows_ipv4 = 16, .packet_buffers = 1024};
+	const struct dp_config config = {.n_ports = 1,
+		.ports = &port_config,
+		.max_flows_ipv4 = 16,
+		.packet_buffers = 1024,
+		.warn = warn};
 
+	fixture_eal(n_workers);
 	dp = dp_create(&config, error, sizeof(error));
 	cr_assert_not_null(dp, "%s", error);
+	cr_assert_eq(dp_start(dp, error, sizeof(error)), 0, "%s", error);
 }
 
 static void
 setup(void)
 {
 	descriptors_max = UINT16_MAX;
-	fixture_eal(1);
+	n_workers = 1;
+	is_there = true;
 }
 
 static void
@@ -119,14 +148,41 @@ Test(port, af_xdp_registers_its_pool_whatever_quirks_are_asked_for)
 	cr_expect_eq(info.settings.quirks, DP_QUIRK_registers_pool);
 }
 
-/* The device is taken away, and what is found there now can do what the test says. */
+static bool
+is_unplugged(void)
+{
+	struct dp_port_info info;
+
+	cr_assert_eq(dp_port_info_get(dp, 0, &info), 0);
+	return info.unplugged;
+}
+
+/* The device is taken away. */
+static void
+leave(void)
+{
+	dp->ports[0].removal_asked = true;
+	dp_ports_follow(dp);
+}
+
+/* And what is found there now can do what the test says. Whether it is used. */
 static bool
 replace(void)
 {
-	struct port *port = &dp->ports[0];
+	leave();
+	while (!is_unplugged())
+		dp_ports_follow(dp); /* where other processes have the CPUs, a worker is late */
+	error[0] = '\0';
+	dp_ports_follow(dp);
+	return !is_unplugged();
+}
 
-	port_unplug(port);
-	return port_replug(port, dp->pools[0].packets, error, sizeof(error));
+/* Until the port is tried again. */
+static void
+wait_for_retry(void)
+{
+	while (dp->ports[0].retry_wait > 0)
+		dp_ports_follow(dp);
 }
 
 Test(port, settings_are_negotiated_with_the_device_that_replaces_another)
@@ -154,8 +210,67 @@ Test(port, a_device_with_more_descriptors_than_there_are_buffers_is_refused)
 	descriptors_min = 2048;
 	cr_expect_not(replace());
 	cr_expect_not_null(strstr(error, "3072 descriptors"), "%s", error);
-	cr_expect(dp->ports[0].unplugged);
 	descriptors_min = 0;
-	cr_expect(port_replug(&dp->ports[0], dp->pools[0].packets, error, sizeof(error)), "%s",
-		error);
+	wait_for_retry();
+	cr_expect(is_unplugged());
+	dp_ports_follow(dp);
+	cr_expect_not(is_unplugged());
+}
+
+Test(port, a_device_that_cannot_be_used_is_tried_ever_more_seldom)
+{
+	create();
+	descriptors_min = 2048;
+	cr_expect_not(replace());
+	cr_expect_eq(n_warnings, 1);
+	cr_expect_eq(dp->ports[0].retry_wait, 20);
+	wait_for_retry();
+	dp_ports_follow(dp);
+	cr_expect_eq(n_warnings, 1, "the same");
+	cr_expect_eq(dp->ports[0].retry_wait, 40);
+	descriptors_min = 4096;
+	wait_for_retry();
+	dp_ports_follow(dp);
+	cr_expect_eq(n_warnings, 2, "another");
+	cr_expect_eq(dp->ports[0].retry_wait, 80);
+	is_there = false;
+	dp_ports_follow(dp);
+	is_there = true;
+	descriptors_min = 0;
+	dp_ports_follow(dp);
+	cr_expect_not(is_unplugged(), "another device is tried at once");
+}
+
+static bool
+runs(unsigned lcore)
+{
+	return __real_rte_eal_get_lcore_state(lcore) == RUNNING;
+}
+
+Test(port, workers_go_on_without_a_change_when_one_is_late)
+{
+	n_workers = 2;
+	create();
+	late_lcore = 2;
+	leave();
+	cr_expect_not(is_unplugged());
+	cr_expect_not_null(strstr(error, "does not stop"), "%s", error);
+	cr_expect(runs(1), "the other one");
+	cr_expect_not(runs(2), "it has stopped after all");
+	late_lcore = 0;
+	dp_ports_follow(dp);
+	cr_expect(runs(2));
+	wait_for_retry();
+	dp_ports_follow(dp);
+	cr_expect(is_unplugged());
+	cr_expect(runs(1) && runs(2));
+	late_lcore = 1;
+	dp_ports_follow(dp);
+	cr_expect(is_unplugged());
+	cr_expect_not(dp->ports[0].closed, "the device is open already");
+	late_lcore = 0;
+	wait_for_retry();
+	dp_ports_follow(dp);
+	cr_expect_not(is_unplugged());
+	cr_expect(runs(1) && runs(2));
 }
