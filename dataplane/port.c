@@ -12,10 +12,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/if_xdp.h>
 
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
@@ -214,6 +216,7 @@ port_watch(struct port *port)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 
+	__atomic_store_n(&port->removal_asked, false, __ATOMIC_RELAXED);
 	if (rte_eth_dev_get_name_by_port(port->ethdev, name) == 0)
 		rte_dev_event_callback_register(name, device_event, port);
 }
@@ -223,8 +226,11 @@ port_unwatch(struct port *port)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 
-	if (rte_eth_dev_get_name_by_port(port->ethdev, name) == 0)
-		rte_dev_event_callback_unregister(name, device_event, port);
+	if (rte_eth_dev_get_name_by_port(port->ethdev, name) < 0)
+		return;
+	/* -EAGAIN: it is being called, and does not take long. */
+	while (rte_dev_event_callback_unregister(name, device_event, port) == -EAGAIN)
+		rte_delay_us_sleep(10);
 	__atomic_store_n(&port->removal_asked, false, __ATOMIC_RELAXED);
 }
 
@@ -514,9 +520,33 @@ port_close(struct port *port)
 	port->closed = true;
 }
 
+/* Where sysfs names the driver that has the port's PCI device. */
+static void
+driver_link_path(const struct port *port, char *path, size_t size)
+{
+	char device[RTE_ETH_NAME_MAX_LEN], address[RTE_ETH_NAME_MAX_LEN + 8];
+
+	port_device_name(port->config.devargs, device, sizeof(device));
+	pci_address(device, address, sizeof(address));
+	snprintf(path, size, "/sys/bus/pci/devices/%s/driver", address);
+}
+
+/* Another number each time that a driver takes the device; 0: none has it. */
+static ino_t
+driver_link(const char *path)
+{
+	struct stat link;
+
+	return lstat(path, &link) == 0 ? link.st_ino : 0;
+}
+
 void
 port_unplug(struct port *port)
 {
+	char path[128];
+
+	driver_link_path(port, path, sizeof(path));
+	port->driver_link = driver_link(path);
 	port_info(port, &port->last);
 	port->last.link_up = false;
 	port->last.unplugged = true;
@@ -529,18 +559,16 @@ port_unplug(struct port *port)
 bool
 port_is_back(const struct port *port)
 {
-	char device[RTE_ETH_NAME_MAX_LEN], address[RTE_ETH_NAME_MAX_LEN + 8], path[128],
-		target[128];
+	char path[128], target[128];
 	const char *driver;
 	ssize_t length;
 
-	port_device_name(port->config.devargs, device, sizeof(device));
-	pci_address(device, address, sizeof(address));
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	driver_link_path(port, path, sizeof(path));
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length > 0 ? length : 0] = '\0';
 	driver = strrchr(target, '/');
-	return driver != NULL && strcmp(driver, "/vfio-pci") == 0;
+	return driver != NULL && strcmp(driver, "/vfio-pci") == 0 &&
+	       driver_link(path) != port->driver_link;
 }
 
 int

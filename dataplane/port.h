@@ -6,6 +6,8 @@
 #ifndef DATAPLANE_PORT_H
 #define DATAPLANE_PORT_H
 
+#include <sys/types.h>
+
 #include <rte_mempool.h>
 
 #include <dp/dp.h>
@@ -23,6 +25,7 @@ struct port {
 			       thread */
 	bool unplugged; /* not with the workers; `last` is what it was */
 	bool closed; /* and not open again yet */
+	ino_t driver_link; /* in sysfs, of the device that was unplugged; 0 = none */
 	char failed[256]; /* what was reported of unplugging it or opening it again; "" = nothing */
 	unsigned retry_pause; /* calls of dp_ports_follow(), after it failed last */
 	unsigned retry_wait; /* of those, how many are left */
@@ -68,7 +71,10 @@ void port_close(struct port *port);
  */
 void port_unplug(struct port *port);
 
-/* There is a device again where that of a closed port was, and vfio-pci has it. */
+/*
+ * There is a device again where that of a closed port was, and vfio-pci has it. The one that was
+ * unplugged is not meant, which may be there until the kernel has noticed that the port is closed.
+ */
 bool port_is_back(const struct port *port);
 
 /*

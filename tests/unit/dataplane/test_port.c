@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports on devices that can do what the test says; all else is net_null's. */
+#define ALLOW_EXPERIMENTAL_API /* events of devices */
+
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 
@@ -22,6 +27,11 @@ int __real_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
 int __wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info);
 enum rte_lcore_state_t __real_rte_eal_get_lcore_state(unsigned lcore);
 enum rte_lcore_state_t __wrap_rte_eal_get_lcore_state(unsigned lcore);
+int __wrap_lstat64(const char *path, struct stat *stat);
+int __real_rte_dev_event_callback_unregister(
+	const char *device, rte_dev_event_cb_fn event, void *arg);
+int __wrap_rte_dev_event_callback_unregister(
+	const char *device, rte_dev_event_cb_fn event, void *arg);
 ssize_t __wrap_readlink(const char *path, char *target, size_t size);
 
 static struct dp_port_config port_config = {
@@ -32,6 +42,9 @@ static uint16_t descriptors_min;
 static uint64_t tx_capa; /* RTE_ETH_TX_OFFLOAD_* */
 static const char *driver_name;
 static bool is_there; /* bound to vfio-pci */
+static ino_t link_number = 1; /* of the link to its driver */
+static unsigned n_busy_calls; /* of rte_dev_event_callback_unregister(), to come */
+static unsigned n_unregistered;
 static unsigned late_lcore; /* which seems to run, 0 = none */
 static unsigned n_workers;
 static unsigned n_warnings;
@@ -82,6 +95,23 @@ enum rte_lcore_state_t
 __wrap_rte_eal_get_lcore_state(unsigned lcore)
 {
 	return lcore == late_lcore ? RUNNING : __real_rte_eal_get_lcore_state(lcore);
+}
+
+int
+__wrap_lstat64(const char *path, struct stat *stat)
+{
+	(void)path;
+	stat->st_ino = link_number;
+	return is_there ? 0 : -1;
+}
+
+int
+__wrap_rte_dev_event_callback_unregister(const char *device, rte_dev_event_cb_fn event, void *arg)
+{
+	if (n_busy_calls > 0 && n_busy_calls-- > 0)
+		return -EAGAIN;
+	n_unregistered++;
+	return __real_rte_dev_event_callback_unregister(device, event, arg);
 }
 
 static void
@@ -173,6 +203,7 @@ replace(void)
 	while (!is_unplugged())
 		dp_ports_follow(dp); /* where other processes have the CPUs, a worker is late */
 	error[0] = '\0';
+	link_number++;
 	dp_ports_follow(dp);
 	return !is_unplugged();
 }
@@ -264,6 +295,7 @@ Test(port, workers_go_on_without_a_change_when_one_is_late)
 	dp_ports_follow(dp);
 	cr_expect(is_unplugged());
 	cr_expect(runs(1) && runs(2));
+	link_number++;
 	late_lcore = 1;
 	dp_ports_follow(dp);
 	cr_expect(is_unplugged());
@@ -273,4 +305,26 @@ Test(port, workers_go_on_without_a_change_when_one_is_late)
 	dp_ports_follow(dp);
 	cr_expect_not(is_unplugged());
 	cr_expect(runs(1) && runs(2));
+}
+
+Test(port, the_device_that_was_unplugged_is_not_the_one_that_comes)
+{
+	create();
+	leave();
+	cr_expect(is_unplugged());
+	dp_ports_follow(dp);
+	cr_expect(is_unplugged(), "the kernel has not taken it away yet");
+	link_number++;
+	dp_ports_follow(dp);
+	cr_expect_not(is_unplugged(), "%s", error);
+}
+
+Test(port, a_callback_that_is_running_is_waited_for)
+{
+	create();
+	n_busy_calls = 2;
+	leave();
+	cr_expect_eq(n_busy_calls, 0);
+	cr_expect_eq(n_unregistered, 1);
+	cr_expect_not(dp->ports[0].removal_asked);
 }
