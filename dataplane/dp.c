@@ -705,6 +705,25 @@ port_followed(const struct dp *dp, struct port *port, const char *error)
 	port->retry_wait = port->retry_pause;
 }
 
+static bool
+port_changes(const struct port *port)
+{
+	return port->unplugged || port_removal_asked(port);
+}
+
+bool
+dp_ports_due(const struct dp *dp)
+{
+	for (unsigned p = 0; p < dp->n_ports; p++) {
+		const struct port *port = &dp->ports[p];
+
+		if (port_changes(port) && port->retry_wait == 0 &&
+			(!port->closed || port_is_back(port)))
+			return true;
+	}
+	return false;
+}
+
 void
 dp_ports_follow(struct dp *dp)
 {
@@ -712,15 +731,14 @@ dp_ports_follow(struct dp *dp)
 		workers_go_on(dp);
 	for (unsigned p = 0; p < dp->n_ports && dp->running; p++) {
 		struct port *port = &dp->ports[p];
-		const bool leaves = port_removal_asked(port);
 		char error[sizeof(port->failed)] = "";
 
 		if (port->closed && !port_is_back(port)) {
 			port_followed(dp, port, "");
 		} else if (port->retry_wait > 0) {
 			port->retry_wait--;
-		} else if (leaves || port->unplugged) {
-			if (leaves)
+		} else if (port_changes(port)) {
+			if (port_removal_asked(port))
 				port_leave(dp, p, error, sizeof(error));
 			else
 				port_return(dp, p, error, sizeof(error));

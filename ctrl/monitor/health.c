@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/ports.h"
 #include "config/privileges.h"
+#include "monitor/watchdog.h"
 
 static void
 timer_fired(void *arg)
@@ -126,9 +127,15 @@ link_poll(struct health *health, unsigned i)
 void
 health_links_poll(struct health *health)
 {
+	const bool due = dp_ports_due(health->dp);
 	unsigned i;
 
+	/* Some drivers take seconds to open a device, in this thread. */
+	if (due)
+		watchdog_extend(true);
 	dp_ports_follow(health->dp);
+	if (due)
+		watchdog_extend(false);
 	for (i = 0; i < dp_port_count(health->dp); i++)
 		link_poll(health, i);
 }

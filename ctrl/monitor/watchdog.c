@@ -2,6 +2,7 @@
 #include "monitor/watchdog.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
@@ -11,6 +12,7 @@
 #define POLLS_AN_INTERVAL 20
 #define FEED_SHARE 4 /* of the interval, one part is both the pause allowed and that of feeding */
 #define TRIGGER_PARTS 3
+#define EXTENDED_US (UINT64_C(30) * 1000 * 1000)
 
 static void
 timer_fired(void *arg)
@@ -41,6 +43,20 @@ void
 watchdog_fini(struct watchdog *watchdog)
 {
 	timer_disarm(&watchdog->timer);
+}
+
+void
+watchdog_extend(bool extended)
+{
+	uint64_t interval_us;
+	char state[64];
+
+	if (sd_watchdog_enabled(0, &interval_us) <= 0)
+		return;
+	if (extended && interval_us < EXTENDED_US)
+		interval_us = EXTENDED_US;
+	snprintf(state, sizeof(state), "WATCHDOG_USEC=%" PRIu64, interval_us);
+	sd_notify(0, state);
 }
 
 /* How long the worker has made no round, of which `passed_ns` since the last poll. */

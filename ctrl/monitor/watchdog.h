@@ -45,6 +45,12 @@ struct watchdog {
 void watchdog_init(struct watchdog *watchdog, const struct dp *dp, struct event_base *base);
 void watchdog_fini(struct watchdog *watchdog);
 
+/*
+ * Around what the event loop has to wait for: `extended`, the manager waits for half a minute at
+ * least before it acts; then for its own interval again. Nothing without such a manager.
+ */
+void watchdog_extend(bool extended);
+
 /* Look at the workers at CLOCK_MONOTONIC, and tell the manager. */
 void watchdog_poll(struct watchdog *watchdog, uint64_t now_ns);
 

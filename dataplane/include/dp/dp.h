@@ -218,10 +218,17 @@ int dp_port_down_set(struct dp *dp, unsigned port, bool down);
  * Follow devices of ports that are unplugged and come back; to be called every some 10 ms. A device
  * that the kernel is about to take away (PCI, on vfio-pci) is closed, so that the kernel can; its
  * port stays, without a link. When a device is at that address again, and vfio-pci has it, it is
- * opened as at first; where that fails it is reported by warn once, and tried again. Each of both
- * takes the workers from all ports for about a millisecond, in which NICs keep what they receive.
+ * opened as at first. What fails is reported by warn once, and tried again, after a pause of 20
+ * calls, then 40, and so on to 1200. For each of both, workers stop polling all ports until all
+ * have stopped, which takes as long as the slowest one's round: usually well below a millisecond,
+ * and 100 ms at most. Where one takes longer, all go on, and nothing is changed until the next try.
+ * Devices are opened and closed while the workers run, but the calling thread waits: for seconds,
+ * with some drivers.
  */
 void dp_ports_follow(struct dp *dp);
+
+/* Whether dp_ports_follow() would open or close a device now. */
+bool dp_ports_due(const struct dp *dp);
 
 /* As set last; false for a port that does not exist. */
 bool dp_port_is_down(const struct dp *dp, unsigned port);

@@ -310,13 +310,19 @@ Test(port, workers_go_on_without_a_change_when_one_is_late)
 Test(port, the_device_that_was_unplugged_is_not_the_one_that_comes)
 {
 	create();
-	leave();
+	cr_expect_not(dp_ports_due(dp));
+	dp->ports[0].removal_asked = true;
+	cr_expect(dp_ports_due(dp));
+	dp_ports_follow(dp);
 	cr_expect(is_unplugged());
+	cr_expect_not(dp_ports_due(dp));
 	dp_ports_follow(dp);
 	cr_expect(is_unplugged(), "the kernel has not taken it away yet");
 	link_number++;
+	cr_expect(dp_ports_due(dp));
 	dp_ports_follow(dp);
 	cr_expect_not(is_unplugged(), "%s", error);
+	cr_expect_not(dp_ports_due(dp));
 }
 
 Test(port, a_callback_that_is_running_is_waited_for)

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "monitor/health.h"
+#include "monitor/watchdog.h"
 
 struct dp {
+	bool due; /* a device is to be opened */
 	bool link_up[2];
 	bool unplugged[2];
 	bool down[2];
@@ -20,6 +22,8 @@ static struct event_base *base;
 static struct events events;
 static struct health health;
 static uint64_t now_ns;
+static bool extended; /* the watchdog's interval */
+static unsigned n_followed;
 
 unsigned
 dp_port_count(const struct dp *from)
@@ -35,10 +39,25 @@ dp_worker_count(const struct dp *from)
 	return 2;
 }
 
+bool
+dp_ports_due(const struct dp *from)
+{
+	return from->due;
+}
+
 void
 dp_ports_follow(struct dp *from)
 {
 	(void)from;
+	cr_expect_eq(extended, from->due);
+	n_followed++;
+}
+
+/* In the place of the watchdog's. */
+void
+watchdog_extend(bool extend)
+{
+	extended = extend;
 }
 
 int
@@ -132,6 +151,17 @@ Test(health, links)
 	cr_expect_eq(newest(3)->port, 1);
 	cr_expect_eq(events_get(&events, 2)->kind, EVENT_PORT_DOWN);
 	cr_expect_eq(events_get(&events, 2)->port, 0);
+}
+
+Test(health, the_watchdog_waits_for_a_device_that_is_opened)
+{
+	dp.due = true;
+	health_links_poll(&health);
+	cr_expect_eq(n_followed, 1);
+	cr_expect_not(extended, "only meanwhile");
+	dp.due = false;
+	health_links_poll(&health);
+	cr_expect_eq(n_followed, 2);
 }
 
 static void

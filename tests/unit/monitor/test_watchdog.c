@@ -48,6 +48,8 @@ dp_worker_stats_get(const struct dp *from, unsigned worker, struct dp_worker_sta
 	return 0;
 }
 
+static uint64_t interval_us; /* that the manager was told last */
+
 /* In the place of the library's. */
 int
 sd_notify(int unset_environment, const char *state)
@@ -55,6 +57,8 @@ sd_notify(int unset_environment, const char *state)
 	(void)unset_environment;
 	if (strcmp(state, "WATCHDOG=1") == 0) {
 		n_fed++;
+	} else if (strncmp(state, "WATCHDOG_USEC=", 14) == 0) {
+		interval_us = strtoull(&state[14], NULL, 10);
 	} else {
 		cr_expect_str_eq(state, "WATCHDOG=trigger");
 		n_triggered++;
@@ -185,12 +189,25 @@ Test(watchdog, is_fed_within_a_turn_only_while_workers_move)
 	cr_expect_eq(n_fed, 2, "%u", n_fed);
 }
 
+Test(watchdog, is_extended_for_what_takes_long)
+{
+	watchdog_extend(true);
+	cr_expect_eq(interval_us, 30000000);
+	watchdog_extend(false);
+	cr_expect_eq(interval_us, INTERVAL_MS * 1000);
+	setenv("WATCHDOG_USEC", "60000000", 1);
+	watchdog_extend(true);
+	cr_expect_eq(interval_us, 60000000, "never shorter");
+}
+
 Test(without_a_manager, nothing_is_said)
 {
 	unsetenv("WATCHDOG_USEC");
 	base = event_base_new();
 	watchdog_init(&watchdog, &dp, base);
 	cr_expect_eq(watchdog.interval_ns, 0);
+	watchdog_extend(true);
+	cr_expect_eq(interval_us, 0);
 	cr_expect_not(evtimer_pending(&watchdog.timer.event, NULL));
 	watchdog_alive(&watchdog);
 	cr_expect_eq(n_fed, 0);
