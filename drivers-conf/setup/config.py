@@ -256,9 +256,11 @@ def config_check(host, config):
         if cpu == config.control:
             raise SetupError(f"{where}: found CPU {cpu}, which is that of the control thread, "
                              "expected another one")
-    for port in config.ports:
-        others = port.nic.group_drivers if port.nic and port.binding == "vfio" else {}
-        for other, driver in others.items():
+    taken = {port.nic.pci: port for port in config.ports if port.nic and port.binding == "vfio"}
+    for port in taken.values():
+        for other, driver in port.nic.group_drivers.items():
+            if other in taken:
+                continue
             raise SetupError(
                 f"{port.nic.name}: found {other} ({driver}) in the IOMMU group of {port.nic.pci}, "
                 "expected none: vfio gives the group away as a whole (another slot, or --take "

@@ -15,10 +15,16 @@ NET = "/sys/class/net"
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 CLASSES_NETWORK = ("0x0200", "0x0207")  # Ethernet, InfiniBand
 CLASS_BRIDGE = "0x06"
-TCP_ESTABLISHED = "01"
-IOMMU_TABLES = ("DMAR", "IVRS", "IORT", "VIOT")  # of ACPI: Intel, AMD, Arm, virtio
+TYPE_PPP = "512"  # ARPHRD_PPP
+LOOPBACK = "lo"
+TCP_ESTABLISHED, INODE = "01", 9  # a state, and a column, of /proc/net/tcp
+IOMMU_TABLES = ("DMAR", "IVRS", "IORT")  # of ACPI: Intel, AMD, Arm
+IOMMU_TABLE_VIRTIO = "VIOT"  # for which Debian's kernel of amd64 has no driver
 SSH_PORT = 22
 SSHD = "/etc/ssh/sshd_config"
+SSHD_PORT = re.compile(r"""^\s*(?:Port[\s="]+|ListenAddress[\s="]+(?:\[[^]\s]*\]|[^\s:"\[]+):)"""
+                       r"""(\d+)\b""", re.I | re.M)
+LINK_UP = ("up", "unknown")  # some drivers do not say
 
 
 class Nic:
@@ -71,8 +77,9 @@ class Host:
         self.is_intel = "GenuineIntel" in cpuinfo
         self.cmdline = (root.text("/proc/cmdline") or "").split()
         self.iommu_active = bool(root.names("/sys/kernel/iommu_groups"))
+        tables = [*IOMMU_TABLES, *([] if "vendor_id" in cpuinfo else [IOMMU_TABLE_VIRTIO])]
         self.iommu_possible = self.iommu_active or any(
-            root.exists(f"/sys/firmware/acpi/tables/{table}") for table in IOMMU_TABLES)
+            root.exists(f"/sys/firmware/acpi/tables/{table}") for table in tables)
         self.nics = self.nics_read(profiles)
         self.interface_uses_note(environment)
         for nic in self.nics:
@@ -165,7 +172,8 @@ class Host:
         by_iface = {nic.iface: nic for nic in self.nics if nic.iface}
         addresses = interface_addresses(self.root)
         session, routes = session_addresses(self.root, environment), default_routes(self.root)
-        for iface in self.root.names(NET):
+        # An interface that is no longer there, or one of another namespace, has no directory.
+        for iface in [*self.root.names(NET), *sorted(routes - {*self.root.names(NET)})]:
             below = self.interfaces_below(iface)
             mine = addresses.get(iface, [])
             vital, used = [], []
@@ -184,6 +192,14 @@ class Host:
                     nic.used += [why + through for why in used]
                     if through and not used + vital:
                         nic.used.append(f"is part of {iface}")
+            if vital and iface != LOOPBACK and not any(name in by_iface for name in below):
+                self.tunnel_note(iface, vital)
+
+    def tunnel_note(self, iface, vital):
+        """Traffic of an interface without NIC, as a tunnel, leaves by one that is up."""
+        for nic in self.nics:
+            if nic.iface and self.root.text(f"{NET}/{nic.iface}/operstate") in LINK_UP:
+                nic.vital += [f"may be what {iface} needs, which {why}" for why in vital]
 
     def device_uses(self, nic):
         """What a device is used for besides its interface."""
@@ -197,13 +213,18 @@ class Host:
             yield f"is bound to {nic.driver}, without an interface"
 
     def interfaces_below(self, iface, seen=()):
-        """The interface, and those that a bond, bridge or VLAN is made of."""
+        """The interface, and those that a bond, bridge, VLAN or PPPoE session is made of."""
         if iface in seen:
             return []
         found = [iface]
-        for name in self.root.names(f"{NET}/{iface}"):
-            if name.startswith("lower_"):
-                found += self.interfaces_below(name.removeprefix("lower_"), (*seen, iface))
+        below = [name.removeprefix("lower_") for name in self.root.names(f"{NET}/{iface}")
+                 if name.startswith("lower_")]
+        if self.root.text(f"{NET}/{iface}/type") == TYPE_PPP:
+            # Which session is which interface's, the kernel does not say.
+            below += [line.split()[-1]
+                      for line in self.root.text("/proc/net/pppoe", "").splitlines()[1:]]
+        for name in below:
+            found += self.interfaces_below(name, (*seen, iface))
         return found
 
     def nic_find(self, name):
@@ -245,7 +266,7 @@ def default_routes(root):
     found = set()
     for family in ("-4", "-6"):
         for route in ip_json(root, family, "route", "show", "table", "all", "default"):
-            found |= {hop.get("dev") for hop in [route, *route.get("nexthops", [])]}
+            found |= {hop["dev"] for hop in [route, *route.get("nexthops", [])] if "dev" in hop}
     return found
 
 
@@ -266,18 +287,32 @@ def address_of_hex(text):
 
 def session_addresses(root, environment):
     """Local addresses of ssh sessions: the operator's own, and all that are established."""
-    found, ports = set(), {SSH_PORT}
+    found, ports, mine = set(), {SSH_PORT}, sshd_sockets(root)
     for name in ["", *(f".d/{file}" for file in root.names(f"{SSHD}.d"))]:
-        listed = re.findall(r"^\s*Port\s+(\d+)\s*$", root.text(SSHD + name, ""), re.I | re.M)
-        ports.update(map(int, listed))
+        ports.update(map(int, SSHD_PORT.findall(root.text(SSHD + name, ""))))
     own = environment.get("SSH_CONNECTION", "").split()
     if len(own) == 4:
         found.add(ipaddress.ip_address(own[2].split("%")[0]))
         ports.add(int(own[3]))
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in root.text(table, "").splitlines()[1:]:
-            part = line.split()
-            address, _, port = part[1].partition(":")
-            if part[3] == TCP_ESTABLISHED and int(port, 16) in ports:
-                found.add(address_of_hex(address))
+    rows = [line.split() for table in ("/proc/net/tcp", "/proc/net/tcp6")
+            for line in root.text(table, "").splitlines()[1:]]
+    ports |= {port_of_row(row) for row in rows if len(row) > INODE and row[INODE] in mine}
+    for row in rows:
+        if row[3] == TCP_ESTABLISHED and port_of_row(row) in ports:
+            found.add(address_of_hex(row[1].partition(":")[0]))
     return found
+
+
+def port_of_row(row):
+    """Local port of a row of /proc/net/tcp."""
+    return int(row[1].partition(":")[2], 16)
+
+
+def sshd_sockets(root):
+    """Inodes of the sockets of sshd, which sudo's environment and its configuration need not
+    tell; as another user than root, none."""
+    links = [root.link(f"/proc/{pid}/fd/{number}") or "" for pid in root.names("/proc")
+             if root.text(f"/proc/{pid}/comm", "").startswith("sshd")
+             for number in root.names(f"/proc/{pid}/fd")]
+    return {link.removeprefix("socket:[").rstrip("]") for link in links
+            if link.startswith("socket:[")}

@@ -6,7 +6,7 @@ import re
 from config import CONFIG, config_render
 from host import CPU, sluiced_process
 from root import SetupError, comment, cpu_list, cpu_text
-from steps import Bind, File, Mount, Values
+from steps import Bind, File, Mount, Values, file_kept, key
 
 GRUB = "/etc/default/grub.d/50-sluice.cfg"
 GRUB_OTHERS = "/etc/default/grub"
@@ -37,12 +37,14 @@ class Plan:
         self.boot_lines = []  # of tmpfiles.d: values that a reboot resets
         self.parameters = []  # (text, why) of the kernel's command line
         self.values = []
+        self.paths = set()  # of values that are wanted, also of those that are as they should be
         self.hugepages_plan()
         self.parameters_plan()
         self.frequency_plan()
         self.idle_plan()
         self.interrupts_plan()
         self.steps = [*self.files(sample_digest), *self.values, *self.mounts(), *self.bindings()]
+        self.withdrawn = list(self.withdrawn_entries())
 
     def isolated_cpus(self):
         """CPUs of workers and the other threads of their cores, which stay idle."""
@@ -60,6 +62,24 @@ class Plan:
     def kept(self):
         """Files that differ from the plan, and are not ours to write."""
         return [why for step in self.steps if (why := step.kept(self.root, self.record))]
+
+    def withdrawn_entries(self):
+        """Changes of former runs that this configuration does not ask for."""
+        wanted = {(step.kind, step.path) for step in self.steps if step.kind == "file"}
+        wanted |= {(step.kind, step.pci) for step in self.steps if step.kind == "bind"}
+        wanted |= {("value", path) for path in self.paths}
+        wanted.add(("file", CONFIG))  # may be the operator's by now
+        if not self.has_grub:
+            wanted.add(("file", GRUB))  # whose removal takes update-grub
+        for entry in self.record.entries:
+            # Others may use what is mounted.
+            if key(entry) in wanted or entry["kind"] == "mount":
+                continue
+            why = file_kept(self.root, entry) if entry["kind"] == "file" else None
+            if why:
+                self.notes.append(why)
+            else:
+                yield entry
 
     def missing_parameters(self):
         """Parameters that the running kernel was started without."""
@@ -96,6 +116,7 @@ class Plan:
             short_mb = need_mb + self.others_mb(node) - there_mb
             wanted = pages_2m + -(-max(short_mb, 0) // MB_2M)
             ours = self.record.find("value", path)
+            self.paths.add(path)
             if short_mb > 0:
                 self.memory_check(node, short_mb)
                 now.append((path, str(wanted)))
@@ -167,13 +188,14 @@ class Plan:
     def parameters_plan(self):
         """Isolation of the workers' CPUs, and the IOMMU."""
         cpus, rest = cpu_text(self.isolated), cpu_text(self.housekeeping)
+        tickless = cpu_text(cpu for cpu in self.isolated if cpu != 0)  # CPU 0 keeps the time
         wanted = [
             (f"isolcpus=managed_irq,domain,{cpus}",
              "The scheduler puts no other process on the CPUs of workers: none that delays "
              "packets by its time slice, some milliseconds."),
-            (f"nohz_full={cpus}",
-             "No timer tick on a CPU with one running process: at 250 Hz each tick costs some "
-             "microseconds."),
+            *([(f"nohz_full={tickless}",
+                "No timer tick on a CPU with one running process: at 250 Hz each tick costs some "
+                "microseconds.")] if tickless else []),
             (f"rcu_nocbs={cpus}",
              "Callbacks of the kernel's RCU run on other CPUs."),
             (f"irqaffinity={rest}",
@@ -212,6 +234,7 @@ class Plan:
             governors = self.root.text(f"{directory}/scaling_available_governors", "").split()
             if "performance" not in governors:
                 continue
+            self.paths.add(path)
             self.boot_lines.append((FULL_FREQUENCY, path, "performance"))
             if self.root.text(path) != "performance":
                 now.append((path, "performance"))
@@ -232,6 +255,7 @@ class Plan:
                 if latency <= IDLE_LATENCY_US or not self.root.exists(path):
                     continue
                 deepest = max(deepest, latency)
+                self.paths.add(path)
                 self.boot_lines.append((NO_DEEP_IDLE, path, "1"))
                 if self.root.text(path) != "1":
                     now.append((path, "1"))
@@ -246,12 +270,15 @@ class Plan:
         now = []
         for number in self.root.names("/proc/irq"):
             path = f"/proc/irq/{number}/smp_affinity_list"
-            cpus = cpu_list(self.root.text(path, "")) if number.isdigit() else []
-            if not set(cpus) & set(self.isolated):
+            found = self.root.text(path, "") if number.isdigit() else ""
+            tried = self.record.find("value", path) or {}
+            former = cpu_list(tried.get("former"))
+            cpus = former if found == tried.get("written") else cpu_list(found)
+            if not {*cpus, *former} & set(self.isolated):
                 continue
+            self.paths.add(path)
             wanted = cpu_text([c for c in cpus if c not in self.isolated] or self.housekeeping)
-            tried = self.record.find("value", path)
-            if not tried or tried["written"] != wanted:  # some cannot be moved
+            if found != wanted and not (tried.get("refused") and tried["written"] == wanted):
                 now.append((path, wanted))
         if now:
             self.values.append(Values(
@@ -278,7 +305,8 @@ class Plan:
                        "The module vfio-pci is loaded at each boot.")
             yield File(UDEV, self.udev_file(vfio),
                        "The devices are bound to vfio-pci at each boot.",
-                       follow=("udevadm", "control", "--reload"))
+                       follow=("udevadm", "control", "--reload")
+                       if self.root.has_command("udevadm") else ())
         if self.boot_lines:
             lines = [HEAD]
             for why, path, value in self.boot_lines:
@@ -296,19 +324,23 @@ class Plan:
                               "boot loader: " + " ".join(self.missing_parameters()))
 
     def by_driverctl(self, port):
-        """Whether driverctl binds the device; what was begun with it stays with it."""
+        """Whether driverctl binds the device; what was begun with it stays with it. It binds at
+        once, which takes an active IOMMU."""
         entry = self.record.find("bind", port.nic.pci)
-        return entry["persistent"] if entry else self.root.has_command("driverctl")
+        if entry:
+            return entry["persistent"]
+        return self.host.iommu_active and self.root.has_command("driverctl")
 
     @staticmethod
     def udev_file(ports):
-        """A rule for each device, without effect on others of its kind."""
+        """A rule for each device, without effect on others of its kind, or without an IOMMU."""
         lines = [HEAD]
         for port in ports:
             lines += [
                 f"# Port {port.name}, {port.nic.pci_id}.",
                 'ACTION=="add", SUBSYSTEM=="pci", \\',
-                f'  KERNEL=="{port.nic.pci}", ATTR{{driver_override}}="vfio-pci", \\',
+                f'  KERNEL=="{port.nic.pci}", TEST=="iommu_group", \\',
+                '  ATTR{driver_override}="vfio-pci", \\',
                 '  RUN+="/sbin/modprobe vfio-pci", \\',
                 f'  RUN+="/usr/bin/dpdk-devbind.py --bind=vfio-pci {port.nic.pci}"']
         return "\n".join(lines) + "\n"
@@ -320,9 +352,12 @@ class Plan:
                         "maps. systemd mounts it by itself at each boot.")
 
     def bindings(self):
-        """Last, as the interfaces go away."""
+        """Last, as the interfaces go away. Without an active IOMMU vfio-pci refuses devices: the
+        udev rule binds them when there is one."""
+        when = "now" if self.host.iommu_active else REBOOT
         for port in self.ports("vfio"):
-            yield Bind(port.nic, "vfio-pci", self.by_driverctl(port))
-            if not self.host.iommu_active:
-                self.notes.append(f"{port.nic.pci}: can be used after a reboot, with the IOMMU "
-                                  "on (VT-d or AMD-Vi in the firmware, too)")
+            yield Bind(port.nic, "vfio-pci", self.by_driverctl(port), when)
+            if when == REBOOT:
+                self.notes.append(f"{port.nic.name}: is bound to vfio-pci after a reboot, as the "
+                                  "IOMMU is not active now (VT-d or AMD-Vi has to be on in the "
+                                  "firmware, too)")

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import textwrap
 
@@ -41,6 +42,10 @@ def comment(text):
     """Lines of a comment in a file."""
     return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ",
                          break_long_words=False, break_on_hyphens=False)
+
+
+class Interrupted(Exception):
+    """A signal; no failure of one step, after which others could go on."""
 
 
 class Root:
@@ -95,16 +100,32 @@ class Root:
         """Write a value of sysfs or procfs."""
         self.path(name).write_text(f"{text}\n", encoding="utf-8")
 
-    def file_write(self, name, data, mode):
-        """Replace a file as a whole; returns the directories that had to be created."""
-        path = self.path(name)
-        created = self.directories_make(os.path.dirname(name))
+    def target(self, name):
+        """The file itself, where the name is a symbolic link."""
+        return pathlib.Path(os.path.realpath(self.path(name)))
+
+    def attributes(self, name):
+        """Mode, owner and group of a file; None if there is none."""
+        try:
+            status = self.path(name).stat()
+        except FileNotFoundError:
+            return None
+        return [stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid]
+
+    def file_write(self, name, data, attributes):
+        """Replace the contents of a file as a whole. A file that is there keeps its attributes;
+        returns the directories that had to be created."""
+        path, created = self.target(name), self.directories_make(os.path.dirname(name))
+        mode, *owner = self.attributes(name) or attributes
         temporary = path.with_name(f".{path.name}.sluice-setup")
         try:
-            with open(temporary, "wb") as file:
+            with open(temporary, "wb", opener=lambda file, flags: os.open(file, flags, 0o600)) \
+                    as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            if owner:
+                os.chown(temporary, *owner)
             os.chmod(temporary, mode)
             os.replace(temporary, path)
         except BaseException:

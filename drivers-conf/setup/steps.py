@@ -10,10 +10,11 @@ import hashlib
 import json
 import signal
 
-from root import SetupError
+from root import Interrupted, SetupError
 
 RECORD = "/var/lib/sluice-setup/setup.json"  # not where the user of sluiced may write
 RECORD_VERSION = 1
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PCI = "/sys/bus/pci/devices"
 DRIVERCTL = "/etc/driverctl.d"
@@ -24,28 +25,37 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def key(entry):
+    """What identifies a change."""
+    return entry["kind"], entry["name"]
+
+
 class Record:
     """What was changed, in order, with what was there before."""
 
     def __init__(self, root):
         self.root = root
         self.entries, self.directories = [], []
-        self.former = root.bytes(RECORD)
-        if self.former is not None:
+        found = root.bytes(RECORD)
+        if found is not None:
             try:
-                document = json.loads(self.former)
+                document = json.loads(found)
                 if document["version"] != RECORD_VERSION:
                     raise ValueError
-                self.entries, self.directories = document["entries"], document["directories"]
+                # A number of an interrupt may be that of another device since a reboot.
+                self.entries = [entry for entry in document["entries"]
+                                if entry.get("boot") in (None, root.text(BOOT_ID))]
+                self.directories = document["directories"]
             except (ValueError, KeyError, TypeError):
                 raise SetupError(f"{RECORD}: found no record of version {RECORD_VERSION} of this "
                                  "program, expected one (move it away; what it names has then to "
                                  "be undone by hand)") from None
+        self.former = {key(entry): dict(entry) for entry in self.entries}
 
     def find(self, kind, name):
         """The entry of a change; None if it was not made."""
         for entry in self.entries:
-            if (entry["kind"], entry["name"]) == (kind, name):
+            if key(entry) == (kind, name):
                 return entry
         return None
 
@@ -70,20 +80,19 @@ class Record:
             self.directories = self.root.directories_make(RECORD.rsplit("/", 1)[0])
         document = {"version": RECORD_VERSION, "directories": self.directories,
                     "entries": self.entries}
-        self.root.file_write(RECORD, (json.dumps(document, indent=1) + "\n").encode(), 0o600)
+        self.root.file_write(RECORD, (json.dumps(document, indent=1) + "\n").encode(), [0o600])
 
-    def restore(self):
-        """Write back what was read: after a failed run, all its changes are undone."""
-        if self.former is None:
-            self.entries = []
-            self.save()
-        else:
-            self.root.file_write(RECORD, self.former, 0o600)
+    def restore(self, left):
+        """After a failed run: what was read, and the changes of the run that are left."""
+        entries = [entry if key(entry) in left else self.former.get(key(entry))
+                   for entry in self.entries]
+        self.entries = [entry for entry in entries if entry]
+        self.save()
 
 
 def follow_run(root, argv):
-    """Let a program take notice of a changed file, if the host has it."""
-    if argv and root.has_command(argv[0]):
+    """Let a program take notice of a changed file."""
+    if argv:
         root.run(*argv)
 
 
@@ -126,46 +135,60 @@ class File:
     def apply(self, root, record, way_back):
         """Write it; way_back gets what restores the former state of this run."""
         former, entry = root.bytes(self.path), record.find(self.kind, self.path)
-        mode = root.path(self.path).stat().st_mode & 0o7777 if former is not None else None
+        attributes = root.attributes(self.path)
         created = root.directories_make(self.path.rsplit("/", 1)[0])
-
-        def back():
-            file_restore(root, self.path, former, mode, created)
-            follow_run(root, self.follow)
-
-        way_back.append(back)
         if entry is None:
             entry = {"kind": self.kind, "name": self.path, "directories": created,
                      "follow": self.follow}
             record.entries.append(entry)
+        before = dict(entry)
+
+        def back():
+            file_restore(root, self.path, former, attributes, created)
+            entry.update(before)
+            follow_run(root, self.follow)
+
+        way_back.append((entry, back))
         # What was written by others since is what --undo has to restore.
         if former is None or digest(former) != entry.get("sha256"):
             entry["former"] = None if former is None else base64.b64encode(former).decode()
-            entry["mode"] = mode
+            entry["attributes"] = attributes
         entry["sha256"] = digest(self.data)
         record.save()
-        root.file_write(self.path, self.data, 0o644)
+        root.file_write(self.path, self.data, [0o644])
         follow_run(root, self.follow)
 
 
-def file_restore(root, path, former, mode, created):
+def file_restore(root, path, former, attributes, created):
     """Put a file's former contents back, or remove the file and the directories made for it."""
     if former is None:
-        root.path(path).unlink(missing_ok=True)
+        root.target(path).unlink(missing_ok=True)
         root.directories_remove(created)
     else:
-        root.file_write(path, former, mode)
+        root.file_write(path, former, attributes)
+
+
+def file_former(entry):
+    """Contents before the first run; None if there was no file."""
+    return None if entry["former"] is None else base64.b64decode(entry["former"])
+
+
+def file_kept(root, entry):
+    """Why a file is not undone; None if it is."""
+    found = root.bytes(entry["name"])
+    if found in (None, file_former(entry)) or digest(found) == entry["sha256"]:
+        return None
+    return f"{entry['name']}: was changed after sluice-setup had written it, kept as it is"
 
 
 def file_undo(root, entry):
     """None, or why the file is kept."""
-    path, found = entry["name"], root.bytes(entry["name"])
-    former = None if entry["former"] is None else base64.b64decode(entry["former"])
-    if found is not None and found != former and digest(found) != entry["sha256"]:
-        return f"{path}: was changed after sluice-setup had written it, kept as it is"
-    file_restore(root, path, former, entry["mode"], entry["directories"])
-    follow_run(root, entry["follow"])
-    return None
+    why = file_kept(root, entry)
+    if not why:
+        file_restore(root, entry["name"], file_former(entry), entry["attributes"],
+                     entry["directories"])
+        follow_run(root, entry["follow"])
+    return why
 
 
 class Values:
@@ -197,22 +220,27 @@ class Values:
         for path, value in self.pairs:
             former = root.text(path)
             entry = record.find(self.kind, path)
-            way_back.append(lambda path=path, former=former: root.value_write(path, former))
             if entry is None:
-                record.add({"kind": self.kind, "name": path, "former": former, "written": value})
-            else:
-                entry["written"] = value
-                record.save()
+                entry = {"kind": self.kind, "name": path, "former": former}
+                if self.may_refuse:
+                    entry["boot"] = root.text(BOOT_ID)
+                record.entries.append(entry)
+            entry["written"] = value
+            record.save()
+            way_back.append(
+                (entry, lambda path=path, former=former: root.value_write(path, former)))
             try:
                 root.value_write(path, value)
             except OSError as error:
                 if not self.may_refuse:
                     raise SetupError(f"{path}: cannot write {value}: {error.strerror}") from None
                 way_back.pop()
-                continue
             found = root.text(path)
-            if not self.may_refuse and found != value:
+            if self.may_refuse:
+                entry["refused"] = found != value
+            elif found != value:
                 raise SetupError(self.differs(path, value, found))
+        record.save()
 
     @staticmethod
     def differs(path, value, found):
@@ -257,10 +285,12 @@ class Mount:
 
     def apply(self, root, record, way_back):
         """Mount it."""
-        if record.find(self.kind, self.directory) is None:
-            record.add({"kind": self.kind, "name": self.directory})
+        entry = record.find(self.kind, self.directory)
+        if entry is None:
+            entry = {"kind": self.kind, "name": self.directory}
+            record.add(entry)
+        way_back.append((entry, lambda: mount_undo(root, entry)))
         root.run("mount", "-t", self.fstype, self.fstype, str(root.path(self.directory)))
-        way_back.append(lambda: root.run("umount", str(root.path(self.directory))))
 
 
 def mount_undo(root, entry):
@@ -275,12 +305,12 @@ class Bind:
     """A PCI device and the driver that holds it."""
 
     kind = "bind"
-    when = "now"
 
-    def __init__(self, nic, driver, persistent):
+    def __init__(self, nic, driver, persistent, when):
         self.pci, self.driver, self.former = nic.pci, driver, nic.driver
         self.iface, self.queues = nic.iface, nic.queues
         self.persistent = persistent  # by driverctl; otherwise a udev rule does it at each boot
+        self.when = when  # "now", or only by the udev rule
         self.title = f"bind {nic.pci} ({nic.iface or 'no interface'}) to {driver}"
         self.why = (f"The driver of DPDK takes the device from {nic.driver or 'no driver'}"
                     + (f"; the interface {nic.iface} goes away." if nic.iface else "."))
@@ -288,6 +318,8 @@ class Bind:
 
     def commands(self):
         """What binds it."""
+        if self.when != "now":
+            return []
         if self.persistent:
             return [["driverctl", "set-override", self.pci, self.driver]]
         return [["modprobe", self.driver],
@@ -297,19 +329,22 @@ class Bind:
         """Nothing is replaced."""
         return None
 
-    def pending(self, root, _record):
+    def pending(self, root, record):
         """Whether another driver holds it, or will after a reboot."""
-        return root.link(f"{PCI}/{self.pci}/driver") != self.driver or (
-            self.persistent and not root.exists(f"{DRIVERCTL}/{self.pci}"))
+        if root.link(f"{PCI}/{self.pci}/driver") != self.driver:
+            return self.when == "now" or record.find(self.kind, self.pci) is None
+        return self.persistent and root.text(f"{DRIVERCTL}/{self.pci}") != self.driver
 
     def apply(self, root, record, way_back):
         """Bind it, and look whether that happened: the tools do not always say."""
         entry = {"kind": self.kind, "name": self.pci, "former": self.former,
                  "iface": self.iface, "queues": self.queues, "driver": self.driver,
-                 "persistent": self.persistent}
-        way_back.append(lambda: bind_undo(root, entry))
+                 "persistent": self.persistent, "override": root.text(f"{DRIVERCTL}/{self.pci}")}
         if record.find(self.kind, self.pci) is None:
             record.add(entry)
+        if self.when != "now":
+            return
+        way_back.append((entry, lambda: bind_undo(root, entry)))
         for command in self.commands():
             root.run(*command)
         found = root.link(f"{PCI}/{self.pci}/driver")
@@ -321,15 +356,20 @@ class Bind:
 def bind_undo(root, entry):
     """None, or why the device stays with the driver."""
     pci, former = entry["name"], entry["former"]
-    found = root.link(f"{PCI}/{pci}/driver")
     if not root.exists(f"{PCI}/{pci}"):
         return None  # unplugged
-    if entry["persistent"]:
-        if root.exists(f"{DRIVERCTL}/{pci}"):
+    override = root.text(f"{DRIVERCTL}/{pci}")
+    if entry["persistent"] and override not in (None, entry["override"]):
+        if override != entry["driver"]:
+            return f"{pci}: driverctl binds it to {override} since, kept as it is"
+        if entry["override"] is None:
             root.run("driverctl", "unset-override", pci)
-    elif found not in (entry["driver"], former, None):
+        else:
+            root.run("driverctl", "set-override", pci, entry["override"])
+    found = root.link(f"{PCI}/{pci}/driver")
+    if found not in (entry["driver"], former, None):
         return f"{pci}: was bound to {found} since, kept as it is"
-    elif found != former:
+    if found != former:
         # The udev rule has set it at boot, and no other driver would be accepted.
         if root.exists(f"{PCI}/{pci}/driver_override"):
             root.value_write(f"{PCI}/{pci}/driver_override", "")
@@ -350,32 +390,55 @@ def error_text(error):
     return str(error)
 
 
+def addresses_note(root, entries):
+    """Of NICs that were given back, after the entries have been undone; None if there are none."""
+    back = [entry["iface"] for entry in entries
+            if root.link(f"{PCI}/{entry['name']}/driver") == entry["former"]]
+    return back and (f"{', '.join(back)}: given back to the kernel; without addresses until the "
+                     "network service is restarted")
+
+
+def interfaces_taken(root, entries):
+    """Entries of devices whose interfaces are away now."""
+    return [entry for entry in entries if entry["kind"] == "bind" and entry["iface"]
+            and root.link(f"{PCI}/{entry['name']}/driver") != entry["former"]]
+
+
 def steps_apply(root, record, steps):
-    """All steps or none: what was done is undone before the error goes on."""
+    """All steps or none: what was done is undone before the error goes on. What cannot be undone
+    stays in the record."""
     way_back = []
     try:
         for step in steps:
             step.apply(root, record, way_back)
     except BaseException as error:
-        left = []
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        for back in reversed(way_back):
+        taken = interfaces_taken(root, [entry for entry, _ in way_back])
+        left, why = set(), []
+        for entry, back in reversed(way_back):
             try:
-                back()
-            except (OSError, SetupError) as failed:
-                left.append(error_text(failed))
-        record.restore()
-        if isinstance(error, (OSError, SetupError)):
-            rolled = "not undone: " + "; ".join(left) if left else "nothing was changed"
-            raise SetupError(f"{error_text(error)}; {rolled}") from None
+                failed = back()
+            except (OSError, SetupError) as raised:
+                failed = f"{entry['name']}: {error_text(raised)}"
+            if failed:
+                left.add(key(entry))
+                why.append(failed)
+        record.restore(left)
+        if isinstance(error, (OSError, SetupError, Interrupted)):
+            rolled = (f"not undone, sluice-setup --undo tries it again: {'; '.join(why)}" if why
+                      else "nothing was changed")
+            note = addresses_note(root, taken)
+            raise SetupError("; ".join([error_text(error), rolled, *([note] if note else [])])
+                             ) from None
         raise
 
 
-def record_undo(root, record):
-    """Undo all changes, the latest first; why some stay, one line each."""
-    kept = []
-    for entry in list(reversed(record.entries)):
+def record_undo(root, record, entries):
+    """Undo changes, the latest first; why some stay, and a note, one line each. A signal ends it
+    between two changes or within one, which is then in the record still."""
+    kept, taken = [], interfaces_taken(root, entries)
+    for entry in list(reversed(entries)):
         try:
             why = UNDO[entry["kind"]](root, entry)
         except (OSError, SetupError) as error:
@@ -384,4 +447,4 @@ def record_undo(root, record):
             kept.append(why)
         else:
             record.remove(entry)
-    return kept
+    return kept, addresses_note(root, taken)

@@ -3,8 +3,9 @@
 """The programs that sluice-setup runs, on a host that is a tree of files: SETUP_ROOT.
 
 Each is a link to this file, by the name of the program. A call is appended to SETUP_ROOT.calls.
-SETUP_FAIL has the name of the one that fails, or that is interrupted by a signal (NAME:signal), or
-that does nothing (NAME:idle).
+SETUP_FAIL has the name of the one that fails, in call N (NAME:N), from there on (NAME:N-) or always
+(NAME), or that is interrupted by a signal in its first call (NAME:signal), or that does nothing
+(NAME:idle).
 """
 
 import json
@@ -94,12 +95,15 @@ def main():
         calls.write(" ".join([name, *args]) + "\n")
     fails, _, how = os.environ.get("SETUP_FAIL", "").partition(":")
     if fails == name:
-        if how == "signal":
-            os.kill(os.getppid(), signal.SIGTERM)
-            time.sleep(3)
+        calls = pathlib.Path(f"{ROOT}.calls").read_text().splitlines()
+        number = sum(line.split()[0] == name for line in calls)
         if how == "idle":
             return
-        sys.exit(f"{name}: planted failure")
+        if how == "signal" and number == 1:
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(3)
+        if how in ("", str(number)) or how.endswith("-") and number >= int(how[:-1]):
+            sys.exit(f"{name}: planted failure")
     act(name, args)
 
 

@@ -135,9 +135,9 @@ class Host:
             (device / "iommu_group").symlink_to(f"../../kernel/iommu_groups/{group or pci}")
         return self
 
-    def interface(self, iface, address=None, lower=()):
+    def interface(self, iface, address=None, lower=(), state="up"):
         """An interface, perhaps made of others."""
-        self.put(f"sys/class/net/{iface}/operstate", "up")
+        self.put(f"sys/class/net/{iface}/operstate", state)
         for name in lower:
             (self.top / f"sys/class/net/{iface}/lower_{name}").symlink_to(f"../{name}")
         self.addresses[iface] = address
@@ -151,11 +151,12 @@ class Host:
         self.routes[family].append(route)
         return self
 
-    def ssh_session(self, address):
-        """An established connection from 198.51.100.9 to port 22 of the address."""
+    def ssh_session(self, address, port=22, inode=0):
+        """An established connection from 198.51.100.9 to a port of the address."""
         raw = bytes(map(int, address.split(".")))[::-1].hex().upper()
         with open(self.top / "proc/net/tcp", "a", encoding="utf-8") as file:
-            file.write(f"   0: {raw}:0016 096433C6:D431 01 00000000:00000000\n")
+            file.write(f"   0: {raw}:{port:04X} 096433C6:D431 01 00000000:00000000 00:00000000 "
+                       f"00000000 0 0 {inode} 1\n")
         return self
 
     def run(self, *args, fail="", terminal=(), environment=None, path=None):
@@ -225,6 +226,7 @@ def expect(condition, text):
 def refused(host, *args, names, **options):
     """It ends with 1 and one line that has all the words, and the tree is as it was."""
     before = host.tree()
+    host.calls()
     code, output = host.run(*args, **options)
     lines = [line for line in output.splitlines() if line.startswith("sluice-setup: ")]
     expect(code == 1 and len(lines) == 1, f"{args}: exit code {code}: {output}")
@@ -327,7 +329,7 @@ def two_port_server(work):
            "isolcpus" in host.read("boot/grub/grub.cfg"), "update-grub did not run")
     for pci in ("0000:02:00.0", "0000:03:00.0"):
         expect(os.readlink(host.top / f"sys/devices/{pci}/driver").endswith("/vfio-pci"), pci)
-        expect(f'KERNEL=="{pci}", ATTR{{driver_override}}="vfio-pci"'
+        expect(f'KERNEL=="{pci}", TEST=="iommu_group", \\\n  ATTR{{driver_override}}="vfio-pci"'
                in host.read("etc/udev/rules.d/50-sluice.rules"), pci)
     expect("0000:01:00.0" not in host.read("etc/udev/rules.d/50-sluice.rules"), "took eno1")
     expect(int(host.read("sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"))
@@ -450,13 +452,51 @@ def used_by_the_kernel(work):
     refused(host, "--yes", "--take", "enp9s0", names=["enp9s0", "storage (0000:02:00.0)"])
     refused(host, "--yes", "--take", "0000:09:00.0", names=["0000:09:00.0", "slave"])
     refused(host, "--yes", "--take", "storage", "--take", "02:00.0", names=["storage twice"])
-    host.put("etc/ssh/sshd_config.d/port.conf", "Port 2222")
-    with open(host.top / "proc/net/tcp", "a", encoding="utf-8") as file:
-        file.write("   1: 026433C6:08AE 096433C6:D431 01 00000000:00000000\n")
-    refused(host, "--yes", "--take", "storage", names=["storage", "ssh"])
+    host.ssh_session("198.51.100.2", port=2222, inode=12345)
+    for text in ("Port 2222", "Port=2222", "ListenAddress 198.51.100.2:2222",
+                 "listenaddress [2001:db8::1]:2222", 'Port "2222"'):
+        host.put("etc/ssh/sshd_config.d/port.conf", text)
+        refused(host, "--yes", "--take", "storage", names=["storage", "ssh"])
     host.put("etc/ssh/sshd_config.d/port.conf", "# Port 2222")
+    # Whatever the files say, a socket of sshd is one.
+    host.put("proc/4712/comm", "sshd")
+    (host.top / "proc/4712/fd").mkdir()
+    (host.top / "proc/4712/fd/4").symlink_to("socket:[12345]")
+    refused(host, "--yes", "--take", "storage", names=["storage", "ssh"])
+    host.put("proc/4712/comm", "nginx")
     round_trip(host, "--take", "storage")
     expect([port["devargs"] for port in host.config()["ports"]] == ["0000:02:00.0"],
+           host.config())
+
+
+def tunnels(work):
+    """A default route by PPPoE or a tunnel keeps the NICs that may carry it."""
+    host = Host(work, "pppoe")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "uplink")
+    host.nic("0000:03:00.0", "8086:10d3", "e1000e", "enp3s0")
+    host.interface("ppp0", "192.0.2.2", state="unknown")
+    host.put("sys/class/net/ppp0/type", "512")
+    host.put("proc/net/pppoe", "Id       Address              Device\n"
+             "0000002A 02:00:00:00:00:01   uplink")
+    host.default_route("ppp0")
+    refused(host, "--yes", "--take", "uplink", names=[
+        "uplink: carries the default route (by ppp0)", "--take-default-route"])
+    round_trip(host)
+    expect([port["devargs"] for port in host.config()["ports"]] == ["0000:03:00.0"],
+           host.config())
+    host = Host(work, "tunnel")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "uplink")
+    host.nic("0000:03:00.0", "8086:10d3", "e1000e", "enp3s0")
+    host.interface("enp3s0", state="down")
+    host.interface("wg0", "192.0.2.2", state="unknown")
+    host.ssh_session("192.0.2.2")
+    refused(host, "--yes", "--take", "uplink",
+            names=["uplink: may be what wg0 needs, which carries an ssh session"])
+    host.default_route("wg0", family="-6")
+    refused(host, "--yes", "--take", "uplink",
+            names=["uplink: may be what wg0 needs, which carries the default route"])
+    round_trip(host)
+    expect([port["devargs"] for port in host.config()["ports"]] == ["0000:03:00.0"],
            host.config())
 
 
@@ -482,6 +522,47 @@ def iommu_group(work):
     host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0", group=7)
     host.nic("0000:02:00.1", "8086:1521", "igb", "eno1", address="192.0.2.2", group=7)
     refused(host, "--yes", names=["enp2s0", "0000:02:00.1 (igb)", "IOMMU group"])
+    # Both ports of a NIC are wanted: the group is given away as a whole.
+    host = Host(work, "dual")
+    for function in (0, 1):
+        host.nic(f"0000:02:00.{function}", "8086:10d3", "e1000e", f"enp2s0f{function}", group=7)
+    round_trip(host)
+    expect(len(host.config()["ports"]) == 2, host.config())
+
+
+def iommu_later(work):
+    """An IOMMU that the kernel has after a reboot: until then only files are written."""
+    host = Host(work, "later", iommu=False, driverctl=True)
+    host.put("sys/firmware/acpi/tables/DMAR", "")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.write_answers()
+    before = host.tree()
+    output = round_trip(host)
+    expect("enp2s0: is bound to vfio-pci after a reboot" in " ".join(output.split()), output)
+    expect("go away after a reboot: enp2s0" in output and "away now" not in output, output)
+    expect("intel_iommu=on" in host.read(GRUB), host.read(GRUB))
+    expect('TEST=="iommu_group"' in host.read("etc/udev/rules.d/50-sluice.rules"), "no rule")
+    driver = host.top / "sys/devices/0000:02:00.0/driver"
+    expect(os.readlink(driver).endswith("/e1000e"), "bound without an IOMMU")
+    # After the reboot the rule has bound it.
+    host.put("sys/kernel/iommu_groups/7/type", "identity")
+    subprocess.run([host.bin / "dpdk-devbind.py", "--force", "--bind=vfio-pci", "0000:02:00.0"],
+                   check=True, env={"SETUP_ROOT": str(host.top)}, timeout=60)
+    host.calls()
+    code, output = host.run("--yes")
+    expect(code == 0 and "\nnothing to do\n" in output and not host.calls(), output)
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and os.readlink(driver).endswith("/e1000e"), output)
+    expect("enp2s0: given back to the kernel" in output, output)
+    left = [name for name in differs(before, host.tree())
+            if not name.startswith("sys/kernel")]
+    expect(not left, left)
+    # The kernel of amd64 has no driver for the IOMMU of virtio.
+    host = Host(work, "viot", iommu=False)
+    host.put("sys/firmware/acpi/tables/VIOT", "")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    round_trip(host)
+    expect("net_af_xdp0" in host.config()["ports"][0]["devargs"], host.config())
 
 
 def too_little_memory(work):
@@ -544,6 +625,63 @@ def round_trip_reconfigured(host, good):
     expect(code == 0 and host.read(CONFIG) == good + "\n", output)
 
 
+def withdrawn(work):
+    """What a changed configuration does not ask for is undone by the next run."""
+    host = Host(work, "withdrawn")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    wanted = ('control: {core: 1}\nworkers: [0, 2]\n'
+              'ports: [{name: a, devargs: "0000:02:00.0"}]\n')
+    host.put(CONFIG, wanted)
+    pages = "sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"
+    governor = "sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor"
+    host.write_answers()
+    before = host.tree()
+    code, output = host.run("--yes")
+    expect(code == 0 and host.read(pages) != "0\n", output)
+    expect("isolcpus=managed_irq,domain,0,2\"" in host.read(GRUB) and
+           "nohz_full=2\"" in host.read(GRUB), host.read(GRUB))  # CPU 0 keeps the time
+    changed = wanted.replace("0, 2", "3").replace("0000:02:00.0", "net_null0")
+    host.put(CONFIG, changed + "hugepages: false")
+    host.put("proc/4711/comm", "sluiced")
+    refused(host, "--yes", names=["4711", "stop"])
+    shutil.rmtree(host.top / "proc/4711")
+    applied = host.tree()
+    code, output = host.run("--dry-run")
+    expect(code == 0 and "No longer wanted by the configuration" in output, output)
+    expect(not differs(applied, host.tree()), "a dry run has changed something")
+    code, output = host.run("--yes")
+    expect(code == 0 and "enp2s0: given back" in output, output)
+    expect(os.readlink(host.top / "sys/devices/0000:02:00.0/driver").endswith("/e1000e"), output)
+    for name in ("etc/udev/rules.d/50-sluice.rules", "etc/modules-load.d/sluice-setup.conf"):
+        expect(not (host.top / name).exists(), f"{name} is left")
+    expect(host.read(pages) == "0\n", "hugepages are left")
+    expect(host.read(governor.format(2)) == "schedutil\n", "the governor is left")
+    expect(host.read(governor.format(3)) == "performance\n", output)
+    expect("iommu" not in host.read(GRUB) and "nohz_full=3" in host.read(GRUB), host.read(GRUB))
+    code, output = host.run("--yes")
+    expect(code == 0 and "\nnothing to do\n" in output, output)
+    host.put(CONFIG, wanted)
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and not differs(before, host.tree()),
+           f"{output} {differs(before, host.tree())}")
+
+
+def short_path(work):
+    """That of su without - has no sbin, where update-grub and modprobe are."""
+    driver = work / "short_path.py"
+    driver.write_text(
+        "import os, runpy, sys\n"
+        f"sys.argv = ['{SETUP}', '--undo']\n"  # asks, as it is not told --yes
+        "try:\n"
+        f"    runpy.run_path('{SETUP}', run_name='__main__')\n"
+        "finally:\n"
+        "    print(os.environ['PATH'])\n")
+    done = subprocess.run(["/usr/bin/python3", driver], check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True, timeout=60,
+                          env={"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    expect(done.stdout.endswith("/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin\n"), done.stdout)
+
+
 def changed_since(work):
     """A file that somebody has changed is not written again, and not removed."""
     host = Host(work, "changed")
@@ -578,8 +716,8 @@ def rolls_back(work):
     host = Host(work, "failing")
     host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
     (host.top / CONFIG).write_bytes(SAMPLE.read_bytes())
-    refused(host, "--yes", fail="update-grub", names=["update-grub: ended with 1",
-                                                      "planted failure"])
+    refused(host, "--yes", fail="update-grub:1", names=["update-grub: ended with 1",
+                                                        "planted failure", "nothing was changed"])
     refused(host, "--yes", fail="modprobe", names=["modprobe vfio-pci"])
     refused(host, "--yes", fail="dpdk-devbind.py", names=["dpdk-devbind.py", "0000:02:00.0"])
     refused(host, "--yes", fail="dpdk-devbind.py:idle", names=["0000:02:00.0", "e1000e",
@@ -595,12 +733,124 @@ def rolls_back(work):
     # A failure of a later run restores the state after the first one.
     code, output = host.run("--yes")
     expect(code == 0, output)
-    refused(host, "--yes", "--workers", "3", fail="update-grub", names=["update-grub"])
+    refused(host, "--yes", "--workers", "3", fail="update-grub:1", names=["update-grub"])
     code, output = host.run("--yes", "--workers", "3")
     expect(code == 0 and "isolcpus=managed_irq,domain,3\"" in host.read(GRUB), output)
     # While sluiced runs, its devices stay where they are.
     host.put("proc/4711/comm", "sluiced")
     refused(host, "--undo", "--yes", names=["4711", "stop"])
+
+
+def left_behind(work):
+    """What a roll-back cannot undo is said, and --undo knows it."""
+    host = Host(work, "left")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.nic("0000:03:00.0", "8086:10d3", "e1000e", "enp3s0")
+    refused(host, "--yes", fail="dpdk-devbind.py:2",
+            names=["0000:03:00.0", "nothing was changed", "enp2s0: given back to the kernel"])
+    host.write_answers()
+    before = host.tree()
+    for fail, kind, name in (("dpdk-devbind.py:2-", "bind", "0000:02:00.0"),
+                             ("update-grub", "file", f"/{GRUB}")):
+        host.calls()
+        code, output = host.run("--yes", fail=fail)
+        expect(code == 1 and "nothing was changed" not in output and
+               f"not undone, sluice-setup --undo tries it again: {name}: " in output, output)
+        left = json.loads(host.read(RECORD))["entries"]
+        expect([(entry["kind"], entry["name"]) for entry in left] == [(kind, name)], left)
+        code, output = host.run("--undo", "--yes")
+        expect(code == 0 and not differs(before, host.tree()),
+               f"{output} {differs(before, host.tree())}")
+    # A later run: what it has written over and could not restore is known as well.
+    code, output = host.run("--yes")
+    expect(code == 0, output)
+    after = host.tree()
+    host.calls()
+    code, output = host.run("--yes", "--workers", "3", fail="update-grub")
+    expect(code == 1 and "not undone" in output, output)
+    expect(not differs(after, host.tree()), differs(after, host.tree()))
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and not differs(before, host.tree()), output)
+
+
+def undo_interrupted(work):
+    """A signal ends --undo; what is left is in the record, and a second one restores it."""
+    host = Host(work, "undo")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.write_answers()
+    before = host.tree()
+    code, output = host.run("--yes")
+    expect(code == 0, output)
+    host.calls()
+    code, output = host.run("--undo", "--yes", fail="update-grub:signal")
+    expect(code == 1 and "interrupted by SIGTERM" in output, output)
+    expect(os.readlink(host.top / "sys/devices/0000:02:00.0/driver").endswith("/e1000e"), output)
+    expect((host.top / "etc/udev/rules.d/50-sluice.rules").exists(), "it went on")
+    left = {entry["name"] for entry in json.loads(host.read(RECORD))["entries"]}
+    expect(f"/{GRUB}" in left and "0000:02:00.0" not in left, left)
+    # Without update-grub the kernel's parameters are not gone.
+    (host.bin / "update-grub").unlink()
+    code, output = host.run("--undo", "--yes")
+    expect(code == 1 and "update-grub: found no such program" in output, output)
+    expect("parameters are gone" not in output, output)
+    (host.bin / "update-grub").symlink_to(FAKE)
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and "parameters are gone after a reboot" in output, output)
+    expect(not differs(before, host.tree()), differs(before, host.tree()))
+
+
+def other_boot(work):
+    """Interrupts have other numbers after a reboot: those of another boot are not touched."""
+    host = Host(work, "boot")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.put("proc/sys/kernel/random/boot_id", "first")
+    irq = "proc/irq/24/smp_affinity_list"
+    code, output = host.run("--yes")
+    expect(code == 0 and host.read(irq) == "0,2-3\n", output)
+    host.put(irq, "0-3")  # somebody has moved it back
+    code, output = host.run("--yes")
+    expect(code == 0 and host.read(irq) == "0,2-3\n", output)
+    host.put("proc/sys/kernel/random/boot_id", "second")
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and irq not in output and host.read(irq) == "0,2-3\n", output)
+    expect(not (host.top / RECORD).exists(), "a record is left")
+
+
+def attributes(work):
+    """A file keeps its owner, group and mode, and a link stays one."""
+    host = Host(work, "attributes")
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    host.put("srv/sluice.yaml", "# mine")
+    os.chmod(host.top / "srv/sluice.yaml", 0o640)
+    os.chown(host.top / "srv/sluice.yaml", 1, 4)
+    (host.top / CONFIG).symlink_to("../../srv/sluice.yaml")
+
+    def kept(what):
+        status = (host.top / "srv/sluice.yaml").stat()
+        expect((host.top / CONFIG).is_symlink() and
+               (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, 1, 4),
+               f"{what}: {status}")
+
+    code, output = host.run("--yes", "--reconfigure")
+    expect(code == 0 and "ports" in host.config(), output)
+    kept("applied")
+    code, output = host.run("--undo", "--yes")
+    expect(code == 0 and host.read("srv/sluice.yaml") == "# mine\n", output)
+    kept("undone")
+
+
+def driverctl_override(work):
+    """What driverctl was told before comes back, and what it was told since stays."""
+    host = Host(work, "override", driverctl=True)
+    host.nic("0000:02:00.0", "8086:10d3", "e1000e", "enp2s0")
+    override = "etc/driverctl.d/0000:02:00.0"
+    host.put(override, "e1000e")
+    round_trip(host)
+    expect(host.read(override) == "vfio-pci\n", host.read(override))
+    host.put(override, "igb")
+    code, output = host.run("--undo", "--yes")
+    expect(code == 1 and "0000:02:00.0: driverctl binds it to igb" in output, output)
+    expect(host.read(override) == "igb\n", "was written over")
 
 
 def fragmented(work):
@@ -679,8 +929,10 @@ def bad_profiles(work):
 
 
 CASES = (one_nic_vm, two_port_server, two_node_server, mlx5, no_profile, processors,
-         used_by_the_kernel, used_by_others, iommu_group, too_little_memory, operators_file,
-         changed_since, rolls_back, fragmented, others_parameters, asks, bad_profiles)
+         used_by_the_kernel, tunnels, used_by_others, iommu_group, iommu_later, too_little_memory,
+         operators_file, withdrawn, short_path, changed_since, rolls_back, left_behind,
+         undo_interrupted, other_boot, attributes, driverctl_override, fragmented,
+         others_parameters, asks, bad_profiles)
 
 
 def main():
