@@ -78,7 +78,7 @@ cp "$work/later.deb" "$root/packages/"
 
 # shellcheck disable=SC2016 # for the shell inside
 inside() {
-	unshare -m bash -euc 'mount --make-rprivate /
+	unshare -mpf bash -euc 'mount --make-rprivate /
 		mount -t proc proc "$1/proc"
 		mount --rbind /sys "$1/sys"
 		mount --rbind /dev "$1/dev"
@@ -115,8 +115,23 @@ done
 grep -q "of the later version" "$root/$conffile.dpkg-dist" || fail "no $conffile.dpkg-dist"
 [[ -f $root/var/lib/sluice/state.db ]] || fail "the state is gone"
 
+# What sluice-setup has changed is undone with the package, which has the program for it.
+tuned=etc/modules-load.d/sluice-setup.conf
+record=$root/var/lib/sluice-setup/setup.json
+echo vfio-pci >"$root/$tuned"
+mkdir "${record%/*}"
+cat >"$record" <<-END
+	{"version": 1, "directories": ["/var/lib/sluice-setup"], "entries": [
+	{"kind": "file", "name": "/$tuned", "directories": [], "follow": [], "former": null,
+	"attributes": null, "sha256": "$(sha256sum <"$root/$tuned" | cut -d ' ' -f 1)"},
+	{"kind": "file", "name": "/etc/sluice/sluice.yaml", "directories": [], "follow": [],
+	"former": null, "attributes": null,
+	"sha256": "$(sha256sum <"$root/etc/sluice/sluice.yaml" | cut -d ' ' -f 1)"}]}
+END
 check "not removed" "$apt remove sluice"
 [[ -f $root/var/lib/sluice/state.db && -f $root/etc/sluice/sluice.yaml ]] || fail "removed too much"
+[[ $(tail -n 1 "$root/etc/sluice/sluice.yaml") == "# mine" ]] || fail "the configuration is another one"
+[[ ! -e $root/$tuned && ! -e ${record%/*} ]] || fail "not undone: $(cat "$RIG_RUN/inside.log")"
 check "not purged" "$apt purge sluice"
 left=$(find "$root" -xdev -iname '*sluice*')
 [[ -z $left ]] || fail "left by the purge: $left"
