@@ -13,7 +13,7 @@ import signal
 from root import Interrupted, SetupError
 
 RECORD = "/var/lib/sluice-setup/setup.json"  # not where the user of sluiced may write
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PCI = "/sys/bus/pci/devices"
@@ -148,12 +148,12 @@ class File:
             entry.update(before)
             follow_run(root, self.follow)
 
-        way_back.append((entry, back))
         # What was written by others since is what --undo has to restore.
         if former is None or digest(former) != entry.get("sha256"):
             entry["former"] = None if former is None else base64.b64encode(former).decode()
             entry["attributes"] = attributes
         entry["sha256"] = digest(self.data)
+        way_back.append((entry, back))
         record.save()
         root.file_write(self.path, self.data, [0o644])
         follow_run(root, self.follow)
@@ -424,7 +424,10 @@ def steps_apply(root, record, steps):
             if failed:
                 left.add(key(entry))
                 why.append(failed)
-        record.restore(left)
+        try:
+            record.restore(left)
+        except OSError as raised:  # then it names more than is left, which --undo does not mind
+            why.append(error_text(raised))
         if isinstance(error, (OSError, SetupError, Interrupted)):
             rolled = (f"not undone, sluice-setup --undo tries it again: {'; '.join(why)}" if why
                       else "nothing was changed")

@@ -121,7 +121,7 @@ record=$root/var/lib/sluice-setup/setup.json
 echo vfio-pci >"$root/$tuned"
 mkdir "${record%/*}"
 cat >"$record" <<-END
-	{"version": 1, "directories": ["/var/lib/sluice-setup"], "entries": [
+	{"version": 2, "directories": ["/var/lib/sluice-setup"], "entries": [
 	{"kind": "file", "name": "/$tuned", "directories": [], "follow": [], "former": null,
 	"attributes": null, "sha256": "$(sha256sum <"$root/$tuned" | cut -d ' ' -f 1)"},
 	{"kind": "file", "name": "/etc/sluice/sluice.yaml", "directories": [], "follow": [],
