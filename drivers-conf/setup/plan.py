@@ -72,8 +72,9 @@ class Plan:
         if not self.has_grub:
             wanted.add(("file", GRUB))  # whose removal takes update-grub
         for entry in self.record.entries:
-            # Others may use what is mounted.
-            if key(entry) in wanted or entry["kind"] == "mount":
+            # Others may use what is mounted. The interrupts of a device go with its driver.
+            if (key(entry) in wanted or entry["kind"] == "mount" or
+                    entry["kind"] == "value" and not self.root.exists(entry["name"])):
                 continue
             why = file_kept(self.root, entry) if entry["kind"] == "file" else None
             if why:

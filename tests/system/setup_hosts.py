@@ -810,6 +810,11 @@ def other_boot(work):
     host.put(irq, "0-3")  # somebody has moved it back
     code, output = host.run("--yes")
     expect(code == 0 and host.read(irq) == "0,2-3\n", output)
+    # That of a device that is bound to another driver is gone.
+    (host.top / "proc/irq/24").rename(host.top / "gone")
+    code, output = host.run("--yes")
+    expect(code == 0 and "\nnothing to do\n" in output, output)
+    (host.top / "gone").rename(host.top / "proc/irq/24")
     host.put("proc/sys/kernel/random/boot_id", "second")
     code, output = host.run("--undo", "--yes")
     expect(code == 0 and irq not in output and host.read(irq) == "0,2-3\n", output)
