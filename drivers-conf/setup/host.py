@@ -175,7 +175,7 @@ class Host:
         # An interface that is no longer there, or one of another namespace, has no directory.
         for iface in [*self.root.names(NET), *sorted(routes - {*self.root.names(NET)})]:
             below = self.interfaces_below(iface)
-            mine = addresses.get(iface, [])
+            mine = [address for address in addresses.get(iface, []) if not address.is_loopback]
             vital, used = [], []
             if iface in routes:
                 vital.append("carries the default route")
@@ -192,7 +192,7 @@ class Host:
                     nic.used += [why + through for why in used]
                     if through and not used + vital:
                         nic.used.append(f"is part of {iface}")
-            if vital and iface != LOOPBACK and not any(name in by_iface for name in below):
+            if vital and not any(name in by_iface for name in below):
                 self.tunnel_note(iface, vital)
 
     def tunnel_note(self, iface, vital):
@@ -267,7 +267,7 @@ def default_routes(root):
     for family in ("-4", "-6"):
         for route in ip_json(root, family, "route", "show", "table", "all", "default"):
             found |= {hop["dev"] for hop in [route, *route.get("nexthops", [])] if "dev" in hop}
-    return found
+    return found - {LOOPBACK}  # of routes that say unreachable
 
 
 def interface_addresses(root):

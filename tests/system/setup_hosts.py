@@ -492,6 +492,16 @@ def tunnels(work):
     host.ssh_session("192.0.2.2")
     refused(host, "--yes", "--take", "uplink",
             names=["uplink: may be what wg0 needs, which carries an ssh session"])
+    # A router has addresses on lo that are reached by any NIC, and routes of lo that lead nowhere.
+    router = Host(work, "router")
+    router.nic("0000:02:00.0", "8086:10d3", "e1000e", "uplink")
+    router.addresses["lo"] = "127.0.0.1"
+    router.default_route("lo", family="-6").ssh_session("127.0.0.1")
+    round_trip(router)
+    expect(router.run("--undo", "--yes")[0] == 0, "not undone")
+    router.addresses["lo"] = "192.0.2.9"
+    router.ssh_session("192.0.2.9")
+    refused(router, "--yes", names=["uplink may be what lo needs, which carries an ssh session"])
     host.default_route("wg0", family="-6")
     refused(host, "--yes", "--take", "uplink",
             names=["uplink: may be what wg0 needs, which carries the default route"])
