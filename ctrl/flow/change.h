@@ -149,7 +149,7 @@ struct change {
 	uint32_t confirm_within_s; /* 0: it is for good */
 	bool plans; /* it is not to be committed, but `plan` made */
 	bool if_plan; /* it must change what `plan` says, whatever the generation */
-	bool alone; /* it did not fit together with others */
+	bool alone; /* it was refused in a group of several, and is asked again alone */
 	bool discarded; /* it is only to be destroyed */
 	change_done_fn done;
 	void *arg;

@@ -1256,22 +1256,12 @@ group_notify(struct commits *commits, const struct fault *fault)
 	}
 }
 
-/* The others begin again, before those that came later, without the offender. */
-static void
-others_requeue(struct commits *commits)
-{
-	struct change_queue later = STAILQ_HEAD_INITIALIZER(later);
-
-	STAILQ_REMOVE(&commits->group, commits->offender, change, link);
-	STAILQ_CONCAT(&later, &commits->waiting);
-	STAILQ_CONCAT(&commits->waiting, &commits->group);
-	STAILQ_CONCAT(&commits->waiting, &later);
-	STAILQ_INSERT_TAIL(&commits->group, commits->offender, link);
-}
-
 /*
- * What is committed together stands in the tables together, old and new. So who finds no room among
- * others is asked again alone; and a partial change without what cannot be done of it.
+ * A change is refused only when it is alone in its group. In a group of several the draft has of
+ * each flow the last version only, so what an earlier change did is found wrong in a later one; and
+ * all that is committed together stands in the tables together, old and new. So the offender is
+ * asked again alone, once: there is then one change more that is alone, and this ends. A partial
+ * change is asked again without what cannot be done of it.
  */
 static bool
 group_retries(struct commits *commits)
@@ -1282,8 +1272,7 @@ group_retries(struct commits *commits)
 	commits->again = false;
 	if (again)
 		return true;
-	if (!offender || offender->alone || commits->fault.code != FAULT_NO_ROOM ||
-		!STAILQ_NEXT(STAILQ_FIRST(&commits->group), link))
+	if (!offender || !STAILQ_NEXT(STAILQ_FIRST(&commits->group), link))
 		return false;
 	offender->alone = true;
 	return true;
@@ -1300,8 +1289,6 @@ commit_refuse(struct commits *commits)
 		STAILQ_CONCAT(&commits->waiting, &commits->group);
 		return PHASE_DONE;
 	}
-	if (commits->offender)
-		others_requeue(commits);
 	commits->offender = NULL;
 	group_notify(commits, commits->failed ? &fault : NULL);
 	return PHASE_DONE;

@@ -370,6 +370,46 @@ Test(members, one_place_once)
 	there_are(4, 1);
 }
 
+/* Two join one side in one group, and the legs of both are in the version that the second makes. */
+Test(members, who_cannot_join_refuses_no_other)
+{
+	static const struct {
+		const char *receiver;
+		const char *pointer;
+		enum fault_code code;
+	} refused[] = {
+		{"{'name':'narrow','port':'p2','local_port':7002}", "/receivers/0",
+			FAULT_INVALID_VALUE},
+		{KNOWN("same", "20"), "/receivers/0/remote", FAULT_CONFLICT},
+	};
+	struct asked first, second;
+	char text[256];
+
+	relay_comes();
+	room.ports.info[2].mtu = room.ports.info[0].mtu - 100;
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(text, sizeof(text), "{'id':'r','side':'b','receivers':[%s]}",
+			refused[i].receiver);
+		commits_submit(commits, asking(&first, text, relay_change_join));
+		commits_submit(commits,
+			asking(&second,
+				"{'id':'r','side':'b','receivers':[" KNOWN("other", "21") "]}",
+				relay_change_join));
+		rounds();
+		fake_store_answer(NULL);
+		rounds();
+		cr_expect_eq(first.rc, -1);
+		cr_expect_eq(first.n_called, 1);
+		cr_expect_eq(first.fault.code, refused[i].code);
+		cr_expect_str_eq(
+			first.fault.pointer, refused[i].pointer, "%s", first.fault.message);
+		cr_expect_eq(second.rc, 0, "%s: %s", second.fault.pointer, second.fault.message);
+		cr_expect_eq(second.n_called, 1);
+		there_are(5, 2);
+		leave("'other'");
+	}
+}
+
 /* What changes for all that is sent to the side changes for each of its receivers. */
 Test(members, an_update_reaches_all)
 {
