@@ -234,6 +234,12 @@ layout_migrate(sqlite3 *db, unsigned version, struct fault *fault)
 	return layout_migrate_by(db, version, migration, LAYOUT_VERSION - 1, fault);
 }
 
+const char *
+layout_generation_sql(unsigned version)
+{
+	return version < 4 ? "SELECT generation FROM ledger" : "SELECT generation FROM meta";
+}
+
 static uint64_t
 meta_sum(const struct meta *meta)
 {

@@ -33,6 +33,9 @@ int layout_migrate_by(sqlite3 *db, unsigned version, const layout_step *steps, u
 /* layout_migrate_by() with our own list. */
 int layout_migrate(sqlite3 *db, unsigned version, struct fault *fault);
 
+/* What yields the generation of a file of that version, from 1 on, which need not be ours. */
+const char *layout_generation_sql(unsigned version);
+
 /*
  * The one row that says what the rest of the file must come to: how many rows each table has, and
  * the sum of their checksums, modulo 2^64, so in any order. It is written in each transaction, and

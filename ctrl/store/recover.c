@@ -331,15 +331,22 @@ static uint64_t
 copy_generation(const char *copy)
 {
 	struct meta meta = {.generation = 0};
+	uint64_t version, generation = 0;
 	struct fault ignored;
 	sqlite3 *db;
 
 	/* Not read-only: that would leave a journal beside it. */
 	db = access(copy, F_OK) == 0 ? db_open(copy, false, NULL, &ignored) : NULL;
-	if (db && meta_load(db, &meta, &ignored) < 0)
-		meta.generation = 0;
+	if (!db || db_number(db, "PRAGMA user_version", &version, &ignored) < 0)
+		goto end;
+	/* Of an older layout the row has other columns: its checksum is checked when it is used. */
+	if (version < LAYOUT_VERSION)
+		db_number(db, layout_generation_sql((unsigned)version), &generation, &ignored);
+	else if (meta_load(db, &meta, &ignored) == 0)
+		generation = meta.generation;
+end:
 	sqlite3_close(db);
-	return meta.generation;
+	return generation;
 }
 
 /* A new file with tables. NULL with *fault. */

@@ -617,6 +617,74 @@ Test(recover, a_copy_that_is_newer_than_what_is_left_is_used)
 	cr_assert_eq(access(name, F_OK), 0, "%s", name);
 }
 
+/* Make a file one of layout 4, which had no table of released ports. */
+static void
+layout_4_make(const char *path)
+{
+	struct meta meta;
+	struct fault fault;
+	sqlite3 *db = NULL;
+	uint64_t sum = SUM_START;
+	char text[400];
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(meta_load(db, &meta, &fault), 0, "%s", fault.message);
+	for (unsigned i = 0; i < META_NUMBERS_N - 2; i++)
+		sum = sum_number(sum, meta.numbers[i]);
+	snprintf(text, sizeof(text),
+		"UPDATE meta SET sum = %lld; ALTER TABLE meta DROP COLUMN released;"
+		"ALTER TABLE meta DROP COLUMN released_sum; DROP TABLE released;"
+		"PRAGMA user_version = 4",
+		(long long)sum);
+	cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* The store of generation 11 is behind its copy, of 13, and both are of layout 4. */
+static void
+layout_4_behind_copy(void)
+{
+	store_fill();
+	command("cp state.db old.db");
+	rig_open(&rig);
+	rig_commit(&rig, 12, "f7", "{not last}");
+	rig_commit(&rig, 13, "f7", "{copied}");
+	rig_close(&rig);
+	copy_make(13);
+	command("mv old.db state.db");
+	layout_4_make(rig.path);
+	layout_4_make(rig_file(&rig, "-good"));
+}
+
+/* Also after an upgrade. */
+Test(recover, a_copy_of_an_older_layout_that_is_newer_is_used)
+{
+	layout_4_behind_copy();
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_COPY, "%s", rig.report.reason);
+	cr_expect_not_null(strstr(rig.report.reason, "generation 11"), "%s", rig.report.reason);
+	cr_expect_eq(rig.report.generation, 14);
+	expect_all("{copied}");
+}
+
+Test(recover, flows_are_not_salvaged_if_a_copy_of_an_older_layout_is_newer)
+{
+	layout_4_behind_copy();
+	sql("UPDATE change SET text = 'x' WHERE generation = 5");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_COPY, "%s", rig.report.reason);
+	expect_all("{copied}");
+}
+
+Test(recover, a_copy_of_layout_3_that_is_newer_is_used)
+{
+	command("sqlite3 state.db <" SOURCE_DIR "/fixtures/version-1.sql");
+	command("sqlite3 state.db-good <" SOURCE_DIR "/fixtures/version-3.sql");
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_COPY, "%s", rig.report.reason);
+	rig_expect_flows(&rig, "a={12} c={x} d={11}");
+}
+
 /* What cannot be read is as if it had not been written: the store of before is used. */
 Test(recover, a_journal_whose_header_is_damaged_is_not_used)
 {
