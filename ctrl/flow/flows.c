@@ -140,7 +140,9 @@ flow_widen(struct flows *flows, struct flow *flow)
 #define SLICE_PAUSE_MS 2
 #define BUSY_PAUSE_MS 10 /* another transaction is open */
 #define AGAIN_MS 1000 /* stale legs are not in a flow yet, or could not be written */
-#define WAITING_MS 50 /* between two looks for next hops that were resolved, */
+#define LOOK_LEGS_MAX 8192 /* looked at in a slice for next hops that were resolved */
+#define LOOK_PAUSE_MS 6 /* when there are more */
+#define WAITING_MS 50 /* between two looks at all of them, */
 #define ANSWERED_MS 5 /* and after a neighbour has answered, as others may, too */
 
 struct rewritten {
@@ -479,21 +481,25 @@ flow_sources_watch(struct flows *flows, struct flow *flow)
 	}
 }
 
-/* Those that wait and need not any more, from the one looked at longest ago on. */
-static void
+/*
+ * Those that wait and need not any more, from the one looked at longest ago on. Returns after how
+ * many ms to look again.
+ */
+static unsigned
 waiting_look(struct flows *flows)
 {
 	struct flow *flow = TAILQ_FIRST(&flows->waiting);
 	const struct flow *last = TAILQ_LAST(&flows->waiting, flow_queue);
 	unsigned looked = 0;
 
-	while (flow && looked < SCAN_LEGS_MAX) {
+	while (flow && looked < LOOK_LEGS_MAX) {
 		looked += 8 + flow->spec->n_all_legs;
 		refresh_insert(
 			sources_are_stale(flows, flow, true) ? &flows->moved : &flows->waiting,
 			flow);
 		flow = flow == last ? NULL : TAILQ_FIRST(&flows->waiting);
 	}
+	return flow ? LOOK_PAUSE_MS : WAITING_MS;
 }
 
 unsigned
@@ -503,10 +509,10 @@ flows_refresh(struct flows *flows)
 	struct dp_txn *txn;
 	struct flow *flow;
 	unsigned n = 0, legs = 0;
+	const unsigned look_ms = waiting_look(flows);
 
-	waiting_look(flows);
 	if (TAILQ_EMPTY(&flows->moved))
-		return TAILQ_EMPTY(&flows->waiting) ? 0 : WAITING_MS;
+		return TAILQ_EMPTY(&flows->waiting) ? 0 : look_ms;
 	txn = dp_txn_begin(flows->dp);
 	if (!txn)
 		return BUSY_PAUSE_MS;
@@ -522,7 +528,7 @@ flows_refresh(struct flows *flows)
 		batch_commit(flows, txn, batch, n);
 	else
 		dp_txn_abort(txn);
-	return TAILQ_EMPTY(&flows->moved) ? WAITING_MS : SLICE_PAUSE_MS;
+	return TAILQ_EMPTY(&flows->moved) ? look_ms : SLICE_PAUSE_MS;
 }
 
 /* Changes of neighbours and routes go to the next hops: no flow is changed. */

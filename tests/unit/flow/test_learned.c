@@ -159,6 +159,53 @@ Test(learned, next_hop_is_resolved_later)
 	refreshed(0);
 }
 
+#define N_WAITING 999
+
+static unsigned
+n_waiting(void)
+{
+	const struct flow *each;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (each, &room.flows.waiting, refresh)
+		n++;
+	return n;
+}
+
+/* However many wait for one neighbour, a slice looks at as many legs as it may write, no more. */
+Test(learned, many_wait_for_a_neighbour)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 1, 210};
+	struct neigh_key neighbour = {.ifindex = 11, .family = 4, .address = {203, 0, 113, 210}};
+	struct flow_spec *specs[1 + N_WAITING];
+	struct fault fault;
+	unsigned i, ms;
+	char id[16];
+
+	room.dp->capacity = 2 * N_WAITING;
+	specs[0] = side("a", 1, TO_9);
+	for (i = 1; i <= N_WAITING; i++) {
+		snprintf(id, sizeof(id), "b%u", i);
+		specs[i] = side(id, 1 + (int)i, "'learned':'a'");
+	}
+	cr_assert_eq(room_install(&room, specs, 1 + N_WAITING, &fault), 0, "%s", fault.message);
+	learns("a", 210, 5);
+	for (i = 0; i < 10 && flows_refresh(&room.flows) == 2; i++)
+		;
+	refreshed(6); /* some were not looked at */
+	cr_assert_eq(n_waiting(), N_WAITING);
+	fake_net()->observer.neighbour(fake_net()->observer.arg, &neighbour, mac, 0);
+	refreshed(2);
+	cr_expect_eq(n_waiting(), N_WAITING - 911, "a flow with a leg counts 9 of 8192");
+	for (i = 0; i < 10 && (ms = flows_refresh(&room.flows)) != 0; i++)
+		;
+	cr_expect_eq(ms, 0);
+	for (i = 1; i <= N_WAITING; i++) {
+		snprintf(id, sizeof(id), "b%u", i);
+		expect_known(id, 210, 5);
+	}
+}
+
 Test(learned, version_of_a_flow_knows_the_source)
 {
 	struct flow_spec *b;
