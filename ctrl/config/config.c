@@ -316,6 +316,13 @@ site_read(json_t *entry, json_t **site, struct fault *fault)
 	return 0;
 }
 
+/* What a profile may limit, as the site asks for it. */
+static void
+port_numbers_read(json_t *entry, struct dp_port_config *port)
+{
+	json_unpack(entry, "{s:i, s:i}", "rx_queues", &port->rx_queues, "mtu", &port->mtu);
+}
+
 static int
 ports_read(const json_t *json, struct config *config, struct fault *fault)
 {
@@ -327,8 +334,9 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 		const char *name, *devargs, *unmatched;
 		char address[PCI_ADDRESS_MAX];
 
-		json_unpack(entry, "{s:s, s:s, s:i, s:i, s:s}", "name", &name, "devargs", &devargs,
-			"rx_queues", &port->rx_queues, "mtu", &port->mtu, "unmatched", &unmatched);
+		json_unpack(entry, "{s:s, s:s, s:s}", "name", &name, "devargs", &devargs,
+			"unmatched", &unmatched);
+		port_numbers_read(entry, port);
 		snprintf(port->name, sizeof(port->name), "%s", name);
 		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
 		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
@@ -410,9 +418,15 @@ config_settle_profile(struct config *config, unsigned port, const char *driver)
 	struct port_asked *asked = &config->asked[port];
 	const struct profile *profile = profile_of_driver(&config->profiles, driver);
 
-	if (profile != asked->profile)
-		port_settings_merge(asked, profile, config->site[port], config->eal.n_workers,
-			&config->ports[port]);
+	if (profile == asked->profile)
+		return;
+	/* Without what the profile before has cut. */
+	port_numbers_read(json_array_get(json_object_get(config->document, "ports"), port),
+		&config->ports[port]);
+	port_settings_merge(
+		asked, profile, config->site[port], config->eal.n_workers, &config->ports[port]);
+	if (!json_object_get(config->site[port], "devargs"))
+		json_object_del(asked->values, "devargs");
 }
 
 void

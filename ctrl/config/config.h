@@ -101,8 +101,8 @@ int config_load(const char *path, struct config *config, struct fault *fault);
 int config_load_profiles(const char *path, struct config *config, struct fault *fault);
 
 /*
- * Once the EAL has probed a port's device: the profile of that driver counts. Its arguments would
- * be too late.
+ * Once the EAL has probed a port's device: the profile of that driver counts, and its limits cut
+ * what the site asks for. Its devargs would be too late: they are not applied, nor reported.
  */
 void config_settle_profile(struct config *config, unsigned port, const char *driver);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -32,14 +33,20 @@ teardown(void)
 
 TestSuite(config, .init = setup, .fini = teardown);
 
-static int
-loaded(const char *text, struct fault *fault)
+static void
+file_written(const char *name, const char *text)
 {
-	FILE *file = fopen(path, "w");
+	FILE *file = fopen(name, "w");
 
 	cr_assert_not_null(file);
 	fputs(text, file);
 	fclose(file);
+}
+
+static int
+loaded(const char *text, struct fault *fault)
+{
+	file_written(path, text);
 	memset(fault, 0, sizeof(*fault));
 	config_fini(&config);
 	return config_load(path, &config, fault);
@@ -322,6 +329,50 @@ Test(config, settings_have_the_schema_of_profiles)
 		5, "/ports/0/settings/tx_offloads/0", "multi_segs");
 	refused("workers: [1]\nports:\n  - name: p0\n    devargs: net_null0\n    settings: 7\n", 5,
 		"/ports/0/settings", "expected an object");
+}
+
+static json_t *
+asked_member(const char *name, const char *member)
+{
+	return json_object_get(json_object_get(config.asked[0].values, name), member);
+}
+
+/* The device is of another driver than its name says. */
+Test(config, the_profile_of_the_driver_counts)
+{
+	char profiles[64], first[80], second[80], text[512], devargs[DP_DEVARGS_MAX];
+	struct fault fault;
+
+	snprintf(profiles, sizeof(profiles), "%s/profiles", directory);
+	snprintf(first, sizeof(first), "%s/a.yaml", profiles);
+	snprintf(second, sizeof(second), "%s/b.yaml", profiles);
+	cr_assert_eq(mkdir(profiles, 0700), 0);
+	file_written(first, "match: {drivers: [net_null]}\nbinding: none\n"
+			    "settings: {mtu_max: 1400, rx_queues_max: 1, devargs: a=1}\n"
+			    "sources: {mtu_max: x, rx_queues_max: x, devargs: x}\n");
+	file_written(second, "match: {drivers: [net_b]}\nbinding: none\n"
+			     "settings: {mtu_max: 2000, devargs: b=1}\n"
+			     "sources: {mtu_max: x, devargs: x}\n");
+	snprintf(text, sizeof(text),
+		"workers: [1]\nprofiles: %s\n"
+		"ports: [{name: p0, devargs: net_null0, mtu: 9000, rx_queues: 4}]\n",
+		profiles);
+	cr_assert_eq(loaded(text, &fault), 0, "%s", fault.message);
+	cr_expect_eq(config_load_profiles(path, &config, &fault), 0, "%s", fault.message);
+	cr_expect_eq(config.ports[0].mtu, 1400);
+	cr_expect_eq(config.ports[0].rx_queues, 1);
+	strcpy(devargs, config.ports[0].devargs);
+	cr_expect_not_null(strstr(devargs, "a=1"), "%s", devargs);
+
+	config_settle_profile(&config, 0, "net_b");
+	cr_expect_eq(config.ports[0].mtu, 2000);
+	cr_expect_eq(json_integer_value(asked_member("mtu", "limited")), 9000);
+	cr_expect_eq(config.ports[0].rx_queues, 4);
+	cr_expect_str_eq(config.ports[0].devargs, devargs, "it is too late for those");
+	cr_expect_null(asked_member("devargs", "value"));
+	unlink(first);
+	unlink(second);
+	rmdir(profiles);
 }
 
 Test(config, punt_ring_is_a_power_of_two)
