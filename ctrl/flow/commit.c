@@ -80,6 +80,7 @@ struct commits {
 	struct change_item **reports; /* those whose last counters are wanted, by handle */
 	size_t n_reports;
 	struct store_batch *batch; /* that is being filled */
+	uint64_t released_ns; /* CLOCK_REALTIME: when the last local port was released */
 	bool written; /* the store has answered, */
 	bool write_failed; /* and refused */
 	bool late; /* a worker was */
@@ -834,17 +835,6 @@ commit_plan(struct commits *commits)
 	return commit_fail(commits, change);
 }
 
-/* The local port that the flow will not have any more is in quarantine also after a restart. */
-static void
-released_write(const struct commits *commits, const struct change_item *item)
-{
-	const struct flow_spec *before = item_before(item);
-	char place[POOL_PLACE_TEXT_MAX];
-
-	if (before && local_port_ends(commits->flows->pools, before, item_spec(item), place))
-		store_batch_released(commits->batch, place, item->change->generation.time_ns);
-}
-
 static int
 item_write(const struct commits *commits, const struct change_item *item)
 {
@@ -854,7 +844,6 @@ item_write(const struct commits *commits, const struct change_item *item)
 
 	if (item->effect == CHANGE_NONE)
 		return 0;
-	released_write(commits, item);
 	if (item->effect == CHANGE_REMOVE) {
 		store_batch_remove(batch, item->id);
 		return 0;
@@ -966,6 +955,29 @@ commit_fill(struct commits *commits)
 		commits->next = 0;
 	}
 	return PHASE_MORE;
+}
+
+/*
+ * The local port that the flow will not have any more is in quarantine also after a restart. It is
+ * released later than those before it, as the pools release them (item_retire), unless the clock
+ * was set back.
+ */
+static int
+item_released(struct commits *commits, struct change_item *item)
+{
+	const struct flow_spec *before = item_before(item);
+	char place[POOL_PLACE_TEXT_MAX];
+	uint64_t now_ns;
+
+	if (!commits->batch || !before ||
+		!local_port_ends(commits->flows->pools, before, item_spec(item), place))
+		return 0;
+	now_ns = clock_read_ns(CLOCK_REALTIME);
+	if (now_ns <= commits->released_ns && commits->released_ns - now_ns < NS_PER_S)
+		now_ns = commits->released_ns + 1;
+	commits->released_ns = now_ns;
+	store_batch_released(commits->batch, place, now_ns);
+	return 0;
 }
 
 static enum phase_end
@@ -1308,7 +1320,7 @@ static const struct commit_phase commit_phases[] = {
 	{NULL, commit_plan},
 	{item_steer, NULL},
 	{NULL, commit_fill},
-	{NULL, commit_write},
+	{item_released, commit_write},
 	{NULL, commit_run},
 	{NULL, commit_activate},
 	{item_retire, commit_retire},

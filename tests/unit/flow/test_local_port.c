@@ -35,6 +35,12 @@ static const struct pool_config configs[] = {
 		.first = 9000,
 		.last = 9001,
 		.quarantine_s = 60},
+	{.name = "digits",
+		.family = 4,
+		.n_addresses = 1,
+		.addresses = {{192, 0, 2, 2}},
+		.first = 9998,
+		.last = 10001},
 };
 
 static void
@@ -42,7 +48,7 @@ setup(void)
 {
 	room_init(&room);
 	commits_destroy(room.flows.commits);
-	room.flows.pools = pools_create(configs, 2);
+	room.flows.pools = pools_create(configs, sizeof(configs) / sizeof(configs[0]));
 	room.flows.commits = commits_create(&room.flows, NULL, NULL, 0);
 	cr_assert_not_null(room.flows.commits);
 	memset(&fault, 0, sizeof(fault));
@@ -444,7 +450,7 @@ start(void)
 	struct restored restored;
 
 	room_init(&room);
-	room.flows.pools = pools_create(configs, 2);
+	room.flows.pools = pools_create(configs, sizeof(configs) / sizeof(configs[0]));
 	rig_open(&rig);
 	commits_destroy(room.flows.commits);
 	room.flows.commits =
@@ -517,6 +523,33 @@ Test(restart, does_not_end_a_quarantine)
 	restart();
 	usage_expect(2, 0, 2);
 	cr_expect_eq(port_of("next"), 20006);
+}
+
+/* Also of what one change releases. */
+Test(restart, keeps_the_order_of_releases)
+{
+	static const char *const order[] = {"f1", "f3", "f0", "f2"};
+	static const unsigned ports[] = {9999, 10001, 9998, 10000};
+	struct change *removal;
+	char id[8];
+	int rc = 1;
+
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "f%u", i);
+		change(OP_INSTALL, id, "'pool': 'digits'");
+	}
+	removal = change_create(NULL, "test", NULL, done, &rc);
+	for (unsigned i = 0; i < 4; i++)
+		item_put(removal, OP_REMOVE, order[i], 0, "ids");
+	commits_submit(room.flows.commits, removal);
+	commits_finish(room.flows.commits);
+	cr_assert_eq(rc, 0, "%s", fault.message);
+	restart();
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "g%u", i);
+		change(OP_INSTALL, id, "'pool': 'digits'");
+		cr_expect_eq(port_of(id), ports[i], "%u, expected %u", port_of(id), ports[i]);
+	}
 }
 
 /* A version that has the port as well releases nothing. */
