@@ -556,18 +556,19 @@ place_parse(const struct pools *pools, const char *text)
 	return place_find(pools, &named);
 }
 
-void
+bool
 pools_released(struct pools *pools, const char *text, uint64_t ago_ns, uint64_t now_ns)
 {
 	struct place *place = place_parse(pools, text);
 
 	if (!place || place_holds(place) > 0)
-		return;
+		return place != NULL;
 	place_unlist(place);
 	place->used = true;
 	/* That may be before the clock began; the end of the quarantine, which counts, is not. */
 	place_list(place, now_ns - (ago_ns < quarantine_ns(place) ? ago_ns : quarantine_ns(place)));
 	pool_expire(place->range->pool, now_ns);
+	return true;
 }
 
 void

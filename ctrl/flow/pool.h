@@ -26,6 +26,7 @@
 
 #define POOL_OWNER_MAX 72 /* an id with a prefix, and the end */
 #define POOL_PLACE_TEXT_MAX (ADDRESS_TEXT_MAX + 6)
+#define POOL_QUARANTINE_S_MAX 86400 /* as the schema of the configuration has it */
 
 struct pools;
 
@@ -92,9 +93,10 @@ bool pools_format(
 /*
  * A place was released `ago_ns` ago, in an earlier run: it is in quarantine for what is left of
  * that, and given after those that were released before. To be called for the one first that has
- * been so for longest, before any place is held. A text of no place of the pools is ignored.
+ * been so for longest, before any place is held. False, and nothing was done: the text is of no
+ * place of the pools; pools NULL is allowed.
  */
-void pools_released(struct pools *pools, const char *text, uint64_t ago_ns, uint64_t now_ns);
+bool pools_released(struct pools *pools, const char *text, uint64_t ago_ns, uint64_t now_ns);
 
 /*
  * Give back a hold of an owner that named the pool (`given`) or did not. `used`: packets may have

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "flow/commit.h"
 #include "flow/flow_codec.h"
 #include "flow/relay_change.h"
@@ -180,9 +181,20 @@ restore_done(void *arg, struct change *change, const struct fault *fault)
 		*restore->fault = *fault;
 }
 
+/* What is not forgotten now is at the next start. */
+static void
+forgotten(void *arg, const struct fault *error)
+{
+	(void)arg;
+	if (error)
+		log_line("warning: releases of ports that are in no pool stay in the store: %s",
+			error->message);
+}
+
 /*
  * By the clock of day, as the other has begun anew if the machine has; where it was set back
- * meanwhile, a release that lies ahead is one of now.
+ * meanwhile, a release that lies ahead is one of now. Of ports that are in no pool the releases are
+ * forgotten, but for those that may still count once the pool is configured again.
  */
 static int
 released_load(const struct flows *flows, struct store *store, struct fault *fault)
@@ -191,12 +203,26 @@ released_load(const struct flows *flows, struct store *store, struct fault *faul
 	const uint64_t today_ns = clock_read_ns(CLOCK_REALTIME);
 	struct store_cursor *cursor = store_released_open(store, fault);
 	struct store_released released;
+	struct store_batch *batch = NULL;
 	int rc = -1;
 
-	while (cursor && (rc = store_released_next(cursor, &released, fault)) == 1)
-		pools_released(flows->pools, released.place,
-			today_ns > released.time_ns ? today_ns - released.time_ns : 0, now_ns);
+	while (cursor && (rc = store_released_next(cursor, &released, fault)) == 1) {
+		const uint64_t ago_ns =
+			today_ns > released.time_ns ? today_ns - released.time_ns : 0;
+
+		if (pools_released(flows->pools, released.place, ago_ns, now_ns) ||
+			ago_ns <= POOL_QUARANTINE_S_MAX * NS_PER_S)
+			continue;
+		if (!batch)
+			batch = store_batch_create();
+		if (batch)
+			store_batch_forget(batch, released.place);
+	}
 	store_cursor_close(cursor);
+	if (rc == 0 && batch)
+		store_submit(store, batch, forgotten, NULL);
+	else
+		store_batch_destroy(batch);
 	return rc;
 }
 

@@ -53,6 +53,7 @@ enum op_kind {
 	OP_CONFIRM,
 	OP_TAG, /* id is the tag, number the generation */
 	OP_RELEASED, /* id is the place, number the time */
+	OP_FORGET, /* id is the place */
 };
 
 /* One operation. What follows it is a generation, a confirm, or id and text, NUL after each. */
@@ -96,6 +97,7 @@ enum write_statement {
 	TAG_FIND,
 	RELEASED_FIND,
 	RELEASED_SAVE,
+	RELEASED_DELETE,
 	META_SAVE,
 	TRIM_OLD,
 	TRIM_GAP_END,
@@ -192,6 +194,7 @@ static const char *const write_sql[STATEMENTS] = {
 	[TAG_FIND] = "SELECT number FROM generation WHERE tag = ?",
 	[RELEASED_FIND] = "SELECT " RELEASED_COLUMNS " FROM released WHERE place = ?",
 	[RELEASED_SAVE] = "REPLACE INTO released (" RELEASED_COLUMNS ") VALUES (?, ?, ?)",
+	[RELEASED_DELETE] = "DELETE FROM released WHERE place = ? RETURNING sum",
 	[META_SAVE] = META_SAVE_SQL,
 	/* Each DELETE returns the checksums of what it deleted. Older than all that is kept: */
 	[TRIM_OLD] = "DELETE FROM change WHERE row IN (SELECT row FROM change WHERE row < coalesce("
@@ -319,6 +322,12 @@ store_batch_released(struct store_batch *batch, const char *place, uint64_t time
 
 	if (op)
 		op->number = time_ns;
+}
+
+void
+store_batch_forget(struct store_batch *batch, const char *place)
+{
+	text_op_add(batch, OP_FORGET, place, "", 0);
 }
 
 void
@@ -627,6 +636,20 @@ released_write(struct store *store, const struct store_released *released, struc
 }
 
 static int
+released_forget(struct store *store, const char *place, struct fault *fault)
+{
+	struct meta *meta = &store->progress.meta;
+	uint64_t sum;
+	int found;
+
+	db_bind(store->statements[RELEASED_DELETE], "t", place);
+	found = db_row_number(store->statements[RELEASED_DELETE], &sum, fault);
+	meta->released -= found == 1;
+	meta->released_sum -= sum;
+	return found < 0 ? -1 : 0;
+}
+
+static int
 op_write(struct store *store, const struct op *op, struct fault *fault)
 {
 	struct meta *meta = &store->progress.meta;
@@ -651,6 +674,8 @@ op_write(struct store *store, const struct op *op, struct fault *fault)
 	case OP_RELEASED:
 		return released_write(store,
 			&(struct store_released){.place = op->data, .time_ns = op->number}, fault);
+	case OP_FORGET:
+		return released_forget(store, op->data, fault);
 	case OP_INSERT:
 	case OP_REMOVE:
 		break;

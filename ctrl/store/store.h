@@ -107,6 +107,9 @@ void store_batch_remove(struct store_batch *batch, const char *id);
  */
 void store_batch_released(struct store_batch *batch, const char *place, uint64_t time_ns);
 
+/* Forget the last release of a place, if there is one. May stand alone, as the next. */
+void store_batch_forget(struct store_batch *batch, const char *place);
+
 /*
  * Set what waits for confirmation, or clear it (NULL). Set it after store_batch_generation() of the
  * same generation; clearing may stand alone, in a batch without a generation.

@@ -552,6 +552,30 @@ Test(restart, keeps_the_order_of_releases)
 	}
 }
 
+/* Those of a pool that is not configured any more, a day after the release. */
+Test(restart, forgets_ports_of_no_pool)
+{
+	const uint64_t today_ns = clock_read_ns(CLOCK_REALTIME);
+	const uint64_t long_ago_ns = today_ns - (POOL_QUARANTINE_S_MAX + 1) * NS_PER_S;
+	struct store_batch *batch = store_batch_create();
+	struct store_released released;
+	struct store_cursor *cursor;
+
+	store_batch_released(batch, "192.0.2.9 6000", long_ago_ns);
+	store_batch_released(batch, "192.0.2.1 20002", long_ago_ns);
+	store_batch_released(batch, "192.0.2.9 6001", today_ns);
+	cr_assert(rig_submit(&rig, batch));
+	restart();
+	restart();
+	cursor = store_released_open(rig.store, &fault);
+	cr_assert_eq(store_released_next(cursor, &released, &fault), 1);
+	cr_expect_str_eq(released.place, "192.0.2.1 20002");
+	cr_assert_eq(store_released_next(cursor, &released, &fault), 1);
+	cr_expect_str_eq(released.place, "192.0.2.9 6001");
+	cr_expect_eq(store_released_next(cursor, &released, &fault), 0);
+	store_cursor_close(cursor);
+}
+
 /* A version that has the port as well releases nothing. */
 Test(restart, knows_of_no_port_that_a_flow_has)
 {

@@ -323,10 +323,11 @@ Test(pool, knows_what_was_released_before_a_restart)
 	now_ns = 20 * NS_PER_S; /* the machine has just begun */
 	pools_released(pools, "192.0.2.1 20001", 2 * QUARANTINE_S * NS_PER_S, now_ns);
 	pools_released(pools, "192.0.2.1 20002", 50 * NS_PER_S, now_ns);
-	pools_released(pools, "192.0.2.1 20000", 0, now_ns);
-	pools_released(pools, "192.0.2.9 20000", 0, now_ns);
-	pools_released(pools, "192.0.2.1 7", 0, now_ns);
-	pools_released(pools, "no place", 0, now_ns);
+	cr_expect(pools_released(pools, "192.0.2.1 20000", 0, now_ns));
+	cr_expect_not(pools_released(pools, "192.0.2.9 20000", 0, now_ns));
+	cr_expect_not(pools_released(pools, "192.0.2.1 7", 0, now_ns));
+	cr_expect_not(pools_released(pools, "no place", 0, now_ns));
+	cr_expect_not(pools_released(NULL, "192.0.2.1 20000", 0, now_ns));
 	pools_released(pools, "2001:db8::1 1024", NS_PER_S, now_ns);
 	cr_expect_eq(usage(0).quarantined, 2);
 	cr_expect_eq(take("voice", "a"), 20003);

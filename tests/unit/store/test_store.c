@@ -145,6 +145,14 @@ Test(store, the_last_release_of_each_port_is_kept)
 	rig_open(&rig);
 	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
 	expect_released("b@20 a@40 ");
+	batch = store_batch_create();
+	store_batch_forget(batch, "b");
+	store_batch_forget(batch, "never");
+	cr_assert(rig_submit(&rig, batch));
+	rig_close(&rig);
+	rig_open(&rig);
+	cr_assert_eq(rig.report.condition, STORE_OK, "%s", rig.report.reason);
+	expect_released("a@40 ");
 }
 
 /* One that fails has released nothing, and what the file has still comes to what meta says. */
