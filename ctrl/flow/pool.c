@@ -2,7 +2,8 @@
 /*
  * A place is in one list at a time: of the free ones of its address, in the order in which they are
  * given, or of those of the pool in quarantine, in the order in which they were released. All of a
- * pool are there equally long, so only the head of that list has to be looked at.
+ * pool are there equally long, so only the head of that list has to be looked at. One that is held
+ * is in no list, unless the change that is being made gives back all its holds.
  */
 #include "flow/pool.h"
 
@@ -21,7 +22,7 @@
 #include "base/escape.h"
 
 struct place {
-	TAILQ_ENTRY(place) link; /* free or in quarantine */
+	TAILQ_ENTRY(place) link; /* free, in quarantine or leaving */
 	struct pool_range *range;
 	uint64_t released_ns; /* when it was used last */
 	uint64_t order; /* of the last release in the pool, so that addresses can be compared */
@@ -30,6 +31,7 @@ struct place {
 	uint32_t leaving; /* of all these */
 	bool used; /* packets may have been received since it is held */
 	bool quarantined; /* in that list */
+	bool leaves; /* in that list: all holds are leaving */
 	char owner[POOL_OWNER_MAX];
 };
 
@@ -41,6 +43,7 @@ struct pool_range {
 	struct pool_range *next; /* of another pool at the same address */
 	const uint8_t *address;
 	struct place_list free;
+	struct place_list leaving;
 	struct place *places;
 };
 
@@ -50,6 +53,7 @@ struct pool {
 	struct pool_range *ranges; /* one an address */
 	uint32_t n_places; /* of a range */
 	uint32_t n_free, n_quarantined, n_given, n_named;
+	uint32_t n_leaving; /* of the last two */
 	uint64_t last_order;
 };
 
@@ -120,6 +124,7 @@ range_init(struct pools *pools, struct pool *pool, unsigned number)
 	range->pool = pool;
 	range->address = pool->config->addresses[number];
 	TAILQ_INIT(&range->free);
+	TAILQ_INIT(&range->leaving);
 	range->places = calloc(pool->n_places, sizeof(range->places[0]));
 	if (!range->places)
 		return -1;
@@ -329,6 +334,23 @@ place_unlist(struct place *place)
 	place->used = false;
 }
 
+/* Its holds, or those of them that are leaving, have changed. */
+static void
+place_leaving_update(struct place *place)
+{
+	const bool leaves = place->leaving > 0 && place->leaving == place_holds(place);
+	struct pool_range *range = place->range;
+
+	if (leaves && !place->leaves) {
+		TAILQ_INSERT_TAIL(&range->leaving, place, link);
+		range->pool->n_leaving++;
+	} else if (!leaves && place->leaves) {
+		TAILQ_REMOVE(&range->leaving, place, link);
+		range->pool->n_leaving--;
+	}
+	place->leaves = leaves;
+}
+
 /* Hold a place, which may be held already, for that owner. */
 static void
 place_hold(struct place *place, bool given, const char *owner)
@@ -341,6 +363,7 @@ place_hold(struct place *place, bool given, const char *owner)
 		snprintf(place->owner, sizeof(place->owner), "%s", owner);
 	++*(given ? &place->given : &place->named);
 	++*place_counter(place);
+	place_leaving_update(place);
 }
 
 /*
@@ -394,21 +417,39 @@ pool_exhausted(const struct pool *pool, const char *where, uint64_t now_ns, stru
 	const struct place *next = TAILQ_FIRST(&pool->quarantine);
 	const char *what = pool->config->pairs ? "pair" : "port";
 	const uint32_t size = pool_size(pool);
-	char wait[64] = "";
+	char wait[64] = "", leaving[96] = "";
 
+	if (pool->n_leaving > 0 && pool->config->quarantine_s > 0)
+		snprintf(leaving, sizeof(leaving),
+			"; this change releases %u, which then %s in quarantine for %u s",
+			pool->n_leaving, pool->n_leaving == 1 ? "is" : "are",
+			(unsigned)pool->config->quarantine_s);
 	if (next)
 		snprintf(wait, sizeof(wait), ", the first of them for another %llu s",
 			(unsigned long long)((quarantine_end_ns(next) - now_ns + NS_PER_S - 1) /
 					     NS_PER_S));
 	return fault_set(fault, FAULT_NO_ROOM, "",
 		"found no free %s in pool %s%s: of its %u %s%s %u are given out, %u are used by "
-		"flows that name them, and %u are in quarantine%s; remove flows, or enlarge the "
-		"pool",
+		"flows that name them, and %u are in quarantine%s%s; %s, or enlarge the pool",
 		what, pool->config->name, where, size, what, plural_s(size), pool->n_given,
-		pool->n_named, pool->n_quarantined, wait);
+		pool->n_named, pool->n_quarantined, wait, leaving,
+		leaving[0] ? "add flows after that" : "remove flows");
 }
 
-/* The free place that was released least recently. NULL: there is none. */
+/*
+ * The next place to be given at an address: a free one, or without a quarantine one that the change
+ * releases. NULL: there is none.
+ */
+static struct place *
+range_next(const struct pool_range *range)
+{
+	struct place *place = TAILQ_FIRST(&range->free);
+
+	return place || range->pool->config->quarantine_s > 0 ? place
+							      : TAILQ_FIRST(&range->leaving);
+}
+
+/* That of the pool: the one that was released least recently. */
 static struct place *
 pool_next(const struct pool *pool)
 {
@@ -416,9 +457,10 @@ pool_next(const struct pool *pool)
 	unsigned i;
 
 	for (i = 0; i < pool->config->n_addresses; i++) {
-		struct place *place = TAILQ_FIRST(&pool->ranges[i].free);
+		struct place *place = range_next(&pool->ranges[i]);
 
-		if (place && (!next || place->order < next->order))
+		if (place && (!next || place->leaves < next->leaves ||
+				     (place->leaves == next->leaves && place->order < next->order)))
 			next = place;
 	}
 	return next;
@@ -469,7 +511,7 @@ pools_take(struct pools *pools, const char *name, const char *owner, uint64_t no
 		place = wanted->port ? range_place(range, ntohs(wanted->port)) : NULL;
 	}
 	if (!place || place_holds(place) > 0 || place->quarantined)
-		place = range ? TAILQ_FIRST(&range->free) : pool_next(pool);
+		place = range ? range_next(range) : pool_next(pool);
 	if (!place)
 		return pool_exhausted(pool, where, now_ns, fault);
 	place_hold(place, true, owner);
@@ -582,6 +624,7 @@ pools_release(
 	place->used |= used;
 	--*place_counter(place);
 	--*(given ? &place->given : &place->named);
+	place_leaving_update(place);
 	if (place_holds(place) == 0)
 		place_list(place, now_ns);
 	else
@@ -593,8 +636,10 @@ pools_leave(struct pools *pools, const struct pool_place *named)
 {
 	struct place *place = place_find(pools, named);
 
-	if (place)
-		place->leaving++;
+	if (!place)
+		return;
+	place->leaving++;
+	place_leaving_update(place);
 }
 
 void
@@ -605,6 +650,7 @@ pools_stay(struct pools *pools, const struct pool_place *named, const char *owne
 	if (!place)
 		return;
 	place->leaving--;
+	place_leaving_update(place);
 	snprintf(place->owner, sizeof(place->owner), "%s", owner);
 }
 

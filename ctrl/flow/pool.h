@@ -108,8 +108,8 @@ void pools_release(struct pools *pools, const struct pool_place *place, bool giv
 
 /*
  * A hold is to be released if the change that is being made is committed, so that the change may
- * reserve the place for another owner; if it is not committed, it stays with the owner that it had;
- * if it is, the hold is given back.
+ * reserve the place for another owner, or take it if the pool has no quarantine; if it is not
+ * committed, it stays with the owner that it had; if it is, the hold is given back.
  */
 void pools_leave(struct pools *pools, const struct pool_place *place);
 void pools_stay(struct pools *pools, const struct pool_place *place, const char *owner);

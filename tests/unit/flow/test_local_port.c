@@ -407,6 +407,75 @@ Test(local_port, changes_hands_in_one_change)
 	usage_expect(0, 0, 1);
 }
 
+/* Four declared flows have all that the pool has; the next declaration has one of them no more. */
+static int
+one_for_another(const char *pool)
+{
+	char id[8], match[32];
+	struct flow_spec *specs[4];
+
+	snprintf(match, sizeof(match), "'pool': '%s'", pool);
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "f%u", i);
+		specs[i] = spec(id, match);
+	}
+	cr_assert_eq(set(true, specs, 4), 0, "%s", fault.message);
+	specs[0] = spec("other", match);
+	for (unsigned i = 1; i < 4; i++) {
+		snprintf(id, sizeof(id), "f%u", i);
+		specs[i] = spec(id, match);
+	}
+	return set(true, specs, 4);
+}
+
+Test(local_port, of_a_full_pool_is_in_quarantine_when_it_is_released)
+{
+	cr_assert_eq(one_for_another("voice"), -1);
+	cr_expect_eq(fault.code, FAULT_NO_ROOM);
+	cr_expect_not_null(strstr(fault.message,
+				   "of its 4 pairs 4 are given out, 0 are used by flows that name "
+				   "them, and 0 are in quarantine; this change releases 1, which "
+				   "then is in quarantine for 60 s; add flows after that, or"),
+		"%s", fault.message);
+	usage_expect(4, 0, 0);
+	cr_expect_eq(port_of("f0"), 20000);
+	cr_expect_eq(put(OP_INSTALL, "x", "'pool': 'voice'"), -1);
+	cr_expect_not_null(strstr(fault.message, "and 0 are in quarantine; remove flows"), "%s",
+		fault.message);
+}
+
+Test(local_port, without_quarantine_is_given_in_the_change_that_releases_it)
+{
+	cr_assert_eq(one_for_another("digits"), 0, "%s", fault.message);
+	cr_expect_eq(port_of("f0"), 0);
+	cr_expect_eq(port_of("other"), 9998);
+	cr_expect_eq(put(OP_INSTALL, "x", "'pool': 'digits'"), -1);
+	cr_assert_eq(removed("other"), 0);
+	cr_assert_eq(put(OP_INSTALL, "x", "'pool': 'digits'"), 0, "%s", fault.message);
+	cr_expect_eq(port_of("x"), 9998);
+}
+
+/* It is the flow's again that had it before. */
+Test(local_port, without_quarantine_stays_if_the_change_is_refused)
+{
+	struct flow_spec *specs[4];
+	char id[8];
+
+	cr_assert_eq(one_for_another("digits"), 0, "%s", fault.message);
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "n%u", i);
+		specs[i] = spec(id, "'pool': 'digits'");
+	}
+	room.dp->fail_prepare = -ENOMEM;
+	cr_assert_eq(set(true, specs, 4), -1);
+	room.dp->fail_prepare = 0;
+	cr_expect_eq(port_of("other"), 9998);
+	cr_expect_eq(put(OP_INSTALL, "x", "'dst': '192.0.2.2', 'dst_port': 9998"), -1);
+	cr_expect_not_null(strstr(fault.message, "has given to other"), "%s", fault.message);
+	cr_expect_eq(put(OP_INSTALL, "x", "'pool': 'digits'"), -1);
+	room_expect(&room, 4, 1);
+}
+
 /* What was stored runs again, though its pool is gone or has other ports now. */
 Test(local_port, is_restored_whatever_the_pools_are)
 {

@@ -279,6 +279,13 @@ static const struct pool_config voice[] = {
 		.first = 9000,
 		.last = 9001,
 		.quarantine_s = 60},
+	{.name = "fast",
+		.family = 4,
+		.n_addresses = 1,
+		.addresses = {{198, 51, 100, 1}},
+		.first = 9100,
+		.last = 9103,
+		.pairs = true},
 };
 
 static void
@@ -289,7 +296,7 @@ pools_setup(void)
 	service_setup();
 	flows = &service_room()->flows;
 	commits_destroy(flows->commits);
-	flows->pools = pools_create(voice, 2);
+	flows->pools = pools_create(voice, sizeof(voice) / sizeof(voice[0]));
 	flows->commits = commits_create(flows, NULL, NULL, 0);
 }
 
@@ -519,6 +526,35 @@ Test(relay_pools, exhaustion_names_the_pool_of_the_side)
 	has_flows(2);
 	usage_expect(0, 1, 0);
 	usage_expect(1, 1, 0);
+}
+
+#define ON_PORT(id, port, pool, more) \
+	POOLED(id, "'local':'192.0.2.9','local_port':" #port, "'pool':'" pool "'", more)
+
+/* One relay goes and another comes in one change, and the pool has no other port. */
+Test(relay_pools, one_makes_way_for_another)
+{
+	commits("declare_relays",
+		"[" ON_PORT("r", 6000, "single", "") "," ON_PORT("s", 6002, "single", "") "]", 0,
+		NULL);
+	commits("declare_relays",
+		"[" ON_PORT("s", 6002, "single", "") "," ON_PORT("t", 6004, "single", "") "]",
+		-32005, "/messages/0/declare_relays/1/b/pool");
+	ports_expect("r:b", 9000);
+	usage_expect(1, 2, 0);
+	commits("declare_relays",
+		"[" ON_PORT("r", 6000, "fast", NEXT) "," ON_PORT("s", 6002, "fast", NEXT) "]", 0,
+		NULL);
+	ports_expect("r:b", 9100);
+	commits("declare_relays",
+		"[" ON_PORT("s", 6002, "fast", NEXT) "," ON_PORT("t", 6004, "fast", NEXT) "]", 0,
+		NULL);
+	ports_expect("s:b", 9102);
+	ports_expect("t:b", 9100);
+	ports_expect("t:b-rtcp", 9101);
+	usage_expect(2, 2, 0);
+	commits("declare_relays", "[]", 0, NULL);
+	usage_expect(2, 0, 0);
 }
 
 /* Ports that are named come first, whatever the order; and what is there stays. */
