@@ -38,7 +38,7 @@ int port_settings_add_devargs(
 
 /*
  * What is in effect: a new array of {"name", "value", "from", "asked", "source"}, as the contract
- * has it for port.list. Settings that nobody has set and that have no default are left out.
+ * has it for port.list. Settings without a value and a default are left out.
  */
 json_t *port_settings_report(const struct port_asked *asked, const struct dp_port_info *info);
 

@@ -44,7 +44,7 @@ struct verdict hugepages_judge(const struct hugepages *facts);
 
 struct iommu {
 	unsigned n_groups; /* of devices that an IOMMU separates */
-	bool unsafe; /* vfio is told to do without */
+	bool unsafe; /* vfio accepts devices without an IOMMU */
 	bool known; /* the ports are */
 	unsigned n_vfio; /* ports that need vfio-pci */
 	bool has_table; /* the firmware describes one to the kernel */

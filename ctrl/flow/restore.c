@@ -192,9 +192,10 @@ forgotten(void *arg, const struct fault *error)
 }
 
 /*
- * By the clock of day, as the other has begun anew if the machine has; where it was set back
- * meanwhile, a release that lies ahead is one of now. Of ports that are in no pool the releases are
- * forgotten, but for those that may still count once the pool is configured again.
+ * Times are those of the real-time clock, as the monotonic clock starts again with the machine. If
+ * that clock was set back meanwhile, a release in the future counts as one of now. Releases of
+ * ports that are in no pool are forgotten, except those that may count once the pool is configured
+ * again.
  */
 static int
 released_load(const struct flows *flows, struct store *store, struct fault *fault)

@@ -214,7 +214,7 @@ latches_fini(struct latches *latches)
 }
 
 /*
- * A flow that is replaced has learned its source already, but is steered anew. With another latch,
+ * A flow that is replaced has learned its source already, but is steered again. With another latch,
  * it has to learn again.
  */
 static void

@@ -51,7 +51,7 @@ void watchdog_fini(struct watchdog *watchdog);
  */
 void watchdog_extend(bool extended);
 
-/* Look at the workers at CLOCK_MONOTONIC, and tell the manager. */
+/* Check the workers at that time of CLOCK_MONOTONIC, and notify the manager. */
 void watchdog_poll(struct watchdog *watchdog, uint64_t now_ns);
 
 /*
