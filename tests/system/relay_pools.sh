@@ -26,13 +26,6 @@ expect_pool() {
 	[[ $found == "$2" ]] || fail "given, named, quarantined of pool $1: $found, expected $2"
 }
 
-party_start() {
-	local label=$1 host=$2
-	shift 2
-	rig_spawn "$label" ip netns exec "$RIG_NAME-$host" tests/system/call.py "$@"
-	rig_wait 30 grep -q '^sending' "$RIG_RUN/$label.log" || fail "$label does not send"
-}
-
 # Side b hears a on RTP and RTCP, and nobody else.
 expect_heard() {
 	local found
