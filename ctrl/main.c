@@ -3,7 +3,8 @@
  * sluiced: initialize in the order of dependency, run the event loop, shut down in reverse order.
  * This thread is the control thread; the workers run on cores of their own.
  *
- * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage.
+ * Exit codes: 0 stopped cleanly, 1 could not start (one line on stderr says why), 2 usage,
+ * 78 could not start with that configuration: systemd does not try again.
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
 #include <dp/dp.h>
@@ -226,7 +228,7 @@ data_plane_create(struct daemon *daemon)
 		if (port->mtu != 0 || !(port->settings.quirks & DP_QUIRK_interface_mtu) ||
 			!devargs_value(port->devargs, "iface", name, sizeof(name)))
 			continue;
-		mtu = interface_mtu(name);
+		mtu = interface_mtu(if_nametoindex(name));
 		if (mtu > 0)
 			port->mtu = (unsigned)mtu;
 	}
@@ -339,7 +341,7 @@ daemon_run(struct daemon *daemon)
 		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
 		goto err_store;
 	}
-	if (steering_clean(config, fault) < 0 || data_plane_create(daemon) < 0)
+	if (steering_prepare(config, fault) < 0 || data_plane_create(daemon) < 0)
 		goto err_eal;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
 		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
@@ -401,7 +403,8 @@ static const char usage[] =
 	"  --help             this text\n"
 	"  --version          versions of sluiced and of DPDK\n"
 	"\n"
-	"Exit codes: 0 stopped, or valid; 1 could not start, or not valid; 2 usage.\n";
+	"Exit codes: 0 stopped, or valid; 1 could not start, or --check: not valid; 2 usage;\n"
+	"78 the configuration is not valid.\n";
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -412,10 +415,8 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* The configuration, and a control socket that can be made; or the files of flows are right. */
 static int
-daemon_configure(
-	struct daemon *daemon, const char *config_path, const char *socket_path, bool check)
+daemon_configure(struct daemon *daemon, const char *config_path, const char *socket_path)
 {
 	struct config *config = &daemon->config;
 
@@ -425,12 +426,19 @@ daemon_configure(
 	pool_configs_warn(config->pools, config->n_pools, config->state_flows);
 	if (socket_path)
 		config->socket_path = socket_path;
-	if (!check && privileges_enter(config, &daemon->fault) < 0)
+	return 0;
+}
+
+/* What comes before all that has to be undone. */
+static int
+daemon_prepare(struct daemon *daemon)
+{
+	struct config *config = &daemon->config;
+
+	if (privileges_enter(config, &daemon->fault) < 0 ||
+		socket_path_prepare(config->socket_path, &daemon->fault) < 0)
 		return -1;
-	if (!check)
-		return socket_path_prepare(config->socket_path, &daemon->fault);
-	return config->state_flows[0] ? restore_files_check(config->state_flows, &daemon->fault)
-				      : 0;
+	return log_start(config->eal.control_core, &daemon->fault);
 }
 
 int
@@ -471,13 +479,22 @@ main(int argc, char **argv)
 			fprintf(stderr, "sluiced: --config FILE is missing (see --help)\n");
 		return 2;
 	}
-	rc = daemon_configure(&daemon, config_path, socket_path, check);
-	if (rc == 0 && check)
-		printf("%s: valid\n", config_path);
-	else if (rc == 0)
-		rc = log_start(daemon.config.eal.control_core, &daemon.fault);
-	if (rc == 0 && !check)
-		rc = daemon_run(&daemon);
+	if (daemon_configure(&daemon, config_path, socket_path) < 0) {
+		log_line("%s", daemon.fault.message);
+		config_fini(&daemon.config);
+		return check ? 1 : EX_CONFIG;
+	}
+	if (check) {
+		const char *flows = daemon.config.state_flows;
+
+		rc = flows[0] ? restore_files_check(flows, &daemon.fault) : 0;
+		if (rc == 0)
+			printf("%s: valid\n", config_path);
+	} else {
+		rc = daemon_prepare(&daemon);
+		if (rc == 0)
+			rc = daemon_run(&daemon);
+	}
 	if (rc < 0)
 		log_line("%s", daemon.fault.message);
 	config_fini(&daemon.config);

@@ -77,8 +77,7 @@ struct tx_stage {
 
 /* One worker's counts of one port; control reads them, and sums. Fields as in dp_port_stats. */
 struct port_counters {
-	uint64_t rx_packets;
-	uint64_t rx_bytes;
+	uint64_t rx_bytes; /* packets are counted by queue */
 	uint64_t forwarded;
 	uint64_t punted;
 	uint64_t copies;
@@ -93,6 +92,7 @@ struct rx_queue {
 	uint16_t queue;
 	uint16_t port; /* index of the port in the public API */
 	uint16_t burst; /* packets of one receive call, at most DP_BURST_MAX */
+	uint64_t packets; /* that came out of it; control reads it */
 };
 
 /* Next hops as one vector each: dp_next_hop_set() says what a worker may read meanwhile. */
@@ -148,6 +148,8 @@ struct lcore {
 	uint64_t latches_lost; /* that the ring had no place for */
 	/* Counted once a round. */
 	struct lcore_stats stats;
+	/* Those that it polls, and up to n_queues_known those of unplugged ports: for their counts.
+	 */
 	struct rx_queue queues[LCORE_QUEUES_MAX];
 	/* Scratch. */
 	struct lane lane4 __rte_cache_aligned;
@@ -156,6 +158,7 @@ struct lcore {
 	uint64_t tsc_start;
 	uint64_t ns_mult;
 	/* Control's. */
+	unsigned n_queues_known;
 	const struct fastpath *fastpath; /* its level; chosen as it starts */
 	unsigned lcore_id;
 	unsigned core;

@@ -39,10 +39,15 @@ dp_leg_capacity(const struct dp *dp)
 	return dp->legs.capacity;
 }
 
+static uint64_t
+queue_packets(const struct rx_queue *queue)
+{
+	return __atomic_load_n(&queue->packets, __ATOMIC_RELAXED);
+}
+
 static void
 port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
 {
-	sum->rx_packets += __atomic_load_n(&counters->rx_packets, __ATOMIC_RELAXED);
 	sum->rx_bytes += __atomic_load_n(&counters->rx_bytes, __ATOMIC_RELAXED);
 	sum->forwarded += __atomic_load_n(&counters->forwarded, __ATOMIC_RELAXED);
 	sum->punted += __atomic_load_n(&counters->punted, __ATOMIC_RELAXED);
@@ -60,10 +65,34 @@ dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stat
 	if (port >= dp->n_ports)
 		return -ENOENT;
 	memset(stats, 0, sizeof(*stats));
-	for (unsigned w = 0; w < dp->n_workers; w++)
-		port_stats_add(stats, &dp->workers[w]->counters[port]);
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		const struct lcore *lc = dp->workers[w];
+
+		port_stats_add(stats, &lc->counters[port]);
+		for (unsigned q = 0; q < lc->n_queues_known; q++) {
+			if (lc->queues[q].port == port)
+				stats->rx_packets += queue_packets(&lc->queues[q]);
+		}
+	}
 	port_nic_stats(&dp->ports[port], stats);
 	return 0;
+}
+
+int
+dp_queue_stats_get(const struct dp *dp, unsigned port, unsigned queue, struct dp_queue_stats *stats)
+{
+	for (unsigned w = 0; w < dp->n_workers; w++) {
+		const struct lcore *lc = dp->workers[w];
+
+		for (unsigned q = 0; q < lc->n_queues_known; q++) {
+			if (lc->queues[q].port != port || lc->queues[q].queue != queue)
+				continue;
+			stats->rx_packets = queue_packets(&lc->queues[q]);
+			stats->worker = w;
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 /*
@@ -243,9 +272,9 @@ dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats
 	stats->busy_loops = __atomic_load_n(&lc->stats.busy_loops, __ATOMIC_RELAXED);
 	worker_time_read(lc, stats);
 	stats->rx_packets = stats->tx_packets = 0;
-	for (unsigned p = 0; p < dp->n_ports; p++) {
-		stats->rx_packets += __atomic_load_n(&lc->counters[p].rx_packets, __ATOMIC_RELAXED);
+	for (unsigned q = 0; q < lc->n_queues_known; q++)
+		stats->rx_packets += queue_packets(&lc->queues[q]);
+	for (unsigned p = 0; p < dp->n_ports; p++)
 		stats->tx_packets += __atomic_load_n(&lc->counters[p].tx_packets, __ATOMIC_RELAXED);
-	}
 	return 0;
 }

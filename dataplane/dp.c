@@ -297,18 +297,25 @@ worker_add_queue(const struct dp *dp, struct lcore *lc, unsigned port, uint16_t 
 	size_t error_size)
 {
 	const struct port *p = &dp->ports[port];
+	struct rx_queue added = {.port = (uint16_t)port, .queue = queue};
+	unsigned at = lc->n_queues;
 
-	if (lc->n_queues == LCORE_QUEUES_MAX) {
+	while (at < lc->n_queues_known &&
+		(lc->queues[at].port != port || lc->queues[at].queue != queue))
+		at++;
+	if (at == LCORE_QUEUES_MAX) {
 		snprintf(error, error_size, "worker on core %u: more than %u receive queues",
 			lc->core, LCORE_QUEUES_MAX);
 		return -ENOSPC;
 	}
-	lc->queues[lc->n_queues++] = (struct rx_queue){
-		.ethdev = p->ethdev,
-		.queue = queue,
-		.port = (uint16_t)port,
-		.burst = (uint16_t)p->settings.burst,
-	};
+	if (at < lc->n_queues_known)
+		added.packets = lc->queues[at].packets;
+	else
+		lc->n_queues_known++;
+	added.ethdev = p->ethdev;
+	added.burst = (uint16_t)p->settings.burst;
+	lc->queues[at] = lc->queues[lc->n_queues];
+	lc->queues[lc->n_queues++] = added;
 	return 0;
 }
 
@@ -639,13 +646,15 @@ port_unwire(struct dp *dp, unsigned port)
 {
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		struct lcore *lc = dp->workers[w];
-		uint16_t n = 0;
 
-		for (uint16_t q = 0; q < lc->n_queues; q++) {
-			if (lc->queues[q].port != port)
-				lc->queues[n++] = lc->queues[q];
+		for (uint16_t q = lc->n_queues; q-- > 0;) {
+			const struct rx_queue queue = lc->queues[q];
+
+			if (queue.port != port)
+				continue;
+			lc->queues[q] = lc->queues[--lc->n_queues];
+			lc->queues[lc->n_queues] = queue;
 		}
-		lc->n_queues = n;
 		lc->stages[port].down = true;
 	}
 }

@@ -17,9 +17,6 @@
 #include <dp/dp.h>
 
 #define NO_HUGE_MEMORY_MB 1024
-#define HUGEPAGE_HINT \
-	" (are hugepages reserved, as by 'sysctl vm.nr_hugepages=256'? 'hugepages: false' does " \
-	"without)"
 #define ARGS_MAX (32 + 2 * DP_PORTS_MAX)
 
 struct arg_list {
@@ -97,6 +94,30 @@ arg_list_build(struct arg_list *list, const struct dp_eal_config *config)
 	}
 }
 
+/* What there is of hugepages, and what to do if that is why the EAL fails; "" without them. */
+static void
+hugepage_hint(const struct dp_eal_config *config, char *hint, size_t size)
+{
+	FILE *file = config->no_huge ? NULL : fopen("/proc/meminfo", "re");
+	unsigned long n_free = 0, page_kb = 0, n_needed = 256;
+	char line[128];
+
+	hint[0] = '\0';
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		sscanf(line, "HugePages_Free: %lu", &n_free);
+		sscanf(line, "Hugepagesize: %lu", &page_kb);
+	}
+	fclose(file);
+	if (config->memory_mb != 0 && page_kb != 0)
+		n_needed = (config->memory_mb * 1024UL + page_kb - 1) / page_kb;
+	snprintf(hint, size,
+		"; found %lu free hugepages of %lu KiB, expected about %lu: "
+		"'sysctl vm.nr_hugepages=%lu' reserves them, 'hugepages: false' does without",
+		n_free, page_kb, n_needed, n_needed);
+}
+
 int
 dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 {
@@ -114,6 +135,10 @@ dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 		snprintf(error, error_size, "too many EAL arguments");
 		ret = -E2BIG;
 	} else {
+		char hint[200];
+
+		/* Before the EAL takes them, which is not undone where it fails. */
+		hugepage_hint(config, hint, sizeof(hint));
 		/* Without, the EAL writes to syslog as well, which may wait. */
 		rte_openlog_stream(stderr);
 		/* The EAL permutes argv: it gets a copy. */
@@ -122,8 +147,7 @@ dp_eal_init(const struct dp_eal_config *config, char *error, size_t error_size)
 		if (config->log_level == NULL)
 			rte_log_set_level_pattern("lib.eal", RTE_LOG_NOTICE);
 		if (ret < 0)
-			snprintf(error, error_size, "EAL init: %s%s", strerror(-ret),
-				config->no_huge ? "" : HUGEPAGE_HINT);
+			snprintf(error, error_size, "EAL init: %s%s", strerror(-ret), hint);
 	}
 	for (int i = 0; i < list.n; i++)
 		free(list.args[i]);

@@ -50,7 +50,6 @@ parse_pass(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, size_t n)
 		if (unlikely(reason != PARSE_OK))
 			packet_drop(lc, port, packets[i], reason);
 	}
-	count_add(&lc->counters[port].rx_packets, n);
 	count_add(&lc->counters[port].rx_bytes, bytes);
 }
 
@@ -216,13 +215,14 @@ receive(struct lcore *lc, const struct rx_queue *rxq, struct rte_mbuf **packets)
 }
 
 static __rte_always_inline uint16_t
-poll_queue(struct lcore *lc, const struct rx_queue *rxq, enum view view)
+poll_queue(struct lcore *lc, struct rx_queue *rxq, enum view view)
 {
 	struct rte_mbuf *packets[PASS_PACKETS + QUAD];
 	const uint16_t n = receive(lc, rxq, packets);
 
 	if (n == 0)
 		return 0;
+	count_add(&rxq->packets, n);
 	parse_pass(lc, rxq->port, packets, n);
 	if (lc->lane4.n > 0)
 		forward_lane(lc, rxq->port, lc->table4, &lc->lane4, view, DP_IPV4);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +104,44 @@ pci_address(const char *device, char *address, size_t size)
 		device);
 }
 
+/* Whether the kernel's interface is on the PCI device: virtio has one more directory in between. */
+static bool
+device_has_interface(const char *address, const char *iface)
+{
+	char pattern[160];
+	glob_t found;
+	bool is_there;
+
+	snprintf(pattern, sizeof(pattern), "/sys/bus/pci/devices/%s/{net,virtio*/net}/%s", address,
+		iface);
+	is_there = glob(pattern, GLOB_BRACE, NULL, &found) == 0;
+	globfree(&found);
+	return is_there;
+}
+
+/* Whether an interface of the PCI device, which is then set, carries the default route of IPv4. */
+static bool
+device_has_default_route(const char *address, char iface[IF_NAMESIZE])
+{
+	FILE *routes = fopen("/proc/net/route", "re");
+	unsigned destination, mask;
+	bool found = false;
+	char line[256];
+
+	while (routes != NULL && !found && fgets(line, sizeof(line), routes) != NULL)
+		found = sscanf(line, "%15s %x %*s %*s %*s %*s %*s %x", iface, &destination,
+				&mask) == 3 &&
+			destination == 0 && mask == 0 && device_has_interface(address, iface);
+	if (routes != NULL)
+		fclose(routes);
+	return found;
+}
+
 /* What to do about a PCI device that no driver of DPDK has taken. */
 static void
 pci_hint(const char *device, bool kernel_driver, char *hint, size_t size)
 {
-	char path[128], target[128], address[RTE_ETH_NAME_MAX_LEN + 8];
+	char path[128], target[128], address[RTE_ETH_NAME_MAX_LEN + 8], iface[IF_NAMESIZE];
 	const char *driver;
 	ssize_t length;
 
@@ -127,6 +161,11 @@ pci_hint(const char *device, bool kernel_driver, char *hint, size_t size)
 			"%s has it, but DPDK works through the driver of the kernel, which "
 			"'dpdk-devbind.py --status-dev net' shows",
 			driver != NULL ? driver + 1 : "no kernel driver");
+	else if (device_has_default_route(address, iface))
+		snprintf(hint, size,
+			"driver %s has it, and its interface %s carries the default route; "
+			"expected another NIC: 'dpdk-devbind.py --status-dev net' lists them",
+			driver != NULL ? driver + 1 : "of the kernel", iface);
 	else if (driver == NULL)
 		snprintf(hint, size,
 			"no kernel driver has it; for most NICs "
@@ -256,11 +295,23 @@ port_probe(struct port *port, char *error, size_t error_size)
 	return ret;
 }
 
+/* Whoever asks for other quirks: packets, or buffers that it cannot register, are lost. */
+static uint32_t
+driver_quirks(const char *driver)
+{
+	if (strcmp(driver, "net_af_xdp") == 0)
+		return DP_QUIRK_registers_pool;
+	if (strcmp(driver, "net_virtio") == 0 || strcmp(driver, "net_virtio_user") == 0)
+		return DP_QUIRK_queue_pairs;
+	return 0;
+}
+
 /* How many queues, and whether the driver has as many as the workers need. */
 static int
 port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigned n_workers,
 	char *error, size_t error_size)
 {
+	const uint32_t quirks = port->config.settings.quirks | driver_quirks(info->driver_name);
 	unsigned n_rx = port->config.rx_queues;
 
 	if (n_rx == 0)
@@ -273,10 +324,13 @@ port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigne
 	if (n_workers > info->max_tx_queues) {
 		snprintf(error, error_size,
 			"port %s: %u workers need a transmit queue each, driver %s has %u"
-			" (net_af_xdp: set queue_count= in devargs)",
+			" (net_af_xdp: set queue_count= in devargs; net_virtio: more queue pairs"
+			" in the hypervisor)",
 			port->config.name, n_workers, info->driver_name, info->max_tx_queues);
 		return -EINVAL;
 	}
+	if ((quirks & DP_QUIRK_queue_pairs) != 0)
+		n_rx = RTE_MAX(n_rx, n_workers);
 	port->n_rx = (uint16_t)n_rx;
 	port->n_tx = (uint16_t)n_workers;
 	return 0;
@@ -349,9 +403,7 @@ port_negotiate(struct port *port, char *error, size_t error_size)
 	if (ret == 0) {
 		port->settings = port->config.settings;
 		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, &port->use);
-		/* Whoever asks for other quirks: buffers that it cannot register are lost. */
-		if (strcmp(info.driver_name, "net_af_xdp") == 0)
-			port->settings.quirks |= DP_QUIRK_registers_pool;
+		port->settings.quirks |= driver_quirks(info.driver_name);
 		ret = port_adjust_descriptors(port);
 	}
 	if (ret < 0)
@@ -445,6 +497,26 @@ port_setup_queues(struct port *port, struct rte_mempool *packets)
 	return ret;
 }
 
+/* A virtio device receives no VLAN that it was not asked for, as its driver negotiates the filter.
+ */
+static bool
+filters_vlans(const struct rte_eth_dev_info *info)
+{
+	return strcmp(info->driver_name, "net_virtio") == 0 &&
+	       (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
+}
+
+/* Ask for all VLANs, as flows of any may come. */
+static int
+port_take_vlans(const struct port *port)
+{
+	int ret = 0;
+
+	for (uint16_t vlan = 1; vlan < RTE_ETHER_MAX_VLAN_ID && ret == 0; vlan++)
+		ret = rte_eth_dev_vlan_filter(port->ethdev, vlan, 1);
+	return ret;
+}
+
 int
 port_configure(struct port *port, struct rte_mempool *packets, char *error, size_t error_size)
 {
@@ -456,6 +528,8 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	if (ret < 0)
 		goto failed;
 	conf.rxmode.mtu = port->mtu;
+	if (filters_vlans(&info))
+		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	conf.txmode.offloads = negotiated_tx_offloads(&port->settings, &info);
 	port_set_rss(port, &info, &conf);
 	step = "rte_eth_dev_configure";
@@ -471,6 +545,11 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	}
 	step = "queue setup";
 	ret = port_setup_queues(port, packets);
+	if (ret < 0)
+		goto failed;
+	step = "rte_eth_dev_vlan_filter";
+	if (filters_vlans(&info))
+		ret = port_take_vlans(port);
 	if (ret < 0)
 		goto failed;
 	return 0;

@@ -99,6 +99,16 @@ freed_handle(const struct dp_txn *txn, unsigned i)
 	return i < txn->n_added ? txn->added[i] : txn->leaving[i - txn->n_added].version;
 }
 
+/* What goes with the i-th handle, so that a million are not freed in one go at the end. */
+static void
+from_free(struct dp_txn *txn, unsigned i)
+{
+	const unsigned n_before = txn->aborted ? txn->n_added : 0;
+
+	if (i >= n_before)
+		free(txn->leaving[i - n_before].from);
+}
+
 /* Returns whether all entries of the transaction are free. */
 static bool
 places_free(struct dp_txn *txn, unsigned *budget)
@@ -112,6 +122,7 @@ places_free(struct dp_txn *txn, unsigned *budget)
 			leaving_carry(txn->dp, &txn->leaving[txn->at]);
 		if (handle != DP_HANDLE_NONE)
 			flow_table_free(dp_handle_table(txn->dp, handle), dp_handle_index(handle));
+		from_free(txn, txn->at);
 	}
 	return txn->at == n;
 }
@@ -119,8 +130,6 @@ places_free(struct dp_txn *txn, unsigned *budget)
 static void
 txn_destroy(struct dp_txn *txn)
 {
-	for (unsigned i = 0; i < txn->n_leaving; i++)
-		free(txn->leaving[i].from);
 	free(txn->added);
 	free(txn->leaving);
 	free(txn->last_legs);

@@ -476,9 +476,14 @@ rewrite_l2(struct rte_mbuf *m, uint8_t *ip, uint16_t here, uint16_t l3_bytes, ve
  * Turn a datagram of one family into one of the other (RFC 7915 for UDP). The
  * new IP header is written so that it ends where the UDP header begins, over the old one: an IPv6
  * header starts 20 bytes before the IPv4 header that it replaces.
+ *
+ * RFC 7915, 5.1: an IPv4 datagram of at most 1,260 bytes may be fragmented on its way (DF is 0), so
+ * it needs an identification. It is the UDP checksum that leaves: it differs from packet to packet
+ * as a random number would, and no worker has to count.
  */
 
 #define TRANSLATE_GROWTH_BYTES (sizeof(struct rte_ipv6_hdr) - sizeof(struct rte_ipv4_hdr))
+#define TRANSLATE_IPV4_FRAGMENTABLE_MAX 1260 /* bytes of the IPv4 datagram */
 
 /* Length of the datagram after translation from `family`. */
 static inline uint32_t
@@ -540,22 +545,24 @@ translate_6to4(struct rte_ipv6_hdr *ip, uint16_t l3_bytes, const struct rewrite4
 	const uint32_t word = rte_be_to_cpu_32(ip->vtc_flow);
 	const uint8_t tos = rewrite_tos((uint8_t)(word >> RTE_IPV6_HDR_TC_SHIFT), &rewrite->tail);
 	const uint8_t ttl = rewrite_ttl(ip->hop_limits, &rewrite->tail);
+	const uint16_t out_bytes = (uint16_t)(l3_bytes - TRANSLATE_GROWTH_BYTES);
 	uint32_t addresses, sum, change = rewrite->udp_delta;
 
 	change += rewrite_open_fields(ip, udp, rewrite->tail.flags, DP_IPV6, &addresses);
 	rewrite_udp_checksum(udp, change);
 	out->version_ihl = RTE_IPV4_VHL_DEF;
 	out->type_of_service = tos;
-	out->total_length = rte_cpu_to_be_16((uint16_t)(l3_bytes - TRANSLATE_GROWTH_BYTES));
-	out->packet_id = 0;
-	out->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+	out->total_length = rte_cpu_to_be_16(out_bytes);
+	out->packet_id = udp->dgram_cksum;
+	out->fragment_offset =
+		out_bytes <= TRANSLATE_IPV4_FRAGMENTABLE_MAX ? 0 : RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 	out->time_to_live = ttl;
 	out->next_proto_id = IPPROTO_UDP;
 	memcpy((uint8_t *)out + offsetof(struct rte_ipv4_hdr, src_addr), rewrite,
 		offsetof(struct rewrite4, ip_delta));
 	/* Of what does not differ by flow; the addresses are in ip_delta. */
-	sum = (uint32_t)rewrite_word(RTE_IPV4_VHL_DEF, tos) + out->total_length +
-	      RTE_BE16(RTE_IPV4_HDR_DF_FLAG) + rewrite_word(ttl, IPPROTO_UDP) + rewrite->ip_delta;
+	sum = (uint32_t)rewrite_word(RTE_IPV4_VHL_DEF, tos) + out->total_length + out->packet_id +
+	      out->fragment_offset + rewrite_word(ttl, IPPROTO_UDP) + rewrite->ip_delta;
 	out->hdr_checksum = (rte_be16_t)~checksum_fold(sum);
 	return out;
 }
@@ -613,11 +620,13 @@ translate_quad(struct rewrite_quad *q, quad l3_bytes, enum dp_family family)
 		word[1] = quad_swap16(payload_bytes) | quad_set(IPPROTO_UDP << 16) |
 			  ttl << IPV6_HOP_LIMIT_SHIFT;
 	} else {
+		const quad out_bytes = l3_bytes - growth;
+		/* 1 where it is longer. */
+		const quad whole = (quad_set(TRANSLATE_IPV4_FRAGMENTABLE_MAX) - out_bytes) >> 31;
 		quad sum;
 
-		word[0] = quad_set(RTE_IPV4_VHL_DEF) | tos << 8 |
-			  quad_swap16(l3_bytes - growth) << 16;
-		word[1] = quad_set((uint32_t)RTE_BE16(RTE_IPV4_HDR_DF_FLAG) << 16);
+		word[0] = quad_set(RTE_IPV4_VHL_DEF) | tos << 8 | quad_swap16(out_bytes) << 16;
+		word[1] = q->udp >> 16 | whole * (RTE_BE16(RTE_IPV4_HDR_DF_FLAG) << 16);
 		word[2] = ttl | quad_set(IPPROTO_UDP << 8);
 		sum = quad_halves(word[0]) + quad_halves(word[1]) + word[2] +
 		      (q->change & quad_set(0xffff));

@@ -233,30 +233,51 @@ dp_txn_leg_count(const struct dp_txn *txn)
 	return txn->dp->legs.n_taken;
 }
 
-void
-dp_txn_abort(struct dp_txn *txn)
+static void
+added_abandon(struct dp *dp, uint32_t handle)
 {
+	flow_table_abandon(dp_handle_table(dp, handle), dp_handle_index(handle));
+}
+
+static void
+leaving_keep(struct dp *dp, const struct leaving *leaving)
+{
+	flow_table_keep(dp_handle_table(dp, leaving->handle), dp_handle_index(leaving->handle));
+	if (leaving->version != DP_HANDLE_NONE)
+		added_abandon(dp, leaving->version);
+}
+
+int
+dp_txn_abort_step(struct dp_txn *txn, unsigned max_flows)
+{
+	const unsigned n = txn->n_added + txn->n_leaving;
+	unsigned budget = RTE_MAX(max_flows, 1u);
 	struct dp *dp = txn->dp;
 
-	if (dp->committing) { /* there is no way back */
-		(void)dp_txn_commit(txn);
-		return;
+	if (dp->committing) /* there is no way back */
+		return dp_txn_commit_step(txn, max_flows) == -EAGAIN ? -EAGAIN : 0;
+	for (; txn->at < n && budget > 0; txn->at++, budget--) {
+		if (txn->at < txn->n_added)
+			added_abandon(dp, txn->added[txn->at]);
+		else
+			leaving_keep(dp, &txn->leaving[txn->at - txn->n_added]);
 	}
-	for (unsigned i = 0; i < txn->n_added; i++)
-		flow_table_abandon(
-			dp_handle_table(dp, txn->added[i]), dp_handle_index(txn->added[i]));
-	for (unsigned i = 0; i < txn->n_leaving; i++) {
-		const struct leaving *leaving = &txn->leaving[i];
-		struct flow_table *table = dp_handle_table(dp, leaving->handle);
-
-		flow_table_keep(table, dp_handle_index(leaving->handle));
-		if (leaving->version != DP_HANDLE_NONE)
-			flow_table_abandon(table, dp_handle_index(leaving->version));
-	}
+	if (txn->at < n)
+		return -EAGAIN;
 	rule_set_abort(&dp->rules4);
 	rule_set_abort(&dp->rules6);
 	dp->in_txn = false;
 	txn->aborted = true;
 	retired_keep(txn);
 	retired_reap(dp, RETIRE_AT_ONCE);
+	return 0;
+}
+
+void
+dp_txn_abort(struct dp_txn *txn)
+{
+	if (txn->dp->committing)
+		(void)dp_txn_commit(txn);
+	else
+		(void)dp_txn_abort_step(txn, UINT32_MAX);
 }

@@ -154,7 +154,7 @@ command_overview(const char *group, FILE *out)
 int
 cli_usage(const struct cli *cli, const char *format, ...)
 {
-	const char *name = cli->command != NULL ? cli->command->name : NULL;
+	const char *name = cli->command != NULL ? cli->command->name : cli->group;
 	char *text, *safe;
 	va_list args;
 
@@ -168,6 +168,22 @@ cli_usage(const struct cli *cli, const char *format, ...)
 	free(safe);
 	free(text);
 	return CLI_USAGE;
+}
+
+int
+cli_unknown_command(const struct cli *cli, const char *name)
+{
+	struct text expected;
+
+	if (cli->group == NULL)
+		return cli_usage(cli, "unknown command \"%s\"", name);
+	text_clear(&expected);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (command_in_group(commands[i], cli->group))
+			text_add(&expected, "%s%s", expected.length > 0 ? ", " : "",
+				commands[i]->name + strlen(cli->group) + 1);
+	}
+	return cli_usage(cli, "unknown command \"%s\", expected one of: %s", name, expected.s);
 }
 
 int
@@ -238,6 +254,9 @@ message_print(const char *message)
 		{"flow.get", "flow show"},
 		{"relay.list", "relay list"},
 		{"relay.receivers", "relay receivers"},
+		{"relay.update", "relay update"},
+		{"relay.join", "relay join"},
+		{"relay.leave", "relay leave"},
 		{"history.list", "history"},
 		{"history.get", "history"},
 		{"state.get", "history"},

@@ -33,6 +33,7 @@ struct command;
 struct cli {
 	struct client client;
 	bool json; /* a document for programs instead of tables for people */
+	const char *group; /* "flow", the first of a command's two words; NULL: it has one word */
 	const struct command *command; /* the one that runs; NULL until its words are read */
 	const char *file; /* that the flows or legs of the request are from; NULL: none */
 	const char *file_array; /* the member of it that holds them, "" if it is an array itself,
@@ -77,6 +78,9 @@ int method_call(struct cli *cli, const struct arguments *arguments, const char *
 
 /* The same for the command's own method, with the parameters that its positional arguments are. */
 int command_call(struct cli *cli, const struct arguments *arguments, json_t *params);
+
+/* Say on stderr that no command of cli->group has that name, and which there are. CLI_USAGE. */
+int cli_unknown_command(const struct cli *cli, const char *name);
 
 /* Say on stderr what is wrong with the arguments and where help is. Returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -8,11 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "doctor/cpu_checks.h"
 #include "doctor/daemon_checks.h"
 #include "doctor/host_checks.h"
+#include "doctor/memory.h"
 #include "doctor/pci_checks.h"
 #include "doctor/setup.h"
 #include "doctor/verdict.h"
@@ -22,12 +24,6 @@
 #define CONFIG_DEFAULT "/etc/sluice/sluice.yaml"
 #define SAMPLE_US 1000000
 #define TEXT_INDENT 21 /* of what was found: behind status and name */
-
-/* What is asked of a running sluiced, at the begin and the end of the samples. */
-struct replies {
-	json_t *info[2];
-	json_t *counters[2];
-};
 
 /* The file's document, and whether it is valid. NULL: it cannot be used. */
 static json_t *
@@ -41,9 +37,8 @@ config_read(const char *path, bool was_named, json_t *report)
 		verdict_found(&verdict, "there is no %s", path);
 		verdict_fault(&verdict, SEVERITY_WARNING,
 			"Without it sluiced does not start. Workers and ports are not checked "
-			"here, "
-			"unless it runs with another file.",
-			"sluicectl doctor --config FILE");
+			"here, unless it runs with another file.",
+			"sudo sluice-setup # proposes one; or: sluicectl doctor --config FILE");
 		verdict_report(&verdict, report);
 		return NULL;
 	}
@@ -57,8 +52,7 @@ config_read(const char *path, bool was_named, json_t *report)
 	if (document == NULL)
 		verdict_fault(&verdict, SEVERITY_ERROR,
 			"sluiced does not start with it: 0 packets are forwarded. Workers and "
-			"ports "
-			"are not checked here.",
+			"ports are not checked here.",
 			access(path, F_OK) == 0 && access(path, R_OK) < 0
 				? "sudo sluicectl doctor --config %s"
 				: "sudoedit %s",
@@ -75,6 +69,7 @@ daemon_ask(struct cli *cli, struct replies *replies, unsigned which, struct clie
 	if (replies->info[which] != NULL)
 		replies->counters[which] =
 			cli_send(cli, "counters.get", json_pack("{s:i}", "limit", 1), error);
+	replies->counters_ns[which] = clock_read_ns(CLOCK_MONOTONIC);
 	return replies->counters[which] != NULL;
 }
 
@@ -118,10 +113,31 @@ spread_check(const struct setup *setup, const struct replies *replies, json_t *r
 	struct verdict verdict;
 	struct spread spread;
 
-	spread_read(setup, replies->info[0], replies->info[1], replies->counters[0],
-		replies->counters[1], &spread);
+	spread_read(setup, replies, &spread);
 	verdict = spread_judge(&spread);
 	verdict_report(&verdict, report);
+}
+
+/* Ports are in the same order in all replies. */
+static void
+loads_check(const struct replies *replies, json_t *report)
+{
+	const double seconds =
+		(double)(replies->counters_ns[1] - replies->counters_ns[0]) / NS_PER_S;
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (json_object_get(replies->ports, "ports"), i, port) {
+		struct verdict verdict;
+		struct load load;
+
+		load_read("", port,
+			json_array_get(json_object_get(replies->counters[0], "ports"), i),
+			json_array_get(json_object_get(replies->counters[1], "ports"), i), seconds,
+			&load);
+		verdict = load_judge(&load);
+		verdict_report(&verdict, report);
+	}
 }
 
 /* A root of "/" is none; nor is a daemon asked about what is below another. */
@@ -135,10 +151,8 @@ examine(struct cli *cli, const char *root, struct setup *setup, json_t *report)
 	if (samples == NULL)
 		cli_out_of_memory();
 	if (root[0] == '\0' && daemon_ask(cli, &replies, 0, &error)) {
-		json_t *ports = cli_send(cli, "port.list", json_object(), &error);
-
-		setup_ask(setup, replies.info[0], ports);
-		json_decref(ports);
+		replies.ports = cli_send(cli, "port.list", json_object(), &error);
+		setup_ask(setup, replies.info[0], replies.ports);
 	}
 	sample_read(root, setup, &samples[0]);
 	usleep(SAMPLE_US);
@@ -149,8 +163,10 @@ examine(struct cli *cli, const char *root, struct setup *setup, json_t *report)
 		daemon_check(cli, setup, &error, report);
 		versions_check(setup->pid != 0 ? replies.info[1] : NULL, report);
 	}
-	if (setup->pid != 0)
+	if (setup->pid != 0) {
 		spread_check(setup, &replies, report);
+		loads_check(&replies, report);
+	}
 	host_checks(root, setup, report);
 	cpu_checks(root, setup, &samples[0], &samples[1], report);
 	pci_checks(root, setup, report);
@@ -159,6 +175,7 @@ examine(struct cli *cli, const char *root, struct setup *setup, json_t *report)
 		json_decref(replies.counters[i]);
 		sample_fini(&samples[i]);
 	}
+	json_decref(replies.ports);
 	free(samples);
 }
 
@@ -256,16 +273,52 @@ report_document(const struct setup *setup, json_t *report)
 		"errors", counts[SEVERITY_ERROR], "checks", report);
 }
 
+/* Only what the configuration needs, without the checks. */
+static int
+memory_print(
+	const struct cli *cli, const char *root, const struct setup *setup, const json_t *report)
+{
+	json_t *memory, *entry;
+	size_t i;
+
+	if (!setup->read) {
+		fprintf(stderr, "sluicectl: %s; name the configuration by --config FILE\n",
+			member_text(json_array_get(report, 0), "found"));
+		return CLI_USAGE;
+	}
+	memory = memory_report(root, setup);
+	if (cli->json)
+		cli_print_json(memory);
+	else
+		json_array_foreach (memory, i, entry)
+			members_print(0, entry, "node {#node}: {mib} MiB");
+	json_decref(memory);
+	return CLI_OK;
+}
+
+static int
+report_end(const struct cli *cli, const struct setup *setup, json_t *report)
+{
+	json_t *document = report_document(setup, report);
+
+	if (cli->json)
+		cli_print_json(document);
+	else
+		report_print(document);
+	json_decref(document);
+	return (int)report_severity(report);
+}
+
 static int
 doctor(struct cli *cli, const struct arguments *arguments)
 {
 	const char *path = arguments_value(arguments, "config");
 	const char *root = arguments_value(arguments, "root");
 	const char *socket = NULL;
-	json_t *report = json_array(), *config, *document;
-	enum severity severity;
+	json_t *report = json_array(), *config;
 	struct setup setup;
 	char *below;
+	int exit_code;
 
 	if (cli->client.target.endpoint != NULL)
 		return cli_usage(cli,
@@ -283,31 +336,30 @@ doctor(struct cli *cli, const struct arguments *arguments)
 	}
 	if (socket != NULL && strcmp(cli->client.path, CLI_SOCKET_DEFAULT) == 0)
 		cli->client.path = socket;
-	examine(cli, root, &setup, report);
-	document = report_document(&setup, report);
-	severity = report_severity(report);
-	if (cli->json)
-		cli_print_json(document);
-	else
-		report_print(document);
-	json_decref(document);
+	if (arguments_value(arguments, "memory") != NULL) {
+		exit_code = memory_print(cli, root, &setup, report);
+	} else {
+		examine(cli, root, &setup, report);
+		exit_code = report_end(cli, &setup, report);
+	}
 	json_decref(report);
 	client_fini(&cli->client);
 	json_decref(config);
 	free(below);
-	return (int)severity;
+	return exit_code;
 }
 
 static const struct option_spec doctor_options[] = {
 	{"config", "FILE", "sluiced's configuration (" CONFIG_DEFAULT ")"},
 	{"root", "DIR", "read /proc, /sys and the store below this directory"},
+	{"memory", NULL, "only print the hugepages that the configuration needs"},
 	{NULL},
 };
 
 const struct command command_doctor = {
 	.name = "doctor",
 	.arguments = "",
-	.summary = "check the host, and show how to mend what slows packets",
+	.summary = "Check the host, and show how to mend what slows packets",
 	.notes =
 		"sluiced need not run; if it does, its counters are checked, too. Takes a second.\n"
 		"The exit code is 0 if all is well, 1 with warnings, 2 with errors.\n"

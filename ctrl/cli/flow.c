@@ -338,9 +338,13 @@ flow_print(struct cli *cli, json_t *result)
 		"[removed   when idle for {idle_timeout_s} s]\n"
 		"[carries   datagrams of up to {max_datagram_bytes byte}]\n"
 		"[times out {times_out}]");
+	if (json_object_get(result, "membership") != NULL)
+		members_print(LABEL_INDENT, json_object_get(result, "membership"),
+			"group     {state}[ on {netdev}][: {reason}]");
 	members_print(LABEL_INDENT, result,
 		"[media     {media:media}]\n"
-		"[latest    packet seen at {last_packet/time_ns:time}]");
+		"[latest    packet seen at {last_packet/time_ns:time}]\n"
+		"[hint      {hint}]");
 	members_print(LABEL_INDENT, json_object_get(result, "counters"),
 		"received  {packets packet}, {bytes byte}\n"
 		"          {#forwarded} forwarded, {#punted} punted, drops: {drops:drops}");
@@ -387,8 +391,19 @@ flow_is_pending(const json_t *result, bool warn)
 	return pending;
 }
 
+/* Of what flow.get returned: that senders cannot reach it. */
 static void
-pending_warn(struct cli *cli, const json_t *ids)
+hint_warn(const json_t *result)
+{
+	if (json_object_get(result, "hint") != NULL)
+		fprintf(stderr, "sluicectl: flow %s: %s\n",
+			member_text(json_object_get(result, "flow"), "id"),
+			member_text(result, "hint"));
+}
+
+/* What keeps new flows from carrying packets, of the first of them. */
+static void
+flows_warn(struct cli *cli, const json_t *ids)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	unsigned waited_ms = 0;
@@ -409,6 +424,7 @@ pending_warn(struct cli *cli, const json_t *ids)
 		if (result == NULL)
 			return;
 		flow_is_pending(result, true);
+		hint_warn(result);
 		json_decref(result);
 	}
 }
@@ -473,7 +489,7 @@ flows_print(struct cli *cli, json_t *result)
 	const json_t *replaced = json_object_get(result, "replaced");
 
 	cli_ids_print(cli, result);
-	pending_warn(cli, replaced != NULL ? replaced : json_object_get(result, "installed"));
+	flows_warn(cli, replaced != NULL ? replaced : json_object_get(result, "installed"));
 }
 
 static int

@@ -126,7 +126,7 @@ static void
 relay_print(json_t *result)
 {
 	json_t *rows = json_array(), *waiting = json_array(), *polled = json_array(), *row;
-	json_t *more = json_array();
+	json_t *more = json_array(), *hinted = json_array();
 	size_t i;
 
 	rows_add(rows, result);
@@ -135,6 +135,8 @@ relay_print(json_t *result)
 
 		if (json_object_get(json_object_get(sent, "next_hop"), "reason") != NULL)
 			json_array_append(waiting, row);
+		if (json_object_get(row, "hint") != NULL)
+			json_array_append(hinted, row);
 		more_describe(row);
 		if (!member_is(row, "more", ""))
 			json_array_append(more, row);
@@ -157,7 +159,9 @@ relay_print(json_t *result)
 			 "STATE={sent/next_hop/state}|NETDEV={sent/next_hop/netdev}",
 		rows);
 	rows_print_below("SIDE={name}|WHY={sent/next_hop/reason}", waiting);
+	rows_print_below("SIDE={name}|HINT={hint}", hinted);
 	json_decref(more);
+	json_decref(hinted);
 	json_decref(rows);
 	json_decref(waiting);
 	json_decref(polled);

@@ -173,6 +173,7 @@ _sluicectl_offer() {
 	ID | FLOW) _sluicectl_flows ;;
 	LEG) _sluicectl_legs ;;
 	RELAY) _sluicectl_relays ;;
+	NAME) [[ "$option ${_sluicectl_name[*]}" != "--id relay update" ]] || _sluicectl_relays ;;
 	RECEIVER) _sluicectl_receivers ;;
 	PORT) _sluicectl_ports ;;
 	GENERATION) _sluicectl_ask --json history --limit 50 | sed -n 's/^ *"generation": \([0-9]*\).*/\1/p

@@ -53,7 +53,7 @@ globals_set(struct cli *cli, const struct arguments *arguments)
 
 /* A word is part of the command's name first, then an argument of the command. */
 static int
-word(struct cli *cli, const char **group, struct arguments *arguments, const char *value)
+word(struct cli *cli, struct arguments *arguments, const char *value)
 {
 	if (cli->command != NULL) {
 		if (arguments->n_words >= cli->command->max_words)
@@ -61,15 +61,13 @@ word(struct cli *cli, const char **group, struct arguments *arguments, const cha
 		arguments->words[arguments->n_words++] = value;
 		return CLI_OK;
 	}
-	if (*group == NULL && command_is_group(value)) {
-		*group = value;
+	if (cli->group == NULL && command_is_group(value)) {
+		cli->group = value;
 		return CLI_OK;
 	}
-	cli->command = *group != NULL ? command_find(*group, value) : command_find(value, NULL);
-	if (cli->command == NULL)
-		return cli_usage(cli, "unknown command \"%s%s%s\"", *group != NULL ? *group : "",
-			*group != NULL ? " " : "", value);
-	return CLI_OK;
+	cli->command =
+		cli->group != NULL ? command_find(cli->group, value) : command_find(value, NULL);
+	return cli->command != NULL ? CLI_OK : cli_unknown_command(cli, value);
 }
 
 /*
@@ -93,8 +91,7 @@ text_check(const struct cli *cli, const struct option_spec *option, const char *
 }
 
 static int
-read_arguments(
-	struct cli *cli, struct option_scan *scan, const char **group, struct arguments *arguments)
+read_arguments(struct cli *cli, struct option_scan *scan, struct arguments *arguments)
 {
 	enum option_kind kind;
 	int exit_code = CLI_OK;
@@ -105,7 +102,7 @@ read_arguments(
 		if (text_check(cli, kind != OPTION_WORD ? scan->spec : NULL, scan->value) != CLI_OK)
 			return CLI_USAGE;
 		if (kind == OPTION_WORD) {
-			exit_code = word(cli, group, arguments, scan->value);
+			exit_code = word(cli, arguments, scan->value);
 			scan->locals = cli->command != NULL ? cli->command->options : NULL;
 		} else {
 			arguments->options[arguments->n_options].name = scan->spec->name;
@@ -127,7 +124,7 @@ word_missing(const struct cli *cli, size_t i)
 }
 
 static int
-run(struct cli *cli, const char *group, const struct arguments *arguments)
+run(struct cli *cli, const struct arguments *arguments)
 {
 	const bool helps = arguments_value(arguments, "help") != NULL;
 
@@ -136,7 +133,7 @@ run(struct cli *cli, const char *group, const struct arguments *arguments)
 		return CLI_OK;
 	}
 	if (cli->command == NULL) {
-		command_overview(group, helps ? stdout : stderr);
+		command_overview(cli->group, helps ? stdout : stderr);
 		return helps ? CLI_OK : CLI_USAGE;
 	}
 	if (helps) {
@@ -159,16 +156,15 @@ main(int argc, char **argv)
 	struct option_scan scan = {.argc = argc, .argv = argv, .globals = command_globals};
 	struct cli cli = {0};
 	struct arguments arguments;
-	const char *group = NULL;
 	int exit_code;
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
 	arguments_init(&arguments, (size_t)argc);
-	exit_code = read_arguments(&cli, &scan, &group, &arguments);
+	exit_code = read_arguments(&cli, &scan, &arguments);
 	if (exit_code == CLI_OK)
 		exit_code = globals_set(&cli, &arguments);
 	if (exit_code == CLI_OK)
-		exit_code = run(&cli, group, &arguments);
+		exit_code = run(&cli, &arguments);
 	client_fini(&cli.client);
 	arguments_fini(&arguments);
 	if ((ferror(stdout) || fflush(stdout) != 0) && exit_code == CLI_OK) {

@@ -148,6 +148,31 @@ injected_print(const json_t *ports)
 	json_decref(rows);
 }
 
+/* Of ports with several. */
+static void
+queues_print(const json_t *ports)
+{
+	json_t *rows = json_array(), *port, *queue;
+	size_t i, k;
+
+	json_array_foreach (ports, i, port) {
+		json_t *queues = json_object_get(port, "queues");
+
+		json_array_foreach (queues, k, queue) {
+			if (json_array_size(queues) > 1)
+				json_array_append_new(rows,
+					json_pack("{s:O, s:O, s:O, s:O}", "port",
+						json_object_get(port, "name"), "queue",
+						json_object_get(queue, "queue"), "worker",
+						json_object_get(queue, "worker"), "rx_packets",
+						json_object_get(queue, "rx_packets")));
+		}
+	}
+	rows_print_below(
+		"PORT={port}|QUEUE>={queue}|WORKER>={worker}|RX PACKETS>={rx_packets}", rows);
+	json_decref(rows);
+}
+
 /* What ports have counted, as counters.get lists them. */
 static void
 counters_ports_print(const json_t *ports)
@@ -168,6 +193,7 @@ counters_ports_print(const json_t *ports)
 		   "FORWARDED>={forwarded}|PUNTED>={punted}|COPIES>={copies}|"
 		   "TX PACKETS>={tx_packets}|TX BYTES>={tx_bytes}",
 		ports);
+	queues_print(ports);
 	injected_print(ports);
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
 		rows = json_array();

@@ -34,6 +34,23 @@ port_follow_mac(struct dp_port_info *info, const struct dp *dp, unsigned port)
 	return true;
 }
 
+bool
+port_follow_mtu(struct dp_port_info *info, const struct dp *dp, unsigned port)
+{
+	struct dp_port_info now;
+	int mtu;
+
+	if (info->ifindex == 0 || dp_port_info_get(dp, port, &now) < 0)
+		return false;
+	mtu = interface_mtu(info->ifindex);
+	if (mtu > 0 && mtu < now.mtu)
+		now.mtu = (uint16_t)mtu;
+	if (mtu < 0 || now.mtu == info->mtu)
+		return false;
+	info->mtu = now.mtu;
+	return true;
+}
+
 int
 ports_find(const struct ports *ports, const char *name)
 {

@@ -19,6 +19,12 @@ int ports_init(struct ports *ports, const struct dp *dp);
  */
 bool port_follow_mac(struct dp_port_info *info, const struct dp *dp, unsigned port);
 
+/*
+ * The same of its MTU: the smaller one of the interface's and of that which the port has had since
+ * it was opened, for which its buffers are.
+ */
+bool port_follow_mtu(struct dp_port_info *info, const struct dp *dp, unsigned port);
+
 /* Index of the port of that name, -1 when there is none. */
 int ports_find(const struct ports *ports, const char *name);
 

@@ -20,17 +20,59 @@ struct versions {
 void versions_read(const json_t *info, struct versions *facts);
 struct verdict versions_judge(const struct versions *facts);
 
-/* How the packets of a while are spread over the workers. */
+/* How the packets of a port in a while are spread over its queues. */
+struct queue_spread {
+	const char *port; /* its name; borrowed */
+	const char *iface; /* its kernel interface; "": none; borrowed */
+	unsigned n_queues;
+	unsigned busiest; /* number of that queue */
+	uint64_t most; /* packets of that queue */
+	uint64_t packets; /* of all queues */
+	bool rss; /* the device spreads packets by RSS that sluiced has set */
+};
+
+/* How the packets of a while are spread over the workers, and over the queues of each port. */
 struct spread {
 	unsigned n_workers;
 	uint64_t packets[DP_WORKERS_MAX];
 	uint64_t missed; /* by queues that were full, in that while */
 	const char *iface; /* a port's kernel interface; "": none; borrowed */
+	unsigned n_ports;
+	struct queue_spread ports[DP_PORTS_MAX];
 };
 
-/* From replies to system.info and counters.get, earlier and later ones. */
-void spread_read(const struct setup *setup, const json_t *info_before, const json_t *info_after,
-	const json_t *counters_before, const json_t *counters_after, struct spread *facts);
+/* Of sluiced to system.info and counters.get, at the begin and the end of a while, and port.list.
+ */
+struct replies {
+	json_t *info[2];
+	json_t *counters[2];
+	uint64_t counters_ns[2]; /* when they were there */
+	json_t *ports;
+};
+
+/* The facts borrow from both. */
+void spread_read(const struct setup *setup, const struct replies *replies, struct spread *facts);
 struct verdict spread_judge(const struct spread *facts);
+
+/* How near a port is to what its link carries, and to the pps_max of its driver's profile. */
+struct load {
+	const char *port; /* its name; borrowed, as driver */
+	const char *driver;
+	unsigned link_mbps; /* 0: unknown, or of no real link */
+	unsigned pps_max; /* 0: unknown */
+	struct load_way {
+		double pps; /* on the wire: also those that the NIC lost */
+		double bytes; /* of a frame without FCS, in the mean */
+	} rx, tx;
+};
+
+/*
+ * From an entry of the reply to port.list, and those of the same port in replies to counters.get,
+ * with the seconds between them. The links of devices that are not in /sys below `root` are made
+ * up.
+ */
+void load_read(const char *root, const json_t *port, const json_t *before, const json_t *after,
+	double seconds, struct load *facts);
+struct verdict load_judge(const struct load *facts);
 
 #endif

@@ -19,39 +19,8 @@
 #include "doctor/memory.h"
 #include "doctor/pci_checks.h"
 
-#define NODE_DIR "/sys/devices/system/node"
 #define PAGES_DIR "/sys/kernel/mm/hugepages"
 #define CLOCK_DIR "/sys/devices/system/clocksource/clocksource0"
-
-void
-memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes)
-{
-	cpu_set_t all, cpus, local;
-
-	tree_cpus(root, &all, NODE_DIR "/has_memory");
-	if (CPU_COUNT(&all) == 0)
-		CPU_SET(0, &all);
-	*nodes = all;
-	if (!setup->known || CPU_COUNT(&all) == 1)
-		return;
-	CPU_ZERO(nodes);
-	setup_cpus(setup, &cpus);
-	for (unsigned node = 0; node < CPU_SETSIZE; node++) {
-		if (!CPU_ISSET(node, &all))
-			continue;
-		tree_cpus(root, &local, NODE_DIR "/node%u/cpulist", node);
-		CPU_AND(&local, &local, &cpus);
-		if (CPU_COUNT(&local) > 0)
-			CPU_SET(node, nodes);
-	}
-	for (unsigned i = 0; i < setup->n_ports; i++) {
-		struct device device;
-
-		device_read(root, &setup->ports[i], &device);
-		if (device.node >= 0)
-			CPU_SET((unsigned)device.node, nodes);
-	}
-}
 
 /* The pages below such a directory, by size. Returns how many sizes there are. */
 static unsigned
@@ -102,42 +71,30 @@ memory_share_mib(const char *root, const struct setup *setup, const struct hugep
 void
 hugepages_read(const char *root, const struct setup *setup, unsigned node, struct hugepages *facts)
 {
+	char directory[64];
+
 	*facts = (struct hugepages){.node = node,
-		.is_planned = memory_is_planned(root, setup, node),
 		.wanted = setup->hugepages,
 		.runs = setup->pid != 0,
 		.estimate_mib = memory_estimate_mib(root, setup, node),
 		.config = setup->path};
 	/* A kernel without NUMA has no directory of nodes. */
 	if (tree_exists(root, NODE_DIR "/node%u/hugepages", node))
-		snprintf(facts->directory, sizeof(facts->directory), NODE_DIR "/node%u/hugepages",
-			node);
+		snprintf(directory, sizeof(directory), NODE_DIR "/node%u/hugepages", node);
 	else
-		snprintf(facts->directory, sizeof(facts->directory), PAGES_DIR);
-	facts->n_sizes = sizes_read(root, facts->directory, facts->sizes);
+		snprintf(directory, sizeof(directory), PAGES_DIR);
+	facts->n_sizes = sizes_read(root, directory, facts->sizes);
 	facts->memory_mib = memory_share_mib(root, setup, facts);
-	facts->boot_mib = boot_hugepages_mib(root, node, facts->directory);
+	facts->boot_mib = boot_hugepages_mib(root, node, directory);
 }
 
-/* The command that reserves what is needed, if so much is missing now. */
+/* The command that reserves what is needed. */
 static void
 hugepages_mend(const struct hugepages *facts, struct verdict *verdict, enum severity severity,
-	const char *why, uint64_t needed_mib, uint64_t missing_mib)
+	const char *why, uint64_t needed_mib)
 {
-	uint64_t pages = (missing_mib + 1) / 2;
-
-	for (unsigned i = 0; i < facts->n_sizes; i++) {
-		if (facts->sizes[i].kib == 2048)
-			pages += facts->sizes[i].total;
-	}
-	if (facts->boot_mib >= needed_mib)
-		verdict_fault(verdict, severity, why, "sudo reboot");
-	else if (facts->is_planned)
-		verdict_fault(verdict, severity, why, "sudo sluice-setup");
-	else
-		verdict_fault(verdict, severity, why,
-			"echo %" PRIu64 " | sudo tee %s/hugepages-2048kB/nr_hugepages", pages,
-			facts->directory);
+	verdict_fault(verdict, severity, why,
+		facts->boot_mib >= needed_mib ? "sudo reboot" : "sudo sluice-setup");
 }
 
 struct verdict
@@ -173,7 +130,7 @@ hugepages_judge(const struct hugepages *facts)
 		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
 			"Workers and packet buffers of this node have no memory: sluiced does not "
 			"start, and 0 packets are forwarded.",
-			needed_mib, needed_mib);
+			needed_mib);
 	} else if (facts->runs) {
 		verdict_found(&verdict, ", sluiced runs");
 	} else if (free_mib < facts->memory_mib) {
@@ -181,15 +138,30 @@ hugepages_judge(const struct hugepages *facts)
 		hugepages_mend(facts, &verdict, SEVERITY_ERROR,
 			"sluiced takes `memory_mb` at once, and does not start without: 0 packets "
 			"are forwarded.",
-			needed_mib, needed_mib - free_mib);
+			needed_mib);
 	} else if (free_mib < facts->estimate_mib) {
 		verdict_found(&verdict, ", expected about %" PRIu64 " MiB free", needed_mib);
 		hugepages_mend(facts, &verdict, SEVERITY_WARNING,
 			"sluiced allocates tables, packet buffers or rings there, and does not "
 			"start if they do not fit: 0 packets are forwarded then.",
-			needed_mib, needed_mib - free_mib);
+			needed_mib);
 	}
 	return verdict;
+}
+
+/* x86 names the interrupt controllers behind one that remaps IR-IO-APIC, IR-PCI-MSI ... */
+static bool
+remapping_read(const char *root)
+{
+	FILE *file = tree_open(root, "/proc/interrupts");
+	bool remaps = !file;
+	char line[8192];
+
+	while (file && !remaps && fgets(line, sizeof(line), file))
+		remaps = strstr(line, " IR-") != NULL;
+	if (file)
+		fclose(file);
+	return remaps;
 }
 
 void
@@ -197,7 +169,7 @@ iommu_read(const char *root, const struct setup *setup, struct iommu *facts)
 {
 	/* Of ACPI, for the IOMMUs of Intel, AMD, Arm and virtio. */
 	static const char *const tables[] = {"DMAR", "IVRS", "IORT", "VIOT"};
-	char pattern[TREE_PATH_MAX], mode[8], value[16];
+	char pattern[TREE_PATH_MAX], mode[8], interrupts[8], value[16];
 	struct processor processor;
 	glob_t groups;
 
@@ -213,6 +185,13 @@ iommu_read(const char *root, const struct setup *setup, struct iommu *facts)
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		facts->has_table |= tree_exists(root, "/sys/firmware/acpi/tables/%s", tables[i]);
 	processor_read(root, &processor);
+	facts->remaps_interrupts = !processor.is_x86 || remapping_read(root);
+	/* Until the module is loaded: its option in /etc/modprobe.d. */
+	if (tree_text(root, interrupts, sizeof(interrupts),
+		    "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"))
+		facts->accepts_interrupts = interrupts[0] == 'Y';
+	else
+		facts->accepts_interrupts = tree_exists(root, "/etc/modprobe.d/sluice-setup.conf");
 	facts->is_intel = processor.is_intel;
 	facts->is_virtual = processor.is_virtual;
 	facts->is_on_at_boot = boot_parameter(root, "intel_iommu", value, sizeof(value)) &&
@@ -265,6 +244,22 @@ iommu_judge(const struct iommu *facts)
 			"vfio-pci does not hand a NIC to sluiced without an IOMMU: its ports "
 			"forward 0 packets.",
 			"%s", iommu_mend(facts));
+	} else if (!facts->remaps_interrupts) {
+		verdict_found(&verdict, ", without remapping of interrupts%s",
+			facts->accepts_interrupts ? ", which vfio accepts" : "");
+		if (!facts->accepts_interrupts)
+			verdict_fault(&verdict, SEVERITY_ERROR,
+				"vfio-pci does not hand a NIC to sluiced without it, unless it is "
+				"told: its ports forward 0 packets.",
+				"sudo sluice-setup");
+		else
+			verdict_fault(&verdict, SEVERITY_WARNING,
+				"The NIC can raise any interrupt of this machine. Packets are not "
+				"slower.",
+				facts->is_virtual
+					? "virsh edit VM # on the host: <iommu "
+					  "model=\"intel\"><driver intremap=\"on\"/></iommu>"
+					: "sudo dmesg | grep -i -E \"DMAR-IR|AMD-Vi|remapping\"");
 	}
 	return verdict;
 }

@@ -23,7 +23,6 @@ struct hugepage_size {
 /* Of one NUMA node. */
 struct hugepages {
 	unsigned node;
-	bool is_planned; /* sluice-setup reserves pages there */
 	bool wanted; /* `hugepages` in sluice.yaml */
 	bool runs; /* sluiced has taken its own */
 	uint64_t memory_mib; /* of what sluiced takes at once, that which other nodes do not have */
@@ -31,12 +30,8 @@ struct hugepages {
 	uint64_t boot_mib; /* of all pages after the next boot, if they are not there yet; else 0 */
 	unsigned n_sizes;
 	struct hugepage_size sizes[HUGEPAGE_SIZES_MAX];
-	char directory[64]; /* of the system's files of these pages, for commands */
 	const char *config; /* path of sluice.yaml; borrowed */
 };
-
-/* NUMA nodes that sluiced takes memory of: those of its CPUs and ports; all, if it is not known. */
-void memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes);
 
 void hugepages_read(
 	const char *root, const struct setup *setup, unsigned node, struct hugepages *facts);
@@ -45,6 +40,8 @@ struct verdict hugepages_judge(const struct hugepages *facts);
 struct iommu {
 	unsigned n_groups; /* of devices that an IOMMU separates */
 	bool unsafe; /* vfio accepts devices without an IOMMU */
+	bool remaps_interrupts; /* or is none of x86, where vfio asks for it */
+	bool accepts_interrupts; /* vfio accepts devices without */
 	bool known; /* the ports are */
 	unsigned n_vfio; /* ports that need vfio-pci */
 	bool has_table; /* the firmware describes one to the kernel */

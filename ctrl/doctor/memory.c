@@ -4,12 +4,11 @@
 
 #include <stdint.h>
 
+#include "doctor/cpu_checks.h"
 #include "doctor/pci_checks.h"
+#include "doctor/tree.h"
 
-/*
- * As memory_by_node() of drivers-conf/setup/config.py has it, but for its steps of 512 MiB: what
- * sluice-setup reserves is enough here. The counts are those of pools_create() in dataplane/dp.c.
- */
+/* The counts are those of pools_create() in dataplane/dp.c. */
 #define DESCRIPTORS 1024
 #define PACKETS_A_QUEUE_EXTRA 4096
 #define PACKETS_A_WORKER 1024
@@ -48,7 +47,7 @@ memory_estimate_mib(const char *root, const struct setup *setup, unsigned node)
 		packets += n_rx * (descriptors + PACKETS_A_QUEUE_EXTRA) +
 			   setup->n_workers * descriptors;
 	}
-	if (!memory_is_planned(root, setup, node))
+	if (packets == 0 && setup->n_ports > 0)
 		return RINGS_MIB * setup->n_workers;
 	if (packets > 0)
 		packets += PACKETS_A_WORKER * setup->n_workers;
@@ -60,12 +59,67 @@ memory_estimate_mib(const char *root, const struct setup *setup, unsigned node)
 	return BASE_MIB + (unsigned)(bytes >> 20);
 }
 
-bool
-memory_is_planned(const char *root, const struct setup *setup, unsigned node)
+void
+memory_nodes_read(const char *root, const struct setup *setup, cpu_set_t *nodes)
 {
-	bool is_planned = setup->n_ports == 0;
+	cpu_set_t all, cpus, local;
 
-	for (unsigned i = 0; i < setup->n_ports; i++)
-		is_planned |= node_of_port(root, &setup->ports[i]) == node;
-	return is_planned;
+	tree_cpus(root, &all, NODE_DIR "/has_memory");
+	if (CPU_COUNT(&all) == 0)
+		CPU_SET(0, &all);
+	*nodes = all;
+	if (!setup->known || CPU_COUNT(&all) == 1)
+		return;
+	CPU_ZERO(nodes);
+	setup_cpus(setup, &cpus);
+	for (unsigned node = 0; node < CPU_SETSIZE; node++) {
+		if (!CPU_ISSET(node, &all))
+			continue;
+		tree_cpus(root, &local, NODE_DIR "/node%u/cpulist", node);
+		CPU_AND(&local, &local, &cpus);
+		if (CPU_COUNT(&local) > 0)
+			CPU_SET(node, nodes);
+	}
+	for (unsigned i = 0; i < setup->n_ports; i++) {
+		struct device device;
+
+		device_read(root, &setup->ports[i], &device);
+		if (device.node >= 0)
+			CPU_SET((unsigned)device.node, nodes);
+	}
+}
+
+static void
+report_node(json_t *report, unsigned node, unsigned mib, bool has_ports)
+{
+	json_array_append_new(report, json_pack("{s:i, s:i, s:b}", "node", (int)node, "mib",
+					      (int)mib, "ports", has_ports));
+}
+
+json_t *
+memory_report(const char *root, const struct setup *setup)
+{
+	json_t *report = json_array();
+	cpu_set_t others;
+
+	memory_nodes_read(root, setup, &others);
+	for (unsigned i = 0; i < setup->n_ports; i++) {
+		const unsigned node = node_of_port(root, &setup->ports[i]);
+		unsigned mib = memory_estimate_mib(root, setup, node);
+		bool seen = false;
+
+		for (unsigned before = 0; before < i; before++)
+			seen |= node_of_port(root, &setup->ports[before]) == node;
+		if (seen)
+			continue;
+		if (i == 0 && mib < setup->memory_mb)
+			mib = setup->memory_mb;
+		report_node(report, node, mib, true);
+		CPU_CLR(node, &others);
+	}
+	for (unsigned node = 0; node < CPU_SETSIZE; node++) {
+		if (CPU_ISSET(node, &others))
+			report_node(report, node, memory_estimate_mib(root, setup, node), false);
+	}
+	return report;
 }

@@ -14,7 +14,6 @@
 
 #include "doctor/tree.h"
 
-#define NODE_DIR "/sys/devices/system/node"
 #define DISTANCE_LOCAL 10 /* ACPI 6.5, section 5.2.17 */
 #define IFF_UP_BIT 0x1
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define TREE_PATH_MAX 512
+#define NODE_DIR "/sys/devices/system/node" /* directory of the NUMA nodes */
 #define CPUS_TEXT_MAX 128
 
 /* Open a file to read it; NULL: that is not possible. */

@@ -1146,10 +1146,14 @@ relay_owner_check(const struct draft *draft, const struct change_item *item, str
 	const struct flow_spec *spec = flow && staged_there(flow) ? staged_spec(flow) : NULL;
 	const bool removes = item->op == OP_REMOVE;
 
-	if (item->op == OP_INSTALL && item->relay_bytes && spec && spec->relay_bytes)
+	if (item->op == OP_INSTALL && item->relay_bytes && spec && spec->relay_bytes) {
+		if (named_once(flow, item, "/id", fault) < 0)
+			return -1;
 		return fault_set(fault, FAULT_CONFLICT, "/id",
-			"found id %.*s, which another relay has, expected a free one",
+			"found id %.*s, which another relay has, expected a free one; relay.update "
+			"changes that relay",
 			item->relay_bytes, id);
+	}
 	if (item->op == OP_INSTALL || item->pruned || item->change->restores ||
 		item->change->generation.returns != STORE_RETURN_NONE)
 		return 0;

@@ -683,6 +683,11 @@ item_steer(struct commits *commits, struct change_item *item)
 	if (!asks_for_packets(item))
 		return 0;
 	rc = steering_add(commits->flows->steering, spec);
+	if (rc == 0) {
+		rc = membership_add(commits->flows->memberships, spec);
+		if (rc < 0)
+			steering_del(commits->flows->steering, spec, NULL);
+	}
 	item->steered = rc == 0;
 	if (rc == 0)
 		return 0;
@@ -805,6 +810,7 @@ commit_plan(struct commits *commits)
 {
 	struct change *change = STAILQ_FIRST(&commits->group);
 	struct plan **plan = change->plans ? &change->plan : &change->plan_now;
+	const size_t n_steps = 2 * commits->draft.n;
 	int rc = 0;
 
 	if (!change->plans && (!change->if_plan || change->plan->generation == commits->generation))
@@ -816,12 +822,12 @@ commit_plan(struct commits *commits)
 	} else if (commits->flow) {
 		plan_flow(commits, *plan, commits->flow);
 		commits->flow = flow_db_next(commits->flow);
-	} else if (commits->at < 2 * commits->draft.n) {
+	} else if (commits->at < n_steps) {
 		rc = plan_change(commits, *plan, commits->at++);
 	} else if (change->plans) {
 		return PHASE_PLANNED;
-	} else if (plan_equal(change->plan, *plan)) {
-		return PHASE_DONE;
+	} else if (plan_equal_at(change->plan, *plan, commits->at - n_steps)) {
+		return commits->at++ - n_steps < (*plan)->n ? PHASE_MORE : PHASE_DONE;
 	} else {
 		fault_set(&commits->fault, FAULT_STALE, "/if_plan",
 			"flows of the transaction have changed since the plan for generation "
@@ -1091,6 +1097,7 @@ old_release(struct commits *commits, struct change_item *item)
 
 	if (goes || item->steered) {
 		steering_del(flows->steering, old, item->flow->only);
+		membership_del(flows->memberships, old);
 		free(item->flow->only);
 		item->flow->only = NULL;
 	}
@@ -1203,8 +1210,10 @@ item_release(struct commits *commits, struct change_item *item)
 	struct flows *flows = commits->flows;
 	const struct flow_spec *before = item_before(item), *spec = item_spec(item);
 
-	if (item->steered)
+	if (item->steered) {
 		steering_del(flows->steering, spec, NULL);
+		membership_del(flows->memberships, spec);
+	}
 	if (item->hopped && item_runs(item)) {
 		carried_abandon(item);
 		hops_unref(flows, spec, item->hops, spec->n_all_legs, false);
@@ -1222,8 +1231,10 @@ item_release(struct commits *commits, struct change_item *item)
 static enum phase_end
 commit_abort(struct commits *commits)
 {
-	if (commits->txn)
-		dp_txn_abort(commits->txn);
+	if (commits->txn && dp_txn_abort_step(commits->txn, COMMIT_FLOWS_AT_ONCE) == -EAGAIN) {
+		commits->n_checks = SLICE_CHECK_EVERY; /* as in commit_run() */
+		return PHASE_MORE;
+	}
 	commits->txn = NULL;
 	steering_wants_fini(&commits->wants);
 	store_batch_destroy(commits->batch);

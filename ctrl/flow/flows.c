@@ -556,13 +556,33 @@ void
 flows_port_changed(struct flows *flows, unsigned port)
 {
 	struct dp_port_info *info = &flows->ports->info[port];
+	const bool has_moved = port_follow_mac(info, flows->dp, port);
+	const unsigned mtu_before = info->mtu;
 	char mac[MAC_TEXT_MAX];
 
-	if (!port_follow_mac(info, flows->dp, port))
-		return;
-	next_hops_port_changed(flows->hops, port);
-	mac_format(info->mac, mac);
-	log_line("port %s: MAC address changed to %s", info->name, mac);
+	if (port_follow_mtu(info, flows->dp, port))
+		log_line("port %s: MTU of its interface changed: datagrams of up to %u bytes are "
+			 "sent, %u before",
+			info->name, info->mtu, mtu_before);
+	if (has_moved) {
+		mac_format(info->mac, mac);
+		log_line("port %s: MAC address changed to %s", info->name, mac);
+	}
+	if (has_moved || info->mtu != mtu_before)
+		next_hops_port_changed(flows->hops, port);
+}
+
+#define LINKS_MS 50
+
+/* After a burst of changes, as each is followed by reading all of the kernel's interfaces. */
+static void
+links_due(void *arg)
+{
+	struct flows *flows = arg;
+
+	next_hops_vlans_changed(flows->hops);
+	memberships_link_changed(flows->memberships);
+	steering_vlans_changed(flows->steering, net_vlans(flows->net));
 }
 
 static void
@@ -571,6 +591,7 @@ link_changed(void *arg, unsigned ifindex)
 	struct flows *flows = arg;
 	unsigned i;
 
+	timer_arm_if_idle(&flows->links_timer, LINKS_MS * NS_PER_MS);
 	steering_link_changed(flows->steering, ifindex);
 	for (i = 0; i < flows->ports->n; i++) {
 		const struct dp_port_info *port = &flows->ports->info[i];
@@ -598,11 +619,17 @@ hops_init(struct flows *flows, struct event_base *base, struct fault *fault)
 		next_hops_create(flows->dp, flows->ports, flows->net, base, legs_are_stale, flows);
 	timer_init(&flows->repoint_timer, base, repoint_due, flows);
 	timer_init(&flows->refresh_timer, base, refresh_due, flows);
+	timer_init(&flows->links_timer, base, links_due, flows);
 	flows->source_context = (struct source_context){flows->dp, flows->ports, flows->hops};
 	TAILQ_INIT(&flows->moved);
 	TAILQ_INIT(&flows->waiting);
-	if (flows->hops)
+	flows->memberships = memberships_create(flows->ports, flows->net);
+	if (flows->hops && flows->memberships) {
+		timer_arm(&flows->links_timer, 0);
 		return 0;
+	}
+	memberships_destroy(flows->memberships);
+	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	return fault_set(fault, FAULT_NO_ROOM, "", "no memory for next hops");
 }
@@ -668,6 +695,8 @@ flows_fini(struct flows *flows)
 		steering_del(flows->steering, flow->spec, flow->only);
 	timer_disarm(&flows->repoint_timer);
 	timer_disarm(&flows->refresh_timer);
+	timer_disarm(&flows->links_timer);
+	memberships_destroy(flows->memberships);
 	next_hops_destroy(flows->hops);
 	net_destroy(flows->net);
 	validate_destroy(flows->validate);

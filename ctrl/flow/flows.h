@@ -19,6 +19,7 @@
 #include "config/ports.h"
 #include "flow/flow_db.h"
 #include "flow/leg_source.h"
+#include "flow/membership.h"
 #include "flow/next_hop.h"
 #include "flow/pool.h"
 #include "flow/steering.h"
@@ -38,10 +39,12 @@ struct flows {
 	struct steering *steering;
 	struct net *net;
 	struct next_hops *hops;
+	struct memberships *memberships;
 	struct timer repoint_timer;
 	uint64_t repointed; /* sequence of the flow that was scanned last; 0 = from the first */
 	struct source_context source_context;
 	struct timer refresh_timer;
+	struct timer links_timer; /* interfaces changed: VLANs and memberships may, too */
 	bool refreshes_soon; /* a neighbour has answered, and the timer is armed for that */
 	struct flow_queue moved; /* flows with a leg whose source is another one by now */
 	struct flow_queue waiting; /* flows with a leg whose source's next hop is not resolved */
@@ -71,7 +74,7 @@ void flows_observe(struct flows *flows, flows_changed_fn changed, void *arg);
 /* Tell the observer, if there is one. */
 void flows_changed(struct flows *flows, struct flow *now, struct flow *before);
 
-/* A port may have another MAC address: let what leaves by it have that as its source. */
+/* A port may have another MAC address or MTU: let what leaves by it observe that. */
 void flows_port_changed(struct flows *flows, unsigned port);
 
 /*

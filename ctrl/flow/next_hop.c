@@ -21,12 +21,19 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/timer.h"
+#include "flow/hop_path.h"
 #include "net/netlink.h"
+
+#define SOON_NS (20 * NS_PER_MS) /* a burst of changes is over by then, mostly */
+#define SLICE_NS (2 * NS_PER_MS)
+#define PAUSE_NS (4 * NS_PER_MS) /* between slices */
+#define RETRY_NS NS_PER_S /* when there was no room for what moves */
 
 struct hop_tracked;
 
 struct hop_changes {
 	bool all;
+	bool paths; /* a neighbour on one of several paths was lost, or is back */
 	unsigned n;
 	struct net_prefix prefixes[HOP_PREFIXES_MAX];
 };
@@ -62,6 +69,7 @@ struct hop_target {
 	int error; /* 0: mac is good */
 	uint8_t mac[6]; /* the last one known */
 	bool kept; /* there is a reference on the neighbour */
+	unsigned holds; /* requests that have it as one of several paths */
 };
 
 struct hop_slot {
@@ -83,10 +91,23 @@ struct hop_tracked {
 	unsigned legs;
 	unsigned stale;
 	int error; /* of the last answer: 0, or why there is no way */
+	unsigned n_paths; /* of the last answer; 0 also when there was one only */
+	struct hop_target **paths;
 	/* While requests are resolved again. */
 	bool moves;
 	int next_error;
 	struct hop_key next;
+};
+
+#define HOP_ANSWERS 64
+
+/* Of the kernel, for legs between the same addresses, which are often resolved soon after another.
+ */
+struct hop_answer {
+	uint64_t changes; /* that were known then: it holds until there is another one */
+	struct hop_request request; /* without a bucket */
+	int error;
+	struct hop_paths paths;
 };
 
 struct next_hops {
@@ -100,6 +121,8 @@ struct next_hops {
 	struct hop_target *targets;
 	struct hop_tracked *tracked;
 	struct hop_moves moves;
+	uint64_t n_changes; /* of routes, links and the like, so far; from 1 on */
+	struct hop_answer answers[HOP_ANSWERS]; /* by the hash of the request */
 	uint64_t stale;
 	bool rehearses; /* neighbours are not resolved */
 	unsigned n_ever; /* slots from here on were never used */
@@ -135,6 +158,12 @@ request_make(const struct next_hops *hops, const struct flow_leg *leg, struct ho
 	request->outer_vlan = leg->dp.outer_vlan;
 	request->family = leg->dp.family;
 	request->has_gateway = has_gateway;
+	/* Without a route to look for, legs of any source have the same answer. */
+	if (!has_gateway) {
+		request->bucket = hop_bucket(leg);
+		request->dscp = leg->dp.dscp == DP_DSCP_KEEP ? 0 : leg->dp.dscp;
+		memcpy(request->from, leg->dp.src, sizeof(request->from));
+	}
 	memcpy(request->to, has_gateway ? leg->next_hop : leg->dp.dst, sizeof(request->to));
 	return true;
 }
@@ -153,6 +182,7 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, stru
 	hops->net = net;
 	hops->on_stale = on_stale;
 	hops->on_stale_arg = arg;
+	hops->n_changes = 1;
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
 	timer_init(&hops->moves.timer, base, moves_due, hops);
@@ -171,6 +201,7 @@ next_hops_destroy(struct next_hops *hops)
 	HASH_ITER(hh, hops->tracked, tracked, next_tracked)
 	{
 		HASH_DELETE(hh, hops->tracked, tracked);
+		free(tracked->paths);
 		free(tracked);
 	}
 	HASH_ITER(hh, hops->targets, target, next_target)
@@ -197,11 +228,11 @@ target_find(const struct next_hops *hops, const struct hop_key *key)
 	return target;
 }
 
-/* It is kept as long as a slot points to it. */
+/* It is kept as long as a slot points to it, or a request may. */
 static void
 target_release(struct next_hops *hops, struct hop_target *target)
 {
-	if (!LIST_EMPTY(&target->slots))
+	if (!LIST_EMPTY(&target->slots) || target->holds > 0)
 		return;
 	if (target->kept)
 		neighbour_unref(hops->net, &target->key.neighbour);
@@ -239,19 +270,40 @@ target_get(struct next_hops *hops, const struct hop_key *key)
 	return NULL;
 }
 
+/* Other paths are better than this one. One that has not answered yet is given the time to. */
+static bool
+target_is_lost(const struct hop_target *target)
+{
+	return target->error != 0 && target->error != -EINPROGRESS;
+}
+
+/* The kernel's VLAN interface that the slot's copies leave by; NULL: they leave by the port's. */
+static const struct link_vlan *
+slot_vlan(const struct next_hops *hops, const struct hop_slot *slot)
+{
+	const unsigned ifindex = slot->target->key.neighbour.ifindex;
+
+	if (ifindex == 0 || ifindex == hops->ports->info[slot->port].ifindex)
+		return NULL;
+	return link_vlan_find(net_vlans(hops->net), ifindex);
+}
+
 /* Tell the data plane where the slot points; without a MAC its MTU is 0, and copies are dropped. */
 static int
 slot_publish(struct next_hops *hops, struct hop_slot *slot)
 {
 	const struct dp_port_info *port = &hops->ports->info[slot->port];
 	const struct hop_target *target = slot->target;
+	const struct link_vlan *vlan = slot_vlan(hops, slot);
 	struct dp_next_hop next_hop = {
 		.port = slot->port,
 		.mtu = target->error == 0 ? port->mtu : 0,
 	};
 
+	if (vlan && vlan->mtu != 0 && vlan->mtu < next_hop.mtu)
+		next_hop.mtu = (uint16_t)vlan->mtu;
 	memcpy(next_hop.dst_mac, target->mac, sizeof(next_hop.dst_mac));
-	memcpy(next_hop.src_mac, port->mac, sizeof(next_hop.src_mac));
+	memcpy(next_hop.src_mac, vlan ? vlan->mac : port->mac, sizeof(next_hop.src_mac));
 	slot->resolved = target->error == 0;
 	return dp_next_hop_set(hops->dp, slot_index(hops, slot), &next_hop);
 }
@@ -381,15 +433,21 @@ next_hops_neighbour_changed(
 	const struct hop_key key = {.neighbour = *neighbour, .has_neighbour = 1};
 	struct hop_target *target;
 	struct hop_slot *slot;
+	bool was_lost;
 
 	target = target_find(hops, &key);
 	if (!target)
 		return;
+	was_lost = target_is_lost(target);
 	target->error = mac ? 0 : error;
 	if (mac)
 		memcpy(target->mac, mac, sizeof(target->mac));
 	LIST_FOREACH (slot, &target->slots, link)
 		slot_update(hops, slot);
+	if (target->holds > 0 && target_is_lost(target) != was_lost) {
+		hops->moves.noted.paths = true;
+		timer_arm_if_idle(&hops->moves.timer, SOON_NS);
+	}
 }
 
 void
@@ -399,6 +457,17 @@ next_hops_port_changed(struct next_hops *hops, unsigned port)
 
 	for (i = 0; i < hops->n_ever; i++) {
 		if (hops->slots[i].target && hops->slots[i].port == port)
+			slot_update(hops, &hops->slots[i]);
+	}
+}
+
+void
+next_hops_vlans_changed(struct next_hops *hops)
+{
+	unsigned i;
+
+	for (i = 0; i < hops->n_ever; i++) {
+		if (hops->slots[i].target && slot_vlan(hops, &hops->slots[i]))
 			slot_update(hops, &hops->slots[i]);
 	}
 }
@@ -441,21 +510,83 @@ leg_tracked(const struct next_hops *hops, const struct flow_leg *leg)
 	return request_make(hops, leg, &request) ? tracked_find(hops, &request) : NULL;
 }
 
+static const struct hop_answer *
+answer_get(struct next_hops *hops, const struct hop_request *request)
+{
+	struct hop_request any = *request;
+	struct hop_answer *answer;
+	unsigned hash;
+
+	any.bucket = 0;
+	HASH_JEN(&any, sizeof(any), hash);
+	answer = &hops->answers[hash % HOP_ANSWERS];
+	if (answer->changes == hops->n_changes && memcmp(&answer->request, &any, sizeof(any)) == 0)
+		return answer;
+	answer->changes = hops->n_changes;
+	answer->request = any;
+	answer->error = route_resolve(hops->net, &any, &answer->paths);
+	return answer;
+}
+
+static void
+paths_release(struct next_hops *hops, struct hop_target **paths, unsigned n)
+{
+	while (n > 0) {
+		paths[--n]->holds--;
+		target_release(hops, paths[n]);
+	}
+	free(paths);
+}
+
+/*
+ * Of several paths, all neighbours are kept resolved, so that one that is lost is known, also when
+ * no leg is left on it. Without memory the paths from there on are as if they were not lost.
+ */
+static void
+paths_hold(struct next_hops *hops, struct hop_tracked *tracked, const struct hop_paths *paths)
+{
+	struct hop_target **before = tracked->paths;
+	const unsigned n_before = tracked->n_paths;
+
+	tracked->n_paths = 0;
+	tracked->paths = paths->n > 1 ? calloc(paths->n, sizeof(struct hop_target *)) : NULL;
+	while (tracked->paths && tracked->n_paths < paths->n) {
+		const struct hop_key key = {
+			.neighbour = paths->path[tracked->n_paths].neighbour, .has_neighbour = 1};
+		struct hop_target *target = target_get(hops, &key);
+
+		if (!target)
+			break;
+		target->holds++;
+		tracked->paths[tracked->n_paths++] = target;
+	}
+	paths_release(hops, before, n_before);
+}
+
 /* Returns what route_resolve() does, and *key for it. */
 static int
-hop_resolve(const struct next_hops *hops, const struct hop_request *request, struct hop_key *key)
+hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_key *key)
 {
-	int error;
+	const struct hop_request *request = &tracked->request;
+	const struct hop_answer *answer = answer_get(hops, request);
+	bool use[HOP_PATHS_MAX];
+	unsigned i;
 
 	memset(key, 0, sizeof(*key));
-	error = route_resolve(hops->net, request, &key->neighbour);
-	key->has_neighbour = error == 0;
-	if (error < 0) {
-		memset(key->neighbour.address, 0, sizeof(key->neighbour.address));
+	key->has_neighbour = answer->error == 0;
+	paths_hold(hops, tracked, &answer->paths);
+	if (answer->error == 0) {
+		for (i = 0; i < answer->paths.n; i++)
+			use[i] = i >= tracked->n_paths || !target_is_lost(tracked->paths[i]);
+		i = hop_path_choose(request, &answer->paths, use);
+		key->neighbour = answer->paths.path[i].neighbour;
+	} else {
+		key->neighbour.ifindex = answer->paths.ifindex;
+		key->neighbour.family = request->family;
 		key->vlan = request->vlan;
 		key->outer_vlan = request->outer_vlan;
 	}
-	return error;
+	return answer->error;
 }
 
 static void
@@ -472,20 +603,21 @@ tracked_create(
 	struct hop_tracked *tracked = calloc(1, sizeof(*tracked));
 	struct hop_slot *slot;
 	struct hop_key key;
-	int error = -ENOMEM;
+	int error;
 
 	if (!tracked)
 		return -ENOMEM;
 	tracked->request = *request;
-	tracked->error = hop_resolve(hops, request, &key);
+	tracked->error = hop_resolve(hops, tracked, &key);
 	slot = hop_slot_find(hops, request->port, &key, false, &error);
 	if (slot)
 		HASH_ADD(hh, hops->tracked, request, sizeof(tracked->request), tracked);
 	if (!tracked->hh.tbl) {
 		if (slot)
 			hop_slot_release(hops, slot);
+		paths_release(hops, tracked->paths, tracked->n_paths);
 		free(tracked);
-		return error;
+		return slot ? -ENOMEM : error;
 	}
 	tracked_slot_set(tracked, slot);
 	*created = tracked;
@@ -550,6 +682,7 @@ tracked_unref(struct next_hops *hops, struct hop_tracked *tracked, struct hop_sl
 		hops->moves.tracked = LIST_NEXT(tracked, link);
 	LIST_REMOVE(tracked, link);
 	HASH_DELETE(hh, hops->tracked, tracked);
+	paths_release(hops, tracked->paths, tracked->n_paths);
 	free(tracked);
 	if (held != slot)
 		hop_slot_release(hops, slot);
@@ -644,8 +777,7 @@ next_hops_reason(
 		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
 	address_format(request->family, request->to, to);
 	if (tracked->error == -ENODEV)
-		snprintf(reason, HOP_REASON_MAX,
-			"the port's interface was deleted; create it and restart sluiced");
+		snprintf(reason, HOP_REASON_MAX, HOP_INTERFACE_DELETED);
 	else if (dp_port_is_down(hops->dp, request->port))
 		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
 			hops->ports->info[request->port].name);
@@ -672,11 +804,6 @@ next_hops_reason(
  * legs, or those that lead elsewhere get slots of their own.
  */
 
-#define SOON_NS (20 * NS_PER_MS) /* a burst of changes is over by then, mostly */
-#define SLICE_NS (2 * NS_PER_MS)
-#define PAUSE_NS (4 * NS_PER_MS) /* between slices */
-#define RETRY_NS NS_PER_S /* when there was no room for what moves */
-
 static void
 moves_due(void *arg)
 {
@@ -692,6 +819,7 @@ next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix
 {
 	struct hop_changes *noted = &hops->moves.noted;
 
+	hops->n_changes++;
 	timer_arm_if_idle(&hops->moves.timer, SOON_NS);
 	if (!prefix || noted->n == HOP_PREFIXES_MAX)
 		noted->all = true;
@@ -700,10 +828,19 @@ next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix
 }
 
 static bool
-changes_concern(const struct hop_changes *changes, const struct hop_request *request)
+changes_any(const struct hop_changes *changes)
 {
+	return changes->all || changes->paths || changes->n > 0;
+}
+
+static bool
+changes_concern(const struct hop_changes *changes, const struct hop_tracked *tracked)
+{
+	const struct hop_request *request = &tracked->request;
 	unsigned i;
 
+	if (changes->paths && tracked->n_paths > 0)
+		return true;
 	for (i = 0; i < changes->n && !changes->all; i++) {
 		const struct net_prefix *prefix = &changes->prefixes[i];
 
@@ -718,9 +855,9 @@ static void
 tracked_resolve(struct next_hops *hops, struct hop_tracked *tracked)
 {
 	tracked->moves = false;
-	if (!changes_concern(&hops->moves.changes, &tracked->request))
+	if (!changes_concern(&hops->moves.changes, tracked))
 		return;
-	tracked->next_error = hop_resolve(hops, &tracked->request, &tracked->next);
+	tracked->next_error = hop_resolve(hops, tracked, &tracked->next);
 	tracked->moves =
 		memcmp(&tracked->next, &tracked->slot->target->key, sizeof(tracked->next)) != 0;
 	if (!tracked->moves)
@@ -789,7 +926,7 @@ hop_moves_run(struct next_hops *hops)
 	struct hop_moves *moves = &hops->moves;
 
 	if (!moves->running) {
-		if (!moves->noted.all && moves->noted.n == 0)
+		if (!changes_any(&moves->noted))
 			return false;
 		moves->changes = moves->noted;
 		memset(&moves->noted, 0, sizeof(moves->noted));
@@ -819,5 +956,5 @@ hop_moves_run(struct next_hops *hops)
 	moves->running = false;
 	if (hops->stale > 0 && hops->on_stale)
 		hops->on_stale(hops->on_stale_arg);
-	return moves->noted.all || moves->noted.n > 0;
+	return changes_any(&moves->noted);
 }

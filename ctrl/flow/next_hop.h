@@ -24,6 +24,7 @@
 #include "net/net.h"
 
 #define HOP_REASON_MAX 256
+#define HOP_INTERFACE_DELETED "the port's interface was deleted; create it and restart sluiced"
 #define HOP_PREFIXES_MAX 16 /* of a burst of changed routes; beyond it all are resolved again */
 
 struct event_base;
@@ -89,8 +90,14 @@ void next_hops_neighbour_changed(
 	struct next_hops *hops, const struct neigh_key *neighbour, const uint8_t *mac, int error);
 void next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix);
 
-/* The port has another MAC address: what leaves by it has it as its source from now on. */
+/* The port has another MAC address or MTU: what leaves by it observes them from now on. */
 void next_hops_port_changed(struct next_hops *hops, unsigned port);
+
+/*
+ * VLAN interfaces changed: what leaves by one has its MAC address as source, and is no longer than
+ * its MTU and the port's.
+ */
+void next_hops_vlans_changed(struct next_hops *hops);
 
 /* What stands behind an index that has references. */
 void next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info);

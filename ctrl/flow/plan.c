@@ -238,20 +238,13 @@ plan_destroy(struct plan *plan)
 }
 
 bool
-plan_equal(const struct plan *a, const struct plan *b)
+plan_equal_at(const struct plan *a, const struct plan *b, size_t i)
 {
-	size_t i;
-
-	if (a->n != b->n || a->set_declared != b->set_declared)
-		return false;
-	for (i = 0; i < a->n; i++) {
-		const struct plan_entry *one = &a->entries[i], *other = &b->entries[i];
-
-		if (strcmp(one->id, other->id) != 0 || !text_equal(one->before, other->before) ||
-			!text_equal(one->after, other->after))
-			return false;
-	}
-	return true;
+	if (i >= a->n || i >= b->n)
+		return a->n == b->n && a->set_declared == b->set_declared;
+	return strcmp(a->entries[i].id, b->entries[i].id) == 0 &&
+	       text_equal(a->entries[i].before, b->entries[i].before) &&
+	       text_equal(a->entries[i].after, b->entries[i].after);
 }
 
 json_t *

@@ -50,8 +50,11 @@ void plan_flow_count(struct plan *plan, const struct flow_spec *spec);
 /* Add a change of a flow that was counted, NULL: there is none. 0, or -1 without memory. */
 int plan_add(struct plan *plan, const struct flow_spec *before, const struct flow_spec *after);
 
-/* Whether two plans change the same flows from the same to the same; each may be for any state. */
-bool plan_equal(const struct plan *a, const struct plan *b);
+/*
+ * Whether change i of two plans is of the same flow, from the same to the same; behind the last one
+ * of either, whether they have as many. Each may be for any state.
+ */
+bool plan_equal_at(const struct plan *a, const struct plan *b, size_t i);
 
 /* Flows as texts in one page of changes; the change that reaches this size is the last. */
 #define PLAN_PAGE_BYTES (256u << 10)

@@ -8,25 +8,50 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
+#include <linux/if_ether.h>
 #include <uthash.h>
 
+#include "base/log.h"
+#include "net/netlink.h"
+#include "net/vlan_tags.h"
 #include "net/xdp_steer.h"
 
 static_assert(STEERING_RULES_MAX == STEER_RANGES_MAX, "a rule becomes a range");
 
+/* 0, or a negative errno and a sentence for people in *error. */
+static int
+tags_keep(const char *port, const char *iface, char *error, size_t error_size)
+{
+	const int ret = vlan_tags_keep(iface, error, error_size);
+
+	if (ret > 0)
+		log_line("port %s: turned rx-vlan-offload of interface %s off: the NIC leaves VLAN "
+			 "tags in the frames",
+			port, iface);
+	return ret < 0 ? ret : 0;
+}
+
 int
-steering_clean(const struct config *config, struct fault *fault)
+steering_prepare(const struct config *config, struct fault *fault)
 {
 	char error[256];
 	unsigned i;
+	int ret;
 
 	for (i = 0; i < config->dp.n_ports; i++) {
-		if (config->steered[i][0] != '\0' &&
-			steer_clean(config->steered[i], error, sizeof(error)) < 0)
+		const char *iface = config->steered[i];
+
+		if (iface[0] == '\0')
+			continue;
+		ret = steer_clean(iface, error, sizeof(error));
+		if (ret == 0)
+			ret = tags_keep(config->ports[i].name, iface, error, sizeof(error));
+		if (ret < 0)
 			return fault_set(fault, FAULT_CONFLICT, "", "port %s: %s",
 				config->ports[i].name, error);
 	}
@@ -67,16 +92,94 @@ steering_fini(struct steering *steering)
 	steering->n = 0;
 }
 
-void
-steering_link_changed(const struct steering *steering, unsigned ifindex)
+static void
+program_follow(struct steering *steering, unsigned port)
 {
+	const char *name = steering->ports->info[port].name;
+	const int ret = steer_follow_program(steering->steers[port]);
+	const bool was_lost = steering->lost[port];
+
+	steering->lost[port] = ret == -EBUSY;
+	if (ret == 1)
+		log_line("port %s: the steering program was taken off its interface, and is "
+			 "attached again",
+			name);
+	else if (ret == -EBUSY && !was_lost)
+		log_line("warning: port %s: %s", name, steering_hint(steering, port));
+}
+
+const char *
+steering_hint(const struct steering *steering, unsigned port)
+{
+	return steering->lost[port] ? "another XDP program is on its interface: no packets are "
+				      "received; take it off (ip link set INTERFACE xdp off), "
+				      "sluiced then attaches its own again"
+				    : NULL;
+}
+
+void
+steering_link_changed(struct steering *steering, unsigned ifindex)
+{
+	char iface[IF_NAMESIZE], error[256];
 	unsigned i;
 
 	for (i = 0; i < steering->n; i++) {
-		if (steering->steers[i] &&
-			(ifindex == 0 || steering->ports->info[i].ifindex == ifindex))
-			steer_follow_mac(steering->steers[i]);
+		const struct dp_port_info *port = &steering->ports->info[i];
+
+		if (!steering->steers[i] || (ifindex != 0 && port->ifindex != ifindex))
+			continue;
+		steer_follow_mac(steering->steers[i]);
+		program_follow(steering, i);
+		if (if_indextoname(port->ifindex, iface) &&
+			tags_keep(port->name, iface, error, sizeof(error)) < 0)
+			log_line("warning: port %s: %s", port->name, error);
 	}
+}
+
+/*
+ * Which frames the kernel takes for the VLAN interface's, beside those to the port's own MAC
+ * address. False: none, or it is not on the port.
+ */
+static bool
+vlan_mac_make(const struct dp_port_info *port, const struct link_vlans *vlans,
+	const struct link_vlan *vlan, struct steer_mac *mac)
+{
+	const struct link_vlan *outer =
+		vlan->parent == port->ifindex ? NULL : link_vlan_find(vlans, vlan->parent);
+
+	if (vlan->parent != port->ifindex && (!outer || outer->parent != port->ifindex))
+		return false;
+	if (memcmp(vlan->mac, port->mac, sizeof(vlan->mac)) == 0)
+		return false;
+	memset(mac, 0, sizeof(*mac));
+	memcpy(mac->mac, vlan->mac, sizeof(mac->mac));
+	if (outer)
+		mac->outer_vlan = outer->id;
+	*(outer || vlan->tpid == ETH_P_8021Q ? &mac->vlan : &mac->outer_vlan) = vlan->id;
+	return true;
+}
+
+void
+steering_vlans_changed(const struct steering *steering, const struct link_vlans *vlans)
+{
+	struct steer_mac *macs = calloc(vlans->n + 1, sizeof(*macs));
+	unsigned i;
+	size_t k;
+
+	for (i = 0; macs && i < steering->n; i++) {
+		const struct dp_port_info *port = &steering->ports->info[i];
+		unsigned n = 0;
+		int ret;
+
+		for (k = 0; steering->steers[i] && k < vlans->n; k++)
+			n += vlan_mac_make(port, vlans, &vlans->vlan[k], &macs[n]);
+		ret = steering->steers[i] ? steer_set_vlan_macs(steering->steers[i], macs, n) : 0;
+		if (ret < 0)
+			log_line("warning: port %s: frames to the MAC addresses of VLAN interfaces "
+				 "pass to the kernel: %s",
+				port->name, ret == -E2BIG ? "there are too many" : strerror(-ret));
+	}
+	free(macs);
 }
 
 static void

@@ -31,21 +31,33 @@ struct steering {
 	unsigned n;
 	struct steer *steers[DP_PORTS_MAX]; /* NULL: the port is not steered */
 	bool punts[DP_PORTS_MAX]; /* what no flow matches goes to control: every source is wanted */
+	bool lost[DP_PORTS_MAX]; /* another program is on the interface */
 };
 
 /*
- * Before DPDK probes: take off the interfaces what a crashed run left there. -1 with *fault set
- * when an interface does not exist or carries a foreign program.
+ * Before DPDK probes: take off the interfaces what a crashed run left there, and have their NICs
+ * leave VLAN tags in the frames. -1 with *fault set when an interface does not exist, carries a
+ * foreign program, or keeps tags beside the frames.
  */
-int steering_clean(const struct config *config, struct fault *fault);
+int steering_prepare(const struct config *config, struct fault *fault);
 
 /* Find the maps of each steered port. -1 with *fault set, and nothing left open. */
 int steering_init(struct steering *steering, const struct config *config, const struct ports *ports,
 	struct fault *fault);
 void steering_fini(struct steering *steering);
 
-/* An interface changed, 0 = any may have: steer frames to the MAC address that it has now. */
-void steering_link_changed(const struct steering *steering, unsigned ifindex);
+/*
+ * An interface changed, 0 = any may have: steer frames to the MAC address that it has now, and
+ * attach the program again if somebody has taken it off.
+ */
+void steering_link_changed(struct steering *steering, unsigned ifindex);
+
+/* What keeps the packets of a port from us, and what to do; NULL: nothing. Static storage. */
+const char *steering_hint(const struct steering *steering, unsigned port);
+
+/* VLAN interfaces changed: steer frames in a VLAN to the MAC address that its interface has now. */
+struct link_vlans;
+void steering_vlans_changed(const struct steering *steering, const struct link_vlans *vlans);
 
 /*
  * Steer, or no longer steer, a flow's packets on its port, or on all ports for a rule without one:

@@ -7,6 +7,7 @@
 #include "net/net.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,24 +395,74 @@ net_destroy(struct net *net)
 }
 
 /*
- * Routes: one request to the routing table, two for IPv4 destinations that come back as on-link:
- * given an output interface, IPv4 takes a destination that no route covers for on-link as well, and
- * only the request for the matching table entry (RTM_F_FIB_MATCH) distinguishes the two.
+ * Routes. The kernel is asked for the entry of its table that the packet matches (RTM_F_FIB_MATCH),
+ * which has all paths of the route. Without that flag, and given an output interface, it chooses
+ * the first path, and IPv4 takes a destination that no route covers for on-link.
  */
 struct route {
+	const struct hop_request *asked;
+	struct hop_paths *paths; /* those out of the interface that was asked for */
 	uint8_t type; /* RTN_UNICAST and the like; 0 = no answer */
-	unsigned ifindex;
-	bool has_gateway;
-	bool foreign_gateway; /* of the other family (RFC 8950) */
-	uint8_t gateway[ADDRESS_BYTES];
-	size_t address_size;
+	bool is_object; /* a next-hop object by its number only */
 };
+
+/* The next hop of a path; it stays the destination when that is on the link. */
+static int
+gateway_read(const struct nlattr *attribute, void *arg)
+{
+	const uint16_t type = mnl_attr_get_type(attribute);
+	const size_t size = mnl_attr_get_payload_len(attribute);
+	const void *payload = mnl_attr_get_payload(attribute);
+	struct neigh_key *neighbour = arg;
+
+	if (type == RTA_GATEWAY && size == address_size(neighbour->family)) {
+		memcpy(neighbour->address, payload, size);
+	} else if (type == RTA_VIA && size == sizeof(struct rtvia) + address_size(6)) {
+		/* Of the other family: an IPv4 route by an IPv6 next hop, RFC 8950. */
+		neighbour->family = 6;
+		memcpy(neighbour->address, ((const struct rtvia *)payload)->rtvia_addr,
+			address_size(6));
+	}
+	return MNL_CB_OK;
+}
+
+static void
+path_add(
+	struct route *route, unsigned ifindex, uint32_t weight, const void *attributes, size_t size)
+{
+	const struct hop_request *asked = route->asked;
+	struct hop_paths *paths = route->paths;
+	struct hop_path *path = &paths->path[paths->n];
+
+	if (ifindex != asked->ifindex || paths->n == HOP_PATHS_MAX)
+		return;
+	*path = (struct hop_path){.weight = weight};
+	path->neighbour.ifindex = ifindex;
+	path->neighbour.family = asked->family;
+	memcpy(path->neighbour.address, asked->to, sizeof(path->neighbour.address));
+	mnl_attr_parse_payload(attributes, size, gateway_read, &path->neighbour);
+	paths->n++;
+}
+
+static void
+multipath_read(struct route *route, const struct nlattr *attribute)
+{
+	struct rtnexthop *hop = mnl_attr_get_payload(attribute);
+	int left = mnl_attr_get_payload_len(attribute);
+
+	for (; RTNH_OK(hop, left); hop = RTNH_NEXT(hop)) {
+		left -= (int)RTNH_ALIGN(hop->rtnh_len);
+		if (!(hop->rtnh_flags & RTNH_F_DEAD))
+			path_add(route, (unsigned)hop->rtnh_ifindex, hop->rtnh_hops + 1u,
+				RTNH_DATA(hop), hop->rtnh_len - RTNH_LENGTH(0));
+	}
+}
 
 static int
 route_answer(const struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
-	const struct nlattr *oif, *gateway;
+	const struct nlattr *oif, *multipath;
 	struct route *route = arg;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
@@ -419,33 +470,52 @@ route_answer(const struct nlmsghdr *message, void *arg)
 		return MNL_CB_OK;
 	route->type = body->rtm_type;
 	oif = netlink_attribute(message, sizeof(*body), RTA_OIF, sizeof(uint32_t));
-	if (oif)
-		route->ifindex = mnl_attr_get_u32(oif);
-	gateway = netlink_attribute(message, sizeof(*body), RTA_GATEWAY, route->address_size);
-	route->has_gateway = gateway != NULL;
-	if (gateway)
-		memcpy(route->gateway, mnl_attr_get_payload(gateway), route->address_size);
-	route->foreign_gateway = netlink_attribute(message, sizeof(*body), RTA_VIA, 0) != NULL;
+	multipath = netlink_attribute(message, sizeof(*body), RTA_MULTIPATH, 0);
+	if (multipath)
+		multipath_read(route, multipath);
+	else if (oif)
+		path_add(route, mnl_attr_get_u32(oif), 1,
+			mnl_nlmsg_get_payload_offset(message, sizeof(*body)),
+			mnl_nlmsg_get_payload_len(message) - MNL_ALIGN(sizeof(*body)));
+	else
+		route->is_object = netlink_attribute(message, sizeof(*body), RTA_NH_ID, 0) != NULL;
 	return MNL_CB_OK;
 }
 
-/* Zeros and an error, or the route towards the destination out of the interface of `to`. */
+/* The route for a packet as asked, with that source (NULL: without one). 0 or a negative errno. */
 static int
-route_get(struct netlink *netlink, const struct neigh_key *to, unsigned flags, struct route *route)
+route_get(struct netlink *netlink, const uint8_t *from, unsigned flags, struct route *route)
 {
 	char buffer[NETLINK_BYTES];
 	struct nlmsghdr *message = netlink_begin(buffer, RTM_GETROUTE, 0, sizeof(struct rtmsg));
 	struct rtmsg *body = mnl_nlmsg_get_payload(message);
-	const size_t bytes = address_size(to->family);
+	const struct hop_request *asked = route->asked;
+	const size_t bytes = address_size(asked->family);
 
-	memset(route, 0, sizeof(*route));
-	route->address_size = bytes;
-	body->rtm_family = address_to_af(to->family);
+	route->paths->n = 0;
+	route->type = 0;
+	route->is_object = false;
+	body->rtm_family = address_to_af(asked->family);
 	body->rtm_dst_len = (uint8_t)(8 * bytes);
+	body->rtm_tos = (uint8_t)(asked->dscp << 2);
 	body->rtm_flags = flags;
-	mnl_attr_put(message, RTA_DST, bytes, to->address);
-	mnl_attr_put_u32(message, RTA_OIF, to->ifindex);
+	mnl_attr_put(message, RTA_DST, bytes, asked->to);
+	if (from) {
+		body->rtm_src_len = (uint8_t)(8 * bytes);
+		mnl_attr_put(message, RTA_SRC, bytes, from);
+	}
+	mnl_attr_put_u32(message, RTA_OIF, asked->ifindex);
+	mnl_attr_put_u8(message, RTA_IP_PROTO, IPPROTO_UDP);
 	return netlink_request(netlink, message, route_answer, route);
+}
+
+/* With net.ipv4.nexthop_compat_mode=0 the table's entry says no more than a number. */
+static int
+route_find(struct netlink *netlink, const uint8_t *from, struct route *route)
+{
+	const int ret = route_get(netlink, from, RTM_F_FIB_MATCH, route);
+
+	return ret == 0 && route->is_object ? route_get(netlink, from, 0, route) : ret;
 }
 
 /* The errors by which the kernel says that there is no such route, or a link is down. */
@@ -466,56 +536,98 @@ route_refusal(int error)
 }
 
 /*
- * From a destination on an interface to the neighbour towards it: the gateway of the route, or the
- * destination itself when that is on the link. 0 or an error as route_resolve() has it.
+ * The paths of the route for the packet. The kernel does not answer for an IPv4 source that is no
+ * address of the host: -EINVAL, or -ENETUNREACH in newer kernels. (That there is no route is
+ * another error, -EHOSTUNREACH.) For IPv6 a source makes the interface a mere preference, so that
+ * the answer may be a route out of another one. Both are asked again without the source. 0 or an
+ * error as route_resolve() has it.
  */
 static int
-route_follow(struct netlink *netlink, struct neigh_key *to)
+route_follow(struct netlink *netlink, const struct hop_request *asked, struct hop_paths *paths)
 {
-	struct route matched, route;
-	int ret = route_get(netlink, to, 0, &route);
+	const bool has_source = !address_is_void(asked->family, asked->from);
+	struct route route = {.asked = asked, .paths = paths};
+	int ret = route_find(netlink, has_source ? asked->from : NULL, &route);
 
+	if (has_source && (asked->family == 4 ? ret == -EINVAL || ret == -ENETUNREACH
+					      : ret == 0 && paths->n == 0))
+		ret = route_find(netlink, NULL, &route);
+	if (ret == 0 && (route.type == RTN_LOCAL || route.type == RTN_BROADCAST ||
+				route.type == RTN_ANYCAST))
+		ret = -EADDRNOTAVAIL;
+	else if (ret == 0 && (route.type != RTN_UNICAST || paths->n == 0))
+		ret = -ENETUNREACH;
 	if (ret < 0)
-		return route_refusal(ret);
-	if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST || route.type == RTN_ANYCAST)
-		return -EADDRNOTAVAIL;
-	/* A VRF answers for all its interfaces, whichever the request names. */
-	if (route.type != RTN_UNICAST || route.ifindex != to->ifindex || route.foreign_gateway)
-		return -ENETUNREACH;
-	if (route.has_gateway)
-		memcpy(to->address, route.gateway, sizeof(to->address));
-	else if (to->family == 4)
-		return route_refusal(route_get(netlink, to, RTM_F_FIB_MATCH, &matched));
-	return 0;
+		paths->n = 0;
+	return route_refusal(ret);
 }
 
 /* Step from the interface to that of one of the request's VLANs on it. */
 static int
 vlan_step(struct net *net, uint32_t *ifindex, uint16_t tpid, uint16_t id)
 {
-	int found;
+	const struct link_vlan *vlan;
+	int ret;
 
 	if (id == 0)
 		return 0;
-	found = link_vlan_find(&net->netlink, &net->vlans, *ifindex, tpid, id);
-	*ifindex = found > 0 ? (unsigned)found : 0;
-	return found > 0 ? 0 : found < 0 ? found : -ENETUNREACH;
+	ret = link_vlans_load(&net->netlink, &net->vlans);
+	vlan = link_vlan_on(&net->vlans, *ifindex, tpid, id);
+	*ifindex = vlan ? vlan->ifindex : 0;
+	return ret == 0 && !vlan ? -ENETUNREACH : ret;
+}
+
+const struct link_vlans *
+net_vlans(struct net *net)
+{
+	link_vlans_load(&net->netlink, &net->vlans);
+	return &net->vlans;
+}
+
+static int
+vlans_step(struct net *net, uint32_t *ifindex, uint16_t outer_vlan, uint16_t vlan)
+{
+	const int ret = vlan_step(net, ifindex, ETH_P_8021AD, outer_vlan);
+
+	return ret < 0 ? ret : vlan_step(net, ifindex, ETH_P_8021Q, vlan);
 }
 
 int
-route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour)
+net_interface(struct net *net, unsigned ifindex, uint16_t outer_vlan, uint16_t vlan)
 {
+	uint32_t at = ifindex;
+	const int ret = vlans_step(net, &at, outer_vlan, vlan);
+
+	return ret < 0 ? ret : (int)at;
+}
+
+/* Of these there is no neighbour, whatever the routes say. */
+static bool
+destination_is_none(const struct hop_request *request)
+{
+	static const uint8_t broadcast[4] = {255, 255, 255, 255};
+
+	return address_is_void(request->family, request->to) ||
+	       address_kind(request->family, request->to) == ADDRESS_MULTICAST ||
+	       (request->family == 4 && memcmp(request->to, broadcast, sizeof(broadcast)) == 0);
+}
+
+int
+route_resolve(struct net *net, const struct hop_request *request, struct hop_paths *paths)
+{
+	struct hop_request asked = *request;
 	int ret;
 
-	*neighbour = (struct neigh_key){.ifindex = request->ifindex, .family = request->family};
-	memcpy(neighbour->address, request->to, address_size(request->family));
-	if (address_is_void(request->family, request->to) ||
-		address_kind(request->family, request->to) == ADDRESS_MULTICAST)
+	paths->ifindex = request->ifindex;
+	paths->n = 0;
+	if (destination_is_none(request))
 		return -EADDRNOTAVAIL;
-	ret = vlan_step(net, &neighbour->ifindex, ETH_P_8021AD, request->outer_vlan);
-	if (ret == 0)
-		ret = vlan_step(net, &neighbour->ifindex, ETH_P_8021Q, request->vlan);
-	if (ret == 0 && !request->has_gateway)
-		ret = route_follow(&net->netlink, neighbour);
+	ret = vlans_step(net, &asked.ifindex, request->outer_vlan, request->vlan);
+	paths->ifindex = asked.ifindex;
+	if (ret == 0 && request->has_gateway)
+		path_add(&(struct route){.asked = &asked, .paths = paths}, asked.ifindex, 1, NULL,
+			0);
+	else if (ret == 0)
+		ret = route_follow(&net->netlink, &asked, paths);
 	return ret == -ENETUNREACH && interface_is_gone(request->ifindex) ? -ENODEV : ret;
 }

@@ -18,18 +18,37 @@
 
 struct net;
 
-/* Where a leg sends, as far as its next hop goes. Hashed as bytes. */
+/* What a leg sends and where, as far as its next hop goes. Hashed as bytes. */
 struct hop_request {
 	uint32_t ifindex; /* the egress port's kernel interface */
 	uint16_t port; /* the egress port; of no use here */
 	uint16_t vlan; /* 802.1Q VLAN id to leave with, 0 = untagged */
 	uint16_t outer_vlan; /* 802.1ad VLAN id before that, 0 = none */
+	uint16_t
+		bucket; /* of the leg, for its choice of a path (flow/hop_path.h); of no use here */
 	uint8_t family; /* 4 or 6 */
 	uint8_t has_gateway; /* the operator named the next hop: routes do not matter */
+	uint8_t dscp; /* that it leaves with; 0 when it is that of each packet */
+	uint8_t reserved; /* zero */
+	uint8_t from[16]; /* source address; zero: none is known, or has_gateway */
 	uint8_t to[16]; /* that next hop, else the destination */
 };
 
-static_assert(sizeof(struct hop_request) == 28, "no padding in what is hashed");
+static_assert(sizeof(struct hop_request) == 48, "no padding in what is hashed");
+
+/* A route has one path, or several that share its flows (ECMP). Hashed as bytes. */
+struct hop_path {
+	struct neigh_key neighbour;
+	uint32_t weight; /* its share is in proportion to it; from 1 on */
+};
+
+#define HOP_PATHS_MAX 64 /* further ones are not used */
+
+struct hop_paths {
+	uint32_t ifindex; /* that they are on: the port's, or the VLAN's when there is one; or 0 */
+	unsigned n;
+	struct hop_path path[HOP_PATHS_MAX]; /* in the order of the route */
+};
 
 /* Destinations that a change of routes concerns. */
 struct net_prefix {
@@ -62,17 +81,30 @@ struct net *net_create(
 void net_destroy(struct net *net);
 
 /*
- * Find out which neighbour a request leads to, by its VLANs' interface and the routes out of it:
- * one query or two to the kernel, which answers at once. neighbour->ifindex is that interface:
- * the VLAN's when there is one. Returns
- * 0		   *neighbour is the one
+ * Index of the kernel's interface of these VLANs on an interface: itself for those that are 0. A
+ * negative errno if there is none.
+ */
+int net_interface(struct net *net, unsigned ifindex, uint16_t outer_vlan, uint16_t vlan);
+
+/*
+ * Find out by which neighbours a request leaves: the interface of its VLANs, and the route that the
+ * kernel has out of it for that source, destination and DSCP, policy rules included. One query to
+ * the kernel or two, which it answers at once. IPv4 rules by source apply to sources that are
+ * addresses of the host only, as the kernel answers for no other. Returns
+ * 0		   paths->n is from 1 on
  * -ENETUNREACH	   no route out of that interface, or it is down; with ifindex 0: the kernel has no
  *		   interface for these VLANs on it
  * -ENODEV	   that interface does not exist any more
  * -EADDRNOTAVAIL  there is no neighbour for it: a broadcast, unspecified or the host's own address
- * or what else the kernel refused a query with.
+ * or what else the kernel refused a query with; paths->n is 0 then.
  */
-int route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour);
+int route_resolve(struct net *net, const struct hop_request *request, struct hop_paths *paths);
+
+/*
+ * The kernel's VLAN interfaces, read again after a link changed; none if that fails. Until the next
+ * call here, or of route_resolve().
+ */
+const struct link_vlans *net_vlans(struct net *net);
 
 /*
  * Keep a neighbour resolved and report changes of it, until the last reference is released.

@@ -227,7 +227,7 @@ link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 {
 	static const char kind_vlan[] = "vlan";
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-	const struct nlattr *parent, *info, *kind, *data, *id, *tpid;
+	const struct nlattr *parent, *info, *kind, *data, *id, *tpid, *mtu, *mac;
 
 	if (message->nlmsg_type != RTM_NEWLINK ||
 		mnl_nlmsg_get_payload_len(message) < sizeof(*link))
@@ -243,12 +243,17 @@ link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan)
 		return false;
 	id = nested_attribute(data, IFLA_VLAN_ID, sizeof(uint16_t));
 	tpid = nested_attribute(data, IFLA_VLAN_PROTOCOL, sizeof(uint16_t));
+	mtu = netlink_attribute(message, sizeof(*link), IFLA_MTU, sizeof(uint32_t));
+	mac = netlink_attribute(message, sizeof(*link), IFLA_ADDRESS, sizeof(vlan->mac));
 	*vlan = (struct link_vlan){
 		.ifindex = (unsigned)link->ifi_index,
 		.parent = mnl_attr_get_u32(parent),
 		.tpid = tpid ? ntohs(mnl_attr_get_u16(tpid)) : ETH_P_8021Q, /* old kernels */
 		.id = id ? mnl_attr_get_u16(id) : 0,
+		.mtu = mtu ? mnl_attr_get_u32(mtu) : 0,
 	};
+	if (mac)
+		memcpy(vlan->mac, mnl_attr_get_payload(mac), sizeof(vlan->mac));
 	return vlan->id != 0;
 }
 
@@ -271,29 +276,54 @@ vlan_append(const struct nlmsghdr *message, void *arg)
 	return MNL_CB_OK;
 }
 
-int
-link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent, uint16_t tpid,
-	uint16_t id)
+static int
+vlan_compare(const void *a, const void *b)
 {
-	if (!vlans->loaded) {
-		char buffer[NETLINK_BYTES];
-		struct nlmsghdr *message =
-			netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
-		int ret = netlink_request(netlink, message, vlan_append, vlans);
+	const unsigned left = ((const struct link_vlan *)a)->ifindex,
+		       right = ((const struct link_vlan *)b)->ifindex;
 
-		if (ret < 0) {
-			link_vlans_fini(vlans);
-			return ret;
-		}
-		vlans->loaded = true;
-	}
+	return (left > right) - (left < right);
+}
+
+int
+link_vlans_load(struct netlink *netlink, struct link_vlans *vlans)
+{
+	char buffer[NETLINK_BYTES];
+	struct nlmsghdr *message;
+	int ret;
+
+	if (vlans->loaded)
+		return 0;
+	message = netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	ret = netlink_request(netlink, message, vlan_append, vlans);
+	vlans->loaded = ret == 0;
+	if (ret < 0)
+		link_vlans_fini(vlans);
+	else if (vlans->n > 1)
+		qsort(vlans->vlan, vlans->n, sizeof(vlans->vlan[0]), vlan_compare);
+	return ret;
+}
+
+const struct link_vlan *
+link_vlan_on(const struct link_vlans *vlans, unsigned parent, uint16_t tpid, uint16_t id)
+{
 	for (size_t i = 0; i < vlans->n; i++) {
 		const struct link_vlan *vlan = &vlans->vlan[i];
 
 		if (vlan->parent == parent && vlan->tpid == tpid && vlan->id == id)
-			return (int)vlan->ifindex;
+			return vlan;
 	}
-	return 0;
+	return NULL;
+}
+
+const struct link_vlan *
+link_vlan_find(const struct link_vlans *vlans, unsigned ifindex)
+{
+	const struct link_vlan wanted = {.ifindex = ifindex};
+
+	if (vlans->n == 0)
+		return NULL;
+	return bsearch(&wanted, vlans->vlan, vlans->n, sizeof(wanted), vlan_compare);
 }
 
 void
@@ -390,11 +420,7 @@ neigh_kick(struct netlink *netlink, const struct neigh_key *key)
 		neigh_message(buffer, RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE, key), NULL, NULL);
 }
 
-/*
- * Query an interface by its index, or, if that is 0, by request->ifr_name. 0 or a
- * negative errno; -ENODEV: there is none.
- */
-static int
+int
 interface_query(unsigned ifindex, unsigned long query, struct ifreq *request)
 {
 	int fd, rc;
@@ -410,13 +436,11 @@ interface_query(unsigned ifindex, unsigned long query, struct ifreq *request)
 }
 
 int
-interface_mtu(const char *name)
+interface_mtu(unsigned ifindex)
 {
 	struct ifreq request = {0};
-	int rc;
+	const int rc = interface_query(ifindex, SIOCGIFMTU, &request);
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	rc = interface_query(0, SIOCGIFMTU, &request);
 	return rc < 0 ? rc : request.ifr_mtu;
 }
 

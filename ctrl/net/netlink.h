@@ -69,27 +69,35 @@ void netlink_watch_close(struct netlink_watch *watch);
 struct link_vlan {
 	unsigned ifindex;
 	unsigned parent; /* interface that it is on */
+	uint32_t mtu; /* bytes of IP; 0 = unknown */
 	uint16_t tpid; /* ETH_P_8021Q or ETH_P_8021AD */
 	uint16_t id;
+	uint8_t mac[6]; /* its own, or that of the interface that it is on */
 };
 
 /* One dump of the links, for all next hops until a link changes or a notification is lost. */
 struct link_vlans {
 	bool loaded;
 	size_t n;
-	struct link_vlan *vlan;
+	struct link_vlan *vlan; /* in the order of ifindex */
 };
 
 /* Read one RTM_NEWLINK. True: it is a VLAN interface on one of this namespace. Pure. */
 bool link_vlan_parse(const struct nlmsghdr *message, struct link_vlan *vlan);
 
 /*
- * Interface index of VLAN `id` of that kind on `parent`, 0 when there is none. *vlans starts as
- * zeros, is filled by the first call and released by link_vlans_fini(). Negative errno on failure.
+ * Fill *vlans, unless it is filled; it starts as zeros and is released by link_vlans_fini(). 0 or a
+ * negative errno, and then it is empty.
  */
-int link_vlan_find(struct netlink *netlink, struct link_vlans *vlans, unsigned parent,
-	uint16_t tpid, uint16_t id);
+int link_vlans_load(struct netlink *netlink, struct link_vlans *vlans);
 void link_vlans_fini(struct link_vlans *vlans);
+
+/* VLAN `id` of that kind on `parent`, NULL when there is none. Pure. */
+const struct link_vlan *link_vlan_on(
+	const struct link_vlans *vlans, unsigned parent, uint16_t tpid, uint16_t id);
+
+/* The VLAN interface of that index, NULL when it is none. Pure. */
+const struct link_vlan *link_vlan_find(const struct link_vlans *vlans, unsigned ifindex);
 
 /* One entry of the kernel's neighbour table (ARP, Neighbour Discovery). Hashed as bytes. */
 struct neigh_key {
@@ -127,8 +135,15 @@ int neigh_get(struct netlink *netlink, const struct neigh_key *key, struct neigh
  */
 int neigh_kick(struct netlink *netlink, const struct neigh_key *key);
 
+/*
+ * An ioctl about an interface, by its index or, if that is 0, by request->ifr_name (netdevice(7)).
+ * 0 or a negative errno; -ENODEV: there is none.
+ */
+struct ifreq;
+int interface_query(unsigned ifindex, unsigned long query, struct ifreq *request);
+
 /* MTU in bytes of IP, or a negative errno. */
-int interface_mtu(const char *name);
+int interface_mtu(unsigned ifindex);
 
 /* Its MAC address. 0 or a negative errno; -ENODEV: it is gone. */
 int interface_mac(unsigned ifindex, uint8_t mac[6]);

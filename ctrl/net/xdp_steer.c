@@ -44,6 +44,7 @@ enum steer_map {
 	MAP_RANGES,
 	MAP_ACTIVE,
 	MAP_PORT,
+	MAP_MACS,
 	MAP_COUNT
 };
 
@@ -64,17 +65,23 @@ static const struct {
 		sizeof(struct steer_ranges)},
 	[MAP_ACTIVE] = {STEER_TEXT(STEER_ACTIVE), BPF_MAP_TYPE_ARRAY, 4, 4},
 	[MAP_PORT] = {STEER_TEXT(STEER_PORT), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct steer_port)},
+	[MAP_MACS] = {STEER_TEXT(STEER_MACS), BPF_MAP_TYPE_HASH, sizeof(struct steer_mac), 4},
 };
 
 struct steer {
 	unsigned ifindex;
+	int program_fd; /* so that it lives on if it is taken off the interface */
+	uint32_t program_id;
+	uint32_t mode_flags; /* as in struct program */
 	int fd[MAP_COUNT]; /* -1: not open */
 	unsigned n_keys; /* in the map */
 	struct steer_ranges ranges; /* those in use */
 	uint32_t ranges_slot; /* in the map, of those in use or last in use */
+	struct steer_mac *macs; /* wanted in the map */
+	unsigned n_macs;
 };
 
-#define PROGRAM_MAPS_MAX 16 /* ours has nine; one with more is not ours */
+#define PROGRAM_MAPS_MAX 16 /* ours has ten; one with more is not ours */
 
 struct program {
 	int fd;
@@ -228,8 +235,16 @@ steer_clean(const char *iface, char *error, size_t error_size)
 	const unsigned ifindex = if_nametoindex(iface);
 	struct program program;
 	pid_t owner;
-	int ret = ifindex == 0 ? -ENODEV : program_find(ifindex, &program);
+	int ret;
 
+	if (ifindex == 0) {
+		snprintf(error, error_size,
+			"interface %s: found no such interface, expected one that 'ip -brief link' "
+			"shows",
+			iface);
+		return -ENODEV;
+	}
+	ret = program_find(ifindex, &program);
 	if (ret == -ENOENT)
 		return 0;
 	if (ret < 0) {
@@ -300,6 +315,9 @@ steer_open(unsigned ifindex, struct steer **steer)
 		return -ENOMEM;
 	}
 	(*steer)->ifindex = ifindex;
+	(*steer)->program_fd = program.fd;
+	(*steer)->program_id = program.info.id;
+	(*steer)->mode_flags = program.mode_flags;
 	memset((*steer)->fd, 0xff, sizeof((*steer)->fd));
 	ret = !program_is_ours(&program) || owner_read(&program) > 0 ? -EBUSY
 								     : maps_open(*steer, &program);
@@ -307,12 +325,26 @@ steer_open(unsigned ifindex, struct steer **steer)
 		ret = steer_follow_mac(*steer);
 	if (ret == 0)
 		ret = owner_write(&program); /* once it turns out that it can be used */
-	close(program.fd);
 	if (ret < 0) {
 		steer_close(*steer);
 		*steer = NULL;
 	}
 	return ret;
+}
+
+int
+steer_follow_program(struct steer *steer)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int ret = bpf_xdp_query((int)steer->ifindex, 0, &opts);
+
+	if (ret < 0)
+		return ret;
+	if (opts.attach_mode != XDP_ATTACHED_NONE)
+		return opts.prog_id == steer->program_id ? 0 : -EBUSY;
+	ret = bpf_xdp_attach((int)steer->ifindex, steer->program_fd,
+		steer->mode_flags | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	return ret < 0 ? ret : 1;
 }
 
 int
@@ -325,6 +357,40 @@ steer_follow_mac(struct steer *steer)
 	if (ret < 0)
 		return ret;
 	return bpf_map_update_elem(steer->fd[MAP_PORT], &only, &port, BPF_ANY);
+}
+
+static int
+mac_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct steer_mac));
+}
+
+int
+steer_set_vlan_macs(struct steer *steer, const struct steer_mac *macs, unsigned n)
+{
+	struct steer_mac *sorted = calloc(n + 1, sizeof(*sorted));
+	const int fd = steer->fd[MAP_MACS];
+	const uint32_t used = 1;
+	unsigned i;
+	int ret = 0;
+
+	if (!sorted)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(sorted, macs, n * sizeof(*macs));
+	qsort(sorted, n, sizeof(*sorted), mac_compare);
+	for (i = 0; i < steer->n_macs; i++) {
+		const struct steer_mac *mac = &steer->macs[i];
+
+		if (!bsearch(mac, sorted, n, sizeof(*sorted), mac_compare))
+			bpf_map_delete_elem(fd, mac);
+	}
+	for (i = 0; i < n && ret == 0; i++)
+		ret = bpf_map_update_elem(fd, &sorted[i], &used, BPF_ANY);
+	free(steer->macs);
+	steer->macs = sorted;
+	steer->n_macs = n; /* of which some may be left out */
+	return ret;
 }
 
 /* Change by 1 or -1 what a map counts. -ENOSPC: the map is full; -ENOENT: the key is not counted.
@@ -571,5 +637,7 @@ steer_close(struct steer *steer)
 		if (steer->fd[map] >= 0)
 			close(steer->fd[map]);
 	}
+	close(steer->program_fd);
+	free(steer->macs);
 	free(steer);
 }

@@ -40,6 +40,19 @@ int steer_open(unsigned ifindex, struct steer **steer);
 int steer_follow_mac(struct steer *steer);
 
 /*
+ * Whether the interface still has the steering program, after a change. 0: it has; 1: somebody had
+ * taken it off, and it is attached again; -EBUSY: another program is there; other negative errno:
+ * the kernel refused.
+ */
+int steer_follow_program(struct steer *steer);
+
+/*
+ * Frames to these MAC addresses, each in its VLANs, are steered, too, in place of those of the last
+ * call. 0 or a negative errno: -E2BIG: there are more than STEER_MACS_MAX, and some are left out.
+ */
+int steer_set_vlan_macs(struct steer *steer, const struct steer_mac *macs, unsigned n);
+
+/*
  * Steer one more, one less flow by this key, when its packets come from `source`; NULL = any.
  * Counted: n additions need n deletions, with the same source. -ENOSPC: all STEER_KEYS_MAX keys are
  * in use; without room for the source, packets of any source are steered. -ENOENT: the key was not

@@ -808,11 +808,18 @@ message_drop(struct change *change, size_t first)
 		change_remove_last(change);
 }
 
-/* The operations that it was made of change. */
+/* The operations that it was made of change. A plan may be as huge as they are many. */
 static void
-plan_discard(struct change *change)
+plan_discard(const struct transaction *transaction, struct change *change)
 {
-	plan_destroy(change->plan);
+	struct change *discarded = change->plan ? change_create(NULL, "", NULL, NULL, NULL) : NULL;
+
+	if (discarded) {
+		discarded->plan = change->plan;
+		commits_discard(transaction->context->flows->commits, discarded);
+	} else {
+		plan_destroy(change->plan);
+	}
 	change->plan = NULL;
 }
 
@@ -839,7 +846,7 @@ txn_put(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	for (i = first; i < change->n_items; i++)
 		change->items[i]->message = transaction->n_messages;
 	transaction->n_messages++;
-	plan_discard(change);
+	plan_discard(transaction, change);
 	return json_pack("{s:I}", "held", (json_int_t)change->n_items);
 }
 
@@ -858,7 +865,7 @@ planned(void *arg, struct change *change, const struct fault *fault)
 
 	transaction->call = NULL;
 	if (fault)
-		plan_discard(change);
+		plan_discard(transaction, change);
 	else
 		page = plan_page_encode(change);
 	if (transaction->ended) {
@@ -895,7 +902,7 @@ txn_plan(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	change->plan_limit = param_number(params, "limit");
 	if (plan_is_current(context, change, prune))
 		return plan_page_encode(change);
-	plan_discard(change);
+	plan_discard(transaction, change);
 	change->prunes = prune;
 	change->plans = true;
 	change->done = planned;

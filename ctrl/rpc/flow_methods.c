@@ -279,12 +279,15 @@ flow_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 	const struct methods_context *context = ctx;
 	const char *id = param_text(params, "id");
 	struct flow *flow = flow_db_find(&context->flows->db, id);
+	json_t *state;
 
 	(void)call;
-	if (flow)
-		return flow_state_encode(context, flow, fault);
-	return fault_null(fault, FAULT_NOT_FOUND, "/id",
-		"found %s, expected the id of an installed flow", id);
+	if (!flow)
+		return fault_null(fault, FAULT_NOT_FOUND, "/id",
+			"found %s, expected the id of an installed flow", id);
+	state = flow_state_encode(context, flow, fault);
+	json_object_set_new(state, "hint", local_hint_encode(context, flow));
+	return state;
 }
 
 /* The flow of ids[i], which latches. NULL with *fault set. */
@@ -388,6 +391,20 @@ steering_encode(const struct steering_count *counts, unsigned n)
 		"{s:I, s:o, s:o}", "steered", steered, "passed", passed, "dropped", dropped);
 }
 
+static json_t *
+queues_encode(const struct dp *dp, unsigned port)
+{
+	json_t *list = json_array();
+	struct dp_queue_stats stats;
+	unsigned i;
+
+	for (i = 0; dp_queue_stats_get(dp, port, i, &stats) == 0; i++)
+		json_array_append_new(list,
+			json_pack("{s:i, s:i, s:I}", "queue", (int)i, "worker", (int)stats.worker,
+				"rx_packets", (json_int_t)stats.rx_packets));
+	return list;
+}
+
 /*
  * Every drop reason; "xdp" where the port is over AF_XDP, "interface" where it shares that with the
  * kernel, and "steering".
@@ -411,7 +428,7 @@ port_stats_encode(
 		interface = interface_encode(&losses);
 	return json_pack(
 		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
-		" s:o*, s:o*, s:o*}",
+		" s:o, s:o*, s:o*, s:o*}",
 		"name", info->name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
 		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
 		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
@@ -419,8 +436,8 @@ port_stats_encode(
 		(json_int_t)stats->injected, "drops", drops, "nic", "missed",
 		(json_int_t)stats->nic_missed, "no_buffer", (json_int_t)stats->nic_no_buffer,
 		"rx_errors", (json_int_t)stats->nic_rx_errors, "tx_errors",
-		(json_int_t)stats->nic_tx_errors, "xdp", is_af_xdp ? xdp_encode(stats) : NULL,
-		"interface", interface, "steering",
+		(json_int_t)stats->nic_tx_errors, "queues", queues_encode(context->dp, port), "xdp",
+		is_af_xdp ? xdp_encode(stats) : NULL, "interface", interface, "steering",
 		n_counts > 0 ? steering_encode(counts, (unsigned)n_counts) : NULL);
 }
 

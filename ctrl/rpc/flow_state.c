@@ -3,6 +3,7 @@
 #include "rpc/flow_state.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -78,20 +79,38 @@ static const char *const hop_states[] = {
 #define STATE_LEARNED "learned"
 #define STATE_UNKNOWN "unknown"
 
-static json_t *
-next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index)
+/* The name of an interface, looked up once for all legs of a reply that leave by it. */
+struct netdev {
+	unsigned ifindex; /* 0: none yet */
+	char room[IF_NAMESIZE];
+	const char *name; /* NULL: it has none any more */
+};
+
+static const char *
+netdev_name(struct netdev *netdev, unsigned ifindex)
 {
-	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
+	if (netdev->ifindex != ifindex)
+		netdev->name = if_indextoname(ifindex, netdev->room);
+	netdev->ifindex = ifindex;
+	return netdev->name;
+}
+
+static json_t *
+next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned index,
+	struct netdev *netdev)
+{
+	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
 
 	next_hops_info_get(flows->hops, index, &info);
-	next_hops_reason(flows->hops, leg, reason);
+	if (info.state == NEXT_HOP_PENDING)
+		next_hops_reason(flows->hops, leg, reason);
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
 	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
 		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
-		"netdev", info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason",
+		"netdev", info.ifindex ? netdev_name(netdev, info.ifindex) : NULL, "reason",
 		info.state == NEXT_HOP_PENDING ? reason : NULL);
 }
 
@@ -138,7 +157,7 @@ leg_sends_encode(const struct flow_leg *leg)
 /* Add to the state of a leg where it sends, and by which next hop and port. */
 static void
 leg_way_add(json_t *state, const struct methods_context *context, const struct flow *flow,
-	unsigned number)
+	unsigned number, struct netdev *netdev)
 {
 	const struct flows *flows = context->flows;
 	const struct flow_leg *leg = &flow->spec->legs[number];
@@ -149,12 +168,12 @@ leg_way_add(json_t *state, const struct methods_context *context, const struct f
 
 	switch (leg_way_get(&flows->source_context, flow->spec, flow->sources, number, &source)) {
 	case LEG_SIGNALLED:
-		hop = next_hop_encode(flows, leg, flow->hops[number]);
+		hop = next_hop_encode(flows, leg, flow->hops[number], netdev);
 		sends = leg->learned[0] ? leg_sends_encode(leg) : NULL;
 		break;
 	case LEG_KNOWN:
 		leg_source_leg(&flows->source_context, leg, &source, &made);
-		hop = next_hop_encode(flows, &made, source.next_hop);
+		hop = next_hop_encode(flows, &made, source.next_hop, netdev);
 		sends = source_sends_encode(flows->ports, leg, &source);
 		port = source.latched.port;
 		break;
@@ -181,10 +200,11 @@ legs_state_encode(const struct methods_context *context, const struct flow *flow
 	const struct dp_leg_stats *stats, unsigned n)
 {
 	json_t *list = legs_counters_encode(&flow->spec->legs[first], stats, n), *leg;
+	struct netdev netdev = {0};
 	size_t i;
 
 	json_array_foreach (list, i, leg)
-		leg_way_add(leg, context, flow, first + (unsigned)i);
+		leg_way_add(leg, context, flow, first + (unsigned)i, &netdev);
 	return list;
 }
 
@@ -253,6 +273,26 @@ activity_add(json_t *state, const struct methods_context *context, struct flow *
 		json_object_set_new(state, "media", json_string(media[idle_media(flow)]));
 }
 
+/* NULL: the flow matches no group. */
+static json_t *
+membership_encode(const struct flows *flows, const struct flow_spec *spec)
+{
+	struct membership_info info;
+	char netdev[IF_NAMESIZE];
+	const char *reason = NULL;
+
+	if (!membership_info_get(flows->memberships, spec, &info))
+		return NULL;
+	if (info.ifindex == 0)
+		reason = "the kernel has no interface for the port and its VLANs";
+	else if (info.error == -ENODEV)
+		reason = HOP_INTERFACE_DELETED;
+	else if (info.error < 0)
+		reason = strerror(-info.error);
+	return json_pack("{s:s, s:s?, s:s*}", "state", reason ? "pending" : "joined", "netdev",
+		info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL, "reason", reason);
+}
+
 json_t *
 leg_state_encode(const struct methods_context *context, const struct flow *flow, unsigned number,
 	const struct dp_leg_stats *stats)
@@ -260,7 +300,7 @@ leg_state_encode(const struct methods_context *context, const struct flow *flow,
 	json_t *state = leg_counters_encode(stats);
 
 	json_object_set_new(state, "id", json_string(flow->spec->legs[number].id));
-	leg_way_add(state, context, flow, number);
+	leg_way_add(state, context, flow, number, &(struct netdev){0});
 	return state;
 }
 
@@ -280,10 +320,11 @@ state_encode(const struct methods_context *context, struct flow *flow, unsigned 
 		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
 			spec->id);
 	else
-		state = json_pack("{s:o, s:b, s:o, s:o, s:o}", "flow",
+		state = json_pack("{s:o, s:b, s:o, s:o, s:o*, s:o}", "flow",
 			n_legs < spec->n_legs ? flow_own_encode(spec) : flow_spec_encode(spec),
 			"declared", spec->declared, "counters", flow_counters_encode(&stats),
-			"latched", source_encode(context->dp, flow), "legs",
+			"latched", source_encode(context->dp, flow), "membership",
+			membership_encode(context->flows, spec), "legs",
 			legs_state_encode(context, flow, 0, legs, n_legs));
 	if (state) {
 		json_object_set_new(state, "streams", streams_encode(context, flow, legs));
@@ -291,6 +332,52 @@ state_encode(const struct methods_context *context, struct flow *flow, unsigned 
 	}
 	free(legs);
 	return state;
+}
+
+/*
+ * On the interface of the port and VLANs; in IPv4 on any, as Linux answers ARP requests for it too.
+ * It answers neighbour solicitations for addresses of the same interface only.
+ */
+static bool
+local_is_own(const struct flows *flows, const struct dp_flow_key *key, unsigned ifindex)
+{
+	struct hop_request request = {.ifindex = ifindex,
+		.vlan = key->vlan,
+		.outer_vlan = key->outer_vlan,
+		.family = key->family};
+	struct hop_paths paths;
+
+	memcpy(request.to, key->dst, sizeof(request.to));
+	if (route_resolve(flows->net, &request, &paths) == -EADDRNOTAVAIL)
+		return true;
+	if (key->family == DP_IPV6)
+		return false;
+	request.ifindex = request.vlan = request.outer_vlan = 0;
+	return route_resolve(flows->net, &request, &paths) == -EADDRNOTAVAIL;
+}
+
+json_t *
+local_hint_encode(const struct methods_context *context, const struct flow *flow)
+{
+	const struct flows *flows = context->flows;
+	const struct flow_match *match = &flow->spec->match;
+	const int port = flow->spec->rule ? -1 : ports_find(flows->ports, match->port);
+	const unsigned ifindex = port < 0 ? 0 : flows->ports->info[port].ifindex;
+	char address[ADDRESS_TEXT_MAX];
+
+	if (ifindex == 0 || local_is_own(flows, &match->key, ifindex))
+		return NULL;
+	address_format(match->key.family, match->key.dst, address);
+	if (match->key.family == DP_IPV6)
+		return json_sprintf(
+			"no interface on the link of port %s has %s: the kernel does not answer "
+			"neighbour solicitations for it there, so senders on that link cannot "
+			"reach it; add the address to the interface of the port, or of the VLAN",
+			match->port, address);
+	return json_sprintf(
+		"no interface has %s: the kernel does not answer ARP requests for it, so senders "
+		"on the link of port %s cannot reach it; add the address to an interface",
+		address, match->port);
 }
 
 json_t *

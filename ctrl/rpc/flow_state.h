@@ -43,6 +43,12 @@ json_t *flow_state_encode(
 json_t *flow_own_state_encode(
 	const struct methods_context *context, struct flow *flow, struct fault *fault);
 
+/*
+ * Advice about the local address of a flow that senders on the link cannot find, a new reference;
+ * NULL: there is none. Asks the kernel once or twice.
+ */
+json_t *local_hint_encode(const struct methods_context *context, const struct flow *flow);
+
 /* When the last packet came, to a flow with a time-out, as of now_ns of CLOCK_MONOTONIC. */
 json_t *last_packet_encode(const struct idle *idle, uint64_t now_ns);
 

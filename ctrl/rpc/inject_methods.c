@@ -203,9 +203,11 @@ next_hop_find(struct injection *injection, struct fault *fault)
 		.dp =
 			{
 				.family = key->family,
+				.src_port = key->src_port,
 				.dst_port = key->dst_port,
 				.vlan = key->vlan,
 				.outer_vlan = key->outer_vlan,
+				.dscp = DP_DSCP_KEEP,
 			},
 	};
 	char reason[HOP_REASON_MAX];
@@ -213,6 +215,7 @@ next_hop_find(struct injection *injection, struct fault *fault)
 	int index;
 
 	memcpy(leg.port, port_of(injection)->name, sizeof(leg.port));
+	memcpy(leg.dp.src, key->src, sizeof(leg.dp.src));
 	memcpy(leg.dp.dst, key->dst, sizeof(leg.dp.dst));
 	index = next_hops_ref(hops, &leg);
 	if (index < 0)

@@ -77,12 +77,20 @@ relay_get(void *ctx, struct rpc_call *call, json_t *params, struct fault *fault)
 {
 	const struct methods_context *context = ctx;
 	struct flow *flows[RELAY_FLOWS];
+	json_t *state;
+	unsigned i;
 
 	(void)call;
-	if (relay_flows_find(&context->flows->db, param_text(params, "id"), flows))
-		return relay_state_encode(context, flows, fault);
-	return fault_null(fault, FAULT_NOT_FOUND, "/id",
-		"found %s, expected the id of an installed relay", param_text(params, "id"));
+	if (!relay_flows_find(&context->flows->db, param_text(params, "id"), flows))
+		return fault_null(fault, FAULT_NOT_FOUND, "/id",
+			"found %s, expected the id of an installed relay",
+			param_text(params, "id"));
+	state = relay_state_encode(context, flows, fault);
+	/* The local addresses of RTCP are those of the sides. */
+	for (i = 0; i < RELAY_FLOWS_LEAST; i++)
+		json_object_set_new(json_object_get(state, relay_flow_member(i)), "hint",
+			local_hint_encode(context, flows[i]));
+	return state;
 }
 
 /* The relay whose first flow this is, NULL if it is none. */

@@ -176,10 +176,11 @@ port_encode(const struct methods_context *context, unsigned port)
 	const struct port_asked *asked = &context->config->asked[port];
 	char mac[MAC_TEXT_MAX], netdev[IF_NAMESIZE];
 	struct dp_port_info info;
-	const char *name;
+	const char *name, *hint = steering_hint(context->flows->steering, port);
 
 	if (dp_port_info_get(context->dp, port, &info) < 0)
 		return NULL;
+	info.mtu = context->flows->ports->info[port].mtu;
 	mac_format(info.mac, mac);
 	name = info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL;
 	return json_pack(
@@ -187,8 +188,8 @@ port_encode(const struct methods_context *context, unsigned port)
 		info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac, "mtu",
 		info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
 		"link_up", port_link_up(&info), "link_mbps", (json_int_t)info.link_mbps,
-		"shares_payload", info.shares_payload, "hint", port_hint(&info), "profile",
-		asked->profile ? asked->profile->path : NULL, "settings",
+		"shares_payload", info.shares_payload, "hint", hint ? hint : port_hint(&info),
+		"profile", asked->profile ? asked->profile->path : NULL, "settings",
 		port_settings_report(asked, &info));
 }
 

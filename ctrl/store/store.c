@@ -32,8 +32,10 @@
 #include "store/recover.h"
 #include "store/sqlite.h"
 
-#define OPS_BYTES_MIN 2048 /* of a batch, at first */
+#define OPS_BYTES_MIN 2048 /* of the first piece of a batch */
+#define OPS_BYTES_MAX (64 << 20) /* mapped: malloc() gives it back, and only pages in use count */
 
+#define READER_WAIT_NS (200 * NS_PER_MS) /* for the writer of a store in memory */
 #define WAL_PAGES 4096 /* 16 MiB; then its pages move to the file, on another thread */
 #define WAL_PAGES_MAX 16384 /* then the writer moves them, and batches wait */
 #define TRIM_ROWS_IDLE 1000
@@ -68,11 +70,20 @@ struct op {
 	char data[] __attribute__((aligned(8)));
 };
 
+/* Operations one behind the other, each aligned to 8 bytes. */
+struct ops {
+	STAILQ_ENTRY(ops) link;
+	size_t used; /* bytes of data */
+	size_t room;
+	char data[] __attribute__((aligned(8)));
+};
+
+STAILQ_HEAD(ops_list, ops);
+
 /* Filled by the control thread, then the writer's until it is done. */
 struct store_batch {
-	char *ops; /* each aligned to 8 bytes */
-	size_t used; /* bytes of ops */
-	size_t room;
+	struct ops_list ops; /* pieces: one that grew would be moved, however large it is */
+	struct ops *last; /* NULL: none yet */
 	bool out_of_memory;
 	STAILQ_ENTRY(store_batch) link; /* in the queue, then among those that are done */
 	store_done_fn done;
@@ -234,7 +245,23 @@ static const char *const write_sql[STATEMENTS] = {
 struct store_batch *
 store_batch_create(void)
 {
-	return calloc(1, sizeof(struct store_batch));
+	struct store_batch *batch = calloc(1, sizeof(*batch));
+
+	if (batch)
+		STAILQ_INIT(&batch->ops);
+	return batch;
+}
+
+static void
+ops_free(struct store_batch *batch)
+{
+	struct ops *ops;
+
+	while ((ops = STAILQ_FIRST(&batch->ops))) {
+		STAILQ_REMOVE_HEAD(&batch->ops, link);
+		free(ops);
+	}
+	batch->last = NULL;
 }
 
 void
@@ -242,8 +269,30 @@ store_batch_destroy(struct store_batch *batch)
 {
 	if (!batch)
 		return;
-	free(batch->ops);
+	ops_free(batch);
 	free(batch);
+}
+
+/* A piece with room for so many bytes, twice the last one's up to a limit; NULL without memory. */
+static struct ops *
+ops_add(struct store_batch *batch, size_t bytes)
+{
+	size_t room = batch->last ? 2 * batch->last->room : OPS_BYTES_MIN;
+	struct ops *ops;
+
+	if (room > OPS_BYTES_MAX)
+		room = OPS_BYTES_MAX;
+	if (room < bytes)
+		room = bytes;
+	ops = batch->out_of_memory ? NULL : malloc(sizeof(*ops) + room);
+	batch->out_of_memory = !ops;
+	if (!ops)
+		return NULL;
+	ops->used = 0;
+	ops->room = room;
+	STAILQ_INSERT_TAIL(&batch->ops, ops, link);
+	batch->last = ops;
+	return ops;
 }
 
 /* The operation has its kind, `bytes` after it, and is zeros else; NULL without memory. */
@@ -251,23 +300,16 @@ static struct op *
 op_add(struct store_batch *batch, enum op_kind kind, size_t bytes)
 {
 	const size_t size = (sizeof(struct op) + bytes + 7) & ~(size_t)7;
-	size_t room = batch->room ? batch->room : OPS_BYTES_MIN;
+	struct ops *ops = batch->last;
 	struct op *op;
-	char *ops;
 
-	while (room - batch->used < size)
-		room *= 2;
-	if (room > batch->room) {
-		ops = batch->out_of_memory ? NULL : realloc(batch->ops, room);
-		batch->out_of_memory = !ops;
-		if (!ops)
-			return NULL;
-		batch->ops = ops;
-		batch->room = room;
-	}
-	op = (struct op *)(void *)(batch->ops + batch->used);
+	if (!ops || ops->room - ops->used < size)
+		ops = ops_add(batch, size);
+	if (!ops)
+		return NULL;
+	op = (struct op *)(void *)(ops->data + ops->used);
 	*op = (struct op){.kind = kind, .bytes = size};
-	batch->used += size;
+	ops->used += size;
 	return op;
 }
 
@@ -687,6 +729,7 @@ op_write(struct store *store, const struct op *op, struct fault *fault)
 static int
 batch_write(struct store *store, const struct store_batch *batch, struct fault *fault)
 {
+	const struct ops *ops;
 	const struct op *op;
 	size_t at;
 
@@ -694,10 +737,13 @@ batch_write(struct store *store, const struct store_batch *batch, struct fault *
 		return fault_set(fault, FAULT_NO_ROOM, "",
 			"no memory to hold the change; try a smaller one, or again later");
 	store->is_open = false;
-	for (at = 0; at < batch->used; at += op->bytes) {
-		op = (const struct op *)(const void *)(batch->ops + at);
-		if (op_write(store, op, fault) < 0)
-			return -1;
+	STAILQ_FOREACH(ops, &batch->ops, link)
+	{
+		for (at = 0; at < ops->used; at += op->bytes) {
+			op = (const struct op *)(const void *)(ops->data + at);
+			if (op_write(store, op, fault) < 0)
+				return -1;
+		}
 	}
 	if (generation_end(store, fault) < 0)
 		return -1;
@@ -788,8 +834,7 @@ group_commit(struct store *store, const struct batch_list *group)
 	/* Here, not on the control thread: unmapping many pages takes a while. */
 	STAILQ_FOREACH(batch, group, link)
 	{
-		free(batch->ops);
-		batch->ops = NULL;
+		ops_free(batch);
 	}
 	store->trim_rows += TRIM_RATE * (store->rows - rows);
 }
@@ -1047,13 +1092,30 @@ store_state(const struct store *store, struct store_state *state)
 			sizeof(state->copy_fault));
 }
 
+/* Not for as long as the writer may take for a large change: the watchdog is not fed meanwhile. */
+static int
+readers_lock_take(struct store *store, struct fault *fault)
+{
+	const uint64_t until_ns = clock_read_ns(CLOCK_MONOTONIC) + READER_WAIT_NS;
+	const struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NS_PER_S),
+		.tv_nsec = (long)(until_ns % NS_PER_S),
+	};
+
+	if (pthread_rwlock_clockrdlock(&store->readers_lock, CLOCK_MONOTONIC, &until) == 0)
+		return 0;
+	return fault_set(fault, FAULT_BUSY, "",
+		"the state in memory (state.path: \"\") is being written and cannot be read; try "
+		"again when the change under way is answered");
+}
+
 sqlite3 *
 store_view_open(struct store *store, struct fault *fault)
 {
 	sqlite3 *db;
 
-	if (in_memory(store))
-		pthread_rwlock_rdlock(&store->readers_lock);
+	if (in_memory(store) && readers_lock_take(store, fault) < 0)
+		return NULL;
 	db = db_open(store->name, true, NULL, fault);
 	if (!db && in_memory(store))
 		pthread_rwlock_unlock(&store->readers_lock);

@@ -7,6 +7,11 @@
  * that cannot be parsed to the end of the UDP header, and frames to another MAC address pass to the
  * kernel.
  *
+ * The first fragment of a datagram has the UDP header and goes to the data plane, which drops and
+ * counts it; later ones pass to the kernel, which may have an address in common with flows. Without
+ * the first it discards them, and sends no ICMP (RFC 792, time exceeded): the sender is not told
+ * that a port is closed.
+ *
  * DPDK's AF_XDP driver loads this object (devarg xdp_prog), once per port, and inserts its sockets
  * into xsks_map. The control thread fills the keys: see ctrl/net/xdp_steer.h.
  *
@@ -26,7 +31,8 @@
 #include "steer_layout.h"
 
 #define VLAN_ID_MASK 0x0fff /* IEEE 802.1Q, 9.6: the low 12 bits of the TCI */
-#define IPV4_FRAGMENT_MASK 0x3fff /* RFC 791, 3.1: more fragments, fragment offset */
+#define IPV4_OFFSET_MASK 0x1fff /* RFC 791, 3.1: fragment offset */
+#define IPV6_OFFSET_MASK 0xfff8 /* RFC 8200, 4.5: fragment offset, in its field */
 #define IPV4_IHL_MIN 5 /* RFC 791, 3.1: words of four bytes */
 #define IPV6_EXTENSIONS_MAX 8 /* headers that the data plane skips, see docs/dataplane.md */
 
@@ -45,12 +51,17 @@ struct packet {
 	__u16 source_port; /* network order */
 };
 
-/* RFC 8200, 4.3, 4.4 and 4.6; the last byte is used by the Routing header only. */
+/* RFC 8200, 4.3 to 4.6. */
 struct ipv6_extension {
 	__u8 next_header;
-	__u8 length; /* in eight bytes, the first eight not counted */
-	__u8 type;
-	__u8 segments_left;
+	__u8 length; /* in eight bytes, the first eight not counted; not of a Fragment header */
+	union {
+		struct {
+			__u8 type;
+			__u8 segments_left;
+		} routing;
+		__be16 fragment_offset;
+	};
 };
 
 /* Position of the parser: nothing at or after `end` may be read. */
@@ -111,6 +122,14 @@ struct {
 } STEER_PORT SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STEER_MACS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct steer_mac);
+	__type(value, __u32);
+} STEER_MACS SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, STEER_QUEUES_MAX);
 	__type(key, __u32);
@@ -164,7 +183,7 @@ parse_link(struct cursor *cursor, struct steer_key *key)
 	return tag->ether_type;
 }
 
-/* STEER_COUNT_steered if an unfragmented UDP header follows, options skipped; else the reason. */
+/* STEER_COUNT_steered if a UDP header follows, options skipped; else the reason. */
 static __always_inline enum steer_count
 parse_ipv4(struct cursor *cursor, struct packet *packet)
 {
@@ -174,7 +193,7 @@ parse_ipv4(struct cursor *cursor, struct packet *packet)
 		return STEER_COUNT_unreadable;
 	if (ip->protocol != IPPROTO_UDP)
 		return STEER_COUNT_not_udp;
-	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
+	if (ip->frag_off & bpf_htons(IPV4_OFFSET_MASK))
 		return STEER_COUNT_fragment;
 	if (!cursor_take(cursor, (ip->ihl - IPV4_IHL_MIN) * 4))
 		return STEER_COUNT_unreadable;
@@ -197,17 +216,21 @@ parse_extensions(struct cursor *cursor, __u8 next_header)
 	for (i = 0; i < IPV6_EXTENSIONS_MAX && next_header != IPPROTO_UDP; i++) {
 		const struct ipv6_extension *extension;
 
-		if (next_header == IPPROTO_FRAGMENT)
-			return STEER_COUNT_fragment;
 		if (next_header != IPPROTO_DSTOPTS && next_header != IPPROTO_ROUTING &&
-			next_header != IPPROTO_HOPOPTS)
+			next_header != IPPROTO_HOPOPTS && next_header != IPPROTO_FRAGMENT)
 			return STEER_COUNT_not_udp;
 		if (next_header == IPPROTO_HOPOPTS && i != 0)
 			return STEER_COUNT_unreadable;
 		extension = cursor_take(cursor, 8);
 		if (!extension)
 			return STEER_COUNT_unreadable;
-		if (next_header == IPPROTO_ROUTING && extension->segments_left != 0)
+		if (next_header == IPPROTO_FRAGMENT) {
+			if (extension->fragment_offset & bpf_htons(IPV6_OFFSET_MASK))
+				return STEER_COUNT_fragment;
+			next_header = extension->next_header;
+			continue;
+		}
+		if (next_header == IPPROTO_ROUTING && extension->routing.segments_left != 0)
 			return STEER_COUNT_unreadable;
 		next_header = extension->next_header;
 		if (!cursor_take(cursor, extension->length * 8))
@@ -324,13 +347,15 @@ is_multicast(const struct packet *packet)
 }
 
 /*
- * Whether the frame was sent to this interface. RFC 1812, 5.3.4: a link-layer multicast or
- * broadcast is not forwarded, unless its destination is a multicast address.
+ * Whether the frame was sent to this interface, or to the VLAN interface on it that it is for. RFC
+ * 1812, 5.3.4: a link-layer multicast or broadcast is not forwarded, unless its destination is a
+ * multicast address.
  */
 static __always_inline int
 mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
+	struct steer_mac vlan = {.vlan = packet->key.vlan, .outer_vlan = packet->key.outer_vlan};
 	const struct steer_port *port;
 	const __u32 only = 0;
 	__u8 differs = 0;
@@ -346,7 +371,10 @@ mac_is_ours(const struct xdp_md *ctx, const struct packet *packet)
 #pragma unroll
 	for (i = 0; i < ETH_ALEN; i++)
 		differs |= eth->h_dest[i] ^ port->mac[i];
-	return differs == 0;
+	if (!differs)
+		return 1;
+	__builtin_memcpy(vlan.mac, eth->h_dest, sizeof(vlan.mac));
+	return bpf_map_lookup_elem(&STEER_MACS, &vlan) != 0;
 }
 
 /* Whether a user of the key accepts the packet's source. */

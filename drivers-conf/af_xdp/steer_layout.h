@@ -17,6 +17,7 @@
 #define STEER_RANGES sluice_ranges /* array of two: struct steer_ranges, one of them in use */
 #define STEER_ACTIVE sluice_active /* array of one: uint32_t, see struct steer_ranges */
 #define STEER_PORT sluice_port /* array of one: struct steer_port */
+#define STEER_MACS sluice_macs /* hash: struct steer_mac -> uint32_t, not used */
 #define STEER_TALLY sluice_tally /* array of one, per CPU: struct steer_tally */
 #define STEER_SOCKETS xsks_map /* name required by DPDK's AF_XDP driver */
 
@@ -26,6 +27,7 @@
 #define STEER_KEYS_MAX 65536 /* keys of one port; 6 MiB of kernel memory per port */
 #define STEER_PAIRS_MAX 262144 /* sources of one port; about 100 bytes each, on demand */
 #define STEER_RANGES_MAX 64 /* ranges of one port */
+#define STEER_MACS_MAX 4096 /* VLAN interfaces of one port that have MAC addresses of their own */
 #define STEER_QUEUES_MAX 128 /* rx queues of one port */
 
 #define STEER_IPV4 4
@@ -101,7 +103,7 @@ _Static_assert(sizeof(struct steer_ranges) == 8 + 88 * STEER_RANGES_MAX, "no pad
 #define STEER_PASSED(X) \
 	X(unreadable, "headers truncated, malformed or not supported") \
 	X(not_udp, "neither UDP over IPv4 nor over IPv6: ARP, TCP, ICMP and others") \
-	X(fragment, "IP fragment") \
+	X(fragment, "IP fragment, not the first of its datagram") \
 	X(address, "UDP to an address of no flow") \
 	X(port, "UDP to the address of a flow, to a UDP port of no flow") \
 	X(vlan, "UDP to the address and port of a flow, in VLANs of no flow") \
@@ -129,5 +131,16 @@ struct steer_port {
 };
 
 _Static_assert(sizeof(struct steer_port) == 8, "an address changes in one store");
+
+/* A VLAN interface of the kernel with another MAC address: frames to it in that VLAN are ours, too.
+ */
+struct steer_mac {
+	uint8_t mac[6];
+	uint16_t vlan; /* as in a key */
+	uint16_t outer_vlan;
+	uint16_t reserved; /* zero */
+};
+
+_Static_assert(sizeof(struct steer_mac) == 12, "a MAC address of a VLAN has no padding");
 
 #endif

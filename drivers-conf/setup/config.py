@@ -17,16 +17,8 @@ WORKERS_MAX = 32
 PORTS_MAX = 32
 QUEUES_MAX = 32
 
-# Memory of sluiced on a NUMA node: dataplane/dp.c creates the pools and tables.
-DESCRIPTORS = 1024
-PACKETS_A_QUEUE_EXTRA = 4096
-PACKETS_A_WORKER = 1024
-BUFFER_OVERHEAD_BYTES = 1280  # headers of the three pools, and a replica's copied header
-FRAME_BYTES = 2048
-TABLE_ENTRY_BYTES = 512
-BASE_MB = 128
-TABLE_DEFAULTS = {"ipv4_flows": 65536, "ipv6_flows": 16384, "legs": 65536}
-MB_STEP = 512
+MEMORY_MB_MIN = 1024  # without hugepages
+MEMORY_MB_WITHOUT_PORTS = 64  # on a node of workers or control only: rings, what the EAL shares
 
 
 class Port(typing.NamedTuple):
@@ -36,9 +28,7 @@ class Port(typing.NamedTuple):
     devargs: str
     nic: object  # None: a virtual device
     binding: str  # vfio, kernel, af_xdp, or "" for a virtual device
-    queues: int  # receive queues, 0: as many as workers
-    mtu: int
-    descriptors: int
+    queues: int  # receive queues of a proposed one, 0: as many as workers
 
 
 class Config(typing.NamedTuple):
@@ -48,36 +38,12 @@ class Config(typing.NamedTuple):
     workers: list
     ports: list
     hugepages: bool
-    memory_mb: int
-    packet_buffers: int
-    tables: dict
     own: bool  # proposed here, and not read from a file
+    memory: dict = {}  # MiB that sluiced needs, by NUMA node; {}: not yet known
 
     def where(self, member):
         """Name of a member in an error."""
         return f"{CONFIG}: {member}" if not self.own else "--" + member.split("/")[1]
-
-    def memory_by_node(self):
-        """MiB of hugepages that sluiced needs, by NUMA node of its ports."""
-        need, first = {}, None
-        frame = max([FRAME_BYTES, *(port.mtu + 64 for port in self.ports)])
-        for port in self.ports:
-            node = port.nic.node if port.nic else 0
-            first = node if first is None else first
-            descriptors = port.descriptors or DESCRIPTORS
-            n_rx = port.queues or len(self.workers)
-            packets = (n_rx * (descriptors + PACKETS_A_QUEUE_EXTRA)
-                       + len(self.workers) * descriptors)
-            need[node] = need.get(node, PACKETS_A_WORKER * len(self.workers)) + packets
-        for node, packets in need.items():
-            packets = self.packet_buffers or packets
-            total = packets * (frame + BUFFER_OVERHEAD_BYTES)
-            if node == first:  # tables are on the node of the first port
-                total += sum(self.tables.values()) * TABLE_ENTRY_BYTES
-            need[node] = BASE_MB + total // (1 << 20)
-        if first is not None:
-            need[first] = max(need[first], self.memory_mb)
-        return {node: -(-mb // MB_STEP) * MB_STEP for node, mb in need.items()}
 
 
 def binding_of(host, nic):
@@ -125,12 +91,12 @@ def port_of(host, nic, number):
     """A port for a NIC."""
     binding = binding_of(host, nic)
     if binding != "af_xdp":
-        return Port(f"p{number}", nic.pci, nic, binding, 0, 0, 0)
+        return Port(f"p{number}", nic.pci, nic, binding, 0)
     queues = min(nic.queues, QUEUES_MAX)
     devargs = f"net_af_xdp{number},iface={nic.iface}"
     if queues > 1:
         devargs += f",queue_count={queues}"
-    return Port(f"p{number}", devargs, nic, binding, queues, 0, 0)
+    return Port(f"p{number}", devargs, nic, binding, queues)
 
 
 def cores_by_node(host, control):
@@ -176,7 +142,7 @@ def config_propose(host, args):
     ports = [port_of(host, nic, number) for number, nic in enumerate(nics)]
     control = args.control if args.control is not None else host.cpus_online[0]
     workers = args.workers or workers_choose(host, ports, control)
-    return Config(control, workers, ports, not args.no_hugepages, 0, 0, TABLE_DEFAULTS, True)
+    return Config(control, workers, ports, not args.no_hugepages, True)
 
 
 def yaml_number(document, path, name, default=0):
@@ -208,13 +174,9 @@ def config_read(host, text):
     for i, cpu in enumerate(document["workers"]):
         if not isinstance(cpu, int):
             raise SetupError(f"{CONFIG}: /workers/{i}: found {cpu}, expected a CPU")
-    tables = document.get("tables") or {}
     return Config(
         yaml_number(document.get("control") or {}, "/control/", "core"), document["workers"],
-        ports, document.get("hugepages", True) is not False,
-        yaml_number(document, "/", "memory_mb"), yaml_number(document, "/", "packet_buffers"),
-        {name: yaml_number(tables, "/tables/", name, default)
-         for name, default in TABLE_DEFAULTS.items()}, False)
+        ports, document.get("hugepages", True) is not False, False)
 
 
 def port_read(host, entry, number):
@@ -230,9 +192,7 @@ def port_read(host, entry, number):
         binding = "vfio" if nic.wants_vfio or nic.driver == "vfio-pci" else "kernel"
     elif device.startswith("net_af_xdp") and iface:
         nic, binding = host.nic_find(iface[1]), "af_xdp"
-    where = f"/ports/{number}/"
-    return Port(str(entry.get("name", f"p{number}")), entry["devargs"], nic, binding,
-                *(yaml_number(entry, where, name) for name in ("rx_queues", "mtu", "descriptors")))
+    return Port(str(entry.get("name", f"p{number}")), entry["devargs"], nic, binding, 0)
 
 
 def cpu_check(host, cpu, where):
@@ -275,6 +235,10 @@ def protected(config):
 def notes_of(host, config):
     """What the operator should know of a configuration that works, one line each."""
     notes = []
+    if config.own and not host.has_default_route:
+        notes.append("found no default route: if the network is not up yet, the NIC that will have "
+                     "it may be among the ports (then run sluice-setup later, or choose with "
+                     "--take)")
     nodes = {port.nic.node for port in config.ports if port.nic}
     for cpu in config.workers:
         if host.node_of(cpu) not in nodes and nodes:
@@ -312,8 +276,7 @@ def port_comment(port):
 
 def config_render(host, config):
     """The text of a proposed sluice.yaml."""
-    need = config.memory_by_node()
-    sizes = ", ".join(f"{mb} MiB on NUMA node {node}" for node, mb in sorted(need.items()))
+    memory_mb = max(sum(config.memory.values()), MEMORY_MB_MIN) if config.memory else 0
     flows = f", flows: {FLOWS}" if host.root.exists(FLOWS) else ""
     lines = [
         *comment("Configuration of sluiced, see sluice.yaml(5). Proposed by sluice-setup(8), which "
@@ -330,12 +293,12 @@ def config_render(host, config):
         "",
     ]
     if config.hugepages:
-        lines += [*comment("Packet buffers and tables are allocated on demand, in hugepages: "
-                           f"{sizes}, which sluice-setup reserves."),
+        lines += [*comment("Packet buffers and tables are allocated on demand, in hugepages "
+                           "that sluice-setup reserves."),
                   "hugepages: true", "memory_mb: 0", ""]
     else:
         lines += [*comment("Packet buffers and tables are in ordinary pages, which is slower."),
-                  "hugepages: false", f"memory_mb: {max(sum(need.values()), 1024)}", ""]
+                  "hugepages: false", f"memory_mb: {memory_mb}", ""]
     lines += [*comment("Flows and their history survive a restart."),
               f"state: {{path: {STATE}{flows}}}", "", "ports:"]
     for port in config.ports:

@@ -80,7 +80,12 @@ class Host:
         tables = [*IOMMU_TABLES, *([] if "vendor_id" in cpuinfo else [IOMMU_TABLE_VIRTIO])]
         self.iommu_possible = self.iommu_active or any(
             root.exists(f"/sys/firmware/acpi/tables/{table}") for table in tables)
+        # Of an IOMMU that remaps interrupts, x86 names the controllers IR-IO-APIC, IR-PCI-MSI ...
+        interrupts = root.text("/proc/interrupts", "")
+        self.has_unsafe_interrupts = ("vendor_id" in cpuinfo and interrupts != ""
+                                      and " IR-" not in interrupts)
         self.nics = self.nics_read(profiles)
+        self.has_default_route = False
         self.interface_uses_note(environment)
         for nic in self.nics:
             nic.used += self.device_uses(nic)
@@ -172,6 +177,7 @@ class Host:
         by_iface = {nic.iface: nic for nic in self.nics if nic.iface}
         addresses = interface_addresses(self.root)
         session, routes = session_addresses(self.root, environment), default_routes(self.root)
+        self.has_default_route = bool(routes)
         # An interface that is no longer there, or one of another namespace, has no directory.
         for iface in [*self.root.names(NET), *sorted(routes - {*self.root.names(NET)})]:
             below = self.interfaces_below(iface)

@@ -3,15 +3,17 @@
 
 import re
 
-from config import CONFIG, config_render
+from config import CONFIG, MEMORY_MB_WITHOUT_PORTS, config_render
 from host import CPU, sluiced_process
 from root import SetupError, comment, cpu_list, cpu_text
-from steps import Bind, File, Mount, Values, file_kept, key
+from steps import Bind, File, Mount, Values, file_kept, interrupt_of, key
 
 GRUB = "/etc/default/grub.d/50-sluice.cfg"
 GRUB_OTHERS = "/etc/default/grub"
 TMPFILES = "/etc/tmpfiles.d/sluice-setup.conf"
 MODULES = "/etc/modules-load.d/sluice-setup.conf"
+MODPROBE = "/etc/modprobe.d/sluice-setup.conf"
+UNSAFE_INTERRUPTS = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 UDEV = "/etc/udev/rules.d/50-sluice.rules"
 LIMITS = "/etc/security/limits.d/50-sluice.conf"
 BPFFS = "/sys/fs/bpf"
@@ -43,6 +45,7 @@ class Plan:
         self.frequency_plan()
         self.idle_plan()
         self.interrupts_plan()
+        self.remapping_plan()
         self.steps = [*self.files(sample_digest), *self.values, *self.mounts(), *self.bindings()]
         self.withdrawn = list(self.withdrawn_entries())
 
@@ -73,7 +76,7 @@ class Plan:
             wanted.add(("file", GRUB))  # whose removal takes update-grub
         for entry in self.record.entries:
             # Others may use what is mounted. The interrupts of a device go with its driver.
-            if (key(entry) in wanted or entry["kind"] == "mount" or
+            if (key(entry) in wanted or entry["kind"] == "mount" or entry.get("refused") or
                     entry["kind"] == "value" and not self.root.exists(entry["name"])):
                 continue
             why = file_kept(self.root, entry) if entry["kind"] == "file" else None
@@ -87,6 +90,11 @@ class Plan:
         return [word for text, _ in self.parameters for word in text.split()
                 if word not in self.host.cmdline]
 
+    def waits_for_reboot(self):
+        """Whether a part of the plan, also one of a former run, has effect after a reboot only."""
+        return (self.has_grub and bool(self.missing_parameters())
+                or any(step.kind == "bind" and step.when == REBOOT for step in self.steps))
+
     # Hugepages
 
     def pages(self, node, size_kb, name):
@@ -98,9 +106,10 @@ class Plan:
         """1G pages from the next boot on where they can be had, and pages of 2M until then."""
         if not self.config.hugepages:
             return
-        need, boot, now = self.config.memory_by_node(), {}, []
+        need, boot, now = self.config.memory, {}, []
         if self.args.hugepages_mb is not None:
-            need = {node: self.args.hugepages_mb for node in need}
+            need = {node: mb if mb == MEMORY_MB_WITHOUT_PORTS else self.args.hugepages_mb
+                    for node, mb in need.items()}
         for number, need_mb in sorted(need.items()):
             node = self.host.nodes.get(number)
             if node is None:
@@ -157,7 +166,8 @@ class Plan:
         pages_1g = self.pages(node, MB_1G * 1024, "nr_hugepages")
         if not (self.host.has_1g_pages and self.has_grub) or pages_1g is None:
             return False
-        if self.foreign("hugepages") or need_mb * 4 > node.total_mb:
+        if (self.foreign("hugepages") or need_mb * 4 > node.total_mb
+                or need_mb <= MEMORY_MB_WITHOUT_PORTS):
             return False
         return pages_1g * MB_1G < need_mb or self.record.find("file", GRUB) is not None
 
@@ -267,25 +277,46 @@ class Plan:
                 "running worker is never idle; the control thread is, between requests.", now))
 
     def interrupts_plan(self):
-        """Interrupts that may arrive on a worker's CPU now; after a reboot irqaffinity= applies."""
+        """Interrupts that may arrive on a worker's CPU now; after a reboot irqaffinity= applies.
+        Those that the kernel does not let go, as of the queues of a disk, have other numbers then,
+        and are known by what they are for."""
         now = []
+        refused = {(entry.get("of"), entry["written"]) for entry in self.record.entries
+                   if entry.get("refused")}
         for number in self.root.names("/proc/irq"):
             path = f"/proc/irq/{number}/smp_affinity_list"
             found = self.root.text(path, "") if number.isdigit() else ""
             tried = self.record.find("value", path) or {}
+            tried = {} if tried.get("refused") else tried
             former = cpu_list(tried.get("former"))
             cpus = former if found == tried.get("written") else cpu_list(found)
             if not {*cpus, *former} & set(self.isolated):
                 continue
             self.paths.add(path)
             wanted = cpu_text([c for c in cpus if c not in self.isolated] or self.housekeeping)
-            if found != wanted and not (tried.get("refused") and tried["written"] == wanted):
+            if found != wanted and (interrupt_of(self.root, path), wanted) not in refused:
                 now.append((path, wanted))
         if now:
             self.values.append(Values(
                 "move interrupts to other CPUs",
                 "An interrupt on the CPU of a worker delays its packets by microseconds. Those "
                 "that the kernel does not let go stay.", now, may_refuse=True))
+
+    def accepts_unsafe_interrupts(self):
+        """Whether vfio has to do without the remapping of interrupts."""
+        return bool(self.ports("vfio")) and self.host.has_unsafe_interrupts
+
+    def remapping_plan(self):
+        """The option of a module that is loaded; later, modprobe.d has it."""
+        found = self.root.text(UNSAFE_INTERRUPTS)
+        if found is None or not self.accepts_unsafe_interrupts():
+            return
+        self.paths.add(UNSAFE_INTERRUPTS)
+        if found != "Y":
+            self.values.append(Values(
+                "let vfio accept devices without remapping of interrupts",
+                "As the module is loaded, and reads its options at that time only.",
+                [(UNSAFE_INTERRUPTS, "Y")]))
 
     # Steps
 
@@ -308,6 +339,14 @@ class Plan:
                        "The devices are bound to vfio-pci at each boot.",
                        follow=("udevadm", "control", "--reload")
                        if self.root.has_command("udevadm") else ())
+        if self.accepts_unsafe_interrupts():
+            why = ("The IOMMU does not remap interrupts, and vfio refuses all devices without this "
+                   "option. A port could raise any interrupt of this host. Without that risk: "
+                   "enable the remapping, in the firmware or the hypervisor, and run "
+                   "sluice-setup again.")
+            yield File(MODPROBE, "\n".join([
+                HEAD, *comment(why), "options vfio_iommu_type1 allow_unsafe_interrupts=1", ""]),
+                "vfio accepts devices though the IOMMU does not remap interrupts.")
         if self.boot_lines:
             lines = [HEAD]
             for why, path, value in self.boot_lines:

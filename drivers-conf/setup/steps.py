@@ -17,7 +17,7 @@ RECORD_VERSION = 2
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PCI = "/sys/bus/pci/devices"
-DRIVERCTL = "/etc/driverctl.d"
+OVERRIDE = "/etc/driverctl.d/pci-"  # of driverctl, by PCI address
 
 
 def digest(data):
@@ -42,9 +42,10 @@ class Record:
                 document = json.loads(found)
                 if document["version"] != RECORD_VERSION:
                     raise ValueError
-                # A number of an interrupt may be that of another device since a reboot.
-                self.entries = [entry for entry in document["entries"]
-                                if entry.get("boot") in (None, root.text(BOOT_ID))]
+                # A number of an interrupt may be that of another device since a reboot. One that
+                # the kernel refused to move was not changed.
+                self.entries = [entry for entry in document["entries"] if entry.get("refused")
+                                or entry.get("boot") in (None, root.text(BOOT_ID))]
                 self.directories = document["directories"]
             except (ValueError, KeyError, TypeError):
                 raise SetupError(f"{RECORD}: found no record of version {RECORD_VERSION} of this "
@@ -88,6 +89,11 @@ class Record:
                    for entry in self.entries]
         self.entries = [entry for entry in entries if entry]
         self.save()
+
+
+def interrupt_of(root, path):
+    """What an interrupt is for, by its file in /proc/irq."""
+    return root.text(f"/sys/kernel/irq/{path.split('/')[3]}/actions", "")
 
 
 def follow_run(root, argv):
@@ -220,10 +226,13 @@ class Values:
         for path, value in self.pairs:
             former = root.text(path)
             entry = record.find(self.kind, path)
+            if entry is not None and entry.get("boot") not in (None, root.text(BOOT_ID)):
+                record.entries.remove(entry)
+                entry = None
             if entry is None:
                 entry = {"kind": self.kind, "name": path, "former": former}
                 if self.may_refuse:
-                    entry["boot"] = root.text(BOOT_ID)
+                    entry["boot"], entry["of"] = root.text(BOOT_ID), interrupt_of(root, path)
                 record.entries.append(entry)
             entry["written"] = value
             record.save()
@@ -255,7 +264,7 @@ class Values:
 def value_undo(root, entry):
     """None, or why the value stays."""
     path, found = entry["name"], root.text(entry["name"])
-    if found == entry["written"] and found != entry["former"]:
+    if found == entry["written"] and found != entry["former"] and not entry.get("refused"):
         try:
             root.value_write(path, entry["former"])
         except OSError as error:
@@ -333,13 +342,13 @@ class Bind:
         """Whether another driver holds it, or will after a reboot."""
         if root.link(f"{PCI}/{self.pci}/driver") != self.driver:
             return self.when == "now" or record.find(self.kind, self.pci) is None
-        return self.persistent and root.text(f"{DRIVERCTL}/{self.pci}") != self.driver
+        return self.persistent and root.text(f"{OVERRIDE}{self.pci}") != self.driver
 
     def apply(self, root, record, way_back):
         """Bind it, and look whether that happened: the tools do not always say."""
         entry = {"kind": self.kind, "name": self.pci, "former": self.former,
                  "iface": self.iface, "queues": self.queues, "driver": self.driver,
-                 "persistent": self.persistent, "override": root.text(f"{DRIVERCTL}/{self.pci}")}
+                 "persistent": self.persistent, "override": root.text(f"{OVERRIDE}{self.pci}")}
         if record.find(self.kind, self.pci) is None:
             record.add(entry)
         if self.when != "now":
@@ -358,7 +367,7 @@ def bind_undo(root, entry):
     pci, former = entry["name"], entry["former"]
     if not root.exists(f"{PCI}/{pci}"):
         return None  # unplugged
-    override = root.text(f"{DRIVERCTL}/{pci}")
+    override = root.text(f"{OVERRIDE}{pci}")
     if entry["persistent"] and override not in (None, entry["override"]):
         if override != entry["driver"]:
             return f"{pci}: driverctl binds it to {override} since, kept as it is"

@@ -16,7 +16,7 @@
 
 #include "flow.h"
 
-#define RING_SLOTS 2048
+#define RING_SLOTS_MIN 2048
 #define SINK_NAME "free"
 #define SINK_DEVICE "net_ring_" SINK_NAME
 #define LOOP_DEVICE "net_ring_loop"
@@ -60,18 +60,19 @@ device_make(const char *name, struct rte_ring **received, struct rte_ring **sent
  * worker takes lines of the other's away (1.6 instead of 1.8 times the packets of one worker).
  */
 static struct rte_ring *
-ring_make(const char *kind, unsigned worker)
+ring_make(const struct loop_options *o, const char *kind, unsigned worker)
 {
+	/* One slot of a ring stays empty. */
+	const unsigned slots = RTE_MAX(RING_SLOTS_MIN, rte_align32pow2(o->inflight + 1));
 	const struct rte_memzone *zone;
 	char name[RTE_RING_NAMESIZE];
 	struct rte_ring *ring;
 
 	snprintf(name, sizeof(name), "%s_%u", kind, worker);
 	zone = rte_memzone_reserve_aligned(
-		name, (size_t)rte_ring_get_memsize(RING_SLOTS), SOCKET_ID_ANY, 0, RTE_PGSIZE_2M);
+		name, (size_t)rte_ring_get_memsize(slots), SOCKET_ID_ANY, 0, RTE_PGSIZE_2M);
 	ring = zone == NULL ? NULL : zone->addr;
-	if (ring == NULL ||
-		rte_ring_init(ring, name, RING_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ) < 0)
+	if (ring == NULL || rte_ring_init(ring, name, slots, RING_F_SP_ENQ | RING_F_SC_DEQ) < 0)
 		fail(name, "no memory for a ring");
 	return ring;
 }
@@ -83,13 +84,13 @@ devices_make(struct loop_rig *rig)
 	const unsigned n = rig->options->workers;
 
 	for (unsigned w = 0; w < n; w++)
-		rig->rings[w] = ring_make("loop", w);
+		rig->rings[w] = ring_make(rig->options, "loop", w);
 	device_make("loop", rig->rings, rig->rings, n);
 	if (rig->options->legs == 1)
 		return;
 	for (unsigned w = 0; w < n; w++) {
-		sent[w] = ring_make("sink", w);
-		rig->sink_rings[w] = ring_make("sink_rx", w);
+		sent[w] = ring_make(rig->options, "sink", w);
+		rig->sink_rings[w] = ring_make(rig->options, "sink_rx", w);
 		rig->sinks[w] = (struct loop_sink){.ring = sent[w]};
 	}
 	device_make(SINK_NAME, rig->sink_rings, sent, n);

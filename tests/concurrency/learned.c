@@ -51,7 +51,7 @@ struct frame {
 	struct rte_vlan_hdr tag; /* left out for VLAN 0 */
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed, aligned(2)));
 
 static struct loop loop;
 static uint32_t latches[N_LATCHES], senders[N_SENDERS]; /* handles; DP_HANDLE_NONE: not installed */

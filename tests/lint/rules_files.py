@@ -98,3 +98,14 @@ def documents(tree):
             yield from complaints(tree, [f"./{generator}", "--check"])
         else:
             yield f"{generator}: is missing"
+
+
+@rule("dpdk-range", "meson.build takes the releases of DPDK that docs/dpdk-versions.md lists")
+def dpdk_range(tree):
+    build = tree.text("meson.build")
+    taken = [*re.findall(r"'libdpdk', version: '>=([0-9.]+)'", build),
+             *re.findall(r"dpdk_newest = '([0-9.]+)'", build)]
+    tried = re.findall(r"^\| (\d\d\.\d\d)[0-9.]* \| (?:with|\d{4}-)",
+                       tree.text("docs/dpdk-versions.md"), re.M)
+    if not tried or taken != [tried[0], tried[-1]]:
+        yield f"meson.build: found DPDK {taken}, expected the first and the last of {tried}"

@@ -11,6 +11,7 @@
 
 #define FRAME_BYTES_MAX 4096
 #define DONT_FRAGMENT 0x4000
+#define FRAGMENTABLE_MAX 1260 /* RFC 7915, 5.1: bytes of what was translated */
 
 /* Where the next byte of a frame goes. */
 struct pen {
@@ -55,18 +56,43 @@ model_leg_bytes(const struct model_packet *packet, const struct dp_leg *leg)
 	return (leg->family == DP_IPV4 ? 20 : 40) + packet->udp_bytes;
 }
 
+/* The UDP checksum that leaves. The pseudo-headers of both families differ in nothing else. */
+static unsigned
+leg_udp_checksum(const struct model_packet *packet, const struct dp_leg *leg)
+{
+	uint64_t before = model_endpoints_sum(
+		packet->family, packet->src, packet->dst, packet->src_port, packet->dst_port);
+	uint64_t after = model_endpoints_sum(
+		leg->family, leg->src, leg->dst, ntohs(leg->src_port), ntohs(leg->dst_port));
+	unsigned computed;
+
+	if (packet->udp_checksum != 0)
+		return model_checksum_moved(packet->udp_checksum, before, after);
+	if (leg->family == DP_IPV4)
+		return 0; /* RFC 768: the sender did without */
+	/* RFC 8200, 8.1: the length stands in the pseudo-header and in the header. */
+	computed = model_checksum(after + 17 + packet->udp_length + packet->udp_length +
+				  model_sum(packet->payload, packet->payload_bytes));
+	return computed == 0 ? 0xffff : computed;
+}
+
 static void
 write_ip4(struct pen *pen, const struct model_packet *packet, const struct dp_leg *leg)
 {
-	bool translated = packet->family != DP_IPV4;
+	unsigned bytes = model_leg_bytes(packet, leg), id = packet->ip4_id,
+		 flags = packet->ip4_flags;
 	uint8_t *header = pen->at;
 	struct pen checksum = {header + 10};
 
+	if (packet->family != DP_IPV4) {
+		id = leg_udp_checksum(packet, leg);
+		flags = bytes > FRAGMENTABLE_MAX ? DONT_FRAGMENT : 0;
+	}
 	write8(pen, 0x45);
 	write8(pen, leg_tos(packet, leg));
-	write16(pen, model_leg_bytes(packet, leg));
-	write16(pen, translated ? 0 : packet->ip4_id);
-	write16(pen, translated ? DONT_FRAGMENT : packet->ip4_flags);
+	write16(pen, bytes);
+	write16(pen, id);
+	write16(pen, flags);
 	write8(pen, leg_ttl(packet, leg));
 	write8(pen, 17);
 	write16(pen, 0);
@@ -90,26 +116,6 @@ write_ip6(struct pen *pen, const struct model_packet *packet, const struct dp_le
 	write8(pen, leg_ttl(packet, leg));
 	write_bytes(pen, leg->src, 16);
 	write_bytes(pen, leg->dst, 16);
-}
-
-/* The UDP checksum that leaves. The pseudo-headers of both families differ in nothing else. */
-static unsigned
-leg_udp_checksum(const struct model_packet *packet, const struct dp_leg *leg)
-{
-	uint64_t before = model_endpoints_sum(
-		packet->family, packet->src, packet->dst, packet->src_port, packet->dst_port);
-	uint64_t after = model_endpoints_sum(
-		leg->family, leg->src, leg->dst, ntohs(leg->src_port), ntohs(leg->dst_port));
-	unsigned computed;
-
-	if (packet->udp_checksum != 0)
-		return model_checksum_moved(packet->udp_checksum, before, after);
-	if (leg->family == DP_IPV4)
-		return 0; /* RFC 768: the sender did without */
-	/* RFC 8200, 8.1: the length stands in the pseudo-header and in the header. */
-	computed = model_checksum(after + 17 + packet->udp_length + packet->udp_length +
-				  model_sum(packet->payload, packet->payload_bytes));
-	return computed == 0 ? 0xffff : computed;
 }
 
 unsigned

@@ -110,13 +110,45 @@ nat_add() {
 	END
 }
 
-# Drop every N-th packet that passes the NAT before host hI, in both directions: nat_loss I N
+# Routers on the link of h1, distinguished by their MAC addresses: mvI has 198.51.100.2I, 2001:db8:1::2I
+# and 02:00:00:00:01:2I: gateways_add HOW_MANY
+gateways_add() {
+	local h1=$RIG_NAME-h1 i
+	ip netns exec "$h1" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
+	for ((i = 1; i <= $1; i++)); do
+		ip -n "$h1" link add "mv$i" link eth0 address "02:00:00:00:01:2$i" type macvlan mode bridge
+		ip -n "$h1" addr add "198.51.100.2$i/32" dev "mv$i"
+		ip -n "$h1" addr add "2001:db8:1::2$i/128" dev "mv$i"
+		ip -n "$h1" link set "mv$i" up
+	done
+}
+
+# Packets that router mvI got: gateway_got I
+gateway_got() {
+	ip -n "$RIG_NAME-h1" -s -j link show "mv$1" | json_value "d[0]['stats64']['rx']['packets']"
+}
+
+# A value of the next hop of a flow's first leg: hop_value FLOW KEY
+hop_value() {
+	flow_value "$1" "d['legs'][0]['next_hop'].get('$2')"
+}
+
+hop_is() {
+	[[ $(hop_value "$1" "$2") == "$3" ]]
+}
+
+wait_hop() {
+	rig_wait 50 hop_is "$1" "$2" "$3" || fail "$1: expected $2 $3, found $(hop_value "$1" "$2")"
+}
+
+# Drop every N-th packet that passes the NAT before host hI, in both directions, of those that an expression
+# of nftables matches: nat_loss I N [EXPRESSION]
 nat_loss() {
 	rig_exec "h$1" nft -f - <<-END
 		table inet loss {
 			chain lose {
 				type filter hook forward priority 0
-				numgen inc mod $2 == 0 drop
+				${3-} numgen inc mod $2 == 0 drop
 			}
 		}
 	END

@@ -67,6 +67,40 @@ doctor_json "$RIG_RUN/other.json" --root "$RIG_RUN/other"
 [[ $(value "$RIG_RUN/other.json" tsc found) == "not an x86 CPU"* ]] || fail "$(cat "$RIG_RUN/other.json")"
 grep -q '"daemon"' "$RIG_RUN/other.json" && fail "a daemon is asked: $(cat "$RIG_RUN/other.json")"
 
+# The ports of docs/deploy.md, "By NIC", on a tree with their devices: its lines are what is printed.
+tree=$RIG_RUN/nics
+nic() {
+	local device=$tree/sys/bus/pci/devices/$1
+	mkdir -p "$device"
+	ln -s "/sys/bus/pci/drivers/$2" "$device/driver"
+	if (($# > 2)); then
+		echo "16.0 GT/s PCIe" | tee "$device/current_link_speed" >"$device/max_link_speed"
+		echo "$3" >"$device/current_link_width"
+		echo 16 >"$device/max_link_width"
+	fi
+}
+nic 0000:41:00.0 vfio-pci 16
+nic 0000:42:00.0 ice 8
+nic 0000:43:00.0 mlx5_core 16
+nic 0000:01:00.0 virtio-pci
+mkdir -p "$tree/sys/class/net/enp1s0" "$tree/etc/sluice"
+ln -s ../../../bus/pci/devices/0000:01:00.0 "$tree/sys/class/net/enp1s0/device"
+echo 0x1003 >"$tree/sys/class/net/enp1s0/flags"
+cat >"$tree/etc/sluice/sluice.yaml" <<-END
+	workers: [1]
+	ports:
+	- {name: p0, devargs: "0000:41:00.0"}
+	- {name: p1, devargs: "0000:42:00.0"}
+	- {name: p2, devargs: "0000:43:00.0"}
+	- {name: p3, devargs: "net_af_xdp0,iface=enp1s0"}
+END
+doctor --root "$tree" >"$RIG_RUN/nics.out" || (($? < 3))
+sed -n '/compared by .*doctor.sh/,/^- /s/^    //p' docs/deploy.md >"$RIG_RUN/nics.lines"
+(($(wc -l <"$RIG_RUN/nics.lines") == 6)) || fail "docs/deploy.md has other lines"
+while read -r line; do
+	grep -qxF "$line" "$RIG_RUN/nics.out" || fail "docs/deploy.md: '$line' is not printed"
+done <"$RIG_RUN/nics.lines"
+
 # With a file, without the daemon. In the namespace of the box, where its interfaces are.
 config_af_xdp sluiced 2 >"$RIG_RUN/config.yaml"
 in_box() {
@@ -126,6 +160,9 @@ packets_seen() {
 		((BASH_REMATCH[1] > 50 && BASH_REMATCH[1] < 1000))
 }
 rig_wait 20 packets_seen || fail "queues: $(cat "$RIG_RUN/packets")"
+# Ports on a veth: their packets, and no share of the link that it makes up.
+[[ $(value "$RIG_RUN/packets" load found) =~ ^port\ p0:\ receives\ ([0-9]+)\ packets\ a\ second\;\ sends ]] &&
+	((BASH_REMATCH[1] > 50 && BASH_REMATCH[1] < 1000)) || fail "load: $(cat "$RIG_RUN/packets")"
 
 # On terminals: no line is longer, commands can be pasted; without a terminal there is no colour.
 for columns in 80 120; do

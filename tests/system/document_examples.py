@@ -33,11 +33,12 @@ def examples_of(text, mark="tested"):
 
 
 def normalised(line):
-    """A line without what may differ: numbers, hexadecimal ones too, runs of blanks, and whether a
-    packet of a flow came within a second."""
+    """A line without what may differ: numbers, hexadecimal ones too, runs of blanks, bars of a
+    histogram, and whether a packet of a flow came within a second."""
     line = re.sub(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC", line)
     line = re.sub(r"\d+(?:\.\d+)*", "N", line)
     line = re.sub(r"  silent  ", "  ok      ", line)
+    line = re.sub(r"  #+$", "", line)
     return re.sub(r"[-─=]{3,}", "---", re.sub(r"\s+", " ", line)).strip()
 
 

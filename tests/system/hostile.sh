@@ -26,7 +26,7 @@ report() {
 }
 (($(report "d['calls']") >= 20)) || fail "hardly any call was answered"
 [[ $(report "d['p99_ms'] < $P99_MS") == True ]] || fail "another user waits: $(<"$RIG_RUN/report")"
-[[ $(report "d['most_mib'] - d['before_mib'] < 184 + $FLOWS / 6000") == True ]] ||
+[[ $(report "d['most_mib'] - d['before_mib'] < 208 + $FLOWS / 6000") == True ]] ||
 	fail "memory grows: $(<"$RIG_RUN/report")"
 [[ $(report "d['limit']") == *"expected less than rpc.max_waiting_bytes"* ]] ||
 	fail "the limit is not named"

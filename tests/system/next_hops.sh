@@ -10,18 +10,6 @@ h1=$RIG_NAME-h1
 box=$RIG_NAME-box
 from=port=p1,src=198.51.100.1:6004
 
-hop() {
-	flow_value "$1" "d['legs'][0]['next_hop'].get('$2')"
-}
-
-hop_is() {
-	[[ $(hop "$1" "$2") == "$3" ]]
-}
-
-wait_hop() {
-	rig_wait 50 hop_is "$1" "$2" "$3" || fail "$1: expected $2 $3, found $(hop "$1" "$2")"
-}
-
 flow() {
 	ctl flow add --id "$1" --match "port=p0,dst=192.0.2.1:$2" --leg "$from,$3"
 }
@@ -33,13 +21,7 @@ ip -n "$h1" addr add 198.51.100.20/24 dev eth0
 wait_hop later state resolved
 
 # Two gateways behind one port, distinguished by their MAC addresses; one route moves, others follow it.
-ip -n "$h1" link add mv1 link eth0 address 02:00:00:00:01:21 type macvlan mode bridge
-ip -n "$h1" link add mv2 link eth0 address 02:00:00:00:01:22 type macvlan mode bridge
-ip netns exec "$h1" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
-ip -n "$h1" addr add 198.51.100.21/32 dev mv1
-ip -n "$h1" addr add 198.51.100.22/32 dev mv2
-ip -n "$h1" link set mv1 up
-ip -n "$h1" link set mv2 up
+gateways_add 2
 flow a 5002 dst=203.0.113.10:7002
 flow b 5003 dst=203.0.113.200:7003
 wait_hop a reason "no route to 203.0.113.10 out of p1"
@@ -54,18 +36,15 @@ wait_hop b mac 02:00:00:00:01:21
 hop_is a mac 02:00:00:00:01:22 || fail "a went with b"
 
 # What is sent from here on carries the addresses of now: each gateway counts its own.
-got() {
-	ip -n "$h1" -s -j link show "$1" | json_value "d[0]['stats64']['rx']['packets']"
-}
-before1=$(got mv1)
-before2=$(got mv2)
+before1=$(gateway_got 1)
+before2=$(gateway_got 2)
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5002 --count 100
 send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5003 --count 40
 mv2_got() {
-	(($(got mv2) - before2 >= 100)) && (($(got mv1) - before1 >= 40))
+	(($(gateway_got 2) - before2 >= 100)) && (($(gateway_got 1) - before1 >= 40))
 }
-rig_wait 20 mv2_got || fail "mv1 got $(($(got mv1) - before1)), mv2 $(($(got mv2) - before2))"
-(($(got mv1) - before1 < 100)) || fail "mv1 got frames of a"
+rig_wait 20 mv2_got || fail "mv1 got $(($(gateway_got 1) - before1)), mv2 $(($(gateway_got 2) - before2))"
+(($(gateway_got 1) - before1 < 100)) || fail "mv1 got frames of a"
 ip -n "$box" route del 203.0.113.128/25
 wait_hop b mac 02:00:00:00:01:22
 
@@ -110,4 +89,4 @@ for _ in 1 2 3 4 5; do
 	((get_ms < 500)) || fail "flow show took $get_ms ms while neighbours are asked for"
 done
 ((install_ms < 3000)) || fail "flow add of 5,000 destinations took $install_ms ms"
-[[ $(hop many49 state) == pending ]] || fail "many49 is $(hop many49 state)"
+[[ $(hop_value many49 state) == pending ]] || fail "many49 is $(hop_value many49 state)"

@@ -6,9 +6,10 @@
 # nightly: it compiles the tree once more and downloads a Debian
 # timeout: 1800
 source "$(dirname "$0")/_lib.sh"
+source tests/system/_package.sh
 CACHE=/var/cache/sluice-package # a root of Debian, and packages
 test_begin
-work=/var/tmp/$TEST_RIG # always the same, for ccache
+work=/var/tmp/$TEST_RIG
 root=$work/root
 version=$(sed -n "s/^    version: '\(.*\)',$/\1/p" meson.build)
 
@@ -21,21 +22,13 @@ end_package() {
 }
 trap end_package EXIT
 rm -rf --one-file-system "$work"
-mkdir -p "$work/sluice" "$CACHE/archives/partial"
+mkdir -p "$work" "$CACHE/archives/partial"
 
-git ls-files -z --cached --others --exclude-standard | tar --null -T - -c |
-	tar -x -C "$work/sluice" --no-same-owner
-(
-	cd "$work/sluice"
-	export PATH=/usr/lib/ccache:$PATH DEB_BUILD_OPTIONS=nocheck
-	dpkg-buildpackage --build=binary --no-sign
-) >"$RIG_RUN/build.log" 2>&1 || fail "dpkg-buildpackage"
-lintian --allow-root --fail-on error "$work"/sluice_*.changes >"$RIG_RUN/lintian.log" 2>&1 ||
+package_build
+lintian --allow-root --fail-on error "$PACKAGE_CHANGES" >"$RIG_RUN/lintian.log" 2>&1 ||
 	fail "lintian"
 cat "$RIG_RUN/lintian.log"
-packages=("$work"/sluice_"$version"_*.deb)
-package=${packages[0]}
-[[ -f $package ]] || fail "no package of version $version, that of meson.build: $(ls "$work")"
+[[ $PACKAGE == */sluice_"$version"_*.deb ]] || fail "not of version $version, that of meson.build: $PACKAGE"
 
 # The same files as from source, where the prefix is /usr/local; Debian adds its own, and compresses
 # manual pages.
@@ -43,7 +36,7 @@ DESTDIR=$work/installed meson install -C "$RIG_BUILD" --no-rebuild >"$RIG_RUN/in
 	fail "meson install"
 (cd "$work/installed" && find . -type f -o -type d -empty) |
 	sed 's|^\./usr/local/|./usr/|; s|^\./lib/|./usr/lib/|' | sort >"$RIG_RUN/of-meson"
-dpkg-deb --extract "$package" "$work/unpacked"
+dpkg-deb --extract "$PACKAGE" "$work/unpacked"
 (cd "$work/unpacked" && find . -type f -o -type d -empty) |
 	sed -E 's|^\./lib/|./usr/lib/|; s|(/man/.*)\.gz$|\1|
 		\|^\./usr/share/doc/sluice/(changelog.gz\|copyright)$|d; \|^\./usr/share/lintian/|d' |
@@ -53,7 +46,7 @@ diff "$RIG_RUN/of-meson" "$RIG_RUN/of-package" || fail "the package has other fi
 
 # A later version, which has changed a configuration file.
 conffile=etc/logrotate.d/sluice
-dpkg-deb --raw-extract "$package" "$work/later"
+dpkg-deb --raw-extract "$PACKAGE" "$work/later"
 sed -i "s/^Version: .*/&+later/" "$work/later/DEBIAN/control"
 echo "# of the later version" >>"$work/later/$conffile"
 dpkg-deb --build "$work/later" "$work/later.deb" >/dev/null
@@ -73,7 +66,7 @@ tar -x -C "$root" -f "$CACHE/base.tar"
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
 cp /etc/resolv.conf "$root/etc/"
 mkdir "$root/packages" "$root/archives"
-cp "$package" "$root/packages/first.deb"
+cp "$PACKAGE" "$root/packages/first.deb"
 cp "$work/later.deb" "$root/packages/"
 
 # shellcheck disable=SC2016 # for the shell inside

@@ -132,20 +132,20 @@ ip -n "$RIG_NAME-box" neighbour show to 198.51.100.10 | grep -q STALE ||
 stop
 
 # Bad input.
-refused() { # WORDS COMMAND...
-	local words=$1 code=0
-	shift
+refused() { # CODE WORDS COMMAND...
+	local wanted=$1 words=$2 code=0
+	shift 2
 	"$@" >"$RIG_RUN/refused.log" 2>&1 || code=$?
-	((code == 1)) && grep -q "$words" "$RIG_RUN/refused.log" ||
-		fail "expected exit code 1 and '$words', found $code: $(cat "$RIG_RUN/refused.log")"
+	((code == wanted)) && grep -q "$words" "$RIG_RUN/refused.log" ||
+		fail "expected exit code $wanted and '$words', found $code: $(cat "$RIG_RUN/refused.log")"
 }
 config_of_user no-such-user >"$RIG_RUN/bad.yaml"
-refused "/process/user: found no-such-user, expected a user" \
+refused 78 "/process/user: found no-such-user, expected a user" \
 	"$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
 config_of_user root >"$RIG_RUN/bad.yaml"
-refused "/process/user: found root" "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
+refused 78 "/process/user: found root" "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
 config_of_user nobody >"$RIG_RUN/bad.yaml"
-refused "process.user: found nobody, but started as uid 1; expected that user, or root" \
+refused 1 "process.user: found nobody, but started as uid 1; expected that user, or root" \
 	setpriv --reuid 1 --clear-groups "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"
 
 (
@@ -158,5 +158,5 @@ refused "process.user: found nobody, but started as uid 1; expected that user, o
 	echo "tls: {listen: \"192.0.2.1:443\", certificate: $RIG_RUN/box.pem, key: $RIG_RUN/box.key,"
 	echo "      ca: $RIG_RUN/box.pem, roles: [{subject_cn: ana, role: operator}]}"
 } | sed "s|socket: [^,}]*|socket: $RIG_RUN/run/rpc.sock|" >"$RIG_RUN/bad.yaml"
-refused "/tls/listen: cannot listen at 192.0.2.1:443: Permission denied; a port below 1024" \
+refused 1 "/tls/listen: cannot listen at 192.0.2.1:443: Permission denied; a port below 1024" \
 	ip netns exec "$RIG_NAME-box" "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml"

@@ -60,16 +60,25 @@ line=$(ctl_of legless port show t0 | grep ^tx_offloads | tr -s ' ')
 [[ $line == "tx_offloads none negotiated, "* ]] || fail "found '$line' without legs"
 rig_stop legless
 
+# A bond has what its member has: net_null neither chains nor a hash.
+{ config_null bond; echo '  - {name: b0, devargs: "net_bonding0,mode=1,slave=net_null0"}'; } | sluiced_start bond
+line="port b0: negotiated with driver net_bonding: rss_types none instead of ipv4 ipv6 ipv4_udp ipv6_udp, "
+line+="tx_offloads none instead of multi_segs mbuf_fast_free, rss_key driver instead of 6d5a"
+grep -q "$line$" "$RIG_RUN/bond.log" || fail "the bond's settings: $(grep b0: "$RIG_RUN/bond.log")"
+ctl_of bond port show b0 | grep -q "^profile .*/bonding.yaml$" || fail "the profile of b0 is not shown"
+rig_stop bond
+
 # Profiles that are wrong: --check and the daemon name file and line, and nothing starts.
 cp -r drivers-conf/profiles "$RIG_RUN/profiles"
 { config_null bad; echo "profiles: $RIG_RUN/profiles"; } >"$RIG_RUN/bad.yaml"
 refused() {
-	local option output code
+	local option output code expected
 	for option in --check ""; do
-		code=0
+		code=0 expected=1
+		[[ $option ]] || expected=78 # for systemd, which does not try again
 		# shellcheck disable=SC2086 # it may be none
 		output=$(timeout 20 "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml" $option 2>&1) || code=$?
-		((code == 1)) || fail "$1: exit code $code: $output"
+		((code == expected)) || fail "$1: exit code $code: $output"
 		[[ $(wc -l <<<"$output") == 1 ]] || fail "$1: more than the error: $output"
 		[[ $output == *"$RIG_RUN/profiles/$2"* ]] || fail "$1: found '$output', expected '$2'"
 	done
@@ -85,5 +94,9 @@ printf '%s\nsettings:\n  bursts: 8\nsources: {bursts: guide}\n' "$head" >"$new"
 refused "an unknown setting" "new.yaml:4: /settings/bursts:"
 printf 'match:\n  drivers: [net_new, net_tap]\nbinding: none\nsettings: {}\nsources: {}\n' >"$new"
 refused "a driver in two profiles" "tap.yaml:"
+# The example of drivers-conf/README.md is valid beside the profiles of the tree.
+sed -n '/^    match:/,/^$/s/^    //p' drivers-conf/README.md >"$new"
+grep -q '^sources:' "$new" || fail "found no example of a profile in drivers-conf/README.md"
+timeout 20 "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml" --check || fail "the example of a profile"
 rm "$new"
 timeout 20 "$(rig_built sluiced)" --config "$RIG_RUN/bad.yaml" --check || fail "profiles of the tree"

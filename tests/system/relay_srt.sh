@@ -9,7 +9,9 @@ test_begin
 SECONDS_OF_MEDIA=${RELAY_SRT_SECONDS:-10}
 rig_make 2
 nat_add 0
-nat_loss 0 50
+# Not of handshakes, whose first 16 bits are these: a listener of libsrt 1.5 that has accepted a caller does not
+# answer its handshake again, so a connection whose last reply was lost comes to nothing.
+nat_loss 0 50 "@th,64,16 != 0x8000"
 
 media=$RIG_RUN/media.ts
 ffmpeg -loglevel error -f lavfi -i "testsrc2=size=320x240:rate=25" -f lavfi -i sine -t "$SECONDS_OF_MEDIA" \

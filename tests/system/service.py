@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a service manager does for a unit, where none is PID 1.
 
-usage: service.py notified SOCKET              print what a service says, with the time of each
+usage: service.py notified SOCKET              print what a service says, with the time of each and
+                                               the CPU time of its main thread, in seconds
        service.py run UNIT USER COMMAND...     run a command under what the unit restricts
-       service.py freeze TID SECONDS           stop one thread, and only that
 
 `run` applies the capabilities, SystemCallFilter=, RestrictAddressFamilies=, NoNewPrivileges= and
 MemoryDenyWriteExecute= of the unit. Namespaces and devices are not made.
@@ -13,8 +13,8 @@ MemoryDenyWriteExecute= of the unit. Namespaces and devices are not made.
 import ctypes
 import os
 import pwd
-import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,18 +23,28 @@ import seccomp
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
-PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
-WALL = 0x40000000
+UCRED = struct.Struct("3i")  # pid, uid, gid
+
+
+def main_thread_cpu_s(pid):
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[0]) / 1e9
+    except FileNotFoundError:
+        return 0  # it has ended since
 
 
 def notified(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(path)
         os.chmod(path, 0o666)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         print("listening", flush=True)
         while True:
-            for line in server.recv(4096).decode().splitlines():
-                print(f"{time.monotonic():.3f} {line}", flush=True)
+            said, control, _, _ = server.recvmsg(4096, socket.CMSG_SPACE(UCRED.size))
+            cpu_s = main_thread_cpu_s(UCRED.unpack(control[0][2])[0])
+            for line in said.decode().splitlines():
+                print(f"{time.monotonic():.3f} {cpu_s:.3f} {line}", flush=True)
 
 
 def unit_read(path):
@@ -90,26 +100,8 @@ def run(path, user, *command):
     os.execvp(wrapped[0], [*wrapped, "--", *command])
 
 
-def ptrace(request, tid):
-    if LIBC.ptrace(ctypes.c_long(request), ctypes.c_long(tid), None, None) < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def freeze(tid, seconds):
-    """SIGSTOP is for whole processes; a tracer can stop one thread."""
-    tid = int(tid)
-    ptrace(PTRACE_SEIZE, tid)
-    ptrace(PTRACE_INTERRUPT, tid)
-    _, status = os.waitpid(tid, WALL)
-    if not os.WIFSTOPPED(status):
-        sys.exit(f"thread {tid} did not stop: {status:#x}")
-    print(f"{time.monotonic():.3f} stopped {tid}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    time.sleep(float(seconds))
-
-
 def main():
-    commands = {"notified": notified, "run": run, "freeze": freeze}
+    commands = {"notified": notified, "run": run}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -67,7 +67,7 @@ fed=$(($(grep -c WATCHDOG=1 "$RIG_RUN/notified.log") - fed))
 # The worker's thread stops, and only it: the control thread still answers.
 pid=$(rig_pid sluiced)
 worker=$(grep -l '^rte-worker' "/proc/$pid/task/"*/comm | grep -o '[0-9]*/comm' | tail -n 1)
-rig_spawn freeze tests/system/service.py freeze "${worker%/comm}" 60
+rig_spawn freeze tests/system/freeze.py "${worker%/comm}" 60
 rig_wait 20 grep -q stopped "$RIG_RUN/freeze.log" || fail "not stopped: $(cat "$RIG_RUN/freeze.log")"
 rig_wait 20 said 1 WATCHDOG=trigger || fail "not noticed: $(cat "$RIG_RUN/sluiced.log")"
 ctl info >/dev/null || fail "the control thread does not answer"

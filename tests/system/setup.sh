@@ -7,8 +7,8 @@
 source "$(dirname "$0")/_lib.sh"
 test_begin
 
-tests/system/setup_hosts.py "$RIG_RUN" "$(rig_built sluiced)" "$(rig_built steer.bpf.o)" ||
-	fail "see above"
+tests/system/setup_hosts.py "$RIG_RUN" "$(rig_built sluiced)" "$(rig_built sluicectl)" \
+	"$(rig_built steer.bpf.o)" || fail "see above"
 
 # Completion offers the options of --help, and interfaces of this machine.
 offers() {
@@ -22,6 +22,8 @@ source drivers-conf/setup/sluice-setup.bash
 [[ $(offers --take l) == "" ]] || fail "completion offers lo: $(offers --take l)"
 [[ $(offers --take-) == "--take-default-route" ]] || fail "completion: $(offers --take-)"
 [[ $(offers --dry-run --y) == "--yes" ]] || fail "completion: $(offers --dry-run --y)"
+
+PATH=$(dirname "$(realpath "$(rig_built sluicectl)")"):$PATH
 
 # This machine: the interface of the default route is named, and not taken.
 iface=$(ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)

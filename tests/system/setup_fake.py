@@ -69,10 +69,10 @@ def act(name, args):
         driver_set(args[-1], option.removeprefix("--bind=") if "=" in option else None)
     elif name == "driverctl" and args[0] == "set-override":
         DRIVERCTL.mkdir(exist_ok=True)
-        (DRIVERCTL / args[1]).write_text(args[2] + "\n")
+        (DRIVERCTL / f"pci-{args[1]}").write_text(args[2] + "\n")
         driver_set(args[1], args[2])
     elif name == "driverctl":
-        (DRIVERCTL / args[1]).unlink()
+        (DRIVERCTL / f"pci-{args[1]}").unlink()
         remove_if_empty(DRIVERCTL)
         driver_set(args[1], native(args[1]))
     elif name == "update-grub":

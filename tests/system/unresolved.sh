@@ -86,3 +86,30 @@ expect_exit 2 ctl flow list --silent --within 1h
 ctl top --once --interval 1 --sort drops --json >"$RIG_RUN/top"
 [[ $(json_value "d['rows'][0]['flow'], 100 < d['rows'][0]['drops_ps'] < 300, d['totals']['legs']" \
 	<"$RIG_RUN/top") == "('both', True, 9)" ]] || fail "top: $(<"$RIG_RUN/top")"
+
+# A local address that no interface has is accepted, and said to be out of reach of senders.
+hint="no interface has 192.0.2.9: the kernel does not answer ARP requests for it"
+hinted() {
+	ctl flow show moves | grep -q "^hint .*$hint"
+}
+ctl flow add --id moves --match port=p0,dst=192.0.2.9:5004 --leg $from,dst=198.51.100.10:7004 \
+	2>"$RIG_RUN/warned"
+grep -qF "flow moves: $hint" "$RIG_RUN/warned" || fail "no warning: $(<"$RIG_RUN/warned")"
+hinted || fail "no hint: $(ctl flow show moves)"
+ctl relay add --id call --a port=p0,local=192.0.2.1:5100 \
+	--b 'port=p1,local=[2001:db8:1::9]:5100,remote=[2001:db8:1::10]:5100'
+ctl relay show call | grep -q "^b  *no interface on the link of port p1 has 2001:db8:1::9: .* neighbour solicitations" ||
+	fail "relay show has no hint: $(ctl relay show call)"
+[[ $(ctl --json relay show call | json_value "'hint' in d['a'], 'hint' in d['b']") == \
+	"(False, True)" ]] || fail "a hint for an own address: $(ctl --json relay show call)"
+# The kernel answers ARP requests for addresses of any interface, but solicitations for those of the same only.
+ctl flow add --id v6 --match "port=p0,dst=[2001:db8:1::1]:5104" --action drop
+ctl flow show v6 | grep -q "^hint .*no interface on the link of port p0 has 2001:db8:1::1: " ||
+	fail "no hint: $(ctl flow show v6)"
+ctl flow del v6
+ip -n "$RIG_NAME-box" address add 192.0.2.9/32 dev lo
+! hinted || fail "an address of lo is one that the kernel answers for: $(ctl flow show moves)"
+ip -n "$RIG_NAME-box" address del 192.0.2.9/32 dev lo
+hinted || fail "the address was removed: $(ctl flow show moves)"
+ctl flow del moves
+ctl relay del call

@@ -64,8 +64,10 @@ struct dp_eal_config {
  * registers_pool: it registers the receive pool with the kernel, as one piece of memory. Always in
  *	effect for net_af_xdp.
  * interface_mtu: it does not report the MTU of its interface; for control, which can ask for that.
+ * queue_pairs: the device may put packets into a receive queue for each transmit queue, so there
+ *	are as many. Always in effect for net_virtio and net_virtio_user.
  */
-#define DP_QUIRKS(X) X(takes_chains, 0) X(registers_pool, 1) X(interface_mtu, 2)
+#define DP_QUIRKS(X) X(takes_chains, 0) X(registers_pool, 1) X(interface_mtu, 2) X(queue_pairs, 3)
 
 #define DP_RSS_ENUM(name, bit) DP_RSS_##name = 1 << (bit),
 enum dp_rss { DP_RSS_TYPES(DP_RSS_ENUM) };
@@ -288,6 +290,8 @@ int dp_next_hop_set(struct dp *dp, unsigned index, const struct dp_next_hop *nex
  *	It is named through warn, and may have met a mixture in the round that it hangs in; what
  *	was removed is freed later, and its last counters may be short.
  *	-ENOMEM, -ENOSPC: as of dp_txn_prepare(), and the transaction is aborted.
+ * dp_txn_abort_step: a part of the abort, of max_flows flows. -EAGAIN: there is more to do, and
+ *	nothing else may be done with the transaction; 0: as dp_txn_abort() leaves it.
  * dp_txn_abort: forget all of it. Frees the transaction. One whose commit has begun is finished
  *	instead.
  *
@@ -308,6 +312,7 @@ unsigned dp_txn_leg_count(const struct dp_txn *txn);
 int dp_txn_prepare(struct dp_txn *txn);
 int dp_txn_commit(struct dp_txn *txn);
 int dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows);
+int dp_txn_abort_step(struct dp_txn *txn, unsigned max_flows);
 void dp_txn_abort(struct dp_txn *txn);
 
 /* Flows installed, and room for, by family. */
@@ -342,9 +347,11 @@ struct dp_memory dp_leg_memory(const struct dp *dp);
 /*
  * Counters; reading them costs the workers nothing. `legs` has room for n_legs, which must be the
  * flow's number of legs, down ones too; NULL and 0: the flow's counters only. -ENOENT: no such
- * port, worker or handle.
+ * port, queue, worker or handle.
  */
 int dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stats);
+int dp_queue_stats_get(
+	const struct dp *dp, unsigned port, unsigned queue, struct dp_queue_stats *stats);
 int dp_worker_stats_get(const struct dp *dp, unsigned worker, struct dp_worker_stats *stats);
 int dp_flow_stats_get(const struct dp *dp, uint32_t handle, struct dp_flow_stats *flow,
 	struct dp_leg_stats *legs, unsigned n_legs);

@@ -65,7 +65,7 @@
 #define DP_COPY_DROPS(X) \
 	X(ttl_expired, "TTL or hop limit would reach zero") \
 	X(unresolved, "link-layer address of the next hop is not known") \
-	X(too_long, "datagram longer than the MTU of the egress port") \
+	X(too_long, "datagram longer than the MTU of the egress port or VLAN interface") \
 	X(tx_full, "egress queue full: the NIC did not take the frame") \
 	X(port_down, "egress port has no link") \
 	X(no_buffer, "no packet buffer left for the copy") \
@@ -170,6 +170,12 @@ struct dp_latched {
 			      cookie, would be if packets of an SSRC moved it */
 };
 
+/* One receive queue of a port, since start. */
+struct dp_queue_stats {
+	uint64_t rx_packets;
+	unsigned worker; /* index of the only one that polls it */
+};
+
 /* One worker, since start. */
 struct dp_worker_stats {
 	uint64_t loops; /* rounds over its queues */
@@ -188,6 +194,7 @@ struct dp_worker_stats {
 static_assert(
 	sizeof(struct dp_port_stats) == (12 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
 	"public API: port");
+static_assert(sizeof(struct dp_queue_stats) == 16, "public API: queue");
 static_assert(sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t),
 	"public API: flow");
 static_assert(sizeof(struct dp_stream_stats) == 16, "public API: stream");

@@ -8,7 +8,8 @@ from scapy.layers.inet6 import (ICMPv6MLQuery, IPv6, IPv6ExtHdrDestOpt, IPv6ExtH
 from scapy.packet import Raw
 
 from .case import Case, leg4, leg6, listener6, match6, sent4, sent6
-from .frames import (LOCAL6, LOCAL_PORT, SENDER6, SENDER_PORT, arriving, leaving, padded, payload)
+from .frames import (LOCAL6, LOCAL_PORT, SENDER6, SENDER_PORT, arriving, leaving, padded, payload,
+                     translated)
 from .refusals import refusals
 
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION, UDP_NUMBER = 0, 43, 44, 60, 17
@@ -97,7 +98,7 @@ def ip6_extension_replicated():
     headers = [IPv6ExtHdrHopByHop(), IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(12))])]
     for data in (payload(20), payload(900)):
         case.forward(arriving(behind(headers, data)), "any",
-                     [leaving(sent6(data)), leaving(sent4(data, ip={"id": 0}), "p2"),
+                     [leaving(sent6(data)), leaving(translated(sent4(data)), "p2"),
                       leaving(sent6(data, dport=7000))], skipped=24)
     return case
 

@@ -45,6 +45,15 @@ def udp6(src=SENDER6, dst=LOCAL6, sport=SENDER_PORT, dport=LOCAL_PORT, data=b"",
     return IPv6(**fields) / UDP(**({"sport": sport, "dport": dport} | (udp or {}))) / Raw(data)
 
 
+def translated(datagram):
+    """An IPv4 datagram that came as one of IPv6: it may be fragmented if it has 1,260 bytes or less
+    (RFC 7915, 5.1), and is identified by its UDP checksum."""
+    built = IP(bytes(datagram))
+    datagram.id = built[UDP].chksum
+    datagram.flags = "DF" if len(built) > 1260 else 0
+    return datagram
+
+
 def arriving(datagram, port="p0", vlan=None, prio=0, outer=None):
     """The frame that reaches `port`; vlan None is untagged, 0 a priority tag. `outer` is the id of
     an 802.1ad tag before that."""

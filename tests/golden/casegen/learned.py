@@ -7,7 +7,7 @@ from .case import (Case, answer4, answer6, flow_spec, known, leg4, listener4, li
                    rule4)
 from .frames import (EGRESS4, EGRESS6, EGRESS_PORT, LOCAL4, LOCAL6, LOCAL_PORT, PORT_MAC,
                      RECEIVER4, RECEIVER6, RECEIVER_MAC, RECEIVER_PORT, SENDER4, SENDER6,
-                     SENDER_MAC, SENDER_PORT, link, udp4, udp6)
+                     SENDER_MAC, SENDER_PORT, link, translated, udp4, udp6)
 
 MS = 1000000
 ROUTER_MAC = "02:00:00:00:40:00"
@@ -125,7 +125,7 @@ def learned_translated():
     for data in (b"", b"odd", bytes(range(64))):
         back = udp6(RECEIVER6, EGRESS6, RECEIVER_PORT, EGRESS_PORT, data)
         case.forward(came(back, "p1", RECEIVER_MAC), "peer",
-                     [went(to_caller4(data, id=0, flags="DF"))], "p1")
+                     [went(translated(to_caller4(data)))], "p1")
         there = udp6(EGRESS6, RECEIVER6, EGRESS_PORT, RECEIVER_PORT, data, ip={"hlim": 63})
         case.forward(came(caller4(data)), "caller", [went(there, "p1", RECEIVER_MAC)])
         case.forward(came(udp4(data=data, udp={"chksum": 0})), "caller",

@@ -4,7 +4,7 @@
 from fractions import Fraction
 
 from .case import Case, flow_spec, leg4, leg6, listener4, match4, match6, sent4, sent6, stream
-from .frames import arriving, leaving, payload, udp4, udp6
+from .frames import arriving, leaving, payload, translated, udp4, udp6
 
 US, MS, SECOND, DAY = 10**3, 10**6, 10**9, 86400 * 10**9
 BUCKET = "RFC 2697 3"
@@ -169,7 +169,7 @@ def police_leg_translated():
     data = payload(120 - 48)
     for _ in range(2):
         case.forward(arriving(udp6(data=data)), "6to4",
-                     [leaving(sent4(data, ip={"id": 0}), "p2")])
+                     [leaving(translated(sent4(data)), "p2")])
     case.forward(arriving(udp6()), "6to4", ["leg_policed"])
     return case
 

@@ -2,7 +2,7 @@
 """Legs of the other family: RFC 7915, as far as it speaks of UDP."""
 
 from .case import (Case, leg4, leg6, listener4, listener6, match4, match6, sent4, sent6)
-from .frames import arriving, leaving, payload, udp4, udp6
+from .frames import arriving, leaving, payload, translated, udp4, udp6
 from .headers import data_that_sums_to_zero
 from .relay import with_surplus
 
@@ -10,8 +10,8 @@ RFC = "RFC 7915 4.1, 5.1"
 
 
 def to4(data=b"", ip=None, **fields):
-    """What leg4() makes of an IPv6 datagram: not to be fragmented, identification 0."""
-    return sent4(data, ip={"id": 0, "flags": "DF"} | (ip or {}), **fields)
+    """What leg4() makes of an IPv6 datagram."""
+    return translated(sent4(data, ip=ip, **fields))
 
 
 def translate(name, why, rfc, pairs, **leg):
@@ -32,7 +32,8 @@ def translate(name, why, rfc, pairs, **leg):
 def translate_lengths():
     return translate("translate_lengths", "empty, odd, even and long payloads; the IPv6 length "
                      "does not count the header, the IPv4 one does", RFC,
-                     [(payload(n), {}, {}, {}, {}) for n in (0, 1, 2, 33, 200, 1023, 1452)])
+                     [(payload(n), {}, {}, {}, {})
+                      for n in (0, 1, 2, 33, 200, 1023, 1231, 1232, 1233, 1452)])
 
 
 def translate_fields():

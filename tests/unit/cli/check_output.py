@@ -137,6 +137,7 @@ CASES = [
       "counters": {"packets": 12, "bytes": 2400, "forwarded": 9, "punted": 1,
                    "drops": {"policed": 2}},
       "latched": {"src": "192.0.2.9", "src_port": 7, "moves": 2, "ssrc": 3735928559},
+      "membership": {"state": "pending", "netdev": "p0", "reason": "No such device"},
       "last_packet": {"time_ns": 1700000000123456789, "within_ms": 750}, "media": "timed_out",
       "legs": [{"id": "wall", **COUNTS, "next_hop": HOP}],
       "streams": [{"packets": 3, "bytes": 300, "legs": [{**COUNTS, "next_hop": HOP,
@@ -153,6 +154,7 @@ policed   to 4 Mbit/s, burst 3000 bytes
 removed   when idle for 60 s
 carries   datagrams of up to 1200 bytes
 times out after 30 s without a packet, and its latch opens
+group     pending on p0: No such device
 media     none since 2023-11-14 22:13:20
 latest    packet seen at 2023-11-14 22:13:20
 received  12 packets, 2400 bytes
@@ -443,6 +445,9 @@ REFUSED = [
     (["flow", "add", "--file", "{flow.json}", "--police", "1M"],
      "--police cannot be combined with a FILE"),
     (["flow", "replace"], "the FILE with the flows is missing"),
+    (["relay", "joyn"], 'unknown command "joyn", expected one of: add, update, del, list, show, '
+                        "join, leave, receivers\nTry 'sluicectl relay --help'."),
+    (["relai"], "unknown command \"relai\"\nTry 'sluicectl --help'."),
     (["flow", "add", "--file", "{bad.yaml}"], "bad.yaml:2:"),
     (["flow", "add", "--file", "{none.yaml}"], "none.yaml"),
     (["flow", "add", "--file", "{none.json}"], "none.json: No such file or directory"),

@@ -153,7 +153,7 @@ put_pages(const char *directory, const char *total, const char *free_pages)
 	put(path, free_pages);
 }
 
-/* sluice-setup reserves pages on the nodes of ports, here node 0; node 1 has a worker. */
+/* The port is on node 0, and a worker on node 1. */
 Test(doctor, hugepages)
 {
 	struct verdict verdict;
@@ -177,12 +177,11 @@ Test(doctor, hugepages)
 	verdict = hugepages_of(0);
 	is(&verdict, SEVERITY_ERROR, "node 0: none reserved", "sudo sluice-setup");
 	verdict = hugepages_of(1);
-	is(&verdict, SEVERITY_ERROR, "node 1: none reserved",
-		"echo 128 | sudo tee " NODE "/node1/hugepages/hugepages-2048kB/nr_hugepages");
+	is(&verdict, SEVERITY_ERROR, "node 1: none reserved", "sudo sluice-setup");
 	put_pages(NODE "/node1/hugepages/hugepages-2048kB", "512\n", "28\n");
 	verdict = hugepages_of(1);
 	is(&verdict, SEVERITY_ERROR, "node 1: 28 of 512 pages of 2 MiB free, expected 256 MiB free",
-		"echo 612 | sudo tee " NODE "/node1/hugepages/hugepages-2048kB/nr_hugepages");
+		"sudo sluice-setup");
 	host.pid = 1;
 	verdict = hugepages_of(1);
 	is_ok(&verdict, "node 1: 28 of 512 pages of 2 MiB free, sluiced runs");
@@ -218,7 +217,6 @@ Test(doctor, hugepages_on_demand)
 	cr_expect_eq(verdict.severity, SEVERITY_ERROR);
 }
 
-/* The figures are those of memory_by_node() in drivers-conf/setup/config.py, before it rounds. */
 Test(doctor, memory_estimate)
 {
 	configure("1", "{'name': 'p0', 'devargs': 'net_null0'}");
@@ -236,6 +234,22 @@ Test(doctor, memory_estimate)
 	host.n_table_entries = 1500000;
 	cr_expect_eq(memory_estimate_mib(root, &host, 3), 1042);
 	cr_expect_eq(memory_estimate_mib(root, &host, 0), 269);
+}
+
+/* Each node once; memory_mb, 256 here, is that of the first port. */
+Test(doctor, memory_report)
+{
+	json_t *report, *expected;
+
+	put(PCI "/numa_node", "3\n");
+	configure("1, 2", "{'name': 'p0', 'devargs': '0000:03:00.0'}, {'name': 'p1', 'devargs': "
+			  "'net_null0'}, {'name': 'p2', 'devargs': 'net_null1'}");
+	report = memory_report(root, &host);
+	expected = json_pack("[{s:i, s:i, s:b}, {s:i, s:i, s:b}]", "node", 3, "mib", 256, "ports",
+		true, "node", 0, "mib", (int)memory_estimate_mib(root, &host, 0), "ports", true);
+	cr_expect(json_equal(report, expected));
+	json_decref(report);
+	json_decref(expected);
 }
 
 #define GRUB "/etc/default/grub.d/50-sluice.cfg"
@@ -376,6 +390,40 @@ Test(doctor, iommu)
 	put_link(PCI "/driver", "../../../bus/pci/drivers/mlx5_core");
 	verdict = iommu_of();
 	is_ok(&verdict, "on, 2 groups of devices; no port needs it");
+}
+
+/* vfio asks for it on x86. */
+Test(doctor, iommu_without_remapping)
+{
+	const char *parameter = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+	const char *accepted =
+		"on, 1 group of devices, without remapping of interrupts, which vfio accepts";
+	struct verdict verdict;
+
+	configure("1", "{'name': 'p0', 'devargs': '0000:03:00.0'}");
+	put(PCI "/numa_node", "0\n");
+	put("/sys/kernel/iommu_groups/0/type", "DMA\n");
+	put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: fpu tsc\n");
+	put("/proc/interrupts", "  0:  7  IR-IO-APIC  2-edge  timer\n");
+	verdict = iommu_of();
+	is_ok(&verdict, "on, 1 group of devices");
+	put("/proc/interrupts", "  0:  7  IO-APIC  2-edge  timer\n");
+	verdict = iommu_of();
+	is(&verdict, SEVERITY_ERROR, "on, 1 group of devices, without remapping of interrupts",
+		"sudo sluice-setup");
+	put("/etc/modprobe.d/sluice-setup.conf", "");
+	verdict = iommu_of();
+	is(&verdict, SEVERITY_WARNING, accepted,
+		"sudo dmesg | grep -i -E \"DMAR-IR|AMD-Vi|remapping\"");
+	put(parameter, "N\n");
+	verdict = iommu_of();
+	cr_expect_eq(verdict.severity, SEVERITY_ERROR);
+	put(parameter, "Y\n");
+	put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor\n");
+	verdict = iommu_of();
+	is(&verdict, SEVERITY_WARNING, accepted,
+		"virsh edit VM # on the host: <iommu model=\"intel\"><driver "
+		"intremap=\"on\"/></iommu>");
 }
 
 /* How it is turned on depends on the machine; only Intel's needs a parameter of the kernel. */
@@ -1040,16 +1088,80 @@ spread_of(const char *info_after, const char *counters_after)
 	json_t *counters[] = {
 		reply("{'ports': [{'nic': {'missed': 7}, 'xdp': {'rx_ring_full': 1}}]}"),
 		reply(counters_after)};
+	const struct replies replies = {
+		.info = {info[0], info[1]}, .counters = {counters[0], counters[1]}};
 	struct verdict verdict;
 	struct spread facts;
 
-	spread_read(&host, info[0], info[1], counters[0], counters[1], &facts);
+	spread_read(&host, &replies, &facts);
 	verdict = spread_judge(&facts);
 	for (unsigned i = 0; i < 2; i++) {
 		json_decref(info[i]);
 		json_decref(counters[i]);
 	}
 	return verdict;
+}
+
+/* Of ports p0 with two queues and p1 with one; both workers take as much. */
+static struct verdict
+queue_spread_of(const char *queues_after, const char *settings)
+{
+	char ports[128], after[256];
+	struct replies replies = {
+		.info = {reply("{'workers': [{'rx_packets': 1000}, {'rx_packets': 5000}]}"),
+			reply("{'workers': [{'rx_packets': 11000}, {'rx_packets': 15000}]}")},
+		.counters[0] = reply("{'ports': [{'name': 'p0', 'queues': [{'rx_packets': 500}, "
+				     "{'rx_packets': 800}]}, {'name': 'p1', 'queues': "
+				     "[{'rx_packets': 0}]}]}")};
+	struct verdict verdict;
+	struct spread facts;
+
+	snprintf(after, sizeof(after),
+		"{'ports': [{'name': 'p0', 'queues': [%s]}, {'name': 'p1', 'queues': "
+		"[{'rx_packets': 9000}]}]}",
+		queues_after);
+	snprintf(ports, sizeof(ports), "{'ports': [{'settings': [{'name': 'rss_types', %s}]}]}",
+		settings);
+	replies.counters[1] = reply(after);
+	replies.ports = reply(ports);
+	spread_read(&host, &replies, &facts);
+	verdict = spread_judge(&facts);
+	for (unsigned i = 0; i < 2; i++) {
+		json_decref(replies.info[i]);
+		json_decref(replies.counters[i]);
+	}
+	json_decref(replies.ports);
+	return verdict;
+}
+
+Test(doctor, spread_over_queues)
+{
+	const char *rss = "'value': ['ipv4_udp']", *none = "'value': []";
+	const char *uneven = "{'rx_packets': 10200}, {'rx_packets': 1100}";
+	const char *found = "20000 packets in a second, by worker 50% 50%, queue 0 of p0 gets 97%, "
+			    "expected 50%";
+	struct verdict verdict =
+		queue_spread_of("{'rx_packets': 4500}, {'rx_packets': 5800}", none);
+
+	is_ok(&verdict, "20000 packets in a second, by worker 50% 50%");
+	verdict = queue_spread_of("{'rx_packets': 520}, {'rx_packets': 1700}", none);
+	is_ok(&verdict, "20000 packets in a second, by worker 50% 50%");
+	verdict = queue_spread_of("{'rx_packets': 520}, {'rx_packets': 1800}", none);
+	is(&verdict, SEVERITY_WARNING,
+		"20000 packets in a second, by worker 50% 50%, queue 1 of p0 gets 98%, expected "
+		"50%",
+		"sluicectl port show p0 # rss_types none: the device chooses the queues; offer RSS "
+		"to the guest (qemu: virtio-net-pci,mq=on,rss=on)");
+	verdict = queue_spread_of(uneven, rss);
+	is(&verdict, SEVERITY_WARNING, found,
+		"sluicectl top --view flows # one flow may be most of it: RSS spreads flows, not "
+		"packets");
+	configure("1, 2",
+		"{'name': 'p1', 'devargs': 'net_af_xdp1,iface=other0'}, {'name': 'p0', 'devargs': "
+		"'net_af_xdp0,iface=media0'}");
+	verdict = queue_spread_of(uneven, none);
+	is(&verdict, SEVERITY_WARNING, found,
+		"sudo ethtool -N media0 rx-flow-hash udp4 sdfn && sudo ethtool -X media0 equal 2");
 }
 
 Test(doctor, spread)
@@ -1077,6 +1189,100 @@ Test(doctor, spread)
 	is(&verdict, SEVERITY_WARNING,
 		"22000 packets in a second, by worker 45% 55%, 5 lost as queues were full",
 		"sluicectl workers # BUSY near 100%: add workers; else see isolation here");
+}
+
+/* A second in which the port received and sent so many frames of so many bytes without FCS. */
+static struct verdict
+load_of(const char *port, unsigned rx, unsigned tx, unsigned bytes)
+{
+	json_t *entry = reply(port), *before, *after;
+	struct verdict verdict;
+	struct load facts;
+
+	before = reply("{'rx_packets': 5, 'rx_bytes': 500, 'tx_packets': 5, 'tx_bytes': 500, "
+		       "'nic': {'missed': 3, 'no_buffer': 1}}");
+	after = json_pack("{s:I, s:I, s:I, s:I, s:{s:i, s:i}}", "rx_packets", (json_int_t)rx + 5,
+		"rx_bytes", (json_int_t)rx * bytes + 500, "tx_packets", (json_int_t)tx + 5,
+		"tx_bytes", (json_int_t)tx * bytes + 500, "nic", "missed", 3, "no_buffer", 1);
+	load_read(root, entry, before, after, 1, &facts);
+	verdict = load_judge(&facts);
+	json_decref(entry);
+	json_decref(before);
+	json_decref(after);
+	return verdict;
+}
+
+Test(doctor, load)
+{
+	const char *nic = "{'name': 'p0', 'devargs': '0000:03:00.0', 'driver': 'net_x', 'netdev': "
+			  "null, 'link_mbps': 10000, 'settings': []}";
+	const char *slow = "{'name': 'p0', 'devargs': '0000:03:00.0', 'driver': 'net_x', 'netdev': "
+			   "null, 'link_mbps': 40000, 'settings': [{'name': 'mtu', 'value': 1500}, "
+			   "{'name': 'pps_max', 'value': 18750000}]}";
+	const char *iface = "{'name': 'p1', 'devargs': 'net_af_xdp0,iface=media0', 'driver': 'x', "
+			    "'netdev': 'media0', 'link_mbps': 1000, 'settings': []}";
+	struct verdict verdict = load_of(nic, 1000000, 0, 60);
+
+	is_ok(&verdict, "port p0: receives 1 million packets a second, 7% of its link; sends 0 "
+			"packets a second, 0% of its link; link of 10000 Mbit/s");
+	/* 64 bytes with FCS: 14.88 million a second are the whole link. */
+	verdict = load_of(nic, 0, 13500000, 60);
+	is(&verdict, SEVERITY_WARNING,
+		"port p0: receives 0 packets a second, 0% of its link; sends 13.5 million packets "
+		"a second, 91% of its link; link of 10000 Mbit/s; expected less than 90%",
+		"sluicectl port show p0 # pps_max and its source; missed and rx_errors");
+	verdict = load_of(slow, 16500000, 1, 60);
+	is_ok(&verdict, "port p0: receives 16.5 million packets a second, 28% of its link, 88% of "
+			"pps_max; sends 1 packets a second, 0% of its link, 0% of pps_max; link of "
+			"40000 Mbit/s; driver net_x has a pps_max of 18750000");
+	verdict = load_of(slow, 16900000, 1, 60);
+	cr_expect_eq(verdict.severity, SEVERITY_WARNING);
+	/* A veth says 10 Gbit/s, and means nothing by it. */
+	verdict = load_of(iface, 800000, 0, 1500);
+	is_ok(&verdict, "port p1: receives 800000 packets a second; sends 0 packets a second");
+	put("/sys/class/net/media0/device/vendor", "0x8086\n");
+	verdict = load_of(iface, 80000, 0, 1500);
+	cr_expect_eq(verdict.severity, SEVERITY_WARNING, "%s", verdict.found);
+}
+
+/* What the NIC lost was on the wire, too. */
+Test(doctor, load_with_losses)
+{
+	json_t *port = reply("{'name': 'p0', 'devargs': '0000:03:00.0', 'driver': 'x', 'netdev': "
+			     "null, 'link_mbps': 0, 'settings': []}");
+	json_t *before = reply("{'rx_packets': 0, 'rx_bytes': 0, 'nic': {'missed': 0}}");
+	json_t *after = reply("{'rx_packets': 100, 'rx_bytes': 6000, 'nic': {'missed': 40, "
+			      "'no_buffer': 10}}");
+	struct load facts;
+
+	load_read(root, port, before, after, 0.5, &facts);
+	cr_expect_eq(facts.rx.pps, 300);
+	cr_expect_eq(facts.rx.bytes, 60);
+	json_decref(port);
+	json_decref(before);
+	json_decref(after);
+}
+
+/* sluiced was restarted between the two replies. */
+Test(doctor, counters_that_begin_again)
+{
+	const char *zero = "{'workers': [{'rx_packets': 0}, {'rx_packets': 0}]}";
+	const char *port = "{'name': 'p0', 'devargs': 'net_null0', 'driver': 'net_null', 'netdev': "
+			   "null, 'link_mbps': 10000, 'settings': []}";
+	json_t *entry = reply(port), *after = reply("{'rx_packets': 0, 'rx_bytes': 0}");
+	json_t *before = reply("{'rx_packets': 90000, 'rx_bytes': 5400000, 'tx_packets': 80000, "
+			       "'tx_bytes': 1, 'nic': {'missed': 7}}");
+	struct verdict verdict =
+		spread_of(zero, "{'ports': [{'nic': {'missed': 0}, 'xdp': {'rx_ring_full': 0}}]}");
+	struct load facts;
+
+	is_ok(&verdict, "0 packets in a second, too few to judge their spread");
+	load_read(root, entry, before, after, 1, &facts);
+	verdict = load_judge(&facts);
+	is_ok(&verdict, "port p0: receives 0 packets a second; sends 0 packets a second");
+	json_decref(entry);
+	json_decref(before);
+	json_decref(after);
 }
 
 /* Unless a file says it, a running sluiced says where its workers and ports are. */

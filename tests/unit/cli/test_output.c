@@ -67,8 +67,10 @@ static const struct {
 	{"{'vlan': 7, 'h': {'state': 'pending', 'reason': 'none'}}", "{h:pending}",
 		"pending: none; see 'ip -d link show type vlan'"},
 	{"{'h': {'state': 'pending', 'reason': 'none'}}", "{h:pending}", "pending: none"},
-	{"{'dst': '192.0.2.9', 'next_hop': {'state': 'pending', 'reason': 'none', 'netdev': 'p1'}}",
-		"{next_hop:pending}", "pending: none; see 'ip route get 192.0.2.9 oif p1'"},
+	{"{'src': '192.0.2.1', 'dst': '192.0.2.9', "
+	 "'next_hop': {'state': 'pending', 'reason': 'none', 'netdev': 'p1'}}",
+		"{next_hop:pending}",
+		"pending: none; see 'ip route get 192.0.2.9 from 192.0.2.1 oif p1'"},
 	{"{'next_hop': {'state': 'pending', 'reason': 'none', 'netdev': 'p1', "
 	 "'address': '192.0.2.8'}}",
 		"{next_hop:pending}", "pending: none; see 'ip neigh show 192.0.2.8 dev p1'"},

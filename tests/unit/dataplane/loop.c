@@ -88,7 +88,7 @@ datagram_put(struct loop *loop, unsigned worker, uint32_t n, uint16_t id, uint16
 		struct rte_ipv4_hdr ip;
 		struct rte_udp_hdr udp;
 		uint8_t payload[PAYLOAD_MAX];
-	} __rte_packed __rte_aligned(2) frame = {
+	} __attribute__((packed, aligned(2))) frame = {
 		.eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
 		.ip = {.version_ihl = 0x45,
 			.total_length = rte_cpu_to_be_16(

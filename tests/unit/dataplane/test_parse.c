@@ -26,14 +26,14 @@ struct frame4 {
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
 	uint8_t data[DATA_BYTES];
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed, aligned(2)));
 
 struct frame6 {
 	struct rte_ether_hdr eth;
 	struct rte_ipv6_hdr ip;
 	struct rte_udp_hdr udp;
 	uint8_t data[DATA_BYTES];
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed, aligned(2)));
 
 static const struct frame4 good4 = {
 	.eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN),

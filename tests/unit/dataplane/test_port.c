@@ -77,7 +77,7 @@ __wrap_rte_eth_dev_info_get(uint16_t ethdev, struct rte_eth_dev_info *info)
 
 	if (driver_name != NULL)
 		info->driver_name = driver_name;
-	info->tx_offload_capa |= tx_capa;
+	info->tx_offload_capa = tx_capa;
 	return ret;
 }
 
@@ -178,6 +178,21 @@ Test(port, af_xdp_registers_its_pool_whatever_quirks_are_asked_for)
 	cr_expect_eq(info.settings.quirks, DP_QUIRK_registers_pool);
 }
 
+/* The device puts packets into the second queue, as it is told of two queue pairs. */
+Test(port, virtio_has_a_receive_queue_for_each_transmit_queue)
+{
+	struct dp_port_info info;
+
+	driver_name = "net_virtio";
+	port_config.settings.quirks = DP_SET_NONE;
+	port_config.rx_queues = 1;
+	n_workers = 2;
+	create();
+	cr_assert_eq(dp_port_info_get(dp, 0, &info), 0);
+	cr_expect_eq(info.settings.quirks, DP_QUIRK_queue_pairs);
+	cr_expect_eq(info.rx_queues, 2);
+}
+
 static bool
 is_unplugged(void)
 {
@@ -206,6 +221,47 @@ replace(void)
 	link_number++;
 	dp_ports_follow(dp);
 	return !is_unplugged();
+}
+
+/* Received by queue q: 10 + q packets, by worker q % 2. */
+static void
+queues_have_counted(void)
+{
+	struct dp_queue_stats queue;
+	struct dp_worker_stats worker;
+	struct dp_port_stats port;
+
+	for (unsigned q = 0; q < 3; q++) {
+		cr_assert_eq(dp_queue_stats_get(dp, 0, q, &queue), 0);
+		cr_expect_eq(queue.rx_packets, 10 + q);
+		cr_expect_eq(queue.worker, q % 2);
+	}
+	cr_expect_eq(dp_queue_stats_get(dp, 0, 3, &queue), -ENOENT);
+	cr_assert_eq(dp_port_stats_get(dp, 0, &port), 0);
+	cr_expect_eq(port.rx_packets, 33);
+	cr_assert_eq(dp_worker_stats_get(dp, 0, &worker), 0);
+	cr_expect_eq(worker.rx_packets, 22);
+}
+
+Test(port, queues_count_on_when_a_device_replaces_another)
+{
+	n_workers = 2;
+	port_config.rx_queues = 3;
+	create();
+	dp->workers[0]->queues[0].packets = 10;
+	dp->workers[1]->queues[0].packets = 11;
+	dp->workers[0]->queues[1].packets = 12;
+	queues_have_counted();
+	leave();
+	while (!is_unplugged())
+		dp_ports_follow(dp);
+	cr_expect_eq(dp->workers[0]->n_queues, 0);
+	queues_have_counted();
+	link_number++;
+	while (is_unplugged())
+		dp_ports_follow(dp);
+	cr_expect_eq(dp->workers[0]->n_queues, 2);
+	queues_have_counted();
 }
 
 /* Until the port is tried again. */

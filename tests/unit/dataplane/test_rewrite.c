@@ -22,14 +22,14 @@ struct datagram4 {
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
 	uint8_t data[DATA_BYTES];
-} __rte_packed __rte_aligned(8);
+} __attribute__((packed, aligned(8)));
 
 struct datagram6 {
 	uint8_t headroom[HEADROOM];
 	struct rte_ipv6_hdr ip;
 	struct rte_udp_hdr udp;
 	uint8_t data[DATA_BYTES];
-} __rte_packed __rte_aligned(8);
+} __attribute__((packed, aligned(8)));
 
 static void
 fill(void *bytes, size_t n)

@@ -39,7 +39,7 @@ struct packet {
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
 	uint8_t payload[12];
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed, aligned(2)));
 
 static struct packet
 packet_of(uint32_t n)

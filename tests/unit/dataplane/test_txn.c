@@ -91,18 +91,24 @@ Test(txn, one_is_open_at_a_time)
 	cr_expect_eq(dp_txn_commit(txn), 0, "an empty one");
 }
 
-Test(txn, abort_leaves_nothing_behind)
+static void
+abort_leaves_nothing(unsigned flows_a_step)
 {
 	uint32_t old = installed(1, 3), handle;
 	struct dp_leg_stats legs[3];
 	struct dp_flow_stats stats;
 	struct dp_txn *txn = begin();
+	unsigned n_steps = 1;
 
 	cr_assert_eq(dp_txn_remove(txn, old), 0);
 	cr_assert_eq(add(txn, 1, 1, &handle), 0);
 	for (uint32_t n = 2; n < MAX_FLOWS; n++)
 		cr_assert_eq(add(txn, n, 2, &handle), 0);
-	dp_txn_abort(txn);
+	while (dp_txn_abort_step(txn, flows_a_step) == -EAGAIN) {
+		n_steps++;
+		cr_expect_null(dp_txn_begin(loop.dp));
+	}
+	cr_expect_eq(n_steps, (MAX_FLOWS + flows_a_step - 1) / flows_a_step);
 	cr_expect_eq(dp_flow_count(loop.dp, DP_IPV4), 1);
 	cr_expect_eq(dp_flow_stats_get(loop.dp, old, &stats, legs, 3), 0, "it is the old one");
 	txn = begin();
@@ -110,6 +116,16 @@ Test(txn, abort_leaves_nothing_behind)
 	for (uint32_t n = 2; n <= MAX_FLOWS; n++)
 		cr_expect_eq(add(txn, n, 1, &handle), 0, "the room is there again");
 	cr_expect_eq(dp_txn_commit(txn), 0);
+}
+
+Test(txn, abort_leaves_nothing_behind)
+{
+	abort_leaves_nothing(MAX_FLOWS);
+}
+
+Test(txn, abort_in_steps_leaves_nothing_behind)
+{
+	abort_leaves_nothing(3);
 }
 
 Test(txn, a_duplicate_key_is_refused_and_the_rest_is_added)

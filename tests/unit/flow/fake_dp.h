@@ -74,6 +74,7 @@ struct dp {
 		no_room_for; /* latch_cookie: its next version has no room for its legs; 0 = none */
 	int fail_commit; /* -ETIMEDOUT */
 	unsigned steps_to_commit; /* that end with -EAGAIN */
+	bool abort_begun; /* a step of an abort was made: the next one ends it */
 	int fail_next_hop;
 	int fail_inject;
 };

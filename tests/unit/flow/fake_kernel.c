@@ -41,16 +41,43 @@ last_of(uint8_t family, const uint8_t address[16])
 	return address[family == 4 ? 3 : 15];
 }
 
+/* So that no group of the machine's own interfaces is joined. */
 int
-route_resolve(struct net *net, const struct hop_request *request, struct neigh_key *neighbour)
+net_interface(struct net *net, unsigned ifindex, uint16_t outer_vlan, uint16_t vlan)
 {
+	net->n_interfaces++;
+	(void)ifindex;
+	(void)outer_vlan;
+	(void)vlan;
+	return -ENETUNREACH;
+}
+
+int
+route_resolve(struct net *net, const struct hop_request *request, struct hop_paths *paths)
+{
+	struct hop_path *path = &paths->path[0];
+	int error;
+
 	net->n_aims++;
-	*neighbour = (struct neigh_key){
-		.ifindex = request->ifindex + (request->vlan ? 100 : 0), .family = request->family};
-	memcpy(neighbour->address, request->to, sizeof(neighbour->address));
+	paths->ifindex = request->ifindex + (request->vlan ? 100 : 0);
+	paths->n = 1;
+	*path = (struct hop_path){.weight = 1};
+	path->neighbour.ifindex = paths->ifindex;
+	path->neighbour.family = request->family;
+	memcpy(path->neighbour.address, request->to, sizeof(path->neighbour.address));
 	if (net->route)
-		return net->route(request, neighbour);
-	return last_of(request->family, request->to) >= 250 ? -ENETUNREACH : 0;
+		error = net->route(request, paths);
+	else
+		error = last_of(request->family, request->to) >= 250 ? -ENETUNREACH : 0;
+	if (error < 0)
+		paths->n = 0;
+	return error;
+}
+
+const struct link_vlans *
+net_vlans(struct net *net)
+{
+	return &net->vlans;
 }
 
 int
@@ -107,9 +134,33 @@ steer_open(unsigned ifindex, struct steer **steer)
 }
 
 int
+steer_follow_program(struct steer *steer)
+{
+	(void)steer;
+	return 0;
+}
+
+int
 steer_follow_mac(struct steer *steer)
 {
 	steer->n_macs_read++;
+	return 0;
+}
+
+int
+steer_set_vlan_macs(struct steer *steer, const struct steer_mac *macs, unsigned n)
+{
+	steer->n_macs = n;
+	memcpy(steer->macs, macs, n * sizeof(*macs));
+	return 0;
+}
+
+int
+vlan_tags_keep(const char *iface, char *error, size_t error_size)
+{
+	(void)iface;
+	(void)error;
+	(void)error_size;
 	return 0;
 }
 

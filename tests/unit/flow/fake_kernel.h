@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A kernel of plain memory behind net/net.h and net/xdp_steer.h. */
+/* A kernel of plain memory behind net/net.h, net/xdp_steer.h and net/vlan_tags.h. */
 #ifndef TESTS_FLOW_FAKE_KERNEL_H
 #define TESTS_FLOW_FAKE_KERNEL_H
 
 #include "net/net.h"
+#include "net/vlan_tags.h"
 #include "net/xdp_steer.h"
 
 struct net {
 	struct net_observer observer;
 	unsigned n_aims; /* calls of route_resolve() */
+	unsigned n_interfaces; /* of net_interface() */
 	/* Answers in place of route_resolve(), which filled in what it would; NULL = as below. */
-	int (*route)(const struct hop_request *request, struct neigh_key *neighbour);
+	int (*route)(const struct hop_request *request, struct hop_paths *paths);
 	int n_kept; /* neighbour_ref() without neighbour_unref() */
 	int fail_keep;
 	unsigned n_resolved; /* neighbour_resolve() */
 	unsigned keeps_before_fail;
+	struct link_vlans vlans; /* what net_vlans() answers */
 };
 
 struct steer {
@@ -30,6 +33,8 @@ struct steer {
 	int fail_add;
 	unsigned adds_before_fail;
 	int fail_add_range;
+	unsigned n_macs; /* steer_set_vlan_macs() */
+	struct steer_mac macs[4];
 };
 
 /*

@@ -224,11 +224,15 @@ dp_txn_commit_step(struct dp_txn *txn, unsigned max_flows)
 	return dp->fail_commit;
 }
 
-void
-dp_txn_abort(struct dp_txn *txn)
+int
+dp_txn_abort_step(struct dp_txn *txn, unsigned max_flows)
 {
 	struct dp *dp = txn->dp;
 
+	(void)max_flows;
+	dp->abort_begun = !dp->abort_begun;
+	if (dp->abort_begun)
+		return -EAGAIN;
 	dp->txn = NULL;
 	dp->n_aborts++;
 	for (unsigned i = 0; i < FAKE_FLOWS_MAX; i++) {
@@ -237,6 +241,14 @@ dp_txn_abort(struct dp_txn *txn)
 		if (dp->flows[i].state == FAKE_REMOVED || dp->flows[i].state == FAKE_REPLACED)
 			dp->flows[i].state = FAKE_LIVE;
 	}
+	return 0;
+}
+
+void
+dp_txn_abort(struct dp_txn *txn)
+{
+	while (dp_txn_abort_step(txn, UINT_MAX) == -EAGAIN)
+		;
 }
 
 int

@@ -8,6 +8,12 @@
 void
 room_init(struct room *room)
 {
+	room_init_on(room, NULL);
+}
+
+void
+room_init_on(struct room *room, struct event_base *base)
+{
 	struct fault fault;
 
 	memset(room, 0, sizeof(*room));
@@ -17,7 +23,7 @@ room_init(struct room *room)
 	cr_assert_eq(ports_init(&room->ports, room->dp), 0);
 	cr_assert_eq(steering_init(&room->steering, &room->config, &room->ports, &fault), 0);
 	cr_assert_eq(
-		flows_init(&room->flows, room->dp, &room->ports, &room->steering, NULL, &fault), 0);
+		flows_init(&room->flows, room->dp, &room->ports, &room->steering, base, &fault), 0);
 	room->flows.commits = commits_create(&room->flows, NULL, NULL, 0);
 	cr_assert_not_null(room->flows.commits);
 }

@@ -17,6 +17,7 @@ struct room {
 };
 
 void room_init(struct room *room);
+void room_init_on(struct room *room, struct event_base *base); /* its timers are due there */
 void room_fini(struct room *room);
 
 /* Add an item to a change at "/MEMBER/N"; NULL: it is all of the request. */

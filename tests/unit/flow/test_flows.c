@@ -11,11 +11,11 @@ static struct room room;
 static uint8_t gateway_high; /* of addresses from 128 on; those below have .1 */
 
 static int
-route(const struct hop_request *request, struct neigh_key *neighbour)
+route(const struct hop_request *request, struct hop_paths *paths)
 {
 	const uint8_t last = request->to[3] < 128 ? 1 : gateway_high;
 
-	memcpy(neighbour->address, (uint8_t[4]){198, 51, 100, last}, 4);
+	memcpy(paths->path[0].neighbour.address, (uint8_t[4]){198, 51, 100, last}, 4);
 	return 0;
 }
 
@@ -144,4 +144,30 @@ Test(hop_repoint, flows_send_from_the_new_mac_address_of_a_port)
 	cr_expect_arr_neq(hop->src_mac, mac, sizeof(mac));
 	flows_port_changed(&room.flows, hop->port);
 	cr_expect_arr_eq(hop->src_mac, mac, sizeof(mac));
+}
+
+/* Each look may read all of the kernel's interfaces, of which a burst changes one by one. */
+Test(links, memberships_are_looked_at_once_a_burst)
+{
+	struct event_base *base = event_base_new();
+	struct flow_spec *spec;
+	struct fault fault;
+	unsigned n_before;
+
+	room_init_on(&room, base);
+	event_base_loop(base, EVLOOP_ONCE); /* what is due at the start */
+	spec = flow_spec_of_text(
+		"{'id':'g','match':{'port':'p0','dst':'239.1.1.1','dst_port':5004},"
+		"'action':'drop'}",
+		&fault);
+	cr_assert_not_null(spec, "%s", fault.message);
+	cr_assert_eq(room_install(&room, &spec, 1, &fault), 0, "%s", fault.message);
+	n_before = fake_net()->n_interfaces;
+	for (unsigned i = 0; i < 3; i++)
+		fake_net()->observer.link(fake_net()->observer.arg, 50 + i);
+	cr_expect_eq(fake_net()->n_interfaces, n_before);
+	event_base_loop(base, EVLOOP_ONCE);
+	cr_expect_eq(fake_net()->n_interfaces, n_before + 1);
+	room_fini(&room);
+	event_base_free(base);
 }

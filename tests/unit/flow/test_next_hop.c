@@ -129,6 +129,37 @@ Test(next_hops, written_whole)
 	cr_expect_eq(fake_net()->n_kept, 1);
 }
 
+/* The fake kernel resolves a VLAN's leg to an interface of index 100 more than the port's. */
+Test(next_hops, vlan_interface_has_mac_and_mtu)
+{
+	struct link_vlan vlans[] = {
+		{.ifindex = 110, .mtu = 600, .mac = {2, 0, 0, 0, 9, 1}},
+		{.ifindex = 111, .mtu = 1400, .mac = {2, 0, 0, 0, 9, 2}},
+	};
+	struct flow_leg leg = leg_to(9);
+	const struct dp_next_hop *next_hop;
+	unsigned index;
+
+	fake_net()->vlans = (struct link_vlans){.loaded = true, .n = 2, .vlan = vlans};
+	leg.dp.vlan = 7;
+	index = ref(&leg);
+	next_hop = &dp->next_hops[index];
+	cr_expect_eq(next_hop->mtu, 1400);
+	cr_expect_arr_eq(next_hop->src_mac, vlans[1].mac, 6);
+	cr_expect_eq(dp->next_hops[get(9)].mtu, 1500, "an untagged leg has the port's");
+
+	vlans[1].mtu = 9000;
+	vlans[1].mac[5] = 3;
+	next_hops_vlans_changed(hops);
+	cr_expect_eq(next_hop->mtu, 1500, "no more than the port's");
+	cr_expect_arr_eq(next_hop->src_mac, vlans[1].mac, 6);
+	next_hops_port_changed(hops, 1);
+	cr_expect_arr_eq(next_hop->src_mac, vlans[1].mac, 6);
+	fake_net()->vlans.n = 0;
+	next_hops_port_changed(hops, 1);
+	cr_expect_arr_eq(next_hop->src_mac, ports.info[1].mac, 6, "unknown: the port's");
+}
+
 Test(next_hops, shared_and_counted)
 {
 	const struct flow_leg fixed = leg_static("p1", mac_a);
@@ -254,10 +285,10 @@ Test(next_hops, pending_until_the_neighbour_answers)
 }
 
 static int
-route_all_by_9(const struct hop_request *request, struct neigh_key *neighbour)
+route_all_by_9(const struct hop_request *request, struct hop_paths *paths)
 {
 	(void)request;
-	memcpy(neighbour->address, (uint8_t[4]){198, 51, 100, 9}, 4);
+	memcpy(paths->path[0].neighbour.address, (uint8_t[4]){198, 51, 100, 9}, 4);
 	return 0;
 }
 
@@ -285,12 +316,12 @@ Test(next_hops, pending_until_there_is_a_route)
 static uint8_t gateway_low, gateway_high; /* of addresses below 128, and of those above */
 
 static int
-route_by_gateways(const struct hop_request *request, struct neigh_key *neighbour)
+route_by_gateways(const struct hop_request *request, struct hop_paths *paths)
 {
 	const uint8_t last = request->to[3] < 128 ? gateway_low : gateway_high;
 
-	memcpy(neighbour->address, gateway_1, 4);
-	neighbour->address[3] = last;
+	memcpy(paths->path[0].neighbour.address, gateway_1, 4);
+	paths->path[0].neighbour.address[3] = last;
 	return last ? 0 : -ENETUNREACH;
 }
 
@@ -314,6 +345,145 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 	cr_expect_eq(n_lost, 1);
 	cr_expect_eq(fake_net()->n_kept, 0);
 	cr_expect_eq(memcmp(gateway_2, gateway_1, 3), 0);
+}
+
+/* By .1 for source 192.0.2.1 without a DSCP, by .2 for any other. */
+static int
+route_by_source(const struct hop_request *request, struct hop_paths *paths)
+{
+	const bool first = request->from[3] == 1 && request->dscp == 0;
+
+	memcpy(paths->path[0].neighbour.address, first ? gateway_1 : gateway_2, 4);
+	return 0;
+}
+
+Test(next_hops, by_source_and_dscp)
+{
+	struct flow_leg first = leg_to(20), second, marked;
+	unsigned index;
+
+	first.dp.dscp = DP_DSCP_KEEP;
+	first.dp.src[3] = 1;
+	marked = second = first;
+	second.dp.src[3] = 2;
+	marked.dp.dscp = 4;
+	fake_net()->route = route_by_source;
+	index = ref(&first);
+	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
+	expect_mac(ref(&second), (uint8_t[]){2, 0, 0, 0, 1, 2});
+	cr_expect_eq(ref(&marked), ref(&second), "the neighbour is the same one");
+	cr_expect_eq(fake_net()->n_aims, 3);
+	for (unsigned i = 0; i < 1000; i++)
+		cr_expect_eq(ref(&first), index);
+	cr_expect_eq(fake_net()->n_aims, 3, "they share the answer");
+	/* Sources do not matter to a next hop that the operator named. */
+	first.hop = second.hop = FLOW_HOP_GATEWAY;
+	first.next_hop[0] = second.next_hop[0] = 9;
+	ref(&first);
+	ref(&second);
+	cr_expect_eq(fake_net()->n_aims, 4);
+}
+
+static unsigned n_gateways; /* of one route: 198.51.100.1 and so on */
+
+static int
+route_by_several(const struct hop_request *request, struct hop_paths *paths)
+{
+	(void)request;
+	paths->n = n_gateways;
+	for (unsigned i = 0; i < n_gateways; i++) {
+		paths->path[i] = paths->path[0];
+		memcpy(paths->path[i].neighbour.address, gateway_1, 4);
+		paths->path[i].neighbour.address[3] = (uint8_t)(1 + i);
+	}
+	return 0;
+}
+
+#define N_LEGS 200
+
+static struct flow_leg
+leg_from(unsigned i)
+{
+	struct flow_leg leg = leg_to(20);
+
+	leg.dp.src_port = (uint16_t)(1000 + i);
+	return leg;
+}
+
+/* Legs that do not hold the index that they ought to take it; how many, and what all have then. */
+static unsigned
+legs_follow(unsigned index[N_LEGS], unsigned by_gateway[4])
+{
+	unsigned moved = 0;
+
+	memset(by_gateway, 0, 4 * sizeof(by_gateway[0]));
+	for (unsigned i = 0; i < N_LEGS; i++) {
+		const struct flow_leg leg = leg_from(i);
+		const unsigned now = next_hops_index(hops, &leg, index[i]);
+
+		if (now != index[i]) {
+			next_hops_updated(hops, &leg, index[i]);
+			index[i] = now;
+			moved++;
+		}
+		by_gateway[dp->next_hops[now].dst_mac[5]]++;
+	}
+	cr_expect_eq(next_hops_stale_all(hops), 0);
+	return moved;
+}
+
+Test(next_hops, several_paths)
+{
+	unsigned index[N_LEGS], first[4], now[4];
+
+	fake_net()->route = route_by_several;
+	n_gateways = 3;
+	for (unsigned i = 0; i < N_LEGS; i++) {
+		const struct flow_leg leg = leg_from(i);
+
+		index[i] = ref(&leg);
+	}
+	cr_expect_eq(fake_net()->n_aims, 1, "they share the answer");
+	cr_expect_eq(legs_follow(index, first), 0);
+	cr_expect(first[1] > 40 && first[2] > 40 && first[3] > 40, "%u %u %u", first[1], first[2],
+		first[3]);
+	/* The third one goes: its own legs are spread over the others. */
+	n_gateways = 2;
+	routes_changed(NULL);
+	cr_expect_eq(legs_follow(index, now), first[3]);
+	cr_expect(now[1] > first[1] && now[2] > first[2] && now[3] == 0);
+	/* It is back, and so are they. */
+	n_gateways = 3;
+	routes_changed(NULL);
+	cr_expect_eq(legs_follow(index, now), first[3]);
+	cr_expect_arr_eq(now, first, sizeof(now));
+	/* The second one does not answer any more. */
+	neighbour(2, NULL);
+	while (hop_moves_run(hops))
+		;
+	cr_expect_eq(legs_follow(index, now), first[2]);
+	cr_expect_eq(now[2], 0);
+	cr_expect_eq(fake_net()->n_kept, 3, "it is still waited for");
+	neighbour(2, (uint8_t[]){2, 0, 0, 0, 1, 2});
+	while (hop_moves_run(hops))
+		;
+	cr_expect_eq(legs_follow(index, now), first[2]);
+	cr_expect_arr_eq(now, first, sizeof(now));
+	/* One path only; then no leg at all. */
+	n_gateways = 1;
+	routes_changed(NULL);
+	legs_follow(index, now);
+	cr_expect_eq(now[1], N_LEGS);
+	cr_expect_eq(fake_net()->n_kept, 1);
+	n_gateways = 2;
+	routes_changed(NULL);
+	legs_follow(index, now);
+	for (unsigned i = 0; i < N_LEGS; i++) {
+		const struct flow_leg leg = leg_from(i);
+
+		next_hops_unref(hops, &leg, index[i], true);
+	}
+	cr_expect_eq(fake_net()->n_kept, 0);
 }
 
 Test(next_hops, legs_that_diverge_get_another_index)

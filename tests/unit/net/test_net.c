@@ -348,13 +348,14 @@ Test(neighbour, confirmation)
 static struct neigh_key
 expect_hop(const struct hop_request *request, int error)
 {
-	struct neigh_key neighbour;
+	struct hop_paths paths;
 	char to[ADDRESS_TEXT_MAX];
 
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	address_format(request->family, request->to, to);
-	cr_expect_eq(route_resolve(net, request, &neighbour), error, "%s", to);
-	return neighbour;
+	cr_expect_eq(route_resolve(net, request, &paths), error, "%s", to);
+	cr_expect_eq(paths.n, error == 0, "%s", to);
+	return error == 0 ? paths.path[0].neighbour : (struct neigh_key){.ifindex = paths.ifindex};
 }
 
 static struct neigh_key
@@ -415,6 +416,121 @@ Test(route, default_route)
 {
 	shell("ip route add default via 192.0.2.2");
 	expect_neighbour("203.0.113.5", "192.0.2.2");
+}
+
+static struct hop_paths
+paths_of(const char *from, const char *to, uint8_t dscp)
+{
+	struct hop_request request = {.ifindex = port, .dscp = dscp};
+	struct hop_paths paths;
+
+	address_parse(from, request.from);
+	request.family = address_parse(to, request.to);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_assert_eq(route_resolve(net, &request, &paths), 0, "%s from %s", to, from);
+	return paths;
+}
+
+/* Of a route with one path. */
+static void
+expect_by(const char *from, const char *to, uint8_t dscp, const char *expected)
+{
+	const struct hop_paths paths = paths_of(from, to, dscp);
+	struct neigh_key key = {.ifindex = port};
+
+	key.family = address_parse(expected, key.address);
+	cr_expect_eq(paths.n, 1);
+	cr_expect_eq(memcmp(&paths.path[0].neighbour, &key, sizeof(key)), 0, "%s from %s: not %s",
+		to, from, expected);
+}
+
+/* The last rule is for what a source that is no address of the host is not looked for in. */
+Test(route, policy_rules)
+{
+	shell("ip addr add 192.0.2.3/24 dev port && ip addr add 2001:db8::3/64 dev port nodad");
+	shell("ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8::2");
+	shell("ip route add default via 192.0.2.7 table 7 && "
+	      "ip -6 route add default via 2001:db8::7 dev port table 7");
+	shell("ip rule add from 192.0.2.3 lookup 7 && ip -6 rule add from 2001:db8::3 lookup 7");
+	expect_by("192.0.2.3", "198.51.100.5", 0, "192.0.2.7");
+	expect_by("192.0.2.1", "198.51.100.5", 0, "192.0.2.2");
+	expect_by("2001:db8::3", "2001:db8:9::5", 0, "2001:db8::7");
+	expect_by("2001:db8::1", "2001:db8:9::5", 0, "2001:db8::2");
+	shell("ip rule add tos 0x10 lookup 7 && ip rule add from 198.18.0.1 lookup 7 && "
+	      "ip -6 rule add from 2001:db8:f::1 lookup 7");
+	expect_by("192.0.2.1", "198.51.100.5", 4, "192.0.2.7");
+	expect_by("198.18.0.1", "198.51.100.5", 0, "192.0.2.2");
+	expect_by("2001:db8:f::1", "2001:db8:9::5", 0, "2001:db8::7");
+	shell("ip rule add ipproto udp to 198.51.100.0/24 lookup 7");
+	expect_by("192.0.2.1", "198.51.100.5", 0, "192.0.2.7");
+}
+
+Test(route, for_one_source_only)
+{
+	shell("ip -6 route add 2001:db8:9::/48 from 2001:db8::1 via fe80::2 dev port");
+	expect_by("2001:db8::1", "2001:db8:9::5", 0, "fe80::2");
+	expect_route("2001:db8:9::5", -ENETUNREACH);
+}
+
+/* A rule that leads out of another interface does not hide the route out of the port. */
+Test(route, rule_by_another_interface)
+{
+	shell("ip link add second type veth peer name second_wire && ip link set second_wire up && "
+	      "ip link set second up && ip addr add 198.51.100.1/24 dev second && "
+	      "ip addr add 2001:db8:9::1/64 dev second nodad");
+	shell("ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8::2");
+	shell("ip route add default via 198.51.100.7 table 7 && "
+	      "ip -6 route add default via 2001:db8:9::7 table 7");
+	shell("ip rule add from 192.0.2.1 lookup 7 && ip -6 rule add from 2001:db8::1 lookup 7");
+	expect_by("192.0.2.1", "203.0.113.5", 0, "192.0.2.2");
+	expect_by("2001:db8::1", "2001:db8:a::5", 0, "2001:db8::2");
+}
+
+Test(route, ipv6_gateway_of_ipv4)
+{
+	shell("ip route add 198.51.100.0/24 via inet6 fe80::2 dev port");
+	expect_by("192.0.2.1", "198.51.100.5", 0, "fe80::2");
+}
+
+/* With the gateways in the answer, and with no more than the object's number. */
+Test(route, next_hop_objects)
+{
+	shell("ip nexthop add id 1 via 192.0.2.2 dev port && "
+	      "ip nexthop add id 2 via fe80::2 dev port && ip nexthop add id 3 group 2 && "
+	      "ip nexthop add id 4 blackhole");
+	shell("ip route add 198.51.100.0/25 nhid 1 && ip route add 198.51.100.128/25 nhid 3 && "
+	      "ip -6 route add 2001:db8:9::/48 nhid 3 && ip route add 203.0.113.0/24 nhid 4");
+	for (unsigned compatible = 0; compatible < 2; compatible++) {
+		shell("echo %u >/proc/sys/net/ipv4/nexthop_compat_mode", compatible);
+		expect_by("192.0.2.1", "198.51.100.5", 0, "192.0.2.2");
+		expect_by("192.0.2.1", "198.51.100.130", 0, "fe80::2");
+		expect_by("2001:db8::1", "2001:db8:9::5", 0, "fe80::2");
+		expect_route("203.0.113.5", -ENETUNREACH);
+	}
+}
+
+/* Those out of other interfaces are not among them. */
+Test(route, several_paths)
+{
+	struct hop_paths paths;
+
+	shell("ip link add second type veth peer name second_wire && ip link set second_wire up && "
+	      "ip link set second up && ip addr add 198.51.100.1/24 dev second && "
+	      "ip addr add 2001:db8:9::1/64 dev second nodad");
+	shell("ip route add 203.0.113.0/24 nexthop via 198.51.100.7 nexthop via 192.0.2.7 weight 3 "
+	      "nexthop via inet6 fe80::2 dev port");
+	shell("ip -6 route add 2001:db8:a::/48 nexthop via 2001:db8:9::7 "
+	      "nexthop via 2001:db8::7 nexthop via 2001:db8::8 weight 2");
+	paths = paths_of("192.0.2.1", "203.0.113.5", 0);
+	cr_assert_eq(paths.n, 2);
+	cr_expect_arr_eq(paths.path[0].neighbour.address, ((uint8_t[16]){192, 0, 2, 7}), 16);
+	cr_expect_eq(paths.path[0].weight, 3);
+	cr_expect_eq(paths.path[1].neighbour.family, 6);
+	cr_expect_eq(paths.path[1].weight, 1);
+	paths = paths_of("2001:db8::1", "2001:db8:a::5", 0);
+	cr_assert_eq(paths.n, 2);
+	cr_expect_eq(paths.path[0].neighbour.address[15] + paths.path[1].neighbour.address[15], 15);
+	cr_expect_eq(paths.path[0].weight + paths.path[1].weight, 3);
 }
 
 Test(route, route_by_another_interface)

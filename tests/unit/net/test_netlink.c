@@ -140,6 +140,8 @@ vlan_message(const struct vlan_case *vlan_case)
 	body = mnl_nlmsg_get_payload(message);
 	body->ifi_index = 30;
 	mnl_attr_put_strz(message, IFLA_IFNAME, "port.7");
+	mnl_attr_put_u32(message, IFLA_MTU, 1400);
+	mnl_attr_put(message, IFLA_ADDRESS, sizeof(mac), mac);
 	if (!vlan_case->orphan)
 		mnl_attr_put_u32(message, IFLA_LINK, 12);
 	if (vlan_case->foreign)
@@ -178,6 +180,8 @@ Test(link, vlan_parse)
 		cr_expect_eq(vlan.ifindex, 30);
 		cr_expect_eq(vlan.parent, 12);
 		cr_expect_eq(vlan.id, 7);
+		cr_expect_eq(vlan.mtu, 1400);
+		cr_expect_arr_eq(vlan.mac, mac, sizeof(mac));
 		cr_expect_eq(vlan.tpid, cases[i].protocol ? cases[i].protocol : ETH_P_8021Q, "%s",
 			cases[i].what);
 	}
@@ -205,13 +209,18 @@ Test(link, vlan_find)
 		{.ifindex = 32, .parent = 12, .tpid = ETH_P_8021Q, .id = 8},
 		{.ifindex = 33, .parent = 12, .tpid = ETH_P_8021AD, .id = 7},
 	};
-	struct link_vlans vlans = {.loaded = true, .n = 4, .vlan = list};
+	const struct link_vlans vlans = {.loaded = true, .n = 4, .vlan = list};
 
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021Q, 7), 30);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, ETH_P_8021Q, 7), 31);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021Q, 8), 32);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021AD, 7), 33);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 12, ETH_P_8021AD, 8), 0);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 13, ETH_P_8021Q, 8), 0);
-	cr_expect_eq(link_vlan_find(NULL, &vlans, 14, ETH_P_8021Q, 7), 0);
+	cr_expect_eq(link_vlan_on(&vlans, 12, ETH_P_8021Q, 7), &list[0]);
+	cr_expect_eq(link_vlan_on(&vlans, 13, ETH_P_8021Q, 7), &list[1]);
+	cr_expect_eq(link_vlan_on(&vlans, 12, ETH_P_8021Q, 8), &list[2]);
+	cr_expect_eq(link_vlan_on(&vlans, 12, ETH_P_8021AD, 7), &list[3]);
+	cr_expect_null(link_vlan_on(&vlans, 12, ETH_P_8021AD, 8));
+	cr_expect_null(link_vlan_on(&vlans, 13, ETH_P_8021Q, 8));
+	cr_expect_null(link_vlan_on(&vlans, 14, ETH_P_8021Q, 7));
+	for (size_t i = 0; i < vlans.n; i++)
+		cr_expect_eq(link_vlan_find(&vlans, list[i].ifindex), &list[i]);
+	cr_expect_null(link_vlan_find(&vlans, 12));
+	cr_expect_null(link_vlan_find(&vlans, 34));
+	cr_expect_null(link_vlan_find(&(struct link_vlans){.loaded = true}, 30));
 }

@@ -53,6 +53,7 @@ static const struct {
 #define TAGS(outer, vlan) .tpid = {0x88a8, 0x8100}, .tci = {outer, vlan}
 #define TO_ALL .dst_mac = {255, 255, 255, 255, 255, 255}
 #define TO_OTHER .dst_mac = {2, 0, 0, 0, 0, 3}
+#define TO_VLAN7 .dst_mac = {2, 0, 0, 0, 0, 7} /* of the kernel's interfaces of VLAN 7, 7 in 9 */
 
 static const struct {
 	const char *what;
@@ -72,6 +73,11 @@ static const struct {
 	{"tagged with options", TO_V4(5002, .ihl = 8, TAG(7)), STEERED},
 	{"don't fragment", TO_V4(5000, .fragment = 0x4000), STEERED},
 	{"reserved fragment bit", TO_V4(5000, .fragment = 0x8000), STEERED},
+	{"the first fragment is the data plane's to name", TO_V4(5000, .fragment = 0x2000),
+		STEERED},
+	{"first fragment of IPv6", TO_V6(5000, .extensions = {{44}}), STEERED},
+	{"first fragment behind a skipped header", TO_V6(5000, .extensions = {{60}, {44}}),
+		STEERED},
 	{"a wrong UDP length is the data plane's to name", TO_V4(5000, .udp_length = 9999),
 		STEERED},
 	{"two tags, 802.1Q in 802.1ad", TO_V4(5006, TAGS(9, 7)), STEERED},
@@ -113,6 +119,10 @@ static const struct {
 	{"broadcast, IPv6", TO_V6(5000, TO_ALL), PASSED},
 	{"link-layer multicast", TO_V4(5000, .dst_mac = {1, 0, 0x5e, 0, 2, 1}), PASSED},
 	{"link-layer multicast, IPv6", TO_V6(5000, .dst_mac = {0x33, 0x33, 0, 0, 0, 1}), PASSED},
+	{"a VLAN interface's", TO_V4(5002, TO_VLAN7, TAG(0x6007)), STEERED},
+	{"a VLAN interface's, two tags", TO_V6(5006, TO_VLAN7, TAGS(9, 7)), STEERED},
+	{"a VLAN interface's, in another VLAN", TO_V4(5004, TO_VLAN7, TAG(4094)), PASSED},
+	{"a VLAN interface's, in no VLAN", TO_V4(5000, TO_VLAN7), PASSED},
 	{"another host's", TO_V4(5000, TO_OTHER), PASSED},
 	{"another host's, tagged", TO_V4(5002, TO_OTHER, TAG(7)), PASSED},
 	{"another host's, multicast",
@@ -143,8 +153,11 @@ static const struct {
 	{"ARP", TO_V4(5000, .ether_type = 0x0806), PASSED},
 	{"TCP over IPv6", TO_V6(5000, .protocol = 6), PASSED},
 	{"ICMPv6 (neighbour discovery)", TO_V6(5000, .protocol = 58), PASSED},
-	{"IPv6 fragment header", TO_V6(5000, .extensions = {{44}}), PASSED},
-	{"fragment header behind a skipped one", TO_V6(5000, .extensions = {{60}, {44}}), PASSED},
+	{"later fragment of IPv6", TO_V6(5000, .extensions = {{44, 0, 8}}), PASSED},
+	{"later fragment behind a skipped header", TO_V6(5000, .extensions = {{60}, {44, 0, 8}}),
+		PASSED},
+	{"first fragment to another port", TO_V4(5001, .fragment = 0x2000), PASSED},
+	{"first fragment of TCP", TO_V4(5000, .fragment = 0x2000, .protocol = 6), PASSED},
 	{"TCP behind a skipped header", TO_V6(5000, .extensions = {{60}}, .protocol = 6), PASSED},
 	{"hop-by-hop header not first", TO_V6(5000, .extensions = {{60}, {FRAME_PROTOCOL_ZERO}}),
 		PASSED},
@@ -153,7 +166,6 @@ static const struct {
 	{"nine extension headers",
 		TO_V6(5000, .extensions = {{60}, {60}, {60}, {60}, {60}, {60}, {60}, {60}, {60}}),
 		PASSED},
-	{"first fragment", TO_V4(5000, .fragment = 0x2000), PASSED},
 	{"later fragment", TO_V4(5000, .fragment = 0x20b9), PASSED},
 	{"last fragment", TO_V4(5000, .fragment = 0x0001), PASSED},
 	{"last fragment, greatest offset", TO_V4(5000, .fragment = 0x1fff), PASSED},
@@ -193,11 +205,26 @@ keys_install(void)
 }
 
 static void
+vlan_macs_install(void)
+{
+	const struct steer_mac macs[] = {
+		{.mac = {2, 0, 0, 0, 0, 7}, .vlan = 7},
+		{.mac = {2, 0, 0, 0, 0, 7}, .vlan = 7, .outer_vlan = 9},
+	};
+	int macs_fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_MACS));
+	const uint32_t used = 1;
+
+	for (size_t i = 0; i < COUNT(macs); i++)
+		cr_assert_eq(bpf_map_update_elem(macs_fd, &macs[i], &used, BPF_ANY), 0);
+}
+
+static void
 setup(void)
 {
 	namespace_enter();
 	object = steer_program_load(&program_fd);
 	keys_install();
+	vlan_macs_install();
 	socket_fd = steer_program_socket(object);
 }
 

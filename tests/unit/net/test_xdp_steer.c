@@ -149,6 +149,41 @@ Test(steer, mac_address_is_followed)
 	bpf_object__close(object);
 }
 
+Test(steer, vlan_mac_addresses_are_replaced)
+{
+	const struct steer_mac macs[] = {
+		{.mac = {2, 0, 0, 0, 0, 9}, .vlan = 9},
+		{.mac = {2, 0, 0, 0, 0, 8}, .vlan = 8},
+		{.mac = {2, 0, 0, 0, 0, 7}, .vlan = 7},
+	};
+	struct bpf_object *object = program_attach(ifindex, XDP_FLAGS_DRV_MODE);
+	const int fd = bpf_object__find_map_fd_by_name(object, STEER_TEXT(STEER_MACS));
+	struct steer_mac *many = calloc(STEER_MACS_MAX + 1, sizeof(*many));
+	struct steer *steer;
+	uint32_t used;
+
+	cr_assert_eq(steer_open(ifindex, &steer), 0);
+	cr_expect_eq(steer_set_vlan_macs(steer, macs, 2), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[0], &used), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[1], &used), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[2], &used), -ENOENT);
+	cr_expect_eq(steer_set_vlan_macs(steer, macs + 1, 2), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[0], &used), -ENOENT);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[1], &used), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[2], &used), 0);
+
+	for (uint32_t i = 0; i <= STEER_MACS_MAX; i++)
+		many[i] = (struct steer_mac){
+			.mac = {2, 0, 0, 0, 1, 1}, .vlan = i & 0xfff, .outer_vlan = i >> 12};
+	cr_expect_eq(steer_set_vlan_macs(steer, many, STEER_MACS_MAX + 1), -E2BIG);
+	cr_expect_eq(steer_set_vlan_macs(steer, macs, 3), 0, "there is room again");
+	cr_expect_eq(steer_set_vlan_macs(steer, NULL, 0), 0);
+	cr_expect_eq(bpf_map_lookup_elem(fd, &macs[2], &used), -ENOENT);
+	free(many);
+	steer_close(steer);
+	bpf_object__close(object);
+}
+
 Test(steer, full)
 {
 	struct bpf_object *object = program_attach(ifindex, XDP_FLAGS_DRV_MODE);

@@ -51,7 +51,10 @@ Test(methods, get_shows_flow_counters_and_next_hop)
 		"'forwarded':99,'punted':0,'drops':{'policed':1}},'declared':false,'latched':null,"
 		"'legs':[{'id':'leg-1','copies':100,'bytes':1000,'sent':100,'drops':{},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
-		"'netdev':null},'link_up':true}],'streams':[]}");
+		"'netdev':null},'link_up':true}],'streams':[],"
+		"'hint':'no interface has 192.0.2.1: the kernel "
+		"does not answer ARP requests for it, so senders on the link of port p0 cannot "
+		"reach it; add the address to an interface'}");
 	service_refuses("flow.get", json_pack("{s:s}", "id", "b"), -32002, "/id");
 }
 
@@ -150,6 +153,8 @@ Test(methods, counters)
 		json_integer_value(json_object_get(json_object_get(port, "drops"), "no_flow")), 3);
 	cr_expect_eq(
 		json_integer_value(json_object_get(json_object_get(port, "nic"), "missed")), 9);
+	json_expect(json_object_get(port, "queues"),
+		"[{'queue':0,'worker':0,'rx_packets':5},{'queue':1,'worker':1,'rx_packets':6}]");
 	json_decref(result);
 	installed("a", 1);
 	result = service_result("counters.get", json_pack("{s:b}", "flows", 1));

@@ -176,7 +176,13 @@ Test(relay_methods, a_relay_that_has_the_id_is_named)
 	answers("relay.add", "{'relays':[" PLAIN("r") "]}", "{'added':['r']}");
 	error = service_error("relay.add", json_of_text("{'relays':[" OTHER("r") "]}"));
 	cr_expect_str_eq(json_string_value(json_object_get(error, "message")),
-		"found id r, which another relay has, expected a free one");
+		"found id r, which another relay has, expected a free one; relay.update changes "
+		"that relay");
+	json_decref(error);
+	error = service_error(
+		"relay.add", json_of_text("{'relays':[" OTHER("s") "," OTHER("s") "]}"));
+	cr_expect_str_eq(json_string_value(json_object_get(error, "message")),
+		"found s twice, expected each id once");
 	json_decref(error);
 }
 
@@ -499,7 +505,7 @@ Test(relay_pools, all_or_none)
 	refuses("relay.add",
 		"{'relays':[" POOLED("r", "'pool':'single'", "'pool':'voice'", "") "," POOLED(
 			"r", "'pool':'voice'", FIXED, "") "]}",
-		-32003, "/relays/1/id");
+		-32001, "/relays/1/id");
 	has_flows(0);
 	usage_expect(0, 0, 0);
 	usage_expect(1, 0, 0);

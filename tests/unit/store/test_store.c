@@ -127,6 +127,45 @@ expect_released(const char *expected)
 	cr_expect_str_eq(found, expected);
 }
 
+/* Of some bytes up to 150,000, so that each piece of a batch has others of them at its end. */
+static void
+long_text(char *text, size_t i)
+{
+	const size_t bytes = i % 50 == 0 ? 150000 : 1 + i * 37 % 5000;
+
+	memset(text, 'a' + (char)(i % 26), bytes);
+	text[bytes] = '\0';
+}
+
+Test(store, a_large_batch_is_read_back)
+{
+	static char text[150001];
+	const size_t n = 2000;
+	struct store_batch *batch = rig_batch(1);
+	struct store_cursor *cursor;
+	struct store_flow flow;
+	char id[16];
+	size_t i;
+
+	rig_open(&rig);
+	for (i = 0; i < n; i++) {
+		snprintf(id, sizeof(id), "f%zu", i);
+		long_text(text, i);
+		rig_put(batch, id, text);
+	}
+	cr_assert(rig_submit(&rig, batch), "%s", rig.fault.message);
+	cursor = store_flows_open(rig.store, &rig.fault);
+	for (i = 0; i < n; i++) {
+		cr_assert_eq(store_cursor_next(cursor, &flow, &rig.fault), 1, "%zu", i);
+		snprintf(id, sizeof(id), "f%zu", i);
+		cr_assert_str_eq(flow.id, id);
+		long_text(text, i);
+		cr_assert_eq(flow.bytes, strlen(text));
+		cr_assert_str_eq(flow.text, text);
+	}
+	store_cursor_close(cursor);
+}
+
 Test(store, the_last_release_of_each_port_is_kept)
 {
 	struct store_batch *batch;
@@ -362,6 +401,36 @@ Test(store, one_bad_batch_of_a_group_takes_no_other_with_it)
 	cr_assert_str_eq(verdicts, "yyyny");
 	rig_expect_flows(&rig, "a={} b={} c={} e={}");
 	cr_assert_eq(state().flows, 4);
+}
+
+/* A large change is written for seconds: whoever reads meanwhile is refused before that. */
+Test(store, in_memory_a_reader_does_not_wait_for_a_large_change)
+{
+	struct store_batch *batch = rig_batch(1);
+	struct store_cursor *cursor;
+	char verdict = '-', id[16];
+	unsigned i;
+
+	rig.path[0] = '\0';
+	rig_open(&rig);
+	for (i = 0; i < 200000; i++) {
+		snprintf(id, sizeof(id), "f%u", i);
+		rig_put(batch, id, "{}");
+	}
+	store_submit(rig.store, batch, verdict_done, &verdict);
+	/* Until the writer has begun, nothing is in the way. */
+	while ((cursor = store_flows_open(rig.store, &rig.fault))) {
+		store_cursor_close(cursor);
+		usleep(1000);
+	}
+	cr_assert_eq(rig.fault.code, FAULT_BUSY);
+	cr_assert_not_null(strstr(rig.fault.message, "being written"), "%s", rig.fault.message);
+	while (verdict == '-')
+		event_base_loop(rig.base, EVLOOP_ONCE);
+	cr_assert_eq(verdict, 'y');
+	cursor = store_flows_open(rig.store, &rig.fault);
+	cr_assert_not_null(cursor);
+	store_cursor_close(cursor);
 }
 
 static void
