@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <rte_common.h>
 #include <rte_vect.h>
@@ -43,11 +46,24 @@ saves_avx512(void)
 #endif
 }
 
+/* DPDK 22.11 reads LZCNT from the bit before its own, which Intel's CPUs never set. */
+static int
+has_flag(enum rte_cpu_flag_t flag)
+{
+#if defined(__x86_64__)
+	unsigned eax, ebx, ecx, edx;
+
+	if (flag == RTE_CPUFLAG_LZCNT)
+		return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LZCNT) != 0;
+#endif
+	return rte_cpu_get_flag_enabled(flag);
+}
+
 struct level_host
 level_host_get(void)
 {
 	return (struct level_host){
-		.has_flag = rte_cpu_get_flag_enabled,
+		.has_flag = has_flag,
 		.saves_avx512 = saves_avx512(),
 		.simd_bits = rte_vect_get_max_simd_bitwidth(),
 	};

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_vect.h>
@@ -64,6 +65,28 @@ Test(level, knows_what_this_system_saves)
 	cr_expect_gt(host.has_flag(RTE_CPUFLAG_AVX512F), 0);
 	/* No register of those that the compiler knows for this file. */
 	__asm__ volatile("vpxorq %zmm16, %zmm16, %zmm16");
+}
+
+/* Of this machine, too: what the kernel reports is the CPU's word. "abm" is its name of LZCNT. */
+Test(level, reads_the_flags_that_the_kernel_reads)
+{
+	static const struct {
+		enum rte_cpu_flag_t flag;
+		const char *name;
+	} flags[] = {{RTE_CPUFLAG_LZCNT, " abm "}, {RTE_CPUFLAG_BMI2, " bmi2 "},
+		{RTE_CPUFLAG_MOVBE, " movbe "}, {RTE_CPUFLAG_AVX512VL, " avx512vl "}};
+	const struct level_host host = level_host_get();
+	FILE *cpuinfo = fopen("/proc/cpuinfo", "r");
+	char line[4096] = "";
+
+	cr_assert_not_null(cpuinfo);
+	while (strncmp(line, "flags", 5) != 0)
+		cr_assert_not_null(fgets(line, sizeof(line), cpuinfo));
+	fclose(cpuinfo);
+	line[strcspn(line, "\n")] = ' ';
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		cr_expect_eq(host.has_flag(flags[i].flag) > 0, strstr(line, flags[i].name) != NULL,
+			"%s", flags[i].name);
 }
 
 Test(level, uses_no_wider_vectors_than_allowed)
