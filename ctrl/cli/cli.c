@@ -285,6 +285,31 @@ is_number(const char *text)
 	return text != NULL && text[0] >= '0' && text[0] <= '9';
 }
 
+/* "FLOW" for "/flow", "ID 2" for "/ids/1": the name of a positional argument. "": it is none. */
+static void
+word_place(const struct cli *cli, const char *pointer, char *text, size_t size)
+{
+	const char *word = cli->command->words, *name = cli->command->arguments;
+
+	text[0] = '\0';
+	while (word != NULL && *word != '\0' && pointer[0] == '/') {
+		const size_t word_length = strcspn(word, " ."), name_length = strcspn(name, " .[");
+		const char *rest = pointer + 1 + word_length;
+
+		if (strncmp(pointer + 1, word, word_length) == 0 &&
+			(*rest == '\0' || *rest == '/')) {
+			const int n = snprintf(text, size, "%.*s", (int)name_length, name);
+
+			if (*rest == '/' && is_number(rest + 1))
+				snprintf(text + n, size - (size_t)n, " %lu",
+					strtoul(rest + 1, NULL, 10) + 1);
+			return;
+		}
+		word += word_length + strspn(word + word_length, " .");
+		name += name_length + strspn(name + name_length, " .[");
+	}
+}
+
 /*
  * "--leg 2 dst=" for "/flows/0/legs/1/dst_port", "--idle-timeout" for "/flows/0/idle_timeout_s",
  * "--a local=" for "/relays/0/a/local": members are options and keys with dashes. "" for what is no
@@ -402,6 +427,8 @@ cli_refused(const struct cli *cli, const struct client_error *error)
 		fprintf(stderr, ": %s", place);
 	} else {
 		option_place(cli, pointer, place, sizeof(place));
+		if (place[0] == '\0')
+			word_place(cli, pointer, place, sizeof(place));
 		fprintf(stderr, "%s%s", place[0] != '\0' ? " at " : "", place);
 	}
 	fprintf(stderr, ": ");

@@ -492,6 +492,7 @@ const struct command command_relay_show = {
 	.example = "  sluicectl relay show call1",
 	.min_words = 1,
 	.max_words = 1,
+	.words = "id",
 	.run = relay_show,
 };
 

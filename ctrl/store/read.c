@@ -233,7 +233,11 @@ store_history_get(struct store *store, uint64_t generation, struct store_generat
 	struct store_cursor *cursor = store_history_open(store, &up_to, 1, fault);
 	int rc = cursor ? store_history_next(cursor, found, outcome, fault) : -1;
 
-	if (rc == 0 || (rc == 1 && found->number != generation))
+	if (rc == 0 && cursor->meta.generation == cursor->meta.base)
+		rc = fault_set(fault, FAULT_NOT_FOUND, "",
+			"found generation %llu, expected a kept one, of which there is none yet",
+			(unsigned long long)generation);
+	else if (rc == 0 || (rc == 1 && found->number != generation))
 		rc = fault_set(fault, FAULT_NOT_FOUND, "",
 			"found generation %llu, expected a kept one from %llu to %llu; see "
 			"history.list",
