@@ -26,6 +26,7 @@
 #include "config/config.h"
 #include "config/ports.h"
 #include "config/privileges.h"
+#include "export/http.h"
 #include "flow/commit.h"
 #include "flow/confirm.h"
 #include "flow/flows.h"
@@ -63,6 +64,8 @@ struct daemon {
 	struct audit *audit;
 	struct rpc_service *service;
 	struct rpc_server *server;
+	struct metrics_source metrics;
+	struct http *http; /* NULL: metrics are disabled */
 	struct fault fault;
 };
 
@@ -89,6 +92,8 @@ hangup_asked(evutil_socket_t signal_number, short what, void *arg)
 	audit_reopen(daemon->audit);
 	if (rpc_server_reload(daemon->server, &fault) < 0)
 		log_line("warning: the previous certificates remain in use: %s", fault.message);
+	if (http_reload(daemon->http, &fault) < 0)
+		log_line("warning: the previous token remains in use: %s", fault.message);
 	log_line("files reopened");
 }
 
@@ -293,6 +298,23 @@ server_create(struct daemon *daemon)
 	return daemon->server ? 0 : -1;
 }
 
+/* Metrics are optional. */
+static int
+metrics_create(struct daemon *daemon)
+{
+	daemon->metrics = (struct metrics_source){
+		.dp = daemon->dp,
+		.config = &daemon->config,
+		.flows = &daemon->flows,
+		.confirm = &daemon->confirm,
+		.started_ns = clock_read_ns(CLOCK_MONOTONIC),
+	};
+	if (!daemon->config.metrics.listen[0])
+		return 0;
+	daemon->http = http_create(daemon->base, &daemon->metrics, &daemon->fault);
+	return daemon->http ? 0 : -1;
+}
+
 static int
 loop_run(struct daemon *daemon)
 {
@@ -358,14 +380,18 @@ daemon_run(struct daemon *daemon)
 		goto err_watchers;
 	if (server_create(daemon) < 0)
 		goto err_service;
+	if (metrics_create(daemon) < 0)
+		goto err_server;
 	if (dp_start(daemon->dp, error, sizeof(error)) < 0) {
 		fault_set(fault, FAULT_INTERNAL, "", "%s", error);
-		goto err_server;
+		goto err_metrics;
 	}
 	rc = privileges_reduce(config, fault);
 	if (rc == 0)
 		rc = loop_run(daemon);
 	dp_stop(daemon->dp);
+err_metrics:
+	http_destroy(daemon->http);
 err_server:
 	rpc_server_destroy(daemon->server);
 	commits_finish(daemon->flows.commits); /* what was under way is durable, if unanswered */

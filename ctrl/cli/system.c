@@ -301,7 +301,8 @@ port_show(struct cli *cli, const struct arguments *arguments)
 	counters = cli_call(cli, "counters.get", json_object(), &exit_code);
 	if (counters != NULL && (port_keep(ports, name) < 0 || port_keep(counters, name) < 0)) {
 		fprintf(stderr,
-			"sluicectl: NOT_FOUND at PORT: found %s, expected a port of 'sluicectl port list'\n",
+			"sluicectl: NOT_FOUND at PORT: found %s, expected a port of "
+			"'sluicectl port list'\n",
 			name[0] != '\0' ? name : "\"\"");
 		exit_code = CLI_REFUSED;
 	} else if (cli_shows(cli, counters)) {

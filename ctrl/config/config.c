@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/util.h>
+#include <netinet/in.h>
+
 #include "schema/schema.h"
 #include "schema/yaml.h"
 
@@ -254,11 +257,27 @@ subject_read(const json_t *json, size_t i, struct tls_subject *subject, struct f
 	return 0;
 }
 
+int
+listen_address_read(const char *text, const char *pointer, struct sockaddr_storage *address,
+	struct fault *fault)
+{
+	const char *port = strrchr(text, ':');
+	int bytes = sizeof(*address);
+
+	if (port && port[1] && !port[1 + strspn(port + 1, "0123456789")] &&
+		evutil_parse_sockaddr_port(text, (struct sockaddr *)address, &bytes) == 0 &&
+		(address->ss_family != AF_INET6 || text[0] == '['))
+		return bytes;
+	return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+		"found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or [2001:db8::1]:7878", text);
+}
+
 static int
 tls_config_read(const json_t *config, struct tls_config *tls, struct fault *fault)
 {
 	json_t *json = json_object_get(config, "tls");
 	const json_t *roles = json_object_get(json, "roles");
+	struct sockaddr_storage address;
 	size_t i;
 
 	tls->listen = "";
@@ -269,7 +288,45 @@ tls_config_read(const json_t *config, struct tls_config *tls, struct fault *faul
 			return -1;
 	}
 	tls->n_subjects = (unsigned)i;
-	return 0;
+	if (!json)
+		return 0;
+	return listen_address_read(tls->listen, "/tls/listen", &address, fault) < 0 ? -1 : 0;
+}
+
+static bool
+is_loopback(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET)
+		return ntohl(ipv4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr);
+}
+
+static int
+metrics_config_read(const json_t *config, struct metrics_config *metrics, struct fault *fault)
+{
+	json_t *json = json_object_get(config, "metrics");
+	const json_t *flows = json_object_get(json, "flows");
+	struct sockaddr_storage address;
+	size_t i;
+
+	metrics->listen = metrics->token_file = "";
+	if (!json)
+		return 0;
+	json_unpack(json, "{s:s, s?s, s:i}", "listen", &metrics->listen, "token_file",
+		&metrics->token_file, "max_flows", &metrics->max_flows);
+	for (i = 0; i < json_array_size(flows); i++)
+		metrics->flows[i] = json_string_value(json_array_get(flows, i));
+	metrics->n_flows = (unsigned)i;
+	if (listen_address_read(metrics->listen, "/metrics/listen", &address, fault) < 0)
+		return -1;
+	if (metrics->token_file[0] || is_loopback(&address))
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/listen",
+		"found %s without a token_file, expected an address of loopback, or a token_file",
+		metrics->listen);
 }
 
 /* An AF_XDP port that brings no program of its own gets ours, and is steered. */
@@ -373,6 +430,8 @@ config_load(const char *path, struct config *config, struct fault *fault)
 		rc = access_read(json, &config->access, fault);
 	if (rc == 0)
 		rc = tls_config_read(json, &config->tls, fault);
+	if (rc == 0)
+		rc = metrics_config_read(json, &config->metrics, fault);
 	if (rc == 0)
 		rc = ports_read(json, config, fault);
 	if (rc == 0)

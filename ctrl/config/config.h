@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <dp/dp.h>
@@ -19,6 +20,7 @@
 #include "config/profile.h"
 
 #define ACCESS_ENTRIES_MAX 64 /* the schema has it as maxItems */
+#define METRICS_FLOWS_MAX 64 /* patterns, as in the schema */
 #define ACCESS_SUBJECT_MAX 256 /* bytes of a certificate's name that are compared */
 
 struct access_entry {
@@ -52,6 +54,15 @@ struct tls_config {
 	struct tls_subject subjects[ACCESS_ENTRIES_MAX];
 };
 
+/* The exposition of metrics over HTTP. */
+struct metrics_config {
+	const char *listen; /* "127.0.0.1:9464", "[::1]:9464"; "" = off */
+	const char *token_file; /* "" = none is asked for */
+	unsigned max_flows;
+	unsigned n_flows;
+	const char *flows[METRICS_FLOWS_MAX]; /* patterns of ids, as of fnmatch(3) */
+};
+
 /* Points into itself: not to be copied. */
 struct config {
 	json_t *document; /* owned; all texts are borrowed from it */
@@ -67,6 +78,7 @@ struct config {
 	unsigned max_waiting_bytes; /* of one user */
 	struct access access;
 	struct tls_config tls;
+	struct metrics_config metrics;
 	const char *xdp_program; /* of the ports that we steer */
 	const char *user; /* process.user, "" = stay who we are; uid and gid are its */
 	uid_t uid;
@@ -105,6 +117,13 @@ int config_load_profiles(const char *path, struct config *config, struct fault *
  * what the site asks for. Its devargs would be too late: they are not applied, nor reported.
  */
 void config_settle_profile(struct config *config, unsigned port, const char *driver);
+
+/*
+ * The address of text, which stands at that pointer: an IPv6 address in brackets, and a port.
+ * Returns its length, or -1 with *fault set.
+ */
+int listen_address_read(const char *text, const char *pointer, struct sockaddr_storage *address,
+	struct fault *fault);
 
 /* What was loaded, profiles too. */
 void config_fini(struct config *config);

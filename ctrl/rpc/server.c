@@ -582,7 +582,7 @@ remote_listen(struct rpc_server *server, struct fault *fault)
 {
 	const struct tls_config *config = &server->config->tls;
 	struct sockaddr_storage address;
-	const int bytes = tls_address_read(config, &address, fault);
+	const int bytes = listen_address_read(config->listen, "/tls/listen", &address, fault);
 
 	if (bytes < 0)
 		return -1;

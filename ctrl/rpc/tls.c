@@ -40,23 +40,6 @@
 #define KEEPALIVE_PROBE_S 20
 #define KEEPALIVE_PROBES 3
 
-int
-tls_address_read(
-	const struct tls_config *config, struct sockaddr_storage *address, struct fault *fault)
-{
-	const char *text = config->listen, *port = strrchr(text, ':');
-	int bytes = sizeof(*address);
-
-	if (port && port[1] && !port[1 + strspn(port + 1, "0123456789")] &&
-		evutil_parse_sockaddr_port(text, (struct sockaddr *)address, &bytes) == 0 &&
-		(address->ss_family != AF_INET6 || text[0] == '['))
-		return bytes;
-	return fault_set(fault, FAULT_INVALID_VALUE, "/tls/listen",
-		"/tls/listen: found %s, expected ADDRESS:PORT, as 192.0.2.1:7878 or "
-		"[2001:db8::1]:7878",
-		text);
-}
-
 /* For a connection that was taken in: no delay of small replies, and a dead peer is noticed. */
 static void
 tcp_socket_tune(int fd)

@@ -29,13 +29,6 @@ typedef void (*tls_client_fn)(void *arg, struct bufferevent *stream, const struc
 struct tls *tls_create(struct event_base *base, const struct tls_config *config,
 	tls_client_fn client, void *arg, struct fault *fault);
 
-/*
- * The address of config->listen: an IPv6 address in brackets, and a port. Returns its length, or -1
- * with *fault set.
- */
-int tls_address_read(
-	const struct tls_config *config, struct sockaddr_storage *address, struct fault *fault);
-
 /* Begin the handshake of a connection that was accepted; takes fd over. */
 void tls_accept(struct tls *tls, int fd);
 

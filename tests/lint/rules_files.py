@@ -93,7 +93,8 @@ def man(tree):
 
 @rule("documents", "documents that are generated match their sources")
 def documents(tree):
-    for generator in ("docs/gen-rpc", "docs/gen-rpc-manual", "docs/gen-counters"):
+    for generator in ("docs/gen-rpc", "docs/gen-rpc-manual", "docs/gen-counters",
+                      "docs/gen-metrics"):
         if generator in tree.files:
             yield from complaints(tree, [f"./{generator}", "--check"])
         else:

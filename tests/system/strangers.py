@@ -4,8 +4,8 @@
 
 usage: strangers.py INTERFACE SOURCE DESTINATION:PORT DST_MAC COUNT
 
-SOURCE is the first address; after 65,000 ports of an address comes the next one. Prints how many were
-sent a second.
+SOURCE is the first address; after 65,000 ports of an address comes the next one. Prints how many
+were sent a second.
 """
 
 import ipaddress
