@@ -99,27 +99,42 @@ guest_image_make() {
 }
 
 # The disk's image: made of the root of install-deps and the package, and kept until one of them has
-# changed. GUEST_DISK is its name.
+# changed. GUEST_DISK is its name. The test has a lock on it until it ends, as the guest boots from it again.
 guest_disk_make() {
-	local stamp root=$RIG_RUN/root
+	local parts
 	package_build
 	GUEST_DISK=$GUEST_CACHE/disk-${TEST_RIG##*-}-$(cksum <<<"$GUEST_CMDLINE" | cut -d ' ' -f 1)
-	stamp=$({
-		declare -f guest_disk_fill
-		cat "$GUEST_CACHE/root.made" "$PACKAGE" tests/system/_guest_agent.sh
-	} | sha256sum)
+	# install-deps removes images of which these are no longer the parts.
+	parts=$(sha256sum "$GUEST_CACHE/root.made" "$PACKAGE" "$PWD"/tests/system/{_guest,_guest_agent}.sh)
+	exec {GUEST_DISK_LOCK}>>"$GUEST_DISK.lock"
+	if ! guest_disk_is "$parts"; then
+		flock "$GUEST_DISK_LOCK"
+		if [[ $(cat "$GUEST_DISK.made" 2>/dev/null) != "$parts" ]]; then # nobody has made it meanwhile
+			guest_disk_write "$parts"
+		fi
+		guest_disk_is "$parts" || fail "the guest's disk has changed"
+	fi
+}
+
+# It is made of these parts, and locked against changes.
+guest_disk_is() {
+	flock --shared "$GUEST_DISK_LOCK"
+	[[ $(cat "$GUEST_DISK.made" 2>/dev/null) == "$1" ]]
+}
+
+guest_disk_write() {
+	local root=$RIG_RUN/root
+	mkdir "$root"
 	(
-		flock 9
-		[[ $(cat "$GUEST_DISK.made" 2>/dev/null) == "$stamp" ]] && exit
-		mkdir "$root"
-		guest_disk_fill "$root" >"$RIG_RUN/disk.log" 2>&1 || fail "cannot make the guest's disk"
-		rm -f "$GUEST_DISK.made"
-		truncate --size=2G "$GUEST_DISK.new"
-		mke2fs -q -t ext4 -d "$root" "$GUEST_DISK.new"
-		rm -rf --one-file-system "$root"
-		mv "$GUEST_DISK.new" "$GUEST_DISK"
-		echo "$stamp" >"$GUEST_DISK.made"
-	) 9>"$GUEST_DISK.lock"
+		flock --shared 9 # install-deps does not replace what is copied here
+		guest_disk_fill "$root"
+	) 9>>/run/sluice-install-deps.lock >"$RIG_RUN/disk.log" 2>&1 || fail "cannot make the guest's disk"
+	rm -f "$GUEST_DISK.made"
+	truncate --size=2G "$GUEST_DISK.new"
+	mke2fs -q -t ext4 -d "$root" "$GUEST_DISK.new"
+	rm -rf --one-file-system "$root"
+	mv "$GUEST_DISK.new" "$GUEST_DISK"
+	echo "$1" >"$GUEST_DISK.made"
 }
 
 # What the guest's Debian has beside the package. Consoles and periodic tasks only take time.
