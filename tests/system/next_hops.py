@@ -7,6 +7,8 @@ next_hops.py answer SOCKET CONTROL PID MS
     time for which CONTROL and we wait for a CPU on a busy machine.
 next_hops.py all_by SOCKET MAC
     Each flow's first leg is sent to this address.
+next_hops.py macs SOCKET
+    Print the addresses that the first legs are sent to, each once; "-": a leg has none.
 """
 import sys
 import time
@@ -55,6 +57,12 @@ def all_by(connection, mac):
         sys.exit(f"{len(found)} flows are not sent to {mac}, such as {flow}: {other}")
 
 
+def macs(connection):
+    hops = (connection.call("flow.get", {"id": flow})["legs"][0]["next_hop"]
+            for flow in flows(connection))
+    print(*sorted({hop.get("mac") or "-" for hop in hops}))
+
+
 def flows(connection):
     cursor = {}
     while True:
@@ -70,8 +78,10 @@ def main():
     connection = Connection(path)
     if what == "answer":
         answer(connection, int(more[0]), int(more[1]), float(more[2]))
-    else:
+    elif what == "all_by":
         all_by(connection, more[0])
+    else:
+        macs(connection)
 
 
 main()
