@@ -53,26 +53,32 @@ gateways_make() {
 	done
 }
 
-# N flows each of IPv4 and IPv6 from h0 to the receiver, and the streams for paced_start in STREAMS:
-# media_make N
+# N flows each of some kinds from h0 to the receiver, and the streams for paced_start in STREAMS. Kinds are
+# four, six, and five, which is IPv4 at the service address: media_make N KIND...
 media_make() {
-	local i
-	/usr/bin/python3 - "$1" >"$RIG_RUN/flows.json" <<-'END'
+	mapfile -t STREAMS < <(/usr/bin/python3 - "$RIG_RUN/flows.json" "$@" <<-'END'
 		import json, sys
-		ENDS = {"four": ("192.0.2.1", "198.51.100.1", "203.0.113.10"),
-		        "six": ("2001:db8::1", "2001:db8:1::1", "2001:db8:9::10")}
-		print(json.dumps([
-		    {"id": f"{name}{i}", "match": {"port": "p0", "dst": match, "dst_port": 5000 + i},
-		     "legs": [{"port": "p1", "src": src, "src_port": 6000 + i,
-		               "dst": dst, "dst_port": 7000 + i}]}
-		    for name, (match, src, dst) in ENDS.items() for i in range(int(sys.argv[1]))]))
+		KINDS = {"four": ("192.0.2.10", "192.0.2.1", "198.51.100.1", "203.0.113.10"),
+		         "five": ("192.0.2.10", "192.0.2.100", "198.51.100.1", "198.18.5.10"),
+		         "six": ("2001:db8::10", "2001:db8::1", "2001:db8:1::1", "2001:db8:9::10")}
+		path, n, *kinds = sys.argv[1:]
+		flows = []
+		def end(address, port):
+		    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+		for i in range(int(n)):
+		    for kind in kinds:
+		        sender, match, src, dst = KINDS[kind]
+		        at = i + (100 if kind == "five" else 0)
+		        flows.append({
+		            "id": f"{kind}{i}", "match": {"port": "p0", "dst": match, "dst_port": 5000 + at},
+		            "legs": [{"port": "p1", "src": src, "src_port": 6000 + at,
+		                      "dst": dst, "dst_port": 7000 + at}]})
+		        print(f"{end(sender, 1000 + at)}>{end(match, 5000 + at)}@{end(dst, 7000 + at)}")
+		with open(path, "w") as file:
+		    json.dump(flows, file)
 	END
+	)
 	ctl flow add --file "$RIG_RUN/flows.json" >/dev/null 2>&1 || fail "no flows: $(ctl flow list)"
-	STREAMS=()
-	for ((i = 0; i < $1; i++)); do
-		STREAMS+=("192.0.2.10:$((1000 + i))>192.0.2.1:$((5000 + i))@203.0.113.10:$((7000 + i))"
-			"[2001:db8::10]:$((1000 + i))>[2001:db8::1]:$((5000 + i))@[2001:db8:9::10]:$((7000 + i))")
-	done
 }
 
 # Wait until all legs send to these routers, and each has some: wait_by MAC...

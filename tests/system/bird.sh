@@ -29,7 +29,7 @@ gateway_write() {
 	sed "s/ROUTER/$1/; s/MED/$2/" tests/system/bird_gateway.conf >"$RIG_RUN/g$1.conf"
 }
 
-media_make $FLOWS
+media_make $FLOWS four six
 gateway_write 1 0
 gateway_write 2 100
 bird_start g1 "$RIG_RUN/g1.conf"
