@@ -194,13 +194,13 @@ config_head() {
 	END
 }
 
-# Start sluiced in the box on the configuration at stdin, and wait until it answers:
-# sluiced_start LABEL
+# Start sluiced in the box, or in another host, on the configuration at stdin, and wait until it answers:
+# sluiced_start LABEL [HOST]
 sluiced_start() {
 	local label=$1
 	cat >"$RIG_RUN/$label.yaml"
 	[[ $HUGEPAGES != true ]] || rig_hugepages_take "$TEST_MEMORY_MB"
-	rig_sluiced_start box "$RIG_RUN/$label.yaml" "$label"
+	rig_sluiced_start "${2:-box}" "$RIG_RUN/$label.yaml" "$label"
 	rig_wait 30 ctl_of "$label" info || fail "$label does not answer"
 }
 
