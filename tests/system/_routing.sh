@@ -102,14 +102,16 @@ paced_start() {
 	PACED_PID=$RIG_PID
 	rig_wait 30 grep -q '^ready' "$RIG_RUN/paced-in.log" || fail "nothing listens"
 	rig_spawn paced-out ip netns exec "$RIG_NAME-$from" tests/system/paced.py send "${@%@*}"
-	rig_wait 30 paced_arrives || fail "no media: $(tail -n 1 "$RIG_RUN/paced-in.log")"
+	rig_wait 30 paced_arrives || fail "no media: $PACED"
+	paced_read USR2
 }
 
-# What was received, lost ... since the last call, as JSON in PACED.
-paced_phase() {
+# What was received, lost ... in this phase, as JSON in PACED; with USR2, a new phase begins:
+# paced_read [USR2]
+paced_read() {
 	local before
 	before=$(grep -c '^phase' "$RIG_RUN/paced-in.log" || true)
-	kill -USR1 "$PACED_PID"
+	kill "-${1:-USR1}" "$PACED_PID"
 	rig_wait 30 paced_told "$before" || fail "paced.py does not answer"
 	PACED=$(sed -n 's/^phase: //p' "$RIG_RUN/paced-in.log" | tail -n 1)
 }
@@ -118,21 +120,22 @@ paced_told() {
 	(($(grep -c '^phase' "$RIG_RUN/paced-in.log") > $1))
 }
 
-# Each stream has had packets since the last call.
+# Each stream gets packets at present.
 paced_arrives() {
-	local least
+	local before
+	paced_read
+	before=$(json_value "[s['received'] for s in d.values()]" <<<"$PACED")
 	sleep 0.1
-	paced_phase
-	least=$(json_value "min(s['received'] for s in d.values())" <<<"$PACED")
-	((least > 0))
+	paced_read
+	[[ $(json_value "all(s['received'] > n for s, n in zip(d.values(), $before))" <<<"$PACED") == True ]]
 }
 
 # End a phase in which each stream lost so many packets at most, once all arrive again, and none came
 # twice: paced_expect WHAT LOST_MAX
 paced_expect() {
 	local lost twice
-	sleep 0.3
-	paced_phase
+	rig_wait 30 paced_arrives || fail "$1: no media: $PACED"
+	paced_read USR2
 	lost=$(json_value "max(s['lost'] for s in d.values())" <<<"$PACED")
 	twice=$(json_value "sum(s['twice'] for s in d.values())" <<<"$PACED")
 	echo "$1: lost at most $lost of $(json_value "max(s['received'] + s['lost'] for s in d.values())" \

@@ -5,10 +5,10 @@
 paced.py send SRC>DST...
     Numbered datagrams, one a millisecond at most from each ADDRESS:PORT, until SIGTERM.
 paced.py receive ADDRESS:PORT...
-    Prints "ready". On SIGUSR1 it prints "phase: " and JSON of what arrived since the last one,
-    for each address and port: {"received", "lost", "late", "twice", "outage_ms"}. A datagram is
-    late behind one of a higher number; outage_ms is the longest time between the sending of two
-    datagrams that arrived one after the other, of which there were others in between; 0: none.
+    Prints "ready". On SIGUSR1 it prints "phase: " and JSON of what has arrived, for each address and
+    port: {"received", "lost", "late", "twice", "outage_ms"}; on SIGUSR2, too, and counts from 0 again.
+    A datagram is late behind one of a higher number; outage_ms is the longest time between the sending
+    of two datagrams that arrived one after the other, of which there were others in between; 0: none.
 """
 import json
 import selectors
@@ -89,7 +89,8 @@ def receive(names):
     phase, told = socket.socketpair()
     told.setblocking(False)
     signal.set_wakeup_fd(told.fileno())
-    signal.signal(signal.SIGUSR1, lambda *_: None)
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda *_: None)
     selector.register(phase, selectors.EVENT_READ, None)
     print("ready", flush=True)
     while True:
@@ -97,11 +98,11 @@ def receive(names):
             if key.data:
                 key.data.take(key.fileobj.recv(2048))
             else:
-                phase.recv(64)
-                print("phase:", json.dumps({name: s.report() for name, s in streams.items()}),
-                      flush=True)
-                for stream in streams.values():
-                    stream.begin()
+                for number in phase.recv(64):
+                    print("phase:", json.dumps({n: s.report() for n, s in streams.items()}),
+                          flush=True)
+                    for stream in streams.values() if number == signal.SIGUSR2 else ():
+                        stream.begin()
 
 
 def main():
