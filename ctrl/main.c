@@ -93,7 +93,9 @@ hangup_asked(evutil_socket_t signal_number, short what, void *arg)
 	if (rpc_server_reload(daemon->server, &fault) < 0)
 		log_line("warning: the previous certificates remain in use: %s", fault.message);
 	if (http_reload(daemon->http, &fault) < 0)
-		log_line("warning: the previous token remains in use: %s", fault.message);
+		log_line("warning: the previous token and certificates of metrics remain in use: "
+			 "%s",
+			fault.message);
 	log_line("files reopened");
 }
 

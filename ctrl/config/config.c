@@ -313,19 +313,29 @@ metrics_config_read(const json_t *config, struct metrics_config *metrics, struct
 	size_t i;
 
 	metrics->listen = metrics->token_file = "";
+	metrics->certificate = metrics->key = metrics->ca = "";
 	if (!json)
 		return 0;
-	json_unpack(json, "{s:s, s?s, s:i}", "listen", &metrics->listen, "token_file",
-		&metrics->token_file, "max_flows", &metrics->max_flows);
+	json_unpack(json, "{s:s, s?s, s?s, s?s, s?s, s:i}", "listen", &metrics->listen,
+		"token_file", &metrics->token_file, "certificate", &metrics->certificate, "key",
+		&metrics->key, "ca", &metrics->ca, "max_flows", &metrics->max_flows);
 	for (i = 0; i < json_array_size(flows); i++)
 		metrics->flows[i] = json_string_value(json_array_get(flows, i));
 	metrics->n_flows = (unsigned)i;
 	if (listen_address_read(metrics->listen, "/metrics/listen", &address, fault) < 0)
 		return -1;
-	if (metrics->token_file[0] || is_loopback(&address))
+	if (!metrics->certificate[0] != !metrics->key[0])
+		return fault_set(fault, FAULT_INVALID_VALUE, "/metrics",
+			"found %s only, expected certificate and key, or neither",
+			metrics->key[0] ? "key" : "certificate");
+	if (metrics->ca[0] && !metrics->certificate[0])
+		return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/ca",
+			"found ca without a certificate, expected certificate and key");
+	if (metrics->token_file[0] || metrics->ca[0] || is_loopback(&address))
 		return 0;
 	return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/listen",
-		"found %s without a token_file, expected an address of loopback, or a token_file",
+		"found %s, which others reach, expected an address of loopback, or token_file or "
+		"ca",
 		metrics->listen);
 }
 

@@ -54,10 +54,13 @@ struct tls_config {
 	struct tls_subject subjects[ACCESS_ENTRIES_MAX];
 };
 
-/* The exposition of metrics over HTTP. */
+/* The exposition of metrics over HTTP or HTTPS. */
 struct metrics_config {
 	const char *listen; /* "127.0.0.1:9464", "[::1]:9464"; "" = off */
 	const char *token_file; /* "" = none is asked for */
+	const char *certificate; /* PEM files; "" = without TLS */
+	const char *key;
+	const char *ca; /* "" = clients need no certificate */
 	unsigned max_flows;
 	unsigned n_flows;
 	const char *flows[METRICS_FLOWS_MAX]; /* patterns of ids, as of fnmatch(3) */

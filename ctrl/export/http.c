@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <event2/event_struct.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
 
@@ -19,6 +20,7 @@
 #define PIECE_BYTES (16u << 10) /* of an exposition: some 0.2 ms */
 #define TURN_NS 1000000 /* after which connections wait for the loop's next turn */
 #define BACKLOG 64
+#define FILE_BYTES_MAX (64u << 10) /* of a token, certificates or a key */
 
 struct connection {
 	TAILQ_ENTRY(connection) link; /* the one that has waited longest first */
@@ -28,6 +30,8 @@ struct connection {
 
 struct http {
 	const struct metrics_source *source;
+	struct event_base *base;
+	int fd; /* that listens */
 	struct MHD_Daemon *daemon;
 	struct event event; /* of the daemon's epoll descriptor */
 	struct timer timer; /* the next turn, or the next look at connections that are slow */
@@ -171,8 +175,22 @@ refuse(struct MHD_Connection *mhd, unsigned status, const char *text, const char
 		name, value);
 }
 
+/* Whether the client has shown a certificate of the authorities, if it must. */
 static bool
-is_authorized(const struct http *http, struct MHD_Connection *mhd)
+is_certified(const struct http *http, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info;
+	unsigned status;
+
+	if (!http->source->config->metrics.ca[0])
+		return true;
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info && gnutls_certificate_verify_peers2(info->tls_session, &status) == 0 &&
+	       status == 0;
+}
+
+static bool
+has_token(const struct http *http, struct MHD_Connection *mhd)
 {
 	static const char scheme[] = "Bearer ";
 	const char *given =
@@ -224,7 +242,10 @@ on_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *m
 		*data_bytes = 0;
 		return MHD_YES;
 	}
-	if (!is_authorized(http, mhd))
+	if (!is_certified(http, mhd))
+		return refuse(mhd, MHD_HTTP_FORBIDDEN, "found no valid certificate of the client\n",
+			MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+	if (!has_token(http, mhd))
 		return refuse(mhd, MHD_HTTP_UNAUTHORIZED,
 			"found no valid token, expected 'Authorization: Bearer TOKEN'\n",
 			MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
@@ -237,33 +258,54 @@ on_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *m
 	return expose(http, mhd);
 }
 
+/* A file of the configuration, to be freed. NULL: *fault says why. */
+static char *
+file_read(const char *path, const char *pointer, struct fault *fault)
+{
+	char *text = calloc(1, FILE_BYTES_MAX + 1);
+	FILE *file = text ? fopen(path, "re") : NULL;
+	size_t bytes = 0;
+
+	if (file) {
+		bytes = fread(text, 1, FILE_BYTES_MAX, file);
+		if (ferror(file))
+			bytes = 0;
+		fclose(file);
+	}
+	if (bytes > 0)
+		return text;
+	fault_set(fault, FAULT_INVALID_VALUE, pointer, "%s: cannot read %s: %s", pointer, path,
+		file ? "it is empty" : strerror(errno));
+	free(text);
+	return NULL;
+}
+
+/* The first line of the file into `token`, of HTTP_TOKEN_MAX + 1 bytes. */
 static int
-token_read(struct http *http, struct fault *fault)
+token_read(const char *path, char *token, struct fault *fault)
 {
 	static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789-._~+/=";
-	const char *path = http->source->config->metrics.token_file;
-	char token[HTTP_TOKEN_MAX + 2] = ""; /* one more, and the NUL */
+	char *text;
 	size_t length;
-	FILE *file;
 
+	token[0] = '\0';
 	if (!path[0])
 		return 0;
-	file = fopen(path, "re");
-	if (!file)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/token_file",
-			"/metrics/token_file: %s: %m", path);
-	length = fread(token, 1, sizeof(token) - 1, file);
-	fclose(file);
-	length = strcspn(token, "\r\n");
-	token[length] = '\0';
-	if (length < HTTP_TOKEN_MIN || length > HTTP_TOKEN_MAX || strspn(token, valid) != length)
-		return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/token_file",
-			"/metrics/token_file: found no token in the first line of %s, "
-			"expected %d to %d letters, digits or -._~+/= (RFC 6750)",
-			path, HTTP_TOKEN_MIN, HTTP_TOKEN_MAX);
-	strcpy(http->token, token);
-	return 0;
+	text = file_read(path, "/metrics/token_file", fault);
+	if (!text)
+		return -1;
+	length = strcspn(text, "\r\n");
+	text[length] = '\0';
+	if (length >= HTTP_TOKEN_MIN && length <= HTTP_TOKEN_MAX && strspn(text, valid) == length)
+		strcpy(token, text);
+	free(text);
+	if (token[0])
+		return 0;
+	return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/token_file",
+		"/metrics/token_file: found no token in the first line of %s, "
+		"expected %d to %d letters, digits or -._~+/= (RFC 6750)",
+		path, HTTP_TOKEN_MIN, HTTP_TOKEN_MAX);
 }
 
 static int
@@ -289,48 +331,139 @@ listen_at(const char *text, struct fault *fault)
 	return -1;
 }
 
+/* The texts of the PEM files. */
+struct pem {
+	char *certificate, *key, *ca; /* NULL: there is none */
+};
+
+static void
+pem_free(struct pem *pem)
+{
+	if (pem->key)
+		OPENSSL_cleanse(pem->key, strlen(pem->key));
+	free(pem->certificate);
+	free(pem->key);
+	free(pem->ca);
+}
+
+/* 0, or -1 with *fault set and nothing to free. */
+static int
+pem_read(const struct metrics_config *config, struct pem *pem, struct fault *fault)
+{
+	gnutls_certificate_credentials_t credentials;
+	gnutls_datum_t certificate, key;
+	int rc;
+
+	*pem = (struct pem){0};
+	if (!config->certificate[0])
+		return 0;
+	pem->certificate = file_read(config->certificate, "/metrics/certificate", fault);
+	if (pem->certificate)
+		pem->key = file_read(config->key, "/metrics/key", fault);
+	if (pem->key && config->ca[0])
+		pem->ca = file_read(config->ca, "/metrics/ca", fault);
+	if (!pem->key || (config->ca[0] && !pem->ca)) {
+		pem_free(pem);
+		return -1;
+	}
+	/* The server would only say that it does not start. */
+	certificate =
+		(gnutls_datum_t){(void *)pem->certificate, (unsigned)strlen(pem->certificate)};
+	key = (gnutls_datum_t){(void *)pem->key, (unsigned)strlen(pem->key)};
+	rc = gnutls_certificate_allocate_credentials(&credentials);
+	if (rc == 0) {
+		rc = gnutls_certificate_set_x509_key_mem(
+			credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
+		gnutls_certificate_free_credentials(credentials);
+	}
+	if (rc >= 0)
+		return 0;
+	pem_free(pem);
+	return fault_set(fault, FAULT_INVALID_VALUE, "/metrics/certificate",
+		"/metrics/certificate: %s and %s are no certificate and its key: %s",
+		config->certificate, config->key, gnutls_strerror(rc));
+}
+
+static void
+server_stop(struct http *http)
+{
+	if (!http->daemon)
+		return;
+	event_del(&http->event);
+	timer_disarm(&http->timer);
+	/* The descriptor that listens is kept for the next server. */
+	MHD_quiesce_daemon(http->daemon);
+	MHD_stop_daemon(http->daemon);
+	http->daemon = NULL;
+}
+
+/* With what the files contain. It closes the connections of the server before it. */
+static int
+server_start(struct http *http, struct fault *fault)
+{
+	const struct metrics_config *config = &http->source->config->metrics;
+	const union MHD_DaemonInfo *epoll;
+	struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
+	char token[HTTP_TOKEN_MAX + 1];
+	unsigned flags = MHD_USE_EPOLL;
+	struct pem pem;
+
+	if (token_read(config->token_file, token, fault) < 0 || pem_read(config, &pem, fault) < 0)
+		return -1;
+	server_stop(http);
+	strcpy(http->token, token);
+	if (pem.certificate) {
+		flags |= MHD_USE_TLS;
+		tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, pem.certificate};
+		tls[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, pem.key};
+		tls[2] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	}
+	if (pem.ca) {
+		tls[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, pem.ca};
+		tls[3] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	}
+	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
+		MHD_OPTION_LISTEN_SOCKET, http->fd, MHD_OPTION_CONNECTION_LIMIT,
+		HTTP_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, HTTP_CONNECTIONS_ADDRESS,
+		MHD_OPTION_CONNECTION_TIMEOUT, HTTP_REQUEST_S, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	pem_free(&pem);
+	if (!http->daemon)
+		return fault_set(
+			fault, FAULT_INTERNAL, "", "cannot start the server of metrics: %m");
+	epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	event_assign(
+		&http->event, http->base, epoll->epoll_fd, EV_READ | EV_PERSIST, on_ready, http);
+	event_add(&http->event, NULL);
+	return 0;
+}
+
 struct http *
 http_create(struct event_base *base, const struct metrics_source *source, struct fault *fault)
 {
 	struct http *http = calloc(1, sizeof(*http));
-	const union MHD_DaemonInfo *epoll;
-	int fd = -1;
 
 	if (!http) {
 		fault_set(fault, FAULT_NO_ROOM, "", "no memory for metrics");
 		return NULL;
 	}
 	http->source = source;
+	http->base = base;
 	TAILQ_INIT(&http->connections);
 	timer_init(&http->timer, base, on_timer, http);
-	if (token_read(http, fault) == 0)
-		fd = listen_at(source->config->metrics.listen, fault);
-	if (fd < 0) {
+	http->fd = listen_at(source->config->metrics.listen, fault);
+	if (http->fd < 0 || server_start(http, fault) < 0) {
 		http_destroy(http);
 		return NULL;
 	}
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, HTTP_CONNECTIONS_ADDRESS,
-		MHD_OPTION_CONNECTION_TIMEOUT, HTTP_REQUEST_S, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-		MHD_OPTION_END);
-	if (!http->daemon) {
-		close(fd);
-		fault_set(fault, FAULT_INTERNAL, "", "cannot start the server of metrics: %m");
-		http_destroy(http);
-		return NULL;
-	}
-	epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	event_assign(&http->event, base, epoll->epoll_fd, EV_READ | EV_PERSIST, on_ready, http);
-	event_add(&http->event, NULL);
 	return http;
 }
 
 int
 http_reload(struct http *http, struct fault *fault)
 {
-	return http ? token_read(http, fault) : 0;
+	return http ? server_start(http, fault) : 0;
 }
 
 void
@@ -338,10 +471,8 @@ http_destroy(struct http *http)
 {
 	if (!http)
 		return;
-	timer_disarm(&http->timer);
-	if (http->daemon) {
-		event_del(&http->event);
-		MHD_stop_daemon(http->daemon);
-	}
+	server_stop(http);
+	if (http->fd >= 0)
+		close(http->fd);
 	free(http);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The HTTP server of metrics: GET and HEAD of /metrics, by libmicrohttpd, from within the event
- * loop of control. An exposition is made as fast as its client reads it, a millisecond at a time.
+ * The HTTP or HTTPS server of metrics: GET and HEAD of /metrics, by libmicrohttpd, from within the
+ * event loop of control. An exposition is made as fast as its client reads it, a millisecond at a
+ * time.
  */
 #ifndef CTRL_EXPORT_HTTP_H
 #define CTRL_EXPORT_HTTP_H
@@ -27,7 +28,10 @@ struct http;
 struct http *http_create(
 	struct event_base *base, const struct metrics_source *source, struct fault *fault);
 
-/* Read the token again. -1 with *fault set: the old one stays. NULL is allowed. */
+/*
+ * Read token and certificates again, and close all connections. -1 with *fault set: what is in use
+ * stays, as a rule. NULL is allowed.
+ */
 int http_reload(struct http *http, struct fault *fault);
 
 /* Close all connections. NULL is allowed. */

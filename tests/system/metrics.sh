@@ -23,7 +23,9 @@ refused() {
 	! "$(rig_built sluiced)" --config "$config" --check 2>"$RIG_RUN/refused.txt" || fail "accepted: $1"
 	grep -q "$2" "$RIG_RUN/refused.txt" || fail "expected $2, found $(cat "$RIG_RUN/refused.txt")"
 }
-refused '{listen: "0.0.0.0:9464"}' '/metrics/listen: found 0.0.0.0:9464 without a token_file'
+refused '{listen: "0.0.0.0:9464"}' '/metrics/listen: found 0.0.0.0:9464, which others reach'
+refused '{certificate: /x.pem}' '/metrics: found certificate only'
+refused '{ca: /x.pem}' '/metrics/ca: found ca without a certificate'
 refused '{listen: "localhost"}' '/metrics/listen: found localhost, expected ADDRESS:PORT'
 refused '{flows: [""]}' '/metrics/flows/0'
 refused '{max_flows: 2000000}' '/metrics/max_flows'
@@ -106,7 +108,7 @@ url=http://127.0.0.1:9464
 [[ $(status -H "Authorization: Bearer $TOKEN" -d x=1 $url/metrics) == 405 ]] || fail "POST"
 echo "a token of another kind, which is longer" >"$RIG_RUN/token" # spaces are none
 kill -HUP "$(rig_pid sluiced)"
-rig_wait 20 grep -q 'previous token remains in use' "$RIG_RUN/sluiced.log" || fail "no warning"
+rig_wait 20 grep -q 'previous token and certificates of metrics remain' "$RIG_RUN/sluiced.log" || fail "no warning"
 scrape >/dev/null || fail "the previous token is not in use"
 
 echo "$FLOWS flows, and clients that read slowly"
@@ -117,3 +119,41 @@ for i in range($FLOWS):
 " >"$RIG_RUN/flows.yaml"
 ctl flow add "$RIG_RUN/flows.yaml" >/dev/null
 rig_exec box tests/system/metrics_clients.py "$RIG_RUN/sluiced.sock" "$TOKEN" "$FLOWS" || fail "see above"
+
+echo "HTTPS, with certificates of clients"
+rig_stop '*'
+(
+	cd "$RIG_RUN"
+	for name in ca stranger; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$name" \
+			-keyout $name.key -out $name.pem
+	done
+	for pair in box:ca renewed:ca prometheus:ca other:stranger; do
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=${pair%:*}" \
+			-keyout "${pair%:*}.key" -out request.pem
+		openssl x509 -req -in request.pem -CA "${pair#*:}.pem" -CAkey "${pair#*:}.key" -CAcreateserial \
+			-days 2 -extfile <(echo subjectAltName=IP:127.0.0.1) -out "${pair%:*}.pem"
+	done
+) >"$RIG_RUN/openssl.log" 2>&1 || fail "openssl: $(tail -n 3 "$RIG_RUN/openssl.log")"
+url=https://127.0.0.1:9464
+METRICS="{listen: '0.0.0.0:9464', certificate: $RIG_RUN/box.pem, key: $RIG_RUN/box.key, ca: $RIG_RUN/ca.pem}"
+configuration | sluiced_start sluiced
+as() { # NAME ARGUMENTS OF CURL...
+	rig_exec box curl -s --cacert "$RIG_RUN/ca.pem" --cert "$RIG_RUN/$1.pem" --key "$RIG_RUN/$1.key" "${@:2}"
+}
+as prometheus --fail $url/metrics >"$RIG_RUN/text" || fail "no scrape over HTTPS"
+grep -q sluice_build_info "$RIG_RUN/text" || fail "found $(cat "$RIG_RUN/text")"
+[[ $(as other -o /dev/null -w '%{http_code}' $url/metrics) == 403 ]] || fail "a certificate of others"
+[[ $(status --cacert "$RIG_RUN/ca.pem" $url/metrics) == 403 ]] || fail "no certificate"
+[[ $(status http://127.0.0.1:9464/metrics) == 000 ]] || fail "without TLS"
+cp "$RIG_RUN/renewed.pem" "$RIG_RUN/box.pem"
+kill -HUP "$(rig_pid sluiced)"
+rig_wait 20 grep -q 'previous token and certificates of metrics remain' "$RIG_RUN/sluiced.log" ||
+	fail "a certificate without its key was taken"
+as prometheus --fail $url/metrics >/dev/null || fail "the previous certificate is not in use"
+cp "$RIG_RUN/renewed.key" "$RIG_RUN/box.key"
+kill -HUP "$(rig_pid sluiced)"
+renewed() {
+	[[ $(as prometheus -o /dev/null -w '%{certs}' $url/metrics) == *renewed* ]]
+}
+rig_wait 20 renewed || fail "the certificate was not renewed"
