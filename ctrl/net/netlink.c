@@ -80,14 +80,16 @@ answer_receive(struct netlink *netlink, unsigned sequence, mnl_cb_t answer, void
 	ssize_t bytes;
 	int ret;
 
-	ret = poll(&ready, 1, ANSWER_WAIT_MS);
-	if (ret < 0 && errno == EINTR)
-		return 1;
-	if (ret <= 0)
-		return ret < 0 ? -errno : -ETIMEDOUT;
+	/* The kernel has answered most requests when they have been sent. */
 	bytes = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
+	if (bytes < 0 && errno == EAGAIN) {
+		ret = poll(&ready, 1, ANSWER_WAIT_MS);
+		if (ret == 0)
+			return -ETIMEDOUT;
+		return ret > 0 || errno == EINTR ? 1 : -errno;
+	}
 	if (bytes < 0)
-		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
+		return errno == EINTR ? 1 : -errno;
 	ret = mnl_cb_run(buffer, (size_t)bytes, sequence, netlink->port_id, answer, arg);
 	if (ret >= 0)
 		return ret;
