@@ -4,13 +4,13 @@
 
 convergence_trials.py NETNS TRIALS ROW PROBES CHANGE_A CHANGE_B
 
-NETNS is the prefix of the namespaces "-h0", "-h1" and "-box". PROBES is a file with JSON of some flows, spread
-over all: for each, the address and port of its sender, and the port that its leg sends to. Media of
-these is sent once a millisecond, while the commands CHANGE_A and CHANGE_B of
-`ip -batch` lead to the routers mv2 and mv1 by turns. Each trial begins when the command is written to
-a running ip, so that the kernel's part is included, and ends with the first packet of the last flow that
-reaches the other router, by the time that the kernel received it. Prints JSON: the times in ms of the first
-flow, and of the last, of each trial.
+NETNS is the prefix of the namespaces "-h0", "-h1" and "-box". PROBES is a file with JSON of some
+flows, spread over all: for each, the address and port of its sender, and the port that its leg
+sends to. Media of these is sent once a millisecond, while the commands CHANGE_A and CHANGE_B of
+`ip -batch` lead to the routers mv2 and mv1 by turns. Each trial begins when the command is written
+to a running ip, so that the kernel's part is included, and ends with the first packet of the last
+flow that reaches the other router, by the time that the kernel received it. Prints JSON: the times
+in ms of the first flow, and of the last, of each trial.
 """
 import ctypes
 import json

@@ -56,6 +56,7 @@ gateways_make() {
 # N flows each of some kinds from h0 to the receiver, and the streams for paced_start in STREAMS. Kinds are
 # four, six, and five, which is IPv4 at the service address: media_make N KIND...
 media_make() {
+	# shellcheck disable=SC2034
 	mapfile -t STREAMS < <(/usr/bin/python3 - "$RIG_RUN/flows.json" "$@" <<-'END'
 		import json, sys
 		KINDS = {"four": ("192.0.2.10", "192.0.2.1", "198.51.100.1", "203.0.113.10"),

@@ -5,10 +5,11 @@
 paced.py send SRC>DST...
     Numbered datagrams, one a millisecond at most from each ADDRESS:PORT, until SIGTERM.
 paced.py receive ADDRESS:PORT...
-    Prints "ready". On SIGUSR1 it prints "phase: " and JSON of what has arrived, for each address and
-    port: {"received", "lost", "late", "twice", "outage_ms"}; on SIGUSR2, too, and counts from 0 again.
-    A datagram is late behind one of a higher number; outage_ms is the longest time between the sending
-    of two datagrams that arrived one after the other, of which there were others in between; 0: none.
+    Prints "ready". On SIGUSR1 it prints "phase: " and JSON of what has arrived, for each address
+    and port: {"received", "lost", "late", "twice", "outage_ms"}; on SIGUSR2, too, and counts from
+    0 again. A datagram is late behind one of a higher number; outage_ms is the longest time between
+    the sending of two datagrams that arrived one after the other, of which there were others in
+    between; 0: none.
 """
 import json
 import selectors
