@@ -245,7 +245,8 @@ flow_legs_print(const json_t *result)
 			 "DSCP>={dscp?keep}|TTL>={ttl?less 1}|STATE={does}",
 		legs);
 	rows_print_below("LEG={id}|NEXT HOP={next_hop/address}|MAC={next_hop/mac}|"
-			 "STATE={next_hop/state}|NETDEV={next_hop/netdev}",
+			 "STATE={next_hop/state}|NETDEV={next_hop/netdev}|"
+			 "MTU={next_hop/mtu}[ by {next_hop/mtu_from}]",
 		legs);
 	rows_print_below("LEG={id}|WHY={next_hop:pending}", waiting);
 	rows_print_below(

@@ -156,7 +156,8 @@ relay_print(json_t *result)
 			 "TIME-OUT={times_out}",
 		polled);
 	rows_print_below("SIDE={name}|NEXT HOP={sent/next_hop/address}|MAC={sent/next_hop/mac}|"
-			 "STATE={sent/next_hop/state}|NETDEV={sent/next_hop/netdev}",
+			 "STATE={sent/next_hop/state}|NETDEV={sent/next_hop/netdev}|"
+			 "MTU={sent/next_hop/mtu}[ by {sent/next_hop/mtu_from}]",
 		rows);
 	rows_print_below("SIDE={name}|WHY={sent/next_hop/reason}", waiting);
 	rows_print_below("SIDE={name}|HINT={hint}", hinted);

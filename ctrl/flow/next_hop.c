@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Slots (an index each) point to targets (a neighbour, a fixed address, or no way to any), and are
- * used by tracked requests. A slot is free, in use, or idle: without references, but perhaps still
- * in a worker's hands. Free indexes are a stack.
+ * used by tracked requests. Routes by one neighbour may have MTUs of their own: a slot has one, a
+ * target has slots of several. A slot is free, in use, or idle: without references, but perhaps
+ * still in a worker's hands. Free indexes are a stack.
  */
 #include "flow/next_hop.h"
 
@@ -59,6 +60,14 @@ struct hop_key {
 
 static_assert(sizeof(struct hop_key) == 36, "no padding in what is hashed");
 
+/* The answer to a request: what a slot points to, and how long a packet may be. Compared as bytes.
+ */
+struct hop_way {
+	struct hop_key key;
+	uint16_t mtu; /* of the route, 0 = it has none */
+	uint16_t reserved; /* zero */
+};
+
 LIST_HEAD(hop_slots, hop_slot);
 LIST_HEAD(hop_tracked_list, hop_tracked);
 
@@ -79,6 +88,7 @@ struct hop_slot {
 	unsigned legs; /* that hold the index */
 	unsigned stale; /* of them, those whose request has another slot by now */
 	uint16_t port;
+	uint16_t route_mtu; /* of the route, 0 = it has none */
 	bool resolved; /* as the data plane has it */
 	bool seen; /* by workers, perhaps */
 };
@@ -96,7 +106,7 @@ struct hop_tracked {
 	/* While requests are resolved again. */
 	bool moves;
 	int next_error;
-	struct hop_key next;
+	struct hop_way next;
 };
 
 #define HOP_ANSWERS 64
@@ -288,6 +298,21 @@ slot_vlan(const struct next_hops *hops, const struct hop_slot *slot)
 	return link_vlan_find(net_vlans(hops->net), ifindex);
 }
 
+static uint16_t
+mtu_least(uint16_t mtu, uint32_t other)
+{
+	return other != 0 && other < mtu ? (uint16_t)other : mtu;
+}
+
+/* Of what leaves by the slot, were it resolved; without the route's. */
+static uint16_t
+slot_interface_mtu(const struct next_hops *hops, const struct hop_slot *slot)
+{
+	const struct link_vlan *vlan = slot_vlan(hops, slot);
+
+	return mtu_least(hops->ports->info[slot->port].mtu, vlan ? vlan->mtu : 0);
+}
+
 /* Tell the data plane where the slot points; without a MAC its MTU is 0, and copies are dropped. */
 static int
 slot_publish(struct next_hops *hops, struct hop_slot *slot)
@@ -297,11 +322,10 @@ slot_publish(struct next_hops *hops, struct hop_slot *slot)
 	const struct link_vlan *vlan = slot_vlan(hops, slot);
 	struct dp_next_hop next_hop = {
 		.port = slot->port,
-		.mtu = target->error == 0 ? port->mtu : 0,
 	};
 
-	if (vlan && vlan->mtu != 0 && vlan->mtu < next_hop.mtu)
-		next_hop.mtu = (uint16_t)vlan->mtu;
+	if (target->error == 0)
+		next_hop.mtu = mtu_least(slot_interface_mtu(hops, slot), slot->route_mtu);
 	memcpy(next_hop.dst_mac, target->mac, sizeof(next_hop.dst_mac));
 	memcpy(next_hop.src_mac, vlan ? vlan->mac : port->mac, sizeof(next_hop.src_mac));
 	slot->resolved = target->error == 0;
@@ -342,14 +366,14 @@ slot_free(struct next_hops *hops, struct hop_slot *slot)
 }
 
 /*
- * A slot on that port for a target, one in use or, when `fresh`, an unused one. To be released when
+ * A slot on that port for a way, one in use or, when `fresh`, an unused one. To be released when
  * it stays without legs and requests. NULL with *error set.
  */
 static struct hop_slot *
 hop_slot_find(
-	struct next_hops *hops, unsigned port, const struct hop_key *key, bool fresh, int *error)
+	struct next_hops *hops, unsigned port, const struct hop_way *way, bool fresh, int *error)
 {
-	struct hop_target *target = target_get(hops, key);
+	struct hop_target *target = target_get(hops, &way->key);
 	struct hop_slot *slot;
 	unsigned index;
 
@@ -357,7 +381,7 @@ hop_slot_find(
 	if (!target)
 		return NULL;
 	LIST_FOREACH (slot, &target->slots, link) {
-		if (!fresh && slot->port == port)
+		if (!fresh && slot->port == port && slot->route_mtu == way->mtu)
 			return slot;
 	}
 	*error = -ENOSPC;
@@ -369,7 +393,7 @@ hop_slot_find(
 	if (index >= hops->n_ever)
 		hops->n_ever = index + 1;
 	slot = &hops->slots[index];
-	*slot = (struct hop_slot){.target = target, .port = (uint16_t)port};
+	*slot = (struct hop_slot){.target = target, .port = (uint16_t)port, .route_mtu = way->mtu};
 	LIST_INSERT_HEAD(&target->slots, slot, link);
 	*error = slot_publish(hops, slot);
 	if (*error == 0)
@@ -388,9 +412,9 @@ hop_slot_release(struct next_hops *hops, struct hop_slot *slot)
 
 /* Point a slot elsewhere, with all legs and requests. 0 or -ENOMEM, and nothing has changed. */
 static int
-hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct hop_key *key)
+hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct hop_way *way)
 {
-	struct hop_target *before = slot->target, *target = target_get(hops, key);
+	struct hop_target *before = slot->target, *target = target_get(hops, &way->key);
 
 	if (!target)
 		return -ENOMEM;
@@ -402,6 +426,7 @@ hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct ho
 	LIST_REMOVE(slot, link);
 	LIST_INSERT_HEAD(&target->slots, slot, link);
 	slot->target = target;
+	slot->route_mtu = way->mtu;
 	slot_update(hops, slot);
 	target_release(hops, before);
 	return 0;
@@ -486,6 +511,8 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 	info->ifindex = target->key.neighbour.ifindex;
 	info->family = target->key.has_neighbour ? target->key.neighbour.family : 0;
 	info->error = target->error;
+	info->mtu = mtu_least(slot_interface_mtu(hops, slot), slot->route_mtu);
+	info->mtu_of_route = info->mtu < slot_interface_mtu(hops, slot);
 	memcpy(info->address, target->key.neighbour.address, sizeof(info->address));
 	memcpy(info->mac, target->mac, sizeof(info->mac));
 }
@@ -563,16 +590,17 @@ paths_hold(struct next_hops *hops, struct hop_tracked *tracked, const struct hop
 	paths_release(hops, before, n_before);
 }
 
-/* Returns what route_resolve() does, and *key for it. */
+/* Returns what route_resolve() does, and *way for it. */
 static int
-hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_key *key)
+hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_way *way)
 {
+	struct hop_key *key = &way->key;
 	const struct hop_request *request = &tracked->request;
 	const struct hop_answer *answer = answer_get(hops, request);
 	bool use[HOP_PATHS_MAX];
 	unsigned i;
 
-	memset(key, 0, sizeof(*key));
+	memset(way, 0, sizeof(*way));
 	key->has_neighbour = answer->error == 0;
 	paths_hold(hops, tracked, &answer->paths);
 	if (answer->error == 0) {
@@ -580,6 +608,8 @@ hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_key 
 			use[i] = i >= tracked->n_paths || !target_is_lost(tracked->paths[i]);
 		i = hop_path_choose(request, &answer->paths, use);
 		key->neighbour = answer->paths.path[i].neighbour;
+		/* Of more than the data plane sends, the interface's is the less. */
+		way->mtu = answer->paths.mtu < UINT16_MAX ? (uint16_t)answer->paths.mtu : 0;
 	} else {
 		key->neighbour.ifindex = answer->paths.ifindex;
 		key->neighbour.family = request->family;
@@ -602,14 +632,14 @@ tracked_create(
 {
 	struct hop_tracked *tracked = calloc(1, sizeof(*tracked));
 	struct hop_slot *slot;
-	struct hop_key key;
+	struct hop_way way;
 	int error;
 
 	if (!tracked)
 		return -ENOMEM;
 	tracked->request = *request;
-	tracked->error = hop_resolve(hops, tracked, &key);
-	slot = hop_slot_find(hops, request->port, &key, false, &error);
+	tracked->error = hop_resolve(hops, tracked, &way);
+	slot = hop_slot_find(hops, request->port, &way, false, &error);
 	if (slot)
 		HASH_ADD(hh, hops->tracked, request, sizeof(tracked->request), tracked);
 	if (!tracked->hh.tbl) {
@@ -631,16 +661,16 @@ tracked_create(
 static int
 static_ref(struct next_hops *hops, const struct flow_leg *leg)
 {
-	struct hop_key key = {.has_neighbour = 1};
+	struct hop_way way = {.key.has_neighbour = 1};
 	struct hop_slot *slot;
 	int error;
 
 	if (leg->hop == FLOW_HOP_MAC)
-		memcpy(key.mac, leg->mac, sizeof(key.mac));
+		memcpy(way.key.mac, leg->mac, sizeof(way.key.mac));
 	else if (leg_is_signalled(leg))
-		address_multicast_mac(leg->dp.family, leg->dp.dst, key.mac);
+		address_multicast_mac(leg->dp.family, leg->dp.dst, way.key.mac);
 	slot = hop_slot_find(
-		hops, (unsigned)ports_find(hops->ports, leg->port), &key, false, &error);
+		hops, (unsigned)ports_find(hops->ports, leg->port), &way, false, &error);
 	if (!slot)
 		return error;
 	slot->legs++;
@@ -858,8 +888,9 @@ tracked_resolve(struct next_hops *hops, struct hop_tracked *tracked)
 	if (!changes_concern(&hops->moves.changes, tracked))
 		return;
 	tracked->next_error = hop_resolve(hops, tracked, &tracked->next);
-	tracked->moves =
-		memcmp(&tracked->next, &tracked->slot->target->key, sizeof(tracked->next)) != 0;
+	tracked->moves = tracked->next.mtu != tracked->slot->route_mtu ||
+			 memcmp(&tracked->next.key, &tracked->slot->target->key,
+				 sizeof(tracked->next.key)) != 0;
 	if (!tracked->moves)
 		tracked->error = tracked->next_error;
 }
@@ -894,7 +925,7 @@ tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 static void
 slot_move(struct next_hops *hops, struct hop_slot *slot)
 {
-	const struct hop_key *to = &LIST_FIRST(&slot->tracked)->next;
+	const struct hop_way *to = &LIST_FIRST(&slot->tracked)->next;
 	struct hop_tracked *tracked, *next;
 	bool together = true;
 	int rc = 0;

@@ -4,7 +4,8 @@
  * address or nothing yet, changes in one place.
  *
  * The request of a leg (struct hop_request, net.h) is resolved by the kernel's routes and
- * interfaces: to a neighbour, or to none for now. Requests with the same answer share an index.
+ * interfaces: to a neighbour and the MTU of the route, or to none for now. Requests with the same answer share an
+ * index.
  * When routes change, requests are resolved again: if all behind an index move together, the index
  * is pointed elsewhere; if only some do, these get another index, and the legs that still hold the
  * old one are stale until their flows have been rewritten (flows.h).
@@ -43,6 +44,8 @@ struct next_hop_info {
 	uint8_t family; /* 0 when there is no neighbour: static, or no way to one */
 	uint8_t address[16]; /* of the neighbour */
 	uint8_t mac[6]; /* the last one known */
+	uint16_t mtu; /* bytes of IP: the least of the port's, the VLAN interface's and the route's */
+	bool mtu_of_route; /* the route's is that least one */
 	int error; /* when pending: as of route_resolve() or neighbour_ref() */
 };
 

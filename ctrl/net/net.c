@@ -459,10 +459,21 @@ multipath_read(struct route *route, const struct nlattr *attribute)
 }
 
 static int
+mtu_read(const struct nlattr *metric, void *arg)
+{
+	uint32_t *mtu = arg;
+
+	if (mnl_attr_get_type(metric) == RTAX_MTU &&
+		mnl_attr_get_payload_len(metric) == sizeof(*mtu))
+		*mtu = mnl_attr_get_u32(metric);
+	return MNL_CB_OK;
+}
+
+static int
 route_answer(const struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
-	const struct nlattr *oif, *multipath;
+	const struct nlattr *oif, *multipath, *metrics;
 	struct route *route = arg;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
@@ -471,6 +482,9 @@ route_answer(const struct nlmsghdr *message, void *arg)
 	route->type = body->rtm_type;
 	oif = netlink_attribute(message, sizeof(*body), RTA_OIF, sizeof(uint32_t));
 	multipath = netlink_attribute(message, sizeof(*body), RTA_MULTIPATH, 0);
+	metrics = netlink_attribute(message, sizeof(*body), RTA_METRICS, 0);
+	if (metrics)
+		mnl_attr_parse_nested(metrics, mtu_read, &route->paths->mtu);
 	if (multipath)
 		multipath_read(route, multipath);
 	else if (oif)
@@ -493,6 +507,7 @@ route_get(struct netlink *netlink, const uint8_t *from, unsigned flags, struct r
 	const size_t bytes = address_size(asked->family);
 
 	route->paths->n = 0;
+	route->paths->mtu = 0;
 	route->type = 0;
 	route->is_object = false;
 	body->rtm_family = address_to_af(asked->family);
@@ -619,6 +634,7 @@ route_resolve(struct net *net, const struct hop_request *request, struct hop_pat
 	int ret;
 
 	paths->ifindex = request->ifindex;
+	paths->mtu = 0;
 	paths->n = 0;
 	if (destination_is_none(request))
 		return -EADDRNOTAVAIL;

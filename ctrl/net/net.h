@@ -46,6 +46,7 @@ struct hop_path {
 
 struct hop_paths {
 	uint32_t ifindex; /* that they are on: the port's, or the VLAN's when there is one; or 0 */
+	uint32_t mtu; /* of the route (RTAX_MTU), in bytes of IP; 0: it has none of its own */
 	unsigned n;
 	struct hop_path path[HOP_PATHS_MAX]; /* in the order of the route */
 };

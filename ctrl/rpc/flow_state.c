@@ -102,16 +102,22 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
+	bool pending;
 
 	next_hops_info_get(flows->hops, index, &info);
-	if (info.state == NEXT_HOP_PENDING)
+	pending = info.state == NEXT_HOP_PENDING;
+	if (pending)
 		next_hops_reason(flows->hops, leg, reason);
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
-	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*}", "address", info.family ? address : NULL,
-		"mac", info.state == NEXT_HOP_PENDING ? NULL : mac, "state", hop_states[info.state],
-		"netdev", info.ifindex ? netdev_name(netdev, info.ifindex) : NULL, "reason",
-		info.state == NEXT_HOP_PENDING ? reason : NULL);
+	return json_pack("{s:s?, s:s?, s:s, s:s?, s:s*, s:o*, s:s*}", "address",
+		info.family ? address : NULL, "mac", pending ? NULL : mac, "state",
+		hop_states[info.state], "netdev",
+		info.ifindex ? netdev_name(netdev, info.ifindex) : NULL, "reason",
+		pending ? reason : NULL, "mtu", pending ? NULL : json_integer(info.mtu), "mtu_from",
+		pending		    ? NULL
+		: info.mtu_of_route ? "route"
+				    : "interface");
 }
 
 /* The neighbour that a worker answers to by itself, and what the kernel's next hop waits for. */

@@ -29,7 +29,8 @@ import time
 LEG = "port=p1,src=203.0.113.1:5004,dst=203.0.113.9:5004"
 LEG_JSON = {"port": "p1", "src": "203.0.113.1", "src_port": 5004,
             "dst": "203.0.113.9", "dst_port": 5004}
-HOP = {"address": "203.0.113.9", "mac": "02:00:5e:00:53:01", "state": "resolved", "netdev": "p1"}
+HOP = {"address": "203.0.113.9", "mac": "02:00:5e:00:53:01", "state": "resolved", "netdev": "p1",
+       "mtu": 1000, "mtu_from": "route"}
 COUNTS = {"copies": 9, "bytes": 1800, "sent": 8, "drops": {"tx_full": 1}}
 FLOW = {"id": "cam", "match": {"port": "p0", "dst": "192.0.2.1", "dst_port": 5004},
         "legs": [LEG_JSON]}
@@ -168,9 +169,9 @@ LEG   PORT   VLAN  FROM              TO                DSCP     TTL  STATE
 wall  p1    300.7  203.0.113.1:5004  203.0.113.9:5004    46       9  down, 1 in 10, 64 kbit/s
 1/1   p1        -  203.0.113.1:5004  203.0.113.9:5004  keep  less 1  port down
 
-LEG   NEXT HOP     MAC                STATE     NETDEV
-wall  203.0.113.9  02:00:5e:00:53:01  resolved  p1
-1/1   203.0.113.9  02:00:5e:00:53:01  resolved  p1
+LEG   NEXT HOP     MAC                STATE     NETDEV  MTU
+wall  203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
+1/1   203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
 
 LEG   COPIES  BYTES  SENT  DROPS
 wall       9   1800     8  tx_full=1
@@ -216,11 +217,11 @@ SIDE  MEDIA                           LAST PACKET          TIME-OUT
 a     none since 2023-11-14 22:13:20  2023-11-14 22:13:20  30 s, opens
 b     waiting                         -                    5 s
 
-SIDE    NEXT HOP     MAC                STATE     NETDEV
-a       203.0.113.9  02:00:5e:00:53:01  resolved  p1
-b       203.0.113.9  02:00:5e:00:53:01  resolved  p1
-a rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1
-b rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1
+SIDE    NEXT HOP     MAC                STATE     NETDEV  MTU
+a       203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
+b       203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
+a rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
+b rtcp  203.0.113.9  02:00:5e:00:53:01  resolved  p1      1000 by route
 """),
     ("relays with media time-outs", ["relay", "list", "--limit", "9"],
      ("relay.list", {"limit": 9}),

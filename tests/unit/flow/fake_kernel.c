@@ -60,6 +60,7 @@ route_resolve(struct net *net, const struct hop_request *request, struct hop_pat
 
 	net->n_aims++;
 	paths->ifindex = request->ifindex + (request->vlan ? 100 : 0);
+	paths->mtu = 0;
 	paths->n = 1;
 	*path = (struct hop_path){.weight = 1};
 	path->neighbour.ifindex = paths->ifindex;

@@ -347,6 +347,57 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 	cr_expect_eq(memcmp(gateway_2, gateway_1, 3), 0);
 }
 
+static uint32_t mtu_low, mtu_high; /* of the routes to 198.51.100.0/25 and to the rest */
+
+static int
+route_with_mtu(const struct hop_request *request, struct hop_paths *paths)
+{
+	memcpy(paths->path[0].neighbour.address, gateway_1, 4);
+	paths->mtu = request->to[3] < 128 ? mtu_low : mtu_high;
+	return 0;
+}
+
+/* Legs by one router on routes with other MTUs have indexes of their own, all with its address. */
+Test(next_hops, mtu_of_the_route)
+{
+	struct flow_leg high = leg_to(130);
+	struct next_hop_info info;
+	unsigned index, moved;
+
+	fake_net()->route = route_with_mtu;
+	mtu_low = 1000;
+	mtu_high = 9000;
+	index = get(20);
+	cr_expect_eq(get(21), index);
+	cr_expect_eq(dp->next_hops[index].mtu, 1000);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.mtu, 1000);
+	cr_expect(info.mtu_of_route);
+	moved = ref(&high);
+	cr_expect_neq(moved, index);
+	expect_mac(moved, (uint8_t[]){2, 0, 0, 0, 1, 1});
+	next_hops_info_get(hops, moved, &info);
+	cr_expect_not(info.mtu_of_route, "the port's is less");
+	neighbour(1, mac_a);
+	cr_expect_arr_eq(dp->next_hops[index].dst_mac, mac_a, 6);
+	cr_expect_arr_eq(dp->next_hops[moved].dst_mac, mac_a, 6);
+	neighbour(1, NULL);
+	cr_expect_eq(dp->next_hops[index].mtu, 0);
+	neighbour(1, mac_a);
+	/* All of a slot: one write. */
+	mtu_low = 600;
+	routes_changed(NULL);
+	cr_expect_eq(next_hops_stale_all(hops), 0);
+	cr_expect_eq(dp->next_hops[index].mtu, 600);
+	/* More than 16 bits are no limit. */
+	mtu_low = 70000;
+	routes_changed(NULL);
+	cr_expect_eq(dp->next_hops[index].mtu, 1500);
+	mtu_high = 0;
+	routes_changed(NULL);
+	cr_expect_eq(dp->next_hops[moved].mtu, 1500);
+}
+
 /* By .1 for source 192.0.2.1 without a DSCP, by .2 for any other. */
 static int
 route_by_source(const struct hop_request *request, struct hop_paths *paths)

@@ -533,6 +533,27 @@ Test(route, several_paths)
 	cr_expect_eq(paths.path[0].weight + paths.path[1].weight, 3);
 }
 
+Test(route, mtu_of_the_route)
+{
+	struct hop_request named = {
+		.ifindex = port, .family = 4, .has_gateway = 1, .to = {198, 51, 100, 5}};
+	struct hop_paths paths;
+
+	shell("ip route add 198.51.100.0/25 via 192.0.2.2 mtu 1000");
+	shell("ip route add 198.51.100.128/25 via 192.0.2.2 mtu lock 900");
+	shell("ip -6 route add 2001:db8:9::/48 via 2001:db8::2 mtu 1300");
+	shell("ip route add 203.0.113.0/24 mtu 1200 nexthop via 192.0.2.7 nexthop via 192.0.2.8");
+	cr_expect_eq(paths_of("192.0.2.1", "198.51.100.5", 0).mtu, 1000);
+	cr_expect_eq(paths_of("192.0.2.1", "198.51.100.130", 0).mtu, 900);
+	cr_expect_eq(paths_of("2001:db8::1", "2001:db8:9::5", 0).mtu, 1300);
+	paths = paths_of("192.0.2.1", "203.0.113.5", 0);
+	cr_expect_eq(paths.n, 2);
+	cr_expect_eq(paths.mtu, 1200);
+	cr_expect_eq(paths_of("192.0.2.1", "192.0.2.9", 0).mtu, 0);
+	cr_assert_eq(route_resolve(net, &named, &paths), 0);
+	cr_expect_eq(paths.mtu, 0);
+}
+
 Test(route, route_by_another_interface)
 {
 	shell("ip link add second type veth peer name second_wire && ip link set second_wire up && "

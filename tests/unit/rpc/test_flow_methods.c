@@ -6,6 +6,9 @@
 
 #include "service.h"
 
+/* Of a resolved next hop, of the ports of fake_dp.h. */
+#define MTU "'mtu':1500,'mtu_from':'interface'"
+
 TestSuite(flow_methods, .init = service_setup, .fini = service_teardown);
 
 #define MATCH "'match':{'port':'p0','vlan':0,'dst':'192.0.2.1','dst_port':6000}"
@@ -105,10 +108,10 @@ Test(flow_methods, get_shows_latch_and_streams)
 		"[{'packets':200,'bytes':2000,'legs':[]},{'packets':201,'bytes':2001,'legs':["
 		"{'copies':201,'bytes':2001,'sent':201,'drops':{},'next_hop':{"
 		"'address':'198.51.100.8','mac':'02:00:00:00:01:08','state':'resolved',"
-		"'netdev':null},'link_up':false},"
+		"'netdev':null," MTU "},'link_up':false},"
 		"{'copies':201,'bytes':2001,'sent':200,'drops':{'tx_full':1},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
-		"'netdev':null},'link_up':false}]}]");
+		"'netdev':null," MTU "},'link_up':false}]}]");
 	json_decref(result);
 	answers("flow.admin", "{'flow':'a','admin':'down'}", "{}");
 	result = service_result("flow.get", json_of_text("{'id':'a'}"));
@@ -169,7 +172,7 @@ Test(flow_methods, get_shows_where_a_learned_leg_sends)
 	flows_refresh(&room->flows);
 	expect_state("b", "next_hop",
 		"{'address':'192.0.2.77','mac':'02:00:00:00:01:4d','state':'resolved',"
-		"'netdev':null}");
+		"'netdev':null," MTU "}");
 }
 
 Test(flow_methods, forget_opens_latches)

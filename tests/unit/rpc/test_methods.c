@@ -6,6 +6,9 @@
 
 #include "service.h"
 
+/* Of a resolved next hop, of the ports of fake_dp.h. */
+#define MTU "'mtu':1500,'mtu_from':'interface'"
+
 TestSuite(methods, .init = service_setup, .fini = service_teardown);
 
 static void
@@ -51,7 +54,7 @@ Test(methods, get_shows_flow_counters_and_next_hop)
 		"'forwarded':99,'punted':0,'drops':{'policed':1}},'declared':false,'latched':null,"
 		"'legs':[{'id':'leg-1','copies':100,'bytes':1000,'sent':100,'drops':{},'next_hop':{"
 		"'address':'198.51.100.9','mac':'02:00:00:00:01:09','state':'resolved',"
-		"'netdev':null},'link_up':true}],'streams':[],"
+		"'netdev':null," MTU "},'link_up':true}],'streams':[],"
 		"'hint':'no interface has 192.0.2.1: the kernel "
 		"does not answer ARP requests for it, so senders on the link of port p0 cannot "
 		"reach it; add the address to an interface'}");
@@ -75,7 +78,8 @@ Test(methods, get_shows_pending_and_static_hops)
 		"{'address':'198.51.100.9','mac':null,'state':'pending','netdev':null,"
 		"'reason':'neighbour 198.51.100.9 on #11 does not answer'}");
 	json_expect(json_object_get(json_array_get(legs, 1), "next_hop"),
-		"{'address':null,'mac':'02:00:00:00:00:77','state':'static','netdev':null}");
+		"{'address':null,'mac':'02:00:00:00:00:77','state':'static','netdev':null," MTU
+		"}");
 	json_expect(json_object_get(json_array_get(legs, 1), "drops"), "{'tx_full':1}");
 	cr_expect_eq(json_integer_value(json_object_get(json_array_get(legs, 1), "sent")), 99);
 	json_decref(result);
