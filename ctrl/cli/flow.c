@@ -187,7 +187,8 @@ leg_to_describe(json_t *leg, const json_t *sends_to)
 
 /*
  * Add to a leg of flow.get what is known of it and stands beside, how it is called and what it
- * does: "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s". stream: -1 for one of the flow's own.
+ * does: "up", "down", "port down", "up, 1 in 10, 2.5 Mbit/s, mark 7". stream: -1 for one of the
+ * flow's own.
  */
 static void
 leg_describe(json_t *leg, json_t *state, int stream, size_t i)
@@ -206,7 +207,7 @@ leg_describe(json_t *leg, json_t *state, int stream, size_t i)
 		member_is(leg, "admin", "down") ? "down"
 		: port_is_down			? "port down"
 						: "up");
-	text_add_members(&text, leg, "[, 1 in {one_in}][, {police:police}]");
+	text_add_members(&text, leg, "[, 1 in {one_in}][, {police:police}][, mark {mark}]");
 	json_object_set_new(leg, "does", json_string(text.s));
 	leg_to_describe(leg, json_object_get(state, "sends_to"));
 	json_object_update_missing(state, leg);

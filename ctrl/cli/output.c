@@ -382,7 +382,8 @@ add_pending(struct text *text, const json_t *leg, const char *name)
 		text_add_members(text, leg,
 			json_is_string(json_object_get(hop, "address"))
 				? "; see 'ip neigh show {next_hop/address} dev {next_hop/netdev}'"
-				: "; see 'ip route get {dst} from {src} oif {next_hop/netdev}'");
+				: "; see 'ip route get {dst} from {src} oif "
+				  "{next_hop/netdev}[ mark {mark}]'");
 	else if (tagged)
 		text_add(text, "; see 'ip -d link show type vlan'");
 	/* else the port's interface is gone */

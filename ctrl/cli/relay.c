@@ -113,7 +113,7 @@ more_describe(json_t *row)
 		text_add(&text, "%s=%s, ", class, json_string_value(verdict));
 	text_add_members(&text, row,
 		"[policed to {police:police}, ][datagrams of up to {max_datagram_bytes byte}, ]"
-		"[DSCP {dscp}, ][TTL {ttl}, ]");
+		"[DSCP {dscp}, ][TTL {ttl}, ][mark {mark}, ]");
 	json_object_set_new(
 		row, "more", json_stringn(text.s, text.length > 2 ? text.length - 2 : 0));
 }

@@ -161,6 +161,7 @@ static const struct field leg_fields[] = {
 	FIELD("outer_vlan", FIELD_NUMBER, struct flow_leg, dp.outer_vlan),
 	FIELD("dscp", FIELD_NUMBER, struct flow_leg, dp.dscp, .absent = DP_DSCP_KEEP),
 	FIELD("ttl", FIELD_NUMBER, struct flow_leg, dp.ttl, .absent = DP_TTL_DECREMENT),
+	FIELD("mark", FIELD_NUMBER, struct flow_leg, mark),
 	FIELD("admin", FIELD_WORD, struct flow_leg, dp.down, .words = admin_words),
 	FIELD("one_in", FIELD_NUMBER, struct flow_leg, dp.one_in, .absent = 1),
 	FIELD("police", FIELD_OBJECT, struct flow_leg, dp.police, .fields = police_fields,
@@ -731,6 +732,10 @@ leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 	memset(leg, 0, sizeof(*leg));
 	if (table_decode(leg_fields, json, leg, fault) < 0 || leg_dst_check(json, leg, fault) < 0)
 		return -1;
+	if (leg->mark != 0 && (leg->hop == FLOW_HOP_MAC || json_object_get(json, "next_hop")))
+		return fault_set(fault, FAULT_INVALID_VALUE, "/mark",
+			"found it with %s, which needs no route; expected one of them",
+			leg->hop == FLOW_HOP_MAC ? "mac" : "next_hop");
 	if (!json_object_get(json, "next_hop"))
 		return 0;
 	if (leg->hop == FLOW_HOP_MAC)

@@ -100,7 +100,7 @@ takes_same(const struct flow_spec *a, const struct flow_spec *b)
 static bool
 leg_same(const struct flow_leg *a, const struct flow_leg *b)
 {
-	const size_t place = offsetof(struct flow_leg, learned);
+	const size_t place = offsetof(struct flow_leg, mark);
 
 	static_assert(offsetof(struct flow_leg, carried) > offsetof(struct flow_leg, hop) &&
 			      offsetof(struct dp_leg, known) > offsetof(struct dp_leg, learned),
@@ -168,7 +168,8 @@ leg_compare_destination(const struct flow_leg *a, const struct flow_leg *b)
 	return order ? order : a->dp.dst_port - b->dp.dst_port;
 }
 
-/* Two gateways are two ways, and two sources of a multicast group are two channels (RFC 4607). */
+/* Two gateways or marks are two ways, and two sources of a multicast group are two channels (RFC
+ * 4607). */
 static int
 leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 {
@@ -179,6 +180,7 @@ leg_compare_route(const struct flow_leg *a, const struct flow_leg *b)
 	order = a->hop - b->hop;
 	order = order ? order : memcmp(a->next_hop, b->next_hop, sizeof(a->next_hop));
 	order = order ? order : memcmp(a->mac, b->mac, sizeof(a->mac));
+	order = order ? order : (a->mark > b->mark) - (a->mark < b->mark);
 	if (order || address_kind(a->dp.family, a->dp.dst) != ADDRESS_MULTICAST)
 		return order;
 	return memcmp(a->dp.src, b->dp.src, sizeof(a->dp.src));

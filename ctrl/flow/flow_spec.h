@@ -57,6 +57,7 @@ enum flow_hop {
 
 struct flow_leg {
 	char id[FLOW_ID_MAX]; /* "" = one is to be given; always of a stream's leg */
+	uint32_t mark; /* FLOW_HOP_ROUTE: that policy rules see (fwmark); 0 = none */
 	char learned[FLOW_ID_MAX]; /* id of the flow whose source it sends to; "" = none */
 	char port[DP_NAME_MAX];
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */

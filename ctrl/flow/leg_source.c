@@ -18,6 +18,7 @@ leg_source_leg(const struct source_context *context, const struct flow_leg *leg,
 	made->dp.vlan = latched->vlan;
 	made->dp.outer_vlan = latched->outer_vlan;
 	made->dp.dscp = leg->dp.dscp;
+	made->mark = leg->mark;
 	made->dp.src_port = leg->dp.src_port;
 	memcpy(made->dp.src, leg->dp.src, sizeof(made->dp.src));
 	memcpy(made->dp.dst, latched->src, sizeof(made->dp.dst));

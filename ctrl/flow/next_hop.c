@@ -171,6 +171,7 @@ request_make(const struct next_hops *hops, const struct flow_leg *leg, struct ho
 	/* Without a route to look for, legs of any source have the same answer. */
 	if (!has_gateway) {
 		request->bucket = hop_bucket(leg);
+		request->mark = leg->mark;
 		request->dscp = leg->dp.dscp == DP_DSCP_KEEP ? 0 : leg->dp.dscp;
 		memcpy(request->from, leg->dp.src, sizeof(request->from));
 	}

@@ -21,6 +21,7 @@ leg_inherit(struct flow_leg *leg, const struct flow_leg *own)
 {
 	leg->dp.dscp = own->dp.dscp;
 	leg->dp.ttl = own->dp.ttl;
+	leg->mark = own->mark;
 }
 
 static void

@@ -40,6 +40,7 @@ static const struct member {
 	{"remote_port", PLACE_LEG, .leg = "dst_port", .counts = true},
 	{"dscp", PLACE_LEG},
 	{"ttl", PLACE_LEG},
+	{"mark", PLACE_LEG},
 	{"admin", PLACE_FLOW},
 	{"latch", PLACE_FLOW},
 	{"latch_interval_ms", PLACE_FLOW},

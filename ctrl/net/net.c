@@ -520,6 +520,8 @@ route_get(struct netlink *netlink, const uint8_t *from, unsigned flags, struct r
 		mnl_attr_put(message, RTA_SRC, bytes, from);
 	}
 	mnl_attr_put_u32(message, RTA_OIF, asked->ifindex);
+	if (asked->mark)
+		mnl_attr_put_u32(message, RTA_MARK, asked->mark);
 	mnl_attr_put_u8(message, RTA_IP_PROTO, IPPROTO_UDP);
 	return netlink_request(netlink, message, route_answer, route);
 }

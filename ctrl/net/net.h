@@ -30,11 +30,12 @@ struct hop_request {
 	uint8_t has_gateway; /* the operator named the next hop: routes do not matter */
 	uint8_t dscp; /* that it leaves with; 0 when it is that of each packet */
 	uint8_t reserved; /* zero */
+	uint32_t mark; /* that policy rules see; 0: none, or has_gateway */
 	uint8_t from[16]; /* source address; zero: none is known, or has_gateway */
 	uint8_t to[16]; /* that next hop, else the destination */
 };
 
-static_assert(sizeof(struct hop_request) == 48, "no padding in what is hashed");
+static_assert(sizeof(struct hop_request) == 52, "no padding in what is hashed");
 
 /* A route has one path, or several that share its flows (ECMP). Hashed as bytes. */
 struct hop_path {
@@ -89,9 +90,9 @@ int net_interface(struct net *net, unsigned ifindex, uint16_t outer_vlan, uint16
 
 /*
  * Find out by which neighbours a request leaves: the interface of its VLANs, and the route that the
- * kernel has out of it for that source, destination and DSCP, policy rules included. One query to
- * the kernel or two, which it answers at once. IPv4 rules by source apply to sources that are
- * addresses of the host only, as the kernel answers for no other. Returns
+ * kernel has out of it for that source, destination, DSCP and mark, policy rules included. One
+ *query to the kernel or two, which it answers at once. IPv4 rules by source apply to sources that
+ *are addresses of the host only, as the kernel answers for no other. Returns
  * 0		   paths->n is from 1 on
  * -ENETUNREACH	   no route out of that interface, or it is down; with ifindex 0: the kernel has no
  *		   interface for these VLANs on it

@@ -171,6 +171,8 @@ def policy_cases():
            (VALUE, CONFLICT), ("streams/1", "streams/1/ssrc"))
     yield ("leg id twice", {**flow_make(7000), "legs": [{**leg, "id": "a"}] * 2},
            (VALUE, CONFLICT), "legs/1/id")
+    yield ("leg with mark and next_hop", {**flow_make(7000), "legs": [
+        {**leg, "mark": 7, "next_hop": "198.51.100.254"}]}, VALUE, "legs/0/mark")
     yield ("leg to one place twice", {**flow_make(7000), "legs": [leg, {**leg, "dscp": 9}]},
            VALUE, "legs/1")
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A next hop is that of the very packet: policy rules by source and DSCP, IPv6 routes for one source,
+# A next hop is that of the very packet: policy rules by source, DSCP and mark, IPv6 routes for one source,
 # IPv4 routes by IPv6 routers, and next-hop objects. Legs of another source, with the same destination,
 # have the answer of theirs. What moves while media flows loses none of it.
 source "$(dirname "$0")/_lib.sh"
@@ -75,6 +75,25 @@ wait_hop main mac "$mac1"
 # A source that is no address of the host is not looked for in the rules, and has a route all the same.
 flow foreign 5004 198.18.0.1 203.0.113.10
 wait_hop foreign mac "$mac1"
+
+# By mark, which is not sent: the leg of that mark, and legs of another one do not share its answer.
+ip -n "$box" rule add fwmark 7 lookup 78
+flow seven 5007 198.51.100.1 203.0.113.10 ,mark=7
+flow eight 5008 198.51.100.1 203.0.113.10 ,mark=8
+wait_hop seven mac "$mac2"
+wait_hop eight mac "$mac1"
+[[ $(ctl flow show seven) == *"up, mark 7"* ]] || fail "not shown: $(ctl flow show seven)"
+before2=$(gateway_got 2)
+send h0 --src 192.0.2.10:1000 --dst 192.0.2.1:5007 --count 100
+expect_sent seven 100
+(($(gateway_got 2) - before2 >= 100)) || fail "mv2 got $(($(gateway_got 2) - before2)) of 100"
+ip -n "$box" rule del fwmark 7 lookup 78
+wait_hop seven mac "$mac1"
+if ctl flow add --id both --match port=p0,dst=192.0.2.1:5009 --leg \
+	port=p1,src=198.51.100.1:6004,dst=203.0.113.10:7004,mark=7,next-hop=198.51.100.21 2>"$RIG_RUN/refused"; then
+	fail "a leg with mark and next_hop is accepted"
+fi
+grep -q "mark=: found it with next_hop" "$RIG_RUN/refused" || fail "$(cat "$RIG_RUN/refused")"
 
 # IPv6: rules, routes for one source only, and routers by their link-local address.
 ip -n "$box" -6 route add 2001:db8:9::/48 from 2001:db8:1::2 via 2001:db8:1::22 dev p1

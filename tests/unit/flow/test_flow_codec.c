@@ -77,6 +77,10 @@ Test(flow_spec, mac_excludes_next_hop)
 	refused("{" MATCH ",'legs':[{" LEG_4
 		",'next_hop':'198.51.100.254','mac':'02:00:00:00:00:01'}]}",
 		"/legs/0/mac", "found mac and next_hop", "expected one");
+	refused("{" MATCH ",'legs':[{" LEG_4 ",'mark':7,'next_hop':'198.51.100.254'}]}",
+		"/legs/0/mark", "found it with next_hop", "expected one");
+	refused("{" MATCH ",'legs':[{" LEG_4 ",'mark':7,'mac':'02:00:00:00:00:01'}]}",
+		"/legs/0/mark", "found it with mac", "expected one");
 }
 
 Test(flow_spec, destination_or_learned)
@@ -200,6 +204,7 @@ comes_back(const char *text)
 Test(flow_spec, encoded_as_given)
 {
 	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 "}]}");
+	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 ",'mark':4294967295}]}");
 	comes_back(
 		"{'id':'a','match':{'port':'p0','vlan':4094,'src':'192.0.2.9','src_port':0,"
 		"'dst':'192.0.2.1','dst_port':1},'legs':[{" LEG_4 ",'dscp':0,'ttl':255,"
@@ -596,6 +601,8 @@ legs_drawn(bool ids)
 			put_end(leg, "next_hop", NULL, ipv6);
 		else if (draw(2))
 			PUT(leg, "mac", "02:00:00:00:00:01", "0A:bc:DE:00:53:ff");
+		else if (draw(2))
+			put_number(leg, "mark", 1, UINT32_MAX);
 		json_array_append_new(legs, leg);
 	}
 	return legs;

@@ -402,20 +402,21 @@ Test(next_hops, mtu_of_the_route)
 static int
 route_by_source(const struct hop_request *request, struct hop_paths *paths)
 {
-	const bool first = request->from[3] == 1 && request->dscp == 0;
+	const bool first = request->from[3] == 1 && request->dscp == 0 && request->mark == 0;
 
 	memcpy(paths->path[0].neighbour.address, first ? gateway_1 : gateway_2, 4);
 	return 0;
 }
 
-Test(next_hops, by_source_and_dscp)
+Test(next_hops, by_source_dscp_and_mark)
 {
-	struct flow_leg first = leg_to(20), second, marked;
+	struct flow_leg first = leg_to(20), second, marked, fwmarked;
 	unsigned index;
 
 	first.dp.dscp = DP_DSCP_KEEP;
 	first.dp.src[3] = 1;
-	marked = second = first;
+	fwmarked = marked = second = first;
+	fwmarked.mark = 7;
 	second.dp.src[3] = 2;
 	marked.dp.dscp = 4;
 	fake_net()->route = route_by_source;
@@ -423,16 +424,17 @@ Test(next_hops, by_source_and_dscp)
 	expect_mac(index, (uint8_t[]){2, 0, 0, 0, 1, 1});
 	expect_mac(ref(&second), (uint8_t[]){2, 0, 0, 0, 1, 2});
 	cr_expect_eq(ref(&marked), ref(&second), "the neighbour is the same one");
-	cr_expect_eq(fake_net()->n_aims, 3);
+	cr_expect_eq(ref(&fwmarked), ref(&second));
+	cr_expect_eq(fake_net()->n_aims, 4);
 	for (unsigned i = 0; i < 1000; i++)
 		cr_expect_eq(ref(&first), index);
-	cr_expect_eq(fake_net()->n_aims, 3, "they share the answer");
-	/* Sources do not matter to a next hop that the operator named. */
+	cr_expect_eq(fake_net()->n_aims, 4, "they share the answer");
+	/* Sources and marks do not matter to a next hop that the operator named. */
 	first.hop = second.hop = FLOW_HOP_GATEWAY;
 	first.next_hop[0] = second.next_hop[0] = 9;
 	ref(&first);
 	ref(&second);
-	cr_expect_eq(fake_net()->n_aims, 4);
+	cr_expect_eq(fake_net()->n_aims, 5);
 }
 
 static unsigned n_gateways; /* of one route: 198.51.100.1 and so on */

@@ -465,6 +465,27 @@ Test(route, policy_rules)
 	expect_by("192.0.2.1", "198.51.100.5", 0, "192.0.2.7");
 }
 
+Test(route, rule_by_mark)
+{
+	struct hop_request request = {.ifindex = port, .family = 4, .mark = 7};
+
+	shell("ip route add 198.51.100.0/24 via 192.0.2.2 && ip -6 route add 2001:db8:9::/48 via "
+	      "2001:db8::2");
+	shell("ip route add default via 192.0.2.3 table 77 && ip rule add fwmark 7 lookup 77");
+	shell("ip -6 route add default via 2001:db8::3 table 77 && ip -6 rule add fwmark 7/0xff "
+	      "lookup 77");
+	expect_by("192.0.2.1", "198.51.100.5", 0, "192.0.2.2");
+	expect_by("2001:db8::1", "2001:db8:9::5", 0, "2001:db8::2");
+	address_parse("198.51.100.5", request.to);
+	cr_expect_eq(expect_hop(&request, 0).address[3], 3);
+	request.mark = 8;
+	cr_expect_eq(expect_hop(&request, 0).address[3], 2);
+	request.family = address_parse("2001:db8:9::5", request.to);
+	cr_expect_eq(expect_hop(&request, 0).address[15], 2);
+	request.mark = 0x107;
+	cr_expect_eq(expect_hop(&request, 0).address[15], 3);
+}
+
 Test(route, for_one_source_only)
 {
 	shell("ip -6 route add 2001:db8:9::/48 from 2001:db8::1 via fe80::2 dev port");
