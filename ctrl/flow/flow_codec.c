@@ -169,6 +169,9 @@ static const struct field leg_fields[] = {
 	FIELD("next_hop", FIELD_ADDRESS, struct flow_leg, next_hop,
 		ALSO(struct flow_leg, dp.family), .kinds = ADDRESS_UNICAST, .like = "src"),
 	FIELD("mac", FIELD_MAC, struct flow_leg, mac, ALSO(struct flow_leg, hop)),
+	FIELD("backup", FIELD_TEXT, struct flow_leg, backup_port),
+	FIELD("backup_next_hop", FIELD_ADDRESS, struct flow_leg, backup_next_hop,
+		ALSO(struct flow_leg, dp.family), .kinds = ADDRESS_UNICAST, .like = "src"),
 	{0},
 };
 
@@ -726,11 +729,41 @@ leg_dst_check(const json_t *json, const struct flow_leg *leg, struct fault *faul
 	return 0;
 }
 
+/* It is for a way that the kernel knows, and another one than that. */
+static int
+leg_backup_check(const struct flow_leg *leg, struct fault *fault)
+{
+	const char *member = leg->backup_port[0] != '\0' ? "/backup" : "/backup_next_hop";
+	const char *port = leg->backup_port[0] != '\0' ? leg->backup_port : leg->port;
+	const char *without = NULL;
+
+	if (!leg_has_backup(leg))
+		return 0;
+	if (leg->hop == FLOW_HOP_MAC)
+		without = "mac";
+	else if (leg->learned[0] != '\0')
+		without = "learned";
+	else if (address_kind(leg->dp.family, leg->dp.dst) == ADDRESS_MULTICAST)
+		without = "a multicast dst";
+	if (without)
+		return fault_set(fault, FAULT_INVALID_VALUE, member,
+			"found it with %s, expected a leg whose next hop the kernel resolves",
+			without);
+	if (strcmp(port, leg->port) == 0 &&
+		memcmp(leg->backup_next_hop, leg->next_hop, sizeof(leg->next_hop)) == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, member,
+			"found the port and next hop of the leg itself, expected another "
+			"port, or another next hop on port %s",
+			leg->port);
+	return 0;
+}
+
 static int
 leg_decode(const json_t *json, struct flow_leg *leg, struct fault *fault)
 {
 	memset(leg, 0, sizeof(*leg));
-	if (table_decode(leg_fields, json, leg, fault) < 0 || leg_dst_check(json, leg, fault) < 0)
+	if (table_decode(leg_fields, json, leg, fault) < 0 || leg_dst_check(json, leg, fault) < 0 ||
+		leg_backup_check(leg, fault) < 0)
 		return -1;
 	if (leg->mark != 0 && (leg->hop == FLOW_HOP_MAC || json_object_get(json, "next_hop")))
 		return fault_set(fault, FAULT_INVALID_VALUE, "/mark",

@@ -60,6 +60,8 @@ struct flow_leg {
 	uint32_t mark; /* FLOW_HOP_ROUTE: that policy rules see (fwmark); 0 = none */
 	char learned[FLOW_ID_MAX]; /* id of the flow whose source it sends to; "" = none */
 	char port[DP_NAME_MAX];
+	char backup_port[DP_NAME_MAX]; /* used while its own way is lost; "" = port */
+	uint8_t backup_next_hop[16]; /* the neighbour on it; zero = as the kernel routes dst */
 	uint8_t next_hop[16]; /* FLOW_HOP_GATEWAY */
 	uint8_t mac[6]; /* FLOW_HOP_MAC */
 	uint8_t hop; /* enum flow_hop */
@@ -80,6 +82,15 @@ leg_is_signalled(const struct flow_leg *leg)
 	static const uint8_t none[16];
 
 	return memcmp(leg->dp.dst, none, sizeof(none)) != 0;
+}
+
+/* Whether there is another way for it, in backup_port and backup_next_hop. */
+static inline bool
+leg_has_backup(const struct flow_leg *leg)
+{
+	static const uint8_t none[16];
+
+	return leg->backup_port[0] != '\0' || memcmp(leg->backup_next_hop, none, sizeof(none)) != 0;
 }
 
 struct flow_stream {

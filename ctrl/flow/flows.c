@@ -558,6 +558,7 @@ flows_port_changed(struct flows *flows, unsigned port)
 	struct dp_port_info *info = &flows->ports->info[port];
 	const bool has_moved = port_follow_mac(info, flows->dp, port);
 	const unsigned mtu_before = info->mtu;
+	struct dp_port_info now;
 	char mac[MAC_TEXT_MAX];
 
 	if (port_follow_mtu(info, flows->dp, port))
@@ -568,8 +569,10 @@ flows_port_changed(struct flows *flows, unsigned port)
 		mac_format(info->mac, mac);
 		log_line("port %s: MAC address changed to %s", info->name, mac);
 	}
-	if (has_moved || info->mtu != mtu_before)
-		next_hops_port_changed(flows->hops, port);
+	/* Backups are taken now, before the monitor polls the link and reports it. */
+	if (dp_port_info_get(flows->dp, port, &now) == 0)
+		dp_port_down_set(flows->dp, port, !port_link_up(&now));
+	next_hops_port_changed(flows->hops, port);
 }
 
 #define LINKS_MS 50

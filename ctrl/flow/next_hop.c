@@ -28,6 +28,7 @@
 #define SOON_NS (20 * NS_PER_MS) /* a burst of changes is over by then, mostly */
 #define SLICE_NS (2 * NS_PER_MS)
 #define PAUSE_NS (4 * NS_PER_MS) /* between slices */
+#define HOLD_NS (NEXT_HOP_HOLD_MS * NS_PER_MS)
 #define RETRY_NS NS_PER_S /* when there was no room for what moves */
 
 struct hop_tracked;
@@ -91,13 +92,29 @@ struct hop_slot {
 	uint16_t route_mtu; /* of the route, 0 = it has none */
 	bool resolved; /* as the data plane has it */
 	bool seen; /* by workers, perhaps */
+	/* The way to use while its own is lost; NULL = none. */
+	struct hop_tracked *backup;
+	LIST_ENTRY(hop_slot) backup_link; /* of the backup's `backed` */
+	bool on_backup;
+	uint64_t well_ns; /* on the backup: since then its own way is well again; 0 = it is not */
 };
+
+/* Hashed as bytes. */
+struct hop_asked {
+	struct hop_request request;
+	uint32_t reserved; /* zero */
+	struct hop_tracked *backup; /* another request's; NULL = none */
+};
+
+static_assert(sizeof(struct hop_asked) == 64, "no padding in what is hashed");
 
 struct hop_tracked {
 	UT_hash_handle hh;
-	struct hop_request request;
+	struct hop_asked asked;
 	LIST_ENTRY(hop_tracked) link; /* of the slot's */
 	struct hop_slot *slot; /* no stale leg holds it */
+	struct hop_slots backed; /* slots whose backup this is */
+	unsigned backs; /* those, and requests that have it as backup */
 	unsigned legs;
 	unsigned stale;
 	int error; /* of the last answer: 0, or why there is no way */
@@ -131,6 +148,7 @@ struct next_hops {
 	struct hop_target *targets;
 	struct hop_tracked *tracked;
 	struct hop_moves moves;
+	struct timer hold_timer; /* slots on their backup, whose own way is well again */
 	uint64_t n_changes; /* of routes, links and the like, so far; from 1 on */
 	struct hop_answer answers[HOP_ANSWERS]; /* by the hash of the request */
 	uint64_t stale;
@@ -150,6 +168,8 @@ slot_index(const struct next_hops *hops, const struct hop_slot *slot)
 }
 
 static void moves_due(void *arg);
+static void hold_due(void *arg);
+static void tracked_release(struct next_hops *hops, struct hop_tracked *tracked);
 
 /* False when the leg does not need the kernel: its hop is static, a multicast group, or none. */
 static bool
@@ -197,6 +217,7 @@ next_hops_create(struct dp *dp, const struct ports *ports, struct net *net, stru
 	for (i = 0; i < DP_NEXT_HOPS_MAX; i++)
 		hops->free[hops->n_free++] = (uint16_t)(DP_NEXT_HOPS_MAX - 1 - i);
 	timer_init(&hops->moves.timer, base, moves_due, hops);
+	timer_init(&hops->hold_timer, base, hold_due, hops);
 	return hops;
 }
 
@@ -209,6 +230,7 @@ next_hops_destroy(struct next_hops *hops)
 	if (!hops)
 		return;
 	timer_disarm(&hops->moves.timer);
+	timer_disarm(&hops->hold_timer);
 	HASH_ITER(hh, hops->tracked, tracked, next_tracked)
 	{
 		HASH_DELETE(hh, hops->tracked, tracked);
@@ -314,41 +336,125 @@ slot_interface_mtu(const struct next_hops *hops, const struct hop_slot *slot)
 	return mtu_least(hops->ports->info[slot->port].mtu, vlan ? vlan->mtu : 0);
 }
 
+static bool
+slot_is_well(const struct next_hops *hops, const struct hop_slot *slot)
+{
+	return slot->target->error == 0 && !dp_port_is_down(hops->dp, slot->port);
+}
+
+/* The slot itself, or that of its backup while this is used. */
+static const struct hop_slot *
+slot_used(const struct hop_slot *slot)
+{
+	return slot->on_backup ? slot->backup->slot : slot;
+}
+
+/*
+ * Take the backup when the slot's own way is lost and the backup is well. Go back when the own way
+ * has been well for a while, so that a link that flaps does not take the media along, or at once
+ * when the backup is lost. A neighbour that has not answered yet is given the time to.
+ */
+static void
+slot_choose(struct next_hops *hops, struct hop_slot *slot)
+{
+	const bool is_well = slot_is_well(hops, slot);
+	const bool backup_is_well = slot->backup && slot_is_well(hops, slot->backup->slot);
+
+	if (!slot->on_backup) {
+		slot->on_backup =
+			!is_well && backup_is_well &&
+			(target_is_lost(slot->target) || dp_port_is_down(hops->dp, slot->port));
+		slot->well_ns = 0;
+		return;
+	}
+	if (!is_well) {
+		slot->well_ns = 0;
+		return;
+	}
+	if (slot->well_ns == 0) {
+		slot->well_ns = clock_read_ns(CLOCK_MONOTONIC);
+		timer_arm_if_idle(&hops->hold_timer, HOLD_NS);
+	}
+	slot->on_backup =
+		backup_is_well && clock_read_ns(CLOCK_MONOTONIC) - slot->well_ns < HOLD_NS;
+}
+
 /* Tell the data plane where the slot points; without a MAC its MTU is 0, and copies are dropped. */
 static int
 slot_publish(struct next_hops *hops, struct hop_slot *slot)
 {
-	const struct dp_port_info *port = &hops->ports->info[slot->port];
-	const struct hop_target *target = slot->target;
-	const struct link_vlan *vlan = slot_vlan(hops, slot);
-	struct dp_next_hop next_hop = {
-		.port = slot->port,
-	};
+	const struct hop_slot *used;
+	const struct dp_port_info *port;
+	const struct link_vlan *vlan;
+	struct dp_next_hop next_hop = {0};
 
-	if (target->error == 0)
-		next_hop.mtu = mtu_least(slot_interface_mtu(hops, slot), slot->route_mtu);
-	memcpy(next_hop.dst_mac, target->mac, sizeof(next_hop.dst_mac));
+	slot_choose(hops, slot);
+	used = slot_used(slot);
+	port = &hops->ports->info[used->port];
+	vlan = slot_vlan(hops, used);
+	next_hop.port = used->port;
+	if (used->target->error == 0)
+		next_hop.mtu = mtu_least(slot_interface_mtu(hops, used), used->route_mtu);
+	memcpy(next_hop.dst_mac, used->target->mac, sizeof(next_hop.dst_mac));
 	memcpy(next_hop.src_mac, vlan ? vlan->mac : port->mac, sizeof(next_hop.src_mac));
-	slot->resolved = target->error == 0;
+	slot->resolved = used->target->error == 0;
 	return dp_next_hop_set(hops->dp, slot_index(hops, slot), &next_hop);
 }
 
 static void
-slot_notify(struct next_hops *hops, const struct hop_slot *slot, bool resolved)
+slot_notify(struct next_hops *hops, const struct hop_slot *slot, enum next_hop_change change)
 {
 	if (hops->changed)
-		hops->changed(hops->changed_arg, slot_index(hops, slot), resolved);
+		hops->changed(hops->changed_arg, slot_index(hops, slot), change);
 }
 
 /* Cannot fail for a slot in use: index and port were accepted before. */
 static void
-slot_update(struct next_hops *hops, struct hop_slot *slot)
+slot_refresh(struct next_hops *hops, struct hop_slot *slot)
 {
-	const bool was_resolved = slot->resolved;
+	const bool was_resolved = slot->resolved, was_on_backup = slot->on_backup;
 
 	slot_publish(hops, slot);
+	if (was_on_backup != slot->on_backup)
+		slot_notify(
+			hops, slot, slot->on_backup ? NEXT_HOP_TOOK_BACKUP : NEXT_HOP_LEFT_BACKUP);
 	if (was_resolved != slot->resolved)
-		slot_notify(hops, slot, slot->resolved);
+		slot_notify(hops, slot, slot->resolved ? NEXT_HOP_WAS_RESOLVED : NEXT_HOP_WAS_LOST);
+}
+
+/* Those that have this request as their backup. */
+static void
+backed_update(struct next_hops *hops, const struct hop_tracked *tracked)
+{
+	struct hop_slot *slot;
+
+	LIST_FOREACH (slot, &tracked->backed, backup_link)
+		slot_refresh(hops, slot);
+}
+
+static void
+slot_update(struct next_hops *hops, struct hop_slot *slot)
+{
+	const struct hop_tracked *tracked;
+
+	slot_refresh(hops, slot);
+	LIST_FOREACH (tracked, &slot->tracked, link)
+		backed_update(hops, tracked);
+}
+
+static void
+hold_due(void *arg)
+{
+	struct next_hops *hops = arg;
+	unsigned i;
+
+	for (i = 0; i < hops->n_ever; i++) {
+		if (!hops->slots[i].target || !hops->slots[i].on_backup)
+			continue;
+		slot_refresh(hops, &hops->slots[i]);
+		if (hops->slots[i].on_backup && hops->slots[i].well_ns != 0)
+			timer_arm_if_idle(&hops->hold_timer, HOLD_NS);
+	}
 }
 
 static void
@@ -360,6 +466,11 @@ slot_free(struct next_hops *hops, struct hop_slot *slot)
 	LIST_REMOVE(slot, link);
 	slot->target = NULL;
 	target_release(hops, target);
+	if (slot->backup) {
+		LIST_REMOVE(slot, backup_link);
+		slot->backup->backs--;
+		tracked_release(hops, slot->backup);
+	}
 	if (slot->seen)
 		hops->idle[hops->n_idle++] = index;
 	else
@@ -367,12 +478,12 @@ slot_free(struct next_hops *hops, struct hop_slot *slot)
 }
 
 /*
- * A slot on that port for a way, one in use or, when `fresh`, an unused one. To be released when
- * it stays without legs and requests. NULL with *error set.
+ * A slot on that port for a way and backup, one in use or, when `fresh`, an unused one. To be
+ * released when it stays without legs and requests. NULL with *error set.
  */
 static struct hop_slot *
-hop_slot_find(
-	struct next_hops *hops, unsigned port, const struct hop_way *way, bool fresh, int *error)
+hop_slot_find(struct next_hops *hops, unsigned port, struct hop_tracked *backup,
+	const struct hop_way *way, bool fresh, int *error)
 {
 	struct hop_target *target = target_get(hops, &way->key);
 	struct hop_slot *slot;
@@ -382,7 +493,8 @@ hop_slot_find(
 	if (!target)
 		return NULL;
 	LIST_FOREACH (slot, &target->slots, link) {
-		if (!fresh && slot->port == port && slot->route_mtu == way->mtu)
+		if (!fresh && slot->port == port && slot->route_mtu == way->mtu &&
+			slot->backup == backup)
 			return slot;
 	}
 	*error = -ENOSPC;
@@ -394,7 +506,16 @@ hop_slot_find(
 	if (index >= hops->n_ever)
 		hops->n_ever = index + 1;
 	slot = &hops->slots[index];
-	*slot = (struct hop_slot){.target = target, .port = (uint16_t)port, .route_mtu = way->mtu};
+	*slot = (struct hop_slot){
+		.target = target,
+		.port = (uint16_t)port,
+		.route_mtu = way->mtu,
+		.backup = backup,
+	};
+	if (backup) {
+		LIST_INSERT_HEAD(&backup->backed, slot, backup_link);
+		backup->backs++;
+	}
 	LIST_INSERT_HEAD(&target->slots, slot, link);
 	*error = slot_publish(hops, slot);
 	if (*error == 0)
@@ -420,8 +541,8 @@ hop_slot_retarget(struct next_hops *hops, struct hop_slot *slot, const struct ho
 	if (!target)
 		return -ENOMEM;
 	/* The callback may read the neighbour that was lost, so it comes first. */
-	if (slot->resolved && target->error != 0) {
-		slot_notify(hops, slot, false);
+	if (slot->resolved && !slot->backup && target->error != 0) {
+		slot_notify(hops, slot, NEXT_HOP_WAS_LOST);
 		slot->resolved = false;
 	}
 	LIST_REMOVE(slot, link);
@@ -498,16 +619,24 @@ next_hops_vlans_changed(struct next_hops *hops)
 	}
 }
 
+unsigned
+next_hops_port(const struct next_hops *hops, unsigned index)
+{
+	return slot_used(&hops->slots[index])->port;
+}
+
 void
 next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info)
 {
-	const struct hop_slot *slot = &hops->slots[index];
+	const struct hop_slot *slot = slot_used(&hops->slots[index]);
 	const struct hop_target *target = slot->target;
 
 	memset(info, 0, sizeof(*info));
 	info->state = target->error == 0 ? NEXT_HOP_RESOLVED : NEXT_HOP_PENDING;
 	if (target->key.has_neighbour && target->key.neighbour.family == 0)
 		info->state = NEXT_HOP_STATIC;
+	else if (hops->slots[index].on_backup && target->error == 0)
+		info->state = NEXT_HOP_BACKUP;
 	info->port = slot->port;
 	info->ifindex = target->key.neighbour.ifindex;
 	info->family = target->key.has_neighbour ? target->key.neighbour.family : 0;
@@ -521,21 +650,45 @@ next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop
 /* Requests, each once however many legs have it, and which legs have yet to follow it. */
 
 static struct hop_tracked *
-tracked_find(const struct next_hops *hops, const struct hop_request *request)
+tracked_find(const struct next_hops *hops, const struct hop_asked *asked)
 {
 	struct hop_tracked *tracked;
 
-	HASH_FIND(hh, hops->tracked, request, sizeof(*request), tracked);
+	HASH_FIND(hh, hops->tracked, asked, sizeof(*asked), tracked);
 	return tracked;
+}
+
+/* The backup of a leg that has one, as a leg without one. */
+static struct flow_leg
+backup_leg(const struct flow_leg *leg)
+{
+	static const uint8_t none[16];
+	struct flow_leg backup = *leg;
+
+	if (leg->backup_port[0] != '\0')
+		memcpy(backup.port, leg->backup_port, sizeof(backup.port));
+	memcpy(backup.next_hop, leg->backup_next_hop, sizeof(backup.next_hop));
+	backup.hop = memcmp(backup.next_hop, none, sizeof(none)) == 0 ? FLOW_HOP_ROUTE
+								      : FLOW_HOP_GATEWAY;
+	memset(backup.backup_port, 0, sizeof(backup.backup_port));
+	memset(backup.backup_next_hop, 0, sizeof(backup.backup_next_hop));
+	return backup;
 }
 
 /* NULL when the leg does not need the kernel. */
 static struct hop_tracked *
 leg_tracked(const struct next_hops *hops, const struct flow_leg *leg)
 {
-	struct hop_request request;
+	struct hop_asked asked = {0};
+	struct flow_leg backup;
 
-	return request_make(hops, leg, &request) ? tracked_find(hops, &request) : NULL;
+	if (!request_make(hops, leg, &asked.request))
+		return NULL;
+	if (leg_has_backup(leg)) {
+		backup = backup_leg(leg);
+		asked.backup = leg_tracked(hops, &backup);
+	}
+	return tracked_find(hops, &asked);
 }
 
 static const struct hop_answer *
@@ -596,7 +749,7 @@ static int
 hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_way *way)
 {
 	struct hop_key *key = &way->key;
-	const struct hop_request *request = &tracked->request;
+	const struct hop_request *request = &tracked->asked.request;
 	const struct hop_answer *answer = answer_get(hops, request);
 	bool use[HOP_PATHS_MAX];
 	unsigned i;
@@ -627,9 +780,30 @@ tracked_slot_set(struct hop_tracked *tracked, struct hop_slot *slot)
 	LIST_INSERT_HEAD(&slot->tracked, tracked, link);
 }
 
+/* Free a request that has neither legs nor others whose backup it is. */
+static void
+tracked_release(struct next_hops *hops, struct hop_tracked *tracked)
+{
+	struct hop_tracked *backup = tracked->asked.backup;
+	struct hop_slot *slot = tracked->slot;
+
+	if (tracked->legs > 0 || tracked->backs > 0)
+		return;
+	if (hops->moves.tracked == tracked)
+		hops->moves.tracked = LIST_NEXT(tracked, link);
+	LIST_REMOVE(tracked, link);
+	HASH_DELETE(hh, hops->tracked, tracked);
+	paths_release(hops, tracked->paths, tracked->n_paths);
+	free(tracked);
+	hop_slot_release(hops, slot);
+	if (backup) {
+		backup->backs--;
+		tracked_release(hops, backup);
+	}
+}
+
 static int
-tracked_create(
-	struct next_hops *hops, const struct hop_request *request, struct hop_tracked **created)
+tracked_create(struct next_hops *hops, const struct hop_asked *asked, struct hop_tracked **created)
 {
 	struct hop_tracked *tracked = calloc(1, sizeof(*tracked));
 	struct hop_slot *slot;
@@ -638,11 +812,11 @@ tracked_create(
 
 	if (!tracked)
 		return -ENOMEM;
-	tracked->request = *request;
+	tracked->asked = *asked;
 	tracked->error = hop_resolve(hops, tracked, &way);
-	slot = hop_slot_find(hops, request->port, &way, false, &error);
+	slot = hop_slot_find(hops, asked->request.port, asked->backup, &way, false, &error);
 	if (slot)
-		HASH_ADD(hh, hops->tracked, request, sizeof(tracked->request), tracked);
+		HASH_ADD(hh, hops->tracked, asked, sizeof(tracked->asked), tracked);
 	if (!tracked->hh.tbl) {
 		if (slot)
 			hop_slot_release(hops, slot);
@@ -650,9 +824,39 @@ tracked_create(
 		free(tracked);
 		return slot ? -ENOMEM : error;
 	}
+	if (asked->backup)
+		asked->backup->backs++;
 	tracked_slot_set(tracked, slot);
 	*created = tracked;
 	return 0;
+}
+
+/*
+ * The request of a leg, there or made, and before it that of its backup, which stays only if the
+ * other one is made. *tracked is NULL when the leg does not need the kernel. 0 or a negative errno.
+ */
+static int
+tracked_get(struct next_hops *hops, const struct flow_leg *leg, struct hop_tracked **tracked)
+{
+	struct hop_asked asked = {0};
+	struct flow_leg backup;
+	int rc = 0;
+
+	*tracked = NULL;
+	if (!request_make(hops, leg, &asked.request))
+		return 0;
+	if (leg_has_backup(leg)) {
+		backup = backup_leg(leg);
+		rc = tracked_get(hops, &backup, &asked.backup);
+	}
+	if (rc < 0)
+		return rc;
+	*tracked = tracked_find(hops, &asked);
+	if (!*tracked)
+		rc = tracked_create(hops, &asked, tracked);
+	if (rc < 0 && asked.backup)
+		tracked_release(hops, asked.backup);
+	return rc;
 }
 
 /*
@@ -671,7 +875,7 @@ static_ref(struct next_hops *hops, const struct flow_leg *leg)
 	else if (leg_is_signalled(leg))
 		address_multicast_mac(leg->dp.family, leg->dp.dst, way.key.mac);
 	slot = hop_slot_find(
-		hops, (unsigned)ports_find(hops->ports, leg->port), &way, false, &error);
+		hops, (unsigned)ports_find(hops->ports, leg->port), NULL, &way, false, &error);
 	if (!slot)
 		return error;
 	slot->legs++;
@@ -682,41 +886,15 @@ int
 next_hops_ref(struct next_hops *hops, const struct flow_leg *leg)
 {
 	struct hop_tracked *tracked;
-	struct hop_request request;
-	int rc = 0;
+	const int rc = tracked_get(hops, leg, &tracked);
 
-	if (!request_make(hops, leg, &request))
-		return static_ref(hops, leg);
-	tracked = tracked_find(hops, &request);
-	if (!tracked)
-		rc = tracked_create(hops, &request, &tracked);
 	if (rc < 0)
 		return rc;
+	if (!tracked)
+		return static_ref(hops, leg);
 	tracked->legs++;
 	tracked->slot->legs++;
 	return (int)slot_index(hops, tracked->slot);
-}
-
-static void
-tracked_unref(struct next_hops *hops, struct hop_tracked *tracked, struct hop_slot *held)
-{
-	struct hop_slot *slot = tracked->slot;
-
-	if (held != slot) {
-		tracked->stale--;
-		held->stale--;
-		hops->stale--;
-	}
-	if (--tracked->legs > 0)
-		return;
-	if (hops->moves.tracked == tracked)
-		hops->moves.tracked = LIST_NEXT(tracked, link);
-	LIST_REMOVE(tracked, link);
-	HASH_DELETE(hh, hops->tracked, tracked);
-	paths_release(hops, tracked->paths, tracked->n_paths);
-	free(tracked);
-	if (held != slot)
-		hop_slot_release(hops, slot);
 }
 
 void
@@ -725,10 +903,17 @@ next_hops_unref(struct next_hops *hops, const struct flow_leg *leg, unsigned ind
 	struct hop_tracked *tracked = leg_tracked(hops, leg);
 	struct hop_slot *held = &hops->slots[index];
 
-	held->legs--;
 	held->seen |= seen;
-	if (tracked)
-		tracked_unref(hops, tracked, held);
+	if (tracked) {
+		if (held != tracked->slot) {
+			tracked->stale--;
+			held->stale--;
+			hops->stale--;
+		}
+		tracked->legs--;
+		tracked_release(hops, tracked);
+	}
+	held->legs--;
 	hop_slot_release(hops, held);
 }
 
@@ -796,9 +981,16 @@ next_hops_reason(
 	bool exists;
 
 	reason[0] = '\0';
-	if (!tracked || tracked->slot->target->error == 0)
+	if (!tracked || (tracked->slot->target->error == 0 && !tracked->slot->on_backup))
 		return;
-	request = &tracked->request;
+	if (tracked->slot->well_ns != 0) {
+		snprintf(reason, HOP_REASON_MAX,
+			"the leg's own next hop is well again, and used when it has been for %u "
+			"ms",
+			NEXT_HOP_HOLD_MS);
+		return;
+	}
+	request = &tracked->asked.request;
 	target = tracked->slot->target;
 	out = target->key.neighbour.ifindex;
 	exists = if_indextoname(out ? out : request->ifindex, iface);
@@ -867,7 +1059,7 @@ changes_any(const struct hop_changes *changes)
 static bool
 changes_concern(const struct hop_changes *changes, const struct hop_tracked *tracked)
 {
-	const struct hop_request *request = &tracked->request;
+	const struct hop_request *request = &tracked->asked.request;
 	unsigned i;
 
 	if (changes->paths && tracked->n_paths > 0)
@@ -907,8 +1099,8 @@ tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 	struct hop_slot *slot, *before = tracked->slot;
 	int error;
 
-	slot = hop_slot_find(
-		hops, tracked->request.port, &tracked->next, tracked->stale > 0, &error);
+	slot = hop_slot_find(hops, tracked->asked.request.port, tracked->asked.backup,
+		&tracked->next, tracked->stale > 0, &error);
 	if (!slot)
 		return error;
 	tracked->moves = false;
@@ -918,6 +1110,7 @@ tracked_move(struct next_hops *hops, struct hop_tracked *tracked)
 	hops->stale += current;
 	LIST_REMOVE(tracked, link);
 	tracked_slot_set(tracked, slot);
+	backed_update(hops, tracked);
 	hop_slot_release(hops, before);
 	return 0;
 }

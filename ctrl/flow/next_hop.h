@@ -4,11 +4,10 @@
  * address or nothing yet, changes in one place.
  *
  * The request of a leg (struct hop_request, net.h) is resolved by the kernel's routes and
- * interfaces: to a neighbour and the MTU of the route, or to none for now. Requests with the same answer share an
- * index.
- * When routes change, requests are resolved again: if all behind an index move together, the index
- * is pointed elsewhere; if only some do, these get another index, and the legs that still hold the
- * old one are stale until their flows have been rewritten (flows.h).
+ * interfaces: to a neighbour and the MTU of the route, or to none for now. Requests with the same
+ * answer share an index. When routes change, requests are resolved again: if all behind an index
+ * move together, the index is pointed elsewhere; if only some do, these get another index, and the
+ * legs that still hold the old one are stale until their flows have been rewritten (flows.h).
  *
  * An index that workers have seen is not given out again before a grace period has passed, as a
  * worker may still hold a packet for it. All functions are called by the control thread, and none
@@ -35,6 +34,7 @@ enum next_hop_state {
 	NEXT_HOP_PENDING, /* packets for it are dropped as unresolved; info says why */
 	NEXT_HOP_RESOLVED,
 	NEXT_HOP_STATIC,
+	NEXT_HOP_BACKUP, /* resolved, by the backup of its legs, as their own way is lost */
 };
 
 struct next_hop_info {
@@ -44,13 +44,21 @@ struct next_hop_info {
 	uint8_t family; /* 0 when there is no neighbour: static, or no way to one */
 	uint8_t address[16]; /* of the neighbour */
 	uint8_t mac[6]; /* the last one known */
-	uint16_t mtu; /* bytes of IP: the least of the port's, the VLAN interface's and the route's */
+	uint16_t mtu; /* bytes of IP: the least of the port's, the VLAN interface's and the route's
+		       */
 	bool mtu_of_route; /* the route's is that least one */
 	int error; /* when pending: as of route_resolve() or neighbour_ref() */
 };
 
-/* The neighbour behind an index was lost, or was resolved after it was not. */
-typedef void (*next_hops_changed_fn)(void *arg, unsigned index, bool resolved);
+enum next_hop_change {
+	NEXT_HOP_WAS_LOST, /* packets for the index are dropped */
+	NEXT_HOP_WAS_RESOLVED, /* after it was not */
+	NEXT_HOP_TOOK_BACKUP,
+	NEXT_HOP_LEFT_BACKUP,
+};
+
+/* What stands behind an index changed. */
+typedef void (*next_hops_changed_fn)(void *arg, unsigned index, enum next_hop_change change);
 
 /*
  * dp, ports and net are borrowed and must outlive the table. Requests are resolved again from the
@@ -93,7 +101,14 @@ void next_hops_neighbour_changed(
 	struct next_hops *hops, const struct neigh_key *neighbour, const uint8_t *mac, int error);
 void next_hops_routes_changed(struct next_hops *hops, const struct net_prefix *prefix);
 
-/* The port has another MAC address or MTU: what leaves by it observes them from now on. */
+#define NEXT_HOP_HOLD_MS 1000
+
+/*
+ * The port has another MAC address or MTU, or its link went or came back, as dp_port_is_down() has
+ * it. Legs with a backup leave by that at once when the port's link or their neighbour is lost; and
+ * by their own way again when that has been well for NEXT_HOP_HOLD_MS. What leaves by it observes
+ * its MAC address and MTU from now on.
+ */
 void next_hops_port_changed(struct next_hops *hops, unsigned port);
 
 /*
@@ -101,6 +116,10 @@ void next_hops_port_changed(struct next_hops *hops, unsigned port);
  * its MTU and the port's.
  */
 void next_hops_vlans_changed(struct next_hops *hops);
+
+/* The port that packets for an index with references leave by: that of its legs, or the backup's.
+ */
+unsigned next_hops_port(const struct next_hops *hops, unsigned index);
 
 /* What stands behind an index that has references. */
 void next_hops_info_get(const struct next_hops *hops, unsigned index, struct next_hop_info *info);

@@ -710,10 +710,20 @@ port_check(const struct ports *ports, const char *name, struct fault *fault)
 static int
 leg_port_check(const struct flow_leg *leg, const struct ports *ports, struct fault *fault)
 {
-	int port = port_check(ports, leg->port, fault);
+	int port = port_check(ports, leg->port, fault), backup = port;
 
 	if (port < 0)
 		return -1;
+	if (leg->backup_port[0] != '\0')
+		backup = ports_find(ports, leg->backup_port);
+	if (backup < 0)
+		return fault_set(fault, FAULT_NOT_FOUND, "/backup",
+			"found %s, expected the name of a port, see port.list", leg->backup_port);
+	if (leg_has_backup(leg) && ports->info[backup].ifindex == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/backup",
+			"found %s, expected a port with a kernel interface, whose neighbours the "
+			"kernel resolves",
+			ports->info[backup].name);
 	if (ports->info[port].ifindex != 0 || leg->hop == FLOW_HOP_MAC || !leg_is_signalled(leg))
 		return 0;
 	if (leg->hop == FLOW_HOP_ROUTE &&

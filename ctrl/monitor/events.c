@@ -36,6 +36,8 @@ events_kind_name(unsigned kind)
 		[EVENT_PORT_DOWN] = "port_down",
 		[EVENT_NEIGHBOUR_LOST] = "neighbour_lost",
 		[EVENT_NEIGHBOUR_RESOLVED] = "neighbour_resolved",
+		[EVENT_BACKUP_TAKEN] = "backup_taken",
+		[EVENT_BACKUP_LEFT] = "backup_left",
 		[EVENT_COMMIT] = "commit",
 		[EVENT_ROLLBACK] = "rollback",
 		[EVENT_ROLLBACK_FAILED] = "rollback_failed",

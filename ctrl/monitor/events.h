@@ -50,6 +50,8 @@ enum event_kind {
 	EVENT_PORT_DOWN,
 	EVENT_NEIGHBOUR_LOST,
 	EVENT_NEIGHBOUR_RESOLVED, /* after it was lost, or pending */
+	EVENT_BACKUP_TAKEN, /* legs leave by their backup, as their own way is lost */
+	EVENT_BACKUP_LEFT, /* and by their own way again */
 	EVENT_COMMIT,
 	EVENT_ROLLBACK,
 	EVENT_ROLLBACK_FAILED, /* of what was not confirmed in time */

@@ -184,12 +184,17 @@ committed(void *arg, const struct change *change)
 }
 
 static void
-hop_changed(void *arg, unsigned index, bool resolved)
+hop_changed(void *arg, unsigned index, enum next_hop_change change)
 {
+	static const enum event_kind kinds[] = {
+		[NEXT_HOP_WAS_LOST] = EVENT_NEIGHBOUR_LOST,
+		[NEXT_HOP_WAS_RESOLVED] = EVENT_NEIGHBOUR_RESOLVED,
+		[NEXT_HOP_TOOK_BACKUP] = EVENT_BACKUP_TAKEN,
+		[NEXT_HOP_LEFT_BACKUP] = EVENT_BACKUP_LEFT,
+	};
 	struct monitor *monitor = arg;
-	struct event_neighbour *neighbour = &events_raise(
-		&monitor->events, resolved ? EVENT_NEIGHBOUR_RESOLVED : EVENT_NEIGHBOUR_LOST)
-						     ->neighbour;
+	struct event_neighbour *neighbour =
+		&events_raise(&monitor->events, kinds[change])->neighbour;
 	struct next_hop_info info;
 
 	next_hops_info_get(monitor->flows->hops, index, &info);

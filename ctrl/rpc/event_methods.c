@@ -119,6 +119,8 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 		return json_pack("{s:s}", "port", ports->info[entry->port].name);
 	case EVENT_NEIGHBOUR_LOST:
 	case EVENT_NEIGHBOUR_RESOLVED:
+	case EVENT_BACKUP_TAKEN:
+	case EVENT_BACKUP_LEFT:
 		return neighbour_encode(&entry->neighbour, ports);
 	case EVENT_FLOW_LATCHED:
 	case EVENT_FLOW_FORGOTTEN:

@@ -84,7 +84,7 @@ rates_call(const struct methods_context *context, struct rpc_call *call, json_t 
 
 #define LEGS_A_SCAN 8 /* legs whose health costs as much as a flow */
 
-#define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC))
+#define HOP_GOOD ((1u << NEXT_HOP_RESOLVED) | (1u << NEXT_HOP_STATIC) | (1u << NEXT_HOP_BACKUP))
 #define HEALTH_PENDING (1u << NEXT_HOP_PENDING)
 #define HEALTH_PORT_DOWN (1u << 15)
 #define HEALTH_DOWN (1u << 16)

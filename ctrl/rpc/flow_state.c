@@ -73,6 +73,7 @@ static const char *const hop_states[] = {
 	[NEXT_HOP_PENDING] = "pending",
 	[NEXT_HOP_RESOLVED] = "resolved",
 	[NEXT_HOP_STATIC] = "static",
+	[NEXT_HOP_BACKUP] = "backup",
 };
 
 /* Of a learned leg, whose copies the next hop in flow->hops does not concern. */
@@ -102,11 +103,12 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 	char address[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	char reason[HOP_REASON_MAX];
 	struct next_hop_info info;
-	bool pending;
+	bool pending, explained;
 
 	next_hops_info_get(flows->hops, index, &info);
 	pending = info.state == NEXT_HOP_PENDING;
-	if (pending)
+	explained = pending || info.state == NEXT_HOP_BACKUP;
+	if (explained)
 		next_hops_reason(flows->hops, leg, reason);
 	address_format(info.family, info.address, address);
 	mac_format(info.mac, mac);
@@ -114,7 +116,8 @@ next_hop_encode(const struct flows *flows, const struct flow_leg *leg, unsigned 
 		info.family ? address : NULL, "mac", pending ? NULL : mac, "state",
 		hop_states[info.state], "netdev",
 		info.ifindex ? netdev_name(netdev, info.ifindex) : NULL, "reason",
-		pending ? reason : NULL, "mtu", pending ? NULL : json_integer(info.mtu), "mtu_from",
+		explained ? reason : NULL, "mtu", pending ? NULL : json_integer(info.mtu),
+		"mtu_from",
 		pending		    ? NULL
 		: info.mtu_of_route ? "route"
 				    : "interface");
@@ -175,6 +178,7 @@ leg_way_add(json_t *state, const struct methods_context *context, const struct f
 	switch (leg_way_get(&flows->source_context, flow->spec, flow->sources, number, &source)) {
 	case LEG_SIGNALLED:
 		hop = next_hop_encode(flows, leg, flow->hops[number], netdev);
+		port = next_hops_port(flows->hops, flow->hops[number]);
 		sends = leg->learned[0] ? leg_sends_encode(leg) : NULL;
 		break;
 	case LEG_KNOWN:

@@ -173,6 +173,8 @@ def policy_cases():
            (VALUE, CONFLICT), "legs/1/id")
     yield ("leg with mark and next_hop", {**flow_make(7000), "legs": [
         {**leg, "mark": 7, "next_hop": "198.51.100.254"}]}, VALUE, "legs/0/mark")
+    yield ("backup that is the leg's own way", {**flow_make(7000), "legs": [
+        {**leg, "backup": leg["port"]}]}, VALUE, "legs/0/backup")
     yield ("leg to one place twice", {**flow_make(7000), "legs": [leg, {**leg, "dscp": 9}]},
            VALUE, "legs/1")
 

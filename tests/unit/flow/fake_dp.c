@@ -63,6 +63,13 @@ dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
 	return 0;
 }
 
+int
+dp_port_down_set(struct dp *dp, unsigned port, bool down)
+{
+	dp->down[port] = down;
+	return 0;
+}
+
 bool
 dp_port_is_down(const struct dp *dp, unsigned port)
 {

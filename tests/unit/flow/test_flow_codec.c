@@ -79,6 +79,20 @@ Test(flow_spec, mac_excludes_next_hop)
 		"/legs/0/mac", "found mac and next_hop", "expected one");
 	refused("{" MATCH ",'legs':[{" LEG_4 ",'mark':7,'next_hop':'198.51.100.254'}]}",
 		"/legs/0/mark", "found it with next_hop", "expected one");
+	refused("{" MATCH ",'legs':[{" LEG_4 ",'backup':'p1'}]}", "/legs/0/backup",
+		"found the port and next hop of the leg itself", "expected another port");
+	refused("{" MATCH ",'legs':[{" LEG_4 ",'next_hop':'198.51.100.254',"
+		"'backup_next_hop':'198.51.100.254'}]}",
+		"/legs/0/backup_next_hop", "found the port and next hop of the leg itself",
+		"expected another port");
+	refused("{" MATCH ",'legs':[{" LEG_4 ",'backup':'p2','mac':'02:00:00:00:00:01'}]}",
+		"/legs/0/backup", "found it with mac", "the kernel resolves");
+	refused("{" MATCH ",'legs':[{'port':'p1','src':'198.51.100.1','src_port':6000,"
+		"'dst':'239.0.0.1','dst_port':5004,'backup':'p2'}]}",
+		"/legs/0/backup", "found it with a multicast dst", "the kernel resolves");
+	refused("{" MATCH ",'legs':[{'port':'p1','src':'198.51.100.1','src_port':6000,"
+		"'learned':'b','backup':'p2'}]}",
+		"/legs/0/backup", "found it with learned", "the kernel resolves");
 	refused("{" MATCH ",'legs':[{" LEG_4 ",'mark':7,'mac':'02:00:00:00:00:01'}]}",
 		"/legs/0/mark", "found it with mac", "expected one");
 }
@@ -205,6 +219,9 @@ Test(flow_spec, encoded_as_given)
 {
 	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 "}]}");
 	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 ",'mark':4294967295}]}");
+	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 ",'next_hop':'198.51.100.254',"
+		   "'backup':'p1','backup_next_hop':'198.51.100.253'}]}");
+	comes_back("{'id':'a'," MATCH ",'legs':[{" LEG_4 ",'backup':'p2'}]}");
 	comes_back(
 		"{'id':'a','match':{'port':'p0','vlan':4094,'src':'192.0.2.9','src_port':0,"
 		"'dst':'192.0.2.1','dst_port':1},'legs':[{" LEG_4 ",'dscp':0,'ttl':255,"

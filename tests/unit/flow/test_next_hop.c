@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake_dp.h"
 #include "fake_kernel.h"
@@ -16,14 +17,16 @@ static const uint8_t gateway_2[16] = {198, 51, 100, 2};
 static struct dp *dp;
 static struct ports ports;
 static struct next_hops *hops;
-static unsigned n_called, n_lost;
+static unsigned n_called, n_lost, n_taken, n_left;
 
 static void
-reported(void *arg, unsigned index, bool resolved)
+reported(void *arg, unsigned index, enum next_hop_change change)
 {
 	(void)arg, (void)index;
 	n_called++;
-	n_lost += !resolved;
+	n_lost += change == NEXT_HOP_WAS_LOST;
+	n_taken += change == NEXT_HOP_TOOK_BACKUP;
+	n_left += change == NEXT_HOP_LEFT_BACKUP;
 }
 
 static void
@@ -34,7 +37,7 @@ setup(void)
 	ports_init(&ports, dp);
 	hops = next_hops_create(dp, &ports, fake_net(), NULL, NULL, NULL);
 	next_hops_observe(hops, reported, NULL);
-	n_called = n_lost = 0;
+	n_called = n_lost = n_taken = n_left = 0;
 }
 
 static void
@@ -345,6 +348,136 @@ Test(next_hops, all_behind_a_gateway_move_with_it)
 	cr_expect_eq(n_lost, 1);
 	cr_expect_eq(fake_net()->n_kept, 0);
 	cr_expect_eq(memcmp(gateway_2, gateway_1, 3), 0);
+}
+
+/* The fake kernel's neighbour of that octet on p0. */
+static struct flow_leg
+leg_backed(uint8_t last)
+{
+	struct flow_leg leg = leg_to(last);
+
+	strcpy(leg.backup_port, "p0");
+	leg.backup_next_hop[0] = 192;
+	leg.backup_next_hop[3] = 77;
+	return leg;
+}
+
+static void
+link_set(unsigned port, bool down)
+{
+	dp->down[port] = down;
+	next_hops_port_changed(hops, port);
+}
+
+static void
+hold_pass(void)
+{
+	usleep((NEXT_HOP_HOLD_MS + 1) * 1000);
+}
+
+Test(next_hops, backup_while_the_link_is_down)
+{
+	const struct flow_leg leg = leg_backed(9);
+	struct next_hop_info info;
+	const unsigned index = ref(&leg), plain = get(9);
+
+	cr_expect_neq(index, plain, "legs with and without a backup");
+	cr_expect_eq(ref(&leg), index);
+	cr_expect_eq(dp->next_hops[index].port, 1);
+	link_set(1, true);
+	cr_expect_eq(dp->next_hops[index].port, 0);
+	cr_expect_eq(dp->next_hops[index].dst_mac[5], 77);
+	cr_expect_eq(dp->next_hops[plain].port, 1);
+	cr_expect_eq(next_hops_port(hops, index), 0);
+	next_hops_info_get(hops, index, &info);
+	cr_expect_eq(info.state, NEXT_HOP_BACKUP);
+	cr_expect_eq(n_taken, 1, "one event for all legs");
+	expect_reason(&leg, "the link of port p1 is down");
+	/* A link that is up for a moment only. */
+	link_set(1, false);
+	cr_expect_eq(dp->next_hops[index].port, 0);
+	expect_reason(&leg, "the leg's own next hop is well again, and used when it has been for "
+			    "1000 ms");
+	link_set(1, true);
+	link_set(1, false);
+	hold_pass();
+	next_hops_port_changed(hops, 1);
+	cr_expect_eq(dp->next_hops[index].port, 1);
+	cr_expect_eq(n_left, 1);
+	expect_reason(&leg, "");
+	/* Without a backup that is well, nothing changes. */
+	link_set(0, true);
+	link_set(1, true);
+	cr_expect_eq(dp->next_hops[index].port, 1);
+	link_set(0, false);
+	cr_expect_eq(dp->next_hops[index].port, 0, "as the backup is well again");
+	/* The own way is taken at once when the backup is lost. */
+	link_set(1, false);
+	link_set(0, true);
+	cr_expect_eq(dp->next_hops[index].port, 1);
+	cr_expect_eq(n_lost, 0);
+	next_hops_unref(hops, &leg, index, false);
+	next_hops_unref(hops, &leg, index, false);
+	put(9, plain, false);
+	cr_expect_eq(next_hops_left(hops), DP_NEXT_HOPS_MAX);
+	cr_expect_eq(fake_net()->n_kept, 0);
+}
+
+Test(next_hops, backup_while_the_neighbour_is_lost)
+{
+	const struct flow_leg leg = leg_backed(9), waits = leg_backed(200);
+	const struct neigh_key key = {
+		.address = {192, 0, 0, 77}, .ifindex = ports.info[0].ifindex, .family = 4};
+	const unsigned index = ref(&leg), waiting = ref(&waits);
+
+	cr_expect_eq(dp->next_hops[waiting].port, 1, "it has the time to answer");
+	neighbour(200, NULL);
+	cr_expect_eq(dp->next_hops[waiting].port, 0);
+	neighbour(9, NULL);
+	cr_expect_eq(dp->next_hops[index].port, 0);
+	next_hops_neighbour_changed(hops, &key, mac_b, 0);
+	cr_expect_arr_eq(dp->next_hops[index].dst_mac, mac_b, 6, "it follows the backup");
+	next_hops_neighbour_changed(hops, &key, NULL, -EHOSTUNREACH);
+	cr_expect_eq(dp->next_hops[index].mtu, 0, "neither is there");
+	cr_expect_eq(n_lost, 3, "the two, and the backup itself");
+	neighbour(9, mac_a);
+	expect_mac(index, mac_a);
+	next_hops_unref(hops, &leg, index, false);
+	next_hops_unref(hops, &waits, waiting, false);
+	cr_expect_eq(next_hops_left(hops), DP_NEXT_HOPS_MAX);
+}
+
+/* A round of routes finds none for the leg, and another router for its backup. */
+static bool has_route;
+
+static int
+route_backup_by_9(const struct hop_request *request, struct hop_paths *paths)
+{
+	if (request->port == 1)
+		return has_route ? 0 : -ENETUNREACH;
+	paths->path[0].neighbour.address[3] = has_route ? 8 : 9;
+	return 0;
+}
+
+Test(next_hops, backup_while_there_is_no_route)
+{
+	struct flow_leg leg = leg_backed(20);
+	unsigned index;
+
+	memset(leg.backup_next_hop, 0, sizeof(leg.backup_next_hop));
+	fake_net()->route = route_backup_by_9;
+	has_route = true;
+	index = ref(&leg);
+	cr_expect_eq(dp->next_hops[index].dst_mac[5], 20);
+	has_route = false;
+	routes_changed(NULL);
+	cr_expect_eq(dp->next_hops[index].port, 0);
+	cr_expect_eq(dp->next_hops[index].dst_mac[5], 9);
+	cr_expect_eq(next_hops_stale_all(hops), 0);
+	cr_expect_eq(fake_net()->n_kept, 1);
+	next_hops_unref(hops, &leg, index, false);
+	cr_expect_eq(next_hops_left(hops), DP_NEXT_HOPS_MAX);
+	cr_expect_eq(fake_net()->n_kept, 0);
 }
 
 static uint32_t mtu_low, mtu_high; /* of the routes to 198.51.100.0/25 and to the rest */
