@@ -89,7 +89,8 @@ flow_describe(json_t *flow, const json_t *health, const json_t *ports)
 	text_add(&text, "%s", n > 1 ? " ..." : "");
 	json_array_foreach (legs, i, leg) {
 		port = member_text(leg, "port");
-		if (down == NULL && port_is_down(ports, port))
+		/* Whether a backup is there for it, the health says. */
+		if (down == NULL && !json_object_get(leg, "backup") && port_is_down(ports, port))
 			down = port;
 	}
 	if (down != NULL)

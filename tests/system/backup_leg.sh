@@ -30,6 +30,9 @@ wait_taken() {
 	rig_wait 50 taken || fail "$1: no backup: $(ctl flow show media)"
 	hop_is many9999 state backup || fail "$1: many9999 is $(hop_value many9999 state)"
 	[[ $(ctl flow show media) == *"backup: $2"* ]] || fail "$1: $(ctl flow show media)"
+	[[ $(ctl flow list --limit 5) == *"media  p0 any > 192.0.2.1:5000   ok "* ]] ||
+		fail "$1: $(ctl flow list --limit 5)"
+	[[ $(ctl flow list --limit 5) != *"port p1 down"* ]] || fail "$1: $(ctl flow list --limit 5)"
 }
 wait_left() {
 	rig_wait 80 left || fail "$1: not back: $(ctl flow show media)"
@@ -73,15 +76,16 @@ wait_media "at first"
 
 # The best of some, as the machine may be busy with other things.
 gaps=
-for _ in 1 2 3; do
-	gaps+="$(gap_ms) "
+for _ in 1 2 3 4 5 6; do
+	gap=$(gap_ms)
+	gaps+="$gap "
 	wait_media "link is down"
 	rig_exec h1 ip link set eth0 up
 	wait_left "link is up"
+	awk "BEGIN { exit !($gap < 10) }" && break
 done
 echo "ms to the backup: $gaps"
-awk -v gaps="$gaps" 'BEGIN { n = split(gaps, gap, " "); for (i = 1; i <= n; i++) if (gap[i] < 10) exit 0; exit 1 }' ||
-	fail "expected less than 10 ms, found $gaps"
+awk "BEGIN { exit !($gap < 10) }" || fail "expected less than 10 ms, found $gaps"
 
 # A neighbour that is lost while the link is up, and a route that goes.
 ip -n "$box" neigh replace 198.51.100.10 dev p1 lladdr 02:00:00:00:01:10 nud permanent

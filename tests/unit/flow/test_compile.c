@@ -138,6 +138,10 @@ Test(compile, port_without_interface_needs_mac)
 		"/legs/1/mac");
 	refused(FLOW("p0", "'port':'p2','dst':'198.51.100.9','next_hop':'198.51.100.7'," LEG),
 		FAULT_INVALID_VALUE, "/legs/1/mac");
+	refused(FLOW("p0", "'port':'p1','dst':'198.51.100.9','backup':'p2'," LEG),
+		FAULT_INVALID_VALUE, "/legs/1/backup");
+	refused(FLOW("p0", "'port':'p1','dst':'198.51.100.9','backup':'p7'," LEG), FAULT_NOT_FOUND,
+		"/legs/1/backup");
 	spec_compile(FLOW("p0", "'port':'p2','dst':'198.51.100.9','mac':'02:00:00:00:00:01'," LEG),
 		(uint16_t[]){1, 2});
 	spec_compile(FLOW("p2", "'port':'p2','dst':'239.0.0.1'," LEG), (uint16_t[]){1, 2});
