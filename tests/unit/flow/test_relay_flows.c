@@ -123,7 +123,8 @@ Test(relay_flows, its_flows_say_all_of_it)
 		"'latch':'follow','latch_interval_ms':5,'latch_by':'ssrc',"
 		"'allow':['192.0.2.0/24','10.0.0.0/8'],"
 		"'classes':{'stun':'punt'},'police':{'rate_bps':64000,'burst_bytes':3000},"
-		"'media_timeout_s':30,'reopen':true,'max_datagram_bytes':1200,'dscp':46,'ttl':9,'mark':7},"
+		"'media_timeout_s':30,'reopen':true,'max_datagram_bytes':1200,'dscp':46,"
+		"'ttl':9,'mark':7},"
 		"'b':{'port':'p1','vlan':0,'local':'2001:db8::1',"
 		"'local_port':6000,'remote':'2001:db8::9','remote_port':5004,'latch':'first'}}",
 	};
