@@ -851,11 +851,15 @@ tracked_get(struct next_hops *hops, const struct flow_leg *leg, struct hop_track
 	}
 	if (rc < 0)
 		return rc;
+	if (asked.backup)
+		asked.backup->backs++; /* while it is not known whether the other one is made */
 	*tracked = tracked_find(hops, &asked);
 	if (!*tracked)
 		rc = tracked_create(hops, &asked, tracked);
-	if (rc < 0 && asked.backup)
+	if (asked.backup) {
+		asked.backup->backs--;
 		tracked_release(hops, asked.backup);
+	}
 	return rc;
 }
 

@@ -774,9 +774,14 @@ Test(next_hops, two_ports_on_one_interface)
 Test(next_hops, table_full)
 {
 	struct flow_leg leg = leg_static("p0", mac_a), last;
-	const struct flow_leg routed = leg_to(9);
+	const struct flow_leg routed = leg_to(9), backed = leg_backed(9);
 
 	for (unsigned i = 0; i < DP_NEXT_HOPS_MAX; i++) {
+		if (i + 1 == DP_NEXT_HOPS_MAX) {
+			cr_expect_eq(next_hops_ref(hops, &backed), -ENOSPC, "it needs two");
+			cr_expect_eq(next_hops_left(hops), 1);
+			cr_expect_eq(fake_net()->n_kept, 0);
+		}
 		memcpy(leg.mac + 2, &i, sizeof(i));
 		ref(&leg);
 	}
