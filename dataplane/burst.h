@@ -84,6 +84,8 @@ struct port_counters {
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
 	uint64_t injected;
+	uint64_t to_kernel[DP_EXCEPTION_COUNT];
+	uint64_t from_kernel;
 	uint64_t drops[DP_DROP_COUNT];
 } __rte_cache_aligned;
 
@@ -116,6 +118,7 @@ struct lcore_stats {
 };
 
 struct fastpath;
+struct exception;
 
 struct lcore {
 	/* Read in every round. */
@@ -143,6 +146,10 @@ struct lcore {
 	struct police punt_police;
 	const bool *punt_unmatched; /* [port] */
 	struct rte_ring *inject_ring; /* frames of control, mbuf.port = index of the egress port */
+	/* The path to the kernel. */
+	struct exception *const *exceptions; /* [port]; NULL: it has none */
+	struct rte_ring *exception_rings[DP_EXCEPTION_COUNT]; /* mbuf.port = index of ingress */
+	struct rte_ring *kernel_ring; /* the other way, as inject_ring; NULL: no port has one */
 	/* Learned sources. */
 	struct rte_ring *latch_ring; /* cookies of the flows whose source moved, to control */
 	uint64_t latches_lost; /* that the ring had no place for */

@@ -55,6 +55,10 @@ port_stats_add(struct dp_port_stats *sum, const struct port_counters *counters)
 	sum->tx_packets += __atomic_load_n(&counters->tx_packets, __ATOMIC_RELAXED);
 	sum->tx_bytes += __atomic_load_n(&counters->tx_bytes, __ATOMIC_RELAXED);
 	sum->injected += __atomic_load_n(&counters->injected, __ATOMIC_RELAXED);
+	sum->from_kernel += __atomic_load_n(&counters->from_kernel, __ATOMIC_RELAXED);
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++)
+		sum->to_kernel[class] +=
+			__atomic_load_n(&counters->to_kernel[class], __ATOMIC_RELAXED);
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++)
 		sum->drops[r] += __atomic_load_n(&counters->drops[r], __ATOMIC_RELAXED);
 }
@@ -73,6 +77,11 @@ dp_port_stats_get(const struct dp *dp, unsigned port, struct dp_port_stats *stat
 			if (lc->queues[q].port == port)
 				stats->rx_packets += queue_packets(&lc->queues[q]);
 		}
+	}
+	if (dp->exceptions[port] != NULL) {
+		stats->kernel_refused =
+			__atomic_load_n(&dp->exceptions[port]->refused, __ATOMIC_RELAXED);
+		stats->kernel_lost = __atomic_load_n(&dp->exceptions[port]->lost, __ATOMIC_RELAXED);
 	}
 	port_nic_stats(&dp->ports[port], stats);
 	return 0;

@@ -88,6 +88,16 @@ frame_bytes_max(const struct dp *dp)
 	return bytes;
 }
 
+static bool
+has_kernel_path(const struct dp *dp)
+{
+	for (unsigned p = 0; p < dp->n_ports; p++) {
+		if (dp->ports[p].config.kernel_path)
+			return true;
+	}
+	return false;
+}
+
 /* Pools on each socket that has a port, big enough for the queues there. */
 static int
 pools_create(struct dp *dp, char *error, size_t error_size)
@@ -112,6 +122,9 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 		}
 		if (!wanted)
 			continue;
+		if (has_kernel_path(dp))
+			n += dp->n_workers *
+			     (DP_EXCEPTION_COUNT * dp->config.exception_ring + INJECT_RING);
 		if (dp->config.packet_buffers != 0)
 			n = dp->config.packet_buffers;
 		ret = pool_set_init(
@@ -202,25 +215,35 @@ frame_ring_free(struct rte_ring *ring)
 	rte_ring_free(ring);
 }
 
-/* A packet counts as one byte: the rate is one of packets. */
-static void
-packet_police_init(struct police *police, unsigned rate_pps)
-{
-	police_init(police, &(struct dp_police){
-				    .rate_bps = rate_pps * UINT64_C(8),
-				    .burst_bytes = RTE_MAX(rate_pps / 8, 1u),
-			    });
-}
-
 static void
 worker_destroy(struct lcore *lc)
 {
 	frame_ring_free(lc->punt_ring);
 	frame_ring_free(lc->inject_ring);
+	frame_ring_free(lc->kernel_ring);
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++)
+		frame_ring_free(lc->exception_rings[class]);
 	rte_ring_free(lc->latch_ring);
 	rte_free(lc->counters);
 	rte_free(lc->stages);
 	rte_free(lc);
+}
+
+/* To the kernel and back, where a port has such a path. 0 or -ENOMEM. */
+static int
+worker_create_kernel_rings(const struct dp *dp, struct lcore *lc, int node)
+{
+	if (!has_kernel_path(dp))
+		return 0;
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++) {
+		lc->exception_rings[class] =
+			control_ring_create(dp_exception_name((enum dp_exception) class), lc->index,
+				dp->config.exception_ring, node);
+		if (lc->exception_rings[class] == NULL)
+			return -ENOMEM;
+	}
+	lc->kernel_ring = control_ring_create("kernel", lc->index, INJECT_RING, node);
+	return lc->kernel_ring != NULL ? 0 : -ENOMEM;
 }
 
 static struct lcore *
@@ -238,8 +261,10 @@ worker_create(struct dp *dp, unsigned index)
 	lc->punt_ring = control_ring_create("punt", index, dp->config.punt_ring, node);
 	lc->inject_ring = control_ring_create("inject", index, INJECT_RING, node);
 	lc->latch_ring = control_ring_create("latch", index, LATCH_RING, node);
+	lc->index = (uint8_t)index;
 	if (lc->counters == NULL || lc->stages == NULL || lc->punt_ring == NULL ||
-		lc->inject_ring == NULL || lc->latch_ring == NULL) {
+		lc->inject_ring == NULL || lc->latch_ring == NULL ||
+		worker_create_kernel_rings(dp, lc, node) < 0) {
 		worker_destroy(lc);
 		return NULL;
 	}
@@ -248,7 +273,6 @@ worker_create(struct dp *dp, unsigned index)
 	lc->ns_mult = ((uint64_t)NS_PER_S << 32) / rte_get_tsc_hz();
 	lc->lcore_id = lcore_id;
 	lc->core = core;
-	lc->index = (uint8_t)index;
 	lc->owner = (uint8_t)(index + 1);
 	return lc;
 }
@@ -287,6 +311,7 @@ worker_wire(struct dp *dp, struct lcore *lc)
 	lc->legs = &dp->legs;
 	lc->leg_counters = dp->legs.counters[lc->index];
 	lc->punt_unmatched = dp->punt_unmatched;
+	lc->exceptions = dp->exceptions;
 	lc->qsbr = dp->qsbr;
 	for (unsigned p = 0; p < dp->n_ports; p++)
 		worker_wire_port(dp, lc, p);
@@ -495,6 +520,28 @@ workers_start(struct dp *dp, char *error, size_t error_size)
 	return 0;
 }
 
+static int
+paths_create(struct dp *dp, char *error, size_t error_size)
+{
+	int ret = exceptions_create(dp);
+
+	if (ret < 0)
+		snprintf(error, error_size, "no memory for the ports' paths to the kernel");
+	return ret;
+}
+
+/* Traffic of the kernel's, beside the workers. */
+static int
+paths_start(struct dp *dp, char *error, size_t error_size)
+{
+	int ret = exceptions_start(dp);
+
+	if (ret < 0)
+		snprintf(error, error_size, "starting the thread of the paths to the kernel: %s",
+			strerror(-ret));
+	return ret;
+}
+
 struct dp *
 dp_create(const struct dp_config *config, char *error, size_t error_size)
 {
@@ -526,13 +573,16 @@ dp_create(const struct dp_config *config, char *error, size_t error_size)
 		dp->config.punt_rate = DP_PUNT_RATE_DEFAULT;
 	if (dp->config.inject_rate == 0)
 		dp->config.inject_rate = DP_INJECT_RATE_DEFAULT;
+	if (dp->config.exception_ring == 0)
+		dp->config.exception_ring = DP_EXCEPTION_RING_DEFAULT;
 	packet_police_init(&dp->inject_police, dp->config.inject_rate);
 	dp->n_workers = rte_lcore_count() - 1;
 	if (ports_open(dp, error, error_size) < 0 || ports_negotiate(dp, error, error_size) < 0 ||
 		pools_create(dp, error, error_size) < 0 ||
 		tables_create(dp, error, error_size) < 0 ||
 		ports_configure(dp, error, error_size) < 0 ||
-		workers_create(dp, fastpath, error, error_size) < 0) {
+		workers_create(dp, fastpath, error, error_size) < 0 ||
+		paths_create(dp, error, error_size) < 0) {
 		dp_destroy(dp);
 		return NULL;
 	}
@@ -548,6 +598,8 @@ dp_start(struct dp *dp, char *error, size_t error_size)
 		ret = dp_ports_start(dp, error, error_size);
 	if (ret == 0)
 		ret = workers_start(dp, error, error_size);
+	if (ret == 0)
+		ret = paths_start(dp, error, error_size);
 	if (ret < 0)
 		dp_stop(dp);
 	return ret;
@@ -556,8 +608,10 @@ dp_start(struct dp *dp, char *error, size_t error_size)
 void
 dp_stop(struct dp *dp)
 {
-	const struct lcore *late = dp->running ? workers_stop(dp, STOP_TIMEOUT_US) : NULL;
+	const struct lcore *late;
 
+	exceptions_stop(dp);
+	late = dp->running ? workers_stop(dp, STOP_TIMEOUT_US) : NULL;
 	if (late != NULL) {
 		/* Its ports must not go under it. */
 		dp_warn(dp, "worker on core %u does not stop", late->core);
@@ -577,6 +631,7 @@ dp_destroy(struct dp *dp)
 		port_close(&dp->ports[p]);
 	retired_fini(dp);
 	workers_destroy(dp);
+	exceptions_destroy(dp);
 	flow_table_fini(&dp->table4);
 	flow_table_fini(&dp->table6);
 	rule_set_fini(&dp->rules4);

@@ -14,6 +14,7 @@
 #include <dp/dp.h>
 
 #include "burst.h"
+#include "exception_path.h"
 #include "flow_table.h"
 #include "leg_table.h"
 #include "pool.h"
@@ -34,6 +35,8 @@ struct dp {
 	struct rte_rcu_qsbr *qsbr;
 	unsigned n_workers;
 	struct lcore *workers[DP_WORKERS_MAX];
+	struct exception *exceptions[DP_PORTS_MAX]; /* NULL: no path to the kernel */
+	struct exception_thread exception_thread;
 	/* Read by workers in each round: no line of what changes with a transaction. */
 	uint32_t view __rte_cache_aligned; /* enum view */
 	bool stop;
@@ -74,6 +77,16 @@ static inline uint32_t
 dp_handle_index(uint32_t handle)
 {
 	return handle & ~FLOW_HANDLE_IPV6;
+}
+
+/* A packet counts as one byte: the rate is one of packets. */
+static inline void
+packet_police_init(struct police *police, unsigned rate_pps)
+{
+	police_init(police, &(struct dp_police){
+				    .rate_bps = rate_pps * UINT64_C(8),
+				    .burst_bytes = RTE_MAX(rate_pps / 8, 1u),
+			    });
 }
 
 static inline bool

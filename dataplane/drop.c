@@ -12,6 +12,15 @@ static const char *const helps[DP_DROP_COUNT] = {
 #define XDP_NAME(name, help) [DP_XDP_##name] = #name,
 static const char *const xdp_names[DP_XDP_COUNT] = {DP_XDP_COUNTS(XDP_NAME)};
 
+#define EXCEPTION_NAME(name, pps, help) [DP_EXCEPTION_##name] = #name,
+static const char *const exception_names[DP_EXCEPTION_COUNT] = {DP_EXCEPTIONS(EXCEPTION_NAME)};
+
+const char *
+dp_exception_name(enum dp_exception exception)
+{
+	return exception_names[exception];
+}
+
 const char *
 dp_xdp_name(enum dp_xdp count)
 {

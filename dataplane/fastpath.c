@@ -48,7 +48,7 @@ parse_pass(struct lcore *lc, uint16_t port, struct rte_mbuf **packets, size_t n)
 		bytes += packets[i]->pkt_len;
 		reason = parse_packet(lc, port, packets[i]);
 		if (unlikely(reason != PARSE_OK))
-			packet_drop(lc, port, packets[i], reason);
+			frame_refuse(lc, port, packets[i], reason);
 	}
 	count_add(&lc->counters[port].rx_bytes, bytes);
 }

@@ -9,7 +9,6 @@
 #include "dp_private.h"
 
 #define INJECT_BURST 32
-#define LINK_BYTES_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 #define INJECT_OWNER 1 /* of the bucket: control alone takes from it */
 
 static void
@@ -30,6 +29,21 @@ frame_send(struct lcore *lc, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
+/* What the kernel sends. */
+static void
+kernel_poll(struct lcore *lc)
+{
+	void *frames[INJECT_BURST];
+	const unsigned n = rte_ring_sc_dequeue_burst(lc->kernel_ring, frames, INJECT_BURST, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = frames[i];
+
+		count_add(&lc->counters[m->port].from_kernel, 1);
+		frame_send(lc, m);
+	}
+}
+
 void
 inject_poll(struct lcore *lc)
 {
@@ -38,6 +52,8 @@ inject_poll(struct lcore *lc)
 
 	for (unsigned i = 0; i < n; i++)
 		frame_send(lc, frames[i]);
+	if (lc->kernel_ring != NULL)
+		kernel_poll(lc);
 }
 
 /* The first worker that polls the port. */
@@ -60,7 +76,7 @@ dp_inject(
 
 	if (port >= dp->n_ports || frame_bytes < RTE_ETHER_HDR_LEN)
 		return -EINVAL;
-	if (frame_bytes > dp->ports[port].mtu + (uint32_t)LINK_BYTES_MAX)
+	if (frame_bytes > dp->ports[port].mtu + (uint32_t)EXCEPTION_LINK_BYTES)
 		return -EMSGSIZE;
 	if (dp_port_is_down(dp, port))
 		return -ENETDOWN;

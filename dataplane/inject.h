@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Frames that control sends, the reverse of punt.h: through a ring of each worker, as a device's
- * transmit queue belongs to one worker. dp_inject() is control's end.
+ * Frames that control sends, the reverse of punt.h, and those of the kernel, the reverse of
+ * exception.h: each through a ring of the worker, as a device's transmit queue belongs to one worker.
+ * dp_inject() is control's end.
  */
 #ifndef DATAPLANE_INJECT_H
 #define DATAPLANE_INJECT_H
@@ -11,7 +12,7 @@
 #define INJECT_RING 256 /* frames that wait for a worker */
 
 /*
- * Send what control has put into the ring of this worker, and count it. Not in every round: the
+ * Send what control and the kernel have put into the rings of this worker, and count it. Not in every round: the
  * ring's end that control writes is on a line of its own.
  */
 void inject_poll(struct lcore *lc);

@@ -13,6 +13,7 @@
 
 #include "burst.h"
 #include "classify.h"
+#include "exception.h"
 #include "parse.h"
 #include "quad.h"
 
@@ -36,21 +37,6 @@ extension_cut(struct rte_mbuf *m, uint16_t l2_bytes, uint32_t skip_bytes)
 	extension_remove((struct rte_ipv6_hdr *)(void *)(frame + l2_bytes), skip_bytes);
 	memmove(frame + skip_bytes, frame, l2_bytes);
 	rte_pktmbuf_adj(m, (uint16_t)skip_bytes);
-}
-
-/* The link layer of a frame, or the reason why not. */
-static __rte_always_inline enum dp_drop
-parse_link(const struct rte_mbuf *m, struct parsed_tags *tags)
-{
-	enum dp_drop reason = parse_ethernet(m, &tags->ether_type);
-
-	if (unlikely(reason != PARSE_OK))
-		return reason;
-	if (unlikely(parse_is_tag(tags->ether_type)))
-		return parse_tags(m, tags->ether_type, tags);
-	tags->l2_bytes = RTE_ETHER_HDR_LEN;
-	tags->vlan = tags->outer_vlan = 0;
-	return PARSE_OK;
 }
 
 /* The datagram of a frame into the lane of its family, or the reason why not. */
@@ -259,7 +245,7 @@ parse_lane(struct lcore *lc, uint16_t port, struct lane *lane, size_t end, enum 
 				lc, m, (uint16_t)lane->l2_bytes[p], lane->domains[p], family);
 
 			if (unlikely(reason != PARSE_OK))
-				packet_drop(lc, port, m, reason);
+				frame_refuse(lc, port, m, reason);
 		}
 	}
 }
@@ -285,7 +271,7 @@ parse_mixed(struct lcore *lc, uint16_t port, struct rte_mbuf *const *packets, si
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i + QUAD], void *));
 		bytes += m->pkt_len;
 		if (unlikely(reason != PARSE_OK)) {
-			packet_drop(lc, port, m, reason);
+			frame_refuse(lc, port, m, reason);
 			continue;
 		}
 		if (tags.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
@@ -294,7 +280,7 @@ parse_mixed(struct lcore *lc, uint16_t port, struct rte_mbuf *const *packets, si
 		} else if (likely(tags.ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))) {
 			end6++;
 		} else {
-			packet_drop(lc, port, m, DP_DROP_not_ip);
+			frame_refuse(lc, port, m, DP_DROP_not_ip);
 			continue;
 		}
 		lane->packets[p] = m;

@@ -115,6 +115,21 @@ parse_tags(const struct rte_mbuf *m, rte_be16_t first, struct parsed_tags *tags)
 	return parse_is_tag(tags->ether_type) ? DP_DROP_vlan_stacked : PARSE_OK;
 }
 
+/* The link layer of a frame, or the reason why not. */
+static __rte_always_inline enum dp_drop
+parse_link(const struct rte_mbuf *m, struct parsed_tags *tags)
+{
+	enum dp_drop reason = parse_ethernet(m, &tags->ether_type);
+
+	if (unlikely(reason != PARSE_OK))
+		return reason;
+	if (unlikely(parse_is_tag(tags->ether_type)))
+		return parse_tags(m, tags->ether_type, tags);
+	tags->l2_bytes = RTE_ETHER_HDR_LEN;
+	tags->vlan = tags->outer_vlan = 0;
+	return PARSE_OK;
+}
+
 /* What is wrong with UDP that starts at `udp` and is the last `bytes` of its datagram. */
 static inline enum dp_drop
 parse_udp_fault(const struct rte_udp_hdr *udp, uint32_t bytes)

@@ -565,6 +565,13 @@ port_start(struct port *port, char *error, size_t error_size)
 {
 	int ret = rte_eth_dev_start(port->ethdev);
 
+	/* The kernel is to hear Neighbour Discovery, and the groups that it joins. A driver without
+	 * such a filter has no such function. */
+	if (ret == 0 && port->config.kernel_path) {
+		ret = rte_eth_allmulticast_enable(port->ethdev);
+		ret = ret == -ENOTSUP ? 0 : ret;
+	}
+
 	if (ret < 0)
 		snprintf(error, error_size, "port %s: rte_eth_dev_start: %s", port->config.name,
 			strerror(-ret));
@@ -731,6 +738,9 @@ port_info(const struct port *port, struct dp_port_info *info)
 		memcpy(info->mac, mac.addr_bytes, sizeof(info->mac));
 	if (info->ifindex != 0)
 		kernel_mac(info->ifindex, info->mac);
+	info->kernel_path = info->ifindex == 0 && port->kernel_ifindex != 0;
+	if (info->kernel_path)
+		info->ifindex = port->kernel_ifindex;
 	if (rte_eth_link_get_nowait(port->ethdev, &link) == 0) {
 		info->link_up = link.link_status == RTE_ETH_LINK_UP;
 		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)

@@ -24,6 +24,7 @@ struct port {
 	bool removal_asked; /* the kernel wants the device back; written by the EAL's interrupt
 			       thread */
 	bool unplugged; /* not with the workers; `last` is what it was */
+	unsigned kernel_ifindex; /* of its TAP; 0 = none */
 	bool closed; /* and not open again yet */
 	ino_t driver_link; /* in sysfs, of the device that was unplugged; 0 = none */
 	char failed[256]; /* what was reported of unplugging it or opening it again; "" = nothing */

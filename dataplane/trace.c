@@ -17,6 +17,7 @@
 #include "action.h"
 #include "burst.h"
 #include "dp_private.h"
+#include "exception.h"
 #include "fastpath.h"
 #include "lane.h"
 #include "latch.h"
@@ -55,8 +56,11 @@ struct sandbox {
 	struct policer leg_policer;
 	struct flow_counters leg_counters;
 	uint64_t drops[DP_COPY_DROP_COUNT];
-	/* A ring to control with one place. */
-	uint8_t ring[SANDBOX_RING_BYTES] __rte_cache_aligned;
+	/* Rings with one place: to control, and of each class to the kernel. */
+	uint8_t rings[1 + DP_EXCEPTION_COUNT][SANDBOX_RING_BYTES] __rte_cache_aligned;
+	/* The path of the port to the kernel. */
+	struct exception *exceptions[DP_PORTS_MAX];
+	struct exception exception;
 	/* The packet, and its datagram as it came. */
 	struct rte_mbuf m;
 	uint8_t buffer[RTE_PKTMBUF_HEADROOM + DP_TRACE_FRAME_MAX];
@@ -82,22 +86,38 @@ trace_drop(struct dp_trace *trace, enum dp_trace_step step, enum dp_drop reason)
 	trace->drop = (uint16_t)reason;
 }
 
-/* What the worker would find in its ring to control: room for one, or none. */
-static void
-ring_set(struct sandbox *s, const struct lcore *worker)
+/* In place of a worker's ring: what it would find there, room for one or none. */
+static struct rte_ring *
+ring_set(struct sandbox *s, unsigned index, const struct rte_ring *like)
 {
-	struct rte_ring *ring = (struct rte_ring *)(void *)s->ring;
+	struct rte_ring *ring = (struct rte_ring *)(void *)s->rings[index];
 
 	static_assert(sizeof(struct rte_ring) + 2 * sizeof(void *) <= SANDBOX_RING_BYTES, "room");
 	rte_ring_init(ring, "trace", 1, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-	if (rte_ring_full(worker->punt_ring))
+	if (rte_ring_full(like))
 		rte_ring_sp_enqueue(ring, s);
-	s->lc.punt_ring = ring;
+	return ring;
 }
 
-/* A sandbox of worker `worker` of dp at now_ns of its clock. NULL: no memory. */
+/* The path of `port` to the kernel, if there is one. */
+static void
+exception_copy(struct sandbox *s, const struct dp *dp, const struct lcore *like, unsigned port)
+{
+	const struct exception *exception = dp->exceptions[port];
+
+	s->lc.exceptions = s->exceptions;
+	if (exception == NULL)
+		return;
+	s->exceptions[port] = &s->exception;
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++) {
+		police_peek(&exception->police[class], SANDBOX_OWNER, &s->exception.police[class]);
+		s->lc.exception_rings[class] = ring_set(s, 1 + class, like->exception_rings[class]);
+	}
+}
+
+/* A sandbox of a worker of dp at now_ns of its clock, for packets of `port`. NULL: no memory. */
 static struct sandbox *
-sandbox_create(const struct dp *dp, unsigned worker, uint64_t now_ns)
+sandbox_create(const struct dp *dp, unsigned worker, unsigned port, uint64_t now_ns)
 {
 	const struct lcore *like = dp->workers[worker];
 	struct sandbox *s = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*s));
@@ -122,7 +142,8 @@ sandbox_create(const struct dp *dp, unsigned worker, uint64_t now_ns)
 		memcpy(s->stages[p].mac, like->stages[p].mac, sizeof(s->stages[p].mac));
 	}
 	police_peek(&like->punt_police, SANDBOX_OWNER, &s->lc.punt_police);
-	ring_set(s, like);
+	s->lc.punt_ring = ring_set(s, 0, like->punt_ring);
+	exception_copy(s, dp, like, port);
 	return s;
 }
 
@@ -636,19 +657,30 @@ match_describe(struct dp_trace *trace, const struct flow_table *table, const str
 	}
 }
 
-/* No flow: what the port does about it is in the sandbox's counters. */
+/* What becomes of a packet that no flow claims is in the sandbox's counters. */
 static void
-trace_unmatched(const struct tracing *t, const struct datagram *d, enum dp_family family)
+unclaimed_describe(const struct tracing *t, enum dp_trace_step step)
 {
-	const struct port_counters *counters = &t->sandbox->counters[d->port];
+	const struct port_counters *counters = &t->sandbox->counters[t->request->port];
 
-	act_unmatched(&t->sandbox->lc, d->m, d->ip, d->port, family);
-	t->trace->step = DP_TRACE_CLASSIFY;
+	t->trace->step = (uint8_t)step;
 	t->trace->verdict = DP_PUNT;
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {
 		if (counters->drops[r] > 0)
-			trace_drop(t->trace, DP_TRACE_CLASSIFY, (enum dp_drop)r);
+			trace_drop(t->trace, step, (enum dp_drop)r);
 	}
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++) {
+		if (counters->to_kernel[class] > 0)
+			t->trace->exception = (uint8_t)(1 + class);
+	}
+}
+
+/* No flow: as the port has it. */
+static void
+trace_unmatched(const struct tracing *t, const struct datagram *d, enum dp_family family)
+{
+	act_unmatched(&t->sandbox->lc, d->m, d->ip, d->port, family);
+	unclaimed_describe(t, DP_TRACE_CLASSIFY);
 }
 
 static __rte_always_inline void
@@ -685,12 +717,14 @@ trace_frame(const struct tracing *t)
 
 	sandbox_receive(s, t->request->frame, t->request->frame_bytes);
 	reason = parse_packet(&s->lc, t->request->port, &s->m);
-	if (reason != PARSE_OK)
-		trace_drop(t->trace, DP_TRACE_PARSE, reason);
-	else if (s->lc.lane4.n > 0)
+	if (reason != PARSE_OK) {
+		frame_refuse(&s->lc, t->request->port, &s->m, reason);
+		unclaimed_describe(t, DP_TRACE_PARSE);
+	} else if (s->lc.lane4.n > 0) {
 		trace_datagram(t, &s->lc.lane4, DP_IPV4);
-	else
+	} else {
 		trace_datagram(t, &s->lc.lane6, DP_IPV6);
+	}
 }
 
 int
@@ -713,8 +747,8 @@ dp_trace(struct dp *dp, const struct dp_trace_request *request, struct dp_trace 
 	}
 	lc = dp->workers[t.worker];
 	/* While no worker runs its time is that of its last round. */
-	t.sandbox =
-		sandbox_create(dp, t.worker, dp->running ? lcore_ns(lc, rte_rdtsc()) : lc->now_ns);
+	t.sandbox = sandbox_create(
+		dp, t.worker, request->port, dp->running ? lcore_ns(lc, rte_rdtsc()) : lc->now_ns);
 	if (t.sandbox == NULL)
 		return -ENOMEM;
 	*trace = (struct dp_trace){

@@ -4,15 +4,23 @@
 #define DATAPLANE_UNMATCHED_H
 
 #include "act.h"
+#include "exception.h"
 #include "martian.h"
 
-/* Dropped, or as configured for the port. */
+/*
+ * Dropped, or as configured for the port. Of addresses that no packet may carry the kernel decides
+ * by itself: those of DHCP are among them.
+ */
 static __rte_noinline void
 act_unmatched(
 	struct lcore *lc, struct rte_mbuf *m, const void *ip, uint16_t port, enum dp_family family)
 {
 	enum dp_drop reason = DP_DROP_no_flow;
 
+	if (lc->exceptions[port] != NULL) {
+		frame_refuse(lc, port, m, reason);
+		return;
+	}
 	if (martian(ip, family)) {
 		reason = DP_DROP_martian;
 	} else if (lc->punt_unmatched[port]) {

@@ -130,17 +130,19 @@ static int
 head_decode(struct golden_case *c, json_t *head, json_error_t *at)
 {
 	int corrupt, step, clock, one_worker, tx_ring, packet_buffers, punt_ring, punt_rate;
-	json_t *punt_unmatched, *down = NULL;
-	unsigned punting, downs;
+	json_t *punt_unmatched, *down = NULL, *kernel = NULL;
+	unsigned punting, downs, paths;
 	const char *rfc;
 
 	if (json_unpack_ex(head, at, JSON_STRICT,
-		    "{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:o, s?:o}", "name",
-		    &c->name, "why", &c->why, "rfc", &rfc, "corrupt", &corrupt, "step", &step,
-		    "clock", &clock, "one_worker", &one_worker, "tx_ring", &tx_ring,
+		    "{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:o, s?:o, s?:o}",
+		    "name", &c->name, "why", &c->why, "rfc", &rfc, "corrupt", &corrupt, "step",
+		    &step, "clock", &clock, "one_worker", &one_worker, "tx_ring", &tx_ring,
 		    "packet_buffers", &packet_buffers, "punt_ring", &punt_ring, "punt_rate",
-		    &punt_rate, "punt_unmatched", &punt_unmatched, "down", &down) < 0 ||
-		port_set_decode(punt_unmatched, &punting) < 0 || port_set_decode(down, &downs) < 0)
+		    &punt_rate, "punt_unmatched", &punt_unmatched, "down", &down, "kernel",
+		    &kernel) < 0 ||
+		port_set_decode(punt_unmatched, &punting) < 0 ||
+		port_set_decode(down, &downs) < 0 || port_set_decode(kernel, &paths) < 0)
 		return -1;
 	c->corrupt = corrupt != 0;
 	c->step = step != 0;
@@ -153,6 +155,7 @@ head_decode(struct golden_case *c, json_t *head, json_error_t *at)
 	for (unsigned p = 0; p < CASE_PORTS; p++) {
 		c->ports[p].punt_unmatched = (punting & 1u << p) != 0;
 		c->ports[p].down = (downs & 1u << p) != 0;
+		c->ports[p].kernel_path = (paths & 1u << p) != 0;
 	}
 	return 0;
 }

@@ -91,6 +91,7 @@ struct case_event {
 
 struct case_port {
 	bool punt_unmatched;
+	bool kernel_path; /* what control takes is what went to the kernel, too */
 	bool down;
 	uint64_t forwarded, punted, copies; /* expected */
 	uint64_t drops[DP_DROP_COUNT]; /* expected */
@@ -106,7 +107,7 @@ struct golden_case {
 	bool one_worker; /* what the case says depends on how many workers there are */
 	unsigned tx_ring; /* places in a port's transmit ring; 0 = plenty */
 	unsigned packet_buffers; /* as in struct dp_config; 0 = plenty */
-	unsigned punt_ring, punt_rate; /* as in struct dp_config */
+	unsigned punt_ring, punt_rate; /* as in struct dp_config; of the paths to the kernel, too */
 	size_t n_flows, n_hops, n_script, n_counts, n_names;
 	const char **names; /* of flows and of those that legs refer to; see case_cookie() */
 	struct case_flow *flows; /* there from the start */

@@ -80,7 +80,7 @@ dataplane_create(struct rig *rig, const char *level, char *error, size_t error_s
 {
 	struct dp_port_config ports[CASE_PORTS] = {0};
 	const struct golden_case *c = rig->c;
-	const struct dp_config config = {
+	struct dp_config config = {
 		.n_ports = CASE_PORTS,
 		.ports = ports,
 		.max_flows_ipv4 = MAX_FLOWS,
@@ -88,15 +88,19 @@ dataplane_create(struct rig *rig, const char *level, char *error, size_t error_s
 		.max_legs = MAX_LEGS,
 		.punt_ring = c->punt_ring,
 		.punt_rate = c->punt_rate,
+		.exception_ring = c->punt_ring,
 		.packet_buffers = c->packet_buffers != 0 ? c->packet_buffers : POOL_BUFFERS,
 		.cpu_level = level,
 		.warn = warn,
 	};
 
+	for (unsigned class = 0; class < DP_EXCEPTION_COUNT; class ++)
+		config.exception_rate[class] = c->punt_rate;
 	for (unsigned p = 0; p < CASE_PORTS; p++) {
 		snprintf(ports[p].name, sizeof(ports[p].name), "p%u", p);
 		snprintf(ports[p].devargs, sizeof(ports[p].devargs), "%s", rig->ports[p].device);
 		ports[p].punt_unmatched = c->ports[p].punt_unmatched;
+		ports[p].kernel_path = c->ports[p].kernel_path;
 	}
 	hide_multi_segs = rig->way == WAY_WHOLE;
 	rig->dp = dp_create(&config, error, error_size);

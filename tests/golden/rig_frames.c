@@ -7,6 +7,8 @@
 
 #include <rte_mbuf.h>
 
+#include "dp_private.h"
+
 /* What lies behind a frame in its buffer: a field read from there shows. */
 #define POISON 0xa5
 
@@ -150,11 +152,41 @@ punted_take(void *arg, const struct dp_punted *punted)
 		frame->flow = rig_flow_name(rig, punted->handle);
 }
 
+/* What went to the kernel, in the place of the thread that would write it: the first class first.
+ */
+static unsigned
+kernel_take(struct rig *rig, unsigned max)
+{
+	unsigned n = 0;
+	void *frame;
+
+	for (unsigned i = 0; i < DP_EXCEPTION_COUNT * rig->n_workers; i++) {
+		struct rte_ring *ring =
+			rig->dp->workers[i % rig->n_workers]->exception_rings[i / rig->n_workers];
+
+		while (ring != NULL && n < max && rte_ring_dequeue(ring, &frame) == 0) {
+			struct rte_mbuf *m = frame;
+
+			punted_take(rig, &(struct dp_punted){
+						 .frame = rte_pktmbuf_mtod(m, const uint8_t *),
+						 .frame_bytes = m->data_len,
+						 .port = m->port,
+						 .handle = DP_HANDLE_NONE,
+					 });
+			rte_pktmbuf_free(m);
+			n++;
+		}
+	}
+	return n;
+}
+
 int
 rig_punted_take(struct rig *rig, unsigned max)
 {
 	size_t before = rig->punted.n;
 	unsigned n = dp_punt_poll(rig->dp, max, punted_take, rig);
+
+	n += kernel_take(rig, max - n);
 
 	return n <= max && rig->punted.n - before == n ? 0 : -1;
 }

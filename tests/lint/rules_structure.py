@@ -8,12 +8,12 @@ from rules import line_of, rule
 
 # What is done to each packet, and which of these a stage is made of; no stage includes another.
 STAGES = {
-    "lane": {"classify", "parse"}, "parse": set(),
+    "lane": {"classify", "exception", "parse"}, "parse": set(), "exception": {"parse"},
     "classify": {"martian", "rules"}, "martian": set(), "rules": set(),
     "act": {"latch", "legs", "punt", "rewrite", "rtp"}, "latch": set(), "police": set(),
     "punt": set(), "rtp": set(),
     "legs": {"replicate", "rewrite", "tx"}, "replicate": set(), "rewrite": set(), "tx": set(),
-    "unmatched": {"act", "martian"},
+    "unmatched": {"act", "exception", "martian"},
 }
 DROP_LISTS = ("DP_FRAME_DROPS", "DP_FLOW_DROPS", "DP_COPY_DROPS")
 FASTPATH = "dataplane/fastpath.c"

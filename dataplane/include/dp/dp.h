@@ -24,6 +24,7 @@
 #define DP_PUNT_RING_DEFAULT 1024
 #define DP_PUNT_RATE_DEFAULT 10000
 #define DP_INJECT_RATE_DEFAULT 1000
+#define DP_EXCEPTION_RING_DEFAULT 512
 
 struct dp;
 struct dp_txn;
@@ -109,6 +110,7 @@ struct dp_port_config {
 	unsigned rx_queues; /* 0 = one a worker, as far as the device has them */
 	unsigned mtu; /* bytes of IP; 0 = as the device has it; cut to what the device takes */
 	bool punt_unmatched; /* what no flow matches is punted, not dropped */
+	bool kernel_path; /* what no flow claims is given to the kernel, see dp_kernel_path_set() */
 	bool kernel_driver; /* the driver works through the kernel's, which is to keep the device */
 	struct dp_port_settings settings; /* asked for */
 };
@@ -122,6 +124,10 @@ struct dp_config {
 	unsigned punt_ring; /* frames a worker may hold for control; 0 = DP_PUNT_RING_DEFAULT */
 	unsigned punt_rate; /* frames a second and worker; 0 = DP_PUNT_RATE_DEFAULT */
 	unsigned inject_rate; /* frames a second that control may send; 0 = the default */
+	/* Frames a second and port that may go to the kernel, by class; 0 = as DP_EXCEPTIONS. */
+	unsigned exception_rate[DP_EXCEPTION_COUNT];
+	/* Frames of a class a worker may hold for the kernel; 0 = DP_EXCEPTION_RING_DEFAULT. */
+	unsigned exception_ring;
 	unsigned packet_buffers; /* mbufs a NUMA socket; 0 = derived from ports and queues */
 	/*
 	 * "v2", "v4" or "neon"; NULL or "auto": each worker takes the best that its CPU runs when
@@ -146,6 +152,7 @@ struct dp_port_info {
 	uint32_t link_mbps; /* 0 = unknown */
 	bool shares_payload; /* replicas leave by reference; false: the driver needs one buffer */
 	bool unplugged; /* the device is taken away; the other fields are as they were */
+	bool kernel_path; /* the interface is the TAP of dp_kernel_path_set() */
 	struct dp_port_settings settings; /* in effect */
 };
 
@@ -159,7 +166,7 @@ struct dp_worker_info {
 static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
 static_assert(sizeof(struct dp_port_settings) == 92, "public API: settings of a port");
 static_assert(sizeof(struct dp_port_config) == 392, "public API: port to be");
-static_assert(sizeof(struct dp_config) == 72, "public API: data plane to be");
+static_assert(sizeof(struct dp_config) == 88, "public API: data plane to be");
 static_assert(sizeof(struct dp_port_info) == 444, "public API: port");
 static_assert(sizeof(struct dp_worker_info) == 24, "public API: worker");
 
@@ -418,5 +425,16 @@ unsigned dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg);
  */
 int dp_inject(
 	struct dp *dp, unsigned port, const uint8_t *frame, uint32_t frame_bytes, unsigned *worker);
+
+/*
+ * The path of a port to the kernel, if its config has kernel_path: `fd` is a TAP, without a packet
+ * information header and non-blocking, and `ifindex` its interface, which becomes that of the port.
+ * What no flow claims (docs/dataplane.md) is written to it, and what is read from it leaves by the
+ * port, both by a thread of the data plane that runs from dp_start() to dp_stop(). The descriptor
+ * is duplicated, and stays the caller's. A second call replaces the TAP of the first, also while
+ * the data plane runs. -EINVAL: no such port, it has no path, or the device has an interface of its
+ * own; or the negative errno of dup(2).
+ */
+int dp_kernel_path_set(struct dp *dp, unsigned port, int fd, unsigned ifindex);
 
 #endif

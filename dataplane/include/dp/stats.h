@@ -45,7 +45,9 @@
 	X(udp_length, "UDP length does not fit header and datagram (RFC 768)") \
 	X(udp6_no_checksum, "UDP checksum of zero over IPv6 (RFC 8200, 8.1)") \
 	X(martian, "no flow by exact match, and an address that no packet may carry (RFC 6890)") \
-	X(no_flow, "no flow matches")
+	X(no_flow, "no flow matches") \
+	X(kernel_limited, "over the rate of what may go to the kernel of this class") \
+	X(kernel_full, "ring to the kernel full")
 
 /* Packet drops caused by a flow, or the last two by the default of the port. */
 #define DP_FLOW_DROPS(X) \
@@ -83,6 +85,21 @@
 	X(rx_invalid_descs, "buffers that the kernel refused to receive into: they are lost") \
 	X(tx_invalid_descs, "frames that the kernel refused to send: their buffers are lost")
 
+/*
+ * Classes of what no flow claims and a port with a path to the kernel hands up: X(name, pps, help).
+ * Each has a bucket of its own on each port, of `pps` frames a second unless dp_config says
+ * otherwise. In the order in which they are handed up.
+ */
+#define DP_EXCEPTIONS(X) \
+	X(link, 2000, "ARP, Neighbour Discovery, LACP, LLDP, 802.1X and frames of LLC (IS-IS)") \
+	X(routing, 10000, "BGP, BFD, OSPF, PIM, VRRP, IGMP and MLD") \
+	X(host, 5000, "ICMP, ICMPv6, ssh and DHCP") \
+	X(other, 2000, "all else, IP fragments among it")
+
+#define DP_EXCEPTION_ENUM(name, pps, help) DP_EXCEPTION_##name,
+enum dp_exception { DP_EXCEPTIONS(DP_EXCEPTION_ENUM) DP_EXCEPTION_COUNT };
+#undef DP_EXCEPTION_ENUM
+
 #define DP_XDP_ENUM(name, help) DP_XDP_##name,
 enum dp_xdp { DP_XDP_COUNTS(DP_XDP_ENUM) DP_XDP_COUNT };
 #undef DP_XDP_ENUM
@@ -111,16 +128,25 @@ const char *dp_drop_help(enum dp_drop reason);
 /* Name of a count of AF_XDP sockets; never NULL for a value below DP_XDP_COUNT. */
 const char *dp_xdp_name(enum dp_xdp count);
 
+/* Name of a class; never NULL for a value below DP_EXCEPTION_COUNT. */
+const char *dp_exception_name(enum dp_exception exception);
+
 /* One port, since start. Bytes are those of Ethernet frames without FCS. */
 struct dp_port_stats {
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t forwarded; /* packets that were given to a flow's legs */
-	uint64_t punted; /* packets that were given to control */
+	uint64_t punted; /* packets that were given to control, or to the kernel */
 	uint64_t copies; /* copies of legs with this egress port */
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
-	uint64_t injected; /* frames of control that a worker has taken to send, see dp_inject() */
+	uint64_t injected; /* frames of control, see dp_inject(), or of the kernel, that a worker
+			      has taken to send */
+	uint64_t to_kernel[DP_EXCEPTION_COUNT]; /* of the punted ones */
+	uint64_t from_kernel; /* of the injected ones */
+	/* Outside the conservation law: what a worker never saw, or does not see again. */
+	uint64_t kernel_refused; /* given to the kernel, which did not take it: TAP down or gone */
+	uint64_t kernel_lost; /* sent by the kernel; no buffer, or no place in the ring */
 	uint64_t drops[DP_DROP_COUNT]; /* packet drops of ingress, copy drops of egress */
 	/* The NIC's own, outside the conservation law: packets that no worker ever saw. */
 	uint64_t nic_missed; /* over AF_XDP: rx_ring_full and rx_dropped */
@@ -191,8 +217,8 @@ struct dp_worker_stats {
 	uint64_t residence[DP_RESIDENCE_BUCKETS];
 };
 
-static_assert(
-	sizeof(struct dp_port_stats) == (12 + DP_DROP_COUNT + DP_XDP_COUNT) * sizeof(uint64_t),
+static_assert(sizeof(struct dp_port_stats) ==
+		      (15 + DP_DROP_COUNT + DP_XDP_COUNT + DP_EXCEPTION_COUNT) * sizeof(uint64_t),
 	"public API: port");
 static_assert(sizeof(struct dp_queue_stats) == 16, "public API: queue");
 static_assert(sizeof(struct dp_flow_stats) == (4 + DP_FLOW_DROP_COUNT) * sizeof(uint64_t),

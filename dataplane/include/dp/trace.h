@@ -90,6 +90,7 @@ struct dp_trace {
 	uint8_t latch_mode; /* enum dp_latch */
 	uint8_t latch; /* enum dp_trace_latch */
 	uint8_t latch_by; /* enum dp_latch_by */
+	uint8_t exception; /* 0, or 1 + enum dp_exception: no flow's, and punted to the kernel */
 	uint8_t has_stream; /* the packet is one's */
 	uint16_t stream;
 	uint16_t n_streams; /* that the flow has */

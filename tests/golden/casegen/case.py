@@ -19,12 +19,12 @@ class Case:
     """`step` sends frame by frame and checks each one's drop; `corrupt` says that frames leave with
     a wrong checksum on purpose. `tx_ring`, `packet_buffers`, `punt_ring` and `punt_rate` make a
     resource scarce; `punt_unmatched` names ports whose default is to punt, `down` those without
-    a link. `one_worker`: what is
+    a link, `kernel` those with a path to the kernel. `one_worker`: what is
     expected depends on how many workers there are. `compact` writes frames as tables."""
 
     def __init__(self, name, why, rfc, *, corrupt=False, step=False, one_worker=False, tx_ring=0,
                  packet_buffers=0, punt_ring=0, punt_rate=0, punt_unmatched=(), down=(),
-                 compact=False):
+                 kernel=(), compact=False):
         scarce = tx_ring or packet_buffers or punt_ring or punt_rate
         assert rfc, name
         self.name = name
@@ -35,6 +35,8 @@ class Case:
                      "punt_rate": punt_rate, "punt_unmatched": list(punt_unmatched)}
         if down:
             self.head["down"] = list(down)
+        if kernel: # the worker is the thread of the test, or another one would write to a TAP
+            self.head |= {"kernel": list(kernel), "clock": True}
         self.flows = []
         self.live = {}
         self.counters = {}

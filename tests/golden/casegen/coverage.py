@@ -15,7 +15,7 @@ WANTED = (
     | {"listener", "flow down", "leg down", "flow police", "latch first", "latch follow", "allow",
        "latch by ssrc", "latch by rtcp_ssrc", "latch by stun", "latch by rtp",
        "streams by ssrc", "streams by payload_type", "streams by both", "4096 legs", "1000 legs",
-       "add", "replace", "remove", "forget", "punt_unmatched", "copies by reference"})
+       "add", "replace", "remove", "forget", "punt_unmatched", "kernel", "copies by reference"})
 
 
 def family(address):
@@ -65,6 +65,8 @@ def of_case(case):
         yield "forget"
     if case.head["punt_unmatched"]:
         yield "punt_unmatched"
+    if "kernel" in case.head:
+        yield "kernel"
     if case.chained:
         yield "copies by reference"
 
