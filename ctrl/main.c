@@ -26,6 +26,7 @@
 #include "config/config.h"
 #include "config/ports.h"
 #include "config/privileges.h"
+#include "config/taps.h"
 #include "export/http.h"
 #include "flow/commit.h"
 #include "flow/confirm.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct event signal_events[N_SIGNALS];
 	sigset_t signals;
 	struct dp *dp;
+	struct taps taps;
 	struct ports ports;
 	struct steering steering;
 	struct pools *pools; /* NULL: none are configured */
@@ -367,15 +369,18 @@ daemon_run(struct daemon *daemon)
 	}
 	if (steering_prepare(config, fault) < 0 || data_plane_create(daemon) < 0)
 		goto err_eal;
+	if (taps_create(&daemon->taps, config, daemon->dp, fault) < 0)
+		goto err_dp;
 	if (ports_init(&daemon->ports, daemon->dp) < 0 ||
 		steering_init(&daemon->steering, config, &daemon->ports, fault) < 0)
-		goto err_dp;
+		goto err_taps;
 	if (flows_init(&daemon->flows, daemon->dp, &daemon->ports, &daemon->steering, daemon->base,
 		    fault) < 0)
 		goto err_steering;
 	if (daemon_create_pools(daemon) < 0 || daemon_attach_store(daemon) < 0)
 		goto err_flows;
 	monitor_init(&daemon->monitor, &daemon->flows, config, daemon->base);
+	daemon->monitor.health.taps = &daemon->taps;
 	if (daemon_restore_flows(daemon) < 0)
 		goto err_watchers;
 	if (service_create(daemon) < 0)
@@ -407,6 +412,8 @@ err_flows:
 	pools_destroy(daemon->pools);
 err_steering:
 	steering_fini(&daemon->steering);
+err_taps:
+	taps_destroy(&daemon->taps);
 err_dp:
 	dp_destroy(daemon->dp);
 err_eal:

@@ -11,6 +11,7 @@
 
 #include "action.h"
 #include "dp_private.h"
+#include "exception_path.h"
 #include "latch.h"
 
 #define LATCH_BURST 32 /* notices taken at once */

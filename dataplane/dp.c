@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "dp_private.h"
+#include "exception_path.h"
 #include "fastpath.h"
 #include "inject.h"
 #include "latch.h"

@@ -6,6 +6,7 @@
 #ifndef DATAPLANE_DP_PRIVATE_H
 #define DATAPLANE_DP_PRIVATE_H
 
+#include <pthread.h>
 #include <sys/queue.h>
 
 #include <rte_config.h>
@@ -14,12 +15,20 @@
 #include <dp/dp.h>
 
 #include "burst.h"
-#include "exception_path.h"
 #include "flow_table.h"
 #include "leg_table.h"
 #include "pool.h"
 #include "port.h"
 #include "rule_set.h"
+
+struct exception;
+
+/* Which writes and reads the TAPs of all ports. */
+struct exception_thread {
+	pthread_t id;
+	bool runs;
+	bool stop; /* written by control */
+};
 
 struct dp {
 	struct dp_config config;

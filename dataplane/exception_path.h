@@ -8,7 +8,6 @@
 #ifndef DATAPLANE_EXCEPTION_PATH_H
 #define DATAPLANE_EXCEPTION_PATH_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,13 +32,6 @@ struct exception {
 	/* The thread's; control reads them. */
 	uint64_t refused; /* frames that the kernel did not take */
 	uint64_t lost; /* of the kernel's: no buffer, or no place in the worker's ring */
-};
-
-/* Which writes and reads the TAPs of all ports. */
-struct exception_thread {
-	pthread_t id;
-	bool runs;
-	bool stop; /* written by control */
 };
 
 /*

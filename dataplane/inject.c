@@ -7,6 +7,7 @@
 #include <rte_ethdev.h>
 
 #include "dp_private.h"
+#include "exception_path.h"
 
 #define INJECT_BURST 32
 #define INJECT_OWNER 1 /* of the bucket: control alone takes from it */

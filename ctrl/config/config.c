@@ -68,6 +68,36 @@ worker_check(const struct config *config, unsigned worker, struct fault *fault)
 	return cpu_check(core, pointer, fault);
 }
 
+/* The kernel interface that sluiced makes for a port. */
+static int
+tap_check(const struct config *config, unsigned port, struct fault *fault)
+{
+	const char *tap = config->taps[port];
+	char pointer[40];
+	unsigned i;
+
+	snprintf(pointer, sizeof(pointer), "/ports/%u/kernel_interface", port);
+	if (devargs_is_af_xdp(config->ports[port].devargs))
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s on a port of net_af_xdp, which shares its interface with the "
+			"kernel, expected none",
+			tap);
+	if (config->ports[port].punt_unmatched)
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s together with unmatched: punt, expected one of them: what no "
+			"flow matches goes to the kernel or to control",
+			tap);
+	for (i = 0; i < config->dp.n_ports; i++) {
+		if ((i < port && strcmp(config->taps[i], tap) == 0) ||
+			strcmp(config->steered[i], tap) == 0)
+			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+				"found interface %s, which /ports/%u uses, expected a different "
+				"interface",
+				tap, i);
+	}
+	return 0;
+}
+
 static int
 port_check(const struct config *config, unsigned port, struct fault *fault)
 {
@@ -93,7 +123,7 @@ port_check(const struct config *config, unsigned port, struct fault *fault)
 				"different interface",
 				iface, i);
 	}
-	return 0;
+	return config->taps[port][0] != '\0' ? tap_check(config, port, fault) : 0;
 }
 
 /* 0, or -1 with *fault set: pointer relative to the document. */
@@ -151,6 +181,11 @@ process_read(json_t *json, struct config *config)
 		&config->dp.max_flows_ipv4, "ipv6_flows", &config->dp.max_flows_ipv6, "legs",
 		&config->dp.max_legs, "punt", "ring", &config->dp.punt_ring, "rate_pps",
 		&config->dp.punt_rate, "inject", "rate_pps", &config->dp.inject_rate);
+	json_unpack(json, "{s:{s:i, s:i, s:i, s:i}}", "exception", "link_pps",
+		&config->dp.exception_rate[DP_EXCEPTION_link], "routing_pps",
+		&config->dp.exception_rate[DP_EXCEPTION_routing], "host_pps",
+		&config->dp.exception_rate[DP_EXCEPTION_host], "other_pps",
+		&config->dp.exception_rate[DP_EXCEPTION_other]);
 	config->eal.program = "sluiced";
 	config->eal.no_huge = !hugepages;
 	if (config->max_waiting_bytes < 2 * config->max_message_bytes)
@@ -398,15 +433,17 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 
 	json_array_foreach (ports, i, entry) {
 		struct dp_port_config *port = &config->ports[i];
-		const char *name, *devargs, *unmatched;
+		const char *name, *devargs, *unmatched, *tap = "";
 		char address[PCI_ADDRESS_MAX];
 
-		json_unpack(entry, "{s:s, s:s, s:s}", "name", &name, "devargs", &devargs,
-			"unmatched", &unmatched);
+		json_unpack(entry, "{s:s, s:s, s:s, s?s}", "name", &name, "devargs", &devargs,
+			"unmatched", &unmatched, "kernel_interface", &tap);
 		port_numbers_read(entry, port);
 		snprintf(port->name, sizeof(port->name), "%s", name);
 		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
 		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
+		snprintf(config->taps[i], sizeof(config->taps[i]), "%s", tap);
+		port->kernel_path = tap[0] != '\0';
 		if (devargs_pci(port->devargs, address, sizeof(address)))
 			config->pci[config->eal.n_pci++] = port->devargs;
 		if (site_read(entry, &config->site[i], fault) < 0 ||

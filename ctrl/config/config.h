@@ -94,6 +94,8 @@ struct config {
 	struct dp_port_config ports[DP_PORTS_MAX];
 	/* The kernel interface of a port that we steer; "" = the port needs no steering. */
 	char steered[DP_PORTS_MAX][IFNAMSIZ];
+	/* The TAP that is to be the kernel interface of a port; "" = none. */
+	char taps[DP_PORTS_MAX][IFNAMSIZ];
 	const char *pci[DP_PORTS_MAX]; /* what eal.pci points to: devargs of ports */
 	const char *profiles_path; /* "" = the directory of this program */
 	struct profiles profiles;

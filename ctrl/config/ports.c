@@ -51,6 +51,17 @@ port_follow_mtu(struct dp_port_info *info, const struct dp *dp, unsigned port)
 	return true;
 }
 
+bool
+port_follow_interface(struct dp_port_info *info, const struct dp *dp, unsigned port)
+{
+	struct dp_port_info now;
+
+	if (dp_port_info_get(dp, port, &now) < 0 || now.ifindex == info->ifindex)
+		return false;
+	info->ifindex = now.ifindex;
+	return true;
+}
+
 int
 ports_find(const struct ports *ports, const char *name)
 {
@@ -75,6 +86,9 @@ port_hint(const struct dp_port_info *info)
 	if (info->unplugged)
 		return "its device was unplugged: no packets are received or sent; plug it in "
 		       "and bind it to vfio-pci, sluiced then opens it again";
+	if (port_is_gone(info) && info->kernel_path)
+		return "its interface was deleted, and cannot be made again: no packets are "
+		       "received or sent; the log says why";
 	if (port_is_gone(info))
 		return "its interface was deleted: no packets are received or sent; create it "
 		       "and restart sluiced";

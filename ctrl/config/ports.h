@@ -25,6 +25,9 @@ bool port_follow_mac(struct dp_port_info *info, const struct dp *dp, unsigned po
  */
 bool port_follow_mtu(struct dp_port_info *info, const struct dp *dp, unsigned port);
 
+/* The same of its interface, which is another one if its TAP was made again. */
+bool port_follow_interface(struct dp_port_info *info, const struct dp *dp, unsigned port);
+
 /* Index of the port of that name, -1 when there is none. */
 int ports_find(const struct ports *ports, const char *name);
 

@@ -67,6 +67,11 @@ privileges_of_ports(const struct dp_port_config *ports, unsigned n_ports)
 			driver++;
 		all.start |= drivers[driver].needs.start;
 		all.run |= drivers[driver].needs.run;
+		/* To make its TAP, and again when it was deleted. */
+		if (ports[i].kernel_path) {
+			all.start |= BIT(CAP_NET_ADMIN);
+			all.run |= BIT(CAP_NET_ADMIN);
+		}
 	}
 	return all;
 }

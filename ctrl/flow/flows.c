@@ -556,6 +556,7 @@ void
 flows_port_changed(struct flows *flows, unsigned port)
 {
 	struct dp_port_info *info = &flows->ports->info[port];
+	const bool is_other = port_follow_interface(info, flows->dp, port);
 	const bool has_moved = port_follow_mac(info, flows->dp, port);
 	const unsigned mtu_before = info->mtu;
 	struct dp_port_info now;
@@ -569,6 +570,8 @@ flows_port_changed(struct flows *flows, unsigned port)
 		mac_format(info->mac, mac);
 		log_line("port %s: MAC address changed to %s", info->name, mac);
 	}
+	if (is_other)
+		timer_arm(&flows->links_timer, 0);
 	/* Backups are taken now, before the monitor polls the link and reports it. */
 	if (dp_port_info_get(flows->dp, port, &now) == 0)
 		dp_port_down_set(flows->dp, port, !port_link_up(&now));

@@ -110,7 +110,7 @@ static_assert(sizeof(struct hop_asked) == 64, "no padding in what is hashed");
 
 struct hop_tracked {
 	UT_hash_handle hh;
-	struct hop_asked asked;
+	struct hop_asked asked; /* without the port's interface, which may become another one */
 	LIST_ENTRY(hop_tracked) link; /* of the slot's */
 	struct hop_slot *slot; /* no stale leg holds it */
 	struct hop_slots backed; /* slots whose backup this is */
@@ -171,7 +171,10 @@ static void moves_due(void *arg);
 static void hold_due(void *arg);
 static void tracked_release(struct next_hops *hops, struct hop_tracked *tracked);
 
-/* False when the leg does not need the kernel: its hop is static, a multicast group, or none. */
+/*
+ * All but the port's interface. False when the leg does not need the kernel: its hop is static, a
+ * multicast group, or none.
+ */
 static bool
 request_make(const struct next_hops *hops, const struct flow_leg *leg, struct hop_request *request)
 {
@@ -183,7 +186,6 @@ request_make(const struct next_hops *hops, const struct flow_leg *leg, struct ho
 		return false;
 	memset(request, 0, sizeof(*request));
 	request->port = (uint16_t)ports_find(hops->ports, leg->port);
-	request->ifindex = hops->ports->info[request->port].ifindex;
 	request->vlan = leg->dp.vlan;
 	request->outer_vlan = leg->dp.outer_vlan;
 	request->family = leg->dp.family;
@@ -749,26 +751,28 @@ static int
 hop_resolve(struct next_hops *hops, struct hop_tracked *tracked, struct hop_way *way)
 {
 	struct hop_key *key = &way->key;
-	const struct hop_request *request = &tracked->asked.request;
-	const struct hop_answer *answer = answer_get(hops, request);
+	struct hop_request request = tracked->asked.request;
+	const struct hop_answer *answer;
 	bool use[HOP_PATHS_MAX];
 	unsigned i;
 
+	request.ifindex = hops->ports->info[request.port].ifindex;
+	answer = answer_get(hops, &request);
 	memset(way, 0, sizeof(*way));
 	key->has_neighbour = answer->error == 0;
 	paths_hold(hops, tracked, &answer->paths);
 	if (answer->error == 0) {
 		for (i = 0; i < answer->paths.n; i++)
 			use[i] = i >= tracked->n_paths || !target_is_lost(tracked->paths[i]);
-		i = hop_path_choose(request, &answer->paths, use);
+		i = hop_path_choose(&request, &answer->paths, use);
 		key->neighbour = answer->paths.path[i].neighbour;
 		/* Of more than the data plane sends, the interface's is the less. */
 		way->mtu = answer->paths.mtu < UINT16_MAX ? (uint16_t)answer->paths.mtu : 0;
 	} else {
 		key->neighbour.ifindex = answer->paths.ifindex;
-		key->neighbour.family = request->family;
-		key->vlan = request->vlan;
-		key->outer_vlan = request->outer_vlan;
+		key->neighbour.family = request.family;
+		key->vlan = request.vlan;
+		key->outer_vlan = request.outer_vlan;
 	}
 	return answer->error;
 }
@@ -981,7 +985,7 @@ next_hops_reason(
 	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX];
 	const struct hop_request *request;
 	const struct hop_target *target;
-	unsigned out;
+	unsigned ifindex, out;
 	bool exists;
 
 	reason[0] = '\0';
@@ -995,11 +999,12 @@ next_hops_reason(
 		return;
 	}
 	request = &tracked->asked.request;
+	ifindex = hops->ports->info[request->port].ifindex;
 	target = tracked->slot->target;
 	out = target->key.neighbour.ifindex;
-	exists = if_indextoname(out ? out : request->ifindex, iface);
+	exists = if_indextoname(out ? out : ifindex, iface);
 	if (!exists)
-		snprintf(iface, sizeof(iface), "#%u", out ? out : request->ifindex);
+		snprintf(iface, sizeof(iface), "#%u", out ? out : ifindex);
 	if (request->outer_vlan && request->vlan)
 		snprintf(outer, sizeof(outer), " inside VLAN %u", request->outer_vlan);
 	address_format(request->family, request->to, to);
@@ -1008,7 +1013,7 @@ next_hops_reason(
 	else if (dp_port_is_down(hops->dp, request->port))
 		snprintf(reason, HOP_REASON_MAX, "the link of port %s is down",
 			hops->ports->info[request->port].name);
-	else if (exists && out != 0 && out != request->ifindex && !interface_runs(out))
+	else if (exists && out != 0 && out != ifindex && !interface_runs(out))
 		snprintf(reason, HOP_REASON_MAX, "the link of %s is down", iface);
 	else if (target->key.has_neighbour)
 		neighbour_reason(target, iface, reason);

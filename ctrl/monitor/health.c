@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/ports.h"
 #include "config/privileges.h"
+#include "config/taps.h"
 #include "monitor/watchdog.h"
 
 static void
@@ -109,6 +110,9 @@ link_poll(struct health *health, unsigned i)
 	if (port->unplugged && !info.unplugged && health->replugged)
 		health->replugged(health->replugged_arg, i);
 	port->unplugged = info.unplugged;
+	if (info.kernel_path && health->taps && taps_follow(health->taps, i, &info) &&
+		dp_port_info_get(health->dp, i, &info) == 0 && health->replugged)
+		health->replugged(health->replugged_arg, i);
 	down = !port_link_up(&info);
 	gone = down && port_is_gone(&info);
 	if (down != port->down || gone != port->gone)

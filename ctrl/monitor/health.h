@@ -23,6 +23,8 @@
 #include "base/timer.h"
 #include "monitor/events.h"
 
+struct taps;
+
 #define HEALTH_PERIOD_NS NS_PER_S
 #define HEALTH_LINKS_PERIOD_MS 50
 #define HEALTH_BUSY_POLLS 2
@@ -37,7 +39,10 @@ struct health_loss {
 	uint64_t reported_ns; /* when an event was raised; 0 = none was */
 };
 
-/* A device was plugged in where that of a port was unplugged; it may have another MAC address. */
+/*
+ * A device was plugged in where that of a port was unplugged, which may have another MAC address;
+ * or its TAP was made again, which has another index.
+ */
 typedef void (*health_replugged_fn)(void *arg, unsigned port);
 
 struct health_port {
@@ -62,6 +67,7 @@ struct health {
 	struct events *events;
 	health_replugged_fn replugged; /* NULL: disabled */
 	void *replugged_arg;
+	struct taps *taps; /* NULL: no port has one */
 	struct timer timer;
 	uint64_t polled_ns;
 	uint64_t n_late; /* commits that found a worker late */

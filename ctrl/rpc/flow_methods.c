@@ -405,9 +405,23 @@ queues_encode(const struct dp *dp, unsigned port)
 	return list;
 }
 
+/* What a port with a TAP exchanges with the kernel. */
+static json_t *
+kernel_encode(const struct dp_port_stats *stats)
+{
+	json_t *kernel = json_pack("{s:I, s:I, s:I}", "refused", (json_int_t)stats->kernel_refused,
+		"sent", (json_int_t)stats->from_kernel, "lost", (json_int_t)stats->kernel_lost);
+	unsigned i;
+
+	for (i = 0; i < DP_EXCEPTION_COUNT; i++)
+		json_object_set_new(kernel, dp_exception_name((enum dp_exception)i),
+			json_integer((json_int_t)stats->to_kernel[i]));
+	return kernel;
+}
+
 /*
- * Every drop reason; "xdp" where the port is over AF_XDP, "interface" where it shares that with the
- * kernel, and "steering".
+ * Every drop reason; "kernel" where the port has a TAP; "xdp" where the port is over AF_XDP,
+ * "interface" where it shares that with the kernel, and "steering".
  */
 static json_t *
 port_stats_encode(
@@ -428,7 +442,7 @@ port_stats_encode(
 		interface = interface_encode(&losses);
 	return json_pack(
 		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I},"
-		" s:o, s:o*, s:o*, s:o*}",
+		" s:o, s:o*, s:o*, s:o*, s:o*}",
 		"name", info->name, "rx_packets", (json_int_t)stats->rx_packets, "rx_bytes",
 		(json_int_t)stats->rx_bytes, "forwarded", (json_int_t)stats->forwarded, "punted",
 		(json_int_t)stats->punted, "copies", (json_int_t)stats->copies, "tx_packets",
@@ -436,7 +450,8 @@ port_stats_encode(
 		(json_int_t)stats->injected, "drops", drops, "nic", "missed",
 		(json_int_t)stats->nic_missed, "no_buffer", (json_int_t)stats->nic_no_buffer,
 		"rx_errors", (json_int_t)stats->nic_rx_errors, "tx_errors",
-		(json_int_t)stats->nic_tx_errors, "queues", queues_encode(context->dp, port), "xdp",
+		(json_int_t)stats->nic_tx_errors, "queues", queues_encode(context->dp, port),
+		"kernel", info->kernel_path ? kernel_encode(stats) : NULL, "xdp",
 		is_af_xdp ? xdp_encode(stats) : NULL, "interface", interface, "steering",
 		n_counts > 0 ? steering_encode(counts, (unsigned)n_counts) : NULL);
 }

@@ -54,6 +54,9 @@ step_add(json_t *stages, const char *name, const struct dp_trace *trace, enum dp
 
 	if (step == trace->step)
 		reason_add(stage, trace->drop);
+	if (step == trace->step && trace->exception)
+		json_object_set_new(stage, "kernel",
+			json_string(dp_exception_name((enum dp_exception)(trace->exception - 1))));
 	return stage;
 }
 
@@ -111,7 +114,7 @@ search_add(json_t *stages, const struct dp_trace *trace, const struct dp_port_in
 	if (trace->match != DP_TRACE_NONE)
 		return;
 	json_object_set_new(step_add(stages, "unmatched", trace, DP_TRACE_CLASSIFY),
-		"kernel_beside", json_boolean(port->ifindex));
+		"kernel_beside", json_boolean(port->ifindex && !port->kernel_path));
 }
 
 static void

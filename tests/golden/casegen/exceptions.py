@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What no flow claims goes to the kernel, where the port has a path there: by classes, each of which
-has a rate and a ring of its own."""
+"""What no flow claims goes to the kernel, where the port has a path there: by classes, each of
+which has a rate and a ring of its own."""
 
 from scapy.contrib.igmp import IGMP
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert
@@ -88,8 +88,9 @@ CLASSES = {
 
 
 def exception_classes():
-    case = Case("exception_classes", "a frame of each kind is over the rate of its class when another "
-                "of that class went before it, and frames of all other classes pass", "RFC 6192",
+    case = Case("exception_classes", "a frame of each kind is over the rate of its class when "
+                "another of that class went before it, and frames of all other classes pass",
+                "RFC 6192",
                 punt_rate=8, kernel=["p0"])
     now_ns = 0
     for name, frames in CLASSES.items():
@@ -105,8 +106,8 @@ def exception_classes():
 
 
 def exception_path():
-    case = Case("exception_path", "what no flow claims goes to the kernel as it came, by the port that "
-                "has a path; malformed frames, what a flow claims and other ports are as ever",
+    case = Case("exception_path", "what no flow claims goes to the kernel as it came, by the port "
+                "that has a path; malformed frames, what a flow claims and other ports are as ever",
                 "RFC 6192", punt_ring=64, kernel=["p0"])
     case.flow("f", match4(), [leg4()])
     case.flow("drops", match4(dst_port=30001), action="drop")
@@ -124,8 +125,9 @@ def exception_path():
 
 
 def exception_full():
-    case = Case("exception_full", "a worker holds so many frames of a class for the kernel and no more; "
-                "other classes have rings of their own", "RFC 6192", punt_ring=4, kernel=["p0"])
+    case = Case("exception_full", "a worker holds so many frames of a class for the kernel and no "
+                "more; other classes have rings of their own", "RFC 6192", punt_ring=4,
+                kernel=["p0"])
     for _ in range(4):
         case.punt(CLASSES["routing"][0])
     case.refuse(CLASSES["routing"][0], "kernel_full")

@@ -229,6 +229,43 @@ Test(config, all_settings)
 	cr_expect_not(config.ports[1].punt_unmatched);
 }
 
+#define RATES "exception: {link_pps: 7, routing_pps: 8, other_pps: 10}\n"
+#define TWO_PORTS(first, second) \
+	"workers: [1]\nports:\n  - {name: p0, devargs: " first "}\n" \
+	"  - {name: p1, devargs: " second "}\n"
+
+Test(config, a_port_may_have_a_tap)
+{
+	struct fault fault;
+
+	cr_assert_eq(loaded(TWO_PORTS("'0000:03:00.0', kernel_interface: k0", "net_memif0") RATES,
+			     &fault),
+		0, "%s", fault.message);
+	cr_expect_str_eq(config.taps[0], "k0");
+	cr_expect(config.ports[0].kernel_path);
+	cr_expect_str_eq(config.taps[1], "");
+	cr_expect_not(config.ports[1].kernel_path);
+	cr_expect_eq(config.dp.exception_rate[DP_EXCEPTION_link], 7);
+	cr_expect_eq(config.dp.exception_rate[DP_EXCEPTION_routing], 8);
+	cr_expect_eq(config.dp.exception_rate[DP_EXCEPTION_host], 5000);
+	cr_expect_eq(config.dp.exception_rate[DP_EXCEPTION_other], 10);
+}
+
+Test(config, taps_that_cannot_be_are_refused)
+{
+	refused(TWO_PORTS("net_memif0, kernel_interface: k0", "net_memif1, kernel_interface: k0"),
+		4, "/ports/1/kernel_interface",
+		"found interface k0, which /ports/0 uses, expected a different interface");
+	refused(TWO_PORTS("net_memif0", "net_memif1, kernel_interface: k0, unmatched: punt"), 4,
+		"/ports/1/kernel_interface", "found k0 together with unmatched: punt");
+	refused(TWO_PORTS("net_memif0", "'net_af_xdp0,iface=e0', kernel_interface: k0"), 4,
+		"/ports/1/kernel_interface", "found k0 on a port of net_af_xdp");
+	refused(TWO_PORTS("net_memif0", "net_memif1, kernel_interface: a/b"), 4,
+		"/ports/1/kernel_interface", "");
+	refused(TWO_PORTS("net_memif0", "net_memif1, kernel_interface: a234567890123456"), 4,
+		"/ports/1/kernel_interface", "");
+}
+
 Test(config, access_is_read)
 {
 	struct fault fault;

@@ -58,6 +58,16 @@ Test(privileges, ports_with_a_kernel_interface_keep_net_admin)
 		cr_expect(of(devargs[i], "").run & BIT(CAP_NET_ADMIN), "%s", devargs[i]);
 }
 
+/* Its TAP is made, and made again. */
+Test(privileges, a_port_with_a_tap_keeps_net_admin)
+{
+	const struct dp_port_config port = {.devargs = "net_memif0", .kernel_path = true};
+	const struct privileges needs = privileges_of_ports(&port, 1);
+
+	cr_expect_eq(needs.start, BIT(CAP_NET_ADMIN));
+	cr_expect_eq(needs.run, BIT(CAP_NET_ADMIN));
+}
+
 Test(privileges, those_of_several_ports_add_up)
 {
 	const struct privileges needs = of("net_af_xdp0,iface=eth1", "0000:41:00.0");

@@ -15,6 +15,7 @@
 #include <rte_mbuf.h>
 
 #include "dp_private.h"
+#include "exception_path.h"
 #include "fastpath.h"
 #include "fixture.h"
 #include "inject.h"

@@ -281,6 +281,14 @@ dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg)
 }
 
 int
+dp_kernel_path_set(struct dp *dp, unsigned port, int fd, unsigned ifindex)
+{
+	(void)fd;
+	dp->ports[port].ifindex = ifindex;
+	return 0;
+}
+
+int
 dp_inject(
 	struct dp *dp, unsigned port, const uint8_t *frame, uint32_t frame_bytes, unsigned *worker)
 {
@@ -396,6 +404,16 @@ dp_xdp_name(enum dp_xdp count)
 {
 	(void)count;
 	return "xdp";
+}
+
+#define FAKE_EXCEPTION_NAME(name, pps, help) [DP_EXCEPTION_##name] = #name,
+
+const char *
+dp_exception_name(enum dp_exception exception)
+{
+	static const char *const names[] = {DP_EXCEPTIONS(FAKE_EXCEPTION_NAME)};
+
+	return names[exception];
 }
 
 const char *

@@ -70,6 +70,16 @@ dp_port_info_get(const struct dp *from, unsigned port, struct dp_port_info *info
 }
 
 int
+dp_kernel_path_set(struct dp *to, unsigned port, int fd, unsigned ifindex)
+{
+	(void)to;
+	(void)port;
+	(void)fd;
+	(void)ifindex;
+	return -EINVAL;
+}
+
+int
 dp_port_down_set(struct dp *to, unsigned port, bool down)
 {
 	to->down[port] = down;
