@@ -182,6 +182,7 @@ counters_ports_print(const json_t *ports)
 	} counts[] = {
 		{"drops", "PORT={port}|DROP=[{above}: ]{name}|PACKETS>={count}"},
 		{"nic", "PORT={port}|NIC=[{above}: ]{name}|PACKETS>={count}"},
+		{"kernel", "PORT={port}|KERNEL=[{above}: ]{name}|PACKETS>={count}"},
 		{"steering", "PORT={port}|STEERING=[{above}: ]{name}|PACKETS>={count}"},
 		{"xdp", "PORT={port}|AF_XDP=[{above}: ]{name}|COUNT>={count}"},
 		{"interface", "PORT={port}|INTERFACE=[{above}: ]{name}|PACKETS>={count}"},

@@ -91,6 +91,7 @@ with socket.create_connection(("192.0.2.1", 179), 20) as connection:
     connection.sendall(data)
     assert connection.makefile("rb").read(100000) == data' || fail "TCP: $(ctl counters)"
 (($(counter_read p0.kernel.routing) > 70)) || fail "$(ctl --json counters)"
+[[ $(ctl counters) == *"KERNEL "*"routing"* ]] || fail "$(ctl counters)"
 
 # A flood of strangers is a class of its own. Slower than the driver loses it, so that it is the rate of the
 # class which stops it.
