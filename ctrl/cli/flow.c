@@ -224,7 +224,8 @@ flow_legs_print(const json_t *result)
 {
 	const json_t *flow = json_object_get(result, "flow");
 	const json_t *streams = json_object_get(flow, "streams");
-	json_t *legs = json_array(), *waiting = json_array(), *leg, *state;
+	json_t *legs = json_array(), *waiting = json_array(), *answered = json_array();
+	json_t *leg, *state, *errors;
 	int stream = -1;
 	size_t i;
 
@@ -241,6 +242,14 @@ flow_legs_print(const json_t *result)
 			json_array_append(legs, state);
 			if (json_object_get(json_object_get(state, "next_hop"), "reason") != NULL)
 				json_array_append(waiting, state);
+			errors = json_object_get(state, "icmp_errors");
+			if (errors == NULL)
+				continue;
+			json_object_set_new(state, "receiver",
+				json_string(json_is_true(json_object_get(errors, "unreachable"))
+						    ? "unreachable"
+						    : "reachable"));
+			json_array_append(answered, state);
 		}
 	}
 	rows_print_below("LEG={id}|PORT={port}|VLAN>={:vlans}|FROM={src:endpoint}|TO={to}|"
@@ -251,10 +260,14 @@ flow_legs_print(const json_t *result)
 			 "MTU={next_hop/mtu}[ by {next_hop/mtu_from}]",
 		legs);
 	rows_print_below("LEG={id}|WHY={next_hop:pending}", waiting);
+	rows_print_below("LEG={id}|RECEIVER={receiver}|ICMP ERRORS={icmp_errors/counts:drops}|"
+			 "LAST FROM={icmp_errors/from}|AT={icmp_errors/time_ns:time}",
+		answered);
 	rows_print_below(
 		"LEG={id}|COPIES>={copies}|BYTES>={bytes}|SENT>={sent}|DROPS={drops:drops}", legs);
 	json_decref(legs);
 	json_decref(waiting);
+	json_decref(answered);
 }
 
 static void

@@ -43,6 +43,8 @@ events_kind_name(unsigned kind)
 		[EVENT_ROLLBACK_FAILED] = "rollback_failed",
 		[EVENT_OVERLOAD] = "overload",
 		[EVENT_POOL_USAGE] = "pool_usage",
+		[EVENT_LEG_UNREACHABLE] = "leg_unreachable",
+		[EVENT_LEG_REACHABLE] = "leg_reachable",
 	};
 
 	return kind < EVENT_KINDS ? names[kind] : NULL;

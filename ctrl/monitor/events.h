@@ -57,6 +57,8 @@ enum event_kind {
 	EVENT_ROLLBACK_FAILED, /* of what was not confirmed in time */
 	EVENT_OVERLOAD,
 	EVENT_POOL_USAGE, /* it has reached a level, or fallen below */
+	EVENT_LEG_UNREACHABLE, /* an ICMP error says so */
+	EVENT_LEG_REACHABLE, /* there was none for some time after that */
 	EVENT_KINDS
 };
 
@@ -137,6 +139,15 @@ struct event_pool {
 	uint32_t size, free, quarantined; /* ports, or pairs */
 };
 
+/* EVENT_LEG_*. */
+struct event_leg {
+	struct event_flow flow; /* the id only */
+	char leg[FLOW_ID_MAX]; /* "" = of a stream */
+	uint8_t family;
+	uint8_t error; /* enum icmp_error_kind: the last one */
+	uint8_t from[16]; /* who sent it */
+};
+
 struct event_entry {
 	uint64_t sequence;
 	uint64_t time_ns; /* CLOCK_REALTIME */
@@ -150,6 +161,7 @@ struct event_entry {
 		struct event_rollback_failed rollback_failed;
 		struct event_overload overload;
 		struct event_pool pool;
+		struct event_leg leg;
 	};
 };
 

@@ -230,6 +230,7 @@ monitor_init(struct monitor *monitor, struct flows *flows, const struct config *
 	health_observe(&monitor->health, port_replugged, monitor);
 	flow_rates_init(&monitor->rates, flows, base);
 	pool_levels_init(&monitor->pool_levels, flows->pools, &monitor->events, base);
+	icmp_errors_init(&monitor->icmp_errors, flows, &monitor->events, base);
 	flows_observe(flows, flow_changed, monitor);
 	next_hops_observe(flows->hops, hop_changed, monitor);
 	commits_observe(flows->commits, committed, monitor);
@@ -240,6 +241,7 @@ monitor_fini(struct monitor *monitor)
 {
 	next_hops_observe(monitor->flows->hops, NULL, NULL);
 	flows_observe(monitor->flows, NULL, NULL);
+	icmp_errors_fini(&monitor->icmp_errors);
 	pool_levels_fini(&monitor->pool_levels);
 	flow_rates_fini(&monitor->rates);
 	health_fini(&monitor->health);

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "monitor/events.h"
 #include "monitor/health.h"
+#include "monitor/icmp_errors.h"
 #include "monitor/idle.h"
 #include "monitor/latches.h"
 #include "monitor/pool_levels.h"
@@ -26,6 +27,7 @@ struct monitor {
 	struct health health;
 	struct flow_rates rates;
 	struct pool_levels pool_levels;
+	struct icmp_errors icmp_errors;
 };
 
 /* Watch the flows, from `base`; flows are borrowed. */

@@ -105,6 +105,16 @@ relay_add(json_t *json, const struct event_flow *flow)
 }
 
 static json_t *
+leg_encode(const struct event_leg *leg)
+{
+	char from[ADDRESS_TEXT_MAX];
+
+	address_format(leg->family, leg->from, from);
+	return json_pack("{s:s*, s:s, s:s}", "leg", text_or_null(leg->leg), "error",
+		icmp_error_name((enum icmp_error_kind)leg->error), "from", from);
+}
+
+static json_t *
 more_encode(const struct event_entry *entry, const struct ports *ports)
 {
 	const struct event_changed *changed = &entry->changed;
@@ -158,6 +168,10 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 		return json_pack("{s:s, s:i, s:b, s:I, s:I, s:I}", "pool", pool->name, "percent",
 			pool->percent, "over", pool->over, "size", (json_int_t)pool->size, "free",
 			(json_int_t)pool->free, "quarantined", (json_int_t)pool->quarantined);
+	case EVENT_LEG_UNREACHABLE:
+	case EVENT_LEG_REACHABLE:
+		more = leg_encode(&entry->leg);
+		break;
 	default:
 		break;
 	}

@@ -163,6 +163,26 @@ leg_sends_encode(const struct flow_leg *leg)
 		ntohs(leg->dp.dst_port));
 }
 
+static json_t *
+icmp_errors_encode(const struct leg_errors *errors)
+{
+	const uint64_t ago_ns = clock_read_ns(CLOCK_MONOTONIC) - errors->last_ns;
+	char from[ADDRESS_TEXT_MAX];
+	json_t *json, *counts = json_object();
+
+	address_format((int)errors->path.family, errors->from, from);
+	json = json_pack("{s:b, s:s, s:s, s:I}", "unreachable", errors->unreachable, "last",
+		icmp_error_name(errors->last.kind), "from", from, "time_ns",
+		(json_int_t)(clock_read_ns(CLOCK_REALTIME) - ago_ns));
+	for (unsigned kind = 0; kind < ICMP_ERROR_KINDS; kind++)
+		json_object_set_new(counts, icmp_error_name((enum icmp_error_kind)kind),
+			json_integer((json_int_t)errors->counts[kind]));
+	json_object_set_new(json, "counts", counts);
+	if (errors->last.mtu != 0)
+		json_object_set_new(json, "mtu", json_integer(errors->last.mtu));
+	return json;
+}
+
 /* Add to the state of a leg where it sends, and by which next hop and port. */
 static void
 leg_way_add(json_t *state, const struct methods_context *context, const struct flow *flow,
@@ -172,6 +192,7 @@ leg_way_add(json_t *state, const struct methods_context *context, const struct f
 	const struct flow_leg *leg = &flow->spec->legs[number];
 	unsigned port = (unsigned)ports_find(flows->ports, leg->port);
 	json_t *hop = NULL, *sends = NULL;
+	const struct leg_errors *errors;
 	struct leg_source source;
 	struct flow_leg made;
 
@@ -199,6 +220,9 @@ leg_way_add(json_t *state, const struct methods_context *context, const struct f
 		break;
 	}
 	json_object_set_new(state, "next_hop", hop);
+	errors = icmp_errors_of(&context->monitor->icmp_errors, flow, number);
+	if (errors)
+		json_object_set_new(state, "icmp_errors", icmp_errors_encode(errors));
 	json_object_set_new(state, "link_up", json_boolean(!dp_port_is_down(context->dp, port)));
 	if (sends)
 		json_object_set_new(state, "sends_to", sends);

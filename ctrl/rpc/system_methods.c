@@ -148,12 +148,13 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 {
 	const struct methods_context *context = ctx;
 	const struct config *config = context->config;
+	const struct icmp_errors *errors = &context->monitor->icmp_errors;
 
 	(void)params;
 	(void)fault;
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:I, s:i, s:o, s:{s:o, s:o}, s:o, s:{s:I, s:i, s:i}, s:I, "
-		"s:I, s:o}",
+		"s:I, s:o, s:{s:I, s:I, s:I}}",
 		"name", "sluice", "version", SLUICE_VERSION, "dpdk", dp_dpdk_version(), "pid",
 		(int)getpid(), "uptime_s",
 		(json_int_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S - context->started_s),
@@ -166,8 +167,9 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 			&rpc_call_session(call)->actor, config->max_message_bytes),
 		"depth", config->max_depth, "connections", config->max_connections,
 		"log_lines_lost", (json_int_t)log_lines_lost(), "flow_legs",
-		(json_int_t)context->flows->db.n_legs, "pools",
-		pools_encode(context->flows->pools));
+		(json_int_t)context->flows->db.n_legs, "pools", pools_encode(context->flows->pools),
+		"icmp_errors", "received", (json_int_t)errors->received, "unmatched",
+		(json_int_t)errors->unmatched, "lost", (json_int_t)errors->lost);
 }
 
 static json_t *
