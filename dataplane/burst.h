@@ -206,7 +206,7 @@ lcore_cycles_ns(const struct lcore *lc, uint64_t cycles)
 	return (uint64_t)((unsigned __int128)cycles * lc->ns_mult >> 32);
 }
 
-/* The worker's clock: time since it was made. */
+/* The workers' clock: time since the first one was made. */
 static __rte_always_inline uint64_t
 lcore_ns(const struct lcore *lc, uint64_t tsc)
 {

@@ -270,7 +270,8 @@ worker_create(struct dp *dp, unsigned index)
 		return NULL;
 	}
 	packet_police_init(&lc->punt_police, dp->config.punt_rate);
-	lc->tsc_start = rte_rdtsc();
+	/* One clock: workers share the times of policers, latches and sources. */
+	lc->tsc_start = index == 0 ? rte_rdtsc() : dp->workers[0]->tsc_start;
 	lc->ns_mult = ((uint64_t)NS_PER_S << 32) / rte_get_tsc_hz();
 	lc->lcore_id = lcore_id;
 	lc->core = core;
