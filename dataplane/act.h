@@ -9,6 +9,7 @@
 
 #include "action.h"
 #include "burst.h"
+#include "failover.h"
 #include "latch.h"
 #include "legs.h"
 #include "punt.h"
@@ -185,12 +186,15 @@ source_is_allowed(const struct flow_action *action, const uint8_t *src)
 	return action->n_allow == 0;
 }
 
-/* Tell control that the source has moved. Where the ring is full, control reads every latch. */
+/*
+ * Tell control that the source of the flow of this cookie has changed. Where the ring is full,
+ * control reads the sources of all flows.
+ */
 static __rte_noinline void
-latch_notify(struct lcore *lc, struct latch *latch)
+source_notify(struct lcore *lc, uint32_t *notified, uint64_t cookie)
 {
-	if (latch_mark(latch) &&
-		rte_ring_sp_enqueue(lc->latch_ring, (void *)(uintptr_t)latch->cookie) != 0)
+	if (latch_mark(notified) &&
+		rte_ring_sp_enqueue(lc->latch_ring, (void *)(uintptr_t)cookie) != 0)
 		count_add_after(&lc->latches_lost, 1);
 }
 
@@ -228,7 +232,7 @@ source_judge(struct lcore *lc, const struct flow_action *action, const struct da
 	pass = latch_accept(action->latch, lc->index, source, &frame,
 		(enum dp_latch)action->latch_mode, action->latch_interval_ns, lc->now_ns);
 	if (unlikely(pass == LATCH_MOVED))
-		latch_notify(lc, action->latch);
+		source_notify(lc, &action->latch->notified, action->latch->cookie);
 	return pass != LATCH_REFUSED;
 }
 
@@ -245,6 +249,34 @@ source_is_latched(struct lcore *lc, const struct flow_action *action, const stru
 		likely(!latch_is_by_ssrc((enum dp_latch_by)action->latch_by)))
 		return true;
 	return source_judge(lc, action, d, &source, family);
+}
+
+/* Whether the packet is of the active source, or makes its source that; else *reason is set. */
+static __rte_noinline bool
+source_is_active(struct lcore *lc, const struct flow_action *action, const struct datagram *d,
+	enum dp_drop *reason, enum dp_family family)
+{
+	const struct failover_times times = {
+		.timeout_ns = action->source_timeout_ns, .return_ns = action->source_return_ns};
+	struct failover *failover = action->failover;
+	struct latch_source source;
+	enum failover_pass pass;
+	int i;
+
+	datagram_source(d->ip, &source, family);
+	i = failover_find(failover, &source);
+	if (unlikely(i < 0)) {
+		*reason = DP_DROP_source_refused;
+		return false;
+	}
+	pass = failover_accept(failover, lc->index, (unsigned)i, &times, lc->now_ns);
+	if (likely(pass == FAILOVER_ACTIVE_SOURCE))
+		return true;
+	*reason = DP_DROP_standby_source;
+	if (pass == FAILOVER_STANDBY)
+		return false;
+	source_notify(lc, &failover->notified, failover->cookie);
+	return true;
 }
 
 /* What the steps of an action come to. */
@@ -310,6 +342,12 @@ action_decide(struct lcore *lc, const struct flow_action *action, const struct d
 	}
 	if (!source_is_latched(lc, action, d, family))
 		return decide_drop(DP_DROP_source_refused);
+	if (unlikely(action->failover != NULL)) {
+		enum dp_drop reason;
+
+		if (!source_is_active(lc, action, d, &reason, family))
+			return decide_drop(reason);
+	}
 	if (action->stream_index != NULL)
 		stream = stream_find(action->stream_index, payload, bytes);
 	if (action->policer != NULL &&

@@ -6,6 +6,7 @@
 
 #include <rte_malloc.h>
 
+#include "failover.h"
 #include "flow_compile.h"
 #include "latch_table.h"
 #include "memory.h"
@@ -160,6 +161,47 @@ latch_get(struct flow_action *action, const struct dp_flow *flow, struct leg_tab
 }
 
 static bool
+sources_are_same(const struct failover *former, const struct dp_flow *flow)
+{
+	if (former == NULL || former->n != flow->n_sources)
+		return false;
+	for (unsigned i = 0; i < flow->n_sources; i++) {
+		struct latch_source source;
+
+		latch_source_set(&source, flow->sources[i].address,
+			sizeof(flow->sources[i].address), flow->sources[i].port);
+		if (!latch_source_equal(&source, &former->sources[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Which source is active goes on when the flow is replaced by one of the same sources. */
+static int
+failover_get(struct flow_action *action, const struct dp_flow *flow, const struct leg_table *legs,
+	const struct flow_action *former)
+{
+	struct failover *failover = former == NULL ? NULL : former->failover;
+
+	if (flow->n_sources == 0)
+		return 0;
+	if (sources_are_same(failover, flow)) {
+		action->failover = shared_hold(failover);
+		return 0;
+	}
+	failover = shared_create(failover_bytes(legs->n_workers), legs->node);
+	if (failover == NULL)
+		return -ENOMEM;
+	failover->n = flow->n_sources;
+	failover->cookie = flow->latch_cookie;
+	for (unsigned i = 0; i < flow->n_sources; i++)
+		latch_source_set(&failover->sources[i], flow->sources[i].address,
+			sizeof(flow->sources[i].address), flow->sources[i].port);
+	action->failover = failover;
+	return 0;
+}
+
+static bool
 has_classes(const struct dp_flow *flow)
 {
 	for (unsigned i = 0; i < DP_CLASS_COUNT; i++) {
@@ -174,7 +216,7 @@ static bool
 has_no_other_step(const struct dp_flow *flow, const struct flow_action *action)
 {
 	return flow->verdict == DP_FORWARD && !flow->down && flow->n_allow == 0 &&
-	       flow->n_streams == 0 && !action->has_classes;
+	       flow->n_sources == 0 && flow->n_streams == 0 && !action->has_classes;
 }
 
 /* The one step of an action whose leg is in the entry, or 0. */
@@ -258,6 +300,8 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 	action->latch_mode = flow->latch;
 	action->latch_by = flow->latch_by;
 	action->latch_interval_ns = flow->latch_interval_ms * NS_PER_MS;
+	action->source_timeout_ns = flow->source_timeout_ms * NS_PER_MS;
+	action->source_return_ns = flow->source_return_ms * NS_PER_MS;
 	memcpy(action->class_verdict, flow->class_verdict, sizeof(action->class_verdict));
 	action->has_classes = has_classes(flow);
 	action->leg_in_entry = flow_leg_is_inline(flow);
@@ -273,6 +317,8 @@ action_fill(struct flow_action *action, const struct dp_flow *flow, struct leg_t
 			former != NULL ? former->policer : NULL);
 	if (ret == 0)
 		ret = latch_get(action, flow, legs, former);
+	if (ret == 0)
+		ret = failover_get(action, flow, legs, former);
 	if (ret == 0)
 		ret = allow_copy(action, flow, legs->node);
 	if (ret == 0)
@@ -332,6 +378,7 @@ action_destroy(struct flow_action *action, struct leg_table *legs)
 	rte_free(action->legs);
 	policer_release(&legs->lines, action->policer);
 	latch_table_unref(&legs->latches, action->latch);
+	shared_release(action->failover);
 	rte_free(action->counts);
 	const_free(action->allow);
 	rte_free(action->nth);

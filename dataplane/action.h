@@ -17,6 +17,7 @@
 
 #include "leg_table.h"
 
+struct failover;
 struct latch;
 struct policer;
 struct stream_index;
@@ -61,6 +62,9 @@ struct flow_action {
 	struct stream *streams;
 	struct flow_counters *stream_counters; /* [worker][stream] (action_streams_row()) */
 	uint64_t latch_interval_ns;
+	struct failover *failover; /* NULL = no sources to choose from */
+	uint64_t source_timeout_ns;
+	uint64_t source_return_ns; /* 0 = never */
 	uint16_t n_streams;
 	uint8_t verdict;
 	uint8_t latch_mode;

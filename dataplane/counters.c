@@ -12,6 +12,7 @@
 #include "action.h"
 #include "dp_private.h"
 #include "exception_path.h"
+#include "failover.h"
 #include "latch.h"
 
 #define LATCH_BURST 32 /* notices taken at once */
@@ -217,7 +218,7 @@ dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *lat
 
 	if (action == NULL || action->latch == NULL)
 		return -ENOENT;
-	latch_unmark(action->latch);
+	latch_unmark(&action->latch->notified);
 	latch_read(action->latch, latched);
 	latch_tell_flow(latched, (enum dp_latch_by)action->latch_by);
 	return 0;
@@ -230,8 +231,21 @@ dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched)
 
 	if (latch == NULL)
 		return -ENOENT;
-	latch_unmark(latch);
+	latch_unmark(&latch->notified);
 	latch_read(latch, latched);
+	return 0;
+}
+
+int
+dp_flow_sources_get(const struct dp *dp, uint32_t handle, struct dp_sources *sources)
+{
+	const struct flow_action *action = flow_action_of(dp, handle);
+	const struct lcore *lc = dp->workers[0];
+
+	if (action == NULL || action->failover == NULL)
+		return -ENOENT;
+	latch_unmark(&action->failover->notified);
+	failover_read(action->failover, dp->n_workers, dp_now_ns(dp, lc), sources);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include <rte_config.h>
+#include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
 
 #include <dp/dp.h>
@@ -106,6 +107,13 @@ worker_polls(const struct lcore *lc, uint16_t port)
 			return true;
 	}
 	return false;
+}
+
+/* The workers' clock; while none runs, the time of the last round of `lc`. */
+static inline uint64_t
+dp_now_ns(const struct dp *dp, const struct lcore *lc)
+{
+	return dp->running ? lcore_ns(lc, rte_rdtsc()) : lc->now_ns;
 }
 
 /* Start the ports alone, without workers: dp_start() does, and tests that are the worker. */

@@ -83,6 +83,18 @@ match_in_range(const struct dp_flow *flow, enum dp_family family)
 	return vlan_in_range(flow->key.vlan) && vlan_in_range(flow->key.outer_vlan);
 }
 
+static bool
+sources_in_range(const struct dp_flow *flow)
+{
+	if (flow->n_sources == 0)
+		return true;
+	return flow->n_sources >= 2 && flow->n_sources <= DP_SOURCES_MAX && flow->rule == NULL &&
+	       flow->key.any_source && flow->latch == DP_LATCH_OPEN &&
+	       flow->source_timeout_ms >= 1 &&
+	       flow->source_timeout_ms <= DP_SOURCE_TIMEOUT_MS_MAX &&
+	       flow->source_return_ms <= DP_SOURCE_RETURN_MS_MAX;
+}
+
 int
 flow_check(const struct dp_flow *flow, enum dp_family family)
 {
@@ -95,6 +107,8 @@ flow_check(const struct dp_flow *flow, enum dp_family family)
 		return -EINVAL;
 	if (flow->latch_by >= DP_LATCH_BY_COUNT ||
 		(flow->latch == DP_LATCH_OPEN && flow->latch_by != DP_LATCH_BY_ANY))
+		return -EINVAL;
+	if (!sources_in_range(flow))
 		return -EINVAL;
 	for (unsigned i = 0; i < flow->n_allow; i++) {
 		if (flow->allow[i].bits > (family == DP_IPV4 ? 32 : 128))
@@ -148,7 +162,7 @@ flow_is_plain(const struct dp_flow *flow)
 			return false;
 	}
 	return flow_has_simple_leg(flow) && !flow->down && flow->latch == DP_LATCH_OPEN &&
-	       flow->n_allow == 0 && flow->police.rate_bps == 0;
+	       flow->n_allow == 0 && flow->n_sources == 0 && flow->police.rate_bps == 0;
 }
 
 static void

@@ -447,21 +447,22 @@ latch_accept(struct latch *latch, uint8_t worker, const struct latch_source *sou
 /*
  * A latch is in the rings to control once, however often it moves: the worker that marks it puts it
  * there, and control takes the mark away before it reads the source. Both are exchanges, so that
- * one who finds the mark set has moved the word before control reads it.
+ * one who finds the mark set has moved the word before control reads it. The sources that a flow
+ * chooses from (failover.h) have such a mark, too.
  */
 
 /* After a move, by its worker. Whether it is to go into the ring to control. */
 static inline bool
-latch_mark(struct latch *latch)
+latch_mark(uint32_t *notified)
 {
-	return __atomic_exchange_n(&latch->notified, 1, __ATOMIC_ACQ_REL) == 0;
+	return __atomic_exchange_n(notified, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
 /* Before control reads it. */
 static inline void
-latch_unmark(struct latch *latch)
+latch_unmark(uint32_t *notified)
 {
-	__atomic_exchange_n(&latch->notified, 0, __ATOMIC_ACQ_REL);
+	__atomic_exchange_n(notified, 0, __ATOMIC_ACQ_REL);
 }
 
 /* What control is told of a latch whose word is `word`; `slot` NULL: it is open. */

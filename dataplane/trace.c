@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_cycles.h>
-
 #include <dp/trace.h>
 
 #include "act.h"
@@ -18,6 +16,7 @@
 #include "burst.h"
 #include "dp_private.h"
 #include "exception.h"
+#include "failover.h"
 #include "fastpath.h"
 #include "lane.h"
 #include "latch.h"
@@ -36,6 +35,11 @@ struct latch_room {
 	uint8_t bytes[sizeof(struct latch) + sizeof(struct latch_slots)];
 } __rte_cache_aligned;
 
+/* The same of the sources that a flow chooses from. */
+struct failover_room {
+	uint8_t bytes[sizeof(struct failover) + sizeof(struct failover_counts)];
+} __rte_cache_aligned;
+
 struct sandbox {
 	struct lcore lc;
 	struct port_counters counters[DP_PORTS_MAX];
@@ -44,6 +48,7 @@ struct sandbox {
 	struct flow_action action;
 	struct policer policer;
 	struct latch_room latch;
+	struct failover_room failover;
 	uint64_t nth[1 + DP_STREAMS_MAX];
 	struct flow_counters stream_counters[DP_STREAMS_MAX];
 	/* In place of the tables: one entry, one leg. */
@@ -196,6 +201,25 @@ latch_copy(struct latch_room *room, const struct latch *latch)
 	return copy;
 }
 
+/* Another source becomes active in the copy alone. Of the counts, those of one worker have room. */
+static struct failover *
+failover_copy(struct failover_room *room, const struct failover *failover)
+{
+	struct failover *copy = (struct failover *)(void *)room->bytes;
+
+	memcpy(copy->sources, failover->sources, sizeof(copy->sources));
+	copy->n = failover->n;
+	copy->notified = 1; /* no notice to control */
+	copy->word = __atomic_load_n(&failover->word, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < failover->n; i++) {
+		copy->seen[i].last_ns =
+			__atomic_load_n(&failover->seen[i].last_ns, __ATOMIC_RELAXED);
+		copy->seen[i].since_ns =
+			__atomic_load_n(&failover->seen[i].since_ns, __ATOMIC_RELAXED);
+	}
+	return copy;
+}
+
 static void
 action_copy(struct sandbox *s, const struct flow_action *action, unsigned worker)
 {
@@ -209,6 +233,8 @@ action_copy(struct sandbox *s, const struct flow_action *action, unsigned worker
 	}
 	if (action->latch != NULL)
 		s->action.latch = latch_copy(&s->latch, action->latch);
+	if (action->failover != NULL)
+		s->action.failover = failover_copy(&s->failover, action->failover);
 	if (action->nth != NULL) {
 		for (unsigned i = 0; i <= action->n_streams; i++)
 			s->nth[i] = __atomic_load_n(&action->nth[row + i], __ATOMIC_RELAXED);
@@ -330,6 +356,8 @@ action_describe(const struct tracing *t, const struct flow_action *action, const
 		latch_tell_flow(&trace->latched, (enum dp_latch_by)action->latch_by);
 	}
 	police_describe(&trace->police, action->policer, t);
+	if (action->failover != NULL)
+		failover_read(action->failover, 0, t->sandbox->lc.now_ns, &trace->sources);
 }
 
 /* Why another source than the one learned is refused, or the first one. */
@@ -368,6 +396,30 @@ latch_outcome(
 		       : latch_refusal(trace, payload);
 }
 
+/* What the steps made of the sources that the flow chooses from. */
+static void
+source_describe(struct dp_trace *trace, const struct failover *failover)
+{
+	struct latch_source source;
+	struct dp_sources now;
+	int i;
+
+	latch_source_set(&source, trace->key.src, sizeof(trace->key.src), trace->key.src_port);
+	i = failover_find(failover, &source);
+	if (i < 0) {
+		trace->source = DP_TRACE_SOURCE_UNLISTED;
+		return;
+	}
+	trace->source_index = (uint8_t)i;
+	failover_read(failover, 0, 0, &now);
+	if (now.active != (unsigned)i)
+		trace->source = DP_TRACE_SOURCE_STANDBY;
+	else if (trace->sources.active == now.active)
+		trace->source = DP_TRACE_SOURCE_ACTIVE;
+	else
+		trace->source = now.returned ? DP_TRACE_SOURCE_RETURNS : DP_TRACE_SOURCE_TAKES_OVER;
+}
+
 /* The step at which the flow's action decided. */
 static enum dp_trace_step
 decision_step(const struct tracing *t, const struct decision *decision, const uint8_t *src)
@@ -382,7 +434,11 @@ decision_step(const struct tracing *t, const struct decision *decision, const ui
 	case DP_DROP_flow_down:
 		return DP_TRACE_ADMIN;
 	case DP_DROP_source_refused:
-		return source_is_allowed(action, src) ? DP_TRACE_LATCH : DP_TRACE_ALLOW;
+		if (!source_is_allowed(action, src))
+			return DP_TRACE_ALLOW;
+		return action->failover != NULL ? DP_TRACE_SOURCES : DP_TRACE_LATCH;
+	case DP_DROP_standby_source:
+		return DP_TRACE_SOURCES;
 	case DP_DROP_class_drop:
 		return DP_TRACE_CLASS;
 	case DP_DROP_policed:
@@ -403,6 +459,8 @@ decision_describe(const struct tracing *t, const struct decision *decision, cons
 	trace->step = (uint8_t)decision_step(t, decision, trace->key.src);
 	if (decision->verdict == DP_DROP)
 		trace->drop = (uint16_t)decision->reason;
+	if (trace->step >= DP_TRACE_SOURCES && action->failover != NULL)
+		source_describe(trace, action->failover);
 	if (trace->step >= DP_TRACE_LATCH)
 		trace->latch = (uint8_t)latch_outcome(trace, action, payload);
 }
@@ -746,9 +804,7 @@ dp_trace(struct dp *dp, const struct dp_trace_request *request, struct dp_trace 
 		}
 	}
 	lc = dp->workers[t.worker];
-	/* While no worker runs its time is that of its last round. */
-	t.sandbox = sandbox_create(
-		dp, t.worker, request->port, dp->running ? lcore_ns(lc, rte_rdtsc()) : lc->now_ns);
+	t.sandbox = sandbox_create(dp, t.worker, request->port, dp_now_ns(dp, lc));
 	if (t.sandbox == NULL)
 		return -ENOMEM;
 	*trace = (struct dp_trace){

@@ -279,6 +279,8 @@ flow_visit(struct flow_rates *rates, const struct flow *flow)
 		.flow = flow->sequence, .packets = stats.packets, .bytes = stats.bytes};
 	for (i = 0; i < DP_FLOW_DROP_COUNT; i++)
 		row->drops += stats.drops[i];
+	/* That is how the flow is to be: no trouble. */
+	row->drops -= stats.drops[DP_DROP_standby_source - DP_FLOW_DROP_FIRST];
 	row->drops += copy_drops(legs, spec->n_legs);
 	if (rates->with_legs && legs_visit(rates, flow, legs) < 0)
 		return -1;

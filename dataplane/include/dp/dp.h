@@ -377,6 +377,9 @@ int dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched 
  */
 int dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched);
 
+/* What a flow's sources do; -ENOENT: no such handle, or a flow that has none to choose from. */
+int dp_flow_sources_get(const struct dp *dp, uint32_t handle, struct dp_sources *sources);
+
 /*
  * Open the latch of a flow: it learns the next source that it is allowed to. *forgotten is what it
  * had learned, not valid when nothing; its moves go on counting. Legs that send to what it has
@@ -386,11 +389,11 @@ int dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latche
 int dp_flow_forget(struct dp *dp, uint32_t handle, struct dp_latched *forgotten);
 
 /*
- * Call fn with the latch_cookie of flows whose learned source has moved since it was read, `max` of
- * them at most, oldest of each worker first. Returns how many. fn, or its caller afterwards, is to
- * read the source of each: the flow is not named again before. A flow may have gone meanwhile.
- * *lost is set when workers had no room to name some: the sources of all flows that latch are to be
- * read then.
+ * Call fn with the latch_cookie of flows whose learned or active source has changed since it was
+ * read, `max` of them at most, oldest of each worker first. Returns how many. fn, or its caller
+ * afterwards, is to read the source of each: the flow is not named again before. A flow may have
+ * gone meanwhile. *lost is set when workers had no room to name some: the sources of all flows that
+ * latch are to be read then.
  */
 typedef void (*dp_latch_moved_fn)(void *arg, uint64_t cookie);
 unsigned dp_latch_poll(struct dp *dp, unsigned max, dp_latch_moved_fn fn, void *arg, bool *lost);

@@ -19,6 +19,9 @@
 #define DP_FLOW_LEGS_MAX 4096 /* legs of one flow, those of its streams not counted */
 #define DP_STREAMS_MAX 256 /* streams of one flow */
 #define DP_ALLOW_MAX 32 /* source prefixes that one flow allows */
+#define DP_SOURCES_MAX 8 /* sources that one flow chooses from */
+#define DP_SOURCE_TIMEOUT_MS_MAX 10000
+#define DP_SOURCE_RETURN_MS_MAX 3600000
 #define DP_RULES_MAX 4096 /* flows of one family that are matched by rule */
 #define DP_RULE_PRIORITY_MAX 1000000
 #define DP_NEXT_HOPS_MAX 65535 /* next hops of one appliance */
@@ -110,6 +113,16 @@ struct dp_prefix {
 };
 
 /*
+ * One of the sources that a flow chooses from. Packets of one of them, the active source, go on;
+ * those of the others are dropped as standby_source, any other's as source_refused. The first one
+ * is active at first.
+ */
+struct dp_source {
+	uint8_t address[16]; /* of the flow's family */
+	uint16_t port; /* network order; 0 = any */
+};
+
+/*
  * A token bucket over the bytes of IP datagrams, header included; a packet that does not find its
  * own length in tokens is dropped and takes none. The bucket is full at first.
  */
@@ -187,6 +200,7 @@ struct dp_flow {
 						  says */
 	uint32_t latch_interval_ms; /* DP_LATCH_FOLLOW: least time between two moves; 0 = none */
 	uint8_t latch_by; /* enum dp_latch_by; DP_LATCH_BY_ANY without a latch */
+	uint8_t n_sources; /* 0 = no choice, or 2..DP_SOURCES_MAX; listeners without a latch only */
 	const struct dp_prefix *allow; /* source prefixes of the flow's family */
 	struct dp_police police;
 	uint16_t n_streams;
@@ -194,10 +208,20 @@ struct dp_flow {
 	const struct dp_stream *streams;
 	const struct dp_leg *legs;
 	/*
-	 * By which dp_latch_poll() and legs name the flow; kept with the latch. Flows of the same
-	 * cookie share their latch; one of cookie 0 has a latch of its own, that no leg can name.
+	 * By which dp_latch_poll() and legs name the flow; kept with the latch and the sources.
+	 * Flows of the same cookie share their latch; one of cookie 0 has a latch of its own, that
+	 * no leg can name.
 	 */
 	uint64_t latch_cookie;
+	/*
+	 * The preferred one first. They differ in address or port, and one without a port in its
+	 * address. When the active source has sent nothing for source_timeout_ms, the next packet
+	 * of another one makes that active; and so does a packet of a source before it that has
+	 * sent for source_return_ms without a gap of that length, unless that is 0: never.
+	 */
+	const struct dp_source *sources;
+	uint32_t source_timeout_ms; /* 1..DP_SOURCE_TIMEOUT_MS_MAX */
+	uint32_t source_return_ms; /* 0..DP_SOURCE_RETURN_MS_MAX */
 };
 
 /* The neighbour that a leg's copies are handed to. Many legs share one. */
@@ -211,11 +235,12 @@ struct dp_next_hop {
 static_assert(sizeof(struct dp_flow_key) == 44, "public API: flow key");
 static_assert(sizeof(struct dp_rule) == 56, "public API: rule");
 static_assert(sizeof(struct dp_prefix) == 17, "public API: prefix");
+static_assert(sizeof(struct dp_source) == 18, "public API: source");
 static_assert(sizeof(struct dp_police) == 16, "public API: policer");
 static_assert(sizeof(struct dp_learned) == 32, "public API: what is known of a source");
 static_assert(sizeof(struct dp_leg) == 112, "public API: leg");
 static_assert(sizeof(struct dp_stream) == 24, "public API: stream");
-static_assert(sizeof(struct dp_flow) == 128, "public API: flow");
+static_assert(sizeof(struct dp_flow) == 144, "public API: flow");
 static_assert(sizeof(struct dp_next_hop) == 16, "public API: next hop");
 
 #endif

@@ -53,7 +53,9 @@
 #define DP_FLOW_DROPS(X) \
 	X(flow_down, "the flow is administratively down") \
 	X(flow_drop, "the action of the flow or its stream is drop, or none of its legs is up") \
-	X(source_refused, "source is not on the allow-list, or not the one latched to") \
+	X(source_refused, \
+		"source is not on the allow-list, not one of sources, or not the one latched to") \
+	X(standby_source, "source is one of the flow's sources, but another one is active") \
 	X(class_drop, "the flow drops this class of payload (RFC 7983)") \
 	X(policed, "over the rate of the flow") \
 	X(punt_limited, "over the rate of what may be punted to control") \
@@ -196,6 +198,23 @@ struct dp_latched {
 			      cookie, would be if packets of an SSRC moved it */
 };
 
+/* One of the sources that a flow chooses from. */
+struct dp_source_stats {
+	uint64_t packets; /* of it, whether it was active or not */
+	uint64_t silent_ns; /* since its last packet; nothing when there was none */
+};
+
+/* The sources that a flow chooses from, since they are its sources. */
+struct dp_sources {
+	uint64_t switches; /* times that another one became active */
+	uint64_t active_ns; /* since the last of these; nothing when there was none */
+	uint8_t active; /* index */
+	uint8_t previous; /* that it was switched from; as active when there was none */
+	uint8_t returned; /* 1: for a source before it, 0: as the previous one was silent */
+	uint8_t n;
+	struct dp_source_stats of[DP_SOURCES_MAX];
+};
+
 /* One receive queue of a port, since start. */
 struct dp_queue_stats {
 	uint64_t rx_packets;
@@ -227,6 +246,8 @@ static_assert(sizeof(struct dp_stream_stats) == 16, "public API: stream");
 static_assert(sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t),
 	"public API: leg");
 static_assert(sizeof(struct dp_latched) == 56, "public API: latched source");
+static_assert(sizeof(struct dp_sources) == 24 + DP_SOURCES_MAX * sizeof(struct dp_source_stats),
+	"public API: sources");
 static_assert(sizeof(struct dp_worker_stats) ==
 		      (8 + DP_BURST_MAX + 1 + DP_RESIDENCE_BUCKETS) * sizeof(uint64_t),
 	"public API: worker");

@@ -31,6 +31,7 @@ enum dp_trace_step {
 	DP_TRACE_ADMIN, /* is the flow up */
 	DP_TRACE_ALLOW, /* the allow-list */
 	DP_TRACE_CLASS, /* by class of payload */
+	DP_TRACE_SOURCES, /* is it from the active one */
 	DP_TRACE_LATCH,
 	DP_TRACE_STREAM,
 	DP_TRACE_POLICE,
@@ -46,6 +47,14 @@ enum dp_trace_latch {
 	DP_TRACE_LATCH_REFUSES, /* is not the source that was learned */
 	DP_TRACE_LATCH_NOT_BY, /* nor may such a packet open or move the latch (latch_by) */
 	DP_TRACE_LATCH_OTHER_SSRC, /* nor has its SSRC */
+};
+
+enum dp_trace_source {
+	DP_TRACE_SOURCE_ACTIVE, /* it is from the active source */
+	DP_TRACE_SOURCE_TAKES_OVER, /* its source would become active: that one is silent */
+	DP_TRACE_SOURCE_RETURNS, /* its source would become active: it is preferred, and back */
+	DP_TRACE_SOURCE_STANDBY,
+	DP_TRACE_SOURCE_UNLISTED,
 };
 
 /* What a policer says to the packet. */
@@ -91,10 +100,13 @@ struct dp_trace {
 	uint8_t latch; /* enum dp_trace_latch */
 	uint8_t latch_by; /* enum dp_latch_by */
 	uint8_t exception; /* 0, or 1 + enum dp_exception: no flow's, and punted to the kernel */
+	uint8_t source; /* enum dp_trace_source */
+	uint8_t source_index; /* of the packet's, unless it is unlisted */
 	uint8_t has_stream; /* the packet is one's */
 	uint16_t stream;
 	uint16_t n_streams; /* that the flow has */
 	struct dp_latched latched; /* as it is before the packet */
+	struct dp_sources sources; /* n 0: none to choose from; as they are before the packet */
 	struct dp_trace_police police;
 	uint64_t nth; /* packet to these legs, counted from 1; 0: no leg samples */
 	uint32_t n_legs; /* of the flow or stream, down ones too; DP_FORWARD */
@@ -124,7 +136,7 @@ struct dp_trace_leg {
 
 static_assert(sizeof(struct dp_trace_police) == 24, "public API: what a policer says");
 static_assert(sizeof(struct dp_trace_request) == 24, "public API: what is to be traced");
-static_assert(sizeof(struct dp_trace) == 184, "public API: trace");
+static_assert(sizeof(struct dp_trace) == 336, "public API: trace");
 static_assert(sizeof(struct dp_trace_leg) == 64, "public API: leg of a trace");
 
 typedef void (*dp_trace_leg_fn)(void *arg, const struct dp_trace_leg *leg);

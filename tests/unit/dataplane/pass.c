@@ -17,7 +17,6 @@
 
 #define MAX_FLOWS 1000
 #define STEPS_MAX 1000
-#define OTHER_SOURCE 99 /* last byte of its address */
 
 static void
 require(bool ok, const char *what)
@@ -78,7 +77,7 @@ source_fill(const struct pass_frame *frame, uint8_t src[16])
 		src[is4 ? 3 : 15] = 1;
 	}
 	if (frame->other_source)
-		src[is4 ? 3 : 15] = OTHER_SOURCE;
+		src[is4 ? 3 : 15] = PASS_OTHER_SOURCE;
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #define PASS_UNTAGGED (-1)
 #define PASS_TTL 64
+#define PASS_OTHER_SOURCE 99
 #define PASS_MTU 300 /* of next hop 1; that of next hop 0 is 1500 */
 
 /* What a frame is like. Of flow `flow` of fixture_flow(), unless another source is wanted. */
@@ -28,7 +29,7 @@ struct pass_frame {
 	bool no_checksum; /* UDP over IPv4 */
 	bool wrong_ip_checksum; /* or, IPv6, a wrong version */
 	bool martian; /* from a loopback address */
-	bool other_source; /* not that of the flow */
+	bool other_source; /* not that of the flow: its address ends with PASS_OTHER_SOURCE */
 	uint8_t src_mac[6];
 	uint8_t dst_mac[6];
 };
