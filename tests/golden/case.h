@@ -42,6 +42,7 @@ struct case_flow {
 	struct dp_flow flow; /* points into what follows */
 	struct dp_rule rule;
 	struct dp_prefix *allow;
+	struct dp_source *sources;
 	struct case_legs legs;
 	struct dp_stream *streams;
 	struct case_legs *stream_legs; /* [stream] */

@@ -2,6 +2,7 @@
 /* Flows of a case: from the shape that flow.install takes to the structures of <dp/flow.h>. */
 #include "case.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,39 @@ allow_decode(struct case_flow *flow, const json_t *list)
 	}
 	flow->flow.allow = flow->allow;
 	flow->flow.n_allow = (uint8_t)n;
+	return 0;
+}
+
+/* {"of": [{"src", "src_port"?}, ...], "timeout_ms", "return_ms"} */
+static int
+sources_decode(struct case_flow *flow, json_t *item, json_error_t *at)
+{
+	json_t *list = NULL, *of;
+	int timeout_ms, return_ms;
+	size_t i;
+
+	if (item == NULL)
+		return 0;
+	if (json_unpack_ex(item, at, JSON_STRICT, "{s:o, s:i, s:i}", "of", &list, "timeout_ms",
+		    &timeout_ms, "return_ms", &return_ms) < 0)
+		return -1;
+	flow->sources = calloc(json_array_size(list) + 1, sizeof(*flow->sources));
+	if (flow->sources == NULL)
+		return -1;
+	json_array_foreach (list, i, of) {
+		const char *src;
+		int port = 0;
+
+		if (json_unpack_ex(of, at, JSON_STRICT, "{s:s, s?:i}", "src", &src, "src_port",
+			    &port) < 0 ||
+			case_address_decode(src, flow->sources[i].address) != flow->flow.key.family)
+			return -1;
+		flow->sources[i].port = htons((uint16_t)port);
+	}
+	flow->flow.sources = flow->sources;
+	flow->flow.n_sources = (uint8_t)i;
+	flow->flow.source_timeout_ms = (uint32_t)timeout_ms;
+	flow->flow.source_return_ms = (uint32_t)return_ms;
 	return 0;
 }
 
@@ -156,22 +190,24 @@ int
 case_flow_decode(struct golden_case *c, json_t *item, struct case_flow *flow, json_error_t *at)
 {
 	json_t *match = NULL, *rule = NULL, *legs = NULL, *streams = NULL, *allow = NULL;
-	json_t *classes = NULL, *police = NULL;
+	json_t *classes = NULL, *police = NULL, *sources = NULL;
 	const char *admin = "up", *action = "forward", *latch = "open", *by = "any";
 	int interval_ms = 1000, verdict;
 
 	if (json_unpack_ex(item, at, JSON_STRICT,
-		    "{s:s, s?:o, s?:o, s?:s, s?:s, s?:s, s?:i, s?:s, s?:o, s?:o, s?:o, s?:o, s?:o}",
+		    "{s:s, s?:o, s?:o, s?:s, s?:s, s?:s, s?:i, s?:s, s?:o, s?:o, s?:o, s?:o, s?:o, "
+		    "s?:o}",
 		    "id", &flow->id, "match", &match, "rule", &rule, "admin", &admin, "action",
 		    &action, "latch", &latch, "latch_interval_ms", &interval_ms, "latch_by", &by,
 		    "allow", &allow, "classes", &classes, "police", &police, "streams", &streams,
-		    "legs", &legs) < 0)
+		    "legs", &legs, "sources", &sources) < 0)
 		return -1;
 	snprintf(at->text, sizeof(at->text), "a value of flow %s is wrong", flow->id);
 	verdict = verdict_index(action);
 	if (verdict < 0 || match_or_rule_decode(flow, match, rule, at) < 0 ||
 		latch_decode(&flow->flow, latch, interval_ms, by) < 0 ||
-		allow_decode(flow, allow) < 0 || classes_decode(&flow->flow, classes) < 0 ||
+		allow_decode(flow, allow) < 0 || sources_decode(flow, sources, at) < 0 ||
+		classes_decode(&flow->flow, classes) < 0 ||
 		case_police_decode(police, &flow->flow.police, at) < 0 ||
 		case_legs_decode(c, legs, &flow->legs, at) < 0)
 		return -1;
@@ -192,4 +228,5 @@ case_flow_fini(struct case_flow *flow)
 	free(flow->stream_legs);
 	free(flow->streams);
 	free(flow->allow);
+	free(flow->sources);
 }

@@ -70,7 +70,8 @@ class Case:
     def _install(self, spec):
         assert spec["id"] not in self.live, self.name
         # What depends on time runs by a clock of its own.
-        self.head["clock"] |= any(word in json.dumps(spec) for word in ('"police"', '"latch"'))
+        self.head["clock"] |= any(word in json.dumps(spec) for word in
+                                  ('"police"', '"latch"', '"sources"'))
         self.live[spec["id"]] = spec
         self.counters[spec["id"]] = counters_of(spec)
 

@@ -13,7 +13,7 @@ WANTED = (
     | {f"leg {field}" for field in ("vlan", "outer_vlan", "dscp", "ttl", "one_in", "police",
                                     "4to6", "6to4", "learned", "known")}
     | {"listener", "flow down", "leg down", "flow police", "latch first", "latch follow", "allow",
-       "latch by ssrc", "latch by rtcp_ssrc", "latch by stun", "latch by rtp",
+       "sources", "latch by ssrc", "latch by rtcp_ssrc", "latch by stun", "latch by rtp",
        "streams by ssrc", "streams by payload_type", "streams by both", "4096 legs", "1000 legs",
        "add", "replace", "remove", "forget", "punt_unmatched", "kernel", "copies by reference"})
 
@@ -43,7 +43,7 @@ def of_flow(flow):
     yield f"latch {flow.get('latch', 'open')}"
     yield f"latch by {flow.get('latch_by', 'any')}"
     yield from (f"class {name} {verdict}" for name, verdict in flow.get("classes", {}).items())
-    yield from (name for name in ("allow",) if name in flow)
+    yield from (name for name in ("allow", "sources") if name in flow)
     yield from (f"flow {name}" for name in ("police",) if name in flow)
     yield from of_legs(flow["legs"], flow_family)
     for stream in flow.get("streams", ()):

@@ -42,6 +42,64 @@ def allow_list_full():
     return case
 
 
+def choose_source():
+    case = Case("choose_source", "the next source goes on when the active one has been silent for "
+                "the time-out, and a preferred one when it has sent for long enough without a gap; "
+                "others are standby, or refused", "RFC 7198 3")
+    primary, backup = {"src": "192.0.2.10", "src_port": SENDER_PORT}, {"src": OTHER4}
+    case.flow("f", listener4(), [leg4()],
+              sources={"of": [primary, backup], "timeout_ms": 20, "return_ms": 50})
+
+    def at(ms, source, goes_on):
+        case.at(ms * MS)
+        frame = arriving(udp4(src=source["src"], data=b"a"))
+        if goes_on:
+            case.forward(frame, "f", [leaving(sent4(b"a"))])
+        else:
+            case.flow_drop(frame, "f", "standby_source")
+
+    at(10, primary, True)
+    case.flow_drop(arriving(udp4(sport=SENDER_PORT + 1)), "f", "source_refused")
+    case.flow_drop(arriving(udp4(src="192.0.2.11")), "f", "source_refused")
+    at(11, backup, False)
+    at(29, backup, False)
+    at(30, backup, True)
+    at(31, primary, False)
+    for ms in (40, 50, 60, 70, 80):
+        at(ms, backup, True)
+        at(ms, primary, False)
+    case.forward(arriving(udp4(src=OTHER4, sport=7, data=b"b")), "f", [leaving(sent4(b"b"))])
+    at(81, primary, True)
+    at(82, backup, False)
+    at(200, backup, True)
+    for ms in (210, 225, 240, 261, 275, 290, 305, 310):
+        at(ms, backup, True)
+        at(ms, primary, False)
+    at(311, primary, True)
+    return case
+
+
+def choose_source_of_three():
+    case = Case("choose_source_of_three", "a source that never sent has its time-out, from the "
+                "first packet of another one on; and no other returns when it is not to",
+                "RFC 7198 3")
+    sources = [{"src": f"2001:db8:1::{i}"} for i in (16, 17, 18)]
+    case.flow("f", listener6(), [leg6()],
+              sources={"of": sources, "timeout_ms": 1, "return_ms": 0})
+    case.at(10 * MS)
+    case.flow_drop(arriving(udp6(src=sources[2]["src"])), "f", "standby_source")
+    case.at(11 * MS - 1)
+    case.flow_drop(arriving(udp6(src=sources[1]["src"])), "f", "standby_source")
+    case.at(11 * MS)
+    case.forward(arriving(udp6(src=sources[2]["src"])), "f", [leaving(sent6())])
+    case.flow_drop(arriving(udp6(src=sources[1]["src"])), "f", "standby_source")
+    for i in range(1, 40):
+        case.at(11 * MS + i * MS // 2)
+        case.forward(arriving(udp6(src=sources[2]["src"])), "f", [leaving(sent6())])
+        case.flow_drop(arriving(udp6(src=sources[0]["src"])), "f", "standby_source")
+    return case
+
+
 def latch_first():
     case = Case("latch_first", "the first source, address and port, is learned for ever; any other "
                 "is refused, and what goes to the learned one goes on", "RFC 7362 4", step=True)
@@ -284,5 +342,6 @@ def latch_class():
     return case
 
 
-CASES = (allow_list, allow_list_full, latch_first, latch_follow, latch_follow_at_once, latch_order,
-         latch_kept, latch_ssrc, latch_ssrc_changes, latch_rtcp_ssrc, latch_class)
+CASES = (allow_list, allow_list_full, choose_source, choose_source_of_three, latch_first,
+         latch_follow, latch_follow_at_once, latch_order, latch_kept, latch_ssrc,
+         latch_ssrc_changes, latch_rtcp_ssrc, latch_class)
