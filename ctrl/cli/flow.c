@@ -311,7 +311,7 @@ sources_describe(json_t *flow, const json_t *latched)
 		text_add_members(&text, flow, "[, {latch_interval_ms} ms between changes]");
 	text_add(&text, "%s", json_array_size(allow) > 0 ? " of " : "");
 	text_add_list(&text, allow, " ");
-	json_object_set_new(flow, "sources", json_string(text.s));
+	json_object_set_new(flow, "from", json_string(text.s));
 	text_members(&text, latched,
 		json_is_object(latched) ? "{src:endpoint}, learned {moves time}"
 		: latches		? "no source yet"
@@ -319,6 +319,32 @@ sources_describe(json_t *flow, const json_t *latched)
 	if (json_object_get(latched, "ssrc") != NULL)
 		text_add(&text, ", SSRC 0x%08" PRIx64, member_number(latched, "ssrc"));
 	json_object_set_new(flow, "latched", json_string(text.s));
+}
+
+/* The sources that the flow chooses from, and which of them it has chosen. */
+static void
+failover_print(const json_t *flow, const json_t *failover)
+{
+	const size_t active = (size_t)member_number(failover, "active");
+	json_t *rows = json_array(), *source;
+	size_t i;
+
+	if (failover == NULL)
+		return;
+	members_print(LABEL_INDENT, flow,
+		"switches  after {source_timeout_ms} ms of silence, back after "
+		"{source_return_ms} ms");
+	members_print(LABEL_INDENT, failover,
+		"          {switches time} so far[, last at {since_ns:time}]");
+	json_array_foreach (json_object_get(failover, "sources"), i, source) {
+		json_object_set_new(
+			source, "state", json_string(i == active ? "active" : "standby"));
+		json_array_append(rows, source);
+	}
+	rows_print_below("SOURCE={src:endpoint}|STATE={state}|PACKETS>={packets}|"
+			 "LAST={last_ns:time}",
+		rows);
+	json_decref(rows);
 }
 
 static void
@@ -347,7 +373,7 @@ flow_print(struct cli *cli, json_t *result)
 		"match     {:match}\n"
 		"[admin     {admin}]\n"
 		"[action    {action}]\n"
-		"[sources   {sources}]\n"
+		"[sources   {from}]\n"
 		"[latched   {latched}]\n"
 		"[classes  {class_list}]\n"
 		"[policed   to {police:police}]\n"
@@ -364,6 +390,7 @@ flow_print(struct cli *cli, json_t *result)
 	members_print(LABEL_INDENT, json_object_get(result, "counters"),
 		"received  {packets packet}, {bytes byte}\n"
 		"          {#forwarded} forwarded, {#punted} punted, drops: {drops:drops}");
+	failover_print(flow, json_object_get(result, "failover"));
 	streams_print(json_object_get(flow, "streams"), json_object_get(result, "streams"));
 	flow_legs_print(result);
 }

@@ -20,6 +20,7 @@
 
 #define PREFIX_TEXT_MAX 50 /* of an IPv6 address, '/', three digits and the end */
 
+#define SOURCE_RETURN_MS 5000 /* with sources, when nothing is said */
 #define LATCH_INTERVAL_MS 1000 /* when latch is follow and nothing is said */
 #define BURST_BYTES_MIN 3000 /* two datagrams of an Ethernet MTU: less would drop at any rate */
 #define BURST_BYTES_MAX (UINT64_C(1) << 32)
@@ -39,6 +40,8 @@ enum field_kind {
 	FIELD_PREFIX, /* of a rule: 16 bytes, and `also` the length */
 	FIELD_RANGE, /* of UDP ports in host order: the first, and `also` the last */
 	FIELD_ALLOW, /* of a flow: a list of prefixes */
+	FIELD_SOURCES, /* of a flow: a list of objects */
+	FIELD_RETURN, /* of a flow: a number, written when there are sources */
 	FIELD_OBJECT, /* of so many bytes, with fields of its own; absent is all zero */
 };
 
@@ -198,6 +201,20 @@ static const struct field class_fields[] = {
 	{0},
 };
 
+/* A source of a flow, and the family that its address has, or is to have. */
+struct source_item {
+	struct dp_source source;
+	uint8_t family;
+};
+
+static const struct field source_fields[] = {
+	FIELD("src", FIELD_ADDRESS, struct source_item, source.address,
+		ALSO(struct source_item, family), .kinds = ADDRESS_UNICAST, .like = "match/dst",
+		.always = true),
+	FIELD("src_port", FIELD_UDP_PORT, struct source_item, source.port),
+	{0},
+};
+
 /* What is done to the packets of a flow before its streams. */
 static const struct field policy_fields[] = {
 	FIELD("admin", FIELD_WORD, struct flow_spec, dp.down, .words = admin_words),
@@ -206,6 +223,9 @@ static const struct field policy_fields[] = {
 	FIELD("latch_interval_ms", FIELD_INTERVAL, struct flow_spec, dp.latch_interval_ms,
 		ALSO(struct flow_spec, dp.latch)),
 	FIELD("latch_by", FIELD_WORD, struct flow_spec, dp.latch_by, .words = latch_bys),
+	FIELD("sources", FIELD_SOURCES, struct flow_spec, sources),
+	FIELD("source_timeout_ms", FIELD_NUMBER, struct flow_spec, dp.source_timeout_ms),
+	FIELD("source_return_ms", FIELD_RETURN, struct flow_spec, dp.source_return_ms),
 	FIELD("allow", FIELD_ALLOW, struct flow_spec, allow),
 	FIELD("classes", FIELD_OBJECT, struct flow_spec, dp.class_verdict, .fields = class_fields),
 	FIELD("police", FIELD_OBJECT, struct flow_spec, dp.police, .fields = police_fields,
@@ -403,6 +423,46 @@ allow_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
 static int table_decode(
 	const struct field *fields, const json_t *json, void *object, struct fault *fault);
 
+/* A packet may be of one source only. */
+static int
+source_apart(const struct dp_source *sources, unsigned n, struct fault *fault)
+{
+	const struct dp_source *source = &sources[n];
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (memcmp(sources[i].address, source->address, sizeof(source->address)) == 0 &&
+			(sources[i].port == source->port || sources[i].port == 0 ||
+				source->port == 0))
+			return fault_set(fault, FAULT_INVALID_VALUE, "",
+				"found the source of sources/%u again, expected another address, "
+				"or another src_port in both",
+				i);
+	}
+	return 0;
+}
+
+static int
+sources_decode(const json_t *list, struct flow_spec *spec, struct fault *fault)
+{
+	unsigned i;
+
+	for (i = 0; i < spec->dp.n_sources; i++) {
+		struct source_item item = {.family = spec->match.key.family};
+
+		if (table_decode(source_fields, json_array_get(list, i), &item, fault) < 0)
+			goto err_source;
+		spec->match.key.family = item.family; /* a pool gives the address */
+		spec->sources[i] = item.source;
+		if (source_apart(spec->sources, i, fault) < 0)
+			goto err_source;
+	}
+	return 0;
+err_source:
+	fault_prefix(fault, "/%u", i);
+	return -1;
+}
+
 static int
 field_decode(const struct field *field, const json_t *json, void *object, struct fault *fault)
 {
@@ -421,6 +481,7 @@ field_decode(const struct field *field, const json_t *json, void *object, struct
 		*(uint8_t *)also = value != NULL;
 		/* fall through */
 	case FIELD_INTERVAL:
+	case FIELD_RETURN:
 	case FIELD_FAMILY:
 	case FIELD_NUMBER:
 		number_store(at, number, field->bytes);
@@ -452,6 +513,8 @@ field_decode(const struct field *field, const json_t *json, void *object, struct
 		return range_decode(value, at, also, fault);
 	case FIELD_ALLOW:
 		return allow_decode(value, object, fault);
+	case FIELD_SOURCES:
+		return sources_decode(value, object, fault);
 	case FIELD_OBJECT:
 		if (!value)
 			return 0;
@@ -515,6 +578,28 @@ allow_write(struct json_writer *out, const struct flow_spec *spec)
 		prefix_format(
 			spec->match.key.family, spec->allow[i].address, spec->allow[i].bits, text);
 		json_write_string(out, text);
+	}
+	json_write_close(out, ']');
+}
+
+static void table_write(struct json_writer *out, const struct field *field, const void *object);
+
+static void
+sources_write(struct json_writer *out, const struct flow_spec *spec)
+{
+	unsigned i;
+
+	if (spec->dp.n_sources == 0)
+		return;
+	json_write_name(out, "sources");
+	json_write_open(out, '[');
+	for (i = 0; i < spec->dp.n_sources; i++) {
+		const struct source_item item = {
+			.source = spec->sources[i], .family = spec->match.key.family};
+
+		json_write_open(out, '{');
+		table_write(out, source_fields, &item);
+		json_write_close(out, '}');
 	}
 	json_write_close(out, ']');
 }
@@ -591,6 +676,13 @@ table_write(struct json_writer *out, const struct field *field, const void *obje
 		case FIELD_ALLOW:
 			allow_write(out, object);
 			break;
+		case FIELD_SOURCES:
+			sources_write(out, object);
+			break;
+		case FIELD_RETURN:
+			if (((const struct flow_spec *)object)->dp.n_sources > 0)
+				number_write(out, field, (int64_t)number_load(at, field->bytes));
+			break;
 		case FIELD_OBJECT:
 			if (memcmp(at, none, field->bytes) == 0)
 				break;
@@ -653,6 +745,40 @@ match_decode(const json_t *json, struct flow_spec *spec, struct fault *fault)
 	if (!src_port)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/src_port",
 			"found src alone, expected src_port with it, or neither for any source");
+	return 0;
+}
+
+/* The rules between the sources to choose from and what else the flow says. */
+static int
+sources_check(const json_t *flow, struct flow_spec *spec, struct fault *fault)
+{
+	static const char *const times[] = {"source_timeout_ms", "source_return_ms"};
+	size_t i;
+
+	for (i = 0; spec->dp.n_sources == 0 && i < 2; i++) {
+		if (!json_object_get(flow, times[i]))
+			continue;
+		fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found it without sources, expected it with sources only");
+		fault_prefix(fault, "/%s", times[i]);
+		return -1;
+	}
+	if (spec->dp.n_sources == 0)
+		return 0;
+	if (spec->rule || !spec->match.key.any_source)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/sources",
+			"found %u with %s, expected them with a match without src and src_port",
+			spec->dp.n_sources,
+			spec->rule ? "a rule" : "a match that names its source");
+	if (spec->dp.latch != DP_LATCH_OPEN)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/sources",
+			"found %u with latch %s, expected sources or a latch", spec->dp.n_sources,
+			latches[spec->dp.latch]);
+	if (spec->dp.source_timeout_ms == 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, "/source_timeout_ms",
+			"missing, expected 1 to %u with sources", DP_SOURCE_TIMEOUT_MS_MAX);
+	if (!json_object_get(flow, "source_return_ms"))
+		spec->dp.source_return_ms = SOURCE_RETURN_MS;
 	return 0;
 }
 
@@ -935,7 +1061,7 @@ spec_decode(const json_t *flow, struct flow_spec *spec, struct fault *fault)
 	strncpy(spec->id, id ? id : "", sizeof(spec->id) - 1);
 	if (relay_decode(flow, spec, fault) < 0 || classifier_decode(flow, spec, fault) < 0 ||
 		table_decode(policy_fields, flow, spec, fault) < 0 ||
-		latch_check(flow, spec, fault) < 0)
+		latch_check(flow, spec, fault) < 0 || sources_check(flow, spec, fault) < 0)
 		return -1;
 	if (spec->dp.verdict == DP_FORWARD && spec->n_all_legs == 0)
 		return fault_set(fault, FAULT_INVALID_VALUE, "/legs",
@@ -955,6 +1081,7 @@ flow_spec_decode(const json_t *flow, struct fault *fault)
 		.n_legs = json_array_size(json_object_get(flow, "legs")),
 		.n_streams = json_array_size(streams),
 		.n_allow = json_array_size(json_object_get(flow, "allow")),
+		.n_sources = json_array_size(json_object_get(flow, "sources")),
 		.rule = json_object_get(flow, "rule") != NULL,
 		.pool = json_object_get(json_object_get(flow, "match"), "pool") != NULL,
 	};

@@ -44,7 +44,8 @@ struct flow_watch {
 	TAILQ_ENTRY(flow) again; /* where its latch waits to be read; tqe_prev is NULL: nowhere */
 	struct idle idle; /* of a flow with a time-out, or of a receiver */
 	uint16_t slot; /* in which it waits for its poll, when it does */
-	uint32_t moves; /* of a latched source: those that events were raised for */
+	uint32_t moves; /* of a latched source, or switches of its sources: those that events were
+			   raised for */
 	uint64_t state; /* of its latch, for which the legs that send to it were queued */
 	uint32_t punt_handle; /* that its packets carry, when it can punt */
 	bool drops; /* its action is drop: what it drops by that is taken */

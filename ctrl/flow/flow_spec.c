@@ -19,8 +19,10 @@ flow_spec_create(const struct flow_room *room)
 	const size_t streams = room->n_streams * sizeof(struct flow_stream);
 	const size_t rule = room->rule ? sizeof(struct flow_rule) : 0;
 	const size_t allow = room->n_allow * sizeof(struct dp_prefix);
+	const size_t sources = room->n_sources * sizeof(struct dp_source);
 	const size_t pool = room->pool ? sizeof(struct flow_pool) : 0;
-	struct flow_spec *spec = calloc(1, sizeof(*spec) + legs + streams + rule + allow + pool);
+	struct flow_spec *spec =
+		calloc(1, sizeof(*spec) + legs + streams + rule + sources + allow + pool);
 
 	if (!spec)
 		return NULL;
@@ -28,6 +30,7 @@ flow_spec_create(const struct flow_room *room)
 	static_assert(alignof(struct flow_leg) <= alignof(struct flow_spec) &&
 			      alignof(struct flow_stream) <= alignof(struct flow_leg) &&
 			      alignof(struct flow_rule) <= alignof(struct flow_stream) &&
+			      alignof(struct dp_source) <= alignof(struct flow_rule) &&
 			      alignof(struct flow_pool) == 1 && alignof(struct dp_prefix) == 1,
 		"each part may follow the one before");
 	spec->n_legs = (uint16_t)room->n_legs;
@@ -37,7 +40,9 @@ flow_spec_create(const struct flow_room *room)
 	spec->legs = (void *)(spec + 1);
 	spec->streams = (void *)(spec->legs + room->n_all_legs);
 	spec->rule = room->rule ? (void *)(spec->streams + room->n_streams) : NULL;
-	spec->allow = (void *)((char *)(spec->streams + room->n_streams) + rule);
+	spec->dp.n_sources = (uint8_t)room->n_sources;
+	spec->sources = (void *)((char *)(spec->streams + room->n_streams) + rule);
+	spec->allow = (void *)(spec->sources + room->n_sources);
 	spec->pool = room->pool ? (void *)(spec->allow + room->n_allow) : NULL;
 	return spec;
 }
@@ -52,6 +57,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 		.n_all_legs = n_legs + n_stream_legs,
 		.n_streams = spec->n_streams,
 		.n_allow = spec->n_allow,
+		.n_sources = spec->dp.n_sources,
 		.rule = spec->rule != NULL,
 		.pool = spec->pool != NULL,
 	};
@@ -68,6 +74,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	made->streams = parts.streams;
 	made->rule = parts.rule;
 	made->allow = parts.allow;
+	made->sources = parts.sources;
 	made->pool = parts.pool;
 	for (i = 0; i < n_kept; i++)
 		made->legs[i] = spec->legs[kept ? kept[i] : i];
@@ -79,6 +86,7 @@ flow_spec_with_legs(const struct flow_spec *spec, const uint16_t *kept, unsigned
 	for (i = 0; i < made->n_streams; i++)
 		made->streams[i].first_leg += made->n_legs - spec->n_legs;
 	memcpy(made->allow, spec->allow, spec->n_allow * sizeof(spec->allow[0]));
+	memcpy(made->sources, spec->sources, spec->dp.n_sources * sizeof(spec->sources[0]));
 	if (spec->rule)
 		*made->rule = *spec->rule;
 	if (spec->pool)
@@ -92,6 +100,8 @@ takes_same(const struct flow_spec *a, const struct flow_spec *b)
 {
 	return a->max_datagram_bytes == b->max_datagram_bytes && a->n_allow == b->n_allow &&
 	       memcmp(a->allow, b->allow, a->n_allow * sizeof(a->allow[0])) == 0 &&
+	       a->dp.n_sources == b->dp.n_sources &&
+	       memcmp(a->sources, b->sources, a->dp.n_sources * sizeof(a->sources[0])) == 0 &&
 	       !a->rule == !b->rule &&
 	       (!a->rule || memcmp(a->rule, b->rule, sizeof(*a->rule)) == 0);
 }

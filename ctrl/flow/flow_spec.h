@@ -118,6 +118,7 @@ struct flow_spec {
 	struct flow_leg *legs; /* n_all_legs */
 	struct flow_stream *streams;
 	struct dp_prefix *allow;
+	struct dp_source *sources; /* dp.n_sources */
 	struct flow_rule *rule; /* NULL: the match says what belongs to the flow */
 	struct flow_pool *pool; /* NULL: the flow names its local port itself */
 };
@@ -128,6 +129,7 @@ struct flow_room {
 	size_t n_all_legs;
 	size_t n_streams;
 	size_t n_allow;
+	size_t n_sources;
 	bool rule;
 	bool pool;
 };

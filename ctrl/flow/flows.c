@@ -55,6 +55,7 @@ flow_compile(const struct flow_spec *spec, const struct ports *ports, const uint
 	flow->key = spec->match.key;
 	flow->n_allow = spec->n_allow;
 	flow->allow = spec->allow;
+	flow->sources = spec->sources;
 	flow->n_legs = spec->n_legs;
 	flow->legs = compiled->legs;
 	flow->n_streams = spec->n_streams;

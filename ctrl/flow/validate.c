@@ -407,7 +407,24 @@ same_network(const struct flow_spec *spec, const struct flow_leg *leg, bool port
 	return !port || name[0] == '\0' || strcmp(name, leg->port) == 0;
 }
 
-/* Whether a flow whose endpoint it is lets the packet in, by its rule and its allow-list. */
+/* Whether the flow may have packets of that source in time. */
+static bool
+source_listed(const struct flow_spec *spec, const struct dp_flow_key *ends)
+{
+	unsigned i;
+
+	for (i = 0; i < spec->dp.n_sources; i++) {
+		const struct dp_source *source = &spec->sources[i];
+
+		if (memcmp(source->address, ends->src, sizeof(source->address)) == 0 &&
+			(source->port == 0 || source->port == ends->src_port))
+			return true;
+	}
+	return spec->dp.n_sources == 0;
+}
+
+/* Whether a flow whose endpoint it is lets the packet in, by its rule, its sources and allow-list.
+ */
 static bool
 source_allowed(const struct flow_spec *spec, const struct dp_flow_key *ends)
 {
@@ -418,6 +435,8 @@ source_allowed(const struct flow_spec *spec, const struct dp_flow_key *ends)
 	if (rule && (!address_in_prefix(rule->src, rule->src_bits, ends->src) ||
 			    src_port < rule->src_port_first || src_port > rule->src_port_last ||
 			    dst_port < rule->dst_port_first || dst_port > rule->dst_port_last))
+		return false;
+	if (!source_listed(spec, ends))
 		return false;
 	for (i = 0; i < spec->n_allow; i++) {
 		if (address_in_prefix(spec->allow[i].address, spec->allow[i].bits, ends->src))

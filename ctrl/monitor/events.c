@@ -30,6 +30,7 @@ events_kind_name(unsigned kind)
 		[EVENT_FLOW_EXPIRED] = "flow_expired",
 		[EVENT_FLOW_LATCHED] = "flow_latched",
 		[EVENT_FLOW_FORGOTTEN] = "flow_forgotten",
+		[EVENT_SOURCE_SWITCHED] = "source_switched",
 		[EVENT_MEDIA_TIMEOUT] = "media_timeout",
 		[EVENT_MEDIA_RESUMED] = "media_resumed",
 		[EVENT_PORT_UP] = "port_up",

@@ -44,6 +44,7 @@ enum event_kind {
 	EVENT_FLOW_EXPIRED, /* no packet for its idle timeout: removed */
 	EVENT_FLOW_LATCHED, /* it has learned a source */
 	EVENT_FLOW_FORGOTTEN, /* by a request, or a media time-out: it has no source any more */
+	EVENT_SOURCE_SWITCHED, /* another one of its sources is active */
 	EVENT_MEDIA_TIMEOUT, /* no packet for its media time-out */
 	EVENT_MEDIA_RESUMED, /* a packet was seen after that */
 	EVENT_PORT_UP,
@@ -70,13 +71,23 @@ enum overload_cause {
 	OVERLOAD_PUNTS_LOST, /* amount: packets not handed to control */
 };
 
-/* EVENT_FLOW_*, EVENT_MEDIA_*; which member of the union holds depends on the kind. */
+/* The source that became active, and the one before: indexes of the flow's sources. */
+struct event_switch {
+	struct dp_source source;
+	uint8_t active, previous;
+	uint8_t returned; /* as of struct dp_sources */
+	uint64_t switches;
+};
+
+/* EVENT_FLOW_*, EVENT_SOURCE_*, EVENT_MEDIA_*; which member of the union holds depends on the kind.
+ */
 struct event_flow {
 	char id[FLOW_ID_MAX];
 	uint8_t relay_bytes; /* so much of the id is that of its relay; 0: of none */
-	uint8_t family; /* of latched.src */
+	uint8_t family; /* of latched.src, and of the source that became active */
 	union {
 		struct dp_flow_stats counters; /* EVENT_FLOW_EXPIRED, EVENT_MEDIA_* */
+		struct event_switch switched; /* EVENT_SOURCE_SWITCHED */
 		struct dp_latched latched; /* EVENT_FLOW_LATCHED, EVENT_FLOW_FORGOTTEN */
 	};
 };

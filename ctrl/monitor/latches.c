@@ -39,22 +39,36 @@ open_set(struct latches *latches, struct flow *flow, bool open)
 	flow->watch.open = open;
 }
 
+/* Its source is in the hands of workers. */
+static bool
+source_may_change(const struct flow_spec *spec)
+{
+	return spec->dp.latch != DP_LATCH_OPEN || spec->dp.n_sources > 0;
+}
+
 static bool
 may_move(const struct flow *flow)
 {
 	return flow->spec->dp.latch == DP_LATCH_FOLLOW ||
-	       (flow->spec->dp.latch == DP_LATCH_FIRST && !flow->watch.learned);
+	       (flow->spec->dp.latch == DP_LATCH_FIRST && !flow->watch.learned) ||
+	       flow->spec->dp.n_sources > 0;
+}
+
+static struct event_flow *
+flow_raise(struct latches *latches, enum event_kind kind, const struct flow *flow)
+{
+	struct event_flow *event = events_raise_flow(latches->events, kind, flow->spec->id);
+
+	event->relay_bytes = flow->spec->relay_bytes;
+	event->family = flow->spec->match.key.family;
+	return event;
 }
 
 static void
 source_raise(struct latches *latches, enum event_kind kind, const struct flow *flow,
 	const struct dp_latched *latched)
 {
-	struct event_flow *event = events_raise_flow(latches->events, kind, flow->spec->id);
-
-	event->relay_bytes = flow->spec->relay_bytes;
-	event->family = flow->spec->match.key.family;
-	event->latched = *latched;
+	flow_raise(latches, kind, flow)->latched = *latched;
 }
 
 static void
@@ -89,6 +103,30 @@ source_is_allowed(const struct flow_spec *spec, const struct dp_latched *latched
 	return spec->n_allow == 0;
 }
 
+/* While a flow is changed, its sources may be another list in the data plane already. */
+static void
+sources_look(struct latches *latches, struct flow *flow)
+{
+	struct dp_sources sources;
+
+	if (flow->item) {
+		again_insert(latches, flow);
+		return;
+	}
+	if (dp_flow_sources_get(latches->flows->dp, flow->handle, &sources) < 0 ||
+		sources.active >= flow->spec->dp.n_sources)
+		return;
+	if (sources.switches > 0 && (uint32_t)sources.switches != flow->watch.moves)
+		flow_raise(latches, EVENT_SOURCE_SWITCHED, flow)->switched = (struct event_switch){
+			.source = flow->spec->sources[sources.active],
+			.active = sources.active,
+			.previous = sources.previous,
+			.returned = sources.returned,
+			.switches = sources.switches,
+		};
+	flow->watch.moves = (uint32_t)sources.switches;
+}
+
 /*
  * What is being changed may be another flow in the data plane, and is steered otherwise soon. A
  * source that the allow-list does not have any more is to get nothing either.
@@ -98,6 +136,10 @@ latch_look(struct latches *latches, struct flow *flow)
 {
 	struct dp_latched latched;
 
+	if (flow->spec->dp.n_sources > 0) {
+		sources_look(latches, flow);
+		return;
+	}
 	if (dp_flow_latched_get(latches->flows->dp, flow->handle, &latched) == 0 && latched.valid) {
 		moved_raise(latches, flow, &latched);
 		if (!flow->item && !source_is_allowed(flow->spec, &latched)) {
@@ -138,7 +180,7 @@ flows_scan(struct latches *latches)
 	unsigned n;
 
 	for (n = 0; flow && n < LATCHES_SCAN_MAX; n++, flow = flow_db_next(flow)) {
-		if (flow->spec->dp.latch != DP_LATCH_OPEN)
+		if (source_may_change(flow->spec))
 			latch_look(latches, flow);
 		latches->scanned = flow->sequence;
 	}
@@ -221,7 +263,7 @@ static void
 flow_begin(struct latches *latches, struct flow *flow, bool replaced)
 {
 	struct flow_watch *watch = &flow->watch;
-	const bool latches_now = flow->spec->dp.latch != DP_LATCH_OPEN;
+	const bool latches_now = source_may_change(flow->spec);
 
 	if (!replaced || !latches_now) {
 		watch->moves = 0;

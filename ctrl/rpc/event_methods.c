@@ -4,6 +4,7 @@
  * the subscriber's user. For a client that does not read, events wait in the ring, as many as it
  * requested; a gap has the number of those that it missed.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -115,6 +116,18 @@ leg_encode(const struct event_leg *leg)
 }
 
 static json_t *
+switch_encode(uint8_t family, const struct event_switch *switched)
+{
+	char src[ADDRESS_TEXT_MAX];
+
+	address_format(family, switched->source.address, src);
+	return json_pack("{s:s, s:i, s:i, s:i, s:I, s:s}", "src", src, "src_port",
+		ntohs(switched->source.port), "active", switched->active, "previous",
+		switched->previous, "switches", (json_int_t)switched->switches, "why",
+		switched->returned ? "returned" : "silent");
+}
+
+static json_t *
 more_encode(const struct event_entry *entry, const struct ports *ports)
 {
 	const struct event_changed *changed = &entry->changed;
@@ -132,6 +145,9 @@ more_encode(const struct event_entry *entry, const struct ports *ports)
 	case EVENT_BACKUP_TAKEN:
 	case EVENT_BACKUP_LEFT:
 		return neighbour_encode(&entry->neighbour, ports);
+	case EVENT_SOURCE_SWITCHED:
+		more = switch_encode(entry->flow.family, &entry->flow.switched);
+		break;
 	case EVENT_FLOW_LATCHED:
 	case EVENT_FLOW_FORGOTTEN:
 		more = latched_encode(entry->flow.family, &entry->flow.latched);

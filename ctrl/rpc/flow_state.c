@@ -253,6 +253,44 @@ source_encode(const struct dp *dp, const struct flow *flow)
 	return latched_encode(flow->spec->match.key.family, &latched);
 }
 
+/* NULL: a time that never was. */
+static json_t *
+past_encode(uint64_t age_ns, bool was)
+{
+	return was ? json_integer((json_int_t)(clock_read_ns(CLOCK_REALTIME) - age_ns))
+		   : json_null();
+}
+
+/* NULL: the flow has no sources to choose from. */
+static json_t *
+failover_encode(const struct dp *dp, const struct flow *flow)
+{
+	const struct flow_spec *spec = flow->spec;
+	json_t *list, *item;
+	struct dp_sources sources;
+	unsigned i;
+
+	if (spec->dp.n_sources == 0 || dp_flow_sources_get(dp, flow->handle, &sources) < 0)
+		return NULL;
+	list = json_array();
+	for (i = 0; i < spec->dp.n_sources && i < sources.n; i++) {
+		const struct dp_source *source = &spec->sources[i];
+		const struct dp_source_stats *stats = &sources.of[i];
+		char src[ADDRESS_TEXT_MAX];
+
+		address_format(spec->match.key.family, source->address, src);
+		item = json_pack("{s:s, s:I, s:o}", "src", src, "packets",
+			(json_int_t)stats->packets, "last_ns",
+			past_encode(stats->silent_ns, stats->packets > 0));
+		if (source->port)
+			json_object_set_new(item, "src_port", json_integer(ntohs(source->port)));
+		json_array_append_new(list, item);
+	}
+	return json_pack("{s:i, s:I, s:o, s:o}", "active", sources.active, "switches",
+		(json_int_t)sources.switches, "since_ns",
+		past_encode(sources.active_ns, sources.switches > 0), "sources", list);
+}
+
 /* `legs` has room for the legs of any stream of the flow. */
 static json_t *
 streams_encode(
@@ -354,10 +392,11 @@ state_encode(const struct methods_context *context, struct flow *flow, unsigned 
 		fault_set(fault, FAULT_INTERNAL, "/id", "the data plane has no counters of flow %s",
 			spec->id);
 	else
-		state = json_pack("{s:o, s:b, s:o, s:o, s:o*, s:o}", "flow",
+		state = json_pack("{s:o, s:b, s:o, s:o, s:o*, s:o*, s:o}", "flow",
 			n_legs < spec->n_legs ? flow_own_encode(spec) : flow_spec_encode(spec),
 			"declared", spec->declared, "counters", flow_counters_encode(&stats),
-			"latched", source_encode(context->dp, flow), "membership",
+			"latched", source_encode(context->dp, flow), "failover",
+			failover_encode(context->dp, flow), "membership",
 			membership_encode(context->flows, spec), "legs",
 			legs_state_encode(context, flow, 0, legs, n_legs));
 	if (state) {

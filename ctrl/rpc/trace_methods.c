@@ -140,6 +140,22 @@ class_add(json_t *stages, const struct dp_trace *trace)
 }
 
 static void
+sources_add(json_t *stages, const struct dp_trace *trace)
+{
+	static const char *const said[] = {
+		[DP_TRACE_SOURCE_ACTIVE] = "active",
+		[DP_TRACE_SOURCE_TAKES_OVER] = "takes_over",
+		[DP_TRACE_SOURCE_RETURNS] = "returns",
+		[DP_TRACE_SOURCE_STANDBY] = "standby",
+		[DP_TRACE_SOURCE_UNLISTED] = "unlisted",
+	};
+	json_t *stage = step_add(stages, "sources", trace, DP_TRACE_SOURCES);
+
+	json_object_set_new(stage, "choice", json_string(said[trace->source]));
+	number_add(stage, "active", trace->sources.active);
+}
+
+static void
 latch_add(json_t *stages, const struct dp_trace *trace)
 {
 	static const char *const said[] = {
@@ -181,6 +197,8 @@ steps_add(json_t *stages, const struct dp_trace *trace)
 			trace->n_allow);
 	if (trace->has_classes && trace->step >= DP_TRACE_CLASS)
 		class_add(stages, trace);
+	if (trace->sources.n && trace->step >= DP_TRACE_SOURCES)
+		sources_add(stages, trace);
 	if (trace->latch_mode != DP_LATCH_OPEN && trace->step >= DP_TRACE_LATCH)
 		latch_add(stages, trace);
 	if (trace->n_streams && trace->step >= DP_TRACE_STREAM)

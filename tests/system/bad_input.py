@@ -74,6 +74,7 @@ PARTS = {
     "police": {"rate_bps": 64000},
     "classes": {},
     "allow": ["192.0.2.0/24"],
+    "sources": [{"src": "192.0.2.10"}, {"src": "192.0.2.11", "src_port": 9}],
     "streams": [{"ssrc": 1, "action": "drop"}],
     "rule": {"priority": 5, "src": "192.0.2.0/24", "dst_ports": [1, 2]},
 }
@@ -157,6 +158,27 @@ def policy_cases():
     yield "latch of an exact match", {**exact, "latch": "first"}, VALUE, "latch"
     yield ("interval without follow", changed("latch_interval_ms", 5), VALUE, "latch_interval_ms")
     yield "packets that open no latch", changed("latch_by", "ssrc"), VALUE, "latch_by"
+    listed = {**flow_make(7000), "source_timeout_ms": 20, "sources": PARTS["sources"]}
+    again = PARTS["sources"][:1] + [{"src": "192.0.2.10", "src_port": 9}]
+    yield ("sources of an exact match", {**exact, **listed, "match": exact["match"]}, VALUE,
+           "sources")
+    yield ("sources of a rule", {key: value for key, value in
+                                 {**listed, "rule": {"priority": 5, "dst": "192.0.2.1/32"}}.items()
+                                 if key != "match"}, VALUE, "sources")
+    yield "sources and latch", {**listed, "latch": "first"}, VALUE, "sources"
+    yield "source twice", {**listed, "sources": PARTS["sources"] * 2}, VALUE, "sources/2"
+    yield "source without port twice", {**listed, "sources": again}, VALUE, "sources/1"
+    yield "one source", {**listed, "sources": again[:1]}, PARAMS, "sources"
+    yield ("source of the other family", {**listed, "sources": [again[0], {"src": "2001:db8::1"}]},
+           VALUE, "sources/1/src")
+    yield ("multicast source to choose", {**listed, "sources": [again[0], {"src": "224.0.0.1"}]},
+           VALUE, "sources/1/src")
+    yield "sources without a time-out", changed("sources/0/src_port", 9), VALUE, "source_timeout_ms"
+    for path, value in (("source_timeout_ms", 0), ("source_timeout_ms", 10001),
+                        ("source_return_ms", 3600001), ("source_timeout_ms", 1.5)):
+        yield f"{path} {value}", {**listed, path: value}, PARAMS, path
+    for path in ("source_timeout_ms", "source_return_ms"):
+        yield f"{path} without sources", changed(path, 9), VALUE, path
     yield "allow of the other family", changed("allow/0", "2001:db8::/32"), VALUE, "allow/0"
     yield "match and rule", both, VALUE, ("", "rule", "match")
     yield ("rule of no family", {"rule": {"priority": 5}, "action": "drop"}, VALUE,

@@ -101,6 +101,13 @@ dp_flow_latched_get(const struct dp *dp, uint32_t handle, struct dp_latched *lat
 }
 
 int
+dp_flow_sources_get(const struct dp *dp, uint32_t handle, struct dp_sources *sources)
+{
+	*sources = dp->flows[handle].sources;
+	return sources->n > 0 ? 0 : -ENOENT;
+}
+
+int
 dp_latch_get(const struct dp *dp, uint64_t cookie, struct dp_latched *latched)
 {
 	unsigned i;

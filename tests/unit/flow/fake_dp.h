@@ -35,6 +35,7 @@ struct fake_flow {
 	uint16_t *numbers; /* of the legs: a leg keeps its own */
 	uint16_t last_number;
 	uint64_t more_packets; /* a test may let packets come */
+	struct dp_sources sources;
 	struct dp_latched latched; /* and sources be learned, */
 	bool moved; /* which dp_latch_poll() is to tell */
 };

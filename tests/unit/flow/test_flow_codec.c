@@ -321,6 +321,34 @@ Test(flow_parts, latch_needs_an_open_source)
 		"/latch_interval_ms", "found it with latch first", "expected it with follow only");
 }
 
+#define SOURCES "'sources':[{'src':'192.0.2.10'},{'src':'192.0.2.11','src_port':9}]"
+#define SOURCES_LEGS ",'legs':[{" LEG_4 "}]}"
+
+Test(flow_parts, sources_are_of_a_listener_and_differ)
+{
+	refused("{" EXACT "," SOURCES ",'source_timeout_ms':5" SOURCES_LEGS, "/sources",
+		"found 2 with a match that names its source", "match without src and src_port");
+	refused("{'rule':{'priority':1,'family':4}," SOURCES ",'source_timeout_ms':5" SOURCES_LEGS,
+		"/sources", "found 2 with a rule", "match without src and src_port");
+	refused("{" MATCH ",'latch':'first'," SOURCES ",'source_timeout_ms':5" SOURCES_LEGS,
+		"/sources", "found 2 with latch first", "expected sources or a latch");
+	refused("{" MATCH "," SOURCES SOURCES_LEGS, "/source_timeout_ms", "missing",
+		"expected 1 to 10000");
+	refused("{" MATCH ",'source_timeout_ms':5" SOURCES_LEGS, "/source_timeout_ms",
+		"found it without sources", "expected it with sources only");
+	refused("{" MATCH ",'source_return_ms':5" SOURCES_LEGS, "/source_return_ms",
+		"found it without sources", "expected it with sources only");
+	refused("{" MATCH ",'source_timeout_ms':5,'sources':[{'src':'192.0.2.10'},"
+		"{'src':'192.0.2.10','src_port':9}]" SOURCES_LEGS,
+		"/sources/1", "found the source of sources/0 again", "another src_port in both");
+	refused("{" MATCH ",'source_timeout_ms':5,'sources':[{'src':'192.0.2.10'},"
+		"{'src':'2001:db8::1'}]" SOURCES_LEGS,
+		"/sources/1/src", "found IPv6", "expected IPv4");
+	refused("{" MATCH ",'source_timeout_ms':5,'sources':[{'src':'192.0.2.10'},"
+		"{'src':'224.0.0.1'}]" SOURCES_LEGS,
+		"/sources/1/src", "224.0.0.1", "expected a unicast address");
+}
+
 Test(flow_parts, what_moves_a_latch_reaches_it)
 {
 	static const char *const words[] = {"ssrc", "rtcp_ssrc", "stun", "dtls", "rtp", "other"};
@@ -475,12 +503,14 @@ spec_same(const struct flow_spec *a, const struct flow_spec *b)
 	head.legs = b->legs;
 	head.streams = b->streams;
 	head.allow = b->allow;
+	head.sources = b->sources;
 	head.rule = b->rule;
 	head.pool = b->pool;
 	return !memcmp(&head, b, sizeof(head)) && !a->rule == !b->rule &&
 	       !memcmp(a->legs, b->legs, a->n_all_legs * sizeof(a->legs[0])) &&
 	       !memcmp(a->streams, b->streams, a->n_streams * sizeof(a->streams[0])) &&
 	       !memcmp(a->allow, b->allow, a->n_allow * sizeof(a->allow[0])) &&
+	       !memcmp(a->sources, b->sources, a->dp.n_sources * sizeof(a->sources[0])) &&
 	       (!a->rule || !memcmp(a->rule, b->rule, sizeof(*a->rule))) && !a->pool == !b->pool &&
 	       (!a->pool || !memcmp(a->pool, b->pool, sizeof(*a->pool)));
 }
@@ -707,6 +737,15 @@ flow_drawn(void)
 		json_object_set_new(flow, "allow",
 			ipv6 ? json_pack("[s, s]", "2001:db8::/32", "2001:db8:1::/64")
 			     : json_pack("[s]", "198.51.100.0/24"));
+	if (draw(4) == 0) {
+		json_object_set_new(flow, "sources",
+			ipv6 ? json_pack("[{s:s}, {s:s, s:i}]", "src", "2001:db8::7", "src",
+				       "2001:db8::8", "src_port", 9)
+			     : json_pack("[{s:s}, {s:s}]", "src", "192.0.2.7", "src", "192.0.2.8"));
+		put_number(flow, "source_timeout_ms", 1, 10000);
+		if (draw(2))
+			put_number(flow, "source_return_ms", 0, 3600000);
+	}
 	if (draw(3) == 0)
 		json_object_set_new(
 			flow, "classes", json_pack("{s:s, s:s}", "stun", "punt", "rtp", "forward"));

@@ -86,6 +86,15 @@ dp_flow_latched_get(const struct dp *from, uint32_t handle, struct dp_latched *l
 }
 
 int
+dp_flow_sources_get(const struct dp *from, uint32_t handle, struct dp_sources *sources)
+{
+	(void)from;
+	(void)handle;
+	(void)sources;
+	return -ENOENT;
+}
+
+int
 dp_flow_forget(struct dp *from, uint32_t handle, struct dp_latched *forgotten)
 {
 	dp_flow_latched_get(from, handle, forgotten);

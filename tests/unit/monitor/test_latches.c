@@ -16,6 +16,7 @@
 
 struct dp {
 	struct dp_latched latched[FLOWS_MAX];
+	struct dp_sources sources[FLOWS_MAX];
 	bool unknown[FLOWS_MAX]; /* handles */
 	uint64_t queue[FLOWS_MAX];
 	unsigned n_queued;
@@ -55,6 +56,13 @@ dp_flow_latched_get(const struct dp *from, uint32_t handle, struct dp_latched *l
 	*latched = from->latched[handle];
 	dp.n_looks++;
 	return from->unknown[handle] ? -ENOENT : 0;
+}
+
+int
+dp_flow_sources_get(const struct dp *from, uint32_t handle, struct dp_sources *sources)
+{
+	*sources = from->sources[handle];
+	return sources->n > 0 ? 0 : -ENOENT;
 }
 
 int
@@ -182,6 +190,64 @@ Test(latches, first_source_is_reported_once)
 	cr_expect_eq(n_narrowed, 1);
 	tick();
 	cr_expect_eq(events.last, 1);
+}
+
+static struct dp_source listed[2] = {{{203, 0, 113, 1}, 5}, {{203, 0, 113, 2}, 6}};
+
+static void
+switched_to(const struct flow *flow, uint8_t active, bool returned, uint64_t switches)
+{
+	dp.sources[flow->handle] = (struct dp_sources){.n = 2,
+		.active = active,
+		.previous = !active,
+		.returned = returned,
+		.switches = switches};
+	dp.queue[dp.n_queued++] = flow->sequence;
+}
+
+Test(latches, each_switch_of_sources_is_an_event)
+{
+	struct flow_spec *spec = spec_new(1, DP_LATCH_OPEN);
+	const struct event_entry *entry;
+	struct fault fault;
+	struct flow *flow;
+
+	spec->dp.n_sources = 2;
+	spec->sources = listed;
+	flow = flow_live(&flows.db, spec, &fault);
+	cr_assert_not_null(flow);
+	flow->handle = 1;
+	latches_flow_changed(&latches, flow, NULL);
+	cr_expect(is_ticking());
+	switched_to(flow, 0, false, 0);
+	tick();
+	cr_expect_eq(events.last, 0, "it has not switched yet");
+	switched_to(flow, 1, false, 1);
+	tick();
+	entry = events_get(&events, 1);
+	cr_assert_not_null(entry);
+	cr_expect_eq(entry->kind, EVENT_SOURCE_SWITCHED);
+	cr_expect_str_eq(entry->flow.id, "f1");
+	cr_expect_eq(entry->flow.switched.source.address[3], 2);
+	cr_expect_eq(entry->flow.switched.active, 1);
+	cr_expect_eq(entry->flow.switched.previous, 0);
+	tick();
+	cr_expect_eq(events.last, 1);
+	/* Named while it is changed: it is read when that is over, and kept by the replaced flow.
+	 */
+	flow->item = (void *)&dp;
+	switched_to(flow, 0, true, 2);
+	tick();
+	cr_expect_eq(events.last, 1);
+	flow->item = NULL;
+	tick();
+	cr_expect_eq(events.last, 2);
+	cr_expect_eq(events_get(&events, 2)->flow.switched.returned, 1);
+	latches_flow_changed(&latches, flow, flow);
+	tick();
+	cr_expect_eq(events.last, 2);
+	cr_expect(is_ticking());
+	cr_expect_eq(n_narrowed + n_told, 0);
 }
 
 Test(latches, nothing_ticks_unless_a_source_may_move)

@@ -69,9 +69,19 @@ Test(ring_methods, events_say_what_happened)
 		(struct event_flow){.id = "a", .family = 4, .latched = latched};
 	*events_raise_flow(events(), EVENT_FLOW_EXPIRED, "a") =
 		(struct event_flow){.id = "a", .counters = counters};
+	*events_raise_flow(events(), EVENT_SOURCE_SWITCHED, "b") = (struct event_flow){.id = "b",
+		.family = 4,
+		.switched = {.source = {{203, 0, 113, 8}, 0x409c}, .active = 1, .switches = 5}};
 	page = events_after(0, 0);
 	list = json_object_get(page, "events");
-	cr_assert_eq(json_array_size(list), 2);
+	cr_assert_eq(json_array_size(list), 3);
+	event = json_array_get(list, 2);
+	json_object_del(event, "time_ns");
+	expected = json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "sequence", 3,
+		"event", "source_switched", "flow", "b", "src", "203.0.113.8", "src_port", 40000,
+		"active", 1, "previous", 0, "switches", 5, "why", "silent");
+	cr_expect(json_equal(event, expected), "%s", json_dumps(event, 0));
+	json_decref(expected);
 	event = json_array_get(list, 0);
 	cr_expect_gt(number(event, "time_ns"), 0);
 	json_object_del(event, "time_ns");

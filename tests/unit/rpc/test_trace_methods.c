@@ -183,6 +183,28 @@ Test(trace_methods, every_step)
 	json_decref(result);
 }
 
+Test(trace_methods, a_standby_source)
+{
+	struct dp *dp = service_room()->dp;
+	json_t *result;
+
+	service_installs(
+		"{'id':'rule','rule':{'priority':9,'family':4},'action':'drop','legs':[]}");
+	answer(0, DP_TRACE_RULE, NULL, 0);
+	dp->trace.sources = (struct dp_sources){.n = 2, .active = 1};
+	dp->trace.source = DP_TRACE_SOURCE_STANDBY;
+	dp->trace.step = DP_TRACE_SOURCES;
+	dp->trace.verdict = DP_DROP;
+	dp->trace.drop = DP_DROP_standby_source;
+	result = service_result("packet.trace", json_of_text("{'port':'p0','frame':'00'}"));
+	cr_expect(json_is_object(result));
+	json_expect(json_array_get(json_object_get(result, "stages"),
+			    json_array_size(json_object_get(result, "stages")) - 1),
+		"{'stage':'sources','outcome':'drop','reason':'standby_source','help':'help',"
+		"'choice':'standby','active':1}");
+	json_decref(result);
+}
+
 /* Stages behind the one that decided are left out. */
 Test(trace_methods, no_step_too_many)
 {
