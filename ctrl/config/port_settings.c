@@ -41,9 +41,9 @@ static const struct field {
 };
 
 /* Those that the data plane does not have: they are reported as they are asked for. */
-static const char *const others[] = {"devargs", "rx_queues_max", "rx_descriptors_min",
-	"rx_descriptors_max", "tx_descriptors_min", "tx_descriptors_max", "mtu_min", "mtu_max",
-	"pps_max", "slow_offloads"};
+static const char *const others[] = {"devargs", "rx_queues_max", "tx_queues_max",
+	"rx_descriptors_min", "rx_descriptors_max", "tx_descriptors_min", "tx_descriptors_max",
+	"mtu_min", "mtu_max", "pps_max", "slow_offloads"};
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))

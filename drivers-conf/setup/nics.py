@@ -16,7 +16,7 @@ class Profile(typing.NamedTuple):
     """What the set-up needs of a driver's profile."""
 
     binding: str  # vfio-pci, or kernel: the NIC keeps its kernel driver
-    queues_max: int  # 0: not known
+    queues_max: int  # for receiving, or for sending if these are fewer; 0: not known
 
 
 def profile_entries(path):
@@ -34,9 +34,13 @@ def profile_entries(path):
     binding = document.get("binding")
     if binding not in ("vfio-pci", "kernel"):
         raise SetupError(f"{path}: /binding: found {binding}, expected vfio-pci or kernel")
-    queues_max = (document.get("settings") or {}).get("rx_queues_max", 0)
-    if not isinstance(queues_max, int):
-        raise SetupError(f"{path}: /settings/rx_queues_max: found {queues_max}, expected a number")
+    settings, limits = document.get("settings") or {}, []
+    for key in ("rx_queues_max", "tx_queues_max"):
+        limit = settings.get(key, 0)
+        if not isinstance(limit, int):
+            raise SetupError(f"{path}: /settings/{key}: found {limit}, expected a number")
+        limits += [limit] if limit else []
+    queues_max = min(limits, default=0)
     for pci_id in match["pci"]:
         yield str(pci_id), Profile(binding, queues_max)
 

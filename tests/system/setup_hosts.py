@@ -423,6 +423,21 @@ def mlx5(work):
     expect("iommu" not in host.read(GRUB), host.read(GRUB))
 
 
+def fewer_tx_queues(work):
+    """No more workers than the profile has transmit queues, as each worker needs one."""
+    for tx_queues, workers in ((3, 3), (8, 4)):
+        host = Host(work, f"tx-queues-{tx_queues}", cpus=8)
+        host.nic("0000:02:00.0", "15ad:07b0", "vmxnet3", "enp2s0", queues=8)
+        host.nic("0000:03:00.0", "15ad:07b0", "vmxnet3", "enp3s0", queues=8)
+        folder = work / f"profiles-{tx_queues}"
+        folder.mkdir()
+        (folder / "vmxnet3.yaml").write_text(yaml.dump(
+            {"match": {"drivers": ["net_vmxnet3"], "pci": ["15ad:07b0"]}, "binding": "vfio-pci",
+             "settings": {"rx_queues_max": 16, "tx_queues_max": tx_queues}}))
+        code, output = host.run("--yes", "--profiles", folder)
+        expect(code == 0 and len(host.config()["workers"]) == workers, output)
+
+
 def no_profile(work):
     """A NIC that no profile names is driven by AF_XDP, with all of its queues."""
     host = Host(work, "unknown", cpus=8)
@@ -1042,10 +1057,10 @@ def bad_profiles(work):
     refused(host, "--profiles", folder, names=["b.yaml", "a.yaml", "8086:10d3"])
 
 
-CASES = (one_nic_vm, two_port_server, two_node_server, node_without_ports, mlx5, no_profile,
-         processors, used_by_the_kernel, tunnels, used_by_others, iommu_group, iommu_later,
-         too_little_memory, operators_file, withdrawn, short_path, changed_since, rolls_back,
-         left_behind, undo_interrupted, other_boot, attributes, driverctl_override,
+CASES = (one_nic_vm, two_port_server, two_node_server, node_without_ports, mlx5, fewer_tx_queues,
+         no_profile, processors, used_by_the_kernel, tunnels, used_by_others, iommu_group,
+         iommu_later, too_little_memory, operators_file, withdrawn, short_path, changed_since,
+         rolls_back, left_behind, undo_interrupted, other_boot, attributes, driverctl_override,
          managed_interrupts, remapping, fragmented, others_parameters, asks, bad_profiles)
 
 
