@@ -26,13 +26,10 @@
 #include "rule_set.h"
 #include "warn.h"
 
-/* What drivers keep besides their descriptors (net_af_xdp: 4096 in a fill ring a queue). */
-#define PACKETS_A_QUEUE_EXTRA 4096
-#define PACKETS_A_WORKER 1024
 #define XDP_HEADROOM_BYTES 256 /* which net_af_xdp leaves free in each buffer besides our own */
-#define FRAME_OVERHEAD_BYTES \
-	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN + XDP_HEADROOM_BYTES)
-#define FRAME_BYTES_MIN 2048
+static_assert(DP_FRAME_OVERHEAD_BYTES == RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN +
+						 XDP_HEADROOM_BYTES,
+	"public API: what a buffer holds besides the MTU");
 #define STOP_TIMEOUT_US 5000000
 #define PAUSE_TIMEOUT_US 100000 /* all ports wait for a change of one so long */
 #define STOP_LOOK_US 20
@@ -82,10 +79,10 @@ ports_negotiate(struct dp *dp, char *error, size_t error_size)
 static unsigned
 frame_bytes_max(const struct dp *dp)
 {
-	unsigned bytes = FRAME_BYTES_MIN;
+	unsigned bytes = DP_FRAME_BYTES_MIN;
 
 	for (unsigned p = 0; p < dp->n_ports; p++)
-		bytes = RTE_MAX(bytes, (unsigned)dp->ports[p].mtu + (unsigned)FRAME_OVERHEAD_BYTES);
+		bytes = RTE_MAX(bytes, (unsigned)dp->ports[p].mtu + DP_FRAME_OVERHEAD_BYTES);
 	return bytes;
 }
 
@@ -106,7 +103,7 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 	const unsigned frame_bytes = frame_bytes_max(dp);
 
 	for (int socket = 0; socket < RTE_MAX_NUMA_NODES; socket++) {
-		unsigned n = PACKETS_A_WORKER * dp->n_workers;
+		unsigned n = DP_WORKER_PACKETS * dp->n_workers;
 		bool wanted = false, registered = false;
 		int ret;
 
@@ -119,7 +116,7 @@ pools_create(struct dp *dp, char *error, size_t error_size)
 			registered = registered ||
 				     (port->settings.quirks & DP_QUIRK_registers_pool) != 0;
 			port->pool_descriptors = port_descriptors(port);
-			n += port->pool_descriptors + port->n_rx * PACKETS_A_QUEUE_EXTRA;
+			n += port->pool_descriptors + port->n_rx * DP_QUEUE_PACKETS;
 		}
 		if (!wanted)
 			continue;

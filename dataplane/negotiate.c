@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "negotiate.h"
 
-#define DESCRIPTORS_DEFAULT 1024
 #define RSS_DEFAULT (DP_RSS_ipv4 | DP_RSS_ipv6 | DP_RSS_ipv4_udp | DP_RSS_ipv6_udp)
 #define TX_DEFAULT DP_TX_multi_segs
 
@@ -72,9 +71,9 @@ negotiate(struct dp_port_settings *settings, const struct rte_eth_dev_info *info
 	bool chains;
 
 	if (settings->rx_descriptors == 0)
-		settings->rx_descriptors = DESCRIPTORS_DEFAULT;
+		settings->rx_descriptors = DP_DESCRIPTORS_DEFAULT;
 	if (settings->tx_descriptors == 0)
-		settings->tx_descriptors = DESCRIPTORS_DEFAULT;
+		settings->tx_descriptors = DP_DESCRIPTORS_DEFAULT;
 	if (settings->burst == 0 || settings->burst > DP_BURST_MAX)
 		settings->burst = DP_BURST_MAX;
 	settings->quirks &= ~DP_SET_NONE;

@@ -4,17 +4,13 @@
 
 #include <stdint.h>
 
+#include <dp/dp.h>
+
 #include "doctor/cpu_checks.h"
 #include "doctor/pci_checks.h"
 #include "doctor/tree.h"
 
-/* The counts are those of pools_create() in dataplane/dp.c. */
-#define DESCRIPTORS 1024
-#define PACKETS_A_QUEUE_EXTRA 4096
-#define PACKETS_A_WORKER 1024
 #define BUFFER_OVERHEAD_BYTES 1280 /* headers of the three pools, and a replica's copied header */
-#define FRAME_BYTES 2048
-#define FRAME_OVERHEAD_BYTES 64
 #define TABLE_ENTRY_BYTES 512
 #define BASE_MIB 128
 #define RINGS_MIB 2 /* of a worker: of 65536 pointers and more, the next power of two */
@@ -33,24 +29,24 @@ unsigned
 memory_estimate_mib(const char *root, const struct setup *setup, unsigned node)
 {
 	const unsigned first = setup->n_ports > 0 ? node_of_port(root, &setup->ports[0]) : 0;
-	uint64_t frame = FRAME_BYTES, packets = 0, bytes = 0;
+	uint64_t frame = DP_FRAME_BYTES_MIN, packets = 0, bytes = 0;
 
 	for (unsigned i = 0; i < setup->n_ports; i++) {
 		const struct port_setup *port = &setup->ports[i];
-		const uint64_t descriptors = port->descriptors ? port->descriptors : DESCRIPTORS;
+		const uint64_t descriptors =
+			port->descriptors ? port->descriptors : DP_DESCRIPTORS_DEFAULT;
 		const uint64_t n_rx = port->rx_queues ? port->rx_queues : setup->n_workers;
 
-		if (frame < port->mtu + FRAME_OVERHEAD_BYTES)
-			frame = port->mtu + FRAME_OVERHEAD_BYTES;
+		if (frame < port->mtu + DP_FRAME_OVERHEAD_BYTES)
+			frame = port->mtu + DP_FRAME_OVERHEAD_BYTES;
 		if (node_of_port(root, port) != node)
 			continue;
-		packets += n_rx * (descriptors + PACKETS_A_QUEUE_EXTRA) +
-			   setup->n_workers * descriptors;
+		packets += n_rx * (descriptors + DP_QUEUE_PACKETS) + setup->n_workers * descriptors;
 	}
 	if (packets == 0 && setup->n_ports > 0)
 		return RINGS_MIB * setup->n_workers;
 	if (packets > 0)
-		packets += PACKETS_A_WORKER * setup->n_workers;
+		packets += DP_WORKER_PACKETS * setup->n_workers;
 	if (packets > 0 && setup->packet_buffers > 0)
 		packets = setup->packet_buffers;
 	bytes = packets * (frame + BUFFER_OVERHEAD_BYTES);

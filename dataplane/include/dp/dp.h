@@ -333,6 +333,19 @@ unsigned dp_flow_legs(const struct dp_flow *flow);
 unsigned dp_leg_count(const struct dp *dp);
 unsigned dp_leg_capacity(const struct dp *dp);
 
+/*
+ * What packet buffers are counted by, unless dp_config.packet_buffers says how many there are: for
+ * each receive queue its descriptors and DP_QUEUE_PACKETS, for each transmit queue its descriptors,
+ * and DP_WORKER_PACKETS for each worker. A buffer has room for a frame of the largest MTU of all
+ * ports and DP_FRAME_OVERHEAD_BYTES, or of DP_FRAME_BYTES_MIN. Besides it are the headers of the
+ * buffer in each pool.
+ */
+#define DP_DESCRIPTORS_DEFAULT 1024
+#define DP_QUEUE_PACKETS 4096 /* that drivers keep besides: net_af_xdp, in a fill ring */
+#define DP_WORKER_PACKETS 1024
+#define DP_FRAME_BYTES_MIN 2048
+#define DP_FRAME_OVERHEAD_BYTES 282 /* MAC addresses, two VLAN tags, CRC, XDP's headroom of 256 */
+
 #define DP_TLB_ENTRIES 1024 /* the second level of a TLB has as many or more on most servers */
 
 /*

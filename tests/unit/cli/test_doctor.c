@@ -232,8 +232,8 @@ Test(doctor, memory_estimate)
 	configure("1, 2", "{'name': 'p0', 'devargs': '0000:03:00.0', 'rx_queues': 1, 'mtu': 9000, "
 			  "'descriptors': 4096}, {'name': 'p1', 'devargs': 'net_null0'}");
 	host.n_table_entries = 1500000;
-	cr_expect_eq(memory_estimate_mib(root, &host, 3), 1042);
-	cr_expect_eq(memory_estimate_mib(root, &host, 0), 269);
+	cr_expect_eq(memory_estimate_mib(root, &host, 3), 1046);
+	cr_expect_eq(memory_estimate_mib(root, &host, 0), 272);
 }
 
 /* Each node once; memory_mb, 256 here, is that of the first port. */
