@@ -282,8 +282,10 @@ memory_print(
 	size_t i;
 
 	if (!setup->read) {
-		fprintf(stderr, "sluicectl: %s; name the configuration by --config FILE\n",
-			member_text(json_array_get(report, 0), "found"));
+		const json_t *config = json_array_get(report, 0);
+
+		fprintf(stderr, "sluicectl: %s\nsluicectl: run: %s\n", member_text(config, "found"),
+			member_text(config, "mend"));
 		return CLI_USAGE;
 	}
 	memory = memory_report(root, setup);

@@ -152,7 +152,7 @@ driver_judge(const struct device *device)
 		verdict_found(&verdict, " is not there");
 		verdict_fault(&verdict, SEVERITY_ERROR, none_why,
 			port->pci[0] ? "lspci -D -d ::0200 # then: sudoedit %s"
-				     : "ip -brief link # then: sudoedit %s",
+				     : "ip -brief link # if it has another name now: sudoedit %s",
 			device->config);
 		return verdict;
 	}

@@ -180,6 +180,18 @@ grep -q $'\033' "$RIG_RUN/plain" && fail "colour in a file: $(cat "$RIG_RUN/plai
 [[ $(tail -n 1 "$RIG_RUN/plain") =~ ^[0-9]+\ errors?,\ [0-9]+\ warnings?,\ [0-9]+\ OK$ ]] ||
 	fail "no sum: $(tail -n 1 "$RIG_RUN/plain")"
 
+# What keeps the memory from being estimated has a command, too.
+memory_refused() { # COMMAND OPTION...
+	local mend=$1
+	shift
+	expect_exit 2 doctor --memory "$@" 2>"$RIG_RUN/refused" >"$RIG_RUN/plain"
+	[[ ! -s $RIG_RUN/plain && $(cat "$RIG_RUN/refused") == "sluicectl: "*$'\n'"sluicectl: run: $mend" ]] ||
+		fail "--memory $*: $(cat "$RIG_RUN/refused")"
+}
+mkdir "$RIG_RUN/empty"
+memory_refused "sudo sluice-setup # proposes one; or: sluicectl doctor --config FILE" --root "$RIG_RUN/empty"
+memory_refused "sudoedit $RIG_RUN/broken.yaml" --config "$RIG_RUN/broken.yaml"
+
 # Arguments that make no sense are refused before anything is printed.
 expect_exit 2 doctor --nope >"$RIG_RUN/refused"
 expect_exit 2 doctor --connect 192.0.2.1:7878 --cert a --key b --ca c >>"$RIG_RUN/refused"

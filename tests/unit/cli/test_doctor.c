@@ -933,7 +933,7 @@ Test(doctor, driver_of_virtual)
 	configure("1", "{'name': 'p0', 'devargs': 'net_af_xdp0,iface=media0'}");
 	verdict = driver_of();
 	is(&verdict, SEVERITY_ERROR, "port p0: media0 is not there",
-		"ip -brief link # then: sudoedit /etc/sluice/sluice.yaml");
+		"ip -brief link # if it has another name now: sudoedit /etc/sluice/sluice.yaml");
 	put("/sys/class/net/media0/flags", "0x1002\n");
 	put_link("/sys/class/net/media0/device/driver", "../../drivers/i40e");
 	verdict = driver_of();
