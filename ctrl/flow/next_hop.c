@@ -977,12 +977,24 @@ neighbour_reason(const struct hop_target *target, const char *iface, char reason
 			address, iface, strerror(-target->error));
 }
 
+/* Whose table has been asked: " in VRF red"; "" for an interface in none. */
+static const char *
+vrf_of(unsigned ifindex, char text[8 + IF_NAMESIZE])
+{
+	struct interface_master master;
+
+	if (interface_master_read(ifindex, &master) < 0 || strcmp(master.kind, "vrf") != 0)
+		return "";
+	snprintf(text, 8 + IF_NAMESIZE, " in VRF %s", master.name);
+	return text;
+}
+
 void
 next_hops_reason(
 	const struct next_hops *hops, const struct flow_leg *leg, char reason[HOP_REASON_MAX])
 {
 	const struct hop_tracked *tracked = leg_tracked(hops, leg);
-	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX];
+	char iface[IF_NAMESIZE], outer[24] = "", to[ADDRESS_TEXT_MAX], vrf[8 + IF_NAMESIZE];
 	const struct hop_request *request;
 	const struct hop_target *target;
 	unsigned ifindex, out;
@@ -1021,7 +1033,8 @@ next_hops_reason(
 		snprintf(reason, HOP_REASON_MAX, "no interface for VLAN %u%s on %s",
 			request->vlan ? request->vlan : request->outer_vlan, outer, iface);
 	else if (tracked->error == -ENETUNREACH)
-		snprintf(reason, HOP_REASON_MAX, "no route to %s out of %s", to, iface);
+		snprintf(reason, HOP_REASON_MAX, "no route to %s out of %s%s", to, iface,
+			vrf_of(out, vrf));
 	else if (tracked->error == -EADDRNOTAVAIL)
 		snprintf(reason, HOP_REASON_MAX,
 			"%s is this host's own, a broadcast address, or blocked by a route", to);

@@ -479,8 +479,9 @@ losses_answer(const struct nlmsghdr *message, void *arg)
 	return MNL_CB_OK;
 }
 
-int
-interface_losses_read(unsigned ifindex, struct interface_losses *losses)
+/* What the kernel says about one interface, as RTM_NEWLINK. 0 or a negative errno. */
+static int
+interface_read(unsigned ifindex, mnl_cb_t answer, void *arg)
 {
 	char buffer[NETLINK_BYTES];
 	struct netlink netlink;
@@ -490,13 +491,44 @@ interface_losses_read(unsigned ifindex, struct interface_losses *losses)
 
 	if (rc < 0)
 		return rc;
-	memset(losses, 0, sizeof(*losses));
 	message = netlink_begin(buffer, RTM_GETLINK, 0, sizeof(*link));
 	link = mnl_nlmsg_get_payload(message);
 	link->ifi_index = (int)ifindex;
-	rc = netlink_request(&netlink, message, losses_answer, losses);
+	rc = netlink_request(&netlink, message, answer, arg);
 	netlink_close(&netlink);
 	return rc;
+}
+
+int
+interface_losses_read(unsigned ifindex, struct interface_losses *losses)
+{
+	memset(losses, 0, sizeof(*losses));
+	return interface_read(ifindex, losses_answer, losses);
+}
+
+static int
+master_answer(const struct nlmsghdr *message, void *arg)
+{
+	const size_t body = sizeof(struct ifinfomsg);
+	const struct nlattr *index = netlink_attribute(message, body, IFLA_MASTER, 4), *info, *kind;
+	struct interface_master *master = arg;
+
+	info = netlink_attribute(message, body, IFLA_LINKINFO, 0);
+	kind = info ? nested_attribute(info, IFLA_INFO_SLAVE_KIND, 0) : NULL;
+	if (!index || !kind)
+		return MNL_CB_OK;
+	snprintf(master->kind, sizeof(master->kind), "%.*s", (int)mnl_attr_get_payload_len(kind),
+		mnl_attr_get_str(kind));
+	if (!if_indextoname(mnl_attr_get_u32(index), master->name))
+		master->kind[0] = '\0'; /* it has just been deleted */
+	return MNL_CB_OK;
+}
+
+int
+interface_master_read(unsigned ifindex, struct interface_master *master)
+{
+	memset(master, 0, sizeof(*master));
+	return interface_read(ifindex, master_answer, master);
 }
 
 bool

@@ -166,6 +166,15 @@ struct interface_losses {
 /* 0 or a negative errno. */
 int interface_losses_read(unsigned ifindex, struct interface_losses *losses);
 
+/* The interface that another one is a part of. */
+struct interface_master {
+	char kind[16]; /* of link, as in ip-link(8): "vrf", "bond", "bridge"; "" = it is in none */
+	char name[16]; /* IFNAMSIZ */
+};
+
+/* 0 or a negative errno. */
+int interface_master_read(unsigned ifindex, struct interface_master *master);
+
 /* It is up and has a carrier; false also for one that is gone. */
 bool interface_runs(unsigned ifindex);
 
