@@ -246,6 +246,7 @@ static_assert(sizeof(struct dp_stream_stats) == 16, "public API: stream");
 static_assert(sizeof(struct dp_leg_stats) == (2 + DP_COPY_DROP_COUNT) * sizeof(uint64_t),
 	"public API: leg");
 static_assert(sizeof(struct dp_latched) == 56, "public API: latched source");
+static_assert(sizeof(struct dp_source_stats) == 16, "public API: source");
 static_assert(sizeof(struct dp_sources) == 24 + DP_SOURCES_MAX * sizeof(struct dp_source_stats),
 	"public API: sources");
 static_assert(sizeof(struct dp_worker_stats) ==
