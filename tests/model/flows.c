@@ -101,6 +101,72 @@ allow_random(struct draft *draft, struct rng *rng)
 	flow->allow = draft->allow;
 }
 
+/* They differ, and one without a port in its address. */
+static bool
+source_is_listed(const struct draft *draft, const struct dp_source *source)
+{
+	for (unsigned i = 0; i < draft->flow.n_sources; i++) {
+		const struct dp_source *listed = &draft->sources[i];
+
+		if (memcmp(listed->address, source->address, 16) == 0 &&
+			(listed->port == 0 || source->port == 0 || listed->port == source->port))
+			return true;
+	}
+	return false;
+}
+
+static void
+source_times_random(struct dp_flow *flow, struct rng *rng)
+{
+	flow->source_timeout_ms =
+		rng_between(rng, 1, rng_one_in(rng, 4) ? DP_SOURCE_TIMEOUT_MS_MAX : 100);
+	flow->source_return_ms = 0;
+	if (!rng_one_in(rng, 4))
+		flow->source_return_ms =
+			rng_between(rng, 1, rng_one_in(rng, 4) ? DP_SOURCE_RETURN_MS_MAX : 200);
+}
+
+static void
+sources_random(struct draft *draft, struct rng *rng)
+{
+	struct dp_flow *flow = &draft->flow;
+	const unsigned n = rng_one_in(rng, 8) ? DP_SOURCES_MAX : rng_between(rng, 2, 4);
+
+	flow->n_sources = 0;
+	while (flow->n_sources < n) {
+		struct dp_source *source = &draft->sources[flow->n_sources];
+
+		world_source(rng, flow->key.family, source->address);
+		source->port = rng_one_in(rng, 3) ? 0 : htons((uint16_t)world_udp_port(rng));
+		if (!source_is_listed(draft, source))
+			flow->n_sources++;
+	}
+	flow->sources = draft->sources;
+	source_times_random(flow, rng);
+}
+
+/* The same list, so that what is active goes on; at times with other times. */
+static void
+sources_keep(struct draft *draft, struct rng *rng, const struct model_flow *old)
+{
+	struct dp_flow *flow = &draft->flow;
+
+	if (old->choice.n == 0)
+		return;
+	memcpy(draft->sources, old->choice.list, sizeof(draft->sources));
+	flow->sources = draft->sources;
+	flow->n_sources = old->spec.n_sources;
+	flow->source_timeout_ms = old->spec.source_timeout_ms;
+	flow->source_return_ms = old->spec.source_return_ms;
+	if (rng_one_in(rng, 4))
+		source_times_random(flow, rng);
+	/* The preferred one is another one. */
+	if (rng_one_in(rng, 8)) {
+		draft->sources[0] = old->choice.list[1];
+		draft->sources[1] = old->choice.list[0];
+	}
+}
+
 static void
 features_random(struct draft *draft, struct rng *rng)
 {
@@ -116,6 +182,8 @@ features_random(struct draft *draft, struct rng *rng)
 		verdict_random(rng, &flow->class_verdict[rng_below(rng, DP_CLASS_COUNT)]);
 	if (may_latch && rng_one_in(rng, 2))
 		flow->latch = rng_one_in(rng, 3) ? DP_LATCH_FIRST : DP_LATCH_FOLLOW;
+	if (flow->latch == DP_LATCH_OPEN && flow->rule == NULL && may_latch && rng_one_in(rng, 2))
+		sources_random(draft, rng);
 	if (flow->latch == DP_LATCH_FOLLOW && !rng_one_in(rng, 6))
 		flow->latch_interval_ms = rng_between(rng, 1, rng_one_in(rng, 2) ? 3600000 : 200);
 	if (flow->latch != DP_LATCH_OPEN && rng_one_in(rng, 2))
@@ -259,6 +327,7 @@ draft_init_from(struct draft *draft, struct rng *rng, const struct flow_style *s
 		memcpy(draft->allow, old->allow, sizeof(draft->allow));
 		flow->allow = draft->allow;
 		flow->police = old->spec.police;
+		sources_keep(draft, rng, old);
 		if (old->spec.n_streams > 0 && rng_one_in(rng, 4))
 			streams_random(draft, rng);
 		else

@@ -11,6 +11,7 @@ struct draft {
 	struct dp_flow flow;
 	struct dp_rule rule;
 	struct dp_prefix allow[DP_ALLOW_MAX];
+	struct dp_source sources[DP_SOURCES_MAX];
 	struct dp_stream streams[DP_STREAMS_MAX];
 	struct dp_leg *legs;
 	uint16_t *from; /* as in dp_txn_replace(), one a leg */

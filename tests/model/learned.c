@@ -15,6 +15,7 @@
 /* Cookies of a family's flows. Even ones are IPv4's: legs and latches have the same family. */
 #define COOKIES 160
 #define NOTICES_MAX 4096
+#define NS_PER_US 1000 /* of which it is said when a source became active */
 
 static uint64_t
 cookie_of(unsigned number, unsigned family)
@@ -232,6 +233,53 @@ session_compare_no_latch(struct session *session)
 	return ret == -ENOENT;
 }
 
+/* Times are by the worker's clock, which is the test's. */
+static bool
+choice_compare(const struct session *session, const struct model_flow *flow)
+{
+	const struct model_choice *choice = &flow->choice;
+	const int expected_ret = choice->n == 0 ? -ENOENT : 0;
+	struct dp_sources got = {0}, expected = {0};
+	const int ret = dp_flow_sources_get(session->rig.dp, flow->handle, &got);
+
+	if (ret != expected_ret) {
+		printf("dp_flow_sources_get returned %d, expected %d\n", ret, expected_ret);
+		return false;
+	}
+	if (ret != 0)
+		return true;
+	expected.switches = choice->switches;
+	expected.active_ns = got.active_ns;
+	if (choice->switches > 0 && choice->switched_ns / NS_PER_US != 0)
+		expected.active_ns = session->now_ns - choice->switched_ns / NS_PER_US * NS_PER_US;
+	expected.active = (uint8_t)choice->active;
+	expected.previous = (uint8_t)choice->previous;
+	expected.returned = choice->returned;
+	expected.n = (uint8_t)choice->n;
+	for (unsigned i = 0; i < choice->n; i++) {
+		expected.of[i].packets = choice->of[i].packets;
+		if (choice->of[i].heard)
+			expected.of[i].silent_ns = session->now_ns - choice->of[i].heard_ns;
+	}
+	if (memcmp(&got, &expected, sizeof(got)) == 0)
+		return true;
+	printf("dp_flow_sources_get, flow %x\n", flow->handle);
+	report_hex("got", (const uint8_t *)&got, sizeof(got));
+	report_hex("expected", (const uint8_t *)&expected, sizeof(expected));
+	report_flow(flow);
+	return false;
+}
+
+bool
+session_compare_choices(struct session *session)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; ok && i < session->model.n_flows; i++)
+		ok = choice_compare(session, session->model.flows[i]);
+	return ok;
+}
+
 bool
 session_forget(struct session *session)
 {
@@ -271,6 +319,18 @@ on_moved(void *arg, uint64_t cookie)
 		notices->cookies[notices->n++] = cookie;
 }
 
+static bool
+notice_check(const struct notices *notices, uint64_t cookie)
+{
+	for (unsigned n = 0; n < notices->n; n++) {
+		if (notices->cookies[n] == cookie)
+			return true;
+	}
+	printf("the source of %llu has changed, but dp_latch_poll does not say so\n",
+		(unsigned long long)cookie);
+	return false;
+}
+
 bool
 session_compare_notices(struct session *session)
 {
@@ -280,16 +340,15 @@ session_compare_notices(struct session *session)
 	dp_latch_poll(session->rig.dp, NOTICES_MAX, on_moved, notices, &lost);
 	for (unsigned i = 0; i < session->model.n_latches; i++) {
 		struct model_latch *latch = session->model.latches[i];
-		unsigned n = 0;
 
-		while (n < notices->n && notices->cookies[n] != latch->cookie)
-			n++;
-		if (latch->moved && n == notices->n && !lost) {
-			printf("latch %llu has moved, but dp_latch_poll does not say so\n",
-				(unsigned long long)latch->cookie);
-			ok = false;
-		}
+		ok &= !latch->moved || lost || notice_check(notices, latch->cookie);
 		latch->moved = false;
+	}
+	for (unsigned i = 0; i < session->model.n_flows; i++) {
+		struct model_flow *flow = session->model.flows[i];
+
+		ok &= !flow->choice.moved || lost || notice_check(notices, flow->spec.latch_cookie);
+		flow->choice.moved = false;
 	}
 	free(notices);
 	return ok;

@@ -87,6 +87,28 @@ struct model_latch {
 	bool moved; /* and dp_latch_poll() has not said so yet */
 };
 
+/* One of the sources that a flow chooses from. */
+struct model_source {
+	uint64_t packets;
+	bool heard; /* it has sent */
+	uint64_t heard_ns; /* its last packet */
+	uint64_t run_ns; /* the first packet since its last gap of the time-out */
+};
+
+/* The sources that a flow chooses from; they are kept while the list is the same. */
+struct model_choice {
+	struct dp_source list[DP_SOURCES_MAX];
+	unsigned n; /* 0: the flow takes any source */
+	unsigned active, previous;
+	bool returned;
+	uint64_t switches;
+	uint64_t switched_ns;
+	bool waits; /* the first source has not sent, but another one has */
+	uint64_t waits_ns; /* since then */
+	struct model_source of[DP_SOURCES_MAX];
+	bool moved; /* and dp_latch_poll() has not said so yet */
+};
+
 struct model_leg {
 	struct dp_leg spec;
 	struct model_latch *latch; /* that it sends to; NULL: to spec.dst */
@@ -121,6 +143,7 @@ struct model_flow {
 	struct model_stream *streams;
 	struct model_bucket bucket;
 	struct model_latch *latch; /* NULL: it does not latch */
+	struct model_choice choice;
 };
 
 struct model_config {
@@ -234,6 +257,13 @@ void model_latch_unref(struct model_latch *latch);
 /* `ssrc`: that moves it from now on, NULL = none does. */
 void model_latch_learn(struct model_latch *latch, const struct model_packet *packet,
 	const uint32_t *ssrc, uint64_t now_ns);
+
+/* The sources of a flow from now on: those that it has, or others, which begin anew. */
+void model_choice_set(struct model_choice *choice, const struct dp_flow *spec);
+
+/* Step 5 for a flow with sources. DP_DROP_COUNT = the packet goes on. */
+enum dp_drop model_choice_act(struct model_choice *choice, const struct dp_flow *spec,
+	const struct model_packet *packet, uint64_t now_ns);
 
 /* The frame that a leg sends to a next hop, written to `out`; its length. */
 unsigned model_frame_build(const struct model_packet *packet, const struct dp_leg *leg,

@@ -240,5 +240,12 @@ model_flow_act(struct model *model, struct model_flow *flow, const struct model_
 		return model_punt_admit(model);
 	if (!latch_admits(flow, packet, model->now_ns))
 		return DP_DROP_source_refused;
+	if (flow->choice.n > 0) {
+		const enum dp_drop reason =
+			model_choice_act(&flow->choice, &flow->spec, packet, model->now_ns);
+
+		if (reason != DP_DROP_COUNT)
+			return reason;
+	}
 	return stream_act(model, flow, packet, set);
 }

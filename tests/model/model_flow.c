@@ -42,6 +42,8 @@ flow_set_spec(struct model *model, struct model_flow *flow, const struct dp_flow
 	}
 	for (unsigned i = 0; i < spec->n_allow; i++)
 		flow->allow[i] = spec->allow[i];
+	model_choice_set(&flow->choice, spec);
+	flow->spec.sources = NULL; /* in flow->choice */
 	flow->spec.allow = flow->allow;
 	flow->spec.streams = NULL; /* in flow->streams, with their legs */
 	flow->spec.legs = NULL; /* in flow->set */

@@ -101,6 +101,15 @@ recipe_for_flow(struct rng *rng, struct recipe *recipe, const struct model_flow 
 		memcpy(recipe->src, flow->latch->learned.src, 16);
 		recipe->src_port = ntohs(flow->latch->learned.src_port);
 	}
+	/* So do those that it chooses from, two of them most. */
+	if (flow->choice.n > 0 && !rng_one_in(rng, 8)) {
+		const struct dp_source *source =
+			&flow->choice.list[rng_below(rng, rng_one_in(rng, 4) ? flow->choice.n : 2)];
+
+		memcpy(recipe->src, source->address, 16);
+		if (source->port != 0)
+			recipe->src_port = ntohs(source->port);
+	}
 	/* Almost a packet of the flow. */
 	if (rng_one_in(rng, 40))
 		recipe->port = rng_below(rng, MODEL_PORTS);
@@ -205,7 +214,7 @@ flow_is_ordinary(const struct model *model, const struct model_flow *flow)
 
 	return spec->rule == NULL && spec->key.outer_vlan == 0 && spec->verdict == DP_FORWARD &&
 	       spec->down == 0 && spec->latch == DP_LATCH_OPEN && spec->n_allow == 0 &&
-	       spec->n_streams == 0 && flow->set.n_legs == 1 &&
+	       spec->n_sources == 0 && spec->n_streams == 0 && flow->set.n_legs == 1 &&
 	       model_leg_resolve(model, &flow->set.legs[0], &leg, &hop) && leg.down == 0 &&
 	       leg.outer_vlan == 0 && leg.one_in < 2 && leg.police.rate_bps == 0 && hop.mtu != 0;
 }

@@ -123,12 +123,24 @@ report_features(const struct dp_flow *spec)
 		(unsigned long long)spec->police.burst_bytes);
 }
 
+static void
+report_choice(const struct model_flow *flow)
+{
+	const struct model_choice *choice = &flow->choice;
+
+	if (choice->n > 0)
+		printf("  sources: %u, time-out %u ms, return %u ms; active %u, %llu switches\n",
+			choice->n, flow->spec.source_timeout_ms, flow->spec.source_return_ms,
+			choice->active, (unsigned long long)choice->switches);
+}
+
 void
 report_flow(const struct model_flow *flow)
 {
 	printf("flow %x:\n", flow->handle);
 	report_match(flow);
 	report_features(&flow->spec);
+	report_choice(flow);
 	for (unsigned i = 0; i < flow->spec.n_streams; i++) {
 		const struct dp_stream *stream = &flow->streams[i].spec;
 

@@ -67,19 +67,19 @@ config_random(struct rng *rng)
 struct turns {
 	const struct model_flow *flows[TURNS_MAX];
 	unsigned n; /* 0: packets of any kind */
-	const struct model_flow *mover; /* learns other sources in between; NULL: none does */
+	const struct model_flow *mover; /* whose source changes in between; NULL: none's does */
 	unsigned run; /* packets of one flow in a row, then one of the next; 0: at random */
 	unsigned fault_one_in;
 };
 
-/* A flow that latches; NULL: none was found. */
+/* A flow that latches, or chooses from its sources; NULL: none was found. */
 static const struct model_flow *
-latching_flow(struct rng *rng, const struct model *model)
+moving_flow(struct rng *rng, const struct model *model)
 {
 	for (unsigned i = 0; i < 2 * model->n_flows; i++) {
 		const struct model_flow *flow = model->flows[rng_below(rng, model->n_flows)];
 
-		if (flow->latch != NULL)
+		if (flow->latch != NULL || flow->choice.n > 0)
 			return flow;
 	}
 	return NULL;
@@ -100,7 +100,7 @@ turns_random(struct session *session, struct turns *turns)
 		packet_ordinary_flow(rng, &session->model, NULL, LIKE_NONE);
 
 	turns->n = 0;
-	turns->mover = rng_one_in(rng, 2) ? latching_flow(rng, &session->model) : NULL;
+	turns->mover = rng_one_in(rng, 2) ? moving_flow(rng, &session->model) : NULL;
 	turns->fault_one_in = faults[rng_below(rng, sizeof(faults) / sizeof(faults[0]))];
 	turns->run = rng_one_in(rng, 4) ? 0 : runs[rng_below(rng, sizeof(runs) / sizeof(runs[0]))];
 	if (first == NULL || rng_one_in(rng, 3))
@@ -201,7 +201,8 @@ round_compare(struct session *session)
 	bool ok = session_compare_ports(session);
 
 	ok = session_compare_frames(session, checkpoint) && ok;
-	ok = ok && session_compare_latches(session) && session_compare_no_latch(session);
+	ok = ok && session_compare_latches(session) && session_compare_no_latch(session) &&
+	     session_compare_choices(session);
 	if (ok && rng_one_in(&session->rng, 8))
 		ok = session_compare_notices(session);
 	if (ok && rng_one_in(&session->rng, session->punt_polls_one_in))

@@ -85,6 +85,8 @@ bool latched_compare(struct dp *dp, const struct model_flow *flow);
  */
 bool session_compare_latches(struct session *session);
 bool session_compare_no_latch(struct session *session);
+/* Which source is active of flows that choose (learned.c). */
+bool session_compare_choices(struct session *session);
 bool session_compare_notices(struct session *session);
 bool session_forget(struct session *session);
 bool flow_stats_compare(const struct model_flow *flow, const struct dp_flow_stats *stats,
