@@ -122,11 +122,10 @@ totals_report(const struct session_totals *totals, bool is_chosen)
 			(unsigned long long)totals->drops[r]);
 	printf("\n");
 	for (unsigned r = 0; r < DP_DROP_COUNT; r++) {
-		/* No port of the model has a path to the kernel, and no flow chooses from sources.
-		 */
+		/* No port of the model has a path to the kernel. */
 		if (!is_chosen || totals->packets < PACKETS_DEFAULT || totals->drops[r] > 0 ||
 			r == DP_DROP_no_buffer || r == DP_DROP_kernel_limited ||
-			r == DP_DROP_kernel_full || r == DP_DROP_standby_source)
+			r == DP_DROP_kernel_full)
 			continue;
 		printf("no packet met the reason %s\n", dp_drop_name((enum dp_drop)r));
 		ok = false;
