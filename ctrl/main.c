@@ -220,6 +220,35 @@ daemon_restore_flows(struct daemon *daemon)
 	return 0;
 }
 
+/*
+ * Members of a bond that are kernel interfaces have one MTU, which the port takes unless it has
+ * another in the configuration: drivers do not report it. 0, or -1 with *fault set.
+ */
+static int
+bond_mtu_take(struct dp_port_config *port, unsigned index, struct fault *fault)
+{
+	char name[IF_NAMESIZE], pointer[48];
+	int first = 0, mtu;
+
+	for (unsigned i = 0; i < port->n_members; i++) {
+		if (!devargs_value(port->members[i], "iface", name, sizeof(name)))
+			continue;
+		snprintf(pointer, sizeof(pointer), "/ports/%u/bond/members/%u", index, i);
+		mtu = interface_mtu(if_nametoindex(name));
+		if (mtu < 0)
+			continue; /* the device cannot be probed, which says why */
+		if (first != 0 && mtu != first)
+			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+				"%s: found MTU %d, expected %d, which the members before have: "
+				"'ip link set %s mtu %d' sets it",
+				pointer, mtu, first, name, first);
+		first = mtu;
+	}
+	if (port->mtu == 0)
+		port->mtu = (unsigned)first;
+	return 0;
+}
+
 static int
 data_plane_create(struct daemon *daemon)
 {
@@ -232,6 +261,8 @@ data_plane_create(struct daemon *daemon)
 		struct dp_port_config *port = &config->ports[i];
 		int mtu;
 
+		if (bond_mtu_take(port, i, &daemon->fault) < 0)
+			return -1;
 		if (dp_device_driver(port->devargs, driver) == 0)
 			config_settle_profile(config, i, driver);
 		if (port->mtu != 0 || !(port->settings.quirks & DP_QUIRK_interface_mtu) ||

@@ -150,6 +150,7 @@ struct lcore {
 	struct exception *const *exceptions; /* [port]; NULL: it has none */
 	struct rte_ring *exception_rings[DP_EXCEPTION_COUNT]; /* mbuf.port = index of ingress */
 	struct rte_ring *kernel_ring; /* the other way, as inject_ring; NULL: no port has one */
+	uint32_t lacp_ports; /* set of bonds by LACP, whose driver sends when it is asked to */
 	/* Learned sources. */
 	struct rte_ring *latch_ring; /* cookies of the flows whose source moved, to control */
 	uint64_t latches_lost; /* that the ring had no place for */

@@ -286,6 +286,8 @@ worker_wire_port(const struct dp *dp, struct lcore *lc, unsigned port)
 	stage->ethdev = from->ethdev;
 	stage->queue = lc->index;
 	stage->shares_payload = from->shares_payload;
+	if (from->bond.is_lacp)
+		lc->lacp_ports |= UINT32_C(1) << port;
 	stage->mtu = from->mtu;
 	rte_eth_macaddr_get(from->ethdev, (struct rte_ether_addr *)(void *)stage->mac);
 }
@@ -659,6 +661,15 @@ dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
 }
 
 int
+dp_bond_member_get(const struct dp *dp, unsigned port, unsigned member, struct dp_bond_member *info)
+{
+	if (port >= dp->n_ports || member >= dp->ports[port].bond.n_members)
+		return -ENOENT;
+	bond_member(&dp->ports[port].bond, dp->ports[port].ethdev, member, info);
+	return 0;
+}
+
+int
 dp_port_down_set(struct dp *dp, unsigned port, bool down)
 {
 	if (port >= dp->n_ports)
@@ -808,6 +819,29 @@ dp_ports_follow(struct dp *dp)
 			port_followed(dp, port, error);
 		}
 	}
+}
+
+int
+dp_bond_member_link_set(struct dp *dp, unsigned port, unsigned member, bool up)
+{
+	struct port *p = &dp->ports[port];
+	char error[sizeof(p->failed)] = "";
+	int ret = 0;
+
+	if (port >= dp->n_ports || member >= p->bond.n_members)
+		return -ENOENT;
+	if (!dp->running || p->retry_wait > 0)
+		return -EAGAIN;
+	/* A member that is not active is not touched by workers. */
+	if (!up)
+		ret = workers_pause(dp, error, sizeof(error));
+	if (ret == 0) {
+		ret = bond_member_link_set(&p->bond, p->ethdev, member, up, error, sizeof(error));
+		if (!up)
+			workers_go_on(dp);
+	}
+	port_followed(dp, p, error);
+	return ret;
 }
 
 bool

@@ -247,6 +247,17 @@ fastpath_round(struct lcore *lc, uint64_t now_ns)
 	return n;
 }
 
+/* net_bonding sends LACPDUs with what the port sends, and wants to be asked every 100 ms at least.
+ */
+static __rte_noinline void
+lacp_poll(const struct lcore *lc)
+{
+	for (uint16_t p = 0; p < lc->n_ports; p++) {
+		if ((lc->lacp_ports & UINT32_C(1) << p) != 0)
+			rte_eth_tx_burst(lc->stages[p].ethdev, lc->stages[p].queue, NULL, 0);
+	}
+}
+
 static int
 fastpath_run(void *arg)
 {
@@ -263,6 +274,8 @@ fastpath_run(void *arg)
 		if (++rounds % ROUNDS_A_QUIESCENT_STATE == 0) {
 			rte_rcu_qsbr_quiescent(lc->qsbr, lc->index);
 			inject_poll(lc);
+			if (unlikely(lc->lacp_ports != 0))
+				lacp_poll(lc);
 		}
 	}
 	rte_rcu_qsbr_thread_offline(lc->qsbr, lc->index);

@@ -297,9 +297,9 @@ port_probe(struct port *port, char *error, size_t error_size)
 
 /* Whoever asks for other quirks: packets, or buffers that it cannot register, are lost. */
 static uint32_t
-driver_quirks(const char *driver)
+driver_quirks(const struct port *port, const char *driver)
 {
-	if (strcmp(driver, "net_af_xdp") == 0)
+	if (strcmp(driver, "net_af_xdp") == 0 || bond_has_driver(&port->bond, "net_af_xdp"))
 		return DP_QUIRK_registers_pool;
 	if (strcmp(driver, "net_virtio") == 0 || strcmp(driver, "net_virtio_user") == 0)
 		return DP_QUIRK_queue_pairs;
@@ -311,7 +311,8 @@ static int
 port_plan_queues(struct port *port, const struct rte_eth_dev_info *info, unsigned n_workers,
 	char *error, size_t error_size)
 {
-	const uint32_t quirks = port->config.settings.quirks | driver_quirks(info->driver_name);
+	const uint32_t quirks =
+		port->config.settings.quirks | driver_quirks(port, info->driver_name);
 	unsigned n_rx = port->config.rx_queues;
 
 	if (n_rx == 0)
@@ -343,13 +344,16 @@ port_plan(struct port *port, unsigned n_workers, char *error, size_t error_size)
 	int ret = rte_eth_dev_info_get(port->ethdev, &info);
 
 	if (ret == 0)
+		ret = bond_limit_queues(&port->bond, &info);
+	if (ret == 0)
 		ret = port_plan_queues(port, &info, n_workers, error, error_size);
 	else
 		snprintf(error, error_size, "port %s: rte_eth_dev_info_get: %s", port->config.name,
 			strerror(-ret));
 	if (ret < 0)
 		return ret;
-	port->socket = rte_eth_dev_socket_id(port->ethdev);
+	port->socket = rte_eth_dev_socket_id(
+		port->bond.n_members > 0 ? port->bond.members[0] : port->ethdev);
 	if (port->config.mtu != 0)
 		port->mtu = (uint16_t)RTE_MAX(
 			RTE_MIN(port->config.mtu, (unsigned)info.max_mtu), (unsigned)info.min_mtu);
@@ -369,7 +373,12 @@ port_open(struct port *port, const struct dp_port_config *config, unsigned n_wor
 
 	memset(port, 0, sizeof(*port));
 	port->config = *config;
-	ret = port_probe(port, error, error_size);
+	if (config->n_members > 0) {
+		ret = bond_open(&port->bond, config, &port->ethdev, error, error_size);
+		port->probed = true;
+	} else {
+		ret = port_probe(port, error, error_size);
+	}
 	if (ret < 0)
 		return ret;
 	port_watch(port);
@@ -403,7 +412,7 @@ port_negotiate(struct port *port, char *error, size_t error_size)
 	if (ret == 0) {
 		port->settings = port->config.settings;
 		port->shares_payload = negotiate(&port->settings, &info, port->n_rx, &port->use);
-		port->settings.quirks |= driver_quirks(info.driver_name);
+		port->settings.quirks |= driver_quirks(port, info.driver_name);
 		ret = port_adjust_descriptors(port);
 	}
 	if (ret < 0)
@@ -536,7 +545,8 @@ port_configure(struct port *port, struct rte_mempool *packets, char *error, size
 	ret = rte_eth_dev_configure(port->ethdev, port->n_rx, port->n_tx, &conf);
 	if (ret < 0)
 		goto failed;
-	if (port->config.mtu != 0) {
+	/* A bond's members get that of the configuration when it starts, and not before. */
+	if (port->config.mtu != 0 && port->bond.n_members == 0) {
 		step = "rte_eth_dev_set_mtu";
 		ret = rte_eth_dev_set_mtu(port->ethdev, port->mtu);
 		/* Without such a function, that of the configuration counts. */
@@ -563,15 +573,20 @@ failed:
 int
 port_start(struct port *port, char *error, size_t error_size)
 {
-	int ret = rte_eth_dev_start(port->ethdev);
+	int before[PORT_XDP_SOCKETS_MAX * DP_PORTS_MAX];
+	unsigned n_before;
+	int ret;
 
+	/* net_bonding sets up the queues of its members only now. */
+	xdp_sockets_find(before, &n_before);
+	ret = rte_eth_dev_start(port->ethdev);
+	port_note_xdp_sockets(port, before, n_before);
 	/* The kernel is to hear Neighbour Discovery, and the groups that it joins. A driver without
 	 * such a filter has no such function. */
 	if (ret == 0 && port->config.kernel_path) {
 		ret = rte_eth_allmulticast_enable(port->ethdev);
 		ret = ret == -ENOTSUP ? 0 : ret;
 	}
-
 	if (ret < 0)
 		snprintf(error, error_size, "port %s: rte_eth_dev_start: %s", port->config.name,
 			strerror(-ret));
@@ -603,6 +618,7 @@ port_close(struct port *port)
 	rte_eth_dev_close(port->ethdev);
 	if (port->probed && device != NULL)
 		rte_dev_remove(device);
+	bond_close(&port->bond);
 	port->closed = true;
 }
 
@@ -743,6 +759,9 @@ port_info(const struct port *port, struct dp_port_info *info)
 		info->ifindex = port->kernel_ifindex;
 	if (rte_eth_link_get_nowait(port->ethdev, &link) == 0) {
 		info->link_up = link.link_status == RTE_ETH_LINK_UP;
+		/* Some drivers' links never go down: the partner tells. */
+		if (port->bond.is_lacp)
+			info->link_up = info->link_up && bond_is_active(&port->bond, port->ethdev);
 		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
 			info->link_mbps = link.link_speed;
 	}

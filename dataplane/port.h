@@ -12,6 +12,7 @@
 
 #include <dp/dp.h>
 
+#include "bond.h"
 #include "negotiate.h"
 
 #define PORT_XDP_SOCKETS_MAX 64
@@ -19,6 +20,7 @@
 struct port {
 	struct dp_port_config config;
 	uint16_t ethdev; /* DPDK port id */
+	struct bond bond;
 	bool probed; /* by us: then we remove the device again */
 	bool started;
 	bool removal_asked; /* the kernel wants the device back; written by the EAL's interrupt

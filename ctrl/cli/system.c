@@ -275,12 +275,26 @@ value_word(json_t *setting, const char *name)
 static void
 settings_print(const json_t *port)
 {
-	json_t *settings = json_object_get(port, "settings"), *setting;
+	static const char *const flags[] = {"link_up", "active"};
+	json_t *settings = json_object_get(port, "settings"), *setting, *members;
 	size_t i;
 
 	json_array_foreach (settings, i, setting) {
 		value_word(setting, "value");
 		value_word(setting, "asked");
+	}
+	members = json_object_get(json_object_get(port, "bond"), "members");
+	if (members != NULL) {
+		putchar('\n');
+		json_array_foreach (members, i, setting)
+			for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
+				json_object_set_new(setting, flags[k],
+					json_string(json_is_true(json_object_get(setting, flags[k]))
+							    ? "yes"
+							    : "no"));
+		rows_print_below("MEMBER={device}|LINK={link_up}|ACTIVE={active}|PARTNER={partner?}"
+				 "|RX={rx_packets}|TX={tx_packets}",
+			members);
 	}
 	putchar('\n');
 	members_print(0, port, "profile {profile?none}");

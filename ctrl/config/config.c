@@ -21,6 +21,7 @@
 
 /* Rules across fields: each names the later of two that do not go together, and the earlier one. */
 
+#define BOND_LACP "4" /* mode of net_bonding */
 #define CPU_DIR "/sys/devices/system/cpu"
 
 static int
@@ -98,6 +99,45 @@ tap_check(const struct config *config, unsigned port, struct fault *fault)
 	return 0;
 }
 
+/* Both are one device, or on one kernel interface. */
+static bool
+devices_clash(const char *devargs, const char *other)
+{
+	char iface[IFNAMSIZ], other_iface[IFNAMSIZ];
+
+	return devargs_same_device(devargs, other) ||
+	       (devargs_value(devargs, "iface", iface, sizeof(iface)) &&
+		       devargs_value(other, "iface", other_iface, sizeof(other_iface)) &&
+		       strcmp(iface, other_iface) == 0);
+}
+
+static int
+member_check(const struct config *config, unsigned port, unsigned member, struct fault *fault)
+{
+	const char *devargs = config->ports[port].members[member];
+	char pointer[48], mode[4];
+
+	snprintf(pointer, sizeof(pointer), "/ports/%u/bond/members/%u", port, member);
+	devargs_value(config->ports[port].devargs, "mode", mode, sizeof(mode));
+	if (devargs_is_af_xdp(devargs) && strcmp(mode, BOND_LACP) != 0)
+		return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+			"found %s, expected a PCI device, or mode 802.3ad: net_af_xdp cannot set "
+			"the MAC address, which the other modes need",
+			devargs);
+	for (unsigned i = 0; i < config->dp.n_ports; i++) {
+		const struct dp_port_config *other = &config->ports[i];
+		bool clash = devices_clash(devargs, other->devargs);
+
+		for (unsigned m = 0; m < (i == port ? member : other->n_members); m++)
+			clash = clash || devices_clash(devargs, other->members[m]);
+		if (clash)
+			return fault_set(fault, FAULT_INVALID_VALUE, pointer,
+				"found %s, which /ports/%u has, expected a different device",
+				devargs, i);
+	}
+	return 0;
+}
+
 static int
 port_check(const struct config *config, unsigned port, struct fault *fault)
 {
@@ -122,6 +162,10 @@ port_check(const struct config *config, unsigned port, struct fault *fault)
 				"found interface %s, which /ports/%u uses, expected a "
 				"different interface",
 				iface, i);
+	}
+	for (i = 0; i < config->ports[port].n_members; i++) {
+		if (member_check(config, port, i, fault) < 0)
+			return -1;
 	}
 	return config->taps[port][0] != '\0' ? tap_check(config, port, fault) : 0;
 }
@@ -425,6 +469,59 @@ port_numbers_read(json_t *entry, struct dp_port_config *port)
 	json_unpack(entry, "{s:i, s:i}", "rx_queues", &port->rx_queues, "mtu", &port->mtu);
 }
 
+static void
+pci_allow(struct config *config, const char *devargs)
+{
+	char address[PCI_ADDRESS_MAX];
+
+	if (devargs_pci(devargs, address, sizeof(address)))
+		config->pci[config->eal.n_pci++] = devargs;
+}
+
+/* The members' devices are distinct in config_check(). */
+static void
+bond_read(struct config *config, struct dp_port_config *port, const json_t *bond)
+{
+	static const struct {
+		const char *mode;
+		const char *number; /* of net_bonding */
+	} modes[] = {{"active-backup", "1"}, {"balance-xor", "2"}, {"802.3ad", BOND_LACP}};
+	const json_t *members = json_object_get(bond, "members"), *member;
+	const char *mode = json_string_value(json_object_get(bond, "mode"));
+	unsigned m = 0;
+	size_t i;
+
+	while (strcmp(modes[m].mode, mode) != 0)
+		m++;
+	snprintf(port->devargs, sizeof(port->devargs), "net_bonding_%s,mode=%s", port->name,
+		modes[m].number);
+	json_array_foreach (members, i, member) {
+		port->members[i] = json_string_value(member);
+		pci_allow(config, port->members[i]);
+	}
+	port->n_members = (unsigned)i;
+}
+
+/* The device of a port, or the devices of a bond. */
+static int
+device_read(struct config *config, struct dp_port_config *port, const json_t *entry,
+	struct fault *fault)
+{
+	const char *devargs = json_string_value(json_object_get(entry, "devargs"));
+	const json_t *bond = json_object_get(entry, "bond");
+
+	if (!devargs == !bond)
+		return fault_set(fault, FAULT_INVALID_VALUE, "",
+			"found %s, expected one of devargs and bond", bond ? "both" : "neither");
+	if (bond) {
+		bond_read(config, port, bond);
+		return 0;
+	}
+	snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
+	pci_allow(config, port->devargs);
+	return 0;
+}
+
 static int
 ports_read(const json_t *json, struct config *config, struct fault *fault)
 {
@@ -433,20 +530,17 @@ ports_read(const json_t *json, struct config *config, struct fault *fault)
 
 	json_array_foreach (ports, i, entry) {
 		struct dp_port_config *port = &config->ports[i];
-		const char *name, *devargs, *unmatched, *tap = "";
-		char address[PCI_ADDRESS_MAX];
+		const char *name, *unmatched, *tap = "";
 
-		json_unpack(entry, "{s:s, s:s, s:s, s?s}", "name", &name, "devargs", &devargs,
-			"unmatched", &unmatched, "kernel_interface", &tap);
+		json_unpack(entry, "{s:s, s:s, s?s}", "name", &name, "unmatched", &unmatched,
+			"kernel_interface", &tap);
 		port_numbers_read(entry, port);
 		snprintf(port->name, sizeof(port->name), "%s", name);
-		snprintf(port->devargs, sizeof(port->devargs), "%s", devargs);
 		port->punt_unmatched = strcmp(unmatched, "punt") == 0;
 		snprintf(config->taps[i], sizeof(config->taps[i]), "%s", tap);
 		port->kernel_path = tap[0] != '\0';
-		if (devargs_pci(port->devargs, address, sizeof(address)))
-			config->pci[config->eal.n_pci++] = port->devargs;
-		if (site_read(entry, &config->site[i], fault) < 0 ||
+		if (device_read(config, port, entry, fault) < 0 ||
+			site_read(entry, &config->site[i], fault) < 0 ||
 			port_steer(config, (unsigned)i, fault) < 0) {
 			fault_prefix(fault, "/ports/%zu", i);
 			return -1;

@@ -96,7 +96,8 @@ struct config {
 	char steered[DP_PORTS_MAX][IFNAMSIZ];
 	/* The TAP that is to be the kernel interface of a port; "" = none. */
 	char taps[DP_PORTS_MAX][IFNAMSIZ];
-	const char *pci[DP_PORTS_MAX]; /* what eal.pci points to: devargs of ports */
+	/* What eal.pci points to: devargs of ports, and of members of bonds. */
+	const char *pci[DP_PORTS_MAX * DP_BOND_MEMBERS_MAX];
 	const char *profiles_path; /* "" = the directory of this program */
 	struct profiles profiles;
 	json_t *site[DP_PORTS_MAX]; /* the settings of a port; borrowed from the document */

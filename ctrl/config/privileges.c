@@ -53,20 +53,27 @@ static const struct {
 	{"", {NETWORK | BIT(CAP_IPC_LOCK) | BIT(CAP_SYS_ADMIN), NETWORK | BIT(CAP_IPC_LOCK)}},
 };
 
+static void
+privileges_add(struct privileges *all, const char *devargs)
+{
+	unsigned driver = 0;
+
+	while (strncmp(devargs, drivers[driver].driver, strlen(drivers[driver].driver)) != 0)
+		driver++;
+	all->start |= drivers[driver].needs.start;
+	all->run |= drivers[driver].needs.run;
+}
+
 struct privileges
 privileges_of_ports(const struct dp_port_config *ports, unsigned n_ports)
 {
 	struct privileges all = {0, 0};
-	unsigned i, driver;
+	unsigned i, k;
 
 	for (i = 0; i < n_ports; i++) {
-		const char *devargs = ports[i].devargs;
-
-		for (driver = 0; strncmp(devargs, drivers[driver].driver,
-					 strlen(drivers[driver].driver)) != 0;)
-			driver++;
-		all.start |= drivers[driver].needs.start;
-		all.run |= drivers[driver].needs.run;
+		privileges_add(&all, ports[i].devargs);
+		for (k = 0; k < ports[i].n_members; k++)
+			privileges_add(&all, ports[i].members[k]);
 		/* To make its TAP, and again when it was deleted. */
 		if (ports[i].kernel_path) {
 			all.start |= BIT(CAP_NET_ADMIN);

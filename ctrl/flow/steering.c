@@ -36,6 +36,21 @@ tags_keep(const char *port, const char *iface, char *error, size_t error_size)
 	return ret < 0 ? ret : 0;
 }
 
+/* Of the members of a bond, whose interfaces are the bond's alone. */
+static int
+members_tags_keep(const struct dp_port_config *port, char *error, size_t error_size)
+{
+	char iface[IF_NAMESIZE];
+	int ret = 0;
+
+	for (unsigned i = 0; i < port->n_members && ret == 0; i++) {
+		if (devargs_is_af_xdp(port->members[i]) &&
+			devargs_value(port->members[i], "iface", iface, sizeof(iface)))
+			ret = tags_keep(port->name, iface, error, error_size);
+	}
+	return ret;
+}
+
 int
 steering_prepare(const struct config *config, struct fault *fault)
 {
@@ -46,10 +61,10 @@ steering_prepare(const struct config *config, struct fault *fault)
 	for (i = 0; i < config->dp.n_ports; i++) {
 		const char *iface = config->steered[i];
 
-		if (iface[0] == '\0')
-			continue;
-		ret = steer_clean(iface, error, sizeof(error));
-		if (ret == 0)
+		ret = members_tags_keep(&config->ports[i], error, sizeof(error));
+		if (iface[0] != '\0' && ret == 0)
+			ret = steer_clean(iface, error, sizeof(error));
+		if (iface[0] != '\0' && ret == 0)
 			ret = tags_keep(config->ports[i].name, iface, error, sizeof(error));
 		if (ret < 0)
 			return fault_set(fault, FAULT_CONFLICT, "", "port %s: %s",

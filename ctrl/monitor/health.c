@@ -8,6 +8,7 @@
 #include "config/privileges.h"
 #include "config/taps.h"
 #include "monitor/watchdog.h"
+#include "net/netlink.h"
 
 static void
 timer_fired(void *arg)
@@ -97,6 +98,37 @@ port_returned(void)
 		log_line("warning: %s", fault.message);
 }
 
+/* The link of a member by net_af_xdp is that of its interface, and its driver does not know it. */
+static void
+member_link_poll(struct health *health, unsigned i, unsigned m, struct dp_bond_member *member)
+{
+	const bool runs = member->ifindex == 0 ? member->link_up : interface_runs(member->ifindex);
+
+	if (runs != member->link_up && dp_bond_member_link_set(health->dp, i, m, runs) == 0)
+		dp_bond_member_get(health->dp, i, m, member);
+}
+
+static void
+members_poll(struct health *health, unsigned i, const char *name)
+{
+	uint32_t *known = &health->ports[i].members_active;
+	struct dp_bond_member member;
+
+	for (unsigned m = 0; dp_bond_member_get(health->dp, i, m, &member) == 0; m++) {
+		const uint32_t bit = UINT32_C(1) << m;
+
+		member_link_poll(health, i, m, &member);
+		if (member.active == ((*known & bit) != 0))
+			continue;
+		*known ^= bit;
+		log_line("%sport %s: member %s of the bond is %s",
+			member.active ? "" : "warning: ", name, member.device,
+			member.active	 ? "active"
+			: member.link_up ? "not active: its partner does not agree"
+					 : "not active: its link is down");
+	}
+}
+
 /* A link that is up from the start is not reported. */
 static void
 link_poll(struct health *health, unsigned i)
@@ -107,6 +139,7 @@ link_poll(struct health *health, unsigned i)
 
 	if (dp_port_info_get(health->dp, i, &info) < 0)
 		return;
+	members_poll(health, i, info.name);
 	if (port->unplugged && !info.unplugged && health->replugged)
 		health->replugged(health->replugged_arg, i);
 	port->unplugged = info.unplugged;

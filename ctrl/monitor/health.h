@@ -49,6 +49,7 @@ struct health_port {
 	bool unplugged;
 	bool down; /* its link, as reported */
 	bool gone; /* its interface does not exist any more */
+	uint32_t members_active; /* set of those of a bond, as logged */
 	struct health_loss missed;
 	struct health_loss no_buffer;
 	struct health_loss punts;

@@ -172,6 +172,29 @@ system_info(void *ctx, struct rpc_call *call, json_t *params, struct fault *faul
 		(json_int_t)errors->unmatched, "lost", (json_int_t)errors->lost);
 }
 
+/* Of a bond; NULL: the port is none. */
+static json_t *
+bond_encode(const struct dp *dp, unsigned port)
+{
+	struct dp_bond_member member;
+	char partner[MAC_TEXT_MAX];
+	json_t *members = NULL;
+	unsigned i;
+
+	for (i = 0; dp_bond_member_get(dp, port, i, &member) == 0; i++) {
+		mac_format(member.lacp_partner, partner);
+		if (!members)
+			members = json_array();
+		json_array_append_new(
+			members, json_pack("{s:s, s:b, s:b, s:s*, s:I, s:I}", "device",
+					 member.device, "link_up", member.link_up, "active",
+					 member.active, "partner", member.has_lacp ? partner : NULL,
+					 "rx_packets", (json_int_t)member.rx_packets, "tx_packets",
+					 (json_int_t)member.tx_packets));
+	}
+	return members ? json_pack("{s:o}", "members", members) : NULL;
+}
+
 static json_t *
 port_encode(const struct methods_context *context, unsigned port)
 {
@@ -186,12 +209,13 @@ port_encode(const struct methods_context *context, unsigned port)
 	mac_format(info.mac, mac);
 	name = info.ifindex ? if_indextoname(info.ifindex, netdev) : NULL;
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b, s:s*, s:s?, s:o}", "name",
-		info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac, "mtu",
-		info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
+		"{s:s, s:s, s:s, s:s, s:i, s:i, s:s?, s:i, s:b, s:I, s:b, s:s*, s:o*, s:s?, s:o}",
+		"name", info.name, "devargs", info.devargs, "driver", info.driver, "mac", mac,
+		"mtu", info.mtu, "socket", info.socket, "netdev", name, "rx_queues", info.rx_queues,
 		"link_up", port_link_up(&info), "link_mbps", (json_int_t)info.link_mbps,
 		"shares_payload", info.shares_payload, "hint", hint ? hint : port_hint(&info),
-		"profile", asked->profile ? asked->profile->path : NULL, "settings",
+		"bond", bond_encode(context->dp, port), "profile",
+		asked->profile ? asked->profile->path : NULL, "settings",
 		port_settings_report(asked, &info));
 }
 

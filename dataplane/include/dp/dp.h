@@ -21,6 +21,8 @@
 
 #define DP_NAME_MAX 32
 #define DP_DEVARGS_MAX 256
+#define DP_BOND_MEMBERS_MAX 8
+#define DP_DEVICE_MAX 64 /* the name of a device, devargs up to the first comma */
 #define DP_PUNT_RING_DEFAULT 1024
 #define DP_PUNT_RATE_DEFAULT 10000
 #define DP_INJECT_RATE_DEFAULT 1000
@@ -107,6 +109,12 @@ struct dp_port_settings {
 struct dp_port_config {
 	char name[DP_NAME_MAX]; /* what flows call the port */
 	char devargs[DP_DEVARGS_MAX]; /* PCI address or vdev with its arguments */
+	/*
+	 * Devargs of the devices that the port is a bond of, whose own devargs name net_bonding and
+	 * its mode. Borrowed until dp_destroy(). 0 of them: the port is no bond.
+	 */
+	unsigned n_members;
+	const char *members[DP_BOND_MEMBERS_MAX];
 	unsigned rx_queues; /* 0 = one a worker, as far as the device has them */
 	unsigned mtu; /* bytes of IP; 0 = as the device has it; cut to what the device takes */
 	bool punt_unmatched; /* what no flow matches is punted, not dropped */
@@ -156,6 +164,21 @@ struct dp_port_info {
 	struct dp_port_settings settings; /* in effect */
 };
 
+/* A device of a bond. */
+struct dp_bond_member {
+	char device[DP_DEVICE_MAX];
+	unsigned ifindex; /* its kernel interface, by net_af_xdp; 0 = it has none */
+	bool link_up;
+	bool active; /* what the port sends may leave by it */
+	/* IEEE 802.1AX: the rest is void without. States are as in its 6.4.2.3, Actor_State. */
+	bool has_lacp;
+	uint8_t lacp_actor_state;
+	uint8_t lacp_partner_state;
+	uint8_t lacp_partner[6]; /* the partner's system; all 0: none has been heard */
+	uint64_t rx_packets; /* of the driver, LACPDUs too */
+	uint64_t tx_packets;
+};
+
 struct dp_worker_info {
 	unsigned core;
 	int socket;
@@ -165,9 +188,10 @@ struct dp_worker_info {
 
 static_assert(sizeof(struct dp_eal_config) == 184, "public API: EAL");
 static_assert(sizeof(struct dp_port_settings) == 92, "public API: settings of a port");
-static_assert(sizeof(struct dp_port_config) == 392, "public API: port to be");
+static_assert(sizeof(struct dp_port_config) == 464, "public API: port to be");
 static_assert(sizeof(struct dp_config) == 88, "public API: data plane to be");
 static_assert(sizeof(struct dp_port_info) == 444, "public API: port");
+static_assert(sizeof(struct dp_bond_member) == 96, "public API: member of a bond");
 static_assert(sizeof(struct dp_worker_info) == 24, "public API: worker");
 
 /*
@@ -213,6 +237,15 @@ void dp_destroy(struct dp *dp);
 /* Ports and workers, by index; -ENOENT past the last. */
 unsigned dp_port_count(const struct dp *dp);
 int dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info);
+/* Members of a bond, by index; -ENOENT past the last, and of a port that is no bond. */
+int dp_bond_member_get(
+	const struct dp *dp, unsigned port, unsigned member, struct dp_bond_member *info);
+/*
+ * Tell the link of a member that has a kernel interface, as its driver does not follow it. When it
+ * is lost, all workers stand still until the bond sends by the others, some 2 ms. 0, or a negative
+ * errno, reported once: -EAGAIN soon after a failure. Control thread.
+ */
+int dp_bond_member_link_set(struct dp *dp, unsigned port, unsigned member, bool up);
 unsigned dp_worker_count(const struct dp *dp);
 int dp_worker_info_get(const struct dp *dp, unsigned worker, struct dp_worker_info *info);
 

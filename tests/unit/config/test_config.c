@@ -459,6 +459,21 @@ Test(config, ports_are_distinguished)
 	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
 		"  - name: p1\n    devargs: net_null0,size=64\n",
 		5, "/ports/1/devargs", "/ports/0");
+	refused("workers: [1]\nports:\n  - {name: p0, devargs: net_null0}\n"
+		"  - {name: p1, bond: {mode: 802.3ad, members: [net_null1, net_null0]}}\n",
+		4, "/ports/1/bond/members/1", "which /ports/0 has");
+	refused("workers: [1]\nports:\n"
+		"  - {name: p1, bond: {mode: 802.3ad, members: [net_null1, 'net_null1,x=1']}}\n",
+		3, "/ports/0/bond/members/1", "which /ports/0 has");
+	refused("workers: [1]\nports:\n"
+		"  - {name: p1, bond: {mode: balance-xor, members: ['net_af_xdp1,iface=a']}}\n",
+		3, "/ports/0/bond/members/0", "expected a PCI device, or mode 802.3ad");
+	refused("workers: [1]\nports:\n  - {name: p1, bond: {mode: fast, members: [net_null1]}}\n",
+		3, "/ports/0/bond/mode", "802.3ad");
+	refused("workers: [1]\nports:\n  - {name: p1}\n", 3, "/ports/0", "devargs and bond");
+	refused("workers: [1]\nports:\n  - name: p1\n    devargs: net_null0\n"
+		"    bond: {mode: 802.3ad, members: [net_null1]}\n",
+		3, "/ports/0", "found both");
 }
 
 /* The test's own configuration file serves as steering program: it is there. */

@@ -57,6 +57,20 @@ dp_port_count(const struct dp *dp)
 }
 
 int
+dp_bond_member_get(const struct dp *dp, unsigned port, unsigned member, struct dp_bond_member *info)
+{
+	(void)dp, (void)port, (void)member, (void)info;
+	return -ENOENT; /* no port is a bond */
+}
+
+int
+dp_bond_member_link_set(struct dp *dp, unsigned port, unsigned member, bool up)
+{
+	(void)dp, (void)port, (void)member, (void)up;
+	return -ENOENT;
+}
+
+int
 dp_port_info_get(const struct dp *dp, unsigned port, struct dp_port_info *info)
 {
 	*info = dp->ports[port];

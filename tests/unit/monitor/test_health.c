@@ -13,6 +13,8 @@ struct dp {
 	bool link_up[2];
 	bool unplugged[2];
 	bool down[2];
+	struct dp_bond_member members[2]; /* of port 0, with has_members */
+	bool has_members;
 	struct dp_port_stats ports[2];
 	struct dp_worker_stats workers[2];
 };
@@ -77,6 +79,24 @@ dp_kernel_path_set(struct dp *to, unsigned port, int fd, unsigned ifindex)
 	(void)fd;
 	(void)ifindex;
 	return -EINVAL;
+}
+
+int
+dp_bond_member_get(
+	const struct dp *from, unsigned port, unsigned member, struct dp_bond_member *info)
+{
+	if (!from->has_members || port != 0 || member >= 2)
+		return -ENOENT;
+	*info = from->members[member];
+	return 0;
+}
+
+int
+dp_bond_member_link_set(struct dp *to, unsigned port, unsigned member, bool up)
+{
+	cr_expect(port == 0 && member < 2);
+	to->members[member].link_up = up;
+	return 0;
 }
 
 int
@@ -161,6 +181,17 @@ Test(health, links)
 	cr_expect_eq(newest(3)->port, 1);
 	cr_expect_eq(events_get(&events, 2)->kind, EVENT_PORT_DOWN);
 	cr_expect_eq(events_get(&events, 2)->port, 0);
+}
+
+/* The driver of one does not follow its interface, which is not there; the other has none. */
+Test(health, a_member_of_a_bond_has_the_link_of_its_interface)
+{
+	dp.has_members = true;
+	dp.members[0] = (struct dp_bond_member){.ifindex = 0x7fffffff, .link_up = true};
+	dp.members[1] = (struct dp_bond_member){.link_up = true};
+	health_links_poll(&health);
+	cr_expect_not(dp.members[0].link_up);
+	cr_expect(dp.members[1].link_up);
 }
 
 Test(health, the_watchdog_waits_for_a_device_that_is_opened)
