@@ -14,6 +14,7 @@
 #include "exception_path.h"
 #include "failover.h"
 #include "latch.h"
+#include "ring.h"
 
 #define LATCH_BURST 32 /* notices taken at once */
 
@@ -198,8 +199,8 @@ dp_latch_poll(struct dp *dp, unsigned max, dp_latch_moved_fn fn, void *arg, bool
 		unsigned n;
 
 		do {
-			n = rte_ring_sc_dequeue_burst(lc->latch_ring, cookies,
-				RTE_MIN(max - total, (unsigned)LATCH_BURST), NULL);
+			n = ring_take(lc->latch_ring, cookies,
+				RTE_MIN(max - total, (unsigned)LATCH_BURST));
 			for (unsigned i = 0; i < n; i++)
 				fn(arg, (uintptr_t)cookies[i]);
 			total += n;

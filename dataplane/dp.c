@@ -23,6 +23,7 @@
 #include "pool.h"
 #include "port.h"
 #include "retire.h"
+#include "ring.h"
 #include "rule_set.h"
 #include "warn.h"
 
@@ -208,7 +209,7 @@ frame_ring_free(struct rte_ring *ring)
 {
 	void *m;
 
-	while (ring != NULL && rte_ring_sc_dequeue(ring, &m) == 0)
+	while (ring != NULL && ring_take(ring, &m, 1) == 1)
 		rte_pktmbuf_free(m);
 	rte_ring_free(ring);
 }

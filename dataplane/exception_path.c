@@ -17,6 +17,7 @@
 
 #include "dp_private.h"
 #include "memory.h"
+#include "ring.h"
 
 #define EXCEPTION_BURST 32 /* frames of one ring, or TAP, at a time */
 #define LOOK_MS 1
@@ -50,8 +51,8 @@ class_write(struct dp *dp, enum dp_exception class)
 
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		void *frames[EXCEPTION_BURST];
-		const unsigned n = rte_ring_sc_dequeue_burst(
-			dp->workers[w]->exception_rings[class], frames, EXCEPTION_BURST, NULL);
+		const unsigned n =
+			ring_take(dp->workers[w]->exception_rings[class], frames, EXCEPTION_BURST);
 
 		for (unsigned i = 0; i < n; i++) {
 			struct rte_mbuf *m = frames[i];

@@ -8,6 +8,7 @@
 
 #include "dp_private.h"
 #include "exception_path.h"
+#include "ring.h"
 
 #define INJECT_BURST 32
 #define INJECT_OWNER 1 /* of the bucket: control alone takes from it */
@@ -35,7 +36,7 @@ static void
 kernel_poll(struct lcore *lc)
 {
 	void *frames[INJECT_BURST];
-	const unsigned n = rte_ring_sc_dequeue_burst(lc->kernel_ring, frames, INJECT_BURST, NULL);
+	const unsigned n = ring_take(lc->kernel_ring, frames, INJECT_BURST);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = frames[i];
@@ -49,7 +50,7 @@ void
 inject_poll(struct lcore *lc)
 {
 	void *frames[INJECT_BURST];
-	const unsigned n = rte_ring_sc_dequeue_burst(lc->inject_ring, frames, INJECT_BURST, NULL);
+	const unsigned n = ring_take(lc->inject_ring, frames, INJECT_BURST);
 
 	for (unsigned i = 0; i < n; i++)
 		frame_send(lc, frames[i]);

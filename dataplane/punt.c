@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 
 #include "dp_private.h"
+#include "ring.h"
 
 #define PUNT_BURST 32
 
@@ -33,8 +34,8 @@ dp_punt_poll(struct dp *dp, unsigned max, dp_punted_fn fn, void *arg)
 		unsigned n;
 
 		do {
-			n = rte_ring_sc_dequeue_burst(dp->workers[w]->punt_ring, packets,
-				RTE_MIN(max - total, (unsigned)PUNT_BURST), NULL);
+			n = ring_take(dp->workers[w]->punt_ring, packets,
+				RTE_MIN(max - total, (unsigned)PUNT_BURST));
 			for (unsigned i = 0; i < n; i++)
 				punted_hand_over(packets[i], w, fn, arg);
 			total += n;

@@ -326,11 +326,12 @@ static void
 failover_print(const json_t *flow, const json_t *failover)
 {
 	const size_t active = (size_t)member_number(failover, "active");
-	json_t *rows = json_array(), *source;
+	json_t *rows, *source;
 	size_t i;
 
 	if (failover == NULL)
 		return;
+	rows = json_array();
 	members_print(LABEL_INDENT, flow,
 		"switches  after {source_timeout_ms} ms of silence, back after "
 		"{source_return_ms} ms");
