@@ -53,7 +53,7 @@ BUILDS = {
         "build-tsan", "gcc", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"],
         ("concurrency",),
         ["tests/concurrency/changes", "tests/concurrency/latches", "tests/concurrency/learned",
-         "tests/concurrency/sets", "tests/concurrency/store"],
+         "tests/concurrency/sets", "tests/concurrency/sources", "tests/concurrency/store"],
     ),
     "fuzz": Build(
         "build-fuzz", "clang",
