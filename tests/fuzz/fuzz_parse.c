@@ -249,8 +249,9 @@ static void
 frames_check(const struct input_frame frames[QUAD])
 {
 	static struct port_counters alone_counters, four_counters;
-	static struct lcore alone = {.counters = &alone_counters};
-	static struct lcore four = {.counters = &four_counters};
+	static struct exception *const no_path[1];
+	static struct lcore alone = {.counters = &alone_counters, .exceptions = no_path};
+	static struct lcore four = {.counters = &four_counters, .exceptions = no_path};
 
 	quad_check(&alone, &four, frames);
 	pass_check(&alone, &four, frames);
