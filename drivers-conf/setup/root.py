@@ -159,7 +159,7 @@ class Root:
 
     @staticmethod
     def run(*argv):
-        """Output of a command; SetupError with its last line if it fails."""
+        """Output of a command; SetupError with its last two lines if it fails."""
         try:
             done = subprocess.run(
                 argv, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -170,6 +170,6 @@ class Root:
         except subprocess.TimeoutExpired:
             raise SetupError(f"{' '.join(argv)}: did not end in {COMMAND_TIMEOUT_S} s") from None
         if done.returncode != 0:
-            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+            last = "; ".join(done.stdout.strip().splitlines()[-2:]) or "no output"
             raise SetupError(f"{' '.join(argv)}: ended with {done.returncode}: {last}")
         return done.stdout
