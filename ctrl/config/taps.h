@@ -11,7 +11,7 @@
 
 struct tap {
 	int fd; /* -1: none */
-	bool has_link; /* as the kernel was told */
+	bool has_link; /* as it was set in the kernel last */
 	bool failed; /* to be made again, as reported */
 };
 

@@ -34,7 +34,7 @@ struct http {
 	int fd; /* that listens */
 	struct MHD_Daemon *daemon;
 	struct event event; /* of the daemon's epoll descriptor */
-	struct timer timer; /* the next turn, or the next look at connections that are slow */
+	struct timer timer; /* to the next turn, or to the next check for slow connections */
 	uint64_t turn_ends_ns;
 	TAILQ_HEAD(, connection) connections;
 	char token[HTTP_TOKEN_MAX + 1]; /* "" = none is asked for */

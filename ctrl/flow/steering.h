@@ -48,7 +48,7 @@ void steering_fini(struct steering *steering);
 
 /*
  * An interface changed, 0 = any may have: steer frames to the MAC address that it has now, and
- * attach the program again if somebody has taken it off.
+ * attach the program again if it was detached.
  */
 void steering_link_changed(struct steering *steering, unsigned ifindex);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What comes back by ICMP for copies that legs have sent: counted for each leg, and a leg whose
- * receiver, or a router before it, says that it cannot be reached is told by an event. The kernel
+ * ICMP errors about copies that legs have sent. They are counted for each leg; an event is raised
+ * when the receiver of a leg becomes unreachable, and when it is reachable again. The kernel
  * receives ICMP on ports that it shares, and raw sockets have a copy of each error.
  *
  * Which leg a quoted datagram is of is found by a walk over all flows, in slices and once a second

@@ -40,8 +40,8 @@ int steer_open(unsigned ifindex, struct steer **steer);
 int steer_follow_mac(struct steer *steer);
 
 /*
- * Whether the interface still has the steering program, after a change. 0: it has; 1: somebody had
- * taken it off, and it is attached again; -EBUSY: another program is there; other negative errno:
+ * Whether the interface still has the steering program, after a change. 0: it has; 1: it was
+ * detached, and is attached again; -EBUSY: another program is there; other negative errno:
  * the kernel refused.
  */
 int steer_follow_program(struct steer *steer);
